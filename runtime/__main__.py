@@ -1,0 +1,256 @@
+"""The command line: `python -m runtime solve | check | log | export | models | doctor`.
+
+Results go to stdout (with `--json` exactly one JSON object), everything else to stderr. Whatever can go wrong leaves as
+one sentence with its remedy and an exit code that is not 0. Heavy modules are imported by the command that needs them.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from runtime.errors import SoliloquyError
+from runtime.models_cli import models_app
+
+if TYPE_CHECKING:
+    from runtime.session import Progress, Session
+    from runtime.settings import Settings
+    from runtime.store import Run
+
+app = typer.Typer(
+    help="Soliloquy: solve a problem, check your own work, look at what was stored.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.add_typer(models_app, name="models")
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+Model = Annotated[str | None, typer.Option(help="Name of an installed model, or path of a GGUF file.")]
+NoLog = Annotated[bool, typer.Option("--no-log", help="Do not store this run.")]
+
+SIGNS = {"correct": "✓", "incorrect": "✗", "unsure": "?", None: " "}
+
+
+@app.command()
+def solve(
+    problem: Annotated[str, typer.Argument(help="The problem, in English or Chinese; - reads it from stdin.")],
+    mode: Annotated[str | None, typer.Option(help="plain, critic or selftalk.")] = None,
+    rounds: Annotated[int | None, typer.Option(help="How many refinements the critic may ask for.")] = None,
+    model: Model = None,
+    temperature: Annotated[float | None, typer.Option(help="0 is greedy.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of every sampled word.")] = None,
+    no_log: NoLog = False,
+    as_json: Json = False,
+) -> None:
+    """Solve a problem step by step, each step judged by the critic."""
+    from runtime import settings
+
+    chosen = settings.load(model=model, mode=mode, rounds=rounds, temperature=temperature, seed=seed)
+    text = sys.stdin.read() if problem == "-" else problem
+    with _session(chosen, no_log) as session:
+        run, unsaved, first_step = _watch(session.solve(text), quiet=as_json)
+    _report(run, as_json, {"rounds": _rounds(run), "first_step_seconds": first_step})
+    _end(run, unsaved)
+
+
+@app.command()
+def check(
+    file: Annotated[Path, typer.Argument(help="Text (problem, blank line, one step a line) or JSON (problem, steps).")],
+    model: Model = None,
+    no_log: NoLog = False,
+    as_json: Json = False,
+) -> None:
+    """Check the steps of an own attempt and name the first error."""
+    from runtime import settings
+    from runtime.attempts import read_attempt
+
+    problem, steps = read_attempt(file)
+    with _session(settings.load(model=model), no_log) as session:
+        run, unsaved, _ = _watch(session.check(problem, steps), quiet=as_json)
+    critique = next((turn for turn in run.transcript.talk.turns if turn.kind == "critique"), None)
+    wrong = critique.first_error if critique else None
+    _report(run, as_json, {"first_error": None if wrong is None else wrong + 1})
+    if not as_json:
+        print("No error was found." if wrong is None else f"First error: step {wrong + 1}.")
+    _end(run, unsaved)
+
+
+@app.command()
+def log(
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many runs, newest first.")] = 20,
+    search: Annotated[str | None, typer.Option(help="Only runs with these words in the problem or a step.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List the stored runs."""
+    from runtime import settings
+    from runtime.store import SessionLog
+
+    runs = SessionLog(settings.load().database).runs(limit, search)
+    if as_json:
+        _print_json({"runs": runs})
+        return
+    for run in runs:
+        first_line = run["problem"].splitlines()[0][:60]
+        print(f"{run['created_at'][:16]}  {run['mode']:8}  {run['status']:9}  {run['answer'] or '-':>8}  {first_line}")
+    if not runs:
+        print("Nothing is stored yet.", file=sys.stderr)
+
+
+@app.command()
+def export(
+    file: Annotated[Path | None, typer.Argument(help="Where to write; stdout if not given.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Also what was rated without consent to export.")] = False,
+) -> None:
+    """Write rated runs as JSON lines, the trainer's input: only those with consent, unless --all."""
+    from runtime import settings
+    from runtime.store import SessionLog
+
+    rows = SessionLog(settings.load().database).export(consented_only=not everything)
+    lines = [json.dumps(row, ensure_ascii=False) for row in rows]
+    if file is None:
+        print(*lines, sep="\n", end="\n" if lines else "")
+    else:
+        unfinished = file.with_name(file.name + ".part")
+        unfinished.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+        unfinished.replace(file)
+    print(f"{len(lines)} rated runs exported.", file=sys.stderr)
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Say what this machine has, which model would be used and why, and what is missing."""
+    from runtime import settings
+    from runtime.doctor import examine
+
+    facts = examine(settings.load())
+    if as_json:
+        _print_json(facts)
+        return
+    for name, fact in facts.items():
+        print(f"{name:12} {fact}")
+
+
+class _session:
+    """A session with its model, which is unloaded at the end."""
+
+    def __init__(self, settings: Settings, no_log: bool) -> None:
+        self.settings, self.no_log, self.engine = settings, no_log, None
+
+    def __enter__(self) -> Session:
+        from runtime.session import Session
+        from runtime.store import SessionLog
+
+        log = None if self.no_log or not self.settings.log else SessionLog(self.settings.database)
+        return Session(self.settings, self._load, log)
+
+    def _load(self):
+        from runtime import engines, models
+
+        self.engine = engines.load(models.resolve(self.settings), self.settings)
+        return self.engine
+
+    def __exit__(self, *_: object) -> None:
+        if self.engine:
+            self.engine.close()
+
+
+def _watch(progress: Iterator[Progress], quiet: bool) -> tuple[Run, str | None, float | None]:
+    """Follow a run to its end, printing steps as they are done."""
+    from runtime.events import Refining, StepDone
+
+    first_step = None
+    for now in progress:
+        if isinstance(now.event, StepDone):
+            first_step = first_step or now.run.seconds
+            if not quiet:
+                print(f"  {now.event.step.text}", file=sys.stderr, flush=True)
+        elif isinstance(now.event, Refining) and not quiet:
+            print(f"  ✗ step {now.event.position + 1}: {now.event.comment}", file=sys.stderr, flush=True)
+    return now.run, now.unsaved, first_step
+
+
+def _report(run: Run, as_json: bool, extra: dict) -> None:
+    talk = run.transcript.talk
+    steps = _steps(run)
+    if as_json:
+        _print_json(
+            {
+                "answer": talk.outcome.answer,
+                "status": talk.outcome.status,
+                "note": talk.outcome.note,
+                "steps": steps,
+                "mode": run.mode,
+                "model": run.model,
+                "seconds": round(run.seconds, 2),
+                "run": run.id,
+                **extra,
+            }
+        )
+        return
+    for i, step in enumerate(steps, 1):
+        comment = f"  ({step['comment']})" if step["comment"] else ""
+        print(f"{SIGNS[step['verdict']]} {i}. {step['text']}{comment}")
+    if run.kind == "solve":
+        print(f"Answer: {talk.outcome.answer or 'none'}", *([talk.outcome.note] if talk.outcome.note else []), sep="\n")
+
+
+def _steps(run: Run) -> list[dict]:
+    """The steps of the attempt that the answer rests on, each with what was said of it."""
+    talk = run.transcript.talk
+    chosen = talk.chosen
+    if chosen is None:
+        return []
+    critique = talk.critique_of(chosen)
+    verdicts = critique.verdicts if critique else ()
+    rows = []
+    for i, step in enumerate(chosen.steps):
+        verdict = verdicts[i] if i < len(verdicts) else None
+        arithmetic = verdict.said_by("arithmetic") if verdict else None
+        rows.append(
+            {
+                "text": step.text,
+                "verdict": verdict.verdict if verdict else None,
+                "probability": verdict.probability if verdict else None,
+                "comment": verdict.comment if verdict else "",
+                "arithmetic": arithmetic.verdict if arithmetic else None,
+                "evidence": [e.model_dump(mode="json") for e in verdict.evidence] if verdict else [],
+            }
+        )
+    return rows
+
+
+def _rounds(run: Run) -> int:
+    return sum(t.origin == "refine" or t.parent is not None for t in run.transcript.talk.trajectories)
+
+
+def _end(run: Run, unsaved: str | None) -> None:
+    outcome = run.transcript.talk.outcome
+    if outcome.status == "failed":
+        print(f"Error: {outcome.note}", file=sys.stderr)
+    if unsaved:
+        print(f"Error: this run could not be stored: {unsaved}", file=sys.stderr)
+    if unsaved or outcome.status == "failed":
+        raise typer.Exit(1)
+
+
+def _print_json(value: dict) -> None:
+    print(json.dumps(value, ensure_ascii=False))
+
+
+def main() -> None:
+    """Run the command line; known errors become one sentence on stderr and exit code 1."""
+    try:
+        app()
+    except SoliloquyError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,169 @@
+"""The actor: proposes a solution step by step, and goes on from a right beginning once a first error was found.
+
+A refinement is asked for in the conversation that made the attempt, so that an engine which keeps what it has read
+reads only the critique. Where an equation was proven wrong no words are needed: the actor goes on from the mended one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from threading import Event
+
+from runtime import prompts
+from runtime.engines.base import Completion, Engine, Message, Sampling
+from runtime.events import AttemptDone, Proposing, StepDone, Token
+from runtime.events import Event as TalkEvent
+from runtime.text import Line, LineReader, final_answer, join_steps, language_of
+from runtime.types import Parent, Problem, Provenance, Step, Trajectory
+
+ProvenWrong = Callable[[str], bool]
+"""Whether a step is wrong beyond doubt, so that nothing after it is worth writing."""
+
+
+class Actor:
+    """Proposes with one engine and one way of sampling. Each method yields events; its value is the trajectory."""
+
+    def __init__(self, engine: Engine, sampling: Sampling) -> None:
+        self.engine, self.sampling = engine, sampling
+
+    def attempt(self, problem: Problem, cancel: Event, stop_at: ProvenWrong | None = None) -> Iterator[TalkEvent]:
+        """A first attempt, cut off at a step that `stop_at` rejects."""
+        opening = Proposing("sample", made_by=provenance(self.engine, "actor", problem, self.sampling))
+        return (yield from self._write(problem, conversation(problem), opening, self.sampling, cancel, stop_at))
+
+    def mend(
+        self, problem: Problem, wrong: Trajectory, position: int, begun: str, cancel: Event, stop_at: ProvenWrong | None
+    ) -> Iterator[TalkEvent]:
+        """Go on from a step whose equation was put right; `begun` is that step up to the mended number."""
+        opening = self._refining("actor", problem, wrong, position, self.sampling)
+        messages = conversation(problem)
+        return (yield from self._write(problem, messages, opening, self.sampling, cancel, stop_at, begun))
+
+    def refine(
+        self,
+        problem: Problem,
+        wrong: Trajectory,
+        position: int,
+        comment: str,
+        sampling: Sampling,
+        cancel: Event,
+        stop_at: ProvenWrong | None = None,
+    ) -> Iterator[TalkEvent]:
+        """Go on from the steps before the one at `position`, knowing what the critic said of it."""
+        request = prompts.fill(
+            "refine",
+            language_of(problem.text),
+            number=str(position + 1),
+            step=wrong.steps[position].text,
+            comment=comment,
+        )
+        opening = self._refining("refine", problem, wrong, position, sampling)
+        messages = [*conversation(problem, wrong), Message(role="user", content=request)]
+        return (yield from self._write(problem, messages, opening, sampling, cancel, stop_at))
+
+    def _refining(
+        self, prompt: str, problem: Problem, wrong: Trajectory, position: int, sampling: Sampling
+    ) -> Proposing:
+        return Proposing(
+            "refine",
+            kept=wrong.steps[:position],
+            parent=Parent(trajectory_id=wrong.id, kept=position),
+            made_by=provenance(self.engine, prompt, problem, sampling),
+        )
+
+    def _write(
+        self,
+        problem: Problem,
+        messages: list[Message],
+        opening: Proposing,
+        sampling: Sampling,
+        cancel: Event,
+        stop_at: ProvenWrong | None,
+        begun: str = "",
+    ) -> Iterator[TalkEvent]:
+        yield opening
+        prefix = "".join(f"{step.text}\n" for step in opening.kept) + begun
+        halt, steps, cut = Halt(cancel), list(opening.kept), False
+        reply = self.engine.stream([*messages, Message(role="assistant", content=prefix)], sampling, cancel=halt)
+        lines = read_lines(reply, begun)
+        while not isinstance(item := next_or_value(lines), Completion):
+            if cut:
+                continue  # what was decoded before the halt took effect
+            if isinstance(item, Token):
+                yield item
+            elif item.kind == "step":
+                steps.append(Step(text=item.text))
+                yield StepDone(steps[-1])
+                if stop_at and stop_at(item.text):
+                    cut = True
+                    halt.set()
+        # A reply that was not finished has stated no answer, whatever numbers its last line holds.
+        finish = "cut" if cut else item.finish
+        trajectory = Trajectory(
+            problem_id=problem.id,
+            steps=tuple(steps),
+            answer=final_answer(prefix + item.text) if finish == "stop" else None,
+            finish=finish,
+            origin=opening.origin,
+            parent=opening.parent,
+            made_by=opening.made_by,
+        )
+        yield AttemptDone(trajectory)
+        return trajectory
+
+
+class Halt(Event):
+    """A flag of our own that is also set once the caller's is."""
+
+    def __init__(self, outer: Event) -> None:
+        super().__init__()
+        self._outer = outer
+
+    def is_set(self) -> bool:
+        return super().is_set() or self._outer.is_set()
+
+
+def conversation(problem: Problem, attempt: Trajectory | None = None, prompt: str = "actor") -> list[Message]:
+    """How a problem is put to the actor; with an attempt, the conversation that ends in it."""
+    language = language_of(problem.text)
+    messages = [
+        Message(role="system", content=prompts.fill("system", language)),
+        Message(role="user", content=prompts.fill(prompt, language, problem=problem.text)),
+    ]
+    if attempt:
+        written = join_steps((step.text for step in attempt.steps), attempt.answer, language)
+        messages.append(Message(role="assistant", content=written))
+    return messages
+
+
+def provenance(engine: Engine, prompt: str, problem: Problem, sampling: Sampling | None = None) -> Provenance:
+    return Provenance(
+        engine=engine.name,
+        model=engine.model,
+        prompt=prompts.version(prompt, language_of(problem.text)),
+        temperature=sampling.temperature if sampling else 0.0,
+        seed=sampling.seed if sampling else 0,
+    )
+
+
+def read_lines(reply: Iterator[str], begun: str = "") -> Iterator[Token | Line]:
+    """A growing reply as tokens and, whenever one is complete, lines. The generator's value is the completion."""
+    reader = LineReader()
+    reader.push(begun)
+    if begun:
+        yield Token(begun)
+    while not isinstance(piece := next_or_value(reply), Completion):
+        lines = reader.push(piece)
+        yield from lines
+        if new := reader.rest if lines else piece:
+            yield Token(new)
+    yield from reader.finish()
+    return piece
+
+
+def next_or_value(generator: Iterator):
+    """The generator's next item, or its return value once it has ended."""
+    try:
+        return next(generator)
+    except StopIteration as end:
+        return end.value

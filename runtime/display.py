@@ -1,0 +1,116 @@
+"""Text as the page shows it: escaped, with LaTeX turned into MathML and money left alone.
+
+Whatever a model or a person wrote is text here: tags, links and images come out as the characters they were typed with,
+and the MathML is rebuilt from the few elements and attributes that only draw. Nothing here knows of steps or runs.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from html import escape, unescape
+from xml.etree.ElementTree import Element, tostring
+
+from latex2mathml import exceptions
+from latex2mathml.converter import convert_to_element
+
+LONGEST_FORMULA = 1000
+DEEPEST_FORMULA = 30
+"""Braces within braces; the converter is recursive."""
+
+_CALCULATOR = re.compile(r"<<[^<>\n]*>>")  # GSM8K writes 48/2=<<48/2=24>>24
+_BOXED = r"\\boxed\s*\{(?:[^{}]|\{[^{}]*\})*\}"
+_MATHS = re.compile(
+    r"\\\((?P<inline>.+?)(?:\\\)|\Z)"
+    r"|\\\[(?P<block>.+?)(?:\\\]|\Z)"
+    r"|\$\$(?P<dollars>.+?)(?:\$\$|\Z)"
+    rf"|(?P<boxed>{_BOXED})"
+    r"|(?<!\\)\$(?P<single>[^\s$](?:[^$\n]*[^\s$\\])?)\$(?!\d)",
+    re.DOTALL,
+)
+_PROSE = re.compile(r"[a-z]{4,}|[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]", re.IGNORECASE)
+_COMMAND = re.compile(r"\\[a-z]+(?:\s*\{[^{}]*\})?", re.IGNORECASE)
+_LOOSE_END = re.compile(r"^[-+*/=<>,.;:)]|[-+*/=<,;:(]$")
+
+_ELEMENTS = frozenset(
+    "math mrow mi mn mo mtext mspace mfrac msqrt mroot msub msup msubsup munder mover munderover mtable mtr mtd "
+    "mstyle mpadded mphantom menclose".split()
+)
+_ATTRIBUTES = frozenset(
+    "display stretchy fence separator form accent accentunder lspace rspace width height depth linethickness "
+    "mathvariant displaystyle scriptlevel columnalign rowspacing columnspacing notation minsize maxsize".split()
+)
+_UNREADABLE = (
+    *(kind for kind in vars(exceptions).values() if isinstance(kind, type) and issubclass(kind, Exception)),
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    RuntimeError,
+    StopIteration,
+)
+"""What the converter is known to raise for LaTeX that it cannot read: its own errors and those of its slips."""
+
+
+@lru_cache(maxsize=2048)
+def to_display(text: str) -> str:
+    """HTML of a text: formulas as MathML, everything else literally."""
+    text = _CALCULATOR.sub("", text)
+    pieces, end = [], 0
+    for match in _MATHS.finditer(text):
+        if formula := _formula(match):
+            pieces += [_prose(text[end : match.start()]), formula]
+            end = match.end()
+    return "".join([*pieces, _prose(text[end:])])
+
+
+@lru_cache(maxsize=256)
+def answer_to_display(answer: str) -> str:
+    """HTML of an answer, which is often LaTeX without its delimiters."""
+    bare = re.search(r"\\[a-zA-Z]+|[\^_]\w", answer) and not re.search(r"\$|\\\(|\\\[", answer)
+    return (bare and to_mathml(answer)) or to_display(answer)
+
+
+def to_mathml(latex: str, block: bool = False) -> str | None:
+    """A formula as MathML; None if it cannot be read as one."""
+    if not latex.strip() or len(latex) > LONGEST_FORMULA or _depth(latex) > DEEPEST_FORMULA:
+        return None
+    try:
+        element = convert_to_element(latex, display="block" if block else "inline")
+    except _UNREADABLE:
+        return None
+    return tostring(_plain(element), encoding="unicode", short_empty_elements=False)
+
+
+def _formula(match: re.Match[str]) -> str | None:
+    kind = match.lastgroup
+    if kind == "single" and not _is_maths(match["single"]):
+        return None
+    return to_mathml(match[kind], block=kind in ("block", "dollars"))
+
+
+def _is_maths(inside: str) -> bool:
+    """Whether what stands between two single dollar signs is a formula rather than the words between two prices."""
+    return not _PROSE.search(_COMMAND.sub("", inside)) and not _LOOSE_END.search(inside)
+
+
+def _prose(text: str) -> str:
+    return escape(text.replace("\\$", "$").replace("\\%", "%"))
+
+
+def _depth(latex: str) -> int:
+    deepest = depth = 0
+    for character in latex:
+        depth += {"{": 1, "}": -1}.get(character, 0)
+        deepest = max(deepest, depth)
+    return max(deepest, latex.count("\\left"), latex.count("\\begin"), latex.count("\\sqrt") // 2)
+
+
+def _plain(element: Element) -> Element:
+    """The same formula of drawing elements only; the converter copies links, classes and styles through."""
+    tag = element.tag if element.tag in _ELEMENTS else "mrow"
+    copy = Element(tag, {name: value for name, value in element.attrib.items() if name in _ATTRIBUTES})
+    # The converter leaves character references in its texts, to be written out unescaped.
+    copy.text = unescape(element.text) if element.text else None
+    copy.extend(_plain(child) for child in element)
+    return copy

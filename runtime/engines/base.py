@@ -1,0 +1,157 @@
+"""The one interface through which everything generates, and the values that cross it.
+
+`messages` are chat messages; a last message of the assistant is unfinished and is continued. That one rule gives
+step-by-step generation, refinement from a correct prefix, and Monte Carlo labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from threading import Event
+from typing import Literal, Protocol, TypedDict
+
+from runtime.errors import SoliloquyError
+from runtime.types import Finish
+
+
+class Message(TypedDict):
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+Messages = Sequence[Message]
+
+
+class EngineError(SoliloquyError):
+    """An engine cannot do what was asked; the text names the cause and the remedy."""
+
+
+class ContextOverflow(EngineError):
+    """The conversation does not fit the context; raised before any work starts."""
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How words are drawn. A temperature of 0 is greedy, and the rest is then without meaning."""
+
+    temperature: float = 0.0
+    top_k: int = 40
+    top_p: float = 0.95
+    min_p: float = 0.05
+    max_tokens: int = 512
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Completion:
+    """A finished reply: its text without the stop string, why it ended, and what it cost in tokens."""
+
+    text: str
+    finish: Finish
+    prompt_tokens: int
+    completion_tokens: int
+
+
+class Engine(Protocol):
+    """A loaded model. Every method may be called from any thread."""
+
+    name: str
+    """Which implementation this is, such as "llamacpp"."""
+    model: str
+    """Which weights it holds, as a person would name them."""
+    parallel: int
+    """How many conversations it decodes at once."""
+
+    def stream(
+        self,
+        messages: Messages,
+        sampling: Sampling,
+        voice: str | None = None,
+        stop: Sequence[str] = (),
+        cancel: Event | None = None,
+    ) -> Generator[str, None, Completion]:
+        """The reply piece by piece; the generator's return value is the whole. Setting `cancel`, or closing the
+        generator, ends it within one decoding step. Raises ContextOverflow, EngineError."""
+
+    def sample(
+        self,
+        requests: Iterable[Messages],
+        sampling: Sampling,
+        voice: str | None = None,
+        n: int = 1,
+        stop: Sequence[str] = (),
+    ) -> Iterator[list[Completion]]:
+        """`n` replies to every request, decoded in parallel, in the order of the requests."""
+
+    def choice_logprobs(
+        self, messages: Messages, parts: Sequence[str], choices: Sequence[str], voice: str | None = None
+    ) -> list[list[float]]:
+        """Log-probabilities of each choice's first token after each part of a given reply, the parts following each
+        other: shape (len(parts), len(choices)). One reading of the whole reply."""
+
+    def count(self, messages: Messages) -> int:
+        """Tokens of a conversation as this model reads it."""
+
+    def close(self) -> None:
+        """Free the model. Replies still under way end with EngineError."""
+
+
+@dataclass
+class Usage:
+    """What an engine did: calls, tokens it was given and tokens it wrote."""
+
+    calls: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+class Metered:
+    """An engine that counts what passes through it, for figures per problem."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine, self.usage = engine, Usage()
+        self.name, self.model, self.parallel = engine.name, engine.model, engine.parallel
+
+    def _add(self, prompt_tokens: int, completion_tokens: int) -> None:
+        self.usage.calls += 1
+        self.usage.prompt_tokens += prompt_tokens
+        self.usage.completion_tokens += completion_tokens
+
+    def stream(
+        self,
+        messages: Messages,
+        sampling: Sampling,
+        voice: str | None = None,
+        stop: Sequence[str] = (),
+        cancel: Event | None = None,
+    ) -> Generator[str, None, Completion]:
+        completion = yield from self.engine.stream(messages, sampling, voice, stop, cancel)
+        self._add(completion.prompt_tokens, completion.completion_tokens)
+        return completion
+
+    def sample(
+        self,
+        requests: Iterable[Messages],
+        sampling: Sampling,
+        voice: str | None = None,
+        n: int = 1,
+        stop: Sequence[str] = (),
+    ) -> Iterator[list[Completion]]:
+        for completions in self.engine.sample(requests, sampling, voice, n, stop):
+            for completion in completions:
+                self._add(completion.prompt_tokens, completion.completion_tokens)
+            yield completions
+
+    def choice_logprobs(
+        self, messages: Messages, parts: Sequence[str], choices: Sequence[str], voice: str | None = None
+    ) -> list[list[float]]:
+        reply: Message = {"role": "assistant", "content": "".join(parts)}
+        self._add(self.engine.count([*messages, reply]), 0)
+        return self.engine.choice_logprobs(messages, parts, choices, voice)
+
+    def count(self, messages: Messages) -> int:
+        return self.engine.count(messages)
+
+    def close(self) -> None:
+        self.engine.close()

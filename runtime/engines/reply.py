@@ -1,0 +1,49 @@
+"""A reply while it grows: bytes of tokens to text, and the search for stop strings that are split over tokens."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Sequence
+
+
+class Reply:
+    """Collects a reply. What `push` returns is safe to show: complete characters that no stop string can claim."""
+
+    def __init__(self, stop: Sequence[str] = ()) -> None:
+        self.text = ""
+        self.stopped = False
+        self._stop = tuple(stop)
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        self._held = ""
+
+    def push(self, data: bytes) -> str:
+        """Take one token's bytes; return the text that became certain. After a stop string nothing more is taken."""
+        return self._take(self._decoder.decode(data))
+
+    def finish(self) -> str:
+        """No more bytes will come: return what was held back."""
+        shown = self._take(self._decoder.decode(b"", final=True)) + self._held
+        self.text += self._held
+        self._held = ""
+        return shown
+
+    def _take(self, text: str) -> str:
+        if self.stopped:
+            return ""
+        self._held += text
+        found = [at for at in (self._held.find(stop) for stop in self._stop) if at >= 0]
+        if found:
+            self.stopped, keep, rest = True, min(found), len(self._held)
+        else:
+            keep = rest = len(self._held) - self._possible_start()
+        shown, self._held = self._held[:keep], self._held[rest:]
+        self.text += shown
+        return shown
+
+    def _possible_start(self) -> int:
+        """Length of the longest end of the held text that may be the beginning of a stop string."""
+        longest = max((len(stop) for stop in self._stop), default=1) - 1
+        for size in range(min(longest, len(self._held)), 0, -1):
+            if any(stop.startswith(self._held[-size:]) for stop in self._stop):
+                return size
+        return 0

@@ -1,0 +1,106 @@
+"""An engine that replays queued replies: the real loop, session, log and page run on it without a model.
+
+Replies are taken in order. Verdicts are queued apart, as the probability of the first choice against the second.
+Every call is kept in `calls`, so a test can see what the loop asked for.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from threading import Event, Lock
+
+from runtime.engines.base import Completion, EngineError, Messages, Sampling
+from runtime.engines.reply import Reply
+from runtime.types import Finish
+
+
+class ScriptedEngine:
+    """`replies` are texts (or exceptions to raise); `verdicts` are probabilities that a step is right, one per part.
+    `delay` seconds pass before each word, for looking at a page while it streams."""
+
+    name = "scripted"
+    model = "scripted"
+    parallel = 4
+
+    def __init__(
+        self, replies: Iterable[str | Exception] = (), verdicts: Iterable[float] = (), delay: float = 0.0
+    ) -> None:
+        self.replies, self.verdicts, self.delay = deque(replies), deque(verdicts), delay
+        self.calls: list[Messages] = []
+        self._lock = Lock()
+
+    def _next(self, messages: Messages) -> str:
+        with self._lock:
+            self.calls.append(list(messages))
+            if not self.replies:
+                raise EngineError("The script has no reply left.")
+            reply = self.replies.popleft()
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
+
+    def stream(
+        self,
+        messages: Messages,
+        sampling: Sampling,
+        voice: str | None = None,
+        stop: Sequence[str] = (),
+        cancel: Event | None = None,
+    ) -> Generator[str, None, Completion]:
+        reply, written, finish = Reply(stop), 0, "stop"
+        for word in re.findall(r"\s*\S+|\s+$", self._next(messages)):
+            if ended := _ended(reply, written, sampling, cancel):
+                finish = ended
+                break
+            time.sleep(self.delay)
+            written += 1
+            if piece := reply.push(word.encode()):
+                yield piece
+        if rest := reply.finish():
+            yield rest
+        return Completion(reply.text, finish, self.count(messages), written)
+
+    def sample(
+        self,
+        requests: Iterable[Messages],
+        sampling: Sampling,
+        voice: str | None = None,
+        n: int = 1,
+        stop: Sequence[str] = (),
+    ) -> Iterator[list[Completion]]:
+        for messages in requests:
+            yield [self._complete(messages, sampling, stop) for _ in range(n)]
+
+    def _complete(self, messages: Messages, sampling: Sampling, stop: Sequence[str]) -> Completion:
+        stream = self.stream(messages, sampling, stop=stop)
+        while True:
+            try:
+                next(stream)
+            except StopIteration as end:
+                return end.value
+
+    def choice_logprobs(
+        self, messages: Messages, parts: Sequence[str], choices: Sequence[str], voice: str | None = None
+    ) -> list[list[float]]:
+        with self._lock:
+            self.calls.append([*messages, {"role": "assistant", "content": "".join(parts)}])
+            right = [self.verdicts.popleft() if self.verdicts else 0.99 for _ in parts]
+        return [[math.log(p), math.log(1 - p)] + [-20.0] * (len(choices) - 2) for p in right]
+
+    def count(self, messages: Messages) -> int:
+        return sum(len(message["content"].split()) for message in messages)
+
+    def close(self) -> None:
+        self.replies.clear()
+
+
+def _ended(reply: Reply, written: int, sampling: Sampling, cancel: Event | None) -> Finish | None:
+    if cancel and cancel.is_set():
+        return "cancelled"
+    if reply.stopped:
+        return "stop"
+    return "length" if written >= sampling.max_tokens else None

@@ -1,0 +1,168 @@
+"""What happens while a problem is solved or checked, and the folding of it into a talk.
+
+The loop yields events; the page, the log and the command line all fold the same events, so what is shown, stored and
+exported is one thing. A `Transcript` at any moment is a finished part (`talk`) and the attempt being written (`live`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from runtime.types import Critique, Outcome, Parent, Problem, Provenance, SelfTalk, Step, StepVerdict, Trajectory
+
+
+@dataclass(frozen=True)
+class Proposing:
+    """The actor begins an attempt; the kept steps of the parent stand already."""
+
+    origin: Literal["sample", "refine", "selftalk", "student"]
+    kept: tuple[Step, ...] = ()
+    parent: Parent | None = None
+    made_by: Provenance | None = None
+
+
+@dataclass(frozen=True)
+class Token:
+    """A piece of the line being written."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class StepDone:
+    step: Step
+
+
+@dataclass(frozen=True)
+class AttemptDone:
+    trajectory: Trajectory
+
+
+@dataclass(frozen=True)
+class Criticising:
+    """The critic begins to read the last attempt."""
+
+
+@dataclass(frozen=True)
+class StepJudged:
+    """A verdict on one step of the attempt that is being written or read; a later one replaces it."""
+
+    position: int
+    verdict: StepVerdict
+
+
+@dataclass(frozen=True)
+class CritiqueDone:
+    critique: Critique
+
+
+@dataclass(frozen=True)
+class Refining:
+    """The critic found a first error: the actor goes on from the steps before it."""
+
+    round: int
+    position: int
+    comment: str
+
+
+@dataclass(frozen=True)
+class Finished:
+    outcome: Outcome
+
+
+@dataclass(frozen=True)
+class Failed:
+    """Something went wrong; what was made until then is kept."""
+
+    message: str
+
+
+Event = (
+    Proposing | Token | StepDone | AttemptDone | Criticising | StepJudged | CritiqueDone | Refining | Finished | Failed
+)
+
+
+@dataclass(frozen=True)
+class Live:
+    """An attempt that is being written, or read by the critic."""
+
+    opening: Proposing
+    steps: tuple[Step, ...]
+    verdicts: dict[int, StepVerdict] = field(default_factory=dict)
+    text: str = ""
+    done: bool = False
+    criticising: bool = False
+
+
+@dataclass(frozen=True)
+class Transcript:
+    talk: SelfTalk
+    live: Live | None = None
+
+
+def begin(problem: Problem) -> Transcript:
+    return Transcript(SelfTalk(problem=problem))
+
+
+def fold(transcript: Transcript, event: Event) -> Transcript:
+    """The transcript after one more event."""
+    talk, live = transcript.talk, transcript.live
+    match event:
+        case Proposing():
+            return Transcript(_with_partial(talk, live), Live(event, event.kept))
+        case Token(text):
+            return Transcript(talk, replace(live, text=live.text + text))
+        case StepDone(step):
+            return Transcript(talk, replace(live, steps=(*live.steps, step), text=""))
+        case StepJudged(position, verdict):
+            return Transcript(talk, replace(live, verdicts={**live.verdicts, position: verdict}))
+        case AttemptDone(trajectory):
+            return Transcript(_with_turn(talk, trajectory), replace(live, steps=trajectory.steps, text="", done=True))
+        case Criticising():
+            return Transcript(talk, replace(live, criticising=True))
+        case CritiqueDone(critique):
+            return Transcript(_with_turn(talk, critique), None)
+        case Refining():
+            return transcript
+        case Finished(outcome):
+            return Transcript(_with_partial(talk, live).model_copy(update={"outcome": outcome}))
+        case Failed(message):
+            kept = _with_partial(talk, live)
+            return Transcript(kept.model_copy(update={"outcome": Outcome(status="failed", note=message)}))
+
+
+def as_talk(transcript: Transcript) -> SelfTalk:
+    """The whole as it stands, the attempt under way included."""
+    return _with_partial(transcript.talk, transcript.live)
+
+
+def fold_all(problem: Problem, events: Iterable[Event]) -> SelfTalk:
+    transcript = begin(problem)
+    for event in events:
+        transcript = fold(transcript, event)
+    return transcript.talk
+
+
+def _with_turn(talk: SelfTalk, turn: Trajectory | Critique) -> SelfTalk:
+    return talk.model_copy(update={"turns": (*talk.turns, turn)})
+
+
+def _with_partial(talk: SelfTalk, live: Live | None) -> SelfTalk:
+    """An attempt that was broken off is an attempt too: nothing that was shown is lost."""
+    if live is None or live.done or not (live.steps or live.text.strip()):
+        return talk
+    steps = live.steps + ((Step(text=live.text.strip()),) if live.text.strip() else ())
+    opening = live.opening
+    return _with_turn(
+        talk,
+        Trajectory(
+            problem_id=talk.problem.id,
+            steps=steps,
+            finish="cancelled",
+            origin=opening.origin,
+            parent=opening.parent,
+            made_by=opening.made_by,
+        ),
+    )

@@ -1,0 +1,82 @@
+"""A run followed from another thread, at a pace that a page can show.
+
+A model may be silent for seconds while it reads. The reader of `Follower` hears something at least every `HEARTBEAT`
+seconds all the same, so it can be stopped at any moment; and it is told at most every `PACE` seconds, however fast words come.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from threading import Condition, Event, Thread
+
+from runtime.events import Finished, fold
+from runtime.session import Progress
+from runtime.store import Run
+from runtime.types import Outcome
+
+HEARTBEAT = 0.2
+PACE = 0.1
+PATIENCE = 2.0
+"""How long `stop` waits for the model to let go, in seconds."""
+
+
+class Follower:
+    """Runs `begin(cancel)` in a thread of its own. Iterating gives the latest `Progress`, or None as a heartbeat, and
+    raises what the run raised."""
+
+    def __init__(self, begin: Callable[[Event], Iterator[Progress]]) -> None:
+        self._begin = begin
+        self._changed = Condition()
+        self._ended = False
+        self._error: Exception | None = None
+        self.cancel = Event()
+        self.latest: Progress | None = None
+
+    def __iter__(self) -> Iterator[Progress | None]:
+        Thread(target=self._follow, name="run", daemon=True).start()
+        shown = None
+        try:
+            while True:
+                with self._changed:
+                    self._changed.wait_for(lambda before=shown: self._ended or self.latest is not before, HEARTBEAT)
+                    ended, latest = self._ended, self.latest
+                if latest is not shown or not ended:
+                    yield None if latest is shown else latest
+                shown = latest
+                if ended:
+                    break
+                time.sleep(PACE)
+            if self._error:
+                raise self._error
+        finally:
+            self.cancel.set()
+
+    def _follow(self) -> None:
+        error: Exception | None = None
+        try:
+            with closing(self._begin(self.cancel)) as progress:
+                for latest in progress:
+                    self._tell(latest)
+        except Exception as raised:  # noqa: BLE001 - handed to the reader's thread, which raises it
+            error = raised
+        with self._changed:
+            self._error, self._ended = error, True
+            self._changed.notify_all()
+
+    def _tell(self, latest: Progress) -> None:
+        with self._changed:
+            self.latest = latest
+            self._changed.notify_all()
+
+    def stop(self) -> Run | None:
+        """Ask the run to end, and wait a little. The value is the run as it stands then, ended; None if none began."""
+        self.cancel.set()
+        with self._changed:
+            self._changed.wait_for(lambda: self._ended, PATIENCE)
+            run = self.latest.run if self.latest else None
+        if run is None or run.status != "running":
+            return run
+        return replace(run, transcript=fold(run.transcript, Finished(Outcome(status="stopped"))))

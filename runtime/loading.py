@@ -1,0 +1,59 @@
+"""An engine that loads while the page is already up: one per process, shared by every tab.
+
+`Loading` is itself what a `Session` calls for its engine. A load that failed is tried again at the next call, so a
+model that was fetched meanwhile is found without a restart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Lock, Thread
+from typing import Literal
+
+from runtime.engines.base import Engine, EngineError
+from runtime.fetch import ModelError
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """Where loading stands; `text` is the model's name, or why there is none."""
+
+    state: Literal["loading", "ready", "missing"]
+    text: str = ""
+
+
+class Loading:
+    """Calls `load` once it is needed; every caller waits for the same engine. Raises what `load` raises."""
+
+    def __init__(self, load: Callable[[], Engine]) -> None:
+        self._load, self._engine = load, None
+        self._lock = Lock()
+        self.readiness = Readiness("loading")
+
+    def start(self) -> None:
+        """Begin to load; returns at once."""
+        Thread(target=self._try, name="load-model", daemon=True).start()
+
+    def _try(self) -> None:
+        try:
+            self()
+        except (ModelError, EngineError):
+            return  # `readiness` says why, and the next call tries again.
+
+    def __call__(self) -> Engine:
+        with self._lock:
+            if self._engine is None:
+                self.readiness = Readiness("loading")
+                try:
+                    self._engine = self._load()
+                except (ModelError, EngineError) as error:
+                    self.readiness = Readiness("missing", str(error))
+                    raise
+            self.readiness = Readiness("ready", self._engine.model)
+            return self._engine
+
+    def close(self) -> None:
+        with self._lock:
+            if self._engine is not None:
+                self._engine.close()

@@ -1,0 +1,83 @@
+"""The schema of the session database, as steps that are applied in order and never edited afterwards.
+
+Text ULIDs as keys, declared foreign keys, UTC times as ISO 8601 text; `datasette soliloquy.db` opens it.
+"""
+
+from __future__ import annotations
+
+from sqlite_utils import Database, Migrations
+
+migrations = Migrations("soliloquy")
+
+
+@migrations()
+def first_tables(db: Database) -> None:
+    db["sessions"].create({"id": str, "created_at": str}, pk="id")
+    db["problems"].create(
+        {"id": str, "text": str, "answer": str, "source": str, "licence": str, "created_at": str},
+        pk="id",
+        not_null={"text"},
+    )
+    db["runs"].create(
+        {
+            "id": str,
+            "session_id": str,
+            "problem_id": str,
+            "kind": str,  # solve or check
+            "mode": str,
+            "model": str,
+            "status": str,  # running, or the outcome's
+            "answer": str,
+            "seconds": float,
+            "talk": str,  # the SelfTalk as JSON: the record itself; the tables below index it
+            "created_at": str,
+        },
+        pk="id",
+        not_null={"session_id", "problem_id", "talk"},
+        foreign_keys=[("session_id", "sessions", "id"), ("problem_id", "problems", "id")],
+    )
+    db["steps"].create(
+        {"id": str, "run_id": str, "turn": int, "position": int, "text": str},
+        pk="id",
+        not_null={"run_id", "text"},
+        foreign_keys=[("run_id", "runs", "id")],
+    )
+    db["critiques"].create(
+        {
+            "id": str,
+            "step_id": str,
+            "verdict": str,
+            "probability": float,
+            "comment": str,
+            "evidence": str,  # JSON: what each witness said
+        },
+        pk="id",
+        foreign_keys=[("step_id", "steps", "id")],
+    )
+    db["labels"].create(
+        {
+            "id": str,
+            "run_id": str,
+            "step_id": str,  # null: the label is on the whole run
+            "rating": int,
+            "reason": str,
+            "correction": str,
+            "consent": int,
+            "created_at": str,
+        },
+        pk="id",
+        not_null={"run_id"},
+        foreign_keys=[("run_id", "runs", "id"), ("step_id", "steps", "id")],
+    )
+    for table, column in (("runs", "session_id"), ("steps", "run_id"), ("critiques", "step_id"), ("labels", "run_id")):
+        db[table].create_index([column])
+    db["problems"].enable_fts(["text"], create_triggers=True, fts_version="FTS5")
+    db["steps"].enable_fts(["text"], create_triggers=True, fts_version="FTS5")
+    db.create_view(
+        "latest_labels",
+        "select * from labels where id in (select max(id) from labels group by run_id, coalesce(step_id, ''))",
+    )
+    db.execute(
+        "create trigger labels_are_append_only before update on labels "
+        "begin select raise(abort, 'labels are append-only: add a new one'); end"
+    )

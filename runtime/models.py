@@ -1,0 +1,310 @@
+"""Which models exist, which are here, and which one is used.
+
+The catalogue (`data/models/catalogue.json`) pins every base by size and SHA-256, best first; a person's own files are
+remembered in `added.json` of the models folder. How bytes arrive is the subject of `fetch.py`; nothing is loaded here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from pathlib import Path
+
+import psutil
+from pydantic import TypeAdapter, ValidationError
+
+from runtime.fetch import (
+    ModelError,
+    Progress,
+    RemoteFile,
+    damaged_slots,
+    fetch,
+    find_on_hub,
+    forget_partial,
+    marker_of,
+    sha256_of,
+    size_text,
+)
+from runtime.gguf_header import BadGGUF, read_header
+from runtime.settings import Settings, remember
+from runtime.types import Value
+
+CATALOGUE = Path(__file__).parents[1] / "data" / "models" / "catalogue.json"
+OWN_FILE = "file"
+HUB_REFERENCE = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+?)(:(?P<quantization>[\w.-]+))?")
+
+
+class Base(RemoteFile):
+    """A model of the catalogue."""
+
+    name: str
+    licence: str
+    parameters: int
+    architecture: str
+    memory: int
+    """Bytes that should be free for the model and one conversation."""
+
+
+class Installed(Value):
+    """A model file on this machine."""
+
+    name: str
+    path: Path
+    bytes: int
+    origin: str
+    """`catalogue`, `file` (a person's own file, used where it is), or the hub reference it was fetched by."""
+
+
+class Choice(Value):
+    """The model to use, where it is (None: not fetched yet), and why it and no other."""
+
+    name: str
+    path: Path | None
+    reason: str
+
+
+class Added(Value):
+    """A line of `added.json`."""
+
+    name: str
+    path: Path
+    bytes: int
+    sha256: str
+    origin: str
+
+
+_ADDED = TypeAdapter(tuple[Added, ...])
+
+
+def catalogue() -> tuple[Base, ...]:
+    """The bases, in the order in which they are preferred."""
+    return _read_catalogue(CATALOGUE)
+
+
+@cache
+def _read_catalogue(path: Path) -> tuple[Base, ...]:
+    return tuple(Base.model_validate(row) for row in json.loads(path.read_text("utf-8"))["bases"])
+
+
+def installed(settings: Settings) -> list[Installed]:
+    """Models whose file is here, bases first. Files are judged by their size; `verify` reads all of them."""
+    found = [
+        Installed(name=base.name, path=path, bytes=base.bytes, origin="catalogue")
+        for base in catalogue()
+        if (path := settings.models_dir / base.file).is_file() and path.stat().st_size == base.bytes
+    ]
+    own = [entry for entry in _added(settings) if entry.path.is_file()]
+    return found + [Installed(**entry.model_dump(exclude={"sha256"})) for entry in own]
+
+
+# Choosing
+
+
+def suggested() -> Base:
+    """The best base that fits into the memory that is free now; the smallest one if none does."""
+    free = psutil.virtual_memory().available
+    return next((base for base in catalogue() if base.memory <= free), catalogue()[-1])
+
+
+def choose(settings: Settings) -> Choice:
+    """The model that the settings name, else the best one for this machine. Raises ModelError for an unknown name."""
+    return _named(settings.model, settings) if settings.model else _by_memory(settings)
+
+
+def resolve(settings: Settings) -> Path:
+    """The file of the model to use. Raises ModelError if it is not here."""
+    choice = choose(settings)
+    if choice.path is None:
+        raise ModelError(
+            f"There is no model yet: run `python -m runtime models pull {choice.name}`, or"
+            " `python -m runtime models add FILE` for a GGUF file that you have."
+        )
+    return choice.path
+
+
+def _named(model: str, settings: Settings) -> Choice:
+    here = {entry.name: entry for entry in installed(settings)}
+    if model in here:
+        return Choice(name=model, path=here[model].path, reason="It is the one set.")
+    if model in {base.name for base in catalogue()}:
+        return Choice(name=model, path=None, reason="It is the one set, but it is not here yet.")
+    path = Path(model).expanduser()
+    if path.is_file():
+        return Choice(name=path.stem, path=path.absolute(), reason="It is the file set.")
+    known = ", ".join(dict.fromkeys([base.name for base in catalogue()] + list(here)))
+    raise ModelError(f"The model {model!r} is neither a known name ({known}) nor a file. Set another one, or add it.")
+
+
+def _by_memory(settings: Settings) -> Choice:
+    free = psutil.virtual_memory().available
+    here = {entry.name: entry.path for entry in installed(settings)}
+    ideal = suggested()
+    free_text = f"{size_text(free)} of memory are free"
+    if ideal.name in here or not here:
+        tight = "" if ideal.memory <= free else " It may be slow: no model fits well."
+        reason = f"{free_text}, and {ideal.name} needs {size_text(ideal.memory)}.{tight}"
+        return Choice(name=ideal.name, path=here.get(ideal.name), reason=reason)
+    fitting = [base.name for base in catalogue() if base.name in here and base.memory <= free]
+    # What is here but too large comes last and smallest first: slow is better than nothing.
+    large = [base.name for base in reversed(catalogue()) if base.name in here and base.memory > free]
+    name = next(iter([*fitting, *large, *here]))
+    slow = " and may be slow, as it needs more" if name in large else ""
+    return Choice(
+        name=name,
+        path=here[name],
+        reason=f"It is here{slow}; {free_text}: `python -m runtime models pull {ideal.name}` gets a better one.",
+    )
+
+
+def use(name: str, settings: Settings) -> None:
+    """Makes a model (a name, or the path of a GGUF file) the one that is used from now on. Raises ModelError."""
+    choice = _named(name, settings)
+    if choice.path is None:
+        raise ModelError(f"{name} is not here yet: run `python -m runtime models pull {name}` first.")
+    _require_chat_model(choice.path)
+    is_name = any(entry.name == name for entry in installed(settings))
+    remember(model=name if is_name else str(choice.path))
+
+
+# Getting and removing
+
+
+def pull(name: str, settings: Settings, progress: Progress) -> Path:
+    """Fetches a base of the catalogue, or what is missing of it. Raises ModelError."""
+    return fetch(_base(name), settings.models_dir, progress)
+
+
+def add(reference: str, settings: Settings, progress: Progress) -> Installed:
+    """Makes a GGUF file known: one on this machine, used where it is, or `org/name-GGUF:Q4_K_M` from the hub.
+
+    Raises ModelError.
+    """
+    path = Path(reference).expanduser()
+    match = HUB_REFERENCE.fullmatch(reference)
+    if not match or path.exists() or reference.lower().endswith(".gguf"):
+        return _record(path.absolute(), OWN_FILE, settings, progress)
+    remote = find_on_hub(match["repo"], match["quantization"] or "Q4_K_M")
+    for base in catalogue():
+        if base.sha256 == remote.sha256:
+            path = pull(base.name, settings, progress)
+            return Installed(name=base.name, path=path, bytes=base.bytes, origin="catalogue")
+    path = settings.models_dir / remote.file
+    _require_free_name(path, settings)
+    if path.exists() and not any(entry.path == path for entry in _added(settings)):
+        raise ModelError(f"{path} is in the way. Move it, or add that file itself.")
+    return _record(fetch(remote, settings.models_dir, progress), reference, settings, progress)
+
+
+def remove(name: str, settings: Settings) -> str:
+    """Deletes a fetched model, or forgets a file of the person's own; says which. Raises ModelError."""
+    if settings.model == name:
+        remember(model=None)
+    entry = next((entry for entry in _added(settings) if entry.name == name), None)
+    if entry is not None:
+        _write_added(settings, [other for other in _added(settings) if other != entry])
+        if entry.origin == OWN_FILE:
+            return f"{name} is forgotten; your file {entry.path} stays."
+        _delete(entry.path)
+        return f"{entry.path} is deleted."
+    base = _base(name)
+    path = settings.models_dir / base.file
+    was_here = path.exists()
+    _delete(path)
+    forget_partial(base, settings.models_dir)
+    return f"{path} is deleted." if was_here else f"{name} was not here; what an unfinished pull had left is deleted."
+
+
+def _delete(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+        marker_of(path).unlink(missing_ok=True)
+    except OSError as error:
+        raise ModelError(f"{path} cannot be deleted ({error.strerror}). Close what uses it and try again.") from error
+
+
+# Verifying
+
+
+def verify(name: str | None, settings: Settings, progress: Progress) -> list[tuple[str, bool, str]]:
+    """Reads every byte of one model, or of all that are here: (name, whether it is right, a sentence)."""
+    here = [entry for entry in installed(settings) if name in (None, entry.name)]
+    if name is not None and not here:
+        raise ModelError(f"{name} is not here. `python -m runtime models list` shows what is.")
+    return [(entry.name, *_verify_one(entry, settings, progress)) for entry in here]
+
+
+def _verify_one(entry: Installed, settings: Settings, progress: Progress) -> tuple[bool, str]:
+    if entry.origin != "catalogue":
+        pinned = next(added.sha256 for added in _added(settings) if added.name == entry.name)
+        if sha256_of(entry.path, progress=progress) == pinned:
+            return True, f"{entry.path} is as it was when it was added."
+        return False, f"{entry.path} has changed since it was added. Remove it, then add it again."
+    base = _base(entry.name)
+    bad = damaged_slots(entry.path, base, progress)
+    if not bad:
+        return True, f"{entry.path} has the SHA-256 of the catalogue."
+    # Without its marker the file is looked at again by the next pull.
+    marker_of(entry.path).unlink(missing_ok=True)
+    numbers = ", ".join(str(slot.number) for slot in bad)
+    return False, (
+        f"{entry.path} is damaged in part {numbers} of {len(base.slots)}:"
+        f" `python -m runtime models pull {base.name}` fetches only that again."
+    )
+
+
+# Files of one's own
+
+
+def _added(settings: Settings) -> tuple[Added, ...]:
+    path = settings.models_dir / "added.json"
+    try:
+        return _ADDED.validate_json(path.read_bytes()) if path.exists() else ()
+    except (OSError, ValidationError) as error:
+        raise ModelError(f"{path} cannot be read. Delete it, then add your files again.") from error
+
+
+def _write_added(settings: Settings, entries: list[Added]) -> None:
+    path = settings.models_dir / "added.json"
+    unfinished = path.with_suffix(".unfinished")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.write_bytes(_ADDED.dump_json(tuple(entries), indent=1))
+        unfinished.replace(path)
+    except OSError as error:
+        raise ModelError(
+            f"{path} cannot be written ({error.strerror}). Set SOLILOQUY_MODELS to a folder that you can write to."
+        ) from error
+
+
+def _record(path: Path, origin: str, settings: Settings, progress: Progress) -> Installed:
+    _require_chat_model(path)
+    _require_free_name(path, settings)
+    size = path.stat().st_size
+    entry = Added(name=path.stem, path=path, bytes=size, sha256=sha256_of(path, progress=progress), origin=origin)
+    _write_added(settings, [other for other in _added(settings) if other.name != entry.name] + [entry])
+    return Installed(name=entry.name, path=path, bytes=size, origin=origin)
+
+
+def _require_free_name(path: Path, settings: Settings) -> None:
+    taken = {base.name: settings.models_dir / base.file for base in catalogue()}
+    taken |= {entry.name: entry.path for entry in _added(settings)}
+    if taken.get(path.stem, path) != path:
+        raise ModelError(f"{path.stem} is already the name of {taken[path.stem]}. Rename the file, then add it.")
+
+
+def _require_chat_model(path: Path) -> None:
+    try:
+        header = read_header(path)
+    except BadGGUF as error:
+        raise ModelError(str(error)) from error
+    if not header.chat_template:
+        raise ModelError(f"{path} has no chat template, so it cannot be talked with. Choose an instruct or chat model.")
+
+
+def _base(name: str) -> Base:
+    for base in catalogue():
+        if base.name == name:
+            return base
+    known = ", ".join(base.name for base in catalogue())
+    raise ModelError(f"{name!r} is not a model of the catalogue. It has: {known}.")

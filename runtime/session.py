@@ -1,0 +1,107 @@
+"""One student's session: problems solved, own work checked, steps rated - each run followed, logged and given on live.
+
+`python -m runtime` and the page are two faces of this class. It knows nothing of Gradio, SQL or llama.cpp.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from threading import Event
+
+from runtime.critic import Critic
+from runtime.engines.base import Engine
+from runtime.events import AttemptDone, CritiqueDone, Failed, Finished, Refining, StepDone, Transcript, begin, fold
+from runtime.events import Event as TalkEvent
+from runtime.selftalk import check, converse
+from runtime.settings import Settings
+from runtime.store import Run, SessionLog, StoreError, new_id, now
+from runtime.text import clean, split_attempt
+from runtime.types import Feedback, Outcome, Problem
+
+_WORTH_KEEPING = (StepDone, AttemptDone, CritiqueDone, Refining, Finished, Failed)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A run as it stands after one more event. `unsaved` says why it could not be stored, if it could not."""
+
+    run: Run
+    event: TalkEvent
+    unsaved: str | None = None
+
+
+class Session:
+    """`engine` is called when a model is first needed. Without a log nothing is kept."""
+
+    def __init__(
+        self, settings: Settings, engine: Callable[[], Engine], log: SessionLog | None, session_id: str | None = None
+    ) -> None:
+        self.settings, self._engine, self.log = settings, engine, log
+        known = session_id if log and session_id and log.has_session(session_id) else None
+        self.id = known or (log.start_session() if log else new_id())
+
+    def solve(
+        self, text: str, mode: str | None = None, rounds: int | None = None, cancel: Event | None = None
+    ) -> Iterator[Progress]:
+        """Solve a problem, live. Raises UnreadableError for an unusable text, EngineError if there is no model."""
+        problem = Problem(text=clean(text))
+        settings = self.settings.with_(mode=mode, rounds=rounds)
+        engine = self._engine()
+        events = converse(problem, engine, settings, cancel or Event())
+        yield from self._follow("solve", settings.mode, engine, problem, events)
+
+    def check(self, text: str, steps: str | Sequence[str], cancel: Event | None = None) -> Iterator[Progress]:
+        """Judge a student's own steps, live. Raises as `solve` does."""
+        problem = Problem(text=clean(text))
+        attempt = split_attempt(clean(steps if isinstance(steps, str) else "\n".join(steps), "solution"))
+        engine = self._engine()
+        events = check(problem, attempt, Critic(engine), cancel or Event())
+        yield from self._follow("check", "check", engine, problem, events)
+
+    def rate(
+        self,
+        run_id: str,
+        step: str | None,
+        rating: int | None = None,
+        reason: str | None = None,
+        correction: str | None = None,
+        consent: bool = False,
+    ) -> Feedback:
+        """Store a person's word on a step (`step` is its key) or on a whole run. Raises StoreError."""
+        if self.log is None:
+            raise StoreError("Sessions are not stored on this machine, so a rating has nowhere to go. Turn storing on.")
+        feedback = Feedback(rating=rating, reason=reason, correction=correction, consent=consent)
+        self.log.add_label(run_id, step, feedback)
+        return feedback
+
+    def latest(self, kind: str) -> Run | None:
+        """The session's last run of a kind, as it was stored."""
+        return self.log.latest_run(self.id, kind) if self.log else None
+
+    def _follow(
+        self, kind: str, mode: str, engine: Engine, problem: Problem, events: Iterator[TalkEvent]
+    ) -> Iterator[Progress]:
+        started, unsaved = time.monotonic(), None
+        run = Run(new_id(), self.id, kind, mode, engine.model, begin(problem), created_at=now())
+        try:
+            for event in events:
+                transcript = fold(run.transcript, event)
+                run = replace(run, transcript=transcript, seconds=time.monotonic() - started)
+                if isinstance(event, _WORTH_KEEPING):
+                    unsaved = self._record(run) or unsaved
+                yield Progress(run, event, unsaved)
+        finally:
+            events.close()
+            if run.transcript.talk.outcome is None:  # the reader went away
+                self._record(replace(run, transcript=fold(run.transcript, Finished(Outcome(status="stopped")))))
+
+    def _record(self, run: Run) -> str | None:
+        """Store a run; a full disk must not take the words off the screen, so the reason is handed on instead."""
+        try:
+            if self.log:
+                self.log.record(run)
+        except StoreError as error:
+            return str(error)
+        return None

@@ -1,0 +1,292 @@
+"""The session log: every run, step, verdict and label of this machine's users, in one SQLite file.
+
+One connection, one writer at a time (a lock); everything of one event goes in with one transaction. A run is written
+while it goes on, so a crash leaves what had been shown.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import RLock
+from typing import Any, Literal
+
+from sqlite_utils import Database
+from ulid import ULID
+
+from runtime.errors import SoliloquyError
+from runtime.events import Transcript, as_talk
+from runtime.migrations import migrations
+from runtime.types import SCHEMA, Critique, Feedback, SelfTalk, Trajectory
+
+
+class StoreError(SoliloquyError):
+    """The database cannot be opened or written; the text names the cause and the remedy."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One solving or checking of one problem, at any moment of its life."""
+
+    id: str
+    session_id: str
+    kind: Literal["solve", "check"]
+    mode: str
+    model: str
+    transcript: Transcript
+    seconds: float = 0.0
+    created_at: str = ""
+    labels: dict[str, Feedback] = field(default_factory=dict)
+    """The latest label by step id; by run id for a label on the whole."""
+
+    @property
+    def status(self) -> str:
+        outcome = self.transcript.talk.outcome
+        return outcome.status if outcome else "running"
+
+
+def step_id(run_id: str, turn: int, position: int) -> str:
+    """The key of a step: it says where the step stands in the talk, so nobody has to look it up."""
+    return f"{run_id}:{turn}:{position}"
+
+
+def home_of(talk: SelfTalk, turn: int, position: int) -> tuple[int, int]:
+    """Where a step was first written: a refinement's kept steps belong to the attempt they were kept from."""
+    trajectory = talk.turns[turn]
+    while trajectory.parent and position < trajectory.parent.kept:
+        turn = next(i for i, t in enumerate(talk.turns) if t.kind == "trajectory" and t.id == trajectory.parent.trajectory_id)
+        trajectory = talk.turns[turn]
+    return turn, position
+
+
+def new_id() -> str:
+    """A ULID: unique, and sorted by time."""
+    return str(ULID())
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+class SessionLog:
+    """All SQL of the product. Its methods may be called from any thread. Raises StoreError."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = RLock()
+        with self._explained():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            connection = sqlite3.connect(path, check_same_thread=False, timeout=10, isolation_level=None)
+            self.db = Database(connection)
+            self._refuse_newer()
+            self.db.enable_wal()
+            self.db.execute("pragma foreign_keys = on")
+            migrations.apply(self.db)
+
+    def _refuse_newer(self) -> None:
+        known = {migration.name for migration in migrations.pending(Database(memory=True))}
+        unknown = [migration.name for migration in migrations.applied(self.db) if migration.name not in known]
+        if unknown:
+            raise StoreError(
+                f"{self.path} was written by a newer version of Soliloquy ({', '.join(unknown)}). "
+                "Update Soliloquy, or set SOLILOQUY_HOME to another folder."
+            )
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Every database error leaves as a StoreError with a remedy."""
+        try:
+            with self._lock:
+                yield
+        except (sqlite3.Error, OSError) as error:
+            raise StoreError(f"{self.path} cannot be used ({error}). {_remedy(error)}") from error
+
+    @contextmanager
+    def _writing(self) -> Iterator[Database]:
+        with self._explained(), self.db.atomic():
+            yield self.db
+
+    def start_session(self) -> str:
+        session = new_id()
+        with self._writing() as db:
+            db["sessions"].insert({"id": session, "created_at": now()})
+        return session
+
+    def has_session(self, session: str) -> bool:
+        with self._explained():
+            return self.db["sessions"].count_where("id = ?", [session]) > 0
+
+    def record(self, run: Run) -> None:
+        """Write a run as it stands now; to be called again whenever it went on."""
+        talk = as_talk(run.transcript)
+        with self._writing() as db:
+            db["problems"].insert(
+                {**talk.problem.model_dump(exclude={"split"}), "id": talk.problem.id, "created_at": now()}, ignore=True
+            )
+            # An upsert, not a replacement: steps and labels already point at this row.
+            db["runs"].upsert(
+                {
+                    "id": run.id,
+                    "session_id": run.session_id,
+                    "problem_id": talk.problem.id,
+                    "kind": run.kind,
+                    "mode": run.mode,
+                    "model": run.model,
+                    "status": run.status,
+                    "answer": talk.outcome.answer if talk.outcome else None,
+                    "seconds": round(run.seconds, 3),
+                    "talk": json.dumps(talk.model_dump(mode="json"), ensure_ascii=False),
+                    "created_at": run.created_at,
+                },
+                pk="id",
+            )
+            db["steps"].upsert_all(_step_rows(run.id, talk), pk="id")
+            db["critiques"].upsert_all(_critique_rows(run.id, talk), pk="id")
+
+    def add_label(self, run_id: str, step: str | None, feedback: Feedback) -> None:
+        """Append a person's word; nothing earlier is changed. Raises StoreError for an unknown run or step."""
+        with self._writing() as db:
+            db["labels"].insert(
+                {
+                    "id": new_id(),
+                    "run_id": run_id,
+                    "step_id": step,
+                    "rating": feedback.rating,
+                    "reason": feedback.reason,
+                    "correction": feedback.correction,
+                    "consent": int(feedback.consent),
+                    "created_at": now(),
+                }
+            )
+
+    def run(self, run_id: str) -> Run | None:
+        rows = self._query("select * from runs where id = ?", [run_id])
+        return self._run(rows[0]) if rows else None
+
+    def latest_run(self, session: str, kind: str) -> Run | None:
+        rows = self._query(
+            "select * from runs where session_id = ? and kind = ? order by id desc limit 1", [session, kind]
+        )
+        return self._run(rows[0]) if rows else None
+
+    def runs(self, limit: int = 20, search: str | None = None) -> list[dict[str, Any]]:
+        """The newest runs, one plain row each; `search` looks for words in problems and steps."""
+        found = (
+            " where runs.id in (select run_id from steps where rowid in (select rowid from steps_fts where steps_fts match :words)"
+            " union select id from runs where problem_id in (select problems.id from problems where rowid in"
+            " (select rowid from problems_fts where problems_fts match :words)))"
+            if search
+            else ""
+        )
+        return self._query(
+            "select runs.id, runs.created_at, runs.kind, runs.mode, runs.model, runs.status, runs.answer, runs.seconds,"
+            " problems.text as problem, (select count(*) from latest_labels where run_id = runs.id) as labels"
+            f" from runs join problems on problems.id = runs.problem_id{found} order by runs.id desc limit :limit",
+            {"limit": limit, "words": self.db.quote_fts(search or "")},
+        )
+
+    def count_runs(self) -> int:
+        with self._explained():
+            return self.db["runs"].count
+
+    def export(self, consented_only: bool = True) -> Iterator[dict[str, Any]]:
+        """Labelled runs as rows of the export format: the talk, and what people said of its steps."""
+        for row in self._query("select * from runs where id in (select run_id from latest_labels) order by id"):
+            run = self._run(row)
+            feedback = [f for f in run.labels.values() if f.consent or not consented_only]
+            if feedback:
+                talk = run.transcript.talk.model_dump(mode="json")
+                yield {
+                    "schema": SCHEMA,
+                    "type": "LabelledTalk",
+                    "id": run.id,
+                    "created_at": run.created_at,
+                    "talk": talk,
+                    "feedback": [f.model_dump(mode="json") for f in feedback],
+                }
+
+    def close(self) -> None:
+        with self._explained():
+            self.db.close()
+
+    def _query(self, sql: str, arguments: Any = ()) -> list[dict[str, Any]]:
+        with self._explained():
+            return list(self.db.query(sql, arguments))
+
+    def _run(self, row: dict[str, Any]) -> Run:
+        run = Run(
+            id=row["id"],
+            session_id=row["session_id"],
+            kind=row["kind"],
+            mode=row["mode"],
+            model=row["model"],
+            transcript=Transcript(SelfTalk.model_validate_json(row["talk"])),
+            seconds=row["seconds"],
+            created_at=row["created_at"],
+        )
+        return replace(run, labels=self.labels(run.id))
+
+    def labels(self, run_id: str) -> dict[str, Feedback]:
+        """The latest label of every labelled step of a run."""
+        rows = self._query("select * from latest_labels where run_id = ?", [run_id])
+        return {row["step_id"] or run_id: _feedback(row) for row in rows}
+
+
+def _step_rows(run_id: str, talk: SelfTalk) -> list[dict[str, Any]]:
+    return [
+        {"id": step_id(run_id, turn, i), "run_id": run_id, "turn": turn, "position": i, "text": step.text}
+        for turn, trajectory in enumerate(talk.turns)
+        if isinstance(trajectory, Trajectory)
+        for i, step in enumerate(trajectory.steps)
+        if home_of(talk, turn, i) == (turn, i)
+    ]
+
+
+def _critique_rows(run_id: str, talk: SelfTalk) -> list[dict[str, Any]]:
+    turns = {t.id: turn for turn, t in enumerate(talk.turns) if isinstance(t, Trajectory)}
+    return [
+        {
+            "id": f"{run_id}:{turn}:{i}",
+            "step_id": step_id(run_id, *home_of(talk, turns[critique.trajectory_id], i)),
+            "verdict": step.verdict,
+            "probability": step.probability,
+            "comment": step.comment,
+            "evidence": json.dumps([e.model_dump(mode="json") for e in step.evidence], ensure_ascii=False),
+        }
+        for turn, critique in enumerate(talk.turns)
+        if isinstance(critique, Critique)
+        for i, step in enumerate(critique.verdicts)
+    ]
+
+
+def _feedback(row: dict[str, Any]) -> Feedback:
+    _, *place = (row["step_id"] or "").split(":")
+    turn, position = map(int, place) if place else (None, None)
+    return Feedback(
+        turn=turn,
+        step=position,
+        rating=row["rating"],
+        reason=row["reason"],
+        correction=row["correction"],
+        consent=bool(row["consent"]),
+    )
+
+
+def _remedy(error: Exception) -> str:
+    text = str(error).lower()
+    if "full" in text or "no space" in text:
+        return "The disk is full: free some space and try again; nothing that was stored is lost."
+    if "readonly" in text or "read-only" in text or "permission" in text or "unable to open" in text:
+        return "Set SOLILOQUY_HOME to a folder you can write to."
+    if "locked" in text:
+        return "Another program holds it open: close that and try again."
+    if "not a database" in text or "malformed" in text:
+        return "The file is damaged: move it away to begin a new one, or put a copy back."
+    if "foreign key" in text:
+        return "The step or run it refers to is not stored here."
+    return "Check the folder, or set SOLILOQUY_HOME to another one."

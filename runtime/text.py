@@ -1,0 +1,198 @@
+"""The format contract: how steps, answers and self-talk are written, shared by serving and by training data.
+
+A step is one line. An attempt ends with a closing line that states the answer; that line is not a step. Self-talk is
+a solution in which a line that begins with the check mark word judges the step before it. Nothing here generates.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from runtime.errors import SoliloquyError
+
+Language = Literal["en", "zh-CN"]
+
+_CLOSING = re.compile(
+    r"^\W*(?:step\s*\d+\s*[:.]\s*)?(?:(?:so|thus|therefore|hence|finally)\b,?\s*)?"
+    r"(?:the\s+(?:final\s+|correct\s+)?answer\s*(?:is|:|=)|(?:final\s+)?answer\s*[:：]|#{3,4}\s|"
+    r"(?:因此|所以|故)?[，,]?\s*(?:最终|正确)?(?:的)?答案\s*(?:是|为|[:：]))",
+    re.IGNORECASE,
+)
+_ANSWER = re.compile(r"(?:answer\s*(?:is|:|=)\s*:?|答案\s*(?:是|为|[:：])\s*[:：]?|#{4})\s*", re.IGNORECASE)
+_NUMBER = r"[-−]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?(?:\s*/\s*\d+)?"
+_NUMBERS = re.compile(r"(?<![\w.])[-−]?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?(?:/\d+(?:\.\d+)?)?%?|(?<!\d)\.\d+")
+_LABEL = re.compile(r"^(?:\*\*)?(?:step|第)\s*\d+\s*(?:步)?\s*(?:[:.：、)]\s*)?(?:\*\*)?\s*", re.IGNORECASE)
+_BULLET = re.compile(r"^(?:[-*•]\s+|\(?\d{1,2}[.)]\s+)")
+_CJK = re.compile(r"[\u4e00-\u9fff]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+
+
+class UnreadableError(SoliloquyError):
+    """A text cannot be taken as a problem or as steps; the message says why and what to do."""
+
+
+def clean(text: str, what: str = "problem", limit: int = 4000) -> str:
+    """A person's text, made safe to work with: line ends and full-width digits and signs unified, control characters
+    gone. Raises UnreadableError if it is empty, binary or longer than `limit` characters."""
+    if len(text) > limit:
+        raise UnreadableError(f"The {what} has {len(text):,} characters; at most {limit:,} can be read. Shorten it.")
+    if "\x00" in text or text.count("\ufffd") > len(text) // 20 + 1:
+        raise UnreadableError(f"The {what} is not text. Save it as plain text in UTF-8 and try again.")
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = "".join(_half_width(character) for character in _CONTROL.sub("", text)).strip()
+    if not text:
+        raise UnreadableError(f"The {what} is empty. Type it first.")
+    return text
+
+
+def _half_width(character: str) -> str:
+    """Full-width digits, letters and operators as everybody types them; Chinese punctuation stays."""
+    if "\uff01" <= character <= "\uff5e" and (character.isalnum() or character in "＋－＝／＊％．＜＞＄"):
+        return unicodedata.normalize("NFKC", character)
+    return character
+
+
+def language_of(text: str) -> Language:
+    """The language a problem is written in, and so the one to answer in."""
+    return "zh-CN" if len(_CJK.findall(text)) >= 2 else "en"
+
+
+def split_steps(text: str) -> list[str]:
+    """The steps of an attempt: its lines without the closing one, without numbering and bullets."""
+    lines = [tidy_step(line) for line in text.splitlines() if not is_closing(line)]
+    return [line for line in lines if line]
+
+
+def split_attempt(text: str) -> list[str]:
+    """A person's own lines: all of them, so that "line 3" means to them what it means to us."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return [tidy_step(line) or line for line in lines]
+
+
+def tidy_step(line: str) -> str:
+    """One line as a step: no "Step 3:", bullet or bold mark in front; they are the page's business."""
+    line = _LABEL.sub("", line.strip())
+    line = _BULLET.sub("", line)
+    return line.replace("**", "").strip() if re.search(r"\w", line) else ""
+
+
+def join_steps(steps: Iterable[str], answer: str | None = None, language: Language = "en") -> str:
+    """An attempt as the actor writes it: one step a line, then the closing line if there is an answer."""
+    lines = list(steps)
+    return "\n".join(lines if answer is None else [*lines, closing_line(answer, language)])
+
+
+def closing_line(answer: str, language: Language = "en") -> str:
+    return f"答案是 {answer}。" if language == "zh-CN" else f"The answer is {answer}."
+
+
+def is_closing(line: str) -> bool:
+    """Whether a line only states the answer."""
+    return bool(_CLOSING.match(line.strip()))
+
+
+def final_answer(text: str) -> str | None:
+    """The answer an attempt states: the last \\boxed{...}, else what follows the last "the answer is" (also in Chinese)
+    or "####", else the last number of the last line. None if there is nothing of the kind."""
+    for found in (_last_boxed(text), _last_stated(text)):
+        if found:
+            return tidy_answer(found)
+    lines = [line for line in text.splitlines() if line.strip()]
+    numbers = _NUMBERS.findall(lines[-1]) if lines else []
+    return numbers[-1].replace(",", "") if numbers else None
+
+
+def _last_boxed(text: str) -> str | None:
+    start = text.rfind("\\boxed{")
+    if start < 0:
+        return None
+    depth, begin = 0, start + len("\\boxed")
+    for i in range(begin, len(text)):
+        depth += {"{": 1, "}": -1}.get(text[i], 0)
+        if depth == 0:
+            return text[begin + 1 : i]
+    return None
+
+
+def _last_stated(text: str) -> str | None:
+    found = list(_ANSWER.finditer(text))
+    return text[found[-1].end() :].strip().splitlines()[0] if found and text[found[-1].end() :].strip() else None
+
+
+def tidy_answer(raw: str) -> str | None:
+    """An answer as a person would write it in a box: "$1,200." is 1200, "14 dollars" is 14; anything else stays."""
+    text = re.sub(r"\\[()\[\]]|\*\*|\\text\{([^}]*)\}|\\!", r"\1", raw).replace("\\$", "$").replace("\\%", "%")
+    text = text.strip().rstrip(".。").strip().strip("$").strip()
+    fraction = re.fullmatch(r"\\[dt]?frac\{(-?\d+)\}\{(\d+)\}", text)
+    if fraction:
+        return f"{fraction[1]}/{fraction[2]}"
+    numbers = _NUMBERS.findall(text)
+    if len(numbers) == 1 and not re.search(r"[=:^(<>\\]|\d[a-z]\b(?!\w)", text):
+        return numbers[0].replace(",", "").replace("−", "-")
+    return text or None
+
+
+@dataclass(frozen=True)
+class Line:
+    """A complete line of a growing reply."""
+
+    text: str
+    kind: Literal["step", "closing", "check"]
+
+
+class LineReader:
+    """Cuts a growing reply into lines as they become complete; `rest` is the line being written."""
+
+    def __init__(self) -> None:
+        self.rest = ""
+
+    def push(self, piece: str) -> list[Line]:
+        self.rest += piece
+        *complete, self.rest = self.rest.split("\n")
+        return [line for line in map(read_line, complete) if line]
+
+    def finish(self) -> list[Line]:
+        line, self.rest = read_line(self.rest), ""
+        return [line] if line else []
+
+
+def read_line(line: str) -> Line | None:
+    """What one line is; None for an empty one."""
+    if not line.strip():
+        return None
+    if is_closing(line):
+        return Line(line.strip(), "closing")
+    if is_check(line):
+        return Line(line.strip(), "check")
+    step = tidy_step(line)
+    return Line(step, "step") if step else None
+
+
+# Self-talk: after a step, a line of its own says what the voice thinks of it.
+
+CHECK = {"en": "Check:", "zh-CN": "检查："}
+_CHECK = re.compile(r"^\W*(?:check|检查)\s*[:：]\s*(.*)$", re.IGNORECASE)
+_DOUBT = re.compile(
+    r"\b(?:wrong|incorrect|mistake|error|not right|not correct|wait|should be|redo)\b|错|不对|不正确|应该是|重做", re.IGNORECASE
+)
+_NO_DOUBT = re.compile(r"\b(?:no|without|any)\s+(?:mistake|error)s?|nothing wrong|not wrong|没有?错|无误", re.IGNORECASE)
+
+
+def is_check(line: str) -> bool:
+    return bool(_CHECK.match(line.strip()))
+
+
+def read_check(line: str) -> tuple[bool, str]:
+    """Whether a check line accepts the step before it, and its words."""
+    words = _CHECK.match(line.strip())[1].strip()
+    return not _DOUBT.search(_NO_DOUBT.sub("", words)), words
+
+
+def numbered(steps: Sequence[str], language: Language = "en") -> str:
+    """Steps with their numbers, as a critic reads them."""
+    word = "第 {} 步：" if language == "zh-CN" else "Step {}: "
+    return "\n".join(word.format(i) + step for i, step in enumerate(steps, 1))

@@ -1,0 +1,210 @@
+"""The core values: what travels between runtime, trainer, database and files.
+
+All are frozen and compare by value; none does any I/O. Derived facts are properties. Their JSON, with a `schema` number
+and the name of the type, is the export format: one object a line (`to_json`, `from_json`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import unicodedata
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA = 1
+
+Verdict = Literal["correct", "incorrect", "unsure"]
+Finish = Literal["stop", "length", "cancelled", "cut"]
+"""How a text ended: by itself, at its limit, by the user, or cut off at a step that was proven wrong."""
+
+
+class Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+def content_hash(*parts: str) -> str:
+    """A short, stable name for some text: 16 hexadecimal digits of its SHA-256."""
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:16]
+
+
+class Problem(Value):
+    """A question, with its reference answer if there is one."""
+
+    text: str
+    answer: str | None = None
+    """The reference answer; no actor or critic ever sees it."""
+    source: str = "student"
+    split: Literal["train", "dev", "test"] | None = None
+    licence: str | None = None
+
+    @property
+    def id(self) -> str:
+        """Hash of the normalised text, so that duplicates and leakage become visible."""
+        words = re.sub(r"\s+", " ", unicodedata.normalize("NFKC", self.text)).strip().lower()
+        return content_hash(words)
+
+
+class Step(Value):
+    """One line of reasoning: the unit that is judged."""
+
+    text: str
+
+
+class Provenance(Value):
+    """Who made something: enough to make it again."""
+
+    engine: str
+    model: str
+    voice: str | None = None
+    prompt: str | None = None
+    """Name and hash of the prompt files used."""
+    temperature: float = 0.0
+    seed: int = 0
+
+
+class Parent(Value):
+    """Which trajectory a refinement revises, and how many of its steps it kept."""
+
+    trajectory_id: str
+    kept: int = Field(ge=0)
+
+
+class Trajectory(Value):
+    """One attempt at a problem."""
+
+    kind: Literal["trajectory"] = "trajectory"
+    problem_id: str
+    steps: tuple[Step, ...]
+    answer: str | None = None
+    finish: Finish = "stop"
+    origin: Literal["sample", "refine", "selftalk", "student", "reference"] = "sample"
+    parent: Parent | None = None
+    made_by: Provenance | None = None
+
+    @property
+    def id(self) -> str:
+        revised = self.parent.trajectory_id if self.parent else ""
+        return content_hash(self.problem_id, self.origin, revised, *(step.text for step in self.steps))
+
+
+class Evidence(Value):
+    """What one witness says of a step."""
+
+    by: Literal["model", "arithmetic", "selftalk"]
+    verdict: Verdict
+    probability: float | None = Field(None, ge=0, le=1)
+    """Probability that the step is right; None if this witness gives none."""
+    note: str | None = None
+
+
+class StepVerdict(Value):
+    """The joined judgement of one step, and the evidence it rests on (empty: nobody looked)."""
+
+    verdict: Verdict
+    probability: float | None = Field(None, ge=0, le=1)
+    comment: str = ""
+    evidence: tuple[Evidence, ...] = ()
+
+    def said_by(self, witness: str) -> Evidence | None:
+        return next((evidence for evidence in self.evidence if evidence.by == witness), None)
+
+
+class Critique(Value):
+    """A judgement of a trajectory, one verdict per judged step, in order; steps after the first error may be unjudged."""
+
+    kind: Literal["critique"] = "critique"
+    trajectory_id: str
+    verdicts: tuple[StepVerdict, ...]
+    author: Provenance | None = None
+
+    @property
+    def first_error(self) -> int | None:
+        """Index of the first incorrect step, from 0; None if none was found."""
+        return next((i for i, step in enumerate(self.verdicts) if step.verdict == "incorrect"), None)
+
+    @property
+    def score(self) -> float:
+        """How much the critic likes the whole attempt: its least likely step. 0 if a step was found incorrect
+        by a witness that gives no probability; 1 for an attempt without steps."""
+        return min((step_score(step) for step in self.verdicts), default=1.0)
+
+
+def step_score(step: StepVerdict) -> float:
+    if step.probability is not None:
+        return step.probability
+    return {"correct": 1.0, "unsure": 0.5, "incorrect": 0.0}[step.verdict]
+
+
+Turn = Annotated[Trajectory | Critique, Field(discriminator="kind")]
+
+
+class Outcome(Value):
+    """How a talk ended."""
+
+    status: Literal["settled", "unsettled", "stopped", "failed"]
+    """settled: nobody objects; unsettled: the critic still does; stopped: by the user; failed: by an error."""
+    answer: str | None = None
+    trajectory_id: str | None = None
+    """The attempt that the answer is taken from."""
+    note: str = ""
+    """What a person should know about the answer, such as which other answer was given up, and why."""
+
+
+class SelfTalk(Value):
+    """Attempts and critiques in the order in which they were made: shown, logged, exported and trained on."""
+
+    problem: Problem
+    turns: tuple[Turn, ...] = ()
+    outcome: Outcome | None = None
+
+    @property
+    def trajectories(self) -> tuple[Trajectory, ...]:
+        return tuple(turn for turn in self.turns if isinstance(turn, Trajectory))
+
+    @property
+    def chosen(self) -> Trajectory | None:
+        """The attempt that the outcome rests on; the last one while there is no outcome."""
+        wanted = self.outcome and self.outcome.trajectory_id
+        found = [t for t in self.trajectories if not wanted or t.id == wanted]
+        return found[-1] if found else None
+
+    def critique_of(self, trajectory: Trajectory) -> Critique | None:
+        found = [t for t in self.turns if isinstance(t, Critique) and t.trajectory_id == trajectory.id]
+        return found[-1] if found else None
+
+
+class Feedback(Value):
+    """A person's word on a step, or on the whole (`step` None)."""
+
+    step: int | None = Field(None, ge=0)
+    turn: int | None = Field(None, ge=0)
+    """Index of the trajectory among the talk's turns."""
+    rating: Literal[1, 0, -1] | None = None
+    """1 right, 0 unsure or no progress, -1 wrong (the meaning of PRM800K); None takes an earlier rating back."""
+    reason: str | None = None
+    correction: str | None = None
+    consent: bool = False
+    """Whether the person allows this to leave the machine by an export."""
+
+
+EXPORTED = {t.__name__: t for t in (Problem, Trajectory, Critique, SelfTalk, Feedback)}
+
+
+def to_json(value: Value) -> str:
+    """One line of the export format."""
+    return json.dumps(
+        {"schema": SCHEMA, "type": type(value).__name__, **value.model_dump(mode="json")}, ensure_ascii=False
+    )
+
+
+def from_json(line: str) -> Value:
+    """The value that `to_json` wrote. Raises ValueError for another schema, type or shape."""
+    row = json.loads(line)
+    if not isinstance(row, dict) or row.get("schema") != SCHEMA or row.get("type") not in EXPORTED:
+        raise ValueError(f"not a line of schema {SCHEMA} of Soliloquy: {line[:80]!r}")
+    kind = EXPORTED[row.pop("type")]
+    row.pop("schema")
+    return kind.model_validate(row)

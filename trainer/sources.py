@@ -1,0 +1,101 @@
+"""Problems and judged attempts from JSON lines, as they are found in the wild; a bad line is named, never skipped."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from runtime.errors import SoliloquyError
+from runtime.text import final_answer, split_attempt
+from runtime.types import Problem
+
+T = TypeVar("T")
+
+
+class SourceError(SoliloquyError):
+    """A file of problems or attempts cannot be used; the text names the line."""
+
+
+@dataclass(frozen=True)
+class JudgedAttempt:
+    """An attempt whose first error is known: its index from 0, or None if every step is right."""
+
+    problem: Problem
+    steps: tuple[str, ...]
+    first_error: int | None
+
+
+def read_problems(path: Path, limit: int | None = None) -> list[Problem]:
+    """Rows with `question` (or `problem`) and `answer`; GSM8K's "... #### 12" is read. Raises SourceError."""
+    return _read(path, limit, lambda row: [_problem(row)])
+
+
+def read_judged(path: Path, limit: int | None = None) -> list[JudgedAttempt]:
+    """Attempts of `limit` rows, in ProcessBench's form (`problem`, `steps`, `label`: first error from 0, -1 for none) or
+    with `question`, `steps`, `first_error`, where a `reference_solution` counts as a right attempt. Raises SourceError."""
+    return _read(path, limit, _judged)
+
+
+def _problem(row: dict[str, Any]) -> Problem:
+    answer = row.get("answer")
+    if isinstance(answer, bool) or not isinstance(answer, str | int | float) or not str(answer).strip():
+        raise ValueError("`answer` (text or number) is missing")
+    text = str(answer)
+    return Problem(
+        text=_text(row, "question", "problem"),
+        answer=final_answer(text) if "####" in text else text.strip(),
+        source=str(row.get("source", "")),
+        licence=row.get("licence") or row.get("license"),
+    )
+
+
+def _judged(row: dict[str, Any]) -> list[JudgedAttempt]:
+    problem = Problem(text=_text(row, "question", "problem"), source=str(row.get("source", "")))
+    steps = row.get("steps")
+    if not isinstance(steps, list) or not steps or not all(isinstance(step, str) for step in steps):
+        raise ValueError("`steps` (a list of texts) is missing")
+    place = row.get("label", row.get("first_error"))
+    if isinstance(place, bool) or not isinstance(place, int) or not -1 <= place < len(steps):
+        raise ValueError(f"`label` or `first_error` must be a step's index from 0, or -1; it is {place!r}")
+    attempts = [JudgedAttempt(problem, tuple(steps), None if place < 0 else place)]
+    reference = row.get("reference_solution")
+    if isinstance(reference, str) and reference.strip():
+        attempts.append(JudgedAttempt(problem, tuple(split_attempt(reference)), None))
+    return attempts
+
+
+def _text(row: dict[str, Any], *names: str) -> str:
+    for name in names:
+        if isinstance(row.get(name), str) and row[name].strip():
+            return row[name].strip()
+    raise ValueError(f"`{names[0]}` (text) is missing")
+
+
+def _read(path: Path, limit: int | None, convert: Callable[[dict[str, Any]], list[T]]) -> list[T]:
+    read: list[T] = []
+    try:
+        for count, (number, line) in enumerate(_lines(path)):
+            if limit is not None and count >= limit:
+                break
+            try:
+                row = json.loads(line)
+                if not isinstance(row, dict):
+                    raise ValueError("it is not a JSON object")
+                read += convert(row)
+            except ValueError as error:
+                raise SourceError(f"{path}, line {number}: {error}.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise SourceError(f"{path} cannot be read ({error}).") from error
+    if not read:
+        raise SourceError(f"{path} holds no rows.")
+    return read
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    with path.open(encoding="utf-8-sig") as file:
+        for number, line in enumerate(file, 1):
+            if line.strip():
+                yield number, line

@@ -1,0 +1,54 @@
+"""Intervals and paired tests for accuracies. All intervals cover 90 %."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import comb, sqrt
+
+Z = 1.6449
+"""Two-sided 90 % of the normal distribution."""
+
+
+def wilson(successes: int, n: int) -> tuple[float, float]:
+    """Interval of a share (Wilson 1927): sensible for small n and for shares near 0 and 1."""
+    if n == 0:
+        return 0.0, 1.0
+    share, z2 = successes / n, Z * Z
+    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = Z * sqrt(share * (1 - share) / n + z2 / (4 * n * n)) / (1 + z2 / n)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+@dataclass(frozen=True)
+class Paired:
+    """How one way does against another on the same problems."""
+
+    difference: float
+    interval: tuple[float, float]
+    wins: int
+    losses: int
+    p: float
+    """Exact McNemar test, two-sided."""
+
+
+def paired(a: Sequence[bool], b: Sequence[bool]) -> Paired:
+    """a against b, problem by problem; both in the same order."""
+    n = len(a)
+    wins = sum(x and not y for x, y in zip(a, b, strict=True))
+    losses = sum(y and not x for x, y in zip(a, b, strict=True))
+    difference = (wins - losses) / n if n else 0.0
+    spread = Z * sqrt(max(0.0, wins + losses - (wins - losses) ** 2 / n)) / n if n else 0.0
+    return Paired(difference, (difference - spread, difference + spread), wins, losses, mcnemar(wins, losses))
+
+
+def mcnemar(wins: int, losses: int) -> float:
+    """Probability of a split at least as uneven, were wins and losses equally likely."""
+    n = wins + losses
+    tail = sum(comb(n, k) for k in range(min(wins, losses) + 1)) / 2**n
+    return min(1.0, 2 * tail)
+
+
+def harmonic(a: float, b: float) -> float:
+    """Harmonic mean: ProcessBench's F1 of the accuracies on wrong and on right attempts (arXiv 2412.06559)."""
+    return 2 * a * b / (a + b) if a + b else 0.0
