@@ -25,7 +25,7 @@ CHANGES_NUMBER = re.compile(
 )
 LABEL = re.compile(
     r"(?:day|week|month|year|step|part|box|group|class|room|grade|level|team|no|item|player|page|chapter|problem|"
-    r"question|case|option|method|equation|phase|round|set|type|train|car|bus|size|age|figure|line)s?"
+    r"question|case|option|method|equation|phase|round|set|type|train|car|bus|size|age|figure|line)s?|from|between"
 )
 SHARE = re.compile(
     r"half|halves|(?:third|quarter|fourth|fifth|sixth|seventh|eighth|ninth|tenth|\d+th)s?|fraction|multiple|root|square|cube"
@@ -97,6 +97,7 @@ def sentence(equation: Equation, language: Literal["en", "zh-CN"]) -> str:
 def _equations(text: str, offset: int) -> Iterator[Equation]:
     tokens = numerals.tokenize(text)
     rounded = bool(ROUNDING.search(text))
+    excuses = {words for words in (LEFT_OVER, SCALE, NOT_CLAIMED) if words.search(text)}
     for left, right, about in _pairs(tokens):
         start, end = tokens[left.start].start, tokens[right.end - 1].end
         if equation := _with_remainder(left, right, text[end : end + 60]):
@@ -104,7 +105,7 @@ def _equations(text: str, offset: int) -> Iterator[Equation]:
         else:
             judged = _judge(left, right, about, about or rounded)
             equation = _equation(left, right)
-            if judged == "incorrect" and _is_explained(text, equation):
+            if judged == "incorrect" and _is_explained(equation, excuses, text[end : end + 3]):
                 judged = "unsure"
         if judged is not None:
             yield replace(equation, span=(offset + start, offset + end), verdict=judged)
@@ -114,12 +115,12 @@ def _pairs(tokens: Sequence[Token]) -> Iterator[tuple[Reading, Reading, bool]]:
     """Neighbouring sides of a chain that can be compared, and whether the sign between them says "about"."""
     at = 0
     while at < len(tokens):
-        left = numerals.expression(tokens, at) if tokens[at].kind in (*numerals.OPENS_OPERAND, "-") else None
+        doubt = _context_doubt(tokens, at) if tokens[at].kind in (*numerals.OPENS_OPERAND, "-") else 3
+        left = numerals.expression(tokens, at) if doubt < 3 else None
         if left is None:
             at += 1
             continue
-        doubt, chained, at = _context_doubt(tokens, left.start), False, left.end
-        left.doubt = max(left.doubt, doubt)
+        left.doubt, chained, at = max(left.doubt, doubt), False, left.end
         while at < len(tokens) and tokens[at].kind in RELATIONS:
             start, about = _skip_fillers(tokens, at + 1)
             right = numerals.expression(tokens, start)
@@ -127,7 +128,7 @@ def _pairs(tokens: Sequence[Token]) -> Iterator[tuple[Reading, Reading, bool]]:
                 break
             if not left.ops and _is_labelled(tokens, left, chained):
                 left.doubt = max(left.doubt, 1 if chained else 2)
-            if left.doubt < 3 and (left.ops or right.ops or _is_percent_claim(left, right)):
+            if left.ops or right.ops or _is_percent_claim(left, right):
                 yield left, right, about or tokens[at].kind == "approx"
             left, at, chained = right, right.end, True
 
@@ -166,6 +167,8 @@ def _context_doubt(tokens: Sequence[Token], start: int) -> int:
     if before.kind == "stop" and earlier:
         spaced_thousands = before.text == "," and earlier.kind == "num" and len(first.text) == 3
         return 3 if earlier.kind in numerals.OPERATORS else int(spaced_thousands)
+    if before.kind == "cur":
+        return _context_doubt(tokens, start - 1)
     if before.kind != "word":
         tails = dict.fromkeys((*numerals.OPERATORS, "bad", "ell", "frac", "said"), 3)
         listed = {"bullet": int(before.text == "-"), "close": 2, "num": 1, "pct": 1, "sup": 1}
@@ -198,7 +201,7 @@ def _judge(left: Reading, right: Reading, about: bool, rounded: bool) -> Verdict
         claims = _claims(left, right)
         if any(a == b for a, b in claims):
             return "unsure" if set(left.ops) <= {"+", "-"} and _units_mixed(left) else "correct"
-        close = _closeness(left, right, claims, rounded)
+        close = _closeness(left, right, claims, about, rounded)
         if close or max(left.doubt, right.doubt) == 2:
             return close
         doubtful = left.doubt or right.doubt or _may_be_right(left, right, claims, about)
@@ -221,7 +224,7 @@ def _claims(left: Reading, right: Reading) -> list[tuple[Fraction, Fraction]]:
 
 
 def _closeness(
-    left: Reading, right: Reading, claims: list[tuple[Fraction, Fraction]], rounded: bool
+    left: Reading, right: Reading, claims: list[tuple[Fraction, Fraction]], about: bool, rounded: bool
 ) -> Literal["correct", "unsure"] | None:
     """Correct: rounded to the digits shown. Unsure: cut off, rounded up, or rounded on the way (33.33 × 3 = 100)."""
     lone = right.node if not right.ops else left.node if not left.ops else None
@@ -231,11 +234,13 @@ def _closeness(
     unit = Fraction(1, 10**decimals)
     while rounded and not decimals and claims[0][1] and (claims[0][1] / (unit * 10)).denominator == 1:
         unit *= 10  # "about 3300"
-    if has_percent(left.node) and not has_percent(right.node):
+    if has_percent(right.node):
+        claims = claims[1:]  # the others count in percent, as the digits shown do
+    elif has_percent(left.node):
         claims = [*claims, (evaluate(left.node, Fraction(1)), claims[0][1] + unit / 2)]
     off = min(abs(exact - shown) for exact, shown in claims)
     if off <= unit / 2 and (decimals or rounded):
-        return "correct"
+        return "correct" if about or unit <= 1 else "unsure"  # "around the field" rounds nothing
     return "unsure" if off < unit and (decimals or rounded or has_percent(lone)) else None
 
 
@@ -244,13 +249,16 @@ def _may_be_right(left: Reading, right: Reading, claims: list[tuple[Fraction, Fr
     exact, shown = claims[0]
     off = abs(exact - shown)
     share_of_unknown = left.ops == ["/"] and 0 < exact < 1 and shown.denominator == 1  # "3/4 = 75" of something
-    percent_of_itself = {"+", "-"}.intersection(left.ops) and has_percent(left.node)  # 50 + 10%
+    in_percent = evaluate(left.node, Fraction(1)) if has_percent(left.node) else None
+    percent_of_itself = {"+", "-"}.intersection(left.ops) and in_percent not in (None, exact * 100)  # 50 + 10%
+    minus_squared = isinstance(left.node, Node) and left.node.op == "neg" and shown == -exact  # -3²
     continued = right.ops and any(exact in numerals.partial_values(right.node) for exact, _ in claims)
     return bool(
         share_of_unknown
         or percent_of_itself
         or continued
-        or (has_percent(left.node) and evaluate(left.node, Fraction(1)) == shown)
+        or in_percent == shown
+        or minus_squared
         or (about and off <= abs(exact) / 10)
         or off <= min(_slack(left) + _slack(right), abs(exact) / 60)
         or shown in numerals.careless_values(left.node)
@@ -303,14 +311,15 @@ def _with_remainder(left: Reading, right: Reading, behind: str) -> Equation | No
     return Equation(text, (0, 0), dividend / divisor, right.node.value, judged, f"{quotient} R {rest}")
 
 
-def _is_explained(text: str, equation: Equation) -> bool:
-    """Whether other words of the step explain a disagreement: what remains, thousands, a mistake that is quoted."""
+def _is_explained(equation: Equation, excuses: set[re.Pattern[str]], behind: str) -> bool:
+    """Whether other words of the step explain a disagreement: what remains, thousands, a question, a quoted mistake."""
     left, right = equation.left, equation.right
     if left is None or right is None:
         return True
-    floor = 0 < left - right < 1 and right.denominator == 1 and LEFT_OVER.search(text)
-    scaled = left and right / left in (12, 100, 1000, 10**4, 10**6, 10**9) and SCALE.search(text)
-    return bool(floor or scaled or NOT_CLAIMED.search(text))
+    floor = 0 < left - right < 1 and right.denominator == 1 and LEFT_OVER in excuses
+    scaled = left and right / left in (12, 100, 1000, 10**4, 10**6, 10**9) and SCALE in excuses
+    asked = behind.lstrip().startswith(("?", "？"))
+    return bool(floor or scaled or asked or NOT_CLAIMED in excuses)
 
 
 def _equation(left: Reading, right: Reading) -> Equation:

@@ -1,8 +1,9 @@
 """The critic: reads an attempt and says of each step whether it holds, how likely that is, and who says so.
 
-Two witnesses speak. Arithmetic is exact and speaks first: an equation that is proven false needs no opinion. The model
-is asked for the probability of its verdict word after each step, all steps in one reading; untrained, it says "right"
-to nearly everything, so its word counts only against a threshold that was chosen on development data.
+Three witnesses speak. Arithmetic is exact and speaks first: an equation proven false needs no opinion. Independent
+solutions say whether the attempt's answer is reached without it, and which step makes a number that they never meet.
+The model gives the probability of its verdict word after each step, all steps in one reading; untrained, that word is
+worth little, so it is weighed by what it was worth on development data.
 """
 
 from __future__ import annotations
@@ -13,103 +14,195 @@ from dataclasses import dataclass
 from threading import Event
 
 from runtime import arithmetic, prompts
-from runtime.actor import next_or_value, provenance
+from runtime.actor import conversation, next_or_value, provenance
 from runtime.engines.base import Completion, Engine, Message, Sampling
 from runtime.events import Criticising, CritiqueDone, StepJudged
 from runtime.events import Event as TalkEvent
+from runtime.solutions import Solution, agreement, first_unmet, sample_solutions
 from runtime.text import Language, language_of, numbered
-from runtime.types import Critique, Evidence, Problem, StepVerdict, Trajectory
+from runtime.types import Critique, Evidence, Problem, StepVerdict, Trajectory, Verdict, Witness
 
+WITNESSES: tuple[Witness, ...] = ("arithmetic", "solutions", "model")
+SOLUTIONS = 4
+"""Independent solutions a critic asks for: what a person waits for on two cores, and most of what more would tell."""
 PROVEN = 0.99
 """Probability given to a finding of exact arithmetic: it can still misread what was meant."""
+REJECT, DOUBT = 0.35, 0.5
+"""Below these probabilities of being right a step counts as incorrect, as unsure."""
+COMMENT_TOKENS = 60
 
 
 @dataclass(frozen=True)
 class Calibration:
     """What the log-odds of a model's verdict word are worth: the probability that a step is right is
-    sigmoid(slope * log-odds + offset). Below `reject` a step counts as incorrect, below `doubt` as unsure."""
+    sigmoid(slope * log-odds + offset). Fitted on development data; a slope of 0 means "worth nothing"."""
 
     slope: float
     offset: float
-    reject: float
-    doubt: float
 
 
-CALIBRATIONS = {"qwen2.5-coder-1.5b-instruct-q4_k_m": Calibration(1.0, 0.0, 0.3, 0.5)}
-UNKNOWN_MODEL = Calibration(1.0, 0.0, 0.1, 0.5)
+CALIBRATIONS = {"qwen2.5-coder-1.5b-instruct-q4_k_m": Calibration(0.0, 1.5)}
+UNMEASURED = Calibration(0.0, 1.5)
+
+
+@dataclass(frozen=True)
+class Testimony:
+    """All that was heard of an attempt, before it is weighed. An empty field: that witness was not asked."""
+
+    log_odds: tuple[float, ...] = ()
+    """Of "right" against "wrong" after each step."""
+    solutions: tuple[Solution, ...] = ()
 
 
 class Critic:
-    """Judges with one engine. `use_model` and `use_arithmetic` leave a witness out, for measuring what each is worth."""
+    """Judges with one engine. The solutions of a problem are asked for once, however many attempts are read."""
 
-    def __init__(self, engine: Engine, use_model: bool = True, use_arithmetic: bool = True) -> None:
-        self.engine, self.use_model, self.use_arithmetic = engine, use_model, use_arithmetic
-        self.calibration = CALIBRATIONS.get(engine.model, UNKNOWN_MODEL)
+    def __init__(self, engine: Engine, max_tokens: int = 512, seed: int = 0) -> None:
+        self.engine, self.max_tokens, self.seed = engine, max_tokens, seed
+        self.calibration = CALIBRATIONS.get(engine.model, UNMEASURED)
+        self._solutions: dict[str, tuple[Solution, ...]] = {}
 
     def read(self, problem: Problem, attempt: Trajectory, cancel: Event) -> Iterator[TalkEvent]:
         """Judge an attempt up to its first error. The generator's value is the critique."""
         yield Criticising()
-        language = language_of(problem.text)
-        steps = [step.text for step in attempt.steps]
-        if self.use_arithmetic:
-            for position, text in enumerate(steps):
-                if evidence := arithmetic_evidence(text, language):
-                    yield StepJudged(position, join([evidence], self.calibration))
-        said = self._model_evidence(problem, steps) if self.use_model and steps and not cancel.is_set() else []
-        verdicts = judge(steps, said, self.calibration, language, self.use_arithmetic)
-        for position, verdict in enumerate(verdicts):
-            yield StepJudged(position, verdict)
-        if verdicts and verdicts[-1].verdict == "incorrect" and not verdicts[-1].comment and not cancel.is_set():
-            comment = yield from self._comment(problem, attempt, len(verdicts) - 1, cancel)
+        yield from _judged(judge(problem, attempt, Testimony(), self.calibration))
+        verdicts = judge(problem, attempt, self.hear(problem, attempt, cancel), self.calibration)
+        yield from _judged(verdicts)
+        if not cancel.is_set() and verdicts and verdicts[-1].verdict == "incorrect" and not verdicts[-1].comment:
+            comment = self._comment(problem, attempt, len(verdicts) - 1, cancel)
             verdicts[-1] = verdicts[-1].model_copy(update={"comment": comment})
-            yield StepJudged(len(verdicts) - 1, verdicts[-1])
         return (yield from self._done(problem, attempt, verdicts))
 
     def read_arithmetic(self, problem: Problem, attempt: Trajectory) -> Iterator[TalkEvent]:
         """Judge by exact arithmetic alone: at once, and enough where an attempt was cut off at a false equation."""
-        verdicts = judge([step.text for step in attempt.steps], [], self.calibration, language_of(problem.text))
-        return (yield from self._done(problem, attempt, verdicts))
+        return (yield from self._done(problem, attempt, judge(problem, attempt, Testimony(), self.calibration)))
 
     def _done(self, problem: Problem, attempt: Trajectory, verdicts: list[StepVerdict]) -> Iterator[TalkEvent]:
         author = provenance(self.engine, "critic", problem)
         critique = Critique(trajectory_id=attempt.id, verdicts=tuple(verdicts), author=author)
+        yield from _judged(verdicts[-1:], len(verdicts) - 1)
         yield CritiqueDone(critique)
         return critique
+
+    def hear(self, problem: Problem, attempt: Trajectory, cancel: Event) -> Testimony:
+        """Ask the witnesses that need the engine."""
+        log_odds = self.log_odds(problem, [step.text for step in attempt.steps]) if attempt.steps else ()
+        return Testimony(tuple(log_odds), self.solutions(problem, cancel))
+
+    def solutions(self, problem: Problem, cancel: Event) -> tuple[Solution, ...]:
+        if problem.id not in self._solutions:
+            sampled = sample_solutions(self.engine, problem, SOLUTIONS, self.max_tokens, self.seed + 1, cancel)
+            self._solutions[problem.id] = tuple(sampled)
+        return self._solutions[problem.id]
 
     def log_odds(self, problem: Problem, steps: Sequence[str]) -> list[float]:
         """Log-odds of "right" against "wrong" after each step, the earlier ones taken as right; one per step."""
         language = language_of(problem.text)
-        right, wrong = prompts.fill("verdicts", language).split("\n")
+        right, wrong = prompts.template("verdicts", language).split("\n")
         asked = [
             Message(role="system", content=prompts.fill("system", language)),
-            Message(role="user", content=prompts.fill("critic", language, problem=problem.text, steps=numbered(steps))),
+            Message(role="user", content=prompts.fill("critic", language, problem=problem.text)),
         ]
-        parts = [f"{'' if i == 0 else right}{step} [" for i, step in enumerate(steps)]
+        parts = [f"{'' if i == 0 else right + ']' + chr(10)}{step} [" for i, step in enumerate(steps)]
         rows = self.engine.choice_logprobs(asked, parts, [right, wrong])
         return [row[0] - row[1] for row in rows]
 
-    def _model_evidence(self, problem: Problem, steps: Sequence[str]) -> list[Evidence]:
-        c = self.calibration
-        chances = [sigmoid(c.slope * odds + c.offset) for odds in self.log_odds(problem, steps)]
-        return [Evidence(by="model", verdict=self._word(p), probability=p) for p in chances]
+    def _comment(self, problem: Problem, attempt: Trajectory, position: int, cancel: Event) -> str:
+        """One sentence of the model on a step that it thinks is wrong."""
+        language = language_of(problem.text)
+        steps = numbered([step.text for step in attempt.steps[: position + 1]], language)
+        request = prompts.fill("comment", language, steps=steps, number=str(position + 1))
+        messages = [*conversation(problem)[:1], Message(role="user", content=f"{problem.text}\n\n{request}")]
+        stream = self.engine.stream(messages, Sampling(max_tokens=COMMENT_TOKENS), stop=("\n",), cancel=cancel)
+        while not isinstance(item := next_or_value(stream), Completion):
+            pass
+        return item.text.strip()
 
-    def _word(self, probability: float) -> str:
-        c = self.calibration
-        return "incorrect" if probability < c.reject else "unsure" if probability < c.doubt else "correct"
 
-    def _comment(self, problem: Problem, attempt: Trajectory, position: int, cancel: Event) -> Iterator[TalkEvent]:
-        return ""
+def judge(
+    problem: Problem,
+    attempt: Trajectory,
+    testimony: Testimony,
+    calibration: Calibration,
+    witnesses: Sequence[Witness] = WITNESSES,
+) -> list[StepVerdict]:
+    """Weigh what was heard: one verdict per step, up to the first incorrect one. Nothing is generated here."""
+    language = language_of(problem.text)
+    steps = [step.text for step in attempt.steps]
+    heard: list[list[Evidence]] = [[] for _ in steps]
+    if "arithmetic" in witnesses:
+        for evidence, step in zip(heard, steps, strict=True):
+            evidence += arithmetic_evidence(step, language)
+    if "solutions" in witnesses:
+        for evidence, said in zip(heard, solutions_evidence(problem, attempt, testimony.solutions), strict=False):
+            evidence.append(said)
+    if "model" in witnesses and testimony.log_odds:
+        for evidence, odds in zip(heard, testimony.log_odds, strict=True):
+            evidence.append(model_evidence(odds, calibration))
+    verdicts: list[StepVerdict] = []
+    for evidence in heard:
+        verdicts.append(join(evidence))
+        if verdicts[-1].verdict == "incorrect":
+            break
+    return verdicts
 
 
-def arithmetic_evidence(step: str, language: Language) -> Evidence | None:
-    """What exact calculation says of a step; None where it has nothing to say."""
+def arithmetic_evidence(step: str, language: Language) -> list[Evidence]:
+    """What exact calculation says of a step; nothing where there is nothing to check."""
     equations = arithmetic.check(step)
     verdict = arithmetic.verdict(equations)
     if verdict is None:
-        return None
+        return []
     wrong = next((equation for equation in equations if equation.verdict == "incorrect"), None)
     note = arithmetic.sentence(wrong, language) if wrong else None
-    return Evidence(by="arithmetic", verdict=verdict, note=note)
+    return [Evidence(by="arithmetic", verdict=verdict, note=note)]
+
+
+def model_evidence(log_odds: float, calibration: Calibration) -> Evidence:
+    """What the model's verdict word is worth."""
+    probability = sigmoid(calibration.slope * log_odds + calibration.offset)
+    return Evidence(by="model", verdict=_word(probability), probability=probability)
+
+
+def solutions_evidence(problem: Problem, attempt: Trajectory, solutions: Sequence[Solution]) -> Iterator[Evidence]:
+    """What independent solutions say of each step. If enough of them reach the attempt's answer, they speak for all of
+    it; if not, they speak against the first step that makes a number none of them meets, or else the last one."""
+    mine, most = agreement(attempt.answer, solutions)
+    if mine == most == 0:
+        return
+    language, n = language_of(problem.text), len(solutions)
+    if mine >= most:
+        chance = (mine + 1) / (n + 2)  # Laplace's rule: a few solutions never make anything certain
+        for _ in attempt.steps:
+            yield Evidence(
+                by="solutions", verdict=_word(chance), probability=chance, note=_AGREE[language].format(mine, n)
+            )
+        return
+    steps = [step.text for step in attempt.steps]
+    unmet = first_unmet(problem, steps, solutions)
+    position = len(steps) - 1 if unmet is None else unmet
+    chance = 1 - (most - mine + 1) / (n + 2)
+    for _ in steps[:position]:
+        yield Evidence(by="solutions", verdict="unsure", probability=None)
+    yield Evidence(by="solutions", verdict=_word(chance), probability=chance, note=_DIFFER[language].format(n))
+
+
+def join(evidence: Sequence[Evidence]) -> StepVerdict:
+    """One verdict from what the witnesses say. A false equation settles it; else their probabilities are multiplied
+    as odds, as if they knew nothing of each other."""
+    proven = next((e for e in evidence if e.by == "arithmetic" and e.verdict == "incorrect"), None)
+    if proven:
+        return StepVerdict(
+            verdict="incorrect", probability=1 - PROVEN, comment=proven.note or "", evidence=tuple(evidence)
+        )
+    chances = [e.probability for e in evidence if e.probability is not None]
+    if not chances:
+        verdict = "correct" if any(e.verdict == "correct" for e in evidence) else "unsure"
+        return StepVerdict(verdict=verdict, evidence=tuple(evidence))
+    probability = sigmoid(sum(math.log(p / (1 - p)) for p in chances))
+    verdict = _word(probability)
+    against = next((e.note for e in evidence if e.verdict == verdict == "incorrect" and e.note), "")
+    return StepVerdict(verdict=verdict, probability=probability, comment=against, evidence=tuple(evidence))
 
 
 def proven_wrong(step: str) -> bool:
@@ -117,20 +210,24 @@ def proven_wrong(step: str) -> bool:
     return arithmetic.verdict(arithmetic.check(step)) == "incorrect"
 
 
-def mended(step: str) -> str:
-    """A step up to its first false equation's right side, which is put right there: "6 × 7 = 41 pens" gives
-    "6 × 7 = 42". Empty where the words leave no place to do so."""
-    wrong = next((e for e in arithmetic.check(step) if e.verdict == "incorrect"), None)
-    if wrong is None or not wrong.expected.replace(".", "").lstrip("-").isdigit():
-        return ""
-    start, end = wrong.span
-    sign = step.rfind("=", start, end)
-    if sign < 0:
-        return ""
-    right = step[sign + 1 : end]
-    lead = right[: len(right) - len(right.lstrip(" $£€¥\\"))]
-    return step[: sign + 1] + lead + wrong.expected
-
-
 def sigmoid(x: float) -> float:
     return 1 / (1 + math.exp(-x)) if x > -500 else 0.0
+
+
+def _word(probability: float) -> Verdict:
+    return "incorrect" if probability < REJECT else "unsure" if probability < DOUBT else "correct"
+
+
+def _judged(verdicts: Sequence[StepVerdict], first: int = 0) -> Iterator[StepJudged]:
+    for position, verdict in enumerate(verdicts, first):
+        yield StepJudged(position, verdict)
+
+
+_AGREE: dict[Language, str] = {
+    "en": "{} of {} independent solutions reach the same answer.",
+    "zh-CN": "{1} 个独立解答中有 {0} 个得到同样的答案。",
+}
+_DIFFER: dict[Language, str] = {
+    "en": "{} independent solutions go another way from here.",
+    "zh-CN": "{} 个独立解答从这里开始走了另一条路。",
+}

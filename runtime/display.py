@@ -32,13 +32,13 @@ _PROSE = re.compile(r"[a-z]{4,}|[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]", re.I
 _COMMAND = re.compile(r"\\[a-z]+(?:\s*\{[^{}]*\})?", re.IGNORECASE)
 _LOOSE_END = re.compile(r"^[-+*/=<>,.;:)]|[-+*/=<,;:(]$")
 
-_ELEMENTS = frozenset(
-    "math mrow mi mn mo mtext mspace mfrac msqrt mroot msub msup msubsup munder mover munderover mtable mtr mtd "
-    "mstyle mpadded mphantom menclose".split()
+_ELEMENTS = re.compile(
+    r"math|mrow|mi|mn|mo|mtext|mspace|mfrac|msqrt|mroot|msub|msup|msubsup|munder|mover|munderover|mtable|mtr|mtd"
+    r"|mstyle|mpadded|mphantom|menclose"
 )
-_ATTRIBUTES = frozenset(
-    "display stretchy fence separator form accent accentunder lspace rspace width height depth linethickness "
-    "mathvariant displaystyle scriptlevel columnalign rowspacing columnspacing notation minsize maxsize".split()
+_ATTRIBUTES = re.compile(
+    r"display|stretchy|fence|separator|form|accent|accentunder|lspace|rspace|width|height|depth|linethickness"
+    r"|mathvariant|displaystyle|scriptlevel|columnalign|rowspacing|columnspacing|notation|minsize|maxsize"
 )
 _UNREADABLE = (
     *(kind for kind in vars(exceptions).values() if isinstance(kind, type) and issubclass(kind, Exception)),
@@ -108,8 +108,8 @@ def _depth(latex: str) -> int:
 
 def _plain(element: Element) -> Element:
     """The same formula of drawing elements only; the converter copies links, classes and styles through."""
-    tag = element.tag if element.tag in _ELEMENTS else "mrow"
-    copy = Element(tag, {name: value for name, value in element.attrib.items() if name in _ATTRIBUTES})
+    tag = element.tag if _ELEMENTS.fullmatch(element.tag) else "mrow"
+    copy = Element(tag, {name: value for name, value in element.attrib.items() if _ATTRIBUTES.fullmatch(name)})
     # The converter leaves character references in its texts, to be written out unescaped.
     copy.text = unescape(element.text) if element.text else None
     copy.extend(_plain(child) for child in element)

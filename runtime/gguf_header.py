@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from runtime.errors import SoliloquyError
 from runtime.types import Value
 
 # Numbers of the GGUF specification: the forms of values, and "type:values:bytes" of one block of each tensor type.
@@ -25,8 +26,8 @@ _K_AND_I = """10:256:84 11:256:110 12:256:144 13:256:176 14:256:210 15:256:292 1
 _BLOCKS = {kind: block for kind, *block in (map(int, row.split(":")) for row in f"{_PLAIN} {_K_AND_I}".split())}
 
 
-class BadGGUF(ValueError):
-    """The file is not a whole GGUF file; the text says which file, what is wrong and what to do."""
+class BadGGUF(SoliloquyError):
+    """The file is not a whole GGUF file."""
 
 
 class Header(Value):

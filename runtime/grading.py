@@ -7,6 +7,7 @@ process of its own (`python -m runtime.grading`, JSON lines) that is ended at a 
 from __future__ import annotations
 
 import atexit
+import contextlib
 import json
 import os
 import queue
@@ -107,7 +108,7 @@ def _quantity(text: str) -> Quantity | None:
     if reading is None or not set(reading.ops) <= {"/", "*", "^"}:
         return None
     behind = tokens[reading.end :]
-    if any(token.kind not in ("word", "/", "sup", "^", "num") for token in behind):
+    if any(token.kind not in ("word", "/", "cur", "sup", "^", "num") for token in behind):
         return None
     if any(token.kind == "num" and behind[i - 1].kind != "^" for i, token in enumerate(behind)):
         return None  # 3 hours 20 minutes
@@ -151,7 +152,7 @@ def _same_number(a: Quantity, b: Quantity) -> bool:
 
 
 class _Worker:
-    """The process that runs math-verify: started when first asked, ended at the deadline, started anew when asked again.
+    """The process that runs math-verify: started when first asked, ended at the deadline, and then started anew.
 
     It is a module of its own to Python, so nothing of the caller's main module is run again, whoever the caller is.
     """
@@ -177,6 +178,8 @@ class _Worker:
         if self.process is not None:
             self.process.kill()
             self.process.wait()
+            with contextlib.suppress(OSError):  # a question that was never read
+                self.process.stdin.close()
             self.process = None
 
     def forget(self) -> None:
@@ -220,7 +223,7 @@ def _serve() -> None:
     """The worker: reads pairs of answers, writes true, false or null."""
     from math_verify import parse, verify  # half a second; only the worker pays it
 
-    if os.name == "posix":
+    if sys.platform == "linux":  # elsewhere there is no such limit, or it cannot be set
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))  # 9^9^9^9 would fill the machine before the deadline

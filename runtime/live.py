@@ -1,7 +1,7 @@
 """A run followed from another thread, at a pace that a page can show.
 
 A model may be silent for seconds while it reads. The reader of `Follower` hears something at least every `HEARTBEAT`
-seconds all the same, so it can be stopped at any moment; and it is told at most every `PACE` seconds, however fast words come.
+seconds all the same, so it can be stopped at any moment; and at most every `PACE` seconds, however fast words come.
 """
 
 from __future__ import annotations
@@ -30,12 +30,13 @@ class Follower:
     def __init__(self, begin: Callable[[Event], Iterator[Progress]]) -> None:
         self._begin = begin
         self._changed = Condition()
-        self._ended = False
+        self._started = self._ended = False
         self._error: Exception | None = None
         self.cancel = Event()
         self.latest: Progress | None = None
 
     def __iter__(self) -> Iterator[Progress | None]:
+        self._started = True
         Thread(target=self._follow, name="run", daemon=True).start()
         shown = None
         try:
@@ -75,7 +76,7 @@ class Follower:
         """Ask the run to end, and wait a little. The value is the run as it stands then, ended; None if none began."""
         self.cancel.set()
         with self._changed:
-            self._changed.wait_for(lambda: self._ended, PATIENCE)
+            self._changed.wait_for(lambda: self._ended or not self._started, PATIENCE)
             run = self.latest.run if self.latest else None
         if run is None or run.status != "running":
             return run

@@ -1,7 +1,7 @@
 """Which models exist, which are here, and which one is used.
 
 The catalogue (`data/models/catalogue.json`) pins every base by size and SHA-256, best first; a person's own files are
-remembered in `added.json` of the models folder. How bytes arrive is the subject of `fetch.py`; nothing is loaded here.
+remembered in `added.json` of the models folder. How bytes arrive is the subject of `fetch/`; nothing is loaded here.
 """
 
 from __future__ import annotations
@@ -14,18 +14,10 @@ from pathlib import Path
 import psutil
 from pydantic import TypeAdapter, ValidationError
 
-from runtime.fetch import (
-    ModelError,
-    Progress,
-    RemoteFile,
-    damaged_slots,
-    fetch,
-    find_on_hub,
-    forget_partial,
-    marker_of,
-    sha256_of,
-    size_text,
-)
+from runtime.fetch import fetch
+from runtime.fetch.files import ModelError, Progress, RemoteFile, damaged_slots, marker_of, sha256_of, size_text
+from runtime.fetch.hub import find_on_hub
+from runtime.fetch.partial import forget_partial
 from runtime.gguf_header import BadGGUF, read_header
 from runtime.settings import Settings, remember
 from runtime.types import Value

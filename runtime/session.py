@@ -12,7 +12,7 @@ from threading import Event
 
 from runtime.critic import Critic
 from runtime.engines.base import Engine
-from runtime.events import AttemptDone, CritiqueDone, Failed, Finished, Refining, StepDone, Transcript, begin, fold
+from runtime.events import AttemptDone, CritiqueDone, Failed, Finished, Refining, StepDone, begin, fold
 from runtime.events import Event as TalkEvent
 from runtime.selftalk import check, converse
 from runtime.settings import Settings
@@ -57,7 +57,8 @@ class Session:
         problem = Problem(text=clean(text))
         attempt = split_attempt(clean(steps if isinstance(steps, str) else "\n".join(steps), "solution"))
         engine = self._engine()
-        events = check(problem, attempt, Critic(engine), cancel or Event())
+        critic = Critic(engine, self.settings.max_tokens, self.settings.seed)
+        events = check(problem, attempt, critic, cancel or Event())
         yield from self._follow("check", "check", engine, problem, events)
 
     def rate(

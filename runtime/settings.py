@@ -47,7 +47,9 @@ class Settings(BaseSettings):
     home: Path = Field(default_factory=_home, description="Folder of the database, the logs and the exports.")
     models: Path | None = Field(None, description="Folder of the model files; `home/models` if not set.")
     model: str | None = Field(None, description="Name or path of the model to use; chosen by free memory if not set.")
-    mode: Mode = Field("critic", description="How a problem is solved: by the actor alone, with a critic, or self-talk.")
+    mode: Mode = Field(
+        "critic", description="How a problem is solved: by the actor alone, with a critic, or self-talk."
+    )
     rounds: int = Field(2, ge=0, le=10, description="How many refinements the critic may ask for.")
     temperature: float = Field(0.0, ge=0, le=2, description="Sampling temperature of the actor; 0 is greedy.")
     seed: int = Field(0, ge=0, description="Seed of every sampled word.")
@@ -96,7 +98,7 @@ def load(**flags: Any) -> Settings:
 
 
 def remember(**changes: Any) -> None:
-    """Write settings into the config file; a value of None removes one. Raises SettingsError if it cannot be written."""
+    """Write settings into the config file; a value of None removes one. Raises SettingsError."""
     path = config_file()
     try:
         kept = tomlkit.parse(path.read_text("utf-8")) if path.exists() else tomlkit.document()

@@ -59,7 +59,9 @@ def home_of(talk: SelfTalk, turn: int, position: int) -> tuple[int, int]:
     """Where a step was first written: a refinement's kept steps belong to the attempt they were kept from."""
     trajectory = talk.turns[turn]
     while trajectory.parent and position < trajectory.parent.kept:
-        turn = next(i for i, t in enumerate(talk.turns) if t.kind == "trajectory" and t.id == trajectory.parent.trajectory_id)
+        turn = next(
+            i for i, t in enumerate(talk.turns) if t.kind == "trajectory" and t.id == trajectory.parent.trajectory_id
+        )
         trajectory = talk.turns[turn]
     return turn, position
 
@@ -177,9 +179,10 @@ class SessionLog:
     def runs(self, limit: int = 20, search: str | None = None) -> list[dict[str, Any]]:
         """The newest runs, one plain row each; `search` looks for words in problems and steps."""
         found = (
-            " where runs.id in (select run_id from steps where rowid in (select rowid from steps_fts where steps_fts match :words)"
-            " union select id from runs where problem_id in (select problems.id from problems where rowid in"
-            " (select rowid from problems_fts where problems_fts match :words)))"
+            " where runs.id in ("
+            "select run_id from steps where rowid in (select rowid from steps_fts where steps_fts match :words)"
+            " union select runs.id from runs join problems on problems.id = runs.problem_id where problems.rowid in"
+            " (select rowid from problems_fts where problems_fts match :words))"
             if search
             else ""
         )

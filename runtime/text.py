@@ -177,9 +177,12 @@ def read_line(line: str) -> Line | None:
 CHECK = {"en": "Check:", "zh-CN": "检查："}
 _CHECK = re.compile(r"^\W*(?:check|检查)\s*[:：]\s*(.*)$", re.IGNORECASE)
 _DOUBT = re.compile(
-    r"\b(?:wrong|incorrect|mistake|error|not right|not correct|wait|should be|redo)\b|错|不对|不正确|应该是|重做", re.IGNORECASE
+    r"\b(?:wrong|incorrect|mistake|error|not right|not correct|wait|should be|redo)\b|错|不对|不正确|应该是|重做",
+    re.IGNORECASE,
 )
-_NO_DOUBT = re.compile(r"\b(?:no|without|any)\s+(?:mistake|error)s?|nothing wrong|not wrong|没有?错|无误", re.IGNORECASE)
+_NO_DOUBT = re.compile(
+    r"\b(?:no|without|any)\s+(?:mistake|error)s?|nothing wrong|not wrong|没有?错|无误", re.IGNORECASE
+)
 
 
 def is_check(line: str) -> bool:

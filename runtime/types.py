@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 SCHEMA = 1
 
 Verdict = Literal["correct", "incorrect", "unsure"]
+Witness = Literal["arithmetic", "solutions", "model", "selftalk"]
 Finish = Literal["stop", "length", "cancelled", "cut"]
 """How a text ended: by itself, at its limit, by the user, or cut off at a step that was proven wrong."""
 
@@ -93,7 +94,7 @@ class Trajectory(Value):
 class Evidence(Value):
     """What one witness says of a step."""
 
-    by: Literal["model", "arithmetic", "selftalk"]
+    by: Witness
     verdict: Verdict
     probability: float | None = Field(None, ge=0, le=1)
     """Probability that the step is right; None if this witness gives none."""
@@ -108,12 +109,12 @@ class StepVerdict(Value):
     comment: str = ""
     evidence: tuple[Evidence, ...] = ()
 
-    def said_by(self, witness: str) -> Evidence | None:
+    def said_by(self, witness: Witness) -> Evidence | None:
         return next((evidence for evidence in self.evidence if evidence.by == witness), None)
 
 
 class Critique(Value):
-    """A judgement of a trajectory, one verdict per judged step, in order; steps after the first error may be unjudged."""
+    """A judgement of a trajectory, one verdict per step, in order; those after the first error may be missing."""
 
     kind: Literal["critique"] = "critique"
     trajectory_id: str

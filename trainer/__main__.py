@@ -64,8 +64,8 @@ def evaluate(
     for name, row in summary["modes"].items():
         low, high = row["interval"]
         print(
-            f"{name:9} {row['accuracy']:6.1%}  [{low:.1%}, {high:.1%}]  {row['completion_tokens_per_problem']:.0f} tokens "
-            f"in {row['calls_per_problem']:.1f} calls a problem, {row['no_answer']} without an answer"
+            f"{name:9} {row['accuracy']:6.1%}  [{low:.1%}, {high:.1%}]  {row['completion_tokens_per_problem']:.0f} "
+            f"tokens in {row['calls_per_problem']:.1f} calls a problem, {row['no_answer']} without an answer"
         )
     for name, row in summary["paired"].items():
         low, high = row["interval"]

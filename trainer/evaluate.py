@@ -79,7 +79,9 @@ class Evaluation:
             "model": self.engine.model,
             "modes": {mode: _summary(rows) for mode, rows in by_mode.items()},
             "paired": {
-                f"{mode} - {first}": asdict(paired(correct[mode], correct[first])) for mode in self.modes if mode != first
+                f"{mode} - {first}": asdict(paired(correct[mode], correct[first]))
+                for mode in self.modes
+                if mode != first
             },
             "run": str(self.results.folder),
         }

@@ -34,8 +34,8 @@ def read_problems(path: Path, limit: int | None = None) -> list[Problem]:
 
 
 def read_judged(path: Path, limit: int | None = None) -> list[JudgedAttempt]:
-    """Attempts of `limit` rows, in ProcessBench's form (`problem`, `steps`, `label`: first error from 0, -1 for none) or
-    with `question`, `steps`, `first_error`, where a `reference_solution` counts as a right attempt. Raises SourceError."""
+    """Attempts of `limit` rows: ProcessBench's (`problem`, `steps`, `label`: first error from 0, -1 for none), or with
+    `question`, `steps`, `first_error`, where a `reference_solution` is a right attempt too. Raises SourceError."""
     return _read(path, limit, _judged)
 
 

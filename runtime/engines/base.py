@@ -81,8 +81,10 @@ class Engine(Protocol):
         voice: str | None = None,
         n: int = 1,
         stop: Sequence[str] = (),
+        cancel: Event | None = None,
     ) -> Iterator[list[Completion]]:
-        """`n` replies to every request, decoded in parallel, in the order of the requests."""
+        """`n` replies to every request, decoded in parallel, in the order of the requests; each reply has a seed of
+        its own. Setting `cancel`, or closing the iterator, ends what is under way."""
 
     def choice_logprobs(
         self, messages: Messages, parts: Sequence[str], choices: Sequence[str], voice: str | None = None
@@ -137,8 +139,9 @@ class Metered:
         voice: str | None = None,
         n: int = 1,
         stop: Sequence[str] = (),
+        cancel: Event | None = None,
     ) -> Iterator[list[Completion]]:
-        for completions in self.engine.sample(requests, sampling, voice, n, stop):
+        for completions in self.engine.sample(requests, sampling, voice, n, stop, cancel):
             for completion in completions:
                 self._add(completion.prompt_tokens, completion.completion_tokens)
             yield completions

@@ -156,8 +156,7 @@ class LlamaCppEngine:
         stop: Sequence[str] = (),
         cancel: Event | None = None,
     ) -> Generator[str, None, Completion]:
-        job = self._write_job(messages, sampling, stop)
-        job.also_cancel = cancel
+        job = self._write_job(messages, sampling, stop, cancel)
         self._decoder.submit(job)
         try:
             while not isinstance(item := result(job), Completion):
@@ -173,19 +172,24 @@ class LlamaCppEngine:
         voice: str | None = None,
         n: int = 1,
         stop: Sequence[str] = (),
+        cancel: Event | None = None,
     ) -> Iterator[list[Completion]]:
-        waiting: deque[list[Job]] = deque()
-        for messages in requests:
-            seeds = range(sampling.seed, sampling.seed + n)
-            jobs = [self._write_job(messages, replace(sampling, seed=seed), stop) for seed in seeds]
-            for job in jobs:
-                self._decoder.submit(job)
-            waiting.append(jobs)
-            # Enough under way to fill every slot when one request ends; a million prompts never sit in memory.
-            if len(waiting) * n >= 2 * self.parallel:
-                yield [completion(job) for job in waiting.popleft()]
-        while waiting:
-            yield [completion(job) for job in waiting.popleft()]
+        under_way: deque[list[WriteJob]] = deque()
+        try:
+            for number, messages in enumerate(requests):
+                seeds = range(sampling.seed + number * n, sampling.seed + (number + 1) * n)
+                jobs = [self._write_job(messages, replace(sampling, seed=seed), stop, cancel) for seed in seeds]
+                for job in jobs:
+                    self._decoder.submit(job)
+                under_way.append(jobs)
+                # Enough to fill every slot when one request ends; a million prompts never sit in memory.
+                if len(under_way) * n >= 2 * self.parallel:
+                    yield [completion(job) for job in under_way.popleft()]
+            while under_way:
+                yield [completion(job) for job in under_way.popleft()]
+        finally:
+            for job in (job for jobs in under_way for job in jobs):
+                job.cancel.set()
 
     def choice_logprobs(
         self, messages: Messages, parts: Sequence[str], choices: Sequence[str], voice: str | None = None
@@ -213,11 +217,11 @@ class LlamaCppEngine:
         llama.llama_free(self._context)
         llama.llama_model_free(self._model)
 
-    def _write_job(self, messages: Messages, sampling: Sampling, stop: Sequence[str]) -> WriteJob:
+    def _write_job(self, messages: Messages, sampling: Sampling, stop: Sequence[str], cancel: Event | None) -> WriteJob:
         room = min(sampling.max_tokens, 16)
         tokens = self._read(messages, room)
         fits = min(sampling.max_tokens, self.limit - len(tokens) - 1)
-        return WriteJob(tokens, sampling=replace(sampling, max_tokens=fits), reply=Reply(stop))
+        return WriteJob(tokens, also_cancel=cancel, sampling=replace(sampling, max_tokens=fits), reply=Reply(stop))
 
 
 def result(job: Job) -> Any:

@@ -71,12 +71,15 @@ class ScriptedEngine:
         voice: str | None = None,
         n: int = 1,
         stop: Sequence[str] = (),
+        cancel: Event | None = None,
     ) -> Iterator[list[Completion]]:
         for messages in requests:
-            yield [self._complete(messages, sampling, stop) for _ in range(n)]
+            yield [self._complete(messages, sampling, stop, cancel) for _ in range(n)]
 
-    def _complete(self, messages: Messages, sampling: Sampling, stop: Sequence[str]) -> Completion:
-        stream = self.stream(messages, sampling, stop=stop)
+    def _complete(
+        self, messages: Messages, sampling: Sampling, stop: Sequence[str], cancel: Event | None
+    ) -> Completion:
+        stream = self.stream(messages, sampling, stop=stop, cancel=cancel)
         while True:
             try:
                 next(stream)

@@ -1,0 +1,138 @@
+"""What one open page works on: its session, its language, and the run that each tab shows.
+
+The page's widgets only carry what this class gives them. It knows nothing of Gradio; a view is a plain dictionary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from runtime import render
+from runtime.live import Follower
+from runtime.loading import Loading
+from runtime.session import Session
+from runtime.settings import Settings
+from runtime.store import Run, SessionLog
+from runtime.text import Language, UnreadableError
+from runtime.types import Feedback, Trajectory
+from runtime.words import catalogue, word
+
+KINDS = ("solve", "check")
+
+
+class Desk:
+    """`kept_session` is the session that this browser had before, if it had one."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        model: Loading,
+        log: SessionLog | None,
+        language: Language,
+        kept_session: str | None = None,
+    ) -> None:
+        self.settings, self.model, self.log, self.language = settings, model, log, language
+        self.session = Session(settings, model, log, kept_session)
+        self._followers: dict[str, Follower] = {}
+        self._shown: dict[str, Run] = {kind: run for kind in KINDS if (run := self.session.latest(kind))}
+        self._labels: dict[str, Feedback] = {}
+        self._unsaved: dict[str, str] = {}
+        self._mishaps = 0
+
+    @property
+    def running(self) -> bool:
+        return bool(self._followers)
+
+    # Runs
+
+    def begin(self, kind: str, *asked: str) -> None:
+        """Get ready to solve (problem, mode) or to check (problem, steps). Raises UnreadableError for empty ones."""
+        for name, text in zip(("problem", "steps" if kind == "check" else "mode"), asked, strict=True):
+            if not (text or "").strip():
+                raise UnreadableError(word(f"error.empty.{name}", self.language))
+        act = self.session.solve if kind == "solve" else self.session.check
+        self._shown.pop(kind, None)
+        self._unsaved.pop(kind, None)
+        self._followers[kind] = Follower(lambda cancel: act(*asked, cancel=cancel))
+
+    def follow(self, kind: str) -> Iterator[dict[str, Any] | None]:
+        """The view whenever there is something new, None as a heartbeat. Raises what the session raises."""
+        follower = self._followers.get(kind)
+        if follower is None:
+            return
+        try:
+            told = None
+            for progress in follower:
+                if progress:
+                    self._shown[kind] = progress.run
+                    self._unsaved |= {kind: progress.unsaved} if progress.unsaved else {}
+                    yield self.view(kind)
+                elif kind not in self._shown and told != self.model.readiness.state:
+                    told = self.model.readiness.state
+                    yield self.view(kind, status=self._before_first_word())
+                else:
+                    yield None
+        finally:
+            if self._followers.get(kind) is follower:
+                del self._followers[kind]
+        yield self.view(kind)
+
+    def stop(self, kind: str) -> None:
+        """End a run; what was written stays on view."""
+        follower = self._followers.pop(kind, None)
+        run = follower.stop() if follower else None
+        if run:
+            self._shown[kind] = run
+
+    def leave(self) -> None:
+        """Nobody looks any more: let the model go."""
+        for follower in self._followers.values():
+            follower.cancel.set()
+
+    # Labels
+
+    def rate(self, step: str, rating: int | None, correction: str | None, consent: bool) -> None:
+        """Store a label. Raises StoreError; the next view then shows again what is really stored."""
+        try:
+            run_id = step.split(":")[0]
+            self._labels[step] = self.session.rate(run_id, step, rating, correction=correction or None, consent=consent)
+        except Exception:
+            self._mishaps += 1
+            raise
+
+    # Views
+
+    def view(self, kind: str, status: str | None = None) -> dict[str, Any]:
+        """All that a tab's step list shows."""
+        run = self._shown.get(kind)
+        shown = render.view(replace(run, labels=run.labels | self._labels), self.language) if run else {}
+        unsaved = self._unsaved.get(kind)
+        return {
+            **shown,
+            **({"status": status} if status else {}),
+            "language": self.language,
+            "title": word(f"steps.{kind}", self.language),
+            "empty": word(f"steps.empty.{kind}", self.language),
+            "words": {key: text for key, text in catalogue(self.language).items() if key.startswith("rate.")},
+            "busy": kind in self._followers,
+            "rateable": self.log is not None,
+            "unsaved": word("unsaved", self.language, reason=unsaved) if unsaved else "",
+            "epoch": self._mishaps,
+        }
+
+    def texts(self, kind: str) -> list[str]:
+        """What was asked in the run on view, to fill the form again."""
+        run = self._shown.get(kind)
+        if run is None:
+            return []
+        talk = run.transcript.talk
+        if kind == "solve":
+            return [talk.problem.text]
+        own = next((turn for turn in talk.turns if isinstance(turn, Trajectory)), None)
+        return [talk.problem.text, "\n".join(step.text for step in own.steps) if own else ""]
+
+    def _before_first_word(self) -> str:
+        loading = self.model.readiness.state == "loading"
+        return word("model.loading" if loading else "status.thinking", self.language)

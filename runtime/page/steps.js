@@ -1,0 +1,240 @@
+// The step list: patches the page by step id, so focus and open editors survive streaming. Rates by click and by key.
+// Only `html`, `comment`, `answer` and `note` are set as HTML: the server made and escaped them. All else is text.
+const root = element.querySelector(".sq");
+const part = (name) => root.querySelector(".sq-" + name);
+const list = part("steps");
+const cards = new Map(); // step id -> {item, row}
+const mine = new Map(); // step id -> {rating, correction} said here and not yet seen in what the server sends
+const past = []; // what `u` takes back: [step id, label before]
+const RATINGS = [[1, "right", "✓"], [0, "unsure", "?"], [-1, "wrong", "✗"]];
+const PENCIL = '<svg viewBox="0 0 20 20" width="16" height="16" aria-hidden="true"><path d="M3 17l1-4L14 3l3 3L7 16z" fill="none" stroke="currentColor" stroke-width="1.6" stroke-linejoin="round"/></svg>';
+let epoch = 0;
+
+const view = () => props.value || {};
+const say = (key, values = {}) =>
+  Object.entries(values).reduce((text, [name, value]) => text.replace(`{${name}}`, value), view().words?.[key] || "");
+
+function make(tag, className, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  made.className = className;
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}
+
+function put(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+  node.hidden = !text;
+}
+
+function putHtml(node, html) {
+  if (node.dataset.html !== html) {
+    node.dataset.html = html;
+    node.innerHTML = html;
+  }
+  node.hidden = !html;
+}
+
+function set(node, name, value) {
+  if (node.getAttribute(name) !== String(value)) node.setAttribute(name, value);
+}
+
+// One card
+
+function makeCard(row) {
+  const head = make("div", "sq-head", {}, make("span", "sq-label"), make("span", "sq-verdict"));
+  const body = make("div", "sq-body", {}, head, make("div", "sq-text"), make("p", "sq-comment"), make("div", "sq-correction"), make("ul", "sq-badges"));
+  const group = make("div", "sq-rate", { role: "radiogroup" });
+  for (const [rating, name, sign] of RATINGS) {
+    const button = make("button", "sq-rating sq-" + name, { type: "button", role: "radio", tabindex: "-1" }, sign);
+    button.onclick = () => rate(row.id, label(row.id).rating === rating ? null : rating);
+    group.append(button);
+  }
+  const pencil = make("button", "sq-edit", { type: "button", tabindex: "-1" });
+  pencil.innerHTML = PENCIL;
+  pencil.onclick = () => openEditor(row.id);
+  const tools = make("div", "sq-tools", {}, group, pencil);
+  return make("li", "sq-step", {}, make("div", "sq-card", { tabindex: "0", role: "group" }, body, tools));
+}
+
+function patchCard(item, row) {
+  const find = (name) => item.querySelector(".sq-" + name);
+  const card = item.firstElementChild;
+  set(item, "data-id", row.id);
+  set(item, "data-state", row.state);
+  set(card, "aria-label", row.word ? `${row.label}: ${row.word}` : row.label);
+  put(find("label"), row.label);
+  put(find("verdict"), [row.sign, row.word].filter(Boolean).join(" "));
+  putHtml(find("text"), row.html);
+  set(find("text"), "lang", row.lang);
+  putHtml(find("comment"), row.comment);
+  const badges = find("badges");
+  const wanted = JSON.stringify(row.badges);
+  if (badges.dataset.shown !== wanted) {
+    badges.dataset.shown = wanted;
+    badges.replaceChildren(...row.badges.map((badge) => make("li", "sq-badge sq-is-" + badge.kind, {}, badge.text)));
+  }
+  badges.hidden = !row.badges.length;
+  patchLabel(item, row);
+}
+
+function patchLabel(item, row) {
+  const said = label(row.id);
+  const tools = item.querySelector(".sq-tools");
+  tools.hidden = !view().rateable || row.state === "streaming";
+  set(tools.firstElementChild, "aria-label", say("rate.group", { label: row.label }));
+  for (const [i, [rating, name]] of RATINGS.entries()) {
+    const button = tools.firstElementChild.children[i];
+    set(button, "aria-checked", said.rating === rating);
+    set(button, "aria-label", `${row.label}: ${say("rate." + name)}`);
+    set(button, "title", `${say("rate." + name)} (${i + 1})`);
+  }
+  set(tools.lastElementChild, "aria-label", `${row.label}: ${say("rate.correct")}`);
+  set(tools.lastElementChild, "title", `${say("rate.correct")} (E)`);
+  const correction = item.querySelector(".sq-correction");
+  if (said.correction && said.correction === row.correction) putHtml(correction, row.correction_html);
+  else {
+    delete correction.dataset.html;
+    put(correction, said.correction);
+  }
+  set(correction, "data-title", say("rate.correction"));
+}
+
+// The whole
+
+function show() {
+  const now = view();
+  if (now.language) document.documentElement.lang = now.language;
+  if ((now.epoch || 0) !== epoch) {
+    epoch = now.epoch || 0;
+    mine.clear();
+  }
+  const rows = now.steps || [];
+  const wanted = new Set(rows.map((row) => row.id));
+  for (const [id, { item }] of cards) {
+    if (!wanted.has(id)) {
+      item.remove();
+      cards.delete(id);
+    }
+  }
+  rows.forEach((row, i) => {
+    const known = mine.get(row.id);
+    if (known && known.rating === row.rating && known.correction === row.correction) mine.delete(row.id);
+    const item = cards.get(row.id)?.item || makeCard(row);
+    cards.set(row.id, { item, row });
+    patchCard(item, row);
+    if (list.children[i] !== item) list.insertBefore(item, list.children[i] || null);
+  });
+  set(list, "aria-label", now.title || "");
+  set(root, "aria-busy", Boolean(now.busy));
+  set(root, "data-state", now.state || "");
+  put(part("banner"), now.unsaved || "");
+  put(part("says"), now.status || "");
+  part("status").hidden = !now.status;
+  put(part("empty"), rows.length || now.status ? "" : now.empty || "");
+  put(part("answer-label"), now.answer ? now.answer_label || "" : "");
+  putHtml(part("answer-text"), now.answer || "");
+  putHtml(part("note"), now.note || "");
+  part("answer").hidden = !now.answer && !now.note;
+  put(part("keys"), rows.length && now.rateable ? say("rate.keys") : "");
+}
+
+// What a person says
+
+function label(id) {
+  const row = cards.get(id).row;
+  return mine.get(id) || { rating: row.rating, correction: row.correction };
+}
+
+function tell(id, said, kind) {
+  mine.set(id, said);
+  patchLabel(cards.get(id).item, cards.get(id).row);
+  trigger(kind, { step_id: id, ...said });
+}
+
+function rate(id, rating) {
+  past.push([id, label(id)]);
+  tell(id, { ...label(id), rating }, "like");
+}
+
+function undo() {
+  const last = past.pop();
+  if (last && cards.has(last[0])) tell(last[0], last[1], "like");
+}
+
+function openEditor(id) {
+  const { item, row } = cards.get(id);
+  if (item.querySelector("textarea")) return;
+  const area = make("textarea", "sq-area", { rows: "2", maxlength: "4000", "aria-label": `${row.label}: ${say("rate.correct")}` });
+  area.value = label(id).correction || row.text;
+  const close = () => {
+    editor.remove();
+    item.firstElementChild.focus();
+  };
+  const keep = () => {
+    past.push([id, label(id)]);
+    tell(id, { ...label(id), correction: area.value.trim() }, "edit");
+    close();
+  };
+  const save = make("button", "sq-save", { type: "button" }, say("rate.save"));
+  const cancel = make("button", "sq-cancel", { type: "button" }, say("rate.cancel"));
+  save.onclick = keep;
+  cancel.onclick = close;
+  area.onkeydown = (event) => {
+    event.stopPropagation();
+    if (event.isComposing) return;
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) keep();
+    if (event.key === "Escape") close();
+  };
+  const editor = make("div", "sq-editor", {}, area, make("div", "sq-editor-row", {}, save, cancel));
+  item.firstElementChild.append(editor);
+  area.focus();
+}
+
+function move(item, by) {
+  const next = [...list.children][[...list.children].indexOf(item) + by];
+  next?.firstElementChild.focus();
+}
+
+function turn(item, by) {
+  const buttons = [...item.querySelectorAll(".sq-tools button")];
+  const at = buttons.indexOf(document.activeElement);
+  buttons[(at + by + buttons.length) % buttons.length]?.focus();
+}
+
+list.addEventListener("keydown", (event) => {
+  const item = event.target.closest(".sq-step");
+  if (!item || event.ctrlKey || event.metaKey || event.altKey || event.target.tagName === "TEXTAREA") return;
+  const id = item.dataset.id;
+  const able = !item.querySelector(".sq-tools").hidden;
+  const acts = {
+    1: able && (() => rate(id, 1)),
+    2: able && (() => rate(id, 0)),
+    3: able && (() => rate(id, -1)),
+    e: able && (() => openEditor(id)),
+    u: able && undo,
+    j: () => move(item, 1),
+    k: () => move(item, -1),
+    ArrowDown: () => move(item, 1),
+    ArrowUp: () => move(item, -1),
+    ArrowRight: able && (() => turn(item, 1)),
+    ArrowLeft: able && (() => turn(item, -1)),
+  };
+  const act = acts[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+  if (act) {
+    event.preventDefault();
+    act();
+  }
+});
+
+// The form above the list: Ctrl+Enter asks, Esc stops.
+const form = element.closest(".sq-form");
+form?.addEventListener("keydown", (event) => {
+  const press = (kind) => form.querySelector(`button.${kind}:not([disabled])`)?.click();
+  if (event.isComposing || event.target.closest(".sq")) return;
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) press("sq-go");
+  if (event.key === "Escape") press("sq-halt");
+});
+
+watch("value", show);
+show();

@@ -1,0 +1,100 @@
+"""How the page is served so that it stays on this machine: what the environment may not change, and what is refused.
+
+A web page elsewhere could point its own name at this machine and talk to us (DNS rebinding), so only local host names
+are answered; and the browser is told to load nothing from anywhere else, whatever a model may have written.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from runtime.settings import Settings
+
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "[")
+"""Host headers that are answered. The middleware cuts "[::1]:7860" at its first colon, which leaves the last one."""
+
+POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; frame-ancestors 'none'"
+)
+FIRST_PORT = 7860
+
+
+def seal_environment() -> None:
+    """To be called before Gradio is imported: no telemetry, and no proxies, of which a SOCKS one breaks the import."""
+    os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_OFFLINE": "1"}
+    for name in ("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "GRADIO_ALLOWED_PATHS", "GRADIO_ROOT_PATH"):
+        os.environ.pop(name, None)
+        os.environ.pop(name.lower(), None)
+
+
+def use_private_folder(home: Path) -> None:
+    """Gradio's temporary files go below `home`, for this user's eyes only."""
+    folder = home / "tmp"
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    os.environ["GRADIO_TEMP_DIR"] = str(folder)
+
+
+def free_port(host: str, wanted: int | None) -> int:
+    """The port asked for, or the next one above it that nobody listens on. Raises OSError if none of 100 is free."""
+    first = wanted or FIRST_PORT
+    for port in range(first, min(first + 100, 65536)):
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                refused = error
+                continue
+            return port
+    raise OSError(f"No port from {first} on can be used at {host} ({refused}). Choose another --port or --host.")
+
+
+def serve(
+    page: Any, look: dict[str, Any], settings: Settings, host: str, port: int | None = None, inbrowser: bool = False
+) -> str:
+    """Launch a Gradio page; the value is its address, which answers from then on. Raises OSError."""
+    use_private_folder(settings.home)
+    hosts = [*LOOPBACK, host] if host not in ("0.0.0.0", "::") else list(LOOPBACK)
+    middleware = [Middleware(TrustedHostMiddleware, allowed_hosts=hosts), Middleware(ContentPolicy)]
+    _, address, _ = page.launch(
+        server_name=host,
+        server_port=free_port(host, port),
+        inbrowser=inbrowser,
+        share=False,
+        quiet=True,
+        prevent_thread_lock=True,
+        show_error=False,
+        enable_monitoring=False,
+        run_history=False,
+        footer_links=[],
+        ssr_mode=False,
+        mcp_server=False,
+        max_file_size="1mb",
+        app_kwargs={"middleware": middleware, "openapi_url": None},
+        **look,
+    )
+    return address
+
+
+class ContentPolicy:
+    """Middleware that tells the browser to load nothing from elsewhere."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        async def send_with_policy(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                headers = [(b"content-security-policy", POLICY.encode()), (b"referrer-policy", b"no-referrer")]
+                message = {**message, "headers": [*message.get("headers", []), *headers]}
+            await send(message)
+
+        await self.app(scope, receive, send_with_policy if scope["type"] == "http" else send)

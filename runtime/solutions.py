@@ -1,0 +1,88 @@
+"""Independent solutions of a problem: a second opinion that needs no training (self-consistency, arXiv 2203.11171).
+
+Small models judge steps badly and solve school problems well. So an attempt is compared with solutions that were
+sampled without sight of it: do they reach its answer, and do they meet the numbers that its steps make?
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from threading import Event
+
+from runtime.actor import conversation
+from runtime.engines.base import Engine, Sampling
+from runtime.grading import equal
+from runtime.numerals import read_number
+from runtime.text import final_answer
+from runtime.types import Problem
+
+TEMPERATURE = 0.7
+_NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?|\.\d+")
+
+
+@dataclass(frozen=True)
+class Solution:
+    text: str
+    answer: str | None
+
+
+@dataclass(frozen=True)
+class Vote:
+    """Solutions that reach the same answer."""
+
+    answer: str
+    solutions: tuple[Solution, ...]
+
+
+def sample_solutions(
+    engine: Engine, problem: Problem, n: int, max_tokens: int, seed: int, cancel: Event
+) -> Iterator[Solution]:
+    """Up to `n` solutions, each as soon as it is there; closing the iterator gives up the rest."""
+    sampling = Sampling(temperature=TEMPERATURE, max_tokens=max_tokens, seed=seed)
+    for [completion] in engine.sample([conversation(problem)] * n, sampling, cancel=cancel):
+        finished = completion.finish == "stop"
+        yield Solution(completion.text, final_answer(completion.text) if finished else None)
+
+
+def votes(solutions: Sequence[Solution]) -> list[Vote]:
+    """Solutions grouped by answer, most first; one without an answer has no vote."""
+    groups: list[list[Solution]] = []
+    for solution in solutions:
+        if solution.answer is None:
+            continue
+        home = next((group for group in groups if equal(group[0].answer, solution.answer)), None)
+        home.append(solution) if home else groups.append([solution])
+    groups.sort(key=len, reverse=True)
+    return [Vote(group[0].answer, tuple(group)) for group in groups]
+
+
+def numbers_in(text: str) -> set[Fraction]:
+    """Every number that a text mentions, by value."""
+    read = (read_number(found.strip(",")) for found in _NUMBER.findall(text))
+    return {value for value in read if value is not None}
+
+
+def first_unmet(problem: Problem, steps: Sequence[str], solutions: Sequence[Solution]) -> int | None:
+    """Index of the first step that makes a number which none of the solutions meets; None if all are met."""
+    known = numbers_in(problem.text)
+    met = set().union(*(numbers_in(solution.text) for solution in solutions))
+    for position, step in enumerate(steps):
+        made = numbers_in(step) - known
+        if made - met:
+            return position
+        known |= made
+    return None
+
+
+def agreement(answer: str | None, solutions: Sequence[Solution]) -> tuple[int, int]:
+    """How many solutions reach an answer, and how many the most frequent other one."""
+    mine, other = 0, 0
+    for vote in votes(solutions):
+        if answer is not None and equal(vote.answer, answer):
+            mine = len(vote.solutions)
+        else:
+            other = max(other, len(vote.solutions))
+    return mine, other

@@ -1,0 +1,47 @@
+"""What all tests share: a home of their own, and the small real model where it is kept on this computer."""
+
+import json
+import os
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+from runtime import settings
+
+hypothesis.settings.register_profile("busy", deadline=None)
+hypothesis.settings.load_profile("busy")
+
+# Asked before any test moves the home: the model files are read from where a person keeps them, and never written.
+MODELS = settings.load().models_dir.absolute()
+CATALOGUE = Path(__file__).parents[1] / "data" / "models" / "catalogue.json"
+SMALL = "smollm2-135m"
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    """A fresh home for every test, so that none can touch a person's files."""
+    for name in [name for name in os.environ if name.startswith("SOLILOQUY_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("SOLILOQUY_HOME", str(tmp_path))
+    monkeypatch.setenv("SOLILOQUY_MODELS", str(MODELS))
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def small_model():
+    """The file of the smallest model of the catalogue."""
+    bases = json.loads(CATALOGUE.read_text("utf-8"))["bases"]
+    path = MODELS / next(base["file"] for base in bases if base["name"] == SMALL)
+    if not path.is_file():
+        pytest.fail(f"run `python -m runtime models pull {SMALL}`", pytrace=False)
+    return path
+
+
+@pytest.fixture(scope="session")
+def small_engine(small_model):
+    from runtime.engines.llamacpp import LlamaCppEngine
+
+    engine = LlamaCppEngine(small_model, context=1024, parallel=4)
+    yield engine
+    engine.close()

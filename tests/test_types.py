@@ -1,0 +1,190 @@
+"""The core values: their JSON comes back as it went, their ids are stable, their derived facts are right."""
+
+import json
+
+import pytest
+
+from runtime.types import (
+    EXPORTED,
+    SCHEMA,
+    Critique,
+    Evidence,
+    Feedback,
+    Outcome,
+    Parent,
+    Problem,
+    Provenance,
+    SelfTalk,
+    Step,
+    StepVerdict,
+    Trajectory,
+    content_hash,
+    from_json,
+    to_json,
+)
+
+PROBLEM = Problem(
+    text="小明有 3 个苹果\u2028and \\frac{1}{2} pear.\nHow many?", answer="3.5", source="t", split="dev", licence="MIT"
+)
+MAKER = Provenance(engine="scripted", model="m", voice="critic", prompt="en/actor@1", temperature=0.7, seed=3)
+
+
+def attempt(*steps, **more):
+    return Trajectory(problem_id=PROBLEM.id, steps=tuple(Step(text=step) for step in steps), **more)
+
+
+FIRST = attempt("1 + 1 = 2", "2 + 1 = 4", answer="4", made_by=MAKER)
+SECOND = attempt("1 + 1 = 2", "2 + 1 = 3", origin="refine", parent=Parent(trajectory_id=FIRST.id, kept=1))
+DOUBT = StepVerdict(
+    verdict="incorrect",
+    probability=0.02,
+    comment='"2 + 1" is 3',
+    evidence=(
+        Evidence(by="model", verdict="unsure", probability=0.5),
+        Evidence(by="arithmetic", verdict="incorrect", note="3"),
+    ),
+)
+CRITIQUE = Critique(
+    trajectory_id=FIRST.id, verdicts=(StepVerdict(verdict="correct", probability=1.0), DOUBT), author=MAKER
+)
+TALK = SelfTalk(
+    problem=PROBLEM,
+    turns=(FIRST, CRITIQUE, SECOND),
+    outcome=Outcome(status="settled", answer="3", trajectory_id=SECOND.id, note="4 was given up"),
+)
+FEEDBACK = Feedback(step=1, turn=0, rating=-1, reason="sum", correction="2 + 1 = 3", consent=True)
+VALUES = {
+    "Problem": [PROBLEM, Problem(text="2 + 2?")],
+    "Trajectory": [FIRST, SECOND, attempt(finish="cut", origin="student")],
+    "Critique": [CRITIQUE, Critique(trajectory_id="x", verdicts=())],
+    "SelfTalk": [TALK, SelfTalk(problem=PROBLEM)],
+    "Feedback": [FEEDBACK, Feedback()],
+}
+
+
+def test_there_is_an_example_of_every_exported_type():
+    assert set(VALUES) == set(EXPORTED)
+
+
+@pytest.mark.parametrize("value", [value for values in VALUES.values() for value in values], ids=lambda v: str(type(v)))
+def test_json_comes_back_as_the_same_value(value):
+    line = to_json(value)
+    assert from_json(line) == value
+    assert "\n" not in line
+    assert json.loads(line)["schema"] == SCHEMA
+    assert json.loads(line)["type"] == type(value).__name__
+
+
+def changed(**changes):
+    row = {**json.loads(to_json(PROBLEM)), **changes}
+    return json.dumps({name: value for name, value in row.items() if value is not ...})
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        changed(schema=SCHEMA + 1),
+        changed(schema=...),
+        changed(schema=str(SCHEMA)),
+        changed(type="Novel"),
+        changed(type=...),
+        changed(type=[]),
+        changed(text=...),
+        changed(text=5),
+        changed(colour="red"),
+        changed(split="exam"),
+        "[]",
+        "null",
+        "",
+        "{",
+        to_json(FEEDBACK).replace('"rating": -1', '"rating": 2'),
+        to_json(FEEDBACK).replace('"step": 1', '"step": -1'),
+        to_json(CRITIQUE).replace("0.02", "1.02"),
+        to_json(SECOND).replace('"kept": 1', '"kept": -1'),
+    ],
+)
+def test_a_line_of_another_schema_type_or_shape_is_refused(line):
+    with pytest.raises(ValueError):
+        from_json(line)
+
+
+def test_values_cannot_be_changed():
+    with pytest.raises(ValueError, match="frozen"):
+        PROBLEM.text = "other"
+
+
+@pytest.mark.parametrize(
+    "text", ["what is 2 + 3?", "  What is\n2 +\t3? ", "WHAT IS 2 + 3?", "What is 2 + 3?", "What is 2 + 3？"]
+)
+def test_a_problem_keeps_its_id_whatever_its_case_spaces_and_width(text):
+    assert Problem(text=text).id == Problem(text="What is 2 + 3?").id
+
+
+def test_a_problems_id_never_changes_between_versions_and_ignores_all_but_the_text():
+    # SHA-256 of "what is 2 + 3?", its first 16 digits: stored databases hold it.
+    assert Problem(text="What is 2 + 3?", answer="5", source="x").id == content_hash("what is 2 + 3?")
+    assert content_hash("a", "b") == "0d6a5fe46b4ae7bb"
+
+
+def test_ids_tell_different_texts_apart():
+    assert Problem(text="2 + 3").id != Problem(text="2 + 4").id
+    assert attempt("ab", "c").id != attempt("a", "bc").id
+    assert attempt("a").id != attempt("a", origin="refine").id
+    parents = [Parent(trajectory_id=name, kept=0) for name in "xy"]
+    assert len({attempt("a", origin="refine", parent=parent).id for parent in parents}) == 2
+
+
+def verdicts(*words, probability=None):
+    return tuple(StepVerdict(verdict=word, probability=probability) for word in words)
+
+
+@pytest.mark.parametrize(
+    ("words", "first", "score"),
+    [
+        ((), None, 1.0),
+        (("correct",), None, 1.0),
+        (("correct", "unsure"), None, 0.5),
+        (("incorrect", "correct"), 0, 0.0),
+        (("correct", "incorrect", "incorrect"), 1, 0.0),
+    ],
+)
+def test_first_error_and_score_of_a_critique_without_probabilities(words, first, score):
+    critique = Critique(trajectory_id="t", verdicts=verdicts(*words))
+    assert (critique.first_error, critique.score) == (first, score)
+
+
+def test_the_score_is_that_of_the_least_likely_step():
+    steps = [
+        StepVerdict(verdict="correct", probability=0.9),
+        StepVerdict(verdict="unsure", probability=0.4),
+        StepVerdict(verdict="correct"),
+    ]
+    assert Critique(trajectory_id="t", verdicts=tuple(steps)).score == 0.4
+
+
+def test_a_verdict_finds_what_a_witness_said():
+    assert DOUBT.said_by("arithmetic").note == "3"
+    assert DOUBT.said_by("selftalk") is None
+
+
+@pytest.mark.parametrize(
+    ("turns", "outcome", "chosen"),
+    [
+        ((), None, None),
+        ((FIRST,), None, FIRST),
+        ((FIRST, CRITIQUE, SECOND), None, SECOND),
+        ((FIRST, SECOND), Outcome(status="settled", trajectory_id=FIRST.id), FIRST),
+        ((FIRST, SECOND), Outcome(status="stopped"), SECOND),
+        ((FIRST,), Outcome(status="settled", trajectory_id="gone"), None),
+    ],
+)
+def test_the_chosen_attempt_is_the_outcomes_or_the_last(turns, outcome, chosen):
+    assert SelfTalk(problem=PROBLEM, turns=turns, outcome=outcome).chosen == chosen
+
+
+def test_the_critique_of_an_attempt_is_its_latest():
+    later = Critique(trajectory_id=FIRST.id, verdicts=verdicts("correct"))
+    talk = SelfTalk(problem=PROBLEM, turns=(FIRST, CRITIQUE, SECOND, later))
+    assert talk.critique_of(FIRST) == later
+    assert talk.critique_of(SECOND) is None
+    assert talk.trajectories == (FIRST, SECOND)
