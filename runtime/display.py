@@ -28,7 +28,8 @@ _MATHS = re.compile(
     r"|(?<!\\)\$(?P<single>[^\s$](?:[^$\n]*[^\s$\\])?)\$(?!\d)",
     re.DOTALL,
 )
-_PROSE = re.compile(r"[a-z]{4,}|[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]", re.IGNORECASE)
+_CLINGING = tuple(".,;:!?)%")
+_PROSE = re.compile(r"[a-z]{4,}|[\da-z]\s+[a-z]{2,}|[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]", re.IGNORECASE)
 _COMMAND = re.compile(r"\\[a-z]+(?:\s*\{[^{}]*\})?", re.IGNORECASE)
 _LOOSE_END = re.compile(r"^[-+*/=<>,.;:)]|[-+*/=<,;:(]$")
 
@@ -59,7 +60,9 @@ def to_display(text: str) -> str:
     pieces, end = [], 0
     for match in _MATHS.finditer(text):
         if formula := _formula(match):
-            pieces += [_prose(text[end : match.start()]), formula]
+            # Without a word joiner a full stop after a formula may begin the next line.
+            joined = formula + "\u2060" if text[match.end() : match.end() + 1] in _CLINGING else formula
+            pieces += [_prose(text[end : match.start()]), joined]
             end = match.end()
     return "".join([*pieces, _prose(text[end:])])
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from threading import Lock, Thread
 from typing import Literal
 
-from runtime.engines.base import Engine, EngineError
-from runtime.fetch import ModelError
+from runtime.engines.base import Engine
+from runtime.errors import SoliloquyError
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Loading:
     def _try(self) -> None:
         try:
             self()
-        except (ModelError, EngineError):
+        except SoliloquyError:
             return  # `readiness` says why, and the next call tries again.
 
     def __call__(self) -> Engine:
@@ -47,7 +47,7 @@ class Loading:
                 self.readiness = Readiness("loading")
                 try:
                     self._engine = self._load()
-                except (ModelError, EngineError) as error:
+                except SoliloquyError as error:
                     self.readiness = Readiness("missing", str(error))
                     raise
             self.readiness = Readiness("ready", self._engine.model)

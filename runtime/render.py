@@ -25,6 +25,8 @@ _BY_VERDICT: dict[str, State] = {"correct": "ok", "unsure": "unsure", "incorrect
 _BADGES = {
     ("arithmetic", "correct"): "arithmetic_right",
     ("arithmetic", "incorrect"): "arithmetic_wrong",
+    ("solutions", "correct"): "solutions_agree",
+    ("solutions", "incorrect"): "solutions_differ",
     ("model", "correct"): "critic_agrees",
     ("model", "unsure"): "critic_doubts",
     ("model", "incorrect"): "critic_doubts",
@@ -79,17 +81,14 @@ def status(run: Run, language: Language) -> str:
     """One sentence on what is happening, which changes only when a step or a phase is done."""
     talk, live = run.transcript.talk, run.transcript.live
     if talk.outcome:
-        failed = talk.outcome.status == "failed"
-        ended = word(f"status.{talk.outcome.status}", language, seconds=f"{run.seconds:.1f}")
-        return f"{ended}: {talk.outcome.note}" if failed and talk.outcome.note else ended
+        # Own work that has a mistake in it is checked to the end all the same.
+        ending = "settled" if (run.kind, run.status) == ("check", "unsettled") else run.status
+        ended = word(f"status.{ending}", language, seconds=f"{run.seconds:.1f}")
+        return f"{ended}: {talk.outcome.note}" if ending == "failed" and talk.outcome.note else ended
     if live is None:
         return word("status.thinking", language)
-    if live.criticising:
-        read = len(live.verdicts)
-        key = "status.reading.step" if 0 < read < len(live.steps) else "status.reading"
-        return word(key, language, number=read, total=len(live.steps))
     if live.done:
-        return word("status.thinking", language)
+        return word("status.reading" if live.criticising else "status.thinking", language)
     first = live.opening.parent is not None and len(live.steps) == live.opening.parent.kept
     return word("status.again" if first else "status.writing", language, number=len(live.steps) + 1)
 
@@ -111,8 +110,8 @@ def note(run: Run, language: Language) -> str:
     outcome = run.transcript.talk.outcome
     if outcome is None:
         return ""
-    said = [outcome.note] if outcome.note and outcome.status != "failed" else []
-    return to_display(" ".join([*said, *_cautions(run, language)]))
+    said = outcome.note if outcome.status != "failed" else ""
+    return to_display(" ".join([said, *_cautions(run, language)]).strip())
 
 
 def _cautions(run: Run, language: Language) -> list[str]:
@@ -154,7 +153,7 @@ def _read(run: Run) -> _Reading:
     live, talk = run.transcript.live, as_talk(run.transcript)
     attempts = {turn: t for turn, t in enumerate(talk.turns) if isinstance(t, Trajectory)}
     chosen = _chosen_turn(talk, attempts)
-    current = _homes(talk, chosen, attempts)
+    current = [] if chosen is None else [home_of(talk, chosen, i) for i in range(len(attempts[chosen].steps))]
     verdicts = _verdicts(talk, attempts, chosen)
     writing = None
     if live and attempts:
@@ -171,10 +170,6 @@ def _chosen_turn(talk: SelfTalk, attempts: dict[int, Trajectory]) -> int | None:
     """The attempt that the outcome rests on; the last one while there is no outcome."""
     wanted = talk.outcome and talk.outcome.trajectory_id
     return next((turn for turn in reversed(attempts) if not wanted or attempts[turn].id == wanted), None)
-
-
-def _homes(talk: SelfTalk, turn: int | None, attempts: dict[int, Trajectory]) -> list[Home]:
-    return [] if turn is None else [home_of(talk, turn, i) for i in range(len(attempts[turn].steps))]
 
 
 def _verdicts(talk: SelfTalk, attempts: dict[int, Trajectory], chosen: int | None) -> dict[Home, StepVerdict]:
@@ -225,7 +220,7 @@ def _state(reading: _Reading, home: Home, verdict: StepVerdict | None) -> State:
         return "replaced"
     if reading.first_error is not None and reading.current.index(home) > reading.first_error:
         return "depends"
-    return _BY_VERDICT[verdict.verdict] if verdict and verdict.evidence else "plain"
+    return _BY_VERDICT[verdict.verdict] if verdict and _said(verdict) else "plain"
 
 
 def _state_word(run: Run, reading: _Reading, state: State, language: Language) -> str:
@@ -240,10 +235,15 @@ def _comment(verdict: StepVerdict) -> str:
     return own or next(iter(notes), "")
 
 
+def _said(verdict: StepVerdict) -> list[str]:
+    """What the witnesses say; one that has no opinion of a step says nothing."""
+    found = (_BADGES.get((evidence.by, evidence.verdict)) for evidence in verdict.evidence)
+    return [badge for badge in found if badge]
+
+
 def _badges(run: Run, state: State, verdict: StepVerdict | None, language: Language) -> list[dict[str, str]]:
     """Who looked at a step, and what they said; "not checked" only once nobody will look any more."""
-    kinds = [_BADGES.get((e.by, e.verdict)) for e in verdict.evidence] if verdict else []
-    kinds = [kind for kind in kinds if kind]
+    kinds = _said(verdict) if verdict else []
     if not kinds and run.status != "running" and state != "replaced":
         kinds = ["not_checked"]
     return [{"kind": kind, "text": word(f"badge.{kind}", language)} for kind in kinds]

@@ -241,11 +241,11 @@ def completion(job: WriteJob) -> Completion:
 
 def fastest_threads(context: int, vocab: int) -> int:
     """Threads that read a short batch fastest. On a busy machine one thread too many can cost a factor of 80, so the
-    number is measured, never taken from the number of cores."""
+    number is measured, never taken from the number of cores; a passing load must not halve the speed of a whole
+    session either, so the candidates take turns and each is judged by its best time."""
     cores = psutil.cpu_count(logical=False) or os.cpu_count() or 1
     candidates = sorted({1, max(1, cores // 2), max(1, cores - 1), cores})
-    token = llama.llama_vocab_nl(vocab)
-    tokens = (llama.llama_token * 16)(*[max(token, 0)] * 16)
+    tokens = (llama.llama_token * 16)(*[max(llama.llama_vocab_nl(vocab), 0)] * 16)
 
     def seconds(threads: int) -> float:
         llama.llama_set_n_threads(context, threads, threads)
@@ -254,5 +254,6 @@ def fastest_threads(context: int, vocab: int) -> int:
         llama.llama_memory_clear(llama.llama_get_memory(context), True)
         return time.perf_counter() - started
 
-    seconds(candidates[-1])  # the first reading of the weights from disk is not the processor's speed
-    return min(candidates, key=lambda threads: min(seconds(threads), seconds(threads)))
+    seconds(cores)  # the first reading of the weights from disk is not the processor's speed
+    rounds = [{threads: seconds(threads) for threads in candidates} for _ in range(4)]
+    return min(candidates, key=lambda threads: min(times[threads] for times in rounds))

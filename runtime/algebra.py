@@ -1,0 +1,119 @@
+"""Are two mathematical expressions equal? Decided by math-verify, in a process of its own with a deadline.
+
+math-verify may hang, and guards itself with `signal.alarm`, which fails outside the main thread; so it runs as
+`python -m runtime.algebra`, JSON lines in and out, and is ended at the deadline. Safe to call from any thread.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import TextIO
+
+DEADLINE = 3.0
+START_DEADLINE = 60.0  # importing sympy from a slow disk
+MEMORY = 4 << 30
+
+
+def equal(answer: str, reference: str) -> bool | None:
+    """None: one of the two cannot be read, or it took too long."""
+    return WORKER.ask(answer, reference)
+
+
+class Worker:
+    """The process that runs math-verify: started when first asked, ended at the deadline, and then started anew.
+
+    It is a module of its own to Python, so nothing of the caller's main module is run again, whoever the caller is.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.process: subprocess.Popen[str] | None = None
+        self.replies: queue.Queue[str] = queue.Queue()
+
+    def ask(self, answer: str, reference: str) -> bool | None:
+        with self.lock:
+            try:
+                process = self.process if self.process and self.process.poll() is None else self._start()
+                process.stdin.write(json.dumps([answer, reference]) + "\n")
+                process.stdin.flush()
+                return json.loads(self.replies.get(timeout=DEADLINE))
+            except (OSError, queue.Empty, json.JSONDecodeError):  # gone, hanging, or gone with an empty line
+                self.stop()
+                return None
+
+    def stop(self) -> None:
+        """End the process, hanging or not, and leave no zombie."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            with contextlib.suppress(OSError):  # a question that was never read
+                self.process.stdin.close()
+            self.process = None
+
+    def forget(self) -> None:
+        """In a forked child: the process and the lock are the parent's."""
+        self.__init__()
+
+    def _start(self) -> subprocess.Popen[str]:
+        self.stop()
+        root = str(Path(__file__).resolve().parent.parent)
+        self.replies = queue.Queue()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "runtime.algebra"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            encoding="utf-8",
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))},
+            start_new_session=True,  # Ctrl-C in a terminal is for the caller
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )
+        threading.Thread(target=_collect, args=(self.process.stdout, self.replies), daemon=True).start()
+        self.replies.get(timeout=START_DEADLINE)
+        return self.process
+
+
+def _collect(stream: TextIO, replies: queue.Queue[str]) -> None:
+    """Reading a pipe has no timeout on every system, a queue has. An empty line marks the end."""
+    with stream:
+        for line in stream:
+            replies.put(line)
+    replies.put("")
+
+
+WORKER = Worker()
+atexit.register(WORKER.stop)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=WORKER.forget)
+
+
+def _serve() -> None:
+    """The worker: reads pairs of answers, writes true, false or null."""
+    from math_verify import parse, verify  # half a second; only the worker pays it
+
+    if sys.platform == "linux":  # elsewhere there is no such limit, or it cannot be set
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))  # 9^9^9^9 would fill the machine before the deadline
+    print(json.dumps("ready"), flush=True)
+    for line in sys.stdin:
+        if os.name == "posix":
+            signal.alarm(int(DEADLINE) + 2)  # ends a hanging worker whose parent is gone
+        answer, reference = (
+            parse(f"${t}$", parsing_timeout=None) or parse(t, parsing_timeout=None) for t in json.loads(line)
+        )
+        judged = bool(verify(reference, answer, timeout_seconds=None)) if answer and reference else None
+        print(json.dumps(judged), flush=True)
+
+
+if __name__ == "__main__":
+    _serve()

@@ -1,0 +1,126 @@
+"""The real page in a real Chromium, on a scripted model and a home folder of its own.
+
+Without a Chromium these tests are deselected and the reason is printed: `make test` passes on a bare machine. On Debian
+`apt install chromium` brings one; CHROMIUM names another one.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runtime.engines.base import Messages
+from runtime.engines.scripted import ScriptedEngine
+
+HERE = Path(__file__).parent
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--no-first-run"]
+WRONG_FIRST = ["Ann has 3 * 4 = 12 apples.", "She gives away 5, so 12 - 5 = 8 are left.", "The answer is 8."]
+RIGHT = ["Ann has 3 * 4 = 12 apples.", r"She gives away 5, so 12 - 5 = 7 are left: \(\frac{7}{12}\).", "The answer is 7."]
+
+
+def chromium() -> str | None:
+    """Where the browser is; None if there is none or nothing to drive it with."""
+    if find_spec("playwright") is None or find_spec("gradio") is None:
+        return None
+    named = os.environ.get("CHROMIUM")
+    names = [named] if named else ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"]
+    return next((path for name in names if (path := shutil.which(name))), None)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if chromium():
+        return
+    mine = [item for item in items if HERE in item.path.parents]
+    items[:] = [item for item in items if item not in mine]
+    config.hook.pytest_deselected(items=mine)
+
+
+def pytest_report_header() -> str | None:
+    if chromium():
+        return None
+    return (
+        "browser tests are left out: they need playwright and a Chromium (`apt install chromium`, or set CHROMIUM to one)"
+    )
+
+
+class Tutor(ScriptedEngine):
+    """Writes the wrong solution at first, and the right one from any beginning it is given."""
+
+    def __init__(self, delay: float = 0.0, first: list[str] | None = None) -> None:
+        super().__init__(delay=delay)
+        self.first = first or WRONG_FIRST
+
+    def _next(self, messages: Messages) -> str:
+        begun = messages[-1]["content"] if messages[-1]["role"] == "assistant" else ""
+        if not begun:
+            return "\n".join(self.first)
+        *done, tail = begun.split("\n")
+        rest = RIGHT[len(done) :] or [""]
+        return "\n".join([rest[0].removeprefix(tail) if rest[0].startswith(tail) else " are left.", *rest[1:]])
+
+
+@dataclass
+class Served:
+    """A page that is up: its address, its home folder, and the log it writes."""
+
+    address: str
+    home: Path
+    log: Any
+
+    def labels(self) -> list[dict[str, Any]]:
+        return list(self.log.db["labels"].rows)
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Callable[..., Served]]:
+    """Starts the page on an engine; several times if wanted."""
+    import app
+    from runtime import serving
+    from runtime import settings as configuration
+    from runtime.store import SessionLog
+
+    up = []
+
+    def start(engine: Any = None, keep: bool = True, **changes: Any) -> Served:
+        settings = configuration.load(home=tmp_path, language="en", **changes)
+        log = SessionLog(settings.database) if keep else None
+        tutor = engine or Tutor()
+        page = app.build(tutor if not isinstance(tutor, ScriptedEngine) else lambda: tutor, settings, log)
+        address = serving.serve(page, app.look(), settings, "127.0.0.1")
+        up.append((page, log))
+        return Served(address, tmp_path, log)
+
+    yield start
+    for page, log in up:
+        page.close(verbose=False)
+        if log:
+            log.close()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def tab(browser: Any) -> Iterator[Any]:
+    """A fresh browser tab, which remembers what it asked for in `tab.asked`."""
+    context = browser.new_context(locale="en-US", viewport={"width": 1280, "height": 1000})
+    page = context.new_page()
+    page.set_default_timeout(15_000)
+    page.asked = []
+    page.on("request", lambda request: page.asked.append(request.url))
+    yield page
+    context.close()

@@ -1,0 +1,63 @@
+"""The prompts: the same ones in both languages, and filled in one pass."""
+
+import re
+
+import pytest
+
+from runtime import prompts
+
+LANGUAGES = ("en", "zh-CN")
+NAMES = sorted(path.stem for path in (prompts.FOLDER / "en").glob("*.txt"))
+FILES = [(name, language) for name in NAMES for language in LANGUAGES]
+
+
+def placeholders(name, language):
+    return sorted(set(re.findall(r"\{(\w+)\}", prompts.template(name, language))))
+
+
+def test_every_language_has_the_same_prompts():
+    assert {"actor", "refine", "selftalk", "system"} <= set(NAMES)
+    assert sorted(path.name for path in prompts.FOLDER.iterdir() if path.is_dir()) == sorted(LANGUAGES)
+    for language in LANGUAGES:
+        assert sorted(path.stem for path in (prompts.FOLDER / language).iterdir()) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_language_has_the_same_placeholders(name):
+    assert placeholders(name, "en") == placeholders(name, "zh-CN")
+
+
+@pytest.mark.parametrize(("name", "language"), FILES)
+def test_what_is_filled_in_stands_there_word_for_word_and_is_not_filled_again(name, language):
+    names = placeholders(name, language)
+    values = {other: rf"\frac{{1}}{{2}} {{{other}}} {{problem}} {{0}} {{}} %s $1 \1 \g<0> {other}" for other in names}
+    text = prompts.fill(name, language, **values)
+    rest = prompts.template(name, language)
+    for other, value in values.items():
+        assert text.count(value) == rest.count(f"{{{other}}}") >= 1
+        text, rest = text.replace(value, ""), rest.replace(f"{{{other}}}", "")
+    assert text == rest
+
+
+@pytest.mark.parametrize(("name", "language"), [file for file in FILES if placeholders(*file)])
+def test_a_missing_value_is_an_error_and_never_left_in_the_text(name, language):
+    missing, *others = placeholders(name, language)
+    with pytest.raises(KeyError, match=missing):
+        prompts.fill(name, language, **dict.fromkeys(others, "x"))
+
+
+@pytest.mark.parametrize(("name", "language"), FILES)
+def test_a_prompt_is_text_without_blank_edges(name, language):
+    text = prompts.template(name, language)
+    assert text == text.strip("\n") != ""
+    assert "\r" not in text
+    assert bool(re.search(r"[\u4e00-\u9fff]", text)) == (language == "zh-CN")
+
+
+def test_a_version_names_the_prompt_and_its_very_words():
+    versions = prompts.all_versions()
+    assert len(set(versions)) == len(versions) == len(FILES)
+    assert prompts.version("actor", "zh-CN") in versions
+    assert re.fullmatch(r"en/actor@[0-9a-f]{8}", prompts.version("actor"))
+    hashes = [version.partition("@")[2] for version in versions]
+    assert len(set(hashes)) == len({prompts.template(*file) for file in FILES})

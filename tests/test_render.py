@@ -1,0 +1,347 @@
+"""What the page shows of a run: live or stored, kept and replaced steps, verdicts, badges, labels, both languages."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from runtime.display import answer_to_display, to_display, to_mathml
+from runtime.events import (
+    AttemptDone,
+    Criticising,
+    CritiqueDone,
+    Failed,
+    Finished,
+    Proposing,
+    Refining,
+    StepDone,
+    StepJudged,
+    Token,
+    begin,
+    fold,
+)
+from runtime.render import answer, note, status, steps, view
+from runtime.store import Run
+from runtime.types import Critique, Evidence, Feedback, Outcome, Parent, Problem, Step, StepVerdict, Trajectory
+
+PROBLEM = Problem(text="Ann has 3 bags with 4 apples each and gives away 5. How many are left?")
+ZH_PROBLEM = Problem(text="小红有 3 袋苹果，每袋 4 个，送出 5 个，还剩几个？")
+RIGHT = StepVerdict(verdict="correct", evidence=(Evidence(by="arithmetic", verdict="correct"),))
+AGREED = StepVerdict(verdict="correct", evidence=(Evidence(by="model", verdict="correct", probability=0.9),))
+DOUBTED = StepVerdict(verdict="unsure", evidence=(Evidence(by="model", verdict="unsure", probability=0.6),))
+WRONG = StepVerdict(
+    verdict="incorrect", comment="12 - 5 is 7, not 8.", evidence=(Evidence(by="arithmetic", verdict="incorrect"),)
+)
+UNSEEN = StepVerdict(verdict="unsure")
+
+
+def attempt(
+    *texts: str, answer: str | None = None, parent: Trajectory | None = None, kept: int = 0, **fields
+) -> Trajectory:
+    return Trajectory(
+        problem_id=PROBLEM.id,
+        steps=tuple(Step(text=text) for text in texts),
+        answer=answer,
+        parent=Parent(trajectory_id=parent.id, kept=kept) if parent else None,
+        **{"origin": "refine" if parent else "sample", **fields},
+    )
+
+
+def written(made: Trajectory) -> list:
+    kept = made.steps[: made.parent.kept] if made.parent else ()
+    return [
+        Proposing(made.origin, kept=kept, parent=made.parent),
+        *(StepDone(step) for step in made.steps[len(kept) :]),
+        AttemptDone(made),
+    ]
+
+
+def read(made: Trajectory, *verdicts: StepVerdict) -> list:
+    return [Criticising(), CritiqueDone(Critique(trajectory_id=made.id, verdicts=verdicts))]
+
+
+def run_of(*events, kind="solve", mode="critic", problem=PROBLEM, labels=None) -> Run:
+    transcript = begin(problem)
+    for event in events:
+        transcript = fold(transcript, event)
+    return Run("R", "S", kind, mode, "scripted", transcript, seconds=3.21, labels=labels or {})
+
+
+FIRST = attempt("3 * 4 = 12", "12 - 5 = 8", "8 are left", answer="8")
+SECOND = attempt("3 * 4 = 12", "12 - 5 = 7", answer="7", parent=FIRST, kept=1)
+REFINED = [
+    *written(FIRST),
+    *read(FIRST, RIGHT, WRONG),
+    Refining(1, 1, "no"),
+    *written(SECOND),
+    *read(SECOND, AGREED, RIGHT),
+]
+
+
+def told(run: Run, *names: str) -> list[tuple]:
+    return [tuple(row[name] for name in names) for row in steps(run, "en")]
+
+
+# The text itself
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Tom has $5 and Ann has $7.", "Tom has $5 and Ann has $7."),
+        (r"\$5 and \$7", "$5 and $7"),
+        ("pay $5+$3=$8", "pay $5+$3=$8"),
+        ("he has $5, she has 7$", "he has $5, she has 7$"),
+        ("x<y>z", "x&lt;y&gt;z"),
+        ("2*3*4 and _a_ and `b`", "2*3*4 and _a_ and `b`"),
+        ("1. one # two", "1. one # two"),
+        ("&#36;5", "&amp;#36;5"),
+        ("48/2=<<48/2=24>>24 clips", "48/2=24 clips"),
+        (r"an open \(", r"an open \("),
+        (r"an open \(x^", r"an open \(x^"),
+        ("![a](http://x/y.png) [b](http://x)", "![a](http://x/y.png) [b](http://x)"),
+        ("<img src=http://x onerror=alert(1)> ${x} {{x}}", "&lt;img src=http://x onerror=alert(1)&gt; ${x} {{x}}"),
+        ("付了$5和$7。", "付了$5和$7。"),
+    ],
+)
+def test_text_that_is_no_formula_is_shown_as_it_was_typed(text, shown):
+    assert to_display(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (r"Tom pays $5, then \(x=5\) and $7.", "Tom pays $5, then [x=5] and $7."),
+        ("$x$ and $y$ for $4", "[x] and [y] for $4"),
+        ("so $5 - x$ is left", "so [5−x] is left"),
+        (r"\[a+b\] and $$c$$", "[a+b] and [c]"),
+        (r"the answer is \boxed{12}.", "the answer is [12]."),
+        (r"streaming \(x+1", "streaming [x+1]"),
+        (r"每人 \(3\times 4\) 个，共 $12$ 元", "每人 [3×4] 个，共 [12] 元"),
+        (r"$12\text{ apples}$", "[12 apples]"),
+    ],
+)
+def test_formulas_become_mathml(text, shown):
+    html = re.sub(r"<math[^>]*>(.*?)</math>", lambda m: f"[{re.sub('<[^>]+>', '', m[1])}]", to_display(text))
+    assert html.replace("\xa0", " ").replace("\u2060", "") == shown
+
+
+@pytest.mark.parametrize(
+    "latex",
+    [
+        r"\href{javascript:alert(1)}{x}",
+        r"\class{a}{x}",
+        r"\style{background:url(http://x)}{x}",
+        r"\text{<img src=x onerror=alert(1)>}",
+        r"</math><script>alert(1)</script>",
+        r"\color{red;background:url(//x)}{x}",
+    ],
+)
+def test_a_formula_carries_nothing_but_a_formula(latex):
+    html = to_display(rf"\({latex}\)")
+    assert set(re.findall(r"<([a-z]+)", html)) <= {"math", "mrow", "mi", "mn", "mo", "mtext", "mstyle"}
+    assert not re.search(r"<[^>]*\s(href|class|style|onerror|mathcolor)=", html)
+
+
+@pytest.mark.parametrize("latex", ["", "{" * 200, r"\frac" * 3000, r"\left(" * 200, "x^", r"\begin{array}{cc}"])
+def test_what_is_no_formula_is_said_to_be_none(latex):
+    assert to_mathml(latex) is None
+
+
+def test_an_answer_is_shown_as_a_formula_where_it_is_one():
+    assert answer_to_display("12") == "12"
+    assert answer_to_display("$5") == "$5"
+    assert "<mfrac>" in answer_to_display(r"\frac{1}{2}")
+    assert "<msup>" in answer_to_display("x^2")
+
+
+# Steps
+
+
+def test_a_finished_attempt_shows_verdicts_signs_and_badges():
+    run = run_of(*written(FIRST), *read(FIRST, RIGHT, WRONG), Finished(Outcome(status="unsettled", answer="8")))
+    assert told(run, "id", "label", "state", "sign", "word") == [
+        ("R:0:0", "Step 1", "ok", "✓", "looks right"),
+        ("R:0:1", "Step 2", "flagged", "✗", "looks wrong"),
+        ("R:0:2", "Step 3", "depends", "↳", "depends on step 2"),
+    ]
+    assert [[badge["text"] for badge in row["badges"]] for row in steps(run, "en")] == [
+        ["arithmetic checked"],
+        ["arithmetic wrong"],
+        ["not checked"],
+    ]
+    assert steps(run, "en")[1]["comment"] == "12 - 5 is 7, not 8."
+
+
+def test_a_refinement_shows_kept_steps_once_and_replaced_ones_still():
+    run = run_of(*REFINED, Finished(Outcome(status="settled", answer="7", trajectory_id=SECOND.id)))
+    assert told(run, "id", "text", "state") == [
+        ("R:0:0", "3 * 4 = 12", "ok"),
+        ("R:0:1", "12 - 5 = 8", "replaced"),
+        ("R:0:2", "8 are left", "replaced"),
+        ("R:2:1", "12 - 5 = 7", "ok"),
+    ]
+    assert steps(run, "en")[0]["badges"][0]["kind"] == "critic_agrees", "what was said of the attempt that counts"
+
+
+def test_a_refinement_that_was_not_taken_is_the_one_struck_out():
+    run = run_of(*REFINED, Finished(Outcome(status="unsettled", answer="8", trajectory_id=FIRST.id)))
+    assert told(run, "text", "state") == [
+        ("3 * 4 = 12", "ok"),
+        ("12 - 5 = 8", "flagged"),
+        ("8 are left", "depends"),
+        ("12 - 5 = 7", "replaced"),
+    ]
+
+
+def test_nothing_is_called_unchecked_while_somebody_may_still_look():
+    made = attempt("3 * 4 = 12")
+    assert steps(run_of(*written(made)), "en")[0]["badges"] == []
+    done = run_of(*written(made), Finished(Outcome(status="settled")), mode="plain")
+    assert [b["kind"] for b in steps(done, "en")[0]["badges"]] == ["not_checked"]
+    assert steps(done, "en")[0]["state"] == "plain"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "state", "badges"),
+    [
+        (DOUBTED, "unsure", ["critic_doubts"]),
+        (UNSEEN, "plain", ["not_checked"]),
+        (StepVerdict(verdict="correct", evidence=(Evidence(by="selftalk", verdict="correct"),)), "ok", ["self_agrees"]),
+        (
+            StepVerdict(verdict="unsure", evidence=(Evidence(by="arithmetic", verdict="unsure"),)),
+            "plain",
+            ["not_checked"],
+        ),
+    ],
+)
+def test_a_badge_says_who_looked(verdict, state, badges):
+    made = attempt("3 * 4 = 12")
+    row = steps(run_of(*written(made), *read(made, verdict), Finished(Outcome(status="settled"))), "en")[0]
+    assert (row["state"], [badge["kind"] for badge in row["badges"]]) == (state, badges)
+
+
+def test_the_line_being_written_keeps_its_id_when_it_is_done():
+    before = [Proposing("sample"), StepDone(Step(text="3 * 4 = 12")), Token("12 - "), Token("5")]
+    live = run_of(*before)
+    assert told(live, "id", "text", "state") == [("R:0:0", "3 * 4 = 12", "plain"), ("R:0:1", "12 - 5", "streaming")]
+    done = run_of(*before, StepDone(Step(text="12 - 5 = 7")))
+    assert told(done, "id", "text", "state")[1] == ("R:0:1", "12 - 5 = 7", "plain")
+
+
+def test_a_verdict_shows_while_the_critic_still_reads():
+    live = run_of(*written(FIRST), Criticising(), StepJudged(0, RIGHT), StepJudged(1, WRONG))
+    assert [row["state"] for row in steps(live, "en")] == ["ok", "flagged", "depends"]
+
+
+def test_live_and_stored_runs_are_shown_alike():
+    live = run_of(*REFINED, Finished(Outcome(status="settled", answer="7", trajectory_id=SECOND.id)))
+    stored = Run("R", "S", "solve", "critic", "scripted", type(live.transcript)(live.transcript.talk), seconds=3.21)
+    assert view(live, "en") == view(stored, "en")
+
+
+def test_labels_and_corrections_are_shown():
+    labels = {"R:0:1": Feedback(turn=0, step=1, rating=-1, correction=r"\(12 - 5\) is < 8")}
+    rows = steps(run_of(*written(FIRST), labels=labels), "en")
+    assert (rows[0]["rating"], rows[0]["correction"]) == (None, "")
+    assert (rows[1]["rating"], rows[1]["correction"]) == (-1, r"\(12 - 5\) is < 8")
+    assert "<math" in rows[1]["correction_html"] and "&lt; 8" in rows[1]["correction_html"]
+
+
+def test_hostile_text_is_escaped_wherever_it_comes_from():
+    hostile = "<img src=x onerror=alert(1)>"
+    made = attempt(hostile, answer=hostile)
+    verdict = WRONG.model_copy(update={"comment": hostile})
+    labels = {"R:0:0": Feedback(correction=hostile)}
+    ended = Finished(Outcome(status="unsettled", answer=hostile, note=hostile))
+    shown = view(run_of(*written(made), *read(made, verdict), ended, labels=labels), "en")
+    row = shown["steps"][0]
+    for html in (row["html"], row["comment"], row["correction_html"], shown["answer"], shown["note"]):
+        assert "&lt;img" in html and "<img" not in html
+
+
+# Check my work
+
+
+def checked(*verdicts: StepVerdict, status="unsettled") -> Run:
+    own = attempt("3 * 4 = 12", "12 - 5 = 8", "8 are left", origin="student")
+    return run_of(*written(own), *read(own, *verdicts), Finished(Outcome(status=status)), kind="check", mode="check")
+
+
+def test_the_first_error_is_named_and_later_lines_depend_on_it():
+    run = checked(RIGHT, WRONG)
+    assert told(run, "label", "word") == [
+        ("Line 1", "looks right"),
+        ("Line 2", "check this line again"),
+        ("Line 3", "depends on line 2"),
+    ]
+    assert answer(run, "en") == "Check line 2 again. The lines before it look right."
+    assert note(run, "en").startswith("Later lines use that one.")
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "finding"),
+    [
+        ((WRONG,), "Check line 1 again."),
+        ((DOUBTED, WRONG), "Check line 2 again."),
+        ((RIGHT, DOUBTED, RIGHT), "No clear mistake was found, but line 2 could not be confirmed."),
+        ((RIGHT, RIGHT, RIGHT), "No mistake was found in your lines."),
+    ],
+)
+def test_a_check_claims_no_more_than_was_found(verdicts, finding):
+    assert answer(checked(*verdicts), "en") == finding
+
+
+# What is said above and below
+
+
+@pytest.mark.parametrize(
+    ("events", "sentence"),
+    [
+        ([], "Thinking…"),
+        ([Proposing("sample")], "Writing step 1…"),
+        ([Proposing("sample"), StepDone(Step(text="a"))], "Writing step 2…"),
+        (written(FIRST), "Thinking…"),
+        ([*written(FIRST), Criticising()], "The critic is reading…"),
+        ([*REFINED[:6], *written(SECOND)[:1]], "Trying again from step 2…"),
+        ([Proposing("sample"), Finished(Outcome(status="settled"))], "Finished in 3.2 s"),
+        ([Proposing("sample"), Failed("The model is gone.")], "It could not go on: The model is gone."),
+    ],
+)
+def test_the_status_is_one_sentence(events, sentence):
+    assert status(run_of(*events), "en") == sentence
+
+
+@pytest.mark.parametrize(
+    ("outcome", "mode", "begins"),
+    [
+        (Outcome(status="settled", answer="8"), "plain", "Nobody checked these steps"),
+        (Outcome(status="settled", answer="8"), "critic", "No step was objected to"),
+        (Outcome(status="unsettled", answer="8"), "critic", "The critic still objects"),
+        (Outcome(status="settled", answer="8", note="8 < 9"), "critic", "8 &lt; 9 No step"),
+        (Outcome(status="stopped"), "critic", "What was written until then"),
+    ],
+)
+def test_the_note_says_how_far_to_trust_the_answer(outcome, mode, begins):
+    assert note(run_of(*written(FIRST), Finished(outcome), mode=mode), "en").startswith(begins)
+
+
+def test_an_attempt_that_was_cut_short_says_so():
+    made = attempt("3 * 4 = 12", finish="length")
+    run = run_of(*written(made), Finished(Outcome(status="settled", trajectory_id=made.id)), mode="plain")
+    assert "length limit" in note(run, "en") and answer(run, "en") == "No answer was found."
+
+
+def test_the_page_speaks_chinese():
+    made = attempt("3 × 4 = 12", "12 - 5 = 8（个）", "还剩 8 个", answer="8")
+    run = run_of(
+        *written(made), *read(made, RIGHT, WRONG), Finished(Outcome(status="unsettled", answer="8")), problem=ZH_PROBLEM
+    )
+    shown = view(run, "zh-CN")
+    assert [(row["label"], row["word"], row["lang"]) for row in shown["steps"]] == [
+        ("第 1 步", "看起来正确", "zh-CN"),
+        ("第 2 步", "看起来有错", "zh-CN"),
+        ("第 3 步", "依赖第 2 步", "zh-CN"),
+    ]
+    assert (shown["status"], shown["answer_label"]) == ("完成，用时 3.2 秒，尚有分歧", "答案")

@@ -1,0 +1,96 @@
+"""A reply while it grows: characters and stop strings that are split over tokens."""
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from runtime.engines.reply import Reply
+
+
+def shown(chunks, stop=()):
+    """What is shown piece by piece, and the reply at its end."""
+    reply, pieces = Reply(stop), []
+    for chunk in chunks:
+        pieces.append(reply.push(chunk))
+        assert reply.text == "".join(pieces)
+    pieces.append(reply.finish())
+    assert reply.text == "".join(pieces)
+    return pieces, reply
+
+
+@pytest.mark.parametrize(
+    ("chunks", "stop", "pieces"),
+    [
+        (["a", "b"], [], ["a", "b", ""]),
+        (["a\n", "b"], ["\n"], ["a", "", ""]),
+        (["ab", "cd", "ef"], ["cde"], ["ab", "", "", ""]),
+        (["ab", "cd", "xf"], ["cde"], ["ab", "", "cdxf", ""]),
+        (["ab", "c"], ["cde"], ["ab", "", "c"]),
+        (["aa", "ab"], ["aab"], ["", "a", ""]),
+        (["<", "end", ">", "more"], ["<end>"], ["", "", "", "", ""]),
+        (["xyz"], ["z", "y"], ["x", ""]),
+        (["x", ""], ["x"], ["", "", ""]),
+        ([], ["x"], [""]),
+    ],
+)
+def test_what_is_shown_is_certain_and_nothing_after_a_stop_string(chunks, stop, pieces):
+    assert shown([chunk.encode() for chunk in chunks], stop)[0] == pieces
+
+
+@pytest.mark.parametrize(
+    ("chunks", "stopped"), [([b"a\n"], True), ([b"a", b"\n", b"b"], True), ([b"a"], False), ([], False)]
+)
+def test_it_is_known_whether_a_stop_string_came(chunks, stopped):
+    assert shown(chunks, ["\n"])[1].stopped is stopped
+
+
+@pytest.mark.parametrize("text", ["é", "模型", "√2 ≤ 2", "🙂!", "a\u0301"])
+def test_a_character_split_over_tokens_is_shown_whole(text):
+    pieces, reply = shown([bytes([byte]) for byte in text.encode()])
+    assert reply.text == text
+    assert "\ufffd" not in "".join(pieces)
+
+
+def test_a_character_that_is_never_completed_is_shown_as_a_replacement_sign():
+    assert shown([b"a", "模".encode()[:2]])[1].text == "a\ufffd"
+    assert shown([b"a\xff", b"b"])[1].text == "a\ufffdb"
+
+
+def test_a_stop_string_of_split_characters_is_found():
+    data = "甲检查乙".encode()
+    assert shown([data[i : i + 2] for i in range(0, len(data), 2)], ["检查"])[1].text == "甲"
+
+
+def cut(data, cuts):
+    places = [0, *sorted(min(place, len(data)) for place in cuts), len(data)]
+    return [data[a:b] for a, b in zip(places, places[1:], strict=False)]
+
+
+CUTS = st.lists(st.integers(0, 60))
+WORDS = st.text("ab\né模🙂", max_size=20)
+STOPS = st.lists(st.text("ab\né模", min_size=1, max_size=4), max_size=3)
+
+
+@given(WORDS, STOPS, CUTS)
+@example("abc", ["abc", "b"], [1, 2])
+def test_however_the_bytes_are_cut_the_text_is_the_same(text, stop, cuts):
+    data = text.encode()
+    whole, cut_up = shown([data], stop)[1], shown(cut(data, cuts), stop)[1]
+    assert (cut_up.text, cut_up.stopped) == (whole.text, whole.stopped)
+
+
+@given(WORDS, STOPS, CUTS)
+def test_the_text_is_the_beginning_up_to_a_stop_string(text, stop, cuts):
+    reply = shown(cut(text.encode(), cuts), stop)[1]
+    assert text.startswith(reply.text)
+    assert not any(word in reply.text for word in stop)
+    assert reply.stopped == any(word in text for word in stop)
+    if reply.stopped:
+        assert text[len(reply.text) :].startswith(tuple(stop))
+    else:
+        assert reply.text == text
+
+
+@given(st.binary(max_size=30), CUTS)
+def test_bytes_that_are_no_text_give_the_same_signs_however_they_are_cut(data, cuts):
+    assert shown(cut(data, cuts))[1].text == data.decode("utf-8", "replace")

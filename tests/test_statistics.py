@@ -1,0 +1,77 @@
+"""Intervals and paired tests against values worked out by hand."""
+
+from math import sqrt
+
+import pytest
+
+from trainer.statistics import harmonic, mcnemar, paired, wilson
+
+
+@pytest.mark.parametrize(
+    ("successes", "n", "low", "high"),
+    [
+        # p = 1/2: the middle is 1/2, the half-width z sqrt(1/40 + z^2/400) / (1 + z^2/10).
+        (5, 10, 0.26927, 0.73073),
+        # p = 0: the upper end is z^2 / (n + z^2) = 2.70569 / 12.70569.
+        (0, 10, 0.0, 0.21295),
+        (10, 10, 0.78705, 1.0),
+        (0, 0, 0.0, 1.0),
+        # As n grows: 1/2 -+ 1.6449 / (2 sqrt(n)).
+        (500_000, 1_000_000, 0.49918, 0.50082),
+    ],
+)
+def test_the_wilson_interval(successes, n, low, high):
+    assert wilson(successes, n) == pytest.approx((low, high), abs=1e-5)
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 50])
+def test_the_interval_lies_between_0_and_1_and_holds_the_share(n):
+    for successes in range(n + 1):
+        low, high = wilson(successes, n)
+        assert 0 <= low <= successes / n <= high <= 1
+        assert (1 - high, 1 - low) == pytest.approx(wilson(n - successes, n))
+
+
+@pytest.mark.parametrize(
+    ("wins", "losses", "p"),
+    [
+        (0, 0, 1.0),
+        (1, 0, 1.0),
+        (1, 1, 1.0),
+        (3, 3, 1.0),
+        (5, 0, 2 / 32),
+        (0, 5, 2 / 32),
+        (8, 1, 2 * (1 + 9) / 512),
+        (2, 8, 2 * (1 + 10 + 45) / 1024),
+    ],
+)
+def test_mcnemars_exact_p(wins, losses, p):
+    assert mcnemar(wins, losses) == mcnemar(losses, wins) == pytest.approx(p)
+
+
+def test_a_pair_of_runs_is_compared_problem_by_problem():
+    a = [True] * 3 + [False] + [True] * 4 + [False] * 2
+    b = [False] * 3 + [True] + [True] * 4 + [False] * 2
+    found = paired(a, b)
+    assert (found.wins, found.losses, found.difference) == (3, 1, pytest.approx(0.2))
+    half = 1.6449 * sqrt(4 - 2 * 2 / 10) / 10
+    assert found.interval == pytest.approx((0.2 - half, 0.2 + half))
+    assert found.p == pytest.approx(2 * (1 + 4) / 16)
+    other = paired(b, a)
+    assert (other.wins, other.losses, other.difference, other.p) == (1, 3, pytest.approx(-0.2), found.p)
+
+
+def test_the_same_run_twice_does_not_differ():
+    found = paired([True, False], [True, False])
+    assert (found.difference, found.interval, found.p) == (0.0, (0.0, 0.0), 1.0)
+    assert paired([], []).p == 1.0
+
+
+def test_runs_of_different_length_cannot_be_paired():
+    with pytest.raises(ValueError):
+        paired([True], [True, False])
+
+
+@pytest.mark.parametrize(("a", "b", "mean"), [(1, 1, 1), (0, 1, 0), (0, 0, 0), (0.5, 1, 2 / 3), (0.3, 0.6, 0.4)])
+def test_the_harmonic_mean(a, b, mean):
+    assert harmonic(a, b) == harmonic(b, a) == pytest.approx(mean)
