@@ -6,7 +6,6 @@ in the browser is `runtime/page/`. It is served to this machine only, fetches no
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -72,9 +71,8 @@ class Page:
         self.new = self.say(gr.Button, {"value": "app.new"}, elem_classes="sq-new")
         self.model_line = gr.HTML(elem_classes="sq-model", **BARE)
         names = [(catalogue(language)["language.name"], language) for language in LANGUAGES]
-        self.language = self.say(
-            gr.Dropdown, {"label": "app.language"}, choices=names, interactive=True, elem_classes="sq-language"
-        )
+        keys = {"label": "app.language"}
+        self.language = self.say(gr.Dropdown, keys, choices=names, interactive=True, elem_classes="sq-language")
         keeps = self.log is not None
         keys = {"label": "app.consent", "info": "app.consent.info"}
         self.consent = self.say(gr.Checkbox, keys, interactive=True, visible=keeps, elem_classes="sq-consent")
@@ -114,7 +112,7 @@ class Page:
         """Every widget in the desk's language; `filled` puts texts into a tab's boxes."""
         updates: dict[Any, dict[str, Any]] = {w: _words(keys, desk.language) for w, keys in self.texts}
         updates[self.language]["value"] = desk.language
-        updates[self.model_line] = {"value": self.describe_model(desk.language)}
+        updates[self.model_line] = {"value": desk.model_line()}
         updates[self.kept] = {"value": {**kept, "session": desk.session.id}}
         for tab in self.tabs:
             view = desk.view(tab.kind)
@@ -135,13 +133,7 @@ class Page:
 
     def tell_model(self, request: gr.Request) -> tuple[str, gr.Timer]:
         ready = self.model.readiness.state == "ready"
-        return self.describe_model(self.desk(request).language), gr.Timer(active=not ready)
-
-    def describe_model(self, language: Language) -> str:
-        state, text = self.model.readiness.state, self.model.readiness.text
-        head = word(f"model.{state}", language, name=text)
-        more = word("model.missing.do", language, reason=text) if state == "missing" else ""
-        return f'<div class="{state}"><b>{escape(head)}</b>{escape(more)}</div>'
+        return self.desk(request).model_line(), gr.Timer(active=not ready)
 
 
 class Tab:
@@ -168,12 +160,14 @@ class Tab:
         return self.page.say(gr.Textbox, keys, interactive=True, elem_classes="sq-ask", **lines)
 
     def build_mode(self) -> gr.Radio:
-        keys = {"label": "mode.label", "info": "mode.info", "choices": "mode"}
-        return self.page.say(gr.Radio, keys, value=self.page.settings.mode, interactive=True, elem_classes="sq-mode")
+        keys, mode = {"label": "mode.label", "info": "mode.info", "choices": "mode"}, self.page.settings.mode
+        return self.page.say(gr.Radio, keys, value=mode, interactive=True, elem_classes="sq-mode")
 
     def wire(self) -> None:
         outputs = [self.steps, self.go, self.halt]
-        asked = gr.on([self.go.click, *(box.submit for box in self.boxes)], self.begin, self.inputs, outputs, **QUIET)
+        asks = [self.go.click, *(box.submit for box in self.boxes)]
+        # Through the queue, as the page shows no message of an event outside it; but never behind the model.
+        asked = gr.on(asks, self.begin, self.inputs, outputs, **{**QUIET, "queue": True}, concurrency_limit=None)
         self.run = asked.success(self.follow, None, outputs, **ON_MODEL)
         self.halt.click(self.stop, None, outputs, cancels=[self.run], **QUIET)
         for event in (self.steps.like, self.steps.edit):
@@ -215,9 +209,7 @@ class Tab:
         return _outputs(desk.view(self.kind))
 
     def rate(self, consent: bool, label: gr.EventData, request: gr.Request) -> None:
-        desk = self.page.desk(request)
-        with _told(desk):
-            desk.rate(label.step_id, label.rating, label.correction, consent)
+        self.page.desk(request).rate(self.kind, label.step_id, label.rating, label.correction, consent)
 
     def restore(self, request: gr.Request) -> dict[str, Any]:
         return self.page.desk(request).view(self.kind)
@@ -244,28 +236,13 @@ def _told(desk: Desk) -> Iterator[None]:
         raise gr.Error(escape(str(error)), duration=None, title=title, print_exception=False) from error
 
 
-def look() -> dict[str, Any]:
-    """The page's own colours and type; all fonts are the system's."""
-    css = "".join((PAGE / name).read_text("utf-8") for name in ("page.css", "steps.css"))
-    theme = gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"])
-    return {"theme": theme, "head": f"<style>{css}</style>"}
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Soliloquy's page, in the browser of this machine.")
-    parser.add_argument("--server-name", "--host", default="127.0.0.1", help="address to listen on (%(default)s)")
-    parser.add_argument("--server-port", "--port", type=int, help="port; the next free one is taken if it is busy")
-    parser.add_argument("--inbrowser", action=argparse.BooleanOptionalAction, default=True, help="open a browser tab")
-    parser.add_argument("--no-browser", action="store_false", dest="inbrowser", help=argparse.SUPPRESS)
-    parser.add_argument("--lang", choices=LANGUAGES, help="language of the page; the browser's if not given")
-    parser.add_argument("--model", help="name or path of the model")
-    parser.add_argument("--no-log", action="store_false", dest="log", default=None, help="keep nothing")
-    given = parser.parse_args()
+    given = serving.arguments()
     try:
         settings = configuration.load(language=given.lang, model=given.model, log=given.log)
         log = SessionLog(settings.database) if settings.log else None
         page = build(lambda: engines.load(models.resolve(settings), settings), settings, log)
-        address = serving.serve(page, look(), settings, given.server_name, given.server_port, given.inbrowser)
+        address = serving.serve(page, settings, given.server_name, given.server_port, given.inbrowser)
     except (SoliloquyError, OSError) as error:
         sys.exit(f"Soliloquy could not start: {error}")
     print(f"Soliloquy is ready at {address} (Ctrl+C ends it)", flush=True)

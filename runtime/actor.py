@@ -157,7 +157,8 @@ def read_lines(reply: Iterator[str], begun: str = "") -> Iterator[Token | Line]:
         yield from lines
         if new := reader.rest if lines else piece:
             yield Token(new)
-    yield from reader.finish()
+    if piece.finish != "cancelled":  # half a line is no step
+        yield from reader.finish()
     return piece
 
 

@@ -41,8 +41,10 @@ class Calibration:
     offset: float
 
 
-CALIBRATIONS = {"qwen2.5-coder-1.5b-instruct-q4_k_m": Calibration(0.0, 1.5)}
-UNMEASURED = Calibration(0.0, 1.5)
+PRIOR = 1.5
+"""Log-odds that a step is right before anything was heard of it: four steps in five are."""
+CALIBRATIONS = {"qwen2.5-coder-1.5b-instruct-q4_k_m": Calibration(0.0, PRIOR)}
+UNMEASURED = Calibration(0.0, PRIOR)
 
 
 @dataclass(frozen=True)
@@ -188,18 +190,18 @@ def solutions_evidence(problem: Problem, attempt: Trajectory, solutions: Sequenc
 
 
 def join(evidence: Sequence[Evidence]) -> StepVerdict:
-    """One verdict from what the witnesses say. A false equation settles it; else their probabilities are multiplied
-    as odds, as if they knew nothing of each other."""
+    """One verdict from what the witnesses say. A false equation settles it. Else the log-odds of the solutions are the
+    start, or those of any step if there are none, and the model's word moves them by what it says beyond that."""
     proven = next((e for e in evidence if e.by == "arithmetic" and e.verdict == "incorrect"), None)
     if proven:
         return StepVerdict(
             verdict="incorrect", probability=1 - PROVEN, comment=proven.note or "", evidence=tuple(evidence)
         )
-    chances = [e.probability for e in evidence if e.probability is not None]
-    if not chances:
+    odds = {e.by: math.log(e.probability / (1 - e.probability)) for e in evidence if e.probability is not None}
+    if not odds:
         verdict = "correct" if any(e.verdict == "correct" for e in evidence) else "unsure"
         return StepVerdict(verdict=verdict, evidence=tuple(evidence))
-    probability = sigmoid(sum(math.log(p / (1 - p)) for p in chances))
+    probability = sigmoid(odds.get("solutions", PRIOR) + odds.get("model", PRIOR) - PRIOR)
     verdict = _word(probability)
     against = next((e.note for e in evidence if e.verdict == verdict == "incorrect" and e.note), "")
     return StepVerdict(verdict=verdict, probability=probability, comment=against, evidence=tuple(evidence))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from html import escape
 from typing import Any
 
 from runtime import render
@@ -14,7 +15,7 @@ from runtime.live import Follower
 from runtime.loading import Loading
 from runtime.session import Session
 from runtime.settings import Settings
-from runtime.store import Run, SessionLog
+from runtime.store import Run, SessionLog, StoreError
 from runtime.text import Language, UnreadableError
 from runtime.types import Feedback, Trajectory
 from runtime.words import catalogue, word
@@ -93,14 +94,17 @@ class Desk:
 
     # Labels
 
-    def rate(self, step: str, rating: int | None, correction: str | None, consent: bool) -> None:
-        """Store a label. Raises StoreError; the next view then shows again what is really stored."""
+    def rate(self, kind: str, step: str, rating: int | None, correction: str | None, consent: bool) -> None:
+        """Store a label. Raises StoreError; the next view then says why, and shows what is really stored."""
+        run_id = step.split(":")[0]
         try:
-            run_id = step.split(":")[0]
-            self._labels[step] = self.session.rate(run_id, step, rating, correction=correction or None, consent=consent)
-        except Exception:
+            said = self.session.rate(run_id, step, rating, correction=correction or None, consent=consent)
+        except StoreError as error:
+            self._unsaved[kind] = str(error)
             self._mishaps += 1
             raise
+        self._labels[step] = said
+        self._unsaved.pop(kind, None)
 
     # Views
 
@@ -121,6 +125,13 @@ class Desk:
             "unsaved": word("unsaved", self.language, reason=unsaved) if unsaved else "",
             "epoch": self._mishaps,
         }
+
+    def model_line(self) -> str:
+        """HTML that says whether the model is ready, and what to do if there is none."""
+        state, text = self.model.readiness.state, self.model.readiness.text
+        head = word(f"model.{state}", self.language, name=text)
+        more = word("model.missing.do", self.language, reason=text) if state == "missing" else ""
+        return f'<div class="{state}"><b>{escape(head)}</b>{escape(more)}</div>'
 
     def texts(self, kind: str) -> list[str]:
         """What was asked in the run on view, to fill the form again."""

@@ -151,7 +151,7 @@ def _with_turn(talk: SelfTalk, turn: Trajectory | Critique) -> SelfTalk:
 
 def _with_partial(talk: SelfTalk, live: Live | None) -> SelfTalk:
     """An attempt that was broken off is an attempt too: nothing that was shown is lost."""
-    if live is None or live.done or not (live.steps or live.text.strip()):
+    if live is None or live.done or not (len(live.steps) > len(live.opening.kept) or live.text.strip()):
         return talk
     steps = live.steps + ((Step(text=live.text.strip()),) if live.text.strip() else ())
     opening = live.opening

@@ -6,6 +6,7 @@ are answered; and the browser is told to load nothing from anywhere else, whatev
 
 from __future__ import annotations
 
+import argparse
 import os
 import socket
 from pathlib import Path
@@ -15,6 +16,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from runtime.settings import Settings
+from runtime.words import LANGUAGES
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "[")
 """Host headers that are answered. The middleware cuts "[::1]:7860" at its first colon, which leaves the last one."""
@@ -24,6 +26,21 @@ POLICY = (
     "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; frame-ancestors 'none'"
 )
 FIRST_PORT = 7860
+PAGE = Path(__file__).parent / "page"
+
+
+def arguments() -> argparse.Namespace:
+    """What the command line asks for."""
+    parser = argparse.ArgumentParser(description="Soliloquy's page, in the browser of this machine.")
+    add = parser.add_argument
+    add("--server-name", "--host", default="127.0.0.1", help="address to listen on (%(default)s)")
+    add("--server-port", "--port", type=int, help="port; the next free one is taken if it is busy")
+    add("--inbrowser", action="store_true", default=True, help="open a browser tab (the default)")
+    add("--no-browser", action="store_false", dest="inbrowser", help="only print the address")
+    add("--lang", choices=LANGUAGES, help="language of the page; the browser's if not given")
+    add("--model", help="name or path of the model")
+    add("--no-log", action="store_false", dest="log", default=None, help="keep nothing")
+    return parser.parse_args()
 
 
 def seal_environment() -> None:
@@ -57,12 +74,11 @@ def free_port(host: str, wanted: int | None) -> int:
     raise OSError(f"No port from {first} on can be used at {host} ({refused}). Choose another --port or --host.")
 
 
-def serve(
-    page: Any, look: dict[str, Any], settings: Settings, host: str, port: int | None = None, inbrowser: bool = False
-) -> str:
+def serve(page: Any, settings: Settings, host: str, port: int | None = None, inbrowser: bool = False) -> str:
     """Launch a Gradio page; the value is its address, which answers from then on. Raises OSError."""
     use_private_folder(settings.home)
     hosts = [*LOOPBACK, host] if host not in ("0.0.0.0", "::") else list(LOOPBACK)
+    css = "".join((PAGE / name).read_text("utf-8") for name in ("page.css", "steps.css"))
     middleware = [Middleware(TrustedHostMiddleware, allowed_hosts=hosts), Middleware(ContentPolicy)]
     _, address, _ = page.launch(
         server_name=host,
@@ -79,7 +95,8 @@ def serve(
         mcp_server=False,
         max_file_size="1mb",
         app_kwargs={"middleware": middleware, "openapi_url": None},
-        **look,
+        theme="base",
+        head=f"<style>{css}</style>",
     )
     return address
 

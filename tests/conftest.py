@@ -42,6 +42,7 @@ def small_model():
 def small_engine(small_model):
     from runtime.engines.llamacpp import LlamaCppEngine
 
-    engine = LlamaCppEngine(small_model, context=1024, parallel=4)
+    # One thread: where tests run other work does too, and a second thread would wait for a busy core.
+    engine = LlamaCppEngine(small_model, context=1024, parallel=4, threads=1)
     yield engine
     engine.close()

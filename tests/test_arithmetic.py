@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime.arithmetic import check, mended, sentence, verdict
+from runtime.arithmetic import check, sentence, verdict
 
 RIGHT = r"""
 3 + 4 = 7
@@ -297,67 +297,6 @@ def test_the_sentence_names_the_right_value(step, english, chinese):
 def test_the_expected_value_is_written_for_people():
     assert check("1/3 = 0.5")[0].expected == "1/3 ≈ 0.33"
     assert check("2 + 2 = 5")[0].left == Fraction(4)
-
-
-MENDED = r"""
-6 × 7 = 41 pens in all -> 6 × 7 = 42
-6*7=41 -> 6*7=42
-So, 6 × 7 =  41. -> So, 6 × 7 =  42
-6 × 7 = 42, and 42 + 5 = 46 -> 6 × 7 = 42, and 42 + 5 = 47
-3*4 = 12 + 2 = 15 -> 3*4 = 12 + 2 = 14
-1 + 1 = 3 and 2 + 2 = 5 -> 1 + 1 = 2
-The total is 85° + 110° + 95° = 390° -> The total is 85° + 110° + 95° = 290
-6.5 × 2.3 = $15.55 -> 6.5 × 2.3 = $14.95
-$5.00 x 4 = \$21 -> $5.00 x 4 = \$20
-12 元 × 3 ＝ ￥35 -> 12 元 × 3 ＝ ￥36
-2,500 * 4 = 1,000 apples -> 2,500 * 4 = 10000
-10 - 14 = 4 -> 10 - 14 = -4
-1/32 = 2 -> 1/32 = 0.03125
-10/4 ≈ 5 -> 10/4 ≈ 2.5
-6 × 7 = about 50 -> 6 × 7 = about 50
-15/60 * 100 = 26% -> 15/60 * 100 = 25%
-12 = 3 * 5 -> 12 = 12
-The sum is 5 + 3 = a total of 9 -> The sum is 5 + 3 = a total of 8
-\[ 2 \times 3 = 7 \] -> \[ 2 \times 3 = 6
-$$3 + 4 = 8$$ -> $$3 + 4 = 7
-3 \times 4 = \boxed{13} -> 3 \times 4 = \boxed{12
-3 + 4 = **8** -> 3 + 4 = **7
-\frac{9}{2} = \frac{7}{2} -> \frac{9}{2} = 4.5
-<<48/2=25>>25 -> <<48/2=24
-""".strip().splitlines()
-
-NOT_MENDED = r"""
-6 × 7 = 42
-They went home.
-2x + 3 = 11
-10/3 = 3
-10/3 ≈ 5
-12/0 = 5
-3 times 4 is 13
-10 minus 3 equals 8
-3 乘 4 等于 13
-17/5 = 3 remainder 3
-It is a mistake to write 3 + 4 = 8
-""".strip().splitlines()
-
-
-@pytest.mark.parametrize("row", MENDED)
-def test_a_wrong_step_is_mended_up_to_its_right_side(row):
-    step, right = row.split(" -> ")
-    assert mended(step) == right
-
-
-@pytest.mark.parametrize("step", NOT_MENDED)
-def test_what_is_not_wrong_or_has_no_decimal_is_not_mended(step):
-    assert mended(step) == ""
-
-
-@given(st.integers(1, 9999), st.integers(2, 999), st.sampled_from(["=", " = ", " = $", " ≈ ", "\n= "]))
-@settings(max_examples=200, deadline=None)
-def test_a_mended_step_holds(a, b, sign):
-    step = f"So it is {a} * {b}{sign}{a * b + a * b // 5 + 7} in all"
-    assert mended(step) == f"So it is {a} * {b}{sign}{a * b}"
-    assert verdict(check(mended(step))) == "correct"
 
 
 NOTATIONS = {

@@ -1,5 +1,7 @@
 """A reply while it grows: characters and stop strings that are split over tokens."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -63,7 +65,7 @@ def test_a_stop_string_of_split_characters_is_found():
 
 def cut(data, cuts):
     places = [0, *sorted(min(place, len(data)) for place in cuts), len(data)]
-    return [data[a:b] for a, b in zip(places, places[1:], strict=False)]
+    return [data[a:b] for a, b in pairwise(places)]
 
 
 CUTS = st.lists(st.integers(0, 60))

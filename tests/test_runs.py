@@ -17,7 +17,7 @@ WORK = [(f"k{i}", i) for i in range(12)]
 
 
 def squared(item):
-    return {"value": item * item, "text": f"两 {item}\n\u2028\x85\x1c{{}}"}
+    return {"value": item * item, "text": f"两 {item}\n{{}}"}
 
 
 def opened(folder, config=None, name="squares"):
@@ -61,6 +61,12 @@ def test_a_reopened_run_does_only_what_is_missing(tmp_path):
     assert sorted(finished(again, do=lambda item: done.append(item) or squared(item))) == sorted(EXPECTED)
     assert sorted(done) == list(range(5, 12))
     assert opened(tmp_path).rows == again.rows == EXPECTED
+
+
+@pytest.mark.parametrize("sign", ["\n", "\r", "\x0b", "\x1c", "\x85", "\u2028", "\u2029"])
+def test_a_row_that_holds_any_line_break_is_read_again(sign, tmp_path):
+    opened(tmp_path).add({"key": "a", "text": f"one{sign}two"})
+    assert opened(tmp_path).rows == {"a": {"key": "a", "text": f"one{sign}two"}}
 
 
 @pytest.mark.parametrize("missing", [1, 2, 20, 30])

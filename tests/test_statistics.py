@@ -28,7 +28,8 @@ def test_the_wilson_interval(successes, n, low, high):
 def test_the_interval_lies_between_0_and_1_and_holds_the_share(n):
     for successes in range(n + 1):
         low, high = wilson(successes, n)
-        assert 0 <= low <= successes / n <= high <= 1
+        assert 0 <= low <= high <= 1
+        assert low - 1e-12 <= successes / n <= high + 1e-12
         assert (1 - high, 1 - low) == pytest.approx(wilson(n - successes, n))
 
 

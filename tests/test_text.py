@@ -1,5 +1,7 @@
 """The format contract: lines, steps, closing lines, answers and check lines, in English and Chinese."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -385,7 +387,7 @@ REPLY = st.lists(
 @given(REPLY, st.lists(st.integers(0, 200)))
 def test_however_a_reply_is_cut_its_lines_are_the_same(text, cuts):
     places = [0, *sorted(min(cut, len(text)) for cut in cuts), len(text)]
-    pieces = [text[a:b] for a, b in zip(places, places[1:], strict=False)]
+    pieces = [text[a:b] for a, b in pairwise(places)]
     assert "".join(pieces) == text
     expected = [line for line in map(read_line, text.split("\n")) if line]
     assert read_in(pieces) == read_in([text]) == read_in(text) == expected

@@ -9,20 +9,23 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tutor import Served, Tutor
 
-from runtime.engines.base import Messages
 from runtime.engines.scripted import ScriptedEngine
 
 HERE = Path(__file__).parent
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--no-first-run"]
-WRONG_FIRST = ["Ann has 3 * 4 = 12 apples.", "She gives away 5, so 12 - 5 = 8 are left.", "The answer is 8."]
-RIGHT = ["Ann has 3 * 4 = 12 apples.", r"She gives away 5, so 12 - 5 = 7 are left: \(\frac{7}{12}\).", "The answer is 7."]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+]
 
 
 def chromium() -> str | None:
@@ -45,37 +48,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_report_header() -> str | None:
     if chromium():
         return None
-    return (
-        "browser tests are left out: they need playwright and a Chromium (`apt install chromium`, or set CHROMIUM to one)"
-    )
-
-
-class Tutor(ScriptedEngine):
-    """Writes the wrong solution at first, and the right one from any beginning it is given."""
-
-    def __init__(self, delay: float = 0.0, first: list[str] | None = None) -> None:
-        super().__init__(delay=delay)
-        self.first = first or WRONG_FIRST
-
-    def _next(self, messages: Messages) -> str:
-        begun = messages[-1]["content"] if messages[-1]["role"] == "assistant" else ""
-        if not begun:
-            return "\n".join(self.first)
-        *done, tail = begun.split("\n")
-        rest = RIGHT[len(done) :] or [""]
-        return "\n".join([rest[0].removeprefix(tail) if rest[0].startswith(tail) else " are left.", *rest[1:]])
-
-
-@dataclass
-class Served:
-    """A page that is up: its address, its home folder, and the log it writes."""
-
-    address: str
-    home: Path
-    log: Any
-
-    def labels(self) -> list[dict[str, Any]]:
-        return list(self.log.db["labels"].rows)
+    return "browser tests are left out: they need playwright and a Chromium (`apt install chromium`, or set CHROMIUM)"
 
 
 @pytest.fixture
@@ -93,7 +66,7 @@ def served(tmp_path: Path) -> Iterator[Callable[..., Served]]:
         log = SessionLog(settings.database) if keep else None
         tutor = engine or Tutor()
         page = app.build(tutor if not isinstance(tutor, ScriptedEngine) else lambda: tutor, settings, log)
-        address = serving.serve(page, app.look(), settings, "127.0.0.1")
+        address = serving.serve(page, settings, "127.0.0.1")
         up.append((page, log))
         return Served(address, tmp_path, log)
 

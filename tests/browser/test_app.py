@@ -1,0 +1,248 @@
+"""What a student does on the page, in a real browser: solve, check, rate, correct, stop, reload, switch languages."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import pytest
+from tutor import Served, Tutor
+
+from runtime.engines.base import EngineError
+
+pytestmark = pytest.mark.browser
+
+PROBLEM = "Ann has 3 bags with 4 apples each and gives away 5. How many are left?"
+
+
+def wait_until(true: Callable[[], Any], seconds: float = 10) -> Any:
+    """What `true` says once it says something."""
+    deadline = time.monotonic() + seconds
+    while not (found := true()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert found, "it did not happen in time"
+    return found
+
+
+def open_page(tab: Any, served: Served) -> None:
+    tab.goto(served.address)
+    tab.locator(".sq-empty:visible, .sq-step:visible").first.wait_for()
+    tab.get_by_text("Ready: scripted").wait_for()
+
+
+def solve(tab: Any, text: str = PROBLEM, mode: str = "Straight on", wait: bool = True) -> None:
+    tab.get_by_label(mode, exact=True).check()
+    tab.get_by_label("Problem", exact=True).fill(text)
+    tab.get_by_role("button", name="Solve", exact=True).click()
+    if wait:
+        tab.get_by_text(re.compile("^Finished")).wait_for()
+
+
+def card(tab: Any, number: int) -> Any:
+    return tab.locator(".sq-step:visible").nth(number - 1)
+
+
+def reload(tab: Any) -> None:
+    tab.reload()
+    tab.locator(".sq-step:visible").first.wait_for()
+
+
+def test_steps_stream_and_show_who_checked_them(tab, served):
+    open_page(tab, served(Tutor(delay=0.03)))
+    solve(tab, mode="With a critic", wait=False)
+    tab.locator('.sq-step[data-state="streaming"]').first.wait_for()
+    tab.get_by_text(re.compile("^Finished")).wait_for()
+    first = card(tab, 1)
+    assert "looks right" in first.locator(".sq-verdict").inner_text()
+    assert "arithmetic checked" in first.locator(".sq-badges").inner_text()
+    replaced = tab.locator('.sq-step[data-state="replaced"]').first
+    assert "12 - 5 = 8" in replaced.inner_text() and "arithmetic wrong" in replaced.inner_text()
+    assert tab.locator('.sq-step:not([data-state="replaced"])').get_by_text("12 - 5 = 7").count() == 1
+    assert tab.locator("mfrac").count() == 1
+    assert tab.locator(".sq-answer-text:visible").inner_text() == "7"
+
+
+def test_a_rating_and_a_correction_are_stored_and_there_after_a_reload(tab, served):
+    page = served()
+    open_page(tab, page)
+    solve(tab)
+    card(tab, 1).get_by_role("radio", name="Step 1: right").click()
+    card(tab, 2).locator(".sq-edit").click()
+    tab.get_by_label("Step 2: Correct it").last.fill(r"She has \(12 - 5 = 7\) left.")
+    tab.keyboard.press("Control+Enter")
+    wait_until(lambda: len(page.labels()) == 2)
+    assert [(row["rating"], row["correction"], row["consent"]) for row in page.labels()] == [
+        (1, None, 0),
+        (None, r"She has \(12 - 5 = 7\) left.", 0),
+    ]
+    reload(tab)
+    assert card(tab, 1).get_by_role("radio", name="Step 1: right").get_attribute("aria-checked") == "true"
+    assert card(tab, 2).locator(".sq-correction math").count() == 1
+    assert tab.get_by_label("Problem", exact=True).input_value() == PROBLEM
+
+
+def test_ten_keys_in_a_second_store_ten_labels(tab, served):
+    page = served()
+    open_page(tab, page)
+    solve(tab)
+    card(tab, 1).locator(".sq-card").focus()
+    for key in "1231231232":
+        tab.keyboard.press(key)
+    wait_until(lambda: len(page.labels()) == 10)
+    assert sorted(row["rating"] for row in page.labels()) == [-1] * 3 + [0] * 4 + [1] * 3
+    tab.keyboard.press("j")
+    tab.keyboard.press("1")
+    wait_until(lambda: len(page.labels()) == 11)
+    assert card(tab, 2).get_by_role("radio", name="Step 2: right").get_attribute("aria-checked") == "true"
+    tab.keyboard.press("u")
+    wait_until(lambda: len(page.labels()) == 12)
+    assert card(tab, 2).locator('[aria-checked="true"]').count() == 0
+
+
+def test_labels_given_while_steps_stream_stay_and_keep_the_focus(tab, served):
+    page = served(Tutor(delay=0.15))
+    open_page(tab, page)
+    solve(tab, wait=False)
+    card(tab, 2).wait_for()
+    card(tab, 1).locator(".sq-card").focus()
+    tab.keyboard.press("3")
+    wait_until(lambda: len(page.labels()) == 1)
+    tab.get_by_text(re.compile("^Finished")).wait_for()
+    assert card(tab, 1).get_by_role("radio", name="Step 1: wrong").get_attribute("aria-checked") == "true"
+    assert tab.evaluate("document.activeElement.closest('.sq-step')?.dataset.id").endswith(":0:0")
+
+
+def test_a_label_that_cannot_be_stored_is_not_shown_as_if_it_were(tab, served):
+    page = served()
+    open_page(tab, page)
+    solve(tab)
+    page.log.db.execute("create trigger full before insert on labels begin select raise(abort, 'disk is full'); end")
+    card(tab, 1).get_by_role("radio", name="Step 1: right").click()
+    tab.get_by_role("alert").get_by_text("This could not be stored").wait_for()
+    assert card(tab, 1).locator('[aria-checked="true"]').count() == 0
+
+
+def test_consent_goes_with_a_label(tab, served):
+    page = served()
+    open_page(tab, page)
+    solve(tab)
+    tab.get_by_label("My ratings may be exported for training").check()
+    card(tab, 1).get_by_role("radio", name="Step 1: right").click()
+    wait_until(lambda: [row["consent"] for row in page.labels()] == [1])
+
+
+def test_check_my_work_names_the_first_error(tab, served):
+    open_page(tab, served())
+    tab.get_by_role("tab", name="Check my work").click()
+    tab.get_by_role("button", name="An attempt with a mistake in it").click()
+    wait_until(lambda: "48 / 2" in tab.get_by_label("Your steps, one on each line").input_value())
+    tab.get_by_role("button", name="Check my steps").click()
+    tab.get_by_text("Check line 1 again.").wait_for()
+    assert "check this line again" in card(tab, 1).inner_text() and "arithmetic wrong" in card(tab, 1).inner_text()
+    assert all("depends on line 1" in card(tab, number).inner_text() for number in (2, 3))
+
+
+def test_stop_keeps_the_steps_and_frees_the_page(tab, served):
+    page = served(Tutor(delay=0.3, first=["Ann has 3 * 4 = 12 apples."] + ["She counts them again."] * 50))
+    open_page(tab, page)
+    solve(tab, wait=False)
+    card(tab, 2).wait_for()
+    tab.keyboard.press("Escape")
+    tab.get_by_text(re.compile("^Stopped")).wait_for()
+    assert "3 * 4 = 12" in card(tab, 1).inner_text()
+    assert tab.get_by_role("button", name="Solve", exact=True).is_enabled()
+    stopped = wait_until(lambda: [run for run in page.log.runs() if run["status"] == "stopped"])
+    reload(tab)
+    assert "3 * 4 = 12" in card(tab, 1).inner_text() and len(stopped) == 1
+
+
+def test_hostile_text_is_shown_and_never_obeyed(tab, served):
+    hostile = "<img src=http://evil.example/x.png onerror=\"document.title='owned'\"> ${alert(1)} {{x}} $5"
+    open_page(tab, served(Tutor(first=[hostile, "The answer is <b>1</b>."])))
+    solve(tab)
+    assert card(tab, 1).locator(".sq-text").inner_text() == hostile
+    assert tab.locator(".sq img, .sq script, .sq b").count() == 0
+    assert tab.title() == "Soliloquy"
+
+
+def test_the_page_asks_nobody_else(tab, served):
+    page = served()
+    open_page(tab, page)
+    solve(tab)
+    assert [url for url in tab.asked if not url.startswith((page.address, "data:", "blob:"))] == []
+
+
+def test_the_language_changes_every_text_and_is_remembered(tab, served):
+    open_page(tab, served())
+    solve(tab)
+    before = visible_texts(tab)
+    tab.get_by_role("combobox", name="Language").click()
+    tab.get_by_role("option", name="简体中文").click()
+    tab.get_by_role("tab", name="检查我的解答").wait_for()
+    wait_until(lambda: "看起来" in tab.locator("body").inner_text() or "未检查" in tab.locator("body").inner_text())
+    kept = {"Soliloquy", "Ann has 3 * 4 = 12 apples.", "She gives away 5, so 12 - 5 = 8 are left.", "✓", "?", "✗", "8"}
+    assert visible_texts(tab) & before <= kept
+    assert tab.evaluate("document.documentElement.lang") == "zh-CN"
+    reload(tab)
+    tab.get_by_role("tab", name="检查我的解答").wait_for()
+
+
+def visible_texts(tab: Any) -> set[str]:
+    script = """() => {
+      const found = [];
+      const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+      while (walker.nextNode()) {
+        const node = walker.currentNode;
+        const code = ["STYLE", "SCRIPT"].includes(node.parentElement.tagName);
+        if (!code && node.parentElement.checkVisibility()) found.push(node.data);
+      }
+      document.querySelectorAll("textarea").forEach((box) => found.push(box.placeholder));
+      return found.map((text) => text.trim()).filter(Boolean);
+    }"""
+    return set(tab.evaluate(script))
+
+
+def test_an_empty_problem_is_explained(tab, served):
+    open_page(tab, served())
+    tab.get_by_role("button", name="Solve", exact=True).click()
+    tab.get_by_text("The problem is empty. Type it first.").wait_for()
+    assert tab.get_by_role("button", name="Solve", exact=True).is_enabled()
+
+
+def test_without_a_model_the_page_says_what_to_do_and_goes_on_once_there_is_one(tab, served):
+    found: list[Tutor] = []
+
+    def load() -> Tutor:
+        if not found:
+            raise EngineError("There is no model yet: run `python -m runtime models pull`.")
+        return found[0]
+
+    page = served(load)
+    tab.goto(page.address)
+    tab.locator(".sq-model").get_by_text("models pull").wait_for()
+    solve(tab, wait=False)
+    tab.locator(".toast-body, .toast-wrap").get_by_text("models pull").first.wait_for()
+    found.append(Tutor())
+    solve(tab)
+    assert "3 * 4 = 12" in card(tab, 1).inner_text()
+
+
+def test_nothing_is_kept_when_storing_is_off(tab, served):
+    page = served(keep=False)
+    open_page(tab, page)
+    solve(tab)
+    assert not card(tab, 1).locator(".sq-tools").is_visible()
+    assert not (page.home / "soliloquy.db").exists()
+
+
+def test_a_foreign_host_name_is_refused(served):
+    page = served()
+    with pytest.raises(HTTPError) as refused:
+        urlopen(Request(page.address, headers={"Host": "evil.com"}))
+    assert refused.value.code == 400
+    with urlopen(page.address) as answered:
+        assert answered.status == 200 and "default-src 'self'" in answered.headers["content-security-policy"]

@@ -1,0 +1,45 @@
+"""A scripted model that solves one problem with a mistake in it, and a page that is served for a test."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runtime.engines.base import Messages
+from runtime.engines.scripted import ScriptedEngine
+
+WRONG_FIRST = ["Ann has 3 * 4 = 12 apples.", "She gives away 5, so 12 - 5 = 8 are left.", "The answer is 8."]
+RIGHT = [
+    "Ann has 3 * 4 = 12 apples.",
+    r"She gives away 5, so 12 - 5 = 7 are left: \(\frac{7}{12}\).",
+    "The answer is 7.",
+]
+
+
+class Tutor(ScriptedEngine):
+    """Writes the wrong solution at first, and the right one from any beginning it is given."""
+
+    def __init__(self, delay: float = 0.0, first: list[str] | None = None) -> None:
+        super().__init__(delay=delay)
+        self.first = first or WRONG_FIRST
+
+    def _next(self, messages: Messages) -> str:
+        begun = messages[-1]["content"] if messages[-1]["role"] == "assistant" else ""
+        if not begun:
+            return "\n".join(self.first)
+        *done, tail = begun.split("\n")
+        rest = RIGHT[len(done) :] or [""]
+        return "\n".join([rest[0].removeprefix(tail) if rest[0].startswith(tail) else " are left.", *rest[1:]])
+
+
+@dataclass
+class Served:
+    """A page that is up: its address, its home folder, and the log it writes."""
+
+    address: str
+    home: Path
+    log: Any
+
+    def labels(self) -> list[dict[str, Any]]:
+        return list(self.log.db["labels"].rows)

@@ -1,0 +1,135 @@
+"""The loop, with queued replies: who is asked, what is kept, and that no answer changes in silence."""
+
+from threading import Event
+
+import pytest
+
+from runtime import settings
+from runtime.critic import SOLUTIONS
+from runtime.engines.base import EngineError
+from runtime.engines.scripted import ScriptedEngine
+from runtime.events import Failed, Refining, StepDone, fold_all
+from runtime.selftalk import converse
+from runtime.types import Critique, Problem
+
+PENS = Problem(text="Ana buys 3 pens for 4 dollars each and a book for 5 dollars. How much does she pay?")
+RIGHT = "The pens cost 3 × 4 = 12 dollars.\nIn all she pays 12 + 5 = 17 dollars.\nThe answer is 17."
+SLIP = "The pens cost 3 × 4 = 14 dollars.\nIn all she pays 14 + 5 = 19 dollars.\nThe answer is 19."
+BAD_IDEA = "The pens cost 3 × 4 = 12 dollars.\nThe book makes 12 - 5 = 7 dollars.\nThe answer is 7."
+ALSO_BAD = "She pays 3 + 4 + 5 = 12 dollars.\nThe answer is 12."
+
+
+def talk_of(engine, mode="critic", problem=PENS, cancel=None, **changes):
+    chosen = settings.load(mode=mode, **changes)
+    return fold_all(problem, converse(problem, engine, chosen, cancel or Event()))
+
+
+def test_plain_asks_the_actor_once_and_nobody_else():
+    engine = ScriptedEngine([RIGHT])
+    talk = talk_of(engine, "plain")
+    assert talk.outcome.answer == "17"
+    assert [step.text for step in talk.chosen.steps] == RIGHT.splitlines()[:2]
+    assert len(engine.calls) == 1
+
+
+def test_an_attempt_that_all_witnesses_accept_is_settled_without_a_refinement():
+    talk = talk_of(ScriptedEngine([RIGHT] + [RIGHT] * SOLUTIONS))
+    assert talk.outcome.status == "settled"
+    assert len(talk.trajectories) == 1
+    critique = talk.critique_of(talk.chosen)
+    assert [verdict.verdict for verdict in critique.verdicts] == ["correct", "correct"]
+    assert {e.by for e in critique.verdicts[0].evidence} == {"arithmetic", "solutions", "model"}
+
+
+def test_a_false_equation_is_put_right_before_anything_follows_from_it():
+    rest = " dollars.\nIn all she pays 12 + 5 = 17 dollars.\nThe answer is 17."
+    engine = ScriptedEngine([SLIP, rest] + [RIGHT] * SOLUTIONS)
+    talk = talk_of(engine)
+    first, second = talk.trajectories
+    assert first.finish == "cut"
+    assert [step.text for step in first.steps] == ["The pens cost 3 × 4 = 14 dollars."]
+    assert "3 × 4 is 12, not 14" in talk.critique_of(first).verdicts[0].comment
+    assert second.steps[0].text == "The pens cost 3 × 4 = 12 dollars."
+    assert talk.outcome.answer == "17"
+    # The actor goes on from the mended words themselves.
+    assert engine.calls[1][-1] == {"role": "assistant", "content": "The pens cost 3 × 4 = 12"}
+
+
+def test_refinement_keeps_the_correct_prefix_and_is_told_of_the_critique():
+    engine = ScriptedEngine([BAD_IDEA] + [RIGHT] * SOLUTIONS + ["In all she pays 12 + 5 = 17 dollars.\nThe answer is 17."])
+    talk = talk_of(engine)
+    wrong, refined = talk.trajectories
+    assert talk.critique_of(wrong).first_error == 1
+    assert refined.parent.kept == 1
+    assert refined.steps[0] == wrong.steps[0]
+    assert talk.outcome.answer == "17"
+    request, begun = next(call[-2:] for call in engine.calls if "teacher" in call[-2]["content"])
+    assert "12 - 5 = 7" in request["content"]
+    assert begun["content"] == "The pens cost 3 × 4 = 12 dollars.\n"
+
+
+def test_a_changed_answer_is_said_with_the_old_one():
+    engine = ScriptedEngine([BAD_IDEA] + [RIGHT] * SOLUTIONS + ["In all she pays 12 + 5 = 17 dollars.\nThe answer is 17."])
+    note = talk_of(engine).outcome.note
+    assert "7" in note
+    assert "17" in note
+
+
+def test_a_refinement_the_critic_likes_no_better_is_not_taken_and_that_is_said():
+    engine = ScriptedEngine([BAD_IDEA] + [RIGHT] * SOLUTIONS + [ALSO_BAD.splitlines()[0] + "\nThe answer is 12."])
+    talk = talk_of(engine, rounds=1)
+    assert talk.outcome.status == "unsettled"
+    assert talk.outcome.answer == "7"
+    assert "12" in talk.outcome.note
+
+
+def test_no_round_is_played_when_none_is_allowed():
+    talk = talk_of(ScriptedEngine([BAD_IDEA] + [RIGHT] * SOLUTIONS), rounds=0)
+    assert len(talk.trajectories) == 1
+    assert talk.outcome.status == "unsettled"
+
+
+def test_self_talk_writes_a_rejected_step_again():
+    reply = (
+        "The pens cost 3 × 4 = 12 dollars.\nCheck: right.\nThe book makes 12 - 5 = 7 dollars.\n"
+        "Check: wrong, the book is paid too.\nIn all she pays 12 + 5 = 17 dollars.\nCheck: right.\nThe answer is 17."
+    )
+    talk = talk_of(ScriptedEngine([reply]), "selftalk")
+    rejected, final = talk.trajectories
+    assert talk.critique_of(rejected).first_error == 1
+    assert "paid too" in talk.critique_of(rejected).verdicts[1].comment
+    assert final.parent.kept == 1
+    assert [step.text for step in final.steps][1].startswith("In all")
+    assert talk.outcome.answer == "17"
+
+
+def test_an_error_of_the_engine_ends_the_talk_and_keeps_what_was_made():
+    engine = ScriptedEngine([BAD_IDEA] + [RIGHT] * SOLUTIONS + [EngineError("the model broke")])
+    events = list(converse(PENS, engine, settings.load(mode="critic"), Event()))
+    assert isinstance(events[-1], Failed)
+    talk = fold_all(PENS, events)
+    assert talk.outcome.status == "failed"
+    assert talk.outcome.note == "the model broke"
+    assert len(talk.trajectories) == 1
+    assert isinstance(talk.turns[-1], Critique)
+
+
+def test_stop_ends_the_talk_at_once_and_keeps_the_steps():
+    cancel, seen = Event(), []
+    for event in converse(PENS, ScriptedEngine([RIGHT] + [RIGHT] * SOLUTIONS), settings.load(mode="critic"), cancel):
+        seen.append(event)
+        if isinstance(event, StepDone):
+            cancel.set()
+    talk = fold_all(PENS, seen)
+    assert talk.outcome.status == "stopped"
+    assert [step.text for step in talk.chosen.steps] == RIGHT.splitlines()[:1]
+    assert not any(isinstance(event, Refining) for event in seen)
+
+
+@pytest.mark.parametrize("mode", ["plain", "critic", "selftalk"])
+def test_a_chinese_problem_is_asked_in_chinese(mode):
+    problem = Problem(text="小明有3支笔，每支4元，一共多少元？")
+    engine = ScriptedEngine(["一共 3 × 4 = 12 元。\n答案是 12。"] * (1 + SOLUTIONS))
+    talk = talk_of(engine, mode, problem)
+    assert talk.outcome.answer == "12"
+    assert "数学老师" in engine.calls[0][0]["content"]
