@@ -10,7 +10,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from html import escape
-from pathlib import Path
 from typing import Any
 
 from runtime import engines, models, serving
@@ -19,6 +18,7 @@ from runtime.desk import Desk
 from runtime.engines.base import Engine
 from runtime.errors import SoliloquyError
 from runtime.loading import Loading
+from runtime.serving import read
 from runtime.settings import Settings
 from runtime.store import SessionLog
 from runtime.text import Language
@@ -28,7 +28,6 @@ serving.seal_environment()
 
 import gradio as gr  # noqa: E402 - it reads the environment while it is imported
 
-PAGE = Path(__file__).parent / "runtime" / "page"
 MODES = ("plain", "critic", "selftalk")
 QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 ON_MODEL = {"concurrency_id": "model", "concurrency_limit": 1, "show_progress": "hidden", "api_visibility": "private"}
@@ -151,8 +150,7 @@ class Tab:
             with gr.Row(elem_classes="sq-acts"):
                 self.go = page.say(gr.Button, {"value": f"{kind}.button"}, elem_classes="sq-go")
                 self.halt = page.say(gr.Button, {"value": "stop.button"}, interactive=False, elem_classes="sq-halt")
-            template, script = ((PAGE / name).read_text("utf-8") for name in ("steps.html", "steps.js"))
-            self.steps = gr.HTML({}, html_template=template, js_on_load=script, **BARE)
+            self.steps = gr.HTML({}, html_template=read("steps.html"), js_on_load=read("steps.js"), **BARE)
 
     def build_box(self, name: str) -> gr.Textbox:
         keys = {"label": f"{self.kind}.{name}.label", "placeholder": f"{self.kind}.{name}.placeholder"}
@@ -204,9 +202,8 @@ class Tab:
                 raise
 
     def stop(self, request: gr.Request) -> tuple[Any, ...]:
-        desk = self.page.desk(request)
-        desk.stop(self.kind)
-        return _outputs(desk.view(self.kind))
+        self.page.desk(request).stop(self.kind)
+        return _outputs(self.page.desk(request).view(self.kind))
 
     def rate(self, consent: bool, label: gr.EventData, request: gr.Request) -> None:
         self.page.desk(request).rate(self.kind, label.step_id, label.rating, label.correction, consent)

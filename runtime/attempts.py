@@ -6,6 +6,7 @@ Text: the problem, a blank line, then one step a line. JSON: an object with `pro
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from runtime.text import UnreadableError
@@ -31,6 +32,8 @@ def read_attempt(path: Path) -> tuple[str, list[str]]:
 def _from_json(path: Path, text: str) -> tuple[str, list[str]]:
     try:
         row = json.loads(text)
+    except RecursionError as error:
+        raise UnreadableError(f"{path} is nested too deeply. {_FORMS}") from error
     except json.JSONDecodeError as error:
         raise UnreadableError(f"{path} is not valid JSON (line {error.lineno}: {error.msg}). {_FORMS}") from error
     problem, steps = row.get("problem"), row.get("steps")
@@ -40,8 +43,8 @@ def _from_json(path: Path, text: str) -> tuple[str, list[str]]:
 
 
 def _from_text(path: Path, text: str) -> tuple[str, list[str]]:
-    problem, _, rest = text.replace("\r\n", "\n").strip().partition("\n\n")
-    return problem, _not_empty(path, [line.strip() for line in rest.splitlines() if line.strip()])
+    problem, *rest = re.split(r"\n[ \t]*\n", text.replace("\r\n", "\n").strip(), maxsplit=1)
+    return problem, _not_empty(path, [line.strip() for line in "".join(rest).splitlines() if line.strip()])
 
 
 def _not_empty(path: Path, steps: list[str]) -> list[str]:

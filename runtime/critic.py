@@ -18,7 +18,8 @@ from runtime.actor import conversation, next_or_value, provenance
 from runtime.engines.base import Completion, Engine, Message, Sampling
 from runtime.events import Criticising, CritiqueDone, StepJudged
 from runtime.events import Event as TalkEvent
-from runtime.solutions import Solution, agreement, first_unmet, sample_solutions
+from runtime.grading import equal
+from runtime.solutions import Solution, first_unmet, sample_solutions, votes
 from runtime.text import Language, language_of, numbered
 from runtime.types import Critique, Evidence, Problem, StepVerdict, Trajectory, Verdict, Witness
 
@@ -40,11 +41,16 @@ class Calibration:
     slope: float
     offset: float
 
+    def probability(self, value: float) -> float:
+        return sigmoid(self.slope * value + self.offset)
 
-PRIOR = 1.5
-"""Log-odds that a step is right before anything was heard of it: four steps in five are."""
-CALIBRATIONS = {"qwen2.5-coder-1.5b-instruct-q4_k_m": Calibration(0.0, PRIOR)}
+
+PRIOR = 1.8
+"""Log-odds that a step is right before anything was heard of it: six steps in seven are."""
+CALIBRATIONS = {"qwen2.5-coder-1.5b-instruct-q4_k_m": Calibration(0.19, 1.28)}
 UNMEASURED = Calibration(0.0, PRIOR)
+AGREEMENT = Calibration(4.0, -0.85)
+"""The same for the share of independent solutions that reach an attempt's answer, in place of log-odds."""
 
 
 @dataclass(frozen=True)
@@ -162,30 +168,30 @@ def arithmetic_evidence(step: str, language: Language) -> list[Evidence]:
 
 def model_evidence(log_odds: float, calibration: Calibration) -> Evidence:
     """What the model's verdict word is worth."""
-    probability = sigmoid(calibration.slope * log_odds + calibration.offset)
+    probability = calibration.probability(log_odds)
     return Evidence(by="model", verdict=_word(probability), probability=probability)
 
 
 def solutions_evidence(problem: Problem, attempt: Trajectory, solutions: Sequence[Solution]) -> Iterator[Evidence]:
-    """What independent solutions say of each step. If enough of them reach the attempt's answer, they speak for all of
-    it; if not, they speak against the first step that makes a number none of them meets, or else the last one."""
-    mine, most = agreement(attempt.answer, solutions)
-    if mine == most == 0:
+    """What independent solutions say of each step. If any reaches the attempt's answer, they speak for all of it, the
+    more the louder; if none does, they speak against the first step that makes a number which those of the most
+    frequent answer never meet, or else against the last."""
+    groups = votes(solutions)
+    if not groups:
         return
-    language, n = language_of(problem.text), len(solutions)
-    if mine >= most:
-        chance = (mine + 1) / (n + 2)  # Laplace's rule: a few solutions never make anything certain
+    language, n = language_of(problem.text), sum(len(group.solutions) for group in groups)
+    agreeing = sum(len(g.solutions) for g in groups if attempt.answer and equal(g.answer, attempt.answer))
+    chance = AGREEMENT.probability(agreeing / n)
+    if agreeing:
+        note = _AGREE[language].format(agreeing, n)
         for _ in attempt.steps:
-            yield Evidence(
-                by="solutions", verdict=_word(chance), probability=chance, note=_AGREE[language].format(mine, n)
-            )
+            yield Evidence(by="solutions", verdict=_word(chance), probability=chance, note=note)
         return
     steps = [step.text for step in attempt.steps]
-    unmet = first_unmet(problem, steps, solutions)
+    unmet = first_unmet(problem, steps, groups[0].solutions)
     position = len(steps) - 1 if unmet is None else unmet
-    chance = 1 - (most - mine + 1) / (n + 2)
     for _ in steps[:position]:
-        yield Evidence(by="solutions", verdict="unsure", probability=None)
+        yield Evidence(by="solutions", verdict="unsure")
     yield Evidence(by="solutions", verdict=_word(chance), probability=chance, note=_DIFFER[language].format(n))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from typing import Literal
 
 from runtime.types import Critique, Outcome, Parent, Problem, Provenance, SelfTalk, Step, StepVerdict, Trajectory
@@ -150,7 +151,10 @@ def _with_turn(talk: SelfTalk, turn: Trajectory | Critique) -> SelfTalk:
 
 
 def _with_partial(talk: SelfTalk, live: Live | None) -> SelfTalk:
-    """An attempt that was broken off is an attempt too: nothing that was shown is lost."""
+    """An attempt that was broken off is an attempt too, and so are verdicts: nothing that was shown is lost."""
+    if live and live.done and live.verdicts:
+        heard = tuple(live.verdicts[i] for i in takewhile(live.verdicts.__contains__, range(len(live.steps))))
+        return _with_turn(talk, Critique(trajectory_id=talk.trajectories[-1].id, verdicts=heard)) if heard else talk
     if live is None or live.done or not (len(live.steps) > len(live.opening.kept) or live.text.strip()):
         return talk
     steps = live.steps + ((Step(text=live.text.strip()),) if live.text.strip() else ())

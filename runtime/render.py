@@ -111,7 +111,7 @@ def note(run: Run, language: Language) -> str:
     if outcome is None:
         return ""
     said = outcome.note if outcome.status != "failed" else ""
-    return to_display(" ".join([said, *_cautions(run, language)]).strip())
+    return to_display(("" if language == "zh-CN" else " ").join([said, *_cautions(run, language)]).strip())
 
 
 def _cautions(run: Run, language: Language) -> list[str]:

@@ -51,6 +51,11 @@ def seal_environment() -> None:
         os.environ.pop(name.lower(), None)
 
 
+def read(name: str) -> str:
+    """A file of the page."""
+    return (PAGE / name).read_text("utf-8")
+
+
 def use_private_folder(home: Path) -> None:
     """Gradio's temporary files go below `home`, for this user's eyes only."""
     folder = home / "tmp"
@@ -78,7 +83,7 @@ def serve(page: Any, settings: Settings, host: str, port: int | None = None, inb
     """Launch a Gradio page; the value is its address, which answers from then on. Raises OSError."""
     use_private_folder(settings.home)
     hosts = [*LOOPBACK, host] if host not in ("0.0.0.0", "::") else list(LOOPBACK)
-    css = "".join((PAGE / name).read_text("utf-8") for name in ("page.css", "steps.css"))
+    css = read("page.css") + read("steps.css")
     middleware = [Middleware(TrustedHostMiddleware, allowed_hosts=hosts), Middleware(ContentPolicy)]
     _, address, _ = page.launch(
         server_name=host,

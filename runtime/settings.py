@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import tomlkit
 from platformdirs import PlatformDirs
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 from tomlkit.exceptions import ParseError
 
@@ -59,6 +59,11 @@ class Settings(BaseSettings):
     language: Literal["en", "zh-CN"] | None = Field(None, description="Language of the page; the browser's if not set.")
     log: bool = Field(True, description="Keep sessions in the local database.")
 
+    @field_validator("home", "models")
+    @classmethod
+    def _expand(cls, path: Path | None) -> Path | None:
+        return path.expanduser() if path else None
+
     @property
     def models_dir(self) -> Path:
         return self.models or self.home / "models"
@@ -88,7 +93,7 @@ def load(**flags: Any) -> Settings:
     """Settings from flags, environment, config file and defaults. Raises SettingsError."""
     try:
         return Settings(**{name: value for name, value in flags.items() if value is not None})
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{config_file()} is not valid TOML ({error}). Mend or delete that file.") from error
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']} (got {e['input']!r})" for e in error.errors())
@@ -109,7 +114,7 @@ def remember(**changes: Any) -> None:
         unfinished = path.with_suffix(".part")
         unfinished.write_text(tomlkit.dumps(kept), "utf-8")
         unfinished.replace(path)
-    except (OSError, ParseError) as error:
+    except (OSError, ParseError, UnicodeDecodeError) as error:
         raise SettingsError(
             f"{path} could not be written ({error}). Set SOLILOQUY_HOME to a folder you can write to."
         ) from error

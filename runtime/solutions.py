@@ -75,14 +75,3 @@ def first_unmet(problem: Problem, steps: Sequence[str], solutions: Sequence[Solu
             return position
         known |= made
     return None
-
-
-def agreement(answer: str | None, solutions: Sequence[Solution]) -> tuple[int, int]:
-    """How many solutions reach an answer, and how many the most frequent other one."""
-    mine, other = 0, 0
-    for vote in votes(solutions):
-        if answer is not None and equal(vote.answer, answer):
-            mine = len(vote.solutions)
-        else:
-            other = max(other, len(vote.solutions))
-    return mine, other

@@ -7,6 +7,7 @@ while it goes on, so a crash leaves what had been shown.
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from ulid import ULID
 from runtime.errors import SoliloquyError
 from runtime.events import Transcript, as_talk
 from runtime.migrations import migrations
+from runtime.text import language_of
 from runtime.types import SCHEMA, Critique, Feedback, SelfTalk, Trajectory
 
 
@@ -110,8 +112,15 @@ class SessionLog:
 
     @contextmanager
     def _writing(self) -> Iterator[Database]:
-        with self._explained(), self.db.atomic():
-            yield self.db
+        """One transaction. It takes the lock of the file at once: a reader that turns into a writer cannot wait."""
+        with self._explained():
+            self.db.execute("begin immediate")
+            try:
+                yield self.db
+                self.db.execute("commit")
+            except BaseException:
+                self.db.execute("rollback")
+                raise
 
     def start_session(self) -> str:
         session = new_id()
@@ -147,8 +156,19 @@ class SessionLog:
                 },
                 pk="id",
             )
-            db["steps"].upsert_all(_step_rows(run.id, talk), pk="id")
+            rows = _step_rows(run.id, talk)
+            db["steps"].upsert_all(rows, pk="id")
+            self._forget_steps(run.id, {row["id"] for row in rows})
             db["critiques"].upsert_all(_critique_rows(run.id, talk), pk="id")
+
+    def _forget_steps(self, run_id: str, kept: set[str]) -> None:
+        """Drop steps that an earlier record of the run had and this one has not, unless a person labelled them."""
+        labelled = "select step_id from labels where run_id = :run and step_id is not null"
+        sql = f"select id from steps where run_id = :run and id not in ({labelled})"
+        for row in list(self.db.query(sql, {"run": run_id})):
+            if row["id"] not in kept:
+                self.db["critiques"].delete_where("step_id = ?", [row["id"]])
+                self.db["steps"].delete(row["id"])
 
     def add_label(self, run_id: str, step: str | None, feedback: Feedback) -> None:
         """Append a person's word; nothing earlier is changed. Raises StoreError for an unknown run or step."""
@@ -178,19 +198,14 @@ class SessionLog:
 
     def runs(self, limit: int = 20, search: str | None = None) -> list[dict[str, Any]]:
         """The newest runs, one plain row each; `search` looks for words in problems and steps."""
-        found = (
-            " where runs.id in ("
-            "select run_id from steps where rowid in (select rowid from steps_fts where steps_fts match :words)"
-            " union select runs.id from runs join problems on problems.id = runs.problem_id where problems.rowid in"
-            " (select rowid from problems_fts where problems_fts match :words))"
-            if search
-            else ""
-        )
+        if search and search.strip() and not re.search(r"\w", search):
+            return []
+        found = f" where runs.id in ({_search_sql(search)})" if search and search.strip() else ""
         return self._query(
             "select runs.id, runs.created_at, runs.kind, runs.mode, runs.model, runs.status, runs.answer, runs.seconds,"
             " problems.text as problem, (select count(*) from latest_labels where run_id = runs.id) as labels"
             f" from runs join problems on problems.id = runs.problem_id{found} order by runs.id desc limit :limit",
-            {"limit": limit, "words": self.db.quote_fts(search or "")},
+            {"limit": limit, "words": self.db.quote_fts(search or ""), "part": f"%{search}%"},
         )
 
     def count_runs(self) -> int:
@@ -238,6 +253,22 @@ class SessionLog:
         """The latest label of every labelled step of a run."""
         rows = self._query("select * from latest_labels where run_id = ?", [run_id])
         return {row["step_id"] or run_id: _feedback(row) for row in rows}
+
+
+def _search_sql(search: str) -> str:
+    """Runs whose problem or steps hold some words. The full-text index knows words by the spaces between them, so
+    text without spaces is searched letter by letter."""
+    if language_of(search + search) == "zh-CN":
+        match = {table: f"{table}.text like :part" for table in ("steps", "problems")}
+    else:
+        match = {
+            table: f"{table}.rowid in (select rowid from {table}_fts where {table}_fts match :words)"
+            for table in ("steps", "problems")
+        }
+    return (
+        f"select run_id from steps where {match['steps']} union"
+        f" select runs.id from runs join problems on problems.id = runs.problem_id where {match['problems']}"
+    )
 
 
 def _step_rows(run_id: str, talk: SelfTalk) -> list[dict[str, Any]]:

@@ -18,17 +18,24 @@ Language = Literal["en", "zh-CN"]
 
 _CLOSING = re.compile(
     r"^\W*(?:step\s*\d+\s*[:.]\s*)?(?:(?:so|thus|therefore|hence|finally)\b,?\s*)?"
-    r"(?:the\s+(?:final\s+|correct\s+)?answer\s*(?:is|:|=)|(?:final\s+)?answer\s*[:：]|#{3,4}\s|"
+    r"(?:the\s+(?:final\s+|correct\s+)?answer\s*(?:is|:|=)|(?:final\s+)?answer\s*[:：]|#{4}\s*(?=[-−$\d])|"
     r"(?:因此|所以|故)?[，,]?\s*(?:最终|正确)?(?:的)?答案\s*(?:是|为|[:：]))",
     re.IGNORECASE,
 )
 _ANSWER = re.compile(r"(?:answer\s*(?:is|:|=)\s*:?|答案\s*(?:是|为|[:：])\s*[:：]?|#{4})\s*", re.IGNORECASE)
 _NUMBER = r"[-−]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?(?:\s*/\s*\d+)?"
-_NUMBERS = re.compile(r"(?<![\w.])[-−]?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?(?:/\d+(?:\.\d+)?)?%?|(?<!\d)\.\d+")
-_LABEL = re.compile(r"^(?:\*\*)?(?:step|第)\s*\d+\s*(?:步)?\s*(?:[:.：、)]\s*)?(?:\*\*)?\s*", re.IGNORECASE)
+_NUMBERS = re.compile(
+    r"(?<![A-Za-z0-9_.])[-−]?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?(?:/\d+(?:\.\d+)?)?%?|(?<!\d)\.\d+"
+)
+_HEADING = re.compile(r"^#{1,6}\s+")
+_LABEL = re.compile(
+    r"^(?:\*\*)?(?:step\s*\d+\s*(?:\*\*)?\s*[:.)：]|第\s*\d+\s*步\s*[:：、，,.]?)\s*(?:\*\*)?\s*", re.IGNORECASE
+)
+_BOLD = re.compile(r"(?<![\w)*])\*\*(\S(?:.*?\S)?)\*\*(?![\w(*])")
 _BULLET = re.compile(r"^(?:[-*•]\s+|\(?\d{1,2}[.)]\s+)")
 _CJK = re.compile(r"[\u4e00-\u9fff]")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x01-\x08\x0b-\x1f\x7f]")
+_BINARY = re.compile(r"[\x00\ud800-\udfff]")
 
 
 class UnreadableError(SoliloquyError):
@@ -40,7 +47,7 @@ def clean(text: str, what: str = "problem", limit: int = 4000) -> str:
     gone. Raises UnreadableError if it is empty, binary or longer than `limit` characters."""
     if len(text) > limit:
         raise UnreadableError(f"The {what} has {len(text):,} characters; at most {limit:,} can be read. Shorten it.")
-    if "\x00" in text or text.count("\ufffd") > len(text) // 20 + 1:
+    if _BINARY.search(text) or text.count("\ufffd") > len(text) // 20 + 1:
         raise UnreadableError(f"The {what} is not text. Save it as plain text in UTF-8 and try again.")
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     text = "".join(_half_width(character) for character in _CONTROL.sub("", text)).strip()
@@ -75,9 +82,9 @@ def split_attempt(text: str) -> list[str]:
 
 def tidy_step(line: str) -> str:
     """One line as a step: no "Step 3:", bullet or bold mark in front; they are the page's business."""
-    line = _LABEL.sub("", line.strip())
-    line = _BULLET.sub("", line)
-    return line.replace("**", "").strip() if re.search(r"\w", line) else ""
+    line = _LABEL.sub("", _HEADING.sub("", line.strip()))
+    line = _BOLD.sub(r"\1", _BULLET.sub("", line)).strip()
+    return line if re.search(r"\w", line) else ""
 
 
 def join_steps(steps: Iterable[str], answer: str | None = None, language: Language = "en") -> str:
@@ -103,7 +110,11 @@ def final_answer(text: str) -> str | None:
             return tidy_answer(found)
     lines = [line for line in text.splitlines() if line.strip()]
     numbers = _NUMBERS.findall(lines[-1]) if lines else []
-    return numbers[-1].replace(",", "") if numbers else None
+    return _plain(numbers[-1]) if numbers else None
+
+
+def _plain(number: str) -> str:
+    return number.replace(",", "").replace("−", "-")
 
 
 def _last_boxed(text: str) -> str | None:
@@ -132,7 +143,7 @@ def tidy_answer(raw: str) -> str | None:
         return f"{fraction[1]}/{fraction[2]}"
     numbers = _NUMBERS.findall(text)
     if len(numbers) == 1 and not re.search(r"[=:^(<>\\]|\d[a-z]\b(?!\w)", text):
-        return numbers[0].replace(",", "").replace("−", "-")
+        return _plain(numbers[0])
     return text or None
 
 

@@ -204,8 +204,8 @@ def to_json(value: Value) -> str:
 def from_json(line: str) -> Value:
     """The value that `to_json` wrote. Raises ValueError for another schema, type or shape."""
     row = json.loads(line)
-    if not isinstance(row, dict) or row.get("schema") != SCHEMA or row.get("type") not in EXPORTED:
+    if not isinstance(row, dict) or row.get("schema") != SCHEMA or str(row.get("type")) not in EXPORTED:
         raise ValueError(f"not a line of schema {SCHEMA} of Soliloquy: {line[:80]!r}")
-    kind = EXPORTED[row.pop("type")]
+    kind = EXPORTED[str(row.pop("type"))]
     row.pop("schema")
     return kind.model_validate(row)

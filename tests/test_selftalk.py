@@ -16,6 +16,7 @@ PENS = Problem(text="Ana buys 3 pens for 4 dollars each and a book for 5 dollars
 RIGHT = "The pens cost 3 × 4 = 12 dollars.\nIn all she pays 12 + 5 = 17 dollars.\nThe answer is 17."
 SLIP = "The pens cost 3 × 4 = 14 dollars.\nIn all she pays 14 + 5 = 19 dollars.\nThe answer is 19."
 BAD_IDEA = "The pens cost 3 × 4 = 12 dollars.\nThe book makes 12 - 5 = 7 dollars.\nThe answer is 7."
+MENDED_END = "In all she pays 12 + 5 = 17 dollars.\nThe answer is 17."
 ALSO_BAD = "She pays 3 + 4 + 5 = 12 dollars.\nThe answer is 12."
 
 
@@ -56,7 +57,7 @@ def test_a_false_equation_is_put_right_before_anything_follows_from_it():
 
 
 def test_refinement_keeps_the_correct_prefix_and_is_told_of_the_critique():
-    engine = ScriptedEngine([BAD_IDEA] + [RIGHT] * SOLUTIONS + ["In all she pays 12 + 5 = 17 dollars.\nThe answer is 17."])
+    engine = ScriptedEngine([BAD_IDEA, *[RIGHT] * SOLUTIONS, MENDED_END])
     talk = talk_of(engine)
     wrong, refined = talk.trajectories
     assert talk.critique_of(wrong).first_error == 1
@@ -69,7 +70,7 @@ def test_refinement_keeps_the_correct_prefix_and_is_told_of_the_critique():
 
 
 def test_a_changed_answer_is_said_with_the_old_one():
-    engine = ScriptedEngine([BAD_IDEA] + [RIGHT] * SOLUTIONS + ["In all she pays 12 + 5 = 17 dollars.\nThe answer is 17."])
+    engine = ScriptedEngine([BAD_IDEA, *[RIGHT] * SOLUTIONS, MENDED_END])
     note = talk_of(engine).outcome.note
     assert "7" in note
     assert "17" in note

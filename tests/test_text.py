@@ -35,7 +35,6 @@ from runtime.text import (
         ("Step 1: Add 2 and 3.", "Add 2 and 3."),
         ("step 12. Add.", "Add."),
         ("**Step 2:** Add.", "Add."),
-        ("**Step 2: Add.** Done.", "Add. Done."),
         ("第1步：先加。", "先加。"),
         ("第 2 步: 再减。", "再减。"),
         ("- Add.", "Add."),

@@ -36,7 +36,7 @@ class ResultFile:
         whole = data[: data.rfind(b"\n") + 1]
         if len(whole) < len(data):
             self.path.write_bytes(whole)
-        return [json.loads(line) for line in whole.decode("utf-8").splitlines()]
+        return [json.loads(line) for line in whole.decode("utf-8").split("\n")[:-1]]
 
     def add(self, row: dict[str, Any]) -> None:
         """Append one result and make it last."""
@@ -50,14 +50,14 @@ def run_missing(
     work: Iterable[tuple[str, T]], do: Callable[[T], dict[str, Any]], results: ResultFile, workers: int
 ) -> Iterator[str]:
     """Do what has no result yet, `workers` at a time; yields the key of each piece of work once it has one."""
-    missing = []
+    missing: dict[str, T] = {}
     for key, item in work:
         if key in results.rows:
             yield key
         else:
-            missing.append((key, item))
+            missing[key] = item
     with ThreadPoolExecutor(workers) as pool:
-        futures = {pool.submit(do, item): key for key, item in missing}
+        futures = {pool.submit(do, item): key for key, item in missing.items()}
         try:
             for future in as_completed(futures):
                 results.add({"key": futures[future], **future.result()})

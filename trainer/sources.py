@@ -44,16 +44,18 @@ def _problem(row: dict[str, Any]) -> Problem:
     if isinstance(answer, bool) or not isinstance(answer, str | int | float) or not str(answer).strip():
         raise ValueError("`answer` (text or number) is missing")
     text = str(answer)
+    if text.rstrip().endswith("####"):
+        raise ValueError("`answer` ends with #### and nothing after it")
     return Problem(
         text=_text(row, "question", "problem"),
         answer=final_answer(text) if "####" in text else text.strip(),
-        source=str(row.get("source", "")),
+        source=str(row.get("source") or ""),
         licence=row.get("licence") or row.get("license"),
     )
 
 
 def _judged(row: dict[str, Any]) -> list[JudgedAttempt]:
-    problem = Problem(text=_text(row, "question", "problem"), source=str(row.get("source", "")))
+    problem = Problem(text=_text(row, "question", "problem"), source=str(row.get("source") or ""))
     steps = row.get("steps")
     if not isinstance(steps, list) or not steps or not all(isinstance(step, str) for step in steps):
         raise ValueError("`steps` (a list of texts) is missing")

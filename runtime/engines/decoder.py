@@ -113,7 +113,6 @@ class Decoder:
     def _run(self) -> None:
         while self._wait_for_work():
             try:
-                self._drop_cancelled()
                 if rows := self._fill_batch():
                     self._decode(rows)
             except Exception as error:  # noqa: BLE001 - the boundary of this thread: whoever waits must hear of it
@@ -124,6 +123,7 @@ class Decoder:
         with self._wake:
             while not self._closing and not self._waiting and not any(slot.job for slot in self.slots):
                 self._wake.wait()
+            self._drop_cancelled()  # first, so that who stopped and asks again finds what was read already
             while self._waiting and (free := [slot for slot in self.slots if slot.job is None]):
                 job = self._waiting.popleft()
                 self._admit(max(free, key=lambda slot: slot.common_prefix(job.tokens)), job)

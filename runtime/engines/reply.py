@@ -31,9 +31,10 @@ class Reply:
         if self.stopped:
             return ""
         self._held += text
-        found = [at for at in (self._held.find(stop) for stop in self._stop) if at >= 0]
+        found = [(at + len(stop), at) for stop in self._stop if (at := self._held.find(stop)) >= 0]
         if found:
-            self.stopped, keep, rest = True, min(found), len(self._held)
+            # The one that was complete first, as if the text had come letter by letter.
+            self.stopped, keep, rest = True, min(found)[1], len(self._held)
         else:
             keep = rest = len(self._held) - self._possible_start()
         shown, self._held = self._held[:keep], self._held[rest:]

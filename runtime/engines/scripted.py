@@ -92,7 +92,9 @@ class ScriptedEngine:
         with self._lock:
             self.calls.append([*messages, {"role": "assistant", "content": "".join(parts)}])
             right = [self.verdicts.popleft() if self.verdicts else 0.99 for _ in parts]
-        return [[math.log(p), math.log(1 - p)] + [-20.0] * (len(choices) - 2) for p in right]
+        certain = 1e-9  # a probability of 0 has no logarithm
+        odds = [(max(p, certain), max(1 - p, certain)) for p in right]
+        return [[math.log(p), math.log(q)] + [-20.0] * (len(choices) - 2) for p, q in odds]
 
     def count(self, messages: Messages) -> int:
         return sum(len(message["content"].split()) for message in messages)

@@ -45,10 +45,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.hook.pytest_deselected(items=mine)
 
 
-def pytest_report_header() -> str | None:
-    if chromium():
-        return None
-    return "browser tests are left out: they need playwright and a Chromium (`apt install chromium`, or set CHROMIUM)"
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if not chromium():
+        terminalreporter.write_line(
+            "browser tests were left out: they need playwright and a Chromium (`apt install chromium`, or set CHROMIUM)"
+        )
 
 
 @pytest.fixture

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runtime.engines.base import Messages
+from runtime.engines.base import Completion, Messages
 from runtime.engines.scripted import ScriptedEngine
 
 WRONG_FIRST = ["Ann has 3 * 4 = 12 apples.", "She gives away 5, so 12 - 5 = 8 are left.", "The answer is 8."]
@@ -23,6 +24,11 @@ class Tutor(ScriptedEngine):
     def __init__(self, delay: float = 0.0, first: list[str] | None = None) -> None:
         super().__init__(delay=delay)
         self.first = first or WRONG_FIRST
+
+    def sample(self, requests: Iterable[Messages], *args: Any, **options: Any) -> Iterator[list[Completion]]:
+        """Independent solutions, for a critic that asks for some, are right."""
+        for _ in requests:
+            yield [Completion("\n".join(RIGHT), "stop", 1, 1)] * options.get("n", 1)
 
     def _next(self, messages: Messages) -> str:
         begun = messages[-1]["content"] if messages[-1]["role"] == "assistant" else ""
