@@ -18,14 +18,13 @@ from runtime.actor import conversation, next_or_value, provenance
 from runtime.engines.base import Completion, Engine, Message, Sampling
 from runtime.events import Criticising, CritiqueDone, StepJudged
 from runtime.events import Event as TalkEvent
-from runtime.grading import equal
-from runtime.solutions import Solution, first_unmet, sample_solutions, votes
+from runtime.solutions import Solution, agreeing, first_unmet, sample_solutions, votes
 from runtime.text import Language, language_of, numbered
 from runtime.types import Critique, Evidence, Problem, StepVerdict, Trajectory, Verdict, Witness
 
 WITNESSES: tuple[Witness, ...] = ("arithmetic", "solutions", "model")
 SOLUTIONS = 4
-"""Independent solutions a critic asks for: what a person waits for on two cores, and most of what more would tell."""
+"""Independent solutions a critic asks for at most: what a person waits for on two cores."""
 PROVEN = 0.99
 """Probability given to a finding of exact arithmetic: it can still misread what was meant."""
 REJECT, DOUBT = 0.35, 0.5
@@ -68,7 +67,7 @@ class Critic:
     def __init__(self, engine: Engine, max_tokens: int = 512, seed: int = 0) -> None:
         self.engine, self.max_tokens, self.seed = engine, max_tokens, seed
         self.calibration = CALIBRATIONS.get(engine.model, UNMEASURED)
-        self._solutions: dict[str, tuple[Solution, ...]] = {}
+        self._solutions: dict[str, list[Solution]] = {}
 
     def read(self, problem: Problem, attempt: Trajectory, cancel: Event) -> Iterator[TalkEvent]:
         """Judge an attempt up to its first error. The generator's value is the critique."""
@@ -95,13 +94,15 @@ class Critic:
     def hear(self, problem: Problem, attempt: Trajectory, cancel: Event) -> Testimony:
         """Ask the witnesses that need the engine."""
         log_odds = self.log_odds(problem, [step.text for step in attempt.steps]) if attempt.steps else ()
-        return Testimony(tuple(log_odds), self.solutions(problem, cancel))
+        return Testimony(tuple(log_odds), self.solutions(problem, attempt.answer, cancel))
 
-    def solutions(self, problem: Problem, cancel: Event) -> tuple[Solution, ...]:
-        if problem.id not in self._solutions:
-            sampled = sample_solutions(self.engine, problem, SOLUTIONS, self.max_tokens, self.seed + 1, cancel)
-            self._solutions[problem.id] = tuple(sampled)
-        return self._solutions[problem.id]
+    def solutions(self, problem: Problem, answer: str | None, cancel: Event) -> tuple[Solution, ...]:
+        """Independent solutions, in pairs: once a pair agrees with the answer, no more are asked for."""
+        known = self._solutions.setdefault(problem.id, [])
+        while len(known) < SOLUTIONS and not cancel.is_set() and not (known and agreeing(answer, known) == len(known)):
+            numbers = range(len(known), len(known) + 2)
+            known += sample_solutions(self.engine, problem, numbers, self.max_tokens, self.seed + 1, cancel)
+        return tuple(known)
 
     def log_odds(self, problem: Problem, steps: Sequence[str]) -> list[float]:
         """Log-odds of "right" against "wrong" after each step, the earlier ones taken as right; one per step."""
@@ -180,10 +181,10 @@ def solutions_evidence(problem: Problem, attempt: Trajectory, solutions: Sequenc
     if not groups:
         return
     language, n = language_of(problem.text), sum(len(group.solutions) for group in groups)
-    agreeing = sum(len(g.solutions) for g in groups if attempt.answer and equal(g.answer, attempt.answer))
-    chance = AGREEMENT.probability(agreeing / n)
-    if agreeing:
-        note = _AGREE[language].format(agreeing, n)
+    supporters = agreeing(attempt.answer, solutions)
+    chance = AGREEMENT.probability(supporters / n)
+    if supporters:
+        note = _AGREE[language].format(supporters, n)
         for _ in attempt.steps:
             yield Evidence(by="solutions", verdict=_word(chance), probability=chance, note=note)
         return

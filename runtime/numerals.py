@@ -67,6 +67,7 @@ PATTERNS: dict[str, tuple[str, ...]] = {
     "frac": (_latex("[dtc]?frac"),),
     "cur": (r"\\?\$", "[£€¥¢]"),
     "pct": (r"\\?%", r"per ?cent\b"),
+    "unit": (r"(?<=[\d%])\((?:[^\W\d_]{2,12}|[\u4e00-\u9fff])\)",),  # 26(个), 26(items): no multiplication
     "open": (r"[(\[{]",),
     "close": (r"[)\]}]",),
     "sup": ("[⁰¹²³⁴⁵⁶⁷⁸⁹]+",),
@@ -86,7 +87,7 @@ TOKEN = re.compile(
 )
 KINDS = {
     **{"power": "^", "times": "*", "over": "/", "plus": "+", "minus": "-"},
-    **{"text": "word", "latin": "word", "chinese": "word", "date": "bad"},
+    **{"text": "word", "unit": "word", "latin": "word", "chinese": "word", "date": "bad"},
 }
 SAID = {
     **dict.fromkeys(("times", "multiplied by", "of", "x", "乘以", "乘"), "*"),
@@ -132,6 +133,8 @@ def _token(match: re.Match[str]) -> Token:
         kind = "bad" if value is None else "num"
     elif name == "sup":
         value = Fraction(text.translate(SUPERSCRIPTS)) if len(text) < 3 else Fraction(99)
+    elif name == "unit":
+        text = text[1:-1]
     elif name == "text":
         text = text[text.index("{") + 1 : -1].strip()
     return Token(kind, text, *match.span(), value)

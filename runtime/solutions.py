@@ -7,7 +7,7 @@ sampled without sight of it: do they reach its answer, and do they meet the numb
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from threading import Event
@@ -38,13 +38,17 @@ class Vote:
 
 
 def sample_solutions(
-    engine: Engine, problem: Problem, n: int, max_tokens: int, seed: int, cancel: Event
-) -> Iterator[Solution]:
-    """Up to `n` solutions, each as soon as it is there; closing the iterator gives up the rest."""
-    sampling = Sampling(temperature=TEMPERATURE, max_tokens=max_tokens, seed=seed)
-    for [completion] in engine.sample([conversation(problem)] * n, sampling, cancel=cancel):
-        finished = completion.finish == "stop"
-        yield Solution(completion.text, final_answer(completion.text) if finished else None)
+    engine: Engine, problem: Problem, numbers: range, max_tokens: int, seed: int, cancel: Event
+) -> list[Solution]:
+    """The solutions with these numbers, decoded together; each number is a seed of its own."""
+    sampling = Sampling(temperature=TEMPERATURE, max_tokens=max_tokens, seed=seed + numbers.start)
+    [completions] = engine.sample([conversation(problem)], sampling, n=len(numbers), cancel=cancel)
+    return [Solution(c.text, final_answer(c.text) if c.finish == "stop" else None) for c in completions]
+
+
+def agreeing(answer: str | None, solutions: Sequence[Solution]) -> int:
+    """How many solutions reach an answer."""
+    return sum(bool(answer and s.answer and equal(s.answer, answer)) for s in solutions)
 
 
 def votes(solutions: Sequence[Solution]) -> list[Vote]:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from runtime.arithmetic import check, sentence, verdict
 
 RIGHT = r"""
+48 ÷ 2 = 24（个），24 + 3 = 27（个）
 3 + 4 = 7
 3+4=7
 10 − 3 = 7
@@ -132,6 +133,8 @@ $20 - $12.50 = $7.50
 """.strip().splitlines()
 
 WRONG = r"""
+原来一共有 14 × 36 = 494（本）。
+48 ÷ 2 = 26(items)
 3 + 4 = 8
 3 x 4 = 13
 3 × 4 = 14
