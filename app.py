@@ -12,17 +12,18 @@ from contextlib import contextmanager
 from html import escape
 from typing import Any
 
-from runtime import engines, models, serving
+from runtime import engines, models
 from runtime import settings as configuration
-from runtime.desk import Desk
 from runtime.engines.base import Engine
 from runtime.errors import SoliloquyError
-from runtime.loading import Loading
-from runtime.serving import read
+from runtime.page import serving
+from runtime.page.desk import Desk
+from runtime.page.loading import Loading
+from runtime.page.serving import read
+from runtime.page.words import LANGUAGES, catalogue, understood, word
 from runtime.settings import Settings
 from runtime.store import SessionLog
 from runtime.text import Language
-from runtime.words import LANGUAGES, catalogue, understood, word
 
 serving.seal_environment()
 

@@ -10,11 +10,11 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from runtime import algebra
-from runtime.expressions import Unreadable, has_percent, in_percent, leaves
-from runtime.numerals import PLAIN, tokenize
-from runtime.parser import expression
+from runtime.arithmetic.expressions import Unreadable, has_percent, in_percent, leaves
+from runtime.arithmetic.numerals import PLAIN, tokenize
+from runtime.arithmetic.parser import expression
+from runtime.arithmetic.units import unit_of
 from runtime.types import Problem
-from runtime.units import unit_of
 
 MAX_CHARACTERS = 1000
 WRAPPER = re.compile(

@@ -13,9 +13,9 @@ from fractions import Fraction
 from threading import Event
 
 from runtime.actor import conversation
+from runtime.arithmetic.numerals import read_number
 from runtime.engines.base import Engine, Sampling
 from runtime.grading import equal
-from runtime.numerals import read_number
 from runtime.text import final_answer
 from runtime.types import Problem
 

@@ -8,7 +8,7 @@ from string import Formatter
 
 import pytest
 
-from runtime.words import LANGUAGES, LOCALES, catalogue, understood, word
+from runtime.page.words import LANGUAGES, LOCALES, catalogue, understood, word
 
 ENGLISH = catalogue("en")
 SILENT = {"verdict.plain"}
@@ -43,7 +43,12 @@ def test_chinese_is_written_in_chinese():
 
 def test_every_key_that_the_code_asks_for_exists_and_every_key_is_asked_for():
     root = Path(__file__).parents[1]
-    files = [root / "app.py", *(root / "runtime").glob("*.py"), *(root / "runtime" / "page").iterdir()]
+    files = [
+        root / "app.py",
+        *(root / "runtime").glob("*.py"),
+        *(root / "runtime" / "page").glob("*.py"),
+        *(root / "runtime" / "page" / "static").iterdir(),
+    ]
     code = "\n".join(path.read_text("utf-8") for path in files)
     for key in re.findall(r'word\(\s*"([\w.]+)"', code):
         assert key in ENGLISH, key

@@ -6,7 +6,6 @@ import re
 
 import pytest
 
-from runtime.display import answer_to_display, to_display, to_mathml
 from runtime.events import (
     AttemptDone,
     Criticising,
@@ -21,7 +20,8 @@ from runtime.events import (
     begin,
     fold,
 )
-from runtime.render import answer, note, status, steps, view
+from runtime.page.display import answer_to_display, to_display, to_mathml
+from runtime.page.render import answer, note, status, steps, view
 from runtime.store import Run
 from runtime.types import Critique, Evidence, Feedback, Outcome, Parent, Problem, Step, StepVerdict, Trajectory
 

@@ -56,8 +56,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def served(tmp_path: Path) -> Iterator[Callable[..., Served]]:
     """Starts the page on an engine; several times if wanted."""
     import app
-    from runtime import serving
     from runtime import settings as configuration
+    from runtime.page import serving
     from runtime.store import SessionLog
 
     up = []

@@ -8,7 +8,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import NamedTuple
 
-from runtime.numerals import MAX_DIGITS, SUPERSCRIPTS, THOUSANDS
+from runtime.arithmetic.numerals import MAX_DIGITS, SUPERSCRIPTS, THOUSANDS
 
 MAX_EXPONENT = 12
 

@@ -10,15 +10,15 @@ from dataclasses import replace
 from html import escape
 from typing import Any
 
-from runtime import render
-from runtime.live import Follower
-from runtime.loading import Loading
+from runtime.page import render
+from runtime.page.live import Follower
+from runtime.page.loading import Loading
+from runtime.page.words import catalogue, word
 from runtime.session import Session
 from runtime.settings import Settings
 from runtime.store import Run, SessionLog, StoreError
 from runtime.text import Language, UnreadableError
 from runtime.types import Feedback, Trajectory
-from runtime.words import catalogue, word
 
 KINDS = ("solve", "check")
 

@@ -15,8 +15,8 @@ from typing import Any
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+from runtime.page.words import LANGUAGES
 from runtime.settings import Settings
-from runtime.words import LANGUAGES
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "[")
 """Host headers that are answered. The middleware cuts "[::1]:7860" at its first colon, which leaves the last one."""
@@ -26,7 +26,7 @@ POLICY = (
     "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; frame-ancestors 'none'"
 )
 FIRST_PORT = 7860
-PAGE = Path(__file__).parent / "page"
+STATIC = Path(__file__).parent / "static"
 
 
 def arguments() -> argparse.Namespace:
@@ -53,7 +53,7 @@ def seal_environment() -> None:
 
 def read(name: str) -> str:
     """A file of the page."""
-    return (PAGE / name).read_text("utf-8")
+    return (STATIC / name).read_text("utf-8")
 
 
 def use_private_folder(home: Path) -> None:

@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from runtime.display import answer_to_display, to_display
 from runtime.events import as_talk
+from runtime.page.display import answer_to_display, to_display
+from runtime.page.words import word
 from runtime.store import Run, home_of, step_id
 from runtime.text import Language, language_of
 from runtime.types import Critique, SelfTalk, StepVerdict, Trajectory
-from runtime.words import word
 
 State = Literal["streaming", "plain", "ok", "unsure", "flagged", "replaced", "depends"]
 Home = tuple[int, int]

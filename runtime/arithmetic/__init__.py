@@ -14,10 +14,10 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Literal
 
-from runtime.chains import Pair, pairs
-from runtime.comparison import claimed, judge
-from runtime.expressions import Leaf, Node, Unreadable, evaluate, write
-from runtime.numerals import MAX_CHARACTERS, tokenize
+from runtime.arithmetic.chains import Pair, pairs
+from runtime.arithmetic.comparison import claimed, judge
+from runtime.arithmetic.expressions import Leaf, Node, Unreadable, evaluate, write
+from runtime.arithmetic.numerals import MAX_CHARACTERS, tokenize
 from runtime.types import Verdict
 
 MARK = re.compile(r"<<([^<>\n]{1,200})>>")

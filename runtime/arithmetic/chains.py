@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from runtime.expressions import Leaf, Node
-from runtime.numerals import DETERMINER, OPENS_OPERAND, OPERATORS, Token
-from runtime.parser import Reading, expression
+from runtime.arithmetic.expressions import Leaf, Node
+from runtime.arithmetic.numerals import DETERMINER, OPENS_OPERAND, OPERATORS, Token
+from runtime.arithmetic.parser import Reading, expression
 
 RELATIONS = ("equals", "approx", "is")
 # Behind these words a number is not what it looks like: "twice 5 + 3", "half of 10 + 3", "Day 1 * 2".

@@ -9,8 +9,8 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Literal
 
-from runtime.chains import Pair
-from runtime.expressions import (
+from runtime.arithmetic.chains import Pair
+from runtime.arithmetic.expressions import (
     Leaf,
     Node,
     Unreadable,
@@ -22,9 +22,9 @@ from runtime.expressions import (
     leaves,
     partial_values,
 )
-from runtime.parser import Reading
+from runtime.arithmetic.parser import Reading
+from runtime.arithmetic.units import UNITS, unit_of
 from runtime.types import Verdict
-from runtime.units import UNITS, unit_of
 
 Claims = list[tuple[Fraction, Fraction]]
 SUMS = {"+", "-"}
