@@ -114,12 +114,17 @@ class SessionLog:
     def _writing(self) -> Iterator[Database]:
         """One transaction. It takes the lock of the file at once: a reader that turns into a writer cannot wait."""
         with self._explained():
+            # sqlite-utils finds out once, by writing, whether it can upsert; where that fails for want of room it
+            # takes another way, which drops rows without an error.
+            if not self.db.supports_on_conflict:
+                raise sqlite3.OperationalError("database or disk is full")
             self.db.execute("begin immediate")
             try:
                 yield self.db
                 self.db.execute("commit")
             except BaseException:
-                self.db.execute("rollback")
+                if self.db.conn.in_transaction:  # a full disk has rolled back by itself
+                    self.db.execute("rollback")
                 raise
 
     def start_session(self) -> str:

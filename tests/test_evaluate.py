@@ -1,0 +1,71 @@
+"""Measuring, on queued replies: the figures, their resumption, and who may see the answer."""
+
+import pytest
+
+from runtime import settings
+from runtime.engines.scripted import ScriptedEngine
+from runtime.types import Problem
+from trainer.evaluate import Evaluation
+from trainer.evaluate_critic import CriticEvaluation
+from trainer.sources import JudgedAttempt
+
+FOUR = "2 + 2 = 4\nThe answer is 4."
+PROBLEMS = [Problem(text=f"What is two and two, number {i}?", answer="4" if i < 3 else "5") for i in range(4)]
+
+
+def run(evaluation):
+    list(evaluation.run())
+    return evaluation.summary()
+
+
+def test_accuracy_counts_equal_answers_and_cost_is_per_problem():
+    summary = run(Evaluation(PROBLEMS, ["plain"], ScriptedEngine([FOUR] * 4), settings.load()))
+    plain = summary["modes"]["plain"]
+    assert (summary["n"], plain["correct"], plain["accuracy"]) == (4, 3, 0.75)
+    assert plain["interval"][0] < 0.75 < plain["interval"][1]
+    assert plain["calls_per_problem"] == 1
+    assert plain["completion_tokens_per_problem"] == len(FOUR.split())
+
+
+def test_modes_are_compared_on_the_same_problems():
+    engine = ScriptedEngine([FOUR] * 4 + ["2 + 2 = 4\nCheck: right.\nThe answer is 5."] * 4)
+    summary = run(Evaluation(PROBLEMS, ["plain", "selftalk"], engine, settings.load()))
+    paired = summary["paired"]["selftalk - plain"]
+    assert (paired["wins"], paired["losses"], paired["difference"]) == (1, 3, -0.5)
+
+
+def test_a_finished_evaluation_asks_the_model_nothing_again():
+    first = run(Evaluation(PROBLEMS, ["plain"], ScriptedEngine([FOUR] * 4), settings.load()))
+    assert run(Evaluation(PROBLEMS, ["plain"], ScriptedEngine([]), settings.load())) == first
+
+
+def test_the_same_problem_twice_counts_twice():
+    twice = [PROBLEMS[0], PROBLEMS[0]]
+    assert run(Evaluation(twice, ["plain"], ScriptedEngine([FOUR] * 2), settings.load()))["n"] == 2
+
+
+def test_nobody_who_solves_a_problem_sees_its_answer():
+    engine = ScriptedEngine([FOUR])
+    run(Evaluation([Problem(text="What is it?", answer="REFERENCE")], ["plain"], engine, settings.load()))
+    assert "REFERENCE" not in str(engine.calls)
+
+
+def test_a_model_that_breaks_is_a_failed_row_and_not_the_end():
+    summary = run(Evaluation(PROBLEMS, ["plain"], ScriptedEngine([FOUR]), settings.load()))
+    assert summary["modes"]["plain"]["failed"] == 3
+
+
+def test_the_critics_figures_are_those_of_processbench():
+    problem = Problem(text="What is two and two and one?")
+    attempts = [
+        JudgedAttempt(problem, ("2 + 2 = 5", "5 + 1 = 6"), 0),
+        JudgedAttempt(problem, ("2 + 2 = 4", "4 + 1 = 6"), 0),
+        JudgedAttempt(problem, ("2 + 2 = 4", "4 + 1 = 5"), None),
+    ]
+    engine = ScriptedEngine(["no answer"] * 4)
+    summary = run(CriticEvaluation(attempts, engine, settings.load()))
+    assert (summary["n"], summary["n_error"], summary["n_correct"]) == (3, 2, 1)
+    assert (summary["accuracy_error"], summary["accuracy_correct"]) == (0.5, 1.0)
+    assert summary["f1"] == pytest.approx(2 / 3)
+    assert summary["witnesses"]["model"]["accuracy_error"] == 0
+    assert run(CriticEvaluation(attempts, ScriptedEngine([]), settings.load())) == summary

@@ -1,0 +1,112 @@
+"""A student's session on queued replies: followed live, stored while it goes on, never lost."""
+
+import pytest
+
+from runtime import settings
+from runtime.critic import SOLUTIONS
+from runtime.engines.base import EngineError
+from runtime.engines.scripted import ScriptedEngine
+from runtime.events import StepDone
+from runtime.session import Session
+from runtime.store import SessionLog, StoreError, step_id
+from runtime.text import UnreadableError
+
+QUESTION = "Ana buys 3 pens for 4 dollars each and a book for 5 dollars. How much does she pay?"
+RIGHT = "The pens cost 3 × 4 = 12 dollars.\nIn all she pays 12 + 5 = 17 dollars.\nThe answer is 17."
+
+
+@pytest.fixture
+def log(home):
+    log = SessionLog(home / "soliloquy.db")
+    yield log
+    log.close()
+
+
+def session_with(engine, log, **kept):
+    return Session(settings.load(), lambda: engine, log, **kept)
+
+
+def last(progress):
+    *_, end = progress
+    return end
+
+
+def test_a_solved_problem_is_stored_as_it_was_shown(log):
+    session = session_with(ScriptedEngine([RIGHT] * (1 + SOLUTIONS)), log)
+    run = last(session.solve(QUESTION)).run
+    stored = log.run(run.id)
+    assert stored.transcript.talk == run.transcript.talk
+    assert stored.status == "settled"
+    assert session.latest("solve").id == run.id
+
+
+def test_steps_are_stored_while_the_run_goes_on(log):
+    session = session_with(ScriptedEngine([RIGHT] * (1 + SOLUTIONS)), log)
+    for progress in session.solve(QUESTION):
+        if isinstance(progress.event, StepDone):
+            assert log.db["steps"].count >= 1
+            session.rate(progress.run.id, step_id(progress.run.id, 0, 0), 1)
+            break
+    assert log.labels(progress.run.id)[step_id(progress.run.id, 0, 0)].rating == 1
+
+
+def test_a_reader_who_goes_away_leaves_a_stopped_run_with_its_steps(log):
+    session = session_with(ScriptedEngine([RIGHT] * (1 + SOLUTIONS)), log)
+    progress = session.solve(QUESTION)
+    for now in progress:
+        if isinstance(now.event, StepDone):
+            break
+    progress.close()
+    run = session.latest("solve")
+    assert run.status == "stopped"
+    assert [step.text for step in run.transcript.talk.trajectories[0].steps] == RIGHT.splitlines()[:1]
+
+
+def test_an_engine_that_breaks_leaves_a_failed_run_with_its_reason(log):
+    session = session_with(ScriptedEngine([EngineError("the model broke")]), log)
+    run = last(session.solve(QUESTION)).run
+    assert (run.status, run.transcript.talk.outcome.note) == ("failed", "the model broke")
+    assert log.run(run.id).status == "failed"
+
+
+def test_a_full_disk_takes_no_word_off_the_screen(log):
+    session = session_with(ScriptedEngine([RIGHT] * (1 + SOLUTIONS)), log)
+    pages = next(iter(log.db.query("pragma page_count")))["page_count"]
+    log.db.execute(f"pragma max_page_count = {pages}")
+    text = QUESTION + " " + "word " * 700  # more than the free room of the file's last pages
+    end = last(session.solve(text))
+    assert end.run.transcript.talk.outcome.answer == "17"
+    assert "The disk is full" in end.unsaved
+
+
+def test_own_work_names_the_first_error_and_judges_nothing_after_it(log):
+    steps = ["The pens cost 3 × 4 = 14 dollars.", "In all 14 + 5 = 19 dollars.", "Answer: 19"]
+    session = session_with(ScriptedEngine([RIGHT] * SOLUTIONS), log)
+    run = last(session.check(QUESTION, steps)).run
+    critique = run.transcript.talk.turns[-1]
+    assert critique.first_error == 0
+    assert len(critique.verdicts) == 1
+    assert [step.text for step in run.transcript.talk.trajectories[0].steps] == steps
+
+
+def test_a_session_goes_on_under_its_own_name_and_an_unknown_one_begins_anew(log):
+    first = session_with(ScriptedEngine(), log)
+    assert session_with(ScriptedEngine(), log, session_id=first.id).id == first.id
+    assert session_with(ScriptedEngine(), log, session_id="made up").id not in ("made up", first.id)
+
+
+def test_without_a_log_nothing_is_kept_and_rating_says_so():
+    session = session_with(ScriptedEngine([RIGHT] * (1 + SOLUTIONS)), None)
+    run = last(session.solve(QUESTION)).run
+    assert run.status == "settled"
+    with pytest.raises(StoreError, match="not stored"):
+        session.rate(run.id, None, 1)
+
+
+@pytest.mark.parametrize("text", ["", "  \n", "x" * 5000, "a\x00b"])
+def test_an_unusable_problem_is_refused_before_the_model_is_needed(text, log):
+    def no_engine():
+        raise AssertionError("the model was asked for")
+
+    with pytest.raises(UnreadableError):
+        list(Session(settings.load(), no_engine, log).solve(text))
