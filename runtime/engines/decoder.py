@@ -127,6 +127,7 @@ class Decoder:
             while self._waiting and (free := [slot for slot in self.slots if slot.job is None]):
                 job = self._waiting.popleft()
                 self._admit(max(free, key=lambda slot: slot.common_prefix(job.tokens)), job)
+            self._drop_cancelled()
             return not self._closing
 
     def _admit(self, slot: Slot, job: Job) -> None:

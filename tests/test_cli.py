@@ -1,0 +1,126 @@
+"""The command lines, as a person runs them: results on stdout, one sentence on stderr, an exit code."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from runtime.store import SessionLog
+
+ROOT = Path(__file__).parents[1]
+PLANTED = sorted((ROOT / "data" / "seed" / "planted").glob("*.txt"))
+
+
+def run(*arguments, module="runtime", **environment):
+    return subprocess.run(
+        [sys.executable, "-m", module, *map(str, arguments)],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def refused(finished, *words):
+    assert finished.returncode == 1
+    assert finished.stdout == ""
+    assert finished.stderr.startswith("Error: ")
+    assert finished.stderr.count("\n") == 1
+    for word in words:
+        assert word in finished.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["solve", "check", "log", "export", "doctor", "models", *(f"models {c}" for c in ("list", "pull", "add"))],
+)
+def test_every_command_has_help_and_says_what_it_does(command):
+    finished = run(*command.split(), "--help")
+    assert finished.returncode == 0
+    assert "Usage" in finished.stdout
+
+
+@pytest.mark.parametrize("command", ["evaluate", "evaluate-critic"])
+def test_every_stage_of_the_trainer_has_help(command):
+    assert run(command, "--help", module="trainer").returncode == 0
+
+
+def test_help_of_the_log_loads_nothing_heavy():
+    code = (
+        "import sys, runpy; sys.argv = ['runtime', 'log', '--help']\n"
+        "try: runpy.run_module('runtime', run_name='__main__')\n"
+        "except SystemExit: pass\n"
+        "print([m for m in ('llama_cpp', 'gradio', 'torch', 'sympy', 'sqlite_utils') if m in sys.modules])"
+    )
+    finished = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert finished.stdout.strip().endswith("[]")
+
+
+@pytest.mark.parametrize(
+    ("problem", "word"),
+    [("", "empty"), ("x" * 100_000, "100,000 characters"), ("1 + \x01\ufffd\ufffd\ufffd", "not text")],
+)
+def test_an_unusable_problem_is_refused_in_one_sentence(problem, word):
+    refused(run("solve", problem), word)
+
+
+def test_a_binary_file_is_no_attempt(tmp_path):
+    (tmp_path / "photo.txt").write_bytes(bytes(range(256)) * 10)
+    refused(run("check", tmp_path / "photo.txt"), "photo.txt", "UTF-8")
+
+
+def test_a_model_file_cut_in_half_is_refused_by_name(tmp_path, small_model):
+    half = tmp_path / "half.gguf"
+    half.write_bytes(small_model.read_bytes()[: small_model.stat().st_size // 2])
+    refused(run("solve", "1 + 1?", "--model", half), "half.gguf", "cut short")
+
+
+def test_without_any_model_the_remedy_is_named(tmp_path):
+    refused(run("solve", "1 + 1?", SOLILOQUY_MODELS=str(tmp_path / "none")), "models pull")
+
+
+def test_a_database_of_a_newer_version_is_left_alone(home):
+    log = SessionLog(home / "soliloquy.db")
+    log.db["_sqlite_migrations"].insert({"migration_set": "soliloquy", "name": "from_the_future", "applied_at": "2030"})
+    log.close()
+    before = (home / "soliloquy.db").read_bytes()
+    refused(run("log"), "newer version", "SOLILOQUY_HOME")
+    assert (home / "soliloquy.db").read_bytes() == before
+
+
+def test_a_home_that_cannot_be_written_is_named_with_the_remedy(home):
+    (home / "file").write_text("not a folder")
+    refused(run("log", SOLILOQUY_HOME=str(home / "file")), "SOLILOQUY_HOME")
+
+
+def test_a_bad_line_of_a_problem_file_is_named(tmp_path):
+    (tmp_path / "problems.jsonl").write_text('{"question": "1 + 1?", "answer": "2"}\n{"question": "no answer"}\n')
+    refused(run("evaluate", "--problems", tmp_path / "problems.jsonl", module="trainer"), "line 2", "answer")
+
+
+@pytest.mark.model
+def test_solving_prints_one_json_object_and_logs_the_run(small_model):
+    finished = run("solve", "What is 12 + 13?", "--json", "--model", small_model)
+    assert finished.returncode == 0, finished.stderr
+    result = json.loads(finished.stdout)
+    assert {"answer", "steps", "mode", "rounds", "model", "seconds"} <= result.keys()
+    assert all({"text", "verdict"} <= step.keys() for step in result["steps"])
+    logged = json.loads(run("log", "--json").stdout)["runs"]
+    assert [row["id"] for row in logged] == [result["run"]]
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("number", [1, 2, 3, 4, 5])
+def test_planted_wrong_arithmetic_is_named_at_its_step(number, small_model):
+    row = [json.loads(line) for line in (ROOT / "data/seed/planted_errors.jsonl").open(encoding="utf-8")][number - 1]
+    finished = run("check", PLANTED[number - 1], "--json", "--no-log", "--model", small_model)
+    result = json.loads(finished.stdout)
+    assert result["first_error"] == row["first_error"], finished.stderr
+    wrong = result["steps"][row["first_error"] - 1]
+    assert (wrong["verdict"], wrong["arithmetic"]) == ("incorrect", "incorrect")
+    assert wrong["comment"]
