@@ -15,7 +15,7 @@ from threading import Event
 
 from runtime import arithmetic, prompts
 from runtime.actor import conversation, next_or_value, provenance
-from runtime.engines.base import Completion, Engine, Message, Sampling
+from runtime.engines.base import Completion, ContextOverflow, Engine, Message, Sampling
 from runtime.events import Criticising, CritiqueDone, StepJudged
 from runtime.events import Event as TalkEvent
 from runtime.solutions import Solution, agreeing, first_unmet, sample_solutions, votes
@@ -72,9 +72,11 @@ class Critic:
     def read(self, problem: Problem, attempt: Trajectory, cancel: Event) -> Iterator[TalkEvent]:
         """Judge an attempt up to its first error. The generator's value is the critique."""
         yield Criticising()
-        yield from _judged(judge(problem, attempt, Testimony(), self.calibration))
-        verdicts = judge(problem, attempt, self.hear(problem, attempt, cancel), self.calibration)
+        verdicts = judge(problem, attempt, Testimony(), self.calibration)
         yield from _judged(verdicts)
+        if not (verdicts and verdicts[-1].verdict == "incorrect"):  # what is proven needs no opinion
+            verdicts = judge(problem, attempt, self.hear(problem, attempt, cancel), self.calibration)
+            yield from _judged(verdicts)
         if not cancel.is_set() and verdicts and verdicts[-1].verdict == "incorrect" and not verdicts[-1].comment:
             comment = self._comment(problem, attempt, len(verdicts) - 1, cancel)
             verdicts[-1] = verdicts[-1].model_copy(update={"comment": comment})
@@ -92,8 +94,11 @@ class Critic:
         return critique
 
     def hear(self, problem: Problem, attempt: Trajectory, cancel: Event) -> Testimony:
-        """Ask the witnesses that need the engine."""
-        log_odds = self.log_odds(problem, [step.text for step in attempt.steps]) if attempt.steps else ()
+        """Ask the witnesses that need the engine; an attempt too long to be read whole leaves the model silent."""
+        try:
+            log_odds = self.log_odds(problem, [step.text for step in attempt.steps])
+        except ContextOverflow:
+            log_odds = []
         return Testimony(tuple(log_odds), self.solutions(problem, attempt.answer, cancel))
 
     def solutions(self, problem: Problem, answer: str | None, cancel: Event) -> tuple[Solution, ...]:
@@ -135,14 +140,16 @@ def judge(
     calibration: Calibration,
     witnesses: Sequence[Witness] = WITNESSES,
 ) -> list[StepVerdict]:
-    """Weigh what was heard: one verdict per step, up to the first incorrect one. Nothing is generated here."""
+    """Weigh what was heard: one verdict per step, up to the first incorrect one. Nothing is generated here. A proven
+    error explains why other solutions differ, so they are not heard against the steps before it."""
     language = language_of(problem.text)
     steps = [step.text for step in attempt.steps]
     heard: list[list[Evidence]] = [[] for _ in steps]
     if "arithmetic" in witnesses:
         for evidence, step in zip(heard, steps, strict=True):
             evidence += arithmetic_evidence(step, language)
-    if "solutions" in witnesses:
+    proven = any(said.verdict == "incorrect" for evidence in heard for said in evidence)
+    if "solutions" in witnesses and not proven:
         for evidence, said in zip(heard, solutions_evidence(problem, attempt, testimony.solutions), strict=False):
             evidence.append(said)
     if "model" in witnesses and testimony.log_odds:

@@ -14,7 +14,7 @@ from threading import Event
 from runtime.actor import Actor, conversation, next_or_value, provenance, read_lines
 from runtime.arithmetic import mended
 from runtime.critic import Critic, proven_wrong
-from runtime.engines.base import Completion, Engine, EngineError, Sampling
+from runtime.engines.base import Completion, ContextOverflow, Engine, EngineError, Sampling
 from runtime.events import (
     AttemptDone,
     CritiqueDone,
@@ -99,8 +99,11 @@ def criticised(problem: Problem, actor: Actor, critic: Critic, rounds: int, canc
         comment = critique.verdicts[position].comment
         yield Refining(number, position, comment)
         sampling = replace(actor.sampling, temperature=REFINE_TEMPERATURE, seed=actor.sampling.seed + number)
-        new = yield from actor.refine(problem, best, position, comment, sampling, cancel, proven_wrong)
-        new = yield from _mend(problem, new, actor, critic, cancel)
+        try:
+            new = yield from actor.refine(problem, best, position, comment, sampling, cancel, proven_wrong)
+            new = yield from _mend(problem, new, actor, critic, cancel)
+        except ContextOverflow:  # no room to go on is no reason to lose what there is
+            break
         opinion = yield from critic.read(problem, new, cancel)
         taken = not cancel.is_set() and preferred(new, opinion, best, critique)
         notes += _note(best, new, position, taken, language)

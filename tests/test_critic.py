@@ -36,8 +36,14 @@ def test_a_false_equation_settles_it_whatever_the_others_say():
     assert [step.verdict for step in said] == ["correct", "incorrect"]
     assert said[1].comment == "12 + 5 is 17, not 18."
     assert said[1].said_by("arithmetic").verdict == "incorrect"
-    assert said[1].said_by("solutions").verdict == "correct"
     assert said[1].said_by("model").verdict == "correct"
+
+
+def test_a_proven_error_is_named_at_once_and_the_model_is_not_asked():
+    engine = ScriptedEngine()
+    *_, done = Critic(engine).read(PROBLEM, attempt("9 pens", "3 × 4 = 13", "13 + 5 = 18", answer="18"), Event())
+    assert done.critique.first_error == 1
+    assert engine.calls == []
 
 
 def test_nothing_is_said_of_steps_after_the_first_error():
