@@ -38,6 +38,10 @@ _CONTROL = re.compile(r"[\x01-\x08\x0b-\x1f\x7f]")
 _BINARY = re.compile(r"[\x00\ud800-\udfff]")
 
 
+JOINED = 400
+"""Characters beyond which lines are no longer joined to one step."""
+
+
 class UnreadableError(SoliloquyError):
     """A text cannot be taken as a problem or as steps; the message says why and what to do."""
 
@@ -69,9 +73,10 @@ def language_of(text: str) -> Language:
 
 
 def split_steps(text: str) -> list[str]:
-    """The steps of an attempt: its lines without the closing one, without numbering and bullets."""
-    lines = [tidy_step(line) for line in text.splitlines() if not is_closing(line)]
-    return [line for line in lines if line]
+    """The steps of an attempt: its lines without the closing one, without numbering and bullets. A line that ends in a
+    colon belongs to the next, and a displayed formula is one line, however many it is written in."""
+    reader = LineReader()
+    return [line.text for line in [*reader.push(text), *reader.finish()] if line.kind == "step"]
 
 
 def split_attempt(text: str) -> list[str]:
@@ -160,15 +165,36 @@ class LineReader:
 
     def __init__(self) -> None:
         self.rest = ""
+        self._announced = ""
+        """Lines that go on in the next one."""
 
     def push(self, piece: str) -> list[Line]:
         self.rest += piece
         *complete, self.rest = self.rest.split("\n")
-        return [line for line in map(read_line, complete) if line]
+        return [line for text in complete for line in self._take(text)]
 
     def finish(self) -> list[Line]:
-        line, self.rest = read_line(self.rest), ""
+        lines = self._take(self.rest)
+        line, self.rest, self._announced = read_line(self._announced), "", ""
+        return [*lines, line] if line else lines
+
+    def _take(self, text: str) -> list[Line]:
+        if self._announced and text.strip():
+            text = f"{self._announced} {_BULLET.sub('', text.strip())}"
+        elif not text.strip():
+            return []
+        self._announced = ""
+        if goes_on(text):
+            self._announced = text
+            return []
+        line = read_line(text)
         return [line] if line else []
+
+
+def goes_on(line: str) -> bool:
+    """Whether a line needs the next one: it announces something, or a formula is open."""
+    open_formula = line.count("\\[") > line.count("\\]")
+    return len(line) < JOINED and (open_formula or line.rstrip().rstrip("*").endswith((":", "：")))
 
 
 def read_line(line: str) -> Line | None:

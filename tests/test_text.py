@@ -470,3 +470,17 @@ def test_steps_are_numbered_in_the_language_of_the_problem():
     assert numbered(["a", "{b}"]) == "Step 1: a\nStep 2: {b}"
     assert numbered(["甲"], "zh-CN") == "第 1 步：甲"
     assert numbered([]) == ""
+
+
+def test_a_line_that_ends_in_a_colon_and_a_displayed_formula_are_one_step():
+    text = (
+        "Work out the cost:\n\\[\n3 \\times 4 = 12\n\\]\n\nNow add:\n- 12 + 5 = 17\nThe answer is:\n\\[\\boxed{17}\\]\n"
+    )
+    assert split_steps(text) == ["Work out the cost: \\[ 3 \\times 4 = 12 \\]", "Now add: 12 + 5 = 17"]
+    assert final_answer(text) == "17"
+
+
+def test_a_colon_at_the_very_end_and_a_formula_that_never_closes_are_steps_too():
+    assert split_steps("We know this:") == ["We know this:"]
+    assert split_steps("So \\[ 3 + 4") == ["So \\[ 3 + 4"]
+    assert len(split_steps("So \\[\n" + "3 + 4 = 7, again and again\n" * 40)) > 10
