@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from runtime.errors import SoliloquyError
+from runtime.errors import run_command_line
 from runtime.models_cli import models_app
 
 if TYPE_CHECKING:
@@ -243,14 +243,5 @@ def _print_json(value: dict) -> None:
     print(json.dumps(value, ensure_ascii=False))
 
 
-def main() -> None:
-    """Run the command line; known errors become one sentence on stderr and exit code 1."""
-    try:
-        app()
-    except SoliloquyError as error:
-        print(f"Error: {error}", file=sys.stderr)
-        sys.exit(1)
-
-
 if __name__ == "__main__":
-    main()
+    run_command_line(app)

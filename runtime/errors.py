@@ -4,6 +4,20 @@ Every boundary (engine, store, models, settings, text) raises its own subclass; 
 this one.
 """
 
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
 
 class SoliloquyError(Exception):
     """Something that a person can understand and act on."""
+
+
+def run_command_line(app: Callable[[], None]) -> None:
+    """Run a command line; a SoliloquyError becomes one sentence on stderr and exit code 1."""
+    try:
+        app()
+    except SoliloquyError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        sys.exit(1)

@@ -39,6 +39,13 @@ def test_a_finished_evaluation_asks_the_model_nothing_again():
     assert run(Evaluation(PROBLEMS, ["plain"], ScriptedEngine([]), settings.load())) == first
 
 
+def test_a_longer_file_goes_on_from_a_shorter_one():
+    run(Evaluation(PROBLEMS[:3], ["plain"], ScriptedEngine([FOUR] * 3), settings.load()))
+    engine = ScriptedEngine([FOUR])
+    assert run(Evaluation(PROBLEMS, ["plain"], engine, settings.load()))["n"] == 4
+    assert len(engine.calls) == 1
+
+
 def test_the_same_problem_twice_counts_twice():
     twice = [PROBLEMS[0], PROBLEMS[0]]
     assert run(Evaluation(twice, ["plain"], ScriptedEngine([FOUR] * 2), settings.load()))["n"] == 2

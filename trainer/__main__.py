@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
-from runtime.errors import SoliloquyError
+from runtime.errors import run_command_line
 
 if TYPE_CHECKING:
     from runtime.engines.base import Engine
@@ -137,14 +137,5 @@ def _follow(title: str, done: Iterator[object], total: int) -> None:
         pass
 
 
-def main() -> None:
-    """Run the command line; known errors become one sentence on stderr and exit code 1."""
-    try:
-        app()
-    except SoliloquyError as error:
-        print(f"Error: {error}", file=sys.stderr)
-        sys.exit(1)
-
-
 if __name__ == "__main__":
-    main()
+    run_command_line(app)

@@ -9,6 +9,7 @@ together; the run is resumable, and every talk is kept in its run directory.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -21,7 +22,7 @@ from runtime.events import fold_all
 from runtime.grading import grade
 from runtime.selftalk import converse
 from runtime.settings import Settings
-from runtime.types import Problem
+from runtime.types import Problem, content_hash
 from trainer.runs import ResultFile, run_missing
 from trainer.statistics import paired, wilson
 
@@ -32,7 +33,6 @@ class Evaluation:
     def __init__(self, problems: Sequence[Problem], modes: Sequence[str], engine: Engine, settings: Settings) -> None:
         self.problems, self.modes, self.engine, self.settings = problems, modes, engine, settings
         config = {
-            "problems": [(problem.id, problem.answer) for problem in problems],
             "model": engine.model,
             "prompts": prompts.all_versions(),
             **settings.model_dump(include={"rounds", "temperature", "seed", "max_tokens"}),
@@ -45,12 +45,19 @@ class Evaluation:
 
     def run(self) -> Iterator[str]:
         """Solve what is not solved yet; yields once per problem and mode."""
-        work = [
-            (f"{mode}/{number}/{problem.id}", (mode, problem))
-            for mode in self.modes
-            for number, problem in enumerate(self.problems)
-        ]
+        work = [(key, (mode, problem)) for mode in self.modes for key, problem in self._keyed(mode)]
         yield from run_missing(work, self._solve, self.results, self.engine.parallel)
+
+    def _keyed(self, mode: str) -> list[tuple[str, Problem]]:
+        """Each problem with the key of its result: what it is, not where it stands, so a longer file goes on from a
+        shorter one. The same problem twice is two problems."""
+        seen: Counter[str] = Counter()
+        keyed = []
+        for problem in self.problems:
+            name = content_hash(problem.id, problem.answer or "")
+            keyed.append((f"{mode}/{name}/{seen[name]}", problem))
+            seen[name] += 1
+        return keyed
 
     def _solve(self, item: tuple[str, Problem]) -> dict[str, Any]:
         mode, problem = item
@@ -87,8 +94,7 @@ class Evaluation:
         }
 
     def _rows(self, mode: str) -> list[dict[str, Any]]:
-        rows = self.results.rows
-        return [rows[f"{mode}/{number}/{problem.id}"] for number, problem in enumerate(self.problems)]
+        return [self.results.rows[key] for key, _ in self._keyed(mode)]
 
 
 def _summary(rows: list[dict[str, Any]]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from runtime.engines.base import Engine, EngineError
 from runtime.settings import Settings
 from runtime.solutions import Solution
 from runtime.text import final_answer
-from runtime.types import Step, Trajectory, Witness
+from runtime.types import Step, Trajectory, Witness, content_hash
 from trainer.runs import ResultFile, run_missing
 from trainer.sources import JudgedAttempt
 from trainer.statistics import harmonic, wilson
@@ -42,7 +42,6 @@ class CriticEvaluation:
         self.attempts, self.engine, self.settings = attempts, engine, settings
         self.calibration = Critic(engine).calibration
         config = {
-            "attempts": [(attempt.problem.id, attempt.steps) for attempt in attempts],
             "model": engine.model,
             "prompts": prompts.all_versions(),
             "solutions": SOLUTIONS,
@@ -52,9 +51,12 @@ class CriticEvaluation:
 
     @property
     def work(self) -> list[tuple[str, list[JudgedAttempt]]]:
-        """Attempts at the same problem together: its solutions are sampled once."""
-        groups = groupby(self.attempts, key=lambda attempt: attempt.problem.id)
-        return [(f"{number}/{problem_id}", list(group)) for number, (problem_id, group) in enumerate(groups)]
+        """Neighbouring attempts at the same problem together: its solutions are sampled once. The key says what they
+        are, not where they stand, so a longer file goes on from a shorter one."""
+        groups = (list(group) for _, group in groupby(self.attempts, key=lambda attempt: attempt.problem.id))
+        return [
+            (content_hash(*(text for a in group for text in (a.problem.text, *a.steps))), group) for group in groups
+        ]
 
     def run(self) -> Iterator[str]:
         """Hear what was not heard yet; yields once per problem."""
