@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from runtime.errors import run_command_line
+from runtime.errors import SoliloquyError, run_command_line
 from runtime.models_cli import models_app
 
 if TYPE_CHECKING:
@@ -106,20 +106,31 @@ def log(
 def export(
     file: Annotated[Path | None, typer.Argument(help="Where to write; stdout if not given.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Also what was rated without consent to export.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Write rated runs as JSON lines, the trainer's input: only those with consent, unless --all."""
     from runtime import settings
     from runtime.store import SessionLog
 
-    rows = SessionLog(settings.load().database).export(consented_only=not everything)
-    lines = [json.dumps(row, ensure_ascii=False) for row in rows]
-    if file is None:
-        print(*lines, sep="\n", end="\n" if lines else "")
-    else:
-        unfinished = file.with_name(file.name + ".part")
-        unfinished.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+    rows = list(SessionLog(settings.load().database).export(consented_only=not everything))
+    if file:
+        _write_lines(file, rows)
+    if as_json:
+        _print_json({"exported": len(rows), "file": str(file)} if file else {"exported": len(rows), "rows": rows})
+    elif not file:
+        for row in rows:
+            _print_json(row)
+    print(f"{len(rows)} rated runs exported.", file=sys.stderr)
+
+
+def _write_lines(file: Path, rows: list[dict]) -> None:
+    """All lines or none: an export that was broken off leaves the file that was there."""
+    unfinished = file.with_name(file.name + ".part")
+    try:
+        unfinished.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
         unfinished.replace(file)
-    print(f"{len(lines)} rated runs exported.", file=sys.stderr)
+    except OSError as error:
+        raise SoliloquyError(f"{file} cannot be written ({error.strerror}). Choose another place.") from error
 
 
 @app.command()

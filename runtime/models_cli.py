@@ -74,20 +74,21 @@ def add(
 
 
 @models_app.command()
-def use(name: Annotated[str, typer.Argument(help="The model to use from now on.")]) -> None:
+def use(name: Annotated[str, typer.Argument(help="The model to use from now on.")], as_json: Json = False) -> None:
     """Choose the model that is used when none is named."""
     from runtime import models, settings
 
     models.use(name, settings.load())
-    print(f"{name} is used from now on.", file=sys.stderr)
+    _say(as_json, {"name": name}, f"{name} is used from now on.")
 
 
 @models_app.command()
-def remove(name: Annotated[str, typer.Argument(help="The model to remove.")]) -> None:
+def remove(name: Annotated[str, typer.Argument(help="The model to remove.")], as_json: Json = False) -> None:
     """Delete a fetched model, or forget one that was added (its file stays)."""
     from runtime import models, settings
 
-    print(models.remove(name, settings.load()), file=sys.stderr)
+    finding = models.remove(name, settings.load())
+    _say(as_json, {"name": name, "finding": finding}, finding)
 
 
 @models_app.command()

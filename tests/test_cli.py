@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from runtime.store import SessionLog
+from runtime.types import Feedback
 
 ROOT = Path(__file__).parents[1]
 PLANTED = sorted((ROOT / "data" / "seed" / "planted").glob("*.txt"))
@@ -124,3 +125,14 @@ def test_planted_wrong_arithmetic_is_named_at_its_step(number, small_model):
     wrong = result["steps"][row["first_error"] - 1]
     assert (wrong["verdict"], wrong["arithmetic"]) == ("incorrect", "incorrect")
     assert wrong["comment"]
+
+
+@pytest.mark.model
+def test_what_was_rated_with_consent_is_exported_whole_or_not_at_all(home, small_model):
+    result = json.loads(run("solve", "What is 2 + 3?", "--json", "--mode", "plain", "--model", small_model).stdout)
+    log = SessionLog(home / "soliloquy.db")
+    log.add_label(result["run"], None, Feedback(rating=1, consent=True))
+    log.close()
+    assert json.loads(run("export", home / "rated.jsonl", "--json").stdout)["exported"] == 1
+    assert json.loads((home / "rated.jsonl").read_text("utf-8"))["id"] == result["run"]
+    refused(run("export", home / "no such folder" / "rated.jsonl"), "cannot be written")

@@ -52,6 +52,7 @@ class LlamaCppEngine:
         self.path, self.model, self.parallel = path, path.stem, parallel
         self.limit = context
         self._closed = False
+        self._missed_voices: set[str] = set()
         self._close_lock = Lock()
         self._check(path)
         llama.llama_log_set(_silence, ctypes.c_void_p(0))
@@ -171,6 +172,7 @@ class LlamaCppEngine:
         stop: Sequence[str] = (),
         cancel: Event | None = None,
     ) -> Generator[str, None, Completion]:
+        self._note(voice)
         job = self._write_job(messages, sampling, stop, cancel)
         self._decoder.submit(job)
         try:
@@ -189,6 +191,7 @@ class LlamaCppEngine:
         stop: Sequence[str] = (),
         cancel: Event | None = None,
     ) -> Iterator[list[Completion]]:
+        self._note(voice)
         under_way: deque[list[WriteJob]] = deque()
         try:
             for number, messages in enumerate(requests):
@@ -209,6 +212,7 @@ class LlamaCppEngine:
     def choice_logprobs(
         self, messages: Messages, parts: Sequence[str], choices: Sequence[str], voice: str | None = None
     ) -> list[list[float]]:
+        self._note(voice)
         tokens = self._read([*messages, Message(role="assistant", content="")], room=1)
         marks = []
         for part in parts:
@@ -235,6 +239,12 @@ class LlamaCppEngine:
         self._decoder.close()
         llama.llama_free(self._context)
         llama.llama_model_free(self._model)
+
+    def _note(self, voice: str | None) -> None:
+        """A voice that this engine does not hold is answered by the base, and that is said once."""
+        if voice and voice not in self._missed_voices:
+            self._missed_voices.add(voice)
+            logger.warning("%s has no voice %r; the untrained base answers.", self.model, voice)
 
     def _write_job(self, messages: Messages, sampling: Sampling, stop: Sequence[str], cancel: Event | None) -> WriteJob:
         room = min(sampling.max_tokens, 16)
