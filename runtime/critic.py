@@ -2,8 +2,8 @@
 
 Three witnesses speak. Arithmetic is exact and speaks first: an equation proven false needs no opinion. Independent
 solutions say whether the attempt's answer is reached without it, and which step makes a number that they never meet.
-The model gives the probability of its verdict word after each step, all steps in one reading; untrained, that word is
-worth little, so it is weighed by what it was worth on development data.
+The model gives the probability of its verdict word after each step, all steps in one reading; it is weighed by what
+that word was worth on development data, which for an untrained model is nothing.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ COMMENT_TOKENS = 60
 
 @dataclass(frozen=True)
 class Calibration:
-    """What the log-odds of a model's verdict word are worth: the probability that a step is right is
-    sigmoid(slope * log-odds + offset). Fitted on development data; a slope of 0 means "worth nothing"."""
+    """What a witness's word is worth: the probability that a step is right is sigmoid(slope * word + offset), where the
+    word is a model's log-odds or a share of solutions. Fitted on judged attempts; a slope of 0 means "nothing"."""
 
     slope: float
     offset: float
 
-    def probability(self, value: float) -> float:
-        return sigmoid(self.slope * value + self.offset)
+    def log_odds(self, word: float) -> float:
+        return self.slope * word + self.offset
 
 
 PRIOR = 1.8
 """Log-odds that a step is right before anything was heard of it: six steps in seven are."""
-CALIBRATIONS = {"qwen2.5-coder-1.5b-instruct-q4_k_m": Calibration(0.19, 1.28)}
-UNMEASURED = Calibration(0.0, PRIOR)
+UNTRAINED = Calibration(0.0, PRIOR)
+"""The verdict word of a model that was not trained to judge: no better than chance (trainer/LOG.md)."""
 AGREEMENT = Calibration(4.0, -0.85)
-"""The same for the share of independent solutions that reach an attempt's answer, in place of log-odds."""
+"""The share of independent solutions that reach an attempt's answer."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,10 @@ class Testimony:
 class Critic:
     """Judges with one engine. The solutions of a problem are asked for once, however many attempts are read."""
 
-    def __init__(self, engine: Engine, max_tokens: int = 512, seed: int = 0) -> None:
-        self.engine, self.max_tokens, self.seed = engine, max_tokens, seed
-        self.calibration = CALIBRATIONS.get(engine.model, UNMEASURED)
+    def __init__(
+        self, engine: Engine, max_tokens: int = 512, seed: int = 0, calibration: Calibration = UNTRAINED
+    ) -> None:
+        self.engine, self.max_tokens, self.seed, self.calibration = engine, max_tokens, seed, calibration
         self._solutions: dict[str, list[Solution]] = {}
 
     def read(self, problem: Problem, attempt: Trajectory, cancel: Event) -> Iterator[TalkEvent]:
@@ -154,10 +155,10 @@ def judge(
             evidence.append(said)
     if "model" in witnesses and testimony.log_odds:
         for evidence, odds in zip(heard, testimony.log_odds, strict=True):
-            evidence.append(model_evidence(odds, calibration))
+            evidence.append(model_evidence(odds))
     verdicts: list[StepVerdict] = []
     for evidence in heard:
-        verdicts.append(join(evidence))
+        verdicts.append(join(evidence, calibration))
         if verdicts[-1].verdict == "incorrect":
             break
     return verdicts
@@ -174,9 +175,9 @@ def arithmetic_evidence(step: str, language: Language) -> list[Evidence]:
     return [Evidence(by="arithmetic", verdict=verdict, note=note)]
 
 
-def model_evidence(log_odds: float, calibration: Calibration) -> Evidence:
-    """What the model's verdict word is worth."""
-    probability = calibration.probability(log_odds)
+def model_evidence(log_odds: float) -> Evidence:
+    """What the model says, as it says it; what that is worth is decided where it is joined with the rest."""
+    probability = sigmoid(log_odds)
     return Evidence(by="model", verdict=_word(probability), probability=probability)
 
 
@@ -189,7 +190,7 @@ def solutions_evidence(problem: Problem, attempt: Trajectory, solutions: Sequenc
         return
     language, n = language_of(problem.text), sum(len(group.solutions) for group in groups)
     supporters = agreeing(attempt.answer, solutions)
-    chance = AGREEMENT.probability(supporters / n)
+    chance = sigmoid(AGREEMENT.log_odds(supporters / n))
     if supporters:
         note = _AGREE[language].format(supporters, n)
         for _ in attempt.steps:
@@ -203,19 +204,22 @@ def solutions_evidence(problem: Problem, attempt: Trajectory, solutions: Sequenc
     yield Evidence(by="solutions", verdict=_word(chance), probability=chance, note=_DIFFER[language].format(n))
 
 
-def join(evidence: Sequence[Evidence]) -> StepVerdict:
+def join(evidence: Sequence[Evidence], calibration: Calibration) -> StepVerdict:
     """One verdict from what the witnesses say. A false equation settles it. Else the log-odds of the solutions are the
-    start, or those of any step if there are none, and the model's word moves them by what it says beyond that."""
+    start, or those of any step if there are none, and the model's word moves them by what it is worth beyond that."""
     proven = next((e for e in evidence if e.by == "arithmetic" and e.verdict == "incorrect"), None)
     if proven:
         return StepVerdict(
             verdict="incorrect", probability=1 - PROVEN, comment=proven.note or "", evidence=tuple(evidence)
         )
-    odds = {e.by: math.log(e.probability / (1 - e.probability)) for e in evidence if e.probability is not None}
+    odds = {e.by: logit(e.probability) for e in evidence if e.probability is not None}
+    if calibration.slope == 0:
+        odds.pop("model", None)
     if not odds:
-        verdict = "correct" if any(e.verdict == "correct" for e in evidence) else "unsure"
+        verdict = "correct" if any(e.by == "arithmetic" and e.verdict == "correct" for e in evidence) else "unsure"
         return StepVerdict(verdict=verdict, evidence=tuple(evidence))
-    probability = sigmoid(odds.get("solutions", PRIOR) + odds.get("model", PRIOR) - PRIOR)
+    moved = calibration.log_odds(odds["model"]) - PRIOR if "model" in odds else 0.0
+    probability = sigmoid(odds.get("solutions", PRIOR) + moved)
     verdict = _word(probability)
     against = next((e.note for e in evidence if e.verdict == verdict == "incorrect" and e.note), "")
     return StepVerdict(verdict=verdict, probability=probability, comment=against, evidence=tuple(evidence))
@@ -228,6 +232,11 @@ def proven_wrong(step: str) -> bool:
 
 def sigmoid(x: float) -> float:
     return 1 / (1 + math.exp(-x)) if x > -500 else 0.0
+
+
+def logit(p: float) -> float:
+    p = min(max(p, 1e-9), 1 - 1e-9)
+    return math.log(p / (1 - p))
 
 
 def _word(probability: float) -> Verdict:

@@ -17,7 +17,7 @@ from runtime.errors import SoliloquyError
 Language = Literal["en", "zh-CN"]
 
 _CLOSING = re.compile(
-    r"^\W*(?:step\s*\d+\s*[:.]\s*)?(?:(?:so|thus|therefore|hence|finally)\b,?\s*)?"
+    r"^\W*(?:(?:step\s*\d+\s*[:.]|\d{1,2}[.)])\W*)?(?:(?:so|thus|therefore|hence|finally)\b,?\s*)?"
     r"(?:the\s+(?:final\s+|correct\s+)?answer\s*(?:is|:|=)|(?:final\s+)?answer\s*[:：]|#{4}\s*(?=[-−$\d])|"
     r"(?:因此|所以|故)?[，,]?\s*(?:最终|正确)?(?:的)?答案\s*(?:是|为|[:：]))",
     re.IGNORECASE,

@@ -11,7 +11,7 @@ from runtime.solutions import Solution, agreeing, first_unmet, votes
 from runtime.types import Evidence, Problem, Step, Trajectory
 
 PROBLEM = Problem(text="Ana buys 3 pens for 4 dollars each and a book for 5 dollars. How much does she pay?")
-NEUTRAL = Calibration(0.0, critic.PRIOR)
+NEUTRAL = critic.UNTRAINED
 SEVENTEEN = Solution("3 × 4 = 12, and 12 + 5 = 17.\nThe answer is 17.", "17")
 TWELVE = Solution("3 × 4 = 12.\nThe answer is 12.", "12")
 
@@ -79,7 +79,7 @@ def test_solutions_without_an_answer_say_nothing():
 
 def test_the_models_word_counts_as_much_as_it_was_worth():
     doubtful = Testimony(log_odds=(-4.0,))
-    assert verdicts(attempt("She pays for all."), doubtful, Calibration(0.0, critic.PRIOR)) == ["correct"]
+    assert verdicts(attempt("She pays for all."), doubtful, critic.UNTRAINED) == ["unsure"]
     assert verdicts(attempt("She pays for all."), doubtful, Calibration(1.0, 0.0)) == ["incorrect"]
 
 
@@ -100,7 +100,13 @@ def test_a_witness_that_is_left_out_leaves_no_evidence():
     ],
 )
 def test_evidence_is_joined(evidence, verdict):
-    assert join(evidence).verdict == verdict
+    assert join(evidence, Calibration(1.0, 0.0)).verdict == verdict
+
+
+def test_an_untrained_models_word_is_kept_and_counts_for_nothing():
+    said = join([Evidence(by="model", verdict="incorrect", probability=0.01)], critic.UNTRAINED)
+    assert said.verdict == "unsure"
+    assert said.said_by("model").probability == 0.01
 
 
 def test_a_second_pair_of_solutions_is_asked_for_only_if_the_first_does_not_agree():
@@ -127,10 +133,10 @@ def test_log_odds_are_read_after_every_step_in_one_call():
     assert engine.calls[0][-1]["content"] == "3 × 4 = 12 [right]\n12 - 5 = 7 ["
 
 
-def test_a_step_only_the_model_doubts_gets_a_sentence_of_the_model(monkeypatch):
-    monkeypatch.setitem(critic.CALIBRATIONS, "scripted", Calibration(1.0, 0.0))
+def test_a_step_only_the_model_doubts_gets_a_sentence_of_the_model():
     engine = ScriptedEngine(["no answer here"] * 4 + ["The book costs 5 dollars.\nMore words."], verdicts=[0.01])
-    *_, done = Critic(engine).read(PROBLEM, attempt("The book is free."), Event())
+    critic_ = Critic(engine, calibration=Calibration(1.0, 0.0))
+    *_, done = critic_.read(PROBLEM, attempt("The book is free."), Event())
     assert done.critique.verdicts[0].comment == "The book costs 5 dollars."
 
 

@@ -484,3 +484,8 @@ def test_a_colon_at_the_very_end_and_a_formula_that_never_closes_are_steps_too()
     assert split_steps("We know this:") == ["We know this:"]
     assert split_steps("So \\[ 3 + 4") == ["So \\[ 3 + 4"]
     assert len(split_steps("So \\[\n" + "3 + 4 = 7, again and again\n" * 40)) > 10
+
+
+def test_a_numbered_closing_line_is_still_the_closing_one():
+    assert split_steps("1. 3 + 4 = 7\n2. The answer is:\n\\[ \\boxed{7} \\]") == ["3 + 4 = 7"]
+    assert split_steps("1. 3 + 4 = 7\n**Step 2:** So the answer is 7.") == ["3 + 4 = 7"]
