@@ -182,7 +182,7 @@ def test_a_refinement_shows_kept_steps_once_and_replaced_ones_still():
         ("R:0:2", "8 are left", "replaced"),
         ("R:2:1", "12 - 5 = 7", "ok"),
     ]
-    assert steps(run, "en")[0]["badges"][0]["kind"] == "critic_agrees", "what was said of the attempt that counts"
+    assert steps(run, "en")[0]["badges"][0]["kind"] == "model_right", "what was said of the attempt that counts"
 
 
 def test_a_refinement_that_was_not_taken_is_the_one_struck_out():
@@ -206,7 +206,7 @@ def test_nothing_is_called_unchecked_while_somebody_may_still_look():
 @pytest.mark.parametrize(
     ("verdict", "state", "badges"),
     [
-        (DOUBTED, "unsure", ["critic_doubts"]),
+        (DOUBTED, "unsure", ["model_wrong"]),
         (UNSEEN, "plain", ["not_checked"]),
         (StepVerdict(verdict="correct", evidence=(Evidence(by="selftalk", verdict="correct"),)), "ok", ["self_agrees"]),
         (
