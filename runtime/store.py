@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,10 @@ from runtime.events import Transcript, as_talk
 from runtime.migrations import migrations
 from runtime.text import language_of
 from runtime.types import SCHEMA, Critique, Feedback, SelfTalk, Trajectory
+
+
+ROOM = 1 << 20
+"""Bytes that must be free for SQLite to work at all; with less it reports an I/O error."""
 
 
 class StoreError(SoliloquyError):
@@ -108,7 +113,7 @@ class SessionLog:
             with self._lock:
                 yield
         except (sqlite3.Error, OSError) as error:
-            raise StoreError(f"{self.path} cannot be used ({error}). {_remedy(error)}") from error
+            raise StoreError(f"{self.path} cannot be used ({error}). {_remedy(error, self.path)}") from error
 
     @contextmanager
     def _writing(self) -> Iterator[Database]:
@@ -316,9 +321,9 @@ def _feedback(row: dict[str, Any]) -> Feedback:
     )
 
 
-def _remedy(error: Exception) -> str:
+def _remedy(error: Exception, path: Path) -> str:
     text = str(error).lower()
-    if "full" in text or "no space" in text:
+    if "full" in text or "no space" in text or ("i/o" in text and shutil.disk_usage(path.parent).free < ROOM):
         return "The disk is full: free some space and try again; nothing that was stored is lost."
     if "readonly" in text or "read-only" in text or "permission" in text or "unable to open" in text:
         return "Set SOLILOQUY_HOME to a folder you can write to."
