@@ -27,7 +27,6 @@ from runtime.migrations import migrations
 from runtime.text import language_of
 from runtime.types import SCHEMA, Critique, Feedback, SelfTalk, Trajectory
 
-
 ROOM = 1 << 20
 """Bytes that must be free for SQLite to work at all; with less it reports an I/O error."""
 
