@@ -6,7 +6,7 @@ step-by-step generation, refinement from a correct prefix, and Monte Carlo label
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from threading import Event
 from typing import Literal, Protocol, TypedDict
@@ -53,6 +53,10 @@ class Completion:
     completion_tokens: int
 
 
+Enough = Callable[[Sequence[Completion]], bool]
+"""Asked with the replies that a request has so far, after each: True ends those still under way."""
+
+
 class Engine(Protocol):
     """A loaded model. Every method may be called from any thread."""
 
@@ -82,9 +86,12 @@ class Engine(Protocol):
         n: int = 1,
         stop: Sequence[str] = (),
         cancel: Event | None = None,
+        enough: Enough | None = None,
     ) -> Iterator[list[Completion]]:
         """`n` replies to every request, decoded in parallel, in the order of the requests; each reply has a seed of
-        its own. Setting `cancel`, or closing the iterator, ends what is under way."""
+        its own. What requests share at their beginnings is read once. With `enough` a request whose replies settle it
+        gets no more of them, so its list may be shorter than `n`. Setting `cancel`, or closing the iterator, ends what
+        is under way."""
 
     def choice_logprobs(
         self, messages: Messages, parts: Sequence[str], choices: Sequence[str], voice: str | None = None
@@ -140,8 +147,9 @@ class Metered:
         n: int = 1,
         stop: Sequence[str] = (),
         cancel: Event | None = None,
+        enough: Enough | None = None,
     ) -> Iterator[list[Completion]]:
-        for completions in self.engine.sample(requests, sampling, voice, n, stop, cancel):
+        for completions in self.engine.sample(requests, sampling, voice, n, stop, cancel, enough):
             for completion in completions:
                 self._add(completion.prompt_tokens, completion.completion_tokens)
             yield completions

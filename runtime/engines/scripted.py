@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from threading import Event, Lock
 
-from runtime.engines.base import Completion, EngineError, Messages, Sampling
+from runtime.engines.base import Completion, EngineError, Enough, Messages, Sampling
 from runtime.engines.reply import Reply
 from runtime.types import Finish
 
@@ -72,9 +72,13 @@ class ScriptedEngine:
         n: int = 1,
         stop: Sequence[str] = (),
         cancel: Event | None = None,
+        enough: Enough | None = None,
     ) -> Iterator[list[Completion]]:
         for messages in requests:
-            yield [self._complete(messages, sampling, stop, cancel) for _ in range(n)]
+            replies: list[Completion] = []
+            while len(replies) < n and not (replies and enough and enough(replies)):
+                replies.append(self._complete(messages, sampling, stop, cancel))
+            yield replies
 
     def _complete(
         self, messages: Messages, sampling: Sampling, stop: Sequence[str], cancel: Event | None

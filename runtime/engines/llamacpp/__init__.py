@@ -23,7 +23,7 @@ import psutil
 from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 
 from runtime.engines.base import Completion, ContextOverflow, EngineError, Message, Messages, Sampling
-from runtime.engines.decoder import READ_AT_ONCE, Decoder, Job, ScoreJob, WriteJob
+from runtime.engines.llamacpp.decoder import READ_AT_ONCE, Decoder, Job, ScoreJob, WriteJob
 from runtime.engines.reply import Reply
 from runtime.gguf_header import BadGGUF, read_header
 
