@@ -1,7 +1,8 @@
 """llama.cpp behind the Engine protocol: a GGUF file on this processor (or GPU, if llama.cpp was built for one).
 
-This file loads the model, applies its chat template and speaks tokens; `decoder` owns the context and its thread.
-Verified calls and measured designs: llama-cpp-python 0.3.36, low-level API.
+This file loads the model and keeps the promises of the protocol. `chat` makes tokens of conversations, `decoder` owns
+the context and its thread, `memory` knows what was read before, `voices` holds the adapters, `rollouts` feeds many
+requests at once. Verified calls and measured designs: llama-cpp-python 0.3.36, low-level API.
 """
 
 from __future__ import annotations
@@ -9,27 +10,36 @@ from __future__ import annotations
 import ctypes
 import logging
 import os
-import re
 import time
-from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from queue import SimpleQueue
 from threading import Event, Lock
 from typing import Any
 
+# llama.cpp's threads wait for each other by spinning, by default for milliseconds; on a busy machine they spin while
+# the one they wait for has no core. Measured with both cores taken: 56 ms a token so, 40 to 430 ms without.
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+
 import llama_cpp as llama
 import psutil
-from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 
-from runtime.engines.base import Completion, ContextOverflow, EngineError, Message, Messages, Sampling
-from runtime.engines.llamacpp.decoder import READ_AT_ONCE, Decoder, Job, ScoreJob, WriteJob
+from runtime.engines.base import Completion, ContextOverflow, EngineError, Enough, Message, Messages, Sampling
+from runtime.engines.llamacpp import rollouts
+from runtime.engines.llamacpp.chat import Chat
+from runtime.engines.llamacpp.decoder import READ_AT_ONCE, Decoder
+from runtime.engines.llamacpp.drafts import PromptLookup
+from runtime.engines.llamacpp.jobs import Job, ScoreJob, WriteJob, keyed, token_of
+from runtime.engines.llamacpp.voices import Voices
 from runtime.engines.reply import Reply
 from runtime.gguf_header import BadGGUF, read_header
 
 logger = logging.getLogger(__name__)
 
 GIB = 1 << 30
+SHELF = GIB // 4
+"""Bytes of conversations that are kept outside the context: some thirty of the largest base."""
 ERROR_LEVEL = 4  # ggml_log_level
 
 
@@ -42,13 +52,23 @@ def _silence(level: int, text: bytes, user_data: ctypes.c_void_p) -> None:
 class LlamaCppEngine:
     """A GGUF model, several conversations at once.
 
-    `context` is the length of each conversation in tokens, `parallel` how many are decoded together. Raises
-    EngineError if the file is damaged or has no chat template, or if memory is short.
+    `context` is the length of each conversation in tokens, `parallel` how many are decoded together, `voices` are
+    adapter files by name. Raises EngineError if a file is damaged, has no chat template or does not fit the base, or if
+    memory is short.
     """
 
     name = "llamacpp"
+    drafting = True
+    """Whether a reply that is streamed alone is guessed ahead from what was said before."""
 
-    def __init__(self, path: Path, context: int = 4096, parallel: int = 2, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        context: int = 4096,
+        parallel: int = 2,
+        threads: int | None = None,
+        voices: Mapping[str, Path] | None = None,
+    ) -> None:
         self.path, self.model, self.parallel = path, path.stem, parallel
         self.limit = context
         self._closed = False
@@ -62,12 +82,12 @@ class LlamaCppEngine:
             raise EngineError(
                 f"{path.name} could not be loaded: the file is damaged or llama.cpp does not know its kind."
             )
-        self._vocab = llama.llama_model_get_vocab(self._model)
-        self._template, self._controls = self._read_template(), self._control_tokens()
+        self._chat = Chat(self._model)
         self._context = self._make_context(context, parallel)
-        self.threads = threads or fastest_threads(self._context, self._vocab)
+        self.threads = threads or fastest_threads(self._context, llama.llama_model_get_vocab(self._model))
         llama.llama_set_n_threads(self._context, self.threads, self.threads)
-        self._decoder = Decoder(self._model, self._context, parallel)
+        self._voices = self._load_voices(voices or {})
+        self._decoder = Decoder(self._model, self._context, parallel, self._voices, SHELF)
 
     @staticmethod
     def _check(path: Path) -> None:
@@ -104,63 +124,13 @@ class LlamaCppEngine:
             )
         return context
 
-    def _read_template(self) -> Jinja2ChatFormatter:
-        source = llama.llama_model_chat_template(self._model, None).decode("utf-8")
-        special = {
-            name: self._special(token)
-            for name, token in (
-                ("bos", llama.llama_vocab_bos(self._vocab)),
-                ("eos", llama.llama_vocab_eos(self._vocab)),
-            )
-        }
-        self._bos = special["bos"]
-        return Jinja2ChatFormatter(source, eos_token=special["eos"], bos_token=special["bos"])
-
-    def _special(self, token: int) -> str:
-        text = llama.llama_vocab_get_text(self._vocab, token) if token >= 0 else None
-        return text.decode("utf-8") if text else ""
-
-    # Text to tokens
-
-    def _prompt(self, messages: Messages) -> str:
-        """The conversation in the model's own format, open for the assistant's next word."""
-        spoken = [{**message, "content": self._defused(message["content"])} for message in messages]
-        unfinished = spoken.pop()["content"] if spoken[-1]["role"] == "assistant" else ""
-        return self._template(messages=spoken).prompt + unfinished
-
-    def _defused(self, content: str) -> str:
-        """A person's text must not close its own turn: what would be read as a control token is broken up."""
-        return self._controls.sub(lambda found: f"{found[0][0]} {found[0][1:]}", content)
-
-    def _control_tokens(self) -> re.Pattern[str]:
-        size = llama.llama_vocab_n_tokens(self._vocab)
-        texts = (self._special(token) for token in range(size) if llama.llama_vocab_is_control(self._vocab, token))
-        return re.compile("|".join(re.escape(text) for text in texts if len(text) > 1) or r"(?!)")
-
-    def _tokens(self, text: str, special: bool = False) -> list[int]:
-        data = text.encode("utf-8")
-        add_bos = special and llama.llama_vocab_get_add_bos(self._vocab) and not text.startswith(self._bos)
-        buffer = (llama.llama_token * (len(data) + 8))()
-        size = llama.llama_tokenize(self._vocab, data, len(data), buffer, len(buffer), add_bos, special)
-        return list(buffer[:size])
-
-    def _read(self, messages: Messages, room: int) -> list[int]:
-        self._require_open()
-        tokens = self._tokens(self._prompt(messages), special=True)
-        if len(tokens) + room > self.limit:
-            raise ContextOverflow(
-                f"This is too long for the model ({len(tokens)} tokens of at most "
-                f"{self.limit - room}). Shorten the text, or set SOLILOQUY_CONTEXT higher."
-            )
-        return tokens
-
-    def _require_open(self) -> None:
-        if self._closed:
-            raise EngineError("The model was unloaded. Load it again to go on.")
-
-    def count(self, messages: Messages) -> int:
-        self._require_open()
-        return len(self._tokens(self._prompt(messages), special=True))
+    def _load_voices(self, files: Mapping[str, Path]) -> Voices:
+        try:
+            return Voices(self._model, files)
+        except EngineError:
+            llama.llama_free(self._context)
+            llama.llama_model_free(self._model)
+            raise
 
     # The protocol
 
@@ -172,8 +142,11 @@ class LlamaCppEngine:
         stop: Sequence[str] = (),
         cancel: Event | None = None,
     ) -> Generator[str, None, Completion]:
-        self._note(voice)
-        job = self._write_job(messages, sampling, stop, cancel)
+        prompt = self._read(messages, voice, room=min(sampling.max_tokens, 16))
+        drafts = PromptLookup(map(token_of, prompt["keys"])) if self.drafting else None
+        job = WriteJob(
+            **prompt, also_cancel=cancel, sampling=self._fitting(sampling, prompt), reply=Reply(stop), drafts=drafts
+        )
         self._decoder.submit(job)
         try:
             while not isinstance(item := result(job), Completion):
@@ -190,46 +163,38 @@ class LlamaCppEngine:
         n: int = 1,
         stop: Sequence[str] = (),
         cancel: Event | None = None,
+        enough: Enough | None = None,
     ) -> Iterator[list[Completion]]:
-        self._note(voice)
-        under_way: deque[list[WriteJob]] = deque()
-        try:
-            for number, messages in enumerate(requests):
-                seeds = range(sampling.seed + number * n, sampling.seed + (number + 1) * n)
-                jobs = [self._write_job(messages, replace(sampling, seed=seed), stop, cancel) for seed in seeds]
-                for job in jobs:
-                    self._decoder.submit(job)
-                under_way.append(jobs)
-                # Enough to fill every slot when one request ends; a million prompts never sit in memory.
-                if len(under_way) * n >= 2 * self.parallel:
-                    yield [completion(job) for job in under_way.popleft()]
-            while under_way:
-                yield [completion(job) for job in under_way.popleft()]
-        finally:
-            for job in (job for jobs in under_way for job in jobs):
-                job.cancel.set()
+        def jobs(number: int, messages: Messages, out: SimpleQueue, settled: Event) -> list[WriteJob]:
+            prompt = self._read(messages, voice, room=min(sampling.max_tokens, 16))
+            common = {**prompt, "out": out, "settled": settled, "also_cancel": cancel, "live": False, "lasting": False}
+            fitting = self._fitting(sampling, prompt)
+            seeds = range(sampling.seed + number * n, sampling.seed + (number + 1) * n)
+            return [WriteJob(**common, sampling=replace(fitting, seed=seed), reply=Reply(stop)) for seed in seeds]
+
+        return rollouts.run(requests, jobs, self._decoder.submit, self.parallel, enough)
 
     def choice_logprobs(
         self, messages: Messages, parts: Sequence[str], choices: Sequence[str], voice: str | None = None
     ) -> list[list[float]]:
-        self._note(voice)
-        tokens = self._read([*messages, Message(role="assistant", content="")], room=1)
+        self._require_open()
+        tokens = self._chat.prompt_tokens([*messages, Message(role="assistant", content="")])
         marks = []
         for part in parts:
-            tokens += self._tokens(part)
+            tokens += self._chat.tokens(part)
             marks.append(len(tokens) - 1)
+        prompt = self._prompt(tokens, voice, room=1)
         if not marks:
             return []
-        if len(tokens) >= self.limit:
-            raise ContextOverflow(
-                f"This is too long for the model ({len(tokens)} tokens of at most {self.limit}). "
-                "Shorten the text, or set SOLILOQUY_CONTEXT higher."
-            )
         places = sorted(set(marks))  # an empty part ends where the one before it does
-        job = ScoreJob(tokens, marks=places, choices=[self._tokens(choice)[0] for choice in choices])
+        job = ScoreJob(**prompt, marks=places, choices=[self._chat.tokens(choice)[0] for choice in choices])
         self._decoder.submit(job)
         rows = dict(zip(places, result(job), strict=True))
         return [rows[mark] for mark in marks]
+
+    def count(self, messages: Messages) -> int:
+        self._require_open()
+        return len(self._chat.prompt_tokens(messages))
 
     def close(self) -> None:
         with self._close_lock:
@@ -240,31 +205,45 @@ class LlamaCppEngine:
         llama.llama_free(self._context)
         llama.llama_model_free(self._model)
 
+    # Prompts
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise EngineError("The model was unloaded. Load it again to go on.")
+
+    def _read(self, messages: Messages, voice: str | None, room: int) -> dict[str, Any]:
+        self._require_open()
+        return self._prompt(self._chat.prompt_tokens(messages), voice, room)
+
+    def _prompt(self, tokens: list[int], voice: str | None, room: int) -> dict[str, Any]:
+        """What a job has to know of its prompt. Raises ContextOverflow if it leaves less room than this."""
+        if len(tokens) + room > self.limit:
+            raise ContextOverflow(
+                f"This is too long for the model ({len(tokens)} tokens of at most "
+                f"{self.limit - room}). Shorten the text, or set SOLILOQUY_CONTEXT higher."
+            )
+        speaker = self._voices.get(voice)
+        if speaker is None:
+            self._note(voice)
+            return {"keys": tokens, "voice": 0, "voice_begins": len(tokens)}
+        begins = speaker.begins_at(tokens)
+        return {"keys": keyed(tokens, speaker.number, begins), "voice": speaker.number, "voice_begins": begins}
+
+    def _fitting(self, sampling: Sampling, prompt: dict[str, Any]) -> Sampling:
+        return replace(sampling, max_tokens=min(sampling.max_tokens, self.limit - len(prompt["keys"]) - 1))
+
     def _note(self, voice: str | None) -> None:
         """A voice that this engine does not hold is answered by the base, and that is said once."""
         if voice and voice not in self._missed_voices:
             self._missed_voices.add(voice)
             logger.warning("%s has no voice %r; the untrained base answers.", self.model, voice)
 
-    def _write_job(self, messages: Messages, sampling: Sampling, stop: Sequence[str], cancel: Event | None) -> WriteJob:
-        room = min(sampling.max_tokens, 16)
-        tokens = self._read(messages, room)
-        fits = min(sampling.max_tokens, self.limit - len(tokens) - 1)
-        return WriteJob(tokens, also_cancel=cancel, sampling=replace(sampling, max_tokens=fits), reply=Reply(stop))
-
 
 def result(job: Job) -> Any:
     """The next thing a job has to say. Raises what went wrong with it."""
-    item = job.out.get()
+    _, item = job.out.get()
     if isinstance(item, Exception):
         raise item
-    return item
-
-
-def completion(job: WriteJob) -> Completion:
-    """The end of a job, its pieces skipped."""
-    while not isinstance(item := result(job), Completion):
-        pass
     return item
 
 

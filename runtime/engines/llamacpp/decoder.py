@@ -1,95 +1,53 @@
 """Continuous batching over one llama.cpp context: a single thread owns the context, everybody else hands it jobs.
 
-Each slot is one sequence of the context. A finished job frees its slot at once; a new job goes to the free slot that
-already holds the longest beginning of its prompt, so that a critic does not read again what the actor wrote. The
-owner thread decodes one batch at a time, mixing prompts that are being read with replies that are being written.
+A job gets a lane of the context as soon as one is free; the longest beginning of its prompt that was ever read and is
+still known is put there first. The owner thread decodes one batch at a time, mixing prompts that are being read with
+replies that are being written; a batch has one voice, and voices take turns. A finished job frees its lane at once.
 """
 
 from __future__ import annotations
 
 import ctypes
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from queue import SimpleQueue
-from threading import Condition, Event, Thread
+from itertools import islice
+from threading import Condition, Thread
 
 import llama_cpp as llama
 import numpy as np
 
-from runtime.engines.base import Completion, EngineError, Sampling
-from runtime.engines.reply import Reply
+from runtime.engines.base import Completion, EngineError
+from runtime.engines.llamacpp.batch import Batch, Breaker, Part
+from runtime.engines.llamacpp.jobs import VOICE, Job, ScoreJob, WriteJob
+from runtime.engines.llamacpp.memory import Lane, Memory, common_prefix
+from runtime.engines.llamacpp.sampling import Sampler, log_softmax_at
+from runtime.engines.llamacpp.voices import Voices
 from runtime.types import Finish
 
 READ_AT_ONCE = 128
-"""Prompt tokens a batch takes: the longest that a cancel waits for is one such batch."""
-
-
-@dataclass(eq=False)
-class Job:
-    """Tokens to read, and what to do at their end: write a reply, or score choices at marked places."""
-
-    tokens: list[int]
-    out: SimpleQueue = field(default_factory=SimpleQueue)
-    """Receives pieces of text, then a Completion (or a list of rows of log-probabilities), or an exception."""
-    cancel: Event = field(default_factory=Event)
-    also_cancel: Event | None = None
-    """A second flag, the caller's own."""
-
-    @property
-    def cancelled(self) -> bool:
-        return self.cancel.is_set() or (self.also_cancel is not None and self.also_cancel.is_set())
-
-
-@dataclass(eq=False)
-class WriteJob(Job):
-    sampling: Sampling = field(default_factory=Sampling)
-    reply: Reply = field(default_factory=Reply)
-    written: int = 0
-
-
-@dataclass(eq=False)
-class ScoreJob(Job):
-    marks: Sequence[int] = ()
-    """Indices into `tokens`, ascending; the choices are scored as the next token after each."""
-    choices: Sequence[int] = ()
-    rows: list[list[float]] = field(default_factory=list)
-
-
-@dataclass(eq=False)
-class Slot:
-    sequence: int
-    tokens: list[int] = field(default_factory=list)
-    """What this sequence of the context holds."""
-    job: Job | None = None
-    pending: deque[int] = field(default_factory=deque)
-    """Tokens of the job that were not decoded yet."""
-    sampler: ctypes.c_void_p | None = None
-
-    def common_prefix(self, tokens: Sequence[int]) -> int:
-        pairs = zip(self.tokens, tokens, strict=False)
-        return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(self.tokens), len(tokens)))
-
-
-def log_softmax_at(logits: np.ndarray, choices: Sequence[int]) -> list[float]:
-    """Log-probabilities of some tokens, given one row of logits over the vocabulary."""
-    shifted = logits.astype(np.float64) - logits.max()
-    return [float(shifted[choice] - np.log(np.exp(shifted).sum())) for choice in choices]
+"""Prompt tokens a batch takes; more are hardly read faster."""
+WORTH_WAITING = 16
+"""Tokens that another job is just reading and that a waiting one needs too: then it waits for them."""
+LONG_BATCH = 24
+"""Tokens of a batch that may take long enough for somebody to want it broken off."""
+ABORTED = 2  # what llama_decode returns then
 
 
 class Decoder:
     """Owns a llama.cpp context and its thread. `submit` may be called from any thread."""
 
-    def __init__(self, model: int, context: int, slots: int) -> None:
-        self.context, self.vocab = context, llama.llama_model_get_vocab(model)
-        self.size = llama.llama_vocab_n_tokens(self.vocab)
-        self.slots = [Slot(i) for i in range(slots)]
-        self._capacity = READ_AT_ONCE + slots
-        self._batch = llama.llama_batch_init(self._capacity, 0, 1)
+    def __init__(self, model: int, context: int, lanes: int, voices: Voices, room: int) -> None:
+        self.context, self.voices = context, voices
+        self.memory = Memory(context, lanes, room)
+        self._vocab = llama.llama_model_get_vocab(model)
+        self._size = llama.llama_vocab_n_tokens(self._vocab)
+        self._capacity = READ_AT_ONCE + lanes
+        self._batch = Batch(self._capacity)
         self._pieces: dict[int, bytes] = {}
         self._waiting: deque[Job] = deque()
         self._wake = Condition()
         self._closing = False
+        self._step = 0
+        self._breaker = Breaker(context, self._somebody_left)
         self._thread = Thread(target=self._run, name="llama.cpp", daemon=True)
         self._thread.start()
 
@@ -106,143 +64,208 @@ class Decoder:
             self._closing = True
             self._wake.notify()
         self._thread.join()
-        llama.llama_batch_free(self._batch)
+        self._breaker.close()
+        self._batch.free()
+
+    def _somebody_left(self) -> bool:
+        return self._closing or any(lane.job is not None and lane.job.urgent for lane in self.memory.lanes)
 
     # The owner thread: everything below runs there.
 
     def _run(self) -> None:
         while self._wait_for_work():
             try:
-                if rows := self._fill_batch():
-                    self._decode(rows)
+                self._drop_cancelled()  # first, so that who stopped and asks again finds what was read already
+                self._admit_waiting()
+                self.memory.close_ranks()
+                if parts := self._next_batch():
+                    self._decode(parts)
             except Exception as error:  # noqa: BLE001 - the boundary of this thread: whoever waits must hear of it
                 self._fail(EngineError(f"The model stopped in the middle of a reply ({error}). Try again."))
         self._fail(EngineError("The model was unloaded before the reply was finished."))
 
+    def _busy(self) -> list[Lane]:
+        return [lane for lane in self.memory.lanes if lane.job]
+
     def _wait_for_work(self) -> bool:
         with self._wake:
-            while not self._closing and not self._waiting and not any(slot.job for slot in self.slots):
+            while not self._closing and not self._waiting and not self._busy():
                 self._wake.wait()
-            self._drop_cancelled()  # first, so that who stopped and asks again finds what was read already
-            while self._waiting and (free := [slot for slot in self.slots if slot.job is None]):
-                job = self._waiting.popleft()
-                self._admit(max(free, key=lambda slot: slot.common_prefix(job.tokens)), job)
-            self._drop_cancelled()
             return not self._closing
 
-    def _admit(self, slot: Slot, job: Job) -> None:
-        first_read = job.marks[0] if isinstance(job, ScoreJob) else len(job.tokens) - 1
-        keep = min(slot.common_prefix(job.tokens), first_read)
-        self._rewind(slot, keep)
-        slot.job, slot.pending = job, deque(job.tokens[keep:])
-        if isinstance(job, WriteJob):
-            slot.sampler = make_sampler(job.sampling)
-
-    def _rewind(self, slot: Slot, keep: int) -> None:
-        del slot.tokens[keep:]
-        llama.llama_memory_seq_rm(llama.llama_get_memory(self.context), slot.sequence, keep, -1)
-
     def _drop_cancelled(self) -> None:
-        for slot in self.slots:
-            if slot.job and slot.job.cancelled:
-                self._finish(slot, "cancelled")
+        for lane in self._busy():
+            if lane.job.cancelled:
+                self._finish(lane, "cancelled")
+        for job in [job for job in list(self._waiting) if job.cancelled]:
+            self._waiting.remove(job)
+            self._answer(job, "cancelled")
 
-    def _fill_batch(self) -> list[tuple[Slot, int]]:
-        """Put tokens of every busy slot into the batch; return, per token, its slot and its index in the slot.
-        Replies under way come first, so that a long prompt does not halt them."""
-        busy = sorted((slot for slot in self.slots if slot.job), key=lambda slot: len(slot.pending))
-        rows: list[tuple[Slot, int]] = []
-        batch = self._batch
-        for slot in busy:
-            for _ in range(min(len(slot.pending), self._capacity - len(rows))):
-                position = len(slot.tokens)
-                slot.tokens.append(slot.pending.popleft())
-                i = len(rows)
-                batch.token[i], batch.pos[i] = slot.tokens[-1], position
-                batch.n_seq_id[i], batch.seq_id[i][0] = 1, slot.sequence
-                batch.logits[i] = self._wants_logits(slot, position)
-                rows.append((slot, position))
-        batch.n_tokens = len(rows)
-        return rows
+    def _admit_waiting(self) -> None:
+        for job in list(islice(self._waiting, 4 * len(self.memory.lanes))):
+            lane = next((lane for lane in self.memory.lanes if lane.job is None), None)
+            if lane is None:
+                return
+            if not self._is_being_read(job):
+                self._waiting.remove(job)
+                self._admit(lane, job)
+
+    def _is_being_read(self, job: Job) -> bool:
+        """Whether another lane is on its way to more of this job's beginning than is known anywhere."""
+        reading = [lane for lane in self._busy() if len(lane.keys) < len(lane.job.keys) - 1]
+        coming = max((common_prefix(lane.job.keys, job.keys) for lane in reading), default=0)
+        return coming > WORTH_WAITING and coming > self.memory.known(job.keys) + WORTH_WAITING
+
+    def _admit(self, lane: Lane, job: Job) -> None:
+        first_needed = job.marks[0] if isinstance(job, ScoreJob) else len(job.keys) - 1
+        keep = self.memory.prepare(lane, job.keys, first_needed)
+        lane.job, lane.pending, lane.lasting = job, deque(job.keys[keep:]), job.lasting
+        if isinstance(job, WriteJob):
+            job.sampler = Sampler(job.sampling)
+
+    def _next_batch(self) -> list[Part]:
+        """Keys of every busy lane whose turn it is. Replies under way come first, so that a long prompt does not halt
+        them; guesses are worth their time only where one reply is written alone."""
+        busy = self._busy()
+        if not busy:
+            return []
+        voice = min(busy, key=lambda lane: lane.decoded_at).pending[0] >> VOICE
+        speaking = [lane for lane in busy if lane.pending[0] >> VOICE == voice]
+        room, shares = self._capacity, {}
+        for lane in sorted(speaking, key=lambda lane: len(lane.pending)):
+            job = lane.job
+            same_voice = len(lane.pending)
+            if len(lane.keys) < job.voice_begins:
+                same_voice = min(same_voice, job.voice_begins - len(lane.keys))
+            shares[lane.sequence] = min(room, same_voice)
+            room -= shares[lane.sequence]
+        self.voices.use(self.context, voice)
+        alone = len(busy) == 1
+        parts = [self._part(lane, shares[lane.sequence], alone) for lane in speaking if shares[lane.sequence]]
+        return sorted(parts, key=lambda part: part.lane.sequence)  # llama.cpp wants neighbours one after another
+
+    def _part(self, lane: Lane, share: int, alone: bool) -> Part:
+        start, keys = len(lane.keys), [lane.pending.popleft() for _ in range(share)]
+        guesses = self._guesses(lane) if alone and not lane.pending else []
+        keys += guesses
+        if isinstance(lane.job, ScoreJob):
+            wanted = [mark - start for mark in lane.job.marks if start <= mark < start + share]
+        else:
+            wanted = [] if lane.pending else list(range(share - 1, len(keys)))
+        return Part(lane, start, keys, guesses, wanted)
 
     @staticmethod
-    def _wants_logits(slot: Slot, position: int) -> bool:
-        return position in slot.job.marks if isinstance(slot.job, ScoreJob) else not slot.pending
+    def _guesses(lane: Lane) -> list[int]:
+        job = lane.job
+        if not isinstance(job, WriteJob) or job.drafts is None or job.written == 0:
+            return []
+        return [token | job.voice << VOICE for token in job.drafts.propose(job.sampling.max_tokens - job.written - 1)]
 
-    def _decode(self, rows: list[tuple[Slot, int]]) -> None:
-        status = llama.llama_decode(self.context, self._batch)
-        if status != 0:
+    def _decode(self, parts: list[Part]) -> None:
+        self._batch.fill(parts)
+        self._step += 1
+        for part in parts:
+            part.lane.keys += part.keys
+            part.lane.decoded_at = self._step
+        with self._breaker.watching(sum(len(part.keys) for part in parts) >= LONG_BATCH):
+            status = llama.llama_decode(self.context, self._batch.raw)
+        if status == ABORTED:
+            self._undo(parts)
+        elif status != 0:
             raise EngineError(f"llama_decode returned {status}")
-        for i, (slot, _) in enumerate(rows):
-            if self._batch.logits[i] and slot.job:
-                self._score(slot, i) if isinstance(slot.job, ScoreJob) else self._write(slot, i)
+        elif rows := sum(len(part.wanted) for part in parts):
+            logits = iter(self._logits(rows))
+            for part in parts:
+                self._take(part, [row for _, row in zip(part.wanted, logits, strict=False)])
 
-    def _score(self, slot: Slot, i: int) -> None:
-        job = slot.job
-        logits = np.ctypeslib.as_array(llama.llama_get_logits_ith(self.context, i), shape=(self.size,))
-        job.rows.append(log_softmax_at(logits, job.choices))
+    def _undo(self, parts: list[Part]) -> None:
+        """A batch was broken off: as if it had never been."""
+        for part in parts:
+            part.lane.pending.extendleft(reversed(part.keys[: len(part.keys) - len(part.guesses)]))
+            self.memory.rewind(part.lane, part.start)
+
+    def _logits(self, rows: int) -> np.ndarray:
+        """The rows of the tokens that asked for them, in order, (rows, vocabulary); valid until the next batch."""
+        first = ctypes.cast(llama.llama_get_logits(self.context), ctypes.c_void_p).value
+        array = (ctypes.c_float * (rows * self._size)).from_address(first)
+        return np.frombuffer(array, np.float32).reshape(rows, self._size)
+
+    def _take(self, part: Part, logits: list[np.ndarray]) -> None:
+        if isinstance(part.lane.job, ScoreJob):
+            self._score(part.lane, logits)
+        elif logits:
+            self._write(part, logits)
+
+    def _score(self, lane: Lane, logits: list[np.ndarray]) -> None:
+        job = lane.job
+        job.rows += [log_softmax_at(row, job.choices) for row in logits]
         if len(job.rows) == len(job.marks):
-            self._finish(slot, "stop")
+            self._finish(lane, "stop")
 
-    def _write(self, slot: Slot, i: int) -> None:
-        job = slot.job
-        token = llama.llama_sampler_sample(slot.sampler, self.context, i)
-        if llama.llama_vocab_is_eog(self.vocab, token):
-            return self._finish(slot, "stop")
+    def _write(self, part: Part, logits: list[np.ndarray]) -> None:
+        """Draw a token, and another one for each guess that turns out to be what was drawn."""
+        lane, job = part.lane, part.lane.job
+        certain = part.start + len(part.keys) - len(part.guesses)
+        for row, guess in zip(logits, [*part.guesses, None], strict=True):
+            token = job.sampler.pick(row)
+            finish = self._say(job, token)
+            key = token | job.voice << VOICE
+            if finish or key != guess:
+                break
+            certain += 1
+        if part.guesses:
+            job.drafts.judged(len(part.guesses), certain + len(part.guesses) - part.start - len(part.keys))
+        self.memory.rewind(lane, certain)
+        if finish:
+            self._finish(lane, finish)
+        else:
+            lane.pending.append(key)
+
+    def _say(self, job: WriteJob, token: int) -> Finish | None:
+        """Add a drawn token to the reply; how it ends, if it does."""
+        if llama.llama_vocab_is_eog(self._vocab, token):
+            return "stop"
         job.written += 1
-        if piece := job.reply.push(self._piece(token)):
-            job.out.put(piece)
+        if job.drafts is not None:
+            job.drafts.append(token)
+        if (piece := job.reply.push(self._piece(token))) and job.live:
+            job.tell(piece)
         if job.reply.stopped:
-            return self._finish(slot, "stop")
-        if job.written >= job.sampling.max_tokens:
-            return self._finish(slot, "length")
-        return slot.pending.append(token)
+            return "stop"
+        return "length" if job.written >= job.sampling.max_tokens else None
 
-    def _finish(self, slot: Slot, finish: Finish) -> None:
-        job, slot.job = slot.job, None
-        slot.pending.clear()
+    def _finish(self, lane: Lane, finish: Finish) -> None:
+        job, lane.job = lane.job, None
+        lane.pending.clear()
+        self._answer(job, finish)
+
+    def _answer(self, job: Job, finish: Finish) -> None:
         if isinstance(job, ScoreJob):
-            job.out.put(EngineError("Cancelled.") if finish == "cancelled" else job.rows)
+            job.tell(EngineError("Cancelled.") if finish == "cancelled" else job.rows)
             return
-        llama.llama_sampler_free(slot.sampler)
-        if rest := job.reply.finish():
-            job.out.put(rest)
-        job.out.put(Completion(job.reply.text, finish, len(job.tokens), job.written))
+        if job.sampler:
+            job.sampler.free()
+        if (rest := job.reply.finish()) and job.live:
+            job.tell(rest)
+        job.tell(Completion(job.reply.text, finish, len(job.keys), job.written))
 
     def _fail(self, error: EngineError) -> None:
         """Tell everybody who waits, and forget what the context holds: after an error it cannot be trusted."""
         with self._wake:
-            jobs = [slot.job for slot in self.slots if slot.job] + list(self._waiting)
+            jobs = [lane.job for lane in self._busy()] + list(self._waiting)
             self._waiting.clear()
-        for slot in self.slots:
-            if isinstance(slot.job, WriteJob):
-                llama.llama_sampler_free(slot.sampler)
-            slot.job = None
-            slot.pending.clear()
-            self._rewind(slot, 0)
+        for lane in self._busy():
+            lane.job = None
+            lane.pending.clear()
+        self.memory.forget()
         for job in jobs:
-            job.out.put(error)
+            if isinstance(job, WriteJob) and job.sampler:
+                job.sampler.free()
+            job.tell(error)
 
     def _piece(self, token: int) -> bytes:
         if token not in self._pieces:
             buffer = ctypes.create_string_buffer(256)
-            size = llama.llama_token_to_piece(self.vocab, token, buffer, len(buffer), 0, False)
+            size = llama.llama_token_to_piece(self._vocab, token, buffer, len(buffer), 0, False)
             self._pieces[token] = buffer.raw[: max(size, 0)]
         return self._pieces[token]
-
-
-def make_sampler(sampling: Sampling) -> ctypes.c_void_p:
-    """A native sampler chain; it must be freed with `llama_sampler_free`."""
-    chain = llama.llama_sampler_chain_init(llama.llama_sampler_chain_default_params())
-    if sampling.temperature <= 0:
-        llama.llama_sampler_chain_add(chain, llama.llama_sampler_init_greedy())
-        return chain
-    for link in (
-        llama.llama_sampler_init_top_k(sampling.top_k),
-        llama.llama_sampler_init_top_p(sampling.top_p, 1),
-        llama.llama_sampler_init_min_p(sampling.min_p, 1),
-        llama.llama_sampler_init_temp(sampling.temperature),
-        llama.llama_sampler_init_dist(sampling.seed),
-    ):
-        llama.llama_sampler_chain_add(chain, link)
-    return chain

@@ -1,0 +1,51 @@
+"""Conversations to tokens, in the format that the model file itself names."""
+
+from __future__ import annotations
+
+import re
+
+import llama_cpp as llama
+from llama_cpp.llama_chat_format import Jinja2ChatFormatter
+
+from runtime.engines.base import Messages
+
+
+class Chat:
+    """The tokenizer and the chat template of a loaded model. May be used from any thread."""
+
+    def __init__(self, model: int) -> None:
+        self._vocab = llama.llama_model_get_vocab(model)
+        self._bos = self._special(llama.llama_vocab_bos(self._vocab))
+        self._template = Jinja2ChatFormatter(
+            llama.llama_model_chat_template(model, None).decode("utf-8"),
+            eos_token=self._special(llama.llama_vocab_eos(self._vocab)),
+            bos_token=self._bos,
+        )
+        self._controls = self._control_tokens()
+
+    def prompt_tokens(self, messages: Messages) -> list[int]:
+        """The conversation in the model's own format, open for the assistant's next word."""
+        spoken = [{**message, "content": self._defused(message["content"])} for message in messages]
+        unfinished = spoken.pop()["content"] if spoken[-1]["role"] == "assistant" else ""
+        return self.tokens(self._template(messages=spoken).prompt + unfinished, special=True)
+
+    def tokens(self, text: str, special: bool = False) -> list[int]:
+        """Tokens of a text; only with `special` are control tokens read as such."""
+        data = text.encode("utf-8")
+        add_bos = special and llama.llama_vocab_get_add_bos(self._vocab) and not text.startswith(self._bos)
+        buffer = (llama.llama_token * (len(data) + 8))()
+        size = llama.llama_tokenize(self._vocab, data, len(data), buffer, len(buffer), add_bos, special)
+        return list(buffer[:size])
+
+    def _defused(self, content: str) -> str:
+        """A person's text must not close its own turn: what would be read as a control token is broken up."""
+        return self._controls.sub(lambda found: f"{found[0][0]} {found[0][1:]}", content)
+
+    def _control_tokens(self) -> re.Pattern[str]:
+        size = llama.llama_vocab_n_tokens(self._vocab)
+        texts = (self._special(token) for token in range(size) if llama.llama_vocab_is_control(self._vocab, token))
+        return re.compile("|".join(re.escape(text) for text in texts if len(text) > 1) or r"(?!)")
+
+    def _special(self, token: int) -> str:
+        text = llama.llama_vocab_get_text(self._vocab, token) if token >= 0 else None
+        return text.decode("utf-8") if text else ""

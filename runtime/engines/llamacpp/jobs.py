@@ -1,0 +1,81 @@
+"""What callers hand to the decoder: tokens to read, and what to do at their end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+from threading import Event
+
+from runtime.engines.base import Sampling
+from runtime.engines.llamacpp.drafts import PromptLookup
+from runtime.engines.llamacpp.sampling import Sampler
+from runtime.engines.reply import Reply
+
+VOICE = 32
+"""A key is a token with the number of the voice that reads it, `token | number << VOICE`; the base is number 0. What
+two voices read is never the same, so keys, not tokens, say what a sequence holds."""
+
+
+def keyed(tokens: Sequence[int], voice: int, begins_at: int = 0) -> list[int]:
+    """Tokens as keys: the base reads those before `begins_at`, the voice the others."""
+    return [*tokens[:begins_at], *(token | voice << VOICE for token in tokens[begins_at:])]
+
+
+def token_of(key: int) -> int:
+    return key & ((1 << VOICE) - 1)
+
+
+@dataclass(eq=False)
+class Job:
+    """A prompt, and where the answer goes."""
+
+    keys: list[int]
+    voice: int = 0
+    """The voice that answers; it reads whatever follows the prompt."""
+    voice_begins: int = 0
+    """Index of the first key that the voice reads."""
+    out: SimpleQueue = field(default_factory=SimpleQueue)
+    """Receives pairs (job, item). Items: pieces of text and then a Completion, or rows of log-probabilities, or an
+    exception."""
+    cancel: Event = field(default_factory=Event)
+    also_cancel: Event | None = None
+    """A second flag, the caller's own."""
+    settled: Event | None = None
+    """Set when nobody needs this job any more, though nobody waits for its end either."""
+    lasting: bool = True
+    """Whether the conversation may go on, so that what was read is worth keeping."""
+
+    @property
+    def urgent(self) -> bool:
+        """Somebody waits for the end of this job."""
+        return self.cancel.is_set() or (self.also_cancel is not None and self.also_cancel.is_set())
+
+    @property
+    def cancelled(self) -> bool:
+        return self.urgent or (self.settled is not None and self.settled.is_set())
+
+    def tell(self, item: object) -> None:
+        self.out.put((self, item))
+
+
+@dataclass(eq=False)
+class WriteJob(Job):
+    """Write a reply. `live` jobs tell every piece of it."""
+
+    sampling: Sampling = field(default_factory=Sampling)
+    reply: Reply = field(default_factory=Reply)
+    live: bool = True
+    written: int = 0
+    sampler: Sampler | None = None
+    drafts: PromptLookup | None = None
+
+
+@dataclass(eq=False)
+class ScoreJob(Job):
+    """Score choices at marked places."""
+
+    marks: Sequence[int] = ()
+    """Indices into `keys`, ascending; the choices are scored as the next token after each."""
+    choices: Sequence[int] = ()
+    rows: list[list[float]] = field(default_factory=list)

@@ -1,0 +1,150 @@
+"""The key-value memory of a context: lanes, and the shelf of conversations that had to leave theirs.
+
+Each lane is one sequence of the context with a buffer of its own: measured fastest for batches. llama.cpp decodes only
+neighbouring sequences in one pass (with a hole in every fourth lane a batch took 2.5 times as long), so busy lanes are
+kept together, and any conversation may be copied into any lane: milliseconds, where reading it again takes seconds.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import llama_cpp as llama
+import numpy as np
+
+from runtime.engines.llamacpp.jobs import Job
+
+WORTH_COPYING = 4
+"""Tokens that a copy must save; reading one costs about as much as copying a hundred."""
+WORTH_KEEPING = 16
+"""Tokens that must be lost for a conversation to go to the shelf."""
+
+
+@dataclass(eq=False)
+class Lane:
+    sequence: int
+    keys: list[int] = field(default_factory=list)
+    """What this sequence of the context holds."""
+    job: Job | None = None
+    pending: deque[int] = field(default_factory=deque)
+    """Keys of the job that were not decoded yet."""
+    lasting: bool = False
+    """Whether what it holds is worth keeping once another job needs the lane."""
+    decoded_at: int = 0
+    """The step that last decoded something of it."""
+
+
+@dataclass(eq=False)
+class Shelved:
+    """A conversation outside the context: its keys, and the bytes of its memory."""
+
+    keys: list[int]
+    data: np.ndarray
+
+
+def common_prefix(a: Sequence[int], b: Sequence[int]) -> int:
+    """How many keys two lists have in common at their beginning."""
+    low, high = 0, min(len(a), len(b))
+    if a[:high] == b[:high]:
+        return high
+    while high - low > 1:
+        middle = (low + high) // 2
+        if a[low:middle] == b[low:middle]:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+class Memory:
+    """Knows what every lane and the shelf hold. `room` is the size of the shelf in bytes; what was used longest ago
+    leaves it first."""
+
+    def __init__(self, context: int, lanes: int, room: int) -> None:
+        self._context, self._memory, self._room = context, llama.llama_get_memory(context), room
+        self.lanes = [Lane(i) for i in range(lanes)]
+        self._shelf: list[Shelved] = []
+
+    def known(self, keys: Sequence[int]) -> int:
+        """How much of a beginning was read already, wherever it is."""
+        return max(common_prefix(place.keys, keys) for place in self._places())
+
+    def prepare(self, lane: Lane, keys: Sequence[int], at_most: int) -> int:
+        """Put the longest known beginning of `keys` into a free lane, at most so many; returns how many there are. What
+        the lane held goes to the shelf if it is worth it."""
+        source = max(self._places(), key=lambda place: min(common_prefix(place.keys, keys), at_most))
+        keep, there = (min(common_prefix(place.keys, keys), at_most) for place in (source, lane))
+        if source is not lane and keep >= there + WORTH_COPYING:
+            taken = self._use(source) if isinstance(source, Shelved) else self._copy(source)
+            self._shelve(lane, there)
+            self._fill(lane, taken)
+        else:
+            keep = there
+            self._shelve(lane, keep)
+        self.rewind(lane, keep)
+        return keep
+
+    def rewind(self, lane: Lane, keep: int) -> None:
+        """Forget all but the first keys of a lane."""
+        if keep < len(lane.keys):
+            del lane.keys[keep:]
+            llama.llama_memory_seq_rm(self._memory, lane.sequence, keep, -1)
+
+    def close_ranks(self) -> None:
+        """Move jobs so that busy lanes are neighbours."""
+        busy = [lane for lane in self.lanes if lane.job]
+        while busy and busy[-1].sequence - busy[0].sequence >= len(busy):
+            last = busy.pop()
+            hole = next(lane for lane in self.lanes[busy[0].sequence :] if lane.job is None)
+            self._shelve(hole, 0)
+            self._fill(hole, self._copy(last))
+            hole.job, hole.pending, hole.decoded_at = last.job, last.pending, last.decoded_at
+            hole.lasting, last.lasting = last.lasting, False
+            last.job, last.pending = None, deque()
+            busy = [lane for lane in self.lanes if lane.job]
+
+    def forget(self) -> None:
+        """Nothing that was read can be trusted any more."""
+        llama.llama_memory_clear(self._memory, True)
+        self._shelf.clear()
+        for lane in self.lanes:
+            lane.keys.clear()
+
+    def _places(self) -> Iterable[Lane | Shelved]:
+        yield from self.lanes
+        yield from self._shelf
+
+    def _use(self, shelved: Shelved) -> Shelved:
+        self._shelf.remove(shelved)
+        self._shelf.append(shelved)
+        return shelved
+
+    def _shelve(self, lane: Lane, kept: int) -> None:
+        if not lane.lasting or len(lane.keys) - kept < WORTH_KEEPING:
+            return
+        size = len(lane.keys)
+        if any(common_prefix(place.keys, lane.keys) == size for place in self._places() if place is not lane):
+            return
+        self._shelf = [shelved for shelved in self._shelf if common_prefix(shelved.keys, lane.keys) < len(shelved.keys)]
+        self._shelf.append(self._copy(lane))
+        while sum(shelved.data.nbytes for shelved in self._shelf) > self._room:
+            self._shelf.pop(0)
+
+    def _copy(self, lane: Lane) -> Shelved:
+        size = llama.llama_state_seq_get_size(self._context, lane.sequence)
+        data = np.empty(size, np.uint8)
+        llama.llama_state_seq_get_data(self._context, _bytes(data), size, lane.sequence)
+        return Shelved(list(lane.keys), data)
+
+    def _fill(self, lane: Lane, copied: Shelved) -> None:
+        taken = llama.llama_state_seq_set_data(self._context, _bytes(copied.data), copied.data.nbytes, lane.sequence)
+        if taken == 0:
+            raise RuntimeError("a conversation could not be copied")
+        lane.keys = list(copied.keys)
+
+
+def _bytes(data: np.ndarray) -> ctypes.Array:
+    return data.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8))
