@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from html import escape
 from typing import Any
 
-from runtime import engines, models
+from runtime import engines
 from runtime import settings as configuration
 from runtime.engines.base import Engine
 from runtime.errors import SoliloquyError
@@ -239,7 +239,7 @@ def main() -> None:
     try:
         settings = configuration.load(language=given.lang, model=given.model, log=given.log)
         log = SessionLog(settings.database) if settings.log else None
-        page = build(lambda: engines.load(models.resolve(settings), settings), settings, log)
+        page = build(lambda: engines.open_engine(settings), settings, log)
         address = serving.serve(page, settings, given.server_name, given.server_port, given.inbrowser)
     except (SoliloquyError, OSError) as error:
         sys.exit(f"Soliloquy could not start: {error}")

@@ -134,17 +134,54 @@ def _write_lines(file: Path, rows: list[dict]) -> None:
 
 
 @app.command()
-def doctor(as_json: Json = False) -> None:
+def doctor(
+    tune: Annotated[bool, typer.Option("--tune", help="Measure threads, batches and formats: some minutes.")] = False,
+    model: Model = None,
+    as_json: Json = False,
+) -> None:
     """Say what this machine has, which model would be used and why, and what is missing."""
     from runtime import settings
     from runtime.doctor import examine
 
-    facts = examine(settings.load())
+    chosen = settings.load(model=model)
+    if tune:
+        _tune(chosen, as_json)
+        return
+    facts = examine(chosen)
     if as_json:
         _print_json(facts)
         return
     for name, fact in facts.items():
         print(f"{name:12} {fact}")
+
+
+def _tune(settings: Settings, as_json: bool) -> None:
+    """Measure the model that would be used, with a bar on stderr, and print what was found."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from runtime import doctor, models
+    from runtime.engines.llamacpp.tune import tune
+
+    path = models.resolve(settings)
+    columns = (TextColumn(f"Measuring {path.stem}:"), BarColumn(), TextColumn("{task.description}"))
+    bar = Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True))
+    task = bar.add_task("")
+
+    def show(done: int, total: int, what: str) -> None:
+        bar.start()  # only now: a model that cannot be measured is answered by a sentence alone
+        bar.update(task, completed=done, total=total, description=what)
+
+    try:
+        found = tune(path, settings, show)
+    finally:
+        if bar.live.is_started:
+            bar.stop()
+    if as_json:
+        _print_json({"file": str(path), **found.model_dump(mode="json")})
+        return
+    for line in doctor.describe(found):
+        print(line)
 
 
 class _session:
@@ -161,9 +198,9 @@ class _session:
         return Session(self.settings, self._load, log)
 
     def _load(self):
-        from runtime import engines, models
+        from runtime import engines
 
-        self.engine = engines.load(models.resolve(self.settings), self.settings)
+        self.engine = engines.open_engine(self.settings)
         return self.engine
 
     def __exit__(self, *_: object) -> None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import platform
 import shutil
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import psutil
 
-from runtime import models
+from runtime import models, tuning
 from runtime.errors import SoliloquyError
 from runtime.settings import Settings, config_file
 from runtime.store import SessionLog
+from runtime.tuning import Tuning
 
 GIB = 1 << 30
 
@@ -30,8 +32,63 @@ def examine(settings: Settings) -> dict[str, Any]:
         "engine": _package("llama-cpp-python"),
         "model": _or_why_not(lambda: models.choose(settings).reason),
         "model file": _or_why_not(lambda: str(models.resolve(settings))),
+        **_measured(settings),
         "database": _or_why_not(lambda: _database(settings)),
     }
+
+
+def _measured(settings: Settings) -> dict[str, str]:
+    """What is remembered of the model that would be used; nothing is loaded for it."""
+    try:
+        path = models.resolve(settings)
+    except SoliloquyError:
+        return {}
+    found = tuning.recall(path, settings)
+    threads = f"{settings.threads}, as set" if settings.threads else _threads(found)
+    if found is None or found.width is None:
+        return {"threads": threads, "batches": "not measured yet: `python -m runtime doctor --tune` takes some minutes"}
+    used, one = tuning.batch_file(path, settings), found.speeds.get(1, 0.0)
+    return {
+        "threads": threads,
+        "batches": f"{found.width} at once write {max(found.speeds.values()):.0f} tokens/s, one alone {one:.0f}",
+        "format": _format(found, used != path),
+        "measured": _when(found),
+    }
+
+
+def _threads(found: Tuning | None) -> str:
+    if found is None or found.threads is None:
+        return "measured when the model is loaded"
+    return f"{found.threads}, measured"
+
+
+def _format(found: Tuning, used: bool) -> str:
+    kept = next((row for row in found.formats if found.copy_kept and row.format == found.copy_kept.format), None)
+    if kept is None:
+        return "the file as it is; no other format was worth a copy"
+    state = "" if used else ", but cannot be used now: it is gone, or memory is short"
+    return f"batches use a copy in {kept.format}, {kept.ratio:.1f} times as fast{state}"
+
+
+def _when(found: Tuning) -> str:
+    busy = f", while other programs used {found.others:.0%} of the processor" if found.others > tuning.BUSY else ""
+    return f"{found.measured_at[:16].replace('T', ' ')} UTC{busy}"
+
+
+def describe(found: Tuning) -> Iterator[str]:
+    """The lines of a table of everything that was measured."""
+    yield f"threads  {found.threads or 'measured when the model is loaded'}"
+    yield ""
+    yield "at once   tokens/s"
+    for width, speed in found.speeds.items():
+        yield f"{width:7} {speed:10.1f}{'  best' if width == found.width else ''}"
+    yield ""
+    yield "format    tokens/s   times  same words"
+    for row in found.formats:
+        figures = f"{row.speed:10.1f} {row.ratio:7.2f} {row.same:11.1%}" if row.speed is not None else ""
+        yield f"{row.format:8}{figures}  {row.finding}"
+    yield ""
+    yield f"measured {_when(found)}"
 
 
 def _package(name: str) -> str:

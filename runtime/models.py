@@ -122,8 +122,8 @@ def _named(model: str, settings: Settings) -> Choice:
     if model in {base.name for base in catalogue()}:
         return Choice(name=model, path=None, reason="It is the one set, but it is not here yet.")
     path = Path(model).expanduser()
-    if path.is_file():
-        return Choice(name=path.stem, path=path.absolute(), reason="It is the file set.")
+    if path.is_file() or (path / "config.json").is_file():
+        return Choice(name=path.stem, path=path.absolute(), reason="It is the file or folder set.")
     known = ", ".join(dict.fromkeys([base.name for base in catalogue()] + list(here)))
     raise ModelError(f"The model {model!r} is neither a known name ({known}) nor a file. Set another one, or add it.")
 

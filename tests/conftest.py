@@ -46,3 +46,24 @@ def small_engine(small_model):
     engine = LlamaCppEngine(small_model, context=1024, parallel=4, threads=1)
     yield engine
     engine.close()
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory):
+    """A tiny random model in both formats."""
+    from tiny import tiny_model
+
+    return tiny_model(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="session")
+def tiny_voices(tiny, tmp_path_factory):
+    """Adapters of the tiny model in both formats: one that acts always, one that acts from the assistant's last turn
+    on, one whose turn never comes."""
+    from tiny import tiny_voice
+
+    called = {"actor": None, "critic": "<|im_start|>assistant\n", "uncalled": "<|im_start|>nobody\n"}
+    folder = tmp_path_factory.mktemp("voices")
+    return {
+        name: tiny_voice(tiny, folder, name, activated, seed) for seed, (name, activated) in enumerate(called.items())
+    }

@@ -1,4 +1,4 @@
-"""Tiny models for tests: random weights that speak the small model's tokens, once for transformers and once for llama.cpp.
+"""Tiny models for tests: random weights that speak the small model's tokens, for transformers and for llama.cpp.
 
 Both files of a model (or of a voice) hold the same numbers, so what two engines compute can be compared exactly.
 The text is without sense, but it is made of whole words, depends on all that was read, and never repeats for long.
@@ -17,8 +17,10 @@ import numpy as np
 import torch
 from conftest import CATALOGUE, MODELS, SMALL
 from peft import LoraConfig, get_peft_model
-from tokenizers import pre_tokenizers
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers.integrations.gguf import read_gguf_metadata
+
+from runtime.engines.hf.loading import load_tokenizer
 
 HEADS, KEY_HEADS = 4, 2
 CONTEXT = 2048
@@ -33,7 +35,6 @@ GGUF_NAMES = {
     "input_layernorm": "attn_norm",
     "post_attention_layernorm": "ffn_norm",
 }
-TOKENIZER_KEYS = ("general.architecture", "tokenizer.")
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def tiny_model(folder: Path, seed: int = 0) -> TinyModel:
     """Two layers of random weights under the small model's tokenizer and chat template, written to `folder`."""
     made = TinyModel(folder / "tiny", folder / "tiny.gguf")
     if not made.gguf.exists():
-        tokenizer = small_tokenizer()
+        tokenizer = load_tokenizer(small_file())
         model = random_llama(tokenizer, seed)
         model.save_pretrained(made.hf)
         tokenizer.save_pretrained(made.hf)
@@ -89,15 +90,6 @@ def small_file() -> Path:
     return MODELS / next(base["file"] for base in bases if base["name"] == SMALL)
 
 
-def small_tokenizer() -> PreTrainedTokenizerFast:
-    path = small_file()
-    tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
-    # transformers forgets that this tokenizer reads every digit for itself (" ²" would be other tokens).
-    digits, rest = pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence([digits, rest])
-    return tokenizer
-
-
 def random_llama(tokenizer: PreTrainedTokenizerFast, seed: int) -> LlamaForCausalLM:
     config = LlamaConfig(
         vocab_size=len(tokenizer),
@@ -115,18 +107,21 @@ def random_llama(tokenizer: PreTrainedTokenizerFast, seed: int) -> LlamaForCausa
     )
     model = LlamaForCausalLM(config).eval()
     generator = torch.Generator().manual_seed(seed)
-    for name, weight in model.named_parameters():
+    for weight in model.parameters():
         if weight.dim() == 2:
-            torch.nn.init.normal_(weight, std=0.3, generator=generator)
+            torch.nn.init.normal_(weight, std=0.2, generator=generator)
     with torch.no_grad():
-        model.get_input_embeddings().weight[~whole_words(tokenizer)] *= 0.2  # as a last layer: hardly ever written
+        model.get_input_embeddings().weight *= often(tokenizer)
     return model
 
 
-def whole_words(tokenizer: PreTrainedTokenizerFast) -> torch.Tensor:
-    """Which tokens are written often: words with their space, which are read as they were written; and the end."""
+def often(tokenizer: PreTrainedTokenizerFast) -> torch.Tensor:
+    """Scales of the embeddings, which are the last layer too. Words with their space, which are read again as they
+    were written, are written almost always; the end of a reply about once in a hundred words."""
     tokens = tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
-    return torch.tensor([bool(re.fullmatch("Ġ[a-z]+", token)) for token in tokens])
+    scales = [2.0 if re.fullmatch("Ġ[a-z]+", token) else 0.4 for token in tokens]
+    scales[tokenizer.eos_token_id] = 3.5
+    return torch.tensor(scales)[:, None]
 
 
 def write_model(model: LlamaForCausalLM, path: Path) -> None:
@@ -142,10 +137,12 @@ def write_model(model: LlamaForCausalLM, path: Path) -> None:
     writer.add_rope_freq_base(config.rope_parameters["rope_theta"])
     writer.add_layer_norm_rms_eps(config.rms_norm_eps)
     writer.add_vocab_size(config.vocab_size)
-    for field in gguf.GGUFReader(small_file()).fields.values():
-        if field.name.startswith("tokenizer."):
-            kind, *inner = field.types
-            writer.add_key_value(field.name, field.contents(), kind, inner[-1] if inner else None)
+    metadata, _ = read_gguf_metadata(str(small_file()), ("tokenizer.ggml.tokens", "tokenizer.ggml.merges"))
+    for key, value in metadata.items():
+        if key.startswith("tokenizer."):
+            kind = gguf.GGUFValueType.get_type(value)
+            # A whole number is a token's id, a list of them the kinds of all tokens: the types that llama.cpp expects.
+            writer.add_key_value(key, value, gguf.GGUFValueType.UINT32 if type(value) is int else kind)
     for key, weight in model.state_dict().items():
         if key == "lm_head.weight":
             continue  # tied

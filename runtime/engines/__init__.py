@@ -5,13 +5,34 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runtime import models, tuning
+
 if TYPE_CHECKING:
     from runtime.engines.base import Engine
     from runtime.settings import Settings
 
 
-def load(path: Path, settings: Settings, parallel: int = 2) -> Engine:
-    """The engine for a model file, holding `parallel` conversations at once. Raises EngineError."""
-    from runtime.engines.llamacpp import LlamaCppEngine
+def open_engine(settings: Settings, parallel: int = 2, batches: bool = False) -> Engine:
+    """The engine that the settings name, holding `parallel` conversations at once: a server, or a model of this
+    machine. With `batches` the weights' format that measured best for many replies at once is taken. Raises
+    EngineError, ModelError."""
+    if settings.server:
+        from runtime.engines.openai import OpenAIEngine
 
-    return LlamaCppEngine(path, context=settings.context, parallel=parallel, threads=settings.threads)
+        return OpenAIEngine(settings.server, settings.model, parallel)
+    path = models.resolve(settings)
+    return load(tuning.batch_file(path, settings) if batches else path, settings, parallel)
+
+
+def load(path: Path, settings: Settings, parallel: int = 2) -> Engine:
+    """The engine for a GGUF file (llama.cpp) or a folder of transformers'. Raises EngineError."""
+    if path.is_dir():
+        from runtime.engines.hf import HfEngine
+
+        return HfEngine(path, parallel, settings.context)
+    from runtime.engines.llamacpp import LlamaCppEngine, measure
+
+    def threads(model: int) -> int:
+        return tuning.threads_for(path, settings, lambda: measure.fastest_threads(model))
+
+    return LlamaCppEngine(path, settings.context, parallel, threads)

@@ -10,8 +10,7 @@ from __future__ import annotations
 import ctypes
 import logging
 import os
-import time
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
@@ -26,7 +25,7 @@ import llama_cpp as llama
 import psutil
 
 from runtime.engines.base import Completion, ContextOverflow, EngineError, Enough, Message, Messages, Sampling
-from runtime.engines.llamacpp import rollouts
+from runtime.engines.llamacpp import measure, rollouts
 from runtime.engines.llamacpp.chat import Chat
 from runtime.engines.llamacpp.decoder import READ_AT_ONCE, Decoder
 from runtime.engines.llamacpp.drafts import PromptLookup
@@ -52,21 +51,18 @@ def _silence(level: int, text: bytes, user_data: ctypes.c_void_p) -> None:
 class LlamaCppEngine:
     """A GGUF model, several conversations at once.
 
-    `context` is the length of each conversation in tokens, `parallel` how many are decoded together, `voices` are
-    adapter files by name. Raises EngineError if a file is damaged, has no chat template or does not fit the base, or if
-    memory is short.
+    `context` is the length of each conversation in tokens, `parallel` how many are decoded together, `threads` a number
+    or what finds it for a loaded model, `voices` are adapter files by name. Raises EngineError if a file is damaged, has
+    no chat template or does not fit the base, or if memory is short.
     """
 
     name = "llamacpp"
-    drafting = True
-    """Whether a reply that is streamed alone is guessed ahead from what was said before."""
-
     def __init__(
         self,
         path: Path,
         context: int = 4096,
         parallel: int = 2,
-        threads: int | None = None,
+        threads: int | Callable[[int], int] = measure.fastest_threads,
         voices: Mapping[str, Path] | None = None,
     ) -> None:
         self.path, self.model, self.parallel = path, path.stem, parallel
@@ -83,11 +79,10 @@ class LlamaCppEngine:
                 f"{path.name} could not be loaded: the file is damaged or llama.cpp does not know its kind."
             )
         self._chat = Chat(self._model)
+        self.threads = threads if isinstance(threads, int) else threads(self._model)
         self._context = self._make_context(context, parallel)
-        self.threads = threads or fastest_threads(self._context, llama.llama_model_get_vocab(self._model))
-        llama.llama_set_n_threads(self._context, self.threads, self.threads)
         self._voices = self._load_voices(voices or {})
-        self._decoder = Decoder(self._model, self._context, parallel, self._voices, SHELF)
+        self._decoder = Decoder(self._model, self._context, parallel, self._voices, self.threads, SHELF)
 
     @staticmethod
     def _check(path: Path) -> None:
@@ -114,6 +109,7 @@ class LlamaCppEngine:
         params.n_batch = params.n_ubatch = READ_AT_ONCE + parallel
         params.kv_unified = False  # one buffer per sequence: measured fastest for batches
         params.flash_attn_type = 1
+        params.n_threads = params.n_threads_batch = self.threads
         params.no_perf = True
         context = llama.llama_init_from_model(self._model, params)
         if not context:
@@ -143,7 +139,7 @@ class LlamaCppEngine:
         cancel: Event | None = None,
     ) -> Generator[str, None, Completion]:
         prompt = self._read(messages, voice, room=min(sampling.max_tokens, 16))
-        drafts = PromptLookup(map(token_of, prompt["keys"])) if self.drafting else None
+        drafts = PromptLookup(map(token_of, prompt["keys"])) if refines(messages) else None
         job = WriteJob(
             **prompt, also_cancel=cancel, sampling=self._fitting(sampling, prompt), reply=Reply(stop), drafts=drafts
         )
@@ -239,33 +235,14 @@ class LlamaCppEngine:
             logger.warning("%s has no voice %r; the untrained base answers.", self.model, voice)
 
 
+def refines(messages: Messages) -> bool:
+    """Whether there is an earlier reply that a new one may repeat."""
+    return any(message["role"] == "assistant" for message in messages[:-1])
+
+
 def result(job: Job) -> Any:
     """The next thing a job has to say. Raises what went wrong with it."""
     _, item = job.out.get()
     if isinstance(item, Exception):
         raise item
     return item
-
-
-def fastest_threads(context: int, vocab: int) -> int:
-    """Threads that read a short batch fastest. On a busy machine one thread too many can cost a factor of 80, so the
-    number is measured, never taken from the number of cores; a passing load must not halve the speed of a whole
-    session either, so the candidates take turns and each is judged by its best time."""
-    cores = psutil.cpu_count(logical=False) or os.cpu_count() or 1
-    candidates = sorted({1, max(1, cores // 2), max(1, cores - 1), cores})
-    tokens = (llama.llama_token * 16)(*[max(llama.llama_vocab_nl(vocab), 0)] * 16)
-
-    def seconds(threads: int) -> float:
-        llama.llama_set_n_threads(context, threads, threads)
-        started = time.perf_counter()
-        llama.llama_decode(context, llama.llama_batch_get_one(tokens, len(tokens)))
-        llama.llama_memory_clear(llama.llama_get_memory(context), True)
-        return time.perf_counter() - started
-
-    seconds(cores)  # the first reading of the weights from disk is not the processor's speed
-    best = {threads: seconds(threads) for threads in candidates}
-    for _ in range(3):
-        for threads in candidates:
-            if best[threads] < 2 * min(best.values()):  # a hopeless one is not tried again
-                best[threads] = min(best[threads], seconds(threads))
-    return min(best, key=best.__getitem__)

@@ -1,0 +1,49 @@
+"""Conversations to tokens, in the format that the tokenizer's chat template names: the same tokens as llama.cpp's."""
+
+from __future__ import annotations
+
+import re
+
+from jinja2 import TemplateError
+from tokenizers import Tokenizer
+from transformers import PreTrainedTokenizerBase
+
+from runtime.engines.base import EngineError, Messages
+
+
+class Chat:
+    """A tokenizer and its chat template. May be used from any thread."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, name: str) -> None:
+        if not tokenizer.chat_template:
+            raise EngineError(
+                f"{name} has no chat template, so it would be spoken to in the wrong format. "
+                "Use an instruct or chat version of this model."
+            )
+        self.name, self._template = name, tokenizer
+        self._bos = tokenizer.bos_token or ""
+        self.tokenizer: Tokenizer = tokenizer.backend_tokenizer
+        # Whether control tokens are read as such is a state of the tokenizer, which other threads would see.
+        self._plain = Tokenizer.from_str(self.tokenizer.to_str())
+        self._plain.encode_special_tokens = True
+        special = [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
+        self._controls = re.compile("|".join(map(re.escape, special)) or r"(?!)")
+
+    def prompt_tokens(self, messages: Messages) -> list[int]:
+        """The conversation in the model's own format, open for the assistant's next word. Raises EngineError."""
+        spoken = [{**message, "content": self._defused(message["content"])} for message in messages]
+        unfinished = spoken.pop()["content"] if spoken[-1]["role"] == "assistant" else ""
+        try:
+            opened = self._template.apply_chat_template(spoken, add_generation_prompt=True, tokenize=False)
+        except TemplateError as error:
+            raise EngineError(f"{self.name} cannot be spoken to like this: {error}. Use another model.") from error
+        add_bos = not (self._bos and opened.startswith(self._bos))
+        return self.tokenizer.encode(opened + unfinished, add_special_tokens=add_bos).ids
+
+    def plain_tokens(self, text: str) -> list[int]:
+        """Tokens of a text in which control tokens are only text."""
+        return self._plain.encode(text, add_special_tokens=False).ids
+
+    def _defused(self, content: str) -> str:
+        """A person's text must not close its own turn: what would be read as a control token is broken up."""
+        return self._controls.sub(lambda found: f"{found[0][0]} {found[0][1:]}", content)

@@ -1,0 +1,192 @@
+"""The weights, their voices, and what they have read: one lock, one forward pass at a time."""
+
+from __future__ import annotations
+
+import copy
+import gc
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import RLock
+from typing import Any
+
+import torch
+from peft import PeftModel
+from transformers import DynamicCache
+
+from runtime.engines.base import EngineError
+from runtime.engines.hf.batch import Batch
+from runtime.engines.hf.loading import first_line, load_base, load_voices
+
+READ_AT_ONCE = 512
+"""Prompt tokens of one forward pass: the longest that a cancel waits for."""
+ENDS = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "<|end|>", "<end_of_turn>")
+"""Tokens that end a reply whatever else a model's files say, as in llama.cpp."""
+
+Keys = list[tuple[int, str | None]]
+"""Tokens, each with the voice that reads it."""
+
+
+@dataclass(eq=False)
+class Reading:
+    """What was read, its keys and values, and the logits (marks, vocabulary) that were asked for."""
+
+    keys: Keys
+    cache: DynamicCache
+    logits: torch.Tensor | None
+
+
+class Model:
+    """A loaded base with its voices. May be used from any thread. Raises EngineError if it cannot be loaded."""
+
+    def __init__(self, path: Path, voices: Mapping[str, Path], four_bit: bool | None, dtype: str | None) -> None:
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.tokenizer, self._base = load_base(path, self.device, four_bit, dtype)
+        self._voiced: PeftModel | None = load_voices(self._base, voices)
+        self._speaking = next(iter(voices), None)
+        self._called = {name: called_by(self._voiced.peft_config[name]) for name in voices}
+        self.ends = self._end_tokens()
+        self._lock = RLock()
+        self._closed = False
+        self._last = Reading([], DynamicCache(), None)
+
+    def _end_tokens(self) -> set[int]:
+        named = self._base.generation_config.eos_token_id
+        known = self.tokenizer.get_vocab()
+        texts = [known[text] for text in ENDS if text in known]
+        return {*(named if isinstance(named, list) else [named]), self.tokenizer.eos_token_id, *texts} - {None}
+
+    def read(
+        self,
+        tokens: Sequence[int],
+        voice: str | None,
+        marks: Sequence[int],
+        go_on: Callable[[], bool] = lambda: True,
+    ) -> Reading:
+        """Read a prompt from where it differs from the last one, for the logits after the tokens at `marks`. Ends
+        early, without logits, when `go_on` says no."""
+        keys, last = self._keys(tokens, voice), self._last
+        if last.keys == keys and last.logits is not None and marks == [len(tokens) - 1]:
+            return Reading(keys, forked(last.cache, len(keys)), last.logits)
+        kept = min(common(last.keys, keys), marks[0])
+        cache, rows = forked(last.cache, kept), []
+        for begin in range(kept, len(tokens), READ_AT_ONCE):
+            if not go_on():
+                return Reading(keys, cache, None)
+            part = keys[begin : begin + READ_AT_ONCE]
+            wanted = [mark - begin for mark in marks if begin <= mark < begin + len(part)]
+            logits = self._forward(
+                voice,
+                adapted=[sum(reader is not None for _, reader in part)],
+                input_ids=self._tensor([[token for token, _ in part]]),
+                logits_to_keep=self._tensor(wanted),
+                past_key_values=cache,
+            )
+            rows.append(logits[0])
+        logits = torch.cat(rows)
+        self._keep(keys, cache, logits[-1:] if marks[-1] == len(tokens) - 1 else None)
+        return Reading(keys, cache, logits)
+
+    def decode(self, batch: Batch, voice: str | None) -> None:
+        """Read the last token of every row and leave the logits of the next one in the batch."""
+        size, lengths = batch.cache.get_seq_length(), self._tensor(batch.lengths)[:, None]
+        padded = min(batch.lengths) < size
+        places = torch.arange(size + 1, device=self.device)[None]
+        logits = self._forward(
+            voice,
+            adapted=[1] * len(batch.rows),
+            input_ids=self._tensor([[row.written[-1]] for row in batch.rows]),
+            position_ids=lengths,
+            attention_mask=(places >= size - lengths).long() if padded else None,
+            past_key_values=batch.cache,
+        )
+        batch.logits = logits[:, -1]
+        batch.lengths = [length + 1 for length in batch.lengths]
+
+    def remember(self, batch: Batch, voice: str | None) -> None:
+        """Keep what a single row was given and wrote: whoever speaks next reads on from there."""
+        (row,), (length,) = batch.rows, batch.lengths
+        said = [(token, voice) for token in row.written]
+        self._keep((self._keys(row.tokens, voice) + said)[:length], batch.cache, None)
+
+    def _keep(self, keys: Keys, cache: DynamicCache, logits: torch.Tensor | None) -> None:
+        with self._lock:
+            if not self._closed:
+                self._last = Reading(keys, forked(cache, len(keys)), logits)
+
+    def _keys(self, tokens: Sequence[int], voice: str | None) -> Keys:
+        """An activated voice (aLoRA, arXiv 2504.12397) reads from where its opening words stand last, the base what is
+        before them. Raises EngineError if they are nowhere: the voice would be silent without a word."""
+        called, start = self._called.get(voice, []), 0
+        if called:
+            places = (at for at in range(len(tokens) - len(called), -1, -1) if tokens[at : at + len(called)] == called)
+            start = next(places, None)
+            if start is None:
+                raise EngineError(f"The voice {voice!r} was not called: its opening words are not in the prompt.")
+        return [(token, voice if at >= start else None) for at, token in enumerate(tokens)]
+
+    def _forward(self, voice: str | None, adapted: list[int], **inputs: Any) -> torch.Tensor:
+        """Logits of one pass. Of each row the last `adapted` tokens are read by an activated voice."""
+        with self._lock, torch.inference_mode():
+            self.require_open()
+            self._switch(voice)
+            if self._called.get(voice):
+                inputs["alora_offsets"] = adapted
+            model = self._voiced if voice else self._base
+            try:
+                return model(**inputs, use_cache=True).logits
+            except (torch.OutOfMemoryError, MemoryError) as error:
+                raise EngineError(
+                    "There is not enough memory for these conversations. Set SOLILOQUY_CONTEXT to a smaller number, "
+                    "decode fewer at once, or use a smaller model."
+                ) from error
+            except RuntimeError as error:
+                raise EngineError(
+                    f"The model stopped in the middle of a reply ({first_line(error)}). Try again."
+                ) from error
+
+    def _switch(self, voice: str | None) -> None:
+        if voice == self._speaking:
+            return
+        if voice is None:
+            self._voiced.base_model.disable_adapter_layers()
+        else:
+            self._voiced.base_model.enable_adapter_layers()
+            self._voiced.set_adapter(voice, inference_mode=True)
+        self._speaking = voice
+
+    def _tensor(self, numbers: Sequence) -> torch.Tensor:
+        return torch.tensor(numbers, dtype=torch.long, device=self.device)
+
+    def require_open(self) -> None:
+        if self._closed:
+            raise EngineError("The model was unloaded. Load it again to go on.")
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            self._base = self._voiced = None
+            self._last = Reading([], DynamicCache(), None)
+        gc.collect()
+        if self.device == "cuda":
+            torch.cuda.empty_cache()
+
+
+def called_by(config: Any) -> list[int]:
+    """The tokens from which on a voice acts; none if it acts on all."""
+    return list(getattr(config, "alora_invocation_tokens", None) or [])
+
+
+def common(first: Keys, second: Keys) -> int:
+    """Length of the beginning that both share."""
+    pairs = zip(first, second, strict=False)
+    return next((at for at, (a, b) in enumerate(pairs) if a != b), min(len(first), len(second)))
+
+
+def forked(cache: DynamicCache, length: int) -> DynamicCache:
+    """The first tokens of a cache as a cache of its own; nothing is copied until it grows."""
+    fork = DynamicCache()
+    if length:
+        fork.layers = [copy.copy(layer) for layer in cache.layers]
+        fork.crop(length - cache.get_seq_length())
+    return fork

@@ -1,0 +1,188 @@
+"""How fast a loaded model is on this machine: threads, speed, width.
+
+Nothing here is assumed from the processor's name: one more thread may halve a time or, on a busy machine, multiply
+it, and the best format of the weights differs from one processor to the next. Every function takes a model of
+llama.cpp and uses a small context of its own, so an engine's context is never touched.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+import llama_cpp as llama
+import numpy as np
+import psutil
+
+from runtime.engines.base import EngineError
+from runtime.gguf_header import read_header
+from runtime.tuning import MEMORY_RESERVE, cores
+
+WIDTHS = (1, 4, 8, 16, 32, 64)
+PROMPT = 64
+"""Tokens that are in the context before a decoding step is timed."""
+CHUNK = 64
+"""Tokens read at once."""
+HOPELESS = 2.0
+"""A number of threads that took so many times as long as the best is not tried again."""
+GIB = 1 << 30
+
+
+class Token(NamedTuple):
+    """One row of a batch."""
+
+    token: int
+    position: int
+    sequence: int = 0
+    logits: bool = True
+
+
+@llama.llama_log_callback
+def _silence(level: int, text: bytes, user_data: ctypes.c_void_p) -> None:
+    """llama.cpp reports every tensor; what goes wrong is known from what its calls return."""
+
+
+@contextmanager
+def loaded(path: Path) -> Iterator[int]:
+    """The model of a file, freed at the end. Raises BadGGUF or EngineError if it is damaged or memory is short."""
+    read_header(path)
+    require_memory(path.name, path.stat().st_size)
+    llama.llama_log_set(_silence, ctypes.c_void_p(0))
+    llama.llama_backend_init()
+    model = llama.llama_model_load_from_file(str(path).encode(), llama.llama_model_default_params())
+    if not model:
+        raise EngineError(f"{path.name} could not be loaded: the file is damaged or llama.cpp does not know its kind.")
+    try:
+        yield model
+    finally:
+        llama.llama_model_free(model)
+
+
+def require_memory(name: str, size: int) -> None:
+    """Raises EngineError if a file of `size` bytes cannot be loaded now."""
+    needed, free = size + MEMORY_RESERVE, psutil.virtual_memory().available
+    if needed > free:
+        raise EngineError(
+            f"{name} needs about {needed / GIB:.1f} GiB of memory, and {free / GIB:.1f} GiB are free."
+            " Close other programs or use a smaller model."
+        )
+
+
+class Bench:
+    """A context for `width` sequences of `length` tokens. Use as a context manager."""
+
+    def __init__(self, model: int, width: int = 1, length: int = 256, threads: int = 1) -> None:
+        params = llama.llama_context_default_params()
+        params.n_ctx, params.n_seq_max = width * length, width
+        params.n_batch = params.n_ubatch = max(CHUNK, width)
+        params.n_threads = params.n_threads_batch = threads
+        params.kv_unified, params.flash_attn_type, params.no_perf = False, 1, True
+        self.context = llama.llama_init_from_model(model, params)
+        if not self.context:
+            raise EngineError(f"Not enough memory to decode {width} replies at once. Close other programs.")
+        self.memory = llama.llama_get_memory(self.context)
+        self._batch = llama.llama_batch_init(params.n_batch, 0, 1)
+
+    def __enter__(self) -> Bench:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        llama.llama_batch_free(self._batch)
+        llama.llama_free(self.context)
+
+    def use_threads(self, threads: int) -> None:
+        llama.llama_set_n_threads(self.context, threads, threads)
+
+    def decode(self, rows: Sequence[Token]) -> float:
+        """Decode one batch; returns the seconds until its logits were there. Raises EngineError."""
+        batch = self._batch
+        for i, row in enumerate(rows):
+            batch.token[i], batch.pos[i], batch.logits[i] = row.token, row.position, row.logits
+            batch.n_seq_id[i], batch.seq_id[i][0] = 1, row.sequence
+        batch.n_tokens = len(rows)
+        started = time.perf_counter()
+        status = llama.llama_decode(self.context, batch)
+        llama.llama_synchronize(self.context)
+        if status != 0:
+            raise EngineError(f"The model could not be measured (llama_decode returned {status}). Try again.")
+        return time.perf_counter() - started
+
+    def forget(self) -> None:
+        llama.llama_memory_clear(self.memory, True)
+
+
+def _some_tokens(model: int, count: int) -> list[int]:
+    """Ordinary tokens, the same at every call. One token repeated would be kinder to the caches than text is."""
+    size = llama.llama_vocab_n_tokens(llama.llama_model_get_vocab(model))
+    return np.random.default_rng(0).integers(size // 100, size // 2, count).tolist()
+
+
+# Threads
+
+
+def candidates(cores: int) -> list[int]:
+    """Numbers of threads worth trying, most first."""
+    return sorted({1, max(1, cores // 2), max(1, cores - 1), cores}, reverse=True)
+
+
+def fastest_threads(model: int, seconds: float = 0.5, rounds: int = 3) -> int:
+    """Threads that read a short batch and then write a word fastest. The candidates take turns for `seconds` (at least
+    `rounds` times), and each is judged by its median, so that neither a passing load nor a lucky moment decides."""
+    tokens = [Token(token, position) for position, token in enumerate(_some_tokens(model, 17))]
+    with Bench(model) as bench:
+
+        def once(threads: int) -> float:
+            bench.use_threads(threads)
+            bench.forget()
+            return bench.decode(tokens[:16]) + bench.decode(tokens[16:])
+
+        once(cores())  # the first reading of the weights from disk is not the processor's speed
+        times: dict[int, list[float]] = {}
+        for threads in candidates(cores()):
+            times[threads] = [once(threads)]
+            if times[threads][0] > HOPELESS * min(times.values())[0]:
+                break  # fewer would take longer still, seconds for a large model
+        ends = time.perf_counter() + seconds
+        while len(times) > 1 and (time.perf_counter() < ends or len(next(iter(times.values()))) < rounds):
+            for threads in times:
+                times[threads].append(once(threads))
+            best = min(map(min, times.values()))
+            times = {threads: taken for threads, taken in times.items() if min(taken) < HOPELESS * best}
+    return min(times, key=lambda threads: median(times[threads]))
+
+
+# Speed
+
+
+def decode_speed(model: int, width: int, threads: int, steps: int = 16, seconds: float = 1.5) -> float:
+    """Tokens per second when `width` replies that share a prompt are written in lockstep: the median of `steps`
+    steps, or of as many as fit into `seconds` (at least three)."""
+    tokens = _some_tokens(model, PROMPT + steps + 1)
+    with Bench(model, width, PROMPT + steps + 1, threads) as bench:
+        bench.decode([Token(token, i, logits=False) for i, token in enumerate(tokens[:PROMPT])])
+        for sequence in range(1, width):
+            llama.llama_memory_seq_cp(bench.memory, 0, sequence, -1, -1)
+        times: list[float] = []
+        for position in range(PROMPT, PROMPT + steps + 1):
+            times.append(bench.decode([Token(tokens[position], position, s) for s in range(width)]))
+            if sum(times) > seconds and len(times) > 3:
+                break
+    return width / median(times[1:])  # the first step copies the shared prompt to every reply
+
+
+def widths_that_fit(model: int, length: int) -> list[int]:
+    """The widths whose conversations of `length` tokens take at most half of the memory that is free."""
+    head = llama.llama_model_n_embd(model) // llama.llama_model_n_head(model)
+    values = 2 * llama.llama_model_n_layer(model) * llama.llama_model_n_head_kv(model) * head  # keys and values
+    fitting = psutil.virtual_memory().available // 2 // (2 * values * length)  # of two bytes each
+    return [width for width in WIDTHS if width <= max(fitting, WIDTHS[0])]
+
+
+def best_width(speeds: dict[int, float]) -> int:
+    """The smallest width that is within 5 % of the fastest: a wider one only costs memory."""
+    return min(width for width, speed in speeds.items() if speed >= 0.95 * max(speeds.values()))

@@ -1,0 +1,321 @@
+"""Nothing is read twice, and what was not read again is as if it had been: lanes, copies, voices, forks."""
+
+import threading
+import time
+from threading import Event
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+
+from runtime.engines.base import EngineError, Message, Sampling
+from runtime.engines.llamacpp import LlamaCppEngine
+from runtime.engines.llamacpp.memory import common_prefix
+
+pytestmark = [pytest.mark.model, pytest.mark.timeout(120)]
+
+PROBLEM = "Lena buys 3 notebooks for 4 dollars each and a pen for 2 dollars. How much does she pay in all?"
+ATTEMPT = "3 notebooks cost 3 * 4 = 12 dollars.\nWith the pen that is 12 + 2 = 14 dollars.\nThe answer is 14."
+CHOICES = ["+", "-", "\n"]
+
+
+def ask(text, begun=None):
+    messages = [Message(role="user", content=text)]
+    return messages if begun is None else [*messages, Message(role="assistant", content=begun)]
+
+
+CONVERSATIONS = [
+    ask(PROBLEM),
+    ask(PROBLEM, ATTEMPT[:40]),
+    [*ask(PROBLEM, ATTEMPT), Message(role="user", content="Check the steps.")],
+    [
+        *ask(PROBLEM, ATTEMPT),
+        Message(role="user", content="Go on from step 1."),
+        Message(role="assistant", content="3"),
+    ],
+    ask("Tell me about the river Nile."),
+]
+
+
+def open_engine(tiny, voices, parallel=4):
+    files = {name: voice.gguf for name, voice in voices.items() if name != "uncalled"}
+    return LlamaCppEngine(tiny.gguf, context=512, parallel=parallel, threads=1, voices=files)
+
+
+@pytest.fixture
+def engine(tiny, tiny_voices):
+    made = open_engine(tiny, tiny_voices)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def cost(engine):
+    """How many tokens a call has the model read and write."""
+
+    def measured(call, *arguments, **named):
+        before = engine._decoder.decoded
+        value = call(*arguments, **named)
+        return engine._decoder.decoded - before, value
+
+    return measured
+
+
+def written(engine, messages, tokens=8, **named):
+    ((completion,),) = engine.sample([messages], Sampling(max_tokens=tokens), **named)
+    return completion.text
+
+
+def streamed(engine, messages, tokens=8, **named):
+    return "".join(engine.stream(messages, Sampling(max_tokens=tokens), **named))
+
+
+# nothing is read twice
+
+
+def test_samples_share_their_prompt(engine, cost):
+    prompt = engine.count(ask(PROBLEM))
+    tokens, _ = cost(lambda: list(engine.sample([ask(PROBLEM)], Sampling(max_tokens=5), n=12)))
+    # Each fork reads the prompt's last token again, as the logits are its own.
+    assert tokens <= prompt + 12 * 5
+
+
+def test_a_tree_of_prefixes_is_read_once(engine, cost):
+    lines = ATTEMPT.split("\n")
+    prefixes = [ask(PROBLEM, "\n".join(lines[: i + 1]) + "\n") for i in range(3)]
+    tokens, _ = cost(lambda: list(engine.sample(prefixes, Sampling(max_tokens=2), n=6)))
+    assert tokens <= engine.count(prefixes[-1]) + 18 * 2 + 3
+
+
+def test_actor_critic_and_refiner_read_only_what_is_new(engine, cost):
+    streamed(engine, ask(PROBLEM), 40)
+    actor = [*ask(PROBLEM), Message(role="assistant", content=streamed(engine, ask(PROBLEM), 40))]
+    critic = [*actor, Message(role="user", content="Is it right?")]
+    new = engine.count(critic) - engine.count(actor)
+    tokens, _ = cost(engine.choice_logprobs, critic, ["Yes"], CHOICES)
+    assert tokens <= new + 8  # the end of the actor's turn may be cut into other tokens
+    list(engine.sample([ask("Something else entirely.")], Sampling(max_tokens=30), n=8))  # takes every lane
+    tokens, _ = cost(streamed, engine, [*critic, Message(role="assistant", content="So")], 1)
+    assert tokens <= new + 10
+
+
+def test_a_conversation_comes_back_from_the_shelf_as_it_was(engine, cost):
+    first = streamed(engine, ask(PROBLEM), 30)
+    list(engine.sample([ask("Something else entirely.")], Sampling(max_tokens=30), n=8))
+    tokens, again = cost(streamed, engine, ask(PROBLEM), 30)
+    assert again == first
+    assert tokens <= 30 < engine.count(ask(PROBLEM))
+
+
+def test_the_shelf_keeps_to_its_size(engine):
+    memory = engine._decoder.memory
+    memory._room = 1 << 16
+    for number in range(30):
+        streamed(engine, ask(f"Tell me of {number} apples and {number + 1} pears."), 4)
+        assert sum(shelved.data.nbytes for shelved in memory._shelf) <= 1 << 16
+    assert memory._shelf
+
+
+def test_replies_of_unequal_lengths_keep_their_words_when_they_are_moved(engine):
+    def all_at_once():
+        found = {}
+
+        def write(number, tokens):
+            found[number] = streamed(engine, ask(f"Write about number {number}."), tokens)
+
+        threads = [threading.Thread(target=write, args=pair) for pair in enumerate((3, 40, 10, 40))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return found
+
+    together = all_at_once()
+    alone = {i: streamed(engine, ask(f"Write about number {i}."), n) for i, n in enumerate((3, 40, 10, 40))}
+    assert together == alone
+
+
+# voices
+
+
+@pytest.mark.parametrize("voice", [None, "actor", "critic"])
+def test_a_voice_says_what_it_says_in_an_engine_of_its_own(voice, engine, tiny, tiny_voices):
+    for other in ("critic", None, "actor"):
+        written(engine, ask(PROBLEM), voice=other)
+    fresh = open_engine(tiny, tiny_voices)
+    try:
+        (row,), (expected,) = (
+            e.choice_logprobs(ask(PROBLEM), [ATTEMPT], CHOICES, voice=voice) for e in (engine, fresh)
+        )
+        assert row == pytest.approx(expected, abs=1e-2)
+        assert written(engine, ask(PROBLEM), voice=voice) == written(fresh, ask(PROBLEM), voice=voice)
+    finally:
+        fresh.close()
+
+
+def test_voices_differ(engine):
+    assert len({written(engine, ask(PROBLEM), voice=voice) for voice in (None, "actor", "critic")}) == 3
+
+
+def test_the_actor_is_bit_for_bit_the_same_after_an_activated_critic_spoke(engine):
+    def actor():
+        return engine.choice_logprobs(ask(PROBLEM), [ATTEMPT, " So"], CHOICES)
+
+    actor()
+    before = actor()
+    critic = [*ask(PROBLEM, ATTEMPT), Message(role="user", content="Check the steps.")]
+    engine.choice_logprobs(critic, ["Yes"], CHOICES, voice="critic")
+    assert actor() == before
+
+
+def test_an_activated_critic_reads_again_only_its_own_turn(engine, cost):
+    streamed(engine, ask(PROBLEM), 40)
+    tokens, _ = cost(written, engine, ask(PROBLEM), 1, voice="critic")
+    assert tokens <= 6  # the three tokens that call it, and what they end with
+    tokens, _ = cost(written, engine, ask(PROBLEM), 1, voice="actor")
+    assert tokens >= engine.count(ask(PROBLEM))  # a plain voice has read everything for itself
+
+
+def test_a_voice_that_is_never_called_is_an_error(tiny, tiny_voices):
+    engine = LlamaCppEngine(tiny.gguf, context=512, threads=1, voices={"uncalled": tiny_voices["uncalled"].gguf})
+    try:
+        with pytest.raises(EngineError, match="was not called"):
+            written(engine, ask(PROBLEM), voice="uncalled")
+        assert written(engine, ask(PROBLEM))
+    finally:
+        engine.close()
+
+
+def test_voices_in_one_batch_take_turns_and_all_end(engine):
+    found = {}
+
+    def write(voice):
+        found[voice] = streamed(engine, ask(PROBLEM), 20, voice=voice)
+
+    threads = [threading.Thread(target=write, args=(voice,)) for voice in (None, "actor", "critic")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == {voice: streamed(engine, ask(PROBLEM), 20, voice=voice) for voice in found}
+
+
+def test_what_is_no_voice_of_this_base_is_refused(tiny, tiny_voices, small_model):
+    with pytest.raises(EngineError, match="not a voice of this model"):
+        LlamaCppEngine(small_model, context=512, threads=1, voices={"critic": tiny_voices["critic"].gguf})
+    with pytest.raises(EngineError, match="has no file"):
+        LlamaCppEngine(tiny.gguf, context=512, threads=1, voices={"critic": tiny.gguf.with_name("none.gguf")})
+
+
+# cancel
+
+
+@pytest.mark.parametrize("at", ["reading", "writing", "batch of 64"])
+def test_cancelling_takes_less_than_a_third_of_a_second(at, small_model):
+    parallel = 64 if at == "batch of 64" else 2
+    engine = LlamaCppEngine(small_model, context=2048 if at == "reading" else 256, parallel=parallel, threads=1)
+    try:
+        long = (
+            ask("apple pie and cream " * 400)
+            if at == "reading"
+            else ask("Count from 1 to 1000.", "1, 2, 3, 4, 5, 6, 7, 8,")
+        )
+        written(engine, ask("Hello"), 1)
+        cancel, ended = Event(), []
+
+        def run():
+            n = 64 if at == "batch of 64" else 1
+            (found,) = engine.sample([long], Sampling(temperature=1.0, max_tokens=180), n=n, cancel=cancel)
+            ended.append((time.perf_counter(), [completion.finish for completion in found]))
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        time.sleep(1.0)
+        cancel.set()
+        set_at = time.perf_counter()
+        thread.join(timeout=20)
+        assert ended[0][0] - set_at < 0.3
+        assert "cancelled" in ended[0][1]
+        assert written(engine, ask("Hello"), 3)
+    finally:
+        engine.close()
+
+
+# any order of everything
+
+
+class Conversing(RuleBasedStateMachine):
+    """Random calls, some cancelled in the middle; after each, any conversation is judged as by a fresh context."""
+
+    engine: LlamaCppEngine
+    truth: dict
+
+    which = st.integers(0, len(CONVERSATIONS) - 1)
+    voice = st.sampled_from([None, "actor", "critic"])
+
+    @rule(which=which, voice=voice, tokens=st.integers(1, 12))
+    def stream(self, which, voice, tokens):
+        streamed(self.engine, CONVERSATIONS[which], tokens, voice=voice)
+
+    @rule(which=which, voice=voice, pieces=st.integers(0, 3))
+    def leave_a_stream(self, which, voice, pieces):
+        stream = self.engine.stream(CONVERSATIONS[which], Sampling(max_tokens=40), voice=voice)
+        for _, _ in zip(range(pieces), stream, strict=False):
+            pass
+        stream.close()
+
+    @rule(which=which, voice=voice, n=st.integers(1, 9), enough=st.booleans())
+    def fork(self, which, voice, n, enough):
+        hot = Sampling(temperature=1.0, max_tokens=6)
+        settled = (lambda replies: len(replies) >= 2) if enough else None
+        list(self.engine.sample([CONVERSATIONS[which]], hot, n=n, voice=voice, enough=settled))
+
+    @rule(first=which, second=which, voice=voice)
+    def leave_a_tree(self, first, second, voice):
+        groups = self.engine.sample(
+            [CONVERSATIONS[first], CONVERSATIONS[second]], Sampling(max_tokens=8), n=3, voice=voice
+        )
+        next(groups)
+        groups.close()
+
+    @rule(which=which, voice=voice)
+    def cancel_soon(self, which, voice):
+        cancel = Event()
+        threading.Timer(0.002, cancel.set).start()
+        list(self.engine.sample([CONVERSATIONS[which]], Sampling(max_tokens=30), n=3, voice=voice, cancel=cancel))
+
+    @rule(which=which, voice=voice)
+    def judge(self, which, voice):
+        found = self.engine.choice_logprobs(CONVERSATIONS[which], ["14", " is it"], CHOICES, voice=voice)
+        for row, expected in zip(found, self.truth[which, voice], strict=True):
+            assert row == pytest.approx(expected, abs=2e-2)
+
+    @invariant()
+    def lanes_say_what_they_hold(self):
+        for lane in self.engine._decoder.memory.lanes:
+            assert len(lane.keys) <= self.engine.limit
+
+
+def test_a_thousand_random_operations_leave_the_memory_right(tiny, tiny_voices):
+    fresh = {}
+    for which, messages in enumerate(CONVERSATIONS):
+        for voice in (None, "actor", "critic"):
+            engine = open_engine(tiny, tiny_voices, parallel=1)
+            fresh[which, voice] = engine.choice_logprobs(messages, ["14", " is it"], CHOICES, voice=voice)
+            engine.close()
+    machine = type("Machine", (Conversing,), {"engine": open_engine(tiny, tiny_voices), "truth": fresh})
+    checks = settings(
+        max_examples=25, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck), database=None
+    )
+    try:
+        run_state_machine_as_test(machine, settings=checks)
+    finally:
+        machine.engine.close()
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "common"), [([], [], 0), ([1], [2], 0), ([1, 2], [1, 2, 3], 2), ([1, 2, 3], [1, 5, 3], 1), ([1], [1], 1)]
+)
+def test_common_prefix(a, b, common):
+    assert common_prefix(a, b) == common_prefix(b, a) == common
