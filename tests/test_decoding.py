@@ -144,14 +144,14 @@ def test_guessing_changes_no_sampled_word(lone_engine, monkeypatch):
 
 
 def test_the_distribution_of_sampled_words_is_the_same(lone_engine, monkeypatch):
-    """The fourth token after a repeated beginning, 200 seeds with guesses and 200 others without."""
+    """The first words after a repeated beginning, 120 seeds with guesses and 120 others without."""
     found = {}
     for guess in (True, False):
         with monkeypatch.context() as patch:
             if not guess:
                 patch.setattr(PromptLookup, "propose", lambda *_: [])
-            seeds = range(200) if guess else range(1000, 1200)
-            hot = [Sampling(temperature=1.5, min_p=0.0, max_tokens=4, seed=seed) for seed in seeds]
+            seeds = range(120) if guess else range(1000, 1120)
+            hot = [Sampling(temperature=1.0, max_tokens=5, seed=seed) for seed in seeds]
             steps = lone_engine._decoder._step
             found[guess] = Counter(drained(lone_engine.stream(refinement(), sampling)).text for sampling in hot)
             found[guess, "steps"] = lone_engine._decoder._step - steps
@@ -159,4 +159,4 @@ def test_the_distribution_of_sampled_words_is_the_same(lone_engine, monkeypatch)
     with_guesses, without = found[True], found[False]
     for text in set(with_guesses) | set(without):
         assert abs(with_guesses[text] - without[text]) < 4 * (with_guesses[text] + without[text]) ** 0.5
-    assert len(with_guesses) > 5
+    assert len(with_guesses) > 3
