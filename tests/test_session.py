@@ -1,5 +1,10 @@
 """A student's session on queued replies: followed live, stored while it goes on, never lost."""
 
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from runtime import settings
@@ -11,6 +16,7 @@ from runtime.session import Session
 from runtime.store import SessionLog, StoreError, step_id
 from runtime.text import UnreadableError
 
+ROOT = Path(__file__).parents[1]
 QUESTION = "Ana buys 3 pens for 4 dollars each and a book for 5 dollars. How much does she pay?"
 RIGHT = "The pens cost 3 × 4 = 12 dollars.\nIn all she pays 12 + 5 = 17 dollars.\nThe answer is 17."
 
@@ -110,3 +116,36 @@ def test_an_unusable_problem_is_refused_before_the_model_is_needed(text, log):
 
     with pytest.raises(UnreadableError):
         list(Session(settings.load(), no_engine, log).solve(text))
+
+
+CRASH = """
+import os, sys
+from runtime.engines.scripted import ScriptedEngine
+from runtime.session import Session
+from runtime.settings import load
+from runtime.store import SessionLog
+
+
+class Crashing(ScriptedEngine):
+    def stream(self, *arguments, **named):
+        for number, piece in enumerate(super().stream(*arguments, **named)):
+            if number == 12:
+                os.abort()  # as llama.cpp does when one of its own checks fails
+            yield piece
+
+
+settings = load()
+reply = "3 * 4 = 12 dollars\\nand 12 + 2 = 14 dollars\\nThe answer is 14."
+session = Session(settings, lambda: Crashing([reply]), SessionLog(settings.database))
+list(session.solve("How much do 3 notebooks at 4 dollars and a pen for 2 dollars cost?", mode="plain"))
+"""
+
+
+def test_a_crash_of_the_process_leaves_what_was_shown_in_the_log(log):
+    done = subprocess.run([sys.executable, "-c", CRASH], cwd=ROOT, capture_output=True, timeout=60)
+    assert done.returncode == -signal.SIGABRT
+    (row,) = log.runs()
+    run = log.run(row["id"])
+    live = run.transcript.live
+    steps = [step.text for trajectory in run.transcript.talk.trajectories for step in trajectory.steps]
+    assert (steps or [step.text for step in live.steps]) == ["3 * 4 = 12 dollars"]
