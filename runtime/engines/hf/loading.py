@@ -10,6 +10,7 @@ from typing import Any
 import psutil
 import torch
 from peft import PeftModel
+from safetensors import SafetensorError
 from tokenizers import pre_tokenizers
 from transformers import (
     AutoModelForCausalLM,
@@ -44,7 +45,7 @@ def load_base(
         raise EngineError(
             f"{path.name} does not fit into memory. Close other programs or use a smaller model."
         ) from error
-    except (OSError, ValueError, ImportError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, ImportError, KeyError, RuntimeError, SafetensorError) as error:
         raise EngineError(
             f"{path} could not be loaded as a model of transformers ({first_line(error)}). "
             "Name a folder with its config, weights and tokenizer, a GGUF file, or a model of a hub within reach."
@@ -79,7 +80,7 @@ def load_voices(base: PreTrainedModel, folders: Mapping[str, Path]) -> PeftModel
                 model = PeftModel.from_pretrained(base, folder, adapter_name=name)
             else:
                 model.load_adapter(folder, adapter_name=name)
-        except (OSError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
             raise EngineError(
                 f"The voice {name!r} in {folder} does not fit this model ({first_line(error)}). "
                 "Use the model that it was trained on."

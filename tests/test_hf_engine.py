@@ -1,0 +1,252 @@
+"""What is the transformers engine's alone: it agrees with transformers and peft, and reads nothing twice."""
+
+import gc
+import shutil
+import weakref
+from threading import Event
+
+import pytest
+import torch
+from peft import PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from runtime.engines.base import EngineError, Message, Sampling
+from runtime.engines.hf import HfEngine
+from runtime.engines.hf import model as hf_model
+from runtime.engines.hf.batch import choose
+from runtime.engines.hf.loading import fastest_dtype
+
+pytestmark = [pytest.mark.model, pytest.mark.timeout(120)]
+
+
+def ask(text):
+    return [Message(role="user", content=text)]
+
+
+GREEDY = Sampling(max_tokens=20)
+PARTS, CHOICES = ["2 + 3 = 5\n", "5 + 4 = 8\n", "So"], ["+", "-"]
+PROMPTS = [ask(f"Tell me about {number} ². " + "Go on. " * (5 * number % 7)) for number in range(8)]
+
+
+def made(tiny, voices=None, **more):
+    torch.set_num_threads(1)
+    folders = {name: voice.peft for name, voice in (voices or {}).items()}
+    return HfEngine(tiny.hf, voices=folders, **{"dtype": "float32", "parallel": 3, "context": 1024} | more)
+
+
+@pytest.fixture(scope="module")
+def engine(tiny, tiny_voices):
+    engine = made(tiny, tiny_voices)
+    yield engine
+    engine.close()
+
+
+@pytest.fixture
+def reference(tiny, tiny_voices):
+    """What transformers and peft make of the same files: by voice, the tokenizer and the model."""
+
+    def load(voice):
+        model = AutoModelForCausalLM.from_pretrained(tiny.hf, dtype=torch.float32)
+        model = PeftModel.from_pretrained(model, tiny_voices[voice].peft) if voice else model
+        return AutoTokenizer.from_pretrained(tiny.hf), model.eval()
+
+    return load
+
+
+@pytest.fixture
+def lengths(engine, monkeypatch):
+    """Tokens that every row of a pass is given from now on, pass by pass."""
+    seen, forward = [], engine._model._base.forward
+
+    def watched(**inputs):
+        seen.append(inputs["input_ids"].shape[1])
+        return forward(**inputs)
+
+    monkeypatch.setattr(engine._model._base, "forward", watched)
+    return seen
+
+
+def texts(engine, prompts=PROMPTS, **more):
+    return [group[0].text for group in engine.sample(prompts, GREEDY, **more)]
+
+
+# the same as transformers and peft
+
+
+@pytest.mark.parametrize("voice", [None, "actor", "critic"])
+def test_the_text_is_that_of_generate(voice, engine, reference):
+    tokenizer, model = reference(voice)
+    expected = []
+    for messages in PROMPTS:
+        opened = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+        inputs = tokenizer(opened, return_tensors="pt")
+        with torch.no_grad():
+            tokens = model.generate(**inputs, max_new_tokens=20, do_sample=False)[0, inputs["input_ids"].shape[1] :]
+        expected.append(tokenizer.decode(tokens, skip_special_tokens=True))
+    assert texts(engine, voice=voice) == expected
+
+
+@pytest.mark.parametrize("voice", [None, "actor", "critic"])
+@pytest.mark.parametrize("at_once", [512, 7])
+def test_choices_have_the_probabilities_of_one_forward_pass(voice, at_once, engine, reference, monkeypatch):
+    monkeypatch.setattr(hf_model, "READ_AT_ONCE", at_once)
+    tokenizer, model = reference(voice)
+    opened = tokenizer.apply_chat_template(PROMPTS[0], add_generation_prompt=True, tokenize=False)
+    tokens, marks = tokenizer(opened).input_ids, []
+    for part in PARTS:
+        tokens += tokenizer(part).input_ids
+        marks.append(len(tokens) - 1)
+    with torch.no_grad():
+        logprobs = model(input_ids=torch.tensor([tokens])).logits[0, marks].log_softmax(-1)
+    expected = logprobs[:, [tokenizer(choice).input_ids[0] for choice in CHOICES]]
+    found = engine.choice_logprobs(PROMPTS[0], PARTS, CHOICES, voice=voice)
+    assert torch.tensor(found).allclose(expected, atol=1e-3)
+
+
+def test_a_gguf_file_is_the_same_model(engine, tiny):
+    from_file = HfEngine(tiny.gguf, context=256, dtype="float32")
+    assert texts(from_file, PROMPTS[:2]) == texts(engine, PROMPTS[:2])
+    from_file.close()
+
+
+# nothing is read twice
+
+
+def test_the_prompt_of_many_samples_is_read_once(engine, lengths):
+    list(engine.sample([ask("What is two and three?")], Sampling(temperature=1.0, max_tokens=4), n=6))
+    assert lengths[0] > 1
+    assert set(lengths[1:]) == {1}
+
+
+def test_what_two_requests_share_is_read_once(engine, lengths):
+    facts = "The sum of a and b is c. " * 20
+    list(engine.sample([ask(facts + "First?"), ask(facts + "Second?")], Sampling(max_tokens=1)))
+    assert lengths[0] > 100
+    assert lengths[1] < 20
+
+
+def test_a_reply_is_read_on_from_where_it_was_written(engine, lengths):
+    text = "".join(engine.stream(ask("Say more about it."), GREEDY))
+    del lengths[:]
+    engine.choice_logprobs(ask("Say more about it."), [text, " Right"], CHOICES)
+    assert sum(lengths) < 6
+
+
+def test_a_prompt_stops_being_read_when_it_is_cancelled(engine, lengths, monkeypatch):
+    class SetAfterThreePasses(Event):
+        def is_set(self):
+            return len(lengths) >= 3
+
+    monkeypatch.setattr(hf_model, "READ_AT_ONCE", 16)
+    ((found,),) = engine.sample([ask("apple " * 500)], GREEDY, cancel=SetAfterThreePasses())
+    assert (found.finish, found.text, lengths) == ("cancelled", "", [16, 16, 16])
+
+
+# drawing
+
+LOGITS = torch.tensor([[2.0, 1.0, 0.0, -1.0, -9.0]])
+
+
+@pytest.mark.parametrize(
+    ("sampling", "possible"),
+    [
+        (Sampling(temperature=0.0), {0}),
+        (Sampling(temperature=1.0, top_k=2, top_p=1.0, min_p=0.0), {0, 1}),
+        (Sampling(temperature=1.0, top_k=1, top_p=1.0, min_p=0.0), {0}),
+        (Sampling(temperature=1.0, top_k=0, top_p=0.9, min_p=0.0), {0, 1, 2}),
+        (Sampling(temperature=1.0, top_k=0, top_p=0.0, min_p=0.0), {0}),
+        (Sampling(temperature=1.0, top_k=0, top_p=1.0, min_p=0.2), {0, 1}),
+        (Sampling(temperature=9.0, top_k=99, top_p=1.0, min_p=0.0), {0, 1, 2, 3, 4}),
+    ],
+)
+def test_only_likely_tokens_are_drawn(sampling, possible):
+    draws = [i / 400 for i in range(400)] + [1 - 1e-12]
+    assert set(choose(LOGITS.repeat(len(draws), 1), sampling, draws)) == possible
+
+
+def test_tokens_are_drawn_as_often_as_they_are_likely():
+    draws = [(i + 0.5) / 2000 for i in range(2000)]
+    tokens = choose(LOGITS.repeat(2000, 1), Sampling(temperature=2.0, top_k=0, top_p=1.0, min_p=0.0), draws)
+    shares = torch.tensor(tokens).bincount(minlength=5) / 2000
+    assert shares.allclose((LOGITS[0] / 2).softmax(-1), atol=2e-3)
+
+
+# loading and closing
+
+
+def test_another_number_type_is_nearly_the_same_model(engine, tiny):
+    low = made(tiny, dtype="bfloat16")
+    found, expected = (torch.tensor(each.choice_logprobs(PROMPTS[0], PARTS, CHOICES)) for each in (low, engine))
+    assert 0 < (found - expected).abs().max() < 0.5
+    assert fastest_dtype("cpu") in (torch.float32, torch.bfloat16)
+
+
+@pytest.mark.parametrize(
+    "device",
+    ["cpu", pytest.param("cuda", marks=[pytest.mark.gpu, pytest.mark.skipif("not torch.cuda.is_available()")])],
+)
+def test_four_bits_speak_with_voices_too(device, tiny, tiny_voices):
+    # On a GPU both are the default.
+    quantized = made(tiny, tiny_voices, **({"four_bit": True} if device == "cpu" else {"dtype": None}))
+    assert "Linear4bit" in {type(module).__name__ for module in quantized._model._base.modules()}
+    base, *voiced = (texts(quantized, voice=voice) for voice in (None, "actor", "critic"))
+    assert all(base)
+    assert all(text not in base for found in voiced for text in found)
+    quantized.close()
+
+
+def test_closing_frees_the_weights(tiny, tiny_voices):
+    engine = made(tiny, tiny_voices)
+    next(engine.sample(PROMPTS, GREEDY, voice="actor"))
+    weights = weakref.ref(engine._model._base.get_input_embeddings().weight)
+    engine.close()
+    gc.collect()
+    assert weights() is None
+
+
+def test_too_little_memory_is_said_with_a_remedy(engine, monkeypatch):
+    def full(**inputs):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(engine._model._base, "forward", full)
+    with pytest.raises(EngineError, match=r"not enough memory.*SOLILOQUY_CONTEXT"):
+        list(engine.stream(ask("something that was never read"), GREEDY))
+
+
+def copied(folder, to, **changes):
+    """A copy of a folder in which files have other contents, or are missing."""
+    shutil.copytree(folder, to)
+    for name, text in changes.items():
+        (path,) = to.glob(f"{name}.*")
+        path.unlink() if text is None else path.write_text(text)
+    return to
+
+
+def test_what_cannot_be_loaded_is_refused_with_a_sentence(tiny, tmp_path):
+    cases = {
+        tmp_path / "none": r"none cannot be read: there is no such folder",
+        tmp_path / "none.gguf": r"none\.gguf cannot be read: there is no such file",
+        copied(tiny.hf, tmp_path / "bare", chat_template=None): r"bare has no chat template.*instruct or chat version",
+        copied(tiny.hf, tmp_path / "empty", model=None): r"empty could not be loaded as a model of transformers",
+        copied(tiny.hf, tmp_path / "cut", model="cut"): r"cut could not be loaded as a model of transformers",
+    }
+    for path, sentence in cases.items():
+        with pytest.raises(EngineError, match=sentence):
+            HfEngine(path, dtype="float32")
+
+
+def test_a_voice_that_does_not_fit_is_refused_with_a_sentence(tiny, tiny_voices, tmp_path):
+    config = (tiny_voices["actor"].peft / "adapter_config.json").read_text().replace('"r": 4', '"r": 8')
+    wide = copied(tiny_voices["actor"].peft, tmp_path / "wide", adapter_config=config)
+    cases = {tmp_path: r"is not in .*adapter_config\.json is missing", wide: "does not fit this model"}
+    for folder, sentence in cases.items():
+        with pytest.raises(EngineError, match=sentence):
+            HfEngine(tiny.hf, voices={"actor": folder}, dtype="float32")
+
+
+def test_a_template_that_refuses_a_conversation_is_an_error(tiny, tmp_path):
+    template = "{{ raise_exception('roles must alternate') }}"
+    strict = HfEngine(copied(tiny.hf, tmp_path / "strict", chat_template=template), dtype="float32")
+    with pytest.raises(EngineError, match="roles must alternate"):
+        strict.count(PROMPTS[0])
+    strict.close()
