@@ -11,16 +11,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from threading import Event
+from typing import Generic, Protocol, TypeVar
 
 from runtime.actor import conversation
 from runtime.arithmetic.numerals import read_number
-from runtime.engines.base import Engine, Sampling
+from runtime.engines.base import Completion, Engine, Sampling
 from runtime.grading import equal
 from runtime.text import final_answer
 from runtime.types import Problem
 
 TEMPERATURE = 0.7
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?|\.\d+")
+
+
+class Answered(Protocol):
+    """Whatever may state an answer: a solution, a trajectory."""
+
+    @property
+    def answer(self) -> str | None: ...
+
+
+Voter = TypeVar("Voter", bound=Answered)
 
 
 @dataclass(frozen=True)
@@ -30,11 +41,11 @@ class Solution:
 
 
 @dataclass(frozen=True)
-class Vote:
+class Vote(Generic[Voter]):
     """Solutions that reach the same answer."""
 
     answer: str
-    solutions: tuple[Solution, ...]
+    solutions: tuple[Voter, ...]
 
 
 def sample_solutions(
@@ -43,17 +54,22 @@ def sample_solutions(
     """The solutions with these numbers, decoded together; each number is a seed of its own."""
     sampling = Sampling(temperature=TEMPERATURE, max_tokens=max_tokens, seed=seed + numbers.start)
     [completions] = engine.sample([conversation(problem)], sampling, n=len(numbers), cancel=cancel)
-    return [Solution(c.text, final_answer(c.text) if c.finish == "stop" else None) for c in completions]
+    return [read_solution(completion) for completion in completions]
 
 
-def agreeing(answer: str | None, solutions: Sequence[Solution]) -> int:
+def read_solution(reply: Completion) -> Solution:
+    """A reply as a solution; one that was not finished has stated no answer, whatever numbers its last line holds."""
+    return Solution(reply.text, final_answer(reply.text) if reply.finish == "stop" else None)
+
+
+def agreeing(answer: str | None, solutions: Sequence[Answered]) -> int:
     """How many solutions reach an answer."""
     return sum(bool(answer and s.answer and equal(s.answer, answer)) for s in solutions)
 
 
-def votes(solutions: Sequence[Solution]) -> list[Vote]:
+def votes(solutions: Sequence[Voter]) -> list[Vote[Voter]]:
     """Solutions grouped by answer, most first; one without an answer has no vote."""
-    groups: list[list[Solution]] = []
+    groups: list[list[Voter]] = []
     for solution in solutions:
         if solution.answer is None:
             continue
@@ -61,6 +77,13 @@ def votes(solutions: Sequence[Solution]) -> list[Vote]:
         home.append(solution) if home else groups.append([solution])
     groups.sort(key=len, reverse=True)
     return [Vote(group[0].answer, tuple(group)) for group in groups]
+
+
+def decided(solutions: Sequence[Answered], missing: int) -> bool:
+    """Whether the first answer of the vote stays the first, whatever the missing solutions say. (Answers that equal
+    both of two different ones, as 50% equals 50 and 0.5, may count for either.)"""
+    first, second, *_ = [*(len(group.solutions) for group in votes(solutions)), 0, 0]
+    return first > second + missing
 
 
 def numbers_in(text: str) -> set[Fraction]:

@@ -12,7 +12,7 @@ import re
 import unicodedata
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 SCHEMA = 1
 
@@ -175,6 +175,36 @@ class SelfTalk(Value):
     def critique_of(self, trajectory: Trajectory) -> Critique | None:
         found = [t for t in self.turns if isinstance(t, Critique) and t.trajectory_id == trajectory.id]
         return found[-1] if found else None
+
+
+class StepLabel(Value):
+    """k of n completions from a step reached the reference answer; the estimates are derived, never stored."""
+
+    step: int = Field(ge=0)
+    by: Literal["rollouts"] = "rollouts"
+    k: int = Field(ge=0)
+    n: int = Field(ge=1)
+    """Completions that were judged. One that was cut off at the limit of tokens has failed."""
+    drawn: Literal["all", "until_success", "none"] = "all"
+    """all: as many as were asked for. until_success: no more once one succeeded. none: the step states the answer and
+    was graded itself, as 0 or 1 of 1."""
+
+    @model_validator(mode="after")
+    def _possible(self) -> StepLabel:
+        if self.k > self.n:
+            raise ValueError(f"{self.k} of {self.n} completions cannot have succeeded")
+        return self
+
+    @property
+    def hard(self) -> bool:
+        """HE: whether any completion succeeded. Ending at the first success does not change it."""
+        return self.k > 0
+
+    @property
+    def soft(self) -> float | None:
+        """SE: the share that succeeded. None for all labels drawn until a success: those that ended there have too
+        high a share, and without them only zeros would be left."""
+        return None if self.drawn == "until_success" else self.k / self.n
 
 
 class Feedback(Value):

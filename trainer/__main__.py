@@ -1,4 +1,4 @@
-"""The trainer's command line: `python -m trainer evaluate | evaluate-critic`, one command per stage."""
+"""The trainer's command line, `python -m trainer evaluate | evaluate-critic | labels | bench`: a command per stage."""
 
 from __future__ import annotations
 
@@ -101,6 +101,65 @@ def evaluate_critic(
         )
 
 
+@app.command()
+def bench(
+    quick: Annotated[bool, typer.Option("--quick", help="The smallest base, little work, one round: a trial.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="The largest base too: hours.")] = False,
+    bases: Annotated[str | None, typer.Option(help="Names of installed models, with commas.")] = None,
+    engines: Annotated[str | None, typer.Option(help="Only these engines, with commas.")] = None,
+    workloads: Annotated[str | None, typer.Option(help="Only these workloads, with commas.")] = None,
+    rounds: Annotated[int | None, typer.Option(min=1, help="How often each engine takes its turn.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of every engine; all cores if unset.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure our engine beside its peers, as ratios and as shares of this machine's limits. Resumable."""
+    from rich.console import Console
+
+    from runtime import settings
+    from trainer.bench import Bench, Options, limits, table
+
+    given = {"bases": bases, "engines": engines, "workloads": workloads}
+    chosen = {name: tuple(_listed(text)) for name, text in given.items() if text}
+    options = Options.of(quick, full, rounds=rounds, threads=threads, **chosen)
+    benchmark = Bench(options, settings.load(), limits.machine(options.threads))
+    for line in benchmark.run():
+        print(line, file=sys.stderr, flush=True)
+    report = benchmark.finish()
+    print(json.dumps(report, ensure_ascii=False)) if as_json else Console(width=130).print(table(report))
+
+
+@app.command()
+def labels(
+    trajectories: Annotated[Path, typer.Option(help="JSON lines with `question`, `steps` and the reference `answer`.")],
+    n: Annotated[int, typer.Option(min=1, help="Completions after each step.")] = 8,
+    stop_early: Annotated[bool, typer.Option("--stop-early", help="One success is enough: HE, but no SE.")] = False,
+    temperature: Annotated[float, typer.Option(min=0.1, max=2, help="Sampling temperature of completions.")] = 0.7,
+    limit: Limit = None,
+    model: Model = None,
+    parallel: Parallel = 16,
+    as_json: Json = False,
+) -> None:
+    """Label steps by completions: how many of n reach the answer from there (Math-Shepherd). Resumable."""
+    from trainer.labels import Labelling
+    from trainer.sources import read_attempts
+
+    attempts = read_attempts(trajectories, limit)
+    with _engine(model, parallel) as (engine, settings):
+        labelling = Labelling(attempts, engine, settings, n, temperature, stop_early)
+        _follow("Labelling", labelling.run(), len(labelling.usable))
+        summary = labelling.summary()
+    if as_json:
+        print(json.dumps(summary, ensure_ascii=False))
+        return
+    for failure in summary["failed"]:
+        print(f"Row {failure['row']} was not labelled: {failure['error']}", file=sys.stderr)
+    print(
+        f"{summary['model']}, {summary['labelled']} attempts: {summary['right']} of {summary['steps']} steps right (HE)"
+        f"\n{summary['calls']} completions, {summary['completion_tokens']} tokens, {summary['unfinished']} cut off"
+    )
+    print(f"The labels are in {summary['results']}", file=sys.stderr)
+
+
 def _span(interval: tuple[float, float]) -> str:
     return "[{:.1%}, {:.1%}]".format(*interval)
 
@@ -108,20 +167,24 @@ def _span(interval: tuple[float, float]) -> str:
 def _modes(text: str) -> list[str]:
     from runtime.settings import Mode
 
-    modes = [mode.strip() for mode in text.split(",") if mode.strip()]
+    modes = _listed(text)
     known = get_args(Mode)
     if unknown := [mode for mode in modes if mode not in known]:
         raise typer.BadParameter(f"{', '.join(unknown)}: modes are {', '.join(known)}")
-    return list(dict.fromkeys(modes))
+    return modes
+
+
+def _listed(text: str) -> list[str]:
+    return list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
 
 
 @contextmanager
 def _engine(model: str | None, parallel: int) -> Iterator[tuple[Engine, Settings]]:
-    from runtime import engines, models, settings
+    from runtime import engines, settings
 
     chosen = settings.load(model=model)
     chosen = chosen.with_(context=min(chosen.context, CONTEXT))
-    engine = engines.load(models.resolve(chosen), chosen, parallel)
+    engine = engines.open_engine(chosen, parallel, batches=True)
     try:
         yield engine, chosen
     finally:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from runtime.errors import SoliloquyError
+from runtime.grading import equal
 from runtime.text import final_answer, split_attempt
-from runtime.types import Problem
+from runtime.types import Problem, content_hash
 
 T = TypeVar("T")
 
@@ -28,6 +29,35 @@ class JudgedAttempt:
     first_error: int | None
 
 
+@dataclass(frozen=True)
+class Attempt:
+    """tuple[str, ...] to be labelled, and the problem with its reference answer."""
+
+    problem: Problem
+    steps: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        return content_hash(self.problem.text, self.problem.answer or "", *self.steps)
+
+    @property
+    def fault(self) -> str | None:
+        """Why it cannot be labelled, if it cannot."""
+        if not self.steps:
+            return "it has no steps"
+        if not all(step.strip() for step in self.steps):
+            return "it has an empty step"
+        answer = self.problem.answer or ""
+        return None if equal(answer, answer) else "its reference answer is missing or cannot be read"
+
+    @property
+    def beginnings(self) -> list[tuple[str, ...]]:
+        """What completions go on from: the steps up to each, but for a last one that states the answer."""
+        # Before a line without a number only an explicit statement counts: "The answer is 5", "#### 5", a box.
+        stated = final_answer(f"{self.steps[-1]}\n.") is not None
+        return [self.steps[:end] for end in range(1, len(self.steps) + (not stated))]
+
+
 def read_problems(path: Path, limit: int | None = None) -> list[Problem]:
     """Rows with `question` (or `problem`) and `answer`; GSM8K's "... #### 12" is read. Raises SourceError."""
     return _read(path, limit, lambda row: [_problem(row)])
@@ -37,6 +67,11 @@ def read_judged(path: Path, limit: int | None = None) -> list[JudgedAttempt]:
     """Attempts of `limit` rows: ProcessBench's (`problem`, `steps`, `label`: first error from 0, -1 for none), or with
     `question`, `steps`, `first_error`, where a `reference_solution` is a right attempt too. Raises SourceError."""
     return _read(path, limit, _judged)
+
+
+def read_attempts(path: Path, limit: int | None = None) -> list[Attempt]:
+    """Rows with `question` (or `problem`), `steps` and the reference `answer`, one attempt each. Raises SourceError."""
+    return _read(path, limit, lambda row: [_attempt(row)])
 
 
 def _problem(row: dict[str, Any]) -> Problem:
@@ -67,6 +102,16 @@ def _judged(row: dict[str, Any]) -> list[JudgedAttempt]:
     if isinstance(reference, str) and reference.strip():
         attempts.append(JudgedAttempt(problem, tuple(split_attempt(reference)), None))
     return attempts
+
+
+def _attempt(row: dict[str, Any]) -> Attempt:
+    steps, answer = row.get("steps"), row.get("answer")
+    if not isinstance(steps, list) or not all(isinstance(step, str) for step in steps):
+        raise ValueError("`steps` (a list of texts) is missing")
+    stated = "" if answer is None else str(answer).strip()
+    reference = final_answer(stated) if "####" in stated else stated
+    problem = Problem(text=_text(row, "question", "problem"), answer=reference, source=str(row.get("source") or ""))
+    return Attempt(problem, tuple(steps))
 
 
 def _text(row: dict[str, Any], *names: str) -> str:

@@ -1,0 +1,376 @@
+"""Step labels from completions: what is asked, what is counted, and what an interruption or a bad row leaves."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from runtime import settings
+from runtime.engines.base import ContextOverflow, EngineError
+from runtime.engines.scripted import ScriptedEngine
+from runtime.types import Problem, StepLabel
+from trainer.labels import Labelling
+from trainer.sources import Attempt, SourceError, read_attempts
+
+ROOT = Path(__file__).parents[1]
+PROBLEM = Problem(text="What is 2 + 3 + 4?", answer="9")
+STEPS = ("2 + 3 = 5", "5 + 4 = 9")
+RIGHT, WRONG = "The answer is 9.", "The answer is 8."
+
+
+class Answering(ScriptedEngine):
+    """Replies by a function of the beginning that it is to go on from and of how often it was asked for it."""
+
+    def __init__(self, answer):
+        super().__init__()
+        self.answer, self.asked = answer, {}
+        self.seeds, self.lazy = [], []
+
+    def sample(self, requests, sampling, voice=None, n=1, stop=(), cancel=None, enough=None):
+        self.seeds.append(sampling.seed)
+        self.lazy.append(iter(requests) is requests)
+        return super().sample(requests, sampling, voice, n, stop, cancel, enough)
+
+    def _next(self, messages):
+        begun = (messages[-2]["content"].split("\n")[0], messages[-1]["content"])
+        self.asked[begun] = self.asked.get(begun, 0) + 1
+        self.replies.append(self.answer(begun[1], self.asked[begun]))
+        return super()._next(messages)
+
+    @property
+    def beginnings(self):
+        """What it was to go on from, in order and without repetitions in a row."""
+        begun = [call[-1]["content"] for call in self.calls]
+        return [text for i, text in enumerate(begun) if i == 0 or begun[i - 1] != text]
+
+
+def attempt(*steps, problem=PROBLEM):
+    return Attempt(problem, steps or STEPS)
+
+
+def labelled(attempts, engine, n=2, **options):
+    labelling = Labelling(attempts, engine, settings.load(), n, **options)
+    list(labelling.run())
+    return labelling
+
+
+def labels(labelling, place=0):
+    row = labelling.results.rows[labelling.attempts[place].key]
+    return [StepLabel(**label) for label in row["labels"]]
+
+
+def counts(labelling, place=0):
+    return [(label.k, label.n) for label in labels(labelling, place)]
+
+
+def always(text):
+    return Answering(lambda begun, count: text)
+
+
+# counting
+
+
+def test_k_of_n_completions_reach_the_reference_answer():
+    done = labelled([attempt()], ScriptedEngine([RIGHT, WRONG, "It is 9.", "9 eggs\n#### 9.0"]))
+    assert labels(done) == [StepLabel(step=0, k=1, n=2), StepLabel(step=1, k=2, n=2)]
+    assert [(label.hard, label.soft) for label in labels(done)] == [(True, 0.5), (True, 1.0)]
+    assert "soft" not in json.dumps(done.results.rows)
+
+
+def test_a_completion_that_is_cut_off_has_failed(monkeypatch):
+    monkeypatch.setenv("SOLILOQUY_MAX_TOKENS", "16")
+    done = labelled([attempt("2 + 3 = 5")], always("so " * 14 + "is 9 and so on"))
+    assert counts(done) == [(0, 2)]
+    assert done.summary()["unfinished"] == 2
+
+
+@pytest.mark.parametrize(("reply", "k"), [("", 2), ("\n", 2), ("Done.", 2), ("No, 8.", 0), ("The answer is N.", 0)])
+def test_where_a_completion_says_nothing_the_step_before_it_counts(reply, k):
+    assert counts(labelled([attempt()], always(reply))) == [(0, 2), (k, 2)]
+
+
+@pytest.mark.parametrize(
+    ("last", "k"),
+    [
+        ("The answer is 9.", 1),
+        ("So the answer is 8.", 0),
+        ("Altogether 5 + 4 = 9, so the answer is: 9", 1),
+        ("Therefore \\boxed{9}.", 1),
+        ("5 + 4 = 8\n#### 8", 0),
+        ("答案是 9。", 1),
+        ("The answer is N.", 0),
+    ],
+)
+def test_a_last_step_that_states_the_answer_is_graded_and_not_completed(last, k):
+    engine = always(WRONG)
+    done = labelled([attempt(*STEPS, last)], engine)
+    assert labels(done)[2] == StepLabel(step=2, k=k, n=1, drawn="none")
+    assert labels(done)[2].soft == k
+    assert engine.beginnings == ["2 + 3 = 5\n", "2 + 3 = 5\n5 + 4 = 9\n"]
+
+
+def test_a_step_that_states_an_answer_and_is_not_the_last_is_completed():
+    engine = always(RIGHT)
+    done = labelled([attempt("The answer is 8.", "No. The answer is 9.")], engine)
+    assert labels(done) == [StepLabel(step=0, k=2, n=2), StepLabel(step=1, k=1, n=1, drawn="none")]
+
+
+@pytest.mark.parametrize("wrong", [{"k": 0, "n": 0}, {"k": -1, "n": 2}, {"k": 3, "n": 2}])
+def test_impossible_counts_are_refused(wrong):
+    with pytest.raises(ValidationError):
+        StepLabel(step=0, **wrong)
+
+
+# asking
+
+
+def test_beginnings_grow_and_what_attempts_share_is_asked_for_once():
+    engine = always(RIGHT)
+    tree = [attempt("a", "b", "c"), attempt("a", "d"), attempt("a", "b"), attempt("a", "b", "e"), attempt("a", "d")]
+    done = labelled(tree, engine, n=3)
+    assert engine.beginnings == ["a\n", "a\nb\n", "a\nb\nc\n", "a\nb\ne\n", "a\nd\n"]
+    assert len(engine.calls) == 15
+    assert all(engine.lazy)
+    assert [len(labels(done, place)) for place in range(5)] == [3, 2, 2, 3, 2]
+    assert done.summary()["labelled"] == 4  # the same attempt twice is one
+
+
+def test_what_was_only_graded_is_completed_where_steps_follow_it():
+    engine = always(WRONG)
+    done = labelled([attempt("a", "The answer is 9."), attempt("a", "The answer is 9.", "b")], engine)
+    assert engine.beginnings == ["a\n", "a\nThe answer is 9.\n", "a\nThe answer is 9.\nb\n"]
+    assert counts(done, 0) == [(0, 2), (1, 1)]
+    assert counts(done, 1) == [(0, 2)] * 3
+
+
+def test_the_seeds_of_a_beginning_depend_on_its_length_alone():
+    engine = always(RIGHT)
+    labelled([attempt("a", "b", "c"), attempt("a", "b", "d"), attempt("e")], engine, n=5)
+    assert engine.seeds == [0, 10, 0]
+    other = Problem(text="Another?", answer="9")
+    engine = always(RIGHT)
+    labelled([attempt("a", "b", "c"), attempt("a", "b", "d", problem=other)], engine, n=5)
+    assert engine.seeds == [0]  # the first was labelled before
+
+
+def test_the_completer_sees_no_answer_and_is_asked_as_the_actor_is():
+    engine = always(RIGHT)
+    labelled([attempt("a", problem=Problem(text="What is it?", answer="REFERENCE"))], engine, n=1)
+    [messages] = engine.calls
+    assert [message["role"] for message in messages] == ["system", "user", "assistant"]
+    assert "REFERENCE" not in str(messages)
+
+
+# stopping early
+
+
+def test_one_success_ends_a_step_and_leaves_no_share():
+    engine = Answering(lambda begun, count: RIGHT if begun == "2 + 3 = 5\n" and count == 3 else WRONG)
+    done = labelled([attempt()], engine, n=5, stop_early=True)
+    first, second = labels(done)
+    assert (first.k, first.n, second.k, second.n) == (1, 3, 0, 5)
+    assert (first.hard, second.hard) == (True, False)
+    assert first.drawn == second.drawn == "until_success"
+    assert first.soft is second.soft is None
+    assert len(engine.calls) == 8
+
+
+def test_stopping_early_never_changes_the_hard_label():
+    def answer(begun, count):
+        return RIGHT if (len(begun) * 7 + count) % 11 == 0 else WRONG
+
+    tree = [attempt("a", "bb", "ccc"), attempt("a", "dddd"), attempt("eeeee", "The answer is 9.")]
+    full = labelled(tree, Answering(answer), n=4)
+    early = labelled(tree, Answering(answer), n=4, stop_early=True)
+    assert full.results.path != early.results.path
+    hard = [[label.hard for label in labels(full, place)] for place in range(3)]
+    assert hard == [[label.hard for label in labels(early, place)] for place in range(3)]
+    assert {True, False} == {each for row in hard for each in row}
+
+
+def test_every_problem_is_judged_by_its_own_answer():
+    problems = [Problem(text=f"What is {i}?", answer=str(i % 3)) for i in range(9)]
+    done = labelled(
+        [attempt("a", problem=problem) for problem in problems], always("The answer is 1."), n=4, stop_early=True
+    )
+    assert [counts(done, i) for i in range(9)] == [[(0, 4)], [(1, 1)], [(0, 4)]] * 3
+
+
+# going on
+
+
+def test_a_finished_run_asks_nothing_again_and_a_longer_file_goes_on():
+    first = labelled([attempt("a", "b")], always(RIGHT))
+    engine = always(WRONG)
+    again = labelled([attempt("a", "b"), attempt("a", "c"), attempt("x")], engine)
+    assert engine.beginnings == ["a\nc\n", "x\n"]
+    assert engine.seeds == [2, 0]
+    assert counts(again, 0) == counts(first) == [(2, 2), (2, 2)]
+    assert counts(again, 1) == [(2, 2), (0, 2)]
+
+
+@pytest.mark.parametrize("options", [{"n": 3}, {"temperature": 0.5}, {"stop_early": True}])
+def test_other_options_are_another_run(options):
+    engine = always(RIGHT)
+    labelled([attempt()], always(RIGHT))
+    labelled([attempt()], engine, **options)
+    assert engine.calls
+
+
+def test_an_engine_that_fails_ends_the_run_and_what_is_labelled_stays():
+    def answer(begun, count):
+        return EngineError("It is gone.") if begun == "c\n" and failing else RIGHT if count == 1 else WRONG
+
+    rows, failing = [attempt("a"), attempt("b"), attempt("c"), attempt("d")], True
+    with pytest.raises(EngineError, match="gone"):
+        labelled(rows, Answering(answer))
+    failing, engine = False, Answering(answer)
+    done = labelled(rows, engine)
+    assert engine.beginnings == ["c\n", "d\n"]
+    assert [counts(done, place) for place in range(4)] == [[(1, 2)]] * 4
+
+
+def test_leaving_early_cancels_and_stores_no_half_label():
+    engine = Answering(lambda begun, count: RIGHT if begun.startswith("quick") else "word " * 200)
+    engine.delay = 0.02
+    rows = [attempt(first, problem=Problem(text=f"{first}?", answer="9")) for first in ("quick", "slow", "slower")]
+    labelling = Labelling(rows, engine, settings.load(), 2)
+    run = labelling.run()
+    assert next(run) == rows[0].key
+    started = time.monotonic()
+    run.close()
+    assert time.monotonic() - started < 1
+    assert list(labelling.results.rows) == [rows[0].key]
+    assert counts(labelling) == [(2, 2)]
+
+
+KILLED = """
+import sys
+sys.path[:0] = ["tests"]
+from test_labels import Answering, many, settings, Labelling, RIGHT
+engine = Answering(lambda begun, count: RIGHT)
+engine.delay = 0.02
+for _ in Labelling(many(), engine, settings.load(), 2).run():
+    print("one", flush=True)
+"""
+
+
+def many():
+    return [attempt("a", str(i), problem=Problem(text=f"What is {i // 2}?", answer="9")) for i in range(24)]
+
+
+def test_a_killed_run_goes_on_and_ends_as_if_it_had_not_been(tmp_path):
+    process = subprocess.Popen([sys.executable, "-c", KILLED], cwd=ROOT, stdout=subprocess.PIPE, env=dict(os.environ))
+    for _ in range(4):
+        assert process.stdout.readline()
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    engine = always(RIGHT)
+    labelling = Labelling(many(), engine, settings.load(), 2)
+    kept = len(labelling.results.rows)
+    assert 4 <= kept < 24
+    list(labelling.run())
+    assert len(engine.calls) <= 2 * 36 - 2 * kept
+    assert [counts(labelling, place) for place in range(24)] == [[(2, 2), (2, 2)]] * 24
+
+
+# rows that cannot be labelled
+
+
+def test_a_row_that_cannot_be_labelled_is_named_and_the_others_go_on():
+    def answer(begun, count):
+        return ContextOverflow("This is too long for the model.") if "LONG" in begun else RIGHT
+
+    rows = [
+        attempt("a"),
+        Attempt(PROBLEM, ()),
+        attempt("a", " "),
+        attempt("a", problem=Problem(text="Why?")),
+        attempt("a", problem=Problem(text="Why?", answer="9" * 2000)),
+        attempt("a", "LONG"),
+        attempt("a", "b"),
+    ]
+    done = labelled(rows, Answering(answer))
+    summary = done.summary()
+    assert [failure["row"] for failure in summary["failed"]] == [2, 3, 4, 5, 6]
+    said = [failure["error"] for failure in summary["failed"]]
+    assert [re.search("no steps|empty step|reference answer|too long", error)[0] for error in said] == [
+        "no steps",
+        "empty step",
+        "reference answer",
+        "reference answer",
+        "too long",
+    ]
+    assert (summary["n"], summary["labelled"], summary["steps"], summary["right"]) == (7, 2, 3, 3)
+    assert counts(done, 6) == [(2, 2), (2, 2)]
+
+
+def written(folder, *rows):
+    path = folder / "rows.jsonl"
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("answer", "read"), [("9", "9"), (9, "9"), (0, "0"), ("5 + 4 = 9\n#### 9", "9"), (None, ""), (" ", "")]
+)
+def test_attempts_are_read_with_their_reference_answer(answer, read, tmp_path):
+    row = {"question": "What is it?", "steps": ["a", "b"], "answer": answer, "source": "own"}
+    expected = Attempt(Problem(text="What is it?", answer=read, source="own"), ("a", "b"))
+    assert read_attempts(written(tmp_path, row, {**row, "steps": []}), limit=1) == [expected]
+
+
+@pytest.mark.parametrize("wrong", [{"steps": "a"}, {"steps": [1]}, {"steps": None}, {"question": ""}])
+def test_a_row_of_another_form_is_named_by_its_line(wrong, tmp_path):
+    row = {"question": "What is it?", "steps": ["a"], "answer": "9"}
+    with pytest.raises(SourceError, match="line 2"):
+        read_attempts(written(tmp_path, row, {**row, **wrong}))
+
+
+# the real model
+
+
+@pytest.mark.model
+@pytest.mark.timeout(60)
+def test_the_small_model_labels_a_short_solution(small_engine, monkeypatch):
+    monkeypatch.setenv("SOLILOQUY_MAX_TOKENS", "24")
+    problem = Problem(text="What is 2 + 2?", answer="4")
+    tree = [attempt("2 + 2 = 4", "The answer is 4.", problem=problem), attempt("The answer is 22.", problem=problem)]
+    done = labelled(tree, small_engine, n=4)
+    [first, last], [wrong] = labels(done, 0), labels(done, 1)
+    assert (first.n, last, wrong) == (
+        4,
+        StepLabel(step=1, k=1, n=1, drawn="none"),
+        StepLabel(step=0, k=0, n=1, drawn="none"),
+    )
+    assert first.hard
+    assert done.summary()["calls"] == 4
+
+
+@pytest.mark.model
+@pytest.mark.timeout(60)
+def test_the_command_labels_and_reports(tmp_path):
+    row = {"question": "What is 2 + 2?", "steps": ["2 + 2 = 4", "The answer is 4."], "answer": "4"}
+    path = written(tmp_path, row, {**row, "steps": []})
+    command = [sys.executable, "-m", "trainer", "labels", "--trajectories", path, "--n", "2", "--stop-early", "--json"]
+    options = {"SOLILOQUY_MAX_TOKENS": "16", "SOLILOQUY_THREADS": "1", "SOLILOQUY_MODEL": "smollm2-135m"}
+    finished = subprocess.run(
+        [*command, "--parallel", "2"],
+        cwd=ROOT,
+        env={**os.environ, **options},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    summary = json.loads(finished.stdout)
+    assert (summary["n"], summary["labelled"], summary["steps"]) == (2, 1, 2)
+    assert [failure["row"] for failure in summary["failed"]] == [2]
+    [stored] = Path(summary["results"]).read_text("utf-8").splitlines()
+    assert [label["drawn"] for label in json.loads(stored)["labels"]] == ["until_success", "none"]
