@@ -1,12 +1,16 @@
 # make app    set up .venv, fetch the model, open the app          (MODEL=qwen2.5-coder-0.5b make app takes another)
 # make test   set up .venv, fetch the small test model, run lint, import contracts and all tests
 # make lint   ruff and the import contracts alone
+# make llama-server   build llama.cpp's own server, which benchmarks and a test compare with (some ten minutes)
+# make bench  measure our engine beside its peers, for hours      (ARGS=--quick make bench: two minutes)
 
 PYTHON ?= python3
 BIN := .venv/bin
 TEST_MODEL := smollm2-135m
+LLAMA_SERVER := .venv/llama-server
+JOBS ?= 2
 
-.PHONY: app test lint chromium clean
+.PHONY: app test lint bench chromium llama-server clean
 
 app: .venv/runtime.ready
 	@$(BIN)/python -m runtime models pull $(MODEL) || echo "Starting without a model; the page says what to do." >&2
@@ -20,6 +24,11 @@ lint: .venv/tests.ready
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports
+
+bench: .venv/trainer.ready
+	@$(MAKE) --no-print-directory llama-server || echo "Going on without llama-server." >&2
+	@for base in smollm2-135m qwen2.5-coder-0.5b; do $(BIN)/python -m runtime models pull $$base || exit 1; done
+	@$(BIN)/python -m trainer bench $(ARGS)
 
 # The browser tests drive a Chromium where there is one; this installs Debian's.
 chromium:
@@ -39,6 +48,27 @@ chromium:
 .venv/tests.ready: tests/requirements.txt .venv/runtime.ready
 	@$(BIN)/python -m pip install --quiet -r tests/requirements.txt
 	@touch $@
+
+.venv/trainer.ready: trainer/requirements.txt .venv/runtime.ready
+	@$(BIN)/python -m pip install --quiet -r trainer/requirements.txt
+	@touch $@
+
+llama-server: $(LLAMA_SERVER)/llama-server
+
+# From the sources inside the package that the app runs on, so both are the same llama.cpp. One file without libraries.
+$(LLAMA_SERVER)/llama-server: | .venv/runtime.ready
+	@echo "Compiling llama.cpp's server (some ten minutes) ..." >&2
+	@$(BIN)/python -m pip install --quiet 'cmake>=3.25,<5'
+	@rm -rf $(LLAMA_SERVER) && mkdir -p $(LLAMA_SERVER)/build
+	@$(BIN)/python -m pip download --quiet --no-deps --no-binary=llama-cpp-python --dest $(LLAMA_SERVER) \
+		"llama-cpp-python==$$($(BIN)/python -c 'from importlib.metadata import version as v; print(v("llama-cpp-python"))')"
+	@tar -xzf $(LLAMA_SERVER)/llama_cpp_python-*.tar.gz -C $(LLAMA_SERVER)/build --strip-components=1
+	@$(BIN)/cmake -S $(LLAMA_SERVER)/build/vendor/llama.cpp -B $(LLAMA_SERVER)/build/out -DCMAKE_BUILD_TYPE=Release \
+		-DBUILD_SHARED_LIBS=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_APP=OFF \
+		-DLLAMA_USE_PREBUILT_UI=OFF -DLLAMA_OPENSSL=OFF
+	@$(BIN)/cmake --build $(LLAMA_SERVER)/build/out --target llama-server --parallel $(JOBS)
+	@mv $(LLAMA_SERVER)/build/out/bin/llama-server $@
+	@rm -rf $(LLAMA_SERVER)/build $(LLAMA_SERVER)/*.tar.gz
 
 clean:
 	rm -rf .venv

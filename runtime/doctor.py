@@ -45,12 +45,12 @@ def _measured(settings: Settings) -> dict[str, str]:
         return {}
     found = tuning.recall(path, settings)
     threads = f"{settings.threads}, as set" if settings.threads else _threads(found)
-    if found is None or found.width is None:
+    if found is None or found.width not in found.speeds:
         return {"threads": threads, "batches": "not measured yet: `python -m runtime doctor --tune` takes some minutes"}
     used, one = tuning.batch_file(path, settings), found.speeds.get(1, 0.0)
     return {
         "threads": threads,
-        "batches": f"{found.width} at once write {max(found.speeds.values()):.0f} tokens/s, one alone {one:.0f}",
+        "batches": f"{found.width} at once write {found.speeds[found.width]:.0f} tokens/s, one alone {one:.0f}",
         "format": _format(found, used != path),
         "measured": _when(found),
     }

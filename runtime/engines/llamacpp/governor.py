@@ -22,6 +22,8 @@ TRIAL = 3
 """Steps that a number of threads gets in an experiment, and that are needed to call the present one slow."""
 WINDOW = 8
 """Steps that the present speed is judged by."""
+FIRST_LOOK = 1.0
+"""Seconds after which the other numbers of threads are tried once, if WINDOW steps did not come before."""
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 8.0
 """Seconds between experiments. Each doubles the pause; a calm time as long as the longest one makes it short again."""
 
@@ -70,7 +72,7 @@ class Governor:
         elif self._now - self._calm_since >= LONGEST_PAUSE:
             self._pause = SHORTEST_PAUSE
         # Once without a reason: what the machine could do is not known if it was busy from the start.
-        first_look = not self._looked_around and len(self._recent) == WINDOW
+        first_look = not self._looked_around and (len(self._recent) == WINDOW or self._now > FIRST_LOOK)
         due = self._now >= self._not_before and len(self._recent) >= TRIAL
         if first_look or (due and (slow or not at_most)):
             self._looked_around = True

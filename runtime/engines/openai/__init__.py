@@ -1,0 +1,126 @@
+"""Any server of the OpenAI protocol behind the Engine protocol: llama-server, vLLM, llama_cpp.server and others.
+
+`server` talks to it and knows what the kinds of servers differ in, `rollouts` feeds it many requests.
+
+| server | goes on with an unfinished reply | counts tokens | choice_logprobs |
+| llama-server, vLLM | yes | exactly | yes |
+| llama_cpp.server, others | no: EngineError | by an estimate | no: EngineError |
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import PurePath
+from queue import Empty, SimpleQueue
+from threading import Event
+
+from runtime.engines.base import Completion, Enough, Messages, Sampling
+from runtime.engines.openai import rollouts
+from runtime.engines.openai.server import Options, Server, length, result
+
+logger = logging.getLogger(__name__)
+
+
+class OpenAIEngine:
+    """One model of a server at `url`, such as http://127.0.0.1:8080/v1; the first that the server lists if none is
+    named. At most `parallel` replies are under way at once. A voice is a model that the server lists under this name,
+    as vLLM does with adapters.
+
+    `key` is taken from SOLILOQUY_API_KEY or else OPENAI_API_KEY if not given. `timeout` is the seconds that the server
+    may be silent; overload, failures and lost connections are tried again `retries` times, after 0.5 to 8 s or when the
+    server says. Raises EngineError if the server cannot be reached or has no such model.
+    """
+
+    name = "openai"
+
+    def __init__(
+        self,
+        url: str,
+        model: str | None = None,
+        parallel: int = 8,
+        key: str | None = None,
+        timeout: float = 600.0,
+        retries: int = 6,
+    ) -> None:
+        self.parallel = parallel
+        self._missed_voices: set[str] = set()
+        self._server = Server(url, model, parallel, key, timeout, retries)
+        served = self._server.model.name
+        # llama-server names a model by its path unless told otherwise, which means nothing on another computer.
+        self.model = PurePath(served).stem if served.endswith(".gguf") else served
+
+    def stream(
+        self,
+        messages: Messages,
+        sampling: Sampling,
+        voice: str | None = None,
+        stop: Sequence[str] = (),
+        cancel: Event | None = None,
+    ) -> Generator[str, None, Completion]:
+        out: SimpleQueue[str] = SimpleQueue()
+        prompt = self._server.submit(self._server.prompt, messages)
+        work = self._server.submit(self._server.write, prompt, self._options(sampling, voice, stop), out)
+        written: list[str] = []
+        try:
+            while not (cancel and cancel.is_set()):
+                ended = work.done()  # asked first: whatever was written before the end is in the queue by then
+                try:
+                    written.append(out.get(timeout=0 if ended else rollouts.POLL))
+                except Empty:
+                    if ended:
+                        break
+                else:
+                    yield written[-1]
+            if work.done():
+                return result(work)
+            return Completion("".join(written), "cancelled", self.count(messages), len(written))
+        finally:
+            work.cancel()
+
+    def sample(
+        self,
+        requests: Iterable[Messages],
+        sampling: Sampling,
+        voice: str | None = None,
+        n: int = 1,
+        stop: Sequence[str] = (),
+        cancel: Event | None = None,
+        enough: Enough | None = None,
+    ) -> Iterator[list[Completion]]:
+        """As the protocol says; a reply that was cancelled is given without its text."""
+
+        def starts(number: int, messages: Messages) -> list[rollouts.Start]:
+            prompt = self._server.submit(self._server.prompt, messages)
+            seeds = range(sampling.seed + number * n, sampling.seed + (number + 1) * n)
+            options = [self._options(replace(sampling, seed=seed), voice, stop) for seed in seeds]
+            return [lambda each=each: self._server.submit(self._server.complete, prompt, each) for each in options]
+
+        return rollouts.run(requests, starts, self.parallel, n, cancel, enough)
+
+    def choice_logprobs(
+        self, messages: Messages, parts: Sequence[str], choices: Sequence[str], voice: str | None = None
+    ) -> list[list[float]]:
+        """As the protocol says, with a short request for each part, of which the server reads only what is new.
+        llama-server gives the likeliest words alone, a thousand of them: a choice that is less likely than these gets
+        the value of the last, which is at least its own. Raises EngineError for a server that gives none of this."""
+        return self._server.ask(self._server.score, messages, parts, choices, self._model(voice))
+
+    def count(self, messages: Messages) -> int:
+        """Exact where the server tells; else a token for every three bytes and four for every message."""
+        return length(self._server.ask(self._server.prompt, messages))
+
+    def close(self) -> None:
+        self._server.close()
+
+    def _options(self, sampling: Sampling, voice: str | None, stop: Sequence[str]) -> Options:
+        return Options(sampling, self._model(voice), tuple(stop))
+
+    def _model(self, voice: str | None) -> str:
+        if voice in self._server.models:
+            return voice
+        if voice and voice not in self._missed_voices:
+            self._missed_voices.add(voice)
+            logger.warning("The server of %s has no voice %r; the untrained base answers.", self.model, voice)
+        return self._server.model.name

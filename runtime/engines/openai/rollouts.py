@@ -1,0 +1,98 @@
+"""Many requests to one server: lazily taken, in parallel, given back in order.
+
+While there are conversations enough to keep the server busy, the replies to one of them are asked for in turn: the
+server then still has its prompt. Measured on llama-server with 4 slots, 4 conversations of 115 tokens and 4 replies of
+24 tokens to each: 5.7 to 11 s in turn, 16 to 21 s all at once, 6 to 11 s by its own `n`, which counts no tokens of each
+reply and cannot end one alone. vLLM shares prompts by itself; there all three were equal.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass, field
+from threading import Event
+
+from runtime.engines.base import Completion, Enough, Messages
+from runtime.engines.openai.server import result
+
+POLL = 0.05
+"""Seconds between two looks at a caller's `cancel`."""
+CANCELLED = Completion("", "cancelled", 0, 0)
+
+Start = Callable[[], "Future[Completion]"]
+"""Asks for a reply."""
+
+
+@dataclass
+class Group:
+    """The replies to one conversation: those still to be asked for, and those that were, by their seeds."""
+
+    waiting: deque[Start]
+    works: list[Future[Completion]] = field(default_factory=list)
+    busy: int = 0
+    settled: bool = False
+    """Whether the replies that are there were found enough."""
+
+    def start(self) -> Future[Completion]:
+        self.busy += 1
+        self.works.append(self.waiting.popleft()())
+        return self.works[-1]
+
+    def take(self, work: Future[Completion], enough: Enough | None) -> None:
+        """A piece of work ended. Raises EngineError if it failed."""
+        self.busy -= 1
+        if not self.settled and result(work) and enough and enough(self.replies()):
+            self.settled = True
+            self.end()
+
+    def replies(self) -> list[Completion]:
+        return [work.result() for work in self.works if work.done() and not work.cancelled()]
+
+    def end(self) -> None:
+        self.waiting.clear()
+        for work in self.works:
+            work.cancel()
+
+
+def run(
+    requests: Iterable[Messages],
+    starts: Callable[[int, Messages], Iterable[Start]],
+    parallel: int,
+    n: int,
+    cancel: Event | None,
+    enough: Enough | None,
+) -> Iterator[list[Completion]]:
+    """The replies to each request; `starts` gives for a request and its number what asks for each of its `n` replies.
+    However long the first one takes, only so many later ones are held back, so a million never sit in memory."""
+    numbered = enumerate(requests)
+    groups: deque[Group] = deque()
+    under_way: dict[Future[Completion], Group] = {}
+
+    def next_group() -> Group | None:
+        """The one to ask a reply for: of those under way the least busy, or a new one before any gets two at once."""
+        least = min((group for group in groups if group.waiting), key=lambda group: group.busy, default=None)
+        if (least is None or least.busy) and len(groups) < 8 * parallel and (request := next(numbered, None)):
+            least = Group(deque(starts(*request)))
+            groups.append(least)
+        return least
+
+    try:
+        while not (cancel and cancel.is_set()):
+            while len(under_way) < parallel and (group := next_group()):
+                under_way[group.start()] = group
+            while groups and not groups[0].waiting and (groups[0].settled or not groups[0].busy):
+                yield groups.popleft().replies()
+            if not groups:
+                return
+            for work in wait(under_way, POLL, FIRST_COMPLETED).done:
+                under_way.pop(work).take(work, enough)
+        for group in groups:
+            group.end()
+            missing = 0 if group.settled else n - len(group.replies())
+            yield group.replies() + [CANCELLED] * missing
+        yield from ([CANCELLED] * n for _ in numbered)
+    finally:
+        for group in groups:
+            group.end()

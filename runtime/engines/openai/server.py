@@ -1,0 +1,303 @@
+"""A connection to a server of the OpenAI protocol: requests, errors, and what the kinds of servers differ in.
+
+The openai client speaks the protocol, retries and times out. All requests live on one event loop in a thread of its
+own, so ending a reply is cancelling its task, which closes its connection, which ends the work at the server.
+
+llama-server and vLLM make tokens of a conversation on request; their replies are asked for with these tokens, which
+says exactly where an unfinished reply goes on (llama-server's chat would give its beginning back) and how long it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import CancelledError, Future
+from contextlib import suppress
+from dataclasses import dataclass
+from queue import SimpleQueue
+from threading import Lock, Thread
+from typing import Any
+from urllib.parse import urlsplit
+
+import openai
+
+from runtime.engines.base import Completion, ContextOverflow, EngineError, Messages, Sampling
+
+LLAMA_SERVER, VLLM, LLAMA_CPP_PYTHON = "llamacpp", "vllm", "me"
+"""What each kind of server calls itself in its list of models (`owned_by`)."""
+TELLS_TOKENS = (LLAMA_SERVER, VLLM)
+LIKELIEST = 1000
+"""Words whose probability llama-server is asked for: 8 ms more than none with 49,000 words, 20 ms with 152,000; all
+of them would take 0.3 and 1.7 s."""
+OVERFLOW = ("exceed_context_size", "context_length_exceeded", "maximum context length")
+WHOLE_ADDRESS = "Give the whole address of its API, such as http://127.0.0.1:8080/v1."
+PLAIN = {"stream": False, "stream_options": openai.omit, "max_tokens": 1}
+CLOSED = "The connection to the server was closed. Open it again to go on."
+
+Prompt = dict[str, Any]
+"""What a reply is asked for with: `prompt`, its tokens, or `messages`."""
+
+
+class BrokenOff(EngineError):
+    """The end of a reply never came."""
+
+
+@dataclass(frozen=True)
+class Model:
+    name: str
+    kind: str
+    limit: int | None
+    """Tokens of one conversation, if the server tells."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a reply is to be written."""
+
+    sampling: Sampling
+    model: str
+    stop: tuple[str, ...]
+
+
+class Server:
+    """The server at `url`. Methods that are coroutines are for `submit` and `ask`, which may be called from any thread
+    and raise EngineError."""
+
+    def __init__(
+        self, url: str, model: str | None, parallel: int, key: str | None, timeout: float, retries: int
+    ) -> None:
+        self._timeout, self._closed = timeout, False
+        self._pauses = [min(0.5 * 2**attempt, 8.0) for attempt in range(retries)]
+        self._root = url.rstrip("/").removesuffix("/v1")
+        self._host = urlsplit(url).netloc.rpartition("@")[2] or url
+        self._key = key or os.environ.get("SOLILOQUY_API_KEY") or os.environ.get("OPENAI_API_KEY")
+        self._client = openai.AsyncOpenAI(
+            api_key=self._key or "none", base_url=url, timeout=timeout, max_retries=retries
+        )
+        self._close_lock = Lock()
+        self._gate = asyncio.Semaphore(parallel)
+        self._loop = asyncio.new_event_loop()
+        self._thread = Thread(target=self._loop.run_forever, name="openai-engine", daemon=True)
+        self._thread.start()
+        try:
+            self.models = self.ask(self._list_models)
+            self.model = self.models.get(model) if model else next(iter(self.models.values()))
+            if not self.model:
+                raise EngineError(f"{self._host} has no model {model}. Name one of these: {', '.join(self.models)}.")
+        except EngineError:
+            self.close()
+            raise
+
+    # From other threads
+
+    def submit(self, work: Callable[..., Awaitable[Any]], *arguments: Any) -> Future[Any]:
+        async def guarded() -> Any:
+            try:
+                return await work(*arguments)
+            except openai.OpenAIError as error:
+                raise self._explained(error) from None  # what is left out may hold the key
+
+        with self._close_lock:
+            if self._closed:
+                raise EngineError(CLOSED)
+            return asyncio.run_coroutine_threadsafe(guarded(), self._loop)
+
+    def ask(self, work: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
+        future = self.submit(work, *arguments)
+        try:
+            return result(future)
+        finally:
+            future.cancel()
+
+    def close(self) -> None:
+        with self._close_lock:
+            if self._closed:
+                return
+            self._closed = True
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    # Conversations
+
+    async def prompt(self, messages: Messages) -> Prompt:
+        """A last message of the assistant is left open, and an empty one left out."""
+        unfinished = messages[-1]["role"] == "assistant" and messages[-1]["content"]
+        spoken = messages if unfinished or messages[-1]["role"] != "assistant" else messages[:-1]
+        asked: dict[str, Any] = {"messages": list(spoken)}
+        if self.model.kind not in TELLS_TOKENS:
+            if unfinished:
+                raise EngineError(f"{self._host} cannot go on with an unfinished reply. Use llama-server or vLLM.")
+            return asked
+        if unfinished:
+            asked |= {"continue_final_message": True, "add_generation_prompt": False}
+        if self.model.kind == VLLM:
+            return {"prompt": (await self._post("/tokenize", model=self.model.name, **asked))["tokens"]}
+        text = (await self._post("/apply-template", **asked))["prompt"]
+        return {"prompt": (await self._post("/tokenize", content=text, add_special=True))["tokens"]}
+
+    async def tokens(self, text: str) -> list[int]:
+        """Tokens of a text within a reply."""
+        asked = {"content": text, "parse_special": False}
+        if self.model.kind == VLLM:
+            asked = {"prompt": text, "add_special_tokens": False, "model": self.model.name}
+        return (await self._post("/tokenize", **asked))["tokens"]
+
+    # Replies
+
+    async def complete(self, prompt: Future[Prompt], options: Options) -> Completion:
+        """The whole reply; asked for again if the connection is lost in the middle."""
+        for seconds in self._pauses:
+            try:
+                return await self.write(prompt, options)
+            except BrokenOff:
+                await asyncio.sleep(seconds)
+        return await self.write(prompt, options)
+
+    async def write(self, prompt: Future[Prompt], options: Options, live: SimpleQueue[str] | None = None) -> Completion:
+        """The reply, its pieces into `live` as they come. It is streamed in any case: a server that writes a reply as a
+        whole may not notice for long that nobody waits for it any more."""
+        said = await shared(prompt)
+        asked = self._request(said, options, live is not None)
+        pieces, finish, usage = [], None, None
+        async with self._gate, await self._endpoint(asked).create(**asked) as chunks:
+            with suppress(openai.APIConnectionError):
+                async for chunk in chunks:
+                    usage = chunk.usage or usage
+                    for choice in chunk.choices:
+                        finish = choice.finish_reason or finish
+                        if text := choice.text if "prompt" in said else choice.delta.content:
+                            pieces.append(text)
+                            if live:
+                                live.put(text)
+        if finish is None:
+            if not pieces:  # llama_cpp.server: only the answer to a plain request says what is wrong
+                await self._endpoint(asked).create(**{**asked, **PLAIN})
+            raise BrokenOff(f"{self._host} broke off in the middle of a reply. Ask again.")
+        read, wrote = (usage.prompt_tokens, usage.completion_tokens) if usage else (length(said), len(pieces))
+        return Completion("".join(pieces), "length" if finish == "length" else "stop", read, wrote)
+
+    async def score(
+        self, messages: Messages, parts: Sequence[str], choices: Sequence[str], model: str
+    ) -> list[list[float]]:
+        """Log-probabilities of each choice's first token after each part: shape (len(parts), len(choices))."""
+        if self.model.kind not in TELLS_TOKENS:
+            raise EngineError(f"{self._host} cannot say how likely a given word is. Use llama-server or vLLM.")
+        tokens = (await self.prompt(messages))["prompt"]
+        wanted = [(await self.tokens(choice))[0] for choice in choices]
+        rows = []
+        for part in parts:
+            tokens += await self.tokens(part)
+            likely = await self._likely(tokens, wanted, model)
+            rows.append([likely.get(token, min(likely.values())) for token in wanted])
+        return rows
+
+    async def _likely(self, tokens: list[int], wanted: list[int], model: str) -> dict[int, float]:
+        """Log-probabilities of what may follow these tokens. vLLM gives those that are wanted, an old one the
+        likeliest 20, and names tokens by their numbers only if asked to."""
+        asked = {"model": model, "prompt": tokens, "max_tokens": 1, "temperature": 0, "logprobs": LIKELIEST}
+        if self.model.kind == VLLM:
+            asked |= {"logprobs": 20, "logprob_token_ids": wanted, "return_tokens_as_token_ids": True}
+        async with self._gate:
+            reply = await self._post("/v1/completions", **asked)
+        found = reply["choices"][0].get("logprobs")
+        if not found:
+            raise EngineError(f"{self._host} gives no probabilities of words. Start it so that it does, or update it.")
+        if self.model.kind == VLLM:
+            return {int(name.removeprefix("token_id:")): value for name, value in found["top_logprobs"][0].items()}
+        return {each["id"]: each["logprob"] for each in found["content"][0]["top_logprobs"]}
+
+    def _request(self, prompt: Prompt, options: Options, live: bool) -> dict[str, Any]:
+        """What these kinds of servers know beyond OpenAI's own is sent to them alone: others refuse it. vLLM would take
+        a penalty for repetition from the model's files, and punish a step for naming the same number again; it puts
+        many words into one message if nobody watches them come."""
+        sampling, room = options.sampling, options.sampling.max_tokens
+        if "prompt" in prompt and self.model.limit:
+            room = min(room, self.model.limit - len(prompt["prompt"]))
+            if room < min(sampling.max_tokens, 16):
+                raise ContextOverflow(
+                    f"This is too long for the model ({len(prompt['prompt'])} tokens of at most {self.model.limit}). "
+                    "Shorten the text, or start the server with a longer context."
+                )
+        more = {"top_k": sampling.top_k, "min_p": sampling.min_p, "repetition_penalty": 1.0}
+        more["stream_interval"] = 1 if live else 16
+        return {
+            **prompt,
+            "model": options.model,
+            "max_tokens": room,
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "seed": sampling.seed,
+            "stop": list(options.stop) or openai.omit,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            "extra_body": more if self.model.kind in (*TELLS_TOKENS, LLAMA_CPP_PYTHON) else {},
+        }
+
+    def _endpoint(self, asked: dict[str, Any]) -> Any:
+        return self._client.completions if "prompt" in asked else self._client.chat.completions
+
+    async def _post(self, path: str, **asked: Any) -> dict[str, Any]:
+        return await self._client.post(self._root + path, cast_to=object, body=asked)
+
+    async def _list_models(self) -> dict[str, Model]:
+        client = self._client.with_options(max_retries=min(2, self._client.max_retries))
+        listed = await client.get("/models", cast_to=object)
+        found = listed.get("data") if isinstance(listed, dict) else None
+        if not found:
+            raise EngineError(f"{self._host} lists no models. {WHOLE_ADDRESS}")
+        return {
+            each["id"]: Model(
+                name=each["id"],
+                kind=each.get("owned_by", ""),
+                limit=each.get("max_model_len") or (each.get("meta") or {}).get("n_ctx"),
+            )
+            for each in found
+        }
+
+    async def _end(self) -> None:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        await self._client.close()
+
+    def _explained(self, error: openai.OpenAIError) -> EngineError:
+        body = getattr(error, "body", None)
+        said = str(body.get("message") or body) if isinstance(body, dict) else str(error)
+        said = (said.replace(self._key, "***") if self._key else said)[:300]
+        if isinstance(error, openai.APIStatusError) and any(sign in str(body) for sign in OVERFLOW):
+            return ContextOverflow(f"This is too long for the model ({said}). Shorten the text.")
+        if isinstance(error, openai.APITimeoutError):
+            return EngineError(f"{self._host} was silent for {self._timeout:g} s. Ask for less at once or wait longer.")
+        if isinstance(error, openai.APIConnectionError):
+            return EngineError(f"{self._host} cannot be reached or hung up. Check the address and that it runs.")
+        if isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
+            return EngineError(f"{self._host} refused the key ({said}). Set SOLILOQUY_API_KEY to one that it knows.")
+        if isinstance(error, openai.NotFoundError):
+            return EngineError(f"{self._host} does not have this ({said}). {WHOLE_ADDRESS}")
+        if isinstance(error, openai.RateLimitError):
+            return EngineError(f"{self._host} is overloaded ({said}). Try later, or with fewer requests at once.")
+        return EngineError(f"{self._host} could not do it: {said}. Its log says more.")
+
+
+def result(work: Future[Any]) -> Any:
+    """What a piece of work came to. Raises EngineError."""
+    try:
+        return work.result()
+    except CancelledError:
+        raise EngineError(CLOSED) from None
+
+
+async def shared(prompt: Future[Prompt]) -> Prompt:
+    """The prompt of several replies: one that is cancelled must not end it for the others."""
+    return await asyncio.shield(asyncio.wrap_future(prompt))
+
+
+def length(prompt: Prompt) -> int:
+    """In tokens; a token for every three bytes and four for every message where the server does not tell."""
+    if "prompt" in prompt:
+        return len(prompt["prompt"])
+    return sum(4 + -(-len(message["content"].encode()) // 3) for message in prompt["messages"])

@@ -1,0 +1,236 @@
+"""What goes wrong between the engine and a server of the OpenAI protocol, played by a stand-in on this computer."""
+
+import json
+import logging
+import time
+import traceback
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Event, Lock, Thread
+
+import pytest
+
+from runtime.engines.base import EngineError, Message, Sampling
+from runtime.engines.openai import OpenAIEngine
+
+pytestmark = pytest.mark.timeout(30)
+
+ASK = [Message(role="user", content="What is 2 + 3?")]
+GREEDY = Sampling(max_tokens=16)
+KEY = "sk-3141592653589793"
+
+
+@pytest.fixture(autouse=True)
+def no_key(monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+
+
+def sampled(engine, **more):
+    return [reply.text for group in engine.sample([ASK], GREEDY, **more) for reply in group]
+
+
+@contextmanager
+def stand_in(answer):
+    """A server that lists two models and gives everything else to `answer(handler, number)`; yields an address and the
+    requests that came: path, headers and body."""
+    came, lock = [], Lock()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            if self.path == "/v1/models":
+                self.reply(200, {"data": [{"id": "m", "owned_by": "somebody"}, {"id": "critic"}]})
+            else:
+                self.reply(404, {"error": {"message": "no such page"}})
+
+        def do_POST(self):
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            with lock:
+                came.append((self.path, self.headers, body))
+                number = len(came)
+            answer(self, number)
+
+        def reply(self, status, body, **headers):
+            data = json.dumps(body).encode()
+            self.send_response(status)
+            for name, value in {"Content-Type": "application/json", "Content-Length": len(data), **headers}.items():
+                self.send_header(name.replace("_", "-"), str(value))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/v1", came
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@contextmanager
+def connected(answer, **options):
+    with stand_in(answer) as (url, came):
+        engine = OpenAIEngine(url, **options)
+        try:
+            yield engine, came
+        finally:
+            engine.close()
+
+
+def stream(handler, *texts, finish="stop"):
+    handler.send_response(200)
+    handler.send_header("Content-Type", "text/event-stream")
+    handler.end_headers()
+    for text, reason in [*((text, None) for text in texts), (None, finish)][: None if finish else -1]:
+        chunk = {"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": reason}]}
+        handler.wfile.write(f"data: {json.dumps(chunk)}\n\n".encode())
+
+
+def say_five(handler, _):
+    stream(handler, "fi", "ve")
+
+
+def test_an_overloaded_server_is_asked_again_when_it_says():
+    def answer(handler, number):
+        say_five(handler, 2) if number == 2 else handler.reply(429, {"error": {"message": "slow down"}}, Retry_After=1)
+
+    with connected(answer) as (engine, came):
+        began = time.monotonic()
+        assert sampled(engine) == ["five"]
+        assert time.monotonic() - began >= 1
+        assert len(came) == 2
+
+
+def test_a_server_that_only_fails_is_given_up():
+    with connected(lambda handler, _: handler.reply(500, {"error": {"message": "out of paper"}}), retries=1) as (
+        e,
+        came,
+    ):
+        with pytest.raises(EngineError, match=r"127\.0\.0\.1:\d+ could not do it: out of paper"):
+            sampled(e)
+        assert len(came) == 2
+
+
+def test_a_reply_that_breaks_off_in_the_middle_is_no_reply():
+    with connected(lambda handler, _: stream(handler, "2 + ", finish=None)) as (engine, _):
+        pieces = engine.stream(ASK, GREEDY)
+        assert next(pieces) == "2 + "
+        with pytest.raises(EngineError, match="broke off in the middle"):
+            next(pieces)
+
+
+@pytest.mark.parametrize("lost", [lambda handler: handler.connection.close(), lambda h: stream(h, "fi", finish=None)])
+def test_a_lost_connection_is_made_again(lost):
+    with connected(lambda handler, number: lost(handler) if number == 1 else say_five(handler, 2)) as (engine, came):
+        assert sampled(engine) == ["five"]
+        assert len(came) == 2
+
+
+def test_a_silent_server_is_left_after_the_time_allowed():
+    silent = connected(lambda *_: time.sleep(2), timeout=0.2, retries=0)
+    with silent as (engine, _), pytest.raises(EngineError, match=r"silent for 0\.2 s"):
+        sampled(engine)
+
+
+def test_a_server_that_is_not_there_is_named():
+    with stand_in(say_five) as (url, _):
+        pass
+    with pytest.raises(EngineError, match=r"127\.0\.0\.1:\d+ cannot be reached"):
+        OpenAIEngine(url, retries=0)
+
+
+def test_an_address_or_a_model_that_is_not_there_says_what_would_be():
+    with stand_in(say_five) as (url, _):
+        with pytest.raises(EngineError, match=r"has no model z\. Name one of these: m"):
+            OpenAIEngine(url, model="z")
+        with pytest.raises(EngineError, match=r"whole address of its API, such as .*/v1"):
+            OpenAIEngine(f"{url}/pages")
+
+
+def test_the_key_is_sent_and_never_told(monkeypatch, caplog):
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-other")
+    monkeypatch.setenv("SOLILOQUY_API_KEY", KEY)
+
+    def answer(handler, _):
+        handler.reply(401, {"error": {"message": f"Incorrect API key provided: {KEY}"}})
+
+    with connected(answer) as (engine, came):
+        with pytest.raises(EngineError, match=r"refused the key.*SOLILOQUY_API_KEY") as caught:
+            sampled(engine)
+        told = [repr(engine), *traceback.format_exception(caught.value), caplog.text]
+    assert came[0][1]["Authorization"] == f"Bearer {KEY}"
+    assert len(caplog.records) > 0
+    assert not [text for text in told if KEY in text]
+
+
+def test_a_server_of_another_kind_gets_nothing_that_only_ours_know():
+    with connected(say_five) as (engine, came):
+        sampled(engine, stop=["\n"])
+        path, _, body = came[0]
+    assert path == "/v1/chat/completions"
+    assert body["messages"] == ASK
+    assert body["stop"] == ["\n"]
+    assert body.keys() <= {"messages", "model", "max_tokens", "temperature", "top_p", "seed", "stop"} | {
+        "stream",
+        "stream_options",
+    }
+
+
+def test_a_voice_is_a_model_of_its_name_and_a_missing_one_is_said_once(caplog):
+    with connected(say_five) as (engine, came):
+        for voice in ("critic", "poet", "poet", None):
+            sampled(engine, voice=voice)
+    assert [body["model"] for _, _, body in came] == ["critic", "m", "m", "m"]
+    assert [record.message for record in caplog.records if "poet" in record.message] == [
+        "The server of m has no voice 'poet'; the untrained base answers."
+    ]
+
+
+def test_no_more_requests_are_under_way_than_allowed_and_replies_keep_their_order():
+    at_once, most, lock, drawn = 0, 0, Lock(), []
+
+    def answer(handler, number):
+        nonlocal at_once, most
+        with lock:
+            at_once += 1
+            most = max(most, at_once)
+        time.sleep(0.002 * (7 - number % 7))
+        with lock:
+            at_once -= 1
+        stream(handler, came[number - 1][2]["messages"][0]["content"])
+
+    def requests():
+        for number in range(1000):
+            drawn.append(number)
+            yield [Message(role="user", content=str(number))]
+
+    with connected(answer, parallel=3) as (engine, came):
+        groups = engine.sample(requests(), GREEDY, n=2)
+        assert [[reply.text for reply in next(groups)] for _ in range(20)] == [[str(i)] * 2 for i in range(20)]
+        assert len({came_one[2]["seed"] for came_one in came[:40]}) == 40
+        groups.close()
+    assert most == 3
+    assert len(drawn) <= 20 + 8 * 3
+
+
+def test_a_reply_under_way_ends_when_the_engine_is_closed():
+    arrived = Event()
+
+    def answer(handler, number):
+        arrived.set()
+        time.sleep(5)
+
+    with connected(answer) as (engine, _):
+        closing = Thread(target=lambda: (arrived.wait(), engine.close()))
+        closing.start()
+        began = time.monotonic()
+        with pytest.raises(EngineError, match="was closed"):
+            sampled(engine)
+        closing.join()
+        assert time.monotonic() - began < 4
+        with pytest.raises(EngineError, match="was closed"):
+            engine.count(ASK)

@@ -1,0 +1,414 @@
+"""What is measured on a machine, what is remembered of it, and what follows. Speeds themselves are never asserted."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from threading import Thread
+from types import SimpleNamespace
+
+import psutil
+import pytest
+
+from runtime import doctor, models, settings, tuning
+from runtime.engines.base import EngineError
+from runtime.engines.llamacpp import compare, measure, tune
+from runtime.errors import SoliloquyError
+from runtime.tuning import Copy, FormatSpeed, Tuning
+
+
+@pytest.fixture
+def model(tmp_path):
+    path = tmp_path / "model.gguf"
+    path.write_bytes(b"weights")
+    return path
+
+
+@pytest.fixture
+def chosen(tmp_path):
+    return settings.load(home=tmp_path / "home", models=tmp_path / "models")
+
+
+def quiet():
+    return lambda: 0.0
+
+
+def busy():
+    return lambda: 0.5
+
+
+def refuse():
+    raise AssertionError("measured although it was known")
+
+
+# memory
+
+
+def test_threads_are_measured_once_and_then_remembered(model, chosen):
+    assert tuning.threads_for(model, chosen, lambda: 3, quiet) == 3
+    assert tuning.threads_for(model, chosen, refuse, quiet) == 3
+
+
+def test_threads_that_are_set_are_neither_measured_nor_remembered(model, chosen):
+    assert tuning.threads_for(model, chosen.with_(threads=5), refuse, quiet) == 5
+    assert tuning.recall(model, chosen) is None
+
+
+def test_what_a_busy_machine_measures_is_used_but_not_remembered(model, chosen):
+    assert tuning.threads_for(model, chosen, lambda: 1, busy) == 1
+    assert tuning.threads_for(model, chosen, lambda: 2, quiet) == 2
+
+
+def test_threads_measured_later_leave_the_rest_as_it_was(model, chosen):
+    tuning.remember(model, chosen, Tuning(threads=None, width=32, others=0.5))
+    assert tuning.threads_for(model, chosen, lambda: 2, quiet) == 2
+    assert tuning.recall(model, chosen).width == 32
+
+
+@pytest.mark.parametrize("what", ["name", "size", "processor", "cores", "version"])
+def test_a_measurement_counts_only_where_it_was_made(what, model, chosen, monkeypatch):
+    tuning.threads_for(model, chosen, lambda: 3, quiet)
+    if what == "name":
+        model = model.rename(model.with_name("other.gguf"))
+    elif what == "size":
+        model.write_bytes(b"more weights")
+    elif what == "processor":
+        monkeypatch.setattr(tuning, "processor", lambda: "another one")
+    elif what == "cores":
+        monkeypatch.setattr(tuning, "cores", lambda: 99)
+    else:
+        monkeypatch.setattr(tuning, "version", lambda name: "9.9.9")
+    assert tuning.recall(model, chosen) is None
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"\xff\xfe", b'{"x": {"threads": "many"}}', b'{"x": 3}'])
+def test_a_damaged_memory_is_ignored_and_written_anew(content, model, chosen):
+    chosen.home.mkdir()
+    (chosen.home / "tuning.json").write_bytes(content)
+    assert tuning.recall(model, chosen) is None
+    assert tuning.threads_for(model, chosen, lambda: 3, quiet) == 3
+    assert tuning.threads_for(model, chosen, refuse, quiet) == 3
+    assert [file.name for file in chosen.home.iterdir()] == ["tuning.json"]
+
+
+def test_a_home_that_cannot_be_written_is_only_not_remembered(model, chosen):
+    chosen.home.write_text("a file where a folder should be")
+    assert tuning.threads_for(model, chosen, lambda: 3, quiet) == 3
+    assert tuning.threads_for(model, chosen, lambda: 4, quiet) == 4
+
+
+def test_two_files_are_remembered_side_by_side(model, chosen):
+    other = model.with_name("other.gguf")
+    other.write_bytes(b"other weights")
+    tuning.threads_for(model, chosen, lambda: 1, quiet)
+    tuning.threads_for(other, chosen, lambda: 2, quiet)
+    assert [tuning.recall(path, chosen).threads for path in (model, other)] == [1, 2]
+
+
+def test_the_width_is_the_measured_one_or_the_default(model, chosen):
+    assert tuning.batch_width(model, chosen, default=7) == 7
+    tuning.remember(model, chosen, Tuning(threads=2, others=0.0))
+    assert tuning.batch_width(model, chosen, default=7) == 7
+    tuning.remember(model, chosen, Tuning(threads=2, width=32, others=0.0))
+    assert tuning.batch_width(model, chosen, default=7) == 32
+
+
+# the processor's other users
+
+
+def spin(seconds):
+    ends = time.perf_counter() + seconds
+    while time.perf_counter() < ends:
+        hashlib.sha256(bytes(1 << 16))  # without the lock of the interpreter
+
+
+def test_other_programs_are_seen():
+    program = "import time\nends = time.time() + 20\nwhile time.time() < ends: pass"
+    others = [subprocess.Popen([sys.executable, "-c", program]) for _ in range(psutil.cpu_count())]
+    try:
+        share = tuning.watch_others()
+        time.sleep(1.5)
+        assert share() > 0.5
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+
+
+def test_the_own_work_is_not_taken_for_that_of_others():
+    share, process = tuning.watch_others(), psutil.Process()
+    started, before = time.perf_counter(), process.cpu_times()
+    threads = [Thread(target=spin, args=(1.0,)) for _ in range(psutil.cpu_count())]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    after, others = process.cpu_times(), share()
+    own = (after.user + after.system - before.user - before.system) / (time.perf_counter() - started)
+    assert own / psutil.cpu_count() > 0.05
+    assert others + own / psutil.cpu_count() < 1.1
+
+
+# the copy for batches
+
+
+@pytest.fixture
+def kept(model, chosen):
+    """A copy that was kept for `model`."""
+    copy = tuning.copies_dir(chosen) / "model.BF16.gguf"
+    copy.parent.mkdir(parents=True)
+    copy.write_bytes(b"faster weights")
+    found = copy.stat()
+    row = Copy(
+        format="BF16",
+        file=copy.name,
+        bytes=found.st_size,
+        modified=found.st_mtime_ns,
+        original_modified=model.stat().st_mtime_ns,
+    )
+    tuning.remember(model, chosen, Tuning(threads=2, width=16, copy_kept=row, others=0.0))
+    return copy
+
+
+def test_batches_use_the_copy_that_was_kept(kept, model, chosen):
+    assert tuning.batch_file(model, chosen) == kept
+
+
+@pytest.mark.parametrize("change", ["gone", "cut short", "written anew", "another original", "no memory"])
+def test_a_copy_that_is_not_what_was_kept_is_not_used(change, kept, model, chosen, monkeypatch):
+    if change == "gone":
+        kept.unlink()
+    elif change == "cut short":
+        kept.write_bytes(b"faster")
+    elif change == "written anew":
+        os.utime(kept, ns=(0, 0))
+    elif change == "another original":
+        os.utime(model, ns=(0, 0))
+    else:
+        monkeypatch.setattr(tuning, "MEMORY_RESERVE", 1 << 60)
+    assert tuning.batch_file(model, chosen) == model
+
+
+def test_without_a_measurement_batches_use_the_file_itself(model, chosen):
+    assert tuning.batch_file(model, chosen) == model
+    assert tuning.batch_file(model.with_name("none.gguf"), chosen) == model.with_name("none.gguf")
+
+
+# decisions
+
+
+@pytest.mark.parametrize(
+    ("speeds", "width"),
+    [({1: 50}, 1), ({1: 50, 8: 100, 16: 180, 32: 189, 64: 188}, 16), ({1: 10, 4: 20, 8: 40}, 8), ({1: 99, 4: 100}, 1)],
+)
+def test_the_best_width_is_the_smallest_of_the_fast_ones(speeds, width):
+    assert measure.best_width(speeds) == width
+
+
+@pytest.mark.parametrize(("cores", "numbers"), [(1, [1]), (2, [2, 1]), (4, [4, 3, 2, 1]), (8, [8, 7, 4, 1])])
+def test_threads_worth_trying(cores, numbers):
+    assert measure.candidates(cores) == numbers
+
+
+@pytest.mark.parametrize(
+    ("ratio", "same", "words"),
+    [
+        (1.9, 1.0, "kept"),
+        (1.3, 0.99, "kept"),
+        (1.29, 1.0, "not 1.3 times as fast"),
+        (3.0, 0.98, "other words at 2%"),
+        (1.0, 0.5, "other words"),
+    ],
+)
+def test_a_format_must_be_faster_and_say_the_same(ratio, same, words):
+    assert words in tune.verdict(ratio, same)
+
+
+def test_near_ties_do_not_count_as_other_answers():
+    sure, unsure = 1.0, 0.1
+    original = [compare.Choice(n, sure) for n in range(8)] + [compare.Choice(n, unsure) for n in (8, 9)]
+    other = [compare.Choice(0 if choice.token in (3, 9) else choice.token, sure) for choice in original]
+    assert compare.same_answers(original, other) == 7 / 8
+
+
+# the real model
+
+
+@pytest.fixture(scope="module")
+def loaded(small_model):
+    with measure.loaded(small_model) as model:
+        yield model
+
+
+def test_threads_are_measured_on_the_real_model_in_a_moment(loaded):
+    started = time.perf_counter()
+    assert measure.fastest_threads(loaded, seconds=0.2) in measure.candidates(tuning.cores())
+    assert time.perf_counter() - started < 10  # half a second where nothing else runs
+
+
+def test_a_batch_writes_faster_than_one_reply(loaded):
+    def faster():
+        return measure.decode_speed(loaded, 16, threads=1, steps=4) > measure.decode_speed(
+            loaded, 1, threads=1, steps=4
+        )
+
+    assert any(faster() for _ in range(5))  # one moment of a busy machine says nothing
+
+
+def test_a_long_context_leaves_room_for_fewer_replies(loaded):
+    assert measure.widths_that_fit(loaded, 1) == list(measure.WIDTHS)
+    assert measure.widths_that_fit(loaded, 1 << 40) == [1]
+
+
+def test_the_chosen_words_are_those_of_the_reference(small_model, loaded):
+    from llama_cpp import Llama
+
+    text = "One, two, three, four, five, six, seven. " * 8  # longer than one chunk
+    reference = Llama(str(small_model), n_ctx=256, n_threads=1, logits_all=True, verbose=False)
+    tokens = reference.tokenize(text.encode())
+    reference.eval(tokens)
+    wanted = reference.scores[: len(tokens)].argmax(axis=1).tolist()
+    reference.close()
+    found = compare.greedy_choices(loaded, text, threads=1)
+    assert len(found) == len(wanted) > measure.CHUNK
+    assert [c.token for c, w in zip(found, wanted, strict=True) if c.margin > compare.SURE] == [
+        w for c, w in zip(found, wanted, strict=True) if c.margin > compare.SURE
+    ]
+
+
+@pytest.fixture
+def hasty(monkeypatch):
+    """The thorough minute in some seconds: one format, one width, a short text. Any speed is worth a copy."""
+    monkeypatch.setattr(tune, "FORMATS", {"BF16": tune.FORMATS["BF16"]})
+    monkeypatch.setattr(tune, "TEXT", compare.TEXT[:100])
+    monkeypatch.setattr(tune, "ROUNDS", 1)
+    monkeypatch.setattr(tune, "SECONDS", 0.1)
+    monkeypatch.setattr(tune, "WORTH_IT", 0.0)
+    monkeypatch.setattr(measure, "WIDTHS", (4,))
+
+
+def test_a_copy_is_made_kept_and_used_until_a_later_measurement_finds_it_useless(
+    small_model, tmp_path, hasty, monkeypatch
+):
+    folder = tmp_path / "models"
+    folder.mkdir()
+    shutil.copy(small_model, folder)
+    path, chosen = folder / small_model.name, settings.load(home=tmp_path, models=folder, threads=1)
+    told = []
+    found = tune.tune(path, chosen, lambda done, total, what: told.append((done, total)))
+    copy = folder / "tuned" / f"{small_model.stem}.BF16.gguf"
+    assert tuning.batch_file(path, chosen) == copy
+    assert copy.stat().st_size > 2 * path.stat().st_size
+    assert found.formats[0].same == 1.0
+    assert found.width in found.speeds
+    assert tuning.recall(path, chosen) == found
+    assert [done for done, _ in told] == list(range(told[-1][1] + 1))
+    assert [file.name for file in copy.parent.iterdir()] == [copy.name]
+    assert [entry.path for entry in models.installed(chosen)] == [path]
+    assert "BF16" in doctor.examine(chosen)["format"]
+
+    monkeypatch.setattr(tune, "WORTH_IT", 1000.0)
+    tune.tune(path, chosen, lambda *_: None)
+    assert tuning.batch_file(path, chosen) == path
+    assert list(copy.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("lack", "words"),
+    [("disk", "GiB of disk, and"), ("memory", "GiB of memory, and"), ("folder", "cannot be written")],
+)
+def test_a_copy_for_which_there_is_no_room_is_only_said_so(lack, words, small_model, tmp_path, hasty, monkeypatch):
+    folder = tmp_path / "models"
+    if lack == "disk":
+        monkeypatch.setattr(tune, "DISK_RESERVE", 1 << 60)
+    elif lack == "memory":  # enough for the file itself, too little for a copy in 16 bits
+        free = small_model.stat().st_size * 3 // 2 + tuning.MEMORY_RESERVE
+        monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=free))
+    else:
+        folder.write_text("a file where a folder should be")
+    chosen = settings.load(home=tmp_path, models=folder, threads=1)
+    found = tune.tune(small_model, chosen, lambda *_: None)
+    assert words in found.formats[0].finding
+    assert found.copy_kept is None
+    assert tuning.batch_file(small_model, chosen) == small_model
+    assert not folder.is_dir() or not any((folder / "tuned").iterdir())
+
+
+def test_a_model_for_which_memory_is_short_is_refused_with_a_sentence(small_model, chosen, monkeypatch):
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=1 << 20))
+    with pytest.raises(EngineError, match=r"needs about .* of memory.*Close other programs"):
+        tune.tune(small_model, chosen, lambda *_: None)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"not a model"])
+def test_a_file_that_is_no_model_is_refused_with_a_sentence(content, chosen, tmp_path):
+    path = tmp_path / "other.gguf"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(SoliloquyError, match=r"other\.gguf"):
+        tune.tune(path, chosen, lambda *_: None)
+
+
+# doctor
+
+
+def told(chosen):
+    facts = doctor.examine(chosen)
+    return {name: facts.get(name) for name in ("threads", "batches", "format", "measured")}
+
+
+def test_doctor_says_what_is_known_and_how_more_is_learnt(model, chosen):
+    chosen = chosen.with_(model=str(model))
+    assert "when the model is loaded" in told(chosen)["threads"]
+    assert "doctor --tune" in told(chosen)["batches"]
+    tuning.threads_for(model, chosen, lambda: 3, quiet)
+    assert told(chosen)["threads"] == "3, measured"
+    assert told(chosen.with_(threads=5))["threads"] == "5, as set"
+
+
+def test_doctor_shows_a_thorough_measurement(kept, model, chosen):
+    chosen = chosen.with_(model=str(model))
+    row = FormatSpeed(format="BF16", speed=361.0, ratio=1.91, same=1.0, finding="kept for batches")
+    found = tuning.recall(model, chosen).model_copy(
+        update={"speeds": {1: 59.0, 16: 180.0}, "formats": (row,), "others": 0.4}
+    )
+    tuning.remember(model, chosen, found)
+    facts = told(chosen)
+    assert facts["batches"] == "16 at once write 180 tokens/s, one alone 59"
+    assert "BF16, 1.9 times" in facts["format"]
+    assert "40%" in facts["measured"]
+    kept.unlink()
+    assert "cannot be used now" in told(chosen)["format"]
+
+
+def test_doctor_without_a_model_says_nothing_of_speed(chosen):
+    assert set(told(chosen).values()) == {None}
+
+
+def test_the_table_has_every_figure():
+    rows = (
+        FormatSpeed(format="BF16", speed=361.0, ratio=1.91, same=0.997, finding="kept for batches"),
+        FormatSpeed(format="F16", finding="not tried: the copy needs 1.0 GiB of disk, and 0.4 GiB are free"),
+    )
+    found = Tuning(threads=2, width=16, speeds={1: 59.0, 16: 180.0}, formats=rows, others=0.0)
+    table = "\n".join(doctor.describe(found))
+    for word in ("threads  2", "59.0", "180.0  best", "361.0", "1.91", "99.7%", "kept", "0.4 GiB are free"):
+        assert word in table
+    json.loads(found.model_dump_json())
+
+
+def test_the_command_refuses_a_damaged_model_in_one_sentence(model):
+    finished = subprocess.run(
+        [sys.executable, "-m", "runtime", "doctor", "--tune", "--model", str(model)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert finished.returncode == 1
+    assert finished.stdout == ""
+    assert finished.stderr.startswith("Error: ")
+    assert finished.stderr.count("\n") == 1
