@@ -109,6 +109,7 @@ def bench(
     engines: Annotated[str | None, typer.Option(help="Only these engines, with commas.")] = None,
     workloads: Annotated[str | None, typer.Option(help="Only these workloads, with commas.")] = None,
     rounds: Annotated[int | None, typer.Option(min=1, help="How often each engine takes its turn.")] = None,
+    share: Annotated[float, typer.Option(min=0.01, max=1, help="Only so much of the problems and solutions.")] = 1,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of every engine; all cores if unset.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -120,7 +121,7 @@ def bench(
 
     given = {"bases": bases, "engines": engines, "workloads": workloads}
     chosen = {name: tuple(_listed(text)) for name, text in given.items() if text}
-    options = Options.of(quick, full, rounds=rounds, threads=threads, **chosen)
+    options = Options.of(quick, full, share, rounds=rounds, threads=threads, **chosen)
     benchmark = Bench(options, settings.load(), limits.machine(options.threads))
     for line in benchmark.run():
         print(line, file=sys.stderr, flush=True)

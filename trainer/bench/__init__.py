@@ -55,9 +55,9 @@ class Options:
     sizes: Sizes = FULL
 
     @classmethod
-    def of(cls, quick: bool, full: bool, **given: Any) -> Options:
-        """A trial, the usual run or the full one, changed by what is given. Raises BenchError."""
-        usual = {"bases": BASES[:1], "rounds": 1, "sizes": QUICK} if quick else {}
+    def of(cls, quick: bool, full: bool, share: float = 1.0, **given: Any) -> Options:
+        """A trial, the usual run or the full one, a share of its work, changed by what is given. Raises BenchError."""
+        usual = {"bases": BASES[:1], "rounds": 1, "sizes": QUICK} if quick else {"sizes": FULL.part(share)}
         larger = {"bases": (*BASES, LARGER)} if full else {}
         return cls(**{**usual, **larger, **{name: value for name, value in given.items() if value is not None}})
 

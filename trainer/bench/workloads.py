@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,11 @@ class Sizes:
     labelled: int = 8
     completions: int = 8
     label_tokens: int = 64
+
+    def part(self, share: float) -> Sizes:
+        """So much of the work: fewer problems and solutions, each as large as before."""
+        counts = ("turns", "judged", "problems", "labelled")
+        return replace(self, **{name: max(1, round(share * getattr(self, name))) for name in counts})
 
 
 FULL = Sizes()

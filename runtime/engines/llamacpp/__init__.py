@@ -7,7 +7,6 @@ requests at once. Verified calls and measured designs: llama-cpp-python 0.3.36, 
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
@@ -22,7 +21,6 @@ from typing import Any
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 import llama_cpp as llama
-import psutil
 
 from runtime.engines.base import Completion, ContextOverflow, EngineError, Enough, Message, Messages, Sampling
 from runtime.engines.llamacpp import measure, rollouts
@@ -30,33 +28,26 @@ from runtime.engines.llamacpp.chat import Chat
 from runtime.engines.llamacpp.decoder import READ_AT_ONCE, Decoder
 from runtime.engines.llamacpp.drafts import PromptLookup
 from runtime.engines.llamacpp.jobs import Job, ScoreJob, WriteJob, keyed, token_of
+from runtime.engines.llamacpp.model import load_model
 from runtime.engines.llamacpp.voices import Voices
 from runtime.engines.reply import Reply
-from runtime.gguf_header import BadGGUF, read_header
 
 logger = logging.getLogger(__name__)
 
-GIB = 1 << 30
-SHELF = GIB // 4
+SHELF = 1 << 28
 """Bytes of conversations that are kept outside the context: some thirty of the largest base."""
-ERROR_LEVEL = 4  # ggml_log_level
-
-
-@llama.llama_log_callback
-def _silence(level: int, text: bytes, user_data: ctypes.c_void_p) -> None:
-    if level == ERROR_LEVEL:
-        logger.debug("llama.cpp: %s", text.decode("utf-8", "replace").strip())
 
 
 class LlamaCppEngine:
     """A GGUF model, several conversations at once.
 
     `context` is the length of each conversation in tokens, `parallel` how many are decoded together, `threads` a number
-    or what finds it for a loaded model, `voices` are adapter files by name. Raises EngineError if a file is damaged, has
-    no chat template or does not fit the base, or if memory is short.
+    or what finds it for a loaded model, `voices` are adapter files by name. Raises EngineError if a file is damaged,
+    has no chat template or does not fit the base, or if memory is short.
     """
 
     name = "llamacpp"
+
     def __init__(
         self,
         path: Path,
@@ -70,37 +61,12 @@ class LlamaCppEngine:
         self._closed = False
         self._missed_voices: set[str] = set()
         self._close_lock = Lock()
-        self._check(path)
-        llama.llama_log_set(_silence, ctypes.c_void_p(0))
-        llama.llama_backend_init()
-        self._model = llama.llama_model_load_from_file(str(path).encode(), llama.llama_model_default_params())
-        if not self._model:
-            raise EngineError(
-                f"{path.name} could not be loaded: the file is damaged or llama.cpp does not know its kind."
-            )
+        self._model = load_model(path)
         self._chat = Chat(self._model)
         self.threads = threads if isinstance(threads, int) else threads(self._model)
         self._context = self._make_context(context, parallel)
         self._voices = self._load_voices(voices or {})
         self._decoder = Decoder(self._model, self._context, parallel, self._voices, self.threads, SHELF)
-
-    @staticmethod
-    def _check(path: Path) -> None:
-        try:
-            header = read_header(path)
-        except (BadGGUF, OSError) as error:
-            raise EngineError(str(error)) from error
-        if header.chat_template is None:
-            raise EngineError(
-                f"{path.name} has no chat template, so it would be spoken to in the wrong format. "
-                "Use an instruct or chat version of this model."
-            )
-        needed, free = path.stat().st_size + GIB // 4, psutil.virtual_memory().available
-        if needed > free:
-            raise EngineError(
-                f"{path.name} needs about {needed / GIB:.1f} GiB of memory, and {free / GIB:.1f} GiB are "
-                "free. Close other programs or use a smaller model."
-            )
 
     def _make_context(self, length: int, parallel: int) -> int:
         params = llama.llama_context_default_params()

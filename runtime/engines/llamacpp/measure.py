@@ -7,7 +7,6 @@ llama.cpp and uses a small context of its own, so an engine's context is never t
 
 from __future__ import annotations
 
-import ctypes
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,8 +19,8 @@ import numpy as np
 import psutil
 
 from runtime.engines.base import EngineError
-from runtime.gguf_header import read_header
-from runtime.tuning import MEMORY_RESERVE, cores
+from runtime.engines.llamacpp.model import load_model
+from runtime.tuning import cores
 
 WIDTHS = (1, 4, 8, 16, 32, 64)
 PROMPT = 64
@@ -30,7 +29,6 @@ CHUNK = 64
 """Tokens read at once."""
 HOPELESS = 2.0
 """A number of threads that took so many times as long as the best is not tried again."""
-GIB = 1 << 30
 
 
 class Token(NamedTuple):
@@ -42,35 +40,14 @@ class Token(NamedTuple):
     logits: bool = True
 
 
-@llama.llama_log_callback
-def _silence(level: int, text: bytes, user_data: ctypes.c_void_p) -> None:
-    """llama.cpp reports every tensor; what goes wrong is known from what its calls return."""
-
-
 @contextmanager
 def loaded(path: Path) -> Iterator[int]:
-    """The model of a file, freed at the end. Raises BadGGUF or EngineError if it is damaged or memory is short."""
-    read_header(path)
-    require_memory(path.name, path.stat().st_size)
-    llama.llama_log_set(_silence, ctypes.c_void_p(0))
-    llama.llama_backend_init()
-    model = llama.llama_model_load_from_file(str(path).encode(), llama.llama_model_default_params())
-    if not model:
-        raise EngineError(f"{path.name} could not be loaded: the file is damaged or llama.cpp does not know its kind.")
+    """The model of a file, freed at the end. Raises EngineError as `load_model` does."""
+    model = load_model(path)
     try:
         yield model
     finally:
         llama.llama_model_free(model)
-
-
-def require_memory(name: str, size: int) -> None:
-    """Raises EngineError if a file of `size` bytes cannot be loaded now."""
-    needed, free = size + MEMORY_RESERVE, psutil.virtual_memory().available
-    if needed > free:
-        raise EngineError(
-            f"{name} needs about {needed / GIB:.1f} GiB of memory, and {free / GIB:.1f} GiB are free."
-            " Close other programs or use a smaller model."
-        )
 
 
 class Bench:

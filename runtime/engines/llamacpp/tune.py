@@ -20,6 +20,7 @@ import llama_cpp as llama
 from runtime.engines.base import EngineError
 from runtime.engines.llamacpp import measure
 from runtime.engines.llamacpp.compare import TEXT, Choice, greedy_choices, same_answers
+from runtime.engines.llamacpp.model import require_memory
 from runtime.settings import Settings
 from runtime.tuning import BUSY, Copy, FormatSpeed, Tuning, copies_dir, remember, watch_others
 
@@ -183,7 +184,7 @@ def _make(name: str, original: _Original, copy: Path) -> None:
     size, free = llama.llama_model_n_params(original.model) * bits // 8, shutil.disk_usage(copy.parent).free
     if size + DISK_RESERVE > free:
         raise EngineError(f"the copy needs {size / GIB:.1f} GiB of disk, and {free / GIB:.1f} GiB are free")
-    measure.require_memory(f"the copy in {name}", size)
+    require_memory(f"the copy in {name}", size)
     params = llama.llama_model_quantize_default_params()
     params.ftype, params.nthread, params.allow_requantize = number, original.threads, True
     source, target = str(original.path).encode(), str(copy).encode()

@@ -159,7 +159,7 @@ class Server:
     async def write(self, prompt: Future[Prompt], options: Options, live: SimpleQueue[str] | None = None) -> Completion:
         """The reply, its pieces into `live` as they come. It is streamed in any case: a server that writes a reply as a
         whole may not notice for long that nobody waits for it any more."""
-        said = await shared(prompt)
+        said = await asyncio.wrap_future(prompt)
         asked = self._request(said, options, live is not None)
         pieces, finish, usage = [], None, None
         async with self._gate, await self._endpoint(asked).create(**asked) as chunks:
@@ -289,11 +289,6 @@ def result(work: Future[Any]) -> Any:
         return work.result()
     except CancelledError:
         raise EngineError(CLOSED) from None
-
-
-async def shared(prompt: Future[Prompt]) -> Prompt:
-    """The prompt of several replies: one that is cancelled must not end it for the others."""
-    return await asyncio.shield(asyncio.wrap_future(prompt))
 
 
 def length(prompt: Prompt) -> int:

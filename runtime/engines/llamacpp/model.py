@@ -1,0 +1,57 @@
+"""A GGUF file into memory."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+from pathlib import Path
+
+import llama_cpp as llama
+import psutil
+
+from runtime.engines.base import EngineError
+from runtime.gguf_header import BadGGUF, read_header
+from runtime.tuning import MEMORY_RESERVE
+
+logger = logging.getLogger(__name__)
+
+GIB = 1 << 30
+ERROR_LEVEL = 4  # ggml_log_level
+
+
+@llama.llama_log_callback
+def _silence(level: int, text: bytes, user_data: ctypes.c_void_p) -> None:
+    """llama.cpp reports every tensor; what goes wrong is known from what its calls return."""
+    if level == ERROR_LEVEL:
+        logger.debug("llama.cpp: %s", text.decode("utf-8", "replace").strip())
+
+
+def load_model(path: Path) -> int:
+    """The loaded model, to be freed with `llama_model_free`. Raises EngineError if the file is damaged, has no chat
+    template, or does not fit into the free memory."""
+    try:
+        header = read_header(path)
+    except (BadGGUF, OSError) as error:
+        raise EngineError(str(error)) from error
+    if header.chat_template is None:
+        raise EngineError(
+            f"{path.name} has no chat template, so it would be spoken to in the wrong format. "
+            "Use an instruct or chat version of this model."
+        )
+    require_memory(path.name, path.stat().st_size)
+    llama.llama_log_set(_silence, ctypes.c_void_p(0))
+    llama.llama_backend_init()
+    model = llama.llama_model_load_from_file(str(path).encode(), llama.llama_model_default_params())
+    if not model:
+        raise EngineError(f"{path.name} could not be loaded: the file is damaged or llama.cpp does not know its kind.")
+    return model
+
+
+def require_memory(name: str, size: int) -> None:
+    """Raises EngineError if a file of `size` bytes cannot be loaded now."""
+    needed, free = size + MEMORY_RESERVE, psutil.virtual_memory().available
+    if needed > free:
+        raise EngineError(
+            f"{name} needs about {needed / GIB:.1f} GiB of memory, and {free / GIB:.1f} GiB are free. "
+            "Close other programs or use a smaller model."
+        )
