@@ -43,6 +43,8 @@ def _measured(settings: Settings) -> dict[str, str]:
         path = models.resolve(settings)
     except SoliloquyError:
         return {}
+    if not path.is_file():  # a folder of transformers' is not run by llama.cpp
+        return {}
     found = tuning.recall(path, settings)
     threads = f"{settings.threads}, as set" if settings.threads else _threads(found)
     if found is None or found.width not in found.speeds:

@@ -48,7 +48,8 @@ class Settings(BaseSettings):
     models: Path | None = Field(None, description="Folder of the model files; `home/models` if not set.")
     model: str | None = Field(None, description="Name or path of the model to use; chosen by free memory if not set.")
     server: str | None = Field(
-        None, description="Address of an OpenAI-compatible server that runs the model, such as http://localhost:8000/v1."
+        None,
+        description="Address of an OpenAI-compatible server that runs the model, such as http://localhost:8000/v1.",
     )
     mode: Mode = Field(
         "critic", description="How a problem is solved: by the actor alone, with a critic, or self-talk."

@@ -35,4 +35,4 @@ def load(path: Path, settings: Settings, parallel: int = 2) -> Engine:
     def threads(model: int) -> int:
         return tuning.threads_for(path, settings, lambda: measure.fastest_threads(model))
 
-    return LlamaCppEngine(path, settings.context, parallel, threads)
+    return LlamaCppEngine(path, settings.context, parallel, settings.threads or threads)

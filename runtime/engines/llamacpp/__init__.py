@@ -27,10 +27,12 @@ from runtime.engines.llamacpp import measure, rollouts
 from runtime.engines.llamacpp.chat import Chat
 from runtime.engines.llamacpp.decoder import READ_AT_ONCE, Decoder
 from runtime.engines.llamacpp.drafts import PromptLookup
+from runtime.engines.llamacpp.governor import Governor
 from runtime.engines.llamacpp.jobs import Job, ScoreJob, WriteJob, keyed, token_of
 from runtime.engines.llamacpp.model import load_model
 from runtime.engines.llamacpp.voices import Voices
 from runtime.engines.reply import Reply
+from runtime.tuning import cores
 
 logger = logging.getLogger(__name__)
 
@@ -41,9 +43,9 @@ SHELF = 1 << 28
 class LlamaCppEngine:
     """A GGUF model, several conversations at once.
 
-    `context` is the length of each conversation in tokens, `parallel` how many are decoded together, `threads` a number
-    or what finds it for a loaded model, `voices` are adapter files by name. Raises EngineError if a file is damaged,
-    has no chat template or does not fit the base, or if memory is short.
+    `context` is the length of each conversation in tokens, `parallel` how many are decoded together, `threads` the
+    most that may be used or what finds the best number for a loaded model, `voices` are adapter files by name. Raises
+    EngineError if a file is damaged, has no chat template or does not fit the base, or if memory is short.
     """
 
     name = "llamacpp"
@@ -63,10 +65,12 @@ class LlamaCppEngine:
         self._close_lock = Lock()
         self._model = load_model(path)
         self._chat = Chat(self._model)
-        self.threads = threads if isinstance(threads, int) else threads(self._model)
+        given = isinstance(threads, int)
+        self.threads = threads if given else threads(self._model)
         self._context = self._make_context(context, parallel)
         self._voices = self._load_voices(voices or {})
-        self._decoder = Decoder(self._model, self._context, parallel, self._voices, self.threads, SHELF)
+        governor = Governor(range(1, threads + 1) if given else measure.candidates(cores()), self.threads)
+        self._decoder = Decoder(self._model, self._context, parallel, self._voices, governor, SHELF)
 
     def _make_context(self, length: int, parallel: int) -> int:
         params = llama.llama_context_default_params()

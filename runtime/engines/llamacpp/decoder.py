@@ -37,7 +37,7 @@ ABORTED = 2  # what llama_decode returns then
 class Decoder:
     """Owns a llama.cpp context and its thread. `submit` may be called from any thread."""
 
-    def __init__(self, model: int, context: int, lanes: int, voices: Voices, threads: int, room: int) -> None:
+    def __init__(self, model: int, context: int, lanes: int, voices: Voices, governor: Governor, room: int) -> None:
         self.context, self.voices = context, voices
         self.memory = Memory(context, lanes, room)
         self._vocab = llama.llama_model_get_vocab(model)
@@ -51,8 +51,7 @@ class Decoder:
         self.decoded = 0
         """Tokens that went through the model since it was loaded."""
         self._step = 0
-        self._threads = threads
-        self._governor = Governor(range(1, threads + 1), threads)
+        self._governor, self._threads = governor, governor.threads
         self._breaker = Breaker(context, self._somebody_left)
         self._thread = Thread(target=self._run, name="llama.cpp", daemon=True)
         self._thread.start()
