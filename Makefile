@@ -45,7 +45,7 @@ chromium:
 	@$(BIN)/python -m pip install --quiet -r runtime/requirements.txt
 	@touch $@
 
-.venv/tests.ready: tests/requirements.txt .venv/runtime.ready
+.venv/tests.ready: tests/requirements.txt .venv/trainer.ready
 	@$(BIN)/python -m pip install --quiet -r tests/requirements.txt
 	@touch $@
 

@@ -46,7 +46,7 @@ def test_every_command_has_help_and_says_what_it_does(command):
     assert "Usage" in finished.stdout
 
 
-@pytest.mark.parametrize("command", ["evaluate", "evaluate-critic"])
+@pytest.mark.parametrize("command", ["evaluate", "evaluate-critic", "labels", "bench"])
 def test_every_stage_of_the_trainer_has_help(command):
     assert run(command, "--help", module="trainer").returncode == 0
 
