@@ -6,6 +6,7 @@ remembered in `added.json` of the models folder. How bytes arrive is the subject
 
 from __future__ import annotations
 
+import glob
 import json
 import re
 from functools import cache
@@ -20,6 +21,7 @@ from runtime.fetch.hub import find_on_hub
 from runtime.fetch.partial import forget_partial
 from runtime.gguf_header import BadGGUF, read_header
 from runtime.settings import Settings, remember
+from runtime.tuning import copies_dir
 from runtime.types import Value
 
 CATALOGUE = Path(__file__).parents[1] / "data" / "models" / "catalogue.json"
@@ -198,13 +200,21 @@ def remove(name: str, settings: Settings) -> str:
         if entry.origin == OWN_FILE:
             return f"{name} is forgotten; your file {entry.path} stays."
         _delete(entry.path)
+        _delete_copies(entry.path, settings)
         return f"{entry.path} is deleted."
     base = _base(name)
     path = settings.models_dir / base.file
     was_here = path.exists()
     _delete(path)
+    _delete_copies(path, settings)
     forget_partial(base, settings.models_dir)
     return f"{path} is deleted." if was_here else f"{name} was not here; what an unfinished pull had left is deleted."
+
+
+def _delete_copies(path: Path, settings: Settings) -> None:
+    """The copies in faster formats that were made of a model (`tuning`)."""
+    for copy in copies_dir(settings).glob(f"{glob.escape(path.stem)}.*.gguf"):
+        _delete(copy)
 
 
 def _delete(path: Path) -> None:

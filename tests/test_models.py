@@ -475,7 +475,12 @@ def test_remove_deletes_a_base_and_what_an_unfinished_pull_left(index, tiny):
     assert pull() == path
     as_if_downloaded(index, 1)
     unfinished().write_bytes(b"half")
+    copies = models_dir() / "tuned"
+    copies.mkdir()
+    for name in (f"{path.stem}.BF16.gguf", "another.BF16.gguf"):
+        (copies / name).write_bytes(b"copy")
     models.remove("tiny", settings.load())
+    assert [copy.name for copy in copies.iterdir()] == ["another.BF16.gguf"]
     assert not path.exists()
     assert not list(models_dir().glob("tiny*"))
     assert not unfinished().exists()
