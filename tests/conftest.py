@@ -2,20 +2,13 @@
 
 import json
 import os
-from pathlib import Path
 
 import hypothesis
 import pytest
-
-from runtime import settings
+from places import CATALOGUE, MODELS, SMALL
 
 hypothesis.settings.register_profile("busy", deadline=None)
 hypothesis.settings.load_profile("busy")
-
-# Asked before any test moves the home: the model files are read from where a person keeps them, and never written.
-MODELS = settings.load().models_dir.absolute()
-CATALOGUE = Path(__file__).parents[1] / "data" / "models" / "catalogue.json"
-SMALL = "smollm2-135m"
 
 
 @pytest.fixture(autouse=True)

@@ -15,8 +15,8 @@ from pathlib import Path
 import gguf
 import numpy as np
 import torch
-from conftest import CATALOGUE, MODELS, SMALL
 from peft import LoraConfig, get_peft_model
+from places import CATALOGUE, MODELS, SMALL
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from transformers.integrations.gguf import read_gguf_metadata
 
