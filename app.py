@@ -76,7 +76,10 @@ class Page:
         keeps = self.log is not None
         keys = {"label": "app.consent", "info": "app.consent.info"}
         self.consent = self.say(gr.Checkbox, keys, interactive=True, visible=keeps, elem_classes="sq-consent")
-        self.say(gr.HTML, {"value": "app.offline" if keeps else "app.not_kept"}, elem_classes="sq-offline", **BARE)
+        where = "app.server" if self.settings.server else "app.offline"
+        self.say(gr.HTML, {"value": where if keeps else "app.not_kept"}, elem_classes="sq-offline", **BARE)
+        if self.settings.server and not keeps:
+            self.say(gr.HTML, {"value": where}, elem_classes="sq-offline", **BARE)
 
     def wire(self) -> None:
         for tab in self.tabs:
