@@ -10,6 +10,7 @@ from dataclasses import replace
 from threading import Event
 
 import pytest
+from asking import ask, drained
 
 from runtime.engines.base import ContextOverflow, EngineError, Message, Sampling
 from runtime.engines.scripted import ScriptedEngine
@@ -65,26 +66,12 @@ def own_engine(request, tiny):
     made.close()
 
 
-def ask(text, begun=None):
-    messages = [Message(role="user", content=text)]
-    return messages if begun is None else [*messages, Message(role="assistant", content=begun)]
-
-
 GREEDY = Sampling(max_tokens=16)
 LONGER = Sampling(max_tokens=120)
 HOT = Sampling(temperature=1.5, min_p=0.0, max_tokens=12, seed=5)
 SUM = ask("What is 2 + 3? Explain.")
 LONG = ask("Tell me about 3.")
 PARTS, CHOICES = ["2 + 3 = 5\n", "5 + 4 = 8\n", "So the answer is"], ["+", "-", "\n"]
-
-
-def drained(stream):
-    pieces = []
-    while True:
-        try:
-            pieces.append(next(stream))
-        except StopIteration as end:
-            return pieces, end.value
 
 
 def reply(engine, messages, sampling=GREEDY, **more):

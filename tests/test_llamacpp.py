@@ -11,6 +11,7 @@ from threading import Event
 
 import llama_cpp
 import pytest
+from asking import ask, drained
 
 from runtime.engines.base import ContextOverflow, EngineError, Message, Sampling
 from runtime.engines.llamacpp import LlamaCppEngine
@@ -22,22 +23,8 @@ GREEDY = Sampling(max_tokens=24)
 ENDLESS = Sampling(max_tokens=900)
 
 
-def ask(text, begun=None):
-    messages = [Message(role="user", content=text)]
-    return messages if begun is None else [*messages, Message(role="assistant", content=begun)]
-
-
 SUM = ask("What is 2 + 3? Explain.")
 COUNT = ask("Count from 1 to 1000: 1, 2, 3, 4, and so on.", "1, 2, 3, 4, 5, 6, 7, 8,")
-
-
-def drained(stream):
-    pieces = []
-    while True:
-        try:
-            pieces.append(next(stream))
-        except StopIteration as end:
-            return pieces, end.value
 
 
 def sampled(engine, messages, sampling, **more):

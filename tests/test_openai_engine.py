@@ -8,8 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
 import pytest
+from asking import ask, drained
 
-from runtime.engines.base import ContextOverflow, EngineError, Message, Sampling
+from runtime.engines.base import ContextOverflow, EngineError, Sampling
 from runtime.engines.openai import OpenAIEngine
 from trainer import servers
 
@@ -20,22 +21,8 @@ HOT = Sampling(temperature=1.5, min_p=0.0, max_tokens=8)
 ENDLESS = Sampling(temperature=1.5, min_p=0.0, max_tokens=900)
 
 
-def ask(text, begun=None):
-    messages = [Message(role="user", content=text)]
-    return messages if begun is None else [*messages, Message(role="assistant", content=begun)]
-
-
 SUM = ask("What is 2 + 3? Explain.")
 COUNT = ask("Count from 1 to 1000.", "1, 2, 3, 4, 5, 6, 7, 8,")
-
-
-def drained(stream):
-    pieces = []
-    while True:
-        try:
-            pieces.append(next(stream))
-        except StopIteration as end:
-            return pieces, end.value
 
 
 def sampled(engine, messages, sampling, **more):

@@ -1,0 +1,19 @@
+"""How the tests speak to an engine."""
+
+from runtime.engines.base import Message
+
+
+def ask(text, begun=None):
+    """A conversation of one question, with the beginning of its reply where one is given."""
+    messages = [Message(role="user", content=text)]
+    return messages if begun is None else [*messages, Message(role="assistant", content=begun)]
+
+
+def drained(stream):
+    """All pieces of a stream, and the completion at its end."""
+    pieces = []
+    while True:
+        try:
+            pieces.append(next(stream))
+        except StopIteration as end:
+            return pieces, end.value
