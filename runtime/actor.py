@@ -131,7 +131,9 @@ def conversation(problem: Problem, attempt: Trajectory | None = None, prompt: st
         Message(role="user", content=prompts.fill(prompt, language, problem=problem.text)),
     ]
     if attempt:
-        written = join_steps((step.text for step in attempt.steps), attempt.answer, language)
+        # A person's own lines hold their answer already.
+        closing = None if attempt.origin == "student" else attempt.answer
+        written = join_steps((step.text for step in attempt.steps), closing, language)
         messages.append(Message(role="assistant", content=written))
     return messages
 

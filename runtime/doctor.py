@@ -10,7 +10,7 @@ from typing import Any
 
 import psutil
 
-from runtime import models, tuning
+from runtime import models, tuning, voices
 from runtime.errors import SoliloquyError
 from runtime.settings import Settings, config_file
 from runtime.store import SessionLog
@@ -32,9 +32,19 @@ def examine(settings: Settings) -> dict[str, Any]:
         "engine": _package("llama-cpp-python"),
         "model": _or_why_not(lambda: models.choose(settings).reason),
         "model file": _or_why_not(lambda: str(models.resolve(settings))),
+        "voices": _or_why_not(lambda: _voices(settings)),
         **_measured(settings),
         "database": _or_why_not(lambda: _database(settings)),
     }
+
+
+def _voices(settings: Settings) -> str:
+    found = voices.in_use(models.resolve(settings), settings)
+    said = [
+        f"{name}: {one}" if isinstance(one, voices.VoiceError) else f"{name} {one.card.version}"
+        for name, one in found.items()
+    ]
+    return "; ".join(said) or "none: the untrained base says everything"
 
 
 def _measured(settings: Settings) -> dict[str, str]:

@@ -48,6 +48,8 @@ class Installed(Value):
     bytes: int
     origin: str
     """`catalogue`, `file` (a person's own file, used where it is), or the hub reference it was fetched by."""
+    sha256: str
+    """What it should be: that of the catalogue, or what it was when it was added."""
 
 
 class Choice(Value):
@@ -58,17 +60,7 @@ class Choice(Value):
     reason: str
 
 
-class Added(Value):
-    """A line of `added.json`."""
-
-    name: str
-    path: Path
-    bytes: int
-    sha256: str
-    origin: str
-
-
-_ADDED = TypeAdapter(tuple[Added, ...])
+_ADDED = TypeAdapter(tuple[Installed, ...])
 
 
 def catalogue() -> tuple[Base, ...]:
@@ -84,12 +76,11 @@ def _read_catalogue(path: Path) -> tuple[Base, ...]:
 def installed(settings: Settings) -> list[Installed]:
     """Models whose file is here, bases first. Files are judged by their size; `verify` reads all of them."""
     found = [
-        Installed(name=base.name, path=path, bytes=base.bytes, origin="catalogue")
+        Installed(name=base.name, path=path, bytes=base.bytes, origin="catalogue", sha256=base.sha256)
         for base in catalogue()
         if (path := settings.models_dir / base.file).is_file() and path.stat().st_size == base.bytes
     ]
-    own = [entry for entry in _added(settings) if entry.path.is_file()]
-    return found + [Installed(**entry.model_dump(exclude={"sha256"})) for entry in own]
+    return found + [entry for entry in _added(settings) if entry.path.is_file()]
 
 
 # Choosing
@@ -182,7 +173,7 @@ def add(reference: str, settings: Settings, progress: Progress) -> Installed:
     for base in catalogue():
         if base.sha256 == remote.sha256:
             path = pull(base.name, settings, progress)
-            return Installed(name=base.name, path=path, bytes=base.bytes, origin="catalogue")
+            return Installed(name=base.name, path=path, bytes=base.bytes, origin="catalogue", sha256=base.sha256)
     path = settings.models_dir / remote.file
     _require_free_name(path, settings)
     if path.exists() and not any(entry.path == path for entry in _added(settings)):
@@ -238,8 +229,7 @@ def verify(name: str | None, settings: Settings, progress: Progress) -> list[tup
 
 def _verify_one(entry: Installed, settings: Settings, progress: Progress) -> tuple[bool, str]:
     if entry.origin != "catalogue":
-        pinned = next(added.sha256 for added in _added(settings) if added.name == entry.name)
-        if sha256_of(entry.path, progress=progress) == pinned:
+        if sha256_of(entry.path, progress=progress) == entry.sha256:
             return True, f"{entry.path} is as it was when it was added."
         return False, f"{entry.path} has changed since it was added. Remove it, then add it again."
     base = _base(entry.name)
@@ -258,7 +248,7 @@ def _verify_one(entry: Installed, settings: Settings, progress: Progress) -> tup
 # Files of one's own
 
 
-def _added(settings: Settings) -> tuple[Added, ...]:
+def _added(settings: Settings) -> tuple[Installed, ...]:
     path = settings.models_dir / "added.json"
     try:
         return _ADDED.validate_json(path.read_bytes()) if path.exists() else ()
@@ -266,7 +256,7 @@ def _added(settings: Settings) -> tuple[Added, ...]:
         raise ModelError(f"{path} cannot be read. Delete it, then add your files again.") from error
 
 
-def _write_added(settings: Settings, entries: list[Added]) -> None:
+def _write_added(settings: Settings, entries: list[Installed]) -> None:
     path = settings.models_dir / "added.json"
     unfinished = path.with_suffix(".unfinished")
     try:
@@ -283,9 +273,10 @@ def _record(path: Path, origin: str, settings: Settings, progress: Progress) -> 
     _require_chat_model(path)
     _require_free_name(path, settings)
     size = path.stat().st_size
-    entry = Added(name=path.stem, path=path, bytes=size, sha256=sha256_of(path, progress=progress), origin=origin)
+    pinned = sha256_of(path, progress=progress)
+    entry = Installed(name=path.stem, path=path, bytes=size, origin=origin, sha256=pinned)
     _write_added(settings, [other for other in _added(settings) if other.name != entry.name] + [entry])
-    return Installed(name=entry.name, path=path, bytes=size, origin=origin)
+    return entry
 
 
 def _require_free_name(path: Path, settings: Settings) -> None:

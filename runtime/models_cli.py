@@ -1,4 +1,5 @@
-"""`python -m runtime models list | pull | add | use | remove | verify`: the model files of this machine."""
+"""`python -m runtime models list | pull | add | use | remove | verify`: the model files of this machine, and
+`models voices | voice-use | voice-back`: their trained voices."""
 
 from __future__ import annotations
 
@@ -108,6 +109,58 @@ def verify(
         print(f"{'✓' if row['ok'] else '✗'} {row['name']}: {row['finding']}")
     if not all(row["ok"] for row in rows):
         raise typer.Exit(1)
+
+
+Base = Annotated[str, typer.Argument(help="Name of a model, such as qwen2.5-coder-0.5b.")]
+VoiceName = Annotated[str, typer.Argument(metavar="VOICE", help="critic, actor or selftalk.")]
+
+
+@models_app.command()
+def voices(as_json: Json = False) -> None:
+    """Every trained voice, its versions, and which one is in use."""
+    from runtime import settings, voices
+
+    chosen = settings.load()
+    rows = [
+        {"base": base, "voice": voice, **voices.state(base, voice, chosen)} for base, voice in voices.listed(chosen)
+    ]
+    if as_json:
+        print(json.dumps({"voices": rows}, ensure_ascii=False))
+        return
+    for row in rows:
+        versions = ", ".join(f"*{v}" if v == row["current"] else v for v in row["versions"])
+        print(f"{row['base']:22} {row['voice']:9} {versions}{'' if row['current'] else '  (none in use)'}")
+        if row["fault"]:
+            print(f"  {row['fault']}")
+    if not rows:
+        print("There are no trained voices; the untrained base says everything.", file=sys.stderr)
+
+
+@models_app.command()
+def voice_use(
+    base: Base,
+    voice: VoiceName,
+    version: Annotated[str, typer.Argument(help="A version, or none for the untrained base.")],
+    as_json: Json = False,
+) -> None:
+    """Choose the version of a voice that is used from now on."""
+    from runtime import settings, voices
+
+    chosen = voices.use(base, voice, None if version == "none" else version, settings.load())
+    _say_voice(as_json, base, voice, chosen.version)
+
+
+@models_app.command()
+def voice_back(base: Base, voice: VoiceName, as_json: Json = False) -> None:
+    """Use again the version of a voice that was used before."""
+    from runtime import settings, voices
+
+    _say_voice(as_json, base, voice, voices.back(base, voice, settings.load()).version)
+
+
+def _say_voice(as_json: bool, base: str, voice: str, version: str | None) -> None:
+    said = f"Version {version} of {base}'s {voice} voice" if version else f"Untrained {base}, without a {voice} voice,"
+    _say(as_json, {"base": base, "voice": voice, "version": version}, f"{said} is used from now on.")
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 SCHEMA = 1
 
 Verdict = Literal["correct", "incorrect", "unsure"]
-Witness = Literal["arithmetic", "solutions", "model", "selftalk"]
+Witness = Literal["arithmetic", "model", "solutions", "program", "completions", "selftalk"]
 Finish = Literal["stop", "length", "cancelled", "cut"]
 """How a text ended: by itself, at its limit, by the user, or cut off at a step that was proven wrong."""
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from runtime.errors import SoliloquyError
 from runtime.grading import equal
 from runtime.text import final_answer, split_attempt
-from runtime.types import Problem, content_hash
+from runtime.types import Problem, Step, Trajectory, content_hash
 
 T = TypeVar("T")
 
@@ -27,6 +27,25 @@ class JudgedAttempt:
     problem: Problem
     steps: tuple[str, ...]
     first_error: int | None
+    answer: str | None = None
+    """What a closing line, which is no step, states."""
+    explanation: str = ""
+    """What a teacher says of the first error."""
+    error_type: str | None = None
+
+    @property
+    def trajectory(self) -> Trajectory:
+        """As the critic reads it. Without a closing line the attempt is a person's: its last line states the answer."""
+        return Trajectory(
+            problem_id=self.problem.id,
+            steps=tuple(Step(text=step) for step in self.steps),
+            answer=self.answer or final_answer(self.steps[-1]),
+            origin="sample" if self.answer else "student",
+        )
+
+    @property
+    def key(self) -> str:
+        return content_hash(self.problem.text, self.answer or "", *self.steps)
 
 
 @dataclass(frozen=True)
@@ -97,7 +116,10 @@ def _judged(row: dict[str, Any]) -> list[JudgedAttempt]:
     place = row.get("label", row.get("first_error"))
     if isinstance(place, bool) or not isinstance(place, int) or not -1 <= place < len(steps):
         raise ValueError(f"`label` or `first_error` must be a step's index from 0, or -1; it is {place!r}")
-    attempts = [JudgedAttempt(problem, tuple(steps), None if place < 0 else place)]
+    explained, kind = (str(row.get(name) or "") for name in ("explanation", "error_type"))
+    answer = row.get("attempt_answer")
+    place = None if place < 0 else place
+    attempts = [JudgedAttempt(problem, tuple(steps), place, answer and str(answer), explained, kind or None)]
     reference = row.get("reference_solution")
     if isinstance(reference, str) and reference.strip():
         attempts.append(JudgedAttempt(problem, tuple(split_attempt(reference)), None))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runtime import models, tuning
+from runtime import models, tuning, voices
 
 if TYPE_CHECKING:
     from runtime.engines.base import Engine
@@ -25,14 +25,18 @@ def open_engine(settings: Settings, parallel: int = 2, batches: bool = False) ->
 
 
 def load(path: Path, settings: Settings, parallel: int = 2) -> Engine:
-    """The engine for a GGUF file (llama.cpp) or a folder of transformers'. Raises EngineError."""
+    """The engine for a GGUF file (llama.cpp) or a folder of transformers', with the voices in use. Raises EngineError,
+    ModelError."""
+    spoken = voices.voices_of(path, settings)
     if path.is_dir():
         from runtime.engines.hf import HfEngine
 
-        return HfEngine(path, parallel, settings.context)
+        folders = {name: voice.folder for name, voice in spoken.items() if voice.folder}
+        return HfEngine(path, parallel, settings.context, folders)
     from runtime.engines.llamacpp import LlamaCppEngine, measure
 
     def threads(model: int) -> int:
         return tuning.threads_for(path, settings, lambda: measure.fastest_threads(model))
 
-    return LlamaCppEngine(path, settings.context, parallel, settings.threads or threads)
+    files = {name: voice.path for name, voice in spoken.items()}
+    return LlamaCppEngine(path, settings.context, parallel, settings.threads or threads, files)

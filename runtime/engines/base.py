@@ -66,6 +66,8 @@ class Engine(Protocol):
     """Which weights it holds, as a person would name them."""
     parallel: int
     """How many conversations it decodes at once."""
+    voices: frozenset[str]
+    """The trained voices it has; for any other the base answers."""
 
     def stream(
         self,
@@ -121,6 +123,7 @@ class Metered:
     def __init__(self, engine: Engine) -> None:
         self.engine, self.usage = engine, Usage()
         self.name, self.model, self.parallel = engine.name, engine.model, engine.parallel
+        self.voices = engine.voices
 
     def _add(self, prompt_tokens: int, completion_tokens: int) -> None:
         self.usage.calls += 1

@@ -20,15 +20,20 @@ from runtime.types import Finish
 
 class ScriptedEngine:
     """`replies` are texts (or exceptions to raise); `verdicts` are probabilities that a step is right, one per part.
-    `delay` seconds pass before each word, for looking at a page while it streams."""
+    `delay` seconds pass before each word, for looking at a page while it streams; `voices` it claims to have."""
 
     name = "scripted"
     model = "scripted"
     parallel = 4
 
     def __init__(
-        self, replies: Iterable[str | Exception] = (), verdicts: Iterable[float] = (), delay: float = 0.0
+        self,
+        replies: Iterable[str | Exception] = (),
+        verdicts: Iterable[float] = (),
+        delay: float = 0.0,
+        voices: Iterable[str] = (),
     ) -> None:
+        self.voices = frozenset(voices)
         self.replies, self.verdicts, self.delay = deque(replies), deque(verdicts), delay
         self.calls: list[Messages] = []
         self._lock = Lock()

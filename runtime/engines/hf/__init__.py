@@ -45,7 +45,7 @@ class HfEngine:
     ) -> None:
         self.path, self.model, self.parallel = path, path.name.removesuffix(".gguf"), parallel
         self.limit = context
-        self._voices, self._missed_voices = frozenset(voices or {}), set()
+        self.voices, self._missed_voices = frozenset(voices or {}), set()
         self._model = Model(path, voices or {}, four_bit, dtype)
         self._chat = Chat(self._model.tokenizer, self.model)
 
@@ -196,7 +196,7 @@ class HfEngine:
 
     def _known(self, voice: str | None) -> str | None:
         """A voice that this engine does not hold is answered by the base, and that is said once."""
-        if voice is None or voice in self._voices:
+        if voice is None or voice in self.voices:
             return voice
         if voice not in self._missed_voices:
             self._missed_voices.add(voice)

@@ -22,6 +22,8 @@ class Chat:
             )
         self.name, self._template = name, tokenizer
         self._bos = tokenizer.bos_token or ""
+        self.end: int = tokenizer.eos_token_id
+        """The token that ends a turn."""
         self.tokenizer: Tokenizer = tokenizer.backend_tokenizer
         # Whether control tokens are read as such is a state of the tokenizer, which other threads would see.
         self._plain = Tokenizer.from_str(self.tokenizer.to_str())
@@ -29,16 +31,17 @@ class Chat:
         special = [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
         self._controls = re.compile("|".join(map(re.escape, special)) or r"(?!)")
 
-    def prompt_tokens(self, messages: Messages) -> list[int]:
-        """The conversation in the model's own format, open for the assistant's next word. Raises EngineError."""
+    def prompt_tokens(self, messages: Messages, opened: bool = True) -> list[int]:
+        """The conversation in the model's own format, open for the assistant's next word, or else after its last turn.
+        Raises EngineError."""
         spoken = [{**message, "content": self._defused(message["content"])} for message in messages]
         unfinished = spoken.pop()["content"] if spoken[-1]["role"] == "assistant" else ""
         try:
-            opened = self._template.apply_chat_template(spoken, add_generation_prompt=True, tokenize=False)
+            text = self._template.apply_chat_template(spoken, add_generation_prompt=opened, tokenize=False)
         except TemplateError as error:
             raise EngineError(f"{self.name} cannot be spoken to like this: {error}. Use another model.") from error
-        add_bos = not (self._bos and opened.startswith(self._bos))
-        return self.tokenizer.encode(opened + unfinished, add_special_tokens=add_bos).ids
+        add_bos = not (self._bos and text.startswith(self._bos))
+        return self.tokenizer.encode(text + unfinished, add_special_tokens=add_bos).ids
 
     def plain_tokens(self, text: str) -> list[int]:
         """Tokens of a text in which control tokens are only text."""

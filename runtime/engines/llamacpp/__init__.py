@@ -59,7 +59,7 @@ class LlamaCppEngine:
         voices: Mapping[str, Path] | None = None,
     ) -> None:
         self.path, self.model, self.parallel = path, path.stem, parallel
-        self.limit = context
+        self.limit, self.voices = context, frozenset(voices or {})
         self._closed = False
         self._missed_voices: set[str] = set()
         self._close_lock = Lock()

@@ -48,6 +48,7 @@ class OpenAIEngine:
         self._missed_voices: set[str] = set()
         self._server = Server(url, model, parallel, key, timeout, retries)
         served = self._server.model.name
+        self.voices = frozenset(self._server.models) - {served}
         # llama-server names a model by its path unless told otherwise, which means nothing on another computer.
         self.model = PurePath(served).stem if served.endswith(".gguf") else served
 

@@ -1,0 +1,99 @@
+"""What is known of a trained voice: the facts on its card, which lies beside its file as JSON."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError, field_validator
+
+from runtime.errors import SoliloquyError
+from runtime.types import Value
+from runtime.weighing import Weights
+
+VoiceName = Literal["actor", "critic", "selftalk"]
+BASE_KEY = "soliloquy.base.sha256"
+"""The entry of a GGUF adapter that names the file it was trained on."""
+
+
+class VoiceError(SoliloquyError):
+    """A voice is not there, is damaged, or belongs to another base."""
+
+
+class Figure(Value):
+    """A measured share or mean."""
+
+    value: float
+    n: int = Field(ge=1)
+    interval: tuple[float, float] | None = None
+    """Of 90 %."""
+
+
+class DataSource(Value):
+    """What a voice was trained on."""
+
+    name: str
+    licence: str
+    count: int = Field(ge=0)
+
+
+class VoiceCard(Value):
+    """All that is known of one version of a voice."""
+
+    base: str
+    base_sha256: str
+    voice: VoiceName
+    version: str = Field(pattern=r"^[A-Za-z0-9][\w.+-]*$")
+    """The name of its files: neither `current` nor `none`."""
+    created: str
+    recipe: dict[str, Any]
+    data: tuple[DataSource, ...]
+    metrics: dict[str, dict[str, Figure]] = Field(default_factory=dict)
+    """By held-out set and metric."""
+    base_metrics: dict[str, dict[str, Figure]] = Field(default_factory=dict)
+    """The same for the untrained base in this role."""
+    seconds: dict[str, float] = Field(default_factory=dict)
+    """What took how long, such as training, or a verdict."""
+    cannot: tuple[str, ...] = ()
+    """What it cannot do, a sentence each."""
+    join: dict[str, Weights] = Field(default_factory=dict)
+    """How the critic weighs its word beside other witnesses, by depth."""
+    gate: tuple[str, ...] = ()
+    """Why it was promoted, a sentence each."""
+    sha256: str
+    """Of the GGUF file."""
+    licence: str
+
+    @field_validator("version")
+    @classmethod
+    def _free(cls, version: str) -> str:
+        if version in ("current", "none"):
+            raise ValueError("current and none are no names of a version")
+        return version
+
+
+def read_card(path: Path) -> VoiceCard:
+    """Raises VoiceError."""
+    try:
+        return VoiceCard.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise VoiceError(f"{path} is no card of a voice: {first_line(error)}. Fetch or promote it again.") from error
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file so that it is there as a whole or not at all. Raises VoiceError."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.write_bytes(data)
+        unfinished.replace(path)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise VoiceError(
+            f"{path} cannot be written ({error.strerror}). Set SOLILOQUY_MODELS to a folder that you can write to."
+        ) from error
+
+
+def first_line(error: Exception) -> str:
+    return str(error).splitlines()[0].rstrip(".:")

@@ -1,0 +1,237 @@
+"""The critic's witnesses: what each is asked, and what it says of every step of an attempt.
+
+arithmetic: every equation, exactly. model: the verdict word of the critic's voice, all steps in one reading.
+solutions: independent solutions of the problem. program: solutions written as programs and run. completions: whether
+the most frequent answer stays within reach after each step. Nobody is weighed here (`weighing`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from threading import Event
+from typing import Literal
+
+from runtime import arithmetic
+from runtime.engines.base import ContextOverflow, Engine
+from runtime.program import ProgramSolution, program_solutions
+from runtime.reachable import Reach, first_fall, reach
+from runtime.solutions import Solution, agreeing, first_unmet, sample_solutions, votes
+from runtime.text import Language, language_of
+from runtime.turns import put_to_critic, verdict_parts, verdict_words
+from runtime.types import Evidence, Problem, Trajectory, Witness
+from runtime.weighing import Sign, sigmoid
+
+Depth = Literal["quick", "deep"]
+PANELS: dict[Depth, tuple[Witness, ...]] = {
+    "quick": ("arithmetic", "model"),
+    "deep": ("arithmetic", "model", "solutions", "program"),
+}
+"""Who is heard: what is best per second, and what is best (trainer/LOG.md)."""
+VOICE = "critic"
+SOLUTIONS, PROGRAMS, COMPLETIONS = 4, 2, 4
+"""Independent solutions, programs, and completions after each step that are asked for at most."""
+
+
+@dataclass(frozen=True)
+class Testimony:
+    """All that was heard of an attempt, before it is weighed. An empty field: that witness was not asked, or is
+    silent."""
+
+    log_odds: tuple[float, ...] = ()
+    """Of "right" against "wrong" after each step."""
+    solutions: tuple[Solution, ...] = ()
+    programs: tuple[ProgramSolution, ...] = ()
+    reaches: tuple[Reach, ...] = ()
+
+    def joined(self, other: Testimony) -> Testimony:
+        """Both; what the other says counts where both do."""
+        return Testimony(**{name: getattr(other, name) or getattr(self, name) for name in self.__dataclass_fields__})
+
+
+@dataclass
+class Said:
+    """What the witnesses say of one step: for a person, and as signs to be weighed."""
+
+    evidence: list[Evidence] = field(default_factory=list)
+    signs: dict[Sign, float] = field(default_factory=dict)
+
+    @property
+    def disproof(self) -> Evidence | None:
+        """A false equation, which needs no weighing."""
+        return next((e for e in self.evidence if e.by == "arithmetic" and e.verdict == "incorrect"), None)
+
+
+class Hearing:
+    """Asks the witnesses that need an engine. Solutions and programs of a problem are asked for once, however many
+    attempts at it are read."""
+
+    def __init__(self, engine: Engine, max_tokens: int = 512, seed: int = 0) -> None:
+        self.engine, self.max_tokens, self.seed = engine, max_tokens, seed
+        self._solutions: dict[str, list[Solution]] = {}
+        self._programs: dict[str, list[ProgramSolution]] = {}
+
+    def hear(
+        self,
+        problem: Problem,
+        attempt: Trajectory,
+        panel: Sequence[Witness],
+        cancel: Event,
+        solutions: tuple[Solution, ...] = (),
+    ) -> Testimony:
+        """Raises EngineError. An attempt too long to be read whole leaves the model and the completions silent."""
+        if "solutions" in panel:
+            solutions = self.solutions(problem, attempt.answer, cancel)
+        return Testimony(
+            log_odds=self.log_odds(problem, attempt) if "model" in panel else (),
+            solutions=solutions,
+            programs=self.programs(problem, cancel) if "program" in panel else (),
+            reaches=self.reaches(problem, attempt, solutions, cancel) if "completions" in panel else (),
+        )
+
+    def log_odds(self, problem: Problem, attempt: Trajectory) -> tuple[float, ...]:
+        """Log-odds of "right" against "wrong" after each step, the earlier ones taken as right; one per step."""
+        language, steps = language_of(problem.text), [step.text for step in attempt.steps]
+        try:
+            asked = put_to_critic(problem, attempt)
+            rows = self.engine.choice_logprobs(asked, verdict_parts(steps, language), verdict_words(language), VOICE)
+        except ContextOverflow:
+            return ()
+        return tuple(right - wrong for right, wrong in rows)
+
+    def solutions(self, problem: Problem, answer: str | None, cancel: Event) -> tuple[Solution, ...]:
+        """Independent solutions, in pairs: once a pair agrees with the answer, no more are asked for."""
+        known = self._solutions.setdefault(problem.id, [])
+        while len(known) < SOLUTIONS and not cancel.is_set() and not (known and agreeing(answer, known) == len(known)):
+            numbers = range(len(known), len(known) + 2)
+            known += sample_solutions(self.engine, problem, numbers, self.max_tokens, self.seed + 1, cancel)
+        return tuple(known)
+
+    def programs(self, problem: Problem, cancel: Event) -> tuple[ProgramSolution, ...]:
+        if problem.id not in self._programs and not cancel.is_set():
+            numbers = range(PROGRAMS)
+            asked = program_solutions(self.engine, problem, numbers, self.max_tokens, self.seed + 101, cancel)
+            self._programs[problem.id] = asked
+        return tuple(self._programs.get(problem.id, ()))
+
+    def reaches(
+        self, problem: Problem, attempt: Trajectory, known: Sequence[Solution], cancel: Event
+    ) -> tuple[Reach, ...]:
+        steps, seed = [step.text for step in attempt.steps], self.seed + 201
+        try:
+            found = reach(
+                self.engine, problem, steps, COMPLETIONS, self.max_tokens, seed, cancel, attempt.answer, known
+            )
+        except ContextOverflow:
+            return ()
+        return tuple(found)
+
+
+def examine(problem: Problem, attempt: Trajectory, testimony: Testimony, panel: Sequence[Witness]) -> list[Said]:
+    """What the witnesses of a panel say of every step."""
+    language = language_of(problem.text)
+    said = [Said() for _ in attempt.steps]
+    if "arithmetic" in panel:
+        for one, step in zip(said, attempt.steps, strict=True):
+            one.evidence += _of_arithmetic(step.text, language)
+    if "model" in panel:
+        for one, odds in zip(said, testimony.log_odds, strict=False):
+            _of_word(one, odds)
+    if "solutions" in panel:
+        _of_others(said, problem, attempt, testimony.solutions, "solutions", language)
+    if "program" in panel:
+        _of_others(said, problem, attempt, testimony.programs, "program", language)
+    if "completions" in panel:
+        _of_completions(said, testimony.reaches, language)
+    return said
+
+
+def _of_arithmetic(step: str, language: Language) -> list[Evidence]:
+    """What exact calculation says of a step; nothing where there is nothing to check."""
+    equations = arithmetic.check(step)
+    verdict = arithmetic.verdict(equations)
+    if verdict is None:
+        return []
+    wrong = next((equation for equation in equations if equation.verdict == "incorrect"), None)
+    note = arithmetic.sentence(wrong, language) if wrong else None
+    return [Evidence(by="arithmetic", verdict=verdict, note=note)]
+
+
+def _of_word(said: Said, log_odds: float) -> None:
+    """What the model says, as it says it: what that is worth is not decided here."""
+    said.signs["word"] = log_odds
+    probability = sigmoid(log_odds)
+    verdict = "correct" if log_odds > 0 else "incorrect"
+    said.evidence.append(Evidence(by="model", verdict=verdict, probability=probability))
+
+
+_SIGNS: dict[str, tuple[Sign, Sign, Sign]] = {
+    "solutions": ("agreement", "deviation", "approach"),
+    "program": ("program_agreement", "program_deviation", "program_approach"),
+}
+
+
+def _of_others(
+    said: list[Said],
+    problem: Problem,
+    attempt: Trajectory,
+    others: Sequence[Solution | ProgramSolution],
+    witness: Literal["solutions", "program"],
+    language: Language,
+) -> None:
+    """Other solutions, in words or as programs. If any reaches the attempt's answer, they speak for all of it, the more
+    the louder; if none does, they speak against the first step that makes a number which those of the most frequent
+    answer never meet, or else against the last."""
+    groups = votes(others)
+    if not groups:
+        return
+    n, agreement, (shared, deviation, approach) = sum(len(group.solutions) for group in groups), 0, _SIGNS[witness]
+    agreement = agreeing(attempt.answer, others)
+    if agreement:
+        note = _AGREE[witness][language].format(agreement, n)
+        for one in said:
+            one.signs[shared] = agreement / n
+            one.evidence.append(Evidence(by=witness, verdict="correct", note=note))
+        return
+    unmet = first_unmet(problem, [step.text for step in attempt.steps], groups[0].solutions)
+    position = len(said) - 1 if unmet is None else unmet
+    for one in said[:position]:
+        one.signs[approach] = 1.0
+        one.evidence.append(Evidence(by=witness, verdict="unsure"))
+    if said:
+        said[position].signs[deviation] = 1.0
+        note = _DIFFER[witness][language].format(n)
+        said[position].evidence.append(Evidence(by=witness, verdict="incorrect", note=note))
+
+
+def _of_completions(said: list[Said], reaches: Sequence[Reach], language: Language) -> None:
+    fall = first_fall(reaches)
+    after = {one.kept - 1: one for one in reaches}
+    for position, one in enumerate(said):
+        if position == fall:
+            one.signs["fall"] = 1.0
+            one.evidence.append(Evidence(by="completions", verdict="incorrect", note=_FALL[language]))
+        elif position in after:
+            share = after[position].share
+            one.signs["reach"] = share
+            one.evidence.append(Evidence(by="completions", verdict="correct" if share else "unsure"))
+
+
+_AGREE: dict[str, dict[Language, str]] = {
+    "solutions": {
+        "en": "{} of {} independent solutions reach the same answer.",
+        "zh-CN": "{1} 个独立解答中有 {0} 个得到同样的答案。",
+    },
+    "program": {"en": "{} of {} programs reach the same answer.", "zh-CN": "{1} 个程序中有 {0} 个得到同样的答案。"},
+}
+_DIFFER: dict[str, dict[Language, str]] = {
+    "solutions": {
+        "en": "{} independent solutions go another way from here.",
+        "zh-CN": "{} 个独立解答从这里开始走了另一条路。",
+    },
+    "program": {"en": "{} programs calculate something else here.", "zh-CN": "{} 个程序在这里算得不同。"},
+}
+_FALL: dict[Language, str] = {
+    "en": "From here on, the usual answer is out of reach.",
+    "zh-CN": "从这里开始，就得不到通常的答案了。",
+}

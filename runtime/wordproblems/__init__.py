@@ -1,0 +1,100 @@
+"""Fresh school word problems whose solution is known to every number: stories put together from moves and words.
+
+A problem depends on its arguments alone. Whole themes and whole templates are kept for the splits dev and test, so that
+a score there is a score on what was never seen. No file is read or written.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from functools import cache, partial
+from itertools import count
+from typing import Literal
+from zlib import crc32
+
+from runtime.wordproblems import ages, amounts, changes, comparisons, parts, rates, shapes, shopping, stock
+from runtime.wordproblems.rate_themes import RATES
+from runtime.wordproblems.shops import SHOPS
+from runtime.wordproblems.stock_themes import STOCKS
+from runtime.wordproblems.story import Senseless, Story
+from runtime.worked import Worked
+
+Split = Literal["train", "dev", "test"]
+Tell = Callable[[Story], None]
+TELLERS: dict[str, Tell] = {
+    **{words.name: partial(stock.tell, words=words) for words in STOCKS},
+    **{shop.name: partial(shopping.tell, shop=shop) for shop in SHOPS},
+    **{rate.name: partial(rates.tell, theme=rate) for rate in RATES},
+    "comparisons": comparisons.compare,
+    "averages": comparisons.averages,
+    "ages": ages.tell,
+    "ratios": parts.ratios,
+    "school": parts.school,
+    "geometry": shapes.geometry,
+    "times": amounts.times,
+    "recipes": amounts.recipes,
+    "units": amounts.units,
+    "currency": changes.currency,
+    "prices": changes.prices,
+    "packing": changes.packing,
+}
+HELD_OUT: dict[str, Split] = {
+    **dict.fromkeys(("beach", "cinema", "typing", "currency", "running"), "test"),
+    **dict.fromkeys(("aquarium", "café", "painting", "recipes"), "dev"),
+}
+"""Themes that only one split has."""
+FAMILIAR = 0.4
+"""Share of the problems of dev and test whose theme the training has too, in templates that it has not."""
+
+ATTEMPTS = 100
+"""After so many without a template of the split, a theme is taken to have none."""
+
+
+def generate(seed: int, number: int, split: Split = "train") -> Worked:
+    """The problem of this seed with this number; the same arguments give the same problem."""
+    rng = random.Random(f"{seed}/{split}/{number}")
+    theme = _theme(rng, split)
+    while (story := _told(rng, theme, split)) is None:
+        pass
+    return story.finish(split)
+
+
+def stream(seed: int, split: Split = "train", start: int = 0) -> Iterator[Worked]:
+    """One problem after the other, without an end."""
+    return (generate(seed, number, split) for number in count(start))
+
+
+@cache
+def themes(split: Split) -> tuple[str, ...]:
+    """The themes of the problems of a split: its own, and those of all in which some template belongs to it."""
+    return tuple(theme for theme in TELLERS if HELD_OUT.get(theme, split) == split and _has_templates(theme, split))
+
+
+def split_of(theme: str, template: str) -> Split:
+    """Which split a template belongs to. One that only a held-out theme has goes with it."""
+    if template.startswith(f"{theme}:") and theme in HELD_OUT:
+        return HELD_OUT[theme]
+    place = crc32(template.encode()) % 100
+    return "dev" if place < 8 else "test" if place < 20 else "train"
+
+
+def _theme(rng: random.Random, split: Split) -> str:
+    own = [theme for theme in themes(split) if theme in HELD_OUT]
+    shared = [theme for theme in themes(split) if theme not in HELD_OUT]
+    return rng.choice(own if own and rng.random() > FAMILIAR else shared)
+
+
+def _told(rng: random.Random, theme: str, split: Split) -> Story | None:
+    """One attempt; None if it came out senseless or belongs to another split."""
+    story = Story(rng, theme)
+    try:
+        TELLERS[theme](story)
+    except Senseless:
+        return None
+    return story if split_of(theme, story.template) == split else None
+
+
+def _has_templates(theme: str, split: Split) -> bool:
+    rng = random.Random(theme)
+    return any(_told(rng, theme, split) for _ in range(ATTEMPTS))

@@ -1,0 +1,147 @@
+"""A story while it is told: its numbers, its sentences, and the steps that work its answer out.
+
+Nothing senseless gets through: a whole number of things, money to the cent, at least two of whatever is counted (so
+every noun is in the plural), or `Senseless` is raised and the story is begun anew.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Literal, TypeVar
+
+from runtime.types import Problem
+from runtime.wordproblems.styles import Line, write
+from runtime.wordproblems.words import Person, people, raised
+from runtime.worked import Quantity, Worked, fill, worked_out
+
+T = TypeVar("T")
+Kind = Literal["count", "money", "measure", "percent"]
+LARGEST = 200_000
+MOST_STEPS = 8
+
+
+class Senseless(Exception):
+    """These numbers make no sensible story."""
+
+
+class Number(str):
+    """A quantity of the story: as text it is its slot, so that it can stand in any sentence or formula."""
+
+    __slots__ = ("at", "value")
+    at: int
+    value: Fraction
+
+    @property
+    def whole(self) -> int:
+        return int(self.value)
+
+
+class Story:
+    def __init__(self, rng: random.Random, theme: str) -> None:
+        self.rng, self.theme = rng, theme
+        self.quantities: list[Quantity] = []
+        self.told: list[str] = []
+        self.lines: list[Line] = []
+        self.moves: list[str] = []
+        self.questions: tuple[str, ...] = ()
+        self.sign = rng.random() < 0.5
+        """Whether money is written with a dollar sign in the question."""
+        self.hero, self.friend, self.other = people(rng, 3)
+
+    def pick(self, choices: Sequence[T]) -> T:
+        return choices[int(self.rng.random() * len(choices))]
+
+    def chance(self, probability: float) -> bool:
+        return self.rng.random() < probability
+
+    def between(self, low: int, high: int, step: int = 1) -> int:
+        """A number from low to high, both included, in steps."""
+        return low + step * int(self.rng.random() * ((high - low) // step + 1))
+
+    def given(self, value: Fraction | int, places: int = 0) -> Number:
+        """A number that the question names. Raises Senseless for 1, as the words around it are in the plural."""
+        if value == 1:
+            raise Senseless
+        return self._number(Quantity.model_construct(value=Fraction(value), formula="", places=places))
+
+    def whole(self, low: int, high: int, step: int = 1) -> Number:
+        """A given whole number between these."""
+        if high < low:
+            raise Senseless
+        return self.given(self.between(low, high, step))
+
+    def cents(self, low: int, high: int, step: int = 5) -> Number:
+        """A given sum of money, between these many cents."""
+        return self.given(Fraction(self.between(low, high, step), 100), 2)
+
+    def divisor(self, of: Number, low: int = 2, high: int = 12) -> Number:
+        """A given number that divides that one and leaves at least 2."""
+        value = of.whole
+        found = [d for d in range(low, high + 1) if value % d == 0 and value // d > 1]
+        if not found or of.value.denominator != 1:
+            raise Senseless
+        return self.given(self.pick(found))
+
+    def money(self, number: str) -> str:
+        return f"${number}" if self.sign else f"{number} dollars"
+
+    def tell(self, *variants: str) -> None:
+        self.told.append(raised(self.pick(variants)))
+
+    def subject(self, person: Person | None = None) -> str:
+        """The name, or the pronoun once somebody was named."""
+        person = person or self.hero
+        return person.she if self.told and self.chance(0.5) else person.name
+
+    def work(self, formula: str, kind: Kind, unit: str, label: str, *sentences: str) -> Number:
+        """A step. Raises Senseless where its value could not be."""
+        blank = Quantity.model_construct(value=Fraction(0), formula=formula, places=2 if kind == "money" else 0)
+        quantity = worked_out(blank, self.quantities)
+        value = quantity.value
+        fine = 1 if kind == "count" else 100
+        if (
+            (value * fine).denominator != 1
+            or value <= 0
+            or value == 1
+            or value > LARGEST
+            or len(self.lines) == MOST_STEPS
+        ):
+            raise Senseless
+        number = self._number(quantity)
+        self.lines.append(Line(number.at, formula, unit, label, sentences))
+        return number
+
+    def distract(self, *variants: str) -> None:
+        """Now and then, a sentence with a number that is not needed, somewhere behind the first sentence."""
+        if self.chance(0.22):
+            number = self.whole(7, 48)
+            self.told.insert(self.between(1, len(self.told)), raised(self.pick(variants).replace("@", number)))
+
+    def finish(self, split: Literal["train", "dev", "test"]) -> Worked:
+        """The story with its question; the answer is what was worked out last."""
+        last = self.lines[-1]
+        text = fill(" ".join([*self.told, raised(self.pick(self.questions))]), self.quantities)
+        problem = Problem.model_construct(
+            text=text, answer=self.quantities[last.made].shown, source="wordproblems", split=split, licence="CC0-1.0"
+        )
+        return Worked.model_construct(
+            problem=problem,
+            quantities=tuple(self.quantities),
+            steps=write(self.rng, self.lines),
+            answer=last.made,
+            theme=self.theme,
+            template=self.template,
+            unit=last.unit,
+        )
+
+    @property
+    def template(self) -> str:
+        return "-".join(self.moves)
+
+    def _number(self, quantity: Quantity) -> Number:
+        number = Number(f"{{{len(self.quantities)}}}")
+        number.at, number.value = len(self.quantities), quantity.value
+        self.quantities.append(quantity)
+        return number

@@ -1,0 +1,119 @@
+"""The base that a voice is trained on: the weights that are served, unpacked once."""
+
+import os
+import shutil
+
+import gguf
+import llama_cpp as llama
+import pytest
+import torch
+from tiny_qwen import tiny_qwen
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
+
+from runtime import settings
+from runtime.engines.llamacpp.chat import Chat
+from runtime.engines.llamacpp.measure import loaded
+from runtime.fetch.files import ModelError, sha256_of
+from trainer import merge
+from trainer.bases import BaseError, base_folder, source_of
+from trainer.export import open_gguf
+
+pytestmark = [pytest.mark.model, pytest.mark.timeout(120)]
+
+TEXTS = ["What is 12 + 345?", "2 ² and ½ cup, ¼", "小明有24颗糖", "<|im_start|>user\n3.5 × 10<|im_end|>\n"]
+
+
+@pytest.fixture(scope="module")
+def quantized(tiny, tmp_path_factory):
+    """Q8_0 files by architecture: the embeddings of the first are its output matrix too, the other has its own."""
+    folder = tmp_path_factory.mktemp("quantized")
+    made = {"llama": folder / "llama.gguf", "qwen2": folder / "qwen2.q8.gguf"}
+    merge._quantize(tiny.gguf, made["llama"], merge.QUANTIZED["Q8_0"])
+    merge._quantize(tiny_qwen(folder / "whole", "qwen2").gguf, made["qwen2"], merge.QUANTIZED["Q8_0"])
+    return made
+
+
+@pytest.fixture(scope="module")
+def folders(quantized, tmp_path_factory):
+    chosen = settings.load(home=tmp_path_factory.mktemp("home"))
+    return {architecture: base_folder(path, chosen) for architecture, path in quantized.items()}
+
+
+@pytest.mark.parametrize("architecture", ["llama", "qwen2"])
+def test_a_file_becomes_a_folder_of_its_weights(architecture, quantized, folders):
+    path, folder = quantized[architecture], folders[architecture]
+    assert (folder.parent.name, folder.name) == ("bases", path.stem)
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype="auto")
+    weights, tied = model.state_dict(), architecture == "llama"
+    assert {weight.dtype for weight in weights.values()} == {torch.bfloat16}
+    assert model.config.tie_word_embeddings == tied
+    assert (model.get_output_embeddings().weight is model.get_input_embeddings().weight) == tied
+    assert not hasattr(model.config, "quantization_config")
+    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH[architecture.upper()], 2)
+    stored = {tensor.name: tensor for tensor in open_gguf(path).tensors}
+    assert len(stored) == len(weights) - tied
+    for key, weight in weights.items():
+        module, _, ending = key.rpartition(".")
+        if (tied and module == "lm_head") or (tied and module.endswith(("q_proj", "k_proj"))):
+            continue  # tied, or in another order: the next test reads them
+        tensor = stored[f"{names.get_name(module)}.{ending}"]
+        expected = torch.from_numpy(gguf.dequantize(tensor.data, tensor.tensor_type).copy())
+        assert torch.equal(weight, expected.to(torch.bfloat16)), key
+
+
+def test_rows_are_in_the_order_of_transformers(folders, tiny):
+    whole = AutoModelForCausalLM.from_pretrained(tiny.hf, dtype=torch.float32)
+    unpacked = AutoModelForCausalLM.from_pretrained(folders["llama"], dtype=torch.float32)
+    for (name, one), other in zip(whole.named_parameters(), unpacked.parameters(), strict=True):
+        assert torch.allclose(one, other, atol=2e-2, rtol=2e-2), name
+
+
+def test_tokens_and_template_are_those_of_the_file(quantized, folders):
+    tokenizer = AutoTokenizer.from_pretrained(folders["llama"])
+    with loaded(quantized["llama"]) as model:
+        chat = Chat(model)
+        assert [tokenizer.encode(text) for text in TEXTS] == [chat.tokens(text, special=True) for text in TEXTS]
+        assert tokenizer.chat_template == llama.llama_model_chat_template(model, None).decode()
+
+
+def test_a_folder_is_used_as_it_is(tiny, home):
+    assert base_folder(tiny.hf, settings.load()) == tiny.hf
+    assert not (home / "bases").exists()
+
+
+def test_a_file_is_unpacked_again_only_when_it_changes(quantized, folders, tmp_path):
+    path, chosen = tmp_path / "llama.gguf", settings.load()
+    shutil.copy(quantized["llama"], path)
+    folder = chosen.home / "bases" / "llama"
+    shutil.copytree(folders["llama"], folder)
+    weights, made_from = folder / "model.safetensors", source_of(folder)
+    first = weights.stat().st_ino
+    os.utime(path, ns=(1, 1))  # touched, the same bytes
+    assert base_folder(path, chosen) == folder
+    assert weights.stat().st_ino == first
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    assert base_folder(path, chosen) == folder
+    assert weights.stat().st_ino != first
+    assert source_of(folder).sha256 == sha256_of(path) != made_from.sha256
+    assert [entry.name for entry in folder.parent.iterdir()] == ["llama"]
+
+
+def test_an_unfinished_conversion_leaves_nothing(quantized, home, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(PreTrainedTokenizerBase, "save_pretrained", full)
+    with pytest.raises(BaseError, match=r"could not be written.*No space left.*SOLILOQUY_HOME"):
+        base_folder(quantized["llama"], settings.load())
+    assert list((home / "bases").iterdir()) == []
+
+
+def test_what_is_no_model_is_refused(home):
+    damaged = home / "damaged.gguf"
+    damaged.write_bytes(b"GGUF" + bytes(60))
+    with pytest.raises(BaseError, match=r"damaged\.gguf could not be read by transformers"):
+        base_folder(damaged, settings.load())
+    with pytest.raises(ModelError, match="neither a known name"):
+        base_folder("nobody-7b", settings.load())

@@ -1,0 +1,291 @@
+"""The gate, as a table of measurements, and what it writes."""
+
+import hashlib
+import json
+import re
+
+import gguf
+import numpy as np
+import pytest
+
+from runtime import models, settings, voices
+from runtime.voice_cards import BASE_KEY, VoiceCard, VoiceError
+from runtime.voices import Current
+from trainer import gate, promote
+from trainer.gate import Candidate, Outcome, f1, figures_of, judge
+from trainer.promote import Options, PromoteError, read_outcomes
+
+BASE_SHA256 = hashlib.sha256(b"base").hexdigest()
+DRAFT = {
+    "version": "1",
+    "created": "2026-01-01",
+    "recipe": {"rank": 8, "steps": 400},
+    "data": [{"name": "generated", "licence": "CC0-1.0", "count": 4000}],
+    "seconds": {"training": 5400},
+    "cannot": ["Judge geometry."],
+    "join": {"quick": {"constant": 1.5, "signs": {"word": 0.8}}},
+    "licence": "Apache-2.0",
+}
+
+
+def card(voice="critic", **more):
+    known = {"base": "small", "base_sha256": BASE_SHA256, "voice": voice, "sha256": "0" * 64}
+    return VoiceCard.model_validate(DRAFT | known | more)
+
+
+def rows(wrong, correct, size=200, prefix="a"):
+    """Outcomes of a critic: half the attempts hold an error; so many of each kind are judged rightly."""
+    half = size // 2
+    return {
+        f"{prefix}{i}": Outcome(right=i % half < (wrong if i < half else correct), wrong_attempt=i < half)
+        for i in range(size)
+    }
+
+
+def plainly(right, size=200):
+    return {f"p{i}": Outcome(right=i < right) for i in range(size)}
+
+
+# The gate
+
+
+@pytest.mark.parametrize(
+    ("voice", "base", "current", "promoted", "said"),
+    [
+        (rows(60, 80), rows(30, 10), None, True, "Better than the base: on 200 rows of held its accuracy is 70.0%"),
+        (rows(60, 80), rows(60, 80), None, False, r"\+0.0% \[\+0.0%, \+0.0%\], .* F1 68.6%"),
+        (rows(30, 60), rows(60, 80), None, False, "Not better than the base"),
+        (rows(32, 11), rows(30, 10), None, False, r"Not better than the base: .* 3 won, 0 lost, p = 0.25"),
+        (rows(34, 11), rows(30, 10), None, True, r"5 won, 0 lost, p = 0.06"),
+        (rows(31, 10), rows(30, 10), None, False, r"\+0.5% \[-0.3%, \+1.3%\]"),
+        (rows(0, 100), rows(40, 40), None, False, "Not better than the base: .* F1 0.0%"),  # accepts everything
+        (rows(60, 80), rows(30, 10), rows(60, 80), True, "Not worse than version 1"),
+        (rows(60, 80), rows(30, 10), rows(62, 80), False, "Worse than version 1, which is in use: accuracy -1.0%"),
+        (rows(60, 80), rows(30, 10), rows(99, 45), True, "accuracy -2.0%"),  # F1 rises, and that is what counts
+        (plainly(120), plainly(80), plainly(110), True, r"Not worse than version 1.* \+5.0%"),
+        (plainly(120), plainly(80), plainly(121), False, "Worse than version 1"),
+    ],
+)
+def test_better_than_the_base_and_not_worse_than_what_is_in_use(voice, base, current, promoted, said):
+    made = card("critic" if f1(voice) is not None else "actor")
+    verdict = judge(Candidate(made, "held", voice, base, current), "1" if current else None)
+    assert verdict.promoted is promoted
+    assert re.search(said, "\n".join(verdict.reasons)), verdict.reasons
+
+
+@pytest.mark.parametrize(
+    ("voice", "base", "current", "in_use", "said"),
+    [
+        (rows(40, 45, 98), rows(1, 1, 98), None, None, "98 rows are too few: at least 100"),
+        (plainly(200), plainly(1), None, None, "at least 20 wrong and 20 right attempts .* are 0 and 0"),
+        (rows(60, 80), rows(1, 1, prefix="b"), None, None, "200 rows and the untrained base on 200, of which 0 are"),
+        (rows(60, 80), rows(1, 1, 198), None, None, "200 rows and the untrained base on 198"),
+        (rows(60, 80), rows(1, 1), rows(1, 1, 400), "3", "200 rows and version 3 on 400"),
+        (rows(60, 80), rows(1, 1), None, "3", "Version 3 is in use: measure it on the same rows"),
+    ],
+)
+def test_measurements_that_prove_nothing_promote_nothing(voice, base, current, in_use, said):
+    verdict = judge(Candidate(card(), "held", voice, base, current), in_use)
+    assert not verdict.promoted
+    assert re.search(said, "\n".join(verdict.reasons)), verdict.reasons
+
+
+def test_rows_that_it_was_trained_on_prove_nothing():
+    verdict = judge(Candidate(card(), "generated", rows(90, 90), rows(1, 1)), None)
+    assert verdict.promoted is False
+    assert "among its training data" in verdict.reasons[0]
+
+
+@pytest.mark.parametrize(("excess", "promoted"), [(0, True), (1, False)])
+def test_what_ships_together_has_a_size(excess, promoted):
+    verdict = judge(Candidate(card(), "held", rows(60, 80), rows(30, 10)), None, gate.SHIPPED_BYTES + excess)
+    assert verdict.promoted is promoted
+    assert ("Too large" in verdict.reasons[0]) is not promoted
+
+
+def test_the_same_rows_in_another_order_are_the_same_rows():
+    base = rows(30, 10)
+    turned = dict(reversed(base.items()))
+    said = [judge(Candidate(card(), "held", rows(60, 80), other), None) for other in (base, turned)]
+    assert said[0] == said[1]
+
+
+def test_figures_of_a_card_are_those_of_processbench():
+    found = figures_of(rows(60, 80))
+    assert {name: (figure.value, figure.n) for name, figure in found.items()} == {
+        "accuracy": (0.7, 200),
+        "accuracy_error": (0.6, 100),
+        "accuracy_correct": (0.8, 100),
+        "f1": (pytest.approx(2 * 0.6 * 0.8 / 1.4), 200),
+    }
+    assert set(figures_of(plainly(3, 4))) == {"accuracy"}
+
+
+# Files
+
+
+@pytest.fixture
+def chosen(tmp_path, monkeypatch):
+    monkeypatch.setenv("SOLILOQUY_MODELS", str(tmp_path / "models"))
+    monkeypatch.setattr(voices, "SHIPPED", tmp_path / "shipped")
+    row = {"name": "small", "file": "small.gguf", "bytes": 4, "sha256": BASE_SHA256, "licence": "Apache-2.0"}
+    catalogue = tmp_path / "catalogue.json"
+    catalogue.write_text(json.dumps({"bases": [row | {"parameters": 1, "architecture": "llama", "memory": 1}]}))
+    monkeypatch.setattr(models, "CATALOGUE", catalogue)
+    return settings.load()
+
+
+def adapter(path, base=BASE_SHA256, value=1.0):
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_type("adapter")
+    if base:
+        writer.add_string(BASE_KEY, base)
+    writer.add_tensor("blk.0.attn_q.weight.lora_a", np.full((4, 32), value, np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+def results(path, outcomes, **more):
+    lines = [
+        {"key": key, "right": row.right, "first_error": 2 if row.wrong_attempt else None} | more
+        for key, row in outcomes.items()
+    ]
+    path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    return path
+
+
+def options(folder, version="1", voice=None, current=None, value=1.0, **more):
+    draft = folder / "card.json"
+    draft.write_text(json.dumps(DRAFT | {"version": version}))
+    known = {
+        "gguf": adapter(folder / f"candidate-{version}.gguf", value=value),
+        "card": draft,
+        "base": "small",
+        "voice": "critic",
+        "held_out": "held",
+        "results": results(folder / "voice.jsonl", voice or rows(60, 80)),
+        "base_results": results(folder / "base.jsonl", rows(30, 10)),
+        "current_results": results(folder / "current.jsonl", current) if current else None,
+    }
+    return Options(**known | more)
+
+
+def test_a_promoted_voice_is_in_use_and_its_forerunner_stays_reachable(chosen, tmp_path):
+    _, first = promote.promote(options(tmp_path), chosen)
+    asked = options(tmp_path, "2", rows(70, 80), current=rows(60, 80), value=2.0)
+    verdict, second = promote.promote(asked, chosen)
+    assert verdict.promoted
+    assert voices.voices_of("small", chosen)["critic"].path == second
+    assert second.read_bytes() == asked.gguf.read_bytes()
+    assert voices.back("small", "critic", chosen).version == "1"
+    assert voices.voices_of("small", chosen)["critic"].path == first
+    assert not list(chosen.models_dir.rglob("*.part"))
+
+
+def test_the_card_holds_what_was_measured_and_reads_as_text(chosen, tmp_path):
+    _, path = promote.promote(options(tmp_path), chosen)
+    made = voices.voices_of("small", chosen)["critic"].card
+    assert made.metrics["held"]["f1"].value == pytest.approx(2 * 0.6 * 0.8 / 1.4)
+    assert made.base_metrics["held"]["accuracy"].value == pytest.approx(0.2)
+    assert made.join["quick"].signs == {"word": 0.8}
+    assert made.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    text = path.with_suffix(".md").read_text()
+    for fact in (
+        "| held | accuracy | 0.700 [0.644, 0.750], n = 200 | 0.200 [0.158, 0.250], n = 200 |",
+        "| held | f1 | 0.686, n = 200 | 0.150, n = 200 |",
+        "generated: 4,000 (CC0-1.0)",
+        "- Judge geometry.",
+        "- training: 5,400.0",
+        '"word": 0.8',
+        '"steps": 400',
+        made.sha256,
+        made.gate[0],
+    ):
+        assert fact in text
+
+
+def test_a_refused_voice_leaves_everything_as_it_was(chosen, tmp_path):
+    promote.promote(options(tmp_path), chosen)
+    before = {path: path.read_bytes() for path in chosen.models_dir.rglob("*") if path.is_file()}
+    verdict, path = promote.promote(options(tmp_path, "2", current=rows(61, 80)), chosen)
+    assert not verdict.promoted
+    assert path is None
+    assert {path: path.read_bytes() for path in chosen.models_dir.rglob("*") if path.is_file()} == before
+    assert promote.told(verdict, path, as_json=False).startswith("Not promoted.\nWorse than version 1")
+    assert json.loads(promote.told(verdict, path, as_json=True))["figures"]["current"]["accuracy"]["value"] == 0.705
+
+
+def test_shipped_voices_have_their_own_history_and_one_size(chosen, tmp_path, monkeypatch):
+    promote.promote(options(tmp_path), chosen)
+    verdict, path = promote.promote(options(tmp_path, ship=True), chosen)  # needs no comparison: none ships yet
+    assert verdict.promoted
+    assert path == tmp_path / "shipped/small/critic/1.gguf"
+    assert voices.read_current(path.parent) == Current(version="1", before=(None,))
+    monkeypatch.setattr(gate, "SHIPPED_BYTES", path.stat().st_size + 100)
+    verdict, path = promote.promote(options(tmp_path, "2", rows(70, 80), current=rows(60, 80), ship=True), chosen)
+    assert not verdict.promoted
+    assert "Too large" in verdict.reasons[0]
+    assert voices.read_current(tmp_path / "shipped/small/critic").version == "1"
+
+
+def test_the_adapter_of_peft_is_kept_beside_it(chosen, tmp_path):
+    folder = tmp_path / "peft"
+    folder.mkdir()
+    (folder / "adapter_config.json").write_text("{}")
+    with pytest.raises(PromoteError, match=r"adapter_model\.safetensors is not there"):
+        promote.promote(options(tmp_path, adapter=folder), chosen)
+    (folder / "adapter_model.safetensors").write_bytes(b"weights")
+    promote.promote(options(tmp_path, adapter=folder), chosen)
+    kept = voices.voices_of("small", chosen)["critic"].folder
+    assert (kept / "adapter_model.safetensors").read_bytes() == b"weights"
+
+
+def test_what_does_not_belong_together_is_refused(chosen, tmp_path):
+    stranger = adapter(tmp_path / "stranger.gguf", base="ab" * 32)
+    nameless = adapter(tmp_path / "nameless.gguf", base=None)
+    for file in (stranger, nameless):
+        with pytest.raises(PromoteError, match="does not name small as its base"):
+            promote.promote(options(tmp_path, gguf=file), chosen)
+    with pytest.raises(VoiceError, match="'nobody' is neither"):
+        promote.promote(options(tmp_path, base="nobody"), chosen)
+    contrary = tmp_path / "contrary.json"
+    contrary.write_text(json.dumps(DRAFT | {"sha256": "cd" * 32, "voice": "actor"}))
+    with pytest.raises(PromoteError, match="says another voice and sha256"):
+        promote.promote(options(tmp_path, card=contrary), chosen)
+    contrary.write_text(json.dumps(DRAFT | {"licence": None, "extra": 1}))
+    with pytest.raises(PromoteError, match=r"licence: .*; extra: "):
+        promote.promote(options(tmp_path, card=contrary), chosen)
+    promote.promote(options(tmp_path), chosen)
+    with pytest.raises(PromoteError, match="There is a version 1 already"):
+        promote.promote(options(tmp_path, current=rows(60, 80)), chosen)
+
+
+def test_results_are_read_from_both_evaluations(tmp_path):
+    path = tmp_path / "results.jsonl"
+    path.write_text(
+        '{"key": "a", "right": true, "first_error": 0}\n{"key": "b", "right": false, "first_error": null}\n'
+    )
+    assert read_outcomes(path) == {"a": Outcome(True, True), "b": Outcome(False, False)}
+    path.write_text('{"key": "critic/a/0", "correct": true, "attempts": 2}\n')
+    assert read_outcomes(path) == {"critic/a/0": Outcome(True)}
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("{", "line 2: no result"),
+        ('{"key": "b"}', "line 2: no result"),
+        ('{"right": true}', "line 2: no result"),
+        ('{"key": "b", "right": 1}', "1 is neither true nor false"),
+        ('{"key": "a", "right": true}', "'a' was there before"),
+        ("[]", "line 2: no result"),
+    ],
+)
+def test_a_bad_line_of_results_is_named(line, said, tmp_path):
+    path = tmp_path / "results.jsonl"
+    path.write_text(f'{{"key": "a", "right": true}}\n{line}\n')
+    with pytest.raises(PromoteError, match=said):
+        read_outcomes(path)

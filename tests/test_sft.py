@@ -1,0 +1,377 @@
+"""A voice is tuned on the words it is to learn, by either loop, to the same adapter wherever the run was killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from peft import PeftModel
+from safetensors.torch import load_file
+from tiny_qwen import tiny_qwen
+from transformers import AutoModelForCausalLM, DynamicCache
+
+from runtime import settings
+from runtime.engines.base import Message
+from runtime.engines.hf.chat import Chat
+from runtime.engines.hf.loading import load_tokenizer
+from runtime.types import Problem
+from trainer.lessons import critic_row
+from trainer.sft.model import collate, loss, open_for_tuning, read_prefix, save_adapter
+from trainer.sft.plan import batches, share_of_rate
+from trainer.sft.prefixed import Tuning
+from trainer.sft.recipe import Recipe, RecipeError, read_recipe
+from trainer.sft.rows import Encoder, Row, read_rows, write_rows
+from trainer.sft.run import Run
+from trainer.sft.speed import compare
+from trainer.sft.with_trl import Collator, _dataset
+from trainer.sources import JudgedAttempt, SourceError
+
+pytestmark = [pytest.mark.model, pytest.mark.timeout(120)]
+
+PAD = 2
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def bases(tiny, tmp_path_factory):
+    """Folders of tiny models by architecture."""
+    folder = tmp_path_factory.mktemp("qwen")
+    return {"llama": tiny.hf} | {name: tiny_qwen(folder, name).hf for name in ("qwen2", "qwen3")}
+
+
+@pytest.fixture(scope="module")
+def chat(tiny):
+    return Chat(load_tokenizer(tiny.hf), "tiny")
+
+
+ROWS = [
+    Row(
+        messages=({"role": "user", "content": "word " * number + "?"},),
+        reply=((f"{number} pens and more. [", 0), ("right" if number % 2 else "wrong", 1), ("] so it is", 0.25)),
+    )
+    for number in range(1, 9)
+]
+
+
+@pytest.fixture
+def examples(chat):
+    return [Encoder(chat, "activated")(row) for row in ROWS]
+
+
+@pytest.fixture
+def invocation(chat):
+    return Encoder(chat, "activated").invocation
+
+
+@pytest.fixture
+def data(tmp_path):
+    write_rows(tmp_path / "rows.jsonl", ROWS)
+    return tmp_path / "rows.jsonl"
+
+
+def recipe_of(base, *files, **changes):
+    given = {"batch": 2, "rank": 4, "dtype": "float32", "warm_up": 0, "learning_rate": 1e-2, "save_every": 2}
+    return Recipe(base=str(base), voice="critic", data=files or ("rows.jsonl",), **{**given, **changes})
+
+
+def opened(base, invocation=(), noise=0.05, **changes):
+    """A base with an adapter that is not zero any more, so that its gradients are not either."""
+    model = open_for_tuning(str(base), recipe_of(base, **changes), "cpu", invocation)
+    generator = torch.Generator().manual_seed(1)
+    for name, weight in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(weight, std=noise, generator=generator)
+    return model
+
+
+def gradients(model):
+    return {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+
+
+def ours(model, examples):
+    batch = collate(examples, PAD, "cpu")
+    value = loss(model, batch, read_prefix(model, batch))
+    value.backward()
+    return value.item(), gradients(model)
+
+
+def pefts(model, examples):
+    """The same loss on whole rows, as PEFT masks the voice itself."""
+    batch = Collator(PAD, packing=False)(list(_dataset(examples)))
+    logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits[:, :-1]
+    losses = -logits.log_softmax(-1).gather(2, batch["input_ids"][:, 1:, None]).squeeze(2)
+    value = (losses * batch["weights"][:, 1:]).sum() / len(examples)
+    value.backward()
+    return value.item(), gradients(model)
+
+
+def require_equal(found, expected, tolerance=1e-5):
+    assert found.keys() == expected.keys() and found
+    for name, value in found.items():
+        torch.testing.assert_close(value, expected[name], atol=tolerance, rtol=1e-3, msg=lambda m, n=name: f"{n}: {m}")
+
+
+# Rows
+
+
+def test_a_row_becomes_the_tokens_that_the_engines_read(chat):
+    row = Row(messages=({"role": "user", "content": "Is it?"},), reply=(("a [", 0), ("right", 1.0), ("]", 0.5)))
+    encoder = Encoder(chat, "activated")
+    example = encoder(row)
+    read = chat.prompt_tokens([Message(role="user", content="Is it?")])
+    reply = [chat.plain_tokens(text) for text, _ in row.reply]
+    assert [*example.prefix, *example.suffix] == [*read, *reply[0], *reply[1], *reply[2], chat.end]
+    learned = [(token, weight) for token, weight in zip(example.suffix, example.weights, strict=True) if weight]
+    assert learned == [*[(t, 1.0) for t in reply[1]], *[(t, 0.5) for t in reply[2]], (chat.end, 0.5)]
+    assert example.suffix[: len(encoder.invocation)] == encoder.invocation
+    assert chat.tokenizer.decode(encoder.invocation, skip_special_tokens=False) == "<|im_start|>assistant\n"
+
+
+def test_a_critics_lesson_teaches_its_verdicts_and_its_reason(chat):
+    problem = Problem(text="How much are 3 pens at 4 dollars?")
+    attempt = JudgedAttempt(problem, ("3 × 4 = 13", "It is 13."), 0, "13", "3 × 4 is 12.")
+    example = Encoder(chat, "activated")(critic_row(attempt))
+    learned = [token for token, weight in zip(example.suffix, example.weights, strict=True) if weight]
+    assert chat.tokenizer.decode(learned, skip_special_tokens=False).endswith("] 3 × 4 is 12.<|im_end|>")
+    assert 1.0 in example.weights
+
+
+def test_a_bad_line_is_named(tmp_path):
+    (tmp_path / "rows.jsonl").write_text(ROWS[0].model_dump_json() + '\n{"messages": []}\n')
+    with pytest.raises(SourceError, match=r"line 2"):
+        list(read_rows(tmp_path / "rows.jsonl"))
+
+
+# Loss and gradients
+
+
+@pytest.mark.parametrize("architecture", ["llama", "qwen2", "qwen3"])
+def test_a_prefix_read_once_gives_the_loss_and_gradients_of_an_activated_adapter_on_whole_rows(
+    bases, examples, invocation, architecture
+):
+    base = bases[architecture]
+    value, found = ours(opened(base), examples[:4])
+    expected_value, expected = pefts(opened(base, invocation), examples[:4])
+    assert value == pytest.approx(expected_value, abs=1e-4)
+    require_equal(found, expected)
+
+
+@pytest.mark.parametrize("architecture", ["llama", "qwen2", "qwen3"])
+def test_padding_does_not_matter(bases, examples, architecture):
+    model = opened(bases[architecture])
+    alone = [loss(model, batch, read_prefix(model, batch)) for batch in (collate([e], PAD, "cpu") for e in examples)]
+    sum(alone).div(len(examples)).backward()
+    expected = gradients(model)
+    model.zero_grad()
+    value, found = ours(model, examples)
+    assert value == pytest.approx(sum(alone).item() / len(examples), abs=1e-4)
+    require_equal(found, expected)
+
+
+def test_what_has_no_weight_is_not_learned(bases, chat):
+    def with_last(word):
+        row = Row(messages=ROWS[0].messages, reply=(("so [", 0), ("right", 1), (word, 0)), ends=False)
+        return ours(opened(bases["llama"]), [Encoder(chat, "activated")(row)])
+
+    (value, found), (other_value, other) = with_last("] yes"), with_last("] no")
+    assert value == pytest.approx(other_value, abs=1e-6)
+    require_equal(found, other, 1e-6)
+
+
+def test_packed_rows_do_not_see_each_other(bases, chat):
+    examples = [Encoder(chat, "plain")(row) for row in ROWS[:3]]
+    model = opened(bases["llama"], form="plain")
+    values = []
+    for packing in (False, True):
+        batch = Collator(PAD, packing)(list(_dataset(examples)))
+        places = {key: batch[key] for key in ("attention_mask", "position_ids") if key in batch}
+        logits = model(input_ids=batch["input_ids"], use_cache=False, **places).logits[:, :-1]
+        losses = -logits.log_softmax(-1).gather(2, batch["input_ids"][:, 1:, None]).squeeze(2)
+        values.append((losses * batch["weights"][:, 1:]).sum().item() / batch["rows"])
+    assert values[0] == pytest.approx(values[1], abs=1e-4)
+
+
+# Plan
+
+
+def test_every_row_is_read_once_an_epoch_in_batches_that_are_the_same_in_each(examples):
+    plan = batches(examples, 3, 2, seed=1)
+    first, second = plan[: len(plan) // 2], plan[len(plan) // 2 :]
+    assert sorted(i for batch in first for i in batch) == list(range(len(examples)))
+    assert sorted(first) == sorted(second) and first != second
+
+
+def test_the_rate_ends_at_zero_with_the_steps_or_with_the_time():
+    assert share_of_rate(0, 10, 5) == pytest.approx(0.2)
+    assert share_of_rate(5, 10, 0) == pytest.approx(0.5)
+    assert share_of_rate(10, 10, 0) == share_of_rate(3, 10, 0, time_share=1.2) == pytest.approx(0)
+    assert share_of_rate(5, 10, 0, time_share=0.1) == share_of_rate(5, 10, 0)
+
+
+# Runs
+
+
+@pytest.mark.parametrize(
+    ("architecture", "loop"),
+    [("llama", "prefixed"), ("qwen2", "prefixed"), ("qwen3", "prefixed"), ("qwen3", "trl")],
+)
+def test_a_run_learns_and_leaves_an_adapter_that_peft_opens_activated(bases, data, invocation, architecture, loop):
+    base, seen = bases[architecture], []
+    run = Run(recipe_of(base, data, epochs=3, loop=loop, dev=data), settings.load())
+    summary = run.run(seen.append)
+    assert summary["finished"] and summary["steps"] == len(seen) == 12
+    assert sum(summary["losses"][-4:]) < 0.7 * sum(summary["losses"][:4])
+    first, *_, last = summary["dev_losses"].values()
+    assert last < first
+    assert summary["learned_tokens"] == sum(w > 0 for e in run.lessons.examples for w in e.weights)
+
+    adapter = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32), run.adapter)
+    assert adapter.peft_config["default"].alora_invocation_tokens == list(invocation)
+    example = run.lessons.examples[0]
+    with torch.no_grad():
+        whole = adapter(input_ids=torch.tensor([[*example.prefix, *example.suffix]])).logits[0, len(example.prefix) :]
+        plain = open_for_tuning(str(base), run.recipe.model_copy(update={"init": run.adapter}), "cpu")
+        cache = read_prefix(plain, collate([example], PAD, "cpu"))
+        split = plain(input_ids=torch.tensor([example.suffix]), past_key_values=DynamicCache(cache)).logits[0]
+    torch.testing.assert_close(whole, split, atol=1e-4, rtol=1e-3)
+
+
+KILLED_AFTER = """
+import os, signal, sys
+import torch
+from runtime import settings
+from trainer.sft.recipe import Recipe
+from trainer.sft.run import Run
+
+torch.set_num_threads(1)
+def report(progress):
+    if progress.step == int(sys.argv[2]):
+        os.kill(os.getpid(), signal.SIGKILL)
+Run(Recipe.model_validate_json(sys.argv[1]), settings.load()).run(report)
+"""
+
+
+@pytest.mark.parametrize("loop", ["prefixed", "trl"])
+def test_a_run_that_was_killed_goes_on_to_the_same_adapter(bases, data, tmp_path, loop):
+    recipe = recipe_of(bases["llama"], data, epochs=2, loop=loop, keep_prefixes=True)
+    undisturbed = Run(recipe, settings.load(home=tmp_path / "undisturbed"))
+    expected = undisturbed.run()
+
+    home = tmp_path / "disturbed"
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED_AFTER, recipe.model_dump_json(), "5"],
+        env={**os.environ, "SOLILOQUY_HOME": str(home), "OMP_NUM_THREADS": "1"},
+        cwd=Path(__file__).parents[1],
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL
+    steps = []
+    run = Run(recipe, settings.load(home=home))
+    (run.folder / "trl" / "checkpoint-6").mkdir(parents=True)  # killed while this one was written
+    with (run.folder / "progress.jsonl").open("a") as file:
+        file.write('{"step": 6, "st')
+    summary = run.run(lambda progress: steps.append(progress.step))
+    assert steps == [5, 6, 7, 8]  # from the checkpoint after the fourth step on
+    assert summary["losses"] == pytest.approx(expected["losses"], abs=1e-6)
+    found, wanted = (load_file(r.adapter / "adapter_model.safetensors") for r in (run, undisturbed))
+    assert all(torch.equal(found[name], wanted[name]) for name in wanted) and found.keys() == wanted.keys()
+
+
+def test_a_finished_run_is_not_done_again(bases, data):
+    recipe, steps = recipe_of(bases["llama"], data), []
+    summary = Run(recipe, settings.load()).run()
+    assert Run(recipe, settings.load()).run(steps.append) == summary and not steps
+
+
+def test_a_run_stops_when_its_time_is_over_and_goes_on_with_more(bases, data):
+    recipe = recipe_of(bases["llama"], data, minutes=1e-6)
+    summary = Run(recipe, settings.load()).run()
+    assert summary["steps"] == 1 and not summary["finished"]
+    summary = Run(recipe.model_copy(update={"minutes": 10}), settings.load()).run()
+    assert summary["steps"] == 4 and summary["finished"]
+
+
+def test_rows_that_are_too_long_or_teach_nothing_are_counted(bases, tmp_path):
+    long = Row(messages=({"role": "user", "content": "word " * 900},), reply=(("right", 1),))
+    empty = Row(messages=({"role": "user", "content": "?"},), reply=(("right", 0),))
+    write_rows(tmp_path / "rows.jsonl", [*ROWS[:2], long, empty])
+    summary = Run(recipe_of(bases["llama"], tmp_path / "rows.jsonl"), settings.load()).run()
+    assert (summary["rows"], summary["too_long"], summary["nothing_to_learn"]) == (2, 1, 1)
+    write_rows(tmp_path / "rows.jsonl", [long])
+    with pytest.raises(RecipeError, match="1 are longer than 768 tokens"):
+        Run(recipe_of(bases["llama"], tmp_path / "rows.jsonl"), settings.load()).run()
+
+
+def test_tuning_begins_with_the_adapter_that_is_named(bases, data, examples, tmp_path):
+    first = opened(bases["llama"])
+    save_adapter(first, tmp_path / "first", ())
+    again = open_for_tuning(str(bases["llama"]), recipe_of(bases["llama"], init=tmp_path / "first"), "cpu")
+    assert ours(again, examples)[0] == pytest.approx(ours(first, examples)[0], abs=1e-6)
+    with pytest.raises(RecipeError, match="same base, rank and targets"):
+        open_for_tuning(str(bases["llama"]), recipe_of(bases["llama"], init=tmp_path / "first", rank=8), "cpu")
+
+
+def test_a_four_bit_base_is_tuned(bases, data, examples, tmp_path):
+    pytest.importorskip("bitsandbytes")
+    recipe = recipe_of(bases["qwen2"], four_bit=True, epochs=2)
+    model = open_for_tuning(str(bases["qwen2"]), recipe, "cpu")
+    kinds = {type(module).__name__ for module in model.modules()}
+    assert "Linear4bit" in kinds
+    losses = [progress.loss for progress in Tuning(model, examples, recipe, tmp_path, PAD).run()]
+    assert sum(losses[4:]) < sum(losses[:4])
+
+
+def test_a_packed_plain_voice_is_tuned_as_one_that_is_not(bases, data):
+    losses = [
+        Run(recipe_of(bases["llama"], data, loop="trl", form="plain", packing=packing), settings.load()).run()["losses"]
+        for packing in (False, True)
+    ]
+    assert losses[0] == pytest.approx(losses[1], abs=1e-3)
+
+
+def test_the_loops_learn_the_same_step_by_step(bases, data):
+    table = compare(recipe_of(bases["llama"], data), settings.load(), steps=3)
+    assert table["steps"] == 3 and table["largest_difference"] < 1e-3
+    assert set(table["loops"]) == {"trl", "prefixed", "kept prefixes"}
+    assert all(row["tokens_per_second"] > 0 and len(row["losses"]) == 4 for row in table["loops"].values())
+
+
+# Recipes
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("base: a\nvoice: critic\ndata: []\n", "data"),
+        ("base: a\nvoice: critic\ndata: [x]\nlerning_rate: 1\n", "lerning_rate"),
+        ("base: a\nvoice: critic\ndata: [x]\npacking: true\n", "packing needs form: plain"),
+        ("- a\n", "not a recipe"),
+        ("a: [", "not a recipe"),
+    ],
+)
+def test_what_is_wrong_with_a_recipe_is_named(tmp_path, text, named):
+    (tmp_path / "recipe.yaml").write_text(text)
+    with pytest.raises(RecipeError, match=named):
+        read_recipe(tmp_path / "recipe.yaml", tmp_path)
+
+
+def test_a_recipe_names_its_files_from_the_folder_of_the_data_on(tmp_path):
+    (tmp_path / "recipe.yaml").write_text("base: a\nvoice: critic\ndata: [lessons/critic.jsonl]\n")
+    recipe = read_recipe(tmp_path / "recipe.yaml", tmp_path / "here", limit=5, minutes=None)
+    assert recipe.data == (tmp_path / "here" / "lessons" / "critic.jsonl",) and recipe.limit == 5
+    with pytest.raises(RecipeError, match=r"critic\.jsonl cannot be read"):
+        Run(recipe.model_copy(update={"base": "org/model"}), settings.load())
+
+
+@pytest.mark.parametrize("path", sorted((Path(__file__).parents[1] / "trainer" / "recipes").glob("*.yaml")), ids=str)
+def test_every_recipe_that_is_shipped_can_be_read(path):
+    assert path.stem.startswith(read_recipe(path, Path()).voice) and path.read_text().startswith("# ")
+    assert json.dumps(read_recipe(path, Path()).model_dump(mode="json"))

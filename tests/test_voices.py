@@ -1,0 +1,315 @@
+"""Voices of a model: small files under a small catalogue, and a real adapter spoken with by llama.cpp."""
+
+import hashlib
+import json
+import logging
+import shutil
+
+import pytest
+from pydantic import ValidationError
+from typer.testing import CliRunner
+
+from runtime import doctor, engines, models, settings, voices
+from runtime.engines.base import Metered, Sampling
+from runtime.engines.scripted import ScriptedEngine
+from runtime.models_cli import models_app
+from runtime.voice_cards import VoiceCard, VoiceError
+from runtime.voices import Current
+
+BASE = b"the weights of a base"
+OTHER = b"the weights of another base"
+ASKED = [{"role": "user", "content": "Add 2 and 3."}]
+
+
+def sha256(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+@pytest.fixture
+def chosen(tmp_path, monkeypatch):
+    """Settings of a home with two small bases, the first of them here, and no shipped voices."""
+    monkeypatch.setenv("SOLILOQUY_MODELS", str(tmp_path / "models"))
+    monkeypatch.setattr(voices, "SHIPPED", tmp_path / "shipped")
+    rows = [
+        {"name": name, "file": f"{name}-q4.gguf", "bytes": len(data), "sha256": sha256(data), "licence": "Apache-2.0"}
+        | {"parameters": 1, "architecture": "llama", "memory": 1}
+        for name, data in {"small": BASE, "large": OTHER}.items()
+    ]
+    catalogue = tmp_path / "catalogue.json"
+    catalogue.write_text(json.dumps({"bases": rows}))
+    monkeypatch.setattr(models, "CATALOGUE", catalogue)
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "small-q4.gguf").write_bytes(BASE)
+    return settings.load()
+
+
+def card(version="1", base="small", voice="critic", data=b"1", base_sha256=None, **more):
+    known = {"base": base, "base_sha256": base_sha256 or sha256(BASE), "voice": voice, "version": version}
+    made = {"created": f"2026-01-0{version}" if len(version) == 1 else "2026-02-01", "recipe": {"rank": 8}}
+    facts = {"data": [{"name": "generated", "licence": "CC0-1.0", "count": 5}], "sha256": sha256(data)}
+    return VoiceCard.model_validate(known | made | facts | {"licence": "Apache-2.0"} | more)
+
+
+def put(root, version="1", base="small", voice="critic", current=True, **more):
+    """A version whose bytes are its name, in use unless told otherwise."""
+    folder = root / base / voice
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{version}.gguf").write_bytes(version.encode())
+    made = card(version, base, voice, version.encode(), **more)
+    (folder / f"{version}.json").write_text(made.model_dump_json())
+    if current:
+        voices.write_current(folder, Current(version=version))
+    return folder / f"{version}.gguf"
+
+
+def own(chosen):
+    return voices.own_root(chosen)
+
+
+# Which base
+
+
+@pytest.mark.parametrize(
+    ("file", "found"),
+    [
+        ("small-q4.gguf", True),
+        ("tuned/small-q4.BF16.gguf", True),
+        ("tuned/small-q4.Q8_0.gguf", True),
+        ("tuned/smaller-q4.BF16.gguf", False),
+        ("small-q4.BF16.gguf", False),  # no copy of ours: whose weights these are is not known
+        ("elsewhere/small-q4.gguf", True),
+        ("elsewhere/renamed.gguf", False),
+        ("large-q4.gguf", False),
+    ],
+)
+def test_a_base_is_known_by_name_and_size_and_so_are_its_copies(file, found, chosen):
+    path = put(own(chosen))
+    model = chosen.models_dir / file
+    model.parent.mkdir(exist_ok=True)
+    model.write_bytes(b"other bytes" if "BF16" in file or "Q8" in file else BASE)
+    assert {name: voice.path for name, voice in voices.voices_of(model, chosen).items()} == (
+        {"critic": path} if found else {}
+    )
+
+
+def test_a_base_of_another_size_is_not_the_base(chosen):
+    put(own(chosen))
+    (chosen.models_dir / "small-q4.gguf").write_bytes(BASE + b"!")
+    assert voices.voices_of(chosen.models_dir / "small-q4.gguf", chosen) == {}
+
+
+def test_a_renamed_base_is_known_by_the_marker_beside_it(chosen):
+    put(own(chosen))
+    renamed = chosen.models_dir / "renamed.gguf"
+    renamed.write_bytes(BASE)
+    renamed.with_name("renamed.gguf.sha256").write_text(f"{sha256(BASE)}  small-q4.gguf\n")
+    assert set(voices.voices_of(renamed, chosen)) == {"critic"}
+
+
+def test_a_folder_made_of_a_base_has_its_voices_where_peft_can_read_them(chosen, tmp_path):
+    path = put(own(chosen))
+    folder = tmp_path / "bases" / "small-q4"
+    folder.mkdir(parents=True)
+    assert voices.voices_of(folder, chosen) == {}
+    (folder / "source.json").write_text(json.dumps({"sha256": sha256(BASE)}))
+    assert voices.voices_of(folder, chosen)["critic"].folder is None
+    path.with_suffix("").mkdir()
+    (path.with_suffix("") / "adapter_config.json").write_text("{}")
+    assert voices.voices_of(folder, chosen)["critic"].folder == path.with_suffix("")
+
+
+def test_a_file_of_ones_own_has_voices_under_its_own_name_unless_it_is_a_base(chosen, tmp_path):
+    mine, copy = tmp_path / "mine.gguf", tmp_path / "copy.gguf"
+    rows = [(mine, b"my weights"), (copy, BASE)]
+    for path, data in rows:
+        path.write_bytes(data)
+    added = [
+        {"name": path.stem, "path": str(path), "bytes": len(data), "sha256": sha256(data), "origin": "file"}
+        for path, data in rows
+    ]
+    (chosen.models_dir / "added.json").write_text(json.dumps(added))
+    mine_voice = put(own(chosen), base="mine", voice="actor", base_sha256=sha256(b"my weights"))
+    small_voice = put(own(chosen))
+    assert [voice.path for voice in voices.voices_of(mine, chosen).values()] == [mine_voice]
+    assert [voice.path for voice in voices.voices_of("copy", chosen).values()] == [small_voice]
+
+
+def test_a_name_is_enough_even_for_a_base_that_is_not_here(chosen):
+    put(own(chosen), base="large", base_sha256=sha256(OTHER))
+    assert set(voices.voices_of("large", chosen)) == {"critic"}
+    assert voices.voices_of("unheard-of", chosen) == {}
+
+
+# Damage
+
+
+def spoilt_bytes(path):
+    path.write_bytes(b"2")
+
+
+def spoilt_card(path):
+    path.with_suffix(".json").write_text("{}")
+
+
+def spoilt_choice(path):
+    path.with_name("current.json").write_text("{")
+
+
+def other_base(path):
+    card_path = path.with_suffix(".json")
+    card_path.write_text(card_path.read_text().replace(sha256(BASE), sha256(OTHER)))
+
+
+def gone(path):
+    path.unlink()
+
+
+def gone_with_its_card(path):
+    path.unlink()
+    path.with_suffix(".json").unlink()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (spoilt_bytes, "1.gguf is damaged"),
+        (gone, "1.gguf is damaged or missing"),
+        (gone_with_its_card, "no version '1'"),
+        (spoilt_card, "1.json is no card"),
+        (spoilt_choice, "current.json cannot be read"),
+        (other_base, "trained on other weights"),
+    ],
+)
+def test_a_damaged_voice_is_named_and_the_others_go_on(spoil, said, chosen, caplog):
+    path = put(own(chosen))
+    put(own(chosen), "2", current=False)
+    put(own(chosen), voice="actor")
+    spoil(path)
+    with caplog.at_level(logging.WARNING):
+        assert set(voices.voices_of("small", chosen)) == {"actor"}
+    assert "'critic'" in caplog.text
+    assert said in caplog.text
+    assert said in doctor.examine(chosen.with_(model="small"))["voices"]
+    assert "actor 1" in doctor.examine(chosen.with_(model="small"))["voices"]
+
+
+def test_the_doctor_says_when_there_is_no_voice(chosen):
+    assert "none" in doctor.examine(chosen.with_(model="small"))["voices"]
+
+
+@pytest.mark.parametrize("version", ["current", "none", "../1", "", "a b", ".1"])
+def test_a_version_is_a_file_name_of_its_own(version):
+    with pytest.raises(ValidationError):
+        card(version, data=b"x")
+
+
+# Versions
+
+
+def test_what_ships_is_the_default_and_a_person_may_choose_otherwise(chosen, tmp_path):
+    put(tmp_path / "shipped")
+    put(tmp_path / "shipped", "2")
+    mine = put(own(chosen), "3", current=False)
+    assert voices.versions("small", "critic", chosen) == ["1", "2", "3"]
+    assert voices.voices_of("small", chosen)["critic"].card.version == "2"
+    voices.use("small", "critic", "3", chosen)
+    assert voices.voices_of("small", chosen)["critic"].path == mine
+    voices.use("small", "critic", None, chosen)
+    assert voices.voices_of("small", chosen) == {}
+    assert [voices.back("small", "critic", chosen).version for _ in range(2)] == ["3", "2"]
+    assert voices.voices_of("small", chosen)["critic"].path == tmp_path / "shipped/small/critic/2.gguf"
+    with pytest.raises(VoiceError, match="no earlier version"):
+        voices.back("small", "critic", chosen)
+    assert json.loads((tmp_path / "shipped/small/critic/current.json").read_text())["version"] == "2"
+
+
+def test_going_back_steps_over_what_was_deleted(chosen):
+    for version in ("1", "2", "3"):
+        put(own(chosen), version, current=False)
+        voices.use("small", "critic", version, chosen)
+    (own(chosen) / "small/critic/2.json").unlink()
+    assert voices.back("small", "critic", chosen).version == "1"
+
+
+def test_using_the_same_version_twice_is_one_choice(chosen):
+    put(own(chosen), current=False)
+    for _ in range(2):
+        assert voices.use("small", "critic", "1", chosen) == Current(version="1", before=(None,))
+
+
+@pytest.mark.parametrize(
+    ("base", "voice", "version", "said"),
+    [
+        ("small", "critic", "7", "there are: 1, 2"),
+        ("small", "actor", "1", "small critic"),
+        ("nobody", "critic", "1", "nobody has no voice 'critic'"),
+        ("small", "critic", "2", "damaged"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_and_changes_nothing(base, voice, version, said, chosen):
+    put(own(chosen))
+    put(own(chosen), "2", current=False).write_bytes(b"spoilt")
+    with pytest.raises(VoiceError, match=said):
+        voices.use(base, voice, version, chosen)
+    assert voices.current("small", "critic", chosen).version == "1"
+
+
+def test_a_voice_that_cannot_be_chosen_for_want_of_rights_says_so(chosen):
+    put(own(chosen), current=False)
+    (own(chosen) / "small/critic/current.json").mkdir()
+    with pytest.raises(VoiceError, match=r"current\.json cannot be written"):
+        voices.use("small", "critic", "1", chosen)
+    assert not list(own(chosen).rglob("*.part"))
+
+
+# The command line
+
+
+def cli(*arguments):
+    return CliRunner().invoke(models_app, arguments, catch_exceptions=False)
+
+
+def test_the_command_line_lists_uses_and_goes_back(chosen):
+    assert "no trained voices" in cli("voices").stderr
+    put(own(chosen))
+    put(own(chosen), "2", current=False)
+    assert json.loads(cli("voice-use", "small", "critic", "2", "--json").stdout)["version"] == "2"
+    assert "*2" in cli("voices").stdout
+    assert "Untrained small" in cli("voice-use", "small", "critic", "none").stdout
+    assert "none in use" in cli("voices").stdout
+    assert "Version 2 of small's critic voice" in cli("voice-back", "small", "critic").stdout
+    (own(chosen) / "small/critic/2.gguf").write_bytes(b"spoilt")
+    (row,) = json.loads(cli("voices", "--json").stdout)["voices"]
+    assert (row["versions"], row["current"]) == (["1", "2"], "2")
+    assert "2.gguf is damaged" in row["fault"]
+    assert "2.gguf is damaged" in cli("voices").stdout
+    assert json.loads(cli("voice-back", "small", "critic", "--json").stdout)["version"] == "1"
+
+
+# Engines
+
+
+def test_an_engine_says_which_voices_it_has():
+    assert ScriptedEngine().voices == frozenset()
+    assert Metered(ScriptedEngine(voices=["critic"])).voices == {"critic"}
+
+
+def test_a_loaded_model_and_its_copy_speak_with_the_voice_in_use(chosen, tiny, tiny_voices):
+    """The tiny model takes the place of a person's own; its copy has another name, as `tuning` gives it."""
+    (chosen.models_dir / "tuned").mkdir()
+    copy = shutil.copy(tiny.gguf, chosen.models_dir / "tuned" / "tiny.F32.gguf")
+    added = models.add(str(tiny.gguf), chosen, lambda done, total: None)
+    path = put(own(chosen), base="tiny", base_sha256=added.sha256, current=False)
+    shutil.copy(tiny_voices["critic"].gguf, path)
+    made = card(base="tiny", base_sha256=added.sha256, data=path.read_bytes())
+    path.with_suffix(".json").write_text(made.model_dump_json())
+    voices.use("tiny", "critic", "1", chosen)
+    said = []
+    for file in (tiny.gguf, copy):
+        engine = engines.load(file, chosen.with_(threads=1, context=512), 1)
+        assert engine.voices == {"critic"}
+        ((spoken,), (plain,)) = (next(engine.sample([ASKED], Sampling(max_tokens=8), v)) for v in ("critic", None))
+        said.append((spoken.text, plain.text))
+        engine.close()
+    assert said[0] == said[1]
+    assert said[0][0] != said[0][1]

@@ -1,0 +1,105 @@
+"""The base that a voice is trained on: a folder of transformers, made once from the GGUF file that is served.
+
+A GGUF file is unpacked to plain bfloat16 weights (one trains on the weights that are served), its tokenizer and chat
+template beside them, in `bases` of the settings' home. `source.json` there says from which bytes it was made.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from transformers import AutoModelForCausalLM, GgufConfig, PreTrainedModel
+
+from runtime import models
+from runtime.engines.hf.loading import first_line, load_tokenizer, source
+from runtime.errors import SoliloquyError
+from runtime.fetch.files import sha256_of, size_text
+from runtime.settings import Settings
+from runtime.types import Value
+
+RECORD = "source.json"
+
+
+class BaseError(SoliloquyError):
+    """A base cannot be made ready for training."""
+
+
+class Source(Value):
+    """The GGUF file that a folder was made from."""
+
+    file: str
+    bytes: int
+    modified: int
+    """Nanoseconds; a file that was touched is hashed again before its folder is believed."""
+    sha256: str
+
+
+def base_folder(model: str | Path, settings: Settings) -> Path:
+    """The folder to train on: `model` itself if it is one, else made of its GGUF file, which is named by path or as in
+    the catalogue. Raises ModelError if there is no such model, BaseError if it cannot be converted."""
+    path = models.resolve(settings.with_(model=str(model)))
+    if path.is_dir():
+        return path
+    folder = settings.home / "bases" / path.stem
+    if not _is_current(folder, path):
+        try:
+            _convert(path, folder)
+        except OSError as error:
+            raise BaseError(
+                f"{folder} could not be written ({first_line(error)}). "
+                "Make room there, or set SOLILOQUY_HOME to a folder that you can write to."
+            ) from error
+    return folder
+
+
+def source_of(folder: Path) -> Source | None:
+    """Which GGUF file a folder was made from; None if it was not made here."""
+    try:
+        return Source.model_validate_json((folder / RECORD).read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def _is_current(folder: Path, path: Path) -> bool:
+    made_from, now = source_of(folder), path.stat()
+    if made_from is None or made_from.bytes != now.st_size:
+        return False
+    return made_from.modified == now.st_mtime_ns or made_from.sha256 == sha256_of(path)
+
+
+def _convert(path: Path, folder: Path) -> None:
+    """The folder appears when it is whole: a conversion that was killed leaves none."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    needed, free = 4 * path.stat().st_size, shutil.disk_usage(folder.parent).free
+    if free < needed:  # 16 bits a weight instead of four to five
+        raise BaseError(f"{path.name} needs up to {size_text(needed)} of disk, and {size_text(free)} are free.")
+    with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=folder.parent) as workshop:
+        unfinished = Path(workshop) / folder.name
+        found = path.stat()
+        made_from = Source(
+            file=path.name, bytes=found.st_size, modified=found.st_mtime_ns, sha256=sha256_of(path)
+        ).model_dump_json(indent=1)
+        try:
+            load_tokenizer(path).save_pretrained(unfinished)
+            _unpacked(path).save_pretrained(unfinished)
+        except (ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
+            raise BaseError(
+                f"{path} could not be read by transformers ({first_line(error)}). "
+                "Train on this model's folder in the format of transformers instead."
+            ) from error
+        (unfinished / RECORD).write_text(made_from, "utf-8")
+        if folder.exists():
+            folder.replace(Path(workshop) / "outdated")
+        unfinished.replace(folder)
+
+
+def _unpacked(path: Path) -> PreTrainedModel:
+    """The model with plain weights: without `dequantize` transformers refuses to save it, and may leave it packed."""
+    return AutoModelForCausalLM.from_pretrained(
+        **source(path), dtype=torch.bfloat16, quantization_config=GgufConfig(dequantize=True)
+    )

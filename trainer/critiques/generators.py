@@ -1,0 +1,152 @@
+"""RG1, RG2 and RG3: three ways to a flawed attempt, from knowing only that its answer is wrong to knowing which step is
+wrong and how.
+
+Each takes a task and gives the attempts it made, wrong ones and, where they fell out on the way, right ones too.
+A reply that was not finished is no attempt: nothing can be said of its answer.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+from runtime import prompts
+from runtime.engines.base import Engine, Sampling
+from runtime.text import numbered, split_steps
+from trainer.critiques.guards import announces_error
+from trainer.critiques.records import ErrorKind, FirstError, Inject, Kept, Path
+from trainer.critiques.tasks import Known, Made, Task, asked, attempt, draw, generation, seed_of
+
+Generator = Literal["rg1", "rg2", "rg3"]
+GENERATORS: tuple[Generator, ...] = get_args(Generator)
+WARMER = (0.7, 0.8, 0.9, 1.0, 1.1, 1.2)
+INSERTED: tuple[ErrorKind, ...] = ("calculation", "logical", "misread", "formula", "missing", "unit_sign")
+"""The types that a model is asked for; an accumulated error is nobody's first."""
+TRIES = 3
+"""Versions of a wrong step that a model writes at once, and ends that the actor writes to the first that will do."""
+FINISHING = 0.7
+"""The temperature at which the actor goes on from a wrong step."""
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who draws attempts, and how."""
+
+    engine: Engine
+    seed: int
+    samples: int = 10
+    """RG1: attempts drawn for each problem."""
+    temperature: float = 1.0
+    """RG1: at which temperature."""
+    max_tokens: int = 512
+
+    def sampling(self, temperature: float, task: Task, *purpose: str) -> Sampling:
+        seed = seed_of(self.seed, task.problem.id, *purpose)
+        return Sampling(temperature=temperature, max_tokens=self.max_tokens, seed=seed)
+
+    def dice(self, task: Task, *purpose: str) -> random.Random:
+        return random.Random(seed_of(self.seed, task.problem.id, *purpose))
+
+
+def from_scratch(actor: Actor, task: Task) -> list[Made]:
+    """RG1: sampled warm, wrong ones (`rg1`) and right ones (`sample`) alike, each once."""
+    sampling = actor.sampling(actor.temperature, task, "rg1")
+    replies = draw(actor.engine, asked(task), sampling, actor.samples)
+    made = [
+        attempt(task, reply, "rg1", generation(actor.engine, sampling, reply, index))
+        for index, reply in enumerate(replies)
+    ]
+    return _distinct(renamed(each) for each in made)
+
+
+def renamed(made: Made) -> Made:
+    """An attempt that turned out right is a plain sample."""
+    sample = made.path.model_copy(update={"origin": "sample"})
+    return replace(made, path=sample) if made.path.correct else made
+
+
+def location_aware(actor: Actor, task: Task, template: Path) -> list[Made]:
+    """RG2: keep the first k steps of a right path and go on ever warmer until the answer breaks. Right ends on the way
+    are given too: they begin like the wrong one."""
+    dice = actor.dice(task, "rg2")
+    if len(template.steps) < 2:
+        return []
+    kept = dice.randint(1, len(template.steps) - 1)
+    begun, found = template.lines[:kept], []
+    for tried, temperature in enumerate(WARMER, 1):
+        sampling = actor.sampling(temperature, task, "rg2", str(temperature))
+        [reply] = draw(actor.engine, asked(task, begun), sampling)
+        gen = generation(actor.engine, sampling, reply).model_copy(update={"T_schedule": WARMER[:tried]})
+        known = Known(first_error=FirstError(i=kept + 1, by="rg2"))
+        made = attempt(task, reply, "rg2", gen, begun, Kept(id=template.id, kept=kept), known=known, hint=kept + 1)
+        if made.path.correct:
+            found.append(_without_hint(made))
+        elif _is_wrong(made) and len(made.path.steps) > kept:
+            return _distinct([*found, made])
+    return _distinct(found)
+
+
+def _without_hint(made: Made) -> Made:
+    return renamed(replace(made, path=made.path.model_copy(update={"location_hint": None}), known=Known()))
+
+
+def inserted(actor: Actor, task: Task, template: Path, writer: Engine) -> list[Made]:
+    """RG3 by a model: it writes one step of a right path wrongly, in a way that was chosen, and the actor goes on from
+    there. Nothing if no version passes the checks or the actor always finds back."""
+    dice = actor.dice(task, "rg3")
+    kind, place = dice.choice(INSERTED), dice.randrange(len(template.steps))
+    begun = template.lines[:place]
+    for wrong in _wrong_versions(actor, task, template.lines, place, kind, writer):
+        sampling = actor.sampling(FINISHING, task, "rg3", wrong)
+        for index, reply in enumerate(draw(actor.engine, asked(task, [*begun, wrong]), sampling, TRIES)):
+            made = attempt(
+                task,
+                reply,
+                "rg3",
+                generation(actor.engine, sampling, reply, index),
+                [*begun, wrong],
+                Kept(id=template.id, kept=place),
+                Inject(step=place + 1, type=kind, by=writer.model),
+                Known(FirstError(i=place + 1, by="inject"), kind=kind, by="inject"),
+            )
+            if _is_wrong(made):
+                return [made]
+    return []
+
+
+def _wrong_versions(
+    actor: Actor, task: Task, steps: Sequence[str], place: int, kind: ErrorKind, writer: Engine
+) -> list[str]:
+    language = task.language
+    request = prompts.fill(
+        "insert",
+        language,
+        problem=task.problem.text,
+        steps=numbered(steps[:place], language) or "-",
+        step=steps[place],
+        kind=kind,
+    )
+    sampling = actor.sampling(FINISHING, task, "insert")
+    replies = draw(writer, [{"role": "user", "content": request}], sampling, TRIES)
+    versions = [split_steps(reply.text) for reply in replies if reply.finish == "stop"]
+    alone = dict.fromkeys(lines[0] for lines in versions if len(lines) == 1)
+    return [line for line in alone if _plain(line) != _plain(steps[place]) and not announces_error(line)]
+
+
+def _is_wrong(made: Made) -> bool:
+    return made.path.correct is False and bool(made.path.steps)
+
+
+def _distinct(made: Iterable[Made]) -> list[Made]:
+    """Attempts that can be judged, each text once."""
+    found: dict[tuple[str, str | None], Made] = {}
+    for each in made:
+        if each.path.correct is not None and each.path.steps:
+            found.setdefault((each.path.text, each.path.final), each)
+    return list(found.values())
+
+
+def _plain(text: str) -> str:
+    return "".join(text.split()).casefold()

@@ -1,0 +1,70 @@
+"""What must not pass into training data: critiques that give the answer away, refinements that only copy it, and
+inserted errors that announce themselves.
+
+An annotator that was shown the reference answer names it in a third of the published critiques although neither the
+problem nor the attempt holds it, and a filter on right refinements then prefers exactly those.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from runtime.arithmetic.numerals import read_number
+from runtime.solutions import numbers_in
+
+SLACK = 2
+"""How many numbers fewer than its models a refinement may hold before it counts as a shortcut."""
+
+_TOLD = re.compile(
+    r"\b(?:reference|expected|official|ground[- ]truth)\s+(?:final\s+)?(?:answer|solution)\b"
+    r"|\banswer key\b|\bhints?\b|\bgrader\b|\bI was (?:told|given)\b|参考答案|标准答案|提示",
+    re.IGNORECASE,
+)
+_ANNOUNCED = re.compile(
+    r"\b(?:mistak\w*|incorrect\w*|wrong\w*|errors?|erroneous\w*|oops|actually|instead of|should (?:be|have)|"
+    r"altered|modified|not correct)\b|错误|错|失误|应该|应为",
+    re.IGNORECASE,
+)
+_NAMED = (
+    "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen "
+    "nineteen twenty"
+)
+"""Not "one": it is a pronoun too."""
+_VALUES = {word: str(value) for value, word in enumerate(_NAMED.split(), 2)}
+_STEP_NUMBER = re.compile(r"\bsteps?\s+\d+(?:(?:,|\s+and|\s+or)\s+\d+)*|第\s*\d+\s*步", re.IGNORECASE)
+_WORDS = re.compile(rf"\b(?:{'|'.join(_VALUES)})\b", re.IGNORECASE)
+
+
+def leaks(explanations: Sequence[str], answer: str, problem: str, steps: Sequence[str], final: str | None) -> bool:
+    """Whether a critique names the reference answer although a reader of the problem and of `steps` (those up to the
+    first error, or all) and of the attempt's own answer could not have it from there, or says that it was told."""
+    if not _TOLD.search(problem) and any(map(_TOLD.search, explanations)):
+        return True
+    said = [_STEP_NUMBER.sub("", words) for words in explanations]
+    return _names(said, answer) and not _names([problem, *steps, final or ""], answer)
+
+
+def _names(texts: Sequence[str], answer: str) -> bool:
+    # Signs are left aside on both sides: "a loss of 5" names -5.
+    value = read_number(answer.strip().lstrip("$-−").rstrip("%").replace(",", ""))
+    if value is None:
+        plain = r"(?<!\w)" + re.escape(answer.strip()) + r"(?!\w)"
+        return any(re.search(plain, text, re.IGNORECASE) for text in texts)
+    return any(value in numbers_in(_with_digits(text)) for text in texts)
+
+
+def _with_digits(text: str) -> str:
+    return _WORDS.sub(lambda word: _VALUES[word[0].lower()], text)
+
+
+def is_shortcut(refinement: str, original: str, reference: str | None) -> bool:
+    """Whether a refinement holds so few numbers that it must have skipped the work: more than two below the fewer of
+    the reference solution's and the original attempt's."""
+    counts = [len(re.findall(r"\d+", text)) for text in (original, reference) if text]
+    return bool(counts) and len(re.findall(r"\d+", refinement)) < min(counts) - SLACK
+
+
+def announces_error(step: str) -> bool:
+    """Whether an inserted error says of itself that it is one."""
+    return bool(_ANNOUNCED.search(step))

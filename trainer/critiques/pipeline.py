@@ -1,0 +1,277 @@
+"""From problems to records: make attempts, have them criticised, keep what helps the actor.
+
+A problem is one piece of work, done alone and written as one line, so a run that was killed at any point goes on with
+the next problem, and no record is lost or made twice. The finished file holds the problems in their own order and the
+same bytes, however often the run was broken off.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path as FilePath
+from typing import Any, get_args
+
+from runtime import prompts
+from runtime.engines.base import ContextOverflow, Engine, Metered
+from runtime.text import Language
+from runtime.types import content_hash
+from trainer.critiques import critique_text
+from trainer.critiques.annotators import Annotation, Annotator, Hints, Job
+from trainer.critiques.generators import GENERATORS, Actor, Generator, from_scratch, inserted, location_aware
+from trainer.critiques.guards import leaks
+from trainer.critiques.records import (
+    SCHEMA,
+    Cost,
+    CritiqueRecord,
+    Origins,
+    Path,
+    Record,
+    RecordProblem,
+    from_json,
+    to_json,
+)
+from trainer.critiques.refinement import Refined, refine
+from trainer.critiques.rules import known_by_rule
+from trainer.critiques.structure import gold, injected
+from trainer.critiques.tasks import Made, Task, answer_type, cost, prompt_of
+from trainer.runs import ResultFile
+
+PROMPTS = ("system", "actor", "annotate", "insert", "revise")
+"""Every prompt that has a part in a record."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is asked for."""
+
+    generators: tuple[Generator, ...] = GENERATORS
+    seed: int = 0
+    samples: int = 10
+    """Attempts that RG1 draws for each problem."""
+    temperature: float = 1.0
+    wrong: int = 2
+    """At most so many wrong attempts of each generator at one problem; as many right ones are mixed in."""
+    stop_at_first: bool = False
+    """Whether a critique ends at the first wrong step. Else every step is judged."""
+    refinements: int = 10
+    """K; 0 leaves the filter out."""
+    keep: int = 3
+    """k: how many refinements of a wrong attempt must be right."""
+    max_tokens: int = 512
+
+
+class Critiques:
+    """One run over a list of tasks. Without an `actor` only what needs none is made."""
+
+    def __init__(
+        self,
+        tasks: Sequence[Task],
+        annotator: Annotator,
+        recipe: Recipe,
+        home: FilePath,
+        actor: Engine | None = None,
+        writer: Engine | None = None,
+    ) -> None:
+        self.tasks = list({task.problem.id: task for task in reversed(tasks)}.values())[::-1]
+        self.annotator, self.recipe = annotator, recipe
+        self.engine, self.writer = actor, writer or actor
+        worked = [task.worked.model_dump_json() if task.worked else "" for task in self.tasks]
+        texts = [part for task in self.tasks for part in (task.problem.text, task.problem.answer or "", *task.gold)]
+        config = {
+            "schema": SCHEMA,
+            "tasks": content_hash(*texts, *worked),
+            "actor": actor and actor.model,
+            "writer": self.writer and self.writer.model,
+            "annotator": annotator.name,
+            "hinted": annotator.hinted,
+            "scaffold": annotator.scaffold,
+            "prompts": [prompts.version(name, language) for name in PROMPTS for language in get_args(Language)],
+            **asdict(recipe),
+        }
+        self.results = ResultFile(home / "critiques", "critiques", config)
+
+    def run(self) -> Iterator[str]:
+        """Do what is not done yet, one problem after the other; yields each one's id. Raises EngineError."""
+        for task in self.tasks:
+            if task.problem.id not in self.results.rows:
+                self.results.add({"key": task.problem.id, **self._work(task)})
+            yield task.problem.id
+
+    def records(self) -> Iterator[Record]:
+        """What is there so far, in the order of the problems."""
+        for line in self._lines():
+            yield from_json(line)
+
+    def save(self, out: FilePath) -> None:
+        """Write the finished file at once: nobody ever sees half of it."""
+        out.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = out.with_name(out.name + ".part")
+        with unfinished.open("w", encoding="utf-8", newline="\n") as file:
+            file.writelines(line + "\n" for line in self._lines())
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(out)
+
+    def summary(self) -> dict[str, Any]:
+        """Problems, failures and what the actor cost, what came to nothing included."""
+        rows = [self.results.rows[task.problem.id] for task in self.tasks if task.problem.id in self.results.rows]
+        done = [row for row in rows if "error" not in row]
+        return {
+            "problems": len(self.tasks),
+            "done": len(done),
+            "records": sum(len(row["records"]) for row in done),
+            **{name: sum(row[name] for row in done) for name in ("calls", "prompt_tokens", "completion_tokens")},
+            "failed": [{"problem": row["key"], "error": row["error"]} for row in rows if "error" in row],
+            "results": str(self.results.path),
+        }
+
+    def _lines(self) -> Iterator[str]:
+        for task in self.tasks:
+            yield from self.results.rows.get(task.problem.id, {}).get("records", ())
+
+    def _work(self, task: Task) -> dict[str, Any]:
+        engine = Metered(self.engine) if self.engine else None
+        recipe = self.recipe
+        actor = engine and Actor(engine, recipe.seed, recipe.samples, recipe.temperature, recipe.max_tokens)
+        try:
+            made = [known_by_rule(each, task, recipe.seed) for each in mixed(self._generate(task, actor), recipe.wrong)]
+            jobs = [Job(task.problem, m.path.lines, m.path.final, hints(task, m), recipe.stop_at_first) for m in made]
+            annotations = self.annotator.annotate(jobs, recipe.seed)
+            pairs = zip(made, annotations, strict=True)
+            lines = [to_json(self._record(task, actor, each, annotation)) for each, annotation in pairs]
+        except ContextOverflow as error:
+            return {"error": str(error)}
+        return {"records": lines, **(asdict(engine.usage) if engine else _NOTHING)}
+
+    def _generate(self, task: Task, actor: Actor | None) -> list[Made]:
+        """Everything that the chosen generators make of a problem, in the order rg1, rg2, rg3, gold."""
+        chosen, worked = self.recipe.generators, task.worked
+        reference = [gold(task, self.recipe.seed)] if task.gold else []
+        needs_template = "rg2" in chosen or ("rg3" in chosen and worked is None)
+        made: list[Made] = []
+        if actor and ("rg1" in chosen or (needs_template and not reference)):
+            made += from_scratch(actor, task)
+        right = [*reference, *(each for each in made if each.path.correct)]
+        if "rg1" not in chosen:
+            made = [each for each in made if each.path.correct]
+        if actor and right and "rg2" in chosen:
+            made += location_aware(actor, task, right[0].path)
+        if "rg3" in chosen and worked:
+            made += injected(task, worked, self.recipe.seed)
+        elif actor and right and "rg3" in chosen:
+            made += inserted(actor, task, right[0].path, self.writer)
+        return [*made, *reference]
+
+    def _record(self, task: Task, actor: Actor | None, made: Made, annotation: Annotation | None) -> Record:
+        critique = annotation and self._critique(task, made, annotation)
+        refined: Refined | None = None
+        # What could not be learnt from anyway is not worth the refinements.
+        if actor and critique and critique.usable and self.recipe.refinements:
+            recipe = self.recipe
+            refined = refine(actor, task, made.path, critique.id, critique.text, recipe.refinements, recipe.keep)
+            critique = critique.model_copy(update={"filter": refined.filter})
+        return Record(
+            problem=_problem(task),
+            prompt=prompt_of("actor", task.language) if made.path.gen else None,
+            traj=made.path,
+            first_error=made.known.first_error,
+            critiques=(critique,) if critique else (),
+            refines=refined.examples if refined and critique.usable else (),
+            cost=_costs(made, annotation, refined),
+            prov=Origins(seed=self.recipe.seed, licence=task.problem.licence),
+        )
+
+    def _critique(self, task: Task, made: Made, annotation: Annotation) -> CritiqueRecord:
+        path, recipe = made.path, self.recipe
+        reading = critique_text.parse(annotation.text, path.lines, path.final, recipe.stop_at_first)
+        prompt = self.annotator.prompt
+        return CritiqueRecord(
+            id=content_hash(path.id, self.annotator.name, annotation.text),
+            by=self.annotator.name,
+            hints=annotation.hints,
+            prompt=prompt_of(prompt, task.language, system=False) if prompt else None,
+            text=annotation.text,
+            verdicts=reading.verdicts,
+            explains=reading.explains,
+            final=reading.final,
+            parse_ok=reading.ok,
+            agrees=agrees(reading, made),
+            leak=_leaks(task, path, reading, made),
+            stop_at_first=recipe.stop_at_first,
+        )
+
+
+_NOTHING = {"calls": 0, "prompt_tokens": 0, "completion_tokens": 0}
+
+
+def mixed(made: Sequence[Made], most: int) -> list[Made]:
+    """At most `most` wrong attempts of each origin, and as many right ones as wrong ones. Beside an error that was put
+    into the reference solution stands that solution, so that no critic can tell truth by style."""
+    wrong = [each for each in made if each.path.correct is False]
+    kept = [each for i, each in enumerate(wrong) if sum(w.path.origin == each.path.origin for w in wrong[:i]) < most]
+    by_rule = any(each.path.inject and each.path.inject.by == "structure" for each in kept)
+    right = [each for each in made if each.path.correct]
+    right.sort(key=lambda each: (each.path.origin == "gold") != by_rule)
+    alike: dict[str, Made] = {}
+    for each in right:
+        alike.setdefault(each.path.text, each)
+    return [*kept, *list(alike.values())[: len(kept)]]
+
+
+def hints(task: Task, made: Made) -> Hints:
+    """What an annotator may be told."""
+    known, wrong = made.known, made.path.correct is False
+    first = known.first_error if wrong else None
+    return Hints(
+        answer=task.problem.answer,
+        correct=made.path.correct,
+        location=first and first.i,
+        at_or_after=bool(first and first.by == "rg2"),
+        kind=known.kind,
+        labels=known.labels,
+        explanations=known.explanations,
+    )
+
+
+def agrees(reading: critique_text.Reading, made: Made) -> bool:
+    """Whether a critique says what is known: of the answer, of single steps, of the place of the first error."""
+    path, known, found = made.path, made.known, reading.first_error
+    if reading.final is not path.correct:
+        return False
+    if known.labels is not None:
+        return all(said in (None, truth) for said, truth in zip(reading.verdicts, known.labels, strict=True))
+    if path.correct:
+        return found is None
+    if found is None or known.first_error is None or known.first_error.i is None:
+        return found is not None
+    place = known.first_error.i - 1
+    return found >= place if known.first_error.by == "rg2" else found == place
+
+
+def _leaks(task: Task, path: Path, reading: critique_text.Reading, made: Made) -> bool:
+    first = made.known.first_error
+    exact = first.i - 1 if first and first.i and first.by != "rg2" else reading.first_error
+    steps = path.lines if exact is None else path.lines[: exact + 1]
+    return leaks(reading.explanations, task.problem.answer or "", task.problem.text, steps, path.final)
+
+
+def _problem(task: Task) -> RecordProblem:
+    problem = task.problem
+    answer = problem.answer or ""
+    return RecordProblem(
+        id=problem.id,
+        text=problem.text,
+        dataset=problem.source,
+        split=problem.split,
+        answer=answer,
+        solution="\n".join(task.gold) or None,
+        answer_type=answer_type(answer),
+    )
+
+
+def _costs(made: Made, annotation: Annotation | None, refined: Refined | None) -> tuple[Cost, ...]:
+    drawn = [*made.replies, *(refined.replies if refined else ())]
+    costs = (cost("actor", drawn), cost("annotator", annotation.replies if annotation else ()))
+    return tuple(each for each in costs if each.calls)

@@ -1,0 +1,172 @@
+"""Critiques by a model: any engine, with the hints in its prompt, or without them to measure what they are worth.
+
+Small models do not keep to a form. With a scaffold the form is written for them: the step's sentence and the label,
+then the model's verdict and explanation, then the next step; what it has read before is not read again. A server that
+cannot go on with a begun reply must do without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from runtime import prompts
+from runtime.engines.base import Completion, Engine, Message, Messages, Sampling
+from runtime.text import Language, closing_line, numbered
+from trainer.critiques.annotators import Annotation, Hints, Job
+from trainer.critiques.critique_text import LABELS, read_verdict, sentence
+from trainer.critiques.records import Hint
+
+SHORT = 160
+"""Tokens of one verdict with its explanation."""
+
+
+class Prompted:
+    """Greedy. With `hinted` off it must find everything itself."""
+
+    prompt = "annotate"
+
+    def __init__(self, engine: Engine, hinted: bool = True, scaffold: bool = True, max_tokens: int = 1536) -> None:
+        self.engine, self.hinted, self.scaffold, self.max_tokens = engine, hinted, scaffold, max_tokens
+        self.name = engine.model
+
+    def annotate(self, jobs: Sequence[Job], seed: int) -> list[Annotation | None]:
+        written = self._in_scaffolds(jobs, seed) if self.scaffold else self._freely(jobs, seed)
+        return [
+            Annotation(text, self._used(job.hints), replies) for job, (text, replies) in zip(jobs, written, strict=True)
+        ]
+
+    def _freely(self, jobs: Sequence[Job], seed: int) -> list[tuple[str, tuple[Completion, ...]]]:
+        sampling = Sampling(max_tokens=self.max_tokens, seed=seed)
+        replies = self.engine.sample([self.messages(job) for job in jobs], sampling)
+        return [(reply.text, (reply,)) for [reply] in replies]
+
+    def _in_scaffolds(self, jobs: Sequence[Job], seed: int) -> list[tuple[str, tuple[Completion, ...]]]:
+        """All attempts side by side, one verdict of each at a time."""
+        drafts = [_Draft(job) for job in jobs]
+        sampling = Sampling(max_tokens=SHORT, seed=seed)
+        while under_way := [draft for draft in drafts if draft.advance()]:
+            requests = [
+                [*self.messages(draft.job), Message(role="assistant", content=draft.text)] for draft in under_way
+            ]
+            for draft, [reply] in zip(under_way, self.engine.sample(requests, sampling, stop=("\n\n",)), strict=True):
+                draft.take(reply)
+        return [(draft.text, tuple(draft.replies)) for draft in drafts]
+
+    def messages(self, job: Job) -> Messages:
+        """What the model reads."""
+        language = job.language
+        lines = numbered(job.steps, language)
+        if job.final is not None:
+            lines += "\n" + closing_line(job.final, language)
+        request = prompts.fill(
+            "annotate",
+            language,
+            problem=job.problem.text,
+            solution=lines,
+            extent=_EXTENT[language][job.stop_at_first],
+            hints=self._told(job),
+        )
+        return [{"role": "user", "content": request}]
+
+    def _used(self, hints: Hints) -> tuple[Hint, ...]:
+        if not self.hinted:
+            return ()
+        given = {"answer": hints.answer, "location": hints.location, "type": hints.kind}
+        return tuple(name for name, value in given.items() if value is not None)
+
+    def _told(self, job: Job) -> str:
+        said, hints = _TOLD[job.language], job.hints
+        used = self._used(hints)
+        lines = []
+        if "answer" in used:
+            lines.append(said["answer"].format(hints.answer))
+            lines += [said["right" if hints.correct else "wrong"]] if hints.correct is not None else []
+        if "location" in used:
+            lines.append(said["after" if hints.at_or_after else "location"].format(hints.location))
+        if "type" in used:
+            lines.append(said["type"].format(said[hints.kind]))
+        return "\n".join(lines) or said["none"]
+
+
+class _Draft:
+    """A critique that grows step by step; `advance` writes the next label, `take` what the model says to it."""
+
+    def __init__(self, job: Job) -> None:
+        self.job, self.text = job, ""
+        self.replies: list[Completion] = []
+        self._next, self._ended = 0, False
+
+    def advance(self) -> bool:
+        """Write the form up to the next verdict; False once the final answer has been judged."""
+        if self._ended:
+            return False
+        restated, verdict, _, answer, *_ = LABELS[self.job.language]
+        gap = "\n\n" if self.text else ""
+        self._ended = self._next == len(self.job.steps)
+        if self._ended:
+            self.text += f"{gap}{answer.rstrip()}"
+            return True
+        self.text += f"{gap}{restated}{sentence(self.job.steps[self._next])}\n{verdict.rstrip()}"
+        self._next += 1
+        return True
+
+    def take(self, reply: Completion) -> None:
+        """The verdict and its explanation; anything behind them was the model running on."""
+        _, _, explanation, _, _, _ = LABELS[self.job.language]
+        verdict, _, rest = reply.text.strip().partition("\n")
+        words = rest.strip().removeprefix(explanation.strip()).strip().partition("\n")[0]
+        space = "" if self.text.endswith("：") else " "
+        self.text += f"{space}{verdict.strip()}\n{explanation}{words}"
+        self.replies.append(reply)
+        if self.job.stop_at_first and read_verdict(verdict) is False:
+            self._next = len(self.job.steps)
+
+
+_EXTENT: dict[Language, tuple[str, str]] = {
+    "en": (
+        "Judge every step, also those after a wrong one: a step that builds on a wrong result is wrong.",
+        "Stop at the first wrong step: judge no step after it and go straight on to the final answer.",
+    ),
+    "zh-CN": (
+        "每一步都要判断，错误之后的步骤也要判断：建立在错误结果上的步骤也是错误的。",
+        "遇到第一个错误的步骤就停止：不再判断后面的步骤，直接判断最终答案。",
+    ),
+}
+_TOLD: dict[Language, dict[str, str]] = {
+    "en": {
+        "none": "(nothing)",
+        "answer": "The right answer is {}.",
+        "right": "The student's final answer is right.",
+        "wrong": "The student's final answer is wrong.",
+        "location": "The first wrong step is step {}.",
+        "after": "The first wrong step is step {} or a later one.",
+        "type": "What is wrong there: {}.",
+        "calculation": "the plan is right, but the calculation does not come out",
+        "logical": "the reasoning does not follow, such as adding where it should subtract",
+        "accumulation": "it builds on an earlier wrong result",
+        "unrelated": "it does not address the question",
+        "misread": "a condition of the problem was misread",
+        "formula": "a wrong formula or definition is used",
+        "missing": "a case or a part is left out",
+        "unit_sign": "a unit or a sign is wrong",
+        "other": "something else",
+    },
+    "zh-CN": {
+        "none": "（无）",
+        "answer": "正确答案是 {}。",
+        "right": "学生的最终答案是正确的。",
+        "wrong": "学生的最终答案是错误的。",
+        "location": "第一个错误的步骤是第 {} 步。",
+        "after": "第一个错误的步骤是第 {} 步或更后面的步骤。",
+        "type": "那里的错误是：{}。",
+        "calculation": "思路正确，但计算结果不对",
+        "logical": "推理不成立，例如该减却加",
+        "accumulation": "建立在前面的错误结果上",
+        "unrelated": "与问题无关",
+        "misread": "看错了题目条件",
+        "formula": "用错了公式或定义",
+        "missing": "漏掉了一种情况或一部分",
+        "unit_sign": "单位或正负号有误",
+        "other": "其他",
+    },
+}

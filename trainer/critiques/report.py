@@ -1,0 +1,64 @@
+"""What came of a run, by generator: how many attempts were made, criticised, readable, free of leaks and kept; and
+critiques to read, because no count says whether they sound like a patient tutor."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from typing import get_args
+
+from rich.table import Table
+
+from trainer.critiques.records import Origin, Record
+
+COLUMNS = ("made", "wrong", "annotated", "parsed", "agreeing", "leaked", "refined", "kept")
+
+
+def counts(records: Iterable[Record]) -> dict[str, dict[str, int]]:
+    """One row for each origin, and "all". Attempts are counted; `kept`: those whose critique may be learnt from."""
+    rows = {origin: dict.fromkeys(COLUMNS, 0) for origin in (*get_args(Origin), "all")}
+    for record in records:
+        critiques = record.critiques
+        told = {
+            "made": True,
+            "wrong": record.traj.correct is False,
+            "annotated": bool(critiques),
+            "parsed": any(critique.parse_ok for critique in critiques),
+            "agreeing": any(critique.parse_ok and critique.agrees for critique in critiques),
+            "leaked": any(critique.leak for critique in critiques),
+            "refined": any(critique.filter for critique in critiques),
+            "kept": any(critique.usable for critique in critiques),
+        }
+        for name, holds in told.items():
+            rows[record.traj.origin][name] += holds
+            rows["all"][name] += holds
+    return {origin: row for origin, row in rows.items() if row["made"]}
+
+
+def table(rows: dict[str, dict[str, int]]) -> Table:
+    shown = Table("generator", title="Critiques by generator")
+    for column in COLUMNS:
+        shown.add_column(column, justify="right")
+    for origin, row in rows.items():
+        shown.add_row(origin, *(f"{row[column]:,}" for column in COLUMNS), end_section=origin == list(rows)[-2])
+    return shown
+
+
+def examples(records: Sequence[Record], n: int = 10, seed: int = 0) -> str:
+    """`n` critiques of each origin with the attempt before them, drawn by a seed, kept ones first."""
+    parts = []
+    for origin in get_args(Origin):
+        found = [record for record in records if record.traj.origin == origin and record.critiques]
+        drawn = random.Random(seed).sample(found, len(found))
+        drawn.sort(key=lambda record: not record.critiques[0].usable)
+        parts += [_example(record, f"{origin} {i} of {len(found)}") for i, record in enumerate(drawn[:n], 1)]
+    return "\n\n".join(parts)
+
+
+def _example(record: Record, title: str) -> str:
+    critique, path = record.critiques[0], record.traj
+    state = [name for name, holds in {"kept": critique.usable, "leak": critique.leak}.items() if holds]
+    state += [] if critique.parse_ok else ["unreadable"]
+    state += [] if critique.agrees else ["disagrees with what is known"]
+    lines = [f"--- {title} ({', '.join(state) or 'not kept'})", record.problem.text, ""]
+    return "\n".join([*lines, *path.lines, f"Answer: {path.final} (right: {record.problem.answer})", "", critique.text])

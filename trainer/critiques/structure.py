@@ -1,0 +1,59 @@
+"""RG3 by rule: where every number of a solution is known, an error is put in exactly, with all that follows from it.
+
+The truth of each step comes with the attempt, so its critique needs no model. The reference solution itself is the
+right attempt that belongs beside the wrong one: same words, another truth.
+"""
+
+from __future__ import annotations
+
+import random
+
+from runtime.worked import Worked
+from trainer.critiques.records import FirstError, Inject
+from trainer.critiques.rules import FOLLOWS
+from trainer.critiques.tasks import Known, Made, Task, path_of, seed_of
+from trainer.injection import Injected, InjectionError, explain_right, inject_random, structural_verdicts
+
+
+def injected(task: Task, worked: Worked, seed: int) -> list[Made]:
+    """The reference solution with one error and its consequences; nothing where none can be put in."""
+    try:
+        wrong = inject_random(worked, seed_of(seed, task.problem.id, "inject"))
+    except InjectionError:
+        return []
+    labels = structural_verdicts(wrong)
+    known = Known(
+        first_error=FirstError(i=wrong.first_error + 1, by="inject"),
+        labels=labels,
+        by="inject",
+        explanations=tuple(_explain(task, worked, wrong, labels, seed)),
+        kind=wrong.kind,
+    )
+    path = path_of(task, wrong.lines, wrong.answer, "rg3", known)
+    put_in = Inject(step=wrong.first_error + 1, type=wrong.kind, by="structure")
+    return [Made(path.model_copy(update={"inject": put_in}), known)] if path.correct is False else []
+
+
+def gold(task: Task, seed: int = 0) -> Made:
+    """The reference solution as an attempt in which every step is known to be right; why, where that can be said."""
+    worked, explanations = task.worked, None
+    if worked:
+        seeds = [seed_of(seed, task.problem.id, "right", str(i)) for i in range(len(task.gold))]
+        explanations = tuple(explain_right(worked, i, each) for i, each in enumerate(seeds))
+    known = Known(FirstError(i=None, by="gold"), (True,) * len(task.gold), "gold", explanations)
+    return Made(path_of(task, task.gold, task.problem.answer, "gold", known), known)
+
+
+def _explain(task: Task, worked: Worked, wrong: Injected, labels: tuple[bool, ...], seed: int) -> list[str]:
+    """A sentence for each step: why it holds, what is wrong, or that it rests on what is wrong."""
+    dice = random.Random(seed_of(seed, task.problem.id, "explain"))
+    explained = []
+    for i, right in enumerate(labels):
+        if i == wrong.first_error:
+            explained.append(wrong.explanation)
+        elif right:
+            place = worked.lines.index(wrong.lines[i])
+            explained.append(explain_right(worked, place, dice.getrandbits(31)))
+        else:
+            explained.append(dice.choice(FOLLOWS[task.language]).format(wrong.first_error + 1))
+    return explained

@@ -1,0 +1,196 @@
+"""What the generators work on: problems, with the solution where it is known, and attempts at them with what is certain
+of each. A seed depends on the problem and on what it is for, never on the order of the work."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path as FilePath
+
+from runtime import prompts
+from runtime.actor import conversation
+from runtime.arithmetic import MARK
+from runtime.arithmetic.numerals import read_number
+from runtime.engines.base import Completion, Engine, Messages, Sampling
+from runtime.grading import grade
+from runtime.text import Language, final_answer, join_steps, language_of, split_steps
+from runtime.types import Problem, content_hash
+from runtime.worked import Worked
+from trainer.critiques.records import (
+    AnswerType,
+    Cost,
+    ErrorKind,
+    ErrorType,
+    FirstError,
+    Generation,
+    Inject,
+    Kept,
+    Label,
+    Origin,
+    Path,
+    Prompt,
+    RecordStep,
+    Source,
+)
+from trainer.marks import worked_from_marks
+from trainer.sources import read_problems
+
+_DIGIT = re.compile(r"\d")
+
+
+@dataclass(frozen=True)
+class Task:
+    """A problem to make attempts at. `gold` holds the steps of the reference solution; empty if there is none."""
+
+    problem: Problem
+    worked: Worked | None = None
+    gold: tuple[str, ...] = ()
+
+    @property
+    def language(self) -> Language:
+        return language_of(self.problem.text)
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is certain of an attempt beside its answer."""
+
+    first_error: FirstError | None = None
+    labels: tuple[bool, ...] | None = None
+    """Whether each step is right."""
+    by: Source = "gold"
+    """How the labels are known."""
+    explanations: tuple[str, ...] | None = None
+    """Why, one sentence or two per step."""
+    kind: ErrorKind | None = None
+
+
+@dataclass(frozen=True)
+class Made:
+    """An attempt that a generator made."""
+
+    path: Path
+    known: Known = Known()
+    replies: tuple[Completion, ...] = ()
+    """What it took of the actor."""
+
+
+def read_tasks(file: FilePath, limit: int | None = None) -> list[Task]:
+    """Rows with `question` and `answer`, and perhaps a `solution`, one step a line. Raises SourceError."""
+    problems = read_problems(file, limit)
+    rows = [json.loads(line) for line in file.read_text("utf-8-sig").splitlines() if line.strip()]
+    tasks = []
+    for problem, row in zip(problems, rows, strict=False):
+        solution = row.get("solution")
+        tasks.append(_task(problem, solution if isinstance(solution, str) else ""))
+    return tasks
+
+
+def _task(problem: Problem, solution: str) -> Task:
+    """With every number of the solution known where GSM8K's marks say enough. Marks are left out of the steps: they
+    would tell the reference from what an actor writes."""
+    worked = worked_from_marks(problem, solution) if MARK.search(solution) else None
+    return Task(problem, worked, worked.lines if worked else tuple(split_steps(MARK.sub("", solution))))
+
+
+def seed_of(seed: int, *parts: str) -> int:
+    """A seed for one piece of work, 31 bits."""
+    return int(content_hash(str(seed), *parts)[:8], 16) >> 1
+
+
+def asked(task: Task, begun: Sequence[str] = ()) -> Messages:
+    """The conversation in which the actor solves the problem, perhaps from a given beginning."""
+    messages = conversation(task.problem)
+    return [*messages, {"role": "assistant", "content": join_steps(begun) + "\n"}] if begun else messages
+
+
+def draw(engine: Engine, messages: Messages, sampling: Sampling, n: int = 1) -> list[Completion]:
+    """`n` replies to one conversation. One conversation a call: replies that are decoded beside others can be rounded
+    otherwise, and the same seed must write the same words whatever else is to be done."""
+    [replies] = engine.sample([messages], sampling, n=n)
+    return replies
+
+
+def attempt(
+    task: Task,
+    reply: Completion,
+    origin: Origin,
+    gen: Generation | None = None,
+    begun: Sequence[str] = (),
+    parent: Kept | None = None,
+    inject: Inject | None = None,
+    known: Known | None = None,
+    hint: int | None = None,
+) -> Made:
+    """A reply of the actor as an attempt; `begun` are the steps that it went on from."""
+    lines = [*begun, *split_steps(reply.text)]
+    # A reply that was not finished has stated no answer, whatever numbers its last line holds.
+    stated = final_answer(reply.text) or (final_answer(join_steps(begun)) if begun else None)
+    final = stated if reply.finish == "stop" else None
+    path = path_of(task, lines, final, origin, known or Known())
+    more = {"finish": reply.finish, "gen": gen, "parent": parent, "inject": inject, "location_hint": hint}
+    return Made(path.model_copy(update=more), known or Known(), (reply,))
+
+
+def path_of(task: Task, lines: Sequence[str], final: str | None, origin: Origin, known: Known) -> Path:
+    """Steps and an answer as a path, graded, with the labels that are known."""
+    if final and _DIGIT.search(task.problem.answer or "") and not _DIGIT.search(final):
+        final = None  # "The answer is N.", copied from the instruction
+    correct = grade(final, task.problem)
+    return Path(
+        text="\n".join(lines),
+        steps=tuple(_step(i, line, known) for i, line in enumerate(lines, 1)),
+        final=final,
+        valid=correct is not None,
+        correct=correct,
+        origin=origin,
+    )
+
+
+def labelled(path: Path, known: Known) -> Path:
+    """The path with what became known of its steps."""
+    steps = tuple(_step(i, line, known) for i, line in enumerate(path.lines, 1))
+    return path.model_copy(update={"steps": steps})
+
+
+def _step(i: int, text: str, known: Known) -> RecordStep:
+    labels = (Label(by=known.by, value=1 if known.labels[i - 1] else 0),) if known.labels else ()
+    wrong_here = known.first_error is not None and known.first_error.i == i and known.kind is not None
+    return RecordStep(
+        i=i, text=text, labels=labels, error_type=ErrorType(type=known.kind, by=known.by) if wrong_here else None
+    )
+
+
+def generation(engine: Engine, sampling: Sampling, reply: Completion, index: int = 0) -> Generation:
+    return Generation(
+        model=engine.model,
+        T=sampling.temperature,
+        top_p=sampling.top_p,
+        seed=sampling.seed,
+        index=index,
+        n_tokens=reply.completion_tokens,
+    )
+
+
+def prompt_of(name: str, language: Language, system: bool = True) -> Prompt:
+    """A prompt file by its name and hash."""
+    template, _, digest = prompts.version(name, language).partition("@")
+    return Prompt(template=template, hash=digest, system=prompts.version("system", language) if system else None)
+
+
+def cost(role: str, replies: Iterable[Completion]) -> Cost:
+    replies = list(replies)
+    read, written = sum(r.prompt_tokens for r in replies), sum(r.completion_tokens for r in replies)
+    return Cost(role=role, calls=len(replies), in_tokens=read, out_tokens=written)
+
+
+def answer_type(answer: str) -> AnswerType:
+    value: Fraction | None = read_number(answer.replace(",", ""))
+    if value is not None:
+        return "int" if value.denominator == 1 and "." not in answer else "number"
+    if len(answer.strip("() .")) == 1 and answer.strip("() .").isalpha():
+        return "choice"
+    return "latex" if "\\" in answer else "number" if answer.replace("/", "").strip("-").isdigit() else "text"

@@ -1,0 +1,238 @@
+"""From a trained adapter to a voice: the GGUF adapter of a few MiB that llama.cpp loads beside its base.
+
+It says the same as peft does, which `parity` measures; `merge` makes one file of a base and a voice.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import gguf
+import numpy as np
+from gguf import GGMLQuantizationType, GGUFReader, GGUFValueType, GGUFWriter
+from peft import LoraConfig, PeftConfig
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from transformers import AutoConfig
+
+from runtime.errors import SoliloquyError
+from runtime.fetch.files import sha256_of
+from trainer.bases import source_of
+
+VoiceType = Literal["f16", "f32", "q8_0"]
+
+PAIRED = {"llama": True, "qwen2": False, "qwen3": False}
+"""Whether llama.cpp turns neighbouring rows of an architecture's queries and keys, where transformers turns two halves.
+A wrong entry breaks nothing and makes every word wrong, so that an unknown architecture is refused."""
+ARCHITECTURES = {"mistral": "llama"}
+"""GGUF's name of an architecture, where transformers has another."""
+BASE_SHA256, BASE_NAME = "soliloquy.base.sha256", "soliloquy.base.name"
+ALPHA, INVOCATION = "adapter.lora.alpha", "adapter.alora.invocation_tokens"
+
+
+class ExportError(SoliloquyError):
+    """An adapter cannot become a voice, or a voice cannot be merged."""
+
+
+# Adapter of peft -> voice
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What must be known of a base to name and order the rows of its adapters."""
+
+    architecture: str
+    """GGUF's name."""
+    blocks: int
+    heads: int
+    key_heads: int
+
+
+def to_voice(adapter_folder: Path, out: Path, base_gguf: Path | None = None, type: VoiceType = "f16") -> None:
+    """Write a LoRA adapter of peft, plain or activated, as a GGUF adapter that llama.cpp loads beside its base.
+
+    With `base_gguf` the voice is checked against that file and names its SHA-256; else against the folder that it was
+    trained on, which may know the file that it was made from. Raises ExportError.
+    """
+    if type not in get_args(VoiceType):
+        raise ExportError(f"{type!r} is no type of a voice. Choose one of {', '.join(get_args(VoiceType))}.")
+    config, weights = _read_adapter(adapter_folder)
+    base = open_gguf(base_gguf) if base_gguf else None
+    shape = _shape_of_file(base, base_gguf) if base else _shape_of_folder(config)
+    tensors = _voice_tensors(config, weights, shape)
+    if base:
+        require_fitting(tensors, base, adapter_folder.name, base_gguf.name)
+    with finished(out) as unfinished:
+        writer = GGUFWriter(unfinished, shape.architecture)
+        writer.add_type("adapter")
+        writer.add_name(out.stem)
+        writer.add_string("adapter.type", "lora")
+        writer.add_float32(ALPHA, config.lora_alpha)
+        if invocation := getattr(config, "alora_invocation_tokens", None):
+            writer.add_key_value(INVOCATION, list(invocation), GGUFValueType.ARRAY, GGUFValueType.UINT32)
+        for key, value in _base_named(config, base_gguf).items():
+            writer.add_string(key, value)
+        for name, value in tensors.items():
+            kind = _voice_type(type, value)
+            writer.add_tensor(name, gguf.quantize(value, kind), raw_dtype=kind)
+        _write(writer)
+
+
+def _read_adapter(folder: Path) -> tuple[LoraConfig, dict[str, np.ndarray]]:
+    try:
+        config = PeftConfig.from_pretrained(str(folder))
+        weights = load_file(folder / "adapter_model.safetensors")
+    except (OSError, ValueError, TypeError, SafetensorError) as error:
+        raise ExportError(
+            f"{folder} is not an adapter of peft: its adapter_config.json or adapter_model.safetensors is missing or "
+            "damaged. Name the folder that the training wrote."
+        ) from error
+    if not isinstance(config, LoraConfig) or config.rank_pattern or config.alpha_pattern:
+        raise ExportError(f"{folder} is no plain LoRA with one rank and one alpha. Train it again as one.")
+    return config, {key: weight.float().numpy() for key, weight in weights.items()}
+
+
+def _shape_of_file(base: GGUFReader, path: Path) -> Shape:
+    architecture = metadata(base, "general.architecture")
+    heads = metadata(base, f"{architecture}.attention.head_count")
+    key_heads = metadata(base, f"{architecture}.attention.head_count_kv") or heads
+    return _known(Shape(architecture, metadata(base, f"{architecture}.block_count"), heads, key_heads), path.name)
+
+
+def _shape_of_folder(config: LoraConfig) -> Shape:
+    name = config.base_model_name_or_path
+    try:
+        base = AutoConfig.from_pretrained(name)
+    except (OSError, ValueError) as error:
+        raise ExportError(f"The base {name!r} of this adapter is not here. Name its GGUF file with --base.") from error
+    architecture = ARCHITECTURES.get(base.model_type, base.model_type)
+    heads = base.num_attention_heads
+    key_heads = getattr(base, "num_key_value_heads", None) or heads
+    return _known(Shape(architecture, base.num_hidden_layers, heads, key_heads), name)
+
+
+def _known(shape: Shape, name: str) -> Shape:
+    if shape.architecture not in PAIRED:
+        raise ExportError(
+            f"{name} has the architecture {shape.architecture!r}, for which no export was ever compared with peft. "
+            f"Known are {', '.join(PAIRED)}; to add one, extend PAIRED in trainer/export.py and check its parity."
+        )
+    return shape
+
+
+def _voice_tensors(config: LoraConfig, weights: dict[str, np.ndarray], shape: Shape) -> dict[str, np.ndarray]:
+    """The matrices by GGUF's names, each A before its B, as llama.cpp multiplies them."""
+    architecture = next(key for key, name in gguf.MODEL_ARCH_NAMES.items() if name == shape.architecture)
+    names = gguf.get_tensor_name_map(architecture, shape.blocks)
+    tensors = {}
+    for key, value in sorted(weights.items()):
+        module, _, side = key.removeprefix("base_model.model.").removesuffix(".weight").rpartition(".")
+        name = names.get_name(module)
+        if name is None or side not in ("lora_A", "lora_B"):
+            raise ExportError(
+                f"The adapter holds {key}, which a voice cannot carry. Train LoRA on linear layers only, without "
+                "DoRA, biases, or modules saved whole."
+            )
+        if side == "lora_B":
+            value = _rotary(value, module, shape) * _correction(config)
+        tensors[f"{name}.weight.{side.lower()}"] = np.ascontiguousarray(value, np.float32)
+    return tensors
+
+
+def _rotary(value: np.ndarray, module: str, shape: Shape) -> np.ndarray:
+    """Rows of queries and keys in the order in which llama.cpp turns them: pairs side by side, not two halves."""
+    heads = {"q_proj": shape.heads, "k_proj": shape.key_heads}.get(module.rpartition(".")[2])
+    if heads is None or not PAIRED[shape.architecture]:
+        return value
+    halves = value.reshape(heads, 2, len(value) // heads // 2, -1)
+    return halves.swapaxes(1, 2).reshape(value.shape)
+
+
+def _correction(config: LoraConfig) -> float:
+    """llama.cpp scales by alpha / rank; rank-stabilised LoRA is trained with alpha / sqrt(rank)."""
+    return config.r**0.5 if config.use_rslora else 1.0
+
+
+def _voice_type(type: VoiceType, value: np.ndarray) -> GGMLQuantizationType:
+    kind = GGMLQuantizationType[type.upper()]
+    block = gguf.GGML_QUANT_SIZES[kind][0]
+    return kind if value.shape[-1] % block == 0 else GGMLQuantizationType.F16
+
+
+def _base_named(config: LoraConfig, base_gguf: Path | None) -> dict[str, str]:
+    """Which base the voice belongs to, as far as it is known."""
+    if base_gguf:
+        return {BASE_NAME: base_gguf.stem, BASE_SHA256: sha256_of(base_gguf)}
+    folder = Path(config.base_model_name_or_path or "")
+    made_from = source_of(folder)
+    if made_from:
+        return {BASE_NAME: Path(made_from.file).stem, BASE_SHA256: made_from.sha256}
+    return {BASE_NAME: folder.name}
+
+
+def require_fitting(tensors: dict[str, np.ndarray], base: GGUFReader, voice: str, base_name: str) -> None:
+    """Raises ExportError unless each pair of matrices has a weight in the base, of its shape."""
+    shapes = {tensor.name: tuple(tensor.shape) for tensor in base.tensors}  # (in, out)
+    for name, value in tensors.items():
+        weight, _, side = name.rpartition(".")
+        found = shapes.get(weight)
+        if found is None or value.shape[1 if side == "lora_a" else 0] != found[0 if side == "lora_a" else 1]:
+            raise ExportError(
+                f"{voice} does not fit {base_name}: {weight} is missing there or has another shape. "
+                "Name the base that the voice was trained on."
+            )
+
+
+# Files
+
+
+class Reader(GGUFReader):
+    """The package's reader on a plain array: numpy's memory-mapped ones are several times as slow to cut, and a
+    vocabulary is hundreds of thousands of cuts."""
+
+    @property
+    def data(self) -> np.ndarray:
+        return self._data
+
+    @data.setter
+    def data(self, mapped: np.memmap) -> None:
+        self._data = mapped.view(np.ndarray)
+
+
+def open_gguf(path: Path) -> GGUFReader:
+    """Raises ExportError if the file is missing or none."""
+    try:
+        return Reader(path)
+    except (OSError, ValueError, KeyError, IndexError) as error:
+        raise ExportError(f"{path} cannot be read as a GGUF file ({error}). Choose another file.") from error
+
+
+def metadata(reader: GGUFReader, key: str) -> Any:
+    """The value of a key; None if it is not there."""
+    field = reader.get_field(key)
+    return None if field is None else field.contents()
+
+
+@contextmanager
+def finished(out: Path) -> Iterator[Path]:
+    """Where to write a file that appears at `out` when it is whole. Raises ExportError if it cannot be written."""
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=out.parent) as workshop:
+            unfinished = Path(workshop) / out.name
+            yield unfinished
+            unfinished.replace(out)
+    except OSError as error:
+        raise ExportError(f"{out} cannot be written ({error}). Choose a folder that you can write to.") from error
+
+
+def _write(writer: GGUFWriter) -> None:
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()

@@ -1,0 +1,181 @@
+"""The gate: a voice is promoted if it is better than the untrained base and not worse than the version in use.
+
+All three are measured on the same held-out rows, and compared attempt by attempt. Nothing is read or written here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from runtime.fetch.files import size_text
+from runtime.types import Value
+from runtime.voice_cards import Figure, VoiceCard
+from trainer.statistics import harmonic, paired, wilson
+
+ROWS = 100
+"""Fewer held-out rows than this promote nothing: their interval is wide, and its normal form not to be trusted."""
+ROWS_OF_A_KIND = 20
+"""A critic is measured on at least so many right and so many wrong attempts."""
+CHANCE = 0.1
+"""Two-sided probability of the exact test above which a difference may be chance: what 90 % intervals leave out."""
+SHIPPED_BYTES = 40 << 20
+"""What all shipped versions may take together."""
+
+
+class Verdict(Value):
+    """What the gate says of a candidate."""
+
+    promoted: bool
+    reasons: tuple[str, ...]
+    """A sentence each: every condition that failed, or every one that held."""
+    figures: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    right: bool
+    wrong_attempt: bool | None = None
+    """Whether the attempt holds an error; None where there is nothing of the kind, as with an actor."""
+
+
+Outcomes = Mapping[str, Outcome]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A voice that asks to be promoted, and what was measured."""
+
+    card: VoiceCard
+    held_out: str
+    """Name of the held-out set."""
+    voice: Outcomes
+    base: Outcomes
+    current: Outcomes | None = None
+    """Of the version in use."""
+
+
+def judge(candidate: Candidate, in_use: str | None, shipped: int | None = None) -> Verdict:
+    """Better than the untrained base, not worse than the version in use (None: there is none), and small enough:
+    `shipped` are the bytes of all that ships, the candidate with it; None if it is not to be shipped."""
+    wrong = _wrong_rows(candidate, in_use)
+    if wrong:
+        return Verdict(promoted=False, reasons=tuple(wrong), figures={"n": len(candidate.voice)})
+    checks = [_against_base(candidate)]
+    if in_use:
+        checks.append(_against_current(candidate, in_use))
+    if shipped is not None:
+        checks.append(_size(shipped))
+    passed = all(ok for ok, _ in checks)
+    reasons = tuple(reason for ok, reason in checks if ok == passed)
+    return Verdict(promoted=passed, reasons=reasons, figures=_all_figures(candidate))
+
+
+def _wrong_rows(candidate: Candidate, in_use: str | None) -> list[str]:
+    """Why the measurements cannot be compared."""
+    measured, wrong = candidate.voice, []
+    if candidate.held_out in {source.name for source in candidate.card.data}:
+        wrong.append(f"{candidate.held_out} is among its training data: measure it on rows that it never saw.")
+    if len(measured) < ROWS:
+        wrong.append(f"{len(measured)} rows are too few: at least {ROWS} are needed.")
+    kinds = [row.wrong_attempt for row in measured.values()]
+    if candidate.card.voice == "critic" and min(kinds.count(True), kinds.count(False)) < ROWS_OF_A_KIND:
+        wrong.append(
+            f"A critic needs at least {ROWS_OF_A_KIND} wrong and {ROWS_OF_A_KIND} right attempts (`first_error` in each"
+            f" row); here are {kinds.count(True)} and {kinds.count(False)}."
+        )
+    if in_use and candidate.current is None:
+        wrong.append(f"Version {in_use} is in use: measure it on the same rows (--current-results).")
+    others_by_name = {"the untrained base": candidate.base, f"version {in_use}": candidate.current if in_use else None}
+    for name, others in others_by_name.items():
+        if others is not None and _labels(others) != _labels(measured):
+            same = len(_labels(others).items() & _labels(measured).items())
+            wrong.append(
+                f"The candidate was measured on {len(measured)} rows and {name} on {len(others)}, of which {same} are"
+                " the same: measure both on the same file."
+            )
+    return wrong
+
+
+def _labels(outcomes: Outcomes) -> dict[str, bool | None]:
+    return {key: row.wrong_attempt for key, row in outcomes.items()}
+
+
+def _against_base(candidate: Candidate) -> tuple[bool, str]:
+    """The interval of the difference lies above 0, and the exact test agrees: of three wins and no loss the interval
+    thinks too much. Where the set holds right and wrong attempts, F1 must rise too: else a critic that accepts
+    everything would win on a set of mostly right ones."""
+    better = paired(*_aligned(candidate.voice, candidate.base))
+    low, high = better.interval
+    text = (
+        f"on {len(candidate.voice)} rows of {candidate.held_out} its accuracy is {_share(candidate.voice):.1%}, that of"
+        f" the untrained base {_share(candidate.base):.1%}: {better.difference:+.1%} [{low:+.1%}, {high:+.1%}],"
+        f" {better.wins} won, {better.losses} lost, p = {better.p:.2f}"
+    )
+    ours, theirs = f1(candidate.voice), f1(candidate.base)
+    text += _f1_text(ours, theirs)
+    ok = low > 0 and better.p <= CHANCE and (ours is None or ours > theirs)
+    return ok, f"{'Better' if ok else 'Not better'} than the base: {text}."
+
+
+def _against_current(candidate: Candidate, in_use: str) -> tuple[bool, str]:
+    """A point estimate on the same rows: F1 where there are both kinds of attempts, else accuracy."""
+    against = paired(*_aligned(candidate.voice, candidate.current))
+    low, high = against.interval
+    ours, theirs = f1(candidate.voice), f1(candidate.current)
+    ok = ours >= theirs if ours is not None else against.difference >= 0
+    text = f"accuracy {against.difference:+.1%} [{low:+.1%}, {high:+.1%}]{_f1_text(ours, theirs)}"
+    return ok, f"{'Not worse' if ok else 'Worse'} than version {in_use}, which is in use: {text}."
+
+
+def _size(shipped: int) -> tuple[bool, str]:
+    ok = shipped <= SHIPPED_BYTES
+    text = f"all shipped voices would take {size_text(shipped)} of {size_text(SHIPPED_BYTES)}"
+    return ok, f"Small enough: {text}." if ok else f"Too large: {text}. Train a lower rank, or export it as q8_0."
+
+
+def _aligned(one: Outcomes, other: Outcomes) -> tuple[list[bool], list[bool]]:
+    return [row.right for row in one.values()], [other[key].right for key in one]
+
+
+def _f1_text(ours: float | None, theirs: float | None) -> str:
+    return "" if ours is None else f", F1 {ours:.1%} against {theirs:.1%}"
+
+
+def _share(outcomes: Outcomes) -> float:
+    return sum(row.right for row in outcomes.values()) / len(outcomes)
+
+
+def f1(outcomes: Outcomes) -> float | None:
+    """ProcessBench's: the harmonic mean of the accuracies on wrong and on right attempts; None without both."""
+    kinds = [[row.right for row in outcomes.values() if row.wrong_attempt is kind] for kind in (True, False)]
+    return harmonic(*(sum(rows) / len(rows) for rows in kinds)) if all(kinds) else None
+
+
+def figures_of(outcomes: Outcomes) -> dict[str, Figure]:
+    """For a card."""
+    groups = {"accuracy": [row.right for row in outcomes.values()]}
+    groups |= {
+        name: [row.right for row in outcomes.values() if row.wrong_attempt is kind]
+        for name, kind in (("accuracy_error", True), ("accuracy_correct", False))
+    }
+    found = {
+        name: Figure(value=sum(rows) / len(rows), n=len(rows), interval=wilson(sum(rows), len(rows)))
+        for name, rows in groups.items()
+        if rows
+    }
+    joined = f1(outcomes)
+    return found if joined is None else found | {"f1": Figure(value=joined, n=len(outcomes))}
+
+
+def _all_figures(candidate: Candidate) -> dict[str, Any]:
+    measured = {"voice": candidate.voice, "base": candidate.base, "current": candidate.current}
+    return {
+        "n": len(candidate.voice),
+        **{
+            name: {metric: figure.model_dump() for metric, figure in figures_of(rows).items()}
+            for name, rows in measured.items()
+            if rows is not None
+        },
+    }

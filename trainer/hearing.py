@@ -1,0 +1,82 @@
+"""What the critic's witnesses say of judged attempts, kept with what it cost: measuring and fitting both start here."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from itertools import groupby
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from runtime import prompts
+from runtime.engines.base import Engine, EngineError
+from runtime.settings import Settings
+from runtime.types import Witness, content_hash
+from runtime.witnesses import COMPLETIONS, PROGRAMS, SOLUTIONS, Hearing, Testimony
+from trainer.runs import ResultFile, run_missing
+from trainer.sources import JudgedAttempt
+
+_TESTIMONY = TypeAdapter(Testimony)
+
+
+class JudgedHearing:
+    """Hears a panel on a file of judged attempts. Resumable; a longer file goes on from a shorter one."""
+
+    def __init__(
+        self, attempts: Sequence[JudgedAttempt], engine: Engine, settings: Settings, panel: Sequence[Witness]
+    ) -> None:
+        self.attempts, self.engine, self.settings, self.panel = attempts, engine, settings, tuple(panel)
+        config = {
+            "model": engine.model,
+            "voice": settings.voices,
+            "prompts": prompts.all_versions(),
+            "asked": {"solutions": SOLUTIONS, "programs": PROGRAMS, "completions": COMPLETIONS},
+            "panel": self.panel,
+            **settings.model_dump(include={"seed", "max_tokens"}),
+        }
+        self.results = ResultFile(Path(settings.home) / "evaluations", "hearing", config)
+
+    @property
+    def work(self) -> list[tuple[str, list[JudgedAttempt]]]:
+        """Neighbouring attempts at the same problem together: its solutions are sampled once. The key says what they
+        are, not where they stand."""
+        groups = (list(group) for _, group in groupby(self.attempts, key=lambda attempt: attempt.problem.id))
+        return [(content_hash(*(attempt.key for attempt in group)), group) for group in groups]
+
+    def run(self) -> Iterator[str]:
+        """Hear what was not heard yet; yields once per problem. A witness that is a reading is heard one attempt after
+        the other, so that its seconds are its own."""
+        yield from run_missing(self.work, self._hear, self.results, self.engine.parallel)
+
+    def _hear(self, attempts: list[JudgedAttempt]) -> dict[str, Any]:
+        hearing = Hearing(self.engine, self.settings.max_tokens, self.settings.seed)
+        return {"heard": [self._hear_one(hearing, attempt) for attempt in attempts]}
+
+    def _hear_one(self, hearing: Hearing, attempt: JudgedAttempt) -> dict[str, Any]:
+        testimony, seconds = Testimony(), {}
+        try:
+            for witness in self.panel:
+                started = time.monotonic()
+                one = hearing.hear(attempt.problem, attempt.trajectory, (witness,), Event(), testimony.solutions)
+                seconds[witness] = round(time.monotonic() - started, 3)
+                testimony = testimony.joined(one)
+        except EngineError as error:  # too long for the context, say: that attempt counts as missed
+            return {"error": str(error)}
+        return {"testimony": asdict(testimony), "seconds": seconds}
+
+    def testimonies(self) -> list[Testimony | None]:
+        """One for each attempt; None where hearing failed."""
+        return [_TESTIMONY.validate_python(row["testimony"]) if "error" not in row else None for row in self._rows()]
+
+    def seconds(self, witness: Witness) -> float:
+        """What a witness took for an attempt, on average."""
+        spent = [row["seconds"].get(witness, 0.0) for row in self._rows() if "error" not in row]
+        return sum(spent) / max(1, len(spent))
+
+    def _rows(self) -> Iterator[dict[str, Any]]:
+        for key, _ in self.work:
+            yield from self.results.rows[key]["heard"]

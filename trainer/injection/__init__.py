@@ -1,0 +1,148 @@
+"""A wrong step of a chosen kind at a chosen place of a right solution, and what follows from it.
+
+The kinds are those of MATH-Minos. As a kind of what is injected they mean:
+
+- calculation: the right formula with a wrong result; the only kind that exact arithmetic finds
+- logical: a wrong sign, order or number, or one left out; the sum itself is right
+- accumulation: an earlier result carried over wrongly, miscopied or replaced by an older one
+- unrelated: a right sum that does not lead to the answer
+- other: a number of the problem misread, a percentage taken as a whole number, a wrong unit, an earlier step left out
+
+Later steps are worked out from the wrong one, as a person would; they are of the kind "accumulation" where that changes
+them. So labels are exact: nothing here is guessed by a model.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from typing import Literal
+
+from pydantic import Field
+
+from runtime import arithmetic
+from runtime.errors import SoliloquyError
+from runtime.grading import equal
+from runtime.types import Problem, Value
+from runtime.worked import Worked
+from trainer.injection import faults, misreadings
+from trainer.injection.comments import chosen, praise
+from trainer.injection.scene import Fault, Scene, scene_of
+
+ErrorType = Literal["calculation", "logical", "accumulation", "unrelated", "other"]
+WEIGHTS: dict[ErrorType, float] = {"logical": 0.4, "other": 0.3, "calculation": 0.2, "unrelated": 0.1}
+"""How often `inject_random` tries a kind first; slips of calculation are found by exact arithmetic anyway."""
+_FAULTS: dict[ErrorType, Callable[[Scene], Iterator[Fault]]] = {
+    "calculation": faults.calculation,
+    "logical": faults.logical,
+    "accumulation": faults.accumulation,
+    "unrelated": faults.unrelated,
+    "other": misreadings.other,
+}
+LARGEST = 120
+"""How many times larger or smaller than the right number a wrong one may be."""
+
+
+class InjectionError(SoliloquyError):
+    """No plausible wrong step can be made of a solution."""
+
+
+class Injected(Value):
+    """An attempt with one wrong step, and all that is known of it."""
+
+    problem: Problem
+    lines: tuple[str, ...]
+    """The steps, without the line that states the answer."""
+    first_error: int = Field(ge=0)
+    """Index of the wrong step among the lines."""
+    kind: ErrorType
+    error_types: tuple[ErrorType | None, ...]
+    """Of every line: the kind at the first error, accumulation where a later one follows from it, None where right."""
+    explanation: str
+    """What a patient tutor says of the wrong step; never the answer of the problem."""
+    answer: str
+    """The wrong answer that the attempt comes to."""
+
+
+def inject(worked: Worked, step: int, kind: ErrorType, seed: int) -> Injected | None:
+    """The solution with this step gone wrong; None if no plausible attempt with a wrong answer comes of it. If an
+    earlier step is left out, the wrong step moves forward by one: `first_error` says where it is."""
+    rng = random.Random(f"{worked.problem.id} {step} {kind} {seed}")
+    scene = scene_of(worked, step, rng)
+    if scene is None:
+        return None
+    attempts = (_carried_out(scene, fault, kind) for fault in _FAULTS[kind](scene))
+    return next((attempt for attempt in attempts if attempt), None)
+
+
+def inject_random(worked: Worked, seed: int) -> Injected:
+    """The solution with some step gone wrong in some way, kinds by `WEIGHTS`, every step as likely as any other.
+    Raises InjectionError if nothing fits."""
+    rng = random.Random(f"{worked.problem.id} {seed}")
+    kinds: list[ErrorType] = sorted(WEIGHTS, key=lambda kind: rng.random() ** (1 / WEIGHTS[kind]), reverse=True)
+    for kind in kinds:
+        for step in rng.sample(range(len(worked.steps)), len(worked.steps)):
+            if attempt := inject(worked, step, kind, seed):
+                return attempt
+    raise InjectionError(
+        f"No wrong step fits the problem “{worked.problem.text[:60]}”: use one whose steps calculate something."
+    )
+
+
+def structural_verdicts(injected: Injected) -> tuple[bool, ...]:
+    """Whether each line is right: exact, as it is known where the error was made and what followed from it."""
+    return tuple(kind is None for kind in injected.error_types)
+
+
+def explain_right(worked: Worked, step: int, seed: int) -> str:
+    """A short comment on a right step."""
+    return praise(worked, step, random.Random(f"{worked.problem.id} {step} {seed}"))
+
+
+def _carried_out(scene: Scene, fault: Fault, kind: ErrorType) -> Injected | None:
+    """The attempt that comes of a fault; None if it is not plausible, or right after all."""
+    worked, at = scene.worked, scene.step
+    steps = [*worked.steps[:at], worked.steps[at].model_copy(update={"text": fault.text}), *worked.steps[at + 1 :]]
+    try:
+        changed = worked.model_copy(update={"steps": tuple(steps)}).changed({scene.number: fault.quantity})
+    except ZeroDivisionError:
+        return None
+    if not _is_plausible(worked, changed) or equal(changed.result, worked.problem.answer or worked.result) is not False:
+        return None
+    pairs = [pair for i, pair in enumerate(zip(worked.lines, changed.lines, strict=True)) if i != fault.skipped]
+    lines = tuple(new for _, new in pairs)
+    first = at - (fault.skipped is not None)
+    if not _arithmetic_agrees(lines, first, kind) or pairs[first][0] == pairs[first][1]:
+        return None
+    later = [None if old == new else "accumulation" for old, new in pairs[first + 1 :]]
+    comment = chosen(fault.comments, worked, lines[: first + 1], scene.rng)
+    return comment and Injected(
+        problem=worked.problem,
+        lines=lines,
+        first_error=first,
+        kind=kind,
+        error_types=(*[None] * first, kind, *later),
+        explanation=comment,
+        answer=changed.result,
+    )
+
+
+def _is_plausible(right: Worked, wrong: Worked) -> bool:
+    """Whether all numbers are such as a student would accept."""
+    return all(
+        old.value == new.value or _fits(old.value, new.value)
+        for old, new in zip(right.quantities, wrong.quantities, strict=True)
+    )
+
+
+def _fits(old: Fraction, new: Fraction) -> bool:
+    if new <= 0 or not old / LARGEST <= new <= old * LARGEST:
+        return False
+    return new.denominator == 1 or (old.denominator > 1 and (new * 100).denominator == 1)
+
+
+def _arithmetic_agrees(lines: tuple[str, ...], first: int, kind: ErrorType) -> bool:
+    """Whether exact arithmetic objects to a slip of calculation, and to nothing else."""
+    verdicts = [arithmetic.verdict(arithmetic.check(line)) for line in lines[first:]]
+    return (verdicts[0] == "incorrect") == (kind == "calculation") and "incorrect" not in verdicts[1:]

@@ -1,0 +1,65 @@
+"""What a patient tutor says: the choice among wordings, and words for a right step."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from runtime.worked import Worked, fill
+from trainer.injection.formulas import Leaf, Operation, parse
+from trainer.injection.naming import Names, numbers
+
+_RIGHT = {
+    "+": ("Yes: {a} and {b} together make {r}.", "Right, the two belong together, and {f} is {r}."),
+    "-": ("Right: taking {b} from {a} leaves {r}.", "Yes, {b} {have} to come off, and {f} is {r}."),
+    "×": ("Yes, {f} is {r}; multiplying is the way here.", "Right, this has to be multiplied, and {f} is {r}."),
+    "/": ("Right: {a} divided by {b} is {r}.", "Yes, dividing is the way here, and {f} is {r}."),
+}
+_ANY = (
+    "Right: {f} is {r}.",
+    "Yes, {f} = {r}.",
+    "The right numbers are used, and {f} is {r}.",
+    "This holds: {f} is {r}.",
+)
+_STATED = (
+    "This agrees with what is known so far.",
+    "Nothing new is calculated here, and what it says is true.",
+    "Yes, that is so.",
+)
+
+
+def chosen(comments: Sequence[str], worked: Worked, seen: Sequence[str], rng: random.Random) -> str | None:
+    """One of the comments that do not name the answer; None if all do. What stands in the problem or in the lines
+    seen so far tells nobody anything."""
+    allowed = [comment for comment in comments if not names_answer(comment, worked, seen)]
+    return rng.choice(allowed) if allowed else None
+
+
+def names_answer(comment: str, worked: Worked, seen: Sequence[str]) -> bool:
+    """Whether a comment names the answer, which stands neither in the problem nor in the lines seen so far."""
+    answer = worked.quantities[worked.answer]
+    known = " ".join((worked.problem.text, *seen))
+    if answer.value in {value for value, _ in numbers(known)}:
+        return False
+    return answer.shown in comment if "/" in answer.shown else answer.value in {value for value, _ in numbers(comment)}
+
+
+def praise(worked: Worked, step: int, rng: random.Random) -> str:
+    """A short comment on a right step."""
+    made = worked.steps[step].makes
+    if made is None or not worked.quantities[made].formula:
+        return rng.choice(_STATED)
+    quantity, names = worked.quantities[made], Names(worked)
+    tree = parse(quantity.formula)
+    wordings = list(_ANY)
+    a = b = ""
+    if isinstance(tree, Operation) and isinstance(tree.left, Leaf) and isinstance(tree.right, Leaf):
+        wordings += _RIGHT[tree.sign] * 2
+        a, b = (_called(names, leaf, step) for leaf in (tree.left, tree.right))
+    have = "have" if " " in b or "$" in b else "has"
+    formula = fill(quantity.formula, worked.quantities)
+    return rng.choice(wordings).format(a=a, b=b, have=have, f=formula, r=quantity.shown)
+
+
+def _called(names: Names, leaf: Leaf, step: int) -> str:
+    return leaf.text if leaf.quantity is None else names.placed(leaf.quantity, step)

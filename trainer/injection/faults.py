@@ -1,0 +1,276 @@
+"""The ways in which a step goes wrong: calculation, logical, unrelated, and results carried over wrongly.
+
+Each function lists what could happen at one step, in the order in which it should be tried; whether the rest of the
+solution stays plausible is decided by who tries it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import combinations
+
+from trainer.injection import slips
+from trainer.injection.formulas import Leaf, Operation, exchanged, leaves, operations, parse, used, write
+from trainer.injection.scene import Fault, Scene, slots
+
+_PUT_RIGHT = {
+    "×": ("multiply {a} by {b}", "multiplied"),
+    "+": ("add {b} to {a}", "added"),
+    "-": ("take {b} away from {a}", "subtracted"),
+    "/": ("divide {a} by {b}", "divided"),
+}
+_SIGNS = {
+    ("×", "+"): (
+        "{A} and {b} have to be multiplied here, not added.",
+        "Adding {a} and {b} puts two different things together. Multiply them instead.",
+        "The {second} counts again and again, not just once. So multiply {a} by {b} instead of adding.",
+    ),
+    ("×", "/"): (
+        "{A} and {b} have to be multiplied here; nothing is being shared out.",
+        "Dividing gives one part of {a}. Here {a} and {b} have to be multiplied.",
+    ),
+    ("×", "-"): (
+        "Nothing is taken away here: multiply {a} by {b}.",
+        "{A} and {b} have to be multiplied, not subtracted.",
+    ),
+    ("+", "-"): (
+        "{B} {b_come} on top, so add {b_it} instead of taking {b_it} away.",
+        "Nothing is taken away here: {a} and {b} have to be added.",
+        "The minus should be a plus. {A} and {b} belong together.",
+    ),
+    ("+", "×"): (
+        "{A} and {b} are put together, so they are added, not multiplied.",
+        "There is no reason to multiply here. Add {a} and {b}.",
+    ),
+    ("-", "+"): (
+        "{B} {b_have} to be taken away from {a}, not added.",
+        "This should be less than {a}, not more: subtract {b} instead of adding.",
+        "You added where something has to come off. Take {b} away from {a}.",
+    ),
+    ("-", "/"): (
+        "{B} {b_have} to be taken away from {a}. Dividing would share it out, and nobody shares anything here.",
+        "Do not divide here: take {b} away from {a}.",
+    ),
+    ("/", "×"): (
+        "{A} {a_have} to be divided by {b}, not multiplied by it.",
+        "Multiplying makes it larger, but here you want one part of {a}: divide by {b}.",
+    ),
+    ("/", "-"): (
+        "Taking {b} away once is not the same as dividing by it. Divide {a} by {b}.",
+        "{A} {a_have} to be divided by {b}; subtracting does not share it out.",
+    ),
+    ("/", "+"): (
+        "Adding does not help here: divide {a} by {b}.",
+        "{A} {a_have} to be divided by {b}, not added to it.",
+    ),
+}
+
+
+def calculation(scene: Scene) -> Iterator[Fault]:
+    """The right formula with a wrong result."""
+    found = slips.of_result(scene.tree, scene.right, scene.worked.quantities)
+    for slip in scene.rng.sample(found, len(found)):
+        wrong = scene.right.model_copy(update={"value": slip.value})
+        left, right = scene.equation, scene.right.shown
+        told = scene.number == scene.worked.answer and slip.hint == slips.MIXED  # its digits would be the answer's
+        hint = f" {slip.hint}" if slip.hint and not told else ""
+        comments = (
+            f"{left} is {right}, not {wrong.shown}.",
+            f"{left} is {right}, not {wrong.shown}.{hint}",
+            f"The idea is right, but {left} makes {right}.{hint}",
+            f"You chose the right numbers. Only the result has to be {right} instead of {wrong.shown}.",
+            f"Work out {left} once more: it is not {wrong.shown}.{hint}",
+            f"The idea is right, but {left} is not {wrong.shown}.{hint} Try it once more.",
+        )
+        yield Fault(wrong, scene.text, comments)
+
+
+def logical(scene: Scene) -> Iterator[Fault]:
+    """Right sums of a wrong idea: another sign, swapped sides, another number, or one left out."""
+    ideas = [list(_other_signs(scene)), list(_other_numbers(scene)), list(_left_out(scene))]
+    for idea in ideas:
+        scene.rng.shuffle(idea)
+    scene.rng.shuffle(ideas)
+    for idea in ideas:
+        yield from idea
+
+
+def _other_signs(scene: Scene) -> Iterator[Fault]:
+    for path, operation in operations(scene.tree):
+        for (right, wrong), wordings in _SIGNS.items():
+            if right == operation.sign:
+                other = exchanged(scene.tree, path, Operation(operation.left, wrong, operation.right))
+                yield from right_sum(scene, other, _said(scene, operation, wordings))
+        if operation.sign in "-/":
+            other = exchanged(scene.tree, path, Operation(operation.right, operation.sign, operation.left))
+            put = _PUT_RIGHT[operation.sign][0]
+            told = ("These are the wrong way round: " + put + ".", "Mind the order: you have to " + put + ".")
+            yield from right_sum(scene, other, _said(scene, operation, told))
+
+
+def _said(scene: Scene, operation: Operation, wordings: tuple[str, ...]) -> tuple[str, ...]:
+    a, b = scene.called(operation.left), scene.called(operation.right)
+    words = {
+        **{"a": a, "b": b, "A": _capital(a), "B": _capital(b), "second": scene.names.equation(write(operation.right))},
+        **{"a_have": "have" if _is_several(a) else "has", "b_have": "have" if _is_several(b) else "has"},
+        **{"b_come": "come" if _is_several(b) else "comes", "b_it": "them" if _is_several(b) else "it"},
+    }
+    if operation.right.value(scene.worked.quantities) <= 1:  # then it is the other way round
+        wordings = tuple(text for text in wordings if not text.startswith(("Multiplying makes", "Dividing gives")))
+    made = tuple(text.format(**words) for text in wordings)
+    if operation.sign == "×":
+        made = (*made, *_one_for_each(scene, operation) * 2)
+    quotes = [q for _, i in slots(operation) if (q := scene.names.quote(i))]
+    return made + tuple(f"{text} The problem says: “{quotes[0]}”" for text in made[:2] if quotes)
+
+
+def _one_for_each(scene: Scene, operation: Operation) -> tuple[str, ...]:
+    """A reason to multiply, where the problem gives one of the numbers for each of something."""
+    sides = [(operation.left, operation.right), (operation.right, operation.left)]
+    for one, count in sides:
+        if not isinstance(one, Leaf) or one.quantity is None or not scene.names.is_for_each(one.quantity):
+            continue
+        if isinstance(count, Leaf) and (count.quantity is None or not scene.names.is_for_each(count.quantity)):
+            each, many = scene.names.called(one.quantity), scene.called(count)
+            return (
+                f"You get {each} again for every single one, so multiply {each} by {many}.",
+                f"The problem gives {each} for each, and it counts {many}. That calls for multiplying.",
+            )
+    return ()
+
+
+def _is_several(called: str) -> bool:
+    """Whether a quantity's words are a plural: "24 clips", "$15", "the 24 clips from step 1"; not "24", "1 hour"."""
+    words = called.removeprefix("the ").partition(" from ")[0]
+    return not words.startswith("1 ") and (" " in words or "$" in words)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _other_numbers(scene: Scene) -> Iterator[Fault]:
+    """A number of the story in another's place, above all one that no step needs."""
+    for path, right in slots(scene.tree):
+        value = scene.worked.quantities[right].value
+        for wrong in scene.known:
+            other = scene.worked.quantities[wrong].value
+            if wrong in used(scene.tree) or other == value or (other < 1) != (value < 1):
+                continue
+            tree = exchanged(scene.tree, path, Leaf(f"{{{wrong}}}"))
+            yield from right_sum(scene, tree, _not_that_number(scene, right, wrong))
+
+
+def _not_that_number(scene: Scene, right: int, wrong: int) -> tuple[str, ...]:
+    needed, taken = (scene.names.placed(i, scene.step) for i in (right, wrong))
+    quote = scene.names.quote(right)
+    from_problem = f" The problem says: “{quote}”" if quote else ""
+    return (
+        f"Here you need {needed}, not {taken}.{from_problem}",
+        f"{_capital(taken)} {'do' if _is_several(taken) else 'does'} not belong here. Use {needed} instead.",
+        f"You took {taken}, but this step is about {needed}.",
+    )
+
+
+def _left_out(scene: Scene) -> Iterator[Fault]:
+    """One number less than needed."""
+    for path, operation in operations(scene.tree):
+        if not path and all(isinstance(side, Leaf) for side in (operation.left, operation.right)):
+            continue
+        for kept, dropped in ((operation.left, operation.right), (operation.right, operation.left)):
+            shorter = exchanged(scene.tree, path, kept)
+            if not isinstance(shorter, Operation) or not isinstance(dropped, Leaf) or dropped.text == "100":
+                continue
+            missing = scene.called(dropped)
+            put = _PUT_RIGHT[operation.sign][1]
+            comments = (
+                f"{_capital(missing)} got left out here. It has to be {scene.equation}.",
+                f"You forgot {missing}: it still has to be {put}." if operation.sign == "+" else "",
+                f"Something is missing here, namely {missing}. Take {scene.equation}.",
+            )
+            yield from right_sum(scene, shorter, tuple(filter(None, comments)))
+
+
+def unrelated(scene: Scene) -> Iterator[Fault]:
+    """True arithmetic that does not lead to the answer."""
+    formulas = [used(parse(quantity.formula)) for quantity in scene.worked.quantities if quantity.formula]
+    pairs = [pair for pair in combinations(scene.known, 2) if not any(set(pair) <= numbers for numbers in formulas)]
+    for a, b in scene.rng.sample(pairs, len(pairs)):
+        first, second = (Leaf(f"{{{i}}}") for i in (a, b))
+        if first.value(scene.worked.quantities) < second.value(scene.worked.quantities):
+            a, b, first, second = b, a, second, first
+        slot = f"{{={scene.number}}}"
+        one, other = scene.names.called(a), scene.names.called(b)
+        texts = {
+            "+": (f"{one} and {other} together make {slot}.", f"Adding {one} and {other} gives {slot}."),
+            "-": (f"The difference between {one} and {other} is {slot}.", f"{one} minus {other} leaves {slot}."),
+            "×": (f"Multiplying {one} by {other} gives {slot}.", f"{one} times {other} is {slot}."),
+        }
+        sign = scene.rng.choice("++-×")
+        tree = Operation(first, sign, second)
+        opening = scene.rng.choice(("", "", "First, ", "Next, ") if scene.step == 0 else ("", "", "Next, ", "Also, "))
+        text = scene.rng.choice(texts[sign])
+        text = opening + (text[0].lower() + text[1:] if opening else text)
+        yield from right_sum(scene, tree, _leads_nowhere(scene, a, b, sign), text)
+
+
+def _leads_nowhere(scene: Scene, a: int, b: int, sign: str) -> tuple[str, ...]:
+    one, other = scene.names.called(a), scene.names.called(b)
+    doing = {"+": "adding {} and {}", "-": "comparing {} with {}", "×": "multiplying {} by {}"}[sign].format(one, other)
+    asked = f" The question is: “{scene.names.question}”" if scene.names.question else ""
+    return (
+        f"This is calculated correctly, but {doing} does not help with the question. Work out {scene.equation} here.",
+        f"{_capital(doing)} leads nowhere.{asked} What is needed now is {scene.equation}.",
+        f"Why this sum? {_capital(doing)} does not bring you closer to the answer; {scene.equation} does.",
+        f"Nobody asks for this number.{asked} Take {scene.equation} instead.",
+    )
+
+
+def accumulation(scene: Scene) -> Iterator[Fault]:
+    """An earlier result carried over wrongly: miscopied, or an older one taken in its place."""
+    earlier = {step.makes for step in scene.worked.steps[: scene.step]}
+    for path, right in scene.rng.sample(slots(scene.tree), len(slots(scene.tree))):
+        if right not in earlier:
+            continue
+        number = scene.worked.quantities[right]
+        copies = slips.of_copying(number)
+        for copy in scene.rng.sample(copies, len(copies)):
+            yield from copied_as(scene, path, right, copy, _not_carried_over(scene, right, copy))
+        for older in scene.known:
+            value = scene.worked.quantities[older].value
+            if older in earlier - used(scene.tree) and older < right and value != number.value:
+                tree = exchanged(scene.tree, path, Leaf(f"{{{older}}}"))
+                yield from right_sum(scene, tree, _not_that_number(scene, right, older))
+
+
+def _not_carried_over(scene: Scene, right: int, copy: str) -> tuple[str, ...]:
+    shown = scene.worked.quantities[right].shown
+    made = scene.names.made_in(right)
+    where = "the step before" if made == scene.step - 1 else f"step {made + 1}"
+    return (
+        f"In {where} you found {shown}, but here it has become {copy}. Go on with {shown}.",
+        f"The {copy} should be {shown}, as you found in {where}.",
+        f"Look back at {where}: it gave {shown}, not {copy}. Use that number here.",
+    )
+
+
+def copied_as(scene: Scene, path: tuple[str, ...], right: int, copy: str, comments: tuple[str, ...]) -> Iterator[Fault]:
+    """A number of the formula written as another, in the whole line."""
+    text = scene.text.replace(f"{{{right}}}", copy)
+    yield from right_sum(scene, exchanged(scene.tree, path, Leaf(copy)), comments, text)
+
+
+def right_sum(scene: Scene, tree: Operation, comments: tuple[str, ...], text: str = "") -> Iterator[Fault]:
+    """A fault that is a right sum of another formula."""
+    try:
+        quantity = scene.with_formula(tree)
+    except ZeroDivisionError:
+        return
+    if quantity.value > Fraction(0):
+        yield Fault(quantity, text or scene.text, comments)
+
+
+def leaf_values(scene: Scene) -> list[tuple[tuple[str, ...], Leaf, Fraction]]:
+    """The numbers of the formula with their places and values."""
+    return [(path, leaf, leaf.value(scene.worked.quantities)) for path, leaf in leaves(scene.tree)]

@@ -1,0 +1,137 @@
+"""The other ways in which a step goes wrong: misread numbers, percentages, units, and steps left out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from trainer.injection import slips
+from trainer.injection.faults import copied_as, leaf_values, right_sum
+from trainer.injection.formulas import Leaf, Operation, exchanged, operations, parse, used
+from trainer.injection.naming import numbers
+from trainer.injection.scene import Fault, Scene, slots, users
+
+_CONVERSIONS = (
+    (60, "100", r"hour", r"minute", "An hour has 60 minutes, not 100."),
+    (60, "100", r"minute", r"second", "A minute has 60 seconds, not 100."),
+    (24, "12", r"day", r"hour", "A day has 24 hours, not 12."),
+    (7, "5", r"week", r"\bday|daily", "A week has 7 days, not 5."),
+    (52, "50", r"year|annual", r"week", "A year has 52 weeks, not 50."),
+    (12, "10", r"year|annual", r"month", "A year has 12 months, not 10."),
+    (12, "10", r"dozen", r"", "A dozen is 12, not 10."),
+    (12, "10", r"feet|foot", r"inch", "A foot has 12 inches, not 10."),
+    (3, "10", r"yard", r"feet|foot", "A yard has 3 feet, not 10."),
+    (16, "10", r"pound", r"ounce", "A pound has 16 ounces, not 10."),
+    (100, "10", r"dollar|\$", r"cent\b|cents|penn|dime|nickel|quarter", "A dollar has 100 cents, not 10."),
+    (100, "1000", r"\bmet(?:er|re)|\bm\b", r"centimet|\bcm\b", "A metre has 100 centimetres, not 1000."),
+    (
+        1000,
+        "100",
+        r"kilo|\bk[mg]\b|lit(?:er|re)",
+        r"gram|met(?:er|re)|mill|\bml\b",
+        "Kilo and milli mean 1000, not 100.",
+    ),
+)
+"""The right factor, what it is taken for, two words that must both occur, and what a tutor says."""
+
+
+def other(scene: Scene) -> Iterator[Fault]:
+    """What is none of the named kinds, in an order that changes from step to step; the rare ones mostly first."""
+    rare = [*_percent_as_whole(scene), *_wrong_unit(scene)]
+    common = [list(_skipped_step(scene)), list(_misread(scene))]
+    for ideas in common:
+        scene.rng.shuffle(ideas)
+    scene.rng.shuffle(common)
+    ideas = [*rare, *common[0], *common[1]] if scene.rng.random() < 0.7 else [*common[0], *common[1], *rare]
+    yield from ideas
+
+
+def _misread(scene: Scene) -> Iterator[Fault]:
+    """A number of the problem read as another."""
+    for path, right in slots(scene.tree):
+        if not scene.names.is_given(right):
+            continue
+        number = scene.worked.quantities[right]
+        quote = scene.names.quote(right)
+        told = {value for value, _ in numbers(scene.worked.problem.text)}
+        for copy in slips.of_copying(number):
+            if any(value == float(copy) for value in told):
+                continue  # that would be another number of the story
+            comments = (
+                f"The problem says {number.shown}, not {copy}." + (f" Read it again: “{quote}”" if quote else ""),
+                f"Look at the problem once more: it is {number.shown}, not {copy}." + (f" “{quote}”" if quote else ""),
+                f"You wrote {copy} where the problem has {number.shown}. Put {number.shown} in its place.",
+            )
+            for fault in copied_as(scene, path, right, copy, comments):
+                line = re.sub(rf"(?<![\w.,{{=]){re.escape(number.shown)}(?![\w}}]|[.,]\d)", copy, fault.text)
+                yield Fault(fault.quantity, line, fault.comments)
+
+
+def _percent_as_whole(scene: Scene) -> Iterator[Fault]:
+    """20% taken as 20."""
+    if not re.search(r"%|percent", scene.worked.problem.text):
+        return
+    told = {value for value, match in numbers(scene.worked.problem.text) if match[3]}
+    for path, operation in operations(scene.tree):
+        if operation.sign == "/" and isinstance(operation.right, Leaf) and operation.right.text == "100":
+            tree = exchanged(scene.tree, path, operation.left)
+            if isinstance(tree, Operation):
+                yield from right_sum(scene, tree, _out_of_hundred(scene))
+    for path, _, value in leaf_values(scene):
+        if value < 1 and value * 100 in told:
+            whole = str(int(value * 100)) if (value * 100).denominator == 1 else str(float(value * 100))
+            yield from right_sum(scene, exchanged(scene.tree, path, Leaf(whole)), _out_of_hundred(scene, whole))
+
+
+def _out_of_hundred(scene: Scene, percent: str = "") -> tuple[str, ...]:
+    name = f"{percent}%" if percent else "The percentage"
+    out_of = f"{percent} out of every 100" if percent else "so many out of every 100"
+    return (
+        f"{name} means {out_of}, so it has to be divided by 100 as well: {scene.equation}.",
+        f"{name} has to be counted out of 100, and here it was taken whole. Work out {scene.equation}.",
+        f"Do not forget the “per cent”: divide by 100, so that it is {scene.equation}.",
+    )
+
+
+def _wrong_unit(scene: Scene) -> Iterator[Fault]:
+    """A wrong number of minutes in an hour, days in a week, cents in a dollar."""
+    words = f"{scene.worked.problem.text} {scene.worked.steps[scene.step].text}".lower()
+    for path, leaf, value in leaf_values(scene):
+        if leaf.quantity is not None and scene.names.is_given(leaf.quantity):
+            continue
+        for factor, taken, large, small, told in _CONVERSIONS:
+            if value == factor and re.search(large, words) and re.search(small, words):
+                comments = (told, f"{told} So it is {scene.equation}.", f"Check the units: {told[0].lower()}{told[1:]}")
+                yield from right_sum(scene, exchanged(scene.tree, path, Leaf(taken)), comments)
+
+
+def _skipped_step(scene: Scene) -> Iterator[Fault]:
+    """An earlier step left out: what should have been worked out there is replaced by a number that went into it."""
+    for path, right in slots(scene.tree):
+        made = scene.names.made_in(right)
+        if made is None or made >= scene.step or users(scene.worked, right) != [scene.step]:
+            continue
+        if any(_mentions(step.text, right) for i, step in enumerate(scene.worked.steps) if i not in (made, scene.step)):
+            continue
+        formula = scene.worked.quantities[right].formula
+        for instead in used(parse(formula)) - used(scene.tree):
+            if instead not in scene.known:
+                continue
+            tree = exchanged(scene.tree, path, Leaf(f"{{{instead}}}"))
+            text = scene.text.replace(f"{{{right}}}", f"{{{instead}}}")
+            for fault in right_sum(scene, tree, _step_missing(scene, formula, instead), text):
+                yield Fault(fault.quantity, fault.text, fault.comments, skipped=made)
+
+
+def _mentions(text: str, quantity: int) -> bool:
+    return f"{{{quantity}}}" in text or f"{{={quantity}}}" in text
+
+
+def _step_missing(scene: Scene, formula: str, instead: int) -> tuple[str, ...]:
+    before, taken = scene.names.equation(formula), scene.names.called(instead)
+    verb = "are" if " " in taken else "is"
+    return (
+        f"A step is missing here. First work out {before}, then go on with that instead of {taken}.",
+        f"You cannot use {taken} yet: {before} has to be worked out first.",
+        f"{taken} {verb} not what is needed here. Find {before} first and use the result.",
+    )

@@ -1,0 +1,102 @@
+"""What a fault is made from, and what it is."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+
+from runtime.worked import Quantity, Worked
+from trainer.injection.formulas import Leaf, Operation, Part, leaves, parse, used, write
+from trainer.injection.naming import Names
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One way to get a step wrong."""
+
+    quantity: Quantity
+    """What the student has in the place of the right quantity."""
+    text: str
+    """The step as the student writes it, a template."""
+    comments: tuple[str, ...]
+    """What a tutor may say of it, one of them."""
+    skipped: int | None = None
+    """An earlier step that the student leaves out."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A right step with all that is known when it is written."""
+
+    worked: Worked
+    step: int
+    rng: random.Random
+
+    @property
+    def number(self) -> int:
+        """The quantity that the step makes."""
+        return self.worked.steps[self.step].makes
+
+    @property
+    def right(self) -> Quantity:
+        return self.worked.quantities[self.number]
+
+    @cached_property
+    def tree(self) -> Part:
+        return parse(self.right.formula)
+
+    @cached_property
+    def names(self) -> Names:
+        return Names(self.worked)
+
+    @cached_property
+    def equation(self) -> str:
+        """The right calculation without its result: "6 × 7"."""
+        return self.names.equation(self.right.formula)
+
+    @cached_property
+    def text(self) -> str:
+        """The step's template with the whole equation in it."""
+        text, slot = self.worked.steps[self.step].text, f"{{{self.number}}}"
+        return text if f"{{={self.number}}}" in text else text.replace(slot, f"{{={self.number}}}", 1)
+
+    @cached_property
+    def known(self) -> list[int]:
+        """The quantities that the student knows: told in the problem, or made in the steps before."""
+        made = {step.makes for step in self.worked.steps[: self.step]}
+        return [i for i in range(len(self.worked.quantities)) if i in made or self.names.is_given(i)]
+
+    def with_formula(self, part: Part, value: Fraction | None = None) -> Quantity:
+        """The step's quantity with another formula. Raises ZeroDivisionError."""
+        worked_out = part.value(self.worked.quantities) if value is None else value
+        return self.right.model_copy(update={"formula": write(part), "value": worked_out})
+
+    def called(self, part: Part) -> str:
+        """A part of the formula in words."""
+        if isinstance(part, Leaf) and part.quantity is not None:
+            return self.names.placed(part.quantity, self.step)
+        return self.names.equation(write(part))
+
+
+def scene_of(worked: Worked, step: int, rng: random.Random) -> Scene | None:
+    """The scene of a step that calculates something; None for any other."""
+    made = worked.steps[step].makes
+    if made is None or not worked.quantities[made].formula:
+        return None
+    scene = Scene(worked, step, rng)
+    complete = isinstance(scene.tree, Operation) and f"{{={made}}}" in scene.text
+    return scene if complete else None
+
+
+def users(worked: Worked, quantity: int) -> list[int]:
+    """The steps whose formulas use a quantity."""
+    made = [(i, step.makes) for i, step in enumerate(worked.steps) if step.makes is not None]
+    formulas = [(i, worked.quantities[number].formula) for i, number in made]
+    return [i for i, formula in formulas if formula and quantity in used(parse(formula))]
+
+
+def slots(part: Part) -> list[tuple[tuple[str, ...], int]]:
+    """The places of a formula's quantities."""
+    return [(path, leaf.quantity) for path, leaf in leaves(part) if leaf.quantity is not None]

@@ -1,0 +1,263 @@
+"""Human solutions with GSM8K's marks ("sold 48/2 = <<48/2=24>>24 clips") as worked problems.
+
+Every calculation becomes a quantity with its formula, so that it can be worked again with other numbers. A solution
+in which the origin of any number is in doubt is not converted: half of a chain would carry errors only half way.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from runtime.grading import equal
+from runtime.text import split_steps
+from runtime.types import Problem
+from runtime.worked import Quantity, Worked, WorkedStep, worked_out
+
+_NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?![\d,]*\d)"
+_UNIT = r"(?!(?:of|times|plus|minus|x|is|are|and|for|or|to)\b)[A-Za-z]{2,}"
+_OPERAND = rf"\(*(?:\$\s?)?{_NUMBER}\s?%?(?:[ -]{_UNIT}){{0,3}}(?:\s?/\s?{_UNIT})?\)*"
+_SIGN = r"\s*(?:[-+*/×÷–−xX]|times\b|plus\b|minus\b|of\b|\)?\()\s*"
+_EXPRESSION = rf"{_OPERAND}(?:{_SIGN}{_OPERAND})*"
+_CALCULATION = re.compile(
+    rf"""
+      (?P<said> (?: (?<![\w.]) {_EXPRESSION} \s* = \s* )+ )?
+      (?P<money> \$\s?)?
+      <<(?P<mark>[^<>]+)>> \s? (?P<money_inside>\$\s?)?
+      (?P<result> {_NUMBER})
+    """,
+    re.VERBOSE,
+)
+_UNMARKED = re.compile(
+    rf"(?P<said>(?<![\w.]){_EXPRESSION}(?:\s*=\s*{_EXPRESSION})*)\s*=\s*(?P<money>\$\s?)?(?P<result>{_NUMBER})"
+    rf"(?!\s*[-+*/×÷=])"
+)
+_LONE = re.compile(rf"(?<![\w.,{{/]){_NUMBER}(?![\w/}}])")
+_FRACTION = re.compile(r"(?<![\w.{])(\d+)/(\d+)(?![\w}])")
+_LETTER = re.compile(r"(?<![\w'’])[b-zB-HJ-Z](?![\w'’.])")
+"""A variable: equations that are solved, not calculated."""
+_LABEL = re.compile(r"(?:[A-Za-z]{3,}\)?|\d%)\s*=\s*$")
+_WORDS = {
+    **{"half": 2, "halves": 2, "twice": 2, "double": 2, "doubled": 2, "doubles": 2, "pair": 2, "both": 2, "couple": 2},
+    **{"third": 3, "thirds": 3, "triple": 3, "tripled": 3, "thrice": 3, "quarter": 4, "quarters": 4, "fourth": 4},
+    **{"fourths": 4, "fifth": 5, "fifths": 5, "sixth": 6, "seventh": 7, "eighth": 8, "tenth": 10, "dozen": 12},
+    **{"quadruple": 4, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8},
+    **{"nine": 9, "ten": 10, "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14, "fifteen": 15, "sixteen": 16},
+    **{"eighteen": 18, "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "hundred": 100},
+}
+_EVERYDAY = {1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 24, 30, 31, 36, 50, 52, 60, 100, 365, 1000, 3600}
+"""Numbers that nobody has to be told: days, minutes, cents, halves."""
+_CONVERSIONS = {7, 12, 24, 30, 52, 60, 100, 365}
+
+
+class _InDoubt(Exception):
+    """It is not certain where some number comes from."""
+
+
+def worked_from_marks(problem: Problem, solution: str) -> Worked | None:
+    """A marked solution as a worked problem, its lines as they were written but for the marks and the dress of the
+    calculations ("$4 x 2 = $8" becomes "4 × 2 = 8 dollars"); None where any number is in doubt."""
+    reader = _Reader(problem.text)
+    try:
+        steps = tuple(reader.read(line) for line in split_steps(solution))
+        answer = reader.answer(problem)
+    except (_InDoubt, ZeroDivisionError):
+        return None
+    return Worked(
+        problem=problem, quantities=tuple(reader.quantities), steps=steps, answer=answer, theme="", template="marks"
+    )
+
+
+def _number(text: str) -> Fraction:
+    return Fraction(text.replace(",", ""))
+
+
+def _quantity(text: str, formula: str = "") -> Quantity:
+    """A number as it was written."""
+    decimals = len(text.partition(".")[2])
+    return Quantity(value=_number(text), formula=formula, places=min(decimals, 6))
+
+
+@dataclass
+class _Reader:
+    """Reads line after line and remembers which quantities there are."""
+
+    problem: str
+    quantities: list[Quantity] = field(default_factory=list)
+    told: set[Fraction] = field(default_factory=set)
+    """Numbers of the problem, in figures or in words."""
+    used: set[int] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        for match in re.finditer(_NUMBER, self.problem):
+            value = _number(match[0])
+            if value not in self.told:
+                self.told.add(value)
+                self.quantities.append(_quantity(match[0]))
+        self.told |= {Fraction(_WORDS[word]) for word in re.findall(r"[a-z]+", self.problem.lower()) if word in _WORDS}
+
+    def read(self, line: str) -> WorkedStep:
+        """One line of the solution. Raises _InDoubt."""
+        if "{" in line or "}" in line or _LETTER.search(re.sub(r"(?<=[\d)])\s*[xX]\s*(?=[$\d(.])", "*", line)):
+            raise _InDoubt
+        pieces: list[str] = []
+        makes, at = None, 0
+        for match in _calculations(line):
+            before = line[at : match.start()]
+            if re.search(r"[+*/×÷−]\s*$", before) or ("=" in before and not _LABEL.search(before)):
+                raise _InDoubt
+            made = self._calculated(match)
+            makes = made if made is not None else makes
+            pieces += [before, self._shown(match, made, line[match.end() :])]
+            at = match.end()
+        if "=" in line[at:] or "<<" in line[at:]:
+            raise _InDoubt
+        text = "".join([*pieces, line[at:]])
+        if any(self._made(_number(number)) is not None for pair in _FRACTION.findall(text) for number in pair):
+            raise _InDoubt
+        return WorkedStep(text=_LONE.sub(self._mention, text), makes=makes)
+
+    def _calculated(self, match: re.Match[str]) -> int | None:
+        """The quantity that a calculation makes; None for a mark that only repeats a number."""
+        said, mark = match["said"], match.groupdict().get("mark")
+        calculation, _, _ = (mark or _last_side(said)).partition("=")
+        calculation = _plain(calculation)
+        if re.fullmatch(r"[\d.]+", calculation):
+            if self._made(_number(match["result"])) is None:
+                raise _InDoubt
+            if said:
+                raise _InDoubt
+            return None
+        if said and mark and not _same_numbers(_last_side(said), calculation) and not _same_numbers(said, calculation):
+            raise _InDoubt
+        formula = self._formula(calculation)
+        if re.match(r"(?:st|nd|rd|th)\b", match.string[match.end() :]):
+            raise _InDoubt  # the 2nd floor would become the 3nd
+        made = worked_out(_quantity(match["result"], formula), self.quantities)
+        if made.value != _number(match["result"]) or made.value <= 0:
+            raise _InDoubt
+        self.quantities.append(made)
+        return len(self.quantities) - 1
+
+    def _formula(self, calculation: str) -> str:
+        """A calculation with slots for its numbers. Raises _InDoubt for anything but + - * / between numbers."""
+        number = r"(?:\d+(?:\.\d+)?|\.\d+)"
+        if not re.fullmatch(rf"\(*{number}(?:[)]*[-+*/][(]*{number})+\)*", calculation):
+            raise _InDoubt
+        if calculation.count("(") != calculation.count(")"):
+            raise _InDoubt
+        formula = re.sub(number, lambda match: self._origin(match[0]), calculation)
+        formula = re.sub(r"([-+*/])", r" \1 ", formula).replace("*", "×")
+        formula = re.sub(r"\((\{\d+\}|\d+)\)", r"\1", formula)
+        return re.sub(r"\((\d) / (\d+)\)", r"(\1/\2)", formula)
+
+    def _origin(self, text: str) -> str:
+        """The slot of a number in a formula, or the number itself if it is an everyday one."""
+        value = _number(text)
+        made = self._made(value)
+        if made is not None:
+            if made in self.used and (value in self.told or value in _EVERYDAY):
+                raise _InDoubt
+            self.used.add(made)
+            return f"{{{made}}}"
+        if (given := self._given(value)) is not None:
+            return f"{{{given}}}"
+        known = value in self.told or value in _EVERYDAY or self._is_share(value)
+        if not known:
+            raise _InDoubt
+        if value.denominator == 1:
+            return str(value)
+        self.quantities.append(_quantity(text))
+        return f"{{{len(self.quantities) - 1}}}"
+
+    def _is_share(self, value: Fraction) -> bool:
+        """Whether a number says a percentage, or a word, of the problem in another way: 0.2, 80 or 1.2 for 20%."""
+        percent = {value * 100, value * 100 - 100, 100 - value * 100, 100 - value, value - 100, 100 + value}
+        parts = {1 / value, 1 - value, value - 1} if value else set()
+        words = {Fraction(1, 2), Fraction(1, 4), Fraction(3, 4), Fraction(3, 2)}
+        return bool(percent & self.told or parts & self.told or value in words)
+
+    def _made(self, value: Fraction) -> int | None:
+        """The earlier result that a number repeats; an unused one, then the latest, where there are several."""
+        made = [i for i, quantity in enumerate(self.quantities) if quantity.formula and quantity.value == value]
+        unused = [i for i in made if i not in self.used]
+        if len(unused) > 1:
+            raise _InDoubt
+        return (unused or made or [None])[-1]
+
+    def _given(self, value: Fraction) -> int | None:
+        found = [i for i, quantity in enumerate(self.quantities) if not quantity.formula and quantity.value == value]
+        return found[0] if found else None
+
+    def _shown(self, match: re.Match[str], made: int | None, behind: str) -> str:
+        """A calculation in a template: the whole equation, or only the result where no equation was written."""
+        money = match["money"] or match.groupdict().get("money_inside") or ""
+        if made is None:
+            return f"{money}{match['result']}"
+        if not match["said"]:
+            before = match.string[: match.start()]
+            if re.search(r"\d", before if before.rstrip().endswith("=") else before[-25:]):
+                raise _InDoubt  # "12 and 3 make <<12+3=15>>15"
+            return f"{money}{{{made}}}"
+        dollars = money and not re.match(r"\s*(?:dollars|cents|%)", behind)
+        glue = "" if not behind or behind[0] in " .,;:!?)/-" or not dollars else " "
+        return f"{{={made}}}" + (" dollars" if dollars else "") + glue
+
+    def _mention(self, match: re.Match[str]) -> str:
+        """A number in a line's words: a slot where it can only be an earlier result."""
+        value = _number(match[0])
+        made = [i for i, quantity in enumerate(self.quantities) if quantity.formula and quantity.value == value]
+        if not made and not (value in self.told or value in _EVERYDAY or self._is_share(value)):
+            raise _InDoubt
+        if not made:
+            return match[0]
+        if value in self.told or value in _CONVERSIONS:
+            raise _InDoubt  # the problem's number, or the result that happens to be equal?
+        return f"{{{made[-1]}}}"
+
+    def answer(self, problem: Problem) -> int:
+        """The last result. Raises _InDoubt if it is not the reference answer, or another one came to nothing."""
+        made = [i for i, quantity in enumerate(self.quantities) if quantity.formula]
+        if not made or not equal(self.quantities[made[-1]].shown, problem.answer or ""):
+            raise _InDoubt
+        if set(made[:-1]) - self.used:
+            raise _InDoubt
+        return made[-1]
+
+
+def _calculations(line: str) -> Iterator[re.Match[str]]:
+    """Marked ones, and equations between them that carry no mark."""
+    at = 0
+    for match in _CALCULATION.finditer(line):
+        yield from _UNMARKED.finditer(line, at, match.start())
+        yield match
+        at = match.end()
+    yield from _UNMARKED.finditer(line, at)
+
+
+def _last_side(said: str) -> str:
+    """Of "7 * 2 + 6 = 14 + 6 =": 14 + 6."""
+    return [side for side in said.split("=") if side.strip()][-1]
+
+
+def _plain(calculation: str) -> str:
+    """A calculation in Python's signs, without units: "20% of $50" is (20/100)*50."""
+    text = re.sub(r"\b(?:of|times)\b|[×xX]|\)\s*(?=\()|(?<=[\d])\s*(?=\()", "*", calculation.replace(",", ""))
+    text = re.sub(r"\bplus\b", "+", re.sub(r"\bminus\b", "-", text))
+    text = re.sub(r"[-–−]", "-", text).replace("÷", "/").replace("$", "")
+    text = re.sub(r"(?<=\d)[- ]?[A-Za-z][A-Za-z ]*(?:/\s?[A-Za-z]+)?", "", re.sub(r"\s*/\s*(?=[A-Za-z])", " ", text))
+    text = re.sub(r"([\d.]+)\s?%", r"(\1/100)", re.sub(r"\s", "", text))
+    return re.sub(r"(?<![\d.])(\d+)\*0?\.01(?!\d)", r"\1/100", text)
+
+
+def _same_numbers(said: str, calculation: str) -> bool:
+    """Whether the words before a mark hold the numbers of the mark, percentages written either way."""
+    first, second = (_numbers(text) for text in (said, calculation))
+    return first == second
+
+
+def _numbers(text: str) -> list[Fraction]:
+    found = [_number(match[0]) for match in re.finditer(_NUMBER, text)]
+    return sorted(value if value >= 1 else value * 100 for value in found if value not in (0, 1, 100, Fraction(1, 100)))

@@ -1,0 +1,172 @@
+"""Does a voice say on llama.cpp what peft makes of the adapter: logits at every place of some texts, and greedy text.
+
+With an F32 file of the base both compute the same numbers up to rounding (measured: 1e-4). On the quantized file that
+is served the weights of the base differ, so the likeliest tokens and the greedy text are what to look at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import llama_cpp as llama
+import numpy as np
+from peft import PeftConfig
+
+from runtime.engines.base import EngineError
+from runtime.engines.hf.loading import load_tokenizer
+from runtime.engines.hf.model import Model
+from runtime.engines.llamacpp.chat import Chat
+from runtime.engines.llamacpp.measure import loaded
+from runtime.engines.llamacpp.voices import Voices
+from runtime.types import Value
+
+VOICE = "voice"
+AT_ONCE = 512
+"""Tokens that llama.cpp reads in one batch."""
+QUESTIONS = (
+    "A shop sells notebooks at 4 dollars each. Nadia buys 3 and pays with a 50 dollar note. How much change is that?",
+    "A train travels 180 km at a speed of 72 km/h. How long does it take?\n180 / 72 = 2.5 hours.\nIs this right?",
+    "小明有24颗糖，他把其中的三分之一给了妹妹，又吃了5颗。他还剩多少颗糖？",
+)
+
+
+class Parity(Value):
+    """How well llama.cpp and peft agree."""
+
+    texts: int
+    tokens: int
+    """Places at which the logits of the next token were compared."""
+    max_difference: float
+    """Largest difference of two logits."""
+    argmax_agreement: float
+    """Share of the places at which the same token is the likeliest."""
+    same_tokens: int
+    """Texts that both cut into the same tokens."""
+    same_greedy: int
+    """Texts that both go on in the same words."""
+
+
+def parity(
+    base_folder: Path,
+    adapter_folder: Path,
+    base_gguf: Path,
+    voice_gguf: Path,
+    texts: Sequence[str],
+    words: int = 16,
+    threads: int = 1,
+) -> Parity:
+    """Compare an adapter of peft on its base folder with its voice on a GGUF base.
+
+    `texts` are conversations as the chat template writes them; an activated voice needs its opening words in each.
+    `words` is how many tokens of greedy text are compared, `threads` is for llama.cpp. Raises EngineError if a file
+    does not fit another, or a voice is not called.
+    """
+    trained = Model(base_folder, {VOICE: adapter_folder}, four_bit=False, dtype="float32")
+    differences, same, same_tokens, same_greedy = [], [], 0, 0
+    try:
+        with served(base_gguf, voice_gguf, threads) as voice:
+            for text in texts:
+                tokens = trained.tokenizer.encode(text, add_special_tokens=False)
+                same_tokens += tokens == voice.chat.tokens(text, special=True)
+                ours = trained.read(tokens, VOICE, list(range(len(tokens)))).logits.float().cpu().numpy()
+                theirs = voice.read(tokens)
+                differences.append(np.abs(ours - theirs).max())
+                same += (ours.argmax(-1) == theirs.argmax(-1)).tolist()
+                same_greedy += _greedy_of_peft(trained, tokens, words) == voice.greedy(tokens, words)
+    finally:
+        trained.close()
+    return Parity(
+        texts=len(texts),
+        tokens=len(same),
+        max_difference=float(max(differences)),
+        argmax_agreement=sum(same) / len(same),
+        same_tokens=same_tokens,
+        same_greedy=same_greedy,
+    )
+
+
+def conversations(base_folder: Path, adapter_folder: Path) -> list[str]:
+    """Some texts to compare on: questions as the chat template writes them, opened for the adapter's voice."""
+    tokenizer = load_tokenizer(base_folder)
+    config = PeftConfig.from_pretrained(adapter_folder)
+    called = tokenizer.decode(getattr(config, "alora_invocation_tokens", None) or [])
+    asked = [[{"role": "user", "content": question}] for question in QUESTIONS]
+    opened = [tokenizer.apply_chat_template(each, add_generation_prompt=True, tokenize=False) for each in asked]
+    return [text if called in text else text + called for text in opened]
+
+
+def _greedy_of_peft(model: Model, tokens: list[int], words: int) -> list[int]:
+    written: list[int] = []
+    while len(written) < words and not (written and written[-1] in model.ends):
+        read = tokens + written
+        written.append(int(model.read(read, VOICE, [len(read) - 1]).logits[-1].argmax()))
+    return written
+
+
+class Served:
+    """A GGUF base with a voice in a context that rounds nothing: F32 keys and values, no flash attention."""
+
+    def __init__(self, model: int, context: int, voice_gguf: Path) -> None:
+        self.chat, self._context = Chat(model), context
+        self._voices = Voices(model, {VOICE: voice_gguf})
+        self._voice = self._voices.get(VOICE)
+        self._vocab = llama.llama_model_get_vocab(model)
+        self._size = llama.llama_vocab_n_tokens(self._vocab)
+
+    def read(self, tokens: Sequence[int]) -> np.ndarray:
+        """Logits (tokens, vocabulary) after each token of a new conversation. What stands before an activated voice is
+        read by the base."""
+        llama.llama_memory_clear(llama.llama_get_memory(self._context), True)
+        begins = self._voice.begins_at(tokens)
+        return np.concatenate([self._decode(tokens[:begins], 0, 0), self._decode(tokens[begins:], begins)])
+
+    def greedy(self, tokens: Sequence[int], words: int) -> list[int]:
+        """The likeliest continuation, its end included if it comes."""
+        logits, written = self.read(tokens)[-1:], []
+        while len(written) < words:
+            written.append(int(logits[-1].argmax()))
+            if llama.llama_vocab_is_eog(self._vocab, written[-1]):
+                break
+            logits = self._decode(written[-1:], len(tokens) + len(written) - 1)
+        return written
+
+    def _decode(self, tokens: Sequence[int], start: int, voice: int | None = None) -> np.ndarray:
+        self._voices.use(self._context, self._voice.number if voice is None else voice)
+        rows = [np.empty((0, self._size), np.float32)]
+        for at in range(0, len(tokens), AT_ONCE):
+            rows.append(self._batch(tokens[at : at + AT_ONCE], start + at))
+        return np.concatenate(rows)
+
+    def _batch(self, tokens: Sequence[int], start: int) -> np.ndarray:
+        batch = llama.llama_batch_init(len(tokens), 0, 1)
+        try:
+            for i, token in enumerate(tokens):
+                batch.token[i], batch.pos[i], batch.logits[i] = token, start + i, 1
+                batch.n_seq_id[i], batch.seq_id[i][0] = 1, 0
+            batch.n_tokens = len(tokens)
+            if llama.llama_decode(self._context, batch) != 0:
+                raise EngineError("llama.cpp could not read a text: it is longer than the context. Shorten it.")
+            logits = llama.llama_get_logits(self._context)
+            return np.ctypeslib.as_array(logits, shape=(len(tokens), self._size)).copy()
+        finally:
+            llama.llama_batch_free(batch)
+
+
+@contextmanager
+def served(base_gguf: Path, voice_gguf: Path, threads: int = 1, length: int = 4096) -> Iterator[Served]:
+    """Raises EngineError if a file is damaged or the voice does not fit."""
+    with loaded(base_gguf) as model:
+        params = llama.llama_context_default_params()
+        params.n_ctx, params.n_batch, params.n_ubatch = length, AT_ONCE, AT_ONCE
+        params.type_k = params.type_v = llama.GGML_TYPE_F32
+        params.n_threads = params.n_threads_batch = threads
+        params.flash_attn_type = llama.LLAMA_FLASH_ATTN_TYPE_DISABLED
+        context = llama.llama_init_from_model(model, params)
+        if not context:
+            raise EngineError("There is not enough memory to compare. Close other programs.")
+        try:
+            yield Served(model, context, voice_gguf)
+        finally:
+            llama.llama_free(context)

@@ -1,0 +1,137 @@
+"""Generated word problems as JSON lines, by the million, on several processes; and what such a file holds.
+
+The lines stand in the order of their numbers, so that a file that was broken off by anything goes on where it stopped,
+and ends up the same as one written at once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from runtime.errors import SoliloquyError
+from runtime.wordproblems import Split, generate
+
+CHUNK = 500
+"""Problems that a process makes at once."""
+SEARCHED = 1 << 16
+"""Bytes at the end of a file in which its last line must begin."""
+
+
+class ProblemsError(SoliloquyError):
+    """A file cannot be continued or read; the text says why."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a file of problems holds."""
+
+    count: int
+    duplicates: int
+    """Problems whose text was there before."""
+    themes: dict[str, float]
+    """Share of each, the largest first; so with templates and steps."""
+    templates: dict[str, float]
+    steps: dict[int, float]
+
+
+def row(number: int, seed: int, split: Split) -> dict[str, Any]:
+    """One problem as it is written."""
+    worked = generate(seed, number, split)
+    return {
+        "question": worked.problem.text,
+        "solution": worked.lines,
+        "answer": worked.result,
+        "unit": worked.unit,
+        "theme": worked.theme,
+        "template": worked.template,
+        "split": split,
+        "id": worked.problem.id,
+        "seed": seed,
+        "number": number,
+    }
+
+
+def write(path: Path, count: int, seed: int, split: Split, processes: int = 1) -> Iterator[int]:
+    """Write what is missing of the problems 0 to `count`; yields how many there are, now and then. Raises ProblemsError
+    for a file of other problems."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    done = _mended(path, seed, split)
+    yield done
+    starts = [(start, min(start + CHUNK, count)) for start in range(done, count, CHUNK)]
+    with path.open("a", encoding="utf-8") as file:
+        for text in _texts(starts, partial(_lines, seed=seed, split=split), processes):
+            file.write(text)
+            file.flush()
+            done = min(done + CHUNK, count)
+            yield done
+
+
+def report(path: Path) -> Report:
+    """Read a whole file. Raises ProblemsError."""
+    themes: Counter[str] = Counter()
+    templates: Counter[str] = Counter()
+    steps: Counter[int] = Counter()
+    seen: set[str] = set()
+    for problem in _rows(path):
+        themes[problem["theme"]] += 1
+        templates[problem["template"]] += 1
+        steps[len(problem["solution"])] += 1
+        seen.add(problem["id"])
+    count = themes.total()
+    return Report(count, count - len(seen), _shares(themes), _shares(templates), dict(sorted(_shares(steps).items())))
+
+
+def _shares(counted: Counter[Any]) -> dict[Any, float]:
+    total = counted.total()
+    return {key: number / total for key, number in counted.most_common()}
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    try:
+        with path.open(encoding="utf-8") as file:
+            for line in file:
+                yield json.loads(line)
+    except (OSError, ValueError) as error:
+        raise ProblemsError(f"{path} cannot be read as problems ({error}): write it anew.") from error
+
+
+def _mended(path: Path, seed: int, split: Split) -> int:
+    """How many whole lines the file has, after a line that was cut off is dropped."""
+    if not path.exists():
+        return 0
+    with path.open("r+b") as file:
+        size = file.seek(0, 2)
+        file.seek(max(0, size - SEARCHED))
+        end = file.read()
+        file.truncate(size - len(end) + end.rfind(b"\n") + 1)
+    last = end[: end.rfind(b"\n") + 1].splitlines()[-1:]
+    if not last:
+        return 0
+    try:
+        found = json.loads(last[0])
+        number, made_by = found["number"], (found["seed"], found["split"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ProblemsError(f"{path} holds something else than problems: name another file.") from error
+    if made_by != (seed, split):
+        raise ProblemsError(f"{path} holds problems of seed {made_by[0]}, split {made_by[1]}: name another file.")
+    return number + 1
+
+
+def _texts(starts: list[tuple[int, int]], make: partial[str], processes: int) -> Iterator[str]:
+    """What is made of every piece, in order."""
+    if processes == 1 or len(starts) < 2:
+        yield from map(make, starts)
+        return
+    with get_context("spawn").Pool(min(processes, len(starts))) as pool:
+        yield from pool.imap(make, starts)
+
+
+def _lines(numbers: tuple[int, int], seed: int, split: Split) -> str:
+    return "".join(json.dumps(row(number, seed, split), ensure_ascii=False) + "\n" for number in range(*numbers))

@@ -1,0 +1,223 @@
+"""A voice is promoted: judged by the gate, given its card, and put beside its earlier versions.
+
+    python -m trainer promote CRITIC.gguf --card card.json --base qwen2.5-coder-0.5b --voice critic --held-out NAME
+        --results VOICE.jsonl --base-results BASE.jsonl [--current-results CURRENT.jsonl] [--ship]
+
+Results are JSON lines, one for each attempt: `key`, `right` (was it judged rightly) and, for a critic, `first_error`
+(null: a right attempt); `correct` of `trainer evaluate` counts as `right`. All files must hold the same rows. Every
+earlier version stays reachable (`python -m runtime models voice-back`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from gguf import GGUFReader
+from pydantic import ValidationError
+
+from runtime import voices
+from runtime.errors import SoliloquyError
+from runtime.fetch.files import sha256_of
+from runtime.gguf_header import read_header
+from runtime.settings import Settings
+from runtime.voice_cards import BASE_KEY, Figure, VoiceCard, first_line, write_whole
+from runtime.voices import BaseModel, Current
+from trainer.gate import Candidate, Outcome, Verdict, figures_of, judge
+
+PEFT_FILES = ("adapter_model.safetensors", "adapter_config.json")
+
+
+class PromoteError(SoliloquyError):
+    """A candidate cannot be judged: something of it is missing, or does not belong together."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says."""
+
+    gguf: Path
+    card: Path
+    base: str
+    voice: str
+    held_out: str
+    """Name of the held-out set in the card."""
+    results: Path
+    base_results: Path
+    current_results: Path | None = None
+    adapter: Path | None = None
+    """The same adapter as a folder of peft, kept for the engine of transformers."""
+    ship: bool = False
+    """Into the product's own data instead of a person's models folder."""
+
+
+def promote(options: Options, settings: Settings) -> tuple[Verdict, Path | None]:
+    """The gate's verdict and, if it is promoted, the file that is now in use. Raises PromoteError, VoiceError."""
+    base = voices.named_base(options.base, settings)
+    card = read_draft(options.card, options.gguf, base, options.voice)
+    root = voices.SHIPPED if options.ship else voices.own_root(settings)
+    folder = root / base.name / options.voice
+    taken = voices.version_names(folder) if options.ship else voices.versions(base.name, options.voice, settings)
+    if card.version in taken:
+        raise PromoteError(f"There is a version {card.version} already. Give the card a version of its own.")
+    now = voices.read_current(folder) if options.ship else voices.current(base.name, options.voice, settings)
+    candidate = Candidate(
+        card,
+        options.held_out,
+        voice=read_outcomes(options.results),
+        base=read_outcomes(options.base_results),
+        current=read_outcomes(options.current_results) if options.current_results else None,
+    )
+    verdict = judge(candidate, now.version, _bytes_shipped(options) if options.ship else None)
+    return verdict, _put(candidate, options, verdict, folder, now) if verdict.promoted else None
+
+
+def told(verdict: Verdict, path: Path | None, as_json: bool) -> str:
+    """The verdict for a person, or as one JSON object."""
+    if as_json:
+        return json.dumps(verdict.model_dump() | {"path": str(path) if path else None}, ensure_ascii=False)
+    return "\n".join([f"{path} is in use now." if path else "Not promoted.", *verdict.reasons])
+
+
+def _bytes_shipped(options: Options) -> int:
+    files = [options.gguf, *_peft_files(options), *voices.SHIPPED.rglob("*")]
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+def _peft_files(options: Options) -> list[Path]:
+    files = [options.adapter / name for name in PEFT_FILES] if options.adapter else []
+    if missing := next((file for file in files if not file.is_file()), None):
+        raise PromoteError(f"{missing} is not there. Name the folder that peft wrote.")
+    return files
+
+
+def _put(candidate: Candidate, options: Options, verdict: Verdict, folder: Path, now: Current) -> Path:
+    """The card is written after what it describes, and the choice last: a crash leaves what was in use in use."""
+    name = candidate.held_out
+    card = candidate.card.model_copy(
+        update={
+            "metrics": {**candidate.card.metrics, name: figures_of(candidate.voice)},
+            "base_metrics": {**candidate.card.base_metrics, name: figures_of(candidate.base)},
+            "gate": verdict.reasons,
+        }
+    )
+    path = folder / f"{card.version}.gguf"
+    for file in _peft_files(options):
+        write_whole(folder / card.version / file.name, file.read_bytes())
+    write_whole(path, options.gguf.read_bytes())
+    write_whole(folder / f"{card.version}.md", card_text(card).encode())
+    write_whole(folder / f"{card.version}.json", card.model_dump_json(indent=1).encode())
+    voices.write_current(folder, Current(version=card.version, before=(*now.before, now.version)))
+    return path
+
+
+# Reading
+
+
+def read_outcomes(path: Path) -> dict[str, Outcome]:
+    """Raises PromoteError, naming the line."""
+    found: dict[str, Outcome] = {}
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise PromoteError(f"{path} cannot be read ({error}). Name the file of results.") from error
+    for number, line in enumerate(lines, 1):
+        try:
+            key, outcome = _outcome(json.loads(line))
+        except (ValueError, KeyError, TypeError) as error:
+            raise PromoteError(
+                f"{path}, line {number}: no result of one attempt ({error!r}). It needs `key`, and `right` or"
+                " `correct`."
+            ) from error
+        if key in found:
+            raise PromoteError(f"{path}, line {number}: {key!r} was there before. Each attempt may count once.")
+        found[key] = outcome
+    return found
+
+
+def _outcome(row: dict[str, Any]) -> tuple[str, Outcome]:
+    right = row["right"] if "right" in row else row["correct"]
+    if not isinstance(right, bool):
+        raise ValueError(f"{right!r} is neither true nor false")
+    return str(row["key"]), Outcome(right, row["first_error"] is not None if "first_error" in row else None)
+
+
+def read_draft(path: Path, gguf: Path, base: BaseModel, voice: str) -> VoiceCard:
+    """The card that the stages before wrote. What is known here need not stand in it: the base and its hash, the voice,
+    the hash of the file, and when it was made. Raises PromoteError if it contradicts that."""
+    known = {"base": base.name, "base_sha256": base.sha256, "voice": voice, "sha256": _checked(gguf, base)}
+    try:
+        draft = json.loads(path.read_text("utf-8"))
+        contrary = [name for name, value in known.items() if draft.get(name, value) != value]
+        if contrary:
+            raise PromoteError(f"{path} says another {' and '.join(contrary)} than {gguf} has. Use that file's card.")
+        made = datetime.now(UTC).isoformat(timespec="seconds")
+        return VoiceCard.model_validate({"created": made, **draft, **known})
+    except (OSError, ValueError, AttributeError) as error:
+        text = _wrong_fields(error) if isinstance(error, ValidationError) else first_line(error)
+        raise PromoteError(f"{path} is no card of a voice: {text}. Mend it.") from error
+
+
+def _wrong_fields(error: ValidationError) -> str:
+    return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+
+
+def _checked(gguf: Path, base: BaseModel) -> str:
+    """The hash of a whole adapter of this base. Raises PromoteError, BadGGUF."""
+    read_header(gguf)
+    trained_on = GGUFReader(gguf).get_field(BASE_KEY)
+    if trained_on is None or trained_on.contents() != base.sha256:
+        raise PromoteError(
+            f"{gguf} does not name {base.name} as its base. Export it with that base's file, or name another --base."
+        )
+    return sha256_of(gguf)
+
+
+# The card for people
+
+
+def card_text(card: VoiceCard) -> str:
+    """The card as Markdown."""
+    parts = [
+        f"# {card.voice} {card.version} for {card.base}",
+        f"A LoRA adapter for the base with SHA-256 `{card.base_sha256}`, made {card.created}. Licence: {card.licence}."
+        f" SHA-256 of the file: `{card.sha256}`.",
+        "## How good it is",
+        _table(card),
+        "Intervals cover 90 %. The untrained base stands in the same role, on the same rows.",
+        _bullets("Why it was promoted", card.gate),
+        _bullets("What it cannot do", card.cannot),
+        _bullets("What it was trained on", [f"{one.name}: {one.count:,} ({one.licence})" for one in card.data]),
+        _bullets("Seconds", [f"{name}: {seconds:,.1f}" for name, seconds in card.seconds.items()]),
+        _code("How its word is weighed", {depth: weights.model_dump() for depth, weights in card.join.items()}),
+        _code("Recipe", card.recipe),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _table(card: VoiceCard) -> str:
+    rows = [
+        f"| {name} | {metric} | {_figure(figure)} | {_figure(card.base_metrics.get(name, {}).get(metric))} |"
+        for name, metrics in card.metrics.items()
+        for metric, figure in metrics.items()
+    ]
+    return "\n".join(["| set | metric | voice | untrained base |", "|---|---|---|---|", *rows])
+
+
+def _figure(figure: Figure | None) -> str:
+    if figure is None:
+        return "not measured"
+    span = f" [{figure.interval[0]:.3f}, {figure.interval[1]:.3f}]" if figure.interval else ""
+    return f"{figure.value:.3f}{span}, n = {figure.n}"
+
+
+def _bullets(title: str, lines: Sequence[str]) -> str:
+    return "\n".join([f"## {title}\n", *(f"- {line}" for line in lines)]) if lines else ""
+
+
+def _code(title: str, facts: dict[str, Any]) -> str:
+    return f"## {title}\n\n```json\n{json.dumps(facts, indent=1, ensure_ascii=False)}\n```" if facts else ""

@@ -1,0 +1,8 @@
+"""Supervised fine-tuning of voices with low-rank adapters (LoRA, arXiv 2106.09685; QLoRA, arXiv 2305.14314).
+
+    python -m trainer sft RECIPE.yaml
+
+Rows say which words a voice learns; everything else is only read. Two loops train the same rows: TRL's trainer
+(`with_trl`), and one that lets the frozen base read what stands before an activated voice once, without gradients
+(`prefixed`).
+"""

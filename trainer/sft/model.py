@@ -1,0 +1,163 @@
+"""A base with an adapter to tune, and batches of rows as the base and its adapter read them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model, load_peft_weights, set_peft_model_state_dict
+from safetensors import SafetensorError
+from torch.nn.functional import cross_entropy
+from transformers import AutoModelForCausalLM, DynamicCache, PreTrainedTokenizerBase
+
+from runtime.engines.base import EngineError
+from runtime.engines.hf.loading import fastest_dtype, first_line, nf4
+from trainer.sft.recipe import Recipe, RecipeError
+from trainer.sft.rows import Example
+
+Kept = tuple[tuple[torch.Tensor, torch.Tensor], ...]
+"""Keys and values of a prefix, layer by layer, each of shape (rows, heads, tokens, width)."""
+
+
+def open_for_tuning(folder: str, recipe: Recipe, device: str, invocation: Sequence[int] = ()) -> PeftModel:
+    """The base, frozen, with an adapter to tune: a new one, or that of `recipe.init`. With `invocation` PEFT lets it
+    act from those tokens on; without, it acts on all that it is given. Raises EngineError, RecipeError."""
+    dtype = getattr(torch, recipe.dtype) if recipe.dtype else fastest_dtype(device)
+    quantized = {"quantization_config": nf4(dtype)} if recipe.four_bit else {}
+    try:
+        base = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, device_map={"": device}, **quantized)
+    except (OSError, ValueError, ImportError, KeyError, RuntimeError, SafetensorError) as error:
+        raise EngineError(
+            f"{folder} could not be loaded to be tuned ({first_line(error)}). "
+            "Name a folder of transformers, a model of the catalogue, or a model of a hub within reach."
+        ) from error
+    config = LoraConfig(
+        r=recipe.rank,
+        lora_alpha=recipe.alpha,
+        target_modules=_targets(recipe),
+        task_type="CAUSAL_LM",
+        bias="none",
+        alora_invocation_tokens=list(invocation) or None,
+    )
+    torch.manual_seed(recipe.seed)
+    model = get_peft_model(base, config, autocast_adapter_dtype=False)
+    for parameter in learned_parameters(model):
+        parameter.data = parameter.data.to(dtype)  # those beside 4-bit weights come in float32
+    if recipe.init:
+        load_adapter(model, recipe.init)
+    return model
+
+
+def learned_parameters(model: PeftModel) -> list[torch.nn.Parameter]:
+    return [parameter for parameter in model.parameters() if parameter.requires_grad]
+
+
+def load_adapter(model: PeftModel, adapter: Path) -> None:
+    """Fill the adapter with the weights in a folder. Raises RecipeError if they are others."""
+    try:
+        result = set_peft_model_state_dict(model, load_peft_weights(str(adapter), device="cpu"))
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise RecipeError(
+            f"The adapter {adapter} cannot be started from ({first_line(error)}). "
+            "Name one of the same base, rank and targets as `init`."
+        ) from error
+    missing = [key for key in result.missing_keys if "lora_" in key]
+    if missing or result.unexpected_keys:
+        raise RecipeError(
+            f"The adapter {adapter} does not hold the matrices of this recipe "
+            f"({len(missing)} missing, {len(result.unexpected_keys)} unknown). "
+            "Name one of the same base, rank and targets as `init`."
+        )
+
+
+def save_adapter(model: PeftModel, folder: Path, invocation: Sequence[int]) -> None:
+    """Write the adapter as PEFT reads it, activated by `invocation` if there is one: whole, or not at all."""
+    unfinished = folder.with_name(f".unfinished-{folder.name}")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    config = model.peft_config["default"]
+    config.alora_invocation_tokens = list(invocation) or None
+    model.save_pretrained(unfinished, save_embedding_layers=False)
+    shutil.rmtree(folder, ignore_errors=True)
+    unfinished.replace(folder)
+
+
+def _targets(recipe: Recipe) -> str | list[str]:
+    return recipe.targets if isinstance(recipe.targets, str) else list(recipe.targets)
+
+
+def pad_token(tokenizer: PreTrainedTokenizerBase) -> int:
+    """The token that fills rows up; which one is of no matter, as nothing reads it."""
+    return tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows side by side. Prefixes are padded on the left, suffixes on the right, so that they meet."""
+
+    prefix: torch.Tensor
+    suffix: torch.Tensor
+    prefix_mask: torch.Tensor
+    suffix_mask: torch.Tensor
+    weights: torch.Tensor
+    """Shape of `suffix`: the weight of predicting each of its tokens."""
+
+    @property
+    def tokens(self) -> int:
+        return int(self.prefix_mask.sum() + self.suffix_mask.sum())
+
+
+def collate(examples: Sequence[Example], pad: int, device: str) -> Batch:
+    width, length = (max(len(getattr(e, part)) for e in examples) for part in ("prefix", "suffix"))
+
+    def right(values: Sequence[float], fill: float) -> list[float]:
+        return [*values, *[fill] * (length - len(values))]
+
+    def left(values: Sequence[int], fill: int) -> list[int]:
+        return [*[fill] * (width - len(values)), *values]
+
+    return Batch(
+        prefix=torch.tensor([left(e.prefix, pad) for e in examples], device=device, dtype=torch.long),
+        suffix=torch.tensor([right(e.suffix, pad) for e in examples], device=device, dtype=torch.long),
+        prefix_mask=torch.tensor([left([1] * len(e.prefix), 0) for e in examples], device=device, dtype=torch.long),
+        suffix_mask=torch.tensor([right([1] * len(e.suffix), 0) for e in examples], device=device, dtype=torch.long),
+        weights=torch.tensor([right(e.weights, 0.0) for e in examples], device=device),
+    )
+
+
+@torch.no_grad()
+def read_prefix(model: PeftModel, batch: Batch) -> Kept:
+    """What the frozen base keeps of what stands before the voice. No gradient ever needs it."""
+    if not batch.prefix.shape[1]:
+        return ()
+    positions = (batch.prefix_mask.cumsum(1) - 1).clamp(min=0)
+    with model.disable_adapter():
+        cache = model.base_model.model.model(
+            input_ids=batch.prefix, attention_mask=batch.prefix_mask, position_ids=positions, use_cache=True
+        ).past_key_values
+    return tuple((layer.keys, layer.values) for layer in cache.layers)
+
+
+def loss(model: PeftModel, batch: Batch, kept: Kept) -> torch.Tensor:
+    """Weighted cross-entropy of the learned tokens, a mean over rows: each row's weights add up to what it counts."""
+    options: dict[str, Any] = {"use_cache": False}
+    mask = batch.suffix_mask
+    if kept:
+        # The cache is made anew each time: reading the suffix lengthens it.
+        options = {"past_key_values": DynamicCache(kept), "use_cache": True}
+        mask = torch.cat([batch.prefix_mask, mask], 1)
+    steps = torch.arange(batch.suffix.shape[1], device=mask.device)
+    positions = batch.prefix_mask.sum(1, keepdim=True) + steps
+    base = model.base_model.model
+    states = base.model(
+        input_ids=batch.suffix, attention_mask=mask, position_ids=positions, **options
+    ).last_hidden_state
+    weights = batch.weights[:, 1:]
+    learned = weights > 0
+    # Only the rows of the vocabulary's huge matrix that are asked for.
+    logits = base.lm_head(states[:, :-1][learned]).float()
+    losses = cross_entropy(logits, batch.suffix[:, 1:][learned], reduction="none")
+    return (losses * weights[learned]).sum() / len(batch.suffix)

@@ -1,0 +1,154 @@
+"""Tuning a voice whose prefix is read once by the frozen base.
+
+What precedes an activated voice (aLoRA, arXiv 2504.12397) is read by the base alone: its keys and values need no
+gradient, so they are computed without one, and for later epochs they can be kept. A voice that acts on all tokens is
+tuned by the same loop, with nothing before it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import torch
+from peft import PeftModel
+
+from trainer.sft.model import Batch, Kept, collate, learned_parameters, loss, read_prefix
+from trainer.sft.plan import Progress, Record, batches, share_of_rate
+from trainer.sft.recipe import Recipe
+from trainer.sft.rows import Example
+
+SPARE_MEMORY = 2 << 30
+"""Bytes that prefixes which are kept leave to everything else."""
+
+
+class Tuning:
+    """One run over the rows of a recipe, in a folder that a killed run goes on in."""
+
+    def __init__(
+        self,
+        model: PeftModel,
+        examples: Sequence[Example],
+        recipe: Recipe,
+        folder: Path,
+        pad: int,
+        dev: Sequence[Example] = (),
+    ) -> None:
+        self.model, self.examples, self.recipe, self.folder, self.pad = model, examples, recipe, folder, pad
+        self.dev, self.device = dev, str(model.device)
+        self.parameters = learned_parameters(model)
+        # Half precision is enough to compute with and too coarse to sum small changes in.
+        self.masters = [p.detach().float().clone().requires_grad_() for p in self.parameters]
+        self.optimizer = torch.optim.AdamW(self.masters, lr=recipe.learning_rate, betas=(0.9, 0.99), weight_decay=0.0)
+        self.plan = batches(examples, recipe.batch, recipe.epochs, recipe.seed)
+        self.kept: dict[tuple[int, ...], Kept] = {}
+        self.done, self.record = 0, Record(folder)
+        self._resume()
+        self.elapsed = before[-1].elapsed if (before := self.record.cut(self.done)) else 0.0
+
+    @property
+    def finished(self) -> bool:
+        return self.done == len(self.plan)
+
+    @property
+    def time_share(self) -> float:
+        """How much of the time that the recipe gives is used up."""
+        return self.elapsed / (60 * self.recipe.minutes) if self.recipe.minutes else 0.0
+
+    def run(self) -> Iterator[Progress]:
+        """Learn what was not learned yet, as long as there is time; yields after every step."""
+        self.model.train()
+        while not self.finished and self.time_share < 1:
+            started, chosen = time.monotonic(), self.plan[self.done]
+            value, tokens = self._step(chosen)
+            self.done += 1
+            seconds = time.monotonic() - started
+            self.elapsed += seconds
+            progress = Progress(self.done, len(self.plan), value, len(chosen), tokens, seconds, self.elapsed)
+            stops = self.done % self.recipe.save_every == 0 or self.finished or self.time_share >= 1
+            if stops:
+                progress = self._looked_at(progress)
+            self.record.add(progress)  # before the checkpoint: what is too much is cut when the run goes on
+            if stops:
+                self._save()
+            yield progress
+
+    def _looked_at(self, progress: Progress) -> Progress:
+        if not self.dev:
+            return progress
+        started = time.monotonic()
+        value = self.held_out(self.dev)
+        self.elapsed += time.monotonic() - started
+        return replace(progress, dev=value, elapsed=self.elapsed)
+
+    def _step(self, chosen: list[int]) -> tuple[float, int]:
+        batch = collate([self.examples[i] for i in chosen], self.pad, self.device)
+        value = loss(self.model, batch, self._prefix(chosen, batch))
+        value.backward()
+        for master, parameter in zip(self.masters, self.parameters, strict=True):
+            master.grad = parameter.grad.float()
+            parameter.grad = None
+        torch.nn.utils.clip_grad_norm_(self.masters, 1.0)
+        share = share_of_rate(self.done, len(self.plan), self.recipe.warm_up, self.time_share)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.recipe.learning_rate * share
+        self.optimizer.step()
+        self._copy_masters()
+        return value.item(), batch.tokens
+
+    def _prefix(self, chosen: list[int], batch: Batch) -> Kept:
+        key = tuple(chosen)
+        if key in self.kept:
+            return self.kept[key]
+        kept = read_prefix(self.model, batch)
+        if self.recipe.keep_prefixes and self.recipe.epochs > 1 and _spare_memory(self.device) > SPARE_MEMORY:
+            self.kept[key] = kept
+        return kept
+
+    @torch.no_grad()
+    def _copy_masters(self) -> None:
+        for master, parameter in zip(self.masters, self.parameters, strict=True):
+            parameter.copy_(master)
+
+    @torch.no_grad()
+    def held_out(self, examples: Sequence[Example]) -> float:
+        """Mean loss of rows that nothing is learned from."""
+        self.model.eval()
+        total = 0.0
+        ordered = sorted(examples, key=lambda e: e.length)
+        for start in range(0, len(ordered), self.recipe.batch):
+            part = ordered[start : start + self.recipe.batch]
+            batch = collate(part, self.pad, self.device)
+            total += loss(self.model, batch, read_prefix(self.model, batch)).item() * len(part)
+        self.model.train()
+        return total / len(ordered)
+
+    # A killed run goes on
+
+    @property
+    def _checkpoint(self) -> Path:
+        return self.folder / "checkpoint.pt"
+
+    def _save(self) -> None:
+        unfinished = self._checkpoint.with_suffix(".part")
+        state = {"done": self.done, "masters": self.masters, "optimizer": self.optimizer.state_dict()}
+        torch.save(state, unfinished)
+        unfinished.replace(self._checkpoint)
+
+    def _resume(self) -> None:
+        if not self._checkpoint.exists():
+            return
+        state = torch.load(self._checkpoint, map_location=self.device, weights_only=True)
+        self.done = state["done"]
+        with torch.no_grad():
+            for master, saved in zip(self.masters, state["masters"], strict=True):
+                master.copy_(saved)
+        self.optimizer.load_state_dict(state["optimizer"])
+        self._copy_masters()
+
+
+def _spare_memory(device: str) -> int:
+    return torch.cuda.mem_get_info()[0] if device.startswith("cuda") else psutil.virtual_memory().available

@@ -1,0 +1,111 @@
+"""What a voice learns from: conversations whose last turn is made of pieces, some learned, some only read.
+
+JSON lines: `{"messages": [...], "reply": [["Lena has 3 × 4 = 12 pens. [", 0], ["right", 1], ["]", 1]]}`. The messages
+are the conversation before the voice's turn; a piece's number is the weight of each of its tokens in the loss.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field, ValidationError
+
+from runtime.engines.base import EngineError, Message
+from runtime.types import Value
+from trainer.sources import SourceError
+
+if TYPE_CHECKING:
+    from runtime.engines.hf.chat import Chat
+
+
+class Row(Value):
+    """One turn of a voice."""
+
+    messages: tuple[dict[Literal["role", "content"], str], ...] = Field(min_length=1)
+    reply: tuple[tuple[str, Annotated[float, Field(ge=0)]], ...] = Field(min_length=1)
+    ends: bool = True
+    """Whether the turn is over after the last piece, so that ending is learned too."""
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Example:
+    """A row as tokens. `weights[i]` is the weight of predicting `suffix[i]`; 0 for tokens that are only read."""
+
+    prefix: tuple[int, ...]
+    """What the base reads before the voice begins; empty for a voice that acts on all tokens."""
+    suffix: tuple[int, ...]
+    weights: tuple[float, ...]
+
+    @property
+    def length(self) -> int:
+        return len(self.prefix) + len(self.suffix)
+
+
+class Encoder:
+    """Turns rows into tokens as the runtime's engines do: conversation first, then piece by piece. Raises EngineError
+    if an activated voice cannot be called by this chat template."""
+
+    def __init__(self, chat: Chat, form: Literal["activated", "plain"]) -> None:
+        self.chat, self.form = chat, form
+        self.invocation = tuple(_invocation(chat)) if form == "activated" else ()
+        """The tokens that open a voice's turn, from which on an activated voice acts."""
+        if form == "activated" and not self.invocation:
+            raise EngineError(
+                f"The chat template of {chat.name} writes nothing to open a reply, so that no activated voice can be "
+                "called by it. Train with `form: plain`."
+            )
+
+    def __call__(self, row: Row) -> Example:
+        """Raises ValueError if the conversation does not end in the words that call the activated voice."""
+        read = self.chat.prompt_tokens([*row.messages, Message(role="assistant", content="")])
+        begin = len(read) - len(self.invocation) if self.invocation else 0
+        if self.invocation and tuple(read[begin:]) != self.invocation:
+            raise ValueError("the conversation does not end in the words that call this voice")
+        tokens, weights = read[begin:], [0.0] * (len(read) - begin)
+        for text, weight in row.reply:
+            piece = self.chat.plain_tokens(text)
+            tokens += piece
+            weights += [weight] * len(piece)
+        if row.ends:
+            tokens.append(self.chat.end)
+            weights.append(row.reply[-1][1])
+        return Example(tuple(read[:begin]), tuple(tokens), tuple(weights))
+
+
+def _invocation(chat: Chat) -> Sequence[int]:
+    """What the template writes to open the assistant's turn, as tokens."""
+    spoken = [Message(role="user", content="?")]
+    closed = chat.prompt_tokens(spoken, opened=False)
+    return chat.prompt_tokens(spoken)[len(closed) :]
+
+
+def read_rows(path: Path, limit: int | None = None) -> Iterator[Row]:
+    """The rows of a file. Raises SourceError, naming the line."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            for number, line in enumerate(file, 1):
+                if limit is not None and number > limit:
+                    return
+                try:
+                    yield Row.model_validate(json.loads(line))
+                except (ValidationError, json.JSONDecodeError) as error:
+                    raise SourceError(f"{path}, line {number} is not a row to learn from: {error}") from error
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read ({error.strerror}).") from error
+
+
+def write_rows(path: Path, rows: Iterable[Row]) -> int:
+    """Write rows as JSON lines; returns how many."""
+    count = 0
+    unfinished = path.with_suffix(".part")
+    with unfinished.open("w", encoding="utf-8") as file:
+        for row in rows:
+            file.write(row.model_dump_json() + "\n")
+            count += 1
+    unfinished.replace(path)
+    return count

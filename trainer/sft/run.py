@@ -1,0 +1,208 @@
+"""One run of a recipe: from the base and the rows to an adapter in its own folder, where a killed run goes on.
+
+The folder, `voices/<hash>` of the settings' home, is named after all that decides the adapter: the recipe, the contents
+of its files, the base. In it lie `config.json`, `progress.jsonl` (a line a step), the checkpoint, and at the end
+`adapter/` as PEFT reads it, and `run.json`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import PreTrainedTokenizerBase
+
+from runtime.engines.hf.chat import Chat
+from runtime.engines.hf.loading import fastest_dtype, first_line, load_tokenizer
+from runtime.fetch.files import sha256_of
+from runtime.settings import Settings
+from runtime.types import content_hash
+from trainer.bases import base_folder, source_of
+from trainer.sft.model import open_for_tuning, pad_token, save_adapter
+from trainer.sft.plan import Progress, Record
+from trainer.sft.prefixed import Tuning
+from trainer.sft.recipe import Recipe, RecipeError
+from trainer.sft.rows import Encoder, Example, read_rows
+from trainer.sources import SourceError
+
+LIBRARIES = ("torch", "transformers", "peft", "trl", "accelerate", "bitsandbytes")
+DEV_ROWS = 64
+"""How many rows are looked at at a checkpoint, at most: more would cost more than they tell."""
+
+Report = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """Rows as tokens, and how many were of no use."""
+
+    examples: list[Example]
+    too_long: int
+    nothing_to_learn: int
+
+    @property
+    def learned_tokens(self) -> int:
+        return sum(weight > 0 for example in self.examples for weight in example.weights)
+
+
+class Run:
+    """A recipe on this machine. Raises RecipeError, SourceError, EngineError, BaseError, ModelError."""
+
+    def __init__(self, recipe: Recipe, settings: Settings) -> None:
+        self.base = _base(recipe, settings)
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        decides = {**recipe.model_dump(mode="json", exclude=_INCIDENTAL), **_contents(recipe, self.base)}
+        self.folder = settings.home / "voices" / content_hash(json.dumps(decides, sort_keys=True))
+        self.recipe = recipe.model_copy(update={"dtype": self._dtype(recipe)})
+
+    def _dtype(self, recipe: Recipe) -> str:
+        """What is computed in. A run that goes on keeps what was measured when it began."""
+        config = self.folder / "config.json"
+        begun = json.loads(config.read_text("utf-8"))["dtype"] if config.exists() else None
+        measured = recipe.dtype or begun or str(fastest_dtype(self.device)).removeprefix("torch.")
+        # float16, the choice on GPUs without bfloat16, loses small gradients.
+        return "float32" if measured == "float16" else measured
+
+    @property
+    def adapter(self) -> Path:
+        return self.folder / "adapter"
+
+    @cached_property
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        try:
+            return load_tokenizer(self.base)
+        except (OSError, ValueError) as error:
+            raise RecipeError(
+                f"base: {self.recipe.base} has no tokenizer that can be read here ({first_line(error)}). "
+                "Name a model of the catalogue, a folder of transformers, or a model of a hub within reach."
+            ) from error
+
+    @property
+    def pad(self) -> int:
+        return pad_token(self.tokenizer)
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        return Encoder(Chat(self.tokenizer, self.recipe.base), self.recipe.form)
+
+    @cached_property
+    def lessons(self) -> Lessons:
+        """All rows to learn from."""
+        return self._read(self.recipe.data, self.recipe.limit)
+
+    def run(self, report: Report = lambda progress: None) -> dict[str, Any]:
+        """Tune, telling of every step; returns what `run.json` holds. A run that was done is not done again."""
+        if self.summary and self.summary["finished"]:
+            return self.summary
+        examples = self.lessons.examples
+        if not examples:
+            raise RecipeError(
+                f"None of the rows can be learned from: {self.lessons.too_long} are longer than {self.recipe.longest} "
+                f"tokens (`longest`), {self.lessons.nothing_to_learn} have nothing to learn."
+            )
+        self.folder.mkdir(parents=True, exist_ok=True)
+        _write_whole(self.folder / "config.json", self.recipe.model_dump_json(indent=2))
+        dev = self._read([self.recipe.dev], DEV_ROWS).examples if self.recipe.dev else []
+        loop = self._with_trl if self.recipe.loop == "trl" else self._prefixed
+        summary = self._summary(loop(examples, dev, report))
+        _write_whole(self.folder / "run.json", json.dumps(summary, indent=1, ensure_ascii=False))
+        return summary
+
+    @property
+    def summary(self) -> dict[str, Any] | None:
+        """What `run.json` holds; None before an adapter is there."""
+        path = self.folder / "run.json"
+        return json.loads(path.read_text("utf-8")) if path.exists() else None
+
+    # The two loops. Both leave the adapter in its folder and say whether all rows were read.
+
+    def _prefixed(self, examples: list[Example], dev: list[Example], report: Report) -> bool:
+        model = open_for_tuning(self.base.as_posix(), self.recipe, self.device)
+        tuning = Tuning(model, examples, self.recipe, self.folder, self.pad, dev)
+        for progress in tuning.run():
+            report(progress)
+        save_adapter(model, self.adapter, self.encoder.invocation)
+        return tuning.finished
+
+    def _with_trl(self, examples: list[Example], dev: list[Example], report: Report) -> bool:
+        from trainer.sft.with_trl import tune_with_trl
+
+        invocation = self.encoder.invocation
+        model = open_for_tuning(self.base.as_posix(), self.recipe, self.device, invocation)
+        finished = tune_with_trl(model, self.tokenizer, examples, self.recipe, self.folder, report, dev)
+        save_adapter(model, self.adapter, invocation)
+        return finished
+
+    def _read(self, files: tuple[Path, ...] | list[Path], limit: int | None) -> Lessons:
+        examples, too_long, empty = [], 0, 0
+        for number, row in enumerate(islice(chain.from_iterable(map(read_rows, files)), limit), 1):
+            try:
+                example = self.encoder(row)
+            except ValueError as error:
+                raise SourceError(f"Row {number} of {', '.join(map(str, files))}: {error}.") from error
+            if example.length > self.recipe.longest:
+                too_long += 1
+            elif not any(example.weights):
+                empty += 1
+            else:
+                examples.append(example)
+        return Lessons(examples, too_long, empty)
+
+    def _summary(self, finished: bool) -> dict[str, Any]:
+        steps = Record(self.folder).read()
+        seconds, tokens = sum(step.seconds for step in steps), sum(step.tokens for step in steps)
+        return {
+            "recipe": self.recipe.model_dump(mode="json"),
+            "base": self.base.as_posix(),
+            "adapter": self.adapter.as_posix(),
+            "finished": finished,
+            "rows": len(self.lessons.examples),
+            "too_long": self.lessons.too_long,
+            "nothing_to_learn": self.lessons.nothing_to_learn,
+            "learned_tokens": self.lessons.learned_tokens,
+            "steps": len(steps),
+            "seconds": round(seconds, 1),
+            "tokens_per_second": round(tokens / seconds, 1),
+            "examples_per_second": round(sum(step.examples for step in steps) / seconds, 3),
+            "losses": [step.loss for step in steps],
+            "dev_losses": {step.step: step.dev for step in steps if step.dev is not None},
+            "dtype": self.recipe.dtype,
+            "device": self.device,
+            "versions": {name: version(name) for name in LIBRARIES},
+        }
+
+
+_INCIDENTAL = {"base", "data", "dev", "init", "minutes", "save_every", "keep_prefixes"}
+"""What does not change the adapter, and what is counted by its contents."""
+
+
+def _write_whole(path: Path, text: str) -> None:
+    unfinished = path.with_suffix(".part")
+    unfinished.write_text(text, "utf-8")
+    unfinished.replace(path)
+
+
+def _base(recipe: Recipe, settings: Settings) -> Path:
+    is_hub_id = re.fullmatch(r"[\w.-]+/[\w.-]+", recipe.base) and not Path(recipe.base).exists()
+    return Path(recipe.base) if is_hub_id else base_folder(recipe.base, settings)
+
+
+def _contents(recipe: Recipe, base: Path) -> dict[str, Any]:
+    """The files that decide the adapter, by their contents."""
+    made_from = source_of(base)
+    files = [*recipe.data, *([recipe.init / "adapter_model.safetensors"] if recipe.init else [])]
+    try:
+        hashes = [sha256_of(file) for file in files]
+    except OSError as error:
+        raise RecipeError(
+            f"{error.filename} cannot be read ({error.strerror}). Name its folder with --data."
+        ) from error
+    return {"base": made_from.sha256 if made_from else base.as_posix(), "files": hashes}
