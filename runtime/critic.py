@@ -10,22 +10,32 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from threading import Event
 
-from runtime import arithmetic
+from runtime import arithmetic, models, voices
 from runtime.actor import next_or_value, provenance
 from runtime.engines.base import Completion, Engine, Message, Sampling
 from runtime.events import Criticising, CritiqueDone, StepJudged
 from runtime.events import Event as TalkEvent
+from runtime.settings import Settings
 from runtime.text import language_of
 from runtime.turns import put_to_critic, verdict_parts, verdict_words
-from runtime.types import Critique, Problem, StepVerdict, Trajectory, Witness
+from runtime.types import Critique, Depth, Problem, StepVerdict, Trajectory, Witness
 from runtime.weighing import Weights
-from runtime.witnesses import PANELS, VOICE, Depth, Hearing, Said, Testimony, examine
+from runtime.witnesses import PANELS, VOICE, Hearing, Said, Testimony, examine
 
 PROVEN = 0.99
 """Probability given to a finding of exact arithmetic: it can still misread what was meant."""
 COMMENT_TOKENS = 60
 UNTRAINED = Weights(constant=1.8, signs={"agreement": 4.0, "deviation": -2.65, "program_agreement": 1.0})
 """For a base without a voice of its own: its verdict word is no better than chance (trainer/LOG.md)."""
+
+
+def open_critic(engine: Engine, settings: Settings) -> Critic:
+    """The critic of an engine, with the weights that its voice was fitted with if it has one."""
+    weights: Mapping[str, Weights] = {}
+    if VOICE in engine.voices and not settings.server:
+        spoken = voices.voices_of(models.resolve(settings), settings)
+        weights = spoken[VOICE].card.join if VOICE in spoken else {}
+    return Critic(engine, settings.max_tokens, settings.seed, settings.check, weights)
 
 
 class Critic:
@@ -37,10 +47,11 @@ class Critic:
         max_tokens: int = 512,
         seed: int = 0,
         depth: Depth = "deep",
-        weights: Mapping[Depth, Weights] | None = None,
+        weights: Mapping[str, Weights] | None = None,
     ) -> None:
         self.engine, self.panel = engine, PANELS[depth]
-        self.weights = (weights or {}).get(depth, UNTRAINED)
+        self.fitted = weights or {}
+        self.weights = self.fitted.get(depth, UNTRAINED)
         self.hearing = Hearing(engine, max_tokens, seed)
 
     def read(self, problem: Problem, attempt: Trajectory, cancel: Event) -> Iterator[TalkEvent]:
@@ -53,7 +64,7 @@ class Critic:
             verdicts = judge(problem, attempt, testimony, self.weights, self.panel)
             yield from _judged(verdicts)
         if not cancel.is_set() and verdicts and verdicts[-1].verdict == "incorrect" and not verdicts[-1].comment:
-            comment = self._comment(problem, attempt, len(verdicts) - 1, cancel)
+            comment = self._comment(problem, attempt, verdicts, cancel)
             verdicts[-1] = verdicts[-1].model_copy(update={"comment": comment})
         return (yield from self._done(problem, attempt, verdicts))
 
@@ -69,12 +80,16 @@ class Critic:
         yield CritiqueDone(critique)
         return critique
 
-    def _comment(self, problem: Problem, attempt: Trajectory, position: int, cancel: Event) -> str:
-        """What the critic goes on to say after its verdict that a step is wrong."""
+    def _comment(self, problem: Problem, attempt: Trajectory, verdicts: Sequence[StepVerdict], cancel: Event) -> str:
+        """What the critic's voice goes on to say after its verdict that a step is wrong; without a voice of its own,
+        what the other witnesses noted."""
+        notes = [e.note for e in verdicts[-1].evidence if e.verdict == "incorrect" and e.note]
+        if notes and VOICE not in self.engine.voices:
+            return notes[0]
         language = language_of(problem.text)
-        steps = [step.text for step in attempt.steps]
         _, wrong = verdict_words(language)
-        said = "".join(verdict_parts(steps[: position + 1], language)) + f"{wrong}]"
+        judged = [step.text for step in attempt.steps[: len(verdicts)]]
+        said = "".join(verdict_parts(judged, language)) + f"{wrong}]"
         messages = [*put_to_critic(problem, attempt), Message(role="assistant", content=said)]
         sampling = Sampling(max_tokens=COMMENT_TOKENS)
         stream = self.engine.stream(messages, sampling, voice=VOICE, stop=("\n",), cancel=cancel)

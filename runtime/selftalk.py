@@ -13,7 +13,7 @@ from threading import Event
 
 from runtime.actor import Actor, conversation, next_or_value, provenance, read_lines
 from runtime.arithmetic import mended
-from runtime.critic import Critic, proven_wrong
+from runtime.critic import Critic, open_critic, proven_wrong
 from runtime.engines.base import Completion, ContextOverflow, Engine, EngineError, Sampling
 from runtime.events import (
     AttemptDone,
@@ -46,7 +46,7 @@ def converse(problem: Problem, engine: Engine, settings: Settings, cancel: Event
         case "plain":
             events = plain(problem, actor, cancel)
         case "critic":
-            critic = Critic(engine, settings.max_tokens, settings.seed)
+            critic = open_critic(engine, settings)
             events = criticised(problem, actor, critic, settings.rounds, cancel)
         case "selftalk":
             events = one_voice(problem, engine, sampling, cancel)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from threading import Event
 
-from runtime.critic import Critic
+from runtime.critic import open_critic
 from runtime.engines.base import Engine
 from runtime.events import AttemptDone, CritiqueDone, Failed, Finished, Refining, StepDone, begin, fold
 from runtime.events import Event as TalkEvent
@@ -57,7 +57,7 @@ class Session:
         problem = Problem(text=clean(text))
         attempt = split_attempt(clean(steps if isinstance(steps, str) else "\n".join(steps), "solution"))
         engine = self._engine()
-        critic = Critic(engine, self.settings.max_tokens, self.settings.seed)
+        critic = open_critic(engine, self.settings)
         events = check(problem, attempt, critic, cancel or Event())
         yield from self._follow("check", "check", engine, problem, events)
 

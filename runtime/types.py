@@ -18,6 +18,8 @@ SCHEMA = 1
 
 Verdict = Literal["correct", "incorrect", "unsure"]
 Witness = Literal["arithmetic", "model", "solutions", "program", "completions", "selftalk"]
+Depth = Literal["quick", "deep"]
+"""How much the critic asks before it judges: what is best per second, or what is best."""
 Finish = Literal["stop", "length", "cancelled", "cut"]
 """How a text ended: by itself, at its limit, by the user, or cut off at a step that was proven wrong."""
 

@@ -19,10 +19,9 @@ from runtime.reachable import Reach, first_fall, reach
 from runtime.solutions import Solution, agreeing, first_unmet, sample_solutions, votes
 from runtime.text import Language, language_of
 from runtime.turns import put_to_critic, verdict_parts, verdict_words
-from runtime.types import Evidence, Problem, Trajectory, Witness
+from runtime.types import Depth, Evidence, Problem, Trajectory, Witness
 from runtime.weighing import Sign, sigmoid
 
-Depth = Literal["quick", "deep"]
 PANELS: dict[Depth, tuple[Witness, ...]] = {
     "quick": ("arithmetic", "model"),
     "deep": ("arithmetic", "model", "solutions", "program"),

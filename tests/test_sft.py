@@ -20,8 +20,9 @@ from runtime.engines.hf.chat import Chat
 from runtime.engines.hf.loading import load_tokenizer
 from runtime.types import Problem
 from trainer.lessons import critic_row
+from trainer.sft.bar import told
 from trainer.sft.model import collate, loss, open_for_tuning, read_prefix, save_adapter
-from trainer.sft.plan import batches, share_of_rate
+from trainer.sft.plan import Progress, batches, share_of_rate
 from trainer.sft.prefixed import Tuning
 from trainer.sft.recipe import Recipe, RecipeError, read_recipe
 from trainer.sft.rows import Encoder, Row, read_rows, write_rows
@@ -214,6 +215,12 @@ def test_the_rate_ends_at_zero_with_the_steps_or_with_the_time():
     assert share_of_rate(5, 10, 0) == pytest.approx(0.5)
     assert share_of_rate(10, 10, 0) == share_of_rate(3, 10, 0, time_share=1.2) == pytest.approx(0)
     assert share_of_rate(5, 10, 0, time_share=0.1) == share_of_rate(5, 10, 0)
+
+
+def test_the_bar_tells_the_mean_of_the_last_steps_and_no_more_time_than_there_is():
+    steps = [Progress(n, 12, loss=n, examples=8, tokens=400, seconds=4.0, elapsed=4.0 * n) for n in (1, 2)]
+    assert told(steps, None) == "loss 1.500, 2.00 examples/s, 100 tokens/s, 0:00:40 left"
+    assert told(steps, 0.5).endswith("0:00:22 left")
 
 
 # Runs

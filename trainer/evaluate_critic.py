@@ -1,120 +1,151 @@
-"""How well the critic finds the first error, measured as ProcessBench does (arXiv 2412.06559).
+"""How well the critic judges attempts whose first error is known.
 
     python -m trainer evaluate-critic --trajectories FILE.jsonl
 
-Accuracy on wrong attempts (the first error at its exact place), on right ones (none found), and their harmonic mean F1:
-for the critic as it is, and with witnesses left out, all weighed from the same testimony.
+ProcessBench's figures (arXiv 2412.06559): accuracy on wrong attempts (the first error at its exact place), on right
+ones (none found), and their harmonic mean F1. Beside them: telling right attempts from wrong ones (MathCritique's
+discrimination), calibration of the step probabilities, and the share found by type of error. One table: each witness
+alone, all joined, and what each costs in seconds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
-from itertools import groupby
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from threading import Event
 from typing import Any
 
-from runtime import prompts
-from runtime.critic import SOLUTIONS, WITNESSES, Critic, Testimony, judge
-from runtime.engines.base import Engine, EngineError
+from rich.table import Table
+
+from runtime.critic import UNTRAINED, open_critic
+from runtime.engines.base import Engine
 from runtime.settings import Settings
-from runtime.solutions import Solution
-from runtime.text import final_answer
-from runtime.types import Step, Trajectory, Witness, content_hash
-from trainer.runs import ResultFile, run_missing
+from runtime.types import Witness
+from runtime.weighing import Weights
+from trainer.hearing import JudgedHearing
 from trainer.sources import JudgedAttempt
 from trainer.statistics import harmonic, wilson
+from trainer.weigh import Case, cases, first_error, heard_panels
 
-PANELS: dict[str, tuple[Witness, ...]] = {
-    "arithmetic": ("arithmetic",),
-    "model": ("model",),
-    "solutions": ("solutions",),
-    "without arithmetic": ("solutions", "model"),
-}
-"""Which witnesses are heard, beside the whole critic."""
+BINS = 10
+"""Of probabilities, for the expected calibration error (Guo et al. 2017, arXiv 1706.04599)."""
 
 
-class CriticEvaluation:
-    """One file of judged attempts, one model."""
-
-    def __init__(self, attempts: Sequence[JudgedAttempt], engine: Engine, settings: Settings) -> None:
-        self.attempts, self.engine, self.settings = attempts, engine, settings
-        self.calibration = Critic(engine).calibration
-        config = {
-            "model": engine.model,
-            "prompts": prompts.all_versions(),
-            "solutions": SOLUTIONS,
-            **settings.model_dump(include={"seed", "max_tokens"}),
-        }
-        self.results = ResultFile(Path(settings.home) / "evaluations", "evaluate-critic", config)
-
-    @property
-    def work(self) -> list[tuple[str, list[JudgedAttempt]]]:
-        """Neighbouring attempts at the same problem together: its solutions are sampled once. The key says what they
-        are, not where they stand, so a longer file goes on from a shorter one."""
-        groups = (list(group) for _, group in groupby(self.attempts, key=lambda attempt: attempt.problem.id))
-        return [
-            (content_hash(*(text for a in group for text in (a.problem.text, *a.steps))), group) for group in groups
-        ]
-
-    def run(self) -> Iterator[str]:
-        """Hear what was not heard yet; yields once per problem."""
-        yield from run_missing(self.work, self._hear, self.results, self.engine.parallel)
-
-    def _hear(self, attempts: list[JudgedAttempt]) -> dict[str, Any]:
-        critic = Critic(self.engine, self.settings.max_tokens, self.settings.seed)
-        testimonies = []
-        for attempt in attempts:
-            try:
-                heard = critic.hear(attempt.problem, _trajectory(attempt), Event())
-                testimonies.append({"log_odds": heard.log_odds, "solutions": [asdict(s) for s in heard.solutions]})
-            except EngineError as error:  # too long for the context, say: that attempt counts as missed
-                testimonies.append({"error": str(error)})
-        return {"testimonies": testimonies}
-
-    def summary(self) -> dict[str, Any]:
-        """ProcessBench's figures with 90 % intervals, for the critic and with witnesses left out."""
-        heard = [testimony for key, _ in self.work for testimony in self.results.rows[key]["testimonies"]]
-        return {
-            "n": len(self.attempts),
-            "n_error": sum(attempt.first_error is not None for attempt in self.attempts),
-            "n_correct": sum(attempt.first_error is None for attempt in self.attempts),
-            "failed": sum("error" in testimony for testimony in heard),
-            "model": self.engine.model,
-            **self._figures(heard, WITNESSES),
-            "witnesses": {name: self._figures(heard, panel) for name, panel in PANELS.items()},
-            "run": str(self.results.folder),
-        }
-
-    def _figures(self, heard: list[dict[str, Any]], witnesses: Sequence[Witness]) -> dict[str, Any]:
-        found = {True: [], False: []}
-        for attempt, testimony in zip(self.attempts, heard, strict=True):
-            right = "error" not in testimony and self._first_error(attempt, testimony, witnesses) == attempt.first_error
-            found[attempt.first_error is None].append(right)
-        wrong, correct = ([sum(rows), len(rows)] for rows in (found[False], found[True]))
-        shares = [hits / n if n else 0.0 for hits, n in (wrong, correct)]
-        return {
-            "f1": harmonic(*shares),
-            "accuracy_error": shares[0],
-            "interval_error": wilson(*wrong),
-            "accuracy_correct": shares[1],
-            "interval_correct": wilson(*correct),
-        }
-
-    def _first_error(
-        self, attempt: JudgedAttempt, testimony: dict[str, Any], witnesses: Sequence[Witness]
-    ) -> int | None:
-        solutions = tuple(Solution(**solution) for solution in testimony["solutions"])
-        heard = Testimony(tuple(testimony["log_odds"]), solutions)
-        verdicts = judge(attempt.problem, _trajectory(attempt), heard, self.calibration, witnesses)
-        return next((i for i, step in enumerate(verdicts) if step.verdict == "incorrect"), None)
+def summary(hearing: JudgedHearing, weights: Mapping[str, Weights]) -> dict[str, Any]:
+    """The figures of every panel whose witnesses were heard. A panel without weights of its own is weighed as that of
+    an untrained base."""
+    heard = hearing.testimonies()
+    return {
+        "n": len(heard),
+        "n_error": sum(attempt.first_error is not None for attempt in hearing.attempts),
+        "n_correct": sum(attempt.first_error is None for attempt in hearing.attempts),
+        "failed": heard.count(None),
+        "model": hearing.engine.model,
+        "panels": {
+            name: {
+                **figures(hearing.attempts, heard, panel, weights.get(name, UNTRAINED)),
+                "seconds": round(sum(map(hearing.seconds, panel)), 2),
+            }
+            for name, panel in heard_panels(hearing.panel).items()
+        },
+        "run": str(hearing.results.folder),
+    }
 
 
-def _trajectory(attempt: JudgedAttempt) -> Trajectory:
-    return Trajectory(
-        problem_id=attempt.problem.id,
-        steps=tuple(Step(text=step) for step in attempt.steps),
-        answer=final_answer(attempt.steps[-1]),
-        origin="student",
-    )
+def figures(
+    attempts: Sequence[JudgedAttempt], heard: Sequence[Any], panel: Sequence[Witness], weights: Weights
+) -> dict[str, Any]:
+    """Of one panel. An attempt that could not be heard counts as missed."""
+    known = [attempt for attempt, testimony in zip(attempts, heard, strict=True) if testimony is not None]
+    given = cases(attempts, heard, panel)
+    found = dict(zip((attempt.key for attempt in known), (first_error(case, weights) for case in given), strict=True))
+    outcomes = [attempt.key in found and found[attempt.key] == attempt.first_error for attempt in attempts]
+    flagged = [found.get(attempt.key) is not None for attempt in attempts]
+    wrong, right = (_share(attempts, outcomes, is_right) for is_right in (False, True))
+    return {
+        "f1": harmonic(wrong["accuracy"], right["accuracy"]),
+        "wrong": wrong,
+        "right": right,
+        "discrimination": discrimination(attempts, flagged),
+        "calibration": calibration(given, weights),
+        "by_type": _by_type(attempts, outcomes),
+        "outcomes": {attempt.key: outcome for attempt, outcome in zip(attempts, outcomes, strict=True)},
+    }
+
+
+def _share(attempts: Sequence[JudgedAttempt], outcomes: Sequence[bool], is_right: bool) -> dict[str, Any]:
+    hits = [o for a, o in zip(attempts, outcomes, strict=True) if (a.first_error is None) is is_right]
+    share = sum(hits) / len(hits) if hits else 0.0
+    return {"accuracy": share, "n": len(hits), "interval": wilson(sum(hits), len(hits))}
+
+
+def discrimination(attempts: Sequence[JudgedAttempt], flagged: Sequence[bool]) -> dict[str, float]:
+    """Whether an attempt has any error at all: accuracy, and F1 of both classes."""
+    pairs = [(attempt.first_error is not None, flag) for attempt, flag in zip(attempts, flagged, strict=True)]
+    counts = {pair: pairs.count(pair) for pair in ((True, True), (True, False), (False, True), (False, False))}
+    hit, missed, alarm, passed = counts.values()
+    return {
+        "accuracy": (hit + passed) / len(pairs),
+        "f1_wrong": 2 * hit / max(1, 2 * hit + missed + alarm),
+        "f1_right": 2 * passed / max(1, 2 * passed + missed + alarm),
+    }
+
+
+def calibration(given: Sequence[Case], weights: Weights) -> dict[str, float]:
+    """Of the probability that a step is right, over steps up to the first error: expected calibration error and Brier
+    score."""
+    bins: dict[int, list[tuple[float, bool]]] = defaultdict(list)
+    for case in given:
+        end = len(case.said) if case.first_error is None else case.first_error + 1
+        for number, one in enumerate(case.said[:end]):
+            if weights.hears(one.signs):
+                p = weights.probability(one.signs)
+                bins[min(BINS - 1, int(p * BINS))].append((p, number != case.first_error))
+    pairs = [pair for part in bins.values() for pair in part]
+    if not pairs:
+        return {}
+    gaps = (abs(sum(p for p, _ in part) - sum(right for _, right in part)) for part in bins.values())
+    return {"ece": sum(gaps) / len(pairs), "brier": sum((p - right) ** 2 for p, right in pairs) / len(pairs)}
+
+
+def _by_type(attempts: Sequence[JudgedAttempt], outcomes: Sequence[bool]) -> dict[str, Any]:
+    grouped: dict[str, list[bool]] = defaultdict(list)
+    for attempt, outcome in zip(attempts, outcomes, strict=True):
+        if attempt.first_error is not None and attempt.error_type:
+            grouped[attempt.error_type].append(outcome)
+    return {kind: {"found": sum(hits) / len(hits), "n": len(hits)} for kind, hits in sorted(grouped.items())}
+
+
+def weights_in_use(engine: Engine, settings: Settings) -> Mapping[str, Weights]:
+    """Those that the app would weigh with."""
+    return open_critic(engine, settings).fitted
+
+
+def write_outcomes(path: Path, attempts: Sequence[JudgedAttempt], outcomes: Mapping[str, bool]) -> None:
+    """What the gate compares: a line for each attempt."""
+    lines = ({"key": a.key, "right": outcomes[a.key], "first_error": a.first_error} for a in attempts)
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
+
+
+def table(report: Mapping[str, Any]) -> Table:
+    """The panels side by side."""
+    made = Table(title=f"{report['model']}: {report['n_error']} wrong and {report['n_correct']} right attempts")
+    for column in ("panel", "F1", "on wrong", "on right", "any error: acc.", "F1 wrong / right", "ECE", "seconds"):
+        made.add_column(column, justify="left" if column == "panel" else "right")
+    for name, row in report["panels"].items():
+        told = row["discrimination"]
+        made.add_row(
+            name,
+            f"{row['f1']:.1%}",
+            *(f"{row[kind]['accuracy']:.0%} {_span(row[kind]['interval'])}" for kind in ("wrong", "right")),
+            f"{told['accuracy']:.0%}",
+            f"{told['f1_wrong']:.0%} / {told['f1_right']:.0%}",
+            f"{row['calibration']['ece']:.2f}" if row["calibration"] else "-",
+            f"{row['seconds']:.1f}",
+        )
+    return made
+
+
+def _span(interval: tuple[float, float]) -> str:
+    return "[{:.0%}, {:.0%}]".format(*interval)

@@ -27,12 +27,17 @@ class JudgedHearing:
     """Hears a panel on a file of judged attempts. Resumable; a longer file goes on from a shorter one."""
 
     def __init__(
-        self, attempts: Sequence[JudgedAttempt], engine: Engine, settings: Settings, panel: Sequence[Witness]
+        self,
+        attempts: Sequence[JudgedAttempt],
+        engine: Engine,
+        settings: Settings,
+        panel: Sequence[Witness],
+        voice: str = "in use",
     ) -> None:
         self.attempts, self.engine, self.settings, self.panel = attempts, engine, settings, tuple(panel)
         config = {
             "model": engine.model,
-            "voice": settings.voices,
+            "voice": voice if engine.voices else None,
             "prompts": prompts.all_versions(),
             "asked": {"solutions": SOLUTIONS, "programs": PROGRAMS, "completions": COMPLETIONS},
             "panel": self.panel,

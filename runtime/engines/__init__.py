@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,31 +13,33 @@ if TYPE_CHECKING:
     from runtime.settings import Settings
 
 
-def open_engine(settings: Settings, parallel: int = 2, batches: bool = False) -> Engine:
+def open_engine(
+    settings: Settings, parallel: int = 2, batches: bool = False, files: Mapping[str, Path] | None = None
+) -> Engine:
     """The engine that the settings name, holding `parallel` conversations at once: a server, or a model of this
-    machine. With `batches` the weights' format that measured best for many replies at once is taken. Raises
-    EngineError, ModelError."""
+    machine. With `batches` the weights' format that measured best for many replies at once is taken. `files`
+    are voices to speak with in the place of those in use. Raises EngineError, ModelError."""
     if settings.server:
         from runtime.engines.openai import OpenAIEngine
 
         return OpenAIEngine(settings.server, settings.model, parallel)
     path = models.resolve(settings)
-    return load(tuning.batch_file(path, settings) if batches else path, settings, parallel)
+    return load(tuning.batch_file(path, settings) if batches else path, settings, parallel, files)
 
 
-def load(path: Path, settings: Settings, parallel: int = 2) -> Engine:
+def load(path: Path, settings: Settings, parallel: int = 2, files: Mapping[str, Path] | None = None) -> Engine:
     """The engine for a GGUF file (llama.cpp) or a folder of transformers', with the voices in use. Raises EngineError,
     ModelError."""
-    spoken = voices.voices_of(path, settings)
+    spoken = voices.voices_of(path, settings) if files is None else {}
     if path.is_dir():
         from runtime.engines.hf import HfEngine
 
-        folders = {name: voice.folder for name, voice in spoken.items() if voice.folder}
+        folders = files or {name: voice.folder for name, voice in spoken.items() if voice.folder}
         return HfEngine(path, parallel, settings.context, folders)
     from runtime.engines.llamacpp import LlamaCppEngine, measure
 
     def threads(model: int) -> int:
         return tuning.threads_for(path, settings, lambda: measure.fastest_threads(model))
 
-    files = {name: voice.path for name, voice in spoken.items()}
+    files = files or {name: voice.path for name, voice in spoken.items()}
     return LlamaCppEngine(path, settings.context, parallel, settings.threads or threads, files)

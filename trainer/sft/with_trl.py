@@ -19,7 +19,7 @@ from datasets import Dataset
 from peft import PeftModel
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader
-from transformers import PreTrainedTokenizerBase, TrainerCallback
+from transformers import PreTrainedTokenizerBase, PrinterCallback, TrainerCallback
 from transformers.trainer import TRAINER_STATE_NAME
 from trl import SFTConfig, SFTTrainer
 
@@ -67,6 +67,7 @@ def tune_with_trl(
     # is too coarse to sum small changes in.
     for parameter in learned_parameters(model):
         parameter.data = parameter.data.float()
+    trainer.remove_callback(PrinterCallback)  # it writes to stdout, which is for results
     trainer.add_callback(Watch(trainer, record, report))
     trainer.train(resume_from_checkpoint=checkpoint.as_posix() if checkpoint else None)
     return trainer.state.global_step == len(plan)

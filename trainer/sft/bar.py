@@ -1,0 +1,51 @@
+"""A run on the terminal: a bar, and what the last steps say."""
+
+from __future__ import annotations
+
+from collections import deque
+from datetime import timedelta
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+from rich.progress import Progress as RichProgress
+
+from trainer.sft.plan import Progress
+
+WINDOW = 20
+"""Steps over which is averaged."""
+
+
+class Bar:
+    """Told of every step (`Run.run(bar)`), it shows them on stderr until it is closed."""
+
+    def __init__(self, title: str, minutes: float | None = None) -> None:
+        self._title, self._minutes = title, minutes
+        self._last: deque[Progress] = deque(maxlen=WINDOW)
+        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[told]}")
+        self._bar, self._task = RichProgress(*columns, console=Console(stderr=True)), None
+
+    def __enter__(self) -> Bar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def __call__(self, progress: Progress) -> None:
+        if self._task is None:  # not before: a model that is loaded writes lines of its own
+            self._bar.start()
+            self._task = self._bar.add_task(self._title, total=progress.steps, told="")
+        self._last.append(progress)
+        self._bar.update(self._task, completed=progress.step, told=told(list(self._last), self._minutes))
+
+
+def told(last: list[Progress], minutes: float | None) -> str:
+    """Loss, rates and the time that is left, by the last steps."""
+    seconds, now = sum(step.seconds for step in last), last[-1]
+    left = (now.steps - now.step) * seconds / len(last)
+    if minutes:
+        left = max(0.0, min(left, 60 * minutes - now.elapsed))
+    return (
+        f"loss {sum(step.loss for step in last) / len(last):.3f}, "
+        f"{sum(step.examples for step in last) / seconds:.2f} examples/s, "
+        f"{sum(step.tokens for step in last) / seconds:.0f} tokens/s, {timedelta(seconds=round(left))} left"
+    )

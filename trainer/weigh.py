@@ -1,0 +1,130 @@
+"""Fits how the critic's witnesses are weighed, on judged attempts that nothing else is measured on.
+
+    python -m trainer weigh --trajectories FILE.jsonl --out weights.json
+
+For every panel: a logistic regression over the signs of each step up to the first error (right or wrong), then the
+threshold that finds first errors best (ProcessBench's F1) on the same attempts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from pydantic import TypeAdapter, ValidationError
+
+from runtime.types import Witness
+from runtime.weighing import SIGNS, Signs, Weights
+from runtime.witnesses import PANELS, Said, Testimony, examine
+from trainer.sources import JudgedAttempt, SourceError
+from trainer.statistics import harmonic
+
+ALL_PANELS: dict[str, tuple[Witness, ...]] = {
+    "arithmetic": ("arithmetic",),
+    "model": ("model",),
+    "solutions": ("solutions",),
+    "program": ("program",),
+    "completions": ("completions",),
+    **PANELS,
+    "deep with completions": (*PANELS["deep"], "completions"),
+    "deep without model": tuple(witness for witness in PANELS["deep"] if witness != "model"),
+}
+"""Each witness alone, and those that are heard together."""
+RIDGE = 0.5
+"""Pull of the weights towards 0: there are few attempts, and signs that are nearly the same."""
+GRID = tuple(round(0.02 * step, 2) for step in range(1, 48))
+"""Thresholds that are tried."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a panel says of an attempt, step by step, and where its first error is."""
+
+    said: tuple[Said, ...]
+    first_error: int | None
+
+
+def cases(attempts: Sequence[JudgedAttempt], heard: Sequence[Testimony | None], panel: Sequence[Witness]) -> list[Case]:
+    """The attempts that were heard."""
+    return [
+        Case(tuple(examine(attempt.problem, attempt.trajectory, testimony, panel)), attempt.first_error)
+        for attempt, testimony in zip(attempts, heard, strict=True)
+        if testimony is not None
+    ]
+
+
+def fit(given: Sequence[Case]) -> Weights:
+    """Weights and threshold of one panel."""
+    rows = [(one.signs, number != case.first_error) for case in given for number, one in _up_to_error(case)]
+    constant, weights = logistic([signs for signs, _ in rows], [right for _, right in rows])
+    fitted = Weights(constant=constant, signs=weights)
+    best = max(GRID, key=lambda reject: f1(given, fitted.model_copy(update={"reject": reject})))
+    return fitted.model_copy(update={"reject": best, "doubt": max(best, 0.5)})
+
+
+def _up_to_error(case: Case) -> list[tuple[int, Said]]:
+    end = len(case.said) if case.first_error is None else case.first_error + 1
+    return list(enumerate(case.said))[:end]
+
+
+def first_error(case: Case, weights: Weights) -> int | None:
+    """Where a panel finds the first error."""
+    for number, one in enumerate(case.said):
+        if one.disproof or (
+            weights.hears(one.signs) and weights.verdict(weights.probability(one.signs)) == "incorrect"
+        ):
+            return number
+    return None
+
+
+def f1(given: Sequence[Case], weights: Weights) -> float:
+    """ProcessBench's F1 (arXiv 2412.06559)."""
+    hits = [(case.first_error is None, first_error(case, weights) == case.first_error) for case in given]
+    shares = [np.mean([hit for right, hit in hits if right is kind] or [0.0]) for kind in (True, False)]
+    return float(harmonic(*shares))
+
+
+def logistic(rows: Sequence[Signs], labels: Sequence[bool]) -> tuple[float, Mapping]:
+    """Ridge logistic regression by Newton's method: the constant, and a weight for every sign that occurs."""
+    names = [name for name in SIGNS if any(name in row for row in rows)]
+    x = np.array([[1.0, *(row.get(name, 0.0) for name in names)] for row in rows])
+    y, beta = np.array(labels, dtype=float), np.zeros(len(names) + 1)
+    pull = np.diag([0.0] + [RIDGE] * len(names))
+    for _ in range(50):
+        p = 1 / (1 + np.exp(-np.clip(x @ beta, -30, 30)))
+        step = np.linalg.solve(
+            x.T @ (x * (p * (1 - p))[:, None]) + pull + 1e-9 * np.eye(len(beta)), x.T @ (y - p) - pull @ beta
+        )
+        beta += step
+        if np.abs(step).max() < 1e-6:
+            break
+    return float(beta[0]), {name: float(weight) for name, weight in zip(names, beta[1:], strict=True)}
+
+
+def fit_panels(
+    attempts: Sequence[JudgedAttempt], heard: Sequence[Testimony | None], witnesses: Sequence[Witness]
+) -> dict[str, Weights]:
+    """Weights of every panel whose witnesses were heard."""
+    return {name: fit(cases(attempts, heard, panel)) for name, panel in heard_panels(witnesses).items()}
+
+
+def heard_panels(witnesses: Sequence[Witness]) -> dict[str, tuple[Witness, ...]]:
+    """The panels made of these witnesses; arithmetic is always there."""
+    return {name: panel for name, panel in ALL_PANELS.items() if set(panel) <= {"arithmetic", *witnesses}}
+
+
+_FILE = TypeAdapter(dict[str, Weights])
+
+
+def write_weights(path: Path, fitted: Mapping[str, Weights]) -> None:
+    path.write_bytes(_FILE.dump_json(dict(fitted), indent=1))
+
+
+def read_weights(path: Path) -> dict[str, Weights]:
+    """Raises SourceError."""
+    try:
+        return _FILE.validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise SourceError(f"{path} holds no weights ({error}). Make it with `python -m trainer weigh`.") from error
