@@ -184,9 +184,8 @@ def _of_others(
     groups = votes(others)
     if not groups:
         return
-    n, agreement, (shared, deviation, approach) = sum(len(group.solutions) for group in groups), 0, _SIGNS[witness]
-    agreement = agreeing(attempt.answer, others)
-    if agreement:
+    n, (shared, deviation, approach) = sum(len(group.solutions) for group in groups), _SIGNS[witness]
+    if agreement := agreeing(attempt.answer, others):
         note = _AGREE[witness][language].format(agreement, n)
         for one in said:
             one.signs[shared] = agreement / n

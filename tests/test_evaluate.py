@@ -1,13 +1,9 @@
 """Measuring, on queued replies: the figures, their resumption, and who may see the answer."""
 
-import pytest
-
 from runtime import settings
 from runtime.engines.scripted import ScriptedEngine
 from runtime.types import Problem
 from trainer.evaluate import Evaluation
-from trainer.evaluate_critic import CriticEvaluation
-from trainer.sources import JudgedAttempt
 
 FOUR = "2 + 2 = 4\nThe answer is 4."
 PROBLEMS = [Problem(text=f"What is two and two, number {i}?", answer="4" if i < 3 else "5") for i in range(4)]
@@ -60,19 +56,3 @@ def test_nobody_who_solves_a_problem_sees_its_answer():
 def test_a_model_that_breaks_is_a_failed_row_and_not_the_end():
     summary = run(Evaluation(PROBLEMS, ["plain"], ScriptedEngine([FOUR]), settings.load()))
     assert summary["modes"]["plain"]["failed"] == 3
-
-
-def test_the_critics_figures_are_those_of_processbench():
-    problem = Problem(text="What is two and two and one?")
-    attempts = [
-        JudgedAttempt(problem, ("2 + 2 = 5", "5 + 1 = 6"), 0),
-        JudgedAttempt(problem, ("2 + 2 = 4", "4 + 1 = 6"), 0),
-        JudgedAttempt(problem, ("2 + 2 = 4", "4 + 1 = 5"), None),
-    ]
-    engine = ScriptedEngine(["no answer"] * 4)
-    summary = run(CriticEvaluation(attempts, engine, settings.load()))
-    assert (summary["n"], summary["n_error"], summary["n_correct"]) == (3, 2, 1)
-    assert (summary["accuracy_error"], summary["accuracy_correct"]) == (0.5, 1.0)
-    assert summary["f1"] == pytest.approx(2 / 3)
-    assert summary["witnesses"]["model"]["accuracy_error"] == 0
-    assert run(CriticEvaluation(attempts, ScriptedEngine([]), settings.load())) == summary

@@ -5,18 +5,23 @@ from threading import Event
 import pytest
 
 from runtime import settings
-from runtime.critic import SOLUTIONS
 from runtime.engines.base import EngineError
 from runtime.engines.scripted import ScriptedEngine
 from runtime.events import Failed, Refining, StepDone, fold_all
 from runtime.selftalk import converse
 from runtime.types import Critique, Problem
+from runtime.witnesses import PROGRAMS, SOLUTIONS
 
 PENS = Problem(text="Ana buys 3 pens for 4 dollars each and a book for 5 dollars. How much does she pay?")
 RIGHT = "The pens cost 3 × 4 = 12 dollars.\nIn all she pays 12 + 5 = 17 dollars.\nThe answer is 17."
 SLIP = "The pens cost 3 × 4 = 14 dollars.\nIn all she pays 14 + 5 = 19 dollars.\nThe answer is 19."
 BAD_IDEA = "The pens cost 3 × 4 = 12 dollars.\nThe book makes 12 - 5 = 7 dollars.\nThe answer is 7."
 MENDED_END = "In all she pays 12 + 5 = 17 dollars.\nThe answer is 17."
+PROGRAM = "    pens = 3 * 4\n    return pens + 5"
+AGREED = [RIGHT, RIGHT, *[PROGRAM] * PROGRAMS]
+"""What the critic hears of an attempt that says 17: the first pair agrees, so there is no second."""
+OPPOSED = [*[RIGHT] * SOLUTIONS, *[PROGRAM] * PROGRAMS]
+"""And of one that says anything else."""
 ALSO_BAD = "She pays 3 + 4 + 5 = 12 dollars.\nThe answer is 12."
 
 
@@ -34,17 +39,17 @@ def test_plain_asks_the_actor_once_and_nobody_else():
 
 
 def test_an_attempt_that_all_witnesses_accept_is_settled_without_a_refinement():
-    talk = talk_of(ScriptedEngine([RIGHT] + [RIGHT] * SOLUTIONS))
+    talk = talk_of(ScriptedEngine([RIGHT, *AGREED]))
     assert talk.outcome.status == "settled"
     assert len(talk.trajectories) == 1
     critique = talk.critique_of(talk.chosen)
     assert [verdict.verdict for verdict in critique.verdicts] == ["correct", "correct"]
-    assert {e.by for e in critique.verdicts[0].evidence} == {"arithmetic", "solutions", "model"}
+    assert {e.by for e in critique.verdicts[0].evidence} == {"arithmetic", "model", "solutions", "program"}
 
 
 def test_a_false_equation_is_put_right_before_anything_follows_from_it():
     rest = " dollars.\nIn all she pays 12 + 5 = 17 dollars.\nThe answer is 17."
-    engine = ScriptedEngine([SLIP, rest] + [RIGHT] * SOLUTIONS)
+    engine = ScriptedEngine([SLIP, rest, *AGREED])
     talk = talk_of(engine)
     first, second = talk.trajectories
     assert first.finish == "cut"
@@ -57,7 +62,7 @@ def test_a_false_equation_is_put_right_before_anything_follows_from_it():
 
 
 def test_refinement_keeps_the_correct_prefix_and_is_told_of_the_critique():
-    engine = ScriptedEngine([BAD_IDEA, *[RIGHT] * SOLUTIONS, MENDED_END])
+    engine = ScriptedEngine([BAD_IDEA, *OPPOSED, MENDED_END])
     talk = talk_of(engine)
     wrong, refined = talk.trajectories
     assert talk.critique_of(wrong).first_error == 1
@@ -70,14 +75,14 @@ def test_refinement_keeps_the_correct_prefix_and_is_told_of_the_critique():
 
 
 def test_a_changed_answer_is_said_with_the_old_one():
-    engine = ScriptedEngine([BAD_IDEA, *[RIGHT] * SOLUTIONS, MENDED_END])
+    engine = ScriptedEngine([BAD_IDEA, *OPPOSED, MENDED_END])
     note = talk_of(engine).outcome.note
     assert "7" in note
     assert "17" in note
 
 
 def test_a_refinement_the_critic_likes_no_better_is_not_taken_and_that_is_said():
-    engine = ScriptedEngine([BAD_IDEA] + [RIGHT] * SOLUTIONS + [ALSO_BAD.splitlines()[0] + "\nThe answer is 12."])
+    engine = ScriptedEngine([BAD_IDEA, *OPPOSED, ALSO_BAD])
     talk = talk_of(engine, rounds=1)
     assert talk.outcome.status == "unsettled"
     assert talk.outcome.answer == "7"
@@ -85,7 +90,7 @@ def test_a_refinement_the_critic_likes_no_better_is_not_taken_and_that_is_said()
 
 
 def test_no_round_is_played_when_none_is_allowed():
-    talk = talk_of(ScriptedEngine([BAD_IDEA] + [RIGHT] * SOLUTIONS), rounds=0)
+    talk = talk_of(ScriptedEngine([BAD_IDEA, *OPPOSED]), rounds=0)
     assert len(talk.trajectories) == 1
     assert talk.outcome.status == "unsettled"
 
@@ -105,7 +110,7 @@ def test_self_talk_writes_a_rejected_step_again():
 
 
 def test_an_error_of_the_engine_ends_the_talk_and_keeps_what_was_made():
-    engine = ScriptedEngine([BAD_IDEA] + [RIGHT] * SOLUTIONS + [EngineError("the model broke")])
+    engine = ScriptedEngine([BAD_IDEA, *OPPOSED, EngineError("the model broke")])
     events = list(converse(PENS, engine, settings.load(mode="critic"), Event()))
     assert isinstance(events[-1], Failed)
     talk = fold_all(PENS, events)
@@ -117,7 +122,7 @@ def test_an_error_of_the_engine_ends_the_talk_and_keeps_what_was_made():
 
 def test_stop_ends_the_talk_at_once_and_keeps_the_steps():
     cancel, seen = Event(), []
-    for event in converse(PENS, ScriptedEngine([RIGHT] + [RIGHT] * SOLUTIONS), settings.load(mode="critic"), cancel):
+    for event in converse(PENS, ScriptedEngine([RIGHT, *AGREED]), settings.load(mode="critic"), cancel):
         seen.append(event)
         if isinstance(event, StepDone):
             cancel.set()
@@ -130,7 +135,7 @@ def test_stop_ends_the_talk_at_once_and_keeps_the_steps():
 @pytest.mark.parametrize("mode", ["plain", "critic", "selftalk"])
 def test_a_chinese_problem_is_asked_in_chinese(mode):
     problem = Problem(text="小明有3支笔，每支4元，一共多少元？")
-    engine = ScriptedEngine(["一共 3 × 4 = 12 元。\n答案是 12。"] * (1 + SOLUTIONS))
+    engine = ScriptedEngine(["一共 3 × 4 = 12 元。\n答案是 12。"] * 3 + ["    return 3 * 4"] * PROGRAMS)
     talk = talk_of(engine, mode, problem)
     assert talk.outcome.answer == "12"
     assert "数学老师" in engine.calls[0][0]["content"]

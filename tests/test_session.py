@@ -8,17 +8,20 @@ from pathlib import Path
 import pytest
 
 from runtime import settings
-from runtime.critic import SOLUTIONS
 from runtime.engines.base import EngineError
 from runtime.engines.scripted import ScriptedEngine
 from runtime.events import StepDone
 from runtime.session import Session
 from runtime.store import SessionLog, StoreError, step_id
 from runtime.text import UnreadableError
+from runtime.witnesses import PROGRAMS
 
 ROOT = Path(__file__).parents[1]
 QUESTION = "Ana buys 3 pens for 4 dollars each and a book for 5 dollars. How much does she pay?"
 RIGHT = "The pens cost 3 × 4 = 12 dollars.\nIn all she pays 12 + 5 = 17 dollars.\nThe answer is 17."
+PROGRAM = "    pens = 3 * 4\n    return pens + 5"
+SOLVED = [RIGHT, *[RIGHT] * 2, *[PROGRAM] * PROGRAMS]
+"""An attempt, and all that the critic asks for where everybody agrees with it."""
 
 
 @pytest.fixture
@@ -38,7 +41,7 @@ def last(progress):
 
 
 def test_a_solved_problem_is_stored_as_it_was_shown(log):
-    session = session_with(ScriptedEngine([RIGHT] * (1 + SOLUTIONS)), log)
+    session = session_with(ScriptedEngine(SOLVED), log)
     run = last(session.solve(QUESTION)).run
     stored = log.run(run.id)
     assert stored.transcript.talk == run.transcript.talk
@@ -47,7 +50,7 @@ def test_a_solved_problem_is_stored_as_it_was_shown(log):
 
 
 def test_steps_are_stored_while_the_run_goes_on(log):
-    session = session_with(ScriptedEngine([RIGHT] * (1 + SOLUTIONS)), log)
+    session = session_with(ScriptedEngine(SOLVED), log)
     for progress in session.solve(QUESTION):
         if isinstance(progress.event, StepDone):
             assert log.db["steps"].count >= 1
@@ -57,7 +60,7 @@ def test_steps_are_stored_while_the_run_goes_on(log):
 
 
 def test_a_reader_who_goes_away_leaves_a_stopped_run_with_its_steps(log):
-    session = session_with(ScriptedEngine([RIGHT] * (1 + SOLUTIONS)), log)
+    session = session_with(ScriptedEngine(SOLVED), log)
     progress = session.solve(QUESTION)
     for now in progress:
         if isinstance(now.event, StepDone):
@@ -76,7 +79,7 @@ def test_an_engine_that_breaks_leaves_a_failed_run_with_its_reason(log):
 
 
 def test_a_full_disk_takes_no_word_off_the_screen(log):
-    session = session_with(ScriptedEngine([RIGHT] * (1 + SOLUTIONS)), log)
+    session = session_with(ScriptedEngine(SOLVED), log)
     pages = next(iter(log.db.query("pragma page_count")))["page_count"]
     log.db.execute(f"pragma max_page_count = {pages}")
     text = QUESTION + " " + "word " * 700  # more than the free room of the file's last pages
@@ -87,7 +90,7 @@ def test_a_full_disk_takes_no_word_off_the_screen(log):
 
 def test_own_work_names_the_first_error_and_judges_nothing_after_it(log):
     steps = ["The pens cost 3 × 4 = 14 dollars.", "In all 14 + 5 = 19 dollars.", "Answer: 19"]
-    session = session_with(ScriptedEngine([RIGHT] * SOLUTIONS), log)
+    session = session_with(ScriptedEngine(), log)
     run = last(session.check(QUESTION, steps)).run
     critique = run.transcript.talk.turns[-1]
     assert critique.first_error == 0
@@ -102,7 +105,7 @@ def test_a_session_goes_on_under_its_own_name_and_an_unknown_one_begins_anew(log
 
 
 def test_without_a_log_nothing_is_kept_and_rating_says_so():
-    session = session_with(ScriptedEngine([RIGHT] * (1 + SOLUTIONS)), None)
+    session = session_with(ScriptedEngine(SOLVED), None)
     run = last(session.solve(QUESTION)).run
     assert run.status == "settled"
     with pytest.raises(StoreError, match="not stored"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
 from threading import Event
@@ -71,7 +70,7 @@ class JudgedHearing:
                 testimony = testimony.joined(one)
         except EngineError as error:  # too long for the context, say: that attempt counts as missed
             return {"error": str(error)}
-        return {"testimony": asdict(testimony), "seconds": seconds}
+        return {"testimony": _TESTIMONY.dump_python(testimony, mode="json"), "seconds": seconds}
 
     def testimonies(self) -> list[Testimony | None]:
         """One for each attempt; None where hearing failed."""

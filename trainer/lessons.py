@@ -10,19 +10,24 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from runtime import wordproblems
 from runtime.text import language_of
 from runtime.turns import put_to_critic, verdict_words
 from runtime.types import Problem
 from runtime.worked import Worked
+from trainer.critiques.records import from_json
+from trainer.decontaminate import drop, find, read_texts
 from trainer.injection import InjectionError, inject_random
 from trainer.marks import worked_from_marks
-from trainer.sft.rows import Row
-from trainer.sources import JudgedAttempt
+from trainer.sft.rows import Row, write_rows
+from trainer.sources import JudgedAttempt, read_judged
 
 EXPLANATION = 0.5
 """What a whole explanation weighs against one verdict."""
@@ -71,6 +76,25 @@ def marked(path: Path, seed: int, limit: int | None = None) -> Iterator[JudgedAt
             return
 
 
+def recorded(path: Path) -> Iterator[JudgedAttempt]:
+    """Attempts that `trainer critiques` made, where a critique of them may be learned from."""
+    with path.open(encoding="utf-8") as file:
+        for record in map(from_json, file):
+            critique = next((critique for critique in record.critiques if critique.usable), None)
+            if critique is None:
+                continue
+            place = critique.verdicts.index(False) if False in critique.verdicts else None
+            given = record.problem
+            yield JudgedAttempt(
+                Problem(text=given.text, answer=given.answer, source=given.dataset, licence=record.prov.licence),
+                record.traj.lines,
+                place,
+                answer=record.traj.final,
+                explanation="" if place is None else critique.explains[place],
+                error_type=record.traj.inject.type if record.traj.inject else None,
+            )
+
+
 def right_attempt(worked: Worked) -> JudgedAttempt:
     return JudgedAttempt(worked.problem, worked.lines, None, answer=worked.result)
 
@@ -102,3 +126,65 @@ def mixed(sources: Iterable[Iterable[JudgedAttempt]], seed: int) -> list[JudgedA
     attempts = list({attempt.key: attempt for source in sources for attempt in source}.values())
     random.Random(seed).shuffle(attempts)
     return attempts
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where judged attempts come from."""
+
+    generated: int = 0
+    marked: Path | None = None
+    marked_limit: int | None = None
+    judged: Path | None = None
+    records: Path | None = None
+    held_out: tuple[Path, ...] = ()
+    """Files of problems that nothing may be learned from."""
+    seed: int = 0
+
+
+KEPT_APART = 0.06
+"""Share of the problems of each source that is kept for fitting weights and thresholds."""
+
+
+def write_lessons(sources: Sources, folder: Path) -> dict[str, Any]:
+    """Writes `critic.jsonl` (rows to learn from), `dev.jsonl` (rows whose loss is watched), `fit.jsonl` (the judged
+    attempts behind them, for `weigh`) and says how many came from where. Problems that share thirteen words with a
+    held-out file are dropped."""
+    folder.mkdir(parents=True, exist_ok=True)
+    attempts = mixed(_read(sources), sources.seed)
+    report = find([a.problem.text for a in attempts], {p.name: read_texts(p) for p in sources.held_out})
+    attempts = drop(attempts, report)
+    kept = [a for a in attempts if _apart(a.problem)]
+    learned = [a for a in attempts if not _apart(a.problem)]
+    write_rows(folder / "critic.jsonl", map(critic_row, learned))
+    write_rows(folder / "dev.jsonl", map(critic_row, kept))
+    lines = (json.dumps(judged_row(attempt), ensure_ascii=False) + "\n" for attempt in kept)
+    (folder / "fit.jsonl").write_text("".join(lines), "utf-8")
+    return {
+        "learned": _counted(learned),
+        "kept apart": _counted(kept),
+        "held out": report.summary(),
+    }
+
+
+def _read(sources: Sources) -> Iterator[Iterable[JudgedAttempt]]:
+    if sources.generated:
+        yield generated(sources.generated, sources.seed)
+    if sources.marked:
+        yield marked(sources.marked, sources.seed, sources.marked_limit)
+    if sources.judged:
+        yield read_judged(sources.judged)
+    if sources.records:
+        yield recorded(sources.records)
+
+
+def _apart(problem: Problem) -> bool:
+    """Whole problems, chosen by their text alone, so that every run keeps the same ones."""
+    return int(problem.id, 16) % 1000 < 1000 * KEPT_APART
+
+
+def _counted(attempts: Sequence[JudgedAttempt]) -> dict[str, dict[str, int]]:
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for attempt in attempts:
+        counts[attempt.problem.source or "judged"]["right" if attempt.first_error is None else "wrong"] += 1
+    return {source: dict(count) for source, count in counts.items()}

@@ -1,0 +1,113 @@
+"""Commands that make data: problems, attempts that go wrong, critiques, lessons, labels."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, get_args
+
+import typer
+
+from trainer.commands.options import Json, Limit, Model, Parallel, follow, known, opened
+
+app = typer.Typer()
+
+
+@app.command()
+def problems(
+    out: Annotated[Path, typer.Option(help="JSON lines to write; a file that was begun is gone on with.")],
+    count: Annotated[int, typer.Option(min=1, help="How many.")] = 1000,
+    seed: int = 0,
+    split: Annotated[
+        str, typer.Option(help="train, dev or test: whole themes and structures are kept apart.")
+    ] = "train",
+    processes: Annotated[int, typer.Option(min=1)] = 2,
+) -> None:
+    """Write fresh word problems with their solutions. Resumable."""
+    from runtime.wordproblems import Split
+    from trainer import problems as writing
+
+    known(split, "splits", get_args(Split))
+    follow("Writing", writing.write(out, count, seed, split, processes), count)
+    print(writing.report(out))
+
+
+@app.command()
+def critiques(
+    problems: Annotated[str, typer.Option(help="How many fresh problems, or JSON lines with `question`, `answer`.")],
+    out: Annotated[Path, typer.Option(help="The records, JSON lines to write.")],
+    annotator: Annotated[str, typer.Option(help="structural (exact) or llm.")] = "structural",
+    generators: Annotated[str, typer.Option(help="rg1,rg2,rg3.")] = "rg1,rg2,rg3",
+    form: Annotated[str, typer.Option("--format", help="full: every step; first: up to the first error.")] = "full",
+    seed: int = 0,
+    refinements: Annotated[int, typer.Option(min=0, help="Tries of the actor to use a critique.")] = 10,
+    keep: Annotated[int, typer.Option(min=1, help="Tries that must succeed for a critique to be kept.")] = 3,
+    hints: Annotated[bool, typer.Option(help="Tell the annotator what is known of the error.")] = True,
+    scaffold: Annotated[bool, typer.Option(help="Begin every block of a critique for the model.")] = True,
+    show: Annotated[int, typer.Option(help="Critiques of each generator to print.")] = 10,
+    model: Model = None,
+    annotator_model: Model = None,
+    limit: Limit = None,
+    parallel: Parallel = 16,
+    as_json: Json = False,
+) -> None:
+    """Make attempts that go wrong, critiques of them, and keep those that help (AutoMathCritique). Resumable."""
+    from trainer.critiques import command
+
+    recipe = command.read_recipe(generators, form, seed=seed, refinements=refinements, keep=keep)
+    shown = 0 if as_json else show
+    options = command.Options(problems, out, annotator, hints, scaffold, model, annotator_model, parallel, limit, shown)
+    command.show(command.make(options, recipe), as_json)
+
+
+@app.command()
+def lessons(
+    out: Annotated[Path, typer.Option(help="Folder to write: rows to learn from, and judged attempts kept apart.")],
+    generated: Annotated[int, typer.Option(min=0, help="Attempts at fresh problems.")] = 1000,
+    marked: Annotated[Path | None, typer.Option(help="Problems whose solutions have GSM8K's marks.")] = None,
+    marked_limit: Annotated[int | None, typer.Option(min=1, help="Attempts from those at most.")] = None,
+    judged: Annotated[Path | None, typer.Option(help="Attempts judged by people.")] = None,
+    records: Annotated[Path | None, typer.Option(help="What `critiques` wrote.")] = None,
+    held_out: Annotated[
+        list[Path] | None, typer.Option(help="Problems that must not occur; may be given often.")
+    ] = None,
+    seed: int = 0,
+) -> None:
+    """Make lessons for the critic's voice out of judged attempts, right and wrong ones in balance."""
+    from trainer import lessons as making
+
+    sources = making.Sources(generated, marked, marked_limit, judged, records, tuple(held_out or ()), seed)
+    print(json.dumps(making.write_lessons(sources, out), indent=1))
+
+
+@app.command()
+def labels(
+    trajectories: Annotated[Path, typer.Option(help="JSON lines with `question`, `steps` and the reference `answer`.")],
+    n: Annotated[int, typer.Option(min=1, help="Completions after each step.")] = 8,
+    stop_early: Annotated[bool, typer.Option("--stop-early", help="One success is enough: HE, but no SE.")] = False,
+    temperature: Annotated[float, typer.Option(min=0.1, max=2, help="Sampling temperature of completions.")] = 0.7,
+    limit: Limit = None,
+    model: Model = None,
+    parallel: Parallel = 16,
+    as_json: Json = False,
+) -> None:
+    """Label steps by completions: how many of n reach the answer from there (Math-Shepherd). Resumable."""
+    from trainer.labels import Labelling
+    from trainer.sources import read_attempts
+
+    attempts = read_attempts(trajectories, limit)
+    with opened(model, parallel) as (engine, settings):
+        labelling = Labelling(attempts, engine, settings, n, temperature, stop_early)
+        follow("Labelling", labelling.run(), len(labelling.usable))
+        summary = labelling.summary()
+    if as_json:
+        print(json.dumps(summary, ensure_ascii=False))
+        return
+    for failure in summary["failed"]:
+        print(f"Row {failure['row']} was not labelled: {failure['error']}", file=sys.stderr)
+    print(
+        f"{summary['model']}, {summary['labelled']} attempts: {summary['right']} of {summary['steps']} steps right (HE)"
+        f"\n{summary['calls']} completions, {summary['completion_tokens']} tokens, {summary['unfinished']} cut off"
+    )
+    print(f"The labels are in {summary['results']}", file=sys.stderr)

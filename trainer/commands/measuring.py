@@ -1,0 +1,145 @@
+"""Commands that measure: how often problems are solved, how well steps are judged, how fast all of it is."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from trainer.commands.options import (
+    WITNESSES,
+    Json,
+    Limit,
+    Model,
+    Parallel,
+    VoiceFile,
+    Witnesses,
+    follow,
+    heard,
+    listed,
+    modes_of,
+    opened,
+)
+
+app = typer.Typer()
+
+
+@app.command()
+def evaluate(
+    problems: Annotated[Path, typer.Option(help="JSON lines with `question` and `answer`.")],
+    mode: Annotated[str, typer.Option(help="Modes to compare on the same problems: plain,critic,selftalk.")] = "plain",
+    limit: Limit = None,
+    model: Model = None,
+    parallel: Parallel = 16,
+    as_json: Json = False,
+) -> None:
+    """Measure how often problems are solved, with 90 % intervals and what it costs. Resumable."""
+    from trainer.evaluate import Evaluation
+    from trainer.sources import read_problems
+
+    modes = modes_of(mode)
+    rows = read_problems(problems, limit)
+    with opened(model, parallel) as (engine, settings):
+        evaluation = Evaluation(rows, modes, engine, settings)
+        follow("Solving", evaluation.run(), evaluation.size)
+        summary = evaluation.summary()
+    if as_json:
+        print(json.dumps(summary, ensure_ascii=False))
+        return
+    print(f"{summary['model']}, {summary['n']} problems")
+    for name, row in summary["modes"].items():
+        low, high = row["interval"]
+        print(
+            f"{name:9} {row['accuracy']:6.1%}  [{low:.1%}, {high:.1%}]  {row['completion_tokens_per_problem']:.0f} "
+            f"tokens in {row['calls_per_problem']:.1f} calls a problem, {row['no_answer']} without an answer"
+        )
+    for name, row in summary["paired"].items():
+        low, high = row["interval"]
+        print(f"{name}: {row['difference']:+.1%} [{low:+.1%}, {high:+.1%}], {row['wins']} won, {row['losses']} lost")
+    print(f"Every talk is in {summary['run']}", file=sys.stderr)
+
+
+@app.command()
+def evaluate_critic(
+    trajectories: Annotated[Path, typer.Option(help="JSON lines: ProcessBench rows, or first-error rows.")],
+    witnesses: Witnesses = WITNESSES,
+    voice: VoiceFile = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="What `weigh` wrote; those of the voice in use if unset.")
+    ] = None,
+    outcomes: Annotated[
+        Path | None, typer.Option(help="Write what was right, attempt by attempt, for the gate.")
+    ] = None,
+    panel: Annotated[str, typer.Option(help="The panel whose outcomes are written.")] = "model",
+    limit: Limit = None,
+    model: Model = None,
+    parallel: Parallel = 16,
+    as_json: Json = False,
+) -> None:
+    """Measure how well the critic finds the first error, each witness alone and all joined. Resumable."""
+    from rich.console import Console
+
+    from trainer import evaluate_critic as evaluation
+    from trainer.weigh import read_weights
+
+    fitted = read_weights(weights) if weights else None
+    with heard(trajectories, witnesses, voice, limit, model, parallel) as (hearing, settings):
+        summary = evaluation.summary(hearing, fitted or evaluation.weights_in_use(hearing.engine, settings))
+    if outcomes:
+        evaluation.write_outcomes(outcomes, hearing.attempts, summary["panels"][panel]["outcomes"])
+    if as_json:
+        print(json.dumps(summary, ensure_ascii=False))
+        return
+    Console(width=130).print(evaluation.table(summary))
+
+
+@app.command()
+def weigh(
+    trajectories: Annotated[Path, typer.Option(help="JSON lines of judged attempts, kept for nothing else.")],
+    out: Annotated[Path, typer.Option(help="The fitted weights, a JSON file to write.")],
+    witnesses: Witnesses = WITNESSES,
+    voice: VoiceFile = None,
+    limit: Limit = None,
+    model: Model = None,
+    parallel: Parallel = 16,
+) -> None:
+    """Fit how the critic's witnesses are weighed, panel by panel. Resumable."""
+    from trainer.weigh import fit_panels, write_weights
+
+    with heard(trajectories, witnesses, voice, limit, model, parallel) as (hearing, _):
+        fitted = fit_panels(hearing.attempts, hearing.testimonies(), hearing.panel)
+    write_weights(out, fitted)
+    for name, weights in fitted.items():
+        said = ", ".join(f"{sign} {weight:+.2f}" for sign, weight in weights.signs.items())
+        print(f"{name:22} {weights.constant:+.2f} {said}; rejects below {weights.reject:.2f}")
+
+
+@app.command()
+def bench(
+    quick: Annotated[bool, typer.Option("--quick", help="The smallest base, little work, one round: a trial.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="The largest base too: hours.")] = False,
+    bases: Annotated[str | None, typer.Option(help="Names of installed models, with commas.")] = None,
+    engines: Annotated[str | None, typer.Option(help="Only these engines, with commas.")] = None,
+    workloads: Annotated[str | None, typer.Option(help="Only these workloads, with commas.")] = None,
+    rounds: Annotated[int | None, typer.Option(min=1, help="How often each engine takes its turn.")] = None,
+    share: Annotated[float, typer.Option(min=0.01, max=1, help="Only so much of the problems and solutions.")] = 1,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of every engine; all cores if unset.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure our engine beside its peers, as ratios and as shares of this machine's limits. Resumable."""
+    from rich.console import Console
+
+    from runtime import settings
+    from trainer.bench import Bench, Options, limits, table
+
+    given = {"bases": bases, "engines": engines, "workloads": workloads}
+    chosen = {name: tuple(listed(text)) for name, text in given.items() if text}
+    options = Options.of(quick, full, share, rounds=rounds, threads=threads, **chosen)
+    benchmark = Bench(options, settings.load(), limits.machine(options.threads))
+    for line in benchmark.run():
+        print(line, file=sys.stderr, flush=True)
+    report = benchmark.finish()
+    print(json.dumps(report, ensure_ascii=False)) if as_json else Console(width=130).print(table(report))

@@ -1,0 +1,90 @@
+"""What the commands share: their options, an engine, a progress bar."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, get_args
+
+import typer
+
+if TYPE_CHECKING:
+    from runtime.engines.base import Engine
+    from runtime.settings import Settings
+    from trainer.hearing import JudgedHearing
+
+Limit = Annotated[int | None, typer.Option(min=1, help="Only the first N rows of the file.")]
+Model = Annotated[str | None, typer.Option(help="Name of an installed model, or path of a GGUF file.")]
+Parallel = Annotated[int, typer.Option(min=1, max=64, help="How many conversations are decoded together.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+VoiceFile = Annotated[
+    str | None, typer.Option(help="A critic's voice (GGUF) in the place of the one in use, or none for the bare base.")
+]
+Data = Annotated[Path | None, typer.Option(help="Folder that the recipe's files are in; the home if unset.")]
+Witnesses = Annotated[str, typer.Option(help="Who is heard, with commas; completions cost most.")]
+WITNESSES = "arithmetic,model,solutions,program"
+
+CONTEXT = 2048
+"""Tokens of one conversation while measuring: school problems are short, and many are held at once."""
+
+
+def modes_of(text: str) -> list[str]:
+    from runtime.settings import Mode
+
+    return known(text, "modes", get_args(Mode))
+
+
+def known(text: str, what: str, names: Sequence[str]) -> list[str]:
+    given = listed(text)
+    if unknown := [name for name in given if name not in names]:
+        raise typer.BadParameter(f"{', '.join(unknown)}: {what} are {', '.join(names)}")
+    return given
+
+
+def listed(text: str) -> list[str]:
+    return list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+
+
+@contextmanager
+def heard(
+    path: Path, witnesses: str, voice: str | None, limit: int | None, model: str | None, parallel: int
+) -> Iterator[tuple[JudgedHearing, Settings]]:
+    """What was heard of a file of judged attempts."""
+    from runtime.fetch.files import sha256_of
+    from runtime.types import Witness
+    from trainer.hearing import JudgedHearing
+    from trainer.sources import read_judged
+
+    panel = known(witnesses, "witnesses", get_args(Witness))
+    attempts = read_judged(path, limit)
+    files = None if voice is None else {} if voice == "none" else {"critic": Path(voice)}
+    name = "in use" if voice is None else sha256_of(Path(voice)) if files else "none"
+    with opened(model, parallel, files) as (engine, settings):
+        hearing = JudgedHearing(attempts, engine, settings, panel, name)
+        follow("Reading", hearing.run(), len(hearing.work))
+        yield hearing, settings
+
+
+@contextmanager
+def opened(
+    model: str | None, parallel: int, voices: Mapping[str, Path] | None = None
+) -> Iterator[tuple[Engine, Settings]]:
+    from runtime import engines, settings
+
+    chosen = settings.load(model=model)
+    chosen = chosen.with_(context=min(chosen.context, CONTEXT))
+    engine = engines.open_engine(chosen, parallel, batches=True, files=voices)
+    try:
+        yield engine, chosen
+    finally:
+        engine.close()
+
+
+def follow(title: str, done: Iterator[object], total: int) -> None:
+    """A bar on stderr, with the time that is left."""
+    from rich.console import Console
+    from rich.progress import track
+
+    for _ in track(done, title, total, console=Console(stderr=True)):
+        pass

@@ -1,0 +1,140 @@
+"""Commands that make voices: tune, export, promote."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from trainer.commands.options import Data, Json, Limit
+
+app = typer.Typer()
+
+
+@app.command()
+def sft(
+    recipe: Annotated[Path, typer.Argument(help="A recipe, such as one of trainer/recipes/.")],
+    data: Data = None,
+    minutes: Annotated[float | None, typer.Option(min=0.01, help="Stop at a checkpoint after so much time.")] = None,
+    limit: Limit = None,
+    loop: Annotated[str | None, typer.Option(help="prefixed (ours) or trl; the recipe's if unset.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Tune a voice with a low-rank adapter (QLoRA on a 4-bit base). Resumable."""
+    from runtime import settings
+    from trainer.sft.bar import Bar
+    from trainer.sft.recipe import read_recipe
+    from trainer.sft.run import Run
+
+    chosen = settings.load()
+    read = read_recipe(recipe, data or chosen.home, minutes=minutes, limit=limit, loop=loop)
+    with Bar("Tuning", minutes or read.minutes) as bar:
+        summary = Run(read, chosen).run(bar)
+    if as_json:
+        print(json.dumps(summary, ensure_ascii=False))
+        return
+    losses, tenth = summary["losses"], max(1, len(summary["losses"]) // 10)
+    print(
+        f"{summary['rows']} rows, {summary['too_long']} too long, {summary['nothing_to_learn']} without a word to learn"
+        f"\nloss {sum(losses[:tenth]) / tenth:.3f} -> {sum(losses[-tenth:]) / tenth:.3f} in {summary['steps']} steps, "
+        f"{summary['seconds']:.0f} s: {summary['examples_per_second']} examples/s, "
+        f"{summary['tokens_per_second']} tokens/s in {summary['dtype']}"
+    )
+    if not summary["finished"]:
+        print("The time was over before the rows: the same command with more --minutes goes on.", file=sys.stderr)
+    print(f"The adapter is in {summary['adapter']}", file=sys.stderr)
+
+
+@app.command()
+def sft_speed(
+    recipe: Annotated[Path, typer.Argument(help="A recipe, such as one of trainer/recipes/.")],
+    data: Data = None,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of each loop, after one that is not counted.")] = 8,
+    as_json: Json = False,
+) -> None:
+    """Measure TRL's loop, ours and ours with kept prefixes side by side, on the same batches."""
+    from runtime import settings
+    from trainer.sft.recipe import read_recipe
+    from trainer.sft.speed import compare
+
+    chosen = settings.load()
+    report = compare(read_recipe(recipe, data or chosen.home), chosen, steps)
+    if as_json:
+        print(json.dumps(report, ensure_ascii=False))
+        return
+    print(f"{report['base']}, {report['steps']} steps of {report['batch']} rows in {report['dtype']}")
+    for name, row in report["loops"].items():
+        print(
+            f"{name:14} {row['examples_per_second']:8.3f} examples/s  {row['tokens_per_second']:8.1f} tokens/s  "
+            f"{row['times']:5.2f} times TRL's"
+        )
+    print(f"The losses of a step differ by {report['largest_difference']:.1e} at most.")
+
+
+@app.command()
+def export(
+    adapter: Annotated[Path, typer.Argument(help="Folder of the trained adapter.")],
+    base: Annotated[str, typer.Option(help="Name of the model it was trained on, or path of its GGUF file.")],
+    out: Annotated[Path, typer.Option(help="The voice, a GGUF file, to write.")],
+    type: Annotated[str, typer.Option(help="Of its numbers: f16, f32 or q8_0.")] = "f16",
+    merge: Annotated[str | None, typer.Option(help="Write a merged model too: Q4_K_M, Q8_0, F16 or BF16.")] = None,
+    check: Annotated[bool, typer.Option(help="Compare with peft: logits and greedy text.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Adapter to GGUF voice, compared with peft; with --merge also one file that needs no voice beside it."""
+    from runtime import models, settings
+    from trainer.bases import base_folder
+    from trainer.export import to_voice
+    from trainer.merge import merge as merge_voice
+    from trainer.parity import conversations, parity
+
+    chosen = settings.load(model=base)
+    base_gguf = models.resolve(chosen)
+    to_voice(adapter, out, base_gguf, type)
+    summary = {"voice": str(out), "bytes": out.stat().st_size}
+    if check:
+        folder = base_folder(base, chosen)
+        summary |= parity(folder, adapter, base_gguf, out, conversations(folder, adapter)).model_dump()
+    if merge:
+        merged = out.with_name(f"{out.stem}.{merge}.gguf")
+        merge_voice(base_gguf, out, merged, merge)
+        summary["merged"] = str(merged)
+    if as_json:
+        print(json.dumps(summary, ensure_ascii=False))
+        return
+    print(f"{out}: {summary['bytes']:,} bytes")
+    if check:
+        print(
+            f"beside peft: {summary['argmax_agreement']:.1%} of {summary['tokens']} tokens the same, logits differ by "
+            f"at most {summary['max_difference']:.2g}, {summary['same_greedy']} of {summary['texts']} texts go on alike"
+        )
+    if merge:
+        print(f"{summary['merged']}: base and voice in one file")
+
+
+@app.command()
+def promote(
+    candidate: Annotated[Path, typer.Argument(help="The voice: a GGUF adapter.")],
+    card: Annotated[Path, typer.Option(help="Its card so far (JSON): version, recipe, data, licence ...")],
+    base: Annotated[str, typer.Option(help="Name of the base that it was trained on.")],
+    voice: Annotated[str, typer.Option(help="critic, actor or selftalk.")],
+    held_out: Annotated[str, typer.Option(help="Name of the held-out set, for the card.")],
+    results: Annotated[Path, typer.Option(help="JSON lines of its outcomes, one for each attempt.")],
+    base_results: Annotated[Path, typer.Option(help="Those of the untrained base, on the same rows.")],
+    current_results: Annotated[Path | None, typer.Option(help="Those of the version in use.")] = None,
+    adapter: Annotated[Path | None, typer.Option(help="The folder of peft, kept for transformers.")] = None,
+    ship: Annotated[bool, typer.Option("--ship", help="Into data/models/voices, not your models folder.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Put a voice into use if it measures better than the untrained base and not worse than the one in use."""
+    from runtime import settings
+    from trainer.promote import Options, promote, told
+
+    options = Options(candidate, card, base, voice, held_out, results, base_results, current_results, adapter, ship)
+    verdict, path = promote(options, settings.load())
+    print(told(verdict, path, as_json))
+    if not verdict.promoted:
+        raise typer.Exit(1)
