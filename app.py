@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from html import escape
-from typing import Any
+from typing import Any, get_args
 
 from runtime import engines
 from runtime import settings as configuration
@@ -21,15 +21,17 @@ from runtime.page.desk import Desk
 from runtime.page.loading import Loading
 from runtime.page.serving import read
 from runtime.page.words import LANGUAGES, catalogue, understood, word
-from runtime.settings import Settings
+from runtime.settings import Mode, Settings
 from runtime.store import SessionLog
 from runtime.text import Language
+from runtime.types import Depth
 
 serving.seal_environment()
 
 import gradio as gr  # noqa: E402 - it reads the environment while it is imported
 
-MODES = ("plain", "critic", "selftalk")
+CHOICES: dict[str, tuple[str, ...]] = {"mode": get_args(Mode), "depth": get_args(Depth)}
+"""Settings that a person may change for every run."""
 QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 ON_MODEL = {"concurrency_id": "model", "concurrency_limit": 1, "show_progress": "hidden", "api_visibility": "private"}
 BARE = {"apply_default_css": False}
@@ -150,7 +152,8 @@ class Tab:
                 page.say(gr.HTML, {"value": "examples.label"}, elem_classes="sq-chips-label", **BARE)
                 keys = [f"example.{kind}.{i}" for i in range(1, examples + 1)]
                 self.chips = {k: page.say(gr.Button, {"value": f"{k}.name"}, elem_classes="sq-chip") for k in keys}
-            self.inputs = [*self.boxes, self.build_mode()] if kind == "solve" else self.boxes
+            names = ["mode", "depth"] if kind == "solve" else ["depth"]
+            self.inputs = [*self.boxes, *map(self.build_choice, names)]
             with gr.Row(elem_classes="sq-acts"):
                 self.go = page.say(gr.Button, {"value": f"{kind}.button"}, elem_classes="sq-go")
                 self.halt = page.say(gr.Button, {"value": "stop.button"}, interactive=False, elem_classes="sq-halt")
@@ -161,9 +164,9 @@ class Tab:
         lines = {"lines": 5 if name == "steps" else 3, "max_lines": 14, "max_length": 4000}
         return self.page.say(gr.Textbox, keys, interactive=True, elem_classes="sq-ask", **lines)
 
-    def build_mode(self) -> gr.Radio:
-        keys, mode = {"label": "mode.label", "info": "mode.info", "choices": "mode"}, self.page.settings.mode
-        return self.page.say(gr.Radio, keys, value=mode, interactive=True, elem_classes="sq-mode")
+    def build_choice(self, name: str) -> gr.Radio:
+        keys, chosen = {"label": f"{name}.label", "info": f"{name}.info", "choices": name}, self.page.settings
+        return self.page.say(gr.Radio, keys, value=getattr(chosen, name), interactive=True, elem_classes="sq-mode")
 
     def wire(self) -> None:
         outputs = [self.steps, self.go, self.halt]
@@ -188,10 +191,10 @@ class Tab:
 
         return fill
 
-    def begin(self, first: str, second: str, request: gr.Request) -> tuple[Any, ...]:
+    def begin(self, first: str, second: str, depth: Depth, request: gr.Request) -> tuple[Any, ...]:
         desk = self.page.desk(request)
         with _told(desk):
-            desk.begin(self.kind, first, second)
+            desk.begin(self.kind, first, second, depth=depth)
         others = any(other.running for other in self.page.desks.values() if other is not desk)
         return _outputs(desk.view(self.kind, word("status.queue" if others else "status.waiting", desk.language)))
 
@@ -219,7 +222,8 @@ class Tab:
 def _words(keys: dict[str, str], language: Language) -> dict[str, Any]:
     found: dict[str, Any] = {name: word(key, language) for name, key in keys.items() if name != "choices"}
     if "choices" in keys:
-        found["choices"] = [(word(f"{keys['choices']}.{value}", language), value) for value in MODES]
+        name = keys["choices"]
+        found["choices"] = [(word(f"{name}.{value}", language), value) for value in CHOICES[name]]
     return found
 
 

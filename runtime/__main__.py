@@ -31,6 +31,7 @@ app = typer.Typer(
 app.add_typer(models_app, name="models")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+DepthOption = Annotated[str | None, typer.Option("--depth", help="How steps are checked: quick or deep.")]
 Model = Annotated[str | None, typer.Option(help="Name of an installed model, or path of a GGUF file.")]
 NoLog = Annotated[bool, typer.Option("--no-log", help="Do not store this run.")]
 
@@ -42,6 +43,7 @@ def solve(
     problem: Annotated[str, typer.Argument(help="The problem, in English or Chinese; - reads it from stdin.")],
     mode: Annotated[str | None, typer.Option(help="plain, critic or selftalk.")] = None,
     rounds: Annotated[int | None, typer.Option(help="How many refinements the critic may ask for.")] = None,
+    depth: DepthOption = None,
     model: Model = None,
     temperature: Annotated[float | None, typer.Option(help="0 is greedy.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of every sampled word.")] = None,
@@ -51,7 +53,7 @@ def solve(
     """Solve a problem step by step, each step judged by the critic."""
     from runtime import settings
 
-    chosen = settings.load(model=model, mode=mode, rounds=rounds, temperature=temperature, seed=seed)
+    chosen = settings.load(model=model, mode=mode, rounds=rounds, depth=depth, temperature=temperature, seed=seed)
     text = sys.stdin.read() if problem == "-" else problem
     with _session(chosen, no_log) as session:
         run, unsaved, first_step = _watch(session.solve(text), quiet=as_json)
@@ -62,6 +64,7 @@ def solve(
 @app.command()
 def check(
     file: Annotated[Path, typer.Argument(help="Text (problem, blank line, one step a line) or JSON (problem, steps).")],
+    depth: DepthOption = None,
     model: Model = None,
     no_log: NoLog = False,
     as_json: Json = False,
@@ -71,7 +74,7 @@ def check(
     from runtime.attempts import read_attempt
 
     problem, steps = read_attempt(file)
-    with _session(settings.load(model=model), no_log) as session:
+    with _session(settings.load(model=model, depth=depth), no_log) as session:
         run, unsaved, _ = _watch(session.check(problem, steps), quiet=as_json)
     critique = next((turn for turn in run.transcript.talk.turns if turn.kind == "critique"), None)
     wrong = critique.first_error if critique else None

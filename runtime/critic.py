@@ -35,7 +35,7 @@ def open_critic(engine: Engine, settings: Settings) -> Critic:
     if VOICE in engine.voices and not settings.server:
         spoken = voices.voices_of(models.resolve(settings), settings)
         weights = spoken[VOICE].card.join if VOICE in spoken else {}
-    return Critic(engine, settings.max_tokens, settings.seed, settings.check, weights)
+    return Critic(engine, settings.max_tokens, settings.seed, settings.depth, weights)
 
 
 class Critic:
@@ -49,8 +49,10 @@ class Critic:
         depth: Depth = "deep",
         weights: Mapping[str, Weights] | None = None,
     ) -> None:
-        self.engine, self.panel = engine, PANELS[depth]
         self.fitted = weights or {}
+        if self.fitted and depth not in self.fitted:
+            depth = "quick"  # witnesses that were never weighed beside this voice are not asked
+        self.engine, self.panel = engine, PANELS[depth]
         self.weights = self.fitted.get(depth, UNTRAINED)
         self.hearing = Hearing(engine, max_tokens, seed)
 

@@ -18,7 +18,7 @@ from runtime.selftalk import check, converse
 from runtime.settings import Settings
 from runtime.store import Run, SessionLog, StoreError, new_id, now
 from runtime.text import clean, split_attempt
-from runtime.types import Feedback, Outcome, Problem
+from runtime.types import Depth, Feedback, Outcome, Problem
 
 _WORTH_KEEPING = (StepDone, AttemptDone, CritiqueDone, Refining, Finished, Failed)
 
@@ -43,21 +43,28 @@ class Session:
         self.id = known or (log.start_session() if log else new_id())
 
     def solve(
-        self, text: str, mode: str | None = None, rounds: int | None = None, cancel: Event | None = None
+        self,
+        text: str,
+        mode: str | None = None,
+        rounds: int | None = None,
+        depth: Depth | None = None,
+        cancel: Event | None = None,
     ) -> Iterator[Progress]:
         """Solve a problem, live. Raises UnreadableError for an unusable text, EngineError if there is no model."""
         problem = Problem(text=clean(text))
-        settings = self.settings.with_(mode=mode, rounds=rounds)
+        settings = self.settings.with_(mode=mode, rounds=rounds, depth=depth)
         engine = self._engine()
         events = converse(problem, engine, settings, cancel or Event())
         yield from self._follow("solve", settings.mode, engine, problem, events)
 
-    def check(self, text: str, steps: str | Sequence[str], cancel: Event | None = None) -> Iterator[Progress]:
+    def check(
+        self, text: str, steps: str | Sequence[str], depth: Depth | None = None, cancel: Event | None = None
+    ) -> Iterator[Progress]:
         """Judge a student's own steps, live. Raises as `solve` does."""
         problem = Problem(text=clean(text))
         attempt = split_attempt(clean(steps if isinstance(steps, str) else "\n".join(steps), "solution"))
         engine = self._engine()
-        critic = open_critic(engine, self.settings)
+        critic = open_critic(engine, self.settings.with_(depth=depth))
         events = check(problem, attempt, critic, cancel or Event())
         yield from self._follow("check", "check", engine, problem, events)
 

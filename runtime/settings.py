@@ -55,7 +55,7 @@ class Settings(BaseSettings):
     mode: Mode = Field(
         "critic", description="How a problem is solved: by the actor alone, with a critic, or self-talk."
     )
-    check: Depth = Field("deep", description="How steps are judged: quick (one reading) or deep (more witnesses).")
+    depth: Depth = Field("deep", description="How steps are judged: quick (one reading) or deep (more witnesses).")
     rounds: int = Field(2, ge=0, le=10, description="How many refinements the critic may ask for.")
     temperature: float = Field(0.0, ge=0, le=2, description="Sampling temperature of the actor; 0 is greedy.")
     seed: int = Field(0, ge=0, description="Seed of every sampled word.")

@@ -7,9 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
 
 from runtime.store import SessionLog
 from runtime.types import Feedback
+from trainer.__main__ import app
 
 ROOT = Path(__file__).parents[1]
 PLANTED = sorted((ROOT / "data" / "seed" / "planted").glob("*.txt"))
@@ -46,9 +49,14 @@ def test_every_command_has_help_and_says_what_it_does(command):
     assert "Usage" in finished.stdout
 
 
-@pytest.mark.parametrize("command", ["evaluate", "evaluate-critic", "labels", "bench"])
-def test_every_stage_of_the_trainer_has_help(command):
-    assert run(command, "--help", module="trainer").returncode == 0
+def test_every_stage_of_the_trainer_has_help_and_says_what_it_does():
+    assert run("--help", module="trainer").returncode == 0
+    stages = get_command(app).commands
+    assert {"evaluate", "evaluate-critic", "weigh", "labels", "problems", "critiques", "lessons"} <= set(stages)
+    assert {"sft", "export", "promote", "bench"} <= set(stages)
+    for name, stage in stages.items():
+        assert stage.help, name
+        assert CliRunner().invoke(app, [name, "--help"]).exit_code == 0, name
 
 
 def test_help_of_the_log_loads_nothing_heavy():

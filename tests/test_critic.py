@@ -1,53 +1,101 @@
-"""What the witnesses say, and how their words are joined."""
+"""How the critic reads an attempt: who is asked, what settles it, and what it says of the first error."""
 
 from threading import Event
+from types import SimpleNamespace
 
 import pytest
 
-from runtime import critic
-from runtime.critic import Calibration, Critic, Testimony, join, judge
+from runtime import critic, settings
+from runtime.critic import UNTRAINED, Critic, join, judge, open_critic
+from runtime.engines.base import ContextOverflow
 from runtime.engines.scripted import ScriptedEngine
-from runtime.solutions import Solution, agreeing, first_unmet, votes
+from runtime.events import CritiqueDone, StepJudged
+from runtime.solutions import Solution
+from runtime.turns import put_to_critic, verdict_parts, verdict_words
 from runtime.types import Evidence, Problem, Step, Trajectory
+from runtime.weighing import Weights
+from runtime.witnesses import PANELS, PROGRAMS, SOLUTIONS, Said, Testimony
 
 PROBLEM = Problem(text="Ana buys 3 pens for 4 dollars each and a book for 5 dollars. How much does she pay?")
-NEUTRAL = critic.UNTRAINED
+CHINESE = Problem(text="小明有3支笔，每支4元，又买了一本5元的书，一共多少元？")
 SEVENTEEN = Solution("3 × 4 = 12, and 12 + 5 = 17.\nThe answer is 17.", "17")
 TWELVE = Solution("3 × 4 = 12.\nThe answer is 12.", "12")
+PROGRAM = "    pens = 3 * 4\n    return pens + 5"
+HEEDED = Weights(constant=0.0, signs={"word": 1.0})
+"""As a trained voice has them: its word counts for what it says."""
+RIGHT, WRONG = 0.99, 0.01
 
 
-def attempt(*steps, answer=None):
+class Voiced(ScriptedEngine):
+    """Remembers which voice was asked for what."""
+
+    def __init__(self, *given, **named):
+        super().__init__(*given, **named)
+        self.spoken = []
+
+    def stream(self, messages, sampling, voice=None, *rest, **named):
+        self.spoken.append(("words", voice))
+        return super().stream(messages, sampling, voice, *rest, **named)
+
+    def choice_logprobs(self, messages, parts, choices, voice=None):
+        self.spoken.append(("verdicts", voice))
+        return super().choice_logprobs(messages, parts, choices, voice)
+
+
+class Overfull(ScriptedEngine):
+    def choice_logprobs(self, *given, **named):
+        raise ContextOverflow("too long")
+
+
+def attempt(*steps, answer=None, problem=PROBLEM, origin="student"):
     return Trajectory(
-        problem_id=PROBLEM.id, steps=tuple(Step(text=step) for step in steps), answer=answer, origin="student"
+        problem_id=problem.id, steps=tuple(Step(text=step) for step in steps), answer=answer, origin=origin
     )
 
 
-SILENCE = Testimony()
+def verdicts(trajectory, testimony=None, weights=UNTRAINED, panel=PANELS["deep"]):
+    return [step.verdict for step in judge(PROBLEM, trajectory, testimony or Testimony(), weights, panel)]
 
 
-def verdicts(trajectory, testimony=SILENCE, calibration=NEUTRAL):
-    return [step.verdict for step in judge(PROBLEM, trajectory, testimony, calibration)]
+def read(reader, trajectory, problem=PROBLEM, cancel=None):
+    """The critique, and the positions in the order in which they were told."""
+    events = list(reader.read(problem, trajectory, cancel or Event()))
+    assert isinstance(events[-1], CritiqueDone)
+    return events[-1].critique, [event.position for event in events if isinstance(event, StepJudged)]
+
+
+# What settles it
 
 
 def test_a_false_equation_settles_it_whatever_the_others_say():
-    trajectory = attempt("3 × 4 = 12", "12 + 5 = 18", answer="18")
     heard = Testimony(log_odds=(9.0, 9.0), solutions=(Solution("12, 18", "18"),) * 4)
-    said = judge(PROBLEM, trajectory, heard, Calibration(1.0, 0.0))
+    said = judge(PROBLEM, attempt("3 × 4 = 12", "12 + 5 = 18", answer="18"), heard, HEEDED, PANELS["deep"])
     assert [step.verdict for step in said] == ["correct", "incorrect"]
     assert said[1].comment == "12 + 5 is 17, not 18."
+    assert said[1].probability == pytest.approx(0.01)
     assert said[1].said_by("arithmetic").verdict == "incorrect"
     assert said[1].said_by("model").verdict == "correct"
 
 
-def test_a_proven_error_is_named_at_once_and_the_model_is_not_asked():
+def test_other_solutions_are_not_heard_against_the_steps_before_a_proven_error():
+    heard = Testimony(solutions=(SEVENTEEN,) * 4)
+    said = judge(PROBLEM, attempt("3 + 4 = 7", "7 + 5 = 13", answer="13"), heard, UNTRAINED, PANELS["deep"])
+    assert [step.verdict for step in said] == ["correct", "incorrect"]  # else the first would be: nobody meets 7
+    assert "12" in said[1].comment
+
+
+def test_a_proven_error_asks_nobody():
     engine = ScriptedEngine()
-    *_, done = Critic(engine).read(PROBLEM, attempt("9 pens", "3 × 4 = 13", "13 + 5 = 18", answer="18"), Event())
-    assert done.critique.first_error == 1
+    critique, told = read(Critic(engine), attempt("9 pens", "3 × 4 = 13", "13 + 5 = 18", answer="18"))
+    assert critique.first_error == 1
+    assert critique.verdicts[1].comment == "3 × 4 is 12, not 13."
     assert engine.calls == []
+    assert set(told) == {0, 1}
 
 
 def test_nothing_is_said_of_steps_after_the_first_error():
     assert verdicts(attempt("3 × 4 = 13", "13 + 5 = 18", "so 18")) == ["incorrect"]
+    assert verdicts(attempt("a", "b", "c"), Testimony(log_odds=(5.0, -5.0, 5.0)), HEEDED) == ["correct", "incorrect"]
 
 
 def test_steps_are_unsure_when_no_witness_spoke():
@@ -56,97 +104,196 @@ def test_steps_are_unsure_when_no_witness_spoke():
 
 def test_one_agreeing_solution_speaks_for_the_attempt():
     heard = Testimony(solutions=(SEVENTEEN, TWELVE, TWELVE, TWELVE))
-    assert "incorrect" not in verdicts(attempt("3 × 4 = 12", "12 + 5 = 17", answer="17"), heard)
+    assert verdicts(attempt("3 × 4 = 12", "12 + 5 = 17", answer="17"), heard) == ["correct", "correct"]
 
 
 def test_the_first_number_that_nobody_meets_is_where_the_solutions_differ():
     heard = Testimony(solutions=(SEVENTEEN,) * 4)
-    said = judge(PROBLEM, attempt("3 × 4 = 12", "12 - 5 = 7", "so 7 dollars", answer="7"), heard, NEUTRAL)
-    assert [step.verdict for step in said] == ["correct", "incorrect"]
-    assert "4 independent solutions" in said[1].comment
-    assert "17" not in said[1].comment  # a student must not be told the answer
+    assert verdicts(attempt("3 × 4 = 12", "12 - 5 = 7", "so 7 dollars", answer="7"), heard) == ["correct", "incorrect"]
+    assert verdicts(attempt("3 × 4 = 12", "so she pays 12 dollars", answer="12"), heard) == ["correct", "incorrect"]
 
 
-def test_the_last_step_is_blamed_when_all_numbers_are_met():
-    heard = Testimony(solutions=(SEVENTEEN,) * 4)
-    assert verdicts(attempt("3 × 4 = 12", "so she pays 12 dollars", answer="12"), heard)[-1] == "incorrect"
+def test_an_untrained_word_is_kept_and_weighs_nothing():
+    [said] = judge(PROBLEM, attempt("She pays for all."), Testimony(log_odds=(-4.0,)), UNTRAINED, PANELS["deep"])
+    assert (said.verdict, said.probability) == ("unsure", None)
+    assert said.said_by("model").verdict == "incorrect"
+    assert said.said_by("model").probability == pytest.approx(0.018, abs=0.001)
 
 
-def test_solutions_without_an_answer_say_nothing():
-    heard = Testimony(solutions=(Solution("well", None),) * 4)
-    assert verdicts(attempt("3 + 4 + 5 is 12 dollars", answer="12"), heard) == ["correct"]
-
-
-def test_the_models_word_counts_as_much_as_it_was_worth():
+def test_a_trained_word_counts_as_much_as_it_was_worth():
     doubtful = Testimony(log_odds=(-4.0,))
-    assert verdicts(attempt("She pays for all."), doubtful, critic.UNTRAINED) == ["unsure"]
-    assert verdicts(attempt("She pays for all."), doubtful, Calibration(1.0, 0.0)) == ["incorrect"]
-
-
-def test_a_witness_that_is_left_out_leaves_no_evidence():
-    heard = Testimony(log_odds=(1.0,), solutions=(SEVENTEEN,))
-    said = judge(PROBLEM, attempt("12 + 5 = 17", answer="17"), heard, NEUTRAL, ("arithmetic",))
-    assert [evidence.by for evidence in said[0].evidence] == ["arithmetic"]
+    assert verdicts(attempt("She pays for all."), doubtful, HEEDED) == ["incorrect"]
+    halved = HEEDED.model_copy(update={"signs": {"word": 0.1}})
+    assert verdicts(attempt("She pays for all."), doubtful, halved) == ["unsure"]
 
 
 @pytest.mark.parametrize(
-    ("evidence", "verdict"),
+    ("evidence", "signs", "verdict"),
     [
-        ([], "unsure"),
-        ([Evidence(by="arithmetic", verdict="correct")], "correct"),
-        ([Evidence(by="solutions", verdict="unsure")], "unsure"),
-        ([Evidence(by="model", verdict="correct", probability=0.9)], "correct"),
-        ([Evidence(by="model", verdict="incorrect", probability=0.1)], "incorrect"),
+        ([], {}, "unsure"),
+        ([Evidence(by="arithmetic", verdict="correct")], {}, "correct"),
+        ([Evidence(by="arithmetic", verdict="correct")], {"word": -3.0}, "incorrect"),
+        ([Evidence(by="arithmetic", verdict="incorrect")], {"word": 3.0}, "incorrect"),
+        ([Evidence(by="solutions", verdict="unsure")], {"approach": 1.0}, "unsure"),
+        ([Evidence(by="model", verdict="correct", probability=0.9)], {"word": 2.2}, "correct"),
+        ([Evidence(by="model", verdict="incorrect", probability=0.4)], {"word": -0.4}, "unsure"),
+        ([Evidence(by="model", verdict="incorrect", probability=0.1)], {"word": -2.2}, "incorrect"),
     ],
 )
-def test_evidence_is_joined(evidence, verdict):
-    assert join(evidence, Calibration(1.0, 0.0)).verdict == verdict
+def test_evidence_is_joined(evidence, signs, verdict):
+    joined = join(Said(evidence, signs), HEEDED)
+    assert joined.verdict == verdict
+    assert joined.evidence == tuple(evidence)
 
 
-def test_an_untrained_models_word_is_kept_and_counts_for_nothing():
-    said = join([Evidence(by="model", verdict="incorrect", probability=0.01)], critic.UNTRAINED)
-    assert said.verdict == "unsure"
-    assert said.said_by("model").probability == 0.01
+# Who is asked
 
 
-def test_a_second_pair_of_solutions_is_asked_for_only_if_the_first_does_not_agree():
-    right, wrong = SEVENTEEN.text, TWELVE.text
-    for replies, asked in (([right] * 4, 2), ([right, wrong, right, right], 4), ([wrong] * 4, 4)):
-        engine = ScriptedEngine(replies)
-        assert len(Critic(engine).solutions(PROBLEM, "17", Event())) == asked
-        assert len(engine.calls) == asked
+def test_all_verdicts_come_from_one_call_to_the_critics_voice():
+    engine = Voiced(verdicts=[0.9, 0.8, 0.7])
+    critique, _ = read(Critic(engine, depth="quick"), attempt("3 × 4 = 12", "12 + 5 = 17", "so 17", answer="17"))
+    assert engine.spoken == [("verdicts", "critic")]
+    assert [step.said_by("model").probability for step in critique.verdicts] == pytest.approx([0.9, 0.8, 0.7])
 
 
-def test_the_solutions_of_a_problem_are_asked_for_once():
-    engine = ScriptedEngine([SEVENTEEN.text] * 4)
-    judging = Critic(engine)
-    for answer in ("7", "17", "12"):
-        judging.solutions(PROBLEM, answer, Event())
-    assert len(engine.calls) == 4
+def test_a_quick_critic_asks_for_no_solutions_and_a_deep_one_for_programs_too():
+    right = attempt("3 × 4 = 12", "12 + 5 = 17", answer="17")
+    quick, deep = ScriptedEngine(), ScriptedEngine([SEVENTEEN.text] * 2 + [PROGRAM] * PROGRAMS)
+    read(Critic(quick, depth="quick"), right)
+    assert len(quick.calls) == 1
+    critique, _ = read(Critic(deep), right)
+    assert len(deep.calls) == 1 + 2 + PROGRAMS
+    assert {evidence.by for evidence in critique.verdicts[0].evidence} == set(PANELS["deep"])
 
 
-def test_log_odds_are_read_after_every_step_in_one_call():
-    engine = ScriptedEngine(verdicts=[0.9, 0.2])
-    odds = Critic(engine).log_odds(PROBLEM, ["3 × 4 = 12", "12 - 5 = 7"])
-    assert odds[0] > 0 > odds[1]
+def test_a_second_reading_of_the_same_problem_asks_only_for_its_verdicts():
+    engine = ScriptedEngine([SEVENTEEN.text] * SOLUTIONS + [PROGRAM] * PROGRAMS)
+    reader = Critic(engine)
+    read(reader, attempt("3 × 4 = 12", "12 - 5 = 7", answer="7"))
+    before = len(engine.calls)
+    critique, _ = read(reader, attempt("3 × 4 = 12", "12 + 5 = 17", answer="17"))
+    assert len(engine.calls) == before + 1
+    assert critique.first_error is None
+
+
+def test_an_attempt_too_long_to_be_read_whole_leaves_the_model_silent():
+    critique, _ = read(Critic(Overfull(), depth="quick"), attempt("3 × 4 = 12", "so she pays"))
+    assert [step.verdict for step in critique.verdicts] == ["correct", "unsure"]
+    assert critique.verdicts[0].said_by("model") is None
+
+
+def test_a_stop_asks_for_nothing_that_is_written():
+    cancel, engine = Event(), ScriptedEngine(verdicts=[WRONG])
+    cancel.set()
+    critique, _ = read(
+        Critic(engine, depth="quick", weights={"quick": HEEDED}),
+        attempt("The book is free.", answer="0"),
+        cancel=cancel,
+    )
+    assert critique.first_error == 0
+    assert critique.verdicts[0].comment == ""
     assert len(engine.calls) == 1
-    assert engine.calls[0][-1]["content"] == "3 × 4 = 12 [right]\n12 - 5 = 7 ["
 
 
-def test_a_step_only_the_model_doubts_gets_a_sentence_of_the_model():
-    engine = ScriptedEngine(["no answer here"] * 4 + ["The book costs 5 dollars.\nMore words."], verdicts=[0.01])
-    critic_ = Critic(engine, calibration=Calibration(1.0, 0.0))
-    *_, done = critic_.read(PROBLEM, attempt("The book is free."), Event())
-    assert done.critique.verdicts[0].comment == "The book costs 5 dollars."
+def test_arithmetic_alone_judges_without_an_engine():
+    engine = ScriptedEngine()
+    *_, done = Critic(engine).read_arithmetic(PROBLEM, attempt("She buys pens.", "3 × 4 = 14"))
+    assert [step.verdict for step in done.critique.verdicts] == ["unsure", "incorrect"]
+    assert engine.calls == []
 
 
-def test_votes_join_answers_that_are_equal_in_value():
-    solutions = [Solution("", "0.5"), Solution("", "1/2"), Solution("", "3"), Solution("", None)]
-    assert [(vote.answer, len(vote.solutions)) for vote in votes(solutions)] == [("0.5", 2), ("3", 1)]
-    assert agreeing("50%", solutions) == 2
-    assert agreeing(None, solutions) == 0
+# What is said of an error
 
 
-def test_numbers_of_the_problem_and_of_earlier_steps_are_known():
-    assert first_unmet(PROBLEM, ["3 pens for 4 dollars and 5", "that is 12", "12 + 5 = 17"], [SEVENTEEN]) is None
-    assert first_unmet(PROBLEM, ["3 pens", "that is 9", "and 17"], [SEVENTEEN]) == 1
+def test_the_voice_says_what_is_wrong_in_one_line_after_its_own_verdict():
+    words = "The book costs 5 dollars.\nMore words."
+    engine = Voiced([words], verdicts=[RIGHT, WRONG], voices=["critic"])
+    trajectory = attempt("3 × 4 = 12", "The book is free.", "so 12")
+    critique, _ = read(Critic(engine, depth="quick", weights={"quick": HEEDED}), trajectory)
+    assert critique.verdicts[1].comment == "The book costs 5 dollars."
+    assert engine.spoken == [("verdicts", "critic"), ("words", "critic")]
+    asked, verdict_call = engine.calls[1], engine.calls[0]
+    assert asked[:-1] == verdict_call[:-1]
+    assert asked[-1]["content"] == "3 × 4 = 12 [right]\nThe book is free. [wrong]"
+
+
+def test_a_voice_speaks_for_the_solutions_too_and_without_one_their_note_stands():
+    wrong = attempt("3 × 4 = 12", "12 - 5 = 7", answer="7")
+    heard = [SEVENTEEN.text] * SOLUTIONS + [PROGRAM] * PROGRAMS
+    spoken, _ = read(Critic(ScriptedEngine([*heard, "The book is paid too."], voices=["critic"])), wrong)
+    assert spoken.verdicts[1].comment == "The book is paid too."
+    noted, _ = read(Critic(ScriptedEngine(heard)), wrong)
+    assert noted.verdicts[1].comment == f"{SOLUTIONS} independent solutions go another way from here."
+
+
+@pytest.mark.parametrize("problem", [PROBLEM, CHINESE])
+def test_a_student_is_never_told_the_answer_by_the_witnesses(problem):
+    engine = ScriptedEngine([SEVENTEEN.text] * SOLUTIONS + [PROGRAM] * PROGRAMS)
+    critique, _ = read(Critic(engine), attempt("3 × 4 = 12", "12 - 5 = 7", answer="7", problem=problem), problem)
+    said = [critique.verdicts[1].comment, *(e.note for step in critique.verdicts for e in step.evidence if e.note)]
+    assert len(said) >= 3
+    assert not any("17" in words for words in said)
+    assert all((problem is CHINESE) == ("程序" in words or "解答" in words) for words in said)
+
+
+# The critic's turn
+
+
+def test_a_persons_own_lines_are_read_as_they_are_and_an_actors_end_in_their_answer():
+    lines = ("3 × 4 = 12", "12 + 5 = 17")
+    own = put_to_critic(PROBLEM, attempt(*lines, answer="17"))
+    assert own[-2] == {"role": "assistant", "content": "3 × 4 = 12\n12 + 5 = 17"}
+    sampled = put_to_critic(PROBLEM, attempt(*lines, answer="17", origin="sample"))
+    assert sampled[-2]["content"] == "3 × 4 = 12\n12 + 5 = 17\nThe answer is 17."
+    assert own[-1] == sampled[-1]
+    assert own[-1]["role"] == "user"
+
+
+@pytest.mark.parametrize(
+    ("language", "written"),
+    [("en", "a [right]\nb [right]\nc ["), ("zh-CN", "a [正确]\nb [正确]\nc [")],
+)
+def test_the_verdicts_stand_behind_the_steps_they_are_of(language, written):
+    parts = verdict_parts(("a", "b", "c"), language)
+    assert len(parts) == 3
+    assert "".join(parts) == written
+    assert verdict_words(language)[0] in parts[1]
+    assert verdict_parts((), language) == []
+
+
+def test_a_chinese_attempt_is_judged_in_chinese():
+    engine = ScriptedEngine(verdicts=[RIGHT])
+    read(Critic(engine, depth="quick"), attempt("3 × 4 = 12 元", "一共 17 元", problem=CHINESE), CHINESE)
+    assert engine.calls[0][-2]["content"].startswith("请检查")
+    assert engine.calls[0][-1]["content"] == "3 × 4 = 12 元 [正确]\n一共 17 元 ["
+
+
+# Its weights
+
+
+def test_an_engine_without_a_voice_is_weighed_as_untrained():
+    reader = open_critic(ScriptedEngine(), settings.load())
+    assert (reader.weights, reader.fitted) == (UNTRAINED, {})
+    assert UNTRAINED.hears({"agreement": 1.0})
+    assert not UNTRAINED.hears({"word": 1.0})
+
+
+def test_the_voice_brings_its_weights_for_the_depth_that_is_set(monkeypatch):
+    deep = Weights(constant=1.0, signs={"word": 0.5, "agreement": 2.0})
+    card = SimpleNamespace(join={"quick": HEEDED, "deep": deep})
+    monkeypatch.setattr(critic.models, "resolve", lambda _: "base.gguf")
+    monkeypatch.setattr(critic.voices, "voices_of", lambda base, _: {"critic": SimpleNamespace(card=card)})
+    engine = ScriptedEngine(voices=["critic"])
+    assert open_critic(engine, settings.load(check="quick")).weights == HEEDED
+    assert open_critic(engine, settings.load(check="deep")).weights == deep
+    assert open_critic(ScriptedEngine(), settings.load()).weights == UNTRAINED
+    assert open_critic(engine, settings.load(server="http://localhost:1/v1")).weights == UNTRAINED
+
+
+def test_witnesses_that_were_never_weighed_beside_a_voice_are_not_asked():
+    engine = ScriptedEngine(verdicts=[RIGHT, RIGHT], voices=["critic"])
+    reader = Critic(engine, depth="deep", weights={"quick": HEEDED})
+    assert reader.weights == HEEDED
+    critique, _ = read(reader, attempt("3 × 4 = 12", "12 + 5 = 17", answer="17"))
+    assert [step.verdict for step in critique.verdicts] == ["correct", "correct"]
+    assert len(engine.calls) == 1

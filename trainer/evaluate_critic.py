@@ -97,11 +97,10 @@ def calibration(given: Sequence[Case], weights: Weights) -> dict[str, float]:
     score."""
     bins: dict[int, list[tuple[float, bool]]] = defaultdict(list)
     for case in given:
-        end = len(case.said) if case.first_error is None else case.first_error + 1
-        for number, one in enumerate(case.said[:end]):
+        for one, right in case.weighed:
             if weights.hears(one.signs):
                 p = weights.probability(one.signs)
-                bins[min(BINS - 1, int(p * BINS))].append((p, number != case.first_error))
+                bins[min(BINS - 1, int(p * BINS))].append((p, right))
     pairs = [pair for part in bins.values() for pair in part]
     if not pairs:
         return {}

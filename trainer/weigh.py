@@ -16,6 +16,7 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from runtime.types import Witness
+from runtime.voice_cards import first_line
 from runtime.weighing import SIGNS, Signs, Weights
 from runtime.witnesses import PANELS, Said, Testimony, examine
 from trainer.sources import JudgedAttempt, SourceError
@@ -45,6 +46,20 @@ class Case:
     said: tuple[Said, ...]
     first_error: int | None
 
+    @property
+    def disproof(self) -> int | None:
+        """The first step that arithmetic refutes. The critic looks no further, so nothing of such an attempt is
+        weighed."""
+        return next((number for number, one in enumerate(self.said) if one.disproof), None)
+
+    @property
+    def weighed(self) -> list[tuple[Said, bool]]:
+        """The steps up to the first error that are weighed, and whether each is right."""
+        if self.disproof is not None:
+            return []
+        end = len(self.said) if self.first_error is None else self.first_error + 1
+        return [(one, number != self.first_error) for number, one in enumerate(self.said[:end])]
+
 
 def cases(attempts: Sequence[JudgedAttempt], heard: Sequence[Testimony | None], panel: Sequence[Witness]) -> list[Case]:
     """The attempts that were heard."""
@@ -57,24 +72,19 @@ def cases(attempts: Sequence[JudgedAttempt], heard: Sequence[Testimony | None], 
 
 def fit(given: Sequence[Case]) -> Weights:
     """Weights and threshold of one panel."""
-    rows = [(one.signs, number != case.first_error) for case in given for number, one in _up_to_error(case)]
-    constant, weights = logistic([signs for signs, _ in rows], [right for _, right in rows])
+    rows = [row for case in given for row in case.weighed]
+    constant, weights = logistic([one.signs for one, _ in rows], [right for _, right in rows])
     fitted = Weights(constant=constant, signs=weights)
     best = max(GRID, key=lambda reject: f1(given, fitted.model_copy(update={"reject": reject})))
     return fitted.model_copy(update={"reject": best, "doubt": max(best, 0.5)})
 
 
-def _up_to_error(case: Case) -> list[tuple[int, Said]]:
-    end = len(case.said) if case.first_error is None else case.first_error + 1
-    return list(enumerate(case.said))[:end]
-
-
 def first_error(case: Case, weights: Weights) -> int | None:
     """Where a panel finds the first error."""
+    if case.disproof is not None:
+        return case.disproof
     for number, one in enumerate(case.said):
-        if one.disproof or (
-            weights.hears(one.signs) and weights.verdict(weights.probability(one.signs)) == "incorrect"
-        ):
+        if weights.hears(one.signs) and weights.verdict(weights.probability(one.signs)) == "incorrect":
             return number
     return None
 
@@ -89,7 +99,7 @@ def f1(given: Sequence[Case], weights: Weights) -> float:
 def logistic(rows: Sequence[Signs], labels: Sequence[bool]) -> tuple[float, Mapping]:
     """Ridge logistic regression by Newton's method: the constant, and a weight for every sign that occurs."""
     names = [name for name in SIGNS if any(name in row for row in rows)]
-    x = np.array([[1.0, *(row.get(name, 0.0) for name in names)] for row in rows])
+    x = np.array([[1.0, *(row.get(name, 0.0) for name in names)] for row in rows]).reshape(len(rows), len(names) + 1)
     y, beta = np.array(labels, dtype=float), np.zeros(len(names) + 1)
     pull = np.diag([0.0] + [RIDGE] * len(names))
     for _ in range(50):
@@ -127,4 +137,6 @@ def read_weights(path: Path) -> dict[str, Weights]:
     try:
         return _FILE.validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
-        raise SourceError(f"{path} holds no weights ({error}). Make it with `python -m trainer weigh`.") from error
+        raise SourceError(
+            f"{path} holds no weights: {first_line(error)}. Make it with `python -m trainer weigh`."
+        ) from error

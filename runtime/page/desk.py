@@ -18,7 +18,7 @@ from runtime.session import Session
 from runtime.settings import Settings
 from runtime.store import Run, SessionLog, StoreError
 from runtime.text import Language, UnreadableError
-from runtime.types import Feedback, Trajectory
+from runtime.types import Depth, Feedback, Trajectory
 
 KINDS = ("solve", "check")
 
@@ -48,7 +48,7 @@ class Desk:
 
     # Runs
 
-    def begin(self, kind: str, *asked: str) -> None:
+    def begin(self, kind: str, *asked: str, depth: Depth | None = None) -> None:
         """Get ready to solve (problem, mode) or to check (problem, steps). Raises UnreadableError for empty ones."""
         for name, text in zip(("problem", "steps" if kind == "check" else "mode"), asked, strict=True):
             if not (text or "").strip():
@@ -56,7 +56,7 @@ class Desk:
         act = self.session.solve if kind == "solve" else self.session.check
         self._shown.pop(kind, None)
         self._unsaved.pop(kind, None)
-        self._followers[kind] = Follower(lambda cancel: act(*asked, cancel=cancel))
+        self._followers[kind] = Follower(lambda cancel: act(*asked, depth=depth, cancel=cancel))
 
     def follow(self, kind: str) -> Iterator[dict[str, Any] | None]:
         """The view whenever there is something new, None as a heartbeat. Raises what the session raises."""

@@ -16,13 +16,12 @@ from typing import Any
 
 from runtime import prompts
 from runtime.actor import conversation, next_or_value
-from runtime.critic import Critic
 from runtime.engines.base import Completion, Engine, Message, Messages, Sampling
-from runtime.engines.scripted import ScriptedEngine
 from runtime.grading import grade
 from runtime.text import final_answer, language_of
+from runtime.turns import put_to_critic, verdict_parts, verdict_words
 from runtime.types import Problem
-from trainer.sources import read_judged, read_problems
+from trainer.sources import JudgedAttempt, read_judged, read_problems
 
 SEED = Path(__file__).parents[2] / "data" / "seed"
 CONTEXT = 1024
@@ -40,7 +39,7 @@ class Sizes:
     attempt_tokens: int = 88
     critique_tokens: int = 64
     stream_tokens: int = 128
-    judged: int = 50
+    judged: int = 38
     problems: int = 16
     samples: int = 16
     sample_tokens: int = 128
@@ -64,6 +63,12 @@ class Solved:
 
     problem: Problem
     steps: tuple[str, ...]
+
+    def asked(self) -> tuple[list[Message], list[str], tuple[str, str]]:
+        """What the critic is asked of it: the conversation, the parts of its reply, and the words to choose from."""
+        language = language_of(self.problem.text)
+        attempt = JudgedAttempt(self.problem, self.steps, None).trajectory
+        return put_to_critic(self.problem, attempt), verdict_parts(self.steps, language), verdict_words(language)
 
     def beginnings(self) -> Iterator[list[Message]]:
         """The conversation up to each step in turn: one branch of the tree of prefixes."""
@@ -92,7 +97,7 @@ def material(sizes: Sizes) -> Material:
     unsolved = [problem for problem in english if problem.id not in known]
     return Material(
         labelled=solved[: sizes.labelled],
-        judged=solved[-sizes.judged :],  # put to the critic, whose conversation is another one
+        judged=solved[: -sizes.turns - 1][-sizes.judged :],
         turns=[each.problem for each in solved[-sizes.turns :]],
         stream=solved[-sizes.turns - 1].problem,
         problems=unsolved[: sizes.problems],
@@ -123,10 +128,10 @@ def stream(engine: Engine, given: Material, sizes: Sizes) -> dict[str, Any]:
 
 def verdicts(engine: Engine, given: Material, sizes: Sizes) -> dict[str, Any]:
     """The critic's log-odds after every step of given solutions; its tokens are those of every conversation, once."""
-    critic = Critic(engine)
     with ThreadPoolExecutor(min(engine.parallel, READERS)) as pool:
-        odds = list(pool.map(lambda each: critic.log_odds(each.problem, each.steps), given.judged))
-    return {"log_odds": [round(x, 3) if isfinite(x) else None for row in odds for x in row]}
+        rows = list(pool.map(lambda each: engine.choice_logprobs(*each.asked()), given.judged))
+    odds = [right - wrong for row in rows for right, wrong in row]
+    return {"log_odds": [round(x, 3) if isfinite(x) else None for x in odds]}
 
 
 def samples(engine: Engine, given: Material, sizes: Sizes) -> dict[str, Any]:
@@ -172,10 +177,8 @@ def measure(name: str, engine: Engine, sizes: Sizes, settled: bool = False) -> d
 
 def _read_by_critic(given: Material) -> list[Messages]:
     """The conversations of `verdicts`, each to its end."""
-    listener = ScriptedEngine()
-    for each in given.judged:
-        Critic(listener).log_odds(each.problem, each.steps)
-    return listener.calls
+    asked = (each.asked() for each in given.judged)
+    return [[*messages, Message(role="assistant", content="".join(parts))] for messages, parts, _ in asked]
 
 
 def warm_up(engine: Engine) -> None:

@@ -21,7 +21,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on std
 VoiceFile = Annotated[
     str | None, typer.Option(help="A critic's voice (GGUF) in the place of the one in use, or none for the bare base.")
 ]
-Data = Annotated[Path | None, typer.Option(help="Folder that the recipe's files are in; the home if unset.")]
+Data = Annotated[Path | None, typer.Option(help="Folder of the lessons; `lessons` of the home if unset.")]
 Witnesses = Annotated[str, typer.Option(help="Who is heard, with commas; completions cost most.")]
 WITNESSES = "arithmetic,model,solutions,program"
 

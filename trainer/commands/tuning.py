@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
-from trainer.commands.options import Data, Json, Limit
+from trainer.commands.options import Data, Json, Limit, Witnesses, known
 
 app = typer.Typer()
 
@@ -30,7 +30,7 @@ def sft(
     from trainer.sft.run import Run
 
     chosen = settings.load()
-    read = read_recipe(recipe, data or chosen.home, minutes=minutes, limit=limit, loop=loop)
+    read = read_recipe(recipe, data or chosen.home / "lessons", minutes=minutes, limit=limit, loop=loop)
     with Bar("Tuning", minutes or read.minutes) as bar:
         summary = Run(read, chosen).run(bar)
     if as_json:
@@ -61,7 +61,7 @@ def sft_speed(
     from trainer.sft.speed import compare
 
     chosen = settings.load()
-    report = compare(read_recipe(recipe, data or chosen.home), chosen, steps)
+    report = compare(read_recipe(recipe, data or chosen.home / "lessons"), chosen, steps)
     if as_json:
         print(json.dumps(report, ensure_ascii=False))
         return
@@ -138,3 +138,42 @@ def promote(
     print(told(verdict, path, as_json))
     if not verdict.promoted:
         raise typer.Exit(1)
+
+
+@app.command()
+def retrain(
+    base: Annotated[str, typer.Option(help="Name of an installed base with a recipe in trainer/recipes.")],
+    minutes: Annotated[float | None, typer.Option(min=0.1, help="Tune for so long; all lessons if unset.")] = None,
+    generated: Annotated[int, typer.Option(min=0, help="Lessons from fresh problems.")] = 1000,
+    marked: Annotated[Path | None, typer.Option(help="Problems whose solutions have GSM8K's marks.")] = None,
+    marked_limit: Annotated[int | None, typer.Option(min=1, help="Lessons from those at most.")] = None,
+    judged: Annotated[Path | None, typer.Option(help="Attempts judged by people.")] = None,
+    records: Annotated[Path | None, typer.Option(help="What `critiques` wrote.")] = None,
+    held_out: Annotated[
+        list[Path] | None, typer.Option(help="Judged attempts to measure on; may be given often.")
+    ] = None,
+    apart: Annotated[list[Path] | None, typer.Option(help="Further problems that must not be learned from.")] = None,
+    witnesses: Witnesses = "arithmetic,model",
+    test: Annotated[int, typer.Option(min=100, help="Generated held-out attempts.")] = 160,
+    limit: Limit = None,
+    four_bit: Annotated[
+        bool, typer.Option("--four-bit", help="Hold the base in NF4 while it is tuned (QLoRA).")
+    ] = False,
+    seed: int = 0,
+    ship: Annotated[bool, typer.Option("--ship", help="Into data/models/voices, not your models folder.")] = False,
+) -> None:
+    """From a base to a promoted critic: lessons, tuning, voice, weights, measuring, gate. Resumable."""
+    from runtime import settings
+    from runtime.types import Witness
+    from trainer.lessons import Sources
+    from trainer.retrain import Plan, Retraining
+    from trainer.sft.bar import Bar
+
+    measured = tuple(held_out or ())
+    sources = Sources(generated, marked, marked_limit, judged, records, (*measured, *(apart or ())), seed)
+    panel = tuple(known(witnesses, "witnesses", get_args(Witness)))
+    changes = {"four_bit": True} if four_bit else {}
+    plan = Plan(base, sources, minutes, panel, measured, test, limit, ship, changes)
+    with Bar("Tuning", minutes) as bar:
+        for line in Retraining(plan, settings.load()).run(bar):
+            print(line, flush=True)

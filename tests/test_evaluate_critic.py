@@ -1,0 +1,182 @@
+"""Measuring the critic, on queued replies: ProcessBench's figures, what is kept of a hearing, and what it cost."""
+
+import json
+
+import pytest
+from rich.console import Console
+
+from runtime import settings
+from runtime.critic import UNTRAINED
+from runtime.engines.base import EngineError
+from runtime.engines.scripted import ScriptedEngine
+from runtime.solutions import Solution
+from runtime.types import Problem
+from runtime.weighing import Weights
+from runtime.witnesses import SOLUTIONS, Said, Testimony
+from trainer import evaluate_critic
+from trainer.evaluate_critic import calibration, discrimination, figures, summary, table, weights_in_use
+from trainer.hearing import JudgedHearing
+from trainer.sources import JudgedAttempt
+from trainer.weigh import Case
+
+PROBLEM = Problem(text="What is two and two and one?", answer="REFERENCE")
+SLIP = JudgedAttempt(PROBLEM, ("2 + 2 = 5", "5 + 1 = 6"), 0, answer="6", error_type="calculation")
+WRONG = JudgedAttempt(PROBLEM, ("2 + 2 = 4", "4 - 1 = 3"), 1, answer="3", error_type="logical")
+RIGHT = JudgedAttempt(PROBLEM, ("2 + 2 = 4", "4 + 1 = 5"), None, answer="5")
+ATTEMPTS = [SLIP, WRONG, RIGHT]
+FIVE = "2 + 2 = 4\n4 + 1 = 5\nThe answer is 5."
+PROGRAM = "    both = 2 + 2\n    return both / 2 + 3"
+WORD = Weights(constant=0.0, signs={"word": 1.0}, reject=0.5)
+ALL = ("model", "solutions", "program")
+REPLIES = [FIVE] * SOLUTIONS + [PROGRAM] * 2
+VERDICTS = [0.9, 0.9, 0.9, 0.2, 0.9, 0.4]
+"""Two of each attempt: the model finds no slip, the wrong step, and one error too many."""
+
+
+def hear(engine, attempts=ATTEMPTS, panel=ALL):
+    hearing = JudgedHearing(attempts, engine, settings.load(), panel)
+    assert len(list(hearing.run())) == len(hearing.work)
+    return hearing
+
+
+def one_by_one(*given, **named):
+    """An engine that is asked one thing at a time, so that replies come in the order of the problems."""
+    engine = ScriptedEngine(*given, **named)
+    engine.parallel = 1
+    return engine
+
+
+# A hearing
+
+
+def test_a_hearing_keeps_what_every_witness_said():
+    heard = hear(ScriptedEngine(REPLIES, VERDICTS)).testimonies()
+    assert [len(one.log_odds) for one in heard] == [2, 2, 2]
+    assert heard[1].log_odds[0] > 0 > heard[1].log_odds[1]
+    assert {len(one.solutions) for one in heard} == {SOLUTIONS}
+    assert heard[0].solutions[0] == Solution(FIVE, "5")
+    assert [program.answer for program in heard[2].programs] == ["5", "5"]
+    assert {2, 3, 4, 5} <= heard[2].programs[0].numbers
+
+
+def test_a_finished_hearing_asks_nobody_again_and_is_the_same():
+    first, engine = hear(ScriptedEngine(REPLIES, VERDICTS)), ScriptedEngine()
+    again = hear(engine)
+    assert engine.calls == []
+    assert again.testimonies() == first.testimonies()
+    assert summary(again, {"model": WORD}) == summary(first, {"model": WORD})
+
+
+def test_a_longer_file_goes_on_from_a_shorter_one():
+    other = JudgedAttempt(Problem(text="What is three and one?"), ("3 + 1 = 4",), None, answer="4")
+    hear(ScriptedEngine(REPLIES, VERDICTS))
+    engine = ScriptedEngine(["The answer is 4."] * 2 + ["    return 3 + 1"] * 2)
+    assert len(hear(engine, [*ATTEMPTS, other]).testimonies()) == 4
+    assert len(engine.calls) == 5
+
+
+def test_another_panel_is_another_hearing():
+    engine = ScriptedEngine(verdicts=VERDICTS)
+    hear(ScriptedEngine(REPLIES, VERDICTS))
+    assert hear(engine, panel=("model",)).testimonies()[0].solutions == ()
+    assert len(engine.calls) == 3
+
+
+def test_what_cannot_be_heard_counts_as_missed_and_is_not_the_end():
+    other = JudgedAttempt(Problem(text="What is three and one?"), ("3 + 1 = 4",), None, answer="4")
+    engine = one_by_one([EngineError("the model broke"), "The answer is 4.", "The answer is 4."])
+    hearing = hear(engine, [RIGHT, other], ("solutions",))
+    assert [one is None for one in hearing.testimonies()] == [True, False]
+    report = summary(hearing, {})
+    assert (report["n"], report["failed"]) == (2, 1)
+    assert report["panels"]["solutions"]["right"]["accuracy"] == 0.5
+
+
+def test_nobody_who_is_heard_sees_the_answer():
+    engine = ScriptedEngine(REPLIES, VERDICTS)
+    hear(engine)
+    assert len(engine.calls) == 3 + SOLUTIONS + 2
+    assert "REFERENCE" not in str(engine.calls)
+
+
+def test_the_seconds_of_a_witness_are_its_own():
+    hearing = hear(ScriptedEngine(REPLIES, VERDICTS, delay=0.004), [WRONG])
+    assert hearing.seconds("solutions") > hearing.seconds("model") >= 0
+    assert hearing.seconds("solutions") >= SOLUTIONS * len(FIVE.split()) * 0.004
+    assert hearing.seconds("completions") == 0
+
+
+# The figures
+
+
+def test_the_figures_are_those_of_processbench():
+    report = summary(hear(ScriptedEngine(REPLIES, VERDICTS)), {"model": WORD, "quick": WORD})
+    assert (report["n"], report["n_error"], report["n_correct"], report["failed"]) == (3, 2, 1, 0)
+    panels = report["panels"]
+    # exact arithmetic finds the slip, and objects to nothing that is right
+    assert (panels["arithmetic"]["wrong"]["accuracy"], panels["arithmetic"]["right"]["accuracy"]) == (0.5, 1.0)
+    assert panels["arithmetic"]["f1"] == pytest.approx(2 / 3)
+    # the model finds the other one, and an error too many
+    assert panels["model"]["wrong"]["accuracy"] == 0.5
+    assert (panels["model"]["right"]["accuracy"], panels["model"]["f1"]) == (0.0, 0.0)
+    assert panels["quick"]["wrong"]["accuracy"] == 1.0
+    # where the solutions are heard too, all is found
+    assert panels["deep"]["f1"] == 1.0
+    assert panels["deep"]["wrong"]["n"] == 2
+    low, high = panels["model"]["wrong"]["interval"]
+    assert low < 0.5 < high
+
+
+def test_a_panel_without_weights_is_weighed_as_that_of_an_untrained_base():
+    report = summary(hear(ScriptedEngine(REPLIES, VERDICTS)), {})
+    assert report["panels"]["model"]["wrong"]["accuracy"] == 0.0  # its word weighs nothing
+    assert weights_in_use(ScriptedEngine(), settings.load()) == {}
+    assert not UNTRAINED.signs.get("word")
+
+
+def test_errors_are_counted_by_type():
+    heard = [Testimony((9.0, 9.0)), Testimony((9.0, -9.0)), Testimony((9.0, 9.0))]
+    found = figures(ATTEMPTS, heard, ("model",), WORD)
+    assert found["by_type"] == {"calculation": {"found": 0.0, "n": 1}, "logical": {"found": 1.0, "n": 1}}
+    assert found["outcomes"] == {SLIP.key: False, WRONG.key: True, RIGHT.key: True}
+
+
+def test_discrimination_asks_only_whether_there_is_an_error():
+    attempts = [SLIP] * 4 + [RIGHT] * 3
+    told = discrimination(attempts, [True, True, True, False, True, False, False])
+    assert told["accuracy"] == pytest.approx(5 / 7)
+    assert told["f1_wrong"] == pytest.approx(2 * 3 / (2 * 3 + 1 + 1))
+    assert told["f1_right"] == pytest.approx(2 * 2 / (2 * 2 + 1 + 1))
+
+
+def test_calibration_compares_probabilities_with_what_was_right():
+    sure = Said(signs={"word": 2.0})  # 0.881
+    doubtful = Said(signs={"word": -2.0})  # 0.119
+    given = [Case((sure, sure, doubtful), 2), Case((sure, sure), None), Case((sure, doubtful, sure), 0)]
+    p, q = WORD.probability(sure.signs), WORD.probability(doubtful.signs)
+    told = calibration(given, WORD)
+    # five sure steps, four of them right, and a doubtful one that is wrong; nothing behind the first error
+    assert told["ece"] == pytest.approx((abs(5 * p - 4) + q) / 6)
+    assert told["brier"] == pytest.approx((4 * (1 - p) ** 2 + p**2 + q**2) / 6)
+    assert calibration([Case((Said(),), None)], WORD) == {}
+
+
+def test_outcomes_are_written_line_by_line(tmp_path):
+    heard = [Testimony((9.0, 9.0)), Testimony((9.0, -9.0)), Testimony((9.0, 9.0))]
+    found = figures(ATTEMPTS, heard, ("model",), WORD)
+    evaluate_critic.write_outcomes(tmp_path / "outcomes.jsonl", ATTEMPTS, found["outcomes"])
+    lines = [json.loads(line) for line in (tmp_path / "outcomes.jsonl").read_text("utf-8").splitlines()]
+    assert lines == [
+        {"key": SLIP.key, "right": False, "first_error": 0},
+        {"key": WRONG.key, "right": True, "first_error": 1},
+        {"key": RIGHT.key, "right": True, "first_error": None},
+    ]
+
+
+def test_the_table_shows_every_panel(capsys):
+    report = summary(hear(ScriptedEngine(REPLIES, VERDICTS)), {"model": WORD})
+    Console(width=140).print(table(report))
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in report["panels"])
+    assert "2 wrong and 1 right" in shown
+    assert "66.7%" in shown

@@ -1,0 +1,209 @@
+"""Fitting how the witnesses are weighed: the optimum, the threshold, and what is fitted on."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from runtime.solutions import Solution
+from runtime.types import Evidence, Problem
+from runtime.weighing import Weights
+from runtime.witnesses import Said, Testimony
+from trainer.sources import JudgedAttempt, SourceError
+from trainer.weigh import (
+    GRID,
+    RIDGE,
+    Case,
+    cases,
+    f1,
+    first_error,
+    fit,
+    fit_panels,
+    heard_panels,
+    logistic,
+    read_weights,
+    write_weights,
+)
+
+PROBLEM = Problem(text="Ana buys 3 pens for 4 dollars each and a book for 5 dollars. How much does she pay?")
+ROWS = [
+    ({"word": 2.0, "agreement": 1.0}, True),
+    ({"word": 0.5, "agreement": 0.25}, True),
+    ({"word": -1.0}, True),
+    ({"word": 1.0}, False),
+    ({"word": -2.0, "agreement": 0.25}, False),
+    ({"agreement": 0.5}, True),
+    ({}, False),
+]
+WORD = Weights(constant=0.0, signs={"word": 1.0}, reject=0.5)
+PROVEN = Evidence(by="arithmetic", verdict="incorrect", note="3 × 4 is 12, not 13.")
+
+
+def case(*words, first_error=None):
+    """An attempt of which only the model speaks, with these log-odds."""
+    return Case(tuple(Said(signs={"word": float(word)}) for word in words), first_error)
+
+
+def loss(parameters):
+    """What ridge regression makes least; the constant is not pulled."""
+    constant, word, agreement = parameters
+    odds = np.array([constant + word * s.get("word", 0) + agreement * s.get("agreement", 0) for s, _ in ROWS])
+    right = np.array([label for _, label in ROWS])
+    return np.logaddexp(0, np.where(right, -odds, odds)).sum() + RIDGE / 2 * (word**2 + agreement**2)
+
+
+def brute_force():
+    """The least point of a grid that is drawn ever closer around it."""
+    middle, width = np.zeros(3), 8.0
+    while width > 1e-6:
+        points = [middle + width * np.array(shift) for shift in itertools.product((-1, -0.5, 0, 0.5, 1), repeat=3)]
+        best = min(points, key=loss)
+        width, middle = (width, best) if np.abs(best - middle).max() == width else (width / 2, best)
+    return middle
+
+
+# The optimum
+
+
+def test_newtons_method_finds_the_optimum_that_brute_force_finds():
+    constant, weights = logistic([signs for signs, _ in ROWS], [label for _, label in ROWS])
+    assert [constant, weights["word"], weights["agreement"]] == pytest.approx(list(brute_force()), abs=1e-4)
+    assert set(weights) == {"word", "agreement"}  # no weight for what nobody said
+
+
+@pytest.mark.parametrize("scale", [1, 10, 1000])
+def test_what_parts_right_from_wrong_perfectly_gets_a_finite_weight(scale):
+    rows = [{"word": float(scale)}] * 20 + [{"word": -float(scale)}] * 20
+    constant, weights = logistic(rows, [True] * 20 + [False] * 20)
+    assert abs(constant) < 1e-6
+    assert 0 < weights["word"] < 10
+    rule = Weights(constant=constant, signs=weights)
+    assert rule.probability({"word": scale}) > 0.9 > 0.1 > rule.probability({"word": -scale})
+
+
+@pytest.mark.parametrize("label", [True, False])
+def test_labels_that_are_all_the_same_stay_finite(label):
+    constant, weights = logistic([{"word": 1.0}, {"word": 2.0}, {}], [label] * 3)
+    assert (constant > 3) == label
+    assert np.isfinite([constant, *weights.values()]).all()
+
+
+def test_signs_that_say_the_same_share_their_weight():
+    rows = [{"word": 1.0, "agreement": 1.0}, {"word": -1.0, "agreement": -1.0}] * 5
+    _, weights = logistic(rows, [True, False] * 5)
+    assert weights["word"] == pytest.approx(weights["agreement"])
+
+
+def test_nothing_said_and_nothing_known_is_a_rule_that_says_nothing():
+    assert logistic([], []) == (0.0, {})
+    constant, weights = logistic([{}, {}, {}, {}], [True, True, True, False])
+    assert weights == {}
+    assert constant == pytest.approx(np.log(3))
+
+
+# The threshold
+
+
+def test_the_threshold_is_the_one_that_finds_first_errors_best():
+    # A low word means a wrong step in four of ten cases only: a step counts as wrong though it is likely right.
+    given = [case(1)] * 60 + [case(-1)] * 6 + [case(-1, first_error=0)] * 4
+    fitted = fit(given)
+    low, high = fitted.probability({"word": -1.0}), fitted.probability({"word": 1.0})
+    assert 0.5 < low < fitted.reject <= high
+    assert f1(given, fitted) == pytest.approx(2 * (60 / 66) / (1 + 60 / 66))
+    assert f1(given, fitted) == max(f1(given, fitted.model_copy(update={"reject": t})) for t in GRID)
+    assert fitted.doubt == max(fitted.reject, 0.5)
+
+
+def test_errors_are_found_at_their_place():
+    given = [case(2, -2, 2, first_error=1), case(2, 2), case(-2, first_error=0), case(2, 2, 2)] * 5
+    fitted = fit(given)
+    assert [first_error(one, fitted) for one in given[:4]] == [1, None, 0, None]
+    assert f1(given, fitted) == 1
+
+
+def test_what_stands_behind_the_first_error_is_not_fitted():
+    begun = [(2, -2), (2, -1), (1, -2)]
+    short = [case(*words, first_error=1) for words in begun] + [case(1, 2)]
+    long = [case(*words, 9, -9, 9, first_error=1) for words in begun] + [case(1, 2)]
+    assert fit(short) == fit(long)
+
+
+def test_an_attempt_that_arithmetic_refutes_is_not_fitted_as_nothing_of_it_is_ever_weighed():
+    known = [case(2, -2, first_error=1), case(1, 2), case(-1, first_error=0)]
+    proven = Case((Said(signs={"word": -9.0}), Said([PROVEN], {"word": 9.0})), 1)
+    with_it, without = fit([*known, proven]), fit(known)
+    assert (with_it.constant, with_it.signs) == (without.constant, without.signs)
+
+
+# Where a panel finds the first error
+
+
+def test_a_false_equation_is_the_first_error_whatever_is_weighed_before_it():
+    proven = Case((Said(signs={"word": -9.0}), Said([PROVEN], {"word": 9.0}), Said()), 1)
+    assert first_error(proven, WORD) == 1
+
+
+def test_a_step_of_which_nobody_says_anything_is_no_error():
+    doubtful = Weights(constant=-5.0, signs={"word": 1.0})
+    assert first_error(Case((Said(), Said(signs={"approach": 1.0})), None), doubtful) is None
+    assert first_error(case(0), doubtful) == 0
+
+
+def test_f1_is_the_harmonic_mean_of_both_accuracies():
+    given = [case(1), case(1), case(-1), case(1, -1, first_error=1), case(-1, -1, first_error=1)]
+    assert f1(given, WORD) == pytest.approx(2 * (2 / 3) * (1 / 2) / (2 / 3 + 1 / 2))
+    assert f1([case(1)], WORD) == 0  # without a wrong attempt there is nothing to find
+
+
+# From what was heard
+
+
+ATTEMPTS = [
+    JudgedAttempt(PROBLEM, ("3 × 4 = 12", "12 + 5 = 17"), None, answer="17"),
+    JudgedAttempt(PROBLEM, ("3 × 4 = 12", "12 - 5 = 7"), 1, answer="7"),
+]
+HEARD = [Testimony((1.0, 2.0), (Solution("12, 17", "17"),)), Testimony((1.0, -2.0), (Solution("12, 17", "17"),))]
+
+
+def test_an_attempt_that_could_not_be_heard_is_no_case():
+    assert [one.first_error for one in cases(ATTEMPTS, [None, HEARD[1]], ("model",))] == [1]
+
+
+def test_a_panel_hears_only_its_own_witnesses():
+    [first, second] = cases(ATTEMPTS, HEARD, ("solutions",))
+    assert [one.signs for one in first.said] == [{"agreement": 1.0}] * 2
+    assert [one.signs for one in second.said] == [{"approach": 1.0}, {"deviation": 1.0}]
+    assert {e.by for one in first.said for e in one.evidence} == {"solutions"}
+
+
+def test_panels_are_those_whose_witnesses_were_heard():
+    assert set(heard_panels(("model",))) == {"arithmetic", "model", "quick"}
+    assert set(heard_panels(("arithmetic", "model", "solutions", "program"))) == {
+        *("arithmetic", "model", "solutions", "program"),
+        *("quick", "deep", "deep without model"),
+    }
+    assert set(heard_panels(())) == {"arithmetic"}
+
+
+def test_every_heard_panel_is_fitted():
+    fitted = fit_panels(ATTEMPTS, HEARD, ("model", "solutions"))
+    assert set(fitted) == {"arithmetic", "model", "solutions", "quick"}
+    assert fitted["arithmetic"].signs == {}
+    assert set(fitted["solutions"].signs) == {"agreement", "deviation", "approach"}
+    assert fitted["quick"].signs["word"] > 0
+
+
+def test_weights_are_the_same_once_written_and_read(tmp_path):
+    fitted = fit_panels(ATTEMPTS, HEARD, ("model", "solutions"))
+    write_weights(tmp_path / "weights.json", fitted)
+    assert read_weights(tmp_path / "weights.json") == fitted
+
+
+@pytest.mark.parametrize("text", [None, "", "[]", '{"deep": {"signs": {"mood": 1}}}'])
+def test_a_file_without_weights_is_named_with_the_remedy(text, tmp_path):
+    path = tmp_path / "weights.json"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(SourceError, match=r"weights\.json.*trainer weigh"):
+        read_weights(path)

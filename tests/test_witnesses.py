@@ -1,0 +1,229 @@
+"""What each witness is asked, and what it says of every step: as evidence for a person, and as signs to be weighed."""
+
+from threading import Event
+
+import pytest
+
+from runtime import program
+from runtime.engines.base import ContextOverflow
+from runtime.engines.scripted import ScriptedEngine
+from runtime.reachable import Reach
+from runtime.solutions import Solution, agreeing, first_unmet, votes
+from runtime.types import Problem, Step, Trajectory
+from runtime.weighing import sigmoid
+from runtime.witnesses import COMPLETIONS, PANELS, PROGRAMS, SOLUTIONS, Hearing, Testimony, examine
+
+PROBLEM = Problem(text="Ana buys 3 pens for 4 dollars each and a book for 5 dollars. How much does she pay?")
+CHINESE = Problem(text="小明有3支笔，每支4元，又买了一本5元的书，一共多少元？")
+SEVENTEEN = Solution("3 × 4 = 12, and 12 + 5 = 17.\nThe answer is 17.", "17")
+TWELVE = Solution("3 × 4 = 12.\nThe answer is 12.", "12")
+CODE = "    pens = 3 * 4\n    return pens + 5"
+PROGRAM = program.run(f"def solution():\n{CODE}")
+BROKEN = program.run("def solution():\n    return pens")
+ALL = (*PANELS["deep"], "completions")
+
+
+def attempt(*steps, answer=None, problem=PROBLEM, origin="student"):
+    return Trajectory(
+        problem_id=problem.id, steps=tuple(Step(text=step) for step in steps), answer=answer, origin=origin
+    )
+
+
+RIGHT = attempt("3 × 4 = 12", "12 + 5 = 17", answer="17")
+WRONG = attempt("3 × 4 = 12", "12 - 5 = 7", "so 7 dollars", answer="7")
+
+
+def signs(trajectory, testimony, panel=ALL, problem=PROBLEM):
+    return [one.signs for one in examine(problem, trajectory, testimony, panel)]
+
+
+def verdicts(trajectory, testimony, witness, problem=PROBLEM):
+    """What one witness says of each step; None where it says nothing."""
+    found = (next(iter(one.evidence), None) for one in examine(problem, trajectory, testimony, [witness]))
+    return [evidence and evidence.verdict for evidence in found]
+
+
+# What they say
+
+
+def test_arithmetic_speaks_where_there_is_something_to_check_and_names_what_is_wrong():
+    said = examine(PROBLEM, attempt("She buys pens.", "3 × 4 = 12", "12 + 5 = 18"), Testimony(), ["arithmetic"])
+    assert [[evidence.verdict for evidence in one.evidence] for one in said] == [[], ["correct"], ["incorrect"]]
+    assert said[2].disproof.note == "12 + 5 is 17, not 18."
+    assert said[1].disproof is None
+    assert all(not one.signs for one in said)  # it is proven or it is not; nothing of it is weighed
+
+
+def test_the_models_word_is_its_log_odds_for_weighing_and_its_probability_for_a_person():
+    said = examine(PROBLEM, RIGHT, Testimony(log_odds=(2.0, -1.0)), ["model"])
+    assert [one.signs for one in said] == [{"word": 2.0}, {"word": -1.0}]
+    assert [one.evidence[0].verdict for one in said] == ["correct", "incorrect"]
+    assert [one.evidence[0].probability for one in said] == [sigmoid(2.0), sigmoid(-1.0)]
+
+
+def test_a_model_that_was_not_heard_says_nothing():
+    assert signs(RIGHT, Testimony()) == [{}, {}]
+
+
+@pytest.mark.parametrize(
+    ("witness", "heard", "share"),
+    [
+        ("solutions", Testimony(solutions=(SEVENTEEN, TWELVE, TWELVE, TWELVE)), 0.25),
+        ("solutions", Testimony(solutions=(SEVENTEEN, SEVENTEEN, Solution("well", None))), 1.0),
+        ("program", Testimony(programs=(PROGRAM, BROKEN)), 1.0),
+    ],
+)
+def test_those_who_reach_the_answer_speak_for_all_of_the_attempt(witness, heard, share):
+    name = "agreement" if witness == "solutions" else "program_agreement"
+    assert signs(RIGHT, heard) == [{name: share}] * 2
+    assert verdicts(RIGHT, heard, witness) == ["correct", "correct"]
+
+
+@pytest.mark.parametrize(
+    ("witness", "heard", "prefix"),
+    [
+        ("solutions", Testimony(solutions=(SEVENTEEN,) * 4), ""),
+        ("program", Testimony(programs=(PROGRAM, PROGRAM)), "program_"),
+    ],
+)
+def test_where_nobody_reaches_it_they_speak_against_the_first_number_that_they_never_meet(witness, heard, prefix):
+    assert signs(WRONG, heard) == [{f"{prefix}approach": 1.0}, {f"{prefix}deviation": 1.0}, {}]
+    assert verdicts(WRONG, heard, witness) == ["unsure", "incorrect", None]
+
+
+def test_the_last_step_is_blamed_when_all_numbers_are_met():
+    heard = Testimony(solutions=(SEVENTEEN,) * 4)
+    assert signs(attempt("3 × 4 = 12", "so she pays 12 dollars", answer="12"), heard) == [
+        {"approach": 1.0},
+        {"deviation": 1.0},
+    ]
+
+
+def test_only_those_of_the_most_frequent_answer_are_compared_with():
+    seven = Solution("12 - 5 = 7 and 7 + 1 = 8", "8")
+    assert signs(WRONG, Testimony(solutions=(seven, SEVENTEEN, SEVENTEEN)))[1] == {"deviation": 1.0}
+    assert signs(WRONG, Testimony(solutions=(SEVENTEEN, seven, seven)))[1] == {"approach": 1.0}
+
+
+@pytest.mark.parametrize("heard", [Testimony(solutions=(Solution("well", None),) * 4), Testimony(programs=(BROKEN,))])
+def test_those_without_an_answer_say_nothing(heard):
+    assert signs(WRONG, heard) == [{}, {}, {}]
+
+
+@pytest.mark.parametrize("problem", [PROBLEM, CHINESE])
+def test_no_note_tells_the_answer(problem):
+    heard = Testimony(
+        solutions=(SEVENTEEN,) * 4,
+        programs=(PROGRAM,),
+        reaches=(Reach(0, "17", 4, 4), Reach(1, "17", 4, 4), Reach(2, "17", 0, 4), Reach(3, "17", 0, 1)),
+    )
+    said = examine(problem, attempt(*[s.text for s in WRONG.steps], answer="7", problem=problem), heard, ALL)
+    notes = [evidence.note for one in said for evidence in one.evidence if evidence.note]
+    assert len(notes) == 3
+    assert not any("17" in note for note in notes)
+    assert all(("解答" in note or "程序" in note or "答案" in note) == (problem is CHINESE) for note in notes)
+
+
+def test_completions_say_how_far_the_usual_answer_stays_within_reach():
+    reaches = (Reach(0, "17", 4, 4), Reach(1, "17", 3, 4), Reach(2, "17", 0, 4), Reach(3, "17", 0, 1, drawn=False))
+    heard = Testimony(reaches=reaches)
+    assert signs(WRONG, heard) == [{"reach": 0.75}, {"fall": 1.0}, {"reach": 0.0}]
+    assert verdicts(WRONG, heard, "completions") == ["correct", "incorrect", "unsure"]
+
+
+def test_a_witness_that_is_left_out_leaves_no_trace():
+    heard = Testimony(log_odds=(1.0, 1.0), solutions=(SEVENTEEN,), programs=(PROGRAM,), reaches=(Reach(0, "17", 4, 4),))
+    said = examine(PROBLEM, RIGHT, heard, ("arithmetic",))
+    assert [[evidence.by for evidence in one.evidence] for one in said] == [["arithmetic"]] * 2
+    assert [one.signs for one in said] == [{}, {}]
+
+
+def test_what_was_heard_apart_is_joined_and_the_later_word_counts():
+    first = Testimony(log_odds=(1.0,), solutions=(TWELVE,))
+    later = Testimony(solutions=(SEVENTEEN,), programs=(PROGRAM,))
+    assert first.joined(later) == Testimony(log_odds=(1.0,), solutions=(SEVENTEEN,), programs=(PROGRAM,))
+
+
+def test_an_attempt_without_steps_is_no_trouble():
+    heard = Testimony(solutions=(SEVENTEEN,) * 2, programs=(PROGRAM,))
+    assert examine(PROBLEM, attempt(answer="7"), heard, ALL) == []
+
+
+# What they are asked
+
+
+def test_solutions_are_asked_for_in_pairs_until_one_agrees_whole():
+    right, wrong = SEVENTEEN.text, TWELVE.text
+    for replies, asked in (([right] * 4, 2), ([right, wrong, right, right], 4), ([wrong] * 4, 4)):
+        engine = ScriptedEngine(replies)
+        assert len(Hearing(engine).solutions(PROBLEM, "17", Event())) == asked
+        assert len(engine.calls) == asked
+
+
+def test_the_solutions_and_programs_of_a_problem_are_asked_for_once():
+    engine = ScriptedEngine([SEVENTEEN.text] * SOLUTIONS + [CODE] * PROGRAMS)
+    hearing = Hearing(engine)
+    for trajectory in (WRONG, RIGHT, WRONG):
+        heard = hearing.hear(PROBLEM, trajectory, ("solutions", "program"), Event())
+        assert len(heard.solutions) == SOLUTIONS
+        assert [one.answer for one in heard.programs] == ["17"] * PROGRAMS
+    assert len(engine.calls) == SOLUTIONS + PROGRAMS
+
+
+def test_another_problem_is_asked_anew():
+    engine = ScriptedEngine([SEVENTEEN.text] * 4)
+    hearing = Hearing(engine)
+    for problem in (PROBLEM, CHINESE):
+        hearing.hear(problem, attempt("17", answer="17", problem=problem), ("solutions",), Event())
+    assert len(engine.calls) == 4
+
+
+def test_a_stop_asks_for_nothing_and_is_not_remembered_as_silence():
+    cancel, engine = Event(), ScriptedEngine([CODE] * PROGRAMS)
+    cancel.set()
+    hearing = Hearing(engine)
+    assert hearing.hear(PROBLEM, RIGHT, ("solutions", "program"), cancel) == Testimony()
+    assert engine.calls == []
+    assert len(hearing.hear(PROBLEM, RIGHT, ("program",), Event()).programs) == PROGRAMS
+
+
+def test_only_the_panel_is_asked():
+    engine = ScriptedEngine(verdicts=[0.9, 0.2])
+    heard = Hearing(engine).hear(PROBLEM, RIGHT, ("arithmetic", "model"), Event())
+    assert len(engine.calls) == 1
+    assert heard.log_odds[0] > 0 > heard.log_odds[1]
+    assert heard == Testimony(log_odds=heard.log_odds)
+    assert engine.calls[0][-1]["content"] == "3 × 4 = 12 [right]\n12 + 5 = 17 ["
+
+
+def test_completions_go_on_from_the_solutions_that_are_known():
+    agreeing_attempt = attempt("3 × 4 = 12", "12 + 5 = 17", answer="17", origin="sample")
+    engine = ScriptedEngine(["12 + 5 = 17\nThe answer is 17."] * COMPLETIONS)
+    heard = Hearing(engine).hear(PROBLEM, agreeing_attempt, ("completions",), Event(), (SEVENTEEN,) * SOLUTIONS)
+    assert [(one.kept, one.k, one.n) for one in heard.reaches] == [(0, 4, 4), (1, 4, 4), (2, 1, 1)]
+    assert len(engine.calls) == COMPLETIONS
+
+
+def test_an_attempt_too_long_to_be_read_whole_leaves_the_readers_silent_and_the_others_not():
+    class Overfull(ScriptedEngine):
+        def choice_logprobs(self, *given, **named):
+            raise ContextOverflow("too long")
+
+    heard = Hearing(Overfull([SEVENTEEN.text] * 2)).hear(PROBLEM, RIGHT, ("model", "solutions"), Event())
+    assert heard.log_odds == ()
+    assert len(heard.solutions) == 2
+
+
+# What solutions have in common
+
+
+def test_votes_join_answers_that_are_equal_in_value():
+    solutions = [Solution("", "0.5"), Solution("", "1/2"), Solution("", "3"), Solution("", None)]
+    assert [(vote.answer, len(vote.solutions)) for vote in votes(solutions)] == [("0.5", 2), ("3", 1)]
+    assert agreeing("50%", solutions) == 2
+    assert agreeing(None, solutions) == 0
+
+
+def test_numbers_of_the_problem_and_of_earlier_steps_are_known():
+    assert first_unmet(PROBLEM, ["3 pens for 4 dollars and 5", "that is 12", "12 + 5 = 17"], [SEVENTEEN]) is None
+    assert first_unmet(PROBLEM, ["3 pens", "that is 9", "and 17"], [SEVENTEEN]) == 1

@@ -1,0 +1,193 @@
+"""From a base to a promoted critic in one command: every stage of the trainer in its order.
+
+    python -m trainer retrain --base smollm2-135m --minutes 5
+
+lessons -> tuning -> GGUF voice -> weights fitted on attempts kept apart -> voice and bare base measured on the same
+held-out attempts -> the gate. Every stage is the one that can be called alone; what is done is not done again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from runtime import engines, models
+from runtime.fetch.files import sha256_of
+from runtime.settings import Settings
+from runtime.types import Depth, Witness, content_hash
+from runtime.voice_cards import DataSource, Figure
+from runtime.weighing import Weights
+from runtime.witnesses import PANELS, VOICE
+from trainer import evaluate_critic
+from trainer.export import to_voice
+from trainer.hearing import JudgedHearing
+from trainer.lessons import Sources, generated, judged_row, write_lessons
+from trainer.promote import Options, promote
+from trainer.sft.recipe import Recipe, read_recipe
+from trainer.sft.run import Report, Run
+from trainer.sources import read_judged
+from trainer.weigh import fit_panels
+
+RECIPES = Path(__file__).with_name("recipes")
+CONTEXT, PARALLEL = 2048, 8
+VOICE_TYPE = "q8_0"
+"""Of the voice's numbers where their shape allows it: a third smaller than f16."""
+TEST_SEED = 3
+"""Of the generated held-out attempts: always the same ones."""
+CANNOT = (
+    "It judges school word problems; algebra, geometry and proofs were not among its lessons.",
+    "It was tuned on English attempts; how it judges Chinese ones was not measured.",
+    "Errors of understanding are found less often than slips of calculation.",
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to make, and from what."""
+
+    base: str
+    sources: Sources
+    minutes: float | None = None
+    witnesses: tuple[Witness, ...] = PANELS["quick"]
+    """Heard when weights are fitted; with those of the deep panel its weights are fitted too."""
+    held_out: tuple[Path, ...] = ()
+    """Judged attempts to measure on, beside generated ones; the gate looks at the first."""
+    test: int = 160
+    """Generated held-out attempts."""
+    limit: int | None = None
+    """Rows to learn from, at most."""
+    ship: bool = False
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    """Entries of the recipe to change."""
+
+
+class Retraining:
+    """One plan on this machine. Raises what its stages raise."""
+
+    def __init__(self, plan: Plan, settings: Settings) -> None:
+        self.plan, self.settings = plan, settings.with_(model=plan.base, context=CONTEXT)
+        self.gguf = models.resolve(self.settings)
+        self.lessons = settings.home / "lessons" / content_hash(repr(plan.sources))
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        path = RECIPES / f"critic-{self.plan.base}.yaml"
+        return read_recipe(path, self.lessons, minutes=self.plan.minutes, limit=self.plan.limit, **self.plan.changes)
+
+    def run(self, report: Report) -> Iterator[str]:
+        """Tells of every stage when it is over; the last line is the gate's verdict."""
+        learned = self._learned()
+        yield f"{sum(sum(kinds.values()) for kinds in learned.values())} lessons in {self.lessons}"
+        run = Run(self.recipe, self.settings)
+        tuned = run.run(report)
+        yield f"tuned in {tuned['seconds']:.0f} s, {tuned['steps']} steps, {tuned['examples_per_second']} examples/s"
+        voice = run.folder / "critic.gguf"
+        if not voice.exists():
+            to_voice(run.adapter, voice, self.gguf, VOICE_TYPE)
+        yield f"voice of {voice.stat().st_size / 1e6:.1f} MB in {voice}"
+        reports = {}
+        for name, files in (("voice", {VOICE: voice}), ("base", {})):
+            reports[name] = self._measured(files, run.folder / name)
+            yield from (f"{name} on {place}: {_told(report)}" for place, report in reports[name].figures.items())
+        card = run.folder / "card.json"
+        card.write_text(json.dumps(self._card(tuned, learned, reports)), "utf-8")
+        gate, path = promote(
+            Options(
+                voice, card, self.plan.base, VOICE, self._names[0], reports["voice"].outcomes,
+                reports["base"].outcomes, ship=self.plan.ship,
+            ),
+            self.settings,
+        )  # fmt: skip
+        yield "\n".join([f"{path} is in use now." if path else "Not promoted.", *gate.reasons])
+
+    def _learned(self) -> dict[str, dict[str, int]]:
+        done = self.lessons / "report.json"
+        if not done.exists():
+            report = write_lessons(self.plan.sources, self.lessons)
+            done.write_text(json.dumps(report, indent=1), "utf-8")
+        return json.loads(done.read_text("utf-8"))["learned"]
+
+    @property
+    def _names(self) -> list[str]:
+        return [*(path.stem for path in self.plan.held_out), "wordproblems-test"]
+
+    @property
+    def _held_out(self) -> dict[str, Path]:
+        made = self.lessons / "test.jsonl"
+        if not made.exists():
+            rows = (judged_row(attempt) for attempt in generated(self.plan.test, TEST_SEED, "test"))
+            made.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+        return dict(zip(self._names, [*self.plan.held_out, made], strict=True))
+
+    def _measured(self, files: Mapping[str, Path], place: Path) -> Measured:
+        """Weights are fitted on what was kept apart, then looked at where nothing was fitted."""
+        place.mkdir(exist_ok=True)
+        engine = engines.open_engine(self.settings, PARALLEL, batches=True, files=files)
+        try:
+            fitted = self._heard(engine, self.lessons / "fit.jsonl", files, self.plan.witnesses)
+            weights = fit_panels(fitted.attempts, fitted.testimonies(), fitted.panel)
+            figures, first = {}, None
+            for name, path in self._held_out.items():
+                heard = self._heard(engine, path, files, PANELS["quick"])
+                figures[name] = evaluate_critic.summary(heard, weights)["panels"]["quick"]
+                first = first or (heard.attempts, figures[name]["outcomes"])
+        finally:
+            engine.close()
+        outcomes = place / "outcomes.jsonl"
+        evaluate_critic.write_outcomes(outcomes, *first)
+        (place / "figures.json").write_text(json.dumps(figures, indent=1), "utf-8")
+        return Measured(weights, figures, outcomes)
+
+    def _heard(self, engine: Any, path: Path, files: Mapping[str, Path], panel: tuple[Witness, ...]) -> JudgedHearing:
+        name = sha256_of(files[VOICE]) if files else "none"
+        hearing = JudgedHearing(read_judged(path), engine, self.settings, panel, name)
+        for _ in hearing.run():
+            pass
+        return hearing
+
+    def _card(self, tuned: dict[str, Any], learned: dict[str, dict[str, int]], reports: dict[str, Measured]) -> dict:
+        depths: tuple[Depth, ...] = ("quick", "deep")
+        kept = {name: reports["voice"].weights[name] for name in depths if name in reports["voice"].weights}
+        return {
+            "version": datetime.now(UTC).strftime("%Y-%m-%d-") + content_hash(str(tuned["adapter"]))[:6],
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "recipe": json.loads(self.recipe.model_dump_json()),
+            "data": [
+                DataSource(name=name, licence=LICENCES.get(name, "see source"), count=sum(kinds.values())).model_dump()
+                for name, kinds in learned.items()
+            ],
+            "metrics": {name: _figures(report) for name, report in reports["voice"].figures.items()},
+            "base_metrics": {name: _figures(report) for name, report in reports["base"].figures.items()},
+            "seconds": {"training": tuned["seconds"]},
+            "cannot": CANNOT,
+            "join": {name: weights.model_dump() for name, weights in kept.items()},
+            "licence": "Apache-2.0",
+        }
+
+
+LICENCES = {"wordproblems": "CC0-1.0", "gsm8k": "MIT", "verify_then_generate": "CC BY 4.0 (badge), CC BY-SA 4.0 (text)"}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A voice, or the bare base, in the critic's role."""
+
+    weights: Mapping[str, Weights]
+    figures: dict[str, dict[str, Any]]
+    outcomes: Path
+
+
+def _figures(report: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    n = report["wrong"]["n"] + report["right"]["n"]
+    shares = {kind: Figure(value=report[kind]["accuracy"], n=report[kind]["n"], interval=report[kind]["interval"])
+              for kind in ("wrong", "right") if report[kind]["n"]}  # fmt: skip
+    return {name: figure.model_dump() for name, figure in {"f1": Figure(value=report["f1"], n=n), **shares}.items()}
+
+
+def _told(report: Mapping[str, Any]) -> str:
+    return f"F1 {report['f1']:.1%} (wrong {report['wrong']['accuracy']:.0%}, right {report['right']['accuracy']:.0%})"
