@@ -284,8 +284,8 @@ def test_the_voice_brings_its_weights_for_the_depth_that_is_set(monkeypatch):
     monkeypatch.setattr(critic.models, "resolve", lambda _: "base.gguf")
     monkeypatch.setattr(critic.voices, "voices_of", lambda base, _: {"critic": SimpleNamespace(card=card)})
     engine = ScriptedEngine(voices=["critic"])
-    assert open_critic(engine, settings.load(check="quick")).weights == HEEDED
-    assert open_critic(engine, settings.load(check="deep")).weights == deep
+    assert open_critic(engine, settings.load(depth="quick")).weights == HEEDED
+    assert open_critic(engine, settings.load(depth="deep")).weights == deep
     assert open_critic(ScriptedEngine(), settings.load()).weights == UNTRAINED
     assert open_critic(engine, settings.load(server="http://localhost:1/v1")).weights == UNTRAINED
 
