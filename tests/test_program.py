@@ -8,7 +8,7 @@ import pytest
 
 from runtime.engines.base import Completion
 from runtime.engines.scripted import ScriptedEngine
-from runtime.program import BEGUN, ProgramSolution, evidence, program_solutions, read_program, run
+from runtime.program import BEGUN, ProgramSolution, program_solutions, read_program, run
 from runtime.program.values import MAX_WORK, written
 from runtime.solutions import numbers_in, votes
 from runtime.types import Problem
@@ -257,23 +257,6 @@ def test_a_program_that_was_cut_off_is_not_run():
 PROGRAM = read_program(finished(RIGHT))
 WRONG = read_program(finished("    return 3 + 4 + 5\n"))
 BROKEN = read_program(finished("    return pens\n"))
-
-
-def test_programs_that_reach_the_answer_agree_and_those_with_a_fault_say_nothing():
-    said = evidence(PROBLEM, ["3 × 4 = 12", "12 + 5 = 17"], "17", [PROGRAM, PROGRAM, WRONG, BROKEN])
-    assert (said.agree, said.n, said.unmet) == (2, 3, None)
-
-
-def test_the_first_number_that_no_program_meets_is_where_they_differ():
-    said = evidence(PROBLEM, ["3 × 4 = 12", "12 - 5 = 7", "so 7 dollars, or 70"], "7", [PROGRAM])
-    assert (said.agree, said.n, said.unmet) == (0, 1, 1)
-    assert evidence(PROBLEM, ["3 × 4 = 12", "12 - 5 = 7"], "7", [PROGRAM, WRONG]).unmet is None  # 3 + 4 is 7
-
-
-def test_without_a_sound_program_nothing_is_said():
-    said = evidence(PROBLEM, ["3 × 4 = 13"], "13", [BROKEN])
-    assert (said.agree, said.n, said.unmet) == (0, 0, None)
-    assert evidence(PROBLEM, ["3 × 4 = 12"], None, [PROGRAM]).agree == 0
 
 
 def test_programs_vote_like_written_solutions():

@@ -7,7 +7,7 @@ critic.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from threading import Event
@@ -17,7 +17,7 @@ from runtime.actor import conversation
 from runtime.engines.base import Completion, Engine, Message, Sampling
 from runtime.program.interpreter import interpret
 from runtime.program.values import written
-from runtime.solutions import TEMPERATURE, agreeing, first_unmet
+from runtime.solutions import TEMPERATURE
 from runtime.text import tidy_answer
 from runtime.types import Problem
 
@@ -48,19 +48,6 @@ class ProgramSolution:
         return " ".join(form for number in sorted(self.numbers) for form in _forms(abs(number)))
 
 
-@dataclass(frozen=True)
-class ProgramEvidence:
-    """What programs say of an attempt."""
-
-    agree: int
-    """How many reach its answer,"""
-    n: int
-    """of how many that reach any."""
-    unmet: int | None = None
-    """Index of the first step that makes a number which none of them meets; None if there is no such step. Where some
-    agree, it says no more than that the attempt goes a way of its own."""
-
-
 def program_solutions(
     engine: Engine, problem: Problem, numbers: range, max_tokens: int, seed: int, cancel: Event
 ) -> list[ProgramSolution]:
@@ -83,15 +70,6 @@ def run(code: str) -> ProgramSolution:
     answer = None if ended.fault else _answer(ended.value)
     fault = ended.fault or (None if answer else "solution() returns no number")
     return ProgramSolution(code, answer, ended.numbers, fault)
-
-
-def evidence(
-    problem: Problem, steps: Sequence[str], answer: str | None, programs: Sequence[ProgramSolution]
-) -> ProgramEvidence:
-    """What programs say of an attempt with these steps and this answer; those with a fault say nothing."""
-    sound = [program for program in programs if program.answer is not None]
-    unmet = first_unmet(problem, steps, sound) if sound else None
-    return ProgramEvidence(agreeing(answer, sound), len(sound), unmet)
 
 
 def _answer(value: Any) -> str | None:
