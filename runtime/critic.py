@@ -8,6 +8,7 @@ weighs nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from threading import Event
 
 from runtime import arithmetic, models, voices
@@ -19,9 +20,11 @@ from runtime.settings import Settings
 from runtime.text import language_of
 from runtime.turns import put_to_critic, verdict_parts, verdict_words
 from runtime.types import Critique, Depth, Problem, StepVerdict, Trajectory, Witness
-from runtime.weighing import Weights
+from runtime.weighing import Weights, read_weights
 from runtime.witnesses import PANELS, VOICE, Hearing, Said, Testimony, examine
 
+FITTED = Path(__file__).parents[1] / "data" / "models" / "weights"
+"""Weights of bases without a voice, a file each."""
 PROVEN = 0.99
 """Probability given to a finding of exact arithmetic: it can still misread what was meant."""
 COMMENT_TOKENS = 60
@@ -30,12 +33,18 @@ UNTRAINED = Weights(constant=1.8, signs={"agreement": 4.0, "deviation": -2.65, "
 
 
 def open_critic(engine: Engine, settings: Settings) -> Critic:
-    """The critic of an engine, with the weights that its voice was fitted with if it has one."""
-    weights: Mapping[str, Weights] = {}
-    if VOICE in engine.voices and not settings.server:
-        spoken = voices.voices_of(models.resolve(settings), settings)
-        weights = spoken[VOICE].card.join if VOICE in spoken else {}
+    """The critic of an engine, with the weights that were fitted with its voice, or with its base if it has none."""
+    path = None if settings.server else models.choose(settings).path
+    spoken = voices.voices_of(path, settings) if path and VOICE in engine.voices else {}
+    weights = spoken[VOICE].card.join if VOICE in spoken else _of_base(path, settings) if path else {}
     return Critic(engine, settings.max_tokens, settings.seed, settings.depth, weights)
+
+
+def _of_base(path: Path, settings: Settings) -> dict[str, Weights]:
+    """The weights that were fitted with a base that has no voice."""
+    base = voices.base_of(path, settings)
+    fitted = FITTED / f"{base.name}.json" if base else None
+    return read_weights(fitted) if fitted and fitted.exists() else {}
 
 
 class Critic:
@@ -52,7 +61,9 @@ class Critic:
         self.fitted = weights or {}
         if self.fitted and depth not in self.fitted:
             depth = "quick"  # witnesses that were never weighed beside this voice are not asked
-        self.engine, self.panel = engine, PANELS[depth]
+        # The word of a base that was never taught to judge is no better than chance, and is not asked for.
+        silent = set() if VOICE in engine.voices else {"model"}
+        self.engine, self.panel = engine, tuple(witness for witness in PANELS[depth] if witness not in silent)
         self.weights = self.fitted.get(depth, UNTRAINED)
         self.hearing = Hearing(engine, max_tokens, seed)
 

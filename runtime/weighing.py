@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Literal, get_args
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter, ValidationError
 
+from runtime.errors import SoliloquyError
 from runtime.types import Value, Verdict
 
 Sign = Literal[
     "word",  # log-odds of the verdict word
+    "surprise",  # how far the least expected digit or sign lies below the expected one, in log-probability
     "agreement",  # share of the independent solutions that reach the attempt's answer
     "deviation",  # 1: none of them reaches it, and here is the first number that they never meet
     "approach",  # 1: none of them reaches it, and this step comes before such a number
@@ -28,6 +31,10 @@ Sign = Literal[
 ]
 SIGNS: tuple[Sign, ...] = get_args(Sign)
 Signs = Mapping[Sign, float]
+
+
+class WeightsError(SoliloquyError):
+    """A file of weights cannot be used."""
 
 
 class Weights(Value):
@@ -53,6 +60,22 @@ class Weights(Value):
     def hears(self, signs: Signs) -> bool:
         """Whether any of these signs weighs anything."""
         return any(self.signs.get(name) for name in signs)
+
+
+_FILE = TypeAdapter(dict[str, Weights])
+
+
+def read_weights(path: Path) -> dict[str, Weights]:
+    """The weights of a file, by panel. Raises WeightsError."""
+    try:
+        return _FILE.validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        said = str(error).splitlines()[0]
+        raise WeightsError(f"{path} holds no weights ({said}). Make it with `python -m trainer weigh`.") from error
+
+
+def write_weights(path: Path, fitted: Mapping[str, Weights]) -> None:
+    path.write_bytes(_FILE.dump_json(dict(fitted), indent=1))
 
 
 def sigmoid(x: float) -> float:

@@ -1,6 +1,7 @@
 """The critic's witnesses: what each is asked, and what it says of every step of an attempt.
 
 arithmetic: every equation, exactly. model: the verdict word of the critic's voice, all steps in one reading.
+expectation: whether the digits and signs are those that the model itself would have written.
 solutions: independent solutions of the problem. program: solutions written as programs and run. completions: whether
 the most frequent answer stays within reach after each step. Nobody is weighed here (`weighing`).
 """
@@ -14,6 +15,7 @@ from typing import Literal
 
 from runtime import arithmetic
 from runtime.engines.base import ContextOverflow, Engine
+from runtime.expectation import surprises
 from runtime.program import ProgramSolution, program_solutions
 from runtime.reachable import Reach, first_fall, reach
 from runtime.solutions import Solution, agreeing, first_unmet, sample_solutions, votes
@@ -23,11 +25,13 @@ from runtime.types import Depth, Evidence, Problem, Trajectory, Witness
 from runtime.weighing import Sign, sigmoid
 
 PANELS: dict[Depth, tuple[Witness, ...]] = {
-    "quick": ("arithmetic", "model"),
-    "deep": ("arithmetic", "model", "solutions", "program"),
+    "quick": ("arithmetic", "model", "expectation"),
+    "deep": ("arithmetic", "model", "expectation", "solutions", "program"),
 }
 """Who is heard: what is best per second, and what is best (trainer/LOG.md)."""
 VOICE = "critic"
+UNEXPECTED = -5.0
+"""Log-probability below the expected digit or sign from which on a badge says so; the weighing has its own measure."""
 SOLUTIONS, PROGRAMS, COMPLETIONS = 4, 2, 4
 """Independent solutions, programs, and completions after each step that are asked for at most."""
 
@@ -39,6 +43,8 @@ class Testimony:
 
     log_odds: tuple[float, ...] = ()
     """Of "right" against "wrong" after each step."""
+    surprises: tuple[float, ...] = ()
+    """Of the least expected digit or sign of each step."""
     solutions: tuple[Solution, ...] = ()
     programs: tuple[ProgramSolution, ...] = ()
     reaches: tuple[Reach, ...] = ()
@@ -83,6 +89,7 @@ class Hearing:
             solutions = self.solutions(problem, attempt.answer, cancel)
         return Testimony(
             log_odds=self.log_odds(problem, attempt) if "model" in panel else (),
+            surprises=self.surprises(problem, attempt) if "expectation" in panel else (),
             solutions=solutions,
             programs=self.programs(problem, cancel) if "program" in panel else (),
             reaches=self.reaches(problem, attempt, solutions, cancel) if "completions" in panel else (),
@@ -97,6 +104,12 @@ class Hearing:
         except ContextOverflow:
             return ()
         return tuple(right - wrong for right, wrong in rows)
+
+    def surprises(self, problem: Problem, attempt: Trajectory) -> tuple[float, ...]:
+        try:
+            return tuple(surprises(self.engine, problem, [step.text for step in attempt.steps]))
+        except ContextOverflow:
+            return ()
 
     def solutions(self, problem: Problem, answer: str | None, cancel: Event) -> tuple[Solution, ...]:
         """Independent solutions, in pairs: once a pair agrees with the answer, no more are asked for."""
@@ -136,6 +149,9 @@ def examine(problem: Problem, attempt: Trajectory, testimony: Testimony, panel: 
     if "model" in panel:
         for one, odds in zip(said, testimony.log_odds, strict=False):
             _of_word(one, odds)
+    if "expectation" in panel:
+        for one, surprise in zip(said, testimony.surprises, strict=False):
+            _of_expectation(one, surprise, language)
     if "solutions" in panel:
         _of_others(said, problem, attempt, testimony.solutions, "solutions", language)
     if "program" in panel:
@@ -162,6 +178,14 @@ def _of_word(said: Said, log_odds: float) -> None:
     probability = sigmoid(log_odds)
     verdict = "correct" if log_odds > 0 else "incorrect"
     said.evidence.append(Evidence(by="model", verdict=verdict, probability=probability))
+
+
+def _of_expectation(said: Said, surprise: float, language: Language) -> None:
+    said.signs["surprise"] = surprise
+    unexpected = surprise < UNEXPECTED
+    note = _UNEXPECTED[language] if unexpected else None
+    verdict = "incorrect" if unexpected else "correct"
+    said.evidence.append(Evidence(by="expectation", verdict=verdict, note=note))
 
 
 _SIGNS: dict[str, tuple[Sign, Sign, Sign]] = {
@@ -228,6 +252,10 @@ _DIFFER: dict[str, dict[Language, str]] = {
         "zh-CN": "{} 个独立解答从这里开始走了另一条路。",
     },
     "program": {"en": "{} programs calculate something else here.", "zh-CN": "{} 个程序在这里算得不同。"},
+}
+_UNEXPECTED: dict[Language, str] = {
+    "en": "Another number or sign was to be expected here.",
+    "zh-CN": "这里本该是另一个数或另一种运算。",
 }
 _FALL: dict[Language, str] = {
     "en": "From here on, the usual answer is out of reach.",

@@ -7,9 +7,9 @@ import pytest
 
 from runtime.solutions import Solution
 from runtime.types import Evidence, Problem
-from runtime.weighing import Weights
+from runtime.weighing import Weights, WeightsError, read_weights, write_weights
 from runtime.witnesses import Said, Testimony
-from trainer.sources import JudgedAttempt, SourceError
+from trainer.sources import JudgedAttempt
 from trainer.weigh import (
     GRID,
     RIDGE,
@@ -21,8 +21,6 @@ from trainer.weigh import (
     fit_panels,
     heard_panels,
     logistic,
-    read_weights,
-    write_weights,
 )
 
 PROBLEM = Problem(text="Ana buys 3 pens for 4 dollars each and a book for 5 dollars. How much does she pay?")
@@ -205,5 +203,5 @@ def test_a_file_without_weights_is_named_with_the_remedy(text, tmp_path):
     path = tmp_path / "weights.json"
     if text is not None:
         path.write_text(text)
-    with pytest.raises(SourceError, match=r"weights\.json.*trainer weigh"):
+    with pytest.raises(WeightsError, match=r"weights\.json.*trainer weigh"):
         read_weights(path)

@@ -10,21 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-from pydantic import TypeAdapter, ValidationError
 
 from runtime.types import Witness
-from runtime.voice_cards import first_line
 from runtime.weighing import SIGNS, Signs, Weights
 from runtime.witnesses import PANELS, Said, Testimony, examine
-from trainer.sources import JudgedAttempt, SourceError
+from trainer.sources import JudgedAttempt
 from trainer.statistics import harmonic
 
 ALL_PANELS: dict[str, tuple[Witness, ...]] = {
     "arithmetic": ("arithmetic",),
     "model": ("model",),
+    "expectation": ("expectation",),
     "solutions": ("solutions",),
     "program": ("program",),
     "completions": ("completions",),
@@ -121,22 +119,8 @@ def fit_panels(
 
 
 def heard_panels(witnesses: Sequence[Witness]) -> dict[str, tuple[Witness, ...]]:
-    """The panels made of these witnesses; arithmetic is always there."""
-    return {name: panel for name, panel in ALL_PANELS.items() if set(panel) <= {"arithmetic", *witnesses}}
-
-
-_FILE = TypeAdapter(dict[str, Weights])
-
-
-def write_weights(path: Path, fitted: Mapping[str, Weights]) -> None:
-    path.write_bytes(_FILE.dump_json(dict(fitted), indent=1))
-
-
-def read_weights(path: Path) -> dict[str, Weights]:
-    """Raises SourceError."""
-    try:
-        return _FILE.validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise SourceError(
-            f"{path} holds no weights: {first_line(error)}. Make it with `python -m trainer weigh`."
-        ) from error
+    """The panels made of these witnesses; arithmetic is always there, and the word of a base without a voice is not
+    missed in company."""
+    heard = {"arithmetic", *witnesses}
+    reduced = {name: tuple(witness for witness in panel if witness in heard) for name, panel in ALL_PANELS.items()}
+    return {name: panel for name, panel in reduced.items() if panel and set(ALL_PANELS[name]) - {"model"} <= heard}

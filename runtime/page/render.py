@@ -25,6 +25,8 @@ _BY_VERDICT: dict[str, State] = {"correct": "ok", "unsure": "unsure", "incorrect
 _BADGES = {
     ("arithmetic", "correct"): "arithmetic_right",
     ("arithmetic", "incorrect"): "arithmetic_wrong",
+    ("expectation", "correct"): "expected",
+    ("expectation", "incorrect"): "unexpected",
     ("solutions", "correct"): "solutions_agree",
     ("solutions", "incorrect"): "solutions_differ",
     ("program", "correct"): "programs_agree",

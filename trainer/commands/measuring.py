@@ -82,8 +82,8 @@ def evaluate_critic(
     """Measure how well the critic finds the first error, each witness alone and all joined. Resumable."""
     from rich.console import Console
 
+    from runtime.weighing import read_weights
     from trainer import evaluate_critic as evaluation
-    from trainer.weigh import read_weights
 
     fitted = read_weights(weights) if weights else None
     with heard(trajectories, witnesses, voice, limit, model, parallel) as (hearing, settings):
@@ -107,7 +107,8 @@ def weigh(
     parallel: Parallel = 16,
 ) -> None:
     """Fit how the critic's witnesses are weighed, panel by panel. Resumable."""
-    from trainer.weigh import fit_panels, write_weights
+    from runtime.weighing import write_weights
+    from trainer.weigh import fit_panels
 
     with heard(trajectories, witnesses, voice, limit, model, parallel) as (hearing, _):
         fitted = fit_panels(hearing.attempts, hearing.testimonies(), hearing.panel)

@@ -23,7 +23,7 @@ VoiceFile = Annotated[
 ]
 Data = Annotated[Path | None, typer.Option(help="Folder of the lessons; `lessons` of the home if unset.")]
 Witnesses = Annotated[str, typer.Option(help="Who is heard, with commas; completions cost most.")]
-WITNESSES = "arithmetic,model,solutions,program"
+WITNESSES = "arithmetic,model,expectation,solutions,program"
 
 CONTEXT = 2048
 """Tokens of one conversation while measuring: school problems are short, and many are held at once."""

@@ -1,0 +1,38 @@
+"""What the model itself would have written: a witness that needs no training and no word of a critic.
+
+An actor that solves a problem expects the right numbers and signs of the next step. So every digit and every sign of an
+attempt is compared with the one the model holds likeliest at that place, all in one reading. That tells slips of
+choosing and of copying; of a wrong idea that the model would have had itself, it says nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from runtime.actor import conversation
+from runtime.engines.base import Engine
+from runtime.types import Problem
+
+CHOICES = (*"0123456789", " +", " -", " ×", " *", " /", "+", "-", "*", "/", "×")
+"""What is compared with each other: only what decides a calculation, never wording."""
+_DECIDES = re.compile(r"\d| ?[-+×*/](?= ?[\d$(])")
+
+
+def surprises(engine: Engine, problem: Problem, steps: Sequence[str]) -> list[float]:
+    """For every step the log-probability of its worst digit or sign against the likeliest one there: 0 where all are
+    those expected, or there are none; the more below 0 the more unexpected. Raises ContextOverflow, EngineError."""
+    parts, written, owners, text = [], [], [], ""
+    for number, step in enumerate(steps):
+        line, at = f"{step}\n", 0
+        for found in _DECIDES.finditer(line):
+            parts.append(text + line[at : found.start()])
+            written.append(CHOICES.index(found[0]))
+            owners.append(number)
+            text, at = "", found.start()
+        text += line[at:]
+    worst = [0.0] * len(steps)
+    rows = engine.choice_logprobs(conversation(problem), parts, CHOICES) if parts else []
+    for owner, choice, row in zip(owners, written, rows, strict=True):
+        worst[owner] = min(worst[owner], row[choice] - max(row))
+    return worst
