@@ -28,6 +28,8 @@ FITTED = Path(__file__).parents[1] / "data" / "models" / "weights"
 PROVEN = 0.99
 """Probability given to a finding of exact arithmetic: it can still misread what was meant."""
 COMMENT_TOKENS = 60
+TELLING: tuple[Witness, ...] = ("arithmetic", "solutions", "program", "completions", "expectation", "model")
+"""Whose note tells a person most, first."""
 UNTRAINED = Weights(constant=1.8, signs={"agreement": 4.0, "deviation": -2.65, "program_agreement": 1.0})
 """For a base without a voice of its own: its verdict word is no better than chance (trainer/LOG.md)."""
 
@@ -96,9 +98,9 @@ class Critic:
     def _comment(self, problem: Problem, attempt: Trajectory, verdicts: Sequence[StepVerdict], cancel: Event) -> str:
         """What the critic's voice goes on to say after its verdict that a step is wrong; without a voice of its own,
         what the other witnesses noted."""
-        notes = [e.note for e in verdicts[-1].evidence if e.verdict == "incorrect" and e.note]
+        notes = {e.by: e.note for e in verdicts[-1].evidence if e.verdict == "incorrect" and e.note}
         if notes and VOICE not in self.engine.voices:
-            return notes[0]
+            return min(notes.items(), key=lambda noted: TELLING.index(noted[0]))[1]
         language = language_of(problem.text)
         _, wrong = verdict_words(language)
         judged = [step.text for step in attempt.steps[: len(verdicts)]]

@@ -16,7 +16,7 @@ from runtime.types import Problem
 
 CHOICES = (*"0123456789", " +", " -", " ×", " *", " /", "+", "-", "*", "/", "×")
 """What is compared with each other: only what decides a calculation, never wording."""
-_DECIDES = re.compile(r"\d| ?[-+×*/](?= ?[\d$(])")
+_DECIDES = re.compile(r"[0-9]| ?[-+×*/](?= ?[0-9$(])")
 
 
 def surprises(engine: Engine, problem: Problem, steps: Sequence[str]) -> list[float]:

@@ -13,11 +13,13 @@ hypothesis.settings.load_profile("busy")
 
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch):
-    """A fresh home for every test, so that none can touch a person's files."""
+    """A fresh home for every test, so that none can touch a person's files, and no weights that ship with a base that
+    happens to be here."""
     for name in [name for name in os.environ if name.startswith("SOLILOQUY_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("SOLILOQUY_HOME", str(tmp_path))
     monkeypatch.setenv("SOLILOQUY_MODELS", str(MODELS))
+    monkeypatch.setattr("runtime.critic.FITTED", tmp_path / "weights")
     return tmp_path
 
 

@@ -1,5 +1,8 @@
 """How the critic reads an attempt: who is asked, what settles it, and what it says of the first error."""
 
+import json
+from hashlib import sha256
+from pathlib import Path
 from threading import Event
 from types import SimpleNamespace
 
@@ -13,7 +16,7 @@ from runtime.events import CritiqueDone, StepJudged
 from runtime.solutions import Solution
 from runtime.turns import put_to_critic, verdict_parts, verdict_words
 from runtime.types import Evidence, Problem, Step, Trajectory
-from runtime.weighing import Weights
+from runtime.weighing import Weights, WeightsError, write_weights
 from runtime.witnesses import PANELS, PROGRAMS, SOLUTIONS, Said, Testimony
 
 PROBLEM = Problem(text="Ana buys 3 pens for 4 dollars each and a book for 5 dollars. How much does she pay?")
@@ -23,6 +26,9 @@ TWELVE = Solution("3 × 4 = 12.\nThe answer is 12.", "12")
 PROGRAM = "    pens = 3 * 4\n    return pens + 5"
 HEEDED = Weights(constant=0.0, signs={"word": 1.0})
 """As a trained voice has them: its word counts for what it says."""
+SURPRISED = Weights(constant=1.0, signs={"surprise": 0.5})
+OTHERWISE = Weights(constant=2.0, signs={"surprise": 0.25, "agreement": 2.0})
+"""As a base without a voice has them."""
 RIGHT, WRONG = 0.99, 0.01
 
 
@@ -38,7 +44,7 @@ class Voiced(ScriptedEngine):
         return super().stream(messages, sampling, voice, *rest, **named)
 
     def choice_logprobs(self, messages, parts, choices, voice=None):
-        self.spoken.append(("verdicts", voice))
+        self.spoken.append(("verdicts" if len(choices) == 2 else "expectation", voice))
         return super().choice_logprobs(messages, parts, choices, voice)
 
 
@@ -150,20 +156,31 @@ def test_evidence_is_joined(evidence, signs, verdict):
 
 
 def test_all_verdicts_come_from_one_call_to_the_critics_voice():
-    engine = Voiced(verdicts=[0.9, 0.8, 0.7])
+    engine = Voiced(verdicts=[0.9, 0.8, 0.7], voices=["critic"])
     critique, _ = read(Critic(engine, depth="quick"), attempt("3 × 4 = 12", "12 + 5 = 17", "so 17", answer="17"))
-    assert engine.spoken == [("verdicts", "critic")]
+    assert engine.spoken == [("verdicts", "critic"), ("expectation", None)]
     assert [step.said_by("model").probability for step in critique.verdicts] == pytest.approx([0.9, 0.8, 0.7])
 
 
-def test_a_quick_critic_asks_for_no_solutions_and_a_deep_one_for_programs_too():
-    right = attempt("3 × 4 = 12", "12 + 5 = 17", answer="17")
-    quick, deep = ScriptedEngine(), ScriptedEngine([SEVENTEEN.text] * 2 + [PROGRAM] * PROGRAMS)
-    read(Critic(quick, depth="quick"), right)
-    assert len(quick.calls) == 1
+def test_a_base_without_the_voice_is_asked_for_no_verdict_word():
+    engine = Voiced(verdicts=[WRONG, WRONG], voices=["actor"])
+    critique, _ = read(Critic(engine, depth="quick"), attempt("3 × 4 = 12", "so 12", answer="12"))
+    assert engine.spoken == [("expectation", None)]
+    assert [step.said_by("model") for step in critique.verdicts] == [None, None]
+    assert [step.said_by("expectation").verdict for step in critique.verdicts] == ["correct", "correct"]
+
+
+@pytest.mark.parametrize(("given", "silent"), [(["critic"], set()), ([], {"model"})])
+def test_a_quick_critic_asks_for_no_solutions_and_a_deep_one_for_programs_too(given, silent):
+    right, readings = attempt("3 × 4 = 12", "12 + 5 = 17", answer="17"), 2 - len(silent)
+    quick = ScriptedEngine(voices=given)
+    deep = ScriptedEngine([SEVENTEEN.text] * 2 + [PROGRAM] * PROGRAMS, voices=given)
+    critique, _ = read(Critic(quick, depth="quick"), right)
+    assert len(quick.calls) == readings
+    assert {evidence.by for evidence in critique.verdicts[0].evidence} == set(PANELS["quick"]) - silent
     critique, _ = read(Critic(deep), right)
-    assert len(deep.calls) == 1 + 2 + PROGRAMS
-    assert {evidence.by for evidence in critique.verdicts[0].evidence} == set(PANELS["deep"])
+    assert len(deep.calls) == readings + 2 + PROGRAMS
+    assert {evidence.by for evidence in critique.verdicts[0].evidence} == set(PANELS["deep"]) - silent
 
 
 def test_a_second_reading_of_the_same_problem_asks_only_for_its_verdicts():
@@ -176,14 +193,14 @@ def test_a_second_reading_of_the_same_problem_asks_only_for_its_verdicts():
     assert critique.first_error is None
 
 
-def test_an_attempt_too_long_to_be_read_whole_leaves_the_model_silent():
-    critique, _ = read(Critic(Overfull(), depth="quick"), attempt("3 × 4 = 12", "so she pays"))
+def test_an_attempt_too_long_to_be_read_whole_leaves_the_readers_silent():
+    critique, _ = read(Critic(Overfull(voices=["critic"]), depth="quick"), attempt("3 × 4 = 12", "so she pays"))
     assert [step.verdict for step in critique.verdicts] == ["correct", "unsure"]
-    assert critique.verdicts[0].said_by("model") is None
+    assert [evidence.by for evidence in critique.verdicts[0].evidence] == ["arithmetic"]
 
 
 def test_a_stop_asks_for_nothing_that_is_written():
-    cancel, engine = Event(), ScriptedEngine(verdicts=[WRONG])
+    cancel, engine = Event(), ScriptedEngine(verdicts=[WRONG], voices=["critic"])
     cancel.set()
     critique, _ = read(
         Critic(engine, depth="quick", weights={"quick": HEEDED}),
@@ -211,8 +228,8 @@ def test_the_voice_says_what_is_wrong_in_one_line_after_its_own_verdict():
     trajectory = attempt("3 × 4 = 12", "The book is free.", "so 12")
     critique, _ = read(Critic(engine, depth="quick", weights={"quick": HEEDED}), trajectory)
     assert critique.verdicts[1].comment == "The book costs 5 dollars."
-    assert engine.spoken == [("verdicts", "critic"), ("words", "critic")]
-    asked, verdict_call = engine.calls[1], engine.calls[0]
+    assert engine.spoken == [("verdicts", "critic"), ("expectation", None), ("words", "critic")]
+    verdict_call, _, asked = engine.calls
     assert asked[:-1] == verdict_call[:-1]
     assert asked[-1]["content"] == "3 × 4 = 12 [right]\nThe book is free. [wrong]"
 
@@ -262,7 +279,7 @@ def test_the_verdicts_stand_behind_the_steps_they_are_of(language, written):
 
 
 def test_a_chinese_attempt_is_judged_in_chinese():
-    engine = ScriptedEngine(verdicts=[RIGHT])
+    engine = ScriptedEngine(verdicts=[RIGHT], voices=["critic"])
     read(Critic(engine, depth="quick"), attempt("3 × 4 = 12 元", "一共 17 元", problem=CHINESE), CHINESE)
     assert engine.calls[0][-2]["content"].startswith("请检查")
     assert engine.calls[0][-1]["content"] == "3 × 4 = 12 元 [正确]\n一共 17 元 ["
@@ -281,7 +298,7 @@ def test_an_engine_without_a_voice_is_weighed_as_untrained():
 def test_the_voice_brings_its_weights_for_the_depth_that_is_set(monkeypatch):
     deep = Weights(constant=1.0, signs={"word": 0.5, "agreement": 2.0})
     card = SimpleNamespace(join={"quick": HEEDED, "deep": deep})
-    monkeypatch.setattr(critic.models, "resolve", lambda _: "base.gguf")
+    monkeypatch.setattr(critic.models, "choose", lambda _: SimpleNamespace(path=Path("base.gguf")))
     monkeypatch.setattr(critic.voices, "voices_of", lambda base, _: {"critic": SimpleNamespace(card=card)})
     engine = ScriptedEngine(voices=["critic"])
     assert open_critic(engine, settings.load(depth="quick")).weights == HEEDED
@@ -291,9 +308,59 @@ def test_the_voice_brings_its_weights_for_the_depth_that_is_set(monkeypatch):
 
 
 def test_witnesses_that_were_never_weighed_beside_a_voice_are_not_asked():
-    engine = ScriptedEngine(verdicts=[RIGHT, RIGHT], voices=["critic"])
+    engine = Voiced(verdicts=[RIGHT, RIGHT], voices=["critic"])
     reader = Critic(engine, depth="deep", weights={"quick": HEEDED})
     assert reader.weights == HEEDED
     critique, _ = read(reader, attempt("3 × 4 = 12", "12 + 5 = 17", answer="17"))
     assert [step.verdict for step in critique.verdicts] == ["correct", "correct"]
-    assert len(engine.calls) == 1
+    assert engine.spoken == [("verdicts", "critic"), ("expectation", None)]
+
+
+@pytest.fixture
+def bases(tmp_path, monkeypatch):
+    """The files of two bases of a small catalogue; weights ship with the first."""
+    monkeypatch.setenv("SOLILOQUY_MODELS", str(tmp_path))
+    rows = [
+        {"name": name, "file": f"{name}-q4.gguf", "bytes": len(name), "sha256": sha256(name.encode()).hexdigest()}
+        | {"licence": "Apache-2.0", "parameters": 1, "architecture": "llama", "memory": 1}
+        for name in ("small", "large")
+    ]
+    monkeypatch.setattr(critic.models, "CATALOGUE", tmp_path / "catalogue.json")
+    (tmp_path / "catalogue.json").write_text(json.dumps({"bases": rows}))
+    for row in rows:
+        (tmp_path / row["file"]).write_text(row["name"])
+    critic.FITTED.mkdir()
+    write_weights(critic.FITTED / "small.json", {"quick": SURPRISED, "deep": OTHERWISE})
+    return tmp_path
+
+
+@pytest.mark.parametrize(("depth", "weights"), [("quick", SURPRISED), ("deep", OTHERWISE)])
+def test_a_base_without_a_voice_is_weighed_with_the_weights_that_ship_with_it(depth, weights, bases):
+    for model in ("small", str(bases / "small-q4.gguf")):
+        reader = open_critic(ScriptedEngine(), settings.load(model=model, depth=depth))
+        assert (reader.weights, reader.fitted) == (weights, {"quick": SURPRISED, "deep": OTHERWISE})
+        assert reader.panel == tuple(witness for witness in PANELS[depth] if witness != "model")
+
+
+def test_without_weights_of_its_own_a_base_is_weighed_as_untrained(bases):
+    (bases / "stranger.gguf").write_text("stranger")
+    stranger = str(bases / "stranger.gguf")
+    for changes in ({"model": "large"}, {"model": stranger}, {"model": "small", "server": "http://localhost:1/v1"}):
+        reader = open_critic(ScriptedEngine(), settings.load(**changes))
+        assert (reader.weights, reader.fitted) == (UNTRAINED, {})
+    (bases / "small-q4.gguf").unlink()
+    assert open_critic(ScriptedEngine(), settings.load(model="small")).weights == UNTRAINED
+
+
+def test_the_weights_of_a_voice_go_before_those_of_its_base(bases, monkeypatch):
+    spoken = {"critic": SimpleNamespace(card=SimpleNamespace(join={"quick": HEEDED}))}
+    monkeypatch.setattr(critic.voices, "voices_of", lambda *_: spoken)
+    chosen = settings.load(model="small", depth="quick")
+    assert open_critic(ScriptedEngine(voices=["critic"]), chosen).weights == HEEDED
+    assert open_critic(ScriptedEngine(voices=["actor"]), chosen).weights == SURPRISED
+
+
+def test_shipped_weights_that_cannot_be_read_are_named_with_the_remedy(bases):
+    (critic.FITTED / "small.json").write_text("[]")
+    with pytest.raises(WeightsError, match=r"small\.json.*trainer weigh"):
+        open_critic(ScriptedEngine(), settings.load(model="small"))

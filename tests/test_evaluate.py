@@ -25,6 +25,7 @@ def test_accuracy_counts_equal_answers_and_cost_is_per_problem():
 
 def test_modes_are_compared_on_the_same_problems():
     engine = ScriptedEngine([FOUR] * 4 + ["2 + 2 = 4\nCheck: right.\nThe answer is 5."] * 4)
+    engine.parallel = 1  # so that the replies come in the order of the modes
     summary = run(Evaluation(PROBLEMS, ["plain", "selftalk"], engine, settings.load()))
     paired = summary["paired"]["selftalk - plain"]
     assert (paired["wins"], paired["losses"], paired["difference"]) == (1, 3, -0.5)

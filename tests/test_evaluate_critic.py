@@ -27,7 +27,7 @@ ATTEMPTS = [SLIP, WRONG, RIGHT]
 FIVE = "2 + 2 = 4\n4 + 1 = 5\nThe answer is 5."
 PROGRAM = "    both = 2 + 2\n    return both / 2 + 3"
 WORD = Weights(constant=0.0, signs={"word": 1.0}, reject=0.5)
-ALL = ("model", "solutions", "program")
+ALL = ("model", "expectation", "solutions", "program")
 REPLIES = [FIVE] * SOLUTIONS + [PROGRAM] * 2
 VERDICTS = [0.9, 0.9, 0.9, 0.2, 0.9, 0.4]
 """Two of each attempt: the model finds no slip, the wrong step, and one error too many."""
@@ -53,6 +53,7 @@ def test_a_hearing_keeps_what_every_witness_said():
     heard = hear(ScriptedEngine(REPLIES, VERDICTS)).testimonies()
     assert [len(one.log_odds) for one in heard] == [2, 2, 2]
     assert heard[1].log_odds[0] > 0 > heard[1].log_odds[1]
+    assert [one.surprises for one in heard] == [(0.0, 0.0)] * 3
     assert {len(one.solutions) for one in heard} == {SOLUTIONS}
     assert heard[0].solutions[0] == Solution(FIVE, "5")
     assert [program.answer for program in heard[2].programs] == ["5", "5"]
@@ -72,7 +73,7 @@ def test_a_longer_file_goes_on_from_a_shorter_one():
     hear(ScriptedEngine(REPLIES, VERDICTS))
     engine = ScriptedEngine(["The answer is 4."] * 2 + ["    return 3 + 1"] * 2)
     assert len(hear(engine, [*ATTEMPTS, other]).testimonies()) == 4
-    assert len(engine.calls) == 5
+    assert len(engine.calls) == 6
 
 
 def test_another_panel_is_another_hearing():
@@ -95,7 +96,7 @@ def test_what_cannot_be_heard_counts_as_missed_and_is_not_the_end():
 def test_nobody_who_is_heard_sees_the_answer():
     engine = ScriptedEngine(REPLIES, VERDICTS)
     hear(engine)
-    assert len(engine.calls) == 3 + SOLUTIONS + 2
+    assert len(engine.calls) == 2 * 3 + SOLUTIONS + 2
     assert "REFERENCE" not in str(engine.calls)
 
 

@@ -76,6 +76,14 @@ def test_verdicts_are_probabilities_of_the_first_choice(right):
     assert engine.calls == [[*ASK, {"role": "assistant", "content": "2 + 3 = 5\nso 5\n"}]]
 
 
+def test_of_many_choices_none_is_likelier_and_no_verdict_is_taken():
+    engine = ScriptedEngine(verdicts=[0.2])
+    rows = engine.choice_logprobs(ASK, ["2 +", " 3"], "0123456789")
+    assert [math.exp(value) for row in rows for value in row] == pytest.approx([0.1] * 20)
+    assert len(engine.calls) == 1
+    assert math.exp(engine.choice_logprobs(ASK, ["5"], "+-")[0][0]) == pytest.approx(0.2)
+
+
 def test_a_metered_engine_gives_the_same_replies_and_counts_them():
     def script():
         return ScriptedEngine(["one two", "three", "four five six", "seven"], verdicts=[0.3])

@@ -10,7 +10,7 @@ from runtime.engines.scripted import ScriptedEngine
 from runtime.events import Failed, Refining, StepDone, fold_all
 from runtime.selftalk import converse
 from runtime.types import Critique, Problem
-from runtime.witnesses import PROGRAMS, SOLUTIONS
+from runtime.witnesses import PANELS, PROGRAMS, SOLUTIONS
 
 PENS = Problem(text="Ana buys 3 pens for 4 dollars each and a book for 5 dollars. How much does she pay?")
 RIGHT = "The pens cost 3 × 4 = 12 dollars.\nIn all she pays 12 + 5 = 17 dollars.\nThe answer is 17."
@@ -38,13 +38,14 @@ def test_plain_asks_the_actor_once_and_nobody_else():
     assert len(engine.calls) == 1
 
 
-def test_an_attempt_that_all_witnesses_accept_is_settled_without_a_refinement():
-    talk = talk_of(ScriptedEngine([RIGHT, *AGREED]))
+@pytest.mark.parametrize(("given", "silent"), [(["critic"], set()), ([], {"model"})])
+def test_an_attempt_that_all_witnesses_accept_is_settled_without_a_refinement(given, silent):
+    talk = talk_of(ScriptedEngine([RIGHT, *AGREED], voices=given))
     assert talk.outcome.status == "settled"
     assert len(talk.trajectories) == 1
     critique = talk.critique_of(talk.chosen)
     assert [verdict.verdict for verdict in critique.verdicts] == ["correct", "correct"]
-    assert {e.by for e in critique.verdicts[0].evidence} == {"arithmetic", "model", "solutions", "program"}
+    assert {e.by for e in critique.verdicts[0].evidence} == set(PANELS["deep"]) - silent
 
 
 def test_a_false_equation_is_put_right_before_anything_follows_from_it():

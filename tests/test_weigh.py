@@ -8,7 +8,7 @@ import pytest
 from runtime.solutions import Solution
 from runtime.types import Evidence, Problem
 from runtime.weighing import Weights, WeightsError, read_weights, write_weights
-from runtime.witnesses import Said, Testimony
+from runtime.witnesses import PANELS, Said, Testimony
 from trainer.sources import JudgedAttempt
 from trainer.weigh import (
     GRID,
@@ -161,7 +161,11 @@ ATTEMPTS = [
     JudgedAttempt(PROBLEM, ("3 × 4 = 12", "12 + 5 = 17"), None, answer="17"),
     JudgedAttempt(PROBLEM, ("3 × 4 = 12", "12 - 5 = 7"), 1, answer="7"),
 ]
-HEARD = [Testimony((1.0, 2.0), (Solution("12, 17", "17"),)), Testimony((1.0, -2.0), (Solution("12, 17", "17"),))]
+SEVENTEEN = (Solution("12, 17", "17"),)
+HEARD = [
+    Testimony(log_odds=(1.0, 2.0), surprises=(0.0, -0.5), solutions=SEVENTEEN),
+    Testimony(log_odds=(1.0, -2.0), surprises=(0.0, -9.0), solutions=SEVENTEEN),
+]
 
 
 def test_an_attempt_that_could_not_be_heard_is_no_case():
@@ -173,23 +177,42 @@ def test_a_panel_hears_only_its_own_witnesses():
     assert [one.signs for one in first.said] == [{"agreement": 1.0}] * 2
     assert [one.signs for one in second.said] == [{"approach": 1.0}, {"deviation": 1.0}]
     assert {e.by for one in first.said for e in one.evidence} == {"solutions"}
+    [_, second] = cases(ATTEMPTS, HEARD, ("expectation",))
+    assert [one.signs for one in second.said] == [{"surprise": 0.0}, {"surprise": -9.0}]
 
 
 def test_panels_are_those_whose_witnesses_were_heard():
-    assert set(heard_panels(("model",))) == {"arithmetic", "model", "quick"}
-    assert set(heard_panels(("arithmetic", "model", "solutions", "program"))) == {
-        *("arithmetic", "model", "solutions", "program"),
+    assert set(heard_panels(("model",))) == {"arithmetic", "model"}
+    assert set(heard_panels(("model", "expectation"))) == {"arithmetic", "model", "expectation", "quick"}
+    every = heard_panels(("arithmetic", "model", "expectation", "solutions", "program"))
+    assert set(every) == {
+        *("arithmetic", "model", "expectation", "solutions", "program"),
         *("quick", "deep", "deep without model"),
     }
+    assert all(every[name] == PANELS[name] for name in PANELS)
     assert set(heard_panels(())) == {"arithmetic"}
 
 
+def test_only_the_word_is_not_missed_in_company():
+    voiceless = heard_panels(("expectation", "solutions", "program"))
+    assert "model" not in voiceless
+    assert voiceless["quick"] == ("arithmetic", "expectation")
+    assert voiceless["deep"] == voiceless["deep without model"] == ("arithmetic", "expectation", "solutions", "program")
+    for missing in ("expectation", "solutions", "program"):
+        rest = [witness for witness in PANELS["deep"] if witness != missing]
+        assert "deep" not in heard_panels(rest)
+        assert ("quick" in heard_panels(rest)) == (missing != "expectation")
+
+
 def test_every_heard_panel_is_fitted():
-    fitted = fit_panels(ATTEMPTS, HEARD, ("model", "solutions"))
-    assert set(fitted) == {"arithmetic", "model", "solutions", "quick"}
+    fitted = fit_panels(ATTEMPTS, HEARD, ("model", "expectation", "solutions"))
+    assert set(fitted) == {"arithmetic", "model", "expectation", "solutions", "quick"}
     assert fitted["arithmetic"].signs == {}
     assert set(fitted["solutions"].signs) == {"agreement", "deviation", "approach"}
     assert fitted["quick"].signs["word"] > 0
+    assert fitted["quick"].signs["surprise"] > 0
+    silent = fit_panels(ATTEMPTS, HEARD, ("expectation",))
+    assert set(silent["quick"].signs) == {"surprise"}
 
 
 def test_weights_are_the_same_once_written_and_read(tmp_path):

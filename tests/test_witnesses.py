@@ -209,8 +209,8 @@ def test_an_attempt_too_long_to_be_read_whole_leaves_the_readers_silent_and_the_
         def choice_logprobs(self, *given, **named):
             raise ContextOverflow("too long")
 
-    heard = Hearing(Overfull([SEVENTEEN.text] * 2)).hear(PROBLEM, RIGHT, ("model", "solutions"), Event())
-    assert heard.log_odds == ()
+    heard = Hearing(Overfull([SEVENTEEN.text] * 2)).hear(PROBLEM, RIGHT, ALL[:4], Event())
+    assert heard.log_odds == heard.surprises == ()
     assert len(heard.solutions) == 2
 
 

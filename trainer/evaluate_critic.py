@@ -47,7 +47,7 @@ def summary(hearing: JudgedHearing, weights: Mapping[str, Weights]) -> dict[str,
                 **figures(hearing.attempts, heard, panel, weights.get(name, UNTRAINED)),
                 "seconds": round(sum(map(hearing.seconds, panel)), 2),
             }
-            for name, panel in heard_panels(hearing.panel).items()
+            for name, panel in heard_panels(hearing.panel, hearing.has_voice).items()
         },
         "run": str(hearing.results.folder),
     }

@@ -15,7 +15,7 @@ from runtime import prompts
 from runtime.engines.base import Engine, EngineError
 from runtime.settings import Settings
 from runtime.types import Witness, content_hash
-from runtime.witnesses import COMPLETIONS, PROGRAMS, SOLUTIONS, Hearing, Testimony
+from runtime.witnesses import COMPLETIONS, PROGRAMS, SOLUTIONS, VOICE, Hearing, Testimony
 from trainer.runs import ResultFile, run_missing
 from trainer.sources import JudgedAttempt
 
@@ -72,14 +72,19 @@ class JudgedHearing:
             return {"error": str(error)}
         return {"testimony": _TESTIMONY.dump_python(testimony, mode="json"), "seconds": seconds}
 
+    @property
+    def has_voice(self) -> bool:
+        return VOICE in self.engine.voices
+
     def testimonies(self) -> list[Testimony | None]:
         """One for each attempt; None where hearing failed."""
         return [_TESTIMONY.validate_python(row["testimony"]) if "error" not in row else None for row in self._rows()]
 
     def seconds(self, witness: Witness) -> float:
-        """What a witness took for an attempt, on average."""
+        """What a witness took for an attempt, on average. Attempts that are heard at once share the engine, so each
+        one's time is its share."""
         spent = [row["seconds"].get(witness, 0.0) for row in self._rows() if "error" not in row]
-        return sum(spent) / max(1, len(spent))
+        return sum(spent) / max(1, len(spent)) / min(self.engine.parallel, max(1, len(self.work)))
 
     def _rows(self) -> Iterator[dict[str, Any]]:
         for key, _ in self.work:

@@ -12,7 +12,7 @@ import json
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,18 @@ def marked(path: Path, seed: int, limit: int | None = None) -> Iterator[JudgedAt
         found += 1
         if found == limit:
             return
+
+
+def people(path: Path) -> Iterator[JudgedAttempt]:
+    """Wrong attempts that people judged, and their beginnings before the error, which are right. Not the reference
+    solutions beside them: those are written in another manner, and a critic that may tell right from wrong by manner
+    learns nothing else (trainer/LOG.md)."""
+    for attempt in read_judged(path):
+        if attempt.first_error is None:
+            continue
+        yield attempt
+        if attempt.first_error > 0:
+            yield replace(attempt, steps=attempt.steps[: attempt.first_error], first_error=None, explanation="")
 
 
 def recorded(path: Path) -> Iterator[JudgedAttempt]:
@@ -173,7 +185,7 @@ def _read(sources: Sources) -> Iterator[Iterable[JudgedAttempt]]:
     if sources.marked:
         yield marked(sources.marked, sources.seed, sources.marked_limit)
     if sources.judged:
-        yield read_judged(sources.judged)
+        yield people(sources.judged)
     if sources.records:
         yield recorded(sources.records)
 

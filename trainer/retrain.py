@@ -56,7 +56,8 @@ class Plan:
     witnesses: tuple[Witness, ...] = PANELS["quick"]
     """Heard when weights are fitted; with those of the deep panel its weights are fitted too."""
     held_out: tuple[Path, ...] = ()
-    """Judged attempts to measure on, beside generated ones; the gate looks at the first."""
+    """Judged attempts to measure on, beside generated ones. The gate looks at the generated ones, whose right and wrong
+    attempts are written in the same manner."""
     test: int = 160
     """Generated held-out attempts."""
     limit: int | None = None
@@ -114,7 +115,7 @@ class Retraining:
 
     @property
     def _names(self) -> list[str]:
-        return [*(path.stem for path in self.plan.held_out), "wordproblems-test"]
+        return ["wordproblems-test", *(path.stem for path in self.plan.held_out)]
 
     @property
     def _held_out(self) -> dict[str, Path]:
@@ -122,7 +123,7 @@ class Retraining:
         if not made.exists():
             rows = (judged_row(attempt) for attempt in generated(self.plan.test, TEST_SEED, "test"))
             made.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
-        return dict(zip(self._names, [*self.plan.held_out, made], strict=True))
+        return dict(zip(self._names, [made, *self.plan.held_out], strict=True))
 
     def _measured(self, files: Mapping[str, Path], place: Path) -> Measured:
         """Weights are fitted on what was kept apart, then looked at where nothing was fitted."""
@@ -130,7 +131,7 @@ class Retraining:
         engine = engines.open_engine(self.settings, PARALLEL, batches=True, files=files)
         try:
             fitted = self._heard(engine, self.lessons / "fit.jsonl", files, self.plan.witnesses)
-            weights = fit_panels(fitted.attempts, fitted.testimonies(), fitted.panel)
+            weights = fit_panels(fitted.attempts, fitted.testimonies(), fitted.panel, fitted.has_voice)
             figures, first = {}, None
             for name, path in self._held_out.items():
                 heard = self._heard(engine, path, files, PANELS["quick"])

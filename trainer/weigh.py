@@ -112,15 +112,22 @@ def logistic(rows: Sequence[Signs], labels: Sequence[bool]) -> tuple[float, Mapp
 
 
 def fit_panels(
-    attempts: Sequence[JudgedAttempt], heard: Sequence[Testimony | None], witnesses: Sequence[Witness]
+    attempts: Sequence[JudgedAttempt],
+    heard: Sequence[Testimony | None],
+    witnesses: Sequence[Witness],
+    has_voice: bool = True,
 ) -> dict[str, Weights]:
     """Weights of every panel whose witnesses were heard."""
-    return {name: fit(cases(attempts, heard, panel)) for name, panel in heard_panels(witnesses).items()}
+    panels = heard_panels(witnesses, has_voice)
+    return {name: fit(cases(attempts, heard, panel)) for name, panel in panels.items()}
 
 
-def heard_panels(witnesses: Sequence[Witness]) -> dict[str, tuple[Witness, ...]]:
-    """The panels made of these witnesses; arithmetic is always there, and the word of a base without a voice is not
-    missed in company."""
+def heard_panels(witnesses: Sequence[Witness], has_voice: bool = True) -> dict[str, tuple[Witness, ...]]:
+    """The panels made of these witnesses; arithmetic is always there. A base without a voice has its word heard alone,
+    for comparison; in company it is neither asked nor missed, as in the app."""
+    if not has_voice:
+        alone = {"model": ("model",)} if "model" in witnesses else {}
+        return alone | heard_panels([witness for witness in witnesses if witness != "model"])
     heard = {"arithmetic", *witnesses}
     reduced = {name: tuple(witness for witness in panel if witness in heard) for name, panel in ALL_PANELS.items()}
     return {name: panel for name, panel in reduced.items() if panel and set(ALL_PANELS[name]) - {"model"} <= heard}

@@ -1,6 +1,7 @@
 """An engine that replays queued replies: the real loop, session, log and page run on it without a model.
 
-Replies are taken in order. Verdicts are queued apart, as the probability of the first choice against the second.
+Replies are taken in order. Verdicts are queued apart, as the probability of the first choice against the second; of
+more choices than two none is likelier than another.
 Every call is kept in `calls`, so a test can see what the loop asked for.
 """
 
@@ -100,10 +101,12 @@ class ScriptedEngine:
     ) -> list[list[float]]:
         with self._lock:
             self.calls.append([*messages, {"role": "assistant", "content": "".join(parts)}])
+            if len(choices) > 2:
+                return [[-math.log(len(choices))] * len(choices) for _ in parts]
             right = [self.verdicts.popleft() if self.verdicts else 0.99 for _ in parts]
         certain = 1e-9  # a probability of 0 has no logarithm
         odds = [(max(p, certain), max(1 - p, certain)) for p in right]
-        return [[math.log(p), math.log(q)] + [-20.0] * (len(choices) - 2) for p, q in odds]
+        return [[math.log(p), math.log(q)] for p, q in odds]
 
     def count(self, messages: Messages) -> int:
         return sum(len(message["content"].split()) for message in messages)

@@ -111,7 +111,7 @@ def weigh(
     from trainer.weigh import fit_panels
 
     with heard(trajectories, witnesses, voice, limit, model, parallel) as (hearing, _):
-        fitted = fit_panels(hearing.attempts, hearing.testimonies(), hearing.panel)
+        fitted = fit_panels(hearing.attempts, hearing.testimonies(), hearing.panel, hearing.has_voice)
     write_weights(out, fitted)
     for name, weights in fitted.items():
         said = ", ".join(f"{sign} {weight:+.2f}" for sign, weight in weights.signs.items())

@@ -1,0 +1,156 @@
+"""What the model itself would have written: where it is asked, how the worst place counts, what the witness says."""
+
+from threading import Event
+
+import pytest
+
+from runtime.actor import conversation
+from runtime.critic import judge
+from runtime.engines.scripted import ScriptedEngine
+from runtime.expectation import CHOICES, surprises
+from runtime.types import Problem, Step, Trajectory
+from runtime.weighing import Weights
+from runtime.witnesses import PANELS, UNEXPECTED, Hearing, Testimony, examine
+
+PROBLEM = Problem(text="Ana buys 3 pens for 4 dollars each and a book for 5 dollars. How much does she pay?")
+CHINESE = Problem(text="小明有3支笔，每支4元，又买了一本5元的书，一共多少元？")
+LIKELY, UNLIKELY = -0.25, -4.25
+
+
+class Writer(ScriptedEngine):
+    """A model that would have written `own`, a text as long as the attempt: at every place its digit or sign is likely
+    and all others are not. `unlikely` says by place how little they are."""
+
+    def __init__(self, *own, unlikely=None):
+        super().__init__()
+        self.own, self.unlikely = "".join(f"{line}\n" for line in own), unlikely or {}
+        self.asked = []
+
+    def choice_logprobs(self, messages, parts, choices, voice=None):
+        self.asked.append((messages, list(parts), tuple(choices), voice))
+        return [self._row(len("".join(parts[: number + 1])), choices) for number in range(len(parts))]
+
+    def _row(self, place, choices):
+        wanted = own_choice(self.own, place)
+        return [LIKELY if choice == wanted else self.unlikely.get(place, UNLIKELY) for choice in choices]
+
+
+def own_choice(text, place):
+    """The digit or sign that a text has at a place, with the space before it."""
+    return max((choice for choice in CHOICES if text.startswith(choice, place)), key=len)
+
+
+def attempt(*steps, problem=PROBLEM):
+    return Trajectory(problem_id=problem.id, steps=tuple(Step(text=step) for step in steps), origin="student")
+
+
+# Where the model is asked
+
+
+@pytest.mark.parametrize(
+    ("steps", "decides"),
+    [
+        (["3 × 4 = 12", "12 + 5 = 17"], ["3", " ×", *"412", *"12", " +", *"517"]),
+        (["So 3*4=12,", "and 12+5=17."], [*"3*412", *"12+517"]),
+        (["3 * 4 = 12", "She has 3/4 of 12."], ["3", " *", *"412", *"3/412"]),
+        (["12 / 4 - 1 = 2", "12-5=7, 3×4=12"], ["1", "2", " /", "4", " -", *"12", *"12-573×412"]),
+        (["3 pens × $4 = $12", "2 × (3 + 4)"], ["3", " ×", *"412", "2", " ×", "3", " +", "4"]),
+        (["每支4元，3支共3×4=12元。", "再加5元：12 + 5 = 17元。"], [*"433×412", *"512", " +", *"517"]),
+        (["Well-known pens and/or books - or both", "x * y, 2 * x"], ["2"]),
+        (["３ × ４ = １２, or ٣", "that is 12"], ["1", "2"]),
+        (["", "12 dollars", ""], ["1", "2"]),
+    ],
+)
+def test_the_parts_and_what_was_written_between_them_give_back_the_steps(steps, decides):
+    engine, whole = Writer(*steps), "".join(f"{step}\n" for step in steps)
+    assert surprises(engine, PROBLEM, steps) == [0.0] * len(steps)
+    [(_, parts, choices, _)] = engine.asked
+    assert choices == CHOICES
+    places = [len("".join(parts[: number + 1])) for number in range(len(parts))]
+    assert [own_choice(whole, place) for place in places] == decides
+    rest = whole[places[-1] :]
+    assert "".join(parts) + rest == whole
+    assert own_choice(rest, 0) == decides[-1]
+    assert not any(digit in rest.removeprefix(decides[-1]) for digit in "0123456789")
+    # every part but the first begins with what was written at the place before it
+    assert all(part.startswith(written) for part, written in zip(parts[1:], decides, strict=False))
+
+
+def test_the_model_is_asked_once_and_as_the_actor_that_it_is():
+    for problem in (PROBLEM, CHINESE):
+        engine = Writer("3 × 4 = 12", "12 + 5 = 17")
+        surprises(engine, problem, ["3 × 4 = 12", "12 + 5 = 17"])
+        [(messages, _, _, voice)] = engine.asked
+        assert (messages, voice) == (conversation(problem), None)
+
+
+@pytest.mark.parametrize("steps", [[], ["She pays for all."], ["笔和书。", "- or both"]])
+def test_where_nothing_decides_nothing_is_read(steps):
+    engine = Writer()
+    assert surprises(engine, PROBLEM, steps) == [0.0] * len(steps)
+    assert engine.asked == []
+
+
+# What counts
+
+
+@pytest.mark.parametrize(
+    ("step", "own"),
+    [
+        ("12 - 5 = 17", "12 + 5 = 17"),
+        ("12 + 5 = 18", "12 + 5 = 17"),
+        ("3/4 of 12", "3*4 of 12"),
+        ("共3×4元", "共3+4元"),
+    ],
+)
+def test_another_number_or_sign_than_the_models_own_is_a_surprise_of_that_step_alone(step, own):
+    found = surprises(Writer("3 × 4 = 12", own, "so 17"), PROBLEM, ["3 × 4 = 12", step, "so 17"])
+    assert found == [0.0, UNLIKELY - LIKELY, 0.0]
+
+
+@pytest.mark.parametrize(("sign", "digit"), [(-2.25, -9.25), (-9.25, -2.25)])
+def test_the_worst_place_of_a_step_counts(sign, digit):
+    own, step = "12 + 5 = 17", "12 - 5 = 07"
+    engine = Writer(own, unlikely={own.index(" +"): sign, own.index("17"): digit})
+    assert surprises(engine, PROBLEM, [step]) == [-9.0]
+
+
+def test_a_step_without_digits_is_no_surprise_between_two_that_are():
+    engine = Writer("3 + 4 = 7", "She pays for all.", "so 17")
+    found = surprises(engine, PROBLEM, ["3 × 4 = 7", "She pays for all.", "so 12"])
+    assert found == [UNLIKELY - LIKELY, 0.0, UNLIKELY - LIKELY]
+
+
+# What the witness says
+
+
+def test_only_a_panel_with_the_witness_hears_it():
+    wrong, engine = attempt("3 × 4 = 12", "12 - 5 = 7"), Writer("3 × 4 = 12", "12 + 5 = 7")
+    assert Hearing(engine).hear(PROBLEM, wrong, ("arithmetic",), Event()) == Testimony()
+    assert engine.asked == []
+    heard = Hearing(engine).hear(PROBLEM, wrong, ("arithmetic", "expectation"), Event())
+    assert heard == Testimony(surprises=(0.0, UNLIKELY - LIKELY))
+    assert all(not one.signs for one in examine(PROBLEM, wrong, heard, ("arithmetic",)))
+
+
+@pytest.mark.parametrize(("problem", "word"), [(PROBLEM, "expected"), (CHINESE, "本该")])
+def test_its_sign_is_the_surprise_and_its_note_says_so_without_the_number(problem, word):
+    values = (0.0, UNEXPECTED, UNEXPECTED - 0.1)
+    said = examine(problem, attempt("a", "b", "c", problem=problem), Testimony(surprises=values), ("expectation",))
+    assert [one.signs for one in said] == [{"surprise": value} for value in values]
+    evidence = [one.evidence[0] for one in said]
+    assert [(one.by, one.verdict) for one in evidence] == [
+        *[("expectation", "correct")] * 2,
+        ("expectation", "incorrect"),
+    ]
+    assert [one.note for one in evidence[:2]] == [None, None]
+    assert word in evidence[2].note
+    assert not any(sign.isdigit() for sign in evidence[2].note)
+
+
+def test_a_surprise_counts_as_much_as_it_is_worth():
+    wrong, heard = attempt("3 × 4 = 12", "12 - 5 = 7", "so 7"), Testimony(surprises=(0.0, -9.0, 0.0))
+    for weight, verdicts in ((0.5, ["correct", "incorrect"]), (0.2, ["correct", "unsure", "correct"])):
+        rule = Weights(constant=1.5, signs={"surprise": weight})
+        said = judge(PROBLEM, wrong, heard, rule, PANELS["quick"])
+        assert [step.verdict for step in said] == verdicts
