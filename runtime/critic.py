@@ -105,7 +105,7 @@ class Critic:
         _, wrong = verdict_words(language)
         judged = [step.text for step in attempt.steps[: len(verdicts)]]
         said = "".join(verdict_parts(judged, language)) + f"{wrong}]"
-        messages = [*put_to_critic(problem, attempt), Message(role="assistant", content=said)]
+        messages = [*put_to_critic(problem), Message(role="assistant", content=said)]
         sampling = Sampling(max_tokens=COMMENT_TOKENS)
         stream = self.engine.stream(messages, sampling, voice=VOICE, stop=("\n",), cancel=cancel)
         while not isinstance(item := next_or_value(stream), Completion):

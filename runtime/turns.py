@@ -1,8 +1,8 @@
 """The critic's turn: how an attempt is put to it, and how its verdicts are written, in serving and in training alike.
 
-The turn follows the actor's own words in the same conversation, so what the actor read and wrote is not read again by
-an activated voice. The critic repeats each step and puts its verdict behind it: a step is judged where it was just
-read, and all verdicts come from one reading.
+The critic reads the problem, and then in its own turn every step for the first time, with the verdict right behind it.
+It must not have seen the steps before: whoever reads a step again expects just that step, and no longer notices that
+another number was to be expected. All verdicts come from one reading.
 """
 
 from __future__ import annotations
@@ -12,14 +12,13 @@ from collections.abc import Sequence
 from runtime import prompts
 from runtime.actor import conversation
 from runtime.engines.base import Message
-from runtime.text import Language, language_of
-from runtime.types import Problem, Trajectory
+from runtime.text import Language
+from runtime.types import Problem
 
 
-def put_to_critic(problem: Problem, attempt: Trajectory) -> list[Message]:
+def put_to_critic(problem: Problem) -> list[Message]:
     """The conversation up to the critic's turn."""
-    asked = prompts.fill("critic", language_of(problem.text))
-    return [*conversation(problem, attempt), Message(role="user", content=asked)]
+    return conversation(problem, prompt="critic")
 
 
 def verdict_words(language: Language) -> tuple[str, str]:

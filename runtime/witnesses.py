@@ -99,7 +99,7 @@ class Hearing:
         """Log-odds of "right" against "wrong" after each step, the earlier ones taken as right; one per step."""
         language, steps = language_of(problem.text), [step.text for step in attempt.steps]
         try:
-            asked = put_to_critic(problem, attempt)
+            asked = put_to_critic(problem)
             rows = self.engine.choice_logprobs(asked, verdict_parts(steps, language), verdict_words(language), VOICE)
         except ContextOverflow:
             return ()

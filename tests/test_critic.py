@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from runtime import critic, settings
+from runtime.actor import conversation
 from runtime.critic import UNTRAINED, Critic, join, judge, open_critic
 from runtime.engines.base import ContextOverflow
 from runtime.engines.scripted import ScriptedEngine
@@ -258,12 +259,16 @@ def test_a_student_is_never_told_the_answer_by_the_witnesses(problem):
 
 def test_a_persons_own_lines_are_read_as_they_are_and_an_actors_end_in_their_answer():
     lines = ("3 × 4 = 12", "12 + 5 = 17")
-    own = put_to_critic(PROBLEM, attempt(*lines, answer="17"))
-    assert own[-2] == {"role": "assistant", "content": "3 × 4 = 12\n12 + 5 = 17"}
-    sampled = put_to_critic(PROBLEM, attempt(*lines, answer="17", origin="sample"))
-    assert sampled[-2]["content"] == "3 × 4 = 12\n12 + 5 = 17\nThe answer is 17."
-    assert own[-1] == sampled[-1]
-    assert own[-1]["role"] == "user"
+    own = conversation(PROBLEM, attempt(*lines, answer="17"))
+    assert own[-1] == {"role": "assistant", "content": "3 × 4 = 12\n12 + 5 = 17"}
+    sampled = conversation(PROBLEM, attempt(*lines, answer="17", origin="sample"))
+    assert sampled[-1]["content"] == "3 × 4 = 12\n12 + 5 = 17\nThe answer is 17."
+
+
+def test_the_critic_has_not_seen_the_steps_before_its_own_turn():
+    asked = put_to_critic(PROBLEM)
+    assert [message["role"] for message in asked] == ["system", "user"]
+    assert asked[-1]["content"].startswith(PROBLEM.text)
 
 
 @pytest.mark.parametrize(

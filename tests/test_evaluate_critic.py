@@ -111,7 +111,7 @@ def test_the_seconds_of_a_witness_are_its_own():
 
 
 def test_the_figures_are_those_of_processbench():
-    report = summary(hear(ScriptedEngine(REPLIES, VERDICTS)), {"model": WORD, "quick": WORD})
+    report = summary(hear(ScriptedEngine(REPLIES, VERDICTS, voices=["critic"])), {"model": WORD, "quick": WORD})
     assert (report["n"], report["n_error"], report["n_correct"], report["failed"]) == (3, 2, 1, 0)
     panels = report["panels"]
     # exact arithmetic finds the slip, and objects to nothing that is right

@@ -93,7 +93,7 @@ def test_before_every_verdict_stands_what_the_runtime_reads_there(attempt):
 
 @each_attempt
 def test_the_conversation_is_the_one_that_the_runtime_puts_to_the_critic(attempt):
-    assert list(critic_row(attempt).messages) == put_to_critic(attempt.problem, attempt.trajectory)
+    assert list(critic_row(attempt).messages) == put_to_critic(attempt.problem)
 
 
 @each_attempt
@@ -135,9 +135,7 @@ def test_a_right_attempt_explains_nothing_even_if_somebody_did():
 def test_the_tokens_before_every_verdict_are_those_that_an_engine_reads(attempt, chat):
     language = language_of(attempt.problem.text)
     example = Encoder(chat, "plain")(critic_row(attempt))
-    read = chat.prompt_tokens(
-        [*put_to_critic(attempt.problem, attempt.trajectory), Message(role="assistant", content="")]
-    )
+    read = chat.prompt_tokens([*put_to_critic(attempt.problem), Message(role="assistant", content="")])
     found = list(up_to_verdicts(attempt))
     for part, (_, word, _) in zip(verdict_parts([*attempt.steps[: len(found)]], language), found, strict=True):
         read += chat.plain_tokens(part)  # as `choice_logprobs` puts them together

@@ -45,7 +45,7 @@ def critic_row(attempt: JudgedAttempt) -> Row:
     if explained:
         words = f"] {attempt.explanation}"
         reply.append((words, EXPLANATION / max(1, len(words) // 4)))
-    messages = put_to_critic(attempt.problem, attempt.trajectory)
+    messages = put_to_critic(attempt.problem)
     return Row(messages=tuple(messages), reply=tuple(reply), ends=bool(explained), source=attempt.problem.source)
 
 

@@ -21,7 +21,7 @@ from runtime.grading import grade
 from runtime.text import final_answer, language_of
 from runtime.turns import put_to_critic, verdict_parts, verdict_words
 from runtime.types import Problem
-from trainer.sources import JudgedAttempt, read_judged, read_problems
+from trainer.sources import read_judged, read_problems
 
 SEED = Path(__file__).parents[2] / "data" / "seed"
 CONTEXT = 1024
@@ -67,8 +67,7 @@ class Solved:
     def asked(self) -> tuple[list[Message], list[str], tuple[str, str]]:
         """What the critic is asked of it: the conversation, the parts of its reply, and the words to choose from."""
         language = language_of(self.problem.text)
-        attempt = JudgedAttempt(self.problem, self.steps, None).trajectory
-        return put_to_critic(self.problem, attempt), verdict_parts(self.steps, language), verdict_words(language)
+        return put_to_critic(self.problem), verdict_parts(self.steps, language), verdict_words(language)
 
     def beginnings(self) -> Iterator[list[Message]]:
         """The conversation up to each step in turn: one branch of the tree of prefixes."""
