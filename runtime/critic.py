@@ -31,7 +31,8 @@ COMMENT_TOKENS = 60
 TELLING: tuple[Witness, ...] = ("arithmetic", "solutions", "program", "completions", "expectation", "model")
 """Whose note tells a person most, first."""
 UNTRAINED = Weights(constant=1.8, signs={"agreement": 4.0, "deviation": -2.65, "program_agreement": 1.0})
-"""For a base without a voice of its own: its verdict word is no better than chance (trainer/LOG.md)."""
+"""For a base that nothing was fitted with. Its verdict word is no better than chance, the solutions count what they
+were found to be worth (trainer/LOG.md), and a program's agreement a quarter of theirs, which is a guess."""
 
 
 def open_critic(engine: Engine, settings: Settings) -> Critic:
@@ -60,11 +61,11 @@ class Critic:
         depth: Depth = "deep",
         weights: Mapping[str, Weights] | None = None,
     ) -> None:
-        self.fitted = weights or {}
-        if self.fitted and depth not in self.fitted:
+        self.fitted, has_voice = weights or {}, VOICE in engine.voices
+        if has_voice and "quick" in self.fitted and depth not in self.fitted:
             depth = "quick"  # witnesses that were never weighed beside this voice are not asked
         # The word of a base that was never taught to judge is no better than chance, and is not asked for.
-        silent = set() if VOICE in engine.voices else {"model"}
+        silent = set() if has_voice else {"model"}
         self.engine, self.panel = engine, tuple(witness for witness in PANELS[depth] if witness not in silent)
         self.weights = self.fitted.get(depth, UNTRAINED)
         self.hearing = Hearing(engine, max_tokens, seed)
