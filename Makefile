@@ -2,6 +2,7 @@
 # make test   set up .venv, fetch the small test model, run lint, import contracts and all tests
 # make lint   ruff and the import contracts alone
 # make llama-server   build llama.cpp's own server, which benchmarks and a test compare with (some ten minutes)
+# make critic train the smallest base's critic on this machine, from lessons to a promoted voice (some 15 minutes)
 # make bench  measure our engine beside its peers, for hours      (ARGS=--quick make bench: two minutes)
 
 PYTHON ?= python3
@@ -10,7 +11,7 @@ TEST_MODEL := smollm2-135m
 LLAMA_SERVER := .venv/llama-server
 JOBS ?= 2
 
-.PHONY: app test lint bench chromium llama-server clean
+.PHONY: app test lint bench critic chromium llama-server clean
 
 app: .venv/runtime.ready
 	@$(BIN)/python -m runtime models pull $(MODEL) || echo "Starting without a model; the page says what to do." >&2
@@ -29,6 +30,13 @@ bench: .venv/trainer.ready
 	@$(MAKE) --no-print-directory llama-server || echo "Going on without llama-server." >&2
 	@for base in smollm2-135m qwen2.5-coder-0.5b; do $(BIN)/python -m runtime models pull $$base || exit 1; done
 	@$(BIN)/python -m trainer bench $(ARGS)
+
+critic: .venv/trainer.ready
+	@$(BIN)/python -m runtime models pull $(TEST_MODEL)
+	@$(BIN)/python -m trainer retrain --base $(TEST_MODEL) --four-bit --generated 2000 --minutes 5 $(ARGS)
+	@$(BIN)/python -m runtime models voices
+	@$(BIN)/python -m runtime solve --no-log --model $(TEST_MODEL) --depth quick \
+		"Lena buys 3 notebooks for 4 dollars each and a pen for 2 dollars. How much does she pay in all?"
 
 # The browser tests drive a Chromium where there is one; this installs Debian's.
 chromium:

@@ -27,6 +27,7 @@ from trainer import evaluate_critic
 from trainer.export import to_voice
 from trainer.hearing import JudgedHearing
 from trainer.lessons import Sources, generated, judged_row, write_lessons
+from trainer.parity import conversations, parity
 from trainer.promote import Options, promote
 from trainer.sft.recipe import Recipe, read_recipe
 from trainer.sft.run import Report, Run
@@ -91,6 +92,11 @@ class Retraining:
         if not voice.exists():
             to_voice(run.adapter, voice, self.gguf, VOICE_TYPE)
         yield f"voice of {voice.stat().st_size / 1e6:.1f} MB in {voice}"
+        alike = parity(run.base, run.adapter, self.gguf, voice, conversations(run.base, run.adapter))
+        yield (
+            f"beside peft: {alike.argmax_agreement:.1%} of {alike.tokens} tokens the same, logits differ by at most "
+            f"{alike.max_difference:.2g}, {alike.same_greedy} of {alike.texts} texts go on alike"
+        )
         reports = {}
         for name, files in (("voice", {VOICE: voice}), ("base", {})):
             reports[name] = self._measured(files, run.folder / name)
