@@ -27,6 +27,7 @@ _NUMBER = r"[-−]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?(?:\s*/\s*\d+)?"
 _NUMBERS = re.compile(
     r"(?<![A-Za-z0-9_.])[-−]?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?(?:/\d+(?:\.\d+)?)?%?|(?<!\d)\.\d+"
 )
+_BARE = re.compile(rf"(?=.*\d)\W*{_NUMBER}\s*[^\d\s=+×*/]{{0,12}}\W*")
 _HEADING = re.compile(r"^#{1,6}\s+")
 _LABEL = re.compile(
     r"^(?:\*\*)?(?:step\s*\d+\s*(?:\*\*)?\s*[:.)：]|第\s*\d+\s*步\s*[:：、，,.]?)\s*(?:\*\*)?\s*", re.IGNORECASE
@@ -105,6 +106,11 @@ def closing_line(answer: str, language: Language = "en") -> str:
 def is_closing(line: str) -> bool:
     """Whether a line only states the answer."""
     return bool(_CLOSING.match(line.strip()))
+
+
+def is_answer_line(line: str) -> bool:
+    """Whether a line holds nothing but an answer: a closing line, or a number with at most a sign and a unit."""
+    return is_closing(line) or bool(_BARE.fullmatch(line.strip()))
 
 
 def final_answer(text: str) -> str | None:

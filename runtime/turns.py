@@ -12,13 +12,18 @@ from collections.abc import Sequence
 from runtime import prompts
 from runtime.actor import conversation
 from runtime.engines.base import Message
-from runtime.text import Language
+from runtime.text import Language, is_answer_line
 from runtime.types import Problem
 
 
 def put_to_critic(problem: Problem) -> list[Message]:
     """The conversation up to the critic's turn."""
     return conversation(problem, prompt="critic")
+
+
+def judged(steps: Sequence[str]) -> Sequence[str]:
+    """The steps that the critic judges: a last line that holds nothing but the answer is none of them."""
+    return steps[:-1] if len(steps) > 1 and is_answer_line(steps[-1]) else steps
 
 
 def verdict_words(language: Language) -> tuple[str, str]:

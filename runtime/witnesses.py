@@ -20,7 +20,7 @@ from runtime.program import ProgramSolution, program_solutions
 from runtime.reachable import Reach, first_fall, reach
 from runtime.solutions import Solution, agreeing, first_unmet, sample_solutions, votes
 from runtime.text import Language, language_of
-from runtime.turns import put_to_critic, verdict_parts, verdict_words
+from runtime.turns import judged, put_to_critic, verdict_parts, verdict_words
 from runtime.types import Depth, Evidence, Problem, Trajectory, Witness
 from runtime.weighing import Sign, sigmoid
 
@@ -96,8 +96,8 @@ class Hearing:
         )
 
     def log_odds(self, problem: Problem, attempt: Trajectory) -> tuple[float, ...]:
-        """Log-odds of "right" against "wrong" after each step, the earlier ones taken as right; one per step."""
-        language, steps = language_of(problem.text), [step.text for step in attempt.steps]
+        """Log-odds of "right" against "wrong" after each judged step, the earlier ones taken as right."""
+        language, steps = language_of(problem.text), judged([step.text for step in attempt.steps])
         try:
             asked = put_to_critic(problem)
             rows = self.engine.choice_logprobs(asked, verdict_parts(steps, language), verdict_words(language), VOICE)

@@ -15,7 +15,7 @@ from runtime.engines.base import ContextOverflow
 from runtime.engines.scripted import ScriptedEngine
 from runtime.events import CritiqueDone, StepJudged
 from runtime.solutions import Solution
-from runtime.turns import put_to_critic, verdict_parts, verdict_words
+from runtime.turns import judged, put_to_critic, verdict_parts, verdict_words
 from runtime.types import Evidence, Problem, Step, Trajectory
 from runtime.weighing import Weights, WeightsError, write_weights
 from runtime.witnesses import PANELS, PROGRAMS, SOLUTIONS, Said, Testimony
@@ -265,6 +265,15 @@ def test_a_persons_own_lines_are_read_as_they_are_and_an_actors_end_in_their_ans
     assert sampled[-1]["content"] == "3 × 4 = 12\n12 + 5 = 17\nThe answer is 17."
 
 
+def test_a_last_line_with_nothing_but_the_answer_is_not_judged():
+    assert list(judged(["3 × 4 = 12", "12 + 5 = 17", "17"])) == ["3 × 4 = 12", "12 + 5 = 17"]
+    assert list(judged(["17"])) == ["17"]
+    engine = ScriptedEngine(["The book is paid too."], verdicts=[RIGHT, WRONG], voices=["critic"])
+    reader = Critic(engine, depth="quick", weights={"quick": HEEDED})
+    critique, _ = read(reader, attempt("3 × 4 = 12", "12 - 5 = 7", "7", answer="7"))
+    assert critique.first_error == 1
+
+
 def test_the_critic_has_not_seen_the_steps_before_its_own_turn():
     asked = put_to_critic(PROBLEM)
     assert [message["role"] for message in asked] == ["system", "user"]
@@ -286,7 +295,7 @@ def test_the_verdicts_stand_behind_the_steps_they_are_of(language, written):
 def test_a_chinese_attempt_is_judged_in_chinese():
     engine = ScriptedEngine(verdicts=[RIGHT], voices=["critic"])
     read(Critic(engine, depth="quick"), attempt("3 × 4 = 12 元", "一共 17 元", problem=CHINESE), CHINESE)
-    assert engine.calls[0][-2]["content"].startswith("请检查")
+    assert "逐步检查" in engine.calls[0][-2]["content"]
     assert engine.calls[0][-1]["content"] == "3 × 4 = 12 元 [正确]\n一共 17 元 ["
 
 

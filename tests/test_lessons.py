@@ -7,7 +7,7 @@ import pytest
 from runtime.engines.base import Message
 from runtime.grading import equal
 from runtime.text import language_of
-from runtime.turns import put_to_critic, verdict_parts, verdict_words
+from runtime.turns import judged, put_to_critic, verdict_parts, verdict_words
 from runtime.types import Problem
 from trainer.critiques.records import (
     CritiqueRecord,
@@ -85,7 +85,7 @@ def write_marks(folder, rows=MARKS):
 def test_before_every_verdict_stands_what_the_runtime_reads_there(attempt):
     language = language_of(attempt.problem.text)
     found = list(up_to_verdicts(attempt))
-    end = len(attempt.steps) if attempt.first_error is None else attempt.first_error + 1
+    end = len(judged(attempt.steps)) if attempt.first_error is None else attempt.first_error + 1
     assert len(found) == end
     for number, (read, _, _) in enumerate(found):
         assert read == "".join(verdict_parts(attempt.steps[: number + 1], language))
@@ -101,7 +101,7 @@ def test_every_step_is_right_but_the_first_error(attempt):
     right, wrong = verdict_words(language_of(attempt.problem.text))
     words = [word for _, word, _ in up_to_verdicts(attempt)]
     if attempt.first_error is None:
-        assert words == [right] * len(attempt.steps)
+        assert words == [right] * len(judged(attempt.steps))
     else:
         assert words == [right] * attempt.first_error + [wrong]
 

@@ -13,6 +13,7 @@ from runtime.text import (
     clean,
     closing_line,
     final_answer,
+    is_answer_line,
     is_check,
     is_closing,
     join_steps,
@@ -489,3 +490,14 @@ def test_a_colon_at_the_very_end_and_a_formula_that_never_closes_are_steps_too()
 def test_a_numbered_closing_line_is_still_the_closing_one():
     assert split_steps("1. 3 + 4 = 7\n2. The answer is:\n\\[ \\boxed{7} \\]") == ["3 + 4 = 7"]
     assert split_steps("1. 3 + 4 = 7\n**Step 2:** So the answer is 7.") == ["3 + 4 = 7"]
+
+
+@pytest.mark.parametrize(
+    ("line", "bare"),
+    [
+        *((line, True) for line in ("10", " 46000", "$5.50", "12 dollars", "= 12", "12 元", "3/4", "The answer is 4.")),
+        *((line, False) for line in ("5*3=15", "5 + 3", "She has 5", "x = 5", "7 apples left", "3 × 4 = 12", "")),
+    ],
+)
+def test_a_line_with_nothing_but_an_answer_is_told_from_a_step(line, bare):
+    assert is_answer_line(line) is bare

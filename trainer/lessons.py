@@ -19,7 +19,7 @@ from typing import Any
 
 from runtime import wordproblems
 from runtime.text import language_of
-from runtime.turns import put_to_critic, verdict_words
+from runtime.turns import judged, put_to_critic, verdict_words
 from runtime.types import Problem
 from runtime.worked import Worked
 from trainer.critiques.records import from_json
@@ -36,9 +36,10 @@ EXPLANATION = 0.5
 def critic_row(attempt: JudgedAttempt) -> Row:
     """The critic's turn on an attempt: a verdict on each step up to the first wrong one, and what is wrong with it."""
     right, wrong = verdict_words(language_of(attempt.problem.text))
-    end = len(attempt.steps) if attempt.first_error is None else attempt.first_error + 1
+    steps = judged(attempt.steps)
+    end = len(steps) if attempt.first_error is None else attempt.first_error + 1
     reply: list[tuple[str, float]] = []
-    for number, step in enumerate(attempt.steps[:end]):
+    for number, step in enumerate(steps[:end]):
         reply.append((f"]\n{step} [" if number else f"{step} [", 0.0))
         reply.append((wrong if number == attempt.first_error else right, 1.0))
     explained = attempt.first_error is not None and attempt.explanation
@@ -81,7 +82,7 @@ def people(path: Path) -> Iterator[JudgedAttempt]:
     solutions beside them: those are written in another manner, and a critic that may tell right from wrong by manner
     learns nothing else (trainer/LOG.md)."""
     for attempt in read_judged(path):
-        if attempt.first_error is None:
+        if attempt.first_error is None or attempt.first_error >= len(judged(attempt.steps)):
             continue
         yield attempt
         if attempt.first_error > 0:

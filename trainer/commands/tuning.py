@@ -153,7 +153,7 @@ def retrain(
         list[Path] | None, typer.Option(help="Judged attempts to measure on; may be given often.")
     ] = None,
     apart: Annotated[list[Path] | None, typer.Option(help="Further problems that must not be learned from.")] = None,
-    witnesses: Witnesses = "arithmetic,model",
+    witnesses: Witnesses = "arithmetic,model,expectation",
     test: Annotated[int, typer.Option(min=100, help="Generated held-out attempts.")] = 160,
     limit: Limit = None,
     four_bit: Annotated[
