@@ -157,13 +157,19 @@ class Retraining:
             pass
         return hearing
 
+    @property
+    def _recipe_for_card(self) -> dict[str, Any]:
+        """The recipe without the folders of this machine."""
+        names = {"data": [file.name for file in self.recipe.data], "dev": self.recipe.dev and self.recipe.dev.name}
+        return self.recipe.model_dump(mode="json") | names
+
     def _card(self, tuned: dict[str, Any], learned: dict[str, dict[str, int]], reports: dict[str, Measured]) -> dict:
         depths: tuple[Depth, ...] = ("quick", "deep")
         kept = {name: reports["voice"].weights[name] for name in depths if name in reports["voice"].weights}
         return {
             "version": datetime.now(UTC).strftime("%Y-%m-%d-") + content_hash(str(tuned["adapter"]))[:6],
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "recipe": json.loads(self.recipe.model_dump_json()),
+            "recipe": self._recipe_for_card,
             "data": [
                 DataSource(name=name, licence=LICENCES.get(name, "see source"), count=sum(kinds.values())).model_dump()
                 for name, kinds in learned.items()
