@@ -107,7 +107,7 @@ class Hearing:
 
     def surprises(self, problem: Problem, attempt: Trajectory) -> tuple[float, ...]:
         try:
-            return tuple(surprises(self.engine, problem, [step.text for step in attempt.steps]))
+            return tuple(surprises(self.engine, problem, judged([step.text for step in attempt.steps])))
         except ContextOverflow:
             return ()
 
