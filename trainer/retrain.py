@@ -197,7 +197,7 @@ class Measured:
 
 
 def cautious(weights: Weights) -> Weights:
-    """As the app judges: a step is wrong only where it is likelier wrong than right, and unsure below the threshold that
+    """As the app judges: a step is wrong only where it is likelier wrong than right, unsure below the threshold that
     finds most errors. A student who is told that a right step is wrong loses more than one who is told nothing."""
     return weights.model_copy(update={"reject": min(0.5, weights.reject), "doubt": max(0.5, weights.reject)})
 
