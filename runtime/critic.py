@@ -97,10 +97,10 @@ class Critic:
         return critique
 
     def _comment(self, problem: Problem, attempt: Trajectory, verdicts: Sequence[StepVerdict], cancel: Event) -> str:
-        """What the critic's voice goes on to say after its verdict that a step is wrong; without a voice of its own,
-        what the other witnesses noted."""
+        """What the other witnesses noted of a wrong step, or else what the critic's voice goes on to say of it: a
+        small voice finds the place far more often than the reason."""
         notes = {e.by: e.note for e in verdicts[-1].evidence if e.verdict == "incorrect" and e.note}
-        if notes and VOICE not in self.engine.voices:
+        if notes:
             return min(notes.items(), key=lambda noted: TELLING.index(noted[0]))[1]
         language = language_of(problem.text)
         _, wrong = verdict_words(language)

@@ -235,13 +235,12 @@ def test_the_voice_says_what_is_wrong_in_one_line_after_its_own_verdict():
     assert asked[-1]["content"] == "3 × 4 = 12 [right]\nThe book is free. [wrong]"
 
 
-def test_a_voice_speaks_for_the_solutions_too_and_without_one_their_note_stands():
+def test_what_a_witness_noted_stands_with_a_voice_and_without():
     wrong = attempt("3 × 4 = 12", "12 - 5 = 7", answer="7")
     heard = [SEVENTEEN.text] * SOLUTIONS + [PROGRAM] * PROGRAMS
-    spoken, _ = read(Critic(ScriptedEngine([*heard, "The book is paid too."], voices=["critic"])), wrong)
-    assert spoken.verdicts[1].comment == "The book is paid too."
-    noted, _ = read(Critic(ScriptedEngine(heard)), wrong)
-    assert noted.verdicts[1].comment == f"{SOLUTIONS} independent solutions go another way from here."
+    for voices in ([], ["critic"]):
+        noted, _ = read(Critic(ScriptedEngine(heard, voices=voices)), wrong)
+        assert noted.verdicts[1].comment == f"{SOLUTIONS} independent solutions go another way from here."
 
 
 @pytest.mark.parametrize("problem", [PROBLEM, CHINESE])
