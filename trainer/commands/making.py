@@ -30,7 +30,12 @@ def problems(
 
     known(split, "splits", get_args(Split))
     follow("Writing", writing.write(out, count, seed, split, processes), count)
-    print(writing.report(out))
+    report = writing.report(out)
+    steps = ", ".join(f"{number}: {share:.1%}" for number, share in sorted(report.steps.items()))
+    print(
+        f"{report.count:,} problems, {report.duplicates:,} of them twice; {len(report.themes)} themes, "
+        f"{len(report.templates):,} structures, the most frequent one {max(report.templates.values()):.1%}\nsteps: {steps}"
+    )
 
 
 @app.command()
