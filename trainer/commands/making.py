@@ -34,7 +34,7 @@ def problems(
     steps = ", ".join(f"{number}: {share:.1%}" for number, share in sorted(report.steps.items()))
     print(
         f"{report.count:,} problems, {report.duplicates:,} of them twice; {len(report.themes)} themes, "
-        f"{len(report.templates):,} structures, the most frequent one {max(report.templates.values()):.1%}\nsteps: {steps}"
+        f"{len(report.templates):,} structures, the most frequent {max(report.templates.values()):.1%}\nsteps: {steps}"
     )
 
 
