@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from runtime.errors import SoliloquyError, run_command_line
+from runtime.files import write_whole
 from runtime.models_cli import models_app
 
 if TYPE_CHECKING:
@@ -128,10 +129,8 @@ def export(
 
 def _write_lines(file: Path, rows: list[dict]) -> None:
     """All lines or none: an export that was broken off leaves the file that was there."""
-    unfinished = file.with_name(file.name + ".part")
     try:
-        unfinished.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
-        unfinished.replace(file)
+        write_whole(file, (json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
     except OSError as error:
         raise SoliloquyError(f"{file} cannot be written ({error.strerror}). Choose another place.") from error
 

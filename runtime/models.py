@@ -19,6 +19,7 @@ from runtime.fetch import fetch
 from runtime.fetch.files import ModelError, Progress, RemoteFile, damaged_slots, marker_of, sha256_of, size_text
 from runtime.fetch.hub import find_on_hub
 from runtime.fetch.partial import forget_partial
+from runtime.files import write_whole
 from runtime.gguf_header import BadGGUF, read_header
 from runtime.settings import Settings, remember
 from runtime.tuning import copies_dir
@@ -258,11 +259,8 @@ def _added(settings: Settings) -> tuple[Installed, ...]:
 
 def _write_added(settings: Settings, entries: list[Installed]) -> None:
     path = settings.models_dir / "added.json"
-    unfinished = path.with_suffix(".unfinished")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_bytes(_ADDED.dump_json(tuple(entries), indent=1))
-        unfinished.replace(path)
+        write_whole(path, _ADDED.dump_json(tuple(entries), indent=1))
     except OSError as error:
         raise ModelError(
             f"{path} cannot be written ({error.strerror}). Set SOLILOQUY_MODELS to a folder that you can write to."

@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from tomlkit.exceptions import ParseError
 
 from runtime.errors import SoliloquyError
+from runtime.files import write_whole
 from runtime.types import Depth
 
 Mode = Literal["plain", "critic", "selftalk"]
@@ -116,10 +117,7 @@ def remember(**changes: Any) -> None:
         kept.update({name: value for name, value in changes.items() if value is not None})
         for name in (name for name, value in changes.items() if value is None):
             kept.pop(name, None)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(".part")
-        unfinished.write_text(tomlkit.dumps(kept), "utf-8")
-        unfinished.replace(path)
+        write_whole(path, tomlkit.dumps(kept))
     except (OSError, ParseError, UnicodeDecodeError) as error:
         raise SettingsError(
             f"{path} could not be written ({error}). Set SOLILOQUY_HOME to a folder you can write to."

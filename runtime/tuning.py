@@ -8,7 +8,6 @@ start measures again.
 
 from __future__ import annotations
 
-import os
 import platform
 import time
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from pathlib import Path
 import psutil
 from pydantic import Field, TypeAdapter, ValidationError
 
+from runtime.files import write_whole
 from runtime.settings import Settings
 from runtime.types import Value, content_hash
 
@@ -145,11 +145,8 @@ def recall(path: Path, settings: Settings) -> Tuning | None:
 
 def remember(path: Path, settings: Settings, tuning: Tuning) -> None:
     file = _file(settings)
-    unfinished = file.with_name(f"{file.name}.{os.getpid()}.part")
     with suppress(OSError):  # only not remembered
-        file.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_bytes(_MEMORY.dump_json(_read(settings) | {_key(path): tuning}, indent=1))
-        unfinished.replace(file)
+        write_whole(file, _MEMORY.dump_json(_read(settings) | {_key(path): tuning}, indent=1))
 
 
 # What follows from it

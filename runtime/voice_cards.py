@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
 
 from runtime.errors import SoliloquyError
+from runtime.files import write_whole
 from runtime.types import Value
 from runtime.weighing import Weights
 
@@ -81,15 +81,11 @@ def read_card(path: Path) -> VoiceCard:
         raise VoiceError(f"{path} is no card of a voice: {first_line(error)}. Fetch or promote it again.") from error
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that it is there as a whole or not at all. Raises VoiceError."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
+def save(path: Path, data: bytes) -> None:
+    """Write a file of a voice. Raises VoiceError."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_bytes(data)
-        unfinished.replace(path)
+        write_whole(path, data)
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
         raise VoiceError(
             f"{path} cannot be written ({error.strerror}). Set SOLILOQUY_MODELS to a folder that you can write to."
         ) from error

@@ -22,7 +22,7 @@ from runtime.fetch.files import marker_of, sha256_of
 from runtime.settings import Settings
 from runtime.tuning import copies_dir
 from runtime.types import Value
-from runtime.voice_cards import VoiceCard, VoiceError, first_line, read_card, write_whole
+from runtime.voice_cards import VoiceCard, VoiceError, first_line, read_card, save
 
 logger = logging.getLogger(__name__)
 
@@ -237,7 +237,7 @@ def read_current(folder: Path) -> Current:
 
 def write_current(folder: Path, chosen: Current) -> Current:
     """Raises VoiceError."""
-    write_whole(folder / "current.json", chosen.model_dump_json(indent=1).encode())
+    save(folder / "current.json", chosen.model_dump_json(indent=1).encode())
     return chosen
 
 

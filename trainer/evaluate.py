@@ -1,9 +1,10 @@
 """How often problems are solved, mode by mode on the same problems, with what it costs.
 
-    python -m trainer evaluate --problems FILE.jsonl --mode plain,critic,selftalk
+    python -m trainer evaluate --problems FILE.jsonl --mode plain,critic,oracle
 
 Problems are solved as the app solves them (`runtime.selftalk.converse`), as many at once as the engine decodes
-together; the run is resumable, and every talk is kept in its run directory.
+together; the run is resumable, and every talk is kept in its run directory. The mode "oracle" is no mode of the app:
+its critic is told whether an answer is right.
 """
 
 from __future__ import annotations
@@ -17,14 +18,19 @@ from threading import Event
 from typing import Any
 
 from runtime import prompts
+from runtime.critic import open_critic
 from runtime.engines.base import Engine, Metered
+from runtime.events import Event as TalkEvent
 from runtime.events import fold_all
 from runtime.grading import grade
 from runtime.selftalk import converse
 from runtime.settings import Settings
 from runtime.types import Problem, content_hash
+from trainer.oracle import converse_knowing
 from trainer.runs import ResultFile, run_missing
 from trainer.statistics import paired, wilson
+
+ORACLE = "oracle"
 
 
 class Evaluation:
@@ -35,7 +41,8 @@ class Evaluation:
         config = {
             "model": engine.model,
             "prompts": prompts.all_versions(),
-            **settings.model_dump(include={"rounds", "temperature", "seed", "max_tokens"}),
+            **settings.model_dump(include={"rounds", "temperature", "seed", "max_tokens", "depth"}),
+            "critic": open_critic(engine, settings).weights.model_dump() if {"critic", ORACLE} & {*modes} else None,
         }
         self.results = ResultFile(Path(settings.home) / "evaluations", "evaluate", config)
 
@@ -63,7 +70,7 @@ class Evaluation:
         mode, problem = item
         asked = problem.model_copy(update={"answer": None})  # nobody who solves it may see the answer
         engine, started = Metered(self.engine), time.monotonic()
-        talk = fold_all(asked, converse(asked, engine, self.settings.with_(mode=mode), Event()))
+        talk = fold_all(asked, self._converse(mode, problem, asked, engine))
         return {
             "mode": mode,
             "problem": problem.model_dump(mode="json"),
@@ -75,6 +82,11 @@ class Evaluation:
             **asdict(engine.usage),
             "talk": talk.model_dump(mode="json"),
         }
+
+    def _converse(self, mode: str, problem: Problem, asked: Problem, engine: Engine) -> Iterator[TalkEvent]:
+        if mode == ORACLE:
+            return converse_knowing(problem, asked, engine, self.settings)
+        return converse(asked, engine, self.settings.with_(mode=mode), Event())
 
     def summary(self) -> dict[str, Any]:
         """Accuracies with 90 % intervals, cost per problem, and each mode against the first, paired."""
@@ -107,6 +119,6 @@ def _summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
         "failed": sum(row["status"] == "failed" for row in rows),
         **{
             f"{name}_per_problem": round(sum(row[name] for row in rows) / n, 1)
-            for name in ("calls", "attempts", "prompt_tokens", "completion_tokens")
+            for name in ("seconds", "calls", "attempts", "prompt_tokens", "completion_tokens")
         },
     }

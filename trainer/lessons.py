@@ -17,7 +17,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from runtime import wordproblems
+from runtime import arithmetic, wordproblems
 from runtime.text import language_of
 from runtime.turns import judged, put_to_critic, verdict_words
 from runtime.types import Problem
@@ -89,6 +89,17 @@ def people(path: Path) -> Iterator[JudgedAttempt]:
             yield replace(attempt, steps=attempt.steps[: attempt.first_error], first_error=None, explanation="")
 
 
+def drawn(path: Path) -> Iterator[JudgedAttempt]:
+    """Right attempts in the manner of the models that wrote them (`trainer attempts`). An answer can be right beside a
+    false equation; such attempts are left out."""
+    with path.open(encoding="utf-8") as file:
+        for row in map(json.loads, file):
+            checked = [arithmetic.verdict(arithmetic.check(step)) for step in row["steps"]]
+            if row["correct"] and "incorrect" not in checked:
+                problem = Problem(text=row["question"], source=row["source"])
+                yield JudgedAttempt(problem, tuple(row["steps"]), None, answer=row["attempt_answer"])
+
+
 def recorded(path: Path) -> Iterator[JudgedAttempt]:
     """Attempts that `trainer critiques` made, where a critique of them may be learned from."""
     with path.open(encoding="utf-8") as file:
@@ -150,6 +161,7 @@ class Sources:
     marked_limit: int | None = None
     judged: Path | None = None
     records: Path | None = None
+    drawn: Path | None = None
     held_out: tuple[Path, ...] = ()
     """Files of problems that nothing may be learned from."""
     seed: int = 0
@@ -189,6 +201,8 @@ def _read(sources: Sources) -> Iterator[Iterable[JudgedAttempt]]:
         yield people(sources.judged)
     if sources.records:
         yield recorded(sources.records)
+    if sources.drawn:
+        yield drawn(sources.drawn)
 
 
 def _apart(problem: Problem) -> bool:

@@ -25,7 +25,7 @@ from runtime.errors import SoliloquyError
 from runtime.fetch.files import sha256_of
 from runtime.gguf_header import read_header
 from runtime.settings import Settings
-from runtime.voice_cards import BASE_KEY, Figure, VoiceCard, first_line, write_whole
+from runtime.voice_cards import BASE_KEY, Figure, VoiceCard, first_line, save
 from runtime.voices import BaseModel, Current
 from trainer.gate import Candidate, Outcome, Verdict, figures_of, judge
 
@@ -107,10 +107,10 @@ def _put(candidate: Candidate, options: Options, verdict: Verdict, folder: Path,
     )
     path = folder / f"{card.version}.gguf"
     for file in _peft_files(options):
-        write_whole(folder / card.version / file.name, file.read_bytes())
-    write_whole(path, options.gguf.read_bytes())
-    write_whole(folder / f"{card.version}.md", card_text(card).encode())
-    write_whole(folder / f"{card.version}.json", card.model_dump_json(indent=1).encode())
+        save(folder / card.version / file.name, file.read_bytes())
+    save(path, options.gguf.read_bytes())
+    save(folder / f"{card.version}.md", card_text(card).encode())
+    save(folder / f"{card.version}.json", card.model_dump_json(indent=1).encode())
     voices.write_current(folder, Current(version=card.version, before=(*now.before, now.version)))
     return path
 

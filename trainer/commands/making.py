@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated, Any, get_args
 
 import typer
 
@@ -74,6 +74,7 @@ def lessons(
     marked_limit: Annotated[int | None, typer.Option(min=1, help="Attempts from those at most.")] = None,
     judged: Annotated[Path | None, typer.Option(help="Attempts judged by people.")] = None,
     records: Annotated[Path | None, typer.Option(help="What `critiques` wrote.")] = None,
+    drawn: Annotated[Path | None, typer.Option(help="What `attempts` wrote: right attempts of models.")] = None,
     held_out: Annotated[
         list[Path] | None, typer.Option(help="Problems that must not occur; may be given often.")
     ] = None,
@@ -82,8 +83,41 @@ def lessons(
     """Make lessons for the critic's voice out of judged attempts, right and wrong ones in balance."""
     from trainer import lessons as making
 
-    sources = making.Sources(generated, marked, marked_limit, judged, records, tuple(held_out or ()), seed)
+    sources = making.Sources(generated, marked, marked_limit, judged, records, drawn, tuple(held_out or ()), seed)
     print(json.dumps(making.write_lessons(sources, out), indent=1))
+
+
+@app.command()
+def attempts(
+    problems: Annotated[Path, typer.Option(help="JSON lines with `question` and `answer`.")],
+    out: Annotated[Path, typer.Option(help="JSON lines to write: `question`, `steps`, `correct`.")],
+    sometimes: Annotated[
+        Path | None, typer.Option(help="Write the problems here that were solved in 20 to 80 % of the attempts.")
+    ] = None,
+    n: Annotated[int, typer.Option(min=1, help="Attempts at each problem.")] = 2,
+    temperature: Annotated[float, typer.Option(min=0.1, max=2, help="Sampling temperature.")] = 0.8,
+    limit: Limit = None,
+    model: Model = None,
+    parallel: Parallel = 16,
+) -> None:
+    """Let a model attempt problems, and grade what it wrote. Resumable."""
+    from runtime.files import write_whole
+    from trainer.attempts import Drawing
+    from trainer.sources import read_problems
+
+    def line(row: dict[str, Any]) -> str:
+        return json.dumps(row, ensure_ascii=False) + "\n"
+
+    with opened(model, parallel) as (engine, settings):
+        drawing = Drawing(read_problems(problems, limit), engine, settings, n, temperature)
+        follow("Attempting", drawing.run(), len(drawing.problems))
+    rows = list(drawing.rows())
+    write_whole(out, map(line, rows))
+    print(f"{len(rows)} attempts are in {out}, {sum(row['correct'] for row in rows)} of them right")
+    if sometimes:
+        chosen = [{"question": p.text, "answer": p.answer, "source": p.source} for p in drawing.sometimes]
+        write_whole(sometimes, map(line, chosen))
+        print(f"{len(chosen)} of {len(drawing.problems)} problems are in {sometimes}")
 
 
 @app.command()

@@ -30,7 +30,9 @@ app = typer.Typer()
 @app.command()
 def evaluate(
     problems: Annotated[Path, typer.Option(help="JSON lines with `question` and `answer`.")],
-    mode: Annotated[str, typer.Option(help="Modes to compare on the same problems: plain,critic,selftalk.")] = "plain",
+    mode: Annotated[
+        str, typer.Option(help="Modes to compare on the same problems: plain,critic,oracle,selftalk.")
+    ] = "plain",
     limit: Limit = None,
     model: Model = None,
     parallel: Parallel = 16,
@@ -54,7 +56,8 @@ def evaluate(
         low, high = row["interval"]
         print(
             f"{name:9} {row['accuracy']:6.1%}  [{low:.1%}, {high:.1%}]  {row['completion_tokens_per_problem']:.0f} "
-            f"tokens in {row['calls_per_problem']:.1f} calls a problem, {row['no_answer']} without an answer"
+            f"tokens in {row['calls_per_problem']:.1f} calls and {row['seconds_per_problem']:.1f} s a problem, "
+            f"{row['no_answer']} without an answer"
         )
     for name, row in summary["paired"].items():
         low, high = row["interval"]

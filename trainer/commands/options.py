@@ -31,8 +31,9 @@ CONTEXT = 2048
 
 def modes_of(text: str) -> list[str]:
     from runtime.settings import Mode
+    from trainer.evaluate import ORACLE
 
-    return known(text, "modes", get_args(Mode))
+    return known(text, "modes", (*get_args(Mode), ORACLE))
 
 
 def known(text: str, what: str, names: Sequence[str]) -> list[str]:

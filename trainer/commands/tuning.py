@@ -149,6 +149,7 @@ def retrain(
     marked_limit: Annotated[int | None, typer.Option(min=1, help="Lessons from those at most.")] = None,
     judged: Annotated[Path | None, typer.Option(help="Attempts judged by people.")] = None,
     records: Annotated[Path | None, typer.Option(help="What `critiques` wrote.")] = None,
+    drawn: Annotated[Path | None, typer.Option(help="What `attempts` wrote: right attempts of models.")] = None,
     held_out: Annotated[
         list[Path] | None, typer.Option(help="Judged attempts to measure on; may be given often.")
     ] = None,
@@ -170,7 +171,7 @@ def retrain(
     from trainer.sft.bar import Bar
 
     measured = tuple(held_out or ())
-    sources = Sources(generated, marked, marked_limit, judged, records, (*measured, *(apart or ())), seed)
+    sources = Sources(generated, marked, marked_limit, judged, records, drawn, (*measured, *(apart or ())), seed)
     panel = tuple(known(witnesses, "witnesses", get_args(Witness)))
     changes = {"four_bit": True} if four_bit else {}
     plan = Plan(base, sources, minutes, panel, measured, test, limit, ship, changes)

@@ -7,7 +7,6 @@ same bytes, however often the run was broken off.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path as FilePath
@@ -15,6 +14,7 @@ from typing import Any, get_args
 
 from runtime import prompts
 from runtime.engines.base import ContextOverflow, Engine, Metered
+from runtime.files import write_whole
 from runtime.text import Language
 from runtime.types import content_hash
 from trainer.critiques import critique_text
@@ -106,13 +106,7 @@ class Critiques:
 
     def save(self, out: FilePath) -> None:
         """Write the finished file at once: nobody ever sees half of it."""
-        out.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = out.with_name(out.name + ".part")
-        with unfinished.open("w", encoding="utf-8", newline="\n") as file:
-            file.writelines(line + "\n" for line in self._lines())
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(out)
+        write_whole(out, (line + "\n" for line in self._lines()))
 
     def summary(self) -> dict[str, Any]:
         """Problems, failures and what the actor cost, what came to nothing included."""

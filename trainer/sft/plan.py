@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from runtime.files import write_whole
 from trainer.sft.rows import Example
 
 FILE = "progress.jsonl"
@@ -66,9 +67,7 @@ class Record:
     def cut(self, done: int) -> list[Progress]:
         """Forget the steps after a checkpoint, which are made again; returns those before it."""
         kept = self.read()[:done]
-        unfinished = self.path.with_suffix(".part")
-        unfinished.write_text("".join(map(_line, kept)), "utf-8")
-        unfinished.replace(self.path)
+        write_whole(self.path, map(_line, kept))
         return kept
 
     def add(self, progress: Progress) -> None:

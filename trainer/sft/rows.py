@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field, ValidationError
 
 from runtime.engines.base import EngineError, Message
+from runtime.files import write_whole
 from runtime.types import Value
 from trainer.sources import SourceError
 
@@ -101,11 +102,6 @@ def read_rows(path: Path, limit: int | None = None) -> Iterator[Row]:
 
 def write_rows(path: Path, rows: Iterable[Row]) -> int:
     """Write rows as JSON lines; returns how many."""
-    count = 0
-    unfinished = path.with_suffix(".part")
-    with unfinished.open("w", encoding="utf-8") as file:
-        for row in rows:
-            file.write(row.model_dump_json() + "\n")
-            count += 1
-    unfinished.replace(path)
-    return count
+    lines = [row.model_dump_json() + "\n" for row in rows]
+    write_whole(path, lines)
+    return len(lines)

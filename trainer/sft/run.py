@@ -23,6 +23,7 @@ from transformers import PreTrainedTokenizerBase
 from runtime.engines.hf.chat import Chat
 from runtime.engines.hf.loading import fastest_dtype, first_line, load_tokenizer
 from runtime.fetch.files import sha256_of
+from runtime.files import write_whole
 from runtime.settings import Settings
 from runtime.types import content_hash
 from trainer.bases import base_folder, source_of
@@ -109,11 +110,11 @@ class Run:
                 f"tokens (`longest`), {self.lessons.nothing_to_learn} have nothing to learn."
             )
         self.folder.mkdir(parents=True, exist_ok=True)
-        _write_whole(self.folder / "config.json", self.recipe.model_dump_json(indent=2))
+        write_whole(self.folder / "config.json", self.recipe.model_dump_json(indent=2))
         dev = self._read([self.recipe.dev], DEV_ROWS).examples if self.recipe.dev else []
         loop = self._with_trl if self.recipe.loop == "trl" else self._prefixed
         summary = self._summary(loop(examples, dev, report))
-        _write_whole(self.folder / "run.json", json.dumps(summary, indent=1, ensure_ascii=False))
+        write_whole(self.folder / "run.json", json.dumps(summary, indent=1, ensure_ascii=False))
         return summary
 
     @property
@@ -182,12 +183,6 @@ class Run:
 
 _INCIDENTAL = {"base", "data", "dev", "init", "minutes", "save_every", "keep_prefixes"}
 """What does not change the adapter, and what is counted by its contents."""
-
-
-def _write_whole(path: Path, text: str) -> None:
-    unfinished = path.with_suffix(".part")
-    unfinished.write_text(text, "utf-8")
-    unfinished.replace(path)
 
 
 def _base(recipe: Recipe, settings: Settings) -> Path:

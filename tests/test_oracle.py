@@ -1,0 +1,41 @@
+"""The critic that knows whether an answer is right: what it lets pass, and where it objects."""
+
+from threading import Event
+
+from runtime.critic import Critic
+from runtime.engines.scripted import ScriptedEngine
+from runtime.events import CritiqueDone
+from runtime.types import Problem, Step, Trajectory
+from runtime.weighing import Weights
+from trainer.oracle import Oracle
+
+KNOWN = Problem(text="Ana buys 3 pens for 4 dollars each. How much does she pay?", answer="12")
+ASKED = KNOWN.model_copy(update={"answer": None})
+DOUBTING = {"quick": Weights(constant=0.0, signs={"word": 1.0}, reject=0.01)}
+"""Objects to hardly anything by itself."""
+
+
+def read(answer, odds):
+    steps = ("Ana buys 3 pens.", "They cost 4 dollars each.", "So she pays.")
+    attempt = Trajectory(problem_id=ASKED.id, steps=tuple(Step(text=s) for s in steps), answer=answer, origin="sample")
+    engine = ScriptedEngine(["It is the sum."], odds, voices=["critic"])
+    critic = Critic(engine, depth="quick", weights=DOUBTING)
+    critic.panel = ("arithmetic", "model")
+    events = list(Oracle(critic, KNOWN).read(ASKED, attempt, Event()))
+    return next(event.critique for event in events if isinstance(event, CritiqueDone))
+
+
+def test_a_right_answer_passes_whatever_the_critic_thinks():
+    critique = read("12", [0.001, 0.5, 0.9])
+    assert critique.first_error is None
+    assert len(critique.verdicts) == 3
+
+
+def test_of_a_wrong_answer_the_least_likely_step_is_objected_to():
+    critique = read("7", [0.9, 0.2, 0.6])
+    assert critique.first_error == 1
+
+
+def test_where_the_critic_objects_itself_its_place_stands():
+    critique = read("7", [0.9, 0.9, 0.001])
+    assert critique.first_error == 2

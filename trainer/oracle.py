@@ -1,0 +1,55 @@
+"""The critic told whether the answer is right: how much could be won if it always knew when to object.
+
+Right attempts pass; of wrong ones the critic still has to say where. MathCritique (arXiv 2411.16579) measures its
+critics beside this bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from threading import Event
+
+from runtime.actor import Actor, next_or_value
+from runtime.critic import Critic, open_critic
+from runtime.engines.base import Engine, Sampling
+from runtime.events import CritiqueDone, StepJudged
+from runtime.events import Event as TalkEvent
+from runtime.grading import grade
+from runtime.selftalk import criticised, guarded
+from runtime.settings import Settings
+from runtime.types import Critique, Problem, StepVerdict, Trajectory, step_score
+
+
+class Oracle:
+    """A critic that knows the reference answer, and nothing else, of the problem."""
+
+    def __init__(self, critic: Critic, reference: Problem) -> None:
+        self.critic, self.reference = critic, reference
+        self.read_arithmetic = critic.read_arithmetic
+
+    def read(self, problem: Problem, attempt: Trajectory, cancel: Event) -> Iterator[TalkEvent]:
+        """As the critic's. The generator's value is the critique."""
+        opinion = self.critic.read(problem, attempt, cancel)
+        while not isinstance(item := next_or_value(opinion), Critique):
+            pass
+        critique = self._corrected(attempt, item)
+        yield from (StepJudged(number, verdict) for number, verdict in enumerate(critique.verdicts))
+        yield CritiqueDone(critique)
+        return critique
+
+    def _corrected(self, attempt: Trajectory, critique: Critique) -> Critique:
+        verdicts = list(critique.verdicts)
+        if grade(attempt.answer, self.reference) is True:
+            verdicts = [StepVerdict(verdict="correct")] * len(attempt.steps)
+        elif critique.first_error is None and verdicts:
+            place = min(range(len(verdicts)), key=lambda i: step_score(verdicts[i]))
+            verdicts[place:] = [verdicts[place].model_copy(update={"verdict": "incorrect"})]
+        return critique.model_copy(update={"verdicts": tuple(verdicts)})
+
+
+def converse_knowing(problem: Problem, asked: Problem, engine: Engine, settings: Settings) -> Iterator[TalkEvent]:
+    """Solve `asked`, which holds no answer, with a critic that knows the one of `problem`."""
+    sampling = Sampling(temperature=settings.temperature, max_tokens=settings.max_tokens, seed=settings.seed)
+    actor = Actor(engine, sampling)
+    oracle = Oracle(open_critic(engine, settings), problem)
+    return guarded(criticised(asked, actor, oracle, settings.rounds, Event()))
