@@ -19,7 +19,7 @@ from runtime.engines.scripted import ScriptedEngine
 from runtime.types import Problem
 from runtime.worked import Quantity, Worked, WorkedStep
 from trainer.critiques import command, critique_text, report
-from trainer.critiques.annotators import Hints, Job, Structural
+from trainer.critiques.annotators import Annotation, Hints, Job, Structural
 from trainer.critiques.critique_text import Block, parse, write
 from trainer.critiques.generators import WARMER, Actor, from_scratch, inserted, location_aware
 from trainer.critiques.guards import announces_error, is_shortcut, leaks
@@ -495,6 +495,28 @@ def test_the_report_counts_by_generator_and_shows_critiques(tmp_path):
     text = report.examples(records, n=1)
     assert text.count("Correctness of the final answer") == len(rows) - 1
     assert len(report.table(rows).rows) == len(rows)
+
+
+def test_two_annotators_are_compared_on_the_attempts_that_both_judged(tmp_path):
+    recipe = Recipe(generators=("rg3",), refinements=0)
+    exact, guessing = run(tmp_path / "a", recipe, Structural()), run(tmp_path / "b", recipe, Accepting())
+    for critiques in (exact, guessing):
+        list(critiques.run())
+    records = list(exact.records())
+    found = report.against(records, [*guessing.records()][1:])
+    wrong = sum(record.traj.correct is False for record in records[1:])
+    assert (found.wins, found.losses) == (wrong, 0)
+    assert found.difference == wrong / (len(records) - 1)
+
+
+class Accepting(Structural):
+    """Finds nothing wrong."""
+
+    name = "accepting"
+
+    def annotate(self, jobs, seed):
+        blocks = [[Block(step, True, "Yes.") for step in job.steps] for job in jobs]
+        return [Annotation(write(each, True, "Yes.", "en"), ()) for each in blocks]
 
 
 def test_an_interrupted_run_ends_in_the_same_bytes(tmp_path):

@@ -5,24 +5,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import gguf
 import torch
-from tiny import HEADS, KEY_HEADS, TinyModel, finish, often, small_file
-from transformers import PreTrainedModel, Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM
-from transformers.integrations.gguf import read_gguf_metadata
+from tiny import HEADS, KEY_HEADS, TinyModel, often, small_file
+from transformers import Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM
 
 from runtime.engines.hf.loading import load_tokenizer
+from trainer.to_gguf import to_gguf
 
 KINDS = {
-    "qwen2": (gguf.MODEL_ARCH.QWEN2, Qwen2Config, Qwen2ForCausalLM),
-    "qwen3": (gguf.MODEL_ARCH.QWEN3, Qwen3Config, Qwen3ForCausalLM),
+    "qwen2": (Qwen2Config, Qwen2ForCausalLM),
+    "qwen3": (Qwen3Config, Qwen3ForCausalLM),
 }
 
 
 def tiny_qwen(folder: Path, architecture: str, seed: int = 0) -> TinyModel:
     made = TinyModel(folder / architecture, folder / f"{architecture}.gguf")
     tokenizer = load_tokenizer(small_file())
-    arch, config_class, model_class = KINDS[architecture]
+    config_class, model_class = KINDS[architecture]
     config = config_class(
         vocab_size=len(tokenizer),
         hidden_size=64,
@@ -47,30 +46,5 @@ def tiny_qwen(folder: Path, architecture: str, seed: int = 0) -> TinyModel:
         model.lm_head.weight *= often(tokenizer)
     model.save_pretrained(made.hf)
     tokenizer.save_pretrained(made.hf)
-    write(model, arch, made.gguf)
+    to_gguf(model, tokenizer, made.gguf)
     return made
-
-
-def write(model: PreTrainedModel, arch: gguf.MODEL_ARCH, path: Path) -> None:
-    """The weights as F32 GGUF; what belongs to the tokenizer is copied from the small model."""
-    config, writer = model.config, gguf.GGUFWriter(path, gguf.MODEL_ARCH_NAMES[arch])
-    writer.add_block_count(config.num_hidden_layers)
-    writer.add_context_length(config.max_position_embeddings)
-    writer.add_embedding_length(config.hidden_size)
-    writer.add_feed_forward_length(config.intermediate_size)
-    writer.add_head_count(HEADS)
-    writer.add_head_count_kv(KEY_HEADS)
-    writer.add_key_length(config.head_dim)
-    writer.add_value_length(config.head_dim)
-    writer.add_rope_freq_base(config.rope_parameters["rope_theta"])
-    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
-    metadata, _ = read_gguf_metadata(str(small_file()), ("tokenizer.ggml.tokens", "tokenizer.ggml.merges"))
-    for key, value in metadata.items():
-        if key.startswith("tokenizer."):
-            kind = gguf.GGUFValueType.get_type(value)
-            writer.add_key_value(key, value, gguf.GGUFValueType.UINT32 if type(value) is int else kind)
-    names = gguf.get_tensor_name_map(arch, config.num_hidden_layers)
-    for key, weight in model.state_dict().items():
-        module, _, ending = key.rpartition(".")
-        writer.add_tensor(f"{names.get_name(module)}.{ending}", weight.numpy())
-    finish(writer)

@@ -18,7 +18,7 @@ from gguf import GGMLQuantizationType, GGUFReader, GGUFValueType, GGUFWriter
 from peft import LoraConfig, PeftConfig
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from transformers import AutoConfig
+from transformers import AutoConfig, PretrainedConfig
 
 from runtime.errors import SoliloquyError
 from runtime.fetch.files import sha256_of
@@ -80,7 +80,7 @@ def to_voice(adapter_folder: Path, out: Path, base_gguf: Path | None = None, typ
         for name, value in tensors.items():
             kind = _voice_type(type, value)
             writer.add_tensor(name, gguf.quantize(value, kind), raw_dtype=kind)
-        _write(writer)
+        write_file(writer)
 
 
 def _read_adapter(folder: Path) -> tuple[LoraConfig, dict[str, np.ndarray]]:
@@ -110,10 +110,15 @@ def _shape_of_folder(config: LoraConfig) -> Shape:
         base = AutoConfig.from_pretrained(name)
     except (OSError, ValueError) as error:
         raise ExportError(f"The base {name!r} of this adapter is not here. Name its GGUF file with --base.") from error
-    architecture = ARCHITECTURES.get(base.model_type, base.model_type)
-    heads = base.num_attention_heads
-    key_heads = getattr(base, "num_key_value_heads", None) or heads
-    return _known(Shape(architecture, base.num_hidden_layers, heads, key_heads), name)
+    return _known(shape_of(base), name)
+
+
+def shape_of(config: PretrainedConfig) -> Shape:
+    """That of a model of transformers."""
+    heads = config.num_attention_heads
+    key_heads = getattr(config, "num_key_value_heads", None) or heads
+    architecture = ARCHITECTURES.get(config.model_type, config.model_type)
+    return Shape(architecture, config.num_hidden_layers, heads, key_heads)
 
 
 def _known(shape: Shape, name: str) -> Shape:
@@ -127,9 +132,7 @@ def _known(shape: Shape, name: str) -> Shape:
 
 def _voice_tensors(config: LoraConfig, weights: dict[str, np.ndarray], shape: Shape) -> dict[str, np.ndarray]:
     """The matrices by GGUF's names, each A before its B, as llama.cpp multiplies them."""
-    architecture = next(key for key, name in gguf.MODEL_ARCH_NAMES.items() if name == shape.architecture)
-    names = gguf.get_tensor_name_map(architecture, shape.blocks)
-    tensors = {}
+    names, tensors = names_of(shape), {}
     for key, value in sorted(weights.items()):
         module, _, side = key.removeprefix("base_model.model.").removesuffix(".weight").rpartition(".")
         name = names.get_name(module)
@@ -139,12 +142,18 @@ def _voice_tensors(config: LoraConfig, weights: dict[str, np.ndarray], shape: Sh
                 "DoRA, biases, or modules saved whole."
             )
         if side == "lora_B":
-            value = _rotary(value, module, shape) * _correction(config)
+            value = rotary(value, module, shape) * _correction(config)
         tensors[f"{name}.weight.{side.lower()}"] = np.ascontiguousarray(value, np.float32)
     return tensors
 
 
-def _rotary(value: np.ndarray, module: str, shape: Shape) -> np.ndarray:
+def names_of(shape: Shape) -> gguf.TensorNameMap:
+    """From the modules of transformers to the tensors of GGUF."""
+    architecture = next(key for key, name in gguf.MODEL_ARCH_NAMES.items() if name == shape.architecture)
+    return gguf.get_tensor_name_map(architecture, shape.blocks)
+
+
+def rotary(value: np.ndarray, module: str, shape: Shape) -> np.ndarray:
     """Rows of queries and keys in the order in which llama.cpp turns them: pairs side by side, not two halves."""
     heads = {"q_proj": shape.heads, "k_proj": shape.key_heads}.get(module.rpartition(".")[2])
     if heads is None or not PAIRED[shape.architecture]:
@@ -231,7 +240,7 @@ def finished(out: Path) -> Iterator[Path]:
         raise ExportError(f"{out} cannot be written ({error}). Choose a folder that you can write to.") from error
 
 
-def _write(writer: GGUFWriter) -> None:
+def write_file(writer: GGUFWriter) -> None:
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

@@ -51,6 +51,9 @@ def critiques(
     hints: Annotated[bool, typer.Option(help="Tell the annotator what is known of the error.")] = True,
     scaffold: Annotated[bool, typer.Option(help="Begin every block of a critique for the model.")] = True,
     show: Annotated[int, typer.Option(help="Critiques of each generator to print.")] = 10,
+    against: Annotated[
+        Path | None, typer.Option(help="Another annotator's file of the same attempts, to compare with.")
+    ] = None,
     model: Model = None,
     annotator_model: Model = None,
     limit: Limit = None,
@@ -62,7 +65,9 @@ def critiques(
 
     recipe = command.read_recipe(generators, form, seed=seed, refinements=refinements, keep=keep)
     shown = 0 if as_json else show
-    options = command.Options(problems, out, annotator, hints, scaffold, model, annotator_model, parallel, limit, shown)
+    options = command.Options(
+        problems, out, annotator, hints, scaffold, model, annotator_model, parallel, limit, shown, against
+    )
     command.show(command.make(options, recipe), as_json)
 
 

@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -22,6 +22,7 @@ from trainer.critiques.annotators import Annotator, Structural
 from trainer.critiques.generators import GENERATORS
 from trainer.critiques.pipeline import Critiques, Recipe
 from trainer.critiques.prompted import Prompted
+from trainer.critiques.records import Record, from_json
 
 Annotating = Literal["structural", "llm"]
 CONTEXT = 4096
@@ -51,6 +52,8 @@ class Options:
     limit: int | None = None
     show: int = 10
     """Critiques of each generator to print."""
+    against: Path | None = None
+    """Another annotator's records of the same attempts, to compare with."""
 
 
 def read_recipe(generators: str, form: str, **chosen: Any) -> Recipe:
@@ -87,7 +90,18 @@ def make(options: Options, recipe: Recipe) -> dict[str, Any]:
     rows = report.counts(records)
     if options.show:
         print(report.examples(records, options.show, recipe.seed), file=sys.stderr)
-    return {**run.summary(), "generators": rows, "out": str(options.out)}
+    summary = {**run.summary(), "generators": rows, "out": str(options.out)}
+    if options.against:
+        summary["against"] = asdict(report.against(records, read_records(options.against)))
+    return summary
+
+
+def read_records(path: Path) -> list[Record]:
+    """What an earlier run wrote. Raises RecipeError."""
+    try:
+        return [from_json(line) for line in path.read_text("utf-8").splitlines()]
+    except (OSError, ValueError) as error:
+        raise RecipeError(f"{path} holds no records ({error}). Name what `trainer critiques` wrote.") from error
 
 
 def read_work(options: Options, seed: int) -> list[tasks.Task]:
@@ -131,6 +145,12 @@ def show(summary: dict[str, Any], as_json: bool) -> None:
         print(json.dumps(summary, ensure_ascii=False))
         return
     Console(width=110).print(report.table(summary["generators"]))
+    if found := summary.get("against"):
+        low, high = found["interval"]
+        print(
+            f"Agrees with what is known: {found['difference']:+.1%} [{low:+.1%}, {high:+.1%}], {found['wins']} won, "
+            f"{found['losses']} lost (p = {found['p']:.2g})"
+        )
     for failure in summary["failed"]:
         print(f"Problem {failure['problem']} was left out: {failure['error']}", file=sys.stderr)
     print(f"{summary['records']} records of {summary['done']} problems are in {summary['out']}")

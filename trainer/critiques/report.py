@@ -10,6 +10,7 @@ from typing import get_args
 from rich.table import Table
 
 from trainer.critiques.records import Origin, Record
+from trainer.statistics import Paired, paired
 
 COLUMNS = ("made", "wrong", "annotated", "parsed", "agreeing", "leaked", "refined", "kept")
 
@@ -33,6 +34,18 @@ def counts(records: Iterable[Record]) -> dict[str, dict[str, int]]:
             rows[record.traj.origin][name] += holds
             rows["all"][name] += holds
     return {origin: row for origin, row in rows.items() if row["made"]}
+
+
+def against(records: Iterable[Record], others: Iterable[Record]) -> Paired:
+    """Critiques of the same attempts by two annotators: which of them say what is known of the attempt."""
+    first, second = _agreeing(records), _agreeing(others)
+    both = sorted(first.keys() & second.keys())
+    return paired([first[each] for each in both], [second[each] for each in both])
+
+
+def _agreeing(records: Iterable[Record]) -> dict[str, bool]:
+    judged = (record for record in records if record.critiques)
+    return {record.traj.id: any(each.parse_ok and each.agrees for each in record.critiques) for record in judged}
 
 
 def table(rows: dict[str, dict[str, int]]) -> Table:
