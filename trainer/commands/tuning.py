@@ -141,6 +141,35 @@ def promote(
 
 
 @app.command()
+def pretrain(
+    examples: Annotated[int, typer.Option(min=1, help="Problems to learn from, each once.")] = 100_000,
+    most_steps: Annotated[int, typer.Option(min=1, max=8, help="Steps of their solutions, at most.")] = 3,
+    seed: int = 0,
+    measure: Annotated[int, typer.Option(min=0, help="Problems to measure on afterwards, of each kind.")] = 200,
+    as_json: Json = False,
+) -> None:
+    """Make the bench model: a tiny Llama from scratch, to try methods with. Resumable."""
+    from runtime import engines, settings
+    from trainer.pretrain import Plan, pass_rates
+    from trainer.pretrain import pretrain as make
+
+    plan, chosen = Plan(examples=examples, most_steps=most_steps, seed=seed), settings.load()
+    made = make(plan, chosen)
+    engine = engines.open_engine(chosen.with_(model=str(made.gguf), context=1024), 16)
+    try:
+        rates = pass_rates(plan, engine, measure) if measure else {}
+    finally:
+        engine.close()
+    if as_json:
+        print(json.dumps({"gguf": str(made.gguf), "bytes": made.gguf.stat().st_size, "pass_rates": rates}))
+        return
+    for name, row in rates.items():
+        told = ", ".join(f"{steps} {rate['rate']:.0%} of {rate['n']}" for steps, rate in row.items())
+        print(f"{name}: {told}")
+    print(f"{made.gguf.stat().st_size / 2**20:.1f} MiB in {made.gguf}")
+
+
+@app.command()
 def retrain(
     base: Annotated[str, typer.Option(help="Name of an installed base with a recipe in trainer/recipes.")],
     minutes: Annotated[float | None, typer.Option(min=0.1, help="Tune for so long; all lessons if unset.")] = None,

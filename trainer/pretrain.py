@@ -1,0 +1,214 @@
+"""The bench model: a tiny Llama from scratch, with which an experiment takes minutes instead of days.
+
+    python -m trainer pretrain --examples 100000
+
+It learns to solve generated word problems of a few steps, asked as the app asks its actor, and nothing else: something
+to try methods and to test programs with, never something for students. The same plan makes the same model.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from gguf import GGMLQuantizationType
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from torch.utils.data import Dataset
+from transformers import (
+    DataCollatorForLanguageModeling,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerFast,
+    Trainer,
+    TrainingArguments,
+)
+from transformers.trainer_utils import get_last_checkpoint
+
+from runtime import wordproblems
+from runtime.actor import conversation
+from runtime.engines.base import Engine, Message, Messages, Sampling
+from runtime.engines.hf.loading import fastest_dtype
+from runtime.grading import grade
+from runtime.settings import Settings
+from runtime.text import closing_line, final_answer
+from runtime.types import content_hash
+from runtime.worked import Worked
+from trainer.statistics import wilson
+from trainer.to_gguf import to_gguf
+
+NAME = "bench"
+PAD, BEGIN, END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
+CHAT = (
+    "{% for message in messages %}{{ '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>\\n' }}"
+    "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
+)
+SKIPPED = 64
+"""Of so many numbers in a row the first problem is taken that is short enough."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that decides the model."""
+
+    examples: int = 100_000
+    """Problems, each read once."""
+    most_steps: int = 3
+    """Longer solutions are left out."""
+    words_from: int = 20_000
+    """Problems whose words the tokenizer is made of."""
+    vocabulary: int = 2048
+    width: int = 256
+    layers: int = 6
+    heads: int = 4
+    batch: int = 32
+    learning_rate: float = 2e-3
+    seed: int = 0
+
+
+class Stories(Dataset):
+    """Problems and their solutions as tokens, each made when it is asked for."""
+
+    def __init__(self, plan: Plan, tokenizer: PreTrainedTokenizerFast) -> None:
+        self.plan, self.tokenizer = plan, tokenizer
+
+    def __len__(self) -> int:
+        return self.plan.examples
+
+    def __getitem__(self, number: int) -> dict[str, list[int]]:
+        worked = next(short(self.plan, "train", number * SKIPPED))
+        text = self.tokenizer.apply_chat_template(solved(worked), tokenize=False)
+        return {"input_ids": self.tokenizer(text.rstrip("\n"))["input_ids"]}
+
+
+def short(plan: Plan, split: wordproblems.Split, start: int = 0) -> Iterator[Worked]:
+    """Problems of at most as many steps as the plan allows."""
+    return (one for one in wordproblems.stream(plan.seed, split, start) if len(one.lines) <= plan.most_steps)
+
+
+def solved(worked: Worked) -> Messages:
+    """The actor's conversation, with the reference solution as its reply."""
+    lines = [*worked.lines, closing_line(worked.result)]
+    return [*conversation(worked.problem), Message(role="assistant", content="\n".join(lines))]
+
+
+def learn_tokenizer(plan: Plan) -> PreTrainedTokenizerFast:
+    """A byte-level BPE of the problems' words, every digit by itself."""
+    model = Tokenizer(models.BPE())
+    digits = pre_tokenizers.Digits(individual_digits=True)
+    model.pre_tokenizer = pre_tokenizers.Sequence([digits, pre_tokenizers.ByteLevel(add_prefix_space=False)])
+    model.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=plan.vocabulary,
+        special_tokens=[PAD, BEGIN, END],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    stories = islice(short(plan, "train"), plan.words_from)
+    texts = (message["content"] for story in stories for message in solved(story))
+    model.train_from_iterator(texts, trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=model, bos_token=BEGIN, eos_token=END, pad_token=PAD, chat_template=CHAT
+    )
+
+
+def untaught(plan: Plan, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
+    torch.manual_seed(plan.seed)
+    return LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=plan.width,
+            intermediate_size=plan.width * 11 // 4,
+            num_hidden_layers=plan.layers,
+            num_attention_heads=plan.heads,
+            num_key_value_heads=plan.heads // 2,
+            max_position_embeddings=1024,
+            rms_norm_eps=1e-5,
+            rope_parameters={"rope_type": "default", "rope_theta": 10000.0},
+            tie_word_embeddings=True,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    )
+
+
+@dataclass(frozen=True)
+class Made:
+    """A bench model as a folder of transformers and as a GGUF file."""
+
+    folder: Path
+    gguf: Path
+
+
+def pretrain(plan: Plan, settings: Settings) -> Made:
+    """Teach the model; a run that was broken off goes on from its last checkpoint."""
+    place = settings.home / "bench-models" / content_hash(repr(sorted(asdict(plan).items())))
+    made = Made(place / "model", place / f"{NAME}.gguf")
+    if made.gguf.exists():
+        return made
+    tokenizer = learn_tokenizer(plan)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    dtype = fastest_dtype(device)
+    arguments = TrainingArguments(
+        output_dir=str(place / "checkpoints"),
+        per_device_train_batch_size=plan.batch,
+        num_train_epochs=1,
+        learning_rate=plan.learning_rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=100,
+        weight_decay=0.01,
+        adam_beta2=0.98,
+        bf16=dtype == torch.bfloat16,
+        fp16=dtype == torch.float16,
+        use_cpu=device == "cpu",
+        save_steps=250,
+        save_total_limit=1,
+        logging_steps=25,
+        report_to="none",
+        seed=plan.seed,
+        dataloader_num_workers=0,
+    )
+    trainer = Trainer(
+        untaught(plan, tokenizer),
+        arguments,
+        DataCollatorForLanguageModeling(tokenizer, mlm=False),
+        Stories(plan, tokenizer),
+    )
+    trainer.train(resume_from_checkpoint=_checkpoint(place / "checkpoints"))
+    model = trainer.model.float()
+    model.save_pretrained(made.folder)
+    tokenizer.save_pretrained(made.folder)
+    to_gguf(model, tokenizer, made.gguf, GGMLQuantizationType.Q8_0)
+    return made
+
+
+def _checkpoint(folder: Path) -> str | None:
+    return get_last_checkpoint(str(folder)) if folder.exists() else None
+
+
+def pass_rates(plan: Plan, engine: Engine, n: int) -> dict[str, dict[str, Any]]:
+    """Greedy, on problems that were not among the lessons: familiar themes with a fresh seed, and the split test, whose
+    themes and templates were held out; each as a whole and by number of steps."""
+    fresh = replace(plan, seed=plan.seed + 1)
+    return {name: _by_steps(engine, list(islice(short(fresh, split), n))) for name, split in SETS.items()}
+
+
+SETS: dict[str, wordproblems.Split] = {"fresh seeds": "train", "held-out templates": "test"}
+
+
+def _by_steps(engine: Engine, problems: list[Worked]) -> dict[str, Any]:
+    asked = [conversation(worked.problem) for worked in problems]
+    right: dict[int, list[bool]] = defaultdict(list)
+    for worked, [reply] in zip(problems, engine.sample(asked, Sampling(max_tokens=256)), strict=True):
+        right[len(worked.lines)].append(grade(final_answer(reply.text), worked.problem) is True)
+    rates = {f"{steps} steps": _rate(found) for steps, found in sorted(right.items())}
+    return {"all": _rate([*chain.from_iterable(right.values())])} | rates
+
+
+def _rate(right: list[bool]) -> dict[str, Any]:
+    return {"n": len(right), "rate": sum(right) / len(right), "interval": wilson(sum(right), len(right))}
