@@ -179,8 +179,8 @@ def write_lessons(sources: Sources, folder: Path) -> dict[str, Any]:
     attempts = mixed(_read(sources), sources.seed)
     report = find([a.problem.text for a in attempts], {p.name: read_texts(p) for p in sources.held_out})
     attempts = drop(attempts, report)
-    kept = [a for a in attempts if _apart(a.problem)]
-    learned = [a for a in attempts if not _apart(a.problem)]
+    kept = [a for a in attempts if kept_apart(a.problem)]
+    learned = [a for a in attempts if not kept_apart(a.problem)]
     write_rows(folder / "critic.jsonl", map(critic_row, learned))
     write_rows(folder / "dev.jsonl", map(critic_row, kept))
     lines = (json.dumps(judged_row(attempt), ensure_ascii=False) + "\n" for attempt in kept)
@@ -205,7 +205,7 @@ def _read(sources: Sources) -> Iterator[Iterable[JudgedAttempt]]:
         yield drawn(sources.drawn)
 
 
-def _apart(problem: Problem) -> bool:
+def kept_apart(problem: Problem) -> bool:
     """Whole problems, chosen by their text alone, so that every run keeps the same ones."""
     return int(problem.id, 16) % 1000 < 1000 * KEPT_APART
 

@@ -85,7 +85,7 @@ def _span(story: Story, ending: str, total: Number, unit: str) -> None:
             "the time in hours",
             "That is @ hours.",
             "In hours it is @ hours.".replace("In hours it", "The whole time"),
-            "An hour has 60 minutes, so it takes @ hours.",
+            "With 60 minutes to the hour, it takes @ hours.",
         )
         story.questions = ("How many hours does all of it take?", f"For how many hours is {name} busy?")
     elif ending == "left":

@@ -126,6 +126,25 @@ def attempts(
 
 
 @app.command()
+def traces(
+    out: Annotated[Path, typer.Option(help="Folder to write: rows to learn from, and some kept apart.")],
+    generated: Annotated[int, typer.Option(min=0, help="Talks about fresh problems.")] = 1000,
+    records: Annotated[Path | None, typer.Option(help="What `critiques` wrote, with refinements.")] = None,
+    seed: int = 0,
+    show: Annotated[int, typer.Option(min=0, help="Talks to print.")] = 0,
+) -> None:
+    """Make self-talk out of critiques: steps, checks, and what was doubted put right."""
+    from itertools import chain
+
+    from trainer import traces as making
+
+    told = list(chain(making.generated(generated, seed), making.recorded(records, seed) if records else ()))
+    print(json.dumps(making.write_traces(out, told), indent=1))
+    for trace in told[:show]:
+        print(f"\n{trace.problem.text}\n\n{trace.text}")
+
+
+@app.command()
 def labels(
     trajectories: Annotated[Path, typer.Option(help="JSON lines with `question`, `steps` and the reference `answer`.")],
     n: Annotated[int, typer.Option(min=1, help="Completions after each step.")] = 8,

@@ -1,0 +1,71 @@
+"""Self-talk traces: what is known of every step stays known, slips are mended, and the talk sounds like one person."""
+
+import json
+from collections import Counter
+from itertools import islice
+
+import pytest
+
+from runtime import wordproblems
+from runtime.text import language_of
+from runtime.types import Problem
+from trainer.sft.rows import read_rows
+from trainer.traces import Told, Trace, from_worked, generated, smoothed, sound, write_traces
+
+PROBLEM = Problem(text="Ana buys 3 pens for 4 dollars each. How much does she pay?", answer="12")
+RIGHT = Told("3 × 4 = 12 dollars", True, "Right: 3 × 4 is 12.")
+WRONG = Told("3 + 4 = 7 dollars", False, "You have to multiply here.")
+
+DOUBTED = Told("3 + 4 = 7 dollars", False, "wait, I have to multiply here.")
+
+
+def test_hundreds_of_talks_are_sound_and_half_of_them_mend_a_slip():
+    kept, left_out = sound(generated(400, seed=1))
+    assert len(kept) + sum(left_out.values()) == 400
+    assert len(kept) > 395
+    slips = Counter(sum(not one.right for one in trace.told) for trace in kept)
+    assert set(slips) == {0, 1}
+    assert 0.35 < slips[1] / len(kept) < 0.6
+
+
+def test_a_slip_is_followed_by_the_step_that_mends_it():
+    for worked in islice(wordproblems.stream(3), 100):
+        told = from_worked(worked, 3).told
+        right = [one.step for one in told if one.right]
+        assert right == list(worked.lines)
+        for place, one in enumerate(told):
+            if not one.right:
+                assert one.step != told[place + 1].step and told[place + 1].right
+
+
+def test_the_voice_speaks_of_itself_in_many_wordings():
+    said = [one.words for seed in range(60) for one in smoothed(Trace(PROBLEM, (WRONG, RIGHT), "12"), seed).told]
+    assert len(set(said)) > 12
+    assert not any(word in f" {words} " for words in said for word in (" you ", " You ", " your "))
+    assert any("I have to multiply" in words for words in said)
+
+
+@pytest.mark.parametrize(
+    "told, answer, named",
+    [
+        ((RIGHT,), "13", "answer"),
+        ((Told("3 × 4 = 13 dollars", True, "yes."),), "12", "false equation"),
+        ((RIGHT, DOUBTED), "12", "ends in a doubt"),
+        ((Told("3 × 4 = 12 dollars", False, "fine."), RIGHT), "12", "do not say what is known"),
+        ((Told("The answer is 12.", True, "yes."), RIGHT), "12", "cannot be read back"),
+        ((), "12", "ends in a doubt"),
+    ],
+)
+def test_what_nobody_should_learn_from_is_named(told, answer, named):
+    assert named in Trace(PROBLEM, told, answer).fault
+    assert Trace(PROBLEM, (DOUBTED, RIGHT), "12").fault is None
+
+
+def test_rows_are_written_with_some_kept_apart(tmp_path):
+    report = write_traces(tmp_path, generated(150, seed=2))
+    learned, apart = (list(read_rows(tmp_path / name)) for name in ("selftalk.jsonl", "dev.jsonl"))
+    assert report["traces"] == len(learned) + len(apart)
+    assert report["kept apart"] == len(apart) > 0
+    asked = {json.dumps(row.messages) for row in learned} & {json.dumps(row.messages) for row in apart}
+    assert not asked
+    assert all(language_of(row.messages[-1]["content"]) == "en" for row in learned)
