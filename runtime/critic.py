@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import Event
 
-from runtime import arithmetic, models, voices
+from runtime import arithmetic, voices
 from runtime.actor import next_or_value, provenance
 from runtime.engines.base import Completion, Engine, Message, Sampling
 from runtime.events import Criticising, CritiqueDone, StepJudged
@@ -37,7 +37,7 @@ were found to be worth (trainer/LOG.md), and a program's agreement a quarter of 
 
 def open_critic(engine: Engine, settings: Settings) -> Critic:
     """The critic of an engine, with the weights that were fitted with its voice, or with its base if it has none."""
-    path = None if settings.server else models.choose(settings).path
+    path = engine.path
     spoken = voices.voices_of(path, settings) if path and VOICE in engine.voices else {}
     weights = spoken[VOICE].card.join if VOICE in spoken else _of_base(path, settings) if path else {}
     return Critic(engine, settings.max_tokens, settings.seed, settings.depth, weights)

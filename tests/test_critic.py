@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from runtime import critic, settings
+from runtime import critic, models, settings
 from runtime.actor import conversation
 from runtime.critic import UNTRAINED, Critic, join, judge, open_critic
 from runtime.engines.base import ContextOverflow
@@ -301,6 +301,13 @@ def test_a_chinese_attempt_is_judged_in_chinese():
 # Its weights
 
 
+def loaded(path, **given):
+    """An engine with the weights of that file."""
+    engine = ScriptedEngine(**given)
+    engine.path = path
+    return engine
+
+
 def test_an_engine_without_a_voice_is_weighed_as_untrained():
     reader = open_critic(ScriptedEngine(), settings.load())
     assert (reader.weights, reader.fitted) == (UNTRAINED, {})
@@ -311,13 +318,12 @@ def test_an_engine_without_a_voice_is_weighed_as_untrained():
 def test_the_voice_brings_its_weights_for_the_depth_that_is_set(monkeypatch):
     deep = Weights(constant=1.0, signs={"word": 0.5, "agreement": 2.0})
     card = SimpleNamespace(join={"quick": HEEDED, "deep": deep})
-    monkeypatch.setattr(critic.models, "choose", lambda _: SimpleNamespace(path=Path("base.gguf")))
     monkeypatch.setattr(critic.voices, "voices_of", lambda base, _: {"critic": SimpleNamespace(card=card)})
-    engine = ScriptedEngine(voices=["critic"])
+    engine = loaded(Path("base.gguf"), voices=["critic"])
     assert open_critic(engine, settings.load(depth="quick")).weights == HEEDED
     assert open_critic(engine, settings.load(depth="deep")).weights == deep
     assert open_critic(ScriptedEngine(), settings.load()).weights == UNTRAINED
-    assert open_critic(engine, settings.load(server="http://localhost:1/v1")).weights == UNTRAINED
+    assert open_critic(loaded(None, voices=["critic"]), settings.load()).weights == UNTRAINED
 
 
 def test_witnesses_that_were_never_weighed_beside_a_voice_are_not_asked():
@@ -338,7 +344,7 @@ def bases(tmp_path, monkeypatch):
         | {"licence": "Apache-2.0", "parameters": 1, "architecture": "llama", "memory": 1}
         for name in ("small", "large")
     ]
-    monkeypatch.setattr(critic.models, "CATALOGUE", tmp_path / "catalogue.json")
+    monkeypatch.setattr(models, "CATALOGUE", tmp_path / "catalogue.json")
     (tmp_path / "catalogue.json").write_text(json.dumps({"bases": rows}))
     for row in rows:
         (tmp_path / row["file"]).write_text(row["name"])
@@ -349,31 +355,27 @@ def bases(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("depth", "weights"), [("quick", SURPRISED), ("deep", OTHERWISE)])
 def test_a_base_without_a_voice_is_weighed_with_the_weights_that_ship_with_it(depth, weights, bases):
-    for model in ("small", str(bases / "small-q4.gguf")):
-        reader = open_critic(ScriptedEngine(), settings.load(model=model, depth=depth))
-        assert (reader.weights, reader.fitted) == (weights, {"quick": SURPRISED, "deep": OTHERWISE})
-        assert reader.panel == tuple(witness for witness in PANELS[depth] if witness != "model")
+    reader = open_critic(loaded(bases / "small-q4.gguf"), settings.load(depth=depth))
+    assert (reader.weights, reader.fitted) == (weights, {"quick": SURPRISED, "deep": OTHERWISE})
+    assert reader.panel == tuple(witness for witness in PANELS[depth] if witness != "model")
 
 
 def test_without_weights_of_its_own_a_base_is_weighed_as_untrained(bases):
     (bases / "stranger.gguf").write_text("stranger")
-    stranger = str(bases / "stranger.gguf")
-    for changes in ({"model": "large"}, {"model": stranger}, {"model": "small", "server": "http://localhost:1/v1"}):
-        reader = open_critic(ScriptedEngine(), settings.load(**changes))
+    for path in (bases / "large-q4.gguf", bases / "stranger.gguf", None):
+        reader = open_critic(loaded(path), settings.load())
         assert (reader.weights, reader.fitted) == (UNTRAINED, {})
-    (bases / "small-q4.gguf").unlink()
-    assert open_critic(ScriptedEngine(), settings.load(model="small")).weights == UNTRAINED
 
 
 def test_the_weights_of_a_voice_go_before_those_of_its_base(bases, monkeypatch):
     spoken = {"critic": SimpleNamespace(card=SimpleNamespace(join={"quick": HEEDED}))}
     monkeypatch.setattr(critic.voices, "voices_of", lambda *_: spoken)
-    chosen = settings.load(model="small", depth="quick")
-    assert open_critic(ScriptedEngine(voices=["critic"]), chosen).weights == HEEDED
-    assert open_critic(ScriptedEngine(voices=["actor"]), chosen).weights == SURPRISED
+    chosen, small = settings.load(depth="quick"), bases / "small-q4.gguf"
+    assert open_critic(loaded(small, voices=["critic"]), chosen).weights == HEEDED
+    assert open_critic(loaded(small, voices=["actor"]), chosen).weights == SURPRISED
 
 
 def test_shipped_weights_that_cannot_be_read_are_named_with_the_remedy(bases):
     (critic.FITTED / "small.json").write_text("[]")
     with pytest.raises(WeightsError, match=r"small\.json.*trainer weigh"):
-        open_critic(ScriptedEngine(), settings.load(model="small"))
+        open_critic(loaded(bases / "small-q4.gguf"), settings.load())

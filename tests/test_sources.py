@@ -88,7 +88,7 @@ def test_a_reference_solution_counts_as_a_right_attempt(tmp_path):
     problem = Problem(text="2 + 3?", source="handmade")
     wrong = JudgedAttempt(problem, ("2 + 3 = 6",), 0)
     found = read_judged(path, limit=2)
-    assert found == [wrong, JudgedAttempt(problem, ("2 + 3 = 5", "The answer is 5."), None), wrong]
+    assert found == [wrong, JudgedAttempt(problem, ("2 + 3 = 5", "The answer is 5."), None)]
 
 
 GOOD = {"question": "2 + 3?", "answer": "5"}

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
+from runtime import prompts
 from runtime.actor import conversation
 from runtime.engines.base import Engine, Sampling
 from runtime.grading import grade
 from runtime.settings import Settings
 from runtime.text import final_answer, split_steps
-from runtime.types import Problem, content_hash
-from trainer.runs import ResultFile
+from runtime.types import Problem
+from trainer.critiques.tasks import seed_of
+from trainer.runs import ResultFile, run_missing
 
 
 class Drawing:
@@ -25,10 +28,11 @@ class Drawing:
     def __init__(
         self, problems: Sequence[Problem], engine: Engine, settings: Settings, n: int, temperature: float
     ) -> None:
-        self.problems, self.engine, self.n = problems, engine, n
+        self.problems = list({problem.id: problem for problem in problems}.values())
+        self.engine, self.n = engine, n
         self.sampling = Sampling(temperature=temperature, max_tokens=settings.max_tokens, seed=settings.seed)
         config = {
-            "problems": content_hash(*(problem.id for problem in problems)),
+            "prompts": prompts.all_versions(),
             "model": engine.model,
             "n": n,
             "temperature": temperature,
@@ -39,16 +43,13 @@ class Drawing:
 
     def run(self) -> Iterator[str]:
         """Yields the id of each problem that was attempted. Raises EngineError."""
-        left = [problem for problem in self.problems if problem.id not in self.results.rows]
-        drawn = self.engine.sample((conversation(problem) for problem in left), self.sampling, n=self.n)
-        for problem, replies in zip(left, drawn, strict=True):
-            attempts = [_row(problem, reply.text) for reply in replies if reply.finish == "stop"]
-            self.results.add({"key": problem.id, "attempts": attempts, "cut_off": self.n - len(attempts)})
-            yield problem.id
+        work = [(problem.id, problem) for problem in self.problems]
+        yield from run_missing(work, self._draw, self.results, max(1, self.engine.parallel // self.n))
 
-    @property
-    def right(self) -> int:
-        return sum(row["correct"] for row in self.rows())
+    def _draw(self, problem: Problem) -> dict[str, Any]:
+        sampling = replace(self.sampling, seed=seed_of(self.sampling.seed, problem.id))
+        [replies] = self.engine.sample([conversation(problem)], sampling, n=self.n)
+        return {"texts": [reply.text for reply in replies if reply.finish == "stop"]}
 
     @property
     def sometimes(self) -> list[Problem]:
@@ -58,9 +59,10 @@ class Drawing:
         return [problem for problem in self.problems if 0.2 <= solved[problem.text] / self.n <= 0.8]
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """Every attempt that came to an end, in the order of the problems."""
+        """Every attempt that came to an end, graded, in the order of the problems."""
         for problem in self.problems:
-            yield from self.results.rows.get(problem.id, {}).get("attempts", ())
+            for text in self.results.rows.get(problem.id, {}).get("texts", ()):
+                yield _row(problem, text)
 
 
 def _row(problem: Problem, text: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@
     clean = decontaminate.drop(rows, report)
 
 Texts are compared in lower case, without marks and spaces; a text of fewer than thirteen words only as a whole. Two
-problems that were made from one template share long runs of words with other numbers in them, and that is an overlap.
+problems that were made from one template overlap only where thirteen words in a row, numbers included, are the same.
 """
 
 from __future__ import annotations

@@ -51,7 +51,8 @@ class Evaluation:
         return len(self.problems) * len(self.modes)
 
     def run(self) -> Iterator[str]:
-        """Solve what is not solved yet; yields once per problem and mode."""
+        """Solve what is not solved yet, and what failed; yields once per problem and mode."""
+        self.results.forget(lambda row: row["status"] == "failed")
         work = [(key, (mode, problem)) for mode in self.modes for key, problem in self._keyed(mode)]
         yield from run_missing(work, self._solve, self.results, self.engine.parallel)
 

@@ -61,7 +61,7 @@ def figures(
     given = cases(attempts, heard, panel)
     found = dict(zip((attempt.key for attempt in known), (first_error(case, weights) for case in given), strict=True))
     outcomes = [attempt.key in found and found[attempt.key] == attempt.first_error for attempt in attempts]
-    flagged = [found.get(attempt.key) is not None for attempt in attempts]
+    flagged = [found.get(a.key) is not None if a.key in found else a.first_error is None for a in attempts]
     wrong, right = (_share(attempts, outcomes, is_right) for is_right in (False, True))
     return {
         "f1": harmonic(wrong["accuracy"], right["accuracy"]),

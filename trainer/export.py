@@ -22,6 +22,7 @@ from transformers import AutoConfig, PretrainedConfig
 
 from runtime.errors import SoliloquyError
 from runtime.fetch.files import sha256_of
+from runtime.voice_cards import BASE_KEY
 from trainer.bases import source_of
 
 VoiceType = Literal["f16", "f32", "q8_0"]
@@ -31,7 +32,7 @@ PAIRED = {"llama": True, "qwen2": False, "qwen3": False}
 A wrong entry breaks nothing and makes every word wrong, so that an unknown architecture is refused."""
 ARCHITECTURES = {"mistral": "llama"}
 """GGUF's name of an architecture, where transformers has another."""
-BASE_SHA256, BASE_NAME = "soliloquy.base.sha256", "soliloquy.base.name"
+BASE_NAME = "soliloquy.base.name"
 ALPHA, INVOCATION = "adapter.lora.alpha", "adapter.alora.invocation_tokens"
 
 
@@ -110,15 +111,15 @@ def _shape_of_folder(config: LoraConfig) -> Shape:
         base = AutoConfig.from_pretrained(name)
     except (OSError, ValueError) as error:
         raise ExportError(f"The base {name!r} of this adapter is not here. Name its GGUF file with --base.") from error
-    return _known(shape_of(base), name)
+    return shape_of(base, name)
 
 
-def shape_of(config: PretrainedConfig) -> Shape:
-    """That of a model of transformers."""
+def shape_of(config: PretrainedConfig, name: str) -> Shape:
+    """That of a model of transformers. Raises ExportError if its architecture is not known."""
     heads = config.num_attention_heads
     key_heads = getattr(config, "num_key_value_heads", None) or heads
     architecture = ARCHITECTURES.get(config.model_type, config.model_type)
-    return Shape(architecture, config.num_hidden_layers, heads, key_heads)
+    return _known(Shape(architecture, config.num_hidden_layers, heads, key_heads), name)
 
 
 def _known(shape: Shape, name: str) -> Shape:
@@ -176,11 +177,11 @@ def _voice_type(type: VoiceType, value: np.ndarray) -> GGMLQuantizationType:
 def _base_named(config: LoraConfig, base_gguf: Path | None) -> dict[str, str]:
     """Which base the voice belongs to, as far as it is known."""
     if base_gguf:
-        return {BASE_NAME: base_gguf.stem, BASE_SHA256: sha256_of(base_gguf)}
+        return {BASE_NAME: base_gguf.stem, BASE_KEY: sha256_of(base_gguf)}
     folder = Path(config.base_model_name_or_path or "")
     made_from = source_of(folder)
     if made_from:
-        return {BASE_NAME: Path(made_from.file).stem, BASE_SHA256: made_from.sha256}
+        return {BASE_NAME: Path(made_from.file).stem, BASE_KEY: made_from.sha256}
     return {BASE_NAME: folder.name}
 
 

@@ -23,7 +23,8 @@ _TESTIMONY = TypeAdapter(Testimony)
 
 
 class JudgedHearing:
-    """Hears a panel on a file of judged attempts. Resumable; a longer file goes on from a shorter one."""
+    """Hears a panel on a file of judged attempts. Resumable; a longer file goes on from a shorter one. `voice` tells
+    one voice of a base from another, such as the hash of its file. What failed is tried again by the next run."""
 
     def __init__(
         self,
@@ -31,7 +32,7 @@ class JudgedHearing:
         engine: Engine,
         settings: Settings,
         panel: Sequence[Witness],
-        voice: str = "in use",
+        voice: str = "none",
     ) -> None:
         self.attempts, self.engine, self.settings, self.panel = attempts, engine, settings, tuple(panel)
         config = {
@@ -40,7 +41,7 @@ class JudgedHearing:
             "prompts": prompts.all_versions(),
             "asked": {"solutions": SOLUTIONS, "programs": PROGRAMS, "completions": COMPLETIONS},
             "panel": self.panel,
-            **settings.model_dump(include={"seed", "max_tokens"}),
+            **settings.model_dump(include={"seed", "max_tokens", "context"}),
         }
         self.results = ResultFile(Path(settings.home) / "evaluations", "hearing", config)
 
@@ -54,6 +55,7 @@ class JudgedHearing:
     def run(self) -> Iterator[str]:
         """Hear what was not heard yet; yields once per problem. A witness that is a reading is heard one attempt after
         the other, so that its seconds are its own."""
+        self.results.forget(lambda row: any("error" in one for one in row["heard"]))
         yield from run_missing(self.work, self._hear, self.results, self.engine.parallel)
 
     def _hear(self, attempts: list[JudgedAttempt]) -> dict[str, Any]:

@@ -64,7 +64,8 @@ def marked(path: Path, seed: int, limit: int | None = None) -> Iterator[JudgedAt
     random.Random(seed).shuffle(rows)
     found = 0
     for row in rows:
-        problem = Problem(text=row["question"], answer=row["answer"], source=row["source"], licence=row["licence"])
+        given = {name: row.get(name) for name in ("answer", "licence")}
+        problem = Problem(text=row["question"], source=row.get("source") or "", **given)
         worked = worked_from_marks(problem, row["solution"])
         if worked is None:
             continue
@@ -86,7 +87,8 @@ def people(path: Path) -> Iterator[JudgedAttempt]:
             continue
         yield attempt
         if attempt.first_error > 0:
-            yield replace(attempt, steps=attempt.steps[: attempt.first_error], first_error=None, explanation="")
+            begun = attempt.steps[: attempt.first_error]
+            yield replace(attempt, steps=begun, first_error=None, explanation="", answer=None, error_type=None)
 
 
 def drawn(path: Path) -> Iterator[JudgedAttempt]:
@@ -95,8 +97,8 @@ def drawn(path: Path) -> Iterator[JudgedAttempt]:
     with path.open(encoding="utf-8") as file:
         for row in map(json.loads, file):
             checked = [arithmetic.verdict(arithmetic.check(step)) for step in row["steps"]]
-            if row["correct"] and "incorrect" not in checked:
-                problem = Problem(text=row["question"], source=row["source"])
+            if row["correct"] and row["steps"] and "incorrect" not in checked:
+                problem = Problem(text=row["question"], source=row.get("source") or "")
                 yield JudgedAttempt(problem, tuple(row["steps"]), None, answer=row["attempt_answer"])
 
 
@@ -108,6 +110,8 @@ def recorded(path: Path) -> Iterator[JudgedAttempt]:
             if critique is None:
                 continue
             place = critique.verdicts.index(False) if False in critique.verdicts else None
+            if place is not None and place >= len(judged(record.traj.lines)):
+                continue  # a wrong last line that only states the answer is not judged
             given = record.problem
             yield JudgedAttempt(
                 Problem(text=given.text, answer=given.answer, source=given.dataset, licence=record.prov.licence),
@@ -166,6 +170,12 @@ class Sources:
     """Files of problems that nothing may be learned from."""
     seed: int = 0
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All that are read."""
+        learned = (self.marked, self.judged, self.records, self.drawn)
+        return (*(file for file in learned if file), *self.held_out)
+
 
 KEPT_APART = 0.06
 """Share of the problems of each source that is kept for fitting weights and thresholds."""
@@ -177,7 +187,7 @@ def write_lessons(sources: Sources, folder: Path) -> dict[str, Any]:
     held-out file are dropped."""
     folder.mkdir(parents=True, exist_ok=True)
     attempts = mixed(_read(sources), sources.seed)
-    report = find([a.problem.text for a in attempts], {p.name: read_texts(p) for p in sources.held_out})
+    report = find([a.problem.text for a in attempts], {str(p): read_texts(p) for p in sources.held_out})
     attempts = drop(attempts, report)
     kept = [a for a in attempts if kept_apart(a.problem)]
     learned = [a for a in attempts if not kept_apart(a.problem)]

@@ -27,17 +27,18 @@ from transformers import (
     Trainer,
     TrainingArguments,
 )
-from transformers.trainer_utils import get_last_checkpoint
 
 from runtime import wordproblems
 from runtime.actor import conversation
 from runtime.engines.base import Engine, Message, Messages, Sampling
 from runtime.engines.hf.loading import fastest_dtype
+from runtime.files import write_whole
 from runtime.grading import grade
 from runtime.settings import Settings
 from runtime.text import closing_line, final_answer
 from runtime.types import content_hash
 from runtime.worked import Worked
+from trainer.sft.with_trl import newest_checkpoint
 from trainer.statistics import wilson
 from trainer.to_gguf import to_gguf
 
@@ -153,7 +154,7 @@ def pretrain(plan: Plan, settings: Settings) -> Made:
         return made
     tokenizer = learn_tokenizer(plan)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    dtype = fastest_dtype(device)
+    dtype = _dtype(place / "dtype", device)
     arguments = TrainingArguments(
         output_dir=str(place / "checkpoints"),
         per_device_train_batch_size=plan.batch,
@@ -179,7 +180,8 @@ def pretrain(plan: Plan, settings: Settings) -> Made:
         DataCollatorForLanguageModeling(tokenizer, mlm=False),
         Stories(plan, tokenizer),
     )
-    trainer.train(resume_from_checkpoint=_checkpoint(place / "checkpoints"))
+    begun = newest_checkpoint(place / "checkpoints")
+    trainer.train(resume_from_checkpoint=str(begun) if begun else None)
     model = trainer.model.float()
     model.save_pretrained(made.folder)
     tokenizer.save_pretrained(made.folder)
@@ -187,8 +189,11 @@ def pretrain(plan: Plan, settings: Settings) -> Made:
     return made
 
 
-def _checkpoint(folder: Path) -> str | None:
-    return get_last_checkpoint(str(folder)) if folder.exists() else None
+def _dtype(kept: Path, device: str) -> torch.dtype:
+    """What was found fastest when the run began: one that goes on computes in the same type."""
+    if not kept.exists():
+        write_whole(kept, str(fastest_dtype(device)).removeprefix("torch."))
+    return getattr(torch, kept.read_text("utf-8"))
 
 
 def pass_rates(plan: Plan, engine: Engine, n: int) -> dict[str, dict[str, Any]]:

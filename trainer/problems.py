@@ -7,6 +7,7 @@ and ends up the same as one written at once.
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from runtime.wordproblems import Split, generate
 
 CHUNK = 500
 """Problems that a process makes at once."""
+BEGINNING = b'{"question": '
 SEARCHED = 1 << 16
 """Bytes at the end of a file in which its last line must begin."""
 
@@ -106,21 +108,22 @@ def _mended(path: Path, seed: int, split: Split) -> int:
     """How many whole lines the file has, after a line that was cut off is dropped."""
     if not path.exists():
         return 0
-    with path.open("r+b") as file:
+    with path.open("rb") as file:
         size = file.seek(0, 2)
         file.seek(max(0, size - SEARCHED))
         end = file.read()
-        file.truncate(size - len(end) + end.rfind(b"\n") + 1)
-    last = end[: end.rfind(b"\n") + 1].splitlines()[-1:]
-    if not last:
+    whole = end[: end.rfind(b"\n") + 1]
+    if not whole and end[: len(BEGINNING)] == BEGINNING[: len(end)]:
+        os.truncate(path, 0)
         return 0
     try:
-        found = json.loads(last[0])
+        found = json.loads(whole.split(b"\n")[-2])
         number, made_by = found["number"], (found["seed"], found["split"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, IndexError) as error:
         raise ProblemsError(f"{path} holds something else than problems: name another file.") from error
     if made_by != (seed, split):
         raise ProblemsError(f"{path} holds problems of seed {made_by[0]}, split {made_by[1]}: name another file.")
+    os.truncate(path, size - len(end) + len(whole))
     return number + 1
 
 

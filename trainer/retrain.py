@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from runtime import engines, models
+from runtime import engines, models, voices
 from runtime.fetch.files import sha256_of
 from runtime.settings import Settings
 from runtime.types import Depth, Witness, content_hash
@@ -36,6 +36,7 @@ from trainer.weigh import fit_panels
 
 RECIPES = Path(__file__).with_name("recipes")
 CONTEXT, PARALLEL = 2048, 8
+IN_USE = "in use"
 VOICE_TYPE = "q8_0"
 """Of the voice's numbers where their shape allows it: a third smaller than f16."""
 TEST_SEED = 3
@@ -74,7 +75,8 @@ class Retraining:
     def __init__(self, plan: Plan, settings: Settings) -> None:
         self.plan, self.settings = plan, settings.with_(model=plan.base, context=CONTEXT)
         self.gguf = models.resolve(self.settings)
-        self.lessons = settings.home / "lessons" / content_hash(repr(plan.sources))
+        files = [sha256_of(file) for file in plan.sources.files]
+        self.lessons = settings.home / "lessons" / content_hash(repr(plan.sources), *files)
 
     @cached_property
     def recipe(self) -> Recipe:
@@ -89,8 +91,7 @@ class Retraining:
         tuned = run.run(report)
         yield f"tuned in {tuned['seconds']:.0f} s, {tuned['steps']} steps, {tuned['examples_per_second']} examples/s"
         voice = run.folder / "critic.gguf"
-        if not voice.exists():
-            to_voice(run.adapter, voice, self.gguf, VOICE_TYPE)
+        to_voice(run.adapter, voice, self.gguf, VOICE_TYPE)  # anew: with more minutes a run goes on in its folder
         yield f"voice of {voice.stat().st_size / 1e6:.1f} MB in {voice}"
         alike = parity(run.base, run.adapter, self.gguf, voice, conversations(run.base, run.adapter))
         yield (
@@ -98,19 +99,31 @@ class Retraining:
             f"{alike.max_difference:.2g}, {alike.same_greedy} of {alike.texts} texts go on alike"
         )
         reports = {}
-        for name, files in (("voice", {VOICE: voice}), ("base", {})):
+        for name, files in {"voice": {VOICE: voice}, "base": {}, **self._in_use}.items():
             reports[name] = self._measured(files, run.folder / name)
             yield from (f"{name} on {place}: {_told(report)}" for place, report in reports[name].figures.items())
         card = run.folder / "card.json"
-        card.write_text(json.dumps(self._card(tuned, learned, reports)), "utf-8")
+        card.write_text(json.dumps(self._card(sha256_of(voice), tuned, learned, reports)), "utf-8")
         gate, path = promote(
             Options(
                 voice, card, self.plan.base, VOICE, self._names[0], reports["voice"].outcomes,
-                reports["base"].outcomes, ship=self.plan.ship,
+                reports["base"].outcomes, reports[IN_USE].outcomes if IN_USE in reports else None,
+                ship=self.plan.ship,
             ),
             self.settings,
         )  # fmt: skip
         yield "\n".join([f"{path} is in use now." if path else "Not promoted.", *gate.reasons])
+
+    @property
+    def _in_use(self) -> dict[str, dict[str, Path]]:
+        """The voice that a new one must not be worse than, if there is one."""
+        base = self.plan.base
+        shipped = voices.read_current(voices.SHIPPED / base / VOICE)
+        now = (shipped if self.plan.ship else voices.current(base, VOICE, self.settings)).version
+        if now is None:
+            return {}
+        found = voices.open_voice(voices.named_base(base, self.settings), VOICE, now, self.settings)
+        return {IN_USE: {VOICE: found.path}}
 
     def _learned(self) -> dict[str, dict[str, int]]:
         done = self.lessons / "report.json"
@@ -125,7 +138,7 @@ class Retraining:
 
     @property
     def _held_out(self) -> dict[str, Path]:
-        made = self.lessons / "test.jsonl"
+        made = self.lessons / f"test-{self.plan.test}.jsonl"
         if not made.exists():
             rows = (judged_row(attempt) for attempt in generated(self.plan.test, TEST_SEED, "test"))
             made.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
@@ -164,11 +177,13 @@ class Retraining:
         names = {"data": [file.name for file in self.recipe.data], "dev": self.recipe.dev and self.recipe.dev.name}
         return self.recipe.model_dump(mode="json") | names
 
-    def _card(self, tuned: dict[str, Any], learned: dict[str, dict[str, int]], reports: dict[str, Measured]) -> dict:
+    def _card(
+        self, sha256: str, tuned: dict[str, Any], learned: dict[str, dict[str, int]], reports: dict[str, Measured]
+    ) -> dict:
         depths: tuple[Depth, ...] = ("quick", "deep")
         kept = {name: reports["voice"].weights[name] for name in depths if name in reports["voice"].weights}
         return {
-            "version": datetime.now(UTC).strftime("%Y-%m-%d-") + content_hash(str(tuned["adapter"]))[:6],
+            "version": datetime.now(UTC).strftime("%Y-%m-%d-") + sha256[:6],
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "recipe": self._recipe_for_card,
             "data": [

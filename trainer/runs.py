@@ -38,6 +38,10 @@ class ResultFile:
             self.path.write_bytes(whole)
         return [json.loads(line) for line in whole.decode("utf-8").split("\n")[:-1]]
 
+    def forget(self, hopeless: Callable[[dict[str, Any]], bool]) -> None:
+        """Leave out results that are to be made again; of two with the same key the later one counts."""
+        self.rows = {key: row for key, row in self.rows.items() if not hopeless(row)}
+
     def add(self, row: dict[str, Any]) -> None:
         """Append one result and make it last."""
         with self._lock:

@@ -84,8 +84,9 @@ def read_problems(path: Path, limit: int | None = None) -> list[Problem]:
 
 def read_judged(path: Path, limit: int | None = None) -> list[JudgedAttempt]:
     """Attempts of `limit` rows: ProcessBench's (`problem`, `steps`, `label`: first error from 0, -1 for none), or with
-    `question`, `steps`, `first_error`, where a `reference_solution` is a right attempt too. Raises SourceError."""
-    return _read(path, limit, _judged)
+    `question`, `steps`, `first_error`, where a `reference_solution` is a right attempt too; each attempt once. Raises
+    SourceError."""
+    return list({attempt.key: attempt for attempt in _read(path, limit, _judged)}.values())
 
 
 def read_attempts(path: Path, limit: int | None = None) -> list[Attempt]:

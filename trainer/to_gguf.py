@@ -13,7 +13,7 @@ import numpy as np
 from gguf import GGMLQuantizationType, GGUFWriter, TokenType
 from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 
-from trainer.export import finished, names_of, rotary, shape_of, write_file
+from trainer.export import ExportError, finished, names_of, rotary, shape_of, write_file
 
 DIGIT_BY_DIGIT = "smollm"
 """llama.cpp's name for a byte-level BPE whose words are GPT-2's and whose digits stand alone."""
@@ -27,7 +27,7 @@ def to_gguf(
 ) -> None:
     """Write a Llama or Qwen model; matrices become `type` where their rows allow it. The tokenizer must be a byte-level
     BPE that takes digit by digit. Raises ExportError."""
-    shape = shape_of(model.config)
+    shape = shape_of(model.config, model.name_or_path)
     names = names_of(shape)
     with finished(out) as unfinished:
         writer = GGUFWriter(unfinished, shape.architecture)
@@ -37,9 +37,11 @@ def to_gguf(
             if key == "lm_head.weight" and model.config.tie_word_embeddings:
                 continue
             module, _, ending = key.rpartition(".")
-            value = np.ascontiguousarray(rotary(weight.float().numpy(), module, shape))
+            if (name := names.get_name(module)) is None:
+                raise ExportError(f"{key} has no place in a GGUF file of a {shape.architecture} model. Write another.")
+            value = np.ascontiguousarray(rotary(weight.float().cpu().numpy(), module, shape))
             kind = type if value.ndim == 2 and _fits(value, type) else GGMLQuantizationType.F32
-            writer.add_tensor(f"{names.get_name(module)}.{ending}", gguf.quantize(value, kind), raw_dtype=kind)
+            writer.add_tensor(f"{name}.{ending}", gguf.quantize(value, kind), raw_dtype=kind)
         write_file(writer)
 
 

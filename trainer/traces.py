@@ -86,15 +86,15 @@ def from_worked(worked: Worked, seed: int) -> Trace:
             wrong = inject_random(worked, seed)
         except InjectionError:
             return Trace(worked.problem, tuple(told), worked.result)
-        # Up to the error the two attempts are alike, so the right steps from there on mend it.
-        begun = [one for one, line in zip(told, wrong.lines[: wrong.first_error], strict=False) if one.step == line]
-        told.insert(len(begun), Told(wrong.lines[wrong.first_error], False, wrong.explanation))
+        at = wrong.first_error
+        if wrong.lines[:at] == worked.lines[:at]:  # alike so far, so the right steps from there on mend it
+            told.insert(at, Told(wrong.lines[at], False, wrong.explanation))
     return Trace(worked.problem, tuple(told), worked.result)
 
 
 def from_record(record: Record) -> Trace | None:
     """A wrong attempt up to its first error, then what the actor wrote once it had read the critique; None where no
-    usable critique led to a right refinement."""
+    usable critique led to a right refinement that goes on from the right steps."""
     critique = next((critique for critique in record.critiques if critique.usable), None)
     if critique is None or False not in critique.verdicts or not record.refines:
         return None
@@ -103,9 +103,8 @@ def from_record(record: Record) -> Trace | None:
     steps = [line.text for line in [*reader.push(refined.text), *reader.finish()] if line.kind == "step"]
     lines, said = record.traj.lines, critique.explains
     begun = [Told(lines[i], True, said[i]) for i in range(place)]
-    if steps[:place] != list(lines[:place]):
-        begun = []  # the refinement began anew, so the talk does
-        steps = [step for step in steps if step != lines[place]]
+    if steps[:place] != list(lines[:place]) or lines[place] in steps[place:]:
+        return None  # it began anew, or says again what was doubted
     mended = [Told(step, True) for step in steps[len(begun) :]]
     problem = Problem(text=record.problem.text, answer=record.problem.answer, source=record.problem.dataset)
     return Trace(problem, (*begun, Told(lines[place], False, said[place]), *mended), refined.answer)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Event
 from typing import Literal, Protocol, TypedDict
 
@@ -64,6 +65,8 @@ class Engine(Protocol):
     """Which implementation this is, such as "llamacpp"."""
     model: str
     """Which weights it holds, as a person would name them."""
+    path: Path | None
+    """Where the weights lie on this machine; None where a server has them."""
     parallel: int
     """How many conversations it decodes at once."""
     voices: frozenset[str]
@@ -123,7 +126,7 @@ class Metered:
     def __init__(self, engine: Engine) -> None:
         self.engine, self.usage = engine, Usage()
         self.name, self.model, self.parallel = engine.name, engine.model, engine.parallel
-        self.voices = engine.voices
+        self.path, self.voices = engine.path, engine.voices
 
     def _add(self, prompt_tokens: int, completion_tokens: int) -> None:
         self.usage.calls += 1

@@ -12,6 +12,7 @@ import re
 import time
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from pathlib import Path
 from threading import Event, Lock
 
 from runtime.engines.base import Completion, EngineError, Enough, Messages, Sampling
@@ -25,6 +26,7 @@ class ScriptedEngine:
 
     name = "scripted"
     model = "scripted"
+    path: Path | None = None
     parallel = 4
 
     def __init__(

@@ -76,13 +76,22 @@ def _power(meter: Meter, base: Any, exponent: Any) -> Fraction:
     return meter.power(meter.number(base), meter.number(exponent))
 
 
+def _lcm(meter: Meter, *values: Any) -> Fraction:
+    """One factor after the other, each result measured: together they could grow beyond all bounds."""
+    least = Fraction(1)
+    for value in values:
+        least = meter.number(math.lcm(int(least), meter.whole(value)))
+    return least
+
+
 MATH = object()
 """The module, to programs; what it has is MATHS."""
 MATHS: dict[str, Any] = {
     **{name: _one(getattr(math, name)) for name in ("ceil", "floor", "trunc")},
-    **{name: _wholes(getattr(math, name)) for name in ("gcd", "lcm", "isqrt")},
+    **{name: _wholes(getattr(math, name)) for name in ("gcd", "isqrt")},
     **{name: _wholes(getattr(math, name), 500) for name in ("comb", "factorial", "perm")},
     "fabs": _one(abs),
+    "lcm": BuiltIn(_lcm),
     "pi": Fraction(repr(math.pi)),
     "pow": BuiltIn(_power),
     "prod": BuiltIn(_prod),

@@ -76,7 +76,7 @@ def evaluate_critic(
     outcomes: Annotated[
         Path | None, typer.Option(help="Write what was right, attempt by attempt, for the gate.")
     ] = None,
-    panel: Annotated[str, typer.Option(help="The panel whose outcomes are written.")] = "model",
+    panel: Annotated[str, typer.Option(help="The panel whose outcomes are written.")] = "quick",
     limit: Limit = None,
     model: Model = None,
     parallel: Parallel = 16,
@@ -91,6 +91,8 @@ def evaluate_critic(
     fitted = read_weights(weights) if weights else None
     with heard(trajectories, witnesses, voice, limit, model, parallel) as (hearing, settings):
         summary = evaluation.summary(hearing, fitted or evaluation.weights_in_use(hearing.engine, settings))
+    if outcomes and panel not in summary["panels"]:
+        raise typer.BadParameter(f"{panel} was not heard; --panel is one of {', '.join(summary['panels'])}")
     if outcomes:
         evaluation.write_outcomes(outcomes, hearing.attempts, summary["panels"][panel]["outcomes"])
     if as_json:

@@ -54,14 +54,17 @@ def heard(
     """What was heard of a file of judged attempts."""
     from runtime.fetch.files import sha256_of
     from runtime.types import Witness
+    from runtime.voices import voices_of
     from trainer.hearing import JudgedHearing
     from trainer.sources import read_judged
 
     panel = known(witnesses, "witnesses", get_args(Witness))
     attempts = read_judged(path, limit)
     files = None if voice is None else {} if voice == "none" else {"critic": Path(voice)}
-    name = "in use" if voice is None else sha256_of(Path(voice)) if files else "none"
     with opened(model, parallel, files) as (engine, settings):
+        if files is None and engine.path:
+            files = {name: spoken.path for name, spoken in voices_of(engine.path, settings).items()}
+        name = sha256_of(files["critic"]) if files and "critic" in files else "none"
         hearing = JudgedHearing(attempts, engine, settings, panel, name)
         follow("Reading", hearing.run(), len(hearing.work))
         yield hearing, settings

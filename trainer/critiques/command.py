@@ -99,7 +99,7 @@ def make(options: Options, recipe: Recipe) -> dict[str, Any]:
 def read_records(path: Path) -> list[Record]:
     """What an earlier run wrote. Raises RecipeError."""
     try:
-        return [from_json(line) for line in path.read_text("utf-8").splitlines()]
+        return [from_json(line) for line in path.read_text("utf-8").split("\n") if line.strip()]
     except (OSError, ValueError) as error:
         raise RecipeError(f"{path} holds no records ({error}). Name what `trainer critiques` wrote.") from error
 

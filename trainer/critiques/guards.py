@@ -45,9 +45,12 @@ def leaks(explanations: Sequence[str], answer: str, problem: str, steps: Sequenc
     return _names(said, answer) and not _names([problem, *steps, final or ""], answer)
 
 
+_UNIT = re.compile(r"(?<=\d)\s+[A-Za-z][A-Za-z ]*\.?$")
+
+
 def _names(texts: Sequence[str], answer: str) -> bool:
-    # Signs are left aside on both sides: "a loss of 5" names -5.
-    value = read_number(answer.strip().lstrip("$-−").rstrip("%").replace(",", ""))
+    # Signs are left aside on both sides ("a loss of 5" names -5), and so are units ("it comes to 14" names 14 dollars).
+    value = read_number(_UNIT.sub("", answer.strip()).lstrip("$-−").rstrip("%").replace(",", ""))
     if value is None:
         plain = r"(?<!\w)" + re.escape(answer.strip()) + r"(?!\w)"
         return any(re.search(plain, text, re.IGNORECASE) for text in texts)

@@ -13,7 +13,7 @@ from pathlib import Path as FilePath
 from typing import Any, get_args
 
 from runtime import prompts
-from runtime.engines.base import ContextOverflow, Engine, Metered
+from runtime.engines.base import ContextOverflow, Engine, Metered, Usage
 from runtime.files import write_whole
 from runtime.text import Language
 from runtime.types import content_hash
@@ -116,7 +116,7 @@ class Critiques:
             "problems": len(self.tasks),
             "done": len(done),
             "records": sum(len(row["records"]) for row in done),
-            **{name: sum(row[name] for row in done) for name in ("calls", "prompt_tokens", "completion_tokens")},
+            **{name: sum(row.get(name, 0) for row in rows) for name in ("calls", "prompt_tokens", "completion_tokens")},
             "failed": [{"problem": row["key"], "error": row["error"]} for row in rows if "error" in row],
             "results": str(self.results.path),
         }
@@ -136,8 +136,8 @@ class Critiques:
             pairs = zip(made, annotations, strict=True)
             lines = [to_json(self._record(task, actor, each, annotation)) for each, annotation in pairs]
         except ContextOverflow as error:
-            return {"error": str(error)}
-        return {"records": lines, **(asdict(engine.usage) if engine else _NOTHING)}
+            return {"error": str(error), **_spent(engine)}
+        return {"records": lines, **_spent(engine)}
 
     def _generate(self, task: Task, actor: Actor | None) -> list[Made]:
         """Everything that the chosen generators make of a problem, in the order rg1, rg2, rg3, gold."""
@@ -197,7 +197,8 @@ class Critiques:
         )
 
 
-_NOTHING = {"calls": 0, "prompt_tokens": 0, "completion_tokens": 0}
+def _spent(engine: Metered | None) -> dict[str, int]:
+    return asdict(engine.usage if engine else Usage())
 
 
 def mixed(made: Sequence[Made], most: int) -> list[Made]:

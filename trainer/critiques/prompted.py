@@ -7,6 +7,7 @@ cannot go on with a begun reply must do without.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from runtime import prompts
@@ -88,6 +89,10 @@ class Prompted:
         return "\n".join(lines) or said["none"]
 
 
+_WHOLE = re.compile(r"(?:.*[.!?。！？](?=\s|$))?")
+"""The whole sentences of an explanation that was cut off."""
+
+
 class _Draft:
     """A critique that grows step by step; `advance` writes the next label, `take` what the model says to it."""
 
@@ -114,7 +119,9 @@ class _Draft:
         """The verdict and its explanation; anything behind them was the model running on."""
         _, _, explanation, _, _, _ = LABELS[self.job.language]
         verdict, _, rest = reply.text.strip().partition("\n")
-        words = rest.strip().removeprefix(explanation.strip()).strip().partition("\n")[0]
+        words, more, _ = rest.strip().removeprefix(explanation.strip()).strip().partition("\n")
+        if reply.finish == "length" and not more:
+            words = _WHOLE.match(words)[0]
         space = "" if self.text.endswith("：") else " "
         self.text += f"{space}{verdict.strip()}\n{explanation}{words}"
         self.replies.append(reply)

@@ -43,9 +43,12 @@ def against(records: Iterable[Record], others: Iterable[Record]) -> Paired:
     return paired([first[each] for each in both], [second[each] for each in both])
 
 
-def _agreeing(records: Iterable[Record]) -> dict[str, bool]:
+def _agreeing(records: Iterable[Record]) -> dict[tuple[str, str], bool]:
     judged = (record for record in records if record.critiques)
-    return {record.traj.id: any(each.parse_ok and each.agrees for each in record.critiques) for record in judged}
+    return {
+        (record.group, record.traj.id): any(each.parse_ok and each.agrees for each in record.critiques)
+        for record in judged
+    }
 
 
 def table(rows: dict[str, dict[str, int]]) -> Table:

@@ -81,10 +81,11 @@ class Made:
 def read_tasks(file: FilePath, limit: int | None = None) -> list[Task]:
     """Rows with `question` and `answer`, and perhaps a `solution`, one step a line. Raises SourceError."""
     problems = read_problems(file, limit)
-    rows = [json.loads(line) for line in file.read_text("utf-8-sig").splitlines() if line.strip()]
+    rows = [json.loads(line) for line in file.read_text("utf-8-sig").split("\n") if line.strip()]
     tasks = []
     for problem, row in zip(problems, rows, strict=False):
         solution = row.get("solution")
+        solution = "\n".join(solution) if isinstance(solution, list) else solution
         tasks.append(_task(problem, solution if isinstance(solution, str) else ""))
     return tasks
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from fractions import Fraction
 
 from trainer.injection import slips
 from trainer.injection.faults import copied_as, leaf_values, right_sum
@@ -55,7 +56,7 @@ def _misread(scene: Scene) -> Iterator[Fault]:
         quote = scene.names.quote(right)
         told = {value for value, _ in numbers(scene.worked.problem.text)}
         for copy in slips.of_copying(number):
-            if any(value == float(copy) for value in told):
+            if Fraction(copy) in told:
                 continue  # that would be another number of the story
             comments = (
                 f"The problem says {number.shown}, not {copy}." + (f" Read it again: “{quote}”" if quote else ""),

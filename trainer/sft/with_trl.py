@@ -45,7 +45,7 @@ def tune_with_trl(
     dev: Sequence[Example] = (),
 ) -> bool:
     """Tune the model, going on from the newest checkpoint in the folder; returns whether all steps are done."""
-    checkpoint = _newest_checkpoint(folder)
+    checkpoint = newest_checkpoint(folder / "trl")
     done = _step(checkpoint) if checkpoint else 0
     record = Record(folder)
     clock = Clock(before[-1].elapsed if (before := record.cut(done)) else 0.0, recipe.minutes)
@@ -226,9 +226,9 @@ def _arguments(model: PeftModel, recipe: Recipe, folder: Path, steps: int) -> SF
     )
 
 
-def _newest_checkpoint(folder: Path) -> Path | None:
-    """The newest one that is whole: its state is written last."""
-    whole = [path for path in (folder / "trl").glob("checkpoint-*") if _is_whole(path / TRAINER_STATE_NAME)]
+def newest_checkpoint(folder: Path) -> Path | None:
+    """The newest of a Trainer's that is whole: its state is written last."""
+    whole = [path for path in folder.glob("checkpoint-*") if _is_whole(path / TRAINER_STATE_NAME)]
     return max(whole, key=_step, default=None)
 
 
