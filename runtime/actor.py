@@ -20,6 +20,9 @@ ProvenWrong = Callable[[str], bool]
 """Whether a step is wrong beyond doubt, so that nothing after it is worth writing."""
 
 
+VOICE = "actor"
+
+
 class Actor:
     """Proposes with one engine and one way of sampling. Each method yields events; its value is the trajectory."""
 
@@ -84,7 +87,8 @@ class Actor:
         yield opening
         prefix = "".join(f"{step.text}\n" for step in opening.kept) + begun
         halt, steps, cut = Halt(cancel), list(opening.kept), False
-        reply = self.engine.stream([*messages, Message(role="assistant", content=prefix)], sampling, cancel=halt)
+        asked = [*messages, Message(role="assistant", content=prefix)]
+        reply = self.engine.stream(asked, sampling, opening.made_by.voice, cancel=halt)
         lines = read_lines(reply, begun)
         while not isinstance(item := next_or_value(lines), Completion):
             if cut:
@@ -138,10 +142,14 @@ def conversation(problem: Problem, attempt: Trajectory | None = None, prompt: st
     return messages
 
 
-def provenance(engine: Engine, prompt: str, problem: Problem, sampling: Sampling | None = None) -> Provenance:
+def provenance(
+    engine: Engine, prompt: str, problem: Problem, sampling: Sampling | None = None, voice: str = VOICE
+) -> Provenance:
+    """What made something: enough to make it again. A voice that the engine does not have is not named."""
     return Provenance(
         engine=engine.name,
         model=engine.model,
+        voice=voice if voice in engine.voices else None,
         prompt=prompts.version(prompt, language_of(problem.text)),
         temperature=sampling.temperature if sampling else 0.0,
         seed=sampling.seed if sampling else 0,

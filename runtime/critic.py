@@ -90,7 +90,7 @@ class Critic:
         return (yield from self._done(problem, attempt, verdicts))
 
     def _done(self, problem: Problem, attempt: Trajectory, verdicts: list[StepVerdict]) -> Iterator[TalkEvent]:
-        author = provenance(self.engine, "critic", problem)
+        author = provenance(self.engine, "critic", problem, voice=VOICE)
         critique = Critique(trajectory_id=attempt.id, verdicts=tuple(verdicts), author=author)
         yield from _judged(verdicts[-1:], len(verdicts) - 1)
         yield CritiqueDone(critique)

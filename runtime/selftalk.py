@@ -139,7 +139,7 @@ def preferred(new: Trajectory, new_critique: Critique, old: Trajectory, old_crit
 def one_voice(problem: Problem, engine: Engine, sampling: Sampling, cancel: Event) -> Iterator[TalkEvent]:
     """Self-talk: after each step the same voice checks it in a line of its own; a step it rejects is written again.
     What one voice says is told as attempts and critiques, so it is shown and stored as a talk of two would be."""
-    made_by = provenance(engine, "selftalk", problem, sampling)
+    made_by = provenance(engine, "selftalk", problem, sampling, "selftalk")
     steps: list[Step] = []
     verdicts: list[StepVerdict] = []
     parent: Parent | None = None
@@ -156,7 +156,8 @@ def one_voice(problem: Problem, engine: Engine, sampling: Sampling, cancel: Even
         )
 
     yield Proposing("selftalk", made_by=made_by)
-    lines = read_lines(engine.stream(conversation(problem, prompt="selftalk"), sampling, cancel=cancel))
+    asked = conversation(problem, prompt="selftalk")
+    lines = read_lines(engine.stream(asked, sampling, made_by.voice, cancel=cancel))
     while not isinstance(item := next_or_value(lines), Completion):
         if isinstance(item, Token):
             yield item

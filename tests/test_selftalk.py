@@ -140,3 +140,19 @@ def test_a_chinese_problem_is_asked_in_chinese(mode):
     talk = talk_of(engine, mode, problem)
     assert talk.outcome.answer == "12"
     assert "数学老师" in engine.calls[0][0]["content"]
+
+
+class Heard(ScriptedEngine):
+    """Remembers which voice was asked."""
+
+    def stream(self, messages, sampling, voice=None, *rest, **named):
+        self.asked = voice
+        return super().stream(messages, sampling, voice, *rest, **named)
+
+
+@pytest.mark.parametrize(("mode", "voice"), [("plain", "actor"), ("selftalk", "selftalk")])
+def test_a_trained_voice_speaks_and_is_named_and_without_one_the_base_does(mode, voice):
+    for voices, named in (([voice], voice), ([], None)):
+        engine = Heard([RIGHT], voices=voices)
+        talk = talk_of(engine, mode)
+        assert (engine.asked, talk.trajectories[0].made_by.voice) == (named, named)
