@@ -204,7 +204,7 @@ def _of_others(
 ) -> None:
     """Other solutions, in words or as programs. If any reaches the attempt's answer, they speak for all of it, the more
     the louder; if none does, they speak against the first step that makes a number which those of the most frequent
-    answer never meet, or else against the last."""
+    answer never meet, or else against the last, unless a person has only not come to an end yet."""
     groups = votes(others)
     if not groups:
         return
@@ -216,6 +216,8 @@ def _of_others(
             one.evidence.append(Evidence(by=witness, verdict="correct", note=note))
         return
     unmet = first_unmet(problem, [step.text for step in attempt.steps], groups[0].solutions)
+    if unmet is None and _is_unfinished(attempt):
+        return
     position = len(said) - 1 if unmet is None else unmet
     for one in said[:position]:
         one.signs[approach] = 1.0
@@ -224,6 +226,11 @@ def _of_others(
         said[position].signs[deviation] = 1.0
         note = _DIFFER[witness][language].format(n)
         said[position].evidence.append(Evidence(by=witness, verdict="incorrect", note=note))
+
+
+def _is_unfinished(attempt: Trajectory) -> bool:
+    """Whether a person may still be on the way: the last line is a calculation, and no sentence that answers."""
+    return attempt.origin == "student" and bool(attempt.steps) and bool(arithmetic.check(attempt.steps[-1].text))
 
 
 def _of_completions(said: list[Said], reaches: Sequence[Reach], language: Language) -> None:

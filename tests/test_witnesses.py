@@ -214,6 +214,17 @@ def test_an_attempt_too_long_to_be_read_whole_leaves_the_readers_silent_and_the_
     assert len(heard.solutions) == 2
 
 
+def test_who_is_still_on_the_way_is_not_wrong():
+    testimony = Testimony(solutions=(SEVENTEEN,) * 4)
+    begun = attempt("3 × 4 = 12", answer="12")
+    assert signs(begun, testimony, ["solutions"]) == [{}]
+    for meant in (
+        attempt("3 × 4 = 12", "12 dollars", answer="12"),
+        attempt("3 × 4 = 12", answer="12", origin="sample"),
+    ):
+        assert signs(meant, testimony, ["solutions"])[-1] == {"deviation": 1.0}
+
+
 # What solutions have in common
 
 
