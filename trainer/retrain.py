@@ -199,7 +199,12 @@ class Retraining:
         }
 
 
-LICENCES = {"wordproblems": "CC0-1.0", "gsm8k": "MIT", "verify_then_generate": "CC BY 4.0 (badge), CC BY-SA 4.0 (text)"}
+LICENCES = {
+    "wordproblems": "CC0-1.0",
+    "gsm8k": "MIT",
+    "gsm8k attempts": "MIT; attempts of models under Apache-2.0",
+    "verify_then_generate": "CC BY 4.0 (badge), CC BY-SA 4.0 (text)",
+}
 
 
 @dataclass(frozen=True)
