@@ -21,7 +21,7 @@ from runtime.engines.hf.loading import load_tokenizer
 from runtime.types import Problem
 from trainer.lessons import critic_row
 from trainer.sft.bar import told
-from trainer.sft.model import collate, loss, open_for_tuning, read_prefix, save_adapter
+from trainer.sft.model import collate, learned_parameters, loss, open_for_tuning, read_prefix, save_adapter
 from trainer.sft.plan import Progress, batches, share_of_rate
 from trainer.sft.prefixed import Tuning
 from trainer.sft.recipe import Recipe, RecipeError, read_recipe
@@ -334,6 +334,25 @@ def test_a_four_bit_base_is_tuned(bases, data, examples, tmp_path):
     assert "Linear4bit" in kinds
     losses = [progress.loss for progress in Tuning(model, examples, recipe, tmp_path, PAD).run()]
     assert sum(losses[4:]) < sum(losses[:4])
+
+
+def test_a_look_at_the_loss_changes_no_gradient_of_a_four_bit_base(bases, examples, tmp_path):
+    pytest.importorskip("bitsandbytes")
+    model = open_for_tuning(str(bases["qwen2"]), recipe_of(bases["qwen2"], four_bit=True), "cpu")
+    tuning = Tuning(model, examples, recipe_of(bases["qwen2"], four_bit=True), tmp_path, PAD)
+    batch = collate(examples[:4], PAD, "cpu")
+
+    def gradients():
+        model.train()
+        loss(model, batch, read_prefix(model, batch)).backward()
+        found = [parameter.grad.clone() for parameter in learned_parameters(model)]
+        model.zero_grad()
+        return found
+
+    before = gradients()
+    tuning.held_out(examples[:2])
+    assert any(grad.abs().max() > 0 for grad in before)
+    assert all(torch.equal(*pair) for pair in zip(before, gradients(), strict=True))
 
 
 def test_a_packed_plain_voice_is_tuned_as_one_that_is_not(bases, data):

@@ -12,7 +12,7 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model, load_peft_weights, set_peft_model_state_dict
 from safetensors import SafetensorError
 from torch.nn.functional import cross_entropy
-from transformers import AutoModelForCausalLM, DynamicCache, PreTrainedTokenizerBase
+from transformers import AutoModelForCausalLM, DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
 from runtime.engines.base import EngineError
 from runtime.engines.hf.loading import fastest_dtype, first_line, nf4
@@ -35,6 +35,8 @@ def open_for_tuning(folder: str, recipe: Recipe, device: str, invocation: Sequen
             f"{folder} could not be loaded to be tuned ({first_line(error)}). "
             "Name a folder of transformers, a model of the catalogue, or a model of a hub within reach."
         ) from error
+    if recipe.four_bit:
+        _keep_differentiable(base)
     config = LoraConfig(
         r=recipe.rank,
         lora_alpha=recipe.alpha,
@@ -50,6 +52,16 @@ def open_for_tuning(folder: str, recipe: Recipe, device: str, invocation: Sequen
     if recipe.init:
         load_adapter(model, recipe.init)
     return model
+
+
+def _keep_differentiable(base: PreTrainedModel) -> None:
+    """On processors with AVX-512 bitsandbytes repacks a layer that is read in eval mode, for good, and nothing that is
+    packed so lets a gradient through: after one look at the loss of rows kept apart, little would be learned."""
+    from bitsandbytes.nn import Linear4bit
+
+    for module in base.modules():
+        if isinstance(module, Linear4bit):
+            module.support_avx512bf16_for_cpu = False
 
 
 def learned_parameters(model: PeftModel) -> list[torch.nn.Parameter]:
