@@ -143,4 +143,4 @@ def test_what_was_rated_with_consent_is_exported_whole_or_not_at_all(home, small
     log.close()
     assert json.loads(run("export", home / "rated.jsonl", "--json").stdout)["exported"] == 1
     assert json.loads((home / "rated.jsonl").read_text("utf-8"))["id"] == result["run"]
-    refused(run("export", home / "no such folder" / "rated.jsonl"), "cannot be written")
+    refused(run("export", home / "rated.jsonl" / "more.jsonl"), "cannot be written")
