@@ -7,6 +7,7 @@ weighs nothing.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import Event
@@ -17,7 +18,7 @@ from runtime.engines.base import Completion, Engine, Message, Sampling
 from runtime.events import Criticising, CritiqueDone, StepJudged
 from runtime.events import Event as TalkEvent
 from runtime.settings import Settings
-from runtime.text import language_of
+from runtime.text import Language, language_of
 from runtime.turns import put_to_critic, verdict_parts, verdict_words
 from runtime.types import Critique, Depth, Problem, StepVerdict, Trajectory, Witness
 from runtime.weighing import Weights, read_weights
@@ -111,7 +112,24 @@ class Critic:
         stream = self.engine.stream(messages, sampling, voice=VOICE, stop=("\n",), cancel=cancel)
         while not isinstance(item := next_or_value(stream), Completion):
             pass
-        return item.text.strip()
+        words = item.text.strip()
+        return _UNSAID[language] if denies_proof(words, judged[-1]) else words
+
+
+def denies_proof(words: str, step: str) -> bool:
+    """Whether an explanation holds a false equation, or says of a step that its true equation does not come out."""
+    if arithmetic.verdict(arithmetic.check(words)) == "incorrect":
+        return True
+    proven = [equation for equation in arithmetic.check(step) if equation.verdict == "correct"]
+    results = (re.escape(equation.text.rpartition(" = ")[2]) for equation in proven)
+    return any(re.search(rf"(?:\bnot|不是|不等于) ?\$?{result}(?![\d.,]*\d)", words) for result in results)
+
+
+_UNSAID: dict[Language, str] = {
+    "en": "Something seems wrong with this step, though its calculation comes out. Read the problem once more.",
+    "zh-CN": "这一步的算式没有错，但思路可能有问题。请再读一遍题目。",
+}
+"""In the place of an explanation that exact arithmetic contradicts."""
 
 
 def judge(

@@ -301,6 +301,21 @@ def test_a_chinese_attempt_is_judged_in_chinese():
 # Its weights
 
 
+@pytest.mark.parametrize(
+    ("words", "step", "denies"),
+    [
+        ("The idea is right, but 18 + 4 is not 22. Try it once more.", "She has 18 + 4 = 22 pencils.", True),
+        ("Work out 18 + 4 once more: it is not 22.", "She has 18 + 4 = 22 pencils.", True),
+        ("She loses 4, and 18 - 4 = 13 are left.", "She has 18 + 4 = 22 pencils.", True),
+        ("The 4 have to come off, so it cannot be 22.", "She has 18 + 4 = 22 pencils.", False),
+        ("18 + 4 is not 23.", "She has 18 + 4 = 23 pencils.", False),
+        ("It is not 2.", "She has 18 + 4 = 22 pencils.", False),
+    ],
+)
+def test_an_explanation_may_not_deny_what_is_proven(words, step, denies):
+    assert critic.denies_proof(words, step) is denies
+
+
 def loaded(path, **given):
     """An engine with the weights of that file."""
     engine = ScriptedEngine(**given)
