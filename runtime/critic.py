@@ -126,8 +126,8 @@ def denies_proof(words: str, step: str) -> bool:
 
 
 _UNSAID: dict[Language, str] = {
-    "en": "Something seems wrong with this step, though its calculation comes out. Read the problem once more.",
-    "zh-CN": "这一步的算式没有错，但思路可能有问题。请再读一遍题目。",
+    "en": "Something seems wrong with this step, but I cannot say for certain what. Read the problem once more.",
+    "zh-CN": "这一步似乎不对，但我说不准是哪里不对。请再读一遍题目。",
 }
 """In the place of an explanation that exact arithmetic contradicts."""
 
