@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 from transformers import AutoTokenizer
 
-from runtime import engines, settings
+from runtime import arithmetic, engines, settings
 from runtime.actor import conversation
-from trainer.pretrain import Plan, Stories, learn_tokenizer, pass_rates, pretrain, short, solved
+from trainer.pretrain import Blocks, Plan, learn_tokenizer, pass_rates, pretrain, short, solved
 
-PLAN = Plan(examples=48, words_from=100, vocabulary=500, width=64, layers=1, batch=8)
+PLAN = Plan(blocks=8, block=128, words_from=100, vocabulary=500, width=64, layers=1, batch=4)
 
 
 @pytest.fixture
@@ -36,14 +36,14 @@ def test_a_plan_makes_the_same_model_and_makes_it_once(made, tmp_path):
     assert again.gguf.read_bytes() == made.gguf.read_bytes()
 
 
-def test_stories_are_short_end_and_take_every_digit_alone():
+def test_blocks_are_full_of_short_stories_or_of_sums():
     tokenizer = learn_tokenizer(PLAN)
-    stories = Stories(replace(PLAN, most_steps=2), tokenizer)
-    for number in range(20):
-        ids = stories[number]["input_ids"]
-        assert tokenizer.decode(ids[-1]) == tokenizer.eos_token
-        reply = tokenizer.decode(ids).rpartition("assistant\n")[2]
-        assert reply.count("\n") <= 2
+    blocks = Blocks(replace(PLAN, most_steps=2, block=1024), tokenizer)
+    stories, sums = tokenizer.decode(blocks[1]["input_ids"]), tokenizer.decode(blocks[0]["input_ids"])
+    assert len(blocks[0]["input_ids"]) == len(blocks[1]["input_ids"]) == 1024
+    replies = [part.partition("<|im_end|>")[0] for part in stories.split("assistant\n")[1:-1]]
+    assert len(replies) > 2 and all(reply.count("\n") <= 2 for reply in replies)
+    assert all(arithmetic.verdict(arithmetic.check(line)) == "correct" for line in sums.splitlines()[:-1])
     assert len(tokenizer("1234.5")["input_ids"]) == 6
 
 

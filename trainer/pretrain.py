@@ -1,13 +1,14 @@
 """The bench model: a tiny Llama from scratch, with which an experiment takes minutes instead of days.
 
-    python -m trainer pretrain --examples 100000
+    python -m trainer pretrain --blocks 32000
 
-It learns to solve generated word problems of a few steps, asked as the app asks its actor, and nothing else: something
-to try methods and to test programs with, never something for students. The same plan makes the same model.
+It learns to solve generated word problems of a few steps, asked as the app asks its actor, and sums, and nothing else:
+something to try methods and to test programs with, never something for students. The same plan makes the same model.
 """
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -41,6 +42,7 @@ from runtime.worked import Worked
 from trainer.sft.with_trl import newest_checkpoint
 from trainer.statistics import wilson
 from trainer.to_gguf import to_gguf
+from trainer.traces import generated
 
 NAME = "bench"
 PAD, BEGIN, END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
@@ -49,15 +51,20 @@ CHAT = (
     "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
 )
 SKIPPED = 64
-"""Of so many numbers in a row the first problem is taken that is short enough."""
+"""So many problems further on the next block begins; it takes those that are short enough, until it is full."""
+EQUATION = re.compile(r"\d[\d.]*(?: [-+×/] \d[\d.]*)+ = \d[\d.]*")
 
 
 @dataclass(frozen=True)
 class Plan:
     """All that decides the model."""
 
-    examples: int = 100_000
-    """Problems, each read once."""
+    blocks: int = 32_000
+    """Pieces of text of the same length, each read once."""
+    block: int = 512
+    """Tokens of one."""
+    sums_every: int = 4
+    """One of so many blocks holds the equations of solutions and nothing else: more sums for the same time."""
     most_steps: int = 3
     """Longer solutions are left out."""
     words_from: int = 20_000
@@ -66,24 +73,37 @@ class Plan:
     width: int = 256
     layers: int = 6
     heads: int = 4
-    batch: int = 32
+    batch: int = 8
     learning_rate: float = 2e-3
     seed: int = 0
 
 
-class Stories(Dataset):
-    """Problems and their solutions as tokens, each made when it is asked for."""
+class Blocks(Dataset):
+    """Problems with their solutions behind one another as tokens, a block made when it is asked for."""
 
     def __init__(self, plan: Plan, tokenizer: PreTrainedTokenizerFast) -> None:
         self.plan, self.tokenizer = plan, tokenizer
 
     def __len__(self) -> int:
-        return self.plan.examples
+        return self.plan.blocks
 
     def __getitem__(self, number: int) -> dict[str, list[int]]:
-        worked = next(short(self.plan, "train", number * SKIPPED))
-        text = self.tokenizer.apply_chat_template(solved(worked), tokenize=False)
-        return {"input_ids": self.tokenizer(text.rstrip("\n"))["input_ids"]}
+        plan, start = self.plan, number * SKIPPED
+        if number % plan.sums_every:
+            texts = (
+                self.tokenizer.apply_chat_template(solved(one), tokenize=False) for one in short(plan, "train", start)
+            )
+        else:
+            texts = map(sums, wordproblems.stream(plan.seed, "train", start))
+        ids: list[int] = []
+        while len(ids) < plan.block:
+            ids += self.tokenizer(next(texts))["input_ids"]
+        return {"input_ids": ids[: plan.block]}
+
+
+def sums(worked: Worked) -> str:
+    """The equations of a solution, a line each."""
+    return "".join(f"{equation}\n" for line in worked.lines for equation in EQUATION.findall(line))
 
 
 def short(plan: Plan, split: wordproblems.Split, start: int = 0) -> Iterator[Worked]:
@@ -98,7 +118,7 @@ def solved(worked: Worked) -> Messages:
 
 
 def learn_tokenizer(plan: Plan) -> PreTrainedTokenizerFast:
-    """A byte-level BPE of the problems' words, every digit by itself."""
+    """A byte-level BPE of the words of problems and of self-talk about them, every digit by itself."""
     model = Tokenizer(models.BPE())
     digits = pre_tokenizers.Digits(individual_digits=True)
     model.pre_tokenizer = pre_tokenizers.Sequence([digits, pre_tokenizers.ByteLevel(add_prefix_space=False)])
@@ -111,7 +131,8 @@ def learn_tokenizer(plan: Plan) -> PreTrainedTokenizerFast:
     )
     stories = islice(short(plan, "train"), plan.words_from)
     texts = (message["content"] for story in stories for message in solved(story))
-    model.train_from_iterator(texts, trainer)
+    talks = (trace.text for trace in generated(plan.words_from // 10, plan.seed))
+    model.train_from_iterator(chain(texts, talks), trainer)
     return PreTrainedTokenizerFast(
         tokenizer_object=model, bos_token=BEGIN, eos_token=END, pad_token=PAD, chat_template=CHAT
     )
@@ -178,7 +199,7 @@ def pretrain(plan: Plan, settings: Settings) -> Made:
         untaught(plan, tokenizer),
         arguments,
         DataCollatorForLanguageModeling(tokenizer, mlm=False),
-        Stories(plan, tokenizer),
+        Blocks(plan, tokenizer),
     )
     begun = newest_checkpoint(place / "checkpoints")
     trainer.train(resume_from_checkpoint=str(begun) if begun else None)

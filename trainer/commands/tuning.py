@@ -142,7 +142,7 @@ def promote(
 
 @app.command()
 def pretrain(
-    examples: Annotated[int, typer.Option(min=1, help="Problems to learn from, each once.")] = 100_000,
+    blocks: Annotated[int, typer.Option(min=1, help="Pieces of 512 tokens to learn from, each once.")] = 32_000,
     most_steps: Annotated[int, typer.Option(min=1, max=8, help="Steps of their solutions, at most.")] = 3,
     seed: int = 0,
     measure: Annotated[int, typer.Option(min=0, help="Problems to measure on afterwards, of each kind.")] = 200,
@@ -153,7 +153,7 @@ def pretrain(
     from trainer.pretrain import Plan, pass_rates
     from trainer.pretrain import pretrain as make
 
-    plan, chosen = Plan(examples=examples, most_steps=most_steps, seed=seed), settings.load()
+    plan, chosen = Plan(blocks=blocks, most_steps=most_steps, seed=seed), settings.load()
     made = make(plan, chosen)
     engine = engines.open_engine(chosen.with_(model=str(made.gguf), context=1024), 16)
     try:
