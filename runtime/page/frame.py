@@ -1,0 +1,116 @@
+"""The page: its side, its tabs, and what concerns all of it. One `Desk` for each page that is open somewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from runtime.page.desk import Desk
+from runtime.page.loading import Loading
+from runtime.page.tabs.work import WorkTab
+from runtime.page.widgets import BARE, QUIET, in_words
+from runtime.page.words import LANGUAGES, catalogue, understood
+from runtime.settings import Settings
+from runtime.store import SessionLog
+
+
+class Page:
+    """The widgets around the two tabs, and what concerns the page as a whole."""
+
+    def __init__(self, model: Loading, settings: Settings, log: SessionLog | None) -> None:
+        self.model, self.settings, self.log = model, settings, log
+        self.desks: dict[str, Desk] = {}
+        self.texts: list[tuple[Any, dict[str, str]]] = []
+        with gr.Blocks(title="Soliloquy", analytics_enabled=False, fill_width=True) as self.blocks:
+            self.kept = gr.BrowserState({}, storage_key="soliloquy", secret="readable after a restart too")
+            self.clock = gr.Timer(1)
+            with gr.Row(elem_classes="sq-page"):
+                with gr.Column(elem_classes="sq-side"):
+                    self.build_side()
+                with gr.Column(elem_classes="sq-main"), gr.Tabs():
+                    self.tabs = [
+                        WorkTab(self, "solve", ["problem"], 4),
+                        WorkTab(self, "check", ["problem", "steps"], 1),
+                    ]
+            self.wire()
+        self.blocks.queue(max_size=20)
+
+    def say(self, kind: Callable[..., Any], keys: dict[str, str], **options: Any) -> Any:
+        """A widget whose words come from the catalogue and follow the language."""
+        widget = kind(**in_words(keys, self.settings.language or "en"), **options)
+        self.texts.append((widget, keys))
+        return widget
+
+    def build_side(self) -> None:
+        self.say(gr.HTML, {"value": "app.brand"}, elem_classes="sq-brand", **BARE)
+        self.new = self.say(gr.Button, {"value": "app.new"}, elem_classes="sq-new")
+        self.model_line = gr.HTML(elem_classes="sq-model", **BARE)
+        names = [(catalogue(language)["language.name"], language) for language in LANGUAGES]
+        keys = {"label": "app.language"}
+        self.language = self.say(gr.Dropdown, keys, choices=names, interactive=True, elem_classes="sq-language")
+        keeps = self.log is not None
+        keys = {"label": "app.consent", "info": "app.consent.info"}
+        self.consent = self.say(gr.Checkbox, keys, interactive=True, visible=keeps, elem_classes="sq-consent")
+        where = "app.server" if self.settings.server else "app.offline"
+        self.say(gr.HTML, {"value": where if keeps else "app.not_kept"}, elem_classes="sq-offline", **BARE)
+        if self.settings.server and not keeps:
+            self.say(gr.HTML, {"value": where}, elem_classes="sq-offline", **BARE)
+
+    def wire(self) -> None:
+        for tab in self.tabs:
+            tab.wire()
+        all_of_it = [self.kept, self.model_line, *(widget for widget, _ in self.texts), *(t.steps for t in self.tabs)]
+        self.blocks.load(self.open, [self.kept], all_of_it, **QUIET)
+        self.blocks.unload(self.leave)
+        self.language.input(self.speak, [self.kept, self.language], all_of_it, **QUIET)
+        self.new.click(self.start_anew, [self.kept], all_of_it, cancels=[tab.run for tab in self.tabs], **QUIET)
+        self.clock.tick(self.tell_model, None, [self.model_line, self.clock], **QUIET)
+
+    def open(self, kept: dict[str, str] | None, request: gr.Request) -> dict[Any, Any]:
+        """The page is loaded: go on with the session that this browser had, in its language."""
+        kept = kept or {}
+        asked = kept.get("language") or self.settings.language or request.headers.get("accept-language")
+        desk = Desk(self.settings, self.model, self.log, understood(asked), kept.get("session"))
+        self.desks[request.session_hash] = desk
+        return self.paint(desk, kept, {tab.kind: desk.texts(tab.kind) for tab in self.tabs})
+
+    def start_anew(self, kept: dict[str, str] | None, request: gr.Request) -> dict[Any, Any]:
+        """A new problem begins a new session; the old one stays in the log."""
+        old = self.desk(request)
+        old.leave()
+        self.desks[request.session_hash] = desk = Desk(self.settings, self.model, self.log, old.language)
+        return self.paint(desk, kept or {}, {tab.kind: [""] * len(tab.boxes) for tab in self.tabs})
+
+    def speak(self, kept: dict[str, str] | None, language: str, request: gr.Request) -> dict[Any, Any]:
+        desk = self.desk(request)
+        desk.language = understood(language)
+        return self.paint(desk, {**(kept or {}), "language": desk.language}, {})
+
+    def paint(self, desk: Desk, kept: dict[str, str], filled: dict[str, list[str]]) -> dict[Any, Any]:
+        """Every widget in the desk's language; `filled` puts texts into a tab's boxes."""
+        updates: dict[Any, dict[str, Any]] = {w: in_words(keys, desk.language) for w, keys in self.texts}
+        updates[self.language]["value"] = desk.language
+        updates[self.model_line] = {"value": desk.model_line()}
+        updates[self.kept] = {"value": {**kept, "session": desk.session.id}}
+        for tab in self.tabs:
+            view = desk.view(tab.kind)
+            updates[tab.steps] = {"value": view}
+            updates[tab.go]["interactive"], updates[tab.halt]["interactive"] = not view["busy"], view["busy"]
+            for box, text in zip(tab.boxes, filled.get(tab.kind, []), strict=False):
+                updates[box]["value"] = text
+        return {widget: gr.update(**changes) for widget, changes in updates.items()}
+
+    def leave(self, request: gr.Request) -> None:
+        if desk := self.desks.pop(request.session_hash, None):
+            desk.leave()
+
+    def desk(self, request: gr.Request) -> Desk:
+        if request.session_hash not in self.desks:  # the server was started again below an open page
+            self.open({}, request)
+        return self.desks[request.session_hash]
+
+    def tell_model(self, request: gr.Request) -> tuple[str, gr.Timer]:
+        ready = self.model.readiness.state == "ready"
+        return self.desk(request).model_line(), gr.Timer(active=not ready)

@@ -1,0 +1,98 @@
+"""Solve and Check my work: a form, a step list, and the run that they begin, show and stop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from runtime.page.serving import read
+from runtime.page.widgets import BARE, ON_MODEL, QUIET, told
+from runtime.page.words import word
+from runtime.types import Depth
+
+if TYPE_CHECKING:
+    from runtime.page.frame import Page
+
+
+class WorkTab:
+    """One tab: its form, its step list, and the run they begin, show and stop."""
+
+    def __init__(self, page: Page, kind: str, boxes: list[str], examples: int) -> None:
+        self.page, self.kind = page, kind
+        with page.say(gr.Tab, {"label": f"tab.{kind}"}, id=kind), gr.Column(elem_classes="sq-form"):
+            self.boxes = [self.build_box(name) for name in boxes]
+            with gr.Row(elem_classes="sq-chips"):
+                page.say(gr.HTML, {"value": "examples.label"}, elem_classes="sq-chips-label", **BARE)
+                keys = [f"example.{kind}.{i}" for i in range(1, examples + 1)]
+                self.chips = {k: page.say(gr.Button, {"value": f"{k}.name"}, elem_classes="sq-chip") for k in keys}
+            names = ["mode", "depth"] if kind == "solve" else ["depth"]
+            self.inputs = [*self.boxes, *map(self.build_choice, names)]
+            with gr.Row(elem_classes="sq-acts"):
+                self.go = page.say(gr.Button, {"value": f"{kind}.button"}, elem_classes="sq-go")
+                self.halt = page.say(gr.Button, {"value": "stop.button"}, interactive=False, elem_classes="sq-halt")
+            self.steps = gr.HTML({}, html_template=read("steps.html"), js_on_load=read("steps.js"), **BARE)
+
+    def build_box(self, name: str) -> gr.Textbox:
+        keys = {"label": f"{self.kind}.{name}.label", "placeholder": f"{self.kind}.{name}.placeholder"}
+        lines = {"lines": 5 if name == "steps" else 3, "max_lines": 14, "max_length": 4000}
+        return self.page.say(gr.Textbox, keys, interactive=True, elem_classes="sq-ask", **lines)
+
+    def build_choice(self, name: str) -> gr.Radio:
+        keys, chosen = {"label": f"{name}.label", "info": f"{name}.info", "choices": name}, self.page.settings
+        return self.page.say(gr.Radio, keys, value=getattr(chosen, name), interactive=True, elem_classes="sq-mode")
+
+    def wire(self) -> None:
+        outputs = [self.steps, self.go, self.halt]
+        asks = [self.go.click, *(box.submit for box in self.boxes)]
+        # Through the queue, as the page shows no message of an event outside it; but never behind the model.
+        asked = gr.on(asks, self.begin, self.inputs, outputs, **{**QUIET, "queue": True}, concurrency_limit=None)
+        self.run = asked.success(self.follow, None, outputs, **ON_MODEL)
+        self.halt.click(self.stop, None, outputs, cancels=[self.run], **QUIET)
+        for event in (self.steps.like, self.steps.edit):
+            # Several labels may come within one second; none may wait for the model or be dropped.
+            rated = event(self.rate, [self.page.consent], None, trigger_mode="multiple", **QUIET)
+            rated.failure(self.restore, None, [self.steps], **QUIET)
+        for key, chip in self.chips.items():
+            chip.click(self.example(key), None, self.boxes, **QUIET)
+
+    def example(self, key: str) -> Callable[[gr.Request], Any]:
+        names = ("text", "steps")[: len(self.boxes)]
+
+        def fill(request: gr.Request) -> Any:
+            texts = [word(f"{key}.{name}", self.page.desk(request).language) for name in names]
+            return texts if len(texts) > 1 else texts[0]
+
+        return fill
+
+    def begin(self, first: str, second: str, depth: Depth, request: gr.Request) -> tuple[Any, ...]:
+        desk = self.page.desk(request)
+        with told(desk):
+            desk.begin(self.kind, first, second, depth=depth)
+        others = any(other.running for other in self.page.desks.values() if other is not desk)
+        return _outputs(desk.view(self.kind, word("status.queue" if others else "status.waiting", desk.language)))
+
+    def follow(self, request: gr.Request) -> Iterator[tuple[Any, ...]]:
+        desk = self.page.desk(request)
+        with told(desk):
+            try:
+                for view in desk.follow(self.kind):
+                    yield _outputs(view) if view else (gr.skip(),) * 3
+            except Exception:
+                yield _outputs(desk.view(self.kind))
+                raise
+
+    def stop(self, request: gr.Request) -> tuple[Any, ...]:
+        self.page.desk(request).stop(self.kind)
+        return _outputs(self.page.desk(request).view(self.kind))
+
+    def rate(self, consent: bool, label: gr.EventData, request: gr.Request) -> None:
+        self.page.desk(request).rate(self.kind, label.step_id, label.rating, label.correction, consent)
+
+    def restore(self, request: gr.Request) -> dict[str, Any]:
+        return self.page.desk(request).view(self.kind)
+
+
+def _outputs(view: dict[str, Any]) -> tuple[Any, ...]:
+    return view, gr.update(interactive=not view["busy"]), gr.update(interactive=view["busy"])

@@ -1,0 +1,41 @@
+"""What the tabs share: how events are run, how words get into widgets, how errors are told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from html import escape
+from typing import Any, get_args
+
+import gradio as gr
+
+from runtime.errors import SoliloquyError
+from runtime.page.desk import Desk
+from runtime.page.words import word
+from runtime.settings import Mode
+from runtime.text import Language
+from runtime.types import Depth
+
+CHOICES: dict[str, tuple[str, ...]] = {"mode": get_args(Mode), "depth": get_args(Depth)}
+"""Settings that a person may change for every run."""
+QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+ON_MODEL = {"concurrency_id": "model", "concurrency_limit": 1, "show_progress": "hidden", "api_visibility": "private"}
+BARE = {"apply_default_css": False}
+
+
+def in_words(keys: dict[str, str], language: Language) -> dict[str, Any]:
+    found: dict[str, Any] = {name: word(key, language) for name, key in keys.items() if name != "choices"}
+    if "choices" in keys:
+        name = keys["choices"]
+        found["choices"] = [(word(f"{name}.{value}", language), value) for value in CHOICES[name]]
+    return found
+
+
+@contextmanager
+def told(desk: Desk) -> Iterator[None]:
+    """The boundary to the person: our errors become a message that stays until it is closed."""
+    try:
+        yield
+    except SoliloquyError as error:
+        title = word("error.title", desk.language)
+        raise gr.Error(escape(str(error)), duration=None, title=title, print_exception=False) from error
