@@ -53,15 +53,8 @@ class Actor:
         stop_at: ProvenWrong | None = None,
     ) -> Iterator[TalkEvent]:
         """Go on from the steps before the one at `position`, knowing what the critic said of it."""
-        request = prompts.fill(
-            "refine",
-            language_of(problem.text),
-            number=str(position + 1),
-            step=wrong.steps[position].text,
-            comment=comment,
-        )
         opening = self._refining("refine", problem, wrong, position, sampling)
-        messages = [*conversation(problem, wrong), Message(role="user", content=request)]
+        messages = after_critique(problem, wrong, position, comment)
         return (yield from self._write(problem, messages, opening, sampling, cancel, stop_at))
 
     def _refining(
@@ -140,6 +133,14 @@ def conversation(problem: Problem, attempt: Trajectory | None = None, prompt: st
         written = join_steps((step.text for step in attempt.steps), closing, language)
         messages.append(Message(role="assistant", content=written))
     return messages
+
+
+def after_critique(problem: Problem, wrong: Trajectory, position: int, comment: str) -> list[Message]:
+    """The conversation in which the actor is told what the critic said of a step of its attempt."""
+    step = wrong.steps[position].text
+    language = language_of(problem.text)
+    request = prompts.fill("refine", language, number=str(position + 1), step=step, comment=comment)
+    return [*conversation(problem, wrong), Message(role="user", content=request)]
 
 
 def provenance(

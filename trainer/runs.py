@@ -12,9 +12,11 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
 
-from runtime.types import content_hash
+from runtime.files import write_whole
+from runtime.types import Value, content_hash
 
 T = TypeVar("T")
+V = TypeVar("V", bound=Value)
 
 
 class ResultFile:
@@ -68,3 +70,10 @@ def run_missing(
                 yield futures[future]
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def kept(path: Path, kind: type[V], make: Callable[[], Iterable[V]]) -> list[V]:
+    """The values of a file, made first if it is not there; it appears when it is whole."""
+    if not path.exists():
+        write_whole(path, (f"{value.model_dump_json()}\n" for value in make()))
+    return [kind.model_validate_json(line) for line in path.read_text("utf-8").split("\n")[:-1]]

@@ -52,9 +52,18 @@ class Trace:
     @property
     def text(self) -> str:
         """As the voice writes it."""
+        return "".join(piece for piece, _ in self.pieces)
+
+    @property
+    def pieces(self) -> list[tuple[str, float]]:
+        """The text in pieces, each with its weight for who learns from it: steps that go wrong have none."""
         language = language_of(self.problem.text)
-        lines = [line for one in self.told for line in (one.step, f"{CHECK[language]} {one.words}")]
-        return "\n".join([*lines, closing_line(self.answer, language)])
+        lines = [
+            piece
+            for one in self.told
+            for piece in ((f"{one.step}\n", float(one.right)), (f"{CHECK[language]} {one.words}\n", 1.0))
+        ]
+        return [*lines, (closing_line(self.answer, language), 1.0)]
 
     @property
     def fault(self) -> str | None:
@@ -135,10 +144,11 @@ _PERSON = {
     "yourself": "myself",
 }  # fmt: skip
 _YOU = re.compile(r"\b(you (?:are|have|need)|yourself|yours|your|you)\b", re.IGNORECASE)
+_TO_YOU = re.compile(r"\b((?:brings?|gets?|gives?|leaves?|tells?|shows?|for|to|with|of) )you\b", re.IGNORECASE)
 
 
 def _first_person(words: str) -> str:
-    return _YOU.sub(lambda found: _PERSON[found[0].lower()], words)
+    return _YOU.sub(lambda found: _PERSON[found[0].lower()], _TO_YOU.sub(r"\1me", words))
 
 
 def _may_go_on(words: str) -> bool:
@@ -171,9 +181,10 @@ _DOUBTS: dict[Language, tuple[str, ...]] = {
 
 
 def row(trace: Trace) -> Row:
-    """A lesson for the self-talk voice."""
+    """A lesson for the self-talk voice. A step that goes wrong is read and not learned: the voice learns to doubt such
+    steps, not to make them."""
     messages = conversation(trace.problem, prompt="selftalk")
-    return Row(messages=tuple(messages), reply=((trace.text, 1.0),), source=trace.problem.source)
+    return Row(messages=tuple(messages), reply=tuple(trace.pieces), source=trace.problem.source)
 
 
 def generated(count: int, seed: int, split: wordproblems.Split = "train") -> Iterator[Trace]:

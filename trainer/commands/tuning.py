@@ -207,3 +207,47 @@ def retrain(
     with Bar("Tuning", minutes) as bar:
         for line in Retraining(plan, settings.load()).run(bar):
             print(line, flush=True)
+
+
+@app.command()
+def improve(
+    base: Annotated[str, typer.Option(help="bench, or a model of the catalogue.")] = "bench",
+    arm: Annotated[
+        str, typer.Option(help="vanilla, critic (every attempt), difficulty (failures only).")
+    ] = "difficulty",
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds at most.")] = 3,
+    samples: Annotated[int, typer.Option(min=1, help="Attempts at a problem, refinements after a critique.")] = 4,
+    problems: Annotated[int, typer.Option(min=1, help="Problems to improve on.")] = 300,
+    lessons: Annotated[int, typer.Option(min=1, help="Of the critic that judges.")] = 3000,
+    seed: int = 0,
+    as_json: Json = False,
+) -> None:
+    """Let an actor learn from its own right attempts, with the critic in the loop or without. Resumable."""
+    from runtime import settings
+    from trainer.mathcritique import judging
+    from trainer.mathcritique.ground import Ground
+    from trainer.mathcritique.improve import ARMS, Improvement, Plan
+
+    known(arm, "arms", ARMS)
+    ground = Ground(base, settings.load())
+    plan = Plan(arm=arm, rounds=rounds, samples=samples, problems=problems, taught=problems, seed=seed)
+    for found in Improvement(plan, ground, judging.teach(ground, lessons)).run():
+        print(found.model_dump_json(exclude={"test"}) if as_json else found.told, flush=True)
+
+
+@app.command()
+def reproduce(
+    paper: Annotated[str, typer.Argument(help="mathcritique")] = "mathcritique",
+    budget: Annotated[str, typer.Option(help="small: half an hour on two cores; full: hours.")] = "small",
+    base: Annotated[str, typer.Option(help="bench, or smollm2-135m.")] = "bench",
+    out: Annotated[Path, typer.Option(help="Folder of the report.")] = Path("data/reports"),
+) -> None:
+    """Test the claims of a paper anew, and write a report with a verdict for each. Resumable."""
+    from runtime import settings
+    from trainer.mathcritique.ground import Ground
+    from trainer.mathcritique.reproduce import BUDGETS, reproduced
+
+    known(paper, "papers", ("mathcritique",))
+    known(budget, "budgets", tuple(BUDGETS))
+    for line in reproduced(Ground(base, settings.load()), budget, out):
+        print(line, flush=True)

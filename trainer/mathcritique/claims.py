@@ -1,0 +1,297 @@
+"""MathCritique's claims MC1-MC12 put to the test: a verdict for each, with the figures it rests on.
+
+holds: the 90 % interval of every paired difference lies on the claimed side. consistent: every difference does.
+does not hold: some difference has the other sign. What was not measured is said to be so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Literal
+
+from runtime.types import Problem, Value
+from trainer.mathcritique.improve import BINS, Arm, Round
+from trainer.mathcritique.judging import Told
+from trainer.mathcritique.play import Attempt
+from trainer.mathcritique.testtime import Played, pass_at, voted
+from trainer.statistics import Paired, paired, wilson
+
+Verdict = Literal["holds", "consistent", "does not hold", "not measured"]
+Bools = Sequence[bool]
+
+
+class Claim(Value):
+    """One claim after its test."""
+
+    id: str
+    says: str
+    verdict: Verdict
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """All that was measured on one ground."""
+
+    problems: Sequence[Problem]
+    K: int
+    played: Played
+    told: Mapping[str, Told]
+    """On the same attempts: "base" and "voice" (the word alone), "joined" (the quick panel)."""
+    rounds: Mapping[Arm, Sequence[Sequence[Round]]]
+    """By arm: for each seed the rounds, the first being the actor before any."""
+    talks: Mapping[str, Bools]
+    """Greedy, problem by problem: "self-correction", "self-talk"."""
+
+
+def verdict_of(*differences: Paired) -> Verdict:
+    if all(one.interval[0] > 0 for one in differences):
+        return "holds"
+    return "consistent" if all(one.difference > 0 for one in differences) else "does not hold"
+
+
+def all_claims(m: Measured) -> list[Claim]:
+    return [mc1(m), mc2(m), mc3(m), mc4(m), mc5(m), mc6(m), mc7(m), mc8(m), mc9(), mc10(m), mc11(m), mc12(m)]
+
+
+def mc1(m: Measured) -> Claim:
+    base, voice = m.told["base"], m.told["voice"]
+    difference = paired(voice.hits, base.hits)
+    lines = [
+        f"{name}: {_share(told.hits)} told rightly, F1 of the wrong ones {told.f1():.1%}, of the right ones "
+        f"{told.f1(True):.1%}"
+        for name, told in m.told.items()
+    ]
+    says = "The tuned critic tells right attempts from wrong ones better than the same base."
+    return Claim(id="MC1", says=says, verdict=verdict_of(difference), evidence=(*lines, _told(difference)))
+
+
+def mc2(m: Measured) -> Claim:
+    plain, critic, oracle = single(m)
+    difference = paired(critic, plain)
+    lines = (
+        f"alone {_share(plain)}, with the critic {_share(critic)}, with an oracle {_share(oracle)}",
+        _told(difference),
+        f"refined whatever the critic says: {_share([turn.taken('always').right for turn in m.played.greedy])}",
+    )
+    says = "One refinement after a critique solves more problems."
+    return Claim(id="MC2", says=says, verdict=verdict_of(difference), evidence=lines)
+
+
+def mc3(m: Measured) -> Claim:
+    gains = bin_gains(m)
+    rising = [paired(*_of(m, m.played.bins()[-1])), paired(*_of(m, m.played.bins()[0]))]
+    verdict: Verdict = "does not hold"
+    if fmean(gains[2:]) > fmean(gains[:2]) and sum(gain >= 0 for gain in gains) >= BINS - 1:
+        verdict = "holds" if rising[0].interval[0] > max(0.0, rising[1].difference) else "consistent"
+    shown = ", ".join(f"{gain:+.1%}" for gain in gains)
+    says = "Nearly every difficulty gains by the critic, hard problems the most."
+    return Claim(id="MC3", says=says, verdict=verdict, evidence=(f"gain by difficulty, easiest first: {shown}",))
+
+
+def mc4(m: Measured) -> Claim:
+    rows = curves(m)
+    differences = [paired(row.critic, row.plain) for row in rows]
+    lines = [
+        f"K = {row.k}: critic {_share(row.critic)} in {row.critic_calls:.1f} calls and {row.critic_tokens:.0f} tokens, "
+        f"MV@{3 * row.k} {_share(row.plain)} in {3 * row.k} calls and {row.plain_tokens:.0f} tokens; {_told(one)}"
+        for row, one in zip(rows, differences, strict=True)
+    ]
+    says = "MV@K with the critic beats MV@3K without, for every K."
+    return Claim(id="MC4", says=says, verdict=verdict_of(*differences), evidence=tuple(lines))
+
+
+def mc5(m: Measured) -> Claim:
+    if not {"vanilla", "difficulty"} <= set(m.rounds):
+        return _unmeasured("MC5", "In-the-loop improvement beats vanilla improvement in every round.")
+    pairs = _by_round(m, "difficulty", "vanilla")
+    lines = [
+        f"round {number}: vanilla {_share(b)}, in the loop {_share(a)}; {_told(paired(a, b))}"
+        for number, (a, b) in enumerate(pairs, 1)
+    ]
+    if "critic" in m.rounds:
+        lines += [
+            f"round {number}: every attempt criticised {_share(a)}; against failures only {_told(paired(a, b))}"
+            for number, (a, b) in enumerate(_by_round(m, "critic", "difficulty"), 1)
+        ]
+    says = "In-the-loop improvement beats vanilla improvement in every round."
+    return Claim(id="MC5", says=says, verdict=verdict_of(*(paired(a, b) for a, b in pairs)), evidence=tuple(lines))
+
+
+def mc6(m: Measured) -> Claim:
+    says = "What is learned holds more hard problems and fewer easy ones than in vanilla improvement."
+    if not {"vanilla", "difficulty"} <= set(m.rounds):
+        return _unmeasured("MC6", says)
+    shares = {arm: _mean_shares(m.rounds[arm]) for arm in m.rounds}
+    loop, vanilla = shares["difficulty"], shares["vanilla"]
+    holds = loop[-1] > vanilla[-1] and loop[0] < vanilla[0]
+    lines = [f"{arm}: {', '.join(f'{share:.1%}' for share in row)} (easiest first)" for arm, row in shares.items()]
+    return Claim(id="MC6", says=says, verdict="holds" if holds else "does not hold", evidence=tuple(lines))
+
+
+def mc7(m: Measured) -> Claim:
+    says = "On the test the loop is about as good on easy problems and better on hard ones."
+    if not {"vanilla", "difficulty"} <= set(m.rounds):
+        return _unmeasured("MC7", says)
+    ours, theirs = (m.rounds[arm][0][-1].solved for arm in ("difficulty", "vanilla"))
+    first = m.rounds["difficulty"][0][0].solved
+    parts = [[i for i, right in enumerate(first) if right is kind] for kind in (True, False)]
+    easy_gain, hard_gain = (paired([ours[i] for i in part], [theirs[i] for i in part]) for part in parts)
+    lines = (f"solved before: {_told(easy_gain)}", f"not solved before: {_told(hard_gain)}")
+    verdict = verdict_of(hard_gain) if easy_gain.interval[1] >= 0 else "does not hold"
+    return Claim(id="MC7", says=says, verdict=verdict, evidence=lines)
+
+
+def mc8(m: Measured) -> Claim:
+    says = "The loop is best with and without a critic at test time, and gains least from one."
+    if not {"vanilla", "difficulty"} <= set(m.rounds):
+        return _unmeasured("MC8", says)
+    last = {"taught only": m.rounds["vanilla"][0][0], **{arm: runs[0][-1] for arm, runs in m.rounds.items()}}
+    grid = {name: (row.solved, row.solved_with_critic) for name, row in last.items()}
+    lines = [
+        f"{name}: alone {_share(alone)}, with the critic {_share(helped)} ({fmean(helped) - fmean(alone):+.1%})"
+        for name, (alone, helped) in grid.items()
+    ]
+    gains = {name: fmean(helped) - fmean(alone) for name, (alone, helped) in grid.items()}
+    best = all(fmean(grid["difficulty"][i]) == max(fmean(row[i]) for row in grid.values()) for i in (0, 1))
+    verdict = "consistent" if best and gains["difficulty"] == min(gains.values()) else "does not hold"
+    return Claim(id="MC8", says=says, verdict=verdict, evidence=tuple(lines))
+
+
+def mc9() -> Claim:
+    return _unmeasured("MC9", "One critic helps actors of all sizes, on easy data the less the larger they are.")
+
+
+def mc10(m: Measured) -> Claim:
+    ks, chains = range(1, m.K + 1), m.played.chains
+    parallel = [[turn.taken().right for turn in some] for some in m.played.parallel]
+    sequential = [[turn.taken().right for turn in chain] for chain in chains]
+    passes = {k: tuple(fmean(pass_at(k, some) for some in way) for way in (parallel, sequential)) for k in ks}
+    final = [chain[-1].taken().right for chain in chains]
+    votes = [
+        voted([turn.taken() for turn in chain], problem) for chain, problem in zip(chains, m.problems, strict=True)
+    ]
+    lines = (
+        "pass@k, parallel and sequential: " + ", ".join(f"{k}: {a:.1%} {b:.1%}" for k, (a, b) in passes.items()),
+        f"the last of the chain {_share(final)}, the vote over it {_share(votes)}; {_told(paired(votes, final))}",
+    )
+    holds = all(a >= b for a, b in passes.values()) and sum(final) <= sum(votes)
+    says = "pass@k: parallel is at least as good as sequential. The last of a chain is worse than the vote over it."
+    return Claim(id="MC10", says=says, verdict="consistent" if holds else "does not hold", evidence=lines)
+
+
+def mc11(m: Measured) -> Claim:
+    """A wrong answer wins although at least a fifth of the attempts are right."""
+    lost = {
+        name: sum(
+            sum(one.right for one in some) >= len(some) / 5 and not voted(some, problem)
+            for some, problem in zip(way, m.problems, strict=True)
+        )
+        for name, way in (("without", [some[: m.K] for some in m.played.plain]), ("with", _taken(m)))
+    }
+    evidence = f"outvoted although a fifth is right: {lost['without']} problems without, {lost['with']} with the critic"
+    says = "With the critic fewer wrong answers outvote the right one."
+    verdict = "consistent" if lost["with"] < lost["without"] else "does not hold"
+    return Claim(id="MC11", says=says, verdict=verdict, evidence=(evidence,))
+
+
+def mc12(m: Measured) -> Claim:
+    _, two, _ = single(m)
+    whole, steps = m.talks["self-correction"], m.talks["self-talk"]
+    up, over = paired(steps, whole), paired(two, steps)
+    lines = (
+        f"self-correction {_share(whole)}, self-talk {_share(steps)}, two players {_share(two)}",
+        f"self-talk over self-correction: {_told(up)}",
+        f"two players over self-talk: {_told(over)}",
+    )
+    says = "Self-correction of whole attempts < self-talk step by step < two players."
+    return Claim(id="MC12", says=says, verdict=verdict_of(up, over), evidence=lines)
+
+
+# Read-outs
+
+
+def single(m: Measured) -> tuple[list[bool], list[bool], list[bool]]:
+    """Greedy: alone, refined where the critic objects, refined where the attempt is wrong."""
+    greedy = m.played.greedy
+    return (
+        [turn.attempt.right for turn in greedy],
+        [turn.taken().right for turn in greedy],
+        [turn.taken("wrong").right for turn in greedy],
+    )
+
+
+def _of(m: Measured, places: Sequence[int]) -> tuple[list[bool], list[bool]]:
+    """With the critic and alone, over all turns in parallel at these problems."""
+    some = [turn for place in places for turn in m.played.parallel[place]]
+    return [turn.taken().right for turn in some], [turn.attempt.right for turn in some]
+
+
+def bin_gains(m: Measured) -> list[float]:
+    """What one refinement wins, by difficulty, the easiest problems first."""
+    return [paired(*_of(m, places)).difference for places in m.played.bins(BINS)]
+
+
+@dataclass(frozen=True)
+class Point:
+    """Votes with K turns and with 3K plain attempts, problem by problem, and what both cost a problem."""
+
+    k: int
+    critic: list[bool]
+    plain: list[bool]
+    critic_calls: float
+    critic_tokens: float
+    plain_tokens: float
+
+
+def curves(m: Measured) -> list[Point]:
+    return [_point(m, k) for k in range(1, m.K + 1)]
+
+
+def _point(m: Measured, k: int) -> Point:
+    taken, plain = _taken(m), m.played.plain
+    costs = [turn.cost for some in m.played.parallel for turn in some[:k]]
+    n = len(m.problems)
+    return Point(
+        k,
+        [voted(some[:k], problem) for some, problem in zip(taken, m.problems, strict=True)],
+        [voted(some[: 3 * k], problem) for some, problem in zip(plain, m.problems, strict=True)],
+        sum(cost.calls for cost in costs) / n,
+        sum(cost.written for cost in costs) / n,
+        sum(one.cost.written for some in plain for one in some[: 3 * k]) / n,
+    )
+
+
+def _taken(m: Measured) -> list[list[Attempt]]:
+    return [[turn.taken() for turn in some] for some in m.played.parallel]
+
+
+def _by_round(m: Measured, ours: Arm, theirs: Arm) -> list[tuple[list[bool], list[bool]]]:
+    """Whether the test problems are solved, all seeds together, round by round, in rounds that both arms have."""
+    both = list(zip(m.rounds[ours], m.rounds[theirs], strict=True))
+    last = min(len(rounds) for pair in both for rounds in pair)
+    return [
+        tuple([right for pair in both for right in pair[side][number].solved] for side in (0, 1))  # type: ignore[misc]
+        for number in range(1, last)
+    ]
+
+
+def _mean_shares(runs: Sequence[Sequence[Round]]) -> list[float]:
+    rows = [found.shares for rounds in runs for found in rounds[1:]]
+    return [fmean(row[i] for row in rows) for i in range(BINS)]
+
+
+def _unmeasured(id: str, says: str) -> Claim:
+    return Claim(id=id, says=says, verdict="not measured", evidence=())
+
+
+def _share(right: Bools) -> str:
+    low, high = wilson(sum(right), len(right))
+    return f"{sum(right) / max(1, len(right)):.1%} [{low:.1%}, {high:.1%}]"
+
+
+def _told(one: Paired) -> str:
+    low, high = one.interval
+    return f"{one.difference:+.1%} [{low:+.1%}, {high:+.1%}], {one.wins} won, {one.losses} lost, p {one.p:.2g}"

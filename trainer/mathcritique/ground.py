@@ -1,0 +1,91 @@
+"""What an experiment stands on: a base, problems it can nearly solve, and voices tuned on that base."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from runtime import engines, models, wordproblems
+from runtime.actor import VOICE as ACTOR
+from runtime.engines.base import Engine
+from runtime.settings import Settings
+from runtime.types import content_hash
+from runtime.weighing import read_weights
+from runtime.witnesses import VOICE as CRITIC
+from runtime.worked import Worked
+from trainer.export import to_voice
+from trainer.mathcritique.play import Players
+from trainer.sft.recipe import read_recipe
+from trainer.sft.rows import Row, write_rows
+from trainer.sft.run import Run
+
+BENCH = "bench"
+BENCH_FILE = Path(__file__).parents[2] / "data" / "models" / "bench" / "bench.gguf"
+"""The bench model that comes with the project (`trainer pretrain` makes another)."""
+RECIPES = Path(__file__).parents[1] / "recipes"
+CONTEXT, PARALLEL = 1024, 32
+Voices = dict[str, Path]
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A critic's voice, and the file of the weights that were fitted with it."""
+
+    voice: Path
+    weights: Path
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A base and the problems that are put to it."""
+
+    base: str
+    """"bench", or a model of the catalogue."""
+    settings: Settings
+    most_steps: int = 3
+    """Problems with longer solutions are not asked."""
+
+    @property
+    def gguf(self) -> Path:
+        """Raises ModelError."""
+        return BENCH_FILE if self.base == BENCH else models.resolve(self.settings.with_(model=self.base))
+
+    def problems(self, count: int, seed: int, split: wordproblems.Split = "train") -> list[Worked]:
+        """Fresh ones; another seed, other ones."""
+        short = (one for one in wordproblems.stream(seed, split) if len(one.lines) <= self.most_steps)
+        return list(islice(short, count))
+
+    def engine(self, voices: Voices | None = None) -> Engine:
+        """To be closed by the caller. Raises EngineError, ModelError."""
+        settings = self.settings.with_(model=str(self.gguf), context=CONTEXT)
+        return engines.open_engine(settings, PARALLEL, batches=True, files=voices or {})
+
+    @contextmanager
+    def players(self, actor: Path | None, judge: Judge) -> Iterator[Players]:
+        """Both players; without a voice of its own the bare base is the actor."""
+        voices = {CRITIC: judge.voice} | ({ACTOR: actor} if actor else {})
+        engine = self.engine(voices)
+        try:
+            yield Players(engine, read_weights(judge.weights))
+        finally:
+            engine.close()
+
+    def tuned(self, voice: str, rows: Iterable[Row], **changes: Any) -> Path:
+        """A voice that learned these rows, as a GGUF file; made once, gone on with after a crash. Raises what tuning
+        raises."""
+        lines = list(rows)
+        name = content_hash(*(row.model_dump_json() for row in lines))
+        data = self.settings.home / "mathcritique" / "rows" / name
+        write_rows(data / "lessons.jsonl", lines)
+        path = RECIPES / f"experiment-{self.base}.yaml"
+        recipe = read_recipe(path, data, base=str(self.gguf), voice=voice, **changes)
+        run = Run(recipe, self.settings)
+        made = run.folder / f"{voice}.gguf"
+        run.run()
+        if not made.exists():
+            to_voice(run.adapter, made, self.gguf)
+        return made

@@ -1,0 +1,239 @@
+"""Self-improvement in rounds: the actor learns from its own right attempts, and, with the critic in the loop, from
+refinements of its wrong ones (MathCritique, arXiv 2411.16579).
+
+    python -m trainer improve --arm difficulty --rounds 3 --samples 4
+
+Every round starts again from the base and learns the original data beside what the round before drew. Three arms:
+vanilla (right attempts only), critic (every attempt is criticised and refined), difficulty (only failures are, so that
+hard problems get the extra turns). A run that was killed goes on with the stage it was in, and comes to the same end.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from itertools import chain
+from pathlib import Path
+from typing import Literal, get_args
+
+from runtime.actor import VOICE as ACTOR
+from runtime.fetch.files import sha256_of
+from runtime.files import write_whole
+from runtime.text import join_steps
+from runtime.types import Problem, Value, content_hash
+from runtime.worked import Worked
+from trainer.critiques.guards import is_shortcut
+from trainer.mathcritique.ground import Ground, Judge
+from trainer.mathcritique.lessons import direct, reasoned, refined
+from trainer.mathcritique.play import Attempt, Cost, Reading
+from trainer.mathcritique.testtime import Turn, turns
+from trainer.runs import kept
+from trainer.sft.rows import Row
+
+Arm = Literal["vanilla", "critic", "difficulty"]
+ARMS: tuple[Arm, ...] = get_args(Arm)
+BINS = 5
+GAUGE = 8
+"""Attempts of the first actor at each problem, by which its difficulty is told."""
+TEST_SEED = 7001
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that decides a run beside the base and the critic."""
+
+    arm: Arm = "difficulty"
+    rounds: int = 3
+    samples: int = 4
+    """N: attempts at each problem, and refinements after each critique."""
+    problems: int = 300
+    """To improve on."""
+    taught: int = 300
+    """Problems of the original data: a solution of each, and a refinement."""
+    test: int = 200
+    reserved: int = 1
+    """Right refinements that are kept of each critique."""
+    original: bool = True
+    """Learn the original data in every round."""
+    previous: bool = False
+    """Learn what earlier rounds drew, too."""
+    patience: int = 2
+    """Stop after so many rounds in a row that solve no more of the problems set apart for this."""
+    seed: int = 0
+
+
+class Round(Value):
+    """What a round learned from and how good it made the actor. Round 0 is the actor before any."""
+
+    number: int
+    rows: int = 0
+    """Elements of D_t."""
+    refined: int = 0
+    """Of these, refinements after a critique."""
+    shares: tuple[float, ...] = ()
+    """Of D_t, by difficulty, the easiest problems first."""
+    cost: Cost = Cost()
+    """Of drawing."""
+    watched: float = 0.0
+    """Share of the problems set apart that are solved."""
+    test: tuple[Turn, ...] = ()
+    """Greedy on the test problems, with a critic at test time."""
+
+    @property
+    def told(self) -> str:
+        """In one line."""
+        alone, helped = (sum(right) for right in (self.solved, self.solved_with_critic))
+        shares = " ".join(f"{share:.0%}" for share in self.shares) or "-"
+        return (
+            f"round {self.number}: {alone} of {len(self.test)} solved, {helped} with the critic; "
+            f"learned from {self.rows} ({self.refined} refined; by difficulty {shares})"
+        )
+
+    @property
+    def solved(self) -> list[bool]:
+        """Alone, problem by problem."""
+        return [turn.attempt.right for turn in self.test]
+
+    @property
+    def solved_with_critic(self) -> list[bool]:
+        return [turn.taken().right for turn in self.test]
+
+
+class Improvement:
+    """One arm. The judge stays as it is in all rounds."""
+
+    def __init__(self, plan: Plan, ground: Ground, judge: Judge) -> None:
+        self.plan, self.ground, self.judge = plan, ground, judge
+        decides = [sha256_of(file) for file in (ground.gguf, judge.voice, judge.weights)]
+        name = content_hash(json.dumps(asdict(plan), sort_keys=True), str(ground.most_steps), *decides)
+        self.folder = ground.settings.home / "improve" / f"{plan.arm}-{name}"
+
+    def run(self) -> Iterator[Round]:
+        """Yields a round when it is measured. Raises what tuning and engines raise."""
+        actor = self.first_actor
+        done = [self._measured(Round(number=0), actor)]
+        yield done[-1]
+        learned: list[Row] = []
+        for number in range(1, self.plan.rounds + 1):
+            drawn, found = self._drawn(number, actor)
+            learned = [*learned, *drawn] if self.plan.previous else drawn
+            rows = [*(self._original if self.plan.original else ()), *learned]
+            actor = self.ground.tuned(ACTOR, self._shuffled(rows, number))
+            done.append(self._measured(found, actor))
+            yield done[-1]
+            if self._is_over(done):
+                return
+
+    def _is_over(self, done: Sequence[Round]) -> bool:
+        best = max(range(len(done)), key=lambda i: done[i].watched)
+        return len(done) - 1 - best >= self.plan.patience
+
+    # Data
+
+    @cached_property
+    def first_actor(self) -> Path:
+        """The voice that learned the original data alone."""
+        return self.ground.tuned(ACTOR, self._shuffled(self._original, 0))
+
+    @cached_property
+    def _problems(self) -> list[Worked]:
+        return self.ground.problems(self.plan.problems, self.plan.seed + 101)
+
+    @cached_property
+    def _original(self) -> list[Row]:
+        taught = self.ground.problems(self.plan.taught, self.plan.seed + 102)
+        return [*map(reasoned, taught), *(row for one in taught if (row := refined(one, self.plan.seed)))]
+
+    @cached_property
+    def _watched(self) -> list[Problem]:
+        return [one.problem for one in self.ground.problems(self.plan.test // 2, self.plan.seed + 103)]
+
+    @cached_property
+    def test(self) -> list[Problem]:
+        """The same for every arm and seed."""
+        return [one.problem for one in self.ground.problems(self.plan.test, TEST_SEED)]
+
+    def _shuffled(self, rows: Sequence[Row], number: int) -> list[Row]:
+        mixed = list(rows)
+        random.Random(f"{self.plan.seed} {number}").shuffle(mixed)
+        return mixed
+
+    # A round
+
+    def _drawn(self, number: int, actor: Path) -> tuple[list[Row], Round]:
+        """D_t, and what is to be told of it."""
+        place, plan = self.folder / f"round-{number}", self.plan
+        seed = 1000 * (plan.seed + 1) + 10 * number
+        with self.ground.players(actor, self.judge) as players:
+            asked = [one.problem for one in self._problems]
+
+            def draw() -> Iterator[Attempt]:
+                return chain.from_iterable(players.attempts(asked, plan.samples, seed=seed))
+
+            attempts = kept(place / "attempts.jsonl", Attempt, draw)
+            chosen = [one for one in attempts if one.trajectory.steps and self._is_criticised(one)]
+            readings = kept(place / "readings.jsonl", Reading, lambda: players.critiques(chosen))
+            pairs = list(zip(chosen, readings, strict=True))
+
+            def refine() -> Iterator[Attempt]:
+                return chain.from_iterable(players.refinements(pairs, plan.samples, seed=seed + 1))
+
+            refinements = kept(place / "refinements.jsonl", Attempt, refine)
+        right = self._unlike(one for one in attempts if one.right)
+        mended = self._mended(pairs, refinements)
+        cost = sum((one.cost for one in (*attempts, *readings, *refinements)), Cost())
+        drawn = [*right, *mended]
+        found = Round(number=number, rows=len(drawn), refined=len(mended), shares=self._shares(drawn), cost=cost)
+        return [direct(one) for one in drawn], found
+
+    def _is_criticised(self, attempt: Attempt) -> bool:
+        return {"vanilla": False, "critic": True, "difficulty": not attempt.right}[self.plan.arm]
+
+    def _mended(self, pairs: Sequence[tuple[Attempt, Reading]], refinements: Sequence[Attempt]) -> list[Attempt]:
+        """The right refinements that took no shortcut, at most `reserved` of each critique."""
+        references = {one.problem.id: join_steps(one.lines, one.result) for one in self._problems}
+        kept_ones = []
+        for i, (attempt, _) in enumerate(pairs):
+            some = refinements[i * self.plan.samples : (i + 1) * self.plan.samples]
+            reference = references[attempt.problem.id]
+            honest = (one for one in some if one.right and not is_shortcut(one.text, attempt.text, reference))
+            kept_ones += list(self._unlike(honest))[: self.plan.reserved]
+        return kept_ones
+
+    @staticmethod
+    def _unlike(attempts: Iterator[Attempt]) -> list[Attempt]:
+        """Each text once for a problem."""
+        return list({(one.problem.id, one.text): one for one in attempts}.values())
+
+    @cached_property
+    def _bin_of(self) -> dict[str, int]:
+        """How hard each problem is for the actor of round 0: 0 the easiest fifth, 4 the hardest."""
+        asked = [one.problem for one in self._problems]
+
+        def draw() -> Iterator[Attempt]:
+            with self.ground.players(self.first_actor, self.judge) as players:
+                yield from chain.from_iterable(players.attempts(asked, GAUGE, seed=self.plan.seed))
+
+        attempts = kept(self.folder / "gauge.jsonl", Attempt, draw)
+        rates = [sum(one.right for one in attempts[i : i + GAUGE]) for i in range(0, len(attempts), GAUGE)]
+        order = sorted(range(len(asked)), key=lambda i: -rates[i])
+        return {asked[i].id: place * BINS // len(asked) for place, i in enumerate(order)}
+
+    def _shares(self, drawn: Sequence[Attempt]) -> tuple[float, ...]:
+        places = [self._bin_of[one.problem.id] for one in drawn]
+        return tuple(places.count(i) / max(1, len(places)) for i in range(BINS))
+
+    def _measured(self, found: Round, actor: Path) -> Round:
+        path = self.folder / f"round-{found.number}.json"
+        if not path.exists():
+            with self.ground.players(actor, self.judge) as players:
+                watched = [one for [one] in players.attempts(self._watched, 1, 0.0)]
+                greedy = [one for [one] in players.attempts(self.test, 1, 0.0)]
+                test = turns(players, greedy, 0.0, self.plan.seed)
+            share = sum(one.right for one in watched) / max(1, len(watched))
+            made = found.model_copy(update={"watched": share, "test": tuple(test)})
+            write_whole(path, made.model_dump_json())
+        return Round.model_validate_json(path.read_text("utf-8"))

@@ -1,0 +1,96 @@
+"""What the players learn from, as rows: solutions, refinements after critiques, and talks of one voice.
+
+Every row comes from a worked problem whose steps are known exactly, or from an attempt that was graded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from runtime import arithmetic
+from runtime.actor import after_critique, conversation
+from runtime.text import CHECK, closing_line, language_of
+from runtime.types import Step, Trajectory
+from runtime.worked import Worked
+from trainer.injection import Injected, InjectionError, inject_random
+from trainer.lessons import critic_row, right_attempt, wrong_attempt
+from trainer.mathcritique.play import Attempt
+from trainer.sft.rows import Row
+from trainer.traces import from_worked, smoothed
+from trainer.traces import row as talk_row
+
+DOUBT = "wrong, I go through it again."
+
+
+def reasoned(worked: Worked) -> Row:
+    """The reference solution: D_reason."""
+    return _row(worked, conversation(worked.problem), ((_solution(worked), 1.0),))
+
+
+def refined(worked: Worked, seed: int) -> Row | None:
+    """What a refinement looks like, from a solution that was made wrong: D_refine. None where no error fits."""
+    wrong = _wrong(worked, seed)
+    if wrong is None or wrong.lines[: wrong.first_error] != worked.lines[: wrong.first_error]:
+        return None
+    place = wrong.first_error
+    steps = tuple(Step(text=line) for line in wrong.lines)
+    attempt = Trajectory(problem_id=worked.problem.id, steps=steps, answer=wrong.answer)
+    asked = after_critique(worked.problem, attempt, place, _comment(wrong))
+    kept = "".join(f"{line}\n" for line in worked.lines[:place])
+    rest = "\n".join([*worked.lines[place:], closing_line(worked.result)])
+    return _row(worked, asked, ((kept, 0.0), (rest, 1.0)) if kept else ((rest, 1.0),))
+
+
+def direct(attempt: Attempt) -> Row:
+    """A right attempt, learned as if it had been the first: an element of D_t."""
+    asked = conversation(attempt.problem)
+    return Row(messages=tuple(asked), reply=((attempt.text, 1.0),), source=attempt.problem.source)
+
+
+def judged(problems: Iterable[Worked], seed: int) -> Iterator[Row]:
+    """The critic's lessons: right, wrong, right, wrong."""
+    for number, worked in enumerate(problems):
+        try:
+            yield critic_row(wrong_attempt(worked, seed) if number % 2 else right_attempt(worked))
+        except InjectionError:
+            continue
+
+
+def talked(worked: Worked, seed: int) -> Row | None:
+    """Step-level self-talk; None where the talk is not sound."""
+    trace = smoothed(from_worked(worked, seed), seed)
+    return None if trace.fault else talk_row(trace)
+
+
+def corrected(worked: Worked, seed: int) -> Row:
+    """Trajectory-level self-correction, the baseline of self-talk: a whole attempt, one check of it at its end, and
+    where that is wrong a whole new attempt. Half of the attempts are wrong."""
+    asked, check = conversation(worked.problem, prompt="selftalk"), CHECK[language_of(worked.problem.text)]
+    right = _solution(worked)
+    wrong = _wrong(worked, seed) if int(worked.problem.id, 16) % 2 else None
+    if wrong is None:
+        return _row(worked, asked, ((f"{right}\n{check} right.", 1.0),))
+    first = "\n".join([*wrong.lines, closing_line(wrong.answer or "")])
+    return _row(worked, asked, ((f"{first}\n", 0.0), (f"{check} {DOUBT}\n{right}", 1.0)))
+
+
+def _comment(wrong: Injected) -> str:
+    """What the critic would say: where exact arithmetic refutes the step, it speaks."""
+    equations = arithmetic.check(wrong.lines[wrong.first_error])
+    false = next((equation for equation in equations if equation.verdict == "incorrect"), None)
+    return arithmetic.sentence(false, "en") if false else wrong.explanation
+
+
+def _wrong(worked: Worked, seed: int) -> Injected | None:
+    try:
+        return inject_random(worked, seed)
+    except InjectionError:
+        return None
+
+
+def _solution(worked: Worked) -> str:
+    return "\n".join([*worked.lines, closing_line(worked.result)])
+
+
+def _row(worked: Worked, asked: Iterable, reply: tuple[tuple[str, float], ...]) -> Row:
+    return Row(messages=tuple(asked), reply=reply, source=worked.problem.source)

@@ -1,0 +1,152 @@
+"""Actor and critic on many problems at once: attempts, critiques of them, refinements, each with what it cost.
+
+The app plays one problem at a time (`runtime.selftalk`); experiments need thousands of turns, so every kind of turn is
+asked for in one go and decoded side by side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import Event
+
+from runtime.actor import VOICE as ACTOR
+from runtime.actor import after_critique, conversation, next_or_value
+from runtime.critic import Critic
+from runtime.engines.base import Completion, Engine, Message, Messages, Metered, Sampling
+from runtime.grading import grade
+from runtime.text import final_answer, join_steps, language_of, split_steps
+from runtime.types import Critique, Parent, Problem, Step, Trajectory, Value, step_score
+from runtime.weighing import Weights
+
+TEMPERATURE = 0.7
+"""Of attempts and refinements, where more than one is drawn."""
+
+
+class Cost(Value):
+    """Calls of the model, and tokens that it read and wrote."""
+
+    calls: int = 0
+    read: int = 0
+    written: int = 0
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(calls=self.calls + other.calls, read=self.read + other.read, written=self.written + other.written)
+
+
+class Attempt(Value):
+    """An attempt at a problem, graded."""
+
+    problem: Problem
+    trajectory: Trajectory
+    right: bool
+    cost: Cost = Cost()
+
+    @property
+    def answer(self) -> str | None:
+        return self.trajectory.answer
+
+    @property
+    def text(self) -> str:
+        """As an actor writes it."""
+        steps = (step.text for step in self.trajectory.steps)
+        return join_steps(steps, self.answer, language_of(self.problem.text))
+
+
+class Reading(Value):
+    """What the critic said of an attempt."""
+
+    critique: Critique
+    cost: Cost = Cost()
+
+    @property
+    def objects(self) -> bool:
+        return self.critique.first_error is not None
+
+    @property
+    def place(self) -> int:
+        """The step to go back to: the first error, or else the step that is liked least."""
+        verdicts = self.critique.verdicts
+        found = self.critique.first_error
+        return found if found is not None else min(range(len(verdicts)), key=lambda i: step_score(verdicts[i]))
+
+
+@dataclass(frozen=True)
+class Players:
+    """The two players on one engine, which may hold voices for both."""
+
+    engine: Engine
+    weights: Mapping[str, Weights]
+    """How the critic's witnesses are weighed."""
+    max_tokens: int = 256
+
+    def attempts(
+        self, problems: Sequence[Problem], n: int = 1, temperature: float = TEMPERATURE, seed: int = 0
+    ) -> list[list[Attempt]]:
+        """`n` attempts at each problem. Raises EngineError."""
+        asked = [conversation(problem) for problem in problems]
+        replies = self._written(asked, n, temperature, seed)
+        return [[_read(problem, one) for one in some] for problem, some in zip(problems, replies, strict=True)]
+
+    def critiques(self, attempts: Sequence[Attempt]) -> list[Reading]:
+        """One of each attempt, by a critic that knows no answer."""
+        with ThreadPoolExecutor(max(1, self.engine.parallel)) as pool:
+            return list(pool.map(self._criticise, attempts))
+
+    def refinements(
+        self,
+        criticised: Sequence[tuple[Attempt, Reading]],
+        n: int = 1,
+        temperature: float = TEMPERATURE,
+        seed: int = 0,
+    ) -> list[list[Attempt]]:
+        """`n` refinements of each attempt, which go on from the steps before the one that the critic doubts."""
+        asked = [refining(attempt, reading) for attempt, reading in criticised]
+        replies = self._written(asked, n, temperature, seed)
+        return [
+            [_read(attempt.problem, reply, attempt, reading.place) for reply in some]
+            for (attempt, reading), some in zip(criticised, replies, strict=True)
+        ]
+
+    def _written(self, asked: Iterable[Messages], n: int, temperature: float, seed: int) -> Iterable[list[Completion]]:
+        sampling = Sampling(temperature=temperature, max_tokens=self.max_tokens, seed=seed)
+        return self.engine.sample(asked, sampling, ACTOR if ACTOR in self.engine.voices else None, n)
+
+    def _criticise(self, attempt: Attempt) -> Reading:
+        asked = attempt.problem.model_copy(update={"answer": None})
+        engine = Metered(self.engine)
+        events = Critic(engine, self.max_tokens, depth="quick", weights=self.weights).read(
+            asked, attempt.trajectory, Event()
+        )
+        while not isinstance(item := next_or_value(events), Critique):
+            pass
+        used = engine.usage
+        return Reading(critique=item, cost=Cost(calls=1, read=used.prompt_tokens, written=used.completion_tokens))
+
+
+def refining(attempt: Attempt, reading: Reading) -> Messages:
+    """The actor's conversation after a critique, up to where it goes on."""
+    place, wrong = reading.place, attempt.trajectory
+    comment = reading.critique.verdicts[place].comment
+    kept = "".join(f"{step.text}\n" for step in wrong.steps[:place])
+    return [*after_critique(attempt.problem, wrong, place, comment), Message(role="assistant", content=kept)]
+
+
+def can_be_refined(attempt: Attempt) -> bool:
+    return bool(attempt.trajectory.steps)
+
+
+def _read(problem: Problem, reply: Completion, wrong: Attempt | None = None, kept: int = 0) -> Attempt:
+    before = wrong.trajectory.steps[:kept] if wrong else ()
+    answer = final_answer(reply.text) if reply.finish == "stop" else None
+    trajectory = Trajectory(
+        problem_id=problem.id,
+        steps=(*before, *(Step(text=line) for line in split_steps(reply.text))),
+        answer=answer,
+        finish=reply.finish,
+        origin="refine" if wrong else "sample",
+        parent=Parent(trajectory_id=wrong.trajectory.id, kept=kept) if wrong else None,
+    )
+    cost = Cost(calls=1, read=reply.prompt_tokens, written=reply.completion_tokens)
+    return Attempt(problem=problem, trajectory=trajectory, right=grade(answer, problem) is True, cost=cost)

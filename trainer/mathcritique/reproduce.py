@@ -1,0 +1,141 @@
+"""Every claim of MathCritique tested anew, from a base to a report.
+
+    python -m trainer reproduce mathcritique --budget small
+
+A critic, an actor, self-talk and self-correction are tuned on fresh problems; both players play others; the actor
+improves itself in three arms. What was done is kept, and not done again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from runtime.actor import conversation
+from runtime.engines.base import Sampling
+from runtime.fetch.files import sha256_of
+from runtime.files import write_whole
+from runtime.grading import grade
+from runtime.text import final_answer
+from runtime.types import Problem, content_hash
+from runtime.worked import Worked
+from trainer.mathcritique import report
+from trainer.mathcritique.claims import Measured, all_claims
+from trainer.mathcritique.ground import Ground, Judge
+from trainer.mathcritique.improve import Arm, Improvement, Plan, Round
+from trainer.mathcritique.judging import discriminate, teach
+from trainer.mathcritique.lessons import corrected, talked
+from trainer.mathcritique.testtime import Played, play
+from trainer.sft.rows import Row
+
+TALK_SEED, PLAY_SEED = 301, 7002
+TALK_TOKENS = 384
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How much is done."""
+
+    lessons: int = 3000
+    """Of the critic, and of each one-voice talker."""
+    problems: int = 150
+    """That both players play."""
+    K: int = 4
+    improvement: Plan = field(default_factory=Plan)
+    seeds: int = 1
+    """Runs of each arm."""
+    arms: tuple[Arm, ...] = ("vanilla", "difficulty", "critic")
+
+
+BUDGETS = {
+    "small": Budget(),
+    "full": Budget(lessons=8000, problems=300, K=8, improvement=Plan(problems=600, taught=600, test=300), seeds=2),
+}
+
+
+def reproduced(ground: Ground, budget: str, out: Path) -> Iterator[str]:
+    """Do all of it and write the report; says what is done, and last where the report is."""
+    one = Reproduction(ground, BUDGETS[budget])
+    yield from one.run()
+    claims = all_claims(one.measured)
+    facts = {
+        "base": ground.base,
+        "budget": f"{budget}: {BUDGETS[budget]}",
+        "minutes": ", ".join(f"{name} {seconds / 60:.1f}" for name, seconds in one.seconds.items()),
+    }
+    yield from (f"{claim.id} {claim.verdict}: {claim.says}" for claim in claims)
+    yield f"the report is in {report.write(out, f'mathcritique-{ground.base}-{budget}', facts, claims, one.measured)}"
+
+
+class Reproduction:
+    """One base under one budget. Raises what tuning and engines raise."""
+
+    def __init__(self, ground: Ground, budget: Budget) -> None:
+        self.ground, self.budget = ground, budget
+        self.seconds: dict[str, float] = {}
+
+    def run(self) -> Iterator[str]:
+        """Says what is done; `measured` is there at the end."""
+        judge = self._timed("the critic", lambda: teach(self.ground, self.budget.lessons))
+        yield f"the critic is taught: {judge.voice}"
+        problems = [one.problem for one in self.ground.problems(self.budget.problems, PLAY_SEED)]
+        runs = {
+            arm: [self._improvement(arm, seed, judge) for seed in range(self.budget.seeds)] for arm in self.budget.arms
+        }
+        first = next(iter(runs.values()))[0]
+        actor = self._timed("the actor", lambda: first.first_actor)
+        yield f"the actor is taught: {actor}"
+        played = self._timed("playing", lambda: self._played(problems, actor, judge))
+        yield f"{len(problems)} problems are played"
+        attempts = [turn.attempt for turn in played.greedy] + [some[0] for some in played.plain]
+        told = self._timed("telling right from wrong", lambda: {
+            "base": discriminate(self.ground, None, "model", attempts),
+            "voice": discriminate(self.ground, judge.voice, "model", attempts),
+            "joined": discriminate(self.ground, judge.voice, "quick", attempts),
+        })  # fmt: skip
+        talks = {}
+        for name, lesson in (("self-correction", corrected), ("self-talk", talked)):
+            talks[name] = self._timed(name, lambda lesson=lesson: self._talks(lesson, problems))
+            yield f"{name}: {sum(talks[name])} of {len(problems)} problems are solved"
+        rounds: dict[Arm, list[list[Round]]] = {arm: [] for arm in runs}
+        for arm, improvements in runs.items():
+            for improvement in improvements:
+                rounds[arm].append(self._timed(arm, lambda one=improvement: list(one.run())))
+            solved = [sum(turn.attempt.right for turn in found.test) for found in rounds[arm][0]]
+            yield f"{arm}: {solved} of {len(first.test)} solved, round by round"
+        self.measured = Measured(problems, self.budget.K, played, told, rounds, talks)
+
+    def _timed(self, name: str, do: Callable):
+        started = time.monotonic()
+        made = do()
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - started
+        return made
+
+    def _improvement(self, arm: Arm, seed: int, judge: Judge) -> Improvement:
+        return Improvement(replace(self.budget.improvement, arm=arm, seed=seed), self.ground, judge)
+
+    def _played(self, problems: Sequence[Problem], actor: Path, judge: Judge) -> Played:
+        decides = [sha256_of(file) for file in (self.ground.gguf, actor, judge.voice, judge.weights)]
+        name = content_hash(*(problem.id for problem in problems), str(self.budget.K), *decides)
+        path = self.ground.settings.home / "mathcritique" / f"played-{name}.json"
+        if not path.exists():
+            with self.ground.players(actor, judge) as players:
+                write_whole(path, play(players, problems, self.budget.K, PLAY_SEED).model_dump_json())
+        return Played.model_validate_json(path.read_text("utf-8"))
+
+    def _talks(self, lesson: Callable[[Worked, int], Row | None], problems: Sequence[Problem]) -> list[bool]:
+        """Whether a one-voice talker solves the problems, greedily."""
+        taught = self.ground.problems(self.budget.lessons, TALK_SEED)
+        voice = self.ground.tuned("selftalk", (row for one in taught if (row := lesson(one, 0))))
+        engine = self.ground.engine({"selftalk": voice})
+        try:
+            asked = [conversation(problem, prompt="selftalk") for problem in problems]
+            replies = [one for [one] in engine.sample(asked, Sampling(max_tokens=TALK_TOKENS), "selftalk")]
+        finally:
+            engine.close()
+        return [
+            one.finish == "stop" and grade(final_answer(one.text), problem) is True
+            for problem, one in zip(problems, replies, strict=True)
+        ]

@@ -1,0 +1,107 @@
+"""Actor and critic at test time: one attempt and its refinement, many in parallel, or one refined again and again.
+
+Every read-out (single, oracle, MV@K, pass@k, sequential) is taken from the same stored turns, so that they can be
+compared problem by problem, at equal calls and at equal tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from math import comb
+from typing import Literal
+
+import numpy as np
+
+from runtime.search import majority
+from runtime.types import Problem, Value
+from trainer.mathcritique.play import Attempt, Cost, Players, Reading
+
+Bools = list[bool]
+
+
+class Turn(Value):
+    """An attempt, what the critic said of it, and what the actor made of that."""
+
+    attempt: Attempt
+    reading: Reading
+    refined: Attempt
+    """The attempt itself where it has no step to go back to."""
+
+    def taken(self, when: Literal["objects", "always", "wrong"] = "objects") -> Attempt:
+        """What counts in the end: the refinement where the critic objects, always, or where the attempt is wrong
+        (which only an oracle knows)."""
+        refine = {"objects": self.reading.objects, "always": True, "wrong": not self.attempt.right}[when]
+        return self.refined if refine else self.attempt
+
+    @property
+    def cost(self) -> Cost:
+        """Of the turn as it is played: no refinement where the critic does not object."""
+        spent = self.attempt.cost + self.reading.cost
+        return spent + self.refined.cost if self.reading.objects else spent
+
+
+def turns(players: Players, attempts: Sequence[Attempt], temperature: float, seed: int) -> list[Turn]:
+    """Every attempt criticised and refined once. Raises EngineError."""
+    readings = players.critiques(attempts)
+    able = [(one, said) for one, said in zip(attempts, readings, strict=True) if one.trajectory.steps]
+    refined = iter(players.refinements(able, 1, temperature, seed))
+    return [
+        Turn(attempt=one, reading=said, refined=next(refined)[0] if one.trajectory.steps else one)
+        for one, said in zip(attempts, readings, strict=True)
+    ]
+
+
+class Played(Value):
+    """Everything that was drawn for one set of problems; a list for each problem in their order."""
+
+    greedy: list[Turn]
+    plain: list[list[Attempt]]
+    """Independent attempts, three for each turn in `parallel`."""
+    parallel: list[list[Turn]]
+    """Turns that begin with the first of the plain attempts."""
+    chains: list[list[Turn]]
+    """Turns each of which begins with what the one before came to."""
+
+    @cached_property
+    def rates(self) -> list[float]:
+        """Share of the plain attempts that are right, problem by problem: how hard each is for this actor."""
+        return [float(np.mean([attempt.right for attempt in some])) for some in self.plain]
+
+    def bins(self, count: int = 5) -> list[list[int]]:
+        """Problems by pass rate in bins of equal size, the easiest first."""
+        order = sorted(range(len(self.rates)), key=lambda i: -self.rates[i])
+        return [list(map(int, part)) for part in np.array_split(order, count)]
+
+
+def play(players: Players, problems: Sequence[Problem], K: int, seed: int, temperature: float = 0.7) -> Played:
+    """Draw all that the read-outs need: 3K plain attempts at each problem, K turns in parallel, a chain of K turns."""
+    plain = players.attempts(problems, 3 * K, temperature, seed)
+    begun = [attempt for some in plain for attempt in some[:K]]
+    parallel = turns(players, begun, temperature, seed + 1)
+    chains: list[list[Turn]] = [[] for _ in problems]
+    last = [some[0] for some in plain]
+    for number in range(K):
+        made = turns(players, last, temperature, seed + 2 + number)
+        for chain, turn in zip(chains, made, strict=True):
+            chain.append(turn)
+        last = [turn.taken() for turn in made]
+    greedy = [attempt for [attempt] in players.attempts(problems, 1, 0.0)]
+    return Played(
+        greedy=turns(players, greedy, 0.0, seed),
+        plain=plain,
+        parallel=[parallel[i : i + K] for i in range(0, len(parallel), K)],
+        chains=chains,
+    )
+
+
+def voted(attempts: Sequence[Attempt], problem: Problem) -> bool:
+    """Whether the plurality of the answers is right; those without an answer have no vote, ties go to the first."""
+    chosen = majority([attempt.trajectory for attempt in attempts]).attempt
+    return next((one.right for one in attempts if one.trajectory is chosen), False)
+
+
+def pass_at(k: int, right: Sequence[bool]) -> float:
+    """Unbiased estimate of the chance that one of k attempts is right (arXiv 2107.03374)."""
+    n, c = len(right), sum(right)
+    return 1 - comb(n - c, k) / comb(n, k)
