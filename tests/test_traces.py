@@ -45,6 +45,18 @@ def test_the_voice_speaks_of_itself_in_many_wordings():
     assert any("I have to multiply" in words for words in said)
 
 
+def test_you_becomes_i_or_me():
+    wrong = Told("3 + 4 = 7", False, "Adding does not bring you closer; you need to multiply, and your sum is 7.")
+    said = {smoothed(Trace(PROBLEM, (wrong, RIGHT), "12"), seed).told[0].words for seed in range(20)}
+    assert all("bring me closer; I need to multiply, and my sum is 7." in words for words in said)
+
+
+def test_a_step_that_goes_wrong_is_read_and_not_learned():
+    pieces = Trace(PROBLEM, (DOUBTED, RIGHT), "12").pieces
+    assert [text for text, weight in pieces if not weight] == ["3 + 4 = 7 dollars\n"]
+    assert "".join(text for text, _ in pieces) == Trace(PROBLEM, (DOUBTED, RIGHT), "12").text
+
+
 @pytest.mark.parametrize(
     "told, answer, named",
     [

@@ -174,7 +174,7 @@ class Improvement:
                 return chain.from_iterable(players.attempts(asked, plan.samples, seed=seed))
 
             attempts = kept(place / "attempts.jsonl", Attempt, draw)
-            chosen = [one for one in attempts if one.trajectory.steps and self._is_criticised(one)]
+            chosen = [one for one in attempts if one.can_be_refined and self._is_criticised(one)]
             readings = kept(place / "readings.jsonl", Reading, lambda: players.critiques(chosen))
             pairs = list(zip(chosen, readings, strict=True))
 

@@ -48,6 +48,11 @@ class Attempt(Value):
         return self.trajectory.answer
 
     @property
+    def can_be_refined(self) -> bool:
+        """Whether it came to an end: one that was cut off at the limit of tokens has no solution to go back into."""
+        return bool(self.trajectory.steps) and self.trajectory.finish == "stop"
+
+    @property
     def text(self) -> str:
         """As an actor writes it."""
         steps = (step.text for step in self.trajectory.steps)
@@ -131,10 +136,6 @@ def refining(attempt: Attempt, reading: Reading) -> Messages:
     comment = reading.critique.verdicts[place].comment
     kept = "".join(f"{step.text}\n" for step in wrong.steps[:place])
     return [*after_critique(attempt.problem, wrong, place, comment), Message(role="assistant", content=kept)]
-
-
-def can_be_refined(attempt: Attempt) -> bool:
-    return bool(attempt.trajectory.steps)
 
 
 def _read(problem: Problem, reply: Completion, wrong: Attempt | None = None, kept: int = 0) -> Attempt:

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from runtime.search import majority
-from runtime.types import Problem, Value
+from runtime.types import Critique, Problem, Value
 from trainer.mathcritique.play import Attempt, Cost, Players, Reading
 
 Bools = list[bool]
@@ -26,7 +26,7 @@ class Turn(Value):
     attempt: Attempt
     reading: Reading
     refined: Attempt
-    """The attempt itself where it has no step to go back to."""
+    """The attempt itself where it cannot be refined."""
 
     def taken(self, when: Literal["objects", "always", "wrong"] = "objects") -> Attempt:
         """What counts in the end: the refinement where the critic objects, always, or where the attempt is wrong
@@ -42,14 +42,22 @@ class Turn(Value):
 
 
 def turns(players: Players, attempts: Sequence[Attempt], temperature: float, seed: int) -> list[Turn]:
-    """Every attempt criticised and refined once. Raises EngineError."""
-    readings = players.critiques(attempts)
-    able = [(one, said) for one, said in zip(attempts, readings, strict=True) if one.trajectory.steps]
-    refined = iter(players.refinements(able, 1, temperature, seed))
+    """Every attempt criticised and refined once; one that cannot be refined is not read. Raises EngineError."""
+    able = [one for one in attempts if one.can_be_refined]
+    readings = players.critiques(able)
+    pairs = list(zip(able, readings, strict=True))
+    made = zip(readings, players.refinements(pairs, 1, temperature, seed), strict=True)
     return [
-        Turn(attempt=one, reading=said, refined=next(refined)[0] if one.trajectory.steps else one)
-        for one, said in zip(attempts, readings, strict=True)
+        _turn(one, *next(made)) if one.can_be_refined else _turn(one, Reading(critique=_UNREAD), [one])
+        for one in attempts
     ]
+
+
+_UNREAD = Critique(trajectory_id="", verdicts=())
+
+
+def _turn(attempt: Attempt, reading: Reading, refined: Sequence[Attempt]) -> Turn:
+    return Turn(attempt=attempt, reading=reading, refined=refined[0])
 
 
 class Played(Value):

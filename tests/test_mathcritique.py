@@ -1,0 +1,209 @@
+"""MathCritique's experiments: what players learn, what is read out of turns, rounds that survive a kill, verdicts."""
+
+import json
+from itertools import islice
+
+import pytest
+
+from runtime import arithmetic, settings, wordproblems
+from runtime.text import final_answer
+from runtime.types import Critique, Problem, Step, StepVerdict, Trajectory
+from runtime.weighing import Weights, write_weights
+from trainer.mathcritique import claims, ground, lessons, report
+from trainer.mathcritique.claims import Measured
+from trainer.mathcritique.ground import Ground, Judge
+from trainer.mathcritique.improve import Improvement, Plan, Round
+from trainer.mathcritique.judging import Told
+from trainer.mathcritique.play import Attempt, Cost, Reading, refining
+from trainer.mathcritique.testtime import Played, Turn, pass_at, voted
+from trainer.pretrain import Plan as BenchPlan
+from trainer.pretrain import pretrain
+from trainer.statistics import paired
+
+PROBLEM = Problem(text="Ana buys 3 pens for 4 dollars each. How much does she pay?", answer="12")
+WORKED = list(islice(wordproblems.stream(3), 40))
+
+
+def attempt(answer: str, problem: Problem = PROBLEM, tokens: int = 10) -> Attempt:
+    steps = (Step(text="There are 3 pens."), Step(text=f"3 × 4 = {answer}"))
+    trajectory = Trajectory(problem_id=problem.id, steps=steps, answer=answer)
+    return Attempt(
+        problem=problem, trajectory=trajectory, right=answer == problem.answer, cost=Cost(calls=1, written=tokens)
+    )
+
+
+def turn(before: str, objects: bool, after: str, problem: Problem = PROBLEM) -> Turn:
+    verdict = StepVerdict(verdict="incorrect" if objects else "correct", probability=0.2 if objects else 0.9)
+    verdicts = (StepVerdict(verdict="correct", probability=0.95), verdict)
+    reading = Reading(critique=Critique(trajectory_id="x", verdicts=verdicts), cost=Cost(calls=1, read=5))
+    return Turn(attempt=attempt(before, problem), reading=reading, refined=attempt(after, problem))
+
+
+# What the players learn
+
+
+def test_a_refinement_goes_on_from_the_right_steps_and_learns_only_what_is_new():
+    rows = [(worked, row) for worked in WORKED if (row := lessons.refined(worked, 1))]
+    assert len(rows) > 20
+    for worked, row in rows:
+        kept = "".join(text for text, weight in row.reply if weight == 0)
+        learned = "".join(text for text, weight in row.reply if weight == 1)
+        assert (kept + learned).startswith("\n".join(worked.lines))
+        assert final_answer(learned) == final_answer(f"The answer is {worked.result}.")
+        assert "A teacher checked" in row.messages[-1]["content"]
+
+
+def test_who_corrects_whole_attempts_learns_no_wrong_ones_and_checks_once():
+    rows = [lessons.corrected(worked, 1) for worked in WORKED]
+    mended = [row for row in rows if len(row.reply) == 2]
+    assert 8 < len(mended) < 32
+    for row in mended:
+        (wrong, weight), (talk, _) = row.reply
+        assert weight == 0 and talk.startswith("Check: wrong")
+        assert (wrong + talk).count("Check:") == 1
+    assert all(row.reply[0][0].endswith("Check: right.") for row in rows if len(row.reply) == 1)
+
+
+def test_self_talk_is_learned_but_for_its_slips():
+    rows = [row for worked in WORKED if (row := lessons.talked(worked, 1))]
+    unlearned = [text for row in rows for text, weight in row.reply if weight == 0]
+    assert unlearned and not any("Check:" in text for text in unlearned)
+    learned = [text.strip() for row in rows for text, weight in row.reply if weight and "Check:" not in text]
+    assert all(arithmetic.verdict(arithmetic.check(text)) != "incorrect" for text in learned)
+
+
+def test_the_actor_is_asked_to_go_on_before_the_doubted_step():
+    one = turn("7", True, "12")
+    *_, request, begun = refining(one.attempt, one.reading)
+    assert "Step 2 is not right" in request["content"]
+    assert begun == {"role": "assistant", "content": "There are 3 pens.\n"}
+
+
+# What is read out of turns
+
+
+def test_what_counts_depends_on_when_is_refined():
+    objected, spared = turn("7", True, "12"), turn("7", False, "12")
+    assert objected.taken().right and not spared.taken().right
+    assert spared.taken("always").right and spared.taken("wrong").right
+    assert not turn("12", True, "7").taken().right and turn("12", True, "7").taken("wrong").right
+    assert objected.cost.calls == 3 and spared.cost.calls == 2
+    assert spared.reading.place == 1  # nobody objects: the step that is liked least
+
+
+def test_votes_and_passes():
+    assert voted([attempt("7"), attempt("12"), attempt("12.0"), attempt("12")], PROBLEM)
+    assert not voted([attempt("7"), attempt("12")], PROBLEM)  # a tie goes to the first
+    assert pass_at(1, [True, False, False, False]) == 0.25
+    assert pass_at(2, [True, False, False, False]) == 0.5
+    assert pass_at(2, [True, True, True, False]) == 1.0
+
+
+def test_told_counts_both_kinds():
+    told = Told(right=[True, True, False, False], accepted=[True, False, False, False])
+    assert told.hits == [True, False, True, True]
+    assert told.f1() == pytest.approx(0.8) and told.f1(True) == pytest.approx(2 / 3)
+
+
+# Verdicts
+
+
+def measured(helps: bool) -> Measured:
+    """Forty problems; with `helps` every wrong attempt is mended by the critic, else every right one is spoilt."""
+    problems = [Problem(text=f"What is {i} + {i}?", answer="12") for i in range(40)]
+    plain = [[attempt("12" if i % 2 else "7", problem)] * 6 for i, problem in enumerate(problems)]
+    one = turn("7", True, "12") if helps else turn("12", True, "7")
+    turns = [[one.model_copy(update={"attempt": some[0]})] * 2 for some in plain]
+    played = Played(greedy=[some[0] for some in turns], plain=plain, parallel=turns, chains=turns)
+    good, bad = Told([True, False] * 20, [True, False] * 20), Told([True, False] * 20, [False, True] * 20)
+    strong, weak = (
+        [Round(number=n, shares=(0.1, 0.1, 0.2, 0.3, 0.3), test=tuple(played.greedy)) for n in (0, 1)],
+        [Round(number=n, shares=(0.3, 0.3, 0.2, 0.1, 0.1), test=tuple(played.greedy)) for n in (0, 1)],
+    )
+    rounds = {"vanilla": [weak], "difficulty": [strong]}
+    told = {"base": bad, "voice": good, "joined": good}
+    talks = {"self-correction": [False] * 40, "self-talk": [i % 2 == 0 for i in range(40)]}
+    return Measured(problems, 2, played, told, rounds, talks)
+
+
+def test_a_claim_holds_where_the_critic_helps_and_not_where_it_harms(tmp_path):
+    verdicts = {claim.id: claim.verdict for claim in claims.all_claims(measured(helps=True))}
+    assert len(verdicts) == 12
+    assert verdicts["MC1"] == verdicts["MC2"] == verdicts["MC4"] == verdicts["MC6"] == verdicts["MC12"] == "holds"
+    assert verdicts["MC5"] == "does not hold" and verdicts["MC9"] == "not measured"
+    harmed = {claim.id: claim.verdict for claim in claims.all_claims(measured(helps=False))}
+    assert harmed["MC2"] == harmed["MC3"] == harmed["MC4"] == "does not hold"
+
+
+def test_a_verdict_follows_the_intervals():
+    clear, faint, none = (
+        paired([True] * 20, [False] * 20),
+        paired([True, False], [False, False]),
+        paired([True], [True]),
+    )
+    assert claims.verdict_of(clear) == "holds"
+    assert claims.verdict_of(clear, faint) == "consistent"
+    assert claims.verdict_of(clear, none) == "does not hold"
+
+
+def test_the_report_names_every_claim_and_its_plots_are_there(tmp_path):
+    found = measured(helps=True)
+    path = report.write(tmp_path, "try", {"base": "bench"}, claims.all_claims(found), found)
+    text = path.read_text("utf-8")
+    assert all(f"| MC{number} |" in text for number in range(1, 13))
+    for name in ("test-time", "difficulty", "rounds"):
+        assert f"try-{name}.png" in text and (tmp_path / f"try-{name}.png").stat().st_size > 10_000
+
+
+# Rounds
+
+
+@pytest.fixture
+def tiny_ground(home, monkeypatch):
+    """A base that writes nonsense, and a judge that has learned as little."""
+    plan = BenchPlan(blocks=8, block=128, words_from=100, vocabulary=500, width=64, layers=1, batch=4)
+    made = pretrain(plan, settings.load())
+    monkeypatch.setattr(ground, "BENCH_FILE", made.gguf)
+    return Ground("bench", settings.load())
+
+
+PLAN = Plan(rounds=2, samples=2, problems=4, taught=12, test=4)
+
+
+def told(improvement: Improvement) -> list[str]:
+    return [found.model_dump_json() for found in improvement.run()]
+
+
+def test_a_killed_improvement_comes_to_the_same_end(tiny_ground, tmp_path, monkeypatch):
+    voice = tiny_ground.tuned("critic", lessons.judged(tiny_ground.problems(12, 5), 0))
+    judge = Judge(voice, tmp_path / "weights.json")
+    write_weights(judge.weights, {"quick": Weights(constant=-1.0)})
+    whole = told(Improvement(PLAN, tiny_ground, judge))
+    assert [json.loads(line)["number"] for line in whole] == [0, 1, 2]
+
+    elsewhere = Ground("bench", tiny_ground.settings.with_(home=tmp_path / "again"))
+    wrapped = Ground.tuned
+    calls = []
+
+    def killed(self, *args, **changes):
+        calls.append(args[0])
+        if len(calls) == 2:  # after the turns of the first round were drawn
+            raise KeyboardInterrupt
+        return wrapped(self, *args, **changes)
+
+    monkeypatch.setattr(Ground, "tuned", killed)
+    with pytest.raises(KeyboardInterrupt):
+        told(Improvement(PLAN, elsewhere, judge))
+    monkeypatch.setattr(Ground, "tuned", wrapped)
+    drawn = next((tmp_path / "again" / "improve").glob("*/round-1/attempts.jsonl"))
+    stamp = drawn.stat().st_mtime_ns
+    assert told(Improvement(PLAN, elsewhere, judge)) == whole
+    assert drawn.stat().st_mtime_ns == stamp
+
+
+def test_a_voice_is_tuned_once(tiny_ground):
+    rows = [lessons.reasoned(worked) for worked in tiny_ground.problems(8, 1)]
+    made = tiny_ground.tuned("actor", rows)
+    stamp = made.stat().st_mtime_ns
+    assert tiny_ground.tuned("actor", rows).stat().st_mtime_ns == stamp
+    assert made.name == "actor.gguf"
