@@ -38,10 +38,14 @@ were found to be worth (trainer/LOG.md), and a program's agreement a quarter of 
 
 def open_critic(engine: Engine, settings: Settings) -> Critic:
     """The critic of an engine, with the weights that were fitted with its voice, or with its base if it has none."""
+    return Critic(engine, settings.max_tokens, settings.seed, settings.depth, weights_of(engine, settings))
+
+
+def weights_of(engine: Engine, settings: Settings) -> Mapping[str, Weights]:
+    """How the witnesses of an engine are weighed, by depth; empty if nothing was fitted with it."""
     path = engine.path
     spoken = voices.voices_of(path, settings) if path and VOICE in engine.voices else {}
-    weights = spoken[VOICE].card.join if VOICE in spoken else _of_base(path, settings) if path else {}
-    return Critic(engine, settings.max_tokens, settings.seed, settings.depth, weights)
+    return spoken[VOICE].card.join if VOICE in spoken else _of_base(path, settings) if path else {}
 
 
 def _of_base(path: Path, settings: Settings) -> dict[str, Weights]:

@@ -92,8 +92,8 @@ def test_what_counts_depends_on_when_is_refined():
 
 
 def test_votes_and_passes():
-    assert voted([attempt("7"), attempt("12"), attempt("12.0"), attempt("12")], PROBLEM)
-    assert not voted([attempt("7"), attempt("12")], PROBLEM)  # a tie goes to the first
+    assert voted([attempt("7"), attempt("12"), attempt("12.0"), attempt("12")])
+    assert not voted([attempt("7"), attempt("12")])  # a tie goes to the first
     assert pass_at(1, [True, False, False, False]) == 0.25
     assert pass_at(2, [True, False, False, False]) == 0.5
     assert pass_at(2, [True, True, True, False]) == 1.0
@@ -123,7 +123,7 @@ def measured(helps: bool) -> Measured:
     rounds = {"vanilla": [weak], "difficulty": [strong]}
     told = {"base": bad, "voice": good, "joined": good}
     talks = {"self-correction": [False] * 40, "self-talk": [i % 2 == 0 for i in range(40)]}
-    return Measured(problems, 2, played, told, rounds, talks)
+    return Measured(played, told, rounds, talks)
 
 
 def test_a_claim_holds_where_the_critic_helps_and_not_where_it_harms(tmp_path):

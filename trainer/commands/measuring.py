@@ -66,6 +66,38 @@ def evaluate(
 
 
 @app.command()
+def curves(
+    problems: Annotated[Path, typer.Option(help="JSON lines with `question` and `answer`.")],
+    out: Annotated[Path, typer.Option(help="Folder to write: every turn, a table, a picture.")],
+    k: Annotated[int, typer.Option(min=1, help="Turns of actor and critic; three plain attempts for each.")] = 4,
+    seed: int = 0,
+    limit: Limit = None,
+    model: Model = None,
+    parallel: Parallel = 16,
+) -> None:
+    """Votes and refinements at test time, in parallel and in a chain, with their cost. What was drawn is kept."""
+    from runtime.critic import weights_of
+    from runtime.files import write_whole
+    from trainer.mathcritique import curves as drawing
+    from trainer.mathcritique.play import Players
+    from trainer.mathcritique.testtime import Played, play
+    from trainer.sources import read_problems
+
+    turns = out / "turns.json"
+    if not turns.exists():
+        with opened(model, parallel) as (engine, settings):
+            players = Players(engine, weights_of(engine, settings), settings.max_tokens)
+            write_whole(turns, play(players, read_problems(problems, limit), k, seed).model_dump_json())
+    played = Played.model_validate_json(turns.read_text("utf-8"))
+    write_whole(out / "curves.md", drawing.table(played) + "\n")
+    with drawing.figure(out / "curves.png") as figure:
+        drawing.plot(figure, played)
+    print(drawing.table(played))
+    for name, right in zip(("alone", "with the critic", "with an oracle"), played.single(), strict=True):
+        print(f"greedy, {name}: {sum(right)} of {len(right)}")
+
+
+@app.command()
 def evaluate_critic(
     trajectories: Annotated[Path, typer.Option(help="JSON lines: ProcessBench rows, or first-error rows.")],
     witnesses: Witnesses = WITNESSES,

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal
 
-from runtime.types import Problem, Value
+from runtime.types import Value
 from trainer.mathcritique.improve import BINS, Arm, Round
 from trainer.mathcritique.judging import Told
-from trainer.mathcritique.play import Attempt
 from trainer.mathcritique.testtime import Played, pass_at, voted
 from trainer.statistics import Paired, paired, wilson
 
@@ -35,8 +34,6 @@ class Claim(Value):
 class Measured:
     """All that was measured on one ground."""
 
-    problems: Sequence[Problem]
-    K: int
     played: Played
     told: Mapping[str, Told]
     """On the same attempts: "base" and "voice" (the word alone), "joined" (the quick panel)."""
@@ -69,7 +66,7 @@ def mc1(m: Measured) -> Claim:
 
 
 def mc2(m: Measured) -> Claim:
-    plain, critic, oracle = single(m)
+    plain, critic, oracle = m.played.single()
     difference = paired(critic, plain)
     lines = (
         f"alone {_share(plain)}, with the critic {_share(critic)}, with an oracle {_share(oracle)}",
@@ -81,18 +78,18 @@ def mc2(m: Measured) -> Claim:
 
 
 def mc3(m: Measured) -> Claim:
-    gains = bin_gains(m)
-    rising = [paired(*_of(m, m.played.bins()[-1])), paired(*_of(m, m.played.bins()[0]))]
+    bins = [paired(*both) for both in m.played.by_bin(BINS)]
+    gains = [one.difference for one in bins]
     verdict: Verdict = "does not hold"
     if fmean(gains[2:]) > fmean(gains[:2]) and sum(gain >= 0 for gain in gains) >= BINS - 1:
-        verdict = "holds" if rising[0].interval[0] > max(0.0, rising[1].difference) else "consistent"
+        verdict = "holds" if bins[-1].interval[0] > max(0.0, bins[0].difference) else "consistent"
     shown = ", ".join(f"{gain:+.1%}" for gain in gains)
     says = "Nearly every difficulty gains by the critic, hard problems the most."
     return Claim(id="MC3", says=says, verdict=verdict, evidence=(f"gain by difficulty, easiest first: {shown}",))
 
 
 def mc4(m: Measured) -> Claim:
-    rows = curves(m)
+    rows = m.played.points()
     differences = [paired(row.critic, row.plain) for row in rows]
     lines = [
         f"K = {row.k}: critic {_share(row.critic)} in {row.critic_calls:.1f} calls and {row.critic_tokens:.0f} tokens, "
@@ -165,14 +162,12 @@ def mc9() -> Claim:
 
 
 def mc10(m: Measured) -> Claim:
-    ks, chains = range(1, m.K + 1), m.played.chains
+    ks, chains = range(1, m.played.K + 1), m.played.chains
     parallel = [[turn.taken().right for turn in some] for some in m.played.parallel]
     sequential = [[turn.taken().right for turn in chain] for chain in chains]
     passes = {k: tuple(fmean(pass_at(k, some) for some in way) for way in (parallel, sequential)) for k in ks}
     final = [chain[-1].taken().right for chain in chains]
-    votes = [
-        voted([turn.taken() for turn in chain], problem) for chain, problem in zip(chains, m.problems, strict=True)
-    ]
+    votes = [voted([turn.taken() for turn in chain]) for chain in chains]
     lines = (
         "pass@k, parallel and sequential: " + ", ".join(f"{k}: {a:.1%} {b:.1%}" for k, (a, b) in passes.items()),
         f"the last of the chain {_share(final)}, the vote over it {_share(votes)}; {_told(paired(votes, final))}",
@@ -184,12 +179,10 @@ def mc10(m: Measured) -> Claim:
 
 def mc11(m: Measured) -> Claim:
     """A wrong answer wins although at least a fifth of the attempts are right."""
+    ways = {"without": [some[: m.played.K] for some in m.played.plain], "with": m.played.taken}
     lost = {
-        name: sum(
-            sum(one.right for one in some) >= len(some) / 5 and not voted(some, problem)
-            for some, problem in zip(way, m.problems, strict=True)
-        )
-        for name, way in (("without", [some[: m.K] for some in m.played.plain]), ("with", _taken(m)))
+        name: sum(5 * sum(one.right for one in some) >= len(some) and not voted(some) for some in way)
+        for name, way in ways.items()
     }
     evidence = f"outvoted although a fifth is right: {lost['without']} problems without, {lost['with']} with the critic"
     says = "With the critic fewer wrong answers outvote the right one."
@@ -198,7 +191,7 @@ def mc11(m: Measured) -> Claim:
 
 
 def mc12(m: Measured) -> Claim:
-    _, two, _ = single(m)
+    _, two, _ = m.played.single()
     whole, steps = m.talks["self-correction"], m.talks["self-talk"]
     up, over = paired(steps, whole), paired(two, steps)
     lines = (
@@ -208,64 +201,6 @@ def mc12(m: Measured) -> Claim:
     )
     says = "Self-correction of whole attempts < self-talk step by step < two players."
     return Claim(id="MC12", says=says, verdict=verdict_of(up, over), evidence=lines)
-
-
-# Read-outs
-
-
-def single(m: Measured) -> tuple[list[bool], list[bool], list[bool]]:
-    """Greedy: alone, refined where the critic objects, refined where the attempt is wrong."""
-    greedy = m.played.greedy
-    return (
-        [turn.attempt.right for turn in greedy],
-        [turn.taken().right for turn in greedy],
-        [turn.taken("wrong").right for turn in greedy],
-    )
-
-
-def _of(m: Measured, places: Sequence[int]) -> tuple[list[bool], list[bool]]:
-    """With the critic and alone, over all turns in parallel at these problems."""
-    some = [turn for place in places for turn in m.played.parallel[place]]
-    return [turn.taken().right for turn in some], [turn.attempt.right for turn in some]
-
-
-def bin_gains(m: Measured) -> list[float]:
-    """What one refinement wins, by difficulty, the easiest problems first."""
-    return [paired(*_of(m, places)).difference for places in m.played.bins(BINS)]
-
-
-@dataclass(frozen=True)
-class Point:
-    """Votes with K turns and with 3K plain attempts, problem by problem, and what both cost a problem."""
-
-    k: int
-    critic: list[bool]
-    plain: list[bool]
-    critic_calls: float
-    critic_tokens: float
-    plain_tokens: float
-
-
-def curves(m: Measured) -> list[Point]:
-    return [_point(m, k) for k in range(1, m.K + 1)]
-
-
-def _point(m: Measured, k: int) -> Point:
-    taken, plain = _taken(m), m.played.plain
-    costs = [turn.cost for some in m.played.parallel for turn in some[:k]]
-    n = len(m.problems)
-    return Point(
-        k,
-        [voted(some[:k], problem) for some, problem in zip(taken, m.problems, strict=True)],
-        [voted(some[: 3 * k], problem) for some, problem in zip(plain, m.problems, strict=True)],
-        sum(cost.calls for cost in costs) / n,
-        sum(cost.written for cost in costs) / n,
-        sum(one.cost.written for some in plain for one in some[: 3 * k]) / n,
-    )
-
-
-def _taken(m: Measured) -> list[list[Attempt]]:
-    return [[turn.taken() for turn in some] for some in m.played.parallel]
 
 
 def _by_round(m: Measured, ours: Arm, theirs: Arm) -> list[tuple[list[bool], list[bool]]]:

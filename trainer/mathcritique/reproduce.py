@@ -105,7 +105,7 @@ class Reproduction:
                 rounds[arm].append(self._timed(arm, lambda one=improvement: list(one.run())))
             solved = [sum(turn.attempt.right for turn in found.test) for found in rounds[arm][0]]
             yield f"{arm}: {solved} of {len(first.test)} solved, round by round"
-        self.measured = Measured(problems, self.budget.K, played, told, rounds, talks)
+        self.measured = Measured(played, told, rounds, talks)
 
     def _timed(self, name: str, do: Callable):
         started = time.monotonic()

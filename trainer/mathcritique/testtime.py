@@ -7,7 +7,7 @@ compared problem by problem, at equal calls and at equal tokens.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
+from dataclasses import dataclass
 from math import comb
 from typing import Literal
 
@@ -71,15 +71,62 @@ class Played(Value):
     chains: list[list[Turn]]
     """Turns each of which begins with what the one before came to."""
 
-    @cached_property
-    def rates(self) -> list[float]:
-        """Share of the plain attempts that are right, problem by problem: how hard each is for this actor."""
-        return [float(np.mean([attempt.right for attempt in some])) for some in self.plain]
+    @property
+    def K(self) -> int:
+        """Turns in parallel, and in a chain."""
+        return len(self.parallel[0])
+
+    @property
+    def taken(self) -> list[list[Attempt]]:
+        """What the turns in parallel came to."""
+        return [[turn.taken() for turn in some] for some in self.parallel]
+
+    def single(self) -> tuple[Bools, Bools, Bools]:
+        """Greedy: alone, refined where the critic objects, refined where the attempt is wrong."""
+        return (
+            [turn.attempt.right for turn in self.greedy],
+            [turn.taken().right for turn in self.greedy],
+            [turn.taken("wrong").right for turn in self.greedy],
+        )
 
     def bins(self, count: int = 5) -> list[list[int]]:
-        """Problems by pass rate in bins of equal size, the easiest first."""
-        order = sorted(range(len(self.rates)), key=lambda i: -self.rates[i])
+        """Problems by the pass rate of the plain attempts, in bins of equal size, the easiest first."""
+        rates = [sum(attempt.right for attempt in some) for some in self.plain]
+        order = sorted(range(len(rates)), key=lambda i: -rates[i])
         return [list(map(int, part)) for part in np.array_split(order, count)]
+
+    def by_bin(self, count: int = 5) -> list[tuple[Bools, Bools]]:
+        """With the critic and alone, over all turns in parallel at the problems of each bin."""
+        parts = [[turn for place in places for turn in self.parallel[place]] for places in self.bins(count)]
+        return [([turn.taken().right for turn in some], [turn.attempt.right for turn in some]) for some in parts]
+
+    def points(self) -> list[Point]:
+        """Votes for K = 1, 2, ..."""
+        return [self._point(k) for k in range(1, self.K + 1)]
+
+    def _point(self, k: int) -> Point:
+        n = len(self.plain)
+        costs = [turn.cost for some in self.parallel for turn in some[:k]]
+        return Point(
+            k,
+            [voted(some[:k]) for some in self.taken],
+            [voted(some[: 3 * k]) for some in self.plain],
+            sum(cost.calls for cost in costs) / n,
+            sum(cost.written for cost in costs) / n,
+            sum(one.cost.written for some in self.plain for one in some[: 3 * k]) / n,
+        )
+
+
+@dataclass(frozen=True)
+class Point:
+    """Votes with K turns and with 3K plain attempts, problem by problem, and what both cost a problem."""
+
+    k: int
+    critic: Bools
+    plain: Bools
+    critic_calls: float
+    critic_tokens: float
+    plain_tokens: float
 
 
 def play(players: Players, problems: Sequence[Problem], K: int, seed: int, temperature: float = 0.7) -> Played:
@@ -103,7 +150,7 @@ def play(players: Players, problems: Sequence[Problem], K: int, seed: int, tempe
     )
 
 
-def voted(attempts: Sequence[Attempt], problem: Problem) -> bool:
+def voted(attempts: Sequence[Attempt]) -> bool:
     """Whether the plurality of the answers is right; those without an answer have no vote, ties go to the first."""
     chosen = majority([attempt.trajectory for attempt in attempts]).attempt
     return next((one.right for one in attempts if one.trajectory is chosen), False)
