@@ -67,8 +67,10 @@ class Critic:
         weights: Mapping[str, Weights] | None = None,
     ) -> None:
         self.fitted, has_voice = weights or {}, VOICE in engine.voices
-        if has_voice and "quick" in self.fitted and depth not in self.fitted:
-            depth = "quick"  # witnesses that were never weighed beside this voice are not asked
+        self.shallower = has_voice and "quick" in self.fitted and depth not in self.fitted
+        """Whether it looks less deeply than asked: witnesses never weighed beside this voice are not heard."""
+        if self.shallower:
+            depth = "quick"
         # The word of a base that was never taught to judge is no better than chance, and is not asked for.
         silent = set() if has_voice else {"model"}
         self.engine, self.panel = engine, tuple(witness for witness in PANELS[depth] if witness not in silent)

@@ -83,7 +83,7 @@ def own_work(problem: Problem, steps: Sequence[str], critic: Critic, cancel: Eve
     )
     yield AttemptDone(attempt)
     critique = yield from critic.read(problem, attempt, cancel)
-    yield Finished(_outcome(attempt, critique))
+    yield Finished(_outcome(attempt, critique, _shallower(critic, problem)))
 
 
 def criticised(problem: Problem, actor: Actor, critic: Critic, rounds: int, cancel: Event) -> Iterator[TalkEvent]:
@@ -109,7 +109,8 @@ def criticised(problem: Problem, actor: Actor, critic: Critic, rounds: int, canc
         notes += _note(best, new, position, taken, language)
         if taken:
             best, critique = new, opinion
-    yield Finished(_outcome(best, critique, " ".join(notes), stopped=cancel.is_set()))
+    notes.append(_shallower(critic, problem))
+    yield Finished(_outcome(best, critique, " ".join(notes).strip(), stopped=cancel.is_set()))
 
 
 def _mend(problem: Problem, attempt: Trajectory, actor: Actor, critic: Critic, cancel: Event) -> Iterator[TalkEvent]:
@@ -192,6 +193,17 @@ def _outcome(attempt: Trajectory, critique: Critique | None = None, note: str = 
     objected = critique is not None and critique.first_error is not None
     status = "stopped" if stopped or attempt.finish == "cancelled" else "unsettled" if objected else "settled"
     return Outcome(status=status, answer=attempt.answer, trajectory_id=attempt.id, note=note)
+
+
+_SHALLOWER: dict[Language, str] = {
+    "en": "This was the quick check: the deep one was never measured with this critic.",
+    "zh-CN": "这次用的是快速检查：这个检查者的深入检查还没有测试过。",
+}
+
+
+def _shallower(critic: Critic, problem: Problem) -> str:
+    """What a person must be told who asked for more than this critic can do."""
+    return _SHALLOWER[language_of(problem.text)] if critic.shallower else ""
 
 
 _NOTES: dict[Language, dict[bool, str]] = {

@@ -14,6 +14,7 @@ from runtime.critic import UNTRAINED, Critic, join, judge, open_critic
 from runtime.engines.base import ContextOverflow
 from runtime.engines.scripted import ScriptedEngine
 from runtime.events import CritiqueDone, StepJudged
+from runtime.selftalk import check
 from runtime.solutions import Solution
 from runtime.turns import judged, put_to_critic, verdict_parts, verdict_words
 from runtime.types import Evidence, Problem, Step, Trajectory
@@ -348,6 +349,14 @@ def test_witnesses_that_were_never_weighed_beside_a_voice_are_not_asked():
     critique, _ = read(reader, attempt("3 × 4 = 12", "12 + 5 = 17", answer="17"))
     assert [step.verdict for step in critique.verdicts] == ["correct", "correct"]
     assert engine.spoken == [("verdicts", "critic"), ("expectation", None)]
+
+
+@pytest.mark.parametrize(("depth", "told"), [("deep", True), ("quick", False)])
+def test_who_asks_for_a_deeper_look_than_there_is_is_told(depth, told):
+    engine = Voiced(verdicts=[RIGHT], voices=["critic"])
+    reader = Critic(engine, depth=depth, weights={"quick": HEEDED})
+    *_, end = check(PROBLEM, ["3 × 4 = 12"], reader, Event())
+    assert ("quick check" in end.outcome.note) is told
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ class Oracle:
 
     def __init__(self, critic: Critic, reference: Problem) -> None:
         self.critic, self.reference = critic, reference
-        self.read_arithmetic = critic.read_arithmetic
+        self.read_arithmetic, self.shallower = critic.read_arithmetic, critic.shallower
 
     def read(self, problem: Problem, attempt: Trajectory, cancel: Event) -> Iterator[TalkEvent]:
         """As the critic's. The generator's value is the critique."""
