@@ -161,7 +161,7 @@ def test_the_report_names_every_claim_and_its_plots_are_there(tmp_path):
 @pytest.fixture
 def tiny_ground(home, monkeypatch):
     """A base that writes nonsense, and a judge that has learned as little."""
-    plan = BenchPlan(blocks=8, block=128, words_from=100, vocabulary=500, width=64, layers=1, batch=4)
+    plan = BenchPlan(blocks=4, talk_blocks=4, block=128, words_from=100, vocabulary=500, width=64, layers=1, batch=4)
     made = pretrain(plan, settings.load())
     monkeypatch.setattr(ground, "BENCH_FILE", made.gguf)
     return Ground("bench", settings.load())

@@ -7,9 +7,22 @@ from transformers import AutoTokenizer
 
 from runtime import arithmetic, engines, settings
 from runtime.actor import conversation
-from trainer.pretrain import Blocks, Plan, learn_tokenizer, pass_rates, pretrain, short, solved
+from trainer.pretrain import (
+    Blocks,
+    Plan,
+    corrected,
+    judged,
+    learn_tokenizer,
+    pass_rates,
+    pretrain,
+    refined,
+    short,
+    solved,
+    sums,
+    talked,
+)
 
-PLAN = Plan(blocks=8, block=128, words_from=100, vocabulary=500, width=64, layers=1, batch=4)
+PLAN = Plan(blocks=8, talk_blocks=8, block=128, words_from=100, vocabulary=500, width=64, layers=1, batch=4)
 
 
 @pytest.fixture
@@ -36,15 +49,20 @@ def test_a_plan_makes_the_same_model_and_makes_it_once(made, tmp_path):
     assert again.gguf.read_bytes() == made.gguf.read_bytes()
 
 
-def test_blocks_are_full_of_short_stories_or_of_sums():
+@pytest.mark.parametrize("kind", [sums, solved, judged, refined, talked, corrected])
+def test_a_block_is_full_of_one_kind_of_short_texts(kind):
     tokenizer = learn_tokenizer(PLAN)
-    blocks = Blocks(replace(PLAN, most_steps=2, block=1024), tokenizer)
-    stories, sums = tokenizer.decode(blocks[1]["input_ids"]), tokenizer.decode(blocks[0]["input_ids"])
-    assert len(blocks[0]["input_ids"]) == len(blocks[1]["input_ids"]) == 1024
-    replies = [part.partition("<|im_end|>")[0] for part in stories.split("assistant\n")[1:-1]]
-    assert len(replies) > 2 and all(reply.count("\n") <= 2 for reply in replies)
-    assert all(arithmetic.verdict(arithmetic.check(line)) == "correct" for line in sums.splitlines()[:-1])
-    assert len(tokenizer("1234.5")["input_ids"]) == 6
+    [block] = Blocks(replace(PLAN, most_steps=2, block=1024), tokenizer, [kind], range(3, 4))
+    assert len(block["input_ids"]) == 1024
+    text = tokenizer.decode(block["input_ids"])
+    if kind is sums:
+        assert all(arithmetic.verdict(arithmetic.check(line)) == "correct" for line in text.splitlines()[:-1])
+    else:
+        assert text.startswith("<|im_start|>system") and text.count("<|im_end|>") > 3
+
+
+def test_every_digit_stands_alone():
+    assert len(learn_tokenizer(PLAN)("1234.5")["input_ids"]) == 6
 
 
 def test_the_answer_is_taught_in_the_words_that_are_read_back():

@@ -2,15 +2,16 @@
 
     python -m trainer pretrain --blocks 32000
 
-It learns to solve generated word problems of a few steps, asked as the app asks its actor, and sums, and nothing else:
-something to try methods and to test programs with, never something for students. The same plan makes the same model.
+First it learns to solve generated word problems of a few steps, asked as the app asks its actor, and sums; then it also
+reads some of what critics, refining actors and self-talkers say, as any base has read how people talk. It is something
+to try methods and to test programs with, never something for students. The same plan makes the same model.
 """
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
@@ -39,6 +40,10 @@ from runtime.settings import Settings
 from runtime.text import closing_line, final_answer
 from runtime.types import content_hash
 from runtime.worked import Worked
+from trainer.injection import InjectionError
+from trainer.lessons import critic_row, right_attempt, wrong_attempt
+from trainer.mathcritique import lessons
+from trainer.sft.rows import Row
 from trainer.sft.with_trl import newest_checkpoint
 from trainer.statistics import wilson
 from trainer.to_gguf import to_gguf
@@ -60,11 +65,11 @@ class Plan:
     """All that decides the model."""
 
     blocks: int = 32_000
-    """Pieces of text of the same length, each read once."""
+    """Pieces of text of the same length, each read once: solutions and sums."""
+    talk_blocks: int = 8_000
+    """Those that are read after them, with talk about solutions."""
     block: int = 512
     """Tokens of one."""
-    sums_every: int = 4
-    """One of so many blocks holds the equations of solutions and nothing else: more sums for the same time."""
     most_steps: int = 3
     """Longer solutions are left out."""
     words_from: int = 20_000
@@ -75,40 +80,77 @@ class Plan:
     heads: int = 4
     batch: int = 8
     learning_rate: float = 2e-3
+    talk_rate: float = 1e-3
     seed: int = 0
+
+    def allows(self, worked: Worked) -> bool:
+        return len(worked.lines) <= self.most_steps
 
 
 class Blocks(Dataset):
-    """Problems with their solutions behind one another as tokens, a block made when it is asked for."""
+    """Texts behind one another as tokens, a block of one kind made when it is asked for; the kinds take turns."""
 
-    def __init__(self, plan: Plan, tokenizer: PreTrainedTokenizerFast) -> None:
-        self.plan, self.tokenizer = plan, tokenizer
+    def __init__(self, plan: Plan, tokenizer: PreTrainedTokenizerFast, kinds: Sequence[Kind], numbers: range) -> None:
+        self.plan, self.tokenizer, self.kinds, self.numbers = plan, tokenizer, kinds, numbers
 
     def __len__(self) -> int:
-        return self.plan.blocks
+        return len(self.numbers)
 
-    def __getitem__(self, number: int) -> dict[str, list[int]]:
-        plan, start = self.plan, number * SKIPPED
-        if number % plan.sums_every:
-            texts = (
-                self.tokenizer.apply_chat_template(solved(one), tokenize=False) for one in short(plan, "train", start)
-            )
-        else:
-            texts = map(sums, wordproblems.stream(plan.seed, "train", start))
-        ids: list[int] = []
-        while len(ids) < plan.block:
+    def __getitem__(self, place: int) -> dict[str, list[int]]:
+        number, ids = self.numbers[place], []
+        texts = self._texts(self.kinds[number % len(self.kinds)], number * SKIPPED)
+        while len(ids) < self.plan.block:
             ids += self.tokenizer(next(texts))["input_ids"]
-        return {"input_ids": ids[: plan.block]}
+        return {"input_ids": ids[: self.plan.block]}
+
+    def _texts(self, write: Kind, start: int) -> Iterator[str]:
+        """Sums of all solutions, and everything else about short ones."""
+        stream = wordproblems.stream(self.plan.seed, "train", start)
+        for worked in stream if write is sums else filter(self.plan.allows, stream):
+            if text := write(worked):
+                yield text if isinstance(text, str) else self.tokenizer.apply_chat_template(text, tokenize=False)
+
+
+Kind = Callable[[Worked], Messages | str | None]
+"""What is written about a problem: a conversation, or plain text; None where there is nothing to write."""
 
 
 def sums(worked: Worked) -> str:
-    """The equations of a solution, a line each."""
+    """The equations of a solution, a line each: more sums for the same time."""
     return "".join(f"{equation}\n" for line in worked.lines for equation in EQUATION.findall(line))
+
+
+def judged(worked: Worked) -> Messages | None:
+    """A critic's turn on a right attempt or on a wrong one."""
+    try:
+        wrong = int(worked.problem.id, 16) % 2
+        return _spoken(critic_row(wrong_attempt(worked, 0) if wrong else right_attempt(worked)))
+    except InjectionError:
+        return None
+
+
+def refined(worked: Worked) -> Messages | None:
+    row = lessons.refined(worked, 0)
+    return row and _spoken(row)
+
+
+def talked(worked: Worked) -> Messages | None:
+    row = lessons.talked(worked, 0)
+    return row and _spoken(row)
+
+
+def corrected(worked: Worked) -> Messages:
+    return _spoken(lessons.corrected(worked, 0))
+
+
+def _spoken(row: Row) -> Messages:
+    reply = "".join(text for text, _ in row.reply)
+    return [*row.messages, Message(role="assistant", content=reply)]
 
 
 def short(plan: Plan, split: wordproblems.Split, start: int = 0) -> Iterator[Worked]:
     """Problems of at most as many steps as the plan allows."""
-    return (one for one in wordproblems.stream(plan.seed, split, start) if len(one.lines) <= plan.most_steps)
+    return filter(plan.allows, wordproblems.stream(plan.seed, split, start))
 
 
 def solved(worked: Worked) -> Messages:
@@ -174,13 +216,31 @@ def pretrain(plan: Plan, settings: Settings) -> Made:
     if made.gguf.exists():
         return made
     tokenizer = learn_tokenizer(plan)
+    first, then = range(plan.blocks), range(plan.blocks, plan.blocks + plan.talk_blocks)
+    solving = Blocks(plan, tokenizer, (sums, solved, solved, solved), first)
+    talking = Blocks(plan, tokenizer, (sums, solved, judged, talked, solved, refined, solved, corrected), then)
+    if not (place / "solving").exists():
+        model = _learned(plan, untaught(plan, tokenizer), tokenizer, solving, plan.learning_rate, place / "first")
+        model.save_pretrained(place / "solving.part")
+        (place / "solving.part").rename(place / "solving")
+    model = LlamaForCausalLM.from_pretrained(place / "solving")
+    model = _learned(plan, model, tokenizer, talking, plan.talk_rate, place / "then").float()
+    model.save_pretrained(made.folder)
+    tokenizer.save_pretrained(made.folder)
+    to_gguf(model, tokenizer, made.gguf, GGMLQuantizationType.Q8_0)
+    return made
+
+
+def _learned(
+    plan: Plan, model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, blocks: Blocks, rate: float, place: Path
+) -> LlamaForCausalLM:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     dtype = _dtype(place / "dtype", device)
     arguments = TrainingArguments(
-        output_dir=str(place / "checkpoints"),
+        output_dir=str(place),
         per_device_train_batch_size=plan.batch,
         num_train_epochs=1,
-        learning_rate=plan.learning_rate,
+        learning_rate=rate,
         lr_scheduler_type="cosine",
         warmup_steps=100,
         weight_decay=0.01,
@@ -195,19 +255,10 @@ def pretrain(plan: Plan, settings: Settings) -> Made:
         seed=plan.seed,
         dataloader_num_workers=0,
     )
-    trainer = Trainer(
-        untaught(plan, tokenizer),
-        arguments,
-        DataCollatorForLanguageModeling(tokenizer, mlm=False),
-        Blocks(plan, tokenizer),
-    )
-    begun = newest_checkpoint(place / "checkpoints")
+    trainer = Trainer(model, arguments, DataCollatorForLanguageModeling(tokenizer, mlm=False), blocks)
+    begun = newest_checkpoint(place)
     trainer.train(resume_from_checkpoint=str(begun) if begun else None)
-    model = trainer.model.float()
-    model.save_pretrained(made.folder)
-    tokenizer.save_pretrained(made.folder)
-    to_gguf(model, tokenizer, made.gguf, GGMLQuantizationType.Q8_0)
-    return made
+    return trainer.model
 
 
 def _dtype(kept: Path, device: str) -> torch.dtype:
