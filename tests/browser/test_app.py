@@ -35,6 +35,7 @@ def open_page(tab: Any, served: Served) -> None:
 
 
 def solve(tab: Any, text: str = PROBLEM, mode: str = "Straight on", wait: bool = True) -> None:
+    tab.get_by_label("Full solution", exact=True).check()
     tab.get_by_label(mode, exact=True).check()
     tab.get_by_label("Problem", exact=True).fill(text)
     tab.get_by_role("button", name="Solve", exact=True).click()

@@ -81,7 +81,7 @@ function patchCard(item, row) {
 function patchLabel(item, row) {
   const said = label(row.id);
   const tools = item.querySelector(".sq-tools");
-  tools.hidden = !view().rateable || row.state === "streaming";
+  tools.hidden = !view().rateable || row.state === "streaming" || row.state === "locked";
   set(tools.firstElementChild, "aria-label", say("rate.group", { label: row.label }));
   for (const [i, [rating, name]] of RATINGS.entries()) {
     const button = tools.firstElementChild.children[i];

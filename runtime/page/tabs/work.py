@@ -10,7 +10,7 @@ import gradio as gr
 from runtime.page.serving import read
 from runtime.page.widgets import BARE, ON_MODEL, QUIET, told
 from runtime.page.words import word
-from runtime.types import Depth
+from runtime.types import Depth, Help
 
 if TYPE_CHECKING:
     from runtime.page.frame import Page
@@ -27,12 +27,14 @@ class WorkTab:
                 page.say(gr.HTML, {"value": "examples.label"}, elem_classes="sq-chips-label", **BARE)
                 keys = [f"example.{kind}.{i}" for i in range(1, examples + 1)]
                 self.chips = {k: page.say(gr.Button, {"value": f"{k}.name"}, elem_classes="sq-chip") for k in keys}
+            # The first choice is what a student thinks of first; handlers take it last, as only Solve has it.
+            first = [self.build_choice("help")] if kind == "solve" else []
             names = ["mode", "depth"] if kind == "solve" else ["depth"]
-            self.inputs = [*self.boxes, *map(self.build_choice, names)]
+            self.inputs = [*self.boxes, *map(self.build_choice, names), *first]
             with gr.Row(elem_classes="sq-acts"):
                 self.go = page.say(gr.Button, {"value": f"{kind}.button"}, elem_classes="sq-go")
                 self.halt = page.say(gr.Button, {"value": "stop.button"}, interactive=False, elem_classes="sq-halt")
-            self.steps = gr.HTML({}, html_template=read("steps.html"), js_on_load=read("steps.js"), **BARE)
+            self.steps = gr.HTML({}, html_template=read("steps.html"), js_on_load=script(kind), **BARE)
 
     def build_box(self, name: str) -> gr.Textbox:
         keys = {"label": f"{self.kind}.{name}.label", "placeholder": f"{self.kind}.{name}.placeholder"}
@@ -54,6 +56,9 @@ class WorkTab:
             # Several labels may come within one second; none may wait for the model or be dropped.
             rated = event(self.rate, [self.page.consent], None, trigger_mode="multiple", **QUIET)
             rated.failure(self.restore, None, [self.steps], **QUIET)
+        if self.kind == "solve":
+            self.steps.select(self.give, None, [self.steps], **QUIET)
+            self.steps.submit(self.compare, None, [self.steps], **QUIET)
         for key, chip in self.chips.items():
             chip.click(self.example(key), None, self.boxes, **QUIET)
 
@@ -66,10 +71,10 @@ class WorkTab:
 
         return fill
 
-    def begin(self, first: str, second: str, depth: Depth, request: gr.Request) -> tuple[Any, ...]:
+    def begin(self, first: str, second: str, depth: Depth, request: gr.Request, help: Help = "full") -> tuple[Any, ...]:
         desk = self.page.desk(request)
         with told(desk):
-            desk.begin(self.kind, first, second, depth=depth)
+            desk.begin(self.kind, first, second, depth=depth, help=help)
         others = any(other.running for other in self.page.desks.values() if other is not desk)
         return _outputs(desk.view(self.kind, word("status.queue" if others else "status.waiting", desk.language)))
 
@@ -87,11 +92,28 @@ class WorkTab:
         self.page.desk(request).stop(self.kind)
         return _outputs(self.page.desk(request).view(self.kind))
 
+    def give(self, wish: gr.EventData, request: gr.Request) -> dict[str, Any]:
+        """The next hint or step was asked for, or all that is left."""
+        desk = self.page.desk(request)
+        with told(desk):
+            desk.give(wish.wish)
+        return desk.view(self.kind)
+
+    def compare(self, own: gr.EventData, request: gr.Request) -> dict[str, Any]:
+        desk = self.page.desk(request)
+        desk.compare(str(own.answer))
+        return desk.view(self.kind)
+
     def rate(self, consent: bool, label: gr.EventData, request: gr.Request) -> None:
         self.page.desk(request).rate(self.kind, label.step_id, label.rating, label.correction, consent)
 
     def restore(self, request: gr.Request) -> dict[str, Any]:
         return self.page.desk(request).view(self.kind)
+
+
+def script(kind: str) -> str:
+    """The step list's own script; a solution can also be given bit by bit."""
+    return read("steps.js") + (read("guide.js") if kind == "solve" else "")
 
 
 def _outputs(view: dict[str, Any]) -> tuple[Any, ...]:

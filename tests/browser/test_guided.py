@@ -1,0 +1,164 @@
+"""A solution that is given bit by bit, in a real browser: what was not asked for never leaves the server."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode
+from collections import defaultdict
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from playwright.sync_api import Error
+from test_app import card, open_page
+from tutor import Tutor
+
+pytestmark = pytest.mark.browser
+
+PROBLEM = "A ship carries 731 crates of 12 lamps each. 185 lamps break. How many lamps are whole?"
+STEPS = [
+    "Altogether the ship carries 731 * 12 = 8772 lamps.",
+    "Taking away the broken ones leaves 8772 - 185 = 8587 lamps.",
+    "The answer is 8587.",
+]
+SECRETS = ["8772", "Altogether", "8587", "Taking"]
+"""What only the steps hold: the results and words of the first, then of the second."""
+
+
+class Wire:
+    """Everything that the server has sent to a browser tab: bodies of responses, streams while they last, sockets."""
+
+    def __init__(self, tab: Any) -> None:
+        self._tab = tab
+        self._received: dict[str, bytes] = defaultdict(bytes)
+        self._devtools = tab.context.new_cdp_session(tab)
+        self._devtools.on("Network.responseReceived", lambda event: self._listen(event["requestId"]))
+        self._devtools.on("Network.dataReceived", lambda event: self._keep(event["requestId"], event.get("data")))
+        self._devtools.send("Network.enable")
+        tab.on("websocket", lambda socket: socket.on("framereceived", lambda frame: self._keep_frame(frame)))
+
+    def _listen(self, request: str) -> None:
+        try:
+            begun = self._devtools.send("Network.streamResourceContent", {"requestId": request})
+            self._keep(request, begun["bufferedData"])
+        except Error:  # it is at its end already
+            with suppress(Error):  # a redirection has no body
+                body = self._devtools.send("Network.getResponseBody", {"requestId": request})
+                self._received[request] += b64decode(body["body"]) if body["base64Encoded"] else body["body"].encode()
+
+    def _keep(self, request: str, data: str | None) -> None:
+        self._received[request] += b64decode(data or "")
+
+    def _keep_frame(self, frame: str | bytes) -> None:
+        self._received["frames"] += frame if isinstance(frame, bytes) else frame.encode()
+
+    def text(self) -> str:
+        return b"\n".join(self._received.values()).decode("utf-8", "replace")
+
+    def carries(self, *texts: str) -> bool:
+        """Whether these have come, or come within a few seconds: proof that the wire is heard."""
+        for _ in range(100):
+            if all(text in self.text() for text in texts):
+                return True
+            self._tab.wait_for_timeout(50)
+        return False
+
+    def tells(self) -> list[str]:
+        return [secret for secret in SECRETS if secret in self.text()]
+
+
+def ask(tab: Any, help: str) -> None:
+    tab.get_by_label(help, exact=True).check()
+    tab.get_by_label("Problem", exact=True).fill(PROBLEM)
+    tab.get_by_role("button", name="Solve", exact=True).click()
+    tab.get_by_text(re.compile("^Worked out in 2 steps|^1 of 2")).wait_for()
+
+
+def press(tab: Any, name: str) -> None:
+    tab.get_by_role("button", name=name, exact=True).click()
+
+
+def test_hints_only_sends_nothing_of_the_solution_before_it_is_asked_for(tab, served):
+    wire = Wire(tab)
+    open_page(tab, served(Tutor(delay=0.02, first=STEPS)))
+    tab.get_by_label("With a critic", exact=True).check()
+    ask(tab, "Hints only")
+    assert wire.carries("Worked out in 2 steps")
+    assert wire.tells() == []
+    assert tab.locator('.sq-step[data-state="locked"]').count() == 2
+    assert not tab.get_by_role("button", name="Next step", exact=True).is_visible()
+    for number, said in enumerate(["731 crates and 12 lamps", "again and again", "731 × 12 = …"], 1):
+        press(tab, "Hint")
+        assert said in card(tab, 1).locator(".sq-hint").nth(number - 1).inner_text()
+        assert wire.tells() == []
+    press(tab, "Hint")
+    tab.get_by_text("731 * 12 = 8772").wait_for()
+    assert wire.carries(*SECRETS[:2])
+    for number in range(3):
+        press(tab, "Hint")
+        card(tab, 2).locator(".sq-hint").nth(number).wait_for()
+    assert wire.tells() == SECRETS[:2]
+    press(tab, "Show all")
+    tab.get_by_text("8772 - 185 = 8587").wait_for()
+    assert tab.locator(".sq-answer-text:visible").inner_text() == "8587"
+    assert wire.carries(*SECRETS)
+    assert not tab.get_by_role("button", name="Hint", exact=True).is_visible()
+
+
+def test_a_reload_gives_no_more_than_was_asked_for(tab, served):
+    page = served(Tutor(first=STEPS))
+    open_page(tab, page)
+    ask(tab, "Hints only")
+    press(tab, "Hint")
+    card(tab, 1).locator(".sq-hint").wait_for()
+    wire = Wire(tab)
+    tab.reload()
+    card(tab, 1).locator(".sq-hint").wait_for()
+    assert wire.carries("731 crates and 12 lamps")
+    assert wire.tells() == []
+    assert [row["level"] for row in page.log.db["hints"].rows] == [1]
+
+
+def test_one_step_at_a_time_shows_the_next_step_and_keeps_the_focus(tab, served):
+    wire = Wire(tab)
+    open_page(tab, served(Tutor(first=STEPS)))
+    ask(tab, "One step at a time")
+    card(tab, 1).get_by_text("731 * 12 = 8772").wait_for()
+    assert card(tab, 2).get_attribute("data-state") == "locked"
+    assert not set(SECRETS[2:]) & set(wire.tells())
+    card(tab, 1).locator(".sq-card").focus()
+    tab.keyboard.press("h")
+    card(tab, 2).locator(".sq-hint").wait_for()
+    assert "8772 (found before)" in card(tab, 2).locator(".sq-hint").inner_text()
+    tab.keyboard.press("n")
+    card(tab, 2).get_by_text("8772 - 185 = 8587").wait_for()
+    assert tab.evaluate("document.activeElement.closest('.sq-step')?.dataset.id").endswith(":0:0")
+    assert tab.locator(".sq-answer-text:visible").inner_text() == "8587"
+
+
+def test_an_own_answer_is_compared_and_ours_is_not_told(tab, served):
+    wire = Wire(tab)
+    open_page(tab, served(Tutor(first=STEPS)))
+    ask(tab, "Hints only")
+    said = tab.locator(".sq-mine-said")
+    for own, reply in (("8,600", "Not the same yet"), ("lots", "could not be compared"), ("8402 lamps", "Not the same")):
+        tab.get_by_label("Your answer", exact=True).fill(own)
+        press(tab, "Check")
+        said.get_by_text(reply).wait_for()
+    assert wire.tells() == []
+    tab.get_by_label("Your answer", exact=True).fill("8,587 lamps")
+    tab.keyboard.press("Enter")
+    said.get_by_text("The same as mine").wait_for()
+    assert wire.tells() == []
+    assert tab.locator('.sq-step[data-state="locked"]').count() == 2
+
+
+def test_a_raw_call_gives_no_step_in_hints_only(tab, served):
+    """The buttons are not the rule: the server keeps it."""
+    wire = Wire(tab)
+    open_page(tab, served(Tutor(first=STEPS)))
+    ask(tab, "Hints only")
+    tab.evaluate("document.querySelector('.sq-wish-step').click()")
+    press(tab, "Hint")
+    card(tab, 1).locator(".sq-hint").wait_for()
+    assert wire.tells() == []
