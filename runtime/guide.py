@@ -74,6 +74,14 @@ def asked(run: Run, wish: Wish) -> dict[str, int]:
             return {}
 
 
+def can_be_tried_again(run: Run) -> list[str]:
+    """The keys of the steps that can be written anew: all of them, once all are shown. One voice that talked to itself
+    cannot be taken up again in the middle."""
+    ready = run.kind == "solve" and run.mode != "selftalk" and run.status != "running" and is_open(run)
+    keys, _ = solution(run)
+    return [key for key in keys if key != run.id] if ready else []
+
+
 def compare(run: Run, answer: str) -> bool | None:
     """Whether a student's answer is that of the solution; None if that cannot be judged."""
     own = _answer(run)

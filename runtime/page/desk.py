@@ -11,6 +11,7 @@ from functools import partial
 from html import escape
 from typing import Any
 
+from runtime import guide
 from runtime.guide import Wish
 from runtime.page import guided
 from runtime.page.live import Follower
@@ -24,7 +25,7 @@ from runtime.types import Depth, Feedback, Help, Trajectory
 
 KINDS = ("solve", "check")
 MAX_ANSWER = 200
-SAID_BY_SCRIPT = ("rate.", "give.", "mine.")
+SAID_BY_SCRIPT = ("rate.", "give.", "mine.", "why.button", "again.")
 """Which words the step list's own script puts into buttons and labels."""
 
 
@@ -44,7 +45,7 @@ class Desk:
         self._followers: dict[str, Follower] = {}
         self._shown: dict[str, Run] = {kind: run for kind in KINDS if (run := self.session.latest(kind))}
         self._labels: dict[str, Feedback] = {}
-        self._compared: str | None = None
+        self._compared: dict[str, str] | None = None
         self._unsaved: dict[str, str] = {}
         self._mishaps = 0
 
@@ -65,6 +66,14 @@ class Desk:
         self._unsaved.pop(kind, None)
         self._compared = None
         self._followers[kind] = Follower(lambda cancel: act(*asked, depth=depth, cancel=cancel))
+
+    def again(self, step: str, depth: Depth | None = None) -> None:
+        """Get ready to write the solution on view anew from one of its steps on. Nothing happens for any other step."""
+        run = self._shown.get("solve")
+        if run is None or "solve" in self._followers or step not in guide.can_be_tried_again(run):
+            return
+        position = guide.can_be_tried_again(run).index(step)
+        self._followers["solve"] = Follower(lambda cancel: self.session.again(run, position, depth, cancel))
 
     def follow(self, kind: str) -> Iterator[dict[str, Any] | None]:
         """The view whenever there is something new, None as a heartbeat. Raises what the session raises."""

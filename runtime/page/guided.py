@@ -19,7 +19,7 @@ from runtime.text import Language
 
 def view(run: Run, language: Language) -> dict[str, Any]:
     """Everything the step list shows of a run: all of it, or what was asked for."""
-    whole = render.view(run, language)
+    whole = {**render.view(run, language), "again": guide.can_be_tried_again(run)}
     if run.help == "full":
         return whole
     if run.status == "running":
@@ -43,13 +43,13 @@ def view(run: Run, language: Language) -> dict[str, Any]:
     }
 
 
-def compared(run: Run, answer: str, language: Language) -> str:
+def compared(run: Run, answer: str, language: Language) -> dict[str, str]:
     """What a student is told of an answer of their own; ours is never in it."""
-    same = guide.compare(run, answer)
-    if same is None:
-        return word("mine.unclear", language)
-    said = word("mine.same" if same else "mine.other", language)
-    return f"{said}{word('mine.unsettled', language)}" if run.status == "unsettled" else said
+    kind = {True: "same", False: "other", None: "unclear"}[guide.compare(run, answer)]
+    said = word(f"mine.{kind}", language)
+    if kind != "unclear" and run.status == "unsettled":
+        said += word("mine.unsettled", language)
+    return {"kind": kind, "text": said}
 
 
 def spoken(hint: Hint, language: Language) -> str:
@@ -62,14 +62,15 @@ def spoken(hint: Hint, language: Language) -> str:
 def _careful(row: dict[str, Any], hidden: list[str], answer: str | None) -> dict[str, Any]:
     """A row without remarks that may speak of what is still hidden: only exact arithmetic keeps to its step."""
     exact = any(badge["kind"] == "arithmetic_wrong" for badge in row["badges"])
-    return row if exact and not gives_away(row["comment"], hidden, answer) else {**row, "comment": ""}
+    comment = row["comment"] if exact and not gives_away(row["comment"], hidden, answer) else ""
+    return {**row, "comment": comment, "why": [{**why, "note": ""} for why in row["why"]]}
 
 
 def _stub(key: str, number: int, language: Language) -> dict[str, Any]:
     label = word("step.solve", language, number=number)
     empty = dict.fromkeys(("text", "html", "sign", "comment", "correction", "correction_html"), "")
     stub = {"id": key, "label": label, "word": word("verdict.locked", language), "state": "locked", "lang": language}
-    return {**empty, **stub, "badges": [], "rating": None}
+    return {**empty, **stub, "badges": [], "why": [], "rating": None}
 
 
 def _status(run: Run, seen: int, count: int, ended: str, language: Language) -> str:

@@ -36,11 +36,17 @@ def open_page(tab: Any, served: Served) -> None:
 
 def solve(tab: Any, text: str = PROBLEM, mode: str = "Straight on", wait: bool = True) -> None:
     tab.get_by_label("Full solution", exact=True).check()
-    tab.get_by_label(mode, exact=True).check()
+    choose_mode(tab, mode)
     tab.get_by_label("Problem", exact=True).fill(text)
     tab.get_by_role("button", name="Solve", exact=True).click()
     if wait:
         tab.get_by_text(re.compile("^Finished")).wait_for()
+
+
+def choose_mode(tab: Any, mode: str) -> None:
+    if not tab.get_by_label(mode, exact=True).is_visible():
+        tab.get_by_role("button", name="How it thinks and checks").click()
+    tab.get_by_label(mode, exact=True).check()
 
 
 def card(tab: Any, number: int) -> Any:

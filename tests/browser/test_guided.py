@@ -10,19 +10,19 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Error
-from test_app import card, open_page
+from test_app import card, choose_mode, open_page, solve
 from tutor import Tutor
 
 pytestmark = pytest.mark.browser
 
-PROBLEM = "A ship carries 731 crates of 12 lamps each. 185 lamps break. How many lamps are whole?"
+PROBLEM = "A ship carries 73104 crates of 1209 lamps each. 18500 lamps break. How many lamps are whole?"
 STEPS = [
-    "Altogether the ship carries 731 * 12 = 8772 lamps.",
-    "Taking away the broken ones leaves 8772 - 185 = 8587 lamps.",
-    "The answer is 8587.",
+    "Altogether the ship carries 73104 * 1209 = 88382736 lamps.",
+    "Taking away the broken ones leaves 88382736 - 18500 = 88364236 lamps.",
+    "The answer is 88364236.",
 ]
-SECRETS = ["8772", "Altogether", "8587", "Taking"]
-"""What only the steps hold: the results and words of the first, then of the second."""
+SECRETS = ["88382736", "Altogether", "88364236", "Taking"]
+"""What only the steps hold: result and word of the first, then of the second. The numbers are too long for chance."""
 
 
 class Wire:
@@ -81,26 +81,26 @@ def press(tab: Any, name: str) -> None:
 def test_hints_only_sends_nothing_of_the_solution_before_it_is_asked_for(tab, served):
     wire = Wire(tab)
     open_page(tab, served(Tutor(delay=0.02, first=STEPS)))
-    tab.get_by_label("With a critic", exact=True).check()
+    choose_mode(tab, "With a critic")
     ask(tab, "Hints only")
     assert wire.carries("Worked out in 2 steps")
     assert wire.tells() == []
     assert tab.locator('.sq-step[data-state="locked"]').count() == 2
     assert not tab.get_by_role("button", name="Next step", exact=True).is_visible()
-    for number, said in enumerate(["731 crates and 12 lamps", "again and again", "731 × 12 = …"], 1):
+    for number, said in enumerate(["73104 crates and 1209 lamps", "again and again", "73104 × 1209 = …"], 1):
         press(tab, "Hint")
         assert said in card(tab, 1).locator(".sq-hint").nth(number - 1).inner_text()
         assert wire.tells() == []
     press(tab, "Hint")
-    tab.get_by_text("731 * 12 = 8772").wait_for()
+    tab.get_by_text("73104 * 1209 = 88382736").wait_for()
     assert wire.carries(*SECRETS[:2])
     for number in range(3):
         press(tab, "Hint")
         card(tab, 2).locator(".sq-hint").nth(number).wait_for()
     assert wire.tells() == SECRETS[:2]
     press(tab, "Show all")
-    tab.get_by_text("8772 - 185 = 8587").wait_for()
-    assert tab.locator(".sq-answer-text:visible").inner_text() == "8587"
+    tab.get_by_text("88382736 - 18500 = 88364236").wait_for()
+    assert tab.locator(".sq-answer-text:visible").inner_text() == "88364236"
     assert wire.carries(*SECRETS)
     assert not tab.get_by_role("button", name="Hint", exact=True).is_visible()
 
@@ -114,7 +114,7 @@ def test_a_reload_gives_no_more_than_was_asked_for(tab, served):
     wire = Wire(tab)
     tab.reload()
     card(tab, 1).locator(".sq-hint").wait_for()
-    assert wire.carries("731 crates and 12 lamps")
+    assert wire.carries("73104 crates and 1209 lamps")
     assert wire.tells() == []
     assert [row["level"] for row in page.log.db["hints"].rows] == [1]
 
@@ -123,17 +123,17 @@ def test_one_step_at_a_time_shows_the_next_step_and_keeps_the_focus(tab, served)
     wire = Wire(tab)
     open_page(tab, served(Tutor(first=STEPS)))
     ask(tab, "One step at a time")
-    card(tab, 1).get_by_text("731 * 12 = 8772").wait_for()
+    card(tab, 1).get_by_text("73104 * 1209 = 88382736").wait_for()
     assert card(tab, 2).get_attribute("data-state") == "locked"
     assert not set(SECRETS[2:]) & set(wire.tells())
     card(tab, 1).locator(".sq-card").focus()
     tab.keyboard.press("h")
     card(tab, 2).locator(".sq-hint").wait_for()
-    assert "8772 (found before)" in card(tab, 2).locator(".sq-hint").inner_text()
+    assert "88382736 (found before)" in card(tab, 2).locator(".sq-hint").inner_text()
     tab.keyboard.press("n")
-    card(tab, 2).get_by_text("8772 - 185 = 8587").wait_for()
+    card(tab, 2).get_by_text("88382736 - 18500 = 88364236").wait_for()
     assert tab.evaluate("document.activeElement.closest('.sq-step')?.dataset.id").endswith(":0:0")
-    assert tab.locator(".sq-answer-text:visible").inner_text() == "8587"
+    assert tab.locator(".sq-answer-text:visible").inner_text() == "88364236"
 
 
 def test_an_own_answer_is_compared_and_ours_is_not_told(tab, served):
@@ -141,12 +141,16 @@ def test_an_own_answer_is_compared_and_ours_is_not_told(tab, served):
     open_page(tab, served(Tutor(first=STEPS)))
     ask(tab, "Hints only")
     said = tab.locator(".sq-mine-said")
-    for own, reply in (("8,600", "Not the same yet"), ("lots", "could not be compared"), ("8402 lamps", "Not the same")):
+    for own, reply in (
+        ("8,600", "Not the same yet"),
+        ("lots", "could not be compared"),
+        ("8402 lamps", "Not the same"),
+    ):
         tab.get_by_label("Your answer", exact=True).fill(own)
         press(tab, "Check")
         said.get_by_text(reply).wait_for()
     assert wire.tells() == []
-    tab.get_by_label("Your answer", exact=True).fill("8,587 lamps")
+    tab.get_by_label("Your answer", exact=True).fill("88,364,236 lamps")
     tab.keyboard.press("Enter")
     said.get_by_text("The same as mine").wait_for()
     assert wire.tells() == []
@@ -162,3 +166,34 @@ def test_a_raw_call_gives_no_step_in_hints_only(tab, served):
     press(tab, "Hint")
     card(tab, 1).locator(".sq-hint").wait_for()
     assert wire.tells() == []
+
+
+def test_why_says_what_the_witnesses_said_without_asking_anybody(tab, served):
+    open_page(tab, served())
+    solve(tab, mode="With a critic")
+    first = card(tab, 1)
+    assert not first.locator(".sq-reasons").is_visible()
+    asked = len(tab.asked)
+    first.get_by_role("button", name="Step 1: Why?").click()
+    reasons = first.locator(".sq-reasons")
+    assert "worked out again exactly, and comes out" in reasons.inner_text()
+    assert "independent solutions reach the same answer" in reasons.inner_text()
+    assert len(tab.asked) == asked
+    first.get_by_role("button", name="Step 1: Why?").click()
+    assert not reasons.is_visible()
+
+
+def test_a_step_is_tried_again_and_the_old_version_stays_in_sight(tab, served):
+    page = served()
+    open_page(tab, page)
+    solve(tab)  # straight on: the wrong solution stands
+    assert tab.locator(".sq-answer-text:visible").inner_text() == "8"
+    card(tab, 2).get_by_role("button", name="Step 2: Try this step again").click()
+    tab.locator('.sq-step[data-state="replaced"]').filter(has_text="12 - 5 = 8").wait_for()
+    tab.get_by_text(re.compile("^Finished")).wait_for()
+    assert tab.locator(".sq-answer-text:visible").inner_text() == "7"
+    (run,) = page.log.runs()
+    assert len(page.log.run(run["id"]).transcript.talk.trajectories) == 2
+    tab.reload()
+    tab.locator('.sq-step[data-state="replaced"]').wait_for()
+    assert tab.locator(".sq-answer-text:visible").inner_text() == "7"

@@ -33,9 +33,27 @@ function showHints(row) {
   row.hints.forEach((text, i) => put(hints.children[i] || hints.appendChild(make("li", "sq-hint")), text));
 }
 
+// "Try again" on a step of a finished solution.
+const AGAIN = '<svg viewBox="0 0 20 20" width="16" height="16" aria-hidden="true"><path d="M15.5 6.5A6.5 6.5 0 1 0 16.5 10M16 3v4h-4" fill="none" stroke="currentColor" stroke-width="1.6" stroke-linecap="round" stroke-linejoin="round"/></svg>';
+
+function showAgain(row) {
+  const links = cards.get(row.id).item.querySelector(".sq-links");
+  let button = links.querySelector(".sq-again");
+  if (!button) {
+    button = make("button", "sq-again", { type: "button", tabindex: "-1" }, make("span", ""));
+    button.insertAdjacentHTML("afterbegin", AGAIN);
+    button.onclick = () => trigger("retry", { step_id: row.id });
+    links.append(button);
+  }
+  button.hidden = !view().again?.includes(row.id);
+  put(button.lastElementChild, say("again.button"));
+  set(button, "aria-label", `${row.label}: ${say("again.button")}`);
+}
+
 function showGuide() {
   const now = view();
   (now.steps || []).forEach(showHints);
+  (now.steps || []).forEach(showAgain);
   const able = now.help && !now.busy;
   if (!able && asks.contains(document.activeElement)) list.lastElementChild?.firstElementChild.focus();
   asks.hidden = !able;
@@ -48,7 +66,10 @@ function showGuide() {
   put(field_label.firstElementChild, say("mine.label"));
   set(field, "placeholder", say("mine.placeholder"));
   put(compare, say("mine.button"));
-  put(verdict, now.compared || "");
+  put(verdict, now.compared?.text || "");
+  set(verdict, "data-kind", now.compared?.kind || "");
+  const keys = part("keys");
+  if (able && keys.textContent) put(keys, `${say("rate.keys")} · ${say("give.keys")}`);
 }
 
 root.addEventListener("keydown", (event) => {

@@ -1,5 +1,5 @@
 // The step list: patches the page by step id, so focus and open editors survive streaming. Rates by click and by key.
-// Only `html`, `comment`, `answer` and `note` are set as HTML: the server made and escaped them. All else is text.
+// Only `html`, `comment`, `answer` and notes are set as HTML: the server made and escaped them. All else is text.
 const root = element.querySelector(".sq");
 const part = (name) => root.querySelector(".sq-" + name);
 const list = part("steps");
@@ -197,7 +197,7 @@ function move(item, by) {
 }
 
 function turn(item, by) {
-  const buttons = [...item.querySelectorAll(".sq-tools button")];
+  const buttons = [...item.querySelectorAll(".sq-tools button, .sq-links button:not([hidden])")];
   const at = buttons.indexOf(document.activeElement);
   buttons[(at + by + buttons.length) % buttons.length]?.focus();
 }

@@ -29,8 +29,12 @@ class WorkTab:
                 self.chips = {k: page.say(gr.Button, {"value": f"{k}.name"}, elem_classes="sq-chip") for k in keys}
             # The first choice is what a student thinks of first; handlers take it last, as only Solve has it.
             first = [self.build_choice("help")] if kind == "solve" else []
-            names = ["mode", "depth"] if kind == "solve" else ["depth"]
-            self.inputs = [*self.boxes, *map(self.build_choice, names), *first]
+            if kind == "solve":
+                with page.say(gr.Accordion, {"label": "solve.more"}, open=False, elem_classes="sq-more"):
+                    further = [self.build_choice("mode"), self.build_choice("depth")]
+            else:
+                further = [self.build_choice("depth")]
+            self.inputs = [*self.boxes, *further, *first]
             with gr.Row(elem_classes="sq-acts"):
                 self.go = page.say(gr.Button, {"value": f"{kind}.button"}, elem_classes="sq-go")
                 self.halt = page.say(gr.Button, {"value": "stop.button"}, interactive=False, elem_classes="sq-halt")
@@ -50,17 +54,24 @@ class WorkTab:
         asks = [self.go.click, *(box.submit for box in self.boxes)]
         # Through the queue, as the page shows no message of an event outside it; but never behind the model.
         asked = gr.on(asks, self.begin, self.inputs, outputs, **{**QUIET, "queue": True}, concurrency_limit=None)
-        self.run = asked.success(self.follow, None, outputs, **ON_MODEL)
-        self.halt.click(self.stop, None, outputs, cancels=[self.run], **QUIET)
+        self.runs = [asked.success(self.follow, None, outputs, **ON_MODEL)]
+        if self.kind == "solve":
+            self.wire_help(outputs)
+        self.halt.click(self.stop, None, outputs, cancels=self.runs, **QUIET)
         for event in (self.steps.like, self.steps.edit):
             # Several labels may come within one second; none may wait for the model or be dropped.
             rated = event(self.rate, [self.page.consent], None, trigger_mode="multiple", **QUIET)
             rated.failure(self.restore, None, [self.steps], **QUIET)
-        if self.kind == "solve":
-            self.steps.select(self.give, None, [self.steps], **QUIET)
-            self.steps.submit(self.compare, None, [self.steps], **QUIET)
         for key, chip in self.chips.items():
             chip.click(self.example(key), None, self.boxes, **QUIET)
+
+    def wire_help(self, outputs: list[Any]) -> None:
+        """What a student may ask of a solution: more of it, a comparison, a step written anew."""
+        self.steps.select(self.give, None, [self.steps], **QUIET)
+        self.steps.submit(self.compare, None, [self.steps], **QUIET)
+        depth = self.inputs[2]
+        asked = self.steps.retry(self.begin_again, [depth], outputs, **{**QUIET, "queue": True}, concurrency_limit=None)
+        self.runs.append(asked.success(self.follow, None, outputs, **ON_MODEL))
 
     def example(self, key: str) -> Callable[[gr.Request], Any]:
         names = ("text", "steps")[: len(self.boxes)]
@@ -77,6 +88,11 @@ class WorkTab:
             desk.begin(self.kind, first, second, depth=depth, help=help)
         others = any(other.running for other in self.page.desks.values() if other is not desk)
         return _outputs(desk.view(self.kind, word("status.queue" if others else "status.waiting", desk.language)))
+
+    def begin_again(self, depth: Depth, asked: gr.EventData, request: gr.Request) -> tuple[Any, ...]:
+        desk = self.page.desk(request)
+        desk.again(str(asked.step_id), depth)
+        return _outputs(desk.view(self.kind))
 
     def follow(self, request: gr.Request) -> Iterator[tuple[Any, ...]]:
         desk = self.page.desk(request)
@@ -113,7 +129,7 @@ class WorkTab:
 
 def script(kind: str) -> str:
     """The step list's own script; a solution can also be given bit by bit."""
-    return read("steps.js") + (read("guide.js") if kind == "solve" else "")
+    return "".join(map(read, ["steps.js", "why.js", *(["guide.js"] if kind == "solve" else [])]))
 
 
 def _outputs(view: dict[str, Any]) -> tuple[Any, ...]:
