@@ -22,8 +22,9 @@ KEYS = {
     "known": ("numbers", "equation", "end", "none"),
     "idea": ("add", "subtract", "multiply", "divide", "power", "percent", "several", "equation", "end", "none"),
     "move": ("sum", "equation", "end", "none"),
+    "mend": ("sum", "none"),
 }
-"""What a rung may be about. A wording of "none" fits every step."""
+"""What a rung may be about; "mend" is said of a step that is wrong. A wording of "none" fits every step."""
 
 _NUMERAL = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+"
 _FRACTION = re.compile(rf"({_NUMERAL})\s*/\s*({_NUMERAL})|\\[dt]?frac\{{(\d+)\}}\{{(\d+)\}}")
@@ -36,6 +37,8 @@ _NO_NOUN = re.compile(
 _UNKNOWN = r"(?<![A-Za-z\\])[b-hj-zB-HJ-Z](?![A-Za-z])"
 _EQUATION = re.compile(rf"{_UNKNOWN}[^=\n]*=|=[^=\n]*{_UNKNOWN}")
 _STATED = re.compile(rf"[=≈]\s*\\?[$£€¥]?\s*-?\s*({_NUMERAL})(?!\d|[.,]\d|\s*[-+*/×÷^])")
+_SLASH = re.compile(r"(?<=[\d)])/(?=[\d(])")
+"""Without spaces around it a division would read as a fraction, which is its own result."""
 _MARK = re.compile(r"<<[^<>\n]*>>")
 _IDEAS = {"+": "add", "-": "subtract", "*": "multiply", "/": "divide", "÷": "divide", "^": "power", "pct": "percent"}
 
@@ -59,6 +62,16 @@ def ladder(problem: str, steps: Sequence[str], position: int, answer: str | None
     hidden = steps[position:]
     made = _derive(problem.translate(PLAIN), [_plain(step) for step in steps], position)
     return tuple(_safe(hint, hidden, answer) for hint in made)
+
+
+def to_mend(step: str) -> Hint:
+    """A hint at what to look at again in a wrong step: the sum that does not come out, if there is one."""
+    wrong = next((equation for equation in arithmetic.check(step) if equation.verdict == "incorrect"), None)
+    if wrong is None or wrong.left is None:
+        return Hint("mend")
+    left = _SLASH.sub(" ÷ ", wrong.text.rpartition(" = ")[0])
+    told = abs(wrong.left) in _values(left, with_parts=True)
+    return Hint("mend") if told else Hint("mend", "sum", sum=left)
 
 
 def gives_away(text: str, hidden: Sequence[str], answer: str | None) -> bool:
@@ -119,7 +132,6 @@ def _first_operation(node: Node | Leaf) -> Node | None:
 
 
 def _written(operation: Node) -> str:
-    # "48/2" would read as a fraction, which is its own result.
     sign = {"/": " ÷ ", "*": " × ", "^": "^"}.get(operation.op, f" {operation.op} ")
     return sign.join(write(part) for part in operation.parts)
 

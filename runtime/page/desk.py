@@ -25,7 +25,7 @@ from runtime.types import Depth, Feedback, Help, Trajectory
 
 KINDS = ("solve", "check")
 MAX_ANSWER = 200
-SAID_BY_SCRIPT = ("rate.", "give.", "mine.", "why.button", "again.")
+SAID_BY_SCRIPT = ("rate.", "give.", "mine.", "why.button", "again.", "mend.")
 """Which words the step list's own script puts into buttons and labels."""
 
 

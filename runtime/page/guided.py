@@ -10,7 +10,7 @@ from functools import reduce
 from typing import Any
 
 from runtime import guide
-from runtime.hints import Hint, gives_away
+from runtime.hints import Hint, gives_away, to_mend
 from runtime.page import render
 from runtime.page.words import word
 from runtime.store import Run
@@ -20,6 +20,8 @@ from runtime.text import Language
 def view(run: Run, language: Language) -> dict[str, Any]:
     """Everything the step list shows of a run: all of it, or what was asked for."""
     whole = {**render.view(run, language), "again": guide.can_be_tried_again(run)}
+    if run.kind == "check":
+        return {**whole, "steps": [_mendable(row, language) for row in whole["steps"]]}
     if run.help == "full":
         return whole
     if run.status == "running":
@@ -64,6 +66,13 @@ def _careful(row: dict[str, Any], hidden: list[str], answer: str | None) -> dict
     exact = any(badge["kind"] == "arithmetic_wrong" for badge in row["badges"])
     comment = row["comment"] if exact and not gives_away(row["comment"], hidden, answer) else ""
     return {**row, "comment": comment, "why": [{**why, "note": ""} for why in row["why"]]}
+
+
+def _mendable(row: dict[str, Any], language: Language) -> dict[str, Any]:
+    """A line that needs another look: first only that, then a hint, and what is wrong with it last of all."""
+    if row["state"] != "flagged":
+        return row
+    return {**row, "comment": "", "mend": {"hint": spoken(to_mend(row["text"]), language), "show": row["comment"]}}
 
 
 def _stub(key: str, number: int, language: Language) -> dict[str, Any]:

@@ -197,3 +197,19 @@ def test_a_step_is_tried_again_and_the_old_version_stays_in_sight(tab, served):
     tab.reload()
     tab.locator('.sq-step[data-state="replaced"]').wait_for()
     assert tab.locator(".sq-answer-text:visible").inner_text() == "7"
+
+
+def test_a_wrong_line_is_named_first_then_hinted_at_and_explained_last(tab, served):
+    open_page(tab, served())
+    tab.get_by_role("tab", name="Check my work").click()
+    tab.get_by_label("The problem", exact=True).fill("Sue has 48 pens and gives away half. How many are left?")
+    tab.get_by_label("Your steps, one on each line").fill("48 / 2 = 26 are left")
+    tab.get_by_role("button", name="Check my steps").click()
+    tab.get_by_text("Check line 1 again.").wait_for()
+    line = card(tab, 1)
+    assert "24" not in line.inner_text()
+    line.get_by_role("button", name="Give me a hint to mend it").click()
+    assert "once more, with care: 48 ÷ 2" in line.inner_text() and "24" not in line.inner_text()
+    line.get_by_role("button", name="Show what is wrong with it").click()
+    assert "is 24, not 26" in line.inner_text()
+    assert line.locator(".sq-mend-more:visible").count() == 0

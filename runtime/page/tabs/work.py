@@ -128,8 +128,8 @@ class WorkTab:
 
 
 def script(kind: str) -> str:
-    """The step list's own script; a solution can also be given bit by bit."""
-    return "".join(map(read, ["steps.js", "why.js", *(["guide.js"] if kind == "solve" else [])]))
+    """The step list's script: a solution can be given bit by bit, an own line be mended."""
+    return "".join(map(read, ["steps.js", "why.js", "guide.js" if kind == "solve" else "mend.js"]))
 
 
 def _outputs(view: dict[str, Any]) -> tuple[Any, ...]:
