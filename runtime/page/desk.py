@@ -45,7 +45,8 @@ class Desk:
         self._followers: dict[str, Follower] = {}
         self._shown: dict[str, Run] = {kind: run for kind in KINDS if (run := self.session.latest(kind))}
         self._labels: dict[str, Feedback] = {}
-        self._compared: dict[str, str] | None = None
+        self._comparison: tuple[bool | None] | None = None
+        """Of a student's own answer with the solution on view, if one was asked for."""
         self._unsaved: dict[str, str] = {}
         self._mishaps = 0
 
@@ -64,7 +65,7 @@ class Desk:
         act = partial(self.session.solve, help=help) if kind == "solve" else self.session.check
         self._shown.pop(kind, None)
         self._unsaved.pop(kind, None)
-        self._compared = None
+        self._comparison = None
         self._followers[kind] = Follower(lambda cancel: act(*asked, depth=depth, cancel=cancel))
 
     def again(self, step: str, depth: Depth | None = None) -> None:
@@ -119,7 +120,7 @@ class Desk:
     def compare(self, answer: str) -> None:
         """Say whether a student's answer is that of the solution on view."""
         if run := self._shown.get("solve"):
-            self._compared = guided.compared(run, answer[:MAX_ANSWER], self.language)
+            self._comparison = (guide.compare(run, answer[:MAX_ANSWER]),)
 
     # Labels
 
@@ -141,8 +142,8 @@ class Desk:
         """All that a tab's step list shows."""
         run = self._shown.get(kind)
         shown = guided.view(replace(run, labels=run.labels | self._labels), self.language) if run else {}
-        if kind == "solve" and self._compared:
-            shown["compared"] = self._compared
+        if run and kind == "solve" and self._comparison:
+            shown["compared"] = guided.compared(run, *self._comparison, self.language)
         unsaved = self._unsaved.get(kind)
         return {
             **shown,

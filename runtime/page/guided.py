@@ -45,11 +45,11 @@ def view(run: Run, language: Language) -> dict[str, Any]:
     }
 
 
-def compared(run: Run, answer: str, language: Language) -> dict[str, str]:
-    """What a student is told of an answer of their own; ours is never in it."""
-    kind = {True: "same", False: "other", None: "unclear"}[guide.compare(run, answer)]
+def compared(run: Run, same: bool | None, language: Language) -> dict[str, str]:
+    """What a student is told of an answer of their own (`guide.compare`); ours is never in it."""
+    kind = {True: "same", False: "other", None: "unclear"}[same]
     said = word(f"mine.{kind}", language)
-    if kind != "unclear" and run.status == "unsettled":
+    if same is not None and run.status == "unsettled":
         said += word("mine.unsettled", language)
     return {"kind": kind, "text": said}
 

@@ -69,7 +69,8 @@ function showGuide() {
   put(verdict, now.compared?.text || "");
   set(verdict, "data-kind", now.compared?.kind || "");
   const keys = part("keys");
-  if (able && keys.textContent) put(keys, `${say("rate.keys")} · ${say("give.keys")}`);
+  const added = now.help === "steps" ? ["hint", "step"] : ["hint"];
+  if (able && keys.textContent) put(keys, [say("rate.keys"), ...added.map((wish) => say("give.keys." + wish))].join(" · "));
 }
 
 root.addEventListener("keydown", (event) => {
