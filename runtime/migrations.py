@@ -81,3 +81,21 @@ def first_tables(db: Database) -> None:
         "create trigger labels_are_append_only before update on labels "
         "begin select raise(abort, 'labels are append-only: add a new one'); end"
     )
+
+
+@migrations()
+def help_given(db: Database) -> None:
+    db["runs"].add_column("help", str)  # hints, steps or full; null in runs that know of no other than full
+    db["hints"].create(
+        {
+            "id": str,
+            "run_id": str,
+            "step_id": str,  # null: the answer of a solution without steps
+            "level": int,  # how far the help with this step has gone: 1 to 3 a hint, 4 the step itself
+            "created_at": str,
+        },
+        pk="id",
+        not_null={"run_id", "level"},
+        foreign_keys=[("run_id", "runs", "id"), ("step_id", "steps", "id")],
+    )
+    db["hints"].create_index(["run_id"])

@@ -34,6 +34,8 @@ from runtime.types import Critique, Evidence, Finish, Outcome, Parent, Problem, 
 
 REFINE_TEMPERATURE = 0.7
 """A greedy actor would often write the same wrong step again."""
+AGAIN = 1000
+"""Added to the seed for versions that a person asks for."""
 MENDS = 8
 """How many proven slips of arithmetic are put right in one attempt before the actor may go on regardless."""
 
@@ -56,6 +58,29 @@ def converse(problem: Problem, engine: Engine, settings: Settings, cancel: Event
 def check(problem: Problem, steps: Sequence[str], critic: Critic, cancel: Event) -> Iterator[TalkEvent]:
     """Judge a person's own steps."""
     return guarded(own_work(problem, steps, critic, cancel))
+
+
+def converse_again(
+    problem: Problem, attempt: Trajectory, position: int, engine: Engine, settings: Settings, number: int, cancel: Event
+) -> Iterator[TalkEvent]:
+    """A new version of an attempt, from the step at `position` on; `number` tells one version from another. A voice
+    that talks to itself is not heard here: the actor goes on, and the critic reads, if the mode has one."""
+    sampling = Sampling(REFINE_TEMPERATURE, max_tokens=settings.max_tokens, seed=settings.seed + AGAIN + number)
+    critic = None if settings.mode == "plain" else open_critic(engine, settings)
+    return guarded(anew(problem, attempt, position, Actor(engine, sampling), critic, cancel))
+
+
+def anew(
+    problem: Problem, attempt: Trajectory, position: int, actor: Actor, critic: Critic | None, cancel: Event
+) -> Iterator[TalkEvent]:
+    """The person asked for it, so the new version counts, whatever the critic says of it."""
+    new = yield from actor.mend(problem, attempt, position, "", cancel, proven_wrong if critic else None)
+    if critic is None:
+        yield Finished(_outcome(new))
+        return
+    new = yield from _mend(problem, new, actor, critic, cancel)
+    critique = yield from critic.read(problem, new, cancel)
+    yield Finished(_outcome(new, critique, stopped=cancel.is_set()))
 
 
 def guarded(events: Iterator[TalkEvent]) -> Iterator[TalkEvent]:

@@ -12,13 +12,14 @@ from threading import Event
 
 from runtime.critic import open_critic
 from runtime.engines.base import Engine
-from runtime.events import AttemptDone, CritiqueDone, Failed, Finished, Refining, StepDone, begin, fold
+from runtime.events import AttemptDone, CritiqueDone, Failed, Finished, Refining, StepDone, Transcript, begin, fold
 from runtime.events import Event as TalkEvent
-from runtime.selftalk import check, converse
+from runtime.guide import Wish, asked
+from runtime.selftalk import check, converse, converse_again
 from runtime.settings import Settings
 from runtime.store import Run, SessionLog, StoreError, new_id, now
 from runtime.text import clean, split_attempt
-from runtime.types import Depth, Feedback, Outcome, Problem
+from runtime.types import Depth, Feedback, Help, Outcome, Problem
 
 _WORTH_KEEPING = (StepDone, AttemptDone, CritiqueDone, Refining, Finished, Failed)
 
@@ -49,13 +50,16 @@ class Session:
         rounds: int | None = None,
         depth: Depth | None = None,
         cancel: Event | None = None,
+        help: Help = "full",
     ) -> Iterator[Progress]:
-        """Solve a problem, live. Raises UnreadableError for an unusable text, EngineError if there is no model."""
+        """Solve a problem, live; `help` says how much of it will be shown. Raises UnreadableError for an
+        unusable text, EngineError if there is no model."""
         problem = Problem(text=clean(text))
         settings = self.settings.with_(mode=mode, rounds=rounds, depth=depth)
         engine = self._engine()
         events = converse(problem, engine, settings, cancel or Event())
-        yield from self._follow("solve", settings.mode, engine, problem, events)
+        run = self._run("solve", settings.mode, engine, problem)
+        yield from self._follow(replace(run, help=help), events)
 
     def check(
         self, text: str, steps: str | Sequence[str], depth: Depth | None = None, cancel: Event | None = None
@@ -66,7 +70,27 @@ class Session:
         engine = self._engine()
         critic = open_critic(engine, self.settings.with_(depth=depth))
         events = check(problem, attempt, critic, cancel or Event())
-        yield from self._follow("check", "check", engine, problem, events)
+        yield from self._follow(self._run("check", "check", engine, problem), events)
+
+    def again(
+        self, run: Run, position: int, depth: Depth | None = None, cancel: Event | None = None
+    ) -> Iterator[Progress]:
+        """Go on with a finished run: a new version of its solution from the step at `position` on, live; all of it is
+        shown from now on. Raises EngineError if there is no model."""
+        talk, settings = run.transcript.talk, self.settings.with_(mode=run.mode, depth=depth)
+        engine = self._engine()
+        number = len(talk.trajectories)
+        events = converse_again(talk.problem, talk.chosen, position, engine, settings, number, cancel or Event())
+        unfinished = Transcript(talk.model_copy(update={"outcome": None}))
+        yield from self._follow(replace(run, transcript=unfinished, help="full"), events)
+
+    def give(self, run: Run, wish: Wish) -> dict[str, int]:
+        """Give a student the next hint or step of a solution, or all that is left. The value is how far the help with
+        each step has gone now, where that has changed. Raises StoreError."""
+        levels = asked(run, wish)
+        if self.log and levels:
+            self.log.add_hints(run.id, levels)
+        return levels
 
     def rate(
         self,
@@ -88,11 +112,11 @@ class Session:
         """The session's last run of a kind, as it was stored."""
         return self.log.latest_run(self.id, kind) if self.log else None
 
-    def _follow(
-        self, kind: str, mode: str, engine: Engine, problem: Problem, events: Iterator[TalkEvent]
-    ) -> Iterator[Progress]:
-        started, unsaved = time.monotonic(), None
-        run = Run(new_id(), self.id, kind, mode, engine.model, begin(problem), created_at=now())
+    def _run(self, kind: str, mode: str, engine: Engine, problem: Problem) -> Run:
+        return Run(new_id(), self.id, kind, mode, engine.model, begin(problem), created_at=now())
+
+    def _follow(self, run: Run, events: Iterator[TalkEvent]) -> Iterator[Progress]:
+        started, unsaved = time.monotonic() - run.seconds, None
         try:
             for event in events:
                 transcript = fold(run.transcript, event)

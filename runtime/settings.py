@@ -19,7 +19,7 @@ from tomlkit.exceptions import ParseError
 
 from runtime.errors import SoliloquyError
 from runtime.files import write_whole
-from runtime.types import Depth
+from runtime.types import Depth, Help
 
 Mode = Literal["plain", "critic", "selftalk"]
 
@@ -55,6 +55,9 @@ class Settings(BaseSettings):
     )
     mode: Mode = Field(
         "critic", description="How a problem is solved: by the actor alone, with a critic, or self-talk."
+    )
+    help: Help = Field(
+        "steps", description="How much of a solution the page shows: hints, one step at a time (steps), or full."
     )
     depth: Depth = Field("deep", description="How steps are judged: quick (one reading) or deep (more witnesses).")
     rounds: int = Field(2, ge=0, le=10, description="How many refinements the critic may ask for.")

@@ -25,7 +25,7 @@ from runtime.errors import SoliloquyError
 from runtime.events import Transcript, as_talk
 from runtime.migrations import migrations
 from runtime.text import language_of
-from runtime.types import SCHEMA, Critique, Feedback, SelfTalk, Trajectory
+from runtime.types import SCHEMA, Critique, Feedback, Help, SelfTalk, Trajectory
 
 ROOM = 1 << 20
 """Bytes that must be free for SQLite to work at all; with less it reports an I/O error."""
@@ -49,6 +49,9 @@ class Run:
     created_at: str = ""
     labels: dict[str, Feedback] = field(default_factory=dict)
     """The latest label by step id; by run id for a label on the whole."""
+    help: Help = "full"
+    hints: dict[str, int] = field(default_factory=dict)
+    """How far the help with a step has gone, by step id (`runtime.guide`)."""
 
     @property
     def status(self) -> str:
@@ -160,6 +163,7 @@ class SessionLog:
                     "status": run.status,
                     "answer": talk.outcome.answer if talk.outcome else None,
                     "seconds": round(run.seconds, 3),
+                    "help": run.help,
                     "talk": json.dumps(talk.model_dump(mode="json"), ensure_ascii=False),
                     "created_at": run.created_at,
                 },
@@ -194,6 +198,17 @@ class SessionLog:
                     "created_at": now(),
                 }
             )
+
+    def add_hints(self, run_id: str, levels: dict[str, int]) -> None:
+        """Append how far the help with some steps has gone now. Raises StoreError for an unknown run or step."""
+        with self._writing() as db:
+            rows = [{"step_id": None if step == run_id else step, "level": n} for step, n in levels.items()]
+            db["hints"].insert_all({"id": new_id(), "run_id": run_id, **row, "created_at": now()} for row in rows)
+
+    def hints(self, run_id: str) -> dict[str, int]:
+        """How far the help with every step of a run has gone."""
+        rows = self._query("select step_id, max(level) as level from hints where run_id = ? group by step_id", [run_id])
+        return {row["step_id"] or run_id: row["level"] for row in rows}
 
     def run(self, run_id: str) -> Run | None:
         rows = self._query("select * from runs where id = ?", [run_id])
@@ -255,8 +270,9 @@ class SessionLog:
             transcript=Transcript(SelfTalk.model_validate_json(row["talk"])),
             seconds=row["seconds"],
             created_at=row["created_at"],
+            help=row["help"] or "full",
         )
-        return replace(run, labels=self.labels(run.id))
+        return replace(run, labels=self.labels(run.id), hints=self.hints(run.id))
 
     def labels(self, run_id: str) -> dict[str, Feedback]:
         """The latest label of every labelled step of a run."""

@@ -20,6 +20,8 @@ Verdict = Literal["correct", "incorrect", "unsure"]
 Witness = Literal["arithmetic", "model", "expectation", "solutions", "program", "completions", "selftalk"]
 Depth = Literal["quick", "deep"]
 """How much the critic asks before it judges: what is best per second, or what is best."""
+Help = Literal["hints", "steps", "full"]
+"""How much of a solution a student is shown: hints alone, a step whenever it is asked for, or all of it at once."""
 Finish = Literal["stop", "length", "cancelled", "cut"]
 """How a text ended: by itself, at its limit, by the user, or cut off at a step that was proven wrong."""
 

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from html import escape
 from typing import Any
 
-from runtime.page import render
+from runtime import guide
+from runtime.guide import Wish
+from runtime.page import guided
 from runtime.page.live import Follower
 from runtime.page.loading import Loading
 from runtime.page.words import catalogue, word
@@ -18,9 +21,12 @@ from runtime.session import Session
 from runtime.settings import Settings
 from runtime.store import Run, SessionLog, StoreError
 from runtime.text import Language, UnreadableError
-from runtime.types import Depth, Feedback, Trajectory
+from runtime.types import Depth, Feedback, Help, Trajectory
 
 KINDS = ("solve", "check")
+MAX_ANSWER = 200
+SAID_BY_SCRIPT = ("rate.", "give.", "mine.", "why.button", "again.", "mend.")
+"""Which words the step list's own script puts into buttons and labels."""
 
 
 class Desk:
@@ -39,6 +45,8 @@ class Desk:
         self._followers: dict[str, Follower] = {}
         self._shown: dict[str, Run] = {kind: run for kind in KINDS if (run := self.session.latest(kind))}
         self._labels: dict[str, Feedback] = {}
+        self._comparison: tuple[bool | None] | None = None
+        """Of a student's own answer with the solution on view, if one was asked for."""
         self._unsaved: dict[str, str] = {}
         self._mishaps = 0
 
@@ -48,15 +56,25 @@ class Desk:
 
     # Runs
 
-    def begin(self, kind: str, *asked: str, depth: Depth | None = None) -> None:
-        """Get ready to solve (problem, mode) or to check (problem, steps). Raises UnreadableError for empty ones."""
+    def begin(self, kind: str, *asked: str, depth: Depth | None = None, help: Help = "full") -> None:
+        """Get ready to solve (problem, mode), showing as much as `help` says, or to check (problem, steps). Raises
+        UnreadableError for empty ones."""
         for name, text in zip(("problem", "steps" if kind == "check" else "mode"), asked, strict=True):
             if not (text or "").strip():
                 raise UnreadableError(word(f"error.empty.{name}", self.language))
-        act = self.session.solve if kind == "solve" else self.session.check
+        act = partial(self.session.solve, help=help) if kind == "solve" else self.session.check
         self._shown.pop(kind, None)
         self._unsaved.pop(kind, None)
+        self._comparison = None
         self._followers[kind] = Follower(lambda cancel: act(*asked, depth=depth, cancel=cancel))
+
+    def again(self, step: str, depth: Depth | None = None) -> None:
+        """Get ready to write the solution on view anew from one of its steps on. Nothing happens for any other step."""
+        run = self._shown.get("solve")
+        if run is None or "solve" in self._followers or step not in guide.can_be_tried_again(run):
+            return
+        position = guide.can_be_tried_again(run).index(step)
+        self._followers["solve"] = Follower(lambda cancel: self.session.again(run, position, depth, cancel))
 
     def follow(self, kind: str) -> Iterator[dict[str, Any] | None]:
         """The view whenever there is something new, None as a heartbeat. Raises what the session raises."""
@@ -92,6 +110,18 @@ class Desk:
         for follower in self._followers.values():
             follower.cancel.set()
 
+    # Help with a solution
+
+    def give(self, wish: Wish) -> None:
+        """Show the next hint or step of the solution on view, or all that is left. Raises StoreError."""
+        if run := self._shown.get("solve"):
+            self._shown["solve"] = replace(run, hints=run.hints | self.session.give(run, wish))
+
+    def compare(self, answer: str) -> None:
+        """Say whether a student's answer is that of the solution on view."""
+        if run := self._shown.get("solve"):
+            self._comparison = (guide.compare(run, answer[:MAX_ANSWER]),)
+
     # Labels
 
     def rate(self, kind: str, step: str, rating: int | None, correction: str | None, consent: bool) -> None:
@@ -111,7 +141,9 @@ class Desk:
     def view(self, kind: str, status: str | None = None) -> dict[str, Any]:
         """All that a tab's step list shows."""
         run = self._shown.get(kind)
-        shown = render.view(replace(run, labels=run.labels | self._labels), self.language) if run else {}
+        shown = guided.view(replace(run, labels=run.labels | self._labels), self.language) if run else {}
+        if run and kind == "solve" and self._comparison:
+            shown["compared"] = guided.compared(run, *self._comparison, self.language)
         unsaved = self._unsaved.get(kind)
         return {
             **shown,
@@ -119,7 +151,7 @@ class Desk:
             "language": self.language,
             "title": word(f"steps.{kind}", self.language),
             "empty": word(f"steps.empty.{kind}", self.language),
-            "words": {key: text for key, text in catalogue(self.language).items() if key.startswith("rate.")},
+            "words": {key: text for key, text in catalogue(self.language).items() if key.startswith(SAID_BY_SCRIPT)},
             "busy": kind in self._followers,
             "rateable": self.log is not None,
             "unsaved": word("unsaved", self.language, reason=unsaved) if unsaved else "",

@@ -65,7 +65,8 @@ class Page:
         self.blocks.load(self.open, [self.kept], all_of_it, **QUIET)
         self.blocks.unload(self.leave)
         self.language.input(self.speak, [self.kept, self.language], all_of_it, **QUIET)
-        self.new.click(self.start_anew, [self.kept], all_of_it, cancels=[tab.run for tab in self.tabs], **QUIET)
+        runs = [run for tab in self.tabs for run in tab.runs]
+        self.new.click(self.start_anew, [self.kept], all_of_it, cancels=runs, **QUIET)
         self.clock.tick(self.tell_model, None, [self.model_line, self.clock], **QUIET)
 
     def open(self, kept: dict[str, str] | None, request: gr.Request) -> dict[Any, Any]:

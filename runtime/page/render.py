@@ -213,6 +213,7 @@ def _row(run: Run, reading: _Reading, home: Home, language: Language) -> dict[st
         "word": _state_word(run, reading, state, language),
         "comment": to_display(_comment(verdict)) if verdict else "",
         "badges": _badges(run, state, verdict, language),
+        "why": _why(run, state, verdict, language),
         "rating": label.rating if label else None,
         "correction": (label.correction or "") if label else "",
         "correction_html": to_display(label.correction) if label and label.correction else "",
@@ -253,3 +254,21 @@ def _badges(run: Run, state: State, verdict: StepVerdict | None, language: Langu
     if not kinds and run.status != "running" and state != "replaced":
         kinds = ["not_checked"]
     return [{"kind": kind, "text": word(f"badge.{kind}", language)} for kind in kinds]
+
+
+def _why(run: Run, state: State, verdict: StepVerdict | None, language: Language) -> list[dict[str, str]]:
+    """What the badges say, in sentences, each with what its witness noted; the comment on view is not said again."""
+    shown = _comment(verdict) if verdict else ""
+    notes = (
+        {badge: e.note for e in verdict.evidence if (badge := _BADGES.get((e.by, e.verdict))) and e.note != shown}
+        if verdict
+        else {}
+    )
+    return [
+        {
+            "kind": badge["kind"],
+            "said": word(f"why.{badge['kind']}", language),
+            "note": to_display(notes.get(badge["kind"]) or ""),
+        }
+        for badge in _badges(run, state, verdict, language)
+    ]

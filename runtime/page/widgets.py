@@ -14,9 +14,9 @@ from runtime.page.desk import Desk
 from runtime.page.words import word
 from runtime.settings import Mode
 from runtime.text import Language
-from runtime.types import Depth
+from runtime.types import Depth, Help
 
-CHOICES: dict[str, tuple[str, ...]] = {"mode": get_args(Mode), "depth": get_args(Depth)}
+CHOICES: dict[str, tuple[str, ...]] = {"help": get_args(Help), "mode": get_args(Mode), "depth": get_args(Depth)}
 """Settings that a person may change for every run."""
 QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 ON_MODEL = {"concurrency_id": "model", "concurrency_limit": 1, "show_progress": "hidden", "api_visibility": "private"}

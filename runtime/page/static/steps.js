@@ -1,5 +1,5 @@
 // The step list: patches the page by step id, so focus and open editors survive streaming. Rates by click and by key.
-// Only `html`, `comment`, `answer` and `note` are set as HTML: the server made and escaped them. All else is text.
+// Only `html`, `comment`, `answer` and notes are set as HTML: the server made and escaped them. All else is text.
 const root = element.querySelector(".sq");
 const part = (name) => root.querySelector(".sq-" + name);
 const list = part("steps");
@@ -81,7 +81,7 @@ function patchCard(item, row) {
 function patchLabel(item, row) {
   const said = label(row.id);
   const tools = item.querySelector(".sq-tools");
-  tools.hidden = !view().rateable || row.state === "streaming";
+  tools.hidden = !view().rateable || row.state === "streaming" || row.state === "locked";
   set(tools.firstElementChild, "aria-label", say("rate.group", { label: row.label }));
   for (const [i, [rating, name]] of RATINGS.entries()) {
     const button = tools.firstElementChild.children[i];
@@ -197,7 +197,7 @@ function move(item, by) {
 }
 
 function turn(item, by) {
-  const buttons = [...item.querySelectorAll(".sq-tools button")];
+  const buttons = [...item.querySelectorAll(".sq-tools button, .sq-links button:not([hidden])")];
   const at = buttons.indexOf(document.activeElement);
   buttons[(at + by + buttons.length) % buttons.length]?.focus();
 }

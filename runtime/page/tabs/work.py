@@ -10,7 +10,7 @@ import gradio as gr
 from runtime.page.serving import read
 from runtime.page.widgets import BARE, ON_MODEL, QUIET, told
 from runtime.page.words import word
-from runtime.types import Depth
+from runtime.types import Depth, Help
 
 if TYPE_CHECKING:
     from runtime.page.frame import Page
@@ -27,12 +27,18 @@ class WorkTab:
                 page.say(gr.HTML, {"value": "examples.label"}, elem_classes="sq-chips-label", **BARE)
                 keys = [f"example.{kind}.{i}" for i in range(1, examples + 1)]
                 self.chips = {k: page.say(gr.Button, {"value": f"{k}.name"}, elem_classes="sq-chip") for k in keys}
-            names = ["mode", "depth"] if kind == "solve" else ["depth"]
-            self.inputs = [*self.boxes, *map(self.build_choice, names)]
+            # The first choice is what a student thinks of first; handlers take it last, as only Solve has it.
+            first = [self.build_choice("help")] if kind == "solve" else []
+            if kind == "solve":
+                with page.say(gr.Accordion, {"label": "solve.more"}, open=False, elem_classes="sq-more"):
+                    further = [self.build_choice("mode"), self.build_choice("depth")]
+            else:
+                further = [self.build_choice("depth")]
+            self.inputs = [*self.boxes, *further, *first]
             with gr.Row(elem_classes="sq-acts"):
                 self.go = page.say(gr.Button, {"value": f"{kind}.button"}, elem_classes="sq-go")
                 self.halt = page.say(gr.Button, {"value": "stop.button"}, interactive=False, elem_classes="sq-halt")
-            self.steps = gr.HTML({}, html_template=read("steps.html"), js_on_load=read("steps.js"), **BARE)
+            self.steps = gr.HTML({}, html_template=read("steps.html"), js_on_load=script(kind), **BARE)
 
     def build_box(self, name: str) -> gr.Textbox:
         keys = {"label": f"{self.kind}.{name}.label", "placeholder": f"{self.kind}.{name}.placeholder"}
@@ -48,14 +54,24 @@ class WorkTab:
         asks = [self.go.click, *(box.submit for box in self.boxes)]
         # Through the queue, as the page shows no message of an event outside it; but never behind the model.
         asked = gr.on(asks, self.begin, self.inputs, outputs, **{**QUIET, "queue": True}, concurrency_limit=None)
-        self.run = asked.success(self.follow, None, outputs, **ON_MODEL)
-        self.halt.click(self.stop, None, outputs, cancels=[self.run], **QUIET)
+        self.runs = [asked.success(self.follow, None, outputs, **ON_MODEL)]
+        if self.kind == "solve":
+            self.wire_help(outputs)
+        self.halt.click(self.stop, None, outputs, cancels=self.runs, **QUIET)
         for event in (self.steps.like, self.steps.edit):
             # Several labels may come within one second; none may wait for the model or be dropped.
             rated = event(self.rate, [self.page.consent], None, trigger_mode="multiple", **QUIET)
             rated.failure(self.restore, None, [self.steps], **QUIET)
         for key, chip in self.chips.items():
             chip.click(self.example(key), None, self.boxes, **QUIET)
+
+    def wire_help(self, outputs: list[Any]) -> None:
+        """What a student may ask of a solution: more of it, a comparison, a step written anew."""
+        self.steps.select(self.give, None, [self.steps], **QUIET)
+        self.steps.submit(self.compare, None, [self.steps], **QUIET)
+        depth = self.inputs[2]
+        asked = self.steps.retry(self.begin_again, [depth], outputs, **{**QUIET, "queue": True}, concurrency_limit=None)
+        self.runs.append(asked.success(self.follow, None, outputs, **ON_MODEL))
 
     def example(self, key: str) -> Callable[[gr.Request], Any]:
         names = ("text", "steps")[: len(self.boxes)]
@@ -66,12 +82,17 @@ class WorkTab:
 
         return fill
 
-    def begin(self, first: str, second: str, depth: Depth, request: gr.Request) -> tuple[Any, ...]:
+    def begin(self, first: str, second: str, depth: Depth, request: gr.Request, help: Help = "full") -> tuple[Any, ...]:
         desk = self.page.desk(request)
         with told(desk):
-            desk.begin(self.kind, first, second, depth=depth)
+            desk.begin(self.kind, first, second, depth=depth, help=help)
         others = any(other.running for other in self.page.desks.values() if other is not desk)
         return _outputs(desk.view(self.kind, word("status.queue" if others else "status.waiting", desk.language)))
+
+    def begin_again(self, depth: Depth, asked: gr.EventData, request: gr.Request) -> tuple[Any, ...]:
+        desk = self.page.desk(request)
+        desk.again(str(asked.step_id), depth)
+        return _outputs(desk.view(self.kind))
 
     def follow(self, request: gr.Request) -> Iterator[tuple[Any, ...]]:
         desk = self.page.desk(request)
@@ -87,11 +108,28 @@ class WorkTab:
         self.page.desk(request).stop(self.kind)
         return _outputs(self.page.desk(request).view(self.kind))
 
+    def give(self, wish: gr.EventData, request: gr.Request) -> dict[str, Any]:
+        """The next hint or step was asked for, or all that is left."""
+        desk = self.page.desk(request)
+        with told(desk):
+            desk.give(wish.wish)
+        return desk.view(self.kind)
+
+    def compare(self, own: gr.EventData, request: gr.Request) -> dict[str, Any]:
+        desk = self.page.desk(request)
+        desk.compare(str(own.answer))
+        return desk.view(self.kind)
+
     def rate(self, consent: bool, label: gr.EventData, request: gr.Request) -> None:
         self.page.desk(request).rate(self.kind, label.step_id, label.rating, label.correction, consent)
 
     def restore(self, request: gr.Request) -> dict[str, Any]:
         return self.page.desk(request).view(self.kind)
+
+
+def script(kind: str) -> str:
+    """The step list's script: a solution can be given bit by bit, an own line be mended."""
+    return "".join(map(read, ["steps.js", "why.js", "guide.js" if kind == "solve" else "mend.js"]))
 
 
 def _outputs(view: dict[str, Any]) -> tuple[Any, ...]:

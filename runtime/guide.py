@@ -1,0 +1,97 @@
+"""A solution that is given bit by bit: which of its steps a student has seen, and what comes next.
+
+All of it is worked out first and stays where it is. What a student has been given is a level for each step: none, one
+of the hints, or the step itself. Nothing here has words; the page says them.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from runtime.grading import equal
+from runtime.hints import RUNGS, Hint, ladder
+from runtime.store import Run, home_of, step_id
+from runtime.types import Trajectory
+
+SEEN = len(RUNGS) + 1
+"""The level of a step that is shown."""
+Wish = Literal["hint", "step", "all"]
+
+
+def solution(run: Run) -> tuple[list[str], list[str]]:
+    """The keys and the texts of the steps of the attempt that counts. An answer without steps is a step itself, whose
+    key is the run's."""
+    talk = run.transcript.talk
+    chosen = talk.chosen
+    if chosen is None or not chosen.steps:
+        return ([run.id], [answer]) if (answer := _answer(run)) else ([], [])
+    turn = max(i for i, t in enumerate(talk.turns) if isinstance(t, Trajectory) and t.id == chosen.id)
+    keys = [step_id(run.id, *home_of(talk, turn, position)) for position in range(len(chosen.steps))]
+    return keys, [step.text for step in chosen.steps]
+
+
+def seen(run: Run) -> int:
+    """How many of the first steps are shown. None while the solution is being worked out."""
+    if run.status == "running":
+        return 0
+    keys, _ = solution(run)
+    if run.help == "full":
+        return len(keys)
+    # The only step would be the whole solution.
+    given = 1 if run.help == "steps" and len(keys) > 1 else 0
+    return next((i for i, key in enumerate(keys) if i >= given and run.hints.get(key, 0) < SEEN), len(keys))
+
+
+def is_open(run: Run) -> bool:
+    """Whether nothing is held back, the answer neither."""
+    return run.help == "full" or (run.status != "running" and seen(run) == len(solution(run)[0]))
+
+
+def hints(run: Run) -> tuple[Hint, ...]:
+    """The hints that were given at the first step that is not shown."""
+    keys, steps = solution(run)
+    position = seen(run)
+    if is_open(run) or not run.hints.get(keys[position]):
+        return ()
+    talk = run.transcript.talk
+    return ladder(talk.problem.text, steps, position, _answer(run))[: run.hints[keys[position]]]
+
+
+def asked(run: Run, wish: Wish) -> dict[str, int]:
+    """The levels that change when a student asks for the next hint, the next step or all that is left."""
+    if run.status == "running" or is_open(run):
+        return {}
+    keys, _ = solution(run)
+    first = seen(run)
+    match wish:
+        case "hint":
+            return {keys[first]: run.hints.get(keys[first], 0) + 1}
+        case "step" if run.help == "steps":
+            return {keys[first]: SEEN}
+        case "all":
+            return dict.fromkeys(keys[first:], SEEN)
+        case _:
+            return {}
+
+
+def can_be_tried_again(run: Run) -> list[str]:
+    """The keys of the steps that can be written anew: all of them, once all are shown. One voice that talked to itself
+    cannot be taken up again in the middle."""
+    ready = run.kind == "solve" and run.mode != "selftalk" and run.status != "running" and is_open(run)
+    keys, _ = solution(run)
+    return [key for key in keys if key != run.id] if ready else []
+
+
+def compare(run: Run, answer: str) -> bool | None:
+    """Whether a student's answer is that of the solution; None if that cannot be judged."""
+    own = _answer(run)
+    return equal(answer, own) if own and answer.strip() else None
+
+
+def has_answer(run: Run) -> bool:
+    return run.status != "running" and _answer(run) is not None
+
+
+def _answer(run: Run) -> str | None:
+    outcome = run.transcript.talk.outcome
+    return outcome.answer if outcome else None

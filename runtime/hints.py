@@ -1,0 +1,197 @@
+"""Hints at a step that a student has not seen yet, from exact structure: what the step calculates, and with what.
+
+A ladder has three rungs: what is known, the idea, the first move. A rung names its wording and what fills it; the words
+are the page's own, and hold no numbers. A number that would give away the answer or the result of a step that is still
+hidden is left out; where nothing is left to say, a wording that nothing fills takes the place. No model is asked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from runtime import arithmetic
+from runtime.arithmetic.chains import pairs
+from runtime.arithmetic.expressions import Leaf, Node, leaves, write
+from runtime.arithmetic.numerals import PLAIN, tokenize
+
+RUNGS = ("known", "idea", "move")
+KEYS = {
+    "known": ("numbers", "equation", "end", "none"),
+    "idea": ("add", "subtract", "multiply", "divide", "power", "percent", "several", "equation", "end", "none"),
+    "move": ("sum", "equation", "end", "none"),
+    "mend": ("sum", "none"),
+}
+"""What a rung may be about; "mend" is said of a step that is wrong. A wording of "none" fits every step."""
+
+_NUMERAL = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+"
+_FRACTION = re.compile(rf"({_NUMERAL})\s*/\s*({_NUMERAL})|\\[dt]?frac\{{(\d+)\}}\{{(\d+)\}}")
+_NUMBER = re.compile(rf"({_NUMERAL})(\s?\\?%)?")
+_QUOTE = re.compile(rf"(?P<money>[$£€¥]\s?)?(?P<number>{_NUMERAL})(?P<behind>\s?%|\s?[\u4e00-\u9fff]|[ -]?[A-Za-z]+)?")
+_NO_NOUN = re.compile(
+    r"an?|and|or|of|in|on|at|to|by|for|from|is|are|was|were|has|have|had|more|less|fewer|times|each|per|every|than|then|"
+    r"[的和是与中比把被再了里每]"
+)
+_UNKNOWN = r"(?<![A-Za-z\\])[b-hj-zB-HJ-Z](?![A-Za-z])"
+_EQUATION = re.compile(rf"{_UNKNOWN}[^=\n]*=|=[^=\n]*{_UNKNOWN}")
+_STATED = re.compile(rf"[=≈]\s*\\?[$£€¥]?\s*-?\s*({_NUMERAL})(?!\d|[.,]\d|\s*[-+*/×÷^])")
+_SLASH = re.compile(r"(?<=[\d)])/(?=[\d(])")
+"""Without spaces around it a division would read as a fraction, which is its own result."""
+_MARK = re.compile(r"<<[^<>\n]*>>")
+_IDEAS = {"+": "add", "-": "subtract", "*": "multiply", "/": "divide", "÷": "divide", "^": "power", "pct": "percent"}
+
+
+@dataclass(frozen=True)
+class Hint:
+    """One rung: which of its wordings is said, and what with."""
+
+    rung: str
+    about: str = "none"
+    known: tuple[str, ...] = ()
+    """Numbers of the problem that the step uses, with the word behind them: "3 bags"."""
+    found: tuple[str, ...] = ()
+    """Results of earlier steps that it uses."""
+    sum: str = ""
+    """The first operation of the step, without its result."""
+
+
+def ladder(problem: str, steps: Sequence[str], position: int, answer: str | None) -> tuple[Hint, ...]:
+    """The hints at `steps[position]`, the gentlest first; the steps before it have been seen."""
+    hidden = steps[position:]
+    made = _derive(problem.translate(PLAIN), [_plain(step) for step in steps], position)
+    return tuple(_safe(hint, hidden, answer) for hint in made)
+
+
+def to_mend(step: str) -> Hint:
+    """A hint at what to look at again in a wrong step: the sum that does not come out, if there is one."""
+    wrong = next((equation for equation in arithmetic.check(step) if equation.verdict == "incorrect"), None)
+    if wrong is None or wrong.left is None:
+        return Hint("mend")
+    left = _SLASH.sub(" ÷ ", wrong.text.rpartition(" = ")[0])
+    told = abs(wrong.left) in _values(left, with_parts=True)
+    return Hint("mend") if told else Hint("mend", "sum", sum=left)
+
+
+def gives_away(text: str, hidden: Sequence[str], answer: str | None) -> bool:
+    """Whether a text holds the answer, or a number that a hidden step comes to."""
+    secrets = {value for step in hidden for value in _results(_plain(step))}
+    if answer:
+        secrets |= set(_values(_plain(answer)))
+        words = re.escape(answer.strip().casefold())
+        if words and re.search(rf"(?<![0-9a-z]){words}(?![0-9a-z])", text.casefold()):
+            return True
+    return not secrets.isdisjoint(_values(_plain(text), with_parts=True))
+
+
+def _safe(hint: Hint, hidden: Sequence[str], answer: str | None) -> Hint:
+    known, found, kept_sum = (
+        tuple(text for text in texts if not gives_away(text, hidden, answer))
+        for texts in (hint.known, hint.found, (hint.sum,) if hint.sum else ())
+    )
+    if hint.about in ("numbers", "sum") and not (known or found or kept_sum):
+        return Hint(hint.rung)
+    return Hint(hint.rung, hint.about, known, found, "".join(kept_sum))
+
+
+def _derive(problem: str, steps: Sequence[str], position: int) -> list[Hint]:
+    step = steps[position]
+    expression = _first_expression(step)
+    if expression is None:
+        about = "equation" if _EQUATION.search(step) else "end" if position and position == len(steps) - 1 else "none"
+        return [Hint(rung, about) for rung in RUNGS]
+    known, found = _sources(expression, problem, steps[:position])
+    operation = _first_operation(expression)
+    return [
+        Hint("known", "numbers" if known or found else "none", known, found),
+        Hint("idea", _idea(expression)),
+        Hint("move", "sum", sum=_written(operation)) if operation else Hint("move"),
+    ]
+
+
+def _plain(text: str) -> str:
+    return _MARK.sub("", text).translate(PLAIN)
+
+
+def _first_expression(step: str) -> Node | None:
+    """The side of the step's first equation on which something is calculated."""
+    for pair in pairs(tokenize(step)):
+        for side in (pair.left, pair.right):
+            if side.ops and isinstance(side.node, Node):
+                return side.node
+    return None
+
+
+def _first_operation(node: Node | Leaf) -> Node | None:
+    """The operation that has to be done first."""
+    if isinstance(node, Leaf):
+        return None
+    inner = next(filter(None, map(_first_operation, node.parts)), None)
+    return inner or (node if len(node.parts) == 2 and node.op in _IDEAS else None)
+
+
+def _written(operation: Node) -> str:
+    sign = {"/": " ÷ ", "*": " × ", "^": "^"}.get(operation.op, f" {operation.op} ")
+    return sign.join(write(part) for part in operation.parts)
+
+
+def _idea(expression: Node) -> str:
+    ideas = set(_ideas(expression))
+    if "percent" in ideas or ("divide" in ideas and any(leaf.value == 100 for leaf in leaves(expression))):
+        return "percent"
+    return ideas.pop() if len(ideas) == 1 else "several"
+
+
+def _ideas(node: Node | Leaf) -> Iterator[str]:
+    if isinstance(node, Node):
+        if node.op in _IDEAS:
+            yield _IDEAS[node.op]
+        for part in node.parts:
+            yield from _ideas(part)
+
+
+def _sources(expression: Node, problem: str, before: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Where the numbers of an expression come from: the problem, as it says them, and results of earlier steps."""
+    said = {value: quote for quote in reversed(list(_quotes(problem))) for value in _values(quote)}
+    results = {value for step in before for value in _results(step)}
+    known: dict[str, None] = {}
+    found: dict[str, None] = {}
+    for leaf in leaves(expression):
+        if leaf.value in said:
+            known[said[leaf.value]] = None
+        elif leaf.value in results:
+            found[leaf.text] = None
+    return tuple(known), tuple(found)
+
+
+def _quotes(problem: str) -> Iterator[str]:
+    """Every number of the problem, with its currency and the word behind it if that may be a noun."""
+    for match in _QUOTE.finditer(problem):
+        behind = match["behind"] or ""
+        noun = "" if _NO_NOUN.fullmatch(behind.strip(" -").lower()) else behind
+        yield f"{match['money'] or ''}{match['number']}{noun}"
+
+
+def _results(step: str) -> Iterator[Fraction]:
+    """What a step comes to: both sides of its equations, and whatever stands alone behind an equals sign."""
+    for equation in arithmetic.check(step):
+        yield from (abs(value) for value in (equation.left, equation.right) if value is not None)
+    for number in _STATED.findall(step):
+        yield _fraction(number)
+
+
+def _values(text: str, with_parts: bool = False) -> Iterator[Fraction]:
+    """The numbers of a text, without their signs. 25% is 25 and a quarter; of 1/2, 1 and 2 are parts."""
+    for match in _FRACTION.finditer(text):
+        top, bottom = (_fraction(part) for part in match.groups() if part)
+        if bottom:
+            yield top / bottom
+    for match in _NUMBER.finditer(text if with_parts else _FRACTION.sub(" ", text)):
+        yield _fraction(match[1])
+        if match[2]:
+            yield _fraction(match[1]) / 100
+
+
+def _fraction(numeral: str) -> Fraction:
+    return Fraction(numeral.replace(",", ""))

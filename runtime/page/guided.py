@@ -1,0 +1,89 @@
+"""A solution as a student sees it who asked for hints, or for one step at a time.
+
+Whatever the student has not asked for yet stays on the server: a hidden step is a stub without a word of it, and while
+the solution is being worked out nothing is said of it at all.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import Any
+
+from runtime import guide
+from runtime.hints import Hint, gives_away, to_mend
+from runtime.page import render
+from runtime.page.words import word
+from runtime.store import Run
+from runtime.text import Language
+
+
+def view(run: Run, language: Language) -> dict[str, Any]:
+    """Everything the step list shows of a run: all of it, or what was asked for."""
+    whole = {**render.view(run, language), "again": guide.can_be_tried_again(run)}
+    if run.kind == "check":
+        return {**whole, "steps": [_mendable(row, language) for row in whole["steps"]]}
+    if run.help == "full":
+        return whole
+    if run.status == "running":
+        return {**whole, "steps": [], "status": word("status.working", language)}
+    keys, texts = guide.solution(run)
+    rows, seen = {row["id"]: row for row in whole["steps"]}, guide.seen(run)
+    if guide.is_open(run):
+        return {**whole, "steps": [rows[key] for key in keys if key in rows]}
+    answer = run.transcript.talk.outcome.answer
+    shown = [_careful(rows[key], texts[seen:], answer) for key in keys[:seen]]
+    hidden = [_stub(key, number, language) for number, key in enumerate(keys[seen:], seen + 1)]
+    hidden[0]["hints"] = [spoken(hint, language) for hint in guide.hints(run)]
+    return {
+        **whole,
+        "steps": shown + hidden,
+        "status": _status(run, seen, len(keys), whole["status"], language),
+        "answer": "",
+        "note": "",
+        "help": run.help,
+        "comparable": guide.has_answer(run),
+    }
+
+
+def compared(run: Run, same: bool | None, language: Language) -> dict[str, str]:
+    """What a student is told of an answer of their own (`guide.compare`); ours is never in it."""
+    kind = {True: "same", False: "other", None: "unclear"}[same]
+    said = word(f"mine.{kind}", language)
+    if same is not None and run.status == "unsettled":
+        said += word("mine.unsettled", language)
+    return {"kind": kind, "text": said}
+
+
+def spoken(hint: Hint, language: Language) -> str:
+    """A hint in words."""
+    parts = [*hint.known, *(word("hint.found", language, number=number) for number in hint.found)]
+    known = reduce(lambda first, second: word("hint.and", language, first=first, second=second), parts or [""])
+    return word(f"hint.{hint.rung}.{hint.about}", language, known=known, sum=hint.sum)
+
+
+def _careful(row: dict[str, Any], hidden: list[str], answer: str | None) -> dict[str, Any]:
+    """A row without remarks that may speak of what is still hidden: only exact arithmetic keeps to its step."""
+    exact = any(badge["kind"] == "arithmetic_wrong" for badge in row["badges"])
+    comment = row["comment"] if exact and not gives_away(row["comment"], hidden, answer) else ""
+    return {**row, "comment": comment, "why": [{**why, "note": ""} for why in row["why"]]}
+
+
+def _mendable(row: dict[str, Any], language: Language) -> dict[str, Any]:
+    """A line that needs another look: first only that, then a hint, and what is wrong with it last of all."""
+    if row["state"] != "flagged":
+        return row
+    return {**row, "comment": "", "mend": {"hint": spoken(to_mend(row["text"]), language), "show": row["comment"]}}
+
+
+def _stub(key: str, number: int, language: Language) -> dict[str, Any]:
+    label = word("step.solve", language, number=number)
+    empty = dict.fromkeys(("text", "html", "sign", "comment", "correction", "correction_html"), "")
+    stub = {"id": key, "label": label, "word": word("verdict.locked", language), "state": "locked", "lang": language}
+    return {**empty, **stub, "badges": [], "why": [], "rating": None}
+
+
+def _status(run: Run, seen: int, count: int, ended: str, language: Language) -> str:
+    if run.status not in ("settled", "unsettled"):
+        return ended
+    key = "status.worked_out" if seen == 0 else "status.seen"
+    return word(key, language, seen=seen, count=count, left=count - seen)

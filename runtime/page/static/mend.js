@@ -1,0 +1,29 @@
+
+// A line that needs another look: a hint when it is asked for, and then what is wrong.
+const mending = new Map(); // step id -> how much of it is told: 1 the hint, 2 all
+
+function showMend(row) {
+  const body = cards.get(row.id).item.querySelector(".sq-body");
+  let told = body.querySelector(".sq-mend");
+  if (!row.mend) return told?.remove();
+  if (!told) {
+    const more = make("button", "sq-mend-more", { type: "button" });
+    more.onclick = () => {
+      mending.set(row.id, (mending.get(row.id) || 0) + 1);
+      showMend(cards.get(row.id).row);
+    };
+    const said = make("div", "", { "aria-live": "polite" }, make("p", "sq-hint"), make("p", "sq-hint"));
+    told = make("div", "sq-mend", {}, said, more);
+    body.querySelector(".sq-comment").after(told);
+  }
+  const stage = mending.get(row.id) || 0;
+  const [hint, all] = told.firstElementChild.children;
+  put(hint, stage > 0 ? row.mend.hint : "");
+  putHtml(all, stage > 1 ? row.mend.show : "");
+  const next = stage === 0 ? "hint" : stage === 1 && row.mend.show ? "show" : "";
+  put(told.lastElementChild, next && say("mend." + next));
+}
+
+const showMending = () => (view().steps || []).forEach(showMend);
+watch("value", showMending);
+showMending();

@@ -1,0 +1,215 @@
+"""A solution that is given bit by bit, in a real browser: what was not asked for never leaves the server."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode
+from collections import defaultdict
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from playwright.sync_api import Error
+from test_app import card, choose_mode, open_page, solve
+from tutor import Tutor
+
+pytestmark = pytest.mark.browser
+
+PROBLEM = "A ship carries 73104 crates of 1209 lamps each. 18500 lamps break. How many lamps are whole?"
+STEPS = [
+    "Altogether the ship carries 73104 * 1209 = 88382736 lamps.",
+    "Taking away the broken ones leaves 88382736 - 18500 = 88364236 lamps.",
+    "The answer is 88364236.",
+]
+SECRETS = ["88382736", "Altogether", "88364236", "Taking"]
+"""What only the steps hold: result and word of the first, then of the second. The numbers are too long for chance."""
+
+
+class Wire:
+    """Everything that the server has sent to a browser tab: bodies of responses, streams while they last, sockets."""
+
+    def __init__(self, tab: Any) -> None:
+        self._tab = tab
+        self._received: dict[str, bytes] = defaultdict(bytes)
+        self._devtools = tab.context.new_cdp_session(tab)
+        self._devtools.on("Network.responseReceived", lambda event: self._listen(event["requestId"]))
+        self._devtools.on("Network.dataReceived", lambda event: self._keep(event["requestId"], event.get("data")))
+        self._devtools.send("Network.enable")
+        tab.on("websocket", lambda socket: socket.on("framereceived", lambda frame: self._keep_frame(frame)))
+
+    def _listen(self, request: str) -> None:
+        try:
+            begun = self._devtools.send("Network.streamResourceContent", {"requestId": request})
+            self._keep(request, begun["bufferedData"])
+        except Error:  # it is at its end already
+            with suppress(Error):  # a redirection has no body
+                body = self._devtools.send("Network.getResponseBody", {"requestId": request})
+                self._received[request] += b64decode(body["body"]) if body["base64Encoded"] else body["body"].encode()
+
+    def _keep(self, request: str, data: str | None) -> None:
+        self._received[request] += b64decode(data or "")
+
+    def _keep_frame(self, frame: str | bytes) -> None:
+        self._received["frames"] += frame if isinstance(frame, bytes) else frame.encode()
+
+    def text(self) -> str:
+        return b"\n".join(self._received.values()).decode("utf-8", "replace")
+
+    def carries(self, *texts: str) -> bool:
+        """Whether these have come, or come within a few seconds: proof that the wire is heard."""
+        for _ in range(100):
+            if all(text in self.text() for text in texts):
+                return True
+            self._tab.wait_for_timeout(50)
+        return False
+
+    def tells(self) -> list[str]:
+        return [secret for secret in SECRETS if secret in self.text()]
+
+
+def ask(tab: Any, help: str) -> None:
+    tab.get_by_label(help, exact=True).check()
+    tab.get_by_label("Problem", exact=True).fill(PROBLEM)
+    tab.get_by_role("button", name="Solve", exact=True).click()
+    tab.get_by_text(re.compile("^Worked out in 2 steps|^1 of 2")).wait_for()
+
+
+def press(tab: Any, name: str) -> None:
+    tab.get_by_role("button", name=name, exact=True).click()
+
+
+def test_hints_only_sends_nothing_of_the_solution_before_it_is_asked_for(tab, served):
+    wire = Wire(tab)
+    open_page(tab, served(Tutor(delay=0.02, first=STEPS)))
+    choose_mode(tab, "With a critic")
+    ask(tab, "Hints only")
+    assert wire.carries("Worked out in 2 steps")
+    assert wire.tells() == []
+    assert tab.locator('.sq-step[data-state="locked"]').count() == 2
+    assert not tab.get_by_role("button", name="Next step", exact=True).is_visible()
+    for number, said in enumerate(["73104 crates and 1209 lamps", "again and again", "73104 × 1209 = …"], 1):
+        press(tab, "Hint")
+        assert said in card(tab, 1).locator(".sq-hint").nth(number - 1).inner_text()
+        assert wire.tells() == []
+    press(tab, "Hint")
+    tab.get_by_text("73104 * 1209 = 88382736").wait_for()
+    assert wire.carries(*SECRETS[:2])
+    for number in range(3):
+        press(tab, "Hint")
+        card(tab, 2).locator(".sq-hint").nth(number).wait_for()
+    assert wire.tells() == SECRETS[:2]
+    press(tab, "Show all")
+    tab.get_by_text("88382736 - 18500 = 88364236").wait_for()
+    assert tab.locator(".sq-answer-text:visible").inner_text() == "88364236"
+    assert wire.carries(*SECRETS)
+    assert not tab.get_by_role("button", name="Hint", exact=True).is_visible()
+
+
+def test_a_reload_gives_no_more_than_was_asked_for(tab, served):
+    page = served(Tutor(first=STEPS))
+    open_page(tab, page)
+    ask(tab, "Hints only")
+    press(tab, "Hint")
+    card(tab, 1).locator(".sq-hint").wait_for()
+    wire = Wire(tab)
+    tab.reload()
+    card(tab, 1).locator(".sq-hint").wait_for()
+    assert wire.carries("73104 crates and 1209 lamps")
+    assert wire.tells() == []
+    assert [row["level"] for row in page.log.db["hints"].rows] == [1]
+
+
+def test_one_step_at_a_time_shows_the_next_step_and_keeps_the_focus(tab, served):
+    wire = Wire(tab)
+    open_page(tab, served(Tutor(first=STEPS)))
+    ask(tab, "One step at a time")
+    card(tab, 1).get_by_text("73104 * 1209 = 88382736").wait_for()
+    assert card(tab, 2).get_attribute("data-state") == "locked"
+    assert not set(SECRETS[2:]) & set(wire.tells())
+    card(tab, 1).locator(".sq-card").focus()
+    tab.keyboard.press("h")
+    card(tab, 2).locator(".sq-hint").wait_for()
+    assert "88382736 (found before)" in card(tab, 2).locator(".sq-hint").inner_text()
+    tab.keyboard.press("n")
+    card(tab, 2).get_by_text("88382736 - 18500 = 88364236").wait_for()
+    assert tab.evaluate("document.activeElement.closest('.sq-step')?.dataset.id").endswith(":0:0")
+    assert tab.locator(".sq-answer-text:visible").inner_text() == "88364236"
+
+
+def test_an_own_answer_is_compared_and_ours_is_not_told(tab, served):
+    wire = Wire(tab)
+    open_page(tab, served(Tutor(first=STEPS)))
+    ask(tab, "Hints only")
+    said = tab.locator(".sq-mine-said")
+    for own, reply in (
+        ("8,600", "Not the same yet"),
+        ("lots", "could not be compared"),
+        ("8402 lamps", "Not the same"),
+    ):
+        tab.get_by_label("Your answer", exact=True).fill(own)
+        press(tab, "Check")
+        said.get_by_text(reply).wait_for()
+    assert wire.tells() == []
+    tab.get_by_label("Your answer", exact=True).fill("88,364,236 lamps")
+    tab.keyboard.press("Enter")
+    said.get_by_text("The same as mine").wait_for()
+    assert wire.tells() == []
+    assert tab.locator('.sq-step[data-state="locked"]').count() == 2
+
+
+def test_a_raw_call_gives_no_step_in_hints_only(tab, served):
+    """The buttons are not the rule: the server keeps it."""
+    wire = Wire(tab)
+    open_page(tab, served(Tutor(first=STEPS)))
+    ask(tab, "Hints only")
+    tab.evaluate("document.querySelector('.sq-wish-step').click()")
+    press(tab, "Hint")
+    card(tab, 1).locator(".sq-hint").wait_for()
+    assert wire.tells() == []
+
+
+def test_why_says_what_the_witnesses_said_without_asking_anybody(tab, served):
+    open_page(tab, served())
+    solve(tab, mode="With a critic")
+    first = card(tab, 1)
+    assert not first.locator(".sq-reasons").is_visible()
+    asked = len(tab.asked)
+    first.get_by_role("button", name="Step 1: Why?").click()
+    reasons = first.locator(".sq-reasons")
+    assert "worked out again exactly, and comes out" in reasons.inner_text()
+    assert "independent solutions reach the same answer" in reasons.inner_text()
+    assert len(tab.asked) == asked
+    first.get_by_role("button", name="Step 1: Why?").click()
+    assert not reasons.is_visible()
+
+
+def test_a_step_is_tried_again_and_the_old_version_stays_in_sight(tab, served):
+    page = served()
+    open_page(tab, page)
+    solve(tab)  # straight on: the wrong solution stands
+    assert tab.locator(".sq-answer-text:visible").inner_text() == "8"
+    card(tab, 2).get_by_role("button", name="Step 2: Try this step again").click()
+    tab.locator('.sq-step[data-state="replaced"]').filter(has_text="12 - 5 = 8").wait_for()
+    tab.get_by_text(re.compile("^Finished")).wait_for()
+    assert tab.locator(".sq-answer-text:visible").inner_text() == "7"
+    (run,) = page.log.runs()
+    assert len(page.log.run(run["id"]).transcript.talk.trajectories) == 2
+    tab.reload()
+    tab.locator('.sq-step[data-state="replaced"]').wait_for()
+    assert tab.locator(".sq-answer-text:visible").inner_text() == "7"
+
+
+def test_a_wrong_line_is_named_first_then_hinted_at_and_explained_last(tab, served):
+    open_page(tab, served())
+    tab.get_by_role("tab", name="Check my work").click()
+    tab.get_by_label("The problem", exact=True).fill("Sue has 48 pens and gives away half. How many are left?")
+    tab.get_by_label("Your steps, one on each line").fill("48 / 2 = 26 are left")
+    tab.get_by_role("button", name="Check my steps").click()
+    tab.get_by_text("Check line 1 again.").wait_for()
+    line = card(tab, 1)
+    assert "24" not in line.inner_text()
+    line.get_by_role("button", name="Give me a hint to mend it").click()
+    assert "once more, with care: 48 ÷ 2" in line.inner_text() and "24" not in line.inner_text()
+    line.get_by_role("button", name="Show what is wrong with it").click()
+    assert "is 24, not 26" in line.inner_text()
+    assert line.locator(".sq-mend-more:visible").count() == 0

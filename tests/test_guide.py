@@ -1,0 +1,207 @@
+"""A solution given bit by bit: what was asked for is shown, the rest stays away, and the log knows how far it went."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+
+import pytest
+from sqlite_utils import Database, Migrations
+
+from runtime import guide, settings
+from runtime.engines.base import EngineError
+from runtime.engines.scripted import ScriptedEngine
+from runtime.events import Finished, fold
+from runtime.migrations import first_tables
+from runtime.page import guided
+from runtime.session import Session
+from runtime.store import SessionLog, StoreError, step_id
+from runtime.types import Outcome
+
+QUESTION = "A ship carries 731 crates of 12 lamps each. 185 lamps break. How many lamps are whole?"
+WRONG = "Altogether 731 * 12 = 8772 lamps.\nNobody would say 8772 - 185 = 8600 here.\nThe answer is 8600."
+MENDED = " lamps.\nThe answer is 8587."
+PLAIN = "Altogether 731 * 12 = 8772 lamps.\nRemaining 8772 - 185 = 8587 lamps.\nThe answer is 8587."
+AGAIN = "Remove 185: 8772 - 185 = 8587.\nThe answer is 8587."
+
+
+@pytest.fixture
+def log(home):
+    log = SessionLog(home / "soliloquy.db")
+    yield log
+    log.close()
+
+
+def solved(log, help, replies=(PLAIN,), mode="plain"):
+    session = Session(settings.load(), lambda: ScriptedEngine(replies), log)
+    *_, end = session.solve(QUESTION, mode, help=help, depth="quick")
+    return session, end.run
+
+
+def given(session, run, *wishes):
+    for wish in wishes:
+        run = replace(run, hints=run.hints | session.give(run, wish))
+    return run
+
+
+def sent(run, language="en"):
+    return json.dumps(guided.view(run, language), ensure_ascii=False)
+
+
+def test_hints_lead_to_a_step_and_a_step_to_the_next(log):
+    session, run = solved(log, "hints")
+    assert guide.seen(run) == 0
+    run = given(session, run, "hint", "hint", "hint")
+    assert (guide.seen(run), len(guide.hints(run))) == (0, 3)
+    run = given(session, run, "hint")
+    assert (guide.seen(run), guide.hints(run)) == (1, ())
+    run = given(session, run, "all")
+    assert guide.is_open(run)
+    assert [session.give(run, wish) for wish in ("hint", "step", "all")] == [{}] * 3
+
+
+def test_hints_only_means_that_no_step_is_given_for_the_asking(log):
+    session, run = solved(log, "hints")
+    assert session.give(run, "step") == {}
+    assert session.give(run, "nonsense") == {}
+
+
+def test_one_step_at_a_time_begins_with_the_first(log):
+    session, run = solved(log, "steps")
+    assert guide.seen(run) == 1
+    assert guide.is_open(given(session, run, "step"))
+
+
+def test_a_solution_of_one_step_is_not_given_away_at_once(log):
+    _, run = solved(log, "steps", ["So 731 * 12 - 185 = 8587.\nThe answer is 8587."])
+    assert guide.seen(run) == 0
+
+
+def test_an_answer_without_steps_is_held_back_too(log):
+    session, run = solved(log, "hints", ["The answer is 8587."])
+    assert "8587" not in sent(run)
+    run = given(session, run, "all")
+    assert guided.view(run, "en")["answer"] == "8587"
+    assert log.run(run.id).hints == {run.id: guide.SEEN}
+
+
+@pytest.mark.parametrize("help", ["hints", "steps"])
+def test_while_it_is_worked_out_nothing_is_said_of_it(log, help):
+    session = Session(settings.load(), lambda: ScriptedEngine([PLAIN]), log)
+    for progress in session.solve(QUESTION, "plain", help=help):
+        if progress.run.status == "running":
+            assert not any(word in sent(progress.run) for word in ("8772", "8587", "Altogether", "Remaining"))
+
+
+def test_replaced_steps_and_remarks_give_nothing_away(log):
+    """With a critic there is a wrong attempt, a note on it, and what the witnesses say."""
+    _, run = solved(log, "hints", [WRONG, MENDED], "critic")
+    assert len(run.transcript.talk.trajectories) == 2
+    outcome = run.transcript.talk.outcome.model_copy(update={"note": "An earlier attempt said 8600, not 8587."})
+    talk = run.transcript.talk.model_copy(update={"outcome": outcome})
+    run = replace(run, transcript=replace(run.transcript, talk=talk))
+    assert not any(word in sent(run) for word in ("8772", "8587", "8600", "Altogether", "Nobody"))
+
+
+def test_what_was_given_is_stored_and_comes_back(log):
+    session, run = solved(log, "hints")
+    run = given(session, run, "hint", "hint")
+    stored = log.run(run.id)
+    assert (stored.help, stored.hints) == ("hints", {step_id(run.id, 0, 0): 2})
+    assert sent(stored) == sent(replace(run, seconds=stored.seconds))
+    assert [row["level"] for row in log.db["hints"].rows] == [1, 2]
+
+
+def test_a_hint_that_cannot_be_stored_says_so(log):
+    session, _ = solved(log, "hints")
+    with pytest.raises(StoreError):
+        log.add_hints("no such run", {"no such run:0:0": 1})
+    assert session.latest("solve").hints == {}
+
+
+def test_without_a_log_help_is_given_all_the_same():
+    session, run = solved(None, "hints")
+    assert guide.is_open(given(session, run, "all"))
+
+
+@pytest.mark.parametrize(
+    ("own", "same"),
+    [("8587", True), ("8,587 lamps", True), ("8587.0", True), ("8600", False), ("lots", None), ("  ", None)],
+)
+def test_an_own_answer_is_compared(log, own, same):
+    _, run = solved(log, "hints")
+    assert guide.compare(run, own) is same
+    said = guided.compared(run, same, "en")
+    assert "8587" not in said["text"] and said["kind"] == {True: "same", False: "other", None: "unclear"}[same]
+
+
+def test_an_answer_that_was_objected_to_is_no_measure(log):
+    _, run = solved(log, "hints")
+    outcome = run.transcript.talk.outcome.model_copy(update={"status": "unsettled"})
+    doubted = replace(
+        run, transcript=replace(run.transcript, talk=run.transcript.talk.model_copy(update={"outcome": outcome}))
+    )
+    assert "may be wrong" in guided.compared(doubted, False, "en")["text"]
+
+
+def test_a_stopped_solution_can_be_seen_as_far_as_it_went(log):
+    session, run = solved(log, "hints")
+    talk = run.transcript.talk.model_copy(update={"outcome": Outcome(status="stopped")})
+    run = replace(run, transcript=replace(run.transcript, talk=talk))
+    assert not guided.view(run, "en")["comparable"]
+    assert len(guided.view(given(session, run, "all"), "en")["steps"]) == 2
+
+
+def test_a_step_is_written_anew_in_the_same_run(log):
+    engine = ScriptedEngine([PLAIN, AGAIN])
+    session = Session(settings.load(), lambda: engine, log)
+    *_, first = session.solve(QUESTION, "plain")
+    assert guide.can_be_tried_again(first.run) == [step_id(first.run.id, 0, position) for position in (0, 1)]
+    *_, end = session.again(first.run, 1)
+    old, new = end.run.transcript.talk.trajectories
+    assert (new.parent.trajectory_id, new.parent.kept) == (old.id, 1)
+    assert [step.text for step in new.steps] == ["Altogether 731 * 12 = 8772 lamps.", "Remove 185: 8772 - 185 = 8587."]
+    assert log.run(first.run.id).transcript.talk == end.run.transcript.talk
+    assert guide.solution(end.run)[0] == [step_id(end.run.id, 0, 0), step_id(end.run.id, 1, 1)]
+    states = [row["state"] for row in guided.view(end.run, "en")["steps"]]
+    assert states.count("replaced") == 1
+
+
+def test_a_new_version_that_fails_leaves_the_old_one(log):
+    engine = ScriptedEngine([PLAIN, EngineError("the model broke")])
+    session = Session(settings.load(), lambda: engine, log)
+    *_, first = session.solve(QUESTION, "plain")
+    *_, end = session.again(first.run, 1)
+    assert end.run.status == "failed"
+    assert [step.text for step in end.run.transcript.talk.chosen.steps] == PLAIN.splitlines()[:2]
+
+
+def test_only_what_is_shown_and_finished_can_be_tried_again(log):
+    session, run = solved(log, "steps")
+    assert guide.can_be_tried_again(run) == []
+    assert guide.can_be_tried_again(replace(run, mode="selftalk", help="full")) == []
+    assert len(guide.can_be_tried_again(given(session, run, "all"))) == 2
+    running = replace(run, help="full", transcript=fold(run.transcript, Finished(Outcome(status="settled"))))
+    unfinished = running.transcript.talk.model_copy(update={"outcome": None})
+    assert guide.can_be_tried_again(replace(running, transcript=replace(running.transcript, talk=unfinished))) == []
+
+
+def test_a_log_from_before_there_were_hints_shows_its_runs_in_full(home):
+    path = home / "soliloquy.db"
+    older = Migrations("soliloquy")
+    older(name="first_tables")(first_tables)
+    with closing(sqlite3.connect(path)) as connection:
+        older.apply(Database(connection))
+        connection.execute("insert into sessions (id) values ('s')")
+        connection.execute("insert into problems (id, text) values ('p', 'How many?')")
+        talk = json.dumps({"problem": {"text": "How many?"}, "turns": [], "outcome": None})
+        connection.execute(
+            "insert into runs (id, session_id, problem_id, kind, mode, model, seconds, talk)"
+            " values ('r', 's', 'p', 'solve', 'plain', 'm', 0, ?)",
+            [talk],
+        )
+        connection.commit()
+    with closing(SessionLog(path)) as log:
+        assert log.run("r").help == "full" and log.run("r").hints == {}

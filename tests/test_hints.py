@@ -1,0 +1,131 @@
+"""Hints from exact structure: what they are made of, and that none gives away what is still hidden."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+import pytest
+
+from runtime.hints import KEYS, RUNGS, Hint, gives_away, ladder
+from runtime.page.guided import spoken
+from runtime.page.words import LANGUAGES
+from runtime.wordproblems import generate
+
+APPLES = "Ann has 3 bags with 4 apples each. She gives away 5 apples. How many apples are left?"
+APPLE_STEPS = ["Ann has 3 * 4 = 12 apples.", "She gives away 5, so 12 - 5 = 7 are left.", "So 7 apples are left."]
+
+
+def said(problem: str, steps: list[str], position: int, answer: str | None, language: str = "en") -> list[str]:
+    return [spoken(hint, language) for hint in ladder(problem, steps, position, answer)]
+
+
+def test_a_ladder_goes_from_what_is_known_to_the_first_move():
+    assert said(APPLES, APPLE_STEPS, 0, "7") == [
+        "Look at what you know: 3 bags and 4 apples. What could you find out from that?",
+        "The idea: the same amount again and again. Which operation does that?",
+        "Begin like this: 3 × 4 = …",
+    ]
+
+
+def test_a_ladder_names_what_was_found_before():
+    known, _, move = said(APPLES, APPLE_STEPS, 1, "7")
+    assert "5 apples and 12 (found before)" in known or "12 (found before)" in known
+    assert move == "Begin like this: 12 - 5 = …"
+
+
+def test_a_ladder_in_chinese():
+    problem = "小明有 48 张邮票，他把其中的一半送给小红，又买了 10 张。小明现在有多少张邮票？"
+    steps = ["送出 48 ÷ 2 = 24（张）", "剩下 48 - 24 = 24（张）", "现在有 24 + 10 = 34（张）"]
+    known, idea, move = said(problem, steps, 0, "34", "zh-CN")
+    assert "48 张" in known and "平均分" in idea and "48 ÷ 2" in move
+    assert "24（前面求得）" in said(problem, steps, 2, "34", "zh-CN")[0]
+
+
+@pytest.mark.parametrize(
+    ("step", "idea", "move"),
+    [
+        ("3 + 4 * 2 = 11", "several", "4 × 2"),
+        ("(3 + 4) * 2 = 14", "several", "3 + 4"),
+        ("25% of it: 40 * 25/100 = 10", "percent", "40 × 25"),
+        (r"\(6 \times 8 = 48\)", "multiply", "6 × 8"),
+        ("48/2 = <<48/2=24>>24", "divide", "48 ÷ 2"),
+        ("14 = 7 + 7", "add", "7 + 7"),
+        ("2^3 = 8", "power", "2^3"),
+        ("３ × ４ ＝ １２", "multiply", "3 × 4"),
+    ],
+)
+def test_the_idea_and_the_first_operation_of_a_step(step, idea, move):
+    _, second, third = ladder("", [step], 0, None)
+    assert (second.about, third.sum) == (idea, move)
+
+
+@pytest.mark.parametrize(
+    ("steps", "about"),
+    [
+        (["3x = 15"], "equation"),
+        (["Let us think."], "none"),
+        (["3 * 4 = 12", "She has that many apples."], "end"),
+    ],
+)
+def test_a_step_without_a_sum_has_hints_too(steps, about):
+    assert [hint.about for hint in ladder("Solve.", steps, len(steps) - 1, None)] == [about] * len(RUNGS)
+
+
+def test_a_number_that_is_also_a_result_is_left_out():
+    problem = "Tom has 12 red pens and 24 blue pens, and gives away 12. How many are left?"
+    steps = ["In all 12 + 24 = 36 pens.", "Then 36 - 12 = 24 are left."]
+    known, _, move = ladder(problem, steps, 0, "24")
+    assert known.known == ("12 red",)
+    assert move.about == "none" and move.sum == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "answer", "leaks"),
+    [
+        ("7 apples", "7", True),
+        ("7.0", "7", True),
+        ("1,200 dollars", "1200", True),
+        ("a half is 0.5", "1/2", True),
+        (r"\frac{1}{2}", "0.5", True),
+        ("25%", "0.25", True),
+        ("1 of 2", "1/2", False),
+        ("17 apples", "7", False),
+        ("-7", "7", True),
+        ("It is on Tuesday", "Tuesday", True),
+        ("考虑星期二", "星期二", True),
+        ("y = x + 2", "x + 2", True),
+        ("nothing", None, False),
+    ],
+)
+def test_an_answer_is_found_in_a_text_however_it_is_written(text, answer, leaks):
+    assert gives_away(text, [], answer) == leaks
+
+
+@pytest.mark.parametrize("text", ["You get 12.", "12.00", "It is 24/2"])
+def test_the_result_of_a_hidden_step_is_found_in_a_text(text):
+    assert gives_away(text, APPLE_STEPS[:1], None)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_wordings_hold_no_numbers(language):
+    for rung in RUNGS:
+        for about in KEYS[rung]:
+            words = spoken(Hint(rung, about), language)
+            assert words.strip() and not any(character.isdigit() for character in words)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_hint_at_a_generated_problem_gives_its_step_or_the_answer_away(language):
+    """Judged by the values the story was made of, and not by what the module under test reads."""
+    moves = 0
+    for number in range(300):
+        worked = generate(1, number)
+        for position, step in enumerate(worked.steps):
+            secrets = {worked.quantities[i].value for i in (step.makes, worked.answer) if i is not None}
+            for hint in ladder(worked.problem.text, worked.lines, position, worked.result):
+                words = spoken(hint, language).replace(",", "")
+                shown = {Fraction(number) for number in re.findall(r"\d+(?:\.\d+)?", words)}
+                assert not shown & secrets, (worked.problem.text, worked.lines[position], words)
+                moves += hint.about == "sum"
+    assert moves > 500  # most steps have a first move of their own
