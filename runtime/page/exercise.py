@@ -20,6 +20,8 @@ from runtime.practice import FEWEST, GROUPS, MOST, Judged, Judgement, Ladder, fr
 from runtime.store import Run
 from runtime.text import Language, UnreadableError, clean, split_attempt
 from runtime.types import Critique, Evidence, Outcome, SelfTalk, Step, StepVerdict, Trajectory
+from runtime.wordproblems import generate
+from runtime.worked import Worked
 
 SEEDS = 1 << 31
 Keep = Callable[[SelfTalk, str | None], tuple[Run, str | None]]
@@ -31,10 +33,14 @@ class Exercise:
 
     def __init__(self, kept: Mapping[str, Any] | None = None) -> None:
         found = kept if isinstance(kept, Mapping) else {}
-        self.group = found["group"] if found.get("group") in GROUPS else None
+        self.group = _group(found.get("group"))
         self.ladder = Ladder(_whole(found.get("steps"), FEWEST, MOST) or Ladder().steps)
         self.seed = _whole(found.get("seed"), 0, SEEDS) or secrets.randbelow(SEEDS)
-        self._begin(_whole(found.get("number"), 0, SEEDS) or 0)
+        number = _whole(found.get("number"), 0, SEEDS)
+        if number is None:
+            self._begin(0)
+        else:
+            self._take(number, generate(self.seed, number))
 
     @property
     def kept(self) -> dict[str, Any]:
@@ -42,7 +48,10 @@ class Exercise:
         return {"seed": self.seed, "number": self.number, "steps": self.ladder.steps, "group": self.group}
 
     def _begin(self, start: int) -> None:
-        self.number, self.worked = fresh(self.seed, start, self.ladder.steps, self.group)
+        self._take(*fresh(self.seed, start, self.ladder.steps, self.group))
+
+    def _take(self, number: int, worked: Worked) -> None:
+        self.number, self.worked = number, worked
         self.lines: list[str] = []
         self.judgement = Judgement(())
         self.run: Run | None = None
@@ -55,7 +64,7 @@ class Exercise:
 
     def choose(self, group: str | None, steps: int, untouched: bool) -> None:
         """Another kind of problem: at once while this one is untouched, else from the next one on."""
-        self.group = group if group in GROUPS else None
+        self.group = _group(group)
         self.ladder = Ladder(_whole(steps, FEWEST, MOST) or self.ladder.steps)
         if untouched and not self.judgement.lines:
             self._begin(self.number + 1)
@@ -183,6 +192,11 @@ def _verdict(line: Judged, arrives: bool, language: Language) -> StepVerdict:
     if line.finding in ("step", "answer"):
         return StepVerdict(verdict="correct", evidence=(*sums, Evidence(by="reference", verdict="correct")))
     return StepVerdict(verdict="correct" if sums else "unsure", evidence=sums)
+
+
+def _group(value: Any) -> str | None:
+    """A group of themes; None for all, and for anything else that a browser may say."""
+    return value if isinstance(value, str) and value in GROUPS else None
 
 
 def _whole(value: Any, least: int, most: int) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from html import escape
 from typing import Any
 
 import gradio as gr
@@ -14,7 +15,7 @@ from runtime.page.side import ANSWERED, Look, Past
 from runtime.page.tabs.practise import PractiseTab
 from runtime.page.tabs.work import WorkTab
 from runtime.page.widgets import BARE, QUIET, in_words, told
-from runtime.page.words import LANGUAGES, catalogue, understood
+from runtime.page.words import LANGUAGES, catalogue, understood, word
 from runtime.settings import Settings
 from runtime.store import SessionLog
 
@@ -62,15 +63,16 @@ class Page:
         keys = {"label": "app.consent", "info": "app.consent.info"}
         self.consent = self.say(gr.Checkbox, keys, interactive=True, visible=keeps, elem_classes="sq-consent")
         where = "app.server" if self.settings.server else "app.offline"
-        self.say(gr.HTML, {"value": where if keeps else "app.not_kept"}, elem_classes="sq-offline", **BARE)
-        if self.settings.server and not keeps:
-            self.say(gr.HTML, {"value": where}, elem_classes="sq-offline", **BARE)
+        self.unkept = gr.HTML(elem_classes="sq-offline", **BARE)
+        self.say(gr.HTML, {"value": where}, elem_classes="sq-offline", **BARE)
 
     def wire(self) -> None:
         for tab in (*self.tabs, self.practise):
             tab.wire()
         steps = [*(tab.steps for tab in self.tabs), self.past.list, *self.practise.outputs]
-        all_of_it = list(dict.fromkeys([self.kept, self.model_line, *(widget for widget, _ in self.texts), *steps]))
+        all_of_it = list(
+            dict.fromkeys([self.kept, self.model_line, self.unkept, *(widget for widget, _ in self.texts), *steps])
+        )
         self.past.wire([*all_of_it, self.panes])
         self.look.wire(self.blocks)
         self.blocks.load(self.open, [self.kept], all_of_it, **QUIET)
@@ -121,6 +123,7 @@ class Page:
         updates[self.model_line] = {"value": desk.model_line()}
         updates[self.kept] = {"value": {**kept, "session": desk.session.id, "practise": desk.exercise.kept}}
         updates[self.keep]["value"] = desk.log is not None
+        updates[self.unkept] = {"value": "" if desk.log else escape(word("app.not_kept", desk.language))}
         updates[self.past.list] = {"value": self.past.view(desk)}
         for widget, changes in self.practise.paint(desk).items():
             updates[widget] = {**updates.get(widget, {}), **changes}

@@ -15,29 +15,31 @@ LONGEST = 90
 
 
 def listing(log: SessionLog | None, language: Language, search: str = "") -> dict[str, Any]:
-    """What the list shows: the newest runs, or those in which some words stand. Raises StoreError."""
-    rows = log.runs(SHOWN, search) if log else []
-    empty = "past.none" if search.strip() else "past.empty"
+    """What the list shows: the newest runs, or those in which some words stand; why there are none, if there are."""
+    empty = word("past.none" if search.strip() else "past.empty", language)
+    try:
+        rows = log.runs(SHOWN, search) if log else []
+    except StoreError as error:  # the page itself must open all the same
+        rows, empty = [], str(error)
     return {
         "language": language,
         "search": search,
         "rows": [_row(row, language) for row in rows],
-        "empty": "" if rows else word(empty, language),
+        "empty": "" if rows else empty,
         "words": {key: text for key, text in catalogue(language).items() if key.startswith("past.")},
     }
 
 
-def document(log: SessionLog | None, run_id: str, format: str, language: Language) -> dict[str, str]:
+def document(log: SessionLog | None, run_id: str, form: str, language: Language) -> dict[str, str]:
     """A run as a file: its name, its media type and its text. Raises StoreError where it is not stored."""
-    runs = log.runs_of(run_id) if log else []
-    if not runs:
+    run = log.run(run_id) if log else None
+    if run is None or form not in _MEDIA:
         raise StoreError(word("error.past.gone", language))
-    write, media = _FORMATS.get(format, _FORMATS["md"])
-    name = f"soliloquy-{runs[0].created_at[:10]}-{runs[0].id[-6:].lower()}.{format if format in _FORMATS else 'md'}"
-    return {"name": name, "type": media, "text": write(runs, language)}
+    name = f"soliloquy-{run.created_at[:10]}-{run.id[-6:].lower()}.{form}"
+    return {"name": name, "type": _MEDIA[form], "text": report.FORMATS[form]([run], language)}
 
 
-_FORMATS = {"md": (report.markdown, "text/markdown"), "html": (report.html, "text/html")}
+_MEDIA = {"md": "text/markdown", "html": "text/html"}
 
 
 def _row(row: dict[str, Any], language: Language) -> dict[str, str]:

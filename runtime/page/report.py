@@ -53,16 +53,16 @@ def _html(run: Run, language: Language) -> str:
     """One run."""
     steps = "".join(_html_step(row, language) for row in render.steps(run, language))
     ending = "".join(
-        f"<p class=ending><b>{escape(head)}</b> {to_display(text)}</p>" for head, text in _ending(run, language)
+        f"<p class='ending'><b>{escape(head)}</b> {to_display(text)}</p>" for head, text in _ending(run, language)
     )
     problem = to_display(run.transcript.talk.problem.text)
-    head = f"<h2>{escape(_head(run, language))}</h2><p class=problem>{problem}</p>"
+    head = f"<h2>{escape(_head(run, language))}</h2><p class='problem'>{problem}</p>"
     return f"<article>{head}<ol>{steps}</ol>{ending}</article>"
 
 
 def _html_step(row: dict[str, Any], language: Language) -> str:
     remarks = "".join(
-        f"<p class=remark>{f'<b>{escape(head)}</b> ' if head else ''}{to_display(text)}</p>"
+        f"<p class='remark'>{f'<b>{escape(head)}</b> ' if head else ''}{to_display(text)}</p>"
         for head, text in _remarks(row, language)
     )
     label = escape(row["label"])
@@ -107,4 +107,5 @@ def _ending(run: Run, language: Language) -> Iterator[tuple[str, str]]:
         yield word("report.caution", language), caution
 
 
+FORMATS = {"md": markdown, "html": html}
 _RATINGS = {1: "right", 0: "unsure", -1: "wrong"}
