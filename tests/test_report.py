@@ -105,6 +105,7 @@ def test_the_page_to_print_loads_nothing_and_obeys_no_text(stored):
     ("text", "expected"),
     [
         (r"so \(x^2\) is it", "so $x^2$ is it"),
+        (r"it is \(7\). So", "it is $7$. So"),
         (r"\[\frac{1}{2}\]", r"$$\frac{1}{2}$$"),
         ("Tom has $5 and Ann has $7.", r"Tom has \$5 and Ann has \$7."),
         ("2*3*4 <<2*3=6>>", r"2\*3\*4 "),

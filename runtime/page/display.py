@@ -85,9 +85,9 @@ def to_markdown(text: str) -> str:
     for match in _MATHS.finditer(text):
         if _formula(match):
             sign = "$$" if match.lastgroup in ("block", "dollars") else "$"
-            pieces += [_literal(text[end : match.start()]), sign, match[match.lastgroup].strip(), sign]
+            pieces += [_literal(text[end : match.start()]), sign, " ".join(match[match.lastgroup].split()), sign]
             end = match.end()
-    return "".join([*pieces, _literal(text[end:])])
+    return _LINE_START.sub(r"\1\\\2", "".join([*pieces, _literal(text[end:])]))
 
 
 def to_mathml(latex: str, block: bool = False) -> str | None:
@@ -118,8 +118,7 @@ def _prose(text: str) -> str:
 
 
 def _literal(text: str) -> str:
-    plain = text.replace("\\$", "$").replace("\\%", "%")
-    return _LINE_START.sub(r"\1\\\2", _MARKDOWN.sub(r"\\\g<0>", plain))
+    return _MARKDOWN.sub(r"\\\g<0>", text.replace("\\$", "$").replace("\\%", "%"))
 
 
 def _depth(latex: str) -> int:

@@ -63,7 +63,7 @@ class Page:
         keys = {"label": "app.consent", "info": "app.consent.info"}
         self.consent = self.say(gr.Checkbox, keys, interactive=True, visible=keeps, elem_classes="sq-consent")
         where = "app.server" if self.settings.server else "app.offline"
-        self.unkept = gr.HTML(elem_classes="sq-offline", **BARE)
+        self.unkept = gr.HTML(visible=False, elem_classes="sq-offline", **BARE)
         self.say(gr.HTML, {"value": where}, elem_classes="sq-offline", **BARE)
 
     def wire(self) -> None:
@@ -123,7 +123,7 @@ class Page:
         updates[self.model_line] = {"value": desk.model_line()}
         updates[self.kept] = {"value": {**kept, "session": desk.session.id, "practise": desk.exercise.kept}}
         updates[self.keep]["value"] = desk.log is not None
-        updates[self.unkept] = {"value": "" if desk.log else escape(word("app.not_kept", desk.language))}
+        updates[self.unkept] = {"value": escape(word("app.not_kept", desk.language)), "visible": not desk.log}
         updates[self.past.list] = {"value": self.past.view(desk)}
         for widget, changes in self.practise.paint(desk).items():
             updates[widget] = {**updates.get(widget, {}), **changes}
