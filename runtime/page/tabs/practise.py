@@ -61,8 +61,13 @@ class PractiseTab:
         self.checked = gr.on([self.go.click, self.box.submit], self.check, [self.box], self.outputs, **ANSWERED)
         self.reveal.click(self.show_solution, None, self.outputs, **QUIET)
         self.onward.click(self.next, [kept], everything, **QUIET).then(None, None, None, js=TO_THE_BOX, **QUIET)
-        chosen = [kept, self.group, self.count, self.box]
-        gr.on([self.group.input, self.count.input], self.choose, chosen, everything, **QUIET)
+        # Each tells its own wish alone, so that two quick choices do not undo each other.
+        rest = [kept, self.box, *(widget for widget in self.outputs if widget not in (self.group, self.count))]
+        for event, act, wish in (
+            (self.group.input, self.choose_group, self.group),
+            (self.count.input, self.choose_count, self.count),
+        ):
+            event(act, [kept, wish, self.box], rest, trigger_mode="always_last", **QUIET)
 
     def paint(self, desk: Desk) -> dict[Any, dict[str, Any]]:
         """What every widget of the tab shows of the desk's exercise."""
@@ -93,12 +98,19 @@ class PractiseTab:
         desk.exercise.next()
         return self.begun(desk, kept, {"value": ""})
 
-    def choose(
-        self, kept: dict[str, Any] | None, group: str, count: int, text: str, request: gr.Request
+    def choose_group(self, kept: dict[str, Any] | None, group: str, text: str, request: gr.Request) -> dict[Any, Any]:
+        return self.chosen(kept, group, self.page.desk(request).exercise.ladder.steps, text, request)
+
+    def choose_count(self, kept: dict[str, Any] | None, count: int, text: str, request: gr.Request) -> dict[Any, Any]:
+        return self.chosen(kept, self.page.desk(request).exercise.group, count, text, request)
+
+    def chosen(
+        self, kept: dict[str, Any] | None, group: str | None, count: int, text: str, request: gr.Request
     ) -> dict[Any, Any]:
         desk = self.page.desk(request)
         desk.exercise.choose(group, count, untouched=not (text or "").strip())
-        return self.begun(desk, kept, {})
+        changes = self.begun(desk, kept, {})
+        return {widget: change for widget, change in changes.items() if widget not in (self.group, self.count)}
 
     def begun(self, desk: Desk, kept: dict[str, Any] | None, box: dict[str, Any]) -> dict[Any, Any]:
         """Everything, after the problem or the wishes changed; the browser keeps which problem it is."""
