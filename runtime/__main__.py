@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -110,15 +110,22 @@ def log(
 def export(
     file: Annotated[Path | None, typer.Argument(help="Where to write; stdout if not given.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Also what was rated without consent to export.")] = False,
+    session: Annotated[str | None, typer.Option(help="One session or run (`log --json` has the ids), to read.")] = None,
+    form: Annotated[str, typer.Option("--format", help="Of a session: md or html.")] = "md",
     as_json: Json = False,
 ) -> None:
-    """Write rated runs as JSON lines, the trainer's input: only those with consent, unless --all."""
+    """Write rated runs as JSON lines, the trainer's input: only those with consent, unless --all.
+
+    With --session: what was worked on there, as Markdown or as a page to print."""
     from runtime import settings
     from runtime.store import SessionLog
 
+    if session:
+        _export_session(session, form, file, as_json)
+        return
     rows = list(SessionLog(settings.load().database).export(consented_only=not everything))
     if file:
-        _write_lines(file, rows)
+        _write(file, (json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
     if as_json:
         _print_json({"exported": len(rows), "file": str(file)} if file else {"exported": len(rows), "rows": rows})
     elif not file:
@@ -127,10 +134,30 @@ def export(
     print(f"{len(rows)} rated runs exported.", file=sys.stderr)
 
 
-def _write_lines(file: Path, rows: list[dict]) -> None:
-    """All lines or none: an export that was broken off leaves the file that was there."""
+def _export_session(session: str, form: str, file: Path | None, as_json: bool) -> None:
+    from runtime import settings
+    from runtime.page import report
+    from runtime.store import SessionLog
+
+    chosen = settings.load()
+    if form not in report.FORMATS:
+        raise SoliloquyError(f"There is no format {form!r}. Choose one of {', '.join(report.FORMATS)}.")
+    runs = SessionLog(chosen.database).runs_of(session)
+    if not runs:
+        raise SoliloquyError(f"Nothing is stored for {session!r}. `python -m runtime log --json` lists what is.")
+    text = report.FORMATS[form](runs, chosen.language or "en")
+    if file:
+        _write(file, [text])
+    if as_json:
+        _print_json({"runs": len(runs), "file": str(file)} if file else {"runs": len(runs), "text": text})
+    elif not file:
+        print(text, end="")
+
+
+def _write(file: Path, pieces: Iterable[str]) -> None:
+    """All of it or nothing: an export that was broken off leaves the file that was there."""
     try:
-        write_whole(file, (json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+        write_whole(file, pieces)
     except OSError as error:
         raise SoliloquyError(f"{file} cannot be written ({error.strerror}). Choose another place.") from error
 

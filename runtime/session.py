@@ -17,9 +17,9 @@ from runtime.events import Event as TalkEvent
 from runtime.guide import Wish, asked
 from runtime.selftalk import check, converse, converse_again
 from runtime.settings import Settings
-from runtime.store import Run, SessionLog, StoreError, new_id, now
+from runtime.store import PRACTISED, Run, SessionLog, StoreError, new_id, now
 from runtime.text import clean, split_attempt
-from runtime.types import Depth, Feedback, Help, Outcome, Problem
+from runtime.types import Depth, Feedback, Help, Outcome, Problem, SelfTalk
 
 _WORTH_KEEPING = (StepDone, AttemptDone, CritiqueDone, Refining, Finished, Failed)
 
@@ -39,9 +39,15 @@ class Session:
     def __init__(
         self, settings: Settings, engine: Callable[[], Engine], log: SessionLog | None, session_id: str | None = None
     ) -> None:
-        self.settings, self._engine, self.log = settings, engine, log
-        known = session_id if log and session_id and log.has_session(session_id) else None
-        self.id = known or (log.start_session() if log else new_id())
+        self.settings, self._engine = settings, engine
+        self.id = session_id or new_id()
+        self.keep_in(log)
+
+    def keep_in(self, log: SessionLog | None) -> None:
+        """From now on store in this log, or nowhere. A session that the log does not know begins there anew."""
+        self.log = log
+        if log and not log.has_session(self.id):
+            self.id = log.start_session()
 
     def solve(
         self,
@@ -107,6 +113,12 @@ class Session:
         feedback = Feedback(rating=rating, reason=reason, correction=correction, consent=consent)
         self.log.add_label(run_id, step, feedback)
         return feedback
+
+    def practised(self, talk: SelfTalk, run_id: str | None = None) -> tuple[Run, str | None]:
+        """Store own work that was judged without a model, in the place of `run_id` if it goes on from there. The value
+        is the run, and why it could not be stored, if it could not."""
+        run = Run(run_id or new_id(), self.id, "check", PRACTISED, "", Transcript(talk), created_at=now())
+        return run, self._record(run)
 
     def latest(self, kind: str) -> Run | None:
         """The session's last run of a kind, as it was stored."""

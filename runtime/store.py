@@ -27,6 +27,8 @@ from runtime.migrations import migrations
 from runtime.text import language_of
 from runtime.types import SCHEMA, Critique, Feedback, Help, SelfTalk, Trajectory
 
+PRACTISED = "practise"
+"""Mode of a check of own work at a problem from the Practise tab."""
 ROOM = 1 << 20
 """Bytes that must be free for SQLite to work at all; with less it reports an I/O error."""
 
@@ -210,15 +212,33 @@ class SessionLog:
         rows = self._query("select step_id, max(level) as level from hints where run_id = ? group by step_id", [run_id])
         return {row["step_id"] or run_id: row["level"] for row in rows}
 
+    def delete_run(self, run_id: str) -> None:
+        """Forget a run with its steps, verdicts and labels, and its problem if no other run is about that."""
+        with self._writing() as db:
+            steps = "select id from steps where run_id = ?"
+            db["critiques"].delete_where(f"step_id in ({steps})", [run_id])
+            for table, column in (("labels", "run_id"), ("hints", "run_id"), ("steps", "run_id"), ("runs", "id")):
+                db[table].delete_where(f"{column} = ?", [run_id])
+            db["problems"].delete_where("id not in (select problem_id from runs)")
+
     def run(self, run_id: str) -> Run | None:
         rows = self._query("select * from runs where id = ?", [run_id])
         return self._run(rows[0]) if rows else None
 
     def latest_run(self, session: str, kind: str) -> Run | None:
+        """The last run of a kind in a session; practised problems do not count."""
         rows = self._query(
-            "select * from runs where session_id = ? and kind = ? order by id desc limit 1", [session, kind]
+            "select * from runs where session_id = ? and kind = ? and mode <> ? order by id desc limit 1",
+            [session, kind, PRACTISED],
         )
         return self._run(rows[0]) if rows else None
+
+    def runs_of(self, session: str) -> list[Run]:
+        """All runs of a session in order; of a run's own id that run alone."""
+        return [
+            self._run(row)
+            for row in self._query("select * from runs where ? in (session_id, id) order by id", [session])
+        ]
 
     def runs(self, limit: int = 20, search: str | None = None) -> list[dict[str, Any]]:
         """The newest runs, one plain row each; `search` looks for words in problems and steps."""

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 SCHEMA = 1
 
 Verdict = Literal["correct", "incorrect", "unsure"]
-Witness = Literal["arithmetic", "model", "expectation", "solutions", "program", "completions", "selftalk"]
+Witness = Literal["arithmetic", "model", "expectation", "solutions", "program", "completions", "selftalk", "reference"]
 Depth = Literal["quick", "deep"]
 """How much the critic asks before it judges: what is best per second, or what is best."""
 Help = Literal["hints", "steps", "full"]

@@ -152,3 +152,15 @@ def test_a_crash_of_the_process_leaves_what_was_shown_in_the_log(log):
     live = run.transcript.live
     steps = [step.text for trajectory in run.transcript.talk.trajectories for step in trajectory.steps]
     assert (steps or [step.text for step in live.steps]) == ["3 * 4 = 12 dollars"]
+
+
+def test_storing_can_be_turned_off_and_on_again(log):
+    session = session_with(ScriptedEngine(SOLVED * 2), None)
+    last(session.solve(QUESTION))
+    assert log.count_runs() == 0
+    session.keep_in(log)
+    run = last(session.solve(QUESTION)).run
+    assert [stored["id"] for stored in log.runs()] == [run.id] and log.has_session(session.id)
+    session.keep_in(None)
+    with pytest.raises(StoreError):
+        session.rate(run.id, None, 1)

@@ -25,7 +25,7 @@ from runtime.events import (
     fold,
 )
 from runtime.migrations import first_tables
-from runtime.store import Run, SessionLog, StoreError, home_of, new_id, now, step_id
+from runtime.store import PRACTISED, Run, SessionLog, StoreError, home_of, new_id, now, step_id
 from runtime.types import (
     SCHEMA,
     Critique,
@@ -80,7 +80,8 @@ def log(tmp_path):
 
 def a_run(log, talk=TALK, **more):
     fields = {"kind": "solve", "mode": "critic", "model": "m", "seconds": 1.25, "created_at": now()}
-    return Run(id=new_id(), session_id=log.start_session(), transcript=Transcript(talk), **{**fields, **more})
+    fields["session_id"] = more.get("session_id") or log.start_session()
+    return Run(id=new_id(), transcript=Transcript(talk), **{**fields, **more})
 
 
 def recorded(log, talk=TALK, **more):
@@ -264,6 +265,39 @@ def test_a_label_cannot_be_changed(log):
     with pytest.raises(sqlite3.IntegrityError, match="append-only"):
         log.db.execute("update labels set rating = -1")
     assert log.labels(run.id)[run.id].rating == 1
+
+
+def test_a_deleted_run_is_gone_with_all_that_was_said_of_it_and_nothing_else_is(log):
+    first, second = recorded(log), recorded(log)
+    other = recorded(log, TALK.model_copy(update={"problem": Problem(text="Another one, about elephants")}))
+    for run in (first, second):
+        log.add_label(run.id, step_id(run.id, 0, 0), Feedback(rating=1))
+    log.delete_run(first.id)
+    assert log.run(first.id) is None
+    assert log.run(second.id).transcript == second.transcript and log.labels(second.id)
+    assert {row["run_id"] for row in rows(log, "steps")} == {second.id, other.id}
+    assert {row["run_id"] for row in rows(log, "labels")} == {second.id}
+    assert {row["step_id"].split(":")[0] for row in rows(log, "critiques")} == {second.id, other.id}
+    assert len(rows(log, "problems")) == 2
+    log.delete_run(other.id)
+    assert [row["text"] for row in rows(log, "problems")] == [PROBLEM.text]
+    assert log.runs(search="elephants") == []
+    log.delete_run("unknown")
+
+
+def test_a_session_is_told_run_by_run_and_a_run_by_itself(log):
+    first = recorded(log)
+    second = recorded(log, session_id=first.session_id)
+    recorded(log)
+    assert [run.id for run in log.runs_of(first.session_id)] == [first.id, second.id]
+    assert [run.id for run in log.runs_of(second.id)] == [second.id]
+    assert log.runs_of("unknown") == []
+
+
+def test_a_practised_problem_is_not_the_latest_check(log):
+    check = recorded(log, kind="check", mode="check")
+    recorded(log, kind="check", mode=PRACTISED, session_id=check.session_id)
+    assert log.latest_run(check.session_id, "check").id == check.id
 
 
 def test_a_label_on_an_unknown_step_or_run_is_refused(log):

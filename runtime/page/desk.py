@@ -12,8 +12,10 @@ from html import escape
 from typing import Any
 
 from runtime import guide
+from runtime.errors import SoliloquyError
 from runtime.guide import Wish
 from runtime.page import guided
+from runtime.page.exercise import Exercise
 from runtime.page.live import Follower
 from runtime.page.loading import Loading
 from runtime.page.words import catalogue, word
@@ -29,8 +31,13 @@ SAID_BY_SCRIPT = ("rate.", "give.", "mine.", "why.button", "again.", "mend.")
 """Which words the step list's own script puts into buttons and labels."""
 
 
+class BusyError(SoliloquyError):
+    """Something must end first; the text says what."""
+
+
 class Desk:
-    """`kept_session` is the session that this browser had before, if it had one."""
+    """`kept_session` is the session that this browser had before, if it had one; `exercise` what it practised. Without
+    a log nothing is kept."""
 
     def __init__(
         self,
@@ -39,9 +46,13 @@ class Desk:
         log: SessionLog | None,
         language: Language,
         kept_session: str | None = None,
+        exercise: Exercise | None = None,
     ) -> None:
         self.settings, self.model, self.log, self.language = settings, model, log, language
         self.session = Session(settings, model, log, kept_session)
+        self.exercise = exercise or Exercise()
+        self.search = ""
+        """What the list of earlier runs is searched for."""
         self._followers: dict[str, Follower] = {}
         self._shown: dict[str, Run] = {kind: run for kind in KINDS if (run := self.session.latest(kind))}
         self._labels: dict[str, Feedback] = {}
@@ -121,6 +132,29 @@ class Desk:
         """Say whether a student's answer is that of the solution on view."""
         if run := self._shown.get("solve"):
             self._comparison = (guide.compare(run, answer[:MAX_ANSWER]),)
+
+    # Earlier runs
+
+    def keep_in(self, log: SessionLog | None) -> None:
+        """From now on store in this log, or nowhere."""
+        self.log = log
+        self.session.keep_in(log)
+
+    def reopen(self, run: Run) -> None:
+        """Show a stored run again. Raises BusyError while another of its kind goes on."""
+        if run.kind in self._followers:
+            raise BusyError(word("error.past.busy", self.language))
+        self._shown[run.kind] = run
+
+    def is_writing(self, run_id: str) -> bool:
+        """Whether this run goes on here, so that it would be stored again."""
+        return any(f.latest and f.latest.run.id == run_id for f in self._followers.values())
+
+    def forget(self, run_id: str) -> None:
+        """A run was deleted: show it no longer."""
+        for kind in [kind for kind, run in self._shown.items() if run.id == run_id]:
+            del self._shown[kind]
+        self.exercise.forget(run_id)
 
     # Labels
 

@@ -33,6 +33,10 @@ _PROSE = re.compile(r"[a-z]{4,}|[\da-z]\s+[a-z]{2,}|[\u3000-\u303f\u4e00-\u9fff\
 _COMMAND = re.compile(r"\\[a-z]+(?:\s*\{[^{}]*\})?", re.IGNORECASE)
 _LOOSE_END = re.compile(r"^[-+*/=<>,.;:)]|[-+*/=<,;:(]$")
 
+_MARKDOWN = re.compile(r"[\\`*_{}\[\]<>$|~]")
+_LINE_START = re.compile(r"^(\s*\d*)([-+#.)=])", re.MULTILINE)
+"""Signs that make something of the text behind them, and those that do so only where a line begins."""
+
 _ELEMENTS = re.compile(
     r"math|mrow|mi|mn|mo|mtext|mspace|mfrac|msqrt|mroot|msub|msup|msubsup|munder|mover|munderover|mtable|mtr|mtd"
     r"|mstyle|mpadded|mphantom|menclose"
@@ -74,6 +78,18 @@ def answer_to_display(answer: str) -> str:
     return (bare and to_mathml(answer)) or to_display(answer)
 
 
+def to_markdown(text: str) -> str:
+    """Markdown of a text: formulas between dollar signs, everything else literally."""
+    text = _CALCULATOR.sub("", text)
+    pieces, end = [], 0
+    for match in _MATHS.finditer(text):
+        if _formula(match):
+            sign = "$$" if match.lastgroup in ("block", "dollars") else "$"
+            pieces += [_literal(text[end : match.start()]), sign, " ".join(match[match.lastgroup].split()), sign]
+            end = match.end()
+    return _LINE_START.sub(r"\1\\\2", "".join([*pieces, _literal(text[end:])]))
+
+
 def to_mathml(latex: str, block: bool = False) -> str | None:
     """A formula as MathML; None if it cannot be read as one."""
     if not latex.strip() or len(latex) > LONGEST_FORMULA or _depth(latex) > DEEPEST_FORMULA:
@@ -99,6 +115,10 @@ def _is_maths(inside: str) -> bool:
 
 def _prose(text: str) -> str:
     return escape(text.replace("\\$", "$").replace("\\%", "%"))
+
+
+def _literal(text: str) -> str:
+    return _MARKDOWN.sub(r"\\\g<0>", text.replace("\\$", "$").replace("\\%", "%"))
 
 
 def _depth(latex: str) -> int:

@@ -28,7 +28,7 @@ def view(run: Run, language: Language) -> dict[str, Any]:
         return {**whole, "steps": [], "status": word("status.working", language)}
     keys, texts = guide.solution(run)
     rows, seen = {row["id"]: row for row in whole["steps"]}, guide.seen(run)
-    if guide.is_open(run):
+    if is_whole(run):
         return {**whole, "steps": [rows[key] for key in keys if key in rows]}
     answer = run.transcript.talk.outcome.answer
     shown = [_careful(rows[key], texts[seen:], answer) for key in keys[:seen]]
@@ -43,6 +43,11 @@ def view(run: Run, language: Language) -> dict[str, Any]:
         "help": run.help,
         "comparable": guide.has_answer(run),
     }
+
+
+def is_whole(run: Run) -> bool:
+    """Whether nothing of a run is held back."""
+    return run.kind == "check" or guide.is_open(run)
 
 
 def compared(run: Run, same: bool | None, language: Language) -> dict[str, str]:
@@ -65,7 +70,8 @@ def _careful(row: dict[str, Any], hidden: list[str], answer: str | None) -> dict
     """A row without remarks that may speak of what is still hidden: only exact arithmetic keeps to its step."""
     exact = any(badge["kind"] == "arithmetic_wrong" for badge in row["badges"])
     comment = row["comment"] if exact and not gives_away(row["comment"], hidden, answer) else ""
-    return {**row, "comment": comment, "why": [{**why, "note": ""} for why in row["why"]]}
+    text = row["comment_text"] if comment else ""
+    return {**row, "comment": comment, "comment_text": text, "why": [{**why, "note": ""} for why in row["why"]]}
 
 
 def _mendable(row: dict[str, Any], language: Language) -> dict[str, Any]:
@@ -77,7 +83,7 @@ def _mendable(row: dict[str, Any], language: Language) -> dict[str, Any]:
 
 def _stub(key: str, number: int, language: Language) -> dict[str, Any]:
     label = word("step.solve", language, number=number)
-    empty = dict.fromkeys(("text", "html", "sign", "comment", "correction", "correction_html"), "")
+    empty = dict.fromkeys(("text", "html", "sign", "comment", "comment_text", "correction", "correction_html"), "")
     stub = {"id": key, "label": label, "word": word("verdict.locked", language), "state": "locked", "lang": language}
     return {**empty, **stub, "badges": [], "why": [], "rating": None}
 

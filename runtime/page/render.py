@@ -33,6 +33,8 @@ _BADGES = {
     ("program", "incorrect"): "programs_differ",
     ("completions", "correct"): "completions_agree",
     ("completions", "incorrect"): "completions_differ",
+    ("reference", "correct"): "reference_agrees",
+    ("reference", "incorrect"): "reference_differs",
     ("model", "correct"): "model_right",
     ("model", "unsure"): "model_wrong",
     ("model", "incorrect"): "model_wrong",
@@ -105,7 +107,7 @@ def answer(run: Run, language: Language) -> str:
     if outcome is None or (run.kind == "check" and outcome.status in ("failed", "stopped")):
         return ""
     if run.kind == "check":
-        return to_display(_finding(_read(run), language))
+        return to_display(finding(run, language))
     if outcome.answer:
         return answer_to_display(outcome.answer)
     return word("answer.none", language) if outcome.status in ("settled", "unsettled") else ""
@@ -113,11 +115,16 @@ def answer(run: Run, language: Language) -> str:
 
 def note(run: Run, language: Language) -> str:
     """HTML of what a person should know before trusting the answer."""
+    return to_display(caution(run, language))
+
+
+def caution(run: Run, language: Language) -> str:
+    """What a person should know before trusting the answer."""
     outcome = run.transcript.talk.outcome
     if outcome is None:
         return ""
     said = outcome.note if outcome.status != "failed" else ""
-    return to_display(("" if language == "zh-CN" else " ").join([said, *_cautions(run, language)]).strip())
+    return ("" if language == "zh-CN" else " ").join([said, *_cautions(run, language)]).strip()
 
 
 def _cautions(run: Run, language: Language) -> list[str]:
@@ -140,8 +147,9 @@ def _cautions(run: Run, language: Language) -> list[str]:
 _SOLVED_BY = {"critic": "note.settled", "selftalk": "note.selftalk", "plain": "note.plain"}
 
 
-def _finding(reading: _Reading, language: Language) -> str:
+def finding(run: Run, language: Language) -> str:
     """Which line of an own attempt to look at first."""
+    reading = _read(run)
     verdicts = [reading.verdicts.get(home) for home in reading.current]
     if reading.first_error is not None:
         before_are_right = reading.first_error > 0 and all(
@@ -212,6 +220,7 @@ def _row(run: Run, reading: _Reading, home: Home, language: Language) -> dict[st
         "sign": _SIGNS.get(state, ""),
         "word": _state_word(run, reading, state, language),
         "comment": to_display(_comment(verdict)) if verdict else "",
+        "comment_text": _comment(verdict) if verdict else "",
         "badges": _badges(run, state, verdict, language),
         "why": _why(run, state, verdict, language),
         "rating": label.rating if label else None,

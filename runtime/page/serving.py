@@ -83,7 +83,7 @@ def serve(page: Any, settings: Settings, host: str, port: int | None = None, inb
     """Launch a Gradio page; the value is its address, which answers from then on. Raises OSError."""
     use_private_folder(settings.home)
     hosts = [*LOOPBACK, host] if host not in ("0.0.0.0", "::") else list(LOOPBACK)
-    css = read("page.css") + read("steps.css") + read("guide.css")
+    css = "".join(map(read, ("page.css", "steps.css", "guide.css", "side.css")))
     middleware = [Middleware(TrustedHostMiddleware, allowed_hosts=hosts), Middleware(ContentPolicy)]
     _, address, _ = page.launch(
         server_name=host,
@@ -101,7 +101,7 @@ def serve(page: Any, settings: Settings, host: str, port: int | None = None, inb
         max_file_size="1mb",
         app_kwargs={"middleware": middleware, "openapi_url": None},
         theme="base",
-        head=f"<style>{css}</style>",
+        head=f"<style>{css}</style><script>{read('look.js')}</script>",
     )
     return address
 

@@ -12,12 +12,20 @@ import gradio as gr
 from runtime.errors import SoliloquyError
 from runtime.page.desk import Desk
 from runtime.page.words import word
+from runtime.practice import GROUPS
 from runtime.settings import Mode
 from runtime.text import Language
 from runtime.types import Depth, Help
 
-CHOICES: dict[str, tuple[str, ...]] = {"help": get_args(Help), "mode": get_args(Mode), "depth": get_args(Depth)}
-"""Settings that a person may change for every run."""
+CHOICES: dict[str, tuple[str, ...]] = {
+    "help": get_args(Help),
+    "mode": get_args(Mode),
+    "depth": get_args(Depth),
+    "group": ("any", *GROUPS),
+    "theme": ("system", "light", "dark"),
+    "size": ("normal", "large"),
+}
+"""What a person may choose among; the words are those of `mode.plain` and so on."""
 QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 ON_MODEL = {"concurrency_id": "model", "concurrency_limit": 1, "show_progress": "hidden", "api_visibility": "private"}
 BARE = {"apply_default_css": False}

@@ -1,0 +1,118 @@
+"""A session to take along: what was asked and written, what was said of each step, as Markdown or as a page to print.
+
+The page holds everything it needs and loads nothing. Words and signs are those of the app.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from html import escape
+from typing import Any
+
+from runtime.page import guided, render
+from runtime.page.display import to_display, to_markdown
+from runtime.page.serving import read
+from runtime.page.words import word
+from runtime.store import PRACTISED, Run
+from runtime.text import Language
+
+
+def markdown(runs: Sequence[Run], language: Language) -> str:
+    """Runs as Markdown, formulas between dollar signs."""
+    parts = "\n".join(_markdown(run, language) for run in runs)
+    return f"# {word('report.title', language)}\n\n{parts}\n{word('report.foot', language)}\n"
+
+
+def html(runs: Sequence[Run], language: Language) -> str:
+    """Runs as one page, ready to be printed."""
+    return read("report.html").format(
+        language=language,
+        title=escape(word("report.title", language)),
+        style=read("report.css"),
+        parts="\n".join(_html(run, language) for run in runs),
+        foot=escape(word("report.foot", language)),
+    )
+
+
+def _markdown(run: Run, language: Language) -> str:
+    """One run."""
+    steps = "\n".join(_markdown_step(row, language) for row in _steps(run, language))
+    problem = "\n> ".join(to_markdown(run.transcript.talk.problem.text).splitlines())
+    ending = [f"**{head}**: {to_markdown(text)}" for head, text in _ending(run, language)]
+    return "\n\n".join([f"## {_head(run, language)}", f"> {problem}", steps, *ending]) + "\n"
+
+
+def _markdown_step(row: dict[str, Any], language: Language) -> str:
+    remarks = [f"\n   - {to_markdown(f'{head}: {text}' if head else text)}" for head, text in _remarks(row, language)]
+    text = to_markdown(row["text"]).replace("\n", "  \n   ")
+    return f"- **{row['label']}** {text}{''.join(remarks)}".replace("\n   ", "\n  ")
+
+
+def _html(run: Run, language: Language) -> str:
+    """One run."""
+    steps = "".join(_html_step(row, language) for row in _steps(run, language))
+    ending = "".join(
+        f"<p class='ending'><b>{escape(head)}</b> {to_display(text)}</p>" for head, text in _ending(run, language)
+    )
+    problem = to_display(run.transcript.talk.problem.text)
+    head = f"<h2>{escape(_head(run, language))}</h2><p class='problem'>{problem}</p>"
+    return f"<article>{head}<ol>{steps}</ol>{ending}</article>"
+
+
+def _html_step(row: dict[str, Any], language: Language) -> str:
+    remarks = "".join(
+        f"<p class='remark'>{f'<b>{escape(head)}</b> ' if head else ''}{to_display(text)}</p>"
+        for head, text in _remarks(row, language)
+    )
+    label = escape(row["label"])
+    return f'<li class="{row["state"]}"><b>{label}</b> <span lang="{row["lang"]}">{row["html"]}</span>{remarks}</li>'
+
+
+def _steps(run: Run, language: Language) -> list[dict[str, Any]]:
+    """All steps of a run, but for those that the student has not asked for yet."""
+    return render.steps(run, language) if guided.is_whole(run) else guided.view(run, language)["steps"]
+
+
+def _head(run: Run, language: Language) -> str:
+    """What was done, and when."""
+    try:
+        when = f"{datetime.fromisoformat(run.created_at).astimezone():%Y-%m-%d %H:%M}"
+    except ValueError:
+        when = ""
+    return " · ".join(filter(None, [word(f"past.{run_kind(run.kind, run.mode)}", language), when, run.model]))
+
+
+def run_kind(kind: str, mode: str) -> str:
+    """solve, check or practise: what a person would call a run."""
+    return PRACTISED if mode == PRACTISED else kind
+
+
+def _remarks(row: dict[str, Any], language: Language) -> Iterator[tuple[str, str]]:
+    """What was said of a step, each with what it is: the verdict with its sign, the comment, and the person's word."""
+    verdict = " ".join(filter(None, [row["sign"], row["word"]]))
+    badges = ", ".join(badge["text"] for badge in row["badges"])
+    yield "", f"{verdict} ({badges})" if verdict and badges else verdict or badges
+    if row["comment_text"]:
+        yield "", row["comment_text"]
+    if row["rating"] is not None:
+        yield word("report.rating", language), word(f"rate.{_RATINGS[row['rating']]}", language)
+    if row["correction"]:
+        yield word("rate.correction", language), row["correction"]
+
+
+def _ending(run: Run, language: Language) -> Iterator[tuple[str, str]]:
+    """What came out, and what to know before trusting it."""
+    if not guided.is_whole(run):
+        return
+    outcome = run.transcript.talk.outcome
+    if outcome and run.kind == "check" and outcome.status not in ("failed", "stopped"):
+        yield word("report.finding", language), render.finding(run, language)
+    if outcome and outcome.answer:
+        yield word("answer.label", language), outcome.answer
+    if run.mode != PRACTISED and (caution := render.caution(run, language)):
+        yield word("report.caution", language), caution
+
+
+FORMATS = {"md": markdown, "html": html}
+_RATINGS = {1: "right", 0: "unsure", -1: "wrong"}

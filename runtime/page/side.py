@@ -1,0 +1,98 @@
+"""The parts of the page's side that are more than a widget: the list of earlier runs, and how the page looks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from runtime.page import past
+from runtime.page.desk import Desk
+from runtime.page.serving import read
+from runtime.page.widgets import BARE, QUIET, told
+from runtime.page.words import word
+from runtime.store import StoreError, new_id
+
+if TYPE_CHECKING:
+    from runtime.page.frame import Page
+
+ANSWERED = {**QUIET, "queue": True, "concurrency_limit": None}
+"""Through the queue, as the page shows no message of an event outside it; but never behind the model."""
+
+
+class Past:
+    """The list of earlier runs: search, open on the right tab, save, delete."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        template = {"html_template": read("past.html"), "js_on_load": read("past.js")}
+        self.list = gr.HTML({}, visible=page.log is not None, elem_classes="sq-past-box", **template, **BARE)
+
+    def wire(self, everything: list[Any]) -> None:
+        """`everything` is what a run that is opened again may change."""
+        self.list.input(self.search, None, [self.list], trigger_mode="always_last", **QUIET)
+        self.list.download(self.save, None, [self.list], **ANSWERED)
+        self.list.delete(self.delete, [self.page.kept], everything, **ANSWERED)
+        self.list.select(self.open, [self.page.kept], everything, **ANSWERED)
+
+    def view(self, desk: Desk) -> dict[str, Any]:
+        return past.listing(self.page.log, desk.language, desk.search)
+
+    def refresh(self, request: gr.Request) -> dict[str, Any]:
+        return self.view(self.page.desk(request))
+
+    def search(self, asked: gr.EventData, request: gr.Request) -> dict[str, Any]:
+        desk = self.page.desk(request)
+        desk.search = str(asked.search)
+        return self.view(desk)
+
+    def save(self, asked: gr.EventData, request: gr.Request) -> dict[str, Any]:
+        """The list with a file, which the browser stores at once; the machine keeps no copy."""
+        desk = self.page.desk(request)
+        with told(desk):
+            file = past.document(self.page.log, str(asked.run_id), str(asked.format), desk.language)
+        return {**self.view(desk), "file": {**file, "token": new_id()}}
+
+    def open(self, kept: dict[str, Any] | None, asked: gr.EventData, request: gr.Request) -> dict[Any, Any]:
+        desk = self.page.desk(request)
+        with told(desk):
+            run = self.page.log.run(str(asked.run_id)) if self.page.log else None
+            if run is None:
+                raise StoreError(word("error.past.gone", desk.language))
+            desk.reopen(run)
+        shown = self.page.paint(desk, kept or {}, {run.kind: desk.texts(run.kind)})
+        return {**shown, self.page.panes: gr.update(selected=run.kind)}
+
+    def delete(self, kept: dict[str, Any] | None, asked: gr.EventData, request: gr.Request) -> dict[Any, Any]:
+        desk, run_id = self.page.desk(request), str(asked.run_id)
+        with told(desk):
+            if self.page.log is None:
+                raise StoreError(word("error.past.gone", desk.language))
+            if any(other.is_writing(run_id) for other in self.page.desks.values()):
+                raise StoreError(word("error.past.running", desk.language))
+            self.page.log.delete_run(run_id)
+        for other in self.page.desks.values():
+            other.forget(run_id)
+        return self.page.paint(desk, kept or {}, {})
+
+
+class Look:
+    """Theme and text size: matters of this browser alone, which the server never hears of."""
+
+    def __init__(self, page: Page) -> None:
+        with page.say(gr.Accordion, {"label": "app.look"}, open=False, elem_classes="sq-look"):
+            self.radios = {
+                name: page.say(
+                    gr.Radio,
+                    {"label": f"{name}.label", "choices": name},
+                    value=first,
+                    interactive=True,
+                    elem_classes="sq-mode",
+                )
+                for name, first in (("theme", "system"), ("size", "normal"))
+            }
+
+    def wire(self, blocks: gr.Blocks) -> None:
+        for name, radio in self.radios.items():
+            radio.input(None, [radio], None, js=f"(value) => {{ soliloquyLook.set('{name}', value); }}", **QUIET)
+        blocks.load(None, None, [*self.radios.values()], js="() => soliloquyLook.values()", **QUIET)

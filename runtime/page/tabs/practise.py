@@ -1,0 +1,122 @@
+"""Practise: a fresh problem, a box for the student's own steps, and what each line is worth. It needs no model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from runtime.page.desk import Desk
+from runtime.page.serving import read
+from runtime.page.widgets import BARE, QUIET, told
+from runtime.practice import FEWEST, MOST, Ladder
+
+if TYPE_CHECKING:
+    from runtime.page.frame import Page
+
+ANSWERED = {**QUIET, "queue": True, "concurrency_limit": None}
+TO_THE_BOX = "() => document.querySelector('.sq-practise textarea').focus()"
+
+
+class PractiseTab:
+    """The tab: what to practise, the problem, the box, and the lines as they were judged."""
+
+    kind = "practise"
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        with (
+            page.say(gr.Tab, {"label": "tab.practise"}, id=self.kind),
+            gr.Column(elem_classes=["sq-form", "sq-practise"]),
+        ):
+            with gr.Row(elem_classes="sq-choices"):
+                self.build_choices()
+            self.story = gr.HTML(elem_classes="sq-story", **BARE)
+            keys = {"label": "check.steps.label", "placeholder": "check.steps.placeholder"}
+            self.box = page.say(
+                gr.Textbox, keys, interactive=True, elem_classes="sq-ask", lines=4, max_lines=14, max_length=4000
+            )
+            with gr.Row(elem_classes="sq-acts"):
+                self.go = page.say(gr.Button, {"value": "practise.button"}, elem_classes="sq-go")
+                self.reveal = page.say(gr.Button, {"value": "practise.show"}, elem_classes="sq-halt")
+                self.onward = page.say(gr.Button, {"value": "practise.next"}, elem_classes="sq-halt")
+            self.quiet = gr.HTML(elem_classes="sq-quiet", **BARE)
+            self.steps = gr.HTML({}, html_template=read("steps.html"), js_on_load=read("steps.js"), **BARE)
+            self.solution = gr.HTML(elem_classes="sq-solution", **BARE)
+        self.outputs = [self.group, self.count, self.story, self.quiet, self.steps, self.solution, self.reveal]
+
+    def build_choices(self) -> None:
+        """What to practise, and how long it may be."""
+        keys = {"label": "group.label", "choices": "group"}
+        self.group = self.page.say(gr.Dropdown, keys, value="any", interactive=True, elem_classes="sq-language")
+        counts = [(str(number), number) for number in range(FEWEST, MOST + 1)]
+        keys = {"label": "practise.steps"}
+        self.count = self.page.say(
+            gr.Radio, keys, choices=counts, value=Ladder().steps, interactive=True, elem_classes="sq-mode"
+        )
+
+    def wire(self) -> None:
+        kept = self.page.kept
+        everything = [kept, self.box, *self.outputs]
+        self.checked = gr.on([self.go.click, self.box.submit], self.check, [self.box], self.outputs, **ANSWERED)
+        self.reveal.click(self.show_solution, None, self.outputs, **QUIET)
+        self.onward.click(self.next, [kept], everything, **QUIET).then(None, None, None, js=TO_THE_BOX, **QUIET)
+        # Each tells its own wish alone, so that two quick choices do not undo each other.
+        rest = [kept, self.box, *(widget for widget in self.outputs if widget not in (self.group, self.count))]
+        for event, act, wish in (
+            (self.group.input, self.choose_group, self.group),
+            (self.count.input, self.choose_count, self.count),
+        ):
+            event(act, [kept, wish, self.box], rest, trigger_mode="always_last", **QUIET)
+
+    def paint(self, desk: Desk) -> dict[Any, dict[str, Any]]:
+        """What every widget of the tab shows of the desk's exercise."""
+        exercise, language = desk.exercise, desk.language
+        return {
+            self.group: {"value": exercise.group or "any"},
+            self.count: {"value": exercise.ladder.steps},
+            self.story: {"value": exercise.story(language)},
+            self.quiet: {"value": exercise.quiet(language)},
+            self.steps: {"value": exercise.view(language)},
+            self.solution: {"value": exercise.solution(language)},
+            self.reveal: {"interactive": not exercise.shown},
+        }
+
+    def check(self, text: str, request: gr.Request) -> dict[Any, Any]:
+        desk = self.page.desk(request)
+        with told(desk):
+            desk.exercise.check(text or "", desk.session.practised, desk.language)
+        return _updates(self.paint(desk))
+
+    def show_solution(self, request: gr.Request) -> dict[Any, Any]:
+        desk = self.page.desk(request)
+        desk.exercise.show_solution()
+        return _updates(self.paint(desk))
+
+    def next(self, kept: dict[str, Any] | None, request: gr.Request) -> dict[Any, Any]:
+        desk = self.page.desk(request)
+        desk.exercise.next()
+        return self.begun(desk, kept, {"value": ""})
+
+    def choose_group(self, kept: dict[str, Any] | None, group: str, text: str, request: gr.Request) -> dict[Any, Any]:
+        return self.chosen(kept, group, self.page.desk(request).exercise.ladder.steps, text, request)
+
+    def choose_count(self, kept: dict[str, Any] | None, count: int, text: str, request: gr.Request) -> dict[Any, Any]:
+        return self.chosen(kept, self.page.desk(request).exercise.group, count, text, request)
+
+    def chosen(
+        self, kept: dict[str, Any] | None, group: str | None, count: int, text: str, request: gr.Request
+    ) -> dict[Any, Any]:
+        desk = self.page.desk(request)
+        desk.exercise.choose(group, count, untouched=not (text or "").strip())
+        changes = self.begun(desk, kept, {})
+        return {widget: change for widget, change in changes.items() if widget not in (self.group, self.count)}
+
+    def begun(self, desk: Desk, kept: dict[str, Any] | None, box: dict[str, Any]) -> dict[Any, Any]:
+        """Everything, after the problem or the wishes changed; the browser keeps which problem it is."""
+        remembered = {"value": {**(kept or {}), "practise": desk.exercise.kept}}
+        return _updates({self.page.kept: remembered, self.box: box, **self.paint(desk)})
+
+
+def _updates(changes: dict[Any, dict[str, Any]]) -> dict[Any, Any]:
+    return {widget: gr.update(**values) for widget, values in changes.items()}
