@@ -81,3 +81,30 @@ def first_tables(db: Database) -> None:
         "create trigger labels_are_append_only before update on labels "
         "begin select raise(abort, 'labels are append-only: add a new one'); end"
     )
+
+
+@migrations()
+def reviews(db: Database) -> None:
+    db["reviews"].create(
+        {
+            "id": str,
+            "run_id": str,
+            "turn": int,  # which attempt of the run
+            "ending": str,
+            "explanation": str,
+            "seconds": float,
+            "consent": int,
+            "created_at": str,
+        },
+        pk="id",
+        not_null={"run_id", "turn", "ending"},
+        foreign_keys=[("run_id", "runs", "id")],
+    )
+    db["reviews"].create_index(["run_id"])
+    db.create_view(
+        "latest_reviews", "select * from reviews where id in (select max(id) from reviews group by run_id, turn)"
+    )
+    db.execute(
+        "create trigger reviews_are_append_only before update on reviews "
+        "begin select raise(abort, 'reviews are append-only: add a new one'); end"
+    )

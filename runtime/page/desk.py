@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cached_property
 from html import escape
 from typing import Any
 
@@ -14,6 +15,7 @@ from runtime.page import render
 from runtime.page.live import Follower
 from runtime.page.loading import Loading
 from runtime.page.words import catalogue, word
+from runtime.reviewing import Reviewing
 from runtime.session import Session
 from runtime.settings import Settings
 from runtime.store import Run, SessionLog, StoreError
@@ -24,7 +26,7 @@ KINDS = ("solve", "check")
 
 
 class Desk:
-    """`kept_session` is the session that this browser had before, if it had one."""
+    """`kept_session` is the session that this browser had before, if it had one; `kept_item` what it reviewed."""
 
     def __init__(
         self,
@@ -33,14 +35,21 @@ class Desk:
         log: SessionLog | None,
         language: Language,
         kept_session: str | None = None,
+        kept_item: str | None = None,
     ) -> None:
         self.settings, self.model, self.log, self.language = settings, model, log, language
         self.session = Session(settings, model, log, kept_session)
+        self._kept_item = kept_item
         self._followers: dict[str, Follower] = {}
         self._shown: dict[str, Run] = {kind: run for kind in KINDS if (run := self.session.latest(kind))}
         self._labels: dict[str, Feedback] = {}
         self._unsaved: dict[str, str] = {}
         self._mishaps = 0
+
+    @cached_property
+    def reviewing(self) -> Reviewing | None:
+        """This person's way through the attempts to review; None where nothing is stored."""
+        return Reviewing(self.log, self._kept_item) if self.log else None
 
     @property
     def running(self) -> bool:

@@ -9,6 +9,7 @@ import gradio as gr
 
 from runtime.page.desk import Desk
 from runtime.page.loading import Loading
+from runtime.page.tabs.review import ReviewTab
 from runtime.page.tabs.work import WorkTab
 from runtime.page.widgets import BARE, QUIET, in_words
 from runtime.page.words import LANGUAGES, catalogue, understood
@@ -17,10 +18,10 @@ from runtime.store import SessionLog
 
 
 class Page:
-    """The widgets around the two tabs, and what concerns the page as a whole."""
+    """The widgets around the tabs, and what concerns the page as a whole."""
 
-    def __init__(self, model: Loading, settings: Settings, log: SessionLog | None) -> None:
-        self.model, self.settings, self.log = model, settings, log
+    def __init__(self, model: Loading, settings: Settings, log: SessionLog | None, studio: bool = False) -> None:
+        self.model, self.settings, self.log, self.studio = model, settings, log, studio
         self.desks: dict[str, Desk] = {}
         self.texts: list[tuple[Any, dict[str, str]]] = []
         with gr.Blocks(title="Soliloquy", analytics_enabled=False, fill_width=True) as self.blocks:
@@ -34,6 +35,7 @@ class Page:
                         WorkTab(self, "solve", ["problem"], 4),
                         WorkTab(self, "check", ["problem", "steps"], 1),
                     ]
+                    self.rooms = [ReviewTab(self)]
             self.wire()
         self.blocks.queue(max_size=20)
 
@@ -59,9 +61,10 @@ class Page:
             self.say(gr.HTML, {"value": where}, elem_classes="sq-offline", **BARE)
 
     def wire(self) -> None:
-        for tab in self.tabs:
+        for tab in [*self.tabs, *self.rooms]:
             tab.wire()
         all_of_it = [self.kept, self.model_line, *(widget for widget, _ in self.texts), *(t.steps for t in self.tabs)]
+        all_of_it += [widget for room in self.rooms for widget in room.painted]
         self.blocks.load(self.open, [self.kept], all_of_it, **QUIET)
         self.blocks.unload(self.leave)
         self.language.input(self.speak, [self.kept, self.language], all_of_it, **QUIET)
@@ -72,7 +75,7 @@ class Page:
         """The page is loaded: go on with the session that this browser had, in its language."""
         kept = kept or {}
         asked = kept.get("language") or self.settings.language or request.headers.get("accept-language")
-        desk = Desk(self.settings, self.model, self.log, understood(asked), kept.get("session"))
+        desk = Desk(self.settings, self.model, self.log, understood(asked), kept.get("session"), kept.get("review"))
         self.desks[request.session_hash] = desk
         return self.paint(desk, kept, {tab.kind: desk.texts(tab.kind) for tab in self.tabs})
 
@@ -100,6 +103,9 @@ class Page:
             updates[tab.go]["interactive"], updates[tab.halt]["interactive"] = not view["busy"], view["busy"]
             for box, text in zip(tab.boxes, filled.get(tab.kind, []), strict=False):
                 updates[box]["value"] = text
+        for room in self.rooms if self.studio else []:
+            for widget, changes in room.paint(desk).items():
+                updates.setdefault(widget, {}).update(changes)
         return {widget: gr.update(**changes) for widget, changes in updates.items()}
 
     def leave(self, request: gr.Request) -> None:
