@@ -10,6 +10,7 @@ import gradio as gr
 from runtime.page.desk import Desk
 from runtime.page.loading import Loading
 from runtime.page.tabs.review import ReviewTab
+from runtime.page.tabs.train import TrainTab
 from runtime.page.tabs.work import WorkTab
 from runtime.page.widgets import BARE, QUIET, in_words
 from runtime.page.words import LANGUAGES, catalogue, understood
@@ -35,7 +36,7 @@ class Page:
                         WorkTab(self, "solve", ["problem"], 4),
                         WorkTab(self, "check", ["problem", "steps"], 1),
                     ]
-                    self.rooms = [ReviewTab(self)]
+                    self.rooms = [ReviewTab(self), TrainTab(self)]
             self.wire()
         self.blocks.queue(max_size=20)
 

@@ -30,19 +30,21 @@ if TYPE_CHECKING:
 class ReviewTab:
     def __init__(self, page: Page) -> None:
         self.page, say = page, page.say
-        with say(gr.Tab, {"label": "tab.review"}, id="review", visible=page.studio) as self.tab:  # noqa: SIM117
-            with gr.Column(elem_classes="sq-form"):
-                with gr.Row(elem_classes="sq-filters"):
-                    keys = {"label": "review.search", "placeholder": "review.search.placeholder"}
-                    self.search = say(gr.Textbox, keys, interactive=True, max_lines=1, elem_classes="sq-ask")
-                    keys = {"label": "shelf.label", "choices": "shelf"}
-                    self.shelf = say(gr.Radio, keys, value="open", interactive=True, elem_classes="sq-mode")
-                self.guide = gr.HTML(elem_classes="sq-guide-box", **BARE)
-                self.head = gr.HTML(elem_classes="sq-head-box", **BARE)
-                script = read("steps.js") + read("review.js")
-                self.steps = gr.HTML({}, html_template=read("steps.html"), js_on_load=script, **BARE)
-                with say(gr.Accordion, {"label": "export.title"}, open=False, elem_classes="sq-fold"):
-                    self.build_export()
+        with (
+            say(gr.Tab, {"label": "tab.review"}, id="review", visible=page.studio) as self.tab,
+            gr.Column(elem_classes="sq-form"),
+        ):
+            with gr.Row(elem_classes="sq-filters"):
+                keys = {"label": "review.search", "placeholder": "review.search.placeholder"}
+                self.search = say(gr.Textbox, keys, interactive=True, max_lines=1, elem_classes="sq-ask")
+                keys = {"label": "shelf.label", "choices": "shelf"}
+                self.shelf = say(gr.Radio, keys, value="open", interactive=True, elem_classes="sq-mode")
+            self.guide = gr.HTML(elem_classes="sq-guide-box", **BARE)
+            self.head = gr.HTML(elem_classes="sq-head-box", **BARE)
+            script = read("steps.js") + read("review.js")
+            self.steps = gr.HTML({}, html_template=read("steps.html"), js_on_load=script, **BARE)
+            with say(gr.Accordion, {"label": "export.title"}, open=False, elem_classes="sq-fold"):
+                self.build_export()
         self.painted = [self.guide, self.head, self.steps]
 
     def build_export(self) -> None:
