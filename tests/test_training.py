@@ -13,12 +13,13 @@ from typer.testing import CliRunner
 
 from runtime import settings, training
 from runtime.events import Transcript
+from runtime.importing import import_attempts
 from runtime.page.chart import loss_chart, loss_table
 from runtime.page.train_view import lessons, standing, verdict
 from runtime.store import Run, SessionLog, new_id, now, step_id
 from runtime.training import Training, TrainingError, read_standing
+from runtime.training.material import bases
 from runtime.training.progress import Point, Standing
-from runtime.training.readiness import bases
 from runtime.types import Feedback, Outcome, Problem, SelfTalk, Step, Trajectory
 from trainer.__main__ import app
 from trainer.stages import Stages, Stopped
@@ -61,6 +62,16 @@ def test_readiness_counts_what_may_be_learned_from_and_says_what_is_missing(log)
     found = training.readiness(log, settings.load())
     assert (found.ratings, found.wrong, found.right) == (51, 9, 8)
     assert not {"ratings", "errors"} & set(found.missing)
+
+
+def test_a_wrong_line_that_only_states_the_answer_is_not_counted_as_a_lesson(log, tmp_path):
+    file = tmp_path / "in.jsonl"
+    file.write_text(json.dumps({"problem": "1 + 1?", "steps": ["1 + 1 = 2", "The answer is 3."]}) + "\n")
+    import_attempts(file, log)
+    (run,) = log.ended_runs()
+    for position, rating in enumerate((1, -1)):
+        log.add_label(run.id, step_id(run.id, 0, position), Feedback(rating=rating, consent=True))
+    assert training.readiness(log, settings.load()).wrong == 0
 
 
 def test_only_bases_with_a_recipe_can_be_trained():

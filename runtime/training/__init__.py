@@ -5,8 +5,8 @@ The trainer is never imported here. It is started as a command, writes what it d
 by a file; so a run outlives the page and the server that began it.
 """
 
+from runtime.training.material import NEEDED, Readiness, preview, readiness
 from runtime.training.progress import Standing, read_standing
-from runtime.training.readiness import NEEDED, Readiness, preview, readiness
 from runtime.training.runs import Plan, Training, TrainingError
 
 __all__ = [

@@ -22,8 +22,8 @@ from runtime.errors import SoliloquyError
 from runtime.files import write_whole
 from runtime.settings import Settings
 from runtime.store import SessionLog, new_id, now
+from runtime.training.material import ROOT, bases, write_judged
 from runtime.training.progress import STOP_FILE, Standing, read_standing
-from runtime.training.readiness import ROOT, bases, write_judged
 from runtime.types import Value
 
 LAST_LINES = 20

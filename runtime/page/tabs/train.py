@@ -13,7 +13,7 @@ from runtime.page.desk import Desk
 from runtime.page.widgets import AT_ONCE, BARE, QUIET, StudioError, in_studio
 from runtime.page.words import word
 from runtime.training import Training
-from runtime.training.readiness import bases
+from runtime.training.material import bases
 from runtime.voice_cards import VoiceError
 
 if TYPE_CHECKING:

@@ -17,6 +17,7 @@ from runtime.exports import rows_of, write_lines
 from runtime.labelled import labelled_attempts
 from runtime.settings import Settings
 from runtime.store import SessionLog
+from runtime.turns import judged as judged_steps
 
 ROOT = Path(__file__).parents[2]
 NEEDED = 50
@@ -52,7 +53,9 @@ def readiness(log: SessionLog, settings: Settings) -> Readiness:
     told = {key: label for one in attempts for key, label in zip(one.step_ids, one.labels, strict=True) if label}
     ratings = sum(label.rating is not None for label in told.values())
     judged = rows_of("judged", attempts)
-    wrong = sum(row["first_error"] >= 0 for row in judged)
+    right = sum(row["first_error"] < 0 for row in judged)
+    # A wrong last line that only states the answer is not among the steps that a critic judges.
+    wrong = sum(0 <= row["first_error"] < len(judged_steps(row["steps"])) for row in judged)
     found = bases(settings)
     checks: dict[Missing, bool] = {
         "packages": all(find_spec(name) for name in PACKAGES),
@@ -64,7 +67,7 @@ def readiness(log: SessionLog, settings: Settings) -> Readiness:
         ratings=ratings,
         corrections=sum(bool(label.correction) for label in told.values()),
         wrong=wrong,
-        right=len(judged) - wrong,
+        right=right,
         bases=found,
         missing=tuple(name for name, ok in checks.items() if not ok),
     )
