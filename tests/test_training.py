@@ -136,7 +136,7 @@ def begun(log, tmp_path, monkeypatch):
         wait_until(lambda: not runs.running)
 
 
-def wait_until(true, seconds=30):
+def wait_until(true, seconds=90):
     deadline = time.monotonic() + seconds
     while not (found := true()) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -198,16 +198,27 @@ def test_a_number_that_another_process_has_by_now_deceives_nobody(log, begun):
     os.kill(pid, 9)
 
 
+FAILING = """
+import sys
+from pathlib import Path
+from runtime.errors import SoliloquyError, run_command_line
+from trainer.stages import Stages
+
+def command():
+    with Stages(Path(sys.argv[1])).until_the_end():
+        raise SoliloquyError("There is no room for <lessons>.")
+
+run_command_line(command)
+"""
+
+
 def test_what_went_wrong_is_told(log, begun, monkeypatch):
-    monkeypatch.setattr(Written, "command", lambda self, folder, plan: [
-        sys.executable, "-m", "trainer", "retrain", "--base", "no-such-base", "--progress", str(folder)
-    ])  # fmt: skip
+    monkeypatch.setattr(Written, "command", lambda self, folder, plan: [sys.executable, "-c", FAILING, str(folder)])
     begun.start("smollm2-135m", 10, log)
-    wait_until(lambda: not begun.running, 60)
-    now_ = begun.standing()
-    assert now_.state in ("failed", "broken")
-    assert "no-such-base" in (now_.failure or begun.last_lines())
-    assert "no-such-base" in standing(now_, begun.plan, begun.last_lines(), "en")
+    wait_until(lambda: not begun.running)
+    assert (begun.standing().state, begun.standing().failure) == ("failed", "There is no room for <lessons>.")
+    assert begun.last_lines() == "Error: There is no room for <lessons>."
+    assert "no room for &lt;lessons&gt;" in standing(begun.standing(), begun.plan, begun.last_lines(), "en")
 
 
 def test_a_base_that_is_not_here_is_refused(log):

@@ -10,7 +10,7 @@ from runtime.page.words import word
 from runtime.text import Language
 from runtime.training.progress import Point
 
-WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 720, 240, 44, 28, 10
+WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 720, 260, 60, 34, 12
 MOST = 500
 """Points that are drawn; of more, neighbours are joined to their mean."""
 ROWS = 12

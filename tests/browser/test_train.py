@@ -50,13 +50,14 @@ def open_train(tab: Any, page: Served) -> None:
     tab.goto(page.address)
     tab.get_by_role("tab", name="Train").click()
     tab.locator(".sq-ready:visible").wait_for()
+    assert tab.get_by_role("tab").all_inner_texts().count("Train") == 1
 
 
 def test_too_few_ratings_are_counted_and_nothing_can_be_started(tab, served, short_runs):
     page = served(studio=True)
     rate_all(page, 4)
     open_train(tab, page)
-    tab.get_by_text("12 of 50 ratings that may be exported").wait_for()
+    tab.get_by_text("12 ratings that may be exported; 50 are needed").wait_for()
     tab.get_by_text("More ratings are needed.").wait_for()
     assert tab.get_by_role("button", name="Start training").is_disabled()
 
@@ -116,4 +117,4 @@ def test_both_rooms_speak_chinese(tab, served, short_runs):
     tab.get_by_role("tab", name="复核").wait_for()
     wait_until(lambda: "找到第一个错误" in tab.locator(".sq-main").inner_text())
     tab.get_by_role("tab", name="训练").click()
-    tab.get_by_text("可导出的标注：6 / 50").wait_for()
+    tab.get_by_text("可以导出的标注：6 个").wait_for()

@@ -29,11 +29,11 @@ class TrainTab:
     def __init__(self, page: Page) -> None:
         self.page, say = page, page.say
         self.training = Training(page.settings)
-        self.clock = gr.Timer(PACE, active=False)
         with (
             say(gr.Tab, {"label": "tab.train"}, id="train", visible=page.studio) as self.tab,
             gr.Column(elem_classes="sq-form"),
         ):
+            self.clock = gr.Timer(PACE, active=False)
             self.ready = gr.HTML(elem_classes="sq-info", **BARE)
             self.build_recipe()
             self.told = gr.HTML(elem_classes="sq-train", **BARE)
