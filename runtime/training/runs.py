@@ -139,6 +139,7 @@ def _alive(folder: Path) -> bool:
     try:
         known = json.loads((folder / "process.json").read_text("utf-8"))
         process = psutil.Process(known["pid"])
-        return process.create_time() == known["born"] and process.status() != psutil.STATUS_ZOMBIE
+        same = abs(process.create_time() - known["born"]) < 2  # seconds: the clock of the machine may be set meanwhile
+        return same and process.status() != psutil.STATUS_ZOMBIE
     except (OSError, ValueError, KeyError, psutil.Error):
         return False
