@@ -26,11 +26,13 @@ if TYPE_CHECKING:
     from gradio import Blocks
 
 
-def build(engine: Callable[[], Engine], settings: Settings, log: SessionLog | None) -> Blocks:
-    """The page. `engine` is called in the background at once; without a log nothing is kept."""
+def build(engine: Callable[[], Engine], settings: Settings, log: SessionLog | None, studio: bool = False) -> Blocks:
+    """The page. `engine` is called in the background at once; without a log nothing is kept. The studio is for people
+    who review, export and train."""
+    serving.use_private_folder(settings.home)  # here too: a widget remembers the folder of the moment it was made
     model = Loading(engine)
     model.start()
-    return Page(model, settings, log).blocks
+    return Page(model, settings, log, studio).blocks
 
 
 def main() -> None:
@@ -38,7 +40,7 @@ def main() -> None:
     try:
         settings = configuration.load(language=given.lang, model=given.model, log=given.log)
         log = SessionLog(settings.database) if settings.log else None
-        page = build(lambda: engines.open_engine(settings), settings, log)
+        page = build(lambda: engines.open_engine(settings), settings, log, given.studio)
         address = serving.serve(page, settings, given.server_name, given.server_port, given.inbrowser)
     except (SoliloquyError, OSError) as error:
         sys.exit(f"Soliloquy could not start: {error}")

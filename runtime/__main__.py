@@ -1,4 +1,4 @@
-"""The command line: `python -m runtime solve | check | log | export | models | doctor`.
+"""The command line: `python -m runtime solve | check | log | export | import | models | doctor`.
 
 Results go to stdout (with `--json` exactly one JSON object), everything else to stderr. Whatever can go wrong leaves as
 one sentence with its remedy and an exit code that is not 0. Heavy modules are imported by the command that needs them.
@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from runtime.errors import SoliloquyError, run_command_line
-from runtime.files import write_whole
+from runtime.data_cli import data_app
+from runtime.errors import run_command_line
 from runtime.models_cli import models_app
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.add_typer(data_app)
 app.add_typer(models_app, name="models")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
@@ -104,62 +105,6 @@ def log(
         print(f"{run['created_at'][:16]}  {run['mode']:8}  {run['status']:9}  {run['answer'] or '-':>8}  {first_line}")
     if not runs:
         print("Nothing is stored yet.", file=sys.stderr)
-
-
-@app.command()
-def export(
-    file: Annotated[Path | None, typer.Argument(help="Where to write; stdout if not given.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Also what was rated without consent to export.")] = False,
-    session: Annotated[str | None, typer.Option(help="One session or run (`log --json` has the ids), to read.")] = None,
-    form: Annotated[str, typer.Option("--format", help="Of a session: md or html.")] = "md",
-    as_json: Json = False,
-) -> None:
-    """Write rated runs as JSON lines, the trainer's input: only those with consent, unless --all.
-
-    With --session: what was worked on there, as Markdown or as a page to print."""
-    from runtime import settings
-    from runtime.store import SessionLog
-
-    if session:
-        _export_session(session, form, file, as_json)
-        return
-    rows = list(SessionLog(settings.load().database).export(consented_only=not everything))
-    if file:
-        _write(file, (json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
-    if as_json:
-        _print_json({"exported": len(rows), "file": str(file)} if file else {"exported": len(rows), "rows": rows})
-    elif not file:
-        for row in rows:
-            _print_json(row)
-    print(f"{len(rows)} rated runs exported.", file=sys.stderr)
-
-
-def _export_session(session: str, form: str, file: Path | None, as_json: bool) -> None:
-    from runtime import settings
-    from runtime.page import report
-    from runtime.store import SessionLog
-
-    chosen = settings.load()
-    if form not in report.FORMATS:
-        raise SoliloquyError(f"There is no format {form!r}. Choose one of {', '.join(report.FORMATS)}.")
-    runs = SessionLog(chosen.database).runs_of(session)
-    if not runs:
-        raise SoliloquyError(f"Nothing is stored for {session!r}. `python -m runtime log --json` lists what is.")
-    text = report.FORMATS[form](runs, chosen.language or "en")
-    if file:
-        _write(file, [text])
-    if as_json:
-        _print_json({"runs": len(runs), "file": str(file)} if file else {"runs": len(runs), "text": text})
-    elif not file:
-        print(text, end="")
-
-
-def _write(file: Path, pieces: Iterable[str]) -> None:
-    """All of it or nothing: an export that was broken off leaves the file that was there."""
-    try:
-        write_whole(file, pieces)
-    except OSError as error:
-        raise SoliloquyError(f"{file} cannot be written ({error.strerror}). Choose another place.") from error
 
 
 @app.command()

@@ -99,3 +99,30 @@ def help_given(db: Database) -> None:
         foreign_keys=[("run_id", "runs", "id"), ("step_id", "steps", "id")],
     )
     db["hints"].create_index(["run_id"])
+
+
+@migrations()
+def reviews(db: Database) -> None:
+    db["reviews"].create(
+        {
+            "id": str,
+            "run_id": str,
+            "turn": int,  # which attempt of the run
+            "ending": str,
+            "explanation": str,
+            "seconds": float,
+            "consent": int,
+            "created_at": str,
+        },
+        pk="id",
+        not_null={"run_id", "turn", "ending"},
+        foreign_keys=[("run_id", "runs", "id")],
+    )
+    db["reviews"].create_index(["run_id"])
+    db.create_view(
+        "latest_reviews", "select * from reviews where id in (select max(id) from reviews group by run_id, turn)"
+    )
+    db.execute(
+        "create trigger reviews_are_append_only before update on reviews "
+        "begin select raise(abort, 'reviews are append-only: add a new one'); end"
+    )

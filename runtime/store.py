@@ -25,7 +25,7 @@ from runtime.errors import SoliloquyError
 from runtime.events import Transcript, as_talk
 from runtime.migrations import migrations
 from runtime.text import language_of
-from runtime.types import SCHEMA, Critique, Feedback, Help, SelfTalk, Trajectory
+from runtime.types import SCHEMA, Critique, Feedback, Help, Review, SelfTalk, Trajectory
 
 PRACTISED = "practise"
 """Mode of a check of own work at a problem from the Practise tab."""
@@ -217,9 +217,30 @@ class SessionLog:
         with self._writing() as db:
             steps = "select id from steps where run_id = ?"
             db["critiques"].delete_where(f"step_id in ({steps})", [run_id])
-            for table, column in (("labels", "run_id"), ("hints", "run_id"), ("steps", "run_id"), ("runs", "id")):
+            for table, column in (
+                ("labels", "run_id"),
+                ("hints", "run_id"),
+                ("reviews", "run_id"),
+                ("steps", "run_id"),
+                ("runs", "id"),
+            ):
                 db[table].delete_where(f"{column} = ?", [run_id])
             db["problems"].delete_where("id not in (select problem_id from runs)")
+
+    def add_review(self, run_id: str, review: Review) -> None:
+        """Append how a person ended the review of an attempt. Raises StoreError for an unknown run."""
+        row = {"id": new_id(), "run_id": run_id, **review.model_dump(), "created_at": now()}
+        with self._writing() as db:
+            db["reviews"].insert({**row, "consent": int(review.consent)})
+
+    def reviews(self, run_id: str) -> dict[int, Review]:
+        """The latest review of every reviewed attempt of a run, by its turn."""
+        rows = self._query("select * from latest_reviews where run_id = ?", [run_id])
+        return {row["turn"]: _review(row) for row in rows}
+
+    def reviewed_since(self, moment: str) -> int:
+        """How many reviews were ended since a moment (ISO 8601, UTC)."""
+        return self._query("select count(*) as n from reviews where created_at >= ?", [moment])[0]["n"]
 
     def run(self, run_id: str) -> Run | None:
         rows = self._query("select * from runs where id = ?", [run_id])
@@ -251,6 +272,22 @@ class SessionLog:
             f" from runs join problems on problems.id = runs.problem_id{found} order by runs.id desc limit :limit",
             {"limit": limit, "words": self.db.quote_fts(search or ""), "part": f"%{search}%"},
         )
+
+    def ended_runs(self, limit: int = -1, search: str | None = None) -> Iterator[Run]:
+        """Runs that are over, newest first, whole and with their labels; all of them if there is no limit."""
+        for row in [row["id"] for row in self.runs(limit, search) if row["status"] != "running"]:
+            yield self.run(row)
+
+    def labelled_runs(self) -> Iterator[Run]:
+        """Runs on which people said something, oldest first."""
+        told = "id in (select run_id from labels) or id in (select run_id from reviews)"
+        for row in self._query(f"select * from runs where {told} order by id"):
+            yield self._run(row)
+
+    def talks(self, mode: str) -> Iterator[SelfTalk]:
+        """The talks of all runs of a mode."""
+        for row in self._query("select talk from runs where mode = ?", [mode]):
+            yield SelfTalk.model_validate_json(row["talk"])
 
     def count_runs(self) -> int:
         with self._explained():
@@ -354,6 +391,10 @@ def _feedback(row: dict[str, Any]) -> Feedback:
         correction=row["correction"],
         consent=bool(row["consent"]),
     )
+
+
+def _review(row: dict[str, Any]) -> Review:
+    return Review(**{name: row[name] for name in Review.model_fields} | {"consent": bool(row["consent"])})
 
 
 def _remedy(error: Exception, path: Path) -> str:

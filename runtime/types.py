@@ -225,6 +225,24 @@ class Feedback(Value):
     """Whether the person allows this to leave the machine by an export."""
 
 
+Ending = Literal["solution", "found_error", "give_up", "bad_problem"]
+"""How a person ended the review of an attempt (PRM800K's words): all steps hold; an error was found; neither could be
+said; the problem itself is of no use."""
+
+
+class Review(Value):
+    """A person's word on a whole attempt, once its steps were rated."""
+
+    turn: int = Field(ge=0)
+    """Index of the attempt among the talk's turns."""
+    ending: Ending
+    explanation: str = ""
+    """What is wrong with the first wrong step, in a sentence."""
+    seconds: float = Field(0.0, ge=0)
+    """Spent on it with the page in view."""
+    consent: bool = False
+
+
 EXPORTED = {t.__name__: t for t in (Problem, Trajectory, Critique, SelfTalk, Feedback)}
 
 

@@ -41,7 +41,17 @@ def refused(finished, *words):
 
 @pytest.mark.parametrize(
     "command",
-    ["solve", "check", "log", "export", "doctor", "models", *(f"models {c}" for c in ("list", "pull", "add"))],
+    [
+        "solve",
+        "check",
+        "log",
+        "export",
+        "import",
+        "report",
+        "doctor",
+        "models",
+        *(f"models {c}" for c in ("list", "pull", "add")),
+    ],
 )
 def test_every_command_has_help_and_says_what_it_does(command):
     finished = run(*command.split(), "--help")

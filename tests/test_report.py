@@ -122,12 +122,12 @@ def test_text_stays_text_in_markdown(text, expected):
 def test_the_command_line_writes_a_session(stored, tmp_path):
     session = stored[0].session_id
     file = tmp_path / "session.html"
-    assert command("export", "--session", session, "--format", "html", file).returncode == 0
+    assert command("report", session, file, "--format", "html").returncode == 0
     assert file.read_text("utf-8") == html(stored, "en")
-    assert command("export", "--session", stored[0].id).stdout == markdown(stored[:1], "en")
-    assert json.loads(command("export", "--session", session, "--json").stdout)["runs"] == 2
-    refused(command("export", "--session", "none"), "none", "log --json")
-    refused(command("export", "--session", session, "--format", "pdf"), "pdf", "html")
+    assert command("report", stored[0].id).stdout == markdown(stored[:1], "en")
+    assert json.loads(command("report", session, "--json").stdout)["runs"] == 2
+    refused(command("report", "none"), "none", "log --json")
+    refused(command("report", session, "--format", "pdf"), "pdf", "html")
 
 
 def test_the_list_names_the_newest_runs_and_finds_words(log, stored):

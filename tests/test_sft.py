@@ -292,6 +292,29 @@ def test_a_run_that_was_killed_goes_on_to_the_same_adapter(bases, data, tmp_path
     assert all(torch.equal(found[name], wanted[name]) for name in wanted) and found.keys() == wanted.keys()
 
 
+def test_a_run_whose_report_ends_it_is_saved_at_that_step(bases, data, tmp_path):
+    recipe = recipe_of(bases["llama"], data, epochs=2, save_every=4)
+    undisturbed = Run(recipe, settings.load(home=tmp_path / "undisturbed"))
+    expected = undisturbed.run()
+
+    class EnoughError(Exception):
+        """Somebody asked for an end."""
+
+    def stop_after_two(progress):
+        if progress.step == 2:
+            raise EnoughError
+
+    home, steps = settings.load(home=tmp_path / "stopped"), []
+    with pytest.raises(EnoughError):
+        Run(recipe, home).run(stop_after_two)
+    run = Run(recipe, home)
+    summary = run.run(lambda progress: steps.append(progress.step))
+    assert steps[0] == 3
+    assert summary["losses"] == pytest.approx(expected["losses"], abs=1e-6)
+    found, wanted = (load_file(r.adapter / "adapter_model.safetensors") for r in (run, undisturbed))
+    assert all(torch.equal(found[name], wanted[name]) for name in wanted)
+
+
 def test_a_finished_run_is_not_done_again(bases, data):
     recipe, steps = recipe_of(bases["llama"], data), []
     summary = Run(recipe, settings.load()).run()

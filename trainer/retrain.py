@@ -29,9 +29,11 @@ from trainer.hearing import JudgedHearing
 from trainer.lessons import Sources, generated, judged_row, write_lessons
 from trainer.parity import conversations, parity
 from trainer.promote import Options, promote
+from trainer.sft.plan import Progress
 from trainer.sft.recipe import Recipe, read_recipe
 from trainer.sft.run import Report, Run
 from trainer.sources import read_judged
+from trainer.stages import Stages
 from trainer.weigh import fit_panels
 
 RECIPES = Path(__file__).with_name("recipes")
@@ -72,7 +74,8 @@ class Plan:
 class Retraining:
     """One plan on this machine. Raises what its stages raise."""
 
-    def __init__(self, plan: Plan, settings: Settings) -> None:
+    def __init__(self, plan: Plan, settings: Settings, stages: Stages | None = None) -> None:
+        self.stages = stages or Stages()
         self.plan, self.settings = plan, settings.with_(model=plan.base, context=CONTEXT)
         self.gguf = models.resolve(self.settings)
         files = [sha256_of(file) for file in plan.sources.files]
@@ -85,11 +88,19 @@ class Retraining:
 
     def run(self, report: Report) -> Iterator[str]:
         """Tells of every stage when it is over; the last line is the gate's verdict."""
+        self.stages.begin("lessons")
         learned = self._learned()
         yield f"{sum(sum(kinds.values()) for kinds in learned.values())} lessons in {self.lessons}"
         run = Run(self.recipe, self.settings)
-        tuned = run.run(report)
+        self.stages.begin("tuning", folder=str(run.folder), minutes=self.plan.minutes)
+
+        def told(progress: Progress) -> None:
+            report(progress)
+            self.stages.pause()
+
+        tuned = run.run(told)
         yield f"tuned in {tuned['seconds']:.0f} s, {tuned['steps']} steps, {tuned['examples_per_second']} examples/s"
+        self.stages.begin("voice")
         voice = run.folder / "critic.gguf"
         to_voice(run.adapter, voice, self.gguf, VOICE_TYPE)  # anew: with more minutes a run goes on in its folder
         yield f"voice of {voice.stat().st_size / 1e6:.1f} MB in {voice}"
@@ -100,8 +111,10 @@ class Retraining:
         )
         reports = {}
         for name, files in {"voice": {VOICE: voice}, "base": {}, **self._in_use}.items():
+            self.stages.begin("measuring", what=name)
             reports[name] = self._measured(files, run.folder / name)
             yield from (f"{name} on {place}: {_told(report)}" for place, report in reports[name].figures.items())
+        self.stages.begin("gate")
         card = run.folder / "card.json"
         card.write_text(json.dumps(self._card(sha256_of(voice), tuned, learned, reports)), "utf-8")
         gate, path = promote(
@@ -112,6 +125,7 @@ class Retraining:
             ),
             self.settings,
         )  # fmt: skip
+        self.stages.end(version=path.stem if path else None, **gate.model_dump(mode="json"))
         yield "\n".join([f"{path} is in use now." if path else "Not promoted.", *gate.reasons])
 
     @property
@@ -168,7 +182,7 @@ class Retraining:
         name = sha256_of(files[VOICE]) if files else "none"
         hearing = JudgedHearing(read_judged(path), engine, self.settings, panel, name)
         for _ in hearing.run():
-            pass
+            self.stages.pause()
         return hearing
 
     @property

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from html import escape
 from typing import Any
 
@@ -19,6 +19,7 @@ from runtime.page.exercise import Exercise
 from runtime.page.live import Follower
 from runtime.page.loading import Loading
 from runtime.page.words import catalogue, word
+from runtime.reviewing import Reviewing
 from runtime.session import Session
 from runtime.settings import Settings
 from runtime.store import Run, SessionLog, StoreError
@@ -36,8 +37,8 @@ class BusyError(SoliloquyError):
 
 
 class Desk:
-    """`kept_session` is the session that this browser had before, if it had one; `exercise` what it practised. Without
-    a log nothing is kept."""
+    """`kept_session` is the session that this browser had before, if it had one; `exercise` what it practised,
+    `kept_item` what it reviewed. Without a log nothing is kept."""
 
     def __init__(
         self,
@@ -47,12 +48,14 @@ class Desk:
         language: Language,
         kept_session: str | None = None,
         exercise: Exercise | None = None,
+        kept_item: str | None = None,
     ) -> None:
         self.settings, self.model, self.log, self.language = settings, model, log, language
         self.session = Session(settings, model, log, kept_session)
         self.exercise = exercise or Exercise()
         self.search = ""
         """What the list of earlier runs is searched for."""
+        self._kept_item = kept_item
         self._followers: dict[str, Follower] = {}
         self._shown: dict[str, Run] = {kind: run for kind in KINDS if (run := self.session.latest(kind))}
         self._labels: dict[str, Feedback] = {}
@@ -60,6 +63,11 @@ class Desk:
         """Of a student's own answer with the solution on view, if one was asked for."""
         self._unsaved: dict[str, str] = {}
         self._mishaps = 0
+
+    @cached_property
+    def reviewing(self) -> Reviewing | None:
+        """This person's way through the attempts to review; None where nothing is stored."""
+        return Reviewing(self.log, self._kept_item) if self.log else None
 
     @property
     def running(self) -> bool:

@@ -13,6 +13,8 @@ from runtime.page.exercise import Exercise
 from runtime.page.loading import Loading
 from runtime.page.side import ANSWERED, Look, Past
 from runtime.page.tabs.practise import PractiseTab
+from runtime.page.tabs.review import ReviewTab
+from runtime.page.tabs.train import TrainTab
 from runtime.page.tabs.work import WorkTab
 from runtime.page.widgets import BARE, QUIET, in_words, told
 from runtime.page.words import LANGUAGES, catalogue, understood, word
@@ -23,8 +25,8 @@ from runtime.store import SessionLog
 class Page:
     """The widgets around the tabs, and what concerns the page as a whole."""
 
-    def __init__(self, model: Loading, settings: Settings, log: SessionLog | None) -> None:
-        self.model, self.settings, self.log = model, settings, log
+    def __init__(self, model: Loading, settings: Settings, log: SessionLog | None, studio: bool = False) -> None:
+        self.model, self.settings, self.log, self.studio = model, settings, log, studio
         self.desks: dict[str, Desk] = {}
         self.texts: list[tuple[Any, dict[str, str]]] = []
         with gr.Blocks(title="Soliloquy", analytics_enabled=False, fill_width=True) as self.blocks:
@@ -39,6 +41,7 @@ class Page:
                         WorkTab(self, "check", ["problem", "steps"], 1),
                     ]
                     self.practise = PractiseTab(self)
+                    self.rooms = [ReviewTab(self), TrainTab(self)]
             self.wire()
         self.blocks.queue(max_size=20)
 
@@ -67,12 +70,12 @@ class Page:
         self.say(gr.HTML, {"value": where}, elem_classes="sq-offline", **BARE)
 
     def wire(self) -> None:
-        for tab in (*self.tabs, self.practise):
+        for tab in [*self.tabs, self.practise, *self.rooms]:
             tab.wire()
         steps = [*(tab.steps for tab in self.tabs), self.past.list, *self.practise.outputs]
-        all_of_it = list(
-            dict.fromkeys([self.kept, self.model_line, self.unkept, *(widget for widget, _ in self.texts), *steps])
-        )
+        painted = [widget for room in self.rooms for widget in room.painted]
+        words = [widget for widget, _ in self.texts]
+        all_of_it = list(dict.fromkeys([self.kept, self.model_line, self.unkept, *words, *steps, *painted]))
         self.past.wire([*all_of_it, self.panes])
         self.look.wire(self.blocks)
         self.blocks.load(self.open, [self.kept], all_of_it, **QUIET)
@@ -91,7 +94,8 @@ class Page:
         kept = kept or {}
         asked = kept.get("language") or self.settings.language or request.headers.get("accept-language")
         log, exercise = None if kept.get("private") else self.log, Exercise(kept.get("practise"))
-        desk = Desk(self.settings, self.model, log, understood(asked), kept.get("session"), exercise)
+        known = kept.get("session"), exercise, kept.get("review")
+        desk = Desk(self.settings, self.model, log, understood(asked), *known)
         self.desks[request.session_hash] = desk
         return self.paint(desk, kept, {tab.kind: desk.texts(tab.kind) for tab in self.tabs})
 
@@ -133,6 +137,9 @@ class Page:
             updates[tab.go]["interactive"], updates[tab.halt]["interactive"] = not view["busy"], view["busy"]
             for box, text in zip(tab.boxes, filled.get(tab.kind, []), strict=False):
                 updates[box]["value"] = text
+        for room in self.rooms if self.studio else []:
+            for widget, changes in room.paint(desk).items():
+                updates.setdefault(widget, {}).update(changes)
         return {widget: gr.update(**changes) for widget, changes in updates.items()}
 
     def leave(self, request: gr.Request) -> None:

@@ -53,7 +53,14 @@ class Loading:
             self.readiness = Readiness("ready", self._engine.model)
             return self._engine
 
+    def reload(self) -> None:
+        """Let the engine go and load it anew, with the voices that are in use by now; returns at once."""
+        self.close()
+        self.start()
+
     def close(self) -> None:
         with self._lock:
             if self._engine is not None:
                 self._engine.close()
+                self._engine = None
+            self.readiness = Readiness("loading")

@@ -40,6 +40,7 @@ def arguments() -> argparse.Namespace:
     add("--lang", choices=LANGUAGES, help="language of the page; the browser's if not given")
     add("--model", help="name or path of the model")
     add("--no-log", action="store_false", dest="log", default=None, help="keep nothing")
+    add("--studio", action="store_true", help="also review what was stored, export it and train with it")
     return parser.parse_args()
 
 
@@ -83,7 +84,7 @@ def serve(page: Any, settings: Settings, host: str, port: int | None = None, inb
     """Launch a Gradio page; the value is its address, which answers from then on. Raises OSError."""
     use_private_folder(settings.home)
     hosts = [*LOOPBACK, host] if host not in ("0.0.0.0", "::") else list(LOOPBACK)
-    css = "".join(map(read, ("page.css", "steps.css", "guide.css", "side.css")))
+    css = "".join(map(read, ("page.css", "steps.css", "guide.css", "side.css", "studio.css")))
     middleware = [Middleware(TrustedHostMiddleware, allowed_hosts=hosts), Middleware(ContentPolicy)]
     _, address, _ = page.launch(
         server_name=host,

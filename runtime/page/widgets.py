@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from html import escape
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import gradio as gr
 
 from runtime.errors import SoliloquyError
+from runtime.exports import FORMATS
 from runtime.page.desk import Desk
 from runtime.page.words import word
 from runtime.practice import GROUPS
+from runtime.reviewing import Shelf
 from runtime.settings import Mode
 from runtime.text import Language
 from runtime.types import Depth, Help
+
+if TYPE_CHECKING:
+    from runtime.page.frame import Page
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "help": get_args(Help),
@@ -24,10 +29,14 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "group": ("any", *GROUPS),
     "theme": ("system", "light", "dark"),
     "size": ("normal", "large"),
+    "shelf": get_args(Shelf),
+    "format": FORMATS,
 }
 """What a person may choose among; the words are those of `mode.plain` and so on."""
 QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 ON_MODEL = {"concurrency_id": "model", "concurrency_limit": 1, "show_progress": "hidden", "api_visibility": "private"}
+AT_ONCE = {**QUIET, "queue": True, "concurrency_limit": None}
+"""Through the queue, as the page shows no message of an event outside it; but never behind the model."""
 BARE = {"apply_default_css": False}
 
 
@@ -47,3 +56,18 @@ def told(desk: Desk) -> Iterator[None]:
     except SoliloquyError as error:
         title = word("error.title", desk.language)
         raise gr.Error(escape(str(error)), duration=None, title=title, print_exception=False) from error
+
+
+class StudioError(SoliloquyError):
+    """An act of the studio on a page that was started without it."""
+
+
+@contextmanager
+def in_studio(page: Page, request: gr.Request) -> Iterator[Desk]:
+    """As `told`, for what only a page started with --studio may do. Every act asks again: its handler can be called
+    without its tab."""
+    desk = page.desk(request)
+    with told(desk):
+        if not page.studio:
+            raise StudioError(word("error.studio", desk.language))
+        yield desk

@@ -62,14 +62,14 @@ def served(tmp_path: Path) -> Iterator[Callable[..., Served]]:
 
     up = []
 
-    def start(engine: Any = None, keep: bool = True, **changes: Any) -> Served:
+    def start(engine: Any = None, keep: bool = True, studio: bool = False, **changes: Any) -> Served:
         settings = configuration.load(home=tmp_path, language="en", **changes)
         log = SessionLog(settings.database) if keep else None
         tutor = engine or Tutor()
-        page = app.build(tutor if not isinstance(tutor, ScriptedEngine) else lambda: tutor, settings, log)
+        page = app.build(tutor if not isinstance(tutor, ScriptedEngine) else lambda: tutor, settings, log, studio)
         address = serving.serve(page, settings, "127.0.0.1")
         up.append((page, log))
-        return Served(address, tmp_path, log)
+        return Served(address, tmp_path, log, page)
 
     yield start
     for page, log in up:

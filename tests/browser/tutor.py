@@ -41,11 +41,12 @@ class Tutor(ScriptedEngine):
 
 @dataclass
 class Served:
-    """A page that is up: its address, its home folder, and the log it writes."""
+    """A page that is up: its address, its home folder, the log it writes, and Gradio's side of it."""
 
     address: str
     home: Path
     log: Any
+    blocks: Any = None
 
     def labels(self) -> list[dict[str, Any]]:
         return list(self.log.db["labels"].rows)

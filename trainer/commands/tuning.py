@@ -191,6 +191,9 @@ def retrain(
     ] = False,
     seed: int = 0,
     ship: Annotated[bool, typer.Option("--ship", help="Into data/models/voices, not your models folder.")] = False,
+    progress: Annotated[
+        Path | None, typer.Option(help="Folder for `stages.jsonl`; a file `stop` in it ends the command.")
+    ] = None,
 ) -> None:
     """From a base to a promoted critic: lessons, tuning, voice, weights, measuring, gate. Resumable."""
     from runtime import settings
@@ -198,14 +201,16 @@ def retrain(
     from trainer.lessons import Sources
     from trainer.retrain import Plan, Retraining
     from trainer.sft.bar import Bar
+    from trainer.stages import Stages
 
     measured = tuple(held_out or ())
     sources = Sources(generated, marked, marked_limit, judged, records, drawn, (*measured, *(apart or ())), seed)
     panel = tuple(known(witnesses, "witnesses", get_args(Witness)))
     changes = {"four_bit": True} if four_bit else {}
     plan = Plan(base, sources, minutes, panel, measured, test, limit, ship, changes)
-    with Bar("Tuning", minutes) as bar:
-        for line in Retraining(plan, settings.load()).run(bar):
+    stages = Stages(progress)
+    with stages.until_the_end(), Bar("Tuning", minutes) as bar:
+        for line in Retraining(plan, settings.load(), stages).run(bar):
             print(line, flush=True)
 
 

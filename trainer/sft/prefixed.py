@@ -74,7 +74,12 @@ class Tuning:
             self.record.add(progress)  # before the checkpoint: what is too much is cut when the run goes on
             if stops:
                 self._save()
-            yield progress
+            try:
+                yield progress
+            except GeneratorExit:  # whoever asked for steps wants no more now
+                if not stops:
+                    self._save()
+                raise
 
     def _looked_at(self, progress: Progress) -> Progress:
         if not self.dev:

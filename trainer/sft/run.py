@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
@@ -128,8 +129,9 @@ class Run:
     def _prefixed(self, examples: list[Example], dev: list[Example], report: Report) -> bool:
         model = open_for_tuning(self.base.as_posix(), self.recipe, self.device)
         tuning = Tuning(model, examples, self.recipe, self.folder, self.pad, dev)
-        for progress in tuning.run():
-            report(progress)
+        with closing(tuning.run()) as steps:  # if the report ends it, what was learned is saved
+            for progress in steps:
+                report(progress)
         save_adapter(model, self.adapter, self.encoder.invocation)
         return tuning.finished
 

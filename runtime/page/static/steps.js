@@ -4,10 +4,11 @@ const root = element.querySelector(".sq");
 const part = (name) => root.querySelector(".sq-" + name);
 const list = part("steps");
 const cards = new Map(); // step id -> {item, row}
-const mine = new Map(); // step id -> {rating, correction} said here and not yet seen in what the server sends
+const mine = new Map(); // step id -> {rating, reason, correction} said here and not yet seen in what the server sends
 const past = []; // what `u` takes back: [step id, label before]
 const RATINGS = [[1, "right", "✓"], [0, "unsure", "?"], [-1, "wrong", "✗"]];
 const PENCIL = '<svg viewBox="0 0 20 20" width="16" height="16" aria-hidden="true"><path d="M3 17l1-4L14 3l3 3L7 16z" fill="none" stroke="currentColor" stroke-width="1.6" stroke-linejoin="round"/></svg>';
+const listeners = []; // told whenever something was shown or said
 let epoch = 0;
 
 const view = () => props.value || {};
@@ -43,7 +44,7 @@ function set(node, name, value) {
 
 function makeCard(row) {
   const head = make("div", "sq-head", {}, make("span", "sq-label"), make("span", "sq-verdict"));
-  const body = make("div", "sq-body", {}, head, make("div", "sq-text"), make("p", "sq-comment"), make("div", "sq-correction"), make("ul", "sq-badges"));
+  const body = make("div", "sq-body", {}, head, make("div", "sq-text"), make("p", "sq-comment"), make("div", "sq-reasons", { role: "radiogroup" }), make("div", "sq-correction"), make("ul", "sq-badges"));
   const group = make("div", "sq-rate", { role: "radiogroup" });
   for (const [rating, name, sign] of RATINGS) {
     const button = make("button", "sq-rating sq-" + name, { type: "button", role: "radio", tabindex: "-1" }, sign);
@@ -91,6 +92,7 @@ function patchLabel(item, row) {
   }
   set(tools.lastElementChild, "aria-label", `${row.label}: ${say("rate.correct")}`);
   set(tools.lastElementChild, "title", `${say("rate.correct")} (E)`);
+  patchReasons(item.querySelector(".sq-reasons"), row, said);
   const correction = item.querySelector(".sq-correction");
   if (said.correction && said.correction === row.correction) putHtml(correction, row.correction_html);
   else {
@@ -98,6 +100,23 @@ function patchLabel(item, row) {
     put(correction, said.correction);
   }
   set(correction, "data-title", say("rate.correction"));
+}
+
+// Why a step is wrong: only where the view offers reasons
+function patchReasons(box, row, said) {
+  box.hidden = said.rating !== -1 || !view().reasons;
+  if (box.hidden) return;
+  const names = Object.keys(view().reasons);
+  if (box.children.length !== names.length) {
+    box.replaceChildren(...names.map((name) => make("button", "sq-reason", { type: "button", role: "radio", tabindex: "-1", "data-reason": name })));
+  }
+  set(box, "aria-label", say("rate.reason"));
+  for (const button of box.children) {
+    const name = button.dataset.reason;
+    put(button, view().reasons[name]);
+    set(button, "aria-checked", said.reason === name);
+    button.onclick = () => because(row.id, said.reason === name ? "" : name);
+  }
 }
 
 // The whole
@@ -119,7 +138,7 @@ function show() {
   }
   rows.forEach((row, i) => {
     const known = mine.get(row.id);
-    if (known && known.rating === row.rating && known.correction === row.correction) mine.delete(row.id);
+    if (known && known.rating === row.rating && known.correction === row.correction && (known.reason || "") === (row.reason || "")) mine.delete(row.id);
     const item = cards.get(row.id)?.item || makeCard(row);
     cards.set(row.id, { item, row });
     patchCard(item, row);
@@ -137,29 +156,43 @@ function show() {
   putHtml(part("note"), now.note || "");
   part("answer").hidden = !now.answer && !now.note;
   put(part("keys"), rows.length && now.rateable ? say("rate.keys") : "");
+  for (const hear of listeners) hear();
 }
 
 // What a person says
 
 function label(id) {
   const row = cards.get(id).row;
-  return mine.get(id) || { rating: row.rating, correction: row.correction };
+  return mine.get(id) || { rating: row.rating, reason: row.reason || "", correction: row.correction };
 }
 
 function tell(id, said, kind) {
   mine.set(id, said);
   patchLabel(cards.get(id).item, cards.get(id).row);
   trigger(kind, { step_id: id, ...said });
+  for (const hear of listeners) hear();
 }
 
 function rate(id, rating) {
   past.push([id, label(id)]);
-  tell(id, { ...label(id), rating }, "like");
+  tell(id, { ...label(id), rating, reason: rating === -1 ? label(id).reason : "" }, "like");
+}
+
+function rateByKey(item, rating) {
+  rate(item.dataset.id, rating);
+  if (view().advances) move(item, 1);
+}
+
+function because(id, reason) {
+  past.push([id, label(id)]);
+  tell(id, { ...label(id), reason }, "like");
 }
 
 function undo() {
   const last = past.pop();
-  if (last && cards.has(last[0])) tell(last[0], last[1], "like");
+  if (!last || !cards.has(last[0])) return;
+  tell(last[0], last[1], "like");
+  if (view().advances) cards.get(last[0]).item.firstElementChild.focus();
 }
 
 function openEditor(id) {
@@ -197,7 +230,10 @@ function move(item, by) {
 }
 
 function turn(item, by) {
-  const buttons = [...item.querySelectorAll(".sq-tools button, .sq-links button:not([hidden])")];
+  const group = document.activeElement.closest(".sq-reasons");
+  const buttons = [
+    ...(group ? group.querySelectorAll("button") : item.querySelectorAll(".sq-tools button, .sq-links button:not([hidden])")),
+  ];
   const at = buttons.indexOf(document.activeElement);
   buttons[(at + by + buttons.length) % buttons.length]?.focus();
 }
@@ -208,9 +244,10 @@ list.addEventListener("keydown", (event) => {
   const id = item.dataset.id;
   const able = !item.querySelector(".sq-tools").hidden;
   const acts = {
-    1: able && (() => rate(id, 1)),
-    2: able && (() => rate(id, 0)),
-    3: able && (() => rate(id, -1)),
+    1: able && (() => rateByKey(item, 1)),
+    2: able && (() => rateByKey(item, 0)),
+    3: able && (() => rateByKey(item, -1)),
+    r: able && (() => item.querySelector(".sq-reasons:not([hidden]) button")?.focus()),
     e: able && (() => openEditor(id)),
     u: able && undo,
     j: () => move(item, 1),

@@ -1,0 +1,142 @@
+"""The formats: what each makes of one labelled attempt. Plain rows, no files.
+
+`prm800k` has the fields of PRM800K's second phase; `stepwise` and `preference` have TRL's columns; `messages` is what
+chat models are tuned on; `judged` is what `python -m trainer retrain --judged` learns from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Literal, get_args
+
+from runtime.labelled import LabelledAttempt
+from runtime.store import home_of, step_id
+from runtime.text import join_steps, language_of
+from runtime.types import Feedback, Trajectory, content_hash
+
+Format = Literal["prm800k", "stepwise", "preference", "messages", "judged"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+Row = dict[str, Any]
+
+
+def rows_of(name: Format, attempts: Iterable[LabelledAttempt]) -> list[Row]:
+    """All rows that the attempts give in a format, each once."""
+    make, found = _MAKERS[name], {}
+    for attempt in attempts:
+        for row in make(attempt):
+            found.setdefault(_identity(name, attempt, row), row)
+    return list(found.values())
+
+
+def _identity(name: Format, attempt: LabelledAttempt, row: Row) -> str:
+    """Two people may judge the same attempt, and both count as PRM800K's rows; a pair that two attempts of a run share,
+    and a text to learn, count once."""
+    return attempt.key if name == "prm800k" else content_hash(*(f"{key}={value}" for key, value in row.items()))
+
+
+def _prm800k(attempt: LabelledAttempt) -> Iterator[Row]:
+    rated = any(rating is not None for rating in attempt.ratings)
+    if not (rated or attempt.review or any(label and label.correction for label in attempt.labels)):
+        return
+    review, problem = attempt.review, attempt.problem
+    yield {
+        "labeler": "local",
+        "timestamp": attempt.run.created_at,
+        "generation": attempt.run.model,
+        "is_quality_control_question": False,
+        "is_initial_screening_question": False,
+        "question": {
+            "problem": problem.text,
+            "ground_truth_answer": problem.answer,
+            "pre_generated_steps": attempt.steps,
+            "pre_generated_answer": attempt.trajectory.answer,
+        },
+        "label": {
+            "steps": [_prm800k_step(*pair) for pair in zip(attempt.steps, attempt.labels, strict=True)],
+            "total_time": round(1000 * review.seconds) if review else None,
+            "finish_reason": review.ending if review else None,
+        },
+    }
+
+
+def _prm800k_step(text: str, label: Feedback | None) -> Row:
+    correction = label.correction if label else None
+    return {
+        "completions": [{"text": text, "rating": label.rating if label else None, "flagged": False}],
+        "human_completion": {"text": correction, "rating": None, "source": "human"} if correction else None,
+        "chosen_completion": None if correction else 0,
+        "reason": label.reason if label else None,
+    }
+
+
+def _stepwise(attempt: LabelledAttempt) -> Iterator[Row]:
+    """As far as the steps were rated one by one, and no further than the first wrong one. A neutral step counts as
+    true, as in the paper on PRM800K."""
+    rated = attempt.rated
+    if rated and not attempt.spoiled:
+        completions, labels = attempt.steps[: len(rated)], [rating >= 0 for rating in rated]
+        yield {"prompt": attempt.problem.text, "completions": completions, "labels": labels}
+
+
+def _preference(attempt: LabelledAttempt) -> Iterator[Row]:
+    """A person's version against the step it corrects; a step that was tried again and rated right against the wrong
+    one it took the place of. The prompt ends where the step begins."""
+    if attempt.spoiled:
+        return
+    for position, label in enumerate(attempt.labels):
+        if label and label.correction and label.correction != attempt.steps[position]:
+            yield _pair(attempt, position, label.correction, attempt.steps[position])
+    parent = attempt.trajectory.parent
+    mended = parent.kept if parent else None
+    if mended is not None and mended < len(attempt.steps) and attempt.ratings[mended] == 1:
+        wrong = _wrong_step(attempt, parent.trajectory_id, mended)
+        if wrong and wrong != attempt.steps[mended]:
+            yield _pair(attempt, mended, attempt.steps[mended], wrong)
+
+
+def _wrong_step(attempt: LabelledAttempt, trajectory_id: str, position: int) -> str | None:
+    """The step at this place of an earlier attempt, if a person rated it wrong."""
+    run = attempt.run
+    for turn, earlier in enumerate(run.transcript.talk.turns[: attempt.turn]):
+        if isinstance(earlier, Trajectory) and earlier.id == trajectory_id and position < len(earlier.steps):
+            label = run.labels.get(step_id(run.id, *home_of(run.transcript.talk, turn, position)))
+            return earlier.steps[position].text if label and label.rating == -1 else None
+    return None
+
+
+def _pair(attempt: LabelledAttempt, position: int, chosen: str, rejected: str) -> Row:
+    before = "".join(f"{step}\n" for step in attempt.steps[:position])
+    return {"prompt": f"{attempt.problem.text}\n\n{before}", "chosen": chosen, "rejected": rejected}
+
+
+def _messages(attempt: LabelledAttempt) -> Iterator[Row]:
+    """Solutions that hold from the first step to the last."""
+    if attempt.holds and not attempt.spoiled:
+        solution = join_steps(attempt.steps, attempt.trajectory.answer, language_of(attempt.problem.text))
+        question, answer = {"role": "user"}, {"role": "assistant"}
+        yield {"messages": [question | {"content": attempt.problem.text}, answer | {"content": solution}]}
+
+
+def _judged(attempt: LabelledAttempt) -> Iterator[Row]:
+    """Attempts whose first error is known, or that hold to the end."""
+    if attempt.spoiled or (attempt.first_error is None and not attempt.holds):
+        return
+    wrong = attempt.first_error
+    yield {
+        "question": attempt.problem.text,
+        "steps": attempt.steps,
+        "first_error": -1 if wrong is None else wrong,
+        "attempt_answer": attempt.trajectory.answer,
+        "explanation": attempt.review.explanation if attempt.review and wrong is not None else "",
+        "error_type": (attempt.labels[wrong].reason or "") if wrong is not None else "",
+        "source": attempt.problem.source,
+    }
+
+
+_MAKERS: dict[Format, Callable[[LabelledAttempt], Iterator[Row]]] = {
+    "prm800k": _prm800k,
+    "stepwise": _stepwise,
+    "preference": _preference,
+    "messages": _messages,
+    "judged": _judged,
+}

@@ -1,0 +1,114 @@
+"""A review as the page shows it: plain values for the step list, HTML for the problem above it."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+from runtime.labelled import LabelledAttempt
+from runtime.page import render
+from runtime.page.display import answer_to_display, to_display
+from runtime.page.words import catalogue, word
+from runtime.reviewing import Reviewing, why
+from runtime.text import Language
+
+REASONS = ("arithmetic", "idea", "unclear", "skips", "off_topic", "format")
+_UNSEEN = {"state": "plain", "sign": "", "word": "", "comment": "", "badges": []}
+"""What a step shows while the critic's word is hidden."""
+_SHOWN = {
+    "correct": ("verdict.ok", "ok", "✓"),
+    "unsure": ("verdict.unsure", "unsure", "?"),
+    "incorrect": ("verdict.flagged.solve", "flagged", "✗"),
+}
+
+
+def view(reviewing: Reviewing | None, language: Language) -> dict[str, Any]:
+    """All that the step list of Review shows."""
+    attempt = reviewing.current if reviewing else None
+    spoken = {key: text for key, text in catalogue(language).items() if key.startswith(("rate.", "review."))}
+    shared = {
+        "language": language,
+        "title": word("review.title", language),
+        "empty": empty(reviewing, language),
+        "words": spoken | {"rate.unsure": spoken["review.neutral"], "rate.keys": spoken["review.keys"]},
+        "rateable": True,
+        "advances": True,
+        "reasons": {name: word(f"review.reason.{name}", language) for name in REASONS},
+    }
+    if attempt is None:
+        return shared
+    return shared | {
+        "item": attempt.key,
+        "steps": _steps(attempt, reviewing.revealed, language),
+        "ending": attempt.review.ending if attempt.review else "",
+        "explanation": attempt.review.explanation if attempt.review else "",
+        "revealed": reviewing.revealed,
+        "can_reveal": bool(attempt.critique or attempt.problem.answer),
+        "can_go_back": reviewing.can_go_back,
+        "can_skip": len(reviewing.waiting) > 1,
+    }
+
+
+def empty(reviewing: Reviewing | None, language: Language) -> str:
+    """What stands in the place of an attempt."""
+    if reviewing is None:
+        return word("review.not_kept", language)
+    if reviewing.search:
+        return word("review.empty.search", language)
+    if reviewing.shelf == "done":
+        return word("review.empty.done", language)
+    return word("review.empty.all" if reviewing.log.count_runs() else "review.empty", language)
+
+
+def _steps(attempt: LabelledAttempt, revealed: bool, language: Language) -> list[dict[str, Any]]:
+    rows = {row["id"]: row for row in render.steps(attempt.run, language)}
+    shown = []
+    for number, (key, label) in enumerate(zip(attempt.step_ids, attempt.labels, strict=True), 1):
+        row = {**rows[key], "label": word("step.solve", language, number=number)}
+        row["reason"] = (label.reason or "") if label else ""
+        shown.append(row | (_judged(attempt, number - 1, language) if revealed else _UNSEEN))
+    return shown
+
+
+def _judged(attempt: LabelledAttempt, position: int, language: Language) -> dict[str, str]:
+    """The critic's word on a step of this attempt, whatever became of it in later ones."""
+    verdicts = attempt.critique.verdicts if attempt.critique else ()
+    if position >= len(verdicts) or not verdicts[position].evidence:
+        return {"state": "plain", "sign": "", "word": ""}
+    key, state, sign = _SHOWN[verdicts[position].verdict]
+    return {"state": state, "sign": sign, "word": word(key, language)}
+
+
+def head(reviewing: Reviewing | None, language: Language) -> str:
+    """HTML: how far one is, why this attempt waits, the problem, and the reference answer if it may be seen."""
+    attempt = reviewing.current if reviewing else None
+    if attempt is None:
+        return ""
+    left, today = len(reviewing.waiting), reviewing.done_today
+    key = "review.progress" if reviewing.shelf == "open" else "review.progress.done"
+    reason = "" if reviewing.shelf == "done" else f"<span>{escape(word(f'review.why.{why(attempt)}', language))}</span>"
+    return (
+        f'<div class="sq-review"><p class="sq-progress"><b>{escape(word(key, language, left=left, today=today))}</b>'
+        f'{reason}</p><p class="sq-problem">{to_display(attempt.problem.text)}</p>'
+        f"{_reference(attempt, language) if reviewing.revealed else ''}</div>"
+    )
+
+
+def _reference(attempt: LabelledAttempt, language: Language) -> str:
+    facts = [("review.reference", attempt.problem.answer), ("review.stated", attempt.trajectory.answer)]
+    told = [f"<dt>{escape(word(key, language))}</dt><dd>{answer_to_display(text)}</dd>" for key, text in facts if text]
+    return f'<dl class="sq-reference">{"".join(told)}</dl>' if told else ""
+
+
+def guide(language: Language) -> str:
+    """HTML: what the ratings mean, to be opened."""
+    rows = "".join(
+        f'<li><b class="sq-{name}">{sign} {escape(word(f"review.guide.{name}.name", language))}</b> '
+        f"{escape(word(f'review.guide.{name}', language))}</li>"
+        for name, sign in (("right", "✓"), ("unsure", "?"), ("wrong", "✗"))
+    )
+    return (
+        f'<details class="sq-guide"><summary>{escape(word("review.guide.title", language))}</summary><ul>{rows}</ul>'
+        f"<p>{escape(word('review.guide.order', language))}</p><p>{escape(word('review.guide.keys', language))}</p>"
+        "</details>"
+    )

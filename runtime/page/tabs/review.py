@@ -1,0 +1,157 @@
+"""Review: one stored attempt at a time, rated step by step; what was said as data sets; attempts from elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+import gradio as gr
+
+from runtime.exports import write_dataset, zipped
+from runtime.exports.card import LICENCES
+from runtime.importing import import_attempts
+from runtime.labelled import labelled_attempts
+from runtime.page import review_view
+from runtime.page.desk import Desk
+from runtime.page.serving import read
+from runtime.page.widgets import AT_ONCE, BARE, QUIET, StudioError, in_studio
+from runtime.page.words import word
+from runtime.reviewing import Reviewing
+from runtime.store import StoreError
+from runtime.types import Ending, Feedback
+
+if TYPE_CHECKING:
+    from runtime.page.frame import Page
+
+
+class ReviewTab:
+    def __init__(self, page: Page) -> None:
+        self.page, say = page, page.say
+        with (
+            say(gr.Tab, {"label": "tab.review"}, id="review", visible=page.studio) as self.tab,
+            gr.Column(elem_classes="sq-form"),
+        ):
+            with gr.Row(elem_classes="sq-filters"):
+                keys = {"label": "review.search", "placeholder": "review.search.placeholder"}
+                self.search = say(gr.Textbox, keys, interactive=True, max_lines=1, elem_classes="sq-ask")
+                keys = {"label": "shelf.label", "choices": "shelf"}
+                self.shelf = say(gr.Radio, keys, value="open", interactive=True, elem_classes="sq-mode")
+            self.guide = gr.HTML(elem_classes="sq-guide-box", **BARE)
+            self.head = gr.HTML(elem_classes="sq-head-box", **BARE)
+            script = read("steps.js") + read("review.js")
+            self.steps = gr.HTML({}, html_template=read("steps.html"), js_on_load=script, **BARE)
+            with say(gr.Accordion, {"label": "export.title"}, open=False, elem_classes="sq-fold"):
+                self.build_export()
+        self.painted = [self.guide, self.head, self.steps]
+
+    def build_export(self) -> None:
+        say = self.page.say
+        say(gr.HTML, {"value": "export.info"}, elem_classes="sq-info", **BARE)
+        with gr.Row(elem_classes="sq-filters"):
+            keys = {"label": "format.label", "choices": "format"}
+            self.format = say(gr.Dropdown, keys, value="stepwise", interactive=True, elem_classes="sq-pick")
+            keys = {"label": "export.licence"}
+            self.licence = say(gr.Dropdown, keys, choices=LICENCES, interactive=True, elem_classes="sq-pick")
+        with gr.Row(elem_classes="sq-acts"):
+            self.export = say(gr.Button, {"value": "export.button"}, elem_classes="sq-halt")
+            self.file = say(gr.DownloadButton, {"label": "export.download"}, visible=False, elem_classes="sq-halt")
+            kinds = [".jsonl", ".json"]
+            self.load = say(gr.UploadButton, {"label": "import.button"}, file_types=kinds, elem_classes="sq-halt")
+        self.told = gr.HTML(elem_classes="sq-info", **BARE)
+
+    def wire(self) -> None:
+        shown = [self.head, self.steps, self.page.kept]
+        for event in (self.steps.like, self.steps.edit):
+            # Several labels may come within one second; none may wait or be dropped.
+            rated = event(self.rate, [self.page.consent], None, trigger_mode="multiple", **QUIET)
+            rated.failure(self.restore, [self.page.kept], shown, **QUIET)
+        acted = self.steps.submit(self.act, [self.page.kept, self.page.consent], shown, **AT_ONCE)
+        acted.failure(self.restore, [self.page.kept], shown, **QUIET)
+        self.tab.select(self.restore, [self.page.kept], shown, **AT_ONCE)
+        asked = [self.page.kept, self.search, self.shelf]
+        found = gr.on([self.search.submit, self.shelf.input], self.find, asked, shown, **AT_ONCE)
+        found.failure(self.restore, [self.page.kept], shown, **QUIET)
+        self.export.click(self.write, [self.format, self.licence], [self.told, self.file], **AT_ONCE)
+        self.load.upload(self.read_in, [self.load, self.page.kept], [self.told, *shown], **AT_ONCE)
+
+    def paint(self, desk: Desk) -> dict[Any, dict[str, Any]]:
+        return {
+            self.guide: {"value": review_view.guide(desk.language)},
+            self.head: {"value": review_view.head(desk.reviewing, desk.language)},
+            self.steps: {"value": review_view.view(desk.reviewing, desk.language)},
+        }
+
+    # Acts. Each asks for the right itself.
+
+    def rate(self, consent: bool, label: gr.EventData, request: gr.Request) -> None:
+        with in_studio(self.page, request) as desk:
+            _reviewing(desk).rate(label.step_id, _feedback(label._data, consent))
+
+    def act(self, kept: dict[str, str], consent: bool, asked: gr.EventData, request: gr.Request) -> tuple[Any, ...]:
+        """Finish, skip, go back, or look at the answer."""
+        with in_studio(self.page, request) as desk:
+            reviewing = _reviewing(desk)
+            if asked.act == "finish":
+                self.finish(desk, reviewing, consent, asked._data)
+            elif asked.act == "reveal":
+                reviewing.revealed = not reviewing.revealed
+            else:
+                {"skip": reviewing.skip, "back": reviewing.back}[asked.act]()
+            return self.shown(desk, kept)
+
+    def finish(self, desk: Desk, reviewing: Reviewing, consent: bool, asked: Mapping[str, Any]) -> None:
+        if not reviewing.waiting or asked.get("item") != reviewing.waiting[0]:
+            return  # pressed twice: the attempt that was meant is over already
+        reviewing.catch_up({step: _feedback(said, consent) for step, said in asked.get("said", {}).items()})
+        ending = asked.get("ending")
+        if ending not in get_args(Ending):
+            raise StudioError(f"There is no ending {ending!r}: take one of {', '.join(get_args(Ending))}.")
+        if wrong := reviewing.objection(ending):
+            raise StudioError(word(f"review.need.{wrong}", desk.language))
+        reviewing.finish(ending, str(asked.get("explanation") or "")[:1000], float(asked.get("seconds") or 0), consent)
+
+    def find(self, kept: dict[str, str], search: str, shelf: str, request: gr.Request) -> tuple[Any, ...]:
+        with in_studio(self.page, request) as desk:
+            _reviewing(desk).look_again((search or "").strip(), shelf)
+            return self.shown(desk, kept)
+
+    def restore(self, kept: dict[str, str], request: gr.Request) -> tuple[Any, ...]:
+        with in_studio(self.page, request) as desk:
+            if desk.reviewing:
+                desk.reviewing.keep_up()
+            return self.shown(desk, kept)
+
+    def write(self, name: str, licence: str, request: gr.Request) -> tuple[Any, ...]:
+        """A data set in the folder of exports, and as a file to take away."""
+        with in_studio(self.page, request) as desk:
+            log, home = _reviewing(desk).log, self.page.settings.home
+            folder = home / "exports" / f"{datetime.now():%Y-%m-%d-%H%M%S}-{name}"
+            done = write_dataset(folder, name, labelled_attempts(log), licence)
+            told = word("export.done", desk.language, rows=done.rows, folder=done.folder)
+            archive = zipped(folder, home / "tmp" / f"{folder.name}.zip")
+            return f'<p role="status">{escape(told)}</p>', gr.update(value=str(archive), visible=True)
+
+    def read_in(self, file: str, kept: dict[str, str], request: gr.Request) -> tuple[Any, ...]:
+        with in_studio(self.page, request) as desk:
+            done = import_attempts(Path(file), _reviewing(desk).log)
+            desk.reviewing.look_again(search="", shelf="open")
+            told = word("import.done", desk.language, new=done.new, known=done.known)
+            return f'<p role="status">{escape(told)}</p>', *self.shown(desk, kept)
+
+    def shown(self, desk: Desk, kept: dict[str, str] | None) -> tuple[Any, ...]:
+        view = review_view.view(desk.reviewing, desk.language)
+        return review_view.head(desk.reviewing, desk.language), view, {**(kept or {}), "review": view.get("item")}
+
+
+def _reviewing(desk: Desk) -> Reviewing:
+    if desk.reviewing is None:
+        raise StoreError(word("review.not_kept", desk.language))
+    return desk.reviewing
+
+
+def _feedback(said: Mapping[str, Any], consent: bool) -> Feedback:
+    texts = {name: said.get(name) or None for name in ("reason", "correction")}
+    return Feedback(rating=said.get("rating"), consent=consent, **texts)

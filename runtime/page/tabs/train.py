@@ -1,0 +1,165 @@
+"""Train: what there is to learn from, a run of the trainer that goes on by itself, and the choice of a voice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from runtime import training, voices
+from runtime.page import train_view
+from runtime.page.chart import loss_chart, loss_table
+from runtime.page.desk import Desk
+from runtime.page.widgets import AT_ONCE, BARE, QUIET, StudioError, in_studio
+from runtime.page.words import word
+from runtime.training import Training
+from runtime.training.material import bases
+from runtime.voice_cards import VoiceError
+
+if TYPE_CHECKING:
+    from runtime.page.frame import Page
+
+VOICE = "critic"
+MINUTES, LONGEST = 10, 600
+PACE = 2
+"""Seconds between two looks at a run."""
+
+
+class TrainTab:
+    def __init__(self, page: Page) -> None:
+        self.page, say = page, page.say
+        self.training = Training(page.settings)
+        with (
+            say(gr.Tab, {"label": "tab.train"}, id="train", visible=page.studio) as self.tab,
+            gr.Column(elem_classes="sq-form"),
+        ):
+            self.clock = gr.Timer(PACE, active=False)
+            self.ready = gr.HTML(elem_classes="sq-info", **BARE)
+            self.build_recipe()
+            self.told = gr.HTML(elem_classes="sq-train", **BARE)
+            self.chart = gr.HTML(elem_classes="sq-train", **BARE)
+            with say(gr.Accordion, {"label": "train.table"}, open=False, elem_classes="sq-fold"):
+                self.table = gr.HTML(elem_classes="sq-train", **BARE)
+            self.verdict = gr.HTML(elem_classes="sq-train", **BARE)
+            self.voice = gr.HTML(elem_classes="sq-info", **BARE)
+            with gr.Row(elem_classes="sq-acts"):
+                self.use = say(gr.Button, {"value": "train.use"}, interactive=False, elem_classes="sq-halt")
+                self.back = say(gr.Button, {"value": "train.back"}, interactive=False, elem_classes="sq-halt")
+        shown = [self.ready, self.told, self.chart, self.table, self.verdict, self.voice]
+        self.painted = [*shown, self.start, self.halt, self.resume, self.use, self.back, self.clock]
+
+    def build_recipe(self) -> None:
+        say, here = self.page.say, bases(self.page.settings) if self.page.studio else ()
+        with gr.Row(elem_classes="sq-filters"):
+            first = here[0] if here else None
+            keys = {"label": "train.base", "info": "train.base.info"}
+            self.base = say(
+                gr.Dropdown, keys, choices=list(here), value=first, interactive=True, elem_classes="sq-pick"
+            )
+            keys = {"label": "train.time", "info": "train.time.info"}
+            limits = {"minimum": 1, "maximum": LONGEST, "precision": 0}
+            self.minutes = say(gr.Number, keys, value=MINUTES, interactive=True, elem_classes="sq-number", **limits)
+        with gr.Row(elem_classes="sq-acts"):
+            self.start = say(gr.Button, {"value": "train.start"}, interactive=False, elem_classes="sq-go")
+            self.halt = say(gr.Button, {"value": "train.stop"}, interactive=False, elem_classes="sq-halt")
+            self.resume = say(gr.Button, {"value": "train.resume"}, interactive=False, elem_classes="sq-halt")
+            self.look = say(gr.Button, {"value": "train.preview"}, elem_classes="sq-halt")
+        self.lessons = gr.HTML(elem_classes="sq-train", **BARE)
+
+    def wire(self) -> None:
+        self.tab.select(self.show, None, self.painted, **AT_ONCE)
+        self.clock.tick(self.show, None, self.painted, **QUIET)
+        self.start.click(self.begin, [self.base, self.minutes], self.painted, **AT_ONCE)
+        self.halt.click(self.end, None, self.painted, **AT_ONCE)
+        self.resume.click(self.go_on, None, self.painted, **AT_ONCE)
+        self.look.click(self.preview, None, [self.lessons], **{**AT_ONCE, "show_progress": "minimal"})
+        with_model = [*self.painted, self.page.model_line, self.page.clock]
+        self.use.click(self.choose, None, with_model, **AT_ONCE)
+        self.back.click(self.go_back, None, with_model, **AT_ONCE)
+
+    def paint(self, desk: Desk) -> dict[Any, dict[str, Any]]:
+        """All of the tab as it stands now."""
+        language, now, plan = desk.language, self.training.standing(), self.training.plan
+        points = now.points if now else ()
+        busy = now is not None and now.state in ("running", "stopping")
+        chosen = voices.current(plan.base, VOICE, self.page.settings) if plan else None
+        found = training.readiness(desk.log, self.page.settings) if desk.log else None
+        version = now.verdict.get("version") if now else None
+        printed = self.training.last_lines() if now and not busy else ""
+        return {
+            self.ready: {"value": train_view.ready(found, language) if found else word("review.not_kept", language)},
+            self.told: {"value": train_view.standing(now, plan, printed, language)},
+            self.chart: {"value": loss_chart(points, language)},
+            self.table: {"value": loss_table(points, language)},
+            self.verdict: {"value": train_view.verdict(now, language)},
+            self.voice: {"value": train_view.voice(plan and plan.base, chosen and chosen.version, language)},
+            self.start: {"interactive": bool(found and not found.missing and not busy)},
+            self.halt: {"interactive": bool(now and now.state == "running")},
+            self.resume: {"interactive": bool(now and now.state in ("stopped", "broken", "failed"))},
+            self.use: {"interactive": bool(version and chosen and chosen.version != version)},
+            self.back: {"interactive": bool(chosen and chosen.before)},
+            self.clock: {"active": busy},
+        }
+
+    # Acts. Each asks for the right itself.
+
+    def show(self, request: gr.Request) -> dict[Any, Any]:
+        with in_studio(self.page, request) as desk:
+            return self.updates(desk)
+
+    def begin(self, base: str, minutes: float, request: gr.Request) -> dict[Any, Any]:
+        with in_studio(self.page, request) as desk:
+            found = training.readiness(desk.log, self.page.settings) if desk.log else None
+            if found is None or found.missing:
+                key = f"train.missing.{found.missing[0]}" if found else "review.not_kept"
+                raise StudioError(word(key, desk.language))
+            self.training.start(base, min(max(float(minutes or MINUTES), 0.1), LONGEST), desk.log)
+            return self.updates(desk)
+
+    def end(self, request: gr.Request) -> dict[Any, Any]:
+        with in_studio(self.page, request) as desk:
+            self.training.stop()
+            return self.updates(desk)
+
+    def go_on(self, request: gr.Request) -> dict[Any, Any]:
+        with in_studio(self.page, request) as desk:
+            self.training.resume()
+            return self.updates(desk)
+
+    def preview(self, request: gr.Request) -> str:
+        with in_studio(self.page, request) as desk:
+            found = training.readiness(desk.log, self.page.settings) if desk.log else None
+            rows = training.preview(desk.log) if found and found.wrong else []
+            return train_view.lessons(rows, desk.language)
+
+    def choose(self, request: gr.Request) -> dict[Any, Any]:
+        """Use the version that the newest run made."""
+        with in_studio(self.page, request) as desk:
+            now, plan = self.training.standing(), self.training.plan
+            if not (now and plan and now.verdict.get("version")):
+                raise VoiceError(word("train.nothing_made", desk.language))
+            self.refuse_while_solving(desk)
+            voices.use(plan.base, VOICE, now.verdict["version"], self.page.settings)
+            return self.spoken_anew(desk)
+
+    def go_back(self, request: gr.Request) -> dict[Any, Any]:
+        """Use again what was used before."""
+        with in_studio(self.page, request) as desk:
+            if self.training.plan is None:
+                raise VoiceError(word("train.nothing_made", desk.language))
+            self.refuse_while_solving(desk)
+            voices.back(self.training.plan.base, VOICE, self.page.settings)
+            return self.spoken_anew(desk)
+
+    def refuse_while_solving(self, desk: Desk) -> None:
+        """The model is loaded anew with another voice, which would end what somebody is waiting for."""
+        if any(other.running for other in self.page.desks.values()):
+            raise StudioError(word("train.in_use", desk.language))
+
+    def spoken_anew(self, desk: Desk) -> dict[Any, Any]:
+        self.page.model.reload()
+        line, clock = gr.update(value=desk.model_line()), gr.update(active=True)
+        return {**self.updates(desk), self.page.model_line: line, self.page.clock: clock}
+
+    def updates(self, desk: Desk) -> dict[Any, Any]:
+        return {widget: gr.update(**changes) for widget, changes in self.paint(desk).items()}

@@ -1,0 +1,120 @@
+"""Training as a collector sees it: what is there to learn from, a run that outlives the tab, and the choice of a voice.
+
+The trainer's place is taken by a short process that writes the same files by the trainer's own means.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_app import wait_until
+from test_review import call, imported, review
+from tutor import Served
+
+from runtime.labelled import attempts_of
+from runtime.page.tabs.train import TrainTab
+from runtime.types import Feedback
+
+sys.path.append(str(Path(__file__).parents[1]))
+from test_training import WRITER
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def short_runs(monkeypatch):
+    """Every run is the short process, and a base is there."""
+    monkeypatch.setattr(
+        "runtime.training.runs.Training.command",
+        lambda self, folder, plan: [sys.executable, "-c", WRITER, str(folder), "300"],
+    )
+    for place in ("runtime.training.runs", "runtime.training.material", "runtime.page.tabs.train"):
+        monkeypatch.setattr(f"{place}.bases", lambda settings: ("smollm2-135m",))
+
+
+def rate_all(page: Served, count: int) -> None:
+    """Attempts of three steps, each rated, the last step wrong."""
+    imported(
+        page, *({"problem": f"{n} + 1 + 1 + 1 = ?", "steps": ["a + 1", "b + 1", f"c + 1 = {n}"]} for n in range(count))
+    )
+    for run in page.log.ended_runs():
+        for attempt in attempts_of(run, {}):
+            for step, rating in zip(attempt.step_ids, (1, 1, -1), strict=True):
+                page.log.add_label(run.id, step, Feedback(rating=rating, consent=True))
+
+
+def open_train(tab: Any, page: Served) -> None:
+    tab.goto(page.address)
+    tab.get_by_role("tab", name="Train").click()
+    tab.locator(".sq-ready:visible").wait_for()
+    assert tab.get_by_role("tab").all_inner_texts().count("Train") == 1
+
+
+def test_too_few_ratings_are_counted_and_nothing_can_be_started(tab, served, short_runs):
+    page = served(studio=True)
+    rate_all(page, 4)
+    open_train(tab, page)
+    tab.get_by_text("12 ratings that may be exported; 50 are needed").wait_for()
+    tab.get_by_text("More ratings are needed.").wait_for()
+    assert tab.get_by_role("button", name="Start training").is_disabled()
+
+
+def test_a_run_goes_on_without_the_tab_is_stopped_and_gone_on_with(tab, served, short_runs):
+    page = served(studio=True)
+    rate_all(page, 17)
+    open_train(tab, page)
+    tab.get_by_role("button", name="Start training").click()
+    tab.get_by_text("Learning: step").wait_for()
+    tab.locator(".sq-chart svg[role='img']").wait_for()
+    tab.goto("about:blank")
+    open_train(tab, page)
+    tab.get_by_text("Learning: step").wait_for()
+    tab.get_by_role("button", name="Stop and save").click()
+    tab.get_by_text("Stopped and saved.").wait_for()
+    tab.get_by_role("button", name="Go on").click()
+    tab.get_by_text("The new voice is better. Version v1 is ready.").wait_for(timeout=30_000)
+    assert tab.get_by_role("button", name="Start training").is_enabled()
+    assert tab.get_by_role("button", name="Use the new voice").is_enabled()
+
+
+def test_what_is_learned_is_shown_as_it_is_learned(tab, served, short_runs):
+    page = served(studio=True)
+    rate_all(page, 20)
+    open_train(tab, page)
+    tab.get_by_role("button", name="Show what is learned").click()
+    tab.locator(".sq-lessons mark").first.wait_for(timeout=30_000)
+    assert set(tab.locator(".sq-lessons mark").all_inner_texts()) == {"right", "wrong"}
+
+
+def test_a_version_that_is_not_here_cannot_be_used_and_is_named(tab, served, short_runs):
+    page = served(studio=True)
+    rate_all(page, 17)
+    open_train(tab, page)
+    tab.get_by_role("button", name="Start training").click()
+    tab.get_by_text("Version v1 is ready.").wait_for(timeout=30_000)
+    tab.get_by_role("button", name="Use the new voice").click()
+    tab.locator(".toast-body, .toast-wrap").get_by_text("smollm2-135m").first.wait_for()
+
+
+def test_without_the_right_every_act_of_training_is_refused(served, short_runs):
+    page = served()
+    handlers = {n: one for n, one in page.blocks.fns.items() if isinstance(getattr(one.fn, "__self__", None), TrainTab)}
+    assert len(handlers) >= 7
+    for number, handler in handlers.items():
+        assert "--studio" in call(page, number, *[None] * len(handler.inputs)), handler.fn.__name__
+    assert not (page.home / "training").exists()
+
+
+def test_both_rooms_speak_chinese(tab, served, short_runs):
+    page = served(studio=True)
+    rate_all(page, 2)
+    review(tab, page)
+    tab.get_by_role("combobox", name="Language").click()
+    tab.get_by_role("option", name="简体中文").click()
+    tab.get_by_role("tab", name="复核").wait_for()
+    wait_until(lambda: "找到第一个错误" in tab.locator(".sq-main").inner_text())
+    tab.get_by_role("tab", name="训练").click()
+    tab.get_by_text("可以导出的标注：6 个").wait_for()

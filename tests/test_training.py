@@ -1,0 +1,290 @@
+"""A run of the trainer as the page follows it: begun once, read from its files, stopped by a file, gone on with."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from typer.testing import CliRunner
+
+from runtime import settings, training
+from runtime.events import Transcript
+from runtime.importing import import_attempts
+from runtime.page.chart import loss_chart, loss_table
+from runtime.page.train_view import lessons, standing, verdict
+from runtime.store import Run, SessionLog, new_id, now, step_id
+from runtime.training import Training, TrainingError, read_standing
+from runtime.training.material import bases
+from runtime.training.progress import Point, Standing
+from runtime.types import Feedback, Outcome, Problem, SelfTalk, Step, Trajectory
+from trainer.__main__ import app
+from trainer.stages import Stages, Stopped
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def log(tmp_path):
+    log = SessionLog(tmp_path / "soliloquy.db")
+    yield log
+    log.close()
+
+
+def rated(log, number, wrong):
+    """An attempt of three steps, all rated, the last one wrong or right."""
+    problem = Problem(text=f"What is {number} + 1, and then + 1, and then + 1?")
+    texts = [f"{number + k} + 1 = {number + k + (2 if wrong and k == 2 else 1)}" for k in range(3)]
+    attempt = Trajectory(problem_id=problem.id, steps=tuple(Step(text=text) for text in texts), origin="student")
+    outcome = Outcome(status="settled", trajectory_id=attempt.id)
+    run = Run(
+        new_id(), log.start_session(), "check", "check", "m", Transcript(SelfTalk(problem=problem, turns=(attempt,),
+        outcome=outcome)), created_at=now()
+    )  # fmt: skip
+    log.record(run)
+    for k in range(3):
+        said = Feedback(rating=-1 if wrong and k == 2 else 1, consent=True)
+        log.add_label(run.id, step_id(run.id, 0, k), said)
+
+
+# Readiness
+
+
+def test_readiness_counts_what_may_be_learned_from_and_says_what_is_missing(log):
+    found = training.readiness(log, settings.load())
+    assert (found.ratings, found.wrong, found.right) == (0, 0, 0)
+    assert {"ratings", "errors"} <= set(found.missing)
+    for number in range(17):
+        rated(log, number, wrong=number % 2 == 0)
+    found = training.readiness(log, settings.load())
+    assert (found.ratings, found.wrong, found.right) == (51, 9, 8)
+    assert not {"ratings", "errors"} & set(found.missing)
+
+
+def test_a_wrong_line_that_only_states_the_answer_is_not_counted_as_a_lesson(log, tmp_path):
+    file = tmp_path / "in.jsonl"
+    file.write_text(json.dumps({"problem": "1 + 1?", "steps": ["1 + 1 = 2", "The answer is 3."]}) + "\n")
+    import_attempts(file, log)
+    (run,) = log.ended_runs()
+    for position, rating in enumerate((1, -1)):
+        log.add_label(run.id, step_id(run.id, 0, position), Feedback(rating=rating, consent=True))
+    assert training.readiness(log, settings.load()).wrong == 0
+
+
+def test_only_bases_with_a_recipe_can_be_trained():
+    found = bases(settings.load())
+    assert set(found) <= {path.stem.removeprefix("critic-") for path in (ROOT / "trainer/recipes").glob("critic-*")}
+
+
+def test_the_preview_shows_lessons_as_the_trainer_writes_them(log):
+    for number in range(20):
+        rated(log, number, wrong=True)
+    rows = training.preview(log, limit=3)
+    assert len(rows) == 3
+    learned = [text for text, weight in rows[0]["reply"] if weight > 0]
+    assert set(learned) <= {"right", "wrong"} and learned
+    assert "<mark>right</mark>" in lessons(rows, "en") and "What is" in lessons(rows, "en")
+
+
+# A real process that writes what the trainer writes, with the trainer's own means, and stops as it does
+
+
+WRITER = """
+import json, sys, time
+from pathlib import Path
+from trainer.sft.plan import Progress, Record
+from trainer.stages import Stages
+
+place, steps = Path(sys.argv[1]), int(sys.argv[2])
+stages, voice = Stages(place), place / "voice"
+voice.mkdir(exist_ok=True)
+with stages.until_the_end():
+    stages.begin("lessons")
+    stages.begin("tuning", folder=str(voice), minutes=10.0)
+    record = Record(voice)
+    for step in range(len(record.read()) + 1, steps + 1):
+        record.add(Progress(step, steps, 2 / step, 8, 900, 0.02, 0.02 * step, 1.5 / step if step % 5 == 0 else None))
+        time.sleep(0.02)
+        stages.pause()
+    for what in ("voice", "base"):
+        stages.begin("measuring", what=what)
+    stages.begin("gate")
+    stages.end(version="v1", promoted=True, reasons=["Better."], figures={"n": 160})
+"""
+
+
+class Written(Training):
+    """Begins a short process in the place of hours of tuning."""
+
+    steps = 400
+
+    def command(self, folder, plan):
+        return [sys.executable, "-c", WRITER, str(folder), str(self.steps)]
+
+
+@pytest.fixture
+def begun(log, tmp_path, monkeypatch):
+    monkeypatch.setattr("runtime.training.runs.bases", lambda settings: ("smollm2-135m",))
+    rated(log, 1, wrong=True)
+    runs = Written(settings.load())
+    yield runs
+    if runs.running:
+        runs.stop()
+        wait_until(lambda: not runs.running)
+
+
+def wait_until(true, seconds=90):
+    deadline = time.monotonic() + seconds
+    while not (found := true()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert found, "it did not happen in time"
+    return found
+
+
+def test_the_command_is_the_trainers_own_and_names_only_what_it_knows(log, monkeypatch):
+    runs = Training(settings.load())
+    plan = training.Plan(base="smollm2-135m", minutes=7.5, attempts=3, created_at=now())
+    command = runs.command(Path("/tmp/x"), plan)
+    assert command[1:4] == ["-m", "trainer", "retrain"]
+    shown = CliRunner().invoke(app, ["retrain", "--help"], env={"COLUMNS": "200"}).output
+    for option in (word for word in command if word.startswith("--")):
+        assert option in shown
+    assert command[command.index("--minutes") + 1] == "7.5"
+
+
+def test_a_run_is_followed_stopped_and_gone_on_with(log, begun):
+    begun.start("smollm2-135m", 10, log)
+    wait_until(lambda: len(begun.standing().points) > 5)
+    halfway = begun.standing()
+    assert (halfway.state, halfway.stage, halfway.steps) == ("running", "tuning", 400)
+    assert 0 < halfway.seconds_left < 600
+    with pytest.raises(TrainingError, match="already"):
+        begun.start("smollm2-135m", 10, log)
+    # Another server, started after the first was closed, finds the same run.
+    assert Written(settings.load()).running
+    begun.stop()
+    assert begun.standing().state in ("stopping", "stopped")
+    wait_until(lambda: begun.standing().state == "stopped")
+    done = len(begun.standing().points)
+    begun.steps = done + 5
+    begun.resume()
+    wait_until(lambda: begun.standing().state == "over")
+    finished = begun.standing()
+    assert len(finished.points) == done + 5 and [point.step for point in finished.points[:2]] == [1, 2]
+    assert finished.verdict["version"] == "v1" and finished.verdict["promoted"]
+    assert len(list(begun.home.iterdir())) == 1
+
+
+def test_a_run_that_was_killed_is_seen_as_broken_off_and_goes_on(log, begun):
+    begun.start("smollm2-135m", 10, log)
+    wait_until(lambda: begun.standing().points)
+    pid = json.loads((begun.folder / "process.json").read_text())["pid"]
+    os.kill(pid, 9)
+    wait_until(lambda: begun.standing().state == "broken")
+    begun.steps = len(begun.standing().points) + 2
+    begun.resume()
+    wait_until(lambda: begun.standing().state == "over")
+
+
+def test_a_number_that_another_process_has_by_now_deceives_nobody(log, begun):
+    begun.start("smollm2-135m", 10, log)
+    known = begun.folder / "process.json"
+    pid = json.loads(known.read_text())["pid"]
+    known.write_text(json.dumps({"pid": pid, "born": psutil.Process(pid).create_time() - 100}))
+    assert not begun.running
+    os.kill(pid, 9)
+
+
+FAILING = """
+import sys
+from pathlib import Path
+from runtime.errors import SoliloquyError, run_command_line
+from trainer.stages import Stages
+
+def command():
+    with Stages(Path(sys.argv[1])).until_the_end():
+        raise SoliloquyError("There is no room for <lessons>.")
+
+run_command_line(command)
+"""
+
+
+def test_what_went_wrong_is_told(log, begun, monkeypatch):
+    monkeypatch.setattr(Written, "command", lambda self, folder, plan: [sys.executable, "-c", FAILING, str(folder)])
+    begun.start("smollm2-135m", 10, log)
+    wait_until(lambda: not begun.running)
+    assert (begun.standing().state, begun.standing().failure) == ("failed", "There is no room for <lessons>.")
+    assert begun.last_lines() == "Error: There is no room for <lessons>."
+    assert "no room for &lt;lessons&gt;" in standing(begun.standing(), begun.plan, begun.last_lines(), "en")
+
+
+def test_a_base_that_is_not_here_is_refused(log):
+    with pytest.raises(TrainingError, match="cannot be trained here"):
+        Training(settings.load()).start("none", 1, log)
+
+
+# The trainer's side
+
+
+def test_stages_are_written_and_a_file_stops_them(tmp_path):
+    stages = Stages(tmp_path)
+    with pytest.raises(Stopped), stages.until_the_end():
+        stages.begin("lessons", n=3)
+        (tmp_path / "stop").touch()
+        stages.begin("tuning")
+    rows = [json.loads(line) for line in (tmp_path / "stages.jsonl").read_text().splitlines()]
+    assert [row["stage"] for row in rows] == ["lessons", "stopped"] and rows[0]["n"] == 3
+    with pytest.raises(ZeroDivisionError), Stages(tmp_path / "more").until_the_end():
+        _ = 1 / 0
+    assert read_standing(tmp_path / "more", False).state == "failed"
+    Stages().begin("nobody follows")
+
+
+# What is shown
+
+
+def points(count, dev_every=50):
+    return tuple(Point(i, 2 / i, 1.0, float(i), 1 / i if i % dev_every == 0 else None) for i in range(1, count + 1))
+
+
+def test_the_time_that_is_left_is_that_of_the_last_steps_and_never_beyond_the_limit():
+    assert Standing("running", "tuning", points=points(100), steps=160).seconds_left == 60
+    assert Standing("running", "tuning", points=points(100), steps=9999, minutes=2).seconds_left == 20
+    assert Standing("running", "measuring", points=points(100), steps=160).seconds_left is None
+
+
+def test_a_line_that_is_being_written_is_left_out(tmp_path):
+    (tmp_path / "stages.jsonl").write_text('{"stage": "lessons"}\n{"stage": "tun')
+    assert read_standing(tmp_path, True).stage == "lessons"
+
+
+def test_the_chart_shows_the_whole_run_and_no_more_points_than_can_be_seen():
+    drawn = loss_chart(points(5000), "en")
+    raw = drawn.split('class="sq-raw" points="')[1].split('"')[0].split()
+    assert len(raw) == 500
+    assert float(raw[-1].split(",")[0]) == pytest.approx(708, abs=0.1)
+    assert drawn.count("<circle") == 100
+    assert loss_chart((), "en") == "" == loss_table((), "en")
+    assert "<td>5000</td>" in loss_table(points(5000), "en")
+    assert loss_chart(points(1), "en").count("<svg") == 3
+
+
+def test_a_verdict_shows_before_and_after():
+    figures = {"n": 160, "voice": {"f1": {"value": 0.9}}, "base": {"f1": {"value": 0.7}}}
+    told = {"promoted": True, "version": "v1", "reasons": ["Better <than> the base"], "figures": figures}
+    shown = verdict(Standing("over", "gate", verdict=told), "en")
+    assert "90%" in shown and "70%" in shown and "v1" in shown and "&lt;than&gt;" in shown
+    worse = verdict(Standing("over", "gate", verdict={**told, "promoted": False, "version": None}), "zh-CN")
+    assert "没有明显更好" in worse
+    assert verdict(Standing("running"), "en") == ""
+
+
+def test_the_runtime_starts_the_trainer_without_importing_it():
+    code = (
+        "import sys, runtime.training, runtime.page.train_view; print('trainer' in sys.modules, 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False"]
