@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runtime.actor import conversation
@@ -38,20 +38,20 @@ TALK_TOKENS = 384
 class Budget:
     """How much is done."""
 
-    lessons: int = 3000
+    lessons: int
     """Of the critic, and of each one-voice talker."""
-    problems: int = 150
+    problems: int
     """That both players play."""
-    K: int = 4
-    improvement: Plan = field(default_factory=Plan)
-    seeds: int = 1
+    improvement: Plan
+    seeds: int
     """Runs of each arm."""
+    K: int = 8
     arms: tuple[Arm, ...] = ("vanilla", "difficulty", "critic")
 
 
 BUDGETS = {
-    "small": Budget(),
-    "full": Budget(lessons=8000, problems=300, K=8, improvement=Plan(problems=600, taught=600, test=300), seeds=2),
+    "small": Budget(3000, 120, Plan(problems=240, taught=240), seeds=1),
+    "full": Budget(6000, 240, Plan(problems=480, taught=480, test=300), seeds=2),
 }
 
 
