@@ -68,6 +68,13 @@ class Settings(BaseSettings):
     threads: int | None = Field(None, ge=1, description="CPU threads; measured when the model is loaded if not set.")
     language: Literal["en", "zh-CN"] | None = Field(None, description="Language of the page; the browser's if not set.")
     log: bool = Field(True, description="Keep sessions in the local database.")
+    api_key_served: str | None = Field(
+        None,
+        min_length=8,
+        pattern="^[!-~]+$",
+        repr=False,
+        description="Key that `app.py --api` asks for; one is made at every start if not set.",
+    )
 
     @field_validator("home", "models")
     @classmethod

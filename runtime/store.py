@@ -126,6 +126,7 @@ class SessionLog:
             # sqlite-utils finds out once, by writing, whether it can upsert; where that fails for want of room it
             # takes another way, which drops rows without an error.
             if not self.db.supports_on_conflict:
+                self.db.execute("pragma user_version = 0")  # a write: where the file can only be read, it says so
                 raise sqlite3.OperationalError("database or disk is full")
             self.db.execute("begin immediate")
             try:
@@ -135,6 +136,11 @@ class SessionLog:
                 if self.db.conn.in_transaction:  # a full disk has rolled back by itself
                     self.db.execute("rollback")
                 raise
+
+    def ensure_writable(self) -> None:
+        """Raises StoreError where nothing could be kept: a database that can only be read opens like any other."""
+        with self._writing():
+            pass
 
     def start_session(self) -> str:
         session = new_id()

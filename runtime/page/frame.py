@@ -25,8 +25,10 @@ from runtime.store import SessionLog
 class Page:
     """The widgets around the tabs, and what concerns the page as a whole."""
 
-    def __init__(self, model: Loading, settings: Settings, log: SessionLog | None, studio: bool = False) -> None:
-        self.model, self.settings, self.log, self.studio = model, settings, log, studio
+    def __init__(
+        self, model: Loading, settings: Settings, log: SessionLog | None, studio: bool = False, mishap: str = ""
+    ) -> None:
+        self.model, self.settings, self.log, self.studio, self.mishap = model, settings, log, studio, mishap
         self.desks: dict[str, Desk] = {}
         self.texts: list[tuple[Any, dict[str, str]]] = []
         with gr.Blocks(title="Soliloquy", analytics_enabled=False, fill_width=True) as self.blocks:
@@ -67,15 +69,17 @@ class Page:
         self.consent = self.say(gr.Checkbox, keys, interactive=True, visible=keeps, elem_classes="sq-consent")
         where = "app.server" if self.settings.server else "app.offline"
         self.unkept = gr.HTML(visible=False, elem_classes="sq-offline", **BARE)
+        self.mishap_line = gr.HTML(visible=bool(self.mishap), elem_classes="sq-unkept", **BARE)
         self.say(gr.HTML, {"value": where}, elem_classes="sq-offline", **BARE)
 
     def wire(self) -> None:
         for tab in [*self.tabs, self.practise, *self.rooms]:
             tab.wire()
+        lines = [self.unkept, self.mishap_line]
         steps = [*(tab.steps for tab in self.tabs), self.past.list, *self.practise.outputs]
         painted = [widget for room in self.rooms for widget in room.painted]
         words = [widget for widget, _ in self.texts]
-        all_of_it = list(dict.fromkeys([self.kept, self.model_line, self.unkept, *words, *steps, *painted]))
+        all_of_it = list(dict.fromkeys([self.kept, self.model_line, *lines, *words, *steps, *painted]))
         self.past.wire([*all_of_it, self.panes])
         self.look.wire(self.blocks)
         self.blocks.load(self.open, [self.kept], all_of_it, **QUIET)
@@ -127,7 +131,11 @@ class Page:
         updates[self.model_line] = {"value": desk.model_line()}
         updates[self.kept] = {"value": {**kept, "session": desk.session.id, "practise": desk.exercise.kept}}
         updates[self.keep]["value"] = desk.log is not None
-        updates[self.unkept] = {"value": escape(word("app.not_kept", desk.language)), "visible": not desk.log}
+        updates[self.unkept] = {
+            "value": escape(word("app.not_kept", desk.language)),
+            "visible": not (desk.log or self.mishap),
+        }
+        updates[self.mishap_line] = {"value": word("app.unkept", desk.language, reason=escape(self.mishap))}
         updates[self.past.list] = {"value": self.past.view(desk)}
         for widget, changes in self.practise.paint(desk).items():
             updates[widget] = {**updates.get(widget, {}), **changes}

@@ -7,13 +7,19 @@ are answered; and the browser is told to load nothing from anywhere else, whatev
 from __future__ import annotations
 
 import argparse
+import atexit
 import os
+import shutil
 import socket
+import tempfile
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.routing import BaseRoute
 
 from runtime.page.words import LANGUAGES
 from runtime.settings import Settings
@@ -29,19 +35,32 @@ FIRST_PORT = 7860
 STATIC = Path(__file__).parent / "static"
 
 
-def arguments() -> argparse.Namespace:
-    """What the command line asks for."""
+def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """What the command line asks for: `words`, else what this program was called with."""
     parser = argparse.ArgumentParser(description="Soliloquy's page, in the browser of this machine.")
     add = parser.add_argument
     add("--server-name", "--host", default="127.0.0.1", help="address to listen on (%(default)s)")
-    add("--server-port", "--port", type=int, help="port; the next free one is taken if it is busy")
-    add("--inbrowser", action="store_true", default=True, help="open a browser tab (the default)")
-    add("--no-browser", action="store_false", dest="inbrowser", help="only print the address")
+    add("--server-port", "--port", type=_port, help="port; the next free one is taken if it is busy")
+    add("--desktop", action="store_const", const="window", dest="show", help="open a window of its own")
+    add("--inbrowser", action="store_const", const="tab", dest="show", help="open a browser tab (the default)")
+    add("--no-browser", action="store_const", const="address", dest="show", help="only print the address")
     add("--lang", choices=LANGUAGES, help="language of the page; the browser's if not given")
     add("--model", help="name or path of the model")
     add("--no-log", action="store_false", dest="log", default=None, help="keep nothing")
     add("--studio", action="store_true", help="also review what was stored, export it and train with it")
-    return parser.parse_args()
+    add("--api", action="store_true", help="also serve /v1/chat/completions and /v1/models to other programs")
+    add("--api-key", metavar="KEY", help="what they must send (SOLILOQUY_API_KEY_SERVED, else a new one is printed)")
+    parser.set_defaults(show="tab")
+    given = parser.parse_args(words)
+    if given.api_key and not given.api:
+        parser.error("--api-key is the key of the API: give --api too")
+    return given
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
+        raise argparse.ArgumentTypeError(f"{text!r} is no port; take a number from 1 to 65535")
+    return int(text)
 
 
 def seal_environment() -> None:
@@ -57,12 +76,23 @@ def read(name: str) -> str:
     return (STATIC / name).read_text("utf-8")
 
 
+@cache
+def private_folder(home: Path, name: str) -> Path:
+    """A folder below `home`, for this user's eyes only; where none can be made, one that goes when the program ends."""
+    folder = home / name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError:
+        folder = Path(tempfile.mkdtemp(prefix=f"soliloquy-{name}-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
 def use_private_folder(home: Path) -> None:
-    """Gradio's temporary files go below `home`, for this user's eyes only."""
-    folder = home / "tmp"
-    folder.mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o700)
-    os.environ["GRADIO_TEMP_DIR"] = str(folder)
+    """Gradio's temporary files go there."""
+    os.environ["GRADIO_TEMP_DIR"] = str(private_folder(home, "tmp"))
 
 
 def free_port(host: str, wanted: int | None) -> int:
@@ -80,8 +110,9 @@ def free_port(host: str, wanted: int | None) -> int:
     raise OSError(f"No port from {first} on can be used at {host} ({refused}). Choose another --port or --host.")
 
 
-def serve(page: Any, settings: Settings, host: str, port: int | None = None, inbrowser: bool = False) -> str:
-    """Launch a Gradio page; the value is its address, which answers from then on. Raises OSError."""
+def serve(page: Any, settings: Settings, host: str, port: int | None = None, routes: Sequence[BaseRoute] = ()) -> str:
+    """Launch a Gradio page, and `routes` beside it; the value is its address, which answers from then on. Raises
+    OSError."""
     use_private_folder(settings.home)
     hosts = [*LOOPBACK, host] if host not in ("0.0.0.0", "::") else list(LOOPBACK)
     css = "".join(map(read, ("page.css", "steps.css", "guide.css", "side.css", "studio.css")))
@@ -89,7 +120,7 @@ def serve(page: Any, settings: Settings, host: str, port: int | None = None, inb
     _, address, _ = page.launch(
         server_name=host,
         server_port=free_port(host, port),
-        inbrowser=inbrowser,
+        inbrowser=False,
         share=False,
         quiet=True,
         prevent_thread_lock=True,
@@ -100,9 +131,11 @@ def serve(page: Any, settings: Settings, host: str, port: int | None = None, inb
         ssr_mode=False,
         mcp_server=False,
         max_file_size="1mb",
-        app_kwargs={"middleware": middleware, "openapi_url": None},
+        app_kwargs={"middleware": middleware, "openapi_url": None, "routes": list(routes)},
         theme="base",
         head=f"<style>{css}</style><script>{read('look.js')}</script>",
+        # Else Gradio asks for the page once and gives up after 3 seconds, which a busy machine may well need.
+        _frontend=False,
     )
     return address
 

@@ -58,15 +58,17 @@ def served(tmp_path: Path) -> Iterator[Callable[..., Served]]:
     import app
     from runtime import settings as configuration
     from runtime.page import serving
+    from runtime.page.loading import Loading
     from runtime.store import SessionLog
 
     up = []
 
-    def start(engine: Any = None, keep: bool = True, studio: bool = False, **changes: Any) -> Served:
+    def start(engine: Any = None, keep: bool = True, studio: bool = False, unkept: str = "", **changes: Any) -> Served:
         settings = configuration.load(home=tmp_path, language="en", **changes)
         log = SessionLog(settings.database) if keep else None
         tutor = engine or Tutor()
-        page = app.build(tutor if not isinstance(tutor, ScriptedEngine) else lambda: tutor, settings, log, studio)
+        load = (lambda: tutor) if isinstance(tutor, ScriptedEngine) else tutor
+        page = app.build(Loading(load), settings, log, studio, unkept)
         address = serving.serve(page, settings, "127.0.0.1")
         up.append((page, log))
         return Served(address, tmp_path, log, page)

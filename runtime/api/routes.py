@@ -1,0 +1,212 @@
+"""`/v1/models` and `/v1/chat/completions`: who may ask, how a run is followed, and what is answered if it cannot be.
+
+Every run is a session of its own, kept in the log like those of the page. A client that goes away stops its run.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import ExitStack, aclosing, contextmanager
+
+from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from runtime.api import shapes
+from runtime.api.shapes import ApiError, Asked, Reply
+from runtime.api.telling import finish, solution, thinking
+from runtime.engines.base import Metered
+from runtime.errors import SoliloquyError
+from runtime.page.live import Follower
+from runtime.page.loading import Loading
+from runtime.session import Progress, Session
+from runtime.settings import Settings, SettingsError
+from runtime.store import Run, SessionLog
+from runtime.text import UnreadableError, clean
+
+LARGEST = 1 << 20
+"""Bytes of a request; a problem has at most some thousand."""
+AT_ONCE = 8
+"""Runs at a time: each keeps a thread of the server busy, and the page needs some too."""
+SILENCE = 10.0
+"""Seconds after which a stream says that it is still there: what stands between may end a connection that is silent."""
+AGAIN = {"Retry-After": "5"}
+NOT_AGAIN = {"x-should-retry": "false"}
+"""For clients that would repeat the same request, which would end in the same way."""
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def new_key() -> str:
+    """A key that nobody guesses."""
+    return f"sk-{secrets.token_urlsafe(24)}"
+
+
+class Api:
+    """The routes of one server, for those who have the key."""
+
+    def __init__(self, model: Loading, settings: Settings, log: SessionLog | None, key: str) -> None:
+        self._model, self._settings, self._log, self._key = model, settings, log, key.encode()
+        self._started, self._running = int(time.time()), 0
+        self.routes = [
+            Route("/v1/models", self._guarded(self.models)),
+            Route("/v1/models/{name}", self._guarded(self.model)),
+            Route("/v1/chat/completions", self._guarded(self.complete), methods=["POST"]),
+        ]
+
+    def _guarded(self, answer: Endpoint) -> Endpoint:
+        """The same endpoint for those with the key; errors are answered in OpenAI's shape."""
+
+        async def endpoint(request: Request) -> Response:
+            try:
+                self._admit(request)
+                return await answer(request)
+            except ApiError as error:
+                return JSONResponse(error.body, error.status, error.headers)
+
+        return endpoint
+
+    def _admit(self, request: Request) -> None:
+        kind, _, given = request.headers.get("authorization", "").partition(" ")
+        # The comparison takes the same time however much of a key is right.
+        if not hmac.compare_digest(given.strip().encode(), self._key) or kind.lower() != "bearer":
+            text = "The key is missing or wrong. Send the one that was set, or printed at the start, as a bearer token."
+            raise ApiError(text, 401, "invalid_api_key", headers={"WWW-Authenticate": "Bearer"})
+
+    async def models(self, _: Request) -> Response:
+        return JSONResponse({"object": "list", "data": [shapes.model(name, self._started) for name in shapes.MODELS]})
+
+    async def model(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        shapes.mode_of(name)
+        return JSONResponse(shapes.model(name, self._started))
+
+    async def complete(self, request: Request) -> Response:
+        """Solve the problem that the last message of the user is."""
+        asked = shapes.read(await _body(request))
+        with ExitStack() as seat, _explained():
+            settings = self._settings.with_(
+                mode=asked.mode,
+                temperature=asked.temperature,
+                seed=asked.seed,
+                max_tokens=asked.max_completion_tokens or asked.max_tokens,
+            )
+            problem = clean(asked.problem)
+            if self._model.readiness.state == "loading":
+                raise ApiError("The model is being loaded. Ask again in some seconds.", 503, "loading", headers=AGAIN)
+            seat.enter_context(self._seat())
+            engine = Metered(await run_in_threadpool(self._model))
+            session = await run_in_threadpool(Session, settings, lambda: engine, self._log)
+            follower = Follower(lambda cancel: session.solve(problem, cancel=cancel))
+            if asked.stream:
+                return Stream(_pieces(asked, follower, engine), seat.pop_all())
+            return await _whole(asked, follower, engine, request)
+
+    @contextmanager
+    def _seat(self) -> Iterator[None]:
+        """One of the runs that may go on at a time."""
+        if self._running >= AT_ONCE:
+            raise ApiError(f"{AT_ONCE} problems are being solved. Ask again later.", 429, "busy", headers=AGAIN)
+        self._running += 1
+        try:
+            yield
+        finally:
+            self._running -= 1
+
+
+class Stream(StreamingResponse):
+    """Events for a client; when it is gone, what they come from ends too. `seat` is given back then."""
+
+    def __init__(self, pieces: AsyncGenerator[str], seat: ExitStack) -> None:
+        super().__init__(pieces, media_type="text/event-stream", headers={"Cache-Control": "no-cache"})
+        self._seat = seat
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._seat:
+            async with aclosing(self.body_iterator):
+                await super().__call__(scope, receive, send)
+
+
+async def _whole(asked: Asked, follower: Follower, engine: Metered, request: Request) -> Response:
+    run = None
+    async with aclosing(_followed(follower)) as followed:
+        async for progress in followed:
+            run = progress.run if progress else run
+            if await request.is_disconnected():
+                return Response(status_code=499)  # nobody reads it
+    _refuse_failed(run)
+    message = {"content": solution(run), "reasoning_content": thinking(run) or None}
+    return JSONResponse(Reply(asked.model).whole(message, finish(run.transcript.talk), run, engine.usage))
+
+
+async def _pieces(asked: Asked, follower: Follower, engine: Metered) -> AsyncGenerator[str]:
+    """The reply while it is being made; an error is its last event."""
+    reply, sent, run = Reply(asked.model), {"reasoning_content": "", "content": ""}, None
+    yield reply.piece({"role": "assistant", "content": ""})
+    said = time.monotonic()
+    try:
+        async with aclosing(_followed(follower)) as followed:
+            async for progress in followed:
+                run = progress.run if progress else run
+                for name, text in _texts(run):
+                    if new := text[len(sent[name]) :]:
+                        yield reply.piece({name: new})
+                        said = time.monotonic()
+                    sent[name] = text
+                if time.monotonic() - said > SILENCE:
+                    yield shapes.STILL_THERE
+                    said = time.monotonic()
+        _refuse_failed(run)
+    except ApiError as error:
+        yield shapes.event(error.body)
+        return
+    yield reply.piece({}, finish(run.transcript.talk), soliloquy=shapes.ending(run))
+    if asked.stream_options and asked.stream_options.include_usage:
+        yield reply.usage(engine.usage)
+    yield shapes.DONE
+
+
+async def _followed(follower: Follower) -> AsyncGenerator[Progress | None]:
+    """The run as it goes on. It is stopped when nobody asks for more. Raises ApiError."""
+    try:
+        with _explained():
+            async for progress in iterate_in_threadpool(follower):
+                yield progress
+    finally:
+        follower.cancel.set()
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """The boundary to the client: our errors become answers."""
+    try:
+        yield
+    except ApiError:
+        raise
+    except (UnreadableError, SettingsError) as error:
+        raise ApiError(str(error)) from error
+    except SoliloquyError as error:
+        raise ApiError(str(error), 503, "not_ready") from error
+
+
+def _refuse_failed(run: Run) -> None:
+    if run.status == "failed":
+        raise ApiError(run.transcript.talk.outcome.note, 500, "run_failed", headers=NOT_AGAIN)
+
+
+def _texts(run: Run | None) -> tuple[tuple[str, str], ...]:
+    return (("reasoning_content", thinking(run)), ("content", solution(run))) if run else ()
+
+
+async def _body(request: Request) -> bytes:
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > LARGEST:
+            raise ApiError(f"The request has more than {LARGEST:,} bytes. Send only the problem.", 413)
+    return body

@@ -1,0 +1,85 @@
+"""A run as the two texts of a chat: the solution, and what was thought on the way to it.
+
+Both only grow while a run goes on, so what is new since the last look can be sent at once. Which attempt counts is
+known only at the end, so all attempts stand in the thinking, and the solution follows. A plain run has no thinking.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from runtime.page.words import word
+from runtime.store import Run
+from runtime.text import Language, join_steps, language_of
+from runtime.types import Critique, Parent, SelfTalk, Step, StepVerdict
+
+_SAID = {"correct": ("✓", "verdict.ok"), "unsure": ("?", "verdict.unsure"), "incorrect": ("✗", "verdict.flagged.solve")}
+
+
+def solution(run: Run) -> str:
+    """The steps of the chosen attempt and its answer line; of a plain run also while it is being written."""
+    talk, live = run.transcript.talk, run.transcript.live
+    if talk.outcome is None and run.mode != "plain":
+        return ""
+    steps = live.steps if live else talk.chosen.steps if talk.chosen else ()
+    answer = talk.outcome.answer if talk.outcome else None
+    return join_steps((step.text for step in steps), answer, language_of(talk.problem.text))
+
+
+def thinking(run: Run) -> str:
+    """Attempts, verdicts and comments, one line each, in the order in which they were made."""
+    return "" if run.mode == "plain" else "".join(f"{line}\n" for line in _lines(run))
+
+
+def _lines(run: Run) -> Iterable[str]:
+    talk, live = run.transcript.talk, run.transcript.live
+    language, heard = language_of(talk.problem.text), _Heard()
+    for turn in talk.turns:
+        if isinstance(turn, Critique):
+            yield from heard.news(turn, language)
+        else:
+            yield from _attempt(turn.steps, turn.parent, language)
+            heard.keep(turn.parent)
+    if live and not live.done:
+        yield from _attempt(live.steps, live.opening.parent, language)
+    if talk.outcome and talk.outcome.note and talk.outcome.status != "failed":
+        yield talk.outcome.note
+
+
+def _attempt(steps: Sequence[Step], parent: Parent | None, language: Language) -> Iterable[str]:
+    """Its own lines; what it kept of its parent was told before."""
+    kept = parent.kept if parent else 0
+    if parent:
+        yield word("status.again", language, number=kept + 1)
+    for step in steps[kept:]:
+        yield step.text
+
+
+class _Heard:
+    """The verdicts told so far: one that only repeats what was said of a kept step is not told again."""
+
+    def __init__(self) -> None:
+        self._verdicts: dict[int, StepVerdict] = {}
+
+    def keep(self, parent: Parent | None) -> None:
+        kept = parent.kept if parent else 0
+        self._verdicts = {position: said for position, said in self._verdicts.items() if position < kept}
+
+    def news(self, critique: Critique, language: Language) -> Iterable[str]:
+        for position, said in enumerate(critique.verdicts):
+            known = self._verdicts.get(position)
+            self._verdicts[position] = said
+            if (said.evidence or said.comment) and (known is None or known.verdict != said.verdict):
+                yield _verdict(position, said, language)
+
+
+def _verdict(position: int, said: StepVerdict, language: Language) -> str:
+    sign, key = _SAID[said.verdict]
+    label = word("step.solve", language, number=position + 1)
+    comment = f" – {' '.join(said.comment.split())}" if said.comment else ""
+    return f"{sign} {label}: {word(key, language)}{comment}"
+
+
+def finish(talk: SelfTalk) -> str:
+    """Why the solution ended, in the protocol's words."""
+    return "length" if talk.chosen and talk.chosen.finish == "length" else "stop"

@@ -1,0 +1,43 @@
+"""A home that cannot be written: the page works, keeps nothing, and says so in the person's language."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from test_app import card, open_page, solve
+
+pytestmark = pytest.mark.browser
+
+
+def reason_for(tmp_path: Path) -> str:
+    """What a real log says of a folder that cannot be made."""
+    import app
+    from runtime import settings
+
+    (tmp_path / "file").write_text("not a folder")
+    log, reason = app.open_log(settings.load(home=tmp_path / "file" / "home"))
+    assert log is None
+    return reason
+
+
+def test_the_page_works_and_says_that_nothing_is_kept_and_why(tab, served, tmp_path):
+    open_page(tab, served(keep=False, unkept=reason_for(tmp_path)))
+    told = tab.locator(".sq-unkept.block")
+    assert "Nothing can be kept" in told.inner_text() and "set SOLILOQUY_HOME" not in told.inner_text()
+    told.get_by_text("Why, and what helps").click()
+    told.get_by_text("set SOLILOQUY_HOME").wait_for()
+    assert tab.get_by_text("Offline: nothing leaves this device").is_visible()
+    solve(tab)
+    assert "3 * 4 = 12" in card(tab, 1).inner_text()
+    assert not card(tab, 1).locator(".sq-tools").is_visible()
+    tab.get_by_role("combobox", name="Language").click()
+    tab.get_by_role("option", name="简体中文").click()
+    told.get_by_text("暂时无法保存").wait_for()
+
+
+def test_a_page_that_was_asked_to_keep_nothing_does_not_call_it_a_mishap(tab, served):
+    open_page(tab, served(keep=False))
+    assert tab.get_by_text(re.compile("Storing is turned off")).is_visible()
+    assert not tab.locator(".sq-unkept.block").is_visible()
