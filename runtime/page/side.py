@@ -80,7 +80,7 @@ class Look:
     """Theme and text size: matters of this browser alone, which the server never hears of."""
 
     def __init__(self, page: Page) -> None:
-        with page.say(gr.Accordion, {"label": "app.look"}, open=False, elem_classes="sq-look"):
+        with page.say(gr.Accordion, {"label": "app.look"}, open=False, elem_classes=["sq-fold", "sq-look"]):
             self.radios = {
                 name: page.say(
                     gr.Radio,

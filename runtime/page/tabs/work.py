@@ -30,7 +30,7 @@ class WorkTab:
             # The first choice is what a student thinks of first; handlers take it last, as only Solve has it.
             first = [self.build_choice("help")] if kind == "solve" else []
             if kind == "solve":
-                with page.say(gr.Accordion, {"label": "solve.more"}, open=False, elem_classes="sq-more"):
+                with page.say(gr.Accordion, {"label": "solve.more"}, open=False, elem_classes="sq-fold"):
                     further = [self.build_choice("mode"), self.build_choice("depth")]
             else:
                 further = [self.build_choice("depth")]
