@@ -50,8 +50,8 @@ class Budget:
 
 
 BUDGETS = {
-    "small": Budget(3000, 120, Plan(problems=240, taught=240), seeds=1),
-    "full": Budget(6000, 240, Plan(problems=480, taught=480, test=300), seeds=2),
+    "small": Budget(3000, 120, Plan(problems=240, taught=240, patience=3), seeds=1),
+    "full": Budget(6000, 240, Plan(problems=480, taught=480, test=300, patience=3), seeds=2),
 }
 
 
