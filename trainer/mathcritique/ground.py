@@ -81,7 +81,7 @@ class Ground:
         name = content_hash(*(row.model_dump_json() for row in lines))
         data = self.settings.home / "mathcritique" / "rows" / name
         write_rows(data / "lessons.jsonl", lines)
-        path = RECIPES / f"experiment-{self.base}.yaml"
+        path = RECIPES / f"actor-{self.base}.yaml"
         recipe = read_recipe(path, data, base=str(self.gguf), voice=voice, **changes)
         run = Run(recipe, self.settings)
         made = run.folder / f"{voice}.gguf"
