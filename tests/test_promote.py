@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from runtime import models, settings, voices
-from runtime.voice_cards import BASE_KEY, VoiceCard, VoiceError
+from runtime.voice_cards import BASE_KEY, VoiceCard, VoiceError, read_card
 from runtime.voices import Current
+from runtime.weighing import Weights
 from trainer import gate, promote
 from trainer.gate import Candidate, Outcome, f1, figures_of, judge
 from trainer.promote import Options, PromoteError, read_outcomes
@@ -289,3 +290,15 @@ def test_a_bad_line_of_results_is_named(line, said, tmp_path):
     path.write_text(f'{{"key": "a", "right": true}}\n{line}\n')
     with pytest.raises(PromoteError, match=said):
         read_outcomes(path)
+
+
+def test_depths_that_were_never_weighed_are_added_and_measured_ones_stay(tmp_path):
+    path = tmp_path / "1.json"
+    path.write_text(card().model_dump_json())
+    fitted = {"quick": Weights(constant=9), "deep": Weights(constant=2, reject=0.8), "model": Weights(constant=1)}
+    assert promote.add_depths(path, fitted) == ["deep"]
+    joined = read_card(path).join
+    assert joined["quick"] == card().join["quick"] and set(joined) == {"quick", "deep"}
+    assert (joined["deep"].reject, joined["deep"].doubt) == (0.5, 0.8)
+    assert '"deep"' in path.with_suffix(".md").read_text()
+    assert promote.add_depths(path, fitted) == []

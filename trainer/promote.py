@@ -11,7 +11,7 @@ earlier version stays reachable (`python -m runtime models voice-back`).
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,9 +25,12 @@ from runtime.errors import SoliloquyError
 from runtime.fetch.files import sha256_of
 from runtime.gguf_header import read_header
 from runtime.settings import Settings
-from runtime.voice_cards import BASE_KEY, Figure, VoiceCard, first_line, save
+from runtime.voice_cards import BASE_KEY, Figure, VoiceCard, first_line, read_card, save
 from runtime.voices import BaseModel, Current
+from runtime.weighing import Weights
+from runtime.witnesses import PANELS
 from trainer.gate import Candidate, Outcome, Verdict, figures_of, judge
+from trainer.weigh import cautious
 
 PEFT_FILES = ("adapter_model.safetensors", "adapter_config.json")
 
@@ -113,6 +116,17 @@ def _put(candidate: Candidate, options: Options, verdict: Verdict, folder: Path,
     save(folder / f"{card.version}.json", card.model_dump_json(indent=1).encode())
     voices.write_current(folder, Current(version=card.version, before=(*now.before, now.version)))
     return path
+
+
+def add_depths(path: Path, fitted: Mapping[str, Weights]) -> list[str]:
+    """Give a promoted voice the weights of the depths that its card has none for yet, and name these. Those that the
+    gate looked at stay. Raises VoiceError."""
+    card = read_card(path)
+    new = {depth: cautious(fitted[depth]) for depth in PANELS if depth in fitted and depth not in card.join}
+    card = card.model_copy(update={"join": {**card.join, **new}})
+    save(path, card.model_dump_json(indent=1).encode())
+    save(path.with_suffix(".md"), card_text(card).encode())
+    return list(new)
 
 
 # Reading

@@ -34,7 +34,7 @@ from trainer.sft.recipe import Recipe, read_recipe
 from trainer.sft.run import Report, Run
 from trainer.sources import read_judged
 from trainer.stages import Stages
-from trainer.weigh import fit_panels
+from trainer.weigh import cautious, fit_panels
 
 RECIPES = Path(__file__).with_name("recipes")
 CONTEXT, PARALLEL = 2048, 8
@@ -228,12 +228,6 @@ class Measured:
     weights: Mapping[str, Weights]
     figures: dict[str, dict[str, Any]]
     outcomes: Path
-
-
-def cautious(weights: Weights) -> Weights:
-    """As the app judges: a step is wrong only where it is likelier wrong than right, unsure below the threshold that
-    finds most errors. A student who is told that a right step is wrong loses more than one who is told nothing."""
-    return weights.model_copy(update={"reject": min(0.5, weights.reject), "doubt": max(0.5, weights.reject)})
 
 
 def _figures(report: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -131,3 +131,9 @@ def heard_panels(witnesses: Sequence[Witness], has_voice: bool = True) -> dict[s
     heard = {"arithmetic", *witnesses}
     reduced = {name: tuple(witness for witness in panel if witness in heard) for name, panel in ALL_PANELS.items()}
     return {name: panel for name, panel in reduced.items() if panel and set(ALL_PANELS[name]) - {"model"} <= heard}
+
+
+def cautious(weights: Weights) -> Weights:
+    """As the app judges: a step is wrong only where it is likelier wrong than right, unsure below the threshold that
+    finds most errors. A student who is told that a right step is wrong loses more than one who is told nothing."""
+    return weights.model_copy(update={"reject": min(0.5, weights.reject), "doubt": max(0.5, weights.reject)})

@@ -139,12 +139,16 @@ def weigh(
     out: Annotated[Path, typer.Option(help="The fitted weights, a JSON file to write.")],
     witnesses: Witnesses = WITNESSES,
     voice: VoiceFile = None,
+    card: Annotated[
+        Path | None, typer.Option(help="Card of the promoted voice: depths that it has no weights for get these.")
+    ] = None,
     limit: Limit = None,
     model: Model = None,
     parallel: Parallel = 16,
 ) -> None:
     """Fit how the critic's witnesses are weighed, panel by panel. Resumable."""
     from runtime.weighing import write_weights
+    from trainer.promote import add_depths
     from trainer.weigh import fit_panels
 
     with heard(trajectories, witnesses, voice, limit, model, parallel) as (hearing, _):
@@ -153,6 +157,8 @@ def weigh(
     for name, weights in fitted.items():
         said = ", ".join(f"{sign} {weight:+.2f}" for sign, weight in weights.signs.items())
         print(f"{name:22} {weights.constant:+.2f} {said}; rejects below {weights.reject:.2f}")
+    if card:
+        print(f"{card} has weights for these depths now: {', '.join(add_depths(card, fitted)) or 'no new ones'}")
 
 
 @app.command()
