@@ -84,7 +84,7 @@ def serve(page: Any, settings: Settings, host: str, port: int | None = None, inb
     """Launch a Gradio page; the value is its address, which answers from then on. Raises OSError."""
     use_private_folder(settings.home)
     hosts = [*LOOPBACK, host] if host not in ("0.0.0.0", "::") else list(LOOPBACK)
-    css = "".join(map(read, ("page.css", "steps.css", "guide.css", "side.css", "studio.css")))
+    css = "".join(map(read, ("page.css", "steps.css", "guide.css", "side.css", "studio.css", "compare.css")))
     middleware = [Middleware(TrustedHostMiddleware, allowed_hosts=hosts), Middleware(ContentPolicy)]
     _, address, _ = page.launch(
         server_name=host,
