@@ -7,7 +7,7 @@ from threading import Event
 import pytest
 
 from runtime import settings
-from runtime.comparing import MODES, NAMES, Comparison, CompareError, kept_comparison
+from runtime.comparing import MODES, NAMES, CompareError, Comparison, kept_comparison
 from runtime.engines.scripted import ScriptedEngine
 from runtime.events import StepDone
 from runtime.page import compare_view
@@ -87,9 +87,12 @@ def test_no_way_is_named_before_the_vote_and_all_are_after_it(language, log):
     before = shown(comparison, language)
     assert not [name for name in {*names, "critic", "selftalk"} if f'"{name}"' in before or f">{name}<" in before]
     assert word("compare.yours", language) not in before
+    telling = [word(key, language) for key in ("note.plain", "badge.not_checked", "badge.arithmetic_right")]
+    assert not [text for text in telling if text in before]
     comparison.cast("B")
     after = shown(comparison, language)
     assert all(f">{name}<" in after for name in names)
+    assert all(text in after for text in telling)
     assert word("compare.yours", language) in compare_view.head(comparison, 1, language)
     assert word("compare.yours", language) not in compare_view.head(comparison, 0, language)
 

@@ -36,6 +36,8 @@ def steps(comparison: Comparison | None, place: int, busy: bool, language: Langu
     shown = guided.view(run, language) if run else {}
     if run is None and busy:
         shown = {"status": word("compare.next" if _is_next(comparison, place) else "compare.later", language)}
+    if comparison and not comparison.vote:
+        shown = _blind(shown, language)
     return {
         "busy": False,
         **shown,
@@ -46,6 +48,14 @@ def steps(comparison: Comparison | None, place: int, busy: bool, language: Langu
         "words": {key: text for key, text in catalogue(language).items() if key.startswith(("rate.", "why.button"))},
         "rateable": False,
     }
+
+
+def _blind(shown: dict[str, Any], language: Language) -> dict[str, Any]:
+    """Without what says in words how a solution was made: who looked at a step, and the note on the answer."""
+    rows = [{**row, "badges": [], "why": []} for row in shown.get("steps", [])]
+    told = shown.get("status", "")
+    status = word("status.thinking", language) if told == word("status.reading", language) else told
+    return {**shown, "steps": rows, "note": "", "status": status}
 
 
 def _is_next(comparison: Comparison, place: int) -> bool:

@@ -13,6 +13,7 @@ from runtime.page.exercise import Exercise
 from runtime.page.loading import Loading
 from runtime.page.side import ANSWERED, Look, Past
 from runtime.page.tabs.compare import CompareTab
+from runtime.page.tabs.models import ModelsTab
 from runtime.page.tabs.practise import PractiseTab
 from runtime.page.tabs.review import ReviewTab
 from runtime.page.tabs.train import TrainTab
@@ -43,7 +44,7 @@ class Page:
                     ]
                     self.practise = PractiseTab(self)
                     self.compare = CompareTab(self)
-                    self.rooms = [self.compare, ReviewTab(self), TrainTab(self)]
+                    self.rooms = [self.compare, ReviewTab(self), TrainTab(self), ModelsTab(self)]
             self.wire()
         self.blocks.queue(max_size=20)
 
