@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from threading import Lock, Thread
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from runtime import models
 from runtime import settings as configuration
@@ -79,12 +79,14 @@ class ModelJobs:
     def _follow(self, process: subprocess.Popen[str]) -> None:
         with process:
             for line in process.stdout:
-                self._tell(json.loads(line))
-        self._tell({"state": "failed", "said": "It ended without a word. Is there enough memory and room on the disk?"})
+                self._tell(process, json.loads(line))
+        said = "It ended without a word. Is there enough memory and room on the disk?"
+        self._tell(process, {"state": "failed", "said": said})
 
-    def _tell(self, changes: dict) -> None:
+    def _tell(self, process: subprocess.Popen[str], changes: dict[str, Any]) -> None:
+        """What a process says counts while it is the newest one and has not said its last word."""
         with self._lock:
-            if self.running:
+            if self.running and self._process is process:
                 self.job = self.job.model_copy(update=changes)
 
 

@@ -10,6 +10,8 @@ import pytest
 from test_review import call
 from tutor import Served, Tutor
 
+from runtime import models
+from runtime import settings as configuration
 from runtime.page.tabs.models import ModelsTab
 
 sys.path.append(str(Path(__file__).parents[1]))
@@ -31,9 +33,13 @@ def card(tab: Any, name: str) -> Any:
 def test_a_model_of_ones_own_is_added_verified_and_used(tab, served, tmp_path, monkeypatch):
     opened = []
     monkeypatch.setattr("runtime.engines.open_engine", lambda settings: opened.append(settings.model) or Tutor())
-    page = served(studio=True, models=tmp_path / "models")
-    (tmp_path / "own.gguf").write_bytes(gguf(size=1 << 20))
+    places = {"home": tmp_path, "models": tmp_path / "models"}
+    for name in ("first", "own"):
+        (tmp_path / f"{name}.gguf").write_bytes(gguf(size=1 << 20))
+    models.add(str(tmp_path / "first.gguf"), configuration.load(**places), lambda done, total: None)
+    page = served(studio=True, models=places["models"])
     open_models(tab, page)
+    card(tab, "first").get_by_text("in use").wait_for()
     assert "can be fetched" in card(tab, "smollm2-135m").inner_text()
     tab.get_by_label("A model of your own").fill(str(tmp_path / "own.gguf"))
     tab.get_by_role("button", name="Add", exact=True).click()
@@ -49,6 +55,7 @@ def test_a_model_of_ones_own_is_added_verified_and_used(tab, served, tmp_path, m
     card(tab, "own").get_by_text("in use").wait_for()
     tab.get_by_text("Ready: scripted").wait_for()
     assert opened == ["own"]
+    assert "on this device" in card(tab, "first").inner_text()
     assert all(address.startswith((page.address, "data:", "blob:", "about:")) for address in tab.asked)
 
 
@@ -69,5 +76,5 @@ def test_without_the_right_no_model_is_touched(served, tmp_path):
     }
     assert len(handlers) >= 7
     for number, handler in handlers.items():
-        assert "--studio" in call(page, number, *["x"] * len(handler.inputs)), handler.fn.__name__
+        assert "--studio" in call(page, number, *[None] * len(handler.inputs)), handler.fn.__name__
     assert not (tmp_path / "models").exists()

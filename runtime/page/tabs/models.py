@@ -28,6 +28,7 @@ class ModelsTab:
     def __init__(self, page: Page) -> None:
         self.page, say = page, page.say
         self.settings = page.settings
+        self._used: str | None = None
         self.jobs = ModelJobs(page.settings, unsealed_environment())
         with (
             say(gr.Tab, {"label": "tab.models"}, id="models", visible=page.studio) as self.tab,
@@ -67,11 +68,15 @@ class ModelsTab:
         self.halt.click(self.stop, None, self.painted, **AT_ONCE)
 
     def used(self) -> str | None:
-        """The name of the model that is used; None for one that has no name here, such as a server's."""
+        """The name of the model that is used; None if there is none, or one that is not of this machine. What is added
+        later changes nothing of it."""
         try:
-            return None if self.settings.server else models.choose(self.settings).name
+            choice = None if self.settings.server or self._used else models.choose(self.settings)
         except SoliloquyError:
             return None
+        if choice and choice.path:
+            self._used = choice.name
+        return self._used
 
     def names(self) -> list[str]:
         try:
@@ -142,6 +147,7 @@ class ModelsTab:
             refuse_while_solving(self.page, desk)
             models.use(name or "", self.settings)
             self.settings = chosen = self.settings.with_(model=name)
+            self._used = name
             self.page.model.reload(lambda: engines.open_engine(chosen))
             line, clock = gr.update(value=desk.model_line()), gr.update(active=True)
             return {**_updates(self.paint(desk)), self.page.model_line: line, self.page.clock: clock}
