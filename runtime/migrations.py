@@ -126,3 +126,36 @@ def reviews(db: Database) -> None:
         "create trigger reviews_are_append_only before update on reviews "
         "begin select raise(abort, 'reviews are append-only: add a new one'); end"
     )
+
+
+@migrations()
+def comparisons(db: Database) -> None:
+    db["costs"].create(
+        {
+            "run_id": str,
+            "first": float,  # seconds until the first token; null if there came none
+            "seconds": float,
+            "calls": int,
+            "prompt_tokens": int,
+            "tokens": int,  # written
+        },
+        pk="run_id",
+        foreign_keys=[("run_id", "runs", "id")],
+    )
+    db["votes"].create(
+        {
+            "id": str,
+            "session_id": str,  # a comparison is a session of its own
+            "vote": str,  # a mode, same or none
+            "created_at": str,
+        },
+        pk="id",
+        not_null={"session_id", "vote"},
+        foreign_keys=[("session_id", "sessions", "id")],
+    )
+    db["votes"].create_index(["session_id"])
+    db.create_view("latest_votes", "select * from votes where id in (select max(id) from votes group by session_id)")
+    db.execute(
+        "create trigger votes_are_append_only before update on votes "
+        "begin select raise(abort, 'votes are append-only: add a new one'); end"
+    )

@@ -25,7 +25,7 @@ from runtime.errors import SoliloquyError
 from runtime.events import Transcript, as_talk
 from runtime.migrations import migrations
 from runtime.text import language_of
-from runtime.types import SCHEMA, Critique, Feedback, Help, Review, SelfTalk, Trajectory
+from runtime.types import SCHEMA, Cost, Critique, Feedback, Help, Review, SelfTalk, Trajectory, Vote
 
 PRACTISED = "practise"
 """Mode of a check of own work at a problem from the Practise tab."""
@@ -226,6 +226,7 @@ class SessionLog:
             for table, column in (
                 ("labels", "run_id"),
                 ("hints", "run_id"),
+                ("costs", "run_id"),
                 ("reviews", "run_id"),
                 ("steps", "run_id"),
                 ("runs", "id"),
@@ -247,6 +248,31 @@ class SessionLog:
     def reviewed_since(self, moment: str) -> int:
         """How many reviews were ended since a moment (ISO 8601, UTC)."""
         return self._query("select count(*) as n from reviews where created_at >= ?", [moment])[0]["n"]
+
+    def add_cost(self, run_id: str, cost: Cost) -> None:
+        """Store what a run took, in the place of what was stored of it before. Raises StoreError for an unknown run."""
+        with self._writing() as db:
+            db["costs"].insert({"run_id": run_id, **cost.model_dump()}, replace=True)
+
+    def costs(self, session: str) -> dict[str, Cost]:
+        """What the runs of a session took, by run id, where that was measured."""
+        sql = "select * from costs where run_id in (select id from runs where session_id = ?)"
+        return {row.pop("run_id"): Cost(**row) for row in self._query(sql, [session])}
+
+    def add_vote(self, session: str, vote: Vote) -> None:
+        """Append which way of a comparison a person likes best. Raises StoreError for an unknown session."""
+        with self._writing() as db:
+            db["votes"].insert({"id": new_id(), "session_id": session, "vote": vote, "created_at": now()})
+
+    def vote(self, session: str) -> Vote | None:
+        """The latest vote on a comparison."""
+        rows = self._query("select vote from latest_votes where session_id = ?", [session])
+        return rows[0]["vote"] if rows else None
+
+    def tally(self) -> dict[Vote, int]:
+        """How many comparisons ended in which vote."""
+        rows = self._query("select vote, count(*) as n from latest_votes group by vote")
+        return {row["vote"]: row["n"] for row in rows}
 
     def run(self, run_id: str) -> Run | None:
         rows = self._query("select * from runs where id = ?", [run_id])

@@ -243,6 +243,29 @@ class Review(Value):
     consent: bool = False
 
 
+Vote = Literal["plain", "critic", "selftalk", "same", "none"]
+"""Which of a problem's solutions a person likes best, by the way in which it was made; or all are as good, or none is
+good."""
+
+
+class Cost(Value):
+    """What a run took of the machine."""
+
+    first: float | None = Field(None, ge=0)
+    """Seconds until the first token; None if there came none."""
+    seconds: float = Field(ge=0)
+    calls: int = Field(ge=0)
+    """How often the model was asked."""
+    prompt_tokens: int = Field(ge=0)
+    tokens: int = Field(ge=0)
+    """What it wrote."""
+
+    @property
+    def per_second(self) -> float:
+        """Tokens written a second, over the whole run."""
+        return self.tokens / self.seconds if self.seconds else 0.0
+
+
 EXPORTED = {t.__name__: t for t in (Problem, Trajectory, Critique, SelfTalk, Feedback)}
 
 

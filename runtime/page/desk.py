@@ -12,6 +12,7 @@ from html import escape
 from typing import Any
 
 from runtime import guide
+from runtime.comparing import Comparison, kept_comparison
 from runtime.errors import SoliloquyError
 from runtime.guide import Wish
 from runtime.page import guided
@@ -27,6 +28,7 @@ from runtime.text import Language, UnreadableError
 from runtime.types import Depth, Feedback, Help, Trajectory
 
 KINDS = ("solve", "check")
+COMPARE = "compare"
 MAX_ANSWER = 200
 SAID_BY_SCRIPT = ("rate.", "give.", "mine.", "why.button", "again.", "mend.")
 """Which words the step list's own script puts into buttons and labels."""
@@ -38,7 +40,7 @@ class BusyError(SoliloquyError):
 
 class Desk:
     """`kept_session` is the session that this browser had before, if it had one; `exercise` what it practised,
-    `kept_item` what it reviewed. Without a log nothing is kept."""
+    `kept_item` what it reviewed, `kept_comparison` what it compared. Without a log nothing is kept."""
 
     def __init__(
         self,
@@ -49,13 +51,14 @@ class Desk:
         kept_session: str | None = None,
         exercise: Exercise | None = None,
         kept_item: str | None = None,
+        kept_comparison: str | None = None,
     ) -> None:
         self.settings, self.model, self.log, self.language = settings, model, log, language
         self.session = Session(settings, model, log, kept_session)
         self.exercise = exercise or Exercise()
         self.search = ""
         """What the list of earlier runs is searched for."""
-        self._kept_item = kept_item
+        self._kept_item, self._kept_comparison = kept_item, kept_comparison
         self._followers: dict[str, Follower] = {}
         self._shown: dict[str, Run] = {kind: run for kind in KINDS if (run := self.session.latest(kind))}
         self._labels: dict[str, Feedback] = {}
@@ -68,6 +71,11 @@ class Desk:
     def reviewing(self) -> Reviewing | None:
         """This person's way through the attempts to review; None where nothing is stored."""
         return Reviewing(self.log, self._kept_item) if self.log else None
+
+    @cached_property
+    def comparison(self) -> Comparison | None:
+        """One problem in all ways, on view in Compare."""
+        return kept_comparison(self.settings, self.model, self.log, self._kept_comparison)
 
     @property
     def running(self) -> bool:
@@ -129,6 +137,38 @@ class Desk:
         for follower in self._followers.values():
             follower.cancel.set()
 
+    # All ways at once
+
+    def begin_comparison(self, problem: str, depth: Depth | None = None) -> None:
+        """Get ready to solve a problem in all ways. Raises UnreadableError for an empty one, StoreError."""
+        if not (problem or "").strip():
+            raise UnreadableError(word("error.empty.problem", self.language))
+        self.comparison = begun = Comparison(self.settings, self.model, self.log)
+        self._followers[COMPARE] = Follower(lambda cancel: begun.solve(problem, depth, cancel))
+
+    def follow_comparison(self) -> Iterator[bool]:
+        """True whenever there is something new, False as a heartbeat. Raises what the session raises."""
+        follower = self._followers.get(COMPARE)
+        if follower is None:
+            return
+        try:
+            for progress in follower:
+                yield progress is not None
+        finally:
+            if self._followers.get(COMPARE) is follower:
+                del self._followers[COMPARE]
+        yield True
+
+    def stop_comparison(self) -> None:
+        """End it; what was written stays on view."""
+        if follower := self._followers.pop(COMPARE, None):
+            follower.stop()
+            self.comparison.stop()
+
+    @property
+    def comparing(self) -> bool:
+        return COMPARE in self._followers
+
     # Help with a solution
 
     def give(self, wish: Wish) -> None:
@@ -163,6 +203,8 @@ class Desk:
         for kind in [kind for kind, run in self._shown.items() if run.id == run_id]:
             del self._shown[kind]
         self.exercise.forget(run_id)
+        if self.comparison and any(run.id == run_id for run in self.comparison.runs.values()):
+            self.comparison = None
 
     # Labels
 

@@ -12,6 +12,8 @@ from runtime.page.desk import Desk
 from runtime.page.exercise import Exercise
 from runtime.page.loading import Loading
 from runtime.page.side import ANSWERED, Look, Past
+from runtime.page.tabs.compare import CompareTab
+from runtime.page.tabs.models import ModelsTab
 from runtime.page.tabs.practise import PractiseTab
 from runtime.page.tabs.review import ReviewTab
 from runtime.page.tabs.train import TrainTab
@@ -43,7 +45,8 @@ class Page:
                         WorkTab(self, "check", ["problem", "steps"], 1),
                     ]
                     self.practise = PractiseTab(self)
-                    self.rooms = [ReviewTab(self), TrainTab(self)]
+                    self.compare = CompareTab(self)
+                    self.rooms = [self.compare, ReviewTab(self), TrainTab(self), ModelsTab(self)]
             self.wire()
         self.blocks.queue(max_size=20)
 
@@ -85,10 +88,10 @@ class Page:
         self.blocks.load(self.open, [self.kept], all_of_it, **QUIET)
         self.blocks.unload(self.leave)
         self.language.input(self.speak, [self.kept, self.language], all_of_it, **QUIET)
-        runs = [run for tab in self.tabs for run in tab.runs]
+        runs = [run for tab in [*self.tabs, self.compare] for run in tab.runs]
         self.new.click(self.start_anew, [self.kept], all_of_it, cancels=runs, **QUIET)
         self.keep.input(self.set_keeping, [self.kept, self.keep], all_of_it, **ANSWERED)
-        for event in (*(run.then for run in runs), *(tab.halt.click for tab in self.tabs)):
+        for event in (*(run.then for run in runs), *(tab.halt.click for tab in [*self.tabs, self.compare])):
             event(self.past.refresh, None, [self.past.list], **QUIET)
         self.practise.checked.then(self.past.refresh, None, [self.past.list], **QUIET)
         self.clock.tick(self.tell_model, None, [self.model_line, self.clock], **QUIET)
@@ -98,7 +101,7 @@ class Page:
         kept = kept or {}
         asked = kept.get("language") or self.settings.language or request.headers.get("accept-language")
         log, exercise = None if kept.get("private") else self.log, Exercise(kept.get("practise"))
-        known = kept.get("session"), exercise, kept.get("review")
+        known = kept.get("session"), exercise, kept.get("review"), kept.get("compare")
         desk = Desk(self.settings, self.model, log, understood(asked), *known)
         self.desks[request.session_hash] = desk
         return self.paint(desk, kept, {tab.kind: desk.texts(tab.kind) for tab in self.tabs})
@@ -129,7 +132,9 @@ class Page:
         updates: dict[Any, dict[str, Any]] = {w: in_words(keys, desk.language) for w, keys in self.texts}
         updates[self.language]["value"] = desk.language
         updates[self.model_line] = {"value": desk.model_line()}
-        updates[self.kept] = {"value": {**kept, "session": desk.session.id, "practise": desk.exercise.kept}}
+        kept = {**kept, "session": desk.session.id, "practise": desk.exercise.kept}
+        compared = desk.comparison.session.id if desk.comparison else None
+        updates[self.kept] = {"value": {**kept, "compare": compared}}
         updates[self.keep]["value"] = desk.log is not None
         updates[self.unkept] = {
             "value": escape(word("app.not_kept", desk.language)),

@@ -53,9 +53,11 @@ class Loading:
             self.readiness = Readiness("ready", self._engine.model)
             return self._engine
 
-    def reload(self) -> None:
-        """Let the engine go and load it anew, with the voices that are in use by now; returns at once."""
+    def reload(self, load: Callable[[], Engine] | None = None) -> None:
+        """Let the engine go and load it anew, with the voices that are in use by now, or another one from now on;
+        returns at once."""
         self.close()
+        self._load = load or self._load
         self.start()
 
     def close(self) -> None:

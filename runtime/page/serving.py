@@ -32,6 +32,10 @@ POLICY = (
     "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; frame-ancestors 'none'"
 )
 FIRST_PORT = 7860
+PROXIES = ("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY")
+SEALED = ("HF_HUB_OFFLINE", *PROXIES, *(name.lower() for name in PROXIES))
+_before: dict[str, str | None] = {}
+STYLES = ("page.css", "steps.css", "guide.css", "side.css", "studio.css", "compare.css", "models.css")
 STATIC = Path(__file__).parent / "static"
 
 
@@ -65,10 +69,18 @@ def _port(text: str) -> int:
 
 def seal_environment() -> None:
     """To be called before Gradio is imported: no telemetry, and no proxies, of which a SOCKS one breaks the import."""
+    for name in SEALED:
+        _before.setdefault(name, os.environ.get(name))
     os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_OFFLINE": "1"}
-    for name in ("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "GRADIO_ALLOWED_PATHS", "GRADIO_ROOT_PATH"):
+    for name in (*PROXIES, "GRADIO_ALLOWED_PATHS", "GRADIO_ROOT_PATH"):
         os.environ.pop(name, None)
         os.environ.pop(name.lower(), None)
+
+
+def unsealed_environment() -> dict[str, str]:
+    """For a process of its own that may ask a hub: the environment with the person's network settings."""
+    kept = {name: value for name, value in os.environ.items() if name not in SEALED}
+    return kept | {name: value for name, value in _before.items() if value is not None}
 
 
 def read(name: str) -> str:
@@ -115,7 +127,7 @@ def serve(page: Any, settings: Settings, host: str, port: int | None = None, rou
     OSError."""
     use_private_folder(settings.home)
     hosts = [*LOOPBACK, host] if host not in ("0.0.0.0", "::") else list(LOOPBACK)
-    css = "".join(map(read, ("page.css", "steps.css", "guide.css", "side.css", "studio.css")))
+    css = "".join(map(read, STYLES))
     middleware = [Middleware(TrustedHostMiddleware, allowed_hosts=hosts), Middleware(ContentPolicy)]
     _, address, _ = page.launch(
         server_name=host,

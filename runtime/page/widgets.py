@@ -71,3 +71,9 @@ def in_studio(page: Page, request: gr.Request) -> Iterator[Desk]:
         if not page.studio:
             raise StudioError(word("error.studio", desk.language))
         yield desk
+
+
+def refuse_while_solving(page: Page, desk: Desk) -> None:
+    """To be asked before the model is loaded anew, which would end what somebody is waiting for."""
+    if any(other.running for other in page.desks.values()):
+        raise StudioError(word("train.in_use", desk.language))

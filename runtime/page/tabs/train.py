@@ -10,7 +10,7 @@ from runtime import training, voices
 from runtime.page import train_view
 from runtime.page.chart import loss_chart, loss_table
 from runtime.page.desk import Desk
-from runtime.page.widgets import AT_ONCE, BARE, QUIET, StudioError, in_studio
+from runtime.page.widgets import AT_ONCE, BARE, QUIET, StudioError, in_studio, refuse_while_solving
 from runtime.page.words import word
 from runtime.training import Training
 from runtime.training.material import bases
@@ -138,7 +138,7 @@ class TrainTab:
             now, plan = self.training.standing(), self.training.plan
             if not (now and plan and now.verdict.get("version")):
                 raise VoiceError(word("train.nothing_made", desk.language))
-            self.refuse_while_solving(desk)
+            refuse_while_solving(self.page, desk)
             voices.use(plan.base, VOICE, now.verdict["version"], self.page.settings)
             return self.spoken_anew(desk)
 
@@ -147,14 +147,9 @@ class TrainTab:
         with in_studio(self.page, request) as desk:
             if self.training.plan is None:
                 raise VoiceError(word("train.nothing_made", desk.language))
-            self.refuse_while_solving(desk)
+            refuse_while_solving(self.page, desk)
             voices.back(self.training.plan.base, VOICE, self.page.settings)
             return self.spoken_anew(desk)
-
-    def refuse_while_solving(self, desk: Desk) -> None:
-        """The model is loaded anew with another voice, which would end what somebody is waiting for."""
-        if any(other.running for other in self.page.desks.values()):
-            raise StudioError(word("train.in_use", desk.language))
 
     def spoken_anew(self, desk: Desk) -> dict[Any, Any]:
         self.page.model.reload()

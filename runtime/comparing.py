@@ -1,0 +1,143 @@
+"""One problem solved in every way, one after the other on the one model, in an order that stays hidden until a person
+has voted. It knows nothing of the page."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from threading import Event
+from typing import get_args
+
+from runtime.engines.base import Engine, Metered
+from runtime.errors import SoliloquyError
+from runtime.events import Finished, Token, fold
+from runtime.session import Progress, Session
+from runtime.settings import Mode, Settings
+from runtime.store import Run, SessionLog, StoreError
+from runtime.types import Cost, Depth, Outcome, Vote
+
+MODES: tuple[Mode, ...] = get_args(Mode)
+NAMES = ("A", "B", "C")
+"""What the solutions are called before the vote, in the order in which they are made and shown."""
+VERDICTS = ("same", "none")
+"""What may be said instead of a name: all are as good, or none is good."""
+
+
+class CompareError(SoliloquyError):
+    """A comparison cannot be voted on; the text says why."""
+
+
+class Comparison:
+    """Its runs, its costs and its vote are stored in a session of its own; `kept` names one that is stored already.
+    Without a log nothing is kept."""
+
+    def __init__(
+        self, settings: Settings, engine: Callable[[], Engine], log: SessionLog | None, kept: str | None = None
+    ) -> None:
+        self._engine = engine
+        self._meter: Metered | None = None
+        self.session = Session(settings, self._metered, log, kept)
+        stored = log.runs_of(self.session.id) if log else []
+        self.runs: dict[Mode, Run] = {run.mode: run for run in stored}
+        self.costs: dict[Mode, Cost] = {}
+        if log and stored:
+            costs = log.costs(self.session.id)
+            self.costs = {mode: costs[run.id] for mode, run in self.runs.items() if run.id in costs}
+        self.vote: Vote | None = log.vote(self.session.id) if log and stored else None
+        others = [mode for mode in MODES if mode not in self.runs]
+        self.modes: tuple[Mode, ...] = (*self.runs, *random.sample(others, len(others)))
+        self.unsaved = ""
+        """Why something could not be stored, if it could not."""
+        self._halted = False
+
+    @property
+    def problem(self) -> str:
+        return next((run.transcript.talk.problem.text for run in self.runs.values()), "")
+
+    def solve(self, text: str, depth: Depth | None, cancel: Event) -> Iterator[Progress]:
+        """Solve a problem in all ways, live. Raises as `Session.solve` does."""
+        for mode in self.modes:
+            if not cancel.is_set():
+                yield from self._solve(text, mode, depth, cancel)
+
+    def stop(self) -> None:
+        """What goes on ends here, even if the model has not heard of it yet."""
+        self._halted = True
+        for mode, run in self.runs.items():
+            if run.status == "running":
+                ended = fold(run.transcript, Finished(Outcome(status="stopped")))
+                self.runs[mode] = replace(run, transcript=ended)
+
+    def _solve(self, text: str, mode: Mode, depth: Depth | None, cancel: Event) -> Iterator[Progress]:
+        first: float | None = None
+        with closing(self.session.solve(text, mode, depth=depth, cancel=cancel)) as going:
+            for progress in going:
+                if self._halted:
+                    return
+                run = self.runs[mode] = progress.run
+                if first is None and isinstance(progress.event, Token):
+                    first = run.seconds
+                self.unsaved = progress.unsaved or self.unsaved
+                if run.status != "running":
+                    self._count(mode, run, first)
+                yield progress
+
+    def _count(self, mode: Mode, run: Run, first: float | None) -> None:
+        usage = self._meter.usage
+        cost = Cost(
+            first=first,
+            seconds=run.seconds,
+            calls=usage.calls,
+            prompt_tokens=usage.prompt_tokens,
+            tokens=usage.completion_tokens,
+        )
+        self.costs[mode] = cost
+        try:
+            if self.session.log:
+                self.session.log.add_cost(run.id, cost)
+        except StoreError as error:  # what is on view stays there
+            self.unsaved = str(error)
+
+    def _metered(self) -> Engine:
+        """The engine with a count that begins at zero: each run asks for its own."""
+        self._meter = Metered(self._engine())
+        return self._meter
+
+    # The vote
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether there is a solution of each way to compare."""
+        ended = [run for run in self.runs.values() if run.status not in ("running", "stopped")]
+        return len(ended) == len(MODES)
+
+    @property
+    def can_vote(self) -> bool:
+        return self.is_whole and self.vote is None
+
+    def cast(self, said: str) -> None:
+        """Vote for a name, or give one of `VERDICTS`. Raises CompareError, StoreError."""
+        if not self.can_vote:
+            raise CompareError("There is nothing to vote on: let all three solutions end, and vote once.")
+        if said not in (*NAMES, *VERDICTS):
+            raise CompareError(f"There is no vote {said!r}: take one of {', '.join((*NAMES, *VERDICTS))}.")
+        vote = said if said in VERDICTS else self.modes[NAMES.index(said)]
+        if self.session.log:
+            self.session.log.add_vote(self.session.id, vote)
+        self.vote = vote
+
+    def chosen(self) -> str | None:
+        """The name that was voted for, if one was."""
+        return NAMES[self.modes.index(self.vote)] if self.vote in self.modes else None
+
+
+def kept_comparison(
+    settings: Settings, engine: Callable[[], Engine], log: SessionLog | None, kept: str | None
+) -> Comparison | None:
+    """The comparison that is stored under a name, as far as it went; None if there is none."""
+    if not (log and kept and log.has_session(kept)):
+        return None
+    found = Comparison(settings, engine, log, kept)
+    return found if found.runs else None

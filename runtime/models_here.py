@@ -1,0 +1,66 @@
+"""What a person wants to know of each model before choosing one: its size, whether it fits, its voices. Nothing is
+loaded, and no network is asked."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import psutil
+
+from runtime import models, voices
+from runtime.settings import Settings
+from runtime.types import Value
+from runtime.voice_cards import VoiceCard, VoiceError
+
+MARGIN = 1.25
+"""Memory that a model of a person's own needs, as a multiple of its file: the context comes on top of the weights."""
+Fit = Literal["fits", "tight", "too_large"]
+"""Into the memory that would be free; only once other programs are closed; not at all."""
+
+
+class Spoken(Value):
+    """A voice in use with a model: its card, or what is wrong with it."""
+
+    name: str
+    card: VoiceCard | None = None
+    fault: str = ""
+
+
+class Entry(Value):
+    name: str
+    bytes: int
+    here: bool
+    memory: int
+    """Bytes that it needs, the conversation included."""
+    fit: Fit
+    licence: str = ""
+    voices: tuple[Spoken, ...] = ()
+
+
+def entries(settings: Settings, used: str | None) -> list[Entry]:
+    """The models of the catalogue, then those that were added. `used` is the one that is loaded: its memory would be
+    free for another. Raises ModelError."""
+    here = {entry.name: entry for entry in models.installed(settings)}
+    bases = {base.name: base for base in models.catalogue()}
+    memory = {name: bases[name].memory if name in bases else round(MARGIN * here[name].bytes) for name in bases | here}
+    system = psutil.virtual_memory()
+    free = system.available + (memory.get(used, 0) if used in here else 0)
+    return [
+        Entry(
+            name=name,
+            bytes=here[name].bytes if name in here else bases[name].bytes,
+            here=name in here,
+            memory=needed,
+            fit="fits" if needed <= free else "tight" if needed <= system.total else "too_large",
+            licence=bases[name].licence if name in bases else "",
+            voices=_voices(name, settings),
+        )
+        for name, needed in memory.items()
+    ]
+
+
+def _voices(name: str, settings: Settings) -> tuple[Spoken, ...]:
+    return tuple(
+        Spoken(name=voice, fault=str(found)) if isinstance(found, VoiceError) else Spoken(name=voice, card=found.card)
+        for voice, found in voices.in_use(name, settings).items()
+    )

@@ -1,0 +1,127 @@
+"""A comparison as the page shows it: a head, a step list and figures for each solution, and how the votes stand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+from runtime.comparing import MODES, NAMES, VERDICTS, Comparison
+from runtime.page import guided
+from runtime.page.display import to_display
+from runtime.page.words import catalogue, word
+from runtime.settings import Mode
+from runtime.text import Language
+from runtime.types import Cost
+
+
+def problem(comparison: Comparison | None) -> str:
+    """HTML of what was asked, which the box may hold no longer."""
+    return f'<p class="sq-problem">{to_display(comparison.problem)}</p>' if comparison and comparison.problem else ""
+
+
+def head(comparison: Comparison | None, place: int, language: Language) -> str:
+    """The name of a solution; how it was made is said once there was a vote."""
+    name, made, sign = word("compare.name", language, name=NAMES[place]), "", ""
+    if comparison and comparison.vote:
+        made = f"<span>{escape(word(f'mode.{comparison.modes[place]}', language))}</span>"
+        if comparison.chosen() == NAMES[place]:
+            sign = f'<em class="sq-yours">✓ {escape(word("compare.yours", language))}</em>'
+    return f'<div class="sq-place"><h3>{escape(name)}</h3>{made}{sign}</div>'
+
+
+def steps(comparison: Comparison | None, place: int, busy: bool, language: Language) -> dict[str, Any]:
+    """All that the step list of a solution shows."""
+    run = comparison.runs.get(comparison.modes[place]) if comparison else None
+    shown = guided.view(run, language) if run else {}
+    if run is None and busy:
+        shown = {"status": word("compare.next" if _is_next(comparison, place) else "compare.later", language)}
+    if comparison and not comparison.vote:
+        shown = _blind(shown, language)
+    return {
+        "busy": False,
+        **shown,
+        "again": [],
+        "language": language,
+        "title": word("compare.steps", language, name=NAMES[place]),
+        "empty": word("compare.empty", language, name=NAMES[place]) if not run else "",
+        "words": {key: text for key, text in catalogue(language).items() if key.startswith(("rate.", "why.button"))},
+        "rateable": False,
+    }
+
+
+def _blind(shown: dict[str, Any], language: Language) -> dict[str, Any]:
+    """Without what says in words how a solution was made: who looked at a step, and the note on the answer."""
+    rows = [{**row, "badges": [], "why": []} for row in shown.get("steps", [])]
+    told = shown.get("status", "")
+    status = word("status.thinking", language) if told == word("status.reading", language) else told
+    return {**shown, "steps": rows, "note": "", "status": status}
+
+
+def _is_next(comparison: Comparison, place: int) -> bool:
+    before = [comparison.runs.get(mode) for mode in comparison.modes[:place]]
+    return all(run is not None and run.status != "running" for run in before)
+
+
+def figures(comparison: Comparison | None, place: int, language: Language) -> str:
+    """What a solution took, once it is over."""
+    cost = comparison.costs.get(comparison.modes[place]) if comparison else None
+    if cost is None:
+        return ""
+    rows = [
+        f"<div><dt>{escape(word(f'compare.{name}', language))}</dt><dd>{escape(text)}</dd></div>"
+        for name, text in _told(cost, language).items()
+    ]
+    return f'<dl class="sq-figures">{"".join(rows)}</dl>'
+
+
+def _told(cost: Cost, language: Language) -> dict[str, str]:
+    def seconds(number: float) -> str:
+        return word("compare.seconds", language, number=f"{number:.1f}")
+
+    return {
+        "speed": f"{cost.per_second:.1f}",
+        "first": "–" if cost.first is None else seconds(cost.first),
+        "calls": f"{cost.calls}",
+        "written": f"{cost.tokens}",
+        "read": f"{cost.prompt_tokens}",
+        "whole": seconds(cost.seconds),
+    }
+
+
+def told(comparison: Comparison | None, busy: bool, language: Language) -> str:
+    """What a person is asked to say, or has said."""
+    if comparison is None or busy:
+        return ""
+    if comparison.vote:
+        key = comparison.vote if comparison.vote in VERDICTS else "name"
+        said = word(f"compare.voted.{key}", language, name=comparison.chosen() or "")
+    elif comparison.is_whole:
+        said = word("compare.ask", language)
+    else:
+        said = word("compare.cut_short", language)
+    unsaved = word("unsaved", language, reason=comparison.unsaved) if comparison.unsaved else ""
+    return f'<p role="status">{escape(said)}</p>' + (f'<p role="alert">{escape(unsaved)}</p>' if unsaved else "")
+
+
+def tally(votes: Mapping[str, int], language: Language) -> str:
+    """How often each way was voted for."""
+    count = sum(votes.values())
+    if not count:
+        return f"<p>{escape(word('compare.tally.none', language))}</p>"
+    rows = "".join(
+        f'<tr><th scope="row">{escape(name)}</th><td>{votes.get(key, 0)}</td><td>{votes.get(key, 0) / count:.0%}</td>'
+        "</tr>"
+        for key, name in _ways(language)
+    )
+    heads = "".join(f'<th scope="col">{escape(word(f"compare.tally.{key}", language))}</th>' for key in ("n", "share"))
+    caption = escape(word("compare.tally.caption", language, n=count))
+    return (
+        f'<table class="sq-table"><caption>{caption}</caption><thead><tr><td></td>{heads}</tr></thead>'
+        f"<tbody>{rows}</tbody></table>"
+    )
+
+
+def _ways(language: Language) -> list[tuple[Mode | str, str]]:
+    modes = [(mode, word(f"mode.{mode}", language)) for mode in MODES]
+    return modes + [(verdict, word(f"compare.vote.{verdict}", language)) for verdict in VERDICTS]

@@ -1,0 +1,95 @@
+"""The models of this machine as the page shows them, and the job that is done on one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from runtime.fetch.files import size_text
+from runtime.model_jobs import Job
+from runtime.models_here import Entry, Spoken
+from runtime.page.words import word
+from runtime.text import Language
+
+_METRICS = ("f1", "accuracy_error", "accuracy_correct")
+_SIGNS = {"fits": "✓", "tight": "?", "too_large": "✗"}
+
+
+def cards(entries: Sequence[Entry], used: str | None, language: Language) -> str:
+    """A card for each model."""
+    return f'<ul class="sq-models">{"".join(_card(entry, entry.name == used, language) for entry in entries)}</ul>'
+
+
+def _card(entry: Entry, used: bool, language: Language) -> str:
+    state = "used" if used else "here" if entry.here else "away"
+    facts = [word("models.size", language, size=size_text(entry.bytes))]
+    facts += [entry.licence] if entry.licence else []
+    fit = word(f"models.{entry.fit}", language, memory=size_text(entry.memory))
+    return (
+        f'<li class="sq-model-card" data-state="{state}"><p class="sq-model-head"><b>{escape(entry.name)}</b>'
+        f"<span>{'✓ ' if used else ''}{escape(word(f'models.{state}', language))}</span></p>"
+        f"<p>{escape(' · '.join(facts))}</p>"
+        f'<p class="sq-fit-{entry.fit}">{_SIGNS[entry.fit]} {escape(fit)}</p>'
+        f"{''.join(_voice(voice, language) for voice in entry.voices) or _untrained(language)}</li>"
+    )
+
+
+def _untrained(language: Language) -> str:
+    return f"<p>{escape(word('models.untrained', language))}</p>"
+
+
+def _voice(voice: Spoken, language: Language) -> str:
+    name = word(f"models.voice.{voice.name}", language)
+    if voice.card is None:
+        return f'<p class="sq-fit-too_large">{escape(name)}: {escape(voice.fault)}</p>'
+    head = word("models.voice", language, name=name, version=voice.card.version)
+    cannot = "".join(f"<li>{escape(sentence)}</li>" for sentence in voice.card.cannot)
+    weak = (
+        f'<details class="sq-guide"><summary>{escape(word("models.cannot", language))}</summary>'
+        f'<ul lang="en">{cannot}</ul></details>'
+        if cannot
+        else ""
+    )
+    return f'<div class="sq-spoken"><p>{escape(head)}</p>{_figures(voice, language)}{weak}</div>'
+
+
+def _figures(voice: Spoken, language: Language) -> str:
+    """What was measured first of all on its card, beside the untrained base."""
+    name, after = next(iter(voice.card.metrics.items()), ("", {}))
+    before = voice.card.base_metrics.get(name, {})
+    shown = [metric for metric in _METRICS if metric in after]
+    if not shown:
+        return ""
+    rows = "".join(
+        f'<tr><th scope="row">{escape(word(f"train.metric.{metric}", language))}</th>'
+        f"<td>{f'{before[metric].value:.0%}' if metric in before else '–'}</td><td>{after[metric].value:.0%}</td></tr>"
+        for metric in shown
+    )
+    heads = "".join(f'<th scope="col">{escape(word(f"models.who.{who}", language))}</th>' for who in ("base", "voice"))
+    caption = escape(word("train.held_out", language, n=after[shown[0]].n))
+    return (
+        f'<table class="sq-table"><caption>{caption}</caption><thead><tr><td></td>{heads}</tr></thead>'
+        f"<tbody>{rows}</tbody></table>"
+    )
+
+
+def job(now: Job | None, language: Language) -> str:
+    """How the newest job stands."""
+    if now is None:
+        return ""
+    said = word(f"models.{now.task}.{now.state}", language, model=now.model, name=now.said or now.model)
+    reason = f"<p>{escape(now.said)}</p>" if now.said and (now.state == "failed" or now.task == "verify") else ""
+    state = {"running": "running", "done": "over", "failed": "failed", "stopped": "stopped"}[now.state]
+    return (
+        f'<div class="sq-standing sq-is-{state}" aria-busy="{str(now.state == "running").lower()}">'
+        f'<p class="sq-told" role="status"><span class="sq-pulse" aria-hidden="true"></span>{escape(said)}</p>'
+        f"{_bar(now, language)}{reason}</div>"
+    )
+
+
+def _bar(now: Job, language: Language) -> str:
+    if now.state != "running":
+        return ""
+    told = f"{size_text(now.done)} / {size_text(now.total)}" if now.total else word("models.asking", language)
+    value = f' max="{now.total}" value="{now.done}"' if now.total else ""
+    return f'<label class="sq-ready"><progress{value}></progress> <span>{escape(told)}</span></label>'

@@ -1,0 +1,141 @@
+"""Compare: one problem solved in all ways side by side, and a vote that is cast before the ways are named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from runtime.comparing import NAMES, VERDICTS, CompareError
+from runtime.page import compare_view
+from runtime.page.desk import Desk
+from runtime.page.serving import read
+from runtime.page.widgets import AT_ONCE, BARE, ON_MODEL, QUIET, in_studio
+from runtime.page.words import word
+from runtime.types import Depth
+
+if TYPE_CHECKING:
+    from runtime.page.frame import Page
+
+EXAMPLES = 4
+
+
+class CompareTab:
+    def __init__(self, page: Page) -> None:
+        self.page, say = page, page.say
+        with (
+            say(gr.Tab, {"label": "tab.compare"}, id="compare", visible=page.studio) as self.tab,
+            gr.Column(elem_classes=["sq-form", "sq-compare"]),
+        ):
+            self.build_form()
+            self.problem = gr.HTML(elem_classes="sq-review", **BARE)
+            with gr.Row(elem_classes="sq-columns"):
+                self.columns = [self.build_column() for _ in NAMES]
+            self.told = gr.HTML(elem_classes="sq-info", js_on_load=read("compare.js"), **BARE)
+            with gr.Row(visible=False, elem_classes="sq-acts") as self.ballot:
+                keys = {name: f"compare.vote.{name}" for name in (*NAMES, *VERDICTS)}
+                self.votes = {n: say(gr.Button, {"value": k}, elem_classes="sq-halt") for n, k in keys.items()}
+            with say(gr.Accordion, {"label": "compare.tally"}, open=False, elem_classes="sq-fold"):
+                self.tally = gr.HTML(elem_classes="sq-train", **BARE)
+        columns = [widget for column in self.columns for widget in column]
+        self.painted = [self.problem, *columns, self.told, self.ballot, self.tally, self.go, self.halt]
+
+    def build_form(self) -> None:
+        say = self.page.say
+        keys = {"label": "solve.problem.label", "placeholder": "compare.placeholder"}
+        limits = {"lines": 2, "max_lines": 14, "max_length": 4000}
+        self.box = say(gr.Textbox, keys, interactive=True, elem_classes="sq-ask", **limits)
+        with gr.Row(elem_classes="sq-chips"):
+            say(gr.HTML, {"value": "examples.label"}, elem_classes="sq-chips-label", **BARE)
+            keys = [f"example.solve.{i}" for i in range(1, EXAMPLES + 1)]
+            self.chips = {k: say(gr.Button, {"value": f"{k}.name"}, elem_classes="sq-chip") for k in keys}
+        keys = {"label": "depth.label", "info": "depth.info", "choices": "depth"}
+        chosen = self.page.settings.depth
+        self.depth = say(gr.Radio, keys, value=chosen, interactive=True, elem_classes="sq-mode")
+        with gr.Row(elem_classes="sq-acts"):
+            self.go = say(gr.Button, {"value": "compare.button"}, elem_classes="sq-go")
+            self.halt = say(gr.Button, {"value": "stop.button"}, interactive=False, elem_classes=["sq-halt", "sq-stop"])
+
+    def build_column(self) -> tuple[gr.HTML, gr.HTML, gr.HTML]:
+        """The head, the steps and the figures of a solution. Its keys are those of a form without buttons."""
+        with gr.Column(elem_classes=["sq-form", "sq-column"], min_width=0):
+            head = gr.HTML(**BARE)
+            script = read("steps.js") + read("why.js")
+            steps = gr.HTML({}, html_template=read("steps.html"), js_on_load=script, **BARE)
+            return head, steps, gr.HTML(**BARE)
+
+    def wire(self) -> None:
+        asked = gr.on(
+            [self.go.click, self.box.submit],
+            self.begin,
+            [self.page.kept, self.box, self.depth],
+            [self.page.kept, *self.painted],
+            **AT_ONCE,
+        )
+        self.runs = [asked.success(self.follow, None, self.painted, **ON_MODEL)]
+        self.halt.click(self.stop, None, self.painted, cancels=self.runs, **QUIET)
+        for name, button in self.votes.items():
+            button.click(self.vote, [gr.State(name)], self.painted, **AT_ONCE)
+        for key, chip in self.chips.items():
+            chip.click(self.example(key), None, [self.box], **QUIET)
+        self.tab.select(self.show, None, self.painted, **AT_ONCE)
+
+    def example(self, key: str) -> Callable[[gr.Request], str]:
+        def fill(request: gr.Request) -> str:
+            return word(f"{key}.text", self.page.desk(request).language)
+
+        return fill
+
+    def paint(self, desk: Desk) -> dict[Any, dict[str, Any]]:
+        """All of the tab as it stands now."""
+        found, busy, language = desk.comparison, desk.comparing, desk.language
+        shown = {self.problem: {"value": compare_view.problem(found)}}
+        for place, (head, steps, figures) in enumerate(self.columns):
+            shown[head] = {"value": compare_view.head(found, place, language)}
+            shown[steps] = {"value": compare_view.steps(found, place, busy, language)}
+            shown[figures] = {"value": compare_view.figures(found, place, language)}
+        votes = self.page.log.tally() if self.page.log else {}
+        return shown | {
+            self.told: {"value": compare_view.told(found, busy, language)},
+            self.ballot: {"visible": bool(found and found.can_vote and not busy)},
+            self.tally: {"value": compare_view.tally(votes, language)},
+            self.go: {"interactive": not busy},
+            self.halt: {"interactive": busy},
+        }
+
+    # Acts. Each asks for the right itself.
+
+    def show(self, request: gr.Request) -> dict[Any, Any]:
+        with in_studio(self.page, request) as desk:
+            return self.updates(desk)
+
+    def begin(self, kept: dict[str, Any] | None, text: str, depth: Depth, request: gr.Request) -> dict[Any, Any]:
+        with in_studio(self.page, request) as desk:
+            desk.begin_comparison(text, depth)
+            remembered = {**(kept or {}), "compare": desk.comparison.session.id}
+            return {self.page.kept: gr.update(value=remembered), **self.updates(desk)}
+
+    def follow(self, request: gr.Request) -> Iterator[dict[Any, Any]]:
+        with in_studio(self.page, request) as desk:
+            try:
+                for is_new in desk.follow_comparison():
+                    yield self.updates(desk) if is_new else dict.fromkeys(self.painted, gr.skip())
+            except Exception:
+                yield self.updates(desk)
+                raise
+
+    def stop(self, request: gr.Request) -> dict[Any, Any]:
+        with in_studio(self.page, request) as desk:
+            desk.stop_comparison()
+            return self.updates(desk)
+
+    def vote(self, said: str, request: gr.Request) -> dict[Any, Any]:
+        with in_studio(self.page, request) as desk:
+            if desk.comparison is None or desk.comparing:
+                raise CompareError(word("compare.nothing", desk.language))
+            desk.comparison.cast(said)
+            return self.updates(desk)
+
+    def updates(self, desk: Desk) -> dict[Any, Any]:
+        return {widget: gr.update(**changes) for widget, changes in self.paint(desk).items()}

@@ -1,0 +1,157 @@
+"""Models: which there are and how good their voices are, which one is used; add, fetch and verify in the background."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from runtime import engines, models, models_here
+from runtime.errors import SoliloquyError
+from runtime.fetch.files import ModelError
+from runtime.model_jobs import ModelJobs, Task
+from runtime.page import models_view
+from runtime.page.desk import Desk
+from runtime.page.serving import unsealed_environment
+from runtime.page.widgets import AT_ONCE, BARE, QUIET, in_studio, refuse_while_solving
+from runtime.page.words import word
+
+if TYPE_CHECKING:
+    from runtime.page.frame import Page
+
+PACE = 0.5
+"""Seconds between two looks at a job."""
+
+
+class ModelsTab:
+    def __init__(self, page: Page) -> None:
+        self.page, say = page, page.say
+        self.settings = page.settings
+        self._used: str | None = None
+        self.jobs = ModelJobs(page.settings, unsealed_environment())
+        with (
+            say(gr.Tab, {"label": "tab.models"}, id="models", visible=page.studio) as self.tab,
+            gr.Column(elem_classes="sq-form"),
+        ):
+            self.clock = gr.Timer(PACE, active=False)
+            self.cards = gr.HTML(elem_classes="sq-train", **BARE)
+            with gr.Row(elem_classes="sq-filters"):
+                names = self.names() if page.studio else []
+                keys = {"label": "models.which"}
+                self.which = say(
+                    gr.Dropdown, keys, choices=names, value=next(iter(names), None), interactive=True,
+                    elem_classes="sq-pick",
+                )  # fmt: skip
+            with gr.Row(elem_classes="sq-acts"):
+                self.use = say(gr.Button, {"value": "models.use"}, elem_classes="sq-go")
+                self.fetch = say(gr.Button, {"value": "models.fetch"}, elem_classes="sq-halt")
+                self.verify = say(gr.Button, {"value": "models.verify"}, elem_classes="sq-halt")
+            with gr.Row(elem_classes="sq-filters"):
+                keys = {"label": "models.add.label", "placeholder": "models.add.placeholder", "info": "models.add.info"}
+                self.box = say(gr.Textbox, keys, interactive=True, max_lines=1, max_length=1000, elem_classes="sq-ask")
+            with gr.Row(elem_classes="sq-acts"):
+                self.add = say(gr.Button, {"value": "models.add"}, elem_classes="sq-halt")
+                self.halt = say(gr.Button, {"value": "stop.button"}, interactive=False, elem_classes="sq-halt")
+            self.told = gr.HTML(elem_classes="sq-train", **BARE)
+        acts = [self.use, self.fetch, self.verify, self.add, self.halt]
+        self.painted = [self.cards, self.which, self.told, *acts, self.clock]
+
+    def wire(self) -> None:
+        self.tab.select(self.show, None, self.painted, **AT_ONCE)
+        self.clock.tick(self.look, None, self.painted, **QUIET)
+        with_model = [*self.painted, self.page.model_line, self.page.clock]
+        self.use.click(self.choose, [self.which], with_model, **AT_ONCE)
+        self.fetch.click(self.begin_fetching, [self.which], self.painted, **AT_ONCE)
+        self.verify.click(self.begin_verifying, [self.which], self.painted, **AT_ONCE)
+        gr.on([self.add.click, self.box.submit], self.begin_adding, [self.box], self.painted, **AT_ONCE)
+        self.halt.click(self.stop, None, self.painted, **AT_ONCE)
+
+    def used(self) -> str | None:
+        """The name of the model that is used; None if there is none, or one that is not of this machine. What is added
+        later changes nothing of it."""
+        try:
+            choice = None if self.settings.server or self._used else models.choose(self.settings)
+        except SoliloquyError:
+            return None
+        if choice and choice.path:
+            self._used = choice.name
+        return self._used
+
+    def names(self) -> list[str]:
+        try:
+            return [entry.name for entry in models_here.entries(self.settings, None)]
+        except SoliloquyError:
+            return []
+
+    def paint(self, desk: Desk) -> dict[Any, dict[str, Any]]:
+        """All of the tab as it stands now."""
+        used = self.used()
+        try:
+            found = models_here.entries(self.settings, used)
+            cards = models_view.cards(found, used, desk.language)
+        except SoliloquyError as error:  # the page itself must open all the same
+            found, cards = [], f'<p role="alert">{escape(str(error))}</p>'
+        return {
+            self.cards: {"value": cards},
+            self.which: {"choices": [(entry.name, entry.name) for entry in found]},
+            **self.paint_job(desk),
+        }
+
+    def paint_job(self, desk: Desk) -> dict[Any, dict[str, Any]]:
+        busy = self.jobs.running
+        idle = {button: {"interactive": not busy} for button in (self.fetch, self.verify, self.add)}
+        return {
+            self.told: {"value": models_view.job(self.jobs.job, desk.language)},
+            self.use: {"interactive": not self.settings.server},
+            self.halt: {"interactive": busy},
+            self.clock: {"active": busy},
+            **idle,
+        }
+
+    # Acts. Each asks for the right itself.
+
+    def show(self, request: gr.Request) -> dict[Any, Any]:
+        with in_studio(self.page, request) as desk:
+            return _updates(self.paint(desk))
+
+    def look(self, request: gr.Request) -> dict[Any, Any]:
+        """While a job goes on only that is looked at; once it is over, the models too."""
+        with in_studio(self.page, request) as desk:
+            return _updates(self.paint_job(desk) if self.jobs.running else self.paint(desk))
+
+    def begin_fetching(self, name: str, request: gr.Request) -> dict[Any, Any]:
+        return self.begin("pull", name, request)
+
+    def begin_verifying(self, name: str, request: gr.Request) -> dict[Any, Any]:
+        return self.begin("verify", name, request)
+
+    def begin_adding(self, reference: str, request: gr.Request) -> dict[Any, Any]:
+        return self.begin("add", reference, request)
+
+    def begin(self, task: Task, model: str, request: gr.Request) -> dict[Any, Any]:
+        with in_studio(self.page, request) as desk:
+            if not (model or "").strip():
+                raise ModelError(word("models.unnamed", desk.language))
+            self.jobs.start(task, model)
+            return _updates(self.paint(desk))
+
+    def stop(self, request: gr.Request) -> dict[Any, Any]:
+        with in_studio(self.page, request) as desk:
+            self.jobs.stop()
+            return _updates(self.paint(desk))
+
+    def choose(self, name: str, request: gr.Request) -> dict[Any, Any]:
+        """Use a model from now on, also after the next start."""
+        with in_studio(self.page, request) as desk:
+            refuse_while_solving(self.page, desk)
+            models.use(name or "", self.settings)
+            self.settings = chosen = self.settings.with_(model=name)
+            self._used = name
+            self.page.model.reload(lambda: engines.open_engine(chosen))
+            line, clock = gr.update(value=desk.model_line()), gr.update(active=True)
+            return {**_updates(self.paint(desk)), self.page.model_line: line, self.page.clock: clock}
+
+
+def _updates(changes: dict[Any, dict[str, Any]]) -> dict[Any, Any]:
+    return {widget: gr.update(**values) for widget, values in changes.items()}

@@ -1,0 +1,99 @@
+"""Compare in a real browser: three solutions beside each other, a blind vote, a reload; and who may not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from test_app import PROBLEM, wait_until
+from test_review import call
+from tutor import RIGHT, Served, Tutor
+
+from runtime.page.tabs.compare import CompareTab
+
+pytestmark = pytest.mark.browser
+
+MODES = {"plain": "Straight on", "critic": "With a critic", "selftalk": "Self-talk"}
+
+
+def open_compare(tab: Any, page: Served) -> None:
+    tab.goto(page.address)
+    tab.get_by_role("tab", name="Compare").click()
+    tab.locator(".sq-column:visible").first.wait_for()
+
+
+def compare(tab: Any, page: Served) -> None:
+    open_compare(tab, page)
+    box = tab.locator(".sq-compare textarea")
+    box.fill(PROBLEM)
+    tab.get_by_label("Quick check").locator("visible=true").check()
+    box.press("Control+Enter")
+
+
+def heads(tab: Any) -> list[str]:
+    return tab.locator(".sq-place").all_inner_texts()
+
+
+def test_three_solutions_a_blind_vote_and_all_of_it_again_after_a_reload(tab, served):
+    page = served(Tutor(), studio=True)
+    compare(tab, page)
+    tab.get_by_role("button", name="C is better").wait_for(timeout=30_000)
+    assert tab.locator(".sq-figures").count() == 3
+    assert heads(tab) == ["Solution A", "Solution B", "Solution C"]
+    runs = {row["mode"]: row for row in page.log.runs()}
+    assert set(runs) == set(MODES)
+    order = [run.mode for run in page.log.runs_of(page.log.run(runs["plain"]["id"]).session_id)]
+    tab.reload()
+    tab.get_by_role("tab", name="Compare").click()
+    tab.get_by_role("button", name="C is better").click()
+    tab.get_by_text("You voted for solution C.").wait_for()
+    named = heads(tab)
+    assert all(MODES[mode] in head for mode, head in zip(order, named, strict=True))
+    assert "your choice" in named[2]
+    assert [row["vote"] for row in page.log.db["votes"].rows] == [order[2]]
+    tab.reload()
+    tab.get_by_role("tab", name="Compare").click()
+    tab.get_by_text("You voted for solution C.").wait_for()
+    assert heads(tab) == named
+    assert tab.locator(".sq-figures").count() == 3
+    assert not tab.get_by_role("button", name="C is better").is_visible()
+    tab.get_by_role("button", name="How the votes stand").click()
+    tab.get_by_role("row", name=f"{MODES[order[2]]} 1 100%").wait_for()
+    assert all(address.startswith((page.address, "data:", "blob:")) for address in tab.asked)
+
+
+def test_columns_fill_while_they_are_written_and_stop_ends_them(tab, served):
+    page = served(Tutor(delay=0.4, first=RIGHT), studio=True)
+    compare(tab, page)
+    first = tab.locator(".sq-column").nth(0)
+    first.locator(".sq-step").first.wait_for()
+    tab.get_by_text("Waits for its turn").first.wait_for()
+    tab.keyboard.press("Escape")
+    tab.get_by_text("so there is no vote on it").wait_for()
+    first.get_by_text("Stopped after").wait_for()
+    wait_until(lambda: tab.get_by_role("button", name="Solve it three ways").is_enabled())
+    assert tab.get_by_role("button", name="A is better").is_hidden()
+
+
+def test_columns_stand_side_by_side_or_below_each_other(tab, served):
+    page = served(Tutor(), studio=True)
+    open_compare(tab, page)
+    places = [tab.locator(".sq-column").nth(i).bounding_box() for i in range(3)]
+    assert len({round(place["y"]) for place in places}) == 1
+    assert places[0]["x"] < places[1]["x"] < places[2]["x"]
+    tab.set_viewport_size({"width": 390, "height": 900})
+    places = [tab.locator(".sq-column").nth(i).bounding_box() for i in range(3)]
+    assert len({round(place["x"]) for place in places}) == 1
+    assert places[0]["y"] < places[1]["y"] < places[2]["y"]
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_without_the_right_nothing_can_be_compared(served):
+    page = served()
+    handlers = {
+        n: one for n, one in page.blocks.fns.items() if isinstance(getattr(one.fn, "__self__", None), CompareTab)
+    }
+    assert len(handlers) >= 5
+    for number, handler in handlers.items():
+        assert "--studio" in call(page, number, *[None] * len(handler.inputs)), handler.fn.__name__
+    assert page.log.count_runs() == 0

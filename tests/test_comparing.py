@@ -1,0 +1,193 @@
+"""A problem solved in all ways: what each took, what is stored, and a vote that is cast once and blind."""
+
+import json
+import sqlite3
+from threading import Event
+
+import pytest
+
+from runtime import settings
+from runtime.comparing import MODES, NAMES, CompareError, Comparison, kept_comparison
+from runtime.engines.scripted import ScriptedEngine
+from runtime.events import StepDone
+from runtime.page import compare_view
+from runtime.page.words import LANGUAGES, word
+from runtime.store import SessionLog, StoreError
+from runtime.types import Cost
+
+QUESTION = "Ana buys 3 pens for 4 dollars each and a book for 5 dollars. How much does she pay?"
+RIGHT = "The pens cost 3 × 4 = 12 dollars.\nIn all she pays 12 + 5 = 17 dollars.\nThe answer is 17."
+
+
+class Solver(ScriptedEngine):
+    """Solves the problem rightly, however it is asked."""
+
+    def _next(self, messages):
+        self.calls.append(list(messages))
+        return RIGHT
+
+
+@pytest.fixture
+def log(home):
+    log = SessionLog(home / "soliloquy.db")
+    yield log
+    log.close()
+
+
+def compared(log, engine=None, text=QUESTION):
+    comparison = Comparison(settings.load(), lambda: engine or Solver(), log)
+    for _ in comparison.solve(text, "quick", Event()):
+        pass
+    return comparison
+
+
+def shown(comparison, language="en"):
+    """Everything of it that the page shows."""
+    parts = [compare_view.problem(comparison), compare_view.told(comparison, False, language)]
+    for place in range(len(NAMES)):
+        for part in (compare_view.head, compare_view.figures):
+            parts.append(part(comparison, place, language))
+        parts.append(json.dumps(compare_view.steps(comparison, place, False, language), ensure_ascii=False))
+    return "\n".join(parts)
+
+
+def test_each_way_is_solved_once_counted_and_stored(log):
+    comparison = compared(log)
+    assert sorted(comparison.runs) == sorted(comparison.costs) == sorted(MODES)
+    stored = log.runs_of(comparison.session.id)
+    assert [run.mode for run in stored] == list(comparison.modes)
+    assert all(run.status == "settled" and run.transcript.talk.outcome.answer == "17" for run in stored)
+    assert log.costs(comparison.session.id) == {run.id: comparison.costs[run.mode] for run in stored}
+
+
+def test_the_count_begins_anew_for_each_way(log):
+    comparison = compared(log)
+    plain = comparison.costs["plain"]
+    assert plain.calls == 1
+    assert plain.tokens == len(RIGHT.split())
+    assert comparison.costs["critic"].calls > 1
+    for mode, cost in comparison.costs.items():
+        assert 0 < cost.first <= cost.seconds == comparison.runs[mode].seconds
+
+
+def test_tokens_a_second_are_over_the_whole_run_and_none_where_nothing_took_time():
+    assert Cost(seconds=4, calls=2, prompt_tokens=9, tokens=50).per_second == 12.5
+    assert Cost(seconds=0, calls=0, prompt_tokens=0, tokens=0).per_second == 0
+
+
+def test_the_order_is_shuffled():
+    orders = {Comparison(settings.load(), Solver, None).modes for _ in range(60)}
+    assert len(orders) == 6
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_way_is_named_before_the_vote_and_all_are_after_it(language, log):
+    comparison = compared(log)
+    names = {word(f"mode.{mode}", language) for mode in MODES}
+    before = shown(comparison, language)
+    assert not [name for name in {*names, "critic", "selftalk"} if f'"{name}"' in before or f">{name}<" in before]
+    assert word("compare.yours", language) not in before
+    telling = [word(key, language) for key in ("note.plain", "badge.not_checked", "badge.arithmetic_right")]
+    assert not [text for text in telling if text in before]
+    comparison.cast("B")
+    after = shown(comparison, language)
+    assert all(f">{name}<" in after for name in names)
+    assert all(text in after for text in telling)
+    assert word("compare.yours", language) in compare_view.head(comparison, 1, language)
+    assert word("compare.yours", language) not in compare_view.head(comparison, 0, language)
+
+
+def test_a_vote_for_a_name_is_kept_as_the_way_it_stands_for(log):
+    first, second, third = compared(log), compared(log), compared(log)
+    first.cast("C")
+    second.cast("same")
+    assert log.tally() == ({first.modes[2]: 1} | {"same": 1})
+    assert third.can_vote
+    table = compare_view.tally(log.tally(), "en")
+    assert "50%" in table
+    assert "Votes on this device: 2" in table
+    assert "<table" not in compare_view.tally({}, "en")
+
+
+def test_a_second_vote_and_one_for_nothing_are_refused(log):
+    comparison = compared(log)
+    with pytest.raises(CompareError, match="'D'"):
+        comparison.cast("D")
+    comparison.cast("A")
+    with pytest.raises(CompareError, match="once"):
+        comparison.cast("B")
+    assert log.tally() == {comparison.modes[0]: 1}
+
+
+def test_a_stored_vote_cannot_be_changed(log):
+    comparison = compared(log)
+    comparison.cast("none")
+    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+        log.db.execute("update votes set vote = 'same'")
+    log.add_vote(comparison.session.id, "same")
+    assert log.vote(comparison.session.id) == "same"
+    assert log.tally() == {"same": 1}
+    with pytest.raises(StoreError):
+        log.add_vote("unknown", "same")
+
+
+def test_a_comparison_comes_back_as_it_was(log):
+    comparison = compared(log)
+    again = kept_comparison(settings.load(), Solver, log, comparison.session.id)
+    assert again.modes == comparison.modes
+    assert again.costs == comparison.costs
+    assert again.can_vote
+    again.cast("A")
+    assert kept_comparison(settings.load(), Solver, log, comparison.session.id).chosen() == "A"
+    assert kept_comparison(settings.load(), Solver, log, "unknown") is None
+
+
+def test_what_is_stopped_ends_there_and_has_no_vote(log):
+    comparison, cancel = Comparison(settings.load(), Solver, log), Event()
+    for progress in comparison.solve(QUESTION, "quick", cancel):
+        if isinstance(progress.event, StepDone):
+            cancel.set()
+    comparison.stop()
+    assert [run.status for run in comparison.runs.values()] == ["stopped"]
+    assert not comparison.can_vote
+    assert word("compare.cut_short", "en") in compare_view.told(comparison, False, "en")
+    with pytest.raises(CompareError):
+        comparison.cast("A")
+
+
+def test_a_model_that_does_not_let_go_writes_no_more_on_what_was_stopped():
+    comparison = Comparison(settings.load(), Solver, None)
+    events = comparison.solve(QUESTION, "quick", Event())
+    while not isinstance(next(events).event, StepDone):
+        pass
+    comparison.stop()
+    assert not list(events)
+    assert comparison.runs[comparison.modes[0]].status == "stopped"
+
+
+def test_without_a_log_it_is_compared_and_named_all_the_same():
+    comparison = compared(None)
+    comparison.cast("A")
+    assert comparison.vote == comparison.modes[0]
+    assert comparison.costs
+
+
+def test_a_deleted_run_takes_its_cost_along(log):
+    comparison = compared(log)
+    log.delete_run(comparison.runs["plain"].id)
+    assert len(log.costs(comparison.session.id)) == 2
+    assert not kept_comparison(settings.load(), Solver, log, comparison.session.id).can_vote
+
+
+def test_what_waits_says_so_and_a_run_that_is_over_says_what_it_took(log):
+    comparison = Comparison(settings.load(), Solver, log)
+    events = comparison.solve(QUESTION, "quick", Event())
+    next(events)
+    waiting = [compare_view.steps(comparison, place, True, "en").get("status") for place in (1, 2)]
+    assert waiting == [word("compare.later", "en")] * 2
+    assert compare_view.figures(comparison, 0, "en") == ""
+    for progress in events:
+        if progress.run.status == "settled":
+            break
+    assert compare_view.steps(comparison, 1, True, "en")["status"] == word("compare.next", "en")
+    assert word("compare.first", "en") in compare_view.figures(comparison, 0, "en")
