@@ -25,6 +25,7 @@ def test_axe_finds_nothing_serious_on_any_tab(browser, served, locale, scheme, w
     tab = context.new_page()
     tab.goto(page.address)
     tab.locator(".sq-go").first.wait_for()
+    tab.wait_for_function("document.querySelector('.sq-past-head')?.textContent")  # its words have come
     shown = [button.inner_text() for button in tab.get_by_role("tab").all()]
     folded = tab.locator(".overflow-dropdown button").all_inner_texts()
     found = {}
