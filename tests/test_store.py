@@ -99,7 +99,8 @@ def rows(log, table):
 def test_the_file_holds_the_tables_that_the_documents_name(log):
     names = {row["name"] for row in rows(log, "sqlite_master")}
     tables = {"sessions", "problems", "runs", "steps", "critiques", "labels", "latest_labels"}
-    assert tables | {"problems_fts", "steps_fts", "labels_are_append_only"} <= names
+    studio = {"reviews", "latest_reviews", "votes", "latest_votes", "costs", "votes_are_append_only"}
+    assert tables | studio | {"problems_fts", "steps_fts", "labels_are_append_only"} <= names
 
 
 def test_a_recorded_run_comes_back_as_it_was(log):
