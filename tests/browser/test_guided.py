@@ -172,10 +172,10 @@ def test_why_says_what_the_witnesses_said_without_asking_anybody(tab, served):
     open_page(tab, served())
     solve(tab, mode="With a critic")
     first = card(tab, 1)
-    assert not first.locator(".sq-reasons").is_visible()
+    assert not first.locator(".sq-why-list").is_visible()
     asked = len(tab.asked)
     first.get_by_role("button", name="Step 1: Why?").click()
-    reasons = first.locator(".sq-reasons")
+    reasons = first.locator(".sq-why-list")
     assert "worked out again exactly, and comes out" in reasons.inner_text()
     assert "independent solutions reach the same answer" in reasons.inner_text()
     assert len(tab.asked) == asked

@@ -7,7 +7,7 @@ function showWhy(row) {
   const body = item.querySelector(".sq-body");
   if (!body.querySelector(".sq-why")) {
     const button = make("button", "sq-why", { type: "button", tabindex: "-1" });
-    const reasons = make("ul", "sq-reasons", { id: `why-${row.id}` });
+    const reasons = make("ul", "sq-why-list", { id: `why-${row.id}` });
     set(button, "aria-controls", reasons.id);
     button.onclick = () => {
       if (!explained.delete(row.id)) explained.add(row.id);
@@ -16,7 +16,7 @@ function showWhy(row) {
     body.append(make("div", "sq-links", {}, button), reasons);
   }
   const button = body.querySelector(".sq-why");
-  const reasons = body.querySelector(".sq-reasons");
+  const reasons = body.querySelector(".sq-why-list");
   const open = explained.has(row.id) && row.why.length > 0;
   put(button, row.why.length && row.state !== "streaming" ? say("why.button") : "");
   set(button, "aria-expanded", open);
@@ -27,8 +27,8 @@ function showWhy(row) {
   reasons.dataset.shown = wanted;
   reasons.replaceChildren(
     ...row.why.map(({ said, note }) => {
-      const reason = make("li", "sq-reason", {}, said + " ");
-      if (note) putHtml(reason.appendChild(make("span", "sq-reason-note")), note);
+      const reason = make("li", "sq-why-said", {}, said + " ");
+      if (note) putHtml(reason.appendChild(make("span", "sq-why-note")), note);
       return reason;
     }),
   );
