@@ -45,7 +45,7 @@ def test_ten_keys_in_a_second_store_ten_labels_which_a_reload_shows(tab, served)
     review(tab, page)
     if card(tab, 1).inner_text().find("3 + 4") >= 0:
         tab.get_by_role("button", name="Later").click()
-        tab.get_by_text("Count to ten.").wait_for()
+        tab.locator(".sq-problem", has_text="Count to ten.").wait_for()
     card(tab, 1).locator(".sq-card").focus()
     took = tab.evaluate(
         """() => {
