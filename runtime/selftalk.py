@@ -221,8 +221,8 @@ def _outcome(attempt: Trajectory, critique: Critique | None = None, note: str = 
 
 
 _SHALLOWER: dict[Language, str] = {
-    "en": "This was the quick check: the deep one was never measured with this critic.",
-    "zh-CN": "这次用的是快速检查：这个检查者的深入检查还没有测试过。",
+    "en": "This was the quick check: nothing deeper has proven better with this critic.",
+    "zh-CN": "这次用的是快速检查：对这个检查者来说，还没有证明更深入的检查更好。",
 }
 
 

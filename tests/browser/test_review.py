@@ -61,7 +61,7 @@ def test_ten_keys_in_a_second_store_ten_labels_which_a_reload_shows(tab, served)
     assert [stored[key] for key in sorted(stored)] == [1, 0] * 5
     tab.reload()
     tab.get_by_role("tab", name="Review").click()
-    tab.get_by_text("Count to ten.").wait_for()
+    tab.locator(".sq-problem", has_text="Count to ten.").wait_for()
     checked = tab.locator('.sq-step:visible [aria-checked="true"]')
     wait_until(lambda: checked.count() == 10)
     assert [checked.nth(i).inner_text() for i in range(10)] == ["✓", "?"] * 5
