@@ -72,7 +72,7 @@ def test_a_busy_port_proxies_no_display_and_no_model_do_not_keep_the_page_away(t
             assert "Soliloquy" in get(app.address)
             assert "no display here" in app.rest.readline()
             app.process.send_signal(signal.SIGINT)
-            assert app.process.wait(30) == 0
+            assert app.process.wait(120) == 0
 
 
 def test_a_home_that_cannot_be_written_is_named_and_the_program_goes_with_its_window(tmp_path):

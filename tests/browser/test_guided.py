@@ -173,12 +173,12 @@ def test_why_says_what_the_witnesses_said_without_asking_anybody(tab, served):
     solve(tab, mode="With a critic")
     first = card(tab, 1)
     assert not first.locator(".sq-why-list").is_visible()
-    asked = len(tab.asked)
+    tab.asked.clear()
     first.get_by_role("button", name="Step 1: Why?").click()
     reasons = first.locator(".sq-why-list")
     assert "worked out again exactly, and comes out" in reasons.inner_text()
     assert "independent solutions reach the same answer" in reasons.inner_text()
-    assert len(tab.asked) == asked
+    assert not [url for url in tab.asked if "/assets/" not in url]  # Gradio may still be fetching parts of itself
     first.get_by_role("button", name="Step 1: Why?").click()
     assert not reasons.is_visible()
 
