@@ -13,7 +13,7 @@ from runtime.types import Feedback, SelfTalk
 @pytest.mark.model
 def test_a_typed_problem_is_solved_criticised_rated_stored_and_exported(home, small_engine):
     log = SessionLog(home / "soliloquy.db")
-    session = Session(settings.load(mode="critic", rounds=1), lambda: small_engine, log)
+    session = Session(settings.load(mode="critic", rounds=1, depth="deep"), lambda: small_engine, log)
     *_, end = session.solve("Tom has 3 apples and buys 4 more. How many apples has he?")
     assert end.unsaved is None
     talk = end.run.transcript.talk

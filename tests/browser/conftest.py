@@ -64,7 +64,7 @@ def served(tmp_path: Path) -> Iterator[Callable[..., Served]]:
     up = []
 
     def start(engine: Any = None, keep: bool = True, studio: bool = False, unkept: str = "", **changes: Any) -> Served:
-        settings = configuration.load(home=tmp_path, language="en", **changes)
+        settings = configuration.load(home=tmp_path, language="en", **{"depth": "deep", **changes})
         log = SessionLog(settings.database) if keep else None
         tutor = engine or Tutor()
         load = (lambda: tutor) if isinstance(tutor, ScriptedEngine) else tutor
