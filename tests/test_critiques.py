@@ -14,6 +14,7 @@ import datasets
 import pytest
 from pydantic import ValidationError
 
+from runtime import prompts
 from runtime.engines.base import Completion, ContextOverflow
 from runtime.engines.scripted import ScriptedEngine
 from runtime.types import Problem
@@ -22,7 +23,7 @@ from trainer.critiques import command, critique_text, report
 from trainer.critiques.annotators import Annotation, Hints, Job, Structural
 from trainer.critiques.critique_text import Block, parse, write
 from trainer.critiques.generators import WARMER, Actor, from_scratch, inserted, location_aware
-from trainer.critiques.guards import announces_error, is_shortcut, leaks
+from trainer.critiques.guards import announces_error, is_shortcut, leaks, parrots
 from trainer.critiques.pipeline import Critiques, Recipe, agrees, mixed
 from trainer.critiques.prompted import Prompted
 from trainer.critiques.records import Path, Record, RecordStep, from_json, to_json
@@ -694,3 +695,11 @@ def test_the_type_of_an_answer(answer, kind):
 def test_labels_are_distinct_in_each_language():
     for labels in critique_text.LABELS.values():
         assert len(set(labels)) == len(labels)
+
+
+def test_what_the_prompt_says_of_its_example_is_not_said_of_another_attempt():
+    prompt = prompts.template("annotate", "en")
+    copied = "Each of the 3 boxes holds 6 eggs, so multiplying them counts all eggs."
+    assert parrots(["Fine.", copied], prompt)
+    assert not parrots(["Each of the 2 pizzas has 16 slices, so multiplying them counts all slices.", ""], prompt)
+    assert not parrots(["Correct"], prompt)

@@ -61,6 +61,15 @@ def _with_digits(text: str) -> str:
     return _WORDS.sub(lambda word: _VALUES[word[0].lower()], text)
 
 
+COPIED = 20
+"""Characters from which on an explanation that stands in the prompt was copied from its example."""
+
+
+def parrots(explanations: Sequence[str], prompt: str) -> bool:
+    """Whether something was said of this attempt that the prompt says of its example: small annotators do that."""
+    return any(len(words.strip()) >= COPIED and words.strip() in prompt for words in explanations)
+
+
 def is_shortcut(refinement: str, original: str, reference: str | None) -> bool:
     """Whether a refinement holds so few numbers that it must have skipped the work: more than two below the fewer of
     the reference solution's and the original attempt's."""

@@ -20,7 +20,7 @@ from runtime.types import content_hash
 from trainer.critiques import critique_text
 from trainer.critiques.annotators import Annotation, Annotator, Hints, Job
 from trainer.critiques.generators import GENERATORS, Actor, Generator, from_scratch, inserted, location_aware
-from trainer.critiques.guards import leaks
+from trainer.critiques.guards import leaks, parrots
 from trainer.critiques.records import (
     SCHEMA,
     Cost,
@@ -193,6 +193,7 @@ class Critiques:
             parse_ok=reading.ok,
             agrees=agrees(reading, made),
             leak=_leaks(task, path, reading, made),
+            parrot=bool(prompt) and parrots(reading.explanations, prompts.template(prompt, task.language)),
             stop_at_first=recipe.stop_at_first,
         )
 

@@ -162,13 +162,16 @@ class CritiqueRecord(Value):
     agrees: bool
     """Whether its verdicts agree with what is known of the attempt."""
     leak: bool
+    parrot: bool = False
+    """Whether it says of the attempt what the prompt says of its example."""
     stop_at_first: bool
     filter: Filter | None = None
 
     @property
     def usable(self) -> bool:
         """Whether a critic may learn from it; without refinements the filter has no say."""
-        return self.parse_ok and self.agrees and not self.leak and (self.filter is None or self.filter.kept)
+        sound = self.parse_ok and self.agrees and not self.leak and not self.parrot
+        return sound and (self.filter is None or self.filter.kept)
 
 
 class Refine(Value):

@@ -12,7 +12,7 @@ from rich.table import Table
 from trainer.critiques.records import Origin, Record
 from trainer.statistics import Paired, paired
 
-COLUMNS = ("made", "wrong", "annotated", "parsed", "agreeing", "leaked", "refined", "kept")
+COLUMNS = ("made", "wrong", "annotated", "parsed", "agreeing", "leaked", "parroted", "refined", "kept")
 
 
 def counts(records: Iterable[Record]) -> dict[str, dict[str, int]]:
@@ -27,6 +27,7 @@ def counts(records: Iterable[Record]) -> dict[str, dict[str, int]]:
             "parsed": any(critique.parse_ok for critique in critiques),
             "agreeing": any(critique.parse_ok and critique.agrees for critique in critiques),
             "leaked": any(critique.leak for critique in critiques),
+            "parroted": any(critique.parrot for critique in critiques),
             "refined": any(critique.filter for critique in critiques),
             "kept": any(critique.usable for critique in critiques),
         }

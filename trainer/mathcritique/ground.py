@@ -59,10 +59,10 @@ class Ground:
         short = (one for one in wordproblems.stream(seed, split) if len(one.lines) <= self.most_steps)
         return list(islice(short, count))
 
-    def engine(self, voices: Voices | None = None) -> Engine:
+    def engine(self, voices: Voices | None = None, parallel: int = PARALLEL) -> Engine:
         """To be closed by the caller. Raises EngineError, ModelError."""
         settings = self.settings.with_(model=str(self.gguf), context=CONTEXT)
-        return engines.open_engine(settings, PARALLEL, batches=True, files=voices or {})
+        return engines.open_engine(settings, parallel, batches=True, files=voices or {})
 
     @contextmanager
     def players(self, actor: Path | None, judge: Judge) -> Iterator[Players]:

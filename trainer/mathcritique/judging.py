@@ -49,8 +49,8 @@ def _attempts(ground: Ground) -> list[JudgedAttempt]:
 
 
 def hear(ground: Ground, voice: Path | None, attempts: Sequence[JudgedAttempt]) -> JudgedHearing:
-    """What the quick panel says. Raises EngineError."""
-    engine = ground.engine({CRITIC: voice} if voice else {})
+    """What the quick panel says, one attempt after the other, so that it is always the same. Raises EngineError."""
+    engine = ground.engine({CRITIC: voice} if voice else {}, parallel=1)
     try:
         name = content_hash(str(voice)) if voice else "none"
         hearing = JudgedHearing(attempts, engine, ground.settings, PANELS["quick"], name)

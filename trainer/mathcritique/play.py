@@ -7,7 +7,6 @@ asked for in one go and decoded side by side.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Event
 
@@ -95,9 +94,9 @@ class Players:
         return [[_read(problem, one) for one in some] for problem, some in zip(problems, replies, strict=True)]
 
     def critiques(self, attempts: Sequence[Attempt]) -> list[Reading]:
-        """One of each attempt, by a critic that knows no answer."""
-        with ThreadPoolExecutor(max(1, self.engine.parallel)) as pool:
-            return list(pool.map(self._criticise, attempts))
+        """One of each attempt, by a critic that knows no answer. One after the other: what is decoded beside others can
+        be rounded otherwise, and a run that was killed must come to the same end."""
+        return [self._criticise(attempt) for attempt in attempts]
 
     def refinements(
         self,
