@@ -482,7 +482,7 @@ def test_every_record_validates_keeps_its_making_and_opens_in_datasets(tmp_path)
         assert critique.filter is None if critique.leak or not critique.agrees else critique.filter.K == 4
         assert all(cost.out_tokens > 0 for cost in record.cost)
     table = datasets.load_dataset("json", data_files=str(out), split="train", cache_dir=str(tmp_path / "cache"))
-    assert len(table) == len(records) and table[0]["schema"] == "mr/1" and table[0]["traj"]["origin"] == "rg1"
+    assert len(table) == len(records) and table[0]["schema"] == "mr/2" and table[0]["traj"]["origin"] == "rg1"
 
 
 def test_the_report_counts_by_generator_and_shows_critiques(tmp_path):
@@ -604,7 +604,7 @@ def test_a_record_that_was_changed_or_contradicts_itself_is_refused(tmp_path):
     with pytest.raises(ValueError, match="not what its id says"):
         from_json(line.replace('"dataset": "generated"', '"dataset": "other"'))
     with pytest.raises(ValueError, match="schema"):
-        from_json(line.replace("mr/1", "mr/9"))
+        from_json(line.replace("mr/2", "mr/9"))
     with pytest.raises(ValidationError, match="do not give the text"):
         Path(text="a", steps=(RecordStep(i=1, text="b"),), final="1", valid=True, correct=True, origin="gold")
     short = record.critiques[0].model_copy(update={"verdicts": (), "parse_ok": True})

@@ -1,4 +1,4 @@
-"""The record of the trainer's data, schema mr/1: one attempt at a problem, its critiques, and how each was made.
+"""The record of the trainer's data, schema mr/2: one attempt at a problem, its critiques, and how each was made.
 
 One record is one line of JSON (`to_json`, `from_json`). Names of fields are those of the schema. Steps are counted
 from 1 here, as in the text that people and models read. What can be derived is a property and never stored.
@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from runtime.types import Finish, Value, content_hash
 
-SCHEMA = "mr/1"
+SCHEMA = "mr/2"
 
 Origin = Literal["sample", "rg1", "rg2", "rg3", "gold"]
 """sample: a right one among an actor's. rg1: a wrong one. rg2: begun right, then warmer. rg3: with an error put in.
