@@ -167,21 +167,27 @@ class Improvement:
         """D_t, and what is to be told of it."""
         place, plan = self.folder / f"round-{number}", self.plan
         seed = 1000 * (plan.seed + 1) + 10 * number
-        with self.ground.players(actor, self.judge) as players:
-            asked = [one.problem for one in self._problems]
+        asked = [one.problem for one in self._problems]
 
-            def draw() -> Iterator[Attempt]:
-                return chain.from_iterable(players.attempts(asked, plan.samples, seed=seed))
+        # Each turn on an engine of its own: what one has read before decides about roundings, and a run that was
+        # killed between two turns has read nothing.
+        def draw() -> Iterator[Attempt]:
+            with self.ground.players(actor, self.judge) as players:
+                yield from chain.from_iterable(players.attempts(asked, plan.samples, seed=seed))
 
-            attempts = kept(place / "attempts.jsonl", Attempt, draw)
-            chosen = [one for one in attempts if one.can_be_refined and self._is_criticised(one)]
-            readings = kept(place / "readings.jsonl", Reading, lambda: players.critiques(chosen))
-            pairs = list(zip(chosen, readings, strict=True))
+        def read() -> Iterator[Reading]:
+            with self.ground.players(actor, self.judge) as players:
+                yield from players.critiques(chosen)
 
-            def refine() -> Iterator[Attempt]:
-                return chain.from_iterable(players.refinements(pairs, plan.samples, seed=seed + 1))
+        def refine() -> Iterator[Attempt]:
+            with self.ground.players(actor, self.judge) as players:
+                yield from chain.from_iterable(players.refinements(pairs, plan.samples, seed=seed + 1))
 
-            refinements = kept(place / "refinements.jsonl", Attempt, refine)
+        attempts = kept(place / "attempts.jsonl", Attempt, draw)
+        chosen = [one for one in attempts if one.can_be_refined and self._is_criticised(one)]
+        readings = kept(place / "readings.jsonl", Reading, read)
+        pairs = list(zip(chosen, readings, strict=True))
+        refinements = kept(place / "refinements.jsonl", Attempt, refine)
         right = self._unlike(one for one in attempts if one.right)
         mended = self._mended(pairs, refinements)
         cost = sum((one.cost for one in (*attempts, *readings, *refinements)), Cost())
