@@ -15,7 +15,7 @@ from trainer.mathcritique.ground import Ground, Judge
 from trainer.mathcritique.improve import Improvement, Plan, Round
 from trainer.mathcritique.judging import Told
 from trainer.mathcritique.play import Attempt, Cost, Reading, refining
-from trainer.mathcritique.testtime import Played, Turn, pass_at, voted
+from trainer.mathcritique.testtime import Played, Turn, pass_at, play, voted
 from trainer.pretrain import Plan as BenchPlan
 from trainer.pretrain import pretrain
 from trainer.statistics import paired
@@ -199,6 +199,19 @@ def test_a_killed_improvement_comes_to_the_same_end(tiny_ground, tmp_path, monke
     stamp = drawn.stat().st_mtime_ns
     assert told(Improvement(PLAN, elsewhere, judge)) == whole
     assert drawn.stat().st_mtime_ns == stamp
+
+
+def test_all_that_is_read_out_is_drawn(tiny_ground, tmp_path):
+    judge = Judge(
+        tiny_ground.tuned("critic", lessons.judged(tiny_ground.problems(12, 5), 0)), tmp_path / "weights.json"
+    )
+    write_weights(judge.weights, {"quick": Weights(constant=-1.0)})
+    problems = [worked.problem for worked in tiny_ground.problems(2, 6)]
+    played = play(lambda: tiny_ground.players(None, judge), problems, K=2, seed=1)
+    assert played.K == 2 and [len(some) for some in played.plain] == [6, 6]
+    assert [len(some) for way in (played.parallel, played.chains) for some in way] == [2, 2, 2, 2]
+    assert [turn.attempt.problem for turn in played.greedy] == problems
+    assert [point.k for point in played.points()] == [1, 2]
 
 
 def test_a_voice_is_tuned_once(tiny_ground):

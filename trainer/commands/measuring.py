@@ -76,6 +76,8 @@ def curves(
     parallel: Parallel = 16,
 ) -> None:
     """Votes and refinements at test time, in parallel and in a chain, with their cost. What was drawn is kept."""
+    from contextlib import nullcontext
+
     from runtime.critic import weights_of
     from runtime.files import write_whole
     from trainer.mathcritique import curves as drawing
@@ -87,7 +89,8 @@ def curves(
     if not turns.exists():
         with opened(model, parallel) as (engine, settings):
             players = Players(engine, weights_of(engine, settings), settings.max_tokens)
-            write_whole(turns, play(players, read_problems(problems, limit), k, seed).model_dump_json())
+            rows = read_problems(problems, limit)
+            write_whole(turns, play(lambda: nullcontext(players), rows, k, seed).model_dump_json())
     played = Played.model_validate_json(turns.read_text("utf-8"))
     write_whole(out / "curves.md", drawing.table(played) + "\n")
     with drawing.figure(out / "curves.png") as figure:

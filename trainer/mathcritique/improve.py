@@ -14,7 +14,7 @@ import json
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain
 from pathlib import Path
 from typing import Literal, get_args
@@ -235,10 +235,12 @@ class Improvement:
     def _measured(self, found: Round, actor: Path) -> Round:
         path = self.folder / f"round-{found.number}.json"
         if not path.exists():
-            with self.ground.players(actor, self.judge) as players:
+            opened = partial(self.ground.players, actor, self.judge)
+            with opened() as players:
                 watched = [one for [one] in players.attempts(self._watched, 1, 0.0)]
+            with opened() as players:
                 greedy = [one for [one] in players.attempts(self.test, 1, 0.0)]
-                test = turns(players, greedy, 0.0, self.plan.seed)
+            test = turns(opened, greedy, 0.0, self.plan.seed)
             share = sum(one.right for one in watched) / max(1, len(watched))
             made = found.model_copy(update={"watched": share, "test": tuple(test)})
             write_whole(path, made.model_dump_json())

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from runtime.actor import conversation
@@ -121,8 +122,8 @@ class Reproduction:
         name = content_hash(*(problem.id for problem in problems), str(self.budget.K), *decides)
         path = self.ground.settings.home / "mathcritique" / f"played-{name}.json"
         if not path.exists():
-            with self.ground.players(actor, judge) as players:
-                write_whole(path, play(players, problems, self.budget.K, PLAY_SEED).model_dump_json())
+            opened = partial(self.ground.players, actor, judge)
+            write_whole(path, play(opened, problems, self.budget.K, PLAY_SEED).model_dump_json())
         return Played.model_validate_json(path.read_text("utf-8"))
 
     def _talks(self, lesson: Callable[[Worked, int], Row | None], problems: Sequence[Problem]) -> list[bool]:

@@ -6,7 +6,8 @@ compared problem by problem, at equal calls and at equal tokens.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from math import comb
 from typing import Literal
@@ -41,12 +42,18 @@ class Turn(Value):
         return spent + self.refined.cost if self.reading.objects else spent
 
 
-def turns(players: Players, attempts: Sequence[Attempt], temperature: float, seed: int) -> list[Turn]:
+Opened = Callable[[], AbstractContextManager[Players]]
+"""Both players on an engine that has read nothing yet, as what it has read decides about roundings."""
+
+
+def turns(opened: Opened, attempts: Sequence[Attempt], temperature: float, seed: int) -> list[Turn]:
     """Every attempt criticised and refined once; one that cannot be refined is not read. Raises EngineError."""
     able = [one for one in attempts if one.can_be_refined]
-    readings = players.critiques(able)
+    with opened() as players:
+        readings = players.critiques(able)
     pairs = list(zip(able, readings, strict=True))
-    made = zip(readings, players.refinements(pairs, 1, temperature, seed), strict=True)
+    with opened() as players:
+        made = zip(readings, players.refinements(pairs, 1, temperature, seed), strict=True)
     return [
         _turn(one, *next(made)) if one.can_be_refined else _turn(one, Reading(critique=_UNREAD), [one])
         for one in attempts
@@ -129,21 +136,23 @@ class Point:
     plain_tokens: float
 
 
-def play(players: Players, problems: Sequence[Problem], K: int, seed: int, temperature: float = 0.7) -> Played:
+def play(opened: Opened, problems: Sequence[Problem], K: int, seed: int, temperature: float = 0.7) -> Played:
     """Draw all that the read-outs need: 3K plain attempts at each problem, K turns in parallel, a chain of K turns."""
-    plain = players.attempts(problems, 3 * K, temperature, seed)
+    with opened() as players:
+        plain = players.attempts(problems, 3 * K, temperature, seed)
     begun = [attempt for some in plain for attempt in some[:K]]
-    parallel = turns(players, begun, temperature, seed + 1)
+    parallel = turns(opened, begun, temperature, seed + 1)
     chains: list[list[Turn]] = [[] for _ in problems]
     last = [some[0] for some in plain]
     for number in range(K):
-        made = turns(players, last, temperature, seed + 2 + number)
+        made = turns(opened, last, temperature, seed + 2 + number)
         for chain, turn in zip(chains, made, strict=True):
             chain.append(turn)
         last = [turn.taken() for turn in made]
-    greedy = [attempt for [attempt] in players.attempts(problems, 1, 0.0)]
+    with opened() as players:
+        greedy = [attempt for [attempt] in players.attempts(problems, 1, 0.0)]
     return Played(
-        greedy=turns(players, greedy, 0.0, seed),
+        greedy=turns(opened, greedy, 0.0, seed),
         plain=plain,
         parallel=[parallel[i : i + K] for i in range(0, len(parallel), K)],
         chains=chains,
