@@ -26,7 +26,7 @@ ALSO_BAD = "She pays 3 + 4 + 5 = 12 dollars.\nThe answer is 12."
 
 
 def talk_of(engine, mode="critic", problem=PENS, cancel=None, **changes):
-    chosen = settings.load(mode=mode, **changes)
+    chosen = settings.load(mode=mode, **{"depth": "deep", **changes})
     return fold_all(problem, converse(problem, engine, chosen, cancel or Event()))
 
 
@@ -112,7 +112,7 @@ def test_self_talk_writes_a_rejected_step_again():
 
 def test_an_error_of_the_engine_ends_the_talk_and_keeps_what_was_made():
     engine = ScriptedEngine([BAD_IDEA, *OPPOSED, EngineError("the model broke")])
-    events = list(converse(PENS, engine, settings.load(mode="critic"), Event()))
+    events = list(converse(PENS, engine, settings.load(mode="critic", depth="deep"), Event()))
     assert isinstance(events[-1], Failed)
     talk = fold_all(PENS, events)
     assert talk.outcome.status == "failed"
@@ -123,7 +123,7 @@ def test_an_error_of_the_engine_ends_the_talk_and_keeps_what_was_made():
 
 def test_stop_ends_the_talk_at_once_and_keeps_the_steps():
     cancel, seen = Event(), []
-    for event in converse(PENS, ScriptedEngine([RIGHT, *AGREED]), settings.load(mode="critic"), cancel):
+    for event in converse(PENS, ScriptedEngine([RIGHT, *AGREED]), settings.load(mode="critic", depth="deep"), cancel):
         seen.append(event)
         if isinstance(event, StepDone):
             cancel.set()

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.request import ProxyHandler, Request, build_opener
@@ -40,8 +41,9 @@ def started(tmp_path, *flags, **environment):
     environment = {**BARE, "SOLILOQUY_HOME": str(tmp_path / "home"), "SOLILOQUY_MODELS": str(models), **environment}
     command = [sys.executable, ROOT / "app.py", *flags]
     process = subprocess.Popen(
-        command, env=environment, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+        command, env=environment, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # a shell in the background has it ignored
+    )  # fmt: skip
     said = ""
     try:
         for line in process.stdout:
