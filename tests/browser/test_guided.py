@@ -173,6 +173,7 @@ def test_why_says_what_the_witnesses_said_without_asking_anybody(tab, served):
     solve(tab, mode="With a critic")
     first = card(tab, 1)
     assert not first.locator(".sq-why-list").is_visible()
+    tab.wait_for_timeout(2000)  # what the run's end makes the page ask for
     tab.asked.clear()
     first.get_by_role("button", name="Step 1: Why?").click()
     reasons = first.locator(".sq-why-list")
