@@ -10,7 +10,8 @@ from typing import Literal
 
 from runtime.grading import equal
 from runtime.hints import RUNGS, Hint, ladder
-from runtime.store import Run, home_of, step_id
+from runtime.rows import home_of, step_id
+from runtime.store import Run
 from runtime.types import Trajectory
 
 SEEN = len(RUNGS) + 1

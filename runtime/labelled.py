@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from runtime.store import Run, SessionLog, home_of, step_id
+from runtime.rows import home_of, step_id
+from runtime.store import Run, SessionLog
 from runtime.types import Critique, Feedback, Problem, Review, Trajectory
 
 

@@ -24,8 +24,9 @@ from ulid import ULID
 from runtime.errors import SoliloquyError
 from runtime.events import Transcript, as_talk
 from runtime.migrations import migrations
+from runtime.rows import critique_rows, feedback_of, review_of, step_rows
 from runtime.text import language_of
-from runtime.types import SCHEMA, Cost, Critique, Feedback, Help, Review, SelfTalk, Trajectory, Vote
+from runtime.types import SCHEMA, Cost, Feedback, Help, Review, SelfTalk, Vote
 
 PRACTISED = "practise"
 """Mode of a check of own work at a problem from the Practise tab."""
@@ -59,22 +60,6 @@ class Run:
     def status(self) -> str:
         outcome = self.transcript.talk.outcome
         return outcome.status if outcome else "running"
-
-
-def step_id(run_id: str, turn: int, position: int) -> str:
-    """The key of a step: it says where the step stands in the talk, so nobody has to look it up."""
-    return f"{run_id}:{turn}:{position}"
-
-
-def home_of(talk: SelfTalk, turn: int, position: int) -> tuple[int, int]:
-    """Where a step was first written: a refinement's kept steps belong to the attempt they were kept from."""
-    trajectory = talk.turns[turn]
-    while trajectory.parent and position < trajectory.parent.kept:
-        turn = next(
-            i for i, t in enumerate(talk.turns) if t.kind == "trajectory" and t.id == trajectory.parent.trajectory_id
-        )
-        trajectory = talk.turns[turn]
-    return turn, position
 
 
 def new_id() -> str:
@@ -177,10 +162,10 @@ class SessionLog:
                 },
                 pk="id",
             )
-            rows = _step_rows(run.id, talk)
+            rows = step_rows(run.id, talk)
             db["steps"].upsert_all(rows, pk="id")
             self._forget_steps(run.id, {row["id"] for row in rows})
-            db["critiques"].upsert_all(_critique_rows(run.id, talk), pk="id")
+            db["critiques"].upsert_all(critique_rows(run.id, talk), pk="id")
 
     def _forget_steps(self, run_id: str, kept: set[str]) -> None:
         """Drop steps that an earlier record of the run had and this one has not, unless a person labelled them."""
@@ -243,7 +228,7 @@ class SessionLog:
     def reviews(self, run_id: str) -> dict[int, Review]:
         """The latest review of every reviewed attempt of a run, by its turn."""
         rows = self._query("select * from latest_reviews where run_id = ?", [run_id])
-        return {row["turn"]: _review(row) for row in rows}
+        return {row["turn"]: review_of(row) for row in rows}
 
     def reviewed_since(self, moment: str) -> int:
         """How many reviews were ended since a moment (ISO 8601, UTC)."""
@@ -366,7 +351,7 @@ class SessionLog:
     def labels(self, run_id: str) -> dict[str, Feedback]:
         """The latest label of every labelled step of a run."""
         rows = self._query("select * from latest_labels where run_id = ?", [run_id])
-        return {row["step_id"] or run_id: _feedback(row) for row in rows}
+        return {row["step_id"] or run_id: feedback_of(row) for row in rows}
 
 
 def _search_sql(search: str) -> str:
@@ -383,50 +368,6 @@ def _search_sql(search: str) -> str:
         f"select run_id from steps where {match['steps']} union"
         f" select runs.id from runs join problems on problems.id = runs.problem_id where {match['problems']}"
     )
-
-
-def _step_rows(run_id: str, talk: SelfTalk) -> list[dict[str, Any]]:
-    return [
-        {"id": step_id(run_id, turn, i), "run_id": run_id, "turn": turn, "position": i, "text": step.text}
-        for turn, trajectory in enumerate(talk.turns)
-        if isinstance(trajectory, Trajectory)
-        for i, step in enumerate(trajectory.steps)
-        if home_of(talk, turn, i) == (turn, i)
-    ]
-
-
-def _critique_rows(run_id: str, talk: SelfTalk) -> list[dict[str, Any]]:
-    turns = {t.id: turn for turn, t in enumerate(talk.turns) if isinstance(t, Trajectory)}
-    return [
-        {
-            "id": f"{run_id}:{turn}:{i}",
-            "step_id": step_id(run_id, *home_of(talk, turns[critique.trajectory_id], i)),
-            "verdict": step.verdict,
-            "probability": step.probability,
-            "comment": step.comment,
-            "evidence": json.dumps([e.model_dump(mode="json") for e in step.evidence], ensure_ascii=False),
-        }
-        for turn, critique in enumerate(talk.turns)
-        if isinstance(critique, Critique)
-        for i, step in enumerate(critique.verdicts)
-    ]
-
-
-def _feedback(row: dict[str, Any]) -> Feedback:
-    _, *place = (row["step_id"] or "").split(":")
-    turn, position = map(int, place) if place else (None, None)
-    return Feedback(
-        turn=turn,
-        step=position,
-        rating=row["rating"],
-        reason=row["reason"],
-        correction=row["correction"],
-        consent=bool(row["consent"]),
-    )
-
-
-def _review(row: dict[str, Any]) -> Review:
-    return Review(**{name: row[name] for name in Review.model_fields} | {"consent": bool(row["consent"])})
 
 
 def _remedy(error: Exception, path: Path) -> str:

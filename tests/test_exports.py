@@ -10,7 +10,8 @@ from runtime.exports import FORMATS, ExportError, rows_of, write_dataset, zipped
 from runtime.importing import ImportFailed, import_attempts
 from runtime.labelled import attempts_of, labelled_attempts
 from runtime.reviewing import queue
-from runtime.store import Run, SessionLog, new_id, now, step_id
+from runtime.rows import step_id
+from runtime.store import Run, SessionLog, new_id, now
 from runtime.types import Feedback, Outcome, Parent, Problem, Review, SelfTalk, Step, Trajectory
 from trainer.lessons import people
 from trainer.sources import read_judged

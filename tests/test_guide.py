@@ -16,8 +16,9 @@ from runtime.engines.scripted import ScriptedEngine
 from runtime.events import Finished, fold
 from runtime.migrations import first_tables
 from runtime.page import guided
+from runtime.rows import step_id
 from runtime.session import Session
-from runtime.store import SessionLog, StoreError, step_id
+from runtime.store import SessionLog, StoreError
 from runtime.types import Outcome
 
 QUESTION = "A ship carries 731 crates of 12 lamps each. 185 lamps break. How many lamps are whole?"

@@ -5,8 +5,9 @@ import json
 import pytest
 
 from runtime import engines, settings
+from runtime.rows import step_id
 from runtime.session import Session
-from runtime.store import SessionLog, step_id
+from runtime.store import SessionLog
 from runtime.types import Feedback, SelfTalk
 
 

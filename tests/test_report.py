@@ -15,7 +15,8 @@ from runtime.page.display import to_markdown
 from runtime.page.past import document, listing
 from runtime.page.report import html, markdown
 from runtime.page.words import word
-from runtime.store import PRACTISED, Run, SessionLog, StoreError, step_id
+from runtime.rows import step_id
+from runtime.store import PRACTISED, Run, SessionLog, StoreError
 from runtime.types import Critique, Evidence, Feedback, Outcome, Problem, SelfTalk, Step, StepVerdict, Trajectory
 
 PROBLEM = Problem(text="Ann pays $5 and Tom pays $7. <b>How much</b> do they pay?")

@@ -6,7 +6,8 @@ from runtime.events import Transcript
 from runtime.labelled import attempt_of
 from runtime.page.review_view import guide, head, view
 from runtime.reviewing import Reviewing, queue, why
-from runtime.store import Run, SessionLog, StoreError, new_id, now, step_id
+from runtime.rows import step_id
+from runtime.store import Run, SessionLog, StoreError, new_id, now
 from runtime.types import (
     Critique,
     Evidence,

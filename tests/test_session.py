@@ -11,8 +11,9 @@ from runtime import settings
 from runtime.engines.base import EngineError
 from runtime.engines.scripted import ScriptedEngine
 from runtime.events import StepDone
+from runtime.rows import step_id
 from runtime.session import Session
-from runtime.store import SessionLog, StoreError, step_id
+from runtime.store import SessionLog, StoreError
 from runtime.text import UnreadableError
 from runtime.witnesses import PROGRAMS
 

@@ -25,7 +25,8 @@ from runtime.events import (
     fold,
 )
 from runtime.migrations import first_tables
-from runtime.store import PRACTISED, Run, SessionLog, StoreError, home_of, new_id, now, step_id
+from runtime.rows import home_of, step_id
+from runtime.store import PRACTISED, Run, SessionLog, StoreError, new_id, now
 from runtime.types import (
     SCHEMA,
     Critique,

@@ -16,7 +16,8 @@ from runtime.events import Transcript
 from runtime.importing import import_attempts
 from runtime.page.chart import loss_chart, loss_table
 from runtime.page.train_view import lessons, standing, verdict
-from runtime.store import Run, SessionLog, new_id, now, step_id
+from runtime.rows import step_id
+from runtime.store import Run, SessionLog, new_id, now
 from runtime.training import Training, TrainingError, read_standing
 from runtime.training.material import bases
 from runtime.training.progress import Point, Standing

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal, get_args
 
 from runtime.labelled import LabelledAttempt
-from runtime.store import home_of, step_id
+from runtime.rows import home_of, step_id
 from runtime.text import join_steps, language_of
 from runtime.types import Feedback, Trajectory, content_hash
 

@@ -12,7 +12,8 @@ from typing import Any, Literal
 from runtime.events import as_talk
 from runtime.page.display import answer_to_display, to_display
 from runtime.page.words import word
-from runtime.store import Run, home_of, step_id
+from runtime.rows import home_of, step_id
+from runtime.store import Run
 from runtime.text import Language, language_of
 from runtime.types import Critique, SelfTalk, StepVerdict, Trajectory
 
