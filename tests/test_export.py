@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from llama_cpp import Llama
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import LoraConfig, PeftConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
 from tiny import tiny_voice
 from tiny_qwen import tiny_qwen
@@ -21,6 +21,7 @@ from runtime.fetch.files import sha256_of
 from trainer import export, merge, parity
 from trainer.bases import RECORD, Source
 from trainer.export import ExportError, to_voice
+from trainer.from_voice import to_adapter
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(120)]
 
@@ -145,6 +146,28 @@ def test_without_the_file_the_training_folder_tells_the_base(bases, adapters, tm
     assert value(tmp_path / "b.gguf", "soliloquy.base.name") == "some.Q4"
     assert [t.name for t in one.tensors] == [t.name for t in other.tensors]
     assert all((a.data == b.data).all() for a, b in zip(one.tensors, other.tensors, strict=True))
+
+
+@pytest.mark.parametrize("role", ["actor", "critic"])
+@pytest.mark.parametrize("architecture", ["llama", "qwen2"])
+def test_a_voice_becomes_the_adapter_it_was_made_from(architecture, role, bases, adapters, tmp_path):
+    base, adapter, voice = bases[architecture], adapters[architecture][role], tmp_path / "voice.gguf"
+    to_voice(adapter, voice, base.gguf, "f32")
+    config = to_adapter(voice, base.hf, tmp_path / "again")
+    given = PeftConfig.from_pretrained(adapter)
+    assert (config.r, config.lora_alpha) == (given.r, given.lora_alpha)
+    assert config.alora_invocation_tokens == given.alora_invocation_tokens
+    one, other = (load_file(folder / "adapter_model.safetensors") for folder in (adapter, tmp_path / "again"))
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[key].float(), other[key]) for key in one)
+
+
+def test_only_a_voice_of_this_base_becomes_an_adapter(bases, adapters, tmp_path):
+    voice = tmp_path / "voice.gguf"
+    to_voice(adapters["qwen2"]["actor"], voice, bases["qwen2"].gguf)
+    with pytest.raises(ExportError, match="this voice's base"):
+        to_adapter(voice, bases["llama"].hf, tmp_path / "again")
+    assert not (tmp_path / "again").exists()
 
 
 # what cannot become a voice

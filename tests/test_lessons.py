@@ -225,7 +225,8 @@ def test_every_attempt_is_taken_once_in_an_order_that_the_seed_decides():
 # Files
 
 
-def test_lessons_are_written_with_whole_problems_kept_apart_and_held_out_ones_gone(tmp_path):
+def test_lessons_are_written_with_whole_problems_kept_apart_and_held_out_ones_gone(tmp_path, monkeypatch):
+    monkeypatch.setattr("trainer.lessons.FITTED_FROM", 0)
     held_out = tmp_path / "held_out.jsonl"
     held_out.write_text(json.dumps({"question": MARKS[0][0], "answer": "19"}) + "\n", "utf-8")
     sources = Sources(generated=120, marked=write_marks(tmp_path), held_out=(held_out,), seed=2)

@@ -61,6 +61,11 @@ def test_a_block_is_full_of_one_kind_of_short_texts(kind):
         assert text.startswith("<|im_start|>system") and text.count("<|im_end|>") > 3
 
 
+def test_only_short_problems_are_taken():
+    brief = replace(PLAN, most_steps=2)
+    assert max(len(worked.lines) for worked, _ in zip(short(brief, "train"), range(40), strict=False)) == 2
+
+
 def test_every_digit_stands_alone():
     assert len(learn_tokenizer(PLAN)("1234.5")["input_ids"]) == 6
 

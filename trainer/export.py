@@ -6,7 +6,7 @@ It says the same as peft does, which `parity` measures; `merge` makes one file o
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -156,11 +156,21 @@ def names_of(shape: Shape) -> gguf.TensorNameMap:
 
 def rotary(value: np.ndarray, module: str, shape: Shape) -> np.ndarray:
     """Rows of queries and keys in the order in which llama.cpp turns them: pairs side by side, not two halves."""
+    return _reordered(value, module, shape, lambda rows: (2, rows // 2))
+
+
+def halves_of(value: np.ndarray, module: str, shape: Shape) -> np.ndarray:
+    """What `rotary` was given."""
+    return _reordered(value, module, shape, lambda rows: (rows // 2, 2))
+
+
+def _reordered(value: np.ndarray, module: str, shape: Shape, read: Callable[[int], tuple[int, int]]) -> np.ndarray:
+    """`read` says how the rows of one head are laid out; they come out the other way round."""
     heads = {"q_proj": shape.heads, "k_proj": shape.key_heads}.get(module.rpartition(".")[2])
     if heads is None or not PAIRED[shape.architecture]:
         return value
-    halves = value.reshape(heads, 2, len(value) // heads // 2, -1)
-    return halves.swapaxes(1, 2).reshape(value.shape)
+    laid_out = value.reshape(heads, *read(len(value) // heads), -1)
+    return laid_out.swapaxes(1, 2).reshape(value.shape)
 
 
 def _correction(config: LoraConfig) -> float:

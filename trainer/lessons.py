@@ -82,9 +82,23 @@ def people(path: Path) -> Iterator[JudgedAttempt]:
     """Wrong attempts that people judged, and their beginnings before the error, which are right. Not the reference
     solutions beside them: those are written in another manner, and a critic that may tell right from wrong by manner
     learns nothing else (trainer/LOG.md)."""
+    return (
+        attempt for judged in read_judged(path) if judged.first_error is not None for attempt in _with_begun(judged)
+    )
+
+
+def collected(path: Path) -> Iterator[JudgedAttempt]:
+    """What people judged in the app, right attempts too: there all are written in one manner."""
     for attempt in read_judged(path):
-        if attempt.first_error is None or attempt.first_error >= len(judged(attempt.steps)):
-            continue
+        if attempt.first_error is None:
+            yield attempt
+        else:
+            yield from _with_begun(attempt)
+
+
+def _with_begun(attempt: JudgedAttempt) -> Iterator[JudgedAttempt]:
+    """A wrong attempt and its beginning before the error; nothing, if only a line that is not judged is wrong."""
+    if attempt.first_error < len(judged(attempt.steps)):
         yield attempt
         if attempt.first_error > 0:
             begun = attempt.steps[: attempt.first_error]
@@ -166,6 +180,8 @@ class Sources:
     judged: Path | None = None
     records: Path | None = None
     drawn: Path | None = None
+    collected: Path | None = None
+    """What people judged in the app."""
     held_out: tuple[Path, ...] = ()
     """Files of problems that nothing may be learned from."""
     seed: int = 0
@@ -173,12 +189,14 @@ class Sources:
     @property
     def files(self) -> tuple[Path, ...]:
         """All that are read."""
-        learned = (self.marked, self.judged, self.records, self.drawn)
+        learned = (self.marked, self.judged, self.records, self.drawn, self.collected)
         return (*(file for file in learned if file), *self.held_out)
 
 
 KEPT_APART = 0.06
 """Share of the problems of each source that is kept for fitting weights and thresholds."""
+FITTED_FROM = 1000
+"""Fresh problems of which that share is kept, even if fewer are learned from: weights need some sixty attempts."""
 
 
 def write_lessons(sources: Sources, folder: Path) -> dict[str, Any]:
@@ -205,6 +223,8 @@ def write_lessons(sources: Sources, folder: Path) -> dict[str, Any]:
 def _read(sources: Sources) -> Iterator[Iterable[JudgedAttempt]]:
     if sources.generated:
         yield generated(sources.generated, sources.seed)
+        enough = max(sources.generated, FITTED_FROM)
+        yield (attempt for attempt in generated(enough, sources.seed) if kept_apart(attempt.problem))
     if sources.marked:
         yield marked(sources.marked, sources.seed, sources.marked_limit)
     if sources.judged:
@@ -213,6 +233,8 @@ def _read(sources: Sources) -> Iterator[Iterable[JudgedAttempt]]:
         yield recorded(sources.records)
     if sources.drawn:
         yield drawn(sources.drawn)
+    if sources.collected:
+        yield collected(sources.collected)
 
 
 def kept_apart(problem: Problem) -> bool:

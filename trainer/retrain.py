@@ -24,7 +24,9 @@ from runtime.voice_cards import DataSource, Figure
 from runtime.weighing import Weights
 from runtime.witnesses import PANELS, VOICE
 from trainer import evaluate_critic
+from trainer.bases import base_folder
 from trainer.export import to_voice
+from trainer.from_voice import to_adapter
 from trainer.hearing import JudgedHearing
 from trainer.lessons import Sources, generated, judged_row, write_lessons
 from trainer.parity import conversations, parity
@@ -41,6 +43,8 @@ CONTEXT, PARALLEL = 2048, 8
 IN_USE = "in use"
 VOICE_TYPE = "q8_0"
 """Of the voice's numbers where their shape allows it: a third smaller than f16."""
+SHARE_OF_RATE = 0.3
+"""Of the recipe's learning rate, where a voice in use learns on."""
 TEST_SEED = 3
 """Of the generated held-out attempts: always the same ones."""
 CANNOT = (
@@ -66,6 +70,8 @@ class Plan:
     """Generated held-out attempts."""
     limit: int | None = None
     """Rows to learn from, at most."""
+    go_on: bool = False
+    """Start from the voice in use, if there is one."""
     ship: bool = False
     changes: Mapping[str, Any] = field(default_factory=dict)
     """Entries of the recipe to change."""
@@ -83,8 +89,23 @@ class Retraining:
 
     @cached_property
     def recipe(self) -> Recipe:
-        path = RECIPES / f"critic-{self.plan.base}.yaml"
-        return read_recipe(path, self.lessons, minutes=self.plan.minutes, limit=self.plan.limit, **self.plan.changes)
+        path, changes = RECIPES / f"critic-{self.plan.base}.yaml", dict(self.plan.changes)
+        recipe = read_recipe(path, self.lessons, minutes=self.plan.minutes, limit=self.plan.limit, **changes)
+        return self._going_on(recipe, self._in_use) if self.plan.go_on and self._in_use else recipe
+
+    def _going_on(self, recipe: Recipe, voice: Path) -> Recipe:
+        """From a voice on: its form and size, and a lower rate, which keeps what it knows."""
+        start = self.lessons / f"start-{voice.stem}"
+        config = to_adapter(voice, base_folder(recipe.base, self.settings), start)
+        changes = {
+            "init": start,
+            "rank": config.r,
+            "alpha": config.lora_alpha,
+            "targets": tuple(config.target_modules),
+            "form": "activated" if config.alora_invocation_tokens else "plain",
+            "learning_rate": recipe.learning_rate * SHARE_OF_RATE,
+        }
+        return recipe.model_copy(update=changes)
 
     def run(self, report: Report) -> Iterator[str]:
         """Tells of every stage when it is over; the last line is the gate's verdict."""
@@ -110,7 +131,10 @@ class Retraining:
             f"{alike.max_difference:.2g}, {alike.same_greedy} of {alike.texts} texts go on alike"
         )
         reports = {}
-        for name, files in {"voice": {VOICE: voice}, "base": {}, **self._in_use}.items():
+        measured = {"voice": {VOICE: voice}, "base": {}}
+        if self._in_use:
+            measured[IN_USE] = {VOICE: self._in_use}
+        for name, files in measured.items():
             self.stages.begin("measuring", what=name)
             reports[name] = self._measured(files, run.folder / name)
             yield from (f"{name} on {place}: {_told(report)}" for place, report in reports[name].figures.items())
@@ -128,16 +152,15 @@ class Retraining:
         self.stages.end(version=path.stem if path else None, **gate.model_dump(mode="json"))
         yield "\n".join([f"{path} is in use now." if path else "Not promoted.", *gate.reasons])
 
-    @property
-    def _in_use(self) -> dict[str, dict[str, Path]]:
+    @cached_property
+    def _in_use(self) -> Path | None:
         """The voice that a new one must not be worse than, if there is one."""
         base = self.plan.base
         shipped = voices.read_current(voices.SHIPPED / base / VOICE)
         now = (shipped if self.plan.ship else voices.current(base, VOICE, self.settings)).version
         if now is None:
-            return {}
-        found = voices.open_voice(voices.named_base(base, self.settings), VOICE, now, self.settings)
-        return {IN_USE: {VOICE: found.path}}
+            return None
+        return voices.open_voice(voices.named_base(base, self.settings), VOICE, now, self.settings).path
 
     def _learned(self) -> dict[str, dict[str, int]]:
         done = self.lessons / "report.json"
@@ -188,7 +211,8 @@ class Retraining:
     @property
     def _recipe_for_card(self) -> dict[str, Any]:
         """The recipe without the folders of this machine."""
-        names = {"data": [file.name for file in self.recipe.data], "dev": self.recipe.dev and self.recipe.dev.name}
+        names = {"data": [file.name for file in self.recipe.data]}
+        names |= {key: path and path.name for key in ("dev", "init") for path in [getattr(self.recipe, key)]}
         return self.recipe.model_dump(mode="json") | names
 
     def _card(

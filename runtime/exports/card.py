@@ -24,7 +24,7 @@ _FIELDS: dict[Format, str] = {
     "messages": "Conversations: `messages` with a problem and a solution of which a person rated every step and none "
     "wrong.",
     "judged": "Attempts with their first error: `question`, `steps`, `first_error` (from 0; -1: there is none), "
-    "`attempt_answer`, `explanation`, `error_type`, `source`. `python -m trainer retrain --judged` reads them.",
+    "`attempt_answer`, `explanation`, `error_type`, `source`. `python -m trainer retrain --collected` reads them.",
 }
 _TASKS: dict[Format, str] = {
     "prm800k": "text-classification",

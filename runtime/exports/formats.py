@@ -1,7 +1,7 @@
 """The formats: what each makes of one labelled attempt. Plain rows, no files.
 
 `prm800k` has the fields of PRM800K's second phase; `stepwise` and `preference` have TRL's columns; `messages` is what
-chat models are tuned on; `judged` is what `python -m trainer retrain --judged` learns from.
+chat models are tuned on; `judged` is what `python -m trainer retrain --collected` learns from.
 """
 
 from __future__ import annotations

@@ -88,6 +88,11 @@ def read(name: str) -> str:
     return (STATIC / name).read_text("utf-8")
 
 
+def script(*names: str) -> str:
+    """Files of one script of the page, after what all of them build with."""
+    return "".join(map(read, ["make.js", *names]))
+
+
 @cache
 def private_folder(home: Path, name: str) -> Path:
     """A folder below `home`, for this user's eyes only; where none can be made, one that goes when the program ends."""

@@ -8,7 +8,7 @@ import gradio as gr
 
 from runtime.page import past
 from runtime.page.desk import Desk
-from runtime.page.serving import read
+from runtime.page.serving import read, script
 from runtime.page.widgets import BARE, QUIET, told
 from runtime.page.words import word
 from runtime.store import StoreError, new_id
@@ -25,7 +25,7 @@ class Past:
 
     def __init__(self, page: Page) -> None:
         self.page = page
-        template = {"html_template": read("past.html"), "js_on_load": read("past.js")}
+        template = {"html_template": read("past.html"), "js_on_load": script("past.js")}
         self.list = gr.HTML({}, visible=page.log is not None, elem_classes="sq-past-box", **template, **BARE)
 
     def wire(self, everything: list[Any]) -> None:

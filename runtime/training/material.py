@@ -94,7 +94,7 @@ def preview(log: SessionLog, limit: int = 5) -> list[dict[str, Any]]:
         folder = Path(place)
         write_judged(log, folder / "judged.jsonl")
         command = [sys.executable, "-m", "trainer", "lessons", "--generated", "0"]
-        command += ["--judged", str(folder / "judged.jsonl"), "--out", str(folder)]
+        command += ["--collected", str(folder / "judged.jsonl"), "--out", str(folder)]
         try:
             done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)
         except (OSError, subprocess.TimeoutExpired) as error:

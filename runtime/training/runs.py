@@ -27,6 +27,8 @@ from runtime.training.progress import STOP_FILE, Standing, read_standing
 from runtime.types import Value
 
 LAST_LINES = 20
+FRESH_LEAST, FRESH_TIMES = 200, 4
+"""Lessons from fresh problems beside what people judged, so that the voice forgets nothing."""
 _lock = Lock()
 
 
@@ -103,7 +105,8 @@ class Training:
         """What is run: the same command goes on where it ended."""
         return [
             sys.executable, "-m", "trainer", "retrain", "--base", plan.base, "--minutes", f"{plan.minutes:g}",
-            "--judged", str(folder / "judged.jsonl"), "--progress", str(folder),
+            "--collected", str(folder / "judged.jsonl"), "--generated", str(_fresh(plan.attempts)), "--go-on",
+            "--progress", str(folder),
         ]  # fmt: skip
 
     def last_lines(self) -> str:
@@ -133,6 +136,10 @@ class Training:
             raise TrainingError(
                 f"Training could not be begun ({error}). Look for room and rights in {folder}."
             ) from error
+
+
+def _fresh(attempts: int) -> int:
+    return max(FRESH_LEAST, FRESH_TIMES * attempts)
 
 
 def _alive(folder: Path) -> bool:

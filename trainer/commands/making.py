@@ -80,6 +80,7 @@ def lessons(
     judged: Annotated[Path | None, typer.Option(help="Attempts judged by people.")] = None,
     records: Annotated[Path | None, typer.Option(help="What `critiques` wrote.")] = None,
     drawn: Annotated[Path | None, typer.Option(help="What `attempts` wrote: right attempts of models.")] = None,
+    collected: Annotated[Path | None, typer.Option(help="What people judged in the app (its export `judged`).")] = None,
     held_out: Annotated[
         list[Path] | None, typer.Option(help="Problems that must not occur; may be given often.")
     ] = None,
@@ -88,7 +89,9 @@ def lessons(
     """Make lessons for the critic's voice out of judged attempts, right and wrong ones in balance."""
     from trainer import lessons as making
 
-    sources = making.Sources(generated, marked, marked_limit, judged, records, drawn, tuple(held_out or ()), seed)
+    sources = making.Sources(
+        generated, marked, marked_limit, judged, records, drawn, collected, tuple(held_out or ()), seed
+    )
     print(json.dumps(making.write_lessons(sources, out), indent=1))
 
 

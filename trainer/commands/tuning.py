@@ -179,6 +179,7 @@ def retrain(
     judged: Annotated[Path | None, typer.Option(help="Attempts judged by people.")] = None,
     records: Annotated[Path | None, typer.Option(help="What `critiques` wrote.")] = None,
     drawn: Annotated[Path | None, typer.Option(help="What `attempts` wrote: right attempts of models.")] = None,
+    collected: Annotated[Path | None, typer.Option(help="What people judged in the app (its export `judged`).")] = None,
     held_out: Annotated[
         list[Path] | None, typer.Option(help="Judged attempts to measure on; may be given often.")
     ] = None,
@@ -190,6 +191,7 @@ def retrain(
         bool, typer.Option("--four-bit", help="Hold the base in NF4 while it is tuned (QLoRA).")
     ] = False,
     seed: int = 0,
+    go_on: Annotated[bool, typer.Option("--go-on", help="Start from the voice in use, not from the base.")] = False,
     ship: Annotated[bool, typer.Option("--ship", help="Into data/models/voices, not your models folder.")] = False,
     progress: Annotated[
         Path | None, typer.Option(help="Folder for `stages.jsonl`; a file `stop` in it ends the command.")
@@ -204,10 +206,11 @@ def retrain(
     from trainer.stages import Stages
 
     measured = tuple(held_out or ())
-    sources = Sources(generated, marked, marked_limit, judged, records, drawn, (*measured, *(apart or ())), seed)
+    apart = (*measured, *(apart or ()))
+    sources = Sources(generated, marked, marked_limit, judged, records, drawn, collected, apart, seed)
     panel = tuple(known(witnesses, "witnesses", get_args(Witness)))
     changes = {"four_bit": True} if four_bit else {}
-    plan = Plan(base, sources, minutes, panel, measured, test, limit, ship, changes)
+    plan = Plan(base, sources, minutes, panel, measured, test, limit, go_on, ship, changes)
     stages = Stages(progress)
     with stages.until_the_end(), Bar("Tuning", minutes) as bar:
         for line in Retraining(plan, settings.load(), stages).run(bar):
@@ -216,7 +219,7 @@ def retrain(
 
 @app.command()
 def improve(
-    base: Annotated[str, typer.Option(help="bench, or a model of the catalogue.")] = "bench",
+    base: Annotated[str, typer.Option(help="bench, or smollm2-135m.")] = "bench",
     arm: Annotated[
         str, typer.Option(help="vanilla, critic (every attempt), difficulty (failures only).")
     ] = "difficulty",

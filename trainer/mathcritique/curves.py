@@ -1,4 +1,4 @@
-"""Votes with the critic and without, against calls and tokens: as a table and as a picture."""
+"""Votes with the critic and without, against turns and tokens: as a table and as a picture."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ INK, WITH, WITHOUT = "#333333", "#1f6f8b", "#b3560f"
 def table(played: Played) -> str:
     """Markdown."""
     rows = [
-        f"| {p.k} | {fmean(p.critic):.1%} | {p.critic_calls:.1f} | {p.critic_tokens:.0f} | {fmean(p.plain):.1%} | "
+        f"| {p.k} | {fmean(p.critic):.1%} | {p.critic_turns:.1f} | {p.critic_tokens:.0f} | {fmean(p.plain):.1%} | "
         f"{3 * p.k} | {p.plain_tokens:.0f} |"
         for p in played.points()
     ]
-    head = "| K | MV@K with critic | calls | tokens written | MV@3K without | calls | tokens written |"
+    head = "| K | MV@K with critic | turns | tokens written | MV@3K without | turns | tokens written |"
     return "\n".join([head, "|---|---|---|---|---|---|---|", *rows])
 
 
@@ -28,11 +28,11 @@ def plot(figure: Any, played: Played) -> None:
     points = played.points()
     with_critic, without = [100 * fmean(p.critic) for p in points], [100 * fmean(p.plain) for p in points]
     left, right = figure.subplots(1, 2, sharey=True)
-    left.plot([p.critic_calls for p in points], with_critic, "o-", color=WITH, label="MV@K, with the critic")
+    left.plot([p.critic_turns for p in points], with_critic, "o-", color=WITH, label="MV@K, with the critic")
     left.plot([3 * p.k for p in points], without, "s--", color=WITHOUT, label="MV@3K, without")
     right.plot([p.critic_tokens for p in points], with_critic, "o-", color=WITH)
     right.plot([p.plain_tokens for p in points], without, "s--", color=WITHOUT)
-    left.set(xlabel="calls a problem", ylabel="solved, %")
+    left.set(xlabel="turns a problem", ylabel="solved, %")
     right.set(xlabel="tokens written a problem")
     left.legend(frameon=False)
     quiet(left, right)

@@ -44,7 +44,7 @@ class Ground:
     """A base and the problems that are put to it."""
 
     base: str
-    """"bench", or a model of the catalogue."""
+    """"bench", or a model of the catalogue with a recipe for its actor."""
     settings: Settings
     most_steps: int = 3
     """Problems with longer solutions are not asked."""

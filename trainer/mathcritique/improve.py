@@ -5,7 +5,8 @@ refinements of its wrong ones (MathCritique, arXiv 2411.16579).
 
 Every round starts again from the base and learns the original data beside what the round before drew. Three arms:
 vanilla (right attempts only), critic (every attempt is criticised and refined), difficulty (only failures are, so that
-hard problems get the extra turns). A run that was killed goes on with the stage it was in, and comes to the same end.
+hard problems get the extra turns). A run that was killed goes on with the stage it was in, and comes to the same end
+but for roundings.
 """
 
 from __future__ import annotations

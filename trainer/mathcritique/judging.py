@@ -82,13 +82,7 @@ class Told:
 def discriminate(ground: Ground, voice: Path | None, panel: str, attempts: Sequence[Attempt]) -> Told:
     """How well a panel tells right attempts from wrong ones, whatever the step. The bare base has the panel "model" for
     its word, with a threshold as well chosen as the voice's."""
-    asked = [
-        JudgedAttempt(
-            one.problem, tuple(step.text for step in one.trajectory.steps), None if one.right else 0, one.answer
-        )
-        for one in attempts
-        if one.trajectory.steps
-    ]
+    asked = [_known(one) for one in attempts if one.trajectory.steps]
     heard = hear(ground, voice, asked)
     witnesses = heard_panels(heard.panel, heard.has_voice)[panel]
     weights = fitted(ground, voice)[panel]

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from runtime import arithmetic
 from runtime.actor import after_critique, conversation
-from runtime.text import CHECK, closing_line, language_of
+from runtime.text import CHECK, join_steps, language_of
 from runtime.types import Step, Trajectory
 from runtime.worked import Worked
 from trainer.injection import Injected, InjectionError, inject_random
@@ -37,7 +37,7 @@ def refined(worked: Worked, seed: int) -> Row | None:
     attempt = Trajectory(problem_id=worked.problem.id, steps=steps, answer=wrong.answer)
     asked = after_critique(worked.problem, attempt, place, _comment(wrong))
     kept = "".join(f"{line}\n" for line in worked.lines[:place])
-    rest = "\n".join([*worked.lines[place:], closing_line(worked.result)])
+    rest = join_steps(worked.lines[place:], worked.result)
     return _row(worked, asked, ((kept, 0.0), (rest, 1.0)) if kept else ((rest, 1.0),))
 
 
@@ -70,7 +70,7 @@ def corrected(worked: Worked, seed: int) -> Row:
     wrong = _wrong(worked, seed) if int(worked.problem.id, 16) % 2 else None
     if wrong is None:
         return _row(worked, asked, ((f"{right}\n{check} right.", 1.0),))
-    first = "\n".join([*wrong.lines, closing_line(wrong.answer or "")])
+    first = join_steps(wrong.lines, wrong.answer)
     return _row(worked, asked, ((f"{first}\n", 0.0), (f"{check} {DOUBT}\n{right}", 1.0)))
 
 
@@ -89,7 +89,7 @@ def _wrong(worked: Worked, seed: int) -> Injected | None:
 
 
 def _solution(worked: Worked) -> str:
-    return "\n".join([*worked.lines, closing_line(worked.result)])
+    return join_steps(worked.lines, worked.result)
 
 
 def _row(worked: Worked, asked: Iterable, reply: tuple[tuple[str, float], ...]) -> Row:

@@ -24,14 +24,14 @@ TEMPERATURE = 0.7
 
 
 class Cost(Value):
-    """Calls of the model, and tokens that it read and wrote."""
+    """Turns of a player, a critique counted once however often it asks the model, and tokens read and written."""
 
-    calls: int = 0
+    turns: int = 0
     read: int = 0
     written: int = 0
 
     def __add__(self, other: Cost) -> Cost:
-        return Cost(calls=self.calls + other.calls, read=self.read + other.read, written=self.written + other.written)
+        return Cost(turns=self.turns + other.turns, read=self.read + other.read, written=self.written + other.written)
 
 
 class Attempt(Value):
@@ -126,7 +126,7 @@ class Players:
         while not isinstance(item := next_or_value(events), Critique):
             pass
         used = engine.usage
-        return Reading(critique=item, cost=Cost(calls=1, read=used.prompt_tokens, written=used.completion_tokens))
+        return Reading(critique=item, cost=Cost(turns=1, read=used.prompt_tokens, written=used.completion_tokens))
 
 
 def refining(attempt: Attempt, reading: Reading) -> Messages:
@@ -148,5 +148,5 @@ def _read(problem: Problem, reply: Completion, wrong: Attempt | None = None, kep
         origin="refine" if wrong else "sample",
         parent=Parent(trajectory_id=wrong.trajectory.id, kept=kept) if wrong else None,
     )
-    cost = Cost(calls=1, read=reply.prompt_tokens, written=reply.completion_tokens)
+    cost = Cost(turns=1, read=reply.prompt_tokens, written=reply.completion_tokens)
     return Attempt(problem=problem, trajectory=trajectory, right=grade(answer, problem) is True, cost=cost)

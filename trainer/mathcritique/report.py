@@ -10,11 +10,11 @@ from typing import Any
 from runtime.files import write_whole
 from trainer.mathcritique import curves
 from trainer.mathcritique.claims import Claim, Measured
-from trainer.mathcritique.curves import INK, WITH, figure, quiet
-from trainer.mathcritique.improve import Arm, Round
+from trainer.mathcritique.curves import INK, WITH, WITHOUT, figure, quiet
+from trainer.mathcritique.improve import BINS, Arm, Round
 from trainer.mathcritique.testtime import Played
 
-ARM_COLOURS = {"vanilla": "#b3560f", "difficulty": "#1f6f8b", "critic": "#7a5195"}
+ARM_COLOURS = {"vanilla": WITHOUT, "difficulty": WITH, "critic": "#7a5195"}
 SIGNS = {
     "holds": "✓ holds",
     "consistent": "~ consistent",
@@ -42,13 +42,15 @@ def _parts(
     return [
         f"# MathCritique on {facts['base']}",
         "What the paper claims (arXiv 2411.16579), tested anew. Intervals cover 90 %, tests are paired problem by "
-        "problem. *holds*: every interval lies on the claimed side; *consistent*: every difference does.",
+        "problem. *holds*: every interval lies on the claimed side; *consistent*: every difference does (MC3, MC6, "
+        "MC8, MC10 and MC11 have no interval, so they are consistent at best). A turn is an attempt, a critique or a "
+        "refinement, however often it asks the model.",
         "\n".join(f"- {key}: {value}" for key, value in facts.items()),
         "\n".join(["| claim | says | verdict |", "|---|---|---|", *verdicts]),
         *(part for claim in claims if claim.evidence for part in _evidence(claim)),
-        "## Votes, calls and tokens",
+        "## Votes, turns and tokens",
         curves.table(measured.played),
-        f"![votes against calls and tokens]({name}-{plots[0]}.png)",
+        f"![votes against turns and tokens]({name}-{plots[0]}.png)",
         f"![gain by difficulty]({name}-{plots[1]}.png)",
         "## Rounds of self-improvement",
         _rounds_table(measured),
@@ -69,10 +71,10 @@ def _rounds_table(measured: Measured) -> str:
                 shares = " ".join(f"{share:.0%}" for share in found.shares)
                 rows.append(
                     f"| {arm} | {seed} | {found.number} | {found.rows} | {found.refined} | {shares} | {alone:.1%} | "
-                    f"{helped:.1%} | {found.cost.calls} | {found.cost.written} |"
+                    f"{helped:.1%} | {found.cost.turns} | {found.cost.written} |"
                 )
     head = (
-        "| arm | seed | round | learned | refined | by difficulty, easiest first | solved | with critic | calls | "
+        "| arm | seed | round | learned | refined | by difficulty, easiest first | solved | with critic | turns | "
         "tokens written |"
     )
     return "\n".join([head, "|---|---|---|---|---|---|---|---|---|---|", *rows])
@@ -93,13 +95,15 @@ def _difficulty(one: Any, played: Played) -> None:
 
 def _rounds(one: Any, rounds_of: Mapping[Arm, Sequence[Sequence[Round]]]) -> None:
     left, right = one.subplots(1, 2)
+    bins = range(1, BINS + 1)
+    most = max(len(rounds) for runs in rounds_of.values() for rounds in runs)
     for arm, runs in rounds_of.items():
         last = min(map(len, runs))
         solved = [100 * fmean(right for rounds in runs for right in rounds[i].solved) for i in range(last)]
         left.plot(range(last), solved, "o-", color=ARM_COLOURS[arm], label=arm)
-        shares = [fmean(found.shares[i] for rounds in runs for found in rounds[1:]) for i in range(5)]
-        right.plot(range(1, 6), [100 * share for share in shares], "o-", color=ARM_COLOURS[arm])
-    left.set(xlabel="round", ylabel="solved alone, %", xticks=range(max(last, 1)))
-    right.set(xlabel="difficulty (1: the easiest fifth)", ylabel="share of what is learned, %", xticks=range(1, 6))
+        shares = [fmean(found.shares[i] for rounds in runs for found in rounds[1:]) for i in range(BINS)]
+        right.plot(bins, [100 * share for share in shares], "o-", color=ARM_COLOURS[arm])
+    left.set(xlabel="round", ylabel="solved alone, %", xticks=range(most))
+    right.set(xlabel="difficulty (1: the easiest fifth)", ylabel="share of what is learned, %", xticks=bins)
     left.legend(frameon=False)
     quiet(left, right)

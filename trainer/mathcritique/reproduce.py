@@ -64,7 +64,7 @@ def reproduced(ground: Ground, budget: str, out: Path) -> Iterator[str]:
     facts = {
         "base": ground.base,
         "budget": f"{budget}: {BUDGETS[budget]}",
-        "minutes": ", ".join(f"{name} {seconds / 60:.1f}" for name, seconds in one.seconds.items()),
+        "minutes of the last stretch": ", ".join(f"{name} {seconds / 60:.1f}" for name, seconds in one.seconds.items()),
     }
     yield from (f"{claim.id} {claim.verdict}: {claim.says}" for claim in claims)
     yield f"the report is in {report.write(out, f'mathcritique-{ground.base}-{budget}', facts, claims, one.measured)}"

@@ -1,7 +1,7 @@
 """Actor and critic at test time: one attempt and its refinement, many in parallel, or one refined again and again.
 
 Every read-out (single, oracle, MV@K, pass@k, sequential) is taken from the same stored turns, so that they can be
-compared problem by problem, at equal calls and at equal tokens.
+compared problem by problem, at equal turns and at equal tokens.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 
 from runtime.search import majority
 from runtime.types import Critique, Problem, Value
-from trainer.mathcritique.play import Attempt, Cost, Players, Reading
+from trainer.mathcritique.play import TEMPERATURE, Attempt, Cost, Players, Reading
 
 Bools = list[bool]
 
@@ -118,7 +118,7 @@ class Played(Value):
             k,
             [voted(some[:k]) for some in self.taken],
             [voted(some[: 3 * k]) for some in self.plain],
-            sum(cost.calls for cost in costs) / n,
+            sum(cost.turns for cost in costs) / n,
             sum(cost.written for cost in costs) / n,
             sum(one.cost.written for some in self.plain for one in some[: 3 * k]) / n,
         )
@@ -131,12 +131,12 @@ class Point:
     k: int
     critic: Bools
     plain: Bools
-    critic_calls: float
+    critic_turns: float
     critic_tokens: float
     plain_tokens: float
 
 
-def play(opened: Opened, problems: Sequence[Problem], K: int, seed: int, temperature: float = 0.7) -> Played:
+def play(opened: Opened, problems: Sequence[Problem], K: int, seed: int, temperature: float = TEMPERATURE) -> Played:
     """Draw all that the read-outs need: 3K plain attempts at each problem, K turns in parallel, a chain of K turns."""
     with opened() as players:
         plain = players.attempts(problems, 3 * K, temperature, seed)

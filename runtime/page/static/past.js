@@ -12,14 +12,6 @@ const view = () => props.value || {};
 const say = (key, values = {}) =>
   Object.entries(values).reduce((text, [name, value]) => text.replace(`{${name}}`, value), view().words?.["past." + key] || "");
 
-function make(tag, className, attributes = {}, ...children) {
-  const made = document.createElement(tag);
-  made.className = className;
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children);
-  return made;
-}
-
 function button(className, text, act, attributes = {}) {
   const made = make("button", className, { type: "button", ...attributes }, text);
   made.onclick = act;

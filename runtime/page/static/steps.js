@@ -15,14 +15,6 @@ const view = () => props.value || {};
 const say = (key, values = {}) =>
   Object.entries(values).reduce((text, [name, value]) => text.replace(`{${name}}`, value), view().words?.[key] || "");
 
-function make(tag, className, attributes = {}, ...children) {
-  const made = document.createElement(tag);
-  made.className = className;
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children);
-  return made;
-}
-
 function put(node, text) {
   if (node.textContent !== text) node.textContent = text;
   node.hidden = !text;

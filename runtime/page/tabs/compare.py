@@ -10,7 +10,7 @@ import gradio as gr
 from runtime.comparing import NAMES, VERDICTS, CompareError
 from runtime.page import compare_view
 from runtime.page.desk import Desk
-from runtime.page.serving import read
+from runtime.page.serving import read, script
 from runtime.page.widgets import AT_ONCE, BARE, ON_MODEL, QUIET, in_studio
 from runtime.page.words import word
 from runtime.types import Depth
@@ -61,8 +61,7 @@ class CompareTab:
         """The head, the steps and the figures of a solution. Its keys are those of a form without buttons."""
         with gr.Column(elem_classes=["sq-form", "sq-column"], min_width=0):
             head = gr.HTML(**BARE)
-            script = read("steps.js") + read("why.js")
-            steps = gr.HTML({}, html_template=read("steps.html"), js_on_load=script, **BARE)
+            steps = gr.HTML({}, html_template=read("steps.html"), js_on_load=script("steps.js", "why.js"), **BARE)
             return head, steps, gr.HTML(**BARE)
 
     def wire(self) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from runtime.page.desk import Desk
-from runtime.page.serving import read
+from runtime.page.serving import read, script
 from runtime.page.widgets import BARE, QUIET, told
 from runtime.practice import FEWEST, MOST, Ladder
 
@@ -41,7 +41,7 @@ class PractiseTab:
                 self.reveal = page.say(gr.Button, {"value": "practise.show"}, elem_classes="sq-halt")
                 self.onward = page.say(gr.Button, {"value": "practise.next"}, elem_classes="sq-halt")
             self.quiet = gr.HTML(elem_classes="sq-quiet", **BARE)
-            self.steps = gr.HTML({}, html_template=read("steps.html"), js_on_load=read("steps.js"), **BARE)
+            self.steps = gr.HTML({}, html_template=read("steps.html"), js_on_load=script("steps.js"), **BARE)
             self.solution = gr.HTML(elem_classes="sq-solution", **BARE)
         self.outputs = [self.group, self.count, self.story, self.quiet, self.steps, self.solution, self.reveal]
 

@@ -16,7 +16,7 @@ from runtime.importing import import_attempts
 from runtime.labelled import labelled_attempts
 from runtime.page import review_view
 from runtime.page.desk import Desk
-from runtime.page.serving import read
+from runtime.page.serving import read, script
 from runtime.page.widgets import AT_ONCE, BARE, QUIET, StudioError, in_studio
 from runtime.page.words import word
 from runtime.reviewing import Reviewing
@@ -41,8 +41,9 @@ class ReviewTab:
                 self.shelf = say(gr.Radio, keys, value="open", interactive=True, elem_classes="sq-mode")
             self.guide = gr.HTML(elem_classes="sq-guide-box", **BARE)
             self.head = gr.HTML(elem_classes="sq-head-box", **BARE)
-            script = read("steps.js") + read("review.js")
-            self.steps = gr.HTML({}, html_template=read("steps.html"), js_on_load=script, **BARE)
+            self.steps = gr.HTML(
+                {}, html_template=read("steps.html"), js_on_load=script("steps.js", "review.js"), **BARE
+            )
             with say(gr.Accordion, {"label": "export.title"}, open=False, elem_classes="sq-fold"):
                 self.build_export()
         self.painted = [self.guide, self.head, self.steps]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from runtime.page.serving import read
+from runtime.page.serving import read, script
 from runtime.page.widgets import BARE, ON_MODEL, QUIET, told
 from runtime.page.words import word
 from runtime.types import Depth, Help
@@ -38,7 +38,7 @@ class WorkTab:
             with gr.Row(elem_classes="sq-acts"):
                 self.go = page.say(gr.Button, {"value": f"{kind}.button"}, elem_classes="sq-go")
                 self.halt = page.say(gr.Button, {"value": "stop.button"}, interactive=False, elem_classes="sq-halt")
-            self.steps = gr.HTML({}, html_template=read("steps.html"), js_on_load=script(kind), **BARE)
+            self.steps = gr.HTML({}, html_template=read("steps.html"), js_on_load=_script(kind), **BARE)
 
     def build_box(self, name: str) -> gr.Textbox:
         keys = {"label": f"{self.kind}.{name}.label", "placeholder": f"{self.kind}.{name}.placeholder"}
@@ -127,9 +127,9 @@ class WorkTab:
         return self.page.desk(request).view(self.kind)
 
 
-def script(kind: str) -> str:
+def _script(kind: str) -> str:
     """The step list's script: a solution can be given bit by bit, an own line be mended."""
-    return "".join(map(read, ["steps.js", "why.js", "guide.js" if kind == "solve" else "mend.js"]))
+    return script("steps.js", "why.js", "guide.js" if kind == "solve" else "mend.js")
 
 
 def _outputs(view: dict[str, Any]) -> tuple[Any, ...]:

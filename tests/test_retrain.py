@@ -1,0 +1,88 @@
+"""From lessons to the gate in one command, on a tiny model: from the base, and from the voice in use on."""
+
+import json
+
+import pytest
+
+from runtime import models, settings, voices
+from trainer import retrain
+from trainer.export import to_voice
+from trainer.lessons import Sources
+from trainer.promote import Options, promote
+from trainer.retrain import SHARE_OF_RATE, Plan, Retraining
+
+pytestmark = [pytest.mark.model, pytest.mark.timeout(240)]
+
+RECIPE = "base: tiny\nvoice: critic\ndata: [critic.jsonl]\ndev: dev.jsonl\nrank: 2\nlearning_rate: 1e-3\nwarm_up: 1\n"
+CARD = {
+    "version": "first", "created": "2026-01-01", "recipe": {}, "data": [], "seconds": {}, "cannot": [], "join": {},
+    "licence": "Apache-2.0",
+}  # fmt: skip
+
+
+@pytest.fixture
+def chosen(tiny, tmp_path, monkeypatch):
+    """Settings under which the tiny model is an added one with a recipe."""
+    monkeypatch.setenv("SOLILOQUY_MODELS", str(tmp_path / "models"))
+    monkeypatch.setattr(retrain, "RECIPES", tmp_path)
+    (tmp_path / "critic-tiny.yaml").write_text(RECIPE)
+    found = settings.load()
+    models.add(str(tiny.gguf), found, lambda done, total: None)
+    return found
+
+
+def plan(collected=None, **changes):
+    given = {"base": "tiny", "sources": Sources(generated=40, collected=collected), "test": 100, "limit": 16}
+    return Plan(**given | {"witnesses": ("arithmetic", "model")} | changes)
+
+
+def put_into_use(voice, chosen, tmp_path):
+    """As the gate does for a voice that is better than its base."""
+    files = {right: tmp_path / f"{right}.jsonl" for right in (True, False)}
+    for right, file in files.items():
+        rows = ({"key": str(i), "right": right, "first_error": 0 if i % 2 else None} for i in range(100))
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    card = tmp_path / "card.json"
+    card.write_text(json.dumps(CARD))
+    options = Options(voice, card, "tiny", "critic", "held", files[True], files[False])
+    verdict, path = promote(options, chosen)
+    assert verdict.promoted
+    return path
+
+
+def test_all_stages_from_the_base_to_the_gate(chosen):
+    made = Retraining(plan(), chosen)
+    told = "\n".join(made.run(lambda progress: None))
+    for line in ("lessons in", "tuned in", "voice of", "beside peft:", "voice on wordproblems-test: F1", "base on"):
+        assert line in told
+    assert "in use on" not in told
+    assert made.recipe.init is None
+    assert ("is in use now" in told) == (voices.current("tiny", "critic", chosen).version is not None)
+
+
+def test_going_on_begins_with_the_voice_in_use_and_is_measured_beside_it(chosen, tiny, tiny_voices, tmp_path):
+    voice = tmp_path / "voice.gguf"
+    to_voice(tiny_voices["critic"].peft, voice, tiny.gguf, "f32")
+    path = put_into_use(voice, chosen, tmp_path)
+    made = Retraining(plan(go_on=True), chosen)
+    told = "\n".join(made.run(lambda progress: None))
+    assert "in use on wordproblems-test: F1" in told
+    recipe = made.recipe
+    assert (recipe.rank, recipe.form, recipe.init.name) == (4, "activated", f"start-{path.stem}")
+    assert recipe.learning_rate == pytest.approx(1e-3 * SHARE_OF_RATE)
+    assert Retraining(plan(), chosen).recipe.init is None
+
+
+def test_what_people_judged_in_the_app_is_learned_right_or_wrong(chosen, tmp_path):
+    rows = [
+        {"question": f"What is {n} + 1, twice?", "steps": [f"{n} + 1 = {n + 1}", f"{n + 1} * 2 = {2 * n + 2 + n % 2}"],
+         "first_error": 1 if n % 2 else -1}
+        for n in range(20)
+    ]  # fmt: skip
+    collected = tmp_path / "judged.jsonl"
+    collected.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    made = Retraining(plan(collected), chosen)
+    next(made.run(lambda progress: None))
+    learned = (made.lessons / "critic.jsonl").read_text() + (made.lessons / "dev.jsonl").read_text()
+    assert all(learned.count(row["question"]) == (2 if row["first_error"] == 1 else 1) for row in rows)
+    assert len((made.lessons / "fit.jsonl").read_text().splitlines()) > 40
