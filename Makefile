@@ -1,5 +1,6 @@
 # make app    set up .venv, fetch the model, open the app          (MODEL=qwen2.5-coder-0.5b make app takes another)
 # make test   set up .venv, fetch the small test model, run lint, import contracts and all tests
+# make test-browser   the browser tests that take minutes: what a collector says becomes a voice, kills while labels arrive
 # make lint   ruff and the import contracts alone
 # make llama-server   build llama.cpp's own server, which benchmarks and a test compare with (some ten minutes)
 # make critic train the smallest base's critic on this machine, from lessons to a promoted voice (some 15 minutes)
@@ -11,7 +12,7 @@ TEST_MODEL := smollm2-135m
 LLAMA_SERVER := .venv/llama-server
 JOBS ?= 2
 
-.PHONY: app test lint bench critic chromium llama-server clean
+.PHONY: app test test-browser lint bench critic chromium llama-server clean
 
 app: .venv/runtime.ready
 	@$(BIN)/python -m runtime models pull $(MODEL) || echo "Starting without a model; the page says what to do." >&2
@@ -20,6 +21,10 @@ app: .venv/runtime.ready
 test: lint
 	@$(BIN)/python -m runtime models pull $(TEST_MODEL)
 	@$(BIN)/python -m pytest $(ARGS)
+
+test-browser: .venv/tests.ready
+	@$(BIN)/python -m runtime models pull $(TEST_MODEL)
+	@$(BIN)/python -m pytest tests/browser -m slow -s $(ARGS)
 
 lint: .venv/tests.ready
 	@$(BIN)/ruff check .

@@ -186,6 +186,16 @@ def test_a_promoted_voice_is_in_use_and_its_forerunner_stays_reachable(chosen, t
     assert not list(chosen.models_dir.rglob("*.part"))
 
 
+def test_a_voice_that_waits_to_be_chosen_changes_nothing_until_then(chosen, tmp_path):
+    promote.promote(options(tmp_path), chosen)
+    asked = options(tmp_path, "2", rows(70, 80), current=rows(60, 80), value=2.0, use=False)
+    verdict, waiting = promote.promote(asked, chosen)
+    assert verdict.promoted
+    assert voices.current("small", "critic", chosen).version == "1"
+    voices.use("small", "critic", "2", chosen)
+    assert voices.voices_of("small", chosen)["critic"].path == waiting
+
+
 def test_the_card_holds_what_was_measured_and_reads_as_text(chosen, tmp_path):
     _, path = promote.promote(options(tmp_path), chosen)
     made = voices.voices_of("small", chosen)["critic"].card

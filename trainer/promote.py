@@ -56,10 +56,12 @@ class Options:
     """The same adapter as a folder of peft, kept for the engine of transformers."""
     ship: bool = False
     """Into the product's own data instead of a person's models folder."""
+    use: bool = True
+    """Put it into use; else it waits to be chosen."""
 
 
 def promote(options: Options, settings: Settings) -> tuple[Verdict, Path | None]:
-    """The gate's verdict and, if it is promoted, the file that is now in use. Raises PromoteError, VoiceError."""
+    """The gate's verdict and, if it is promoted, the file of the voice. Raises PromoteError, VoiceError."""
     base = voices.named_base(options.base, settings)
     card = read_draft(options.card, options.gguf, base, options.voice)
     root = voices.SHIPPED if options.ship else voices.own_root(settings)
@@ -114,7 +116,8 @@ def _put(candidate: Candidate, options: Options, verdict: Verdict, folder: Path,
     save(path, options.gguf.read_bytes())
     save(folder / f"{card.version}.md", card_text(card).encode())
     save(folder / f"{card.version}.json", card.model_dump_json(indent=1).encode())
-    voices.write_current(folder, Current(version=card.version, before=(*now.before, now.version)))
+    if options.use:
+        voices.write_current(folder, Current(version=card.version, before=(*now.before, now.version)))
     return path
 
 

@@ -73,6 +73,8 @@ class Plan:
     go_on: bool = False
     """Start from the voice in use, if there is one."""
     ship: bool = False
+    use: bool = True
+    """Put a promoted voice into use; else it waits to be chosen."""
     changes: Mapping[str, Any] = field(default_factory=dict)
     """Entries of the recipe to change."""
 
@@ -145,12 +147,13 @@ class Retraining:
             Options(
                 voice, card, self.plan.base, VOICE, self._names[0], reports["voice"].outcomes,
                 reports["base"].outcomes, reports[IN_USE].outcomes if IN_USE in reports else None,
-                ship=self.plan.ship,
+                ship=self.plan.ship, use=self.plan.use,
             ),
             self.settings,
         )  # fmt: skip
         self.stages.end(version=path.stem if path else None, **gate.model_dump(mode="json"))
-        yield "\n".join([f"{path} is in use now." if path else "Not promoted.", *gate.reasons])
+        place = f"{path} {'is in use now' if self.plan.use else 'can be chosen'}." if path else "Not promoted."
+        yield "\n".join([place, *gate.reasons])
 
     @cached_property
     def _in_use(self) -> Path | None:

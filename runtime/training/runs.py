@@ -106,7 +106,7 @@ class Training:
         return [
             sys.executable, "-m", "trainer", "retrain", "--base", plan.base, "--minutes", f"{plan.minutes:g}",
             "--collected", str(folder / "judged.jsonl"), "--generated", str(_fresh(plan.attempts)), "--go-on",
-            "--progress", str(folder),
+            "--no-use", "--progress", str(folder),
         ]  # fmt: skip
 
     def last_lines(self) -> str:

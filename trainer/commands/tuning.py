@@ -193,6 +193,7 @@ def retrain(
     seed: int = 0,
     go_on: Annotated[bool, typer.Option("--go-on", help="Start from the voice in use, not from the base.")] = False,
     ship: Annotated[bool, typer.Option("--ship", help="Into data/models/voices, not your models folder.")] = False,
+    use: Annotated[bool, typer.Option(help="Put a promoted voice into use; else it waits to be chosen.")] = True,
     progress: Annotated[
         Path | None, typer.Option(help="Folder for `stages.jsonl`; a file `stop` in it ends the command.")
     ] = None,
@@ -210,7 +211,7 @@ def retrain(
     sources = Sources(generated, marked, marked_limit, judged, records, drawn, collected, apart, seed)
     panel = tuple(known(witnesses, "witnesses", get_args(Witness)))
     changes = {"four_bit": True} if four_bit else {}
-    plan = Plan(base, sources, minutes, panel, measured, test, limit, go_on, ship, changes)
+    plan = Plan(base, sources, minutes, panel, measured, test, limit, go_on, ship, use, changes)
     stages = Stages(progress)
     with stages.until_the_end(), Bar("Tuning", minutes) as bar:
         for line in Retraining(plan, settings.load(), stages).run(bar):

@@ -1,0 +1,128 @@
+"""Labels that were acknowledged outlive kill -9 of the real program, and a burst of a thousand loses none.
+
+make test-browser
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+from typing import Any
+from urllib.request import ProxyHandler, Request, build_opener
+
+import pytest
+from test_review import TEN, imported, studio_handlers
+
+from runtime.rows import step_id
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(3600)]
+
+ROOT = Path(__file__).parents[2]
+KILLS, BURST, HANDS = 100, 1000, 8
+OPEN = build_opener(ProxyHandler({}))
+
+
+@pytest.fixture
+def rating(served):
+    """The number of the handler that stores a rating, and the run that is rated, in a home that a program can take."""
+    page = served(studio=True)
+    imported(page, TEN)
+    number = min(number for name, (number, _) in studio_handlers(page).items() if ".rate " in name)
+    (run,) = page.log.ended_runs()
+    return number, run.id, page
+
+
+@contextmanager
+def program(home: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    places = {"SOLILOQUY_HOME": str(home), "SOLILOQUY_MODELS": str(home / "no-models"), "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(
+        [sys.executable, ROOT / "app.py", "--studio", "--no-browser"],
+        env={**os.environ, **places}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    try:
+        for line in process.stdout:
+            if ready := re.search(r"ready at (\S+)", line):
+                yield process, ready[1]
+                return
+        pytest.fail("the program did not start")
+    finally:
+        process.kill()
+        process.wait()
+
+
+def acknowledged(address: str, number: int, hand: str, label: dict[str, Any]) -> bool:
+    """Store a label as the page does; whether the program said that it is stored."""
+    body = {"fn_index": number, "data": [True], "session_hash": hand, "event_data": label}
+    try:
+        OPEN.open(Request(f"{address}gradio_api/queue/join", json.dumps(body).encode(),
+                          {"Content-Type": "application/json"}), timeout=20).read()  # fmt: skip
+        with OPEN.open(f"{address}gradio_api/queue/data?session_hash={hand}", timeout=20) as stream:
+            for line in stream:
+                told = json.loads(line.decode().removeprefix("data:")) if line.startswith(b"data:") else {}
+                if told.get("msg") == "process_completed":
+                    return bool(told["success"])
+    except (OSError, ValueError):  # it was killed meanwhile
+        return False
+    return False
+
+
+def label(run: str, position: int, reason: str) -> dict[str, Any]:
+    return {"step_id": step_id(run, 0, position % 10), "rating": 1, "reason": reason, "correction": ""}
+
+
+def stored(page: Any) -> set[str]:
+    return {row["reason"] for row in page.labels()}
+
+
+def test_every_acknowledged_label_outlives_a_kill(rating):
+    number, run, page = rating
+    rng, kept = random.Random(0), []
+    for kill in range(KILLS):
+        over = Event()
+        with program(page.home) as (process, address), ThreadPoolExecutor(HANDS) as hands:
+
+            def work(hand: int, kill: int = kill, over: Event = over, address: str = address) -> list[str]:
+                said, position = [], 0
+                while not over.is_set():
+                    reason = f"{kill}/{hand}/{position}"
+                    if acknowledged(address, number, f"{kill}-{hand}", label(run, position, reason)):
+                        said.append(reason)
+                    position += 1
+                return said
+
+            at_work = [hands.submit(work, hand) for hand in range(HANDS)]
+            time.sleep(rng.uniform(0.3, 1.5))
+            os.kill(process.pid, signal.SIGKILL)
+            over.set()
+            kept += [reason for one in at_work for reason in one.result()]
+    there = stored(page)
+    print(f"{KILLS} kills: {len(kept)} labels acknowledged, {len(there)} stored, {len(set(kept) - there)} lost")
+    assert len(kept) >= KILLS
+    assert not set(kept) - there
+
+
+def test_a_burst_of_a_thousand_labels_is_stored_whole(rating):
+    number, run, page = rating
+    with program(page.home) as (_, address), ThreadPoolExecutor(HANDS) as hands:
+        started = time.monotonic()
+        reasons = [f"burst/{i}" for i in range(BURST)]
+
+        def send(i: int, address: str = address) -> bool:
+            return acknowledged(address, number, f"hand-{i}", label(run, i, reasons[i]))
+
+        done = list(hands.map(send, range(BURST)))
+        took = time.monotonic() - started
+    print(f"{BURST} labels in {took:.1f} s: {sum(done)} acknowledged, {len(stored(page))} stored")
+    assert all(done)
+    assert stored(page) == set(reasons)
