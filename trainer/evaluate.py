@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from threading import Event
@@ -36,12 +36,21 @@ ORACLE = "oracle"
 class Evaluation:
     """One file of problems, one model, one mode or more."""
 
-    def __init__(self, problems: Sequence[Problem], modes: Sequence[str], engine: Engine, settings: Settings) -> None:
+    def __init__(
+        self,
+        problems: Sequence[Problem],
+        modes: Sequence[str],
+        engine: Engine,
+        settings: Settings,
+        voices: Mapping[str, str] | None = None,
+    ) -> None:
+        """`voices`: the hashes of those that the engine speaks with, where these are not the ones in use."""
         self.problems, self.modes, self.engine, self.settings = problems, modes, engine, settings
         config = {
             "model": engine.model,
             "prompts": prompts.all_versions(),
             **settings.model_dump(include={"rounds", "temperature", "seed", "max_tokens", "depth"}),
+            **({} if voices is None else {"voices": dict(sorted(voices.items()))}),
             "critic": open_critic(engine, settings).weights.model_dump() if {"critic", ORACLE} & {*modes} else None,
         }
         self.results = ResultFile(Path(settings.home) / "evaluations", "evaluate", config)

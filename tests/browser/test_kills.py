@@ -6,29 +6,21 @@ make test-browser
 from __future__ import annotations
 
 import json
-import os
 import random
-import re
-import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from pathlib import Path
 from threading import Event
 from typing import Any
 from urllib.request import ProxyHandler, Request, build_opener
 
 import pytest
+from program import program
 from test_review import TEN, imported, studio_handlers
 
 from runtime.rows import step_id
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(3600)]
 
-ROOT = Path(__file__).parents[2]
 KILLS, BURST, HANDS = 100, 1000, 8
 OPEN = build_opener(ProxyHandler({}))
 
@@ -41,24 +33,6 @@ def rating(served):
     number = min(number for name, (number, _) in studio_handlers(page).items() if ".rate " in name)
     (run,) = page.log.ended_runs()
     return number, run.id, page
-
-
-@contextmanager
-def program(home: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    places = {"SOLILOQUY_HOME": str(home), "SOLILOQUY_MODELS": str(home / "no-models"), "PYTHONUNBUFFERED": "1"}
-    process = subprocess.Popen(
-        [sys.executable, ROOT / "app.py", "--studio", "--no-browser"],
-        env={**os.environ, **places}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
-    try:
-        for line in process.stdout:
-            if ready := re.search(r"ready at (\S+)", line):
-                yield process, ready[1]
-                return
-        pytest.fail("the program did not start")
-    finally:
-        process.kill()
-        process.wait()
 
 
 def acknowledged(address: str, number: int, hand: str, label: dict[str, Any]) -> bool:
@@ -90,9 +64,9 @@ def test_every_acknowledged_label_outlives_a_kill(rating):
     rng, kept = random.Random(0), []
     for kill in range(KILLS):
         over = Event()
-        with program(page.home) as (process, address), ThreadPoolExecutor(HANDS) as hands:
+        with program(page.home, page.home / "no-models", "--studio") as app, ThreadPoolExecutor(HANDS) as hands:
 
-            def work(hand: int, kill: int = kill, over: Event = over, address: str = address) -> list[str]:
+            def work(hand: int, kill: int = kill, over: Event = over, address: str = app.address) -> list[str]:
                 said, position = [], 0
                 while not over.is_set():
                     reason = f"{kill}/{hand}/{position}"
@@ -103,7 +77,7 @@ def test_every_acknowledged_label_outlives_a_kill(rating):
 
             at_work = [hands.submit(work, hand) for hand in range(HANDS)]
             time.sleep(rng.uniform(0.3, 1.5))
-            os.kill(process.pid, signal.SIGKILL)
+            app.process.kill()
             over.set()
             kept += [reason for one in at_work for reason in one.result()]
     there = stored(page)
@@ -114,11 +88,11 @@ def test_every_acknowledged_label_outlives_a_kill(rating):
 
 def test_a_burst_of_a_thousand_labels_is_stored_whole(rating):
     number, run, page = rating
-    with program(page.home) as (_, address), ThreadPoolExecutor(HANDS) as hands:
+    with program(page.home, page.home / "no-models", "--studio") as app, ThreadPoolExecutor(HANDS) as hands:
         started = time.monotonic()
         reasons = [f"burst/{i}" for i in range(BURST)]
 
-        def send(i: int, address: str = address) -> bool:
+        def send(i: int, address: str = app.address) -> bool:
             return acknowledged(address, number, f"hand-{i}", label(run, i, reasons[i]))
 
         done = list(hands.map(send, range(BURST)))

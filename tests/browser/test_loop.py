@@ -7,20 +7,16 @@ the page puts it to use and takes it back. The real program and the real small m
 from __future__ import annotations
 
 import json
-import os
 import re
-import signal
 import sqlite3
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
+from program import program
 from test_app import card, solve
 
 from runtime import models, settings, voices, wordproblems
@@ -28,12 +24,11 @@ from trainer.lessons import right_attempt, wrong_attempt
 from trainer.sources import JudgedAttempt
 
 sys.path.append(str(Path(__file__).parents[1]))
-from places import MODELS
+from places import MODELS, SMALL
 
 pytestmark = [pytest.mark.browser, pytest.mark.model, pytest.mark.slow, pytest.mark.timeout(3600)]
 
-ROOT = Path(__file__).parents[2]
-BASE = "smollm2-135m"
+BASE = SMALL
 RATED, CORRECTED, MINUTES = 30, 10, 4
 SEED = 71
 """Of stories that no other part of the project draws."""
@@ -51,27 +46,13 @@ def attempts() -> dict[str, tuple[JudgedAttempt, str]]:
     return made
 
 
-@contextmanager
-def program(home: Path) -> Iterator[str]:
-    """The address of the real program, with a home of its own and the models that are here."""
+def models_of(home: Path) -> Path:
+    """A models folder of its own, with the base that is here."""
     own = home / "models"
     own.mkdir()
     base = next(base for base in models.catalogue() if base.name == BASE)
     (own / base.file).symlink_to(MODELS / base.file)
-    places = {"SOLILOQUY_HOME": str(home), "SOLILOQUY_MODELS": str(own), "PYTHONUNBUFFERED": "1"}
-    process = subprocess.Popen(
-        [sys.executable, ROOT / "app.py", "--studio", "--no-browser", "--model", BASE],
-        env={**os.environ, **places}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
-    try:
-        for line in process.stdout:
-            if ready := re.search(r"ready at (\S+)", line):
-                yield ready[1]
-                return
-        pytest.fail("the program did not start")
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(60)
+    return own
 
 
 def rate(tab: Any, attempt: JudgedAttempt, corrected: str) -> None:
@@ -102,8 +83,9 @@ def test_what_a_collector_says_becomes_a_voice_that_is_used_and_taken_back(tab, 
     def told(what: str) -> None:
         print(f"{time.monotonic() - started:6.0f} s  {what}", flush=True)
 
-    with program(tmp_path) as address:
-        tab.goto(address)
+    own = models_of(tmp_path)
+    with program(tmp_path, own, "--studio", "--model", BASE) as app:
+        tab.goto(app.address)
         tab.get_by_role("tab", name="Review").click()
         tab.get_by_role("button", name="Take ratings out").click()
         tab.locator('input[type="file"]').set_input_files(file)
@@ -124,7 +106,7 @@ def test_what_a_collector_says_becomes_a_voice_that_is_used_and_taken_back(tab, 
         tab.get_by_role("button", name="Export", exact=True).click()
         tab.get_by_text(re.compile(rf"^{RATED} rows, with a card")).wait_for()
 
-        here = settings.load(home=tmp_path, models_dir=tmp_path / "models")
+        here = settings.load(home=tmp_path, models_dir=own)
         before = voices.current(BASE, "critic", here).version
         tab.get_by_role("tab", name="Train").click()
         tab.get_by_label("Minutes to learn").fill(str(MINUTES))

@@ -22,6 +22,7 @@ from trainer.commands.options import (
     listed,
     modes_of,
     opened,
+    voice_files,
 )
 
 app = typer.Typer()
@@ -33,19 +34,25 @@ def evaluate(
     mode: Annotated[
         str, typer.Option(help="Modes to compare on the same problems: plain,critic,oracle,selftalk.")
     ] = "plain",
+    voices: Annotated[
+        str | None, typer.Option(help="Instead of those in use: selftalk=FILE.gguf,actor=..., or none.")
+    ] = None,
     limit: Limit = None,
     model: Model = None,
     parallel: Parallel = 16,
     as_json: Json = False,
 ) -> None:
     """Measure how often problems are solved, with 90 % intervals and what it costs. Resumable."""
+    from runtime.fetch.files import sha256_of
     from trainer.evaluate import Evaluation
     from trainer.sources import read_problems
 
     modes = modes_of(mode)
     rows = read_problems(problems, limit)
-    with opened(model, parallel) as (engine, settings):
-        evaluation = Evaluation(rows, modes, engine, settings)
+    files = voice_files(voices)
+    with opened(model, parallel, files) as (engine, settings):
+        hashes = None if files is None else {name: sha256_of(file) for name, file in files.items()}
+        evaluation = Evaluation(rows, modes, engine, settings, hashes)
         follow("Solving", evaluation.run(), evaluation.size)
         summary = evaluation.summary()
     if as_json:

@@ -25,6 +25,7 @@ Data = Annotated[Path | None, typer.Option(help="Folder of the lessons; `lessons
 Witnesses = Annotated[str, typer.Option(help="Who is heard, with commas; completions cost most.")]
 WITNESSES = "arithmetic,model,expectation,solutions,program"
 
+VOICES = ("actor", "critic", "selftalk")
 CONTEXT = 2048
 """Tokens of one conversation while measuring: school problems are short, and many are held at once."""
 
@@ -41,6 +42,16 @@ def known(text: str, what: str, names: Sequence[str]) -> list[str]:
     if unknown := [name for name in given if name not in names]:
         raise typer.BadParameter(f"{', '.join(unknown)}: {what} are {', '.join(names)}")
     return given
+
+
+def voice_files(text: str | None) -> dict[str, Path] | None:
+    """The files of `name=file,name=file`; none for "none"."""
+    if text is None or text == "none":
+        return None if text is None else {}
+    pairs = [part.partition("=") for part in listed(text)]
+    if bad := [name for name, _, file in pairs if name not in VOICES or not Path(file).is_file()]:
+        raise typer.BadParameter(f"{', '.join(bad)}: voices are {', '.join(VOICES)}, each =FILE.gguf, or none")
+    return {name: Path(file) for name, _, file in pairs}
 
 
 def listed(text: str) -> list[str]:
