@@ -34,7 +34,7 @@ from trainer.promote import Options, promote
 from trainer.sft.plan import Progress
 from trainer.sft.recipe import Recipe, read_recipe
 from trainer.sft.run import Report, Run
-from trainer.sources import read_judged
+from trainer.sources import JudgedAttempt, read_judged
 from trainer.stages import Stages
 from trainer.weigh import cautious, fit_panels
 
@@ -45,6 +45,8 @@ VOICE_TYPE = "q8_0"
 """Of the voice's numbers where their shape allows it: a third smaller than f16."""
 SHARE_OF_RATE = 0.3
 """Of the recipe's learning rate, where a voice in use learns on."""
+FITTED = 200
+"""Attempts kept apart from which weights are fitted, at most: two or three numbers need no more."""
 TEST_SEED = 3
 """Of the generated held-out attempts: always the same ones."""
 CANNOT = (
@@ -189,12 +191,13 @@ class Retraining:
         place.mkdir(exist_ok=True)
         engine = engines.open_engine(self.settings, PARALLEL, batches=True, files=files)
         try:
-            fitted = self._heard(engine, self.lessons / "fit.jsonl", files, self.plan.witnesses)
+            apart = read_judged(self.lessons / "fit.jsonl", FITTED)
+            fitted = self._heard(engine, apart, files, self.plan.witnesses)
             found = fit_panels(fitted.attempts, fitted.testimonies(), fitted.panel, fitted.has_voice)
             weights = {name: cautious(one) for name, one in found.items()}
             figures, first = {}, None
             for name, path in self._held_out.items():
-                heard = self._heard(engine, path, files, PANELS["quick"])
+                heard = self._heard(engine, read_judged(path), files, PANELS["quick"])
                 figures[name] = evaluate_critic.summary(heard, weights)["panels"]["quick"]
                 first = first or (heard.attempts, figures[name]["outcomes"])
         finally:
@@ -204,9 +207,11 @@ class Retraining:
         (place / "figures.json").write_text(json.dumps(figures, indent=1), "utf-8")
         return Measured(weights, figures, outcomes)
 
-    def _heard(self, engine: Any, path: Path, files: Mapping[str, Path], panel: tuple[Witness, ...]) -> JudgedHearing:
+    def _heard(
+        self, engine: Any, attempts: list[JudgedAttempt], files: Mapping[str, Path], panel: tuple[Witness, ...]
+    ) -> JudgedHearing:
         name = sha256_of(files[VOICE]) if files else "none"
-        hearing = JudgedHearing(read_judged(path), engine, self.settings, panel, name)
+        hearing = JudgedHearing(attempts, engine, self.settings, panel, name)
         for _ in hearing.run():
             self.stages.pause()
         return hearing
