@@ -3,7 +3,7 @@
 # make test-browser   the browser tests that take minutes: what a collector says becomes a voice, kills while labels arrive
 # make lint   ruff and the import contracts alone
 # make llama-server   build llama.cpp's own server, which benchmarks and a test compare with (some ten minutes)
-# make critic train the smallest base's critic on this machine, from lessons to a promoted voice (some 15 minutes)
+# make critic train the smallest base's critic on from the one in use, from lessons to the gate (some 15 minutes)
 # make bench  measure our engine beside its peers, for hours      (ARGS=--quick make bench: two minutes)
 
 PYTHON ?= python3
@@ -38,7 +38,7 @@ bench: .venv/trainer.ready
 
 critic: .venv/trainer.ready
 	@$(BIN)/python -m runtime models pull $(TEST_MODEL)
-	@$(BIN)/python -m trainer retrain --base $(TEST_MODEL) --four-bit --generated 2000 --minutes 5 $(ARGS)
+	@$(BIN)/python -m trainer retrain --base $(TEST_MODEL) --four-bit --go-on --generated 2000 --minutes 5 $(ARGS)
 	@$(BIN)/python -m runtime models voices
 	@$(BIN)/python -m runtime solve --no-log --model $(TEST_MODEL) --depth quick \
 		"Lena buys 3 notebooks for 4 dollars each and a pen for 2 dollars. How much does she pay in all?"
