@@ -11,11 +11,11 @@ from typing import Any
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model, load_peft_weights, set_peft_model_state_dict
 from safetensors import SafetensorError
-from torch.nn.functional import cross_entropy
 from transformers import AutoModelForCausalLM, DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
 from runtime.engines.base import EngineError
 from runtime.engines.hf.loading import fastest_dtype, first_line, nf4
+from trainer.sft.head import weighted_loss
 from trainer.sft.recipe import Recipe, RecipeError
 from trainer.sft.rows import Example
 
@@ -169,7 +169,5 @@ def loss(model: PeftModel, batch: Batch, kept: Kept) -> torch.Tensor:
     ).last_hidden_state
     weights = batch.weights[:, 1:]
     learned = weights > 0
-    # Only the rows of the vocabulary's huge matrix that are asked for.
-    logits = base.lm_head(states[:, :-1][learned]).float()
-    losses = cross_entropy(logits, batch.suffix[:, 1:][learned], reduction="none")
-    return (losses * weights[learned]).sum() / len(batch.suffix)
+    total = weighted_loss(states[:, :-1][learned], base.lm_head.weight, batch.suffix[:, 1:][learned], weights[learned])
+    return total / len(batch.suffix)
