@@ -11,26 +11,24 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from threading import Event
 
-from runtime.actor import Actor, conversation, next_or_value, provenance, read_lines
+from runtime.actor import Actor
 from runtime.arithmetic import mended
 from runtime.critic import Critic, open_critic, proven_wrong
-from runtime.engines.base import Completion, ContextOverflow, Engine, EngineError, Sampling
+from runtime.engines.base import ContextOverflow, Engine, EngineError, Sampling
 from runtime.events import (
     AttemptDone,
-    CritiqueDone,
     Failed,
     Finished,
     Proposing,
     Refining,
     StepDone,
-    StepJudged,
-    Token,
 )
 from runtime.events import Event as TalkEvent
 from runtime.grading import equal
+from runtime.monologue import Monologue
 from runtime.settings import Settings
-from runtime.text import Language, final_answer, language_of, read_check
-from runtime.types import Critique, Evidence, Finish, Outcome, Parent, Problem, Step, StepVerdict, Trajectory
+from runtime.text import Language, final_answer, language_of
+from runtime.types import Critique, Outcome, Problem, Step, Trajectory
 
 REFINE_TEMPERATURE = 0.7
 """A greedy actor would often write the same wrong step again."""
@@ -163,55 +161,8 @@ def preferred(new: Trajectory, new_critique: Critique, old: Trajectory, old_crit
 
 
 def one_voice(problem: Problem, engine: Engine, sampling: Sampling, cancel: Event) -> Iterator[TalkEvent]:
-    """Self-talk: after each step the same voice checks it in a line of its own; a step it rejects is written again.
-    What one voice says is told as attempts and critiques, so it is shown and stored as a talk of two would be."""
-    made_by = provenance(engine, "selftalk", problem, sampling, "selftalk")
-    steps: list[Step] = []
-    verdicts: list[StepVerdict] = []
-    parent: Parent | None = None
-
-    def attempt(finish: Finish, answer: str | None = None) -> Trajectory:
-        return Trajectory(
-            problem_id=problem.id,
-            steps=tuple(steps),
-            answer=answer,
-            finish=finish,
-            origin="selftalk",
-            parent=parent,
-            made_by=made_by,
-        )
-
-    yield Proposing("selftalk", made_by=made_by)
-    asked = conversation(problem, prompt="selftalk")
-    lines = read_lines(engine.stream(asked, sampling, made_by.voice, cancel=cancel))
-    while not isinstance(item := next_or_value(lines), Completion):
-        if isinstance(item, Token):
-            yield item
-        elif item.kind == "step":
-            verdicts += [StepVerdict(verdict="unsure")] * (len(steps) - len(verdicts))
-            steps.append(Step(text=item.text))
-            yield StepDone(steps[-1])
-        elif item.kind == "check" and len(verdicts) < len(steps):
-            verdicts.append(_own_verdict(item.text))
-            yield StepJudged(len(steps) - 1, verdicts[-1])
-            if verdicts[-1].verdict == "incorrect":
-                rejected = attempt("cut")
-                yield AttemptDone(rejected)
-                yield CritiqueDone(Critique(trajectory_id=rejected.id, verdicts=tuple(verdicts), author=made_by))
-                yield Refining(1, len(steps) - 1, verdicts[-1].comment)
-                del steps[-1], verdicts[-1]
-                parent = Parent(trajectory_id=rejected.id, kept=len(steps))
-                yield Proposing("selftalk", kept=tuple(steps), parent=parent, made_by=made_by)
-    final = attempt(item.finish, final_answer(item.text) if item.finish == "stop" else None)
-    yield AttemptDone(final)
-    yield CritiqueDone(Critique(trajectory_id=final.id, verdicts=tuple(verdicts), author=made_by))
+    final = yield from Monologue(problem, engine, sampling, cancel).run()
     yield Finished(_outcome(final))
-
-
-def _own_verdict(line: str) -> StepVerdict:
-    accepted, words = read_check(line)
-    verdict = "correct" if accepted else "incorrect"
-    return StepVerdict(verdict=verdict, comment=words, evidence=(Evidence(by="selftalk", verdict=verdict, note=words),))
 
 
 def _outcome(attempt: Trajectory, critique: Critique | None = None, note: str = "", stopped: bool = False) -> Outcome:

@@ -145,7 +145,7 @@ def examine(problem: Problem, attempt: Trajectory, testimony: Testimony, panel: 
     said = [Said() for _ in attempt.steps]
     if "arithmetic" in panel:
         for one, step in zip(said, attempt.steps, strict=True):
-            one.evidence += _of_arithmetic(step.text, language)
+            one.evidence += of_arithmetic(step.text, language)
     if "model" in panel:
         for one, odds in zip(said, testimony.log_odds, strict=False):
             _of_word(one, odds)
@@ -161,7 +161,7 @@ def examine(problem: Problem, attempt: Trajectory, testimony: Testimony, panel: 
     return said
 
 
-def _of_arithmetic(step: str, language: Language) -> list[Evidence]:
+def of_arithmetic(step: str, language: Language) -> list[Evidence]:
     """What exact calculation says of a step; nothing where there is nothing to check."""
     equations = arithmetic.check(step)
     verdict = arithmetic.verdict(equations)

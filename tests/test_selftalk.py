@@ -8,6 +8,7 @@ from runtime import settings
 from runtime.engines.base import EngineError
 from runtime.engines.scripted import ScriptedEngine
 from runtime.events import Failed, Refining, StepDone, fold_all
+from runtime.monologue import INTERRUPTIONS
 from runtime.selftalk import converse
 from runtime.types import Critique, Problem
 from runtime.witnesses import PANELS, PROGRAMS, SOLUTIONS
@@ -108,6 +109,33 @@ def test_self_talk_writes_a_rejected_step_again():
     assert final.parent.kept == 1
     assert [step.text for step in final.steps][1].startswith("In all")
     assert talk.outcome.answer == "17"
+
+
+def test_exact_arithmetic_interrupts_a_voice_that_believes_itself():
+    slip = "The pens cost 3 × 4 = 13 dollars.\nCheck: right.\nIn all she pays 13 + 5 = 18 dollars.\nThe answer is 18."
+    rest = " dollars.\nCheck: right.\nIn all she pays 12 + 5 = 17 dollars.\nCheck: right.\nThe answer is 17."
+    engine = ScriptedEngine([slip, rest])
+    talk = talk_of(engine, "selftalk")
+    rejected, final = talk.trajectories
+    assert [step.text for step in rejected.steps] == ["The pens cost 3 × 4 = 13 dollars."]
+    (verdict,) = talk.critique_of(rejected).verdicts
+    assert (verdict.verdict, verdict.comment, verdict.evidence[0].by) == (
+        "incorrect",
+        "3 × 4 is 12, not 13.",
+        "arithmetic",
+    )
+    assert final.steps[0].text == "The pens cost 3 × 4 = 12 dollars."
+    assert (final.parent.kept, talk.outcome.answer) == (0, "17")
+    said = engine.calls[-1][-1]["content"]
+    assert said == "The pens cost 3 × 4 = 13 dollars.\nCheck: not right. 3 × 4 is 12, not 13.\nThe pens cost 3 × 4 = 12"
+
+
+def test_a_voice_that_slips_on_and_on_is_let_go_and_nobody_is_sure():
+    again = " for 3 × 4 = 13.\nCheck: right.\nThe answer is 13."
+    talk = talk_of(ScriptedEngine(["It is 3 × 4 = 13.\nCheck: right.\nThe answer is 13.", *[again] * 20]), "selftalk")
+    assert len(talk.trajectories) == INTERRUPTIONS + 1
+    assert talk.critique_of(talk.trajectories[-1]).verdicts[0].verdict == "unsure"
+    assert talk.outcome.answer == "13"
 
 
 def test_an_error_of_the_engine_ends_the_talk_and_keeps_what_was_made():
