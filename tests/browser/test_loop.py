@@ -106,7 +106,7 @@ def test_what_a_collector_says_becomes_a_voice_that_is_used_and_taken_back(tab, 
         tab.get_by_role("button", name="Export", exact=True).click()
         tab.get_by_text(re.compile(rf"^{RATED} rows, with a card")).wait_for()
 
-        here = settings.load(home=tmp_path, models_dir=own)
+        here = settings.load(home=tmp_path, models=own)
         before = voices.current(BASE, "critic", here).version
         tab.get_by_role("tab", name="Train").click()
         tab.get_by_label("Minutes to learn").fill(str(MINUTES))
