@@ -125,7 +125,9 @@ def test_what_a_collector_says_becomes_a_voice_that_is_used_and_taken_back(tab, 
         assert voices.current(BASE, "critic", here).version != before
         tab.get_by_role("tab", name="Solve").click()
         tab.set_default_timeout(120_000)
-        solve(tab, "Lena buys 3 notebooks for 4 dollars each. How much does she pay?", mode="With a critic")
+        problem = "Lena buys 3 notebooks for 4 dollars each. How much does she pay?"
+        solve(tab, problem, mode="With a critic", wait=False)
+        tab.locator(".sq-says:visible", has_text="Finished").wait_for()
         assert tab.locator('.sq-step:visible[data-state="ok"], .sq-step:visible[data-state="flagged"]').count()
         told("solved with the new voice")
         tab.get_by_role("tab", name="Train").click()
