@@ -153,7 +153,8 @@ def test_the_memory_of_the_model_in_use_would_be_free(chosen, own, monkeypatch):
 
 
 def test_a_voice_is_shown_with_the_figures_of_its_card(chosen):
-    [voice] = next(e for e in models_here.entries(chosen, None) if e.name == "qwen2.5-coder-0.5b").voices
+    voices = next(e for e in models_here.entries(chosen, None) if e.name == "qwen2.5-coder-0.5b").voices
+    voice = next(voice for voice in voices if voice.name == "critic")
     card = voice.card
     name, metrics = next(iter(card.metrics.items()))
     torn = Spoken(name="actor", fault="Torn.")
@@ -165,6 +166,14 @@ def test_a_voice_is_shown_with_the_figures_of_its_card(chosen):
         assert "Torn." in shown
         assert "a&lt;b" in shown
         assert "<b>a<b" not in shown
+
+
+def test_a_voice_that_solves_is_shown_with_what_it_solves(chosen):
+    voices = next(e for e in models_here.entries(chosen, None) if e.name == "qwen2.5-coder-0.5b").voices
+    voice = next(voice for voice in voices if voice.name == "selftalk")
+    entry = Entry(name="a", bytes=1, here=True, memory=1, fit="fits", voices=(voice,))
+    shown = models_view.cards([entry], "a", "en")
+    assert "problems solved" in shown and "30%" in shown and "2%" in shown
 
 
 def test_another_model_is_loaded_in_the_place_of_the_first():

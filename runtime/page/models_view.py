@@ -12,6 +12,8 @@ from runtime.page.words import word
 from runtime.text import Language
 
 _METRICS = ("f1", "accuracy_error", "accuracy_correct")
+_SOLVED = "accuracy"
+"""The metric of voices that solve."""
 _SIGNS = {"fits": "✓", "tight": "?", "too_large": "✗"}
 
 
@@ -57,11 +59,12 @@ def _figures(voice: Spoken, language: Language) -> str:
     """What was measured first of all on its card, beside the untrained base."""
     name, after = next(iter(voice.card.metrics.items()), ("", {}))
     before = voice.card.base_metrics.get(name, {})
-    shown = [metric for metric in _METRICS if metric in after]
+    judges = [metric for metric in _METRICS if metric in after]
+    shown = judges or [metric for metric in after if metric == _SOLVED]
     if not shown:
         return ""
     rows = "".join(
-        f'<tr><th scope="row">{escape(word(f"train.metric.{metric}", language))}</th>'
+        f'<tr><th scope="row">{escape(word(f"train.metric.{metric if judges else 'solved'}", language))}</th>'
         f"<td>{f'{before[metric].value:.0%}' if metric in before else '–'}</td><td>{after[metric].value:.0%}</td></tr>"
         for metric in shown
     )
