@@ -63,8 +63,9 @@ def _figures(voice: Spoken, language: Language) -> str:
     shown = judges or [metric for metric in after if metric == _SOLVED]
     if not shown:
         return ""
+    keys = {metric: metric if judges else "solved" for metric in shown}
     rows = "".join(
-        f'<tr><th scope="row">{escape(word(f"train.metric.{metric if judges else 'solved'}", language))}</th>'
+        f'<tr><th scope="row">{escape(word(f"train.metric.{keys[metric]}", language))}</th>'
         f"<td>{f'{before[metric].value:.0%}' if metric in before else '–'}</td><td>{after[metric].value:.0%}</td></tr>"
         for metric in shown
     )
