@@ -9,6 +9,7 @@ import json
 import random
 import time
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPException
 from threading import Event
 from typing import Any
 from urllib.request import ProxyHandler, Request, build_opener
@@ -46,7 +47,7 @@ def acknowledged(address: str, number: int, hand: str, label: dict[str, Any]) ->
                 told = json.loads(line.decode().removeprefix("data:")) if line.startswith(b"data:") else {}
                 if told.get("msg") == "process_completed":
                     return bool(told["success"])
-    except (OSError, ValueError):  # it was killed meanwhile
+    except (OSError, HTTPException, ValueError):  # it was killed meanwhile
         return False
     return False
 
