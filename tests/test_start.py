@@ -6,17 +6,14 @@ import re
 import signal
 import socket
 import stat
-import subprocess
-import sys
 import tempfile
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from urllib.request import ProxyHandler, Request, build_opener
 
 import openai
 import pytest
+from program import program
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
@@ -27,35 +24,17 @@ from runtime.page.loading import Loading
 from runtime.store import SessionLog
 
 ROOT = Path(__file__).parents[1]
-BARE = {"PATH": os.defpath, "HOME": os.environ.get("HOME", "/"), "PYTHONUNBUFFERED": "1"}
+BARE = {"PATH": os.defpath, "HOME": os.environ.get("HOME", "/")}
 """Neither a display nor a browser, and no settings."""
 NOBODY = 65534
 
 pytestmark = pytest.mark.timeout(300)
 
 
-@contextmanager
 def started(tmp_path, *flags, **environment):
-    """The program once it says that it is ready: its process, its address and all that it said until then."""
-    models = tmp_path / "no-models"
-    environment = {**BARE, "SOLILOQUY_HOME": str(tmp_path / "home"), "SOLILOQUY_MODELS": str(models), **environment}
-    command = [sys.executable, ROOT / "app.py", *flags]
-    process = subprocess.Popen(
-        command, env=environment, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # a shell in the background has it ignored
-    )  # fmt: skip
-    said = ""
-    try:
-        for line in process.stdout:
-            said += line
-            if ready := re.search(r"ready at (\S+)", line):
-                yield SimpleNamespace(process=process, address=ready[1], said=said, rest=process.stdout)
-                break
-        else:
-            pytest.fail(f"it did not start: {said}")
-    finally:
-        process.kill()
-        process.wait()
+    """The program on a machine of nothing, with a home below `tmp_path`, or where the environment says."""
+    home = Path(environment.pop("SOLILOQUY_HOME", tmp_path / "home"))
+    return program(home, tmp_path / "no-models", *flags, environment={**BARE, **environment}, cwd=tmp_path)
 
 
 def get(address, **headers):
@@ -72,7 +51,7 @@ def test_a_busy_port_proxies_no_display_and_no_model_do_not_keep_the_page_away(t
         with started(tmp_path, "--port", str(port), **proxies, all_proxy="socks5://127.0.0.1:9") as app:
             assert f"Port {port} is busy, so the next free one is used." in app.said
             assert "Soliloquy" in get(app.address)
-            assert "no display here" in app.rest.readline()
+            assert "no display here" in app.process.stdout.readline()
             app.process.send_signal(signal.SIGINT)
             assert app.process.wait(120) == 0
 
@@ -84,7 +63,7 @@ def test_a_home_that_cannot_be_written_is_named_and_the_program_goes_with_its_wi
     environment = {"DISPLAY": ":99", "PATH": f"{tmp_path}:{os.defpath}", "SOLILOQUY_HOME": str(tmp_path / "file/home")}
     with started(tmp_path, "--desktop", **environment) as app:
         assert "Nothing can be kept: " in app.said and "SOLILOQUY_HOME" in app.said
-        assert "Opening a window of chromium" in app.rest.readline()
+        assert "Opening a window of chromium" in app.process.stdout.readline()
         assert "Soliloquy" in get(app.address)
         assert app.process.wait(60) == 0
     given = (tmp_path / "given").read_text()

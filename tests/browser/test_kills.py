@@ -65,7 +65,10 @@ def test_every_acknowledged_label_outlives_a_kill(rating):
     rng, kept = random.Random(0), []
     for kill in range(KILLS):
         over = Event()
-        with program(page.home, page.home / "no-models", "--studio") as app, ThreadPoolExecutor(HANDS) as hands:
+        with (
+            program(page.home, page.home / "no-models", "--no-browser", "--studio") as app,
+            ThreadPoolExecutor(HANDS) as hands,
+        ):
 
             def work(hand: int, kill: int = kill, over: Event = over, address: str = app.address) -> list[str]:
                 said, position = [], 0
@@ -89,7 +92,10 @@ def test_every_acknowledged_label_outlives_a_kill(rating):
 
 def test_a_burst_of_a_thousand_labels_is_stored_whole(rating):
     number, run, page = rating
-    with program(page.home, page.home / "no-models", "--studio") as app, ThreadPoolExecutor(HANDS) as hands:
+    with (
+        program(page.home, page.home / "no-models", "--no-browser", "--studio") as app,
+        ThreadPoolExecutor(HANDS) as hands,
+    ):
         started = time.monotonic()
         reasons = [f"burst/{i}" for i in range(BURST)]
 

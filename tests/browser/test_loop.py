@@ -9,22 +9,19 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-import sys
 import time
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
+from places import MODELS, SMALL
 from program import program
 from test_app import card, solve
 
 from runtime import models, settings, voices, wordproblems
 from trainer.lessons import right_attempt, wrong_attempt
 from trainer.sources import JudgedAttempt
-
-sys.path.append(str(Path(__file__).parents[1]))
-from places import MODELS, SMALL
 
 pytestmark = [pytest.mark.browser, pytest.mark.model, pytest.mark.slow, pytest.mark.timeout(3600)]
 
@@ -84,7 +81,7 @@ def test_what_a_collector_says_becomes_a_voice_that_is_used_and_taken_back(tab, 
         print(f"{time.monotonic() - started:6.0f} s  {what}", flush=True)
 
     own = models_of(tmp_path)
-    with program(tmp_path, own, "--studio", "--model", BASE) as app:
+    with program(tmp_path, own, "--no-browser", "--studio", "--model", BASE) as app:
         tab.goto(app.address)
         tab.get_by_role("tab", name="Review").click()
         tab.get_by_role("button", name="Take ratings out").click()

@@ -9,17 +9,13 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
+from places import MODELS, SMALL
 from program import program
 from test_app import choose_mode, solve
-
-sys.path.append(str(Path(__file__).parents[1]))
-from places import MODELS, SMALL
 
 pytestmark = [pytest.mark.browser, pytest.mark.model, pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -56,7 +52,7 @@ def told(what: str, milliseconds: list[float]) -> None:
 
 
 def test_what_a_student_waits_for(browser, tmp_path):
-    with program(tmp_path, MODELS, "--model", BASE) as app:
+    with program(tmp_path, MODELS, "--no-browser", "--model", BASE) as app:
         paints = []
         for _ in range(3):
             context = browser.new_context(locale="en-US")

@@ -1,41 +1,48 @@
-"""The real program in a process of its own, for tests that take minutes."""
+"""The real program in a process of its own."""
 
 from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-APP = Path(__file__).parents[2] / "app.py"
+APP = Path(__file__).parents[1] / "app.py"
 
 
 @dataclass
 class Program:
     address: str
     process: subprocess.Popen[str]
+    said: str
+    """Until it was ready; what comes after is to be read from the process."""
 
 
 @contextmanager
-def program(home: Path, models: Path, *flags: str) -> Iterator[Program]:
-    """`app.py` with a home of its own, once it is ready; killed at the end."""
+def program(
+    home: Path, models: Path, *flags: str, environment: Mapping[str, str] = os.environ, cwd: Path | None = None
+) -> Iterator[Program]:
+    """`app.py` with a home of its own, once it says that it is ready; killed at the end."""
     places = {"SOLILOQUY_HOME": str(home), "SOLILOQUY_MODELS": str(models), "PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(
-        [sys.executable, APP, "--no-browser", *flags], env={**os.environ, **places}, text=True,
+        [sys.executable, APP, *flags], env={**environment, **places}, cwd=cwd, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # a shell in the background has it ignored
     )  # fmt: skip
     said = ""
     try:
         for line in process.stdout:
             said += line
             if ready := re.search(r"ready at (\S+)", line):
-                yield Program(ready[1], process)
+                yield Program(ready[1], process, said)
                 return
         pytest.fail(f"the program did not start: {said}")
     finally:
