@@ -14,13 +14,13 @@ from runtime.engines.base import Completion, Engine, Message, Sampling
 from runtime.events import AttemptDone, Proposing, StepDone, Token
 from runtime.events import Event as TalkEvent
 from runtime.text import Line, LineReader, final_answer, join_steps, language_of
-from runtime.types import Parent, Problem, Provenance, Step, Trajectory
+from runtime.types import Finish, Parent, Problem, Provenance, Step, Trajectory
 
 ProvenWrong = Callable[[str], bool]
 """Whether a step is wrong beyond doubt, so that nothing after it is worth writing."""
-
-
 VOICE = "actor"
+CIRCLING = 3
+"""So often in a row the same step: a small model that goes in circles would fill its context with it."""
 
 
 class Actor:
@@ -79,23 +79,22 @@ class Actor:
     ) -> Iterator[TalkEvent]:
         yield opening
         prefix = "".join(f"{step.text}\n" for step in opening.kept) + begun
-        halt, steps, cut = Halt(cancel), list(opening.kept), False
+        halt, steps, ended = Halt(cancel), list(opening.kept), None
         asked = [*messages, Message(role="assistant", content=prefix)]
         reply = self.engine.stream(asked, sampling, opening.made_by.voice, cancel=halt)
         lines = read_lines(reply, begun)
         while not isinstance(item := next_or_value(lines), Completion):
-            if cut:
+            if ended:
                 continue  # what was decoded before the halt took effect
             if isinstance(item, Token):
                 yield item
             elif item.kind == "step":
                 steps.append(Step(text=item.text))
                 yield StepDone(steps[-1])
-                if stop_at and stop_at(item.text):
-                    cut = True
+                if ended := _ended(steps, stop_at):
                     halt.set()
         # A reply that was not finished has stated no answer, whatever numbers its last line holds.
-        finish = "cut" if cut else item.finish
+        finish = ended or item.finish
         trajectory = Trajectory(
             problem_id=problem.id,
             steps=tuple(steps),
@@ -107,6 +106,13 @@ class Actor:
         )
         yield AttemptDone(trajectory)
         return trajectory
+
+
+def _ended(steps: list[Step], stop_at: ProvenWrong | None) -> Finish | None:
+    """Why nothing after the last step is worth writing, if so."""
+    if stop_at and stop_at(steps[-1].text):
+        return "cut"
+    return "length" if steps[-CIRCLING:] == [steps[-1]] * CIRCLING else None
 
 
 class Halt(Event):

@@ -14,11 +14,12 @@ import datasets
 import pytest
 from pydantic import ValidationError
 
-from runtime import prompts
+from runtime import prompts, wordproblems
 from runtime.engines.base import Completion, ContextOverflow
 from runtime.engines.scripted import ScriptedEngine
 from runtime.types import Problem
 from runtime.worked import Quantity, Worked, WorkedStep
+from trainer import problems
 from trainer.critiques import command, critique_text, report
 from trainer.critiques.annotators import Annotation, Hints, Job, Structural
 from trainer.critiques.critique_text import Block, parse, write
@@ -612,6 +613,16 @@ def test_a_record_that_was_changed_or_contradicts_itself_is_refused(tmp_path):
         Record.model_validate({**record.model_dump(), "critiques": [short.model_dump()]})
 
 
+def test_generated_problems_are_known_to_every_number_again(tmp_path):
+    file = tmp_path / "problems.jsonl"
+    for _ in problems.write(file, 5, seed=3, split="dev", processes=1):
+        pass
+    assert [task.worked for task in read_tasks(file)] == [wordproblems.generate(3, i, "dev") for i in range(5)]
+    other = json.loads(file.read_text().splitlines()[0]) | {"question": "How much is 3 + 4?", "answer": "7"}
+    file.write_text(json.dumps(other))
+    assert read_tasks(file)[0].worked is None
+
+
 def test_problems_of_a_file_come_with_their_solutions(tmp_path):
     file = tmp_path / "problems.jsonl"
     rows = [
@@ -626,11 +637,11 @@ def test_problems_of_a_file_come_with_their_solutions(tmp_path):
 
 
 def test_the_command_makes_the_same_file_again_and_counts_what_it_made(tmp_path, capsys):
-    problems = tmp_path / "problems.jsonl"
+    given = tmp_path / "problems.jsonl"
     solution = "4 * 3 = <<4*3=12>>12 dollars\n12 + 2 = <<12+2=14>>14 dollars"
-    problems.write_text(json.dumps({"question": PROBLEM, "answer": "14", "solution": solution}), "utf-8")
+    given.write_text(json.dumps({"question": PROBLEM, "answer": "14", "solution": solution}), "utf-8")
     recipe = command.read_recipe("rg3", "first", seed=1, refinements=0, keep=3)
-    summaries = [command.make(command.Options(str(problems), tmp_path / name), recipe) for name in ("a", "b")]
+    summaries = [command.make(command.Options(str(given), tmp_path / name), recipe) for name in ("a", "b")]
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     assert summaries[0]["generators"]["all"]["kept"] == 2 and summaries[0]["done"] == 1
     command.show(summaries[0], as_json=True)

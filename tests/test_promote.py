@@ -279,9 +279,11 @@ def test_results_are_read_from_both_evaluations(tmp_path):
     path.write_text(
         '{"key": "a", "right": true, "first_error": 0}\n{"key": "b", "right": false, "first_error": null}\n'
     )
-    assert read_outcomes(path) == {"a": Outcome(True, True), "b": Outcome(False, False)}
-    path.write_text('{"key": "critic/a/0", "correct": true, "attempts": 2}\n')
-    assert read_outcomes(path) == {"critic/a/0": Outcome(True)}
+    assert read_outcomes(path, "critic") == {"a": Outcome(True, True), "b": Outcome(False, False)}
+    kinds = [{"key": f"{mode}/a/0", "mode": mode, "correct": mode != "plain"} for mode in ("plain", "selftalk")]
+    path.write_text("".join(json.dumps(row) + "\n" for row in kinds))
+    assert read_outcomes(path, "actor") == {"plain/a/0": Outcome(False)}
+    assert read_outcomes(path, "selftalk") == {"selftalk/a/0": Outcome(True)}
 
 
 @pytest.mark.parametrize(
@@ -299,7 +301,7 @@ def test_a_bad_line_of_results_is_named(line, said, tmp_path):
     path = tmp_path / "results.jsonl"
     path.write_text(f'{{"key": "a", "right": true}}\n{line}\n')
     with pytest.raises(PromoteError, match=said):
-        read_outcomes(path)
+        read_outcomes(path, "critic")
 
 
 def test_depths_that_were_never_weighed_are_added_and_measured_ones_stay(tmp_path):

@@ -10,7 +10,7 @@ from runtime import wordproblems
 from runtime.text import language_of
 from runtime.types import Problem
 from trainer.sft.rows import read_rows
-from trainer.traces import Told, Trace, from_worked, generated, smoothed, sound, write_traces
+from trainer.traces import DECISION, Told, Trace, from_worked, generated, marked, smoothed, sound, write_traces
 
 PROBLEM = Problem(text="Ana buys 3 pens for 4 dollars each. How much does she pay?", answer="12")
 RIGHT = Told("3 × 4 = 12 dollars", True, "Right: 3 × 4 is 12.")
@@ -55,6 +55,31 @@ def test_a_step_that_goes_wrong_is_read_and_not_learned():
     pieces = Trace(PROBLEM, (DOUBTED, RIGHT), "12").pieces
     assert [text for text, weight in pieces if not weight] == ["3 + 4 = 7 dollars\n"]
     assert "".join(text for text, _ in pieces) == Trace(PROBLEM, (DOUBTED, RIGHT), "12").text
+
+
+def test_the_first_word_of_a_check_decides_and_weighs_most():
+    kept, _ = sound(generated(200, seed=4))
+    first = {
+        right: {one.words.split()[0].strip(",.:") for trace in kept for one in trace.told if one.right == right}
+        for right in (True, False)
+    }
+    assert first == {True: {"right", "yes"}, False: {"wait", "no"}}
+    weighed = {text.strip() for trace in kept for text, weight in trace.pieces if weight == DECISION}
+    assert weighed == first[True] | first[False]
+
+
+def test_people_s_solutions_become_talks_and_held_out_problems_stay_out(tmp_path):
+    question = (
+        "Weng earns $12 an hour for babysitting. Yesterday, she did 3 hours of babysitting. How much did she earn?"
+    )
+    solution = "Weng earned 12 * 3 = $<<12*3=36>>36."
+    source, other = tmp_path / "marked.jsonl", tmp_path / "held_out.jsonl"
+    source.write_text(json.dumps({"question": question, "solution": solution, "answer": "36", "source": "gsm8k"}))
+    [trace] = marked(source, seed=0)
+    assert trace.answer == "36" and any("12 × 3 = 36" in one.step for one in trace.told)
+    other.write_text(json.dumps({"question": question}))
+    report = write_traces(tmp_path, marked(source, seed=0), [other])
+    assert report["traces"] == 0 and report["left out"] == {"overlaps with a held-out problem": 1}
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from runtime.worked import Worked
 from trainer.critiques.records import from_json
 from trainer.decontaminate import drop, find, read_texts
 from trainer.injection import InjectionError, inject_random
-from trainer.marks import worked_from_marks
+from trainer.marks import marked_problems
 from trainer.sft.rows import Row, write_rows
 from trainer.sources import JudgedAttempt, read_judged
 
@@ -59,16 +59,8 @@ def generated(count: int, seed: int, split: wordproblems.Split = "train") -> Ite
 def marked(path: Path, seed: int, limit: int | None = None) -> Iterator[JudgedAttempt]:
     """Attempts from human solutions with GSM8K's marks, each problem once, right or with an error put in. What cannot
     be read with certainty is passed over."""
-    rows = (json.loads(line) for line in path.open(encoding="utf-8"))
-    rows = [row for row in rows if "<<" in row.get("solution", "")]
-    random.Random(seed).shuffle(rows)
     found = 0
-    for row in rows:
-        given = {name: row.get(name) for name in ("answer", "licence")}
-        problem = Problem(text=row["question"], source=row.get("source") or "", **given)
-        worked = worked_from_marks(problem, row["solution"])
-        if worked is None:
-            continue
+    for worked in marked_problems(path, seed):
         try:
             yield wrong_attempt(worked, seed) if found % 2 else right_attempt(worked)
         except InjectionError:

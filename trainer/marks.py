@@ -6,10 +6,13 @@ in which the origin of any number is in doubt is not converted: half of a chain 
 
 from __future__ import annotations
 
+import json
+import random
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from pathlib import Path
 
 from runtime.grading import equal
 from runtime.text import split_steps
@@ -68,6 +71,18 @@ def worked_from_marks(problem: Problem, solution: str) -> Worked | None:
     return Worked(
         problem=problem, quantities=tuple(reader.quantities), steps=steps, answer=answer, theme="", template="marks"
     )
+
+
+def marked_problems(path: Path, seed: int) -> Iterator[Worked]:
+    """The marked solutions of a file (`question`, `solution`, `answer`) as worked problems, in random order."""
+    with path.open(encoding="utf-8") as file:
+        rows = [row for row in map(json.loads, file) if "<<" in row.get("solution", "")]
+    random.Random(seed).shuffle(rows)
+    for row in rows:
+        given = {name: row.get(name) for name in ("answer", "licence")}
+        problem = Problem(text=row["question"], source=row.get("source") or "", **given)
+        if worked := worked_from_marks(problem, row["solution"]):
+            yield worked
 
 
 def _number(text: str) -> Fraction:

@@ -73,9 +73,9 @@ def promote(options: Options, settings: Settings) -> tuple[Verdict, Path | None]
     candidate = Candidate(
         card,
         options.held_out,
-        voice=read_outcomes(options.results),
-        base=read_outcomes(options.base_results),
-        current=read_outcomes(options.current_results) if options.current_results else None,
+        voice=read_outcomes(options.results, options.voice),
+        base=read_outcomes(options.base_results, options.voice),
+        current=read_outcomes(options.current_results, options.voice) if options.current_results else None,
     )
     verdict = judge(candidate, now.version, _bytes_shipped(options) if options.ship else None)
     return verdict, _put(candidate, options, verdict, folder, now) if verdict.promoted else None
@@ -135,8 +135,12 @@ def add_depths(path: Path, fitted: Mapping[str, Weights]) -> list[str]:
 # Reading
 
 
-def read_outcomes(path: Path) -> dict[str, Outcome]:
-    """Raises PromoteError, naming the line."""
+MODE_OF = {"actor": "plain", "selftalk": "selftalk"}
+"""The mode of `trainer evaluate` that tells how good a voice is in its role."""
+
+
+def read_outcomes(path: Path, voice: str) -> dict[str, Outcome]:
+    """The results in a voice's role; rows of other modes are passed over. Raises PromoteError, naming the line."""
     found: dict[str, Outcome] = {}
     try:
         lines = path.read_text("utf-8").splitlines()
@@ -144,8 +148,11 @@ def read_outcomes(path: Path) -> dict[str, Outcome]:
         raise PromoteError(f"{path} cannot be read ({error}). Name the file of results.") from error
     for number, line in enumerate(lines, 1):
         try:
-            key, outcome = _outcome(json.loads(line))
-        except (ValueError, KeyError, TypeError) as error:
+            row = json.loads(line)
+            if row.get("mode", MODE_OF.get(voice)) != MODE_OF.get(voice):
+                continue
+            key, outcome = _outcome(row)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise PromoteError(
                 f"{path}, line {number}: no result of one attempt ({error!r}). It needs `key`, and `right` or"
                 " `correct`."

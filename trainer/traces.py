@@ -1,6 +1,6 @@
 """Self-talk traces: a solution as one voice tells it to itself, which checks every step and mends what it doubts.
 
-    python -m trainer traces --generated 2000 --out FOLDER
+    python -m trainer traces --generated 2000 --marked problems.jsonl --out FOLDER
 
 MathCritique's three stages (arXiv 2411.16579), from exact material: the comments of a critique are put between the
 steps of an attempt; where a step is wrong, the attempt ends there and goes on from the steps before it; then the talk
@@ -26,12 +26,16 @@ from runtime.text import CHECK, Language, Line, LineReader, closing_line, final_
 from runtime.types import Problem
 from runtime.worked import Worked
 from trainer.critiques.records import Record, from_json
+from trainer.decontaminate import drop, find, read_texts
 from trainer.injection import InjectionError, explain_right, inject_random
 from trainer.lessons import kept_apart
+from trainer.marks import marked_problems
 from trainer.sft.rows import Row, write_rows
 
 SLIPS = 0.5
-"""Share of the generated traces in which a step goes wrong first."""
+"""Share of the traces of worked problems in which a step goes wrong first."""
+DECISION = 4.0
+"""What the first word of a check weighs: with it the voice doubts or goes on, and it is one word among two hundred."""
 
 
 @dataclass(frozen=True)
@@ -58,11 +62,7 @@ class Trace:
     def pieces(self) -> list[tuple[str, float]]:
         """The text in pieces, each with its weight for who learns from it: steps that go wrong have none."""
         language = language_of(self.problem.text)
-        lines = [
-            piece
-            for one in self.told
-            for piece in ((f"{one.step}\n", float(one.right)), (f"{CHECK[language]} {one.words}\n", 1.0))
-        ]
+        lines = [piece for one in self.told for piece in _pieces(one, CHECK[language])]
         return [*lines, (closing_line(self.answer, language), 1.0)]
 
     @property
@@ -80,6 +80,15 @@ class Trace:
         if not self.told or not self.told[-1].right:
             return "it ends in a doubt"
         return None if grade(final_answer(self.text), self.problem) else "its answer is wrong"
+
+
+def _pieces(told: Told, check: str) -> list[tuple[str, float]]:
+    decision = _FIRST_WORD.match(told.words)[0]
+    rest = told.words[len(decision) :]
+    return [(f"{told.step}\n", float(told.right)), (check, 1.0), (f" {decision}", DECISION), (f"{rest}\n", 1.0)]
+
+
+_FIRST_WORD = re.compile(r"\w*")
 
 
 def _heard(lines: Sequence[Line]) -> list[bool]:
@@ -133,7 +142,9 @@ def _own(told: Told, dice: random.Random, language: Language) -> str:
     words = _first_person(told.words) if language == "en" else told.words
     if told.right:
         words = _PRAISED.sub("", words)
-    return dice.choice(openings).format(words[:1].lower() + words[1:] if _may_go_on(words) else words)
+    opening = dice.choice(openings)
+    goes_on = not opening.endswith(". {}") and _may_go_on(words)
+    return opening.format(words[:1].lower() + words[1:] if goes_on else words)
 
 
 BRIEF = 0.4
@@ -156,27 +167,27 @@ def _may_go_on(words: str) -> bool:
     return bool(re.match(r"(?:The|This|Here|That|It|There|In|A|An|Taking|Look|Something|Nothing)\b", words))
 
 
+# The first word decides, and it is one of two: how a voice goes on may vary, what it decides should be easy to learn.
 _PLAIN: dict[Language, tuple[str, ...]] = {
-    "en": ("right.", "yes.", "that holds.", "fine.", "good, on I go.", "this is sound.", "yes, that fits."),
-    "zh-CN": ("对。", "没问题，继续。", "成立。", "可以。"),
+    "en": ("right.", "yes.", "yes, that holds.", "right, fine.", "right, on I go.", "yes, sound.", "yes, that fits."),
+    "zh-CN": ("对。", "对，继续。", "对，成立。", "对，可以。"),
 }
 _NODS: dict[Language, tuple[str, ...]] = {
-    "en": ("right, {}", "yes, {}", "good: {}", "that holds: {}", "fine, {}", "it fits: {}", "sure, {}"),
-    "zh-CN": ("对，{}", "没问题，{}", "好的，{}"),
+    "en": ("right, {}", "yes, {}", "right: {}", "yes, that holds: {}", "right, fine: {}", "yes, it fits: {}"),
+    "zh-CN": ("对，{}", "对，没问题：{}", "对的，{}"),
 }
 _DOUBTS: dict[Language, tuple[str, ...]] = {
     "en": (
         "wait, {}",
         "wait a moment: {}",
+        "wait, I made a mistake here: {}",
+        "wait, that is not right: {}",
         "no, that is wrong. {}",
-        "hm, that is not right: {}",
-        "wrong, {}",
-        "I made a mistake here: {}",
-        "stop, this cannot be, there is an error. {}",
-        "not right. {}",
         "no, wait: {}",
+        "no, this cannot be, there is an error. {}",
+        "no, not right. {}",
     ),
-    "zh-CN": ("等一下，这不对：{}", "不对，{}", "这里错了：{}"),
+    "zh-CN": ("不，等一下，这不对：{}", "不，{}这里要重做。", "不，这里错了：{}"),
 }
 
 
@@ -192,6 +203,11 @@ def generated(count: int, seed: int, split: wordproblems.Split = "train") -> Ite
         yield smoothed(from_worked(worked, seed), seed)
 
 
+def marked(path: Path, seed: int, limit: int | None = None) -> Iterator[Trace]:
+    """Traces of human solutions with GSM8K's marks."""
+    return (smoothed(from_worked(worked, seed), seed) for worked in islice(marked_problems(path, seed), limit))
+
+
 def recorded(path: Path, seed: int) -> Iterator[Trace]:
     """Traces of what `trainer critiques` wrote."""
     with path.open(encoding="utf-8") as file:
@@ -200,13 +216,17 @@ def recorded(path: Path, seed: int) -> Iterator[Trace]:
                 yield smoothed(trace, seed)
 
 
-def write_traces(folder: Path, traces: Iterable[Trace]) -> dict[str, Any]:
-    """Writes `selftalk.jsonl` (rows to learn from) and `dev.jsonl` (problems kept apart), and says what came of it."""
+def write_traces(folder: Path, traces: Iterable[Trace], held_out: Sequence[Path] = ()) -> dict[str, Any]:
+    """Writes `selftalk.jsonl` (rows to learn from) and `dev.jsonl` (problems kept apart), and says what came of it.
+    Problems that share thirteen words with a held-out file are dropped."""
     kept, left_out = sound(traces)
+    report = find([trace.problem.text for trace in kept], {str(path): read_texts(path) for path in held_out})
+    kept = drop(kept, report)
     apart = [trace for trace in kept if kept_apart(trace.problem)]
     write_rows(folder / "selftalk.jsonl", (row(trace) for trace in kept if not kept_apart(trace.problem)))
     write_rows(folder / "dev.jsonl", map(row, apart))
     mended = sum(not all(one.right for one in trace.told) for trace in kept)
+    left_out |= {"overlaps with a held-out problem": len(report.rows)} if report.rows else {}
     return {"traces": len(kept), "with a slip": mended, "kept apart": len(apart), "left out": left_out}
 
 

@@ -132,7 +132,12 @@ def attempts(
 def traces(
     out: Annotated[Path, typer.Option(help="Folder to write: rows to learn from, and some kept apart.")],
     generated: Annotated[int, typer.Option(min=0, help="Talks about fresh problems.")] = 1000,
+    marked: Annotated[Path | None, typer.Option(help="Problems whose solutions have GSM8K's marks.")] = None,
+    marked_limit: Annotated[int | None, typer.Option(min=1, help="Talks about those at most.")] = None,
     records: Annotated[Path | None, typer.Option(help="What `critiques` wrote, with refinements.")] = None,
+    held_out: Annotated[
+        list[Path] | None, typer.Option(help="Problems that must not occur; may be given often.")
+    ] = None,
     seed: int = 0,
     show: Annotated[int, typer.Option(min=0, help="Talks to print.")] = 0,
 ) -> None:
@@ -141,8 +146,14 @@ def traces(
 
     from trainer import traces as making
 
-    told = list(chain(making.generated(generated, seed), making.recorded(records, seed) if records else ()))
-    print(json.dumps(making.write_traces(out, told), indent=1))
+    told = list(
+        chain(
+            making.generated(generated, seed),
+            making.marked(marked, seed, marked_limit) if marked else (),
+            making.recorded(records, seed) if records else (),
+        )
+    )
+    print(json.dumps(making.write_traces(out, told, held_out or ()), indent=1))
     for trace in told[:show]:
         print(f"\n{trace.problem.text}\n\n{trace.text}")
 

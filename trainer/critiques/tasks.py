@@ -9,8 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path as FilePath
+from typing import Any
 
-from runtime import prompts
+from runtime import prompts, wordproblems
 from runtime.actor import conversation
 from runtime.arithmetic import MARK
 from runtime.arithmetic.numerals import read_number
@@ -79,15 +80,28 @@ class Made:
 
 
 def read_tasks(file: FilePath, limit: int | None = None) -> list[Task]:
-    """Rows with `question` and `answer`, and perhaps a `solution`, one step a line. Raises SourceError."""
+    """Rows with `question` and `answer`, and perhaps a `solution`, one step a line; what `trainer problems` wrote is
+    known to every number. Raises SourceError."""
     problems = read_problems(file, limit)
     rows = [json.loads(line) for line in file.read_text("utf-8-sig").split("\n") if line.strip()]
     tasks = []
     for problem, row in zip(problems, rows, strict=False):
+        if worked := _made_again(row):
+            tasks.append(Task(worked.problem, worked, worked.lines))
+            continue
         solution = row.get("solution")
         solution = "\n".join(solution) if isinstance(solution, list) else solution
         tasks.append(_task(problem, solution if isinstance(solution, str) else ""))
     return tasks
+
+
+def _made_again(row: dict[str, Any]) -> Worked | None:
+    """A generated problem, from the seed and the number in its row; None if it is no such row, or of other code."""
+    match row:
+        case {"seed": int(seed), "number": int(number), "split": ("train" | "dev" | "test") as split}:
+            worked = wordproblems.generate(seed, number, split)
+            return worked if worked.problem.text == row["question"] else None
+    return None
 
 
 def _task(problem: Problem, solution: str) -> Task:
