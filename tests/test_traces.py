@@ -10,7 +10,7 @@ from runtime import wordproblems
 from runtime.text import language_of
 from runtime.types import Problem
 from trainer.sft.rows import read_rows
-from trainer.traces import DECISION, Told, Trace, from_worked, generated, marked, smoothed, sound, write_traces
+from trainer.traces import DECISION, Told, Trace, drawn, from_worked, generated, marked, smoothed, sound, write_traces
 
 PROBLEM = Problem(text="Ana buys 3 pens for 4 dollars each. How much does she pay?", answer="12")
 RIGHT = Told("3 × 4 = 12 dollars", True, "Right: 3 × 4 is 12.")
@@ -80,6 +80,20 @@ def test_people_s_solutions_become_talks_and_held_out_problems_stay_out(tmp_path
     other.write_text(json.dumps({"question": question}))
     report = write_traces(tmp_path, marked(source, seed=0), [other])
     assert report["traces"] == 0 and report["left out"] == {"overlaps with a held-out problem": 1}
+
+
+def test_right_attempts_of_a_model_become_talks_in_its_own_words(tmp_path):
+    path = tmp_path / "attempts.jsonl"
+    question = "Weng earns $12 an hour for babysitting. Yesterday she did 3 hours of babysitting. What did she earn?"
+    steps = [r"She worked 3 hours at 12 dollars: \[ 12 \times 3 = 36 \]"]
+    attempt = {"question": question, "steps": steps, "attempt_answer": "36", "correct": True, "source": "gsm8k"}
+    wrong = {**attempt, "steps": ["12 + 3 = 15"], "attempt_answer": "15", "correct": False}
+    by_luck = {**attempt, "steps": ["12 + 3 = 15"]}
+    path.write_text("".join(json.dumps(row) + "\n" for row in (attempt, wrong, by_luck)))
+    talks = list(drawn(path, seed=0, wordings=8))
+    assert len(talks) == 8 and not any(trace.fault for trace in talks)
+    assert all(trace.told[-1].step.endswith("12 dollars: 12 × 3 = 36") for trace in talks)
+    assert {len(trace.told) for trace in talks} == {1, 2}
 
 
 @pytest.mark.parametrize(

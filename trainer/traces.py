@@ -10,6 +10,7 @@ no false equation that it accepts, and end in the reference answer.
 
 from __future__ import annotations
 
+import json
 import random
 import re
 from collections import Counter
@@ -21,7 +22,7 @@ from typing import Any
 
 from runtime import arithmetic, wordproblems
 from runtime.actor import conversation
-from runtime.grading import grade
+from runtime.grading import equal, grade
 from runtime.text import CHECK, Language, Line, LineReader, closing_line, final_answer, language_of, read_check
 from runtime.types import Problem
 from runtime.worked import Worked
@@ -29,7 +30,8 @@ from trainer.critiques.records import Record, from_json
 from trainer.decontaminate import drop, find, read_texts
 from trainer.injection import InjectionError, explain_right, inject_random
 from trainer.lessons import kept_apart
-from trainer.marks import marked_problems
+from trainer.marks import marked_problems, worked_from_marks
+from trainer.plain_steps import plain_steps
 from trainer.sft.rows import Row, write_rows
 
 SLIPS = 0.5
@@ -206,6 +208,29 @@ def generated(count: int, seed: int, split: wordproblems.Split = "train") -> Ite
 def marked(path: Path, seed: int, limit: int | None = None) -> Iterator[Trace]:
     """Traces of human solutions with GSM8K's marks."""
     return (smoothed(from_worked(worked, seed), seed) for worked in islice(marked_problems(path, seed), limit))
+
+
+def drawn(path: Path, seed: int, wordings: int = 1) -> Iterator[Trace]:
+    """Traces of right attempts of models (`trainer attempts`), each in so many wordings: who learns to talk about its
+    own kind of solution keeps what it can do (trainer/LOG.md)."""
+    with path.open(encoding="utf-8") as file:
+        rows = [row for row in map(json.loads, file) if row["correct"]]
+    for row in rows:
+        steps = plain_steps(row["steps"])
+        if not steps or not _states(steps[-1], row["attempt_answer"]):
+            continue
+        problem = Problem(text=row["question"], answer=row["attempt_answer"], source=f"{row['source']} attempts")
+        worked = worked_from_marks(problem, "\n".join(steps))
+        for number in range(seed, seed + wordings):
+            told = tuple(Told(step, True) for step in steps)
+            yield smoothed(from_worked(worked, number) if worked else Trace(problem, told, problem.answer), number)
+
+
+def _states(step: str, answer: str) -> bool:
+    return any(equal(number, answer) for number in _NUMBER.findall(step))
+
+
+_NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?(?:/\d+)?")
 
 
 def recorded(path: Path, seed: int) -> Iterator[Trace]:

@@ -135,6 +135,8 @@ def traces(
     marked: Annotated[Path | None, typer.Option(help="Problems whose solutions have GSM8K's marks.")] = None,
     marked_limit: Annotated[int | None, typer.Option(min=1, help="Talks about those at most.")] = None,
     records: Annotated[Path | None, typer.Option(help="What `critiques` wrote, with refinements.")] = None,
+    drawn: Annotated[Path | None, typer.Option(help="What `attempts` wrote: right attempts of models.")] = None,
+    wordings: Annotated[int, typer.Option(min=1, help="Talks about each of those.")] = 3,
     held_out: Annotated[
         list[Path] | None, typer.Option(help="Problems that must not occur; may be given often.")
     ] = None,
@@ -151,6 +153,7 @@ def traces(
             making.generated(generated, seed),
             making.marked(marked, seed, marked_limit) if marked else (),
             making.recorded(records, seed) if records else (),
+            making.drawn(drawn, seed, wordings) if drawn else (),
         )
     )
     print(json.dumps(making.write_traces(out, told, held_out or ()), indent=1))

@@ -1,0 +1,40 @@
+"""What a model wrote, as a person would say it: no markup, and a calculation in every step.
+
+Small models write headings, plans and displayed formulas over several lines. In a talk each step is one line, and what
+leads to a calculation belongs to it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import takewhile
+
+from runtime import arithmetic
+
+_WORDS = {r"\times": "×", r"\cdot": "×", r"\div": "/", r"\%": "%", r"\$": "$"}
+_FRACTION = re.compile(r"\\[dt]?frac\{([^{}]*)\}\{([^{}]*)\}")
+_TEXT = re.compile(r"\\(?:text|mathrm|textbf|boxed)\{([^{}]*)\}")
+_MARKUP = re.compile(r"\\[\[\]()]|\\[,;! ]|\\quad|\*\*|`")
+
+
+def plain_steps(lines: Sequence[str]) -> list[str] | None:
+    """The steps, each with an equation; words after the last one are left out, and so is a program that repeats it all.
+    None where anything remains that is no plain text, or where a sum is false."""
+    steps, begun = [], ""
+    for line in map(_plain, takewhile(lambda line: "python" not in line.lower(), lines)):
+        begun = f"{begun} {line}".strip()
+        found = arithmetic.verdict(arithmetic.check(begun))
+        if "\\" in begun or found == "incorrect":
+            return None
+        if found == "correct":
+            steps.append(begun)
+            begun = ""
+    return steps
+
+
+def _plain(line: str) -> str:
+    for name, sign in _WORDS.items():
+        line = line.replace(name, sign)
+    line = _FRACTION.sub(r"\1 / \2", _TEXT.sub(r"\1", line))
+    return " ".join(_MARKUP.sub(" ", line).split())
