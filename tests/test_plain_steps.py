@@ -2,7 +2,7 @@
 
 import pytest
 
-from trainer.plain_steps import plain_steps
+from trainer.traces.plain_steps import plain_steps
 
 
 @pytest.mark.parametrize(

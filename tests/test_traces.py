@@ -10,7 +10,10 @@ from runtime import wordproblems
 from runtime.text import language_of
 from runtime.types import Problem
 from trainer.sft.rows import read_rows
-from trainer.traces import DECISION, Told, Trace, drawn, from_worked, generated, marked, smoothed, sound, write_traces
+from trainer.traces import sound, write_traces
+from trainer.traces.material import drawn, from_worked, generated, marked
+from trainer.traces.trace import DECISION, Told, Trace
+from trainer.traces.wording import smoothed
 
 PROBLEM = Problem(text="Ana buys 3 pens for 4 dollars each. How much does she pay?", answer="12")
 RIGHT = Told("3 × 4 = 12 dollars", True, "Right: 3 × 4 is 12.")

@@ -47,7 +47,7 @@ from trainer.sft.rows import Row
 from trainer.sft.with_trl import newest_checkpoint
 from trainer.statistics import wilson
 from trainer.to_gguf import to_gguf
-from trainer.traces import generated
+from trainer.traces.material import generated
 
 NAME = "bench"
 PAD, BEGIN, END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"

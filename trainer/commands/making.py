@@ -146,17 +146,17 @@ def traces(
     """Make self-talk out of critiques: steps, checks, and what was doubted put right."""
     from itertools import chain
 
-    from trainer import traces as making
+    from trainer.traces import material, write_traces
 
     told = list(
         chain(
-            making.generated(generated, seed),
-            making.marked(marked, seed, marked_limit) if marked else (),
-            making.recorded(records, seed) if records else (),
-            making.drawn(drawn, seed, wordings) if drawn else (),
+            material.generated(generated, seed),
+            material.marked(marked, seed, marked_limit) if marked else (),
+            material.recorded(records, seed) if records else (),
+            material.drawn(drawn, seed, wordings) if drawn else (),
         )
     )
-    print(json.dumps(making.write_traces(out, told, held_out or ()), indent=1))
+    print(json.dumps(write_traces(out, told, held_out or ()), indent=1))
     for trace in told[:show]:
         print(f"\n{trace.problem.text}\n\n{trace.text}")
 

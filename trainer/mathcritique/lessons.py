@@ -16,8 +16,9 @@ from trainer.injection import Injected, InjectionError, inject_random
 from trainer.lessons import critic_row, right_attempt, wrong_attempt
 from trainer.mathcritique.play import Attempt
 from trainer.sft.rows import Row
-from trainer.traces import from_worked, smoothed
-from trainer.traces import row as talk_row
+from trainer.traces.material import from_worked
+from trainer.traces.trace import row as talk_row
+from trainer.traces.wording import smoothed
 
 DOUBT = "wrong, I go through it again."
 

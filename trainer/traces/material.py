@@ -1,0 +1,100 @@
+"""What traces are made of: worked problems, marked solutions of people, right attempts of a model, critiques that
+helped."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+from runtime import wordproblems
+from runtime.grading import equal
+from runtime.text import LineReader
+from runtime.types import Problem
+from runtime.worked import Worked
+from trainer.critiques.records import Record, from_json
+from trainer.injection import InjectionError, explain_right, inject_random
+from trainer.marks import marked_problems, worked_from_marks
+from trainer.traces.plain_steps import plain_steps
+from trainer.traces.trace import Told, Trace
+from trainer.traces.wording import smoothed
+
+SLIPS = 0.5
+"""Share of the traces of worked problems in which a step goes wrong first."""
+
+
+def generated(count: int, seed: int, split: wordproblems.Split = "train") -> Iterator[Trace]:
+    for worked in islice(wordproblems.stream(seed, split), count):
+        yield smoothed(from_worked(worked, seed), seed)
+
+
+def marked(path: Path, seed: int, limit: int | None = None) -> Iterator[Trace]:
+    """Traces of human solutions with GSM8K's marks."""
+    return (smoothed(from_worked(worked, seed), seed) for worked in islice(marked_problems(path, seed), limit))
+
+
+def drawn(path: Path, seed: int, wordings: int = 1) -> Iterator[Trace]:
+    """Traces of right attempts of models (`trainer attempts`), each in so many wordings: who learns to talk about its
+    own kind of solution keeps what it can do (trainer/LOG.md)."""
+    with path.open(encoding="utf-8") as file:
+        rows = [row for row in map(json.loads, file) if row["correct"]]
+    for row in rows:
+        steps, answer = plain_steps(row["steps"]), row["attempt_answer"]
+        if not steps or not _states(steps[-1], answer):
+            continue
+        problem = Problem(text=row["question"], answer=answer, source=f"{row['source']} attempts")
+        accepted = Trace(problem, tuple(Told(step, True) for step in steps), answer)
+        worked = worked_from_marks(problem, "\n".join(steps))
+        for number in range(seed, seed + wordings):
+            yield smoothed(from_worked(worked, number) if worked else accepted, number)
+
+
+def _states(step: str, answer: str) -> bool:
+    return any(equal(number, answer) for number in _NUMBER.findall(step))
+
+
+_NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?(?:/\d+)?")
+
+
+def recorded(path: Path, seed: int) -> Iterator[Trace]:
+    """Traces of what `trainer critiques` wrote."""
+    with path.open(encoding="utf-8") as file:
+        for trace in map(from_record, map(from_json, file)):
+            if trace:
+                yield smoothed(trace, seed)
+
+
+def from_worked(worked: Worked, seed: int) -> Trace:
+    """The reference solution as a talk; in half of them a step goes wrong first and is mended at once."""
+    dice = random.Random(f"{worked.problem.id} {seed} talk")
+    told = [Told(line, True, explain_right(worked, i, seed)) for i, line in enumerate(worked.lines)]
+    if dice.random() < SLIPS:
+        try:
+            wrong = inject_random(worked, seed)
+        except InjectionError:
+            return Trace(worked.problem, tuple(told), worked.result)
+        at = wrong.first_error
+        if wrong.lines[:at] == worked.lines[:at]:  # alike so far, so the right steps from there on mend it
+            told.insert(at, Told(wrong.lines[at], False, wrong.explanation))
+    return Trace(worked.problem, tuple(told), worked.result)
+
+
+def from_record(record: Record) -> Trace | None:
+    """A wrong attempt up to its first error, then what the actor wrote once it had read the critique; None where no
+    usable critique led to a right refinement that goes on from the right steps."""
+    critique = next((critique for critique in record.critiques if critique.usable), None)
+    if critique is None or False not in critique.verdicts or not record.refines:
+        return None
+    place, refined = critique.verdicts.index(False), record.refines[0]
+    reader = LineReader()
+    steps = [line.text for line in [*reader.push(refined.text), *reader.finish()] if line.kind == "step"]
+    lines, said = record.traj.lines, critique.explains
+    begun = [Told(lines[i], True, said[i]) for i in range(place)]
+    if steps[:place] != list(lines[:place]) or lines[place] in steps[place:]:
+        return None  # it began anew, or says again what was doubted
+    mended = [Told(step, True) for step in steps[len(begun) :]]
+    problem = Problem(text=record.problem.text, answer=record.problem.answer, source=record.problem.dataset)
+    return Trace(problem, (*begun, Told(lines[place], False, said[place]), *mended), refined.answer)

@@ -1,0 +1,81 @@
+"""A trace: steps, what the voice says to each, and the answer; and what of it is learned."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from runtime import arithmetic
+from runtime.actor import conversation
+from runtime.grading import grade
+from runtime.text import CHECK, Line, LineReader, closing_line, final_answer, language_of, read_check
+from runtime.types import Problem
+from trainer.sft.rows import Row
+
+DECISION = 4.0
+"""What the first word of a check weighs: with it the voice doubts or goes on, and it is one word among two hundred."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """A step and what the voice says to it."""
+
+    step: str
+    right: bool
+    words: str = ""
+
+
+@dataclass(frozen=True)
+class Trace:
+    problem: Problem
+    told: tuple[Told, ...]
+    answer: str
+
+    @property
+    def text(self) -> str:
+        """As the voice writes it."""
+        return "".join(piece for piece, _ in self.pieces)
+
+    @property
+    def pieces(self) -> list[tuple[str, float]]:
+        """The text in pieces, each with its weight for who learns from it: steps that go wrong have none."""
+        language = language_of(self.problem.text)
+        lines = [piece for one in self.told for piece in _pieces(one, CHECK[language])]
+        return [*lines, (closing_line(self.answer, language), 1.0)]
+
+    @property
+    def fault(self) -> str | None:
+        """Why nobody should learn from it, if so: the talk is read back as the app reads it."""
+        reader = LineReader()
+        lines = [*reader.push(self.text), *reader.finish()]
+        if [line.kind for line in lines] != ["step", "check"] * len(self.told) + ["closing"]:
+            return "its lines cannot be read back"
+        if _heard(lines) != [one.right for one in self.told]:
+            return "its checks do not say what is known"
+        accepted = [arithmetic.verdict(arithmetic.check(one.step)) for one in self.told if one.right]
+        if "incorrect" in accepted:
+            return "it accepts a false equation"
+        if not self.told or not self.told[-1].right:
+            return "it ends in a doubt"
+        return None if grade(final_answer(self.text), self.problem) else "its answer is wrong"
+
+
+def _pieces(told: Told, check: str) -> list[tuple[str, float]]:
+    decision = _FIRST_WORD.match(told.words)[0]
+    rest = told.words[len(decision) :]
+    return [(f"{told.step}\n", float(told.right)), (check, 1.0), (f" {decision}", DECISION), (f"{rest}\n", 1.0)]
+
+
+_FIRST_WORD = re.compile(r"\w*")
+
+
+def _heard(lines: Sequence[Line]) -> list[bool]:
+    return [read_check(line.text)[0] for line in lines if line.kind == "check"]
+
+
+def row(trace: Trace) -> Row:
+    """A lesson for the self-talk voice. A step that goes wrong is read and not learned: the voice learns to doubt such
+    steps, not to make them."""
+    messages = conversation(trace.problem, prompt="selftalk")
+    return Row(messages=tuple(messages), reply=tuple(trace.pieces), source=trace.problem.source)
