@@ -43,7 +43,7 @@ SIGNS = {"correct": "✓", "incorrect": "✗", "unsure": "?", None: " "}
 @app.command()
 def solve(
     problem: Annotated[str, typer.Argument(help="The problem, in English or Chinese; - reads it from stdin.")],
-    mode: Annotated[str | None, typer.Option(help="plain, critic, selftalk, or best (for the model).")] = None,
+    mode: Annotated[str | None, typer.Option(help="plain, critic or selftalk.")] = None,
     rounds: Annotated[int | None, typer.Option(help="How many refinements the critic may ask for.")] = None,
     depth: DepthOption = None,
     model: Model = None,

@@ -21,7 +21,7 @@ from runtime.fetch.hub import find_on_hub
 from runtime.fetch.partial import forget_partial
 from runtime.files import write_whole
 from runtime.gguf_header import BadGGUF, read_header
-from runtime.settings import Mode, Settings, remember
+from runtime.settings import Settings, remember
 from runtime.tuning import copies_dir
 from runtime.types import Value
 
@@ -39,8 +39,6 @@ class Base(RemoteFile):
     architecture: str
     memory: int
     """Bytes that should be free for the model and one conversation."""
-    mode: Mode = "critic"
-    """How it solves best with the voices that ship, by measurement (trainer/LOG.md)."""
 
 
 class Installed(Value):

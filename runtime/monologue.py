@@ -21,7 +21,7 @@ from runtime.witnesses import of_arithmetic
 
 INTERRUPTIONS = 8
 """After so many a voice may go on with what it wrote."""
-INTERRUPTION = {"en": "not right. {}", "zh-CN": "不对。{}"}
+INTERRUPTION = {"en": "no, not right. {}", "zh-CN": "不，不对。{}"}
 """Begins as the checks of the lessons do (`python -m trainer traces`)."""
 
 

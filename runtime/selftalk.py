@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from threading import Event
 
-from runtime import models, voices
 from runtime.actor import Actor
 from runtime.arithmetic import mended
 from runtime.critic import Critic, open_critic, proven_wrong
@@ -27,7 +26,7 @@ from runtime.events import (
 from runtime.events import Event as TalkEvent
 from runtime.grading import equal
 from runtime.monologue import Monologue
-from runtime.settings import Mode, Settings
+from runtime.settings import Settings
 from runtime.text import Language, final_answer, language_of
 from runtime.types import Critique, Outcome, Problem, Step, Trajectory
 
@@ -40,10 +39,10 @@ MENDS = 8
 
 
 def converse(problem: Problem, engine: Engine, settings: Settings, cancel: Event) -> Iterator[TalkEvent]:
-    """Solve a problem in the way of `mode_of`."""
+    """Solve a problem in the way that `settings.mode` names."""
     sampling = Sampling(temperature=settings.temperature, max_tokens=settings.max_tokens, seed=settings.seed)
     actor = Actor(engine, sampling)
-    match mode_of(problem, engine, settings):
+    match settings.mode:
         case "plain":
             events = plain(problem, actor, cancel)
         case "critic":
@@ -52,17 +51,6 @@ def converse(problem: Problem, engine: Engine, settings: Settings, cancel: Event
         case "selftalk":
             events = one_voice(problem, engine, sampling, cancel)
     return guarded(events)
-
-
-def mode_of(problem: Problem, engine: Engine, settings: Settings) -> Mode:
-    """The mode that is set, or the one that measured best for the model: self-talk only while it has a voice for it,
-    and in the language of that voice's lessons."""
-    if settings.mode != "best":
-        return settings.mode
-    base = voices.base_of(engine.path, settings) if engine.path else None
-    best = next((known.mode for known in models.catalogue() if base and known.sha256 == base.sha256), "critic")
-    can_talk = "selftalk" in engine.voices and language_of(problem.text) == "en"
-    return "critic" if best == "selftalk" and not can_talk else best
 
 
 def check(problem: Problem, steps: Sequence[str], critic: Critic, cancel: Event) -> Iterator[TalkEvent]:

@@ -15,7 +15,7 @@ from runtime.engines.base import Engine
 from runtime.events import AttemptDone, CritiqueDone, Failed, Finished, Refining, StepDone, Transcript, begin, fold
 from runtime.events import Event as TalkEvent
 from runtime.guide import Wish, asked
-from runtime.selftalk import check, converse, converse_again, mode_of
+from runtime.selftalk import check, converse, converse_again
 from runtime.settings import Settings
 from runtime.store import PRACTISED, Run, SessionLog, StoreError, new_id, now
 from runtime.text import clean, split_attempt
@@ -64,7 +64,7 @@ class Session:
         settings = self.settings.with_(mode=mode, rounds=rounds, depth=depth)
         engine = self._engine()
         events = converse(problem, engine, settings, cancel or Event())
-        run = self._run("solve", mode_of(problem, engine, settings), engine, problem)
+        run = self._run("solve", settings.mode, engine, problem)
         yield from self._follow(replace(run, help=help), events)
 
     def check(

@@ -53,10 +53,9 @@ class Settings(BaseSettings):
         None,
         description="Address of an OpenAI-compatible server that runs the model, such as http://localhost:8000/v1.",
     )
-    mode: Mode | Literal["best"] = Field(
-        "best",
-        description="How a problem is solved: by the actor alone (plain), with a critic, by self-talk, or in the way "
-        "that measured best for the model.",
+    mode: Mode = Field(
+        "critic",
+        description="How a problem is solved: by the actor alone, with a critic (measured best), or self-talk.",
     )
     help: Help = Field(
         "steps", description="How much of a solution the page shows: hints, one step at a time (steps), or full."

@@ -4,13 +4,13 @@ from threading import Event
 
 import pytest
 
-from runtime import models, settings
+from runtime import settings
 from runtime.actor import CIRCLING
 from runtime.engines.base import EngineError
 from runtime.engines.scripted import ScriptedEngine
 from runtime.events import Failed, Refining, StepDone, fold_all
 from runtime.monologue import INTERRUPTIONS
-from runtime.selftalk import converse, mode_of
+from runtime.selftalk import converse
 from runtime.types import Critique, Problem
 from runtime.witnesses import PANELS, PROGRAMS, SOLUTIONS
 
@@ -62,30 +62,6 @@ def test_a_false_equation_is_put_right_before_anything_follows_from_it():
     assert talk.outcome.answer == "17"
     # The actor goes on from the mended words themselves.
     assert engine.calls[1][-1] == {"role": "assistant", "content": "The pens cost 3 × 4 = 12"}
-
-
-CHINESE = Problem(text="小明买了 3 支笔，每支 4 元。他一共要付多少元？")
-
-
-@pytest.mark.parametrize(
-    ("set_to", "best", "problem", "spoken", "mode"),
-    [
-        ("plain", "selftalk", PENS, ["selftalk"], "plain"),
-        ("best", "selftalk", PENS, ["selftalk"], "selftalk"),
-        ("best", "selftalk", PENS, ["critic"], "critic"),
-        ("best", "selftalk", CHINESE, ["selftalk"], "critic"),
-        ("best", "critic", PENS, ["selftalk"], "critic"),
-    ],
-)
-def test_the_way_is_the_one_set_or_the_best_one_that_the_model_has_a_voice_for(
-    set_to, best, problem, spoken, mode, monkeypatch
-):
-    [base, *others] = models.catalogue()
-    known = (base.model_copy(update={"mode": best}), *others)
-    monkeypatch.setattr(models, "catalogue", lambda: known)
-    engine = ScriptedEngine([], voices=spoken)
-    engine.path = base.name
-    assert mode_of(problem, engine, settings.load(mode=set_to)) == mode
 
 
 def test_an_actor_that_goes_in_circles_is_stopped_and_has_no_answer():

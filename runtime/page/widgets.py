@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "help": get_args(Help),
-    "mode": ("best", *get_args(Mode)),
+    "mode": get_args(Mode),
     "depth": get_args(Depth),
     "group": ("any", *GROUPS),
     "theme": ("system", "light", "dark"),
