@@ -20,7 +20,7 @@ app: .venv/runtime.ready
 
 test: lint
 	@$(BIN)/python -m runtime models pull $(TEST_MODEL)
-	@$(BIN)/python -m pytest $(ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
 
 test-browser: .venv/tests.ready
 	@$(BIN)/python -m runtime models pull $(TEST_MODEL)

@@ -134,7 +134,8 @@ def test_exact_arithmetic_interrupts_a_voice_that_believes_itself():
     assert final.steps[0].text == "The pens cost 3 × 4 = 12 dollars."
     assert (final.parent.kept, talk.outcome.answer) == (0, "17")
     said = engine.calls[-1][-1]["content"]
-    assert said == "The pens cost 3 × 4 = 13 dollars.\nCheck: not right. 3 × 4 is 12, not 13.\nThe pens cost 3 × 4 = 12"
+    told = "Check: no, not right. 3 × 4 is 12, not 13."
+    assert said == f"The pens cost 3 × 4 = 13 dollars.\n{told}\nThe pens cost 3 × 4 = 12"
 
 
 def test_a_voice_that_slips_on_and_on_is_let_go_and_nobody_is_sure():

@@ -157,6 +157,23 @@ def test_a_machine_that_is_too_busy_to_answer_at_once_starts_all_the_same(home):
         page.close(verbose=False)
 
 
+def test_a_port_that_somebody_took_in_the_meantime_is_passed_over(home, monkeypatch):
+    import app
+
+    settings, found = configuration.load(), serving.free_port
+    page = app.build(Loading(ScriptedEngine), settings, None)
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        taken = [busy.getsockname()[1]]
+        monkeypatch.setattr(serving, "free_port", lambda *asked: taken.pop() if taken else found(*asked))
+        try:
+            address = serving.serve(page, settings, "127.0.0.1")
+            assert not taken and "Soliloquy" in get(address)
+        finally:
+            page.close(verbose=False)
+
+
 def test_no_port_at_all_is_said_with_a_remedy():
     with pytest.raises(OSError, match="Choose another --port or --host"):
         serving.free_port("203.0.113.1", None)

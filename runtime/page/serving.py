@@ -127,16 +127,30 @@ def free_port(host: str, wanted: int | None) -> int:
     raise OSError(f"No port from {first} on can be used at {host} ({refused}). Choose another --port or --host.")
 
 
+TRIES = 5
+"""Ports that may be taken away between finding and using them."""
+
+
 def serve(page: Any, settings: Settings, host: str, port: int | None = None, routes: Sequence[BaseRoute] = ()) -> str:
     """Launch a Gradio page, and `routes` beside it; the value is its address, which answers from then on. Raises
     OSError."""
     use_private_folder(settings.home)
+    for _ in range(TRIES - 1):
+        chosen = free_port(host, port)
+        try:
+            return _launch(page, host, chosen, routes)
+        except OSError:  # another program took it since it was found free
+            port = chosen + 1
+    return _launch(page, host, free_port(host, port), routes)
+
+
+def _launch(page: Any, host: str, port: int, routes: Sequence[BaseRoute]) -> str:
     hosts = [*LOOPBACK, host] if host not in ("0.0.0.0", "::") else list(LOOPBACK)
     css = "".join(map(read, STYLES))
     middleware = [Middleware(TrustedHostMiddleware, allowed_hosts=hosts), Middleware(ContentPolicy)]
     _, address, _ = page.launch(
         server_name=host,
-        server_port=free_port(host, port),
+        server_port=port,
         inbrowser=False,
         share=False,
         quiet=True,
