@@ -20,7 +20,7 @@ from runtime.events import Event as TalkEvent
 from runtime.settings import Settings
 from runtime.text import Language, language_of
 from runtime.turns import put_to_critic, verdict_parts, verdict_words
-from runtime.types import Critique, Depth, Problem, StepVerdict, Trajectory, Witness
+from runtime.types import Critique, Depth, Problem, Step, StepVerdict, Trajectory, Witness
 from runtime.weighing import Weights, read_weights
 from runtime.witnesses import PANELS, VOICE, Hearing, Said, Testimony, examine
 
@@ -90,6 +90,12 @@ class Critic:
             comment = self._comment(problem, attempt, verdicts, cancel)
             verdicts[-1] = verdicts[-1].model_copy(update={"comment": comment})
         return (yield from self._done(problem, attempt, verdicts))
+
+    def glance(self, problem: Problem, step: Step) -> StepVerdict | None:
+        """What exact arithmetic alone says of one step, if it says anything."""
+        alone = Trajectory(problem_id=problem.id, steps=(step,))
+        [verdict] = judge(problem, alone, Testimony(), self.weights, ("arithmetic",)) or [None]
+        return verdict if verdict and verdict.evidence else None
 
     def read_arithmetic(self, problem: Problem, attempt: Trajectory) -> Iterator[TalkEvent]:
         """Judge by exact arithmetic alone: at once, and enough where an attempt was cut off at a false equation."""

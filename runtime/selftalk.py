@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from threading import Event
 
-from runtime.actor import Actor
+from runtime.actor import Actor, next_or_value
 from runtime.arithmetic import mended
 from runtime.critic import Critic, open_critic, proven_wrong
 from runtime.engines.base import ContextOverflow, Engine, EngineError, Sampling
@@ -22,6 +22,7 @@ from runtime.events import (
     Proposing,
     Refining,
     StepDone,
+    StepJudged,
 )
 from runtime.events import Event as TalkEvent
 from runtime.grading import equal
@@ -112,7 +113,7 @@ def own_work(problem: Problem, steps: Sequence[str], critic: Critic, cancel: Eve
 def criticised(problem: Problem, actor: Actor, critic: Critic, rounds: int, cancel: Event) -> Iterator[TalkEvent]:
     """Actor and critic in turns; a refinement replaces what it refines only if the critic prefers it."""
     language, notes = language_of(problem.text), []
-    first = yield from actor.attempt(problem, cancel, proven_wrong)
+    first = yield from _glanced(actor.attempt(problem, cancel, proven_wrong), problem, critic)
     best = yield from _mend(problem, first, actor, critic, cancel)
     critique = yield from critic.read(problem, best, cancel)
     for number in range(1, rounds + 1):
@@ -123,7 +124,8 @@ def criticised(problem: Problem, actor: Actor, critic: Critic, rounds: int, canc
         yield Refining(number, position, comment)
         sampling = replace(actor.sampling, temperature=REFINE_TEMPERATURE, seed=actor.sampling.seed + number)
         try:
-            new = yield from actor.refine(problem, best, position, comment, sampling, cancel, proven_wrong)
+            writing = actor.refine(problem, best, position, comment, sampling, cancel, proven_wrong)
+            new = yield from _glanced(writing, problem, critic)
             new = yield from _mend(problem, new, actor, critic, cancel)
         except ContextOverflow:  # no room to go on is no reason to lose what there is
             break
@@ -136,6 +138,20 @@ def criticised(problem: Problem, actor: Actor, critic: Critic, rounds: int, canc
     yield Finished(_outcome(best, critique, " ".join(notes).strip(), stopped=cancel.is_set()))
 
 
+def _glanced(writing: Iterator[TalkEvent], problem: Problem, critic: Critic) -> Iterator[TalkEvent]:
+    """An attempt, and at once what exact arithmetic says of each step: the reading comes when all of it is there."""
+    steps: list[Step] = []
+    while not isinstance(event := next_or_value(writing), Trajectory):
+        yield event
+        if isinstance(event, Proposing):
+            steps = list(event.kept)
+        elif isinstance(event, StepDone):
+            steps.append(event.step)
+            if verdict := critic.glance(problem, event.step):
+                yield StepJudged(len(steps) - 1, verdict)
+    return event
+
+
 def _mend(problem: Problem, attempt: Trajectory, actor: Actor, critic: Critic, cancel: Event) -> Iterator[TalkEvent]:
     """While an attempt was cut off at a false equation, put the equation right and let the actor go on."""
     for number in range(1, MENDS + 1):
@@ -146,7 +162,8 @@ def _mend(problem: Problem, attempt: Trajectory, actor: Actor, critic: Critic, c
         yield Refining(number, position, critique.verdicts[position].comment)
         stop_at = proven_wrong if number < MENDS else None
         begun = mended(attempt.steps[position].text)
-        attempt = yield from actor.mend(problem, attempt, position, begun, cancel, stop_at)
+        writing = actor.mend(problem, attempt, position, begun, cancel, stop_at)
+        attempt = yield from _glanced(writing, problem, critic)
     return attempt
 
 

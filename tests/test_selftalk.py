@@ -8,7 +8,7 @@ from runtime import settings
 from runtime.actor import CIRCLING
 from runtime.engines.base import EngineError
 from runtime.engines.scripted import ScriptedEngine
-from runtime.events import Failed, Refining, StepDone, fold_all
+from runtime.events import AttemptDone, Failed, Refining, StepDone, StepJudged, fold_all
 from runtime.monologue import INTERRUPTIONS
 from runtime.selftalk import converse
 from runtime.types import Critique, Problem
@@ -48,6 +48,15 @@ def test_an_attempt_that_all_witnesses_accept_is_settled_without_a_refinement(gi
     critique = talk.critique_of(talk.chosen)
     assert [verdict.verdict for verdict in critique.verdicts] == ["correct", "correct"]
     assert {e.by for e in critique.verdicts[0].evidence} == set(PANELS["deep"]) - silent
+
+
+def test_exact_arithmetic_speaks_as_soon_as_a_step_is_there():
+    events = list(converse(PENS, ScriptedEngine([RIGHT, *AGREED]), settings.load(mode="critic"), Event()))
+    written = events[: next(i for i, event in enumerate(events) if isinstance(event, AttemptDone))]
+    spoken = [i for i, event in enumerate(written) if isinstance(event, StepJudged)]
+    assert [written[i - 1] for i in spoken] == [event for event in written if isinstance(event, StepDone)]
+    assert [written[i].position for i in spoken] == [0, 1]
+    assert {e.by for i in spoken for e in written[i].verdict.evidence} == {"arithmetic"}
 
 
 def test_a_false_equation_is_put_right_before_anything_follows_from_it():
