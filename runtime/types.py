@@ -23,7 +23,7 @@ Depth = Literal["quick", "deep"]
 Help = Literal["hints", "steps", "full"]
 """How much of a solution a student is shown: hints alone, a step whenever it is asked for, or all of it at once."""
 Finish = Literal["stop", "length", "cancelled", "cut"]
-"""How a text ended: by itself, at its limit, by the user, or cut off at a step that was proven wrong."""
+"""How a text ended: by itself, at its limit or in circles, by the user, or cut off at a step that was proven wrong."""
 
 
 class Value(BaseModel):
