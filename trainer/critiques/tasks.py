@@ -100,7 +100,7 @@ def _made_again(row: dict[str, Any]) -> Worked | None:
     match row:
         case {"seed": int(seed), "number": int(number), "split": ("train" | "dev" | "test") as split}:
             worked = wordproblems.generate(seed, number, split)
-            return worked if worked.problem.text == row["question"] else None
+            return worked if worked.problem.text == row.get("question") else None
     return None
 
 
