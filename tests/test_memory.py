@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from runtime.engines.base import EngineError, Message, Sampling
 from runtime.engines.llamacpp import LlamaCppEngine
+from runtime.engines.llamacpp.decoder import WORTH_WAITING
 from runtime.engines.llamacpp.memory import common_prefix
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(120)]
@@ -82,7 +83,8 @@ def test_a_tree_of_prefixes_is_read_once(engine, cost):
     lines = ATTEMPT.split("\n")
     prefixes = [ask(PROBLEM, "\n".join(lines[: i + 1]) + "\n") for i in range(3)]
     tokens, _ = cost(lambda: list(engine.sample(prefixes, Sampling(max_tokens=2), n=6)))
-    assert tokens <= engine.count(prefixes[-1]) + 18 * 2 + 3
+    # A branch that lacks less than is worth waiting for may read that itself, if it comes while another one reads it.
+    assert tokens <= engine.count(prefixes[-1]) + 18 * 2 + len(prefixes) * WORTH_WAITING
 
 
 def test_actor_critic_and_refiner_read_only_what_is_new(engine, cost):
