@@ -22,7 +22,7 @@ from runtime.text import Language, language_of
 from runtime.turns import put_to_critic, verdict_parts, verdict_words
 from runtime.types import Critique, Depth, Problem, Step, StepVerdict, Trajectory, Witness
 from runtime.weighing import Weights, read_weights
-from runtime.witnesses import PANELS, VOICE, Hearing, Said, Testimony, examine
+from runtime.witnesses import PANELS, READERS, VOICE, Hearing, Said, Testimony, examine
 
 FITTED = Path(__file__).parents[1] / "data" / "models" / "weights"
 """Weights of bases without a voice, a file each."""
@@ -74,33 +74,54 @@ class Critic:
         # The word of a base that was never taught to judge is no better than chance, and is not asked for.
         silent = set() if has_voice else {"model"}
         self.engine, self.panel = engine, tuple(witness for witness in PANELS[depth] if witness not in silent)
+        self.reads_only = set(self.panel) <= set(READERS)
+        """Whether a step can be judged before the next one is there."""
         self.weights = self.fitted.get(depth, UNTRAINED)
         self.hearing = Hearing(engine, max_tokens, seed)
 
     def read(self, problem: Problem, attempt: Trajectory, cancel: Event) -> Iterator[TalkEvent]:
         """Judge an attempt up to its first error. The generator's value is the critique."""
         yield Criticising()
-        verdicts = judge(problem, attempt, Testimony(), self.weights, ("arithmetic",))
-        yield from _judged(verdicts)
-        if not (verdicts and verdicts[-1].verdict == "incorrect"):  # what is proven needs no opinion
-            testimony = self.hearing.hear(problem, attempt, self.panel, cancel)
-            verdicts = judge(problem, attempt, testimony, self.weights, self.panel)
-            yield from _judged(verdicts)
+        verdicts, told = [], 0
+        for verdicts in self._opinions(problem, attempt, cancel):
+            yield from _judged(verdicts[told:], told)
+            told = len(verdicts)
         if not cancel.is_set() and verdicts and verdicts[-1].verdict == "incorrect" and not verdicts[-1].comment:
             comment = self._comment(problem, attempt, verdicts, cancel)
             verdicts[-1] = verdicts[-1].model_copy(update={"comment": comment})
         return (yield from self._done(problem, attempt, verdicts))
 
-    def glance(self, problem: Problem, step: Step) -> StepVerdict | None:
-        """What exact arithmetic alone says of one step, if it says anything."""
-        alone = Trajectory(problem_id=problem.id, steps=(step,))
-        [verdict] = judge(problem, alone, Testimony(), self.weights, ("arithmetic",)) or [None]
-        return verdict if verdict and verdict.evidence else None
+    def follow(self, problem: Problem, steps: Sequence[Step], cancel: Event) -> StepVerdict | None:
+        """What is said of the last of these steps while the next one is still being written, the others taken as
+        right; None where the attempt has to be known whole."""
+        if not self.reads_only:
+            return None
+        beginning = Trajectory(problem_id=problem.id, steps=tuple(steps))
+        return self._opinion(problem, beginning, cancel)[-1]
 
     def read_arithmetic(self, problem: Problem, attempt: Trajectory) -> Iterator[TalkEvent]:
         """Judge by exact arithmetic alone: at once, and enough where an attempt was cut off at a false equation."""
         verdicts = judge(problem, attempt, Testimony(), self.weights, ("arithmetic",))
         return (yield from self._done(problem, attempt, verdicts))
+
+    def _opinions(self, problem: Problem, attempt: Trajectory, cancel: Event) -> Iterator[list[StepVerdict]]:
+        """What is thought of an attempt, step after step where that can be, as nobody likes to wait for the whole."""
+        for end in range(1, len(attempt.steps) + 1) if self.reads_only else [len(attempt.steps)]:
+            if cancel.is_set():
+                return
+            verdicts = self._opinion(problem, attempt.model_copy(update={"steps": attempt.steps[:end]}), cancel)
+            yield verdicts
+            if verdicts and verdicts[-1].verdict == "incorrect":
+                return
+
+    def _opinion(self, problem: Problem, attempt: Trajectory, cancel: Event) -> list[StepVerdict]:
+        """One verdict per step, up to the first incorrect one. Of a proven error nobody is asked, and of the steps
+        before it only who needs no other solutions."""
+        proven = next((number for number, step in enumerate(attempt.steps) if proven_wrong(step.text)), None)
+        panel = self.panel if proven is None else [witness for witness in self.panel if witness in READERS]
+        asked = attempt.model_copy(update={"steps": attempt.steps[:proven]})
+        testimony = self.hearing.hear(problem, asked, panel, cancel)
+        return judge(problem, attempt, testimony, self.weights, panel)
 
     def _done(self, problem: Problem, attempt: Trajectory, verdicts: list[StepVerdict]) -> Iterator[TalkEvent]:
         author = provenance(self.engine, "critic", problem, voice=VOICE)
@@ -151,7 +172,7 @@ def judge(
     error explains why other solutions differ, so they are not heard against the steps before it."""
     said = examine(problem, attempt, testimony, panel)
     if any(one.disproof for one in said):
-        said = examine(problem, attempt, testimony, [w for w in panel if w in ("arithmetic", "model")])
+        said = examine(problem, attempt, testimony, [w for w in panel if w in READERS])
     verdicts: list[StepVerdict] = []
     for one in said:
         verdicts.append(join(one, weights))

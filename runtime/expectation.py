@@ -8,6 +8,7 @@ choosing and of copying; of a wrong idea that the model would have had itself, i
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 
 from runtime.actor import conversation
@@ -19,9 +20,10 @@ CHOICES = (*"0123456789", " +", " -", " ×", " *", " /", "+", "-", "*", "/", "×
 _DECIDES = re.compile(r"[0-9]| ?[-+×*/](?= ?[0-9$(])")
 
 
-def surprises(engine: Engine, problem: Problem, steps: Sequence[str]) -> list[float]:
-    """For every step the log-probability of its worst digit or sign against the likeliest one there: 0 where all are
-    those expected, or there are none; the more below 0 the more unexpected. Raises ContextOverflow, EngineError."""
+def surprises(engine: Engine, problem: Problem, steps: Sequence[str], since: int = 0) -> list[float]:
+    """For every step from `since` on the log-probability of its worst digit or sign against the likeliest one there: 0
+    where all are those expected, or there are none; the more below 0 the more unexpected. Raises ContextOverflow,
+    EngineError."""
     parts, written, owners, text = [], [], [], ""
     for number, step in enumerate(steps):
         line, at = f"{step}\n", 0
@@ -31,8 +33,9 @@ def surprises(engine: Engine, problem: Problem, steps: Sequence[str]) -> list[fl
             owners.append(number)
             text, at = "", found.start()
         text += line[at:]
-    worst = [0.0] * len(steps)
-    rows = engine.choice_logprobs(conversation(problem), parts, CHOICES) if parts else []
-    for owner, choice, row in zip(owners, written, rows, strict=True):
-        worst[owner] = min(worst[owner], row[choice] - max(row))
-    return worst
+    first, worst = bisect_left(owners, since), [0.0] * len(steps)
+    if first < len(parts):
+        rows = engine.choice_logprobs(conversation(problem), parts, CHOICES, since=first)
+        for owner, choice, row in zip(owners[first:], written[first:], rows, strict=True):
+            worst[owner] = min(worst[owner], row[choice] - max(row))
+    return worst[since:]

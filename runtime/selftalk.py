@@ -73,10 +73,12 @@ def anew(
     problem: Problem, attempt: Trajectory, position: int, actor: Actor, critic: Critic | None, cancel: Event
 ) -> Iterator[TalkEvent]:
     """The person asked for it, so the new version counts, whatever the critic says of it."""
-    new = yield from actor.mend(problem, attempt, position, "", cancel, proven_wrong if critic else None)
+    writing = actor.mend(problem, attempt, position, "", cancel, proven_wrong if critic else None)
     if critic is None:
+        new = yield from writing
         yield Finished(_outcome(new))
         return
+    new = yield from _followed(writing, problem, critic, cancel)
     new = yield from _mend(problem, new, actor, critic, cancel)
     critique = yield from critic.read(problem, new, cancel)
     yield Finished(_outcome(new, critique, stopped=cancel.is_set()))
@@ -113,7 +115,7 @@ def own_work(problem: Problem, steps: Sequence[str], critic: Critic, cancel: Eve
 def criticised(problem: Problem, actor: Actor, critic: Critic, rounds: int, cancel: Event) -> Iterator[TalkEvent]:
     """Actor and critic in turns; a refinement replaces what it refines only if the critic prefers it."""
     language, notes = language_of(problem.text), []
-    first = yield from _glanced(actor.attempt(problem, cancel, proven_wrong), problem, critic)
+    first = yield from _followed(actor.attempt(problem, cancel, proven_wrong), problem, critic, cancel)
     best = yield from _mend(problem, first, actor, critic, cancel)
     critique = yield from critic.read(problem, best, cancel)
     for number in range(1, rounds + 1):
@@ -125,7 +127,7 @@ def criticised(problem: Problem, actor: Actor, critic: Critic, rounds: int, canc
         sampling = replace(actor.sampling, temperature=REFINE_TEMPERATURE, seed=actor.sampling.seed + number)
         try:
             writing = actor.refine(problem, best, position, comment, sampling, cancel, proven_wrong)
-            new = yield from _glanced(writing, problem, critic)
+            new = yield from _followed(writing, problem, critic, cancel)
             new = yield from _mend(problem, new, actor, critic, cancel)
         except ContextOverflow:  # no room to go on is no reason to lose what there is
             break
@@ -138,17 +140,18 @@ def criticised(problem: Problem, actor: Actor, critic: Critic, rounds: int, canc
     yield Finished(_outcome(best, critique, " ".join(notes).strip(), stopped=cancel.is_set()))
 
 
-def _glanced(writing: Iterator[TalkEvent], problem: Problem, critic: Critic) -> Iterator[TalkEvent]:
-    """An attempt, and at once what exact arithmetic says of each step: the reading comes when all of it is there."""
-    steps: list[Step] = []
+def _followed(writing: Iterator[TalkEvent], problem: Problem, critic: Critic, cancel: Event) -> Iterator[TalkEvent]:
+    """An attempt, and what the critic says of each step as soon as it is there, up to the first wrong one."""
+    steps, follows = [], True
     while not isinstance(event := next_or_value(writing), Trajectory):
         yield event
         if isinstance(event, Proposing):
             steps = list(event.kept)
         elif isinstance(event, StepDone):
             steps.append(event.step)
-            if verdict := critic.glance(problem, event.step):
+            if follows and not cancel.is_set() and (verdict := critic.follow(problem, steps, cancel)):
                 yield StepJudged(len(steps) - 1, verdict)
+                follows = verdict.verdict != "incorrect"
     return event
 
 
@@ -163,7 +166,7 @@ def _mend(problem: Problem, attempt: Trajectory, actor: Actor, critic: Critic, c
         stop_at = proven_wrong if number < MENDS else None
         begun = mended(attempt.steps[position].text)
         writing = actor.mend(problem, attempt, position, begun, cancel, stop_at)
-        attempt = yield from _glanced(writing, problem, critic)
+        attempt = yield from _followed(writing, problem, critic, cancel)
     return attempt
 
 

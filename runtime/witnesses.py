@@ -8,8 +8,9 @@ the most frequent answer stays within reach after each step. Nobody is weighed h
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Event
 from typing import Literal
 
@@ -24,9 +25,11 @@ from runtime.turns import judged, put_to_critic, verdict_parts, verdict_words
 from runtime.types import Depth, Evidence, Problem, Trajectory, Witness
 from runtime.weighing import Sign, sigmoid
 
+READERS: tuple[Witness, ...] = ("arithmetic", "model", "expectation")
+"""Who needs nothing but what stands before a step to judge it."""
 PANELS: dict[Depth, tuple[Witness, ...]] = {
-    "quick": ("arithmetic", "model", "expectation"),
-    "deep": ("arithmetic", "model", "expectation", "solutions", "program"),
+    "quick": READERS,
+    "deep": (*READERS, "solutions", "program"),
 }
 """Who is heard: what is best per second, and what is best (trainer/LOG.md)."""
 VOICE = "critic"
@@ -69,12 +72,13 @@ class Said:
 
 class Hearing:
     """Asks the witnesses that need an engine. Solutions and programs of a problem are asked for once, however many
-    attempts at it are read."""
+    attempts at it are read, and a reader is asked of a step once, however many attempts begin with it."""
 
     def __init__(self, engine: Engine, max_tokens: int = 512, seed: int = 0) -> None:
         self.engine, self.max_tokens, self.seed = engine, max_tokens, seed
         self._solutions: dict[str, list[Solution]] = {}
         self._programs: dict[str, list[ProgramSolution]] = {}
+        self._read: dict[tuple[str, ...], float] = {}
 
     def hear(
         self,
@@ -97,19 +101,31 @@ class Hearing:
 
     def log_odds(self, problem: Problem, attempt: Trajectory) -> tuple[float, ...]:
         """Log-odds of "right" against "wrong" after each judged step, the earlier ones taken as right."""
-        language, steps = language_of(problem.text), judged([step.text for step in attempt.steps])
-        try:
-            asked = put_to_critic(problem)
-            rows = self.engine.choice_logprobs(asked, verdict_parts(steps, language), verdict_words(language), VOICE)
-        except ContextOverflow:
-            return ()
-        return tuple(right - wrong for right, wrong in rows)
+        language = language_of(problem.text)
+
+        def ask(steps: Sequence[str], since: int) -> list[float]:
+            parts, words = verdict_parts(steps, language), verdict_words(language)
+            rows = self.engine.choice_logprobs(put_to_critic(problem), parts, words, VOICE, since)
+            return [right - wrong for right, wrong in rows]
+
+        return self._remembered("model", problem, attempt, ask)
 
     def surprises(self, problem: Problem, attempt: Trajectory) -> tuple[float, ...]:
-        try:
-            return tuple(surprises(self.engine, problem, judged([step.text for step in attempt.steps])))
-        except ContextOverflow:
-            return ()
+        return self._remembered("expectation", problem, attempt, partial(surprises, self.engine, problem))
+
+    def _remembered(
+        self, reader: Witness, problem: Problem, attempt: Trajectory, ask: Callable[[Sequence[str], int], list[float]]
+    ) -> tuple[float, ...]:
+        """What a reader says of each judged step; it is asked only of those that follow what it has read before."""
+        steps = judged([step.text for step in attempt.steps])
+        beginnings = [(reader, problem.id, *steps[: number + 1]) for number in range(len(steps))]
+        known = next((number for number, one in enumerate(beginnings) if one not in self._read), len(steps))
+        if known < len(steps):
+            try:
+                self._read |= zip(beginnings[known:], ask(steps, known), strict=True)
+            except ContextOverflow:
+                del beginnings[known:]
+        return tuple(self._read[one] for one in beginnings)
 
     def solutions(self, problem: Problem, answer: str | None, cancel: Event) -> tuple[Solution, ...]:
         """Independent solutions, in pairs: once a pair agrees with the answer, no more are asked for."""

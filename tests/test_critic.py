@@ -45,9 +45,9 @@ class Voiced(ScriptedEngine):
         self.spoken.append(("words", voice))
         return super().stream(messages, sampling, voice, *rest, **named)
 
-    def choice_logprobs(self, messages, parts, choices, voice=None):
+    def choice_logprobs(self, messages, parts, choices, voice=None, since=0):
         self.spoken.append(("verdicts" if len(choices) == 2 else "expectation", voice))
-        return super().choice_logprobs(messages, parts, choices, voice)
+        return super().choice_logprobs(messages, parts, choices, voice, since)
 
 
 class Overfull(ScriptedEngine):
@@ -92,13 +92,21 @@ def test_other_solutions_are_not_heard_against_the_steps_before_a_proven_error()
     assert "12" in said[1].comment
 
 
-def test_a_proven_error_asks_nobody():
-    engine = ScriptedEngine()
-    critique, told = read(Critic(engine), attempt("9 pens", "3 × 4 = 13", "13 + 5 = 18", answer="18"))
+@pytest.mark.parametrize("depth", ["quick", "deep"])
+def test_of_a_proven_error_nobody_is_asked(depth):
+    engine = Voiced(verdicts=[RIGHT], voices=["critic"])
+    critique, told = read(Critic(engine, depth=depth), attempt("9 pens", "3 × 4 = 13", "13 + 5 = 18", answer="18"))
     assert critique.first_error == 1
     assert critique.verdicts[1].comment == "3 × 4 is 12, not 13."
-    assert engine.calls == []
+    assert engine.spoken == [("verdicts", "critic"), ("expectation", None)]
+    assert [call[-1]["content"] for call in engine.calls] == ["9 pens [", ""]  # expectation is asked before the 9
     assert set(told) == {0, 1}
+
+
+def test_a_wrong_idea_before_a_proven_error_is_the_first_error():
+    engine = ScriptedEngine(["There are 3 pens."], verdicts=[WRONG], voices=["critic"])
+    reader = Critic(engine, depth="quick", weights={"quick": HEEDED})
+    assert read(reader, attempt("She buys pens alone.", "3 × 4 = 13"))[0].first_error == 0
 
 
 def test_nothing_is_said_of_steps_after_the_first_error():
@@ -157,17 +165,18 @@ def test_evidence_is_joined(evidence, signs, verdict):
 # Who is asked
 
 
-def test_all_verdicts_come_from_one_call_to_the_critics_voice():
+def test_a_critic_who_only_reads_judges_step_by_step_and_tells_each_verdict_once():
     engine = Voiced(verdicts=[0.9, 0.8, 0.7], voices=["critic"])
-    critique, _ = read(Critic(engine, depth="quick"), attempt("3 × 4 = 12", "12 + 5 = 17", "so 17", answer="17"))
-    assert engine.spoken == [("verdicts", "critic"), ("expectation", None)]
+    critique, told = read(Critic(engine, depth="quick"), attempt("3 × 4 = 12", "12 + 5 = 17", "so 17", answer="17"))
+    assert engine.spoken == [("verdicts", "critic"), ("expectation", None)] * 3
+    assert told == [0, 1, 2, 2]  # the last once more, with what is said of it
     assert [step.said_by("model").probability for step in critique.verdicts] == pytest.approx([0.9, 0.8, 0.7])
 
 
 def test_a_base_without_the_voice_is_asked_for_no_verdict_word():
     engine = Voiced(verdicts=[WRONG, WRONG], voices=["actor"])
     critique, _ = read(Critic(engine, depth="quick"), attempt("3 × 4 = 12", "so 12", answer="12"))
-    assert engine.spoken == [("expectation", None)]
+    assert set(engine.spoken) == {("expectation", None)}
     assert [step.said_by("model") for step in critique.verdicts] == [None, None]
     assert [step.said_by("expectation").verdict for step in critique.verdicts] == ["correct", "correct"]
 
@@ -178,7 +187,7 @@ def test_a_quick_critic_asks_for_no_solutions_and_a_deep_one_for_programs_too(gi
     quick = ScriptedEngine(voices=given)
     deep = ScriptedEngine([SEVENTEEN.text] * 2 + [PROGRAM] * PROGRAMS, voices=given)
     critique, _ = read(Critic(quick, depth="quick"), right)
-    assert len(quick.calls) == readings
+    assert len(quick.calls) == readings * len(right.steps)
     assert {evidence.by for evidence in critique.verdicts[0].evidence} == set(PANELS["quick"]) - silent
     critique, _ = read(Critic(deep), right)
     assert len(deep.calls) == readings + 2 + PROGRAMS
@@ -201,17 +210,23 @@ def test_an_attempt_too_long_to_be_read_whole_leaves_the_readers_silent():
     assert [evidence.by for evidence in critique.verdicts[0].evidence] == ["arithmetic"]
 
 
-def test_a_stop_asks_for_nothing_that_is_written():
-    cancel, engine = Event(), ScriptedEngine(verdicts=[WRONG], voices=["critic"])
-    cancel.set()
-    critique, _ = read(
-        Critic(engine, depth="quick", weights={"quick": HEEDED}),
-        attempt("The book is free.", answer="0"),
-        cancel=cancel,
-    )
-    assert critique.first_error == 0
-    assert critique.verdicts[0].comment == ""
-    assert len(engine.calls) == 1
+def test_after_a_stop_nobody_is_asked_any_more():
+    class Stopping(Voiced):
+        """Somebody stops it when the second verdict is given."""
+
+        def choice_logprobs(self, *given, **named):
+            rows = super().choice_logprobs(*given, **named)
+            if len(self.spoken) == 3:
+                cancel.set()
+            return rows
+
+    cancel, engine = Event(), Stopping(verdicts=[RIGHT, WRONG, WRONG], voices=["critic"])
+    reader = Critic(engine, depth="quick", weights={"quick": HEEDED})
+    critique, _ = read(reader, attempt("3 × 4 = 12", "The book is free.", "so 12", answer="12"), cancel=cancel)
+    assert [step.verdict for step in critique.verdicts] == ["correct", "incorrect"]
+    assert critique.verdicts[1].comment == ""
+    assert ("words", "critic") not in engine.spoken
+    assert read(reader, attempt("She pays 5.", "so 5"), cancel=cancel)[0].verdicts == ()
 
 
 def test_arithmetic_alone_judges_without_an_engine():
@@ -230,8 +245,9 @@ def test_the_voice_says_what_is_wrong_in_one_line_after_its_own_verdict():
     trajectory = attempt("3 × 4 = 12", "The book is free.", "so 12")
     critique, _ = read(Critic(engine, depth="quick", weights={"quick": HEEDED}), trajectory)
     assert critique.verdicts[1].comment == "The book costs 5 dollars."
-    assert engine.spoken == [("verdicts", "critic"), ("expectation", None), ("words", "critic")]
-    verdict_call, _, asked = engine.calls
+    # Nothing is to be expected of the second step, which has no number.
+    assert engine.spoken == [("verdicts", "critic"), ("expectation", None), ("verdicts", "critic"), ("words", "critic")]
+    *_, verdict_call, asked = engine.calls
     assert asked[:-1] == verdict_call[:-1]
     assert asked[-1]["content"] == "3 × 4 = 12 [right]\nThe book is free. [wrong]"
 
@@ -296,7 +312,7 @@ def test_a_chinese_attempt_is_judged_in_chinese():
     engine = ScriptedEngine(verdicts=[RIGHT], voices=["critic"])
     read(Critic(engine, depth="quick"), attempt("3 × 4 = 12 元", "一共 17 元", problem=CHINESE), CHINESE)
     assert "逐步检查" in engine.calls[0][-2]["content"]
-    assert engine.calls[0][-1]["content"] == "3 × 4 = 12 元 [正确]\n一共 17 元 ["
+    assert engine.calls[-2][-1]["content"] == "3 × 4 = 12 元 [正确]\n一共 17 元 ["
 
 
 # Its weights
@@ -348,7 +364,7 @@ def test_witnesses_that_were_never_weighed_beside_a_voice_are_not_asked():
     assert reader.weights == HEEDED
     critique, _ = read(reader, attempt("3 × 4 = 12", "12 + 5 = 17", answer="17"))
     assert [step.verdict for step in critique.verdicts] == ["correct", "correct"]
-    assert engine.spoken == [("verdicts", "critic"), ("expectation", None)]
+    assert engine.spoken == [("verdicts", "critic"), ("expectation", None)] * 2
 
 
 @pytest.mark.parametrize(("depth", "told"), [("deep", True), ("quick", False)])

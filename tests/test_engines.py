@@ -271,6 +271,15 @@ def test_choices_are_scored_as_if_each_beginning_were_read_alone(engine):
     assert rows[0] != pytest.approx(rows[2], abs=0.1)
 
 
+@pytest.mark.parametrize("since", range(len(PARTS) + 1))
+def test_nothing_is_asked_of_the_parts_before_since(engine, since):
+    rows = engine.choice_logprobs(SUM, PARTS, CHOICES, since=since)
+    expected = engine.choice_logprobs(SUM, PARTS, CHOICES)[since:]
+    assert len(rows) == len(expected)
+    for row, other in zip(rows, expected, strict=True):
+        assert row == pytest.approx(other, abs=1e-2)
+
+
 def test_choices_are_scored_with_the_probability_at_which_they_are_written(engine):
     pure = Sampling(temperature=1.0, top_k=0, top_p=1.0, min_p=0.0, max_tokens=1)
     written = [found.text for found in sampled(engine, ask("Go on.", " well spoken words"), pure, n=200)]

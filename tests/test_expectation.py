@@ -26,9 +26,9 @@ class Writer(ScriptedEngine):
         self.own, self.unlikely = "".join(f"{line}\n" for line in own), unlikely or {}
         self.asked = []
 
-    def choice_logprobs(self, messages, parts, choices, voice=None):
+    def choice_logprobs(self, messages, parts, choices, voice=None, since=0):
         self.asked.append((messages, list(parts), tuple(choices), voice))
-        return [self._row(len("".join(parts[: number + 1])), choices) for number in range(len(parts))]
+        return [self._row(len("".join(parts[: number + 1])), choices) for number in range(since, len(parts))]
 
     def _row(self, place, choices):
         wanted = own_choice(self.own, place)

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from runtime.engines.base import EngineError, Message, Sampling
 from runtime.engines.llamacpp import LlamaCppEngine
 from runtime.engines.llamacpp.decoder import WORTH_WAITING
-from runtime.engines.llamacpp.memory import common_prefix
+from runtime.engines.llamacpp.memory import WORTH_COPYING, common_prefix
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(120)]
 
@@ -97,6 +97,17 @@ def test_actor_critic_and_refiner_read_only_what_is_new(engine, cost):
     list(engine.sample([ask("Something else entirely.")], Sampling(max_tokens=30), n=8))  # takes every lane
     tokens, _ = cost(streamed, engine, [*critic, Message(role="assistant", content="So")], 1)
     assert tokens <= new + 10
+
+
+def test_a_critic_who_reads_along_reads_each_step_once(engine, cost):
+    steps = [f"{line} [" for line in ATTEMPT.split("\n")]
+    whole = engine.count([*ask(PROBLEM), Message(role="assistant", content="".join(steps))])
+    read = 0
+    for number in range(len(steps)):
+        streamed(engine, ask(PROBLEM), 3)  # the actor goes on in between
+        tokens, _ = cost(engine.choice_logprobs, ask(PROBLEM), steps[: number + 1], CHOICES, "critic", number)
+        read += tokens
+    assert read <= whole + WORTH_COPYING * len(steps)
 
 
 def test_a_conversation_comes_back_from_the_shelf_as_it_was(engine, cost):

@@ -5,13 +5,15 @@ from threading import Event
 import pytest
 
 from runtime import settings
-from runtime.actor import CIRCLING
-from runtime.engines.base import EngineError
+from runtime.actor import CIRCLING, Actor
+from runtime.critic import Critic
+from runtime.engines.base import EngineError, Sampling
 from runtime.engines.scripted import ScriptedEngine
 from runtime.events import AttemptDone, Failed, Refining, StepDone, StepJudged, fold_all
 from runtime.monologue import INTERRUPTIONS
-from runtime.selftalk import converse
+from runtime.selftalk import converse, criticised
 from runtime.types import Critique, Problem
+from runtime.weighing import Weights
 from runtime.witnesses import PANELS, PROGRAMS, SOLUTIONS
 
 PENS = Problem(text="Ana buys 3 pens for 4 dollars each and a book for 5 dollars. How much does she pay?")
@@ -50,13 +52,34 @@ def test_an_attempt_that_all_witnesses_accept_is_settled_without_a_refinement(gi
     assert {e.by for e in critique.verdicts[0].evidence} == set(PANELS["deep"]) - silent
 
 
-def test_exact_arithmetic_speaks_as_soon_as_a_step_is_there():
-    events = list(converse(PENS, ScriptedEngine([RIGHT, *AGREED]), settings.load(mode="critic"), Event()))
-    written = events[: next(i for i, event in enumerate(events) if isinstance(event, AttemptDone))]
+def test_a_critic_who_only_reads_judges_each_step_as_soon_as_it_is_there():
+    engine = ScriptedEngine([RIGHT], voices=["critic"])
+    events = list(converse(PENS, engine, settings.load(mode="critic", depth="quick"), Event()))
+    done = next(i for i, event in enumerate(events) if isinstance(event, AttemptDone))
+    written, after = events[:done], events[done + 1 :]
     spoken = [i for i, event in enumerate(written) if isinstance(event, StepJudged)]
     assert [written[i - 1] for i in spoken] == [event for event in written if isinstance(event, StepDone)]
     assert [written[i].position for i in spoken] == [0, 1]
-    assert {e.by for i in spoken for e in written[i].verdict.evidence} == {"arithmetic"}
+    assert {e.by for i in spoken for e in written[i].verdict.evidence} == set(PANELS["quick"])
+    # What was judged is not read again, and nobody changes his mind.
+    assert len(engine.calls) == 1 + 2 * len(spoken)
+    assert [event for event in after if isinstance(event, StepJudged)][:2] == [written[i] for i in spoken]
+
+
+def test_what_follows_a_wrong_step_is_written_and_not_judged():
+    attempt = "She pays for all.\nThe book is free.\n3 × 4 = 12\nThe answer is 12."
+    engine = ScriptedEngine([attempt, "It costs 5."], verdicts=[0.99, 0.01], voices=["critic"])
+    critic = Critic(engine, depth="quick", weights={"quick": Weights(constant=0.0, signs={"word": 1.0})})
+    events = list(criticised(PENS, Actor(engine, Sampling()), critic, 0, Event()))
+    assert len([event for event in events if isinstance(event, StepDone)]) == 3
+    assert {event.position for event in events if isinstance(event, StepJudged)} == {0, 1}
+
+
+def test_a_critic_who_has_to_know_the_end_waits_for_it():
+    asked = settings.load(mode="critic", depth="deep")
+    events = list(converse(PENS, ScriptedEngine([RIGHT, *AGREED]), asked, Event()))
+    done = next(i for i, event in enumerate(events) if isinstance(event, AttemptDone))
+    assert not [event for event in events[:done] if isinstance(event, StepJudged)]
 
 
 def test_a_false_equation_is_put_right_before_anything_follows_from_it():

@@ -196,6 +196,34 @@ def test_only_the_panel_is_asked():
     assert engine.calls[0][-1]["content"] == "3 × 4 = 12 [right]\n12 + 5 = 17 ["
 
 
+def test_a_reader_is_asked_of_a_step_once_however_many_attempts_begin_with_it():
+    engine = ScriptedEngine(verdicts=[0.9, 0.8, 0.3])
+    hearing, panel = Hearing(engine), ("model", "expectation")
+    first = hearing.hear(PROBLEM, attempt("3 × 4 = 12", "12 + 5 = 17", "so 17"), panel, Event())
+    asked = len(engine.calls)
+    assert hearing.hear(PROBLEM, attempt("3 × 4 = 12", "12 + 5 = 17"), panel, Event()) == Testimony(
+        log_odds=first.log_odds[:2], surprises=first.surprises[:2]
+    )
+    assert len(engine.calls) == asked
+    engine.verdicts.append(0.6)
+    other = hearing.hear(PROBLEM, attempt("3 × 4 = 12", "12 - 5 = 7"), panel, Event())
+    assert other.log_odds[0] == first.log_odds[0]
+    assert sigmoid(other.log_odds[1]) == pytest.approx(0.6)
+    assert len(engine.calls) == asked + 2
+
+
+def test_what_was_read_before_an_attempt_grew_too_long_stands():
+    class Small(ScriptedEngine):
+        def choice_logprobs(self, messages, parts, *given, **named):
+            if len(parts) > 1:
+                raise ContextOverflow("too long")
+            return super().choice_logprobs(messages, parts, *given, **named)
+
+    hearing = Hearing(Small(verdicts=[0.9]))
+    begun = hearing.hear(PROBLEM, attempt("She buys pens"), ("model",), Event())
+    assert hearing.hear(PROBLEM, attempt("She buys pens", "and a book"), ("model",), Event()) == begun
+
+
 def test_completions_go_on_from_the_solutions_that_are_known():
     agreeing_attempt = attempt("3 × 4 = 12", "12 + 5 = 17", answer="17", origin="sample")
     engine = ScriptedEngine(["12 + 5 = 17\nThe answer is 17."] * COMPLETIONS)

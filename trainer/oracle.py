@@ -6,7 +6,7 @@ critics beside this bound.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from threading import Event
 
 from runtime.actor import Actor, next_or_value
@@ -17,7 +17,7 @@ from runtime.events import Event as TalkEvent
 from runtime.grading import grade
 from runtime.selftalk import criticised, guarded
 from runtime.settings import Settings
-from runtime.types import Critique, Problem, StepVerdict, Trajectory, step_score
+from runtime.types import Critique, Problem, Step, StepVerdict, Trajectory, step_score
 
 
 class Oracle:
@@ -26,6 +26,9 @@ class Oracle:
     def __init__(self, critic: Critic, reference: Problem) -> None:
         self.critic, self.reference = critic, reference
         self.read_arithmetic, self.shallower = critic.read_arithmetic, critic.shallower
+
+    def follow(self, problem: Problem, steps: Sequence[Step], cancel: Event) -> None:
+        """Whether the answer is right shows at the end."""
 
     def read(self, problem: Problem, attempt: Trajectory, cancel: Event) -> Iterator[TalkEvent]:
         """As the critic's. The generator's value is the critique."""

@@ -99,10 +99,16 @@ class Engine(Protocol):
         is under way."""
 
     def choice_logprobs(
-        self, messages: Messages, parts: Sequence[str], choices: Sequence[str], voice: str | None = None
+        self,
+        messages: Messages,
+        parts: Sequence[str],
+        choices: Sequence[str],
+        voice: str | None = None,
+        since: int = 0,
     ) -> list[list[float]]:
         """Log-probabilities of each choice's first token after each part of a given reply, the parts following each
-        other: shape (len(parts), len(choices)). One reading of the whole reply."""
+        other: shape (len(parts) - since, len(choices)), as nothing is asked of the first `since` parts. One reading of
+        the whole reply."""
 
     def count(self, messages: Messages) -> int:
         """Tokens of a conversation as this model reads it."""
@@ -161,11 +167,16 @@ class Metered:
             yield completions
 
     def choice_logprobs(
-        self, messages: Messages, parts: Sequence[str], choices: Sequence[str], voice: str | None = None
+        self,
+        messages: Messages,
+        parts: Sequence[str],
+        choices: Sequence[str],
+        voice: str | None = None,
+        since: int = 0,
     ) -> list[list[float]]:
         reply: Message = {"role": "assistant", "content": "".join(parts)}
         self._add(self.engine.count([*messages, reply]), 0)
-        return self.engine.choice_logprobs(messages, parts, choices, voice)
+        return self.engine.choice_logprobs(messages, parts, choices, voice, since)
 
     def count(self, messages: Messages) -> int:
         return self.engine.count(messages)

@@ -99,13 +99,18 @@ class ScriptedEngine:
                 return end.value
 
     def choice_logprobs(
-        self, messages: Messages, parts: Sequence[str], choices: Sequence[str], voice: str | None = None
+        self,
+        messages: Messages,
+        parts: Sequence[str],
+        choices: Sequence[str],
+        voice: str | None = None,
+        since: int = 0,
     ) -> list[list[float]]:
         with self._lock:
             self.calls.append([*messages, {"role": "assistant", "content": "".join(parts)}])
             if len(choices) > 2:
-                return [[-math.log(len(choices))] * len(choices) for _ in parts]
-            right = [self.verdicts.popleft() if self.verdicts else 0.99 for _ in parts]
+                return [[-math.log(len(choices))] * len(choices) for _ in parts[since:]]
+            right = [self.verdicts.popleft() if self.verdicts else 0.99 for _ in parts[since:]]
         certain = 1e-9  # a probability of 0 has no logarithm
         odds = [(max(p, certain), max(1 - p, certain)) for p in right]
         return [[math.log(p), math.log(q)] for p, q in odds]

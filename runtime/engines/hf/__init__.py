@@ -97,13 +97,19 @@ class HfEngine:
                 yield [row.completion for row in opened.popleft().rows]
 
     def choice_logprobs(
-        self, messages: Messages, parts: Sequence[str], choices: Sequence[str], voice: str | None = None
+        self,
+        messages: Messages,
+        parts: Sequence[str],
+        choices: Sequence[str],
+        voice: str | None = None,
+        since: int = 0,
     ) -> list[list[float]]:
         voice = self._known(voice)
         tokens, marks = self._tokens([*messages, Message(role="assistant", content="")], room=1), []
         for part in parts:
             tokens += self._chat.plain_tokens(part)
             marks.append(len(tokens) - 1)
+        marks = marks[since:]
         if not marks:
             return []
         self._require_room(len(tokens), room=1)

@@ -141,7 +141,12 @@ class LlamaCppEngine:
         return rollouts.run(requests, jobs, self._decoder.submit, self.parallel, enough)
 
     def choice_logprobs(
-        self, messages: Messages, parts: Sequence[str], choices: Sequence[str], voice: str | None = None
+        self,
+        messages: Messages,
+        parts: Sequence[str],
+        choices: Sequence[str],
+        voice: str | None = None,
+        since: int = 0,
     ) -> list[list[float]]:
         self._require_open()
         tokens = self._chat.prompt_tokens([*messages, Message(role="assistant", content="")])
@@ -149,6 +154,7 @@ class LlamaCppEngine:
         for part in parts:
             tokens += self._chat.tokens(part)
             marks.append(len(tokens) - 1)
+        marks = marks[since:]
         prompt = self._prompt(tokens, voice, room=1)
         if not marks:
             return []

@@ -180,18 +180,19 @@ class Server:
         return Completion("".join(pieces), "length" if finish == "length" else "stop", read, wrote)
 
     async def score(
-        self, messages: Messages, parts: Sequence[str], choices: Sequence[str], model: str
+        self, messages: Messages, parts: Sequence[str], choices: Sequence[str], model: str, since: int
     ) -> list[list[float]]:
-        """Log-probabilities of each choice's first token after each part: shape (len(parts), len(choices))."""
+        """As `Engine.choice_logprobs`."""
         if self.model.kind not in TELLS_TOKENS:
             raise EngineError(f"{self._host} cannot say how likely a given word is. Use llama-server or vLLM.")
         tokens = (await self.prompt(messages))["prompt"]
         wanted = [(await self.tokens(choice))[0] for choice in choices]
         rows = []
-        for part in parts:
+        for number, part in enumerate(parts):
             tokens += await self.tokens(part)
-            likely = await self._likely(tokens, wanted, model)
-            rows.append([likely.get(token, min(likely.values())) for token in wanted])
+            if number >= since:
+                likely = await self._likely(tokens, wanted, model)
+                rows.append([likely.get(token, min(likely.values())) for token in wanted])
         return rows
 
     async def _likely(self, tokens: list[int], wanted: list[int], model: str) -> dict[int, float]:
