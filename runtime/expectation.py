@@ -20,6 +20,11 @@ CHOICES = (*"0123456789", " +", " -", " ×", " *", " /", "+", "-", "*", "/", "×
 _DECIDES = re.compile(r"[0-9]| ?[-+×*/](?= ?[0-9$(])")
 
 
+def compares(step: str) -> bool:
+    """Whether a step holds anything that could be other than expected."""
+    return _DECIDES.search(f"{step}\n") is not None
+
+
 def surprises(engine: Engine, problem: Problem, steps: Sequence[str], since: int = 0) -> list[float]:
     """For every step from `since` on the log-probability of its worst digit or sign against the likeliest one there: 0
     where all are those expected, or there are none; the more below 0 the more unexpected. Raises ContextOverflow,

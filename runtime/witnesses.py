@@ -16,7 +16,7 @@ from typing import Literal
 
 from runtime import arithmetic
 from runtime.engines.base import ContextOverflow, Engine
-from runtime.expectation import surprises
+from runtime.expectation import compares, surprises
 from runtime.program import ProgramSolution, program_solutions
 from runtime.reachable import Reach, first_fall, reach
 from runtime.solutions import Solution, agreeing, first_unmet, sample_solutions, votes
@@ -166,8 +166,8 @@ def examine(problem: Problem, attempt: Trajectory, testimony: Testimony, panel: 
         for one, odds in zip(said, testimony.log_odds, strict=False):
             _of_word(one, odds)
     if "expectation" in panel:
-        for one, surprise in zip(said, testimony.surprises, strict=False):
-            _of_expectation(one, surprise, language)
+        for one, step, surprise in zip(said, attempt.steps, testimony.surprises, strict=False):
+            _of_expectation(one, step.text, surprise, language)
     if "solutions" in panel:
         _of_others(said, problem, attempt, testimony.solutions, "solutions", language)
     if "program" in panel:
@@ -196,8 +196,10 @@ def _of_word(said: Said, log_odds: float) -> None:
     said.evidence.append(Evidence(by="model", verdict=verdict, probability=probability))
 
 
-def _of_expectation(said: Said, surprise: float, language: Language) -> None:
+def _of_expectation(said: Said, step: str, surprise: float, language: Language) -> None:
     said.signs["surprise"] = surprise
+    if not compares(step):
+        return
     unexpected = surprise < UNEXPECTED
     note = _UNEXPECTED[language] if unexpected else None
     verdict = "incorrect" if unexpected else "correct"

@@ -136,7 +136,7 @@ def test_only_a_panel_with_the_witness_hears_it():
 @pytest.mark.parametrize(("problem", "word"), [(PROBLEM, "expected"), (CHINESE, "本该")])
 def test_its_sign_is_the_surprise_and_its_note_says_so_without_the_number(problem, word):
     values = (0.0, UNEXPECTED, UNEXPECTED - 0.1)
-    said = examine(problem, attempt("a", "b", "c", problem=problem), Testimony(surprises=values), ("expectation",))
+    said = examine(problem, attempt("1", "2", "3", problem=problem), Testimony(surprises=values), ("expectation",))
     assert [one.signs for one in said] == [{"surprise": value} for value in values]
     evidence = [one.evidence[0] for one in said]
     assert [(one.by, one.verdict) for one in evidence] == [
@@ -146,6 +146,14 @@ def test_its_sign_is_the_surprise_and_its_note_says_so_without_the_number(proble
     assert [one.note for one in evidence[:2]] == [None, None]
     assert word in evidence[2].note
     assert not any(sign.isdigit() for sign in evidence[2].note)
+
+
+def test_of_a_step_without_a_number_or_a_sign_nothing_was_to_be_expected():
+    words, number = examine(
+        PROBLEM, attempt("Add the book.", "so 17"), Testimony(surprises=(0.0, 0.0)), ["expectation"]
+    )
+    assert (words.evidence, words.signs) == ([], {"surprise": 0.0})
+    assert [one.by for one in number.evidence] == ["expectation"]
 
 
 def test_a_surprise_counts_as_much_as_it_is_worth():
