@@ -114,7 +114,7 @@ def use_private_folder(home: Path) -> None:
 
 def free_port(host: str, wanted: int | None) -> int:
     """The port asked for, or the next one above it that nobody listens on. Raises OSError if none of 100 is free."""
-    first = wanted or FIRST_PORT
+    first, refused = wanted or FIRST_PORT, "there is none"
     for port in range(first, min(first + 100, 65536)):
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

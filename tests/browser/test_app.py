@@ -167,6 +167,25 @@ def test_stop_keeps_the_steps_and_frees_the_page(tab, served):
     assert "3 * 4 = 12" in card(tab, 1).inner_text() and len(stopped) == 1
 
 
+def test_two_browsers_at_once_wait_for_each_other_and_keep_their_own_work(tab, browser, served):
+    page, context = served(Tutor(delay=0.1)), browser.new_context(locale="en-US")
+    other, pens = context.new_page(), "Bo has 2 boxes with 6 pens each. How many pens?"
+    for each in (tab, other):
+        open_page(each, page)
+    solve(tab, wait=False)
+    card(tab, 1).wait_for()
+    solve(other, pens, wait=False)
+    other.get_by_text("Another tab is using the model. You are next.").wait_for()
+    tab.keyboard.press("Escape")  # who stops gives the model to the next
+    tab.get_by_text(re.compile("^Stopped")).wait_for()
+    other.get_by_text(re.compile("^Finished")).wait_for()
+    kept = {row["text"] for row in page.log.db["problems"].rows}
+    assert (kept, page.log.db["sessions"].count) == ({PROBLEM, pens}, 2)
+    reload(tab)
+    assert tab.get_by_label("Problem", exact=True).input_value() == PROBLEM
+    context.close()
+
+
 def test_hostile_text_is_shown_and_never_obeyed(tab, served):
     hostile = "<img src=http://evil.example/x.png onerror=\"document.title='owned'\"> ${alert(1)} {{x}} $5"
     open_page(tab, served(Tutor(first=[hostile, "The answer is <b>1</b>."])))
