@@ -56,6 +56,12 @@ def test_a_busy_port_proxies_no_display_and_no_model_do_not_keep_the_page_away(t
             assert app.process.wait(120) == 0
 
 
+def test_a_machine_without_a_browser_is_told_what_to_do_and_served(tmp_path):
+    with started(tmp_path, DISPLAY=":99", PATH=str(tmp_path)) as app:
+        assert "No browser was found. Install one, or open the address" in app.process.stdout.readline()
+        assert "Soliloquy" in get(app.address)
+
+
 def test_a_home_that_cannot_be_written_is_named_and_the_program_goes_with_its_window(tmp_path):
     (tmp_path / "file").write_text("not a folder")
     (tmp_path / "chromium").write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/given; exec sleep 6\n')
@@ -177,6 +183,8 @@ def test_a_port_that_somebody_took_in_the_meantime_is_passed_over(home, monkeypa
 def test_no_port_at_all_is_said_with_a_remedy():
     with pytest.raises(OSError, match="Choose another --port or --host"):
         serving.free_port("203.0.113.1", None)
+    with pytest.raises(OSError, match="No port from 65536 on"):
+        serving.free_port("127.0.0.1", 65536)  # where the last one there is was taken meanwhile
 
 
 def test_a_private_folder_is_for_this_user_alone(tmp_path):
