@@ -91,13 +91,11 @@ class Critic:
             verdicts[-1] = verdicts[-1].model_copy(update={"comment": comment})
         return (yield from self._done(problem, attempt, verdicts))
 
-    def follow(self, problem: Problem, steps: Sequence[Step], cancel: Event) -> StepVerdict | None:
-        """What is said of the last of these steps while the next one is still being written, the others taken as
-        right; None where the attempt has to be known whole."""
-        if not self.reads_only:
-            return None
+    def follow(self, problem: Problem, steps: Sequence[Step], cancel: Event) -> list[StepVerdict]:
+        """One verdict per step, up to the first incorrect one, while the next step is still being written; none where
+        the attempt has to be known whole."""
         beginning = Trajectory(problem_id=problem.id, steps=tuple(steps))
-        return self._opinion(problem, beginning, cancel)[-1]
+        return self._opinion(problem, beginning, cancel) if self.reads_only else []
 
     def read_arithmetic(self, problem: Problem, attempt: Trajectory) -> Iterator[TalkEvent]:
         """Judge by exact arithmetic alone: at once, and enough where an attempt was cut off at a false equation."""
@@ -107,9 +105,10 @@ class Critic:
     def _opinions(self, problem: Problem, attempt: Trajectory, cancel: Event) -> Iterator[list[StepVerdict]]:
         """What is thought of an attempt, step after step where that can be, as nobody likes to wait for the whole."""
         for end in range(1, len(attempt.steps) + 1) if self.reads_only else [len(attempt.steps)]:
-            if cancel.is_set():
+            beginning = attempt.model_copy(update={"steps": attempt.steps[:end]})
+            if cancel.is_set() and not self.hearing.has_read(problem, beginning, self.panel):
                 return
-            verdicts = self._opinion(problem, attempt.model_copy(update={"steps": attempt.steps[:end]}), cancel)
+            verdicts = self._opinion(problem, beginning, cancel)
             yield verdicts
             if verdicts and verdicts[-1].verdict == "incorrect":
                 return

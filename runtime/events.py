@@ -63,7 +63,6 @@ class CritiqueDone:
 class Refining:
     """The critic found a first error: the actor goes on from the steps before it."""
 
-    round: int
     position: int
     comment: str
 
@@ -152,21 +151,24 @@ def _with_turn(talk: SelfTalk, turn: Trajectory | Critique) -> SelfTalk:
 
 def _with_partial(talk: SelfTalk, live: Live | None) -> SelfTalk:
     """An attempt that was broken off is an attempt too, and so are verdicts: nothing that was shown is lost."""
-    if live and live.done and live.verdicts:
-        heard = tuple(live.verdicts[i] for i in takewhile(live.verdicts.__contains__, range(len(live.steps))))
-        return _with_turn(talk, Critique(trajectory_id=talk.trajectories[-1].id, verdicts=heard)) if heard else talk
-    if live is None or live.done or not (len(live.steps) > len(live.opening.kept) or live.text.strip()):
+    if live is None:
         return talk
+    if not live.done:
+        if len(live.steps) == len(live.opening.kept) and not live.text.strip():
+            return talk
+        talk = _with_turn(talk, _broken_off(talk.problem, live))
+    heard = tuple(live.verdicts[i] for i in takewhile(live.verdicts.__contains__, range(len(live.steps))))
+    return _with_turn(talk, Critique(trajectory_id=talk.trajectories[-1].id, verdicts=heard)) if heard else talk
+
+
+def _broken_off(problem: Problem, live: Live) -> Trajectory:
     steps = live.steps + ((Step(text=live.text.strip()),) if live.text.strip() else ())
     opening = live.opening
-    return _with_turn(
-        talk,
-        Trajectory(
-            problem_id=talk.problem.id,
-            steps=steps,
-            finish="cancelled",
-            origin=opening.origin,
-            parent=opening.parent,
-            made_by=opening.made_by,
-        ),
+    return Trajectory(
+        problem_id=problem.id,
+        steps=steps,
+        finish="cancelled",
+        origin=opening.origin,
+        parent=opening.parent,
+        made_by=opening.made_by,
     )

@@ -99,7 +99,7 @@ class Monologue:
         rejected = self._attempt("cut")
         yield AttemptDone(rejected)
         yield self._critique(rejected)
-        yield Refining(1, len(self.steps) - 1, verdict.comment)
+        yield Refining(len(self.steps) - 1, verdict.comment)
         del self.steps[-1], self.verdicts[-1]
         self.parent = Parent(trajectory_id=rejected.id, kept=len(self.steps))
         yield Proposing("selftalk", kept=tuple(self.steps), parent=self.parent, made_by=self.made_by)

@@ -123,7 +123,7 @@ def criticised(problem: Problem, actor: Actor, critic: Critic, rounds: int, canc
         if position is None or cancel.is_set():
             break
         comment = critique.verdicts[position].comment
-        yield Refining(number, position, comment)
+        yield Refining(position, comment)
         sampling = replace(actor.sampling, temperature=REFINE_TEMPERATURE, seed=actor.sampling.seed + number)
         try:
             writing = actor.refine(problem, best, position, comment, sampling, cancel, proven_wrong)
@@ -142,16 +142,17 @@ def criticised(problem: Problem, actor: Actor, critic: Critic, rounds: int, canc
 
 def _followed(writing: Iterator[TalkEvent], problem: Problem, critic: Critic, cancel: Event) -> Iterator[TalkEvent]:
     """An attempt, and what the critic says of each step as soon as it is there, up to the first wrong one."""
-    steps, follows = [], True
+    steps, verdicts = [], []
     while not isinstance(event := next_or_value(writing), Trajectory):
         yield event
         if isinstance(event, Proposing):
             steps = list(event.kept)
         elif isinstance(event, StepDone):
             steps.append(event.step)
-            if follows and not cancel.is_set() and (verdict := critic.follow(problem, steps, cancel)):
-                yield StepJudged(len(steps) - 1, verdict)
-                follows = verdict.verdict != "incorrect"
+            if cancel.is_set() or (verdicts and verdicts[-1].verdict == "incorrect"):
+                continue
+            told, verdicts = len(verdicts), critic.follow(problem, steps, cancel)
+            yield from (StepJudged(position, verdict) for position, verdict in enumerate(verdicts[told:], told))
     return event
 
 
@@ -162,7 +163,7 @@ def _mend(problem: Problem, attempt: Trajectory, actor: Actor, critic: Critic, c
             break
         position = len(attempt.steps) - 1
         critique = yield from critic.read_arithmetic(problem, attempt)
-        yield Refining(number, position, critique.verdicts[position].comment)
+        yield Refining(position, critique.verdicts[position].comment)
         stop_at = proven_wrong if number < MENDS else None
         begun = mended(attempt.steps[position].text)
         writing = actor.mend(problem, attempt, position, begun, cancel, stop_at)

@@ -118,7 +118,7 @@ class Hearing:
     ) -> tuple[float, ...]:
         """What a reader says of each judged step; it is asked only of those that follow what it has read before."""
         steps = judged([step.text for step in attempt.steps])
-        beginnings = [(reader, problem.id, *steps[: number + 1]) for number in range(len(steps))]
+        beginnings = _beginnings(reader, problem, steps)
         known = next((number for number, one in enumerate(beginnings) if one not in self._read), len(steps))
         if known < len(steps):
             try:
@@ -126,6 +126,11 @@ class Hearing:
             except ContextOverflow:
                 del beginnings[known:]
         return tuple(self._read[one] for one in beginnings)
+
+    def has_read(self, problem: Problem, attempt: Trajectory, panel: Sequence[Witness]) -> bool:
+        """Whether the readers of a panel need not be asked of any step."""
+        steps, readers = judged([step.text for step in attempt.steps]), {"model", "expectation"} & {*panel}
+        return all(one in self._read for reader in readers for one in _beginnings(reader, problem, steps))
 
     def solutions(self, problem: Problem, answer: str | None, cancel: Event) -> tuple[Solution, ...]:
         """Independent solutions, in pairs: once a pair agrees with the answer, no more are asked for."""
@@ -153,6 +158,11 @@ class Hearing:
         except ContextOverflow:
             return ()
         return tuple(found)
+
+
+def _beginnings(reader: Witness, problem: Problem, steps: Sequence[str]) -> list[tuple[str, ...]]:
+    """What a reader has before it at each step."""
+    return [(reader, problem.id, *steps[: number + 1]) for number in range(len(steps))]
 
 
 def examine(problem: Problem, attempt: Trajectory, testimony: Testimony, panel: Sequence[Witness]) -> list[Said]:

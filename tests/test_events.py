@@ -44,7 +44,7 @@ WHOLE = [
     StepJudged(0, RIGHT),
     StepJudged(1, WRONG),
     CritiqueDone(FIRST_CRITIQUE),
-    Refining(1, 1, "It is 9."),
+    Refining(1, "It is 9."),
     Proposing("refine", kept=(ONE,), parent=PARENT),
     Token("5 + 4 = 9"),
     StepDone(GOOD),
@@ -118,6 +118,14 @@ def test_a_finished_attempt_is_not_kept_twice(end):
 def test_verdicts_that_were_shown_are_kept_when_the_critic_is_broken_off(end):
     talk = after(*WHOLE[:9], ENDINGS[end]).talk
     assert talk.critique_of(FIRST).verdicts == (RIGHT,)
+
+
+@pytest.mark.parametrize("end", ENDINGS)
+def test_verdicts_that_were_shown_are_kept_when_the_actor_is_broken_off(end):
+    talk = after(Proposing("sample"), StepDone(ONE), StepJudged(0, RIGHT), Token("5 +"), ENDINGS[end]).talk
+    [attempt] = talk.trajectories
+    assert [step.text for step in attempt.steps] == [ONE.text, "5 +"]
+    assert talk.critique_of(attempt).verdicts == (RIGHT,)
 
 
 def test_an_attempt_that_the_next_one_replaces_is_kept():

@@ -73,7 +73,7 @@ SECOND = attempt("3 * 4 = 12", "12 - 5 = 7", answer="7", parent=FIRST, kept=1)
 REFINED = [
     *written(FIRST),
     *read(FIRST, RIGHT, WRONG),
-    Refining(1, 1, "no"),
+    Refining(1, "no"),
     *written(SECOND),
     *read(SECOND, AGREED, RIGHT),
 ]

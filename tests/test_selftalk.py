@@ -9,7 +9,7 @@ from runtime.actor import CIRCLING, Actor
 from runtime.critic import Critic
 from runtime.engines.base import EngineError, Sampling
 from runtime.engines.scripted import ScriptedEngine
-from runtime.events import AttemptDone, Failed, Refining, StepDone, StepJudged, fold_all
+from runtime.events import AttemptDone, Failed, Refining, StepDone, StepJudged, begin, fold, fold_all
 from runtime.monologue import INTERRUPTIONS
 from runtime.selftalk import converse, criticised
 from runtime.types import Critique, Problem
@@ -73,6 +73,20 @@ def test_what_follows_a_wrong_step_is_written_and_not_judged():
     events = list(criticised(PENS, Actor(engine, Sampling()), critic, 0, Event()))
     assert len([event for event in events if isinstance(event, StepDone)]) == 3
     assert {event.position for event in events if isinstance(event, StepJudged)} == {0, 1}
+
+
+def test_what_the_critic_said_along_the_way_stands_after_a_stop():
+    cancel, engine = Event(), ScriptedEngine([RIGHT], voices=["critic"])
+    talk, shown = begin(PENS), []
+    for event in converse(PENS, engine, settings.load(mode="critic", depth="quick"), cancel):
+        talk = fold(talk, event)
+        if isinstance(event, StepJudged) and not cancel.is_set():
+            shown.append(event.verdict)
+            cancel.set()
+    [attempt] = talk.talk.trajectories
+    assert (attempt.finish, talk.talk.outcome.status) == ("cancelled", "stopped")
+    assert list(talk.talk.critique_of(attempt).verdicts) == shown
+    assert len(engine.calls) == 3  # the actor, and the two readers of one step
 
 
 def test_a_critic_who_has_to_know_the_end_waits_for_it():

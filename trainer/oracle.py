@@ -27,8 +27,9 @@ class Oracle:
         self.critic, self.reference = critic, reference
         self.read_arithmetic, self.shallower = critic.read_arithmetic, critic.shallower
 
-    def follow(self, problem: Problem, steps: Sequence[Step], cancel: Event) -> None:
-        """Whether the answer is right shows at the end."""
+    def follow(self, problem: Problem, steps: Sequence[Step], cancel: Event) -> list[StepVerdict]:
+        """Nothing yet: whether the answer is right shows at the end."""
+        return []
 
     def read(self, problem: Problem, attempt: Trajectory, cancel: Event) -> Iterator[TalkEvent]:
         """As the critic's. The generator's value is the critique."""
