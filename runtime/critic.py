@@ -22,7 +22,7 @@ from runtime.text import Language, language_of
 from runtime.turns import put_to_critic, verdict_parts, verdict_words
 from runtime.types import Critique, Depth, Problem, Step, StepVerdict, Trajectory, Witness
 from runtime.weighing import Weights, read_weights
-from runtime.witnesses import PANELS, READERS, VOICE, Hearing, Said, Testimony, examine
+from runtime.witnesses import PANELS, READERS, SIGNS_OF, VOICE, Hearing, Said, Testimony, examine
 
 FITTED = Path(__file__).parents[1] / "data" / "models" / "weights"
 """Weights of bases without a voice, a file each."""
@@ -71,12 +71,15 @@ class Critic:
         """Whether it looks less deeply than asked: witnesses never weighed beside this voice are not heard."""
         if self.shallower:
             depth = "quick"
-        # The word of a base that was never taught to judge is no better than chance, and is not asked for.
+        self.engine, self.weights = engine, self.fitted.get(depth, UNTRAINED)
+        # The word of a base that was never taught to judge is no better than chance; and where weights were fitted,
+        # who weighs nothing is not worth the wait.
         silent = set() if has_voice else {"model"}
-        self.engine, self.panel = engine, tuple(witness for witness in PANELS[depth] if witness not in silent)
+        if depth in self.fitted:
+            silent |= {witness for witness in PANELS[depth] if not self.weights.hears(SIGNS_OF[witness])}
+        self.panel = tuple(one for one in PANELS[depth] if one == "arithmetic" or one not in silent)
         self.reads_only = set(self.panel) <= set(READERS)
         """Whether a step can be judged before the next one is there."""
-        self.weights = self.fitted.get(depth, UNTRAINED)
         self.hearing = Hearing(engine, max_tokens, seed)
 
     def read(self, problem: Problem, attempt: Trajectory, cancel: Event) -> Iterator[TalkEvent]:

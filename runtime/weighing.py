@@ -8,7 +8,7 @@ stand in the card of the voice that they were fitted with.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -57,7 +57,7 @@ class Weights(Value):
             return "incorrect"
         return "unsure" if probability < max(self.reject, self.doubt) else "correct"
 
-    def hears(self, signs: Signs) -> bool:
+    def hears(self, signs: Iterable[Sign]) -> bool:
         """Whether any of these signs weighs anything."""
         return any(self.signs.get(name) for name in signs)
 

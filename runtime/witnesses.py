@@ -33,6 +33,15 @@ PANELS: dict[Depth, tuple[Witness, ...]] = {
 }
 """Who is heard: what is best per second, and what is best (trainer/LOG.md)."""
 VOICE = "critic"
+SIGNS_OF: dict[Witness, tuple[Sign, ...]] = {
+    "arithmetic": (),
+    "model": ("word",),
+    "expectation": ("surprise",),
+    "solutions": ("agreement", "deviation", "approach"),
+    "program": ("program_agreement", "program_deviation", "program_approach"),
+    "completions": ("fall", "reach"),
+}
+"""What each witness gives to be weighed; arithmetic proves."""
 UNEXPECTED = -5.0
 """Log-probability below the expected digit or sign from which on a badge says so; the weighing has its own measure."""
 SOLUTIONS, PROGRAMS, COMPLETIONS = 4, 2, 4
@@ -216,12 +225,6 @@ def _of_expectation(said: Said, step: str, surprise: float, language: Language) 
     said.evidence.append(Evidence(by="expectation", verdict=verdict, note=note))
 
 
-_SIGNS: dict[str, tuple[Sign, Sign, Sign]] = {
-    "solutions": ("agreement", "deviation", "approach"),
-    "program": ("program_agreement", "program_deviation", "program_approach"),
-}
-
-
 def _of_others(
     said: list[Said],
     problem: Problem,
@@ -236,7 +239,7 @@ def _of_others(
     groups = votes(others)
     if not groups:
         return
-    n, (shared, deviation, approach) = sum(len(group.solutions) for group in groups), _SIGNS[witness]
+    n, (shared, deviation, approach) = sum(len(group.solutions) for group in groups), SIGNS_OF[witness]
     if agreement := agreeing(attempt.answer, others):
         note = _AGREE[witness][language].format(agreement, n)
         for one in said:

@@ -216,7 +216,7 @@ def test_after_a_stop_nobody_is_asked_any_more():
 
         def choice_logprobs(self, *given, **named):
             rows = super().choice_logprobs(*given, **named)
-            if len(self.spoken) == 3:
+            if len(self.spoken) == 2:
                 cancel.set()
             return rows
 
@@ -245,8 +245,7 @@ def test_the_voice_says_what_is_wrong_in_one_line_after_its_own_verdict():
     trajectory = attempt("3 × 4 = 12", "The book is free.", "so 12")
     critique, _ = read(Critic(engine, depth="quick", weights={"quick": HEEDED}), trajectory)
     assert critique.verdicts[1].comment == "The book costs 5 dollars."
-    # Nothing is to be expected of the second step, which has no number.
-    assert engine.spoken == [("verdicts", "critic"), ("expectation", None), ("verdicts", "critic"), ("words", "critic")]
+    assert engine.spoken == [("verdicts", "critic"), ("verdicts", "critic"), ("words", "critic")]
     *_, verdict_call, asked = engine.calls
     assert asked[:-1] == verdict_call[:-1]
     assert asked[-1]["content"] == "3 × 4 = 12 [right]\nThe book is free. [wrong]"
@@ -364,7 +363,14 @@ def test_witnesses_that_were_never_weighed_beside_a_voice_are_not_asked():
     assert reader.weights == HEEDED
     critique, _ = read(reader, attempt("3 × 4 = 12", "12 + 5 = 17", answer="17"))
     assert [step.verdict for step in critique.verdicts] == ["correct", "correct"]
-    assert engine.spoken == [("verdicts", "critic"), ("expectation", None)] * 2
+    assert engine.spoken == [("verdicts", "critic")] * 2
+
+
+@pytest.mark.parametrize("depth", ["quick", "deep"])
+def test_who_weighs_nothing_is_not_asked(depth):
+    weights = {"quick": HEEDED, "deep": OTHERWISE}
+    panel = Critic(ScriptedEngine(voices=["critic"]), depth=depth, weights=weights).panel
+    assert panel == {"quick": ("arithmetic", "model"), "deep": ("arithmetic", "expectation", "solutions")}[depth]
 
 
 @pytest.mark.parametrize(("depth", "told"), [("deep", True), ("quick", False)])
@@ -397,7 +403,8 @@ def bases(tmp_path, monkeypatch):
 def test_a_base_without_a_voice_is_weighed_with_the_weights_that_ship_with_it(depth, weights, bases):
     reader = open_critic(loaded(bases / "small-q4.gguf"), settings.load(depth=depth))
     assert (reader.weights, reader.fitted) == (weights, {"quick": SURPRISED, "deep": OTHERWISE})
-    assert reader.panel == tuple(witness for witness in PANELS[depth] if witness != "model")
+    others = {"quick": ("expectation",), "deep": ("expectation", "solutions")}[depth]
+    assert reader.panel == ("arithmetic", *others)
 
 
 def test_without_weights_of_its_own_a_base_is_weighed_as_untrained(bases):

@@ -20,7 +20,9 @@ from trainer.weigh import (
     fit,
     fit_panels,
     heard_panels,
+    left_out_loss,
     logistic,
+    telling,
 )
 
 PROBLEM = Problem(text="Ana buys 3 pens for 4 dollars each and a book for 5 dollars. How much does she pay?")
@@ -127,19 +129,38 @@ def test_what_stands_behind_the_first_error_is_not_fitted():
     assert fit(short) == fit(long)
 
 
-def test_an_attempt_that_arithmetic_refutes_is_not_fitted_as_nothing_of_it_is_ever_weighed():
-    known = [case(2, -2, first_error=1), case(1, 2), case(-1, first_error=0)]
-    proven = Case((Said(signs={"word": -9.0}), Said([PROVEN], {"word": 9.0})), 1)
-    with_it, without = fit([*known, proven]), fit(known)
-    assert (with_it.constant, with_it.signs) == (without.constant, without.signs)
+def test_what_arithmetic_refutes_and_what_comes_after_the_first_error_is_not_fitted():
+    first, proven, after = Said(signs={"word": 1.0}), Said([PROVEN], {"word": 9.0}), Said(signs={"word": -1.0})
+    assert Case((first, proven, after), 1).weighed == [(first, True)]
+    assert Case((first, proven, after), 0).weighed == [(first, False)]
+    assert Case((first, after, proven), 1).weighed == [(first, True), (after, False)]
+    assert Case((first, after), None).weighed == [(first, True), (after, True)]
+
+
+def test_a_sign_that_tells_nothing_new_is_dropped_and_one_that_does_is_kept():
+    rng = np.random.default_rng(0)
+
+    def attempt(number, honest):
+        right = number % 2
+        said, seen = (4 * right - 2 + rng.normal() for _ in range(2))
+        signs = {"word": said, "surprise": seen if honest else number // 2 % 2}
+        return Case((Said(signs=signs),), None if right else 0)
+
+    noisy, telling_two = ([attempt(number, honest) for number in range(200)] for honest in (False, True))
+    assert telling(noisy) == ["word"]
+    assert telling(telling_two) == ["word", "surprise"]
+    assert set(fit(noisy).signs) == {"word"}
+    assert left_out_loss(telling_two, ["word", "surprise"]) < left_out_loss(telling_two, ["word"]) < np.log(2)
+    assert telling([Case((Said(),), None)]) == []
 
 
 # Where a panel finds the first error
 
 
-def test_a_false_equation_is_the_first_error_whatever_is_weighed_before_it():
-    proven = Case((Said(signs={"word": -9.0}), Said([PROVEN], {"word": 9.0}), Said()), 1)
-    assert first_error(proven, WORD) == 1
+def test_a_false_equation_is_an_error_whatever_is_weighed_unless_one_comes_before_it():
+    proven = Said([PROVEN], {"word": 9.0})
+    assert first_error(Case((Said(signs={"word": 9.0}), proven, Said()), 1), WORD) == 1
+    assert first_error(Case((Said(signs={"word": -9.0}), proven, Said()), 1), WORD) == 0
 
 
 def test_a_step_of_which_nobody_says_anything_is_no_error():
@@ -208,9 +229,8 @@ def test_every_heard_panel_is_fitted():
     fitted = fit_panels(ATTEMPTS, HEARD, ("model", "expectation", "solutions"))
     assert set(fitted) == {"arithmetic", "model", "expectation", "solutions", "quick"}
     assert fitted["arithmetic"].signs == {}
-    assert set(fitted["solutions"].signs) == {"agreement", "deviation", "approach"}
+    assert set(fitted["solutions"].signs) <= {"agreement", "deviation", "approach"}
     assert fitted["quick"].signs["word"] > 0
-    assert fitted["quick"].signs["surprise"] > 0
     silent = fit_panels(ATTEMPTS, HEARD, ("expectation",))
     assert set(silent["quick"].signs) == {"surprise"}
 

@@ -50,7 +50,7 @@ class JudgedAttempt:
 
 @dataclass(frozen=True)
 class Attempt:
-    """tuple[str, ...] to be labelled, and the problem with its reference answer."""
+    """Steps to be labelled, and the problem with its reference answer."""
 
     problem: Problem
     steps: tuple[str, ...]

@@ -2,8 +2,9 @@
 
     python -m trainer weigh --trajectories FILE.jsonl --out weights.json
 
-For every panel: a logistic regression over the signs of each step up to the first error (right or wrong), then the
-threshold that finds first errors best (ProcessBench's F1) on the same attempts.
+For every panel: a logistic regression over the signs of each step up to the first error (right or wrong), without the
+signs that tell nothing new of attempts left out of the fit, then the threshold that finds first errors best
+(ProcessBench's F1) on all of them. A witness without a sign that weighs anything is not asked by the app.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from runtime.types import Witness
-from runtime.weighing import SIGNS, Signs, Weights
+from runtime.weighing import SIGNS, Sign, Signs, Weights
 from runtime.witnesses import PANELS, Said, Testimony, examine
 from trainer.sources import JudgedAttempt
 from trainer.statistics import harmonic
@@ -33,6 +34,7 @@ ALL_PANELS: dict[str, tuple[Witness, ...]] = {
 """Each witness alone, and those that are heard together."""
 RIDGE = 0.5
 """Pull of the weights towards 0: there are few attempts, and signs that are nearly the same."""
+FOLDS = 5
 GRID = tuple(round(0.02 * step, 2) for step in range(1, 48))
 """Thresholds that are tried."""
 
@@ -45,18 +47,11 @@ class Case:
     first_error: int | None
 
     @property
-    def disproof(self) -> int | None:
-        """The first step that arithmetic refutes. The critic looks no further, so nothing of such an attempt is
-        weighed."""
-        return next((number for number, one in enumerate(self.said) if one.disproof), None)
-
-    @property
     def weighed(self) -> list[tuple[Said, bool]]:
-        """The steps up to the first error that are weighed, and whether each is right."""
-        if self.disproof is not None:
-            return []
-        end = len(self.said) if self.first_error is None else self.first_error + 1
-        return [(one, number != self.first_error) for number, one in enumerate(self.said[:end])]
+        """The steps up to the first error that are weighed, and whether each is right. What arithmetic refutes needs no
+        weighing, and nobody looks further."""
+        ends = (number for number, one in enumerate(self.said) if one.disproof or number - 1 == self.first_error)
+        return [(one, number != self.first_error) for number, one in enumerate(self.said[: next(ends, None)])]
 
 
 def cases(attempts: Sequence[JudgedAttempt], heard: Sequence[Testimony | None], panel: Sequence[Witness]) -> list[Case]:
@@ -70,19 +65,54 @@ def cases(attempts: Sequence[JudgedAttempt], heard: Sequence[Testimony | None], 
 
 def fit(given: Sequence[Case]) -> Weights:
     """Weights and threshold of one panel."""
-    rows = [row for case in given for row in case.weighed]
-    constant, weights = logistic([one.signs for one, _ in rows], [right for _, right in rows])
-    fitted = Weights(constant=constant, signs=weights)
+    fitted = weighed_by(given, telling(given))
     best = max(GRID, key=lambda reject: f1(given, fitted.model_copy(update={"reject": reject})))
     return fitted.model_copy(update={"reject": best, "doubt": max(best, 0.5)})
 
 
+def telling(given: Sequence[Case]) -> list[Sign]:
+    """The signs worth hearing: one after the other those are dropped without which attempts left out of the fit are
+    told no worse, as every witness costs seconds."""
+    names = [name for name in SIGNS if any(name in one.signs for case in given for one in case.said)]
+    best = left_out_loss(given, names)
+    while len(names) > 1:
+        losses = {name: left_out_loss(given, [other for other in names if other != name]) for name in names}
+        name = min(losses, key=losses.get)
+        if losses[name] > best:
+            break
+        best, names = losses[name], [other for other in names if other != name]
+    return names
+
+
+def left_out_loss(given: Sequence[Case], names: Sequence[Sign]) -> float:
+    """Mean log loss of the steps of each fold, weighed as the other folds say; neighbours share a fold, as they may be
+    attempts at one problem."""
+    folds = [given[len(given) * part // FOLDS : len(given) * (part + 1) // FOLDS] for part in range(FOLDS)]
+    losses = []
+    for number, fold in enumerate(folds):
+        weights = weighed_by([case for other in (*folds[:number], *folds[number + 1 :]) for case in other], names)
+        steps = [step for case in fold for step in case.weighed]
+        losses += [-np.log(_certain(weights.probability(one.signs), right)) for one, right in steps]
+    return float(np.mean(losses or [0.0]))
+
+
+def _certain(p: float, right: bool) -> float:
+    return max(p if right else 1 - p, 1e-6)
+
+
+def weighed_by(given: Sequence[Case], names: Sequence[Sign]) -> Weights:
+    """Weights of these signs alone."""
+    rows = [row for case in given for row in case.weighed]
+    signs = [{name: one.signs[name] for name in names if name in one.signs} for one, _ in rows]
+    constant, weights = logistic(signs, [right for _, right in rows])
+    return Weights(constant=constant, signs=weights)
+
+
 def first_error(case: Case, weights: Weights) -> int | None:
     """Where a panel finds the first error."""
-    if case.disproof is not None:
-        return case.disproof
     for number, one in enumerate(case.said):
-        if weights.hears(one.signs) and weights.verdict(weights.probability(one.signs)) == "incorrect":
+        heard = weights.hears(one.signs) and weights.verdict(weights.probability(one.signs)) == "incorrect"
+        if one.disproof or heard:
             return number
     return None
 
