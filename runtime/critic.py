@@ -109,9 +109,9 @@ class Critic:
         """What is thought of an attempt, step after step where that can be, as nobody likes to wait for the whole."""
         for end in range(1, len(attempt.steps) + 1) if self.reads_only else [len(attempt.steps)]:
             beginning = attempt.model_copy(update={"steps": attempt.steps[:end]})
+            verdicts = self._opinion(problem, beginning, cancel)
             if cancel.is_set() and not self.hearing.has_read(problem, beginning, self.panel):
                 return
-            verdicts = self._opinion(problem, beginning, cancel)
             yield verdicts
             if verdicts and verdicts[-1].verdict == "incorrect":
                 return

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Sequence
+from threading import Event
 
 from runtime.actor import conversation
 from runtime.engines.base import Engine
@@ -25,10 +26,12 @@ def compares(step: str) -> bool:
     return _DECIDES.search(f"{step}\n") is not None
 
 
-def surprises(engine: Engine, problem: Problem, steps: Sequence[str], since: int = 0) -> list[float]:
+def surprises(
+    engine: Engine, problem: Problem, steps: Sequence[str], since: int = 0, cancel: Event | None = None
+) -> list[float]:
     """For every step from `since` on the log-probability of its worst digit or sign against the likeliest one there: 0
     where all are those expected, or there are none; the more below 0 the more unexpected. Raises ContextOverflow,
-    EngineError."""
+    Cancelled, EngineError."""
     parts, written, owners, text = [], [], [], ""
     for number, step in enumerate(steps):
         line, at = f"{step}\n", 0
@@ -40,7 +43,7 @@ def surprises(engine: Engine, problem: Problem, steps: Sequence[str], since: int
         text += line[at:]
     first, worst = bisect_left(owners, since), [0.0] * len(steps)
     if first < len(parts):
-        rows = engine.choice_logprobs(conversation(problem), parts, CHOICES, since=first)
+        rows = engine.choice_logprobs(conversation(problem), parts, CHOICES, since=first, cancel=cancel)
         for owner, choice, row in zip(owners[first:], written[first:], rows, strict=True):
             worst[owner] = min(worst[owner], row[choice] - max(row))
     return worst[since:]

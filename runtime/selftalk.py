@@ -152,7 +152,8 @@ def _followed(writing: Iterator[TalkEvent], problem: Problem, critic: Critic, ca
             if cancel.is_set() or (verdicts and verdicts[-1].verdict == "incorrect"):
                 continue
             told, verdicts = len(verdicts), critic.follow(problem, steps, cancel)
-            yield from (StepJudged(position, verdict) for position, verdict in enumerate(verdicts[told:], told))
+            if not cancel.is_set():  # else the last may not have been read
+                yield from (StepJudged(position, verdict) for position, verdict in enumerate(verdicts[told:], told))
     return event
 
 

@@ -15,7 +15,7 @@ from threading import Event
 from typing import Literal
 
 from runtime import arithmetic
-from runtime.engines.base import ContextOverflow, Engine
+from runtime.engines.base import Cancelled, ContextOverflow, Engine
 from runtime.expectation import compares, surprises
 from runtime.program import ProgramSolution, program_solutions
 from runtime.reachable import Reach, first_fall, reach
@@ -101,26 +101,27 @@ class Hearing:
         if "solutions" in panel:
             solutions = self.solutions(problem, attempt.answer, cancel)
         return Testimony(
-            log_odds=self.log_odds(problem, attempt) if "model" in panel else (),
-            surprises=self.surprises(problem, attempt) if "expectation" in panel else (),
+            log_odds=self.log_odds(problem, attempt, cancel) if "model" in panel else (),
+            surprises=self.surprises(problem, attempt, cancel) if "expectation" in panel else (),
             solutions=solutions,
             programs=self.programs(problem, cancel) if "program" in panel else (),
             reaches=self.reaches(problem, attempt, solutions, cancel) if "completions" in panel else (),
         )
 
-    def log_odds(self, problem: Problem, attempt: Trajectory) -> tuple[float, ...]:
+    def log_odds(self, problem: Problem, attempt: Trajectory, cancel: Event) -> tuple[float, ...]:
         """Log-odds of "right" against "wrong" after each judged step, the earlier ones taken as right."""
         language = language_of(problem.text)
 
         def ask(steps: Sequence[str], since: int) -> list[float]:
             parts, words = verdict_parts(steps, language), verdict_words(language)
-            rows = self.engine.choice_logprobs(put_to_critic(problem), parts, words, VOICE, since)
+            rows = self.engine.choice_logprobs(put_to_critic(problem), parts, words, VOICE, since, cancel)
             return [right - wrong for right, wrong in rows]
 
         return self._remembered("model", problem, attempt, ask)
 
-    def surprises(self, problem: Problem, attempt: Trajectory) -> tuple[float, ...]:
-        return self._remembered("expectation", problem, attempt, partial(surprises, self.engine, problem))
+    def surprises(self, problem: Problem, attempt: Trajectory, cancel: Event) -> tuple[float, ...]:
+        ask = partial(surprises, self.engine, problem, cancel=cancel)
+        return self._remembered("expectation", problem, attempt, ask)
 
     def _remembered(
         self, reader: Witness, problem: Problem, attempt: Trajectory, ask: Callable[[Sequence[str], int], list[float]]
@@ -132,7 +133,7 @@ class Hearing:
         if known < len(steps):
             try:
                 self._read |= zip(beginnings[known:], ask(steps, known), strict=True)
-            except ContextOverflow:
+            except (ContextOverflow, Cancelled):
                 del beginnings[known:]
         return tuple(self._read[one] for one in beginnings)
 

@@ -45,9 +45,10 @@ class Voiced(ScriptedEngine):
         self.spoken.append(("words", voice))
         return super().stream(messages, sampling, voice, *rest, **named)
 
-    def choice_logprobs(self, messages, parts, choices, voice=None, since=0):
+    def choice_logprobs(self, messages, parts, choices, voice=None, *rest, **named):
+        rows = super().choice_logprobs(messages, parts, choices, voice, *rest, **named)
         self.spoken.append(("verdicts" if len(choices) == 2 else "expectation", voice))
-        return super().choice_logprobs(messages, parts, choices, voice, since)
+        return rows
 
 
 class Overfull(ScriptedEngine):

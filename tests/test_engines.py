@@ -12,7 +12,7 @@ from threading import Event
 import pytest
 from asking import ask, drained
 
-from runtime.engines.base import ContextOverflow, EngineError, Message, Sampling
+from runtime.engines.base import Cancelled, ContextOverflow, EngineError, Message, Sampling
 from runtime.engines.scripted import ScriptedEngine
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(120)]
@@ -269,6 +269,14 @@ def test_choices_are_scored_as_if_each_beginning_were_read_alone(engine):
         assert row == pytest.approx(expected, abs=1e-2)
         assert 0 < sum(map(math.exp, row)) < 1
     assert rows[0] != pytest.approx(rows[2], abs=0.1)
+
+
+def test_a_reading_that_nobody_wants_any_more_ends(engine):
+    cancel = Event()
+    cancel.set()
+    with pytest.raises(Cancelled):
+        engine.choice_logprobs(SUM, PARTS, CHOICES, cancel=cancel)
+    assert engine.choice_logprobs(SUM, PARTS, CHOICES)
 
 
 @pytest.mark.parametrize("since", range(len(PARTS) + 1))

@@ -26,7 +26,7 @@ class Writer(ScriptedEngine):
         self.own, self.unlikely = "".join(f"{line}\n" for line in own), unlikely or {}
         self.asked = []
 
-    def choice_logprobs(self, messages, parts, choices, voice=None, since=0):
+    def choice_logprobs(self, messages, parts, choices, voice=None, since=0, cancel=None):
         self.asked.append((messages, list(parts), tuple(choices), voice))
         return [self._row(len("".join(parts[: number + 1])), choices) for number in range(since, len(parts))]
 

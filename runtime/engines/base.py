@@ -32,6 +32,10 @@ class ContextOverflow(EngineError):
     """The conversation does not fit the context; raised before any work starts."""
 
 
+class Cancelled(EngineError):
+    """Somebody ended a reading before it was done."""
+
+
 @dataclass(frozen=True)
 class Sampling:
     """How words are drawn. A temperature of 0 is greedy, and the rest is then without meaning."""
@@ -105,10 +109,11 @@ class Engine(Protocol):
         choices: Sequence[str],
         voice: str | None = None,
         since: int = 0,
+        cancel: Event | None = None,
     ) -> list[list[float]]:
         """Log-probabilities of each choice's first token after each part of a given reply, the parts following each
         other: shape (len(parts) - since, len(choices)), as nothing is asked of the first `since` parts. One reading of
-        the whole reply."""
+        the whole reply. Setting `cancel` ends it with Cancelled. Raises ContextOverflow, EngineError."""
 
     def count(self, messages: Messages) -> int:
         """Tokens of a conversation as this model reads it."""
@@ -173,10 +178,11 @@ class Metered:
         choices: Sequence[str],
         voice: str | None = None,
         since: int = 0,
+        cancel: Event | None = None,
     ) -> list[list[float]]:
         reply: Message = {"role": "assistant", "content": "".join(parts)}
         self._add(self.engine.count([*messages, reply]), 0)
-        return self.engine.choice_logprobs(messages, parts, choices, voice, since)
+        return self.engine.choice_logprobs(messages, parts, choices, voice, since, cancel)
 
     def count(self, messages: Messages) -> int:
         return self.engine.count(messages)

@@ -15,7 +15,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from threading import Event, Lock
 
-from runtime.engines.base import Completion, EngineError, Enough, Messages, Sampling
+from runtime.engines.base import Cancelled, Completion, EngineError, Enough, Messages, Sampling
 from runtime.engines.reply import Reply
 from runtime.types import Finish
 
@@ -105,7 +105,10 @@ class ScriptedEngine:
         choices: Sequence[str],
         voice: str | None = None,
         since: int = 0,
+        cancel: Event | None = None,
     ) -> list[list[float]]:
+        if cancel and cancel.is_set():
+            raise Cancelled("The reading was ended.")
         with self._lock:
             self.calls.append([*messages, {"role": "assistant", "content": "".join(parts)}])
             if len(choices) > 2:

@@ -14,7 +14,7 @@ from pathlib import Path
 from random import Random
 from threading import Event
 
-from runtime.engines.base import Completion, ContextOverflow, Enough, Message, Messages, Sampling
+from runtime.engines.base import Cancelled, Completion, ContextOverflow, Enough, Message, Messages, Sampling
 from runtime.engines.hf.batch import Batch, Request, Row, choose, joined
 from runtime.engines.hf.chat import Chat
 from runtime.engines.hf.model import Model
@@ -103,6 +103,7 @@ class HfEngine:
         choices: Sequence[str],
         voice: str | None = None,
         since: int = 0,
+        cancel: Event | None = None,
     ) -> list[list[float]]:
         voice = self._known(voice)
         tokens, marks = self._tokens([*messages, Message(role="assistant", content="")], room=1), []
@@ -114,7 +115,9 @@ class HfEngine:
             return []
         self._require_room(len(tokens), room=1)
         places = sorted(set(marks))  # an empty part ends where the one before it does
-        logits = self._model.read(tokens, voice, places).logits
+        logits = self._model.read(tokens, voice, places, lambda: not (cancel and cancel.is_set())).logits
+        if logits is None:
+            raise Cancelled("The reading was ended.")
         firsts = [self._chat.plain_tokens(choice)[0] for choice in choices]
         rows = dict(zip(places, logits.float().log_softmax(-1)[:, firsts].tolist(), strict=True))
         return [rows[mark] for mark in marks]

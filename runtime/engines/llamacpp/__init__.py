@@ -147,6 +147,7 @@ class LlamaCppEngine:
         choices: Sequence[str],
         voice: str | None = None,
         since: int = 0,
+        cancel: Event | None = None,
     ) -> list[list[float]]:
         self._require_open()
         tokens = self._chat.prompt_tokens([*messages, Message(role="assistant", content="")])
@@ -159,7 +160,8 @@ class LlamaCppEngine:
         if not marks:
             return []
         places = sorted(set(marks))  # an empty part ends where the one before it does
-        job = ScoreJob(**prompt, marks=places, choices=[self._chat.tokens(choice)[0] for choice in choices])
+        firsts = [self._chat.tokens(choice)[0] for choice in choices]
+        job = ScoreJob(**prompt, also_cancel=cancel, marks=places, choices=firsts)
         self._decoder.submit(job)
         rows = dict(zip(places, result(job), strict=True))
         return [rows[mark] for mark in marks]

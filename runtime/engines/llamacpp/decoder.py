@@ -16,7 +16,7 @@ from threading import Condition, Thread
 import llama_cpp as llama
 import numpy as np
 
-from runtime.engines.base import Completion, EngineError
+from runtime.engines.base import Cancelled, Completion, EngineError
 from runtime.engines.llamacpp.batch import Batch, Breaker, Part
 from runtime.engines.llamacpp.governor import Governor
 from runtime.engines.llamacpp.jobs import VOICE, Job, ScoreJob, WriteJob
@@ -256,7 +256,7 @@ class Decoder:
 
     def _answer(self, job: Job, finish: Finish) -> None:
         if isinstance(job, ScoreJob):
-            job.tell(EngineError("Cancelled.") if finish == "cancelled" else job.rows)
+            job.tell(Cancelled("The reading was ended.") if finish == "cancelled" else job.rows)
             return
         if job.sampler:
             job.sampler.free()

@@ -107,11 +107,12 @@ class OpenAIEngine:
         choices: Sequence[str],
         voice: str | None = None,
         since: int = 0,
+        cancel: Event | None = None,
     ) -> list[list[float]]:
         """As the protocol says, with a short request for each part, of which the server reads only what is new.
         llama-server gives the likeliest words alone, a thousand of them: a choice that is less likely than these gets
         the value of the last, which is at least its own. Raises EngineError for a server that gives none of this."""
-        return self._server.ask(self._server.score, messages, parts, choices, self._model(voice), since)
+        return self._server.ask(self._server.score, messages, parts, choices, self._model(voice), since, cancel)
 
     def count(self, messages: Messages) -> int:
         """Exact where the server tells; else a token for every three bytes and four for every message."""

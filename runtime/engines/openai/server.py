@@ -16,13 +16,13 @@ from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from dataclasses import dataclass
 from queue import SimpleQueue
-from threading import Lock, Thread
+from threading import Event, Lock, Thread
 from typing import Any
 from urllib.parse import urlsplit
 
 import openai
 
-from runtime.engines.base import Completion, ContextOverflow, EngineError, Messages, Sampling
+from runtime.engines.base import Cancelled, Completion, ContextOverflow, EngineError, Messages, Sampling
 
 LLAMA_SERVER, VLLM, LLAMA_CPP_PYTHON = "llamacpp", "vllm", "me"
 """What each kind of server calls itself in its list of models (`owned_by`)."""
@@ -180,7 +180,13 @@ class Server:
         return Completion("".join(pieces), "length" if finish == "length" else "stop", read, wrote)
 
     async def score(
-        self, messages: Messages, parts: Sequence[str], choices: Sequence[str], model: str, since: int
+        self,
+        messages: Messages,
+        parts: Sequence[str],
+        choices: Sequence[str],
+        model: str,
+        since: int,
+        cancel: Event | None,
     ) -> list[list[float]]:
         """As `Engine.choice_logprobs`."""
         if self.model.kind not in TELLS_TOKENS:
@@ -190,6 +196,8 @@ class Server:
         rows = []
         for number, part in enumerate(parts):
             tokens += await self.tokens(part)
+            if cancel and cancel.is_set():
+                raise Cancelled("The reading was ended.")
             if number >= since:
                 likely = await self._likely(tokens, wanted, model)
                 rows.append([likely.get(token, min(likely.values())) for token in wanted])
