@@ -98,7 +98,7 @@ class Critic:
         """One verdict per step, up to the first incorrect one, while the next step is still being written; none where
         the attempt has to be known whole."""
         beginning = Trajectory(problem_id=problem.id, steps=tuple(steps))
-        return self._opinion(problem, beginning, cancel) if self.reads_only else []
+        return self._opinion(problem, beginning, cancel) or [] if self.reads_only else []
 
     def read_arithmetic(self, problem: Problem, attempt: Trajectory) -> Iterator[TalkEvent]:
         """Judge by exact arithmetic alone: at once, and enough where an attempt was cut off at a false equation."""
@@ -110,19 +110,21 @@ class Critic:
         for end in range(1, len(attempt.steps) + 1) if self.reads_only else [len(attempt.steps)]:
             beginning = attempt.model_copy(update={"steps": attempt.steps[:end]})
             verdicts = self._opinion(problem, beginning, cancel)
-            if cancel.is_set() and not self.hearing.has_read(problem, beginning, self.panel):
+            if verdicts is None:
                 return
             yield verdicts
             if verdicts and verdicts[-1].verdict == "incorrect":
                 return
 
-    def _opinion(self, problem: Problem, attempt: Trajectory, cancel: Event) -> list[StepVerdict]:
-        """One verdict per step, up to the first incorrect one. Of a proven error nobody is asked, and of the steps
-        before it only who needs no other solutions."""
+    def _opinion(self, problem: Problem, attempt: Trajectory, cancel: Event) -> list[StepVerdict] | None:
+        """One verdict per step, up to the first incorrect one; None if a stop left something unread. Of a proven error
+        nobody is asked, and of the steps before it only who needs no other solutions."""
         proven = next((number for number, step in enumerate(attempt.steps) if proven_wrong(step.text)), None)
         panel = self.panel if proven is None else [witness for witness in self.panel if witness in READERS]
         asked = attempt.model_copy(update={"steps": attempt.steps[:proven]})
         testimony = self.hearing.hear(problem, asked, panel, cancel)
+        if cancel.is_set() and not self.hearing.has_read(problem, asked, panel):
+            return None
         return judge(problem, attempt, testimony, self.weights, panel)
 
     def _done(self, problem: Problem, attempt: Trajectory, verdicts: list[StepVerdict]) -> Iterator[TalkEvent]:

@@ -152,8 +152,7 @@ def _followed(writing: Iterator[TalkEvent], problem: Problem, critic: Critic, ca
             if cancel.is_set() or (verdicts and verdicts[-1].verdict == "incorrect"):
                 continue
             told, verdicts = len(verdicts), critic.follow(problem, steps, cancel)
-            if not cancel.is_set():  # else the last may not have been read
-                yield from (StepJudged(position, verdict) for position, verdict in enumerate(verdicts[told:], told))
+            yield from (StepJudged(position, verdict) for position, verdict in enumerate(verdicts[told:], told))
     return event
 
 
