@@ -173,7 +173,7 @@ def test_two_browsers_at_once_wait_for_each_other_and_keep_their_own_work(tab, b
     for each in (tab, other):
         open_page(each, page)
     solve(tab, wait=False)
-    card(tab, 1).wait_for()
+    card(tab, 2).wait_for()  # so that a whole step is kept
     solve(other, pens, wait=False)
     other.get_by_text("Another tab is using the model. You are next.").wait_for()
     tab.keyboard.press("Escape")  # who stops gives the model to the next
