@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from html import escape
+from threading import RLock
 from typing import Any
 
 import gradio as gr
@@ -32,6 +33,9 @@ class Page:
     ) -> None:
         self.model, self.settings, self.log, self.studio, self.mishap = model, settings, log, studio, mishap
         self.desks: dict[str, Desk] = {}
+        self._opening = RLock()
+        """Held while a desk is made: the page's first questions come in threads of their own, and all of them must find
+        the one whose session the browser will remember."""
         self.texts: list[tuple[Any, dict[str, str]]] = []
         with gr.Blocks(title="Soliloquy", analytics_enabled=False, fill_width=True) as self.blocks:
             self.kept = gr.BrowserState({}, storage_key="soliloquy", secret="readable after a restart too")
@@ -102,8 +106,9 @@ class Page:
         asked = kept.get("language") or self.settings.language or request.headers.get("accept-language")
         log, exercise = None if kept.get("private") else self.log, Exercise(kept.get("practise"))
         known = kept.get("session"), exercise, kept.get("review"), kept.get("compare")
-        desk = Desk(self.settings, self.model, log, understood(asked), *known)
-        self.desks[request.session_hash] = desk
+        with self._opening:
+            desk = Desk(self.settings, self.model, log, understood(asked), *known)
+            self.desks[request.session_hash] = desk
         return self.paint(desk, kept, {tab.kind: desk.texts(tab.kind) for tab in self.tabs})
 
     def start_anew(self, kept: dict[str, Any] | None, request: gr.Request) -> dict[Any, Any]:
@@ -160,9 +165,10 @@ class Page:
             desk.leave()
 
     def desk(self, request: gr.Request) -> Desk:
-        if request.session_hash not in self.desks:  # the server was started again below an open page
-            self.open({}, request)
-        return self.desks[request.session_hash]
+        with self._opening:
+            if request.session_hash not in self.desks:  # the server was started again below an open page
+                self.open({}, request)
+            return self.desks[request.session_hash]
 
     def tell_model(self, request: gr.Request) -> tuple[str, gr.Timer]:
         ready = self.model.readiness.state == "ready"

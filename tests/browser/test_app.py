@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from threading import Thread
+from types import SimpleNamespace
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -12,7 +14,11 @@ from urllib.request import Request, urlopen
 import pytest
 from tutor import Served, Tutor
 
+from runtime import settings
 from runtime.engines.base import EngineError
+from runtime.page import frame
+from runtime.page.desk import Desk
+from runtime.page.loading import Loading
 
 pytestmark = pytest.mark.browser
 
@@ -185,6 +191,25 @@ def test_two_browsers_at_once_wait_for_each_other_and_keep_their_own_work(tab, b
     reload(tab)
     assert tab.get_by_label("Problem", exact=True).input_value() == PROBLEM
     context.close()
+
+
+def test_the_first_questions_of_a_page_find_the_session_that_the_browser_remembers(tmp_path, monkeypatch):
+    seconds = iter([0.5, 0.1])
+
+    class SlowDesk(Desk):
+        def __init__(self, *given, **named):
+            time.sleep(next(seconds))
+            super().__init__(*given, **named)
+
+    monkeypatch.setattr(frame, "Desk", SlowDesk)
+    page = frame.Page(Loading(Tutor), settings.load(home=tmp_path), None)
+    request = SimpleNamespace(session_hash="tab", headers={})
+    clock = Thread(target=page.desk, args=[request])  # asks before the page is open, and is slower
+    clock.start()
+    time.sleep(0.1)
+    opened = page.open({}, request)
+    clock.join()
+    assert opened[page.kept]["value"]["session"] == page.desk(request).session.id
 
 
 def test_hostile_text_is_shown_and_never_obeyed(tab, served):
