@@ -16,7 +16,6 @@ from tutor import Served, Tutor
 
 from runtime import settings
 from runtime.engines.base import EngineError
-from runtime.page import frame
 from runtime.page.desk import Desk
 from runtime.page.loading import Loading
 
@@ -194,6 +193,8 @@ def test_two_browsers_at_once_wait_for_each_other_and_keep_their_own_work(tab, b
 
 
 def test_the_first_questions_of_a_page_find_the_session_that_the_browser_remembers(tmp_path, monkeypatch):
+    import app  # which sees to the environment before Gradio is imported
+
     seconds = iter([0.5, 0.1])
 
     class SlowDesk(Desk):
@@ -201,8 +202,8 @@ def test_the_first_questions_of_a_page_find_the_session_that_the_browser_remembe
             time.sleep(next(seconds))
             super().__init__(*given, **named)
 
-    monkeypatch.setattr(frame, "Desk", SlowDesk)
-    page = frame.Page(Loading(Tutor), settings.load(home=tmp_path), None)
+    monkeypatch.setattr("runtime.page.frame.Desk", SlowDesk)
+    page = app.Page(Loading(Tutor), settings.load(home=tmp_path), None)
     request = SimpleNamespace(session_hash="tab", headers={})
     clock = Thread(target=page.desk, args=[request])  # asks before the page is open, and is slower
     clock.start()

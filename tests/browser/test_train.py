@@ -23,6 +23,8 @@ from test_training import WRITER
 
 pytestmark = pytest.mark.browser
 
+PASSED = "The new voice passed: better than the untrained model, and not clearly worse than the one in use."
+
 
 @pytest.fixture
 def short_runs(monkeypatch):
@@ -75,7 +77,7 @@ def test_a_run_goes_on_without_the_tab_is_stopped_and_gone_on_with(tab, served, 
     tab.get_by_role("button", name="Stop and save").click()
     tab.get_by_text("Stopped and saved.").wait_for()
     tab.get_by_role("button", name="Go on").click()
-    tab.get_by_text("Version v1 is ready.").wait_for(timeout=30_000)
+    tab.get_by_text(f"{PASSED} Version v1 is ready.").wait_for(timeout=30_000)
     assert tab.get_by_role("button", name="Start training").is_enabled()
     assert tab.get_by_role("button", name="Use the new voice").is_enabled()
 
