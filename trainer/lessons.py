@@ -13,11 +13,11 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from runtime import arithmetic, wordproblems
+from runtime import wordproblems
 from runtime.text import language_of
 from runtime.turns import judged, put_to_critic, verdict_words
 from runtime.types import Problem
@@ -26,8 +26,9 @@ from trainer.critiques.records import from_json
 from trainer.decontaminate import drop, find, read_texts
 from trainer.injection import InjectionError, inject_random
 from trainer.marks import marked_problems
+from trainer.placing import placed
 from trainer.sft.rows import Row, write_rows
-from trainer.sources import JudgedAttempt, read_judged
+from trainer.sources import GradedAttempt, JudgedAttempt, read_graded, read_judged
 
 EXPLANATION = 0.5
 """What a whole explanation weighs against one verdict."""
@@ -98,14 +99,11 @@ def _with_begun(attempt: JudgedAttempt) -> Iterator[JudgedAttempt]:
 
 
 def drawn(path: Path) -> Iterator[JudgedAttempt]:
-    """Right attempts in the manner of the models that wrote them (`trainer attempts`). An answer can be right beside a
-    false equation; such attempts are left out."""
-    with path.open(encoding="utf-8") as file:
-        for row in map(json.loads, file):
-            checked = [arithmetic.verdict(arithmetic.check(step)) for step in row["steps"]]
-            if row["correct"] and row["steps"] and "incorrect" not in checked:
-                problem = Problem(text=row["question"], source=row.get("source") or "")
-                yield JudgedAttempt(problem, tuple(row["steps"]), None, answer=row["attempt_answer"])
+    """What models wrote at known problems (`trainer attempts`), in their manner and with their errors."""
+    problems: dict[str, list[GradedAttempt]] = defaultdict(list)
+    for attempt in read_graded(path):
+        problems[attempt.problem.text].append(attempt)
+    return chain.from_iterable(map(placed, problems.values()))
 
 
 def recorded(path: Path) -> Iterator[JudgedAttempt]:

@@ -49,6 +49,16 @@ class JudgedAttempt:
 
 
 @dataclass(frozen=True)
+class GradedAttempt:
+    """An attempt of a model: whether its answer is right is known, but not where it goes wrong."""
+
+    problem: Problem
+    steps: tuple[str, ...]
+    answer: str | None
+    correct: bool
+
+
+@dataclass(frozen=True)
 class Attempt:
     """Steps to be labelled, and the problem with its reference answer."""
 
@@ -89,6 +99,12 @@ def read_judged(path: Path, limit: int | None = None) -> list[JudgedAttempt]:
     return list({attempt.key: attempt for attempt in _read(path, limit, _judged)}.values())
 
 
+def read_graded(path: Path) -> list[GradedAttempt]:
+    """What `trainer attempts` wrote, without empty attempts; the source of its problems says that these are attempts.
+    Raises SourceError."""
+    return [attempt for attempt in _read(path, None, lambda row: [_graded(row)]) if attempt.steps]
+
+
 def read_attempts(path: Path, limit: int | None = None) -> list[Attempt]:
     """Rows with `question` (or `problem`), `steps` and the reference `answer`, one attempt each. Raises SourceError."""
     return _read(path, limit, lambda row: [_attempt(row)])
@@ -111,30 +127,43 @@ def _problem(row: dict[str, Any]) -> Problem:
 
 def _judged(row: dict[str, Any]) -> list[JudgedAttempt]:
     problem = Problem(text=_text(row, "question", "problem"), source=str(row.get("source") or ""))
-    steps = row.get("steps")
-    if not isinstance(steps, list) or not steps or not all(isinstance(step, str) for step in steps):
-        raise ValueError("`steps` (a list of texts) is missing")
+    steps = _steps(row)
+    if not steps:
+        raise ValueError("`steps` is empty")
     place = row.get("label", row.get("first_error"))
     if isinstance(place, bool) or not isinstance(place, int) or not -1 <= place < len(steps):
         raise ValueError(f"`label` or `first_error` must be a step's index from 0, or -1; it is {place!r}")
     explained, kind = (str(row.get(name) or "") for name in ("explanation", "error_type"))
     answer = row.get("attempt_answer")
     place = None if place < 0 else place
-    attempts = [JudgedAttempt(problem, tuple(steps), place, answer and str(answer), explained, kind or None)]
+    attempts = [JudgedAttempt(problem, steps, place, answer and str(answer), explained, kind or None)]
     reference = row.get("reference_solution")
     if isinstance(reference, str) and reference.strip():
         attempts.append(JudgedAttempt(problem, tuple(split_attempt(reference)), None))
     return attempts
 
 
+def _graded(row: dict[str, Any]) -> GradedAttempt:
+    correct, answer = row.get("correct"), row.get("attempt_answer")
+    if not isinstance(correct, bool):
+        raise ValueError("`correct` (true or false) is missing")
+    problem = Problem(text=_text(row, "question"), source=f"{row.get('source') or 'own'} attempts")
+    return GradedAttempt(problem, _steps(row), answer and str(answer), correct)
+
+
 def _attempt(row: dict[str, Any]) -> Attempt:
-    steps, answer = row.get("steps"), row.get("answer")
-    if not isinstance(steps, list) or not all(isinstance(step, str) for step in steps):
-        raise ValueError("`steps` (a list of texts) is missing")
+    answer = row.get("answer")
     stated = "" if answer is None else str(answer).strip()
     reference = final_answer(stated) if "####" in stated else stated
     problem = Problem(text=_text(row, "question", "problem"), answer=reference, source=str(row.get("source") or ""))
-    return Attempt(problem, tuple(steps))
+    return Attempt(problem, _steps(row))
+
+
+def _steps(row: dict[str, Any]) -> tuple[str, ...]:
+    steps = row.get("steps")
+    if not isinstance(steps, list) or not all(isinstance(step, str) for step in steps):
+        raise ValueError("`steps` (a list of texts) is missing")
+    return tuple(steps)
 
 
 def _text(row: dict[str, Any], *names: str) -> str:

@@ -178,7 +178,7 @@ def retrain(
     marked_limit: Annotated[int | None, typer.Option(min=1, help="Lessons from those at most.")] = None,
     judged: Annotated[Path | None, typer.Option(help="Attempts judged by people.")] = None,
     records: Annotated[Path | None, typer.Option(help="What `critiques` wrote.")] = None,
-    drawn: Annotated[Path | None, typer.Option(help="What `attempts` wrote: right attempts of models.")] = None,
+    drawn: Annotated[Path | None, typer.Option(help="What `attempts` wrote, right and wrong.")] = None,
     collected: Annotated[Path | None, typer.Option(help="What people judged in the app (its export `judged`).")] = None,
     held_out: Annotated[
         list[Path] | None, typer.Option(help="Judged attempts to measure on; may be given often.")
@@ -227,20 +227,21 @@ def improve(
     rounds: Annotated[int, typer.Option(min=1, help="Rounds at most.")] = 3,
     samples: Annotated[int, typer.Option(min=1, help="Attempts at a problem, refinements after a critique.")] = 4,
     problems: Annotated[int, typer.Option(min=1, help="Problems to improve on.")] = 300,
-    lessons: Annotated[int, typer.Option(min=1, help="Of the critic that judges.")] = 3000,
+    taught: Annotated[int, typer.Option(min=1, help="Problems that the critic is taught on, twice as many.")] = 1000,
     seed: int = 0,
     as_json: Json = False,
 ) -> None:
     """Let an actor learn from its own right attempts, with the critic in the loop or without. Resumable."""
     from runtime import settings
-    from trainer.mathcritique import judging
     from trainer.mathcritique.ground import Ground
-    from trainer.mathcritique.improve import ARMS, Improvement, Plan
+    from trainer.mathcritique.improve import ARMS, Improvement, Plan, first_actor
+    from trainer.mathcritique.judging import Teacher
 
     known(arm, "arms", ARMS)
     ground = Ground(base, settings.load())
     plan = Plan(arm=arm, rounds=rounds, samples=samples, problems=problems, taught=problems, seed=seed)
-    for found in Improvement(plan, ground, judging.teach(ground, lessons)).run():
+    judge = Teacher(ground, first_actor(ground, plan)).teach(taught)
+    for found in Improvement(plan, ground, judge).run():
         print(found.model_dump_json(exclude={"test"}) if as_json else found.told, flush=True)
 
 

@@ -65,12 +65,12 @@ class Ground:
         return engines.open_engine(settings, parallel, batches=True, files=voices or {})
 
     @contextmanager
-    def players(self, actor: Path | None, judge: Judge) -> Iterator[Players]:
-        """Both players; without a voice of its own the bare base is the actor."""
-        voices = {CRITIC: judge.voice} | ({ACTOR: actor} if actor else {})
+    def players(self, actor: Path | None, judge: Judge | None = None) -> Iterator[Players]:
+        """Both players, or the actor alone; without a voice of its own the bare base is the actor."""
+        voices = ({CRITIC: judge.voice} if judge else {}) | ({ACTOR: actor} if actor else {})
         engine = self.engine(voices)
         try:
-            yield Players(engine, read_weights(judge.weights))
+            yield Players(engine, read_weights(judge.weights) if judge else {})
         finally:
             engine.close()
 

@@ -103,6 +103,23 @@ class Round(Value):
         return [turn.taken().right for turn in self.test]
 
 
+def first_actor(ground: Ground, plan: Plan) -> Path:
+    """The voice that learned the original data alone: round 0 of every arm. Raises what tuning raises."""
+    return ground.tuned(ACTOR, _shuffled(_original(ground, plan), plan, 0))
+
+
+def _original(ground: Ground, plan: Plan) -> list[Row]:
+    taught = ground.problems(plan.taught, plan.seed + 102)
+    return [*map(reasoned, taught), *(row for one in taught if (row := refined(one, plan.seed)))]
+
+
+def _shuffled(rows: Sequence[Row], plan: Plan, number: int) -> list[Row]:
+    """In the order of a round."""
+    mixed = list(rows)
+    random.Random(f"{plan.seed} {number}").shuffle(mixed)
+    return mixed
+
+
 class Improvement:
     """One arm. The judge stays as it is in all rounds."""
 
@@ -121,8 +138,8 @@ class Improvement:
         for number in range(1, self.plan.rounds + 1):
             drawn, found = self._drawn(number, actor)
             learned = [*learned, *drawn] if self.plan.previous else drawn
-            rows = [*(self._original if self.plan.original else ()), *learned]
-            actor = self.ground.tuned(ACTOR, self._shuffled(rows, number))
+            rows = [*(_original(self.ground, self.plan) if self.plan.original else ()), *learned]
+            actor = self.ground.tuned(ACTOR, _shuffled(rows, self.plan, number))
             done.append(self._measured(found, actor))
             yield done[-1]
             if self._is_over(done):
@@ -136,17 +153,11 @@ class Improvement:
 
     @cached_property
     def first_actor(self) -> Path:
-        """The voice that learned the original data alone."""
-        return self.ground.tuned(ACTOR, self._shuffled(self._original, 0))
+        return first_actor(self.ground, self.plan)
 
     @cached_property
     def _problems(self) -> list[Worked]:
         return self.ground.problems(self.plan.problems, self.plan.seed + 101)
-
-    @cached_property
-    def _original(self) -> list[Row]:
-        taught = self.ground.problems(self.plan.taught, self.plan.seed + 102)
-        return [*map(reasoned, taught), *(row for one in taught if (row := refined(one, self.plan.seed)))]
 
     @cached_property
     def _watched(self) -> list[Problem]:
@@ -156,11 +167,6 @@ class Improvement:
     def test(self) -> list[Problem]:
         """The same for every arm and seed."""
         return [one.problem for one in self.ground.problems(self.plan.test, TEST_SEED)]
-
-    def _shuffled(self, rows: Sequence[Row], number: int) -> list[Row]:
-        mixed = list(rows)
-        random.Random(f"{self.plan.seed} {number}").shuffle(mixed)
-        return mixed
 
     # A round
 

@@ -1,64 +1,115 @@
-"""The critic of the experiments: taught on fresh problems, weighed on others, tried on attempts of an actor."""
+"""The critic of the experiments: taught on an actor's own attempts and on errors put in, tried on other attempts."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import random
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
+from runtime.fetch.files import sha256_of
+from runtime.solutions import Solution
 from runtime.types import content_hash
 from runtime.weighing import Weights, write_weights
 from runtime.witnesses import PANELS
 from runtime.witnesses import VOICE as CRITIC
+from runtime.worked import Worked
 from trainer.hearing import JudgedHearing
-from trainer.injection import InjectionError
-from trainer.lessons import right_attempt, wrong_attempt
+from trainer.lessons import critic_row
 from trainer.mathcritique.ground import Ground, Judge
 from trainer.mathcritique.lessons import judged
 from trainer.mathcritique.play import Attempt
-from trainer.sources import JudgedAttempt
+from trainer.placing import placed
+from trainer.runs import kept
+from trainer.sources import GradedAttempt, JudgedAttempt
 from trainer.weigh import cases, first_error, fit_panels, heard_panels
 
 TEACHING_SEED, FITTING_SEED = 201, 202
-FITTED_ON = 120
+FITTED_ON = 80
+"""Problems at whose attempts weights are fitted."""
+TRIES = 4
+"""Attempts of the actor at each problem that a critic is taught or weighed on."""
 
 
-def teach(ground: Ground, lessons: int) -> Judge:
-    """A critic's voice that learned from so many attempts, with its weights. Made once."""
-    voice = ground.tuned(CRITIC, judged(ground.problems(lessons, TEACHING_SEED), 0))
-    weights = voice.with_name("weights.json")
-    if not weights.exists():
-        write_weights(weights, fitted(ground, voice))
-    return Judge(voice, weights)
+@dataclass(frozen=True)
+class Teacher:
+    """Makes a critic for an actor. Everything is made once. Raises what tuning and engines raise."""
 
+    ground: Ground
+    actor: Path
 
-def fitted(ground: Ground, voice: Path | None) -> dict[str, Weights]:
-    """Weights of the quick panel and of each of its witnesses alone, for a voice or the bare base."""
-    heard = hear(ground, voice, list(_attempts(ground)))
-    return fit_panels(heard.attempts, heard.testimonies(), heard.panel, heard.has_voice)
+    def teach(self, problems: int) -> Judge:
+        """A voice that read the actor's own attempts at so many problems, and as many others with errors put in. One
+        that met only the latter told right from wrong worse than its base (trainer/LOG.md)."""
+        worked = self.ground.problems(2 * problems, TEACHING_SEED)
+        rows = [*map(critic_row, self._own(worked[:problems], TEACHING_SEED)), *judged(worked[problems:], 0)]
+        random.Random(TEACHING_SEED).shuffle(rows)
+        voice = self.ground.tuned(CRITIC, rows)
+        weights = voice.with_name("weights.json")
+        if not weights.exists():
+            write_weights(weights, self.weights(voice))
+        return Judge(voice, weights)
 
+    def weights(self, voice: Path | None) -> dict[str, Weights]:
+        """Of the quick panel and of each of its witnesses alone, for a voice or the bare base."""
+        heard = self._hear(voice, self._apart)
+        return fit_panels(heard.attempts, heard.testimonies(), heard.panel, heard.has_voice)
 
-def _attempts(ground: Ground) -> list[JudgedAttempt]:
-    made = []
-    for number, worked in enumerate(ground.problems(FITTED_ON, FITTING_SEED)):
+    def discriminate(self, voice: Path | None, panel: str, attempts: Sequence[Attempt]) -> Told:
+        """How well a panel tells right attempts from wrong ones, whatever the step. The bare base has the panel "model"
+        for its word, with a threshold as well chosen as the voice's."""
+        heard = self._hear(voice, [_known(one) for one in attempts if one.trajectory.steps])
+        witnesses = heard_panels(heard.panel, heard.has_voice)[panel]
+        weights = self.weights(voice)[panel]
+        judged_cases = cases(heard.attempts, heard.testimonies(), witnesses)
+        accepted = [first_error(case, weights) is None for case in judged_cases]
+        return Told([case.first_error is None for case in judged_cases], accepted)
+
+    @cached_property
+    def _apart(self) -> list[JudgedAttempt]:
+        return self._own(self.ground.problems(FITTED_ON, FITTING_SEED), FITTING_SEED)
+
+    def _own(self, worked: Sequence[Worked], seed: int) -> list[JudgedAttempt]:
+        """The actor's own attempts of which the first error is known: at fresh problems there is one way only."""
+        asked = [one.problem for one in worked]
+        name = content_hash(sha256_of(self.ground.gguf), sha256_of(self.actor), *(problem.id for problem in asked))
+
+        def draw() -> Iterator[Attempt]:
+            with self.ground.players(self.actor) as players:
+                yield from chain.from_iterable(players.attempts(asked, TRIES, seed=seed))
+
+        path = self.ground.settings.home / "mathcritique" / f"own-{name}.jsonl"
+        attempts = iter(kept(path, Attempt, draw))
+        return [one for way in worked for one in placed([_graded(next(attempts)) for _ in range(TRIES)], [_way(way)])]
+
+    def _hear(self, voice: Path | None, attempts: Sequence[JudgedAttempt]) -> JudgedHearing:
+        """What the quick panel says, one attempt after the other, so that it is always the same."""
+        engine = self.ground.engine({CRITIC: voice} if voice else {}, parallel=1)
         try:
-            made.append(wrong_attempt(worked, 0) if number % 2 else right_attempt(worked))
-        except InjectionError:
-            continue
-    return made
+            name = content_hash(str(voice)) if voice else "none"
+            hearing = JudgedHearing(attempts, engine, self.ground.settings, PANELS["quick"], name)
+            for _ in hearing.run():
+                pass
+            return hearing
+        finally:
+            engine.close()
 
 
-def hear(ground: Ground, voice: Path | None, attempts: Sequence[JudgedAttempt]) -> JudgedHearing:
-    """What the quick panel says, one attempt after the other, so that it is always the same. Raises EngineError."""
-    engine = ground.engine({CRITIC: voice} if voice else {}, parallel=1)
-    try:
-        name = content_hash(str(voice)) if voice else "none"
-        hearing = JudgedHearing(attempts, engine, ground.settings, PANELS["quick"], name)
-        for _ in hearing.run():
-            pass
-        return hearing
-    finally:
-        engine.close()
+def _way(worked: Worked) -> Solution:
+    return Solution("\n".join(worked.lines), worked.result)
+
+
+def _graded(attempt: Attempt) -> GradedAttempt:
+    steps = tuple(step.text for step in attempt.trajectory.steps)
+    return GradedAttempt(attempt.problem, steps, attempt.answer, attempt.right)
+
+
+def _known(attempt: Attempt) -> JudgedAttempt:
+    """Which step of a wrong attempt is wrong is not known, and not asked."""
+    lines = tuple(step.text for step in attempt.trajectory.steps)
+    return JudgedAttempt(attempt.problem, lines, None if attempt.right else 0, attempt.answer)
 
 
 @dataclass(frozen=True)
@@ -77,21 +128,3 @@ class Told:
         found = sum(r is positive and a is positive for r, a in zip(self.right, self.accepted, strict=True))
         named, there = self.accepted.count(positive), self.right.count(positive)
         return 2 * found / (named + there) if named + there else 0.0
-
-
-def discriminate(ground: Ground, voice: Path | None, panel: str, attempts: Sequence[Attempt]) -> Told:
-    """How well a panel tells right attempts from wrong ones, whatever the step. The bare base has the panel "model" for
-    its word, with a threshold as well chosen as the voice's."""
-    asked = [_known(one) for one in attempts if one.trajectory.steps]
-    heard = hear(ground, voice, asked)
-    witnesses = heard_panels(heard.panel, heard.has_voice)[panel]
-    weights = fitted(ground, voice)[panel]
-    judged_cases = cases(heard.attempts, heard.testimonies(), witnesses)
-    accepted = [first_error(case, weights) is None for case in judged_cases]
-    return Told([case.first_error is None for case in judged_cases], accepted)
-
-
-def _known(attempt: Attempt) -> JudgedAttempt:
-    """Which step of a wrong attempt is wrong is not known, and not asked."""
-    lines = tuple(step.text for step in attempt.trajectory.steps)
-    return JudgedAttempt(attempt.problem, lines, None if attempt.right else 0, attempt.answer)

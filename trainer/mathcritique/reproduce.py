@@ -25,8 +25,8 @@ from runtime.worked import Worked
 from trainer.mathcritique import report
 from trainer.mathcritique.claims import Measured, all_claims
 from trainer.mathcritique.ground import Ground, Judge
-from trainer.mathcritique.improve import Arm, Improvement, Plan, Round
-from trainer.mathcritique.judging import discriminate, teach
+from trainer.mathcritique.improve import Arm, Improvement, Plan, Round, first_actor
+from trainer.mathcritique.judging import Teacher
 from trainer.mathcritique.lessons import corrected, talked
 from trainer.mathcritique.testtime import Played, play
 from trainer.sft.rows import Row
@@ -39,8 +39,10 @@ TALK_TOKENS = 384
 class Budget:
     """How much is done."""
 
+    taught: int
+    """Problems at which the actor makes attempts that the critic learns from, and as many with errors put in."""
     lessons: int
-    """Of the critic, and of each one-voice talker."""
+    """Of each one-voice talker."""
     problems: int
     """That both players play."""
     improvement: Plan
@@ -51,9 +53,10 @@ class Budget:
 
 
 BUDGETS = {
-    "small": Budget(3000, 120, Plan(problems=240, taught=240, patience=3), seeds=1),
-    "full": Budget(6000, 240, Plan(problems=480, taught=480, test=300, patience=3), seeds=2),
+    "small": Budget(1000, 3000, 120, Plan(problems=240, taught=240, patience=3), seeds=1),
+    "full": Budget(1000, 3000, 240, Plan(problems=240, taught=240, patience=3), seeds=3),
 }
+"""The full one goes on from what the small one did."""
 
 
 def reproduced(ground: Ground, budget: str, out: Path) -> Iterator[str]:
@@ -79,33 +82,31 @@ class Reproduction:
 
     def run(self) -> Iterator[str]:
         """Says what is done; `measured` is there at the end."""
-        judge = self._timed("the critic", lambda: teach(self.ground, self.budget.lessons))
+        actor = self._timed("the actor", lambda: first_actor(self.ground, self.budget.improvement))
+        yield f"the actor is taught: {actor}"
+        teacher = Teacher(self.ground, actor)
+        judge = self._timed("the critic", lambda: teacher.teach(self.budget.taught))
         yield f"the critic is taught: {judge.voice}"
         problems = [one.problem for one in self.ground.problems(self.budget.problems, PLAY_SEED)]
-        runs = {
-            arm: [self._improvement(arm, seed, judge) for seed in range(self.budget.seeds)] for arm in self.budget.arms
-        }
-        first = next(iter(runs.values()))[0]
-        actor = self._timed("the actor", lambda: first.first_actor)
-        yield f"the actor is taught: {actor}"
         played = self._timed("playing", lambda: self._played(problems, actor, judge))
         yield f"{len(problems)} problems are played"
         attempts = [turn.attempt for turn in played.greedy] + [some[0] for some in played.plain]
         told = self._timed("telling right from wrong", lambda: {
-            "base": discriminate(self.ground, None, "model", attempts),
-            "voice": discriminate(self.ground, judge.voice, "model", attempts),
-            "joined": discriminate(self.ground, judge.voice, "quick", attempts),
+            "base": teacher.discriminate(None, "model", attempts),
+            "voice": teacher.discriminate(judge.voice, "model", attempts),
+            "joined": teacher.discriminate(judge.voice, "quick", attempts),
         })  # fmt: skip
         talks = {}
         for name, lesson in (("self-correction", corrected), ("self-talk", talked)):
             talks[name] = self._timed(name, lambda lesson=lesson: self._talks(lesson, problems))
             yield f"{name}: {sum(talks[name])} of {len(problems)} problems are solved"
-        rounds: dict[Arm, list[list[Round]]] = {arm: [] for arm in runs}
-        for arm, improvements in runs.items():
-            for improvement in improvements:
+        rounds: dict[Arm, list[list[Round]]] = {arm: [] for arm in self.budget.arms}
+        for seed in range(self.budget.seeds):
+            for arm in self.budget.arms:
+                improvement = self._improvement(arm, seed, judge)
                 rounds[arm].append(self._timed(arm, lambda one=improvement: list(one.run())))
-            solved = [sum(turn.attempt.right for turn in found.test) for found in rounds[arm][0]]
-            yield f"{arm}: {solved} of {len(first.test)} solved, round by round"
+                solved = [sum(turn.attempt.right for turn in found.test) for found in rounds[arm][-1]]
+                yield f"{arm}, seed {seed}: {solved} of {len(improvement.test)} solved, round by round"
         self.measured = Measured(played, told, rounds, talks)
 
     def _timed(self, name: str, do: Callable):

@@ -3,7 +3,6 @@ helped."""
 
 from __future__ import annotations
 
-import json
 import random
 import re
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from runtime.worked import Worked
 from trainer.critiques.records import Record, from_json
 from trainer.injection import InjectionError, explain_right, inject_random
 from trainer.marks import marked_problems, worked_from_marks
+from trainer.sources import read_graded
 from trainer.traces.plain_steps import plain_steps
 from trainer.traces.trace import Told, Trace
 from trainer.traces.wording import smoothed
@@ -39,13 +39,11 @@ def marked(path: Path, seed: int, limit: int | None = None) -> Iterator[Trace]:
 def drawn(path: Path, seed: int, wordings: int = 1) -> Iterator[Trace]:
     """Traces of right attempts of models (`trainer attempts`), each in so many wordings: who learns to talk about its
     own kind of solution keeps what it can do (trainer/LOG.md)."""
-    with path.open(encoding="utf-8") as file:
-        rows = [row for row in map(json.loads, file) if row["correct"]]
-    for row in rows:
-        steps, answer = plain_steps(row["steps"]), row["attempt_answer"]
-        if not steps or not _states(steps[-1], answer):
+    for written in read_graded(path):
+        steps, answer = plain_steps(written.steps), written.answer
+        if not (written.correct and steps and _states(steps[-1], answer)):
             continue
-        problem = Problem(text=row["question"], answer=answer, source=f"{row['source']} attempts")
+        problem = written.problem.model_copy(update={"answer": answer})
         accepted = Trace(problem, tuple(Told(step, True) for step in steps), answer)
         worked = worked_from_marks(problem, "\n".join(steps))
         for number in range(seed, seed + wordings):
