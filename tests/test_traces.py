@@ -7,6 +7,7 @@ from itertools import islice
 import pytest
 
 from runtime import wordproblems
+from runtime.actor import conversation
 from runtime.text import language_of
 from runtime.types import Problem
 from trainer.sft.rows import read_rows
@@ -123,3 +124,10 @@ def test_rows_are_written_with_some_kept_apart(tmp_path):
     asked = {json.dumps(row.messages) for row in learned} & {json.dumps(row.messages) for row in apart}
     assert not asked
     assert all(language_of(row.messages[-1]["content"]) == "en" for row in learned)
+
+
+def test_the_actor_learns_the_solutions_without_the_talk(tmp_path):
+    write_traces(tmp_path, [Trace(PROBLEM, (DOUBTED, RIGHT), "12"), Trace(PROBLEM, (RIGHT,), "12")])
+    [lesson] = [row for name in ("actor", "actor-dev") for row in read_rows(tmp_path / f"{name}.jsonl")]
+    assert lesson.reply == ((f"{RIGHT.step}\nThe answer is 12.", 1.0),)
+    assert lesson.messages == tuple(conversation(PROBLEM))

@@ -252,6 +252,7 @@ LICENCES = {
     "wordproblems": "CC0-1.0",
     "gsm8k": "MIT",
     "gsm8k attempts": "MIT; attempts of models under Apache-2.0",
+    "wordproblems attempts": "CC0-1.0; attempts of models under Apache-2.0",
     "verify_then_generate": "CC BY 4.0 (badge), CC BY-SA 4.0 (text)",
 }
 

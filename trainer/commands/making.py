@@ -143,7 +143,7 @@ def traces(
     seed: int = 0,
     show: Annotated[int, typer.Option(min=0, help="Talks to print.")] = 0,
 ) -> None:
-    """Make self-talk out of solutions and critiques: steps, checks, and what was doubted put right."""
+    """Make self-talk out of solutions and critiques: steps, checks, what was doubted put right. And without talk."""
     from itertools import chain
 
     from trainer.traces import material, write_traces

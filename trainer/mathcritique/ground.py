@@ -79,10 +79,10 @@ class Ground:
         raises."""
         lines = list(rows)
         name = content_hash(*(row.model_dump_json() for row in lines))
-        data = self.settings.home / "mathcritique" / "rows" / name
-        write_rows(data / "lessons.jsonl", lines)
         path = RECIPES / f"actor-{self.base}.yaml"
+        data = self.settings.home / "mathcritique" / "rows" / name
         recipe = read_recipe(path, data, base=str(self.gguf), voice=voice, **changes)
+        write_rows(recipe.data[0], lines)
         run = Run(recipe, self.settings)
         made = run.folder / f"{voice}.gguf"
         run.run()

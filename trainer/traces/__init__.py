@@ -18,18 +18,22 @@ from typing import Any
 from trainer.decontaminate import drop, find, read_texts
 from trainer.lessons import kept_apart
 from trainer.sft.rows import write_rows
-from trainer.traces.trace import Trace, row
+from trainer.traces.trace import Trace, actor_row, row
 
 
 def write_traces(folder: Path, traces: Iterable[Trace], held_out: Sequence[Path] = ()) -> dict[str, Any]:
-    """Writes `selftalk.jsonl` (rows to learn from) and `dev.jsonl` (problems kept apart), and says what came of it.
-    Problems that share thirteen words with a held-out file are dropped."""
+    """Writes `selftalk.jsonl` (rows to learn from) and `dev.jsonl` (problems kept apart), the same solutions without
+    the talk as `actor.jsonl` and `actor-dev.jsonl`, and says what came of it. Problems that share thirteen words with a
+    held-out file are dropped."""
     kept, left_out = sound(traces)
     report = find([trace.problem.text for trace in kept], {str(path): read_texts(path) for path in held_out})
     kept = drop(kept, report)
+    learned = [trace for trace in kept if not kept_apart(trace.problem)]
     apart = [trace for trace in kept if kept_apart(trace.problem)]
-    write_rows(folder / "selftalk.jsonl", (row(trace) for trace in kept if not kept_apart(trace.problem)))
-    write_rows(folder / "dev.jsonl", map(row, apart))
+    for traces, talks, solutions in ((learned, "selftalk", "actor"), (apart, "dev", "actor-dev")):
+        write_rows(folder / f"{talks}.jsonl", map(row, traces))
+        once = {lesson.model_dump_json(): lesson for lesson in map(actor_row, traces)}
+        write_rows(folder / f"{solutions}.jsonl", once.values())
     mended = sum(not all(one.right for one in trace.told) for trace in kept)
     left_out |= {"overlaps with a held-out problem": len(report.rows)} if report.rows else {}
     return {"traces": len(kept), "with a slip": mended, "kept apart": len(apart), "left out": left_out}

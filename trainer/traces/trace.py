@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from runtime import arithmetic
 from runtime.actor import conversation
 from runtime.grading import grade
-from runtime.text import CHECK, Line, LineReader, closing_line, final_answer, language_of, read_check
+from runtime.text import CHECK, Line, LineReader, closing_line, final_answer, join_steps, language_of, read_check
 from runtime.types import Problem
 from trainer.sft.rows import Row
 
@@ -79,3 +79,10 @@ def row(trace: Trace) -> Row:
     steps, not to make them."""
     messages = conversation(trace.problem, prompt="selftalk")
     return Row(messages=tuple(messages), reply=tuple(trace.pieces), source=trace.problem.source)
+
+
+def actor_row(trace: Trace) -> Row:
+    """A lesson for the actor's voice: the solution alone, without the talk and what was doubted."""
+    steps = (one.step for one in trace.told if one.right)
+    text = join_steps(steps, trace.answer, language_of(trace.problem.text))
+    return Row(messages=tuple(conversation(trace.problem)), reply=((text, 1.0),), source=trace.problem.source)
