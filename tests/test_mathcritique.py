@@ -14,7 +14,7 @@ from trainer.mathcritique.claims import Measured
 from trainer.mathcritique.ground import Ground, Judge
 from trainer.mathcritique.improve import Improvement, Plan, Round
 from trainer.mathcritique.judging import Told
-from trainer.mathcritique.play import Attempt, Cost, Reading, refining
+from trainer.mathcritique.play import Attempt, Reading, Spent, refining
 from trainer.mathcritique.testtime import Played, Turn, pass_at, play, voted
 from trainer.pretrain import Plan as BenchPlan
 from trainer.pretrain import pretrain
@@ -28,14 +28,14 @@ def attempt(answer: str, problem: Problem = PROBLEM, tokens: int = 10) -> Attemp
     steps = (Step(text="There are 3 pens."), Step(text=f"3 × 4 = {answer}"))
     trajectory = Trajectory(problem_id=problem.id, steps=steps, answer=answer)
     return Attempt(
-        problem=problem, trajectory=trajectory, right=answer == problem.answer, cost=Cost(turns=1, written=tokens)
+        problem=problem, trajectory=trajectory, right=answer == problem.answer, cost=Spent(turns=1, written=tokens)
     )
 
 
 def turn(before: str, objects: bool, after: str, problem: Problem = PROBLEM) -> Turn:
     verdict = StepVerdict(verdict="incorrect" if objects else "correct", probability=0.2 if objects else 0.9)
     verdicts = (StepVerdict(verdict="correct", probability=0.95), verdict)
-    reading = Reading(critique=Critique(trajectory_id="x", verdicts=verdicts), cost=Cost(turns=1, read=5))
+    reading = Reading(critique=Critique(trajectory_id="x", verdicts=verdicts), cost=Spent(turns=1, read=5))
     return Turn(attempt=attempt(before, problem), reading=reading, refined=attempt(after, problem))
 
 

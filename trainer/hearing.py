@@ -53,8 +53,8 @@ class JudgedHearing:
         return [(content_hash(*(attempt.key for attempt in group)), group) for group in groups]
 
     def run(self) -> Iterator[str]:
-        """Hear what was not heard yet; yields once per problem. A witness that is a reading is heard one attempt after
-        the other, so that its seconds are its own."""
+        """Hear what was not heard yet; yields once per problem. Attempts at one problem are heard one after another:
+        a witness that reads takes the longest with the first of those that begin alike."""
         self.results.forget(lambda row: any("error" in one for one in row["heard"]))
         yield from run_missing(self.work, self._hear, self.results, self.engine.parallel)
 

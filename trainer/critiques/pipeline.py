@@ -23,12 +23,12 @@ from trainer.critiques.generators import GENERATORS, Actor, Generator, from_scra
 from trainer.critiques.guards import leaks, parrots
 from trainer.critiques.records import (
     SCHEMA,
-    Cost,
     CritiqueRecord,
     Origins,
     Path,
     Record,
     RecordProblem,
+    RoleCost,
     from_json,
     to_json,
 )
@@ -267,7 +267,7 @@ def _problem(task: Task) -> RecordProblem:
     )
 
 
-def _costs(made: Made, annotation: Annotation | None, refined: Refined | None) -> tuple[Cost, ...]:
+def _costs(made: Made, annotation: Annotation | None, refined: Refined | None) -> tuple[RoleCost, ...]:
     drawn = [*made.replies, *(refined.replies if refined else ())]
     costs = (cost("actor", drawn), cost("annotator", annotation.replies if annotation else ()))
     return tuple(each for each in costs if each.calls)

@@ -184,7 +184,7 @@ class Refine(Value):
     round: int = 0
 
 
-class Cost(Value):
+class RoleCost(Value):
     role: Literal["actor", "annotator"]
     calls: int
     in_tokens: int
@@ -207,7 +207,7 @@ class Record(Value):
     """None: nothing but the answer is known to be wrong."""
     critiques: tuple[CritiqueRecord, ...] = ()
     refines: tuple[Refine, ...] = ()
-    cost: tuple[Cost, ...] = ()
+    cost: tuple[RoleCost, ...] = ()
     prov: Origins
 
     @model_validator(mode="after")

@@ -22,7 +22,6 @@ from runtime.types import Problem, content_hash
 from runtime.worked import Worked
 from trainer.critiques.records import (
     AnswerType,
-    Cost,
     ErrorKind,
     ErrorType,
     FirstError,
@@ -34,6 +33,7 @@ from trainer.critiques.records import (
     Path,
     Prompt,
     RecordStep,
+    RoleCost,
     Source,
 )
 from trainer.marks import worked_from_marks
@@ -196,10 +196,10 @@ def prompt_of(name: str, language: Language, system: bool = True) -> Prompt:
     return Prompt(template=template, hash=digest, system=prompts.version("system", language) if system else None)
 
 
-def cost(role: str, replies: Iterable[Completion]) -> Cost:
+def cost(role: str, replies: Iterable[Completion]) -> RoleCost:
     replies = list(replies)
     read, written = sum(r.prompt_tokens for r in replies), sum(r.completion_tokens for r in replies)
-    return Cost(role=role, calls=len(replies), in_tokens=read, out_tokens=written)
+    return RoleCost(role=role, calls=len(replies), in_tokens=read, out_tokens=written)
 
 
 def answer_type(answer: str) -> AnswerType:

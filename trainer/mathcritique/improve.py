@@ -29,7 +29,7 @@ from runtime.worked import Worked
 from trainer.critiques.guards import is_shortcut
 from trainer.mathcritique.ground import Ground, Judge
 from trainer.mathcritique.lessons import direct, reasoned, refined
-from trainer.mathcritique.play import Attempt, Cost, Reading
+from trainer.mathcritique.play import Attempt, Reading, Spent
 from trainer.mathcritique.testtime import Turn, turns
 from trainer.runs import kept
 from trainer.sft.rows import Row
@@ -76,7 +76,7 @@ class Round(Value):
     """Of these, refinements after a critique."""
     shares: tuple[float, ...] = ()
     """Of D_t, by difficulty, the easiest problems first."""
-    cost: Cost = Cost()
+    cost: Spent = Spent()
     """Of drawing."""
     watched: float = 0.0
     """Share of the problems set apart that are solved."""
@@ -197,7 +197,7 @@ class Improvement:
         refinements = kept(place / "refinements.jsonl", Attempt, refine)
         right = self._unlike(one for one in attempts if one.right)
         mended = self._mended(pairs, refinements)
-        cost = sum((one.cost for one in (*attempts, *readings, *refinements)), Cost())
+        cost = sum((one.cost for one in (*attempts, *readings, *refinements)), Spent())
         drawn = [*right, *mended]
         found = Round(number=number, rows=len(drawn), refined=len(mended), shares=self._shares(drawn), cost=cost)
         return [direct(one) for one in drawn], found

@@ -23,15 +23,15 @@ TEMPERATURE = 0.7
 """Of attempts and refinements, where more than one is drawn."""
 
 
-class Cost(Value):
+class Spent(Value):
     """Turns of a player, a critique counted once however often it asks the model, and tokens read and written."""
 
     turns: int = 0
     read: int = 0
     written: int = 0
 
-    def __add__(self, other: Cost) -> Cost:
-        return Cost(turns=self.turns + other.turns, read=self.read + other.read, written=self.written + other.written)
+    def __add__(self, other: Spent) -> Spent:
+        return Spent(turns=self.turns + other.turns, read=self.read + other.read, written=self.written + other.written)
 
 
 class Attempt(Value):
@@ -40,7 +40,7 @@ class Attempt(Value):
     problem: Problem
     trajectory: Trajectory
     right: bool
-    cost: Cost = Cost()
+    cost: Spent = Spent()
 
     @property
     def answer(self) -> str | None:
@@ -62,7 +62,7 @@ class Reading(Value):
     """What the critic said of an attempt."""
 
     critique: Critique
-    cost: Cost = Cost()
+    cost: Spent = Spent()
 
     @property
     def objects(self) -> bool:
@@ -126,7 +126,7 @@ class Players:
         while not isinstance(item := next_or_value(events), Critique):
             pass
         used = engine.usage
-        return Reading(critique=item, cost=Cost(turns=1, read=used.prompt_tokens, written=used.completion_tokens))
+        return Reading(critique=item, cost=Spent(turns=1, read=used.prompt_tokens, written=used.completion_tokens))
 
 
 def refining(attempt: Attempt, reading: Reading) -> Messages:
@@ -148,5 +148,5 @@ def _read(problem: Problem, reply: Completion, wrong: Attempt | None = None, kep
         origin="refine" if wrong else "sample",
         parent=Parent(trajectory_id=wrong.trajectory.id, kept=kept) if wrong else None,
     )
-    cost = Cost(turns=1, read=reply.prompt_tokens, written=reply.completion_tokens)
+    cost = Spent(turns=1, read=reply.prompt_tokens, written=reply.completion_tokens)
     return Attempt(problem=problem, trajectory=trajectory, right=grade(answer, problem) is True, cost=cost)

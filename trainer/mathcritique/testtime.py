@@ -16,7 +16,7 @@ import numpy as np
 
 from runtime.search import majority
 from runtime.types import Critique, Problem, Value
-from trainer.mathcritique.play import TEMPERATURE, Attempt, Cost, Players, Reading
+from trainer.mathcritique.play import TEMPERATURE, Attempt, Players, Reading, Spent
 
 Bools = list[bool]
 
@@ -36,7 +36,7 @@ class Turn(Value):
         return self.refined if refine else self.attempt
 
     @property
-    def cost(self) -> Cost:
+    def cost(self) -> Spent:
         """Of the turn as it is played: no refinement where the critic does not object."""
         spent = self.attempt.cost + self.reading.cost
         return spent + self.refined.cost if self.reading.objects else spent
