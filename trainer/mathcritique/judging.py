@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 
 from runtime.fetch.files import sha256_of
@@ -19,7 +19,7 @@ from runtime.worked import Worked
 from trainer.hearing import JudgedHearing
 from trainer.lessons import critic_row
 from trainer.mathcritique.ground import Ground, Judge
-from trainer.mathcritique.lessons import judged
+from trainer.mathcritique.lessons import Known, put_in
 from trainer.mathcritique.play import Attempt
 from trainer.placing import placed
 from trainer.runs import kept
@@ -40,13 +40,17 @@ class Teacher:
     ground: Ground
     actor: Path
 
-    def teach(self, problems: int) -> Judge:
-        """A voice that read the actor's own attempts at so many problems, and as many others with errors put in. One
-        that met only the latter told right from wrong worse than its base (trainer/LOG.md)."""
+    def material(self, problems: int) -> list[Known]:
+        """The actor's own attempts at so many problems, and as many others with errors put in. A critic that met only
+        the latter told right from wrong worse than its base (trainer/LOG.md)."""
         worked = self.ground.problems(2 * problems, TEACHING_SEED)
-        rows = [*map(critic_row, self._own(worked[:problems], TEACHING_SEED)), *judged(worked[problems:], 0)]
-        random.Random(TEACHING_SEED).shuffle(rows)
-        voice = self.ground.tuned(CRITIC, rows)
+        known = [*self._own(worked[:problems], TEACHING_SEED), *put_in(worked[problems:], 0)]
+        random.Random(TEACHING_SEED).shuffle(known)
+        return known
+
+    def teach(self, problems: int) -> Judge:
+        """A voice that learned from this material, with its weights."""
+        voice = self.ground.tuned(CRITIC, (critic_row(attempt) for _, attempt in self.material(problems)))
         weights = voice.with_name("weights.json")
         if not weights.exists():
             write_weights(weights, self.weights(voice))
@@ -69,9 +73,9 @@ class Teacher:
 
     @cached_property
     def _apart(self) -> list[JudgedAttempt]:
-        return self._own(self.ground.problems(FITTED_ON, FITTING_SEED), FITTING_SEED)
+        return [attempt for _, attempt in self._own(self.ground.problems(FITTED_ON, FITTING_SEED), FITTING_SEED)]
 
-    def _own(self, worked: Sequence[Worked], seed: int) -> list[JudgedAttempt]:
+    def _own(self, worked: Sequence[Worked], seed: int) -> list[Known]:
         """The actor's own attempts of which the first error is known: at fresh problems there is one way only."""
         asked = [one.problem for one in worked]
         name = content_hash(sha256_of(self.ground.gguf), sha256_of(self.actor), *(problem.id for problem in asked))
@@ -82,7 +86,8 @@ class Teacher:
 
         path = self.ground.settings.home / "mathcritique" / f"own-{name}.jsonl"
         attempts = iter(kept(path, Attempt, draw))
-        return [one for way in worked for one in placed([_graded(next(attempts)) for _ in range(TRIES)], [_way(way)])]
+        tried = ((one, [_graded(attempt) for attempt in islice(attempts, TRIES)]) for one in worked)
+        return [(one, attempt) for one, some in tried for attempt in placed(some, [_way(one)])]
 
     def _hear(self, voice: Path | None, attempts: Sequence[JudgedAttempt]) -> JudgedHearing:
         """What the quick panel says, one attempt after the other, so that it is always the same."""

@@ -16,11 +16,15 @@ from trainer.injection import Injected, InjectionError, inject_random
 from trainer.lessons import critic_row, right_attempt, wrong_attempt
 from trainer.mathcritique.play import Attempt
 from trainer.sft.rows import Row
-from trainer.traces.material import from_worked
+from trainer.sources import JudgedAttempt
+from trainer.traces.material import from_attempt, from_worked
+from trainer.traces.trace import Trace
 from trainer.traces.trace import row as talk_row
 from trainer.traces.wording import smoothed
 
 DOUBT = "wrong, I go through it again."
+Known = tuple[Worked, JudgedAttempt]
+"""An attempt whose first error is known, and the solution of its problem."""
 
 
 def reasoned(worked: Worked) -> Row:
@@ -49,30 +53,50 @@ def direct(attempt: Attempt) -> Row:
 
 
 def judged(problems: Iterable[Worked], seed: int) -> Iterator[Row]:
-    """The critic's lessons: right, wrong, right, wrong."""
+    """The critic's lessons by rule."""
+    return (critic_row(attempt) for _, attempt in put_in(problems, seed))
+
+
+def put_in(problems: Iterable[Worked], seed: int) -> Iterator[Known]:
+    """Attempts by rule: right, wrong, right, wrong."""
     for number, worked in enumerate(problems):
         try:
-            yield critic_row(wrong_attempt(worked, seed) if number % 2 else right_attempt(worked))
+            yield worked, wrong_attempt(worked, seed) if number % 2 else right_attempt(worked)
         except InjectionError:
             continue
 
 
 def talked(worked: Worked, seed: int) -> Row | None:
-    """Step-level self-talk; None where the talk is not sound."""
-    trace = smoothed(from_worked(worked, seed), seed)
+    """Step-level self-talk about a solution; None where the talk is not sound."""
+    return _talk(smoothed(from_worked(worked, seed), seed))
+
+
+def talked_over(known: Known) -> Row | None:
+    """Step-level self-talk of who makes this attempt; None where the talk is not sound."""
+    return _talk(smoothed(from_attempt(*known), 0))
+
+
+def _talk(trace: Trace) -> Row | None:
     return None if trace.fault else talk_row(trace)
 
 
 def corrected(worked: Worked, seed: int) -> Row:
     """Trajectory-level self-correction, the baseline of self-talk: a whole attempt, one check of it at its end, and
     where that is wrong a whole new attempt. Half of the attempts are wrong."""
-    asked, check = conversation(worked.problem, prompt="selftalk"), CHECK[language_of(worked.problem.text)]
-    right = _solution(worked)
     wrong = _wrong(worked, seed) if int(worked.problem.id, 16) % 2 else None
     if wrong is None:
-        return _row(worked, asked, ((f"{right}\n{check} right.", 1.0),))
-    first = join_steps(wrong.lines, wrong.answer)
-    return _row(worked, asked, ((f"{first}\n", 0.0), (f"{check} {DOUBT}\n{right}", 1.0)))
+        return corrected_over((worked, right_attempt(worked)))
+    return corrected_over((worked, JudgedAttempt(worked.problem, wrong.lines, wrong.first_error, answer=wrong.answer)))
+
+
+def corrected_over(known: Known) -> Row:
+    """Self-correction of who makes this attempt."""
+    worked, attempt = known
+    asked, check = conversation(worked.problem, prompt="selftalk"), CHECK[language_of(worked.problem.text)]
+    first = join_steps(attempt.steps, attempt.answer)
+    if attempt.first_error is None:
+        return _row(worked, asked, ((f"{first}\n{check} right.", 1.0),))
+    return _row(worked, asked, ((f"{first}\n", 0.0), (f"{check} {DOUBT}\n{_solution(worked)}", 1.0)))
 
 
 def _comment(wrong: Injected) -> str:

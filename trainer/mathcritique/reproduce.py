@@ -21,17 +21,16 @@ from runtime.files import write_whole
 from runtime.grading import grade
 from runtime.text import final_answer
 from runtime.types import Problem, content_hash
-from runtime.worked import Worked
 from trainer.mathcritique import report
 from trainer.mathcritique.claims import Measured, all_claims
 from trainer.mathcritique.ground import Ground, Judge
 from trainer.mathcritique.improve import Arm, Improvement, Plan, Round, first_actor
 from trainer.mathcritique.judging import Teacher
-from trainer.mathcritique.lessons import corrected, talked
+from trainer.mathcritique.lessons import corrected_over, talked_over
 from trainer.mathcritique.testtime import Played, play
 from trainer.sft.rows import Row
 
-TALK_SEED, PLAY_SEED = 301, 7002
+PLAY_SEED = 7002
 TALK_TOKENS = 384
 
 
@@ -40,9 +39,7 @@ class Budget:
     """How much is done."""
 
     taught: int
-    """Problems at which the actor makes attempts that the critic learns from, and as many with errors put in."""
-    lessons: int
-    """Of each one-voice talker."""
+    """Problems at which the actor makes attempts that critic and talkers learn from, and as many with errors put in."""
     problems: int
     """That both players play."""
     improvement: Plan
@@ -53,8 +50,8 @@ class Budget:
 
 
 BUDGETS = {
-    "small": Budget(1000, 3000, 120, Plan(problems=240, taught=240, patience=3), seeds=1),
-    "full": Budget(1000, 3000, 240, Plan(problems=240, taught=240, patience=3), seeds=3),
+    "small": Budget(1000, 120, Plan(problems=240, taught=240, patience=3), seeds=1),
+    "full": Budget(1000, 240, Plan(problems=240, taught=240, patience=3), seeds=3),
 }
 """The full one goes on from what the small one did."""
 
@@ -97,8 +94,10 @@ class Reproduction:
             "joined": teacher.discriminate(judge.voice, "quick", attempts),
         })  # fmt: skip
         talks = {}
-        for name, lesson in (("self-correction", corrected), ("self-talk", talked)):
-            talks[name] = self._timed(name, lambda lesson=lesson: self._talks(lesson, problems))
+        known = teacher.material(self.budget.taught)
+        for name, lesson in (("self-correction", corrected_over), ("self-talk", talked_over)):
+            rows = [row for one in known if (row := lesson(one))]
+            talks[name] = self._timed(name, lambda rows=rows: self._talks(rows, problems))
             yield f"{name}: {sum(talks[name])} of {len(problems)} problems are solved"
         rounds: dict[Arm, list[list[Round]]] = {arm: [] for arm in self.budget.arms}
         for seed in range(self.budget.seeds):
@@ -127,10 +126,9 @@ class Reproduction:
             write_whole(path, play(opened, problems, self.budget.K, PLAY_SEED).model_dump_json())
         return Played.model_validate_json(path.read_text("utf-8"))
 
-    def _talks(self, lesson: Callable[[Worked, int], Row | None], problems: Sequence[Problem]) -> list[bool]:
+    def _talks(self, lessons: Sequence[Row], problems: Sequence[Problem]) -> list[bool]:
         """Whether a one-voice talker solves the problems, greedily."""
-        taught = self.ground.problems(self.budget.lessons, TALK_SEED)
-        voice = self.ground.tuned("selftalk", (row for one in taught if (row := lesson(one, 0))))
+        voice = self.ground.tuned("selftalk", lessons)
         engine = self.ground.engine({"selftalk": voice})
         try:
             asked = [conversation(problem, prompt="selftalk") for problem in problems]

@@ -5,19 +5,20 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from runtime import wordproblems
+from runtime import arithmetic, wordproblems
 from runtime.grading import equal
-from runtime.text import LineReader
+from runtime.solutions import numbers_in
+from runtime.text import Language, LineReader, language_of
 from runtime.types import Problem
 from runtime.worked import Worked
 from trainer.critiques.records import Record, from_json
 from trainer.injection import InjectionError, explain_right, inject_random
 from trainer.marks import marked_problems, worked_from_marks
-from trainer.sources import read_graded
+from trainer.sources import JudgedAttempt, read_graded
 from trainer.traces.plain_steps import plain_steps
 from trainer.traces.trace import Told, Trace
 from trainer.traces.wording import smoothed
@@ -78,6 +79,34 @@ def from_worked(worked: Worked, seed: int) -> Trace:
         if wrong.lines[:at] == worked.lines[:at]:  # alike so far, so the right steps from there on mend it
             told.insert(at, Told(wrong.lines[at], False, wrong.explanation))
     return Trace(worked.problem, tuple(told), worked.result)
+
+
+def from_attempt(worked: Worked, attempt: JudgedAttempt) -> Trace:
+    """A judged attempt as the talk of who made it: right steps are nodded to, the first error is doubted, and the steps
+    of the solution that are still missing mend it."""
+    place, steps = attempt.first_error, attempt.steps
+    if place is None:
+        return Trace(worked.problem, tuple(Told(step, True) for step in steps), worked.result)
+    begun = [Told(step, True) for step in steps[:place]]
+    mended = [Told(line, True) for line in _missing(worked, steps[:place])]
+    return Trace(worked.problem, (*begun, Told(steps[place], False, _doubt(attempt)), *mended), worked.result)
+
+
+def _missing(worked: Worked, begun: Sequence[str]) -> Sequence[str]:
+    """The solution from the first line on that makes a number which was not there yet."""
+    known = numbers_in("\n".join([worked.problem.text, *begun]))
+    new = (place for place, line in enumerate(worked.lines) if numbers_in(line) - known)
+    return worked.lines[next(new, len(worked.lines)) :]
+
+
+def _doubt(attempt: JudgedAttempt) -> str:
+    """What is wrong with the first error: a false equation is put right."""
+    language, step = language_of(attempt.problem.text), attempt.steps[attempt.first_error]
+    false = next((one for one in arithmetic.check(step) if one.verdict == "incorrect"), None)
+    return arithmetic.sentence(false, language) if false else attempt.explanation or _ASTRAY[language]
+
+
+_ASTRAY: dict[Language, str] = {"en": "The story asks for another step here.", "zh-CN": "题目在这里要求的是另一步。"}
 
 
 def from_record(record: Record) -> Trace | None:
