@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import warnings
+
 import typer
 
 from runtime.errors import run_command_line
@@ -15,6 +18,14 @@ app = typer.Typer(
 )
 for group in (making, tuning, measuring):
     app.add_typer(group.app)
+
+
+@app.callback()
+def begin() -> None:
+    """Keeps two libraries from telling whoever trains what only their makers can act upon."""
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # a kernel on a hub, which is not fetched
+    warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)  # peft still asks it
+
 
 if __name__ == "__main__":
     run_command_line(app)
