@@ -9,6 +9,7 @@ from runtime import arithmetic, settings, wordproblems
 from runtime.text import final_answer
 from runtime.types import Critique, Problem, Step, StepVerdict, Trajectory
 from runtime.weighing import Weights, write_weights
+from trainer.marks import worked_from_marks
 from trainer.mathcritique import claims, ground, lessons, report
 from trainer.mathcritique.claims import Measured
 from trainer.mathcritique.ground import Ground, Judge
@@ -18,6 +19,7 @@ from trainer.mathcritique.play import Attempt, Reading, Spent, refining
 from trainer.mathcritique.testtime import Played, Turn, pass_at, play, voted
 from trainer.pretrain import Plan as BenchPlan
 from trainer.pretrain import pretrain
+from trainer.sources import JudgedAttempt
 from trainer.statistics import paired
 
 PROBLEM = Problem(text="Ana buys 3 pens for 4 dollars each. How much does she pay?", answer="12")
@@ -70,6 +72,45 @@ def test_self_talk_is_learned_but_for_its_slips():
     assert unlearned and not any("Check:" in text for text in unlearned)
     learned = [text.strip() for row in rows for text, weight in row.reply if weight and "Check:" not in text]
     assert all(arithmetic.verdict(arithmetic.check(text)) != "incorrect" for text in learned)
+
+
+STORY = worked_from_marks(
+    Problem(text="Lena buys 4 books for $3 each and a pen for $2. How much does she pay?", answer="14", source="own"),
+    "The books cost 4*3=$<<4*3=12>>12.\nWith the pen she pays 12+2=$<<12+2=14>>14.",
+)
+
+
+def made(*steps: str, place: int | None, answer: str) -> lessons.Known:
+    return STORY, JudgedAttempt(STORY.problem, steps, place, answer=answer)
+
+
+def test_who_talks_over_an_own_attempt_doubts_its_first_error_and_goes_on_from_there():
+    row = lessons.talked_over(made("4 × 3 = 12", "12 - 2 = 10", place=1, answer="10"))
+    text = "".join(piece for piece, _ in row.reply)
+    assert [weight for piece, weight in row.reply if "12 - 2" in piece] == [0]
+    doubted, mended = text.split("12 - 2 = 10\n")
+    assert doubted.startswith("4 × 3 = 12\nCheck: ") and "books" not in text
+    assert "the story asks for another step here." in mended.lower()
+    assert mended.endswith("The answer is 14.") and mended.count("Check:") == 2
+
+
+def test_a_false_sum_is_put_right_in_the_talk_and_a_right_attempt_is_nodded_to():
+    slipped = lessons.talked_over(made("4 × 3 = 13", "13 + 2 = 15", place=0, answer="15"))
+    assert "4 × 3 is 12, not 13." in "".join(piece for piece, _ in slipped.reply)
+    nodded = lessons.talked_over(made("4 × 3 = 12, and 12 + 2 = 14", place=None, answer="14"))
+    assert all(weight for _, weight in nodded.reply)
+
+
+def test_a_talk_that_could_not_be_mended_is_no_lesson():
+    assert lessons.talked_over(made("4 × 3 = 12", "12 + 2 = 14", "14 + 3 = 17", place=2, answer="17")) is None
+
+
+def test_who_corrects_an_own_attempt_begins_anew_only_where_it_is_wrong():
+    wrong = lessons.corrected_over(made("4 + 3 + 2 = 9", place=0, answer="9"))
+    assert [weight for _, weight in wrong.reply] == [0, 1]
+    assert wrong.reply[1][0].endswith("The answer is 14.")
+    right = lessons.corrected_over(made("12 + 2 = 14", place=None, answer="14"))
+    assert right.reply == (("12 + 2 = 14\nThe answer is 14.\nCheck: right.", 1.0),)
 
 
 def test_the_actor_is_asked_to_go_on_before_the_doubted_step():
