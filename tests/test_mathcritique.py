@@ -1,6 +1,7 @@
 """MathCritique's experiments: what players learn, what is read out of turns, rounds that survive a kill, verdicts."""
 
 import json
+from dataclasses import replace
 from itertools import islice
 
 import pytest
@@ -237,9 +238,11 @@ def test_a_killed_improvement_comes_to_the_same_end(tiny_ground, tmp_path, monke
     with pytest.raises(KeyboardInterrupt):
         told(Improvement(PLAN, elsewhere, judge))
     monkeypatch.setattr(Ground, "tuned", wrapped)
-    drawn = next((tmp_path / "again" / "improve").glob("*/round-1/attempts.jsonl"))
+    drawn = next((tmp_path / "again" / "improve").glob("*/attempts.jsonl"))
     stamp = drawn.stat().st_mtime_ns
     assert told(Improvement(PLAN, elsewhere, judge)) == whole
+    vanilla = told(Improvement(replace(PLAN, arm="vanilla"), elsewhere, judge))
+    assert vanilla[0] == whole[0] and vanilla[1] != whole[1]  # all arms begin alike, and what they share is drawn once
     assert drawn.stat().st_mtime_ns == stamp
 
 

@@ -126,8 +126,11 @@ class Improvement:
     def __init__(self, plan: Plan, ground: Ground, judge: Judge) -> None:
         self.plan, self.ground, self.judge = plan, ground, judge
         decides = [sha256_of(file) for file in (ground.gguf, judge.voice, judge.weights)]
-        name = content_hash(json.dumps(asdict(plan), sort_keys=True), str(ground.most_steps), *decides)
+        shared = json.dumps({**asdict(plan), "arm": None}, sort_keys=True)
+        name = content_hash(shared, str(ground.most_steps), *decides)
         self.folder = ground.settings.home / "improve" / f"{plan.arm}-{name}"
+        self.beginning = ground.settings.home / "improve" / f"beginning-{name}"
+        """What all arms share: how good the first actor is, and what it draws."""
 
     def run(self) -> Iterator[Round]:
         """Yields a round when it is measured. Raises what tuning and engines raise."""
@@ -190,7 +193,7 @@ class Improvement:
             with self.ground.players(actor, self.judge) as players:
                 yield from chain.from_iterable(players.refinements(pairs, plan.samples, seed=seed + 1))
 
-        attempts = kept(place / "attempts.jsonl", Attempt, draw)
+        attempts = kept((self.beginning if number == 1 else place) / "attempts.jsonl", Attempt, draw)
         chosen = [one for one in attempts if one.can_be_refined and self._is_criticised(one)]
         readings = kept(place / "readings.jsonl", Reading, read)
         pairs = list(zip(chosen, readings, strict=True))
@@ -230,7 +233,7 @@ class Improvement:
             with self.ground.players(self.first_actor, self.judge) as players:
                 yield from chain.from_iterable(players.attempts(asked, GAUGE, seed=self.plan.seed))
 
-        attempts = kept(self.folder / "gauge.jsonl", Attempt, draw)
+        attempts = kept(self.beginning / "gauge.jsonl", Attempt, draw)
         rates = [sum(one.right for one in attempts[i : i + GAUGE]) for i in range(0, len(attempts), GAUGE)]
         order = sorted(range(len(asked)), key=lambda i: -rates[i])
         return {asked[i].id: place * BINS // len(asked) for place, i in enumerate(order)}
@@ -240,7 +243,7 @@ class Improvement:
         return tuple(places.count(i) / max(1, len(places)) for i in range(BINS))
 
     def _measured(self, found: Round, actor: Path) -> Round:
-        path = self.folder / f"round-{found.number}.json"
+        path = (self.folder if found.number else self.beginning) / f"round-{found.number}.json"
         if not path.exists():
             opened = partial(self.ground.players, actor, self.judge)
             with opened() as players:

@@ -49,10 +49,8 @@ class Budget:
     arms: tuple[Arm, ...] = ("vanilla", "difficulty", "critic")
 
 
-BUDGETS = {
-    "small": Budget(1000, 120, Plan(problems=240, taught=240, patience=3), seeds=1),
-    "full": Budget(1000, 240, Plan(problems=240, taught=240, patience=3), seeds=3),
-}
+_PLAN = Plan(problems=200, taught=200, patience=3)
+BUDGETS = {"small": Budget(700, 120, _PLAN, seeds=1), "full": Budget(700, 240, _PLAN, seeds=3)}
 """The full one goes on from what the small one did."""
 
 
