@@ -22,7 +22,7 @@ from runtime.store import SessionLog, StoreError
 
 serving.seal_environment()
 
-from runtime.page.frame import Page  # noqa: E402 - Gradio reads the environment while it is imported
+from runtime.page.layout import Page  # noqa: E402 - Gradio reads the environment while it is imported
 
 if TYPE_CHECKING:
     from gradio import Blocks

@@ -31,9 +31,9 @@ from trainer.hearing import JudgedHearing
 from trainer.lessons import Sources, generated, judged_row, write_lessons
 from trainer.parity import conversations, parity
 from trainer.promote import Options, promote
-from trainer.sft.plan import Progress
+from trainer.sft.plan import Progress, Report
 from trainer.sft.recipe import Recipe, read_recipe
-from trainer.sft.run import Report, Run
+from trainer.sft.run import Run
 from trainer.sources import JudgedAttempt, read_judged
 from trainer.stages import Stages
 from trainer.weigh import cautious, fit_panels

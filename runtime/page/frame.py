@@ -1,58 +1,45 @@
-"""The page: its side, its tabs, and what concerns all of it. One `Desk` for each page that is open somewhere."""
+"""What the tabs stand in: who has the page open, its words, and the widgets that concern more than one tab."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from html import escape
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from threading import RLock
 from typing import Any
 
 import gradio as gr
 
+from runtime.errors import SoliloquyError
 from runtime.page.desk import Desk
 from runtime.page.exercise import Exercise
 from runtime.page.loading import Loading
-from runtime.page.side import ANSWERED, Look, Past
-from runtime.page.tabs.compare import CompareTab
-from runtime.page.tabs.models import ModelsTab
-from runtime.page.tabs.practise import PractiseTab
-from runtime.page.tabs.review import ReviewTab
-from runtime.page.tabs.train import TrainTab
-from runtime.page.tabs.work import WorkTab
-from runtime.page.widgets import BARE, QUIET, in_words, told
-from runtime.page.words import LANGUAGES, catalogue, understood, word
+from runtime.page.widgets import in_words, told
+from runtime.page.words import understood, word
 from runtime.settings import Settings
 from runtime.store import SessionLog
 
 
-class Page:
-    """The widgets around the tabs, and what concerns the page as a whole."""
+class StudioError(SoliloquyError):
+    """An act of the studio on a page that was started without it."""
 
-    def __init__(
-        self, model: Loading, settings: Settings, log: SessionLog | None, studio: bool = False, mishap: str = ""
-    ) -> None:
-        self.model, self.settings, self.log, self.studio, self.mishap = model, settings, log, studio, mishap
+
+class Frame:
+    """One `Desk` for each page that is open somewhere."""
+
+    kept: gr.BrowserState
+    """What the browser remembers: session, language, and what it must not lose."""
+    clock: gr.Timer
+    panes: gr.Tabs
+    model_line: gr.HTML
+    consent: gr.Checkbox
+
+    def __init__(self, model: Loading, settings: Settings, log: SessionLog | None, studio: bool) -> None:
+        self.model, self.settings, self.log, self.studio = model, settings, log, studio
         self.desks: dict[str, Desk] = {}
         self._opening = RLock()
         """Held while a desk is made: the page's first questions come in threads of their own, and all of them must find
         the one whose session the browser will remember."""
         self.texts: list[tuple[Any, dict[str, str]]] = []
-        with gr.Blocks(title="Soliloquy", analytics_enabled=False, fill_width=True) as self.blocks:
-            self.kept = gr.BrowserState({}, storage_key="soliloquy", secret="readable after a restart too")
-            self.clock = gr.Timer(1)
-            with gr.Row(elem_classes="sq-page"):
-                with gr.Column(elem_classes="sq-side"):
-                    self.build_side()
-                with gr.Column(elem_classes="sq-main"), gr.Tabs() as self.panes:
-                    self.tabs = [
-                        WorkTab(self, "solve", ["problem"], 4),
-                        WorkTab(self, "check", ["problem", "steps"], 1),
-                    ]
-                    self.practise = PractiseTab(self)
-                    self.compare = CompareTab(self)
-                    self.rooms = [self.compare, ReviewTab(self), TrainTab(self), ModelsTab(self)]
-            self.wire()
-        self.blocks.queue(max_size=20)
 
     def say(self, kind: Callable[..., Any], keys: dict[str, str], **options: Any) -> Any:
         """A widget whose words come from the catalogue and follow the language."""
@@ -60,116 +47,38 @@ class Page:
         self.texts.append((widget, keys))
         return widget
 
-    def build_side(self) -> None:
-        self.say(gr.HTML, {"value": "app.brand"}, elem_classes="sq-brand", **BARE)
-        self.new = self.say(gr.Button, {"value": "app.new"}, elem_classes="sq-new")
-        self.past = Past(self)
-        self.model_line = gr.HTML(elem_classes="sq-model", **BARE)
-        names = [(catalogue(language)["language.name"], language) for language in LANGUAGES]
-        keys = {"label": "app.language"}
-        self.language = self.say(gr.Dropdown, keys, choices=names, interactive=True, elem_classes="sq-language")
-        self.look = Look(self)
-        keeps = self.log is not None
-        keys = {"label": "app.keep", "info": "app.keep.info"}
-        self.keep = self.say(gr.Checkbox, keys, interactive=True, visible=keeps, value=True, elem_classes="sq-consent")
-        keys = {"label": "app.consent", "info": "app.consent.info"}
-        self.consent = self.say(gr.Checkbox, keys, interactive=True, visible=keeps, elem_classes="sq-consent")
-        where = "app.server" if self.settings.server else "app.offline"
-        self.unkept = gr.HTML(visible=False, elem_classes="sq-offline", **BARE)
-        self.mishap_line = gr.HTML(visible=bool(self.mishap), elem_classes="sq-unkept", **BARE)
-        self.say(gr.HTML, {"value": where}, elem_classes="sq-offline", **BARE)
-
-    def wire(self) -> None:
-        for tab in [*self.tabs, self.practise, *self.rooms]:
-            tab.wire()
-        lines = [self.unkept, self.mishap_line]
-        steps = [*(tab.steps for tab in self.tabs), self.past.list, *self.practise.outputs]
-        painted = [widget for room in self.rooms for widget in room.painted]
-        words = [widget for widget, _ in self.texts]
-        all_of_it = list(dict.fromkeys([self.kept, self.model_line, *lines, *words, *steps, *painted]))
-        self.past.wire([*all_of_it, self.panes])
-        self.look.wire(self.blocks)
-        self.blocks.load(self.open, [self.kept], all_of_it, **QUIET)
-        self.blocks.unload(self.leave)
-        self.language.input(self.speak, [self.kept, self.language], all_of_it, **QUIET)
-        runs = [run for tab in [*self.tabs, self.compare] for run in tab.runs]
-        self.new.click(self.start_anew, [self.kept], all_of_it, cancels=runs, **QUIET)
-        self.keep.input(self.set_keeping, [self.kept, self.keep], all_of_it, **ANSWERED)
-        for event in (*(run.then for run in runs), *(tab.halt.click for tab in [*self.tabs, self.compare])):
-            event(self.past.refresh, None, [self.past.list], **QUIET)
-        self.practise.checked.then(self.past.refresh, None, [self.past.list], **QUIET)
-        self.clock.tick(self.tell_model, None, [self.model_line, self.clock], **QUIET)
-
-    def open(self, kept: dict[str, Any] | None, request: gr.Request) -> dict[Any, Any]:
-        """The page is loaded: go on with the session that this browser had, in its language."""
-        kept = kept or {}
+    def open_desk(self, kept: dict[str, Any], request: gr.Request) -> Desk:
+        """With the session that this browser had, in its language."""
         asked = kept.get("language") or self.settings.language or request.headers.get("accept-language")
         log, exercise = None if kept.get("private") else self.log, Exercise(kept.get("practise"))
         known = kept.get("session"), exercise, kept.get("review"), kept.get("compare")
         with self._opening:
-            desk = Desk(self.settings, self.model, log, understood(asked), *known)
-            self.desks[request.session_hash] = desk
-        return self.paint(desk, kept, {tab.kind: desk.texts(tab.kind) for tab in self.tabs})
-
-    def start_anew(self, kept: dict[str, Any] | None, request: gr.Request) -> dict[Any, Any]:
-        """A new problem begins a new session; the old one stays in the log."""
-        old = self.desk(request)
-        old.leave()
-        self.desks[request.session_hash] = desk = Desk(
-            self.settings, self.model, old.log, old.language, exercise=old.exercise
-        )
-        return self.paint(desk, kept or {}, {tab.kind: [""] * len(tab.boxes) for tab in self.tabs})
-
-    def speak(self, kept: dict[str, Any] | None, language: str, request: gr.Request) -> dict[Any, Any]:
-        desk = self.desk(request)
-        desk.language = understood(language)
-        return self.paint(desk, {**(kept or {}), "language": desk.language}, {})
-
-    def set_keeping(self, kept: dict[str, Any] | None, keep: bool, request: gr.Request) -> dict[Any, Any]:
-        """Store what is done here from now on, or nothing more. What is stored already stays."""
-        desk = self.desk(request)
-        with told(desk):
-            desk.keep_in(self.log if keep else None)
-        return self.paint(desk, {**(kept or {}), "private": not keep}, {})
-
-    def paint(self, desk: Desk, kept: dict[str, Any], filled: dict[str, list[str]]) -> dict[Any, Any]:
-        """Every widget in the desk's language; `filled` puts texts into a tab's boxes."""
-        updates: dict[Any, dict[str, Any]] = {w: in_words(keys, desk.language) for w, keys in self.texts}
-        updates[self.language]["value"] = desk.language
-        updates[self.model_line] = {"value": desk.model_line()}
-        kept = {**kept, "session": desk.session.id, "practise": desk.exercise.kept}
-        compared = desk.comparison.session.id if desk.comparison else None
-        updates[self.kept] = {"value": {**kept, "compare": compared}}
-        updates[self.keep]["value"] = desk.log is not None
-        updates[self.unkept] = {
-            "value": escape(word("app.not_kept", desk.language)),
-            "visible": not (desk.log or self.mishap),
-        }
-        updates[self.mishap_line] = {"value": word("app.unkept", desk.language, reason=escape(self.mishap))}
-        updates[self.past.list] = {"value": self.past.view(desk)}
-        for widget, changes in self.practise.paint(desk).items():
-            updates[widget] = {**updates.get(widget, {}), **changes}
-        for tab in self.tabs:
-            view = desk.view(tab.kind)
-            updates[tab.steps] = {"value": view}
-            updates[tab.go]["interactive"], updates[tab.halt]["interactive"] = not view["busy"], view["busy"]
-            for box, text in zip(tab.boxes, filled.get(tab.kind, []), strict=False):
-                updates[box]["value"] = text
-        for room in self.rooms if self.studio else []:
-            for widget, changes in room.paint(desk).items():
-                updates.setdefault(widget, {}).update(changes)
-        return {widget: gr.update(**changes) for widget, changes in updates.items()}
-
-    def leave(self, request: gr.Request) -> None:
-        if desk := self.desks.pop(request.session_hash, None):
-            desk.leave()
+            desk = self.desks[request.session_hash] = Desk(self.settings, self.model, log, understood(asked), *known)
+        return desk
 
     def desk(self, request: gr.Request) -> Desk:
+        """Of the page that asks."""
         with self._opening:
             if request.session_hash not in self.desks:  # the server was started again below an open page
-                self.open({}, request)
+                self.open_desk({}, request)
             return self.desks[request.session_hash]
 
-    def tell_model(self, request: gr.Request) -> tuple[str, gr.Timer]:
-        ready = self.model.readiness.state == "ready"
-        return self.desk(request).model_line(), gr.Timer(active=not ready)
+    @contextmanager
+    def in_studio(self, request: gr.Request) -> Iterator[Desk]:
+        """As `told`, for what only a page started with --studio may do. Every act asks again: its handler can be called
+        without its tab."""
+        desk = self.desk(request)
+        with told(desk):
+            if not self.studio:
+                raise StudioError(word("error.studio", desk.language))
+            yield desk
+
+    def refuse_while_solving(self, desk: Desk) -> None:
+        """To be asked before the model is loaded anew, which would end what somebody is waiting for."""
+        if any(other.running for other in self.desks.values()):
+            raise StudioError(word("train.in_use", desk.language))
+
+    def leave(self, request: gr.Request) -> None:
+        """The page was closed."""
+        if desk := self.desks.pop(request.session_hash, None):
+            desk.leave()

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import gradio as gr
 
 from runtime.page import past
 from runtime.page.desk import Desk
+from runtime.page.frame import Frame
 from runtime.page.serving import read, script
 from runtime.page.widgets import BARE, QUIET, told
 from runtime.page.words import word
 from runtime.store import StoreError, new_id
-
-if TYPE_CHECKING:
-    from runtime.page.frame import Page
 
 ANSWERED = {**QUIET, "queue": True, "concurrency_limit": None}
 """Through the queue, as the page shows no message of an event outside it; but never behind the model."""
@@ -23,13 +22,14 @@ ANSWERED = {**QUIET, "queue": True, "concurrency_limit": None}
 class Past:
     """The list of earlier runs: search, open on the right tab, save, delete."""
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Frame) -> None:
         self.page = page
         template = {"html_template": read("past.html"), "js_on_load": script("past.js")}
         self.list = gr.HTML({}, visible=page.log is not None, elem_classes="sq-past-box", **template, **BARE)
 
-    def wire(self, everything: list[Any]) -> None:
-        """`everything` is what a run that is opened again may change."""
+    def wire(self, everything: list[Any], paint: Callable[..., dict[Any, Any]]) -> None:
+        """`everything` is what a run that is opened again may change; `paint` shows all of it anew."""
+        self.paint = paint
         self.list.input(self.search, None, [self.list], trigger_mode="always_last", **QUIET)
         self.list.download(self.save, None, [self.list], **ANSWERED)
         self.list.delete(self.delete, [self.page.kept], everything, **ANSWERED)
@@ -60,7 +60,7 @@ class Past:
             if run is None:
                 raise StoreError(word("error.past.gone", desk.language))
             desk.reopen(run)
-        shown = self.page.paint(desk, kept or {}, {run.kind: desk.texts(run.kind)})
+        shown = self.paint(desk, kept or {}, {run.kind: desk.texts(run.kind)})
         return {**shown, self.page.panes: gr.update(selected=run.kind)}
 
     def delete(self, kept: dict[str, Any] | None, asked: gr.EventData, request: gr.Request) -> dict[Any, Any]:
@@ -73,13 +73,13 @@ class Past:
             self.page.log.delete_run(run_id)
         for other in self.page.desks.values():
             other.forget(run_id)
-        return self.page.paint(desk, kept or {}, {})
+        return self.paint(desk, kept or {}, {})
 
 
 class Look:
     """Theme and text size: matters of this browser alone, which the server never hears of."""
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Frame) -> None:
         with page.say(gr.Accordion, {"label": "app.look"}, open=False, elem_classes=["sq-fold", "sq-look"]):
             self.radios = {
                 name: page.say(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from html import escape
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 import gradio as gr
 
@@ -18,9 +18,6 @@ from runtime.reviewing import Shelf
 from runtime.settings import Mode
 from runtime.text import Language
 from runtime.types import Depth, Help
-
-if TYPE_CHECKING:
-    from runtime.page.frame import Page
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "help": get_args(Help),
@@ -56,24 +53,3 @@ def told(desk: Desk) -> Iterator[None]:
     except SoliloquyError as error:
         title = word("error.title", desk.language)
         raise gr.Error(escape(str(error)), duration=None, title=title, print_exception=False) from error
-
-
-class StudioError(SoliloquyError):
-    """An act of the studio on a page that was started without it."""
-
-
-@contextmanager
-def in_studio(page: Page, request: gr.Request) -> Iterator[Desk]:
-    """As `told`, for what only a page started with --studio may do. Every act asks again: its handler can be called
-    without its tab."""
-    desk = page.desk(request)
-    with told(desk):
-        if not page.studio:
-            raise StudioError(word("error.studio", desk.language))
-        yield desk
-
-
-def refuse_while_solving(page: Page, desk: Desk) -> None:
-    """To be asked before the model is loaded anew, which would end what somebody is waiting for."""
-    if any(other.running for other in page.desks.values()):
-        raise StudioError(word("train.in_use", desk.language))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -31,6 +31,10 @@ class Progress:
     """Seconds of the whole run up to here, over all its stretches."""
     dev: float | None = None
     """Mean loss of rows that nothing is learned from, where it was looked at."""
+
+
+Report = Callable[[Progress], None]
+"""Hears of every step."""
 
 
 def batches(examples: Sequence[Example], size: int, epochs: int, seed: int) -> list[list[int]]:

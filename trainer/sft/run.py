@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,7 +28,7 @@ from runtime.settings import Settings
 from runtime.types import content_hash
 from trainer.bases import base_folder, source_of
 from trainer.sft.model import open_for_tuning, pad_token, save_adapter
-from trainer.sft.plan import Progress, Record
+from trainer.sft.plan import Record, Report
 from trainer.sft.prefixed import Tuning
 from trainer.sft.recipe import Recipe, RecipeError
 from trainer.sft.rows import Encoder, Example, read_rows
@@ -38,8 +37,6 @@ from trainer.sources import SourceError
 LIBRARIES = ("torch", "transformers", "peft", "trl", "accelerate", "bitsandbytes")
 DEV_ROWS = 64
 """How many rows are looked at at a checkpoint, at most: more would cost more than they tell."""
-
-Report = Callable[[Progress], None]
 
 
 @dataclass(frozen=True)

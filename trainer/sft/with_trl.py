@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from datasets import Dataset
@@ -24,12 +24,9 @@ from transformers.trainer import TRAINER_STATE_NAME
 from trl import SFTConfig, SFTTrainer
 
 from trainer.sft.model import learned_parameters, load_adapter, pad_token
-from trainer.sft.plan import Progress, Record, batches, share_of_rate
+from trainer.sft.plan import Progress, Record, Report, batches, share_of_rate
 from trainer.sft.recipe import Recipe
 from trainer.sft.rows import Example
-
-if TYPE_CHECKING:
-    from trainer.sft.run import Report
 
 IGNORED = -100
 """The label of a token that is not learned."""

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gradio as gr
 
 from runtime.comparing import NAMES, VERDICTS, CompareError
 from runtime.page import compare_view
 from runtime.page.desk import Desk
+from runtime.page.frame import Frame
 from runtime.page.serving import read, script
-from runtime.page.widgets import AT_ONCE, BARE, ON_MODEL, QUIET, in_studio
+from runtime.page.widgets import AT_ONCE, BARE, ON_MODEL, QUIET
 from runtime.page.words import word
 from runtime.types import Depth
-
-if TYPE_CHECKING:
-    from runtime.page.frame import Page
 
 EXAMPLES = 4
 
 
 class CompareTab:
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Frame) -> None:
         self.page, say = page, page.say
         with (
             say(gr.Tab, {"label": "tab.compare"}, id="compare", visible=page.studio) as self.tab,
@@ -106,17 +104,17 @@ class CompareTab:
     # Acts. Each asks for the right itself.
 
     def show(self, request: gr.Request) -> dict[Any, Any]:
-        with in_studio(self.page, request) as desk:
+        with self.page.in_studio(request) as desk:
             return self.updates(desk)
 
     def begin(self, kept: dict[str, Any] | None, text: str, depth: Depth, request: gr.Request) -> dict[Any, Any]:
-        with in_studio(self.page, request) as desk:
+        with self.page.in_studio(request) as desk:
             desk.begin_comparison(text, depth)
             remembered = {**(kept or {}), "compare": desk.comparison.session.id}
             return {self.page.kept: gr.update(value=remembered), **self.updates(desk)}
 
     def follow(self, request: gr.Request) -> Iterator[dict[Any, Any]]:
-        with in_studio(self.page, request) as desk:
+        with self.page.in_studio(request) as desk:
             try:
                 for is_new in desk.follow_comparison():
                     yield self.updates(desk) if is_new else dict.fromkeys(self.painted, gr.skip())
@@ -125,12 +123,12 @@ class CompareTab:
                 raise
 
     def stop(self, request: gr.Request) -> dict[Any, Any]:
-        with in_studio(self.page, request) as desk:
+        with self.page.in_studio(request) as desk:
             desk.stop_comparison()
             return self.updates(desk)
 
     def vote(self, said: str, request: gr.Request) -> dict[Any, Any]:
-        with in_studio(self.page, request) as desk:
+        with self.page.in_studio(request) as desk:
             if desk.comparison is None or desk.comparing:
                 raise CompareError(word("compare.nothing", desk.language))
             desk.comparison.cast(said)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gradio as gr
 
@@ -13,19 +13,17 @@ from runtime.fetch.files import ModelError
 from runtime.model_jobs import ModelJobs, Task
 from runtime.page import models_view
 from runtime.page.desk import Desk
+from runtime.page.frame import Frame
 from runtime.page.serving import unsealed_environment
-from runtime.page.widgets import AT_ONCE, BARE, QUIET, in_studio, refuse_while_solving
+from runtime.page.widgets import AT_ONCE, BARE, QUIET
 from runtime.page.words import word
-
-if TYPE_CHECKING:
-    from runtime.page.frame import Page
 
 PACE = 0.5
 """Seconds between two looks at a job."""
 
 
 class ModelsTab:
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Frame) -> None:
         self.page, say = page, page.say
         self.settings = page.settings
         self._used: str | None = None
@@ -112,12 +110,12 @@ class ModelsTab:
     # Acts. Each asks for the right itself.
 
     def show(self, request: gr.Request) -> dict[Any, Any]:
-        with in_studio(self.page, request) as desk:
+        with self.page.in_studio(request) as desk:
             return _updates(self.paint(desk))
 
     def look(self, request: gr.Request) -> dict[Any, Any]:
         """While a job goes on only that is looked at; once it is over, the models too."""
-        with in_studio(self.page, request) as desk:
+        with self.page.in_studio(request) as desk:
             return _updates(self.paint_job(desk) if self.jobs.running else self.paint(desk))
 
     def begin_fetching(self, name: str, request: gr.Request) -> dict[Any, Any]:
@@ -130,21 +128,21 @@ class ModelsTab:
         return self.begin("add", reference, request)
 
     def begin(self, task: Task, model: str, request: gr.Request) -> dict[Any, Any]:
-        with in_studio(self.page, request) as desk:
+        with self.page.in_studio(request) as desk:
             if not (model or "").strip():
                 raise ModelError(word("models.unnamed", desk.language))
             self.jobs.start(task, model)
             return _updates(self.paint(desk))
 
     def stop(self, request: gr.Request) -> dict[Any, Any]:
-        with in_studio(self.page, request) as desk:
+        with self.page.in_studio(request) as desk:
             self.jobs.stop()
             return _updates(self.paint(desk))
 
     def choose(self, name: str, request: gr.Request) -> dict[Any, Any]:
         """Use a model from now on, also after the next start."""
-        with in_studio(self.page, request) as desk:
-            refuse_while_solving(self.page, desk)
+        with self.page.in_studio(request) as desk:
+            self.page.refuse_while_solving(desk)
             models.use(name or "", self.settings)
             self.settings = chosen = self.settings.with_(model=name)
             self._used = name

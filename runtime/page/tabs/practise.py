@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gradio as gr
 
 from runtime.page.desk import Desk
+from runtime.page.frame import Frame
 from runtime.page.serving import read, script
 from runtime.page.widgets import BARE, QUIET, told
 from runtime.practice import FEWEST, MOST, Ladder
-
-if TYPE_CHECKING:
-    from runtime.page.frame import Page
 
 ANSWERED = {**QUIET, "queue": True, "concurrency_limit": None}
 TO_THE_BOX = "() => document.querySelector('.sq-practise textarea').focus()"
@@ -23,7 +21,7 @@ class PractiseTab:
 
     kind = "practise"
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Frame) -> None:
         self.page = page
         with (
             page.say(gr.Tab, {"label": "tab.practise"}, id=self.kind),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 import gradio as gr
 
@@ -16,19 +16,17 @@ from runtime.importing import import_attempts
 from runtime.labelled import labelled_attempts
 from runtime.page import review_view
 from runtime.page.desk import Desk
+from runtime.page.frame import Frame, StudioError
 from runtime.page.serving import read, script
-from runtime.page.widgets import AT_ONCE, BARE, QUIET, StudioError, in_studio
+from runtime.page.widgets import AT_ONCE, BARE, QUIET
 from runtime.page.words import word
 from runtime.reviewing import Reviewing
 from runtime.store import StoreError
 from runtime.types import Ending, Feedback
 
-if TYPE_CHECKING:
-    from runtime.page.frame import Page
-
 
 class ReviewTab:
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Frame) -> None:
         self.page, say = page, page.say
         with (
             say(gr.Tab, {"label": "tab.review"}, id="review", visible=page.studio) as self.tab,
@@ -88,12 +86,12 @@ class ReviewTab:
     # Acts. Each asks for the right itself.
 
     def rate(self, consent: bool, label: gr.EventData, request: gr.Request) -> None:
-        with in_studio(self.page, request) as desk:
+        with self.page.in_studio(request) as desk:
             _reviewing(desk).rate(label.step_id, _feedback(label._data, consent))
 
     def act(self, kept: dict[str, str], consent: bool, asked: gr.EventData, request: gr.Request) -> tuple[Any, ...]:
         """Finish, skip, go back, or look at the answer."""
-        with in_studio(self.page, request) as desk:
+        with self.page.in_studio(request) as desk:
             reviewing = _reviewing(desk)
             if asked.act == "finish":
                 self.finish(desk, reviewing, consent, asked._data)
@@ -115,19 +113,19 @@ class ReviewTab:
         reviewing.finish(ending, str(asked.get("explanation") or "")[:1000], float(asked.get("seconds") or 0), consent)
 
     def find(self, kept: dict[str, str], search: str, shelf: str, request: gr.Request) -> tuple[Any, ...]:
-        with in_studio(self.page, request) as desk:
+        with self.page.in_studio(request) as desk:
             _reviewing(desk).look_again((search or "").strip(), shelf)
             return self.shown(desk, kept)
 
     def restore(self, kept: dict[str, str], request: gr.Request) -> tuple[Any, ...]:
-        with in_studio(self.page, request) as desk:
+        with self.page.in_studio(request) as desk:
             if desk.reviewing:
                 desk.reviewing.keep_up()
             return self.shown(desk, kept)
 
     def write(self, name: str, licence: str, request: gr.Request) -> tuple[Any, ...]:
         """A data set in the folder of exports, and as a file to take away."""
-        with in_studio(self.page, request) as desk:
+        with self.page.in_studio(request) as desk:
             log, home = _reviewing(desk).log, self.page.settings.home
             folder = home / "exports" / f"{datetime.now():%Y-%m-%d-%H%M%S}-{name}"
             done = write_dataset(folder, name, labelled_attempts(log), licence)
@@ -136,7 +134,7 @@ class ReviewTab:
             return f'<p role="status">{escape(told)}</p>', gr.update(value=str(archive), visible=True)
 
     def read_in(self, file: str, kept: dict[str, str], request: gr.Request) -> tuple[Any, ...]:
-        with in_studio(self.page, request) as desk:
+        with self.page.in_studio(request) as desk:
             done = import_attempts(Path(file), _reviewing(desk).log)
             desk.reviewing.look_again(search="", shelf="open")
             told = word("import.done", desk.language, new=done.new, known=done.known)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gradio as gr
 
@@ -10,14 +10,12 @@ from runtime import training, voices
 from runtime.page import train_view
 from runtime.page.chart import loss_chart, loss_table
 from runtime.page.desk import Desk
-from runtime.page.widgets import AT_ONCE, BARE, QUIET, StudioError, in_studio, refuse_while_solving
+from runtime.page.frame import Frame, StudioError
+from runtime.page.widgets import AT_ONCE, BARE, QUIET
 from runtime.page.words import word
 from runtime.training import Training
 from runtime.training.material import bases
 from runtime.voice_cards import VoiceError
-
-if TYPE_CHECKING:
-    from runtime.page.frame import Page
 
 VOICE = "critic"
 MINUTES, LONGEST = 10, 600
@@ -26,7 +24,7 @@ PACE = 2
 
 
 class TrainTab:
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Frame) -> None:
         self.page, say = page, page.say
         self.training = Training(page.settings)
         with (
@@ -104,11 +102,11 @@ class TrainTab:
     # Acts. Each asks for the right itself.
 
     def show(self, request: gr.Request) -> dict[Any, Any]:
-        with in_studio(self.page, request) as desk:
+        with self.page.in_studio(request) as desk:
             return self.updates(desk)
 
     def begin(self, base: str, minutes: float, request: gr.Request) -> dict[Any, Any]:
-        with in_studio(self.page, request) as desk:
+        with self.page.in_studio(request) as desk:
             found = training.readiness(desk.log, self.page.settings) if desk.log else None
             if found is None or found.missing:
                 key = f"train.missing.{found.missing[0]}" if found else "review.not_kept"
@@ -117,37 +115,37 @@ class TrainTab:
             return self.updates(desk)
 
     def end(self, request: gr.Request) -> dict[Any, Any]:
-        with in_studio(self.page, request) as desk:
+        with self.page.in_studio(request) as desk:
             self.training.stop()
             return self.updates(desk)
 
     def go_on(self, request: gr.Request) -> dict[Any, Any]:
-        with in_studio(self.page, request) as desk:
+        with self.page.in_studio(request) as desk:
             self.training.resume()
             return self.updates(desk)
 
     def preview(self, request: gr.Request) -> str:
-        with in_studio(self.page, request) as desk:
+        with self.page.in_studio(request) as desk:
             found = training.readiness(desk.log, self.page.settings) if desk.log else None
             rows = training.preview(desk.log) if found and found.wrong else []
             return train_view.lessons(rows, desk.language)
 
     def choose(self, request: gr.Request) -> dict[Any, Any]:
         """Use the version that the newest run made."""
-        with in_studio(self.page, request) as desk:
+        with self.page.in_studio(request) as desk:
             now, plan = self.training.standing(), self.training.plan
             if not (now and plan and now.verdict.get("version")):
                 raise VoiceError(word("train.nothing_made", desk.language))
-            refuse_while_solving(self.page, desk)
+            self.page.refuse_while_solving(desk)
             voices.use(plan.base, VOICE, now.verdict["version"], self.page.settings)
             return self.spoken_anew(desk)
 
     def go_back(self, request: gr.Request) -> dict[Any, Any]:
         """Use again what was used before."""
-        with in_studio(self.page, request) as desk:
+        with self.page.in_studio(request) as desk:
             if self.training.plan is None:
                 raise VoiceError(word("train.nothing_made", desk.language))
-            refuse_while_solving(self.page, desk)
+            self.page.refuse_while_solving(desk)
             voices.back(self.training.plan.base, VOICE, self.page.settings)
             return self.spoken_anew(desk)
 

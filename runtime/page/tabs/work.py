@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gradio as gr
 
+from runtime.page.frame import Frame
 from runtime.page.serving import read, script
 from runtime.page.widgets import BARE, ON_MODEL, QUIET, told
 from runtime.page.words import word
 from runtime.types import Depth, Help
 
-if TYPE_CHECKING:
-    from runtime.page.frame import Page
-
 
 class WorkTab:
     """One tab: its form, its step list, and the run they begin, show and stop."""
 
-    def __init__(self, page: Page, kind: str, boxes: list[str], examples: int) -> None:
+    def __init__(self, page: Frame, kind: str, boxes: list[str], examples: int) -> None:
         self.page, self.kind = page, kind
         with page.say(gr.Tab, {"label": f"tab.{kind}"}, id=kind), gr.Column(elem_classes="sq-form"):
             self.boxes = [self.build_box(name) for name in boxes]

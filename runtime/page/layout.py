@@ -1,0 +1,148 @@
+"""The page: its side, its tabs, and what concerns all of it."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from runtime.page.desk import Desk
+from runtime.page.frame import Frame
+from runtime.page.loading import Loading
+from runtime.page.side import ANSWERED, Look, Past
+from runtime.page.tabs.compare import CompareTab
+from runtime.page.tabs.models import ModelsTab
+from runtime.page.tabs.practise import PractiseTab
+from runtime.page.tabs.review import ReviewTab
+from runtime.page.tabs.train import TrainTab
+from runtime.page.tabs.work import WorkTab
+from runtime.page.widgets import BARE, QUIET, in_words, told
+from runtime.page.words import LANGUAGES, catalogue, understood, word
+from runtime.settings import Settings
+from runtime.store import SessionLog
+
+
+class Page(Frame):
+    """The widgets around the tabs, and what concerns the page as a whole."""
+
+    def __init__(
+        self, model: Loading, settings: Settings, log: SessionLog | None, studio: bool = False, mishap: str = ""
+    ) -> None:
+        super().__init__(model, settings, log, studio)
+        self.mishap = mishap
+        with gr.Blocks(title="Soliloquy", analytics_enabled=False, fill_width=True) as self.blocks:
+            self.kept = gr.BrowserState({}, storage_key="soliloquy", secret="readable after a restart too")
+            self.clock = gr.Timer(1)
+            with gr.Row(elem_classes="sq-page"):
+                with gr.Column(elem_classes="sq-side"):
+                    self.build_side()
+                with gr.Column(elem_classes="sq-main"), gr.Tabs() as self.panes:
+                    self.tabs = [
+                        WorkTab(self, "solve", ["problem"], 4),
+                        WorkTab(self, "check", ["problem", "steps"], 1),
+                    ]
+                    self.practise = PractiseTab(self)
+                    self.compare = CompareTab(self)
+                    self.rooms = [self.compare, ReviewTab(self), TrainTab(self), ModelsTab(self)]
+            self.wire()
+        self.blocks.queue(max_size=20)
+
+    def build_side(self) -> None:
+        self.say(gr.HTML, {"value": "app.brand"}, elem_classes="sq-brand", **BARE)
+        self.new = self.say(gr.Button, {"value": "app.new"}, elem_classes="sq-new")
+        self.past = Past(self)
+        self.model_line = gr.HTML(elem_classes="sq-model", **BARE)
+        names = [(catalogue(language)["language.name"], language) for language in LANGUAGES]
+        keys = {"label": "app.language"}
+        self.language = self.say(gr.Dropdown, keys, choices=names, interactive=True, elem_classes="sq-language")
+        self.look = Look(self)
+        keeps = self.log is not None
+        keys = {"label": "app.keep", "info": "app.keep.info"}
+        self.keep = self.say(gr.Checkbox, keys, interactive=True, visible=keeps, value=True, elem_classes="sq-consent")
+        keys = {"label": "app.consent", "info": "app.consent.info"}
+        self.consent = self.say(gr.Checkbox, keys, interactive=True, visible=keeps, elem_classes="sq-consent")
+        where = "app.server" if self.settings.server else "app.offline"
+        self.unkept = gr.HTML(visible=False, elem_classes="sq-offline", **BARE)
+        self.mishap_line = gr.HTML(visible=bool(self.mishap), elem_classes="sq-unkept", **BARE)
+        self.say(gr.HTML, {"value": where}, elem_classes="sq-offline", **BARE)
+
+    def wire(self) -> None:
+        for tab in [*self.tabs, self.practise, *self.rooms]:
+            tab.wire()
+        lines = [self.unkept, self.mishap_line]
+        steps = [*(tab.steps for tab in self.tabs), self.past.list, *self.practise.outputs]
+        painted = [widget for room in self.rooms for widget in room.painted]
+        words = [widget for widget, _ in self.texts]
+        all_of_it = list(dict.fromkeys([self.kept, self.model_line, *lines, *words, *steps, *painted]))
+        self.past.wire([*all_of_it, self.panes], self.paint)
+        self.look.wire(self.blocks)
+        self.blocks.load(self.open, [self.kept], all_of_it, **QUIET)
+        self.blocks.unload(self.leave)
+        self.language.input(self.speak, [self.kept, self.language], all_of_it, **QUIET)
+        runs = [run for tab in [*self.tabs, self.compare] for run in tab.runs]
+        self.new.click(self.start_anew, [self.kept], all_of_it, cancels=runs, **QUIET)
+        self.keep.input(self.set_keeping, [self.kept, self.keep], all_of_it, **ANSWERED)
+        for event in (*(run.then for run in runs), *(tab.halt.click for tab in [*self.tabs, self.compare])):
+            event(self.past.refresh, None, [self.past.list], **QUIET)
+        self.practise.checked.then(self.past.refresh, None, [self.past.list], **QUIET)
+        self.clock.tick(self.tell_model, None, [self.model_line, self.clock], **QUIET)
+
+    def open(self, kept: dict[str, Any] | None, request: gr.Request) -> dict[Any, Any]:
+        """The page is loaded: go on with the session that this browser had, in its language."""
+        kept = kept or {}
+        desk = self.open_desk(kept, request)
+        return self.paint(desk, kept, {tab.kind: desk.texts(tab.kind) for tab in self.tabs})
+
+    def start_anew(self, kept: dict[str, Any] | None, request: gr.Request) -> dict[Any, Any]:
+        """A new problem begins a new session; the old one stays in the log."""
+        old = self.desk(request)
+        old.leave()
+        self.desks[request.session_hash] = desk = Desk(
+            self.settings, self.model, old.log, old.language, exercise=old.exercise
+        )
+        return self.paint(desk, kept or {}, {tab.kind: [""] * len(tab.boxes) for tab in self.tabs})
+
+    def speak(self, kept: dict[str, Any] | None, language: str, request: gr.Request) -> dict[Any, Any]:
+        desk = self.desk(request)
+        desk.language = understood(language)
+        return self.paint(desk, {**(kept or {}), "language": desk.language}, {})
+
+    def set_keeping(self, kept: dict[str, Any] | None, keep: bool, request: gr.Request) -> dict[Any, Any]:
+        """Store what is done here from now on, or nothing more. What is stored already stays."""
+        desk = self.desk(request)
+        with told(desk):
+            desk.keep_in(self.log if keep else None)
+        return self.paint(desk, {**(kept or {}), "private": not keep}, {})
+
+    def paint(self, desk: Desk, kept: dict[str, Any], filled: dict[str, list[str]]) -> dict[Any, Any]:
+        """Every widget in the desk's language; `filled` puts texts into a tab's boxes."""
+        updates: dict[Any, dict[str, Any]] = {w: in_words(keys, desk.language) for w, keys in self.texts}
+        updates[self.language]["value"] = desk.language
+        updates[self.model_line] = {"value": desk.model_line()}
+        kept = {**kept, "session": desk.session.id, "practise": desk.exercise.kept}
+        compared = desk.comparison.session.id if desk.comparison else None
+        updates[self.kept] = {"value": {**kept, "compare": compared}}
+        updates[self.keep]["value"] = desk.log is not None
+        updates[self.unkept] = {
+            "value": escape(word("app.not_kept", desk.language)),
+            "visible": not (desk.log or self.mishap),
+        }
+        updates[self.mishap_line] = {"value": word("app.unkept", desk.language, reason=escape(self.mishap))}
+        updates[self.past.list] = {"value": self.past.view(desk)}
+        for widget, changes in self.practise.paint(desk).items():
+            updates[widget] = {**updates.get(widget, {}), **changes}
+        for tab in self.tabs:
+            view = desk.view(tab.kind)
+            updates[tab.steps] = {"value": view}
+            updates[tab.go]["interactive"], updates[tab.halt]["interactive"] = not view["busy"], view["busy"]
+            for box, text in zip(tab.boxes, filled.get(tab.kind, []), strict=False):
+                updates[box]["value"] = text
+        for room in self.rooms if self.studio else []:
+            for widget, changes in room.paint(desk).items():
+                updates.setdefault(widget, {}).update(changes)
+        return {widget: gr.update(**changes) for widget, changes in updates.items()}
+
+    def tell_model(self, request: gr.Request) -> tuple[str, gr.Timer]:
+        ready = self.model.readiness.state == "ready"
+        return self.desk(request).model_line(), gr.Timer(active=not ready)
