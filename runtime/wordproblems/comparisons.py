@@ -16,7 +16,7 @@ def compare(story: Story) -> None:
             ("stickers", "collects", "collect"),
             ("steps", "walks", "walk"),
             ("flowers", "plants", "plant"),
-            ("books", "reads", "read"),
+            ("pages", "reads", "read"),
             ("envelopes", "folds", "fold"),
         )
     )
@@ -87,17 +87,18 @@ def _ask_of_all(story: Story, last: str, first: str, numbers: list[Number], unit
             f"By how many {unit} is {more} ahead of {less}?",
         )
     else:
+        all_of_them = "the two of them" if len(numbers) == 2 else "all of them"
         everyone = story.work(
             " + ".join(numbers),
             "count",
             unit,
             f"the number of {unit} of all",
             f"Together they {did} @ {unit}.",
-            f"All of them {did} @ {unit}.",
+            f"{all_of_them.capitalize()} {did} @ {unit}.",
         )
         story.questions = (
             f"How many {unit} do they {did} altogether?",
-            f"How many {unit} do all of them {did} together?",
+            f"How many {unit} do {all_of_them} {did} together?",
         )
         if way == "average":
             k = len(numbers)
