@@ -248,7 +248,7 @@ def improve(
 @app.command()
 def reproduce(
     paper: Annotated[str, typer.Argument(help="mathcritique")] = "mathcritique",
-    budget: Annotated[str, typer.Option(help="small: half an hour on two cores; full: twice that. The 135M: hours.")] = "small",
+    budget: Annotated[str, typer.Option(help="small: half an hour on two cores; full: an hour.")] = "small",
     base: Annotated[str, typer.Option(help="bench, or smollm2-135m.")] = "bench",
     out: Annotated[Path, typer.Option(help="Folder of the report.")] = Path("data/reports"),
 ) -> None:
