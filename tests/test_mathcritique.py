@@ -2,9 +2,11 @@
 
 import json
 from dataclasses import replace
+from functools import partialmethod
 from itertools import islice
 
 import pytest
+import torch
 
 from runtime import arithmetic, settings, wordproblems
 from runtime.text import final_answer
@@ -207,7 +209,10 @@ def tiny_ground(home, monkeypatch):
     plan = BenchPlan(blocks=4, talk_blocks=4, block=128, words_from=100, vocabulary=500, width=64, layers=1, batch=4)
     made = pretrain(plan, settings.load())
     monkeypatch.setattr(ground, "BENCH_FILE", made.gguf)
-    return Ground("bench", settings.load())
+    # What a busy machine may decide anew in another home: who is decoded beside whom, threads, what is computed in.
+    monkeypatch.setattr(Ground, "engine", partialmethod(Ground.engine, parallel=1))
+    monkeypatch.setattr("trainer.sft.run.fastest_dtype", lambda device: torch.float32)
+    return Ground("bench", settings.load(threads=1))
 
 
 PLAN = Plan(rounds=2, samples=2, problems=4, taught=12, test=4)
