@@ -53,52 +53,36 @@ def test_a_critic_learns_from_right_attempts_without_a_false_equation(tmp_path):
     file = tmp_path / "attempts.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row in made.rows()))
     learned = list(drawn(file))
-    right = [attempt for attempt in learned if attempt.first_error is None]
-    assert [attempt.problem.text for attempt in right] == [problem.text for problem in PROBLEMS]
-    assert all(attempt.problem.source == "own attempts" for attempt in learned)
+    assert [attempt.problem.text for attempt in learned] == [problem.text for problem in PROBLEMS]
+    assert all(attempt.first_error is None and attempt.problem.source == "own attempts" for attempt in learned)
 
 
-RIGHT_WAY = "4 books cost 4 × 3 = 12 dollars.\nWith the pen that is 12 + 2 = 14.\nThe answer is 14."
-OTHER_WAY = "The pen costs 2.\n4 × 3 = 12\n12 + 2 = 14\nThe answer is 14."
-WRONG_IDEA = "4 books cost 4 × 3 = 12 dollars.\n12 − 2 = 10\n10 + 0 = 10\nThe answer is 10."
-FALSE_SUM = "4 books cost 4 × 3 = 12 dollars.\n12 + 2 = 16\nThe answer is 16."
-WRONG_PLAN = "4 + 3 + 2 = 9\nThe answer is 9."
-ONLY_SAID = "4 books cost 4 × 3 = 12 dollars.\nThe answer is 12."
-
-
-def learned_from(tmp_path, *texts):
-    problem = Problem(text="4 books for 3 dollars each and a pen for 2 dollars: how much?", answer="14", source="own")
-    made = drawing(list(texts), [problem], len(texts))
-    list(made.run())
-    file = tmp_path / "attempts.jsonl"
-    file.write_text("".join(json.dumps(row) + "\n" for row in made.rows()))
-    return [(len(attempt.steps), attempt.first_error) for attempt in drawn(file)]
+RIGHT_WAY = ("4 books cost 4 × 3 = 12 dollars.", "With the pen that is 12 + 2 = 14.")
+OTHER_WAY = ("The pen costs 2.", "4 × 3 = 12", "12 + 2 = 14")
+WRONG_IDEA = ("4 books cost 4 × 3 = 12 dollars.", "12 - 2 = 10", "10 + 0 = 10")
+FALSE_SUM = ("4 books cost 4 × 3 = 12 dollars.", "12 + 2 = 16")
+LUCKY_SUM = ("4 × 3 = 13", "12 + 2 = 14")
+WRONG_PLAN = ("4 + 3 + 2 = 9",)
+ONLY_SAID = ("4 books cost 4 × 3 = 12 dollars.",)
+RIGHT_ANSWER = (RIGHT_WAY, OTHER_WAY, LUCKY_SUM)
+STORY = Problem(text="4 books for 3 dollars each and a pen for 2 dollars: how much?")
 
 
 @pytest.mark.parametrize(
-    "texts, learned",
+    "attempts, learned",
     [
-        ([RIGHT_WAY, WRONG_IDEA, OTHER_WAY], [(2, None), (3, None), (3, 1)]),
-        ([RIGHT_WAY, FALSE_SUM], [(2, None), (2, 1)]),
-        ([RIGHT_WAY, WRONG_PLAN], [(2, None), (1, 0)]),
-        ([RIGHT_WAY, ONLY_SAID, RIGHT_WAY], [(2, None)]),  # nothing tells the place
-        ([WRONG_IDEA, FALSE_SUM], [(2, 1)]),  # nobody shows the way, but a sum is false
-        (
-            [RIGHT_WAY, OTHER_WAY, OTHER_WAY, WRONG_PLAN, WRONG_IDEA, FALSE_SUM],
-            [(2, None), (3, None), (1, 0), (3, 1)],
-        ),  # no problem counts for more than others
+        ([RIGHT_WAY, WRONG_IDEA, OTHER_WAY], [(RIGHT_WAY, None), (OTHER_WAY, None), (WRONG_IDEA, 1)]),
+        ([FALSE_SUM], [(FALSE_SUM, 1)]),
+        ([WRONG_PLAN, LUCKY_SUM], [(WRONG_PLAN, 0)]),
+        ([ONLY_SAID], []),  # nothing tells the place
+        ([WRONG_PLAN, WRONG_PLAN, WRONG_IDEA, FALSE_SUM], [(WRONG_PLAN, 0), (WRONG_IDEA, 1)]),  # two, and each once
     ],
 )
-def test_right_attempts_tell_where_wrong_ones_leave_the_way(tmp_path, texts, learned):
-    assert learned_from(tmp_path, *texts) == learned
-
-
-def test_a_reference_solution_shows_the_way_where_no_attempt_does():
-    problem = Problem(text="4 books for 3 dollars each and a pen for 2 dollars: how much?")
-    wrong = GradedAttempt(problem, ("4 × 3 = 12", "12 - 2 = 10"), "10", correct=False)
-    assert list(placed([wrong])) == []
-    [judged] = placed([wrong], [Solution("4 × 3 = 12\n12 + 2 = 14", "14")])
-    assert judged.first_error == 1 and judged.answer == "10"
+def test_a_solution_tells_where_wrong_attempts_leave_the_way(attempts, learned):
+    answers = [(steps, "14" if steps in RIGHT_ANSWER else "9") for steps in attempts]
+    graded = [GradedAttempt(STORY, steps, answer, answer == "14") for steps, answer in answers]
+    way = Solution("4 × 3 = 12\n12 + 2 = 14", "14")
+    assert [(one.steps, one.first_error) for one in placed(graded, way)] == learned
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Attempts of a model at problems whose answer is known, as it would write them for a student.
 
-They show a critic the manner and the errors of the actor that it will judge (`lessons --drawn`): one that met right
-steps only in the manner of textbooks doubts everything else.
+Right ones show a critic the manner of the actor that it will judge (`lessons --drawn`): one that met right steps only
+in the manner of textbooks doubts everything else.
 """
 
 from __future__ import annotations

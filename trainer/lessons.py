@@ -13,7 +13,7 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +22,13 @@ from runtime.text import language_of
 from runtime.turns import judged, put_to_critic, verdict_words
 from runtime.types import Problem
 from runtime.worked import Worked
+from trainer import placing
 from trainer.critiques.records import from_json
 from trainer.decontaminate import drop, find, read_texts
 from trainer.injection import InjectionError, inject_random
 from trainer.marks import marked_problems
-from trainer.placing import placed
 from trainer.sft.rows import Row, write_rows
-from trainer.sources import GradedAttempt, JudgedAttempt, read_graded, read_judged
+from trainer.sources import JudgedAttempt, read_graded, read_judged
 
 EXPLANATION = 0.5
 """What a whole explanation weighs against one verdict."""
@@ -99,11 +99,8 @@ def _with_begun(attempt: JudgedAttempt) -> Iterator[JudgedAttempt]:
 
 
 def drawn(path: Path) -> Iterator[JudgedAttempt]:
-    """What models wrote at known problems (`trainer attempts`), in their manner and with their errors."""
-    problems: dict[str, list[GradedAttempt]] = defaultdict(list)
-    for attempt in read_graded(path):
-        problems[attempt.problem.text].append(attempt)
-    return chain.from_iterable(map(placed, problems.values()))
+    """Right attempts in the manner of the models that wrote them (`trainer attempts`)."""
+    return (placing.judged(attempt, None) for attempt in read_graded(path) if placing.is_sound(attempt))
 
 
 def recorded(path: Path) -> Iterator[JudgedAttempt]:

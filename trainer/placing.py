@@ -1,7 +1,8 @@
-"""A model's own attempts as lessons for its critic: where a wrong one goes wrong, right ones at the same problem tell.
+"""A model's own attempts as lessons for its critic: where a wrong one goes wrong, a solution of the same problem tells.
 
 A model makes other errors than those that are put in by rule. A critic that met only the latter told right attempts of
-the bench model's actor from wrong ones worse than its base (trainer/LOG.md).
+the bench model's actor from wrong ones worse than its base. That holds for fresh problems, which have one way: of
+people's attempts one reference names the teacher's step in fewer than half (trainer/LOG.md).
 """
 
 from __future__ import annotations
@@ -17,33 +18,38 @@ OF_EACH = 2
 """Right and wrong attempts that are learned from at one problem."""
 
 
-def placed(attempts: Sequence[GradedAttempt], reference: Sequence[Solution] = ()) -> Iterator[JudgedAttempt]:
+def placed(attempts: Sequence[GradedAttempt], reference: Solution) -> Iterator[JudgedAttempt]:
     """Of a model's attempts at one problem those that can be learned from, each once: right ones without a false
     equation, and wrong ones whose first error can be told."""
     different = list({attempt.steps: attempt for attempt in attempts}.values())
-    right = [one for one in different if one.correct and _first_false(one) is None]
-    ways = [*reference, *(Solution("\n".join(one.steps), one.answer) for one in right)]
-    yield from (_judged(one, None) for one in right[:OF_EACH])
+    right = [one for one in different if is_sound(one)]
+    ways = [reference, *(Solution("\n".join(one.steps), one.answer) for one in right)]
+    yield from (judged(one, None) for one in right[:OF_EACH])
     yield from islice(_wrong(different, ways), OF_EACH)
+
+
+def is_sound(attempt: GradedAttempt) -> bool:
+    """Right, and not by luck: an answer can be right beside a false equation."""
+    return attempt.correct and _first_false(attempt) is None
+
+
+def judged(attempt: GradedAttempt, place: int | None) -> JudgedAttempt:
+    return JudgedAttempt(attempt.problem, attempt.steps, place, answer=attempt.answer)
 
 
 def _wrong(attempts: Iterable[GradedAttempt], ways: Sequence[Solution]) -> Iterator[JudgedAttempt]:
     for one in attempts:
         place = None if one.correct or one.answer is None else _leaves(one, ways)
         if place is not None:
-            yield _judged(one, place)
+            yield judged(one, place)
 
 
 def _leaves(attempt: GradedAttempt, ways: Sequence[Solution]) -> int | None:
-    """The first step that is false or makes a number which no right way meets; None if there is neither, or no way."""
-    unmet = first_unmet(attempt.problem, attempt.steps, ways) if ways else None
+    """The first step that is false or makes a number which no right way meets; None if there is neither."""
+    unmet = first_unmet(attempt.problem, attempt.steps, ways)
     return min((place for place in (_first_false(attempt), unmet) if place is not None), default=None)
 
 
 def _first_false(attempt: GradedAttempt) -> int | None:
     found = (arithmetic.verdict(arithmetic.check(step)) for step in attempt.steps)
     return next((place for place, verdict in enumerate(found) if verdict == "incorrect"), None)
-
-
-def _judged(attempt: GradedAttempt, place: int | None) -> JudgedAttempt:
-    return JudgedAttempt(attempt.problem, attempt.steps, place, answer=attempt.answer)

@@ -178,7 +178,7 @@ def retrain(
     marked_limit: Annotated[int | None, typer.Option(min=1, help="Lessons from those at most.")] = None,
     judged: Annotated[Path | None, typer.Option(help="Attempts judged by people.")] = None,
     records: Annotated[Path | None, typer.Option(help="What `critiques` wrote.")] = None,
-    drawn: Annotated[Path | None, typer.Option(help="What `attempts` wrote, right and wrong.")] = None,
+    drawn: Annotated[Path | None, typer.Option(help="What `attempts` wrote: right attempts of models.")] = None,
     collected: Annotated[Path | None, typer.Option(help="What people judged in the app (its export `judged`).")] = None,
     held_out: Annotated[
         list[Path] | None, typer.Option(help="Judged attempts to measure on; may be given often.")

@@ -87,7 +87,7 @@ class Teacher:
         path = self.ground.settings.home / "mathcritique" / f"own-{name}.jsonl"
         attempts = iter(kept(path, Attempt, draw))
         tried = ((one, [_graded(attempt) for attempt in islice(attempts, TRIES)]) for one in worked)
-        return [(one, attempt) for one, some in tried for attempt in placed(some, [_way(one)])]
+        return [(one, attempt) for one, some in tried for attempt in placed(some, _way(one))]
 
     def _hear(self, voice: Path | None, attempts: Sequence[JudgedAttempt]) -> JudgedHearing:
         """What the quick panel says, one attempt after the other, so that it is always the same."""
