@@ -1,6 +1,7 @@
 """MathCritique's experiments: what players learn, what is read out of turns, rounds that survive a kill, verdicts."""
 
 import json
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partialmethod
 from itertools import islice
@@ -17,7 +18,7 @@ from trainer.mathcritique import claims, ground, lessons, report
 from trainer.mathcritique.claims import Measured
 from trainer.mathcritique.ground import Ground, Judge
 from trainer.mathcritique.improve import Improvement, Plan, Round
-from trainer.mathcritique.judging import Told
+from trainer.mathcritique.judging import TEACHING_SEED, Teacher, Told
 from trainer.mathcritique.play import Attempt, Reading, Spent, refining
 from trainer.mathcritique.testtime import Played, Turn, pass_at, play, voted
 from trainer.pretrain import Plan as BenchPlan
@@ -262,6 +263,30 @@ def test_all_that_is_read_out_is_drawn(tiny_ground, tmp_path):
     assert [len(some) for way in (played.parallel, played.chains) for some in way] == [2, 2, 2, 2]
     assert [turn.attempt.problem for turn in played.greedy] == problems
     assert [point.k for point in played.points()] == [1, 2]
+
+
+def test_a_teacher_places_the_actor_s_own_attempts_and_puts_errors_into_others(tiny_ground, tmp_path, monkeypatch):
+    worked = {one.problem.id: one for one in tiny_ground.problems(6, TEACHING_SEED)}
+
+    def tried(problem: Problem, number: int) -> Attempt:
+        """The solution, or one whose last step is wrong."""
+        lines, right = worked[problem.id].lines, number % 2 == 0
+        steps = [*lines, "So 1 + 1 = 3."][: len(lines) + (not right)]
+        answer = worked[problem.id].result if right else "3"
+        trajectory = Trajectory(problem_id=problem.id, steps=tuple(Step(text=one) for one in steps), answer=answer)
+        return Attempt(problem=problem, trajectory=trajectory, right=right)
+
+    class Writer:
+        def attempts(self, problems, n, seed):
+            return [[tried(problem, number) for number in range(n)] for problem in problems]
+
+    monkeypatch.setattr(Ground, "players", lambda self, actor: nullcontext(Writer()))
+    (actor := tmp_path / "actor.gguf").write_bytes(b"a voice")
+    known = Teacher(tiny_ground, actor).material(3)
+    own = [(one, attempt) for one, attempt in known if one.problem in [p.problem for p in list(worked.values())[:3]]]
+    assert len(own) == 6 and len(known) > len(own)
+    assert {attempt.first_error for one, attempt in own} == {None, *(len(one.lines) for one, _ in own)}
+    assert all(attempt.problem.id == one.problem.id for one, attempt in known)
 
 
 def test_a_voice_is_tuned_once(tiny_ground):
