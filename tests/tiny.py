@@ -17,6 +17,7 @@ from peft import LoraConfig, get_peft_model
 from places import CATALOGUE, MODELS, SMALL
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from runtime.engines.hf.gguf_files import read_once
 from runtime.engines.hf.loading import load_tokenizer
 from trainer.export import to_voice
 from trainer.to_gguf import to_gguf
@@ -41,6 +42,7 @@ class Voice:
     gguf: Path
 
 
+@read_once()
 def tiny_model(folder: Path, seed: int = 0) -> TinyModel:
     """Two layers of random weights under the small model's tokenizer and chat template, written to `folder`."""
     made = TinyModel(folder / "tiny", folder / "tiny.gguf")

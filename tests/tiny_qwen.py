@@ -9,6 +9,7 @@ import torch
 from tiny import HEADS, KEY_HEADS, TinyModel, often, small_file
 from transformers import Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM
 
+from runtime.engines.hf.gguf_files import read_once
 from runtime.engines.hf.loading import load_tokenizer
 from trainer.to_gguf import to_gguf
 
@@ -18,6 +19,7 @@ KINDS = {
 }
 
 
+@read_once()
 def tiny_qwen(folder: Path, architecture: str, seed: int = 0) -> TinyModel:
     made = TinyModel(folder / architecture, folder / f"{architecture}.gguf")
     tokenizer = load_tokenizer(small_file())

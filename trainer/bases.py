@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, GgufConfig, PreTrainedModel
 
 from runtime import models
+from runtime.engines.hf.gguf_files import read_once
 from runtime.engines.hf.loading import first_line, load_tokenizer, source
 from runtime.errors import SoliloquyError
 from runtime.fetch.files import sha256_of, size_text
@@ -72,6 +73,7 @@ def _is_current(folder: Path, path: Path) -> bool:
     return made_from.modified == now.st_mtime_ns or made_from.sha256 == sha256_of(path)
 
 
+@read_once()
 def _convert(path: Path, folder: Path) -> None:
     """The folder appears when it is whole: a conversion that was killed leaves none."""
     folder.parent.mkdir(parents=True, exist_ok=True)

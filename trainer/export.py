@@ -20,6 +20,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from transformers import AutoConfig, PretrainedConfig
 
+from runtime.engines.hf.gguf_files import Reader
 from runtime.errors import SoliloquyError
 from runtime.fetch.files import sha256_of
 from runtime.voice_cards import BASE_KEY
@@ -209,19 +210,6 @@ def require_fitting(tensors: dict[str, np.ndarray], base: GGUFReader, voice: str
 
 
 # Files
-
-
-class Reader(GGUFReader):
-    """The package's reader on a plain array: numpy's memory-mapped ones are several times as slow to cut, and a
-    vocabulary is hundreds of thousands of cuts."""
-
-    @property
-    def data(self) -> np.ndarray:
-        return self._data
-
-    @data.setter
-    def data(self, mapped: np.memmap) -> None:
-        self._data = mapped.view(np.ndarray)
 
 
 def open_gguf(path: Path) -> GGUFReader:

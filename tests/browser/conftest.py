@@ -95,7 +95,7 @@ def tab(browser: Any) -> Iterator[Any]:
     """A fresh browser tab, which remembers what it asked for in `tab.asked`."""
     context = browser.new_context(locale="en-US", viewport={"width": 1280, "height": 1000})
     page = context.new_page()
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(30_000)  # a busy machine is slow, not wrong
     page.asked = []
     page.on("request", lambda request: page.asked.append(request.url))
     yield page

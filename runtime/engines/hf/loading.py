@@ -22,10 +22,12 @@ from transformers import (
 from transformers.integrations.gguf import read_gguf_metadata
 
 from runtime.engines.base import EngineError
+from runtime.engines.hf.gguf_files import read_once
 
 GIB = 1 << 30
 
 
+@read_once()
 def load_base(
     path: Path, device: str, four_bit: bool | None, dtype: str | None
 ) -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
