@@ -201,6 +201,13 @@ def test_the_report_names_every_claim_and_its_plots_are_there(tmp_path):
         assert f"try-{name}.png" in text and (tmp_path / f"try-{name}.png").stat().st_size > 10_000
 
 
+def test_what_was_not_improved_in_rounds_is_reported_without_them(tmp_path):
+    found = replace(measured(helps=True), rounds={})
+    text = report.write(tmp_path, "try", {"base": "bench"}, claims.all_claims(found), found).read_text("utf-8")
+    assert "| MC5 |" in text and text.count("| not measured |") == 5  # MC5 to MC9
+    assert "ounds of self-improvement" not in text and not (tmp_path / "try-rounds.png").exists()
+
+
 # Rounds
 
 

@@ -248,7 +248,9 @@ def improve(
 @app.command()
 def reproduce(
     paper: Annotated[str, typer.Argument(help="mathcritique")] = "mathcritique",
-    budget: Annotated[str, typer.Option(help="small: half an hour on two cores; full: an hour.")] = "small",
+    budget: Annotated[
+        str, typer.Option(help="small: half an hour on two cores; full: an hour; players: no rounds.")
+    ] = "small",
     base: Annotated[str, typer.Option(help="bench, or smollm2-135m.")] = "bench",
     out: Annotated[Path, typer.Option(help="Folder of the report.")] = Path("data/reports"),
 ) -> None:

@@ -26,18 +26,18 @@ SIGNS = {
 def write(folder: Path, name: str, facts: Mapping[str, Any], claims: Sequence[Claim], measured: Measured) -> Path:
     """Writes `<name>.md` and its plots; the value is the Markdown file. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
-    plots = {"test-time": curves.plot, "difficulty": _difficulty, "rounds": _rounds}
+    plots = {"test-time": curves.plot, "difficulty": _difficulty}
+    if measured.rounds:
+        plots["rounds"] = _rounds
     for title, draw in plots.items():
         with figure(folder / f"{name}-{title}.png") as one:
             draw(one, measured.rounds if draw is _rounds else measured.played)
     path = folder / f"{name}.md"
-    write_whole(path, "\n\n".join(_parts(name, facts, claims, measured, list(plots))) + "\n")
+    write_whole(path, "\n\n".join(_parts(name, facts, claims, measured)) + "\n")
     return path
 
 
-def _parts(
-    name: str, facts: Mapping[str, Any], claims: Sequence[Claim], measured: Measured, plots: Sequence[str]
-) -> list[str]:
+def _parts(name: str, facts: Mapping[str, Any], claims: Sequence[Claim], measured: Measured) -> list[str]:
     verdicts = [f"| {claim.id} | {claim.says} | {SIGNS[claim.verdict]} |" for claim in claims]
     return [
         f"# MathCritique on {facts['base']}",
@@ -50,12 +50,14 @@ def _parts(
         *(part for claim in claims if claim.evidence for part in _evidence(claim)),
         "## Votes, turns and tokens",
         curves.table(measured.played),
-        f"![votes against turns and tokens]({name}-{plots[0]}.png)",
-        f"![gain by difficulty]({name}-{plots[1]}.png)",
-        "## Rounds of self-improvement",
-        _rounds_table(measured),
-        f"![rounds]({name}-{plots[2]}.png)",
+        f"![votes against turns and tokens]({name}-test-time.png)",
+        f"![gain by difficulty]({name}-difficulty.png)",
+        *(_rounds_parts(name, measured) if measured.rounds else ()),
     ]
+
+
+def _rounds_parts(name: str, measured: Measured) -> tuple[str, str, str]:
+    return "## Rounds of self-improvement", _rounds_table(measured), f"![rounds]({name}-rounds.png)"
 
 
 def _evidence(claim: Claim) -> tuple[str, str]:

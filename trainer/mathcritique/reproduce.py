@@ -50,8 +50,13 @@ class Budget:
 
 
 _PLAN = Plan(samples=3, problems=200, taught=200, patience=3)
-BUDGETS = {"small": Budget(700, 120, _PLAN, seeds=1), "full": Budget(700, 240, _PLAN, seeds=2)}
-"""The full one goes on from what the small one did."""
+BUDGETS = {
+    "small": Budget(700, 120, _PLAN, seeds=1),
+    "full": Budget(700, 240, _PLAN, seeds=2),
+    "players": Budget(250, 120, replace(_PLAN, taught=600), seeds=0, arms=()),
+}
+"""The full one goes on from what the small one did. Players alone, without rounds, are for bases that learn slowly,
+and whose actor has to be taught these problems first."""
 
 
 def reproduced(ground: Ground, budget: str, out: Path) -> Iterator[str]:
