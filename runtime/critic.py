@@ -85,10 +85,10 @@ class Critic:
     def read(self, problem: Problem, attempt: Trajectory, cancel: Event) -> Iterator[TalkEvent]:
         """Judge an attempt up to its first error. The generator's value is the critique."""
         yield Criticising()
-        verdicts, told = [], 0
-        for verdicts in self._opinions(problem, attempt, cancel):
-            yield from _judged(verdicts[told:], told)
-            told = len(verdicts)
+        verdicts: list[StepVerdict] = []
+        for known in self._opinions(problem, attempt, cancel):
+            yield from news(verdicts, known)
+            verdicts = known
         if not cancel.is_set() and verdicts and verdicts[-1].verdict == "incorrect" and not verdicts[-1].comment:
             comment = self._comment(problem, attempt, verdicts, cancel)
             verdicts[-1] = verdicts[-1].model_copy(update={"comment": comment})
@@ -130,7 +130,7 @@ class Critic:
     def _done(self, problem: Problem, attempt: Trajectory, verdicts: list[StepVerdict]) -> Iterator[TalkEvent]:
         author = provenance(self.engine, "critic", problem, voice=VOICE)
         critique = Critique(trajectory_id=attempt.id, verdicts=tuple(verdicts), author=author)
-        yield from _judged(verdicts[-1:], len(verdicts) - 1)
+        yield from news(verdicts[:-1], verdicts)
         yield CritiqueDone(critique)
         return critique
 
@@ -177,24 +177,43 @@ def judge(
     said = examine(problem, attempt, testimony, panel)
     if any(one.disproof for one in said):
         said = examine(problem, attempt, testimony, [w for w in panel if w in READERS])
-    verdicts: list[StepVerdict] = []
-    for one in said:
-        verdicts.append(join(one, weights))
-        if verdicts[-1].verdict == "incorrect":
-            break
-    return verdicts
+    return verdicts_on(said, weights)
 
 
-def join(said: Said, weights: Weights) -> StepVerdict:
-    """One verdict from what the witnesses say of a step. A false equation settles it."""
-    evidence = tuple(said.evidence)
-    if proof := said.disproof:
-        return StepVerdict(verdict="incorrect", probability=1 - PROVEN, comment=proof.note or "", evidence=evidence)
-    if not weights.hears(said.signs):
-        verdict = "correct" if any(e.by == "arithmetic" for e in evidence if e.verdict == "correct") else "unsure"
-        return StepVerdict(verdict=verdict, evidence=evidence)
-    probability = weights.probability(said.signs)
-    return StepVerdict(verdict=weights.verdict(probability), probability=probability, evidence=evidence)
+def verdicts_on(said: Sequence[Said], weights: Weights) -> list[StepVerdict]:
+    """From what the witnesses say of each step: a verdict on every step up to the first error."""
+    place = first_error(said, weights)
+    accepted = [_accepted(one, weights) for one in said[:place]]
+    return accepted if place is None else [*accepted, _blamed(said[place], weights)]
+
+
+def first_error(said: Sequence[Said], weights: Weights) -> int | None:
+    """Where an attempt goes wrong first. A false equation is an error whatever the threshold."""
+    end = next((number for number, one in enumerate(said) if one.disproof), None)
+    found = weights.first_error(probability(one, weights) for one in said[: None if end is None else end + 1])
+    return end if found is None else found
+
+
+def probability(said: Said, weights: Weights) -> float | None:
+    """That a step is right, if those before it are; None if nobody who is weighed says anything of it."""
+    if said.disproof:
+        return 1 - PROVEN
+    return weights.probability(said.signs) if weights.hears(said.signs) else None
+
+
+def _accepted(said: Said, weights: Weights) -> StepVerdict:
+    evidence, p = tuple(said.evidence), probability(said, weights)
+    if p is not None:
+        return StepVerdict(verdict=weights.verdict(p), probability=p, evidence=evidence)
+    is_proven = any(e.by == "arithmetic" for e in evidence if e.verdict == "correct")
+    return StepVerdict(verdict="correct" if is_proven else "unsure", evidence=evidence)
+
+
+def _blamed(said: Said, weights: Weights) -> StepVerdict:
+    """The verdict on the first error; a false equation tells itself what is wrong."""
+    comment = said.disproof.note or "" if said.disproof else ""
+    p, evidence = probability(said, weights), tuple(said.evidence)
+    return StepVerdict(verdict="incorrect", probability=p, comment=comment, evidence=evidence)
 
 
 def proven_wrong(step: str) -> bool:
@@ -202,6 +221,8 @@ def proven_wrong(step: str) -> bool:
     return arithmetic.verdict(arithmetic.check(step)) == "incorrect"
 
 
-def _judged(verdicts: Sequence[StepVerdict], first: int = 0) -> Iterator[StepJudged]:
-    for position, verdict in enumerate(verdicts, first):
-        yield StepJudged(position, verdict)
+def news(told: Sequence[StepVerdict], known: Sequence[StepVerdict]) -> Iterator[StepJudged]:
+    """What changed since it was told: a doubt that became too great can fall back on an earlier step."""
+    for position, verdict in enumerate(known):
+        if position >= len(told) or told[position] != verdict:
+            yield StepJudged(position, verdict)

@@ -13,7 +13,7 @@ from threading import Event
 
 from runtime.actor import Actor, next_or_value
 from runtime.arithmetic import mended
-from runtime.critic import Critic, open_critic, proven_wrong
+from runtime.critic import Critic, news, open_critic, proven_wrong
 from runtime.engines.base import ContextOverflow, Engine, EngineError, Sampling
 from runtime.events import (
     AttemptDone,
@@ -22,7 +22,6 @@ from runtime.events import (
     Proposing,
     Refining,
     StepDone,
-    StepJudged,
 )
 from runtime.events import Event as TalkEvent
 from runtime.grading import equal
@@ -151,8 +150,8 @@ def _followed(writing: Iterator[TalkEvent], problem: Problem, critic: Critic, ca
             steps.append(event.step)
             if cancel.is_set() or (verdicts and verdicts[-1].verdict == "incorrect"):
                 continue
-            told, verdicts = len(verdicts), critic.follow(problem, steps, cancel)
-            yield from (StepJudged(position, verdict) for position, verdict in enumerate(verdicts[told:], told))
+            told, verdicts = verdicts, critic.follow(problem, steps, cancel)
+            yield from news(told, verdicts)
     return event
 
 

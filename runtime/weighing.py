@@ -1,8 +1,12 @@
 """How the witnesses are weighed: a logistic rule over what each of them says of a step.
 
-A witness speaks in *signs*, numbers with a name. The log-odds that a step is right are a constant plus the weighted sum
-of its signs; the weights are fitted on judged attempts (`trainer.weigh`), one set for every panel of witnesses, and
-stand in the card of the voice that they were fitted with.
+A witness speaks in *signs*, numbers with a name. The log-odds that a step is right, if those before it are, are a
+constant plus the weighted sum of its signs; the weights are fitted on judged attempts (`trainer.weigh`), one set for
+every panel of witnesses, and stand in the card of the voice that they were fitted with.
+
+An attempt is right only if all its steps are, so their probabilities are multiplied: several doubtful steps are as good
+a reason to object as one bad one, and the step to blame is the likeliest first error, which often comes before the one
+at which the doubt becomes too great.
 """
 
 from __future__ import annotations
@@ -44,18 +48,28 @@ class Weights(Value):
     """Log-odds that a step is right where no sign says anything."""
     signs: dict[Sign, float] = Field(default_factory=dict)
     reject: float = Field(0.35, gt=0, lt=1)
-    """Below this probability a step counts as incorrect; chosen on development attempts."""
+    """Below this probability that all steps are right an attempt counts as wrong; chosen on development attempts."""
     doubt: float = Field(0.5, gt=0, lt=1)
-    """Below this one as unsure."""
+    """Below this one of its own a step that is not blamed counts as unsure."""
 
     def probability(self, signs: Signs) -> float:
-        """That a step is right."""
+        """That a step is right, if those before it are."""
         return sigmoid(self.constant + sum(self.signs.get(name, 0.0) * value for name, value in signs.items()))
 
+    def first_error(self, steps: Iterable[float | None]) -> int | None:
+        """The place of the likeliest first error, as soon as it is too likely that there is one; None until then. Of
+        each step the probability that it is right, if those before it are; None: nobody says anything of it."""
+        all_right, first = 1.0, []
+        for p in steps:
+            first.append(all_right * (1 - (1.0 if p is None else p)))
+            all_right -= first[-1]
+            if all_right < self.reject:
+                return max(range(len(first)), key=first.__getitem__)
+        return None
+
     def verdict(self, probability: float) -> Verdict:
-        if probability < self.reject:
-            return "incorrect"
-        return "unsure" if probability < max(self.reject, self.doubt) else "correct"
+        """On a step that is not blamed."""
+        return "unsure" if probability < self.doubt else "correct"
 
     def hears(self, signs: Iterable[Sign]) -> bool:
         """Whether any of these signs weighs anything."""

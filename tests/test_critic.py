@@ -10,7 +10,7 @@ import pytest
 
 from runtime import critic, models, settings
 from runtime.actor import conversation
-from runtime.critic import UNTRAINED, Critic, join, judge, open_critic
+from runtime.critic import UNTRAINED, Critic, judge, open_critic, verdicts_on
 from runtime.engines.base import ContextOverflow
 from runtime.engines.scripted import ScriptedEngine
 from runtime.events import CritiqueDone, StepJudged
@@ -158,7 +158,7 @@ def test_a_trained_word_counts_as_much_as_it_was_worth():
     ],
 )
 def test_evidence_is_joined(evidence, signs, verdict):
-    joined = join(Said(evidence, signs), HEEDED)
+    [joined] = verdicts_on([Said(evidence, signs)], HEEDED)
     assert joined.verdict == verdict
     assert joined.evidence == tuple(evidence)
 
@@ -172,6 +172,16 @@ def test_a_critic_who_only_reads_judges_step_by_step_and_tells_each_verdict_once
     assert engine.spoken == [("verdicts", "critic"), ("expectation", None)] * 3
     assert told == [0, 1, 2, 2]  # the last once more, with what is said of it
     assert [step.said_by("model").probability for step in critique.verdicts] == pytest.approx([0.9, 0.8, 0.7])
+
+
+def test_too_much_doubt_falls_back_on_the_step_that_is_likelier_the_first_error():
+    engine = Voiced(["The book costs 5."], verdicts=[0.9, 0.55, 0.6, 0.9], voices=["critic"])
+    critic = Critic(engine, depth="quick", weights={"quick": HEEDED})
+    lines = attempt("She pays for the pens.", "The book is free.", "So nothing is added.", "That is all.")
+    critique, told = read(critic, lines)
+    assert [step.verdict for step in critique.verdicts] == ["correct", "incorrect"]
+    assert engine.spoken.count(("verdicts", "critic")) == 3  # 0.9, 0.5, 0.3: the last step need not be read
+    assert told == [0, 1, 1, 1]  # unsure, then blamed, then with what is said of it
 
 
 def test_a_base_without_the_voice_is_asked_for_no_verdict_word():

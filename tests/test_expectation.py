@@ -159,6 +159,6 @@ def test_of_a_step_without_a_number_or_a_sign_nothing_was_to_be_expected():
 def test_a_surprise_counts_as_much_as_it_is_worth():
     wrong, heard = attempt("3 × 4 = 12", "12 - 5 = 7", "so 7"), Testimony(surprises=(0.0, -9.0, 0.0))
     for weight, verdicts in ((0.5, ["correct", "incorrect"]), (0.2, ["correct", "unsure", "correct"])):
-        rule = Weights(constant=1.5, signs={"surprise": weight})
+        rule = Weights(constant=1.5, signs={"surprise": weight}, reject=0.2)
         said = judge(PROBLEM, wrong, heard, rule, PANELS["quick"])
         assert [step.verdict for step in said] == verdicts

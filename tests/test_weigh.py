@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from runtime.critic import first_error
 from runtime.solutions import Solution
 from runtime.types import Evidence, Problem
 from runtime.weighing import Weights, WeightsError, read_weights, write_weights
@@ -16,13 +17,13 @@ from trainer.weigh import (
     Case,
     cases,
     f1,
-    first_error,
     fit,
     fit_panels,
     heard_panels,
     left_out_loss,
     logistic,
     telling,
+    weighed_by,
 )
 
 PROBLEM = Problem(text="Ana buys 3 pens for 4 dollars each and a book for 5 dollars. How much does she pay?")
@@ -118,15 +119,15 @@ def test_the_threshold_is_the_one_that_finds_first_errors_best():
 def test_errors_are_found_at_their_place():
     given = [case(2, -2, 2, first_error=1), case(2, 2), case(-2, first_error=0), case(2, 2, 2)] * 5
     fitted = fit(given)
-    assert [first_error(one, fitted) for one in given[:4]] == [1, None, 0, None]
+    assert [first_error(one.said, fitted) for one in given[:4]] == [1, None, 0, None]
     assert f1(given, fitted) == 1
 
 
-def test_what_stands_behind_the_first_error_is_not_fitted():
+def test_what_stands_behind_the_first_error_is_not_weighed():
     begun = [(2, -2), (2, -1), (1, -2)]
     short = [case(*words, first_error=1) for words in begun] + [case(1, 2)]
     long = [case(*words, 9, -9, 9, first_error=1) for words in begun] + [case(1, 2)]
-    assert fit(short) == fit(long)
+    assert weighed_by(short, ["word"]) == weighed_by(long, ["word"])
 
 
 def test_what_arithmetic_refutes_and_what_comes_after_the_first_error_is_not_fitted():
@@ -159,14 +160,14 @@ def test_a_sign_that_tells_nothing_new_is_dropped_and_one_that_does_is_kept():
 
 def test_a_false_equation_is_an_error_whatever_is_weighed_unless_one_comes_before_it():
     proven = Said([PROVEN], {"word": 9.0})
-    assert first_error(Case((Said(signs={"word": 9.0}), proven, Said()), 1), WORD) == 1
-    assert first_error(Case((Said(signs={"word": -9.0}), proven, Said()), 1), WORD) == 0
+    assert first_error((Said(signs={"word": 9.0}), proven, Said()), WORD) == 1
+    assert first_error((Said(signs={"word": -9.0}), proven, Said()), WORD) == 0
 
 
 def test_a_step_of_which_nobody_says_anything_is_no_error():
     doubtful = Weights(constant=-5.0, signs={"word": 1.0})
-    assert first_error(Case((Said(), Said(signs={"approach": 1.0})), None), doubtful) is None
-    assert first_error(case(0), doubtful) == 0
+    assert first_error((Said(), Said(signs={"approach": 1.0})), doubtful) is None
+    assert first_error(case(0).said, doubtful) == 0
 
 
 def test_f1_is_the_harmonic_mean_of_both_accuracies():

@@ -3,6 +3,8 @@
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from runtime.weighing import SIGNS, Weights, logit, sigmoid
@@ -25,16 +27,49 @@ def test_the_log_odds_are_the_constant_and_the_weighed_signs(signs, log_odds):
 
 
 @pytest.mark.parametrize(
-    ("probability", "verdict"),
-    [(0.0, "incorrect"), (0.299, "incorrect"), (0.3, "unsure"), (0.599, "unsure"), (0.6, "correct"), (1.0, "correct")],
+    ("probability", "verdict"), [(0.0, "unsure"), (0.599, "unsure"), (0.6, "correct"), (1.0, "correct")]
 )
-def test_two_thresholds_part_the_verdicts(probability, verdict):
+def test_a_step_that_is_not_blamed_is_right_or_unsure(probability, verdict):
     assert RULE.verdict(probability) == verdict
 
 
-def test_where_doubt_is_below_rejection_nothing_is_unsure():
-    strict = RULE.model_copy(update={"reject": 0.8})
-    assert [strict.verdict(p) for p in (0.7, 0.79, 0.8)] == ["incorrect", "incorrect", "correct"]
+@pytest.mark.parametrize(
+    ("steps", "place"),
+    [
+        ([], None),
+        ([0.31], None),
+        ([0.29], 0),
+        ([1.0, 0.29], 1),
+        ([0.9, 0.9, 0.9], None),
+        ([0.7, 0.7, 0.7], None),  # 0.34
+        ([0.7, 0.7, 0.7, 0.8], 0),  # 0.27: no step alone, but all together
+        ([0.9, 0.6, 0.5, 0.9], 1),  # too much doubt at the third, and the second is likelier the first error
+        ([0.9, 0.6, 0.1], 2),
+        ([None, 0.29, None], 1),
+        ([None, None], None),
+        ([0.0, 0.0], 0),
+    ],
+)
+def test_an_attempt_is_right_only_if_all_its_steps_are(steps, place):
+    assert RULE.first_error(steps) == place
+
+
+def test_nothing_is_looked_at_once_there_is_too_much_doubt():
+    assert RULE.first_error(iter([0.9, 0.2, None])) == RULE.first_error([0.9, 0.2]) == 1
+
+
+@given(st.lists(st.floats(0, 1), max_size=9), st.floats(0.01, 0.99))
+def test_an_error_is_found_where_the_product_falls_below_the_threshold_and_is_the_likeliest_first_one(steps, reject):
+    place = RULE.model_copy(update={"reject": reject}).first_error(steps)
+    products = [math.prod(steps[:end]) for end in range(len(steps) + 1)]
+    if any(abs(product - reject) < 1e-9 for product in products):
+        return
+    crossed = next((end for end, product in enumerate(products) if product < reject), None)
+    if crossed is None:
+        assert place is None
+    else:
+        chances = [products[i] - products[i + 1] for i in range(crossed)]
+        assert chances[place] == pytest.approx(max(chances))
 
 
 def test_a_sign_is_heard_only_if_it_weighs_something():

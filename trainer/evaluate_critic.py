@@ -18,7 +18,7 @@ from typing import Any
 
 from rich.table import Table
 
-from runtime.critic import UNTRAINED, open_critic
+from runtime.critic import UNTRAINED, first_error, open_critic
 from runtime.engines.base import Engine
 from runtime.settings import Settings
 from runtime.types import Witness
@@ -26,7 +26,7 @@ from runtime.weighing import Weights
 from trainer.hearing import JudgedHearing
 from trainer.sources import JudgedAttempt
 from trainer.statistics import harmonic, wilson
-from trainer.weigh import Case, cases, first_error, heard_panels
+from trainer.weigh import Case, cases, heard_panels
 
 BINS = 10
 """Of probabilities, for the expected calibration error (Guo et al. 2017, arXiv 1706.04599)."""
@@ -59,7 +59,8 @@ def figures(
     """Of one panel. An attempt that could not be heard counts as missed."""
     known = [attempt for attempt, testimony in zip(attempts, heard, strict=True) if testimony is not None]
     given = cases(attempts, heard, panel)
-    found = dict(zip((attempt.key for attempt in known), (first_error(case, weights) for case in given), strict=True))
+    places = [first_error(case.said, weights) for case in given]
+    found = dict(zip((attempt.key for attempt in known), places, strict=True))
     outcomes = [attempt.key in found and found[attempt.key] == attempt.first_error for attempt in attempts]
     flagged = [found.get(a.key) is not None if a.key in found else a.first_error is None for a in attempts]
     wrong, right = (_share(attempts, outcomes, is_right) for is_right in (False, True))

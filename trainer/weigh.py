@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from runtime.critic import first_error
 from runtime.types import Witness
 from runtime.weighing import SIGNS, Sign, Signs, Weights
 from runtime.witnesses import PANELS, Said, Testimony, examine
@@ -108,18 +109,9 @@ def weighed_by(given: Sequence[Case], names: Sequence[Sign]) -> Weights:
     return Weights(constant=constant, signs=weights)
 
 
-def first_error(case: Case, weights: Weights) -> int | None:
-    """Where a panel finds the first error."""
-    for number, one in enumerate(case.said):
-        heard = weights.hears(one.signs) and weights.verdict(weights.probability(one.signs)) == "incorrect"
-        if one.disproof or heard:
-            return number
-    return None
-
-
 def f1(given: Sequence[Case], weights: Weights) -> float:
     """ProcessBench's F1 (arXiv 2412.06559)."""
-    hits = [(case.first_error is None, first_error(case, weights) == case.first_error) for case in given]
+    hits = [(case.first_error is None, first_error(case.said, weights) == case.first_error) for case in given]
     shares = [np.mean([hit for right, hit in hits if right is kind] or [0.0]) for kind in (True, False)]
     return float(harmonic(*shares))
 

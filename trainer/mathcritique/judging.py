@@ -9,6 +9,7 @@ from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
 
+from runtime.critic import first_error
 from runtime.fetch.files import sha256_of
 from runtime.solutions import Solution
 from runtime.types import content_hash
@@ -24,7 +25,7 @@ from trainer.mathcritique.play import Attempt
 from trainer.placing import placed
 from trainer.runs import kept
 from trainer.sources import GradedAttempt, JudgedAttempt
-from trainer.weigh import cases, first_error, fit_panels, heard_panels
+from trainer.weigh import cases, fit_panels, heard_panels
 
 TEACHING_SEED, FITTING_SEED = 201, 202
 FITTED_ON = 80
@@ -68,7 +69,7 @@ class Teacher:
         witnesses = heard_panels(heard.panel, heard.has_voice)[panel]
         weights = self.weights(voice)[panel]
         judged_cases = cases(heard.attempts, heard.testimonies(), witnesses)
-        accepted = [first_error(case, weights) is None for case in judged_cases]
+        accepted = [first_error(case.said, weights) is None for case in judged_cases]
         return Told([case.first_error is None for case in judged_cases], accepted)
 
     @cached_property
