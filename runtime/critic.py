@@ -20,7 +20,7 @@ from runtime.events import Event as TalkEvent
 from runtime.settings import Settings
 from runtime.text import Language, language_of
 from runtime.turns import put_to_critic, verdict_parts, verdict_words
-from runtime.types import Critique, Depth, Problem, Step, StepVerdict, Trajectory, Witness
+from runtime.types import Critique, Depth, Evidence, Problem, Step, StepVerdict, Trajectory, Witness
 from runtime.weighing import Weights, read_weights
 from runtime.witnesses import PANELS, READERS, SIGNS_OF, VOICE, Hearing, Said, Testimony, examine
 
@@ -211,9 +211,16 @@ def _accepted(said: Said, weights: Weights) -> StepVerdict:
 
 def _blamed(said: Said, weights: Weights) -> StepVerdict:
     """The verdict on the first error; a false equation tells itself what is wrong."""
-    comment = said.disproof.note or "" if said.disproof else ""
-    p, evidence = probability(said, weights), tuple(said.evidence)
-    return StepVerdict(verdict="incorrect", probability=p, comment=comment, evidence=evidence)
+    p = probability(said, weights)
+    if proof := said.disproof:
+        return StepVerdict(verdict="incorrect", probability=p, comment=proof.note or "", evidence=tuple(said.evidence))
+    return StepVerdict(verdict="incorrect", probability=p, evidence=tuple(map(_doubting, said.evidence)))
+
+
+def _doubting(evidence: Evidence) -> Evidence:
+    """A model to which the blamed step alone looks rather right is in doubt of the steps together."""
+    agrees = (evidence.by, evidence.verdict) == ("model", "correct")
+    return evidence.model_copy(update={"verdict": "unsure"}) if agrees else evidence
 
 
 def proven_wrong(step: str) -> bool:

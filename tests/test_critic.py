@@ -181,7 +181,8 @@ def test_too_much_doubt_falls_back_on_the_step_that_is_likelier_the_first_error(
     critique, told = read(critic, lines)
     assert [step.verdict for step in critique.verdicts] == ["correct", "incorrect"]
     assert engine.spoken.count(("verdicts", "critic")) == 3  # 0.9, 0.5, 0.3: the last step need not be read
-    assert told == [0, 1, 1, 1]  # unsure, then blamed, then with what is said of it
+    assert told == [0, 1, 1, 1]  # rather right, then blamed, then with what is said of it
+    assert [step.said_by("model").verdict for step in critique.verdicts] == ["correct", "unsure"]
 
 
 def test_a_base_without_the_voice_is_asked_for_no_verdict_word():

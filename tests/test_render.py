@@ -206,7 +206,7 @@ def test_nothing_is_called_unchecked_while_somebody_may_still_look():
 @pytest.mark.parametrize(
     ("verdict", "state", "badges"),
     [
-        (DOUBTED, "unsure", ["model_wrong"]),
+        (DOUBTED, "unsure", ["model_doubts"]),
         (UNSEEN, "plain", ["not_checked"]),
         (StepVerdict(verdict="correct", evidence=(Evidence(by="selftalk", verdict="correct"),)), "ok", ["self_agrees"]),
         (

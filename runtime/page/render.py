@@ -37,7 +37,7 @@ _BADGES = {
     ("reference", "correct"): "reference_agrees",
     ("reference", "incorrect"): "reference_differs",
     ("model", "correct"): "model_right",
-    ("model", "unsure"): "model_wrong",
+    ("model", "unsure"): "model_doubts",
     ("model", "incorrect"): "model_wrong",
     ("selftalk", "correct"): "self_agrees",
     ("selftalk", "unsure"): "self_doubts",
