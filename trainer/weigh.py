@@ -38,6 +38,8 @@ RIDGE = 0.5
 FOLDS = 5
 GRID = tuple(round(0.02 * step, 2) for step in range(1, 48))
 """Thresholds that are tried."""
+AT_MOST = 0.4
+"""Probability that an attempt is right below which the app may object."""
 
 
 @dataclass(frozen=True)
@@ -156,6 +158,7 @@ def heard_panels(witnesses: Sequence[Witness], has_voice: bool = True) -> dict[s
 
 
 def cautious(weights: Weights) -> Weights:
-    """As the app judges: a step is wrong only where it is likelier wrong than right, unsure below the threshold that
-    finds most errors. A student who is told that a right step is wrong loses more than one who is told nothing."""
-    return weights.model_copy(update={"reject": min(0.5, weights.reject), "doubt": max(0.5, weights.reject)})
+    """As the app judges: an attempt counts as wrong only where three to two speak against it, a step as unsure below
+    the threshold that finds most errors. A student who is told that right work is wrong loses more than one who is told
+    nothing."""
+    return weights.model_copy(update={"reject": min(AT_MOST, weights.reject), "doubt": max(0.5, weights.reject)})
