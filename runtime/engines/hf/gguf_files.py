@@ -8,9 +8,10 @@ from functools import cache
 
 import gguf
 import numpy as np
+from gguf import GGUFReader
 
 
-class Reader(gguf.GGUFReader):
+class Reader(GGUFReader):
     """The package's reader on a plain array: numpy's memory-mapped ones are several times as slow to cut, and a
     vocabulary is hundreds of thousands of cuts."""
 
@@ -27,8 +28,8 @@ class Reader(gguf.GGUFReader):
 def read_once() -> Iterator[None]:
     """Within this, transformers reads each GGUF file once; it asks for it anew for the config, the tokenizer and the
     weights, and takes seconds each time. Files must not change meanwhile."""
-    before, gguf.GGUFReader = gguf.GGUFReader, cache(Reader)
+    gguf.GGUFReader = cache(Reader)
     try:
         yield
     finally:
-        gguf.GGUFReader = before
+        gguf.GGUFReader = GGUFReader
