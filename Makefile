@@ -10,7 +10,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 TEST_MODEL := smollm2-135m
 LLAMA_SERVER := .venv/llama-server
-JOBS ?= 2
+JOBS ?= 3
 
 .PHONY: app test test-browser lint bench critic chromium llama-server clean
 
