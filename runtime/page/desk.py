@@ -105,6 +105,7 @@ class Desk:
 
     def follow(self, kind: str) -> Iterator[dict[str, Any] | None]:
         """The view whenever there is something new, None as a heartbeat. Raises what the session raises."""
+        yield None  # a run may be stopped before it is followed, and Gradio empties a page that it hears nothing for
         follower = self._followers.get(kind)
         if follower is None:
             return
@@ -125,12 +126,13 @@ class Desk:
                 del self._followers[kind]
         yield self.view(kind)
 
-    def stop(self, kind: str) -> None:
-        """End a run; what was written stays on view."""
+    def stop(self, kind: str) -> dict[str, Any]:
+        """End a run; what was written stays on view, which is the value."""
         follower = self._followers.pop(kind, None)
         run = follower.stop() if follower else None
         if run:
             self._shown[kind] = run
+        return self.view(kind, word("status.unbegun", self.language) if follower and not run else None)
 
     def leave(self) -> None:
         """Nobody looks any more: let the model go."""
@@ -148,6 +150,7 @@ class Desk:
 
     def follow_comparison(self) -> Iterator[bool]:
         """True whenever there is something new, False as a heartbeat. Raises what the session raises."""
+        yield False  # as above
         follower = self._followers.get(COMPARE)
         if follower is None:
             return

@@ -34,6 +34,8 @@ QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 ON_MODEL = {"concurrency_id": "model", "concurrency_limit": 1, "show_progress": "hidden", "api_visibility": "private"}
 AT_ONCE = {**QUIET, "queue": True, "concurrency_limit": None}
 """Through the queue, as the page shows no message of an event outside it; but never behind the model."""
+STOP = ["sq-plain", "sq-stop"]
+"""The classes of a button that Esc presses."""
 BARE = {"apply_default_css": False}
 
 

@@ -173,6 +173,22 @@ def test_stop_keeps_the_steps_and_frees_the_page(tab, served):
     assert "3 * 4 = 12" in card(tab, 1).inner_text() and len(stopped) == 1
 
 
+@pytest.mark.parametrize("key", ["", "Shift+Enter", "Control+Enter"])
+def test_esc_right_after_asking_is_not_lost(tab, served, key):
+    open_page(tab, served(Tutor(delay=0.3, first=COUNTING)))
+    tab.get_by_label("Full solution", exact=True).check()
+    tab.get_by_label("Problem", exact=True).fill(PROBLEM)
+    if key:
+        tab.keyboard.press(key)
+    else:
+        tab.get_by_role("button", name="Solve", exact=True).click()
+    tab.keyboard.press("Escape")
+    tab.get_by_text(re.compile("^Stopped")).wait_for(timeout=3000)
+    assert tab.get_by_role("button", name="Solve", exact=True).is_enabled()
+    tab.get_by_role("button", name="Solve", exact=True).click()
+    card(tab, 2).wait_for()
+
+
 def test_two_browsers_at_once_wait_for_each_other_and_keep_their_own_work(tab, browser, served):
     class Counting(Tutor):
         """Is at the first problem until it is stopped."""

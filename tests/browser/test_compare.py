@@ -20,6 +20,7 @@ def open_compare(tab: Any, page: Served) -> None:
     tab.goto(page.address)
     tab.get_by_role("tab", name="Compare").click()
     tab.locator(".sq-column:visible").first.wait_for()
+    tab.locator(".sq-compare .sq-go:enabled").wait_for()
 
 
 def compare(tab: Any, page: Served) -> None:
@@ -73,6 +74,13 @@ def test_columns_fill_while_they_are_written_and_stop_ends_them(tab, served):
     first.get_by_text("Stopped after").wait_for()
     wait_until(lambda: tab.get_by_role("button", name="Solve it three ways").is_enabled())
     assert tab.get_by_role("button", name="A is better").is_hidden()
+
+
+def test_esc_right_after_asking_is_not_lost(tab, served):
+    compare(tab, served(Tutor(delay=0.4, first=RIGHT), studio=True))
+    tab.keyboard.press("Escape")
+    tab.get_by_text("so there is no vote on it").wait_for(timeout=3000)
+    assert tab.get_by_role("button", name="Solve it three ways").is_enabled()
 
 
 def test_columns_stand_side_by_side_or_below_each_other(tab, served):

@@ -96,8 +96,6 @@ def stopped(page: Any, where: str) -> float:
         page.locator('.sq-step[data-state="streaming"]:visible').first.wait_for()
     elif where == "critic":
         page.locator('.sq-step:not([data-state="streaming"]):visible').first.wait_for()
-    else:
-        page.get_by_role("button", name="Stop", exact=True, disabled=False).wait_for()
     begun = time.monotonic()
     page.keyboard.press("Escape")
     page.get_by_text(re.compile("^(Stopped|Finished)")).wait_for()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -152,6 +153,15 @@ def test_the_answer_reaches_the_browser_only_with_the_student(tab, practising):
     press(tab, "Show me the solution")
     tab.locator(".sq-solution li").first.wait_for()
     assert [line for line in problem.lines if was_sent(tab, line)] == list(problem.lines)
+
+
+def test_esc_gives_nothing_away(tab, practising):
+    problem = worked(tab)
+    tab.get_by_role("button", name="Show me the solution", exact=True).focus()
+    tab.keyboard.press("Escape")
+    time.sleep(0.5)
+    assert story(tab) and not tab.locator(".sq-solution li").count()
+    assert not [line for line in problem.lines if was_sent(tab, line)]
 
 
 def test_a_problem_stays_over_a_reload_and_the_wishes_are_followed(tab, practising):

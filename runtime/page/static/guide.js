@@ -42,7 +42,10 @@ function showAgain(row) {
   if (!button) {
     button = make("button", "sq-again", { type: "button", tabindex: "-1" }, make("span", ""));
     button.insertAdjacentHTML("afterbegin", AGAIN);
-    button.onclick = () => trigger("retry", { step_id: row.id });
+    button.onclick = () => {
+      ask();
+      trigger("retry", { step_id: row.id });
+    };
     links.append(button);
   }
   button.hidden = !view().again?.includes(row.id);

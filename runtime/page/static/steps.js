@@ -256,17 +256,8 @@ list.addEventListener("keydown", (event) => {
   }
 });
 
-// The form above the list: Ctrl+Enter asks, Esc stops. Esc is heard everywhere, as a button that was pressed and then
-// disabled has lost the focus.
 const form = element.closest(".sq-form");
-const press = (kind) => form.querySelector(`button.${kind}:not([disabled])`)?.click();
-form.addEventListener("keydown", (event) => {
-  if (event.isComposing || event.target.closest(".sq")) return;
-  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) press("sq-go");
-});
-document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && !event.isComposing && form.offsetParent) press("sq-halt");
-});
+const ask = hearKeys(form);
 
 watch("value", show);
 show();

@@ -12,7 +12,7 @@ from runtime.page import compare_view
 from runtime.page.desk import Desk
 from runtime.page.frame import Frame
 from runtime.page.serving import read, script
-from runtime.page.widgets import AT_ONCE, BARE, ON_MODEL, QUIET
+from runtime.page.widgets import AT_ONCE, BARE, ON_MODEL, QUIET, STOP
 from runtime.page.words import word
 from runtime.types import Depth
 
@@ -30,10 +30,10 @@ class CompareTab:
             self.problem = gr.HTML(elem_classes="sq-review", **BARE)
             with gr.Row(elem_classes="sq-columns"):
                 self.columns = [self.build_column() for _ in NAMES]
-            self.told = gr.HTML(elem_classes="sq-info", js_on_load=read("compare.js"), **BARE)
+            self.told = gr.HTML(elem_classes="sq-info", js_on_load=script("keys.js", "compare.js"), **BARE)
             with gr.Row(visible=False, elem_classes="sq-acts") as self.ballot:
                 keys = {name: f"compare.vote.{name}" for name in (*NAMES, *VERDICTS)}
-                self.votes = {n: say(gr.Button, {"value": k}, elem_classes="sq-halt") for n, k in keys.items()}
+                self.votes = {n: say(gr.Button, {"value": k}, elem_classes="sq-plain") for n, k in keys.items()}
             with say(gr.Accordion, {"label": "compare.tally"}, open=False, elem_classes="sq-fold"):
                 self.tally = gr.HTML(elem_classes="sq-train", **BARE)
         columns = [widget for column in self.columns for widget in column]
@@ -52,14 +52,16 @@ class CompareTab:
         chosen = self.page.settings.depth
         self.depth = say(gr.Radio, keys, value=chosen, interactive=True, elem_classes="sq-mode")
         with gr.Row(elem_classes="sq-acts"):
-            self.go = say(gr.Button, {"value": "compare.button"}, elem_classes="sq-go")
-            self.halt = say(gr.Button, {"value": "stop.button"}, interactive=False, elem_classes=["sq-halt", "sq-stop"])
+            self.go = say(gr.Button, {"value": "compare.button"}, interactive=False, elem_classes="sq-go")
+            self.halt = say(gr.Button, {"value": "stop.button"}, interactive=False, elem_classes=STOP)
 
     def build_column(self) -> tuple[gr.HTML, gr.HTML, gr.HTML]:
         """The head, the steps and the figures of a solution. Its keys are those of a form without buttons."""
         with gr.Column(elem_classes=["sq-form", "sq-column"], min_width=0):
             head = gr.HTML(**BARE)
-            steps = gr.HTML({}, html_template=read("steps.html"), js_on_load=script("steps.js", "why.js"), **BARE)
+            steps = gr.HTML(
+                {}, html_template=read("steps.html"), js_on_load=script("keys.js", "steps.js", "why.js"), **BARE
+            )
             return head, steps, gr.HTML(**BARE)
 
     def wire(self) -> None:

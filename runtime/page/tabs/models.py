@@ -43,14 +43,14 @@ class ModelsTab:
                 )  # fmt: skip
             with gr.Row(elem_classes="sq-acts"):
                 self.use = say(gr.Button, {"value": "models.use"}, elem_classes="sq-go")
-                self.fetch = say(gr.Button, {"value": "models.fetch"}, elem_classes="sq-halt")
-                self.verify = say(gr.Button, {"value": "models.verify"}, elem_classes="sq-halt")
+                self.fetch = say(gr.Button, {"value": "models.fetch"}, elem_classes="sq-plain")
+                self.verify = say(gr.Button, {"value": "models.verify"}, elem_classes="sq-plain")
             with gr.Row(elem_classes="sq-filters"):
                 keys = {"label": "models.add.label", "placeholder": "models.add.placeholder", "info": "models.add.info"}
                 self.box = say(gr.Textbox, keys, interactive=True, max_lines=1, max_length=1000, elem_classes="sq-ask")
             with gr.Row(elem_classes="sq-acts"):
-                self.add = say(gr.Button, {"value": "models.add"}, elem_classes="sq-halt")
-                self.halt = say(gr.Button, {"value": "stop.button"}, interactive=False, elem_classes="sq-halt")
+                self.add = say(gr.Button, {"value": "models.add"}, elem_classes="sq-plain")
+                self.halt = say(gr.Button, {"value": "stop.button"}, interactive=False, elem_classes="sq-plain")
             self.told = gr.HTML(elem_classes="sq-train", **BARE)
         acts = [self.use, self.fetch, self.verify, self.add, self.halt]
         self.painted = [self.cards, self.which, self.told, *acts, self.clock]

@@ -36,10 +36,10 @@ class PractiseTab:
             )
             with gr.Row(elem_classes="sq-acts"):
                 self.go = page.say(gr.Button, {"value": "practise.button"}, elem_classes="sq-go")
-                self.reveal = page.say(gr.Button, {"value": "practise.show"}, elem_classes="sq-halt")
-                self.onward = page.say(gr.Button, {"value": "practise.next"}, elem_classes="sq-halt")
+                self.reveal = page.say(gr.Button, {"value": "practise.show"}, elem_classes="sq-plain")
+                self.onward = page.say(gr.Button, {"value": "practise.next"}, elem_classes="sq-plain")
             self.quiet = gr.HTML(elem_classes="sq-quiet", **BARE)
-            self.steps = gr.HTML({}, html_template=read("steps.html"), js_on_load=script("steps.js"), **BARE)
+            self.steps = gr.HTML({}, html_template=read("steps.html"), js_on_load=script("keys.js", "steps.js"), **BARE)
             self.solution = gr.HTML(elem_classes="sq-solution", **BARE)
         self.outputs = [self.group, self.count, self.story, self.quiet, self.steps, self.solution, self.reveal]
 

@@ -40,7 +40,7 @@ class ReviewTab:
             self.guide = gr.HTML(elem_classes="sq-guide-box", **BARE)
             self.head = gr.HTML(elem_classes="sq-head-box", **BARE)
             self.steps = gr.HTML(
-                {}, html_template=read("steps.html"), js_on_load=script("steps.js", "review.js"), **BARE
+                {}, html_template=read("steps.html"), js_on_load=script("keys.js", "steps.js", "review.js"), **BARE
             )
             with say(gr.Accordion, {"label": "export.title"}, open=False, elem_classes="sq-fold"):
                 self.build_export()
@@ -55,10 +55,10 @@ class ReviewTab:
             keys = {"label": "export.licence"}
             self.licence = say(gr.Dropdown, keys, choices=LICENCES, interactive=True, elem_classes="sq-pick")
         with gr.Row(elem_classes="sq-acts"):
-            self.export = say(gr.Button, {"value": "export.button"}, elem_classes="sq-halt")
-            self.file = say(gr.DownloadButton, {"label": "export.download"}, visible=False, elem_classes="sq-halt")
+            self.export = say(gr.Button, {"value": "export.button"}, elem_classes="sq-plain")
+            self.file = say(gr.DownloadButton, {"label": "export.download"}, visible=False, elem_classes="sq-plain")
             kinds = [".jsonl", ".json"]
-            self.load = say(gr.UploadButton, {"label": "import.button"}, file_types=kinds, elem_classes="sq-halt")
+            self.load = say(gr.UploadButton, {"label": "import.button"}, file_types=kinds, elem_classes="sq-plain")
         self.told = gr.HTML(elem_classes="sq-info", **BARE)
 
     def wire(self) -> None:

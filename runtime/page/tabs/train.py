@@ -41,8 +41,8 @@ class TrainTab:
             self.verdict = gr.HTML(elem_classes="sq-train", **BARE)
             self.voice = gr.HTML(elem_classes="sq-info", **BARE)
             with gr.Row(elem_classes="sq-acts"):
-                self.use = say(gr.Button, {"value": "train.use"}, interactive=False, elem_classes="sq-halt")
-                self.back = say(gr.Button, {"value": "train.back"}, interactive=False, elem_classes="sq-halt")
+                self.use = say(gr.Button, {"value": "train.use"}, interactive=False, elem_classes="sq-plain")
+                self.back = say(gr.Button, {"value": "train.back"}, interactive=False, elem_classes="sq-plain")
         shown = [self.ready, self.told, self.chart, self.table, self.verdict, self.voice]
         self.painted = [*shown, self.start, self.halt, self.resume, self.use, self.back, self.clock]
 
@@ -59,9 +59,9 @@ class TrainTab:
             self.minutes = say(gr.Number, keys, value=MINUTES, interactive=True, elem_classes="sq-number", **limits)
         with gr.Row(elem_classes="sq-acts"):
             self.start = say(gr.Button, {"value": "train.start"}, interactive=False, elem_classes="sq-go")
-            self.halt = say(gr.Button, {"value": "train.stop"}, interactive=False, elem_classes="sq-halt")
-            self.resume = say(gr.Button, {"value": "train.resume"}, interactive=False, elem_classes="sq-halt")
-            self.look = say(gr.Button, {"value": "train.preview"}, elem_classes="sq-halt")
+            self.halt = say(gr.Button, {"value": "train.stop"}, interactive=False, elem_classes="sq-plain")
+            self.resume = say(gr.Button, {"value": "train.resume"}, interactive=False, elem_classes="sq-plain")
+            self.look = say(gr.Button, {"value": "train.preview"}, elem_classes="sq-plain")
         self.lessons = gr.HTML(elem_classes="sq-train", **BARE)
 
     def wire(self) -> None:

@@ -9,7 +9,7 @@ import gradio as gr
 
 from runtime.page.frame import Frame
 from runtime.page.serving import read, script
-from runtime.page.widgets import BARE, ON_MODEL, QUIET, told
+from runtime.page.widgets import BARE, ON_MODEL, QUIET, STOP, told
 from runtime.page.words import word
 from runtime.types import Depth, Help
 
@@ -34,8 +34,9 @@ class WorkTab:
                 further = [self.build_choice("depth")]
             self.inputs = [*self.boxes, *further, *first]
             with gr.Row(elem_classes="sq-acts"):
-                self.go = page.say(gr.Button, {"value": f"{kind}.button"}, elem_classes="sq-go")
-                self.halt = page.say(gr.Button, {"value": "stop.button"}, interactive=False, elem_classes="sq-halt")
+                # Not to be pressed before the page knows what this browser had, which would take its place.
+                self.go = page.say(gr.Button, {"value": f"{kind}.button"}, interactive=False, elem_classes="sq-go")
+                self.halt = page.say(gr.Button, {"value": "stop.button"}, interactive=False, elem_classes=STOP)
             self.steps = gr.HTML({}, html_template=read("steps.html"), js_on_load=_script(kind), **BARE)
 
     def build_box(self, name: str) -> gr.Textbox:
@@ -103,8 +104,7 @@ class WorkTab:
                 raise
 
     def stop(self, request: gr.Request) -> tuple[Any, ...]:
-        self.page.desk(request).stop(self.kind)
-        return _outputs(self.page.desk(request).view(self.kind))
+        return _outputs(self.page.desk(request).stop(self.kind))
 
     def give(self, wish: gr.EventData, request: gr.Request) -> dict[str, Any]:
         """The next hint or step was asked for, or all that is left."""
@@ -127,7 +127,7 @@ class WorkTab:
 
 def _script(kind: str) -> str:
     """The step list's script: a solution can be given bit by bit, an own line be mended."""
-    return script("steps.js", "why.js", "guide.js" if kind == "solve" else "mend.js")
+    return script("keys.js", "steps.js", "why.js", "guide.js" if kind == "solve" else "mend.js")
 
 
 def _outputs(view: dict[str, Any]) -> tuple[Any, ...]:
