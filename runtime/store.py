@@ -279,13 +279,16 @@ class SessionLog:
         ]
 
     def runs(self, limit: int = 20, search: str | None = None) -> list[dict[str, Any]]:
-        """The newest runs, one plain row each; `search` looks for words in problems and steps."""
+        """The newest runs, one plain row each; `search` looks for words in problems and steps. `compared` are those of
+        a comparison, which has its session for itself."""
         if search and search.strip() and not re.search(r"\w", search):
             return []
         found = f" where runs.id in ({_search_sql(search)})" if search and search.strip() else ""
         return self._query(
             "select runs.id, runs.created_at, runs.kind, runs.mode, runs.model, runs.status, runs.answer, runs.seconds,"
-            " problems.text as problem, (select count(*) from latest_labels where run_id = runs.id) as labels"
+            " problems.text as problem, (select count(*) from latest_labels where run_id = runs.id) as labels,"
+            " runs.session_id as session,"
+            " runs.session_id in (select session_id from costs join runs on id = run_id) as compared"
             f" from runs join problems on problems.id = runs.problem_id{found} order by runs.id desc limit :limit",
             {"limit": limit, "words": self.db.quote_fts(search or ""), "part": f"%{search}%"},
         )

@@ -191,11 +191,19 @@ class Desk:
         self.log = log
         self.session.keep_in(log)
 
-    def reopen(self, run: Run) -> None:
-        """Show a stored run again. Raises BusyError while another of its kind goes on."""
+    def reopen(self, run: Run) -> str:
+        """Show a stored run again; the value is its kind. Raises BusyError while another of that kind goes on."""
         if run.kind in self._followers:
             raise BusyError(word("error.past.busy", self.language))
         self._shown[run.kind] = run
+        return run.kind
+
+    def reopen_comparison(self, session: str) -> str:
+        """Show a stored comparison again; the value is `COMPARE`. Raises BusyError while another one goes on."""
+        if self.comparing:
+            raise BusyError(word("error.past.busy", self.language))
+        self.comparison = kept_comparison(self.settings, self.model, self.log, session)
+        return COMPARE
 
     def is_writing(self, run_id: str) -> bool:
         """Whether this run goes on here, so that it would be stored again."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from runtime.comparing import MODES
 from runtime.page import report
 from runtime.page.words import catalogue, word
-from runtime.store import SessionLog, StoreError
+from runtime.store import Run, SessionLog, StoreError
 from runtime.text import Language
 
 SHOWN = 20
@@ -14,36 +15,49 @@ LONGEST = 90
 """Characters of a problem; the page cuts them to what fits."""
 
 
-def listing(log: SessionLog | None, language: Language, search: str = "") -> dict[str, Any]:
-    """What the list shows: the newest runs, or those in which some words stand; why there are none, if there are."""
+def listing(log: SessionLog | None, language: Language, search: str = "", comparisons: bool = False) -> dict[str, Any]:
+    """What the list shows: the newest runs, or those in which some words stand; why there are none, if there are none.
+    With `comparisons` the runs of one are one entry, which goes by its session."""
     empty = word("past.none" if search.strip() else "past.empty", language)
     try:
-        rows = log.runs(SHOWN, search) if log else []
+        rows = log.runs(len(MODES) * SHOWN, search) if log else []
     except StoreError as error:  # the page itself must open all the same
         rows, empty = [], str(error)
+    entries: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        together = comparisons and row["compared"]
+        entries.setdefault(row["session"] if together else row["id"], row | {"compared": together})
     return {
         "language": language,
         "search": search,
-        "rows": [_row(row, language) for row in rows],
+        "rows": [_row(entry, row, language) for entry, row in [*entries.items()][:SHOWN]],
         "empty": "" if rows else empty,
         "words": {key: text for key, text in catalogue(language).items() if key.startswith("past.")},
     }
 
 
-def document(log: SessionLog | None, run_id: str, form: str, language: Language) -> dict[str, str]:
-    """A run as a file: its name, its media type and its text. Raises StoreError where it is not stored."""
-    run = log.run(run_id) if log else None
-    if run is None or form not in _MEDIA:
+def document(log: SessionLog | None, entry: str, form: str, language: Language) -> dict[str, str]:
+    """An entry as a file: its name, its media type and its text. Raises StoreError where it is not stored."""
+    runs = runs_of(log, entry, language)
+    if form not in _MEDIA:
         raise StoreError(word("error.past.gone", language))
-    name = f"soliloquy-{run.created_at[:10]}-{run.id[-6:].lower()}.{form}"
-    return {"name": name, "type": _MEDIA[form], "text": report.FORMATS[form]([run], language)}
+    name = f"soliloquy-{runs[0].created_at[:10]}-{entry[-6:].lower()}.{form}"
+    return {"name": name, "type": _MEDIA[form], "text": report.FORMATS[form](runs, language)}
+
+
+def runs_of(log: SessionLog | None, entry: str, language: Language) -> list[Run]:
+    """What an entry stands for: a run, or all of a comparison. Raises StoreError where it is not stored."""
+    runs = log.runs_of(entry) if log else []
+    if not runs:
+        raise StoreError(word("error.past.gone", language))
+    return runs
 
 
 _MEDIA = {"md": "text/markdown", "html": "text/html"}
 
 
-def _row(row: dict[str, Any], language: Language) -> dict[str, str]:
-    kind = report.run_kind(row["kind"], row["mode"])
+def _row(entry: str, row: dict[str, Any], language: Language) -> dict[str, str]:
+    kind = "compare" if row["compared"] else report.run_kind(row["kind"], row["mode"])
     title = " ".join(row["problem"].split())
     title = title if len(title) <= LONGEST else f"{title[:LONGEST]}…"
-    return {"id": row["id"], "title": title, "when": row["created_at"], "kind": word(f"past.{kind}", language)}
+    return {"id": entry, "title": title, "when": row["created_at"], "kind": word(f"past.{kind}", language)}

@@ -36,7 +36,7 @@ class Past:
         self.list.select(self.open, [self.page.kept], everything, **ANSWERED)
 
     def view(self, desk: Desk) -> dict[str, Any]:
-        return past.listing(self.page.log, desk.language, desk.search)
+        return past.listing(self.page.log, desk.language, desk.search, comparisons=self.page.studio)
 
     def refresh(self, request: gr.Request) -> dict[str, Any]:
         return self.view(self.page.desk(request))
@@ -50,29 +50,27 @@ class Past:
         """The list with a file, which the browser stores at once; the machine keeps no copy."""
         desk = self.page.desk(request)
         with told(desk):
-            file = past.document(self.page.log, str(asked.run_id), str(asked.format), desk.language)
+            file = past.document(self.page.log, str(asked.entry), str(asked.format), desk.language)
         return {**self.view(desk), "file": {**file, "token": new_id()}}
 
     def open(self, kept: dict[str, Any] | None, asked: gr.EventData, request: gr.Request) -> dict[Any, Any]:
-        desk = self.page.desk(request)
+        desk, entry = self.page.desk(request), str(asked.entry)
         with told(desk):
-            run = self.page.log.run(str(asked.run_id)) if self.page.log else None
-            if run is None:
-                raise StoreError(word("error.past.gone", desk.language))
-            desk.reopen(run)
-        shown = self.paint(desk, kept or {}, {run.kind: desk.texts(run.kind)})
-        return {**shown, self.page.panes: gr.update(selected=run.kind)}
+            first = past.runs_of(self.page.log, entry, desk.language)[0]
+            tab = desk.reopen(first) if first.id == entry else desk.reopen_comparison(entry)
+        shown = self.paint(desk, kept or {}, {tab: desk.texts(tab)})
+        return {**shown, self.page.panes: gr.update(selected=tab)}
 
     def delete(self, kept: dict[str, Any] | None, asked: gr.EventData, request: gr.Request) -> dict[Any, Any]:
-        desk, run_id = self.page.desk(request), str(asked.run_id)
+        desk, others = self.page.desk(request), [*self.page.desks.values()]
         with told(desk):
-            if self.page.log is None:
-                raise StoreError(word("error.past.gone", desk.language))
-            if any(other.is_writing(run_id) for other in self.page.desks.values()):
+            runs = past.runs_of(self.page.log, str(asked.entry), desk.language)
+            if any(other.is_writing(run.id) for other in others for run in runs):
                 raise StoreError(word("error.past.running", desk.language))
-            self.page.log.delete_run(run_id)
-        for other in self.page.desks.values():
-            other.forget(run_id)
+            for run in runs:
+                self.page.log.delete_run(run.id)
+                for other in others:
+                    other.forget(run.id)
         return self.paint(desk, kept or {}, {})
 
 

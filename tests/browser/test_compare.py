@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -61,6 +62,30 @@ def test_three_solutions_a_blind_vote_and_all_of_it_again_after_a_reload(tab, se
     tab.get_by_role("button", name="How the votes stand").click()
     tab.get_by_role("row", name=f"{MODES[order[2]]} 1 100%").wait_for()
     assert all(address.startswith((page.address, "data:", "blob:")) for address in tab.asked)
+
+
+def test_earlier_work_lists_a_comparison_once_and_opens_it_whole(tab, served):
+    page = served(Tutor(), studio=True)
+    compare(tab, page)
+    tab.get_by_role("button", name="C is better").click()
+    tab.get_by_text("You voted for solution C.").wait_for()
+    entry = tab.locator(".sq-past-row")
+    entry.get_by_text("Compared").wait_for()
+    assert entry.count() == 1 and page.log.count_runs() == 3
+    tab.get_by_role("button", name="New problem").click()
+    wait_until(lambda: not tab.locator(".sq-step").count())
+    tab.get_by_role("tab", name="Solve", exact=True).click()
+    entry.locator(".sq-past-open").click()
+    tab.get_by_text("You voted for solution C.").wait_for()
+    assert tab.get_by_role("tab", name="Compare").get_attribute("aria-selected") == "true"
+    with tab.expect_download() as waiting:
+        entry.locator(".sq-past-more").click()
+        entry.get_by_role("button", name="Save as Markdown").click()
+    assert Path(waiting.value.path()).read_text("utf-8").count(f"> {PROBLEM}") == 3
+    for _ in range(2):
+        entry.get_by_role("button", name="Delete").click()
+    wait_until(lambda: not page.log.count_runs())
+    wait_until(lambda: not tab.locator(".sq-step").count())
 
 
 def test_columns_fill_while_they_are_written_and_stop_ends_them(tab, served):

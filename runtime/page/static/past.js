@@ -5,7 +5,7 @@ const search = part("search");
 const list = part("list");
 let drawn = "";
 let saved = "";
-let unfolded = ""; // id of the run whose acts are shown
+let unfolded = ""; // id of the entry whose acts are shown
 let typing = 0;
 
 const view = () => props.value || {};
@@ -40,7 +40,7 @@ function makeRow(row) {
 }
 
 function openRun(id) {
-  trigger("select", { run_id: id });
+  trigger("select", { entry: id });
   if (matchMedia("(max-width: 760px)").matches) scrollTo({ top: 0 });
 }
 
@@ -57,14 +57,14 @@ function unfold(id, asking = false) {
 }
 
 function plainActs(id) {
-  const save = (format) => button("sq-past-act", say(format), () => trigger("download", { run_id: id, format }));
+  const save = (format) => button("sq-past-act", say(format), () => trigger("download", { entry: id, format }));
   return [save("md"), save("html"), button("sq-past-act sq-past-bad", say("delete"), () => unfold(id, true))];
 }
 
 function askedActs(id) {
   const gone = () => {
     unfolded = "";
-    trigger("delete", { run_id: id });
+    trigger("delete", { entry: id });
     search.focus();
   };
   const keep = () => {
