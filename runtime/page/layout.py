@@ -10,14 +10,14 @@ import gradio as gr
 from runtime.page.desk import Desk
 from runtime.page.frame import Frame
 from runtime.page.loading import Loading
-from runtime.page.side import ANSWERED, Look, Past
+from runtime.page.side import Look, Past
 from runtime.page.tabs.compare import CompareTab
 from runtime.page.tabs.models import ModelsTab
 from runtime.page.tabs.practise import PractiseTab
 from runtime.page.tabs.review import ReviewTab
 from runtime.page.tabs.train import TrainTab
 from runtime.page.tabs.work import WorkTab
-from runtime.page.widgets import BARE, QUIET, in_words, told
+from runtime.page.widgets import AT_ONCE, BARE, QUIET, in_words, told
 from runtime.page.words import LANGUAGES, catalogue, understood, word
 from runtime.settings import Settings
 from runtime.store import SessionLog
@@ -82,7 +82,7 @@ class Page(Frame):
         self.language.input(self.speak, [self.kept, self.language], all_of_it, **QUIET)
         runs = [run for tab in [*self.tabs, self.compare] for run in tab.runs]
         self.new.click(self.start_anew, [self.kept], all_of_it, cancels=runs, **QUIET)
-        self.keep.input(self.set_keeping, [self.kept, self.keep], all_of_it, **ANSWERED)
+        self.keep.input(self.set_keeping, [self.kept, self.keep], all_of_it, **AT_ONCE)
         for event in (*(run.then for run in runs), *(tab.halt.click for tab in [*self.tabs, self.compare])):
             event(self.past.refresh, None, [self.past.list], **QUIET)
         self.practise.checked.then(self.past.refresh, None, [self.past.list], **QUIET)

@@ -11,12 +11,9 @@ from runtime.page import past
 from runtime.page.desk import Desk
 from runtime.page.frame import Frame
 from runtime.page.serving import read, script
-from runtime.page.widgets import BARE, QUIET, told
+from runtime.page.widgets import AT_ONCE, BARE, QUIET, told
 from runtime.page.words import word
 from runtime.store import StoreError, new_id
-
-ANSWERED = {**QUIET, "queue": True, "concurrency_limit": None}
-"""Through the queue, as the page shows no message of an event outside it; but never behind the model."""
 
 
 class Past:
@@ -31,9 +28,9 @@ class Past:
         """`everything` is what a run that is opened again may change; `paint` shows all of it anew."""
         self.paint = paint
         self.list.input(self.search, None, [self.list], trigger_mode="always_last", **QUIET)
-        self.list.download(self.save, None, [self.list], **ANSWERED)
-        self.list.delete(self.delete, [self.page.kept], everything, **ANSWERED)
-        self.list.select(self.open, [self.page.kept], everything, **ANSWERED)
+        self.list.download(self.save, None, [self.list], **AT_ONCE)
+        self.list.delete(self.delete, [self.page.kept], everything, **AT_ONCE)
+        self.list.select(self.open, [self.page.kept], everything, **AT_ONCE)
 
     def view(self, desk: Desk) -> dict[str, Any]:
         return past.listing(self.page.log, desk.language, desk.search, comparisons=self.page.studio)

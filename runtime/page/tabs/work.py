@@ -9,7 +9,7 @@ import gradio as gr
 
 from runtime.page.frame import Frame
 from runtime.page.serving import read, script
-from runtime.page.widgets import BARE, ON_MODEL, QUIET, STOP, told
+from runtime.page.widgets import AT_ONCE, BARE, ON_MODEL, QUIET, STOP, told
 from runtime.page.words import word
 from runtime.types import Depth, Help
 
@@ -51,8 +51,7 @@ class WorkTab:
     def wire(self) -> None:
         outputs = [self.steps, self.go, self.halt]
         asks = [self.go.click, *(box.submit for box in self.boxes)]
-        # Through the queue, as the page shows no message of an event outside it; but never behind the model.
-        asked = gr.on(asks, self.begin, self.inputs, outputs, **{**QUIET, "queue": True}, concurrency_limit=None)
+        asked = gr.on(asks, self.begin, self.inputs, outputs, **AT_ONCE)
         self.runs = [asked.success(self.follow, None, outputs, **ON_MODEL)]
         if self.kind == "solve":
             self.wire_help(outputs)
@@ -69,7 +68,7 @@ class WorkTab:
         self.steps.select(self.give, None, [self.steps], **QUIET)
         self.steps.submit(self.compare, None, [self.steps], **QUIET)
         depth = self.inputs[2]
-        asked = self.steps.retry(self.begin_again, [depth], outputs, **{**QUIET, "queue": True}, concurrency_limit=None)
+        asked = self.steps.retry(self.begin_again, [depth], outputs, **AT_ONCE)
         self.runs.append(asked.success(self.follow, None, outputs, **ON_MODEL))
 
     def example(self, key: str) -> Callable[[gr.Request], Any]:
