@@ -9,10 +9,9 @@ import gradio as gr
 from runtime.page.desk import Desk
 from runtime.page.frame import Frame
 from runtime.page.serving import read, script
-from runtime.page.widgets import BARE, QUIET, told
+from runtime.page.widgets import AT_ONCE, BARE, QUIET, told
 from runtime.practice import FEWEST, MOST, Ladder
 
-ANSWERED = {**QUIET, "queue": True, "concurrency_limit": None}
 TO_THE_BOX = "() => document.querySelector('.sq-practise textarea').focus()"
 
 
@@ -56,7 +55,7 @@ class PractiseTab:
     def wire(self) -> None:
         kept = self.page.kept
         everything = [kept, self.box, *self.outputs]
-        self.checked = gr.on([self.go.click, self.box.submit], self.check, [self.box], self.outputs, **ANSWERED)
+        self.checked = gr.on([self.go.click, self.box.submit], self.check, [self.box], self.outputs, **AT_ONCE)
         self.reveal.click(self.show_solution, None, self.outputs, **QUIET)
         self.onward.click(self.next, [kept], everything, **QUIET).then(None, None, None, js=TO_THE_BOX, **QUIET)
         # Each tells its own wish alone, so that two quick choices do not undo each other.
