@@ -265,11 +265,16 @@ def test_all_that_is_read_out_is_drawn(tiny_ground, tmp_path):
     )
     write_weights(judge.weights, {"quick": Weights(constant=-1.0)})
     problems = [worked.problem for worked in tiny_ground.problems(2, 6)]
-    played = play(lambda: tiny_ground.players(None, judge), problems, K=2, seed=1)
+    played = play(lambda: tiny_ground.players(None, judge), problems, 2, 1, tmp_path / "turns")
     assert played.K == 2 and [len(some) for some in played.plain] == [6, 6]
     assert [len(some) for way in (played.parallel, played.chains) for some in way] == [2, 2, 2, 2]
     assert [turn.attempt.problem for turn in played.greedy] == problems
     assert [point.k for point in played.points()] == [1, 2]
+    (tmp_path / "turns" / "chain-2.jsonl").unlink()  # as if it had been killed there
+    opened = []
+    again = play(lambda: opened.append(1) or tiny_ground.players(None, judge), problems, 2, 1, tmp_path / "turns")
+    assert again == played and len(opened) <= 2
+    assert play(lambda: pytest.fail("all is there"), problems, 2, 1, tmp_path / "turns") == played
 
 
 def test_a_teacher_places_the_actor_s_own_attempts_and_puts_errors_into_others(tiny_ground, tmp_path, monkeypatch):

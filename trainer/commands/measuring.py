@@ -83,22 +83,24 @@ def curves(
     parallel: Parallel = 16,
 ) -> None:
     """Votes and refinements at test time, in parallel and in a chain, with their cost. What was drawn is kept."""
-    from contextlib import nullcontext
+    from contextlib import ExitStack, nullcontext
+    from functools import cache
 
     from runtime.critic import weights_of
     from runtime.files import write_whole
     from trainer.mathcritique import curves as drawing
     from trainer.mathcritique.play import Players
-    from trainer.mathcritique.testtime import Played, play
+    from trainer.mathcritique.testtime import play
     from trainer.sources import read_problems
 
-    turns = out / "turns.json"
-    if not turns.exists():
-        with opened(model, parallel) as (engine, settings):
-            players = Players(engine, weights_of(engine, settings), settings.max_tokens)
-            rows = read_problems(problems, limit)
-            write_whole(turns, play(lambda: nullcontext(players), rows, k, seed).model_dump_json())
-    played = Played.model_validate_json(turns.read_text("utf-8"))
+    with ExitStack() as stack:
+
+        @cache
+        def players() -> Players:
+            engine, settings = stack.enter_context(opened(model, parallel))
+            return Players(engine, weights_of(engine, settings), settings.max_tokens)
+
+        played = play(lambda: nullcontext(players()), read_problems(problems, limit), k, seed, out / "turns")
     write_whole(out / "curves.md", drawing.table(played) + "\n")
     with drawing.figure(out / "curves.png") as figure:
         drawing.plot(figure, played)

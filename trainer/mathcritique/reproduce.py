@@ -17,7 +17,6 @@ from pathlib import Path
 from runtime.actor import conversation
 from runtime.engines.base import Sampling
 from runtime.fetch.files import sha256_of
-from runtime.files import write_whole
 from runtime.grading import grade
 from runtime.text import final_answer
 from runtime.types import Problem, content_hash
@@ -123,11 +122,8 @@ class Reproduction:
     def _played(self, problems: Sequence[Problem], actor: Path, judge: Judge) -> Played:
         decides = [sha256_of(file) for file in (self.ground.gguf, actor, judge.voice, judge.weights)]
         name = content_hash(*(problem.id for problem in problems), str(self.budget.K), *decides)
-        path = self.ground.settings.home / "mathcritique" / f"played-{name}.json"
-        if not path.exists():
-            opened = partial(self.ground.players, actor, judge)
-            write_whole(path, play(opened, problems, self.budget.K, PLAY_SEED).model_dump_json())
-        return Played.model_validate_json(path.read_text("utf-8"))
+        folder = self.ground.settings.home / "mathcritique" / f"played-{name}"
+        return play(partial(self.ground.players, actor, judge), problems, self.budget.K, PLAY_SEED, folder)
 
     def _talks(self, lessons: Sequence[Row], problems: Sequence[Problem]) -> list[bool]:
         """Whether a one-voice talker solves the problems, greedily."""

@@ -6,18 +6,22 @@ compared problem by problem, at equal turns and at equal tokens.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import chain
 from math import comb
-from typing import Literal
+from pathlib import Path
+from typing import Literal, TypeVar
 
 import numpy as np
 
 from runtime.search import majority
 from runtime.types import Critique, Problem, Value
 from trainer.mathcritique.play import TEMPERATURE, Attempt, Players, Reading, Spent
+from trainer.runs import kept
 
+V = TypeVar("V")
 Bools = list[bool]
 
 
@@ -136,27 +140,39 @@ class Point:
     plain_tokens: float
 
 
-def play(opened: Opened, problems: Sequence[Problem], K: int, seed: int, temperature: float = TEMPERATURE) -> Played:
-    """Draw all that the read-outs need: 3K plain attempts at each problem, K turns in parallel, a chain of K turns."""
-    with opened() as players:
-        plain = players.attempts(problems, 3 * K, temperature, seed)
-    begun = [attempt for some in plain for attempt in some[:K]]
-    parallel = turns(opened, begun, temperature, seed + 1)
-    chains: list[list[Turn]] = [[] for _ in problems]
+def play(
+    opened: Opened, problems: Sequence[Problem], K: int, seed: int, folder: Path, temperature: float = TEMPERATURE
+) -> Played:
+    """Draw all that the read-outs need: 3K plain attempts at each problem, K turns in parallel, a chain of K turns.
+    Each part is kept in `folder` once it is whole, and not drawn again."""
+
+    def attempts(name: str, count: int, temperature: float) -> list[Attempt]:
+        def draw() -> Iterator[Attempt]:
+            with opened() as players:
+                yield from chain.from_iterable(players.attempts(problems, count, temperature, seed))
+
+        return kept(folder / f"{name}.jsonl", Attempt, draw)
+
+    def judged(name: str, begun: Sequence[Attempt], temperature: float, seed: int) -> list[Turn]:
+        return kept(folder / f"{name}.jsonl", Turn, lambda: turns(opened, begun, temperature, seed))
+
+    plain = _in_parts(attempts("plain", 3 * K, temperature), 3 * K)
+    parallel = judged("parallel", [attempt for some in plain for attempt in some[:K]], temperature, seed + 1)
+    links: list[list[Turn]] = []
     last = [some[0] for some in plain]
     for number in range(K):
-        made = turns(opened, last, temperature, seed + 2 + number)
-        for chain, turn in zip(chains, made, strict=True):
-            chain.append(turn)
-        last = [turn.taken() for turn in made]
-    with opened() as players:
-        greedy = [attempt for [attempt] in players.attempts(problems, 1, 0.0)]
+        links.append(judged(f"chain-{number + 1}", last, temperature, seed + 2 + number))
+        last = [turn.taken() for turn in links[-1]]
     return Played(
-        greedy=turns(opened, greedy, 0.0, seed),
+        greedy=judged("greedy", attempts("alone", 1, 0.0), 0.0, seed),
         plain=plain,
-        parallel=[parallel[i : i + K] for i in range(0, len(parallel), K)],
-        chains=chains,
+        parallel=_in_parts(parallel, K),
+        chains=[list(one) for one in zip(*links, strict=True)],
     )
+
+
+def _in_parts(values: list[V], size: int) -> list[list[V]]:
+    return [values[i : i + size] for i in range(0, len(values), size)]
 
 
 def voted(attempts: Sequence[Attempt]) -> bool:
