@@ -88,6 +88,7 @@ def curves(
 
     from runtime.critic import weights_of
     from runtime.files import write_whole
+    from runtime.types import content_hash
     from trainer.mathcritique import curves as drawing
     from trainer.mathcritique.play import Players
     from trainer.mathcritique.testtime import play
@@ -100,7 +101,10 @@ def curves(
             engine, settings = stack.enter_context(opened(model, parallel))
             return Players(engine, weights_of(engine, settings), settings.max_tokens)
 
-        played = play(lambda: nullcontext(players()), read_problems(problems, limit), k, seed, out / "turns")
+        rows = read_problems(problems, limit)
+        # Turns of other problems or another K must not be read as these.
+        name = content_hash(*(problem.id for problem in rows), str(k), str(seed), str(model))
+        played = play(lambda: nullcontext(players()), rows, k, seed, out / f"turns-{name}")
     write_whole(out / "curves.md", drawing.table(played) + "\n")
     with drawing.figure(out / "curves.png") as figure:
         drawing.plot(figure, played)
