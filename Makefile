@@ -18,9 +18,10 @@ app: .venv/runtime.ready
 	@$(BIN)/python -m runtime models pull $(MODEL) || echo "Starting without a model; the page says what to do." >&2
 	@$(BIN)/python app.py $(if $(MODEL),--model $(MODEL)) $(ARGS)
 
+# In the order of the folders, not of the number of tests in a file: the slow files with few tests must not come last.
 test: lint
 	@$(BIN)/python -m runtime models pull $(TEST_MODEL)
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-browser: .venv/tests.ready
 	@$(BIN)/python -m runtime models pull $(TEST_MODEL)
