@@ -6,17 +6,16 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import replace
 from threading import Event
 from typing import get_args
 
 from runtime.engines.base import Engine, Metered
 from runtime.errors import SoliloquyError
-from runtime.events import Finished, Token, fold
+from runtime.events import Token
 from runtime.session import Progress, Session
 from runtime.settings import Mode, Settings
 from runtime.store import Run, SessionLog, StoreError
-from runtime.types import Cost, Depth, Outcome, Vote
+from runtime.types import Cost, Depth, Vote
 
 MODES: tuple[Mode, ...] = get_args(Mode)
 NAMES = ("A", "B", "C")
@@ -65,10 +64,7 @@ class Comparison:
     def stop(self) -> None:
         """What goes on ends here, even if the model has not heard of it yet."""
         self._halted = True
-        for mode, run in self.runs.items():
-            if run.status == "running":
-                ended = fold(run.transcript, Finished(Outcome(status="stopped")))
-                self.runs[mode] = replace(run, transcript=ended)
+        self.runs = {mode: run.halted() for mode, run in self.runs.items()}
 
     def _solve(self, text: str, mode: Mode, depth: Depth | None, cancel: Event) -> Iterator[Progress]:
         first: float | None = None

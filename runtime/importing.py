@@ -48,7 +48,7 @@ def import_attempts(path: Path, log: SessionLog) -> Imported:
 def read_attempts(path: Path) -> list[SelfTalk]:
     """Raises ImportFailed."""
     try:
-        lines = path.read_text("utf-8-sig").splitlines()
+        lines = path.read_text("utf-8-sig").split("\n")  # not at U+2028, which may stand in JSON
     except (OSError, UnicodeDecodeError) as error:
         raise ImportFailed(f"{path.name} cannot be read as text in UTF-8 ({error}). Save it as JSON lines.") from error
     talks = list(_talks(path.name, lines))

@@ -159,3 +159,14 @@ def comparisons(db: Database) -> None:
         "create trigger votes_are_append_only before update on votes "
         "begin select raise(abort, 'votes are append-only: add a new one'); end"
     )
+
+
+@migrations()
+def taken_back(db: Database) -> None:
+    # A label that says nothing takes back the one before: then there is none.
+    db["latest_labels"].drop()
+    db.create_view(
+        "latest_labels",
+        "select * from labels where id in (select max(id) from labels group by run_id, coalesce(step_id, ''))"
+        " and coalesce(rating, reason, correction) is not null",
+    )

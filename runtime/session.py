@@ -19,7 +19,7 @@ from runtime.selftalk import check, converse, converse_again
 from runtime.settings import Settings
 from runtime.store import PRACTISED, Run, SessionLog, StoreError, new_id, now
 from runtime.text import clean, split_attempt
-from runtime.types import Depth, Feedback, Help, Outcome, Problem, SelfTalk
+from runtime.types import Depth, Feedback, Help, Problem, SelfTalk
 
 _WORTH_KEEPING = (StepDone, AttemptDone, CritiqueDone, Refining, Finished, Failed)
 
@@ -90,13 +90,12 @@ class Session:
         unfinished = Transcript(talk.model_copy(update={"outcome": None}))
         yield from self._follow(replace(run, transcript=unfinished, help="full"), events)
 
-    def give(self, run: Run, wish: Wish) -> dict[str, int]:
-        """Give a student the next hint or step of a solution, or all that is left. The value is how far the help with
-        each step has gone now, where that has changed. Raises StoreError."""
+    def give(self, run: Run, wish: Wish) -> tuple[Run, str | None]:
+        """Give a student the next hint or step of a solution, or all that is left. The value is the run with that, and
+        why it could not be stored, if it could not."""
         levels = asked(run, wish)
-        if self.log and levels:
-            self.log.add_hints(run.id, levels)
-        return levels
+        unsaved = self._stored(lambda log: log.add_hints(run.id, levels)) if levels else None
+        return replace(run, hints=run.hints | levels), unsaved
 
     def rate(
         self,
@@ -115,8 +114,10 @@ class Session:
         return feedback
 
     def practised(self, talk: SelfTalk, run_id: str | None = None) -> tuple[Run, str | None]:
-        """Store own work that was judged without a model, in the place of `run_id` if it goes on from there. The value
-        is the run, and why it could not be stored, if it could not."""
+        """Store own work that was judged without a model, in the place of `run_id` if it goes on from there, unless
+        people rated that meanwhile. The value is the run, and why it could not be stored, if it could not."""
+        if run_id and self.log and self.log.is_rated(run_id):
+            run_id = None
         run = Run(run_id or new_id(), self.id, "check", PRACTISED, "", Transcript(talk), created_at=now())
         return run, self._record(run)
 
@@ -138,14 +139,17 @@ class Session:
                 yield Progress(run, event, unsaved)
         finally:
             events.close()
-            if run.transcript.talk.outcome is None:  # the reader went away
-                self._record(replace(run, transcript=fold(run.transcript, Finished(Outcome(status="stopped")))))
+            if run.status == "running":  # the reader went away
+                self._record(run.halted())
 
     def _record(self, run: Run) -> str | None:
-        """Store a run; a full disk must not take the words off the screen, so the reason is handed on instead."""
+        return self._stored(lambda log: log.record(run))
+
+    def _stored(self, write: Callable[[SessionLog], None]) -> str | None:
+        """Store something; a full disk must not take the words off the screen, so the reason is handed on instead."""
         try:
             if self.log:
-                self.log.record(run)
+                write(self.log)
         except StoreError as error:
             return str(error)
         return None

@@ -22,11 +22,11 @@ from sqlite_utils import Database
 from ulid import ULID
 
 from runtime.errors import SoliloquyError
-from runtime.events import Transcript, as_talk
+from runtime.events import Finished, Transcript, as_talk, fold
 from runtime.migrations import migrations
 from runtime.rows import critique_rows, feedback_of, review_of, step_rows
 from runtime.text import language_of
-from runtime.types import SCHEMA, Cost, Feedback, Help, Review, SelfTalk, Vote
+from runtime.types import SCHEMA, Cost, Feedback, Help, Outcome, Review, SelfTalk, Vote
 
 PRACTISED = "practise"
 """Mode of a check of own work at a problem from the Practise tab."""
@@ -60,6 +60,12 @@ class Run:
     def status(self) -> str:
         outcome = self.transcript.talk.outcome
         return outcome.status if outcome else "running"
+
+    def halted(self) -> Run:
+        """The run as it stands, for good: one that was still going on was stopped."""
+        if self.status != "running":
+            return self
+        return replace(self, transcript=fold(self.transcript, Finished(Outcome(status="stopped"))))
 
 
 def new_id() -> str:
@@ -229,6 +235,10 @@ class SessionLog:
         """The latest review of every reviewed attempt of a run, by its turn."""
         rows = self._query("select * from latest_reviews where run_id = ?", [run_id])
         return {row["turn"]: review_of(row) for row in rows}
+
+    def is_rated(self, run_id: str) -> bool:
+        """Whether people said something of this very text."""
+        return bool(self.labels(run_id) or self.reviews(run_id))
 
     def reviewed_since(self, moment: str) -> int:
         """How many reviews were ended since a moment (ISO 8601, UTC)."""

@@ -8,8 +8,10 @@ import re
 import pytest
 
 from runtime import settings
+from runtime.labelled import labelled_attempts
 from runtime.page.exercise import Exercise
 from runtime.page.words import word
+from runtime.rows import step_id
 from runtime.session import Session
 from runtime.store import PRACTISED, SessionLog
 from runtime.text import UnreadableError
@@ -100,6 +102,17 @@ def test_an_attempt_that_was_deleted_is_not_written_over(session, log):
     exercise.forget(deleted)
     solve(exercise, session)
     assert log.run(deleted) is None and log.count_runs() == 1
+
+
+def test_lines_that_somebody_rated_stay_as_they_were_rated(session, log):
+    exercise = Exercise(KEPT)
+    exercise.check("2 + 2 = 5", session.practised, "en")
+    rated = exercise.run.id
+    session.rate(rated, step_id(rated, 0, 0), -1, consent=True)
+    solve(exercise, session)
+    assert exercise.run.id != rated and log.count_runs() == 2
+    [attempt] = labelled_attempts(log)
+    assert (attempt.steps, attempt.first_error) == (["2 + 2 = 5"], 0)
 
 
 def test_what_was_mended_counts_for_nothing_and_what_was_right_at_once_counts(session):

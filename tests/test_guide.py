@@ -43,7 +43,8 @@ def solved(log, help, replies=(PLAIN,), mode="plain"):
 
 def given(session, run, *wishes):
     for wish in wishes:
-        run = replace(run, hints=run.hints | session.give(run, wish))
+        run, unsaved = session.give(run, wish)
+        assert unsaved is None
     return run
 
 
@@ -60,13 +61,13 @@ def test_hints_lead_to_a_step_and_a_step_to_the_next(log):
     assert (guide.seen(run), guide.hints(run)) == (1, ())
     run = given(session, run, "all")
     assert guide.is_open(run)
-    assert [session.give(run, wish) for wish in ("hint", "step", "all")] == [{}] * 3
+    assert all(session.give(run, wish) == (run, None) for wish in ("hint", "step", "all"))
 
 
 def test_hints_only_means_that_no_step_is_given_for_the_asking(log):
     session, run = solved(log, "hints")
-    assert session.give(run, "step") == {}
-    assert session.give(run, "nonsense") == {}
+    assert session.give(run, "step") == (run, None)
+    assert session.give(run, "nonsense") == (run, None)
 
 
 def test_one_step_at_a_time_begins_with_the_first(log):

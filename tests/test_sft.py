@@ -20,6 +20,7 @@ from runtime.engines.hf.chat import Chat
 from runtime.engines.hf.loading import load_tokenizer
 from runtime.types import Problem
 from trainer.lessons import critic_row
+from trainer.sft import prefixed
 from trainer.sft.bar import told
 from trainer.sft.model import collate, learned_parameters, loss, open_for_tuning, read_prefix, save_adapter
 from trainer.sft.plan import Progress, batches, share_of_rate
@@ -290,6 +291,14 @@ def test_a_run_that_was_killed_goes_on_to_the_same_adapter(bases, data, tmp_path
     assert summary["losses"] == pytest.approx(expected["losses"], abs=1e-6)
     found, wanted = (load_file(r.adapter / "adapter_model.safetensors") for r in (run, undisturbed))
     assert all(torch.equal(found[name], wanted[name]) for name in wanted) and found.keys() == wanted.keys()
+
+
+def test_where_steps_are_slow_a_crash_costs_minutes_not_the_steps_between_two_looks(bases, data, monkeypatch):
+    monkeypatch.setattr(prefixed, "AT_RISK", 0.0)
+    run = Run(recipe_of(bases["llama"], data, epochs=2, save_every=100), settings.load())
+    checkpoint, kept = run.folder / "checkpoint.pt", []
+    run.run(lambda progress: kept.append(torch.load(checkpoint, weights_only=True)["done"]))
+    assert kept == [1, 2, 3, 4, 5, 6, 7, 8]
 
 
 def test_a_run_whose_report_ends_it_is_saved_at_that_step(bases, data, tmp_path):

@@ -24,6 +24,7 @@ from runtime.events import (
     begin,
     fold,
 )
+from runtime.labelled import labelled_attempts
 from runtime.migrations import first_tables
 from runtime.rows import home_of, step_id
 from runtime.store import PRACTISED, Run, SessionLog, StoreError, new_id, now
@@ -241,16 +242,24 @@ def test_a_blank_search_is_no_search(words, log):
 
 def test_the_latest_label_counts_and_all_are_kept(log):
     run = recorded(log)
-    step, whole = step_id(run.id, 2, 1), run.id
+    step = step_id(run.id, 2, 1)
     for rating in (-1, 0, 1):
         log.add_label(run.id, step, Feedback(rating=rating, reason=f"r{rating}", correction="5 + 4 = 9", consent=True))
     log.add_label(run.id, None, Feedback(rating=-1))
-    log.add_label(run.id, None, Feedback(rating=None))
-    assert log.labels(run.id) == {
-        step: Feedback(turn=2, step=1, rating=1, reason="r1", correction="5 + 4 = 9", consent=True),
-        whole: Feedback(rating=None),
-    }
-    assert [row["rating"] for row in rows(log, "labels")] == [-1, 0, 1, -1, None]
+    said = Feedback(turn=2, step=1, rating=1, reason="r1", correction="5 + 4 = 9", consent=True)
+    assert log.labels(run.id) == {step: said, run.id: Feedback(rating=-1)}
+    assert [row["rating"] for row in rows(log, "labels")] == [-1, 0, 1, -1]
+
+
+def test_what_was_taken_back_is_said_no_longer_and_leaves_the_machine_no_more(log):
+    run = recorded(log)
+    step = step_id(run.id, 2, 1)
+    log.add_label(run.id, step, Feedback(rating=0, consent=True))
+    assert log.is_rated(run.id) and [*log.export()] and [*labelled_attempts(log)]
+    log.add_label(run.id, step, Feedback(consent=True))
+    assert not log.is_rated(run.id) and log.labels(run.id) == {}
+    assert [*log.export()] == [*labelled_attempts(log)] == []
+    assert [row["rating"] for row in rows(log, "labels")] == [0, None]
 
 
 def test_the_last_of_many_quick_labels_is_the_latest(log):

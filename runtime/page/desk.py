@@ -6,6 +6,7 @@ The page's widgets only carry what this class gives them. It knows nothing of Gr
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property, partial
 from html import escape
@@ -53,14 +54,21 @@ class Desk:
         kept_item: str | None = None,
         kept_comparison: str | None = None,
     ) -> None:
-        self.settings, self.model, self.log, self.language = settings, model, log, language
-        self.session = Session(settings, model, log, kept_session)
+        self.settings, self.model, self.language = settings, model, language
+        self.mishap = ""
+        """Why nothing is kept although it should be, if that is so."""
+        try:
+            self.session = Session(settings, model, log, kept_session)
+        except StoreError as error:
+            self.session, self.mishap = Session(settings, model, None, kept_session), str(error)
+        self.log = self.session.log
         self.exercise = exercise or Exercise()
         self.search = ""
         """What the list of earlier runs is searched for."""
         self._kept_item, self._kept_comparison = kept_item, kept_comparison
         self._followers: dict[str, Follower] = {}
-        self._shown: dict[str, Run] = {kind: run for kind in KINDS if (run := self.session.latest(kind))}
+        # What goes on in no follower was broken off, as by a crash.
+        self._shown: dict[str, Run] = {kind: run.halted() for kind in KINDS if (run := self.session.latest(kind))}
         self._labels: dict[str, Feedback] = {}
         self._comparison: tuple[bool | None] | None = None
         """Of a student's own answer with the solution on view, if one was asked for."""
@@ -85,10 +93,11 @@ class Desk:
 
     def begin(self, kind: str, *asked: str, depth: Depth | None = None, help: Help = "full") -> None:
         """Get ready to solve (problem, mode), showing as much as `help` says, or to check (problem, steps). Raises
-        UnreadableError for empty ones."""
+        UnreadableError for empty ones, BusyError while another of that kind goes on."""
         for name, text in zip(("problem", "steps" if kind == "check" else "mode"), asked, strict=True):
             if not (text or "").strip():
                 raise UnreadableError(word(f"error.empty.{name}", self.language))
+        self._refuse_while(kind)
         act = partial(self.session.solve, help=help) if kind == "solve" else self.session.check
         self._shown.pop(kind, None)
         self._unsaved.pop(kind, None)
@@ -142,9 +151,10 @@ class Desk:
     # All ways at once
 
     def begin_comparison(self, problem: str, depth: Depth | None = None) -> None:
-        """Get ready to solve a problem in all ways. Raises UnreadableError for an empty one, StoreError."""
+        """Get ready to solve a problem in all ways. Raises UnreadableError for an empty one, BusyError, StoreError."""
         if not (problem or "").strip():
             raise UnreadableError(word("error.empty.problem", self.language))
+        self._refuse_while(COMPARE)
         self.comparison = begun = Comparison(self.settings, self.model, self.log)
         self._followers[COMPARE] = Follower(lambda cancel: begun.solve(problem, depth, cancel))
 
@@ -175,9 +185,10 @@ class Desk:
     # Help with a solution
 
     def give(self, wish: Wish) -> None:
-        """Show the next hint or step of the solution on view, or all that is left. Raises StoreError."""
+        """Show the next hint or step of the solution on view, or all that is left."""
         if run := self._shown.get("solve"):
-            self._shown["solve"] = replace(run, hints=run.hints | self.session.give(run, wish))
+            self._shown["solve"], unsaved = self.session.give(run, wish)
+            self._unsaved |= {"solve": unsaved} if unsaved else {}
 
     def compare(self, answer: str) -> None:
         """Say whether a student's answer is that of the solution on view."""
@@ -187,23 +198,32 @@ class Desk:
     # Earlier runs
 
     def keep_in(self, log: SessionLog | None) -> None:
-        """From now on store in this log, or nowhere."""
-        self.log = log
+        """From now on store in this log, or nowhere; a comparison that was begun is not taken up again."""
         self.session.keep_in(log)
+        self.log, self.mishap = log, ""
+        self.__dict__.pop("reviewing", None)
+        if log is None and self.comparison:
+            self.comparison.session.keep_in(None)
 
     def reopen(self, run: Run) -> str:
         """Show a stored run again; the value is its kind. Raises BusyError while another of that kind goes on."""
-        if run.kind in self._followers:
-            raise BusyError(word("error.past.busy", self.language))
-        self._shown[run.kind] = run
+        self._refuse_while(run.kind)
+        self._shown[run.kind] = run.halted()
+        self._unsaved.pop(run.kind, None)
+        self._comparison = None
+        # The log knows what was said of it, here or elsewhere.
+        self._labels = {step: said for step, said in self._labels.items() if not step.startswith(run.id)}
         return run.kind
 
     def reopen_comparison(self, session: str) -> str:
         """Show a stored comparison again; the value is `COMPARE`. Raises BusyError while another one goes on."""
-        if self.comparing:
-            raise BusyError(word("error.past.busy", self.language))
+        self._refuse_while(COMPARE)
         self.comparison = kept_comparison(self.settings, self.model, self.log, session)
         return COMPARE
+
+    def _refuse_while(self, kind: str) -> None:
+        if kind in self._followers:
+            raise BusyError(word("error.busy", self.language))
 
     def is_writing(self, run_id: str) -> bool:
         """Whether this run goes on here, so that it would be stored again."""
@@ -216,20 +236,36 @@ class Desk:
         self.exercise.forget(run_id)
         if self.comparison and any(run.id == run_id for run in self.comparison.runs.values()):
             self.comparison = None
+        if reviewing := self.__dict__.get("reviewing"):
+            reviewing.keep_up()
 
     # Labels
 
-    def rate(self, kind: str, step: str, rating: int | None, correction: str | None, consent: bool) -> None:
-        """Store a label. Raises StoreError; the next view then says why, and shows what is really stored."""
-        run_id = step.split(":")[0]
+    @contextmanager
+    def storing(self, kind: str) -> Iterator[None]:
+        """What a person says on a tab is stored in here. Raises StoreError; the next view then says why, and shows what
+        is really stored."""
         try:
-            said = self.session.rate(run_id, step, rating, correction=correction or None, consent=consent)
+            yield
         except StoreError as error:
             self._unsaved[kind] = str(error)
             self._mishaps += 1
             raise
-        self._labels[step] = said
         self._unsaved.pop(kind, None)
+
+    def trouble(self, kind: str) -> dict[str, Any]:
+        """What a view says of things that could not be stored."""
+        unsaved = self._unsaved.get(kind)
+        return {
+            "unsaved": word("unsaved", self.language, reason=unsaved) if unsaved else "",
+            "epoch": self._mishaps,
+        }
+
+    def rate(self, kind: str, step: str, rating: int | None, correction: str | None, consent: bool) -> None:
+        """Store a label. Raises as `storing` does."""
+        with self.storing(kind):
+            run_id = step.split(":")[0]
+            self._labels[step] = self.session.rate(run_id, step, rating, correction=correction or None, consent=consent)
 
     # Views
 
@@ -239,9 +275,9 @@ class Desk:
         shown = guided.view(replace(run, labels=run.labels | self._labels), self.language) if run else {}
         if run and kind == "solve" and self._comparison:
             shown["compared"] = guided.compared(run, *self._comparison, self.language)
-        unsaved = self._unsaved.get(kind)
         return {
             **shown,
+            **self.trouble(kind),
             **({"status": status} if status else {}),
             "language": self.language,
             "title": word(f"steps.{kind}", self.language),
@@ -249,8 +285,6 @@ class Desk:
             "words": {key: text for key, text in catalogue(self.language).items() if key.startswith(SAID_BY_SCRIPT)},
             "busy": kind in self._followers,
             "rateable": self.log is not None,
-            "unsaved": word("unsaved", self.language, reason=unsaved) if unsaved else "",
-            "epoch": self._mishaps,
         }
 
     def model_line(self) -> str:

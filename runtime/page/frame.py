@@ -56,18 +56,18 @@ class Frame:
             desk = self.desks[request.session_hash] = Desk(self.settings, self.model, log, understood(asked), *known)
         return desk
 
-    def desk(self, request: gr.Request) -> Desk:
-        """Of the page that asks."""
+    def desk(self, request: gr.Request, kept: dict[str, Any] | None = None) -> Desk:
+        """Of the page that asks. What stores or judges something hands on what its browser has `kept`."""
         with self._opening:
             if request.session_hash not in self.desks:  # the server was started again below an open page
-                self.open_desk({}, request)
+                self.open_desk(kept or {}, request)
             return self.desks[request.session_hash]
 
     @contextmanager
-    def in_studio(self, request: gr.Request) -> Iterator[Desk]:
+    def in_studio(self, request: gr.Request, kept: dict[str, Any] | None = None) -> Iterator[Desk]:
         """As `told`, for what only a page started with --studio may do. Every act asks again: its handler can be called
         without its tab."""
-        desk = self.desk(request)
+        desk = self.desk(request, kept)
         with told(desk):
             if not self.studio:
                 raise StudioError(word("error.studio", desk.language))

@@ -124,11 +124,13 @@ class Page(Frame):
         compared = desk.comparison.session.id if desk.comparison else None
         updates[self.kept] = {"value": {**kept, "compare": compared}}
         updates[self.keep]["value"] = desk.log is not None
+        mishap = desk.mishap or self.mishap
         updates[self.unkept] = {
             "value": escape(word("app.not_kept", desk.language)),
-            "visible": not (desk.log or self.mishap),
+            "visible": not (desk.log or mishap),
         }
-        updates[self.mishap_line] = {"value": word("app.unkept", desk.language, reason=escape(self.mishap))}
+        told = word("app.unkept", desk.language, reason=escape(mishap))
+        updates[self.mishap_line] = {"value": told, "visible": bool(mishap)}
         updates[self.past.list] = {"value": self.past.view(desk)}
         for widget, changes in self.practise.paint(desk).items():
             updates[widget] = {**updates.get(widget, {}), **changes}

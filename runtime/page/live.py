@@ -9,13 +9,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import replace
 from threading import Condition, Event, Thread
 
-from runtime.events import Finished, fold
 from runtime.session import Progress
 from runtime.store import Run
-from runtime.types import Outcome
 
 HEARTBEAT = 0.2
 PACE = 0.1
@@ -77,7 +74,4 @@ class Follower:
         self.cancel.set()
         with self._changed:
             self._changed.wait_for(lambda: self._ended or not self._started, PATIENCE)
-            run = self.latest.run if self.latest else None
-        if run is None or run.status != "running":
-            return run
-        return replace(run, transcript=fold(run.transcript, Finished(Outcome(status="stopped"))))
+            return self.latest.run.halted() if self.latest else None

@@ -13,7 +13,7 @@ from runtime.reviewing import Reviewing, why
 from runtime.text import Language
 
 REASONS = ("arithmetic", "idea", "unclear", "skips", "off_topic", "format")
-_UNSEEN = {"state": "plain", "sign": "", "word": "", "comment": "", "badges": []}
+_UNSEEN = {"state": "plain", "sign": "", "word": "", "comment": "", "comment_text": "", "badges": [], "why": []}
 """What a step shows while the critic's word is hidden."""
 _SHOWN = {
     "correct": ("verdict.ok", "ok", "✓"),

@@ -23,6 +23,8 @@ from trainer.sft.rows import Example
 
 SPARE_MEMORY = 2 << 30
 """Bytes that prefixes which are kept leave to everything else."""
+AT_RISK = 600.0
+"""Seconds of learning that a crash may cost where steps are slow; dev rows wait for `save_every`, as they take long."""
 
 
 class Tuning:
@@ -48,6 +50,7 @@ class Tuning:
         self.done, self.record = 0, Record(folder)
         self._resume()
         self.elapsed = before[-1].elapsed if (before := self.record.cut(self.done)) else 0.0
+        self.saved = self.elapsed
 
     @property
     def finished(self) -> bool:
@@ -72,13 +75,12 @@ class Tuning:
             if stops:
                 progress = self._looked_at(progress)
             self.record.add(progress)  # before the checkpoint: what is too much is cut when the run goes on
-            if stops:
+            if stops or self.elapsed - self.saved >= AT_RISK:
                 self._save()
             try:
                 yield progress
             except GeneratorExit:  # whoever asked for steps wants no more now
-                if not stops:
-                    self._save()
+                self._save()
                 raise
 
     def _looked_at(self, progress: Progress) -> Progress:
@@ -142,6 +144,7 @@ class Tuning:
         state = {"done": self.done, "masters": self.masters, "optimizer": self.optimizer.state_dict()}
         torch.save(state, unfinished)
         unfinished.replace(self._checkpoint)
+        self.saved = self.elapsed
 
     def _resume(self) -> None:
         if not self._checkpoint.exists():

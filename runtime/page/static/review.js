@@ -49,7 +49,9 @@ function suggested() {
 }
 
 function end(how) {
-  const said = Object.fromEntries((view().steps || []).map((row) => [row.id, label(row.id)]));
+  // Only what was said here: on another page somebody may have said more of it meanwhile.
+  const here = (view().steps || []).filter((row) => mine.has(row.id));
+  const said = Object.fromEntries(here.map((row) => [row.id, label(row.id)]));
   const seconds = (spent + performance.now() - since) / 1000;
   ended = true;
   trigger("submit", { act: "finish", item: view().item, ending: how, explanation: explains.value, seconds, said });
@@ -88,7 +90,7 @@ explains.addEventListener("keydown", (event) => {
 form.addEventListener("keydown", (event) => {
   if (event.isComposing || !item) return;
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
-    if (!event.target.closest(".sq-editor")) end(suggested() || "solution");
+    if (event.target.closest(".sq") && !event.target.closest(".sq-editor")) end(suggested() || "solution");
   } else if (event.target.closest(".sq-steps") && event.target.tagName !== "TEXTAREA" && !event.ctrlKey && !event.metaKey) {
     if (event.key.toLowerCase() === "s" && view().can_skip) turns.children[2].click();
     if (event.key === "?" || event.key.toLowerCase() === "g") form.querySelector(".sq-guide summary")?.click();

@@ -110,7 +110,7 @@ class CompareTab:
             return self.updates(desk)
 
     def begin(self, kept: dict[str, Any] | None, text: str, depth: Depth, request: gr.Request) -> dict[Any, Any]:
-        with self.page.in_studio(request) as desk:
+        with self.page.in_studio(request, kept) as desk:
             desk.begin_comparison(text, depth)
             remembered = {**(kept or {}), "compare": desk.comparison.session.id}
             return {self.page.kept: gr.update(value=remembered), **self.updates(desk)}

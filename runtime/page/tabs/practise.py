@@ -55,8 +55,10 @@ class PractiseTab:
     def wire(self) -> None:
         kept = self.page.kept
         everything = [kept, self.box, *self.outputs]
-        self.checked = gr.on([self.go.click, self.box.submit], self.check, [self.box], self.outputs, **AT_ONCE)
-        self.reveal.click(self.show_solution, None, self.outputs, **QUIET)
+        self.checked = gr.on(
+            [self.go.click, self.box.submit], self.check, [kept, self.box], [kept, *self.outputs], **AT_ONCE
+        )
+        self.reveal.click(self.show_solution, [kept], [kept, *self.outputs], **QUIET)
         self.onward.click(self.next, [kept], everything, **QUIET).then(None, None, None, js=TO_THE_BOX, **QUIET)
         # Each tells its own wish alone, so that two quick choices do not undo each other.
         rest = [kept, self.box, *(widget for widget in self.outputs if widget not in (self.group, self.count))]
@@ -79,21 +81,21 @@ class PractiseTab:
             self.reveal: {"interactive": not exercise.shown},
         }
 
-    def check(self, text: str, request: gr.Request) -> dict[Any, Any]:
-        desk = self.page.desk(request)
+    def check(self, kept: dict[str, Any] | None, text: str, request: gr.Request) -> dict[Any, Any]:
+        desk = self.page.desk(request, kept)
         with told(desk):
             desk.exercise.check(text or "", desk.session.practised, desk.language)
-        return _updates(self.paint(desk))
+        return self.shown(desk, kept)
 
-    def show_solution(self, request: gr.Request) -> dict[Any, Any]:
-        desk = self.page.desk(request)
+    def show_solution(self, kept: dict[str, Any] | None, request: gr.Request) -> dict[Any, Any]:
+        desk = self.page.desk(request, kept)
         desk.exercise.show_solution()
-        return _updates(self.paint(desk))
+        return self.shown(desk, kept)
 
     def next(self, kept: dict[str, Any] | None, request: gr.Request) -> dict[Any, Any]:
         desk = self.page.desk(request)
         desk.exercise.next()
-        return self.begun(desk, kept, {"value": ""})
+        return self.shown(desk, kept) | {self.box: gr.update(value="")}
 
     def choose_group(self, kept: dict[str, Any] | None, group: str, text: str, request: gr.Request) -> dict[Any, Any]:
         return self.chosen(kept, group, self.page.desk(request).exercise.ladder.steps, text, request)
@@ -106,14 +108,11 @@ class PractiseTab:
     ) -> dict[Any, Any]:
         desk = self.page.desk(request)
         desk.exercise.choose(group, count, untouched=not (text or "").strip())
-        changes = self.begun(desk, kept, {})
+        changes = self.shown(desk, kept)
         return {widget: change for widget, change in changes.items() if widget not in (self.group, self.count)}
 
-    def begun(self, desk: Desk, kept: dict[str, Any] | None, box: dict[str, Any]) -> dict[Any, Any]:
-        """Everything, after the problem or the wishes changed; the browser keeps which problem it is."""
+    def shown(self, desk: Desk, kept: dict[str, Any] | None) -> dict[Any, Any]:
+        """All that is shown; the browser keeps which problem it is, and how hard the next one."""
         remembered = {"value": {**(kept or {}), "practise": desk.exercise.kept}}
-        return _updates({self.page.kept: remembered, self.box: box, **self.paint(desk)})
-
-
-def _updates(changes: dict[Any, dict[str, Any]]) -> dict[Any, Any]:
-    return {widget: gr.update(**values) for widget, values in changes.items()}
+        changes = {self.page.kept: remembered, **self.paint(desk)}
+        return {widget: gr.update(**values) for widget, values in changes.items()}

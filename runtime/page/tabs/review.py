@@ -80,13 +80,13 @@ class ReviewTab:
         return {
             self.guide: {"value": review_view.guide(desk.language)},
             self.head: {"value": review_view.head(desk.reviewing, desk.language)},
-            self.steps: {"value": review_view.view(desk.reviewing, desk.language)},
+            self.steps: {"value": self.view(desk)},
         }
 
     # Acts. Each asks for the right itself.
 
     def rate(self, consent: bool, label: gr.EventData, request: gr.Request) -> None:
-        with self.page.in_studio(request) as desk:
+        with self.page.in_studio(request) as desk, desk.storing("review"):
             _reviewing(desk).rate(label.step_id, _feedback(label._data, consent))
 
     def act(self, kept: dict[str, str], consent: bool, asked: gr.EventData, request: gr.Request) -> tuple[Any, ...]:
@@ -141,8 +141,11 @@ class ReviewTab:
             return f'<p role="status">{escape(told)}</p>', *self.shown(desk, kept)
 
     def shown(self, desk: Desk, kept: dict[str, str] | None) -> tuple[Any, ...]:
-        view = review_view.view(desk.reviewing, desk.language)
+        view = self.view(desk)
         return review_view.head(desk.reviewing, desk.language), view, {**(kept or {}), "review": view.get("item")}
+
+    def view(self, desk: Desk) -> dict[str, Any]:
+        return review_view.view(desk.reviewing, desk.language) | desk.trouble("review")
 
 
 def _reviewing(desk: Desk) -> Reviewing:

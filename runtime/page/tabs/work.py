@@ -51,7 +51,7 @@ class WorkTab:
     def wire(self) -> None:
         outputs = [self.steps, self.go, self.halt]
         asks = [self.go.click, *(box.submit for box in self.boxes)]
-        asked = gr.on(asks, self.begin, self.inputs, outputs, **AT_ONCE)
+        asked = gr.on(asks, self.begin, [self.page.kept, *self.inputs], outputs, **AT_ONCE)
         self.runs = [asked.success(self.follow, None, outputs, **ON_MODEL)]
         if self.kind == "solve":
             self.wire_help(outputs)
@@ -80,8 +80,16 @@ class WorkTab:
 
         return fill
 
-    def begin(self, first: str, second: str, depth: Depth, request: gr.Request, help: Help = "full") -> tuple[Any, ...]:
-        desk = self.page.desk(request)
+    def begin(
+        self,
+        kept: dict[str, Any] | None,
+        first: str,
+        second: str,
+        depth: Depth,
+        request: gr.Request,
+        help: Help = "full",
+    ) -> tuple[Any, ...]:
+        desk = self.page.desk(request, kept)
         with told(desk):
             desk.begin(self.kind, first, second, depth=depth, help=help)
         others = any(other.running for other in self.page.desks.values() if other is not desk)
@@ -108,8 +116,7 @@ class WorkTab:
     def give(self, wish: gr.EventData, request: gr.Request) -> dict[str, Any]:
         """The next hint or step was asked for, or all that is left."""
         desk = self.page.desk(request)
-        with told(desk):
-            desk.give(wish.wish)
+        desk.give(wish.wish)
         return desk.view(self.kind)
 
     def compare(self, own: gr.EventData, request: gr.Request) -> dict[str, Any]:

@@ -1,0 +1,133 @@
+"""One open page: what it refuses, what it keeps off, and what it shows when something could not be stored."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from runtime import settings
+from runtime.engines.scripted import ScriptedEngine
+from runtime.events import Transcript
+from runtime.page.desk import BusyError, Desk
+from runtime.page.loading import Loading
+from runtime.rows import step_id
+from runtime.session import Session
+from runtime.store import SessionLog, StoreError
+
+QUESTION = "Ana buys 3 pens for 4 dollars each and a book for 5 dollars. How much does she pay?"
+RIGHT = "The pens cost 3 × 4 = 12 dollars.\nIn all she pays 12 + 5 = 17 dollars.\nThe answer is 17."
+FULL = StoreError("The disk is full: free some space and try again.")
+
+
+class Solver(ScriptedEngine):
+    """Solves the problem rightly, however it is asked."""
+
+    def _next(self, messages):
+        self.calls.append(list(messages))
+        return RIGHT
+
+
+@pytest.fixture
+def log(home):
+    log = SessionLog(home / "soliloquy.db")
+    yield log
+    log.close()
+
+
+def a_desk(log, session=None):
+    return Desk(settings.load(mode="plain"), Loading(Solver), log, "en", session)
+
+
+def solved(desk, help="full"):
+    desk.begin("solve", QUESTION, "plain", help=help)
+    *_, view = desk.follow("solve")
+    return view
+
+
+def refuse(*_, **__):
+    raise FULL
+
+
+def test_what_goes_on_is_not_replaced_by_what_is_asked_meanwhile(log):
+    desk = a_desk(log)
+    desk.begin("solve", QUESTION, "plain")
+    with pytest.raises(BusyError, match="press Stop first"):
+        desk.begin("solve", "Another one: 1 + 1?", "plain")
+    *_, view = desk.follow("solve")
+    assert view["answer"] and desk.texts("solve") == [QUESTION]
+    desk.begin_comparison(QUESTION)
+    with pytest.raises(BusyError):
+        desk.begin_comparison("Another one: 1 + 1?")
+    assert desk.comparing
+
+
+def test_once_nothing_is_to_be_kept_neither_a_comparison_nor_a_review_is(log):
+    desk = a_desk(log)
+    solved(desk)
+    assert desk.reviewing.current
+    desk.begin_comparison(QUESTION)
+    stored = log.count_runs()
+    desk.keep_in(None)
+    for _ in desk.follow_comparison():
+        pass
+    desk.comparison.cast("A")
+    assert desk.comparison.is_whole and log.count_runs() == stored and not log.tally()
+    assert desk.reviewing is None
+    desk.keep_in(log)
+    assert desk.reviewing.current
+
+
+def test_a_page_opens_on_a_full_disk_and_says_that_nothing_is_kept(log, monkeypatch):
+    monkeypatch.setattr(log, "start_session", refuse)
+    desk = a_desk(log)
+    assert (desk.log, desk.mishap) == (None, str(FULL))
+    assert solved(desk)["answer"] and log.count_runs() == 0
+
+
+def test_a_solution_is_given_even_where_that_cannot_be_stored(log, monkeypatch):
+    desk = a_desk(log)
+    assert "12 + 5 = 17" not in json.dumps(solved(desk, "hints"))
+    monkeypatch.setattr(log, "add_hints", refuse)
+    desk.give("all")
+    view = desk.view("solve")
+    assert "12 + 5 = 17" in json.dumps(view) and str(FULL) in view["unsaved"]
+
+
+def test_a_run_that_a_crash_broke_off_is_over(log):
+    desk = a_desk(log)
+    solved(desk)
+    run = desk.session.latest("solve")
+    broken = replace(run, transcript=Transcript(run.transcript.talk.model_copy(update={"outcome": None})))
+    log.record(broken)
+    assert log.run(run.id).status == "running"
+    again = a_desk(log, desk.session.id)
+    assert "Stopped" in again.view("solve")["status"]
+    again.reopen(log.run(run.id))
+    assert "Stopped" in again.view("solve")["status"]
+
+
+def test_what_is_opened_again_shows_what_the_log_knows_and_nothing_of_the_one_before(log):
+    desk = a_desk(log)
+    solved(desk, "hints")
+    first = desk.session.latest("solve")
+    desk.rate("solve", step_id(first.id, 0, 0), 1, None, consent=False)
+    Session(settings.load(), Solver, log).rate(first.id, step_id(first.id, 0, 0), -1)
+    solved(desk, "hints")
+    desk.compare("17")
+    assert "compared" in desk.view("solve")
+    desk.reopen(log.run(first.id))
+    assert "compared" not in desk.view("solve")
+    desk.give("all")
+    assert [row["rating"] for row in desk.view("solve")["steps"]] == [-1, None]
+
+
+def test_a_rating_that_could_not_be_stored_is_told_on_every_tab(log):
+    desk = a_desk(log)
+    for kind in ("solve", "review"):
+        with pytest.raises(StoreError), desk.storing(kind):
+            raise FULL
+        assert str(FULL) in desk.trouble(kind)["unsaved"]
+    assert desk.trouble("review")["epoch"] == 2
+    with desk.storing("review"):
+        pass
+    assert desk.trouble("review")["unsaved"] == "" and desk.trouble("solve")["unsaved"]
