@@ -128,6 +128,13 @@ def test_the_figures_are_those_of_processbench():
     assert low < 0.5 < high
 
 
+def test_a_panel_needs_only_those_who_weigh_something():
+    heard = hear(ScriptedEngine(["Yes."] * 6, VERDICTS, voices=["critic"]), panel=("arithmetic", "model"))
+    assert summary(heard, {"quick": WORD})["panels"]["quick"]["wrong"]["accuracy"] == 1.0
+    assert "quick" not in summary(heard, {"quick": Weights(constant=0.0, signs={"surprise": 1.0})})["panels"]
+    assert "quick" not in summary(heard, {})["panels"]
+
+
 def test_a_panel_without_weights_is_weighed_as_that_of_an_untrained_base():
     report = summary(hear(ScriptedEngine(REPLIES, VERDICTS)), {})
     assert report["panels"]["model"]["wrong"]["accuracy"] == 0.0  # its word weighs nothing

@@ -44,13 +44,13 @@ class Evaluation:
         settings: Settings,
         voices: Mapping[str, str] | None = None,
     ) -> None:
-        """`voices`: the hashes of those that the engine speaks with, where these are not the ones in use."""
+        """`voices`: the hashes of those that the engine speaks with."""
         self.problems, self.modes, self.engine, self.settings = problems, modes, engine, settings
         config = {
             "model": engine.model,
             "prompts": prompts.all_versions(),
             **settings.model_dump(include={"rounds", "temperature", "seed", "max_tokens", "depth"}),
-            **({} if voices is None else {"voices": dict(sorted(voices.items()))}),
+            "voices": dict(sorted((voices or {}).items())),
             "critic": open_critic(engine, settings).weights.model_dump() if {"critic", ORACLE} & {*modes} else None,
         }
         self.results = ResultFile(Path(settings.home) / "evaluations", "evaluate", config)

@@ -23,6 +23,7 @@ from runtime.engines.base import Engine
 from runtime.settings import Settings
 from runtime.types import Witness
 from runtime.weighing import Weights
+from runtime.witnesses import PANELS, SIGNS_OF
 from trainer.hearing import JudgedHearing
 from trainer.sources import JudgedAttempt
 from trainer.statistics import harmonic, wilson
@@ -47,10 +48,22 @@ def summary(hearing: JudgedHearing, weights: Mapping[str, Weights]) -> dict[str,
                 **figures(hearing.attempts, heard, panel, weights.get(name, UNTRAINED)),
                 "seconds": round(sum(map(hearing.seconds, panel)), 2),
             }
-            for name, panel in heard_panels(hearing.panel, hearing.has_voice).items()
+            for name, panel in panels_of(hearing, weights).items()
         },
         "run": str(hearing.results.folder),
     }
+
+
+def panels_of(hearing: JudgedHearing, weights: Mapping[str, Weights]) -> dict[str, tuple[Witness, ...]]:
+    """Those whose witnesses were heard; and as the app asks nobody who weighs nothing, those of which only such are
+    missing."""
+    asked = {
+        name: tuple(w for w in panel if w == "arithmetic" or weights[name].hears(SIGNS_OF[w]))
+        for name, panel in PANELS.items()
+        if name in weights
+    }
+    able = {name: panel for name, panel in asked.items() if {*panel} <= {"arithmetic", *hearing.panel}}
+    return able | heard_panels(hearing.panel, hearing.has_voice)
 
 
 def figures(

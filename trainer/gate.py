@@ -18,8 +18,6 @@ ROWS = 100
 """Fewer held-out rows than this promote nothing: their interval is wide, and its normal form not to be trusted."""
 ROWS_OF_A_KIND = 20
 """A critic is measured on at least so many right and so many wrong attempts."""
-CHANCE = 0.1
-"""Two-sided probability of the exact test above which a difference may be chance: what 90 % intervals leave out."""
 SHIPPED_BYTES = 40 << 20
 """What all shipped versions may take together."""
 
@@ -115,7 +113,7 @@ def _against_base(candidate: Candidate) -> tuple[bool, str]:
     )
     ours, theirs = f1(candidate.voice), f1(candidate.base)
     text += _f1_text(ours, theirs)
-    ok = low > 0 and better.p <= CHANCE and (ours is None or ours > theirs)
+    ok = better.is_gain and (ours is None or ours > theirs)
     return ok, f"{'Better' if ok else 'Not better'} than the base: {text}."
 
 

@@ -194,7 +194,8 @@ def write_lessons(sources: Sources, folder: Path) -> dict[str, Any]:
     attempts = mixed(_read(sources), sources.seed)
     report = find([a.problem.text for a in attempts], {str(p): read_texts(p) for p in sources.held_out})
     attempts = drop(attempts, report)
-    kept = [a for a in attempts if kept_apart(a.problem)]
+    # Attempts at one problem side by side, as `weigh` leaves out neighbours together.
+    kept = sorted((a for a in attempts if kept_apart(a.problem)), key=lambda attempt: attempt.problem.id)
     learned = [a for a in attempts if not kept_apart(a.problem)]
     write_rows(folder / "critic.jsonl", map(critic_row, learned))
     write_rows(folder / "dev.jsonl", map(critic_row, kept))

@@ -12,6 +12,7 @@ from itertools import islice
 
 from runtime import arithmetic
 from runtime.solutions import Solution, first_unmet
+from runtime.turns import judged as steps_to_judge
 from trainer.sources import GradedAttempt, JudgedAttempt
 
 OF_EACH = 2
@@ -45,9 +46,11 @@ def _wrong(attempts: Iterable[GradedAttempt], ways: Sequence[Solution]) -> Itera
 
 
 def _leaves(attempt: GradedAttempt, ways: Sequence[Solution]) -> int | None:
-    """The first step that is false or makes a number which no right way meets; None if there is neither."""
+    """The first step that is false or makes a number which no right way meets; None if there is neither, or if it is a
+    last line that only states the answer, which is not judged."""
     unmet = first_unmet(attempt.problem, attempt.steps, ways)
-    return min((place for place in (_first_false(attempt), unmet) if place is not None), default=None)
+    found = [place for place in (_first_false(attempt), unmet) if place is not None]
+    return min(found) if found and min(found) < len(steps_to_judge(attempt.steps)) else None
 
 
 def _first_false(attempt: GradedAttempt) -> int | None:

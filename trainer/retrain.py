@@ -9,6 +9,7 @@ held-out attempts -> the gate. Every stage is the one that can be called alone; 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,7 +21,7 @@ from runtime import engines, models, voices
 from runtime.fetch.files import sha256_of
 from runtime.settings import Settings
 from runtime.types import Depth, Witness, content_hash
-from runtime.voice_cards import DataSource, Figure
+from runtime.voice_cards import DataSource, Figure, read_card
 from runtime.weighing import Weights
 from runtime.witnesses import PANELS, VOICE
 from trainer import evaluate_critic
@@ -227,18 +228,15 @@ class Retraining:
         self, sha256: str, tuned: dict[str, Any], learned: dict[str, dict[str, int]], reports: dict[str, Measured]
     ) -> dict:
         depths: tuple[Depth, ...] = ("quick", "deep")
-        # Lessons are read in a random order, so what the time was too short for is missing from all sources alike.
-        read = min(1.0, tuned["steps"] * self.recipe.batch / (tuned["rows"] * self.recipe.epochs))
+        # Lessons are read in a random order, so what there was no time for is missing from all sources alike.
         present = {name: sum(kinds.values()) for name, kinds in learned.items()}
+        read = min(tuned["rows"], tuned["steps"] * self.recipe.batch) / sum(present.values())
         kept = {name: reports["voice"].weights[name] for name in depths if name in reports["voice"].weights}
         return {
             "version": datetime.now(UTC).strftime("%Y-%m-%d-") + sha256[:6],
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "recipe": self._recipe_for_card,
-            "data": [
-                DataSource(name=name, licence=LICENCES.get(name, "see source"), count=round(read * count)).model_dump()
-                for name, count in present.items()
-            ],
+            "data": self._sources({name: round(read * count) for name, count in present.items()}),
             "metrics": {name: _figures(report) for name, report in reports["voice"].figures.items()},
             "base_metrics": {name: _figures(report) for name, report in reports["base"].figures.items()},
             "seconds": {"training": tuned["seconds"]},
@@ -246,6 +244,16 @@ class Retraining:
             "join": {name: weights.model_dump() for name, weights in kept.items()},
             "licence": "Apache-2.0",
         }
+
+    def _sources(self, counts: Mapping[str, int]) -> list[dict[str, Any]]:
+        """What was learned from, with what the voice that it goes on from had learned from."""
+        before = read_card(self._in_use.with_suffix(".json")).data if self.recipe.init else ()
+        had = Counter({one.name: one.count for one in before}) + Counter(counts)
+        licences = LICENCES | {one.name: one.licence for one in before}
+        return [
+            DataSource(name=name, licence=licences.get(name, "see source"), count=count).model_dump()
+            for name, count in had.items()
+        ]
 
 
 LICENCES = {

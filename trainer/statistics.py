@@ -8,6 +8,8 @@ from math import comb, sqrt
 
 Z = 1.6449
 """Two-sided 90 % of the normal distribution."""
+CHANCE = 0.1
+"""Two-sided probability of the exact test above which a difference may be chance: what 90 % intervals leave out."""
 
 
 def wilson(successes: int, n: int) -> tuple[float, float]:
@@ -30,6 +32,11 @@ class Paired:
     losses: int
     p: float
     """Exact McNemar test, two-sided."""
+
+    @property
+    def is_gain(self) -> bool:
+        """Whether this is hardly chance. The interval alone would take three won and none lost for certain."""
+        return self.interval[0] > 0 and self.p <= CHANCE
 
 
 def paired(a: Sequence[bool], b: Sequence[bool]) -> Paired:

@@ -16,6 +16,7 @@ from runtime.exports import FORMATS, rows_of
 from runtime.importing import import_attempts
 from runtime.labelled import labelled_attempts
 from runtime.page.tabs.review import ReviewTab
+from runtime.types import Feedback
 
 pytestmark = pytest.mark.browser
 
@@ -113,11 +114,22 @@ def test_undo_takes_a_rating_back_and_back_shows_the_attempt_before(tab, served)
     tab.keyboard.press("1")
     tab.keyboard.press("u")
     wait_until(lambda: len(page.labels()) == 2)
-    assert page.log.labels(page.labels()[0]["run_id"])[page.labels()[0]["step_id"]].rating is None
+    assert page.log.labels(page.labels()[0]["run_id"]) == {}
     tab.keyboard.press("s")
     wait_until(lambda: tab.locator(".sq-problem:visible").inner_text() != first)
     tab.get_by_role("button", name="Back").click()
     wait_until(lambda: tab.locator(".sq-problem:visible").inner_text() == first)
+
+
+def test_what_somebody_else_rated_meanwhile_is_not_taken_back(tab, served):
+    page = served(studio=True)
+    imported(page, THREE)
+    review(tab, page)
+    step = tab.locator(".sq-step:visible").first.get_attribute("data-id")
+    page.log.add_label(step.split(":")[0], step, Feedback(rating=1))
+    tab.locator(".sq-ends-give_up:visible").click()
+    wait_until(lambda: page.log.reviews(step.split(":")[0]))
+    assert [row["rating"] for row in page.labels()] == [1]
 
 
 def test_the_answer_and_the_critic_are_hidden_until_they_are_asked_for(tab, served):

@@ -22,6 +22,7 @@ from trainer.commands.options import (
     listed,
     modes_of,
     opened,
+    spoken,
     voice_files,
 )
 
@@ -43,7 +44,6 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Measure how often problems are solved, with 90 % intervals and what it costs. Resumable."""
-    from runtime.fetch.files import sha256_of
     from trainer.evaluate import Evaluation
     from trainer.sources import read_problems
 
@@ -51,8 +51,7 @@ def evaluate(
     rows = read_problems(problems, limit)
     files = voice_files(voices)
     with opened(model, parallel, files) as (engine, settings):
-        hashes = None if files is None else {name: sha256_of(file) for name, file in files.items()}
-        evaluation = Evaluation(rows, modes, engine, settings, hashes)
+        evaluation = Evaluation(rows, modes, engine, settings, spoken(files, engine, settings))
         follow("Solving", evaluation.run(), evaluation.size)
         summary = evaluation.summary()
     if as_json:
@@ -83,9 +82,9 @@ def curves(
     parallel: Parallel = 16,
 ) -> None:
     """Votes and refinements at test time, in parallel and in a chain, with their cost. What was drawn is kept."""
-    from contextlib import ExitStack, nullcontext
-    from functools import cache
+    from contextlib import nullcontext
 
+    from runtime import prompts
     from runtime.critic import weights_of
     from runtime.files import write_whole
     from runtime.types import content_hash
@@ -94,17 +93,14 @@ def curves(
     from trainer.mathcritique.testtime import play
     from trainer.sources import read_problems
 
-    with ExitStack() as stack:
-
-        @cache
-        def players() -> Players:
-            engine, settings = stack.enter_context(opened(model, parallel))
-            return Players(engine, weights_of(engine, settings), settings.max_tokens)
-
-        rows = read_problems(problems, limit)
-        # Turns of other problems or another K must not be read as these.
-        name = content_hash(*(problem.id for problem in rows), str(k), str(seed), str(model))
-        played = play(lambda: nullcontext(players()), rows, k, seed, out / f"turns-{name}")
+    rows = read_problems(problems, limit)
+    with opened(model, parallel) as (engine, settings):
+        players = Players(engine, weights_of(engine, settings), settings.max_tokens)
+        # What was drawn of other problems, or by other players, must not be read as these turns.
+        voices, texts = spoken(None, engine, settings), prompts.all_versions()
+        decides = (k, seed, settings.max_tokens, engine.model, voices, players.weights, texts)
+        name = content_hash(*(problem.id for problem in rows), *map(str, decides))
+        played = play(lambda: nullcontext(players), rows, k, seed, out / f"turns-{name}")
     write_whole(out / "curves.md", drawing.table(played) + "\n")
     with drawing.figure(out / "curves.png") as figure:
         drawing.plot(figure, played)

@@ -63,9 +63,7 @@ def heard(
     path: Path, witnesses: str, voice: str | None, limit: int | None, model: str | None, parallel: int
 ) -> Iterator[tuple[JudgedHearing, Settings]]:
     """What was heard of a file of judged attempts."""
-    from runtime.fetch.files import sha256_of
     from runtime.types import Witness
-    from runtime.voices import voices_of
     from trainer.hearing import JudgedHearing
     from trainer.sources import read_judged
 
@@ -73,12 +71,20 @@ def heard(
     attempts = read_judged(path, limit)
     files = None if voice is None else {} if voice == "none" else {"critic": Path(voice)}
     with opened(model, parallel, files) as (engine, settings):
-        if files is None and engine.path:
-            files = {name: spoken.path for name, spoken in voices_of(engine.path, settings).items()}
-        name = sha256_of(files["critic"]) if files and "critic" in files else "none"
+        name = spoken(files, engine, settings).get("critic", "none")
         hearing = JudgedHearing(attempts, engine, settings, panel, name)
         follow("Reading", hearing.run(), len(hearing.work))
         yield hearing, settings
+
+
+def spoken(files: Mapping[str, Path] | None, engine: Engine, settings: Settings) -> dict[str, str]:
+    """The hashes of the voices that an engine speaks with: of these files, or of those in use."""
+    from runtime.fetch.files import sha256_of
+    from runtime.voices import voices_of
+
+    if files is None and engine.path:
+        files = {name: voice.path for name, voice in voices_of(engine.path, settings).items()}
+    return {name: sha256_of(file) for name, file in sorted((files or {}).items())}
 
 
 @contextmanager

@@ -128,9 +128,11 @@ class Critiques:
     def _work(self, task: Task) -> dict[str, Any]:
         engine = Metered(self.engine) if self.engine else None
         recipe = self.recipe
+        writer = engine if self.writer is self.engine else self.writer  # so that what it writes is counted too
         actor = engine and Actor(engine, recipe.seed, recipe.samples, recipe.temperature, recipe.max_tokens)
         try:
-            made = [known_by_rule(each, task, recipe.seed) for each in mixed(self._generate(task, actor), recipe.wrong)]
+            drawn = mixed(self._generate(task, actor, writer), recipe.wrong)
+            made = [known_by_rule(each, task, recipe.seed) for each in drawn]
             jobs = [Job(task.problem, m.path.lines, m.path.final, hints(task, m), recipe.stop_at_first) for m in made]
             annotations = self.annotator.annotate(jobs, recipe.seed)
             pairs = zip(made, annotations, strict=True)
@@ -139,7 +141,7 @@ class Critiques:
             return {"error": str(error), **_spent(engine)}
         return {"records": lines, **_spent(engine)}
 
-    def _generate(self, task: Task, actor: Actor | None) -> list[Made]:
+    def _generate(self, task: Task, actor: Actor | None, writer: Engine | None) -> list[Made]:
         """Everything that the chosen generators make of a problem, in the order rg1, rg2, rg3, gold."""
         chosen, worked = self.recipe.generators, task.worked
         reference = [gold(task, self.recipe.seed)] if task.gold else []
@@ -155,7 +157,7 @@ class Critiques:
         if "rg3" in chosen and worked:
             made += injected(task, worked, self.recipe.seed)
         elif actor and right and "rg3" in chosen:
-            made += inserted(actor, task, right[0].path, self.writer)
+            made += inserted(actor, task, right[0].path, writer)
         return [*made, *reference]
 
     def _record(self, task: Task, actor: Actor | None, made: Made, annotation: Annotation | None) -> Record:

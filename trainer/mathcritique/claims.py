@@ -46,7 +46,7 @@ class Measured:
 
 
 def verdict_of(*differences: Paired) -> Verdict:
-    if all(one.interval[0] > 0 for one in differences):
+    if all(one.is_gain for one in differences):
         return "holds"
     return "consistent" if all(one.difference > 0 for one in differences) else "does not hold"
 
@@ -81,7 +81,7 @@ def mc2(m: Measured) -> Claim:
 
 def mc3(m: Measured) -> Claim:
     gains = [paired(*both).difference for both in m.played.by_bin(BINS)]
-    grows = fmean(gains[2:]) > fmean(gains[:2]) and sum(gain >= 0 for gain in gains) >= BINS - 1
+    grows = fmean(gains[-2:]) > fmean(gains[:2]) and sum(gain >= 0 for gain in gains) >= BINS - 1
     verdict: Verdict = "consistent" if grows else "does not hold"
     shown = ", ".join(f"{gain:+.1%}" for gain in gains)
     says = "Nearly every difficulty gains by the critic, hard problems the most."

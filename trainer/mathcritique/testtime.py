@@ -101,8 +101,9 @@ class Played(Value):
         )
 
     def bins(self, count: int = 5) -> list[list[int]]:
-        """Problems by the pass rate of the plain attempts, in bins of equal size, the easiest first."""
-        rates = [sum(attempt.right for attempt in some) for some in self.plain]
+        """Problems by the pass rate of the plain attempts, in bins of equal size, the easiest first. Those that turns
+        in parallel begin with do not count: a gain over attempts that were chosen for being wrong is none."""
+        rates = [sum(attempt.right for attempt in some[self.K :]) for some in self.plain]
         order = sorted(range(len(rates)), key=lambda i: -rates[i])
         return [list(map(int, part)) for part in np.array_split(order, count)]
 
