@@ -190,6 +190,8 @@ def test_a_verdict_follows_the_intervals():
     assert claims.verdict_of(clear) == "holds"
     assert claims.verdict_of(clear, faint) == "consistent"
     assert claims.verdict_of(clear, none) == "does not hold"
+    thrice = paired([True] * 3 + [False] * 237, [False] * 240)
+    assert thrice.interval[0] > 0 and claims.verdict_of(thrice) == "consistent"  # p = 0.25
 
 
 def test_the_report_names_every_claim_and_its_plots_are_there(tmp_path):

@@ -4,6 +4,7 @@ import pytest
 
 from runtime.events import Transcript
 from runtime.labelled import attempt_of
+from runtime.page import render
 from runtime.page.review_view import guide, head, view
 from runtime.reviewing import Reviewing, queue, why
 from runtime.rows import step_id
@@ -165,10 +166,12 @@ def test_each_attempt_of_a_run_is_reviewed_and_a_kept_step_has_one_label(log):
 
 
 def test_the_answer_and_the_critic_are_not_sent_before_they_are_asked_for(log):
-    recorded(log, "secret", SURE, WRONG)
+    run = recorded(log, "secret", SURE, FALSE_SUM)
     reviewing = Reviewing(log)
     shown = view(reviewing, "en")
     assert {row["state"] for row in shown["steps"]} == {"plain"} and shown["can_reveal"]
+    assert any(row["why"] for row in render.steps(log.run(run), "en"))
+    assert not any(row["why"] or row["comment"] or row["comment_text"] for row in shown["steps"])
     assert "Reference answer" not in head(reviewing, "en")
     reviewing.revealed = True
     assert "Reference answer" in head(reviewing, "en")
