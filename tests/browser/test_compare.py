@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 from test_app import PROBLEM, wait_until
 from test_review import call
-from tutor import RIGHT, Served, Tutor
+from tutor import Served, Tutor
 
 from runtime.page.tabs.compare import CompareTab
 
 pytestmark = pytest.mark.browser
 
+COUNTING = [f"{n} + 1 = {n + 1} apples." for n in range(40)]
+"""Goes on for a minute: nobody stops too late, however slow the machine is."""
 MODES = {"plain": "Straight on", "critic": "With a critic", "selftalk": "Self-talk"}
 
 
@@ -89,7 +91,7 @@ def test_earlier_work_lists_a_comparison_once_and_opens_it_whole(tab, served):
 
 
 def test_columns_fill_while_they_are_written_and_stop_ends_them(tab, served):
-    page = served(Tutor(delay=0.4, first=RIGHT), studio=True)
+    page = served(Tutor(delay=0.4, first=COUNTING), studio=True)
     compare(tab, page)
     first = tab.locator(".sq-column").nth(0)
     first.locator(".sq-step").first.wait_for()
@@ -102,7 +104,7 @@ def test_columns_fill_while_they_are_written_and_stop_ends_them(tab, served):
 
 
 def test_esc_right_after_asking_is_not_lost(tab, served):
-    compare(tab, served(Tutor(delay=0.4, first=RIGHT), studio=True))
+    compare(tab, served(Tutor(delay=0.4, first=COUNTING), studio=True))
     tab.keyboard.press("Escape")
     tab.get_by_text("so there is no vote on it").wait_for(timeout=3000)
     assert tab.get_by_role("button", name="Solve it three ways").is_enabled()
