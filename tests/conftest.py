@@ -23,6 +23,16 @@ def home(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.fixture
+def log(home):
+    """An empty session log."""
+    from runtime.store import SessionLog
+
+    log = SessionLog(home / "soliloquy.db")
+    yield log
+    log.close()
+
+
 @pytest.fixture(scope="session")
 def small_model():
     """The file of the smallest model of the catalogue."""

@@ -5,33 +5,15 @@ import sqlite3
 from threading import Event
 
 import pytest
+from solver import QUESTION, RIGHT, Solver
 
 from runtime import settings
 from runtime.comparing import MODES, NAMES, CompareError, Comparison, kept_comparison
-from runtime.engines.scripted import ScriptedEngine
 from runtime.events import StepDone
 from runtime.page import compare_view
 from runtime.page.words import LANGUAGES, word
-from runtime.store import SessionLog, StoreError
+from runtime.store import StoreError
 from runtime.types import Cost
-
-QUESTION = "Ana buys 3 pens for 4 dollars each and a book for 5 dollars. How much does she pay?"
-RIGHT = "The pens cost 3 × 4 = 12 dollars.\nIn all she pays 12 + 5 = 17 dollars.\nThe answer is 17."
-
-
-class Solver(ScriptedEngine):
-    """Solves the problem rightly, however it is asked."""
-
-    def _next(self, messages):
-        self.calls.append(list(messages))
-        return RIGHT
-
-
-@pytest.fixture
-def log(home):
-    log = SessionLog(home / "soliloquy.db")
-    yield log
-    log.close()
 
 
 def compared(log, engine=None, text=QUESTION):

@@ -4,34 +4,17 @@ import json
 from dataclasses import replace
 
 import pytest
+from solver import QUESTION, Solver
 
 from runtime import settings
-from runtime.engines.scripted import ScriptedEngine
 from runtime.events import Transcript
 from runtime.page.desk import BusyError, Desk
 from runtime.page.loading import Loading
 from runtime.rows import step_id
 from runtime.session import Session
-from runtime.store import SessionLog, StoreError
+from runtime.store import StoreError
 
-QUESTION = "Ana buys 3 pens for 4 dollars each and a book for 5 dollars. How much does she pay?"
-RIGHT = "The pens cost 3 × 4 = 12 dollars.\nIn all she pays 12 + 5 = 17 dollars.\nThe answer is 17."
 FULL = StoreError("The disk is full: free some space and try again.")
-
-
-class Solver(ScriptedEngine):
-    """Solves the problem rightly, however it is asked."""
-
-    def _next(self, messages):
-        self.calls.append(list(messages))
-        return RIGHT
-
-
-@pytest.fixture
-def log(home):
-    log = SessionLog(home / "soliloquy.db")
-    yield log
-    log.close()
 
 
 def a_desk(log, session=None):

@@ -13,17 +13,10 @@ from runtime.page.exercise import Exercise
 from runtime.page.words import word
 from runtime.rows import step_id
 from runtime.session import Session
-from runtime.store import PRACTISED, SessionLog
+from runtime.store import PRACTISED
 from runtime.text import UnreadableError
 
 KEPT = {"seed": 5, "number": 0, "steps": 3, "group": None}
-
-
-@pytest.fixture
-def log(home):
-    log = SessionLog(home / "soliloquy.db")
-    yield log
-    log.close()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from runtime.importing import ImportFailed, import_attempts
 from runtime.labelled import attempts_of, labelled_attempts
 from runtime.reviewing import queue
 from runtime.rows import step_id
-from runtime.store import Run, SessionLog, new_id, now
+from runtime.store import Run, new_id, now
 from runtime.types import Feedback, Outcome, Parent, Problem, Review, SelfTalk, Step, Trajectory
 from trainer.lessons import people
 from trainer.sources import read_judged
@@ -30,13 +30,6 @@ SECOND = Trajectory(
 OUTCOME = Outcome(status="settled", answer="7", trajectory_id=SECOND.id)
 TALK = SelfTalk(problem=PROBLEM, turns=(FIRST, SECOND), outcome=OUTCOME)
 YES = {"consent": True}
-
-
-@pytest.fixture
-def log(tmp_path):
-    log = SessionLog(tmp_path / "soliloquy.db")
-    yield log
-    log.close()
 
 
 def recorded(log, talk=TALK):

@@ -28,13 +28,6 @@ PLAIN = "Altogether 731 * 12 = 8772 lamps.\nRemaining 8772 - 185 = 8587 lamps.\n
 AGAIN = "Remove 185: 8772 - 185 = 8587.\nThe answer is 8587."
 
 
-@pytest.fixture
-def log(home):
-    log = SessionLog(home / "soliloquy.db")
-    yield log
-    log.close()
-
-
 def solved(log, help, replies=(PLAIN,), mode="plain"):
     session = Session(settings.load(), lambda: ScriptedEngine(replies), log)
     *_, end = session.solve(QUESTION, mode, help=help, depth="quick")

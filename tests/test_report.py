@@ -16,7 +16,7 @@ from runtime.page.past import document, listing
 from runtime.page.report import html, markdown
 from runtime.page.words import word
 from runtime.rows import step_id
-from runtime.store import PRACTISED, Run, SessionLog, StoreError
+from runtime.store import PRACTISED, Run, StoreError
 from runtime.types import Critique, Evidence, Feedback, Outcome, Problem, SelfTalk, Step, StepVerdict, Trajectory
 
 PROBLEM = Problem(text="Ann pays $5 and Tom pays $7. <b>How much</b> do they pay?")
@@ -42,13 +42,6 @@ def a_run(session: str, kind: str = "solve", mode: str = "critic", number: int =
     )
     run_id = f"01J000000000000000000000{number:02}"
     return Run(run_id, session, kind, mode, "tiny", Transcript(talk), created_at="2026-01-02T10:00:00.000+00:00")
-
-
-@pytest.fixture
-def log(home):
-    log = SessionLog(home / "soliloquy.db")
-    yield log
-    log.close()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from runtime.page import render
 from runtime.page.review_view import guide, head, view
 from runtime.reviewing import Reviewing, queue, why
 from runtime.rows import step_id
-from runtime.store import Run, SessionLog, StoreError, new_id, now
+from runtime.store import Run, StoreError, new_id, now
 from runtime.types import (
     Critique,
     Evidence,
@@ -28,13 +28,6 @@ UNSURE = StepVerdict(verdict="unsure", probability=0.4)
 WRONG = StepVerdict(verdict="incorrect", probability=0.1)
 SUM = Evidence(by="arithmetic", verdict="incorrect")
 FALSE_SUM = StepVerdict(verdict="correct", probability=0.9, evidence=(SUM,))
-
-
-@pytest.fixture
-def log(tmp_path):
-    log = SessionLog(tmp_path / "soliloquy.db")
-    yield log
-    log.close()
 
 
 def recorded(log, text, *verdicts, steps=("1 + 1 = 2", "2 + 1 = 3"), outcome=True):

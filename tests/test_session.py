@@ -13,7 +13,7 @@ from runtime.engines.scripted import ScriptedEngine
 from runtime.events import StepDone
 from runtime.rows import step_id
 from runtime.session import Session
-from runtime.store import SessionLog, StoreError
+from runtime.store import StoreError
 from runtime.text import UnreadableError
 from runtime.witnesses import PROGRAMS
 
@@ -23,13 +23,6 @@ RIGHT = "The pens cost 3 × 4 = 12 dollars.\nIn all she pays 12 + 5 = 17 dollars
 PROGRAM = "    pens = 3 * 4\n    return pens + 5"
 SOLVED = [RIGHT, *[RIGHT] * 2, *[PROGRAM] * PROGRAMS]
 """An attempt, and all that the critic asks for where everybody agrees with it."""
-
-
-@pytest.fixture
-def log(home):
-    log = SessionLog(home / "soliloquy.db")
-    yield log
-    log.close()
 
 
 def session_with(engine, log, **kept):

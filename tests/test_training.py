@@ -17,7 +17,7 @@ from runtime.importing import import_attempts
 from runtime.page.chart import loss_chart, loss_table
 from runtime.page.train_view import lessons, standing, verdict
 from runtime.rows import step_id
-from runtime.store import Run, SessionLog, new_id, now
+from runtime.store import Run, new_id, now
 from runtime.training import Training, TrainingError, read_standing
 from runtime.training.material import bases
 from runtime.training.progress import Point, Standing
@@ -26,13 +26,6 @@ from trainer.__main__ import app
 from trainer.stages import Stages, Stopped
 
 ROOT = Path(__file__).parents[1]
-
-
-@pytest.fixture
-def log(tmp_path):
-    log = SessionLog(tmp_path / "soliloquy.db")
-    yield log
-    log.close()
 
 
 def rated(log, number, wrong):
