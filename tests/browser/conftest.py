@@ -19,6 +19,8 @@ from tutor import Served, Tutor
 from runtime.engines.scripted import ScriptedEngine
 
 HERE = Path(__file__).parent
+PATIENCE = 30_000
+"""Milliseconds until what should be seen is missed: a busy machine is slow, not wrong."""
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -82,8 +84,9 @@ def served(tmp_path: Path) -> Iterator[Callable[..., Served]]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         found = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
         yield found
@@ -95,7 +98,7 @@ def tab(browser: Any) -> Iterator[Any]:
     """A fresh browser tab, which remembers what it asked for in `tab.asked`."""
     context = browser.new_context(locale="en-US", viewport={"width": 1280, "height": 1000})
     page = context.new_page()
-    page.set_default_timeout(30_000)  # a busy machine is slow, not wrong
+    page.set_default_timeout(PATIENCE)
     page.asked = []
     page.on("request", lambda request: page.asked.append(request.url))
     yield page

@@ -12,6 +12,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
+from playwright.sync_api import expect
 from tutor import Served, Tutor
 
 from runtime import settings
@@ -70,13 +71,15 @@ def test_steps_stream_and_show_who_checked_them(tab, served):
     tab.locator('.sq-step[data-state="streaming"]').first.wait_for()
     tab.get_by_text(re.compile("^Finished")).wait_for()
     first = card(tab, 1)
-    assert "looks right" in first.locator(".sq-verdict").inner_text()
-    assert "arithmetic checked" in first.locator(".sq-badges").inner_text()
+    expect(first.locator(".sq-verdict")).to_contain_text("looks right")
+    expect(first.locator(".sq-badges")).to_contain_text("arithmetic checked")
     replaced = tab.locator('.sq-step[data-state="replaced"]').first
-    assert "12 - 5 = 8" in replaced.inner_text() and "arithmetic wrong" in replaced.inner_text()
+    expect(replaced).to_contain_text("12 - 5 = 8")
+    expect(replaced).to_contain_text("arithmetic wrong")
     mended = tab.locator('.sq-step[data-state="ok"]').filter(has_text="12 - 5 = 7")
-    assert mended.count() == 1 and mended.locator("mfrac").count() == 1
-    assert tab.locator(".sq-answer-text:visible").inner_text() == "7"
+    expect(mended).to_have_count(1)
+    expect(mended.locator("mfrac")).to_have_count(1)
+    expect(tab.locator(".sq-answer-text:visible")).to_have_text("7")
 
 
 def test_a_rating_and_a_correction_are_stored_and_there_after_a_reload(tab, served):
@@ -93,9 +96,9 @@ def test_a_rating_and_a_correction_are_stored_and_there_after_a_reload(tab, serv
         (None, r"She has \(12 - 5 = 7\) left.", 0),
     ]
     reload(tab)
-    assert card(tab, 1).get_by_role("radio", name="Step 1: right").get_attribute("aria-checked") == "true"
-    assert card(tab, 2).locator(".sq-correction math").count() == 1
-    assert tab.get_by_label("Problem", exact=True).input_value() == PROBLEM
+    expect(card(tab, 1).get_by_role("radio", name="Step 1: right")).to_have_attribute("aria-checked", "true")
+    expect(card(tab, 2).locator(".sq-correction math")).to_have_count(1)
+    expect(tab.get_by_label("Problem", exact=True)).to_have_value(PROBLEM)
 
 
 def test_ten_keys_in_a_second_store_ten_labels(tab, served):
@@ -110,10 +113,10 @@ def test_ten_keys_in_a_second_store_ten_labels(tab, served):
     tab.keyboard.press("j")
     tab.keyboard.press("1")
     wait_until(lambda: len(page.labels()) == 11)
-    assert card(tab, 2).get_by_role("radio", name="Step 2: right").get_attribute("aria-checked") == "true"
+    expect(card(tab, 2).get_by_role("radio", name="Step 2: right")).to_have_attribute("aria-checked", "true")
     tab.keyboard.press("u")
     wait_until(lambda: len(page.labels()) == 12)
-    assert card(tab, 2).locator('[aria-checked="true"]').count() == 0
+    expect(card(tab, 2).locator('[aria-checked="true"]')).to_have_count(0)
 
 
 def test_labels_given_while_steps_stream_stay_and_keep_the_focus(tab, served):
@@ -125,7 +128,7 @@ def test_labels_given_while_steps_stream_stay_and_keep_the_focus(tab, served):
     tab.keyboard.press("3")
     wait_until(lambda: len(page.labels()) == 1)
     tab.get_by_text(re.compile("^Finished")).wait_for()
-    assert card(tab, 1).get_by_role("radio", name="Step 1: wrong").get_attribute("aria-checked") == "true"
+    expect(card(tab, 1).get_by_role("radio", name="Step 1: wrong")).to_have_attribute("aria-checked", "true")
     assert tab.evaluate("document.activeElement.closest('.sq-step')?.dataset.id").endswith(":0:0")
 
 
@@ -136,7 +139,7 @@ def test_a_label_that_cannot_be_stored_is_not_shown_as_if_it_were(tab, served):
     page.log.db.execute("create trigger full before insert on labels begin select raise(abort, 'disk is full'); end")
     card(tab, 1).get_by_role("radio", name="Step 1: right").click()
     tab.get_by_role("alert").get_by_text("This could not be stored").wait_for()
-    assert card(tab, 1).locator('[aria-checked="true"]').count() == 0
+    expect(card(tab, 1).locator('[aria-checked="true"]')).to_have_count(0)
 
 
 def test_consent_goes_with_a_label(tab, served):
@@ -152,11 +155,13 @@ def test_check_my_work_names_the_first_error(tab, served):
     open_page(tab, served())
     tab.get_by_role("tab", name="Check my work").click()
     tab.get_by_role("button", name="An attempt with a mistake in it").click()
-    wait_until(lambda: "48 / 2" in tab.get_by_label("Your steps, one on each line").input_value())
+    expect(tab.get_by_label("Your steps, one on each line")).to_have_value(re.compile("48 / 2"))
     tab.get_by_role("button", name="Check my steps").click()
     tab.get_by_text("Check line 1 again.").wait_for()
-    assert "check this line again" in card(tab, 1).inner_text() and "arithmetic wrong" in card(tab, 1).inner_text()
-    assert all("depends on line 1" in card(tab, number).inner_text() for number in (2, 3))
+    expect(card(tab, 1)).to_contain_text("check this line again")
+    expect(card(tab, 1)).to_contain_text("arithmetic wrong")
+    for number in (2, 3):
+        expect(card(tab, number)).to_contain_text("depends on line 1")
 
 
 def test_stop_keeps_the_steps_and_frees_the_page(tab, served):
@@ -166,11 +171,12 @@ def test_stop_keeps_the_steps_and_frees_the_page(tab, served):
     card(tab, 2).wait_for()
     tab.keyboard.press("Escape")
     tab.get_by_text(re.compile("^Stopped")).wait_for()
-    assert "3 * 4 = 12" in card(tab, 1).inner_text()
-    assert tab.get_by_role("button", name="Solve", exact=True).is_enabled()
+    expect(card(tab, 1)).to_contain_text("3 * 4 = 12")
+    expect(tab.get_by_role("button", name="Solve", exact=True)).to_be_enabled()
     stopped = wait_until(lambda: [run for run in page.log.runs() if run["status"] == "stopped"])
     reload(tab)
-    assert "3 * 4 = 12" in card(tab, 1).inner_text() and len(stopped) == 1
+    expect(card(tab, 1)).to_contain_text("3 * 4 = 12")
+    assert len(stopped) == 1
 
 
 @pytest.mark.parametrize("key", ["", "Shift+Enter", "Control+Enter"])
@@ -183,8 +189,8 @@ def test_esc_right_after_asking_is_not_lost(tab, served, key):
     else:
         tab.get_by_role("button", name="Solve", exact=True).click()
     tab.keyboard.press("Escape")
-    tab.get_by_text(re.compile("^Stopped")).wait_for(timeout=3000)
-    assert tab.get_by_role("button", name="Solve", exact=True).is_enabled()
+    tab.get_by_text(re.compile("^Stopped")).wait_for()
+    expect(tab.get_by_role("button", name="Solve", exact=True)).to_be_enabled()
     tab.get_by_role("button", name="Solve", exact=True).click()
     card(tab, 2).wait_for()
 
@@ -212,7 +218,7 @@ def test_two_browsers_at_once_wait_for_each_other_and_keep_their_own_work(tab, b
     assert {row["text"] for row in page.log.db["problems"].rows} == {PROBLEM, pens}
     assert len(runs) == len({run["session_id"] for run in runs}) == 2
     reload(tab)
-    assert tab.get_by_label("Problem", exact=True).input_value() == PROBLEM
+    expect(tab.get_by_label("Problem", exact=True)).to_have_value(PROBLEM)
     context.close()
 
 
@@ -241,8 +247,8 @@ def test_hostile_text_is_shown_and_never_obeyed(tab, served):
     hostile = "<img src=http://evil.example/x.png onerror=\"document.title='owned'\"> ${alert(1)} {{x}} $5"
     open_page(tab, served(Tutor(first=[hostile, "The answer is <b>1</b>."])))
     solve(tab)
-    assert card(tab, 1).locator(".sq-text").inner_text() == hostile
-    assert tab.locator(".sq img, .sq script, .sq b").count() == 0
+    expect(card(tab, 1).locator(".sq-text")).to_have_text(hostile)
+    expect(tab.locator(".sq img, .sq script, .sq b")).to_have_count(0)
     assert tab.title() == "Soliloquy"
 
 
@@ -260,7 +266,7 @@ def test_the_language_changes_every_text_and_is_remembered(tab, served):
     tab.get_by_role("combobox", name="Language").click()
     tab.get_by_role("option", name="简体中文").click()
     tab.get_by_role("tab", name="检查我的解答").wait_for()
-    wait_until(lambda: "看起来" in tab.locator("body").inner_text() or "未检查" in tab.locator("body").inner_text())
+    expect(tab.locator("body")).to_contain_text(re.compile("看起来|未检查"), use_inner_text=True)
     kept = {
         "Soliloquy",
         "Ann has 3 * 4 = 12 apples.",
@@ -273,7 +279,7 @@ def test_the_language_changes_every_text_and_is_remembered(tab, served):
     }
     kept |= {PROBLEM, "⋯"}  # the list of earlier work, and signs
     assert visible_texts(tab) & before <= kept
-    assert tab.evaluate("document.documentElement.lang") == "zh-CN"
+    expect(tab.locator("html")).to_have_attribute("lang", "zh-CN")
     reload(tab)
     tab.get_by_role("tab", name="检查我的解答").wait_for()
 
@@ -297,7 +303,7 @@ def test_an_empty_problem_is_explained(tab, served):
     open_page(tab, served())
     tab.get_by_role("button", name="Solve", exact=True).click()
     tab.get_by_text("The problem is empty. Type it first.").wait_for()
-    assert tab.get_by_role("button", name="Solve", exact=True).is_enabled()
+    expect(tab.get_by_role("button", name="Solve", exact=True)).to_be_enabled()
 
 
 def test_without_a_model_the_page_says_what_to_do_and_goes_on_once_there_is_one(tab, served):
@@ -315,14 +321,14 @@ def test_without_a_model_the_page_says_what_to_do_and_goes_on_once_there_is_one(
     tab.locator(".toast-body, .toast-wrap").get_by_text("models pull").first.wait_for()
     found.append(Tutor())
     solve(tab)
-    assert "3 * 4 = 12" in card(tab, 1).inner_text()
+    expect(card(tab, 1)).to_contain_text("3 * 4 = 12")
 
 
 def test_nothing_is_kept_when_storing_is_off(tab, served):
     page = served(keep=False)
     open_page(tab, page)
     solve(tab)
-    assert not card(tab, 1).locator(".sq-tools").is_visible()
+    expect(card(tab, 1).locator(".sq-tools")).to_be_hidden()
     assert not (page.home / "soliloquy.db").exists()
 
 

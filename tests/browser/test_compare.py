@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 from test_app import PROBLEM, wait_until
 from test_review import call
 from tutor import Served, Tutor
@@ -34,16 +35,16 @@ def compare(tab: Any, page: Served) -> None:
     box.press("Control+Enter")
 
 
-def heads(tab: Any) -> list[str]:
-    return tab.locator(".sq-place").all_inner_texts()
+def heads(tab: Any) -> Any:
+    return tab.locator(".sq-place")
 
 
 def test_three_solutions_a_blind_vote_and_all_of_it_again_after_a_reload(tab, served):
     page = served(Tutor(), studio=True)
     compare(tab, page)
-    tab.get_by_role("button", name="C is better").wait_for(timeout=30_000)
-    assert tab.locator(".sq-figures").count() == 3
-    assert heads(tab) == ["Solution A", "Solution B", "Solution C"]
+    tab.get_by_role("button", name="C is better").wait_for()
+    expect(tab.locator(".sq-figures")).to_have_count(3)
+    expect(heads(tab)).to_have_text(["Solution A", "Solution B", "Solution C"])
     runs = {row["mode"]: row for row in page.log.runs()}
     assert set(runs) == set(MODES)
     order = [run.mode for run in page.log.runs_of(page.log.run(runs["plain"]["id"]).session_id)]
@@ -51,16 +52,16 @@ def test_three_solutions_a_blind_vote_and_all_of_it_again_after_a_reload(tab, se
     tab.get_by_role("tab", name="Compare").click()
     tab.get_by_role("button", name="C is better").click()
     tab.get_by_text("You voted for solution C.").wait_for()
-    named = heads(tab)
-    assert all(MODES[mode] in head for mode, head in zip(order, named, strict=True))
-    assert "your choice" in named[2]
+    expect(heads(tab)).to_contain_text([MODES[mode] for mode in order])
+    expect(heads(tab).nth(2)).to_contain_text("your choice")
+    named = heads(tab).all_inner_texts()
     assert [row["vote"] for row in page.log.db["votes"].rows] == [order[2]]
     tab.reload()
     tab.get_by_role("tab", name="Compare").click()
     tab.get_by_text("You voted for solution C.").wait_for()
-    assert heads(tab) == named
-    assert tab.locator(".sq-figures").count() == 3
-    assert not tab.get_by_role("button", name="C is better").is_visible()
+    expect(heads(tab)).to_have_text(named, use_inner_text=True)
+    expect(tab.locator(".sq-figures")).to_have_count(3)
+    expect(tab.get_by_role("button", name="C is better")).to_be_hidden()
     tab.get_by_role("button", name="How the votes stand").click()
     tab.get_by_role("row", name=f"{MODES[order[2]]} 1 100%").wait_for()
     assert all(address.startswith((page.address, "data:", "blob:")) for address in tab.asked)
@@ -73,13 +74,14 @@ def test_earlier_work_lists_a_comparison_once_and_opens_it_whole(tab, served):
     tab.get_by_text("You voted for solution C.").wait_for()
     entry = tab.locator(".sq-past-row")
     entry.get_by_text("Compared").wait_for()
-    assert entry.count() == 1 and page.log.count_runs() == 3
+    expect(entry).to_have_count(1)
+    assert page.log.count_runs() == 3
     tab.get_by_role("button", name="New problem").click()
-    wait_until(lambda: not tab.locator(".sq-step").count())
+    expect(tab.locator(".sq-step")).to_have_count(0)
     tab.get_by_role("tab", name="Solve", exact=True).click()
     entry.locator(".sq-past-open").click()
     tab.get_by_text("You voted for solution C.").wait_for()
-    assert tab.get_by_role("tab", name="Compare").get_attribute("aria-selected") == "true"
+    expect(tab.get_by_role("tab", name="Compare")).to_have_attribute("aria-selected", "true")
     with tab.expect_download() as waiting:
         entry.locator(".sq-past-more").click()
         entry.get_by_role("button", name="Save as Markdown").click()
@@ -87,7 +89,7 @@ def test_earlier_work_lists_a_comparison_once_and_opens_it_whole(tab, served):
     for _ in range(2):
         entry.get_by_role("button", name="Delete").click()
     wait_until(lambda: not page.log.count_runs())
-    wait_until(lambda: not tab.locator(".sq-step").count())
+    expect(tab.locator(".sq-step")).to_have_count(0)
 
 
 def test_columns_fill_while_they_are_written_and_stop_ends_them(tab, served):
@@ -99,15 +101,15 @@ def test_columns_fill_while_they_are_written_and_stop_ends_them(tab, served):
     tab.keyboard.press("Escape")
     tab.get_by_text("so there is no vote on it").wait_for()
     first.get_by_text("Stopped after").wait_for()
-    wait_until(lambda: tab.get_by_role("button", name="Solve it three ways").is_enabled())
-    assert tab.get_by_role("button", name="A is better").is_hidden()
+    expect(tab.get_by_role("button", name="Solve it three ways")).to_be_enabled()
+    expect(tab.get_by_role("button", name="A is better")).to_be_hidden()
 
 
 def test_esc_right_after_asking_is_not_lost(tab, served):
     compare(tab, served(Tutor(delay=0.4, first=COUNTING), studio=True))
     tab.keyboard.press("Escape")
-    tab.get_by_text("so there is no vote on it").wait_for(timeout=3000)
-    assert tab.get_by_role("button", name="Solve it three ways").is_enabled()
+    tab.get_by_text("so there is no vote on it").wait_for()
+    expect(tab.get_by_role("button", name="Solve it three ways")).to_be_enabled()
 
 
 def test_columns_stand_side_by_side_or_below_each_other(tab, served):

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from playwright.sync_api import Error
+from playwright.sync_api import Error, expect
 from test_app import card, choose_mode, open_page, solve
 from tutor import Tutor
 
@@ -85,11 +85,11 @@ def test_hints_only_sends_nothing_of_the_solution_before_it_is_asked_for(tab, se
     ask(tab, "Hints only")
     assert wire.carries("Worked out in 2 steps")
     assert wire.tells() == []
-    assert tab.locator('.sq-step[data-state="locked"]').count() == 2
-    assert not tab.get_by_role("button", name="Next step", exact=True).is_visible()
+    expect(tab.locator('.sq-step[data-state="locked"]')).to_have_count(2)
+    expect(tab.get_by_role("button", name="Next step", exact=True)).to_be_hidden()
     for number, said in enumerate(["73104 crates and 1209 lamps", "again and again", "73104 × 1209 = …"], 1):
         press(tab, "Hint")
-        assert said in card(tab, 1).locator(".sq-hint").nth(number - 1).inner_text()
+        expect(card(tab, 1).locator(".sq-hint").nth(number - 1)).to_contain_text(said)
         assert wire.tells() == []
     press(tab, "Hint")
     tab.get_by_text("73104 * 1209 = 88382736").wait_for()
@@ -100,9 +100,9 @@ def test_hints_only_sends_nothing_of_the_solution_before_it_is_asked_for(tab, se
     assert wire.tells() == SECRETS[:2]
     press(tab, "Show all")
     tab.get_by_text("88382736 - 18500 = 88364236").wait_for()
-    assert tab.locator(".sq-answer-text:visible").inner_text() == "88364236"
+    expect(tab.locator(".sq-answer-text:visible")).to_have_text("88364236")
     assert wire.carries(*SECRETS)
-    assert not tab.get_by_role("button", name="Hint", exact=True).is_visible()
+    expect(tab.get_by_role("button", name="Hint", exact=True)).to_be_hidden()
 
 
 def test_a_reload_gives_no_more_than_was_asked_for(tab, served):
@@ -124,16 +124,16 @@ def test_one_step_at_a_time_shows_the_next_step_and_keeps_the_focus(tab, served)
     open_page(tab, served(Tutor(first=STEPS)))
     ask(tab, "One step at a time")
     card(tab, 1).get_by_text("73104 * 1209 = 88382736").wait_for()
-    assert card(tab, 2).get_attribute("data-state") == "locked"
+    expect(card(tab, 2)).to_have_attribute("data-state", "locked")
     assert not set(SECRETS[2:]) & set(wire.tells())
     card(tab, 1).locator(".sq-card").focus()
     tab.keyboard.press("h")
     card(tab, 2).locator(".sq-hint").wait_for()
-    assert "88382736 (found before)" in card(tab, 2).locator(".sq-hint").inner_text()
+    expect(card(tab, 2).locator(".sq-hint")).to_contain_text("88382736 (found before)")
     tab.keyboard.press("n")
     card(tab, 2).get_by_text("88382736 - 18500 = 88364236").wait_for()
     assert tab.evaluate("document.activeElement.closest('.sq-step')?.dataset.id").endswith(":0:0")
-    assert tab.locator(".sq-answer-text:visible").inner_text() == "88364236"
+    expect(tab.locator(".sq-answer-text:visible")).to_have_text("88364236")
 
 
 def test_an_own_answer_is_compared_and_ours_is_not_told(tab, served):
@@ -154,7 +154,7 @@ def test_an_own_answer_is_compared_and_ours_is_not_told(tab, served):
     tab.keyboard.press("Enter")
     said.get_by_text("The same as mine").wait_for()
     assert wire.tells() == []
-    assert tab.locator('.sq-step[data-state="locked"]').count() == 2
+    expect(tab.locator('.sq-step[data-state="locked"]')).to_have_count(2)
 
 
 def test_a_raw_call_gives_no_step_in_hints_only(tab, served):
@@ -172,32 +172,32 @@ def test_why_says_what_the_witnesses_said_without_asking_anybody(tab, served):
     open_page(tab, served())
     solve(tab, mode="With a critic")
     first = card(tab, 1)
-    assert not first.locator(".sq-why-list").is_visible()
+    expect(first.locator(".sq-why-list")).to_be_hidden()
     tab.wait_for_timeout(2000)  # what the run's end makes the page ask for
     tab.asked.clear()
     first.get_by_role("button", name="Step 1: Why?").click()
     reasons = first.locator(".sq-why-list")
-    assert "worked out again exactly, and comes out" in reasons.inner_text()
-    assert "independent solutions reach the same answer" in reasons.inner_text()
+    expect(reasons).to_contain_text("worked out again exactly, and comes out", use_inner_text=True)
+    expect(reasons).to_contain_text("independent solutions reach the same answer", use_inner_text=True)
     assert not [url for url in tab.asked if "/assets/" not in url]  # Gradio may still be fetching parts of itself
     first.get_by_role("button", name="Step 1: Why?").click()
-    assert not reasons.is_visible()
+    expect(reasons).to_be_hidden()
 
 
 def test_a_step_is_tried_again_and_the_old_version_stays_in_sight(tab, served):
     page = served()
     open_page(tab, page)
     solve(tab)  # straight on: the wrong solution stands
-    assert tab.locator(".sq-answer-text:visible").inner_text() == "8"
+    expect(tab.locator(".sq-answer-text:visible")).to_have_text("8")
     card(tab, 2).get_by_role("button", name="Step 2: Try this step again").click()
     tab.locator('.sq-step[data-state="replaced"]').filter(has_text="12 - 5 = 8").wait_for()
     tab.get_by_text(re.compile("^Finished")).wait_for()
-    assert tab.locator(".sq-answer-text:visible").inner_text() == "7"
+    expect(tab.locator(".sq-answer-text:visible")).to_have_text("7")
     (run,) = page.log.runs()
     assert len(page.log.run(run["id"]).transcript.talk.trajectories) == 2
     tab.reload()
     tab.locator('.sq-step[data-state="replaced"]').wait_for()
-    assert tab.locator(".sq-answer-text:visible").inner_text() == "7"
+    expect(tab.locator(".sq-answer-text:visible")).to_have_text("7")
 
 
 def test_a_wrong_line_is_named_first_then_hinted_at_and_explained_last(tab, served):
@@ -208,9 +208,10 @@ def test_a_wrong_line_is_named_first_then_hinted_at_and_explained_last(tab, serv
     tab.get_by_role("button", name="Check my steps").click()
     tab.get_by_text("Check line 1 again.").wait_for()
     line = card(tab, 1)
-    assert "24" not in line.inner_text()
+    expect(line).not_to_contain_text("24", use_inner_text=True)
     line.get_by_role("button", name="Give me a hint to mend it").click()
-    assert "once more, with care: 48 ÷ 2" in line.inner_text() and "24" not in line.inner_text()
+    expect(line).to_contain_text("once more, with care: 48 ÷ 2", use_inner_text=True)
+    expect(line).not_to_contain_text("24", use_inner_text=True)
     line.get_by_role("button", name="Show what is wrong with it").click()
-    assert "is 24, not 26" in line.inner_text()
-    assert line.locator(".sq-mend-more:visible").count() == 0
+    expect(line).to_contain_text("is 24, not 26", use_inner_text=True)
+    expect(line.locator(".sq-mend-more:visible")).to_have_count(0)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 from test_review import call
 from tutor import Served, Tutor
 
@@ -40,7 +41,7 @@ def test_a_model_of_ones_own_is_added_verified_and_used(tab, served, tmp_path, m
     page = served(studio=True, models=places["models"])
     open_models(tab, page)
     card(tab, "first").get_by_text("in use").wait_for()
-    assert "can be fetched" in card(tab, "smollm2-135m").inner_text()
+    expect(card(tab, "smollm2-135m")).to_contain_text("can be fetched")
     tab.get_by_label("A model of your own").fill(str(tmp_path / "own.gguf"))
     tab.get_by_role("button", name="Add", exact=True).click()
     tab.goto("about:blank")
@@ -55,7 +56,7 @@ def test_a_model_of_ones_own_is_added_verified_and_used(tab, served, tmp_path, m
     card(tab, "own").get_by_text("in use").wait_for()
     tab.get_by_text("Ready: scripted").wait_for()
     assert opened == ["own"]
-    assert "on this device" in card(tab, "first").inner_text()
+    expect(card(tab, "first")).to_contain_text("on this device")
     assert all(address.startswith((page.address, "data:", "blob:", "about:")) for address in tab.asked)
 
 

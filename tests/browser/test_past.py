@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 from test_app import PROBLEM, card, open_page, solve, wait_until
 
 pytestmark = pytest.mark.browser
@@ -30,7 +31,7 @@ def two_runs(tab, served):
     solve(tab)
     row(tab, "Ann has 3 bags").wait_for()
     tab.get_by_role("button", name="New problem").click()
-    wait_until(lambda: tab.locator(".sq-step").count() == 0)
+    expect(tab.locator(".sq-step")).to_have_count(0)
     solve(tab, OTHER)
     row(tab, "Tom reads").wait_for()
     return page
@@ -39,15 +40,15 @@ def two_runs(tab, served):
 def test_an_earlier_run_is_found_and_shown_again_on_its_tab(tab, two_runs):
     tab.get_by_role("tab", name="Check my work").click()
     tab.get_by_role("searchbox", name="Search").fill("bags")
-    wait_until(lambda: tab.locator(".sq-past-row").count() == 1)
+    expect(tab.locator(".sq-past-row")).to_have_count(1)
     tab.get_by_role("searchbox", name="Search").press("Tab")
     tab.keyboard.press("Enter")
-    wait_until(lambda: tab.get_by_label("Problem", exact=True).input_value() == PROBLEM)
-    assert tab.get_by_role("tab", name="Solve").get_attribute("aria-selected") == "true"
-    assert "3 * 4 = 12" in card(tab, 1).inner_text()
+    expect(tab.get_by_label("Problem", exact=True)).to_have_value(PROBLEM)
+    expect(tab.get_by_role("tab", name="Solve")).to_have_attribute("aria-selected", "true")
+    expect(card(tab, 1)).to_contain_text("3 * 4 = 12")
     card(tab, 1).get_by_role("radio", name="Step 1: right").click()
     (label,) = wait_until(two_runs.labels)
-    assert label["run_id"] == row(tab, "Ann has").get_attribute("data-id")
+    expect(row(tab, "Ann has")).to_have_attribute("data-id", label["run_id"])
     tab.get_by_role("searchbox", name="Search").fill("elephants")
     tab.get_by_text("Nothing was found.").wait_for()
 
@@ -59,9 +60,9 @@ def test_one_is_deleted_after_a_second_question_and_nothing_else_is(tab, two_run
     assert two_runs.log.count_runs() == 2
     row(tab, "Tom reads").get_by_role("button", name="Delete").click()
     row(tab, "Tom reads").get_by_role("button", name="Delete").click()
-    wait_until(lambda: row(tab, "Tom reads").count() == 0)
+    expect(row(tab, "Tom reads")).to_have_count(0)
     assert [run["problem"] for run in two_runs.log.runs()] == [PROBLEM]
-    assert tab.locator(".sq-step:visible").count() == 0
+    expect(tab.locator(".sq-step:visible")).to_have_count(0)
 
 
 @pytest.mark.parametrize(("name", "ending"), [("Save as Markdown", "md"), ("Save for printing", "html")])
@@ -75,19 +76,19 @@ def test_one_is_saved_as_a_file(tab, two_runs, name, ending):
     assert "Ann has 3 bags" in text and "Tom reads" not in text and "not checked" in text
     if ending == "html":
         tab.set_content(text)
-        assert tab.get_by_role("heading", name="Worked with Soliloquy").count() == 1
+        expect(tab.get_by_role("heading", name="Worked with Soliloquy")).to_have_count(1)
 
 
 def test_nothing_more_is_stored_once_it_is_turned_off(tab, two_runs):
     tab.get_by_label("Keep my work on this machine").uncheck()
     tab.get_by_text("Storing is turned off").wait_for()
     solve(tab, "Five and five?")
-    assert not card(tab, 1).locator(".sq-tools").is_visible()
+    expect(card(tab, 1).locator(".sq-tools")).to_be_hidden()
     tab.reload()
-    wait_until(lambda: not tab.get_by_label("Keep my work on this machine").is_checked())
+    expect(tab.get_by_label("Keep my work on this machine")).not_to_be_checked()
     assert two_runs.log.count_runs() == 2
     tab.get_by_label("Keep my work on this machine").check()
-    wait_until(lambda: tab.get_by_text("Storing is turned off").count() == 0)
+    expect(tab.get_by_text("Storing is turned off")).to_have_count(0)
     solve(tab, "Six and six?")
     assert wait_until(lambda: two_runs.log.count_runs() == 3)
     row(tab, "Six and six").wait_for()
@@ -106,12 +107,12 @@ def test_language_theme_and_size_stay_over_a_reload(tab, served):
     dark = tab.evaluate(paper)
     assert dark != light
     tab.reload()
-    assert wait_until(lambda: tab.evaluate(paper) == dark)
+    wait_until(lambda: tab.evaluate(paper) == dark)
     tab.get_by_role("tab", name="练习").wait_for()
-    assert tab.evaluate("getComputedStyle(document.documentElement).fontSize") == "19.2px"
+    expect(tab.locator("html")).to_have_css("font-size", "19.2px")
     tab.get_by_text("外观").click()
-    wait_until(lambda: tab.get_by_label("深色", exact=True).is_checked())
-    assert tab.get_by_label("大", exact=True).is_checked()
+    expect(tab.get_by_label("深色", exact=True)).to_be_checked()
+    expect(tab.get_by_label("大", exact=True)).to_be_checked()
     tab.get_by_label("跟随系统", exact=True).check()
     wait_until(lambda: tab.evaluate(paper) == light)
     tab.emulate_media(color_scheme="dark")
@@ -123,7 +124,7 @@ def test_language_theme_and_size_stay_over_a_reload(tab, served):
 def test_on_a_phone_the_list_is_folded_and_nothing_scrolls_sideways(tab, served):
     tab.set_viewport_size({"width": 390, "height": 800})
     open_page(tab, served())
-    assert not tab.get_by_role("searchbox", name="Search").is_visible()
+    expect(tab.get_by_role("searchbox", name="Search")).to_be_hidden()
     tab.get_by_text("Earlier work").click()
     tab.get_by_role("searchbox", name="Search").wait_for()
     assert tab.evaluate("document.documentElement.scrollWidth") <= 390

@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 from test_app import wait_until
 from tutor import Served
 
@@ -111,17 +112,17 @@ def test_practise_from_a_wrong_line_to_the_answer_and_a_harder_problem(tab, prac
     right, last = first.lines[0], first.lines[1]
     type_lines(tab, ["3 + 4 = 8"])
     tab.get_by_text("Work this out once more: 3 + 4").wait_for()
-    assert "check this line again" in lines(tab).first.inner_text()
+    expect(lines(tab).first).to_contain_text("check this line again")
     type_lines(tab, [right])
     tab.get_by_text("Right so far. Go on until you have the answer.").wait_for()
     type_lines(tab, [right, last])
     tab.get_by_text(f"You have it: {first.result}").wait_for()
-    assert lines(tab).count() == 2
+    expect(lines(tab)).to_have_count(2)
     for _ in range(2):
         before = story(tab)
         press(tab, "Next problem")
         wait_until(lambda before=before: story(tab) != before)
-        wait_until(lambda: tab.evaluate("document.activeElement.tagName") == "TEXTAREA")
+        expect(tab.locator(".sq-practise textarea")).to_be_focused()
         type_lines(tab, worked(tab).lines)
         tab.get_by_text("You have it").wait_for()
     tab.get_by_text("That goes well: the next problem takes 3 steps.").wait_for()
@@ -134,10 +135,10 @@ def test_practise_from_a_wrong_line_to_the_answer_and_a_harder_problem(tab, prac
 def test_two_solutions_asked_for_make_it_easier(tab, practising):
     for _ in range(2):
         solution = worked(tab).lines
-        wait_until(lambda: not tab.locator(".sq-solution section").count())
+        expect(tab.locator(".sq-solution section")).to_have_count(0)
         press(tab, "Show me the solution")
         tab.locator(".sq-solution li").first.wait_for()
-        assert tab.locator(".sq-solution li").all_inner_texts() == list(solution)
+        expect(tab.locator(".sq-solution li")).to_have_text(list(solution), use_inner_text=True)
         before = story(tab)
         press(tab, "Next problem")
         wait_until(lambda before=before: story(tab) != before)
@@ -171,8 +172,8 @@ def test_a_problem_stays_over_a_reload_and_the_wishes_are_followed(tab, practisi
     here = story(tab)
     tab.reload()
     tab.get_by_role("tab", name="Practise").click()
-    wait_until(lambda: story(tab) == here)
-    assert tab.get_by_role("combobox", name="Stories about").input_value() == "Measuring"
+    expect(tab.locator(".sq-story p")).to_have_text(here)
+    expect(tab.get_by_role("combobox", name="Stories about")).to_have_value("Measuring")
 
 
 def test_an_unchecked_box_is_explained(tab, practising):

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
+from playwright.sync_api import expect
 from test_app import card, open_page, solve, wait_until
 from tutor import Served
 
@@ -64,8 +65,7 @@ def test_ten_keys_in_a_second_store_ten_labels_which_a_reload_shows(tab, served)
     tab.get_by_role("tab", name="Review").click()
     tab.locator(".sq-problem", has_text="Count to ten.").wait_for()
     checked = tab.locator('.sq-step:visible [aria-checked="true"]')
-    wait_until(lambda: checked.count() == 10)
-    assert [checked.nth(i).inner_text() for i in range(10)] == ["✓", "?"] * 5
+    expect(checked).to_have_text(["✓", "?"] * 5)
 
 
 def test_a_review_goes_from_the_first_error_to_the_next_attempt(tab, served):
@@ -76,7 +76,8 @@ def test_a_review_goes_from_the_first_error_to_the_next_attempt(tab, served):
     card(tab, 1).locator(".sq-card").focus()
     tab.keyboard.press("3")
     card(tab, 1).get_by_role("radio", name="calculation").click()
-    assert all(card(tab, n).locator(".sq-verdict").inner_text() == "optional" for n in (2, 3))
+    for number in (2, 3):
+        expect(card(tab, number).locator(".sq-verdict")).to_have_text("optional")
     card(tab, 1).locator(".sq-edit").click()
     tab.get_by_label("Step 1: Correct it").last.fill("3 + 4 = 7")
     tab.keyboard.press("Control+Enter")
@@ -91,7 +92,7 @@ def test_a_review_goes_from_the_first_error_to_the_next_attempt(tab, served):
     assert (last["rating"], last["reason"], last["correction"]) == (-1, "arithmetic", "3 + 4 = 7")
     tab.get_by_label("Reviewed").check()
     tab.get_by_text("1 reviewed").wait_for()
-    assert tab.get_by_role("button", name="First error found").get_attribute("aria-pressed") == "true"
+    expect(tab.get_by_role("button", name="First error found")).to_have_attribute("aria-pressed", "true")
 
 
 def test_an_ending_that_contradicts_the_ratings_is_refused_kindly(tab, served):
@@ -116,9 +117,9 @@ def test_undo_takes_a_rating_back_and_back_shows_the_attempt_before(tab, served)
     wait_until(lambda: len(page.labels()) == 2)
     assert page.log.labels(page.labels()[0]["run_id"]) == {}
     tab.keyboard.press("s")
-    wait_until(lambda: tab.locator(".sq-problem:visible").inner_text() != first)
+    expect(tab.locator(".sq-problem:visible")).not_to_have_text(first)
     tab.get_by_role("button", name="Back").click()
-    wait_until(lambda: tab.locator(".sq-problem:visible").inner_text() == first)
+    expect(tab.locator(".sq-problem:visible")).to_have_text(first)
 
 
 def test_what_somebody_else_rated_meanwhile_is_not_taken_back(tab, served):
@@ -138,7 +139,7 @@ def test_the_answer_and_the_critic_are_hidden_until_they_are_asked_for(tab, serv
     solve(tab, mode="With a critic")
     tab.get_by_role("tab", name="Review").click()
     tab.get_by_text("the critic objects").wait_for()
-    assert tab.locator('.sq-step:visible[data-state="flagged"], .sq-badge:visible').count() == 0
+    expect(tab.locator('.sq-step:visible[data-state="flagged"], .sq-badge:visible')).to_have_count(0)
     tab.get_by_role("button", name="Show the answer and the critic's word").click()
     tab.locator('.sq-step:visible[data-state="flagged"]').wait_for()
 
@@ -155,7 +156,7 @@ def test_exports_hold_what_the_log_holds(tab, served, tmp_path):
             tab.keyboard.press("1")
         shown = tab.locator(".sq-problem:visible").inner_text()
         tab.keyboard.press("Control+Enter")
-        wait_until(lambda shown=shown: shown not in tab.locator(".sq-main").inner_text())
+        expect(tab.locator(".sq-main")).not_to_contain_text(shown, use_inner_text=True)
     assert len(reviews(page)) == 2
     tab.get_by_role("button", name="Take ratings out").click()
     tab.get_by_role("button", name="Export", exact=True).click()
@@ -181,7 +182,7 @@ def test_attempts_are_brought_in_and_a_wrong_file_is_explained(tab, served, tmp_
     tab.get_by_text("wrong.jsonl, line 1: it is not JSON").wait_for()
     tab.locator('input[type="file"]').set_input_files(right)
     tab.get_by_text("1 attempts wait for a review now").wait_for()
-    assert "3 + 4 = 8" in card(tab, 1).inner_text()
+    expect(card(tab, 1)).to_contain_text("3 + 4 = 8")
 
 
 # Rights
@@ -217,7 +218,7 @@ def test_without_the_right_there_is_no_studio_and_raw_calls_are_refused(tab, ser
     page = served()
     imported(page, THREE)
     open_page(tab, page)
-    assert tab.get_by_role("tab", name="Review").count() == 0
+    expect(tab.get_by_role("tab", name="Review")).to_have_count(0)
     run = next(iter(page.log.ended_runs()))
     label = {"step_id": f"{run.id}:0:0", "rating": 1, "reason": "", "correction": "", "act": "skip"}
     handlers = studio_handlers(page)

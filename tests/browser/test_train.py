@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_app import wait_until
+from playwright.sync_api import expect
 from test_review import call, imported, review
 from tutor import Served
 
@@ -61,7 +61,7 @@ def test_too_few_ratings_are_counted_and_nothing_can_be_started(tab, served, sho
     open_train(tab, page)
     tab.get_by_text("12 ratings that may be exported; 50 are needed").wait_for()
     tab.get_by_text("More ratings are needed.").wait_for()
-    assert tab.get_by_role("button", name="Start training").is_disabled()
+    expect(tab.get_by_role("button", name="Start training")).to_be_disabled()
 
 
 def test_a_run_goes_on_without_the_tab_is_stopped_and_gone_on_with(tab, served, short_runs):
@@ -77,9 +77,9 @@ def test_a_run_goes_on_without_the_tab_is_stopped_and_gone_on_with(tab, served, 
     tab.get_by_role("button", name="Stop and save").click()
     tab.get_by_text("Stopped and saved.").wait_for()
     tab.get_by_role("button", name="Go on").click()
-    tab.get_by_text(f"{PASSED} Version v1 is ready.").wait_for(timeout=30_000)
-    assert tab.get_by_role("button", name="Start training").is_enabled()
-    assert tab.get_by_role("button", name="Use the new voice").is_enabled()
+    tab.get_by_text(f"{PASSED} Version v1 is ready.").wait_for()
+    expect(tab.get_by_role("button", name="Start training")).to_be_enabled()
+    expect(tab.get_by_role("button", name="Use the new voice")).to_be_enabled()
 
 
 def test_what_is_learned_is_shown_as_it_is_learned(tab, served, short_runs):
@@ -87,7 +87,7 @@ def test_what_is_learned_is_shown_as_it_is_learned(tab, served, short_runs):
     rate_all(page, 20)
     open_train(tab, page)
     tab.get_by_role("button", name="Show what is learned").click()
-    tab.locator(".sq-lessons mark").first.wait_for(timeout=30_000)
+    tab.locator(".sq-lessons mark").first.wait_for()
     assert set(tab.locator(".sq-lessons mark").all_inner_texts()) == {"right", "wrong"}
 
 
@@ -96,7 +96,7 @@ def test_a_version_that_is_not_here_cannot_be_used_and_is_named(tab, served, sho
     rate_all(page, 17)
     open_train(tab, page)
     tab.get_by_role("button", name="Start training").click()
-    tab.get_by_text("Version v1 is ready.").wait_for(timeout=30_000)
+    tab.get_by_text("Version v1 is ready.").wait_for()
     tab.get_by_role("button", name="Use the new voice").click()
     tab.locator(".toast-body, .toast-wrap").get_by_text("smollm2-135m").first.wait_for()
 
@@ -117,6 +117,6 @@ def test_both_rooms_speak_chinese(tab, served, short_runs):
     tab.get_by_role("combobox", name="Language").click()
     tab.get_by_role("option", name="简体中文").click()
     tab.get_by_role("tab", name="复核").wait_for()
-    wait_until(lambda: "找到第一个错误" in tab.locator(".sq-main").inner_text())
+    expect(tab.locator(".sq-main")).to_contain_text("找到第一个错误", use_inner_text=True)
     tab.get_by_role("tab", name="训练").click()
     tab.get_by_text("可以导出的标注：6 个").wait_for()

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 from test_app import card, open_page, solve
 
 pytestmark = pytest.mark.browser
@@ -25,13 +26,14 @@ def reason_for(tmp_path: Path) -> str:
 def test_the_page_works_and_says_that_nothing_is_kept_and_why(tab, served, tmp_path):
     open_page(tab, served(keep=False, unkept=reason_for(tmp_path)))
     told = tab.locator(".sq-unkept.block")
-    assert "Nothing can be kept" in told.inner_text() and "set SOLILOQUY_HOME" not in told.inner_text()
+    expect(told).to_contain_text("Nothing can be kept")
+    expect(told).not_to_contain_text("set SOLILOQUY_HOME", use_inner_text=True)
     told.get_by_text("Why, and what helps").click()
     told.get_by_text("set SOLILOQUY_HOME").wait_for()
-    assert tab.get_by_text("Offline: nothing leaves this device").is_visible()
+    expect(tab.get_by_text("Offline: nothing leaves this device")).to_be_visible()
     solve(tab)
-    assert "3 * 4 = 12" in card(tab, 1).inner_text()
-    assert not card(tab, 1).locator(".sq-tools").is_visible()
+    expect(card(tab, 1)).to_contain_text("3 * 4 = 12")
+    expect(card(tab, 1).locator(".sq-tools")).to_be_hidden()
     tab.get_by_role("combobox", name="Language").click()
     tab.get_by_role("option", name="简体中文").click()
     told.get_by_text("暂时无法保存").wait_for()
@@ -39,5 +41,5 @@ def test_the_page_works_and_says_that_nothing_is_kept_and_why(tab, served, tmp_p
 
 def test_a_page_that_was_asked_to_keep_nothing_does_not_call_it_a_mishap(tab, served):
     open_page(tab, served(keep=False))
-    assert tab.get_by_text(re.compile("Storing is turned off")).is_visible()
-    assert not tab.locator(".sq-unkept.block").is_visible()
+    expect(tab.get_by_text(re.compile("Storing is turned off"))).to_be_visible()
+    expect(tab.locator(".sq-unkept.block")).to_be_hidden()
