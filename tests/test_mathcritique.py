@@ -145,7 +145,7 @@ def test_votes_and_passes():
 
 
 def test_told_counts_both_kinds():
-    told = Told(right=[True, True, False, False], accepted=[True, False, False, False])
+    told = Told(right=[True, True, False, False], accepted=[True, False, False, False], problems=list("aabb"))
     assert told.hits == [True, False, True, True]
     assert told.f1() == pytest.approx(0.8) and told.f1(True) == pytest.approx(2 / 3)
 
@@ -160,7 +160,8 @@ def measured(helps: bool) -> Measured:
     one = turn("7", True, "12") if helps else turn("12", True, "7")
     turns = [[one.model_copy(update={"attempt": some[0]})] * 2 for some in plain]
     played = Played(greedy=[some[0] for some in turns], plain=plain, parallel=turns, chains=turns)
-    good, bad = Told([True, False] * 20, [True, False] * 20), Told([True, False] * 20, [False, True] * 20)
+    right, known = [True, False] * 20, [problem.id for problem in problems]
+    good, bad = Told(right, right, known), Told(right, [not one for one in right], known)
     strong, weak = (
         [Round(number=n, shares=(0.1, 0.1, 0.2, 0.3, 0.3), test=tuple(played.greedy)) for n in (0, 1)],
         [Round(number=n, shares=(0.3, 0.3, 0.2, 0.1, 0.1), test=tuple(played.greedy)) for n in (0, 1)],
@@ -179,6 +180,20 @@ def test_a_claim_holds_where_the_critic_helps_and_not_where_it_harms(tmp_path):
     assert verdicts["MC5"] == "does not hold" and verdicts["MC9"] == "not measured"
     harmed = {claim.id: claim.verdict for claim in claims.all_claims(measured(helps=False))}
     assert harmed["MC2"] == harmed["MC3"] == harmed["MC4"] == "does not hold"
+
+
+def test_seeds_tried_on_the_same_problems_are_no_more_problems():
+    solved, missed = ([turn("12", False, "12")] * 3, [turn("7", False, "7")] * 3)
+    rounds = {
+        arm: [Round(number=n, shares=(0.2,) * 5, test=tuple(last if n else missed)) for n in (0, 1)]
+        for arm, last in (("vanilla", missed), ("difficulty", [*missed[:2], *solved[:1]]))
+    }
+    once, twice = (
+        claims.mc5(replace(measured(helps=True), rounds={arm: [one] * seeds for arm, one in rounds.items()}))
+        for seeds in (1, 2)
+    )
+    gain = once.evidence[0].split("; ")[1]
+    assert "1 won, 0 lost" in gain and twice.evidence[0].endswith(gain)
 
 
 def test_a_verdict_follows_the_intervals():

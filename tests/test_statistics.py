@@ -68,6 +68,18 @@ def test_the_same_run_twice_does_not_differ():
     assert paired([], []).p == 1.0
 
 
+def test_attempts_at_one_problem_stand_and_fall_together():
+    a, b = [True] * 6 + [False] * 2, [False] * 4 + [True] * 4
+    once = paired(a, b)
+    assert paired(a * 3, b * 3, of=[*range(8)] * 3) == once
+    assert paired(a * 3, b * 3).interval[0] > once.interval[0]
+    # By problem: two won, one won and one lost, one lost and one as before; 1/6 -+ z sqrt(4 + 0 + 1 - 1/3) / 6.
+    found = paired([True, True, True, False, False, True], [False, False, False, True, True, True], of="aabbcc")
+    half = 1.6449 * sqrt(5 - 1 / 3) / 6
+    assert (found.wins, found.losses, found.p) == (1, 1, 1.0)
+    assert found.interval == pytest.approx((1 / 6 - half, 1 / 6 + half))
+
+
 def test_runs_of_different_length_cannot_be_paired():
     with pytest.raises(ValueError):
         paired([True], [True, False])

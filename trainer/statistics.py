@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from math import comb, sqrt
 
@@ -29,6 +30,7 @@ class Paired:
     difference: float
     interval: tuple[float, float]
     wins: int
+    """Problems of which more was gained than lost."""
     losses: int
     p: float
     """Exact McNemar test, two-sided."""
@@ -39,13 +41,18 @@ class Paired:
         return self.interval[0] > 0 and self.p <= CHANCE
 
 
-def paired(a: Sequence[bool], b: Sequence[bool]) -> Paired:
-    """a against b, problem by problem; both in the same order."""
-    n = len(a)
-    wins = sum(x and not y for x, y in zip(a, b, strict=True))
-    losses = sum(y and not x for x, y in zip(a, b, strict=True))
-    difference = (wins - losses) / n if n else 0.0
-    spread = Z * sqrt(max(0.0, wins + losses - (wins - losses) ** 2 / n)) / n if n else 0.0
+def paired(a: Sequence[bool], b: Sequence[bool], of: Sequence[Hashable] | None = None) -> Paired:
+    """a against b, problem by problem; both in the same order. `of` tells which problem each entry is an attempt at,
+    where there are several: these stand and fall together and are no independent trials, so they count as one
+    (clustered errors: Miller 2024, arXiv 2411.00640)."""
+    gains: dict[Hashable, int] = defaultdict(int)
+    for problem, x, y in zip(range(len(a)) if of is None else of, a, b, strict=True):
+        gains[problem] += x - y
+    if not gains:
+        return Paired(0.0, (0.0, 0.0), 0, 0, 1.0)
+    n, total, squares = len(a), sum(gains.values()), sum(gain * gain for gain in gains.values())
+    difference, spread = total / n, Z * sqrt(max(0.0, squares - total**2 / len(gains))) / n
+    wins, losses = (sum(sign * gain > 0 for gain in gains.values()) for sign in (1, -1))
     return Paired(difference, (difference - spread, difference + spread), wins, losses, mcnemar(wins, losses))
 
 

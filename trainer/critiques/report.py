@@ -41,7 +41,7 @@ def against(records: Iterable[Record], others: Iterable[Record]) -> Paired:
     """Critiques of the same attempts by two annotators: which of them say what is known of the attempt."""
     first, second = _agreeing(records), _agreeing(others)
     both = sorted(first.keys() & second.keys())
-    return paired([first[each] for each in both], [second[each] for each in both])
+    return paired([first[each] for each in both], [second[each] for each in both], of=[group for group, _ in both])
 
 
 def _agreeing(records: Iterable[Record]) -> dict[tuple[str, str], bool]:

@@ -8,7 +8,7 @@ said to be so.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal
@@ -57,7 +57,7 @@ def all_claims(m: Measured) -> list[Claim]:
 
 def mc1(m: Measured) -> Claim:
     base, voice = m.told["base"], m.told["voice"]
-    difference = paired(voice.hits, base.hits)
+    difference = paired(voice.hits, base.hits, of=voice.problems)
     lines = [
         f"{name}: {_share(told.hits)} told rightly, F1 of the wrong ones {told.f1():.1%}, of the right ones "
         f"{told.f1(True):.1%}"
@@ -103,18 +103,18 @@ def mc4(m: Measured) -> Claim:
 def mc5(m: Measured) -> Claim:
     if not {"vanilla", "difficulty"} <= set(m.rounds):
         return _unmeasured("MC5", "In-the-loop improvement beats vanilla improvement in every round.")
-    pairs = _by_round(m, "difficulty", "vanilla")
+    pairs = list(_by_round(m, "difficulty", "vanilla"))
     lines = [
-        f"round {number}: vanilla {_share(b)}, in the loop {_share(a)}; {_told(paired(a, b))}"
-        for number, (a, b) in enumerate(pairs, 1)
+        f"round {number}: vanilla {_share(b)}, in the loop {_share(a)}; {_told(gain)}"
+        for number, (a, b, gain) in enumerate(pairs, 1)
     ]
     if "critic" in m.rounds:
         lines += [
-            f"round {number}: every attempt criticised {_share(a)}; against failures only {_told(paired(a, b))}"
-            for number, (a, b) in enumerate(_by_round(m, "critic", "difficulty"), 1)
+            f"round {number}: every attempt criticised {_share(a)}; against failures only {_told(gain)}"
+            for number, (a, _, gain) in enumerate(_by_round(m, "critic", "difficulty"), 1)
         ]
     says = "In-the-loop improvement beats vanilla improvement in every round."
-    return Claim(id="MC5", says=says, verdict=verdict_of(*(paired(a, b) for a, b in pairs)), evidence=tuple(lines))
+    return Claim(id="MC5", says=says, verdict=verdict_of(*(gain for *_, gain in pairs)), evidence=tuple(lines))
 
 
 def mc6(m: Measured) -> Claim:
@@ -208,14 +208,14 @@ def mc12(m: Measured) -> Claim:
     return Claim(id="MC12", says=says, verdict=verdict_of(up, over), evidence=lines)
 
 
-def _by_round(m: Measured, ours: Arm, theirs: Arm) -> list[tuple[list[bool], list[bool]]]:
-    """Whether the test problems are solved, all seeds together, round by round, in rounds that both arms have."""
-    both = list(zip(m.rounds[ours], m.rounds[theirs], strict=True))
-    last = min(len(rounds) for pair in both for rounds in pair)
-    return [
-        tuple([right for pair in both for right in pair[side][number].solved] for side in (0, 1))  # type: ignore[misc]
-        for number in range(1, last)
-    ]
+def _by_round(m: Measured, ours: Arm, theirs: Arm) -> Iterator[tuple[list[bool], list[bool], Paired]]:
+    """Whether the test problems are solved, all seeds together, round by round, in rounds that both arms have. Every
+    seed is tested on the same problems."""
+    arms = m.rounds[ours], m.rounds[theirs]
+    for number in range(1, min(len(rounds) for arm in arms for rounds in arm)):
+        a, b = ([right for rounds in arm for right in rounds[number].solved] for arm in arms)
+        problems = [index for rounds in arms[0] for index in range(len(rounds[number].solved))]
+        yield a, b, paired(a, b, of=problems)
 
 
 def _mean_shares(runs: Sequence[Sequence[Round]]) -> list[float]:

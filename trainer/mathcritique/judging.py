@@ -70,7 +70,8 @@ class Teacher:
         weights = self.weights(voice)[panel]
         judged_cases = cases(heard.attempts, heard.testimonies(), witnesses)
         accepted = [first_error(case.said, weights) is None for case in judged_cases]
-        return Told([case.first_error is None for case in judged_cases], accepted)
+        problems = [one.problem.id for one in heard.attempts]
+        return Told([case.first_error is None for case in judged_cases], accepted, problems)
 
     @cached_property
     def _apart(self) -> list[JudgedAttempt]:
@@ -124,6 +125,8 @@ class Told:
 
     right: list[bool]
     accepted: list[bool]
+    problems: list[str]
+    """What each is an attempt at."""
 
     @property
     def hits(self) -> list[bool]:
