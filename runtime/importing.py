@@ -90,4 +90,5 @@ def _talk(row: Any) -> SelfTalk:
 
 def _text(row: dict[str, Any], name: str) -> str | None:
     value = row.get(name)
-    return str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) and value != "" else None
+    text = str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
+    return clean(text, name) if text.strip() else None

@@ -198,6 +198,7 @@ def test_imported_attempts_wait_for_a_review_once(log, tmp_path):
         ({"problem": "1?"}, "line 2: `problem` .* or `steps`"),
         ({"problem": "1?", "steps": []}, "line 2: `steps` is empty"),
         ({"problem": "x" * 5000, "steps": ["1"]}, "line 2: The problem has 5,000 characters"),
+        ({"problem": "1?", "steps": ["1"], "source": "half a \ud800"}, "line 2: The source is not text"),
     ],
 )
 def test_a_wrong_line_is_named_and_nothing_is_imported(line, told, log, tmp_path):
