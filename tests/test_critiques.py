@@ -154,9 +154,9 @@ def test_rg3_by_rule_knows_the_truth_of_every_step():
     assert "step 1" in early.known.explanations[1]
 
 
-def attempted(*lines):
+def attempted(*lines, others=()):
     [made] = from_scratch(queue("\n".join(lines)), told())
-    return known_by_rule(made, told())
+    return known_by_rule(made, told(), others=others)
 
 
 def test_rules_know_a_slip_of_calculation_and_what_follows_from_it():
@@ -169,10 +169,26 @@ def test_rules_know_a_slip_of_calculation_and_what_follows_from_it():
     assert attempted("4 × 3 = 12", "2 + 12 = 14", "The answer is 14.").known.labels == (True, True)
 
 
+def test_rules_know_a_wrong_idea_and_say_what_would_lead_on():
+    made = attempted("4 + 3 = 7", "7 + 2 = 9", "The answer is 9.")
+    assert made.known.labels == (False, False) and made.known.kind == "logical"
+    assert "4 × 3" in made.known.explanations[0] and "12" not in made.known.explanations[0]
+    late = attempted("3 × 4 = 12", "12 - 2 = 10", "The answer is 10.")
+    assert late.known.labels == (True, False)
+    assert "12 + 2" in late.known.explanations[1] and "14" not in late.known.explanations[1]
+
+
+def test_a_number_that_another_right_attempt_meets_is_no_wrong_idea():
+    lines = ("4 + 2 = 6", "6 + 3 = 9", "The answer is 9.")
+    [other] = from_scratch(queue("4 + 2 = 6\n6 + 2 × 4 = 14\nThe answer is 14."), told())
+    assert other.path.correct and attempted(*lines).known.labels == (False, False)
+    assert attempted(*lines, others=[other]).known.labels is None
+
+
 @pytest.mark.parametrize(
     "lines",
     [
-        ("4 + 3 = 7", "7 + 2 = 9", "The answer is 9."),  # a wrong idea, right sums
+        ("4 + 2 = 6", "6 × 2 = 12", "The answer is 12."),  # it comes back to a number of the solution
         ("3 + 4 = 8", "8 + 2 = 10", "The answer is 10."),  # a wrong idea and a slip
         ("4 × 3 = 11", "12 + 3 = 15", "The answer is 15."),
         ("She pays 12 dollars.", "12 + 2 = 15", "The answer is 15."),  # no sum

@@ -131,8 +131,8 @@ class Critiques:
         writer = engine if self.writer is self.engine else self.writer  # so that what it writes is counted too
         actor = engine and Actor(engine, recipe.seed, recipe.samples, recipe.temperature, recipe.max_tokens)
         try:
-            drawn = mixed(self._generate(task, actor, writer), recipe.wrong)
-            made = [known_by_rule(each, task, recipe.seed) for each in drawn]
+            generated = self._generate(task, actor, writer)
+            made = [known_by_rule(each, task, recipe.seed, generated) for each in mixed(generated, recipe.wrong)]
             jobs = [Job(task.problem, m.path.lines, m.path.final, hints(task, m), recipe.stop_at_first) for m in made]
             annotations = self.annotator.annotate(jobs, recipe.seed)
             pairs = zip(made, annotations, strict=True)

@@ -1,15 +1,16 @@
 """What can be said with certainty of a drawn attempt at a problem whose every number is known.
 
 A step is right if its equations hold and make numbers that the reference solution makes too. The first step with a
-false equation, all before it being right, is the first error, and it is one of calculation. After it a step is wrong
-that works with a number which only the error brought in. Another way to the answer, a wrong idea behind right sums,
-words without a sum: of these nothing is certain, and then nothing is said of the attempt.
+false equation, all before it being right, is the first error, and it is one of calculation. So is, as a wrong idea, the
+first step that makes a number which neither the reference nor another right attempt meets, if the attempt never comes
+back to their numbers and ends wrong. After an error a step is wrong that works with a number which only the error
+brought in. Another way to the answer, words without a sum: of these nothing is certain, and then nothing is said.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
@@ -19,15 +20,18 @@ from runtime.solutions import numbers_in
 from runtime.text import Language
 from runtime.worked import Worked
 from trainer.critiques.guards import leaks
-from trainer.critiques.records import FirstError
+from trainer.critiques.records import ErrorKind, FirstError
 from trainer.critiques.tasks import Known, Made, Task, labelled, seed_of
+from trainer.injection.comments import wanted
 
 
-def known_by_rule(made: Made, task: Task, seed: int = 0) -> Made:
-    """The attempt with the labels of its steps, if all of them are certain; else as it was."""
+def known_by_rule(made: Made, task: Task, seed: int = 0, others: Iterable[Made] = ()) -> Made:
+    """The attempt with the labels of its steps, if all of them are certain; else as it was. `others` are attempts at
+    the same problem."""
     if task.worked is None or made.known.labels is not None or made.path.correct is None:
         return made
-    reader = _Reader(task, task.worked, random.Random(seed_of(seed, task.problem.id, *made.path.lines)))
+    met = set().union(*(numbers_in(other.path.text) for other in others if other.path.correct))
+    reader = _Reader(task, task.worked, random.Random(seed_of(seed, task.problem.id, *made.path.lines)), met)
     if not all(reader.read(line, made.path.lines[: i + 1]) for i, line in enumerate(made.path.lines)):
         return made
     if (reader.first_error is None) != made.path.correct:
@@ -38,7 +42,7 @@ def known_by_rule(made: Made, task: Task, seed: int = 0) -> Made:
         labels=tuple(reader.labels),
         by="rule",
         explanations=tuple(reader.explanations),
-        kind=None if first is None else "calculation",
+        kind=reader.kind,
     )
     return replace(made, path=labelled(made.path, known), known=known)
 
@@ -48,6 +52,9 @@ class _Reader:
     task: Task
     worked: Worked
     dice: random.Random
+    met: Set[Fraction]
+    """Numbers of right attempts."""
+    kind: ErrorKind | None = None
     labels: list[bool] = field(default_factory=list)
     explanations: list[str] = field(default_factory=list)
     spoilt: set[Fraction] = field(default_factory=set)
@@ -72,10 +79,18 @@ class _Reader:
         wrong = [equation for equation in equations if equation.verdict == "incorrect"]
         # The left side is what the solution needs, so nothing but the calculation went wrong.
         slip = bool(wrong) and all(equation.left in story for equation in wrong)
-        if slip and self.first_error is None and used <= story and not made <= story:
-            self.spoilt |= made - story
-            return self._say(False, self._wrong(wrong[0], seen))
+        if self.first_error is not None or not used <= story or made <= story:
+            return False
+        if slip:
+            return self._err("calculation", made, self._wrong(wrong[0], seen))
+        if verdict == "correct" and not made & self.met and (words := self._astray(equations[-1], seen)):
+            return self._err("logical", made, words)
         return False
+
+    def _err(self, kind: ErrorKind, made: set[Fraction], words: str) -> bool:
+        self.kind = kind
+        self.spoilt |= made - self.true_numbers
+        return self._say(False, words)
 
     @property
     def true_numbers(self) -> set[Fraction]:
@@ -98,6 +113,19 @@ class _Reader:
         if leaks([words], self.task.problem.answer or "", self.task.problem.text, seen, None):
             return self.dice.choice(_PLAIN[self.task.language]).format(left=left)
         return f"{self.dice.choice(_PLAN[self.task.language])}{words}"
+
+    def _astray(self, equation: Equation, seen: Sequence[str]) -> str | None:
+        """What would lead on instead of a right sum; None where nothing is left to say or it would name the answer."""
+        known = numbers_in("\n".join([self.task.problem.text, *seen[:-1]]))
+        made = (step.makes for step in self.worked.steps if step.makes is not None)
+        missing = next((one for one in made if self.worked.quantities[one].value not in known), None)
+        if missing is None or self.task.language != "en":
+            return None
+        left, _, right = equation.text.rpartition(" = ")
+        begun = self.dice.choice(_ASTRAY).format(left=left, right=right)
+        words = f"{begun} {wanted(self.worked, missing, self.dice)}"
+        told = leaks([words], self.task.problem.answer or "", self.task.problem.text, seen, None)
+        return None if told else words
 
     def _follows(self) -> str:
         return self.dice.choice(FOLLOWS[self.task.language]).format((self.first_error or 0) + 1)
@@ -128,6 +156,11 @@ _PLAN: dict[Language, tuple[str, ...]] = {
     "en": ("The idea is right, but the result is not: ", "Check this calculation once more: ", "A slip of the pen: "),
     "zh-CN": ("思路是对的，但结果不对：", "这个算式请再检查一遍："),
 }
+_ASTRAY = (
+    "It is true that {left} is {right}, but this is not the number that the story needs here.",
+    "The sum comes out, {left} is {right}; only it does not lead to what is asked.",
+    "You calculated {left} properly, but look at what the numbers stand for.",
+)
 _PLAIN: dict[Language, tuple[str, ...]] = {
     "en": (
         "The idea is right, but {left} comes to another number. Work it out again, slowly.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from runtime.worked import Worked, fill
 from trainer.injection.formulas import Leaf, Operation, parse
@@ -21,6 +21,13 @@ _ANY = (
     "The right numbers are used, and {f} is {r}.",
     "This holds: {f} is {r}.",
 )
+_WANTED = {
+    "+": ("What is missing here is {a} and {b} together: {f}.", "{a} and {b} belong together here, so look at {f}."),
+    "-": ("What counts here is the difference: {f}.", "Here {b} {have} to come off {a}: {f}."),
+    "×": ("Here {a} and {b} have to be multiplied: {f}.", "Think of {f} first."),
+    "/": ("Here {a} {has} to be divided by {b}: {f}.", "Dividing leads on from here: {f}."),
+}
+_ANY_WANTED = ("What leads on from here is {f}.", "Read the problem once more; the next thing to find out is {f}.")
 _STATED = (
     "This agrees with what is known so far.",
     "Nothing new is calculated here, and what it says is true.",
@@ -49,17 +56,34 @@ def praise(worked: Worked, step: int, rng: random.Random) -> str:
     made = worked.steps[step].makes
     if made is None or not worked.quantities[made].formula:
         return rng.choice(_STATED)
-    quantity, names = worked.quantities[made], Names(worked)
+    return _said(worked, made, _RIGHT, _ANY, lambda quantity: Names(worked).placed(quantity, step), rng)
+
+
+def wanted(worked: Worked, quantity: int, rng: random.Random) -> str:
+    """What has to be worked out to get a quantity, without its value: for whoever worked out something else."""
+    return _said(worked, quantity, _WANTED, _ANY_WANTED, Names(worked).called, rng)
+
+
+def _said(
+    worked: Worked,
+    made: int,
+    of_signs: Mapping[str, tuple[str, ...]],
+    of_any: tuple[str, ...],
+    called: Callable[[int], str],
+    rng: random.Random,
+) -> str:
+    """One of the wordings for how a quantity is made; of two numbers there are more than of many."""
+    quantity = worked.quantities[made]
     tree = parse(quantity.formula)
-    wordings = list(_ANY)
+    wordings = list(of_any)
     a = b = ""
     if isinstance(tree, Operation) and isinstance(tree.left, Leaf) and isinstance(tree.right, Leaf):
-        wordings += _RIGHT[tree.sign] * 2
-        a, b = (_called(names, leaf, step) for leaf in (tree.left, tree.right))
-    have = "have" if " " in b or "$" in b else "has"
+        wordings += of_signs[tree.sign] * 2
+        a, b = (leaf.text if leaf.quantity is None else called(leaf.quantity) for leaf in (tree.left, tree.right))
+    has, have = ("have" if _is_many(name) else "has" for name in (a, b))
     formula = fill(quantity.formula, worked.quantities)
-    return rng.choice(wordings).format(a=a, b=b, have=have, f=formula, r=quantity.shown)
+    return rng.choice(wordings).format(a=a, b=b, has=has, have=have, f=formula, r=quantity.shown)
 
 
-def _called(names: Names, leaf: Leaf, step: int) -> str:
-    return leaf.text if leaf.quantity is None else names.placed(leaf.quantity, step)
+def _is_many(name: str) -> bool:
+    return (" " in name or "$" in name) and name.lstrip("$").partition(" ")[0] != "1"
