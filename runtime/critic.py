@@ -90,8 +90,7 @@ class Critic:
             yield from news(verdicts, known)
             verdicts = known
         if not cancel.is_set() and verdicts and verdicts[-1].verdict == "incorrect" and not verdicts[-1].comment:
-            comment = self._comment(problem, attempt, verdicts, cancel)
-            verdicts[-1] = verdicts[-1].model_copy(update={"comment": comment})
+            verdicts[-1] = self._explained(problem, attempt, verdicts, cancel)
         return (yield from self._done(problem, attempt, verdicts))
 
     def follow(self, problem: Problem, steps: Sequence[Step], cancel: Event) -> list[StepVerdict]:
@@ -134,12 +133,23 @@ class Critic:
         yield CritiqueDone(critique)
         return critique
 
-    def _comment(self, problem: Problem, attempt: Trajectory, verdicts: Sequence[StepVerdict], cancel: Event) -> str:
-        """What the other witnesses noted of a wrong step, or else what the critic's voice goes on to say of it: a
-        small voice finds the place far more often than the reason."""
-        notes = {e.by: e.note for e in verdicts[-1].evidence if e.verdict == "incorrect" and e.note}
+    def _explained(
+        self, problem: Problem, attempt: Trajectory, verdicts: Sequence[StepVerdict], cancel: Event
+    ) -> StepVerdict:
+        """The verdict on a wrong step with what the other witnesses noted of it, or else with what the critic's voice
+        goes on to say. That is noted as its own word: a small voice finds the place far more often than the reason."""
+        blamed = verdicts[-1]
+        notes = {e.by: e.note for e in blamed.evidence if e.verdict == "incorrect" and e.note}
         if notes:
-            return min(notes.items(), key=lambda noted: TELLING.index(noted[0]))[1]
+            comment = min(notes.items(), key=lambda noted: TELLING.index(noted[0]))[1]
+            return blamed.model_copy(update={"comment": comment})
+        said, step = self._own_words(problem, attempt, verdicts, cancel), attempt.steps[len(verdicts) - 1].text
+        if denies_proof(said, step):
+            return blamed.model_copy(update={"comment": _UNSAID[language_of(problem.text)]})
+        evidence = (e.model_copy(update={"note": said or None}) if e.by == "model" else e for e in blamed.evidence)
+        return blamed.model_copy(update={"comment": said, "evidence": tuple(evidence)})
+
+    def _own_words(self, problem: Problem, attempt: Trajectory, verdicts: Sequence[StepVerdict], cancel: Event) -> str:
         language = language_of(problem.text)
         _, wrong = verdict_words(language)
         judged = [step.text for step in attempt.steps[: len(verdicts)]]
@@ -149,8 +159,7 @@ class Critic:
         stream = self.engine.stream(messages, sampling, voice=VOICE, stop=("\n",), cancel=cancel)
         while not isinstance(item := next_or_value(stream), Completion):
             pass
-        words = item.text.strip()
-        return _UNSAID[language] if denies_proof(words, judged[-1]) else words
+        return item.text.strip()
 
 
 def denies_proof(words: str, step: str) -> bool:

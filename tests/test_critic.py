@@ -257,6 +257,7 @@ def test_the_voice_says_what_is_wrong_in_one_line_after_its_own_verdict():
     trajectory = attempt("3 × 4 = 12", "The book is free.", "so 12")
     critique, _ = read(Critic(engine, depth="quick", weights={"quick": HEEDED}), trajectory)
     assert critique.verdicts[1].comment == "The book costs 5 dollars."
+    assert critique.verdicts[1].said_by("model").note == "The book costs 5 dollars."  # so the page calls it a guess
     assert engine.spoken == [("verdicts", "critic"), ("verdicts", "critic"), ("words", "critic")]
     *_, verdict_call, asked = engine.calls
     assert asked[:-1] == verdict_call[:-1]

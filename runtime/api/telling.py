@@ -76,7 +76,8 @@ class _Heard:
 def _verdict(position: int, said: StepVerdict, language: Language) -> str:
     sign, key = _SAID[said.verdict]
     label = word("step.solve", language, number=position + 1)
-    comment = f" – {' '.join(said.comment.split())}" if said.comment else ""
+    told = word("comment.guess", language, comment=said.comment) if said.is_guess else said.comment
+    comment = f" – {' '.join(told.split())}" if told else ""
     return f"{sign} {label}: {word(key, language)}{comment}"
 
 
