@@ -7,19 +7,18 @@ weighs nothing.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import Event
 
 from runtime import arithmetic, voices
-from runtime.actor import next_or_value, provenance
-from runtime.engines.base import Completion, Engine, Message, Sampling
+from runtime.actor import provenance
+from runtime.engines.base import ContextOverflow, Engine
 from runtime.events import Criticising, CritiqueDone, StepJudged
 from runtime.events import Event as TalkEvent
+from runtime.second_look import look_again
 from runtime.settings import Settings
 from runtime.text import Language, language_of
-from runtime.turns import put_to_critic, verdict_parts, verdict_words
 from runtime.types import Critique, Depth, Evidence, Problem, Step, StepVerdict, Trajectory, Witness
 from runtime.weighing import Weights, read_weights
 from runtime.witnesses import PANELS, READERS, SIGNS_OF, VOICE, Hearing, Said, Testimony, examine
@@ -28,7 +27,6 @@ FITTED = Path(__file__).parents[1] / "data" / "models" / "weights"
 """Weights of bases without a voice, a file each."""
 PROVEN = 0.99
 """Probability given to a finding of exact arithmetic: it can still misread what was meant."""
-COMMENT_TOKENS = 60
 TELLING: tuple[Witness, ...] = ("arithmetic", "solutions", "program", "completions", "expectation", "model")
 """Whose note tells a person most, first."""
 UNTRAINED = Weights(constant=1.8, signs={"agreement": 4.0, "deviation": -2.65, "program_agreement": 1.0})
@@ -82,15 +80,19 @@ class Critic:
         """Whether a step can be judged before the next one is there."""
         self.hearing = Hearing(engine, max_tokens, seed)
 
-    def read(self, problem: Problem, attempt: Trajectory, cancel: Event) -> Iterator[TalkEvent]:
-        """Judge an attempt up to its first error. The generator's value is the critique."""
+    def read(
+        self, problem: Problem, attempt: Trajectory, cancel: Event, looks_again: bool = False
+    ) -> Iterator[TalkEvent]:
+        """Judge an attempt up to its first error, and look again at one that nothing proves, if asked to: a person
+        wants a reason, an actor goes on by itself. The generator's value is the critique."""
         yield Criticising()
         verdicts: list[StepVerdict] = []
         for known in self._opinions(problem, attempt, cancel):
             yield from news(verdicts, known)
             verdicts = known
         if not cancel.is_set() and verdicts and verdicts[-1].verdict == "incorrect" and not verdicts[-1].comment:
-            verdicts[-1] = self._explained(problem, attempt, verdicts, cancel)
+            reason = self._second_look(problem, attempt, len(verdicts) - 1, cancel) if looks_again else ""
+            verdicts[-1] = _explained(verdicts[-1], reason, language_of(problem.text))
         return (yield from self._done(problem, attempt, verdicts))
 
     def follow(self, problem: Problem, steps: Sequence[Step], cancel: Event) -> list[StepVerdict]:
@@ -133,49 +135,26 @@ class Critic:
         yield CritiqueDone(critique)
         return critique
 
-    def _explained(
-        self, problem: Problem, attempt: Trajectory, verdicts: Sequence[StepVerdict], cancel: Event
-    ) -> StepVerdict:
-        """The verdict on a wrong step with what the other witnesses noted of it, or else with what the critic's voice
-        goes on to say. That is noted as its own word: a small voice finds the place far more often than the reason."""
-        blamed = verdicts[-1]
-        notes = {e.by: e.note for e in blamed.evidence if e.verdict == "incorrect" and e.note}
-        if notes:
-            comment = min(notes.items(), key=lambda noted: TELLING.index(noted[0]))[1]
-            return blamed.model_copy(update={"comment": comment})
-        said, step = self._own_words(problem, attempt, verdicts, cancel), attempt.steps[len(verdicts) - 1].text
-        if denies_proof(said, step):
-            return blamed.model_copy(update={"comment": _UNSAID[language_of(problem.text)]})
-        evidence = (e.model_copy(update={"note": said or None}) if e.by == "model" else e for e in blamed.evidence)
-        return blamed.model_copy(update={"comment": said, "evidence": tuple(evidence)})
-
-    def _own_words(self, problem: Problem, attempt: Trajectory, verdicts: Sequence[StepVerdict], cancel: Event) -> str:
-        language = language_of(problem.text)
-        _, wrong = verdict_words(language)
-        judged = [step.text for step in attempt.steps[: len(verdicts)]]
-        said = "".join(verdict_parts(judged, language)) + f"{wrong}]"
-        messages = [*put_to_critic(problem), Message(role="assistant", content=said)]
-        sampling = Sampling(max_tokens=COMMENT_TOKENS)
-        stream = self.engine.stream(messages, sampling, voice=VOICE, stop=("\n",), cancel=cancel)
-        while not isinstance(item := next_or_value(stream), Completion):
-            pass
-        return item.text.strip()
+    def _second_look(self, problem: Problem, attempt: Trajectory, position: int, cancel: Event) -> str:
+        hearing = self.hearing
+        try:
+            return look_again(self.engine, problem, attempt, position, hearing.max_tokens, hearing.seed, cancel)
+        except ContextOverflow:  # the verdict stands without a reason
+            return ""
 
 
-def denies_proof(words: str, step: str) -> bool:
-    """Whether an explanation holds a false equation, or says of a step that its true equation does not come out."""
-    if arithmetic.verdict(arithmetic.check(words)) == "incorrect":
-        return True
-    proven = [equation for equation in arithmetic.check(step) if equation.verdict == "correct"]
-    results = (re.escape(equation.text.rpartition(" = ")[2]) for equation in proven)
-    return any(re.search(rf"(?:\bnot|不是|不等于) ?\$?{result}(?![\d.,]*\d)", words) for result in results)
+def _explained(blamed: StepVerdict, reason: str, language: Language) -> StepVerdict:
+    """The verdict on a wrong step with the reason found, or else what another witness noted, if any did."""
+    notes = {e.by: e.note for e in blamed.evidence if e.verdict == "incorrect" and e.note}
+    noted = min(notes, key=TELLING.index, default=None)
+    return blamed.model_copy(update={"comment": reason or (notes[noted] if noted else _UNSAID[language])})
 
 
 _UNSAID: dict[Language, str] = {
     "en": "Something seems wrong with this step, but I cannot say for certain what. Read the problem once more.",
     "zh-CN": "这一步似乎不对，但我说不准是哪里不对。请再读一遍题目。",
 }
-"""In the place of an explanation that exact arithmetic contradicts."""
+"""Where nobody knows a reason: those that a small voice gives are mostly wrong (trainer/LOG.md)."""
 
 
 def judge(

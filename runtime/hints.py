@@ -74,6 +74,12 @@ def to_mend(step: str) -> Hint:
     return Hint("mend") if told else Hint("mend", "sum", sum=left)
 
 
+def calculation(step: str) -> str:
+    """What a step calculates first, without its result: "(8 + 6) ÷ 2"; empty if that is nothing."""
+    expression = _first_expression(_plain(step))
+    return _written(expression) if expression and expression.op in _IDEAS else ""
+
+
 def gives_away(text: str, hidden: Sequence[str], answer: str | None) -> bool:
     """Whether a text holds the answer, or a number that a hidden step comes to."""
     secrets = {value for step in hidden for value in _results(_plain(step))}

@@ -62,7 +62,7 @@ def reach(
     first = 1 if len(known) >= n else 0
     kept = range(first, len(steps) + (answer is None))
     sampling = Sampling(temperature=TEMPERATURE, max_tokens=max_tokens, seed=seed + first * n)
-    beginnings = (_begun(problem, steps[:count]) for count in kept)
+    beginnings = (begun(problem, steps[:count]) for count in kept)
     with closing(engine.sample(beginnings, sampling, n=n, cancel=cancel)) as drawn:
         counted = _counted(drawn, steps, first, known, cancel)
         found: list[Reach] = []
@@ -99,7 +99,7 @@ def _counted(
     """Counts the replies to each beginning; those to the problem alone, with what is known, decide the reference."""
     voters = list(known)
     if first == 0:
-        voters += [_read(reply) for reply in next(drawn, [])]
+        voters += [read_way_on(reply) for reply in next(drawn, [])]
     groups = votes(voters)
     if cancel.is_set() or not groups:  # what was cut off says nothing
         return
@@ -108,17 +108,17 @@ def _counted(
     for kept, replies in enumerate(drawn, 1):
         if cancel.is_set():
             return
-        read = [_read(reply, steps[kept - 1]) for reply in replies]
+        read = [read_way_on(reply, steps[kept - 1]) for reply in replies]
         yield Reach(kept, reference, agreeing(reference, read), len(read))
 
 
-def _begun(problem: Problem, steps: Sequence[str]) -> Messages:
+def begun(problem: Problem, steps: Sequence[str]) -> Messages:
     """The conversation in which an attempt has come so far."""
     messages = conversation(problem)
     return [*messages, Message(role="assistant", content=join_steps(steps) + "\n")] if steps else messages
 
 
-def _read(reply: Completion, step: str = "") -> Solution:
+def read_way_on(reply: Completion, step: str = "") -> Solution:
     """A reply as a solution. One that says nothing leaves the answer to the step before it; one that was not finished
     has stated none, whatever numbers its last line holds."""
     answer = final_answer(reply.text) or final_answer(step) if reply.finish == "stop" else None

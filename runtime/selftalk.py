@@ -107,7 +107,7 @@ def own_work(problem: Problem, steps: Sequence[str], critic: Critic, cancel: Eve
         origin="student",
     )
     yield AttemptDone(attempt)
-    critique = yield from critic.read(problem, attempt, cancel)
+    critique = yield from critic.read(problem, attempt, cancel, looks_again=True)
     yield Finished(_outcome(attempt, critique, _shallower(critic, problem)))
 
 

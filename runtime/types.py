@@ -113,11 +113,6 @@ class StepVerdict(Value):
     comment: str = ""
     evidence: tuple[Evidence, ...] = ()
 
-    @property
-    def is_guess(self) -> bool:
-        """Whether the comment is a reason that only a model gives, which nobody has checked."""
-        return bool(self.comment) and any((e.by, e.note) == ("model", self.comment) for e in self.evidence)
-
     def said_by(self, witness: Witness) -> Evidence | None:
         return next((evidence for evidence in self.evidence if evidence.by == witness), None)
 

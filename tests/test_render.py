@@ -174,15 +174,6 @@ def test_a_finished_attempt_shows_verdicts_signs_and_badges():
     assert steps(run, "en")[1]["comment"] == "12 - 5 is 7, not 8."
 
 
-def test_a_reason_that_only_a_model_gives_is_called_a_guess():
-    said = Evidence(by="model", verdict="incorrect", note="She gives 5 away.")
-    verdict = StepVerdict(verdict="incorrect", comment="She gives 5 away.", evidence=(said,))
-    run = run_of(*written(FIRST), *read(FIRST, RIGHT, verdict))
-    assert steps(run, "en")[1]["comment_text"] == "Perhaps this is why: She gives 5 away."
-    assert steps(run, "zh-CN")[1]["comment_text"] == "原因也许是：She gives 5 away."
-    assert [why["note"] for why in steps(run, "en")[1]["why"]] == [""]  # it is said once
-
-
 def test_a_refinement_shows_kept_steps_once_and_replaced_ones_still():
     run = run_of(*REFINED, Finished(Outcome(status="settled", answer="7", trajectory_id=SECOND.id)))
     assert told(run, "id", "text", "state") == [

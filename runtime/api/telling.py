@@ -76,8 +76,7 @@ class _Heard:
 def _verdict(position: int, said: StepVerdict, language: Language) -> str:
     sign, key = _SAID[said.verdict]
     label = word("step.solve", language, number=position + 1)
-    told = word("comment.guess", language, comment=said.comment) if said.is_guess else said.comment
-    comment = f" – {' '.join(told.split())}" if told else ""
+    comment = f" – {' '.join(said.comment.split())}" if said.comment else ""
     return f"{sign} {label}: {word(key, language)}{comment}"
 
 

@@ -210,7 +210,7 @@ def _row(run: Run, reading: _Reading, home: Home, language: Language) -> dict[st
     verdict = reading.verdicts.get(home)
     key = step_id(run.id, turn, position)
     label = run.labels.get(key)
-    comment = _told(verdict, language) if verdict else ""
+    comment = _comment(verdict) if verdict else ""
     state = _state(reading, home, verdict)
     return {
         "id": key,
@@ -251,12 +251,6 @@ def _comment(verdict: StepVerdict) -> str:
     notes = [e.note for e in verdict.evidence if e.note and e.verdict != "correct"]
     own = verdict.comment if verdict.verdict != "correct" else ""
     return own or next(iter(notes), "")
-
-
-def _told(verdict: StepVerdict, language: Language) -> str:
-    """The comment as it is shown: a reason that only a model gives is called a guess."""
-    comment = _comment(verdict)
-    return word("comment.guess", language, comment=comment) if verdict.is_guess else comment
 
 
 def _said(verdict: StepVerdict) -> list[str]:

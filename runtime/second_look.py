@@ -1,0 +1,80 @@
+"""A second look at a step that was blamed without proof: what does the solver do there itself?
+
+A small critic's voice finds the place of an error far more often than the reason (trainer/LOG.md), so it is not asked
+for one. The actor goes on from the steps before, several times. What most of its ways agree on can be told: what they
+work out first, or that they come to the attempt's own answer, so that the doubt may be mistaken (self-consistency,
+arXiv 2203.11171).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from threading import Event
+
+from runtime.engines.base import Completion, Engine, Sampling
+from runtime.grading import equal
+from runtime.hints import calculation
+from runtime.reachable import begun, read_way_on
+from runtime.solutions import TEMPERATURE, Solution, votes
+from runtime.text import Language, LineReader, language_of
+from runtime.types import Problem, Trajectory
+
+WAYS = 5
+AGREE = 3
+"""So many ways have to come to one answer before anything is made of it."""
+
+
+def look_again(
+    engine: Engine, problem: Problem, attempt: Trajectory, position: int, max_tokens: int, seed: int, cancel: Event
+) -> str:
+    """What a person is told of the step at `position`, never a result that they have not found themselves. Empty where
+    the solver's ways do not agree, calculate nothing new, or `cancel` was set. Raises ContextOverflow, EngineError."""
+    steps, language = [step.text for step in attempt.steps], language_of(problem.text)
+    ways = _ways_on(engine, problem, steps[:position], max_tokens, seed, cancel)
+    agreed = next(iter(votes(ways)), None)
+    if cancel.is_set() or agreed is None or len(agreed.solutions) < AGREE:
+        return ""
+    if attempt.answer and equal(attempt.answer, agreed.answer):
+        return _SAME[language].format(len(agreed.solutions), len(ways))
+    written = [_steps(way) for way in agreed.solutions]
+    if not any(written):
+        return _DONE[language]
+    moves = (next(filter(None, map(calculation, lines)), "") for lines in written)
+    new = next((move for move in moves if move and move != calculation(steps[position])), None)
+    return _OTHER[language].format(new) if new else ""
+
+
+def _ways_on(
+    engine: Engine, problem: Problem, steps: Sequence[str], max_tokens: int, seed: int, cancel: Event
+) -> list[Solution]:
+    """How the solver goes on; fewer than `WAYS` once enough of them agree."""
+    last = steps[-1] if steps else ""
+
+    def enough(replies: Sequence[Completion]) -> bool:
+        groups = votes([read_way_on(reply, last) for reply in replies])
+        return bool(groups) and len(groups[0].solutions) >= AGREE
+
+    sampling = Sampling(temperature=TEMPERATURE, max_tokens=max_tokens, seed=seed)
+    replies = next(engine.sample([begun(problem, steps)], sampling, n=WAYS, cancel=cancel, enough=enough), [])
+    return [read_way_on(reply, last) for reply in replies]
+
+
+def _steps(way: Solution) -> list[str]:
+    """What a way on writes before its answer."""
+    reader = LineReader()
+    return [line.text for line in [*reader.push(way.text), *reader.finish()] if line.kind == "step"]
+
+
+_SAME: dict[Language, str] = {
+    "en": "I doubt this line, but I may be mistaken: {} of {} times that I went on from the lines before it, I came to "
+    "your answer too.",
+    "zh-CN": "我对这一行有怀疑，但可能是我错了：我从它前面的各行继续往下做，{1} 次中有 {0} 次也得到了你的答案。",
+}
+_OTHER: dict[Language, str] = {
+    "en": "Something seems wrong with this line. Going on from the lines before it, I would work out {} first.",
+    "zh-CN": "这一行似乎不对。如果从它前面的各行继续，我会先算 {}。",
+}
+_DONE: dict[Language, str] = {
+    "en": "Something seems wrong with this line. I would stop before it: the lines above answer the question already.",
+    "zh-CN": "这一行似乎不对。换作我会停在它前面：上面的各行已经回答了问题。",
+}

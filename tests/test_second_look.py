@@ -1,0 +1,85 @@
+"""A second look at a blamed step: what the solver does there itself, and what of it a person is told."""
+
+from threading import Event
+
+import pytest
+
+from runtime.engines.base import ContextOverflow
+from runtime.engines.scripted import ScriptedEngine
+from runtime.second_look import AGREE, WAYS, look_again
+from runtime.types import Problem, Step, Trajectory
+
+PROBLEM = Problem(text="Ana buys 3 pens for 4 dollars each and a book for 5 dollars. How much does she pay?")
+CHINESE = Problem(text="小明有3支笔，每支4元，又买了一本5元的书，一共多少元？")
+STEPS = ("3 × 4 = 12", "12 - 5 = 7")
+WAY = "She pays for the book too.\n12 + 5 = 17\nThe answer is 17."
+
+
+def told(replies, steps=STEPS, answer="7", position=1, problem=PROBLEM, cancel=None):
+    engine = ScriptedEngine(replies)
+    attempt = Trajectory(problem_id=problem.id, steps=tuple(Step(text=s) for s in steps), answer=answer)
+    return look_again(engine, problem, attempt, position, 50, 0, cancel or Event()), engine
+
+
+def test_what_the_solver_works_out_there_is_told_without_its_result():
+    said, engine = told([WAY] * WAYS)
+    assert "I would work out 12 + 5 first." in said
+    assert "17" not in said
+    assert {call[-1]["content"] for call in engine.calls} == {"3 × 4 = 12\n"}
+
+
+def test_nobody_waits_for_more_ways_once_enough_agree():
+    _, engine = told(["The answer is 9.", *[WAY] * WAYS])
+    assert len(engine.calls) == 1 + AGREE
+
+
+@pytest.mark.parametrize(
+    "replies",
+    [
+        [WAY, WAY, "12 × 5 = 60\nThe answer is 60.", "I do not know.", "12 / 4 = 3\nThe answer is 3."],
+        ["I do not know."] * WAYS,
+        ["Let us think about that.\nThe answer is 17."] * WAYS,
+        ["12 - 5 = 7, and 7 + 10 = 17.\nThe answer is 17."] * WAYS,
+    ],
+    ids=["they do not agree", "no answer", "nothing calculated", "the step's own calculation"],
+)
+def test_where_the_ways_say_nothing_certain_nothing_is_told(replies):
+    assert told(replies)[0] == ""
+
+
+def test_a_way_that_does_something_else_is_told_rather_than_one_that_does_the_same():
+    same = "12 - 5 = 7, and 7 + 10 = 17.\nThe answer is 17."
+    assert "12 + 5" in told([same, WAY, WAY])[0]
+
+
+def test_where_the_solver_comes_to_the_same_answer_the_doubt_may_be_mistaken():
+    said, _ = told(["12 - 5 = 7\nThe answer is 7.", WAY, "7 are left.\nThe answer is 7.", "So 7.\nThe answer is 7."])
+    assert "I may be mistaken: 3 of 4 times" in said
+    assert "I would work out" not in said
+
+
+def test_where_the_solver_would_have_stopped_before_the_step():
+    said, _ = told(["The answer is 12."] * WAYS)
+    assert "the lines above answer the question already" in said
+
+
+def test_the_first_step_can_be_looked_at_again():
+    said, engine = told([f"3 × 4 = 12\n{WAY}"] * WAYS, steps=("3 + 4 = 7",), position=0)
+    assert "3 × 4" in said
+    assert engine.calls[0][-1]["role"] == "user"
+
+
+def test_after_a_stop_nothing_is_told():
+    stopped = Event()
+    stopped.set()
+    assert told([WAY] * WAYS, cancel=stopped)[0] == ""
+
+
+def test_a_chinese_problem_is_answered_in_chinese():
+    said, _ = told(["12 + 5 = 17\n答案是 17。"] * WAYS, problem=CHINESE)
+    assert said == "这一行似乎不对。如果从它前面的各行继续，我会先算 12 + 5。"
+
+
+def test_an_attempt_too_long_to_go_on_from_is_the_callers_to_handle():
+    with pytest.raises(ContextOverflow):
+        told([ContextOverflow("too long")])
