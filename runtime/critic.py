@@ -7,7 +7,7 @@ weighs nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import Event
 
@@ -16,7 +16,6 @@ from runtime.actor import provenance
 from runtime.engines.base import ContextOverflow, Engine
 from runtime.events import Criticising, CritiqueDone, StepJudged
 from runtime.events import Event as TalkEvent
-from runtime.second_look import look_again
 from runtime.settings import Settings
 from runtime.text import Language, language_of
 from runtime.types import Critique, Depth, Evidence, Problem, Step, StepVerdict, Trajectory, Witness
@@ -29,6 +28,8 @@ PROVEN = 0.99
 """Probability given to a finding of exact arithmetic: it can still misread what was meant."""
 TELLING: tuple[Witness, ...] = ("arithmetic", "solutions", "program", "completions", "expectation", "model")
 """Whose note tells a person most, first."""
+Reason = Callable[[Engine, Problem, Trajectory, int, Event], str]
+"""What is wrong with the step at a position; empty if that is not known. Raises ContextOverflow, EngineError."""
 UNTRAINED = Weights(constant=1.8, signs={"agreement": 4.0, "deviation": -2.65, "program_agreement": 1.0})
 """For a base that nothing was fitted with. Its verdict word is no better than chance, the solutions count what they
 were found to be worth (trainer/LOG.md), and a program's agreement a quarter of theirs, which is a guess."""
@@ -81,18 +82,18 @@ class Critic:
         self.hearing = Hearing(engine, max_tokens, seed)
 
     def read(
-        self, problem: Problem, attempt: Trajectory, cancel: Event, looks_again: bool = False
+        self, problem: Problem, attempt: Trajectory, cancel: Event, reason: Reason | None = None
     ) -> Iterator[TalkEvent]:
-        """Judge an attempt up to its first error, and look again at one that nothing proves, if asked to: a person
-        wants a reason, an actor goes on by itself. The generator's value is the critique."""
+        """Judge an attempt up to its first error; `reason` is asked for one where nothing proves that error. The
+        generator's value is the critique."""
         yield Criticising()
         verdicts: list[StepVerdict] = []
         for known in self._opinions(problem, attempt, cancel):
             yield from news(verdicts, known)
             verdicts = known
         if not cancel.is_set() and verdicts and verdicts[-1].verdict == "incorrect" and not verdicts[-1].comment:
-            reason = self._second_look(problem, attempt, len(verdicts) - 1, cancel) if looks_again else ""
-            verdicts[-1] = _explained(verdicts[-1], reason, language_of(problem.text))
+            found = self._asked(reason, problem, attempt, len(verdicts) - 1, cancel) if reason else ""
+            verdicts[-1] = _explained(verdicts[-1], found, language_of(problem.text))
         return (yield from self._done(problem, attempt, verdicts))
 
     def follow(self, problem: Problem, steps: Sequence[Step], cancel: Event) -> list[StepVerdict]:
@@ -135,10 +136,9 @@ class Critic:
         yield CritiqueDone(critique)
         return critique
 
-    def _second_look(self, problem: Problem, attempt: Trajectory, position: int, cancel: Event) -> str:
-        hearing = self.hearing
+    def _asked(self, reason: Reason, problem: Problem, attempt: Trajectory, position: int, cancel: Event) -> str:
         try:
-            return look_again(self.engine, problem, attempt, position, hearing.max_tokens, hearing.seed, cancel)
+            return reason(self.engine, problem, attempt, position, cancel)
         except ContextOverflow:  # the verdict stands without a reason
             return ""
 

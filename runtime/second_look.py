@@ -25,12 +25,12 @@ AGREE = 3
 
 
 def look_again(
-    engine: Engine, problem: Problem, attempt: Trajectory, position: int, max_tokens: int, seed: int, cancel: Event
+    engine: Engine, problem: Problem, attempt: Trajectory, position: int, cancel: Event, max_tokens: int = 512
 ) -> str:
     """What a person is told of the step at `position`, never a result that they have not found themselves. Empty where
     the solver's ways do not agree, calculate nothing new, or `cancel` was set. Raises ContextOverflow, EngineError."""
     steps, language = [step.text for step in attempt.steps], language_of(problem.text)
-    ways = _ways_on(engine, problem, steps[:position], max_tokens, seed, cancel)
+    ways = _ways_on(engine, problem, steps[:position], max_tokens, cancel)
     agreed = next(iter(votes(ways)), None)
     if cancel.is_set() or agreed is None or len(agreed.solutions) < AGREE:
         return ""
@@ -44,9 +44,7 @@ def look_again(
     return _OTHER[language].format(new) if new else ""
 
 
-def _ways_on(
-    engine: Engine, problem: Problem, steps: Sequence[str], max_tokens: int, seed: int, cancel: Event
-) -> list[Solution]:
+def _ways_on(engine: Engine, problem: Problem, steps: Sequence[str], max_tokens: int, cancel: Event) -> list[Solution]:
     """How the solver goes on; fewer than `WAYS` once enough of them agree."""
     last = steps[-1] if steps else ""
 
@@ -54,7 +52,7 @@ def _ways_on(
         groups = votes([read_way_on(reply, last) for reply in replies])
         return bool(groups) and len(groups[0].solutions) >= AGREE
 
-    sampling = Sampling(temperature=TEMPERATURE, max_tokens=max_tokens, seed=seed)
+    sampling = Sampling(temperature=TEMPERATURE, max_tokens=max_tokens)
     replies = next(engine.sample([begun(problem, steps)], sampling, n=WAYS, cancel=cancel, enough=enough), [])
     return [read_way_on(reply, last) for reply in replies]
 

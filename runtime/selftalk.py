@@ -26,6 +26,7 @@ from runtime.events import (
 from runtime.events import Event as TalkEvent
 from runtime.grading import equal
 from runtime.monologue import Monologue
+from runtime.second_look import look_again
 from runtime.settings import Settings
 from runtime.text import Language, final_answer, language_of
 from runtime.types import Critique, Outcome, Problem, Step, Trajectory
@@ -107,7 +108,7 @@ def own_work(problem: Problem, steps: Sequence[str], critic: Critic, cancel: Eve
         origin="student",
     )
     yield AttemptDone(attempt)
-    critique = yield from critic.read(problem, attempt, cancel, looks_again=True)
+    critique = yield from critic.read(problem, attempt, cancel, look_again)
     yield Finished(_outcome(attempt, critique, _shallower(critic, problem)))
 
 

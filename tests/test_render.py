@@ -304,6 +304,7 @@ def test_a_check_claims_no_more_than_was_found(verdicts, finding):
         ([Proposing("sample"), StepDone(Step(text="a"))], "Writing step 2…"),
         (written(FIRST), "Thinking…"),
         ([*written(FIRST), Criticising()], "The critic is reading…"),
+        ([*written(FIRST), Criticising(), StepJudged(1, WRONG)], "The critic is looking at line 2 once more…"),
         ([*REFINED[:6], *written(SECOND)[:1]], "Trying again from step 2…"),
         ([Proposing("sample"), Finished(Outcome(status="settled"))], "Finished in 3.2 s"),
         ([Proposing("sample"), Failed("The model is gone.")], "It could not go on: The model is gone."),

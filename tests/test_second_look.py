@@ -18,7 +18,7 @@ WAY = "She pays for the book too.\n12 + 5 = 17\nThe answer is 17."
 def told(replies, steps=STEPS, answer="7", position=1, problem=PROBLEM, cancel=None):
     engine = ScriptedEngine(replies)
     attempt = Trajectory(problem_id=problem.id, steps=tuple(Step(text=s) for s in steps), answer=answer)
-    return look_again(engine, problem, attempt, position, 50, 0, cancel or Event()), engine
+    return look_again(engine, problem, attempt, position, cancel or Event()), engine
 
 
 def test_what_the_solver_works_out_there_is_told_without_its_result():

@@ -97,6 +97,9 @@ def status(run: Run, language: Language) -> str:
     if live is None:
         return word("status.thinking", language)
     if live.done:
+        doubted = next((i for i, said in live.verdicts.items() if said.verdict == "incorrect"), None)
+        if live.criticising and doubted is not None:
+            return word("status.doubting", language, number=doubted + 1)
         return word("status.reading" if live.criticising else "status.thinking", language)
     first = live.opening.parent is not None and len(live.steps) == live.opening.parent.kept
     return word("status.again" if first else "status.writing", language, number=len(live.steps) + 1)

@@ -16,11 +16,14 @@ from runtime.critic import Critic
 from runtime.engines.base import Completion, Engine, Message, Messages, Metered, Sampling
 from runtime.grading import grade
 from runtime.text import final_answer, join_steps, language_of, split_steps
+from runtime.turns import put_to_critic, verdict_parts, verdict_words
 from runtime.types import Critique, Parent, Problem, Step, Trajectory, Value, step_score
 from runtime.weighing import Weights
+from runtime.witnesses import VOICE
 
 TEMPERATURE = 0.7
 """Of attempts and refinements, where more than one is drawn."""
+COMMENT_TOKENS = 60
 
 
 class Spent(Value):
@@ -120,13 +123,24 @@ class Players:
     def _criticise(self, attempt: Attempt) -> Reading:
         asked = attempt.problem.model_copy(update={"answer": None})
         engine = Metered(self.engine)
-        events = Critic(engine, self.max_tokens, depth="quick", weights=self.weights).read(
-            asked, attempt.trajectory, Event()
-        )
+        critic = Critic(engine, self.max_tokens, depth="quick", weights=self.weights)
+        events = critic.read(asked, attempt.trajectory, Event(), in_own_words)
         while not isinstance(item := next_or_value(events), Critique):
             pass
         used = engine.usage
         return Reading(critique=item, cost=Spent(turns=1, read=used.prompt_tokens, written=used.completion_tokens))
+
+
+def in_own_words(engine: Engine, problem: Problem, attempt: Trajectory, position: int, cancel: Event) -> str:
+    """What the critic's voice goes on to say after its verdict: the natural-language feedback of MathCritique. (The app
+    keeps to what can be checked, as the reasons of small voices are mostly wrong.)"""
+    language = language_of(problem.text)
+    steps = [step.text for step in attempt.steps[: position + 1]]
+    turn = "".join(verdict_parts(steps, language)) + f"{verdict_words(language)[1]}]"
+    asked = [*put_to_critic(problem), Message(role="assistant", content=turn)]
+    sampling = Sampling(max_tokens=COMMENT_TOKENS)
+    [[said]] = engine.sample([asked], sampling, VOICE, stop=("\n",), cancel=cancel)
+    return said.text.strip()
 
 
 def refining(attempt: Attempt, reading: Reading) -> Messages:
