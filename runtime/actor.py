@@ -32,15 +32,15 @@ class Actor:
     def attempt(self, problem: Problem, cancel: Event, stop_at: ProvenWrong | None = None) -> Iterator[TalkEvent]:
         """A first attempt, cut off at a step that `stop_at` rejects."""
         opening = Proposing("sample", made_by=provenance(self.engine, "actor", problem, self.sampling))
-        return (yield from self._write(problem, conversation(problem), opening, self.sampling, cancel, stop_at))
+        return (yield from self._write(problem, conversation(problem), opening, cancel, stop_at))
 
     def mend(
         self, problem: Problem, wrong: Trajectory, position: int, begun: str, cancel: Event, stop_at: ProvenWrong | None
     ) -> Iterator[TalkEvent]:
         """Go on from a step whose equation was put right; `begun` is that step up to the mended number."""
-        opening = self._refining("actor", problem, wrong, position, self.sampling)
+        opening = self._refining("actor", problem, wrong, position)
         messages = conversation(problem)
-        return (yield from self._write(problem, messages, opening, self.sampling, cancel, stop_at, begun))
+        return (yield from self._write(problem, messages, opening, cancel, stop_at, begun))
 
     def refine(
         self,
@@ -48,23 +48,20 @@ class Actor:
         wrong: Trajectory,
         position: int,
         comment: str,
-        sampling: Sampling,
         cancel: Event,
         stop_at: ProvenWrong | None = None,
     ) -> Iterator[TalkEvent]:
         """Go on from the steps before the one at `position`, knowing what the critic said of it."""
-        opening = self._refining("refine", problem, wrong, position, sampling)
+        opening = self._refining("refine", problem, wrong, position)
         messages = after_critique(problem, wrong, position, comment)
-        return (yield from self._write(problem, messages, opening, sampling, cancel, stop_at))
+        return (yield from self._write(problem, messages, opening, cancel, stop_at))
 
-    def _refining(
-        self, prompt: str, problem: Problem, wrong: Trajectory, position: int, sampling: Sampling
-    ) -> Proposing:
+    def _refining(self, prompt: str, problem: Problem, wrong: Trajectory, position: int) -> Proposing:
         return Proposing(
             "refine",
             kept=wrong.steps[:position],
             parent=Parent(trajectory_id=wrong.id, kept=position),
-            made_by=provenance(self.engine, prompt, problem, sampling),
+            made_by=provenance(self.engine, prompt, problem, self.sampling),
         )
 
     def _write(
@@ -72,7 +69,6 @@ class Actor:
         problem: Problem,
         messages: list[Message],
         opening: Proposing,
-        sampling: Sampling,
         cancel: Event,
         stop_at: ProvenWrong | None,
         begun: str = "",
@@ -81,7 +77,7 @@ class Actor:
         prefix = "".join(f"{step.text}\n" for step in opening.kept) + begun
         halt, steps, ended = Halt(cancel), list(opening.kept), None
         asked = [*messages, Message(role="assistant", content=prefix)]
-        reply = self.engine.stream(asked, sampling, opening.made_by.voice, cancel=halt)
+        reply = self.engine.stream(asked, self.sampling, opening.made_by.voice, cancel=halt)
         lines = read_lines(reply, begun)
         while not isinstance(item := next_or_value(lines), Completion):
             if ended:

@@ -94,6 +94,8 @@ def guarded(events: Iterator[TalkEvent]) -> Iterator[TalkEvent]:
 
 def plain(problem: Problem, actor: Actor, cancel: Event) -> Iterator[TalkEvent]:
     attempt = yield from actor.attempt(problem, cancel)
+    if _only_planned(attempt, cancel):
+        attempt = yield from _bolder(actor).attempt(problem, cancel)
     yield Finished(_outcome(attempt))
 
 
@@ -116,6 +118,9 @@ def criticised(problem: Problem, actor: Actor, critic: Critic, rounds: int, canc
     """Actor and critic in turns; a refinement replaces what it refines only if the critic prefers it."""
     language, notes = language_of(problem.text), []
     first = yield from _followed(actor.attempt(problem, cancel, proven_wrong), problem, critic, cancel)
+    if _only_planned(first, cancel):
+        again = _bolder(actor).attempt(problem, cancel, proven_wrong)
+        first = yield from _followed(again, problem, critic, cancel)
     best = yield from _mend(problem, first, actor, critic, cancel)
     critique = yield from critic.read(problem, best, cancel)
     for number in range(1, rounds + 1):
@@ -124,9 +129,8 @@ def criticised(problem: Problem, actor: Actor, critic: Critic, rounds: int, canc
             break
         comment = critique.verdicts[position].comment
         yield Refining(position, comment)
-        sampling = replace(actor.sampling, temperature=REFINE_TEMPERATURE, seed=actor.sampling.seed + number)
         try:
-            writing = actor.refine(problem, best, position, comment, sampling, cancel, proven_wrong)
+            writing = _bolder(actor, number).refine(problem, best, position, comment, cancel, proven_wrong)
             new = yield from _followed(writing, problem, critic, cancel)
             new = yield from _mend(problem, new, actor, critic, cancel)
         except ContextOverflow:  # no room to go on is no reason to lose what there is
@@ -138,6 +142,17 @@ def criticised(problem: Problem, actor: Actor, critic: Critic, rounds: int, canc
             best, critique = new, opinion
     notes.append(_shallower(critic, problem))
     yield Finished(_outcome(best, critique, " ".join(notes).strip(), stopped=cancel.is_set()))
+
+
+def _only_planned(attempt: Trajectory, cancel: Event) -> bool:
+    """Whether an attempt came to its end without any answer: a small model that says what it would do, and does not."""
+    return attempt.answer is None and attempt.finish == "stop" and not cancel.is_set()
+
+
+def _bolder(actor: Actor, number: int = 1) -> Actor:
+    """The same, drawing its words: what it likes best it has written already."""
+    sampling = replace(actor.sampling, temperature=REFINE_TEMPERATURE, seed=actor.sampling.seed + number)
+    return Actor(actor.engine, sampling)
 
 
 def _followed(writing: Iterator[TalkEvent], problem: Problem, critic: Critic, cancel: Event) -> Iterator[TalkEvent]:

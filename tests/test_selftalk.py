@@ -116,6 +116,24 @@ def test_an_actor_that_goes_in_circles_is_stopped_and_has_no_answer():
     assert (len(attempt.steps), attempt.finish, attempt.answer) == (CIRCLING, "length", None)
 
 
+PLAN = "Work out what the pens cost.\nAdd the price of the book.\nThe answer is N."
+
+
+@pytest.mark.parametrize("mode", ["plain", "critic"])
+def test_an_actor_that_only_made_a_plan_is_asked_once_more(mode):
+    talk = talk_of(ScriptedEngine([PLAN, RIGHT, *AGREED]), mode)
+    plan, solution = talk.trajectories
+    assert (plan.answer, solution.answer, talk.outcome.answer) == (None, "17", "17")
+    assert (plan.made_by.temperature, solution.made_by.temperature) == (0.0, 0.7)
+    assert solution.parent is None
+    assert talk.critique_of(plan) is None
+
+
+def test_who_plans_twice_has_no_answer_and_nobody_goes_on_asking():
+    talk = talk_of(ScriptedEngine([PLAN, PLAN]), "plain")
+    assert (len(talk.trajectories), talk.outcome.answer) == (2, None)
+
+
 def test_refinement_keeps_the_correct_prefix_and_is_told_of_the_critique():
     engine = ScriptedEngine([BAD_IDEA, *OPPOSED, MENDED_END])
     talk = talk_of(engine)
