@@ -22,15 +22,15 @@ from runtime.types import Problem, Trajectory
 WAYS = 5
 AGREE = 3
 """So many ways have to come to one answer before anything is made of it."""
+MAX_TOKENS = 256
+"""Of each way: twice what most take, as a person waits."""
 
 
-def look_again(
-    engine: Engine, problem: Problem, attempt: Trajectory, position: int, cancel: Event, max_tokens: int = 512
-) -> str:
+def look_again(engine: Engine, problem: Problem, attempt: Trajectory, position: int, cancel: Event) -> str:
     """What a person is told of the step at `position`, never a result that they have not found themselves. Empty where
     the solver's ways do not agree, calculate nothing new, or `cancel` was set. Raises ContextOverflow, EngineError."""
     steps, language = [step.text for step in attempt.steps], language_of(problem.text)
-    ways = _ways_on(engine, problem, steps[:position], max_tokens, cancel)
+    ways = _ways_on(engine, problem, steps[:position], cancel)
     agreed = next(iter(votes(ways)), None)
     if cancel.is_set() or agreed is None or len(agreed.solutions) < AGREE:
         return ""
@@ -44,7 +44,7 @@ def look_again(
     return _OTHER[language].format(new) if new else ""
 
 
-def _ways_on(engine: Engine, problem: Problem, steps: Sequence[str], max_tokens: int, cancel: Event) -> list[Solution]:
+def _ways_on(engine: Engine, problem: Problem, steps: Sequence[str], cancel: Event) -> list[Solution]:
     """How the solver goes on; fewer than `WAYS` once enough of them agree."""
     last = steps[-1] if steps else ""
 
@@ -52,7 +52,7 @@ def _ways_on(engine: Engine, problem: Problem, steps: Sequence[str], max_tokens:
         groups = votes([read_way_on(reply, last) for reply in replies])
         return bool(groups) and len(groups[0].solutions) >= AGREE
 
-    sampling = Sampling(temperature=TEMPERATURE, max_tokens=max_tokens)
+    sampling = Sampling(temperature=TEMPERATURE, max_tokens=MAX_TOKENS)
     replies = next(engine.sample([begun(problem, steps)], sampling, n=WAYS, cancel=cancel, enough=enough), [])
     return [read_way_on(reply, last) for reply in replies]
 
