@@ -13,7 +13,7 @@ from threading import Event
 
 from runtime import arithmetic, voices
 from runtime.actor import provenance
-from runtime.engines.base import ContextOverflow, Engine
+from runtime.engines.base import Engine, EngineError
 from runtime.events import Criticising, CritiqueDone, StepJudged
 from runtime.events import Event as TalkEvent
 from runtime.settings import Settings
@@ -29,7 +29,7 @@ PROVEN = 0.99
 TELLING: tuple[Witness, ...] = ("arithmetic", "solutions", "program", "completions", "expectation", "model")
 """Whose note tells a person most, first."""
 Reason = Callable[[Engine, Problem, Trajectory, int, Event], str]
-"""What is wrong with the step at a position; empty if that is not known. Raises ContextOverflow, EngineError."""
+"""What is wrong with the step at a position; empty if that is not known. Raises EngineError."""
 UNTRAINED = Weights(constant=1.8, signs={"agreement": 4.0, "deviation": -2.65, "program_agreement": 1.0})
 """For a base that nothing was fitted with. Its verdict word is no better than chance, the solutions count what they
 were found to be worth (trainer/LOG.md), and a program's agreement a quarter of theirs, which is a guess."""
@@ -93,7 +93,8 @@ class Critic:
             verdicts = known
         if not cancel.is_set() and verdicts and verdicts[-1].verdict == "incorrect" and not verdicts[-1].comment:
             found = self._asked(reason, problem, attempt, len(verdicts) - 1, cancel) if reason else ""
-            verdicts[-1] = _explained(verdicts[-1], found, language_of(problem.text))
+            if not cancel.is_set():
+                verdicts[-1] = _explained(verdicts[-1], found, language_of(problem.text))
         return (yield from self._done(problem, attempt, verdicts))
 
     def follow(self, problem: Problem, steps: Sequence[Step], cancel: Event) -> list[StepVerdict]:
@@ -139,7 +140,7 @@ class Critic:
     def _asked(self, reason: Reason, problem: Problem, attempt: Trajectory, position: int, cancel: Event) -> str:
         try:
             return reason(self.engine, problem, attempt, position, cancel)
-        except ContextOverflow:  # the verdict stands without a reason
+        except EngineError:  # the verdict stands without a reason
             return ""
 
 
@@ -147,10 +148,10 @@ def _explained(blamed: StepVerdict, reason: str, language: Language) -> StepVerd
     """The verdict on a wrong step with the reason found, or else what another witness noted, if any did."""
     notes = {e.by: e.note for e in blamed.evidence if e.verdict == "incorrect" and e.note}
     noted = min(notes, key=TELLING.index, default=None)
-    return blamed.model_copy(update={"comment": reason or (notes[noted] if noted else _UNSAID[language])})
+    return blamed.model_copy(update={"comment": reason or (notes[noted] if noted else UNSAID[language])})
 
 
-_UNSAID: dict[Language, str] = {
+UNSAID: dict[Language, str] = {
     "en": "Something seems wrong with this step, but I cannot say for certain what. Read the problem once more.",
     "zh-CN": "这一步似乎不对，但我说不准是哪里不对。请再读一遍题目。",
 }

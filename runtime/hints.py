@@ -74,10 +74,11 @@ def to_mend(step: str) -> Hint:
     return Hint("mend") if told else Hint("mend", "sum", sum=left)
 
 
-def calculation(step: str) -> str:
-    """What a step calculates first, without its result: "(8 + 6) ÷ 2"; empty if that is nothing."""
-    expression = _first_expression(_plain(step))
-    return _written(expression) if expression and expression.op in _IDEAS else ""
+def calculations(step: str) -> list[str]:
+    """What a step calculates, in order and without results: "12 ÷ 2"."""
+    found = (side.node for pair in pairs(tokenize(_plain(step))) for side in (pair.left, pair.right) if side.ops)
+    sums = (_written(node) for node in found if isinstance(node, Node) and node.op in _IDEAS)
+    return list(dict.fromkeys(sums))
 
 
 def gives_away(text: str, hidden: Sequence[str], answer: str | None) -> bool:

@@ -15,7 +15,7 @@ from threading import Event
 from runtime.actor import conversation
 from runtime.engines.base import Completion, Engine, Message, Messages, Sampling
 from runtime.solutions import TEMPERATURE, Answered, Solution, agreeing, votes
-from runtime.text import final_answer, join_steps
+from runtime.text import final_answer, is_closing, join_steps
 from runtime.types import Problem
 
 LIMIT = 0.25
@@ -119,7 +119,9 @@ def begun(problem: Problem, steps: Sequence[str]) -> Messages:
 
 
 def read_way_on(reply: Completion, step: str = "") -> Solution:
-    """A reply as a solution. One that says nothing leaves the answer to the step before it; one that was not finished
-    has stated none, whatever numbers its last line holds."""
-    answer = final_answer(reply.text) or final_answer(step) if reply.finish == "stop" else None
-    return Solution(reply.text, answer)
+    """A reply as a solution. One that says nothing of an answer leaves it to the step before it; one that was not
+    finished has stated none, whatever numbers its last line holds."""
+    own = final_answer(reply.text)
+    if own is None and not any(map(is_closing, reply.text.splitlines())):
+        own = final_answer(step)
+    return Solution(reply.text, own if reply.finish == "stop" else None)

@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from threading import Event
 
+from runtime.arithmetic.words import CONVERSIONS, said_in_words
 from runtime.engines.base import Completion, Engine, Sampling
 from runtime.grading import equal
-from runtime.hints import calculation
+from runtime.hints import calculations, gives_away
 from runtime.reachable import begun, read_way_on
-from runtime.solutions import TEMPERATURE, Solution, votes
+from runtime.solutions import TEMPERATURE, Solution, numbers_in, votes
 from runtime.text import Language, LineReader, language_of
 from runtime.types import Problem, Trajectory
 
@@ -27,8 +28,8 @@ MAX_TOKENS = 256
 
 
 def look_again(engine: Engine, problem: Problem, attempt: Trajectory, position: int, cancel: Event) -> str:
-    """What a person is told of the step at `position`, never a result that they have not found themselves. Empty where
-    the solver's ways do not agree, calculate nothing new, or `cancel` was set. Raises ContextOverflow, EngineError."""
+    """What a person is told of the step at `position`: no number that neither the problem nor a step before it holds.
+    Empty where the solver's ways do not agree, do nothing else, or `cancel` was set. Raises EngineError."""
     steps, language = [step.text for step in attempt.steps], language_of(problem.text)
     ways = _ways_on(engine, problem, steps[:position], cancel)
     agreed = next(iter(votes(ways)), None)
@@ -37,11 +38,16 @@ def look_again(engine: Engine, problem: Problem, attempt: Trajectory, position: 
     if attempt.answer and equal(attempt.answer, agreed.answer):
         return _SAME[language].format(len(agreed.solutions), len(ways))
     written = [_steps(way) for way in agreed.solutions]
+    before = "\n".join(steps[:position])
     if not any(written):
-        return _DONE[language]
-    moves = (next(filter(None, map(calculation, lines)), "") for lines in written)
-    new = next((move for move in moves if move and move != calculation(steps[position])), None)
-    return _OTHER[language].format(new) if new else ""
+        return _DONE[language] if numbers_in(agreed.answer) <= numbers_in(before) else ""
+    known = numbers_in(f"{problem.text}\n{before}") | said_in_words(problem.text) | CONVERSIONS
+    done = {_key(move) for step in steps[: position + 1] for move in calculations(step)}
+    for lines in written:
+        new = next((move for line in lines for move in calculations(line) if _key(move) not in done), "")
+        if new and numbers_in(new) <= known and not gives_away(new, (), agreed.answer):
+            return _OTHER[language].format(new)
+    return ""
 
 
 def _ways_on(engine: Engine, problem: Problem, steps: Sequence[str], cancel: Event) -> list[Solution]:
@@ -61,6 +67,11 @@ def _steps(way: Solution) -> list[str]:
     """What a way on writes before its answer."""
     reader = LineReader()
     return [line.text for line in [*reader.push(way.text), *reader.finish()] if line.kind == "step"]
+
+
+def _key(move: str) -> tuple[str, ...]:
+    """The same for 3 × 4 and 4 × 3."""
+    return tuple(sorted(move.split()))
 
 
 _SAME: dict[Language, str] = {

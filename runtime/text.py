@@ -28,6 +28,8 @@ _NUMBERS = re.compile(
     r"(?<![A-Za-z0-9_.])[-−]?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?(?:/\d+(?:\.\d+)?)?%?|(?<!\d)\.\d+"
 )
 _BARE = re.compile(rf"(?=.*\d)\W*{_NUMBER}\s*[^\d\s=+×*/]{{0,12}}\W*")
+_PLACEHOLDER = re.compile(r"\W*N(?![A-Za-z0-9])\s*[^\W\d]{0,12}\W*")
+"""Stands for the answer in the actor's prompt. A small model that has only made a plan copies it (trainer/LOG.md)."""
 _HEADING = re.compile(r"^#{1,6}\s+")
 _LABEL = re.compile(
     r"^(?:\*\*)?(?:step\s*\d+\s*(?:\*\*)?\s*[:.)：]|第\s*\d+\s*步\s*[:：、，,.]?)\s*(?:\*\*)?\s*", re.IGNORECASE
@@ -39,8 +41,6 @@ _CONTROL = re.compile(r"[\x01-\x08\x0b-\x1f\x7f]")
 _BINARY = re.compile(r"[\x00\ud800-\udfff]")
 
 
-PLACEHOLDER = "N"
-"""Stands for the answer in the actor's prompt. A small model that has only made a plan copies it (trainer/LOG.md)."""
 JOINED = 400
 """Characters beyond which lines are no longer joined to one step."""
 
@@ -117,25 +117,13 @@ def is_answer_line(line: str) -> bool:
 
 def final_answer(text: str) -> str | None:
     """The answer an attempt states: the last \\boxed{...}, else what follows the last "the answer is" (also in Chinese)
-    or "####", else the last number of the last line. None if there is nothing of the kind; a placeholder stands for
-    the result of the line before it."""
+    or "####", else the last number of the last line. None if there is nothing of the kind, or only a placeholder."""
     for found in (_last_boxed(text), _last_stated(text)):
-        answer = tidy_answer(found) if found else None
-        if answer == PLACEHOLDER:
-            return _last_result(text)
         if found:
-            return answer
+            return None if _PLACEHOLDER.fullmatch(found) else tidy_answer(found)
     lines = [line for line in text.splitlines() if line.strip()]
     numbers = _NUMBERS.findall(lines[-1]) if lines else []
     return _plain(numbers[-1]) if numbers else None
-
-
-def _last_result(text: str) -> str | None:
-    """What the last line before the answer comes to, if it calculates anything."""
-    lines = [line for line in text.splitlines() if line.strip() and not is_closing(line)]
-    _, equals, right = (lines or [""])[-1].rpartition("=")
-    numbers = _NUMBERS.findall(right) if equals else []
-    return _plain(numbers[0]) if numbers else None
 
 
 def _plain(number: str) -> str:
@@ -163,7 +151,7 @@ def tidy_answer(raw: str) -> str | None:
     """An answer as a person would write it in a box: "$1,200." is 1200, "14 dollars" is 14; anything else stays."""
     text = re.sub(r"\\[()\[\]]|\*\*|\\text\{([^}]*)\}|\\!", r"\1", raw).replace("\\$", "$").replace("\\%", "%")
     text = text.strip().rstrip(".。").strip().strip("$").strip()
-    text = text.removeprefix(f"{PLACEHOLDER} = ").lstrip("$")
+    text = text.removeprefix("N = ").lstrip("$")
     fraction = re.fullmatch(r"\\[dt]?frac\{(-?\d+)\}\{(\d+)\}", text)
     if fraction:
         return f"{fraction[1]}/{fraction[2]}"

@@ -220,14 +220,16 @@ def test_a_stream_that_has_nothing_to_say_for_long_is_kept_open(served, monkeypa
 
 
 def test_what_is_told_only_grows_while_a_run_goes_on():
-    for mode, replies in [("plain", [RIGHT]), ("critic", [SLIP, MENDED, *AGREED]), ("selftalk", [DOUBTING])]:
+    plan = "Add the apples.\nThe answer is N."
+    said = [("plain", [RIGHT]), ("plain", [plan, RIGHT]), ("critic", [SLIP, MENDED, *AGREED]), ("selftalk", [DOUBTING])]
+    for mode, replies in said:
         session = Session(configuration.load(mode=mode), lambda said=replies: ScriptedEngine(said), None)
         before = ("", "")
         for progress in session.solve(QUESTION):
             now = (telling.thinking(progress.run), telling.solution(progress.run))
             assert all(text.startswith(earlier) for text, earlier in zip(now, before, strict=True))
             before = now
-        assert before[1] == WHOLE
+        assert before[1] == ("Add the apples.\n" if plan in replies else "") + WHOLE
 
 
 def test_a_chinese_problem_is_thought_about_in_chinese(served):

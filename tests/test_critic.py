@@ -11,7 +11,7 @@ import pytest
 from runtime import critic, models, settings
 from runtime.actor import conversation
 from runtime.critic import UNTRAINED, Critic, judge, open_critic, verdicts_on
-from runtime.engines.base import ContextOverflow
+from runtime.engines.base import ContextOverflow, EngineError
 from runtime.engines.scripted import ScriptedEngine
 from runtime.events import CritiqueDone, Finished, StepJudged
 from runtime.second_look import WAYS
@@ -238,7 +238,6 @@ def test_after_a_stop_nobody_is_asked_any_more():
     critique, _ = read(reader, attempt("3 × 4 = 12", "The book is free.", "so 12", answer="12"), cancel=cancel)
     assert [step.verdict for step in critique.verdicts] == ["correct", "incorrect"]
     assert critique.verdicts[1].comment == ""
-    assert ("words", "critic") not in engine.spoken
     assert read(reader, attempt("She pays 5.", "so 5"), cancel=cancel)[0].verdicts == ()
 
 
@@ -285,13 +284,26 @@ def test_what_the_solver_would_do_tells_more_than_that_others_differ():
     assert "12 + 5" in verdict.comment
 
 
+def test_after_a_stop_in_the_second_look_no_reason_is_given():
+    class Stopping(Voiced):
+        def sample(self, *given, **named):
+            cancel.set()
+            return super().sample(*given, **named)
+
+    cancel, engine = Event(), Stopping([WAY] * WAYS, verdicts=[WRONG], voices=["critic"])
+    reader = Critic(engine, depth="quick", weights={"quick": HEEDED})
+    *_, done, _ = check(PROBLEM, ["The book is free."], reader, cancel)
+    assert (done.critique.verdicts[0].verdict, done.critique.verdicts[0].comment) == ("incorrect", "")
+
+
 def test_a_proven_error_is_not_looked_at_again():
     verdict, _ = checked(Critic(ScriptedEngine(), depth="quick"), "3 × 4 = 13")
     assert verdict.comment == "3 × 4 is 12, not 13."
 
 
-def test_a_step_that_cannot_be_looked_at_again_is_blamed_all_the_same():
-    engine = Voiced([ContextOverflow("too long")], verdicts=[WRONG], voices=["critic"])
+@pytest.mark.parametrize("error", [ContextOverflow("too long"), EngineError("the server is gone")])
+def test_a_step_that_cannot_be_looked_at_again_is_blamed_all_the_same(error):
+    engine = Voiced([error], verdicts=[WRONG], voices=["critic"])
     verdict, events = checked(Critic(engine, depth="quick", weights={"quick": HEEDED}), "The book is free.")
     assert verdict.comment.startswith("Something seems wrong with this step, but I cannot say")
     assert isinstance(events[-1], Finished)

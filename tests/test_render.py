@@ -304,7 +304,6 @@ def test_a_check_claims_no_more_than_was_found(verdicts, finding):
         ([Proposing("sample"), StepDone(Step(text="a"))], "Writing step 2…"),
         (written(FIRST), "Thinking…"),
         ([*written(FIRST), Criticising()], "The critic is reading…"),
-        ([*written(FIRST), Criticising(), StepJudged(1, WRONG)], "The critic is looking at line 2 once more…"),
         ([*REFINED[:6], *written(SECOND)[:1]], "Trying again from step 2…"),
         ([Proposing("sample"), Finished(Outcome(status="settled"))], "Finished in 3.2 s"),
         ([Proposing("sample"), Failed("The model is gone.")], "It could not go on: The model is gone."),
@@ -312,6 +311,12 @@ def test_a_check_claims_no_more_than_was_found(verdicts, finding):
 )
 def test_the_status_is_one_sentence(events, sentence):
     assert status(run_of(*events), "en") == sentence
+
+
+def test_while_a_line_of_ones_own_is_looked_at_again_its_number_is_said():
+    events = [*written(FIRST), Criticising(), StepJudged(1, WRONG)]
+    assert status(run_of(*events, kind="check"), "en") == "The critic is looking at line 2 once more…"
+    assert status(run_of(*events), "en") == "The critic is reading…"
 
 
 @pytest.mark.parametrize(

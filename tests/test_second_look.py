@@ -39,16 +39,24 @@ def test_nobody_waits_for_more_ways_once_enough_agree():
         [WAY, WAY, "12 × 5 = 60\nThe answer is 60.", "I do not know.", "12 / 4 = 3\nThe answer is 3."],
         ["I do not know."] * WAYS,
         ["Let us think about that.\nThe answer is 17."] * WAYS,
-        ["12 - 5 = 7, and 7 + 10 = 17.\nThe answer is 17."] * WAYS,
+        ["12 - 5 = 7.\nThe answer is 17."] * WAYS,
+        ["4 × 3 = 12, as before.\nThe answer is 17."] * WAYS,
+        ["She pays 17 dollars, as 17 - 5 = 12.\nThe answer is 17."] * WAYS,
+        ["Half of it is 6 dollars.\n6 + 11 = 17\nThe answer is 17."] * WAYS,
+        ["The answer is 12 + 5 = 17."] * WAYS,
+        ["Add the price of the book.\nThe answer is N."] * WAYS,
     ],
-    ids=["they do not agree", "no answer", "nothing calculated", "the step's own calculation"],
+    ids=[
+        *("they do not agree", "no answer", "nothing calculated", "the step's own calculation", "one done before"),
+        *("with the answer", "with a result not found yet", "all in the answer", "only a plan"),
+    ],
 )
 def test_where_the_ways_say_nothing_certain_nothing_is_told(replies):
     assert told(replies)[0] == ""
 
 
 def test_a_way_that_does_something_else_is_told_rather_than_one_that_does_the_same():
-    same = "12 - 5 = 7, and 7 + 10 = 17.\nThe answer is 17."
+    same = "12 - 5 = 7.\nThe answer is 17."
     assert "12 + 5" in told([same, WAY, WAY])[0]
 
 
@@ -61,6 +69,15 @@ def test_where_the_solver_comes_to_the_same_answer_the_doubt_may_be_mistaken():
 def test_where_the_solver_would_have_stopped_before_the_step():
     said, _ = told(["The answer is 12."] * WAYS)
     assert "the lines above answer the question already" in said
+
+
+def test_what_was_done_before_is_passed_over():
+    assert "I would work out 12 + 5 first." in told(["So 4 × 3 = 12 dollars.\n" + WAY] * WAYS)[0]
+
+
+def test_numbers_of_the_problem_may_be_said_in_words():
+    words = Problem(text="Ana buys three pens for four dollars each and a dozen books for half a dollar each.")
+    assert "12 ÷ 2" in told(["12 / 2 = 6\nThe answer is 18."] * WAYS, ("She pays 3 + 4 = 7",), "7", 0, words)[0]
 
 
 def test_the_first_step_can_be_looked_at_again():

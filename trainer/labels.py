@@ -27,6 +27,7 @@ from runtime import prompts
 from runtime.actor import conversation
 from runtime.engines.base import Completion, ContextOverflow, Engine, Message, Metered, Sampling
 from runtime.grading import grade
+from runtime.reachable import read_way_on
 from runtime.settings import Settings
 from runtime.text import final_answer, join_steps
 from runtime.types import Problem, StepLabel
@@ -131,8 +132,7 @@ def judge(problem: Problem) -> Callable[..., bool]:
     right = cache(lambda answer: grade(answer, problem) is True)
 
     def succeeded(reply: Completion, step: str = "") -> bool:
-        # A reply that was not finished has stated no answer, whatever numbers its last line holds.
-        return reply.finish == "stop" and right(final_answer(reply.text) or final_answer(step))
+        return right(read_way_on(reply, step).answer)
 
     return succeeded
 

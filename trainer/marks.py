@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
+from runtime.arithmetic.words import CONVERSIONS, said_in_words
 from runtime.grading import equal
 from runtime.text import split_steps
 from runtime.types import Problem
@@ -42,17 +43,8 @@ _FRACTION = re.compile(r"(?<![\w.{])(\d+)/(\d+)(?![\w}])")
 _LETTER = re.compile(r"(?<![\w'’])[b-zB-HJ-Z](?![\w'’.])")
 """A variable: equations that are solved, not calculated."""
 _LABEL = re.compile(r"(?:[A-Za-z]{3,}\)?|\d%)\s*=\s*$")
-_WORDS = {
-    **{"half": 2, "halves": 2, "twice": 2, "double": 2, "doubled": 2, "doubles": 2, "pair": 2, "both": 2, "couple": 2},
-    **{"third": 3, "thirds": 3, "triple": 3, "tripled": 3, "thrice": 3, "quarter": 4, "quarters": 4, "fourth": 4},
-    **{"fourths": 4, "fifth": 5, "fifths": 5, "sixth": 6, "seventh": 7, "eighth": 8, "tenth": 10, "dozen": 12},
-    **{"quadruple": 4, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8},
-    **{"nine": 9, "ten": 10, "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14, "fifteen": 15, "sixteen": 16},
-    **{"eighteen": 18, "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "hundred": 100},
-}
 _EVERYDAY = {1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 24, 30, 31, 36, 50, 52, 60, 100, 365, 1000, 3600}
 """Numbers that nobody has to be told: days, minutes, cents, halves."""
-_CONVERSIONS = {7, 12, 24, 30, 52, 60, 100, 365}
 
 
 class _InDoubt(Exception):
@@ -111,7 +103,7 @@ class _Reader:
             if value not in self.told:
                 self.told.add(value)
                 self.quantities.append(_quantity(match[0]))
-        self.told |= {Fraction(_WORDS[word]) for word in re.findall(r"[a-z]+", self.problem.lower()) if word in _WORDS}
+        self.told |= said_in_words(self.problem)
 
     def read(self, line: str) -> WorkedStep:
         """One line of the solution. Raises _InDoubt."""
@@ -228,7 +220,7 @@ class _Reader:
             raise _InDoubt
         if not made:
             return match[0]
-        if value in self.told or value in _CONVERSIONS:
+        if value in self.told or value in CONVERSIONS:
             raise _InDoubt  # the problem's number, or the result that happens to be equal?
         return f"{{{made[-1]}}}"
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from runtime.errors import SoliloquyError
 from runtime.grading import equal
-from runtime.text import final_answer, split_attempt
+from runtime.text import final_answer, is_closing, split_attempt
 from runtime.types import Problem, Step, Trajectory, content_hash
 
 T = TypeVar("T")
@@ -83,7 +83,7 @@ class Attempt:
     def beginnings(self) -> list[tuple[str, ...]]:
         """What completions go on from: the steps up to each, but for a last one that states the answer."""
         # Before a line without a number only an explicit statement counts: "The answer is 5", "#### 5", a box.
-        stated = final_answer(f"{self.steps[-1]}\n.") is not None
+        stated = is_closing(self.steps[-1]) or final_answer(f"{self.steps[-1]}\n.") is not None
         return [self.steps[:end] for end in range(1, len(self.steps) + (not stated))]
 
 

@@ -17,11 +17,16 @@ _SAID = {"correct": ("✓", "verdict.ok"), "unsure": ("?", "verdict.unsure"), "i
 
 
 def solution(run: Run) -> str:
-    """The steps of the chosen attempt and its answer line; of a plain run also while it is being written."""
+    """The steps of the chosen attempt and its answer line; of a plain run also while it is being written, and those of
+    a plan that had to be made a solution."""
     talk, live = run.transcript.talk, run.transcript.live
-    if talk.outcome is None and run.mode != "plain":
+    if run.mode == "plain":
+        attempts = [*(t.steps for t in talk.trajectories), *([live.steps] if live and not live.done else [])]
+        steps = [step for attempt in attempts for step in attempt]
+    elif talk.outcome is None:
         return ""
-    steps = live.steps if live else talk.chosen.steps if talk.chosen else ()
+    else:
+        steps = talk.chosen.steps if talk.chosen else ()
     answer = talk.outcome.answer if talk.outcome else None
     return join_steps((step.text for step in steps), answer, language_of(talk.problem.text))
 

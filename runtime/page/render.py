@@ -98,7 +98,7 @@ def status(run: Run, language: Language) -> str:
         return word("status.thinking", language)
     if live.done:
         doubted = next((i for i, said in live.verdicts.items() if said.verdict == "incorrect"), None)
-        if live.criticising and doubted is not None:
+        if run.kind == "check" and doubted is not None:
             return word("status.doubting", language, number=doubted + 1)
         return word("status.reading" if live.criticising else "status.thinking", language)
     first = live.opening.parent is not None and len(live.steps) == live.opening.parent.kept

@@ -17,7 +17,8 @@ from runtime.arithmetic import MARK
 from runtime.arithmetic.numerals import read_number
 from runtime.engines.base import Completion, Engine, Messages, Sampling
 from runtime.grading import grade
-from runtime.text import Language, final_answer, join_steps, language_of, split_steps
+from runtime.reachable import read_way_on
+from runtime.text import Language, join_steps, language_of, split_steps
 from runtime.types import Problem, content_hash
 from runtime.worked import Worked
 from trainer.critiques.records import (
@@ -142,9 +143,7 @@ def attempt(
 ) -> Made:
     """A reply of the actor as an attempt; `begun` are the steps that it went on from."""
     lines = [*begun, *split_steps(reply.text)]
-    # A reply that was not finished has stated no answer, whatever numbers its last line holds.
-    stated = final_answer(reply.text) or (final_answer(join_steps(begun)) if begun else None)
-    final = stated if reply.finish == "stop" else None
+    final = read_way_on(reply, join_steps(begun)).answer
     path = path_of(task, lines, final, origin, known or Known())
     more = {"finish": reply.finish, "gen": gen, "parent": parent, "inject": inject, "location_hint": hint}
     return Made(path.model_copy(update=more), known or Known(), (reply,))

@@ -12,7 +12,7 @@ from threading import Event
 
 from runtime.actor import VOICE as ACTOR
 from runtime.actor import after_critique, conversation, next_or_value
-from runtime.critic import Critic
+from runtime.critic import UNSAID, Critic
 from runtime.engines.base import Completion, Engine, Message, Messages, Metered, Sampling
 from runtime.grading import grade
 from runtime.text import final_answer, join_steps, language_of, split_steps
@@ -124,23 +124,26 @@ class Players:
         asked = attempt.problem.model_copy(update={"answer": None})
         engine = Metered(self.engine)
         critic = Critic(engine, self.max_tokens, depth="quick", weights=self.weights)
-        events = critic.read(asked, attempt.trajectory, Event(), in_own_words)
+        events = critic.read(asked, attempt.trajectory, Event())
         while not isinstance(item := next_or_value(events), Critique):
             pass
+        critique = worded(engine, asked, attempt.trajectory, item)
         used = engine.usage
-        return Reading(critique=item, cost=Spent(turns=1, read=used.prompt_tokens, written=used.completion_tokens))
+        return Reading(critique=critique, cost=Spent(turns=1, read=used.prompt_tokens, written=used.completion_tokens))
 
 
-def in_own_words(engine: Engine, problem: Problem, attempt: Trajectory, position: int, cancel: Event) -> str:
-    """What the critic's voice goes on to say after its verdict: the natural-language feedback of MathCritique. (The app
-    keeps to what can be checked, as the reasons of small voices are mostly wrong.)"""
-    language = language_of(problem.text)
-    steps = [step.text for step in attempt.steps[: position + 1]]
+def worded(engine: Engine, problem: Problem, attempt: Trajectory, critique: Critique) -> Critique:
+    """A critique with a reason for the first error: where no witness has noted one, what the critic's voice goes on to
+    say after its verdict, which is MathCritique's natural-language feedback. (The app keeps to what can be checked.)"""
+    language, place = language_of(problem.text), critique.first_error
+    if place is None or critique.verdicts[place].comment != UNSAID[language]:
+        return critique
+    steps = [step.text for step in attempt.steps[: place + 1]]
     turn = "".join(verdict_parts(steps, language)) + f"{verdict_words(language)[1]}]"
     asked = [*put_to_critic(problem), Message(role="assistant", content=turn)]
-    sampling = Sampling(max_tokens=COMMENT_TOKENS)
-    [[said]] = engine.sample([asked], sampling, VOICE, stop=("\n",), cancel=cancel)
-    return said.text.strip()
+    [[said]] = engine.sample([asked], Sampling(max_tokens=COMMENT_TOKENS), VOICE, stop=("\n",))
+    blamed = critique.verdicts[place].model_copy(update={"comment": said.text.strip()})
+    return critique.model_copy(update={"verdicts": (*critique.verdicts[:place], blamed)})
 
 
 def refining(attempt: Attempt, reading: Reading) -> Messages:
