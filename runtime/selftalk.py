@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from threading import Event
 
+from runtime import second_opinion
 from runtime.actor import Actor, next_or_value
 from runtime.arithmetic import mended
 from runtime.critic import Critic, news, open_critic, proven_wrong
@@ -100,18 +101,19 @@ def plain(problem: Problem, actor: Actor, cancel: Event) -> Iterator[TalkEvent]:
 
 
 def own_work(problem: Problem, steps: Sequence[str], critic: Critic, cancel: Event) -> Iterator[TalkEvent]:
-    yield Proposing("student")
-    for text in steps:
-        yield StepDone(Step(text=text))
     attempt = Trajectory(
         problem_id=problem.id,
         steps=tuple(Step(text=text) for text in steps),
         answer=final_answer(steps[-1]),
         origin="student",
     )
-    yield AttemptDone(attempt)
+    yield from _shown(attempt)
     critique = yield from critic.read(problem, attempt, cancel, look_again)
-    yield Finished(_outcome(attempt, critique, _shallower(critic, problem)))
+    note = ""
+    if critic.shallower and not cancel.is_set():
+        opinion = second_opinion.ask(critic.engine, problem, cancel)
+        note = "" if cancel.is_set() else second_opinion.on_own_work(opinion, problem, attempt)
+    yield Finished(_outcome(attempt, critique, note))
 
 
 def criticised(problem: Problem, actor: Actor, critic: Critic, rounds: int, cancel: Event) -> Iterator[TalkEvent]:
@@ -140,8 +142,23 @@ def criticised(problem: Problem, actor: Actor, critic: Critic, rounds: int, canc
         notes += _note(best, new, position, taken, language)
         if taken:
             best, critique = new, opinion
-    notes.append(_shallower(critic, problem))
-    yield Finished(_outcome(best, critique, " ".join(notes).strip(), stopped=cancel.is_set()))
+    if critic.shallower and not cancel.is_set():
+        opinion = second_opinion.ask(actor.engine, problem, cancel, [best])
+        if not cancel.is_set():
+            notes.append(second_opinion.on_solution(opinion, best, language))
+            if opinion.outvotes(best):
+                best = opinion.winner
+                yield from _shown(best)
+                critique = yield from critic.read(problem, best, cancel)
+    yield Finished(_outcome(best, critique, " ".join(notes), stopped=cancel.is_set()))
+
+
+def _shown(attempt: Trajectory) -> Iterator[TalkEvent]:
+    """An attempt that was written out of sight."""
+    yield Proposing(attempt.origin, made_by=attempt.made_by)
+    for step in attempt.steps:
+        yield StepDone(step)
+    yield AttemptDone(attempt)
 
 
 def _only_planned(attempt: Trajectory, cancel: Event) -> bool:
@@ -205,17 +222,6 @@ def _outcome(attempt: Trajectory, critique: Critique | None = None, note: str = 
     objected = critique is not None and critique.first_error is not None
     status = "stopped" if stopped or attempt.finish == "cancelled" else "unsettled" if objected else "settled"
     return Outcome(status=status, answer=attempt.answer, trajectory_id=attempt.id, note=note)
-
-
-_SHALLOWER: dict[Language, str] = {
-    "en": "This was the quick check: nothing deeper has proven better with this critic.",
-    "zh-CN": "这次用的是快速检查：对这个检查者来说，还没有证明更深入的检查更好。",
-}
-
-
-def _shallower(critic: Critic, problem: Problem) -> str:
-    """What a person must be told who asked for more than this critic can do."""
-    return _SHALLOWER[language_of(problem.text)] if critic.shallower else ""
 
 
 _NOTES: dict[Language, dict[bool, str]] = {

@@ -416,14 +416,6 @@ def test_who_weighs_nothing_is_not_asked(depth):
     assert panel == {"quick": ("arithmetic", "model"), "deep": ("arithmetic", "expectation", "solutions")}[depth]
 
 
-@pytest.mark.parametrize(("depth", "told"), [("deep", True), ("quick", False)])
-def test_who_asks_for_a_deeper_look_than_there_is_is_told(depth, told):
-    engine = Voiced(verdicts=[RIGHT], voices=["critic"])
-    reader = Critic(engine, depth=depth, weights={"quick": HEEDED})
-    *_, end = check(PROBLEM, ["3 × 4 = 12"], reader, Event())
-    assert ("quick check" in end.outcome.note) is told
-
-
 @pytest.fixture
 def bases(tmp_path, monkeypatch):
     """The files of two bases of a small catalogue; weights ship with the first."""

@@ -1,0 +1,97 @@
+"""A second opinion: the problem solved anew, several times, and the answers vote (self-consistency, arXiv 2203.11171).
+
+What a deep look adds where a critic's voice was fitted with nothing deeper beside it. That most solutions agree tells
+more about an answer than a small critic can say (trainer/LOG.md); where they do not agree, a person is told so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from threading import Event
+
+from runtime.actor import VOICE
+from runtime.engines.base import Completion, Engine
+from runtime.grading import equal
+from runtime.search import majority, sample_attempts
+from runtime.solutions import decided, read_solution
+from runtime.text import Language, language_of
+from runtime.types import Problem, Trajectory
+
+VOTERS = 5
+CERTAIN = 3
+"""So many have to agree."""
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """What so many solutions say."""
+
+    winner: Trajectory | None
+    """The first solution with the most frequent answer; None if nobody states one."""
+    agree: int
+    n: int
+
+    @property
+    def is_certain(self) -> bool:
+        return self.agree >= CERTAIN
+
+    def outvotes(self, attempt: Trajectory) -> bool:
+        """Whether the solutions are certain of another answer than the attempt's."""
+        return self.is_certain and not (attempt.answer and equal(attempt.answer, self.winner.answer))
+
+
+def ask(engine: Engine, problem: Problem, cancel: Event, own: Sequence[Trajectory] = ()) -> Opinion:
+    """The vote of `VOTERS` solutions, those at hand among them; fewer are written where those decide. Raises
+    EngineError."""
+    missing = VOTERS - len(own)
+
+    def enough(replies: Sequence[Completion]) -> bool:
+        return decided([*own, *map(read_solution, replies)], missing - len(replies))
+
+    voice = VOICE if VOICE in engine.voices else None
+    voters = [*own, *sample_attempts(engine, problem, missing, voice=voice, cancel=cancel, enough=enough)]
+    choice = majority(voters)
+    return Opinion(choice.attempt, int(choice.weight), len(voters))
+
+
+def on_solution(opinion: Opinion, before: Trajectory, language: Language) -> str:
+    """What a person is told of a solution once others have voted; `before` is the one that stood until then."""
+    if not opinion.is_certain:
+        return _SOLVED[language]["uncertain"].format(n=opinion.n)
+    kind = "outvoted" if before.answer and opinion.outvotes(before) else "agree"
+    return _SOLVED[language][kind].format(agree=opinion.agree, n=opinion.n, old=before.answer)
+
+
+def on_own_work(opinion: Opinion, problem: Problem, attempt: Trajectory) -> str:
+    """What a person is told of their own attempt; never the answer. Empty if it states none."""
+    if attempt.answer is None:
+        return ""
+    kind = "uncertain" if not opinion.is_certain else "other" if opinion.outvotes(attempt) else "same"
+    return _CHECKED[language_of(problem.text)][kind].format(agree=opinion.agree, n=opinion.n)
+
+
+_SOLVED: dict[Language, dict[str, str]] = {
+    "en": {
+        "agree": "{agree} of {n} solutions come to this answer.",
+        "outvoted": "The first solution said {old}; {agree} of {n} say otherwise, so this is one of those.",
+        "uncertain": "My {n} solutions do not agree with each other: do not rely on this answer.",
+    },
+    "zh-CN": {
+        "agree": "{n} 个解答中有 {agree} 个得到这个答案。",
+        "outvoted": "第一个解答是 {old}；{n} 个解答中有 {agree} 个不同意，所以这里给出的是其中一个。",
+        "uncertain": "我的 {n} 个解答互不一致：请不要依赖这个答案。",
+    },
+}
+_CHECKED: dict[Language, dict[str, str]] = {
+    "en": {
+        "same": "{agree} of {n} solutions of my own come to your answer too.",
+        "other": "{agree} of {n} solutions of my own agree on another answer than yours.",
+        "uncertain": "My own {n} solutions do not agree with each other, so they say nothing of yours.",
+    },
+    "zh-CN": {
+        "same": "我自己的 {n} 个解答中有 {agree} 个也得到你的答案。",
+        "other": "我自己的 {n} 个解答中有 {agree} 个一致得到另一个答案。",
+        "uncertain": "我自己的 {n} 个解答互不一致，所以无法说明你的解答是否正确。",
+    },
+}

@@ -1,0 +1,137 @@
+"""A second opinion: who is asked, when enough have spoken, and what a person is told of the vote."""
+
+from threading import Event
+
+import pytest
+
+from runtime import second_opinion
+from runtime.actor import Actor
+from runtime.critic import Critic
+from runtime.engines.base import EngineError, Sampling
+from runtime.engines.scripted import ScriptedEngine
+from runtime.events import Failed, fold_all
+from runtime.second_opinion import CERTAIN, VOTERS, ask
+from runtime.selftalk import check, criticised
+from runtime.types import Critique, Problem, Step, Trajectory
+from runtime.weighing import Weights
+
+PENS = Problem(text="Ana buys 3 pens for 4 dollars each and a book for 5 dollars. How much does she pay?")
+CHINESE = Problem(text="小明有3支笔，每支4元，又买了一本5元的书，一共多少元？")
+HEEDED = {"quick": Weights(constant=0.0, signs={"word": 1.0})}
+SEVENTEEN = "The pens cost 3 × 4 = 12 dollars.\nIn all she pays 12 + 5 = 17 dollars.\nThe answer is 17."
+SEVEN = "The pens cost 3 × 4 = 12 dollars.\nThe book makes 12 - 5 = 7 dollars.\nThe answer is 7."
+TWELVE, SIXTY, SILENT = "She pays 12.\nThe answer is 12.", "She pays 60.\nThe answer is 60.", "Who knows."
+
+
+def attempt(answer):
+    return Trajectory(problem_id=PENS.id, steps=(Step(text="So it is."),), answer=answer)
+
+
+def deep(engine):
+    return Critic(engine, depth="deep", weights=HEEDED)
+
+
+def solved(*replies, cancel=None, problem=PENS, depth="deep"):
+    """A problem solved by these replies, which the critic's voice never doubts."""
+    engine = ScriptedEngine(replies, verdicts=[0.99] * 40, voices=["critic"])
+    critic = Critic(engine, depth=depth, weights=HEEDED)
+    events = criticised(problem, Actor(engine, Sampling()), critic, 2, cancel or Event())
+    return fold_all(problem, events), engine
+
+
+def checked(*replies, steps=("3 × 4 = 12", "12 + 5 = 17"), problem=PENS):
+    engine = ScriptedEngine(replies, verdicts=[0.99] * 40, voices=["critic"])
+    return fold_all(problem, check(problem, steps, deep(engine), Event())).outcome
+
+
+def test_nobody_is_asked_once_the_vote_is_decided():
+    engine = ScriptedEngine([SEVENTEEN] * VOTERS)
+    opinion = ask(engine, PENS, Event(), [attempt("17")])
+    assert (opinion.winner.answer, opinion.agree, opinion.n) == ("17", CERTAIN, CERTAIN)
+    assert len(engine.calls) == CERTAIN - 1
+
+
+def test_who_states_no_answer_has_no_vote_but_was_asked():
+    opinion = ask(ScriptedEngine([SILENT] * VOTERS), PENS, Event())
+    assert (opinion.winner, opinion.agree, opinion.n) == (None, 0, VOTERS)
+    assert not opinion.is_certain
+    assert not opinion.outvotes(attempt("17"))
+
+
+def test_a_solution_that_the_others_share_stands():
+    talk, _ = solved(SEVENTEEN, SEVENTEEN, SEVEN, SEVENTEEN)
+    assert len(talk.trajectories) == 1
+    assert (talk.outcome.answer, talk.outcome.status) == ("17", "settled")
+    assert talk.outcome.note == "3 of 4 solutions come to this answer."
+
+
+def test_a_solution_that_is_outvoted_gives_way_and_that_is_said():
+    talk, _ = solved(SEVEN, SEVENTEEN, SEVENTEEN, SEVENTEEN)
+    first, winner = talk.trajectories
+    assert (first.answer, winner.answer, talk.outcome.answer) == ("7", "17", "17")
+    assert isinstance(talk.turns[-1], Critique)
+    assert talk.turns[-1].trajectory_id == winner.id
+    assert talk.outcome.note == "The first solution said 7; 3 of 4 say otherwise, so this is one of those."
+
+
+def test_where_the_solutions_do_not_agree_a_person_is_warned_and_nothing_changes():
+    talk, _ = solved(SEVEN, SEVENTEEN, TWELVE, SIXTY, SEVENTEEN)
+    assert talk.outcome.answer == "7"
+    assert "do not agree with each other: do not rely on this answer" in talk.outcome.note
+
+
+def test_an_actor_that_never_came_to_an_answer_is_helped_out():
+    plan = "Add up.\nThe answer is N."
+    talk, _ = solved(plan, plan, SEVENTEEN, SEVENTEEN, SEVENTEEN)
+    assert (talk.outcome.answer, talk.outcome.note) == ("17", "3 of 4 solutions come to this answer.")
+
+
+def test_a_quick_look_asks_nobody():
+    talk, engine = solved(SEVENTEEN, depth="quick")
+    assert (talk.outcome.note, len(engine.replies)) == ("", 0)
+
+
+def test_a_stop_during_the_vote_leaves_the_solution_as_it_was():
+    class Stopping(ScriptedEngine):
+        def sample(self, *given, **named):
+            cancel.set()
+            return super().sample(*given, **named)
+
+    cancel, engine = Event(), Stopping([SEVEN, *[SEVENTEEN] * 4], verdicts=[0.99] * 9, voices=["critic"])
+    talk = fold_all(PENS, criticised(PENS, Actor(engine, Sampling()), deep(engine), 2, cancel))
+    assert (talk.outcome.status, talk.outcome.answer, talk.outcome.note) == ("stopped", "7", "")
+
+
+@pytest.mark.parametrize(
+    ("replies", "told"),
+    [
+        ([SEVENTEEN] * 3, "3 of 3 solutions of my own come to your answer too."),
+        ([SEVEN] * 3, "3 of 3 solutions of my own agree on another answer than yours."),
+        ([SEVEN, TWELVE, SIXTY, SILENT, SEVEN], "My own 5 solutions do not agree"),
+    ],
+)
+def test_a_person_is_told_how_the_vote_stands_to_their_answer(replies, told):
+    outcome = checked(*replies)
+    assert outcome.note.startswith(told)
+    assert outcome.answer == "17"
+
+
+def test_an_attempt_without_an_answer_is_compared_with_nothing():
+    assert checked(*[SEVENTEEN] * 3, steps=("First the pens.", "Then the book.")).note == ""
+
+
+def test_a_chinese_problem_is_answered_in_chinese():
+    reply = "一共 3 × 4 + 5 = 17 元。\n答案是 17。"
+    assert checked(*[reply] * 3, problem=CHINESE).note == "我自己的 3 个解答中有 3 个也得到你的答案。"
+    assert solved(*[reply] * 3, problem=CHINESE)[0].outcome.note == "3 个解答中有 3 个得到这个答案。"
+
+
+def test_an_error_of_the_engine_keeps_what_was_made():
+    engine = ScriptedEngine([EngineError("gone")], verdicts=[0.99] * 9, voices=["critic"])
+    *_, end = check(PENS, ["3 × 4 = 12"], deep(engine), Event())
+    assert isinstance(end, Failed)
+
+
+def test_every_sentence_is_there_in_both_languages():
+    for words in (second_opinion._SOLVED, second_opinion._CHECKED):
+        assert words["en"].keys() == words["zh-CN"].keys()
