@@ -305,6 +305,7 @@ def test_a_check_claims_no_more_than_was_found(verdicts, finding):
         (written(FIRST), "Thinking…"),
         ([*written(FIRST), Criticising()], "The critic is reading…"),
         ([*REFINED[:6], *written(SECOND)[:1]], "Trying again from step 2…"),
+        (REFINED, "Solving it a few more times, to compare…"),
         ([Proposing("sample"), Finished(Outcome(status="settled"))], "Finished in 3.2 s"),
         ([Proposing("sample"), Failed("The model is gone.")], "It could not go on: The model is gone."),
     ],

@@ -95,7 +95,7 @@ def status(run: Run, language: Language) -> str:
         ended = word(f"status.{ending}", language, seconds=f"{run.seconds:.1f}")
         return f"{ended}: {talk.outcome.note}" if ending == "failed" and talk.outcome.note else ended
     if live is None:
-        return word("status.thinking", language)
+        return word("status.voting" if talk.turns else "status.thinking", language)
     if live.done:
         doubted = next((i for i, said in live.verdicts.items() if said.verdict == "incorrect"), None)
         if run.kind == "check" and doubted is not None:
