@@ -86,12 +86,12 @@ _SOLVED: dict[Language, dict[str, str]] = {
 _CHECKED: dict[Language, dict[str, str]] = {
     "en": {
         "same": "{agree} of {n} solutions of my own come to your answer too.",
-        "other": "{agree} of {n} solutions of my own agree on another answer than yours.",
+        "other": "{agree} of {n} solutions of my own agree on another answer than your last line.",
         "uncertain": "My own {n} solutions do not agree with each other, so they say nothing of yours.",
     },
     "zh-CN": {
         "same": "我自己的 {n} 个解答中有 {agree} 个也得到你的答案。",
-        "other": "我自己的 {n} 个解答中有 {agree} 个一致得到另一个答案。",
+        "other": "我自己的 {n} 个解答中有 {agree} 个一致得到另一个答案，与你最后一行不同。",
         "uncertain": "我自己的 {n} 个解答互不一致，所以无法说明你的解答是否正确。",
     },
 }

@@ -109,11 +109,13 @@ def own_work(problem: Problem, steps: Sequence[str], critic: Critic, cancel: Eve
     )
     yield from _shown(attempt)
     critique = yield from critic.read(problem, attempt, cancel, look_again)
-    note = ""
+    note, outvoted = "", False
     if critic.shallower and not cancel.is_set():
         opinion = second_opinion.ask(critic.engine, problem, cancel)
-        note = "" if cancel.is_set() else second_opinion.on_own_work(opinion, problem, attempt)
-    yield Finished(_outcome(attempt, critique, note))
+        if not cancel.is_set():
+            note = second_opinion.on_own_work(opinion, problem, attempt)
+            outvoted = bool(note) and opinion.outvotes(attempt)
+    yield Finished(_outcome(attempt, critique, note, outvoted=outvoted))
 
 
 def criticised(problem: Problem, actor: Actor, critic: Critic, rounds: int, cancel: Event) -> Iterator[TalkEvent]:
@@ -218,8 +220,14 @@ def one_voice(problem: Problem, engine: Engine, sampling: Sampling, cancel: Even
     yield Finished(_outcome(final))
 
 
-def _outcome(attempt: Trajectory, critique: Critique | None = None, note: str = "", stopped: bool = False) -> Outcome:
-    objected = critique is not None and critique.first_error is not None
+def _outcome(
+    attempt: Trajectory,
+    critique: Critique | None = None,
+    note: str = "",
+    stopped: bool = False,
+    outvoted: bool = False,
+) -> Outcome:
+    objected = outvoted or (critique is not None and critique.first_error is not None)
     status = "stopped" if stopped or attempt.finish == "cancelled" else "unsettled" if objected else "settled"
     return Outcome(status=status, answer=attempt.answer, trajectory_id=attempt.id, note=note)
 

@@ -150,7 +150,7 @@ class Outcome(Value):
     """How a talk ended."""
 
     status: Literal["settled", "unsettled", "stopped", "failed"]
-    """settled: nobody objects; unsettled: the critic still does; stopped: by the user; failed: by an error."""
+    """settled: nobody objects; unsettled: a critic or a vote does; stopped: by the user; failed: by an error."""
     answer: str | None = None
     trajectory_id: str | None = None
     """The attempt that the answer is taken from."""

@@ -290,7 +290,13 @@ def test_the_first_error_is_named_and_later_lines_depend_on_it():
     ],
 )
 def test_a_check_claims_no_more_than_was_found(verdicts, finding):
-    assert answer(checked(*verdicts), "en") == finding
+    status = "unsettled" if WRONG in verdicts else "settled"
+    assert answer(checked(*verdicts, status=status), "en") == finding
+
+
+def test_an_answer_that_was_outvoted_is_not_called_free_of_mistakes():
+    said = answer(checked(RIGHT, RIGHT, RIGHT, status="unsettled"), "en")
+    assert said == "No clear mistake was found, but my own solutions come to another answer."
 
 
 # What is said above and below
@@ -332,6 +338,20 @@ def test_while_a_line_of_ones_own_is_looked_at_again_its_number_is_said():
 )
 def test_the_note_says_how_far_to_trust_the_answer(outcome, mode, begins):
     assert note(run_of(*written(FIRST), Finished(outcome), mode=mode), "en").startswith(begins)
+
+
+def test_who_had_a_quick_look_is_told_that_there_is_a_deeper_one():
+    settled = Outcome(status="settled", answer="7")
+    solutions = Evidence(by="solutions", verdict="correct")
+    asked = StepVerdict(verdict="correct", evidence=(solutions,))
+    runs = {
+        "quick": run_of(*written(FIRST), *read(FIRST, RIGHT), Finished(settled)),
+        "voted": run_of(*written(FIRST), Finished(settled.model_copy(update={"note": "3 of 4 solutions agree."}))),
+        "deep": run_of(*written(FIRST), *read(FIRST, asked), Finished(settled)),
+        "plain": run_of(*written(FIRST), Finished(settled), mode="plain"),
+    }
+    told = [name for name, run in runs.items() if "lets more solutions vote" in note(run, "en")]
+    assert told == ["quick"]
 
 
 def test_an_attempt_that_was_cut_short_says_so():

@@ -103,17 +103,17 @@ def test_a_stop_during_the_vote_leaves_the_solution_as_it_was():
 
 
 @pytest.mark.parametrize(
-    ("replies", "told"),
+    ("replies", "status", "told"),
     [
-        ([SEVENTEEN] * 3, "3 of 3 solutions of my own come to your answer too."),
-        ([SEVEN] * 3, "3 of 3 solutions of my own agree on another answer than yours."),
-        ([SEVEN, TWELVE, SIXTY, SILENT, SEVEN], "My own 5 solutions do not agree"),
+        ([SEVENTEEN] * 3, "settled", "3 of 3 solutions of my own come to your answer too."),
+        ([SEVEN] * 3, "unsettled", "3 of 3 solutions of my own agree on another answer than your last line."),
+        ([SEVEN, TWELVE, SIXTY, SILENT, SEVEN], "settled", "My own 5 solutions do not agree"),
     ],
 )
-def test_a_person_is_told_how_the_vote_stands_to_their_answer(replies, told):
+def test_a_person_is_told_how_the_vote_stands_to_their_answer(replies, status, told):
     outcome = checked(*replies)
     assert outcome.note.startswith(told)
-    assert outcome.answer == "17"
+    assert (outcome.answer, outcome.status) == ("17", status)
 
 
 def test_an_attempt_without_an_answer_is_compared_with_nothing():

@@ -118,8 +118,18 @@ def answer(run: Run, language: Language) -> str:
 
 
 def note(run: Run, language: Language) -> str:
-    """HTML of what a person should know before trusting the answer."""
-    return to_display(caution(run, language))
+    """HTML of what a person should know before trusting the answer, and of what they can do to know more."""
+    parts = [caution(run, language), word("note.deeper", language) if _can_go_deeper(run) else ""]
+    return to_display(("" if language == "zh-CN" else " ").join(parts).strip())
+
+
+def _can_go_deeper(run: Run) -> bool:
+    """Whether a solution was looked at quickly: neither has anybody voted, nor did solutions bear witness."""
+    outcome = run.transcript.talk.outcome
+    if run.mode != "critic" or outcome is None or outcome.note or outcome.status not in ("settled", "unsettled"):
+        return False
+    heard = {evidence.by for verdict in _read(run).verdicts.values() for evidence in verdict.evidence}
+    return "solutions" not in heard
 
 
 def caution(run: Run, language: Language) -> str:
@@ -161,6 +171,8 @@ def finding(run: Run, language: Language) -> str:
         )
         key = "answer.check.wrong" if before_are_right else "answer.check.first"
         return word(key, language, number=reading.first_error + 1)
+    if run.status == "unsettled":
+        return word("answer.check.outvoted", language)
     unsure = next((i for i, v in enumerate(verdicts, 1) if v is None or v.verdict != "correct"), None)
     if unsure is not None:
         return word("answer.check.unsure", language, number=unsure)
