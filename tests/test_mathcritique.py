@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from runtime import arithmetic, settings, wordproblems
+from runtime.engines.scripted import ScriptedEngine
 from runtime.text import final_answer
 from runtime.types import Critique, Problem, Step, StepVerdict, Trajectory
 from runtime.weighing import Weights, write_weights
@@ -19,7 +20,7 @@ from trainer.mathcritique.claims import Measured
 from trainer.mathcritique.ground import Ground, Judge
 from trainer.mathcritique.improve import Improvement, Plan, Round
 from trainer.mathcritique.judging import TEACHING_SEED, Teacher, Told
-from trainer.mathcritique.play import Attempt, Reading, Spent, refining
+from trainer.mathcritique.play import Attempt, Players, Reading, Spent, refining
 from trainer.mathcritique.testtime import Played, Turn, pass_at, play, voted
 from trainer.pretrain import Plan as BenchPlan
 from trainer.pretrain import pretrain
@@ -43,6 +44,25 @@ def turn(before: str, objects: bool, after: str, problem: Problem = PROBLEM) -> 
     verdicts = (StepVerdict(verdict="correct", probability=0.95), verdict)
     reading = Reading(critique=Critique(trajectory_id="x", verdicts=verdicts), cost=Spent(turns=1, read=5))
     return Turn(attempt=attempt(before, problem), reading=reading, refined=attempt(after, problem))
+
+
+# What the critic says
+
+
+def criticised(weights: dict[str, float], *replies: str) -> tuple[Reading, ScriptedEngine]:
+    """A wrong attempt at a problem, read by a critic whose voice is sure that its second step is wrong."""
+    engine = ScriptedEngine(replies, verdicts=[0.99, 0.01] * 9, voices=["critic"])
+    players = Players(engine, {"quick": Weights(constant=0.0, signs=weights)})
+    [reading] = players.critiques([attempt("12", Problem(text=PROBLEM.text, answer="7"))])
+    return reading, engine
+
+
+def test_the_critics_voice_gives_its_reason_in_one_line_after_its_own_verdict():
+    reading, engine = criticised({"word": 1.0}, "You need the book too.\nMore words.")
+    assert reading.critique.verdicts[1].comment == "You need the book too."
+    assert engine.calls[-1][-1]["content"] == "There are 3 pens. [right]\n3 × 4 = 12 [wrong]"
+    assert "You need the book too." in refining(attempt("12"), reading)[-2]["content"]
+    assert reading.cost.written > 0
 
 
 # What the players learn
