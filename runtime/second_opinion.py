@@ -1,7 +1,7 @@
 """A second opinion: the problem solved anew, several times, and the answers vote (self-consistency, arXiv 2203.11171).
 
 What a deep look adds where a critic's voice was fitted with nothing deeper beside it. That most solutions agree tells
-more about an answer than a small critic can say (trainer/LOG.md); where they do not agree, a person is told so.
+more about an answer than a small critic can say (trainer/LOG.md); where they do not, a person is told so.
 """
 
 from __future__ import annotations
