@@ -28,8 +28,9 @@ MAX_TOKENS = 256
 
 
 def look_again(engine: Engine, problem: Problem, attempt: Trajectory, position: int, cancel: Event) -> str:
-    """What a person is told of the step at `position`: no number that neither the problem nor a step before it holds.
-    Empty where the solver's ways do not agree, do nothing else, or `cancel` was set. Raises EngineError."""
+    """What a person is told of the step at `position`: no number that neither the problem nor a step before it holds,
+    but everyday ones. Empty where the solver's ways do not agree, do nothing else, or `cancel` was set. Raises
+    EngineError."""
     steps, language = [step.text for step in attempt.steps], language_of(problem.text)
     ways = _ways_on(engine, problem, steps[:position], cancel)
     agreed = next(iter(votes(ways)), None)
@@ -40,7 +41,8 @@ def look_again(engine: Engine, problem: Problem, attempt: Trajectory, position: 
     written = [_steps(way) for way in agreed.solutions]
     before = "\n".join(steps[:position])
     if not any(written):
-        return _DONE[language] if numbers_in(agreed.answer) <= numbers_in(before) else ""
+        stands = numbers_in(agreed.answer)
+        return _DONE[language] if stands and stands <= numbers_in(before) else ""
     known = numbers_in(f"{problem.text}\n{before}") | said_in_words(problem.text) | CONVERSIONS
     done = {_key(move) for step in steps[: position + 1] for move in calculations(step)}
     for lines in written:

@@ -36,9 +36,13 @@ class Opinion:
     def is_certain(self) -> bool:
         return self.agree >= CERTAIN
 
+    def shares(self, attempt: Trajectory) -> bool | None:
+        """Whether the most frequent answer is the attempt's; None if that cannot be judged."""
+        return equal(attempt.answer, self.winner.answer) if attempt.answer and self.winner else False
+
     def outvotes(self, attempt: Trajectory) -> bool:
-        """Whether the solutions are certain of another answer than the attempt's."""
-        return self.is_certain and not (attempt.answer and equal(attempt.answer, self.winner.answer))
+        """Whether the solutions are certain of another answer than the attempt's, or it has none."""
+        return self.is_certain and self.shares(attempt) is False
 
 
 def ask(engine: Engine, problem: Problem, cancel: Event, own: Sequence[Trajectory] = ()) -> Opinion:
@@ -56,16 +60,19 @@ def ask(engine: Engine, problem: Problem, cancel: Event, own: Sequence[Trajector
 
 
 def on_solution(opinion: Opinion, before: Trajectory, language: Language) -> str:
-    """What a person is told of a solution once others have voted; `before` is the one that stood until then."""
+    """What a person is told of a solution once others have voted; `before` is the one that stood until then. Empty if
+    its answer cannot be compared."""
     if not opinion.is_certain:
         return _SOLVED[language]["uncertain"].format(n=opinion.n)
+    if opinion.shares(before) is None:
+        return ""
     kind = "outvoted" if before.answer and opinion.outvotes(before) else "agree"
     return _SOLVED[language][kind].format(agree=opinion.agree, n=opinion.n, old=before.answer)
 
 
 def on_own_work(opinion: Opinion, problem: Problem, attempt: Trajectory) -> str:
-    """What a person is told of their own attempt; never the answer. Empty if it states none."""
-    if attempt.answer is None:
+    """What a person is told of their own attempt; never the answer. Empty if it states none that can be compared."""
+    if attempt.answer is None or opinion.shares(attempt) is None:
         return ""
     kind = "uncertain" if not opinion.is_certain else "other" if opinion.outvotes(attempt) else "same"
     return _CHECKED[language_of(problem.text)][kind].format(agree=opinion.agree, n=opinion.n)

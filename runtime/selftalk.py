@@ -2,7 +2,8 @@
 
 plain: the actor alone. critic: the actor proposes, the critic reads, and while it finds a first error the actor goes
 on from the steps before it (MathCritique, arXiv 2411.16579, at the level of steps). selftalk: one voice that proposes,
-doubts and mends by itself. An error of the engine ends a talk with `Failed`; what was made stays.
+doubts and mends by itself. Whoever asks for a deeper look than the critic has gets a vote of more solutions. An error
+of the engine ends a talk with `Failed`; what was made stays.
 """
 
 from __future__ import annotations
@@ -152,7 +153,7 @@ def criticised(problem: Problem, actor: Actor, critic: Critic, rounds: int, canc
                 best = opinion.winner
                 yield from _shown(best)
                 critique = yield from critic.read(problem, best, cancel)
-    yield Finished(_outcome(best, critique, " ".join(notes), stopped=cancel.is_set()))
+    yield Finished(_outcome(best, critique, " ".join(filter(None, notes)), stopped=cancel.is_set()))
 
 
 def _shown(attempt: Trajectory) -> Iterator[TalkEvent]:

@@ -60,7 +60,9 @@ class Settings(BaseSettings):
     help: Help = Field(
         "steps", description="How much of a solution the page shows: hints, one step at a time (steps), or full."
     )
-    depth: Depth = Field("quick", description="How steps are judged: quick (one reading) or deep (more witnesses).")
+    depth: Depth = Field(
+        "quick", description="How steps are judged: quick (one reading) or deep (a vote, more witnesses)."
+    )
     rounds: int = Field(2, ge=0, le=10, description="How many refinements the critic may ask for.")
     temperature: float = Field(0.0, ge=0, le=2, description="Sampling temperature of the actor; 0 is greedy.")
     seed: int = Field(0, ge=0, description="Seed of every sampled word.")

@@ -45,10 +45,11 @@ def test_nobody_waits_for_more_ways_once_enough_agree():
         ["Half of it is 6 dollars.\n6 + 11 = 17\nThe answer is 17."] * WAYS,
         ["The answer is 12 + 5 = 17."] * WAYS,
         ["Add the price of the book.\nThe answer is N."] * WAYS,
+        ["The answer is Monday."] * WAYS,
     ],
     ids=[
         *("they do not agree", "no answer", "nothing calculated", "the step's own calculation", "one done before"),
-        *("with the answer", "with a result not found yet", "all in the answer", "only a plan"),
+        *("with the answer", "with a result not found yet", "all in the answer", "only a plan", "no number"),
     ],
 )
 def test_where_the_ways_say_nothing_certain_nothing_is_told(replies):

@@ -10,7 +10,7 @@ from runtime.critic import Critic
 from runtime.engines.base import EngineError, Sampling
 from runtime.engines.scripted import ScriptedEngine
 from runtime.events import Failed, fold_all
-from runtime.second_opinion import CERTAIN, VOTERS, ask
+from runtime.second_opinion import CERTAIN, VOTERS, Opinion, ask, on_own_work, on_solution
 from runtime.selftalk import check, criticised
 from runtime.types import Critique, Problem, Step, Trajectory
 from runtime.weighing import Weights
@@ -118,6 +118,14 @@ def test_a_person_is_told_how_the_vote_stands_to_their_answer(replies, status, t
 
 def test_an_attempt_without_an_answer_is_compared_with_nothing():
     assert checked(*[SEVENTEEN] * 3, steps=("First the pens.", "Then the book.")).note == ""
+
+
+def test_of_an_answer_that_cannot_be_compared_nothing_is_claimed():
+    far = Trajectory(problem_id=PENS.id, steps=(Step(text="So."),), answer="7" * 5000)
+    opinion = Opinion(attempt("17"), VOTERS, VOTERS)
+    assert opinion.shares(far) is None
+    assert not opinion.outvotes(far)
+    assert on_solution(opinion, far, "en") == on_own_work(opinion, PENS, far) == ""
 
 
 def test_a_chinese_problem_is_answered_in_chinese():
