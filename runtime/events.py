@@ -68,6 +68,11 @@ class Refining:
 
 
 @dataclass(frozen=True)
+class Voting:
+    """More solutions are written, out of sight; an answer that stands already stands meanwhile."""
+
+
+@dataclass(frozen=True)
 class Finished:
     outcome: Outcome
 
@@ -80,7 +85,17 @@ class Failed:
 
 
 Event = (
-    Proposing | Token | StepDone | AttemptDone | Criticising | StepJudged | CritiqueDone | Refining | Finished | Failed
+    Proposing
+    | Token
+    | StepDone
+    | AttemptDone
+    | Criticising
+    | StepJudged
+    | CritiqueDone
+    | Refining
+    | Voting
+    | Finished
+    | Failed
 )
 
 
@@ -100,6 +115,7 @@ class Live:
 class Transcript:
     talk: SelfTalk
     live: Live | None = None
+    voting: bool = False
 
 
 def begin(problem: Problem) -> Transcript:
@@ -111,7 +127,7 @@ def fold(transcript: Transcript, event: Event) -> Transcript:
     talk, live = transcript.talk, transcript.live
     match event:
         case Proposing():
-            return Transcript(_with_partial(talk, live), Live(event, event.kept))
+            return Transcript(_with_partial(talk, live).model_copy(update={"outcome": None}), Live(event, event.kept))
         case Token(text):
             return Transcript(talk, replace(live, text=live.text + text))
         case StepDone(step):
@@ -126,6 +142,8 @@ def fold(transcript: Transcript, event: Event) -> Transcript:
             return Transcript(_with_turn(talk, critique), None)
         case Refining():
             return transcript
+        case Voting():
+            return replace(transcript, voting=True)
         case Finished(outcome):
             return Transcript(_with_partial(talk, live).model_copy(update={"outcome": outcome}))
         case Failed(message):

@@ -78,9 +78,23 @@ def asked(run: Run, wish: Wish) -> dict[str, int]:
 def can_be_tried_again(run: Run) -> list[str]:
     """The keys of the steps that can be written anew: all of them, once all are shown. One voice that talked to itself
     cannot be taken up again in the middle."""
-    ready = run.kind == "solve" and run.mode != "selftalk" and run.status != "running" and is_open(run)
+    ready = run.kind == "solve" and run.mode != "selftalk" and _is_at_rest(run) and is_open(run)
     keys, _ = solution(run)
     return [key for key in keys if key != run.id] if ready else []
+
+
+def can_be_voted_on(run: Run) -> bool:
+    """Whether more solutions can say something new of what is shown: nobody has compared it with others yet."""
+    talk = run.transcript.talk
+    if not _is_at_rest(run) or run.status in ("stopped", "failed") or talk.outcome.vote or talk.chosen is None:
+        return False
+    critique = talk.critique_of(talk.chosen)
+    heard = {evidence.by for verdict in critique.verdicts for evidence in verdict.evidence} if critique else set()
+    return not heard & {"solutions", "reference"} and (run.kind == "check" or is_open(run))
+
+
+def _is_at_rest(run: Run) -> bool:
+    return run.status != "running" and not run.transcript.voting
 
 
 def compare(run: Run, answer: str) -> bool | None:

@@ -33,6 +33,10 @@ class Opinion:
     n: int
 
     @property
+    def count(self) -> tuple[int, int]:
+        return self.agree, self.n
+
+    @property
     def is_certain(self) -> bool:
         return self.agree >= CERTAIN
 

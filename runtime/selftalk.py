@@ -2,8 +2,8 @@
 
 plain: the actor alone. critic: the actor proposes, the critic reads, and while it finds a first error the actor goes
 on from the steps before it (MathCritique, arXiv 2411.16579, at the level of steps). selftalk: one voice that proposes,
-doubts and mends by itself. Whoever asks for a deeper look than the critic has gets a vote of more solutions. An error
-of the engine ends a talk with `Failed`; what was made stays.
+doubts and mends by itself. Whoever asks for a deeper look than the critic has gets a vote of more solutions, and so
+does whoever asks for one afterwards. An error of the engine ends a talk with `Failed`; what was made stays.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from runtime.events import (
     Proposing,
     Refining,
     StepDone,
+    Voting,
 )
 from runtime.events import Event as TalkEvent
 from runtime.grading import equal
@@ -31,7 +32,7 @@ from runtime.monologue import Monologue
 from runtime.second_look import look_again
 from runtime.settings import Settings
 from runtime.text import Language, final_answer, language_of
-from runtime.types import Critique, Outcome, Problem, Step, Trajectory
+from runtime.types import Critique, Outcome, Problem, SelfTalk, Step, Trajectory
 
 REFINE_TEMPERATURE = 0.7
 """A greedy actor would often write the same wrong step again."""
@@ -86,6 +87,14 @@ def anew(
     yield Finished(_outcome(new, critique, stopped=cancel.is_set()))
 
 
+def put_to_vote(talk: SelfTalk, engine: Engine, settings: Settings, cancel: Event) -> Iterator[TalkEvent]:
+    """Let more solutions vote on a talk that has ended, of the actor or of a person. What it came to stands, unless
+    they are certain of something else."""
+    critic = None if settings.mode == "plain" else open_critic(engine, settings)
+    found = yield from _with_votes(talk.problem, talk.chosen, talk.outcome, engine, critic, cancel)
+    yield Finished(found)
+
+
 def guarded(events: Iterator[TalkEvent]) -> Iterator[TalkEvent]:
     """The boundary of the engine: its errors become the talk's last event."""
     try:
@@ -110,13 +119,10 @@ def own_work(problem: Problem, steps: Sequence[str], critic: Critic, cancel: Eve
     )
     yield from _shown(attempt)
     critique = yield from critic.read(problem, attempt, cancel, look_again)
-    note, outvoted = "", False
+    found = _outcome(attempt, critique)
     if critic.shallower and not cancel.is_set():
-        opinion = second_opinion.ask(critic.engine, problem, cancel)
-        if not cancel.is_set():
-            note = second_opinion.on_own_work(opinion, problem, attempt)
-            outvoted = bool(note) and opinion.outvotes(attempt)
-    yield Finished(_outcome(attempt, critique, note, outvoted=outvoted))
+        found = yield from _with_votes(problem, attempt, found, critic.engine, critic, cancel)
+    yield Finished(found)
 
 
 def criticised(problem: Problem, actor: Actor, critic: Critic, rounds: int, cancel: Event) -> Iterator[TalkEvent]:
@@ -145,15 +151,39 @@ def criticised(problem: Problem, actor: Actor, critic: Critic, rounds: int, canc
         notes += _note(best, new, position, taken, language)
         if taken:
             best, critique = new, opinion
+    found = _outcome(best, critique, " ".join(notes), stopped=cancel.is_set())
     if critic.shallower and not cancel.is_set():
-        opinion = second_opinion.ask(actor.engine, problem, cancel, [best])
-        if not cancel.is_set():
-            notes.append(second_opinion.on_solution(opinion, best, language))
-            if opinion.outvotes(best):
-                best = opinion.winner
-                yield from _shown(best)
-                critique = yield from critic.read(problem, best, cancel)
-    yield Finished(_outcome(best, critique, " ".join(filter(None, notes)), stopped=cancel.is_set()))
+        found = yield from _with_votes(problem, best, found, actor.engine, critic, cancel)
+    yield Finished(found)
+
+
+def _with_votes(
+    problem: Problem, attempt: Trajectory, found: Outcome, engine: Engine, critic: Critic | None, cancel: Event
+) -> Iterator[TalkEvent]:
+    """What was found, once more solutions have voted; as it was after a stop, or where the engine fails. A solution
+    that is outvoted gives way, a person's own work is only told so."""
+    own_work = attempt.origin == "student"
+    yield Voting()
+    try:
+        opinion = second_opinion.ask(engine, problem, cancel, [] if own_work else [attempt])
+        winner = opinion.winner if opinion.outvotes(attempt) and not own_work else attempt
+        new = found
+        if winner is not attempt and not cancel.is_set():
+            yield from _shown(winner)
+            critique = (yield from critic.read(problem, winner, cancel)) if critic else None
+            new = _outcome(winner, critique, found.note)
+    except EngineError as error:
+        return _with_note(found, str(error))
+    if cancel.is_set():
+        return found
+    if own_work:
+        note = second_opinion.on_own_work(opinion, problem, attempt)
+        objected = bool(note) and opinion.outvotes(attempt)
+    else:
+        note = second_opinion.on_solution(opinion, attempt, language_of(problem.text))
+        objected = not opinion.is_certain
+    status = "unsettled" if objected else new.status
+    return _with_note(new, note).model_copy(update={"status": status, "vote": opinion.count})
 
 
 def _shown(attempt: Trajectory) -> Iterator[TalkEvent]:
@@ -221,16 +251,14 @@ def one_voice(problem: Problem, engine: Engine, sampling: Sampling, cancel: Even
     yield Finished(_outcome(final))
 
 
-def _outcome(
-    attempt: Trajectory,
-    critique: Critique | None = None,
-    note: str = "",
-    stopped: bool = False,
-    outvoted: bool = False,
-) -> Outcome:
-    objected = outvoted or (critique is not None and critique.first_error is not None)
+def _outcome(attempt: Trajectory, critique: Critique | None = None, note: str = "", stopped: bool = False) -> Outcome:
+    objected = critique is not None and critique.first_error is not None
     status = "stopped" if stopped or attempt.finish == "cancelled" else "unsettled" if objected else "settled"
     return Outcome(status=status, answer=attempt.answer, trajectory_id=attempt.id, note=note)
+
+
+def _with_note(outcome: Outcome, note: str) -> Outcome:
+    return outcome.model_copy(update={"note": " ".join(filter(None, (outcome.note, note)))})
 
 
 _NOTES: dict[Language, dict[bool, str]] = {

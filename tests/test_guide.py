@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 from contextlib import closing
 from dataclasses import replace
 
@@ -13,13 +14,13 @@ from sqlite_utils import Database, Migrations
 from runtime import guide, settings
 from runtime.engines.base import EngineError
 from runtime.engines.scripted import ScriptedEngine
-from runtime.events import Finished, fold
+from runtime.events import Finished, Voting, fold
 from runtime.migrations import first_tables
 from runtime.page import guided
 from runtime.rows import step_id
 from runtime.session import Session
 from runtime.store import SessionLog, StoreError
-from runtime.types import Outcome
+from runtime.types import Critique, Evidence, Outcome, StepVerdict
 
 QUESTION = "A ship carries 731 crates of 12 lamps each. 185 lamps break. How many lamps are whole?"
 WRONG = "Altogether 731 * 12 = 8772 lamps.\nNobody would say 8772 - 185 = 8600 here.\nThe answer is 8600."
@@ -181,6 +182,56 @@ def test_only_what_is_shown_and_finished_can_be_tried_again(log):
     running = replace(run, help="full", transcript=fold(run.transcript, Finished(Outcome(status="settled"))))
     unfinished = running.transcript.talk.model_copy(update={"outcome": None})
     assert guide.can_be_tried_again(replace(running, transcript=replace(running.transcript, talk=unfinished))) == []
+
+
+def test_a_second_opinion_is_offered_where_nobody_has_compared_what_is_shown_with_others(log):
+    session, run = solved(log, "steps")
+    assert not guide.can_be_voted_on(run)
+    run = given(session, run, "all")
+    assert guide.can_be_voted_on(run)
+    assert not guide.can_be_voted_on(replace(run, transcript=fold(run.transcript, Voting())))
+    outcome = run.transcript.talk.outcome
+    for other in ({"vote": (3, 4)}, {"status": "stopped"}, {"status": "failed"}):
+        ended = fold(run.transcript, Finished(outcome.model_copy(update=other)))
+        assert not guide.can_be_voted_on(replace(run, transcript=ended))
+    for witness, offered in (("model", True), ("solutions", False), ("reference", False)):
+        verdict = StepVerdict(verdict="correct", evidence=(Evidence(by=witness, verdict="correct"),))
+        critique = Critique(trajectory_id=run.transcript.talk.chosen.id, verdicts=(verdict,))
+        talk = run.transcript.talk.model_copy(update={"turns": (*run.transcript.talk.turns, critique)})
+        assert guide.can_be_voted_on(replace(run, transcript=replace(run.transcript, talk=talk))) is offered
+
+
+def test_what_a_run_came_to_stays_on_view_while_others_vote_and_their_vote_is_stored(log):
+    session, run = solved(log, "full", [PLAIN, WRONG, PLAIN])
+    views = [guided.view(progress.run, "en") for progress in session.vote(run)]
+    assert [(view["answer"], view["votable"], view["again"]) for view in views[:1]] == [("8587", False, [])]
+    kept = log.run(run.id)
+    assert (kept.transcript.talk.outcome.vote, views[-1]["votable"]) == ((3, 4), False)
+    assert "3 of 4 solutions come to this answer." in views[-1]["note"]
+
+
+def test_a_solution_that_is_outvoted_afterwards_gives_way(log):
+    session, run = solved(log, "full", [WRONG, PLAIN, PLAIN, PLAIN])
+    *_, end = session.vote(run)
+    assert (run.transcript.talk.outcome.answer, end.run.transcript.talk.outcome.answer) == ("8600", "8587")
+    states = [row["state"] for row in guided.view(end.run, "en")["steps"]]
+    assert states == ["replaced", "replaced", "plain", "plain"]
+    assert log.run(run.id).transcript.talk == end.run.transcript.talk
+
+
+@pytest.mark.parametrize("end", ["stop", "error"])
+def test_a_vote_that_does_not_come_to_its_end_takes_nothing_away(log, end):
+    session, run = solved(log, "full", [PLAIN, *[WRONG] * 4] if end == "stop" else [PLAIN, EngineError("gone")])
+    cancel = threading.Event()
+    events = session.vote(run, cancel)
+    next(events)
+    if end == "stop":
+        cancel.set()
+    *_, last = events
+    before, after = run.transcript.talk.outcome, last.run.transcript.talk.outcome
+    assert (after.answer, after.status, after.vote) == (before.answer, before.status, None)
+    assert after.note == ("" if end == "stop" else "gone")
+    assert log.run(run.id).transcript.talk.outcome == after
 
 
 def test_a_log_from_before_there_were_hints_shows_its_runs_in_full(home):

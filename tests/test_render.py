@@ -17,6 +17,7 @@ from runtime.events import (
     StepDone,
     StepJudged,
     Token,
+    Voting,
     begin,
     fold,
 )
@@ -311,7 +312,8 @@ def test_an_answer_that_was_outvoted_is_not_called_free_of_mistakes():
         (written(FIRST), "Thinking…"),
         ([*written(FIRST), Criticising()], "The critic is reading…"),
         ([*REFINED[:6], *written(SECOND)[:1]], "Trying again from step 2…"),
-        (REFINED, "Solving it a few more times, to compare…"),
+        ([*REFINED, Voting()], "Solving it a few more times, to compare…"),
+        ([*REFINED, Finished(Outcome(status="settled")), Voting()], "Solving it a few more times, to compare…"),
         ([Proposing("sample"), Finished(Outcome(status="settled"))], "Finished in 3.2 s"),
         ([Proposing("sample"), Failed("The model is gone.")], "It could not go on: The model is gone."),
     ],
@@ -331,7 +333,7 @@ def test_while_a_line_of_ones_own_is_looked_at_again_its_number_is_said():
     [
         (Outcome(status="settled", answer="8"), "plain", "Nobody checked these steps"),
         (Outcome(status="settled", answer="8"), "critic", "No step was objected to"),
-        (Outcome(status="unsettled", answer="8"), "critic", "The critic still objects"),
+        (Outcome(status="unsettled", answer="8", note="We disagree."), "critic", "We disagree. Solve it once more"),
         (Outcome(status="settled", answer="8", note="8 < 9"), "critic", "8 &lt; 9 No step"),
         (Outcome(status="stopped"), "critic", "What was written until then"),
     ],
@@ -340,18 +342,11 @@ def test_the_note_says_how_far_to_trust_the_answer(outcome, mode, begins):
     assert note(run_of(*written(FIRST), Finished(outcome), mode=mode), "en").startswith(begins)
 
 
-def test_who_had_a_quick_look_is_told_that_there_is_a_deeper_one():
-    settled = Outcome(status="settled", answer="7")
-    solutions = Evidence(by="solutions", verdict="correct")
-    asked = StepVerdict(verdict="correct", evidence=(solutions,))
-    runs = {
-        "quick": run_of(*written(FIRST), *read(FIRST, RIGHT), Finished(settled)),
-        "voted": run_of(*written(FIRST), Finished(settled.model_copy(update={"note": "3 of 4 solutions agree."}))),
-        "deep": run_of(*written(FIRST), *read(FIRST, asked), Finished(settled)),
-        "plain": run_of(*written(FIRST), Finished(settled), mode="plain"),
-    }
-    told = [name for name, run in runs.items() if "lets more solutions vote" in note(run, "en")]
-    assert told == ["quick"]
+def test_an_objection_that_stands_is_told_beside_the_answer():
+    unsettled = Finished(Outcome(status="unsettled", answer="8"))
+    assert note(run_of(*written(FIRST), *read(FIRST, RIGHT, WRONG), unsettled), "en").startswith(
+        "The critic still objects"
+    )
 
 
 def test_an_attempt_that_was_cut_short_says_so():

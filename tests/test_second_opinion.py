@@ -9,7 +9,7 @@ from runtime.actor import Actor
 from runtime.critic import Critic
 from runtime.engines.base import EngineError, Sampling
 from runtime.engines.scripted import ScriptedEngine
-from runtime.events import Failed, fold_all
+from runtime.events import Finished, fold_all
 from runtime.second_opinion import CERTAIN, VOTERS, Opinion, ask, on_own_work, on_solution
 from runtime.selftalk import check, criticised
 from runtime.types import Critique, Problem, Step, Trajectory
@@ -62,7 +62,7 @@ def test_a_solution_that_the_others_share_stands():
     talk, _ = solved(SEVENTEEN, SEVENTEEN, SEVEN, SEVENTEEN)
     assert len(talk.trajectories) == 1
     assert (talk.outcome.answer, talk.outcome.status) == ("17", "settled")
-    assert talk.outcome.note == "3 of 4 solutions come to this answer."
+    assert (talk.outcome.note, talk.outcome.vote) == ("3 of 4 solutions come to this answer.", (3, 4))
 
 
 def test_a_solution_that_is_outvoted_gives_way_and_that_is_said():
@@ -74,9 +74,9 @@ def test_a_solution_that_is_outvoted_gives_way_and_that_is_said():
     assert talk.outcome.note == "The first solution said 7; 3 of 4 say otherwise, so this is one of those."
 
 
-def test_where_the_solutions_do_not_agree_a_person_is_warned_and_nothing_changes():
+def test_where_the_solutions_do_not_agree_a_person_is_warned_and_the_answer_stays():
     talk, _ = solved(SEVEN, SEVENTEEN, TWELVE, SIXTY, SEVENTEEN)
-    assert talk.outcome.answer == "7"
+    assert (talk.outcome.answer, talk.outcome.status, talk.outcome.vote) == ("7", "unsettled", (2, 5))
     assert "do not agree with each other: do not rely on this answer" in talk.outcome.note
 
 
@@ -99,7 +99,8 @@ def test_a_stop_during_the_vote_leaves_the_solution_as_it_was():
 
     cancel, engine = Event(), Stopping([SEVEN, *[SEVENTEEN] * 4], verdicts=[0.99] * 9, voices=["critic"])
     talk = fold_all(PENS, criticised(PENS, Actor(engine, Sampling()), deep(engine), 2, cancel))
-    assert (talk.outcome.status, talk.outcome.answer, talk.outcome.note) == ("stopped", "7", "")
+    assert (talk.outcome.status, talk.outcome.answer, talk.outcome.note) == ("settled", "7", "")
+    assert talk.outcome.vote is None
 
 
 @pytest.mark.parametrize(
@@ -137,7 +138,8 @@ def test_a_chinese_problem_is_answered_in_chinese():
 def test_an_error_of_the_engine_keeps_what_was_made():
     engine = ScriptedEngine([EngineError("gone")], verdicts=[0.99] * 9, voices=["critic"])
     *_, end = check(PENS, ["3 × 4 = 12"], deep(engine), Event())
-    assert isinstance(end, Failed)
+    assert isinstance(end, Finished)
+    assert (end.outcome.status, end.outcome.note, end.outcome.vote) == ("settled", "gone", None)
 
 
 def test_every_sentence_is_there_in_both_languages():

@@ -31,7 +31,7 @@ from runtime.types import Depth, Feedback, Help, Trajectory
 KINDS = ("solve", "check")
 COMPARE = "compare"
 MAX_ANSWER = 200
-SAID_BY_SCRIPT = ("rate.", "give.", "mine.", "why.button", "again.", "mend.")
+SAID_BY_SCRIPT = ("rate.", "give.", "mine.", "why.button", "again.", "mend.", "vote.")
 """Which words the step list's own script puts into buttons and labels."""
 
 
@@ -111,6 +111,12 @@ class Desk:
             return
         position = guide.can_be_tried_again(run).index(step)
         self._followers["solve"] = Follower(lambda cancel: self.session.again(run, position, depth, cancel))
+
+    def vote(self, kind: str) -> None:
+        """Get ready to let more solutions vote on what is on view. Nothing happens where they can say nothing new."""
+        run = self._shown.get(kind)
+        if run and kind not in self._followers and guide.can_be_voted_on(run):
+            self._followers[kind] = Follower(lambda cancel: self.session.vote(run, cancel))
 
     def follow(self, kind: str) -> Iterator[dict[str, Any] | None]:
         """The view whenever there is something new, None as a heartbeat. Raises what the session raises."""

@@ -19,7 +19,8 @@ from runtime.text import Language
 
 def view(run: Run, language: Language) -> dict[str, Any]:
     """Everything the step list shows of a run: all of it, or what was asked for."""
-    whole = {**render.view(run, language), "again": guide.can_be_tried_again(run)}
+    further = {"again": guide.can_be_tried_again(run), "votable": guide.can_be_voted_on(run)}
+    whole = {**render.view(run, language), **further}
     if run.kind == "check":
         return {**whole, "steps": [_mendable(row, language) for row in whole["steps"]]}
     if run.help == "full":

@@ -89,13 +89,15 @@ def steps(run: Run, language: Language) -> list[dict[str, Any]]:
 def status(run: Run, language: Language) -> str:
     """One sentence on what is happening, which changes only when a step or a phase is done."""
     talk, live = run.transcript.talk, run.transcript.live
+    if run.transcript.voting:
+        return word("status.voting", language)
     if talk.outcome:
         # Own work that has a mistake in it is checked to the end all the same.
         ending = "settled" if (run.kind, run.status) == ("check", "unsettled") else run.status
         ended = word(f"status.{ending}", language, seconds=f"{run.seconds:.1f}")
         return f"{ended}: {talk.outcome.note}" if ending == "failed" and talk.outcome.note else ended
     if live is None:
-        return word("status.voting" if talk.turns else "status.thinking", language)
+        return word("status.thinking", language)
     if live.done:
         doubted = next((i for i, said in live.verdicts.items() if said.verdict == "incorrect"), None)
         if run.kind == "check" and doubted is not None:
@@ -118,18 +120,8 @@ def answer(run: Run, language: Language) -> str:
 
 
 def note(run: Run, language: Language) -> str:
-    """HTML of what a person should know before trusting the answer, and of what they can do to know more."""
-    parts = [caution(run, language), word("note.deeper", language) if _can_go_deeper(run) else ""]
-    return to_display(("" if language == "zh-CN" else " ").join(parts).strip())
-
-
-def _can_go_deeper(run: Run) -> bool:
-    """Whether a solution was looked at quickly: neither has anybody voted, nor did solutions bear witness."""
-    outcome = run.transcript.talk.outcome
-    if run.mode != "critic" or outcome is None or outcome.note or outcome.status not in ("settled", "unsettled"):
-        return False
-    heard = {evidence.by for verdict in _read(run).verdicts.values() for evidence in verdict.evidence}
-    return "solutions" not in heard
+    """HTML of what a person should know before trusting the answer."""
+    return to_display(caution(run, language))
 
 
 def caution(run: Run, language: Language) -> str:
@@ -152,10 +144,15 @@ def _cautions(run: Run, language: Language) -> list[str]:
         if reading.first_error is not None and reading.first_error + 1 < len(reading.current):
             keys.insert(0, "note.depends")
     else:
-        keys = ["note.unsettled" if status_now == "unsettled" else _SOLVED_BY.get(run.mode, "note.plain")]
+        keys = [_objection(reading) if status_now == "unsettled" else _SOLVED_BY.get(run.mode, "note.plain")]
         if reading.talk.chosen and reading.talk.chosen.finish == "length":
             keys.append("note.length")
     return [word(key, language) for key in keys]
+
+
+def _objection(reading: _Reading) -> str:
+    """Who objects to a solution: the critic, or the solutions that did not agree, which the outcome's note tells of."""
+    return "note.divided" if reading.first_error is None else "note.unsettled"
 
 
 _SOLVED_BY = {"critic": "note.settled", "selftalk": "note.selftalk", "plain": "note.plain"}

@@ -200,6 +200,21 @@ def test_a_step_is_tried_again_and_the_old_version_stays_in_sight(tab, served):
     expect(tab.locator(".sq-answer-text:visible")).to_have_text("7")
 
 
+def test_a_second_opinion_is_asked_for_and_the_outvoted_solution_stays_in_sight(tab, served):
+    page = served()
+    open_page(tab, page)
+    solve(tab)  # straight on: the wrong solution stands
+    expect(tab.locator(".sq-answer-text:visible")).to_have_text("8")
+    second = tab.get_by_role("button", name="Get a second opinion")
+    second.click()
+    expect(tab.locator(".sq-answer-text:visible")).to_have_text("7")
+    expect(tab.locator(".sq-note:visible")).to_contain_text("The first solution said 8; 4 of 5 say otherwise")
+    expect(second).to_be_hidden()
+    expect(tab.locator('.sq-step[data-state="replaced"]')).to_have_count(2)
+    (run,) = page.log.runs()
+    assert page.log.run(run["id"]).transcript.talk.outcome.vote == (4, 5)
+
+
 def test_a_wrong_line_is_named_first_then_hinted_at_and_explained_last(tab, served):
     open_page(tab, served())
     tab.get_by_role("tab", name="Check my work").click()

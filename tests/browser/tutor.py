@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runtime.engines.base import Completion, Messages
+from runtime.engines.base import Completion, Messages, Sampling
 from runtime.engines.scripted import ScriptedEngine
 
 WRONG_FIRST = ["Ann has 3 * 4 = 12 apples.", "She gives away 5, so 12 - 5 = 8 are left.", "The answer is 8."]
@@ -25,10 +25,12 @@ class Tutor(ScriptedEngine):
         super().__init__(delay=delay)
         self.first = first or WRONG_FIRST
 
-    def sample(self, requests: Iterable[Messages], *args: Any, **options: Any) -> Iterator[list[Completion]]:
-        """Independent solutions, for a critic that asks for some, are right."""
+    def sample(
+        self, requests: Iterable[Messages], sampling: Sampling, voice: str | None = None, n: int = 1, **options: Any
+    ) -> Iterator[list[Completion]]:
+        """Independent solutions, for a critic or a vote that asks for some, are right."""
         for _ in requests:
-            yield [Completion("\n".join(RIGHT), "stop", 1, 1)] * options.get("n", 1)
+            yield [Completion("\n".join(RIGHT), "stop", 1, 1)] * n
 
     def _next(self, messages: Messages) -> str:
         begun = messages[-1]["content"] if messages[-1]["role"] == "assistant" else ""

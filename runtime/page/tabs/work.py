@@ -53,6 +53,8 @@ class WorkTab:
         asks = [self.go.click, *(box.submit for box in self.boxes)]
         asked = gr.on(asks, self.begin, [self.page.kept, *self.inputs], outputs, **AT_ONCE)
         self.runs = [asked.success(self.follow, None, outputs, **ON_MODEL)]
+        voted = self.steps.expand(self.begin_vote, None, outputs, **AT_ONCE)
+        self.runs.append(voted.success(self.follow, None, outputs, **ON_MODEL))
         if self.kind == "solve":
             self.wire_help(outputs)
         self.halt.click(self.stop, None, outputs, cancels=self.runs, **QUIET)
@@ -100,6 +102,11 @@ class WorkTab:
         desk.again(str(asked.step_id), depth)
         return _outputs(desk.view(self.kind))
 
+    def begin_vote(self, request: gr.Request) -> tuple[Any, ...]:
+        desk = self.page.desk(request)
+        desk.vote(self.kind)
+        return _outputs(desk.view(self.kind))
+
     def follow(self, request: gr.Request) -> Iterator[tuple[Any, ...]]:
         desk = self.page.desk(request)
         with told(desk):
@@ -132,8 +139,8 @@ class WorkTab:
 
 
 def _script(kind: str) -> str:
-    """The step list's script: a solution can be given bit by bit, an own line be mended."""
-    return script("keys.js", "steps.js", "why.js", "guide.js" if kind == "solve" else "mend.js")
+    """The step list's script: a solution can be given bit by bit, an own line be mended, and both be voted on."""
+    return script("keys.js", "steps.js", "why.js", "vote.js", "guide.js" if kind == "solve" else "mend.js")
 
 
 def _outputs(view: dict[str, Any]) -> tuple[Any, ...]:

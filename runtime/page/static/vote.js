@@ -1,0 +1,23 @@
+
+// A second opinion on what is on view: more solutions vote, once, and only when it is asked for.
+const vote = make("button", "sq-vote", { type: "button" });
+const about_vote = make("p", "sq-vote-about");
+const voting = make("div", "sq-second", {}, vote, about_vote);
+part("answer").append(voting);
+vote.onclick = () => {
+  ask();
+  vote.disabled = true;
+  trigger("expand", {});
+};
+
+function showVote() {
+  const able = view().votable && !view().busy;
+  if (!able && voting.contains(document.activeElement)) root.querySelector(".sq-card")?.focus();
+  voting.hidden = !able;
+  vote.disabled = false;
+  put(vote, say("vote.button"));
+  put(about_vote, say("vote.about"));
+}
+
+watch("value", showVote);
+showVote();
