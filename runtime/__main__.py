@@ -184,7 +184,7 @@ class _session:
 
 def _watch(progress: Iterator[Progress], quiet: bool) -> tuple[Run, str | None, float | None]:
     """Follow a run to its end, printing steps as they are done."""
-    from runtime.events import Refining, StepDone
+    from runtime.events import Refining, StepDone, Voting
 
     first_step = None
     for now in progress:
@@ -194,6 +194,8 @@ def _watch(progress: Iterator[Progress], quiet: bool) -> tuple[Run, str | None, 
                 print(f"  {now.event.step.text}", file=sys.stderr, flush=True)
         elif isinstance(now.event, Refining) and not quiet:
             print(f"  ✗ step {now.event.position + 1}: {now.event.comment}", file=sys.stderr, flush=True)
+        elif isinstance(now.event, Voting) and not quiet:
+            print("  … solving it a few more times, to compare", file=sys.stderr, flush=True)
     return now.run, now.unsaved, first_step
 
 
@@ -206,6 +208,7 @@ def _report(run: Run, as_json: bool, extra: dict) -> None:
                 "answer": talk.outcome.answer,
                 "status": talk.outcome.status,
                 "note": talk.outcome.note,
+                "vote": talk.outcome.vote,
                 "steps": steps,
                 "mode": run.mode,
                 "model": run.model,
@@ -219,7 +222,9 @@ def _report(run: Run, as_json: bool, extra: dict) -> None:
         comment = f"  ({step['comment']})" if step["comment"] else ""
         print(f"{SIGNS[step['verdict']]} {i}. {step['text']}{comment}")
     if run.kind == "solve":
-        print(f"Answer: {talk.outcome.answer or 'none'}", *([talk.outcome.note] if talk.outcome.note else []), sep="\n")
+        print(f"Answer: {talk.outcome.answer or 'none'}")
+    if talk.outcome.note and talk.outcome.status != "failed":  # which is told as an error
+        print(talk.outcome.note)
 
 
 def _steps(run: Run) -> list[dict]:
