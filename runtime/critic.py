@@ -16,6 +16,7 @@ from runtime.actor import provenance
 from runtime.engines.base import Engine, EngineError
 from runtime.events import Criticising, CritiqueDone, StepJudged
 from runtime.events import Event as TalkEvent
+from runtime.second_opinion import Opinion
 from runtime.settings import Settings
 from runtime.text import Language, language_of
 from runtime.types import Critique, Depth, Evidence, Problem, Step, StepVerdict, Trajectory, Witness
@@ -26,7 +27,7 @@ FITTED = Path(__file__).parents[1] / "data" / "models" / "weights"
 """Weights of bases without a voice, a file each."""
 PROVEN = 0.99
 """Probability given to a finding of exact arithmetic: it can still misread what was meant."""
-TELLING: tuple[Witness, ...] = ("arithmetic", "solutions", "program", "completions", "expectation", "model")
+TELLING: tuple[Witness, ...] = ("arithmetic", "solutions", "program", "completions", "expectation", "model", "vote")
 """Whose note tells a person most, first."""
 Reason = Callable[[Engine, Problem, Trajectory, int, Event], str]
 """What is wrong with the step at a position; empty if that is not known. Raises EngineError."""
@@ -103,6 +104,16 @@ class Critic:
         beginning = Trajectory(problem_id=problem.id, steps=tuple(steps))
         return self._opinion(problem, beginning, cancel) or [] if self.reads_only else []
 
+    def reconsider(self, problem: Problem, attempt: Trajectory, vote: Opinion, cancel: Event) -> Iterator[TalkEvent]:
+        """Judge an attempt anew once solutions have voted; only steps after the blamed one are still to be read. The
+        generator's value is a critique that blames nothing any more; None if the blame stays, or after a stop."""
+        verdicts = self._opinion(problem, attempt, cancel, vote)
+        if not verdicts or verdicts[-1].verdict == "incorrect":
+            return None
+        critique = self._critique(problem, attempt, verdicts)
+        yield CritiqueDone(critique)
+        return critique
+
     def read_arithmetic(self, problem: Problem, attempt: Trajectory) -> Iterator[TalkEvent]:
         """Judge by exact arithmetic alone: at once, and enough where an attempt was cut off at a false equation."""
         verdicts = judge(problem, attempt, Testimony(), self.weights, ("arithmetic",))
@@ -119,7 +130,9 @@ class Critic:
             if verdicts and verdicts[-1].verdict == "incorrect":
                 return
 
-    def _opinion(self, problem: Problem, attempt: Trajectory, cancel: Event) -> list[StepVerdict] | None:
+    def _opinion(
+        self, problem: Problem, attempt: Trajectory, cancel: Event, vote: Opinion | None = None
+    ) -> list[StepVerdict] | None:
         """One verdict per step, up to the first incorrect one; None if a stop left something unread. Of a proven error
         nobody is asked, and of the steps before it only who needs no other solutions."""
         proven = next((number for number, step in enumerate(attempt.steps) if proven_wrong(step.text)), None)
@@ -128,14 +141,17 @@ class Critic:
         testimony = self.hearing.hear(problem, asked, panel, cancel)
         if cancel.is_set() and not self.hearing.has_read(problem, asked, panel):
             return None
-        return judge(problem, attempt, testimony, self.weights, panel)
+        return judge(problem, attempt, testimony.joined(Testimony(vote=vote)), self.weights, (*panel, "vote"))
 
     def _done(self, problem: Problem, attempt: Trajectory, verdicts: list[StepVerdict]) -> Iterator[TalkEvent]:
-        author = provenance(self.engine, "critic", problem, voice=VOICE)
-        critique = Critique(trajectory_id=attempt.id, verdicts=tuple(verdicts), author=author)
+        critique = self._critique(problem, attempt, verdicts)
         yield from news(verdicts[:-1], verdicts)
         yield CritiqueDone(critique)
         return critique
+
+    def _critique(self, problem: Problem, attempt: Trajectory, verdicts: list[StepVerdict]) -> Critique:
+        author = provenance(self.engine, "critic", problem, voice=VOICE)
+        return Critique(trajectory_id=attempt.id, verdicts=tuple(verdicts), author=author)
 
     def _asked(self, reason: Reason, problem: Problem, attempt: Trajectory, position: int, cancel: Event) -> str:
         try:
@@ -165,7 +181,7 @@ def judge(
     error explains why other solutions differ, so they are not heard against the steps before it."""
     said = examine(problem, attempt, testimony, panel)
     if any(one.disproof for one in said):
-        said = examine(problem, attempt, testimony, [w for w in panel if w in READERS])
+        said = examine(problem, attempt, testimony, [witness for witness in panel if witness in READERS])
     return verdicts_on(said, weights)
 
 
@@ -177,8 +193,11 @@ def verdicts_on(said: Sequence[Said], weights: Weights) -> list[StepVerdict]:
 
 
 def first_error(said: Sequence[Said], weights: Weights) -> int | None:
-    """Where an attempt goes wrong first. A false equation is an error whatever the threshold."""
+    """Where an attempt goes wrong first. A false equation is an error whatever the threshold; what nobody proves is no
+    error where solutions that voted come to the same answer (trainer/LOG.md)."""
     end = next((number for number, one in enumerate(said) if one.disproof), None)
+    if end is None and any(one.is_shared for one in said):
+        return None
     found = weights.first_error(probability(one, weights) for one in said[: None if end is None else end + 1])
     return end if found is None else found
 

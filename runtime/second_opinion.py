@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from threading import Event
 
 from runtime.actor import VOICE
 from runtime.engines.base import Completion, Engine
 from runtime.grading import equal
 from runtime.search import majority, sample_attempts
-from runtime.solutions import decided, read_solution
+from runtime.solutions import agreeing, decided, read_solution
 from runtime.text import Language, language_of
 from runtime.types import Problem, Trajectory
 
@@ -25,20 +26,23 @@ CERTAIN = 3
 
 @dataclass(frozen=True)
 class Opinion:
-    """What so many solutions say."""
+    """What the solutions that voted say."""
 
-    winner: Trajectory | None
-    """The first solution with the most frequent answer; None if nobody states one."""
-    agree: int
-    n: int
+    voters: tuple[Trajectory, ...]
+
+    @cached_property
+    def winner(self) -> Trajectory | None:
+        """The first solution with the most frequent answer; None if nobody states one."""
+        return majority(self.voters).attempt
 
     @property
     def count(self) -> tuple[int, int]:
-        return self.agree, self.n
+        """How many come to the most frequent answer, and of how many."""
+        return agreeing(self.winner.answer, self.voters) if self.winner else 0, len(self.voters)
 
     @property
     def is_certain(self) -> bool:
-        return self.agree >= CERTAIN
+        return self.count[0] >= CERTAIN
 
     def shares(self, attempt: Trajectory) -> bool | None:
         """Whether the most frequent answer is the attempt's; None if that cannot be judged."""
@@ -58,20 +62,19 @@ def ask(engine: Engine, problem: Problem, cancel: Event, own: Sequence[Trajector
         return decided([*own, *map(read_solution, replies)], missing - len(replies))
 
     voice = VOICE if VOICE in engine.voices else None
-    voters = [*own, *sample_attempts(engine, problem, missing, voice=voice, cancel=cancel, enough=enough)]
-    choice = majority(voters)
-    return Opinion(choice.attempt, int(choice.weight), len(voters))
+    return Opinion((*own, *sample_attempts(engine, problem, missing, voice=voice, cancel=cancel, enough=enough)))
 
 
 def on_solution(opinion: Opinion, before: Trajectory, language: Language) -> str:
     """What a person is told of a solution once others have voted; `before` is the one that stood until then. Empty if
     its answer cannot be compared."""
+    agree, n = opinion.count
     if not opinion.is_certain:
-        return _SOLVED[language]["uncertain"].format(n=opinion.n)
+        return _SOLVED[language]["uncertain"].format(n=n)
     if opinion.shares(before) is None:
         return ""
     kind = "outvoted" if before.answer and opinion.outvotes(before) else "agree"
-    return _SOLVED[language][kind].format(agree=opinion.agree, n=opinion.n, old=before.answer)
+    return _SOLVED[language][kind].format(agree=agree, n=n, old=before.answer)
 
 
 def on_own_work(opinion: Opinion, problem: Problem, attempt: Trajectory) -> str:
@@ -79,7 +82,8 @@ def on_own_work(opinion: Opinion, problem: Problem, attempt: Trajectory) -> str:
     if attempt.answer is None or opinion.shares(attempt) is None:
         return ""
     kind = "uncertain" if not opinion.is_certain else "other" if opinion.outvotes(attempt) else "same"
-    return _CHECKED[language_of(problem.text)][kind].format(agree=opinion.agree, n=opinion.n)
+    agree, n = opinion.count
+    return _CHECKED[language_of(problem.text)][kind].format(agree=agree, n=n)
 
 
 _SOLVED: dict[Language, dict[str, str]] = {

@@ -30,6 +30,7 @@ from runtime.events import Event as TalkEvent
 from runtime.grading import equal
 from runtime.monologue import Monologue
 from runtime.second_look import look_again
+from runtime.second_opinion import Opinion
 from runtime.settings import Settings
 from runtime.text import Language, final_answer, language_of
 from runtime.types import Critique, Outcome, Problem, SelfTalk, Step, Trajectory
@@ -91,7 +92,8 @@ def put_to_vote(talk: SelfTalk, engine: Engine, settings: Settings, cancel: Even
     """Let more solutions vote on a talk that has ended, of the actor or of a person. What it came to stands, unless
     they are certain of something else."""
     critic = None if settings.mode == "plain" else open_critic(engine, settings)
-    found = yield from _with_votes(talk.problem, talk.chosen, talk.outcome, engine, critic, cancel)
+    critique = talk.critique_of(talk.chosen)
+    found = yield from _with_votes(talk.problem, talk.chosen, critique, talk.outcome, engine, critic, cancel)
     yield Finished(found)
 
 
@@ -121,7 +123,7 @@ def own_work(problem: Problem, steps: Sequence[str], critic: Critic, cancel: Eve
     critique = yield from critic.read(problem, attempt, cancel, look_again)
     found = _outcome(attempt, critique)
     if critic.shallower and not cancel.is_set():
-        found = yield from _with_votes(problem, attempt, found, critic.engine, critic, cancel)
+        found = yield from _with_votes(problem, attempt, critique, found, critic.engine, critic, cancel)
     yield Finished(found)
 
 
@@ -153,37 +155,56 @@ def criticised(problem: Problem, actor: Actor, critic: Critic, rounds: int, canc
             best, critique = new, opinion
     found = _outcome(best, critique, " ".join(notes), stopped=cancel.is_set())
     if critic.shallower and not cancel.is_set():
-        found = yield from _with_votes(problem, best, found, actor.engine, critic, cancel)
+        found = yield from _with_votes(problem, best, critique, found, actor.engine, critic, cancel)
     yield Finished(found)
 
 
 def _with_votes(
-    problem: Problem, attempt: Trajectory, found: Outcome, engine: Engine, critic: Critic | None, cancel: Event
+    problem: Problem,
+    attempt: Trajectory,
+    critique: Critique | None,
+    found: Outcome,
+    engine: Engine,
+    critic: Critic | None,
+    cancel: Event,
 ) -> Iterator[TalkEvent]:
-    """What was found, once more solutions have voted; as it was after a stop, or where the engine fails. A solution
-    that is outvoted gives way, a person's own work is only told so."""
-    own_work = attempt.origin == "student"
+    """What was found, once more solutions have voted; as it was after a stop, or where the engine fails."""
     yield Voting()
     try:
-        opinion = second_opinion.ask(engine, problem, cancel, [] if own_work else [attempt])
-        winner = opinion.winner if opinion.outvotes(attempt) and not own_work else attempt
-        new = found
-        if winner is not attempt and not cancel.is_set():
-            yield from _shown(winner)
-            critique = (yield from critic.read(problem, winner, cancel)) if critic else None
-            new = _outcome(winner, critique, found.note)
+        opinion = second_opinion.ask(engine, problem, cancel, [] if attempt.origin == "student" else [attempt])
+        if cancel.is_set():
+            return found
+        new = yield from _heeded(opinion, problem, attempt, critique, critic, cancel)
     except EngineError as error:
-        return _with_note(found, str(error))
-    if cancel.is_set():
-        return found
+        return found.model_copy(update={"note": _joined(found.note, str(error))})
+    return found if cancel.is_set() else new.model_copy(update={"note": _joined(found.note, new.note)})
+
+
+def _heeded(
+    opinion: Opinion,
+    problem: Problem,
+    attempt: Trajectory,
+    critique: Critique | None,
+    critic: Critic | None,
+    cancel: Event,
+) -> Iterator[TalkEvent]:
+    """What a vote comes to. A solution that is outvoted gives way, a person's own work is only told so; and who is sure
+    of the same answer takes back the blame that nobody proves."""
+    own_work, outvoted = attempt.origin == "student", opinion.outvotes(attempt)
+    standing = opinion.winner if outvoted and not own_work else attempt
+    if standing is not attempt:
+        yield from _shown(standing)
+        critique = (yield from critic.read(problem, standing, cancel)) if critic else None
+    if critic and critique and critique.first_error is not None and opinion.is_certain and opinion.shares(standing):
+        critique = (yield from critic.reconsider(problem, standing, opinion, cancel)) or critique
     if own_work:
         note = second_opinion.on_own_work(opinion, problem, attempt)
-        objected = bool(note) and opinion.outvotes(attempt)
+        objected = outvoted and bool(note)
     else:
         note = second_opinion.on_solution(opinion, attempt, language_of(problem.text))
         objected = not opinion.is_certain
-    status = "unsettled" if objected else new.status
-    return _with_note(new, note).model_copy(update={"status": status, "vote": opinion.count})
+    new = _outcome(standing, critique, note)
+    return new.model_copy(update={"vote": opinion.count, **({"status": "unsettled"} if objected else {})})
 
 
 def _shown(attempt: Trajectory) -> Iterator[TalkEvent]:
@@ -257,8 +278,8 @@ def _outcome(attempt: Trajectory, critique: Critique | None = None, note: str = 
     return Outcome(status=status, answer=attempt.answer, trajectory_id=attempt.id, note=note)
 
 
-def _with_note(outcome: Outcome, note: str) -> Outcome:
-    return outcome.model_copy(update={"note": " ".join(filter(None, (outcome.note, note)))})
+def _joined(*notes: str) -> str:
+    return " ".join(filter(None, notes))
 
 
 _NOTES: dict[Language, dict[bool, str]] = {

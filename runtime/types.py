@@ -17,7 +17,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 SCHEMA = 1
 
 Verdict = Literal["correct", "incorrect", "unsure"]
-Witness = Literal["arithmetic", "model", "expectation", "solutions", "program", "completions", "selftalk", "reference"]
+Witness = Literal[
+    "arithmetic", "model", "expectation", "solutions", "program", "completions", "vote", "selftalk", "reference"
+]
 Depth = Literal["quick", "deep"]
 """How much the critic asks before it judges: what is best per second, or what is best."""
 Help = Literal["hints", "steps", "full"]

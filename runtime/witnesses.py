@@ -3,7 +3,8 @@
 arithmetic: every equation, exactly. model: the verdict word of the critic's voice, all steps in one reading.
 expectation: whether the digits and signs are those that the model itself would have written.
 solutions: independent solutions of the problem. program: solutions written as programs and run. completions: whether
-the most frequent answer stays within reach after each step. Nobody is weighed here (`weighing`).
+the most frequent answer stays within reach after each step. vote: whether solutions that are certain of an answer come
+to the attempt's. Nobody is weighed here (`weighing`).
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from functools import partial
 from threading import Event
 from typing import Literal
 
-from runtime import arithmetic
+from runtime import arithmetic, second_opinion
 from runtime.engines.base import Cancelled, ContextOverflow, Engine
 from runtime.expectation import compares, surprises
 from runtime.program import ProgramSolution, program_solutions
 from runtime.reachable import Reach, first_fall, reach
+from runtime.second_opinion import Opinion
 from runtime.solutions import Solution, agreeing, first_unmet, sample_solutions, votes
 from runtime.text import Language, language_of
 from runtime.turns import judged, put_to_critic, verdict_parts, verdict_words
@@ -40,8 +42,9 @@ SIGNS_OF: dict[Witness, tuple[Sign, ...]] = {
     "solutions": ("agreement", "deviation", "approach"),
     "program": ("program_agreement", "program_deviation", "program_approach"),
     "completions": ("fall", "reach"),
+    "vote": (),
 }
-"""What each witness gives to be weighed; arithmetic proves."""
+"""What each witness gives to be weighed; arithmetic proves, and a vote takes back what nobody proves."""
 UNEXPECTED = -5.0
 """Log-probability below the expected digit or sign from which on a badge says so; the weighing has its own measure."""
 SOLUTIONS, PROGRAMS, COMPLETIONS = 4, 2, 4
@@ -60,6 +63,7 @@ class Testimony:
     solutions: tuple[Solution, ...] = ()
     programs: tuple[ProgramSolution, ...] = ()
     reaches: tuple[Reach, ...] = ()
+    vote: Opinion | None = None
 
     def joined(self, other: Testimony) -> Testimony:
         """Both; what the other says counts where both do."""
@@ -78,6 +82,11 @@ class Said:
         """A false equation, which needs no weighing."""
         return next((e for e in self.evidence if e.by == "arithmetic" and e.verdict == "incorrect"), None)
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether solutions that voted come to where this step leads."""
+        return any(e.by == "vote" and e.verdict == "correct" for e in self.evidence)
+
 
 class Hearing:
     """Asks the witnesses that need an engine. Solutions and programs of a problem are asked for once, however many
@@ -87,6 +96,7 @@ class Hearing:
         self.engine, self.max_tokens, self.seed = engine, max_tokens, seed
         self._solutions: dict[str, list[Solution]] = {}
         self._programs: dict[str, list[ProgramSolution]] = {}
+        self._votes: dict[str, Opinion] = {}
         self._read: dict[tuple[str, ...], float] = {}
 
     def hear(
@@ -106,6 +116,7 @@ class Hearing:
             solutions=solutions,
             programs=self.programs(problem, cancel) if "program" in panel else (),
             reaches=self.reaches(problem, attempt, solutions, cancel) if "completions" in panel else (),
+            vote=self.vote(problem, cancel) if "vote" in panel else None,
         )
 
     def log_odds(self, problem: Problem, attempt: Trajectory, cancel: Event) -> tuple[float, ...]:
@@ -157,6 +168,11 @@ class Hearing:
             self._programs[problem.id] = asked
         return tuple(self._programs.get(problem.id, ()))
 
+    def vote(self, problem: Problem, cancel: Event) -> Opinion:
+        if problem.id not in self._votes:
+            self._votes[problem.id] = second_opinion.ask(self.engine, problem, cancel)
+        return self._votes[problem.id]
+
     def reaches(
         self, problem: Problem, attempt: Trajectory, known: Sequence[Solution], cancel: Event
     ) -> tuple[Reach, ...]:
@@ -194,6 +210,8 @@ def examine(problem: Problem, attempt: Trajectory, testimony: Testimony, panel: 
         _of_others(said, problem, attempt, testimony.programs, "program", language)
     if "completions" in panel:
         _of_completions(said, testimony.reaches, language)
+    if "vote" in panel and testimony.vote:
+        _of_vote(said, attempt, testimony.vote, language)
     return said
 
 
@@ -276,6 +294,14 @@ def _of_completions(said: list[Said], reaches: Sequence[Reach], language: Langua
             share = after[position].share
             one.signs["reach"] = share
             one.evidence.append(Evidence(by="completions", verdict="correct" if share else "unsure"))
+
+
+def _of_vote(said: list[Said], attempt: Trajectory, vote: Opinion, language: Language) -> None:
+    """Only agreement is told of steps: that an answer is outvoted says nothing of where it went wrong."""
+    if attempt.answer and vote.is_certain and vote.shares(attempt):
+        note = _AGREE["solutions"][language].format(*vote.count)
+        for one in said:
+            one.evidence.append(Evidence(by="vote", verdict="correct", note=note))
 
 
 _AGREE: dict[str, dict[Language, str]] = {

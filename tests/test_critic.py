@@ -15,6 +15,7 @@ from runtime.engines.base import ContextOverflow, EngineError
 from runtime.engines.scripted import ScriptedEngine
 from runtime.events import CritiqueDone, Finished, StepJudged
 from runtime.second_look import WAYS
+from runtime.second_opinion import Opinion
 from runtime.selftalk import check
 from runtime.solutions import Solution
 from runtime.turns import judged, put_to_critic, verdict_parts, verdict_words
@@ -75,6 +76,23 @@ def read(reader, trajectory, problem=PROBLEM, cancel=None):
 
 
 # What settles it
+
+
+@pytest.mark.parametrize(
+    ("steps", "answers", "found"),
+    [
+        (("3 × 4 = 12", "12 + 5 = 17"), ("17", "17", "17"), ["unsure", "unsure"]),
+        (("3 × 4 = 12", "12 + 5 = 17"), ("17", "17", "12", "5"), ["incorrect"]),
+        (("3 × 4 = 12", "12 + 5 = 17"), ("12", "12", "12"), ["incorrect"]),
+        (("3 × 4 = 12", "12 + 5 = 18"), ("18", "18", "18"), ["correct", "incorrect"]),
+    ],
+)
+def test_a_blame_is_taken_back_only_unproven_and_where_the_solutions_are_certain_of_that_answer(steps, answers, found):
+    mine = attempt(*steps, answer=steps[-1][-2:])
+    vote = Opinion(tuple(attempt("So it is.", answer=answer) for answer in answers))
+    odds = (4.0, 4.0) if steps[-1].endswith("18") else (-0.3, -0.1)
+    said = judge(PROBLEM, mine, Testimony(log_odds=odds, vote=vote), HEEDED, ("arithmetic", "model", "vote"))
+    assert [verdict.verdict for verdict in said] == found
 
 
 def test_a_false_equation_settles_it_whatever_the_others_say():

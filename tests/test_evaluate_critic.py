@@ -135,6 +135,16 @@ def test_a_panel_needs_only_those_who_weigh_something():
     assert "quick" not in summary(heard, {})["panels"]
 
 
+def test_beside_a_vote_a_blame_that_nobody_proves_is_taken_back():
+    engine = one_by_one([FIVE] * 3, VERDICTS, voices=["critic"])
+    heard = hear(engine, panel=("arithmetic", "model", "vote"))
+    panels = summary(heard, {"quick": WORD})["panels"]
+    alone, voted = panels["quick"], panels["quick and a vote"]
+    assert (alone["wrong"]["accuracy"], voted["wrong"]["accuracy"]) == (1.0, 1.0)
+    assert (alone["right"]["accuracy"], voted["right"]["accuracy"]) == (0.0, 1.0)
+    assert not engine.replies  # the problem was solved anew once for all three attempts
+
+
 def test_a_panel_without_weights_is_weighed_as_that_of_an_untrained_base():
     report = summary(hear(ScriptedEngine(REPLIES, VERDICTS)), {})
     assert report["panels"]["model"]["wrong"]["accuracy"] == 0.0  # its word weighs nothing

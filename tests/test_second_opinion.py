@@ -47,13 +47,13 @@ def checked(*replies, steps=("3 × 4 = 12", "12 + 5 = 17"), problem=PENS):
 def test_nobody_is_asked_once_the_vote_is_decided():
     engine = ScriptedEngine([SEVENTEEN] * VOTERS)
     opinion = ask(engine, PENS, Event(), [attempt("17")])
-    assert (opinion.winner.answer, opinion.agree, opinion.n) == ("17", CERTAIN, CERTAIN)
+    assert (opinion.winner.answer, opinion.count) == ("17", (CERTAIN, CERTAIN))
     assert len(engine.calls) == CERTAIN - 1
 
 
 def test_who_states_no_answer_has_no_vote_but_was_asked():
     opinion = ask(ScriptedEngine([SILENT] * VOTERS), PENS, Event())
-    assert (opinion.winner, opinion.agree, opinion.n) == (None, 0, VOTERS)
+    assert (opinion.winner, opinion.count) == (None, (0, VOTERS))
     assert not opinion.is_certain
     assert not opinion.outvotes(attempt("17"))
 
@@ -117,13 +117,30 @@ def test_a_person_is_told_how_the_vote_stands_to_their_answer(replies, status, t
     assert (outcome.answer, outcome.status) == ("17", status)
 
 
+def test_a_line_that_was_doubted_is_no_longer_blamed_where_the_solutions_share_the_answer():
+    doubts = [0.3, 0.9]
+    engine = ScriptedEngine(["Who knows."] * 5 + [SEVENTEEN] * 3, verdicts=doubts, voices=["critic"])
+    talk = fold_all(PENS, check(PENS, ["3 × 4 = 12", "12 + 5 = 17"], deep(engine), Event()))
+    first, last = (turn for turn in talk.turns if isinstance(turn, Critique))
+    assert (first.first_error, last.first_error, talk.outcome.status) == (0, None, "settled")
+    assert [verdict.verdict for verdict in last.verdicts] == ["unsure", "correct"]
+    assert last.verdicts[0].said_by("vote").note == "3 of 3 independent solutions reach the same answer."
+
+
+def test_a_false_sum_stays_false_whatever_the_solutions_say():
+    engine = ScriptedEngine([SEVENTEEN] * 3, verdicts=[0.9] * 9, voices=["critic"])
+    talk = fold_all(PENS, check(PENS, ["3 × 4 = 13", "13 + 5 = 18", "It is 17."], deep(engine), Event()))
+    assert talk.critique_of(talk.chosen).first_error == 0
+    assert talk.outcome.status == "unsettled"
+
+
 def test_an_attempt_without_an_answer_is_compared_with_nothing():
     assert checked(*[SEVENTEEN] * 3, steps=("First the pens.", "Then the book.")).note == ""
 
 
 def test_of_an_answer_that_cannot_be_compared_nothing_is_claimed():
     far = Trajectory(problem_id=PENS.id, steps=(Step(text="So."),), answer="7" * 5000)
-    opinion = Opinion(attempt("17"), VOTERS, VOTERS)
+    opinion = Opinion((attempt("17"),) * VOTERS)
     assert opinion.shares(far) is None
     assert not opinion.outvotes(far)
     assert on_solution(opinion, far, "en") == on_own_work(opinion, PENS, far) == ""

@@ -29,6 +29,8 @@ from trainer.sources import JudgedAttempt
 from trainer.statistics import harmonic, wilson
 from trainer.weigh import Case, cases, heard_panels
 
+AND_VOTE = " and a vote"
+"""Of a panel's name: what nobody proves was taken back where solutions that voted come to the attempt's answer."""
 BINS = 10
 """Of probabilities, for the expected calibration error (Guo et al. 2017, arXiv 1706.04599)."""
 
@@ -45,7 +47,7 @@ def summary(hearing: JudgedHearing, weights: Mapping[str, Weights]) -> dict[str,
         "model": hearing.engine.model,
         "panels": {
             name: {
-                **figures(hearing.attempts, heard, panel, weights.get(name, UNTRAINED)),
+                **figures(hearing.attempts, heard, panel, weights.get(name.removesuffix(AND_VOTE), UNTRAINED)),
                 "seconds": round(sum(map(hearing.seconds, panel)), 2),
             }
             for name, panel in panels_of(hearing, weights).items()
@@ -63,7 +65,8 @@ def panels_of(hearing: JudgedHearing, weights: Mapping[str, Weights]) -> dict[st
         if name in weights
     }
     able = {name: panel for name, panel in asked.items() if {*panel} <= {"arithmetic", *hearing.panel}}
-    return able | heard_panels(hearing.panel, hearing.has_voice)
+    voted = {f"{name}{AND_VOTE}": (*panel, "vote") for name, panel in able.items() if "vote" in hearing.panel}
+    return able | voted | heard_panels(hearing.panel, hearing.has_voice)
 
 
 def figures(

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 
 from runtime import prompts
 from runtime.engines.base import Engine, EngineError
+from runtime.second_opinion import VOTERS
 from runtime.settings import Settings
 from runtime.types import Witness, content_hash
 from runtime.witnesses import COMPLETIONS, PROGRAMS, SOLUTIONS, VOICE, Hearing, Testimony
@@ -41,6 +42,7 @@ class JudgedHearing:
             "prompts": prompts.all_versions(),
             "asked": {"solutions": SOLUTIONS, "programs": PROGRAMS, "completions": COMPLETIONS},
             "panel": self.panel,
+            **({"voters": VOTERS} if "vote" in self.panel else {}),
             **settings.model_dump(include={"seed", "max_tokens", "context"}),
         }
         self.results = ResultFile(Path(settings.home) / "evaluations", "hearing", config)

@@ -34,6 +34,7 @@ _BADGES = {
     ("program", "incorrect"): "programs_differ",
     ("completions", "correct"): "completions_agree",
     ("completions", "incorrect"): "completions_differ",
+    ("vote", "correct"): "solutions_agree",
     ("reference", "correct"): "reference_agrees",
     ("reference", "incorrect"): "reference_differs",
     ("model", "correct"): "model_right",
