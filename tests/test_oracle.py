@@ -2,9 +2,12 @@
 
 from threading import Event
 
+from runtime.actor import Actor
 from runtime.critic import Critic
+from runtime.engines.base import Sampling
 from runtime.engines.scripted import ScriptedEngine
-from runtime.events import CritiqueDone
+from runtime.events import CritiqueDone, fold_all
+from runtime.selftalk import criticised
 from runtime.types import Problem, Step, Trajectory
 from runtime.weighing import Weights
 from trainer.oracle import Oracle
@@ -34,6 +37,15 @@ def test_a_right_answer_passes_whatever_the_critic_thinks():
 def test_of_a_wrong_answer_the_least_likely_step_is_objected_to():
     critique = read("7", [0.9, 0.2, 0.6])
     assert critique.first_error == 1
+
+
+def test_a_vote_for_a_wrong_answer_changes_nothing_of_what_is_known():
+    wrong = "They cost 3 + 4 = 7 dollars.\nThe answer is 7."
+    engine = ScriptedEngine([wrong] * 3, [0.9] * 9, voices=["critic"])
+    oracle = Oracle(Critic(engine, depth="deep", weights=DOUBTING), KNOWN)
+    talk = fold_all(ASKED, criticised(ASKED, Actor(engine, Sampling()), oracle, 0, Event()))
+    assert talk.outcome.vote == (3, 3)
+    assert (talk.outcome.status, talk.critique_of(talk.chosen).first_error) == ("unsettled", 0)
 
 
 def test_where_the_critic_objects_itself_its_place_stands():

@@ -15,6 +15,7 @@ from runtime.engines.base import Engine, Sampling
 from runtime.events import CritiqueDone, StepJudged
 from runtime.events import Event as TalkEvent
 from runtime.grading import grade
+from runtime.second_opinion import Opinion
 from runtime.selftalk import criticised, guarded
 from runtime.settings import Settings
 from runtime.types import Critique, Problem, Step, StepVerdict, Trajectory, step_score
@@ -40,6 +41,10 @@ class Oracle:
         yield from (StepJudged(number, verdict) for number, verdict in enumerate(critique.verdicts))
         yield CritiqueDone(critique)
         return critique
+
+    def reconsider(self, problem: Problem, attempt: Trajectory, vote: Opinion, cancel: Event) -> Iterator[TalkEvent]:
+        """No vote changes what it knows."""
+        yield from ()
 
     def _corrected(self, attempt: Trajectory, critique: Critique) -> Critique:
         verdicts = list(critique.verdicts)
