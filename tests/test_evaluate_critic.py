@@ -135,6 +135,14 @@ def test_a_panel_needs_only_those_who_weigh_something():
     assert "quick" not in summary(heard, {})["panels"]
 
 
+def test_a_voice_alone_is_weighed_as_in_the_check_in_which_nothing_else_counts():
+    heard = hear(ScriptedEngine([], VERDICTS, voices=["critic"]), panel=("arithmetic", "model"))
+    alone = summary(heard, {"quick": WORD})["panels"]["model"]
+    assert (alone["wrong"]["accuracy"], alone["right"]["accuracy"]) == (0.5, 0.0)  # a slip is what it does not see
+    both = {"quick": Weights(constant=0.0, signs={"word": 1.0, "surprise": 1.0}, reject=0.5)}
+    assert summary(heard, both)["panels"]["model"]["wrong"]["accuracy"] == 0.0
+
+
 def test_beside_a_vote_a_blame_that_nobody_proves_is_taken_back():
     engine = one_by_one([FIVE] * 3, VERDICTS, voices=["critic"])
     heard = hear(engine, panel=("arithmetic", "model", "vote"))

@@ -36,8 +36,7 @@ BINS = 10
 
 
 def summary(hearing: JudgedHearing, weights: Mapping[str, Weights]) -> dict[str, Any]:
-    """The figures of every panel whose witnesses were heard. A panel without weights of its own is weighed as that of
-    an untrained base."""
+    """The figures of every panel whose witnesses were heard."""
     heard = hearing.testimonies()
     return {
         "n": len(heard),
@@ -47,7 +46,7 @@ def summary(hearing: JudgedHearing, weights: Mapping[str, Weights]) -> dict[str,
         "model": hearing.engine.model,
         "panels": {
             name: {
-                **figures(hearing.attempts, heard, panel, weights.get(name.removesuffix(AND_VOTE), UNTRAINED)),
+                **figures(hearing.attempts, heard, panel, _weights_of(name, panel, weights)),
                 "seconds": round(sum(map(hearing.seconds, panel)), 2),
             }
             for name, panel in panels_of(hearing, weights).items()
@@ -67,6 +66,16 @@ def panels_of(hearing: JudgedHearing, weights: Mapping[str, Weights]) -> dict[st
     able = {name: panel for name, panel in asked.items() if {*panel} <= {"arithmetic", *hearing.panel}}
     voted = {f"{name}{AND_VOTE}": (*panel, "vote") for name, panel in able.items() if "vote" in hearing.panel}
     return able | voted | heard_panels(hearing.panel, hearing.has_voice)
+
+
+def _weights_of(name: str, panel: Sequence[Witness], weights: Mapping[str, Weights]) -> Weights:
+    """Of a panel without weights of its own: those of the quick check where it hears all that counts there, as a voice
+    alone does beside which nothing else does; else those of an untrained base."""
+    quick = weights.get("quick", UNTRAINED)
+    signs = {sign for witness in panel for sign in SIGNS_OF[witness]}
+    hears_all = {sign for sign in quick.signs if quick.hears([sign])} <= signs
+    is_part = {*panel} <= {*PANELS["quick"], "vote"}
+    return weights.get(name, quick if hears_all and is_part else UNTRAINED)
 
 
 def figures(
