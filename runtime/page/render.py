@@ -65,8 +65,9 @@ def view(run: Run, language: Language) -> dict[str, Any]:
     return {
         "run": run.id,
         "language": language,
-        "busy": run.status == "running",
-        "state": run.status,
+        "busy": run.status == "running" or run.transcript.voting,
+        "state": "running" if run.transcript.voting else run.status,
+        "voting": run.transcript.voting,
         "steps": steps(run, language),
         "status": status(run, language),
         "answer_label": word("answer.label", language) if run.kind == "solve" else "",

@@ -12,11 +12,11 @@ vote.onclick = () => {
 
 function showVote() {
   const able = view().votable && !view().busy;
-  if (!able && voting.contains(document.activeElement)) root.querySelector(".sq-card")?.focus();
-  voting.hidden = !able;
+  if (!able && voting.contains(document.activeElement)) root.querySelector(".sq-card")?.focus({ preventScroll: true });
+  voting.hidden = !able && !view().voting;
   vote.disabled = false;
-  put(vote, say("vote.button"));
-  put(about_vote, say("vote.about"));
+  put(vote, able ? say("vote.button") : "");
+  put(about_vote, able ? say("vote.about") : view().status || ""); // the status line may be far above
 }
 
 watch("value", showVote);
