@@ -19,6 +19,7 @@ from runtime.critic import Critic, news, open_critic, proven_wrong
 from runtime.engines.base import ContextOverflow, Engine, EngineError, Sampling
 from runtime.events import (
     AttemptDone,
+    CritiqueDone,
     Failed,
     Finished,
     Proposing,
@@ -177,7 +178,7 @@ def _with_votes(
         new = yield from _heeded(opinion, problem, attempt, critique, critic, cancel)
     except EngineError as error:
         return found.model_copy(update={"note": _joined(found.note, str(error))})
-    return found if cancel.is_set() else new.model_copy(update={"note": _joined(found.note, new.note)})
+    return new.model_copy(update={"note": _joined(found.note, new.note)}) if new else found
 
 
 def _heeded(
@@ -188,13 +189,17 @@ def _heeded(
     critic: Critic | None,
     cancel: Event,
 ) -> Iterator[TalkEvent]:
-    """What a vote comes to. A solution that is outvoted gives way, a person's own work is only told so; and who is sure
-    of the same answer takes back the blame that nobody proves."""
+    """What a vote comes to; None after a stop. A solution that is outvoted gives way, a person's own work is only told
+    so; and who is sure of the same answer takes back the blame that nobody proves."""
     own_work, outvoted = attempt.origin == "student", opinion.outvotes(attempt)
     standing = opinion.winner if outvoted and not own_work else attempt
-    if standing is not attempt:
+    if standing is not attempt:  # read out of sight, so that what is on view stands until all is there
+        critique = _value(critic.read(problem, standing, cancel)) if critic else None
+        if cancel.is_set():
+            return None
         yield from _shown(standing)
-        critique = (yield from critic.read(problem, standing, cancel)) if critic else None
+        if critique:
+            yield CritiqueDone(critique)
     if critic and critique and critique.first_error is not None and opinion.is_certain and opinion.shares(standing):
         critique = (yield from critic.reconsider(problem, standing, opinion, cancel)) or critique
     if own_work:
@@ -205,6 +210,13 @@ def _heeded(
         objected = not opinion.is_certain
     new = _outcome(standing, critique, note)
     return new.model_copy(update={"vote": opinion.count, **({"status": "unsettled"} if objected else {})})
+
+
+def _value(reading: Iterator[TalkEvent]) -> Critique:
+    """What a reading comes to, its events unseen."""
+    while not isinstance(item := next_or_value(reading), Critique):
+        pass
+    return item
 
 
 def _shown(attempt: Trajectory) -> Iterator[TalkEvent]:

@@ -224,7 +224,8 @@ def test_a_vote_that_does_not_come_to_its_end_takes_nothing_away(log, end):
     session, run = solved(log, "full", [PLAIN, *[WRONG] * 4] if end == "stop" else [PLAIN, EngineError("gone")])
     cancel = threading.Event()
     events = session.vote(run, cancel)
-    next(events)
+    begun = next(events).run
+    assert (begun.transcript.voting, begun.halted().transcript) == (True, run.transcript)
     if end == "stop":
         cancel.set()
     *_, last = events

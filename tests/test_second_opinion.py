@@ -4,15 +4,15 @@ from threading import Event
 
 import pytest
 
-from runtime import second_opinion
+from runtime import second_opinion, settings
 from runtime.actor import Actor
 from runtime.critic import Critic
 from runtime.engines.base import EngineError, Sampling
 from runtime.engines.scripted import ScriptedEngine
-from runtime.events import Finished, fold_all
+from runtime.events import Finished, Voting, fold_all
 from runtime.second_opinion import CERTAIN, VOTERS, Opinion, ask, on_own_work, on_solution
-from runtime.selftalk import check, criticised
-from runtime.types import Critique, Problem, Step, Trajectory
+from runtime.selftalk import check, criticised, put_to_vote
+from runtime.types import Critique, Outcome, Problem, SelfTalk, Step, Trajectory
 from runtime.weighing import Weights
 
 PENS = Problem(text="Ana buys 3 pens for 4 dollars each and a book for 5 dollars. How much does she pay?")
@@ -72,6 +72,19 @@ def test_a_solution_that_is_outvoted_gives_way_and_that_is_said():
     assert isinstance(talk.turns[-1], Critique)
     assert talk.turns[-1].trajectory_id == winner.id
     assert talk.outcome.note == "The first solution said 7; 3 of 4 say otherwise, so this is one of those."
+
+
+def test_a_stop_while_the_winner_is_read_leaves_what_stood():
+    class Stopping(ScriptedEngine):
+        def choice_logprobs(self, *given, **named):
+            cancel.set()
+            return super().choice_logprobs(*given, **named)
+
+    cancel, engine = Event(), Stopping([SEVENTEEN] * 3, verdicts=[0.99] * 9, voices=["critic"])
+    own = attempt("7")
+    talk = SelfTalk(problem=PENS, turns=(own,), outcome=Outcome(status="settled", answer="7", trajectory_id=own.id))
+    *events, end = put_to_vote(talk, engine, settings.load(mode="critic"), cancel)
+    assert (events, end) == ([Voting()], Finished(talk.outcome))
 
 
 def test_where_the_solutions_do_not_agree_a_person_is_warned_and_the_answer_stays():
