@@ -13,10 +13,11 @@ vote.onclick = () => {
 function showVote() {
   const able = view().votable && !view().busy;
   if (!able && voting.contains(document.activeElement)) root.querySelector(".sq-card")?.focus({ preventScroll: true });
-  voting.hidden = !able && !view().voting;
+  const goes_on = view().voting ? view().status : ""; // said here too, as the status line may be far above
+  voting.hidden = !able && !goes_on;
   vote.disabled = false;
   put(vote, able ? say("vote.button") : "");
-  put(about_vote, able ? say("vote.about") : view().status || ""); // the status line may be far above
+  put(about_vote, able ? say("vote.about") : goes_on);
 }
 
 watch("value", showVote);
