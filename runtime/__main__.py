@@ -78,7 +78,8 @@ def check(
     problem, steps = read_attempt(file)
     with _session(settings.load(model=model, depth=depth), no_log) as session:
         run, unsaved, _ = _watch(session.check(problem, steps), quiet=as_json)
-    critique = next((turn for turn in run.transcript.talk.turns if turn.kind == "critique"), None)
+    talk = run.transcript.talk
+    critique = talk.critique_of(talk.chosen) if talk.chosen else None
     wrong = critique.first_error if critique else None
     _report(run, as_json, {"first_error": None if wrong is None else wrong + 1})
     if not as_json:

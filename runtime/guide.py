@@ -90,7 +90,8 @@ def can_be_voted_on(run: Run) -> bool:
         return False
     critique = talk.critique_of(talk.chosen)
     heard = {evidence.by for verdict in critique.verdicts for evidence in verdict.evidence} if critique else set()
-    return not heard & {"solutions", "reference"} and (run.kind == "check" or is_open(run))
+    comparable = talk.chosen.answer is not None if run.kind == "check" else is_open(run)
+    return comparable and not heard & {"solutions", "reference"}
 
 
 def _is_at_rest(run: Run) -> bool:

@@ -93,9 +93,9 @@ class Session:
     def vote(self, run: Run, cancel: Event | None = None) -> Iterator[Progress]:
         """Go on with a finished run: more solutions vote on what it came to, which stays on view meanwhile. Raises
         EngineError if there is no model."""
-        settings = self.settings.with_(mode=run.mode if run.kind == "solve" else None)
+        settings = self.settings.with_(mode=run.mode if run.kind == "solve" else "critic")
         events = put_to_vote(run.transcript.talk, self._engine(), settings, cancel or Event())
-        yield from self._follow(run, events)
+        yield from self._follow(replace(run, help="full"), events)
 
     def give(self, run: Run, wish: Wish) -> tuple[Run, str | None]:
         """Give a student the next hint or step of a solution, or all that is left. The value is the run with that, and

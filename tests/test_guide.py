@@ -219,6 +219,13 @@ def test_a_solution_that_is_outvoted_afterwards_gives_way(log):
     assert log.run(run.id).transcript.talk == end.run.transcript.talk
 
 
+def test_what_was_opened_stays_open_when_another_solution_takes_its_place(log):
+    session, run = solved(log, "hints", [WRONG, PLAIN, PLAIN, PLAIN])
+    *_, end = session.vote(given(session, run, "all"))
+    view = guided.view(end.run, "en")
+    assert (view["answer"], "The first solution said 8600" in view["note"]) == ("8587", True)
+
+
 @pytest.mark.parametrize("end", ["stop", "error"])
 def test_a_vote_that_does_not_come_to_its_end_takes_nothing_away(log, end):
     session, run = solved(log, "full", [PLAIN, *[WRONG] * 4] if end == "stop" else [PLAIN, EngineError("gone")])

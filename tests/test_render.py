@@ -342,6 +342,14 @@ def test_the_note_says_how_far_to_trust_the_answer(outcome, mode, begins):
     assert note(run_of(*written(FIRST), Finished(outcome), mode=mode), "en").startswith(begins)
 
 
+def test_a_blame_that_was_taken_back_is_gone_though_another_attempt_was_written_since():
+    back = read(FIRST, RIGHT, RIGHT)[-1]
+    settled = Outcome(status="settled", answer="8", trajectory_id=FIRST.id)
+    run = run_of(*written(FIRST), *read(FIRST, RIGHT, WRONG), *written(SECOND), back, Finished(settled))
+    states = [row["state"] for row in steps(run, "en")]
+    assert "flagged" not in states and states[:2] == ["ok", "ok"]
+
+
 def test_an_objection_that_stands_is_told_beside_the_answer():
     unsettled = Finished(Outcome(status="unsettled", answer="8"))
     assert note(run_of(*written(FIRST), *read(FIRST, RIGHT, WRONG), unsettled), "en").startswith(

@@ -75,7 +75,7 @@ def _weights_of(name: str, panel: Sequence[Witness], weights: Mapping[str, Weigh
     signs = {sign for witness in panel for sign in SIGNS_OF[witness]}
     hears_all = {sign for sign in quick.signs if quick.hears([sign])} <= signs
     is_part = {*panel} <= {*PANELS["quick"], "vote"}
-    return weights.get(name, quick if hears_all and is_part else UNTRAINED)
+    return weights.get(name.removesuffix(AND_VOTE), quick if hears_all and is_part else UNTRAINED)
 
 
 def figures(

@@ -116,6 +116,7 @@ class Desk:
         """Get ready to let more solutions vote on what is on view. Nothing happens where they can say nothing new."""
         run = self._shown.get(kind)
         if run and kind not in self._followers and guide.can_be_voted_on(run):
+            self._comparison = None
             self._followers[kind] = Follower(lambda cancel: self.session.vote(run, cancel))
 
     def follow(self, kind: str) -> Iterator[dict[str, Any] | None]:
@@ -139,6 +140,8 @@ class Desk:
         finally:
             if self._followers.get(kind) is follower:
                 del self._followers[kind]
+                if kind in self._shown:
+                    self._shown[kind] = self._shown[kind].halted()
         yield self.view(kind)
 
     def stop(self, kind: str) -> dict[str, Any]:

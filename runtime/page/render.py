@@ -204,12 +204,11 @@ def _chosen_turn(talk: SelfTalk, attempts: dict[int, Trajectory]) -> int | None:
 def _verdicts(talk: SelfTalk, attempts: dict[int, Trajectory], chosen: int | None) -> dict[Home, StepVerdict]:
     """The latest verdict on every step; on a kept one, what was said of the attempt that counts."""
     found: dict[int, Critique] = {}
-    turn = -1
     for index, item in enumerate(talk.turns):
-        if index in attempts:
-            turn = index
-        elif turn >= 0 and item.trajectory_id == attempts[turn].id:
-            found[turn] = item
+        if isinstance(item, Critique):
+            turns = (turn for turn in reversed(attempts) if turn < index and attempts[turn].id == item.trajectory_id)
+            if (turn := next(turns, None)) is not None:
+                found[turn] = item
     order = [*(turn for turn in found if turn != chosen), *(turn for turn in found if turn == chosen)]
     return {
         home_of(talk, turn, position): verdict
