@@ -104,15 +104,13 @@ class Critic:
         beginning = Trajectory(problem_id=problem.id, steps=tuple(steps))
         return self._opinion(problem, beginning, cancel) or [] if self.reads_only else []
 
-    def reconsider(self, problem: Problem, attempt: Trajectory, vote: Opinion, cancel: Event) -> Iterator[TalkEvent]:
+    def reconsider(self, problem: Problem, attempt: Trajectory, vote: Opinion, cancel: Event) -> Critique | None:
         """Judge an attempt anew once solutions have voted; only steps after the blamed one are still to be read. The
-        generator's value is a critique that blames nothing any more; None if the blame stays, or after a stop."""
+        value is a critique that blames nothing any more; None if the blame stays, or after a stop."""
         verdicts = self._opinion(problem, attempt, cancel, vote)
         if not verdicts or verdicts[-1].verdict == "incorrect":
             return None
-        critique = self._critique(problem, attempt, verdicts)
-        yield CritiqueDone(critique)
-        return critique
+        return self._critique(problem, attempt, verdicts)
 
     def read_arithmetic(self, problem: Problem, attempt: Trajectory) -> Iterator[TalkEvent]:
         """Judge by exact arithmetic alone: at once, and enough where an attempt was cut off at a false equation."""

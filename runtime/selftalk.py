@@ -193,15 +193,17 @@ def _heeded(
     so; and who is sure of the same answer takes back the blame that nobody proves."""
     own_work, outvoted = attempt.origin == "student", opinion.outvotes(attempt)
     standing = opinion.winner if outvoted and not own_work else attempt
+    known = critique
     if standing is not attempt:  # read out of sight, so that what is on view stands until all is there
         critique = _value(critic.read(problem, standing, cancel)) if critic else None
-        if cancel.is_set():
-            return None
-        yield from _shown(standing)
-        if critique:
-            yield CritiqueDone(critique)
     if critic and critique and critique.first_error is not None and opinion.is_certain and opinion.shares(standing):
-        critique = (yield from critic.reconsider(problem, standing, opinion, cancel)) or critique
+        critique = critic.reconsider(problem, standing, opinion, cancel) or critique
+    if cancel.is_set():
+        return None
+    if standing is not attempt:
+        yield from _shown(standing)
+    if critique and critique is not known:
+        yield CritiqueDone(critique)
     if own_work:
         note = second_opinion.on_own_work(opinion, problem, attempt)
         objected = outvoted and bool(note)

@@ -42,9 +42,8 @@ class Oracle:
         yield CritiqueDone(critique)
         return critique
 
-    def reconsider(self, problem: Problem, attempt: Trajectory, vote: Opinion, cancel: Event) -> Iterator[TalkEvent]:
+    def reconsider(self, problem: Problem, attempt: Trajectory, vote: Opinion, cancel: Event) -> None:
         """No vote changes what it knows."""
-        yield from ()
 
     def _corrected(self, attempt: Trajectory, critique: Critique) -> Critique:
         verdicts = list(critique.verdicts)
