@@ -6,7 +6,7 @@ exported is one thing. A `Transcript` at any moment is a finished part (`talk`) 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from typing import Literal
@@ -149,6 +149,13 @@ def fold(transcript: Transcript, event: Event) -> Transcript:
         case Failed(message):
             kept = _with_partial(talk, live)
             return Transcript(kept.model_copy(update={"outcome": Outcome(status="failed", note=message)}))
+
+
+def shown(attempt: Trajectory) -> Iterator[Event]:
+    """The events of an attempt that was written out of sight."""
+    yield Proposing(attempt.origin, made_by=attempt.made_by)
+    yield from map(StepDone, attempt.steps)
+    yield AttemptDone(attempt)
 
 
 def as_talk(transcript: Transcript) -> SelfTalk:

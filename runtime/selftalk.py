@@ -12,29 +12,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from threading import Event
 
-from runtime import second_opinion
 from runtime.actor import Actor, next_or_value
 from runtime.arithmetic import mended
 from runtime.critic import Critic, news, open_critic, proven_wrong
 from runtime.engines.base import ContextOverflow, Engine, EngineError, Sampling
-from runtime.events import (
-    AttemptDone,
-    CritiqueDone,
-    Failed,
-    Finished,
-    Proposing,
-    Refining,
-    StepDone,
-    Voting,
-)
 from runtime.events import Event as TalkEvent
+from runtime.events import Failed, Finished, Proposing, Refining, StepDone, shown
 from runtime.grading import equal
 from runtime.monologue import Monologue
 from runtime.second_look import look_again
-from runtime.second_opinion import Opinion
 from runtime.settings import Settings
 from runtime.text import Language, final_answer, language_of
 from runtime.types import Critique, Outcome, Problem, SelfTalk, Step, Trajectory
+from runtime.voting import Vote
 
 REFINE_TEMPERATURE = 0.7
 """A greedy actor would often write the same wrong step again."""
@@ -81,21 +71,20 @@ def anew(
     writing = actor.mend(problem, attempt, position, "", cancel, proven_wrong if critic else None)
     if critic is None:
         new = yield from writing
-        yield Finished(_outcome(new))
+        yield Finished(Outcome.of(new))
         return
     new = yield from _followed(writing, problem, critic, cancel)
     new = yield from _mend(problem, new, actor, critic, cancel)
     critique = yield from critic.read(problem, new, cancel)
-    yield Finished(_outcome(new, critique, stopped=cancel.is_set()))
+    yield Finished(Outcome.of(new, critique, stopped=cancel.is_set()))
 
 
 def put_to_vote(talk: SelfTalk, engine: Engine, settings: Settings, cancel: Event) -> Iterator[TalkEvent]:
     """Let more solutions vote on a talk that has ended, of the actor or of a person. What it came to stands, unless
     they are certain of something else."""
     critic = None if settings.mode == "plain" else open_critic(engine, settings)
-    critique = talk.critique_of(talk.chosen)
-    found = yield from _with_votes(talk.problem, talk.chosen, critique, talk.outcome, engine, critic, cancel)
-    yield Finished(found)
+    vote = Vote(talk.problem, talk.chosen, talk.critique_of(talk.chosen), critic)
+    yield Finished((yield from vote.held(talk.outcome, engine, cancel)))
 
 
 def guarded(events: Iterator[TalkEvent]) -> Iterator[TalkEvent]:
@@ -110,7 +99,7 @@ def plain(problem: Problem, actor: Actor, cancel: Event) -> Iterator[TalkEvent]:
     attempt = yield from actor.attempt(problem, cancel)
     if _only_planned(attempt, cancel):
         attempt = yield from _bolder(actor).attempt(problem, cancel)
-    yield Finished(_outcome(attempt))
+    yield Finished(Outcome.of(attempt))
 
 
 def own_work(problem: Problem, steps: Sequence[str], critic: Critic, cancel: Event) -> Iterator[TalkEvent]:
@@ -120,11 +109,11 @@ def own_work(problem: Problem, steps: Sequence[str], critic: Critic, cancel: Eve
         answer=final_answer(steps[-1]),
         origin="student",
     )
-    yield from _shown(attempt)
+    yield from shown(attempt)
     critique = yield from critic.read(problem, attempt, cancel, look_again)
-    found = _outcome(attempt, critique)
+    found = Outcome.of(attempt, critique)
     if critic.shallower and not cancel.is_set():
-        found = yield from _with_votes(problem, attempt, critique, found, critic.engine, critic, cancel)
+        found = yield from Vote(problem, attempt, critique, critic).held(found, critic.engine, cancel)
     yield Finished(found)
 
 
@@ -154,79 +143,10 @@ def criticised(problem: Problem, actor: Actor, critic: Critic, rounds: int, canc
         notes += _note(best, new, position, taken, language)
         if taken:
             best, critique = new, opinion
-    found = _outcome(best, critique, " ".join(notes), stopped=cancel.is_set())
+    found = Outcome.of(best, critique, " ".join(notes), stopped=cancel.is_set())
     if critic.shallower and not cancel.is_set():
-        found = yield from _with_votes(problem, best, critique, found, actor.engine, critic, cancel)
+        found = yield from Vote(problem, best, critique, critic).held(found, actor.engine, cancel)
     yield Finished(found)
-
-
-def _with_votes(
-    problem: Problem,
-    attempt: Trajectory,
-    critique: Critique | None,
-    found: Outcome,
-    engine: Engine,
-    critic: Critic | None,
-    cancel: Event,
-) -> Iterator[TalkEvent]:
-    """What was found, once more solutions have voted; as it was after a stop, or where the engine fails."""
-    yield Voting()
-    try:
-        opinion = second_opinion.ask(engine, problem, cancel, [] if attempt.origin == "student" else [attempt])
-        if cancel.is_set():
-            return found
-        new = yield from _heeded(opinion, problem, attempt, critique, critic, cancel)
-    except EngineError as error:
-        return found.model_copy(update={"note": _joined(found.note, str(error))})
-    return new.model_copy(update={"note": _joined(found.note, new.note)}) if new else found
-
-
-def _heeded(
-    opinion: Opinion,
-    problem: Problem,
-    attempt: Trajectory,
-    critique: Critique | None,
-    critic: Critic | None,
-    cancel: Event,
-) -> Iterator[TalkEvent]:
-    """What a vote comes to; None after a stop. A solution that is outvoted gives way, a person's own work is only told
-    so; and who is sure of the same answer takes back the blame that nobody proves."""
-    own_work, outvoted = attempt.origin == "student", opinion.outvotes(attempt)
-    standing = opinion.winner if outvoted and not own_work else attempt
-    known = critique
-    if standing is not attempt:  # read out of sight, so that what is on view stands until all is there
-        critique = _value(critic.read(problem, standing, cancel)) if critic else None
-    if critic and critique and critique.first_error is not None and opinion.is_certain and opinion.shares(standing):
-        critique = critic.reconsider(problem, standing, opinion, cancel) or critique
-    if cancel.is_set():
-        return None
-    if standing is not attempt:
-        yield from _shown(standing)
-    if critique and critique is not known:
-        yield CritiqueDone(critique)
-    if own_work:
-        note = second_opinion.on_own_work(opinion, problem, attempt)
-        objected = outvoted and bool(note)
-    else:
-        note = second_opinion.on_solution(opinion, attempt, language_of(problem.text))
-        objected = not opinion.is_certain
-    new = _outcome(standing, critique, note)
-    return new.model_copy(update={"vote": opinion.count, **({"status": "unsettled"} if objected else {})})
-
-
-def _value(reading: Iterator[TalkEvent]) -> Critique:
-    """What a reading comes to, its events unseen."""
-    while not isinstance(item := next_or_value(reading), Critique):
-        pass
-    return item
-
-
-def _shown(attempt: Trajectory) -> Iterator[TalkEvent]:
-    """An attempt that was written out of sight."""
-    yield Proposing(attempt.origin, made_by=attempt.made_by)
-    for step in attempt.steps:
-        yield StepDone(step)
-    yield AttemptDone(attempt)
 
 
 def _only_planned(attempt: Trajectory, cancel: Event) -> bool:
@@ -283,17 +203,7 @@ def preferred(new: Trajectory, new_critique: Critique, old: Trajectory, old_crit
 
 def one_voice(problem: Problem, engine: Engine, sampling: Sampling, cancel: Event) -> Iterator[TalkEvent]:
     final = yield from Monologue(problem, engine, sampling, cancel).run()
-    yield Finished(_outcome(final))
-
-
-def _outcome(attempt: Trajectory, critique: Critique | None = None, note: str = "", stopped: bool = False) -> Outcome:
-    objected = critique is not None and critique.first_error is not None
-    status = "stopped" if stopped or attempt.finish == "cancelled" else "unsettled" if objected else "settled"
-    return Outcome(status=status, answer=attempt.answer, trajectory_id=attempt.id, note=note)
-
-
-def _joined(*notes: str) -> str:
-    return " ".join(filter(None, notes))
+    yield Finished(Outcome.of(final))
 
 
 _NOTES: dict[Language, dict[bool, str]] = {

@@ -161,6 +161,15 @@ class Outcome(Value):
     vote: tuple[int, int] | None = None
     """How many solutions come to the most frequent answer, and of how many; None if none were asked to vote."""
 
+    @classmethod
+    def of(
+        cls, attempt: Trajectory, critique: Critique | None = None, note: str = "", stopped: bool = False
+    ) -> Outcome:
+        """A talk that ended with this attempt, and with what a critic says of it, if one was asked."""
+        objected = critique is not None and critique.first_error is not None
+        status = "stopped" if stopped or attempt.finish == "cancelled" else "unsettled" if objected else "settled"
+        return cls(status=status, answer=attempt.answer, trajectory_id=attempt.id, note=note)
+
 
 class SelfTalk(Value):
     """Attempts and critiques in the order in which they were made: shown, logged, exported and trained on."""

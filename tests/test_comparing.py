@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from dataclasses import replace
 from threading import Event
 
 import pytest
@@ -9,7 +10,8 @@ from solver import QUESTION, RIGHT, Solver
 
 from runtime import settings
 from runtime.comparing import MODES, NAMES, CompareError, Comparison, kept_comparison
-from runtime.events import StepDone
+from runtime.events import Criticising, StepDone, Voting, begin, fold
+from runtime.events import shown as shown_events
 from runtime.page import compare_view
 from runtime.page.words import LANGUAGES, word
 from runtime.store import StoreError
@@ -173,3 +175,16 @@ def test_what_waits_says_so_and_a_run_that_is_over_says_what_it_took(log):
             break
     assert compare_view.steps(comparison, 1, True, "en")["status"] == word("compare.next", "en")
     assert word("compare.first", "en") in compare_view.figures(comparison, 0, "en")
+
+
+@pytest.mark.parametrize("phase", [Criticising(), Voting()])
+def test_what_is_done_does_not_tell_a_way_before_the_vote(log, phase):
+    comparison = compared(log)
+    mode, unfinished = comparison.modes[0], begin(comparison.runs[comparison.modes[0]].transcript.talk.problem)
+    attempt = comparison.runs[mode].transcript.talk.chosen
+    for event in (*shown_events(attempt), phase):
+        unfinished = fold(unfinished, event)
+    comparison.runs[mode] = replace(comparison.runs[mode], transcript=unfinished)
+    for language in LANGUAGES:
+        told = compare_view.steps(comparison, 0, True, language)["status"]
+        assert told == word("status.thinking", language)

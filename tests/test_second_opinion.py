@@ -172,6 +172,15 @@ def test_an_error_of_the_engine_keeps_what_was_made():
     assert (end.outcome.status, end.outcome.note, end.outcome.vote) == ("settled", "gone", None)
 
 
+def test_a_vote_that_fails_again_says_so_once():
+    talk, _ = solved(SEVENTEEN, depth="quick")
+    for _ in range(2):
+        engine = ScriptedEngine([EngineError("gone")], voices=["critic"])
+        *_, end = put_to_vote(talk, engine, settings.load(mode="critic"), Event())
+        talk = talk.model_copy(update={"outcome": end.outcome})
+    assert (talk.outcome.answer, talk.outcome.note) == ("17", "gone")
+
+
 def test_every_sentence_is_there_in_both_languages():
     for words in (second_opinion._SOLVED, second_opinion._CHECKED):
         assert words["en"].keys() == words["zh-CN"].keys()

@@ -54,7 +54,8 @@ def _blind(shown: dict[str, Any], language: Language) -> dict[str, Any]:
     """Without what says in words how a solution was made: who looked at a step, and the note on the answer."""
     rows = [{**row, "badges": [], "why": []} for row in shown.get("steps", [])]
     told = shown.get("status", "")
-    status = word("status.thinking", language) if told == word("status.reading", language) else told
+    telling = [word(f"status.{phase}", language) for phase in ("reading", "voting")]
+    status = word("status.thinking", language) if told in telling else told
     return {**shown, "steps": rows, "note": "", "status": status}
 
 

@@ -6,13 +6,18 @@ const voting = make("div", "sq-second", {}, vote, about_vote);
 part("answer").append(voting);
 vote.onclick = () => {
   ask();
+  leaveVote(); // a disabled button would drop the focus
   vote.disabled = true;
   trigger("expand", {});
 };
 
+function leaveVote() {
+  if (voting.contains(document.activeElement)) root.querySelector(".sq-card")?.focus({ preventScroll: true });
+}
+
 function showVote() {
   const able = view().votable && !view().busy;
-  if (!able && voting.contains(document.activeElement)) root.querySelector(".sq-card")?.focus({ preventScroll: true });
+  if (!able) leaveVote();
   const goes_on = view().voting ? view().status : ""; // said here too, as the status line may be far above
   voting.hidden = !able && !goes_on;
   vote.disabled = false;

@@ -1,0 +1,95 @@
+"""A vote on what a talk came to: the answer stands, unless several new solutions agree on another one.
+
+A solution that is outvoted gives way to one that won. A person's own work stays; they are told what the others say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from threading import Event
+
+from runtime import second_opinion
+from runtime.actor import next_or_value
+from runtime.critic import Critic
+from runtime.engines.base import Engine, EngineError
+from runtime.events import CritiqueDone, Voting, shown
+from runtime.events import Event as TalkEvent
+from runtime.second_opinion import Opinion
+from runtime.text import language_of
+from runtime.types import Critique, Outcome, Problem, Trajectory
+
+
+@dataclass(frozen=True)
+class Vote:
+    """On one attempt, of the actor or of a person, and on what the critic said of it, if there is a critic."""
+
+    problem: Problem
+    attempt: Trajectory
+    critique: Critique | None
+    critic: Critic | None
+
+    def held(self, found: Outcome, engine: Engine, cancel: Event) -> Iterator[TalkEvent]:
+        """The generator's value is what was found once others have voted; as it was after a stop, or where the engine
+        fails, which its note then tells."""
+        yield Voting()
+        try:
+            at_hand = [] if self._is_own_work else [self.attempt]
+            opinion = second_opinion.ask(engine, self.problem, cancel, at_hand)
+            if cancel.is_set():
+                return found
+            new = yield from self._heeded(opinion, cancel)
+        except EngineError as error:
+            told = str(error) in found.note  # asked once more, the engine may fail in the same way
+            return found if told else _noted(found, found.note, str(error))
+        return _noted(new, found.note, new.note) if new else found
+
+    def _heeded(self, opinion: Opinion, cancel: Event) -> Iterator[TalkEvent]:
+        """What a vote comes to; None after a stop. Nothing is shown before all of it is there, as the answer on view
+        stands meanwhile."""
+        standing, critique = self.attempt, self.critique
+        if opinion.outvotes(self.attempt) and not self._is_own_work:
+            standing = opinion.winner
+            critique = _unseen(self.critic.read(self.problem, standing, cancel)) if self.critic else None
+        critique = self._reconsidered(standing, critique, opinion, cancel)
+        if cancel.is_set():
+            return None
+        if standing is not self.attempt:
+            yield from shown(standing)
+        if critique and critique is not self.critique:
+            yield CritiqueDone(critique)
+        return self._outcome(standing, critique, opinion)
+
+    def _reconsidered(
+        self, attempt: Trajectory, critique: Critique | None, opinion: Opinion, cancel: Event
+    ) -> Critique | None:
+        """Solutions that are sure of the same answer take back the blame that nobody proves."""
+        is_blamed = critique is not None and critique.first_error is not None
+        if self.critic and is_blamed and opinion.is_certain and opinion.shares(attempt):
+            return self.critic.reconsider(self.problem, attempt, opinion, cancel) or critique
+        return critique
+
+    def _outcome(self, standing: Trajectory, critique: Critique | None, opinion: Opinion) -> Outcome:
+        if self._is_own_work:
+            note = second_opinion.on_own_work(opinion, self.problem, self.attempt)
+            objected = opinion.outvotes(self.attempt) and bool(note)
+        else:
+            note = second_opinion.on_solution(opinion, self.attempt, language_of(self.problem.text))
+            objected = not opinion.is_certain
+        outcome = Outcome.of(standing, critique, note)
+        return outcome.model_copy(update={"vote": opinion.count, **({"status": "unsettled"} if objected else {})})
+
+    @property
+    def _is_own_work(self) -> bool:
+        return self.attempt.origin == "student"
+
+
+def _noted(outcome: Outcome, *notes: str) -> Outcome:
+    return outcome.model_copy(update={"note": " ".join(filter(None, notes))})
+
+
+def _unseen(reading: Iterator[TalkEvent]) -> Critique:
+    """What a reading comes to, without its events."""
+    while not isinstance(item := next_or_value(reading), Critique):
+        pass
+    return item
