@@ -34,15 +34,17 @@ MENDS = 8
 """How many proven slips of arithmetic are put right in one attempt before the actor may go on regardless."""
 
 
-def converse(problem: Problem, engine: Engine, settings: Settings, cancel: Event) -> Iterator[TalkEvent]:
-    """Solve a problem in the way that `settings.mode` names."""
+def converse(
+    problem: Problem, engine: Engine, settings: Settings, cancel: Event, judge: Engine | None = None
+) -> Iterator[TalkEvent]:
+    """Solve a problem in the way that `settings.mode` names; `judge` is the critic's engine, if it is another one."""
     sampling = Sampling(temperature=settings.temperature, max_tokens=settings.max_tokens, seed=settings.seed)
     actor = Actor(engine, sampling)
     match settings.mode:
         case "plain":
             events = plain(problem, actor, cancel)
         case "critic":
-            critic = open_critic(engine, settings)
+            critic = open_critic(judge or engine, settings)
             events = criticised(problem, actor, critic, settings.rounds, cancel)
         case "selftalk":
             events = one_voice(problem, engine, sampling, cancel)

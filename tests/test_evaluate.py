@@ -1,8 +1,11 @@
 """Measuring, on queued replies: the figures, their resumption, and who may see the answer."""
 
+import pytest
+
 from runtime import settings
 from runtime.engines.scripted import ScriptedEngine
 from runtime.types import Problem
+from runtime.weighing import Weights
 from trainer.evaluate import Evaluation
 
 FOUR = "2 + 2 = 4\nThe answer is 4."
@@ -57,3 +60,20 @@ def test_nobody_who_solves_a_problem_sees_its_answer():
 def test_a_model_that_breaks_is_a_failed_row_and_not_the_end():
     summary = run(Evaluation(PROBLEMS, ["plain"], ScriptedEngine([FOUR]), settings.load()))
     assert summary["modes"]["plain"]["failed"] == 3
+
+
+def test_a_critic_of_another_model_reads_what_the_actor_wrote():
+    """Its word sends the attempt back, its calls are counted, and a run without it is another run."""
+    wrong, weights = "2 + 3 is so many.\nThe answer is 6.", {"quick": Weights(constant=0.0, signs={"word": 1.0})}
+    judge = ScriptedEngine([], verdicts=[0.01, 0.99, 0.99], voices=["critic"])
+    judge.model = "judge"
+    actor = ScriptedEngine([wrong, FOUR])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("runtime.critic.weights_of", lambda engine, _: weights if "critic" in engine.voices else {})
+        criticised = Evaluation(PROBLEMS[:1], ["critic"], actor, settings.load(), judge=judge)
+        summary = run(criticised)
+        alone = Evaluation(PROBLEMS[:1], ["critic"], actor, settings.load())
+    critic = summary["modes"]["critic"]
+    assert (summary["critic"], critic["correct"], critic["attempts_per_problem"]) == ("judge", 1, 2)
+    assert critic["calls_per_problem"] > len(actor.calls) == 2
+    assert alone.results.folder != criticised.results.folder

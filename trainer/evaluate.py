@@ -43,15 +43,19 @@ class Evaluation:
         engine: Engine,
         settings: Settings,
         voices: Mapping[str, str] | None = None,
+        judge: Engine | None = None,
     ) -> None:
-        """`voices`: the hashes of those that the engine speaks with."""
+        """`voices`: the hashes of those that the engine speaks with, or its judge, which is the critic's engine where
+        that is another one."""
         self.problems, self.modes, self.engine, self.settings = problems, modes, engine, settings
+        self.judge, is_criticised = judge, not {"critic", ORACLE}.isdisjoint(modes)
         config = {
             "model": engine.model,
             "prompts": prompts.all_versions(),
             **settings.model_dump(include={"rounds", "temperature", "seed", "max_tokens", "depth"}),
             "voices": dict(sorted((voices or {}).items())),
-            "critic": open_critic(engine, settings).weights.model_dump() if {"critic", ORACLE} & {*modes} else None,
+            "critic": open_critic(judge or engine, settings).weights.model_dump() if is_criticised else None,
+            **({"judge": judge.model} if judge else {}),
         }
         self.results = ResultFile(Path(settings.home) / "evaluations", "evaluate", config)
 
@@ -80,7 +84,8 @@ class Evaluation:
         mode, problem = item
         asked = problem.model_copy(update={"answer": None})  # nobody who solves it may see the answer
         engine, started = Metered(self.engine), time.monotonic()
-        talk = fold_all(asked, self._converse(mode, problem, asked, engine))
+        judge = Metered(self.judge, engine.usage) if self.judge else None
+        talk = fold_all(asked, self._converse(mode, problem, asked, engine, judge))
         return {
             "mode": mode,
             "problem": problem.model_dump(mode="json"),
@@ -93,10 +98,12 @@ class Evaluation:
             "talk": talk.model_dump(mode="json"),
         }
 
-    def _converse(self, mode: str, problem: Problem, asked: Problem, engine: Engine) -> Iterator[TalkEvent]:
+    def _converse(
+        self, mode: str, problem: Problem, asked: Problem, engine: Engine, judge: Engine | None
+    ) -> Iterator[TalkEvent]:
         if mode == ORACLE:
-            return converse_knowing(problem, asked, engine, self.settings)
-        return converse(asked, engine, self.settings.with_(mode=mode), Event())
+            return converse_knowing(problem, asked, engine, self.settings, judge)
+        return converse(asked, engine, self.settings.with_(mode=mode), Event(), judge)
 
     def summary(self) -> dict[str, Any]:
         """Accuracies with 90 % intervals, cost per problem, and each mode against the first, paired."""
@@ -106,6 +113,7 @@ class Evaluation:
         return {
             "n": len(self.problems),
             "model": self.engine.model,
+            "critic": (self.judge or self.engine).model,
             "modes": {mode: _summary(rows) for mode, rows in by_mode.items()},
             "paired": {
                 f"{mode} - {first}": asdict(paired(correct[mode], correct[first]))

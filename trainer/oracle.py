@@ -55,9 +55,12 @@ class Oracle:
         return critique.model_copy(update={"verdicts": tuple(verdicts)})
 
 
-def converse_knowing(problem: Problem, asked: Problem, engine: Engine, settings: Settings) -> Iterator[TalkEvent]:
-    """Solve `asked`, which holds no answer, with a critic that knows the one of `problem`."""
+def converse_knowing(
+    problem: Problem, asked: Problem, engine: Engine, settings: Settings, judge: Engine | None = None
+) -> Iterator[TalkEvent]:
+    """Solve `asked`, which holds no answer, with a critic that knows the one of `problem`; `judge` is the critic's
+    engine, if it is another one."""
     sampling = Sampling(temperature=settings.temperature, max_tokens=settings.max_tokens, seed=settings.seed)
     actor = Actor(engine, sampling)
-    oracle = Oracle(open_critic(engine, settings), problem)
+    oracle = Oracle(open_critic(judge or engine, settings), problem)
     return guarded(criticised(asked, actor, oracle, settings.rounds, Event()))

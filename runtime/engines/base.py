@@ -132,10 +132,10 @@ class Usage:
 
 
 class Metered:
-    """An engine that counts what passes through it, for figures per problem."""
+    """An engine that counts what passes through it, for figures per problem; two may count together."""
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine, self.usage = engine, Usage()
+    def __init__(self, engine: Engine, usage: Usage | None = None) -> None:
+        self.engine, self.usage = engine, usage or Usage()
         self.name, self.model, self.parallel = engine.name, engine.model, engine.parallel
         self.path, self.voices = engine.path, engine.voices
 

@@ -19,6 +19,7 @@ from trainer.commands.options import (
     Witnesses,
     follow,
     heard,
+    judging,
     listed,
     modes_of,
     opened,
@@ -38,6 +39,9 @@ def evaluate(
     voices: Annotated[
         str | None, typer.Option(help="Instead of those in use: selftalk=FILE.gguf,actor=..., or none.")
     ] = None,
+    critic: Annotated[
+        str | None, typer.Option(help="The model that criticises, with its voice, if it is not the one that solves.")
+    ] = None,
     limit: Limit = None,
     model: Model = None,
     parallel: Parallel = 16,
@@ -50,14 +54,18 @@ def evaluate(
     modes = modes_of(mode)
     rows = read_problems(problems, limit)
     files = voice_files(voices)
-    with opened(model, parallel, files) as (engine, settings):
-        evaluation = Evaluation(rows, modes, engine, settings, spoken(files, engine, settings))
+    with opened(model, parallel, files) as (engine, settings), judging(critic, parallel) as judge:
+        voices_heard = spoken(files, engine, settings)
+        if judge:
+            voices_heard |= {f"judge's {name}": file for name, file in spoken(None, judge, settings).items()}
+        evaluation = Evaluation(rows, modes, engine, settings, voices_heard, judge)
         follow("Solving", evaluation.run(), evaluation.size)
         summary = evaluation.summary()
     if as_json:
         print(json.dumps(summary, ensure_ascii=False))
         return
-    print(f"{summary['model']}, {summary['n']} problems")
+    judged_by = f", criticised by {summary['critic']}" if critic else ""
+    print(f"{summary['model']}{judged_by}, {summary['n']} problems")
     for name, row in summary["modes"].items():
         low, high = row["interval"]
         print(

@@ -102,6 +102,16 @@ def opened(
         engine.close()
 
 
+@contextmanager
+def judging(model: str | None, parallel: int) -> Iterator[Engine | None]:
+    """The engine of a critic that is another model than the actor; None if there is no such model."""
+    if model is None:
+        yield None
+        return
+    with opened(model, parallel) as (engine, _):
+        yield engine
+
+
 def follow(title: str, done: Iterator[object], total: int) -> None:
     """A bar on stderr, with the time that is left."""
     from rich.console import Console
