@@ -113,9 +113,13 @@ class Session:
         correction: str | None = None,
         consent: bool = False,
     ) -> Feedback:
-        """Store a person's word on a step (`step` is its key) or on a whole run. Raises StoreError."""
+        """Store a person's word on a step (`step` is its key) or on a whole run. A reason that was given before stands
+        as long as the rating does. Raises StoreError."""
         if self.log is None:
             raise StoreError("Sessions are not stored on this machine, so a rating has nowhere to go. Turn storing on.")
+        known = self.log.labels(run_id).get(step or run_id)
+        if reason is None and known and known.rating == rating:
+            reason = known.reason
         feedback = Feedback(rating=rating, reason=reason, correction=correction, consent=consent)
         self.log.add_label(run_id, step, feedback)
         return feedback

@@ -106,6 +106,18 @@ def test_without_a_log_nothing_is_kept_and_rating_says_so():
         session.rate(run.id, None, 1)
 
 
+def test_a_reason_stands_as_long_as_its_rating_does(log):
+    """It is given where attempts are reviewed, and the same step can be rated and corrected elsewhere."""
+    session = session_with(ScriptedEngine(SOLVED), log)
+    run = last(session.solve(QUESTION)).run
+    step = step_id(run.id, 0, 0)
+    session.rate(run.id, step, -1, reason="sum")
+    session.rate(run.id, step, -1, correction="3 × 4 = 12")
+    assert (log.labels(run.id)[step].reason, log.labels(run.id)[step].correction) == ("sum", "3 × 4 = 12")
+    session.rate(run.id, step, 1)
+    assert log.labels(run.id)[step].reason is None
+
+
 @pytest.mark.parametrize("text", ["", "  \n", "x" * 5000, "a\x00b"])
 def test_an_unusable_problem_is_refused_before_the_model_is_needed(text, log):
     def no_engine():
