@@ -116,6 +116,8 @@ class Transcript:
     talk: SelfTalk
     live: Live | None = None
     voting: bool = False
+    standing: Outcome | None = None
+    """What a talk that was taken up again had come to; it stands once more where nothing new comes of it."""
 
 
 def begin(problem: Problem) -> Transcript:
@@ -124,6 +126,16 @@ def begin(problem: Problem) -> Transcript:
 
 def fold(transcript: Transcript, event: Event) -> Transcript:
     """The transcript after one more event."""
+    after, standing = _folded(transcript, event), transcript.standing
+    if standing is None or after.talk.outcome is None:
+        return replace(after, standing=standing)
+    found = after.talk.outcome
+    if found.status in ("stopped", "failed"):
+        return replace(after, talk=after.talk.model_copy(update={"outcome": standing.noting(found.note)}))
+    return after
+
+
+def _folded(transcript: Transcript, event: Event) -> Transcript:
     talk, live = transcript.talk, transcript.live
     match event:
         case Proposing():

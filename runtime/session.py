@@ -82,12 +82,13 @@ class Session:
         self, run: Run, position: int, depth: Depth | None = None, cancel: Event | None = None
     ) -> Iterator[Progress]:
         """Go on with a finished run: a new version of its solution from the step at `position` on, live; all of it is
-        shown from now on. Raises EngineError if there is no model."""
+        shown from now on. After a stop or an error the version before it stands. Raises EngineError if there is no
+        model."""
         talk, settings = run.transcript.talk, self.settings.with_(mode=run.mode, depth=depth)
         engine = self._engine()
         number = len(talk.trajectories)
         events = converse_again(talk.problem, talk.chosen, position, engine, settings, number, cancel or Event())
-        unfinished = Transcript(talk.model_copy(update={"outcome": None}))
+        unfinished = Transcript(talk.model_copy(update={"outcome": None}), standing=talk.outcome)
         yield from self._follow(replace(run, transcript=unfinished, help="full"), events)
 
     def vote(self, run: Run, cancel: Event | None = None) -> Iterator[Progress]:

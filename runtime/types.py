@@ -170,6 +170,10 @@ class Outcome(Value):
         status = "stopped" if stopped or attempt.finish == "cancelled" else "unsettled" if objected else "settled"
         return cls(status=status, answer=attempt.answer, trajectory_id=attempt.id, note=note)
 
+    def noting(self, text: str) -> Outcome:
+        """The same, and a person should know this too."""
+        return self if text in self.note else self.model_copy(update={"note": f"{self.note} {text}".lstrip()})
+
 
 class SelfTalk(Value):
     """Attempts and critiques in the order in which they were made: shown, logged, exported and trained on."""

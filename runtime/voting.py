@@ -40,9 +40,8 @@ class Vote:
                 return found
             new = yield from self._heeded(opinion, cancel)
         except EngineError as error:
-            told = str(error) in found.note  # asked once more, the engine may fail in the same way
-            return found if told else _noted(found, found.note, str(error))
-        return _noted(new, found.note, new.note) if new else found
+            return found.noting(str(error))
+        return new.model_copy(update={"note": found.noting(new.note).note}) if new else found
 
     def _heeded(self, opinion: Opinion, cancel: Event) -> Iterator[TalkEvent]:
         """What a vote comes to; None after a stop. Nothing is shown before all of it is there, as the answer on view
@@ -82,10 +81,6 @@ class Vote:
     @property
     def _is_own_work(self) -> bool:
         return self.attempt.origin == "student"
-
-
-def _noted(outcome: Outcome, *notes: str) -> Outcome:
-    return outcome.model_copy(update={"note": " ".join(filter(None, notes))})
 
 
 def _unseen(reading: Iterator[TalkEvent]) -> Critique:

@@ -14,7 +14,7 @@ from sqlite_utils import Database, Migrations
 from runtime import guide, settings
 from runtime.engines.base import EngineError
 from runtime.engines.scripted import ScriptedEngine
-from runtime.events import Finished, Voting, fold
+from runtime.events import Finished, StepDone, Token, Voting, fold
 from runtime.migrations import first_tables
 from runtime.page import guided
 from runtime.rows import step_id
@@ -165,13 +165,32 @@ def test_a_step_is_written_anew_in_the_same_run(log):
     assert states.count("replaced") == 1
 
 
-def test_a_new_version_that_fails_leaves_the_old_one(log):
-    engine = ScriptedEngine([PLAIN, EngineError("the model broke")])
-    session = Session(settings.load(), lambda: engine, log)
+@pytest.mark.parametrize(("reply", "note"), [(EngineError("the model broke"), "the model broke"), (AGAIN, "")])
+def test_a_new_version_that_fails_or_is_stopped_leaves_the_old_one(log, reply, note):
+    session = Session(settings.load(), lambda: ScriptedEngine([PLAIN]), log)
     *_, first = session.solve(QUESTION, "plain")
-    *_, end = session.again(first.run, 1)
-    assert end.run.status == "failed"
-    assert [step.text for step in end.run.transcript.talk.chosen.steps] == PLAIN.splitlines()[:2]
+    session = Session(settings.load(), lambda: ScriptedEngine([reply]), log, session.id)
+    stop = threading.Event()
+    for now in session.again(first.run, 1, cancel=stop):
+        if isinstance(now.event, Token):
+            stop.set()
+    before, after = first.run.transcript.talk.outcome, now.run.transcript.talk.outcome
+    assert after == before.model_copy(update={"note": note})
+    assert [step.text for step in now.run.transcript.talk.chosen.steps] == PLAIN.splitlines()[:2]
+    assert log.run(first.run.id).transcript.talk == now.run.transcript.talk
+
+
+def test_a_new_version_that_nobody_follows_any_more_leaves_the_old_one(log):
+    session = Session(settings.load(), lambda: ScriptedEngine([PLAIN, AGAIN]), log)
+    *_, first = session.solve(QUESTION, "plain")
+    going_on = session.again(first.run, 1)
+    for now in going_on:
+        if isinstance(now.event, StepDone):
+            break
+    assert now.run.status == "running"
+    going_on.close()
+    assert log.run(first.run.id).transcript.talk.outcome == first.run.transcript.talk.outcome
+    assert now.run.halted().transcript.talk.outcome == first.run.transcript.talk.outcome
 
 
 def test_only_what_is_shown_and_finished_can_be_tried_again(log):
