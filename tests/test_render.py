@@ -357,6 +357,12 @@ def test_an_objection_that_stands_is_told_beside_the_answer():
     )
 
 
+@pytest.mark.parametrize(("said", "told"), [("Two agree.", "Two agree. 没有"), ("两个一致。", "两个一致。没有")])
+def test_what_is_said_in_the_language_of_the_problem_is_joined_as_that_language_is(said, told):
+    settled = Finished(Outcome(status="settled", answer="7", trajectory_id=FIRST.id, note=said))
+    assert note(run_of(*written(FIRST), settled, mode="critic"), "zh-CN").startswith(told)
+
+
 def test_an_attempt_that_was_cut_short_says_so():
     made = attempt("3 * 4 = 12", finish="length")
     run = run_of(*written(made), Finished(Outcome(status="settled", trajectory_id=made.id)), mode="plain")

@@ -131,8 +131,9 @@ def caution(run: Run, language: Language) -> str:
     outcome = run.transcript.talk.outcome
     if outcome is None:
         return ""
-    said = outcome.note if outcome.status != "failed" else ""
-    return ("" if language == "zh-CN" else " ").join([said, *_cautions(run, language)]).strip()
+    said = outcome.note if outcome.status != "failed" else ""  # in the language of the problem
+    cautions = ("" if language == "zh-CN" else " ").join(_cautions(run, language))
+    return f"{said}{'' if language_of(said) == language == 'zh-CN' else ' '}{cautions}".strip()
 
 
 def _cautions(run: Run, language: Language) -> list[str]:
