@@ -83,7 +83,10 @@ def check(
     wrong = critique.first_error if critique else None
     _report(run, as_json, {"first_error": None if wrong is None else wrong + 1})
     if not as_json:
-        print("No error was found." if wrong is None else f"First error: step {wrong + 1}.")
+        if wrong is not None:
+            print(f"First error: step {wrong + 1}.")
+        elif run.status == "settled":
+            print("No error was found.")
     _end(run, unsaved)
 
 

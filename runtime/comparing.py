@@ -39,7 +39,7 @@ class Comparison:
         self._meter: Metered | None = None
         self.session = Session(settings, self._metered, log, kept)
         stored = log.runs_of(self.session.id) if log else []
-        self.runs: dict[Mode, Run] = {run.mode: run for run in stored}
+        self.runs: dict[Mode, Run] = {run.mode: run.halted() for run in stored}
         self.costs: dict[Mode, Cost] = {}
         if log and stored:
             costs = log.costs(self.session.id)

@@ -112,6 +112,10 @@ class Critic:
             return None
         return self._critique(problem, attempt, verdicts)
 
+    def wants_vote(self, critique: Critique) -> bool:
+        """Whether more solutions should vote on what was criticised: where it looks less deeply than asked."""
+        return self.shallower
+
     def read_arithmetic(self, problem: Problem, attempt: Trajectory) -> Iterator[TalkEvent]:
         """Judge by exact arithmetic alone: at once, and enough where an attempt was cut off at a false equation."""
         verdicts = judge(problem, attempt, Testimony(), self.weights, ("arithmetic",))

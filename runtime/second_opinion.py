@@ -15,7 +15,7 @@ from runtime.actor import VOICE
 from runtime.engines.base import Completion, Engine
 from runtime.grading import equal
 from runtime.search import majority, sample_attempts
-from runtime.solutions import agreeing, decided, read_solution
+from runtime.solutions import agreeing, decided, read_solution, votes
 from runtime.text import Language, language_of
 from runtime.types import Problem, Trajectory
 
@@ -54,12 +54,14 @@ class Opinion:
 
 
 def ask(engine: Engine, problem: Problem, cancel: Event, own: Sequence[Trajectory] = ()) -> Opinion:
-    """The vote of `VOTERS` solutions, those at hand among them; fewer are written where those decide. Raises
-    EngineError."""
+    """The vote of `VOTERS` solutions, those at hand among them; fewer are written where those decide the answer, and
+    whether it is certain. Raises EngineError."""
     missing = VOTERS - len(own)
 
     def enough(replies: Sequence[Completion]) -> bool:
-        return decided([*own, *map(read_solution, replies)], missing - len(replies))
+        heard, left = [*own, *map(read_solution, replies)], missing - len(replies)
+        most = max((len(vote.solutions) for vote in votes(heard)), default=0)
+        return decided(heard, left) and not most < CERTAIN <= most + left
 
     voice = VOICE if VOICE in engine.voices else None
     return Opinion((*own, *sample_attempts(engine, problem, missing, voice=voice, cancel=cancel, enough=enough)))

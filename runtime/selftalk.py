@@ -114,7 +114,7 @@ def own_work(problem: Problem, steps: Sequence[str], critic: Critic, cancel: Eve
     yield from shown(attempt)
     critique = yield from critic.read(problem, attempt, cancel, look_again)
     found = Outcome.of(attempt, critique)
-    if critic.shallower and not cancel.is_set():
+    if critic.wants_vote(critique) and not cancel.is_set():
         found = yield from Vote(problem, attempt, critique, critic).held(found, critic.engine, cancel)
     yield Finished(found)
 
@@ -146,7 +146,7 @@ def criticised(problem: Problem, actor: Actor, critic: Critic, rounds: int, canc
         if taken:
             best, critique = new, opinion
     found = Outcome.of(best, critique, " ".join(notes), stopped=cancel.is_set())
-    if critic.shallower and not cancel.is_set():
+    if critic.wants_vote(critique) and not cancel.is_set():
         found = yield from Vote(problem, best, critique, critic).held(found, actor.engine, cancel)
     yield Finished(found)
 

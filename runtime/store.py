@@ -289,18 +289,19 @@ class SessionLog:
         ]
 
     def runs(self, limit: int = 20, search: str | None = None) -> list[dict[str, Any]]:
-        """The newest runs, one plain row each; `search` looks for words in problems and steps. `compared` are those of
-        a comparison, which has its session for itself."""
+        """The newest runs, one plain row each; `search` looks for words in problems and steps, the last of which may
+        only be begun. `compared` are those of a comparison, which has its session for itself."""
         if search and search.strip() and not re.search(r"\w", search):
             return []
         found = f" where runs.id in ({_search_sql(search)})" if search and search.strip() else ""
+        words = self.db.quote_fts(search or "")
         return self._query(
             "select runs.id, runs.created_at, runs.kind, runs.mode, runs.model, runs.status, runs.answer, runs.seconds,"
             " problems.text as problem, (select count(*) from latest_labels where run_id = runs.id) as labels,"
             " runs.session_id as session,"
             " runs.session_id in (select session_id from costs join runs on id = run_id) as compared"
             f" from runs join problems on problems.id = runs.problem_id{found} order by runs.id desc limit :limit",
-            {"limit": limit, "words": self.db.quote_fts(search or ""), "part": f"%{search}%"},
+            {"limit": limit, "words": f"{words}*" if words else "", "part": f"%{search}%"},
         )
 
     def ended_runs(self, limit: int = -1, search: str | None = None) -> Iterator[Run]:

@@ -19,6 +19,7 @@ from typing import Literal, get_args
 from pydantic import Field, TypeAdapter, ValidationError
 
 from runtime.errors import SoliloquyError
+from runtime.files import write_whole
 from runtime.types import Value, Verdict
 
 Sign = Literal[
@@ -89,7 +90,7 @@ def read_weights(path: Path) -> dict[str, Weights]:
 
 
 def write_weights(path: Path, fitted: Mapping[str, Weights]) -> None:
-    path.write_bytes(_FILE.dump_json(dict(fitted), indent=1))
+    write_whole(path, _FILE.dump_json(dict(fitted), indent=1))
 
 
 def sigmoid(x: float) -> float:

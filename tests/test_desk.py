@@ -114,3 +114,22 @@ def test_a_rating_that_could_not_be_stored_is_told_on_every_tab(log):
     with desk.storing("review"):
         pass
     assert desk.trouble("review")["unsaved"] == "" and desk.trouble("solve")["unsaved"]
+
+
+def test_a_run_that_is_about_to_go_on_counts_as_written(log):
+    """It would be stored again once the model is free."""
+    desk = a_desk(log)
+    run_id = solved(desk)["run"]
+    assert not desk.is_writing(run_id)
+    desk.vote("solve")
+    assert desk.is_writing(run_id)
+
+
+def test_a_verdict_on_an_answer_is_gone_once_more_help_is_asked_for(log):
+    """The answer may have been changed since, and the verdict would stand beside another one."""
+    desk = a_desk(log)
+    solved(desk, "steps")
+    desk.compare("17")
+    assert desk.view("solve")["compared"]
+    desk.give("step")
+    assert "compared" not in desk.view("solve")

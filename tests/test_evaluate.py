@@ -77,3 +77,15 @@ def test_a_critic_of_another_model_reads_what_the_actor_wrote():
     assert (summary["critic"], critic["correct"], critic["attempts_per_problem"]) == ("judge", 1, 2)
     assert critic["calls_per_problem"] > len(actor.calls) == 2
     assert alone.results.folder != criticised.results.folder
+
+
+def test_two_files_of_one_name_are_two_models(tmp_path):
+    """Every bench model is called bench.gguf."""
+    folders = []
+    for name in ("one", "other"):
+        engine = ScriptedEngine([])
+        engine.path = tmp_path / name / "bench.gguf"
+        engine.path.parent.mkdir()
+        engine.path.write_text(name)
+        folders.append(Evaluation(PROBLEMS, ["plain"], engine, settings.load()).results.folder)
+    assert folders[0] != folders[1]

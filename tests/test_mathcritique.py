@@ -14,6 +14,7 @@ from runtime.engines.scripted import ScriptedEngine
 from runtime.text import final_answer
 from runtime.types import Critique, Problem, Step, StepVerdict, Trajectory
 from runtime.weighing import Weights, write_weights
+from trainer.lessons import critic_row
 from trainer.marks import worked_from_marks
 from trainer.mathcritique import claims, ground, lessons, report
 from trainer.mathcritique.claims import Measured
@@ -24,6 +25,7 @@ from trainer.mathcritique.play import Attempt, Players, Reading, Spent, refining
 from trainer.mathcritique.testtime import Played, Turn, pass_at, play, voted
 from trainer.pretrain import Plan as BenchPlan
 from trainer.pretrain import pretrain
+from trainer.sft.rows import Row
 from trainer.sources import JudgedAttempt
 from trainer.statistics import paired
 
@@ -202,6 +204,46 @@ def test_a_claim_holds_where_the_critic_helps_and_not_where_it_harms(tmp_path):
     assert harmed["MC2"] == harmed["MC3"] == harmed["MC4"] == "does not hold"
 
 
+def test_who_spoils_right_answers_is_not_praised_for_outvoting_none():
+    """A fifth of what nobody votes with is right, so the actor can; whether its votes are spoilt is another matter."""
+    spoilt = measured(helps=False)
+    assert claims.mc11(spoilt).verdict == "does not hold"
+    assert "of 20 problems" in claims.mc11(spoilt).evidence[0]
+    helped = measured(helps=True).played
+    K = helped.K
+    plain = [[attempt("7", some[0].problem)] * K + some[K:] for some in helped.plain]
+    assert claims.mc11(replace(spoilt, played=helped.model_copy(update={"plain": plain}))).verdict == "consistent"
+
+
+def chained(parallel: str, *chain: str) -> claims.Claim:
+    """Ten problems with the right answer 12: what each turn in parallel comes to, and each of the chain."""
+    problems = [Problem(text=f"What is {i} + {i}?", answer="12") for i in range(10)]
+    plain = [[attempt("7", problem)] * 9 for problem in problems]
+    side_by_side = [[turn("7", True, parallel, problem)] * 3 for problem in problems]
+    chains = [[turn("7", True, answer, problem) for answer in chain] for problem in problems]
+    played = Played(greedy=[some[0] for some in side_by_side], plain=plain, parallel=side_by_side, chains=chains)
+    return claims.mc10(replace(measured(helps=True), played=played))
+
+
+def test_a_chain_is_compared_with_its_last_turn_and_with_as_many_in_parallel():
+    assert chained("12", "12", "12", "7").verdict == "does not hold"  # the vote in parallel is as good
+    assert chained("7", "12", "12", "7").verdict == "does not hold"  # more is found in the chain
+    assert chained("12", "7", "7", "12").verdict == "does not hold"  # the last turn is better than the vote
+    assert "the vote over 3 in parallel 100.0%" in chained("12", "12", "12", "7").evidence[2]
+
+
+def test_a_gain_that_another_arm_has_too_is_the_least():
+    """MC8, in whole problems: 113 - 110 and 105 - 102 of 200 are the same."""
+
+    def arm(alone: int, helped: int) -> Round:
+        answers = [("12" if i < alone else "7", i >= alone, "12" if i < helped else "7") for i in range(200)]
+        return Round(number=1, shares=(0.2,) * 5, test=tuple(turn(*one) for one in answers))
+
+    m = measured(helps=True)
+    rounds = {"vanilla": [[arm(100, 104), arm(102, 105)]], "difficulty": [[arm(100, 104), arm(110, 113)]]}
+    assert claims.mc8(replace(m, rounds=rounds)).verdict == "consistent"
+
+
 def test_seeds_tried_on_the_same_problems_are_no_more_problems():
     solved, missed = ([turn("12", False, "12")] * 3, [turn("7", False, "7")] * 3)
     rounds = {
@@ -260,6 +302,10 @@ def tiny_ground(home, monkeypatch):
     return Ground("bench", settings.load(threads=1))
 
 
+def by_rule(of: Ground) -> list[Row]:
+    return [critic_row(attempt) for _, attempt in lessons.put_in(of.problems(12, 5), 0)]
+
+
 PLAN = Plan(rounds=2, samples=2, problems=4, taught=12, test=4)
 
 
@@ -268,7 +314,7 @@ def told(improvement: Improvement) -> list[str]:
 
 
 def test_a_killed_improvement_comes_to_the_same_end(tiny_ground, tmp_path, monkeypatch):
-    voice = tiny_ground.tuned("critic", lessons.judged(tiny_ground.problems(12, 5), 0))
+    voice = tiny_ground.tuned("critic", by_rule(tiny_ground))
     judge = Judge(voice, tmp_path / "weights.json")
     write_weights(judge.weights, {"quick": Weights(constant=-1.0)})
     whole = told(Improvement(PLAN, tiny_ground, judge))
@@ -297,9 +343,7 @@ def test_a_killed_improvement_comes_to_the_same_end(tiny_ground, tmp_path, monke
 
 
 def test_all_that_is_read_out_is_drawn(tiny_ground, tmp_path):
-    judge = Judge(
-        tiny_ground.tuned("critic", lessons.judged(tiny_ground.problems(12, 5), 0)), tmp_path / "weights.json"
-    )
+    judge = Judge(tiny_ground.tuned("critic", by_rule(tiny_ground)), tmp_path / "weights.json")
     write_weights(judge.weights, {"quick": Weights(constant=-1.0)})
     problems = [worked.problem for worked in tiny_ground.problems(2, 6)]
     played = play(lambda: tiny_ground.players(None, judge), problems, 2, 1, tmp_path / "turns")

@@ -48,6 +48,14 @@ def test_a_vote_for_a_wrong_answer_changes_nothing_of_what_is_known():
     assert (talk.outcome.status, talk.critique_of(talk.chosen).first_error) == ("unsettled", 0)
 
 
+def test_nobody_votes_on_a_right_answer():
+    right, wrong = "They cost 3 × 4 = 12 dollars.\nThe answer is 12.", "They cost 3 + 4 = 7 dollars.\nThe answer is 7."
+    engine = ScriptedEngine([right, *[wrong] * 4], [0.9] * 9, voices=["critic"])
+    oracle = Oracle(Critic(engine, depth="deep", weights=DOUBTING), KNOWN)
+    talk = fold_all(ASKED, criticised(ASKED, Actor(engine, Sampling()), oracle, 0, Event()))
+    assert (talk.outcome.answer, talk.outcome.status, talk.outcome.vote) == ("12", "settled", None)
+
+
 def test_where_the_critic_objects_itself_its_place_stands():
     critique = read("7", [0.9, 0.9, 0.001])
     assert critique.first_error == 2

@@ -58,6 +58,11 @@ def test_who_states_no_answer_has_no_vote_but_was_asked():
     assert not opinion.outvotes(attempt("17"))
 
 
+def test_others_are_asked_until_it_is_known_whether_the_vote_is_certain():
+    opinion = ask(ScriptedEngine([SILENT, SILENT, TWELVE, TWELVE]), PENS, Event(), [attempt("12")])
+    assert (opinion.count, opinion.is_certain) == ((3, VOTERS), True)
+
+
 def test_a_solution_that_the_others_share_stands():
     talk, _ = solved(SEVENTEEN, SEVENTEEN, SEVEN, SEVENTEEN)
     assert len(talk.trajectories) == 1

@@ -212,6 +212,8 @@ def test_the_newest_runs_come_first_with_their_problem_and_number_of_labels(log)
         ("lily PEARS", True),
         ("fruits", True),
         ("green apples", True),
+        ("green appl", True),
+        ("gree apples", False),
         ("bananas", False),
         ("Lily bananas", False),
         ('"', False),

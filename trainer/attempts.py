@@ -19,7 +19,7 @@ from runtime.settings import Settings
 from runtime.text import final_answer, split_steps
 from runtime.types import Problem
 from trainer.critiques.tasks import seed_of
-from trainer.runs import ResultFile, run_missing
+from trainer.runs import ResultFile, model_of, run_missing
 
 
 class Drawing:
@@ -33,7 +33,7 @@ class Drawing:
         self.sampling = Sampling(temperature=temperature, max_tokens=settings.max_tokens, seed=settings.seed)
         config = {
             "prompts": prompts.all_versions(),
-            "model": engine.model,
+            **model_of(engine),
             "n": n,
             "temperature": temperature,
             "max_tokens": settings.max_tokens,

@@ -27,7 +27,7 @@ from runtime.selftalk import converse
 from runtime.settings import Settings
 from runtime.types import Problem, content_hash
 from trainer.oracle import converse_knowing
-from trainer.runs import ResultFile, run_missing
+from trainer.runs import ResultFile, model_of, run_missing
 from trainer.statistics import paired, wilson
 
 ORACLE = "oracle"
@@ -50,12 +50,12 @@ class Evaluation:
         self.problems, self.modes, self.engine, self.settings = problems, modes, engine, settings
         self.judge, is_criticised = judge, not {"critic", ORACLE}.isdisjoint(modes)
         config = {
-            "model": engine.model,
+            **model_of(engine),
             "prompts": prompts.all_versions(),
             **settings.model_dump(include={"rounds", "temperature", "seed", "max_tokens", "depth"}),
             "voices": dict(sorted((voices or {}).items())),
             "critic": open_critic(judge or engine, settings).weights.model_dump() if is_criticised else None,
-            **({"judge": judge.model} if judge else {}),
+            **({"judge": model_of(judge)} if judge else {}),
         }
         self.results = ResultFile(Path(settings.home) / "evaluations", "evaluate", config)
 

@@ -17,7 +17,7 @@ from runtime.second_opinion import VOTERS
 from runtime.settings import Settings
 from runtime.types import Witness, content_hash
 from runtime.witnesses import COMPLETIONS, PROGRAMS, SOLUTIONS, VOICE, Hearing, Testimony
-from trainer.runs import ResultFile, run_missing
+from trainer.runs import ResultFile, model_of, run_missing
 from trainer.sources import JudgedAttempt
 
 _TESTIMONY = TypeAdapter(Testimony)
@@ -37,7 +37,7 @@ class JudgedHearing:
     ) -> None:
         self.attempts, self.engine, self.settings, self.panel = attempts, engine, settings, tuple(panel)
         config = {
-            "model": engine.model,
+            **model_of(engine),
             "voice": voice if engine.voices else None,
             "prompts": prompts.all_versions(),
             "asked": {"solutions": SOLUTIONS, "programs": PROGRAMS, "completions": COMPLETIONS},

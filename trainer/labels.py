@@ -31,7 +31,7 @@ from runtime.reachable import read_way_on
 from runtime.settings import Settings
 from runtime.text import final_answer, join_steps
 from runtime.types import Problem, StepLabel
-from trainer.runs import ResultFile
+from trainer.runs import ResultFile, model_of
 from trainer.sources import Attempt
 
 
@@ -52,7 +52,7 @@ class Labelling:
         self.usable = {attempt.key: attempt for attempt in attempts if not attempt.fault}
         self.sampling = Sampling(temperature=temperature, max_tokens=settings.max_tokens, seed=settings.seed)
         asked = {"n": n, "stop_early": stop_early, "context": settings.context, **asdict(self.sampling)}
-        config = {"model": engine.model, "prompts": prompts.all_versions(), **asked}
+        config = {**model_of(engine), "prompts": prompts.all_versions(), **asked}
         self.results = ResultFile(Path(settings.home) / "labels", "labels", config)
 
     def run(self) -> Iterator[str]:

@@ -26,7 +26,7 @@ class Oracle:
 
     def __init__(self, critic: Critic, reference: Problem) -> None:
         self.critic, self.reference = critic, reference
-        self.read_arithmetic, self.shallower = critic.read_arithmetic, critic.shallower
+        self.read_arithmetic = critic.read_arithmetic
 
     def follow(self, problem: Problem, steps: Sequence[Step], cancel: Event) -> list[StepVerdict]:
         """Nothing yet: whether the answer is right shows at the end."""
@@ -41,6 +41,10 @@ class Oracle:
         yield from (StepJudged(number, verdict) for number, verdict in enumerate(critique.verdicts))
         yield CritiqueDone(critique)
         return critique
+
+    def wants_vote(self, critique: Critique) -> bool:
+        """Only where an answer is wrong: no vote may take a right one away."""
+        return critique.first_error is not None and self.critic.wants_vote(critique)
 
     def reconsider(self, problem: Problem, attempt: Trajectory, vote: Opinion, cancel: Event) -> None:
         """No vote changes what it knows."""

@@ -37,7 +37,7 @@ from runtime.engines.hf.loading import fastest_dtype
 from runtime.files import write_whole
 from runtime.grading import grade
 from runtime.settings import Settings
-from runtime.text import closing_line, final_answer
+from runtime.text import final_answer
 from runtime.types import content_hash
 from runtime.worked import Worked
 from trainer.injection import InjectionError
@@ -155,8 +155,7 @@ def short(plan: Plan, split: wordproblems.Split, start: int = 0) -> Iterator[Wor
 
 def solved(worked: Worked) -> Messages:
     """The actor's conversation, with the reference solution as its reply."""
-    lines = [*worked.lines, closing_line(worked.result)]
-    return [*conversation(worked.problem), Message(role="assistant", content="\n".join(lines))]
+    return _spoken(lessons.reasoned(worked))
 
 
 def learn_tokenizer(plan: Plan) -> PreTrainedTokenizerFast:

@@ -6,12 +6,15 @@ The directory is named after a hash of everything that decides the results; the 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
 
+from runtime.engines.base import Engine
+from runtime.fetch.files import sha256_of
 from runtime.files import write_whole
 from runtime.types import Value, content_hash
 
@@ -37,7 +40,7 @@ class ResultFile:
         data = self.path.read_bytes()
         whole = data[: data.rfind(b"\n") + 1]
         if len(whole) < len(data):
-            self.path.write_bytes(whole)
+            os.truncate(self.path, len(whole))
         return [json.loads(line) for line in whole.decode("utf-8").split("\n")[:-1]]
 
     def forget(self, hopeless: Callable[[dict[str, Any]], bool]) -> None:
@@ -50,6 +53,12 @@ class ResultFile:
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
             self.rows[row["key"]] = row
+
+
+def model_of(engine: Engine) -> dict[str, str | None]:
+    """Which model an engine asks, for the name of a run: two files may have the same name."""
+    is_file = engine.path is not None and engine.path.is_file()
+    return {"model": engine.model, "model_sha256": sha256_of(engine.path) if is_file else None}
 
 
 def run_missing(

@@ -196,6 +196,7 @@ class Desk:
     def give(self, wish: Wish) -> None:
         """Show the next hint or step of the solution on view, or all that is left."""
         if run := self._shown.get("solve"):
+            self._comparison = None  # the answer may have been changed since
             self._shown["solve"], unsaved = self.session.give(run, wish)
             self._unsaved |= {"solve": unsaved} if unsaved else {}
 
@@ -235,8 +236,9 @@ class Desk:
             raise BusyError(word("error.busy", self.language))
 
     def is_writing(self, run_id: str) -> bool:
-        """Whether this run goes on here, so that it would be stored again."""
-        return any(f.latest and f.latest.run.id == run_id for f in self._followers.values())
+        """Whether this run goes on here, or is about to, so that it would be stored again."""
+        going_on = [f.latest.run.id for f in self._followers.values() if f.latest]
+        return run_id in [*going_on, *(run.id for kind, run in self._shown.items() if kind in self._followers)]
 
     def forget(self, run_id: str) -> None:
         """A run was deleted: show it no longer."""

@@ -153,8 +153,8 @@ def mc8(m: Measured) -> Claim:
         f"{name}: alone {_share(alone)}, with the critic {_share(helped)} ({fmean(helped) - fmean(alone):+.1%})"
         for name, (alone, helped) in grid.items()
     ]
-    gains = {name: fmean(helped) - fmean(alone) for name, (alone, helped) in grid.items()}
-    best = all(fmean(grid["difficulty"][i]) == max(fmean(row[i]) for row in grid.values()) for i in (0, 1))
+    gains = {name: sum(helped) - sum(alone) for name, (alone, helped) in grid.items()}  # of the same problems
+    best = all(sum(grid["difficulty"][i]) == max(sum(row[i]) for row in grid.values()) for i in (0, 1))
     verdict = "consistent" if best and gains["difficulty"] == min(gains.values()) else "does not hold"
     return Claim(id="MC8", says=says, verdict=verdict, evidence=tuple(lines))
 
@@ -173,34 +173,45 @@ def mc10(m: Measured) -> Claim:
     }
     final = [chain[-1].taken().right for chain in chains]
     votes = [voted([turn.taken() for turn in chain]) for chain in chains]
+    side_by_side = [voted(some) for some in m.played.taken]
     lines = (
         "pass@k, parallel and sequential: " + ", ".join(f"{k}: {a:.1%} {b:.1%}" for k, (a, b) in passes.items()),
         f"the last of the chain {_share(final)}, the vote over it {_share(votes)}; {_told(paired(votes, final))}",
+        f"the vote over {m.played.K} in parallel {_share(side_by_side)}; the chain's against it "
+        f"{_told(paired(votes, side_by_side))}",
     )
-    holds = all(a >= b for a, b in passes.values()) and sum(final) < sum(votes)
-    says = "pass@k: parallel is at least as good as sequential. The last of a chain is worse than the vote over it."
+    # With k = 1 both are one turn, drawn twice.
+    ahead = all(a >= b for k, (a, b) in passes.items() if k > 1)
+    holds = ahead and sum(final) < sum(votes) and sum(side_by_side) < sum(votes)
+    says = (
+        "pass@k: parallel is at least as good as sequential. The vote over a long chain is better than its last turn, "
+        "and than the vote over as many in parallel."
+    )
     return Claim(id="MC10", says=says, verdict="consistent" if holds else "does not hold", evidence=lines)
 
 
 def mc11(m: Measured) -> Claim:
-    """A wrong answer wins although at least a fifth of the attempts are right."""
-    ways = {"without": [some[: m.played.K] for some in m.played.plain], "with": m.played.taken}
-    lost = {
-        name: sum(5 * sum(one.right for one in some) >= len(some) and not voted(some) for some in way)
-        for name, way in ways.items()
-    }
-    evidence = f"outvoted although a fifth is right: {lost['without']} problems without, {lost['with']} with the critic"
+    """A wrong answer wins although the actor can: at least a fifth is right of the attempts that nobody votes with."""
+    K = m.played.K
+    able = [i for i, some in enumerate(m.played.plain) if 5 * sum(one.right for one in some[K:]) >= len(some[K:])]
+    ways = {"without": [some[:K] for some in m.played.plain], "with": m.played.taken}
+    lost = {name: sum(not voted(way[i]) for i in able) for name, way in ways.items()}
+    evidence = (
+        f"of {len(able)} problems of whose other attempts a fifth is right the vote misses {lost['without']} without "
+        f"and {lost['with']} with the critic"
+    )
     says = "With the critic fewer wrong answers outvote the right one."
     verdict = "consistent" if lost["with"] < lost["without"] else "does not hold"
     return Claim(id="MC11", says=says, verdict=verdict, evidence=(evidence,))
 
 
 def mc12(m: Measured) -> Claim:
-    _, two, _ = m.played.single()
+    alone, two, _ = m.played.single()
     whole, steps = m.talks["self-correction"], m.talks["self-talk"]
     up, over = paired(steps, whole), paired(two, steps)
     lines = (
-        f"self-correction {_share(whole)}, self-talk {_share(steps)}, two players {_share(two)}",
+        f"self-correction {_share(whole)}, self-talk {_share(steps)}, two players {_share(two)}; the actor alone "
+        f"{_share(alone)}",
         f"self-talk over self-correction: {_told(up)}",
         f"two players over self-talk: {_told(over)}",
     )

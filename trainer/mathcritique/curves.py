@@ -16,12 +16,12 @@ INK, WITH, WITHOUT = "#333333", "#1f6f8b", "#b3560f"
 def table(played: Played) -> str:
     """Markdown."""
     rows = [
-        f"| {p.k} | {fmean(p.critic):.1%} | {p.critic_turns:.1f} | {p.critic_tokens:.0f} | {fmean(p.plain):.1%} | "
-        f"{3 * p.k} | {p.plain_tokens:.0f} |"
+        f"| {p.k} | {fmean(p.critic):.1%} | {p.critic_turns:.1f} | {p.critic_tokens:.0f} | {p.critic_read:.0f} | "
+        f"{fmean(p.plain):.1%} | {3 * p.k} | {p.plain_tokens:.0f} | {p.plain_read:.0f} |"
         for p in played.points()
     ]
-    head = "| K | MV@K with critic | turns | tokens written | MV@3K without | turns | tokens written |"
-    return "\n".join([head, "|---|---|---|---|---|---|---|", *rows])
+    head = "| K | MV@K with critic | turns | tokens written | read | MV@3K without | turns | tokens written | read |"
+    return "\n".join([head, "|---|---|---|---|---|---|---|---|---|", *rows])
 
 
 def plot(figure: Any, played: Played) -> None:

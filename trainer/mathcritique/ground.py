@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from runtime import engines, models, wordproblems
 from runtime.actor import VOICE as ACTOR
@@ -74,14 +73,14 @@ class Ground:
         finally:
             engine.close()
 
-    def tuned(self, voice: str, rows: Iterable[Row], **changes: Any) -> Path:
+    def tuned(self, voice: str, rows: Iterable[Row]) -> Path:
         """A voice that learned these rows, as a GGUF file; made once, gone on with after a crash. Raises what tuning
         raises."""
         lines = list(rows)
         name = content_hash(*(row.model_dump_json() for row in lines))
         path = RECIPES / f"actor-{self.base}.yaml"
         data = self.settings.home / "mathcritique" / "rows" / name
-        recipe = read_recipe(path, data, base=str(self.gguf), voice=voice, **changes)
+        recipe = read_recipe(path, data, base=str(self.gguf), voice=voice)
         write_rows(recipe.data[0], lines)
         run = Run(recipe, self.settings)
         made = run.folder / f"{voice}.gguf"

@@ -13,7 +13,7 @@ from runtime.text import CHECK, join_steps, language_of
 from runtime.types import Step, Trajectory
 from runtime.worked import Worked
 from trainer.injection import Injected, InjectionError, inject_random
-from trainer.lessons import critic_row, right_attempt, wrong_attempt
+from trainer.lessons import right_attempt, wrong_attempt
 from trainer.mathcritique.play import Attempt
 from trainer.sft.rows import Row
 from trainer.sources import JudgedAttempt
@@ -50,11 +50,6 @@ def direct(attempt: Attempt) -> Row:
     """A right attempt, learned as if it had been the first: an element of D_t."""
     asked = conversation(attempt.problem)
     return Row(messages=tuple(asked), reply=((attempt.text, 1.0),), source=attempt.problem.source)
-
-
-def judged(problems: Iterable[Worked], seed: int) -> Iterator[Row]:
-    """The critic's lessons by rule."""
-    return (critic_row(attempt) for _, attempt in put_in(problems, seed))
 
 
 def put_in(problems: Iterable[Worked], seed: int) -> Iterator[Known]:

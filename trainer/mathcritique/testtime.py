@@ -125,7 +125,9 @@ class Played(Value):
             [voted(some[: 3 * k]) for some in self.plain],
             sum(cost.turns for cost in costs) / n,
             sum(cost.written for cost in costs) / n,
+            sum(cost.read for cost in costs) / n,
             sum(one.cost.written for some in self.plain for one in some[: 3 * k]) / n,
+            sum(one.cost.read for some in self.plain for one in some[: 3 * k]) / n,
         )
 
 
@@ -138,7 +140,11 @@ class Point:
     plain: Bools
     critic_turns: float
     critic_tokens: float
+    """Written."""
+    critic_read: float
+    """Whole prompts, though most of them were read before."""
     plain_tokens: float
+    plain_read: float
 
 
 def play(

@@ -44,6 +44,7 @@ function showAgain(row) {
     button.insertAdjacentHTML("afterbegin", AGAIN);
     button.onclick = () => {
       ask();
+      cards.get(row.id).item.firstElementChild.focus({ preventScroll: true }); // the button is hidden next
       trigger("retry", { step_id: row.id });
     };
     links.append(button);

@@ -21,7 +21,9 @@ function showMend(row) {
   put(hint, stage > 0 ? row.mend.hint : "");
   putHtml(all, stage > 1 ? row.mend.show : "");
   const next = stage === 0 ? "hint" : stage === 1 && row.mend.show ? "show" : "";
-  put(told.lastElementChild, next && say("mend." + next));
+  const more = told.lastElementChild;
+  if (!next && more === document.activeElement) body.closest(".sq-card").focus({ preventScroll: true });
+  put(more, next && say("mend." + next));
 }
 
 const showMending = () => (view().steps || []).forEach(showMend);

@@ -224,7 +224,7 @@ function move(item, by) {
 function turn(item, by) {
   const group = document.activeElement.closest(".sq-reasons");
   const buttons = [
-    ...(group ? group.querySelectorAll("button") : item.querySelectorAll(".sq-tools button, .sq-links button:not([hidden])")),
+    ...(group ? group.querySelectorAll("button") : item.querySelectorAll(".sq-tools:not([hidden]) button, .sq-links button:not([hidden])")),
   ];
   const at = buttons.indexOf(document.activeElement);
   buttons[(at + by + buttons.length) % buttons.length]?.focus();
@@ -246,8 +246,8 @@ list.addEventListener("keydown", (event) => {
     k: () => move(item, -1),
     ArrowDown: () => move(item, 1),
     ArrowUp: () => move(item, -1),
-    ArrowRight: able && (() => turn(item, 1)),
-    ArrowLeft: able && (() => turn(item, -1)),
+    ArrowRight: () => turn(item, 1),
+    ArrowLeft: () => turn(item, -1),
   };
   const act = acts[event.key.length === 1 ? event.key.toLowerCase() : event.key];
   if (act) {

@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from runtime.page.desk import Desk
 from runtime.page.frame import Frame
 from runtime.page.serving import read, script
 from runtime.page.widgets import AT_ONCE, BARE, ON_MODEL, QUIET, STOP, told
@@ -94,18 +95,25 @@ class WorkTab:
         desk = self.page.desk(request, kept)
         with told(desk):
             desk.begin(self.kind, first, second, depth=depth, help=help)
-        others = any(other.running for other in self.page.desks.values() if other is not desk)
-        return _outputs(desk.view(self.kind, word("status.queue" if others else "status.waiting", desk.language)))
+        return self._begun(desk)
 
     def begin_again(self, depth: Depth, asked: gr.EventData, request: gr.Request) -> tuple[Any, ...]:
         desk = self.page.desk(request)
         desk.again(str(asked.step_id), depth)
-        return _outputs(desk.view(self.kind))
+        return self._begun(desk)
 
     def begin_vote(self, request: gr.Request) -> tuple[Any, ...]:
         desk = self.page.desk(request)
         desk.vote(self.kind)
-        return _outputs(desk.view(self.kind))
+        return self._begun(desk)
+
+    def _begun(self, desk: Desk) -> tuple[Any, ...]:
+        """What is shown until the model is free."""
+        view = desk.view(self.kind)
+        if view["busy"]:
+            others = any(other.running for other in self.page.desks.values() if other is not desk)
+            view["status"] = word("status.queue" if others else "status.waiting", desk.language)
+        return _outputs(view)
 
     def follow(self, request: gr.Request) -> Iterator[tuple[Any, ...]]:
         desk = self.page.desk(request)
