@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from solver import QUESTION, Solver
@@ -9,6 +10,7 @@ from solver import QUESTION, Solver
 from runtime import settings
 from runtime.events import Transcript
 from runtime.page.desk import BusyError, Desk
+from runtime.page.frame import Frame
 from runtime.page.loading import Loading
 from runtime.rows import step_id
 from runtime.session import Session
@@ -133,3 +135,14 @@ def test_a_verdict_on_an_answer_is_gone_once_more_help_is_asked_for(log):
     assert desk.view("solve")["compared"]
     desk.give("step")
     assert "compared" not in desk.view("solve")
+
+
+def test_a_page_that_outlives_its_server_is_remembered_once_its_browser_is_asked(log):
+    """Not every question hands on what the browser has kept, and the first one after a restart may be of those."""
+    frame = Frame(Loading(Solver), settings.load(), log, studio=False)
+    asks = SimpleNamespace(session_hash="page", headers={"accept-language": "en"})
+    assert (frame.desk(asks).log, frame.desk(asks).language) == (log, "en")
+    kept = {"private": True, "language": "zh-CN", "practise": {"steps": 5}}
+    desk = frame.desk(asks, kept)
+    assert (desk.log, desk.language) == (None, "zh-CN")
+    assert frame.desk(asks, {"private": False}) is desk is frame.desk(asks)

@@ -36,6 +36,8 @@ class Frame:
     def __init__(self, model: Loading, settings: Settings, log: SessionLog | None, studio: bool) -> None:
         self.model, self.settings, self.log, self.studio = model, settings, log, studio
         self.desks: dict[str, Desk] = {}
+        self._unremembered: set[str] = set()
+        """Pages whose desk was made by a question that did not hand on what their browser has kept."""
         self._opening = RLock()
         """Held while a desk is made: the page's first questions come in threads of their own, and all of them must find
         the one whose session the browser will remember."""
@@ -58,10 +60,15 @@ class Frame:
 
     def desk(self, request: gr.Request, kept: dict[str, Any] | None = None) -> Desk:
         """Of the page that asks. What stores or judges something hands on what its browser has `kept`."""
+        page = request.session_hash
         with self._opening:
-            if request.session_hash not in self.desks:  # the server was started again below an open page
-                self.open_desk(kept or {}, request)
-            return self.desks[request.session_hash]
+            if page not in self.desks:  # the server was started again below an open page
+                self._unremembered.add(page)
+                self.open_desk({}, request)
+            if kept and page in self._unremembered and not self.desks[page].running:
+                self.open_desk(kept, request)
+                self._unremembered.discard(page)
+            return self.desks[page]
 
     @contextmanager
     def in_studio(self, request: gr.Request, kept: dict[str, Any] | None = None) -> Iterator[Desk]:
@@ -80,5 +87,6 @@ class Frame:
 
     def leave(self, request: gr.Request) -> None:
         """The page was closed."""
+        self._unremembered.discard(request.session_hash)
         if desk := self.desks.pop(request.session_hash, None):
             desk.leave()

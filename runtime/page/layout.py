@@ -96,7 +96,7 @@ class Page(Frame):
 
     def start_anew(self, kept: dict[str, Any] | None, request: gr.Request) -> dict[Any, Any]:
         """A new problem begins a new session; the old one stays in the log."""
-        old = self.desk(request)
+        old = self.desk(request, kept)
         old.leave()
         self.desks[request.session_hash] = desk = Desk(
             self.settings, self.model, old.log, old.language, exercise=old.exercise
@@ -104,13 +104,13 @@ class Page(Frame):
         return self.paint(desk, kept or {}, {tab.kind: [""] * len(tab.boxes) for tab in self.tabs})
 
     def speak(self, kept: dict[str, Any] | None, language: str, request: gr.Request) -> dict[Any, Any]:
-        desk = self.desk(request)
+        desk = self.desk(request, kept)
         desk.language = understood(language)
         return self.paint(desk, {**(kept or {}), "language": desk.language}, {})
 
     def set_keeping(self, kept: dict[str, Any] | None, keep: bool, request: gr.Request) -> dict[Any, Any]:
         """Store what is done here from now on, or nothing more. What is stored already stays."""
-        desk = self.desk(request)
+        desk = self.desk(request, kept)
         with told(desk):
             desk.keep_in(self.log if keep else None)
         return self.paint(desk, {**(kept or {}), "private": not keep}, {})
