@@ -23,7 +23,7 @@ from runtime.events import (
 )
 from runtime.page.display import answer_to_display, to_display, to_mathml
 from runtime.page.render import answer, note, status, steps, view
-from runtime.store import Run
+from runtime.store import PRACTISED, Run
 from runtime.types import Critique, Evidence, Feedback, Outcome, Parent, Problem, Step, StepVerdict, Trajectory
 
 PROBLEM = Problem(text="Ann has 3 bags with 4 apples each and gives away 5. How many are left?")
@@ -361,6 +361,13 @@ def test_an_objection_that_stands_is_told_beside_the_answer():
 def test_what_is_said_in_the_language_of_the_problem_is_joined_as_that_language_is(said, told):
     settled = Finished(Outcome(status="settled", answer="7", trajectory_id=FIRST.id, note=said))
     assert note(run_of(*written(FIRST), settled, mode="critic"), "zh-CN").startswith(told)
+
+
+def test_what_was_judged_without_a_model_is_not_called_the_critic_s():
+    done = Finished(Outcome(status="settled", answer="7", trajectory_id=FIRST.id))
+    own = attempt("3 * 4 = 12", answer="12", origin="student")
+    practised = run_of(*written(own), *read(own, RIGHT), done, kind="check", mode=PRACTISED)
+    assert note(practised, "en").startswith("Checked exactly, without a model")
 
 
 def test_an_attempt_that_was_cut_short_says_so():

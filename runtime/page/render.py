@@ -13,7 +13,7 @@ from runtime.events import as_talk
 from runtime.page.display import answer_to_display, to_display
 from runtime.page.words import word
 from runtime.rows import home_of, step_id
-from runtime.store import Run
+from runtime.store import PRACTISED, Run
 from runtime.text import Language, language_of
 from runtime.types import Critique, SelfTalk, StepVerdict, Trajectory
 
@@ -143,7 +143,7 @@ def _cautions(run: Run, language: Language) -> list[str]:
     if status_now == "failed":
         return []
     if run.kind == "check":
-        keys = ["note.check"]
+        keys = ["practise.note" if run.mode == PRACTISED else "note.check"]
         if reading.first_error is not None and reading.first_error + 1 < len(reading.current):
             keys.insert(0, "note.depends")
     else:
