@@ -15,6 +15,7 @@ from runtime import engines
 from runtime import settings as configuration
 from runtime.api.routes import Api, new_key
 from runtime.errors import SoliloquyError
+from runtime.files import sweep
 from runtime.page import serving, window
 from runtime.page.loading import Loading
 from runtime.settings import Settings
@@ -29,22 +30,23 @@ if TYPE_CHECKING:
 
 
 def build(model: Loading, settings: Settings, log: SessionLog | None, studio: bool = False, unkept: str = "") -> Blocks:
-    """The page. The model begins to load in the background; without a log nothing is kept, and `unkept` says why if
-    nobody wished it. The studio is for people who review, export and train."""
+    """The page. The model begins to load in the background; without a log nothing is kept, and `unkept` says why
+    nothing can be kept yet in one that is wanted. The studio is for people who review, export and train."""
     serving.use_private_folder(settings.home)  # here too: a widget remembers the folder of the moment it was made
     model.start()
     return Page(model, settings, log, studio, unkept).blocks
 
 
 def open_log(settings: Settings) -> tuple[SessionLog | None, str]:
-    """The log of sessions, or why there is none where one is wanted: a page that keeps nothing is better than none."""
+    """The log of sessions if one is wanted, and why nothing can be kept in it yet, if that is so: a page that keeps
+    nothing is better than none, and the log is tried again whenever there is something to store."""
     if not settings.log:
         return None, ""
+    log = SessionLog(settings.database, at_once=False)
     try:
-        log = SessionLog(settings.database)
         log.ensure_writable()
     except StoreError as error:
-        return None, str(error)
+        return log, str(error)
     return log, ""
 
 
@@ -54,6 +56,7 @@ def main() -> None:
         settings = configuration.load(
             language=given.lang, model=given.model, log=given.log, api_key_served=given.api_key
         )
+        sweep(settings.home, *settings.home.glob("exports/*"), *settings.home.glob("training/*"))
         log, unkept = open_log(settings)
         model = Loading(lambda: engines.open_engine(settings))
         key = settings.api_key_served or new_key()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from runtime.data_cli import data_app
+from runtime.data_cli import data_app, say_what_was_left_out
 from runtime.errors import run_command_line
 from runtime.models_cli import models_app
 
@@ -100,7 +100,9 @@ def log(
     from runtime import settings
     from runtime.store import SessionLog
 
-    runs = SessionLog(settings.load().database).runs(limit, search)
+    log = SessionLog(settings.load().database)
+    runs = log.runs(limit, search)
+    say_what_was_left_out(log)
     if as_json:
         _print_json({"runs": runs})
         return

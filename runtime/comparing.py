@@ -135,5 +135,8 @@ def kept_comparison(
     """The comparison that is stored under a name, as far as it went; None if there is none."""
     if not (log and kept and log.has_session(kept)):
         return None
-    found = Comparison(settings, engine, log, kept)
+    try:
+        found = Comparison(settings, engine, log, kept)
+    except StoreError:  # none of its rows can be read
+        return None
     return found if found.runs else None

@@ -6,11 +6,14 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from runtime.errors import SoliloquyError
+
+if TYPE_CHECKING:
+    from runtime.store import SessionLog
 
 data_app = typer.Typer()
 
@@ -53,6 +56,7 @@ def export(
         for row in rows:
             _print_json(row)
     print(f"{len(rows)} {'rated runs' if form == 'talks' else 'rows'} exported.", file=sys.stderr)
+    say_what_was_left_out(log)
 
 
 @data_app.command()
@@ -71,7 +75,8 @@ def report(
     chosen = settings.load()
     if form not in writing.FORMATS:
         raise SoliloquyError(f"There is no format {form!r}. Choose one of {', '.join(writing.FORMATS)}.")
-    runs = SessionLog(chosen.database).runs_of(session)
+    log = SessionLog(chosen.database)
+    runs = log.runs_of(session)
     if not runs:
         raise SoliloquyError(f"Nothing is stored for {session!r}. `python -m runtime log --json` lists what is.")
     text = writing.FORMATS[form](runs, chosen.language or "en")
@@ -81,6 +86,7 @@ def report(
         _print_json({"runs": len(runs), "file": str(file)} if file else {"runs": len(runs), "text": text})
     elif not file:
         print(text, end="")
+    say_what_was_left_out(log)
 
 
 @data_app.command("import")
@@ -92,10 +98,17 @@ def import_(
     from runtime.importing import import_attempts
     from runtime.store import SessionLog
 
-    done = import_attempts(file, SessionLog(settings.load().database))
+    log = SessionLog(settings.load().database)
+    done = import_attempts(file, log)
     if as_json:
         _print_json({"imported": done.new, "known": done.known})
     print(f"{done.new} attempts imported, {done.known} were there already.", file=sys.stderr)
+    say_what_was_left_out(log)
+
+
+def say_what_was_left_out(log: SessionLog) -> None:
+    if log.unreadable:
+        print(f"Left out because they are damaged and cannot be read: {log.unreadable} rows.", file=sys.stderr)
 
 
 def _print_json(value: dict) -> None:

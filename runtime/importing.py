@@ -35,14 +35,26 @@ class Imported:
 def import_attempts(path: Path, log: SessionLog) -> Imported:
     """Put the attempts of a file into the log: all of them, or none if a line is wrong. Raises ImportFailed,
     StoreError."""
-    talks = {talk.turns[0].id: talk for talk in read_attempts(path)}
-    known = {talk.turns[0].id for talk in log.talks(IMPORTED)}
-    fresh = [talk for key, talk in talks.items() if key not in known]
-    if fresh:
-        session = log.start_session()
+    talks = _once_each(path.name, read_attempts(path))
+    with log.transaction():  # nobody else may store the same attempts between the look and the writing
+        known = {talk.turns[0].id for talk in log.talks(IMPORTED)}
+        fresh = [talk for key, talk in talks.items() if key not in known]
+        session = log.start_session() if fresh else ""
         for talk in fresh:
             log.record(Run(new_id(), session, "check", IMPORTED, path.stem, Transcript(talk), created_at=now()))
     return Imported(len(fresh), len(talks) - len(fresh))
+
+
+def _once_each(name: str, talks: list[SelfTalk]) -> dict[str, SelfTalk]:
+    """Attempts by their id. Raises ImportFailed where two rows say different things of the same one."""
+    found: dict[str, SelfTalk] = {}
+    for talk in talks:
+        if found.setdefault(talk.turns[0].id, talk) != talk:
+            raise ImportFailed(
+                f"{name}: two rows have the same problem ({talk.problem.text[:60]!r}) and steps, and differ in their "
+                "answer, source or licence. Keep the right one."
+            )
+    return found
 
 
 def read_attempts(path: Path) -> list[SelfTalk]:

@@ -170,3 +170,18 @@ def taken_back(db: Database) -> None:
         "select * from labels where id in (select max(id) from labels group by run_id, coalesce(step_id, ''))"
         " and coalesce(rating, reason, correction) is not null",
     )
+
+
+@migrations()
+def latest_by_order(db: Database) -> None:
+    # The rowid counts up with every row; the id carries the time, and a clock may be set back.
+    said = " and coalesce(rating, reason, correction) is not null"
+    for table, group, more in (
+        ("labels", "run_id, coalesce(step_id, '')", said),
+        ("reviews", "run_id, turn", ""),
+        ("votes", "session_id", ""),
+    ):
+        view = f"latest_{table}"
+        db[view].drop()
+        latest = f"select max(rowid) from {table} group by {group}"
+        db.create_view(view, f"select * from {table} where rowid in ({latest}){more}")

@@ -3,9 +3,62 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Literal
 
-from runtime.types import Critique, Feedback, Review, SelfTalk, Trajectory
+from pydantic import BaseModel, ConfigDict
+from sqlite_utils import Database
+
+from runtime.types import Critique, Feedback, Help, Review, SelfTalk, Trajectory
+
+
+class StoredRun(BaseModel):
+    """What a row of a run holds beside its talk."""
+
+    model_config = ConfigDict(frozen=True, strict=True, protected_namespaces=())
+
+    id: str
+    session_id: str
+    kind: Literal["solve", "check"]
+    mode: str
+    model: str
+    status: str
+    answer: str | None
+    seconds: float
+    help: Help | None
+    created_at: str
+
+
+class Listed(BaseModel):
+    """What a list shows of a run beside that."""
+
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    problem: str
+    labels: int
+    compared: int
+
+
+def talk_of(row: dict[str, Any]) -> SelfTalk:
+    """The talk in the row of a run. This and what else reads rows here raises ValueError, TypeError or AttributeError
+    for damaged ones."""
+    return SelfTalk.model_validate_json(row["talk"])
+
+
+def listed_of(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of the list of runs, whose talk can be read, without the talk."""
+    talk_of(row)
+    run, more = StoredRun.model_validate(row), Listed.model_validate(row)
+    return {**run.model_dump(exclude={"session_id"}), **more.model_dump(), "session": run.session_id}
+
+
+def upsert(db: Database, table: str, rows: list[dict[str, Any]]) -> None:
+    """Insert rows, or bring those up to date whose id is there. sqlite-utils' own way finds out first, by writing,
+    whether SQLite can do this, and drops rows without an error where that fails for want of room."""
+    for row in rows:
+        columns = ", ".join(row)
+        given = ", ".join(f":{column}" for column in row)
+        changed = ", ".join(f"{column} = excluded.{column}" for column in row)
+        db.execute(f"insert into {table} ({columns}) values ({given}) on conflict (id) do update set {changed}", row)
 
 
 def step_id(run_id: str, turn: int, position: int) -> str:
@@ -17,10 +70,11 @@ def home_of(talk: SelfTalk, turn: int, position: int) -> tuple[int, int]:
     """Where a step was first written: a refinement's kept steps belong to the attempt they were kept from."""
     trajectory = talk.turns[turn]
     while trajectory.parent and position < trajectory.parent.kept:
-        turn = next(
-            i for i, t in enumerate(talk.turns) if t.kind == "trajectory" and t.id == trajectory.parent.trajectory_id
-        )
-        trajectory = talk.turns[turn]
+        known = (i for i, t in enumerate(talk.turns[:turn]) if isinstance(t, Trajectory))
+        earlier = next((i for i in known if talk.turns[i].id == trajectory.parent.trajectory_id), None)
+        if earlier is None:  # only in a damaged row
+            break
+        turn, trajectory = earlier, talk.turns[earlier]
     return turn, position
 
 
@@ -55,18 +109,17 @@ def critique_rows(run_id: str, talk: SelfTalk) -> list[dict[str, Any]]:
 
 def feedback_of(row: dict[str, Any]) -> Feedback:
     """A person's word on a step, from its row."""
-    _, *place = (row["step_id"] or "").split(":")
-    turn, position = map(int, place) if place else (None, None)
+    turn, position = map(int, row["step_id"].split(":")[1:]) if row["step_id"] is not None else (None, None)
     return Feedback(
         turn=turn,
         step=position,
         rating=row["rating"],
         reason=row["reason"],
         correction=row["correction"],
-        consent=bool(row["consent"]),
+        consent=row["consent"] == 1,  # and nothing else that a damaged row may hold
     )
 
 
 def review_of(row: dict[str, Any]) -> Review:
     """How a review was ended, from its row."""
-    return Review(**{name: row[name] for name in Review.model_fields} | {"consent": bool(row["consent"])})
+    return Review(**{name: row[name] for name in Review.model_fields} | {"consent": row["consent"] == 1})

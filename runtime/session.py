@@ -45,9 +45,9 @@ class Session:
 
     def keep_in(self, log: SessionLog | None) -> None:
         """From now on store in this log, or nowhere. A session that the log does not know begins there anew."""
-        self.log = log
         if log and not log.has_session(self.id):
             self.id = log.start_session()
+        self.log = log
 
     def solve(
         self,
@@ -118,20 +118,29 @@ class Session:
         as long as the rating does. Raises StoreError."""
         if self.log is None:
             raise StoreError("Sessions are not stored on this machine, so a rating has nowhere to go. Turn storing on.")
-        known = self.log.labels(run_id).get(step or run_id)
-        if reason is None and known and known.rating == rating:
-            reason = known.reason
-        feedback = Feedback(rating=rating, reason=reason, correction=correction, consent=consent)
-        self.log.add_label(run_id, step, feedback)
+        with self.log.transaction():
+            known = self.log.labels(run_id).get(step or run_id)
+            if reason is None and known and known.rating == rating:
+                reason = known.reason
+            feedback = Feedback(rating=rating, reason=reason, correction=correction, consent=consent)
+            self.log.add_label(run_id, step, feedback)
         return feedback
 
     def practised(self, talk: SelfTalk, run_id: str | None = None) -> tuple[Run, str | None]:
         """Store own work that was judged without a model, in the place of `run_id` if it goes on from there, unless
         people rated that meanwhile. The value is the run, and why it could not be stored, if it could not."""
-        if run_id and self.log and self.log.is_rated(run_id):
-            run_id = None
         run = Run(run_id or new_id(), self.id, "check", PRACTISED, "", Transcript(talk), created_at=now())
-        return run, self._record(run)
+        written = True
+
+        def write(log: SessionLog) -> None:
+            nonlocal written
+            written = log.record_unrated(run)
+
+        unsaved = self._stored(write)
+        if not written:
+            run = replace(run, id=new_id())
+            unsaved = self._record(run)
+        return run, unsaved
 
     def latest(self, kind: str) -> Run | None:
         """The session's last run of a kind, as it was stored."""

@@ -1,41 +1,36 @@
-"""The session log: every run, step, verdict and label of this machine's users, in one SQLite file.
+"""The session log: every run, step, verdict and label of this machine's users, in one SQLite file (`database`).
 
-One connection, one writer at a time (a lock); everything of one event goes in with one transaction. A run is written
-while it goes on, so a crash leaves what had been shown.
+Everything of one event goes in with one transaction. A run is written while it goes on, so a crash leaves what had been
+shown. What is the latest goes by the order of the rows (`rowid`) and never by a time: clocks are set back. Rows that
+cannot be read are left out and counted.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import shutil
-import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+import weakref
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import RLock
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, get_args
 
 from sqlite_utils import Database
 from ulid import ULID
 
-from runtime.errors import SoliloquyError
+from runtime.database import DatabaseFile, StoreError
 from runtime.events import Finished, Transcript, as_talk, fold
 from runtime.migrations import migrations
-from runtime.rows import critique_rows, feedback_of, review_of, step_rows
+from runtime.rows import StoredRun, critique_rows, feedback_of, listed_of, review_of, step_rows, talk_of, upsert
 from runtime.text import language_of
 from runtime.types import SCHEMA, Cost, Feedback, Help, Outcome, Review, SelfTalk, Vote
 
 PRACTISED = "practise"
 """Mode of a check of own work at a problem from the Practise tab."""
-ROOM = 1 << 20
-"""Bytes that must be free for SQLite to work at all; with less it reports an I/O error."""
-
-
-class StoreError(SoliloquyError):
-    """The database cannot be opened or written; the text names the cause and the remedy."""
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -68,9 +63,10 @@ class Run:
         return replace(self, transcript=fold(self.transcript, Finished(Outcome(status="stopped"))))
 
 
-def new_id() -> str:
-    """A ULID: unique, and sorted by time."""
-    return str(ULID())
+def new_id(after: str = "") -> str:
+    """A ULID: unique, and sorted by time; behind the one that it comes `after`, though the clock was set back."""
+    made = str(ULID())
+    return made if made > after else str(ULID.from_int(int(ULID.from_str(after)) + 1))
 
 
 def now() -> str:
@@ -80,111 +76,106 @@ def now() -> str:
 class SessionLog:
     """All SQL of the product. Its methods may be called from any thread. Raises StoreError."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, at_once: bool = True) -> None:
+        """Not `at_once`: the file is opened when it is first asked for something, and tried again as long as it cannot
+        be."""
         self.path = path
-        self._lock = RLock()
-        with self._explained():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            connection = sqlite3.connect(path, check_same_thread=False, timeout=10, isolation_level=None)
-            self.db = Database(connection)
-            self._refuse_newer()
-            self.db.enable_wal()
-            self.db.execute("pragma foreign_keys = on")
-            migrations.apply(self.db)
+        self._file = DatabaseFile(path, migrations)
+        weakref.finalize(self, self._file.close)
+        self._unreadable: set[tuple[str, str]] = set()
+        if at_once:
+            _ = self.db
 
-    def _refuse_newer(self) -> None:
-        known = {migration.name for migration in migrations.pending(Database(memory=True))}
-        unknown = [migration.name for migration in migrations.applied(self.db) if migration.name not in known]
-        if unknown:
-            raise StoreError(
-                f"{self.path} was written by a newer version of Soliloquy ({', '.join(unknown)}). "
-                "Update Soliloquy, or set SOLILOQUY_HOME to another folder."
-            )
+    @property
+    def db(self) -> Database:
+        """The open database."""
+        return self._file.db
 
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Every database error leaves as a StoreError with a remedy."""
-        try:
-            with self._lock:
-                yield
-        except (sqlite3.Error, OSError) as error:
-            raise StoreError(f"{self.path} cannot be used ({error}). {_remedy(error, self.path)}") from error
-
-    @contextmanager
-    def _writing(self) -> Iterator[Database]:
-        """One transaction. It takes the lock of the file at once: a reader that turns into a writer cannot wait."""
-        with self._explained():
-            # sqlite-utils finds out once, by writing, whether it can upsert; where that fails for want of room it
-            # takes another way, which drops rows without an error.
-            if not self.db.supports_on_conflict:
-                self.db.execute("pragma user_version = 0")  # a write: where the file can only be read, it says so
-                raise sqlite3.OperationalError("database or disk is full")
-            self.db.execute("begin immediate")
-            try:
-                yield self.db
-                self.db.execute("commit")
-            except BaseException:
-                if self.db.conn.in_transaction:  # a full disk has rolled back by itself
-                    self.db.execute("rollback")
-                raise
+    def transaction(self) -> AbstractContextManager[Database]:
+        """All that is read and written in here is one: nobody else writes meanwhile, and all of it is stored or
+        nothing."""
+        return self._file.writing()
 
     def ensure_writable(self) -> None:
         """Raises StoreError where nothing could be kept: a database that can only be read opens like any other."""
-        with self._writing():
-            pass
+        with self.transaction() as db:
+            db.execute("pragma user_version = 0")  # a write, if to no effect
+
+    @property
+    def unreadable(self) -> int:
+        """How many damaged rows were left out of what was read so far."""
+        return len(self._unreadable)
 
     def start_session(self) -> str:
         session = new_id()
-        with self._writing() as db:
+        with self.transaction() as db:
             db["sessions"].insert({"id": session, "created_at": now()})
         return session
 
     def has_session(self, session: str) -> bool:
-        with self._explained():
-            return self.db["sessions"].count_where("id = ?", [session]) > 0
+        with self._file.reading() as db:
+            return db["sessions"].count_where("id = ?", [session]) > 0
 
     def record(self, run: Run) -> None:
         """Write a run as it stands now; to be called again whenever it went on."""
         talk = as_talk(run.transcript)
-        with self._writing() as db:
+        with self.transaction() as db:
+            # The database may have been deleted meanwhile: then the session goes on in the new one.
+            db["sessions"].insert({"id": run.session_id, "created_at": now()}, ignore=True)
             db["problems"].insert(
                 {**talk.problem.model_dump(exclude={"split"}), "id": talk.problem.id, "created_at": now()}, ignore=True
             )
             # An upsert, not a replacement: steps and labels already point at this row.
-            db["runs"].upsert(
-                {
-                    "id": run.id,
-                    "session_id": run.session_id,
-                    "problem_id": talk.problem.id,
-                    "kind": run.kind,
-                    "mode": run.mode,
-                    "model": run.model,
-                    "status": run.status,
-                    "answer": talk.outcome.answer if talk.outcome else None,
-                    "seconds": round(run.seconds, 3),
-                    "help": run.help,
-                    "talk": json.dumps(talk.model_dump(mode="json"), ensure_ascii=False),
-                    "created_at": run.created_at,
-                },
-                pk="id",
-            )
-            rows = step_rows(run.id, talk)
-            db["steps"].upsert_all(rows, pk="id")
-            self._forget_steps(run.id, {row["id"] for row in rows})
-            db["critiques"].upsert_all(critique_rows(run.id, talk), pk="id")
+            run_row = {
+                "id": run.id,
+                "session_id": run.session_id,
+                "problem_id": talk.problem.id,
+                "kind": run.kind,
+                "mode": run.mode,
+                "model": run.model,
+                "status": run.status,
+                "answer": talk.outcome.answer if talk.outcome else None,
+                "seconds": round(run.seconds, 3),
+                "help": run.help,
+                "talk": json.dumps(talk.model_dump(mode="json"), ensure_ascii=False),
+                "created_at": run.created_at,
+            }
+            steps = step_rows(run.id, talk)
+            self._refuse_other_words(run.id, {row["id"]: row["text"] for row in steps})
+            upsert(db, "runs", [run_row])
+            upsert(db, "steps", steps)
+            self._forget_steps(run.id, {row["id"] for row in steps})
+            upsert(db, "critiques", critique_rows(run.id, talk))
+
+    def record_unrated(self, run: Run) -> bool:
+        """Write a run as `record` does, unless people said something of what is stored of it; whether it was
+        written."""
+        with self.transaction():
+            if self.is_rated(run.id):
+                return False
+            self.record(run)
+            return True
+
+    def _refuse_other_words(self, run_id: str, steps: dict[str, str]) -> None:
+        """A label is about the words that a person saw: they may not become others, as when two pages go on with one
+        run."""
+        sql = "select id, text from steps where id in (select step_id from labels where run_id = ?)"
+        for row in self._query(sql, [run_id]):
+            if steps.get(row["id"], row["text"]) != row["text"]:
+                raise StoreError("This was gone on with elsewhere and rated there. Open it again from Earlier work.")
 
     def _forget_steps(self, run_id: str, kept: set[str]) -> None:
         """Drop steps that an earlier record of the run had and this one has not, unless a person labelled them."""
         labelled = "select step_id from labels where run_id = :run and step_id is not null"
         sql = f"select id from steps where run_id = :run and id not in ({labelled})"
-        for row in list(self.db.query(sql, {"run": run_id})):
+        for row in self._query(sql, {"run": run_id}):
             if row["id"] not in kept:
                 self.db["critiques"].delete_where("step_id = ?", [row["id"]])
                 self.db["steps"].delete(row["id"])
 
     def add_label(self, run_id: str, step: str | None, feedback: Feedback) -> None:
         """Append a person's word; nothing earlier is changed. Raises StoreError for an unknown run or step."""
-        with self._writing() as db:
+        with self.transaction() as db:
             db["labels"].insert(
                 {
                     "id": new_id(),
@@ -200,18 +191,18 @@ class SessionLog:
 
     def add_hints(self, run_id: str, levels: dict[str, int]) -> None:
         """Append how far the help with some steps has gone now. Raises StoreError for an unknown run or step."""
-        with self._writing() as db:
+        with self.transaction() as db:
             rows = [{"step_id": None if step == run_id else step, "level": n} for step, n in levels.items()]
             db["hints"].insert_all({"id": new_id(), "run_id": run_id, **row, "created_at": now()} for row in rows)
 
     def hints(self, run_id: str) -> dict[str, int]:
         """How far the help with every step of a run has gone."""
         rows = self._query("select step_id, max(level) as level from hints where run_id = ? group by step_id", [run_id])
-        return {row["step_id"] or run_id: row["level"] for row in rows}
+        return dict(self._readable("hints", rows, lambda row: (row["step_id"] or run_id, _level(row["level"]))))
 
     def delete_run(self, run_id: str) -> None:
         """Forget a run with its steps, verdicts and labels, and its problem if no other run is about that."""
-        with self._writing() as db:
+        with self.transaction() as db:
             steps = "select id from steps where run_id = ?"
             db["critiques"].delete_where(f"step_id in ({steps})", [run_id])
             for table, column in (
@@ -228,17 +219,20 @@ class SessionLog:
     def add_review(self, run_id: str, review: Review) -> None:
         """Append how a person ended the review of an attempt. Raises StoreError for an unknown run."""
         row = {"id": new_id(), "run_id": run_id, **review.model_dump(), "created_at": now()}
-        with self._writing() as db:
+        with self.transaction() as db:
             db["reviews"].insert({**row, "consent": int(review.consent)})
 
     def reviews(self, run_id: str) -> dict[int, Review]:
         """The latest review of every reviewed attempt of a run, by its turn."""
         rows = self._query("select * from latest_reviews where run_id = ?", [run_id])
-        return {row["turn"]: review_of(row) for row in rows}
+        return {review.turn: review for review in self._readable("reviews", rows, review_of)}
 
     def is_rated(self, run_id: str) -> bool:
         """Whether people said something of this very text."""
-        return bool(self.labels(run_id) or self.reviews(run_id))
+        told = (
+            "select id from latest_labels where run_id = :run union select id from latest_reviews where run_id = :run"
+        )
+        return bool(self._query(told, {"run": run_id}))
 
     def reviewed_since(self, moment: str) -> int:
         """How many reviews were ended since a moment (ISO 8601, UTC)."""
@@ -246,88 +240,97 @@ class SessionLog:
 
     def add_cost(self, run_id: str, cost: Cost) -> None:
         """Store what a run took, in the place of what was stored of it before. Raises StoreError for an unknown run."""
-        with self._writing() as db:
+        with self.transaction() as db:
             db["costs"].insert({"run_id": run_id, **cost.model_dump()}, replace=True)
 
     def costs(self, session: str) -> dict[str, Cost]:
         """What the runs of a session took, by run id, where that was measured."""
         sql = "select * from costs where run_id in (select id from runs where session_id = ?)"
-        return {row.pop("run_id"): Cost(**row) for row in self._query(sql, [session])}
+        return dict(self._readable("costs", self._query(sql, [session]), lambda row: (row.pop("run_id"), Cost(**row))))
 
     def add_vote(self, session: str, vote: Vote) -> None:
         """Append which way of a comparison a person likes best. Raises StoreError for an unknown session."""
-        with self._writing() as db:
+        with self.transaction() as db:
             db["votes"].insert({"id": new_id(), "session_id": session, "vote": vote, "created_at": now()})
 
     def vote(self, session: str) -> Vote | None:
         """The latest vote on a comparison."""
-        rows = self._query("select vote from latest_votes where session_id = ?", [session])
-        return rows[0]["vote"] if rows else None
+        rows = self._query("select id, vote from latest_votes where session_id = ?", [session])
+        return next(self._readable("votes", rows, _vote), None)
 
     def tally(self) -> dict[Vote, int]:
         """How many comparisons ended in which vote."""
-        rows = self._query("select vote, count(*) as n from latest_votes group by vote")
-        return {row["vote"]: row["n"] for row in rows}
+        return dict(Counter(self._readable("votes", self._query("select id, vote from latest_votes"), _vote)))
 
     def run(self, run_id: str) -> Run | None:
+        """Raises StoreError where its row is damaged."""
         rows = self._query("select * from runs where id = ?", [run_id])
-        return self._run(rows[0]) if rows else None
+        found = next(self._runs(rows), None)
+        if rows and not found:
+            raise StoreError(
+                f"The run {run_id} is stored in {self.path}, but damaged and cannot be read. Put a copy of the file "
+                "back, or do it again."
+            )
+        return found
 
     def latest_run(self, session: str, kind: str) -> Run | None:
         """The last run of a kind in a session; practised problems do not count."""
         rows = self._query(
-            "select * from runs where session_id = ? and kind = ? and mode <> ? order by id desc limit 1",
+            "select * from runs where session_id = ? and kind = ? and mode <> ? order by rowid desc",
             [session, kind, PRACTISED],
         )
-        return self._run(rows[0]) if rows else None
+        return next(self._runs(rows), None)
 
     def runs_of(self, session: str) -> list[Run]:
-        """All runs of a session in order; of a run's own id that run alone."""
-        return [
-            self._run(row)
-            for row in self._query("select * from runs where ? in (session_id, id) order by id", [session])
-        ]
+        """All runs of a session in order; of a run's own id that run alone. Raises StoreError where none of them can be
+        read."""
+        rows = self._query("select * from runs where ? in (session_id, id) order by rowid", [session])
+        found = list(self._runs(rows))
+        if rows and not found:
+            self.run(rows[0]["id"])
+        return found
 
     def runs(self, limit: int = 20, search: str | None = None) -> list[dict[str, Any]]:
         """The newest runs, one plain row each; `search` looks for words in problems and steps, the last of which may
         only be begun. `compared` are those of a comparison, which has its session for itself."""
-        if search and search.strip() and not re.search(r"\w", search):
-            return []
-        found = f" where runs.id in ({_search_sql(search)})" if search and search.strip() else ""
-        words = self.db.quote_fts(search or "")
-        return self._query(
+        rows = self._query(
             "select runs.id, runs.created_at, runs.kind, runs.mode, runs.model, runs.status, runs.answer, runs.seconds,"
-            " problems.text as problem, (select count(*) from latest_labels where run_id = runs.id) as labels,"
-            " runs.session_id as session,"
+            " runs.help, runs.talk, problems.text as problem,"
+            " (select count(*) from latest_labels where run_id = runs.id) as labels, runs.session_id,"
             " runs.session_id in (select session_id from costs join runs on id = run_id) as compared"
-            f" from runs join problems on problems.id = runs.problem_id{found} order by runs.id desc limit :limit",
-            {"limit": limit, "words": f"{words}*" if words else "", "part": f"%{search}%"},
+            f" from runs left join problems on problems.id = runs.problem_id where {_found(search)}"
+            " order by runs.rowid desc limit :limit",
+            {"limit": limit, **self._searched(search)},
         )
+        return list(self._readable("runs", rows, listed_of))
 
     def ended_runs(self, limit: int = -1, search: str | None = None) -> Iterator[Run]:
         """Runs that are over, newest first, whole and with their labels; all of them if there is no limit."""
-        for row in [row["id"] for row in self.runs(limit, search) if row["status"] != "running"]:
-            yield self.run(row)
+        rows = self._query(
+            f"select id from runs where {_found(search)} and status is not 'running' order by rowid desc limit :limit",
+            {"limit": limit, **self._searched(search)},
+        )
+        for row in rows:
+            yield from self._runs(self._query("select * from runs where id = ?", [row["id"]]))
 
     def labelled_runs(self) -> Iterator[Run]:
         """Runs on which people said something, oldest first."""
         told = "id in (select run_id from labels) or id in (select run_id from reviews)"
-        for row in self._query(f"select * from runs where {told} order by id"):
-            yield self._run(row)
+        yield from self._runs(self._query(f"select * from runs where {told} order by rowid"))
 
     def talks(self, mode: str) -> Iterator[SelfTalk]:
         """The talks of all runs of a mode."""
-        for row in self._query("select talk from runs where mode = ?", [mode]):
-            yield SelfTalk.model_validate_json(row["talk"])
+        rows = self._query("select id, talk from runs where mode = ?", [mode])
+        yield from self._readable("runs", rows, talk_of)
 
     def count_runs(self) -> int:
-        with self._explained():
-            return self.db["runs"].count
+        with self._file.reading() as db:
+            return db["runs"].count
 
     def export(self, consented_only: bool = True) -> Iterator[dict[str, Any]]:
         """Labelled runs as rows of the export format: the talk, and what people said of its steps."""
-        for row in self._query("select * from runs where id in (select run_id from latest_labels) order by id"):
-            run = self._run(row)
+        rows = self._query("select * from runs where id in (select run_id from latest_labels) order by rowid")
+        for run in self._runs(rows):
             feedback = [f for f in run.labels.values() if f.consent or not consented_only]
             if feedback:
                 talk = run.transcript.talk.model_dump(mode="json")
@@ -341,31 +344,70 @@ class SessionLog:
                 }
 
     def close(self) -> None:
-        with self._explained():
-            self.db.close()
+        self._file.close()
 
     def _query(self, sql: str, arguments: Any = ()) -> list[dict[str, Any]]:
-        with self._explained():
-            return list(self.db.query(sql, arguments))
+        with self._file.reading() as db:
+            return list(db.query(sql, arguments))
+
+    def _searched(self, search: str | None) -> dict[str, str]:
+        """The arguments of `_found`."""
+        words = self.db.quote_fts(search or "")
+        return {"words": f"{words}*" if words else "", "part": f"%{search}%"}
+
+    def _runs(self, rows: Iterable[dict[str, Any]]) -> Iterator[Run]:
+        return self._readable("runs", rows, self._run)
+
+    def _readable(self, table: str, rows: Iterable[dict[str, Any]], read: Callable[[dict[str, Any]], T]) -> Iterator[T]:
+        """What rows hold. Damaged ones are left out and counted, each once."""
+        for row in rows:
+            name = str(row.get("id") or row)
+            try:
+                found = read(row)
+            except (ValueError, TypeError, AttributeError):
+                self._unreadable.add((table, name))
+                continue
+            yield found
 
     def _run(self, row: dict[str, Any]) -> Run:
-        run = Run(
-            id=row["id"],
-            session_id=row["session_id"],
-            kind=row["kind"],
-            mode=row["mode"],
-            model=row["model"],
-            transcript=Transcript(SelfTalk.model_validate_json(row["talk"])),
-            seconds=row["seconds"],
-            created_at=row["created_at"],
-            help=row["help"] or "full",
+        known, talk = StoredRun.model_validate(row), talk_of(row)
+        return Run(
+            id=known.id,
+            session_id=known.session_id,
+            kind=known.kind,
+            mode=known.mode,
+            model=known.model,
+            transcript=Transcript(talk),
+            seconds=known.seconds,
+            created_at=known.created_at,
+            help=known.help or "full",
+            labels=self.labels(known.id),
+            hints=self.hints(known.id),
         )
-        return replace(run, labels=self.labels(run.id), hints=self.hints(run.id))
 
     def labels(self, run_id: str) -> dict[str, Feedback]:
         """The latest label of every labelled step of a run."""
         rows = self._query("select * from latest_labels where run_id = ?", [run_id])
-        return {row["step_id"] or run_id: feedback_of(row) for row in rows}
+        return dict(self._readable("labels", rows, lambda row: (row["step_id"] or run_id, feedback_of(row))))
+
+
+def _vote(row: dict[str, Any]) -> Vote:
+    if row["vote"] not in get_args(Vote):
+        raise ValueError("an unknown vote")
+    return row["vote"]
+
+
+def _level(value: Any) -> int:
+    if not isinstance(value, int):
+        raise ValueError("a level is a number")
+    return value
+
+
+def _found(search: str | None) -> str:
+    """What runs must fulfil that a search finds."""
+    if not (search and search.strip()):
+        return "true"
+    return f"runs.id in ({_search_sql(search)})" if re.search(r"\w", search) else "false"
 
 
 def _search_sql(search: str) -> str:
@@ -382,18 +424,3 @@ def _search_sql(search: str) -> str:
         f"select run_id from steps where {match['steps']} union"
         f" select runs.id from runs join problems on problems.id = runs.problem_id where {match['problems']}"
     )
-
-
-def _remedy(error: Exception, path: Path) -> str:
-    text = str(error).lower()
-    if "full" in text or "no space" in text or ("i/o" in text and shutil.disk_usage(path.parent).free < ROOM):
-        return "The disk is full: free some space and try again; nothing that was stored is lost."
-    if "readonly" in text or "read-only" in text or "permission" in text or "unable to open" in text:
-        return "Set SOLILOQUY_HOME to a folder you can write to."
-    if "locked" in text:
-        return "Another program holds it open: close that and try again."
-    if "not a database" in text or "malformed" in text:
-        return "The file is damaged: move it away to begin a new one, or put a copy back."
-    if "foreign key" in text:
-        return "The step or run it refers to is not stored here."
-    return "Check the folder, or set SOLILOQUY_HOME to another one."

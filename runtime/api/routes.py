@@ -26,7 +26,7 @@ from runtime.page.live import Follower
 from runtime.page.loading import Loading
 from runtime.session import Progress, Session
 from runtime.settings import Settings, SettingsError
-from runtime.store import Run, SessionLog
+from runtime.store import Run, SessionLog, StoreError
 from runtime.text import UnreadableError, clean
 
 LARGEST = 1 << 20
@@ -101,7 +101,7 @@ class Api:
                 raise ApiError("The model is being loaded. Ask again in some seconds.", 503, "loading", headers=AGAIN)
             seat.enter_context(self._seat())
             engine = Metered(await run_in_threadpool(self._model))
-            session = await run_in_threadpool(Session, settings, lambda: engine, self._log)
+            session = await run_in_threadpool(_session, settings, engine, self._log)
             follower = Follower(lambda cancel: session.solve(problem, cancel=cancel))
             if asked.stream:
                 return Stream(_pieces(asked, follower, engine), seat.pop_all())
@@ -117,6 +117,14 @@ class Api:
             yield
         finally:
             self._running -= 1
+
+
+def _session(settings: Settings, engine: Metered, log: SessionLog | None) -> Session:
+    """A solution that cannot be kept is better than none."""
+    try:
+        return Session(settings, lambda: engine, log)
+    except StoreError:
+        return Session(settings, lambda: engine, None)
 
 
 class Stream(StreamingResponse):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from runtime.errors import SoliloquyError
 from runtime.exports.card import card
 from runtime.exports.formats import Format, rows_of
-from runtime.files import write_whole
+from runtime.files import whole, write_whole
 from runtime.labelled import LabelledAttempt
 
 
@@ -31,40 +32,44 @@ def write_dataset(
 ) -> Exported:
     """Rows and card into a folder. Raises ExportError."""
     kept = list(attempts)
-    rows = rows_of(name, kept)
-    write_lines(folder / "data.jsonl", rows)
-    _write(folder / "README.md", card(name, rows, kept, licence, consented_only))
+    rows, about = rows_of(name, kept), folder / "README.md"
+    text = card(name, rows, kept, licence, consented_only)
+    with _explained(folder), whole(about) as file, whole(folder / "data.jsonl") as data:
+        file.write(text.encode())
+        data.writelines(map(_line, rows))
+        file.flush(), data.flush()  # a full disk shows here, and the data set that was there stays
+        # No moment may see a card that tells of other rows, or of a consent that these do not have.
+        about.unlink(missing_ok=True)
     return Exported(folder, len(rows))
 
 
 def write_lines(file: Path, rows: Iterable[dict[str, Any]]) -> None:
     """All lines or none: an export that was broken off leaves the file that was there. Raises ExportError."""
-    _write(file, (json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    with _explained(file), whole(file) as data:
+        data.writelines(map(_line, rows))
 
 
 def write_text(file: Path, text: str) -> None:
     """All of it or nothing. Raises ExportError."""
-    _write(file, [text])
+    with _explained(file):
+        write_whole(file, text)
 
 
 def zipped(folder: Path, file: Path) -> Path:
     """The files of a folder in one archive. Raises ExportError."""
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-            for one in sorted(folder.iterdir()):
-                archive.write(one, f"{folder.name}/{one.name}")
-    except OSError as error:
-        raise _explained(file, error) from error
+    with _explained(file), whole(file) as data, zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
+        for one in sorted(folder.glob("[!.]*")):
+            archive.write(one, f"{folder.name}/{one.name}")
     return file
 
 
-def _write(file: Path, content: str | Iterable[str]) -> None:
+def _line(row: dict[str, Any]) -> bytes:
+    return (json.dumps(row, ensure_ascii=False) + "\n").encode()
+
+
+@contextmanager
+def _explained(place: Path) -> Iterator[None]:
     try:
-        write_whole(file, content)
+        yield
     except OSError as error:
-        raise _explained(file, error) from error
-
-
-def _explained(file: Path, error: OSError) -> ExportError:
-    return ExportError(f"{file} cannot be written ({error.strerror}). Choose another place.")
+        raise ExportError(f"{place} cannot be written ({error.strerror}). Choose another place.") from error

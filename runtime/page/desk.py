@@ -6,7 +6,7 @@ The page's widgets only carry what this class gives them. It knows nothing of Gr
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property, partial
 from html import escape
@@ -61,7 +61,8 @@ class Desk:
             self.session = Session(settings, model, log, kept_session)
         except StoreError as error:
             self.session, self.mishap = Session(settings, model, None, kept_session), str(error)
-        self.log = self.session.log
+        self.log, self.wanted = self.session.log, log
+        """Where things are stored, and where they shall be as soon as that can be opened."""
         self.exercise = exercise or Exercise()
         self.search = ""
         """What the list of earlier runs is searched for."""
@@ -98,6 +99,7 @@ class Desk:
             if not (text or "").strip():
                 raise UnreadableError(word(f"error.empty.{name}", self.language))
         self._refuse_while(kind)
+        self.try_to_keep()
         act = partial(self.session.solve, help=help) if kind == "solve" else self.session.check
         self._shown.pop(kind, None)
         self._unsaved.pop(kind, None)
@@ -164,6 +166,7 @@ class Desk:
         if not (problem or "").strip():
             raise UnreadableError(word("error.empty.problem", self.language))
         self._refuse_while(COMPARE)
+        self.try_to_keep()
         self.comparison = begun = Comparison(self.settings, self.model, self.log)
         self._followers[COMPARE] = Follower(lambda cancel: begun.solve(problem, depth, cancel))
 
@@ -210,10 +213,16 @@ class Desk:
     def keep_in(self, log: SessionLog | None) -> None:
         """From now on store in this log, or nowhere; a comparison that was begun is not taken up again."""
         self.session.keep_in(log)
-        self.log, self.mishap = log, ""
+        self.log, self.wanted, self.mishap = log, log, ""
         self.__dict__.pop("reviewing", None)
         if log is None and self.comparison:
             self.comparison.session.keep_in(None)
+
+    def try_to_keep(self) -> None:
+        """A log that could not be opened is tried again whenever there is something to store."""
+        if self.wanted and not self.log:
+            with suppress(StoreError):
+                self.keep_in(self.wanted)
 
     def reopen(self, run: Run) -> str:
         """Show a stored run again; the value is its kind. Raises BusyError while another of that kind goes on."""

@@ -84,7 +84,7 @@ class Page(Frame):
         self.new.click(self.start_anew, [self.kept], all_of_it, cancels=runs, **QUIET)
         self.keep.input(self.set_keeping, [self.kept, self.keep], all_of_it, **AT_ONCE)
         for event in (*(run.then for run in runs), *(tab.halt.click for tab in [*self.tabs, self.compare])):
-            event(self.past.refresh, None, [self.past.list], **QUIET)
+            event(self.after_run, None, [*lines, self.past.list], **QUIET)
         self.practise.checked.then(self.past.refresh, None, [self.past.list], **QUIET)
         self.clock.tick(self.tell_model, None, [self.model_line, self.clock], **QUIET)
 
@@ -99,7 +99,7 @@ class Page(Frame):
         old = self.desk(request, kept)
         old.leave()
         self.desks[request.session_hash] = desk = Desk(
-            self.settings, self.model, old.log, old.language, exercise=old.exercise
+            self.settings, self.model, old.wanted, old.language, exercise=old.exercise
         )
         return self.paint(desk, kept or {}, {tab.kind: [""] * len(tab.boxes) for tab in self.tabs})
 
@@ -124,13 +124,7 @@ class Page(Frame):
         compared = desk.comparison.session.id if desk.comparison else None
         updates[self.kept] = {"value": {**kept, "compare": compared}}
         updates[self.keep]["value"] = desk.log is not None
-        mishap = desk.mishap or self.mishap
-        updates[self.unkept] = {
-            "value": escape(word("app.not_kept", desk.language)),
-            "visible": not (desk.log or mishap),
-        }
-        told = word("app.unkept", desk.language, reason=escape(mishap))
-        updates[self.mishap_line] = {"value": told, "visible": bool(mishap)}
+        updates |= self.keeping(desk)
         updates[self.past.list] = {"value": self.past.view(desk)}
         for widget, changes in self.practise.paint(desk).items():
             updates[widget] = {**updates.get(widget, {}), **changes}
@@ -143,6 +137,24 @@ class Page(Frame):
         for room in self.rooms if self.studio else []:
             for widget, changes in room.paint(desk).items():
                 updates.setdefault(widget, {}).update(changes)
+        return {widget: gr.update(**changes) for widget, changes in updates.items()}
+
+    def keeping(self, desk: Desk) -> dict[Any, dict[str, Any]]:
+        """Whether nothing is kept, by wish or by mishap."""
+        mishap = "" if desk.log else desk.mishap or self.mishap
+        told = word("app.unkept", desk.language, reason=escape(mishap))
+        return {
+            self.unkept: {
+                "value": escape(word("app.not_kept", desk.language)),
+                "visible": not (desk.log or mishap),
+            },
+            self.mishap_line: {"value": told, "visible": bool(mishap)},
+        }
+
+    def after_run(self, request: gr.Request) -> dict[Any, Any]:
+        """A run was stored, or not."""
+        desk = self.desk(request)
+        updates = {**self.keeping(desk), self.past.list: {"value": self.past.view(desk)}}
         return {widget: gr.update(**changes) for widget, changes in updates.items()}
 
     def tell_model(self, request: gr.Request) -> tuple[str, gr.Timer]:

@@ -31,7 +31,7 @@ def listing(log: SessionLog | None, language: Language, search: str = "", compar
         "language": language,
         "search": search,
         "rows": [_row(entry, row, language) for entry, row in [*entries.items()][:SHOWN]],
-        "empty": "" if rows else empty,
+        "empty": _left_out(log, language) if rows else empty,
         "words": {key: text for key, text in catalogue(language).items() if key.startswith("past.")},
     }
 
@@ -51,6 +51,10 @@ def runs_of(log: SessionLog | None, entry: str, language: Language) -> list[Run]
     if not runs:
         raise StoreError(word("error.past.gone", language))
     return runs
+
+
+def _left_out(log: SessionLog, language: Language) -> str:
+    return word("past.unreadable", language, n=log.unreadable) if log.unreadable else ""
 
 
 _MEDIA = {"md": "text/markdown", "html": "text/html"}

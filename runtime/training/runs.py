@@ -80,7 +80,7 @@ class Training:
             raise TrainingError(f"{base} cannot be trained here. Choose one of: {', '.join(bases(self.settings))}.")
         with _lock:
             self._refuse_second()
-            folder = self.home / new_id()
+            folder = self.home / new_id(after=self.folder.name if self.folder else "")
             count = write_judged(log, folder / "judged.jsonl")
             plan = Plan(base=base, minutes=minutes, attempts=count, created_at=now())
             write_whole(folder / "plan.json", plan.model_dump_json(indent=1))

@@ -14,7 +14,8 @@ from runtime.page.frame import Frame
 from runtime.page.serving import read, script
 from runtime.page.widgets import AT_ONCE, BARE, ON_MODEL, QUIET, STOP
 from runtime.page.words import word
-from runtime.types import Depth
+from runtime.store import StoreError
+from runtime.types import Depth, Vote
 
 EXAMPLES = 4
 
@@ -94,14 +95,19 @@ class CompareTab:
             shown[head] = {"value": compare_view.head(found, place, language)}
             shown[steps] = {"value": compare_view.steps(found, place, busy, language)}
             shown[figures] = {"value": compare_view.figures(found, place, language)}
-        votes = self.page.log.tally() if self.page.log else {}
         return shown | {
             self.told: {"value": compare_view.told(found, busy, language)},
             self.ballot: {"visible": bool(found and found.can_vote and not busy)},
-            self.tally: {"value": compare_view.tally(votes, language)},
+            self.tally: {"value": compare_view.tally(self.votes_so_far(), language)},
             self.go: {"interactive": not busy},
             self.halt: {"interactive": busy},
         }
+
+    def votes_so_far(self) -> dict[Vote, int]:
+        try:
+            return self.page.log.tally() if self.page.log else {}
+        except StoreError:  # the page itself must open all the same
+            return {}
 
     # Acts. Each asks for the right itself.
 

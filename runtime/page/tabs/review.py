@@ -108,6 +108,10 @@ class ReviewTab:
         ending = asked.get("ending")
         if ending not in get_args(Ending):
             raise StudioError(f"There is no ending {ending!r}: take one of {', '.join(get_args(Ending))}.")
+        with reviewing.log.transaction():  # what somebody rates meanwhile may not contradict the ending
+            self.end(desk, reviewing, ending, asked, consent)
+
+    def end(self, desk: Desk, reviewing: Reviewing, ending: Ending, asked: Mapping[str, Any], consent: bool) -> None:
         if wrong := reviewing.objection(ending):
             raise StudioError(word(f"review.need.{wrong}", desk.language))
         reviewing.finish(ending, str(asked.get("explanation") or "")[:1000], float(asked.get("seconds") or 0), consent)
