@@ -6,7 +6,6 @@ One connection for all threads, one of them at a time.
 
 from __future__ import annotations
 
-import ctypes
 import random
 import shutil
 import sqlite3
@@ -44,6 +43,7 @@ class DatabaseFile:
 
     def __init__(self, path: Path, migrations: Migrations) -> None:
         self.path, self._migrations = path, migrations
+        self._log_path = path.with_name(f"{path.name}-wal")
         self._lock = RLock()
         self._db: Database | None = None
         self._inodes: tuple[Inode, Inode] = (None, None)
@@ -71,8 +71,13 @@ class DatabaseFile:
             if db.conn.in_transaction:
                 yield db
                 return
-            with _transaction(db):
-                yield db
+            try:
+                with _transaction(db):
+                    yield db
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_READONLY:
+                    self._let_go()  # it stays read-only for this connection, whatever becomes of the file
+                raise
             if self._is_elsewhere():
                 raise StoreError(
                     f"{self.path} was deleted or replaced while it was written to, so this was not stored. Do it again."
@@ -150,22 +155,22 @@ class DatabaseFile:
     # Whether the file is still the one that was opened
 
     def _inodes_now(self) -> tuple[Inode, Inode]:
-        return _inode(self.path), _inode(self.path.with_name(f"{self.path.name}-wal"))
+        return _inode(self.path), _inode(self._log_path)
 
     def _is_elsewhere(self) -> bool:
         return any(was is not None and was != now for was, now in zip(self._inodes, self._inodes_now(), strict=True))
 
     def _let_go(self) -> None:
-        """Close the connection. SQLite deletes the write-ahead log by its name then, so where that of another database
-        has taken the name the connection is left open for good."""
+        """Close the connection. SQLite leaves the write-ahead log behind where its file is gone; it would be taken for
+        that of the file that has the name now."""
         if self._db is None:
             return
         gone, self._db = self._db, None
-        if self._inodes_now()[1] in (None, self._inodes[1]):
-            with suppress(sqlite3.Error):
-                gone.close()
-        else:
-            ctypes.pythonapi.Py_IncRef(ctypes.py_object(gone.conn))
+        with suppress(sqlite3.Error):
+            gone.close()
+        (file, log), (file_now, log_now) = self._inodes, self._inodes_now()
+        if file != file_now and log and log == log_now:
+            self._log_path.unlink(missing_ok=True)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

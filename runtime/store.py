@@ -229,8 +229,8 @@ class SessionLog:
 
     def is_rated(self, run_id: str) -> bool:
         """Whether people said something of this very text."""
-        told = (
-            "select id from latest_labels where run_id = :run union select id from latest_reviews where run_id = :run"
+        told = " union ".join(
+            f"select id from {view} where run_id = :run" for view in ("latest_labels", "latest_reviews")
         )
         return bool(self._query(told, {"run": run_id}))
 

@@ -21,7 +21,7 @@ from runtime import settings as configuration
 from runtime.engines.scripted import ScriptedEngine
 from runtime.page import serving
 from runtime.page.loading import Loading
-from runtime.store import SessionLog
+from runtime.store import SessionLog, StoreError
 
 ROOT = Path(__file__).parents[1]
 BARE = {"PATH": os.defpath, "HOME": os.environ.get("HOME", "/")}
@@ -109,8 +109,10 @@ def only_readable(path):
 
 
 @pytest.mark.parametrize("what", ["home", "database"])
-def test_a_home_that_can_only_be_read_is_found_out_at_the_start(what):
+def test_a_home_that_can_only_be_read_is_found_out_at_the_start_and_tried_again(what, monkeypatch):
     import app
+
+    monkeypatch.setattr("runtime.database.NEXT_TRY", 0.0)
 
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
@@ -121,7 +123,11 @@ def test_a_home_that_can_only_be_read_is_found_out_at_the_start(what):
             settings.database.chmod(0o644)
         with only_readable(home if what == "home" else settings.database):
             log, reason = app.open_log(settings)
-            assert log is None and "Set SOLILOQUY_HOME to a folder you can write to." in reason
+            assert "Set SOLILOQUY_HOME to a folder you can write to." in reason
+            with pytest.raises(StoreError, match="Set SOLILOQUY_HOME"):
+                log.start_session()
+        assert log.start_session()  # the same log, once it can be written
+        log.close()
         log, reason = app.open_log(settings)
         assert log.start_session() and not reason
         log.close()

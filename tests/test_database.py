@@ -1,0 +1,354 @@
+"""One file and several processes: all of them can keep what they do, what was acknowledged outlives a kill, and a file
+that was deleted or replaced below an open log is noticed."""
+
+import json
+import os
+import random
+import resource
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from runtime.events import Transcript
+from runtime.rows import step_id
+from runtime.store import Run, SessionLog, StoreError, new_id, now
+from runtime.types import Feedback, Outcome, Problem, SelfTalk, Step, Trajectory
+
+ROOT = Path(__file__).parents[1]
+PROBLEM = Problem(text="What is 2 + 3?")
+ATTEMPT = Trajectory(problem_id=PROBLEM.id, steps=(Step(text="2 + 3 = 5"),), answer="5")
+TALK = SelfTalk(problem=PROBLEM, turns=(ATTEMPT,), outcome=Outcome(status="settled", trajectory_id=ATTEMPT.id))
+
+
+def recorded(log, session=None):
+    run = Run(new_id(), session or log.start_session(), "solve", "plain", "m", Transcript(TALK), created_at=now())
+    log.record(run)
+    return run
+
+
+def in_pairs(tmp_path, rounds, work):
+    """Each round runs the work twice at once, in processes of their own that begin together, on a home that is new in
+    each round; the values are the homes."""
+    script = f"""
+import sys, time
+from pathlib import Path
+from test_database import *
+gates = sys.stdin
+for line in gates:
+    home = Path(line.strip())
+    while not (home / "go").exists():
+        time.sleep(0.0005)
+    try:
+        {work}
+        print("ok", flush=True)
+    except Exception as error:
+        print(repr(error), flush=True)
+"""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
+    pair = [
+        subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                         env=environment, cwd=ROOT)
+        for _ in range(2)
+    ]  # fmt: skip
+    said, homes = [], []
+    try:
+        for number in range(rounds):
+            home = tmp_path / f"home-{number}"
+            home.mkdir()
+            homes.append(home)
+            for process in pair:
+                print(home, file=process.stdin, flush=True)
+            time.sleep(0.01)
+            (home / "go").touch()
+            said += [process.stdout.readline().strip() for process in pair]
+    finally:
+        for process in pair:
+            process.kill()
+            process.wait()
+    assert said == ["ok"] * (2 * rounds)
+    return homes
+
+
+# Several processes
+
+
+@pytest.mark.timeout(300)
+def test_two_processes_that_open_a_fresh_home_at_once_can_both_keep_a_run(tmp_path):
+    for home in in_pairs(tmp_path, 20, 'log = SessionLog(home / "soliloquy.db"); recorded(log); log.close()'):
+        log = SessionLog(home / "soliloquy.db")
+        assert len(log.runs()) == 2
+        log.close()
+
+
+@pytest.mark.timeout(300)
+def test_two_imports_of_the_same_rows_at_once_store_each_row_once(tmp_path):
+    file = tmp_path / "in.jsonl"
+    rows = ({"problem": f"{n} + 1?", "steps": [f"{n} + 1 = {n + 1}"]} for n in range(300))
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    work = "from runtime.importing import import_attempts; "
+    work += 'log = SessionLog(home / "soliloquy.db"); import_attempts(home.parent / "in.jsonl", log); log.close()'
+    for home in in_pairs(tmp_path, 3, work):
+        log = SessionLog(home / "soliloquy.db")
+        assert log.count_runs() == 300
+        log.close()
+
+
+def test_a_log_that_another_program_holds_is_opened_as_soon_as_that_is_done(tmp_path, monkeypatch):
+    monkeypatch.setattr("runtime.database.PATIENCE", 0.1)
+    monkeypatch.setattr("runtime.database.NEXT_TRY", 0.05)
+    path = tmp_path / "soliloquy.db"
+    log = SessionLog(path, at_once=False)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("create table t (x)")
+        other.execute("begin exclusive")
+        for _ in range(2):
+            with pytest.raises(StoreError, match="Another program holds it open"):
+                log.start_session()
+        other.execute("commit")
+    time.sleep(0.1)
+    assert log.run(recorded(log).id)
+    log.close()
+
+
+def test_two_logs_that_read_before_they_write_wait_for_each_other(tmp_path):
+    one, other = SessionLog(tmp_path / "soliloquy.db"), SessionLog(tmp_path / "soliloquy.db")
+    other.db.execute("pragma busy_timeout = 50")
+    with one.transaction():
+        recorded(one)
+        with pytest.raises(StoreError, match="Another program holds it open"), other.transaction():
+            pass
+    assert other.count_runs() == 1
+    one.close(), other.close()
+
+
+# Kills
+
+
+KILLS = 100
+
+
+def writer(path, run_id, say):
+    """Stores labels for ever and says of each that it is stored; now and then a session, a review or a new run."""
+    log, number = SessionLog(path), 0
+    while True:
+        reason = f"{os.getpid()}/{number}"
+        log.add_label(run_id, step_id(run_id, 0, 0), Feedback(rating=1, reason=reason, consent=number % 2 == 0))
+        os.write(say, f"{reason}\n".encode())
+        if number % 10 == 0:
+            recorded(log)
+        number += 1
+
+
+def killed_writer(path, run_id, seconds):
+    """What a writer acknowledged until it was killed."""
+    listen, say = os.pipe()
+    pid = os.fork()
+    if pid == 0:  # never back into the test
+        try:
+            writer(path, run_id, say)
+        finally:
+            os._exit(1)
+    os.close(say)
+    time.sleep(seconds)
+    os.kill(pid, signal.SIGKILL)
+    _, status = os.waitpid(pid, 0)
+    with os.fdopen(listen) as heard:
+        told = heard.read().split("\n")
+    assert os.WIFSIGNALED(status), "it ended before it was killed"
+    return told[:-1]
+
+
+@pytest.mark.timeout(300)
+def test_every_acknowledged_label_outlives_a_hundred_kills(tmp_path):
+    path, rng, kept = tmp_path / "soliloquy.db", random.Random(0), []
+    log = SessionLog(path)
+    run = recorded(log)
+    log.close()
+    for kill in range(KILLS):
+        kept += killed_writer(path, run.id, rng.uniform(0.01, 0.12))
+        if kill % 10 == 9:
+            log = SessionLog(path)
+            assert log.db.execute("pragma integrity_check").fetchone()[0] == "ok"
+            log.close()
+    log = SessionLog(path)
+    there = {row["reason"] for row in log.db["labels"].rows}
+    log.close()
+    print(f"{KILLS} kills: {len(kept)} labels acknowledged, {len(there)} stored, {len(set(kept) - there)} lost")
+    assert len(kept) > KILLS
+    assert not set(kept) - there
+
+
+@pytest.mark.timeout(120)
+def test_a_kill_while_a_fresh_home_is_opened_leaves_one_that_can_be_opened(tmp_path):
+    rng = random.Random(1)
+    for kill in range(30):
+        path = tmp_path / f"{kill}" / "soliloquy.db"
+        pid = os.fork()
+        if pid == 0:
+            try:
+                recorded(SessionLog(path))
+                time.sleep(60)
+            finally:
+                os._exit(1)
+        time.sleep(rng.uniform(0, 0.08))
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        log = SessionLog(path)
+        assert log.run(recorded(log).id)
+        log.close()
+
+
+# The file is gone, or another one
+
+
+def unlink_all(path):
+    for name in ("", "-wal", "-shm"):
+        path.with_name(path.name + name).unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize("what", ["database", "all files", "home"])
+def test_a_run_goes_on_in_a_new_database_where_the_old_one_was_deleted(what, tmp_path):
+    path = tmp_path / "home" / "soliloquy.db"
+    log = SessionLog(path)
+    run = recorded(log)
+    if what == "database":
+        path.unlink()
+    else:
+        unlink_all(path)
+    if what == "home":
+        path.parent.rmdir()
+    with pytest.raises(StoreError, match="is not stored here"):
+        log.add_label(run.id, step_id(run.id, 0, 0), Feedback(rating=1))
+    log.record(run)
+    log.add_label(run.id, step_id(run.id, 0, 0), Feedback(rating=1))
+    log.close()
+    again = SessionLog(path)
+    assert again.run(run.id).labels[step_id(run.id, 0, 0)].rating == 1
+    again.close()
+
+
+def test_a_database_that_was_replaced_is_used_and_the_old_log_of_writes_is_not_mixed_into_it(tmp_path):
+    path, spare = tmp_path / "soliloquy.db", tmp_path / "spare" / "soliloquy.db"
+    theirs = SessionLog(spare)
+    copied = recorded(theirs)
+    theirs.close()
+    log = SessionLog(path)
+    lost = [recorded(log) for _ in range(20)]
+    spare.replace(path)
+    assert [row["id"] for row in log.runs(100)] == [copied.id]
+    new = recorded(log)
+    log.close()
+    again = SessionLog(path)
+    assert [row["id"] for row in again.runs(100)] == [new.id, copied.id]
+    assert again.run(lost[0].id) is None
+    assert again.db.execute("pragma integrity_check").fetchone()[0] == "ok"
+    again.close()
+
+
+@pytest.mark.parametrize("how", ["written to", "closed", "forgotten"])
+def test_what_another_process_keeps_in_a_new_database_outlives_a_log_of_the_old_one(how, tmp_path):
+    path = tmp_path / "soliloquy.db"
+    old = SessionLog(path)
+    recorded(old)
+    unlink_all(path)
+    new = SessionLog(path)
+    kept = [recorded(new)]
+    if how == "written to":
+        kept.append(recorded(old))
+    elif how == "closed":
+        old.close()
+    else:
+        del old
+    kept.append(recorded(new))
+    reader = SessionLog(path)
+    assert {row["id"] for row in reader.runs()} == {run.id for run in kept}
+    reader.close()
+    new.close()
+
+
+def test_what_was_written_into_a_file_that_was_deleted_meanwhile_is_not_called_stored(tmp_path):
+    log = SessionLog(tmp_path / "soliloquy.db")
+    run = recorded(log)
+    with pytest.raises(StoreError, match="so this was not stored"), log.transaction():
+        log.add_label(run.id, None, Feedback(rating=1))
+        log.path.unlink()
+    log.record(run)
+    log.add_label(run.id, None, Feedback(rating=1))
+    assert log.run(run.id).labels
+    log.close()
+
+
+# Faults below
+
+
+def limited(path, limit):
+    """In a process of its own, whose files may have only so many bytes: what it acknowledged, and how it ended."""
+    listen, say = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            log = SessionLog(path)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            while True:
+                run = recorded(log)
+                log.add_label(run.id, step_id(run.id, 0, 0), Feedback(rating=1))
+                os.write(say, f"{run.id}\n".encode())
+        except StoreError as error:
+            os.write(say, f"StoreError: {error}\n".encode())
+        finally:
+            os._exit(0)
+    os.close(say)
+    with os.fdopen(listen) as heard:
+        told = heard.read().splitlines()
+    os.waitpid(pid, 0)
+    return told
+
+
+def test_a_file_that_may_grow_no_more_is_a_sentence_and_nothing_is_half_written(tmp_path):
+    path = tmp_path / "soliloquy.db"
+    SessionLog(path).close()
+    *kept, last = limited(path, 2_000_000)
+    assert last.startswith(f"StoreError: {path} cannot be used") and len(kept) > 10
+    log = SessionLog(path)
+    assert {row["id"] for row in log.runs(10_000)} >= set(kept)
+    assert all(log.run(run).labels for run in kept)
+    assert all(log.db["steps"].count_where("run_id = ?", [row["id"]]) == 1 for row in log.runs(10_000))
+    log.close()
+
+
+@pytest.mark.parametrize("table", ["sessions", "problems", "runs", "steps", "critiques"])
+@pytest.mark.parametrize("fault", ["disk I/O error", "database or disk is full"])
+def test_a_run_is_stored_whole_or_not_at_all(table, fault, tmp_path):
+    from runtime.types import Critique, StepVerdict
+
+    log = SessionLog(tmp_path / "soliloquy.db")
+    judged = Critique(trajectory_id=ATTEMPT.id, verdicts=(StepVerdict(verdict="correct"),))
+    run = Run(
+        new_id(), new_id(), "solve", "plain", "m", Transcript(TALK.model_copy(update={"turns": (ATTEMPT, judged)}))
+    )
+    log.db.execute(f"create temp trigger fault before insert on {table} begin select raise(abort, '{fault}'); end")
+    with pytest.raises(StoreError, match=fault):
+        log.record(run)
+    log.db.execute("drop trigger fault")
+    assert [log.db[name].count for name in ("sessions", "problems", "runs", "steps", "critiques")] == [0] * 5
+    log.record(run)
+    assert log.run(run.id).transcript == run.transcript
+    log.close()
+
+
+def test_a_database_that_became_read_only_is_a_sentence_and_is_written_again_later(tmp_path):
+    log = SessionLog(tmp_path / "soliloquy.db")
+    run = recorded(log)
+    log.db.execute("pragma query_only = on")
+    with pytest.raises(StoreError, match="Set SOLILOQUY_HOME to a folder you can write to"):
+        log.add_label(run.id, None, Feedback(rating=1))
+    log.add_label(run.id, None, Feedback(rating=-1))
+    assert log.labels(run.id)[run.id].rating == -1
+    log.close()
