@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from sqlite_utils import Database, Migrations
+from ulid import ULID
 
 from runtime.events import (
     AttemptDone,
@@ -25,7 +26,7 @@ from runtime.events import (
     fold,
 )
 from runtime.labelled import labelled_attempts
-from runtime.migrations import first_tables
+from runtime.migrations import first_tables, migrations
 from runtime.rows import home_of, step_id
 from runtime.store import PRACTISED, Run, SessionLog, StoreError, new_id, now
 from runtime.types import (
@@ -37,6 +38,7 @@ from runtime.types import (
     Parent,
     Problem,
     Provenance,
+    Review,
     SelfTalk,
     Step,
     StepVerdict,
@@ -321,10 +323,23 @@ def test_a_label_on_an_unknown_step_or_run_is_refused(log):
     assert rows(log, "labels") == []
 
 
-def test_a_run_of_an_unknown_session_is_refused_whole(log):
-    with pytest.raises(StoreError, match="is not stored here"):
-        log.record(replace(a_run(log), session_id="unknown"))
-    assert [rows(log, table) for table in ("problems", "runs", "steps")] == [[], [], []]
+def test_what_was_rated_does_not_become_other_words(log):
+    run = recorded(log, TALK.model_copy(update={"turns": (FIRST,)}))
+    other = FIRST.model_copy(update={"steps": (ONE, GOOD)})
+    changed = replace(run, transcript=Transcript(TALK.model_copy(update={"turns": (other,)})))
+    log.record(changed)
+    log.add_label(run.id, step_id(run.id, 0, 1), Feedback(rating=1, consent=True))
+    with pytest.raises(StoreError, match="rated there"):
+        log.record(run)
+    assert log.run(run.id).transcript == changed.transcript
+    assert log.record_unrated(run) is False
+    log.record(replace(changed, seconds=2.0))
+
+
+def test_work_that_nobody_rated_may_be_written_over(log):
+    run = recorded(log)
+    assert log.record_unrated(replace(run, seconds=7.0))
+    assert log.run(run.id).seconds == 7.0
 
 
 def test_eight_threads_store_all_their_labels(log):
@@ -349,6 +364,90 @@ def test_two_open_logs_of_one_file_see_each_others_runs(log):
         runs = list(pool.map(recorded, [log, other] * 10))
     assert {row["id"] for row in log.runs(100)} == {row["id"] for row in other.runs(100)} == {run.id for run in runs}
     other.close()
+
+
+# Clocks that are set back
+
+
+@pytest.fixture
+def backwards(monkeypatch):
+    """Every id is older than the one before."""
+    moments = iter(range(2_000_000_000_000, 0, -86_400_000))
+    monkeypatch.setattr("runtime.store.ULID", lambda: ULID.from_timestamp(next(moments) / 1000))
+
+
+def test_the_latest_word_is_the_one_that_was_said_last_whatever_the_clock_says(log, backwards):
+    run = recorded(log)
+    step = step_id(run.id, 2, 1)
+    for rating in (-1, 0, 1):
+        log.add_label(run.id, step, Feedback(rating=rating))
+        assert log.labels(run.id)[step].rating == rating
+    for ending in ("solution", "give_up", "found_error"):
+        log.add_review(run.id, Review(turn=0, ending=ending))
+        assert log.reviews(run.id)[0].ending == ending
+    for vote in ("same", "none", "critic"):
+        log.add_vote(run.session_id, vote)
+        assert log.vote(run.session_id) == vote and log.tally() == {vote: 1}
+
+
+@pytest.mark.parametrize("withdrawn", [Feedback(rating=1), Feedback(consent=True), Feedback()])
+def test_consent_that_was_withdrawn_after_the_clock_was_set_back_counts(withdrawn, log, backwards):
+    run = recorded(log)
+    step = step_id(run.id, 2, 1)
+    log.add_label(run.id, step, Feedback(rating=1, consent=True))
+    log.add_review(run.id, Review(turn=2, ending="solution", explanation="mine", consent=True))
+    assert [*log.export()] and [*labelled_attempts(log)]
+    log.add_label(run.id, step, withdrawn)
+    log.add_review(run.id, Review(turn=2, ending="solution"))
+    assert [*log.export()] == [*labelled_attempts(log)] == []
+
+
+@pytest.mark.parametrize("act", ["vacuum", "dump"])
+def test_the_latest_word_stays_the_latest_in_a_copy_of_the_database(act, log, backwards, tmp_path):
+    run = recorded(log)
+    other = recorded(log)
+    for rating in (-1, 0, 1):
+        log.add_label(other.id, None, Feedback(rating=-1))
+        log.add_label(run.id, None, Feedback(rating=rating, consent=rating < 1))
+    log.delete_run(other.id)
+    if act == "vacuum":
+        log.db.vacuum()
+    else:
+        with closing(sqlite3.connect(tmp_path / "copy.db")) as copy:
+            copy.executescript("\n".join(line for line in log.db.iterdump() if "_fts" not in line))
+        log = SessionLog(tmp_path / "copy.db")
+    assert log.labels(run.id)[run.id] == Feedback(rating=1)
+
+
+def test_runs_stand_in_the_order_in_which_they_were_made(log, backwards):
+    first = recorded(log)
+    second = recorded(log, session_id=first.session_id)
+    log.record(first)
+    assert log.latest_run(first.session_id, "solve").id == second.id
+    assert [run.id for run in log.runs_of(first.session_id)] == [first.id, second.id]
+    assert [row["id"] for row in log.runs()] == [second.id, first.id]
+    assert [run.id for run in log.ended_runs()] == [second.id, first.id]
+    for run in (first, second):
+        log.add_label(run.id, None, Feedback(rating=1, consent=True))
+    assert [run.id for run in log.labelled_runs()] == [row["id"] for row in log.export()] == [first.id, second.id]
+
+
+def test_a_database_of_an_older_version_counts_the_latest_by_order_too(tmp_path, backwards):
+    path = tmp_path / "old.db"
+    older = Migrations("soliloquy")
+    for migration in migrations._migrations[:-1]:
+        older(name=migration.name)(migration.fn)
+    with closing(sqlite3.connect(path)) as connection:
+        db = Database(connection)
+        older.apply(db)
+        db["sessions"].insert({"id": "s"})
+        db["problems"].insert({"id": "p", "text": "1 + 1?"})
+        db["runs"].insert({"id": "r", "session_id": "s", "problem_id": "p", "talk": "{}"})
+        for id, consent in (("2", 1), ("1", 0)):
+            db["labels"].insert({"id": id, "run_id": "r", "rating": 1, "consent": consent})
+    log = SessionLog(path)
+    assert log.labels("r")["r"].consent is False
+    log.close()
 
 
 # export
