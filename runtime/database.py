@@ -128,8 +128,7 @@ class DatabaseFile:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(self.path, check_same_thread=False, timeout=patience, isolation_level=None)
         try:
-            # Damaged text must not fail a whole query: what cannot be decoded is refused where the row is read.
-            connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
+            connection.text_factory = _text
             db = Database(connection)
             self._refuse_newer(db)
             db.enable_wal()
@@ -192,6 +191,14 @@ def _transaction(db: Database) -> Iterator[None]:
         if db.conn.in_transaction:  # a full disk has rolled back by itself
             db.execute("rollback")
         raise
+
+
+def _text(raw: bytes) -> str | bytes:
+    """Damaged text must not fail a whole query: it stays bytes, which is refused where the row is read."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw
 
 
 def _inode(path: Path) -> Inode:

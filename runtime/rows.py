@@ -120,6 +120,14 @@ def feedback_of(row: dict[str, Any]) -> Feedback:
     )
 
 
+def hint_of(row: dict[str, Any]) -> tuple[str | None, int]:
+    """The step that help was given with, and how far that has gone, from its row."""
+    step, level = row["step_id"], row["level"]
+    if not (isinstance(step, str | None) and isinstance(level, int)):
+        raise ValueError("neither a step nor a level")
+    return step, level
+
+
 def review_of(row: dict[str, Any]) -> Review:
     """How a review was ended, from its row."""
     return Review(**{name: row[name] for name in Review.model_fields} | {"consent": row["consent"] == 1})

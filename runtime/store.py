@@ -24,7 +24,17 @@ from ulid import ULID
 from runtime.database import DatabaseFile, StoreError
 from runtime.events import Finished, Transcript, as_talk, fold
 from runtime.migrations import migrations
-from runtime.rows import StoredRun, critique_rows, feedback_of, listed_of, review_of, step_rows, talk_of, upsert
+from runtime.rows import (
+    StoredRun,
+    critique_rows,
+    feedback_of,
+    hint_of,
+    listed_of,
+    review_of,
+    step_rows,
+    talk_of,
+    upsert,
+)
 from runtime.text import language_of
 from runtime.types import SCHEMA, Cost, Feedback, Help, Outcome, Review, SelfTalk, Vote
 
@@ -198,7 +208,7 @@ class SessionLog:
     def hints(self, run_id: str) -> dict[str, int]:
         """How far the help with every step of a run has gone."""
         rows = self._query("select step_id, max(level) as level from hints where run_id = ? group by step_id", [run_id])
-        return dict(self._readable("hints", rows, lambda row: (row["step_id"] or run_id, _level(row["level"]))))
+        return {step or run_id: level for step, level in self._readable("hints", rows, hint_of)}
 
     def delete_run(self, run_id: str) -> None:
         """Forget a run with its steps, verdicts and labels, and its problem if no other run is about that."""
@@ -395,12 +405,6 @@ def _vote(row: dict[str, Any]) -> Vote:
     if row["vote"] not in get_args(Vote):
         raise ValueError("an unknown vote")
     return row["vote"]
-
-
-def _level(value: Any) -> int:
-    if not isinstance(value, int):
-        raise ValueError("a level is a number")
-    return value
 
 
 def _found(search: str | None) -> str:
