@@ -179,6 +179,8 @@ class DatabaseFile:
                 yield
         except (sqlite3.Error, OSError) as error:
             raise StoreError(f"{self.path} cannot be used ({error}). {_remedy(error, self.path)}") from error
+        except UnicodeEncodeError as error:
+            raise StoreError("This holds half a character, which cannot be stored. Write it again.") from error
 
 
 @contextmanager

@@ -30,12 +30,18 @@ def whole(path: Path) -> Iterator[IO[bytes]]:
     try:
         with unfinished.open("wb") as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
+            settle(file)
         unfinished.replace(path)
     finally:
         with suppress(OSError):  # the error that led here says more
             unfinished.unlink(missing_ok=True)
+
+
+def settle(*files: IO[bytes]) -> None:
+    """Bring what was written to the disk; a full one shows here at the latest. Raises OSError."""
+    for file in files:
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def write_whole(path: Path, content: bytes | str | Iterable[str]) -> None:

@@ -1,6 +1,7 @@
 """What people said, as data sets: every format holds what the log holds, and only what people allowed."""
 
 import json
+from pathlib import Path
 
 import pytest
 from datasets import load_dataset
@@ -11,7 +12,7 @@ from runtime.importing import ImportFailed, import_attempts
 from runtime.labelled import attempts_of, labelled_attempts
 from runtime.reviewing import queue
 from runtime.rows import step_id
-from runtime.store import Run, new_id, now
+from runtime.store import Run, StoreError, new_id, now
 from runtime.types import Feedback, Outcome, Parent, Problem, Review, SelfTalk, Step, Trajectory
 from trainer.lessons import people
 from trainer.sources import read_judged
@@ -165,6 +166,48 @@ def test_an_archive_holds_rows_and_card(log, rated, tmp_path):
         assert len(archive.read("out/data.jsonl").splitlines()) == 2
 
 
+def test_an_archive_that_breaks_off_leaves_the_one_that_was_there(log, rated, tmp_path, monkeypatch):
+    done = write_dataset(tmp_path / "out", "stepwise", labelled_attempts(log), "cc0-1.0")
+    place = zipped(done.folder, tmp_path / "tmp" / "out.zip")
+    before = place.read_bytes()
+    monkeypatch.setattr("zipfile.ZipFile.write", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left")))
+    with pytest.raises(ExportError, match="No space left"):
+        zipped(done.folder, place)
+    assert place.read_bytes() == before and list(place.parent.iterdir()) == [place]
+
+
+def test_no_moment_sees_a_card_that_tells_of_other_rows(log, rated, tmp_path, monkeypatch):
+    """What somebody finds who looks, or who comes after a kill, at each moment at which a file is put in its place."""
+    folder, seen = tmp_path / "out", []
+    replace = Path.replace
+
+    def look():
+        files = {path.name: path.read_text("utf-8") for path in folder.glob("[!.]*")}
+        seen.append((len(files["data.jsonl"].splitlines()), "must not leave" in files.get("README.md", "")))
+        return files
+
+    def put(path, target):
+        found = look()
+        if "README.md" in found:
+            assert f"| rows | {len(found['data.jsonl'].splitlines())} |" in found["README.md"]
+        return replace(path, target)
+
+    write_dataset(folder, "stepwise", labelled_attempts(log, False), "other", False)
+    monkeypatch.setattr(Path, "replace", put)
+    write_dataset(folder, "stepwise", labelled_attempts(log), "cc0-1.0")
+    assert look() and seen[0][0] == 3 and seen[-1] == (2, False)
+
+
+def test_a_data_set_that_breaks_off_leaves_rows_and_card_that_were_there(log, rated, tmp_path, monkeypatch):
+    folder = tmp_path / "out"
+    write_dataset(folder, "stepwise", labelled_attempts(log), "cc0-1.0")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left")))
+    with pytest.raises(ExportError, match="No space left"):
+        write_dataset(folder, "stepwise", labelled_attempts(log, False), "other", False)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
 def test_a_place_that_cannot_be_written_is_named(log, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ExportError, match="cannot be written"):
@@ -205,3 +248,21 @@ def test_a_wrong_line_is_named_and_nothing_is_imported(line, told, log, tmp_path
     with pytest.raises(ImportFailed, match=told):
         import_attempts(write(tmp_path / "in.jsonl", {"problem": "1 + 1?", "steps": ["2"]}, line), log)
     assert log.count_runs() == 0
+
+
+@pytest.mark.parametrize("other", [{"answer": 3}, {"attempt_answer": "3"}, {"source": "theirs"}])
+def test_two_rows_that_say_different_things_of_one_attempt_are_named_and_refused(other, log, tmp_path):
+    row = {"problem": "1 + 1?", "steps": ["1 + 1 = 2"], "answer": 2, "attempt_answer": "2"}
+    with pytest.raises(ImportFailed, match=r"two rows have the same problem \('1 \+ 1\?'\) and steps, and differ"):
+        import_attempts(write(tmp_path / "in.jsonl", row, row | other), log)
+    assert log.count_runs() == 0
+    assert import_attempts(write(tmp_path / "in.jsonl", row, row), log).new == 1
+
+
+def test_an_import_that_breaks_off_stores_nothing(log, tmp_path):
+    file = write(tmp_path / "in.jsonl", *({"problem": f"{n}?", "steps": ["1"]} for n in range(9)))
+    log.db.execute("create temp trigger fault before insert on runs when (select count(*) from runs) = 5 "
+                   "begin select raise(abort, 'disk I/O error'); end")  # fmt: skip
+    with pytest.raises(StoreError, match="disk I/O error"):
+        import_attempts(file, log)
+    assert log.count_runs() == log.db["sessions"].count == 0

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from trainer.runs import ResultFile, run_missing
+from trainer.runs import ResultFile, ResultsError, run_missing
 
 ROOT = Path(__file__).parents[1]
 WORK = [(f"k{i}", i) for i in range(12)]
@@ -128,7 +129,7 @@ def test_a_run_whose_reader_goes_away_begins_nothing_more(tmp_path):
 PROGRAM = """
 import sys, time
 from pathlib import Path
-from trainer.runs import ResultFile, run_missing
+from trainer.runs import ResultFile, ResultsError, run_missing
 
 def do(item):
     time.sleep(0.03)
@@ -155,3 +156,33 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_rows(tmp_path):
     results = ResultFile(tmp_path, "killed", {"n": 40})
     assert results.rows == {f"k{i}": {"key": f"k{i}", "value": i * i} for i in range(40)}
     assert len(stored(results)) == 40
+
+
+def test_lines_that_a_crash_or_another_process_cut_into_are_made_again(tmp_path):
+    results = opened(tmp_path)
+    finished(results)
+    whole = results.path.read_bytes().split(b"\n")
+    whole[3], whole[5], whole[7] = whole[3][:9], whole[5][:4] + whole[5], b"[1]"
+    results.path.write_bytes(b"\n".join(whole))
+    again = opened(tmp_path)
+    assert len(again.rows) == 9
+    finished(again)
+    assert again.rows == opened(tmp_path).rows == EXPECTED
+
+
+def test_a_full_disk_is_a_sentence_and_leaves_no_half_line(tmp_path):
+    results = opened(tmp_path)
+    results.add({"key": "a", "text": "x" * 100})
+    before = results.path.read_bytes()
+    was = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 50, was[1]))
+        with pytest.raises(ResultsError, match="Free some space, and give the same command again"):
+            results.add({"key": "b", "text": "y" * 100})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, was)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert results.path.read_bytes() == before and "b" not in results.rows
+    results.add({"key": "b", "text": "y"})
+    assert list(opened(tmp_path).rows) == ["a", "b"]

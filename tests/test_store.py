@@ -274,6 +274,13 @@ def test_the_last_of_many_quick_labels_is_the_latest(log):
     assert [row["reason"] for row in rows(log, "labels")] == [str(i) for i in range(200)]
 
 
+def test_half_a_character_is_refused_with_a_sentence(log):
+    run = recorded(log)
+    with pytest.raises(StoreError, match="half a character"):
+        log.add_label(run.id, None, Feedback(correction="5 \ud83d"))
+    assert log.labels(run.id) == {}
+
+
 def test_a_label_cannot_be_changed(log):
     run = recorded(log)
     log.add_label(run.id, None, Feedback(rating=1))

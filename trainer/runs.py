@@ -5,6 +5,7 @@ The directory is named after a hash of everything that decides the results; the 
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Callable, Hashable, Iterable, Iterator
@@ -14,12 +15,17 @@ from threading import Lock
 from typing import Any, TypeVar
 
 from runtime.engines.base import Engine
+from runtime.errors import SoliloquyError
 from runtime.fetch.files import sha256_of
 from runtime.files import write_whole
 from runtime.types import Value, content_hash
 
 T = TypeVar("T")
 V = TypeVar("V", bound=Value)
+
+
+class ResultsError(SoliloquyError):
+    """Results cannot be stored; the text names the file and the remedy."""
 
 
 class ResultFile:
@@ -29,7 +35,7 @@ class ResultFile:
         text = json.dumps(config, sort_keys=True, ensure_ascii=False)
         self.folder = folder / f"{name}-{content_hash(text)}"
         self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / "config.json").write_text(json.dumps(config, indent=2, ensure_ascii=False), "utf-8")
+        write_whole(self.folder / "config.json", json.dumps(config, indent=2, ensure_ascii=False))
         self.path = self.folder / "results.jsonl"
         self.rows: dict[Hashable, dict[str, Any]] = {row["key"]: row for row in self._read()}
         self._lock = Lock()
@@ -41,18 +47,39 @@ class ResultFile:
         whole = data[: data.rfind(b"\n") + 1]
         if len(whole) < len(data):
             os.truncate(self.path, len(whole))
-        return [json.loads(line) for line in whole.decode("utf-8").split("\n")[:-1]]
+        return list(_parsed(whole.split(b"\n")[:-1]))
 
     def forget(self, hopeless: Callable[[dict[str, Any]], bool]) -> None:
         """Leave out results that are to be made again; of two with the same key the later one counts."""
         self.rows = {key: row for key, row in self.rows.items() if not hopeless(row)}
 
     def add(self, row: dict[str, Any]) -> None:
-        """Append one result and make it last."""
+        """Append one result and make it last. On a full disk nothing of it stays. Raises ResultsError."""
+        line = (json.dumps(row, ensure_ascii=False) + "\n").encode()
         with self._lock:
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            try:
+                with self.path.open("ab", buffering=0) as file:
+                    size = file.tell()
+                    if file.write(line) < len(line):
+                        os.truncate(file.fileno(), size)
+                        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            except OSError as error:
+                raise ResultsError(
+                    f"{self.path} cannot be written ({error.strerror}). Free some space, and give the same command "
+                    "again: it goes on from here."
+                ) from error
             self.rows[row["key"]] = row
+
+
+def _parsed(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+    """The results in lines; one that a crash or another process cut into is made again."""
+    for line in lines:
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(row, dict) and "key" in row:
+            yield row
 
 
 def model_of(engine: Engine) -> dict[str, str | None]:

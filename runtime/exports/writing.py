@@ -13,7 +13,7 @@ from typing import Any
 from runtime.errors import SoliloquyError
 from runtime.exports.card import card
 from runtime.exports.formats import Format, rows_of
-from runtime.files import whole, write_whole
+from runtime.files import settle, whole, write_whole
 from runtime.labelled import LabelledAttempt
 
 
@@ -37,7 +37,7 @@ def write_dataset(
     with _explained(folder), whole(about) as file, whole(folder / "data.jsonl") as data:
         file.write(text.encode())
         data.writelines(map(_line, rows))
-        file.flush(), data.flush()  # a full disk shows here, and the data set that was there stays
+        settle(file, data)  # if the disk is full, the data set that was there stays
         # No moment may see a card that tells of other rows, or of a consent that these do not have.
         about.unlink(missing_ok=True)
     return Exported(folder, len(rows))
