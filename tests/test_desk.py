@@ -14,7 +14,7 @@ from runtime.page.frame import Frame
 from runtime.page.loading import Loading
 from runtime.rows import step_id
 from runtime.session import Session
-from runtime.store import StoreError
+from runtime.store import SessionLog, StoreError
 
 FULL = StoreError("The disk is full: free some space and try again.")
 
@@ -44,6 +44,22 @@ def test_what_goes_on_is_not_replaced_by_what_is_asked_meanwhile(log):
     with pytest.raises(BusyError):
         desk.begin_comparison("Another one: 1 + 1?")
     assert desk.comparing
+
+
+def test_a_log_that_could_not_be_opened_is_tried_again_when_there_is_something_to_store(tmp_path, monkeypatch):
+    monkeypatch.setattr("runtime.database.NEXT_TRY", 0.0)
+    home = tmp_path / "file" / "home"
+    home.parent.write_text("in the way")
+    log = SessionLog(home / "soliloquy.db", at_once=False)
+    desk = a_desk(log)
+    assert desk.log is None and "SOLILOQUY_HOME" in desk.mishap
+    view = solved(desk)
+    assert view["answer"] and not view["rateable"]
+    home.parent.unlink()
+    view = solved(desk)
+    assert view["rateable"] and not desk.mishap and not view["unsaved"]
+    assert log.count_runs() == 1
+    log.close()
 
 
 def test_once_nothing_is_to_be_kept_neither_a_comparison_nor_a_review_is(log):

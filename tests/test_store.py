@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 from sqlite_utils import Database, Migrations
-from ulid import ULID
 
 from runtime.events import (
     AttemptDone,
@@ -380,7 +379,7 @@ def test_two_open_logs_of_one_file_see_each_others_runs(log):
 def backwards(monkeypatch):
     """Every id is older than the one before."""
     moments = iter(range(2_000_000_000_000, 0, -86_400_000))
-    monkeypatch.setattr("runtime.store.ULID", lambda: ULID.from_timestamp(next(moments) / 1000))
+    monkeypatch.setattr("time.time_ns", lambda: next(moments) * 10**6)
 
 
 def test_the_latest_word_is_the_one_that_was_said_last_whatever_the_clock_says(log, backwards):
@@ -389,6 +388,8 @@ def test_the_latest_word_is_the_one_that_was_said_last_whatever_the_clock_says(l
     for rating in (-1, 0, 1):
         log.add_label(run.id, step, Feedback(rating=rating))
         assert log.labels(run.id)[step].rating == rating
+    ids = [row["id"] for row in log.db["labels"].rows_where(order_by="rowid")]
+    assert ids == sorted(ids, reverse=True)
     for ending in ("solution", "give_up", "found_error"):
         log.add_review(run.id, Review(turn=0, ending=ending))
         assert log.reviews(run.id)[0].ending == ending

@@ -172,6 +172,20 @@ def test_a_run_is_followed_stopped_and_gone_on_with(log, begun):
     assert len(list(begun.home.iterdir())) == 1
 
 
+def test_the_newest_run_is_the_one_that_was_begun_last_whatever_the_clock_says(log, begun, monkeypatch):
+    moments = iter(range(2_000_000_000, 0, -86_400))
+    monkeypatch.setattr("time.time_ns", lambda: next(moments) * 10**9)
+    monkeypatch.setattr(Training, "_launch", lambda self, folder, plan: None)
+    folders = []
+    for _ in range(3):
+        begun.start("smollm2-135m", 10, log)
+        folders.append(begun.folder)
+    assert len(set(folders)) == 3
+    (begun.home / "a copy of mine").mkdir()
+    (begun.home / "a copy of mine" / "plan.json").write_text("{}")
+    assert begun.folder == folders[-1]
+
+
 def test_a_run_that_was_killed_is_seen_as_broken_off_and_goes_on(log, begun):
     begun.start("smollm2-135m", 10, log)
     wait_until(lambda: begun.standing().points)

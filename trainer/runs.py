@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
@@ -34,8 +35,8 @@ class ResultFile:
     def __init__(self, folder: Path, name: str, config: dict[str, Any]) -> None:
         text = json.dumps(config, sort_keys=True, ensure_ascii=False)
         self.folder = folder / f"{name}-{content_hash(text)}"
-        self.folder.mkdir(parents=True, exist_ok=True)
-        write_whole(self.folder / "config.json", json.dumps(config, indent=2, ensure_ascii=False))
+        with _explained(self.folder):
+            write_whole(self.folder / "config.json", json.dumps(config, indent=2, ensure_ascii=False))
         self.path = self.folder / "results.jsonl"
         self.rows: dict[Hashable, dict[str, Any]] = {row["key"]: row for row in self._read()}
         self._lock = Lock()
@@ -57,18 +58,23 @@ class ResultFile:
         """Append one result and make it last. On a full disk nothing of it stays. Raises ResultsError."""
         line = (json.dumps(row, ensure_ascii=False) + "\n").encode()
         with self._lock:
-            try:
-                with self.path.open("ab", buffering=0) as file:
-                    size = file.tell()
-                    if file.write(line) < len(line):
-                        os.truncate(file.fileno(), size)
-                        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            except OSError as error:
-                raise ResultsError(
-                    f"{self.path} cannot be written ({error.strerror}). Free some space, and give the same command "
-                    "again: it goes on from here."
-                ) from error
+            with _explained(self.path), self.path.open("ab", buffering=0) as file:
+                size = file.tell()
+                if file.write(line) < len(line):
+                    os.truncate(file.fileno(), size)
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             self.rows[row["key"]] = row
+
+
+@contextmanager
+def _explained(place: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ResultsError(
+            f"{place} cannot be written ({error.strerror}). Look for room and rights there, and give the same command "
+            "again: it goes on from here."
+        ) from error
 
 
 def _parsed(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:

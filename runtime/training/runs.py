@@ -55,8 +55,8 @@ class Training:
 
     @property
     def folder(self) -> Path | None:
-        """Of the newest run."""
-        found = sorted(path.parent for path in self.home.glob("*/plan.json"))
+        """Of the newest run. Folders that a person made have no ULID for a name."""
+        found = sorted(path.parent for path in self.home.glob(f"{'?' * 26}/plan.json"))
         return found[-1] if found else None
 
     @property
