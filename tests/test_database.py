@@ -145,8 +145,8 @@ def writer(path, run_id, say):
         number += 1
 
 
-def killed_writer(path, run_id, seconds):
-    """What a writer acknowledged until it was killed."""
+def killed_writer(path, run_id, labels, seconds):
+    """What a writer acknowledged until it was killed: some seconds after it had acknowledged so many labels."""
     listen, say = os.pipe()
     pid = os.fork()
     if pid == 0:  # never back into the test
@@ -155,11 +155,12 @@ def killed_writer(path, run_id, seconds):
         finally:
             os._exit(1)
     os.close(say)
-    time.sleep(seconds)
-    os.kill(pid, signal.SIGKILL)
-    _, status = os.waitpid(pid, 0)
     with os.fdopen(listen) as heard:
-        told = heard.read().split("\n")
+        told = "".join(heard.readline() for _ in range(labels))
+        time.sleep(seconds)
+        os.kill(pid, signal.SIGKILL)
+        _, status = os.waitpid(pid, 0)
+        told = (told + heard.read()).split("\n")
     assert os.WIFSIGNALED(status), "it ended before it was killed"
     return told[:-1]
 
@@ -171,7 +172,7 @@ def test_every_acknowledged_label_outlives_a_hundred_kills(tmp_path):
     run = recorded(log)
     log.close()
     for kill in range(KILLS):
-        kept += killed_writer(path, run.id, rng.uniform(0.01, 0.12))
+        kept += killed_writer(path, run.id, rng.randrange(6), rng.uniform(0, 0.05))
         if kill % 10 == 9:
             log = SessionLog(path)
             assert log.db.execute("pragma integrity_check").fetchone()[0] == "ok"
