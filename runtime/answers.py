@@ -18,6 +18,7 @@ Where a notation can be read in two ways, these rules decide:
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from runtime.arithmetic.units import LETTERS, unit_of
 
 MAX_CHARACTERS = 1000
 MAX_DEPTH = 24
+MAX_FORMULA = 300
 MAX_BITS = 8192
 """Of a value; 9^9^9 is not worked out."""
 
@@ -48,6 +50,8 @@ class Number:
     """Places behind the point of the value, if it is written as one decimal."""
     unit: Unit | None = None
     percent: bool = False
+    scale: Fraction = Fraction(1)
+    """Of a word that counts in dozens or millions; it is in the value too."""
 
     @property
     def size(self) -> Fraction:
@@ -150,6 +154,11 @@ _REWRITTEN: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], 
         (r"[\u200b-\u200f\u2060\ufeff]", ""),
         (r"```[a-zA-Z]*\n?|`", ""),
         (r"\*\*(?![\d(])|(?<![\d)])\*\*", ""),  # bold; 2**3 is a power
+        (r"<<[^<>]*>>", ""),  # calculator marks
+        (r"\\(?:rm|bf|it|tt)(?![A-Za-z])|\\textasciitilde", " "),
+        (r"\\textless(?:\{\})?", "<"),
+        (r"\\textgreater(?:\{\})?", ">"),
+        (r"\\textbackslash", ""),
         (r"(?<=\d)\s?([½⅓⅔¼¾⅕-⅞⅐-⅒])", lambda match: f" {_PARTS[match[1]]}"),
         (r"([½⅓⅔¼¾⅕-⅞⅐-⅒])", lambda match: _PARTS[match[1]]),
         (r"[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+", lambda match: f"^{{{match[0].translate(_SUPERSCRIPTS)}}}"),
@@ -168,9 +177,10 @@ _REWRITTEN: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], 
         (r"√", r"\\sqrt"),
         (r"(?<![\\a-zA-Z])(sqrt|root)(?=[(\[])", r"\\sqrt"),
         (r"\\sqrt\s?(\d)", r"\\sqrt{\1}"),
-        (r"\\(?:leq|le)(?![a-z])|<=|≦|⩽", "≤"),
-        (r"\\(?:geq|ge)(?![a-z])|>=|≧|⩾", "≥"),
+        (r"\\(?:leqslant|leq|le)(?![a-z])|<=|≦|⩽", "≤"),
+        (r"\\(?:geqslant|geq|ge)(?![a-z])|>=|≧|⩾", "≥"),
         (r"(?<![\\A-Za-z])(sin|cos|tan|cot|sec|csc|ln|log|exp)(?![a-z])", r"\\\1"),
+        (r"(?<=\{)\s+|\s+(?=\})", ""),
         (r"\\(?:begin|end)\{(?:aligned|align\*?|gathered|cases|equation\*?)\}|(?<!\\)&", " "),
         (r"\\lt(?![a-z])", "<"),
         (r"\\gt(?![a-z])", ">"),
@@ -196,7 +206,7 @@ def unwrapped(text: str) -> str:
         text = _WRAPPER.sub("", text.strip(" \t\n:"))
     lines = (line.strip(" \t&,;") for line in re.split(r"\n|\\\\", text))
     text = re.sub(r"[ \t\r\f\u00a0\u202f\u2009]+", " ", "; ".join(line for line in lines if line))
-    return re.sub(r"(?<![ap]\.m)(?<![ap]\. m)[.。!！]+$", "", text, flags=re.IGNORECASE).strip()
+    return re.sub(r"(?<![ap]\.m)(?<![ap]\. m)(?:[.。]|(?<![\d)])[!！])+$", "", text, flags=re.IGNORECASE).strip()
 
 
 def _rooted(text: str) -> str:
@@ -223,6 +233,7 @@ def _closing(text: str, at: int) -> int | None:
 _CHOICE = re.compile(r"\(?([A-Za-z])[).]?")
 _NAME = r"\\?[a-zA-Z]\w{0,9}(?:\(\w\))?|[\u4e00-\u9fff]{1,6}|\\?[a-zA-Z]_\{?\w{1,3}\}?"
 _ASSIGNED = re.compile(rf"({_NAME})\s*=\s*([^=]+)")
+_LABELLED = re.compile(r"\(([A-Ea-e])\)\s*([^\s*+\-/^=].*)|^$")
 _MEMBER = re.compile(r"[a-zA-Z]\s*∈\s*(.+)")
 _RATIO = re.compile(r"\d+(?:\.\d+)?(?:\s?[:∶比]\s?\d+(?:\.\d+)?)+")
 _CHAIN = re.compile(r"(.+?)\s*([<≤>≥])\s*(\\?[a-zA-Zθ]\w{0,5})\s*([<≤>≥])\s*(.+)")
@@ -232,7 +243,7 @@ _SPAN = re.compile(r"(?:between\s+|from\s+|从)?(\S.*?)(?:\s*(?:~|to|到|至|–
 _BETWEEN = re.compile(r"between\s+(\S.*?)\s+and\s+(\S.*)", re.IGNORECASE)
 _MAYBE_MIXED = re.compile(r"-?\d+ and \d+\s?/\s?\d+")
 _PARTED = re.compile(
-    r"\s*(?:[;；、，]|,\s+|,?\s+(?:and|or)\s+|和|或者|或|以及|与|及)\s*(?:(?:and|or)\s+)?", re.IGNORECASE
+    r"\s*(?:[;；、，]|,\s+|,?\s+(?:and|or)\s+|和|或者|或|以及|与|及|且)\s*(?:(?:and|or)\s+)?", re.IGNORECASE
 )
 _CIRCLED = re.compile(r"\s*[ⓐ-ⓩ]\s*")
 
@@ -281,6 +292,8 @@ def _ratio(text: str, _: int) -> Ratio:
 
 def _assignment(text: str, depth: int) -> Answer:
     """x = 4, x ∈ [1, 6), total = 4. A word of several letters is a label, not a name."""
+    if labelled := _LABELLED.fullmatch(text):
+        return Named(f"({labelled[1].lower()})", _read(labelled[2], depth))
     if member := _MEMBER.fullmatch(text):
         return _read(member[1], depth)
     found = _ASSIGNED.fullmatch(text)
@@ -288,7 +301,11 @@ def _assignment(text: str, depth: int) -> Answer:
         raise _Unreadable
     name, value = found[1].strip("\\"), _read(found[2], depth)
     is_label = len(name) > 1 and not found[1].startswith("\\") and "_" not in name and "(" not in name
-    return value if is_label or name == "N" else Named(name, value)
+    if is_label or name == "N":
+        return value
+    if isinstance(value, Listing) and not value.left:
+        return Listing(tuple(item if isinstance(item, Named) else Named(name, item) for item in value.items))
+    return Named(name, value)
 
 
 def _interval(text: str, depth: int) -> Answer:
@@ -381,14 +398,15 @@ def _split(text: str, separator: str = "") -> list[str]:
 
 
 def _equation(text: str, _: int) -> Number:
-    """7 × 2 = 14 says 14, if it is true."""
+    """7 × 2 = 14 says 14, if it is true; 7 pens × 2 = 14 pens and total cost = 14 do."""
     sides = text.split("=")
     if len(sides) < 2:
         raise _Unreadable
-    numbers = [_quantity(side.strip(), 0) for side in sides]
-    if len({number.value for number in numbers}) > 1:
+    result = _quantity(sides[-1].strip(), 0)
+    counted = [_quantity(side.strip(), 0).value for side in sides[:-1] if _is_formula(side)]
+    if any(value != result.value for value in counted):
         raise _Unreadable
-    return numbers[-1]
+    return result
 
 
 # Numbers with units
@@ -406,6 +424,13 @@ _SCALES = {
     },
     **{"百": 100, "千": 1000, "万": 10**4, "亿": 10**8},
 }
+_SCALE = re.compile(
+    r"[ -]?(dozens?|hundred|thousand|million|billion|trillion|百|千|万|亿)(?![a-z米克瓦])", re.IGNORECASE
+)
+_PART = re.compile(
+    r"[ -](half|halves|(?:third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|(?:hundred|thousand)th)s?)(?![a-z])",
+    re.IGNORECASE,
+)
 _CHINESE_DIGITS = {digit: value for value, digit in enumerate("零一二三四五六七八九")} | {"两": 2, "〇": 0}
 _CHINESE_SCALES = {"十": 10, "百": 100, "千": 1000}
 _CHINESE = re.compile(r"-?(?:\d+(?:\.\d+)?|[零〇一二两三四五六七八九十百千万亿])+(?![a-zA-Z])")
@@ -429,6 +454,7 @@ _REMARK = re.compile(r"(?:[^\W\d_]|[ '’\-,.%°/()（）\"“”:&]|\d(?=\)))*"
 def _quantity(text: str, _: int) -> Number:
     """A number with its unit, and words of what it counts; 2 hours 10 minutes."""
     text = re.sub(r"^(?:negative|minus|负) ?(?=[\d.])", "-", text, flags=re.IGNORECASE)
+    text = re.sub(r"^百分之([\d.零一二三四五六七八九十百]+)", r"\1%", text)
     text = re.sub(r"^每([\u4e00-\u9fff]{1,2})(?=\d)(.*)$", r"\2/\1", text)
     first, rest = _measured(text)
     numbers = [first]
@@ -446,7 +472,7 @@ def _compound(numbers: list[Number]) -> Number:
     units = [number.unit for number in numbers]
     falling = all(
         one and other and one.dimensions == other.dimensions and one.size > other.size
-        for one, other in zip(units, units[1:], strict=False)
+        for one, other in itertools.pairwise(units)
     )
     if not falling or any(number.value < 0 for number in numbers[1:]):
         raise _Unreadable
@@ -460,17 +486,15 @@ def _measured(text: str) -> tuple[Number, str]:
     money = re.match(rf"(-?)\s?({_CURRENCY.pattern})\s?(?=[-\d.])", text, re.IGNORECASE)
     if money:
         text = money[1] + text[money.end() :]
-    value, decimals, end, literal = _leading_number(text)
+    value, decimals, end = _leading_number(text)
     rest = text[end:]
-    scale = re.match(r"[ -]?(dozens?|hundred|thousand|million|billion|trillion|百|千|万|亿)(?![a-z米克瓦])", rest, re.I)
-    part = re.match(r"[ -](hal(?:f|ves)|(?:third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|(?:hundred|thousand)th)s?)"
-                    r"(?![a-z])", rest, re.I)  # fmt: skip
+    scale, part = _SCALE.match(rest), _PART.match(rest)
     if found := scale or part:
         value, decimals = value * _SCALES[found[1].lower()], 0
         rest = rest[found.end() :]
     if percent := re.match(r" ?(?:%|per ?cent(?:age)?(?: points?)?\b|pct\b|个?百分点)", rest, re.IGNORECASE):
         value, decimals, rest = value / 100, decimals + 2 if decimals else 0, rest[percent.end() :]
-    unit, rest = _unit(rest, attached=bool(literal))
+    unit, rest = _unit(rest)
     if money and not (unit and any(dimension in _MONEY for dimension, _ in unit.dimensions)):
         symbol = re.sub(r"[^$£€¥]", "", money[2]) or money[2].strip(" .")
         paid = unit_of(symbol)
@@ -479,9 +503,8 @@ def _measured(text: str) -> tuple[Number, str]:
             unit = Unit(_sorted([(paid[0], 1), *per.dimensions]), paid[1] * per.size)
     after = re.search(r"[$\d]", rest)
     remark, rest = (rest[: after.start()], rest[after.start() :]) if after and unit else (rest, "")
-    if not _REMARK.fullmatch(remark) or re.match(r"\s?/\s?\W|(?:st|nd|rd|th)\b|\s?[a-zA-Z]?\(", remark):
+    if not _REMARK.fullmatch(remark) or re.match(r"\s?/\s?\W|(?:st|nd|rd|th)\b|[a-zA-Z]?\(", remark):
         raise _Unreadable
-    joined = "".join(re.findall(r" (?:and|,) $|[,] $| and$| $", remark[-5:])) if rest else ""
     if rest and remark.strip(" ,.") not in ("", "and"):
         raise _Unreadable
     if (
@@ -495,14 +518,14 @@ def _measured(text: str) -> tuple[Number, str]:
         raise _Unreadable
     if not rest and re.search(r"\b(?:and|or|not)\b|[和或]$", remark) and not unit:
         raise _Unreadable
-    del joined
-    return Number(value, decimals, unit, bool(percent)), (" " + rest if rest else "")
+    amount = Number(value, decimals, unit, bool(percent), Fraction(_SCALES[scale[1].lower()]) if scale else Fraction(1))
+    return amount, (" " + rest if rest else "")
 
 
 _MONEY = ("dollar", "yuan", "euro", "sterling")
 
 
-def _unit(text: str, attached: bool) -> tuple[Unit | None, str]:
+def _unit(text: str) -> tuple[Unit | None, str]:
     """The unit that a text begins with, and what follows it."""
     dimensions: list[tuple[str, int]] = []
     size, sign, at = Fraction(1), 1, re.match(r"[ -]?", text).end()
@@ -522,7 +545,8 @@ def _unit(text: str, attached: bool) -> tuple[Unit | None, str]:
         if not per or sign < 0:
             break
         at, sign = end + per.end(), -1
-    if not dimensions and attached and re.match(r"[a-zA-Z](?![a-zA-Z])", text) and text[0].lower() not in LETTERS:
+    letter = re.match(r"([a-zA-Z])(?![a-zA-Z])| ([xyz])(?![a-zA-Z])", text)
+    if not dimensions and letter and letter[0].strip().lower() not in LETTERS:
         raise _Unreadable  # 2x
     return (Unit(_sorted(dimensions), size), rest) if dimensions else (None, text)
 
@@ -550,19 +574,18 @@ def _known_unit(text: str, found: re.Match[str]) -> tuple[tuple[str, Fraction] |
     return (None, 0) if known is None or known[0] == "count" else (known, found.end())
 
 
-def _leading_number(text: str) -> tuple[Fraction, int, int, bool]:
-    """Value and decimals of the longest expression that a text begins with, where it ends, and whether it is a mere
-    numeral."""
+def _leading_number(text: str) -> tuple[Fraction, int, int]:
+    """Value and decimals of the longest expression that a text begins with, and where it ends."""
     chinese = _CHINESE.match(text)
     if chinese and re.search(r"[\u4e00-\u9fff]", chinese[0]):
         end = chinese.end()
         if re.match("[米克瓦]", text[end:]) and text[end - 1] in "千百":
             end -= 1
         if re.search(r"[\u4e00-\u9fff]", text[:end]):
-            return _chinese(text[:end]), 0, end, True
+            return _chinese(text[:end]), 0, end
     arithmetic = _Arithmetic(text)
     value = arithmetic.sum(0)
-    return value, arithmetic.decimals, arithmetic.at, arithmetic.is_literal
+    return value, arithmetic.decimals, arithmetic.at
 
 
 def _chinese(text: str) -> Fraction:
@@ -747,14 +770,28 @@ _NUMBERED = re.compile(r"(?<![\w.])[-−]?[$£€¥]?(?:\d{1,3}(?:,\d{3})+|\d+)(
 
 
 def _is_formula(text: str) -> bool:
+    """Whether algebra may be asked about a text: it has signs of mathematics, no words, and is whole and short."""
+    if len(text) > MAX_FORMULA or not _is_balanced(text) or re.search(r"\d\.\d+\.|(?:\d\s+){3}", text):
+        return False
+    if re.search(r"[^\W\d_]\)? ?[.,:;!?'](?:\s|$)", text):
+        return False
     if not _MATHS.search(text) or re.search(r"[\u4e00-\u9fff]", text) or _ENGLISH.search(text):
         return False
     return not re.search(r"[^\W\d_]{4,}|[^\W\d_]{3} [^\W\d_]{3}", _FUNCTIONS.sub(" ", text))
 
 
+def _is_balanced(text: str) -> bool:
+    depth = deepest = 0
+    for character in text:
+        depth += (character in "([{") - (character in ")]}")
+        deepest = max(deepest, depth)
+        if depth < 0:
+            return False
+    return depth == 0 and deepest <= MAX_DEPTH
+
+
 def _sentence(text: str) -> Number | Words:
     """A sentence with one number says that number, with the unit behind it; any other is words."""
-    found = list(_NUMBERED.finditer(re.sub(r"[\u4e00-\u9fff]", lambda match: f" {match[0]} ", text)))
     spaced = re.sub(r"(?<=[\u4e00-\u9fff])(?=[-\d$.])", " ", text)
     found = list(_NUMBERED.finditer(spaced))
     if len(found) == 1 and len(re.findall(r"\d+", spaced)) == len(re.findall(r"\d+", found[0][0])):

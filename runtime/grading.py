@@ -10,7 +10,8 @@ or further decimals, where the other is rounded to two or more (`1/3` for `0.33`
   says `3 m`. So answers of a vote are in groups: equality is symmetric and transitive among them.
 - Two answers are equal if they would be together in a vote of the two. That is symmetric.
 - Against a reference alone a missing sign is forgiven: `50` for `50 %` and `50 %` for `50`, but only above 1, as 0.5
-  and 1 may be shares themselves; and `3:45` for `3:45 pm`.
+  and 1 may be shares themselves; `3:45` for `3:45 pm`, and `7` for `7 pm`; and `8` for `8 dozen` and `8 dozen` for
+  `8`, as the question may ask for dozens.
 
 What cannot be compared, such as twelve and 12, is None: neither the same nor different. Safe to call from any thread.
 """
@@ -53,7 +54,7 @@ def grade(answer: str | None, problem: Problem) -> bool | None:
 
 def matches(answer: str, reference: str) -> bool | None:
     """Whether an answer is right by a reference: equal to it, or equal once a missing percent sign or half of the day
-    is forgiven."""
+    is forgiven, or a word that counts in dozens or millions, which the question may have."""
     found = equal(answer, reference)
     if found is False and (first := read(answer)) and (second := read(reference)):
         return _forgiven(_unnamed(first), _unnamed(second))
@@ -151,6 +152,10 @@ def _same(a: Answer, b: Answer) -> bool | None:
             brackets = (a.left, a.right) == (b.left, b.right)
             return _listed(a, b, _same, a.is_ordered) if brackets else False
         case (Formula(), Formula() | Number() | Named()) | (Number() | Named(), Formula()):
+            if a == b or "∞" in (one := _written(a)) + (other := _written(b)):
+                return a == b
+            if "=" in one + other and Number in (type(a), type(b)):
+                return None  # 7 × 2 = 15 says neither 14 nor 15
             return algebra.equal(_written(a), _written(b))
         case Words(), Words():
             return True if a.text == b.text else None if a.has_digits or b.has_digits else False
@@ -226,6 +231,8 @@ def _tells_more(more: Answer, less: Answer) -> bool | None:
             return False
         case Named(), Named():
             return _tells_more(more.value, less.value) if more.name == less.name else False
+        case Named(name), Formula(text) if name[0] == "(":  # (B) 4
+            return name.strip("()") == choice(text)
         case Named(), _:
             return _either(more.value, less)
         case Listing(), Listing():
@@ -328,6 +335,11 @@ def _forgiven(answer: Answer | None, reference: Answer | None) -> bool:
                 return False
             hundredfold = Number(share.value * 100, max(share.decimals - 2, 0))
             return _rounded(hundredfold, plain) or _rounded(plain, hundredfold)
+        case Number(), Number() if answer.scale != reference.scale and not (answer.unit and reference.unit):
+            is_bare = 1 in (answer.scale, reference.scale)
+            return is_bare and answer.value / answer.scale == reference.value / reference.scale
+        case Number(), Clock():
+            return not answer.unit and 60 * answer.value in (reference.minutes, (reference.minutes - 720) % 720)
         case Clock(), Clock():
             return (answer.minutes - reference.minutes) % 720 == 0 and not (answer.half and reference.half)
         case _:

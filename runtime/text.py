@@ -33,7 +33,7 @@ _MEASURES = (
     r"|(?:milli|centi|kilo)?(?:met(?:er|re)|lit(?:er|re)|gram)s?|inch(?:es)?|foot|feet|yards?|miles?|tons?|tonnes?"
     r"|ounces?|cents?|mm|cm|dm|km|ft|yd|mi|mg|kg|oz|lbs?|ml|[mgl])(?![A-Za-z])"
     r"(?:\s?(?:/|per )\s?(?:second|minute|hour|day|week|month|year|sec|min|hr|[smhlg]|km|kg)\b)?"
-    r"(?:\^\{?[23]\}?|[²³])?)|(?:平方|立方)?(?:分钟|小时|个月|毫米|厘米|分米|千米|公里|千克|公斤|毫升|[秒天周年米克吨升角])"
+    r"(?:\^\{?[23]\}?|\s?[²³])?)|(?:平方|立方)?(?:分钟|小时|个月|毫米|厘米|分米|千米|公里|千克|公斤|毫升|[秒天周年米克吨升角])"
     r"(?:/(?:分钟|小时|[秒天时分]))?"
 )
 """What is measured, not counted: without it the number may be another one."""
@@ -59,9 +59,8 @@ _JUDGES = re.compile(
 )
 _OPENS = re.compile(r"\\\[|\$\$|\\\(|```\w*$")
 _CLOSES = {"\\[": "\\]", "$$": "$$", "\\(": "\\)", "``": "```"}
-_ENDS = re.compile(
-    r",?\s+(?:because|since)\s|,\s*(?:which|as|so)\s|(?<!\.m)(?<!\d)\.\s+(?=[A-Z])|(?<=\d)\.\s+(?=[A-Z])|。(?=.)|[，,](?:因为|所以|这)"
-)
+_ENDS = re.compile(r"(?<!\.m)\.\s+(?=[A-Z])|。(?=.)")
+_REASON = re.compile(r",?\s+(?:because|since)\s|,\s*(?:which|as|so)\s|[，,]?(?:因为|所以)|[，,]这")
 _UNSURE = "- ?"
 _BARE = re.compile(rf"(?=.*\d)\W*{_NUMBER}\s*[^\d\s=+×*/]{{0,12}}\W*")
 _PLACEHOLDER = re.compile(r"\W*N(?![A-Za-z0-9])\s*[^\W\d]{0,12}\W*")
@@ -237,8 +236,12 @@ def _block(text: str) -> str | None:
 
 
 def _sentence(text: str | None) -> str | None:
-    """Without a reason and further sentences behind it."""
-    return _ENDS.split(text, maxsplit=1)[0] if text else None
+    """Without further sentences, and without a reason behind a short answer."""
+    if not text:
+        return None
+    text = _ENDS.split(text, maxsplit=1)[0]
+    short = _REASON.split(text, maxsplit=1)[0]
+    return short if len(short.split()) <= 4 and len(_AMOUNT.findall(short)) <= 1 else text
 
 
 def _with_its_sign(stated: str, before: str) -> str:
@@ -273,8 +276,10 @@ def tidy_answer(raw: str) -> str | None:
     hours."""
     text = re.sub(r"\\[()\[\]]|\*\*|\\text\{([^}]*)\}|\\!|```\w*|`", r"\1", raw)
     text = text.replace("\\$", "$").replace("\\%", "%")
-    text = text.strip().rstrip(".。").strip().strip("$").strip()
-    text = _signed(text.removeprefix("N = ")).lstrip("$")
+    text = re.sub(r"<<[^<>]*>>", "", text).strip().rstrip(".。").strip()
+    text = text if text.strip("$").count("$") % 2 else text.strip("$").strip()
+    text = _signed(text.removeprefix("N = "))
+    text = text if "$" in text[1:] else text.lstrip("$")
     fraction = re.fullmatch(r"\\[dt]?frac\{(-?\d+)\}\{(\d+)\}", text)
     if fraction:
         return f"{fraction[1]}/{fraction[2]}"
