@@ -376,6 +376,8 @@ def _listing(text: str, depth: int) -> Listing:
     items = [_read(part, depth) for part in parts]
     if any(isinstance(item, Words) and len(item.text.split()) > 4 for item in items):
         raise _Unreadable  # a sentence
+    if any(re.match(r"(?:not|but|不是)\b", part, re.IGNORECASE) for part in parts):
+        raise _Unreadable
     name = items[0].name if isinstance(items[0], Named) else None
     if name and not any(isinstance(item, Named) for item in items[1:]):
         items = [items[0], *(Named(name, item) for item in items[1:])]

@@ -83,7 +83,8 @@ def groups(answers: Sequence[str]) -> list[list[int]]:
     found = list(range(len(classes)))
     for at in sorted(range(len(classes)), key=lambda at: _told(heads[at]), reverse=True):
         richer = [other for other in range(len(classes)) if other != at and _adds(heads[other], heads[at])]
-        if len({found[other] for other in richer}) == 1 and _may_join(heads, at, richer[0]):
+        others = [read(answers[i]) for home, members in enumerate(classes) if home != at for i in members]
+        if len({found[other] for other in richer}) == 1 and _may_join(heads[at], heads[richer[0]], others):
             found[at] = found[richer[0]]
     together = {home: [i for at, members in enumerate(classes) if found[at] == home for i in members] for home in found}
     return sorted(map(sorted, together.values()))
@@ -299,14 +300,11 @@ def _marks(answer: Answer | None) -> frozenset[object]:
             return frozenset()
 
 
-def _may_join(heads: Sequence[Answer | None], at: int, richer: int) -> bool:
-    """Whether all answers of one kind that have marks have those of the richer one, or no mark is added."""
-    marks = _marks(heads[richer])
-    if marks == _marks(heads[at]):
-        return True
-    kind = type(_unnamed(heads[richer]))
-    others = [head for i, head in enumerate(heads) if i != at and head and type(_unnamed(head)) is kind]
-    return all(_marks(head) in (frozenset(), marks) for head in others)
+def _may_join(less: Answer | None, more: Answer | None, others: Sequence[Answer | None]) -> bool:
+    """Whether all others of the kind that have marks have those of the richer one, or no mark is added."""
+    marks, kind = _marks(more), type(_unnamed(more))
+    alike = (_marks(other) for other in others if type(_unnamed(other)) is kind)
+    return marks == _marks(less) or all(found in (frozenset(), marks) for found in alike)
 
 
 def _could_meet(a: Answer, b: Answer) -> bool:

@@ -167,7 +167,7 @@ def final_answer(text: str) -> str | None:
         if found:
             return None if found == _UNSURE or _PLACEHOLDER.fullmatch(found) else tidy_answer(found)
     lines = [line for line in text.splitlines() if line.strip()]
-    lines = [line for line in lines if not is_check(line)] or lines
+    lines = [line for line in lines if not _only_judges(line)] or lines
     amounts = list(_AMOUNT.finditer(_signed(lines[-1]))) if lines else []
     return _shown(amounts[-1]) if amounts else None
 
@@ -209,14 +209,20 @@ def _last_stated(text: str) -> str | None:
     """What the last statement states; `_UNSURE` if nobody can tell whether its number has a minus."""
     for found in reversed(list(_ANSWER.finditer(text))):
         line = text[text.rfind("\n", 0, found.start()) + 1 :].partition("\n")[0]
-        stated = _sentence(_block(text[found.end() :]))
-        if not is_check(line) and stated is not None and not _JUDGES.fullmatch(stated):
+        stated = _sentence(_block(text[found.end() :], below="\n" in found[0]))
+        if stated and not is_check(line) and not _JUDGES.fullmatch(stated):
             return _with_its_sign(stated, text[: found.start()])
     return None
 
 
-def _block(text: str) -> str | None:
-    """The line that a text begins with, or the lines of the formula, fence or list that begin with it."""
+def _only_judges(line: str) -> bool:
+    said = _ANSWER.search(line)
+    return is_check(line) or bool(said and _JUDGES.fullmatch(line[said.end() :].strip()))
+
+
+def _block(text: str, below: bool) -> str | None:
+    """The line that a text begins with, or the lines of the formula, fence or list that begin with it. A list stands
+    below the line that states it."""
     lines = [line.strip() for line in text.strip().splitlines() if line.strip(" \t\n:：*")]
     if not lines:
         return None
@@ -230,7 +236,7 @@ def _block(text: str) -> str | None:
                 break
         return ", ".join(line.rstrip("\\,; ") for line in held if line.strip()) or None
     items = list(takewhile(_BULLET.match, lines))
-    if len(items) > 1 and text.lstrip(" \t:：*").startswith("\n"):
+    if len(items) > 1 and (below or text.lstrip(" \t:：*").startswith("\n")):
         return ", ".join(_BULLET.sub("", item).rstrip(".。;；") for item in items)
     return lines[0]
 
@@ -278,7 +284,7 @@ def tidy_answer(raw: str) -> str | None:
     text = text.replace("\\$", "$").replace("\\%", "%")
     text = re.sub(r"<<[^<>]*>>", "", text).strip().rstrip(".。").strip()
     text = text if text.strip("$").count("$") % 2 else text.strip("$").strip()
-    text = _signed(text.removeprefix("N = "))
+    text = re.sub(r"^[-−]\s+(?=\.?\d)", "-", _signed(text.removeprefix("N = ")))
     text = text if "$" in text[1:] else text.lstrip("$")
     fraction = re.fullmatch(r"\\[dt]?frac\{(-?\d+)\}\{(\d+)\}", text)
     if fraction:
