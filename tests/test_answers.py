@@ -1,4 +1,4 @@
-"""What answers say, however they are written: kinds of notation, votes, references, and properties of generated ones."""
+"""What answers say, however they are written: kinds of notation, votes, references, generated quantities."""
 
 from __future__ import annotations
 
