@@ -233,7 +233,7 @@ def _closing(text: str, at: int) -> int | None:
 _CHOICE = re.compile(r"\(?([A-Za-z])[).]?")
 _NAME = r"\\?[a-zA-Z]\w{0,9}(?:\(\w\))?|[\u4e00-\u9fff]{1,6}|\\?[a-zA-Z]_\{?\w{1,3}\}?"
 _ASSIGNED = re.compile(rf"({_NAME})\s*=\s*([^=]+)")
-_LABELLED = re.compile(r"\(([A-Ea-e])\)\s*([^\s*+\-/^=].*)|^$")
+_LABELLED = re.compile(r"\(([A-Ea-e])\)\s*([^\s*+\-/^=].*)")
 _MEMBER = re.compile(r"[a-zA-Z]\s*∈\s*(.+)")
 _RATIO = re.compile(r"\d+(?:\.\d+)?(?:\s?[:∶比]\s?\d+(?:\.\d+)?)+")
 _CHAIN = re.compile(r"(.+?)\s*([<≤>≥])\s*(\\?[a-zA-Zθ]\w{0,5})\s*([<≤>≥])\s*(.+)")

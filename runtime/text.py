@@ -49,7 +49,7 @@ _NO_MERE_AMOUNT = re.compile(
 )
 _BOX = re.compile(r"\\boxed(?=\{)")
 _BETWEEN_BOXES = re.compile(
-    r"[\s$.)\\\]]*(?P<joint>,?\s*\b(?:and|or)\b|[,;、，；]|或者|或|和|与)[\s$(\\\[]*(?P<name>[a-zA-Z]\w{0,3}\s*=\s*)?[\s$(\\\[]*"
+    r"[\s$.)\\\]]*(?P<joint>,?\s*\b(?:and|or)\b|[,;、，；]|或者|或|和|与)[\s$(\\\[]*(?:[a-zA-Z]\w{0,3}\s*=\s*)?[\s$(\\\[]*"
 )
 _NAME_BEFORE = re.compile(r"[a-zA-Z]\w{0,3}\s*=\s*$")
 _JUDGES = re.compile(
@@ -173,27 +173,24 @@ def final_answer(text: str) -> str | None:
 
 
 def _last_boxed(text: str) -> str | None:
-    """The last box with those that stand directly before it."""
-    end, held = len(text), []
+    """What the last box holds, with the boxes in a row before it."""
+    row: list[tuple[int, int]] = []
     for start in reversed([found.start() for found in _BOX.finditer(text)]):
         close = _closing_brace(text, start + len("\\boxed"))
-        between = _BETWEEN_BOXES.fullmatch(text[close + 1 : end]) if close is not None and held else None
-        if close is None or (held and not between):
+        if close is None or (row and not _BETWEEN_BOXES.fullmatch(text[close + 1 : row[0][0]])):
             break
-        if between:
-            held[0] = f"{between['joint'].strip()} ".replace(", ", ", ") + f"{between['name'] or ''}{held[0]}"
-        held.insert(0, text[start + len("\\boxed{") : close])
-        end = start
-    if len(held) < 2:
-        return held[0] if held else None
-    name = _NAME_BEFORE.search(text[:end])
-    names = {found.strip() for found in re.findall(r"[a-zA-Z]\w*\s*=", " ".join(held[1:]))}
-    joined = (name[0].strip() + " " if name and names - {name[0].strip()} else "") + held[0]
-    for more in held[1:]:
-        joint, _, rest = more.partition(" ")
-        rest = re.sub(r"^[a-zA-Z]\w*\s*=\s*", "", rest) if not (name and names - {name[0].strip()}) else rest
-        joined += f", {rest}" if joint in (",", "、", "，") else f" {joint} {rest}"
-    return joined
+        row.insert(0, (start, close))
+    if not row:
+        return None
+    names = [found[0].strip() + " " if (found := _NAME_BEFORE.search(text[:start])) else "" for start, _ in row]
+    names = names if len(set(names) - {""}) > 1 else [""] * len(row)
+    said = ""
+    for name, (start, close), before in zip(names, row, [0, *(close + 1 for _, close in row)], strict=False):
+        if said:
+            joint = _BETWEEN_BOXES.fullmatch(text[before:start])["joint"].strip()
+            said += ", " if joint in ",、，" else f"{'' if joint[0] == ',' else ' '}{joint} "
+        said += name + text[start + len("\\boxed{") : close]
+    return said
 
 
 def _closing_brace(text: str, begin: int) -> int | None:
