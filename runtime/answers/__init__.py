@@ -18,6 +18,7 @@ Where a notation can be read in two ways, these rules decide:
 
 from __future__ import annotations
 
+import contextlib
 import re
 from functools import lru_cache
 
@@ -233,10 +234,15 @@ def _equation(text: str, _: int) -> Number:
     if len(sides) < 2:
         raise Unreadable
     result = quantity(sides[-1].strip())
-    counted = [quantity(side.strip()).value for side in sides[:-1] if _is_formula(side)]
-    if any(value != result.value for value in counted):
-        raise Unreadable
-    return result
+    for side in filter(_is_formula, sides[:-1]):
+        if _UNKNOWN.search(_FUNCTIONS.sub(" ", side)):
+            raise Unreadable
+        with contextlib.suppress(Unreadable):
+            if quantity(side.strip()).value != result.value:
+                break
+    else:
+        return result
+    raise Unreadable
 
 
 _FUNCTIONS = re.compile(
@@ -249,6 +255,7 @@ _MATHS = re.compile(r"[\d^_+\-*/=<>≤≥\\(θ∞]|^[a-zA-Z]$")
 _NUMBERED = re.compile(r"(?<![\w.])[-−]?[$£€¥]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:\s?/\s?\d+)?|(?<![\w.])\.\d+")
 
 
+_UNKNOWN = re.compile(r"(?<![a-zA-Z])[a-z](?![a-zA-Z])")
 _NOT_ASKED = re.compile(r"\d\.\d+\.|(?:\d\s+){3}|\^\s?[{(]*\d+\s?\^|\^\s?[{(]*-?\d{5}|\d{5}!|!{3}")
 """No mathematics, or a tower of powers or the like on which algebra would hang."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 from runtime.arithmetic.numerals import PLAIN
 
@@ -66,12 +67,18 @@ _REWRITTEN: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], 
         (r"π", r"\\pi "),
     )
 )
+_BARE = re.compile(r"[-$]?\$?\d[\d.,]*(?: [a-z]{3,12})?")
+"""A number, with at most a word."""
 _MATHS_DOLLARS = re.compile(r"(?<!\\)\$([^$]*[^$\s\\])\$(?!\d)")
 
 
+@lru_cache(4096)
 def unwrapped(text: str) -> str:
     """The answer without the words, the box, the mathematics marks and the full stop around it."""
-    text = _BOXED.sub(r"\1", text.translate(PLAIN).strip())
+    text = text.translate(PLAIN).strip()
+    if _BARE.fullmatch(text):  # as most are
+        return text.rstrip(".")
+    text = _BOXED.sub(r"\1", text)
     for pattern, new in _REWRITTEN:
         text = pattern.sub(new, text)
     text = _MATHS_DOLLARS.sub(r"\1", text).replace("\\$", "$")
