@@ -194,7 +194,7 @@ def _listing(text: str, depth: int) -> Listing:
     if text.count("±") == 1:
         return Listing(tuple(_read(text.replace("±", sign).strip().lstrip("+"), depth) for sign in "+-"))
     if text[0] in "ⓐⓑ":
-        return Listing(tuple(_read(part, depth) for part in _CIRCLED.split(text) if part), "ⓐ", "")
+        return Listing(tuple(_read(part.strip("; "), depth) for part in _CIRCLED.split(text) if part), "ⓐ", "")
     if _MAYBE_MIXED.fullmatch(text):
         raise Unreadable
     parts = _split(text)
@@ -234,6 +234,8 @@ def _equation(text: str, _: int) -> Number:
     if len(sides) < 2:
         raise Unreadable
     result = quantity(sides[-1].strip())
+    if any(re.match(r"[^\d$(]*[^\W\d_]{2}.*\d", side.strip()) for side in sides[:-1]):
+        raise Unreadable  # The minimum value is -1 when x = 5
     for side in filter(_is_formula, sides[:-1]):
         if _UNKNOWN.search(_FUNCTIONS.sub(" ", side)):
             raise Unreadable
@@ -256,13 +258,17 @@ _NUMBERED = re.compile(r"(?<![\w.])[-−]?[$£€¥]?(?:\d{1,3}(?:,\d{3})+|\d+)(
 
 
 _UNKNOWN = re.compile(r"(?<![a-zA-Z])[a-z](?![a-zA-Z])")
-_NOT_ASKED = re.compile(r"\d\.\d+\.|(?:\d\s+){3}|\^\s?[{(]*\d+\s?\^|\^\s?[{(]*-?\d{5}|\d{5}!|!{3}")
-"""No mathematics, or a tower of powers or the like on which algebra would hang."""
+_SIGNS = re.compile(r"(?:[0-9A-Za-z\\\\^_+\-*/=<>≤≥(){}.,!|'×·÷∞ ]|(?<=sqrt)\[\w+\])*")
+"""All that a formula for algebra is made of; a parser that skips a sign takes two formulas for the same."""
+_NOT_ASKED = re.compile(
+    r"\d\.\d+\.|(?:\d\s+){3}|\^\s?[{(]*\d+\s?\^|\^\s?[{(]*-?\d{5}|\d{5}!|!{3}|=.*=|(?<![\\A-Za-z])[A-Za-z]{2,}\("
+)
+"""No mathematics, several equations, unknown functions, or a tower of powers on which algebra would hang."""
 
 
 def _is_formula(text: str) -> bool:
     """Whether algebra may be asked about a text: it has signs of mathematics, no words, and is whole and short."""
-    if len(text) > MAX_FORMULA or not _is_balanced(text) or _NOT_ASKED.search(text):
+    if len(text) > MAX_FORMULA or not _is_balanced(text) or not _SIGNS.fullmatch(text) or _NOT_ASKED.search(text):
         return False
     if re.search(r"[^\W\d_]\)? ?[.,:;!?'](?:\s|$)", text):
         return False

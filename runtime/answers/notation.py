@@ -91,8 +91,8 @@ def unwrapped(text: str) -> str:
 
 
 def _rooted(text: str) -> str:
-    """\\sqrt(3) as \\sqrt{3}, which has another meaning to no reader but a LaTeX parser."""
-    for found in reversed(list(re.finditer(r"\\sqrt(\[[^\[\]]{1,9}\])?\s?\(", text))):
+    """\\sqrt(3) as \\sqrt{3} and e^(2x) as e^{2x}; a LaTeX parser takes the bracket for a sign of its own."""
+    for found in reversed(list(re.finditer(r"(?:\\sqrt(?:\[[^\[\]]{1,9}\])?|\^)\s?\(", text))):
         close = closing(text, found.end() - 1)
         if close is not None:
             text = f"{text[: found.end() - 1]}{{{text[found.end() : close]}}}{text[close + 1 :]}"
