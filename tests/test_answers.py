@@ -309,6 +309,14 @@ def test_these_say_something_else(a, b):
     assert equal(a, b) is equal(b, a) is False
 
 
+@pytest.mark.parametrize("text", sorted({a for a, _ in SAME if any(map(str.isdigit, a)) and "<<" not in a}))
+def test_with_another_digit_it_is_another_answer(text):
+    places = [i for i, character in enumerate(text) if character in "0123456789"]
+    for place in places[:1] + places[1:][-1:]:
+        other = f"{text[:place]}{(int(text[place]) + 2) % 10}{text[place + 1 :]}"
+        assert equal(text, other) is not True
+
+
 @pytest.mark.parametrize(("a", "b"), UNJUDGED)
 def test_what_can_be_read_in_two_ways_is_not_judged(a, b):
     assert equal(a, b) is equal(b, a) is None

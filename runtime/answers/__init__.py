@@ -18,7 +18,6 @@ Where a notation can be read in two ways, these rules decide:
 
 from __future__ import annotations
 
-import contextlib
 import re
 from functools import lru_cache
 
@@ -236,15 +235,16 @@ def _equation(text: str, _: int) -> Number:
     result = quantity(sides[-1].strip())
     if any(re.match(r"[^\d$(]*[^\W\d_]{2}.*\d", side.strip()) for side in sides[:-1]):
         raise Unreadable  # The minimum value is -1 when x = 5
-    for side in filter(_is_formula, sides[:-1]):
-        if _UNKNOWN.search(_FUNCTIONS.sub(" ", side)):
+    for side in sides[:-1]:
+        try:
+            number = quantity(side.strip())
+        except Unreadable:
+            if _is_formula(side) and _UNKNOWN.search(_FUNCTIONS.sub(" ", side)):
+                raise
+            continue
+        if result.value not in (number.value, number.size) and result.size != number.size:
             raise Unreadable
-        with contextlib.suppress(Unreadable):
-            if quantity(side.strip()).value != result.value:
-                break
-    else:
-        return result
-    raise Unreadable
+    return result
 
 
 _FUNCTIONS = re.compile(
@@ -255,10 +255,8 @@ _ENGLISH = re.compile(
 )
 _MATHS = re.compile(r"[\d^_+\-*/=<>≤≥\\(θ∞]|^[a-zA-Z]$")
 _NUMBERED = re.compile(r"(?<![\w.])[-−]?[$£€¥]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:\s?/\s?\d+)?|(?<![\w.])\.\d+")
-
-
 _UNKNOWN = re.compile(r"(?<![a-zA-Z])[a-z](?![a-zA-Z])")
-_SIGNS = re.compile(r"(?:[0-9A-Za-z\\\\^_+\-*/=<>≤≥(){}.,!|'×·÷∞ ]|(?<=sqrt)\[\w+\])*")
+_SIGNS = re.compile(r"(?:[0-9A-Za-z\\\\^_+\-*/=<>≤≥(){}.!|'×·÷∞ ]|(?<=\d),(?=\d{3})|(?<=sqrt)\[\w+\])*")
 """All that a formula for algebra is made of; a parser that skips a sign takes two formulas for the same."""
 _NOT_ASKED = re.compile(
     r"\d\.\d+\.|(?:\d\s+){3}|\^\s?[{(]*\d+\s?\^|\^\s?[{(]*-?\d{5}|\d{5}!|!{3}|=.*=|(?<![\\A-Za-z])[A-Za-z]{2,}\("
