@@ -11,12 +11,13 @@ import contextlib
 import json
 import os
 import queue
+import re
 import signal
 import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 DEADLINE = 3.0
 START_DEADLINE = 60.0  # importing sympy from a slow disk
@@ -24,7 +25,7 @@ MEMORY = 4 << 30
 
 
 def equal(answer: str, reference: str) -> bool | None:
-    """None: one of the two cannot be read, or it took too long."""
+    """None: one of the two cannot be read, or not to its end, or it took too long. Symmetric."""
     return WORKER.ask(answer, reference)
 
 
@@ -98,7 +99,7 @@ if hasattr(os, "register_at_fork"):
 
 def _serve() -> None:
     """The worker: reads pairs of answers, writes true, false or null."""
-    from math_verify import parse, verify  # half a second; only the worker pays it
+    import math_verify  # noqa: F401  # half a second; only the worker pays it
 
     if sys.platform == "linux":  # elsewhere there is no such limit, or it cannot be set
         import resource
@@ -108,11 +109,47 @@ def _serve() -> None:
     for line in sys.stdin:
         if os.name == "posix":
             signal.alarm(int(DEADLINE) + 2)  # ends a hanging worker whose parent is gone
-        answer, reference = (
-            parse(f"${t}$", parsing_timeout=None) or parse(t, parsing_timeout=None) for t in json.loads(line)
-        )
-        judged = bool(verify(reference, answer, timeout_seconds=None)) if answer and reference else None
-        print(json.dumps(judged), flush=True)
+        print(json.dumps(_judged(*json.loads(line))), flush=True)
+
+
+def _judged(first: str, second: str) -> bool | None:
+    from math_verify import verify
+
+    a, b = _parsed(first), _parsed(second)
+    if not a or not b:
+        return None
+    if "." not in first + second and (exact := _equal_numbers(a[0], b[0])) is not None:
+        return exact
+    return bool(verify(a, b, timeout_seconds=None)) or bool(verify(b, a, timeout_seconds=None))
+
+
+def _parsed(text: str) -> list[Any] | None:
+    """What math-verify reads; None if that is only a part of the text, such as the 7 of 7+\\mathrm{e}."""
+    from math_verify import parse
+
+    for written in (f"${text}$", text):
+        found = parse(written, parsing_timeout=None)
+        if len(found) > 1 and _signs(str(found[1])) == _signs(text):
+            return found
+    return None
+
+
+def _signs(text: str) -> list[str]:
+    """Digits and letters without commands, in any order."""
+    return sorted(re.findall(r"[0-9a-z]", _COMMAND.sub("", text.lower())))
+
+
+_COMMAND = re.compile(r"\\[a-z]+|sqrt|frac|pi|sin|cos|tan|log|ln|exp")
+
+
+def _equal_numbers(a: Any, b: Any) -> bool | None:
+    """Two numbers to fifty digits, as floats hold 1/2^70 and 1/2^71 for the same; None if they are no two numbers."""
+    from sympy import Expr
+
+    if not all(isinstance(one, Expr) and not one.free_symbols and one.is_finite for one in (a, b)):
+        return None
+    size, off = abs(a.evalf(60)), abs((a - b).evalf(60))
+    return bool(off <= size * 10**-50) if size.is_number and off.is_number and size.is_comparable else None
 
 
 if __name__ == "__main__":

@@ -36,6 +36,8 @@ def _from_json(path: Path, text: str) -> tuple[str, list[str]]:
         raise UnreadableError(f"{path} is nested too deeply. {_FORMS}") from error
     except json.JSONDecodeError as error:
         raise UnreadableError(f"{path} is not valid JSON (line {error.lineno}: {error.msg}). {_FORMS}") from error
+    except ValueError as error:  # Python reads no whole number of more than 4,300 digits
+        raise UnreadableError(f"{path} holds a number with too many digits. Write it as text, in quotes.") from error
     problem, steps = row.get("problem"), row.get("steps")
     if not isinstance(problem, str) or not isinstance(steps, list) or not all(isinstance(s, str) for s in steps):
         raise UnreadableError(f"{path} has no `problem` (text) and `steps` (list of texts). {_FORMS}")

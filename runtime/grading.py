@@ -1,145 +1,344 @@
-"""Is this answer equal to that one? Words, numbers and units are decided here exactly, the rest by `algebra.py`.
+"""Do these answers say the same? Two of them (`equal`), those of a vote (`groups`), one and its reference (`matches`).
 
-Safe to call from any thread.
+`answers.py` reads what an answer says; what is only known to algebra is asked of `algebra.py`. There are two relations.
+Two answers are *the same* if they say the same in all they tell; that is transitive. One *tells more* than another if
+it is the same with something added: a unit (`5 kg` for `5`), a name (`x = 4` for `4`), brackets (`(1, 2)` for `1, 2`),
+or further decimals, where the other is rounded to two or more (`1/3` for `0.33`).
+
+- In a vote, answers that are the same are together. One that tells less joins those that tell more only if they are
+  all together, and every answer of the vote with a unit (name, brackets) has that one: `5` joins `5 kg` unless somebody
+  says `3 m`. So answers of a vote are in groups: equality is symmetric and transitive among them.
+- Two answers are equal if they would be together in a vote of the two. That is symmetric.
+- Against a reference alone a missing sign is forgiven: `50` for `50 %` and `50 %` for `50`, but only above 1, as 0.5
+  and 1 may be shares themselves; `3:45` for `3:45 pm`, and `7` for `7 pm`; and `8` for `8 dozen` and `8 dozen` for
+  `8`, as the question may ask for dozens.
+
+What cannot be compared, such as twelve and 12, is None: neither the same nor different. Safe to call from any thread.
 """
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
-from typing import NamedTuple
 
 from runtime import algebra
-from runtime.arithmetic.expressions import Unreadable, has_percent, in_percent, leaves
-from runtime.arithmetic.numerals import PLAIN, tokenize
-from runtime.arithmetic.parser import expression
-from runtime.arithmetic.units import unit_of
+from runtime.answers import (
+    MAX_CHARACTERS,
+    Answer,
+    Clock,
+    Formula,
+    Listing,
+    Named,
+    Number,
+    Ratio,
+    Span,
+    Words,
+    choice,
+    read,
+    unwrapped,
+    worded,
+)
 from runtime.types import Problem
 
-MAX_CHARACTERS = 1000
-WRAPPER = re.compile(
-    r"""
-      ^.* \#\#\#\# \s*
-    | ^.* (?:\banswer|答案) \s* (?:is|:|=|是|为)+ \s*
-    | ^ (?:so|thus|therefore|hence|about) \b ,? \s*
-    | ^ \\?[a-z]\w{0,9} \s*=\s*                     # x =, \theta =
-    """,
-    re.IGNORECASE | re.DOTALL | re.VERBOSE,
-)
-BOXED = re.compile(r"^.*\\boxed\s*\{(.*)\}\W*$", re.DOTALL)
-CHOICE = re.compile(r"\(?([A-Za-z])[).]?")
-TIME_OF_DAY = re.compile(r"\d:\d|\d\s*[ap]\.?m\b", re.IGNORECASE)
-MATHS = re.compile(r"[\d\\^_=<>{}]|\b[a-zA-Z]\b")
-
-
-class Quantity(NamedTuple):
-    value: Fraction
-    percent: bool
-    decimals: int
-    unit: tuple[tuple[str, ...], Fraction] | None
-    """Dimension and size; None if there is no unit that we know."""
+MAX_LISTED = 30
+"""Items of two lists that are compared in any order."""
+Relation = Callable[[Answer, Answer], bool | None]
 
 
 def grade(answer: str | None, problem: Problem) -> bool | None:
     """Whether an answer is the reference answer. None: there is none, or one of the two cannot be read."""
     if not answer or not problem.answer:
         return None
-    return equal(answer, problem.answer)
+    return matches(answer, problem.answer)
+
+
+def matches(answer: str, reference: str) -> bool | None:
+    """Whether an answer is right by a reference: equal to it, or equal once a missing percent sign or half of the day
+    is forgiven, or a word that counts in dozens or millions, which the question may have."""
+    found = equal(answer, reference)
+    if found is False and (first := read(answer)) and (second := read(reference)):
+        return _forgiven(_unnamed(first), _unnamed(second))
+    return found
 
 
 def equal(a: str, b: str) -> bool | None:
     """Whether two answers say the same; None if that cannot be judged."""
-    if max(len(a), len(b)) > MAX_CHARACTERS:
+    first, second = read(a), read(b)
+    if first is None or second is None:
         return None
-    a, b = _unwrap(a), _unwrap(b)
-    if not a or not b:
-        return None
-    return decided if (decided := _decide(a, b)) is not None else _decide_parts(a, b)
-
-
-def _decide(a: str, b: str) -> bool | None:
-    """The everyday cases: the same words, letters of a choice, times of day, numbers with units."""
-    if _plain(a) == _plain(b):
+    if _as_text(a) == _as_text(b) or (choice(unwrapped(a)) or 1) == choice(unwrapped(b)):
         return True
-    first, second = CHOICE.fullmatch(a), CHOICE.fullmatch(b)
-    if first and second:
-        return first[1].lower() == second[1].lower()
-    if TIME_OF_DAY.search(a) or TIME_OF_DAY.search(b):
+    verdicts = [_same(first, second)]
+    for more, less in ((first, second), (second, first)):
+        if True in verdicts:
+            break
+        verdicts.append(_tells_more(more, less))
+    return True if True in verdicts else None if None in verdicts else False
+
+
+def groups(answers: Sequence[str]) -> list[list[int]]:
+    """The places of answers that are together in a vote, in the order of their first ones."""
+    classes = alike(answers)
+    heads = [_head(answers, members) for members in classes]
+    found = list(range(len(classes)))
+    for at in sorted(range(len(classes)), key=lambda at: _told(heads[at]), reverse=True):
+        richer = [other for other in range(len(classes)) if other != at and _adds(heads[other], heads[at])]
+        others = [read(answers[i]) for home, members in enumerate(classes) if home != at for i in members]
+        if len({found[other] for other in richer}) == 1 and _may_join(heads[at], heads[richer[0]], others):
+            found[at] = found[richer[0]]
+    together = {home: [i for at, members in enumerate(classes) if found[at] == home for i in members] for home in found}
+    return sorted(map(sorted, together.values()))
+
+
+def alike(answers: Sequence[str]) -> list[list[int]]:
+    """The places of answers that are the same in all they tell. Whatever else is answered, they stay together."""
+    classes: list[list[int]] = []
+    for i, answer in enumerate(answers):
+        home = next((members for members in classes if _is_same_text(answers[members[0]], answer)), None)
+        home.append(i) if home else classes.append([i])
+    return classes
+
+
+def related(answers: Sequence[str]) -> list[list[int]]:
+    """The places of answers that further answers could bring together; no group ever holds answers of two of these."""
+    sets = [set(members) for members in alike(answers)]
+    read_ = [read(answer) for answer in answers]
+    for i, first in enumerate(read_):
+        for j in range(i):
+            if first and read_[j] and _could_meet(first, read_[j]):
+                one, other = (next(members for members in sets if place in members) for place in (i, j))
+                if one is not other:
+                    sets.remove(other)
+                    one |= other
+    return sorted(map(sorted, sets))
+
+
+# The same
+
+
+def _is_same_text(a: str, b: str) -> bool:
+    if _as_text(a) == _as_text(b):
+        return True
+    first, second = read(a), read(b)
+    if first is None or second is None:
         return False
-    one, other = _quantity(a), _quantity(b)
-    if one and other:
-        return _same_quantity(one, other)
-    return None if MATHS.search(a) or MATHS.search(b) else False
+    return (choice(unwrapped(a)) or 1) == choice(unwrapped(b)) or _same(first, second) is True
 
 
-def _decide_parts(a: str, b: str) -> bool | None:
-    """Lists in order, and everything that needs algebra."""
-    first, second = (re.split(r"\s*[,;，；]\s*", text.strip("()[]{}")) for text in (a, b))
-    if len(first) == len(second) > 1 and all(map(_decide, first, second)):
+def _as_text(text: str) -> str:
+    return worded(unwrapped(text[:MAX_CHARACTERS])) if len(text) <= MAX_CHARACTERS else text
+
+
+def _same(a: Answer, b: Answer) -> bool | None:
+    """Whether two answers are the same in all they tell."""
+    match a, b:
+        case Number(), Number():
+            dimensions = [answer.unit.dimensions if answer.unit else None for answer in (a, b)]
+            return dimensions[0] == dimensions[1] and a.size == b.size
+        case Clock(), Clock():
+            return a.minutes == b.minutes
+        case (Clock(), Ratio()) | (Ratio(), Clock()):
+            return None if _proportional(_parts(a), _parts(b)) else False
+        case Ratio(), Ratio():
+            return _proportional(a.parts, b.parts)
+        case Span(), Span():
+            return _all((_same(a.low, b.low), _same(a.high, b.high)))
+        case (Span(), Ratio() | Listing()) | (Ratio() | Listing(), Span()):
+            return None  # 3 to 7, between 5 and 6
+        case (Ratio(), Number()) | (Number(), Ratio()):
+            return None  # 3:7 and 3/7
+        case Named(), Named():
+            return _same(a.value, b.value) if a.name == b.name else False
+        case Listing(), Listing():
+            brackets = (a.left, a.right) == (b.left, b.right)
+            return _listed(a, b, _same, a.is_ordered) if brackets else False
+        case (Formula(), Formula() | Number() | Named()) | (Number() | Named(), Formula()):
+            if a == b or "∞" in (one := _written(a)) + (other := _written(b)):
+                return a == b
+            if "=" in one + other and Number in (type(a), type(b)):
+                return None  # 7 × 2 = 15 says neither 14 nor 15
+            return algebra.equal(_written(a), _written(b))
+        case Words(), Words():
+            return True if a.text == b.text else None if a.has_digits or b.has_digits else False
+        case (Words(), _) | (_, Words()):
+            return None
+        case _:
+            return False
+
+
+def _proportional(a: Sequence[Fraction], b: Sequence[Fraction]) -> bool:
+    return len(a) == len(b) and all(x * b[0] == y * a[0] for x, y in zip(a, b, strict=True))
+
+
+def _parts(answer: Clock | Ratio) -> tuple[Fraction, ...]:
+    return answer.parts if isinstance(answer, Ratio) else tuple(map(Fraction, divmod(answer.minutes, 60)))
+
+
+def _listed(a: Listing, b: Listing, relation: Relation, in_order: bool) -> bool | None:
+    """Whether the items of two lists are in a relation, one to one."""
+    if len(a.items) != len(b.items):
+        return False
+    if in_order:
+        return _all(relation(x, y) for x, y in zip(a.items, b.items, strict=True))
+    if len(a.items) > MAX_LISTED:
+        return None
+    left = list(b.items)
+    for item in a.items:
+        verdicts: list[bool | None] = []
+        for other in left:
+            verdicts.append(relation(item, other))
+            if verdicts[-1]:
+                break
+        if True in verdicts:
+            left.pop(verdicts.index(True))
+        elif None in verdicts:
+            return None
+        else:
+            return False
+    return True
+
+
+def _all(verdicts: Iterable[bool | None]) -> bool | None:
+    unsure = False
+    for verdict in verdicts:
+        if verdict is False:
+            return False
+        unsure |= verdict is None
+    return None if unsure else True
+
+
+def _written(answer: Answer) -> str:
+    """For algebra."""
+    match answer:
+        case Number():
+            return f"{answer.value.numerator}/{answer.value.denominator}".removesuffix("/1")
+        case Named(name, value):
+            return f"{name}={_written(value)}"
+        case Formula(text):
+            return text
+        case _:
+            return ""
+
+
+# Telling more
+
+
+def _tells_more(more: Answer, less: Answer) -> bool | None:
+    """Whether one answer is another with something added."""
+    match more, less:
+        case Number(), Number():
+            if less.unit is None or (more.unit and more.unit.dimensions == less.unit.dimensions):
+                return _rounded(more, less)
+            return False
+        case Named(), Named():
+            return _tells_more(more.value, less.value) if more.name == less.name else False
+        case Named(name), Formula(text) if name[0] == "(":  # (B) 4
+            return name.strip("()") == choice(text)
+        case Named(), _:
+            return _either(more.value, less)
+        case Listing(), Listing():
+            if (more.left, more.right) == (less.left, less.right) or not less.left:
+                return _listed(more, less, _either, more.is_ordered and less.is_ordered)
+            return False
+        case Span(), Span():
+            return _all((_either(more.low, less.low), _either(more.high, less.high)))
+        case _:
+            return False
+
+
+def _either(more: Answer, less: Answer) -> bool | None:
+    return True if (found := _same(more, less)) else _tells_more(more, less) or found
+
+
+def _rounded(exact: Number, rounded: Number) -> bool:
+    """Whether a number is another one, or that one rounded (half up) to the two or more decimals it has."""
+    value = exact.value
+    if rounded.unit and exact.unit:
+        value = exact.size / rounded.unit.size
+    if value == rounded.value:
         return True
-    if not MATHS.search(a) or not MATHS.search(b):
-        return None  # "twelve" and 12
-    return algebra.equal(a, b)
+    if rounded.decimals < 2:
+        return False
+    half = Fraction(1, 2 * 10**rounded.decimals)
+    return abs(rounded.value) - half <= abs(value) < abs(rounded.value) + half and value * rounded.value >= 0
 
 
-def _unwrap(text: str) -> str:
-    """The answer without the words, the box and the marks around it."""
-    text = text.translate(PLAIN).replace("**", "").strip()
-    text = BOXED.sub(r"\1", text)
-    text = BOXED.sub(r"\1", WRAPPER.sub("", WRAPPER.sub("", text)))
-    return text.strip().rstrip(".。").strip()
+def _adds(more: Answer | None, less: Answer | None) -> bool:
+    return more is not None and less is not None and _tells_more(more, less) is True
 
 
-def _plain(text: str) -> str:
-    text = re.sub(r"\\(?:text|mathrm|textbf)\s?\{([^{}]*)\}", r"\1", text).casefold()
-    return re.sub(r"[\s\"'“”$]+", " ", re.sub(r"^(?:an?|the)\s+", "", text)).strip()
+def _head(answers: Sequence[str], members: Sequence[int]) -> Answer | None:
+    """The one of several same answers that says the most exact number: 2 of 2 and 2.00."""
+    read_ = [read(answers[i]) for i in members]
+    numbers = [answer for answer in read_ if isinstance(answer, Number)]
+    if not numbers:
+        return read_[0]
+    exact = [number for number in numbers if number.decimals < 2]
+    return exact[0] if exact else max(numbers, key=lambda number: number.decimals)
 
 
-def _quantity(text: str) -> Quantity | None:
-    """The number that a text is, with its unit; None for anything else, such as sums and lists."""
-    tokens = tokenize(text)
-    reading = expression(tokens, 0) if tokens else None
-    if reading is None or not set(reading.ops) <= {"/", "*", "^"}:
-        return None
-    behind = tokens[reading.end :]
-    if any(token.kind not in ("word", "/", "cur", "sup", "^", "num") for token in behind):
-        return None
-    if any(token.kind == "num" and behind[i - 1].kind != "^" for i, token in enumerate(behind)):
-        return None  # 3 hours 20 minutes
-    try:
-        value = in_percent(reading.node)
-    except (ZeroDivisionError, Unreadable):
-        return None
-    decimals = 0 if reading.ops else max(leaf.decimals for leaf in leaves(reading.node))
-    names = [token.text for token in behind if token.kind != "/" and token.text != "per"] or reading.units
-    scale = unit_of(names[0]) if names else None
-    if scale and scale[0] == "count":
-        return Quantity(value * scale[1], False, 0, None)
-    return Quantity(value, has_percent(reading.node), decimals, _unit(names))
+def _told(answer: Answer | None) -> tuple[int, int]:
+    """How much an answer tells, to begin with those that tell most."""
+    if answer is None:
+        return (0, 0)
+    decimals = answer.decimals if isinstance(answer, Number) and answer.decimals >= 2 else 99
+    return (len(_marks(answer)), decimals)
 
 
-def _unit(names: list[str]) -> tuple[tuple[str, ...], Fraction] | None:
-    """km and h give the unit of km/h."""
-    known = [unit for unit in map(unit_of, names) if unit]
-    if not names or len(known) < len(names):
-        return None
-    size = known[0][1]
-    for _, divisor in known[1:]:
-        size /= divisor
-    return tuple(dimension for dimension, _ in known), size
+def _marks(answer: Answer | None) -> frozenset[object]:
+    """The units, names and brackets that an answer has."""
+    match answer:
+        case Number(unit=unit) if unit:
+            return frozenset([unit])
+        case Named(name, value):
+            return frozenset([name]) | _marks(value)
+        case Listing(items, left, right):
+            return frozenset([left + right] if left else []).union(*map(_marks, items))
+        case Span(low, high):
+            return _marks(low) | _marks(high)
+        case _:
+            return frozenset()
 
 
-def _same_quantity(a: Quantity, b: Quantity) -> bool:
-    if a.unit and b.unit and a.unit != b.unit:
-        return a.unit[0] == b.unit[0] and a.value * a.unit[1] == b.value * b.unit[1]
-    if a.percent == b.percent:
-        return _same_number(a, b)
-    percent, plain = (a, b) if a.percent else (b, a)
-    part = percent._replace(value=percent.value / 100, decimals=percent.decimals + 2 if percent.decimals else 0)
-    return _same_number(percent, plain) or _same_number(part, plain)
+def _may_join(less: Answer | None, more: Answer | None, others: Sequence[Answer | None]) -> bool:
+    """Whether all others of the kind that have marks have those of the richer one, or no mark is added."""
+    marks, kind = _marks(more), type(_unnamed(more))
+    alike = (_marks(other) for other in others if type(_unnamed(other)) is kind)
+    return marks == _marks(less) or all(found in (frozenset(), marks) for found in alike)
 
 
-def _same_number(a: Quantity, b: Quantity) -> bool:
-    """Equal, or one is the other rounded to at least two decimals."""
-    half_units = [Fraction(1, 2 * 10**quantity.decimals) for quantity in (a, b) if quantity.decimals >= 2]
-    return abs(a.value - b.value) <= max(half_units, default=0)
+def _could_meet(a: Answer, b: Answer) -> bool:
+    """Whether a third answer could tell more than both: more than `_tells_more` between them, as roundings overlap."""
+    if _either(a, b) or _either(b, a):
+        return True
+    a, b = _unnamed(a), _unnamed(b)
+    if isinstance(a, Number) and isinstance(b, Number):
+        reach = sum(Fraction(1, 2 * 10**number.decimals) for number in (a, b) if number.decimals >= 2)
+        return abs(a.value - b.value) <= reach or (a.unit == b.unit) < (a.size == b.size)
+    return False
+
+
+# Against a reference
+
+
+def _unnamed(answer: Answer | None) -> Answer | None:
+    return answer.value if isinstance(answer, Named) else answer
+
+
+def _forgiven(answer: Answer | None, reference: Answer | None) -> bool:
+    match answer, reference:
+        case Number(percent=one), Number(percent=other) if one != other:
+            share, plain = (answer, reference) if one else (reference, answer)
+            if plain.unit or share.unit or abs(plain.value) <= 1:
+                return False
+            hundredfold = Number(share.value * 100, max(share.decimals - 2, 0))
+            return _rounded(hundredfold, plain) or _rounded(plain, hundredfold)
+        case Number(), Number() if answer.scale != reference.scale and not (answer.unit and reference.unit):
+            is_bare = 1 in (answer.scale, reference.scale)
+            return is_bare and answer.value / answer.scale == reference.value / reference.scale
+        case Number(), Clock():
+            return not answer.unit and 60 * answer.value in (reference.minutes, (reference.minutes - 720) % 720)
+        case Clock(), Clock():
+            return (answer.minutes - reference.minutes) % 720 == 0 and not (answer.half and reference.half)
+        case _:
+            return False

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from runtime.grading import equal
+from runtime.grading import matches
 from runtime.hints import RUNGS, Hint, ladder
 from runtime.rows import home_of, step_id
 from runtime.store import Run
@@ -101,7 +101,7 @@ def _is_at_rest(run: Run) -> bool:
 def compare(run: Run, answer: str) -> bool | None:
     """Whether a student's answer is that of the solution; None if that cannot be judged."""
     own = _answer(run)
-    return equal(answer, own) if own and answer.strip() else None
+    return matches(answer, own) if own and answer.strip() else None
 
 
 def has_answer(run: Run) -> bool:

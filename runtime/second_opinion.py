@@ -13,7 +13,7 @@ from threading import Event
 
 from runtime.actor import VOICE
 from runtime.engines.base import Completion, Engine
-from runtime.grading import equal
+from runtime.grading import equal, groups
 from runtime.search import majority, sample_attempts
 from runtime.solutions import agreeing, decided, read_solution, votes
 from runtime.text import Language, language_of
@@ -45,8 +45,14 @@ class Opinion:
         return self.count[0] >= CERTAIN
 
     def shares(self, attempt: Trajectory) -> bool | None:
-        """Whether the most frequent answer is the attempt's; None if that cannot be judged."""
-        return equal(attempt.answer, self.winner.answer) if attempt.answer and self.winner else False
+        """Whether the most frequent answer is the attempt's, in this vote; None if that cannot be judged."""
+        if not attempt.answer or not self.winner:
+            return False
+        answers = [voter.answer for voter in self.voters if voter.answer]
+        [own] = (places for places in groups([attempt.answer, *answers]) if 0 in places)
+        if answers.index(self.winner.answer) + 1 in own:
+            return True
+        return False if equal(attempt.answer, self.winner.answer) is False else None
 
     def outvotes(self, attempt: Trajectory) -> bool:
         """Whether the solutions are certain of another answer than the attempt's, or it has none."""

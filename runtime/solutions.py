@@ -16,7 +16,7 @@ from typing import Generic, Protocol, TypeVar
 from runtime.actor import conversation
 from runtime.arithmetic.numerals import read_number
 from runtime.engines.base import Completion, Engine, Sampling
-from runtime.grading import equal
+from runtime.grading import alike, groups, related
 from runtime.text import final_answer
 from runtime.types import Problem
 
@@ -63,27 +63,30 @@ def read_solution(reply: Completion) -> Solution:
 
 
 def agreeing(answer: str | None, solutions: Sequence[Answered]) -> int:
-    """How many solutions reach an answer."""
-    return sum(bool(answer and s.answer and equal(s.answer, answer)) for s in solutions)
+    """How many solutions reach an answer, in a vote of theirs and it."""
+    if not answer:
+        return 0
+    return len(groups([answer, *(solution.answer for solution in solutions if solution.answer)])[0]) - 1
 
 
 def votes(solutions: Sequence[Voter]) -> list[Vote[Voter]]:
     """Solutions grouped by answer, most first; one without an answer has no vote."""
-    groups: list[list[Voter]] = []
-    for solution in solutions:
-        if solution.answer is None:
-            continue
-        home = next((group for group in groups if equal(group[0].answer, solution.answer)), None)
-        home.append(solution) if home else groups.append([solution])
-    groups.sort(key=len, reverse=True)
-    return [Vote(group[0].answer, tuple(group)) for group in groups]
+    voters = [solution for solution in solutions if solution.answer is not None]
+    found = sorted(groups([voter.answer for voter in voters]), key=len, reverse=True)
+    return [Vote(voters[places[0]].answer, tuple(voters[place] for place in places)) for places in found]
 
 
 def decided(solutions: Sequence[Answered], missing: int) -> bool:
-    """Whether the first answer of the vote stays the first, whatever the missing solutions say. (Answers that equal
-    both of two different ones, as 50% equals 50 and 0.5, may count for either.)"""
-    first, second, *_ = [*(len(group.solutions) for group in votes(solutions)), 0, 0]
-    return first > second + missing
+    """Whether the first answer of the vote stays the first, whatever the missing solutions say. They may part answers
+    that are together now (5 and 5 kg, once somebody says 5 m) and bring others together, but never part those that are
+    the same in all they tell."""
+    answers = [solution.answer for solution in solutions if solution.answer is not None]
+    if not answers:
+        return False
+    first = set(max(groups(answers), key=len))
+    firm = max((first.intersection(same) for same in alike(answers)), key=len)
+    rival = max(len(set(places) - firm) for places in related(answers))
+    return len(firm) > rival + missing
 
 
 def numbers_in(text: str) -> set[Fraction]:

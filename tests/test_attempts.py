@@ -65,6 +65,7 @@ def test_a_problem_of_several_lines_stays_whole_and_every_line_is_a_step(tmp_pat
         ('{"problem": "2 + 3?", "steps": []}', "holds no steps"),
         ('{"problem": "2 + 3?", "steps": [" ", "\\n"]}', "holds no steps"),
         ('{"problem": ' + "[" * 90_000, "JSON"),
+        ('{"problem": "2 + 3?", "steps": ["5"], "more": ' + "1" * 5000 + "}", "too many digits"),
         ("x" * (LIMIT + 1), "too long"),
     ],
 )

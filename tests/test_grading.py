@@ -42,7 +42,6 @@ SAME = [
     (r"\frac{3}{4}", "3/4"),
     (r"\dfrac{3}{4}", "0.75"),
     (r"1\frac{1}{2}", "1.5"),
-    ("50%", "50"),
     ("50%", "0.5"),
     ("50 %", "1/2"),
     (r"50\%", "50%"),
@@ -98,6 +97,7 @@ DIFFERENT = [
     ("33.33", "33.34"),
     ("3.3", "3.33"),
     ("50%", "5"),
+    ("50%", "50"),  # but see `matches`
     ("50%", "51%"),
     ("1/2", "1/3"),
     ("1,234", "1.234"),
@@ -168,7 +168,7 @@ def test_a_hanging_comparison_ends_at_the_deadline_and_the_next_one_works():
     assert equal("x+x", "2x") is True
     process = algebra.WORKER.process
     started = time.monotonic()
-    assert equal("9^{9^{9^{9}}}", "7y") is None
+    assert algebra.equal("9^{9^{9^{9}}}", "7y") is None
     assert time.monotonic() - started < algebra.DEADLINE + 1
     assert process.poll() is not None
     assert equal("x+x", "2x") is True

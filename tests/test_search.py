@@ -18,7 +18,7 @@ from runtime.search import (
     self_consistency,
     weighted_majority,
 )
-from runtime.solutions import decided, read_solution, votes
+from runtime.solutions import agreeing, decided, read_solution, votes
 from runtime.types import Problem, Trajectory
 
 PROBLEM = Problem(text="What is 2 + 3?")
@@ -95,6 +95,54 @@ def test_every_attempt_needs_a_score(choose):
 
 ANSWERS = ["5", "5.0", "$5", "6", "12/2", "7", "seven", "x + 1", "1 + x", None]
 """Several ways to write an answer; here equality is transitive."""
+
+
+UNITS = ["5", "5 kg", "5000 g", "5 m", "6", "0.33", "1/3", "0.333", "50%", "0.5", "50", "(1, 2)", "2 and 1", None]
+"""Answers that others may join or leave, as the vote goes on."""
+
+
+@given(st.lists(st.sampled_from(UNITS), min_size=1, max_size=9), st.randoms(use_true_random=False))
+def test_a_decided_vote_stands_though_units_may_part_its_answers(answers, random):
+    tried = attempts(*answers)
+    winner = majority(tried).answer
+    ending = random.sample(range(len(answers)), len(answers))
+    for count in range(1, len(answers) + 1):
+        known = [tried[place] for place in sorted(ending[:count])]
+        if decided(known, missing=len(answers) - count):
+            assert equal(majority(known).answer, winner)
+
+
+@pytest.mark.parametrize(
+    ("answers", "answer", "weight"),
+    [
+        (["5", "5 kg", "5"], "5", 3),
+        (["5 kg", "3 m", "5", "3 m"], "3 m", 2),
+        (["50%", "50", "0.5"], "50%", 2),
+        (["1 hour", "60 minutes", "61"], "1 hour", 2),
+    ],
+)
+def test_a_bare_number_votes_for_a_unit_only_if_there_is_one(answers, answer, weight):
+    choice = majority(attempts(*answers))
+    assert (choice.answer, choice.weight) == (answer, weight)
+
+
+@pytest.mark.parametrize(
+    ("answers", "missing", "settled"),
+    [
+        (["5", "5", "5", "5 kg"], 1, True),
+        (["5", "5 kg", "5", "5 kg"], 1, False),  # somebody may say 5 m yet
+        (["50%", "0.5", "0.5", "50"], 1, True),
+    ],
+)
+def test_what_may_be_parted_yet_does_not_decide(answers, missing, settled):
+    assert decided(attempts(*answers), missing) is settled
+
+
+def test_who_agrees_is_counted_within_the_vote():
+    assert agreeing("5", attempts("5", "5 kg", None, "6")) == 2
+    assert agreeing("5", attempts("5", "5 kg", "5 m")) == 1
+    assert agreeing("5 kg", attempts("5", "5", "5 kg")) == 3
+    assert agreeing(None, attempts("5")) == agreeing("5", []) == 0
 
 
 def said(answer):

@@ -63,6 +63,23 @@ def test_others_are_asked_until_it_is_known_whether_the_vote_is_certain():
     assert (opinion.count, opinion.is_certain) == ((3, VOTERS), True)
 
 
+@pytest.mark.parametrize(
+    ("own", "others", "shares"),
+    [
+        ("5", ["5 kg", "5 kg", "5"], True),
+        ("5 kg", ["5 m", "5 m", "5 m"], False),
+        ("5", ["5 kg", "5 kg", "5 kg", "3 m"], None),  # of which unit?
+        ("50", ["50%", "0.5", "50%"], False),
+        ("1 hour", ["60 minutes"] * 3, True),
+        ("twelve", ["12"] * 3, None),
+    ],
+)
+def test_an_answer_is_shared_as_the_vote_groups_it(own, others, shares):
+    opinion = Opinion(tuple(map(attempt, others)))
+    assert opinion.shares(attempt(own)) is shares
+    assert opinion.outvotes(attempt(own)) is (shares is False)
+
+
 def test_a_solution_that_the_others_share_stands():
     talk, _ = solved(SEVENTEEN, SEVENTEEN, SEVEN, SEVENTEEN)
     assert len(talk.trajectories) == 1

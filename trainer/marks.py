@@ -15,7 +15,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from runtime.arithmetic.words import CONVERSIONS, said_in_words
-from runtime.grading import equal
+from runtime.grading import matches
 from runtime.text import split_steps
 from runtime.types import Problem
 from runtime.worked import Quantity, Worked, WorkedStep, worked_out
@@ -227,7 +227,7 @@ class _Reader:
     def answer(self, problem: Problem) -> int:
         """The last result. Raises _InDoubt if it is not the reference answer, or another one came to nothing."""
         made = [i for i, quantity in enumerate(self.quantities) if quantity.formula]
-        if not made or not equal(self.quantities[made[-1]].shown, problem.answer or ""):
+        if not made or not matches(self.quantities[made[-1]].shown, problem.answer or ""):
             raise _InDoubt
         if set(made[:-1]) - self.used:
             raise _InDoubt

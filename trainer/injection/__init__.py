@@ -23,7 +23,7 @@ from pydantic import Field
 
 from runtime import arithmetic
 from runtime.errors import SoliloquyError
-from runtime.grading import equal
+from runtime.grading import matches
 from runtime.types import Problem, Value
 from runtime.worked import Worked
 from trainer.injection import faults, misreadings
@@ -108,7 +108,10 @@ def _carried_out(scene: Scene, fault: Fault, kind: ErrorType) -> Injected | None
         changed = worked.model_copy(update={"steps": tuple(steps)}).changed({scene.number: fault.quantity})
     except ZeroDivisionError:
         return None
-    if not _is_plausible(worked, changed) or equal(changed.result, worked.problem.answer or worked.result) is not False:
+    if (
+        not _is_plausible(worked, changed)
+        or matches(changed.result, worked.problem.answer or worked.result) is not False
+    ):
         return None
     pairs = [pair for i, pair in enumerate(zip(worked.lines, changed.lines, strict=True)) if i != fault.skipped]
     lines = tuple(new for _, new in pairs)

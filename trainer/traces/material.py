@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 from runtime import arithmetic, wordproblems
-from runtime.grading import equal
+from runtime.grading import matches
 from runtime.solutions import numbers_in
 from runtime.text import Language, LineReader, language_of
 from runtime.types import Problem
@@ -52,7 +52,7 @@ def drawn(path: Path, seed: int, wordings: int = 1) -> Iterator[Trace]:
 
 
 def _states(step: str, answer: str) -> bool:
-    return any(equal(number, answer) for number in _NUMBER.findall(step))
+    return any(matches(number, answer) for number in _NUMBER.findall(step))
 
 
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?(?:/\d+)?")
