@@ -1,0 +1,79 @@
+"""What the sentence around an equation says of it: that it is rounded, wrong, a question, or leaves a remainder."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from runtime.arithmetic.context import FUNCTION
+
+_END = re.compile(r"[.;!?](?=\s|$)|[。；！？\n]")
+_NEXT_EQUATION = re.compile(r"=|≈|⟹|⇒|→|\\implies")
+_ROUNDED = re.compile(
+    r"""
+    [^\d.;。；\n=]{0,25}? [\s(（,，]
+    (?: (?:when |if )? rounded | rounding | approx\w* | to\ the\ nearest | 四舍五入 | 保留 | 取整 | 约 )
+    | \s* (?: [\u4e00-\u9fff]{0,2} 左右 )
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+"""Said right behind an equation, and so of it."""
+_SPEAKS_OF_ROUNDING = re.compile(
+    r"\bround(?:ed|ing)\b|\bround (?:it|this|that|up|down|to|off)\b|\bapproximat|\bestimat|\bnearest\b|"
+    "四舍五入|近似|进一法|去尾法|取整|估算|估计",
+    re.IGNORECASE,
+)
+_REFUTED = re.compile(
+    r"\b(?:is not|isn't|not equal|wrong|incorrect|false|mistake\w*|error\w*|impossible|contradict\w*|instead of [$\d]|"
+    r"not [$\d]|cannot|can't|could not|couldn't|never|mod(?:ulo)?|modulus|base (?:\d|two|eight|sixteen)\w*|binary|clock|"
+    r"o'clock)\b|[✗✘❌]|不是|不等|不可能|不对|矛盾|错",
+    re.IGNORECASE,
+)
+"""The sentence speaks of a wrong equation, or of numbers that do not add up like everyday ones."""
+_REMAINDER = re.compile(
+    r"""
+    [^\d\n=.;…]{0,40}?                                      # " apples each, with a"
+    (?: remainders? | (?<![A-Za-z]) [Rr] (?![A-Za-z]) | 余数? | …+ | \.{3,6} | \\[cl]?dots )
+    (?: [\s$\\{}(),=:：（）…] | of | is | text | [cl]?dots | rm ){0,20}?
+    (\d{1,12}) \b
+    """,
+    re.VERBOSE,
+)
+_LEFT_OVER = re.compile(r"remain|\bleft\b|over\b|余|剩")
+_SCALE = re.compile(r"dozen|hundred|thousand|million|billion|[百千万亿]")
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """Of one equation in its sentence."""
+
+    rounded: bool
+    """It is said to be rounded."""
+    speaks_of_rounding: bool
+    refuted: bool
+    asked: bool
+    function: bool
+    """The sentence is about a digit, a remainder, a common divisor of what is written."""
+    left_over: bool
+    scaled: bool
+    remainder: int | None
+
+
+def around(text: str, start: int, end: int) -> Sentence:
+    """The sentence around the equation at this place."""
+    before = _END.split(text[max(0, start - 200) : start])[-1]
+    rest = text[end : end + 200]
+    sentence = _END.split(rest)[0]
+    behind = _NEXT_EQUATION.split(sentence)[0]
+    near = (before, text[start:end], behind)
+    remainder = _REMAINDER.match(rest[:80])
+    return Sentence(
+        rounded=bool(_ROUNDED.match(sentence)),
+        speaks_of_rounding=bool(_SPEAKS_OF_ROUNDING.search(before) or _SPEAKS_OF_ROUNDING.search(sentence)),
+        refuted=any(map(_REFUTED.search, near)) or bool(_REFUTED.match(rest.lstrip(" .,(（$"))),
+        asked=rest.lstrip(" $").startswith(("?", "？")),
+        function=bool(FUNCTION.search(before)),
+        left_over=bool(_LEFT_OVER.search(sentence) or _LEFT_OVER.search(before)),
+        scaled=bool(_SCALE.search(text)),
+        remainder=int(remainder[1]) if remainder else None,
+    )
