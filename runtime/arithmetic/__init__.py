@@ -146,7 +146,7 @@ def _with_remainder(pair: Pair, stated: int | None) -> Equation | None:
     except (ZeroDivisionError, Unreadable):
         return None
     right_rest = (right.value, stated) == (quotient, rest)
-    judged = "correct" if right_rest else "unsure" if pair.left.doubt or pair.right.doubt else "incorrect"
+    judged = "correct" if right_rest else "unsure" if pair.left.doubt else "incorrect"
     text = f"{write(left)} = {right.text} R {stated}"
     return Equation(text, pair.span, dividend / divisor, right.value, judged, f"{quotient} R {rest}")
 

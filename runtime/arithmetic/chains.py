@@ -49,13 +49,34 @@ def pairs(tokens: Sequence[Token]) -> Iterator[Pair]:
     """Neighbouring sides of every chain."""
     at = ended = 0
     while at < len(tokens):
-        left, chained = _first_side(tokens, at, ended), False
-        at = left.end if left else at + 1
-        while left and (pair := _next_pair(tokens, left, chained)):
-            if pair.left.ops or pair.right.ops or _is_percent_claim(pair):
-                yield pair
-            left, at, chained = pair.right, pair.right.end, True
+        left = _first_side(tokens, at, ended)
+        chain = list(_chain(tokens, left)) if left else []
+        at = chain[-1].right.end if chain else left.end if left else at + 1
+        if chain and chain[-1].right.doubt < 2:
             ended = at
+        yield from _trusted(tokens, chain)
+
+
+def _chain(tokens: Sequence[Token], left: Reading) -> Iterator[Pair]:
+    chained = named = False
+    while pair := _next_pair(tokens, left, chained, named):
+        yield pair
+        named = chained and runs_on(tokens, left)
+        left, chained = pair.right, True
+
+
+def _trusted(tokens: Sequence[Token], chain: Sequence[Pair]) -> Iterator[Pair]:
+    """The pairs of a chain that say something; in doubt, all of them, where one side was not read whole or is a torn copy
+    of an earlier one ("1 × 50 + 3 × 60 = 2301 × 50 + 3 × 60 = 230")."""
+    sides = [side for pair in chain[:1] for side in (pair.left,)] + [pair.right for pair in chain]
+    texts = ["".join(token.text for token in tokens[side.start : side.end]) for side in sides]
+    torn = any(
+        later.endswith(text) and len(text) > 4 for i, text in enumerate(texts) for later in texts[i + 1 :] if sides[i].ops
+    )
+    doubt = int(torn or any(pair.right.doubt == 2 for pair in chain))
+    for pair in chain:
+        if pair.left.ops or pair.right.ops or _is_percent_claim(pair):
+            yield pair._replace(left=replace(pair.left, doubt=max(pair.left.doubt, doubt)))
 
 
 def _first_side(tokens: Sequence[Token], at: int, ended: int) -> Reading | None:
@@ -72,11 +93,12 @@ def _first_side(tokens: Sequence[Token], at: int, ended: int) -> Reading | None:
 
 def _is_one_number(reading: Reading) -> bool:
     """A number, a fraction, or what a bracket holds."""
-    return set(reading.ops) <= {"/"} or (isinstance(reading.node, Node) and reading.node.op == "group")
+    return isinstance(reading.node, Leaf) or reading.node.op in ("/", "group", "floor", "pct", "mixed", "neg")
 
 
-def _next_pair(tokens: Sequence[Token], left: Reading, chained: bool) -> Pair | None:
-    """The side just read with the one behind the next sign; None where the chain ends."""
+def _next_pair(tokens: Sequence[Token], left: Reading, chained: bool, named: bool) -> Pair | None:
+    """The side just read with the one behind the next sign; None where the chain ends. `named`: the words before the
+    left side have given it a name."""
     relation = tokens[left.end] if left.end < len(tokens) else None
     if relation is None or relation.kind not in RELATIONS:
         return None
@@ -84,8 +106,10 @@ def _next_pair(tokens: Sequence[Token], left: Reading, chained: bool) -> Pair | 
     right = expression(tokens, start)
     if right is None or (relation.kind == "is" and not (left.ops and _ends_claim(tokens, right))):
         return None
-    if (chained and runs_on(tokens, left)) or (not left.ops and _is_labelled(tokens, left, chained)):
-        left = replace(left, doubt=max(left.doubt, 1 if chained else 2))
+    if (chained and runs_on(tokens, left)) or (_is_one_number(left) and _is_labelled(tokens, left, chained, named)):
+        left = replace(left, doubt=max(left.doubt, 1 if chained or left.ops else 2))
+    if relation.kind == "is" and isinstance(right.node, Node) and right.node.op == "pct" and "/" not in left.ops:
+        left = replace(left, doubt=max(left.doubt, 1))  # "1200 + 300 gallons is 80%" of the tank
     right = replace(right, doubt=max(right.doubt, doubt_behind(tokens, right)))
     return _with_letters(
         Pair(
@@ -138,9 +162,10 @@ def _ends_claim(tokens: Sequence[Token], right: Reading) -> bool:
     return not right.ops and (right.end == len(tokens) or tokens[right.end].text.lower() not in COMPARED)
 
 
-def _is_labelled(tokens: Sequence[Token], lone: Reading, chained: bool) -> bool:
+def _is_labelled(tokens: Sequence[Token], lone: Reading, chained: bool, named: bool) -> bool:
     """Whether words make a lone number the name of something: "Week 3 = 12/2", "8 batches = 5.5 × 8", "n = 3 = 12/4"."""
-    named = not chained and lone.start > 0 and tokens[lone.start - 1].kind in ("word", *RELATIONS)
+    if not lone.ops:
+        named |= not chained and lone.start > 0 and tokens[lone.start - 1].kind in ("word", *RELATIONS)
     return named or tokens[lone.end - 1].kind == "word"
 
 

@@ -129,8 +129,7 @@ def _may_be_right(pair: Pair, claims: Claims, units: str | None) -> bool:
     """Whether some charitable reading makes a disagreement right."""
     left, right = pair.left, pair.right
     exact, shown = claims[0]
-    if units == "different" and _all_have_units(pair):
-        return False
+    measured = units == "different" and _all_have_units(pair)  # no conversion explains anything then
     return bool(
         _reads_otherwise(pair, claims)
         or (left.ops == ("/",) and 0 < abs(exact) < 1 and abs(shown) >= 1)  # "3/4 = 75" of something
@@ -139,9 +138,9 @@ def _may_be_right(pair: Pair, claims: Claims, units: str | None) -> bool:
         or abs(exact - shown) <= min(_slack(left) + _slack(right), abs(exact) / 60)
         or (_is_fraction(right.node) and abs(exact - shown) <= abs(exact) / 500)  # 1.69 as 120/71
         or (exact.denominator == 1 and exact >= 100 and exact % 10 == shown)  # 85 × 13 = 5, its last digit
-        or _units_mixed(left)
+        or (0 < exact < 1 and abs(exact * 100 - shown) <= Fraction(1, 2))  # 21/33 = 64, in percent
+        or (not measured and (_units_mixed(left) or _converts(left, right, exact, shown)))
         or (right.other_units and left.other_units != right.other_units)  # 2 × 2 quarts = 1 gallon
-        or _converts(left, right, exact, shown)
     )
 
 

@@ -20,7 +20,7 @@ UNREAD = 3
 # Behind these words a number is not what it looks like: "twice 5 + 3", "half of 10 + 3", "to the power 1 + 1".
 CHANGES_NUMBER = re.compile(
     "twice|thrice|half|double|triple|times|than|mod|modulo|over|root|choose|plus|minus|hundred|thousand|"
-    "sin|cos|tan|log|ln|power|exponent|index"
+    "sin|cos|tan|log|ln|abs|max|min|power|exponent|index"
 )
 LABEL = re.compile(
     "(?:day|week|month|year|step|part|box|group|class|room|grade|level|team|no|item|player|page|chapter|problem|"
@@ -60,14 +60,14 @@ RATIO = (":", "：")
 
 def doubt_before(tokens: Sequence[Token], start: int, ended: int) -> int:
     """How what stands before an expression may change it; `ended` is where the last equation did."""
-    if start == 0 or start == ended:
+    if start == 0 or (start == ended and tokens[start].kind != "open"):
         return 0
     before, first = tokens[start - 1], tokens[start]
     earlier = tokens[start - 2] if start > 1 else None
     if before.kind == "cur":
         return doubt_before(tokens, start - 1, ended)
-    if before.kind == "stop" and earlier:
-        return _doubt_behind_stop(tokens, start)
+    if before.kind == "stop":
+        return _doubt_behind_stop(tokens, start) if earlier else UNREAD * (before.text == ".")
     if before.kind == "bullet":
         return int(before.text in "-+")
     if before.kind != "word":
@@ -101,7 +101,7 @@ def _doubt_behind_stop(tokens: Sequence[Token], start: int) -> int:
 def is_listed(tokens: Sequence[Token], start: int, ended: int) -> bool:
     """Whether an expression is the last of a list: "the lcm of 7, 8, 12 = ..."."""
     comma = start > 1 and tokens[start - 1].text in (",", "，", "、")
-    return comma and start - 1 != ended and tokens[start - 2].kind in ENDS_OPERAND
+    return comma and start - 1 != ended and tokens[start - 2].kind in (*ENDS_OPERAND, "stop", "ell")
 
 
 def follows_preposition(tokens: Sequence[Token], start: int) -> bool:
@@ -144,10 +144,10 @@ def doubt_behind(tokens: Sequence[Token], side: Reading) -> int:
             return 2
         case "open":
             return _doubt_of_bracket(tokens, side.end)
-        case "stop" if after:
-            return _doubt_of_stop(token, before, after)
         case "word":
-            return _doubt_of_word(token, before, after)
+            return max(_doubt_of_word(token, before, after), _doubt_of_stop(tokens, side.end))
+        case "stop":
+            return _doubt_of_stop(tokens, side.end)
     return 0
 
 
@@ -167,20 +167,26 @@ def _doubt_of_bracket(tokens: Sequence[Token], at: int) -> int:
     return int(all(token.kind != "word" for token in inside))
 
 
-def _doubt_of_stop(token: Token, before: Token, after: Token) -> int:
-    """4 : 3, "6, 760, 000", and "9 . 60" and "3 . something" of texts that were torn apart."""
+def _doubt_of_stop(tokens: Sequence[Token], at: int) -> int:
+    """4 : 3, "6, 760, 000", and "9 m . 60" and "3 . something" of texts that were torn apart."""
+    at = next((i for i in range(at, min(at + 4, len(tokens))) if tokens[i].kind != "word"), len(tokens))
+    if at + 1 >= len(tokens) or tokens[at].kind != "stop":
+        return 0
+    before, token, after = tokens[at - 1 : at + 2]
     number = after.kind == "num"
     if token.text in RATIO:
         return 2 if number else 0
     if token.text == ",":
         return 2 if number and len(after.text) == 3 else 0
-    torn = token.text == "." and token.start > before.end
-    return 2 if torn and (number or re.fullmatch("x+|something", after.text.lower())) else 0
+    torn = token.text == "." and (token.start > before.end or after.kind == "bad")
+    return 2 if torn and (number or after.kind == "bad" or re.fullmatch("x+|something", after.text.lower())) else 0
 
 
 def _doubt_of_word(token: Token, before: Token, after: Token | None) -> int:
     """2y, "3 times x", "8 more than", "3 and a half"."""
     word, attached = token.text.lower(), token.start == before.end
+    if word == "r" and after and after.kind in ("num", "equals"):
+        return 0  # the remainder
     if len(word) == 1 and word.isalpha() and word < "\u4e00" and word not in (*LETTERS, "a"):
         return 2
     if attached and word.isascii() and len(word) < 3 and unit_of(word) is None and word.isalpha():

@@ -12,7 +12,7 @@ from math import factorial, isqrt
 from typing import NamedTuple
 
 from runtime.arithmetic.numerals import MAX_DIGITS, SUPERSCRIPTS, THOUSANDS
-from runtime.arithmetic.units import SCALES, size_of
+from runtime.arithmetic.units import size_of
 
 MAX_EXPONENT, MAX_FACTORIAL = 12, 20
 MAX_READINGS = 200
@@ -51,7 +51,7 @@ def evaluate(node: Node | Leaf, percent: Fraction = Fraction(1, 100)) -> Fractio
     if isinstance(node, Leaf):
         return node.value
     values = [evaluate(part, percent) for part in node.parts]
-    value = _measured(node, values) if node.op in ("scale", "compound") else _apply(node.op, values, percent)
+    value = _in_last_unit(node, values) if node.op == "compound" else _apply(node.op, values, percent)
     if max(abs(value.numerator), value.denominator) > 10**MAX_DIGITS:
         raise Unreadable("the number has too many digits")
     return value
@@ -63,7 +63,7 @@ def _apply(op: str, values: list[Fraction], percent: Fraction) -> Fraction:
             return values[0] + values[1]
         case "-":
             return values[0] - values[1]
-        case "*":
+        case "*" | "scale":
             return values[0] * values[1]
         case "/" | "÷":
             return values[0] / values[1]
@@ -92,10 +92,8 @@ def _root(value: Fraction) -> Fraction:
     return Fraction(isqrt(value.numerator), isqrt(value.denominator))
 
 
-def _measured(node: Node, values: list[Fraction]) -> Fraction:
-    """3 million, and 1 hour 20 minutes as 80 minutes."""
-    if node.op == "scale":
-        return values[0] * SCALES[node.unit]
+def _in_last_unit(node: Node, values: list[Fraction]) -> Fraction:
+    """1 hour 20 minutes as 80 minutes."""
     sizes = [size_of(part.unit) for part in node.parts]
     return sum((value * size for value, size in zip(values, sizes, strict=True)), Fraction(0)) / sizes[-1]
 
@@ -148,10 +146,8 @@ def write(node: Node | Leaf, with_units: bool = False) -> str:
             return f"√{parts[0]}"
         case "!":
             return f"{parts[0]}!"
-        case "mixed":
+        case "mixed" | "scale":
             return " ".join(parts)
-        case "scale":
-            return f"{parts[0]} {node.unit}"
         case "compound":
             return " ".join(f"{text} {part.unit}" for text, part in zip(parts, node.parts, strict=True))
         case "/" | "^":
@@ -192,9 +188,21 @@ def _readings(node: Node | Leaf) -> Iterator[Fraction]:
     alternatives = [readings(operand) for operand in operands]
     for values in islice(product(*alternatives), MAX_READINGS):
         yield from _with_bars(operators, [Leaf(value, "") for value in values])
+    if isinstance(operands[0], Node) and operands[0].op == "root":
+        yield from _under_one_root(operators, [operands[0].parts[0], *operands[1:]])
+    if "/" in operators and any(isinstance(one, Node) and one.op == "pct" for one in operands):
+        yield evaluate(node) / 10000  # 1/6 % of 9600
     if operators[-1] in ("+", "-") and isinstance(operands[-1], Node) and operands[-1].op == "pct":
         rest, share = evaluate(node.parts[0]), evaluate(operands[-1])
         yield rest * (1 + share if operators[-1] == "+" else 1 - share)
+
+
+def _under_one_root(operators: list[str], operands: list[Node | Leaf]) -> Iterator[Fraction]:
+    """√289 - 64 as √(289 - 64)."""
+    try:
+        yield _root(_value_of(operators, [Leaf(evaluate(operand), "") for operand in operands]))
+    except (Unreadable, ZeroDivisionError):
+        return
 
 
 def _ways(node: Node, parts: list[Leaf]) -> Iterator[Fraction]:

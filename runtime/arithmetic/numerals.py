@@ -61,13 +61,14 @@ PATTERNS: dict[str, tuple[str, ...]] = {
         r"[<>≤≥≠]=?|!=",
         _latex("(?:l|g|n)(?:t|e|eq)"),
         r"=+ ?>|(?:- ?){1,3}>",
-        r"\?(?!\s{0,9}[-+*/=×÷])",  # but "7 + ? = 12" has an unknown
+        r"\?(?!\s{0,9}[-+*/=×÷])(?!(?<= \?) ?[(\d])",  # but "7 + ? = 12" has an unknown, and 7 ? 5 a lost sign
         r"[,;.!:\n，。；！？、：—]",
         # What stands beside an equation and is no part of it: ∴, arrows, ticks, bars of a table, pictures.
-        r"[∴∵|←-⇿①-⓿■-◿☀-✔✖-➿⟰-⟿⬀-⯿※\ufe0f\U0001f000-\U0001faff]",
+        r"[∴∵|←-⇿①-⓿☀-☄☇-✔✖-➿⟰-⟿⬀-⯿※\ufe0f\U0001f000-\U0001faff]",
         _latex("implies", "iff", "(?:long|leftr|longleftr|R|r)ightarrow", "to", "therefore", "because", "hline"),
         r"\\(?:begin|end) ?\{[a-z]{1,12}\*?\}(?:\{[lcr|]{1,9}\})?|\\\\",
     ),
+    "shape": ("[■-◿★☆]",),
     "approx": ("[≈≒≃≅]|~=|=~", _latex("approx", "simeq"), "约等于"),
     "equals": ("=+",),
     "power": (r"\*\*", r"\^(?!\{?\\circ)"),
@@ -138,7 +139,20 @@ def read_number(text: str) -> Fraction | None:
 def tokenize(text: str) -> list[Token]:
     """The tokens of a text; positions are those of the text. Text beyond the limit is not read."""
     matches = TOKEN.finditer(text[:MAX_CHARACTERS].translate(PLAIN))
-    return _match_brackets(_read_said_signs([_token(match) for match in matches if match.lastgroup != "skip"]))
+    found = [_token(match) for match in matches if match.lastgroup != "skip"]
+    return _match_brackets(_read_said_signs(_read_shapes(found)))
+
+
+def _read_shapes(tokens: list[Token]) -> list[Token]:
+    """◆ and ★ are ornaments, but between two numbers an operation that somebody has made up."""
+    bare = [token for token in tokens if token.kind != "cur"]
+    between = {
+        shape.start
+        for before, shape, after in zip(bare, bare[1:], bare[2:], strict=False)
+        if shape.kind == "shape" and before.kind in ENDS_OPERAND and after.kind in OPENS_OPERAND
+    }
+    kinds = {True: "bad", False: "stop"}
+    return [one._replace(kind=kinds[one.start in between]) if one.kind == "shape" else one for one in tokens]
 
 
 def _token(match: re.Match[str]) -> Token:
@@ -173,7 +187,7 @@ def _read_said_signs(tokens: list[Token]) -> list[Token]:
         while said == "of" and after < len(tokens) and DETERMINER.fullmatch(tokens[after].text.lower()):
             after += 1  # 20% of the 50
         between = _ends_operand(found) and _opens_operand(tokens, after)
-        between &= (said != "of" or _is_part(found)) and (said != "的" or _begins_part(tokens, after))
+        between = between and (said != "of" or _is_part(found)) and (said != "的" or _begins_part(tokens, after))
         found.append(token._replace(kind=SAID[said] if between else "word"))
         skip_to = after if between else i + 1
     return found
@@ -193,7 +207,7 @@ def _opens_operand(tokens: Sequence[Token], at: int) -> bool:
 
 def _is_part(tokens: Sequence[Token]) -> bool:
     """Whether the number before an "of" is a share: 20%, 1/2, 0.5, \\frac{1}{2}."""
-    *before, last = (token for token in tokens[-4:] if token.kind != "cur")  # $15\%$ of $\$2$
+    *before, last = [token for token in tokens if token.kind != "cur"][-3:]  # $15\%$ of $\$2$
     fraction = len(before) > 1 and (before[-2].kind, before[-1].kind) == ("num", "/")
     return last.kind in ("pct", "close", "vulgar") or (last.kind == "num" and (fraction or "." in last.text))
 

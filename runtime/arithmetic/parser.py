@@ -54,6 +54,8 @@ def expression(tokens: Sequence[Token], start: int) -> Reading | None:
     except Unreadable:
         return None
     words = [token.text.lower() for token in tokens[start : parser.at + 1] if token.kind == "word"]
+    if any(_is_letter(token.text.lower()) and after.kind in ("^", "sup") for token, after in zip(tokens[start : parser.at], tokens[start + 1 : parser.at], strict=False)):
+        parser.doubts()  # 9 m^3
     return Reading(
         node,
         start,
@@ -75,7 +77,7 @@ class _Parser:
         self.units: list[str] = []
         self.ops: list[str] = []
         self.doubt = self.depth = 0
-        self.ambiguous = False
+        self.ambiguous = self.shares = False
 
     def kind(self, ahead: int = 0) -> str:
         return self.tokens[self.at + ahead].kind if self.at + ahead < len(self.tokens) else "end"
@@ -113,6 +115,7 @@ class _Parser:
                 self.dangles()
                 break
             self.doubts(self.tokens[self.at].text == "--")  # a dash in LaTeX, or minus a negative number
+            self.doubts(self.shares)  # 10% of the $400 + $1580
             tight = self.attached() and self.touches(self.at + 1)
             op = self.take().kind
             self.ops.append(op)
@@ -131,6 +134,7 @@ class _Parser:
                 self.doubts(self.ends_rate())
                 self.ambiguous |= self.divides_by_fraction()
                 op = self.take()
+                self.shares |= op.text.lower() == "of"
                 if op.text.lower() == "of" and len(self.ops) > 1:
                     self.doubts()  # "2 + 1/2 of 8": how far "of" reaches is a matter of taste
                 self.ops.append(op.kind)
@@ -253,8 +257,8 @@ class _Parser:
 
     def mixed(self, whole: Leaf) -> Node | Leaf:
         """1 1/2 and 1\\frac{1}{2}: a whole number followed by a proper fraction."""
-        if whole.value.denominator > 1:
-            return whole
+        if whole.value.denominator > 1 or self.tokens[self.at - 2 : self.at - 1] and self.tokens[self.at - 2].kind == "/":
+            return whole  # "9/64 3/8" are two fractions
         if self.kind() == "frac" and self.attached():
             self.take()
             return Node("mixed", (whole, self.latex_fraction()))
@@ -277,7 +281,7 @@ class _Parser:
                 break  # 17 ÷ 5 = 3……2
             token = self.take()
             if token.kind in ("scale", "word"):
-                node = Node("scale", (node,), token.text.lower().removesuffix("s"))
+                node = Node("scale", (node, Leaf(Fraction(SCALES[token.text.lower()]), token.text.lower())))
             elif token.kind == "factorial":
                 self.ops.append("!")
                 node = Node("!", (node,))
@@ -402,6 +406,8 @@ def _adds_different_things(left: Node | Leaf, right: Node | Leaf) -> bool:
     while isinstance(left, Node) and left.op in ("+", "-"):
         left = left.parts[1]
     one, other = left.unit, right.unit
+    if not (one and other) and _is_letter(one or other):
+        return True  # 7h + 6, 12 k - 96
     if not one or not other or measure(one) or measure(other):
         return False
     return one.rstrip("s") != other.rstrip("s")

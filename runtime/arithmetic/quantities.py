@@ -63,7 +63,7 @@ def quantity(node: Node | Leaf) -> Quantity:
     if isinstance(node, Leaf):
         return _with_unit(node.value, node.unit)
     if node.op == "compound":
-        return Quantity(evaluate(node) * size_of(node.unit), quantity(node.parts[1]).dimensions)
+        return Quantity(evaluate(node) * size_of(node.parts[1].unit), quantity(node.parts[1]).dimensions)
     if node.op in ("group", "floor", "neg") and not node.unit:
         inner = quantity(node.parts[0])
         return Quantity(-inner.value, inner.dimensions) if node.op == "neg" else inner
@@ -71,7 +71,7 @@ def quantity(node: Node | Leaf) -> Quantity:
     if node.op not in ("+", "-", "*", "/", "÷"):
         if any(part.dimensions for part in parts):
             raise Unreadable("a unit under another sign")
-        return _with_unit(evaluate(node), "" if node.op == "scale" else node.unit)
+        return _with_unit(evaluate(node), node.unit)
     return _joined(node.op, *parts)
 
 

@@ -35,7 +35,7 @@ _REMAINDER = re.compile(
     [^\d\n=.;…]{0,40}?                                      # " apples each, with a"
     (?: remainders? | (?<![A-Za-z]) [Rr] (?![A-Za-z]) | 余数? | …+ | \.{3,6} | \\[cl]?dots )
     (?: [\s$\\{}(),=:：（）…] | of | is | text | [cl]?dots | rm ){0,20}?
-    (\d{1,12}) \b
+    (\d{1,12}) \b (?! \s*[-+*/×÷^] )
     """,
     re.VERBOSE,
 )

@@ -61,7 +61,7 @@ SCALES: dict[str, int] = {
 ROUGH = frozenset("month 个月 year yr 年 nickel dime quarter mile mi yard yd foot feet ft inch inche lb oz ounce".split())
 """Units whose size in others is not everybody's (a month of four weeks or of thirty days), or that mean two things."""
 ELSEWHERE = frozenset(
-    "quart gallon gal pint cup tablespoon tbsp teaspoon tsp kwh wh mwh kb mb gb byte bit acre hectare decade century "
+    "lb pound oz ounce quart gallon gal pint cup tablespoon tbsp teaspoon tsp kwh wh mwh kb mb gb byte bit acre hectare decade century "
     "centurie fortnight half-hour yd yard ft foot feet inch inche mile dozen pair pack set 英里 英尺 英寸 亩 公顷 吨 斤 两 打 双"
     .split()
 )
