@@ -26,6 +26,8 @@ from runtime.arithmetic.numerals import OPENS_OPERAND, Token
 from runtime.arithmetic.parser import Reading, expression
 from runtime.arithmetic.units import unit_of
 
+MAX_SIDES = 12
+"""Of a chain, how many are looked at for a copy of an earlier one."""
 FILLER = re.compile("a|total|of|only|just|exactly")
 ABOUT = re.compile("about|approximately|approx|around|roughly|nearly|almost|约|大约|大概|~")
 
@@ -54,7 +56,7 @@ def pairs(tokens: Sequence[Token]) -> Iterator[Pair]:
         at = chain[-1].right.end if chain else left.end if left else at + 1
         if chain and chain[-1].right.doubt < 2:
             ended = at
-        yield from _trusted(tokens, chain)
+        yield from _trusted(tokens, chain) if chain else ()
 
 
 def _chain(tokens: Sequence[Token], left: Reading) -> Iterator[Pair]:
@@ -68,10 +70,13 @@ def _chain(tokens: Sequence[Token], left: Reading) -> Iterator[Pair]:
 def _trusted(tokens: Sequence[Token], chain: Sequence[Pair]) -> Iterator[Pair]:
     """The pairs of a chain that say something; in doubt, all of them, where one side was not read whole or is a torn copy
     of an earlier one ("1 × 50 + 3 × 60 = 2301 × 50 + 3 × 60 = 230")."""
-    sides = [side for pair in chain[:1] for side in (pair.left,)] + [pair.right for pair in chain]
+    sides = [chain[0].left, *(pair.right for pair in chain[:MAX_SIDES])]
     texts = ["".join(token.text for token in tokens[side.start : side.end]) for side in sides]
     torn = any(
-        later.endswith(text) and len(text) > 4 for i, text in enumerate(texts) for later in texts[i + 1 :] if sides[i].ops
+        later.endswith(text) and len(text) > (4 if sides[i].ops else 1)
+        for i, text in enumerate(texts)
+        for j, later in enumerate(texts[i + 1 :], i + 1)
+        if sides[j].ops and (sides[i].ops or len(sides) > 2)
     )
     doubt = int(torn or any(pair.right.doubt == 2 for pair in chain))
     for pair in chain:
@@ -86,14 +91,17 @@ def _first_side(tokens: Sequence[Token], at: int, ended: int) -> Reading | None:
     reading = expression(tokens, at) if doubt < UNREAD else None
     if reading is None:
         return None
-    if _is_one_number(reading) and (is_listed(tokens, at, ended) or follows_preposition(tokens, at)):
+    if _is_one_number(reading) and is_listed(tokens, at, ended):
         doubt = max(doubt, 1)
     return replace(reading, doubt=max(reading.doubt, doubt))
 
 
 def _is_one_number(reading: Reading) -> bool:
     """A number, a fraction, or what a bracket holds."""
-    return isinstance(reading.node, Leaf) or reading.node.op in ("/", "group", "floor", "pct", "mixed", "neg")
+    node = reading.node
+    if isinstance(node, Node) and node.op == "/":
+        return not node.parts[0].unit  # "1550 m / 50 m" is a division
+    return isinstance(node, Leaf) or node.op in ("group", "floor", "pct", "mixed", "neg")
 
 
 def _next_pair(tokens: Sequence[Token], left: Reading, chained: bool, named: bool) -> Pair | None:
@@ -108,9 +116,12 @@ def _next_pair(tokens: Sequence[Token], left: Reading, chained: bool, named: boo
         return None
     if (chained and runs_on(tokens, left)) or (_is_one_number(left) and _is_labelled(tokens, left, chained, named)):
         left = replace(left, doubt=max(left.doubt, 1 if chained or left.ops else 2))
+    if right.ops and _is_out_of_place(tokens, left, right):
+        left = replace(left, doubt=max(left.doubt, 1))
     if relation.kind == "is" and isinstance(right.node, Node) and right.node.op == "pct" and "/" not in left.ops:
         left = replace(left, doubt=max(left.doubt, 1))  # "1200 + 300 gallons is 80%" of the tank
-    right = replace(right, doubt=max(right.doubt, doubt_behind(tokens, right)))
+    dashed = tokens[start].kind == "-" and tokens[start].start == relation.end and tokens[start + 1].start > tokens[start].end
+    right = replace(right, doubt=max(right.doubt, doubt_behind(tokens, right), int(dashed)))  # "3 × 12 =- Rs. 36"
     return _with_letters(
         Pair(
             left,
@@ -166,7 +177,15 @@ def _is_labelled(tokens: Sequence[Token], lone: Reading, chained: bool, named: b
     """Whether words make a lone number the name of something: "Week 3 = 12/2", "8 batches = 5.5 × 8", "n = 3 = 12/4"."""
     if not lone.ops:
         named |= not chained and lone.start > 0 and tokens[lone.start - 1].kind in ("word", *RELATIONS)
+        named |= lone.start > 1 and tokens[lone.start - 2].text.lower() == "e"  # i.e. 700 = ...
     return named or tokens[lone.end - 1].kind == "word"
+
+
+def _is_out_of_place(tokens: Sequence[Token], left: Reading, right: Reading) -> bool:
+    """Whether two expressions stand beside one another by chance: "covers 2520 km in 14/3 = 2520 × 3/14", or the columns
+    of a table, as in the line "= 7/2 = 63/4"."""
+    columns = left.start == 1 and tokens[0].kind in RELATIONS and left.ops == right.ops
+    return columns or (_is_one_number(left) and follows_preposition(tokens, left.start))
 
 
 def _is_percent_claim(pair: Pair) -> bool:

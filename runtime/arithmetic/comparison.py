@@ -24,6 +24,7 @@ from runtime.arithmetic.expressions import (
     left_to_right,
     partial_values,
     readings,
+    tails,
     without_scales,
 )
 from runtime.arithmetic.parser import Reading
@@ -140,25 +141,19 @@ def _may_be_right(pair: Pair, claims: Claims, units: str | None) -> bool:
         or (exact.denominator == 1 and exact >= 100 and exact % 10 == shown)  # 85 × 13 = 5, its last digit
         or (0 < exact < 1 and abs(exact * 100 - shown) <= Fraction(1, 2))  # 21/33 = 64, in percent
         or (not measured and (_units_mixed(left) or _converts(left, right, exact, shown)))
-        or (right.other_units and left.other_units != right.other_units)  # 2 × 2 quarts = 1 gallon
+        or (right.other_units and (left.other_units or left.units) and left.other_units != right.other_units)  # 2 × 2 quarts = 1 gallon
     )
 
 
 def _reads_otherwise(pair: Pair, claims: Claims) -> bool:
     """Whether the signs can be read so that the sides agree, up to rounding."""
     left, right = ({*readings(node), *readings(without_scales(node))} for node in (pair.left.node, pair.right.node))
-    left |= {exact for exact, _ in claims} | _after_dash(pair.left.node)
+    left |= {exact for exact, _ in claims} | tails(pair.left.node)
     right |= {shown for _, shown in claims}
     decimals = max(leaf.decimals for leaf in leaves(pair.right.node))
     rounds = not pair.right.ops and (decimals or pair.about or pair.rounded)
     slack = Fraction(1, 2 * 10**decimals) if rounds else Fraction(0)
     return any(abs(one - other) <= slack for one in left for other in right)
-
-
-def _after_dash(node: Node | Leaf) -> set[Fraction]:
-    """"Total of the 20 numbers - 20 × 500 = 10000": the sign may be a dash."""
-    is_dash = isinstance(node, Node) and node.op == "-" and node.parts[0].unit and isinstance(node.parts[1], Node)
-    return {evaluate(node.parts[1])} if is_dash else set()
 
 
 def _slack(reading: Reading) -> Fraction:

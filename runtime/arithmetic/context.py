@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from runtime.arithmetic.expressions import Leaf
 from runtime.arithmetic.numerals import DETERMINER, ENDS_OPERAND, OPENS_OPERAND, OPERATORS, Token
 from runtime.arithmetic.parser import Reading, expression
 from runtime.arithmetic.units import LETTERS, measure, unit_of
@@ -45,7 +46,7 @@ FUNCTION = re.compile(
 PREPOSITION = re.compile("in|at|for|after|during|within|by|with|cover")
 DIVIDED = ("divided", "multiplied", "split", "divide", "multiply")
 COMPARED = ("more", "less", "fewer", "times", "greater", "larger", "higher", "of", "to")
-OPERATES = re.compile("times|of|than|plus|minus|over|squared|cubed|mod|modulo|am|pm|o'clock|base|half|x|y|z|n")
+OPERATES = re.compile("times|than|plus|minus|over|squared|cubed|mod|modulo|am|pm|o'clock|base|half|x|y|z|n")
 # Words behind a number that are not what is counted.
 NO_THING = re.compile(
     "and|or|so|but|then|because|since|which|that|who|is|are|was|were|for|in|on|at|to|by|as|if|when|while|with|left|more|"
@@ -62,10 +63,10 @@ def doubt_before(tokens: Sequence[Token], start: int, ended: int) -> int:
     """How what stands before an expression may change it; `ended` is where the last equation did."""
     if start == 0 or (start == ended and tokens[start].kind != "open"):
         return 0
+    while start > 1 and tokens[start - 1].kind == "cur":
+        start -= 1
     before, first = tokens[start - 1], tokens[start]
     earlier = tokens[start - 2] if start > 1 else None
-    if before.kind == "cur":
-        return doubt_before(tokens, start - 1, ended)
     if before.kind == "stop":
         return _doubt_behind_stop(tokens, start) if earlier else UNREAD * (before.text == ".")
     if before.kind == "bullet":
@@ -135,9 +136,7 @@ def doubt_behind(tokens: Sequence[Token], side: Reading) -> int:
     """How what stands behind the last side of an equation may change it."""
     if side.end >= len(tokens):
         return 0
-    token, before = tokens[side.end], tokens[side.end - 1]
-    after = tokens[side.end + 1] if side.end + 1 < len(tokens) else None
-    match token.kind:
+    match tokens[side.end].kind:
         case "num":
             return 0 if not side.ops and _begins_equation(tokens, side.end) else 2
         case "bad" | "frac" | "root" | "vulgar":
@@ -145,7 +144,7 @@ def doubt_behind(tokens: Sequence[Token], side: Reading) -> int:
         case "open":
             return _doubt_of_bracket(tokens, side.end)
         case "word":
-            return max(_doubt_of_word(token, before, after), _doubt_of_stop(tokens, side.end))
+            return max(_doubt_of_word(tokens, side), _doubt_of_stop(tokens, side.end))
         case "stop":
             return _doubt_of_stop(tokens, side.end)
     return 0
@@ -182,8 +181,10 @@ def _doubt_of_stop(tokens: Sequence[Token], at: int) -> int:
     return 2 if torn and (number or after.kind == "bad" or re.fullmatch("x+|something", after.text.lower())) else 0
 
 
-def _doubt_of_word(token: Token, before: Token, after: Token | None) -> int:
-    """2y, "3 times x", "8 more than", "3 and a half"."""
+def _doubt_of_word(tokens: Sequence[Token], side: Reading) -> int:
+    """2y, "3 times x", "20% of", "8 more than", "3 and a half"; but "7 of them"."""
+    before, token, *rest = tokens[side.end - 1 : side.end + 2]
+    after = rest[0] if rest else None
     word, attached = token.text.lower(), token.start == before.end
     if word == "r" and after and after.kind in ("num", "equals"):
         return 0  # the remainder
@@ -191,6 +192,8 @@ def _doubt_of_word(token: Token, before: Token, after: Token | None) -> int:
         return 2
     if attached and word.isascii() and len(word) < 3 and unit_of(word) is None and word.isalpha():
         return 2
+    if word == "of":
+        return 2 * (bool(side.ops) or not isinstance(side.node, Leaf) or side.node.value.denominator > 1)
     if OPERATES.fullmatch(word) or (word == "and" and after and after.text.lower() in ("a", "half")):
         return 2
     return int(word in COMPARED and after is not None and after.text.lower() == "than")

@@ -15,8 +15,8 @@ from runtime.arithmetic.numerals import MAX_DIGITS, SUPERSCRIPTS, THOUSANDS
 from runtime.arithmetic.units import size_of
 
 MAX_EXPONENT, MAX_FACTORIAL = 12, 20
-MAX_READINGS = 200
-"""Ways to read one expression that are looked at; what has more is left alone anyway."""
+MAX_ROW, MAX_READINGS = 24, 200
+"""How many operations in a row are read in other ways, and in how many of them."""
 
 
 CURRENCIES = ("$", "\\$", "£", "€", "¥")
@@ -171,6 +171,18 @@ def readings(node: Node | Leaf) -> set[Fraction]:
     return set(islice(_readings(node), MAX_READINGS))
 
 
+def tails(node: Node | Leaf) -> set[Fraction]:
+    """The values of what stands behind a minus sign that may be a dash: "total of the 20 numbers - 20 × 500 = 10000"."""
+    operators, operands = _flatten(node)
+    if len(operators) > MAX_ROW:
+        return set()
+    numbers = [Leaf(evaluate(operand), "") for operand in operands]
+    starts = [at for at in range(1, len(operators)) if operators[at - 1] == "-"]
+    found = {_value_of(operators[at:], numbers[at:]) for at in starts}
+    negative = {_value_of(operators[at:], [Leaf(-numbers[at].value, ""), *numbers[at + 1 :]]) for at in starts}
+    return found | negative
+
+
 def left_to_right(node: Node | Leaf) -> Fraction:
     """What comes out if the order of operations is not kept: (3 + 4) × 2 for 3 + 4 × 2."""
     return partial_values(node)[-1]
@@ -224,7 +236,7 @@ def _ways(node: Node, parts: list[Leaf]) -> Iterator[Fraction]:
 def _with_bars(operators: list[str], operands: list[Leaf]) -> Iterator[Fraction]:
     """The values of a row of operations, with up to two of its slashes read as bars of fractions."""
     rows = [(operators, operands)]
-    for _ in range(3):
+    for _ in range(3 if len(operators) <= MAX_ROW else 1):
         following: list[tuple[list[str], list[Leaf]]] = []
         for row in rows:
             try:

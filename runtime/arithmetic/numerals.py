@@ -55,7 +55,7 @@ PATTERNS: dict[str, tuple[str, ...]] = {
         r"\d+(?:(?:,\\!|[.,:]|\{,\}|\\,)\d+)*",
     ),
     "vulgar": ("[¼½¾⅐-⅞]",),
-    "ell": (r"\.{2,}", "…", _latex("[lc]?dots")),
+    "ell": (r"\.(?: ?\.)+", "…", _latex("[lc]?dots")),
     "factorial": (r"(?<=[\d)])!(?![=!])",),
     "stop": (
         r"[<>≤≥≠]=?|!=",
@@ -149,7 +149,7 @@ def _read_shapes(tokens: list[Token]) -> list[Token]:
     between = {
         shape.start
         for before, shape, after in zip(bare, bare[1:], bare[2:], strict=False)
-        if shape.kind == "shape" and before.kind in ENDS_OPERAND and after.kind in OPENS_OPERAND
+        if shape.kind == "shape" and before.kind in (*ENDS_OPERAND, "bad") and after.kind in OPENS_OPERAND
     }
     kinds = {True: "bad", False: "stop"}
     return [one._replace(kind=kinds[one.start in between]) if one.kind == "shape" else one for one in tokens]

@@ -104,9 +104,10 @@ class _Parser:
         return self.kind(ahead + (2 if self.kind(ahead + 1) == "-" else 1)) in OPENS_OPERAND
 
     def dangles(self) -> None:
-        """A sign without a number: an unknown ("12 - x"), or a dash; in "T-shirt" and "dollars/hour" it is harmless."""
-        compound = self.kind(1) == "word" and self.touches(self.at + 1) and len(self.tokens[self.at + 1].text) > 1
-        self.doubts(0 if compound else 2)
+        """A sign without a number: an unknown ("12 - x"), or a dash; in "T-shirt", "dollars/hour" and "= 7 - that is" it is harmless."""
+        word = self.tokens[self.at + 1].text.lower() if self.kind(1) == "word" else ""
+        compound = len(word) > 1 and self.touches(self.at + 1)
+        self.doubts(0 if compound or CLAUSE.fullmatch(word) else 2)
 
     def sum(self) -> Node | Leaf:
         node = self.product()
@@ -120,7 +121,8 @@ class _Parser:
             op = self.take().kind
             self.ops.append(op)
             right = self.product()
-            self.doubts((tight and _is_range(op, node, right)) or _adds_different_things(node, right))
+            self.doubts(tight and _is_range(op, node, right))
+            self.doubts(_unlike(node, right))
             node = Node(op, (node, right))
         return node
 
@@ -248,7 +250,8 @@ class _Parser:
         self.depth += 1
         if self.depth > MAX_DEPTH:
             raise Unreadable("nested too deeply")
-        opened = self.tokens[self.at - 1].text
+        opened, before = self.tokens[self.at - 1].text, self.tokens[max(self.at - 2, 0)].kind
+        self.doubts(opened == "{" and before in OPERATORS[:4] and self.kind(1) == "close")  # {12} + {10}
         node = self.sum()
         if self.take().kind != "close":
             raise Unreadable("the bracket holds something else")
@@ -316,6 +319,8 @@ class _Parser:
         behind = self.tokens[end].kind if end < len(self.tokens) else "end"
         if behind in OPERATORS and not self.operand_follows(end - self.at):
             self.doubts(0 if self.touches(end) else 2)  # "men's T-shirts", "apples - a gift"
+        elif behind == "/" and attached is False and len(words) > 1 and self.touches(end) and self.touches(end + 1) and not unit:
+            raise Unreadable("a division of something named: people tot/7")
         elif behind in (*OPERATORS, "equals", "approx", "close") or (behind == "is" and self.ops):
             self.judge_words([word.text.lower() for word in words], attached, spaced_rate)
             self.at = end
@@ -401,16 +406,17 @@ def _is_range(op: str, left: Node | Leaf, right: Node | Leaf) -> bool:
     return op == "-" and isinstance(left, Leaf) and isinstance(right, Leaf) and left.value < right.value
 
 
-def _adds_different_things(left: Node | Leaf, right: Node | Leaf) -> bool:
-    """2 pens + 3 books may be what they cost; known units are compared elsewhere."""
+def _unlike(left: Node | Leaf, right: Node | Leaf) -> int:
+    """How far two parts of a sum may be no numbers to be added: 7h + 6; 2 pens + 3 books may be what they cost. Known
+    units are compared elsewhere."""
     while isinstance(left, Node) and left.op in ("+", "-"):
         left = left.parts[1]
     one, other = left.unit, right.unit
-    if not (one and other) and _is_letter(one or other):
-        return True  # 7h + 6, 12 k - 96
-    if not one or not other or measure(one) or measure(other):
-        return False
-    return one.rstrip("s") != other.rstrip("s")
+    if not (one and other):
+        return 2 * _is_letter(one or other)
+    if measure(one) or measure(other):
+        return 0
+    return int(one.rstrip("s") != other.rstrip("s"))
 
 
 def _is_letter(word: str) -> bool:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from runtime.arithmetic.context import FUNCTION
 
+REACH = 160
+"""Characters on either side that are looked at."""
 _END = re.compile(r"[.;!?](?=\s|$)|[。；！？\n]")
 _NEXT_EQUATION = re.compile(r"=|≈|⟹|⇒|→|\\implies")
 _ROUNDED = re.compile(
@@ -61,8 +63,8 @@ class Sentence:
 
 def around(text: str, start: int, end: int) -> Sentence:
     """The sentence around the equation at this place."""
-    before = _END.split(text[max(0, start - 200) : start])[-1]
-    rest = text[end : end + 200]
+    before = _END.split(text[max(0, start - REACH) : start])[-1]
+    rest = text[end : end + REACH]
     sentence = _END.split(rest)[0]
     behind = _NEXT_EQUATION.split(sentence)[0]
     near = (before, text[start:end], behind)
@@ -72,8 +74,8 @@ def around(text: str, start: int, end: int) -> Sentence:
         speaks_of_rounding=bool(_SPEAKS_OF_ROUNDING.search(before) or _SPEAKS_OF_ROUNDING.search(sentence)),
         refuted=any(map(_REFUTED.search, near)) or bool(_REFUTED.match(rest.lstrip(" .,(（$"))),
         asked=rest.lstrip(" $").startswith(("?", "？")),
-        function=bool(FUNCTION.search(before)),
+        function=bool(FUNCTION.search(before) or FUNCTION.search(behind[:30])),
         left_over=bool(_LEFT_OVER.search(sentence) or _LEFT_OVER.search(before)),
-        scaled=bool(_SCALE.search(text)),
+        scaled=any(map(_SCALE.search, near)),
         remainder=int(remainder[1]) if remainder else None,
     )
