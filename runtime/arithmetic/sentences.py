@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from runtime.arithmetic.context import FUNCTION
 
@@ -65,17 +66,28 @@ def around(text: str, start: int, end: int) -> Sentence:
     """The sentence around the equation at this place."""
     before = _END.split(text[max(0, start - REACH) : start])[-1]
     rest = text[end : end + REACH]
-    sentence = _END.split(rest)[0]
-    behind = _NEXT_EQUATION.split(sentence)[0]
+    sentence = _END.split(rest, maxsplit=1)[0]
+    behind = _NEXT_EQUATION.split(sentence, maxsplit=1)[0]
     near = (before, text[start:end], behind)
+    present = _present(text)
+
+    def speaks(of: re.Pattern[str], *where: str) -> bool:
+        return of in present and any(map(of.search, where))
+
     remainder = _REMAINDER.match(rest[:80])
     return Sentence(
         rounded=bool(_ROUNDED.match(sentence)),
-        speaks_of_rounding=bool(_SPEAKS_OF_ROUNDING.search(before) or _SPEAKS_OF_ROUNDING.search(sentence)),
-        refuted=any(map(_REFUTED.search, near)) or bool(_REFUTED.match(rest.lstrip(" .,(（$"))),
+        speaks_of_rounding=speaks(_SPEAKS_OF_ROUNDING, before, sentence),
+        refuted=speaks(_REFUTED, *near, re.split(r"(?<=\w)[,;]", rest.lstrip(" .,(（$"), maxsplit=1)[0][:30]),
         asked=rest.lstrip(" $").startswith(("?", "？")),
-        function=bool(FUNCTION.search(before) or FUNCTION.search(behind[:30])),
-        left_over=bool(_LEFT_OVER.search(sentence) or _LEFT_OVER.search(before)),
-        scaled=any(map(_SCALE.search, near)),
+        function=speaks(FUNCTION, before, behind[:30]),
+        left_over=speaks(_LEFT_OVER, before, sentence),
+        scaled=speaks(_SCALE, *near),
         remainder=int(remainder[1]) if remainder else None,
     )
+
+
+@lru_cache(64)
+def _present(text: str) -> frozenset[re.Pattern[str]]:
+    """What a text speaks of at all: most speak of nothing of the kind, and a long one has many equations."""
+    return frozenset(one for one in (_SPEAKS_OF_ROUNDING, _REFUTED, FUNCTION, _LEFT_OVER, _SCALE) if one.search(text))
