@@ -141,7 +141,7 @@ def _may_be_right(pair: Pair, claims: Claims, units: str | None) -> bool:
         or (exact.denominator == 1 and exact >= 100 and exact % 10 == shown)  # 85 × 13 = 5, its last digit
         or (0 < exact < 1 and abs(exact * 100 - shown) <= Fraction(1, 2))  # 21/33 = 64, in percent
         or (not measured and (_units_mixed(left) or _converts(left, right, exact, shown)))
-        or (right.other_units and (left.other_units or left.units) and left.other_units != right.other_units)  # 2 × 2 quarts = 1 gallon
+        or _unknown_conversion(left, right)  # 2 × 2 quarts = 1 gallon
     )
 
 
@@ -178,6 +178,12 @@ def _units_mixed(reading: Reading) -> bool:
     """Whether a sum holds two sizes of one dimension: $3.50 + 75 cents."""
     known = _known_units(reading)
     return bool(SUMS.intersection(reading.ops)) and len(known) > len({dimension for dimension, _ in known})
+
+
+def _unknown_conversion(left: Reading, right: Reading) -> bool:
+    """Whether a unit stands on one side only whose size is not known here, beside another unit on the other."""
+    both = (left.other_units or left.units) and (right.other_units or right.units)
+    return bool(both and left.other_units != right.other_units)
 
 
 def _converts(left: Reading, right: Reading, exact: Fraction, shown: Fraction) -> bool:

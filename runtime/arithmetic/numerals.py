@@ -64,12 +64,12 @@ PATTERNS: dict[str, tuple[str, ...]] = {
         r"\?(?!\s{0,9}[-+*/=×÷])(?!(?<= \?) ?[(\d])",  # but "7 + ? = 12" has an unknown, and 7 ? 5 a lost sign
         r"[,;.!:\n，。；！？、：—]",
         # What stands beside an equation and is no part of it: ∴, arrows, ticks, bars of a table, pictures.
-        r"[∴∵|←-⇿①-⓿☀-☄☇-✔✖-➿⟰-⟿⬀-⯿※\ufe0f\U0001f000-\U0001faff]",
-        _latex("implies", "iff", "(?:long|leftr|longleftr|R|r)ightarrow", "to", "therefore", "because", "hline"),
+        r"[∴∵|【】←-⇿①-⓿☀-☄☇-✔✖-➿⟰-⟿⬀-⯿※\ufe0f\U0001f000-\U0001faff]",
+        _latex("implies", "iff", "(?:long|Long)?(?:left|Left)?(?:r|R)ightarrow", "to", "therefore", "because", "hline"),
         r"\\(?:begin|end) ?\{[a-z]{1,12}\*?\}(?:\{[lcr|]{1,9}\})?|\\\\",
     ),
     "shape": ("[■-◿★☆]",),
-    "approx": ("[≈≒≃≅]|~=|=~", _latex("approx", "simeq"), "约等于"),
+    "approx": ("[≈≒≃≅]|~=|=~", _latex("approx", "simeq"), "约(?:等于|为|是)?"),
     "equals": ("=+",),
     "power": (r"\*\*", r"\^(?!\{?\\circ)"),
     "times": ("[*×·•∙⋅✕]", _latex("times", "cdot", "ast")),
