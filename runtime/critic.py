@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import Event
 
-from runtime import arithmetic, voices
+from runtime import voices
 from runtime.actor import provenance
 from runtime.engines.base import Engine, EngineError
 from runtime.events import Criticising, CritiqueDone, StepJudged
@@ -21,7 +21,7 @@ from runtime.settings import Settings
 from runtime.text import Language, language_of
 from runtime.types import Critique, Depth, Evidence, Problem, Step, StepVerdict, Trajectory, Witness
 from runtime.weighing import Weights, read_weights
-from runtime.witnesses import PANELS, READERS, SIGNS_OF, VOICE, Hearing, Said, Testimony, examine
+from runtime.witnesses import PANELS, READERS, SIGNS_OF, VOICE, Hearing, Said, Testimony, examine, of_arithmetic
 
 FITTED = Path(__file__).parents[1] / "data" / "models" / "weights"
 """Weights of bases without a voice, a file each."""
@@ -235,7 +235,7 @@ def _doubting(evidence: Evidence) -> Evidence:
 
 def proven_wrong(step: str) -> bool:
     """Whether a step holds an equation that is false beyond doubt."""
-    return arithmetic.verdict(arithmetic.check(step)) == "incorrect"
+    return any(evidence.verdict == "incorrect" for evidence in of_arithmetic(step, "en"))
 
 
 def news(told: Sequence[StepVerdict], known: Sequence[StepVerdict]) -> Iterator[StepJudged]:

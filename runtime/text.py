@@ -63,6 +63,18 @@ _ENDS = re.compile(r"(?<!\.m)\.\s+(?=[A-Z])|。(?=.)")
 _REASON = re.compile(r",?\s+(?:because|since)\s|,\s*(?:which|as|so)\s|[，,]?(?:因为|所以)|[，,]这")
 _UNSURE = "- ?"
 _BARE = re.compile(rf"(?=.*\d)\W*{_NUMBER}\s*[^\d\s=+×*/]{{0,12}}\W*")
+_LINE_LABEL = re.compile(
+    r"^(?:[\s*_>•-]*(?:(?:step|line)\s*\d+|第\s*\d+\s*[步行]|步骤\s*\d+|\(?\d{1,2}[.)](?=\s))[\s*]*[:.)：、,，]?\s*)+",
+    re.IGNORECASE,
+)
+_STATES = re.compile(
+    r"\W*(?:(?:so|thus|therefore|hence)\b\W*)?"
+    r"(?:#{4}\s*\S|\\boxed\{.*\}\W*$|(?:the\s+)?(?:final\s+)?(?:ans|answer)\b\.?\s*(?:is|[:：=])|答\s*[:：])",
+    re.IGNORECASE,
+)
+_CALCULATES = re.compile(
+    r"[\d)}%]\s*(?:[-+*/×÷·−]|x(?=\s*\d)|\\times|\\div|\\cdot)\s*[\d(\\$].*[=≈]|[=≈].*\d\s*(?:[-+*×÷−]|\\times|\\div)\s*\d"
+)
 _PLACEHOLDER = re.compile(r"\W*N(?![A-Za-z0-9])\s*[^\W\d]{0,12}\W*")
 """Stands for the answer in the actor's prompt. A small model that has only made a plan copies it (trainer/LOG.md)."""
 _HEADING = re.compile(r"^#{1,6}\s+")
@@ -146,8 +158,15 @@ def is_closing(line: str) -> bool:
 
 
 def is_answer_line(line: str) -> bool:
-    """Whether a line holds nothing but an answer: a closing line, or a number with at most a sign and a unit."""
-    return is_closing(line) or bool(_BARE.fullmatch(line.strip()))
+    """Whether a line holds nothing but an answer, whatever label stands before it: a closing line, a box, or a number
+    with at most a sign and a unit."""
+    text = _LINE_LABEL.sub("", line.strip())
+    return is_closing(text) or bool(_BARE.fullmatch(text) or _STATES.match(text))
+
+
+def only_states_answer(line: str) -> bool:
+    """Whether an answer line calculates nothing, so that there is nothing to judge in it."""
+    return is_answer_line(line) and not _CALCULATES.search(line)
 
 
 def final_answer(text: str) -> str | None:

@@ -22,8 +22,11 @@ def put_to_critic(problem: Problem) -> list[Message]:
 
 
 def judged(steps: Sequence[str]) -> Sequence[str]:
-    """The steps that the critic judges: a last line that holds nothing but the answer is none of them."""
-    return steps[:-1] if len(steps) > 1 and is_answer_line(steps[-1]) else steps
+    """The steps that the critic judges: last lines that hold nothing but the answer are none of them, however many."""
+    end = len(steps)
+    while end > 1 and is_answer_line(steps[end - 1]):
+        end -= 1
+    return steps[:end]
 
 
 def verdict_words(language: Language) -> tuple[str, str]:

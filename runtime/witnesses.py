@@ -22,7 +22,7 @@ from runtime.program import ProgramSolution, program_solutions
 from runtime.reachable import Reach, first_fall, reach
 from runtime.second_opinion import Opinion
 from runtime.solutions import Solution, agreeing, first_unmet, sample_solutions, votes
-from runtime.text import Language, language_of
+from runtime.text import Language, language_of, only_states_answer
 from runtime.turns import judged, put_to_critic, verdict_parts, verdict_words
 from runtime.types import Depth, Evidence, Problem, Trajectory, Witness
 from runtime.weighing import Sign, sigmoid
@@ -192,11 +192,13 @@ def _beginnings(reader: Witness, problem: Problem, steps: Sequence[str]) -> list
 
 
 def examine(problem: Problem, attempt: Trajectory, testimony: Testimony, panel: Sequence[Witness]) -> list[Said]:
-    """What the witnesses of a panel say of every step."""
+    """What the witnesses of a panel say of every step. Of the lines at the end that only state the answer nobody says
+    anything: what is wrong there is a step before."""
     language = language_of(problem.text)
-    said = [Said() for _ in attempt.steps]
+    every = [Said() for _ in attempt.steps]
+    said = every[: len(judged([step.text for step in attempt.steps]))]
     if "arithmetic" in panel:
-        for one, step in zip(said, attempt.steps, strict=True):
+        for one, step in zip(every, attempt.steps, strict=True):
             one.evidence += of_arithmetic(step.text, language)
     if "model" in panel:
         for one, odds in zip(said, testimony.log_odds, strict=False):
@@ -212,12 +214,12 @@ def examine(problem: Problem, attempt: Trajectory, testimony: Testimony, panel: 
         _of_completions(said, testimony.reaches, language)
     if "vote" in panel and testimony.vote:
         _of_vote(said, attempt, testimony.vote, language)
-    return said
+    return every
 
 
 def of_arithmetic(step: str, language: Language) -> list[Evidence]:
-    """What exact calculation says of a step; nothing where there is nothing to check."""
-    equations = arithmetic.check(step)
+    """What exact calculation says of a step; nothing where there is nothing to check, as in the bare answer."""
+    equations = [] if only_states_answer(step) else arithmetic.check(step)
     verdict = arithmetic.verdict(equations)
     if verdict is None:
         return []
@@ -265,7 +267,7 @@ def _of_others(
             one.signs[shared] = agreement / n
             one.evidence.append(Evidence(by=witness, verdict="correct", note=note))
         return
-    unmet = first_unmet(problem, [step.text for step in attempt.steps], groups[0].solutions)
+    unmet = first_unmet(problem, [step.text for step in attempt.steps[: len(said)]], groups[0].solutions)
     if unmet is None and _is_unfinished(attempt):
         return
     position = len(said) - 1 if unmet is None else unmet

@@ -130,6 +130,13 @@ Jane's age = 3 * Bob's age = 3 * 12 = 36
 3 + 4 = 7 - that is a prime
 3 letters * 2 pages = 6 pages, so 6*2=12 a week
 $20 - $12.50 = $7.50
+2 * 1 hour = 120 minutes
+$3.50 + 75 cents = $4.25
+50 cm * 4 = 2 m
+10000/3 = 3300, rounded to the nearest hundred
+sqrt(16) + 2 = 6
+\sqrt{16} + 2 = 6
+5! = 120
 """.strip().splitlines()
 
 WRONG = r"""
@@ -178,18 +185,17 @@ Step 2: 3 + 4 = 8
 <<48/2=25>>
 12 = 3 * 5
 They made 4+4+6 = 18 hot dogs
+2 hours + 3 minutes = 5 minutes
+3 + 4 * 2 = 14
+Around the field he made 10700 + 2675 = 13370 steps
 """.strip().splitlines()
 
 UNSURE = r"""
 3*4 = 12 + 2 = 14
-2 * 1 hour = 120 minutes
-$3.50 + 75 cents = $4.25
-2 hours + 3 minutes = 5 minutes
 50 + 10% = 55
 12/0 = 5
 2/3 = 0.66
 33.33 * 3 = 100
-3 + 4 * 2 = 14
 6/2(1+2) = 1
 28 / 1/5 = 140
 3/4 = 75
@@ -198,15 +204,12 @@ twice 5 + 3 = 13
 Day 1 * 2 = 10
 200/60 = 3 hours 20 minutes
 17/3 = 5 and 2/3
-50 cm * 4 = 2 m
 20 * 5 = $1
 Is 3 + 4 = 8?
 It is a mistake to write 3 + 4 = 8
 100 stickers / 3 friends = 33 stickers, with 1 remaining
 5 thousand a day: 5 * 3 = $15,000
 He worked from 9-5 = 8 hours
-Around the field he made 10700 + 2675 = 13370 steps
-10000/3 = 3300, rounded to the nearest hundred
 3-5 apples = 4
 -3^2 = 9
 """.strip().splitlines()
@@ -224,9 +227,6 @@ x = 5
 7 + ? = 12
 ? - 7 + 2 = 12
 f(3) + 4 = 9
-sqrt(16) + 2 = 6
-\sqrt{16} + 2 = 6
-5! = 120
 1+2+3+...+10 = 55
 3 + 4 < 8
 3 + 4 != 8

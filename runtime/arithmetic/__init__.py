@@ -14,33 +14,16 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Literal
 
+from runtime.arithmetic import quantities
 from runtime.arithmetic.chains import Pair, pairs
-from runtime.arithmetic.comparison import claimed, judge
+from runtime.arithmetic.comparison import claimed, judge, may_be_meant_otherwise
 from runtime.arithmetic.expressions import Leaf, Node, Unreadable, evaluate, write
 from runtime.arithmetic.numerals import MAX_CHARACTERS, tokenize
+from runtime.arithmetic.sentences import Sentence, around
 from runtime.types import Verdict
 
 MARK = re.compile(r"<<([^<>\n]{1,200})>>")
 """GSM8K's own notation: 48/2 = <<48/2=24>>24."""
-ROUNDING = re.compile(
-    r"round|approx|\b(?:about|around|nearly|almost|roughly)\b|estimat|nearest|whole number|约|近似|左右|入"
-)
-# The step speaks of a wrong equation, or of numbers that do not add up like everyday ones.
-NOT_CLAIMED = re.compile(
-    r"\b(?:is not|isn't|not equal|is (?:wrong|incorrect|false)|mistake\w*|error\w*|instead of [$\d]|not [$\d]|"
-    r"mod(?:ulo)?|modulus|base (?:\d|two|eight|sixteen)\w*|binary|clock|o'clock|[ap]\.?m)\b|不是|不等|错",
-    re.IGNORECASE,
-)
-REMAINDER = re.compile(
-    r"""
-    [^\d\n.;=]{0,40}?                                       # " apples each, with a"
-    (?: \bremainders? | \bR | \br | 余数? | …… | \.{3,6} )
-    \s* (?:of|is|=|:)? \s* (\d{1,12}) \b
-    """,
-    re.VERBOSE,
-)
-LEFT_OVER = re.compile(r"remain|left ?over|余|剩")
-SCALE = re.compile(r"dozen|hundred|thousand|million|billion|[百千万亿]")
 SCALES = (12, 100, 1000, 10**4, 10**6, 10**9)
 
 
@@ -80,7 +63,8 @@ def verdict(equations: Iterable[Equation]) -> Literal["correct", "incorrect"] | 
 
 def mended(step: str) -> str:
     """The step up to the right side of its first incorrect equation, put right there: "6 × 7 = 41 pens in all" gives
-    "6 × 7 = 42". Empty if nothing is incorrect, or no sign and finite decimal are there to do so."""
+    "6 × 7 = 42". Empty if nothing is incorrect, or no sign and finite decimal are there to do so, or another number may
+    be the wrong one."""
     wrong = next((equation for equation in check(step) if equation.verdict == "incorrect"), None)
     if wrong is None or wrong.blank is None or wrong.left is None:
         return ""
@@ -104,20 +88,25 @@ def sentence(equation: Equation, language: Literal["en", "zh-CN"]) -> str:
 
 def _equations(text: str, offset: int) -> Iterator[Equation]:
     """The equations of a text that stands at this place of the step."""
-    rounded = bool(ROUNDING.search(text))
-    excuses = {words for words in (LEFT_OVER, SCALE, NOT_CLAIMED) if words.search(text)}
     for pair in pairs(tokenize(text)):
         start, end = pair.span
-        equation = _with_remainder(pair, text[end : end + 60])
+        sentence = around(text, start, end)
+        pair = pair._replace(about=pair.about or sentence.rounded, rounded=sentence.speaks_of_rounding)
+        equation = _with_remainder(pair, sentence.remainder) or _judged(pair, sentence)
         if equation is None:
-            judged, equation = judge(pair, rounded), _equation(pair)
-            if judged is None:
-                continue
-            if judged == "incorrect" and _is_explained(equation, excuses, text[end : end + 3]):
-                judged = "unsure"
-            equation = replace(equation, verdict=judged)
+            continue
         blank = None if equation.blank is None else offset + equation.blank
         yield replace(equation, span=(offset + start, offset + end), blank=blank)
+
+
+def _judged(pair: Pair, sentence: Sentence) -> Equation | None:
+    judged = judge(pair)
+    if judged is None:
+        return None
+    equation = _equation(pair)
+    if judged == "incorrect" and _is_explained(equation, sentence):
+        judged = "unsure"
+    return replace(equation, verdict=judged)
 
 
 def _equation(pair: Pair) -> Equation:
@@ -126,39 +115,50 @@ def _equation(pair: Pair) -> Equation:
     text = f"{write(pair.left.node)} = {write(right)}"
     try:
         claims = claimed(pair.left, pair.right)
+        blank = None if may_be_meant_otherwise(pair) else pair.blank
     except (ZeroDivisionError, Unreadable):
         return Equation(text, pair.span, None, None, "unsure", "")
+    if claims[0][0] == claims[0][1] and quantities.compare(pair.left.node, right) == "different":
+        return _with_units(pair)
     percent = isinstance(right, Node) and right.op == "pct"
     exact, shown = min(claims, key=lambda claim: abs(claim[0] - claim[1])) if percent else claims[0]
     sign = "%" if percent and shown != claims[0][1] else ""
-    return Equation(text, pair.span, exact, shown, "unsure", _pretty(exact) + sign, pair.blank)
+    return Equation(text, pair.span, exact, shown, "unsure", _pretty(exact) + sign, blank)
 
 
-def _with_remainder(pair: Pair, behind: str) -> Equation | None:
-    """17 / 5 = 3 remainder 2, with what follows the 3; None if no remainder is stated."""
-    stated, left, right = REMAINDER.match(behind), pair.left.node, pair.right.node
-    if not (stated and isinstance(left, Node) and left.op in ("/", "÷") and isinstance(right, Leaf)):
+def _with_units(pair: Pair) -> Equation:
+    """An equation whose numbers agree, and whose units do not: 60 km/h × 30 min = 1800 km."""
+    left, right = pair.left.node, pair.right.node
+    exact = quantities.in_units_of(quantities.quantity(left).value, right)
+    text = f"{write(left, with_units=True)} = {write(right, with_units=True)}"
+    expected = f"{_pretty(exact)} {right.unit}"
+    return Equation(text, pair.span, exact, evaluate(right), "unsure", expected, pair.blank)
+
+
+def _with_remainder(pair: Pair, stated: int | None) -> Equation | None:
+    """17 / 5 = 3 remainder 2, with what is stated behind the 3; None if no remainder is."""
+    left, right = pair.left.node, pair.right.node
+    if stated is None or not (isinstance(left, Node) and left.op in ("/", "÷") and isinstance(right, Leaf)):
         return None
     try:
         dividend, divisor = map(evaluate, left.parts)
         quotient, rest = divmod(dividend, divisor)
     except (ZeroDivisionError, Unreadable):
         return None
-    right_rest = (right.value, Fraction(stated[1])) == (quotient, rest)
-    judged = "correct" if right_rest else "unsure" if pair.left.doubt or pair.right.doubt else "incorrect"
-    text = f"{write(left)} = {right.text} R {stated[1]}"
+    right_rest = (right.value, stated) == (quotient, rest)
+    judged = "correct" if right_rest else "unsure" if pair.left.doubt else "incorrect"
+    text = f"{write(left)} = {right.text} R {stated}"
     return Equation(text, pair.span, dividend / divisor, right.value, judged, f"{quotient} R {rest}")
 
 
-def _is_explained(equation: Equation, excuses: set[re.Pattern[str]], behind: str) -> bool:
-    """Whether other words of the step explain a disagreement: what remains, thousands, a question, a quoted mistake."""
+def _is_explained(equation: Equation, sentence: Sentence) -> bool:
+    """Whether other words of the sentence explain a disagreement: what remains, thousands, a question, a refutation."""
     left, right = equation.left, equation.right
     if left is None or right is None:
         return True
-    floor = 0 < left - right < 1 and right.denominator == 1 and LEFT_OVER in excuses
-    scaled = left and right / left in SCALES and SCALE in excuses
-    asked = behind.lstrip().startswith(("?", "？"))
-    return bool(floor or scaled or asked or NOT_CLAIMED in excuses)
+    floor = 0 < left - right < 1 and right.denominator == 1 and sentence.left_over
+    scaled = left and right / left in SCALES and sentence.scaled
+    return bool(floor or scaled or sentence.asked or sentence.refuted or sentence.function)
 
 
 def _pretty(value: Fraction) -> str:

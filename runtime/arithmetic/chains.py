@@ -1,6 +1,6 @@
 """Finds the chains a op b = c in the tokens of a step, as pairs of neighbouring sides that can be compared.
 
-What stands before a chain may change what it says ("twice 5 + 3 = ..."), so it adds to the doubt of the first side.
+What stands around a chain may change what it says ("twice 5 + 3 = ..."), so it adds to the doubt of its sides.
 """
 
 from __future__ import annotations
@@ -10,69 +10,103 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from runtime.arithmetic.context import (
+    COMPARED,
+    RELATIONS,
+    UNREAD,
+    counts_things,
+    doubt_before,
+    doubt_behind,
+    follows_preposition,
+    is_listed,
+    runs_on,
+)
 from runtime.arithmetic.expressions import Leaf, Node
-from runtime.arithmetic.numerals import DETERMINER, OPENS_OPERAND, OPERATORS, Token
+from runtime.arithmetic.numerals import OPENS_OPERAND, Token
 from runtime.arithmetic.parser import Reading, expression
+from runtime.arithmetic.units import unit_of
 
-RELATIONS = ("equals", "approx", "is")
-# Behind these words a number is not what it looks like: "twice 5 + 3", "half of 10 + 3", "Day 1 * 2".
-CHANGES_NUMBER = re.compile(
-    "twice|thrice|half|double|triple|times|than|mod|modulo|over|root|choose|plus|minus|hundred|thousand|"
-    "sin|cos|tan|log|ln"
-)
-LABEL = re.compile(
-    "(?:day|week|month|year|step|part|box|group|class|room|grade|level|team|no|item|player|page|chapter|problem|"
-    "question|case|option|method|equation|phase|round|set|type|train|car|bus|size|age|figure|line)s?|from|between"
-)
-SHARE = re.compile(
-    r"half|halves|(?:third|quarter|fourth|fifth|sixth|seventh|eighth|ninth|tenth|\d+th)s?|"
-    "fraction|multiple|root|square|cube"
-)
-DIVIDED = ("divided", "multiplied", "split", "divide", "multiply")
-COMPARED = ("more", "less", "fewer", "times", "greater", "larger", "higher", "of", "to")
+MAX_SIDES = 12
+"""Of a chain, how many are looked at for a copy of an earlier one."""
 FILLER = re.compile("a|total|of|only|just|exactly")
-ABOUT = re.compile("about|approximately|around|roughly|nearly|almost|约|大约")
-UNREAD = 3
-"""The doubt of an expression that is only the tail of something unread: it is left alone."""
-DOUBT_BEHIND = {
-    **dict.fromkeys((*OPERATORS, "bad", "ell", "frac", "said"), UNREAD),
-    **{"close": 2, "num": 1, "pct": 1, "sup": 1},
-}
+ABOUT = re.compile("about|approximately|approx|around|roughly|nearly|almost|约|大约|大概|~")
 
 
 class Pair(NamedTuple):
     left: Reading
     right: Reading
     about: bool
-    """Whether the sign between them says so: ≈, "is about"."""
+    """Whether the sign between them says so: ≈, "is about"; or what stands right beside them."""
     span: tuple[int, int]
     """Where the two stand in the text."""
     blank: int | None
     """Where the right side's number begins, behind its currency sign; None if it does not follow a sign."""
+    counts: bool = False
+    """Whether the right side is a number of whole things."""
+    rounded: bool = False
+    """Whether the sentence speaks of rounding, though not of this equation."""
 
 
 def pairs(tokens: Sequence[Token]) -> Iterator[Pair]:
     """Neighbouring sides of every chain."""
-    at = 0
+    at = ended = 0
     while at < len(tokens):
-        left, chained = _first_side(tokens, at), False
-        at = left.end if left else at + 1
-        while left and (pair := _next_pair(tokens, left, chained)):
-            if pair.left.ops or pair.right.ops or _is_percent_claim(pair):
-                yield pair
-            left, at, chained = pair.right, pair.right.end, True
+        left = _first_side(tokens, at, ended)
+        chain = list(_chain(tokens, left)) if left else []
+        at = chain[-1].right.end if chain else left.end if left else at + 1
+        if chain and chain[-1].right.doubt < 2:
+            ended = at
+        yield from _trusted(tokens, chain) if chain else ()
 
 
-def _first_side(tokens: Sequence[Token], at: int) -> Reading | None:
+def _chain(tokens: Sequence[Token], left: Reading) -> Iterator[Pair]:
+    chained = named = False
+    while pair := _next_pair(tokens, left, chained, named):
+        yield pair
+        named = chained and runs_on(tokens, left)
+        left, chained = pair.right, True
+
+
+def _trusted(tokens: Sequence[Token], chain: Sequence[Pair]) -> Iterator[Pair]:
+    """The pairs of a chain that say something; in doubt, all of them, where one side was not read whole or is a torn copy
+    of an earlier one ("1 × 50 + 3 × 60 = 2301 × 50 + 3 × 60 = 230")."""
+    sides = [chain[0].left, *(pair.right for pair in chain[:MAX_SIDES])]
+    texts = ["".join(token.text for token in tokens[side.start : side.end]) for side in sides]
+    torn = any(
+        later.endswith(text) and len(text) > (4 if sides[i].ops else 1)
+        for i, text in enumerate(texts)
+        for j, later in enumerate(texts[i + 1 :], i + 1)
+        if sides[j].ops and (sides[i].ops or len(sides) > 2)
+    )
+    doubt = int(torn or any(pair.right.doubt == 2 for pair in chain))
+    for pair in chain:
+        if pair.left.ops or pair.right.ops or _is_percent_claim(pair):
+            yield pair._replace(left=replace(pair.left, doubt=max(pair.left.doubt, doubt)))
+
+
+def _first_side(tokens: Sequence[Token], at: int, ended: int) -> Reading | None:
     if tokens[at].kind not in (*OPENS_OPERAND, "-") or at + 1 == len(tokens):
         return None
-    doubt = _context_doubt(tokens, at)
+    doubt = doubt_before(tokens, at, ended)
     reading = expression(tokens, at) if doubt < UNREAD else None
-    return reading and replace(reading, doubt=max(reading.doubt, doubt))
+    if reading is None:
+        return None
+    if _is_one_number(reading) and is_listed(tokens, at, ended):
+        doubt = max(doubt, 1)
+    return replace(reading, doubt=max(reading.doubt, doubt))
 
 
-def _next_pair(tokens: Sequence[Token], left: Reading, chained: bool) -> Pair | None:
-    """The side just read with the one behind the next sign; None where the chain ends."""
+def _is_one_number(reading: Reading) -> bool:
+    """A number, a fraction, or what a bracket holds."""
+    node = reading.node
+    if isinstance(node, Node) and node.op == "/":
+        return not node.parts[0].unit  # "1550 m / 50 m" is a division
+    return isinstance(node, Leaf) or node.op in ("group", "floor", "pct", "mixed", "neg")
+
+
+def _next_pair(tokens: Sequence[Token], left: Reading, chained: bool, named: bool) -> Pair | None:
+    """The side just read with the one behind the next sign; None where the chain ends. `named`: the words before the
+    left side have given it a name."""
     relation = tokens[left.end] if left.end < len(tokens) else None
     if relation is None or relation.kind not in RELATIONS:
         return None
@@ -80,15 +114,39 @@ def _next_pair(tokens: Sequence[Token], left: Reading, chained: bool) -> Pair | 
     right = expression(tokens, start)
     if right is None or (relation.kind == "is" and not (left.ops and _ends_claim(tokens, right))):
         return None
-    if not left.ops and _is_labelled(tokens, left, chained):
-        left = replace(left, doubt=max(left.doubt, 1 if chained else 2))
-    return Pair(
-        left,
-        right,
-        about or relation.kind == "approx",
-        (tokens[left.start].start, tokens[right.end - 1].end),
-        None if relation.text[0].isalpha() else _blank(tokens, right),
+    if (chained and runs_on(tokens, left)) or (_is_one_number(left) and _is_labelled(tokens, left, chained, named)):
+        left = replace(left, doubt=max(left.doubt, 1 if chained or left.ops else 2))
+    if right.ops and _is_out_of_place(tokens, left, right):
+        left = replace(left, doubt=max(left.doubt, 1))
+    if relation.kind == "is" and isinstance(right.node, Node) and right.node.op == "pct" and "/" not in left.ops:
+        left = replace(left, doubt=max(left.doubt, 1))  # "1200 + 300 gallons is 80%" of the tank
+    dashed = tokens[start].kind == "-" and tokens[start].start == relation.end and tokens[start + 1].start > tokens[start].end
+    right = replace(right, doubt=max(right.doubt, doubt_behind(tokens, right), int(dashed)))  # "3 × 12 =- Rs. 36"
+    return _with_letters(
+        Pair(
+            left,
+            right,
+            about or relation.kind == "approx" or (not chained and _is_about(tokens, left.start - 1)),
+            (tokens[left.start].start, tokens[right.end - 1].end),
+            None if relation.text[0].isalpha() else _blank(tokens, right),
+            counts_things(tokens, right),
+        )
     )
+
+
+def _with_letters(pair: Pair) -> Pair:
+    """2 k + 1 = 9: a letter on one side only is rather an unknown than a unit, unless longer units stand beside it."""
+    left, right = pair.left, pair.right
+    units = {unit for side in (left, right) for unit in side.units if len(unit) > 1 and unit_of(unit)}
+    if left.letters == right.letters or units:
+        return pair
+    doubt = 2 if (left.letters | right.letters) & {"k", "t"} else 1
+    return pair._replace(left=replace(left, doubt=max(left.doubt, doubt)))
+
+
+def _is_about(tokens: Sequence[Token], at: int) -> bool:
+    """Whether a word says that what follows is rounded: "around 10 / 4 = 3"."""
+    return at >= 0 and bool(ABOUT.fullmatch(tokens[at].text.lower()))
 
 
 def _blank(tokens: Sequence[Token], right: Reading) -> int:
@@ -101,9 +159,9 @@ def _blank(tokens: Sequence[Token], right: Reading) -> int:
 
 def _skip_fillers(tokens: Sequence[Token], at: int) -> tuple[int, bool]:
     about = False
-    while at < len(tokens):
-        word = tokens[at].text.lower()
-        if not FILLER.fullmatch(word) and not ABOUT.fullmatch(word):
+    while at + 1 < len(tokens):
+        word, touches = tokens[at].text.lower(), tokens[at + 1].start == tokens[at].end
+        if not ABOUT.fullmatch(word) and (not FILLER.fullmatch(word) or touches):  # a(3 + 4) is a product
             break
         about |= bool(ABOUT.fullmatch(word))
         at += 1
@@ -115,10 +173,19 @@ def _ends_claim(tokens: Sequence[Token], right: Reading) -> bool:
     return not right.ops and (right.end == len(tokens) or tokens[right.end].text.lower() not in COMPARED)
 
 
-def _is_labelled(tokens: Sequence[Token], lone: Reading, chained: bool) -> bool:
-    """Whether words make a lone number the name of something: "Week 3 = 12/2", "8 batches = 5.5 × 8"."""
-    named = not chained and lone.start > 0 and tokens[lone.start - 1].kind in ("word", "is")
+def _is_labelled(tokens: Sequence[Token], lone: Reading, chained: bool, named: bool) -> bool:
+    """Whether words make a lone number the name of something: "Week 3 = 12/2", "8 batches = 5.5 × 8", "n = 3 = 12/4"."""
+    if not lone.ops:
+        named |= not chained and lone.start > 0 and tokens[lone.start - 1].kind in ("word", *RELATIONS)
+        named |= lone.start > 1 and tokens[lone.start - 2].text.lower() == "e"  # i.e. 700 = ...
     return named or tokens[lone.end - 1].kind == "word"
+
+
+def _is_out_of_place(tokens: Sequence[Token], left: Reading, right: Reading) -> bool:
+    """Whether two expressions stand beside one another by chance: "covers 2520 km in 14/3 = 2520 × 3/14", or the columns
+    of a table, as in the line "= 7/2 = 63/4"."""
+    columns = left.start == 1 and tokens[0].kind in RELATIONS and left.ops == right.ops
+    return columns or (_is_one_number(left) and follows_preposition(tokens, left.start))
 
 
 def _is_percent_claim(pair: Pair) -> bool:
@@ -126,41 +193,3 @@ def _is_percent_claim(pair: Pair) -> bool:
     left, right = pair.left.node, pair.right.node
     decimal = isinstance(left, Leaf) and left.value <= 1 and not pair.left.units
     return decimal and isinstance(right, Node) and right.op == "pct"
-
-
-def _context_doubt(tokens: Sequence[Token], start: int) -> int:
-    """How what stands before an expression may change it."""
-    if start == 0:
-        return 0
-    before, first = tokens[start - 1], tokens[start]
-    earlier = tokens[start - 2] if start > 1 else None
-    if before.kind == "cur":
-        return _context_doubt(tokens, start - 1)
-    if before.kind == "stop" and earlier:
-        spaced_thousands = before.text == "," and earlier.kind == "num" and len(first.text) == 3
-        return UNREAD if earlier.kind in OPERATORS else int(spaced_thousands)
-    if before.kind == "bullet":
-        return int(before.text == "-")
-    if before.kind != "word":
-        return DOUBT_BEHIND.get(before.kind, 0)
-    attached = before.end == first.start and before.text.isascii()
-    if attached or (first.kind == "-" and first.end < tokens[start + 1].start):
-        return UNREAD  # f(3), x3, "profit - 5"
-    letter = len(before.text) == 1 and before.text.isascii() and before.text not in "aI"
-    if first.kind == "-" or letter or (before.text == "and" and earlier and earlier.kind == "num"):
-        return 2  # "profit -5", "1 and 1/4"
-    return int(_word_changes(tokens, start - 1))
-
-
-def _word_changes(tokens: Sequence[Token], at: int) -> bool:
-    """Whether the word before a number makes another number of it."""
-    last = at
-    while at > 0 and DETERMINER.fullmatch(tokens[at].text.lower()):
-        at -= 1
-    word, earlier = tokens[at].text.lower(), tokens[max(at - 1, 0)]
-    if word == "of":
-        return earlier.kind in ("num", "pct", "close") or bool(SHARE.fullmatch(earlier.text.lower()))
-    added = word in ("to", "from") and at < last  # "added to the 29 + 24 others"
-    divided = word == "by" and earlier.text.lower() in DIVIDED
-    labelled = tokens[last + 1].kind == "num" and LABEL.fullmatch(word)
-    return bool(added or divided or labelled or CHANGES_NUMBER.fullmatch(word))

@@ -1,7 +1,8 @@
 """Judges whether the two sides of an equation are equal: exactly, or rounded to the digits shown.
 
-A right step must never be called incorrect: where some charitable reading makes a disagreement right (units that
-change, rounding on the way, brackets left out), it is "unsure".
+A right step must never be called incorrect: where some reading makes a disagreement right (brackets or bars left out,
+units that change, rounding on the way), it is "unsure". And a wrong one must not be called correct: what was not read
+whole, or adds hours to kilometres, is unsure too.
 """
 
 from __future__ import annotations
@@ -9,18 +10,22 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Literal
 
+from runtime.arithmetic import quantities
 from runtime.arithmetic.chains import Pair
 from runtime.arithmetic.expressions import (
     Leaf,
     Node,
     Unreadable,
-    careless_values,
     evaluate,
     exchange,
     has_percent,
     in_percent,
     leaves,
+    left_to_right,
     partial_values,
+    readings,
+    tails,
+    without_scales,
 )
 from runtime.arithmetic.parser import Reading
 from runtime.arithmetic.units import UNITS, unit_of
@@ -29,21 +34,24 @@ from runtime.types import Verdict
 Claims = list[tuple[Fraction, Fraction]]
 SUMS = {"+", "-"}
 COINS = (5, 10, 25)
-# Months of four weeks and of thirty days, years of 52 weeks: not exact, but everybody's.
+# Months of four weeks and of thirty days, years of 52 weeks: not exact, but everybody's. km/h and m/s.
 CALENDAR = {Fraction(4), Fraction(30), Fraction(52)}
+SPEEDS = {Fraction(18, 5)}
+UNSAID_ROUNDING = Fraction(1, 50)
+"""Share of a value up to which a whole number may be its rounding although nothing says so: 346.15 as 346."""
 
 
-def judge(pair: Pair, rounded: bool) -> Verdict | None:
-    """What exact calculation says of a pair; `rounded`: its step speaks of rounding. None: better left alone."""
+def judge(pair: Pair) -> Verdict | None:
+    """What exact calculation says of a pair. None: better left alone."""
     left, right = pair.left, pair.right
     try:
-        claims = claimed(left, right)
-        if any(a == b for a, b in claims):
-            return "unsure" if set(left.ops) <= SUMS and _units_mixed(left) else "correct"
-        close = _closeness(pair, claims, rounded)
+        claims, units = claimed(left, right), quantities.compare(left.node, right.node)
+        if any(a == b for a, b in claims) or units == "same":
+            return _confirmed(pair, units)
+        close = _closeness(pair, claims)
         if close or max(left.doubt, right.doubt) == 2:
-            return close
-        doubtful = left.doubt or right.doubt or _may_be_right(pair, claims)
+            return close if max(left.doubt, right.doubt) < 2 else None
+        doubtful = left.doubt or right.doubt or _may_be_right(pair, claims, units)
     except ZeroDivisionError:
         return "unsure"
     except Unreadable:
@@ -51,24 +59,49 @@ def judge(pair: Pair, rounded: bool) -> Verdict | None:
     return "unsure" if doubtful else "incorrect"
 
 
+def _confirmed(pair: Pair, units: str | None) -> Verdict | None:
+    """Of sides whose numbers agree, or that agree with their units."""
+    left, right = pair.left, pair.right
+    if max(left.doubt, right.doubt) == 2:
+        return None
+    if units == "different" and _all_have_units(pair):
+        return "unsure" if left.doubt or right.doubt else "incorrect"
+    ambiguous = left.ambiguous or right.ambiguous
+    return "unsure" if units == "contradiction" or ambiguous or (units is None and _units_mixed(left)) else "correct"
+
+
 def claimed(left: Reading, right: Reading) -> Claims:
-    """The pairs of numbers that the equation may claim to be equal: 15/60 = 25% and 15/60 × 100 = 25% are both said."""
+    """The pairs of numbers that the equation may claim to be equal: 15/60 = 25% and 15/60 × 100 = 25% are both said,
+    and "= 4!" may be a factorial or the end of a sentence."""
     exact, shown = evaluate(left.node), evaluate(right.node)
     if has_percent(right.node):
         plain = in_percent(right.node)
         return [(exact, shown), (exact * 100, plain), (exact, plain), (in_percent(left.node), plain)]
     if has_percent(left.node) and set(left.ops) <= SUMS:
         return [(exact, shown), (in_percent(left.node), shown)]
+    if isinstance(right.node, Node) and right.node.op == "!":
+        return [(exact, shown), (exact, evaluate(right.node.parts[0]))]
     return [(exact, shown)]
 
 
-def _closeness(pair: Pair, claims: Claims, rounded: bool) -> Literal["correct", "unsure"] | None:
+def may_be_meant_otherwise(pair: Pair) -> bool:
+    """Whether a false equation may have been meant as another one that is right, so that nobody can say which of its
+    numbers is wrong: (10 - 2) × 3 = 24 without the brackets, 8 - 5 = 3 turned round."""
+    exact, shown = claimed(pair.left, pair.right)[0]
+    return shown in (-exact, left_to_right(pair.left.node)) or pair.right.ops != () and not _is_fraction(pair.right.node)
+
+
+def _is_fraction(node: Node | Leaf) -> bool:
+    return isinstance(node, Node) and node.op == "/" and all(isinstance(part, Leaf) for part in node.parts)
+
+
+def _closeness(pair: Pair, claims: Claims) -> Literal["correct", "unsure"] | None:
     """Correct: rounded to the digits shown. Unsure: cut off, rounded up, or rounded on the way (33.33 × 3 = 100)."""
     left, right = pair.left, pair.right
     lone = right.node if not right.ops else left.node if not left.ops else None
     if lone is None:
         return None
-    rounded |= pair.about
+    rounded = pair.about or pair.rounded
     shown = claims[0][1]
     decimals = max(leaf.decimals for leaf in leaves(lone))
     unit = Fraction(1, 10**decimals)
@@ -78,30 +111,49 @@ def _closeness(pair: Pair, claims: Claims, rounded: bool) -> Literal["correct", 
         claims = claims[1:]  # the others count in percent, as the digits shown do
     elif has_percent(left.node):
         claims = [*claims, (in_percent(left.node), shown + unit / 2)]
-    off = min(abs(exact - shown) for exact, shown in claims)
+    off, exact = min((abs(exact - shown), abs(exact)) for exact, shown in claims)
     if off <= unit / 2 and (decimals or rounded):
-        return "correct" if pair.about or unit <= 1 else "unsure"  # "around the field" rounds nothing
-    return "unsure" if off < unit and (decimals or rounded or has_percent(lone)) else None
+        said = pair.about or (decimals and not pair.rounded)
+        return "correct" if said and (decimals or off * 7 <= exact) else "unsure"  # 2.5 is hardly "about 3"
+    if off < unit and (decimals or rounded or has_percent(lone)):
+        return "unsure"
+    whole = not decimals and off < 1
+    return "unsure" if whole and (pair.counts or off <= _unsaid(exact, off)) else None
 
 
-def _may_be_right(pair: Pair, claims: Claims) -> bool:
+def _unsaid(exact: Fraction, off: Fraction) -> Fraction:
+    """How far a whole number may be off without a word: when rounded, more than when cut off."""
+    return exact * UNSAID_ROUNDING if off <= Fraction(1, 2) else exact * UNSAID_ROUNDING / 4
+
+
+def _may_be_right(pair: Pair, claims: Claims, units: str | None) -> bool:
     """Whether some charitable reading makes a disagreement right."""
     left, right = pair.left, pair.right
     exact, shown = claims[0]
-    off = abs(exact - shown)
-    percent = in_percent(left.node) if has_percent(left.node) else None
+    measured = units == "different" and _all_have_units(pair)  # no conversion explains anything then
     return bool(
-        (left.ops == ("/",) and 0 < exact < 1 and shown.denominator == 1)  # "3/4 = 75" of something
-        or (SUMS.intersection(left.ops) and percent not in (None, exact * 100))  # 50 + 10%
-        or percent == shown
-        or (isinstance(left.node, Node) and left.node.op == "neg" and shown == -exact)  # -3²
+        _reads_otherwise(pair, claims)
+        or (left.ops == ("/",) and 0 < abs(exact) < 1 and abs(shown) >= 1)  # "3/4 = 75" of something
         or (right.ops and any(exact in partial_values(right.node) for exact, _ in claims))  # 3*4 = 12 + 2
-        or (pair.about and off <= abs(exact) / 10)
-        or off <= min(_slack(left) + _slack(right), abs(exact) / 60)
-        or shown in careless_values(left.node)
-        or _units_mixed(left)
-        or _converts(left, right, exact, shown)
+        or (pair.about and abs(exact - shown) <= abs(exact) / 10)
+        or abs(exact - shown) <= min(_slack(left) + _slack(right), abs(exact) / 60)
+        or (_is_fraction(right.node) and abs(exact - shown) <= abs(exact) / 500)  # 1.69 as 120/71
+        or (exact.denominator == 1 and exact >= 100 and exact % 10 == shown)  # 85 × 13 = 5, its last digit
+        or (0 < exact < 1 and abs(exact * 100 - shown) <= Fraction(1, 2))  # 21/33 = 64, in percent
+        or (not measured and (_units_mixed(left) or _converts(left, right, exact, shown)))
+        or _unknown_conversion(left, right)  # 2 × 2 quarts = 1 gallon
     )
+
+
+def _reads_otherwise(pair: Pair, claims: Claims) -> bool:
+    """Whether the signs can be read so that the sides agree, up to rounding."""
+    left, right = ({*readings(node), *readings(without_scales(node))} for node in (pair.left.node, pair.right.node))
+    left |= {exact for exact, _ in claims} | tails(pair.left.node)
+    right |= {shown for _, shown in claims}
+    decimals = max(leaf.decimals for leaf in leaves(pair.right.node))
+    rounds = not pair.right.ops and (decimals or pair.about or pair.rounded)
+    slack = Fraction(1, 2 * 10**decimals) if rounds else Fraction(0)
+    return any(abs(one - other) <= slack for one in left for other in right)
 
 
 def _slack(reading: Reading) -> Fraction:
@@ -114,14 +166,24 @@ def _slack(reading: Reading) -> Fraction:
     return total
 
 
-def _known_units(*readings: Reading) -> set[tuple[str, Fraction]]:
-    return {unit for reading in readings for unit in map(unit_of, reading.units) if unit}
+def _all_have_units(pair: Pair) -> bool:
+    return quantities.all_have_units(pair.left.node) and quantities.all_have_units(pair.right.node)
+
+
+def _known_units(*sides: Reading) -> set[tuple[str, Fraction]]:
+    return {unit for reading in sides for unit in map(unit_of, reading.units) if unit}
 
 
 def _units_mixed(reading: Reading) -> bool:
     """Whether a sum holds two sizes of one dimension: $3.50 + 75 cents."""
     known = _known_units(reading)
     return bool(SUMS.intersection(reading.ops)) and len(known) > len({dimension for dimension, _ in known})
+
+
+def _unknown_conversion(left: Reading, right: Reading) -> bool:
+    """Whether a unit stands on one side only whose size is not known here, beside another unit on the other."""
+    both = (left.other_units or left.units) and (right.other_units or right.units)
+    return bool(both and left.other_units != right.other_units)
 
 
 def _converts(left: Reading, right: Reading, exact: Fraction, shown: Fraction) -> bool:
@@ -131,6 +193,7 @@ def _converts(left: Reading, right: Reading, exact: Fraction, shown: Fraction) -
     for dimension, size in _known_units(left, right):
         others = {s for d, s in UNITS.values() if d == dimension and s not in COINS} | {Fraction(1)}
         factors = {size / other for other in others} | (CALENDAR if dimension == "time" and size > 3600 else set())
+        factors |= SPEEDS if dimension in ("time", "length") else set()
         if any(factor != 1 and shown in (exact * factor, exact / factor) for factor in factors):
             return True
     return False

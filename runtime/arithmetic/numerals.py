@@ -7,6 +7,7 @@ up to `parser.py`.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import NamedTuple
@@ -23,8 +24,8 @@ NUMBER = re.compile(
     """,
     re.VERBOSE,
 )
-THOUSANDS = re.compile(r"\{,\}|\\,|[ \u00a0\u202f]")
-"""Other ways to write the comma of 1,234: 1{,}234, 1\\,234, 1 234."""
+THOUSANDS = re.compile(r"\{,\}|,\\!|\\,|[ \u00a0\u202f]")
+"""Other ways to write the comma of 1,234: 1{,}234, 1,\\!234, 1\\,234, 1 234."""
 
 
 def _latex(*names: str) -> str:
@@ -35,37 +36,49 @@ def _latex(*names: str) -> str:
 PATTERNS: dict[str, tuple[str, ...]] = {
     "skip": (
         r"[ \t\r\f\u00a0\u2009\u202f]+",
-        r"\n(?=[ \t&]{0,20}(?:=|≈|\\approx))",  # an equation goes on in the next line
-        r'[&`"“”]',
-        r"\\\\",
+        r"(?:\n|\\\\)(?=[ \t\n&]{0,20}(?:=|≈|\\approx))",  # an equation goes on in the next line
+        r'\\?&|[`"“”]|(?<=\d)/-(?!\d)',  # "25/-" is 25 rupees
+        r"~(?![=\d ])",
         r"\\[,;:! ()\[\]]",
-        _latex("left", "right", "quad", "qquad", "displaystyle", "boxed"),
+        _latex("left", "right", "quad", "qquad", "displaystyle", "boxed", "rm", "bf", "big", "Big"),
         r"\*\*(?![\d(])|(?<![\d)])\*\*",  # bold; 2**3 is a power
     ),
-    "bullet": (r"(?<![^\n])[-*•·+] ",),
+    "bullet": (
+        r"(?<![^\n])[-*•·+] ",
+        r"(?<![^\n])[ ]{0,4}\(?(?:\d{1,2}|[a-z]|[ivx]{2,4})[.)](?=\s)(?!\s*[-+*/×÷=^])",  # "(2) 7 × 8", "a) 7 × 8"
+    ),
     "date": (r"(?:19|20)\d\d[-/][01]\d[-/][0-3]\d(?!\d)", r"\d{3}-\d{3,4}-\d{4}(?!\d)"),  # and telephone numbers
+    "repeating": (r"(?<![\w.])\d*\.\d*\(\d{1,3}\)",),  # 0.1(6)
     "num": (
         r"\d{1,3}(?:[ \u00a0\u202f]\d{3}){1,4}(?![\d.,:]{0,20}\d)",
         r"(?<![\w.])\.\d+",
-        r"\d+(?:(?:[.,:]|\{,\}|\\,)\d+)*",
+        r"\d+(?:(?:,\\!|[.,:]|\{,\}|\\,)\d+)*",
     ),
-    "ell": (r"\.{2,}", "…", _latex("[lc]?dots")),
+    "vulgar": ("[¼½¾⅐-⅞]",),
+    "ell": (r"\.(?: ?\.)+", "…", _latex("[lc]?dots")),
+    "factorial": (r"(?<=[\d)])!(?![=!])",),
     "stop": (
         r"[<>≤≥≠]=?|!=",
         _latex("(?:l|g|n)(?:t|e|eq)"),
-        r"=+>|->|[⇒→]",
-        r"\?(?!\s{0,9}[-+*/=×÷])",  # but "7 + ? = 12" has an unknown
+        r"=+ ?>|(?:- ?){1,3}>",
+        r"\?(?!\s{0,9}[-+*/=×÷])(?!(?<= \?) ?[(\d])",  # but "7 + ? = 12" has an unknown, and 7 ? 5 a lost sign
         r"[,;.!:\n，。；！？、：—]",
+        # What stands beside an equation and is no part of it: ∴, arrows, ticks, bars of a table, pictures.
+        r"[∴∵|【】←-⇿①-⓿☀-☄☇-✔✖-➿⟰-⟿⬀-⯿※\ufe0f\U0001f000-\U0001faff]",
+        _latex("implies", "iff", "(?:long|Long)?(?:left|Left)?(?:r|R)ightarrow", "to", "therefore", "because", "hline"),
+        r"\\(?:begin|end) ?\{[a-z]{1,12}\*?\}(?:\{[lcr|]{1,9}\})?|\\\\",
     ),
-    "approx": ("[≈≒≃≅]|~=|=~", _latex("approx", "simeq"), "约等于"),
+    "shape": ("[■-◿★☆]",),
+    "approx": ("[≈≒≃≅]|~=|=~", _latex("approx", "simeq"), "约(?:等于|为|是)?"),
     "equals": ("=+",),
-    "power": (r"\*\*", r"\^"),
+    "power": (r"\*\*", r"\^(?!\{?\\circ)"),
     "times": ("[*×·•∙⋅✕]", _latex("times", "cdot", "ast")),
     "over": ("[÷/⁄∕]", _latex("div")),
     "plus": (r"\+",),
-    "minus": ("-",),
+    "minus": ("--?",),
     "frac": (_latex("[dtc]?frac"),),
-    "cur": (r"\\?\$", "[£€¥¢]"),
+    "root": (r"√|\\ ?sqrt(?![a-z])|sqrt\b",),
+    "cur": (r"\\?\$", "[£€¥¢]", r"\brs ?\.? ?(?=\d)"),
     "pct": (r"\\?%", r"per ?cent\b"),
     "unit": (r"(?<=[\d%])\((?:[^\W\d_]{2,12}|[\u4e00-\u9fff])\)",),  # 26(个), 26(items): no multiplication
     "open": (r"[(\[{]",),
@@ -73,31 +86,35 @@ PATTERNS: dict[str, tuple[str, ...]] = {
     "sup": ("[⁰¹²³⁴⁵⁶⁷⁸⁹]+",),
     "text": (r"\\(?:text|textbf|mathrm|mathbf|mbox) ?\{[^{}]{0,80}\}",),
     "is": (
-        r"(?:(?:is|are) equal to|equals(?: to)?|equal(?: to)?|(?:gives|makes)(?: (?:us|you))?|would be|is|comes to)\b",
+        r"(?:(?:is|are) equal to|equals(?: to)?|equal(?: to)?|(?:gives|makes|leaves)(?: (?:us|you|him|her|them))?|"
+        r"would be|will be|yields|totals|amounts to|results in|becomes|is|comes to)\b",
         "等于|等於|得到|得|是",
     ),
     "said": (r"(?:times|multiplied by|plus|minus|divided by|of)\b", "乘以|乘|除以|加上|加|减去|减"),
+    "scale": (r"(?<=\d)[百千万亿]+(?![米克瓦分升吨])",),
+    "degree": (r"\^\{?\\circ\}?|[°~]",),
     "latin": (r"(?:(?![\u4e00-\u9fff])[^\W\d_])+(?:['’][a-z]+)?",),
     # Not across the Chinese words above; a single sign of them is left where they do not fit.
-    "chinese": (r"(?:(?![乘除加减得是约余]|等于|等於)[\u4e00-\u9fff])+", r"[\u4e00-\u9fff°]"),
-    "bad": (".",),
+    "chinese": (r"(?:(?![乘除加减得是约余]|等于|等於)[\u4e00-\u9fff])+", r"[\u4e00-\u9fff]"),
+    "bad": (r"\\[a-z]+", "."),
 }
 TOKEN = re.compile(
     "|".join(f"(?P<{name}>{'|'.join(patterns)})" for name, patterns in PATTERNS.items()), re.IGNORECASE | re.DOTALL
 )
 KINDS = {
     **{"power": "^", "times": "*", "over": "/", "plus": "+", "minus": "-"},
-    **{"text": "word", "unit": "word", "latin": "word", "chinese": "word", "date": "bad"},
+    **{"text": "word", "unit": "word", "latin": "word", "chinese": "word", "degree": "word"},
+    **{"date": "bad", "repeating": "bad"},
 }
 SAID = {
-    **dict.fromkeys(("times", "multiplied by", "of", "x", "乘以", "乘"), "*"),
+    **dict.fromkeys(("times", "multiplied by", "of", "x", "乘以", "乘", "的"), "*"),
     **dict.fromkeys(("divided by", "除以"), "/"),
     **dict.fromkeys(("plus", "加上", "加"), "+"),
     **dict.fromkeys(("minus", "减去", "减"), "-"),
 }
 OPERATORS = ("+", "-", "*", "/", "^")
-OPENS_OPERAND = ("num", "cur", "open", "frac")
-ENDS_OPERAND = ("num", "cur", "close", "pct", "sup")
+OPENS_OPERAND = ("num", "vulgar", "cur", "open", "frac", "root")
+ENDS_OPERAND = ("num", "vulgar", "cur", "close", "pct", "sup", "factorial", "scale")
 DETERMINER = re.compile("the|his|her|their|its|these|those|all|my|your|our|that|this")
 
 
@@ -122,7 +139,20 @@ def read_number(text: str) -> Fraction | None:
 def tokenize(text: str) -> list[Token]:
     """The tokens of a text; positions are those of the text. Text beyond the limit is not read."""
     matches = TOKEN.finditer(text[:MAX_CHARACTERS].translate(PLAIN))
-    return _match_brackets(_read_said_signs([_token(match) for match in matches if match.lastgroup != "skip"]))
+    found = [_token(match) for match in matches if match.lastgroup != "skip"]
+    return _match_brackets(_read_said_signs(_read_shapes(found)))
+
+
+def _read_shapes(tokens: list[Token]) -> list[Token]:
+    """◆ and ★ are ornaments, but between two numbers an operation that somebody has made up."""
+    bare = [token for token in tokens if token.kind != "cur"]
+    between = {
+        shape.start
+        for before, shape, after in zip(bare, bare[1:], bare[2:], strict=False)
+        if shape.kind == "shape" and before.kind in (*ENDS_OPERAND, "bad") and after.kind in OPENS_OPERAND
+    }
+    kinds = {True: "bad", False: "stop"}
+    return [one._replace(kind=kinds[one.start in between]) if one.kind == "shape" else one for one in tokens]
 
 
 def _token(match: re.Match[str]) -> Token:
@@ -131,6 +161,8 @@ def _token(match: re.Match[str]) -> Token:
     if name == "num":
         value = read_number(text)
         kind = "bad" if value is None else "num"
+    elif name == "vulgar":
+        value = Fraction(*map(int, unicodedata.normalize("NFKC", text).split("⁄")))
     elif name == "sup":
         value = Fraction(text.translate(SUPERSCRIPTS)) if len(text) < 3 else Fraction(99)
     elif name == "unit":
@@ -148,13 +180,14 @@ def _read_said_signs(tokens: list[Token]) -> list[Token]:
         if i < skip_to:
             continue
         said = token.text.lower()
-        if token.kind != "said" and (token.kind, said) != ("word", "x"):
+        if token.kind != "said" and (token.kind, said) not in (("word", "x"), ("word", "的")):
             found.append(token)
             continue
         after = i + 1
         while said == "of" and after < len(tokens) and DETERMINER.fullmatch(tokens[after].text.lower()):
             after += 1  # 20% of the 50
-        between = _ends_operand(found) and _opens_operand(tokens, after) and (said != "of" or _is_part(found))
+        between = _ends_operand(found) and _opens_operand(tokens, after)
+        between = between and (said != "of" or _is_part(found)) and (said != "的" or _begins_part(tokens, after))
         found.append(token._replace(kind=SAID[said] if between else "word"))
         skip_to = after if between else i + 1
     return found
@@ -174,9 +207,14 @@ def _opens_operand(tokens: Sequence[Token], at: int) -> bool:
 
 def _is_part(tokens: Sequence[Token]) -> bool:
     """Whether the number before an "of" is a share: 20%, 1/2, 0.5, \\frac{1}{2}."""
-    last = tokens[-1]
-    fraction = len(tokens) > 2 and tokens[-2].kind == "/" and tokens[-3].kind == "num"
-    return last.kind in ("pct", "close") or (last.kind == "num" and (fraction or "." in last.text))
+    *before, last = [token for token in tokens if token.kind != "cur"][-3:]  # $15\%$ of $\$2$
+    fraction = len(before) > 1 and (before[-2].kind, before[-1].kind) == ("num", "/")
+    return last.kind in ("pct", "close", "vulgar") or (last.kind == "num" and (fraction or "." in last.text))
+
+
+def _begins_part(tokens: Sequence[Token], at: int) -> bool:
+    """Whether a share begins here: 100 的 20%, 80 的 1/4."""
+    return tokens[at].kind in ("frac", "vulgar") or (at + 1 < len(tokens) and tokens[at + 1].kind in ("pct", "/"))
 
 
 def _match_brackets(tokens: list[Token]) -> list[Token]:

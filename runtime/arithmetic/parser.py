@@ -13,13 +13,18 @@ from fractions import Fraction
 
 from runtime.arithmetic.expressions import Leaf, Node, Unreadable
 from runtime.arithmetic.numerals import OPENS_OPERAND, OPERATORS, Token
-from runtime.arithmetic.units import LETTERS, unit_of
+from runtime.arithmetic.units import ELSEWHERE, LETTERS, SCALES, are_parts, measure, unit_of
 
 MAX_TOKENS, MAX_DEPTH, MAX_WORDS = 200, 12, 8
 # After a number these stand for an operation or an unknown that we do not read.
-UNREADABLE = re.compile("times|plus|minus|multiplied|divided|than|twice|half|double|squared|cubed|choose|mod|modulo")
+UNREADABLE = re.compile(
+    "times|plus|minus|multiplied|divided|than|twice|half|double|squared|cubed|choose|mod|modulo|gcd|gcf|hcf|lcm|am|pm|o'clock|clock"
+)
 # After a number these begin a new clause, so the sign that follows may not belong to the number.
-CLAUSE = re.compile("and|or|so|but|then|if|when|which|that|who|is|are|was|were|has|have|had|with|because|since|while")
+CLAUSE = re.compile(
+    "and|or|so|but|then|if|when|which|that|who|is|are|was|were|has|have|had|with|because|since|while|"
+    "each|every|apiece|thus|therefore|hence|now|we|units?|parts?|shares?|portions?"
+)
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,12 @@ class Reading:
     end: int
     units: tuple[str, ...] = ()
     ops: tuple[str, ...] = ()
+    other_units: frozenset[str] = frozenset()
+    """Units whose conversions are not known here."""
+    letters: frozenset[str] = frozenset()
+    """Lone letters that may be units or unknowns."""
+    ambiguous: bool = False
+    """Whether both ways to read a division are usual: 20 ÷ 1/4."""
     doubt: int = 0
     """0: read with certainty; 1: a disagreement may be our misreading; 2: it may not be arithmetic at all."""
 
@@ -42,7 +53,20 @@ def expression(tokens: Sequence[Token], start: int) -> Reading | None:
         node = parser.sum()
     except Unreadable:
         return None
-    return Reading(node, start, parser.at, tuple(parser.units), tuple(parser.ops), parser.doubt)
+    words = [token.text.lower() for token in tokens[start : parser.at + 1] if token.kind == "word"]
+    if any(_is_letter(token.text.lower()) and after.kind in ("^", "sup") for token, after in zip(tokens[start : parser.at], tokens[start + 1 : parser.at], strict=False)):
+        parser.doubts()  # 9 m^3
+    return Reading(
+        node,
+        start,
+        parser.at,
+        tuple(parser.units),
+        tuple(parser.ops),
+        frozenset(word.removesuffix("s") for word in words if word.removesuffix("s") in ELSEWHERE),
+        frozenset(word for word in words if _is_letter(word) and word in LETTERS),
+        parser.ambiguous,
+        parser.doubt,
+    )
 
 
 class _Parser:
@@ -53,6 +77,7 @@ class _Parser:
         self.units: list[str] = []
         self.ops: list[str] = []
         self.doubt = self.depth = 0
+        self.ambiguous = self.shares = False
 
     def kind(self, ahead: int = 0) -> str:
         return self.tokens[self.at + ahead].kind if self.at + ahead < len(self.tokens) else "end"
@@ -79,9 +104,10 @@ class _Parser:
         return self.kind(ahead + (2 if self.kind(ahead + 1) == "-" else 1)) in OPENS_OPERAND
 
     def dangles(self) -> None:
-        """A sign without a number: an unknown ("12 - x"), or a dash; in "T-shirt" and "dollars/hour" it is harmless."""
-        compound = self.kind(1) == "word" and self.touches(self.at + 1) and len(self.tokens[self.at + 1].text) > 1
-        self.doubts(0 if compound else 2)
+        """A sign without a number: an unknown ("12 - x"), or a dash; in "T-shirt", "dollars/hour" and "= 7 - that is" it is harmless."""
+        word = self.tokens[self.at + 1].text.lower() if self.kind(1) == "word" else ""
+        compound = len(word) > 1 and self.touches(self.at + 1)
+        self.doubts(0 if compound or CLAUSE.fullmatch(word) else 2)
 
     def sum(self) -> Node | Leaf:
         node = self.product()
@@ -89,11 +115,14 @@ class _Parser:
             if not self.operand_follows():
                 self.dangles()
                 break
+            self.doubts(self.tokens[self.at].text == "--")  # a dash in LaTeX, or minus a negative number
+            self.doubts(self.shares)  # 10% of the $400 + $1580
+            tight = self.attached() and self.touches(self.at + 1)
             op = self.take().kind
             self.ops.append(op)
             right = self.product()
-            if op == "-" and isinstance(node, Leaf) and isinstance(right, Leaf) and node.value < right.value:
-                self.doubts()  # "3-5 apples" is a range
+            self.doubts(tight and _is_range(op, node, right))
+            self.doubts(_unlike(node, right))
             node = Node(op, (node, right))
         return node
 
@@ -105,7 +134,9 @@ class _Parser:
                     self.dangles()
                     return node
                 self.doubts(self.ends_rate())
+                self.ambiguous |= self.divides_by_fraction()
                 op = self.take()
+                self.shares |= op.text.lower() == "of"
                 if op.text.lower() == "of" and len(self.ops) > 1:
                     self.doubts()  # "2 + 1/2 of 8": how far "of" reaches is a matter of taste
                 self.ops.append(op.kind)
@@ -117,6 +148,11 @@ class _Parser:
                 node = Node("*", (node, self.signed()))
             else:
                 return node
+
+    def divides_by_fraction(self) -> bool:
+        """20 ÷ 1/4: the spaces say 80, the order of operations 5."""
+        tight = self.kind() == "/" and self.kind(1) == self.kind(3) == "num" and self.kind(2) == "/"
+        return tight and not self.touches(self.at + 1) and self.touches(self.at + 2) and self.touches(self.at + 3)
 
     def ends_rate(self) -> bool:
         """24 degrees / 3 degrees/5%, 7/12 / 1/12: which division comes first is seen from the spaces, if at all."""
@@ -141,6 +177,8 @@ class _Parser:
 
     def power(self) -> Node | Leaf:
         node = self.operand()
+        while isinstance(node, Leaf) and (smaller := self.smaller_part()):
+            node = self.compound(node, *smaller)
         if self.kind() == "^":
             self.take()
             self.ops.append("^")
@@ -150,20 +188,39 @@ class _Parser:
             node = Node("^", (node, Node("neg", (exponent,)) if negative else exponent))
             if self.kind() in ("^", "open"):
                 raise Unreadable("a tower of powers")
-        self.read_words()
-        return node
+        return node._replace(unit=self.read_words() or node.unit)
+
+    def smaller_part(self) -> tuple[Token, Token, Token] | None:
+        """The unit just ahead, with the number and the unit that go on behind it: hour 20 minutes, 千克 200 克."""
+        ahead = [token for token in self.tokens[self.at : self.at + 5] if token.text.lower() != "and"][:3]
+        if [token.kind for token in ahead] != ["word", "num", "word"]:
+            return None
+        larger, number, smaller = ahead
+        return (larger, number, smaller) if are_parts(larger.text.lower(), smaller.text.lower()) else None
+
+    def compound(self, node: Leaf, larger: Token, number: Token, smaller: Token) -> Node:
+        self.at = self.tokens.index(number, self.at) + 1
+        unit = smaller.text.lower()
+        self.units.append(unit)
+        parts = node._replace(unit=larger.text.lower()), Leaf(number.value or Fraction(0), number.text, unit)
+        return Node("compound", parts, unit)
 
     def operand(self) -> Node | Leaf:
         token = self.take()
-        if token.kind == "cur":
-            self.units.append(token.text)
+        currency = ""
+        while token.kind == "cur":
+            currency = token.text
+            self.units.append(currency)
             if self.kind() == "-":
                 self.take()
                 return Node("neg", (self.operand(),))
             token = self.take()
-        if token.kind == "num":
-            node = self.mixed(Leaf(token.value or Fraction(0), token.text))
+        if token.kind in ("num", "vulgar"):
+            node = self.mixed(Leaf(token.value or Fraction(0), token.text, currency))
             self.doubts(" " in token.text)
+        elif token.kind == "root":
+            self.ops.append("root")
+            node = Node("root", (self.radicand(),))
         elif token.kind == "open":
             node = self.group()
         elif token.kind == "frac":
@@ -172,6 +229,14 @@ class _Parser:
         else:
             raise Unreadable(f"{token.text!r} is no operand")
         return self.suffixes(node)
+
+    def radicand(self) -> Node | Leaf:
+        token = self.take()
+        if token.kind == "open" and token.text != "[":  # \\sqrt[3]{27} is no square root
+            return self.group()
+        if token.kind != "num":
+            raise Unreadable("a root of something else")
+        return Leaf(token.value or Fraction(0), token.text)
 
     def latex_fraction(self) -> Node:
         return Node("/", (self.bracket(), self.bracket()))
@@ -185,37 +250,45 @@ class _Parser:
         self.depth += 1
         if self.depth > MAX_DEPTH:
             raise Unreadable("nested too deeply")
+        opened, before = self.tokens[self.at - 1].text, self.tokens[max(self.at - 2, 0)].kind
+        self.doubts(opened == "{" and before in OPERATORS[:4] and self.kind(1) == "close")  # {12} + {10}
         node = self.sum()
         if self.take().kind != "close":
             raise Unreadable("the bracket holds something else")
         self.depth -= 1
-        return node if isinstance(node, Leaf) else Node("group", (node,))
+        return node if isinstance(node, Leaf) else Node("floor" if opened == "[" else "group", (node,))
 
     def mixed(self, whole: Leaf) -> Node | Leaf:
         """1 1/2 and 1\\frac{1}{2}: a whole number followed by a proper fraction."""
-        if whole.value.denominator > 1:
-            return whole
+        if whole.value.denominator > 1 or self.tokens[self.at - 2 : self.at - 1] and self.tokens[self.at - 2].kind == "/":
+            return whole  # "9/64 3/8" are two fractions
         if self.kind() == "frac" and self.attached():
             self.take()
-            self.doubts()
             return Node("mixed", (whole, self.latex_fraction()))
+        if self.kind() == "vulgar":
+            token = self.take()
+            return Node("mixed", (whole, Leaf(token.value or Fraction(0), token.text)))
         if (self.kind(), self.kind(1), self.kind(2)) == ("num", "/", "num"):
             top, _, bottom = self.tokens[self.at : self.at + 3]
             if (top.value or 0) < (bottom.value or 0) and top.end + 1 == bottom.start:
                 self.at += 3
-                self.doubts()
                 fraction = Node("/", (Leaf(top.value, top.text), Leaf(bottom.value, bottom.text)))
                 return Node("mixed", (whole, fraction))
         return whole
 
     def suffixes(self, node: Node | Leaf) -> Node | Leaf:
-        while self.kind() in ("sup", "pct", "cur", "ell"):
+        while self.kind() in ("sup", "pct", "cur", "ell", "factorial", "scale") or self.scale_word():
             if self.kind() in ("cur", "ell") and not self.attached():
                 break
             if self.kind() == "ell" and not (isinstance(node, Leaf) and node.decimals):
                 break  # 17 ÷ 5 = 3……2
             token = self.take()
-            if token.kind == "sup":
+            if token.kind in ("scale", "word"):
+                node = Node("scale", (node, Leaf(Fraction(SCALES[token.text.lower()]), token.text.lower())))
+            elif token.kind == "factorial":
+                self.ops.append("!")
+                node = Node("!", (node,))
+            elif token.kind == "sup":
                 self.ops.append("^")
                 node = Node("^", (node, Leaf(token.value or Fraction(0), token.text)))
             elif token.kind == "pct":
@@ -226,12 +299,19 @@ class _Parser:
             raise Unreadable("something unknown belongs to the number")
         return node
 
-    def read_words(self) -> None:
-        """Skip the words after a number if the expression goes on behind them; keep the unit they begin with."""
+    def scale_word(self) -> bool:
+        """3 million, 2 dozen eggs; but "hundreds" of something is no number."""
+        return self.kind() == "word" and self.tokens[self.at].text.lower() in SCALES
+
+    def read_words(self) -> str:
+        """Skip the words after a number if the expression goes on behind them; the value is the unit, or else what is
+        counted there."""
+        start = self.at
         words, end, spaced_rate = self.words_ahead()
         if not words:
             self.at = end
-            return
+            return ""
+        unit = _unit(self.tokens[start:end])
         attached, first = words[0].start == self.tokens[self.at - 1].end, words[0].text.lower()
         self.units += [first] if unit_of(first) else []
         if attached and _is_letter(first) and first not in LETTERS:
@@ -239,13 +319,17 @@ class _Parser:
         behind = self.tokens[end].kind if end < len(self.tokens) else "end"
         if behind in OPERATORS and not self.operand_follows(end - self.at):
             self.doubts(0 if self.touches(end) else 2)  # "men's T-shirts", "apples - a gift"
+        elif behind == "/" and attached is False and len(words) > 1 and self.touches(end) and self.touches(end + 1) and not unit:
+            raise Unreadable("a division of something named: people tot/7")
         elif behind in (*OPERATORS, "equals", "approx", "close") or (behind == "is" and self.ops):
             self.judge_words([word.text.lower() for word in words], attached, spaced_rate)
             self.at = end
+            unit = unit or words[-1].text.lower()
         elif first in ("x", "y", "z") or (behind == "open" and attached):
             raise Unreadable("a variable or a function")
         elif behind in OPENS_OPERAND and _joins_numbers(words):
             self.doubts()  # "3 hours 20 minutes", "3 and 1/3"
+        return unit
 
     def words_ahead(self) -> tuple[list[Token], int, bool]:
         """The words that follow, the index behind them, and whether a rate among them is written with spaces."""
@@ -285,8 +369,10 @@ class _Parser:
             article = word == "a" and i + 1 < len(words)
             if _is_letter(word) and word not in LETTERS and not article:
                 raise Unreadable("a variable")
-        if attached and (_is_letter(first) or (len(first) == 2 and first.isascii() and not unit_of(first))):
-            self.doubts(2)  # 5m, 3ab
+        if attached and first.isascii() and not unit_of(first) and len(first) < 5:
+            self.doubts(2)  # 3ab, 2lnx
+        if any(len(word) == 2 and word.isascii() and word.isalpha() and not _is_short_word(word) for word in words):
+            self.doubts()  # 0.5 × 32 xl
         if len(words) > 3 or spaced_rate or any(map(CLAUSE.fullmatch, words)):
             self.doubts()
 
@@ -295,6 +381,42 @@ def _joins_numbers(words: list[Token]) -> bool:
     """Whether the number goes on behind the words: "3 hours and 20 minutes", "3 and 1/3"."""
     last = words[-1].text.lower()
     return len(words) < 3 and (last == "and" or (len(words) == 1 and unit_of(last) is not None))
+
+
+SHORT = frozenset("of in at is to on by it he we as so an or do if up us be no go am pm ft".split())
+
+
+def _is_short_word(word: str) -> bool:
+    return word in SHORT or unit_of(word) is not None
+
+
+def _unit(tokens: Sequence[Token]) -> str:
+    """The unit that these words begin with, as it is written: "km/h" of "km/h on average"."""
+    for end in range(min(len(tokens), 5), 0, -1):
+        text = "".join(
+            token.text if token.kind in ("/", "^", "sup", "num") else f" {token.text}" for token in tokens[:end]
+        ).replace("/ ", "/")
+        if measure(text):
+            return text.strip().lower()
+    return ""
+
+
+def _is_range(op: str, left: Node | Leaf, right: Node | Leaf) -> bool:
+    """3-5 apples."""
+    return op == "-" and isinstance(left, Leaf) and isinstance(right, Leaf) and left.value < right.value
+
+
+def _unlike(left: Node | Leaf, right: Node | Leaf) -> int:
+    """How far two parts of a sum may be no numbers to be added: 7h + 6; 2 pens + 3 books may be what they cost. Known
+    units are compared elsewhere."""
+    while isinstance(left, Node) and left.op in ("+", "-"):
+        left = left.parts[1]
+    one, other = left.unit, right.unit
+    if not (one and other):
+        return 2 * _is_letter(one or other)
+    if measure(one) or measure(other):
+        return 0
+    return int(one.rstrip("s") != other.rstrip("s"))
 
 
 def _is_letter(word: str) -> bool:

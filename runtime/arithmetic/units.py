@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from fractions import Fraction
+from functools import lru_cache
+from typing import NamedTuple
 
 _SIZES: dict[str, dict[int | str, str]] = {
     "time": {
@@ -48,9 +52,80 @@ UNITS: dict[str, tuple[str, Fraction]] = {
 }
 LETTERS = frozenset("mghslkt")
 """Letters that more likely stand for a unit than for an unknown."""
+SCALES: dict[str, int] = {
+    **{"dozen": 12, "hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12},
+    **{"百": 100, "千": 1000, "万": 10**4, "亿": 10**8, "百万": 10**6, "千万": 10**7, "百亿": 10**10, "千亿": 10**11},
+    **{"万亿": 10**12},
+}
+"""Words that are part of the number before them."""
+ROUGH = frozenset("month 个月 year yr 年 nickel dime quarter mile mi yard yd foot feet ft inch inche lb oz ounce".split())
+"""Units whose size in others is not everybody's (a month of four weeks or of thirty days), or that mean two things."""
+ELSEWHERE = frozenset(
+    "lb pound oz ounce quart gallon gal pint cup tablespoon tbsp teaspoon tsp kwh wh mwh kb mb gb byte bit acre hectare decade century "
+    "centurie fortnight half-hour yd yard ft foot feet inch inche mile dozen pair pack set 英里 英尺 英寸 亩 公顷 吨 斤 两 打 双"
+    .split()
+)
+"""Units whose conversions are not known here, or not everybody's."""
+_CLOCK = {"时": ("time", Fraction(3600)), "分": ("time", Fraction(60))}
+"""Units only in company, as 1时20分: 分 alone may be a mark or money."""
+_POWERS = {"square ": 2, "sq ": 2, "cubic ": 3, "平方": 2, "立方": 3}
 
 
 def unit_of(word: str) -> tuple[str, Fraction] | None:
     """Dimension and size of a known unit, singular or plural."""
     word = word.strip("\\ .").lower()
     return UNITS.get(word) or (UNITS.get(word[:-1]) if len(word) > 2 and word.endswith("s") else None)
+
+
+class Measure(NamedTuple):
+    """What a unit measures: the exponents of its dimensions (km/h: length 1, time -1), and its size in the smallest."""
+
+    dimensions: tuple[tuple[str, int], ...]
+    size: Fraction
+
+
+def size_of(word: str) -> Fraction:
+    """Raises KeyError for a word that is no unit."""
+    unit = unit_of(word) or _CLOCK[word]
+    return unit[1]
+
+
+def are_parts(larger: str, smaller: str) -> bool:
+    """Whether a quantity may be written in two units: hours and minutes, 时 and 分, feet and inches."""
+    one, other = (unit_of(word) or _CLOCK.get(word) for word in (larger, smaller))
+    return bool(one and other and one[0] == other[0] != "count" and one[1] > other[1])
+
+
+@lru_cache(4096)
+def measure(text: str) -> Measure | None:
+    """What the words behind a number measure: "km", "km/h", "miles per hour", "m²", "平方米", "元/千克"; None if any of
+    them is no known unit."""
+    parts = re.split(r"\s*(?:/|\bper\b|每|\ban?\b)\s*", text.strip().lower().replace("kmph", "km/h").replace("mph", "mi/h"))
+    measures = [_simple(part) for part in parts]
+    if not 1 <= len(parts) <= 2 or None in measures:
+        return None
+    exponents, size = Counter(dict(measures[0].dimensions)), measures[0].size
+    for below in measures[1:]:
+        exponents.subtract(dict(below.dimensions))
+        size /= below.size
+    return Measure(tuple(sorted((name, exponent) for name, exponent in exponents.items() if exponent)), size)
+
+
+def is_rough(text: str) -> bool:
+    """Whether a unit among these words has no one size in others."""
+    words = re.findall(r"[a-z]+|[\u4e00-\u9fff]+", text.lower())
+    return any(word in ROUGH or word.removesuffix("s") in ROUGH for word in words)
+
+
+def _simple(text: str) -> Measure | None:
+    """km, m², m^2, square metres."""
+    exponent = 1
+    for word, power in _POWERS.items():
+        if text.startswith(word):
+            text, exponent = text.removeprefix(word).strip(), power
+    if match := re.fullmatch(r"(.*?)\s?(?:\^\{?([23])\}?|([²³]))", text):
+        text, exponent = match[1], int(match[2] or "  ²³".index(match[3]))
+    unit = unit_of(text)
+    if unit is None or unit[0] == "count":
+        return None
+    return Measure(((unit[0], exponent),), unit[1] ** exponent)

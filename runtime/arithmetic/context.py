@@ -1,0 +1,215 @@
+"""What stands beside an equation and may change what it says.
+
+Before: "the remainder of 23 / 4", "twice 5 + 3", "Day 1 * 2". Behind: the unknown of "= 2y", the ratio of "= 4 : 3",
+the remainder of "= 5 R 3". An equation was read whole only if nothing of the kind is there. The level of a doubt is that
+of `Reading.doubt`, and UNREAD where the number at this place is only the tail of something.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from runtime.arithmetic.expressions import Leaf
+from runtime.arithmetic.numerals import DETERMINER, ENDS_OPERAND, OPENS_OPERAND, OPERATORS, Token
+from runtime.arithmetic.parser import Reading, expression
+from runtime.arithmetic.units import LETTERS, measure, unit_of
+
+RELATIONS = ("equals", "approx", "is")
+UNREAD = 3
+"""The doubt of an expression that is only the tail of something unread: it is left alone."""
+# Behind these words a number is not what it looks like: "twice 5 + 3", "half of 10 + 3", "to the power 1 + 1".
+CHANGES_NUMBER = re.compile(
+    "twice|thrice|half|double|triple|times|than|mod|modulo|over|root|choose|plus|minus|hundred|thousand|"
+    "sin|cos|tan|log|ln|abs|max|min|power|exponent|index"
+)
+LABEL = re.compile(
+    "(?:day|week|month|year|step|part|box|group|class|room|grade|level|team|no|item|player|page|chapter|problem|"
+    "question|case|option|method|equation|phase|round|set|type|train|car|bus|size|age|figure|line|row)s?|from|between"
+)
+SHARE = re.compile(
+    r"half|halves|(?:third|quarter|fourth|fifth|sixth|seventh|eighth|ninth|tenth|\d+th)s?|"
+    "fraction|multiple|root|square|cube"
+)
+# "The cost of 3 × 4" is 3 × 4, but "the average of 3 + 5 + 7", "the weight of 50 + 70 students" are not what is written.
+VALUE = re.compile(
+    "total|sum|product|difference|quotient|cost|price|profit|loss|distance|value|result|amount|rate|speed|length|width|"
+    "height|area|perimeter|volume|time|pace|wage|salary|income|fee|fare|discount|tax|tip|interest|budget|balance|"
+    "consist|consists|consisting|rest|share|portion|score|all|expression|calculation|answer|because|money|instead"
+)
+# The sentence is about a function of what follows: its digits, its remainder.
+FUNCTION = re.compile(
+    r"\b(?:remainders?|digits?|ceiling|floor|gcd|gcf|hcf|lcm|multiples|divisors|modulo|modulus|mod)\b|l \. c \. m|"
+    "余数|个位|末位|尾数|末尾|最大公|最小公",
+    re.IGNORECASE,
+)
+PREPOSITION = re.compile("in|at|for|after|during|within|by|with|cover")
+DIVIDED = ("divided", "multiplied", "split", "divide", "multiply")
+COMPARED = ("more", "less", "fewer", "times", "greater", "larger", "higher", "of", "to")
+OPERATES = re.compile("times|than|plus|minus|over|squared|cubed|mod|modulo|am|pm|o'clock|base|half|x|y|z|n")
+# Words behind a number that are not what is counted.
+NO_THING = re.compile(
+    "and|or|so|but|then|because|since|which|that|who|is|are|was|were|for|in|on|at|to|by|as|if|when|while|with|left|more|"
+    "less|fewer|per|each|every|therefore|thus|hence|rounded|approximately|about|we|he|she|they|it|the|所以|因此|那么|约|左右"
+)
+DOUBT_BEHIND = {
+    **dict.fromkeys((*OPERATORS, "bad", "ell", "frac", "said", "root"), UNREAD),
+    **{"close": 2, "num": 1, "pct": 1, "sup": 1, "vulgar": 2, "factorial": 2},
+}
+RATIO = (":", "：")
+
+
+def doubt_before(tokens: Sequence[Token], start: int, ended: int) -> int:
+    """How what stands before an expression may change it; `ended` is where the last equation did."""
+    if start == 0 or (start == ended and tokens[start].kind != "open"):
+        return 0
+    while start > 1 and tokens[start - 1].kind == "cur":
+        start -= 1
+    before, first = tokens[start - 1], tokens[start]
+    earlier = tokens[start - 2] if start > 1 else None
+    if before.kind == "stop":
+        return _doubt_behind_stop(tokens, start) if earlier else UNREAD * (before.text == ".")
+    if before.kind == "bullet":
+        return int(before.text in "-+")
+    if before.kind != "word":
+        return DOUBT_BEHIND.get(before.kind, 0)
+    attached = before.end == first.start and before.text.isascii()
+    if attached or (first.kind == "-" and first.end < tokens[start + 1].start):
+        return UNREAD  # f(3), x3, "profit - 5"
+    letter = len(before.text) == 1 and before.text < "\u4e00" and before.text not in "aI~°"
+    if first.kind == "-" or letter or (before.text == "and" and earlier and earlier.kind == "num"):
+        return 2  # "profit -5", "1 and 1/4"
+    return int(_word_changes(tokens, start - 1))
+
+
+def _doubt_behind_stop(tokens: Sequence[Token], start: int) -> int:
+    """18 : 3 + 4, 1 — 3 + 4, x = . 9 × 2, 12, 345 × 2."""
+    earlier, stop, first = tokens[start - 2 : start + 1]
+    if earlier.kind in OPERATORS:
+        return UNREAD
+    if stop.text == ".":
+        return UNREAD if earlier.kind in RELATIONS or earlier.text == "x" else 0
+    if stop.text == "—":
+        return 2 if earlier.kind in (*ENDS_OPERAND, "bad") or len(earlier.text) == 1 else 0
+    if stop.text in RATIO and first.kind == "-" and first.end < tokens[start + 1].start:
+        return 2  # "Number of them: - 1000 / 11"
+    if stop.text in RATIO and earlier.kind in ENDS_OPERAND:
+        label = tokens[start - 3] if start > 2 else None
+        return 0 if label and label.kind == "word" and LABEL.fullmatch(label.text.lower()) else 2
+    return int(stop.text == "," and earlier.kind == "num" and len(first.text) == 3)
+
+
+def is_listed(tokens: Sequence[Token], start: int, ended: int) -> bool:
+    """Whether an expression is the last of a list: "the lcm of 7, 8, 12 = ..."."""
+    comma = start > 1 and tokens[start - 1].text in (",", "，", "、")
+    return comma and start - 1 != ended and tokens[start - 2].kind in (*ENDS_OPERAND, "stop", "ell")
+
+
+def follows_preposition(tokens: Sequence[Token], start: int) -> bool:
+    """Whether a number is part of what was told before: "covers 2520 km in 14/3 = ..."."""
+    return start > 0 and bool(PREPOSITION.fullmatch(tokens[start - 1].text.lower()))
+
+
+def _word_changes(tokens: Sequence[Token], at: int) -> bool:
+    """Whether the word before a number makes another number of it."""
+    last = at
+    while at > 0 and DETERMINER.fullmatch(tokens[at].text.lower()):
+        at -= 1
+    word, earlier = tokens[at].text.lower(), tokens[max(at - 1, 0)]
+    if word == "of":
+        return _is_function(tokens, at)
+    added = word in ("to", "from") and at < last  # "added to the 29 + 24 others"
+    divided = word == "by" and earlier.text.lower() in DIVIDED
+    labelled = tokens[last + 1].kind == "num" and LABEL.fullmatch(word)
+    return bool(added or divided or labelled or CHANGES_NUMBER.fullmatch(word))
+
+
+def _is_function(tokens: Sequence[Token], of: int) -> bool:
+    """Whether what stands before an "of" makes something else of what follows; "a stack of 3 + 4" is 3 + 4."""
+    noun, article = tokens[max(of - 1, 0)], tokens[of - 2].text.lower() if of > 1 else ""
+    if noun.kind in ("num", "pct", "close", "vulgar") or SHARE.fullmatch(noun.text.lower()):
+        return True
+    return article not in ("a", "an") and noun.kind == "word" and not VALUE.fullmatch(noun.text.lower())
+
+
+def doubt_behind(tokens: Sequence[Token], side: Reading) -> int:
+    """How what stands behind the last side of an equation may change it."""
+    if side.end >= len(tokens):
+        return 0
+    match tokens[side.end].kind:
+        case "num":
+            return 0 if not side.ops and _begins_equation(tokens, side.end) else 2
+        case "bad" | "frac" | "root" | "vulgar":
+            return 2
+        case "open":
+            return _doubt_of_bracket(tokens, side.end)
+        case "word":
+            return max(_doubt_of_word(tokens, side), _doubt_of_stop(tokens, side.end))
+        case "stop":
+            return _doubt_of_stop(tokens, side.end)
+    return 0
+
+
+def _begins_equation(tokens: Sequence[Token], at: int) -> bool:
+    """7*8=56 56+4=60: a second equation on the line."""
+    found = expression(tokens, at)
+    return bool(found and found.ops and found.end < len(tokens) and tokens[found.end].kind in RELATIONS)
+
+
+def _doubt_of_bracket(tokens: Sequence[Token], at: int) -> int:
+    """A remark may stand there, an equation, or else a factor: 33 (1/3), 9 (x - 1)."""
+    inside = tokens[at + 1 : tokens[at].partner]
+    if any(token.kind in RELATIONS for token in inside):
+        return 0
+    if any(token.kind == "word" and len(token.text) == 1 and token.text.isascii() for token in inside):
+        return 2
+    return int(all(token.kind != "word" for token in inside))
+
+
+def _doubt_of_stop(tokens: Sequence[Token], at: int) -> int:
+    """4 : 3, "6, 760, 000", and "9 m . 60" and "3 . something" of texts that were torn apart."""
+    at = next((i for i in range(at, min(at + 4, len(tokens))) if tokens[i].kind != "word"), len(tokens))
+    if at + 1 >= len(tokens) or tokens[at].kind != "stop":
+        return 0
+    before, token, after = tokens[at - 1 : at + 2]
+    number = after.kind == "num"
+    if token.text in RATIO:
+        return 2 if number else 0
+    if token.text == ",":
+        return 2 if number and len(after.text) == 3 else 0
+    torn = token.text == "." and (token.start > before.end or after.kind == "bad")
+    return 2 if torn and (number or after.kind == "bad" or re.fullmatch("x+|something", after.text.lower())) else 0
+
+
+def _doubt_of_word(tokens: Sequence[Token], side: Reading) -> int:
+    """2y, "3 times x", "20% of", "8 more than", "3 and a half"; but "7 of them"."""
+    before, token, *rest = tokens[side.end - 1 : side.end + 2]
+    after = rest[0] if rest else None
+    word, attached = token.text.lower(), token.start == before.end
+    if word == "r" and after and after.kind in ("num", "equals"):
+        return 0  # the remainder
+    if len(word) == 1 and word.isalpha() and word < "\u4e00" and word not in (*LETTERS, "a"):
+        return 2
+    if attached and word.isascii() and len(word) < 3 and unit_of(word) is None and word.isalpha():
+        return 2
+    if word == "of":
+        return 2 * (bool(side.ops) or not isinstance(side.node, Leaf) or side.node.value.denominator > 1)
+    if OPERATES.fullmatch(word) or (word == "and" and after and after.text.lower() in ("a", "half")):
+        return 2
+    return int(word in COMPARED and after is not None and after.text.lower() == "than")
+
+
+def counts_things(tokens: Sequence[Token], side: Reading) -> bool:
+    """Whether the number is one of whole things: "6 full boxes", "7（个）"; not of km, kg or yuan."""
+    if side.end >= len(tokens):
+        return False
+    token = tokens[side.end]
+    word = token.text.lower()
+    is_noun = token.kind == "word" and (len(word) > 1 or word > "z") and not NO_THING.fullmatch(word)
+    return is_noun and measure(word) is None
+
+
+def runs_on(tokens: Sequence[Token], side: Reading) -> bool:
+    """Whether words within a side may begin another equation: "= 1/5 remaining work = 4/5", "= 50/3 t = ..."."""
+    words = (token.text.lower() for token in tokens[side.start : side.end] if token.kind == "word")
+    return any(measure(word) is None or (len(word) == 1 and word.isascii()) for word in words if word not in ("per", "a"))
