@@ -32,6 +32,15 @@ app = typer.Typer(
 app.add_typer(data_app)
 app.add_typer(models_app, name="models")
 
+
+@app.callback()
+def _keep_private() -> None:
+    from runtime import settings
+    from runtime.files import keep_private
+
+    keep_private(settings.load().home, settings.config_file())
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 DepthOption = Annotated[str | None, typer.Option("--depth", help="How steps are checked: quick or deep.")]
 Model = Annotated[str | None, typer.Option(help="Name of an installed model, or path of a GGUF file.")]

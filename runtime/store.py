@@ -23,6 +23,7 @@ from ulid import ULID
 
 from runtime.errors import SoliloquyError
 from runtime.events import Finished, Transcript, as_talk, fold
+from runtime.files import create_private
 from runtime.migrations import migrations
 from runtime.rows import critique_rows, feedback_of, review_of, step_rows
 from runtime.text import language_of
@@ -84,7 +85,8 @@ class SessionLog:
         self.path = path
         self._lock = RLock()
         with self._explained():
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            create_private(path)  # SQLite gives the files that it puts beside it the same rights
             connection = sqlite3.connect(path, check_same_thread=False, timeout=10, isolation_level=None)
             self.db = Database(connection)
             self._refuse_newer()

@@ -5,12 +5,13 @@ import json
 import time
 from http.client import HTTPConnection
 from threading import Event, Thread
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 from urllib.request import Request, urlopen
 
 import openai
 import pytest
 import uvicorn
+from program import get
 from starlette.applications import Starlette
 from test_session import PROGRAM, QUESTION, RIGHT
 
@@ -116,15 +117,15 @@ def test_it_is_served_beside_the_page_only_if_it_is_wanted(home, wanted):
     page = app.build(model, settings, None)
     added = routes.Api(model, settings, None, KEY).routes if wanted else ()
     try:
-        up = Served(serving.serve(page, settings, "127.0.0.1", routes=added), None, None)
-        with urlopen(up.address) as shown:
-            assert b"Soliloquy" in shown.read()
+        address = serving.serve(page, settings, "127.0.0.1", routes=added)
+        assert "Soliloquy" in get(address)
+        up = Served(urljoin(address, "/"), None, None)
         if wanted:
             texts, *_ = streamed(up.complete("plain", stream=True))
             assert texts["content"] == WHOLE
             assert up.ask("", {"Host": "evil.com"}, "/v1/models", "GET")[0] == 400
         else:
-            with pytest.raises(openai.NotFoundError):
+            with pytest.raises(openai.PermissionDeniedError):
                 up.client().models.list()
     finally:
         page.close(verbose=False)
