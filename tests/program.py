@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from urllib.parse import urljoin
+from urllib.parse import parse_qsl, urljoin, urlsplit
 from urllib.request import HTTPCookieProcessor, ProxyHandler, Request, build_opener
 
 import pytest
@@ -31,6 +31,12 @@ def get(address: str, **headers: str) -> str:
             break
         address = urljoin(address, led_on[1])
     return said
+
+
+def cookie(address: str) -> dict[str, str]:
+    """The header by which a browser that has opened this address is known."""
+    opened = urlsplit(address)
+    return {"Cookie": f"soliloquy-{opened.port}={dict(parse_qsl(opened.query))['token']}"}
 
 
 @dataclass
