@@ -16,6 +16,7 @@ import secrets
 import time
 from base64 import b64decode
 from binascii import Error as Base64Error
+from html import escape
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,8 @@ ASKED_BY_ITSELF = "/gradio_api/startup-events"
 """Gradio asks for this once, without a token, while it launches; it changes nothing afterwards."""
 WRITES = frozenset(f"/gradio_api/{name}" for name in ("queue/join", "run/predict", "cancel", "reset"))
 """All that the page sends to; whatever else Gradio offers is not there."""
+EVERYWHERE = frozenset(("0.0.0.0", "::"))
+"""Addresses to listen at that stand for all of this machine's."""
 READS = ("GET", "HEAD", "OPTIONS")
 API = "/v1/"
 A_YEAR = 365 * 24 * 3600
@@ -112,9 +115,9 @@ def _with_token(bare: str, token: str) -> str:
 
 
 class Guard:
-    """Middleware that refuses strangers. `hosts` are the names under which the page is asked for; none means that any
-    address will do, as no other site can stand behind one. With `api` its routes are left to their own key; with
-    `uploads` files may be sent."""
+    """Middleware that refuses strangers. `hosts` are the names under which the page may be asked for; with one of
+    `EVERYWHERE` any number will do, as no other site can stand behind one. With `api` its routes are left to their own
+    key; with `uploads` files may be sent."""
 
     def __init__(self, app: ASGIApp, access: Access, hosts: tuple[str, ...], api: bool, uploads: bool) -> None:
         self.app, self.access, self.hosts, self.api, self.uploads = app, access, hosts, api, uploads
@@ -155,7 +158,7 @@ class Guard:
             name = urlsplit(f"//{host}").hostname or ""
         except ValueError:
             return False
-        return name in self.hosts or (not self.hosts and _is_address(name))
+        return name in self.hosts or (not EVERYWHERE.isdisjoint(self.hosts) and _is_number(name))
 
     async def _refuse_without_token(self, scope: Scope, headers: Headers) -> Response | None:
         """Who states the token is given a cookie, and sent on to the address without it. The browser is sent on by a
@@ -193,7 +196,7 @@ def _is_foreign(headers: Headers) -> bool:
     return origin is not None and origin.partition("://")[2] != headers.get("host")
 
 
-def _is_address(name: str) -> bool:
+def _is_number(name: str) -> bool:
     try:
         return bool(ip_address(name))
     except ValueError:
@@ -210,12 +213,10 @@ def _parameters(scope: Scope) -> dict[str, str]:
 
 
 def _sent_on(scope: Scope) -> Response:
-    """A page that leads to the same address without the token, of which the history then knows nothing."""
+    """A page that leads to the address without the token, of which the history then knows nothing."""
     rest = urlencode({name: value for name, value in _parameters(scope).items() if name != PARAMETER})
-    target = f"{scope['path']}?{rest}".rstrip("?")
-    if not target.isascii() or target.startswith("//") or set(target) & set("\"'<>\\"):
-        target = "/"
-    page = f'<!DOCTYPE html><meta http-equiv="refresh" content="0;url={target.replace("&", "&amp;")}">'
+    target = escape(f"/?{rest}" if rest else "/")
+    page = f'<!DOCTYPE html><title>Soliloquy</title><meta http-equiv="refresh" content="0;url={target}">'
     return HTMLResponse(page, headers={"Cache-Control": "no-store"})
 
 

@@ -27,8 +27,6 @@ from runtime.page.words import LANGUAGES
 from runtime.settings import Settings
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-EVERYWHERE = ("0.0.0.0", "::")
-"""Addresses that stand for all of this machine's."""
 
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
@@ -139,7 +137,7 @@ def empty_private_folder(home: Path) -> FileLock | None:
     """Delete what a server that has ended left of Gradio's temporary files, unless another one uses them right now. The
     lock says so to later ones, for as long as this program runs."""
     folder = private_folder(home, "tmp")
-    lock = FileLock(folder / ".in-use")
+    lock = FileLock(folder / ".in-use", mode=0o600)
     try:
         lock.acquire(blocking=False)
     except (Timeout, OSError):
@@ -204,7 +202,7 @@ def serve(
             " give --password-file FILE, or leave --host out to stay on this machine."
         )
     use_private_folder(settings.home)
-    hosts = () if host in EVERYWHERE else (*LOOPBACK, host.lower())
+    hosts = (*LOOPBACK, host.lower(), socket.gethostname().lower())
     middleware = [
         Middleware(ContentPolicy),
         Middleware(Guard, access=access, hosts=hosts, api=bool(routes), uploads=uploads),
