@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from program import cookie, get, program
+from test_cli import run as command
 
 from runtime import settings as configuration
 from runtime.engines.scripted import ScriptedEngine
@@ -170,6 +171,14 @@ def test_all_that_is_written_into_the_home_is_for_this_user_alone(tmp_path):
         open_to_others = [path for path in there if path.stat().st_mode & 0o077 and path.name != "models"]
         assert open_to_others == []
     assert stat.S_IMODE((home / "models" / "shared.gguf").stat().st_mode) == shared
+
+
+def test_a_command_shuts_a_home_that_was_open(home):
+    SessionLog(home / "soliloquy.db").close()
+    (home / "soliloquy.db").chmod(0o644)
+    home.chmod(0o755)
+    assert command("log").returncode == 0
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (home, home / "soliloquy.db")] == [0o700, 0o600]
 
 
 def test_a_second_server_leaves_the_files_of_the_first_alone(tmp_path):
