@@ -293,6 +293,38 @@ def test_what_the_page_does_not_need_is_not_there(served, path):
     assert page.ask("PUT", "/", JSON, "{}")[0] == 404
 
 
+def test_a_page_that_was_closed_is_forgotten(home):
+    """Gradio keeps 0.7 MB of each page that was ever opened."""
+    import app
+
+    settings = configuration.load()
+    blocks = app.build(Loading(ScriptedEngine), settings, None)
+    try:
+        page = Page(home, serving.serve(blocks, settings, "127.0.0.1"), None)
+        opens = next(
+            number
+            for number, handler in blocks.fns.items()
+            if getattr(handler.fn, "__name__", "") == "open" and ("load" in dict(handler.targets).values())
+        )
+        remembered = blocks.state_holder.session_data
+        for number in range(5):
+            beat = HTTPConnection("127.0.0.1", page.port, timeout=20)
+            beat.request("GET", f"/gradio_api/heartbeat/s{number}", headers=page.known)
+            alive = beat.getresponse()
+            alive.read(5)
+            asked = json.dumps({"fn_index": opens, "data": [{}], "session_hash": f"s{number}"})
+            assert page.ask("POST", "/gradio_api/run/predict", JSON, asked)[0] == 200
+            assert f"s{number}" in remembered
+            alive.close()
+            beat.close()
+        deadline = time.monotonic() + 60
+        while remembered and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert not remembered and blocks.state_holder.capacity <= 32
+    finally:
+        blocks.close(verbose=False)
+
+
 # Beyond this machine
 
 

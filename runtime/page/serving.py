@@ -174,8 +174,8 @@ def free_port(host: str, wanted: int | None) -> int:
     raise OSError(f"No port from {first} on can be used at {host} ({refused}). Choose another --port or --host.")
 
 
-OPEN_PAGES = 100
-"""Of so many Gradio remembers the widgets; one of them takes 0.7 MB."""
+OPEN_PAGES = 32
+"""Of so many Gradio remembers the widgets, 0.7 MB each: a question that comes after a page was closed opens it anew."""
 TRIES = 5
 """Ports that may be taken away between finding and using them."""
 
