@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -38,7 +39,8 @@ def _keep_private() -> None:
     from runtime import settings
     from runtime.files import keep_private
 
-    keep_private(settings.load().home, settings.config_file())
+    with suppress(settings.SettingsError):  # the command says so itself
+        keep_private(settings.load().home, settings.config_file())
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
