@@ -9,14 +9,15 @@ from __future__ import annotations
 import argparse
 import sys
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from runtime import engines
 from runtime import settings as configuration
 from runtime.api.routes import Api, new_key
 from runtime.errors import SoliloquyError
-from runtime.files import sweep
+from runtime.files import keep_private, sweep
 from runtime.page import serving, window
+from runtime.page.guard import Access
 from runtime.page.loading import Loading
 from runtime.settings import Settings
 from runtime.store import SessionLog, StoreError
@@ -54,27 +55,36 @@ def main() -> None:
     given = serving.arguments()
     try:
         settings = configuration.load(
-            language=given.lang, model=given.model, log=given.log, api_key_served=given.api_key
+            language=given.lang,
+            model=given.model,
+            log=given.log,
+            api_key_served=given.api_key,
+            password=given.password,
         )
+        keep_private(settings.home, configuration.config_file())
+        serving.empty_private_folder(settings.home)
+        access = serving.access_of(settings)
         sweep(settings.home, *settings.home.glob("exports/*"), *settings.home.glob("training/*"))
         log, unkept = open_log(settings)
         model = Loading(lambda: engines.open_engine(settings))
         key = settings.api_key_served or new_key()
         routes = Api(model, settings, log, key).routes if given.api else ()
         page = build(model, settings, log, given.studio, unkept)
-        address = serving.serve(page, settings, given.server_name, given.server_port, routes)
+        address = serving.serve(page, settings, given.server_name, given.server_port, routes, access, given.studio)
     except (SoliloquyError, OSError) as error:
         sys.exit(f"Soliloquy could not start: {error}")
-    wanted = given.server_port or serving.FIRST_PORT
+    bare, wanted = urljoin(address, "/"), given.server_port or serving.FIRST_PORT
     if urlsplit(address).port != wanted:
         say(f"Port {wanted} is busy, so the next free one is used.")
     if unkept:
         say(f"Nothing can be kept: {unkept}")
+    if not serving.is_loopback(given.server_name):
+        say(f"Others on the network can open {bare} with the password, which travels there unencrypted.")
     if given.api:
-        say(f"The API is at {address.rstrip('/')}/v1" + ("" if settings.api_key_served else f" with the key {key}"))
+        say(f"The API is at {urljoin(bare, 'v1')}" + ("" if settings.api_key_served else f" with the key {key}"))
     say(f"Soliloquy is ready at {address} (Ctrl+C ends it)")
     try:
-        closed = show(given, address, settings)
+        closed = show(given, bare, access, settings)
     except KeyboardInterrupt:
         closed = True
     if closed:
@@ -83,12 +93,13 @@ def main() -> None:
         page.block_thread()
 
 
-def show(given: argparse.Namespace, address: str, settings: Settings) -> bool:
+def show(given: argparse.Namespace, bare: str, access: Access, settings: Settings) -> bool:
     """Open what was asked for. True if that was a window and it has been closed."""
     if given.show == "window":
-        return window.show_window(address, serving.private_folder(settings.home, "window"), say)
+        profile = serving.private_folder(settings.home, "window")
+        return window.show_window(access.address_for_one_visit(bare), profile, say)
     if given.show == "tab":
-        window.show_tab(address, say)
+        window.show_tab(access.address_for_one_visit(bare), say)
     return False
 
 

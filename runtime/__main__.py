@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,6 +32,16 @@ app = typer.Typer(
 )
 app.add_typer(data_app)
 app.add_typer(models_app, name="models")
+
+
+@app.callback()
+def _keep_private() -> None:
+    from runtime import settings
+    from runtime.files import keep_private
+
+    with suppress(settings.SettingsError):  # the command says so itself
+        keep_private(settings.load().home, settings.config_file())
+
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 DepthOption = Annotated[str | None, typer.Option("--depth", help="How steps are checked: quick or deep.")]

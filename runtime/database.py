@@ -18,6 +18,7 @@ from threading import RLock
 from sqlite_utils import Database, Migrations
 
 from runtime.errors import SoliloquyError
+from runtime.files import create_private
 
 ROOM = 1 << 20
 """Bytes that must be free for SQLite to work at all; with less it reports an I/O error."""
@@ -125,7 +126,8 @@ class DatabaseFile:
             pause = min(2 * pause, LONGEST_PAUSE)
 
     def _connected(self, patience: float) -> Database:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        create_private(self.path)  # SQLite gives the files that it puts beside it the same rights
         connection = sqlite3.connect(self.path, check_same_thread=False, timeout=patience, isolation_level=None)
         try:
             connection.text_factory = _text

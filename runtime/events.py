@@ -82,6 +82,8 @@ class Failed:
     """Something went wrong; what was made until then is kept."""
 
     message: str
+    too_long: bool = False
+    """Whether the problem, or what was written since, has no room in the model's context."""
 
 
 Event = (

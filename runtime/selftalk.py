@@ -94,7 +94,7 @@ def guarded(events: Iterator[TalkEvent]) -> Iterator[TalkEvent]:
     try:
         yield from events
     except EngineError as error:
-        yield Failed(str(error))
+        yield Failed(str(error), isinstance(error, ContextOverflow))
 
 
 def plain(problem: Problem, actor: Actor, cancel: Event) -> Iterator[TalkEvent]:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import tomlkit
 from platformdirs import PlatformDirs
 from pydantic import Field, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 from tomlkit.exceptions import ParseError
 
@@ -21,6 +22,7 @@ from runtime.errors import SoliloquyError
 from runtime.files import write_whole
 from runtime.types import Depth, Help
 
+SECRETS = ("api_key_served", "password")
 Mode = Literal["plain", "critic", "selftalk"]
 
 _DIRS = PlatformDirs("soliloquy", appauthor=False)
@@ -78,6 +80,12 @@ class Settings(BaseSettings):
         repr=False,
         description="Key that `app.py --api` asks for; one is made at every start if not set.",
     )
+    password: str | None = Field(
+        None,
+        min_length=8,
+        repr=False,
+        description="What the page asks others on the network for; needed to listen beyond this machine.",
+    )
 
     @field_validator("home", "models")
     @classmethod
@@ -116,10 +124,17 @@ def load(**flags: Any) -> Settings:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{config_file()} is not valid TOML ({error}). Mend or delete that file.") from error
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']} (got {e['input']!r})" for e in error.errors())
+        wrong = "; ".join(map(_told, error.errors()))
         raise SettingsError(
             f"Unusable setting: {wrong}. Settings come from flags, SOLILOQUY_* variables and {config_file()}."
         ) from error
+
+
+def _told(error: ErrorDetails) -> str:
+    """What is wrong with one setting; a secret is not shown."""
+    name = ".".join(map(str, error["loc"]))
+    given = "" if name in SECRETS else f" (got {error['input']!r})"
+    return f"{name}: {error['msg']}{given}"
 
 
 def remember(**changes: Any) -> None:

@@ -12,10 +12,31 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from urllib.parse import parse_qsl, urljoin, urlsplit
+from urllib.request import HTTPCookieProcessor, ProxyHandler, Request, build_opener
 
 import pytest
 
 APP = Path(__file__).parents[1] / "app.py"
+
+
+def get(address: str, **headers: str) -> str:
+    """What a browser that opens this address ends up with: it keeps the cookie, and follows the page that leads on."""
+    browser = build_opener(ProxyHandler({}), HTTPCookieProcessor())
+    for _ in range(2):
+        with browser.open(Request(address, headers=headers), timeout=30) as answered:
+            said = answered.read().decode()
+        led_on = re.search(r'http-equiv="refresh" content="0;url=([^"]+)"', said)
+        if not led_on:
+            break
+        address = urljoin(address, led_on[1])
+    return said
+
+
+def cookie(address: str) -> dict[str, str]:
+    """The header by which a browser that has opened this address is known."""
+    opened = urlsplit(address)
+    return {"Cookie": f"soliloquy-{opened.port}={dict(parse_qsl(opened.query))['token']}"}
 
 
 @dataclass

@@ -3,20 +3,22 @@ what an error says, and that a client that goes away frees the model."""
 
 import json
 import time
+from contextlib import suppress
 from http.client import HTTPConnection
 from threading import Event, Thread
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 from urllib.request import Request, urlopen
 
 import openai
 import pytest
 import uvicorn
+from program import get
 from starlette.applications import Starlette
 from test_session import PROGRAM, QUESTION, RIGHT
 
 from runtime import settings as configuration
 from runtime.api import routes, shapes, telling
-from runtime.engines.base import EngineError
+from runtime.engines.base import ContextOverflow, EngineError
 from runtime.engines.scripted import ScriptedEngine
 from runtime.page.loading import Loading
 from runtime.session import Session
@@ -116,15 +118,15 @@ def test_it_is_served_beside_the_page_only_if_it_is_wanted(home, wanted):
     page = app.build(model, settings, None)
     added = routes.Api(model, settings, None, KEY).routes if wanted else ()
     try:
-        up = Served(serving.serve(page, settings, "127.0.0.1", routes=added), None, None)
-        with urlopen(up.address) as shown:
-            assert b"Soliloquy" in shown.read()
+        address = serving.serve(page, settings, "127.0.0.1", routes=added)
+        assert "Soliloquy" in get(address)
+        up = Served(urljoin(address, "/"), None, None)
         if wanted:
             texts, *_ = streamed(up.complete("plain", stream=True))
             assert texts["content"] == WHOLE
             assert up.ask("", {"Host": "evil.com"}, "/v1/models", "GET")[0] == 400
         else:
-            with pytest.raises(openai.NotFoundError):
+            with pytest.raises(openai.PermissionDeniedError):
                 up.client().models.list()
     finally:
         page.close(verbose=False)
@@ -299,6 +301,54 @@ def test_a_body_that_is_no_request_or_too_large_is_refused(served):
     assert up.ask(b"x" * (routes.LARGEST + 1))[0] == 413
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"\xff\xfe",
+        b"null",
+        b'"text"',
+        b"[" * 100_000,
+        b'{"a":' * 50_000,
+        b'{"model": "soliloquy-plain", "messages": [{"role": "user", "content": "\\ud800"}]}',
+        b'{"model": "soliloquy-plain", "messages": [{"role": "user", "content": "1 + 1"}], "seed": %b}' % (b"9" * 5000),
+        b'{"model": "soliloquy-plain", "messages": [{"role": "user", "content": "1 + 1"}], "max_tokens": 1e400}',
+        b'{"model": "soliloquy-plain", "messages": [{"role": "user", "content": "1 + 1"}], "temperature": NaN}',
+        b'{"model": "soliloquy-plain", "messages": [{"role": "user", "content": {"deep": 1}}]}',
+        b'{"model": 5, "messages": "all"}',
+        b'{"messages": [{"role": "user", "content": "1 + 1"}]}',
+    ],
+    ids=lambda body: body[-24:].decode("latin-1"),
+)
+def test_a_body_that_cannot_be_read_is_answered_with_a_sentence(served, body):
+    status, _, said = served(RIGHT).ask(body)
+    assert status == 400 and said["error"]["message"].endswith((".", "them)."))
+    assert len(said["error"]["message"]) < 500
+
+
+def test_a_body_that_does_not_say_how_long_it_is_ends_at_the_limit(served):
+    up, sent = served(), 0
+    connection = HTTPConnection(urlsplit(up.address).netloc, timeout=20)
+    connection.putrequest("POST", "/v1/chat/completions")
+    connection.putheader("Authorization", f"Bearer {KEY}")
+    connection.putheader("Transfer-Encoding", "chunked")
+    connection.endheaders()
+    with suppress(OSError):
+        while sent < 100 << 20:
+            connection.send(b"10000\r\n" + b"x" * 65536 + b"\r\n")
+            sent += 65536
+    assert sent < 20 << 20
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("mode", ["plain", "critic", "selftalk"])
+def test_a_problem_that_is_longer_than_the_context_is_the_client_s_to_shorten(served, mode, stream):
+    wrong = ContextOverflow("This is too long for the model (900 tokens of at most 512). Shorten the text.")
+    with pytest.raises(openai.BadRequestError, match="Shorten the text") as refused:
+        served(wrong).complete(mode, stream=stream)
+    assert refused.value.code == "context_length_exceeded"
+
+
 def test_an_unknown_model_is_named_with_those_there_are(served):
     with pytest.raises(openai.NotFoundError, match="soliloquy-selftalk") as refused:
         served().complete("genius")
@@ -346,8 +396,8 @@ def test_a_run_that_fails_says_so_live_and_at_once(served):
     with pytest.raises(openai.InternalServerError, match="Close other programs") as refused:
         served(wrong).complete("plain")
     assert refused.value.response.headers["x-should-retry"] == "false"
-    with pytest.raises(openai.APIError, match="Close other programs"):
-        streamed(served(wrong).complete("plain", stream=True))
+    with pytest.raises(openai.InternalServerError, match="Close other programs"):
+        served(wrong).complete("plain", stream=True)
 
 
 def test_a_solution_that_ran_out_of_tokens_ended_by_its_length(served):

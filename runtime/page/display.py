@@ -11,12 +11,13 @@ from functools import lru_cache
 from html import escape, unescape
 from xml.etree.ElementTree import Element, tostring
 
-from latex2mathml import exceptions
 from latex2mathml.converter import convert_to_element
 
 LONGEST_FORMULA = 1000
 DEEPEST_FORMULA = 30
 """Braces within braces; the converter is recursive."""
+DEEPEST_ELEMENT = 60
+"""Elements within elements; so is what writes them out, whatever room the caller has left it."""
 
 _CALCULATOR = re.compile(r"<<[^<>\n]*>>")  # GSM8K writes 48/2=<<48/2=24>>24
 _BOXED = r"\\boxed\s*\{(?:[^{}]|\{[^{}]*\})*\}"
@@ -34,7 +35,7 @@ _COMMAND = re.compile(r"\\[a-z]+(?:\s*\{[^{}]*\})?", re.IGNORECASE)
 _LOOSE_END = re.compile(r"^[-+*/=<>,.;:)]|[-+*/=<,;:(]$")
 
 _MARKDOWN = re.compile(r"[\\`*_{}\[\]<>$|~]")
-_LINE_START = re.compile(r"^(\s*\d*)([-+#.)=])", re.MULTILINE)
+_LINE_START = re.compile(r"^([^\S\n]*\d*)([-+#.)=])", re.MULTILINE)
 """Signs that make something of the text behind them, and those that do so only where a line begins."""
 
 _ELEMENTS = re.compile(
@@ -45,16 +46,9 @@ _ATTRIBUTES = re.compile(
     r"display|stretchy|fence|separator|form|accent|accentunder|lspace|rspace|width|height|depth|linethickness"
     r"|mathvariant|displaystyle|scriptlevel|columnalign|rowspacing|columnspacing|notation|minsize|maxsize"
 )
-_UNREADABLE = (
-    *(kind for kind in vars(exceptions).values() if isinstance(kind, type) and issubclass(kind, Exception)),
-    LookupError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    RuntimeError,
-    StopIteration,
-)
-"""What the converter is known to raise for LaTeX that it cannot read: its own errors and those of its slips."""
+_LENGTHS = re.compile(r"width|height|depth|lspace|rspace|linethickness|rowspacing|columnspacing|minsize|maxsize")
+_MODEST = re.compile(r"(-0(?=\.)|\d)?(\.\d+)?[a-z%]*")
+"""A length that cannot push a formula over the rest of the page."""
 
 
 @lru_cache(maxsize=2048)
@@ -96,9 +90,11 @@ def to_mathml(latex: str, block: bool = False) -> str | None:
         return None
     try:
         element = convert_to_element(latex, display="block" if block else "inline")
-    except _UNREADABLE:
+        if _height(element) > DEEPEST_ELEMENT:
+            return None
+        return tostring(_plain(element), encoding="unicode", short_empty_elements=False)
+    except Exception:  # noqa: BLE001 - the converter slips in every manner over what it cannot read
         return None
-    return tostring(_plain(element), encoding="unicode", short_empty_elements=False)
 
 
 def _formula(match: re.Match[str]) -> str | None:
@@ -129,11 +125,22 @@ def _depth(latex: str) -> int:
     return max(deepest, latex.count("\\left"), latex.count("\\begin"), latex.count("\\sqrt") // 2)
 
 
+def _height(element: Element) -> int:
+    height, level = 0, [element]
+    while level:
+        height, level = height + 1, [child for each in level for child in each]
+    return height
+
+
 def _plain(element: Element) -> Element:
     """The same formula of drawing elements only; the converter copies links, classes and styles through."""
     tag = element.tag if _ELEMENTS.fullmatch(element.tag) else "mrow"
-    copy = Element(tag, {name: value for name, value in element.attrib.items() if _ATTRIBUTES.fullmatch(name)})
+    copy = Element(tag, {name: value for name, value in element.attrib.items() if _only_draws(name, value)})
     # The converter leaves character references in its texts, to be written out unescaped.
     copy.text = unescape(element.text) if element.text else None
-    copy.extend(_plain(child) for child in element)
+    copy.extend([_plain(child) for child in element])
     return copy
+
+
+def _only_draws(name: str, value: str) -> bool:
+    return bool(_ATTRIBUTES.fullmatch(name) and (not _LENGTHS.fullmatch(name) or _MODEST.fullmatch(value)))

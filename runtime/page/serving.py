@@ -1,7 +1,5 @@
-"""How the page is served so that it stays on this machine: what the environment may not change, and what is refused.
-
-A web page elsewhere could point its own name at this machine and talk to us (DNS rebinding), so only local host names
-are answered; and the browser is told to load nothing from anywhere else, whatever a model may have written.
+"""How the page is served so that it stays on this machine: what the environment may not change, where it listens, and
+that the browser loads nothing from anywhere else, whatever a model may have written. `guard.py` refuses strangers.
 """
 
 from __future__ import annotations
@@ -14,18 +12,21 @@ import socket
 import tempfile
 from collections.abc import Sequence
 from functools import cache
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.routing import BaseRoute
 
+from runtime.errors import SoliloquyError
+from runtime.page import guard
+from runtime.page.guard import Access, Guard
 from runtime.page.words import LANGUAGES
 from runtime.settings import Settings
 
-LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "[")
-"""Host headers that are answered. The middleware cuts "[::1]:7860" at its first colon, which leaves the last one."""
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
@@ -53,12 +54,31 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     add("--no-log", action="store_false", dest="log", default=None, help="keep nothing")
     add("--studio", action="store_true", help="also review what was stored, export it and train with it")
     add("--api", action="store_true", help="also serve /v1/chat/completions and /v1/models to other programs")
-    add("--api-key", metavar="KEY", help="what they must send (SOLILOQUY_API_KEY_SERVED, else a new one is printed)")
+    add("--api-key-file", type=_secret, metavar="FILE", dest="api_key", help="holds the key that they must send")
+    add("--password-file", type=_secret, metavar="FILE", dest="password", help="holds what the page asks others for")
+    add("--api-key", dest="shown", help=argparse.SUPPRESS)  # named, so that it is not taken for --api-key-file
     parser.set_defaults(show="tab")
     given = parser.parse_args(words)
+    if given.shown is not None:
+        parser.error(
+            "every user of this computer can read a key on the command line: write it into a file and give"
+            " --api-key-file FILE, or set SOLILOQUY_API_KEY_SERVED"
+        )
     if given.api_key and not given.api:
-        parser.error("--api-key is the key of the API: give --api too")
+        parser.error("--api-key-file holds the key of the API: give --api too")
     return given
+
+
+def _secret(path: str) -> str:
+    """The first line of a file, which no list of processes shows."""
+    try:
+        with Path(path).expanduser().open(encoding="utf-8") as file:
+            secret = file.readline(4096).strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise argparse.ArgumentTypeError(f"{path} cannot be read ({error}); name a text file") from error
+    if not secret:
+        raise argparse.ArgumentTypeError(f"{path} has nothing in its first line; write the secret there")
+    return secret
 
 
 def _port(text: str) -> int:
@@ -112,6 +132,33 @@ def use_private_folder(home: Path) -> None:
     os.environ["GRADIO_TEMP_DIR"] = str(private_folder(home, "tmp"))
 
 
+@cache
+def empty_private_folder(home: Path) -> FileLock | None:
+    """Delete what a server that has ended left of Gradio's temporary files, unless another one uses them right now. The
+    lock says so to later ones, for as long as this program runs."""
+    folder = private_folder(home, "tmp")
+    lock = FileLock(folder / ".in-use", mode=0o600)
+    try:
+        lock.acquire(blocking=False)
+    except (Timeout, OSError):
+        return None
+    for left in folder.iterdir():
+        if left.is_dir() and not left.is_symlink():
+            shutil.rmtree(left, ignore_errors=True)
+        elif left.name != ".in-use":
+            left.unlink(missing_ok=True)
+    return lock
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only programs of this machine can reach what listens there."""
+    try:
+        found = {address[0].partition("%")[0] for *_, address in socket.getaddrinfo(host, None)}
+    except (OSError, UnicodeError):
+        return False
+    return bool(found) and all(ip_address(address).is_loopback for address in found)
+
+
 def free_port(host: str, wanted: int | None) -> int:
     """The port asked for, or the next one above it that nobody listens on. Raises OSError if none of 100 is free."""
     first, refused = wanted or FIRST_PORT, "there is none"
@@ -127,27 +174,55 @@ def free_port(host: str, wanted: int | None) -> int:
     raise OSError(f"No port from {first} on can be used at {host} ({refused}). Choose another --port or --host.")
 
 
+OPEN_PAGES = 32
+"""Of so many Gradio remembers the widgets, 0.7 MB each: a question that comes after a page was closed opens it anew."""
 TRIES = 5
 """Ports that may be taken away between finding and using them."""
 
 
-def serve(page: Any, settings: Settings, host: str, port: int | None = None, routes: Sequence[BaseRoute] = ()) -> str:
-    """Launch a Gradio page, and `routes` beside it; the value is its address, which answers from then on. Raises
-    OSError."""
+class OpenToOthersError(SoliloquyError):
+    """The page would be open to whoever reaches this machine."""
+
+
+def serve(
+    page: Any,
+    settings: Settings,
+    host: str,
+    port: int | None = None,
+    routes: Sequence[BaseRoute] = (),
+    access: Access | None = None,
+    uploads: bool = False,
+) -> str:
+    """Launch a Gradio page, and the `routes` of the API beside it; the value is its address, which opens the page from
+    then on. With `uploads` files may be sent to it. Raises OSError, OpenToOthersError."""
+    access = access or access_of(settings)
+    if not is_loopback(host) and access.password is None:
+        raise OpenToOthersError(
+            f"At {host} others on the network can reach the page, so it needs a password: set SOLILOQUY_PASSWORD or"
+            " give --password-file FILE, or leave --host out to stay on this machine."
+        )
     use_private_folder(settings.home)
+    hosts = (*LOOPBACK, host.lower(), socket.gethostname().lower())
+    middleware = [
+        Middleware(ContentPolicy),
+        Middleware(Guard, access=access, hosts=hosts, api=bool(routes), uploads=uploads),
+    ]
     for _ in range(TRIES - 1):
         chosen = free_port(host, port)
         try:
-            return _launch(page, host, chosen, routes)
+            return access.address(_launch(page, host, chosen, routes, middleware))
         except OSError:  # another program took it since it was found free
             port = chosen + 1
-    return _launch(page, host, free_port(host, port), routes)
+    return access.address(_launch(page, host, free_port(host, port), routes, middleware))
 
 
-def _launch(page: Any, host: str, port: int, routes: Sequence[BaseRoute]) -> str:
-    hosts = [*LOOPBACK, host] if host not in ("0.0.0.0", "::") else list(LOOPBACK)
+def access_of(settings: Settings) -> Access:
+    """What opens the page of this home."""
+    return Access(guard.kept_token(settings.home), settings.password)
+
+
+def _launch(page: Any, host: str, port: int, routes: Sequence[BaseRoute], middleware: list[Middleware]) -> str:
     css = "".join(map(read, STYLES))
-    middleware = [Middleware(TrustedHostMiddleware, allowed_hosts=hosts), Middleware(ContentPolicy)]
     _, address, _ = page.launch(
         server_name=host,
         server_port=port,
@@ -161,7 +236,8 @@ def _launch(page: Any, host: str, port: int, routes: Sequence[BaseRoute]) -> str
         footer_links=[],
         ssr_mode=False,
         mcp_server=False,
-        max_file_size="1mb",
+        max_file_size=guard.LARGEST,
+        state_session_capacity=OPEN_PAGES,
         app_kwargs={"middleware": middleware, "openapi_url": None, "routes": list(routes)},
         theme="base",
         head=f"<style>{css}</style><script>{read('look.js')}</script>",

@@ -19,7 +19,7 @@ import psutil
 from pydantic import ValidationError
 
 from runtime.errors import SoliloquyError
-from runtime.files import write_whole
+from runtime.files import open_private, write_whole
 from runtime.settings import Settings
 from runtime.store import SessionLog, new_id, now
 from runtime.training.material import ROOT, bases, write_judged
@@ -124,7 +124,7 @@ class Training:
     def _launch(self, folder: Path, plan: Plan) -> None:
         places = {"SOLILOQUY_HOME": str(self.settings.home), "SOLILOQUY_MODELS": str(self.settings.models_dir)}
         try:
-            with (folder / "output.log").open("ab") as output:
+            with open_private(folder / "output.log", "ab") as output:
                 # A session of its own: Ctrl+C at the page's terminal ends the page and not the training.
                 process = subprocess.Popen(
                     self.command(folder, plan), cwd=ROOT, env={**os.environ, **places}, stdin=subprocess.DEVNULL,

@@ -71,7 +71,7 @@ def served(tmp_path: Path) -> Iterator[Callable[..., Served]]:
         tutor = engine or Tutor()
         load = (lambda: tutor) if isinstance(tutor, ScriptedEngine) else tutor
         page = app.build(Loading(load), settings, log, studio, unkept)
-        address = serving.serve(page, settings, "127.0.0.1")
+        address = serving.serve(page, settings, "127.0.0.1", uploads=studio)
         up.append((page, log))
         return Served(address, tmp_path, log, page)
 

@@ -12,10 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
 from threading import Event
 from typing import Any
+from urllib.parse import urljoin
 from urllib.request import ProxyHandler, Request, build_opener
 
 import pytest
-from program import program
+from program import cookie, program
 from test_review import TEN, imported, studio_handlers
 
 from runtime.rows import step_id
@@ -39,10 +40,11 @@ def rating(served):
 def acknowledged(address: str, number: int, hand: str, label: dict[str, Any]) -> bool:
     """Store a label as the page does; whether the program said that it is stored."""
     body = {"fn_index": number, "data": [True], "session_hash": hand, "event_data": label}
+    root, known = urljoin(address, "/gradio_api/queue/"), cookie(address)
+    asked = Request(f"{root}join", json.dumps(body).encode(), {"Content-Type": "application/json", **known})
     try:
-        OPEN.open(Request(f"{address}gradio_api/queue/join", json.dumps(body).encode(),
-                          {"Content-Type": "application/json"}), timeout=20).read()  # fmt: skip
-        with OPEN.open(f"{address}gradio_api/queue/data?session_hash={hand}", timeout=20) as stream:
+        OPEN.open(asked, timeout=20).read()
+        with OPEN.open(Request(f"{root}data?session_hash={hand}", headers=known), timeout=20) as stream:
             for line in stream:
                 told = json.loads(line.decode().removeprefix("data:")) if line.startswith(b"data:") else {}
                 if told.get("msg") == "process_completed":

@@ -6,10 +6,12 @@ import json
 import re
 import zipfile
 from typing import Any
+from urllib.parse import urljoin
 from urllib.request import Request, urlopen
 
 import pytest
 from playwright.sync_api import expect
+from program import cookie
 from test_app import card, open_page, solve, wait_until
 from tutor import Served
 
@@ -205,8 +207,9 @@ def call(page: Served, number: int, *data: Any, event: dict[str, Any] | None = N
     """What the queue answers to a handler that is called by its number, as no browser would."""
     asked = {"fn_index": number, "data": list(data), "session_hash": "intruder", "event_data": event}
     body = json.dumps(asked).encode()
-    urlopen(Request(f"{page.address}gradio_api/queue/join", body, {"Content-Type": "application/json"})).read()
-    with urlopen(f"{page.address}gradio_api/queue/data?session_hash=intruder", timeout=20) as stream:
+    root, known = urljoin(page.address, "/gradio_api/queue/"), cookie(page.address)
+    urlopen(Request(f"{root}join", body, {"Content-Type": "application/json", **known})).read()
+    with urlopen(Request(f"{root}data?session_hash=intruder", headers=known), timeout=20) as stream:
         for line in stream:
             told = json.loads(line.decode().removeprefix("data:")) if line.startswith(b"data:") else {}
             if told.get("msg") == "process_completed":

@@ -28,7 +28,7 @@ class OpenAIEngine:
     named. At most `parallel` replies are under way at once. A voice is a model that the server lists under this name,
     as vLLM does with adapters.
 
-    `key` is taken from SOLILOQUY_API_KEY or else OPENAI_API_KEY if not given. `timeout` is the seconds that the server
+    `key` is taken from SOLILOQUY_API_KEY if not given. `timeout` is the seconds that the server
     may be silent; overload, failures and lost connections are tried again `retries` times, after 0.5 to 8 s or when the
     server says. Raises EngineError if the server cannot be reached or has no such model.
     """

@@ -10,11 +10,13 @@ says exactly where an unfinished reply goes on (llama-server's chat would give i
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from dataclasses import dataclass
+from ipaddress import ip_address
 from queue import SimpleQueue
 from threading import Event, Lock, Thread
 from typing import Any
@@ -23,6 +25,8 @@ from urllib.parse import urlsplit
 import openai
 
 from runtime.engines.base import Cancelled, Completion, ContextOverflow, EngineError, Messages, Sampling
+
+logger = logging.getLogger(__name__)
 
 LLAMA_SERVER, VLLM, LLAMA_CPP_PYTHON = "llamacpp", "vllm", "me"
 """What each kind of server calls itself in its list of models (`owned_by`)."""
@@ -71,9 +75,19 @@ class Server:
         self._pauses = [min(0.5 * 2**attempt, 8.0) for attempt in range(retries)]
         self._root = url.rstrip("/").removesuffix("/v1")
         self._host = urlsplit(url).netloc.rpartition("@")[2] or url
-        self._key = key or os.environ.get("SOLILOQUY_API_KEY") or os.environ.get("OPENAI_API_KEY")
+        # Never OPENAI_API_KEY, which was not meant for this server.
+        self._key = key or os.environ.get("SOLILOQUY_API_KEY")
+        if self._key and _is_overheard(url):
+            logger.warning(
+                "The key in SOLILOQUY_API_KEY goes to %s unencrypted, so others on the network can read it. Use https.",
+                self._host,
+            )
         self._client = openai.AsyncOpenAI(
-            api_key=self._key or "none", base_url=url, timeout=timeout, max_retries=retries
+            api_key=self._key or "none",
+            base_url=url,
+            timeout=timeout,
+            max_retries=retries,
+            default_headers={"OpenAI-Organization": openai.omit, "OpenAI-Project": openai.omit},
         )
         self._close_lock = Lock()
         self._gate = asyncio.Semaphore(parallel)
@@ -290,6 +304,17 @@ class Server:
         if isinstance(error, openai.RateLimitError):
             return EngineError(f"{self._host} is overloaded ({said}). Try later, or with fewer requests at once.")
         return EngineError(f"{self._host} could not do it: {said}. Its log says more.")
+
+
+def _is_overheard(url: str) -> bool:
+    """Whether what is sent there leaves this machine as it is."""
+    parts = urlsplit(url)
+    name = parts.hostname or ""
+    try:
+        local = ip_address(name).is_loopback
+    except ValueError:
+        local = name == "localhost" or name.endswith(".localhost")
+    return parts.scheme.lower() != "https" and not local
 
 
 def result(work: Future[Any]) -> Any:

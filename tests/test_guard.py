@@ -1,0 +1,385 @@
+"""Who may ask the page: real requests to a served one, as another web page, another user or a program would send."""
+
+import json
+import re
+import socket
+import stat
+import time
+from base64 import b64encode
+from http.client import HTTPConnection
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from program import cookie, get, program
+from test_cli import run as command
+
+from runtime import settings as configuration
+from runtime.engines.scripted import ScriptedEngine
+from runtime.page import guard, serving
+from runtime.page.guard import Access
+from runtime.page.loading import Loading
+from runtime.store import SessionLog
+
+PASSWORD = "correct horse"
+JSON = {"Content-Type": "application/json"}
+FORM = {"Content-Type": "multipart/form-data; boundary=b"}
+FILE = b'--b\r\nContent-Disposition: form-data; name="files"; filename="a.jsonl"\r\n\r\n%b\r\n--b--\r\n'
+
+
+class Page:
+    """A served page, and its folder of temporary files."""
+
+    def __init__(self, home, address, access):
+        self.home, self.address, self.access = home, address, access
+        self.port = urlsplit(address).port
+        self.known = cookie(address)
+
+    def ask(self, method, path, headers=None, body=None, known=True):
+        """Status, headers and text of a request made by hand; `known` as by the browser that opened the page."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection.request(method, path, body, {**(self.known if known else {}), **(headers or {})})
+        answered = connection.getresponse()
+        return answered.status, answered.headers, answered.read().decode(errors="replace")
+
+    def uploaded(self):
+        return [path for path in (self.home / "tmp").rglob("*") if path.is_file()]
+
+
+@pytest.fixture
+def served(home):
+    """Starts the page; several times if wanted."""
+    import app
+
+    up = []
+
+    def start(host="127.0.0.1", uploads=False, **changes):
+        settings = configuration.load(**changes)
+        page = app.build(Loading(ScriptedEngine), settings, None)
+        up.append(page)
+        access = serving.access_of(settings)
+        return Page(home, serving.serve(page, settings, host, access=access, uploads=uploads), access)
+
+    yield start
+    for page in up:
+        page.close(verbose=False)
+
+
+# Another user of the computer
+
+
+def routes(blocks):
+    """Every path that Gradio serves, its placeholders filled."""
+    found = []
+    for route in blocks.app.routes:
+        inner = getattr(getattr(route, "original_router", route), "routes", None) or [route]
+        found += [(method, re.sub(r"\{[^}]*\}", "x", each.path)) for each in inner for method in each.methods or ()]
+    return found
+
+
+def test_without_the_token_no_route_is_answered(home):
+    import app
+
+    settings = configuration.load()
+    blocks = app.build(Loading(ScriptedEngine), settings, None)
+    try:
+        page = Page(home, serving.serve(blocks, settings, "127.0.0.1"), None)
+        asked = [route for route in routes(blocks) if route[1] != guard.ASKED_BY_ITSELF]
+        assert len(asked) > 40
+        for method, path in [*asked, ("GET", "/v1/models"), ("GET", "/nothing"), ("GET", "/?token=wrong")]:
+            status, _, said = page.ask(method, path, known=False)
+            assert status == 403, (method, path)
+            assert method == "HEAD" or "open the whole address that Soliloquy printed" in said
+        wrong = {"Cookie": page.known["Cookie"][:-1]}
+        assert page.ask("GET", "/", wrong, known=False)[0] == 403
+        assert "完整网址" in page.ask("GET", "/", {"Accept-Language": "zh-CN"}, known=False)[2]
+    finally:
+        blocks.close(verbose=False)
+
+
+def test_the_printed_address_is_opened_once_and_kept_as_a_cookie_of_this_port(served):
+    page = served()
+    opened = urlsplit(page.address)
+    status, headers, said = page.ask("GET", f"/?{opened.query}&__theme=dark", known=False)
+    assert status == 200 and 'content="0;url=/?__theme=dark"' in said and "gradio" not in said.lower()
+    kept = headers["set-cookie"]
+    assert kept.startswith(f"soliloquy-{page.port}=")
+    assert {"HttpOnly", "SameSite=strict", "Path=/"} <= {each.strip() for each in kept.split(";")}
+    assert "Soliloquy" in get(page.address)
+    status, headers, said = page.ask("GET", f"/?{opened.query}")
+    assert (status, headers["set-cookie"]) == (200, None) and 'content="0;url=/"' in said
+
+
+@pytest.mark.parametrize(
+    "path", ["//evil.example/?", "/x?", '/"><script>?', '/?x="><script>&', "/?;url=//evil.example/&"]
+)
+def test_nobody_is_led_astray_by_an_address_with_a_token(served, path):
+    page = served()
+    query = urlsplit(page.address).query
+    with socket.create_connection(("127.0.0.1", page.port)) as raw:
+        raw.sendall(f"GET {path}{query} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode())
+        said = b"".join(iter(lambda: raw.recv(4096), b"")).decode()
+    assert "<script" not in said and re.search(r'content="0;url=/(\?[\w=%&;.+-]*)?">', said)
+
+
+def test_a_page_that_is_open_goes_on_after_a_restart(served):
+    first, again = served(), served()
+    kept = first.known["Cookie"].replace(f"-{first.port}=", f"-{again.port}=")
+    assert first.port != again.port and again.ask("GET", "/", {"Cookie": kept}, known=False)[0] == 200
+    assert stat.S_IMODE((first.home / "page-token").stat().st_mode) == 0o600
+
+
+def test_where_no_token_can_be_kept_there_is_a_new_one_each_time(tmp_path):
+    (tmp_path / "file").write_text("")
+    tokens = {guard.kept_token(tmp_path / "file") for _ in range(3)}
+    assert len(tokens) == 3 and all(len(token) >= 32 for token in tokens)
+    (tmp_path / "page-token").write_text("short")
+    assert guard.kept_token(tmp_path) == guard.kept_token(tmp_path) != "short"
+
+
+def test_the_address_that_a_command_line_shows_opens_the_page_once(monkeypatch):
+    access = Access("t" * 32)
+
+    def ticket():
+        return dict(parse_qsl(urlsplit(access.address_for_one_visit("http://127.0.0.1:1/")).query))["token"]
+
+    first = ticket()
+    assert access.lets_in(first) and not access.lets_in(first) and not access.lets_in(access.token[:-1])
+    late, now = ticket(), time.monotonic()
+    monkeypatch.setattr(guard.time, "monotonic", lambda: now + guard.TICKET_LASTS + 1)
+    assert not access.lets_in(late)
+
+
+def test_all_that_is_written_into_the_home_is_for_this_user_alone(tmp_path):
+    home = tmp_path / "home"
+    (home / "exports" / "old").mkdir(parents=True, mode=0o755)
+    (home / "exports" / "old" / "rows.jsonl").write_text("{}")
+    (home / "config.toml").write_text('language = "en"')
+    (home / "tuning.json").write_text("{}")
+    (home / "tmp" / "left").mkdir(parents=True)
+    (home / "tmp" / "left" / "behind.bin").write_bytes(b"x")
+    (home / "models").mkdir()
+    (home / "models" / "shared.gguf").write_bytes(b"x")
+    SessionLog(home / "soliloquy.db").close()
+    for path in (home, home / "soliloquy.db", home / "config.toml", home / "tuning.json", home / "models"):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    shared = stat.S_IMODE((home / "models" / "shared.gguf").stat().st_mode)
+    with program(home, tmp_path / "no-models", "--no-browser") as app:
+        assert "Soliloquy" in get(app.address)
+        assert not (home / "tmp" / "left").exists()
+        there = [home, *(path for path in home.rglob("*") if home / "models" not in path.parents)]
+        assert any(path.name == "soliloquy.db-wal" for path in there)
+        open_to_others = [path for path in there if path.stat().st_mode & 0o077 and path.name != "models"]
+        assert open_to_others == []
+    assert stat.S_IMODE((home / "models" / "shared.gguf").stat().st_mode) == shared
+
+
+def test_a_command_shuts_a_home_that_was_open(home):
+    SessionLog(home / "soliloquy.db").close()
+    (home / "soliloquy.db").chmod(0o644)
+    home.chmod(0o755)
+    assert command("log").returncode == 0
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (home, home / "soliloquy.db")] == [0o700, 0o600]
+
+
+def test_a_second_server_leaves_the_files_of_the_first_alone(tmp_path):
+    home = tmp_path / "home"
+    with program(home, tmp_path / "no-models", "--no-browser"):
+        (home / "tmp" / "under-way").write_text("x")
+        with program(home, tmp_path / "no-models", "--no-browser"):
+            assert (home / "tmp" / "under-way").exists()
+
+
+# Another web page
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:9"},
+        {"Origin": "http://localhost"},
+        {"Origin": "http://["},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"},
+    ],
+)
+def test_whatever_comes_from_another_page_is_refused(served, headers):
+    page = served(uploads=True)
+    join = json.dumps({"fn_index": 0, "data": [], "session_hash": "s"})
+    for method, path, more, body in (
+        ("POST", "/gradio_api/upload", FORM, FILE % b"{}"),
+        ("POST", "/gradio_api/queue/join", JSON, join),
+        ("POST", "/gradio_api/run/predict", JSON, join),
+        ("POST", "/gradio_api/cancel", JSON, "{}"),
+        ("DELETE", "/", {}, None),
+        ("GET", "/gradio_api/queue/data?session_hash=s", {}, None),
+        ("GET", "/gradio_api/heartbeat/s", {}, None),
+        ("GET", "/config", {}, None),
+        ("GET", "/", {}, None),
+    ):
+        assert page.ask(method, path, {**more, **headers}, body)[0] == 403, (method, path)
+    assert page.uploaded() == []
+
+
+def test_a_link_may_open_the_page_and_the_page_may_ask(served):
+    page = served(uploads=True)
+    link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+    assert page.ask("GET", "/", link)[0] == 200
+    own = {"Origin": f"http://127.0.0.1:{page.port}", "Sec-Fetch-Site": "same-origin"}
+    status, _, said = page.ask("POST", "/gradio_api/upload", {**FORM, **own}, FILE % b"{}")
+    assert status == 200 and len(page.uploaded()) == 1 and "a.jsonl" in said
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:7860", "127.0.0.1.evil.example", "[", "", "192.0.2.1"])
+def test_a_name_that_is_not_ours_is_not_answered(served, host):
+    assert served().ask("GET", "/", {"Host": host})[0] == 400
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:80", "127.0.0.1", "[::1]", "[::1]:7860"])
+def test_this_machine_has_several_names(served, host):
+    assert served().ask("GET", "/", {"Host": host})[0] == 200
+
+
+def test_a_websocket_is_refused(served):
+    page = served()
+    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
+    assert page.ask("GET", "/", {**upgrade, "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA=="})[0] in (200, 403)
+    status = page.ask("GET", "/gradio_api/queue/join", {**upgrade, "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA=="})[0]
+    assert status in (403, 405)
+
+
+# Much at once
+
+
+def test_without_the_studio_nothing_is_uploaded(served):
+    page = served()
+    status, _, said = page.ask("POST", "/gradio_api/upload", FORM, FILE % b"{}")
+    assert status == 403 and "--studio" in said and page.uploaded() == []
+
+
+@pytest.mark.parametrize("path", ["/gradio_api/run/predict", "/gradio_api/queue/join", "/gradio_api/upload"])
+def test_a_long_body_is_refused_before_it_was_sent(served, path):
+    page = served(uploads=True)
+    with socket.create_connection(("127.0.0.1", page.port), timeout=20) as raw:
+        head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {page.known['Cookie']}\r\n"
+        raw.sendall(f"{head}Content-Length: 300000000\r\n\r\n".encode())
+        said = b"".join(iter(lambda: raw.recv(4096), b"")).decode()
+    assert said.startswith("HTTP/1.1 413") and "at most 1 MB" in said
+
+
+@pytest.mark.parametrize("path", ["/gradio_api/run/predict", "/gradio_api/upload"])
+def test_a_body_that_does_not_say_how_long_it_is_ends_at_the_limit(served, path):
+    page, sent = served(uploads=True), 0
+    with socket.create_connection(("127.0.0.1", page.port), timeout=20) as raw:
+        head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {page.known['Cookie']}\r\n"
+        kind = FORM["Content-Type"] if path.endswith("upload") else "application/json"
+        raw.sendall(f"{head}Content-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
+        try:
+            while sent < 300_000_000:
+                raw.sendall(b"10000\r\n" + b"x" * 65536 + b"\r\n")
+                sent += 65536
+        except OSError:
+            pass
+    assert sent < 20_000_000
+    assert page.uploaded() == []
+
+
+@pytest.mark.parametrize("path", ["/gradio_api/process_recording", "/gradio_api/component_server", "/login", "/x"])
+def test_what_the_page_does_not_need_is_not_there(served, path):
+    page = served(uploads=True)
+    assert page.ask("POST", path, JSON, "{}")[0] == 404
+    assert page.ask("PUT", "/", JSON, "{}")[0] == 404
+
+
+def test_a_page_that_was_closed_is_forgotten(home):
+    """Gradio keeps 0.7 MB of each page that was ever opened."""
+    import app
+
+    settings = configuration.load()
+    blocks = app.build(Loading(ScriptedEngine), settings, None)
+    try:
+        page = Page(home, serving.serve(blocks, settings, "127.0.0.1"), None)
+        opens = next(
+            number
+            for number, handler in blocks.fns.items()
+            if getattr(handler.fn, "__name__", "") == "open" and ("load" in dict(handler.targets).values())
+        )
+        remembered = blocks.state_holder.session_data
+        for number in range(5):
+            beat = HTTPConnection("127.0.0.1", page.port, timeout=20)
+            beat.request("GET", f"/gradio_api/heartbeat/s{number}", headers=page.known)
+            alive = beat.getresponse()
+            alive.read(5)
+            asked = json.dumps({"fn_index": opens, "data": [{}], "session_hash": f"s{number}"})
+            assert page.ask("POST", "/gradio_api/run/predict", JSON, asked)[0] == 200
+            assert f"s{number}" in remembered
+            alive.close()
+            beat.close()
+        deadline = time.monotonic() + 60
+        while remembered and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert not remembered and blocks.state_holder.capacity <= 32
+    finally:
+        blocks.close(verbose=False)
+
+
+# Beyond this machine
+
+
+def test_nobody_beyond_this_machine_is_let_in_without_a_password(served):
+    with pytest.raises(serving.OpenToOthersError, match=r"0\.0\.0\.0 others .* set SOLILOQUY_PASSWORD or give"):
+        served("0.0.0.0")
+    page = served("0.0.0.0", password=PASSWORD)
+    assert urlsplit(page.address).hostname == "localhost"
+    for given, status in (
+        (None, 401),
+        ("Basic " + b64encode(f"anybody:{PASSWORD}".encode()).decode(), 200),
+        ("Basic " + b64encode(b"anybody:wrong").decode(), 401),
+        ("Basic !", 401),
+        (f"Bearer {PASSWORD}", 401),
+    ):
+        headers = {"Host": f"192.0.2.1:{page.port}", **({"Authorization": given} if given else {})}
+        answered = page.ask("GET", "/", headers, known=False)
+        assert answered[0] == status
+        assert status == 200 or answered[1]["www-authenticate"].startswith("Basic ")
+    assert page.ask("GET", "/", {"Host": "evil.example"})[0] == 400
+    assert page.ask("GET", "/")[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "only_here"),
+    [("127.0.0.1", True), ("127.9.9.9", True), ("localhost", True), ("::1", True), ("0.0.0.0", False), ("::", False),
+     ("192.0.2.1", False), ("nowhere.invalid", False), ("", False)],
+)  # fmt: skip
+def test_which_addresses_only_this_machine_reaches(host, only_here):
+    assert serving.is_loopback(host) == only_here
+
+
+def test_a_secret_is_read_from_a_file_and_never_shown(tmp_path, monkeypatch):
+    secret = tmp_path / "secret"
+    secret.write_text(f"{PASSWORD}\n")
+    given = serving.arguments(["--api", "--api-key-file", str(secret), "--password-file", str(secret)])
+    assert (given.api_key, given.password) == (PASSWORD, PASSWORD)
+    monkeypatch.setenv("SOLILOQUY_PASSWORD", "short")
+    with pytest.raises(configuration.SettingsError, match="password") as refused:
+        configuration.load()
+    assert "short'" not in str(refused.value)
+    monkeypatch.setenv("SOLILOQUY_PASSWORD", PASSWORD)
+    assert PASSWORD not in repr(configuration.load())
+
+
+def test_a_folder_that_others_use_too_is_left_as_it_is(tmp_path, monkeypatch):
+    from runtime.files import keep_private
+
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    for mode in (0o1777, 0o755):
+        shared.chmod(mode)
+        monkeypatch.setenv("HOME", str(shared))
+        (shared / "window").write_text("another program's")
+        (shared / "window").chmod(0o755)
+        keep_private(shared)
+        assert stat.S_IMODE(shared.stat().st_mode) == mode
+        assert stat.S_IMODE((shared / "window").stat().st_mode) == 0o755
