@@ -37,6 +37,8 @@ DepthOption = Annotated[str | None, typer.Option("--depth", help="How steps are 
 Model = Annotated[str | None, typer.Option(help="Name of an installed model, or path of a GGUF file.")]
 NoLog = Annotated[bool, typer.Option("--no-log", help="Do not store this run.")]
 
+LONGEST_INPUT = 1 << 20
+"""Characters of stdin that are read: it may have no end."""
 SIGNS = {"correct": "✓", "incorrect": "✗", "unsure": "?", None: " "}
 
 
@@ -56,7 +58,7 @@ def solve(
     from runtime import settings
 
     chosen = settings.load(model=model, mode=mode, rounds=rounds, depth=depth, temperature=temperature, seed=seed)
-    text = sys.stdin.read() if problem == "-" else problem
+    text = sys.stdin.read(LONGEST_INPUT) if problem == "-" else problem
     with _session(chosen, no_log) as session:
         run, unsaved, first_step = _watch(session.solve(text), quiet=as_json)
     _report(run, as_json, {"rounds": _rounds(run), "first_step_seconds": first_step})
@@ -81,7 +83,7 @@ def check(
     talk = run.transcript.talk
     critique = talk.critique_of(talk.chosen) if talk.chosen else None
     wrong = critique.first_error if critique else None
-    _report(run, as_json, {"first_error": None if wrong is None else wrong + 1})
+    _report(run, as_json, {"first_error_index": wrong})
     if not as_json:
         if wrong is not None:
             print(f"First error: step {wrong + 1}.")

@@ -94,7 +94,10 @@ def import_(
 
     done = import_attempts(file, SessionLog(settings.load().database))
     if as_json:
-        _print_json({"imported": done.new, "known": done.known})
+        _print_json({"imported": done.new, "known": done.known, "left_out": done.left_out})
+    if done.left_out:
+        fields = ", ".join(f"`{name}` of {count} rows" for name, count in done.left_out.items())
+        print(f"Not taken over, so that nobody reviews with a verdict before them: {fields}.", file=sys.stderr)
     print(f"{done.new} attempts imported, {done.known} were there already.", file=sys.stderr)
 
 

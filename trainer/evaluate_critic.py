@@ -20,6 +20,7 @@ from rich.table import Table
 
 from runtime.critic import UNTRAINED, first_error, open_critic
 from runtime.engines.base import Engine
+from runtime.files import write_whole
 from runtime.settings import Settings
 from runtime.types import Witness
 from runtime.weighing import Weights
@@ -149,8 +150,8 @@ def weights_in_use(engine: Engine, settings: Settings) -> Mapping[str, Weights]:
 
 def write_outcomes(path: Path, attempts: Sequence[JudgedAttempt], outcomes: Mapping[str, bool]) -> None:
     """What the gate compares: a line for each attempt."""
-    lines = ({"key": a.key, "right": outcomes[a.key], "first_error": a.first_error} for a in attempts)
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
+    lines = ({"key": a.key, "right": outcomes[a.key], "first_error_index": a.first_error} for a in attempts)
+    write_whole(path, (json.dumps(line) + "\n" for line in lines))
 
 
 def table(report: Mapping[str, Any]) -> Table:

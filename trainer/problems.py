@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from runtime.errors import SoliloquyError
+from runtime.json_rows import read_rows
 from runtime.wordproblems import Split, generate
 
 CHUNK = 500
@@ -76,7 +77,7 @@ def write(path: Path, count: int, seed: int, split: Split, processes: int = 1) -
 
 
 def report(path: Path) -> Report:
-    """Read a whole file. Raises ProblemsError."""
+    """Read a whole file. Raises RowError."""
     themes: Counter[str] = Counter()
     templates: Counter[str] = Counter()
     steps: Counter[int] = Counter()
@@ -96,12 +97,13 @@ def _shares(counted: Counter[Any]) -> dict[Any, float]:
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    try:
-        with path.open(encoding="utf-8") as file:
-            for line in file:
-                yield json.loads(line)
-    except (OSError, ValueError) as error:
-        raise ProblemsError(f"{path} cannot be read as problems ({error}): write it anew.") from error
+    def checked(row: dict[str, Any]) -> dict[str, Any]:
+        missing = [name for name in ("theme", "template", "solution", "id") if name not in row]
+        if missing:
+            raise ValueError(f"`{missing[0]}` is missing")
+        return row
+
+    yield from (row for _, row in read_rows(path, checked, "Write the problems anew."))
 
 
 def _mended(path: Path, seed: int, split: Split) -> int:
