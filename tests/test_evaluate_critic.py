@@ -193,9 +193,9 @@ def test_outcomes_are_written_line_by_line(tmp_path):
     evaluate_critic.write_outcomes(tmp_path / "outcomes.jsonl", ATTEMPTS, found["outcomes"])
     lines = [json.loads(line) for line in (tmp_path / "outcomes.jsonl").read_text("utf-8").splitlines()]
     assert lines == [
-        {"key": SLIP.key, "right": False, "first_error": 0},
-        {"key": WRONG.key, "right": True, "first_error": 1},
-        {"key": RIGHT.key, "right": True, "first_error": None},
+        {"key": SLIP.key, "right": False, "first_error_index": 0},
+        {"key": WRONG.key, "right": True, "first_error_index": 1},
+        {"key": RIGHT.key, "right": True, "first_error_index": None},
     ]
 
 

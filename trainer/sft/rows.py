@@ -85,7 +85,9 @@ def _invocation(chat: Chat) -> Sequence[int]:
 
 
 def read_rows(path: Path, limit: int | None = None) -> Iterator[Row]:
-    """The rows of a file. Raises RowError, naming the line."""
+    """The rows of a file; none of one with no bytes, as a few lessons leave none to watch. Raises RowError."""
+    if path.is_file() and not path.stat().st_size:
+        return
     needs = "Rows to learn from are written by `trainer lessons` and `trainer traces`."
     yield from (row for _, row in json_rows.read_rows(path, Row.model_validate, needs, limit))
 
