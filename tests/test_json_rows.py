@@ -57,7 +57,6 @@ every_reader = pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "holds no rows"),
         ("\n  \n", "holds no rows"),
         ("[]", "holds no rows"),
         ("nonsense\n", "line 1: it is not valid JSON"),
@@ -78,6 +77,16 @@ def test_no_reader_takes_what_is_no_row(reader, text, said, log, tmp_path):
     with pytest.raises(RowError, match=rf"rows\.jsonl.*{said}"):
         READERS[reader](path, log)
     assert log.count_runs() == 0
+
+
+@pytest.mark.parametrize("reader", READERS.keys() - {"lessons"})
+def test_an_empty_file_is_no_success(reader, log, tmp_path):
+    with pytest.raises(RowError, match=r"rows\.jsonl holds no rows\. "):
+        READERS[reader](written(tmp_path), log)
+
+
+def test_a_few_lessons_leave_none_to_watch(tmp_path):
+    assert list(read_lessons(written(tmp_path))) == []
 
 
 @every_reader
