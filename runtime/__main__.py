@@ -6,6 +6,10 @@ one sentence with its remedy and an exit code that is not 0. Heavy modules are i
 
 from __future__ import annotations
 
+from runtime.errors import interrupt_without_traceback, run_command_line
+
+interrupt_without_traceback()
+
 import json
 import sys
 from collections.abc import Iterator
@@ -15,7 +19,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from runtime.data_cli import data_app
-from runtime.errors import run_command_line
 from runtime.models_cli import models_app
 
 if TYPE_CHECKING:

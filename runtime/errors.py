@@ -13,6 +13,8 @@ import sys
 from collections.abc import Callable
 from types import TracebackType
 
+from runtime.environment import mend_no_proxy
+
 INTERRUPTED = 130
 """The exit code of a command that was ended with Ctrl+C, as shells have it: 128 and the number of SIGINT."""
 
@@ -26,6 +28,7 @@ def run_command_line(app: Callable[[], None]) -> None:
     or whatever code the command chose."""
     interrupt_without_traceback()
     make_streams_safe()
+    mend_no_proxy()
     sys.exit(_code(app))
 
 
@@ -88,7 +91,8 @@ def _print_no_more() -> None:
 
 def os_error_sentence(error: OSError) -> str:
     """What the system refused, and what to do about it."""
-    place = f" ({os.fsdecode(error.filename)})" if isinstance(error.filename, str | bytes) else ""
+    named = isinstance(error.filename, str | bytes)
+    place = f" ({os.fsdecode(error.filename)})" if named else " where this is written to"
     reason = error.strerror or str(error)
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return (

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from runtime.errors import interrupt_without_traceback, run_command_line
+
+interrupt_without_traceback()
+
 import logging
 import warnings
 
 import typer
 
-from runtime.errors import run_command_line
 from trainer.commands import making, measuring, tuning
 
 app = typer.Typer(

@@ -32,7 +32,7 @@ POLICY = (
     "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; frame-ancestors 'none'"
 )
 FIRST_PORT = 7860
-PROXIES = ("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY")
+PROXIES = ("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 SEALED = ("HF_HUB_OFFLINE", *PROXIES, *(name.lower() for name in PROXIES))
 _before: dict[str, str | None] = {}
 STYLES = ("page.css", "steps.css", "guide.css", "side.css", "studio.css", "compare.css", "models.css")
@@ -68,7 +68,8 @@ def _port(text: str) -> int:
 
 
 def seal_environment() -> None:
-    """To be called before Gradio is imported: no telemetry, and no proxies, of which a SOCKS one breaks the import."""
+    """To be called before Gradio is imported: no telemetry, and no proxies, of which a SOCKS one breaks the import, as
+    does NO_PROXY with an address in brackets."""
     for name in SEALED:
         _before.setdefault(name, os.environ.get(name))
     os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_OFFLINE": "1"}

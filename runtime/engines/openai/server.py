@@ -72,9 +72,15 @@ class Server:
         self._root = url.rstrip("/").removesuffix("/v1")
         self._host = urlsplit(url).netloc.rpartition("@")[2] or url
         self._key = key or os.environ.get("SOLILOQUY_API_KEY") or os.environ.get("OPENAI_API_KEY")
-        self._client = openai.AsyncOpenAI(
-            api_key=self._key or "none", base_url=url, timeout=timeout, max_retries=retries
-        )
+        try:
+            self._client = openai.AsyncOpenAI(
+                api_key=self._key or "none", base_url=url, timeout=timeout, max_retries=retries
+            )
+        except Exception as error:
+            raise EngineError(
+                f"The proxies of this environment cannot be used ({error}). Unset ALL_PROXY, HTTP_PROXY, HTTPS_PROXY"
+                " and NO_PROXY, or mend them."
+            ) from error
         self._close_lock = Lock()
         self._gate = asyncio.Semaphore(parallel)
         self._loop = asyncio.new_event_loop()
