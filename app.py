@@ -6,9 +6,9 @@ The page is served to this machine only, fetches nothing and sends nothing. Its 
 
 from __future__ import annotations
 
-from runtime.errors import SoliloquyError, interrupt_without_traceback, run_command_line
+from runtime.errors import SoliloquyError, die_of_interrupts, run_command_line
 
-interrupt_without_traceback()  # what comes next takes seconds to import
+die_of_interrupts()  # what comes next takes seconds to import
 
 import argparse
 import sys

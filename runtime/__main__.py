@@ -6,9 +6,9 @@ one sentence with its remedy and an exit code that is not 0. Heavy modules are i
 
 from __future__ import annotations
 
-from runtime.errors import interrupt_without_traceback, run_command_line
+from runtime.errors import die_of_interrupts, run_command_line
 
-interrupt_without_traceback()
+die_of_interrupts()
 
 import json
 import sys

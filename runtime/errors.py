@@ -7,11 +7,13 @@ what a person or a machine did (Ctrl+C, a full disk, a reader that went away).
 
 from __future__ import annotations
 
+import _thread
 import errno
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable
-from types import TracebackType
 
 from runtime.environment import mend_no_proxy
 
@@ -26,20 +28,34 @@ class SoliloquyError(Exception):
 def run_command_line(app: Callable[[], None]) -> None:
     """Run a command line to its end and leave with its exit code: 0, 1 after one sentence on stderr, 130 after Ctrl+C,
     or whatever code the command chose."""
-    interrupt_without_traceback()
+    answer_interrupts()
     make_streams_safe()
     mend_no_proxy()
     sys.exit(_code(app))
 
 
-def interrupt_without_traceback() -> None:
-    """Ctrl+C outside any command, such as while libraries are imported, ends the program without a traceback."""
+def die_of_interrupts() -> None:
+    """Until the command line runs, Ctrl+C ends the program at once: a KeyboardInterrupt in the middle of an import can
+    only become a traceback, and some libraries make another error of it."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        if not issubclass(kind, KeyboardInterrupt):  # after which Python itself ends with the code of SIGINT
-            sys.__excepthook__(kind, error, trace)
 
-    sys.excepthook = hook
+def answer_interrupts() -> None:
+    """From now on Ctrl+C is a KeyboardInterrupt. One that hits while C code calls back into Python, as llama.cpp does
+    all the time while it loads a model, would be printed and forgotten: it is raised again as soon as that is over."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def hook(lost: sys.UnraisableHookArgs) -> None:
+        if issubclass(lost.exc_type, KeyboardInterrupt):
+            again = threading.Timer(0.1, _thread.interrupt_main)  # at once it would hit this very function
+            again.daemon = True
+            again.start()
+        else:
+            sys.__unraisablehook__(lost)
+
+    sys.unraisablehook = hook
 
 
 def make_streams_safe() -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from runtime.errors import interrupt_without_traceback, run_command_line
+from runtime.errors import die_of_interrupts, run_command_line
 
-interrupt_without_traceback()
+die_of_interrupts()
 
 import logging
 import warnings

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from runtime.errors import SoliloquyError
 from runtime.json_rows import read_rows
 from runtime.wordproblems import Split, generate
+
+T = TypeVar("T")
 
 CHUNK = 500
 """Problems that a process makes at once."""
@@ -134,8 +137,17 @@ def _texts(starts: list[tuple[int, int]], make: partial[str], processes: int) ->
     if processes == 1 or len(starts) < 2:
         yield from map(make, starts)
         return
-    with get_context("spawn").Pool(min(processes, len(starts))) as pool:
+    with _without_interrupts(lambda: get_context("spawn").Pool(min(processes, len(starts)))) as pool:
         yield from pool.imap(make, starts)
+
+
+def _without_interrupts(start: Callable[[], T]) -> T:
+    """Starts processes that leave Ctrl+C to this one, which ends them."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        return start()
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _lines(numbers: tuple[int, int], seed: int, split: Split) -> str:

@@ -113,8 +113,26 @@ def use_private_folder(home: Path) -> None:
     os.environ["GRADIO_TEMP_DIR"] = str(private_folder(home, "tmp"))
 
 
+def require_reachable(host: str) -> None:
+    """Raises OSError if a program that listens at `host` could not be reached from this machine, as without its
+    loopback interface."""
+    try:
+        server = socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError:  # the search for a port says more
+        return
+    try:
+        with server:
+            socket.create_connection(server.getsockname()[:2], timeout=10).close()
+    except OSError as error:
+        raise OSError(
+            f"Nothing at {host} can be reached from this machine ({error.strerror or error}). Switch its network"
+            " interface on (`ip link set lo up` for loopback), or choose another --host."
+        ) from error
+
+
 def free_port(host: str, wanted: int | None) -> int:
     """The port asked for, or the next one above it that nobody listens on. Raises OSError if none of 100 is free."""
+    require_reachable(host)
     first, refused = wanted or FIRST_PORT, "there is none"
     for port in range(first, min(first + 100, 65536)):
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
