@@ -49,13 +49,20 @@ def answer_interrupts() -> None:
 
     def hook(lost: sys.UnraisableHookArgs) -> None:
         if issubclass(lost.exc_type, KeyboardInterrupt):
-            again = threading.Timer(0.1, _thread.interrupt_main)  # at once it would hit this very function
+            again = threading.Timer(0.1, _interrupt_main_thread)  # at once it would hit this very function
             again.daemon = True
             again.start()
         else:
             sys.__unraisablehook__(lost)
 
     sys.unraisablehook = hook
+
+
+def _interrupt_main_thread() -> None:
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)  # ends a wait in the system too
+    else:
+        _thread.interrupt_main()
 
 
 def make_streams_safe() -> None:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+NO_ROOM = 1 << 20
+"""Bytes; a disk with fewer is full."""
 
 
 def write_whole(path: Path, content: bytes | str | Iterable[str]) -> None:
@@ -25,6 +30,32 @@ def write_whole(path: Path, content: bytes | str | Iterable[str]) -> None:
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def append(path: Path, text: str) -> None:
+    """Put text at the end of a file, all of it or nothing: what a full disk cut off is taken back. Raises OSError."""
+    with path.open("ab", buffering=0) as file:
+        size, rest = file.seek(0, os.SEEK_END), memoryview(text.encode())
+        try:
+            while rest:
+                rest = rest[file.write(rest) :]
+        except OSError:
+            os.truncate(path, size)
+            raise
+
+
+@contextmanager
+def saved_by_library(path: Path) -> Iterator[None]:
+    """While a library writes to `path`: each has an error of its own for a full disk. Raises OSError for it."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
+        is_full = "No space left" in str(error) or shutil.disk_usage(path.parent).free < NO_ROOM
+        if is_full or "file write failed" in str(error):  # torch does not say why
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
+        raise
 
 
 def shown(name: str) -> str:

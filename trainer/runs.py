@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from runtime.engines.base import Engine
 from runtime.fetch.files import sha256_of
-from runtime.files import write_whole
+from runtime.files import append, write_whole
 from runtime.types import Value, content_hash
 
 T = TypeVar("T")
@@ -29,7 +29,7 @@ class ResultFile:
         text = json.dumps(config, sort_keys=True, ensure_ascii=False)
         self.folder = folder / f"{name}-{content_hash(text)}"
         self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / "config.json").write_text(json.dumps(config, indent=2, ensure_ascii=False), "utf-8")
+        write_whole(self.folder / "config.json", json.dumps(config, indent=2, ensure_ascii=False))
         self.path = self.folder / "results.jsonl"
         self.rows: dict[Hashable, dict[str, Any]] = {row["key"]: row for row in self._read()}
         self._lock = Lock()
@@ -50,8 +50,7 @@ class ResultFile:
     def add(self, row: dict[str, Any]) -> None:
         """Append one result and make it last."""
         with self._lock:
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            append(self.path, json.dumps(row, ensure_ascii=False) + "\n")
             self.rows[row["key"]] = row
 
 
