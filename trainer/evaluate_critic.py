@@ -173,5 +173,19 @@ def table(report: Mapping[str, Any]) -> Table:
     return made
 
 
+def type_table(report: Mapping[str, Any]) -> Table | None:
+    """The share of first errors found at their place, by the type that teachers named; None if they named none."""
+    panels = report["panels"]
+    kinds = next((row["by_type"] for row in panels.values()), {})
+    if not kinds:
+        return None
+    made = Table(title="First errors found, by type")
+    for column in ("type", "n", *panels):
+        made.add_column(column, justify="left" if column == "type" else "right")
+    for kind, row in kinds.items():
+        made.add_row(kind, str(row["n"]), *(f"{panel['by_type'][kind]['found']:.0%}" for panel in panels.values()))
+    return made
+
+
 def _span(interval: tuple[float, float]) -> str:
     return "[{:.0%}, {:.0%}]".format(*interval)
