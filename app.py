@@ -6,6 +6,10 @@ The page is served to this machine only, fetches nothing and sends nothing. Its 
 
 from __future__ import annotations
 
+from runtime.errors import SoliloquyError, die_of_interrupts, run_command_line
+
+die_of_interrupts()  # what comes next takes seconds to import
+
 import argparse
 import sys
 from typing import TYPE_CHECKING
@@ -14,17 +18,17 @@ from urllib.parse import urljoin, urlsplit
 from runtime import engines
 from runtime import settings as configuration
 from runtime.api.routes import Api, new_key
-from runtime.errors import SoliloquyError
-from runtime.files import keep_private, sweep
+from runtime.files import sweep
 from runtime.page import serving, window
 from runtime.page.guard import Access
 from runtime.page.loading import Loading
+from runtime.private_files import keep_private
 from runtime.settings import Settings
 from runtime.store import SessionLog, StoreError
 
 serving.seal_environment()
 
-from runtime.page.layout import Page  # noqa: E402 - Gradio reads the environment while it is imported
+from runtime.page.layout import Page  # Gradio reads the environment while it is imported
 
 if TYPE_CHECKING:
     from gradio import Blocks
@@ -108,4 +112,4 @@ def say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command_line(main)

@@ -6,6 +6,10 @@ one sentence with its remedy and an exit code that is not 0. Heavy modules are i
 
 from __future__ import annotations
 
+from runtime.errors import die_of_interrupts, run_command_line
+
+die_of_interrupts()
+
 import json
 import sys
 from collections.abc import Iterator
@@ -16,7 +20,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from runtime.data_cli import data_app, say_what_was_left_out
-from runtime.errors import run_command_line
 from runtime.models_cli import models_app
 
 if TYPE_CHECKING:
@@ -37,7 +40,7 @@ app.add_typer(models_app, name="models")
 @app.callback()
 def _keep_private() -> None:
     from runtime import settings
-    from runtime.files import keep_private
+    from runtime.private_files import keep_private
 
     with suppress(settings.SettingsError):  # the command says so itself
         keep_private(settings.load().home, settings.config_file())
@@ -48,6 +51,8 @@ DepthOption = Annotated[str | None, typer.Option("--depth", help="How steps are 
 Model = Annotated[str | None, typer.Option(help="Name of an installed model, or path of a GGUF file.")]
 NoLog = Annotated[bool, typer.Option("--no-log", help="Do not store this run.")]
 
+LONGEST_INPUT = 1 << 20
+"""Characters of stdin that are read: it may have no end."""
 SIGNS = {"correct": "✓", "incorrect": "✗", "unsure": "?", None: " "}
 
 
@@ -67,7 +72,7 @@ def solve(
     from runtime import settings
 
     chosen = settings.load(model=model, mode=mode, rounds=rounds, depth=depth, temperature=temperature, seed=seed)
-    text = sys.stdin.read() if problem == "-" else problem
+    text = sys.stdin.read(LONGEST_INPUT) if problem == "-" else problem
     with _session(chosen, no_log) as session:
         run, unsaved, first_step = _watch(session.solve(text), quiet=as_json)
     _report(run, as_json, {"rounds": _rounds(run), "first_step_seconds": first_step})
@@ -92,7 +97,7 @@ def check(
     talk = run.transcript.talk
     critique = talk.critique_of(talk.chosen) if talk.chosen else None
     wrong = critique.first_error if critique else None
-    _report(run, as_json, {"first_error": None if wrong is None else wrong + 1})
+    _report(run, as_json, {"first_error_index": wrong})
     if not as_json:
         if wrong is not None:
             print(f"First error: step {wrong + 1}.")

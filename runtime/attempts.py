@@ -5,10 +5,11 @@ Text: the problem, a blank line, then one step a line. JSON: an object with `pro
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
+from runtime import json_rows
+from runtime.files import open_regular
 from runtime.text import UnreadableError
 
 LIMIT = 200_000
@@ -19,28 +20,35 @@ _FORMS = 'It must be text (problem, blank line, one step a line) or JSON {"probl
 def read_attempt(path: Path) -> tuple[str, list[str]]:
     """Problem and steps. Raises UnreadableError, which names what is wrong with the file."""
     try:
-        if path.stat().st_size > LIMIT:
-            raise UnreadableError(f"{path} is too long to be an attempt ({path.stat().st_size:,} bytes).")
-        text = path.read_bytes().decode("utf-8-sig")
+        with open_regular(path) as file:
+            data = file.read(LIMIT + 1)
+        text = data.decode("utf-8-sig")
     except OSError as error:
         raise UnreadableError(f"{path} cannot be read ({error.strerror}).") from error
     except UnicodeDecodeError as error:
-        raise UnreadableError(f"{path} is not text in UTF-8. {_FORMS}") from error
-    return _from_json(path, text) if text.lstrip().startswith("{") else _from_text(path, text)
+        if len(data) <= LIMIT:  # else the last character may only be cut
+            raise UnreadableError(f"{path} is not text in UTF-8. {_FORMS}") from error
+    if len(data) > LIMIT:
+        raise UnreadableError(f"{path} is too long to be an attempt (more than {LIMIT:,} bytes).")
+    return _from_json(path, text) if text.lstrip().startswith("{") or _is_array(text) else _from_text(path, text)
+
+
+def _is_array(text: str) -> bool:
+    """Whether it is a JSON array; "[Problem 3] Tom has ..." is none."""
+    try:
+        return text.lstrip().startswith("[") and isinstance(json_rows.parse(text), list)
+    except ValueError:
+        return False
 
 
 def _from_json(path: Path, text: str) -> tuple[str, list[str]]:
     try:
-        row = json.loads(text)
-    except RecursionError as error:
-        raise UnreadableError(f"{path} is nested too deeply. {_FORMS}") from error
-    except json.JSONDecodeError as error:
-        raise UnreadableError(f"{path} is not valid JSON (line {error.lineno}: {error.msg}). {_FORMS}") from error
-    except ValueError as error:  # Python reads no whole number of more than 4,300 digits
-        raise UnreadableError(f"{path} holds a number with too many digits. Write it as text, in quotes.") from error
-    problem, steps = row.get("problem"), row.get("steps")
-    if not isinstance(problem, str) or not isinstance(steps, list) or not all(isinstance(s, str) for s in steps):
-        raise UnreadableError(f"{path} has no `problem` (text) and `steps` (list of texts). {_FORMS}")
+        row = json_rows.parse(text)
+        if not isinstance(row, dict):
+            raise ValueError("it is a JSON array, and one attempt is checked at a time")
+        problem, steps = json_rows.question(row), json_rows.steps(row)
+    except ValueError as error:
+        raise UnreadableError(f"{path} is no attempt: {error}. {_FORMS}") from error
     return problem, _not_empty(path, [" ".join(step.split()) for step in steps])
 
 

@@ -101,7 +101,10 @@ def import_(
     log = SessionLog(settings.load().database)
     done = import_attempts(file, log)
     if as_json:
-        _print_json({"imported": done.new, "known": done.known})
+        _print_json({"imported": done.new, "known": done.known, "left_out": done.left_out})
+    if done.left_out:
+        fields = ", ".join(f"`{name}` of {count} rows" for name, count in done.left_out.items())
+        print(f"Not taken over, so that nobody reviews with a verdict before them: {fields}.", file=sys.stderr)
     print(f"{done.new} attempts imported, {done.known} were there already.", file=sys.stderr)
     say_what_was_left_out(log)
 

@@ -18,7 +18,7 @@ from threading import RLock
 from sqlite_utils import Database, Migrations
 
 from runtime.errors import SoliloquyError
-from runtime.files import create_private
+from runtime.private_files import create_private
 
 ROOM = 1 << 20
 """Bytes that must be free for SQLite to work at all; with less it reports an I/O error."""

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import secrets
+import shutil
 import stat
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, BinaryIO
 
 import psutil
 
-OURS = ("config.toml", "tuning.json", "page-token", "exports", "training", "tmp", "window")
-"""What the runtime writes into its home, beside the database; whatever else lies there is left as it is."""
+from runtime.private_files import open_private
+
+NO_ROOM = 1 << 20
+"""Bytes; a disk with fewer is full."""
+
 _UNFINISHED = re.compile(r"\..+\.(\d+)\.[0-9a-f]{8}\.part")
 """The number is that of the process that writes it."""
 QUIET, FORGOTTEN = 60.0, 86_400.0
@@ -72,46 +77,43 @@ def _is_left_over(path: Path) -> bool:
     return age > (FORGOTTEN if psutil.pid_exists(int(found[1])) else QUIET)
 
 
-def open_private(path: Path, mode: str = "wb") -> IO[Any]:
-    """A file opened to be written, which only this user can read if it is new. Raises OSError."""
-    return open(path, mode, opener=lambda name, flags: os.open(name, flags, 0o600))
+def append(path: Path, text: str) -> None:
+    """Put text at the end of a file, all of it or nothing: what a full disk cut off is taken back. Raises OSError."""
+    with path.open("ab", buffering=0) as file:
+        size, rest = file.seek(0, os.SEEK_END), memoryview(text.encode())
+        try:
+            while rest:
+                rest = rest[file.write(rest) :]
+        except OSError:
+            os.truncate(path, size)
+            raise
 
 
-def create_private(path: Path) -> None:
-    """An empty file that only this user can read, unless there is one already. Raises OSError."""
-    with suppress(FileExistsError):
-        open_private(path, "xb").close()
+@contextmanager
+def saved_by_library(path: Path) -> Iterator[None]:
+    """While a library writes to `path`: each has an error of its own for a full disk. Raises OSError for it."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
+        is_full = "No space left" in str(error) or shutil.disk_usage(path.parent).free < NO_ROOM
+        if is_full or "file write failed" in str(error):  # torch does not say why
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
+        raise
 
 
-def keep_private(home: Path, *more: Path) -> None:
-    """Make the home for this user alone, or shut one that others can look into, with all that the runtime keeps there
-    and the files in `more`. What cannot be changed stays: whoever needs to write there will say so."""
-    with suppress(OSError):
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        own = [home, *(path for name in OURS for path in _below(home / name))] if _is_for_one(home) else []
-        for path in (*own, *home.glob("soliloquy.db*"), *more):
-            _shut(path)
+def shown(name: str) -> str:
+    """A name that may hold bytes which are not UTF-8, as text that can be stored: they become question marks."""
+    return os.fsencode(name).decode("utf-8", "replace")
 
 
-def _is_for_one(home: Path) -> bool:
-    """Whether it was made for us, rather than a folder that holds other things too, such as /tmp or a user's own."""
-    if os.name != "posix":  # Windows shuts a user's folders by itself
-        return False
-    state = home.stat()
-    shared = state.st_mode & stat.S_ISVTX or home.resolve() in (Path.home(), Path("/"))
-    return state.st_uid == os.geteuid() and not shared
-
-
-def _below(start: Path) -> Iterator[Path]:
-    """A file or folder and all that is in it, without following links."""
-    yield start
-    for folder, folders, names in os.walk(start):
-        yield from (Path(folder, name) for name in (*folders, *names))
-
-
-def _shut(path: Path) -> None:
-    """Take every right from other users. Raises OSError."""
-    with suppress(FileNotFoundError):
-        mode = stat.S_IMODE(path.lstat().st_mode)
-        if mode & 0o077 and not path.is_symlink():
-            path.chmod(mode & 0o700)
+def open_regular(path: Path) -> BinaryIO:
+    """An ordinary file, to be read. Raises OSError, also for a folder, and for a device or a pipe: those may have no
+    end, or keep whoever opens them waiting."""
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "it is a device or a pipe; save what it gives to a file first", str(path))
+    return path.open("rb")

@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from runtime.errors import SoliloquyError
+from runtime.files import open_regular
 from runtime.types import Value
 
 # Numbers of the GGUF specification: the forms of values, and "type:values:bytes" of one block of each tensor type.
@@ -42,7 +43,7 @@ class Header(Value):
 def read_header(path: Path) -> Header:
     """The head of a GGUF file. Raises BadGGUF if it is none, cannot be read, or was cut short."""
     try:
-        with Path(path).open("rb") as file:
+        with open_regular(Path(path)) as file:
             if (magic := file.read(4)) != b"GGUF":
                 raise BadGGUF(f"{path} is not a GGUF file: it begins with {magic!r}. Choose another file.")
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:

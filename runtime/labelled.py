@@ -64,6 +64,17 @@ class LabelledAttempt:
         return len(self.rated) - 1 if self.rated[-1:] == [-1] else None
 
     @property
+    def explanation(self) -> str:
+        """What a person says is wrong with the first wrong step; empty if nobody did."""
+        return self.review.explanation if self.review and self.first_error is not None else ""
+
+    @property
+    def error_type(self) -> str:
+        """Which kind of error a person found in the first wrong step; empty if nobody said."""
+        wrong = self.first_error
+        return (self.labels[wrong].reason or "") if wrong is not None else ""
+
+    @property
     def holds(self) -> bool:
         """Whether a person rated every step, and none of them wrong."""
         return len(self.rated) == len(self.steps) and self.first_error is None

@@ -1,6 +1,8 @@
 """Reading a person's attempt from a file: every form that is taken, and what is said of the others."""
 
 import json
+import os
+from pathlib import Path
 
 import pytest
 
@@ -55,17 +57,20 @@ def test_a_problem_of_several_lines_stays_whole_and_every_line_is_a_step(tmp_pat
         ("Two lines\nof a problem.", "holds no steps"),
         (b"caf\xe9\n\n2 + 3", "not text in UTF-8"),
         (b"\x89PNG\r\n\x1a\n\x00", "not text in UTF-8"),
-        ('{"problem": ', "not valid JSON .line 1"),
+        ('{"problem": ', "not valid JSON"),
         ('{"problem": "2 + 3?",\n "steps": [,]}', "not valid JSON .line 2"),
-        ('{"problem": "2 + 3?"}', "no `problem`"),
-        ('{"steps": ["5"]}', "no `problem`"),
-        ('{"problem": 5, "steps": ["5"]}', "no `problem`"),
-        ('{"problem": "2 + 3?", "steps": "5"}', "no `problem`"),
-        ('{"problem": "2 + 3?", "steps": [5]}', "no `problem`"),
+        ('{"problem": "2 + 3?"}', "`steps`"),
+        ('{"steps": ["5"]}', "`question`"),
+        ('{"problem": 5, "steps": ["5"]}', "`question`"),
+        ('{"problem": "2 + 3?", "steps": "5"}', "`steps`"),
+        ('{"problem": "2 + 3?", "steps": [5]}', "`steps`"),
         ('{"problem": "2 + 3?", "steps": []}', "holds no steps"),
         ('{"problem": "2 + 3?", "steps": [" ", "\\n"]}', "holds no steps"),
-        ('{"problem": ' + "[" * 90_000, "JSON"),
-        ('{"problem": "2 + 3?", "steps": ["5"], "more": ' + "1" * 5000 + "}", "too many digits"),
+        ('{"problem": ' + "[" * 90_000, "nested too deeply"),
+        ('{"problem": "2 + 3?", "steps": ["5"], "points": ' + "1" * 5000 + "}", "thousands of digits"),
+        ('[{"problem": "2 + 3?", "steps": ["5"]}]', "one attempt is checked at a time"),
+        ('{"problem": "2 + 3?", "steps": ["5"]}\n{"problem": "1?", "steps": ["1"]}', "not valid JSON .line 2"),
+        ('{"problem": "half a \\ud800", "steps": ["5"]}', "not text"),
         ("x" * (LIMIT + 1), "too long"),
     ],
 )
@@ -74,6 +79,22 @@ def test_an_unusable_file_is_named_with_the_reason(data, says, tmp_path):
     with pytest.raises(UnreadableError, match=says) as caught:
         read_attempt(path)
     assert str(path) in str(caught.value)
+
+
+def test_a_text_that_begins_with_a_bracket_is_no_json(tmp_path):
+    assert read_attempt(written(tmp_path, "[Problem 3] 2 + 3?\n\n2 + 3 = 5")) == ("[Problem 3] 2 + 3?", ["2 + 3 = 5"])
+
+
+@pytest.mark.parametrize("name", ["question", "problem"])
+def test_the_text_of_a_problem_has_either_name(name, tmp_path):
+    assert read_attempt(written(tmp_path, json.dumps({name: PROBLEM, "steps": STEPS}))) == (PROBLEM, STEPS)
+
+
+def test_a_device_or_a_pipe_is_refused_without_waiting_for_its_end(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for place in (Path("/dev/zero"), tmp_path / "pipe"):
+        with pytest.raises(UnreadableError, match="device or a pipe; save what it gives to a file"):
+            read_attempt(place)
 
 
 def test_a_file_that_is_not_there_or_is_a_folder_is_named(tmp_path):

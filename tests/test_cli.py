@@ -139,8 +139,8 @@ def test_planted_wrong_arithmetic_is_named_at_its_step(number, small_model):
     row = [json.loads(line) for line in (ROOT / "data/seed/planted_errors.jsonl").open(encoding="utf-8")][number - 1]
     finished = run("check", PLANTED[number - 1], "--json", "--no-log", "--model", small_model)
     result = json.loads(finished.stdout)
-    assert result["first_error"] == row["first_error"], finished.stderr
-    wrong = result["steps"][row["first_error"] - 1]
+    assert result["first_error_index"] == row["first_error_index"], finished.stderr
+    wrong = result["steps"][row["first_error_index"]]
     assert (wrong["verdict"], wrong["arithmetic"]) == ("incorrect", "incorrect")
     assert wrong["comment"]
 

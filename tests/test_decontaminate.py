@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from runtime.json_rows import RowError
 from trainer.decontaminate import WINDOW, drop, find, read_texts, windows, words
-from trainer.sources import SourceError
 
 LONG = "Lena buys three notebooks for four dollars each and then a pen for two dollars in the shop. How much in all?"
 OTHER = "A train leaves the station at noon and travels at sixty miles an hour for the rest of the day until midnight."
@@ -73,5 +73,5 @@ def test_problems_are_read_from_rows_of_every_kind(tmp_path):
 def test_a_row_without_a_problem_is_named(line, tmp_path):
     file = tmp_path / "rows.jsonl"
     file.write_text('{"question": "a"}\n' + line, "utf-8")
-    with pytest.raises(SourceError, match="line 2"):
+    with pytest.raises(RowError, match="line 2"):
         read_texts(file)

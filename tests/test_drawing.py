@@ -11,7 +11,7 @@ from runtime.types import Problem
 from trainer.attempts import Drawing
 from trainer.lessons import drawn
 from trainer.placing import placed
-from trainer.sources import GradedAttempt, SourceError
+from trainer.sources import GradedAttempt, RowError
 
 RIGHT, WRONG = "2 + 2 = 4\nThe answer is 4.", "2 + 2 = 5\nThe answer is 5."
 LUCKY = "2 + 2 = 5, and one less is right.\nThe answer is 4."
@@ -91,5 +91,5 @@ def test_a_solution_tells_where_wrong_attempts_leave_the_way(attempts, learned):
 def test_a_bad_row_of_attempts_is_named(tmp_path, row):
     file = tmp_path / "attempts.jsonl"
     file.write_text(row)
-    with pytest.raises(SourceError, match="line 1"):
+    with pytest.raises(RowError, match="line 1"):
         drawn(file)

@@ -165,6 +165,9 @@ def test_errors_are_counted_by_type():
     found = figures(ATTEMPTS, heard, ("model",), WORD)
     assert found["by_type"] == {"calculation": {"found": 0.0, "n": 1}, "logical": {"found": 1.0, "n": 1}}
     assert found["outcomes"] == {SLIP.key: False, WRONG.key: True, RIGHT.key: True}
+    shown = evaluate_critic.type_table({"panels": {"model": found}})
+    assert [list(column.cells) for column in shown.columns] == [["calculation", "logical"], ["1", "1"], ["0%", "100%"]]
+    assert evaluate_critic.type_table({"panels": {"model": {**found, "by_type": {}}}}) is None
 
 
 def test_discrimination_asks_only_whether_there_is_an_error():
@@ -193,9 +196,9 @@ def test_outcomes_are_written_line_by_line(tmp_path):
     evaluate_critic.write_outcomes(tmp_path / "outcomes.jsonl", ATTEMPTS, found["outcomes"])
     lines = [json.loads(line) for line in (tmp_path / "outcomes.jsonl").read_text("utf-8").splitlines()]
     assert lines == [
-        {"key": SLIP.key, "right": False, "first_error": 0},
-        {"key": WRONG.key, "right": True, "first_error": 1},
-        {"key": RIGHT.key, "right": True, "first_error": None},
+        {"key": SLIP.key, "right": False, "first_error_index": 0},
+        {"key": WRONG.key, "right": True, "first_error_index": 1},
+        {"key": RIGHT.key, "right": True, "first_error_index": None},
     ]
 
 

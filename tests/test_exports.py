@@ -8,7 +8,8 @@ from datasets import load_dataset
 
 from runtime.events import Transcript
 from runtime.exports import FORMATS, ExportError, rows_of, write_dataset, zipped
-from runtime.importing import ImportFailed, import_attempts
+from runtime.importing import import_attempts
+from runtime.json_rows import RowError
 from runtime.labelled import attempts_of, labelled_attempts
 from runtime.reviewing import queue
 from runtime.rows import step_id
@@ -236,16 +237,16 @@ def test_imported_attempts_wait_for_a_review_once(log, tmp_path):
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("nonsense", "line 2: it is not JSON"),
-        ("[1]", "line 2: it is not an object"),
-        ({"problem": "1?"}, "line 2: `problem` .* or `steps`"),
+        ("nonsense", "line 2: it is not valid JSON"),
+        ("[1]", "line 2: it is not a JSON object"),
+        ({"problem": "1?"}, "line 2: `steps`"),
         ({"problem": "1?", "steps": []}, "line 2: `steps` is empty"),
-        ({"problem": "x" * 5000, "steps": ["1"]}, "line 2: The problem has 5,000 characters"),
-        ({"problem": "1?", "steps": ["1"], "source": "half a \ud800"}, "line 2: The source is not text"),
+        ({"problem": "x" * 100_001, "steps": ["1"]}, "line 2: The problem has 100,001 characters"),
+        ({"problem": "1?", "steps": ["1"], "source": "half a \ud800"}, "line 2: it is not text"),
     ],
 )
 def test_a_wrong_line_is_named_and_nothing_is_imported(line, told, log, tmp_path):
-    with pytest.raises(ImportFailed, match=told):
+    with pytest.raises(RowError, match=told):
         import_attempts(write(tmp_path / "in.jsonl", {"problem": "1 + 1?", "steps": ["2"]}, line), log)
     assert log.count_runs() == 0
 
@@ -253,7 +254,7 @@ def test_a_wrong_line_is_named_and_nothing_is_imported(line, told, log, tmp_path
 @pytest.mark.parametrize("other", [{"answer": 3}, {"attempt_answer": "3"}, {"source": "theirs"}])
 def test_two_rows_that_say_different_things_of_one_attempt_are_named_and_refused(other, log, tmp_path):
     row = {"problem": "1 + 1?", "steps": ["1 + 1 = 2"], "answer": 2, "attempt_answer": "2"}
-    with pytest.raises(ImportFailed, match=r"two rows have the same problem \('1 \+ 1\?'\) and steps, and differ"):
+    with pytest.raises(RowError, match=r"they have the same problem \('1 \+ 1\?'\) and steps, and differ"):
         import_attempts(write(tmp_path / "in.jsonl", row, row | other), log)
     assert log.count_runs() == 0
     assert import_attempts(write(tmp_path / "in.jsonl", row, row), log).new == 1

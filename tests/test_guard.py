@@ -371,7 +371,7 @@ def test_a_secret_is_read_from_a_file_and_never_shown(tmp_path, monkeypatch):
 
 
 def test_a_folder_that_others_use_too_is_left_as_it_is(tmp_path, monkeypatch):
-    from runtime.files import keep_private
+    from runtime.private_files import keep_private
 
     shared = tmp_path / "shared"
     shared.mkdir()

@@ -17,7 +17,7 @@ from runtime.engines.base import ContextOverflow, EngineError
 from runtime.engines.scripted import ScriptedEngine
 from runtime.types import Problem, StepLabel
 from trainer.labels import Labelling
-from trainer.sources import Attempt, SourceError, read_attempts
+from trainer.sources import Attempt, RowError, read_attempts
 
 ROOT = Path(__file__).parents[1]
 PROBLEM = Problem(text="What is 2 + 3 + 4?", answer="9")
@@ -330,7 +330,7 @@ def test_attempts_are_read_with_their_reference_answer(answer, read, tmp_path):
 @pytest.mark.parametrize("wrong", [{"steps": "a"}, {"steps": [1]}, {"steps": None}, {"question": ""}])
 def test_a_row_of_another_form_is_named_by_its_line(wrong, tmp_path):
     row = {"question": "What is it?", "steps": ["a"], "answer": "9"}
-    with pytest.raises(SourceError, match="line 2"):
+    with pytest.raises(RowError, match="line 2"):
         read_attempts(written(tmp_path, row, {**row, **wrong}))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from runtime import models, settings, voices
+from runtime.json_rows import RowError
 from runtime.voice_cards import BASE_KEY, VoiceCard, VoiceError, read_card
 from runtime.voices import Current
 from runtime.weighing import Weights
@@ -277,7 +278,7 @@ def test_what_does_not_belong_together_is_refused(chosen, tmp_path):
 def test_results_are_read_from_both_evaluations(tmp_path):
     path = tmp_path / "results.jsonl"
     path.write_text(
-        '{"key": "a", "right": true, "first_error": 0}\n{"key": "b", "right": false, "first_error": null}\n'
+        '{"key": "a", "right": true, "first_error_index": 0}\n{"key": "b", "right": false, "first_error": null}\n'
     )
     assert read_outcomes(path, "critic") == {"a": Outcome(True, True), "b": Outcome(False, False)}
     kinds = [{"key": f"{mode}/a/0", "mode": mode, "correct": mode != "plain"} for mode in ("plain", "selftalk")]
@@ -289,18 +290,18 @@ def test_results_are_read_from_both_evaluations(tmp_path):
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("{", "line 2: no result"),
-        ('{"key": "b"}', "line 2: no result"),
-        ('{"right": true}', "line 2: no result"),
+        ("{", "line 2: it is not valid JSON"),
+        ('{"key": "b"}', "line 2: `correct` is missing"),
+        ('{"right": true}', "line 2: `key` is missing"),
         ('{"key": "b", "right": 1}', "1 is neither true nor false"),
         ('{"key": "a", "right": true}', "'a' was there before"),
-        ("[]", "line 2: no result"),
+        ("[]", "line 2: it is not a JSON object"),
     ],
 )
 def test_a_bad_line_of_results_is_named(line, said, tmp_path):
     path = tmp_path / "results.jsonl"
     path.write_text(f'{{"key": "a", "right": true}}\n{line}\n')
-    with pytest.raises(PromoteError, match=said):
+    with pytest.raises(RowError, match=said):
         read_outcomes(path, "critic")
 
 

@@ -30,7 +30,7 @@ from trainer.sft.rows import Encoder, Row, read_rows, write_rows
 from trainer.sft.run import Run
 from trainer.sft.speed import compare
 from trainer.sft.with_trl import Collator, _dataset
-from trainer.sources import JudgedAttempt, SourceError
+from trainer.sources import JudgedAttempt, RowError
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(120)]
 
@@ -148,7 +148,7 @@ def test_a_critics_lesson_teaches_its_verdicts_and_its_reason(chat):
 
 def test_a_bad_line_is_named(tmp_path):
     (tmp_path / "rows.jsonl").write_text(ROWS[0].model_dump_json() + '\n{"messages": []}\n')
-    with pytest.raises(SourceError, match=r"line 2"):
+    with pytest.raises(RowError, match=r"line 2"):
         list(read_rows(tmp_path / "rows.jsonl"))
 
 

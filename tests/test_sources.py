@@ -5,7 +5,7 @@ import json
 import pytest
 
 from runtime.types import Problem
-from trainer.sources import JudgedAttempt, SourceError, read_judged, read_problems
+from trainer.sources import JudgedAttempt, RowError, read_judged, read_problems
 
 
 def written(folder, *rows, prefix="", ends="\n"):
@@ -68,12 +68,13 @@ def test_the_limit_counts_rows_and_reads_no_further(limit, tmp_path):
     assert len(read_problems(path, limit)) == min(limit or 3, 3)
 
 
-BENCH = {"id": "gsm8k-0", "problem": "2 + 3 + 4?", "steps": ["2 + 3 = 5", "5 + 4 = 8"], "label": 1}
+BENCH = {"id": "gsm8k-0", "problem": "2 + 3 + 4?", "steps": ["2 + 3 = 5", "5 + 4 = 8"],
+         "label": 1, "final_answer_correct": False}  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("changes", "first_error"),
-    [({}, 1), ({"label": 0}, 0), ({"label": -1}, None), ({"final_answer_correct": False}, 1)],
+    [({}, 1), ({"label": 0}, 0), ({"label": -1}, None), ({"final_answer_correct": True}, 1)],
 )
 def test_a_row_of_processbench_is_one_attempt(changes, first_error, tmp_path):
     problem = Problem(text="2 + 3 + 4?", source="")
@@ -97,7 +98,7 @@ GOOD = {"question": "2 + 3?", "answer": "5"}
 @pytest.mark.parametrize(
     ("row", "says"),
     [
-        ("{", "Expecting"),
+        ("{", "not valid JSON"),
         ("[1]", "not a JSON object"),
         ("null", "not a JSON object"),
         ({"answer": "5"}, "`question`"),
@@ -113,7 +114,7 @@ GOOD = {"question": "2 + 3?", "answer": "5"}
 )
 def test_a_bad_problem_is_named_by_its_line(row, says, tmp_path):
     path = written(tmp_path, GOOD, "", row, GOOD)
-    with pytest.raises(SourceError, match=f"rows.jsonl, line 3: .*{says}"):
+    with pytest.raises(RowError, match=f"rows.jsonl, line 3: .*{says}"):
         read_problems(path)
 
 
@@ -133,7 +134,7 @@ def test_a_bad_problem_is_named_by_its_line(row, says, tmp_path):
     ],
 )
 def test_a_bad_attempt_is_named_by_its_line(changes, says, tmp_path):
-    with pytest.raises(SourceError, match=f"line 2: .*{says}"):
+    with pytest.raises(RowError, match=f"line 2: .*{says}"):
         read_judged(written(tmp_path, BENCH, {**BENCH, **changes}))
 
 
@@ -145,11 +146,11 @@ def test_a_bad_attempt_is_named_by_its_line(changes, says, tmp_path):
 def test_a_file_without_rows_or_text_is_named(read, data, says, tmp_path):
     path = tmp_path / "rows.jsonl"
     path.write_bytes(data)
-    with pytest.raises(SourceError, match=f"rows.jsonl {says}"):
+    with pytest.raises(RowError, match=f"rows.jsonl {says}"):
         read(path)
 
 
 @pytest.mark.parametrize("read", [read_problems, read_judged])
 def test_a_missing_file_is_named(read, tmp_path):
-    with pytest.raises(SourceError, match=r"none\.jsonl cannot be read"):
+    with pytest.raises(RowError, match=r"none\.jsonl cannot be read"):
         read(tmp_path / "none.jsonl")

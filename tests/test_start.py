@@ -43,7 +43,8 @@ def test_a_busy_port_proxies_no_display_and_no_model_do_not_keep_the_page_away(t
         busy.bind(("127.0.0.1", 0))
         busy.listen()
         port = busy.getsockname()[1]
-        with started(tmp_path, "--port", str(port), **proxies, all_proxy="socks5://127.0.0.1:9") as app:
+        odd = {"NO_PROXY": "[::1],fe80::/10", "no_proxy": "[::1]"}
+        with started(tmp_path, "--port", str(port), **proxies, **odd, all_proxy="socks5://127.0.0.1:9") as app:
             assert f"Port {port} is busy, so the next free one is used." in app.said
             assert "Soliloquy" in get(app.address)
             assert "no display here" in app.process.stdout.readline()
@@ -204,3 +205,12 @@ def test_where_no_folder_can_be_made_another_one_is_taken(tmp_path):
         folder = serving.private_folder(home, "tmp")
         assert home not in folder.parents and stat.S_IMODE(folder.stat().st_mode) == 0o700
         folder.rmdir()
+
+
+def test_a_machine_whose_loopback_is_switched_off_is_said(monkeypatch):
+    def unreachable(*_, **__):
+        raise OSError(101, "Network is unreachable")
+
+    monkeypatch.setattr(socket, "create_connection", unreachable)
+    with pytest.raises(OSError, match=r"Nothing at 127\.0\.0\.1 can be reached .*unreachable.*`ip link set lo up`"):
+        serving.free_port("127.0.0.1", None)

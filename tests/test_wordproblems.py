@@ -16,6 +16,7 @@ import pytest
 
 from runtime import arithmetic
 from runtime.grading import grade
+from runtime.json_rows import RowError
 from runtime.text import final_answer, split_attempt
 from runtime.types import Problem
 from runtime.wordproblems import HELD_OUT, generate, stream, themes
@@ -207,5 +208,5 @@ def test_a_file_of_other_problems_is_not_touched(tmp_path):
     path.write_text('{"a": 1}\n', "utf-8")
     with pytest.raises(ProblemsError, match="something else"):
         list(write(path, 5, 1, "train"))
-    with pytest.raises(ProblemsError, match="cannot be read"):
+    with pytest.raises(RowError, match="cannot be read"):
         report(tmp_path / "missing.jsonl")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from runtime.errors import die_of_interrupts, run_command_line
+
+die_of_interrupts()
+
 import logging
 import warnings
 
 import typer
 
-from runtime.errors import run_command_line
 from trainer.commands import making, measuring, tuning
 
 app = typer.Typer(

@@ -9,7 +9,6 @@ problems that were made from one template overlap only where thirteen words in a
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,8 +16,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from runtime.json_rows import Row, read_rows
 from runtime.types import content_hash
-from trainer.sources import SourceError
 
 T = TypeVar("T")
 
@@ -95,24 +94,15 @@ def words(text: str) -> tuple[str, ...]:
 
 def read_texts(path: Path) -> list[str]:
     """The problem of each JSON line: `question`, `text`, or `problem`, a text or an object with `text`. Raises
-    SourceError for a line without one, because what was not compared is not clean."""
-    try:
-        lines = path.read_text("utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SourceError(f"{path} cannot be read ({error}).") from error
-    return [_text(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    RowError for a line without one, because what was not compared is not clean."""
+    return [text for _, text in read_rows(path, _text, "What is held out needs a problem in every row.")]
 
 
-def _text(path: Path, number: int, line: str) -> str:
-    try:
-        row = json.loads(line)
-    except ValueError as error:
-        raise SourceError(f"{path}, line {number}: {error}.") from error
-    row = row if isinstance(row, dict) else {}
+def _text(row: Row) -> str:
     found = next((row[name] for name in ("question", "problem", "text") if row.get(name)), None)
     found = found.get("text") if isinstance(found, dict) else found
     if not isinstance(found, str):
-        raise SourceError(f"{path}, line {number}: there is no `question`, `problem` or `text`.")
+        raise ValueError("there is no `question`, `problem` or `text`")
     return found
 
 

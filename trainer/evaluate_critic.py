@@ -20,6 +20,7 @@ from rich.table import Table
 
 from runtime.critic import UNTRAINED, first_error, open_critic
 from runtime.engines.base import Engine
+from runtime.files import write_whole
 from runtime.settings import Settings
 from runtime.types import Witness
 from runtime.weighing import Weights
@@ -149,8 +150,8 @@ def weights_in_use(engine: Engine, settings: Settings) -> Mapping[str, Weights]:
 
 def write_outcomes(path: Path, attempts: Sequence[JudgedAttempt], outcomes: Mapping[str, bool]) -> None:
     """What the gate compares: a line for each attempt."""
-    lines = ({"key": a.key, "right": outcomes[a.key], "first_error": a.first_error} for a in attempts)
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
+    lines = ({"key": a.key, "right": outcomes[a.key], "first_error_index": a.first_error} for a in attempts)
+    write_whole(path, (json.dumps(line) + "\n" for line in lines))
 
 
 def table(report: Mapping[str, Any]) -> Table:
@@ -169,6 +170,20 @@ def table(report: Mapping[str, Any]) -> Table:
             f"{row['calibration']['ece']:.2f}" if row["calibration"] else "-",
             f"{row['seconds']:.1f}",
         )
+    return made
+
+
+def type_table(report: Mapping[str, Any]) -> Table | None:
+    """The share of first errors found at their place, by the type that teachers named; None if they named none."""
+    panels = report["panels"]
+    kinds = next((row["by_type"] for row in panels.values()), {})
+    if not kinds:
+        return None
+    made = Table(title="First errors found, by type")
+    for column in ("type", "n", *panels):
+        made.add_column(column, justify="left" if column == "type" else "right")
+    for kind, row in kinds.items():
+        made.add_row(kind, str(row["n"]), *(f"{panel['by_type'][kind]['found']:.0%}" for panel in panels.values()))
     return made
 
 

@@ -11,6 +11,7 @@ from peft import LoraConfig
 from safetensors.torch import save_file
 from transformers import AutoConfig, AutoModelForCausalLM
 
+from runtime.files import saved_by_library
 from trainer.export import ALPHA, INVOCATION, ExportError, finished, halves_of, metadata, names_of, open_gguf, shape_of
 
 WEIGHTS = "adapter_model.safetensors"
@@ -51,7 +52,7 @@ def to_adapter(voice: Path, base_folder: Path, out: Path) -> LoraConfig:
         task_type="CAUSAL_LM",
         alora_invocation_tokens=metadata(reader, INVOCATION),
     )
-    with finished(out / WEIGHTS) as unfinished:
+    with finished(out / WEIGHTS) as unfinished, saved_by_library(unfinished):
         save_file(weights, unfinished)
     config.save_pretrained(str(out))
     return config

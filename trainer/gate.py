@@ -80,8 +80,8 @@ def _wrong_rows(candidate: Candidate, in_use: str | None) -> list[str]:
     kinds = [row.wrong_attempt for row in measured.values()]
     if candidate.card.voice == "critic" and min(kinds.count(True), kinds.count(False)) < ROWS_OF_A_KIND:
         wrong.append(
-            f"A critic needs at least {ROWS_OF_A_KIND} wrong and {ROWS_OF_A_KIND} right attempts (`first_error` in each"
-            f" row); here are {kinds.count(True)} and {kinds.count(False)}."
+            f"A critic needs at least {ROWS_OF_A_KIND} wrong and {ROWS_OF_A_KIND} right attempts (`first_error_index`"
+            f" in each row); here are {kinds.count(True)} and {kinds.count(False)}."
         )
     if in_use and candidate.current is None:
         wrong.append(f"Version {in_use} is in use: measure it on the same rows (--current-results).")

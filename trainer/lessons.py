@@ -9,6 +9,7 @@ that sees more wrong attempts than right ones accepts nothing. Attempts that peo
 from __future__ import annotations
 
 import json
+import logging
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,17 +19,21 @@ from pathlib import Path
 from typing import Any
 
 from runtime import wordproblems
+from runtime.files import write_whole
+from runtime.json_rows import RowError, some
 from runtime.text import language_of
 from runtime.turns import judged, put_to_critic, verdict_words
 from runtime.types import Problem
 from runtime.worked import Worked
 from trainer import placing
-from trainer.critiques.records import from_json
+from trainer.critiques.records import read_records
 from trainer.decontaminate import drop, find, read_texts
 from trainer.injection import InjectionError, inject_random
 from trainer.marks import marked_problems
 from trainer.sft.rows import Row, write_rows
 from trainer.sources import JudgedAttempt, read_graded, read_judged
+
+logger = logging.getLogger(__name__)
 
 EXPLANATION = 0.5
 """What a whole explanation weighs against one verdict."""
@@ -105,23 +110,22 @@ def drawn(path: Path) -> Iterator[JudgedAttempt]:
 
 def recorded(path: Path) -> Iterator[JudgedAttempt]:
     """Attempts that `trainer critiques` made, where a critique of them may be learned from."""
-    with path.open(encoding="utf-8") as file:
-        for record in map(from_json, file):
-            critique = next((critique for critique in record.critiques if critique.usable), None)
-            if critique is None:
-                continue
-            place = critique.verdicts.index(False) if False in critique.verdicts else None
-            if place is not None and place >= len(judged(record.traj.lines)):
-                continue  # a wrong last line that only states the answer is not judged
-            given = record.problem
-            yield JudgedAttempt(
-                Problem(text=given.text, answer=given.answer, source=given.dataset, licence=record.prov.licence),
-                record.traj.lines,
-                place,
-                answer=record.traj.final,
-                explanation="" if place is None else critique.explains[place],
-                error_type=record.traj.inject.type if record.traj.inject else None,
-            )
+    for record in read_records(path):
+        critique = next((critique for critique in record.critiques if critique.usable), None)
+        if critique is None:
+            continue
+        place = critique.verdicts.index(False) if False in critique.verdicts else None
+        if place is not None and place >= len(judged(record.traj.lines)):
+            continue  # a wrong last line that only states the answer is not judged
+        given = record.problem
+        yield JudgedAttempt(
+            Problem(text=given.text, answer=given.answer, source=given.dataset, licence=record.prov.licence),
+            record.traj.lines,
+            place,
+            answer=record.traj.final,
+            explanation="" if place is None else critique.explains[place],
+            error_type=record.traj.inject.type if record.traj.inject else None,
+        )
 
 
 def right_attempt(worked: Worked) -> JudgedAttempt:
@@ -142,7 +146,7 @@ def judged_row(attempt: JudgedAttempt) -> dict[str, object]:
     return {
         "question": attempt.problem.text,
         "steps": list(attempt.steps),
-        "first_error": -1 if attempt.first_error is None else attempt.first_error,
+        "first_error_index": -1 if attempt.first_error is None else attempt.first_error,
         "attempt_answer": attempt.answer,
         "explanation": attempt.explanation,
         "error_type": attempt.error_type,
@@ -151,8 +155,16 @@ def judged_row(attempt: JudgedAttempt) -> dict[str, object]:
 
 
 def mixed(sources: Iterable[Iterable[JudgedAttempt]], seed: int) -> list[JudgedAttempt]:
-    """All attempts in one random order, each once."""
-    attempts = list({attempt.key: attempt for source in sources for attempt in source}.values())
+    """All attempts in one random order, each once; those that two sources judge differently are left out."""
+    found: dict[str, JudgedAttempt] = {}
+    disputed: set[str] = set()
+    for attempt in (attempt for source in sources for attempt in source):
+        known = found.setdefault(attempt.key, attempt)
+        if known.first_error != attempt.first_error:
+            disputed.add(attempt.key)
+    if disputed:
+        logger.warning("%d attempts are left out: they are judged in two ways.", len(disputed))
+    attempts = [attempt for key, attempt in found.items() if key not in disputed]
     random.Random(seed).shuffle(attempts)
     return attempts
 
@@ -189,18 +201,21 @@ FITTED_FROM = 1000
 def write_lessons(sources: Sources, folder: Path) -> dict[str, Any]:
     """Writes `critic.jsonl` (rows to learn from), `dev.jsonl` (rows whose loss is watched), `fit.jsonl` (the judged
     attempts behind them, for `weigh`) and says how many came from where. Problems that share thirteen words with a
-    held-out file are dropped."""
-    folder.mkdir(parents=True, exist_ok=True)
+    held-out file are dropped. Raises RowError, also where nothing is left to learn from."""
     attempts = mixed(_read(sources), sources.seed)
     report = find([a.problem.text for a in attempts], {str(p): read_texts(p) for p in sources.held_out})
     attempts = drop(attempts, report)
     # Attempts at one problem side by side, as `weigh` leaves out neighbours together.
     kept = sorted((a for a in attempts if kept_apart(a.problem)), key=lambda attempt: attempt.problem.id)
     learned = [a for a in attempts if not kept_apart(a.problem)]
+    if not learned:
+        raise RowError(
+            f"There is nothing to learn from: all of {len(kept)} attempts are kept apart. Give more, or --generated."
+        )
     write_rows(folder / "critic.jsonl", map(critic_row, learned))
     write_rows(folder / "dev.jsonl", map(critic_row, kept))
     lines = (json.dumps(judged_row(attempt), ensure_ascii=False) + "\n" for attempt in kept)
-    (folder / "fit.jsonl").write_text("".join(lines), "utf-8")
+    write_whole(folder / "fit.jsonl", lines)
     return {
         "learned": _counted(learned),
         "kept apart": _counted(kept),
@@ -214,15 +229,18 @@ def _read(sources: Sources) -> Iterator[Iterable[JudgedAttempt]]:
         enough = max(sources.generated, FITTED_FROM)
         yield (attempt for attempt in generated(enough, sources.seed) if kept_apart(attempt.problem))
     if sources.marked:
-        yield marked(sources.marked, sources.seed, sources.marked_limit)
+        yield some(sources.marked, marked(sources.marked, sources.seed, sources.marked_limit), LESSONS)
     if sources.judged:
-        yield people(sources.judged)
+        yield some(sources.judged, people(sources.judged), LESSONS)
     if sources.records:
-        yield recorded(sources.records)
+        yield some(sources.records, recorded(sources.records), LESSONS)
     if sources.drawn:
-        yield drawn(sources.drawn)
+        yield some(sources.drawn, drawn(sources.drawn), LESSONS)
     if sources.collected:
-        yield collected(sources.collected)
+        yield some(sources.collected, collected(sources.collected), LESSONS)
+
+
+LESSONS = "attempts to learn from"
 
 
 def kept_apart(problem: Problem) -> bool:

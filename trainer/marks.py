@@ -6,7 +6,6 @@ in which the origin of any number is in doubt is not converted: half of a chain 
 
 from __future__ import annotations
 
-import json
 import random
 import re
 from collections.abc import Iterator
@@ -16,9 +15,11 @@ from pathlib import Path
 
 from runtime.arithmetic.words import CONVERSIONS, said_in_words
 from runtime.grading import matches
+from runtime.json_rows import Row, RowError, question, read_rows
 from runtime.text import split_steps
 from runtime.types import Problem
 from runtime.worked import Quantity, Worked, WorkedStep, worked_out
+from trainer.sources import problem_of
 
 _NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?![\d,]*\d)"
 _UNIT = r"(?!(?:of|times|plus|minus|x|is|are|and|for|or|to)\b)[A-Za-z]{2,}"
@@ -66,15 +67,30 @@ def worked_from_marks(problem: Problem, solution: str) -> Worked | None:
 
 
 def marked_problems(path: Path, seed: int) -> Iterator[Worked]:
-    """The marked solutions of a file (`question`, `solution`, `answer`) as worked problems, in random order."""
-    with path.open(encoding="utf-8") as file:
-        rows = [row for row in map(json.loads, file) if "<<" in row.get("solution", "")]
+    """The marked solutions of a file (`question`, `answer`, and `solution` where the answer is not GSM8K's own, which
+    holds it) as worked problems, in random order. Raises RowError, also where none can be used."""
+    rows = [row for _, row in read_rows(path, _marked, _NEEDS) if row]
+    if not rows:
+        raise RowError(f"{path} holds no solution with marks such as <<48/2=24>>. {_NEEDS}")
     random.Random(seed).shuffle(rows)
-    for row in rows:
-        given = {name: row.get(name) for name in ("answer", "licence")}
-        problem = Problem(text=row["question"], source=row.get("source") or "", **given)
-        if worked := worked_from_marks(problem, row["solution"]):
+    found = False
+    for problem, solution in rows:
+        if worked := worked_from_marks(problem, solution):
+            found = True
             yield worked
+    if not found:
+        raise RowError(f"{path}: the origin of some number is in doubt in each of {len(rows)} solutions. {_NEEDS}")
+
+
+_NEEDS = "Each row needs `question`, `answer`, and a `solution` with GSM8K's marks, or GSM8K's own `answer`."
+
+
+def _marked(row: Row) -> tuple[Problem, str] | None:
+    """A problem with its marked solution; None for a solution without marks. Raises ValueError."""
+    question(row)
+    solution = row.get("solution") or row.get("answer")
+    text = "\n".join(map(str, solution)) if isinstance(solution, list) else str(solution)
+    return (problem_of(row), text) if "<<" in text else None
 
 
 def _number(text: str) -> Fraction:

@@ -34,7 +34,7 @@ from runtime import wordproblems
 from runtime.actor import conversation
 from runtime.engines.base import Engine, Message, Messages, Sampling
 from runtime.engines.hf.loading import fastest_dtype
-from runtime.files import write_whole
+from runtime.files import saved_by_library, write_whole
 from runtime.grading import grade
 from runtime.settings import Settings
 from runtime.text import final_answer
@@ -220,12 +220,14 @@ def pretrain(plan: Plan, settings: Settings) -> Made:
     talking = Blocks(plan, tokenizer, (sums, solved, judged, talked, solved, refined, solved, corrected), then)
     if not (place / "solving").exists():
         model = _learned(plan, untaught(plan, tokenizer), tokenizer, solving, plan.learning_rate, place / "first")
-        model.save_pretrained(place / "solving.part")
+        with saved_by_library(place / "solving.part"):
+            model.save_pretrained(place / "solving.part")
         (place / "solving.part").rename(place / "solving")
     model = LlamaForCausalLM.from_pretrained(place / "solving")
     model = _learned(plan, model, tokenizer, talking, plan.talk_rate, place / "then").float()
-    model.save_pretrained(made.folder)
-    tokenizer.save_pretrained(made.folder)
+    with saved_by_library(made.folder):
+        model.save_pretrained(made.folder)
+        tokenizer.save_pretrained(made.folder)
     to_gguf(model, tokenizer, made.gguf, GGMLQuantizationType.Q8_0)
     return made
 

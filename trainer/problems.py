@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from runtime.errors import SoliloquyError
+from runtime.json_rows import read_rows
 from runtime.wordproblems import Split, generate
+
+T = TypeVar("T")
 
 CHUNK = 500
 """Problems that a process makes at once."""
@@ -76,7 +80,7 @@ def write(path: Path, count: int, seed: int, split: Split, processes: int = 1) -
 
 
 def report(path: Path) -> Report:
-    """Read a whole file. Raises ProblemsError."""
+    """Read a whole file. Raises RowError."""
     themes: Counter[str] = Counter()
     templates: Counter[str] = Counter()
     steps: Counter[int] = Counter()
@@ -96,12 +100,13 @@ def _shares(counted: Counter[Any]) -> dict[Any, float]:
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    try:
-        with path.open(encoding="utf-8") as file:
-            for line in file:
-                yield json.loads(line)
-    except (OSError, ValueError) as error:
-        raise ProblemsError(f"{path} cannot be read as problems ({error}): write it anew.") from error
+    def checked(row: dict[str, Any]) -> dict[str, Any]:
+        missing = [name for name in ("theme", "template", "solution", "id") if name not in row]
+        if missing:
+            raise ValueError(f"`{missing[0]}` is missing")
+        return row
+
+    yield from (row for _, row in read_rows(path, checked, "Write the problems anew."))
 
 
 def _mended(path: Path, seed: int, split: Split) -> int:
@@ -132,8 +137,17 @@ def _texts(starts: list[tuple[int, int]], make: partial[str], processes: int) ->
     if processes == 1 or len(starts) < 2:
         yield from map(make, starts)
         return
-    with get_context("spawn").Pool(min(processes, len(starts))) as pool:
+    with _without_interrupts(lambda: get_context("spawn").Pool(min(processes, len(starts)))) as pool:
         yield from pool.imap(make, starts)
+
+
+def _without_interrupts(start: Callable[[], T]) -> T:
+    """Starts processes that leave Ctrl+C to this one, which ends them."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        return start()
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _lines(numbers: tuple[int, int], seed: int, split: Split) -> str:

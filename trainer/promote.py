@@ -3,9 +3,9 @@
     python -m trainer promote CRITIC.gguf --card card.json --base qwen2.5-coder-0.5b --voice critic --held-out NAME
         --results VOICE.jsonl --base-results BASE.jsonl [--current-results CURRENT.jsonl] [--ship]
 
-Results are JSON lines, one for each attempt: `key`, `right` (was it judged rightly) and, for a critic, `first_error`
-(null: a right attempt); `correct` of `trainer evaluate` counts as `right`. All files must hold the same rows. Every
-earlier version stays reachable (`python -m runtime models voice-back`).
+Results are JSON lines, one for each attempt: `key`, `right` (was it judged rightly) and, for a critic,
+`first_error_index` (null: a right attempt); `correct` of `trainer evaluate` counts as `right`. All files must hold the
+same rows. Every earlier version stays reachable (`python -m runtime models voice-back`).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from runtime import voices
 from runtime.errors import SoliloquyError
 from runtime.fetch.files import sha256_of
 from runtime.gguf_header import read_header
+from runtime.json_rows import Row, RowError, read_rows
 from runtime.settings import Settings
 from runtime.voice_cards import BASE_KEY, Figure, VoiceCard, first_line, read_card, save
 from runtime.voices import BaseModel, Current
@@ -140,34 +141,32 @@ MODE_OF = {"actor": "plain", "selftalk": "selftalk"}
 
 
 def read_outcomes(path: Path, voice: str) -> dict[str, Outcome]:
-    """The results in a voice's role; rows of other modes are passed over. Raises PromoteError, naming the line."""
+    """The results in a voice's role; rows of other modes are passed over. Raises RowError."""
     found: dict[str, Outcome] = {}
-    try:
-        lines = path.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise PromoteError(f"{path} cannot be read ({error}). Name the file of results.") from error
-    for number, line in enumerate(lines, 1):
-        try:
-            row = json.loads(line)
-            if row.get("mode", MODE_OF.get(voice)) != MODE_OF.get(voice):
-                continue
-            key, outcome = _outcome(row)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise PromoteError(
-                f"{path}, line {number}: no result of one attempt ({error!r}). It needs `key`, and `right` or"
-                " `correct`."
-            ) from error
+    wanted = MODE_OF.get(voice)
+    for place, (mode, key, outcome) in read_rows(path, _outcome, _RESULT):
+        if mode not in (None, wanted):
+            continue
         if key in found:
-            raise PromoteError(f"{path}, line {number}: {key!r} was there before. Each attempt may count once.")
+            raise RowError(f"{path}, {place}: {key!r} was there before. Each attempt may count once.")
         found[key] = outcome
+    if not found:
+        raise RowError(f"{path} holds no results of the mode {wanted!r}. {_RESULT}")
     return found
 
 
-def _outcome(row: dict[str, Any]) -> tuple[str, Outcome]:
+_RESULT = "A result of one attempt needs `key`, and `right` or `correct`."
+_FIRST_ERROR = ("first_error_index", "first_error")
+"""The older name too: results are kept."""
+
+
+def _outcome(row: Row) -> tuple[str | None, str, Outcome]:
+    """The mode, the attempt's key and how it was judged. Raises ValueError, KeyError."""
     right = row["right"] if "right" in row else row["correct"]
     if not isinstance(right, bool):
         raise ValueError(f"{right!r} is neither true nor false")
-    return str(row["key"]), Outcome(right, row["first_error"] is not None if "first_error" in row else None)
+    wrong = next((row[name] is not None for name in _FIRST_ERROR if name in row), None)
+    return row.get("mode"), str(row["key"]), Outcome(right, wrong)
 
 
 def read_draft(path: Path, gguf: Path, base: BaseModel, voice: str) -> VoiceCard:

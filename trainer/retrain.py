@@ -19,6 +19,7 @@ from typing import Any
 
 from runtime import engines, models, voices
 from runtime.fetch.files import sha256_of
+from runtime.files import write_whole
 from runtime.settings import Settings
 from runtime.types import Depth, Witness, content_hash
 from runtime.voice_cards import DataSource, Figure, read_card
@@ -145,7 +146,7 @@ class Retraining:
             yield from (f"{name} on {place}: {_told(report)}" for place, report in reports[name].figures.items())
         self.stages.begin("gate")
         card = run.folder / "card.json"
-        card.write_text(json.dumps(self._card(sha256_of(voice), tuned, learned, reports)), "utf-8")
+        write_whole(card, json.dumps(self._card(sha256_of(voice), tuned, learned, reports)))
         gate, path = promote(
             Options(
                 voice, card, self.plan.base, VOICE, self._names[0], reports["voice"].outcomes,
@@ -172,7 +173,7 @@ class Retraining:
         done = self.lessons / "report.json"
         if not done.exists():
             report = write_lessons(self.plan.sources, self.lessons)
-            done.write_text(json.dumps(report, indent=1), "utf-8")
+            write_whole(done, json.dumps(report, indent=1))
         return json.loads(done.read_text("utf-8"))["learned"]
 
     @property
@@ -184,7 +185,7 @@ class Retraining:
         made = self.lessons / f"test-{self.plan.test}.jsonl"
         if not made.exists():
             rows = (judged_row(attempt) for attempt in generated(self.plan.test, TEST_SEED, "test"))
-            made.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+            write_whole(made, (json.dumps(row) + "\n" for row in rows))
         return dict(zip(self._names, [made, *self.plan.held_out], strict=True))
 
     def _measured(self, files: Mapping[str, Path], place: Path) -> Measured:
@@ -205,7 +206,7 @@ class Retraining:
             engine.close()
         outcomes = place / "outcomes.jsonl"
         evaluate_critic.write_outcomes(outcomes, *first)
-        (place / "figures.json").write_text(json.dumps(figures, indent=1), "utf-8")
+        write_whole(place / "figures.json", json.dumps(figures, indent=1))
         return Measured(weights, figures, outcomes)
 
     def _heard(

@@ -5,7 +5,6 @@ The directory is named after a hash of everything that decides the results; the 
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 from collections.abc import Callable, Hashable, Iterable, Iterator
@@ -18,7 +17,7 @@ from typing import Any, TypeVar
 from runtime.engines.base import Engine
 from runtime.errors import SoliloquyError
 from runtime.fetch.files import sha256_of
-from runtime.files import write_whole
+from runtime.files import append, write_whole
 from runtime.types import Value, content_hash
 
 T = TypeVar("T")
@@ -56,13 +55,9 @@ class ResultFile:
 
     def add(self, row: dict[str, Any]) -> None:
         """Append one result and make it last. On a full disk nothing of it stays. Raises ResultsError."""
-        line = (json.dumps(row, ensure_ascii=False) + "\n").encode()
         with self._lock:
-            with _explained(self.path), self.path.open("ab", buffering=0) as file:
-                size = file.tell()
-                if file.write(line) < len(line):
-                    os.truncate(file.fileno(), size)
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            with _explained(self.path):
+                append(self.path, json.dumps(row, ensure_ascii=False) + "\n")
             self.rows[row["key"]] = row
 
 

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from runtime.errors import SoliloquyError
 from runtime.grading import equal
+from runtime.json_rows import Row, RowError, question, read_rows, reference, scalar, steps
 from runtime.text import final_answer, is_closing, split_attempt
 from runtime.types import Problem, Step, Trajectory, content_hash
 
+logger = logging.getLogger(__name__)
 T = TypeVar("T")
-
-
-class SourceError(SoliloquyError):
-    """A file of problems or attempts cannot be used; the text names the line."""
 
 
 @dataclass(frozen=True)
@@ -87,114 +84,140 @@ class Attempt:
         return [self.steps[:end] for end in range(1, len(self.steps) + (not stated))]
 
 
+PROBLEMS = "Each row needs `question` and `answer`."
+JUDGED = (
+    "Each row needs `question`, `steps` and `first_error_index` (from 0; -1: there is none), or ProcessBench's fields."
+)
+GRADED = "Each row needs `question`, `steps`, `attempt_answer` and `correct`, as `trainer attempts` writes them."
+ATTEMPTS = "Each row needs `question`, `steps` and the reference `answer`."
+
+
 def read_problems(path: Path, limit: int | None = None) -> list[Problem]:
-    """Rows with `question` (or `problem`) and `answer`; GSM8K's "... #### 12" is read. Raises SourceError."""
-    return _read(path, limit, lambda row: [_problem(row)])
+    """Rows with `question` (or `problem`) and `answer`; GSM8K's "... #### 12" is read, and of a multiple-choice row the
+    text of the right choice. Raises RowError."""
+    return [problem for _, problem in read_rows(path, problem_of, PROBLEMS, limit)]
 
 
 def read_judged(path: Path, limit: int | None = None) -> list[JudgedAttempt]:
-    """Attempts of `limit` rows: ProcessBench's (`problem`, `steps`, `label`: first error from 0, -1 for none), or with
-    `question`, `steps`, `first_error`, where a `reference_solution` is a right attempt too; each attempt once. Raises
-    SourceError."""
-    return list({attempt.key: attempt for attempt in _read(path, limit, _judged)}.values())
+    """Attempts of `limit` rows: ProcessBench's (`problem`, `steps`, `label`, `final_answer_correct`), or with
+    `question`, `steps`, `first_error_index`, where a `reference_solution` is a right attempt too; each attempt once.
+    An attempt that two rows judge differently is left out, and that is said. Raises RowError."""
+    found: dict[str, tuple[str, JudgedAttempt]] = {}
+    disputed: dict[str, str] = {}
+    for place, attempts in read_rows(path, _noting_scores(path, _judged), JUDGED, limit):
+        for attempt in attempts:
+            before, known = found.setdefault(attempt.key, (place, attempt))
+            if known.first_error != attempt.first_error:
+                disputed[attempt.key] = f"{before} ({_said(known)}) and {place} ({_said(attempt)})"
+            elif attempt.explanation and not known.explanation:
+                found[attempt.key] = place, attempt
+    undisputed = [attempt for key, (_, attempt) in found.items() if key not in disputed]
+    _name_disputed(path, list(disputed.values()), bool(undisputed))
+    return undisputed
+
+
+def _name_disputed(path: Path, places: list[str], others: bool) -> None:
+    """Says which rows judge the same attempt differently. Raises RowError where there are no others."""
+    told = f"{path} judges {len(places)} attempts in two ways, such as {'; '.join(places[:3])}"
+    if not others:
+        raise RowError(f"{told}. Leave one of each out.")
+    if places:
+        logger.warning("%s. They are left out.", told)
 
 
 def read_graded(path: Path) -> list[GradedAttempt]:
     """What `trainer attempts` wrote, without empty attempts; the source of its problems says that these are attempts.
-    Raises SourceError."""
-    return [attempt for attempt in _read(path, None, lambda row: [_graded(row)]) if attempt.steps]
+    Raises RowError."""
+    return [attempt for _, attempt in read_rows(path, _graded, GRADED) if attempt.steps]
 
 
 def read_attempts(path: Path, limit: int | None = None) -> list[Attempt]:
-    """Rows with `question` (or `problem`), `steps` and the reference `answer`, one attempt each. Raises SourceError."""
-    return _read(path, limit, lambda row: [_attempt(row)])
+    """Rows with `question` (or `problem`), `steps` and the reference `answer`, one attempt each. Raises RowError."""
+    return [attempt for _, attempt in read_rows(path, _noting_scores(path, _attempt), ATTEMPTS, limit)]
 
 
-def _problem(row: dict[str, Any]) -> Problem:
-    answer = row.get("answer")
-    if isinstance(answer, bool) or not isinstance(answer, str | int | float) or not str(answer).strip():
+def problem_of(row: Row) -> Problem:
+    """Raises ValueError."""
+    text, answer = question(row), reference(row)
+    if answer is None:
         raise ValueError("`answer` (text or number) is missing")
-    text = str(answer)
-    if text.rstrip().endswith("####"):
-        raise ValueError("`answer` ends with #### and nothing after it")
     return Problem(
-        text=_text(row, "question", "problem"),
-        answer=final_answer(text) if "####" in text else text.strip(),
+        text=text,
+        answer=answer,
         source=str(row.get("source") or ""),
         licence=row.get("licence") or row.get("license"),
     )
 
 
-def _judged(row: dict[str, Any]) -> list[JudgedAttempt]:
-    problem = Problem(text=_text(row, "question", "problem"), source=str(row.get("source") or ""))
-    steps = _steps(row)
-    if not steps:
+def _judged(row: Row) -> list[JudgedAttempt]:
+    problem = Problem(text=question(row), source=str(row.get("source") or ""))
+    lines = steps(row)
+    if not lines:
         raise ValueError("`steps` is empty")
-    place = row.get("label", row.get("first_error"))
-    if isinstance(place, bool) or not isinstance(place, int) or not -1 <= place < len(steps):
-        raise ValueError(f"`label` or `first_error` must be a step's index from 0, or -1; it is {place!r}")
-    explained, kind = (str(row.get(name) or "") for name in ("explanation", "error_type"))
-    answer = row.get("attempt_answer")
-    place = None if place < 0 else place
-    attempts = [JudgedAttempt(problem, steps, place, answer and str(answer), explained, kind or None)]
-    reference = row.get("reference_solution")
-    if isinstance(reference, str) and reference.strip():
-        attempts.append(JudgedAttempt(problem, tuple(split_attempt(reference)), None))
+    explained, kind = (_either(row, *names) for names in (EXPLANATION, ERROR_TYPE))
+    answer, place = scalar(row, "attempt_answer"), _first_error(row, len(lines))
+    attempts = [JudgedAttempt(problem, lines, place, answer, explained, kind or None)]
+    solution = row.get("reference_solution")
+    if isinstance(solution, str) and solution.strip():
+        attempts.append(JudgedAttempt(problem, tuple(split_attempt(solution)), None))
     return attempts
 
 
-def _graded(row: dict[str, Any]) -> GradedAttempt:
-    correct, answer = row.get("correct"), row.get("attempt_answer")
-    if not isinstance(correct, bool):
+FIRST_ERROR = ("first_error_index", "first_error", "label")
+EXPLANATION = ("explanation", "error_description")
+ERROR_TYPE = ("error_type", "error_category")
+
+
+def _first_error(row: Row, count: int) -> int | None:
+    """The index of the first error, from 0; None if every step is right. A bare `label` is no index: elsewhere 1 and 0
+    say whether the whole is right."""
+    names = [name for name in FIRST_ERROR if name in row]
+    if not names:
+        raise ValueError("`first_error_index` is missing")
+    if names == ["label"] and "final_answer_correct" not in row:
+        raise ValueError(
+            f"`label` ({row['label']!r}) is read as the index of the first error only beside ProcessBench's"
+            " `final_answer_correct`; call it `first_error_index` if it is one"
+        )
+    name, place = names[0], row[names[0]]
+    if isinstance(place, bool) or not isinstance(place, int) or not -1 <= place < count:
+        raise ValueError(f"`{name}` must be a step's index from 0, or -1; it is {place!r}")
+    if any(row[other] != place for other in names):
+        raise ValueError(f"{' and '.join(f'`{other}`' for other in names)} differ; leave out all but one")
+    return None if place < 0 else place
+
+
+def _said(attempt: JudgedAttempt) -> str:
+    return "no error" if attempt.first_error is None else f"first error {attempt.first_error}"
+
+
+def _graded(row: Row) -> GradedAttempt:
+    if not isinstance(row.get("correct"), bool):
         raise ValueError("`correct` (true or false) is missing")
-    problem = Problem(text=_text(row, "question"), source=f"{row.get('source') or 'own'} attempts")
-    return GradedAttempt(problem, _steps(row), answer and str(answer), correct)
+    problem = Problem(text=question(row), source=f"{row.get('source') or 'own'} attempts")
+    return GradedAttempt(problem, steps(row), scalar(row, "attempt_answer"), row["correct"])
 
 
-def _attempt(row: dict[str, Any]) -> Attempt:
-    answer = row.get("answer")
-    stated = "" if answer is None else str(answer).strip()
-    reference = final_answer(stated) if "####" in stated else stated
-    problem = Problem(text=_text(row, "question", "problem"), answer=reference, source=str(row.get("source") or ""))
-    return Attempt(problem, _steps(row))
+def _attempt(row: Row) -> Attempt:
+    problem = Problem(text=question(row), answer=reference(row) or "", source=str(row.get("source") or ""))
+    return Attempt(problem, steps(row))
 
 
-def _steps(row: dict[str, Any]) -> tuple[str, ...]:
-    steps = row.get("steps")
-    if not isinstance(steps, list) or not all(isinstance(step, str) for step in steps):
-        raise ValueError("`steps` (a list of texts) is missing")
-    return tuple(steps)
+def _either(row: Row, *names: str) -> str:
+    """The first of these fields that is there, as text."""
+    return next((text for name in names if (text := scalar(row, name))), "")
 
 
-def _text(row: dict[str, Any], *names: str) -> str:
-    for name in names:
-        if isinstance(row.get(name), str) and row[name].strip():
-            return row[name].strip()
-    raise ValueError(f"`{names[0]}` (text) is missing")
+def _noting_scores(path: Path, convert: Callable[[Row], T]) -> Callable[[Row], T]:
+    """Says once that soft labels of the steps, as SCAN-PRM has them, are there and not used."""
+    noted = False
 
+    def noting(row: Row) -> T:
+        nonlocal noted
+        made = convert(row)
+        if row.get("scores") is not None and not noted:
+            noted = True
+            logger.warning("%s has `scores` of its steps: they are not used.", path)
+        return made
 
-def _read(path: Path, limit: int | None, convert: Callable[[dict[str, Any]], list[T]]) -> list[T]:
-    read: list[T] = []
-    try:
-        for count, (number, line) in enumerate(_lines(path)):
-            if limit is not None and count >= limit:
-                break
-            try:
-                row = json.loads(line)
-                if not isinstance(row, dict):
-                    raise ValueError("it is not a JSON object")
-                read += convert(row)
-            except ValueError as error:
-                raise SourceError(f"{path}, line {number}: {error}.") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise SourceError(f"{path} cannot be read ({error}).") from error
-    if not read:
-        raise SourceError(f"{path} holds no rows.")
-    return read
-
-
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    with path.open(encoding="utf-8-sig") as file:
-        for number, line in enumerate(file, 1):
-            if line.strip():
-                yield number, line
+    return noting

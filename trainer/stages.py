@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from runtime.errors import SoliloquyError
+from runtime.files import append
 
 FILE, STOP = "stages.jsonl", "stop"
 
@@ -58,5 +59,4 @@ class Stages:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         told = {"stage": stage, "at": datetime.now(UTC).isoformat(timespec="milliseconds"), **facts}
-        with (self.folder / FILE).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(told, ensure_ascii=False) + "\n")
+        append(self.folder / FILE, json.dumps(told, ensure_ascii=False) + "\n")

@@ -23,7 +23,7 @@ _FIELDS: dict[Format, str] = {
     "a person's own version of the step, or a second try that a person rated right where the first was rated wrong.",
     "messages": "Conversations: `messages` with a problem and a solution of which a person rated every step and none "
     "wrong.",
-    "judged": "Attempts with their first error: `question`, `steps`, `first_error` (from 0; -1: there is none), "
+    "judged": "Attempts with their first error: `question`, `steps`, `first_error_index` (from 0; -1: there is none), "
     "`attempt_answer`, `explanation`, `error_type`, `source`. `python -m trainer retrain --collected` reads them.",
 }
 _TASKS: dict[Format, str] = {

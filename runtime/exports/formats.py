@@ -125,10 +125,10 @@ def _judged(attempt: LabelledAttempt) -> Iterator[Row]:
     yield {
         "question": attempt.problem.text,
         "steps": attempt.steps,
-        "first_error": -1 if wrong is None else wrong,
+        "first_error_index": -1 if wrong is None else wrong,
         "attempt_answer": attempt.trajectory.answer,
-        "explanation": attempt.review.explanation if attempt.review and wrong is not None else "",
-        "error_type": (attempt.labels[wrong].reason or "") if wrong is not None else "",
+        "explanation": attempt.explanation,
+        "error_type": attempt.error_type,
         "source": attempt.problem.source,
     }
 

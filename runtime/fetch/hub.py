@@ -103,14 +103,12 @@ def _token(endpoint: str | None) -> Literal[False] | None:
 
 def _ask(question: Callable[[], Any]) -> Any:
     """The answer, within PATIENCE. The library's own timeout counts anew for each address of the hub."""
-    from huggingface_hub.errors import HTTPError
-
     answers: SimpleQueue[Any] = SimpleQueue()
 
     def ask() -> None:
         try:
             answers.put(question())
-        except (HTTPError, OSError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001 - such as for a proxy's address: it is told, not lost in a thread
             answers.put(error)
 
     threading.Thread(target=ask, daemon=True).start()

@@ -33,7 +33,7 @@ POLICY = (
     "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; frame-ancestors 'none'"
 )
 FIRST_PORT = 7860
-PROXIES = ("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY")
+PROXIES = ("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 SEALED = ("HF_HUB_OFFLINE", *PROXIES, *(name.lower() for name in PROXIES))
 _before: dict[str, str | None] = {}
 STYLES = ("page.css", "steps.css", "guide.css", "side.css", "studio.css", "compare.css", "models.css")
@@ -88,7 +88,8 @@ def _port(text: str) -> int:
 
 
 def seal_environment() -> None:
-    """To be called before Gradio is imported: no telemetry, and no proxies, of which a SOCKS one breaks the import."""
+    """To be called before Gradio is imported: no telemetry, and no proxies, of which a SOCKS one breaks the import, as
+    does NO_PROXY with an address in brackets."""
     for name in SEALED:
         _before.setdefault(name, os.environ.get(name))
     os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_OFFLINE": "1"}
@@ -159,8 +160,26 @@ def is_loopback(host: str) -> bool:
     return bool(found) and all(ip_address(address).is_loopback for address in found)
 
 
+def require_reachable(host: str) -> None:
+    """Raises OSError if a program that listens at `host` could not be reached from this machine, as without its
+    loopback interface."""
+    try:
+        server = socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError:  # the search for a port says more
+        return
+    try:
+        with server:
+            socket.create_connection(server.getsockname()[:2], timeout=10).close()
+    except OSError as error:
+        raise OSError(
+            f"Nothing at {host} can be reached from this machine ({error.strerror or error}). Switch its network"
+            " interface on (`ip link set lo up` for loopback), or choose another --host."
+        ) from error
+
+
 def free_port(host: str, wanted: int | None) -> int:
     """The port asked for, or the next one above it that nobody listens on. Raises OSError if none of 100 is free."""
+    require_reachable(host)
     first, refused = wanted or FIRST_PORT, "there is none"
     for port in range(first, min(first + 100, 65536)):
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:

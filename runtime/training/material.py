@@ -53,9 +53,9 @@ def readiness(log: SessionLog, settings: Settings) -> Readiness:
     told = {key: label for one in attempts for key, label in zip(one.step_ids, one.labels, strict=True) if label}
     ratings = sum(label.rating is not None for label in told.values())
     judged = rows_of("judged", attempts)
-    right = sum(row["first_error"] < 0 for row in judged)
+    right = sum(row["first_error_index"] < 0 for row in judged)
     # A wrong last line that only states the answer is not among the steps that a critic judges.
-    wrong = sum(0 <= row["first_error"] < len(judged_steps(row["steps"])) for row in judged)
+    wrong = sum(0 <= row["first_error_index"] < len(judged_steps(row["steps"])) for row in judged)
     found = bases(settings)
     checks: dict[Missing, bool] = {
         "packages": all(find_spec(name) for name in PACKAGES),

@@ -19,7 +19,8 @@ import psutil
 from pydantic import ValidationError
 
 from runtime.errors import SoliloquyError
-from runtime.files import open_private, write_whole
+from runtime.files import write_whole
+from runtime.private_files import open_private
 from runtime.settings import Settings
 from runtime.store import SessionLog, new_id, now
 from runtime.training.material import ROOT, bases, write_judged

@@ -150,7 +150,10 @@ def evaluate_critic(
     if as_json:
         print(json.dumps(summary, ensure_ascii=False))
         return
-    Console(width=130).print(evaluation.table(summary))
+    console = Console(width=130)
+    console.print(evaluation.table(summary))
+    if by_type := evaluation.type_table(summary):
+        console.print(by_type)
 
 
 @app.command()

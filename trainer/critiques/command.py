@@ -22,7 +22,7 @@ from trainer.critiques.annotators import Annotator, Structural
 from trainer.critiques.generators import GENERATORS
 from trainer.critiques.pipeline import Critiques, Recipe
 from trainer.critiques.prompted import Prompted
-from trainer.critiques.records import Record, from_json
+from trainer.critiques.records import read_records
 
 Annotating = Literal["structural", "llm"]
 CONTEXT = 4096
@@ -96,16 +96,8 @@ def make(options: Options, recipe: Recipe) -> dict[str, Any]:
     return summary
 
 
-def read_records(path: Path) -> list[Record]:
-    """What an earlier run wrote. Raises RecipeError."""
-    try:
-        return [from_json(line) for line in path.read_text("utf-8").split("\n") if line.strip()]
-    except (OSError, ValueError) as error:
-        raise RecipeError(f"{path} holds no records ({error}). Name what `trainer critiques` wrote.") from error
-
-
 def read_work(options: Options, seed: int) -> list[tasks.Task]:
-    """Fresh problems where a number is given, else the file's. Raises SourceError, RecipeError."""
+    """Fresh problems where a number is given, else the file's. Raises RowError, RecipeError."""
     if options.problems.isdecimal():
         made = (wordproblems.generate(seed, number, "train") for number in range(int(options.problems)))
         return [tasks.Task(each.problem, each, each.lines) for each in made]

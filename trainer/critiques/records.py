@@ -7,10 +7,12 @@ from 1 here, as in the text that people and models read. What can be derived is 
 from __future__ import annotations
 
 import json
-from typing import Literal
+from pathlib import Path as FilePath
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from runtime.json_rows import read_rows
 from runtime.types import Finish, Value, content_hash
 
 SCHEMA = "mr/2"
@@ -239,9 +241,18 @@ def to_json(record: Record) -> str:
 
 def from_json(line: str) -> Record:
     """The record that `to_json` wrote. Raises ValueError for another schema or shape, or where it was changed since."""
-    row = json.loads(line)
+    return from_row(json.loads(line))
+
+
+def read_records(path: FilePath) -> list[Record]:
+    """What `trainer critiques` wrote. Raises RowError."""
+    return [record for _, record in read_rows(path, from_row, "Name what `trainer critiques` wrote.")]
+
+
+def from_row(row: Any) -> Record:
+    """Raises ValueError."""
     if not isinstance(row, dict) or row.pop("schema", None) != SCHEMA:
-        raise ValueError(f"not a record of schema {SCHEMA}: {line[:80]!r}")
+        raise ValueError(f"it is not a record of schema {SCHEMA}")
     named, _ = row.pop("id", None), row.pop("group", None)
     record = Record.model_validate(row)
     if record.id != named:

@@ -3,7 +3,6 @@ of each. A seed depends on the problem and on what it is for, never on the order
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from runtime.arithmetic import MARK
 from runtime.arithmetic.numerals import read_number
 from runtime.engines.base import Completion, Engine, Messages, Sampling
 from runtime.grading import grade
+from runtime.json_rows import Row, read_rows
 from runtime.reachable import read_way_on
 from runtime.text import Language, join_steps, language_of, split_steps
 from runtime.types import Problem, content_hash
@@ -38,7 +38,7 @@ from trainer.critiques.records import (
     Source,
 )
 from trainer.marks import worked_from_marks
-from trainer.sources import read_problems
+from trainer.sources import PROBLEMS, problem_of
 
 _DIGIT = re.compile(r"\d")
 
@@ -82,18 +82,17 @@ class Made:
 
 def read_tasks(file: FilePath, limit: int | None = None) -> list[Task]:
     """Rows with `question` and `answer`, and perhaps a `solution`, one step a line; what `trainer problems` wrote is
-    known to every number. Raises SourceError."""
-    problems = read_problems(file, limit)
-    rows = [json.loads(line) for line in file.read_text("utf-8-sig").split("\n") if line.strip()]
-    tasks = []
-    for problem, row in zip(problems, rows, strict=False):
-        if worked := _made_again(row):
-            tasks.append(Task(worked.problem, worked, worked.lines))
-            continue
-        solution = row.get("solution")
-        solution = "\n".join(solution) if isinstance(solution, list) else solution
-        tasks.append(_task(problem, solution if isinstance(solution, str) else ""))
-    return tasks
+    known to every number. Raises RowError."""
+    return [task for _, task in read_rows(file, _task_of, PROBLEMS, limit)]
+
+
+def _task_of(row: Row) -> Task:
+    problem = problem_of(row)
+    if worked := _made_again(row):
+        return Task(worked.problem, worked, worked.lines)
+    solution = row.get("solution")
+    solution = "\n".join(map(str, solution)) if isinstance(solution, list) else solution
+    return _task(problem, solution if isinstance(solution, str) else "")
 
 
 def _made_again(row: dict[str, Any]) -> Worked | None:

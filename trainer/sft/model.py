@@ -15,6 +15,7 @@ from transformers import AutoModelForCausalLM, DynamicCache, PreTrainedModel, Pr
 
 from runtime.engines.base import EngineError
 from runtime.engines.hf.loading import fastest_dtype, first_line, nf4
+from runtime.files import saved_by_library
 from trainer.sft.head import weighted_loss
 from trainer.sft.recipe import Recipe, RecipeError
 from trainer.sft.rows import Example
@@ -92,7 +93,8 @@ def save_adapter(model: PeftModel, folder: Path, invocation: Sequence[int]) -> N
     shutil.rmtree(unfinished, ignore_errors=True)
     config = model.peft_config["default"]
     config.alora_invocation_tokens = list(invocation) or None
-    model.save_pretrained(unfinished, save_embedding_layers=False)
+    with saved_by_library(unfinished):
+        model.save_pretrained(unfinished, save_embedding_layers=False)
     shutil.rmtree(folder, ignore_errors=True)
     unfinished.replace(folder)
 

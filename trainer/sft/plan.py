@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from runtime.files import write_whole
+from runtime.files import append, write_whole
 from trainer.sft.rows import Example
 
 FILE = "progress.jsonl"
@@ -75,8 +75,7 @@ class Record:
         return kept
 
     def add(self, progress: Progress) -> None:
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(_line(progress))
+        append(self.path, _line(progress))
 
 
 def _line(progress: Progress) -> str:

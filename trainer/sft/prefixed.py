@@ -16,6 +16,7 @@ import psutil
 import torch
 from peft import PeftModel
 
+from runtime.files import saved_by_library
 from trainer.sft.model import Batch, Kept, collate, learned_parameters, loss, read_prefix
 from trainer.sft.plan import Progress, Record, batches, share_of_rate
 from trainer.sft.recipe import Recipe
@@ -142,7 +143,8 @@ class Tuning:
     def _save(self) -> None:
         unfinished = self._checkpoint.with_suffix(".part")
         state = {"done": self.done, "masters": self.masters, "optimizer": self.optimizer.state_dict()}
-        torch.save(state, unfinished)
+        with saved_by_library(unfinished):
+            torch.save(state, unfinished)
         unfinished.replace(self._checkpoint)
         self.saved = self.elapsed
 

@@ -6,18 +6,17 @@ are the conversation before the voice's turn; a piece's number is the weight of 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
+from runtime import json_rows
 from runtime.engines.base import EngineError, Message
 from runtime.files import write_whole
 from runtime.types import Value
-from trainer.sources import SourceError
 
 if TYPE_CHECKING:
     from runtime.engines.hf.chat import Chat
@@ -86,18 +85,11 @@ def _invocation(chat: Chat) -> Sequence[int]:
 
 
 def read_rows(path: Path, limit: int | None = None) -> Iterator[Row]:
-    """The rows of a file. Raises SourceError, naming the line."""
-    try:
-        with path.open(encoding="utf-8") as file:
-            for number, line in enumerate(file, 1):
-                if limit is not None and number > limit:
-                    return
-                try:
-                    yield Row.model_validate(json.loads(line))
-                except (ValidationError, json.JSONDecodeError) as error:
-                    raise SourceError(f"{path}, line {number} is not a row to learn from: {error}") from error
-    except OSError as error:
-        raise SourceError(f"{path} cannot be read ({error.strerror}).") from error
+    """The rows of a file; none of one with no bytes, as a few lessons leave none to watch. Raises RowError."""
+    if path.is_file() and not path.stat().st_size:
+        return
+    needs = "Rows to learn from are written by `trainer lessons` and `trainer traces`."
+    yield from (row for _, row in json_rows.read_rows(path, Row.model_validate, needs, limit))
 
 
 def write_rows(path: Path, rows: Iterable[Row]) -> int:

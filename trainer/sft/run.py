@@ -24,6 +24,7 @@ from runtime.engines.hf.chat import Chat
 from runtime.engines.hf.loading import fastest_dtype, first_line, load_tokenizer
 from runtime.fetch.files import sha256_of
 from runtime.files import write_whole
+from runtime.json_rows import RowError
 from runtime.settings import Settings
 from runtime.types import content_hash
 from trainer.bases import base_folder, source_of
@@ -32,7 +33,6 @@ from trainer.sft.plan import Record, Report
 from trainer.sft.prefixed import Tuning
 from trainer.sft.recipe import Recipe, RecipeError
 from trainer.sft.rows import Encoder, Example, read_rows
-from trainer.sources import SourceError
 
 LIBRARIES = ("torch", "transformers", "peft", "trl", "accelerate", "bitsandbytes")
 DEV_ROWS = 64
@@ -53,7 +53,7 @@ class Lessons:
 
 
 class Run:
-    """A recipe on this machine. Raises RecipeError, SourceError, EngineError, BaseError, ModelError."""
+    """A recipe on this machine. Raises RecipeError, RowError, EngineError, BaseError, ModelError."""
 
     def __init__(self, recipe: Recipe, settings: Settings) -> None:
         self.base = _base(recipe, settings)
@@ -147,7 +147,7 @@ class Run:
             try:
                 example = self.encoder(row)
             except ValueError as error:
-                raise SourceError(f"Row {number} of {', '.join(map(str, files))}: {error}.") from error
+                raise RowError(f"Row {number} of {', '.join(map(str, files))}: {error}.") from error
             if example.length > self.recipe.longest:
                 too_long += 1
             elif not any(example.weights):

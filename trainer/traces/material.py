@@ -15,7 +15,7 @@ from runtime.solutions import numbers_in
 from runtime.text import Language, LineReader, language_of
 from runtime.types import Problem
 from runtime.worked import Worked
-from trainer.critiques.records import Record, from_json
+from trainer.critiques.records import Record, read_records
 from trainer.injection import InjectionError, explain_right, inject_random
 from trainer.marks import marked_problems, worked_from_marks
 from trainer.sources import JudgedAttempt, read_graded
@@ -60,10 +60,9 @@ _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?(?:/\d+)?")
 
 def recorded(path: Path, seed: int) -> Iterator[Trace]:
     """Traces of what `trainer critiques` wrote."""
-    with path.open(encoding="utf-8") as file:
-        for trace in map(from_record, map(from_json, file)):
-            if trace:
-                yield smoothed(trace, seed)
+    for trace in map(from_record, read_records(path)):
+        if trace:
+            yield smoothed(trace, seed)
 
 
 def from_worked(worked: Worked, seed: int) -> Trace:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 
-from jinja2 import TemplateError
 from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerBase
 
 from runtime.engines.base import EngineError, Messages
+from runtime.engines.template import Template
 
 
 class Chat:
-    """A tokenizer and its chat template. May be used from any thread."""
+    """A tokenizer and its chat template. May be used from any thread. Raises EngineError for a template that cannot
+    pass on a problem."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, name: str) -> None:
         if not tokenizer.chat_template:
@@ -20,7 +21,13 @@ class Chat:
                 f"{name} has no chat template, so it would be spoken to in the wrong format. "
                 "Use an instruct or chat version of this model."
             )
-        self.name, self._template = name, tokenizer
+        self.name = name
+        self._template = Template(
+            lambda messages, opened: tokenizer.apply_chat_template(
+                messages, add_generation_prompt=opened, tokenize=False
+            ),
+            name,
+        )
         self._bos = tokenizer.bos_token or ""
         self.end: int = tokenizer.eos_token_id
         """The token that ends a turn."""
@@ -36,10 +43,7 @@ class Chat:
         Raises EngineError."""
         spoken = [{**message, "content": self._defused(message["content"])} for message in messages]
         unfinished = spoken.pop()["content"] if spoken[-1]["role"] == "assistant" else ""
-        try:
-            text = self._template.apply_chat_template(spoken, add_generation_prompt=opened, tokenize=False)
-        except TemplateError as error:
-            raise EngineError(f"{self.name} cannot be spoken to like this: {error}. Use another model.") from error
+        text = self._template(spoken, opened)
         add_bos = not (self._bos and text.startswith(self._bos))
         return self.tokenizer.encode(text + unfinished, add_special_tokens=add_bos).ids
 

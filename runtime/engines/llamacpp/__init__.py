@@ -64,13 +64,20 @@ class LlamaCppEngine:
         self._missed_voices: set[str] = set()
         self._close_lock = Lock()
         self._model = load_model(path)
-        self._chat = Chat(self._model)
+        self._chat = self._open_chat()
         given = isinstance(threads, int)
         self.threads = threads if given else threads(self._model)
         self._context = self._make_context(context, parallel)
         self._voices = self._load_voices(voices or {})
         governor = Governor(range(1, threads + 1) if given else measure.candidates(cores()), self.threads)
         self._decoder = Decoder(self._model, self._context, parallel, self._voices, governor, SHELF)
+
+    def _open_chat(self) -> Chat:
+        try:
+            return Chat(self._model, self.path.name)
+        except EngineError:
+            llama.llama_model_free(self._model)
+            raise
 
     def _make_context(self, length: int, parallel: int) -> int:
         params = llama.llama_context_default_params()

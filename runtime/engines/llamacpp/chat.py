@@ -8,26 +8,25 @@ import llama_cpp as llama
 from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 
 from runtime.engines.base import Messages
+from runtime.engines.template import Template, unusable
 
 
 class Chat:
-    """The tokenizer and the chat template of a loaded model. May be used from any thread."""
+    """The tokenizer and the chat template of a loaded model. May be used from any thread. Raises EngineError for a
+    template that cannot pass on a problem."""
 
-    def __init__(self, model: int) -> None:
+    def __init__(self, model: int, name: str = "this model") -> None:
         self._vocab = llama.llama_model_get_vocab(model)
         self._bos = self._special(llama.llama_vocab_bos(self._vocab))
-        self._template = Jinja2ChatFormatter(
-            llama.llama_model_chat_template(model, None).decode("utf-8"),
-            eos_token=self._special(llama.llama_vocab_eos(self._vocab)),
-            bos_token=self._bos,
-        )
+        source = llama.llama_model_chat_template(model, None).decode("utf-8", "replace")
+        self._template = jinja_template(source, self._bos, self._special(llama.llama_vocab_eos(self._vocab)), name)
         self._controls = self._control_tokens()
 
     def prompt_tokens(self, messages: Messages) -> list[int]:
         """The conversation in the model's own format, open for the assistant's next word."""
         spoken = [{**message, "content": self._defused(message["content"])} for message in messages]
         unfinished = spoken.pop()["content"] if spoken[-1]["role"] == "assistant" else ""
-        return self.tokens(self._template(messages=spoken).prompt + unfinished, special=True)
+        return self.tokens(self._template(spoken) + unfinished, special=True)
 
     def tokens(self, text: str, special: bool = False) -> list[int]:
         """Tokens of a text; only with `special` are control tokens read as such."""
@@ -48,4 +47,13 @@ class Chat:
 
     def _special(self, token: int) -> str:
         text = llama.llama_vocab_get_text(self._vocab, token) if token >= 0 else None
-        return text.decode("utf-8") if text else ""
+        return text.decode("utf-8", "replace") if text else ""
+
+
+def jinja_template(source: str, bos: str, eos: str, name: str) -> Template:
+    """The template that a model file holds, tried on conversations; `name` is the file's. Raises EngineError."""
+    try:
+        formatter = Jinja2ChatFormatter(source, eos_token=eos, bos_token=bos)
+    except Exception as error:
+        raise unusable(name, error) from error
+    return Template(lambda messages, _opened: formatter(messages=messages).prompt, name)

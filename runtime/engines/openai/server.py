@@ -82,13 +82,19 @@ class Server:
                 "The key in SOLILOQUY_API_KEY goes to %s unencrypted, so others on the network can read it. Use https.",
                 self._host,
             )
-        self._client = openai.AsyncOpenAI(
-            api_key=self._key or "none",
-            base_url=url,
-            timeout=timeout,
-            max_retries=retries,
-            default_headers={"OpenAI-Organization": openai.omit, "OpenAI-Project": openai.omit},
-        )
+        try:
+            self._client = openai.AsyncOpenAI(
+                api_key=self._key or "none",
+                base_url=url,
+                timeout=timeout,
+                max_retries=retries,
+                default_headers={"OpenAI-Organization": openai.omit, "OpenAI-Project": openai.omit},
+            )
+        except Exception as error:
+            raise EngineError(
+                f"The proxies of this environment cannot be used ({error}). Unset ALL_PROXY, HTTP_PROXY, HTTPS_PROXY"
+                " and NO_PROXY, or mend them."
+            ) from error
         self._close_lock = Lock()
         self._gate = asyncio.Semaphore(parallel)
         self._loop = asyncio.new_event_loop()

@@ -1,0 +1,93 @@
+"""Conversations in a model's own chat template, whatever roles it knows.
+
+Some templates know no system role, and some demand that user and assistant take turns (Gemma, Mistral). What a template
+can do is found out by rendering trial conversations when a model is loaded, not by its name: a system text that it does
+not pass on is put before the user's first text, and turns of one role in a row become one. A template that takes our
+conversations as they are gets them unchanged: trained adapters have read exactly those prompts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import groupby
+from operator import itemgetter
+
+from runtime.engines.base import EngineError, Message, Messages
+
+Render = Callable[[Messages, bool], str]
+"""The text of a conversation; True opens the assistant's next turn. May raise anything: templates are programs."""
+
+BETWEEN = "\n\n"
+"""Between texts that are put into one turn."""
+
+
+def _trial(*roles: str) -> Messages:
+    words = ("alpha", "bravo", "charlie", "delta", "echo")
+    return [Message(role=role, content=f"trial {word}") for role, word in zip(roles, words, strict=False)]
+
+
+_SYSTEM = _trial("system", "user")
+_TURNS = _trial("system", "user", "assistant", "user")
+_REPEATS = _trial("user", "user", "assistant", "assistant", "user")
+
+
+class Template:
+    """A chat template that renders every conversation. Raises EngineError if it cannot pass on a problem."""
+
+    def __init__(self, render: Render, name: str) -> None:
+        self.render, self.name = render, name
+        self.folds_system = not self._passes_on(_SYSTEM)
+        self.merges_turns = not self._passes_on(_REPEATS)
+        for trial in (_SYSTEM, _TURNS):
+            if missing := self._missing(trial):
+                raise EngineError(
+                    f"The chat template of {name} does not pass on what is asked: {missing!r} is not in what it"
+                    " makes of a trial. Use another file of this model, or another model."
+                )
+
+    def __call__(self, messages: Messages, opened: bool = True) -> str:
+        """The text of a conversation. Raises EngineError."""
+        try:
+            return self.render(self._fitted(messages), opened)
+        except Exception as error:
+            raise unusable(self.name, error) from error
+
+    def _fitted(self, messages: Messages) -> Messages:
+        if self.folds_system:
+            messages = _folded(messages)
+        return _merged(messages) if self.merges_turns or self.folds_system else messages
+
+    def _passes_on(self, trial: Messages) -> bool:
+        """Whether the template takes a trial as it is."""
+        try:
+            text = self.render(trial, True)
+        except Exception:  # noqa: BLE001 - a template is somebody else's program
+            return False
+        return not _lost(trial, text)
+
+    def _missing(self, trial: Messages) -> str | None:
+        """The first text of a trial that is lost. Raises EngineError if it cannot be rendered at all."""
+        return _lost(trial, self(trial))
+
+
+def unusable(name: str, error: Exception) -> EngineError:
+    """What to say of a template that cannot be read or rendered."""
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+    return EngineError(
+        f"The chat template of {name} cannot be used ({reason}). Use another file of this model, or another model."
+    )
+
+
+def _lost(messages: Messages, text: str) -> str | None:
+    return next((message["content"] for message in messages if message["content"] not in text), None)
+
+
+def _folded(messages: Messages) -> Messages:
+    """System texts as the user's."""
+    return [Message(role="user", content=m["content"]) if m["role"] == "system" else m for m in messages]
+
+
+def _merged(messages: Messages) -> Messages:
+    """Turns of one role in a row as one."""
+    runs = ((role, list(run)) for role, run in groupby(messages, key=itemgetter("role")))
+    return [Message(role=role, content=BETWEEN.join(m["content"] for m in run)) for role, run in runs]

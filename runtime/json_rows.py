@@ -1,0 +1,230 @@
+"""Rows of a file that a person names: JSON lines, or one JSON array. All commands read them here, so that whatever is
+wrong is one sentence with the file, the line, the field and the remedy, and a file without rows is never a success.
+
+What rows of problems and attempts have in common (`question`, `answer`, `steps`) is read here too.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar
+
+from pydantic import ValidationError
+
+from runtime.errors import SoliloquyError
+from runtime.files import open_regular
+from runtime.text import final_answer
+
+Row = dict[str, Any]
+T = TypeVar("T")
+
+LONGEST_ROW = 1 << 24
+"""Bytes; a file that has no line ends is not JSON lines."""
+LARGEST_ARRAY = 1 << 28
+"""Bytes of one JSON array, which has to be held as a whole."""
+
+_PUBLIC = {
+    "PRM800K": [{"question", "label", "labeler"}, {"question", "label", "timestamp"}],
+    "Math-Shepherd": [{"input", "label", "task"}],
+    "Step-DPO": [{"prompt", "full_chosen", "full_rejected"}, {"prompt", "initial_reason_steps"}],
+    "TRL's stepwise supervision": [{"prompt", "completions", "labels"}],
+    "TRL's preference pairs": [{"prompt", "chosen", "rejected"}],
+    "BIG-Bench-Mistake": [{"input", "steps", "mistake_index"}],
+    "PRMBench": [{"modified_process", "error_steps"}, {"original_process", "modified_process"}],
+    "chat messages": [{"messages"}],
+}
+"""Fields that tell a public form which is not read."""
+
+
+class RowError(SoliloquyError):
+    """A file of rows cannot be used; the text names the file, the line, what is wrong there, and what is needed."""
+
+
+# Files
+
+
+def read_rows(path: Path, convert: Callable[[Row], T], needs: str, limit: int | None = None) -> Iterator[tuple[str, T]]:
+    """What `convert` makes of each of the first `limit` rows, with the row's place ("line 3"). `needs` is a sentence
+    that says what a row must have; `convert` raises ValueError or a SoliloquyError for one that has not. Raises
+    RowError, also for a file without rows."""
+    place = ""
+    try:
+        with open_regular(path) as file:
+            for place, value in islice(_rows(file), limit):
+                yield place, _converted(value(), convert)
+    except OSError as error:
+        raise RowError(f"{path} cannot be read ({error.strerror}).") from error
+    except _Unreadable as error:
+        raise RowError(f"{path} cannot be read ({error}). {needs}") from error
+    except (ValueError, SoliloquyError) as error:
+        raise RowError(f"{path}, {place}: {_told(error)}. {needs}") from error
+    if not place:
+        raise RowError(f"{path} holds no rows. {needs}")
+
+
+def some(path: Path, values: Iterable[T], what: str) -> Iterator[T]:
+    """The values that came of a file. Raises RowError if there are none."""
+    found = False
+    for value in values:
+        found = True
+        yield value
+    if not found:
+        raise RowError(f"{path} gave no {what}. See that it is the right file for this option.")
+
+
+class _Unreadable(Exception):
+    """The bytes are no rows; the text says why."""
+
+
+def _rows(file: BinaryIO) -> Iterator[tuple[str, Callable[[], Any]]]:
+    """The place of each line that is not blank, or of each element of an array, and what gives its value."""
+    begins = file.read(1 << 16).removeprefix(b"\xef\xbb\xbf").lstrip()
+    file.seek(0)
+    yield from _elements(file) if begins.startswith(b"[") else _lines(file)
+
+
+def _lines(file: BinaryIO) -> Iterator[tuple[str, Callable[[], Any]]]:
+    for number, line in enumerate(iter(lambda: file.readline(LONGEST_ROW + 1), b""), 1):
+        if len(line) > LONGEST_ROW:
+            raise _Unreadable(f"line {number} is longer than {LONGEST_ROW >> 20} MiB")
+        if text := _decoded(line, f"line {number}").strip():
+            yield f"line {number}", partial(parse, text)
+
+
+def _elements(file: BinaryIO) -> Iterator[tuple[str, Callable[[], Any]]]:
+    data = file.read(LARGEST_ARRAY + 1)
+    if len(data) > LARGEST_ARRAY:
+        raise _Unreadable(
+            f"it is one JSON array of more than {LARGEST_ARRAY >> 20} MiB; `jq -c '.[]'` makes JSON lines of it"
+        )
+    try:
+        rows = parse(_decoded(data, "it"))
+    except ValueError as error:
+        raise _Unreadable(f"it begins as a JSON array, but {error}") from error
+    yield from ((f"row {number}", partial(lambda row: row, row)) for number, row in enumerate(rows, 1))
+
+
+def _decoded(data: bytes, what: str) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise _Unreadable(f"{what} is not text in UTF-8") from error
+
+
+def parse(text: str) -> Any:
+    """The value of a JSON text. Raises ValueError, whose text a person understands."""
+    try:
+        value = json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}" if "\n" in text else f"character {error.pos + 1}"
+        raise ValueError(f"it is not valid JSON ({place}: {error.msg})") from error
+    except ValueError as error:  # Python reads no integer of more than 4,300 digits
+        raise ValueError("it is not valid JSON for us (a number has thousands of digits)") from error
+    if "\\ud" in text.lower():
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            raise ValueError("it is not text (it holds half of a surrogate pair)") from error
+    return value
+
+
+def _converted(row: Any, convert: Callable[[Row], T]) -> T:
+    if not isinstance(row, dict):
+        raise ValueError("it is not a JSON object")
+    try:
+        return convert(row)
+    except (ValueError, KeyError, SoliloquyError) as error:
+        if known := next((name for name, sets in _PUBLIC.items() if any(fields <= {*row} for fields in sets)), None):
+            raise ValueError(f"it is a row in the form of {known}, which is not read here ({_told(error)})") from error
+        raise ValueError(_told(error)) from error
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        return "; ".join(f"`{'.'.join(map(str, one['loc']))}`: {one['msg']}" for one in error.errors()[:3])
+    return f"`{error.args[0]}` is missing" if isinstance(error, KeyError) else str(error).rstrip(".")
+
+
+# Fields
+
+
+def question(row: Row) -> str:
+    """`question` or `problem`, a text. Raises ValueError."""
+    names = [name for name in ("question", "problem") if row.get(name) is not None]
+    texts = [row[name].strip() for name in names if isinstance(row[name], str)]
+    if not names or len(texts) < len(names) or not any(texts):
+        raise ValueError("`question` (text) is missing")
+    if len({*texts} - {""}) > 1:
+        raise ValueError("`question` and `problem` differ; leave one of them out")
+    return max(texts)
+
+
+def steps(row: Row) -> tuple[str, ...]:
+    """`steps`, a list of texts. Raises ValueError."""
+    found = row.get("steps")
+    if not isinstance(found, list) or not all(isinstance(step, str) for step in found):
+        raise ValueError("`steps` (a list of texts) is missing")
+    return tuple(found)
+
+
+def scalar(row: Row, name: str) -> str | None:
+    """A text or a number as text; None if there is none. Raises ValueError for anything else."""
+    value = row.get(name)
+    if value is None:
+        return None
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not isinstance(value, str) and not is_number:
+        raise ValueError(f"`{name}` must be a text or a number; it is {json.dumps(value, ensure_ascii=False)[:40]}")
+    return str(value).strip() or None
+
+
+def reference(row: Row) -> str | None:
+    """The reference `answer`: what follows "####" in one of GSM8K's, the text of the choice in a multiple-choice row.
+    None if there is none. Raises ValueError."""
+    answer = scalar(row, "answer")
+    choices = next((row[name] for name in ("choices", "options") if row.get(name) is not None), None)
+    if answer is None or "####" not in answer:
+        return answer if answer is None or choices is None else _chosen(row["answer"], answer, choices)
+    if answer.endswith("####"):
+        raise ValueError("`answer` ends with #### and nothing after it")
+    return final_answer(answer)
+
+
+def _chosen(given: Any, answer: str, choices: Any) -> str:
+    """The text of the choice that `answer` names by its index from 0, by its letter, or by its text."""
+    texts = _choices(choices)
+    by_text = [text for text in texts.values() if text == answer]
+    is_index = isinstance(given, int) and 0 <= given < len(texts)
+    by_name = list(texts.values())[given] if is_index else texts.get(answer.upper().strip("().")) or ""
+    found = {*by_text, by_name} - {""}
+    if len(found) != 1:
+        why = "may be an index or a choice's text" if found else "is none of them"
+        raise ValueError(f"`answer` of a multiple-choice row {why} ({answer!r}); put the text of the choice there")
+    return found.pop()
+
+
+def _choices(choices: Any) -> dict[str, str]:
+    """Texts by letter: of a list, with or without letters before them, or of an object."""
+    if isinstance(choices, dict) and isinstance(choices.get("text"), list):  # ARC: {"text": [...], "label": [...]}
+        choices = dict(zip(choices.get("label") or _LETTERS, choices["text"], strict=False))
+    if isinstance(choices, list):
+        choices = dict(zip(_LETTERS, choices, strict=False))
+    if not (isinstance(choices, dict) and choices and all(isinstance(c, str | int | float) for c in choices.values())):
+        raise ValueError("`choices` or `options` must be a list of texts, or texts by letter")
+    return {str(letter).upper(): _without_letter(str(letter), str(text).strip()) for letter, text in choices.items()}
+
+
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def _without_letter(letter: str, text: str) -> str:
+    """Of "B) 6000" only 6000."""
+    name, sign, rest = text[:1], text[1:2], text[2:].strip()
+    return rest if name.upper() == letter.upper() and sign in tuple(").:") and rest else text
