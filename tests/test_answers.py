@@ -17,6 +17,8 @@ from runtime.text import final_answer, tidy_answer
 from runtime.types import Problem
 
 SAME = [
+    (r"\frac{96}{256}=\frac38", r"\frac38"),
+    ("P(4, 4) = 24", "24"),
     ("-$6", "-6"),
     (r"-\$6", "-6 dollars"),
     ("$-6", "-6"),
