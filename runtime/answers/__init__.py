@@ -233,7 +233,7 @@ def _equation(text: str, _: int) -> Number:
     if len(sides) < 2:
         raise Unreadable
     result = quantity(sides[-1].strip())
-    if any(re.match(r"[^\d$(]*[^\W\d_]{2}.*\d", side.strip()) for side in sides[:-1]):
+    if any(re.match(r"[^\d$(]*[^\W\d_]{2}.*\d", _FUNCTIONS.sub("", side.strip())) for side in sides[:-1]):
         raise Unreadable  # The minimum value is -1 when x = 5
     for side in sides[:-1]:
         try:
