@@ -43,6 +43,8 @@ class Pair(NamedTuple):
     """Where the right side's number begins, behind its currency sign; None if it does not follow a sign."""
     counts: bool = False
     """Whether the right side is a number of whole things."""
+    measured: bool = False
+    """Whether a letter stands behind the right side as a unit does: "= 12 m", not "= 12m"."""
     rounded: bool = False
     """Whether the sentence speaks of rounding, though not of this equation."""
 
@@ -120,7 +122,11 @@ def _next_pair(tokens: Sequence[Token], left: Reading, chained: bool, named: boo
         left = replace(left, doubt=max(left.doubt, 1))
     if relation.kind == "is" and isinstance(right.node, Node) and right.node.op == "pct" and "/" not in left.ops:
         left = replace(left, doubt=max(left.doubt, 1))  # "1200 + 300 gallons is 80%" of the tank
-    dashed = tokens[start].kind == "-" and tokens[start].start == relation.end and tokens[start + 1].start > tokens[start].end
+    dashed = (
+        tokens[start].kind == "-"
+        and tokens[start].start == relation.end
+        and tokens[start + 1].start > tokens[start].end
+    )
     right = replace(right, doubt=max(right.doubt, doubt_behind(tokens, right), int(dashed)))  # "3 × 12 =- Rs. 36"
     return _with_letters(
         Pair(
@@ -130,6 +136,7 @@ def _next_pair(tokens: Sequence[Token], left: Reading, chained: bool, named: boo
             (tokens[left.start].start, tokens[right.end - 1].end),
             None if relation.text[0].isalpha() else _blank(tokens, right),
             counts_things(tokens, right),
+            _is_measured(tokens, right),
         )
     )
 
@@ -138,10 +145,17 @@ def _with_letters(pair: Pair) -> Pair:
     """2 k + 1 = 9: a letter on one side only is rather an unknown than a unit, unless longer units stand beside it."""
     left, right = pair.left, pair.right
     units = {unit for side in (left, right) for unit in side.units if len(unit) > 1 and unit_of(unit)}
-    if left.letters == right.letters or units:
+    if left.letters == right.letters or units or (not left.letters and pair.measured):
         return pair
     doubt = 2 if (left.letters | right.letters) & {"k", "t"} else 1
     return pair._replace(left=replace(left, doubt=max(left.doubt, doubt)))
+
+
+def _is_measured(tokens: Sequence[Token], right: Reading) -> bool:
+    behind = tokens[right.end : right.end + 2]
+    if not behind or behind[0].text.lower() not in ("m", "g", "l", "h", "s"):
+        return False
+    return behind[0].start > tokens[right.end - 1].end and (len(behind) == 1 or behind[1].kind not in RELATIONS)
 
 
 def _is_about(tokens: Sequence[Token], at: int) -> bool:
@@ -178,7 +192,7 @@ def _is_labelled(tokens: Sequence[Token], lone: Reading, chained: bool, named: b
     if not lone.ops:
         named |= not chained and lone.start > 0 and tokens[lone.start - 1].kind in ("word", *RELATIONS)
         named |= lone.start > 1 and tokens[lone.start - 2].text.lower() == "e"  # i.e. 700 = ...
-    return named or tokens[lone.end - 1].kind == "word"
+    return named or (runs_on(tokens, lone) if lone.ops else tokens[lone.end - 1].kind == "word")
 
 
 def _is_out_of_place(tokens: Sequence[Token], left: Reading, right: Reading) -> bool:

@@ -122,8 +122,10 @@ def without_scales(node: Node | Leaf) -> Node | Leaf:
     """The same expression with 3 million as 3: whoever writes "2.5 million + 3 = 5.5 million" counts in millions."""
     if isinstance(node, Leaf):
         return node
-    return without_scales(node.parts[0]) if node.op == "scale" else node._replace(
-        parts=tuple(map(without_scales, node.parts))
+    return (
+        without_scales(node.parts[0])
+        if node.op == "scale"
+        else node._replace(parts=tuple(map(without_scales, node.parts)))
     )
 
 

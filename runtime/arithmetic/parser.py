@@ -54,7 +54,10 @@ def expression(tokens: Sequence[Token], start: int) -> Reading | None:
     except Unreadable:
         return None
     words = [token.text.lower() for token in tokens[start : parser.at + 1] if token.kind == "word"]
-    if any(_is_letter(token.text.lower()) and after.kind in ("^", "sup") for token, after in zip(tokens[start : parser.at], tokens[start + 1 : parser.at], strict=False)):
+    if any(
+        _is_letter(token.text.lower()) and after.kind in ("^", "sup")
+        for token, after in zip(tokens[start : parser.at], tokens[start + 1 : parser.at], strict=False)
+    ):
         parser.doubts()  # 9 m^3
     return Reading(
         node,
@@ -260,7 +263,11 @@ class _Parser:
 
     def mixed(self, whole: Leaf) -> Node | Leaf:
         """1 1/2 and 1\\frac{1}{2}: a whole number followed by a proper fraction."""
-        if whole.value.denominator > 1 or self.tokens[self.at - 2 : self.at - 1] and self.tokens[self.at - 2].kind == "/":
+        if (
+            whole.value.denominator > 1
+            or self.tokens[self.at - 2 : self.at - 1]
+            and self.tokens[self.at - 2].kind == "/"
+        ):
             return whole  # "9/64 3/8" are two fractions
         if self.kind() == "frac" and self.attached():
             self.take()
@@ -319,7 +326,14 @@ class _Parser:
         behind = self.tokens[end].kind if end < len(self.tokens) else "end"
         if behind in OPERATORS and not self.operand_follows(end - self.at):
             self.doubts(0 if self.touches(end) else 2)  # "men's T-shirts", "apples - a gift"
-        elif behind == "/" and attached is False and len(words) > 1 and self.touches(end) and self.touches(end + 1) and not unit:
+        elif (
+            behind == "/"
+            and attached is False
+            and len(words) > 1
+            and self.touches(end)
+            and self.touches(end + 1)
+            and not unit
+        ):
             raise Unreadable("a division of something named: people tot/7")
         elif behind in (*OPERATORS, "equals", "approx", "close") or (behind == "is" and self.ops):
             self.judge_words([word.text.lower() for word in words], attached, spaced_rate)

@@ -58,12 +58,13 @@ SCALES: dict[str, int] = {
     **{"万亿": 10**12},
 }
 """Words that are part of the number before them."""
-ROUGH = frozenset("month 个月 year yr 年 nickel dime quarter mile mi yard yd foot feet ft inch inche lb oz ounce".split())
+ROUGH = frozenset(
+    "month 个月 year yr 年 nickel dime quarter mile mi yard yd foot feet ft inch inche lb oz ounce".split()
+)
 """Units whose size in others is not everybody's (a month of four weeks or of thirty days), or that mean two things."""
 ELSEWHERE = frozenset(
     "lb pound oz ounce quart gallon gal pint cup tablespoon tbsp teaspoon tsp kwh wh mwh kb mb gb byte bit acre hectare decade century "
-    "centurie fortnight half-hour yd yard ft foot feet inch inche mile dozen pair pack set 英里 英尺 英寸 亩 公顷 吨 斤 两 打 双"
-    .split()
+    "centurie fortnight half-hour yd yard ft foot feet inch inche mile dozen 英里 英尺 英寸 亩 公顷 吨 斤 两 打".split()
 )
 """Units whose conversions are not known here, or not everybody's."""
 _CLOCK = {"时": ("time", Fraction(3600)), "分": ("time", Fraction(60))}
@@ -100,7 +101,9 @@ def are_parts(larger: str, smaller: str) -> bool:
 def measure(text: str) -> Measure | None:
     """What the words behind a number measure: "km", "km/h", "miles per hour", "m²", "平方米", "元/千克"; None if any of
     them is no known unit."""
-    parts = re.split(r"\s*(?:/|\bper\b|每|\ban?\b)\s*", text.strip().lower().replace("kmph", "km/h").replace("mph", "mi/h"))
+    parts = re.split(
+        r"\s*(?:/|\bper\b|每|\ban?\b)\s*", text.strip().lower().replace("kmph", "km/h").replace("mph", "mi/h")
+    )
     measures = [_simple(part) for part in parts]
     if not 1 <= len(parts) <= 2 or None in measures:
         return None
