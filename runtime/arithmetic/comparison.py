@@ -88,9 +88,8 @@ def may_be_meant_otherwise(pair: Pair) -> bool:
     """Whether a false equation may have been meant as another one that is right, so that nobody can say which of its
     numbers is wrong: (10 - 2) × 3 = 24 without the brackets, 8 - 5 = 3 turned round."""
     exact, shown = claimed(pair.left, pair.right)[0]
-    return (
-        shown in (-exact, left_to_right(pair.left.node)) or pair.right.ops != () and not _is_fraction(pair.right.node)
-    )
+    calculated = bool(pair.right.ops) and not _is_fraction(pair.right.node)
+    return calculated or shown in (-exact, left_to_right(pair.left.node))
 
 
 def _is_fraction(node: Node | Leaf) -> bool:

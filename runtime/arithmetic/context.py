@@ -1,8 +1,8 @@
 """What stands beside an equation and may change what it says.
 
 Before: "the remainder of 23 / 4", "twice 5 + 3", "Day 1 * 2". Behind: the unknown of "= 2y", the ratio of "= 4 : 3",
-the remainder of "= 5 R 3". An equation was read whole only if nothing of the kind is there. The level of a doubt is that
-of `Reading.doubt`, and UNREAD where the number at this place is only the tail of something.
+the remainder of "= 5 R 3". An equation was read whole only if nothing of the kind is there. The level of a doubt is
+that of `Reading.doubt`, and UNREAD where the number at this place is only the tail of something.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SHARE = re.compile(
     r"half|halves|(?:third|quarter|fourth|fifth|sixth|seventh|eighth|ninth|tenth|\d+th)s?|"
     "fraction|multiple|root|square|cube"
 )
-# "The cost of 3 × 4" is 3 × 4, but "the average of 3 + 5 + 7", "the weight of 50 + 70 students" are not what is written.
+# "The cost of 3 × 4" is 3 × 4; "the average of 3 + 5 + 7" and "the weight of 50 + 70 students" are something else.
 VALUE = re.compile(
     "total|sum|product|difference|quotient|cost|price|profit|loss|distance|value|result|amount|rate|speed|length|width|"
     "height|area|perimeter|volume|time|pace|wage|salary|income|fee|fare|discount|tax|tip|interest|budget|balance|"
@@ -39,8 +39,8 @@ VALUE = re.compile(
 )
 # The sentence is about a function of what follows: its digits, its remainder.
 FUNCTION = re.compile(
-    r"\b(?:(?<!no )remainders?|digits?|ceiling|floor|gcd|gcf|hcf|lcm|multiples|divisors|modulo|modulus|mod)\b|l \. c \. m|"
-    "余数|个位|末位|尾数|末尾|最大公|最小公",
+    r"\b(?:(?<!no )remainders?|digits?|ceiling|floor|gcd|gcf|hcf|lcm|multiples|divisors|modulo|modulus|mod)\b|"
+    r"l \. c \. m|余数|个位|末位|尾数|末尾|最大公|最小公",
     re.IGNORECASE,
 )
 PREPOSITION = re.compile("in|at|for|after|during|within|by|with|cover")
@@ -48,7 +48,7 @@ DIVIDED = ("divided", "multiplied", "split", "divide", "multiply")
 COMPARED = ("more", "less", "fewer", "times", "greater", "larger", "higher", "of", "to")
 OPERATES = re.compile("than|squared|cubed|mod|modulo|am|pm|o'clock|base|half|x|y|z|n")
 FREQUENCY = re.compile(
-    "a|an|as|more|less|per|each|every|in|the|longer|larger|bigger|faster|older|higher|and|[,.;!)，。]"
+    "a|an|as|more|less|per|each|every|in|the|longer|larger|bigger|faster|older|higher|and|that|[,.;!)，。]"
 )
 # Words behind a number that are not what is counted.
 NO_THING = re.compile(
@@ -103,10 +103,11 @@ def _doubt_behind_stop(tokens: Sequence[Token], start: int) -> int:
     return int(stop.text == "," and earlier.kind == "num" and len(first.text) == 3)
 
 
-def is_listed(tokens: Sequence[Token], start: int, ended: int) -> bool:
-    """Whether an expression is the last of a list: "the lcm of 7, 8, 12 = ..."."""
-    comma = start > 1 and tokens[start - 1].text in (",", "，", "、")
-    return comma and start - 1 != ended and tokens[start - 2].kind in (*ENDS_OPERAND, "stop", "ell")
+def is_listed(tokens: Sequence[Token], start: int, ended: int, items: int) -> bool:
+    """Whether an expression stands behind so many items of a list: "the lcm of 7, 8, 12 = ..."."""
+    commas = [i for i in range(max(0, start - 40), start) if tokens[i].text in (",", "，", "、")]
+    last = len(commas) >= items and commas[-1] == start - 1 != ended
+    return last and tokens[start - 2].kind in (*ENDS_OPERAND, "stop", "ell")
 
 
 def follows_preposition(tokens: Sequence[Token], start: int) -> bool:
@@ -130,7 +131,9 @@ def _word_changes(tokens: Sequence[Token], at: int) -> bool:
 
 def _is_function(tokens: Sequence[Token], of: int) -> bool:
     """Whether what stands before an "of" makes something else of what follows; "a stack of 3 + 4" is 3 + 4."""
-    noun = tokens[max(of - 1, 0)]
+    if of == 0 or tokens[of - 1].kind == "stop":
+        return False  # "Of those 40 × 0.8 = 32 ..."
+    noun = tokens[of - 1]
     articles = {"a", "an"}.intersection(token.text.lower() for token in tokens[max(of - 3, 0) : max(of - 1, 0)])
     if noun.kind in ("num", "pct", "close", "vulgar") or SHARE.fullmatch(noun.text.lower()):
         return True
@@ -188,7 +191,7 @@ def _doubt_of_stop(tokens: Sequence[Token], at: int) -> int:
 
 
 def _doubt_of_word(tokens: Sequence[Token], side: Reading) -> int:
-    """2y, "3 times x", "20% of", "8 more than", "3 and a half"; but "7 of them"."""
+    """2y, "3 times x", "20% of", "8 more than x", "3 and a half"; but "7 of them"."""
     before, token, *rest = tokens[side.end - 1 : side.end + 2]
     after = rest[0] if rest else None
     word, attached = token.text.lower(), token.start == before.end
@@ -207,7 +210,8 @@ def _doubt_of_word(tokens: Sequence[Token], side: Reading) -> int:
         return 2 * (bool(side.ops) or not isinstance(side.node, Leaf) or side.node.value.denominator > 1)
     if OPERATES.fullmatch(word) or (word == "and" and after and after.text.lower() in ("a", "half")):
         return 2
-    return int(word in COMPARED and after is not None and after.text.lower() == "than")
+    unknown = [len(one.text) for one in tokens[side.end + 2 : side.end + 3]] == [1]
+    return int(word in COMPARED and after is not None and after.text.lower() == "than" and unknown)
 
 
 def counts_things(tokens: Sequence[Token], side: Reading) -> bool:
@@ -222,8 +226,6 @@ def counts_things(tokens: Sequence[Token], side: Reading) -> bool:
 
 def runs_on(tokens: Sequence[Token], side: Reading) -> bool:
     """Whether words within a side may begin another equation: "= 1/5 remaining work = 4/5", "= 50/3 t = ..."."""
-    words = (token.text.lower() for token in tokens[side.start : side.end] if token.kind == "word")
-    words = (word for word in words if word.removesuffix("s") not in ELSEWHERE)
-    return any(
-        measure(word) is None or (len(word) == 1 and word.isascii()) for word in words if word not in ("per", "a")
-    )
+    words = {token.text.lower() for token in tokens[side.start : side.end] if token.kind == "word"} - {"per", "a"}
+    names = (word for word in words if word.removesuffix("s") not in ELSEWHERE)
+    return any(measure(word) is None or (len(word) == 1 and word.isascii()) for word in names)

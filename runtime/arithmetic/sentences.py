@@ -29,7 +29,8 @@ _SPEAKS_OF_ROUNDING = re.compile(
 _REFUTED = re.compile(
     r"\b(?:is not|isn't|not equal|wrong|incorrect|false|mistake\w*|error\w*|impossible|contradict\w*|instead of [$\d]|"
     r"not [$\d]|mod(?:ulo)?|modulus|base (?:\d|two|eight|sixteen)\w*|binary|clock|o'clock)\b|[✗✘❌]|"
-    r"\b(?:cannot|can't|can not|could not|couldn't|never) (?:have|be|equal|hold|say|write)\b|不是|不等|不可能|不对|矛盾|错",
+    r"\b(?:cannot|can't|can not|could not|couldn't|never) (?:have|be|equal|hold|say|write)\b|"
+    "不是|不等|不可能|不对|矛盾|错",
     re.IGNORECASE,
 )
 """The clause speaks of a wrong equation, or of numbers that do not add up like everyday ones."""
