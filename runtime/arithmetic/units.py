@@ -62,21 +62,18 @@ _ROUGH = re.compile(
     r"\b(?:month|year|yr|nickel|dime|quarter|mile|mi|mph|yard|yd|foot|feet|ft|inch|inche|lb|oz|ounce)s?\b|个月|年"
 )
 """Units whose size in others is not everybody's (a month of four weeks or of thirty days), or that mean two things."""
-ELSEWHERE: dict[str, str] = {
-    word: kind
-    for kind, words in {
-        "mass": "lb pound oz ounce 斤 两 吨",
-        "volume": "quart gallon gal pint cup tablespoon tbsp teaspoon tsp",
-        "length": "yd yard ft foot feet inch inche mile 英里 英尺 英寸",
-        "area": "acre hectare 亩 公顷",
-        "energy": "kwh wh mwh",
-        "data": "kb mb gb byte bit",
-        "time": "decade century centurie fortnight half-hour",
-        "count": "dozen 打",
-    }.items()
+ELSEWHERE = frozenset(
+    word
+    for words in (
+        "lb pound oz ounce 斤 两 吨",
+        "quart gallon gal pint cup tablespoon tbsp teaspoon tsp",
+        "yd yard ft foot feet inch inche mile 英里 英尺 英寸",
+        "acre hectare 亩 公顷 kwh wh mwh kb mb gb byte bit",
+        "decade century centurie fortnight half-hour dozen 打",
+    )
     for word in words.split()
-}
-"""Units whose conversions are not known here, or not everybody's, and what they measure."""
+)
+"""Units whose conversions are not known here, or not everybody's."""
 _CLOCK = {"时": ("time", Fraction(3600)), "分": ("time", Fraction(60))}
 """Units only in company, as 1时20分: 分 alone may be a mark or money."""
 _POWERS = {"square ": 2, "sq ": 2, "cubic ": 3, "平方": 2, "立方": 3}
