@@ -359,6 +359,8 @@ def test_a_persons_own_lines_are_read_as_they_are_and_an_actors_end_in_their_ans
 def test_a_last_line_with_nothing_but_the_answer_is_not_judged():
     assert list(judged(["3 × 4 = 12", "12 + 5 = 17", "17"])) == ["3 × 4 = 12", "12 + 5 = 17"]
     assert list(judged(["17"])) == ["17"]
+    several = ["3 × 4 = 12", "12 + 5 = 17", "Step 3: #### 17", "Step 4: The answer is 17", "\\boxed{17}"]
+    assert list(judged(several)) == several[:2]
     engine = ScriptedEngine(["The book is paid too."], verdicts=[RIGHT, WRONG], voices=["critic"])
     reader = Critic(engine, depth="quick", weights={"quick": HEEDED})
     critique, _ = read(reader, attempt("3 × 4 = 12", "12 - 5 = 7", "7", answer="7"))
@@ -479,3 +481,45 @@ def test_shipped_weights_that_cannot_be_read_are_named_with_the_remedy(bases):
     (critic.FITTED / "small.json").write_text("[]")
     with pytest.raises(WeightsError, match=r"small\.json.*trainer weigh"):
         open_critic(loaded(bases / "small-q4.gguf"), settings.load())
+
+
+ANSWERS = [
+    ("Step 3: #### 7", "Step 4: The answer is: 7"),
+    ("#### 7",),
+    ("\\boxed{7}", "The answer is 7.", "7"),
+    ("第3步：#### 7", "答案是 7。"),
+    ("答：一共 7 元。",),
+]
+
+
+@pytest.mark.parametrize("answers", ANSWERS)
+def test_nobody_judges_the_lines_that_only_state_the_answer(answers):
+    steps = ("3 × 4 = 12", "12 + 5 = 17", *answers)
+    others = (SEVENTEEN, SEVENTEEN, SEVENTEEN)
+    heard = Testimony(log_odds=(5.0,) * 2, surprises=(-0.1,) * 2, solutions=others)
+    panel = ("arithmetic", "model", "expectation", "solutions")
+    said = critic.examine(PROBLEM, attempt(*steps, answer="7"), heard, panel)
+    assert [bool(one.evidence or one.signs) for one in said] == [True, True, *(False for _ in answers)]
+    assert critic.first_error(said, SURPRISED) != len(steps) - 1
+    agreeing = critic.examine(PROBLEM, attempt(*steps, answer="17"), heard, panel)
+    assert not any(one.evidence for one in agreeing[2:])
+
+
+@pytest.mark.parametrize("answers", ANSWERS)
+def test_a_right_attempt_is_accepted_however_its_answer_is_stated(answers):
+    engine = ScriptedEngine([], verdicts=[RIGHT, RIGHT] + [WRONG] * len(answers), voices=["critic"])
+    reader = Critic(engine, depth="quick", weights={"quick": HEEDED})
+    critique, _ = read(reader, attempt("3 × 4 = 12", "12 - 5 = 7", *answers, answer="7"))
+    assert critique.first_error is None
+
+
+def test_what_other_solutions_deny_is_blamed_on_a_step_and_not_on_the_stated_answer():
+    steps = ("3 × 4 = 12", "12 - 5 = 7", "Step 3: #### 7", "Step 4: The answer is 7")
+    heard = Testimony(solutions=(SEVENTEEN, SEVENTEEN))
+    said = critic.examine(PROBLEM, attempt(*steps, answer="7"), heard, ("solutions",))
+    assert [bool(one.signs.get("deviation")) for one in said] == [False, True, False, False]
+
+
+def test_a_false_equation_in_the_line_that_states_the_answer_is_still_found():
+    critique, _ = read(Critic(ScriptedEngine()), attempt("She buys pens.", "The answer is 3 × 4 = 13."))
+    assert critique.first_error == 1

@@ -79,7 +79,7 @@ def test_no_reader_takes_what_is_no_row(reader, text, said, log, tmp_path):
     assert log.count_runs() == 0
 
 
-@pytest.mark.parametrize("reader", READERS.keys() - {"lessons"})
+@pytest.mark.parametrize("reader", [reader for reader in READERS if reader != "lessons"])
 def test_an_empty_file_is_no_success(reader, log, tmp_path):
     with pytest.raises(RowError, match=r"rows\.jsonl holds no rows\. "):
         READERS[reader](written(tmp_path), log)

@@ -20,6 +20,7 @@ from runtime.text import (
     join_steps,
     language_of,
     numbered,
+    only_states_answer,
     read_check,
     read_line,
     split_attempt,
@@ -638,3 +639,40 @@ def test_a_numbered_closing_line_is_still_the_closing_one():
 )
 def test_a_line_with_nothing_but_an_answer_is_told_from_a_step(line, bare):
     assert is_answer_line(line) is bare
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("#### 25", "Step 7: #### 25", "Step 7: The answer is 25", "**Step 7:** The answer is: 25", "7. #### 25"),
+        *("(3) The answer is 25.", "Step 8: 25", "- Answer: 25", "Ans: 25", "Final answer: x = 25", "#### x = 5"),
+        *("\\boxed{25}", "So \\[ \\boxed{25} \\]", "Step 4: $\\boxed{\\frac{1}{2}}$", "Hence answer is 25"),
+        *("第7步：答案是 25。", "步骤 7：答案：25", "答：小明有 25 元。", "所以答案是 25 元", "第 3 步：25"),
+    ],
+)
+def test_a_line_that_states_the_answer_is_known_by_whatever_label_stands_before_it(line):
+    assert is_answer_line(line)
+    assert only_states_answer(line)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(
+            "Step 7: 5 × 5 = 25",
+            "She answers 25 questions",
+            "Step 2: She has 25 pens left",
+            "第3步：5 × 5 = 25",
+            "Step 3",
+        ),
+        *("The answers are 5 and 6 apart", "boxed goods: 25 boxes of 3", "第3步：5 × 5 = 25"),
+    ],
+)
+def test_a_labelled_step_is_no_answer_line(line):
+    assert not is_answer_line(line)
+
+
+@pytest.mark.parametrize("line", ["The answer is 3 × 4 = 13.", "#### 3*4 = 13", "答：3 × 4 = 13", "Answer: 13 = 3 + 9"])
+def test_an_answer_line_that_calculates_does_not_only_state_the_answer(line):
+    assert is_answer_line(line)
+    assert not only_states_answer(line)

@@ -42,14 +42,19 @@ class Equation:
     """What the left side really is, such as "12", "3.75", "1/3 ≈ 0.33"; empty where there is no value."""
     blank: int | None = None
     """Where in the step the right side's number begins; None where no other number can be put in its place."""
+    left_alone: bool = False
+    """Whether it may be no equation between numbers at all."""
 
 
 def check(step: str) -> list[Equation]:
-    """Every equation between numbers in a step, in order."""
+    """Every equation between numbers in a step, in order. What may be none counts only beside others: whoever confirms
+    those does not confirm the step."""
     step = step[:MAX_CHARACTERS]
     found = list(_equations(MARK.sub(lambda mark: " " * len(mark[0]), step), 0))
     for mark in MARK.finditer(step):
         found += _equations(mark[1], mark.start(1))
+    if all(equation.left_alone for equation in found):
+        return []
     return sorted(found, key=lambda equation: equation.span)
 
 
@@ -102,37 +107,47 @@ def _equations(text: str, offset: int) -> Iterator[Equation]:
 def _judged(pair: Pair, sentence: Sentence) -> Equation | None:
     judged = judge(pair)
     if judged is None:
-        return None
-    equation = _equation(pair)
+        equation = _equation(pair, "unsure")
+        disagrees = pair.right.doubt == 2 and equation.left != equation.right
+        return replace(equation, left_alone=True) if disagrees else None
+    equation = _equation(pair, judged)
     if judged == "incorrect" and _is_explained(equation, sentence):
         judged = "unsure"
-    return replace(equation, verdict=judged)
+    return equation if equation.verdict == judged else replace(equation, verdict=judged)
 
 
-def _equation(pair: Pair) -> Equation:
-    """A pair before it is judged."""
+def _equation(pair: Pair, judged: Verdict) -> Equation:
+    """A pair as it is shown."""
     right = pair.right.node
     text = f"{write(pair.left.node)} = {write(right)}"
     try:
         claims = claimed(pair.left, pair.right)
-        blank = None if may_be_meant_otherwise(pair) else pair.blank
+        blank = pair.blank if judged == "incorrect" and not may_be_meant_otherwise(pair) else None
     except (ZeroDivisionError, Unreadable):
         return Equation(text, pair.span, None, None, "unsure", "")
-    if claims[0][0] == claims[0][1] and quantities.compare(pair.left.node, right) == "different":
+    if judged == "incorrect" and _exact_in_units(pair) not in (None, claims[0][0]):
         return _with_units(pair)
     percent = isinstance(right, Node) and right.op == "pct"
     exact, shown = min(claims, key=lambda claim: abs(claim[0] - claim[1])) if percent else claims[0]
     sign = "%" if percent and shown != claims[0][1] else ""
-    return Equation(text, pair.span, exact, shown, "unsure", _pretty(exact) + sign, blank)
+    return Equation(text, pair.span, exact, shown, judged, _pretty(exact) + sign, blank)
+
+
+def _exact_in_units(pair: Pair) -> Fraction | None:
+    """The left side in the right side's unit, where both have units and differ."""
+    left, right = pair.left.node, pair.right.node
+    if quantities.compare(left, right) != "different" or not quantities.all_have_units(left) or not right.unit:
+        return None
+    return quantities.in_units_of(quantities.quantity(left).value, right)
 
 
 def _with_units(pair: Pair) -> Equation:
-    """An equation whose numbers agree, and whose units do not: 60 km/h × 30 min = 1800 km."""
+    """An equation that is false for its units: 60 km/h × 30 min = 1800 km."""
     left, right = pair.left.node, pair.right.node
-    exact = quantities.in_units_of(quantities.quantity(left).value, right)
+    exact = _exact_in_units(pair) or Fraction(0)
     text = f"{write(left, with_units=True)} = {write(right, with_units=True)}"
     expected = f"{_pretty(exact)} {right.unit}"
-    return Equation(text, pair.span, exact, evaluate(right), "unsure", expected, pair.blank)
+    return Equation(text, pair.span, exact, evaluate(right), "incorrect", expected, pair.blank)
 
 
 def _with_remainder(pair: Pair, stated: int | None) -> Equation | None:

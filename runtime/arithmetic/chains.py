@@ -43,6 +43,8 @@ class Pair(NamedTuple):
     """Where the right side's number begins, behind its currency sign; None if it does not follow a sign."""
     counts: bool = False
     """Whether the right side is a number of whole things."""
+    measured: bool = False
+    """Whether a letter stands behind the right side as a unit does: "= 12 m", not "= 12m"."""
     rounded: bool = False
     """Whether the sentence speaks of rounding, though not of this equation."""
 
@@ -68,8 +70,8 @@ def _chain(tokens: Sequence[Token], left: Reading) -> Iterator[Pair]:
 
 
 def _trusted(tokens: Sequence[Token], chain: Sequence[Pair]) -> Iterator[Pair]:
-    """The pairs of a chain that say something; in doubt, all of them, where one side was not read whole or is a torn copy
-    of an earlier one ("1 × 50 + 3 × 60 = 2301 × 50 + 3 × 60 = 230")."""
+    """The pairs of a chain that say something. All of them are in doubt where one side was not read whole, or is a torn
+    copy of an earlier one: "1 × 50 + 3 × 60 = 2301 × 50 + 3 × 60 = 230"."""
     sides = [chain[0].left, *(pair.right for pair in chain[:MAX_SIDES])]
     texts = ["".join(token.text for token in tokens[side.start : side.end]) for side in sides]
     torn = any(
@@ -81,7 +83,7 @@ def _trusted(tokens: Sequence[Token], chain: Sequence[Pair]) -> Iterator[Pair]:
     doubt = int(torn or any(pair.right.doubt == 2 for pair in chain))
     for pair in chain:
         if pair.left.ops or pair.right.ops or _is_percent_claim(pair):
-            yield pair._replace(left=replace(pair.left, doubt=max(pair.left.doubt, doubt)))
+            yield pair._replace(left=_doubted(pair.left, doubt))
 
 
 def _first_side(tokens: Sequence[Token], at: int, ended: int) -> Reading | None:
@@ -91,9 +93,13 @@ def _first_side(tokens: Sequence[Token], at: int, ended: int) -> Reading | None:
     reading = expression(tokens, at) if doubt < UNREAD else None
     if reading is None:
         return None
-    if _is_one_number(reading) and is_listed(tokens, at, ended):
+    if _is_one_number(reading) and is_listed(tokens, at, ended, 2 if reading.ops else 1):
         doubt = max(doubt, 1)
-    return replace(reading, doubt=max(reading.doubt, doubt))
+    return _doubted(reading, doubt)
+
+
+def _doubted(reading: Reading, doubt: int) -> Reading:
+    return replace(reading, doubt=doubt) if doubt > reading.doubt else reading
 
 
 def _is_one_number(reading: Reading) -> bool:
@@ -115,13 +121,14 @@ def _next_pair(tokens: Sequence[Token], left: Reading, chained: bool, named: boo
     if right is None or (relation.kind == "is" and not (left.ops and _ends_claim(tokens, right))):
         return None
     if (chained and runs_on(tokens, left)) or (_is_one_number(left) and _is_labelled(tokens, left, chained, named)):
-        left = replace(left, doubt=max(left.doubt, 1 if chained or left.ops else 2))
+        left = _doubted(left, 1 if chained or left.ops else 2)
     if right.ops and _is_out_of_place(tokens, left, right):
-        left = replace(left, doubt=max(left.doubt, 1))
+        left = _doubted(left, 1)
     if relation.kind == "is" and isinstance(right.node, Node) and right.node.op == "pct" and "/" not in left.ops:
-        left = replace(left, doubt=max(left.doubt, 1))  # "1200 + 300 gallons is 80%" of the tank
-    dashed = tokens[start].kind == "-" and tokens[start].start == relation.end and tokens[start + 1].start > tokens[start].end
-    right = replace(right, doubt=max(right.doubt, doubt_behind(tokens, right), int(dashed)))  # "3 × 12 =- Rs. 36"
+        left = _doubted(left, 1)  # "1200 + 300 gallons is 80%" of the tank
+    dash, after = tokens[start : start + 2] if right.end - start > 1 else (relation, relation)
+    dashed = dash.kind == "-" and dash.start == relation.end and after.start > dash.end  # "3 × 12 =- Rs. 36"
+    right = _doubted(right, max(doubt_behind(tokens, right), int(dashed)))
     return _with_letters(
         Pair(
             left,
@@ -130,6 +137,7 @@ def _next_pair(tokens: Sequence[Token], left: Reading, chained: bool, named: boo
             (tokens[left.start].start, tokens[right.end - 1].end),
             None if relation.text[0].isalpha() else _blank(tokens, right),
             counts_things(tokens, right),
+            _is_measured(tokens, right),
         )
     )
 
@@ -138,10 +146,17 @@ def _with_letters(pair: Pair) -> Pair:
     """2 k + 1 = 9: a letter on one side only is rather an unknown than a unit, unless longer units stand beside it."""
     left, right = pair.left, pair.right
     units = {unit for side in (left, right) for unit in side.units if len(unit) > 1 and unit_of(unit)}
-    if left.letters == right.letters or units:
+    if left.letters == right.letters or units or (not left.letters and pair.measured):
         return pair
     doubt = 2 if (left.letters | right.letters) & {"k", "t"} else 1
-    return pair._replace(left=replace(left, doubt=max(left.doubt, doubt)))
+    return pair._replace(left=_doubted(left, doubt))
+
+
+def _is_measured(tokens: Sequence[Token], right: Reading) -> bool:
+    behind = tokens[right.end : right.end + 2]
+    if not behind or behind[0].text.lower() not in ("m", "g", "l", "h", "s"):
+        return False
+    return behind[0].start > tokens[right.end - 1].end and (len(behind) == 1 or behind[1].kind not in RELATIONS)
 
 
 def _is_about(tokens: Sequence[Token], at: int) -> bool:
@@ -174,16 +189,16 @@ def _ends_claim(tokens: Sequence[Token], right: Reading) -> bool:
 
 
 def _is_labelled(tokens: Sequence[Token], lone: Reading, chained: bool, named: bool) -> bool:
-    """Whether words make a lone number the name of something: "Week 3 = 12/2", "8 batches = 5.5 × 8", "n = 3 = 12/4"."""
+    """Whether words make a number the name of something: "Week 3 = 12/2", "8 batches = 5.5 × 8", "n = 3 = 12/4"."""
     if not lone.ops:
         named |= not chained and lone.start > 0 and tokens[lone.start - 1].kind in ("word", *RELATIONS)
         named |= lone.start > 1 and tokens[lone.start - 2].text.lower() == "e"  # i.e. 700 = ...
-    return named or tokens[lone.end - 1].kind == "word"
+    return named or (runs_on(tokens, lone) if lone.ops else tokens[lone.end - 1].kind == "word")
 
 
 def _is_out_of_place(tokens: Sequence[Token], left: Reading, right: Reading) -> bool:
-    """Whether two expressions stand beside one another by chance: "covers 2520 km in 14/3 = 2520 × 3/14", or the columns
-    of a table, as in the line "= 7/2 = 63/4"."""
+    """Whether two expressions stand beside one another by chance: "covers 2520 km in 14/3 = 2520 × 3/14", or as columns
+    of a table in the line "= 7/2 = 63/4"."""
     columns = left.start == 1 and tokens[0].kind in RELATIONS and left.ops == right.ops
     return columns or (_is_one_number(left) and follows_preposition(tokens, left.start))
 

@@ -88,7 +88,8 @@ def may_be_meant_otherwise(pair: Pair) -> bool:
     """Whether a false equation may have been meant as another one that is right, so that nobody can say which of its
     numbers is wrong: (10 - 2) × 3 = 24 without the brackets, 8 - 5 = 3 turned round."""
     exact, shown = claimed(pair.left, pair.right)[0]
-    return shown in (-exact, left_to_right(pair.left.node)) or pair.right.ops != () and not _is_fraction(pair.right.node)
+    calculated = bool(pair.right.ops) and not _is_fraction(pair.right.node)
+    return calculated or shown in (-exact, left_to_right(pair.left.node))
 
 
 def _is_fraction(node: Node | Leaf) -> bool:
@@ -133,13 +134,12 @@ def _may_be_right(pair: Pair, claims: Claims, units: str | None) -> bool:
     measured = units == "different" and _all_have_units(pair)  # no conversion explains anything then
     return bool(
         _reads_otherwise(pair, claims)
-        or (left.ops == ("/",) and 0 < abs(exact) < 1 and abs(shown) >= 1)  # "3/4 = 75" of something
+        or _is_share(left.node, exact, shown)
         or (right.ops and any(exact in partial_values(right.node) for exact, _ in claims))  # 3*4 = 12 + 2
         or (pair.about and abs(exact - shown) <= abs(exact) / 10)
         or abs(exact - shown) <= min(_slack(left) + _slack(right), abs(exact) / 60)
         or (_is_fraction(right.node) and abs(exact - shown) <= abs(exact) / 500)  # 1.69 as 120/71
         or (exact.denominator == 1 and exact >= 100 and exact % 10 == shown)  # 85 × 13 = 5, its last digit
-        or (0 < exact < 1 and abs(exact * 100 - shown) <= Fraction(1, 2))  # 21/33 = 64, in percent
         or (not measured and (_units_mixed(left) or _converts(left, right, exact, shown)))
         or _unknown_conversion(left, right)  # 2 × 2 quarts = 1 gallon
     )
@@ -178,6 +178,14 @@ def _units_mixed(reading: Reading) -> bool:
     """Whether a sum holds two sizes of one dimension: $3.50 + 75 cents."""
     known = _known_units(reading)
     return bool(SUMS.intersection(reading.ops)) and len(known) > len({dimension for dimension, _ in known})
+
+
+def _is_share(node: Node | Leaf, exact: Fraction, shown: Fraction) -> bool:
+    """2/5 = 3.2 hectares, of something named before; 21/33 = 64, in percent."""
+    if not (isinstance(node, Node) and node.op == "/" and 0 < abs(exact) < 1 and abs(shown) >= 1):
+        return False
+    in_percent = shown.denominator == 1 and abs(exact * 100 - shown) <= Fraction(1, 2)
+    return in_percent or all(isinstance(part, Leaf) and part.value.denominator == 1 for part in node.parts)
 
 
 def _unknown_conversion(left: Reading, right: Reading) -> bool:

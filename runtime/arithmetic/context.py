@@ -1,8 +1,8 @@
 """What stands beside an equation and may change what it says.
 
 Before: "the remainder of 23 / 4", "twice 5 + 3", "Day 1 * 2". Behind: the unknown of "= 2y", the ratio of "= 4 : 3",
-the remainder of "= 5 R 3". An equation was read whole only if nothing of the kind is there. The level of a doubt is that
-of `Reading.doubt`, and UNREAD where the number at this place is only the tail of something.
+the remainder of "= 5 R 3". An equation was read whole only if nothing of the kind is there. The level of a doubt is
+that of `Reading.doubt`, and UNREAD where the number at this place is only the tail of something.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from runtime.arithmetic.expressions import Leaf
 from runtime.arithmetic.numerals import DETERMINER, ENDS_OPERAND, OPENS_OPERAND, OPERATORS, Token
 from runtime.arithmetic.parser import Reading, expression
-from runtime.arithmetic.units import LETTERS, measure, unit_of
+from runtime.arithmetic.units import ELSEWHERE, LETTERS, measure, unit_of
 
 RELATIONS = ("equals", "approx", "is")
 UNREAD = 3
@@ -31,7 +31,7 @@ SHARE = re.compile(
     r"half|halves|(?:third|quarter|fourth|fifth|sixth|seventh|eighth|ninth|tenth|\d+th)s?|"
     "fraction|multiple|root|square|cube"
 )
-# "The cost of 3 × 4" is 3 × 4, but "the average of 3 + 5 + 7", "the weight of 50 + 70 students" are not what is written.
+# "The cost of 3 × 4" is 3 × 4; "the average of 3 + 5 + 7" and "the weight of 50 + 70 students" are something else.
 VALUE = re.compile(
     "total|sum|product|difference|quotient|cost|price|profit|loss|distance|value|result|amount|rate|speed|length|width|"
     "height|area|perimeter|volume|time|pace|wage|salary|income|fee|fare|discount|tax|tip|interest|budget|balance|"
@@ -39,14 +39,17 @@ VALUE = re.compile(
 )
 # The sentence is about a function of what follows: its digits, its remainder.
 FUNCTION = re.compile(
-    r"\b(?:remainders?|digits?|ceiling|floor|gcd|gcf|hcf|lcm|multiples|divisors|modulo|modulus|mod)\b|l \. c \. m|"
-    "余数|个位|末位|尾数|末尾|最大公|最小公",
+    r"\b(?:(?<!no )remainders?|digits?|ceiling|floor|gcd|gcf|hcf|lcm|multiples|divisors|modulo|modulus|mod)\b|"
+    r"l \. c \. m|余数|个位|末位|尾数|末尾|最大公|最小公",
     re.IGNORECASE,
 )
 PREPOSITION = re.compile("in|at|for|after|during|within|by|with|cover")
 DIVIDED = ("divided", "multiplied", "split", "divide", "multiply")
 COMPARED = ("more", "less", "fewer", "times", "greater", "larger", "higher", "of", "to")
-OPERATES = re.compile("times|than|plus|minus|over|squared|cubed|mod|modulo|am|pm|o'clock|base|half|x|y|z|n")
+OPERATES = re.compile("than|squared|cubed|mod|modulo|am|pm|o'clock|base|half|x|y|z|n")
+FREQUENCY = re.compile(
+    "a|an|as|more|less|per|each|every|in|the|longer|larger|bigger|faster|older|higher|and|that|[,.;!)，。]"
+)
 # Words behind a number that are not what is counted.
 NO_THING = re.compile(
     "and|or|so|but|then|because|since|which|that|who|is|are|was|were|for|in|on|at|to|by|as|if|when|while|with|left|more|"
@@ -93,16 +96,18 @@ def _doubt_behind_stop(tokens: Sequence[Token], start: int) -> int:
         return 2 if earlier.kind in (*ENDS_OPERAND, "bad") or len(earlier.text) == 1 else 0
     if stop.text in RATIO and first.kind == "-" and first.end < tokens[start + 1].start:
         return 2  # "Number of them: - 1000 / 11"
-    if stop.text in RATIO and earlier.kind in ENDS_OPERAND:
+    spaced = stop.start > earlier.end or stop.end == first.start  # 18 : 3 and 18:3, but "of 18: 3 + 4"
+    if stop.text in RATIO and spaced and earlier.kind in ENDS_OPERAND:
         label = tokens[start - 3] if start > 2 else None
         return 0 if label and label.kind == "word" and LABEL.fullmatch(label.text.lower()) else 2
     return int(stop.text == "," and earlier.kind == "num" and len(first.text) == 3)
 
 
-def is_listed(tokens: Sequence[Token], start: int, ended: int) -> bool:
-    """Whether an expression is the last of a list: "the lcm of 7, 8, 12 = ..."."""
-    comma = start > 1 and tokens[start - 1].text in (",", "，", "、")
-    return comma and start - 1 != ended and tokens[start - 2].kind in (*ENDS_OPERAND, "stop", "ell")
+def is_listed(tokens: Sequence[Token], start: int, ended: int, items: int) -> bool:
+    """Whether an expression stands behind so many items of a list: "the lcm of 7, 8, 12 = ..."."""
+    commas = [i for i in range(max(0, start - 40), start) if tokens[i].text in (",", "，", "、")]
+    last = len(commas) >= items and commas[-1] == start - 1 != ended
+    return last and tokens[start - 2].kind in (*ENDS_OPERAND, "stop", "ell")
 
 
 def follows_preposition(tokens: Sequence[Token], start: int) -> bool:
@@ -126,10 +131,13 @@ def _word_changes(tokens: Sequence[Token], at: int) -> bool:
 
 def _is_function(tokens: Sequence[Token], of: int) -> bool:
     """Whether what stands before an "of" makes something else of what follows; "a stack of 3 + 4" is 3 + 4."""
-    noun, article = tokens[max(of - 1, 0)], tokens[of - 2].text.lower() if of > 1 else ""
+    if of == 0 or tokens[of - 1].kind == "stop":
+        return False  # "Of those 40 × 0.8 = 32 ..."
+    noun = tokens[of - 1]
+    articles = {"a", "an"}.intersection(token.text.lower() for token in tokens[max(of - 3, 0) : max(of - 1, 0)])
     if noun.kind in ("num", "pct", "close", "vulgar") or SHARE.fullmatch(noun.text.lower()):
         return True
-    return article not in ("a", "an") and noun.kind == "word" and not VALUE.fullmatch(noun.text.lower())
+    return not articles and noun.kind == "word" and not VALUE.fullmatch(noun.text.lower())
 
 
 def doubt_behind(tokens: Sequence[Token], side: Reading) -> int:
@@ -138,7 +146,8 @@ def doubt_behind(tokens: Sequence[Token], side: Reading) -> int:
         return 0
     match tokens[side.end].kind:
         case "num":
-            return 0 if not side.ops and _begins_equation(tokens, side.end) else 2
+            named = [token.kind for token in tokens[side.end + 1 : side.end + 3]] == ["-", "word"]  # 12 5-minute breaks
+            return 0 if named or (not side.ops and _begins_equation(tokens, side.end)) else 2
         case "bad" | "frac" | "root" | "vulgar":
             return 2
         case "open":
@@ -182,7 +191,7 @@ def _doubt_of_stop(tokens: Sequence[Token], at: int) -> int:
 
 
 def _doubt_of_word(tokens: Sequence[Token], side: Reading) -> int:
-    """2y, "3 times x", "20% of", "8 more than", "3 and a half"; but "7 of them"."""
+    """2y, "3 times x", "20% of", "8 more than x", "3 and a half"; but "7 of them"."""
     before, token, *rest = tokens[side.end - 1 : side.end + 2]
     after = rest[0] if rest else None
     word, attached = token.text.lower(), token.start == before.end
@@ -190,13 +199,19 @@ def _doubt_of_word(tokens: Sequence[Token], side: Reading) -> int:
         return 0  # the remainder
     if len(word) == 1 and word.isalpha() and word < "\u4e00" and word not in (*LETTERS, "a"):
         return 2
-    if attached and word.isascii() and len(word) < 3 and unit_of(word) is None and word.isalpha():
+    is_short = word.isascii() and word.isalpha() and len(word) < 3 and word not in ("st", "nd", "rd", "th")
+    if attached and is_short and unit_of(word) is None:
         return 2
+    if word == "times":
+        return 0 if after is None or FREQUENCY.fullmatch(after.text.lower()) else 2
+    if word in ("over", "plus", "minus"):
+        return 2 * (after is not None and after.kind in OPENS_OPERAND)
     if word == "of":
         return 2 * (bool(side.ops) or not isinstance(side.node, Leaf) or side.node.value.denominator > 1)
     if OPERATES.fullmatch(word) or (word == "and" and after and after.text.lower() in ("a", "half")):
         return 2
-    return int(word in COMPARED and after is not None and after.text.lower() == "than")
+    unknown = [len(one.text) for one in tokens[side.end + 2 : side.end + 3]] == [1]
+    return int(word in COMPARED and after is not None and after.text.lower() == "than" and unknown)
 
 
 def counts_things(tokens: Sequence[Token], side: Reading) -> bool:
@@ -211,5 +226,6 @@ def counts_things(tokens: Sequence[Token], side: Reading) -> bool:
 
 def runs_on(tokens: Sequence[Token], side: Reading) -> bool:
     """Whether words within a side may begin another equation: "= 1/5 remaining work = 4/5", "= 50/3 t = ..."."""
-    words = (token.text.lower() for token in tokens[side.start : side.end] if token.kind == "word")
-    return any(measure(word) is None or (len(word) == 1 and word.isascii()) for word in words if word not in ("per", "a"))
+    words = {token.text.lower() for token in tokens[side.start : side.end] if token.kind == "word"} - {"per", "a"}
+    names = (word for word in words if word.removesuffix("s") not in ELSEWHERE)
+    return any(measure(word) is None or (len(word) == 1 and word.isascii()) for word in names)

@@ -122,8 +122,10 @@ def without_scales(node: Node | Leaf) -> Node | Leaf:
     """The same expression with 3 million as 3: whoever writes "2.5 million + 3 = 5.5 million" counts in millions."""
     if isinstance(node, Leaf):
         return node
-    return without_scales(node.parts[0]) if node.op == "scale" else node._replace(
-        parts=tuple(map(without_scales, node.parts))
+    return (
+        without_scales(node.parts[0])
+        if node.op == "scale"
+        else node._replace(parts=tuple(map(without_scales, node.parts)))
     )
 
 
@@ -167,12 +169,12 @@ def partial_values(node: Node | Leaf) -> list[Fraction]:
 
 def readings(node: Node | Leaf) -> set[Fraction]:
     """The values of an expression however its signs may be read: a slash is the bar of a fraction that may reach as far
-    as one likes on both sides (60 × 2 / 60 + 40, 28 / 1/5), 2 1/2 may be a product, 50 + 10% may be 55, -3² may be 9."""
+    as one likes on both sides (60 × 2 / 60 + 40), 2 1/2 may be a product, 50 + 10% may be 55, -3² may be 9."""
     return set(islice(_readings(node), MAX_READINGS))
 
 
 def tails(node: Node | Leaf) -> set[Fraction]:
-    """The values of what stands behind a minus sign that may be a dash: "total of the 20 numbers - 20 × 500 = 10000"."""
+    """The values of what stands behind a minus sign that may be a dash: "the total of 20 numbers - 20 × 5 = 100"."""
     operators, operands = _flatten(node)
     if len(operators) > MAX_ROW:
         return set()

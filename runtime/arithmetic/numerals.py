@@ -101,6 +101,8 @@ PATTERNS: dict[str, tuple[str, ...]] = {
 TOKEN = re.compile(
     "|".join(f"(?P<{name}>{'|'.join(patterns)})" for name, patterns in PATTERNS.items()), re.IGNORECASE | re.DOTALL
 )
+FORMULA = re.compile(r"\$\$|(?<=[\w)}\]])\$(?=[\s,.;:)?!，。]|$)")
+"""The end of a formula: where there is one, every dollar sign is such a mark, and money is written \\$5."""
 KINDS = {
     **{"power": "^", "times": "*", "over": "/", "plus": "+", "minus": "-"},
     **{"text": "word", "unit": "word", "latin": "word", "chinese": "word", "degree": "word"},
@@ -139,7 +141,8 @@ def read_number(text: str) -> Fraction | None:
 def tokenize(text: str) -> list[Token]:
     """The tokens of a text; positions are those of the text. Text beyond the limit is not read."""
     matches = TOKEN.finditer(text[:MAX_CHARACTERS].translate(PLAIN))
-    found = [_token(match) for match in matches if match.lastgroup != "skip"]
+    delimited = FORMULA.search(text[:MAX_CHARACTERS])
+    found = [_token(match) for match in matches if match.lastgroup != "skip" and not (delimited and match[0] == "$")]
     return _match_brackets(_read_said_signs(_read_shapes(found)))
 
 

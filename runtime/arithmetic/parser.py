@@ -54,8 +54,8 @@ def expression(tokens: Sequence[Token], start: int) -> Reading | None:
     except Unreadable:
         return None
     words = [token.text.lower() for token in tokens[start : parser.at + 1] if token.kind == "word"]
-    if any(_is_letter(token.text.lower()) and after.kind in ("^", "sup") for token, after in zip(tokens[start : parser.at], tokens[start + 1 : parser.at], strict=False)):
-        parser.doubts()  # 9 m^3
+    if any(map(_is_power_of_letter, tokens[start : parser.at], tokens[start + 1 : parser.at])):
+        parser.doubts()
     return Reading(
         node,
         start,
@@ -104,7 +104,8 @@ class _Parser:
         return self.kind(ahead + (2 if self.kind(ahead + 1) == "-" else 1)) in OPENS_OPERAND
 
     def dangles(self) -> None:
-        """A sign without a number: an unknown ("12 - x"), or a dash; in "T-shirt", "dollars/hour" and "= 7 - that is" it is harmless."""
+        """A sign without a number: an unknown ("12 - x"), or a dash. It is harmless in "T-shirt", "dollars/hour" and
+        "= 7 - that is"."""
         word = self.tokens[self.at + 1].text.lower() if self.kind(1) == "word" else ""
         compound = len(word) > 1 and self.touches(self.at + 1)
         self.doubts(0 if compound or CLAUSE.fullmatch(word) else 2)
@@ -260,7 +261,8 @@ class _Parser:
 
     def mixed(self, whole: Leaf) -> Node | Leaf:
         """1 1/2 and 1\\frac{1}{2}: a whole number followed by a proper fraction."""
-        if whole.value.denominator > 1 or self.tokens[self.at - 2 : self.at - 1] and self.tokens[self.at - 2].kind == "/":
+        below = self.at > 1 and self.tokens[self.at - 2].kind == "/"
+        if whole.value.denominator > 1 or below:
             return whole  # "9/64 3/8" are two fractions
         if self.kind() == "frac" and self.attached():
             self.take()
@@ -319,7 +321,7 @@ class _Parser:
         behind = self.tokens[end].kind if end < len(self.tokens) else "end"
         if behind in OPERATORS and not self.operand_follows(end - self.at):
             self.doubts(0 if self.touches(end) else 2)  # "men's T-shirts", "apples - a gift"
-        elif behind == "/" and attached is False and len(words) > 1 and self.touches(end) and self.touches(end + 1) and not unit:
+        elif behind == "/" and len(words) > 1 and not unit and self.touches(end) and self.touches(end + 1):
             raise Unreadable("a division of something named: people tot/7")
         elif behind in (*OPERATORS, "equals", "approx", "close") or (behind == "is" and self.ops):
             self.judge_words([word.text.lower() for word in words], attached, spaced_rate)
@@ -383,11 +385,11 @@ def _joins_numbers(words: list[Token]) -> bool:
     return len(words) < 3 and (last == "and" or (len(words) == 1 and unit_of(last) is not None))
 
 
-SHORT = frozenset("of in at is to on by it he we as so an or do if up us be no go am pm ft".split())
+SHORT = re.compile("of|in|at|is|to|on|by|it|he|we|as|so|an|or|do|if|up|us|be|no|go")
 
 
 def _is_short_word(word: str) -> bool:
-    return word in SHORT or unit_of(word) is not None
+    return bool(SHORT.fullmatch(word)) or unit_of(word) is not None
 
 
 def _unit(tokens: Sequence[Token]) -> str:
@@ -417,6 +419,11 @@ def _unlike(left: Node | Leaf, right: Node | Leaf) -> int:
     if measure(one) or measure(other):
         return 0
     return int(one.rstrip("s") != other.rstrip("s"))
+
+
+def _is_power_of_letter(token: Token, after: Token) -> bool:
+    """9 m^3."""
+    return after.kind in ("^", "sup") and _is_letter(token.text.lower())
 
 
 def _is_letter(word: str) -> bool:

@@ -28,6 +28,8 @@ class Quantity(NamedTuple):
 
 def compare(left: Node | Leaf, right: Node | Leaf) -> Literal["same", "different", "contradiction"] | None:
     """What the units say of two sides; None where they say nothing. Raises ZeroDivisionError."""
+    if not _has_unit(left):
+        return None
     try:
         one, other = quantity(left), quantity(right)
     except Contradiction:
@@ -103,6 +105,10 @@ def _joined(op: str, one: Quantity, other: Quantity) -> Quantity:
     if not rated and op == "*" and one.dimensions and other.dimensions and one.dimensions != other.dimensions:
         raise Unreadable("5 hours × $10: a rate goes without saying")
     return Quantity(value, dimensions)
+
+
+def _has_unit(node: Node | Leaf) -> bool:
+    return bool(node.unit) or (isinstance(node, Node) and any(map(_has_unit, node.parts)))
 
 
 def _is_rate(dimensions: Dimensions) -> bool:

@@ -28,11 +28,12 @@ _SPEAKS_OF_ROUNDING = re.compile(
 )
 _REFUTED = re.compile(
     r"\b(?:is not|isn't|not equal|wrong|incorrect|false|mistake\w*|error\w*|impossible|contradict\w*|instead of [$\d]|"
-    r"not [$\d]|cannot|can't|could not|couldn't|never|mod(?:ulo)?|modulus|base (?:\d|two|eight|sixteen)\w*|binary|clock|"
-    r"o'clock)\b|[✗✘❌]|不是|不等|不可能|不对|矛盾|错",
+    r"not [$\d]|mod(?:ulo)?|modulus|base (?:\d|two|eight|sixteen)\w*|binary|clock|o'clock)\b|[✗✘❌]|"
+    r"\b(?:cannot|can't|can not|could not|couldn't|never) (?:have|be|equal|hold|say|write)\b|"
+    "不是|不等|不可能|不对|矛盾|错",
     re.IGNORECASE,
 )
-"""The sentence speaks of a wrong equation, or of numbers that do not add up like everyday ones."""
+"""The clause speaks of a wrong equation, or of numbers that do not add up like everyday ones."""
 _REMAINDER = re.compile(
     r"""
     [^\d\n=.;…]{0,40}?                                      # " apples each, with a"
@@ -68,7 +69,8 @@ def around(text: str, start: int, end: int) -> Sentence:
     rest = text[end : end + REACH]
     sentence = _END.split(rest, maxsplit=1)[0]
     behind = _NEXT_EQUATION.split(sentence, maxsplit=1)[0]
-    near = (before, text[start:end], behind)
+    clause = re.split(r"[,，]\s", before)[-1]
+    near = (clause, text[start:end], behind)
     present = _present(text)
 
     def speaks(of: re.Pattern[str], *where: str) -> bool:
@@ -80,9 +82,9 @@ def around(text: str, start: int, end: int) -> Sentence:
         speaks_of_rounding=speaks(_SPEAKS_OF_ROUNDING, before, sentence),
         refuted=speaks(_REFUTED, *near, re.split(r"(?<=\w)[,;]", rest.lstrip(" .,(（$"), maxsplit=1)[0][:30]),
         asked=rest.lstrip(" $").startswith(("?", "？")),
-        function=speaks(FUNCTION, before, behind[:30]),
+        function=speaks(FUNCTION, before, re.split("[,，]", behind)[0][:30]),
         left_over=speaks(_LEFT_OVER, before, sentence),
-        scaled=speaks(_SCALE, *near),
+        scaled=speaks(_SCALE, before, *near),
         remainder=int(remainder[1]) if remainder else None,
     )
 

@@ -58,12 +58,20 @@ SCALES: dict[str, int] = {
     **{"万亿": 10**12},
 }
 """Words that are part of the number before them."""
-ROUGH = frozenset("month 个月 year yr 年 nickel dime quarter mile mi yard yd foot feet ft inch inche lb oz ounce".split())
+_ROUGH = re.compile(
+    r"\b(?:month|year|yr|nickel|dime|quarter|mile|mi|mph|yard|yd|foot|feet|ft|inch|inche|lb|oz|ounce)s?\b|个月|年"
+)
 """Units whose size in others is not everybody's (a month of four weeks or of thirty days), or that mean two things."""
 ELSEWHERE = frozenset(
-    "lb pound oz ounce quart gallon gal pint cup tablespoon tbsp teaspoon tsp kwh wh mwh kb mb gb byte bit acre hectare decade century "
-    "centurie fortnight half-hour yd yard ft foot feet inch inche mile dozen pair pack set 英里 英尺 英寸 亩 公顷 吨 斤 两 打 双"
-    .split()
+    word
+    for words in (
+        "lb pound oz ounce 斤 两 吨",
+        "quart gallon gal pint cup tablespoon tbsp teaspoon tsp",
+        "yd yard ft foot feet inch inche mile 英里 英尺 英寸",
+        "acre hectare 亩 公顷 kwh wh mwh kb mb gb byte bit",
+        "decade century centurie fortnight half-hour dozen 打",
+    )
+    for word in words.split()
 )
 """Units whose conversions are not known here, or not everybody's."""
 _CLOCK = {"时": ("time", Fraction(3600)), "分": ("time", Fraction(60))}
@@ -100,7 +108,8 @@ def are_parts(larger: str, smaller: str) -> bool:
 def measure(text: str) -> Measure | None:
     """What the words behind a number measure: "km", "km/h", "miles per hour", "m²", "平方米", "元/千克"; None if any of
     them is no known unit."""
-    parts = re.split(r"\s*(?:/|\bper\b|每|\ban?\b)\s*", text.strip().lower().replace("kmph", "km/h").replace("mph", "mi/h"))
+    text = text.strip().lower().replace("kmph", "km/h").replace("mph", "mi/h")
+    parts = re.split(r"\s*(?:/|\bper\b|每|\ban?\b)\s*", text)
     measures = [_simple(part) for part in parts]
     if not 1 <= len(parts) <= 2 or None in measures:
         return None
@@ -113,8 +122,7 @@ def measure(text: str) -> Measure | None:
 
 def is_rough(text: str) -> bool:
     """Whether a unit among these words has no one size in others."""
-    words = re.findall(r"[a-z]+|[\u4e00-\u9fff]+", text.lower())
-    return any(word in ROUGH or word.removesuffix("s") in ROUGH for word in words)
+    return bool(_ROUGH.search(text.lower()))
 
 
 def _simple(text: str) -> Measure | None:
