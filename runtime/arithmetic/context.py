@@ -183,7 +183,9 @@ def _doubt_of_stop(tokens: Sequence[Token], at: int) -> int:
     before, token, after = tokens[at - 1 : at + 2]
     number = after.kind == "num"
     if token.text in RATIO:
-        return 2 if number else 0
+        goes_on = at + 2 < len(tokens) and tokens[at + 2].kind in ("word", "pct", *OPERATORS)
+        spaced = token.start > before.end or token.end == after.start
+        return 2 * (number and (spaced or not goes_on))  # "= 3.20: 20% of it" is no ratio
     if token.text == ",":
         return 2 if number and len(after.text) == 3 else 0
     torn = token.text == "." and (token.start > before.end or after.kind == "bad")
