@@ -19,7 +19,7 @@ from test_cli import ROOT, run
 from runtime.environment import mend_no_proxy
 from runtime.errors import SoliloquyError, run_command_line
 from runtime.files import saved_by_library
-from trainer.runs import ResultFile
+from trainer.runs import ResultFile, ResultsError
 
 COMMANDS = [("runtime", "log", "--json"), ("runtime", "models", "list"), ("trainer", "evaluate", "--help")]
 
@@ -222,7 +222,7 @@ def test_a_result_that_does_not_fit_leaves_the_earlier_ones_whole(tmp_path):
     results = ResultFile(tmp_path, "run", {"a": 1})
     results.add({"key": "first"})
     before = results.path.read_bytes()
-    with room(results.path, 5), pytest.raises(OSError, match="File too large"):
+    with room(results.path, 5), pytest.raises(ResultsError, match="File too large"):
         results.add({"key": "second"})
     assert (results.path.read_bytes(), list(results.rows)) == (before, ["first"])
     results.add({"key": "third"})
