@@ -55,7 +55,7 @@ def main() -> None:
             language=given.lang, model=given.model, log=given.log, api_key_served=given.api_key
         )
         log, unkept = open_log(settings)
-        model = Loading(lambda: engines.open_engine(settings))
+        model = Loading(lambda: engines.open_engine(settings), lambda why: say(f"There is no model to ask: {why}"))
         key = settings.api_key_served or new_key()
         routes = Api(model, settings, log, key).routes if given.api else ()
         page = build(model, settings, log, given.studio, unkept)

@@ -10,7 +10,7 @@ from typing import Any
 
 import psutil
 
-from runtime import models, tuning, voices
+from runtime import models, trial, tuning, voices
 from runtime.errors import SoliloquyError
 from runtime.settings import Settings, config_file
 from runtime.store import SessionLog
@@ -30,12 +30,38 @@ def examine(settings: Settings) -> dict[str, Any]:
         "disk": f"{shutil.disk_usage(home).free / GIB:.1f} GiB free in {settings.home}",
         "config": str(config_file()),
         "engine": _package("llama-cpp-python"),
+        **_library(settings),
         "model": _or_why_not(lambda: models.choose(settings).reason),
         "model file": _or_why_not(lambda: str(models.resolve(settings))),
+        **_tried(settings),
         "voices": _or_why_not(lambda: _voices(settings)),
         **_measured(settings),
         "database": _or_why_not(lambda: _database(settings)),
     }
+
+
+def _library(settings: Settings) -> dict[str, str]:
+    """Whether llama.cpp works on this processor, tried anew as somebody wonders, and what it was built with."""
+    found = trial.library(settings, anew=True)
+    return {"probe": f"works: {found.said}" if found.works else found.said, "build": found.flags or "not known"}
+
+
+def _tried(settings: Settings) -> dict[str, str]:
+    """Whether the model that would be used works, tried if that is not known yet."""
+    if settings.server:
+        return {}
+
+    def trial_of_model() -> str:
+        path = models.resolve(settings)
+        if path.is_dir():
+            return "a folder, which llama.cpp does not run"
+        found = trial.require(path, settings, tuning.extra_buffers(path, settings))
+        return f"works: {found.said}, {_BUFFERS[found.extra_buffers]}"
+
+    return {"model trial": _or_why_not(trial_of_model)}
+
+
+_BUFFERS = {True: "with repacked weights", False: "without repacking"}
 
 
 def _voices(settings: Settings) -> str:

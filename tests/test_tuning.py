@@ -76,7 +76,7 @@ def test_a_measurement_counts_only_where_it_was_made(what, model, chosen, monkey
     elif what == "size":
         model.write_bytes(b"more weights")
     elif what == "processor":
-        monkeypatch.setattr(tuning, "processor", lambda: "another one")
+        monkeypatch.setattr(tuning.processor, "name", lambda: "another one")
     elif what == "cores":
         monkeypatch.setattr(tuning, "cores", lambda: 99)
     else:

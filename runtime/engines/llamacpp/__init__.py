@@ -44,8 +44,9 @@ class LlamaCppEngine:
     """A GGUF model, several conversations at once.
 
     `context` is the length of each conversation in tokens, `parallel` how many are decoded together, `threads` the
-    most that may be used or what finds the best number for a loaded model, `voices` are adapter files by name. Raises
-    EngineError if a file is damaged, has no chat template or does not fit the base, or if memory is short.
+    most that may be used or what finds the best number for a loaded model, `voices` are adapter files by name; for
+    `extra_buffers` see `load_model`. Raises EngineError if a file is damaged, has no chat template or does not fit the
+    base, or if memory is short.
     """
 
     name = "llamacpp"
@@ -57,13 +58,14 @@ class LlamaCppEngine:
         parallel: int = 2,
         threads: int | Callable[[int], int] = measure.fastest_threads,
         voices: Mapping[str, Path] | None = None,
+        extra_buffers: bool | None = None,
     ) -> None:
         self.path, self.model, self.parallel = path, path.stem, parallel
         self.limit, self.voices = context, frozenset(voices or {})
         self._closed = False
         self._missed_voices: set[str] = set()
         self._close_lock = Lock()
-        self._model = load_model(path)
+        self._model = load_model(path, extra_buffers)
         self._chat = Chat(self._model)
         given = isinstance(threads, int)
         self.threads = threads if given else threads(self._model)
