@@ -40,6 +40,7 @@ LONGEST_PROMPT = 1 << 14
 SPARE = 1 << 29
 """Bytes of address space for libraries and threads, which take more than they fill."""
 
+REMEDY = "Use another file of this model."
 PROBLEM = "A shop sells notebooks at 4 dollars each. Nadia buys 3 of them. How much does she pay in all?"
 QUESTION = "Read the solution of the pupil once more: is every line of it right?"
 SYSTEM = Message(role="system", content="You solve word problems, one short step per line.")
@@ -111,22 +112,25 @@ def at_most(more: int) -> Iterator[None]:
 def render(name: str, model: int) -> list[int]:
     """The tokens of a probe conversation. Raises EngineError if the template cannot be filled in, or if what a person
     asks is not in what the model would read."""
-    remedy = "Use another file of this model."
     try:
         with at_most(TEMPLATE_MEMORY):
             chat = Chat(model)
-            prompts = [chat.prompt_tokens(messages) for messages in CONVERSATIONS]
+            prompts = (chat.prompt_tokens(messages) for messages in CONVERSATIONS)
+            checked = [checked_prompt(name, model, *both) for both in zip(CONVERSATIONS, prompts, strict=True)]
     except EngineError:
         raise
     except Exception as error:  # a template is a program of somebody else: anything may be raised
         what = f"{type(error).__name__}: {error}"[:200].strip().rstrip(":.")
-        raise EngineError(f"The chat template of {name} cannot be filled in ({what}). {remedy}") from error
-    for messages, prompt in zip(CONVERSATIONS, prompts, strict=True):
-        if len(prompt) > LONGEST_PROMPT:
-            raise EngineError(f"The chat template of {name} makes {len(prompt):,} tokens of a short problem. {remedy}")
-        if squeezed(messages[-1]["content"]) not in squeezed(text_of(model, prompt)):
-            raise EngineError(f"The chat template of {name} drops the problem: the model would never see it. {remedy}")
-    return prompts[0]
+        raise EngineError(f"The chat template of {name} cannot be filled in ({what}). {REMEDY}") from error
+    return checked[0]
+
+
+def checked_prompt(name: str, model: int, messages: Messages, prompt: list[int]) -> list[int]:
+    if len(prompt) > LONGEST_PROMPT:
+        raise EngineError(f"The chat template of {name} makes {len(prompt):,} tokens of a short problem. {REMEDY}")
+    if squeezed(messages[-1]["content"]) not in squeezed(text_of(model, prompt)):
+        raise EngineError(f"The chat template of {name} drops the problem: the model would never see it. {REMEDY}")
+    return prompt
 
 
 def text_of(model: int, tokens: list[int]) -> str:
