@@ -50,7 +50,7 @@ class SetupError(Exception):
 
 
 def main() -> None:
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - whoever calls this may have an older one
         raise SetupError("Soliloquy needs Python 3.11 or newer. Name one: `PYTHON=python3.12 make app`.")
     with alone():
         if READY.exists() and READY.stat().st_mtime >= REQUIREMENTS.stat().st_mtime:
@@ -144,18 +144,17 @@ def compiler(which: tuple[str, tuple[str, ...]]) -> str | None:
 def compile_into(wheels: Path) -> None:
     if not all(map(compiler, COMPILERS)):
         raise SetupError(
-            "llama.cpp must be compiled, and there is no C++ compiler. Install one (Debian and Ubuntu: `apt install"
-            " build-essential`; macOS: `xcode-select --install`; Fedora: `dnf install gcc-c++`), then repeat the command."
+            "llama.cpp must be compiled, and there is no C++ compiler. Install one (Debian and Ubuntu:"
+            " `apt install build-essential`; Fedora: `dnf install gcc-c++`; macOS: `xcode-select --install`), then"
+            " repeat the command."
         )
     say("Compiling llama.cpp for this processor: some minutes, the first time only ...")
     started = time.monotonic()
     wheels.parent.mkdir(parents=True, exist_ok=True)
     # Not pip's own cache of wheels: it does not know on which processor a wheel was built.
     with tempfile.TemporaryDirectory(dir=wheels.parent) as folder:
-        built = run(
-            [PYTHON, "-m", "pip", "wheel", "--no-deps", "--no-cache-dir", "--no-binary", LIBRARY, "-w", folder]
-            + [requirement()]
-        )
+        options = ["--no-deps", "--no-cache-dir", "--no-binary", LIBRARY, "-w", folder]
+        built = run([PYTHON, "-m", "pip", "wheel", *options, requirement()])
         if built.returncode:
             log = VENV / "llama.cpp.log"
             log.write_text(built.stdout + built.stderr, "utf-8")
@@ -177,11 +176,18 @@ def fetch_prebuilt(folder: Path) -> bool:
         return False
     say("Fetching the prebuilt llama.cpp: seconds, where compiling takes minutes (NATIVE=1 compiles) ...")
     folder.mkdir(parents=True, exist_ok=True)
-    fetched = run(
-        [PYTHON, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--index-url", INDEX, "-d", folder]
-        + ["--timeout", str(PATIENCE), "--retries", "0", requirement()],
-        DOWNLOAD,
-    )
+    options = [
+        "--no-deps",
+        "--only-binary",
+        ":all:",
+        "--index-url",
+        INDEX,
+        "--timeout",
+        str(PATIENCE),
+        "--retries",
+        "0",
+    ]
+    fetched = run([PYTHON, "-m", "pip", "download", *options, "-d", folder, requirement()], DOWNLOAD)
     return fetched.returncode == 0 and any(folder.glob("*.whl"))
 
 

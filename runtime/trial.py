@@ -67,7 +67,9 @@ class Finding(Value):
     said: str
     """What happened; if the file cannot be used, a sentence with the remedy."""
     extra_buffers: bool = False
-    """Whether the weights were put into llama.cpp's extra buffers (repacked, or for AMX)."""
+    """Whether weights may be put into llama.cpp's extra buffers (repacked, or for AMX) ..."""
+    repacked: bool = False
+    """... and whether any were."""
     flags: str = ""
     """What llama.cpp was built with, in its own words."""
     seconds: float = 0.0
@@ -181,6 +183,7 @@ def _try(path: Path, settings: Settings, extra_buffers: bool | None) -> Finding:
         works=heard.works,
         said=heard.refused or f"ten tokens were decoded {time.monotonic() - started:.1f} s after the start",
         extra_buffers=heard.extra_buffers,
+        repacked=heard.repacked,
         flags=heard.flags,
         seconds=round(time.monotonic() - started, 2),
         lasting=not heard.refused,
@@ -195,7 +198,7 @@ class _Heard:
     """What the child has told so far."""
 
     stage = "start"
-    works = extra_buffers = False
+    works = extra_buffers = repacked = False
     refused = flags = ""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import logging
 import os
+import re
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -19,11 +20,16 @@ logger = logging.getLogger(__name__)
 
 GIB = 1 << 30
 ERROR_LEVEL = 4  # ggml_log_level
+_BUFFER = re.compile(rb"(\S+) +model buffer size")
+_buffers: set[bytes] = set()
+"""Names of the buffers of the model that was loaded last."""
 
 
 @llama.llama_log_callback
 def _silence(level: int, text: bytes, user_data: ctypes.c_void_p) -> None:
     """llama.cpp reports every tensor; what goes wrong is known from what its calls return."""
+    if found := _BUFFER.search(text):
+        _buffers.add(found[1])
     if level == ERROR_LEVEL:
         logger.debug("llama.cpp: %s", text.decode("utf-8", "replace").strip())
 
@@ -35,6 +41,11 @@ def safe_extra_buffers(wanted: bool | None) -> bool:
     if b"AMX_INT8 = 1" not in llama.llama_print_system_info():
         return wanted is not False
     return wanted is True and find_spec("torch") is None
+
+
+def repacked() -> bool:
+    """Whether any weights of the model that was loaded last are in extra buffers: many formats have no other form."""
+    return bool(_buffers - {b"CPU", b"CPU_Mapped"})
 
 
 def load_model(path: Path, extra_buffers: bool | None = None) -> int:
@@ -54,6 +65,7 @@ def load_model(path: Path, extra_buffers: bool | None = None) -> int:
     llama.llama_backend_init()
     params = llama.llama_model_default_params()
     params.use_extra_bufts = safe_extra_buffers(extra_buffers)
+    _buffers.clear()
     model = llama.llama_model_load_from_file(os.fsencode(path), params)
     if not model:
         raise EngineError(f"{path.name} could not be loaded: the file is damaged or llama.cpp does not know its kind.")

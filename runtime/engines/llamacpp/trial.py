@@ -21,7 +21,7 @@ import psutil
 from runtime.engines.base import EngineError, Message, Messages
 from runtime.engines.llamacpp.chat import Chat
 from runtime.engines.llamacpp.measure import CHUNK, Bench, Token
-from runtime.engines.llamacpp.model import load_model, safe_extra_buffers
+from runtime.engines.llamacpp.model import load_model, repacked, safe_extra_buffers
 from runtime.errors import SoliloquyError
 
 try:
@@ -85,7 +85,7 @@ def run(path: Path, extra_buffers: bool) -> None:
     """Raises EngineError."""
     with at_most(path.stat().st_size + psutil.virtual_memory().available + SPARE):
         model = load_model(path, extra_buffers)
-        tell(stage="template")
+        tell(stage="template", repacked=repacked())
         chat = render(path.name, model)
         tell(stage="decode")
         decode(path.name, model, chat)
