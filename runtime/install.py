@@ -87,7 +87,6 @@ def make_venv() -> None:
             f"{VENV} could not be made ({last_line(made)}). Where Python comes without it, install venv"
             " (Debian and Ubuntu: `apt install python3-venv`), then repeat the command."
         )
-    pip("install", "--upgrade", "pip")
 
 
 def install(native: bool) -> bool:

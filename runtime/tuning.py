@@ -168,8 +168,8 @@ def threads_for(
     measure: Callable[[], int],
     watch: Callable[[], Callable[[], float]] = watch_others,
 ) -> int:
-    """The threads that are set, else those remembered, else those that `measure` finds. What it finds is used, but not
-    remembered if the machine was busy meanwhile."""
+    """The threads that are set, else those remembered, else those that `measure` finds. On a busy machine what it finds
+    is of that moment only: then every core is used, and nothing remembered."""
     if settings.threads:
         return settings.threads
     known = recall(path, settings)
@@ -177,9 +177,10 @@ def threads_for(
         return known.threads
     share_of_others = watch()
     threads = measure()
-    if (others := share_of_others()) <= BUSY:
-        found = known.model_copy(update={"threads": threads}) if known else Tuning(threads=threads, others=others)
-        remember(path, settings, found)
+    if (others := share_of_others()) > BUSY:
+        return cores()
+    found = known.model_copy(update={"threads": threads}) if known else Tuning(threads=threads, others=others)
+    remember(path, settings, found)
     return threads
 
 

@@ -57,8 +57,9 @@ def test_threads_that_are_set_are_neither_measured_nor_remembered(model, chosen)
     assert tuning.recall(model, chosen) is None
 
 
-def test_what_a_busy_machine_measures_is_used_but_not_remembered(model, chosen):
-    assert tuning.threads_for(model, chosen, lambda: 1, busy) == 1
+def test_what_a_busy_machine_measures_holds_no_core_back_and_is_not_remembered(model, chosen, monkeypatch):
+    monkeypatch.setattr(tuning, "cores", lambda: 8)
+    assert tuning.threads_for(model, chosen, lambda: 1, busy) == 8
     assert tuning.threads_for(model, chosen, lambda: 2, quiet) == 2
 
 

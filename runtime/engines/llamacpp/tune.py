@@ -28,6 +28,7 @@ from runtime.engines.llamacpp.measure import Pace
 from runtime.engines.llamacpp.model import require_memory
 from runtime.errors import SoliloquyError
 from runtime.settings import Settings
+from runtime.trial import Finding
 from runtime.tuning import BUSY, FILE, Buffers, Copy, FormatSpeed, Tuning, copies_dir, remember, watch_others
 
 Progress = Callable[[int, int, str], None]
@@ -241,26 +242,26 @@ def _keep(best: FormatSpeed | None, path: Path, workshop: Path, folder: Path) ->
 
 
 def _try(name: str, original: _Original, copy: Path, settings: Settings, to_beat: float) -> list[FormatSpeed]:
-    """Make a copy in this format and measure it in turns with the original, in both kinds of buffers."""
+    """Make a copy in this format and measure it in turns with the original, in every kind of buffers there is for it."""
     try:
         _make(name, original, copy)
-        rows = [_try_buffers(name, original, copy, settings, to_beat, buffers) for buffers in (False, True)]
+        return [_try_buffers(name, original, copy, tried, to_beat) for tried in _trials(copy, settings)]
     except SoliloquyError as error:
         return [FormatSpeed(format=name, finding=f"not tried: {error}")]
-    return list(filter(None, rows))
 
 
-def _try_buffers(
-    name: str, original: _Original, copy: Path, settings: Settings, to_beat: float, extra_buffers: bool
-) -> FormatSpeed | None:
-    """None if there is nothing to tell: llama.cpp has no extra buffers for this format, or may not use them here."""
-    tried = trial.examine(copy, settings, extra_buffers)
+def _trials(copy: Path, settings: Settings) -> list[Finding]:
+    """What a copy comes to with and without extra buffers; one, if llama.cpp has none for it or may not use them."""
+    tried = trial.examine(copy, settings, True)
+    same = tried.works and not tried.repacked
+    return [tried] if same else [tried, trial.examine(copy, settings, False)]
+
+
+def _try_buffers(name: str, original: _Original, copy: Path, tried: Finding, to_beat: float) -> FormatSpeed:
     if not tried.works:
-        return FormatSpeed(format=name, extra_buffers=extra_buffers, finding=f"not used: {tried.said}")
-    if tried.extra_buffers != extra_buffers or (extra_buffers and not tried.repacked):
-        return None
-    with measure.loaded(copy, extra_buffers) as model:
-        _, row = _compare(name, original, model, extra_buffers)
+        return FormatSpeed(format=name, extra_buffers=tried.extra_buffers, finding=f"not used: {tried.said}")
+    with measure.loaded(copy, tried.repacked) as model:
+        _, row = _compare(name, original, model, tried.repacked)
         same = same_answers(original.choices, greedy_choices(model, TEXT, original.threads))
     return row.model_copy(update={"same": same, "finding": verdict(row.ratio / to_beat, same)})
 
