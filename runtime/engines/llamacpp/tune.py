@@ -242,7 +242,7 @@ def _keep(best: FormatSpeed | None, path: Path, workshop: Path, folder: Path) ->
 
 
 def _try(name: str, original: _Original, copy: Path, settings: Settings, to_beat: float) -> list[FormatSpeed]:
-    """Make a copy in this format and measure it in turns with the original, in every kind of buffers there is for it."""
+    """Make a copy in this format and measure it in turns with the original, in all kinds of buffers it has."""
     try:
         _make(name, original, copy)
         return [_try_buffers(name, original, copy, tried, to_beat) for tried in _trials(copy, settings)]
