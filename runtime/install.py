@@ -101,7 +101,6 @@ def install(native: bool) -> bool:
             compile_into(wheels)
         pip("install", "--force-reinstall", "--no-deps", next(wheels.glob("*.whl")))
     pip("install", "-r", REQUIREMENTS)
-    marker().write_text(requirement(), "utf-8")
     return prebuilt
 
 
@@ -110,13 +109,10 @@ def requirement() -> str:
     return line.strip()
 
 
-def marker() -> Path:
-    return VENV / "llama.requirement"
-
-
 def is_installed() -> bool:
-    """Whether this `.venv` has the version that is required."""
-    return marker().exists() and marker().read_text("utf-8") == requirement()
+    """Whether this `.venv` has a version that will do, wherever it came from."""
+    asked = run([PYTHON, "-m", "pip", "install", "--dry-run", "--no-deps", "--no-index", requirement()])
+    return asked.returncode == 0 and "already satisfied" in asked.stdout
 
 
 # llama.cpp

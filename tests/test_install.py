@@ -161,6 +161,14 @@ def test_two_at_once_wait_for_each_other(clone):
     assert sum("Another `make` is setting up .venv" in text for text in said) == 1
 
 
+def test_a_llama_cpp_that_somebody_installed_is_kept(clone, index):
+    made = clone()
+    [wheel] = (Path(made.folder.parent) / "index" / "llama-cpp-python").glob("*.whl")
+    subprocess.run([made.folder / ".venv" / "bin" / "python", "-m", "pip", "install", "-q", "--no-index", wheel])
+    code, said = made.install()
+    assert (code, made.kind, made.count) == (0, "prebuilt", 0), said
+
+
 def test_without_a_compiler_the_remedy_is_named(clone, tmp_path):
     code, said = clone().install(PATH=str(tmp_path), CC="", CXX="")
     assert code == 1

@@ -295,10 +295,10 @@ def test_a_long_context_leaves_room_for_fewer_replies(loaded):
 
 
 def test_the_chosen_words_are_those_of_the_reference(small_model, loaded):
-    from llama_cpp import Llama
+    from trainer.bench.peers import plain_llama
 
     text = "One, two, three, four, five, six, seven. " * 8  # longer than one chunk
-    reference = Llama(str(small_model), n_ctx=256, n_threads=1, logits_all=True, verbose=False)
+    reference = plain_llama(small_model, n_ctx=256, n_threads=1, logits_all=True)
     tokens = reference.tokenize(text.encode())
     reference.eval(tokens)
     wanted = reference.scores[: len(tokens)].argmax(axis=1).tolist()
