@@ -145,9 +145,8 @@ def compile_into(wheels: Path) -> None:
         )
     say("Compiling llama.cpp for this processor: some minutes, the first time only ...")
     started = time.monotonic()
-    wheels.parent.mkdir(parents=True, exist_ok=True)
     # Not pip's own cache of wheels: it does not know on which processor a wheel was built.
-    with tempfile.TemporaryDirectory(dir=wheels.parent) as folder:
+    with tempfile.TemporaryDirectory() as folder:
         options = ["--no-deps", "--no-cache-dir", "--no-binary", LIBRARY, "-w", folder]
         built = run([PYTHON, "-m", "pip", "wheel", *options, requirement()])
         if built.returncode:
@@ -157,9 +156,10 @@ def compile_into(wheels: Path) -> None:
                 f"llama.cpp could not be compiled ({last_line(built)}); all of it is in {log}. Mend what is named"
                 " there, then repeat the command."
             )
-        wheels.mkdir(exist_ok=True)
+        wheels.mkdir(parents=True, exist_ok=True)
         for wheel in Path(folder).glob("*.whl"):
-            wheel.replace(wheels / wheel.name)
+            unfinished = Path(shutil.copy(wheel, wheels / f".{wheel.name}.{os.getpid()}"))
+            unfinished.replace(wheels / wheel.name)
     say(f"Compiled in {time.monotonic() - started:.0f} s.")
 
 
