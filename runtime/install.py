@@ -111,7 +111,8 @@ def requirement() -> str:
 
 def is_installed() -> bool:
     """Whether this `.venv` has a version that will do, wherever it came from."""
-    asked = run([PYTHON, "-m", "pip", "install", "--dry-run", "--no-deps", "--no-index", requirement()])
+    options = ["--dry-run", "--no-deps", "--no-index", "--only-binary", ":all:"]
+    asked = run([PYTHON, "-m", "pip", "install", *options, requirement()])
     return asked.returncode == 0 and "already satisfied" in asked.stdout
 
 

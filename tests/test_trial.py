@@ -59,8 +59,8 @@ SIGILL, SIGABRT, HANG = (
 
 
 @pytest.fixture
-def chosen():
-    return settings.load(threads=1, context=512)
+def chosen(tmp_path):
+    return settings.load(threads=1, context=512, models=tmp_path / "models")
 
 
 @pytest.fixture
@@ -326,8 +326,7 @@ def test_a_refused_file_is_not_added_and_a_fetched_one_does_not_stay(tmp_path, c
         models.add(str(path), chosen, lambda done, total: None)
     assert not any(entry.path == path for entry in models.installed(chosen)) and path.exists()
 
-    folder = tmp_path / "models"
-    chosen = chosen.with_(models=folder)
+    folder = chosen.models_dir
     remote = models.RemoteFile(file="talk.gguf", bytes=path.stat().st_size, sha256=models.sha256_of(path))
 
     def fetch(wanted, folder, progress):
@@ -359,6 +358,7 @@ def test_a_byte_that_is_not_utf_8_in_a_path_is_a_sentence_or_works(tmp_path, own
     strange.mkdir()
     file = strange / "own.gguf"
     file.write_bytes(own.read_bytes())
+    monkeypatch.setenv("SOLILOQUY_MODELS", str(tmp_path / "models"))
     ended = command("runtime", "models", "add", os.fsencode(file))
     assert (ended.returncode, ended.stderr.count("Traceback")) == (1, 0)
     assert "is not UTF-8. Rename" in ended.stderr
