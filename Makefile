@@ -1,4 +1,5 @@
-# make app    set up .venv, fetch the model, open the app          (MODEL=qwen2.5-coder-0.5b make app takes another)
+# make app    set up .venv, fetch the model, open the app          (MODEL=qwen2.5-coder-0.5b make app takes another;
+#             seconds where llama.cpp can be had prebuilt or was compiled before, else minutes; NATIVE=1 make app compiles)
 # make test   set up .venv, fetch the small test model, run lint, import contracts and all tests
 # make test-browser   the browser tests that take minutes: what a collector says becomes a voice, kills while labels arrive
 # make lint   ruff and the import contracts alone
@@ -15,6 +16,7 @@ JOBS ?= 3
 .PHONY: app test test-browser lint bench critic chromium llama-server clean
 
 app: .venv/runtime.ready
+	@$(BIN)/python -m runtime.trial || true
 	@$(BIN)/python -m runtime models pull $(MODEL) || echo "Starting without a model; the page says what to do." >&2
 	@$(BIN)/python app.py $(if $(MODEL),--model $(MODEL)) $(ARGS)
 
@@ -48,16 +50,9 @@ critic: .venv/trainer.ready
 chromium:
 	@command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium fonts-noto-cjk >/dev/null)
 
-.venv/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-		|| { echo "Soliloquy needs Python 3.11 or newer; name one with PYTHON=..." >&2; exit 1; }
-	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --upgrade pip
-
-.venv/runtime.ready: runtime/requirements.txt | .venv/bin/python
-	@echo "Installing what the app needs (llama.cpp is compiled: some minutes the first time) ..." >&2
-	@$(BIN)/python -m pip install --quiet -r runtime/requirements.txt
-	@touch $@
+# Makes .venv, takes or compiles llama.cpp, and installs the rest. NATIVE=1 compiles where a prebuilt one could be had.
+.venv/runtime.ready: runtime/requirements.txt
+	@$(PYTHON) -m runtime.install
 
 .venv/tests.ready: tests/requirements.txt .venv/trainer.ready
 	@$(BIN)/python -m pip install --quiet -r tests/requirements.txt

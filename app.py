@@ -70,7 +70,7 @@ def main() -> None:
         access = serving.access_of(settings)
         sweep(settings.home, *settings.home.glob("exports/*"), *settings.home.glob("training/*"))
         log, unkept = open_log(settings)
-        model = Loading(lambda: engines.open_engine(settings))
+        model = Loading(lambda: engines.open_engine(settings), lambda why: say(f"There is no model to ask: {why}"))
         key = settings.api_key_served or new_key()
         routes = Api(model, settings, log, key).routes if given.api else ()
         page = build(model, settings, log, given.studio, unkept)

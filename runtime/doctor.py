@@ -10,7 +10,7 @@ from typing import Any
 
 import psutil
 
-from runtime import models, tuning, voices
+from runtime import models, trial, tuning, voices
 from runtime.errors import SoliloquyError
 from runtime.settings import Settings, config_file
 from runtime.store import SessionLog
@@ -30,12 +30,38 @@ def examine(settings: Settings) -> dict[str, Any]:
         "disk": f"{shutil.disk_usage(home).free / GIB:.1f} GiB free in {settings.home}",
         "config": str(config_file()),
         "engine": _package("llama-cpp-python"),
+        **_library(settings),
         "model": _or_why_not(lambda: models.choose(settings).reason),
         "model file": _or_why_not(lambda: str(models.resolve(settings))),
+        **_tried(settings),
         "voices": _or_why_not(lambda: _voices(settings)),
         **_measured(settings),
         "database": _or_why_not(lambda: _database(settings)),
     }
+
+
+def _library(settings: Settings) -> dict[str, str]:
+    """Whether llama.cpp works on this processor, tried anew as somebody wonders, and what it was built with."""
+    found = trial.library(settings, anew=True)
+    return {"probe": f"works: {found.said}" if found.works else found.said, "build": found.flags or "not known"}
+
+
+def _tried(settings: Settings) -> dict[str, str]:
+    """Whether the model that would be used works, tried if that is not known yet."""
+    if settings.server:
+        return {}
+
+    def trial_of_model() -> str:
+        path = models.resolve(settings)
+        if path.is_dir():
+            return "a folder, which llama.cpp does not run"
+        found = trial.require(path, settings, tuning.extra_buffers(path, settings))
+        return f"works: {found.said}, {_BUFFERS[found.extra_buffers]}"
+
+    return {"model trial": _or_why_not(trial_of_model)}
+
+
+_BUFFERS = {True: "with repacked weights", False: "without repacking"}
 
 
 def _voices(settings: Settings) -> str:
@@ -64,6 +90,7 @@ def _measured(settings: Settings) -> dict[str, str]:
         "threads": threads,
         "batches": f"{found.width} at once write {found.speeds[found.width]:.0f} tokens/s, one alone {one:.0f}",
         "format": _format(found, used != path),
+        "repacking": _repacking(found),
         "measured": _when(found),
     }
 
@@ -75,11 +102,19 @@ def _threads(found: Tuning | None) -> str:
 
 
 def _format(found: Tuning, used: bool) -> str:
-    kept = next((row for row in found.formats if found.copy_kept and row.format == found.copy_kept.format), None)
+    copy = found.copy_kept
+    rows = [row for row in found.formats if copy and row.format == copy.format]
+    kept = next((row for row in rows if row.extra_buffers == bool(copy.extra_buffers)), None)
     if kept is None:
         return "the file as it is; no other format was worth a copy"
     state = "" if used else ", but cannot be used now: it is gone, or memory is short"
     return f"batches use a copy in {kept.format}, {kept.ratio:.1f} times as fast{state}"
+
+
+def _repacking(found: Tuning) -> str:
+    said = {True: "yes", False: "no", None: "as usual"}
+    batches = found.copy_kept.extra_buffers if found.copy_kept else found.buffers.batches
+    return f"{said[found.buffers.alone]} for one reply, {said[batches]} for batches"
 
 
 def _when(found: Tuning) -> str:
@@ -95,12 +130,23 @@ def describe(found: Tuning) -> Iterator[str]:
     for width, speed in found.speeds.items():
         yield f"{width:7} {speed:10.1f}{'  best' if width == found.width else ''}"
     yield ""
-    yield "format    tokens/s   times  same words"
-    for row in found.formats:
-        figures = f"{row.speed:10.1f} {row.ratio:7.2f} {row.same:11.1%}" if row.speed is not None else ""
-        yield f"{row.format:8}{figures}  {row.finding}"
+    yield from _formats(found)
     yield ""
     yield f"measured {_when(found)}"
+
+
+def _formats(found: Tuning) -> Iterator[str]:
+    """A row for each format and kind of buffers: tokens per second, and how many times those of the file as usual."""
+    widths = sorted({width for row in found.formats for width in row.speeds})
+    heads = ["prompt", *("one reply" if width == 1 else f"{width} at once" for width in widths)]
+    names = "".join(f"{head:>12}" for head in heads)
+    yield f"format  repacked{names}   times: alone  batches   same words"
+    for row in found.formats:
+        figures = ""
+        if row.prompt is not None:
+            speeds = "".join(f"{row.speeds.get(width, 0.0):12.1f}" for width in widths)
+            figures = f"{row.prompt:12.1f}{speeds}{row.alone:15.2f}{row.ratio:9.2f}{row.same:13.1%}"
+        yield f"{row.format:8}{'yes' if row.extra_buffers else 'no':>8}{figures}  {row.finding}"
 
 
 def _package(name: str) -> str:

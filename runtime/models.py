@@ -7,7 +7,7 @@ remembered in `added.json` of the models folder. How bytes arrive is the subject
 from __future__ import annotations
 
 import glob
-import json
+import os
 import re
 from functools import cache
 from pathlib import Path
@@ -15,8 +15,18 @@ from pathlib import Path
 import psutil
 from pydantic import TypeAdapter, ValidationError
 
+from runtime import trial
 from runtime.fetch import fetch
-from runtime.fetch.files import ModelError, Progress, RemoteFile, damaged_slots, marker_of, sha256_of, size_text
+from runtime.fetch.files import (
+    ModelError,
+    Progress,
+    RemoteFile,
+    damaged_slots,
+    is_whole,
+    marker_of,
+    sha256_of,
+    size_text,
+)
 from runtime.fetch.hub import find_on_hub
 from runtime.fetch.partial import forget_partial
 from runtime.files import write_whole
@@ -64,6 +74,10 @@ class Choice(Value):
 _ADDED = TypeAdapter(tuple[Installed, ...])
 
 
+class _Catalogue(Value):
+    bases: tuple[Base, ...]
+
+
 def catalogue() -> tuple[Base, ...]:
     """The bases, in the order in which they are preferred."""
     return _read_catalogue(CATALOGUE)
@@ -71,7 +85,19 @@ def catalogue() -> tuple[Base, ...]:
 
 @cache
 def _read_catalogue(path: Path) -> tuple[Base, ...]:
-    return tuple(Base.model_validate(row) for row in json.loads(path.read_text("utf-8"))["bases"])
+    try:
+        return _Catalogue.model_validate_json(path.read_bytes()).bases
+    except (OSError, ValidationError) as error:
+        why = error.strerror if isinstance(error, OSError) else _first_fault(error)
+        raise ModelError(
+            f"The catalogue of models cannot be read ({why}). Put {path} back: `git checkout {path.name}` in its"
+            " folder, or unpack Soliloquy again."
+        ) from error
+
+
+def _first_fault(error: ValidationError) -> str:
+    fault = error.errors()[0]
+    return f"{'.'.join(map(str, fault['loc'])) or 'the file'}: {fault['msg']}"
 
 
 def installed(settings: Settings) -> list[Installed]:
@@ -116,6 +142,7 @@ def _named(model: str, settings: Settings) -> Choice:
     if model in {base.name for base in catalogue()}:
         return Choice(name=model, path=None, reason="It is the one set, but it is not here yet.")
     path = Path(model).expanduser()
+    _require_utf8(path)
     if path.is_file() or (path / "config.json").is_file():
         return Choice(name=path.stem, path=path.absolute(), reason="It is the file or folder set.")
     known = ", ".join(dict.fromkeys([base.name for base in catalogue()] + list(here)))
@@ -177,9 +204,16 @@ def add(reference: str, settings: Settings, progress: Progress) -> Installed:
             return Installed(name=base.name, path=path, bytes=base.bytes, origin="catalogue", sha256=base.sha256)
     path = settings.models_dir / remote.file
     _require_free_name(path, settings)
-    if path.exists() and not any(entry.path == path for entry in _added(settings)):
+    known = any(entry.path == path for entry in _added(settings))
+    if path.exists() and not known and not is_whole(path, remote):
         raise ModelError(f"{path} is in the way. Move it, or add that file itself.")
-    return _record(fetch(remote, settings.models_dir, progress), reference, settings, progress)
+    fetched = fetch(remote, settings.models_dir, progress)
+    try:
+        return _record(fetched, reference, settings, progress)
+    except ModelError:
+        if not known:  # nothing would know of it any more
+            _delete(fetched)
+        raise
 
 
 def remove(name: str, settings: Settings) -> str:
@@ -228,6 +262,16 @@ def verify(name: str | None, settings: Settings, progress: Progress) -> list[tup
     return [(entry.name, *_verify_one(entry, settings, progress)) for entry in here]
 
 
+def require_unchanged(path: Path, settings: Settings) -> None:
+    """Raises ModelError if a file is known here and has not the SHA-256 it should have. Reads all of it."""
+    entry = next((entry for entry in installed(settings) if entry.path == path), None)
+    if entry is None or (entry.origin == "catalogue" and is_whole(path, _base(entry.name))):
+        return
+    right, finding = _verify_one(entry, settings, lambda _done, _total: None)
+    if not right:
+        raise ModelError(finding)
+
+
 def _verify_one(entry: Installed, settings: Settings, progress: Progress) -> tuple[bool, str]:
     if entry.origin != "catalogue":
         if sha256_of(entry.path, progress=progress) == entry.sha256:
@@ -268,8 +312,10 @@ def _write_added(settings: Settings, entries: list[Installed]) -> None:
 
 
 def _record(path: Path, origin: str, settings: Settings, progress: Progress) -> Installed:
+    _require_utf8(path)
     _require_chat_model(path)
     _require_free_name(path, settings)
+    trial.require(path, settings)
     size = path.stat().st_size
     pinned = sha256_of(path, progress=progress)
     entry = Installed(name=path.stem, path=path, bytes=size, origin=origin, sha256=pinned)
@@ -284,12 +330,21 @@ def _require_free_name(path: Path, settings: Settings) -> None:
         raise ModelError(f"{path.stem} is already the name of {taken[path.stem]}. Rename the file, then add it.")
 
 
+def _require_utf8(path: Path) -> None:
+    """A model's name is shown on the page and kept with every run, both of them Unicode."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        name = os.fsencode(path).decode("utf-8", "backslashreplace")
+        raise ModelError(f"The name of {name} is not UTF-8. Rename the file or folder, then try again.") from error
+
+
 def _require_chat_model(path: Path) -> None:
     try:
         header = read_header(path)
     except BadGGUF as error:
         raise ModelError(str(error)) from error
-    if not header.chat_template:
+    if not (header.chat_template or "").strip():
         raise ModelError(f"{path} has no chat template, so it cannot be talked with. Choose an instruct or chat model.")
 
 

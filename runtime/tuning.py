@@ -8,7 +8,6 @@ start measures again.
 
 from __future__ import annotations
 
-import platform
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,9 +18,10 @@ from pathlib import Path
 import psutil
 from pydantic import Field, TypeAdapter, ValidationError
 
+from runtime import processor
 from runtime.files import write_whole
 from runtime.settings import Settings
-from runtime.types import Value, content_hash
+from runtime.types import Value
 
 BUSY = 0.1
 """The share of the processor that others may use while something is measured that is to be remembered."""
@@ -29,17 +29,36 @@ MEMORY_RESERVE = 1 << 28
 """Bytes that a loaded file needs besides its own size."""
 
 
+FILE = "file"
+"""The name of a file's own format."""
+
+
 class FormatSpeed(Value):
-    """A format of the weights: what it measured, or why it was not measured."""
+    """A format of the weights in one kind of buffers: what it measured, or why it was not measured. Speeds are tokens
+    per second."""
 
     format: str
-    speed: float | None = None
-    """Tokens per second at the best width."""
+    extra_buffers: bool = False
+    """Repacked for this processor's instructions."""
+    prompt: float | None = None
+    """Of reading."""
+    speeds: dict[int, float] = Field(default_factory=dict)
+    """Of writing, by how many replies are written at once."""
+    alone: float | None = None
+    """How many times as fast as the file loaded as usual, both measured in turns: reading and one reply ..."""
     ratio: float | None = None
-    """How many times as fast as the file itself, both measured in turns."""
+    """... and reading and batches."""
     same: float | None = None
     """The share of sure words that are the same as the file's."""
     finding: str
+
+
+class Buffers(Value):
+    """Whether a file is loaded into llama.cpp's extra buffers (repacked weights); None if nobody has measured it."""
+
+    alone: bool | None = None
+    """Where one reply at a time is written."""
+    batches: bool | None = None
 
 
 class Copy(Value):
@@ -51,6 +70,7 @@ class Copy(Value):
     bytes: int
     modified: int
     original_modified: int
+    extra_buffers: bool | None = None
 
 
 class Tuning(Value):
@@ -63,6 +83,8 @@ class Tuning(Value):
     speeds: dict[int, float] = Field(default_factory=dict)
     """Tokens per second of the file itself by width."""
     formats: tuple[FormatSpeed, ...] = ()
+    """The file itself comes first, as `FILE`."""
+    buffers: Buffers = Buffers()
     copy_kept: Copy | None = None
     measured_at: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     llama_cpp: str = Field(default_factory=lambda: llama_cpp_version())
@@ -81,18 +103,6 @@ def cores() -> int:
     process = psutil.Process()
     usable = len(process.cpu_affinity()) if hasattr(process, "cpu_affinity") else psutil.cpu_count() or 1
     return max(1, min(psutil.cpu_count(logical=False) or usable, usable))
-
-
-def processor() -> str:
-    """The processor's name and, where the system tells them, a hash of its abilities: virtual machines on very
-    different processors often give the same name."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8").split("\n\n")[0].splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    facts = dict(map(str.strip, line.split(":", 1)) for line in lines if ":" in line)
-    abilities = facts.get("flags") or facts.get("Features") or ""
-    return f"{facts.get('model name') or platform.machine()} {content_hash(abilities)[:8]}"
 
 
 def llama_cpp_version() -> str:
@@ -128,7 +138,7 @@ def _file(settings: Settings) -> Path:
 
 
 def _key(path: Path) -> str:
-    return " | ".join((processor(), f"{cores()} cores", llama_cpp_version(), path.name, str(path.stat().st_size)))
+    return " | ".join((processor.name(), f"{cores()} cores", llama_cpp_version(), path.name, str(path.stat().st_size)))
 
 
 def _read(settings: Settings) -> dict[str, Tuning]:
@@ -158,8 +168,8 @@ def threads_for(
     measure: Callable[[], int],
     watch: Callable[[], Callable[[], float]] = watch_others,
 ) -> int:
-    """The threads that are set, else those remembered, else those that `measure` finds. What it finds is used, but not
-    remembered if the machine was busy meanwhile."""
+    """The threads that are set, else those remembered, else those that `measure` finds. On a busy machine what it finds
+    is of that moment only: then every core is used, and nothing remembered."""
     if settings.threads:
         return settings.threads
     known = recall(path, settings)
@@ -167,9 +177,10 @@ def threads_for(
         return known.threads
     share_of_others = watch()
     threads = measure()
-    if (others := share_of_others()) <= BUSY:
-        found = known.model_copy(update={"threads": threads}) if known else Tuning(threads=threads, others=others)
-        remember(path, settings, found)
+    if (others := share_of_others()) > BUSY:
+        return cores()
+    found = known.model_copy(update={"threads": threads}) if known else Tuning(threads=threads, others=others)
+    remember(path, settings, found)
     return threads
 
 
@@ -177,6 +188,16 @@ def batch_width(path: Path, settings: Settings, default: int = 16) -> int:
     """How many replies are best written at once; `default` if that was not measured."""
     known = recall(path, settings)
     return known.width if known and known.width else default
+
+
+def extra_buffers(path: Path, settings: Settings, batches: bool = False) -> bool | None:
+    """What measured best for what will be loaded, of a file or its copy for batches; None if that is not known."""
+    known = recall(path, settings)
+    if known is None:
+        return None
+    if batches and known.copy_kept and batch_file(path, settings) != path:
+        return known.copy_kept.extra_buffers
+    return known.buffers.batches if batches else known.buffers.alone
 
 
 def copies_dir(settings: Settings) -> Path:

@@ -7,7 +7,6 @@ import gguf
 import numpy as np
 import pytest
 import torch
-from llama_cpp import Llama
 from peft import LoraConfig, PeftConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
 from tiny import tiny_voice
@@ -20,6 +19,7 @@ from runtime.engines.llamacpp import LlamaCppEngine
 from runtime.fetch.files import sha256_of
 from trainer import export, merge, parity
 from trainer.bases import RECORD, Source
+from trainer.bench.peers import plain_llama
 from trainer.export import ExportError, to_voice
 from trainer.from_voice import to_adapter
 
@@ -278,7 +278,7 @@ def test_stock_llama_cpp_opens_it_with_all_that_the_base_says(bases, voices, tmp
         assert before.fields[name].types == after.fields[name].types, name
         assert before.fields[name].contents() == after.fields[name].contents(), name
     assert {tensor.name for tensor in after.tensors} == {tensor.name for tensor in before.tensors}
-    model = Llama(str(out), n_ctx=256, n_threads=1, verbose=False)
+    model = plain_llama(out, n_ctx=256, n_threads=1)
     reply = model.create_chat_completion([dict(ASKED[0])], max_tokens=4, temperature=0)
     assert reply["usage"]["completion_tokens"] >= 1
     model.close()

@@ -6,9 +6,8 @@ import time
 from types import SimpleNamespace
 
 import pytest
-from test_models import gguf
 
-from runtime import model_jobs, models, models_here, settings
+from runtime import model_jobs, models, models_here, settings, trial
 from runtime.fetch.files import ModelError
 from runtime.model_jobs import Job, ModelJobs
 from runtime.models_here import Entry, Spoken
@@ -28,7 +27,7 @@ def chosen(tmp_path, monkeypatch):
 @pytest.fixture
 def own(tmp_path):
     path = tmp_path / "own.gguf"
-    path.write_bytes(gguf(size=1 << 20))
+    path.write_bytes(trial.KNOWN_GOOD.read_bytes())
     return path
 
 

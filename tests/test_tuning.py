@@ -57,8 +57,9 @@ def test_threads_that_are_set_are_neither_measured_nor_remembered(model, chosen)
     assert tuning.recall(model, chosen) is None
 
 
-def test_what_a_busy_machine_measures_is_used_but_not_remembered(model, chosen):
-    assert tuning.threads_for(model, chosen, lambda: 1, busy) == 1
+def test_what_a_busy_machine_measures_holds_no_core_back_and_is_not_remembered(model, chosen, monkeypatch):
+    monkeypatch.setattr(tuning, "cores", lambda: 8)
+    assert tuning.threads_for(model, chosen, lambda: 1, busy) == 8
     assert tuning.threads_for(model, chosen, lambda: 2, quiet) == 2
 
 
@@ -76,7 +77,7 @@ def test_a_measurement_counts_only_where_it_was_made(what, model, chosen, monkey
     elif what == "size":
         model.write_bytes(b"more weights")
     elif what == "processor":
-        monkeypatch.setattr(tuning, "processor", lambda: "another one")
+        monkeypatch.setattr(tuning.processor, "name", lambda: "another one")
     elif what == "cores":
         monkeypatch.setattr(tuning, "cores", lambda: 99)
     else:
@@ -227,6 +228,36 @@ def test_a_format_must_be_faster_and_say_the_same(ratio, same, words):
     assert words in tune.verdict(ratio, same)
 
 
+def speeds_of(name, extra_buffers, alone=1.0, ratio=1.0, same=1.0, finding=""):
+    return FormatSpeed(
+        format=name, extra_buffers=extra_buffers, prompt=104.0, speeds={1: 12.0, 16: 361.0}, alone=alone, ratio=ratio,
+        same=same, finding=finding,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("alone", "ratio", "chosen"),
+    [(1.0, 1.0, (True, True)), (1.04, 2.0, (True, False)), (2.1, 1.3, (False, False)), (0.5, 0.5, (True, True))],
+)
+def test_other_buffers_are_used_where_they_are_clearly_faster(alone, ratio, chosen):
+    rows = [speeds_of(tuning.FILE, True), speeds_of(tuning.FILE, False, alone, ratio)]
+    assert (tune._best_buffers(rows, "alone"), tune._best_buffers(rows, "ratio")) == chosen
+    rows[1] = FormatSpeed(format=tuning.FILE, extra_buffers=False, finding="not used: it dies")
+    assert (tune._best_buffers(rows, "alone"), tune._best_buffers(rows, "ratio")) == (True, True)
+
+
+def test_the_measured_buffers_are_those_of_what_will_be_loaded(kept, model, chosen):
+    found = tuning.recall(model, chosen)
+    assert tuning.extra_buffers(model, chosen) is None
+    copy = found.copy_kept.model_copy(update={"extra_buffers": True})
+    buffers = tuning.Buffers(alone=True, batches=False)
+    tuning.remember(model, chosen, found.model_copy(update={"buffers": buffers, "copy_kept": copy}))
+    assert tuning.extra_buffers(model, chosen) is True
+    assert tuning.extra_buffers(model, chosen, batches=True) is True
+    kept.unlink()
+    assert tuning.extra_buffers(model, chosen, batches=True) is False
+
+
 def test_near_ties_do_not_count_as_other_answers():
     sure, unsure = 1.0, 0.1
     original = [compare.Choice(n, sure) for n in range(8)] + [compare.Choice(n, unsure) for n in (8, 9)]
@@ -264,10 +295,10 @@ def test_a_long_context_leaves_room_for_fewer_replies(loaded):
 
 
 def test_the_chosen_words_are_those_of_the_reference(small_model, loaded):
-    from llama_cpp import Llama
+    from trainer.bench.peers import plain_llama
 
     text = "One, two, three, four, five, six, seven. " * 8  # longer than one chunk
-    reference = Llama(str(small_model), n_ctx=256, n_threads=1, logits_all=True, verbose=False)
+    reference = plain_llama(small_model, n_ctx=256, n_threads=1, logits_all=True)
     tokens = reference.tokenize(text.encode())
     reference.eval(tokens)
     wanted = reference.scores[: len(tokens)].argmax(axis=1).tolist()
@@ -302,7 +333,11 @@ def test_a_copy_is_made_kept_and_used_until_a_later_measurement_finds_it_useless
     copy = folder / "tuned" / f"{small_model.stem}.BF16.gguf"
     assert tuning.batch_file(path, chosen) == copy
     assert copy.stat().st_size > 2 * path.stat().st_size
-    assert found.formats[0].same == 1.0
+    assert next(row for row in found.formats if row.format == "BF16").same == 1.0
+    own = found.formats[0]
+    assert own.format == tuning.FILE and own.prompt > 0 and set(own.speeds) == {1, 4}
+    assert tuning.extra_buffers(path, chosen) is found.buffers.alone is not None
+    assert tuning.extra_buffers(path, chosen, batches=True) is found.copy_kept.extra_buffers is not None
     assert found.width in found.speeds
     assert tuning.recall(path, chosen) == found
     assert [done for done, _ in told] == list(range(told[-1][1] + 1))
@@ -331,7 +366,7 @@ def test_a_copy_for_which_there_is_no_room_is_only_said_so(lack, words, small_mo
         folder.write_text("a file where a folder should be")
     chosen = settings.load(home=tmp_path, models=folder, threads=1)
     found = tune.tune(small_model, chosen, lambda *_: None)
-    assert words in found.formats[0].finding
+    assert words in found.formats[-1].finding
     assert found.copy_kept is None
     assert tuning.batch_file(small_model, chosen) == small_model
     assert not folder.is_dir() or not any((folder / "tuned").iterdir())
@@ -371,7 +406,7 @@ def test_doctor_says_what_is_known_and_how_more_is_learnt(model, chosen):
 
 def test_doctor_shows_a_thorough_measurement(kept, model, chosen):
     chosen = chosen.with_(model=str(model))
-    row = FormatSpeed(format="BF16", speed=361.0, ratio=1.91, same=1.0, finding="kept for batches")
+    row = FormatSpeed(format="BF16", speeds={16: 361.0}, ratio=1.91, same=1.0, finding="kept for batches")
     found = tuning.recall(model, chosen).model_copy(
         update={"speeds": {1: 59.0, 16: 180.0}, "formats": (row,), "others": 0.4}
     )
@@ -390,7 +425,7 @@ def test_doctor_without_a_model_says_nothing_of_speed(chosen):
 
 def test_the_table_has_every_figure():
     rows = (
-        FormatSpeed(format="BF16", speed=361.0, ratio=1.91, same=0.997, finding="kept for batches"),
+        speeds_of("BF16", False, ratio=1.91, same=0.997, finding="kept for batches"),
         FormatSpeed(format="F16", finding="not tried: the copy needs 1.0 GiB of disk, and 0.4 GiB are free"),
     )
     found = Tuning(threads=2, width=16, speeds={1: 59.0, 16: 180.0}, formats=rows, others=0.0)

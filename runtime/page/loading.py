@@ -1,18 +1,21 @@
 """An engine that loads while the page is already up: one per process, shared by every tab.
 
 `Loading` is itself what a `Session` calls for its engine. A load that failed is tried again at the next call, so a
-model that was fetched meanwhile is found without a restart.
+model that was fetched meanwhile is found without a restart. Whatever goes wrong, the page has a sentence for it.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock, Thread
 from typing import Literal
 
-from runtime.engines.base import Engine
+from runtime.engines.base import Engine, EngineError
 from runtime.errors import SoliloquyError
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -24,10 +27,12 @@ class Readiness:
 
 
 class Loading:
-    """Calls `load` once it is needed; every caller waits for the same engine. Raises what `load` raises."""
+    """Calls `load` once it is needed; every caller waits for the same engine. Raises SoliloquyError if it fails, and
+    then `tell` is called with the sentence, once for each."""
 
-    def __init__(self, load: Callable[[], Engine]) -> None:
+    def __init__(self, load: Callable[[], Engine], tell: Callable[[str], None] = lambda sentence: None) -> None:
         self._load, self._engine = load, None
+        self._tell, self._told = tell, ""
         self._lock = Lock()
         self.readiness = Readiness("loading")
 
@@ -48,10 +53,22 @@ class Loading:
                 try:
                     self._engine = self._load()
                 except SoliloquyError as error:
-                    self.readiness = Readiness("missing", str(error))
+                    self._missing(str(error))
                     raise
+                except Exception as error:  # a library or a file of somebody else: anything may be raised
+                    logger.exception("The model could not be loaded.")
+                    what = f"{type(error).__name__}: {error}".rstrip(":. ")
+                    sentence = f"The model could not be loaded ({what}). Use another one, or fetch it again."
+                    self._missing(sentence)
+                    raise EngineError(sentence) from error
             self.readiness = Readiness("ready", self._engine.model)
             return self._engine
+
+    def _missing(self, sentence: str) -> None:
+        self.readiness = Readiness("missing", sentence)
+        if sentence != self._told:
+            self._told = sentence
+            self._tell(sentence)
 
     def reload(self, load: Callable[[], Engine] | None = None) -> None:
         """Let the engine go and load it anew, with the voices that are in use by now, or another one from now on;

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
 
@@ -15,9 +13,7 @@ from tutor import Served, Tutor
 from runtime import models
 from runtime import settings as configuration
 from runtime.page.tabs.models import ModelsTab
-
-sys.path.append(str(Path(__file__).parents[1]))
-from test_models import gguf
+from runtime.trial import KNOWN_GOOD
 
 pytestmark = pytest.mark.browser
 
@@ -37,7 +33,7 @@ def test_a_model_of_ones_own_is_added_verified_and_used(tab, served, tmp_path, m
     monkeypatch.setattr("runtime.engines.open_engine", lambda settings: opened.append(settings.model) or Tutor())
     places = {"home": tmp_path, "models": tmp_path / "models"}
     for name in ("first", "own"):
-        (tmp_path / f"{name}.gguf").write_bytes(gguf(size=1 << 20))
+        (tmp_path / f"{name}.gguf").write_bytes(KNOWN_GOOD.read_bytes())
     models.add(str(tmp_path / "first.gguf"), configuration.load(**places), lambda done, total: None)
     page = served(studio=True, models=places["models"])
     open_models(tab, page)

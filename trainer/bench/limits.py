@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from runtime import tuning
+from runtime import processor, tuning
 
 DTYPES = ("float32", "bfloat16", "float16")
 BUSY = 30
@@ -65,7 +65,7 @@ def machine(threads: int) -> dict[str, Any]:
     """Facts and measured limits, the latter with as many threads as the engines are given."""
     busy = psutil.cpu_percent(interval=1.0)
     return {
-        "cpu": tuning.processor(),
+        "cpu": processor.name(),
         "cores": tuning.cores(),
         "threads": threads,
         "flags": _flags(),

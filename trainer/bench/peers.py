@@ -20,6 +20,7 @@ import numpy as np
 from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 
 from runtime.engines.base import Completion, Messages, Sampling
+from runtime.engines.llamacpp.model import safe_extra_buffers
 
 IN_FLIGHT = 16
 
@@ -55,13 +56,30 @@ class Text:
         return list(accumulate(map(self.part, parts), initial=self.tokens(messages)))[1:]
 
 
+def plain_llama(path: Path, **options: Any) -> llama_cpp.Llama:
+    """llama-cpp-python's own class. It has no argument for extra buffers, which are dangerous on some processors
+    (`safe_extra_buffers`), so the defaults that it asks for are changed."""
+    low_level, usual = llama_cpp.llama_cpp, llama_cpp.llama_cpp.llama_model_default_params
+
+    def safe() -> Any:
+        params = usual()
+        params.use_extra_bufts = safe_extra_buffers(None)
+        return params
+
+    low_level.llama_model_default_params = safe
+    try:
+        return llama_cpp.Llama(str(path), verbose=False, **options)
+    finally:
+        low_level.llama_model_default_params = usual
+
+
 class Peer:
     name: str
     parallel = 1
 
     def __init__(self, path: Path, model: llama_cpp.Llama | None = None) -> None:
         self.model = path.stem
-        self.words = Text(model or llama_cpp.Llama(str(path), vocab_only=True, verbose=False))
+        self.words = Text(model or plain_llama(path, vocab_only=True))
 
     def count(self, messages: Messages) -> int:
         return len(self.words.tokens(messages))
@@ -74,9 +92,7 @@ class LlamaLoop(Peer):
     name = "loop"
 
     def __init__(self, path: Path, context: int, threads: int) -> None:
-        self._llama = llama_cpp.Llama(
-            str(path), n_ctx=context, n_threads=threads, n_threads_batch=threads, verbose=False
-        )
+        self._llama = plain_llama(path, n_ctx=context, n_threads=threads, n_threads_batch=threads)
         super().__init__(path, self._llama)
 
     def _create(self, messages: Messages, sampling: Sampling, seed: int, stream: bool) -> tuple[int, Any]:

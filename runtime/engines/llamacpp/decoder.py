@@ -8,7 +8,6 @@ replies that are being written; a batch has one voice, and voices take turns. A 
 from __future__ import annotations
 
 import ctypes
-import time
 from collections import deque
 from itertools import islice
 from threading import Condition, Thread
@@ -18,7 +17,6 @@ import numpy as np
 
 from runtime.engines.base import Cancelled, Completion, EngineError
 from runtime.engines.llamacpp.batch import Batch, Breaker, Part
-from runtime.engines.llamacpp.governor import Governor
 from runtime.engines.llamacpp.jobs import VOICE, Job, ScoreJob, WriteJob
 from runtime.engines.llamacpp.memory import Lane, Memory, common_prefix
 from runtime.engines.llamacpp.sampling import Sampler, log_softmax_at
@@ -37,7 +35,7 @@ ABORTED = 2  # what llama_decode returns then
 class Decoder:
     """Owns a llama.cpp context and its thread. `submit` may be called from any thread."""
 
-    def __init__(self, model: int, context: int, lanes: int, voices: Voices, governor: Governor, room: int) -> None:
+    def __init__(self, model: int, context: int, lanes: int, voices: Voices, room: int) -> None:
         self.context, self.voices = context, voices
         self.memory = Memory(context, lanes, room)
         self._vocab = llama.llama_model_get_vocab(model)
@@ -51,7 +49,6 @@ class Decoder:
         self.decoded = 0
         """Tokens that went through the model since it was loaded."""
         self._step = 0
-        self._governor, self._threads = governor, governor.threads
         self._breaker = Breaker(context, self._somebody_left)
         self._thread = Thread(target=self._run, name="llama.cpp", daemon=True)
         self._thread.start()
@@ -172,13 +169,12 @@ class Decoder:
         for part in parts:
             part.lane.keys += part.keys
             part.lane.decoded_at = self._step
-        size, started = sum(len(part.keys) for part in parts), time.perf_counter()
+        size = sum(len(part.keys) for part in parts)
         with self._breaker.watching(size >= LONG_BATCH):
             status = llama.llama_decode(self.context, self._batch.raw)
         if status == ABORTED:
             return self._undo(parts)
         self.decoded += size
-        self._use_threads(self._governor.step(size, time.perf_counter() - started))
         if status != 0:
             raise EngineError(f"llama_decode returned {status}")
         if rows := sum(len(part.wanted) for part in parts):
@@ -186,12 +182,6 @@ class Decoder:
             for part in parts:
                 self._take(part, [row for _, row in zip(part.wanted, logits, strict=False)])
         return None
-
-    def _use_threads(self, threads: int) -> None:
-        """Another program may have taken a core, or given it back."""
-        if threads != self._threads:
-            llama.llama_set_n_threads(self.context, threads, threads)
-            self._threads = threads
 
     def _undo(self, parts: list[Part]) -> None:
         """A batch was broken off: as if it had never been."""

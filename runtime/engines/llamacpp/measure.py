@@ -41,9 +41,9 @@ class Token(NamedTuple):
 
 
 @contextmanager
-def loaded(path: Path) -> Iterator[int]:
+def loaded(path: Path, extra_buffers: bool | None = None) -> Iterator[int]:
     """The model of a file, freed at the end. Raises EngineError as `load_model` does."""
-    model = load_model(path)
+    model = load_model(path, extra_buffers)
     try:
         yield model
     finally:
@@ -150,6 +150,40 @@ def decode_speed(model: int, width: int, threads: int, steps: int = 16, seconds:
             if sum(times) > seconds and len(times) > 3:
                 break
     return width / median(times[1:])  # the first step copies the shared prompt to every reply
+
+
+def prompt_speed(model: int, threads: int, seconds: float = 1.5) -> float:
+    """Tokens per second when a prompt is read: the median of some readings of PROMPT tokens (at least three)."""
+    rows = [Token(token, i, logits=i == PROMPT - 1) for i, token in enumerate(_some_tokens(model, PROMPT))]
+    with Bench(model, 1, PROMPT, threads) as bench:
+        times: list[float] = []
+        while len(times) < 4 or sum(times) < seconds:
+            bench.forget()
+            times.append(bench.decode(rows))
+    return PROMPT / median(times[1:])
+
+
+class Pace(NamedTuple):
+    """Tokens per second of one loaded file: reading, and writing by how many replies are written at once."""
+
+    prompt: float
+    speeds: dict[int, float]
+
+    @property
+    def alone(self) -> float:
+        """Of one reply, with as many tokens read as written."""
+        return 2 / (1 / self.prompt + 1 / self.speeds[1])
+
+    @property
+    def batches(self) -> float:
+        """Of the best width, with as many tokens read as written: a critic reads more, an actor less."""
+        return 2 / (1 / self.prompt + 1 / max(self.speeds.values()))
+
+
+def pace(model: int, widths: Sequence[int], threads: int, seconds: float = 1.0) -> Pace:
+    """What reading and writing at each width measure now; a width of 1 is always among them."""
+    speeds = {width: decode_speed(model, width, threads, seconds=seconds) for width in sorted({1, *widths})}
+    return Pace(prompt_speed(model, threads, seconds), speeds)
 
 
 def widths_that_fit(model: int, length: int) -> list[int]:

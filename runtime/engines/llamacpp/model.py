@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import os
+import re
+from importlib.util import find_spec
 from pathlib import Path
 
 import llama_cpp as llama
@@ -17,23 +20,42 @@ logger = logging.getLogger(__name__)
 
 GIB = 1 << 30
 ERROR_LEVEL = 4  # ggml_log_level
+_BUFFER = re.compile(rb"(\S+) +model buffer size")
+_buffers: set[bytes] = set()
+"""Names of the buffers of the model that was loaded last."""
 
 
 @llama.llama_log_callback
 def _silence(level: int, text: bytes, user_data: ctypes.c_void_p) -> None:
     """llama.cpp reports every tensor; what goes wrong is known from what its calls return."""
+    if found := _BUFFER.search(text):
+        _buffers.add(found[1])
     if level == ERROR_LEVEL:
         logger.debug("llama.cpp: %s", text.decode("utf-8", "replace").strip())
 
 
-def load_model(path: Path) -> int:
-    """The loaded model, to be freed with `llama_model_free`. Raises EngineError if the file is damaged, has no chat
-    template, or does not fit into the free memory."""
+def safe_extra_buffers(wanted: bool | None) -> bool:
+    """Whether weights may go into llama.cpp's extra buffers, where they are repacked for this processor's instructions.
+    None, if nobody has measured, is yes but for AMX: GCC throws away the tile configuration that ggml sets
+    (ggml-org/llama.cpp PR 26954), and torch, once it has used AMX in this process, replaces it."""
+    if b"AMX_INT8 = 1" not in llama.llama_print_system_info():
+        return wanted is not False
+    return wanted is True and find_spec("torch") is None
+
+
+def repacked() -> bool:
+    """Whether any weights of the model that was loaded last are in extra buffers: many formats have no other form."""
+    return bool(_buffers - {b"CPU", b"CPU_Mapped"})
+
+
+def load_model(path: Path, extra_buffers: bool | None = None) -> int:
+    """The loaded model, to be freed with `llama_model_free`; for `extra_buffers` see `safe_extra_buffers`. Raises
+    EngineError if the file is damaged, has no chat template, or does not fit into the free memory."""
     try:
         header = read_header(path)
     except (BadGGUF, OSError) as error:
         raise EngineError(str(error)) from error
-    if header.chat_template is None:
+    if not (header.chat_template or "").strip():
         raise EngineError(
             f"{path.name} has no chat template, so it would be spoken to in the wrong format. "
             "Use an instruct or chat version of this model."
@@ -41,7 +63,10 @@ def load_model(path: Path) -> int:
     require_memory(path.name, path.stat().st_size)
     llama.llama_log_set(_silence, ctypes.c_void_p(0))
     llama.llama_backend_init()
-    model = llama.llama_model_load_from_file(str(path).encode(), llama.llama_model_default_params())
+    params = llama.llama_model_default_params()
+    params.use_extra_bufts = safe_extra_buffers(extra_buffers)
+    _buffers.clear()
+    model = llama.llama_model_load_from_file(os.fsencode(path), params)
     if not model:
         raise EngineError(f"{path.name} could not be loaded: the file is damaged or llama.cpp does not know its kind.")
     return model

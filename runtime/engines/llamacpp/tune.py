@@ -1,15 +1,18 @@
-"""The thorough minute of `doctor --tune`: threads, width, and whether another format of the weights is faster.
+"""The thorough minutes of `doctor --tune`: threads, width, buffers, and whether another format is faster.
 
 A format of few bits is read quickly, which helps a single reply; batches are limited by arithmetic, and there BF16 or
-F16 may be twice as fast, or half as fast on a processor without instructions for them. So copies are made, measured in
-turns with the file itself, and the best is kept only if it is worth its disk space and says the same.
+F16 may be twice as fast, or half as fast on a processor without instructions for them. Weights that llama.cpp repacks
+into extra buffers read a prompt twice as fast on one processor and half as fast on another. So the file is measured
+with and without them, copies in other formats too, in turns with the file as it is loaded usually, and the best is
+used. A copy is kept only if it is worth its disk space and says the same.
 """
 
 from __future__ import annotations
 
 import ctypes
+import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +20,16 @@ from statistics import median
 
 import llama_cpp as llama
 
+from runtime import trial
 from runtime.engines.base import EngineError
 from runtime.engines.llamacpp import measure
 from runtime.engines.llamacpp.compare import TEXT, Choice, greedy_choices, same_answers
+from runtime.engines.llamacpp.measure import Pace
 from runtime.engines.llamacpp.model import require_memory
+from runtime.errors import SoliloquyError
 from runtime.settings import Settings
-from runtime.tuning import BUSY, Copy, FormatSpeed, Tuning, copies_dir, remember, watch_others
+from runtime.trial import Finding
+from runtime.tuning import BUSY, FILE, Buffers, Copy, FormatSpeed, Tuning, copies_dir, remember, watch_others
 
 Progress = Callable[[int, int, str], None]
 """Called with the measurements that are done, how many there are in all, and what comes next."""
@@ -33,12 +40,16 @@ FORMATS = {
     "Q4_0": (llama.LLAMA_FTYPE_MOSTLY_Q4_0, 5),
 }
 """llama.cpp's number of each format, and bits per weight with some room."""
+COMPARED = (16, 32)
+"""Replies at once that files are compared by, besides reading and one reply."""
+BETTER = 1.05
+"""Buffers other than the usual are used if they are so many times as fast."""
 WORTH_IT = 1.3
 """A copy is kept if it is at least so many times as fast as the file itself ..."""
 SAME = 0.99
 """... and chooses the same word at this share of the places where the file is sure."""
 ROUNDS = 3
-"""Turns of a copy and the file itself."""
+"""Turns of what is compared."""
 SECONDS = 1.0
 """How long one measurement of a speed takes, besides reading its prompt."""
 GIB = 1 << 30
@@ -48,44 +59,53 @@ DISK_RESERVE = GIB
 
 @dataclass(frozen=True)
 class _Original:
-    """The loaded file that copies are compared with."""
+    """The file as it is loaded usually, which everything is compared with."""
 
     path: Path
     model: int
+    extra_buffers: bool
     threads: int
-    width: int
+    widths: list[int]
     choices: list[Choice]
 
-    def speed_of(self, model: int) -> float:
-        return measure.decode_speed(model, self.width, self.threads, seconds=SECONDS)
+    def pace_of(self, model: int) -> Pace:
+        return measure.pace(model, self.widths, self.threads, SECONDS)
 
 
 def tune(path: Path, settings: Settings, progress: Progress) -> Tuning:
     """Measure everything, remember it, and keep a faster copy if there is one that says the same.
 
-    Raises EngineError if the file itself cannot be loaded; a format that cannot be tried is only said so."""
+    Raises EngineError or ModelError if the file itself cannot be loaded; what cannot be tried is only said so."""
     share_of_others = watch_others()
-    with measure.loaded(path) as model:
+    usual = trial.require(path, settings).extra_buffers
+    with measure.loaded(path, usual) as model:
         widths = measure.widths_that_fit(model, settings.context)
-        total = 1 + 2 * len(widths) + len(FORMATS)
+        total = 2 + 2 * len(widths) + len(FORMATS)
         progress(0, total, "threads")
         threads = settings.threads or measure.fastest_threads(model, seconds=2.0)
         speeds = dict.fromkeys(widths, 0.0)
         for done, width in enumerate(widths * 2, 1):  # twice, at different moments of a machine that is shared
             progress(done, total, f"{width} at once")
             speeds[width] = max(speeds[width], measure.decode_speed(model, width, threads, seconds=SECONDS))
-        width = measure.best_width(speeds)
-        original = _Original(path, model, threads, width, greedy_choices(model, TEXT, threads))
-        formats, kept = _try_formats(
-            original, settings, lambda number, name: progress(1 + 2 * len(widths) + number, total, name)
+        compared = [width for width in COMPARED if width in widths] or widths[:1]
+        original = _Original(path, model, usual, threads, compared, greedy_choices(model, TEXT, threads))
+        progress(1 + 2 * len(widths), total, "buffers")
+        own = _measure_buffers(original, settings)
+        buffers = Buffers(alone=_best_buffers(own, "alone"), batches=_best_buffers(own, "ratio"))
+        copies, kept = _try_formats(
+            original,
+            settings,
+            max((row.ratio for row in own if row.extra_buffers == buffers.batches and row.ratio), default=1.0),
+            lambda number, name: progress(2 + 2 * len(widths) + number, total, name),
         )
     progress(total, total, "done")
     others = share_of_others()
     found = Tuning(
         threads=threads if others <= BUSY and not settings.threads else None,
-        width=width,
+        width=measure.best_width(speeds),
         speeds=speeds,
-        formats=formats,
+        formats=(*_told(own, buffers, kept), *copies),
+        buffers=buffers,
         copy_kept=kept,
         others=others,
     )
@@ -93,22 +113,92 @@ def tune(path: Path, settings: Settings, progress: Progress) -> Tuning:
     return found
 
 
+# The file itself
+
+
+def _measure_buffers(original: _Original, settings: Settings) -> list[FormatSpeed]:
+    """The file as it is loaded usually, and with the other kind of buffers if that works here."""
+    other = not original.extra_buffers
+    if original.extra_buffers and not trial.examine(original.path, settings, True).repacked:
+        return [_row(FILE, True, [original.pace_of(original.model) for _ in range(ROUNDS)])]
+    tried = trial.examine(original.path, settings, other)
+    if tried.works and tried.extra_buffers == other:
+        with measure.loaded(original.path, other) as model:
+            return _compare(FILE, original, model, other)
+    why = tried.said if not tried.works else "not tried: with AMX, torch in the same process would break it"
+    alone = _row(FILE, original.extra_buffers, [original.pace_of(original.model) for _ in range(ROUNDS)])
+    return [alone, FormatSpeed(format=FILE, extra_buffers=other, finding=why)]
+
+
+def _compare(name: str, original: _Original, model: int, extra_buffers: bool) -> list[FormatSpeed]:
+    """A row for the file as usual and one for what is compared with it, measured in turns."""
+    turns = [(original.pace_of(original.model), original.pace_of(model)) for _ in range(ROUNDS)]
+    own, others = zip(*turns, strict=True)
+    return [
+        _row(FILE, original.extra_buffers, own),
+        _row(
+            name,
+            extra_buffers,
+            others,
+            alone=median(other.alone / usual.alone for usual, other in turns),
+            ratio=median(other.batches / usual.batches for usual, other in turns),
+        ),
+    ]
+
+
+def _row(name: str, extra_buffers: bool, paces: Sequence[Pace], alone: float = 1.0, ratio: float = 1.0) -> FormatSpeed:
+    return FormatSpeed(
+        format=name,
+        extra_buffers=extra_buffers,
+        prompt=max(pace.prompt for pace in paces),
+        speeds={width: max(pace.speeds[width] for pace in paces) for width in paces[0].speeds},
+        alone=alone,
+        ratio=ratio,
+        same=1.0,
+        finding="",
+    )
+
+
+def _best_buffers(rows: list[FormatSpeed], figure: str) -> bool:
+    """The first row's, which are the usual ones, if no other is clearly better."""
+    usual, *others = rows
+    better = [row for row in others if (getattr(row, figure) or 0.0) >= BETTER]
+    return max(better, key=lambda row: getattr(row, figure)).extra_buffers if better else usual.extra_buffers
+
+
+def _told(rows: list[FormatSpeed], buffers: Buffers, kept: Copy | None) -> Iterator[FormatSpeed]:
+    """The rows of the file itself, with what each is used for."""
+    for row in rows:
+        uses = [
+            use
+            for use, chosen in (("one reply", buffers.alone), ("batches", buffers.batches if kept is None else None))
+            if chosen == row.extra_buffers
+        ]
+        yield row.model_copy(update={"finding": row.finding or f"used for {' and '.join(uses) or 'nothing'}"})
+
+
+# Copies
+
+
 def _try_formats(
-    original: _Original, settings: Settings, progress: Callable[[int, str], None]
+    original: _Original, settings: Settings, to_beat: float, progress: Callable[[int, str], None]
 ) -> tuple[list[FormatSpeed], Copy | None]:
-    """What every format measured, and the copy that was kept."""
+    """What every format measured, and the copy that was kept. `to_beat` is how fast the file itself writes batches, in
+    multiples of the usual."""
     folder, results = copies_dir(settings), []
     try:
         with _workshop(folder) as workshop:
             best: FormatSpeed | None = None
             for number, name in enumerate(FORMATS):
                 progress(number, name)
-                result = _try(name, original, workshop / _file_name(original.path, name))
-                results.append(result)
-                better = result.finding == KEPT and (best is None or result.ratio > best.ratio)
-                worse, best = (best, result) if better else (result, best)
-                if worse:
-                    (workshop / _file_name(original.path, worse.format)).unlink(missing_ok=True)
+                copy = workshop / _file_name(original.path, name)
+                rows = _try(name, original, copy, settings, to_beat)
+                results += rows
+                for row in rows:
+                    if row.finding == KEPT and (best is None or row.ratio > best.ratio):
+                        best = row
+                if best is None or best.format != name:
+                    copy.unlink(missing_ok=True)
             beaten = {"finding": "not used: another one is faster"}
             results = [r.model_copy(update=beaten) if r.finding == KEPT and r is not best else r for r in results]
             return results, _keep(best, original.path, workshop, folder)
@@ -142,6 +232,7 @@ def _keep(best: FormatSpeed | None, path: Path, workshop: Path, folder: Path) ->
     kept = (workshop / _file_name(path, best.format)).replace(folder / _file_name(path, best.format))
     found = kept.stat()
     return Copy(
+        extra_buffers=best.extra_buffers,
         format=best.format,
         file=kept.name,
         bytes=found.st_size,
@@ -150,18 +241,29 @@ def _keep(best: FormatSpeed | None, path: Path, workshop: Path, folder: Path) ->
     )
 
 
-def _try(name: str, original: _Original, copy: Path) -> FormatSpeed:
-    """Make a copy in this format and measure it in turns with the original."""
+def _try(name: str, original: _Original, copy: Path, settings: Settings, to_beat: float) -> list[FormatSpeed]:
+    """Make a copy in this format and measure it in turns with the original, in all kinds of buffers it has."""
     try:
         _make(name, original, copy)
-        with measure.loaded(copy) as model:
-            turns = [(original.speed_of(original.model), original.speed_of(model)) for _ in range(ROUNDS)]
-            choices = greedy_choices(model, TEXT, original.threads)
-    except EngineError as error:
-        return FormatSpeed(format=name, finding=f"not tried: {error}")
-    speed, ratio = max(other for _, other in turns), median(other / own for own, other in turns)
-    same = same_answers(original.choices, choices)
-    return FormatSpeed(format=name, speed=speed, ratio=ratio, same=same, finding=verdict(ratio, same))
+        return [_try_buffers(name, original, copy, tried, to_beat) for tried in _trials(copy, settings)]
+    except SoliloquyError as error:
+        return [FormatSpeed(format=name, finding=f"not tried: {error}")]
+
+
+def _trials(copy: Path, settings: Settings) -> list[Finding]:
+    """What a copy comes to with and without extra buffers; one, if llama.cpp has none for it or may not use them."""
+    tried = trial.examine(copy, settings, True)
+    same = tried.works and not tried.repacked
+    return [tried] if same else [tried, trial.examine(copy, settings, False)]
+
+
+def _try_buffers(name: str, original: _Original, copy: Path, tried: Finding, to_beat: float) -> FormatSpeed:
+    if not tried.works:
+        return FormatSpeed(format=name, extra_buffers=tried.extra_buffers, finding=f"not used: {tried.said}")
+    with measure.loaded(copy, tried.repacked) as model:
+        _, row = _compare(name, original, model, tried.repacked)
+        same = same_answers(original.choices, greedy_choices(model, TEXT, original.threads))
+    return row.model_copy(update={"same": same, "finding": verdict(row.ratio / to_beat, same)})
 
 
 KEPT = "kept for batches"
@@ -187,6 +289,6 @@ def _make(name: str, original: _Original, copy: Path) -> None:
     require_memory(f"the copy in {name}", size)
     params = llama.llama_model_quantize_default_params()
     params.ftype, params.nthread, params.allow_requantize = number, original.threads, True
-    source, target = str(original.path).encode(), str(copy).encode()
+    source, target = os.fsencode(original.path), os.fsencode(copy)
     if llama.llama_model_quantize(source, target, ctypes.byref(params)) != 0:
         raise EngineError("llama.cpp cannot convert this file")

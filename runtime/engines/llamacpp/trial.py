@@ -1,0 +1,183 @@
+"""The child process of a trial (`runtime.trial`): load a file, fill in its chat template, read a problem, write.
+
+`python -m runtime.engines.llamacpp.trial FILE None|True|False` tells in JSON lines which stage it has come to, and in
+the last one that the file works or why it is refused. It may die or hang at any moment, and takes no more memory than
+is free.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import llama_cpp as llama
+import numpy as np
+import psutil
+
+from runtime.engines.base import EngineError, Message, Messages
+from runtime.engines.llamacpp.chat import Chat
+from runtime.engines.llamacpp.measure import CHUNK, Bench, Token
+from runtime.engines.llamacpp.model import load_model, repacked, safe_extra_buffers
+from runtime.errors import SoliloquyError
+
+try:
+    import resource
+except ImportError:  # on Windows; there memory is not limited
+    resource = None
+
+WRITTEN = 10
+"""Tokens that are written one after the other ..."""
+AT_ONCE = 8
+"""... and so many at once: batches have kernels of their own."""
+TEMPLATE_MEMORY = 1 << 29
+"""Bytes that filling in a template may take."""
+LONGEST_PROMPT = 1 << 14
+"""Tokens of a probe conversation; an ordinary template makes some two hundred of it."""
+SPARE = 1 << 29
+"""Bytes of address space for libraries and threads, which take more than they fill."""
+
+REMEDY = "Use another file of this model."
+PROBLEM = "A shop sells notebooks at 4 dollars each. Nadia buys 3 of them. How much does she pay in all?"
+QUESTION = "Read the solution of the pupil once more: is every line of it right?"
+SYSTEM = Message(role="system", content="You solve word problems, one short step per line.")
+ASKED = Message(role="user", content=PROBLEM)
+ANSWERED = Message(role="assistant", content="3 * 4 = 12\nThe answer is 12.")
+ASKED_AGAIN = Message(role="user", content=QUESTION)
+CONVERSATIONS: tuple[Messages, ...] = (
+    [SYSTEM, ASKED],
+    [ASKED],
+    [SYSTEM, ASKED, ANSWERED, ASKED_AGAIN],
+    [ASKED, ANSWERED, ASKED_AGAIN, ANSWERED, ASKED_AGAIN],
+)
+
+
+LONGEST = 900
+"""Seconds after which the child ends by itself, should nobody be there any more to end it."""
+
+
+def main(file: str, wanted: str) -> None:
+    if hasattr(signal, "alarm"):
+        signal.alarm(LONGEST)
+    path, extra_buffers = Path(file), {"True": True, "False": False}.get(wanted)
+    llama.llama_backend_init()
+    tell(stage="load", flags=llama.llama_print_system_info().decode().strip(" |"))
+    try:
+        extra_buffers = safe_extra_buffers(extra_buffers)
+        tell(extra_buffers=extra_buffers)
+        run(path, extra_buffers)
+    except SoliloquyError as error:
+        tell(refused=str(error))
+    except MemoryError:
+        tell(refused=f"{path.name} needs more memory than is free. Close other programs or use a smaller model.")
+    else:
+        tell(works=True)
+
+
+def tell(**said: object) -> None:
+    print(json.dumps(said), flush=True)
+
+
+def run(path: Path, extra_buffers: bool) -> None:
+    """Raises EngineError."""
+    with at_most(path.stat().st_size + psutil.virtual_memory().available + SPARE):
+        model = load_model(path, extra_buffers)
+        tell(stage="template", repacked=repacked())
+        chat = render(path.name, model)
+        tell(stage="decode")
+        decode(path.name, model, chat)
+
+
+@contextmanager
+def at_most(more: int) -> Iterator[None]:
+    """Address space may grow by so many bytes. Not with a GPU's driver, which reserves what it never uses."""
+    if resource is None or llama.llama_supports_gpu_offload():
+        yield
+        return
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    limit = psutil.Process().memory_info().vms + more
+    with suppress(OSError, ValueError):  # a lower limit may be set already
+        resource.setrlimit(resource.RLIMIT_AS, (limit, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+def render(name: str, model: int) -> list[int]:
+    """The tokens of a probe conversation. Raises EngineError if the template cannot be filled in, or if what a person
+    asks is not in what the model would read."""
+    try:
+        with at_most(TEMPLATE_MEMORY):
+            chat = Chat(model, name)
+            prompts = (chat.prompt_tokens(messages) for messages in CONVERSATIONS)
+            checked = [checked_prompt(name, model, *both) for both in zip(CONVERSATIONS, prompts, strict=True)]
+    except EngineError:
+        raise
+    except Exception as error:  # a template is a program of somebody else: anything may be raised
+        what = f"{type(error).__name__}: {error}"[:200].strip().rstrip(":.")
+        raise EngineError(f"The chat template of {name} cannot be filled in ({what}). {REMEDY}") from error
+    return checked[0]
+
+
+def checked_prompt(name: str, model: int, messages: Messages, prompt: list[int]) -> list[int]:
+    if len(prompt) > LONGEST_PROMPT:
+        raise EngineError(f"The chat template of {name} makes {len(prompt):,} tokens of a short problem. {REMEDY}")
+    if squeezed(messages[-1]["content"]) not in squeezed(text_of(model, prompt)):
+        raise EngineError(f"The chat template of {name} drops the problem: the model would never see it. {REMEDY}")
+    return prompt
+
+
+def text_of(model: int, tokens: list[int]) -> str:
+    vocab = llama.llama_model_get_vocab(model)
+    given = (llama.llama_token * len(tokens))(*tokens)
+    buffer = bytearray(64 + 8 * len(tokens))
+    for _ in range(2):  # once more with the room that it asks for
+        place = (llama.ctypes.c_char * len(buffer)).from_buffer(buffer)
+        size = llama.llama_detokenize(vocab, given, len(tokens), place, len(buffer), False, True)
+        if size >= 0:
+            return bytes(buffer[:size]).decode("utf-8", "replace")
+        del place
+        buffer = bytearray(-size)
+    return ""
+
+
+def squeezed(text: str) -> str:
+    """Without spaces, which tokenizers may move."""
+    return "".join(text.split())
+
+
+def decode(name: str, model: int, prompt: list[int]) -> None:
+    """Read a problem and write tokens, alone and in a batch. Raises EngineError if no numbers come out."""
+    with Bench(model, AT_ONCE, len(prompt) + WRITTEN + 2) as bench:
+        rows: list[Token] = []
+        for start in range(0, len(prompt), CHUNK):
+            stretch = prompt[start : start + CHUNK]
+            rows = [Token(token, start + i) for i, token in enumerate(stretch)]
+            bench.decode(rows)
+            token = likeliest(name, model, bench, len(rows))
+        for position in range(len(prompt), len(prompt) + WRITTEN):
+            bench.decode([Token(token, position)])
+            token = likeliest(name, model, bench, 1)
+        for sequence in range(1, AT_ONCE):
+            llama.llama_memory_seq_cp(bench.memory, 0, sequence, -1, -1)
+        bench.decode([Token(token, len(prompt) + WRITTEN, sequence) for sequence in range(AT_ONCE)])
+        likeliest(name, model, bench, AT_ONCE)
+
+
+def likeliest(name: str, model: int, bench: Bench, rows: int) -> int:
+    """The likeliest token after the last row."""
+    size = llama.llama_vocab_n_tokens(llama.llama_model_get_vocab(model))
+    logits = np.ctypeslib.as_array(llama.llama_get_logits(bench.context), shape=(rows, size))
+    if np.isnan(logits).any() or (logits.max(axis=1) == logits.min(axis=1)).any():
+        raise EngineError(f"{name} is damaged: its weights make no numbers. Fetch or copy it again.")
+    return int(logits[-1].argmax())
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,32 @@
+"""What this processor is, with the standard library alone: what is measured or compiled on one processor counts for
+nothing on another, and virtual machines on very different ones often give the same name."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from functools import cache
+from pathlib import Path
+
+
+@cache
+def _facts() -> dict[str, str]:
+    """The first processor's lines of /proc/cpuinfo; none where there is no such file."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").split("\n\n")[0].splitlines()
+    except OSError:
+        return {}
+    return dict(map(str.strip, line.split(":", 1)) for line in lines if ":" in line)
+
+
+def abilities() -> frozenset[str]:
+    """Names of the instruction sets, such as avx2 or amx_tile; empty where the system does not list them."""
+    return frozenset((_facts().get("flags") or _facts().get("Features") or "").split())
+
+
+def name() -> str:
+    """The processor's name, and a hash of its abilities where they are known."""
+    if not _facts():
+        return platform.processor() or platform.machine()
+    listed = " ".join(sorted(abilities()))
+    return f"{_facts().get('model name') or platform.machine()} {hashlib.sha256(listed.encode()).hexdigest()[:8]}"
