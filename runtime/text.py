@@ -218,6 +218,23 @@ def read_line(line: str) -> Line | None:
     return Line(step, "step") if step else None
 
 
+TURNS = 3
+"""So often the same lines one after the other: a small model that goes in circles would fill its context with them."""
+LONGEST_CIRCLE = 4
+"""Lines of which a circle is looked for."""
+
+
+def repeated(lines: Sequence[str]) -> int:
+    """How many of the last lines only repeat what stands before them, where a text goes in circles; 0 if it does not.
+    Case, spaces and a full stop are left aside."""
+    tail = [" ".join(line.split()).casefold().rstrip(".。!！") for line in lines[-TURNS * LONGEST_CIRCLE :]]
+    for period in range(1, len(tail) // TURNS + 1):
+        turns = [tail[len(tail) - (turn + 1) * period : len(tail) - turn * period] for turn in range(TURNS)]
+        if all(turn == turns[0] for turn in turns):
+            return (TURNS - 1) * period
+    return 0
+
+
 # Self-talk: after a step, a line of its own says what the voice thinks of it.
 
 CHECK = {"en": "Check:", "zh-CN": "检查："}

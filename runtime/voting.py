@@ -15,6 +15,7 @@ from runtime.critic import Critic
 from runtime.engines.base import Engine, EngineError
 from runtime.events import CritiqueDone, Voting, shown
 from runtime.events import Event as TalkEvent
+from runtime.outcomes import outcome_of
 from runtime.second_opinion import Opinion
 from runtime.text import language_of
 from runtime.types import Critique, Outcome, Problem, Trajectory
@@ -75,7 +76,7 @@ class Vote:
         else:
             note = second_opinion.on_solution(opinion, self.attempt, language_of(self.problem.text))
             objected = not opinion.is_certain
-        outcome = Outcome.of(standing, critique, note)
+        outcome = outcome_of(standing, critique, note)
         return outcome.model_copy(update={"vote": opinion.count, **({"status": "unsettled"} if objected else {})})
 
     @property
