@@ -44,7 +44,8 @@ _NO_DATA = re.compile(
     re.IGNORECASE,
 )
 _UNKNOWN = re.compile(
-    r"\b(?:unknown|undetermined|indeterminate|not (?:given|known|enough)|cannot|can't|impossible)\b|未知|无法|不确定|不足",
+    r"\b(?:unknown|undetermined|indeterminate|not (?:given|known|enough)|cannot|can't|impossible)\b|"
+    r"未知|无法|不确定|不足",
     re.IGNORECASE,
 )
 

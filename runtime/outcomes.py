@@ -9,9 +9,7 @@ _COMPARED: frozenset[Witness] = frozenset({"solutions", "program", "completions"
 """Evidence about an attempt's answer, which is checked then even if no step shows where it comes from."""
 
 
-def outcome_of(
-    attempt: Trajectory, critique: Critique | None = None, note: str = "", stopped: bool = False
-) -> Outcome:
+def outcome_of(attempt: Trajectory, critique: Critique | None = None, note: str = "", stopped: bool = False) -> Outcome:
     """The outcome of a talk that ended with this attempt, and with this critique of it, if there was one."""
     status = "stopped" if stopped or attempt.finish == "cancelled" else _status(attempt, critique)
     answer = None if status == "unanswerable" else attempt.answer

@@ -6,7 +6,7 @@ more about an answer than a small critic can say (trainer/LOG.md); where they do
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from threading import Event
@@ -44,6 +44,11 @@ class Opinion:
     def is_certain(self) -> bool:
         return self.count[0] >= CERTAIN
 
+    @property
+    def answers(self) -> tuple[tuple[str, int], ...]:
+        """Every answer with how many come to it, the most frequent first."""
+        return tuple((vote.answer, len(vote.solutions)) for vote in votes(self.voters))
+
     def shares(self, attempt: Trajectory) -> bool | None:
         """Whether the most frequent answer is the attempt's; None if that cannot be judged."""
         return equal(attempt.answer, self.winner.answer) if attempt.answer and self.winner else False
@@ -53,12 +58,19 @@ class Opinion:
         return self.is_certain and self.shares(attempt) is False
 
 
-def ask(engine: Engine, problem: Problem, cancel: Event, own: Sequence[Trajectory] = ()) -> Opinion:
+def ask(
+    engine: Engine,
+    problem: Problem,
+    cancel: Event,
+    own: Sequence[Trajectory] = (),
+    tell: Callable[[int], None] = lambda done: None,
+) -> Opinion:
     """The vote of `VOTERS` solutions, those at hand among them; fewer are written where those decide the answer, and
-    whether it is certain. Raises EngineError."""
+    whether it is certain. `tell` is called with how many there are. Raises EngineError."""
     missing = VOTERS - len(own)
 
     def enough(replies: Sequence[Completion]) -> bool:
+        tell(len(own) + len(replies))
         heard, left = [*own, *map(read_solution, replies)], missing - len(replies)
         most = max((len(vote.solutions) for vote in votes(heard)), default=0)
         return decided(heard, left) and not most < CERTAIN <= most + left

@@ -21,6 +21,7 @@ from runtime.events import (
     begin,
     fold,
 )
+from runtime.outcomes import outcome_of
 from runtime.page.display import answer_to_display, to_display, to_mathml
 from runtime.page.render import answer, note, status, steps, view
 from runtime.store import PRACTISED, Run
@@ -312,9 +313,15 @@ def test_an_answer_that_was_outvoted_is_not_called_free_of_mistakes():
         (written(FIRST), "Thinking…"),
         ([*written(FIRST), Criticising()], "The critic is reading…"),
         ([*REFINED[:6], *written(SECOND)[:1]], "Trying again from step 2…"),
-        ([*REFINED, Voting()], "Solving it a few more times, to compare…"),
-        ([*REFINED, Finished(Outcome(status="settled")), Voting()], "Solving it a few more times, to compare…"),
-        ([Proposing("sample"), Finished(Outcome(status="settled"))], "Finished in 3.2 s"),
+        ([*REFINED, Voting(1, 5)], "Solving it again, to compare: 1 of 5 done, 3 s…"),
+        ([*REFINED, Finished(Outcome(status="settled")), Voting()], "Solving it again, to compare: 0 of 0 done, 3 s…"),
+        ([Proposing("sample"), Finished(Outcome(status="settled", answer="8"))], "Finished in 3.2 s"),
+        ([Proposing("sample"), Finished(Outcome(status="settled"))], "Finished in 3.2 s, without an answer"),
+        ([Proposing("sample"), Finished(Outcome(status="unchecked", answer="8"))], "Finished in 3.2 s, not checked"),
+        (
+            [Proposing("sample"), Finished(Outcome(status="unanswerable"))],
+            "Finished in 3.2 s: something seems to be missing",
+        ),
         ([Proposing("sample"), Failed("The model is gone.")], "It could not go on: The model is gone."),
     ],
 )
@@ -388,3 +395,87 @@ def test_the_page_speaks_chinese():
         ("第 3 步", "依赖第 2 步", "zh-CN"),
     ]
     assert (shown["status"], shown["answer_label"]) == ("完成，用时 3.2 秒，尚有分歧", "答案")
+
+
+SHARED = StepVerdict(verdict="correct", evidence=(Evidence(by="solutions", verdict="correct"),))
+
+
+def test_a_step_that_only_plans_gets_no_green_tick_whoever_agrees():
+    made = attempt("First find how many apples there are.", "3 * 4 = 12", answer="12")
+    run = run_of(*written(made), *read(made, SHARED, RIGHT), Finished(outcome_of(made)))
+    plan, sum_ = steps(run, "en")
+    assert (plan["state"], plan["sign"], plan["word"], plan["badges"]) == ("plan", "", "plan, not checked", [])
+    assert [why["kind"] for why in plan["why"]] == ["plan"]
+    assert (sum_["state"], sum_["sign"]) == ("ok", "✓")
+    assert steps(run, "zh-CN")[0]["word"] == "只是计划，未检查"
+
+
+def test_a_plan_that_the_critic_objects_to_stays_flagged():
+    made = attempt("First find how many apples there are.", answer="12")
+    wrong = StepVerdict(verdict="incorrect", comment="no", evidence=(Evidence(by="model", verdict="incorrect"),))
+    assert steps(run_of(*written(made), *read(made, wrong)), "en")[0]["state"] == "flagged"
+
+
+@pytest.mark.parametrize("mode", ["plain", "critic", "selftalk"])
+def test_an_answer_without_a_calculation_is_not_checked_as_a_whole(mode):
+    made = attempt("First find how many apples there are.", answer="12")
+    shown = view(run_of(*written(made), *read(made, AGREED), Finished(outcome_of(made)), mode=mode), "en")
+    assert (shown["state"], shown["status"]) == ("unchecked", "Finished in 3.2 s, not checked")
+    assert "No step shows how this answer was calculated" in shown["note"]
+
+
+@pytest.mark.parametrize(
+    ("made", "state", "said"),
+    [
+        (attempt("3 * 4 = 12"), "no_answer", "No answer was found."),
+        (attempt("The price is not given."), "unanswerable", "I could not find everything I need in the problem."),
+    ],
+)
+def test_a_solution_without_an_answer_is_never_praised(made, state, said):
+    for mode in ("plain", "critic", "selftalk"):
+        shown = view(run_of(*written(made), *read(made, RIGHT), Finished(outcome_of(made)), mode=mode), "en")
+        assert (shown["state"], shown["answer"]) == (state, said)
+        assert not re.search("objected|found nothing wrong", shown["note"])
+    old = Outcome(status="settled", trajectory_id=made.id)  # as it was stored before
+    assert view(run_of(*written(made), Finished(old)), "en")["state"] == "no_answer"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state", "told"),
+    [
+        (
+            {"status": "unsettled", "vote": (2, 5), "answers": (("8", 2), ("7", 2))},
+            "unsure",
+            "Answers: 8 (2×) · 7 (2×) · none (1×).",
+        ),
+        ({"status": "settled", "vote": (4, 5), "answers": (("8", 4), ("7", 1))}, "ok", "Answers: 8 (4×) · 7 (1×)."),
+    ],
+)
+def test_a_second_opinion_that_disagrees_takes_the_green_off_and_tells_its_answers(outcome, state, told):
+    found = Outcome(answer="8", trajectory_id=FIRST.id, **outcome)
+    run = run_of(*written(FIRST), *read(FIRST, RIGHT, RIGHT, RIGHT), Finished(found))
+    assert {row["state"] for row in steps(run, "en")} == {state}
+    assert told in note(run, "en")
+
+
+def test_a_second_opinion_on_own_work_tells_no_answer():
+    own = attempt("3 * 4 = 12", "So 8 are left", answer="8", origin="student")
+    found = Outcome(
+        status="unsettled", answer="8", trajectory_id=own.id, vote=(3, 5), answers=(("7", 3), ("8", 1), ("6", 1))
+    )
+    run = run_of(*written(own), *read(own, RIGHT, RIGHT), Finished(found), kind="check", mode="check")
+    assert {row["state"] for row in steps(run, "en")} == {"unsure"}
+    assert "Answers: another (3×) · yours (1×) · another (1×)." in note(run, "en")
+
+
+def test_own_lines_without_a_calculation_are_said_not_to_be_checked():
+    own = attempt("Half of them are left.", "The answer is 24.", answer="24", origin="student")
+    run = run_of(*written(own), *read(own, RIGHT, RIGHT), Finished(outcome_of(own)), kind="check", mode="check")
+    shown = view(run, "en")
+    assert shown["state"] == "unchecked"
+    assert shown["answer"].startswith("Your lines show no calculation")
+
+
+def test_a_reply_that_repeated_itself_is_said_to_be_cut():
+    made = attempt("3 * 4 = 12", finish="repeated")
+    assert "repeating myself" in note(run_of(*written(made), Finished(outcome_of(made)), mode="plain"), "en")

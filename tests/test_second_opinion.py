@@ -89,7 +89,8 @@ def test_a_stop_while_the_winner_is_read_leaves_what_stood():
     own = attempt("7")
     talk = SelfTalk(problem=PENS, turns=(own,), outcome=Outcome(status="settled", answer="7", trajectory_id=own.id))
     *events, end = put_to_vote(talk, engine, settings.load(mode="critic"), cancel)
-    assert (events, end) == ([Voting()], Finished(talk.outcome))
+    assert events == [Voting(done, 5) for done in (1, 2, 3, 4)]
+    assert end == Finished(talk.outcome)
 
 
 def test_where_the_solutions_do_not_agree_a_person_is_warned_and_the_answer_stays():
