@@ -84,13 +84,13 @@ def can_be_tried_again(run: Run) -> list[str]:
 
 
 def can_be_voted_on(run: Run) -> bool:
-    """Whether more solutions can say something new of what is shown: nobody has compared it with others yet."""
+    """Whether more solutions can say something new of a run, hidden or not: nobody has compared it with others yet."""
     talk = run.transcript.talk
     if not _is_at_rest(run) or run.status in ("stopped", "failed") or talk.outcome.vote or talk.chosen is None:
         return False
     critique = talk.critique_of(talk.chosen)
     heard = {evidence.by for verdict in critique.verdicts for evidence in verdict.evidence} if critique else set()
-    comparable = talk.chosen.answer is not None if run.kind == "check" else is_open(run)
+    comparable = run.kind == "solve" or talk.chosen.answer is not None
     return comparable and not heard & {"solutions", "reference"}
 
 

@@ -14,7 +14,7 @@ from runtime.critic import open_critic
 from runtime.engines.base import Engine
 from runtime.events import AttemptDone, CritiqueDone, Failed, Finished, Refining, StepDone, Transcript, begin, fold
 from runtime.events import Event as TalkEvent
-from runtime.guide import Wish, asked
+from runtime.guide import Wish, asked, is_open
 from runtime.selftalk import check, converse, converse_again, put_to_vote
 from runtime.settings import Settings
 from runtime.store import PRACTISED, Run, SessionLog, StoreError, new_id, now
@@ -92,11 +92,11 @@ class Session:
         yield from self._follow(replace(run, transcript=unfinished, help="full"), events)
 
     def vote(self, run: Run, cancel: Event | None = None) -> Iterator[Progress]:
-        """Go on with a finished run: more solutions vote on what it came to, which stays on view meanwhile. Raises
-        EngineError if there is no model."""
+        """Go on with a finished run: more solutions vote on what it came to, which stays on view meanwhile; what is
+        held back stays hidden. Raises EngineError if there is no model."""
         settings = self.settings.with_(mode=run.mode if run.kind == "solve" else "critic")
         events = put_to_vote(run.transcript.talk, self._engine(), settings, cancel or Event())
-        yield from self._follow(replace(run, help="full"), events)
+        yield from self._follow(replace(run, help="full" if is_open(run) else run.help), events)
 
     def give(self, run: Run, wish: Wish) -> tuple[Run, str | None]:
         """Give a student the next hint or step of a solution, or all that is left. The value is the run with that, and

@@ -137,6 +137,27 @@ def test_a_verdict_on_an_answer_is_gone_once_more_help_is_asked_for(log):
     assert "compared" not in desk.view("solve")
 
 
+def test_the_same_answer_is_answered_every_time_it_is_asked_about(log):
+    desk = a_desk(log)
+    solved(desk, "hints")
+    views = []
+    for _ in range(2):
+        desk.compare("18")
+        views.append(desk.view("solve")["compared"])
+    assert views[0] != views[1]  # the page shows only what has changed
+    assert [view["tries"] for view in views] == [1, 2]
+
+
+def test_a_vote_on_a_hidden_solution_judges_the_students_answer_anew(log):
+    desk = a_desk(log)
+    solved(desk, "hints")
+    desk.compare("18")
+    desk.vote("solve")
+    *_, view = desk.follow("solve")
+    assert "of my" in view["compared"]["text"]
+    assert all(step["state"] == "locked" for step in view["steps"])
+
+
 def test_a_page_that_outlives_its_server_is_remembered_once_its_browser_is_asked(log):
     """Not every question hands on what the browser has kept, and the first one after a restart may be of those."""
     frame = Frame(Loading(Solver), settings.load(), log, studio=False)

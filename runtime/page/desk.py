@@ -70,8 +70,8 @@ class Desk:
         # What goes on in no follower was broken off, as by a crash.
         self._shown: dict[str, Run] = {kind: run.halted() for kind in KINDS if (run := self.session.latest(kind))}
         self._labels: dict[str, Feedback] = {}
-        self._comparison: tuple[bool | None] | None = None
-        """Of a student's own answer with the solution on view, if one was asked for."""
+        self._own_answer: tuple[str, int] | None = None
+        """What a student compared with the solution on view last, and how often they did."""
         self._unsaved: dict[str, str] = {}
         self._mishaps = 0
 
@@ -101,7 +101,7 @@ class Desk:
         act = partial(self.session.solve, help=help) if kind == "solve" else self.session.check
         self._shown.pop(kind, None)
         self._unsaved.pop(kind, None)
-        self._comparison = None
+        self._own_answer = None
         self._followers[kind] = Follower(lambda cancel: act(*asked, depth=depth, cancel=cancel))
 
     def again(self, step: str, depth: Depth | None = None) -> None:
@@ -116,7 +116,6 @@ class Desk:
         """Get ready to let more solutions vote on what is on view. Nothing happens where they can say nothing new."""
         run = self._shown.get(kind)
         if run and kind not in self._followers and guide.can_be_voted_on(run):
-            self._comparison = None
             self._followers[kind] = Follower(lambda cancel: self.session.vote(run, cancel))
 
     def follow(self, kind: str) -> Iterator[dict[str, Any] | None]:
@@ -196,14 +195,15 @@ class Desk:
     def give(self, wish: Wish) -> None:
         """Show the next hint or step of the solution on view, or all that is left."""
         if run := self._shown.get("solve"):
-            self._comparison = None  # the answer may have been changed since
+            self._own_answer = None  # the answer may have been changed since
             self._shown["solve"], unsaved = self.session.give(run, wish)
             self._unsaved |= {"solve": unsaved} if unsaved else {}
 
     def compare(self, answer: str) -> None:
         """Say whether a student's answer is that of the solution on view."""
-        if run := self._shown.get("solve"):
-            self._comparison = (guide.compare(run, answer[:MAX_ANSWER]),)
+        if "solve" in self._shown:
+            _, tries = self._own_answer or ("", 0)
+            self._own_answer = answer[:MAX_ANSWER], tries + 1
 
     # Earlier runs
 
@@ -220,7 +220,7 @@ class Desk:
         self._refuse_while(run.kind)
         self._shown[run.kind] = run.halted()
         self._unsaved.pop(run.kind, None)
-        self._comparison = None
+        self._own_answer = None
         # The log knows what was said of it, here or elsewhere.
         self._labels = {step: said for step, said in self._labels.items() if not step.startswith(run.id)}
         return run.kind
@@ -284,8 +284,9 @@ class Desk:
         """All that a tab's step list shows."""
         run = self._shown.get(kind)
         shown = guided.view(replace(run, labels=run.labels | self._labels), self.language) if run else {}
-        if run and kind == "solve" and self._comparison:
-            shown["compared"] = guided.compared(run, *self._comparison, self.language)
+        if run and kind == "solve" and self._own_answer and run.transcript.talk.outcome:
+            answer, tries = self._own_answer
+            shown["compared"] = guided.compared(run, guide.compare(run, answer), tries, self.language)
         return {
             **shown,
             **self.trouble(kind),
