@@ -232,8 +232,8 @@ def one_voice(problem: Problem, engine: Engine, sampling: Sampling, cancel: Even
 
 _NOTES: dict[Language, dict[bool, str]] = {
     "en": {
-        True: "An earlier attempt said {old}; the critic doubted its step {step}, and the new one says {new}.",
-        False: "Another attempt said {new}, but the critic did not like it better, so {old} stays.",
+        True: "An earlier attempt gave {old}; the checker doubted its step {step}, and the new attempt gives {new}.",
+        False: "Another attempt gave {new}, but the checker did not find it better, so {old} stays.",
     },
     "zh-CN": {
         True: "先前的解答是 {old}；检查者怀疑第 {step} 步，新的解答是 {new}。",

@@ -261,7 +261,7 @@ def test_what_a_run_came_to_stays_on_view_while_others_vote_and_their_vote_is_st
     assert [(view["answer"], view["votable"], view["again"]) for view in views[:1]] == [("8587", False, [])]
     kept = log.run(run.id)
     assert (kept.transcript.talk.outcome.vote, views[-1]["votable"]) == ((3, 4), False)
-    assert "3 of 4 solutions come to this answer." in views[-1]["note"]
+    assert "3 of 4 solutions reach this answer." in views[-1]["note"]
 
 
 def test_a_solution_that_is_outvoted_afterwards_gives_way(log):
@@ -277,7 +277,7 @@ def test_what_was_opened_stays_open_when_another_solution_takes_its_place(log):
     session, run = solved(log, "hints", [WRONG, PLAIN, PLAIN, PLAIN])
     *_, end = session.vote(given(session, run, "all"))
     view = guided.view(end.run, "en")
-    assert (view["answer"], "The first solution said 8600" in view["note"]) == ("8587", True)
+    assert (view["answer"], "The first solution gave 8600" in view["note"]) == ("8587", True)
 
 
 @pytest.mark.parametrize("end", ["stop", "error"])

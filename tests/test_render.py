@@ -287,8 +287,11 @@ def test_the_first_error_is_named_and_later_lines_depend_on_it():
     [
         ((WRONG,), "Check line 1 again."),
         ((DOUBTED, WRONG), "Check line 2 again."),
-        ((RIGHT, DOUBTED, RIGHT), "No clear mistake was found, but line 2 could not be confirmed."),
-        ((RIGHT, RIGHT, RIGHT), "No mistake was found in your lines."),
+        ((RIGHT, DOUBTED, RIGHT), "I found no clear mistake, but I could not confirm line 2."),
+        (
+            (RIGHT, RIGHT, RIGHT),
+            "I found no mistake, but I can miss wrong ideas. Did you use every number in the problem?",
+        ),
     ],
 )
 def test_a_check_claims_no_more_than_was_found(verdicts, finding):
@@ -298,7 +301,7 @@ def test_a_check_claims_no_more_than_was_found(verdicts, finding):
 
 def test_an_answer_that_was_outvoted_is_not_called_free_of_mistakes():
     said = answer(checked(RIGHT, RIGHT, RIGHT, status="unsettled"), "en")
-    assert said == "No clear mistake was found, but my own solutions come to another answer."
+    assert said == "I found no clear mistake, but my own solutions reach a different answer."
 
 
 # What is said above and below
@@ -311,7 +314,7 @@ def test_an_answer_that_was_outvoted_is_not_called_free_of_mistakes():
         ([Proposing("sample")], "Writing step 1…"),
         ([Proposing("sample"), StepDone(Step(text="a"))], "Writing step 2…"),
         (written(FIRST), "Thinking…"),
-        ([*written(FIRST), Criticising()], "The critic is reading…"),
+        ([*written(FIRST), Criticising()], "The checker is reading…"),
         ([*REFINED[:6], *written(SECOND)[:1]], "Trying again from step 2…"),
         ([*REFINED, Voting(1, 5)], "Solving it again, to compare: 1 of 5 done, 3 s…"),
         ([*REFINED, Finished(Outcome(status="settled")), Voting()], "Solving it again, to compare: 0 of 0 done, 3 s…"),
@@ -331,17 +334,17 @@ def test_the_status_is_one_sentence(events, sentence):
 
 def test_while_a_line_of_ones_own_is_looked_at_again_its_number_is_said():
     events = [*written(FIRST), Criticising(), StepJudged(1, WRONG)]
-    assert status(run_of(*events, kind="check"), "en") == "The critic is looking at line 2 once more…"
-    assert status(run_of(*events), "en") == "The critic is reading…"
+    assert status(run_of(*events, kind="check"), "en") == "The checker is looking at line 2 once more…"
+    assert status(run_of(*events), "en") == "The checker is reading…"
 
 
 @pytest.mark.parametrize(
     ("outcome", "mode", "begins"),
     [
         (Outcome(status="settled", answer="8"), "plain", "Nobody checked these steps"),
-        (Outcome(status="settled", answer="8"), "critic", "No step was objected to"),
+        (Outcome(status="settled", answer="8"), "critic", "The checker found nothing wrong"),
         (Outcome(status="unsettled", answer="8", note="We disagree."), "critic", "We disagree. Solve it once more"),
-        (Outcome(status="settled", answer="8", note="8 < 9"), "critic", "8 &lt; 9 No step"),
+        (Outcome(status="settled", answer="8", note="8 < 9"), "critic", "8 &lt; 9 The checker"),
         (Outcome(status="stopped"), "critic", "What was written until then"),
     ],
 )
@@ -360,11 +363,11 @@ def test_a_blame_that_was_taken_back_is_gone_though_another_attempt_was_written_
 def test_an_objection_that_stands_is_told_beside_the_answer():
     unsettled = Finished(Outcome(status="unsettled", answer="8"))
     assert note(run_of(*written(FIRST), *read(FIRST, RIGHT, WRONG), unsettled), "en").startswith(
-        "The critic still objects"
+        "The checker still objects"
     )
 
 
-@pytest.mark.parametrize(("said", "told"), [("Two agree.", "Two agree. 没有"), ("两个一致。", "两个一致。没有")])
+@pytest.mark.parametrize(("said", "told"), [("Two agree.", "Two agree. 检查者"), ("两个一致。", "两个一致。检查者")])
 def test_what_is_said_in_the_language_of_the_problem_is_joined_as_that_language_is(said, told):
     settled = Finished(Outcome(status="settled", answer="7", trajectory_id=FIRST.id, note=said))
     assert note(run_of(*written(FIRST), settled, mode="critic"), "zh-CN").startswith(told)

@@ -85,7 +85,7 @@ def press(tab: Any, name: str) -> None:
 def test_hints_only_sends_nothing_of_the_solution_before_it_is_asked_for(tab, served):
     wire = Wire(tab)
     open_page(tab, served(Tutor(delay=0.02, first=STEPS)))
-    choose_mode(tab, "With a critic")
+    choose_mode(tab, "With a checker")
     ask(tab, "Hints only")
     assert wire.carries("Worked out in 2 steps")
     assert wire.tells() == []
@@ -177,7 +177,7 @@ def test_a_raw_call_gives_no_step_in_hints_only(tab, served):
 
 def test_why_says_what_the_witnesses_said_without_asking_anybody(tab, served):
     open_page(tab, served())
-    solve(tab, mode="With a critic")
+    solve(tab, mode="With a checker")
     first = card(tab, 1)
     expect(first.locator(".sq-why-list")).to_be_hidden()
     tab.wait_for_timeout(2000)  # what the run's end makes the page ask for
@@ -215,7 +215,7 @@ def test_a_second_opinion_is_asked_for_and_the_outvoted_solution_stays_in_sight(
     second = tab.get_by_role("button", name="Get a second opinion")
     second.click()
     expect(tab.locator(".sq-answer-text:visible")).to_have_text("7")
-    expect(tab.locator(".sq-note:visible")).to_contain_text("The first solution said 8; 4 of 5 say otherwise")
+    expect(tab.locator(".sq-note:visible")).to_contain_text("The first solution gave 8, but 4 of 5 reach")
     expect(second).to_be_hidden()
     expect(tab.locator('.sq-step[data-state="replaced"]')).to_have_count(2)
     (run,) = page.log.runs()
@@ -231,7 +231,7 @@ def test_a_wrong_line_is_named_first_then_hinted_at_and_explained_last(tab, serv
     tab.get_by_text("Check line 1 again.").wait_for()
     line = card(tab, 1)
     expect(line).not_to_contain_text("24", use_inner_text=True)
-    line.get_by_role("button", name="Give me a hint to mend it").click()
+    line.get_by_role("button", name="Give me a hint to fix it").click()
     expect(line).to_contain_text("once more, with care: 48 ÷ 2", use_inner_text=True)
     expect(line).not_to_contain_text("24", use_inner_text=True)
     line.get_by_role("button", name="Show what is wrong with it").click()
@@ -284,7 +284,7 @@ DIVIDED = [f"She keeps {n} + 1 = {n + 1} of them.\nThe answer is {n + 1}." for n
 def test_a_second_opinion_that_is_divided_takes_the_green_off_the_steps(tab, served):
     first = "Ann has 3 * 4 = 12 apples.\nShe keeps 12 - 5 = 7 of them.\nThe answer is 7."
     open_page(tab, served(ScriptedEngine([first, *DIVIDED]), depth="quick"))
-    solve(tab, mode="With a critic")
+    solve(tab, mode="With a checker")
     expect(tab.locator('.sq-step[data-state="ok"]')).to_have_count(2)
     tab.get_by_role("button", name="Get a second opinion").click()
     expect(tab.locator(".sq-note:visible")).to_contain_text("7 (1×) · 21 (1×) · 31 (1×)")
@@ -308,7 +308,7 @@ MISSING = "The problem does not say how many apples are in a bag.\nWe cannot cal
 )
 def test_what_nobody_could_check_is_neither_green_nor_praised(tab, served, replies, state, status, note):
     open_page(tab, served(ScriptedEngine(replies), depth="quick"))
-    solve(tab, mode="With a critic")
+    solve(tab, mode="With a checker")
     expect(tab.locator(f'.sq[data-state="{state}"]')).to_have_count(1)
     expect(tab.locator(".sq-says:visible")).to_contain_text(status)
     expect(tab.locator(".sq-note:visible")).to_contain_text(note)

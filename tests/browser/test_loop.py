@@ -86,7 +86,7 @@ def test_what_a_collector_says_becomes_a_voice_that_is_used_and_taken_back(tab, 
         tab.get_by_role("tab", name="Review").click()
         tab.get_by_role("button", name="Take ratings out").click()
         tab.locator('input[type="file"]').set_input_files(file)
-        tab.get_by_text(f"{RATED} attempts wait for a review now").wait_for()
+        tab.get_by_text(f"{RATED} new attempts to review").wait_for()
         tab.get_by_label("My ratings may be exported for training").check()
         corrections = 0
         for _ in range(RATED):
@@ -133,7 +133,7 @@ def test_what_a_collector_says_becomes_a_voice_that_is_used_and_taken_back(tab, 
         tab.get_by_role("tab", name="Solve").click()
         tab.set_default_timeout(120_000)
         problem = "Lena buys 3 notebooks for 4 dollars each. How much does she pay?"
-        solve(tab, problem, mode="With a critic", wait=False)
+        solve(tab, problem, mode="With a checker", wait=False)
         tab.locator(".sq-says:visible", has_text="Finished").wait_for()
         assert tab.locator('.sq-step:visible[data-state="ok"], .sq-step:visible[data-state="flagged"]').count()
         told("solved with the new voice")

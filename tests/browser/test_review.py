@@ -136,7 +136,7 @@ def test_what_somebody_else_rated_meanwhile_is_not_taken_back(tab, served):
 def test_the_answer_and_the_critic_are_hidden_until_they_are_asked_for(tab, served):
     page = served(studio=True)
     open_page(tab, page)
-    solve(tab, mode="With a critic")
+    solve(tab, mode="With a checker")
     tab.get_by_role("tab", name="Review").click()
     tab.get_by_text("the critic objects").wait_for()
     expect(tab.locator('.sq-step:visible[data-state="flagged"], .sq-badge:visible')).to_have_count(0)
@@ -181,7 +181,7 @@ def test_attempts_are_brought_in_and_a_wrong_file_is_explained(tab, served, tmp_
     tab.locator('input[type="file"]').set_input_files(wrong)
     tab.get_by_text("wrong.jsonl, line 1: it is not JSON").wait_for()
     tab.locator('input[type="file"]').set_input_files(right)
-    tab.get_by_text("1 attempts wait for a review now").wait_for()
+    tab.get_by_text("1 new attempts to review").wait_for()
     expect(card(tab, 1)).to_contain_text("3 + 4 = 8")
 
 

@@ -137,7 +137,7 @@ class ReviewTab:
         with self.page.in_studio(request) as desk:
             done = import_attempts(Path(file), _reviewing(desk).log)
             desk.reviewing.look_again(search="", shelf="open")
-            told = word("import.done", desk.language, new=done.new, known=done.known)
+            told = word("import.done" if done.new else "import.none", desk.language, new=done.new, known=done.known)
             return f'<p role="status">{escape(told)}</p>', *self.shown(desk, kept)
 
     def shown(self, desk: Desk, kept: dict[str, str] | None) -> tuple[Any, ...]:
