@@ -6,7 +6,6 @@ the solution is being worked out nothing is said of it at all.
 
 from __future__ import annotations
 
-from functools import reduce
 from typing import Any
 
 from runtime import guide
@@ -73,8 +72,10 @@ def compared(run: Run, same: bool | None, tries: int, language: Language) -> dic
 def spoken(hint: Hint, language: Language) -> str:
     """A hint in words."""
     parts = [*hint.known, *(word("hint.found", language, number=number) for number in hint.found)]
-    known = reduce(lambda first, second: word("hint.and", language, first=first, second=second), parts or [""])
-    return word(f"hint.{hint.rung}.{hint.about}", language, known=known, sum=hint.sum)
+    *first, last = parts or [""]
+    listed = ("、" if language == "zh-CN" else ", ").join(first)
+    known = word("hint.and", language, first=listed, second=last) if first else last
+    return word(f"hint.{hint.rung}.{hint.about}", language, known=known, sum=hint.sum, quote=hint.quote)
 
 
 def _careful(row: dict[str, Any], hidden: list[str], answer: str | None) -> dict[str, Any]:
