@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from gradio import Blocks
 
 
-def build(model: Loading, settings: Settings, log: SessionLog | None, studio: bool = False, unkept: str = "") -> Blocks:
+def build(
+    model: Loading, settings: Settings, log: SessionLog | None, studio: bool = False, unkept: StoreError | str = ""
+) -> Blocks:
     """The page. The model begins to load in the background; without a log nothing is kept, and `unkept` says why if
     nobody wished it. The studio is for people who review, export and train."""
     serving.use_private_folder(settings.home)  # here too: a widget remembers the folder of the moment it was made
@@ -36,7 +38,7 @@ def build(model: Loading, settings: Settings, log: SessionLog | None, studio: bo
     return Page(model, settings, log, studio, unkept).blocks
 
 
-def open_log(settings: Settings) -> tuple[SessionLog | None, str]:
+def open_log(settings: Settings) -> tuple[SessionLog | None, StoreError | str]:
     """The log of sessions, or why there is none where one is wanted: a page that keeps nothing is better than none."""
     if not settings.log:
         return None, ""
@@ -44,7 +46,7 @@ def open_log(settings: Settings) -> tuple[SessionLog | None, str]:
         log = SessionLog(settings.database)
         log.ensure_writable()
     except StoreError as error:
-        return None, str(error)
+        return None, error
     return log, ""
 
 

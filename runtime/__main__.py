@@ -21,7 +21,7 @@ from runtime.models_cli import models_app
 if TYPE_CHECKING:
     from runtime.session import Progress, Session
     from runtime.settings import Settings
-    from runtime.store import Run
+    from runtime.store import Run, StoreError
 
 app = typer.Typer(
     help="Soliloquy: solve a problem, check your own work, look at what was stored.",
@@ -270,7 +270,7 @@ def _rounds(run: Run) -> int:
     return sum(t.origin == "refine" or t.parent is not None for t in run.transcript.talk.trajectories)
 
 
-def _end(run: Run, unsaved: str | None) -> None:
+def _end(run: Run, unsaved: StoreError | None) -> None:
     outcome = run.transcript.talk.outcome
     if outcome.status == "failed":
         print(f"Error: {outcome.note}", file=sys.stderr)

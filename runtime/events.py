@@ -87,6 +87,8 @@ class Failed:
     """Something went wrong; what was made until then is kept."""
 
     message: str
+    kind: str = ""
+    """What kind of error it was, if the page has words for that."""
 
 
 Event = (
@@ -163,9 +165,9 @@ def _folded(transcript: Transcript, event: Event) -> Transcript:
             return replace(transcript, voting=event)
         case Finished(outcome):
             return Transcript(_with_partial(talk, live).model_copy(update={"outcome": outcome}))
-        case Failed(message):
+        case Failed(message, kind):
             kept = _with_partial(talk, live)
-            return Transcript(kept.model_copy(update={"outcome": Outcome(status="failed", note=message)}))
+            return Transcript(kept.model_copy(update={"outcome": Outcome(status="failed", note=message, error=kind)}))
 
 
 def shown(attempt: Trajectory) -> Iterator[Event]:

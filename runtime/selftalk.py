@@ -96,7 +96,7 @@ def guarded(events: Iterator[TalkEvent]) -> Iterator[TalkEvent]:
     try:
         yield from events
     except EngineError as error:
-        yield Failed(str(error))
+        yield Failed(str(error), error.kind)
 
 
 def plain(problem: Problem, actor: Actor, cancel: Event) -> Iterator[TalkEvent]:

@@ -53,13 +53,14 @@ def clean(text: str, what: str = "problem", limit: int = 4000) -> str:
     """A person's text, made safe to work with: line ends and full-width digits and signs unified, control characters
     gone. Raises UnreadableError if it is empty, binary or longer than `limit` characters."""
     if len(text) > limit:
-        raise UnreadableError(f"The {what} has {len(text):,} characters; at most {limit:,} can be read. Shorten it.")
+        told = f"The {what} has {len(text):,} characters; at most {limit:,} can be read. Shorten it."
+        raise UnreadableError(told, f"long.{what}", count=f"{len(text):,}", limit=f"{limit:,}")
     if _BINARY.search(text) or text.count("\ufffd") > len(text) // 20 + 1:
-        raise UnreadableError(f"The {what} is not text. Save it as plain text in UTF-8 and try again.")
+        raise UnreadableError(f"The {what} is not text. Save it as plain text in UTF-8 and try again.", "not_text")
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     text = "".join(_half_width(character) for character in _CONTROL.sub("", text)).strip()
     if not text:
-        raise UnreadableError(f"The {what} is empty. Type it first.")
+        raise UnreadableError(f"The {what} is empty. Type it first.", f"no.{what}")
     return text
 
 

@@ -162,6 +162,8 @@ class Outcome(Value):
     """The attempt that the answer is taken from."""
     note: str = ""
     """What a person should know about the answer, such as which other answer was given up, and why."""
+    error: str = ""
+    """The kind of error that ended it, if there are words for that."""
     vote: tuple[int, int] | None = None
     """How many solutions come to the most frequent answer, and of how many; None if none were asked to vote."""
     answers: tuple[tuple[str, int], ...] = ()

@@ -65,7 +65,7 @@ def test_once_nothing_is_to_be_kept_neither_a_comparison_nor_a_review_is(log):
 def test_a_page_opens_on_a_full_disk_and_says_that_nothing_is_kept(log, monkeypatch):
     monkeypatch.setattr(log, "start_session", refuse)
     desk = a_desk(log)
-    assert (desk.log, desk.mishap) == (None, str(FULL))
+    assert (desk.log, desk.mishap) == (None, FULL)
     assert solved(desk)["answer"] and log.count_runs() == 0
 
 

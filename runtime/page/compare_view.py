@@ -9,7 +9,7 @@ from typing import Any
 from runtime.comparing import MODES, NAMES, VERDICTS, Comparison
 from runtime.page import guided
 from runtime.page.display import to_display
-from runtime.page.words import catalogue, word
+from runtime.page.words import catalogue, explained, word
 from runtime.settings import Mode
 from runtime.text import Language
 from runtime.types import Cost
@@ -111,7 +111,7 @@ def told(comparison: Comparison | None, busy: bool, language: Language) -> str:
         said = word("compare.ask", language)
     else:
         said = word("compare.cut_short", language)
-    unsaved = word("unsaved", language, reason=comparison.unsaved) if comparison.unsaved else ""
+    unsaved = word("unsaved", language, reason=explained(comparison.unsaved, language)) if comparison.unsaved else ""
     return f'<p role="status">{escape(said)}</p>' + (f'<p role="alert">{escape(unsaved)}</p>' if unsaved else "")
 
 

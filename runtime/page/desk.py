@@ -20,7 +20,7 @@ from runtime.page import guided
 from runtime.page.exercise import Exercise
 from runtime.page.live import Follower
 from runtime.page.loading import Loading
-from runtime.page.words import catalogue, word
+from runtime.page.words import catalogue, explained, word
 from runtime.reviewing import Reviewing
 from runtime.session import Session
 from runtime.settings import Settings
@@ -55,12 +55,12 @@ class Desk:
         kept_comparison: str | None = None,
     ) -> None:
         self.settings, self.model, self.language = settings, model, language
-        self.mishap = ""
+        self.mishap: StoreError | None = None
         """Why nothing is kept although it should be, if that is so."""
         try:
             self.session = Session(settings, model, log, kept_session)
         except StoreError as error:
-            self.session, self.mishap = Session(settings, model, None, kept_session), str(error)
+            self.session, self.mishap = Session(settings, model, None, kept_session), error
         self.log = self.session.log
         self.exercise = exercise or Exercise()
         self.search = ""
@@ -72,7 +72,7 @@ class Desk:
         self._labels: dict[str, Feedback] = {}
         self._own_answer: tuple[str, int] | None = None
         """What a student compared with the solution on view last, and how often they did."""
-        self._unsaved: dict[str, str] = {}
+        self._unsaved: dict[str, StoreError] = {}
         self._mishaps = 0
 
     @cached_property
@@ -210,7 +210,7 @@ class Desk:
     def keep_in(self, log: SessionLog | None) -> None:
         """From now on store in this log, or nowhere; a comparison that was begun is not taken up again."""
         self.session.keep_in(log)
-        self.log, self.mishap = log, ""
+        self.log, self.mishap = log, None
         self.__dict__.pop("reviewing", None)
         if log is None and self.comparison:
             self.comparison.session.keep_in(None)
@@ -259,7 +259,7 @@ class Desk:
         try:
             yield
         except StoreError as error:
-            self._unsaved[kind] = str(error)
+            self._unsaved[kind] = error
             self._mishaps += 1
             raise
         self._unsaved.pop(kind, None)
@@ -268,7 +268,7 @@ class Desk:
         """What a view says of things that could not be stored."""
         unsaved = self._unsaved.get(kind)
         return {
-            "unsaved": word("unsaved", self.language, reason=unsaved) if unsaved else "",
+            "unsaved": word("unsaved", self.language, reason=explained(unsaved, self.language)) if unsaved else "",
             "epoch": self._mishaps,
         }
 
@@ -301,9 +301,10 @@ class Desk:
 
     def model_line(self) -> str:
         """HTML that says whether the model is ready, and what to do if there is none."""
-        state, text = self.model.readiness.state, self.model.readiness.text
-        head = word(f"model.{state}", self.language, name=text)
-        more = word("model.missing.do", self.language, reason=text) if state == "missing" else ""
+        state, name, error = self.model.readiness.state, self.model.readiness.text, self.model.readiness.error
+        head = word(f"model.{state}", self.language, name=name)
+        reason = explained(error or name, self.language)
+        more = word("model.missing.do", self.language, reason=reason) if state == "missing" else ""
         return f'<div class="{state}"><b>{escape(head)}</b>{escape(more)}</div>'
 
     def texts(self, kind: str) -> list[str]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from runtime.errors import SoliloquyError
 from runtime.grading import equal
 from runtime.page.display import answer_to_display, to_display
 from runtime.page.reading import Reading, read_run
-from runtime.page.words import word
+from runtime.page.words import explained, word
 from runtime.store import PRACTISED, Run
 from runtime.text import Language, language_of
 
@@ -21,8 +22,10 @@ def ended(run: Run, language: Language) -> str:
     """One sentence on how it ended."""
     # Own work that has a mistake in it is checked to the end all the same.
     how = "settled" if (run.kind, run.status) == ("check", "unsettled") else ending(run)
-    said, note = word(f"status.{how}", language, seconds=f"{run.seconds:.1f}"), run.transcript.talk.outcome.note
-    return f"{said}: {note}" if how == "failed" and note else said
+    said, outcome = word(f"status.{how}", language, seconds=f"{run.seconds:.1f}"), run.transcript.talk.outcome
+    if how != "failed" or not outcome.note:
+        return said
+    return word("status.failed.why", language, reason=explained(SoliloquyError(outcome.note, outcome.error), language))
 
 
 def answer(run: Run, language: Language) -> str:

@@ -18,16 +18,21 @@ from runtime.page.tabs.review import ReviewTab
 from runtime.page.tabs.train import TrainTab
 from runtime.page.tabs.work import WorkTab
 from runtime.page.widgets import AT_ONCE, BARE, QUIET, in_words, told
-from runtime.page.words import LANGUAGES, catalogue, understood, word
+from runtime.page.words import LANGUAGES, catalogue, explained, understood, word
 from runtime.settings import Settings
-from runtime.store import SessionLog
+from runtime.store import SessionLog, StoreError
 
 
 class Page(Frame):
     """The widgets around the tabs, and what concerns the page as a whole."""
 
     def __init__(
-        self, model: Loading, settings: Settings, log: SessionLog | None, studio: bool = False, mishap: str = ""
+        self,
+        model: Loading,
+        settings: Settings,
+        log: SessionLog | None,
+        studio: bool = False,
+        mishap: StoreError | str = "",
     ) -> None:
         super().__init__(model, settings, log, studio)
         self.mishap = mishap
@@ -129,7 +134,7 @@ class Page(Frame):
             "value": escape(word("app.not_kept", desk.language)),
             "visible": not (desk.log or mishap),
         }
-        told = word("app.unkept", desk.language, reason=escape(mishap))
+        told = word("app.unkept", desk.language, reason=escape(explained(mishap, desk.language)))
         updates[self.mishap_line] = {"value": told, "visible": bool(mishap)}
         updates[self.past.list] = {"value": self.past.view(desk)}
         for widget, changes in self.practise.paint(desk).items():

@@ -21,6 +21,7 @@ class Readiness:
 
     state: Literal["loading", "ready", "missing"]
     text: str = ""
+    error: SoliloquyError | None = None
 
 
 class Loading:
@@ -48,7 +49,7 @@ class Loading:
                 try:
                     self._engine = self._load()
                 except SoliloquyError as error:
-                    self.readiness = Readiness("missing", str(error))
+                    self.readiness = Readiness("missing", str(error), error)
                     raise
             self.readiness = Readiness("ready", self._engine.model)
             return self._engine

@@ -6,7 +6,7 @@ from typing import Any
 
 from runtime.comparing import MODES
 from runtime.page import report
-from runtime.page.words import catalogue, word
+from runtime.page.words import catalogue, explained, word
 from runtime.store import Run, SessionLog, StoreError
 from runtime.text import Language
 
@@ -22,7 +22,7 @@ def listing(log: SessionLog | None, language: Language, search: str = "", compar
     try:
         rows = log.runs(len(MODES) * SHOWN, search) if log else []
     except StoreError as error:  # the page itself must open all the same
-        rows, empty = [], str(error)
+        rows, empty = [], explained(error, language)
     entries: dict[str, dict[str, Any]] = {}
     for row in rows:
         together = comparisons and row["compared"]

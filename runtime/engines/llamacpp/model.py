@@ -36,14 +36,20 @@ def load_model(path: Path) -> int:
     if header.chat_template is None:
         raise EngineError(
             f"{path.name} has no chat template, so it would be spoken to in the wrong format. "
-            "Use an instruct or chat version of this model."
+            "Use an instruct or chat version of this model.",
+            "model.no_template",
+            name=path.name,
         )
     require_memory(path.name, path.stat().st_size)
     llama.llama_log_set(_silence, ctypes.c_void_p(0))
     llama.llama_backend_init()
     model = llama.llama_model_load_from_file(str(path).encode(), llama.llama_model_default_params())
     if not model:
-        raise EngineError(f"{path.name} could not be loaded: the file is damaged or llama.cpp does not know its kind.")
+        raise EngineError(
+            f"{path.name} could not be loaded: the file is damaged or llama.cpp does not know its kind.",
+            "model.damaged",
+            name=path.name,
+        )
     return model
 
 
@@ -53,5 +59,9 @@ def require_memory(name: str, size: int) -> None:
     if needed > free:
         raise EngineError(
             f"{name} needs about {needed / GIB:.1f} GiB of memory, and {free / GIB:.1f} GiB are free. "
-            "Close other programs or use a smaller model."
+            "Close other programs or use a smaller model.",
+            "model.memory",
+            name=name,
+            needed=f"{needed / GIB:.1f}",
+            free=f"{free / GIB:.1f}",
         )
