@@ -121,7 +121,7 @@ def test_a_home_that_can_only_be_read_is_found_out_at_the_start(what):
             settings.database.chmod(0o644)
         with only_readable(home if what == "home" else settings.database):
             log, reason = app.open_log(settings)
-            assert log is None and "Set SOLILOQUY_HOME to a folder you can write to." in reason
+            assert log is None and "Set SOLILOQUY_HOME to a folder you can write to." in str(reason)
         log, reason = app.open_log(settings)
         assert log.start_session() and not reason
         log.close()

@@ -20,6 +20,7 @@ from runtime.page import guided
 from runtime.page.exercise import Exercise
 from runtime.page.live import Follower
 from runtime.page.loading import Loading
+from runtime.page.past import LISTED
 from runtime.page.words import catalogue, explained, word
 from runtime.reviewing import Reviewing
 from runtime.session import Session
@@ -65,6 +66,8 @@ class Desk:
         self.exercise = exercise or Exercise()
         self.search = ""
         """What the list of earlier runs is searched for."""
+        self.listed = LISTED
+        """How many of them are listed."""
         self._kept_item, self._kept_comparison = kept_item, kept_comparison
         self._followers: dict[str, Follower] = {}
         # What goes on in no follower was broken off, as by a crash.

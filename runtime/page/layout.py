@@ -82,7 +82,8 @@ class Page(Frame):
         all_of_it = list(dict.fromkeys([self.kept, self.model_line, *lines, *words, *steps, *painted]))
         self.past.wire([*all_of_it, self.panes], self.paint)
         self.look.wire(self.blocks)
-        self.blocks.load(self.open, [self.kept], all_of_it, **QUIET)
+        opened = self.blocks.load(self.open, [self.kept], all_of_it, **QUIET)
+        self.keep_what_is_typed(opened)
         self.blocks.unload(self.leave)
         self.language.input(self.speak, [self.kept, self.language], all_of_it, **QUIET)
         runs = [run for tab in [*self.tabs, self.compare] for run in tab.runs]
@@ -92,6 +93,13 @@ class Page(Frame):
             event(self.past.refresh, None, [self.past.list], **QUIET)
         self.practise.checked.then(self.past.refresh, None, [self.past.list], **QUIET)
         self.clock.tick(self.tell_model, None, [self.model_line, self.clock], **QUIET)
+
+    def keep_what_is_typed(self, opened: Any) -> None:
+        """In the browser tab alone: a reload, or a server that was started again, takes no word away."""
+        boxes = [*(box for tab in self.tabs for box in tab.boxes), self.practise.box, self.compare.box]
+        opened.then(None, boxes, boxes, js="(...texts) => soliloquyTyped.restore(texts)", **QUIET)
+        for number, box in enumerate(boxes):
+            box.change(None, [box], None, js=f"(text) => {{ soliloquyTyped.keep({number}, text); }}", **QUIET)
 
     def open(self, kept: dict[str, Any] | None, request: gr.Request) -> dict[Any, Any]:
         """The page is loaded: go on with the session that this browser had, in its language."""

@@ -36,6 +36,8 @@ AT_ONCE = {**QUIET, "queue": True, "concurrency_limit": None}
 """Through the queue, as the page shows no message of an event outside it; but never behind the model."""
 STOP = ["sq-plain", "sq-stop"]
 """The classes of a button that Esc presses."""
+PASTED = 100_000
+"""Characters that a box takes: what is too long for a problem is said, not cut."""
 SECONDS = 12.0
 """For which a message stays."""
 BARE = {"apply_default_css": False}
