@@ -482,3 +482,11 @@ def test_own_lines_without_a_calculation_are_said_not_to_be_checked():
 def test_a_reply_that_repeated_itself_is_said_to_be_cut():
     made = attempt("3 * 4 = 12", finish="repeated")
     assert "repeating myself" in note(run_of(*written(made), Finished(outcome_of(made)), mode="plain"), "en")
+
+
+def test_a_plan_of_which_nobody_says_anything_is_called_one_too():
+    made = attempt("First find how many apples there are.", "3 * 4 = 12", answer="12")
+    read_by_critic = run_of(*written(made), *read(made, UNSEEN, RIGHT), Finished(outcome_of(made)))
+    assert steps(read_by_critic, "en")[0]["word"] == "plan, not checked"
+    plain = run_of(*written(made), Finished(outcome_of(made)), mode="plain")
+    assert [badge["kind"] for badge in steps(plain, "en")[0]["badges"]] == ["not_checked"]

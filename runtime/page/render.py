@@ -127,7 +127,7 @@ def _state(reading: Reading, home: Home, verdict: StepVerdict | None) -> State:
     if reading.first_error is not None and reading.current.index(home) > reading.first_error:
         return "depends"
     state = _BY_VERDICT[verdict.verdict] if verdict and _said(verdict) else "plain"
-    if state == "ok" and is_plan(reading.attempts[home[0]].steps[home[1]].text):
+    if verdict and state in ("ok", "plain") and is_plan(reading.attempts[home[0]].steps[home[1]].text):
         return "plan"
     return "unsure" if state == "ok" and _is_divided(reading.talk) else state
 

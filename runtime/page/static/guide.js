@@ -77,7 +77,7 @@ function showGuide() {
     put(asks.children[i], say("give." + wish));
     asks.children[i].hidden = wish === "step" && now.help !== "steps";
   });
-  mine_row.hidden = !now.comparable || !(able || now.voting);
+  mine_row.hidden = !now.comparable;
   if (mine_row.hidden) field.value = "";
   compare.disabled = !able;
   put(field_label.firstElementChild, say("mine.label"));
