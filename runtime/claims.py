@@ -32,8 +32,9 @@ _RESULT = re.compile(
     r"(?:\b(?:gets?|gives?|equals?|is|makes?|leaves?|totals?)\b|得到?|等于|共是?|是|为)\W{0,4}\d", re.IGNORECASE
 )
 _NO_DATA = re.compile(
-    r"\b(?:cannot|can ?not|can't|could ?n[o']t|unable to|(?:not|im)possible to|no way to)\b[^.;\n]{0,40}"
-    r"\b(?:calculat|determin|comput|solv|work(?:ed)? out|be (?:found|known|answered)|find|answer|know|tell|figure)|"
+    r"\b(?:cannot|can ?not|can't|could ?n[o']t|unable to|(?:not|im)possible to|no way to)\b"
+    r"(?:[^.,;\n]{0,25}\b(?:calculat|determin|comput|solv|work(?:ed)? out)|"
+    r" (?:be )?(?:exactly )?(?:found|known|answered|find|answer|know|tell|figure))|"
     r"\b(?:not|n't) (?:have |given )?(?:enough|sufficient) (?:information|data|details)|"
     r"\binsufficient (?:information|data)|\b(?:information|data|number|value|price)s? (?:is|are) missing|"
     r"\b(?:is|are|was|were)(?: not|n't) (?:given|stated|provided|specified|mentioned|known)|"

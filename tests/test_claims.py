@@ -89,7 +89,14 @@ def test_missing_data_is_understood(line):
 
 @pytest.mark.parametrize(
     "line",
-    ["We need to know how many pens she buys.", "He cannot find 3 pens, so 12 - 3 = 9.", "The answer is 9.", *PLANS],
+    [
+        "Since we can't have half a motorcycle, we know there are 20 motorcycles.",
+        "Since we can't give away a fraction of a cone, we know that Dan gave away 8.",
+        "We need to know how many pens she buys.",
+        "He cannot find 3 pens, so 12 - 3 = 9.",
+        "The answer is 9.",
+        *PLANS,
+    ],
 )
 def test_what_only_sounds_like_missing_data_is_not_taken_for_it(line):
     assert not says_no_data(line)
