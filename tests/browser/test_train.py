@@ -23,7 +23,7 @@ from test_training import WRITER
 
 pytestmark = pytest.mark.browser
 
-PASSED = "The new voice passed: better than the untrained model, and not clearly worse than the one in use."
+PASSED = "The new critic passed: better than the untrained model, and not clearly worse than the one in use."
 
 
 @pytest.fixture
