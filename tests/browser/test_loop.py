@@ -127,8 +127,8 @@ def test_what_a_collector_says_becomes_a_voice_that_is_used_and_taken_back(tab, 
         if "not clearly better" in end.inner_text():
             pytest.skip("The gate kept the voice before, as it should where a new one is not better.")
 
-        tab.get_by_role("button", name="Use the new voice").click()
-        tab.get_by_text(re.compile(f"speaks with version (?!{before})")).wait_for()
+        tab.get_by_role("button", name="Use the new critic").click()
+        tab.get_by_text(re.compile(f"is version (?!{before})")).wait_for()
         assert voices.current(BASE, "critic", here).version != before
         tab.get_by_role("tab", name="Solve").click()
         tab.set_default_timeout(120_000)
@@ -138,8 +138,8 @@ def test_what_a_collector_says_becomes_a_voice_that_is_used_and_taken_back(tab, 
         assert tab.locator('.sq-step:visible[data-state="ok"], .sq-step:visible[data-state="flagged"]').count()
         told("solved with the new voice")
         tab.get_by_role("tab", name="Train").click()
-        tab.get_by_role("button", name="Back to the one before").click()
-        spoken = f"speaks with version {before}" if before else "speaks untrained"
+        tab.get_by_role("button", name="Back to the old one").click()
+        spoken = f"is version {before}" if before else "is untrained"
         tab.get_by_text(spoken).wait_for()
         assert voices.current(BASE, "critic", here).version == before
         told("taken back")
