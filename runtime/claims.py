@@ -44,6 +44,8 @@ _NO_DATA = re.compile(
     r"(?:没有?|并未|未)(?:给出|告诉|提供|说明|提到)",
     re.IGNORECASE,
 )
+_TERM = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)\s*[*×·]?\s*([BDEJNP-RU-Zbejnp-ru-z])(?![A-Za-z])[^\d=]{0,20}$")
+"""A number times an unknown; letters that stand for units are left out."""
 _UNKNOWN = re.compile(
     r"\b(?:unknown|undetermined|indeterminate|not (?:given|known|enough)|cannot|can't|impossible)\b|"
     r"未知|无法|不确定|不足",
@@ -100,5 +102,11 @@ def says_no_data(line: str) -> bool:
 
 
 def stated_answer(text: str) -> str | None:
-    """The answer a finished text states; None where it says that data is missing, whatever numbers it mentions."""
-    return None if ends_without_data(text.splitlines()) else final_answer(text)
+    """The answer a finished text states; None where it says that data is missing, whatever numbers it mentions. A last
+    line that ends in an unknown ("6P dollars") states that, and not the number before the letter."""
+    lines = text.splitlines()
+    if ends_without_data(lines):
+        return None
+    answer, last = final_answer(text), next((line for line in reversed(lines) if line.strip()), "")
+    term = _TERM.search(last)
+    return "".join(term.groups()) if term and answer == term[1] else answer

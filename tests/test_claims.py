@@ -111,6 +111,23 @@ def test_a_number_after_missing_data_is_invented_and_one_that_was_calculated_is_
 
 
 @pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("The total cost is 6 * P.", "6P"),
+        ("She pays 6P dollars.\nThe answer is 6P.", "6P"),
+        ("The answer is 6x.", "6x"),
+        ("The answer is 6 m.", "6"),
+        ("The answer is 6 a day.", "6"),
+        ("The answer is 6.", "6"),
+        ("x = 6", "6"),
+        ("P is the price.\nThe answer is 12 apples.", "12"),
+    ],
+)
+def test_a_number_is_not_cut_out_of_a_term_with_an_unknown(text, answer):
+    assert stated_answer(text) == answer
+
+
+@pytest.mark.parametrize(
     ("made", "status", "answer"),
     [
         (attempt("3 × 4 = 12", answer="12"), "settled", "12"),
