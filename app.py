@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     from gradio import Blocks
 
 
-def build(model: Loading, settings: Settings, log: SessionLog | None, studio: bool = False, unkept: str = "") -> Blocks:
+def build(
+    model: Loading, settings: Settings, log: SessionLog | None, studio: bool = False, unkept: StoreError | str = ""
+) -> Blocks:
     """The page. The model begins to load in the background; without a log nothing is kept, and `unkept` says why
     nothing can be kept yet in one that is wanted. The studio is for people who review, export and train."""
     serving.use_private_folder(settings.home)  # here too: a widget remembers the folder of the moment it was made
@@ -42,7 +44,7 @@ def build(model: Loading, settings: Settings, log: SessionLog | None, studio: bo
     return Page(model, settings, log, studio, unkept).blocks
 
 
-def open_log(settings: Settings) -> tuple[SessionLog | None, str]:
+def open_log(settings: Settings) -> tuple[SessionLog | None, StoreError | str]:
     """The log of sessions if one is wanted, and why nothing can be kept in it yet, if that is so: a page that keeps
     nothing is better than none, and the log is tried again whenever there is something to store."""
     if not settings.log:
@@ -51,7 +53,7 @@ def open_log(settings: Settings) -> tuple[SessionLog | None, str]:
     try:
         log.ensure_writable()
     except StoreError as error:
-        return log, str(error)
+        return log, error
     return log, ""
 
 

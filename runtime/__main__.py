@@ -25,7 +25,7 @@ from runtime.models_cli import models_app
 if TYPE_CHECKING:
     from runtime.session import Progress, Session
     from runtime.settings import Settings
-    from runtime.store import Run
+    from runtime.store import Run, StoreError
 
 app = typer.Typer(
     help="Soliloquy: solve a problem, check your own work, look at what was stored.",
@@ -54,6 +54,11 @@ NoLog = Annotated[bool, typer.Option("--no-log", help="Do not store this run.")]
 LONGEST_INPUT = 1 << 20
 """Characters of stdin that are read: it may have no end."""
 SIGNS = {"correct": "✓", "incorrect": "✗", "unsure": "?", None: " "}
+ENDINGS = {"settled": "No error was found.", "unchecked": "Not checked: no step shows a calculation."}
+UNCHECKED = {
+    "unchecked": "Not checked: no step shows how this answer was calculated.",
+    "unanswerable": "The problem seems to lack something that is needed.",
+}
 
 
 @app.command()
@@ -101,8 +106,8 @@ def check(
     if not as_json:
         if wrong is not None:
             print(f"First error: step {wrong + 1}.")
-        elif run.status == "settled":
-            print("No error was found.")
+        elif run.status in ENDINGS:
+            print(ENDINGS[run.status])
     _end(run, unsaved)
 
 
@@ -124,7 +129,7 @@ def log(
         return
     for run in runs:
         first_line = run["problem"].splitlines()[0][:60]
-        print(f"{run['created_at'][:16]}  {run['mode']:8}  {run['status']:9}  {run['answer'] or '-':>8}  {first_line}")
+        print(f"{run['created_at'][:16]}  {run['mode']:8}  {run['status']:12}  {run['answer'] or '-':>8}  {first_line}")
     if not runs:
         print("Nothing is stored yet.", file=sys.stderr)
 
@@ -245,12 +250,16 @@ def _report(run: Run, as_json: bool, extra: dict) -> None:
         print(f"{SIGNS[step['verdict']]} {i}. {step['text']}{comment}")
     if run.kind == "solve":
         print(f"Answer: {talk.outcome.answer or 'none'}")
+        if run.status in UNCHECKED:
+            print(UNCHECKED[run.status])
     if talk.outcome.note and talk.outcome.status != "failed":  # which is told as an error
         print(talk.outcome.note)
 
 
 def _steps(run: Run) -> list[dict]:
-    """The steps of the attempt that the answer rests on, each with what was said of it."""
+    """The steps of the attempt that the answer rests on, each with what was said of it; a plan is not called right."""
+    from runtime.claims import is_plan
+
     talk = run.transcript.talk
     chosen = talk.chosen
     if chosen is None:
@@ -260,11 +269,12 @@ def _steps(run: Run) -> list[dict]:
     rows = []
     for i, step in enumerate(chosen.steps):
         verdict = verdicts[i] if i < len(verdicts) else None
+        unchecked = verdict is None or (verdict.verdict == "correct" and is_plan(step.text))
         arithmetic = verdict.said_by("arithmetic") if verdict else None
         rows.append(
             {
                 "text": step.text,
-                "verdict": verdict.verdict if verdict else None,
+                "verdict": None if unchecked else verdict.verdict,
                 "probability": verdict.probability if verdict else None,
                 "comment": verdict.comment if verdict else "",
                 "arithmetic": arithmetic.verdict if arithmetic else None,
@@ -278,7 +288,7 @@ def _rounds(run: Run) -> int:
     return sum(t.origin == "refine" or t.parent is not None for t in run.transcript.talk.trajectories)
 
 
-def _end(run: Run, unsaved: str | None) -> None:
+def _end(run: Run, unsaved: StoreError | None) -> None:
     outcome = run.transcript.talk.outcome
     if outcome.status == "failed":
         print(f"Error: {outcome.note}", file=sys.stderr)

@@ -6,21 +6,20 @@ reads only the critique. Where an equation was proven wrong no words are needed:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from threading import Event
 
 from runtime import prompts
+from runtime.claims import says_no_data, stated_answer
 from runtime.engines.base import Completion, Engine, Message, Sampling
 from runtime.events import AttemptDone, Proposing, StepDone, Token
 from runtime.events import Event as TalkEvent
-from runtime.text import Line, LineReader, final_answer, join_steps, language_of
+from runtime.text import Line, LineReader, join_steps, language_of, repeated
 from runtime.types import Finish, Parent, Problem, Provenance, Step, Trajectory
 
 ProvenWrong = Callable[[str], bool]
 """Whether a step is wrong beyond doubt, so that nothing after it is worth writing."""
 VOICE = "actor"
-CIRCLING = 3
-"""So often in a row the same step: a small model that goes in circles would fill its context with it."""
 
 
 class Actor:
@@ -56,6 +55,15 @@ class Actor:
         messages = after_critique(problem, wrong, position, comment)
         return (yield from self._write(problem, messages, opening, cancel, stop_at))
 
+    def calculate(
+        self, problem: Problem, planned: Trajectory, cancel: Event, stop_at: ProvenWrong | None = None
+    ) -> Iterator[TalkEvent]:
+        """Solve it again, asked to write down the calculations that `planned` states the result of."""
+        opening = self._refining("calculate", problem, planned, 0)
+        request = prompts.fill("calculate", language_of(problem.text))
+        messages = [*conversation(problem, planned), Message(role="user", content=request)]
+        return (yield from self._write(problem, messages, opening, cancel, stop_at))
+
     def _refining(self, prompt: str, problem: Problem, wrong: Trajectory, position: int) -> Proposing:
         return Proposing(
             "refine",
@@ -75,7 +83,7 @@ class Actor:
     ) -> Iterator[TalkEvent]:
         yield opening
         prefix = "".join(f"{step.text}\n" for step in opening.kept) + begun
-        halt, steps, ended = Halt(cancel), list(opening.kept), None
+        halt, written, ended = Halt(cancel), _Written(opening.kept), None
         asked = [*messages, Message(role="assistant", content=prefix)]
         reply = self.engine.stream(asked, self.sampling, opening.made_by.voice, cancel=halt)
         lines = read_lines(reply, begun)
@@ -84,17 +92,17 @@ class Actor:
                 continue  # what was decoded before the halt took effect
             if isinstance(item, Token):
                 yield item
-            elif item.kind == "step":
-                steps.append(Step(text=item.text))
-                yield StepDone(steps[-1])
-                if ended := _ended(steps, stop_at):
-                    halt.set()
+                continue
+            if step := written.take(item):
+                yield StepDone(step)
+            if ended := written.ended(stop_at):
+                halt.set()
         # A reply that was not finished has stated no answer, whatever numbers its last line holds.
         finish = ended or item.finish
         trajectory = Trajectory(
             problem_id=problem.id,
-            steps=tuple(steps),
-            answer=final_answer(prefix + item.text) if finish == "stop" else None,
+            steps=tuple(written.steps),
+            answer=stated_answer(prefix + item.text) if finish == "stop" else None,
             finish=finish,
             origin=opening.origin,
             parent=opening.parent,
@@ -104,11 +112,31 @@ class Actor:
         return trajectory
 
 
-def _ended(steps: list[Step], stop_at: ProvenWrong | None) -> Finish | None:
-    """Why nothing after the last step is worth writing, if so."""
-    if stop_at and stop_at(steps[-1].text):
-        return "cut"
-    return "length" if steps[-CIRCLING:] == [steps[-1]] * CIRCLING else None
+class _Written:
+    """The lines of an attempt so far. A closing line is no step, unless all it says is that data is missing."""
+
+    def __init__(self, kept: Sequence[Step]) -> None:
+        self.steps, self._kept, self._lines = list(kept), len(kept), [step.text for step in kept]
+        self._is_step = [True] * len(kept)
+
+    def take(self, line: Line) -> Step | None:
+        """The step that a line is, if it is one."""
+        is_step = line.kind == "step" or (line.kind == "closing" and says_no_data(line.text))
+        self._lines.append(line.text)
+        self._is_step.append(is_step)
+        if is_step:
+            self.steps.append(Step(text=line.text))
+        return self.steps[-1] if is_step else None
+
+    def ended(self, stop_at: ProvenWrong | None) -> Finish | None:
+        """Why nothing after the last line is worth writing, if so; lines that repeat themselves are dropped then."""
+        if self._is_step[-1] and stop_at and stop_at(self._lines[-1]):
+            return "cut"
+        if not (count := repeated(self._lines)):
+            return None
+        surplus = min(sum(self._is_step[-count:]), len(self.steps) - self._kept)
+        del self.steps[len(self.steps) - surplus :]
+        return "repeated" if all(self._is_step[-count:]) else "stop"  # a closing line has stated the answer
 
 
 class Halt(Event):

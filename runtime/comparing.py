@@ -47,7 +47,7 @@ class Comparison:
         self.vote: Vote | None = log.vote(self.session.id) if log and stored else None
         others = [mode for mode in MODES if mode not in self.runs]
         self.modes: tuple[Mode, ...] = (*self.runs, *random.sample(others, len(others)))
-        self.unsaved = ""
+        self.unsaved: StoreError | None = None
         """Why something could not be stored, if it could not."""
         self._halted = False
 
@@ -94,7 +94,7 @@ class Comparison:
             if self.session.log:
                 self.session.log.add_cost(run.id, cost)
         except StoreError as error:  # what is on view stays there
-            self.unsaved = str(error)
+            self.unsaved = error
 
     def _metered(self) -> Engine:
         """The engine with a count that begins at zero: each run asks for its own."""

@@ -150,7 +150,9 @@ class DatabaseFile:
         if unknown:
             raise StoreError(
                 f"{self.path} was written by a newer version of Soliloquy ({', '.join(unknown)}). "
-                "Update Soliloquy, or set SOLILOQUY_HOME to another folder."
+                "Update Soliloquy, or set SOLILOQUY_HOME to another folder.",
+                "store.newer",
+                path=self.path,
             )
 
     # Whether the file is still the one that was opened
@@ -180,7 +182,9 @@ class DatabaseFile:
             with self._lock:
                 yield
         except (sqlite3.Error, OSError) as error:
-            raise StoreError(f"{self.path} cannot be used ({error}). {_remedy(error, self.path)}") from error
+            trouble = _trouble(error, self.path)
+            text = f"{self.path} cannot be used ({error}). {_REMEDIES[trouble]}"
+            raise StoreError(text, f"store.{trouble}", path=self.path) from error
         except UnicodeEncodeError as error:
             raise StoreError("This holds half a character, which cannot be stored. Write it again.") from error
 
@@ -213,23 +217,32 @@ def _inode(path: Path) -> Inode:
     return found.st_dev, found.st_ino
 
 
-def _remedy(error: Exception, path: Path) -> str:
+def _trouble(error: Exception, path: Path) -> str:
+    """What kind of trouble a database error is: a key of `def _room(folder: Path) -> float:
+        try:
+            return shutil.disk_usage(folder).free
+        except OSError:
+            return float("inf")
+
+
+    _REMEDIES`."""
     text = str(error).lower()
-    if "full" in text or "no space" in text or ("i/o" in text and _room(path.parent) < ROOM):
-        return "The disk is full: free some space and try again; nothing that was stored is lost."
+    if "full" in text or "no space" in text or ("i/o" in text and shutil.disk_usage(path.parent).free < ROOM):
+        return "full"
     if "readonly" in text or "read-only" in text or "permission" in text or "unable to open" in text:
-        return "Set SOLILOQUY_HOME to a folder you can write to."
+        return "readonly"
     if "locked" in text:
-        return "Another program holds it open: close that and try again."
+        return "locked"
     if "not a database" in text or "malformed" in text:
-        return "The file is damaged: move it away to begin a new one, or put a copy back."
-    if "foreign key" in text:
-        return "The step or run it refers to is not stored here."
-    return "Check the folder, or set SOLILOQUY_HOME to another one."
+        return "damaged"
+    return "unknown" if "foreign key" in text else "other"
 
 
-def _room(folder: Path) -> float:
-    try:
-        return shutil.disk_usage(folder).free
-    except OSError:
-        return float("inf")
+_REMEDIES = {
+    "full": "The disk is full: free some space and try again; nothing that was stored is lost.",
+    "readonly": "Set SOLILOQUY_HOME to a folder you can write to.",
+    "locked": "Another program holds it open: close that and try again.",
+    "damaged": "The file is damaged: move it away to begin a new one, or put a copy back.",
+    "unknown": "The step or run it refers to is not stored here.",
+    "other": "Check the folder, or set SOLILOQUY_HOME to another one.",
+}

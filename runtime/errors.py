@@ -22,7 +22,14 @@ INTERRUPTED = 130
 
 
 class SoliloquyError(Exception):
-    """Something that a person can understand and act on."""
+    """Something that a person can understand and act on. `kind` names what it is for a page that says it in another
+    language, with `values` to fill in; empty for what the page has no words of its own for."""
+
+    kind = ""
+
+    def __init__(self, text: str = "", kind: str = "", **values: object) -> None:
+        super().__init__(text)
+        self.kind, self.values = kind or self.kind, values
 
 
 def run_command_line(app: Callable[[], None]) -> None:

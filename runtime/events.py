@@ -71,6 +71,11 @@ class Refining:
 class Voting:
     """More solutions are written, out of sight; an answer that stands already stands meanwhile."""
 
+    done: int = 0
+    """How many are there, the one that is voted on among them."""
+    of: int = 0
+    """How many vote at most."""
+
 
 @dataclass(frozen=True)
 class Finished:
@@ -82,8 +87,8 @@ class Failed:
     """Something went wrong; what was made until then is kept."""
 
     message: str
-    too_long: bool = False
-    """Whether the problem, or what was written since, has no room in the model's context."""
+    kind: str = ""
+    """What kind of error it was, if the page has words for that."""
 
 
 Event = (
@@ -117,7 +122,7 @@ class Live:
 class Transcript:
     talk: SelfTalk
     live: Live | None = None
-    voting: bool = False
+    voting: Voting | None = None
     standing: Outcome | None = None
     """What a talk that was taken up again had come to; it stands once more where nothing new comes of it."""
 
@@ -157,12 +162,12 @@ def _folded(transcript: Transcript, event: Event) -> Transcript:
         case Refining():
             return transcript
         case Voting():
-            return replace(transcript, voting=True)
+            return replace(transcript, voting=event)
         case Finished(outcome):
             return Transcript(_with_partial(talk, live).model_copy(update={"outcome": outcome}))
-        case Failed(message):
+        case Failed(message, kind):
             kept = _with_partial(talk, live)
-            return Transcript(kept.model_copy(update={"outcome": Outcome(status="failed", note=message)}))
+            return Transcript(kept.model_copy(update={"outcome": Outcome(status="failed", note=message, error=kind)}))
 
 
 def shown(attempt: Trajectory) -> Iterator[Event]:

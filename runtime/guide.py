@@ -54,19 +54,24 @@ def hints(run: Run) -> tuple[Hint, ...]:
     position = seen(run)
     if is_open(run) or not run.hints.get(keys[position]):
         return ()
-    talk = run.transcript.talk
-    return ladder(talk.problem.text, steps, position, _answer(run))[: run.hints[keys[position]]]
+    return _ladder(run, steps, position)[: run.hints[keys[position]]]
+
+
+def _ladder(run: Run, steps: list[str], position: int) -> tuple[Hint, ...]:
+    return ladder(run.transcript.talk.problem.text, steps, position, _answer(run))
 
 
 def asked(run: Run, wish: Wish) -> dict[str, int]:
-    """The levels that change when a student asks for the next hint, the next step or all that is left."""
+    """The levels that change when a student asks for the next hint, the next step or all that is left. Where there is
+    no further hint, the step itself comes."""
     if run.status == "running" or is_open(run):
         return {}
-    keys, _ = solution(run)
+    keys, steps = solution(run)
     first = seen(run)
     match wish:
         case "hint":
-            return {keys[first]: run.hints.get(keys[first], 0) + 1}
+            level = run.hints.get(keys[first], 0) + 1
+            return {keys[first]: level if level <= len(_ladder(run, steps, first)) else SEEN}
         case "step" if run.help == "steps":
             return {keys[first]: SEEN}
         case "all":
@@ -84,13 +89,13 @@ def can_be_tried_again(run: Run) -> list[str]:
 
 
 def can_be_voted_on(run: Run) -> bool:
-    """Whether more solutions can say something new of what is shown: nobody has compared it with others yet."""
+    """Whether more solutions can say something new of a run, hidden or not: nobody has compared it with others yet."""
     talk = run.transcript.talk
     if not _is_at_rest(run) or run.status in ("stopped", "failed") or talk.outcome.vote or talk.chosen is None:
         return False
     critique = talk.critique_of(talk.chosen)
     heard = {evidence.by for verdict in critique.verdicts for evidence in verdict.evidence} if critique else set()
-    comparable = talk.chosen.answer is not None if run.kind == "check" else is_open(run)
+    comparable = run.kind == "solve" or talk.chosen.answer is not None
     return comparable and not heard & {"solutions", "reference"}
 
 

@@ -1,8 +1,9 @@
 """Hints at a step that a student has not seen yet, from exact structure: what the step calculates, and with what.
 
-A ladder has three rungs: what is known, the idea, the first move. A rung names its wording and what fills it; the words
-are the page's own, and hold no numbers. A number that would give away the answer or the result of a step that is still
-hidden is left out; where nothing is left to say, a wording that nothing fills takes the place. No model is asked.
+A ladder has up to three rungs: what is known, the idea, the first move. A rung names its wording and what fills it; the
+words are the page's own, and hold no numbers. A number that would give away the answer or the result of a step that is
+still hidden is left out. A rung with nothing to say is left out too: a step that calculates nothing gets a hint about
+the problem once, and none after that. No model is asked.
 """
 
 from __future__ import annotations
@@ -16,24 +17,30 @@ from runtime import arithmetic
 from runtime.arithmetic.chains import pairs
 from runtime.arithmetic.expressions import Leaf, Node, leaves, write
 from runtime.arithmetic.numerals import PLAIN, tokenize
+from runtime.arithmetic.units import UNITS
 
 RUNGS = ("known", "idea", "move")
 KEYS = {
-    "known": ("numbers", "equation", "end", "none"),
-    "idea": ("add", "subtract", "multiply", "divide", "power", "percent", "several", "equation", "end", "none"),
-    "move": ("sum", "equation", "end", "none"),
+    "known": ("numbers", "given", "asked", "equation", "line", "end"),
+    "idea": ("add", "subtract", "multiply", "divide", "power", "percent", "several", "equation", "end"),
+    "move": ("sum", "equation", "end"),
     "mend": ("sum", "none"),
 }
-"""What a rung may be about; "mend" is said of a step that is wrong. A wording of "none" fits every step."""
+"""What a rung may be about; "mend" is said of a step that is wrong."""
+_CHINESE_UNITS = "|".join(sorted((word for word in UNITS if len(word) > 1 and "一" <= word[0] <= "龥"), key=len)[::-1])
 
 _NUMERAL = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+"
 _FRACTION = re.compile(rf"({_NUMERAL})\s*/\s*({_NUMERAL})|\\[dt]?frac\{{(\d+)\}}\{{(\d+)\}}")
 _NUMBER = re.compile(rf"({_NUMERAL})(\s?\\?%)?")
-_QUOTE = re.compile(rf"(?P<money>[$£€¥]\s?)?(?P<number>{_NUMERAL})(?P<behind>\s?%|\s?[\u4e00-\u9fff]|[ -]?[A-Za-z]+)?")
+_QUOTE = re.compile(
+    rf"(?P<money>[$£€¥]\s?)?(?P<number>{_NUMERAL})(?P<behind>\s?%|"
+    rf"\s?(?:(?:平方|立方)?(?:{_CHINESE_UNITS})|(?:平方|立方)[米]|[百千万亿]*[\u4e00-\u9fff])|[ -]?[A-Za-z]+)?"
+)
 _NO_NOUN = re.compile(
     r"an?|and|or|of|in|on|at|to|by|for|from|is|are|was|were|has|have|had|more|less|fewer|times|each|per|every|than|then|"
     r"[的和是与中比把被再了里每]"
 )
+_QUESTION = re.compile(r"[^.?!。？！\n]*[?？]")
 _UNKNOWN = r"(?<![A-Za-z\\])[b-hj-zB-HJ-Z](?![A-Za-z])"
 _EQUATION = re.compile(rf"{_UNKNOWN}[^=\n]*=|=[^=\n]*{_UNKNOWN}")
 _STATED = re.compile(rf"[=≈]\s*\\?[$£€¥]?\s*-?\s*({_NUMERAL})(?!\d|[.,]\d|\s*[-+*/×÷^])")
@@ -55,13 +62,15 @@ class Hint:
     """Results of earlier steps that it uses."""
     sum: str = ""
     """The first operation of the step, without its result."""
+    quote: str = ""
+    """What is looked at: the question of the problem, or the line before an equation."""
 
 
 def ladder(problem: str, steps: Sequence[str], position: int, answer: str | None) -> tuple[Hint, ...]:
     """The hints at `steps[position]`, the gentlest first; the steps before it have been seen."""
     hidden = steps[position:]
     made = _derive(problem.translate(PLAIN), [_plain(step) for step in steps], position)
-    return tuple(_safe(hint, hidden, answer) for hint in made)
+    return tuple(safe for hint in made if (safe := _safe(hint, hidden, answer)))
 
 
 def to_mend(step: str) -> Hint:
@@ -92,29 +101,44 @@ def gives_away(text: str, hidden: Sequence[str], answer: str | None) -> bool:
     return not secrets.isdisjoint(_values(_plain(text), with_parts=True))
 
 
-def _safe(hint: Hint, hidden: Sequence[str], answer: str | None) -> Hint:
-    known, found, kept_sum = (
-        tuple(text for text in texts if not gives_away(text, hidden, answer))
-        for texts in (hint.known, hint.found, (hint.sum,) if hint.sum else ())
-    )
-    if hint.about in ("numbers", "sum") and not (known or found or kept_sum):
-        return Hint(hint.rung)
-    return Hint(hint.rung, hint.about, known, found, "".join(kept_sum))
+def _safe(hint: Hint, hidden: Sequence[str], answer: str | None) -> Hint | None:
+    """The hint without what would give something away; None where nothing is left of what it was to name."""
+    names = (hint.known, hint.found, (hint.sum,) if hint.sum else (), (hint.quote,) if hint.quote else ())
+    kept = [tuple(text for text in texts if not gives_away(text, hidden, answer)) for texts in names]
+    if any(names) and not any(kept):
+        return None
+    known, found, kept_sum, quote = kept
+    return Hint(hint.rung, hint.about, known, found, "".join(kept_sum), "".join(quote))
 
 
 def _derive(problem: str, steps: Sequence[str], position: int) -> list[Hint]:
-    step = steps[position]
+    step, before = steps[position], steps[:position]
     expression = _first_expression(step)
     if expression is None:
-        about = "equation" if _EQUATION.search(step) else "end" if position and position == len(steps) - 1 else "none"
-        return [Hint(rung, about) for rung in RUNGS]
-    known, found = _sources(expression, problem, steps[:position])
+        return _without_a_sum(problem, steps, position)
+    known, found = _sources(expression, problem, before)
     operation = _first_operation(expression)
-    return [
-        Hint("known", "numbers" if known or found else "none", known, found),
-        Hint("idea", _idea(expression)),
-        Hint("move", "sum", sum=_written(operation)) if operation else Hint("move"),
-    ]
+    hints = [Hint("known", "numbers", known, found)] if known or found else []
+    hints.append(Hint("idea", _idea(expression)))
+    return [*hints, Hint("move", "sum", sum=_written(operation))] if operation else hints
+
+
+def _without_a_sum(problem: str, steps: Sequence[str], position: int) -> list[Hint]:
+    """Of an equation with an unknown, of the last words, or of the problem; nothing is said twice."""
+    step, before = steps[position], steps[:position]
+    if _EQUATION.search(step):
+        last = before[-1] if before and _EQUATION.search(before[-1]) else ""
+        hints = [Hint("known", "line", quote=last.strip()) if last else Hint("known", "equation")]
+        return hints if last else [*hints, Hint("idea", "equation"), Hint("move", "equation")]
+    calculates = [_first_expression(earlier) is not None for earlier in before]
+    if position == len(steps) - 1 and any(calculates):
+        return [Hint(rung, "end") for rung in RUNGS]
+    if not all(calculates):
+        return []
+    numbers = tuple(dict.fromkeys(_quotes(problem)))
+    asked = _QUESTION.findall(problem)
+    hints = [Hint("known", "given", numbers)] if numbers else []
+    return [*hints, Hint("known", "asked", quote=asked[-1].strip())] if asked else hints
 
 
 def _plain(text: str) -> str:

@@ -130,7 +130,9 @@ def resolve(settings: Settings) -> Path:
     if choice.path is None:
         raise ModelError(
             f"There is no model yet: run `python -m runtime models pull {choice.name}`, or"
-            " `python -m runtime models add FILE` for a GGUF file that you have."
+            " `python -m runtime models add FILE` for a GGUF file that you have.",
+            "model.none",
+            name=choice.name,
         )
     return choice.path
 
@@ -146,7 +148,11 @@ def _named(model: str, settings: Settings) -> Choice:
     if path.is_file() or (path / "config.json").is_file():
         return Choice(name=path.stem, path=path.absolute(), reason="It is the file or folder set.")
     known = ", ".join(dict.fromkeys([base.name for base in catalogue()] + list(here)))
-    raise ModelError(f"The model {model!r} is neither a known name ({known}) nor a file. Set another one, or add it.")
+    raise ModelError(
+        f"The model {model!r} is neither a known name ({known}) nor a file. Set another one, or add it.",
+        "model.unknown",
+        name=model,
+    )
 
 
 def _by_memory(settings: Settings) -> Choice:

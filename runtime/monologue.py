@@ -7,15 +7,16 @@ of two would be.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from threading import Event
 
 from runtime.actor import Halt, conversation, next_or_value, provenance, read_lines
 from runtime.arithmetic import mended
+from runtime.claims import says_no_data, stated_answer
 from runtime.engines.base import Completion, Engine, Message, Sampling
 from runtime.events import AttemptDone, CritiqueDone, Proposing, Refining, StepDone, StepJudged, Token
 from runtime.events import Event as TalkEvent
-from runtime.text import CHECK, Line, final_answer, language_of, read_check
+from runtime.text import CHECK, Line, language_of, read_check, repeated
 from runtime.types import Critique, Evidence, Finish, Parent, Problem, Step, StepVerdict, Trajectory
 from runtime.witnesses import of_arithmetic
 
@@ -37,6 +38,10 @@ class Monologue:
         self.parent: Parent | None = None
         self.written, self.begun = "", ""
         """The lines so far, and the beginning of the next one where it is known."""
+        self.lines: list[Line] = []
+        """Those since it was interrupted last."""
+        self.finish: Finish | None = None
+        """Why it was stopped for good, if it was."""
 
     def run(self) -> Iterator[TalkEvent]:
         """Yields events; the value is the last attempt."""
@@ -46,8 +51,8 @@ class Monologue:
             reply = yield from self._speak(listening=number < INTERRUPTIONS)
             if reply is not None:
                 break
-        answer = final_answer(prefix + reply.text) if reply.finish == "stop" else None
-        final = self._attempt(reply.finish, answer)
+        finish = self.finish or reply.finish
+        final = self._attempt(finish, stated_answer(prefix + reply.text) if finish == "stop" else None)
         yield AttemptDone(final)
         yield self._critique(final)
         return final
@@ -64,7 +69,7 @@ class Monologue:
                 yield item
             elif (yield from self._line(item, listening)):
                 halt.set()
-        return None if halt.is_set() and not self.cancel.is_set() else item
+        return item if self.finish or self.cancel.is_set() or not halt.is_set() else None
 
     @property
     def _so_far(self) -> Message:
@@ -73,7 +78,11 @@ class Monologue:
     def _line(self, line: Line, listening: bool) -> Iterator[TalkEvent]:
         """The value says whether the voice has to be interrupted."""
         self.written, self.begun = f"{self.written}{line.text}\n", ""
-        if line.kind == "step":
+        self.lines.append(line)
+        if count := repeated([said.text for said in self.lines]):
+            self._end_repetition(self.lines[-count:])
+            return True
+        if line.kind == "step" or (line.kind == "closing" and says_no_data(line.text)):
             self.verdicts += [StepVerdict(verdict="unsure")] * (len(self.steps) - len(self.verdicts))
             self.steps.append(Step(text=line.text))
             yield StepDone(self.steps[-1])
@@ -85,8 +94,15 @@ class Monologue:
             yield from self._judged(_own_verdict(line.text, of_arithmetic(self.steps[-1].text, self.language)))
         return False
 
+    def _end_repetition(self, again: Sequence[Line]) -> None:
+        """Stop for good, and drop the steps among lines that were written before; the last line is none yet."""
+        stated = any(line.kind == "closing" for line in again)
+        self.finish = "stop" if stated else "repeated"
+        kept = len(self.steps) - sum(line.kind == "step" for line in again[:-1])
+        del self.steps[kept:], self.verdicts[kept:]
+
     def _interrupt(self, disproof: Evidence) -> Iterator[TalkEvent]:
-        self.begun = mended(self.steps[-1].text)
+        self.begun, self.lines = mended(self.steps[-1].text), []
         self.written += f"{CHECK[self.language]} {INTERRUPTION[self.language].format(disproof.note)}\n"
         yield from self._judged(StepVerdict(verdict="incorrect", comment=disproof.note, evidence=(disproof,)))
 

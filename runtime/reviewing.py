@@ -16,6 +16,8 @@ from runtime.types import Ending, Feedback, Review
 
 Why = Literal["disliked", "disputed", "doubtful", "arithmetic", "new", "begun"]
 """Why an attempt waits for a review, in the order of the queue."""
+JUDGED: frozenset[Why] = frozenset({"disputed", "doubtful", "arithmetic"})
+"""What the critic said."""
 Shelf = Literal["open", "done"]
 SURE = 0.75
 """A critic that gives every step at least this probability of being right has no doubt."""
@@ -88,6 +90,12 @@ class Reviewing:
     def done_today(self) -> int:
         midnight = datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
         return self.log.reviewed_since(midnight.astimezone(UTC).isoformat(timespec="milliseconds"))
+
+    @property
+    def can_reveal(self) -> bool:
+        """Whether the attempt on view was judged by the person, whom the critic's word would sway before that."""
+        attempt = self.current
+        return attempt is not None and (attempt.review is not None or attempt.holds or attempt.first_error is not None)
 
     @property
     def can_go_back(self) -> bool:

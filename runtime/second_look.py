@@ -77,8 +77,8 @@ def _key(move: str) -> tuple[str, ...]:
 
 
 _SAME: dict[Language, str] = {
-    "en": "I doubt this line, but I may be mistaken: {} of {} times that I went on from the lines before it, I came to "
-    "your answer too.",
+    "en": "I doubt this line, but I may be wrong: continuing from the lines before it, I reached your answer too, {} "
+    "of {} times.",
     "zh-CN": "我对这一行有怀疑，但可能是我错了：我从它前面的各行继续往下做，{1} 次中有 {0} 次也得到了你的答案。",
 }
 _OTHER: dict[Language, str] = {

@@ -6,7 +6,7 @@ more about an answer than a small critic can say (trainer/LOG.md); where they do
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from threading import Event
@@ -44,6 +44,11 @@ class Opinion:
     def is_certain(self) -> bool:
         return self.count[0] >= CERTAIN
 
+    @property
+    def answers(self) -> tuple[tuple[str, int], ...]:
+        """Every answer with how many come to it, the most frequent first."""
+        return tuple((vote.answer, len(vote.solutions)) for vote in votes(self.voters))
+
     def shares(self, attempt: Trajectory) -> bool | None:
         """Whether the most frequent answer is the attempt's, in this vote; None if that cannot be judged."""
         if not attempt.answer or not self.winner:
@@ -59,12 +64,19 @@ class Opinion:
         return self.is_certain and self.shares(attempt) is False
 
 
-def ask(engine: Engine, problem: Problem, cancel: Event, own: Sequence[Trajectory] = ()) -> Opinion:
+def ask(
+    engine: Engine,
+    problem: Problem,
+    cancel: Event,
+    own: Sequence[Trajectory] = (),
+    tell: Callable[[int], None] = lambda done: None,
+) -> Opinion:
     """The vote of `VOTERS` solutions, those at hand among them; fewer are written where those decide the answer, and
-    whether it is certain. Raises EngineError."""
+    whether it is certain. `tell` is called with how many there are. Raises EngineError."""
     missing = VOTERS - len(own)
 
     def enough(replies: Sequence[Completion]) -> bool:
+        tell(len(own) + len(replies))
         heard, left = [*own, *map(read_solution, replies)], missing - len(replies)
         most = max((len(vote.solutions) for vote in votes(heard)), default=0)
         return decided(heard, left) and not most < CERTAIN <= most + left
@@ -96,25 +108,25 @@ def on_own_work(opinion: Opinion, problem: Problem, attempt: Trajectory) -> str:
 
 _SOLVED: dict[Language, dict[str, str]] = {
     "en": {
-        "agree": "{agree} of {n} solutions come to this answer.",
-        "outvoted": "The first solution said {old}; {agree} of {n} say otherwise, so this is one of those.",
+        "agree": "{agree} of {n} solutions reach this answer.",
+        "outvoted": "The first solution gave {old}, but {agree} of {n} reach the answer shown here.",
         "uncertain": "My {n} solutions do not agree with each other: do not rely on this answer.",
     },
     "zh-CN": {
-        "agree": "{n} 个解答中有 {agree} 个得到这个答案。",
-        "outvoted": "第一个解答是 {old}；{n} 个解答中有 {agree} 个不同意，所以这里给出的是其中一个。",
-        "uncertain": "我的 {n} 个解答互不一致：请不要依赖这个答案。",
+        "agree": "解了 {n} 次，有 {agree} 次得到这个答案。",
+        "outvoted": "第一次解出的是 {old}，但 {n} 次中有 {agree} 次得到现在这个答案。",
+        "uncertain": "我解了 {n} 次，结果不一致：请不要依赖这个答案。",
     },
 }
 _CHECKED: dict[Language, dict[str, str]] = {
     "en": {
-        "same": "{agree} of {n} solutions of my own come to your answer too.",
-        "other": "{agree} of {n} solutions of my own agree on another answer than your last line.",
-        "uncertain": "My own {n} solutions do not agree with each other, so they say nothing of yours.",
+        "same": "{agree} of my {n} solutions reach your answer too.",
+        "other": "{agree} of my {n} solutions reach a different answer from yours.",
+        "uncertain": "My {n} solutions do not agree with each other, so I cannot tell whether your answer is right.",
     },
     "zh-CN": {
-        "same": "我自己的 {n} 个解答中有 {agree} 个也得到你的答案。",
-        "other": "我自己的 {n} 个解答中有 {agree} 个一致得到另一个答案，与你最后一行不同。",
-        "uncertain": "我自己的 {n} 个解答互不一致，所以无法说明你的解答是否正确。",
+        "same": "我解了 {n} 次，有 {agree} 次也得到你的答案。",
+        "other": "我解了 {n} 次，有 {agree} 次得到的答案和你的不同。",
+        "uncertain": "我解了 {n} 次，结果不一致，所以判断不了你的答案对不对。",
     },
 }

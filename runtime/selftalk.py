@@ -14,16 +14,18 @@ from threading import Event
 
 from runtime.actor import Actor, next_or_value
 from runtime.arithmetic import mended
+from runtime.claims import is_unsupported, lacks_data, shows_work
 from runtime.critic import Critic, news, open_critic, proven_wrong
 from runtime.engines.base import ContextOverflow, Engine, EngineError, Sampling
 from runtime.events import Event as TalkEvent
 from runtime.events import Failed, Finished, Proposing, Refining, StepDone, shown
 from runtime.grading import equal
 from runtime.monologue import Monologue
+from runtime.outcomes import outcome_of
 from runtime.second_look import look_again
 from runtime.settings import Settings
 from runtime.text import Language, final_answer, language_of
-from runtime.types import Critique, Outcome, Problem, SelfTalk, Step, Trajectory
+from runtime.types import Critique, Problem, SelfTalk, Step, Trajectory
 from runtime.voting import Vote
 
 REFINE_TEMPERATURE = 0.7
@@ -73,12 +75,12 @@ def anew(
     writing = actor.mend(problem, attempt, position, "", cancel, proven_wrong if critic else None)
     if critic is None:
         new = yield from writing
-        yield Finished(Outcome.of(new))
+        yield Finished(outcome_of(new))
         return
     new = yield from _followed(writing, problem, critic, cancel)
     new = yield from _mend(problem, new, actor, critic, cancel)
     critique = yield from critic.read(problem, new, cancel)
-    yield Finished(Outcome.of(new, critique, stopped=cancel.is_set()))
+    yield Finished(outcome_of(new, critique, stopped=cancel.is_set()))
 
 
 def put_to_vote(talk: SelfTalk, engine: Engine, settings: Settings, cancel: Event) -> Iterator[TalkEvent]:
@@ -94,14 +96,12 @@ def guarded(events: Iterator[TalkEvent]) -> Iterator[TalkEvent]:
     try:
         yield from events
     except EngineError as error:
-        yield Failed(str(error), isinstance(error, ContextOverflow))
+        yield Failed(str(error), error.kind)
 
 
 def plain(problem: Problem, actor: Actor, cancel: Event) -> Iterator[TalkEvent]:
-    attempt = yield from actor.attempt(problem, cancel)
-    if _only_planned(attempt, cancel):
-        attempt = yield from _bolder(actor).attempt(problem, cancel)
-    yield Finished(Outcome.of(attempt))
+    attempt = yield from _with_second_try((yield from actor.attempt(problem, cancel)), problem, actor, cancel)
+    yield Finished(outcome_of(attempt, stopped=cancel.is_set()))
 
 
 def own_work(problem: Problem, steps: Sequence[str], critic: Critic, cancel: Event) -> Iterator[TalkEvent]:
@@ -113,7 +113,7 @@ def own_work(problem: Problem, steps: Sequence[str], critic: Critic, cancel: Eve
     )
     yield from shown(attempt)
     critique = yield from critic.read(problem, attempt, cancel, look_again)
-    found = Outcome.of(attempt, critique)
+    found = outcome_of(attempt, critique)
     if critic.wants_vote(critique) and not cancel.is_set():
         found = yield from Vote(problem, attempt, critique, critic).held(found, critic.engine, cancel)
     yield Finished(found)
@@ -123,9 +123,10 @@ def criticised(problem: Problem, actor: Actor, critic: Critic, rounds: int, canc
     """Actor and critic in turns; a refinement replaces what it refines only if the critic prefers it."""
     language, notes = language_of(problem.text), []
     first = yield from _followed(actor.attempt(problem, cancel, proven_wrong), problem, critic, cancel)
-    if _only_planned(first, cancel):
-        again = _bolder(actor).attempt(problem, cancel, proven_wrong)
-        first = yield from _followed(again, problem, critic, cancel)
+    first = yield from _with_second_try(first, problem, actor, cancel, critic)
+    if lacks_data(first) and not cancel.is_set():  # going on would only make it invent what is missing
+        yield Finished(outcome_of(first))
+        return
     best = yield from _mend(problem, first, actor, critic, cancel)
     critique = yield from critic.read(problem, best, cancel)
     for number in range(1, rounds + 1):
@@ -145,15 +146,36 @@ def criticised(problem: Problem, actor: Actor, critic: Critic, rounds: int, canc
         notes += _note(best, new, position, taken, language)
         if taken:
             best, critique = new, opinion
-    found = Outcome.of(best, critique, " ".join(notes), stopped=cancel.is_set())
+    found = outcome_of(best, critique, " ".join(notes), stopped=cancel.is_set())
     if critic.wants_vote(critique) and not cancel.is_set():
         found = yield from Vote(problem, best, critique, critic).held(found, actor.engine, cancel)
     yield Finished(found)
 
 
-def _only_planned(attempt: Trajectory, cancel: Event) -> bool:
-    """Whether an attempt came to its end without any answer: a small model that says what it would do, and does not."""
-    return attempt.answer is None and attempt.finish == "stop" and not cancel.is_set()
+def _with_second_try(
+    first: Trajectory, problem: Problem, actor: Actor, cancel: Event, critic: Critic | None = None
+) -> Iterator[TalkEvent]:
+    """Ask the actor once more where it came to its end without an answer, or with one that no step shows the
+    calculation of: a small model that says what it would do, and does not. The generator's value is the better try."""
+    if first.finish != "stop" or lacks_data(first) or cancel.is_set():
+        return first
+    stop_at = proven_wrong if critic else None
+    if first.answer is None:
+        writing = _bolder(actor).attempt(problem, cancel, stop_at)
+    elif is_unsupported(first):
+        writing = actor.calculate(problem, first, cancel, stop_at)
+    else:
+        return first
+    try:
+        second = yield from _followed(writing, problem, critic, cancel) if critic else writing
+    except ContextOverflow:  # no room to ask again is no reason to lose what there is
+        return first
+    return second if first.answer is None or _is_worked_out(second) else first
+
+
+def _is_worked_out(attempt: Trajectory) -> bool:
+    """Whether it calculates and comes to an answer, or was cut off on the way there to be put right."""
+    return shows_work(attempt) and (attempt.answer is not None or attempt.finish == "cut")
 
 
 def _bolder(actor: Actor, number: int = 1) -> Actor:
@@ -205,13 +227,13 @@ def preferred(new: Trajectory, new_critique: Critique, old: Trajectory, old_crit
 
 def one_voice(problem: Problem, engine: Engine, sampling: Sampling, cancel: Event) -> Iterator[TalkEvent]:
     final = yield from Monologue(problem, engine, sampling, cancel).run()
-    yield Finished(Outcome.of(final))
+    yield Finished(outcome_of(final))
 
 
 _NOTES: dict[Language, dict[bool, str]] = {
     "en": {
-        True: "An earlier attempt said {old}; the critic doubted its step {step}, and the new one says {new}.",
-        False: "Another attempt said {new}, but the critic did not like it better, so {old} stays.",
+        True: "An earlier attempt gave {old}; the checker doubted its step {step}, and the new attempt gives {new}.",
+        False: "Another attempt gave {new}, but the checker did not find it better, so {old} stays.",
     },
     "zh-CN": {
         True: "先前的解答是 {old}；检查者怀疑第 {step} 步，新的解答是 {new}。",

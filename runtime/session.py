@@ -14,7 +14,7 @@ from runtime.critic import open_critic
 from runtime.engines.base import Engine
 from runtime.events import AttemptDone, CritiqueDone, Failed, Finished, Refining, StepDone, Transcript, begin, fold
 from runtime.events import Event as TalkEvent
-from runtime.guide import Wish, asked
+from runtime.guide import Wish, asked, is_open
 from runtime.selftalk import check, converse, converse_again, put_to_vote
 from runtime.settings import Settings
 from runtime.store import PRACTISED, Run, SessionLog, StoreError, new_id, now
@@ -30,7 +30,7 @@ class Progress:
 
     run: Run
     event: TalkEvent
-    unsaved: str | None = None
+    unsaved: StoreError | None = None
 
 
 class Session:
@@ -92,13 +92,13 @@ class Session:
         yield from self._follow(replace(run, transcript=unfinished, help="full"), events)
 
     def vote(self, run: Run, cancel: Event | None = None) -> Iterator[Progress]:
-        """Go on with a finished run: more solutions vote on what it came to, which stays on view meanwhile. Raises
-        EngineError if there is no model."""
+        """Go on with a finished run: more solutions vote on what it came to, which stays on view meanwhile; what is
+        held back stays hidden. Raises EngineError if there is no model."""
         settings = self.settings.with_(mode=run.mode if run.kind == "solve" else "critic")
         events = put_to_vote(run.transcript.talk, self._engine(), settings, cancel or Event())
-        yield from self._follow(replace(run, help="full"), events)
+        yield from self._follow(replace(run, help="full" if is_open(run) else run.help), events)
 
-    def give(self, run: Run, wish: Wish) -> tuple[Run, str | None]:
+    def give(self, run: Run, wish: Wish) -> tuple[Run, StoreError | None]:
         """Give a student the next hint or step of a solution, or all that is left. The value is the run with that, and
         why it could not be stored, if it could not."""
         levels = asked(run, wish)
@@ -126,7 +126,7 @@ class Session:
             self.log.add_label(run_id, step, feedback)
         return feedback
 
-    def practised(self, talk: SelfTalk, run_id: str | None = None) -> tuple[Run, str | None]:
+    def practised(self, talk: SelfTalk, run_id: str | None = None) -> tuple[Run, StoreError | None]:
         """Store own work that was judged without a model, in the place of `run_id` if it goes on from there, unless
         people rated that meanwhile. The value is the run, and why it could not be stored, if it could not."""
         run = Run(run_id or new_id(), self.id, "check", PRACTISED, "", Transcript(talk), created_at=now())
@@ -163,14 +163,14 @@ class Session:
             if run.status == "running":  # the reader went away
                 self._record(run.halted())
 
-    def _record(self, run: Run) -> str | None:
+    def _record(self, run: Run) -> StoreError | None:
         return self._stored(lambda log: log.record(run))
 
-    def _stored(self, write: Callable[[SessionLog], None]) -> str | None:
+    def _stored(self, write: Callable[[SessionLog], None]) -> StoreError | None:
         """Store something; a full disk must not take the words off the screen, so the reason is handed on instead."""
         try:
             if self.log:
                 write(self.log)
         except StoreError as error:
-            return str(error)
+            return error
         return None

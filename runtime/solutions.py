@@ -15,9 +15,9 @@ from typing import Generic, Protocol, TypeVar
 
 from runtime.actor import conversation
 from runtime.arithmetic.numerals import read_number
+from runtime.claims import stated_answer
 from runtime.engines.base import Completion, Engine, Sampling
 from runtime.grading import alike, groups, related
-from runtime.text import final_answer
 from runtime.types import Problem
 
 TEMPERATURE = 0.7
@@ -59,7 +59,7 @@ def sample_solutions(
 
 def read_solution(reply: Completion) -> Solution:
     """A reply as a solution; one that was not finished has stated no answer, whatever numbers its last line holds."""
-    return Solution(reply.text, final_answer(reply.text) if reply.finish == "stop" else None)
+    return Solution(reply.text, stated_answer(reply.text) if reply.finish == "stop" else None)
 
 
 def agreeing(answer: str | None, solutions: Sequence[Answered]) -> int:

@@ -69,7 +69,7 @@ class Run:
     def halted(self) -> Run:
         """The run as it stands, for good: one that was still going on was stopped."""
         if self.status != "running":  # a vote that was stopped takes nothing away
-            return replace(self, transcript=replace(self.transcript, voting=False))
+            return replace(self, transcript=replace(self.transcript, voting=None))
         return replace(self, transcript=fold(self.transcript, Finished(Outcome(status="stopped"))))
 
 

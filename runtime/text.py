@@ -100,13 +100,14 @@ def clean(text: str, what: str = "problem", limit: int = 4000) -> str:
     """A person's text, made safe to work with: line ends and full-width digits and signs unified, control characters
     gone. Raises UnreadableError if it is empty, binary or longer than `limit` characters."""
     if len(text) > limit:
-        raise UnreadableError(f"The {what} has {len(text):,} characters; at most {limit:,} can be read. Shorten it.")
+        told = f"The {what} has {len(text):,} characters; at most {limit:,} can be read. Shorten it."
+        raise UnreadableError(told, f"long.{what}", count=f"{len(text):,}", limit=f"{limit:,}")
     if _BINARY.search(text) or text.count("\ufffd") > len(text) // 20 + 1:
-        raise UnreadableError(f"The {what} is not text. Save it as plain text in UTF-8 and try again.")
+        raise UnreadableError(f"The {what} is not text. Save it as plain text in UTF-8 and try again.", "not_text")
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     text = "".join(_half_width(character) for character in _CONTROL.sub("", text)).strip()
     if not text:
-        raise UnreadableError(f"The {what} is empty. Type it first.")
+        raise UnreadableError(f"The {what} is empty. Type it first.", f"no.{what}")
     return text
 
 
@@ -366,6 +367,23 @@ def read_line(line: str) -> Line | None:
         return Line(line.strip(), "check")
     step = tidy_step(line)
     return Line(step, "step") if step else None
+
+
+TURNS = 3
+"""So often the same lines one after the other: a small model that goes in circles would fill its context with them."""
+LONGEST_CIRCLE = 4
+"""Lines of which a circle is looked for."""
+
+
+def repeated(lines: Sequence[str]) -> int:
+    """How many of the last lines only repeat what stands before them, where a text goes in circles; 0 if it does not.
+    Case, spaces and a full stop are left aside."""
+    tail = [" ".join(line.split()).casefold().rstrip(".。!！") for line in lines[-TURNS * LONGEST_CIRCLE :]]
+    for period in range(1, len(tail) // TURNS + 1):
+        turns = [tail[len(tail) - (turn + 1) * period : len(tail) - turn * period] for turn in range(TURNS)]
+        if all(turn == turns[0] for turn in turns):
+            return (TURNS - 1) * period
+    return 0
 
 
 # Self-talk: after a step, a line of its own says what the voice thinks of it.

@@ -24,8 +24,13 @@ Depth = Literal["quick", "deep"]
 """How much the critic asks before it judges: what is best per second, or what is best."""
 Help = Literal["hints", "steps", "full"]
 """How much of a solution a student is shown: hints alone, a step whenever it is asked for, or all of it at once."""
-Finish = Literal["stop", "length", "cancelled", "cut"]
-"""How a text ended: by itself, at its limit or in circles, by the user, or cut off at a step that was proven wrong."""
+Finish = Literal["stop", "length", "repeated", "cancelled", "cut"]
+"""How a text ended: by itself, at its limit, stopped because it repeated itself, by the user, or cut off at a step that
+was proven wrong."""
+Status = Literal["settled", "unsettled", "unchecked", "unanswerable", "stopped", "failed"]
+"""How a talk ended. settled: nobody objects; unsettled: a critic or a vote does, or there is no answer; unchecked: an
+answer that no step shows the calculation of; unanswerable: the solver says that the problem lacks data; stopped: by the
+user; failed: by an error."""
 
 
 class Value(BaseModel):
@@ -151,24 +156,18 @@ Turn = Annotated[Trajectory | Critique, Field(discriminator="kind")]
 class Outcome(Value):
     """How a talk ended."""
 
-    status: Literal["settled", "unsettled", "stopped", "failed"]
-    """settled: nobody objects; unsettled: a critic or a vote does; stopped: by the user; failed: by an error."""
+    status: Status
     answer: str | None = None
     trajectory_id: str | None = None
     """The attempt that the answer is taken from."""
     note: str = ""
     """What a person should know about the answer, such as which other answer was given up, and why."""
+    error: str = ""
+    """The kind of error that ended it, if there are words for that."""
     vote: tuple[int, int] | None = None
     """How many solutions come to the most frequent answer, and of how many; None if none were asked to vote."""
-
-    @classmethod
-    def of(
-        cls, attempt: Trajectory, critique: Critique | None = None, note: str = "", stopped: bool = False
-    ) -> Outcome:
-        """A talk that ended with this attempt, and with what a critic says of it, if one was asked."""
-        objected = critique is not None and critique.first_error is not None
-        status = "stopped" if stopped or attempt.finish == "cancelled" else "unsettled" if objected else "settled"
-        return cls(status=status, answer=attempt.answer, trajectory_id=attempt.id, note=note)
+    answers: tuple[tuple[str, int], ...] = ()
+    """The answers of the solutions that voted, most frequent first, each with how many came to it."""
 
     def noting(self, text: str) -> Outcome:
         """The same, and a person should know this too."""

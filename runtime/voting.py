@@ -5,8 +5,9 @@ A solution that is outvoted gives way to one that won. A person's own work stays
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from threading import Event
 
 from runtime import second_opinion
@@ -15,7 +16,9 @@ from runtime.critic import Critic
 from runtime.engines.base import Engine, EngineError
 from runtime.events import CritiqueDone, Voting, shown
 from runtime.events import Event as TalkEvent
-from runtime.second_opinion import Opinion
+from runtime.meanwhile import meanwhile
+from runtime.outcomes import outcome_of
+from runtime.second_opinion import VOTERS, Opinion
 from runtime.text import language_of
 from runtime.types import Critique, Outcome, Problem, Trajectory
 
@@ -32,16 +35,24 @@ class Vote:
     def held(self, found: Outcome, engine: Engine, cancel: Event) -> Iterator[TalkEvent]:
         """The generator's value is what was found once others have voted; as it was after a stop, or where the engine
         fails, which its note then tells."""
-        yield Voting()
+        at_hand = () if self._is_own_work else (self.attempt,)
+        yield Voting(len(at_hand), VOTERS)
         try:
-            at_hand = [] if self._is_own_work else [self.attempt]
-            opinion = second_opinion.ask(engine, self.problem, cancel, at_hand)
+            opinion = yield from self._opinion(engine, at_hand, cancel)
             if cancel.is_set():
                 return found
             new = yield from self._heeded(opinion, cancel)
         except EngineError as error:
             return found.noting(str(error))
         return new.model_copy(update={"note": found.noting(new.note).note}) if new else found
+
+    def _opinion(self, engine: Engine, at_hand: Sequence[Trajectory], cancel: Event) -> Iterator[TalkEvent]:
+        """The vote, which takes minutes; how far it is, is reported meanwhile."""
+        ask = partial(second_opinion.ask, engine, self.problem, cancel, at_hand)
+        counting = meanwhile(lambda tell: ask(tell=tell), cancel)
+        while not isinstance(item := next_or_value(counting), Opinion):
+            yield Voting(max(item, len(at_hand)), VOTERS)
+        return item
 
     def _heeded(self, opinion: Opinion, cancel: Event) -> Iterator[TalkEvent]:
         """What a vote comes to; None after a stop. Nothing is shown before all of it is there, as the answer on view
@@ -75,8 +86,13 @@ class Vote:
         else:
             note = second_opinion.on_solution(opinion, self.attempt, language_of(self.problem.text))
             objected = not opinion.is_certain
-        outcome = Outcome.of(standing, critique, note)
-        return outcome.model_copy(update={"vote": opinion.count, **({"status": "unsettled"} if objected else {})})
+        outcome = outcome_of(standing, critique, note)
+        status = outcome.status
+        if objected and status != "unanswerable":
+            status = "unsettled"
+        elif status == "unchecked" and opinion.is_certain and opinion.shares(standing):
+            status = "settled"
+        return outcome.model_copy(update={"vote": opinion.count, "answers": opinion.answers, "status": status})
 
     @property
     def _is_own_work(self) -> bool:

@@ -315,16 +315,16 @@ _AGREE: dict[str, dict[Language, str]] = {
 }
 _DIFFER: dict[str, dict[Language, str]] = {
     "solutions": {
-        "en": "{} independent solutions go another way from here.",
-        "zh-CN": "{} 个独立解答从这里开始走了另一条路。",
+        "en": "{} independent solutions differ from here on.",
+        "zh-CN": "{} 个独立解答从这里开始不一样。",
     },
     "program": {"en": "{} programs calculate something else here.", "zh-CN": "{} 个程序在这里算得不同。"},
 }
 _UNEXPECTED: dict[Language, str] = {
-    "en": "Another number or sign was to be expected here.",
+    "en": "A different number or sign would be expected here.",
     "zh-CN": "这里本该是另一个数或另一种运算。",
 }
 _FALL: dict[Language, str] = {
-    "en": "From here on, the usual answer is out of reach.",
-    "zh-CN": "从这里开始，就得不到通常的答案了。",
+    "en": "From here on, the most common answer is no longer reached.",
+    "zh-CN": "从这里开始，就得不到多数解答的答案了。",
 }

@@ -174,7 +174,34 @@ def test_what_waits_says_so_and_a_run_that_is_over_says_what_it_took(log):
         if progress.run.status == "settled":
             break
     assert compare_view.steps(comparison, 1, True, "en")["status"] == word("compare.next", "en")
+    assert compare_view.steps(comparison, 0, True, "en")["status"] == word("compare.done", "en")
+    list(events)
+    assert compare_view.figures(comparison, 0, "en") == ""
+    comparison.cast("A")
     assert word("compare.first", "en") in compare_view.figures(comparison, 0, "en")
+
+
+class Doubted(Solver):
+    """Slips first, so that a critic has something to say and a step is written again."""
+
+    def _next(self, messages):
+        said = super()._next(messages)
+        return said if messages[-1]["role"] == "assistant" and messages[-1]["content"] else said.replace("12 ", "14 ")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_verdicts_retries_and_times_are_hidden_before_the_vote(language, log):
+    comparison = compared(log, Doubted())
+    for place in range(len(NAMES)):
+        hidden = compare_view.steps(comparison, place, False, language)
+        assert {row["state"] for row in hidden["steps"]} == {"plain"}
+        assert not any(row["sign"] or row["word"] or row["comment"] or row["badges"] for row in hidden["steps"])
+        assert (hidden["state"], hidden["note"], hidden["status"]) == ("", "", word("compare.done", language))
+    comparison.cast("A")
+    states = {
+        row["state"] for place in range(3) for row in compare_view.steps(comparison, place, False, language)["steps"]
+    }
+    assert "replaced" in states
 
 
 @pytest.mark.parametrize("phase", [Criticising(), Voting()])
@@ -187,4 +214,4 @@ def test_what_is_done_does_not_tell_a_way_before_the_vote(log, phase):
     comparison.runs[mode] = replace(comparison.runs[mode], transcript=unfinished)
     for language in LANGUAGES:
         told = compare_view.steps(comparison, 0, True, language)["status"]
-        assert told == word("status.thinking", language)
+        assert told == word("compare.working", language)

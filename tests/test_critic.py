@@ -332,7 +332,7 @@ def test_what_a_witness_noted_stands_with_a_voice_and_without():
     heard = [SEVENTEEN.text] * SOLUTIONS + [PROGRAM] * PROGRAMS
     for voices in ([], ["critic"]):
         noted, _ = read(Critic(ScriptedEngine(heard, voices=voices)), wrong)
-        assert noted.verdicts[1].comment == f"{SOLUTIONS} independent solutions go another way from here."
+        assert noted.verdicts[1].comment == f"{SOLUTIONS} independent solutions differ from here on."
 
 
 @pytest.mark.parametrize("problem", [PROBLEM, CHINESE])

@@ -81,7 +81,7 @@ def test_once_nothing_is_to_be_kept_neither_a_comparison_nor_a_review_is(log):
 def test_a_page_opens_on_a_full_disk_and_says_that_nothing_is_kept(log, monkeypatch):
     monkeypatch.setattr(log, "start_session", refuse)
     desk = a_desk(log)
-    assert (desk.log, desk.mishap) == (None, str(FULL))
+    assert (desk.log, desk.mishap) == (None, FULL)
     assert solved(desk)["answer"] and log.count_runs() == 0
 
 
@@ -151,6 +151,27 @@ def test_a_verdict_on_an_answer_is_gone_once_more_help_is_asked_for(log):
     assert desk.view("solve")["compared"]
     desk.give("step")
     assert "compared" not in desk.view("solve")
+
+
+def test_the_same_answer_is_answered_every_time_it_is_asked_about(log):
+    desk = a_desk(log)
+    solved(desk, "hints")
+    views = []
+    for _ in range(2):
+        desk.compare("18")
+        views.append(desk.view("solve")["compared"])
+    assert views[0] != views[1]  # the page shows only what has changed
+    assert [view["tries"] for view in views] == [1, 2]
+
+
+def test_a_vote_on_a_hidden_solution_judges_the_students_answer_anew(log):
+    desk = a_desk(log)
+    solved(desk, "hints")
+    desk.compare("18")
+    desk.vote("solve")
+    *_, view = desk.follow("solve")
+    assert "of my" in view["compared"]["text"]
+    assert all(step["state"] == "locked" for step in view["steps"])
 
 
 def test_a_page_that_outlives_its_server_is_remembered_once_its_browser_is_asked(log):

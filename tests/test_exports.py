@@ -98,6 +98,17 @@ def test_preferences_come_from_corrections_and_from_second_tries(log, rated):
     ]
 
 
+def test_messages_do_not_double_the_line_that_states_the_answer(log):
+    """An attempt from elsewhere, and a person's own, holds its answer among its lines."""
+    lines = (Step(text="3 * 4 = 12."), Step(text="The answer is 12."))
+    own = Trajectory(problem_id=PROBLEM.id, steps=lines, answer="12", origin="student")
+    run = recorded(log, SelfTalk(problem=PROBLEM, turns=(own,), outcome=Outcome(status="settled")))
+    for position in range(2):
+        rate(log, run, 0, position, rating=1)
+    (row,) = rows(log, "messages")
+    assert row["messages"][1]["content"] == "3 * 4 = 12.\nThe answer is 12."
+
+
 def test_messages_hold_only_solutions_in_which_every_step_was_rated_and_none_wrong(log, rated):
     (row,) = rows(log, "messages")
     assert row["messages"][1]["content"] == "3 * 4 = 12.\n12 - 5 = 7.\nThe answer is 7."

@@ -76,7 +76,7 @@ def test_a_solution_of_one_step_is_not_given_away_at_once(log):
 
 
 def test_an_answer_without_steps_is_held_back_too(log):
-    session, run = solved(log, "hints", ["The answer is 8587."])
+    session, run = solved(log, "hints", ["The answer is 8587."] * 2)
     assert "8587" not in sent(run)
     run = given(session, run, "all")
     assert guided.view(run, "en")["answer"] == "8587"
@@ -129,7 +129,7 @@ def test_without_a_log_help_is_given_all_the_same():
 def test_an_own_answer_is_compared(log, own, same):
     _, run = solved(log, "hints")
     assert guide.compare(run, own) is same
-    said = guided.compared(run, same, "en")
+    said = guided.compared(run, same, 1, "en")
     assert "8587" not in said["text"] and said["kind"] == {True: "same", False: "other", None: "unclear"}[same]
 
 
@@ -139,7 +139,42 @@ def test_an_answer_that_was_objected_to_is_no_measure(log):
     doubted = replace(
         run, transcript=replace(run.transcript, talk=run.transcript.talk.model_copy(update={"outcome": outcome}))
     )
-    assert "may be wrong" in guided.compared(doubted, False, "en")["text"]
+    assert "may be wrong" in guided.compared(doubted, False, 1, "en")["text"]
+
+
+def told(run, own, tries=1, language="en"):
+    return guided.compared(run, guide.compare(run, own), tries, language)["text"]
+
+
+def test_a_differing_answer_is_not_called_wrong_on_the_word_of_one_solution(log):
+    _, run = solved(log, "hints", [WRONG])
+    assert told(run, "8587") == "That differs from my answer, and mine may be wrong. Shall I compare?"
+    assert told(run, "8587", tries=2).startswith("This one differs from my answer too.")
+    assert "也可能是我错了" in told(run, "8587", language="zh-CN")
+    assert guide.can_be_voted_on(run)
+
+
+@pytest.mark.parametrize(
+    ("first", "others", "own", "said"),
+    [
+        (WRONG, [PLAIN] * 4, "8587", "✓ Right: 3 of my 5 solutions reach your answer."),
+        (PLAIN, [PLAIN] * 4, "8600", "3 of my 3 solutions reach a different answer from yours."),
+        (WRONG, ["I pass."] * 4, "8587", "My 5 solutions do not agree with each other, so yours may well be right."),
+        (WRONG, ["I pass."] * 4, "8600", "The same as my first answer. But my 5 solutions do not agree"),
+    ],
+)
+def test_a_vote_tells_whose_answer_is_likelier_and_shows_nothing_of_the_solution(log, first, others, own, said):
+    session, run = solved(log, "hints", [first, *others])
+    views = []
+    for progress in session.vote(run):
+        views.append(guided.view(progress.run, "en"))
+        run = progress.run
+    assert views[0]["status"].startswith("Solving it again, to compare: 1 of 5 done")
+    assert told(run, own).startswith(said)
+    for view in views:
+        assert view["answer"] == view["note"] == ""
+        assert all(step["state"] == "locked" for step in view["steps"])
+        assert "8587" not in json.dumps(view) and "8600" not in json.dumps(view)
 
 
 def test_a_stopped_solution_can_be_seen_as_far_as_it_went(log):
@@ -205,7 +240,7 @@ def test_only_what_is_shown_and_finished_can_be_tried_again(log):
 
 def test_a_second_opinion_is_offered_where_nobody_has_compared_what_is_shown_with_others(log):
     session, run = solved(log, "steps")
-    assert not guide.can_be_voted_on(run)
+    assert guide.can_be_voted_on(run)  # of what is hidden too: a student's own answer may be the right one
     run = given(session, run, "all")
     assert guide.can_be_voted_on(run)
     assert not guide.can_be_voted_on(replace(run, transcript=fold(run.transcript, Voting())))
@@ -226,7 +261,7 @@ def test_what_a_run_came_to_stays_on_view_while_others_vote_and_their_vote_is_st
     assert [(view["answer"], view["votable"], view["again"]) for view in views[:1]] == [("8587", False, [])]
     kept = log.run(run.id)
     assert (kept.transcript.talk.outcome.vote, views[-1]["votable"]) == ((3, 4), False)
-    assert "3 of 4 solutions come to this answer." in views[-1]["note"]
+    assert "3 of 4 solutions reach this answer." in views[-1]["note"]
 
 
 def test_a_solution_that_is_outvoted_afterwards_gives_way(log):
@@ -242,7 +277,7 @@ def test_what_was_opened_stays_open_when_another_solution_takes_its_place(log):
     session, run = solved(log, "hints", [WRONG, PLAIN, PLAIN, PLAIN])
     *_, end = session.vote(given(session, run, "all"))
     view = guided.view(end.run, "en")
-    assert (view["answer"], "The first solution said 8600" in view["note"]) == ("8587", True)
+    assert (view["answer"], "The first solution gave 8600" in view["note"]) == ("8587", True)
 
 
 @pytest.mark.parametrize("end", ["stop", "error"])
@@ -251,7 +286,8 @@ def test_a_vote_that_does_not_come_to_its_end_takes_nothing_away(log, end):
     cancel = threading.Event()
     events = session.vote(run, cancel)
     begun = next(events).run
-    assert (begun.transcript.voting, begun.halted().transcript) == (True, run.transcript)
+    assert begun.transcript.voting
+    assert begun.halted().transcript == run.transcript
     if end == "stop":
         cancel.set()
     *_, last = events

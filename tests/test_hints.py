@@ -56,28 +56,71 @@ def test_a_ladder_in_chinese():
     ],
 )
 def test_the_idea_and_the_first_operation_of_a_step(step, idea, move):
-    _, second, third = ladder("", [step], 0, None)
+    second, third = ladder("", [step], 0, None)  # no problem, so nothing is known
     assert (second.about, third.sum) == (idea, move)
 
 
 @pytest.mark.parametrize(
     ("steps", "about"),
     [
-        (["3x = 15"], "equation"),
-        (["Let us think."], "none"),
-        (["3 * 4 = 12", "She has that many apples."], "end"),
+        (["3x = 15"], ["equation"] * 3),
+        (["3x + 4 = 19", "3x = 15"], ["line"]),
+        (["Let us think."], []),
+        (["3 * 4 = 12", "She has that many apples."], ["end"] * 3),
     ],
 )
-def test_a_step_without_a_sum_has_hints_too(steps, about):
-    assert [hint.about for hint in ladder("Solve.", steps, len(steps) - 1, None)] == [about] * len(RUNGS)
+def test_a_step_without_a_sum_gets_a_hint_of_its_own_or_none(steps, about):
+    assert [hint.about for hint in ladder("Solve.", steps, len(steps) - 1, None)] == about
+
+
+PLANS = ["First find how many apples there are.", "Then take some away.", "Then count them.", "That is all."]
+
+
+def test_a_plan_gets_hints_at_the_problem_once_and_no_filler_after_that():
+    assert said(APPLES, PLANS, 0, "7") == [
+        "What the problem tells you: 3 bags, 4 apples and 5 apples. How do these belong together?",
+        "What the problem asks: How many apples are left?",
+    ]
+    assert [said(APPLES, PLANS, position, "7") for position in (1, 2, 3)] == [[], [], []]
+    assert said(APPLES, PLANS, 0, "5")[0].startswith("What the problem tells you: 3 bags and 4 apples. How")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_hint_is_said_twice_in_one_solution(language):
+    for number in range(60):
+        worked = generate(2, number)
+        steps = [line for line in worked.lines for line in ("Think about it.", line)]
+        for plan in range(0, len(steps), 2):
+            found = said(worked.problem.text, steps, plan, worked.result, language)
+            assert bool(found) == (plan == 0), (plan, found)
+
+
+@pytest.mark.parametrize(
+    ("problem", "step", "known"),
+    [
+        ("一辆车 2 小时行驶 120 千米，每小时行多少千米？", "120 ÷ 2 = 60（千米）", ("120 千米", "2 小时")),
+        ("每袋 3千克，4 袋共多少千克？", "3 × 4 = 12（千克）", ("3千克", "4 袋")),
+        ("小红每天跑 800米，5 天跑多少米？", "800 × 5 = 4000（米）", ("800米", "5 天")),
+        ("一块地 6 平方米，种 3 块地要多少平方米？", "6 × 3 = 18（平方米）", ("6 平方米", "3 块")),
+        ("30 分钟看 15 页书，1 分钟看几页？", "15 ÷ 30 = 0.5（页）", ("15 页", "30 分钟")),
+        ("瓶里有 500 毫升水，倒掉 200毫升，还剩多少？", "500 - 200 = 300（毫升）", ("500 毫升", "200毫升")),
+        ("工资 3 万元，用了 2 万元，还剩多少万元？", "3 - 2 = 1（万元）", ("3 万元", "2 万元")),
+    ],
+)
+def test_hints_keep_whole_units_in_chinese(problem, step, known):
+    assert ladder(problem, [step], 0, None)[0].known == known
+
+
+def test_a_number_that_gives_a_hidden_result_away_leaves_no_empty_words():
+    assert said("Tom has 7 pens.", ["So there are 7 pens."], 0, "7") == []
 
 
 def test_a_number_that_is_also_a_result_is_left_out():
     problem = "Tom has 12 red pens and 24 blue pens, and gives away 12. How many are left?"
     steps = ["In all 12 + 24 = 36 pens.", "Then 36 - 12 = 24 are left."]
-    known, _, move = ladder(problem, steps, 0, "24")
+    known, idea = ladder(problem, steps, 0, "24")
     assert known.known == ("12 red",)
-    assert move.about == "none" and move.sum == ""
+    assert idea.about == "add"
 
 
 @pytest.mark.parametrize(

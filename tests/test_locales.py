@@ -8,7 +8,14 @@ from string import Formatter
 
 import pytest
 
-from runtime.page.words import LANGUAGES, LOCALES, catalogue, understood, word
+from runtime.engines.base import ContextOverflow
+from runtime.errors import SoliloquyError
+from runtime.events import Transcript
+from runtime.page.endings import ended
+from runtime.page.words import LANGUAGES, LOCALES, catalogue, explained, understood, word
+from runtime.store import _REMEDIES, Run, StoreError
+from runtime.text import UnreadableError, clean
+from runtime.types import Outcome, Problem, SelfTalk
 
 ENGLISH = catalogue("en")
 SILENT = {"verdict.plain"}
@@ -67,3 +74,43 @@ def test_a_language_we_do_not_speak_falls_back_to_a_near_one(asked, language):
 def test_a_word_is_filled_in():
     assert word("step.solve", "en", number=3) == "Step 3"
     assert word("step.solve", "zh-CN", number=3) == "第 3 步"
+
+
+TROUBLES = [
+    (StoreError("/db cannot be used. The disk is full.", "store.full", path="/db"), "磁盘已满"),
+    (ContextOverflow("This is too long for the model (5000 tokens of at most 4000)."), "内容太长"),
+    (SoliloquyError("There is no model yet.", "model.none", name="small"), "models pull small"),
+    (SoliloquyError("Something of ours."), "原因（英文）：Something of ours."),
+    ("Nothing can be written.", "原因（英文）：Nothing can be written."),
+]
+
+
+@pytest.mark.parametrize(("error", "said"), TROUBLES)
+def test_an_error_is_told_in_the_language_of_the_page(error, said):
+    assert said in explained(error, "zh-CN")
+    assert not re.search(r"[\u4e00-\u9fff]", explained(error, "en"))
+
+
+def test_what_is_told_in_chinese_already_stays_as_it_is():
+    assert explained(SoliloquyError("题目是空的。"), "zh-CN") == "题目是空的。"
+
+
+@pytest.mark.parametrize("text", ["x" * 4001, "\x00", " "])
+@pytest.mark.parametrize("what", ["problem", "solution"])
+def test_a_text_that_cannot_be_read_is_refused_in_both_languages(text, what):
+    with pytest.raises(UnreadableError) as refused:
+        clean(text, what)
+    assert "原因" not in explained(refused.value, "zh-CN")
+    assert ("4,000" in explained(refused.value, "zh-CN")) == (len(text) > 4000)
+
+
+@pytest.mark.parametrize("trouble", _REMEDIES)
+def test_every_trouble_of_the_store_has_words(trouble):
+    error = StoreError("sql", f"store.{trouble}", path="/db")
+    assert explained(error, "en") != "sql" and "英文" not in explained(error, "zh-CN")
+
+
+def test_a_run_that_failed_says_why_in_the_language_of_the_page():
+    failed = Outcome(status="failed", note="This is too long for the model.", error="too_long")
+    run = Run("R", "S", "solve", "plain", "m", Transcript(SelfTalk(problem=Problem(text="?"), outcome=failed)))
+    assert ended(run, "zh-CN") == "无法继续：内容太长，模型一次读不完。请缩短文字，或调高 SOLILOQUY_CONTEXT。"

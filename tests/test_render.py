@@ -21,6 +21,7 @@ from runtime.events import (
     begin,
     fold,
 )
+from runtime.outcomes import outcome_of
 from runtime.page.display import answer_to_display, to_display, to_mathml
 from runtime.page.render import answer, note, status, steps, view
 from runtime.store import PRACTISED, Run
@@ -286,8 +287,11 @@ def test_the_first_error_is_named_and_later_lines_depend_on_it():
     [
         ((WRONG,), "Check line 1 again."),
         ((DOUBTED, WRONG), "Check line 2 again."),
-        ((RIGHT, DOUBTED, RIGHT), "No clear mistake was found, but line 2 could not be confirmed."),
-        ((RIGHT, RIGHT, RIGHT), "No mistake was found in your lines."),
+        ((RIGHT, DOUBTED, RIGHT), "I found no clear mistake, but I could not confirm line 2."),
+        (
+            (RIGHT, RIGHT, RIGHT),
+            "I found no mistake, but I can miss wrong ideas. Did you use every number in the problem?",
+        ),
     ],
 )
 def test_a_check_claims_no_more_than_was_found(verdicts, finding):
@@ -297,7 +301,7 @@ def test_a_check_claims_no_more_than_was_found(verdicts, finding):
 
 def test_an_answer_that_was_outvoted_is_not_called_free_of_mistakes():
     said = answer(checked(RIGHT, RIGHT, RIGHT, status="unsettled"), "en")
-    assert said == "No clear mistake was found, but my own solutions come to another answer."
+    assert said == "I found no clear mistake, but my own solutions reach a different answer."
 
 
 # What is said above and below
@@ -310,11 +314,17 @@ def test_an_answer_that_was_outvoted_is_not_called_free_of_mistakes():
         ([Proposing("sample")], "Writing step 1…"),
         ([Proposing("sample"), StepDone(Step(text="a"))], "Writing step 2…"),
         (written(FIRST), "Thinking…"),
-        ([*written(FIRST), Criticising()], "The critic is reading…"),
+        ([*written(FIRST), Criticising()], "The checker is reading…"),
         ([*REFINED[:6], *written(SECOND)[:1]], "Trying again from step 2…"),
-        ([*REFINED, Voting()], "Solving it a few more times, to compare…"),
-        ([*REFINED, Finished(Outcome(status="settled")), Voting()], "Solving it a few more times, to compare…"),
-        ([Proposing("sample"), Finished(Outcome(status="settled"))], "Finished in 3.2 s"),
+        ([*REFINED, Voting(1, 5)], "Solving it again, to compare: 1 of 5 done, 3 s…"),
+        ([*REFINED, Finished(Outcome(status="settled")), Voting()], "Solving it again, to compare: 0 of 0 done, 3 s…"),
+        ([Proposing("sample"), Finished(Outcome(status="settled", answer="8"))], "Finished in 3.2 s"),
+        ([Proposing("sample"), Finished(Outcome(status="settled"))], "Finished in 3.2 s, without an answer"),
+        ([Proposing("sample"), Finished(Outcome(status="unchecked", answer="8"))], "Finished in 3.2 s, not checked"),
+        (
+            [Proposing("sample"), Finished(Outcome(status="unanswerable"))],
+            "Finished in 3.2 s: something seems to be missing",
+        ),
         ([Proposing("sample"), Failed("The model is gone.")], "It could not go on: The model is gone."),
     ],
 )
@@ -324,17 +334,17 @@ def test_the_status_is_one_sentence(events, sentence):
 
 def test_while_a_line_of_ones_own_is_looked_at_again_its_number_is_said():
     events = [*written(FIRST), Criticising(), StepJudged(1, WRONG)]
-    assert status(run_of(*events, kind="check"), "en") == "The critic is looking at line 2 once more…"
-    assert status(run_of(*events), "en") == "The critic is reading…"
+    assert status(run_of(*events, kind="check"), "en") == "The checker is looking at line 2 once more…"
+    assert status(run_of(*events), "en") == "The checker is reading…"
 
 
 @pytest.mark.parametrize(
     ("outcome", "mode", "begins"),
     [
         (Outcome(status="settled", answer="8"), "plain", "Nobody checked these steps"),
-        (Outcome(status="settled", answer="8"), "critic", "No step was objected to"),
+        (Outcome(status="settled", answer="8"), "critic", "The checker found nothing wrong"),
         (Outcome(status="unsettled", answer="8", note="We disagree."), "critic", "We disagree. Solve it once more"),
-        (Outcome(status="settled", answer="8", note="8 < 9"), "critic", "8 &lt; 9 No step"),
+        (Outcome(status="settled", answer="8", note="8 < 9"), "critic", "8 &lt; 9 The checker"),
         (Outcome(status="stopped"), "critic", "What was written until then"),
     ],
 )
@@ -353,11 +363,11 @@ def test_a_blame_that_was_taken_back_is_gone_though_another_attempt_was_written_
 def test_an_objection_that_stands_is_told_beside_the_answer():
     unsettled = Finished(Outcome(status="unsettled", answer="8"))
     assert note(run_of(*written(FIRST), *read(FIRST, RIGHT, WRONG), unsettled), "en").startswith(
-        "The critic still objects"
+        "The checker still objects"
     )
 
 
-@pytest.mark.parametrize(("said", "told"), [("Two agree.", "Two agree. 没有"), ("两个一致。", "两个一致。没有")])
+@pytest.mark.parametrize(("said", "told"), [("Two agree.", "Two agree. 检查者"), ("两个一致。", "两个一致。检查者")])
 def test_what_is_said_in_the_language_of_the_problem_is_joined_as_that_language_is(said, told):
     settled = Finished(Outcome(status="settled", answer="7", trajectory_id=FIRST.id, note=said))
     assert note(run_of(*written(FIRST), settled, mode="critic"), "zh-CN").startswith(told)
@@ -388,3 +398,95 @@ def test_the_page_speaks_chinese():
         ("第 3 步", "依赖第 2 步", "zh-CN"),
     ]
     assert (shown["status"], shown["answer_label"]) == ("完成，用时 3.2 秒，尚有分歧", "答案")
+
+
+SHARED = StepVerdict(verdict="correct", evidence=(Evidence(by="solutions", verdict="correct"),))
+
+
+def test_a_step_that_only_plans_gets_no_green_tick_whoever_agrees():
+    made = attempt("First find how many apples there are.", "3 * 4 = 12", answer="12")
+    run = run_of(*written(made), *read(made, SHARED, RIGHT), Finished(outcome_of(made)))
+    plan, sum_ = steps(run, "en")
+    assert (plan["state"], plan["sign"], plan["word"], plan["badges"]) == ("plan", "", "plan, not checked", [])
+    assert [why["kind"] for why in plan["why"]] == ["plan"]
+    assert (sum_["state"], sum_["sign"]) == ("ok", "✓")
+    assert steps(run, "zh-CN")[0]["word"] == "只是计划，未检查"
+
+
+def test_a_plan_that_the_critic_objects_to_stays_flagged():
+    made = attempt("First find how many apples there are.", answer="12")
+    wrong = StepVerdict(verdict="incorrect", comment="no", evidence=(Evidence(by="model", verdict="incorrect"),))
+    assert steps(run_of(*written(made), *read(made, wrong)), "en")[0]["state"] == "flagged"
+
+
+@pytest.mark.parametrize("mode", ["plain", "critic", "selftalk"])
+def test_an_answer_without_a_calculation_is_not_checked_as_a_whole(mode):
+    made = attempt("First find how many apples there are.", answer="12")
+    shown = view(run_of(*written(made), *read(made, AGREED), Finished(outcome_of(made)), mode=mode), "en")
+    assert (shown["state"], shown["status"]) == ("unchecked", "Finished in 3.2 s, not checked")
+    assert "No step shows how this answer was calculated" in shown["note"]
+
+
+@pytest.mark.parametrize(
+    ("made", "state", "said"),
+    [
+        (attempt("3 * 4 = 12"), "no_answer", "No answer was found."),
+        (attempt("The price is not given."), "unanswerable", "I could not find everything I need in the problem."),
+    ],
+)
+def test_a_solution_without_an_answer_is_never_praised(made, state, said):
+    for mode in ("plain", "critic", "selftalk"):
+        shown = view(run_of(*written(made), *read(made, RIGHT), Finished(outcome_of(made)), mode=mode), "en")
+        assert (shown["state"], shown["answer"]) == (state, said)
+        assert not re.search("objected|found nothing wrong", shown["note"])
+    old = Outcome(status="settled", trajectory_id=made.id)  # as it was stored before
+    assert view(run_of(*written(made), Finished(old)), "en")["state"] == "no_answer"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state", "told"),
+    [
+        (
+            {"status": "unsettled", "vote": (2, 5), "answers": (("8", 2), ("7", 2))},
+            "unsure",
+            "Answers: 8 (2×) · 7 (2×) · none (1×).",
+        ),
+        ({"status": "settled", "vote": (4, 5), "answers": (("8", 4), ("7", 1))}, "ok", "Answers: 8 (4×) · 7 (1×)."),
+    ],
+)
+def test_a_second_opinion_that_disagrees_takes_the_green_off_and_tells_its_answers(outcome, state, told):
+    found = Outcome(answer="8", trajectory_id=FIRST.id, **outcome)
+    run = run_of(*written(FIRST), *read(FIRST, RIGHT, RIGHT, RIGHT), Finished(found))
+    assert {row["state"] for row in steps(run, "en")} == {state}
+    assert told in note(run, "en")
+
+
+def test_a_second_opinion_on_own_work_tells_no_answer():
+    own = attempt("3 * 4 = 12", "So 8 are left", answer="8", origin="student")
+    found = Outcome(
+        status="unsettled", answer="8", trajectory_id=own.id, vote=(3, 5), answers=(("7", 3), ("8", 1), ("6", 1))
+    )
+    run = run_of(*written(own), *read(own, RIGHT, RIGHT), Finished(found), kind="check", mode="check")
+    assert {row["state"] for row in steps(run, "en")} == {"unsure"}
+    assert "Answers: another (3×) · yours (1×) · another (1×)." in note(run, "en")
+
+
+def test_own_lines_without_a_calculation_are_said_not_to_be_checked():
+    own = attempt("Half of them are left.", "The answer is 24.", answer="24", origin="student")
+    run = run_of(*written(own), *read(own, RIGHT, RIGHT), Finished(outcome_of(own)), kind="check", mode="check")
+    shown = view(run, "en")
+    assert shown["state"] == "unchecked"
+    assert shown["answer"].startswith("Your lines show no calculation")
+
+
+def test_a_reply_that_repeated_itself_is_said_to_be_cut():
+    made = attempt("3 * 4 = 12", finish="repeated")
+    assert "repeating myself" in note(run_of(*written(made), Finished(outcome_of(made)), mode="plain"), "en")
+
+
+def test_a_plan_of_which_nobody_says_anything_is_called_one_too():
+    made = attempt("First find how many apples there are.", "3 * 4 = 12", answer="12")
+    read_by_critic = run_of(*written(made), *read(made, UNSEEN, RIGHT), Finished(outcome_of(made)))
+    assert steps(read_by_critic, "en")[0]["word"] == "plan, not checked"
+    plain = run_of(*written(made), Finished(outcome_of(made)), mode="plain")
+    assert [badge["kind"] for badge in steps(plain, "en")[0]["badges"]] == ["not_checked"]

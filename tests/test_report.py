@@ -127,6 +127,9 @@ def test_the_command_line_writes_a_session(stored, tmp_path):
 def test_the_list_names_the_newest_runs_and_finds_words(log, stored):
     log.record(a_run(stored[0].session_id, "check", PRACTISED, 3))
     view = listing(log, "en")
+    assert view["more"] == ""
+    few = listing(log, "en", shown=2)
+    assert (len(few["rows"]), few["more"]) == (2, "The newest 2 are listed.")
     assert [row["kind"] for row in view["rows"]] == ["Practised", "Checked", "Solved"]
     assert view["rows"][0]["title"].startswith("Ann pays $5") and not view["empty"]
     assert len(listing(log, "en", "half")["rows"]) == 3

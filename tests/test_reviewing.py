@@ -166,8 +166,18 @@ def test_the_answer_and_the_critic_are_not_sent_before_they_are_asked_for(log):
     assert any(row["why"] for row in render.steps(log.run(run), "en"))
     assert not any(row["why"] or row["comment"] or row["comment_text"] for row in shown["steps"])
     assert "Reference answer" not in head(reviewing, "en")
+    assert "a calculation is off" not in head(reviewing, "en")
     reviewing.revealed = True
     assert "Reference answer" in head(reviewing, "en")
+    assert "a calculation is off" in head(reviewing, "en")
+
+
+@pytest.mark.parametrize(
+    ("ratings", "able"), [((), False), ((1,), False), ((1, 1), True), ((-1,), True), ((1, -1), True)]
+)
+def test_the_critic_is_asked_only_once_a_person_has_judged(log, ratings, able):
+    rate(log, recorded(log, "secret", SURE, FALSE_SUM), *ratings)
+    assert Reviewing(log).can_reveal is able
 
 
 def test_what_a_person_typed_is_text(log):

@@ -63,7 +63,7 @@ def test_a_way_that_does_something_else_is_told_rather_than_one_that_does_the_sa
 
 def test_where_the_solver_comes_to_the_same_answer_the_doubt_may_be_mistaken():
     said, _ = told(["12 - 5 = 7\nThe answer is 7.", WAY, "7 are left.\nThe answer is 7.", "So 7.\nThe answer is 7."])
-    assert "I may be mistaken: 3 of 4 times" in said
+    assert "I reached your answer too, 3 of 4 times" in said
     assert "I would work out" not in said
 
 

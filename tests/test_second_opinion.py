@@ -84,7 +84,7 @@ def test_a_solution_that_the_others_share_stands():
     talk, _ = solved(SEVENTEEN, SEVENTEEN, SEVEN, SEVENTEEN)
     assert len(talk.trajectories) == 1
     assert (talk.outcome.answer, talk.outcome.status) == ("17", "settled")
-    assert (talk.outcome.note, talk.outcome.vote) == ("3 of 4 solutions come to this answer.", (3, 4))
+    assert (talk.outcome.note, talk.outcome.vote) == ("3 of 4 solutions reach this answer.", (3, 4))
 
 
 def test_a_solution_that_is_outvoted_gives_way_and_that_is_said():
@@ -93,7 +93,7 @@ def test_a_solution_that_is_outvoted_gives_way_and_that_is_said():
     assert (first.answer, winner.answer, talk.outcome.answer) == ("7", "17", "17")
     assert isinstance(talk.turns[-1], Critique)
     assert talk.turns[-1].trajectory_id == winner.id
-    assert talk.outcome.note == "The first solution said 7; 3 of 4 say otherwise, so this is one of those."
+    assert talk.outcome.note == "The first solution gave 7, but 3 of 4 reach the answer shown here."
 
 
 def test_a_stop_while_the_winner_is_read_leaves_what_stood():
@@ -106,7 +106,8 @@ def test_a_stop_while_the_winner_is_read_leaves_what_stood():
     own = attempt("7")
     talk = SelfTalk(problem=PENS, turns=(own,), outcome=Outcome(status="settled", answer="7", trajectory_id=own.id))
     *events, end = put_to_vote(talk, engine, settings.load(mode="critic"), cancel)
-    assert (events, end) == ([Voting()], Finished(talk.outcome))
+    assert events == [Voting(done, 5) for done in (1, 2, 3, 4)]
+    assert end == Finished(talk.outcome)
 
 
 def test_where_the_solutions_do_not_agree_a_person_is_warned_and_the_answer_stays():
@@ -118,7 +119,7 @@ def test_where_the_solutions_do_not_agree_a_person_is_warned_and_the_answer_stay
 def test_an_actor_that_never_came_to_an_answer_is_helped_out():
     plan = "Add up.\nThe answer is N."
     talk, _ = solved(plan, plan, SEVENTEEN, SEVENTEEN, SEVENTEEN)
-    assert (talk.outcome.answer, talk.outcome.note) == ("17", "3 of 4 solutions come to this answer.")
+    assert (talk.outcome.answer, talk.outcome.note) == ("17", "3 of 4 solutions reach this answer.")
 
 
 def test_a_quick_look_asks_nobody():
@@ -141,9 +142,9 @@ def test_a_stop_during_the_vote_leaves_the_solution_as_it_was():
 @pytest.mark.parametrize(
     ("replies", "status", "told"),
     [
-        ([SEVENTEEN] * 3, "settled", "3 of 3 solutions of my own come to your answer too."),
-        ([SEVEN] * 3, "unsettled", "3 of 3 solutions of my own agree on another answer than your last line."),
-        ([SEVEN, TWELVE, SIXTY, SILENT, SEVEN], "settled", "My own 5 solutions do not agree"),
+        ([SEVENTEEN] * 3, "settled", "3 of my 3 solutions reach your answer too."),
+        ([SEVEN] * 3, "unsettled", "3 of my 3 solutions reach a different answer from yours."),
+        ([SEVEN, TWELVE, SIXTY, SILENT, SEVEN], "settled", "My 5 solutions do not agree"),
     ],
 )
 def test_a_person_is_told_how_the_vote_stands_to_their_answer(replies, status, told):
@@ -183,8 +184,8 @@ def test_of_an_answer_that_cannot_be_compared_nothing_is_claimed():
 
 def test_a_chinese_problem_is_answered_in_chinese():
     reply = "一共 3 × 4 + 5 = 17 元。\n答案是 17。"
-    assert checked(*[reply] * 3, problem=CHINESE).note == "我自己的 3 个解答中有 3 个也得到你的答案。"
-    assert solved(*[reply] * 3, problem=CHINESE)[0].outcome.note == "3 个解答中有 3 个得到这个答案。"
+    assert checked(*[reply] * 3, problem=CHINESE).note == "我解了 3 次，有 3 次也得到你的答案。"
+    assert solved(*[reply] * 3, problem=CHINESE)[0].outcome.note == "解了 3 次，有 3 次得到这个答案。"
 
 
 def test_an_error_of_the_engine_keeps_what_was_made():

@@ -5,7 +5,7 @@ from threading import Event
 import pytest
 
 from runtime import settings
-from runtime.actor import CIRCLING, Actor
+from runtime.actor import Actor
 from runtime.critic import Critic
 from runtime.engines.base import EngineError, Sampling
 from runtime.engines.scripted import ScriptedEngine
@@ -110,10 +110,66 @@ def test_a_false_equation_is_put_right_before_anything_follows_from_it():
     assert engine.calls[1][-1] == {"role": "assistant", "content": "The pens cost 3 × 4 = 12"}
 
 
-def test_an_actor_that_goes_in_circles_is_stopped_and_has_no_answer():
-    engine = ScriptedEngine(["3 × 4 = 12 dollars.\n" * 30 + "The answer is 12."])
-    attempt = talk_of(engine, "plain").chosen
-    assert (len(attempt.steps), attempt.finish, attempt.answer) == (CIRCLING, "length", None)
+@pytest.mark.parametrize(
+    ("reply", "steps", "finish", "answer"),
+    [
+        ("3 × 4 = 12 dollars.\n" * 30 + "The answer is 12.", ["3 × 4 = 12 dollars."], "repeated", None),
+        ("3 × 4 = 12\nThat is it.\n" * 9 + "The answer is 12.", ["3 × 4 = 12", "That is it."], "repeated", None),
+        ("3 × 4 = 12\n" + "The answer is 12.\n" * 9, ["3 × 4 = 12"], "stop", "12"),
+        ("3 × 4 = 12\nThe answer is 12.\n" * 9, ["3 × 4 = 12"], "stop", "12"),
+    ],
+)
+def test_an_actor_that_goes_in_circles_is_stopped_and_repeats_nothing(reply, steps, finish, answer):
+    talk = talk_of(ScriptedEngine([reply]), "plain")
+    attempt = talk.chosen
+    assert ([step.text for step in attempt.steps], attempt.finish, attempt.answer) == (steps, finish, answer)
+    assert talk.outcome.status == ("settled" if answer else "unsettled")
+
+
+def test_one_voice_that_goes_in_circles_is_stopped_too():
+    line = "3 × 4 = 12 dollars.\nCheck: right.\n"
+    attempt = talk_of(ScriptedEngine([line * 30 + "The answer is 12."]), "selftalk").chosen
+    assert ([step.text for step in attempt.steps], attempt.finish, attempt.answer) == (
+        ["3 × 4 = 12 dollars."],
+        "repeated",
+        None,
+    )
+
+
+GUESS = "Work out what the pens cost.\nAdd the price of the book.\nThe answer is 12."
+
+
+@pytest.mark.parametrize("mode", ["plain", "critic"])
+def test_an_answer_without_a_calculation_is_asked_for_again_with_one(mode):
+    engine = ScriptedEngine([GUESS, RIGHT, *AGREED])
+    talk = talk_of(engine, mode)
+    guess, solution = talk.trajectories
+    assert (guess.answer, solution.answer) == ("12", "17")
+    assert (talk.chosen.id, talk.outcome.status, talk.outcome.answer) == (solution.id, "settled", "17")
+    assert "no line of this solution shows a calculation" in engine.calls[1][-2]["content"].lower()
+
+
+@pytest.mark.parametrize("mode", ["plain", "critic"])
+@pytest.mark.parametrize("again", [GUESS, "Add.\nThe answer is 9.", "I do not know."])
+def test_an_answer_that_stays_without_a_calculation_is_not_checked(mode, again):
+    engine = ScriptedEngine([GUESS, again, *[BAD_IDEA] * SOLUTIONS, *[PROGRAM] * PROGRAMS, *[again] * 20])
+    talk = fold_all(PENS, converse(PENS, engine, settings.load(mode=mode, depth="quick"), Event()))
+    assert (talk.outcome.status, talk.outcome.answer) == ("unchecked", "12")
+    assert len(talk.trajectories) == 2
+
+
+@pytest.mark.parametrize("mode", ["plain", "critic", "selftalk"])
+def test_missing_data_is_kept_as_the_outcome_and_nobody_is_asked_for_a_number(mode):
+    engine = ScriptedEngine(["The price of 3 pens is not given.\nWe cannot calculate this without it.", RIGHT])
+    talk = talk_of(engine, mode)
+    assert (talk.outcome.status, talk.outcome.answer, len(talk.trajectories)) == ("unanswerable", None, 1)
+    assert len(engine.calls) == 1
+
+
+def test_a_closing_line_that_says_that_data_is_missing_is_shown_as_a_step():
+    talk = talk_of(ScriptedEngine(["She buys pens.\nThe answer is not given."]), "plain")
+    assert [step.text for step in talk.chosen.steps] == ["She buys pens.", "The answer is not given."]
+    assert (talk.outcome.status, talk.outcome.answer) == ("unanswerable", None)
 
 
 PLAN = "Work out what the pens cost.\nAdd the price of the book.\nThe answer is N."

@@ -79,7 +79,7 @@ def test_a_full_disk_takes_no_word_off_the_screen(log):
     text = QUESTION + " " + "word " * 700  # more than the free room of the file's last pages
     end = last(session.solve(text))
     assert end.run.transcript.talk.outcome.answer == "17"
-    assert "The disk is full" in end.unsaved
+    assert "The disk is full" in str(end.unsaved)
 
 
 def test_own_work_names_the_first_error_and_judges_nothing_after_it(log):

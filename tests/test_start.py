@@ -121,7 +121,7 @@ def test_a_home_that_can_only_be_read_is_found_out_at_the_start_and_tried_again(
             settings.database.chmod(0o644)
         with only_readable(home if what == "home" else settings.database):
             log, reason = app.open_log(settings)
-            assert "Set SOLILOQUY_HOME to a folder you can write to." in reason
+            assert "Set SOLILOQUY_HOME to a folder you can write to." in str(reason)
             with pytest.raises(StoreError, match="Set SOLILOQUY_HOME"):
                 log.start_session()
         assert log.start_session()  # the same log, once it can be written

@@ -20,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 from runtime.api import shapes
 from runtime.api.shapes import ApiError, Asked, Reply
 from runtime.api.telling import finish, solution, thinking
-from runtime.engines.base import Metered
+from runtime.engines.base import ContextOverflow, Metered
 from runtime.errors import SoliloquyError
 from runtime.events import Failed
 from runtime.page.live import Follower
@@ -236,7 +236,7 @@ def _refuse_failed(ended: Progress) -> Run:
     run, event = ended.run, ended.event
     if run.status != "failed":
         return run
-    if isinstance(event, Failed) and event.too_long:
+    if isinstance(event, Failed) and event.kind == ContextOverflow.kind:
         raise ApiError(run.transcript.talk.outcome.note, 400, "context_length_exceeded", "messages")
     raise ApiError(run.transcript.talk.outcome.note, 500, "run_failed", headers=NOT_AGAIN)
 

@@ -153,7 +153,7 @@ def counted(usage: Usage) -> dict[str, int]:
 
 
 def ending(run: Run) -> dict[str, Any]:
-    """How a run ended: `settled` if nobody objects to its answer, `unsettled` if the critic still does."""
+    """How a run ended: `runtime.types.Status` says what each word means."""
     outcome = run.transcript.talk.outcome
     return {"status": run.status, "answer": outcome.answer, "note": outcome.note, "run": run.id}
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from runtime.claims import is_plan
 from runtime.page.words import word
 from runtime.store import Run
 from runtime.text import Language, join_steps, language_of
@@ -41,7 +42,8 @@ def _lines(run: Run) -> Iterable[str]:
     language, heard = language_of(talk.problem.text), _Heard()
     for turn in talk.turns:
         if isinstance(turn, Critique):
-            yield from heard.news(turn, language)
+            steps = next((t.steps for t in reversed(talk.trajectories) if t.id == turn.trajectory_id), ())
+            yield from heard.news(turn, steps, language)
         else:
             yield from _attempt(turn.steps, turn.parent, language)
             heard.keep(turn.parent)
@@ -70,16 +72,17 @@ class _Heard:
         kept = parent.kept if parent else 0
         self._verdicts = {position: said for position, said in self._verdicts.items() if position < kept}
 
-    def news(self, critique: Critique, language: Language) -> Iterable[str]:
+    def news(self, critique: Critique, steps: Sequence[Step], language: Language) -> Iterable[str]:
         for position, said in enumerate(critique.verdicts):
             known = self._verdicts.get(position)
             self._verdicts[position] = said
             if (said.evidence or said.comment) and (known is None or known.verdict != said.verdict):
-                yield _verdict(position, said, language)
+                only_plans = position < len(steps) and is_plan(steps[position].text)
+                yield _verdict(position, said, only_plans, language)
 
 
-def _verdict(position: int, said: StepVerdict, language: Language) -> str:
-    sign, key = _SAID[said.verdict]
+def _verdict(position: int, said: StepVerdict, only_plans: bool, language: Language) -> str:
+    sign, key = ("–", "verdict.plan") if only_plans and said.verdict == "correct" else _SAID[said.verdict]
     label = word("step.solve", language, number=position + 1)
     comment = f" – {' '.join(said.comment.split())}" if said.comment else ""
     return f"{sign} {label}: {word(key, language)}{comment}"
@@ -87,4 +90,4 @@ def _verdict(position: int, said: StepVerdict, language: Language) -> str:
 
 def finish(talk: SelfTalk) -> str:
     """Why the solution ended, in the protocol's words."""
-    return "length" if talk.chosen and talk.chosen.finish == "length" else "stop"
+    return "length" if talk.chosen and talk.chosen.finish in ("length", "repeated") else "stop"

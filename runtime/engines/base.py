@@ -31,6 +31,8 @@ class EngineError(SoliloquyError):
 class ContextOverflow(EngineError):
     """The conversation does not fit the context; raised before any work starts."""
 
+    kind = "too_long"
+
 
 class Cancelled(EngineError):
     """Somebody ended a reading before it was done."""

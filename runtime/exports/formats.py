@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 
 from runtime.labelled import LabelledAttempt
 from runtime.rows import home_of, step_id
-from runtime.text import join_steps, language_of
+from runtime.text import is_closing, join_steps, language_of
 from runtime.types import Feedback, Trajectory, content_hash
 
 Format = Literal["prm800k", "stepwise", "preference", "messages", "judged"]
@@ -112,7 +112,9 @@ def _pair(attempt: LabelledAttempt, position: int, chosen: str, rejected: str) -
 def _messages(attempt: LabelledAttempt) -> Iterator[Row]:
     """Solutions that hold from the first step to the last."""
     if attempt.holds and not attempt.spoiled:
-        solution = join_steps(attempt.steps, attempt.trajectory.answer, language_of(attempt.problem.text))
+        stated = is_closing(attempt.steps[-1])  # own lines hold their answer already
+        closing = None if stated else attempt.trajectory.answer
+        solution = join_steps(attempt.steps, closing, language_of(attempt.problem.text))
         question, answer = {"role": "user"}, {"role": "assistant"}
         yield {"messages": [question | {"content": attempt.problem.text}, answer | {"content": solution}]}
 

@@ -9,7 +9,7 @@ from typing import Any
 from runtime.comparing import MODES, NAMES, VERDICTS, Comparison
 from runtime.page import guided
 from runtime.page.display import to_display
-from runtime.page.words import catalogue, word
+from runtime.page.words import catalogue, explained, word
 from runtime.settings import Mode
 from runtime.text import Language
 from runtime.types import Cost
@@ -51,12 +51,22 @@ def steps(comparison: Comparison | None, place: int, busy: bool, language: Langu
 
 
 def _blind(shown: dict[str, Any], language: Language) -> dict[str, Any]:
-    """Without what says in words how a solution was made: who looked at a step, and the note on the answer."""
-    rows = [{**row, "badges": [], "why": []} for row in shown.get("steps", [])]
-    told = shown.get("status", "")
-    telling = [word(f"status.{phase}", language) for phase in ("reading", "voting")]
-    status = word("status.thinking", language) if told in telling else told
-    return {**shown, "steps": rows, "note": "", "status": status}
+    """Only the lines as they stand and the answer: verdicts, retries and times tell how a solution was made, and would
+    sway a vote."""
+    standing = [row for row in shown.get("steps", []) if row["state"] != "replaced"]
+    rows = [{**row, **_UNJUDGED, "state": _blind_state(row)} for row in standing]
+    rows = [{**row, "label": word("step.solve", language, number=number)} for number, row in enumerate(rows, 1)]
+    how = _BLIND.get(shown.get("state", ""), "done")
+    status = word(f"compare.{how}", language) if "state" in shown else shown.get("status", "")
+    return {**shown, "steps": rows, "note": "", "status": status, "state": "running" if how == "working" else ""}
+
+
+_UNJUDGED = {"sign": "", "word": "", "comment": "", "comment_text": "", "badges": [], "why": []}
+_BLIND = {"running": "working", "stopped": "halted", "failed": "failed"}
+
+
+def _blind_state(row: dict[str, Any]) -> str:
+    return "streaming" if row["state"] == "streaming" else "plain"
 
 
 def _is_next(comparison: Comparison, place: int) -> bool:
@@ -65,8 +75,8 @@ def _is_next(comparison: Comparison, place: int) -> bool:
 
 
 def figures(comparison: Comparison | None, place: int, language: Language) -> str:
-    """What a solution took, once it is over."""
-    cost = comparison.costs.get(comparison.modes[place]) if comparison else None
+    """What a solution took, once there was a vote: who is quick is known by that."""
+    cost = comparison.costs.get(comparison.modes[place]) if comparison and comparison.vote else None
     if cost is None:
         return ""
     rows = [
@@ -101,7 +111,7 @@ def told(comparison: Comparison | None, busy: bool, language: Language) -> str:
         said = word("compare.ask", language)
     else:
         said = word("compare.cut_short", language)
-    unsaved = word("unsaved", language, reason=comparison.unsaved) if comparison.unsaved else ""
+    unsaved = word("unsaved", language, reason=explained(comparison.unsaved, language)) if comparison.unsaved else ""
     return f'<p role="status">{escape(said)}</p>' + (f'<p role="alert">{escape(unsaved)}</p>' if unsaved else "")
 
 

@@ -20,7 +20,8 @@ from runtime.page import guided
 from runtime.page.exercise import Exercise
 from runtime.page.live import Follower
 from runtime.page.loading import Loading
-from runtime.page.words import catalogue, word
+from runtime.page.past import LISTED
+from runtime.page.words import catalogue, explained, word
 from runtime.reviewing import Reviewing
 from runtime.session import Session
 from runtime.settings import Settings
@@ -55,25 +56,27 @@ class Desk:
         kept_comparison: str | None = None,
     ) -> None:
         self.settings, self.model, self.language = settings, model, language
-        self.mishap = ""
+        self.mishap: StoreError | None = None
         """Why nothing is kept although it should be, if that is so."""
         try:
             self.session = Session(settings, model, log, kept_session)
         except StoreError as error:
-            self.session, self.mishap = Session(settings, model, None, kept_session), str(error)
+            self.session, self.mishap = Session(settings, model, None, kept_session), error
         self.log, self.wanted = self.session.log, log
         """Where things are stored, and where they shall be as soon as that can be opened."""
         self.exercise = exercise or Exercise()
         self.search = ""
         """What the list of earlier runs is searched for."""
+        self.listed = LISTED
+        """How many of them are listed."""
         self._kept_item, self._kept_comparison = kept_item, kept_comparison
         self._followers: dict[str, Follower] = {}
         # What goes on in no follower was broken off, as by a crash.
         self._shown: dict[str, Run] = {kind: run.halted() for kind in KINDS if (run := self.session.latest(kind))}
         self._labels: dict[str, Feedback] = {}
-        self._comparison: tuple[bool | None] | None = None
-        """Of a student's own answer with the solution on view, if one was asked for."""
-        self._unsaved: dict[str, str] = {}
+        self._own_answer: tuple[str, int] | None = None
+        """What a student compared with the solution on view last, and how often they did."""
+        self._unsaved: dict[str, StoreError] = {}
         self._mishaps = 0
 
     @cached_property
@@ -103,7 +106,7 @@ class Desk:
         act = partial(self.session.solve, help=help) if kind == "solve" else self.session.check
         self._shown.pop(kind, None)
         self._unsaved.pop(kind, None)
-        self._comparison = None
+        self._own_answer = None
         self._followers[kind] = Follower(lambda cancel: act(*asked, depth=depth, cancel=cancel))
 
     def again(self, step: str, depth: Depth | None = None) -> None:
@@ -118,7 +121,6 @@ class Desk:
         """Get ready to let more solutions vote on what is on view. Nothing happens where they can say nothing new."""
         run = self._shown.get(kind)
         if run and kind not in self._followers and guide.can_be_voted_on(run):
-            self._comparison = None
             self._followers[kind] = Follower(lambda cancel: self.session.vote(run, cancel))
 
     def follow(self, kind: str) -> Iterator[dict[str, Any] | None]:
@@ -199,21 +201,22 @@ class Desk:
     def give(self, wish: Wish) -> None:
         """Show the next hint or step of the solution on view, or all that is left."""
         if run := self._shown.get("solve"):
-            self._comparison = None  # the answer may have been changed since
+            self._own_answer = None  # the answer may have been changed since
             self._shown["solve"], unsaved = self.session.give(run, wish)
             self._unsaved |= {"solve": unsaved} if unsaved else {}
 
     def compare(self, answer: str) -> None:
         """Say whether a student's answer is that of the solution on view."""
-        if run := self._shown.get("solve"):
-            self._comparison = (guide.compare(run, answer[:MAX_ANSWER]),)
+        if "solve" in self._shown:
+            _, tries = self._own_answer or ("", 0)
+            self._own_answer = answer[:MAX_ANSWER], tries + 1
 
     # Earlier runs
 
     def keep_in(self, log: SessionLog | None) -> None:
         """From now on store in this log, or nowhere; a comparison that was begun is not taken up again."""
         self.session.keep_in(log)
-        self.log, self.wanted, self.mishap = log, log, ""
+        self.log, self.wanted, self.mishap = log, log, None
         self.__dict__.pop("reviewing", None)
         if log is None and self.comparison:
             self.comparison.session.keep_in(None)
@@ -229,7 +232,7 @@ class Desk:
         self._refuse_while(run.kind)
         self._shown[run.kind] = run.halted()
         self._unsaved.pop(run.kind, None)
-        self._comparison = None
+        self._own_answer = None
         # The log knows what was said of it, here or elsewhere.
         self._labels = {step: said for step, said in self._labels.items() if not step.startswith(run.id)}
         return run.kind
@@ -268,7 +271,7 @@ class Desk:
         try:
             yield
         except StoreError as error:
-            self._unsaved[kind] = str(error)
+            self._unsaved[kind] = error
             self._mishaps += 1
             raise
         self._unsaved.pop(kind, None)
@@ -277,7 +280,7 @@ class Desk:
         """What a view says of things that could not be stored."""
         unsaved = self._unsaved.get(kind)
         return {
-            "unsaved": word("unsaved", self.language, reason=unsaved) if unsaved else "",
+            "unsaved": word("unsaved", self.language, reason=explained(unsaved, self.language)) if unsaved else "",
             "epoch": self._mishaps,
         }
 
@@ -293,8 +296,9 @@ class Desk:
         """All that a tab's step list shows."""
         run = self._shown.get(kind)
         shown = guided.view(replace(run, labels=run.labels | self._labels), self.language) if run else {}
-        if run and kind == "solve" and self._comparison:
-            shown["compared"] = guided.compared(run, *self._comparison, self.language)
+        if run and kind == "solve" and self._own_answer and run.transcript.talk.outcome:
+            answer, tries = self._own_answer
+            shown["compared"] = guided.compared(run, guide.compare(run, answer), tries, self.language)
         return {
             **shown,
             **self.trouble(kind),
@@ -309,9 +313,10 @@ class Desk:
 
     def model_line(self) -> str:
         """HTML that says whether the model is ready, and what to do if there is none."""
-        state, text = self.model.readiness.state, self.model.readiness.text
-        head = word(f"model.{state}", self.language, name=text)
-        more = word("model.missing.do", self.language, reason=text) if state == "missing" else ""
+        state, name, error = self.model.readiness.state, self.model.readiness.text, self.model.readiness.error
+        head = word(f"model.{state}", self.language, name=name)
+        reason = explained(error or name, self.language)
+        more = word("model.missing.do", self.language, reason=reason) if state == "missing" else ""
         return f'<div class="{state}"><b>{escape(head)}</b>{escape(more)}</div>'
 
     def texts(self, kind: str) -> list[str]:

@@ -15,16 +15,16 @@ from typing import Any
 from runtime.events import Transcript
 from runtime.page import render
 from runtime.page.display import to_display
-from runtime.page.words import word
+from runtime.page.words import explained, word
 from runtime.practice import FEWEST, GROUPS, MOST, Judged, Judgement, Ladder, fresh, judge
-from runtime.store import Run
+from runtime.store import Run, StoreError
 from runtime.text import Language, UnreadableError, clean, split_attempt
 from runtime.types import Critique, Evidence, Outcome, SelfTalk, Step, StepVerdict, Trajectory
 from runtime.wordproblems import generate
 from runtime.worked import Worked
 
 SEEDS = 1 << 31
-Keep = Callable[[SelfTalk, str | None], tuple[Run, str | None]]
+Keep = Callable[[SelfTalk, str | None], tuple[Run, StoreError | None]]
 """Stores a judged attempt in the place of an earlier one; the session's `practised`."""
 
 
@@ -56,7 +56,7 @@ class Exercise:
         self.judgement = Judgement(())
         self.run: Run | None = None
         self.stored_as: str | None = None
-        self.unsaved = ""
+        self.unsaved: StoreError | None = None
         self.said = ("practise.length", len(self.worked.steps))
         self.ended = self.shown = self.stumbled = False
 
@@ -80,7 +80,7 @@ class Exercise:
         self.stumbled = self.stumbled or self.judgement.first_error is not None
         self.run, unsaved = keep(self._talk(language), self.stored_as)
         self.stored_as = self.run.id
-        self.unsaved = unsaved or ""
+        self.unsaved = unsaved
         if self.judgement.solved and not self.ended:
             self._end("mended" if self.stumbled else "right")
 
@@ -134,7 +134,7 @@ class Exercise:
             # Told anew, as the page may speak another language by now.
             run = render.view(replace(self.run, transcript=Transcript(self._talk(language))), language)
             steps = {**run, "status": "", "answer": self._finding(language) or run["answer"]}
-        unsaved = word("unsaved", language, reason=self.unsaved) if self.unsaved else ""
+        unsaved = word("unsaved", language, reason=explained(self.unsaved, language)) if self.unsaved else ""
         ready = {
             "note": word("practise.note", language) if steps else "",
             "language": language,

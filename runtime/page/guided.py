@@ -6,13 +6,13 @@ the solution is being worked out nothing is said of it at all.
 
 from __future__ import annotations
 
-from functools import reduce
 from typing import Any
 
 from runtime import guide
 from runtime.hints import Hint, gives_away, to_mend
 from runtime.page import render
 from runtime.page.words import word
+from runtime.second_opinion import CERTAIN
 from runtime.store import Run
 from runtime.text import Language
 
@@ -51,20 +51,31 @@ def is_whole(run: Run) -> bool:
     return run.kind == "check" or guide.is_open(run)
 
 
-def compared(run: Run, same: bool | None, language: Language) -> dict[str, str]:
-    """What a student is told of an answer of their own (`guide.compare`); ours is never in it."""
+def compared(run: Run, same: bool | None, tries: int, language: Language) -> dict[str, Any]:
+    """What a student is told of an answer of their own (`guide.compare`), the `tries`-th one; ours is never in it, and
+    may be the wrong one."""
     kind = {True: "same", False: "other", None: "unclear"}[same]
-    said = word(f"mine.{kind}", language)
-    if same is not None and run.status == "unsettled":
-        said += word("mine.unsettled", language)
-    return {"kind": kind, "text": said}
+    vote = run.transcript.talk.outcome.vote
+    key = f"mine.{kind}"
+    if kind != "unclear" and vote:
+        key += ".voted" if vote[0] >= CERTAIN else ".divided"
+    elif kind == "same" and run.status in ("unsettled", "unchecked"):
+        key += ".unsettled"
+    elif kind == "other" and tries > 1:
+        key += ".again"
+    elif kind == "other" and not guide.can_be_voted_on(run):
+        key += ".hint"
+    agree, n = vote or (0, 0)
+    return {"kind": kind, "text": word(key, language, agree=agree, n=n), "tries": tries}
 
 
 def spoken(hint: Hint, language: Language) -> str:
     """A hint in words."""
     parts = [*hint.known, *(word("hint.found", language, number=number) for number in hint.found)]
-    known = reduce(lambda first, second: word("hint.and", language, first=first, second=second), parts or [""])
-    return word(f"hint.{hint.rung}.{hint.about}", language, known=known, sum=hint.sum)
+    *first, last = parts or [""]
+    listed = ("、" if language == "zh-CN" else ", ").join(first)
+    known = word("hint.and", language, first=listed, second=last) if first else last
+    return word(f"hint.{hint.rung}.{hint.about}", language, known=known, sum=hint.sum, quote=hint.quote)
 
 
 def _careful(row: dict[str, Any], hidden: list[str], answer: str | None) -> dict[str, Any]:
@@ -90,7 +101,7 @@ def _stub(key: str, number: int, language: Language) -> dict[str, Any]:
 
 
 def _status(run: Run, seen: int, count: int, ended: str, language: Language) -> str:
-    if run.status not in ("settled", "unsettled"):
+    if run.transcript.voting or run.status in ("stopped", "failed"):
         return ended
     key = "status.worked_out" if seen == 0 else "status.seen"
     return word(key, language, seen=seen, count=count, left=count - seen)

@@ -18,16 +18,21 @@ from runtime.page.tabs.review import ReviewTab
 from runtime.page.tabs.train import TrainTab
 from runtime.page.tabs.work import WorkTab
 from runtime.page.widgets import AT_ONCE, BARE, QUIET, in_words, told
-from runtime.page.words import LANGUAGES, catalogue, understood, word
+from runtime.page.words import LANGUAGES, catalogue, explained, understood, word
 from runtime.settings import Settings
-from runtime.store import SessionLog
+from runtime.store import SessionLog, StoreError
 
 
 class Page(Frame):
     """The widgets around the tabs, and what concerns the page as a whole."""
 
     def __init__(
-        self, model: Loading, settings: Settings, log: SessionLog | None, studio: bool = False, mishap: str = ""
+        self,
+        model: Loading,
+        settings: Settings,
+        log: SessionLog | None,
+        studio: bool = False,
+        mishap: StoreError | str = "",
     ) -> None:
         super().__init__(model, settings, log, studio)
         self.mishap = mishap
@@ -77,7 +82,8 @@ class Page(Frame):
         all_of_it = list(dict.fromkeys([self.kept, self.model_line, *lines, *words, *steps, *painted]))
         self.past.wire([*all_of_it, self.panes], self.paint)
         self.look.wire(self.blocks)
-        self.blocks.load(self.open, [self.kept], all_of_it, **QUIET)
+        opened = self.blocks.load(self.open, [self.kept], all_of_it, **QUIET)
+        self.keep_what_is_typed(opened)
         self.blocks.unload(self.leave)
         self.language.input(self.speak, [self.kept, self.language], all_of_it, **QUIET)
         runs = [run for tab in [*self.tabs, self.compare] for run in tab.runs]
@@ -87,6 +93,13 @@ class Page(Frame):
             event(self.after_run, None, [*lines, self.past.list], **QUIET)
         self.practise.checked.then(self.past.refresh, None, [self.past.list], **QUIET)
         self.clock.tick(self.tell_model, None, [self.model_line, self.clock], **QUIET)
+
+    def keep_what_is_typed(self, opened: Any) -> None:
+        """In the browser tab alone: a reload, or a server that was started again, takes no word away."""
+        boxes = [*(box for tab in self.tabs for box in tab.boxes), self.practise.box, self.compare.box]
+        opened.then(None, boxes, boxes, js="(...texts) => soliloquyTyped.restore(texts)", **QUIET)
+        for number, box in enumerate(boxes):
+            box.change(None, [box], None, js=f"(text) => {{ soliloquyTyped.keep({number}, text); }}", **QUIET)
 
     def open(self, kept: dict[str, Any] | None, request: gr.Request) -> dict[Any, Any]:
         """The page is loaded: go on with the session that this browser had, in its language."""
@@ -142,7 +155,7 @@ class Page(Frame):
     def keeping(self, desk: Desk) -> dict[Any, dict[str, Any]]:
         """Whether nothing is kept, by wish or by mishap."""
         mishap = "" if desk.log else desk.mishap or self.mishap
-        told = word("app.unkept", desk.language, reason=escape(mishap))
+        told = word("app.unkept", desk.language, reason=escape(explained(mishap, desk.language)))
         return {
             self.unkept: {
                 "value": escape(word("app.not_kept", desk.language)),

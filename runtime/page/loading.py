@@ -24,6 +24,7 @@ class Readiness:
 
     state: Literal["loading", "ready", "missing"]
     text: str = ""
+    error: SoliloquyError | None = None
 
 
 class Loading:
@@ -53,19 +54,21 @@ class Loading:
                 try:
                     self._engine = self._load()
                 except SoliloquyError as error:
-                    self._missing(str(error))
+                    self._missing(error)
                     raise
                 except Exception as error:  # a library or a file of somebody else: anything may be raised
                     logger.exception("The model could not be loaded.")
                     what = f"{type(error).__name__}: {error}".rstrip(":. ")
                     sentence = f"The model could not be loaded ({what}). Use another one, or fetch it again."
-                    self._missing(sentence)
-                    raise EngineError(sentence) from error
+                    failed = EngineError(sentence)
+                    self._missing(failed)
+                    raise failed from error
             self.readiness = Readiness("ready", self._engine.model)
             return self._engine
 
-    def _missing(self, sentence: str) -> None:
-        self.readiness = Readiness("missing", sentence)
+    def _missing(self, error: SoliloquyError) -> None:
+        sentence = str(error)
+        self.readiness = Readiness("missing", sentence, error)
         if sentence != self._told:
             self._told = sentence
             self._tell(sentence)

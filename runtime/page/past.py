@@ -6,23 +6,26 @@ from typing import Any
 
 from runtime.comparing import MODES
 from runtime.page import report
-from runtime.page.words import catalogue, word
+from runtime.page.words import catalogue, explained, word
 from runtime.store import Run, SessionLog, StoreError
 from runtime.text import Language
 
-SHOWN = 20
+LISTED = 20
+"""Entries at first, and so many more whenever more are asked for."""
 LONGEST = 90
 """Characters of a problem; the page cuts them to what fits."""
 
 
-def listing(log: SessionLog | None, language: Language, search: str = "", comparisons: bool = False) -> dict[str, Any]:
-    """What the list shows: the newest runs, or those in which some words stand; why there are none, if there are none.
-    With `comparisons` the runs of one are one entry, which goes by its session."""
+def listing(
+    log: SessionLog | None, language: Language, search: str = "", comparisons: bool = False, shown: int = LISTED
+) -> dict[str, Any]:
+    """What the list shows: the newest runs, or those in which some words stand, and whether there are more; why there
+    are none, if there are none. With `comparisons` the runs of one are one entry, which goes by its session."""
     empty = word("past.none" if search.strip() else "past.empty", language)
     try:
-        rows = log.runs(len(MODES) * SHOWN, search) if log else []
+        rows = log.runs(len(MODES) * (shown + 1), search) if log else []
     except StoreError as error:  # the page itself must open all the same
-        rows, empty = [], str(error)
+        rows, empty = [], explained(error, language)
     entries: dict[str, dict[str, Any]] = {}
     for row in rows:
         together = comparisons and row["compared"]
@@ -30,7 +33,8 @@ def listing(log: SessionLog | None, language: Language, search: str = "", compar
     return {
         "language": language,
         "search": search,
-        "rows": [_row(entry, row, language) for entry, row in [*entries.items()][:SHOWN]],
+        "rows": [_row(entry, row, language) for entry, row in [*entries.items()][:shown]],
+        "more": word("past.newest", language, n=shown) if len(entries) > shown else "",
         "empty": _left_out(log, language) if rows else empty,
         "words": {key: text for key, text in catalogue(language).items() if key.startswith("past.")},
     }

@@ -6,21 +6,20 @@ once; what it replaces stays visible, and is marked. Nothing here knows of the p
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Literal
 
-from runtime.events import as_talk
-from runtime.page.display import answer_to_display, to_display
+from runtime.claims import is_plan
+from runtime.page.display import to_display
+from runtime.page.endings import answer, ended, ending, note
+from runtime.page.reading import Home, Reading, read_run
 from runtime.page.words import word
 from runtime.rows import home_of, step_id
-from runtime.store import PRACTISED, Run
+from runtime.second_opinion import CERTAIN
+from runtime.store import Run
 from runtime.text import Language, language_of
-from runtime.types import Critique, SelfTalk, StepVerdict, Trajectory
+from runtime.types import SelfTalk, StepVerdict
 
-State = Literal["streaming", "plain", "ok", "unsure", "flagged", "replaced", "depends"]
-Home = tuple[int, int]
-"""Where a step was first written: index of its attempt among the talk's turns, and its position there."""
-
+State = Literal["streaming", "plain", "plan", "ok", "unsure", "flagged", "replaced", "depends"]
 _SIGNS: dict[State, str] = {"ok": "✓", "unsure": "?", "flagged": "✗", "replaced": "↺", "depends": "↳"}
 _BY_VERDICT: dict[str, State] = {"correct": "ok", "unsure": "unsure", "incorrect": "flagged"}
 _BADGES = {
@@ -46,28 +45,15 @@ _BADGES = {
 }
 
 
-@dataclass(frozen=True)
-class _Reading:
-    """What is known of a talk as it stands, step by step."""
-
-    talk: SelfTalk
-    attempts: dict[int, Trajectory]
-    verdicts: dict[Home, StepVerdict]
-    current: list[Home]
-    """The steps of the attempt that counts: the chosen one, or the one under way."""
-    first_error: int | None
-    """Index in `current`; later steps rest on it."""
-    writing: Home | None
-
-
 def view(run: Run, language: Language) -> dict[str, Any]:
     """Everything the step list shows of a run."""
+    voting = run.transcript.voting is not None
     return {
         "run": run.id,
         "language": language,
-        "busy": run.status == "running" or run.transcript.voting,
-        "state": "running" if run.transcript.voting else run.status,
-        "voting": run.transcript.voting,
+        "busy": run.status == "running" or voting,
+        "state": "running" if voting else ending(run),
+        "voting": voting,
         "steps": steps(run, language),
         "status": status(run, language),
         "answer_label": word("answer.label", language) if run.kind == "solve" else "",
@@ -78,7 +64,7 @@ def view(run: Run, language: Language) -> dict[str, Any]:
 
 def steps(run: Run, language: Language) -> list[dict[str, Any]]:
     """The rows of the step list, oldest first."""
-    reading = _read(run)
+    reading = read_run(run)
     homes = [
         (turn, position)
         for turn, attempt in reading.attempts.items()
@@ -91,13 +77,10 @@ def steps(run: Run, language: Language) -> list[dict[str, Any]]:
 def status(run: Run, language: Language) -> str:
     """One sentence on what is happening, which changes only when a step or a phase is done."""
     talk, live = run.transcript.talk, run.transcript.live
-    if run.transcript.voting:
-        return word("status.voting", language)
+    if voting := run.transcript.voting:
+        return word("status.voting", language, done=voting.done, of=voting.of, seconds=f"{run.seconds:.0f}")
     if talk.outcome:
-        # Own work that has a mistake in it is checked to the end all the same.
-        ending = "settled" if (run.kind, run.status) == ("check", "unsettled") else run.status
-        ended = word(f"status.{ending}", language, seconds=f"{run.seconds:.1f}")
-        return f"{ended}: {talk.outcome.note}" if ending == "failed" and talk.outcome.note else ended
+        return ended(run, language)
     if live is None:
         return word("status.thinking", language)
     if live.done:
@@ -109,116 +92,7 @@ def status(run: Run, language: Language) -> str:
     return word("status.again" if first else "status.writing", language, number=len(live.steps) + 1)
 
 
-def answer(run: Run, language: Language) -> str:
-    """HTML of what came out: the answer of a solution, or which line of an own attempt to look at first."""
-    outcome = run.transcript.talk.outcome
-    if outcome is None or (run.kind == "check" and outcome.status in ("failed", "stopped")):
-        return ""
-    if run.kind == "check":
-        return to_display(finding(run, language))
-    if outcome.answer:
-        return answer_to_display(outcome.answer)
-    return word("answer.none", language) if outcome.status in ("settled", "unsettled") else ""
-
-
-def note(run: Run, language: Language) -> str:
-    """HTML of what a person should know before trusting the answer."""
-    return to_display(caution(run, language))
-
-
-def caution(run: Run, language: Language) -> str:
-    """What a person should know before trusting the answer."""
-    outcome = run.transcript.talk.outcome
-    if outcome is None:
-        return ""
-    said = outcome.note if outcome.status != "failed" else ""  # in the language of the problem
-    cautions = ("" if language == "zh-CN" else " ").join(_cautions(run, language))
-    return f"{said}{'' if language_of(said) == language == 'zh-CN' else ' '}{cautions}".strip()
-
-
-def _cautions(run: Run, language: Language) -> list[str]:
-    reading, status_now = _read(run), run.status
-    if status_now == "stopped" or (status_now == "failed" and reading.attempts):
-        return [word("note.stopped", language)]
-    if status_now == "failed":
-        return []
-    if run.kind == "check":
-        keys = ["practise.note" if run.mode == PRACTISED else "note.check"]
-        if reading.first_error is not None and reading.first_error + 1 < len(reading.current):
-            keys.insert(0, "note.depends")
-    else:
-        keys = [_objection(reading) if status_now == "unsettled" else _SOLVED_BY.get(run.mode, "note.plain")]
-        if reading.talk.chosen and reading.talk.chosen.finish == "length":
-            keys.append("note.length")
-    return [word(key, language) for key in keys]
-
-
-def _objection(reading: _Reading) -> str:
-    """Who objects to a solution: the critic, or the solutions that did not agree, which the outcome's note tells of."""
-    return "note.divided" if reading.first_error is None else "note.unsettled"
-
-
-_SOLVED_BY = {"critic": "note.settled", "selftalk": "note.selftalk", "plain": "note.plain"}
-
-
-def finding(run: Run, language: Language) -> str:
-    """Which line of an own attempt to look at first."""
-    reading = _read(run)
-    verdicts = [reading.verdicts.get(home) for home in reading.current]
-    if reading.first_error is not None:
-        before_are_right = reading.first_error > 0 and all(
-            verdict and verdict.verdict == "correct" for verdict in verdicts[: reading.first_error]
-        )
-        key = "answer.check.wrong" if before_are_right else "answer.check.first"
-        return word(key, language, number=reading.first_error + 1)
-    if run.status == "unsettled":
-        return word("answer.check.outvoted", language)
-    unsure = next((i for i, v in enumerate(verdicts, 1) if v is None or v.verdict != "correct"), None)
-    if unsure is not None:
-        return word("answer.check.unsure", language, number=unsure)
-    return word("answer.check.right", language)
-
-
-def _read(run: Run) -> _Reading:
-    live, talk = run.transcript.live, as_talk(run.transcript)
-    attempts = {turn: t for turn, t in enumerate(talk.turns) if isinstance(t, Trajectory)}
-    chosen = _chosen_turn(talk, attempts)
-    current = [] if chosen is None else [home_of(talk, chosen, i) for i in range(len(attempts[chosen].steps))]
-    verdicts = _verdicts(talk, attempts, chosen)
-    writing = None
-    if live and attempts:
-        under_way = max(attempts)
-        own = {i: v for i, v in live.verdicts.items() if i < len(attempts[under_way].steps)}
-        verdicts |= {home_of(talk, under_way, position): verdict for position, verdict in own.items()}
-        if live.text.strip() and not live.done:
-            writing = (under_way, len(attempts[under_way].steps) - 1)
-    wrong = (i for i, home in enumerate(current) if home in verdicts and verdicts[home].verdict == "incorrect")
-    return _Reading(talk, attempts, verdicts, current, next(wrong, None), writing)
-
-
-def _chosen_turn(talk: SelfTalk, attempts: dict[int, Trajectory]) -> int | None:
-    """The attempt that the outcome rests on; the last one while there is no outcome."""
-    wanted = talk.outcome and talk.outcome.trajectory_id
-    return next((turn for turn in reversed(attempts) if not wanted or attempts[turn].id == wanted), None)
-
-
-def _verdicts(talk: SelfTalk, attempts: dict[int, Trajectory], chosen: int | None) -> dict[Home, StepVerdict]:
-    """The latest verdict on every step; on a kept one, what was said of the attempt that counts."""
-    found: dict[int, Critique] = {}
-    for index, item in enumerate(talk.turns):
-        if isinstance(item, Critique):
-            turns = (turn for turn in reversed(attempts) if turn < index and attempts[turn].id == item.trajectory_id)
-            if (turn := next(turns, None)) is not None:
-                found[turn] = item
-    order = [*(turn for turn in found if turn != chosen), *(turn for turn in found if turn == chosen)]
-    return {
-        home_of(talk, turn, position): verdict
-        for turn in order
-        for position, verdict in enumerate(found[turn].verdicts[: len(attempts[turn].steps)])
-    }
-
-
-def _row(run: Run, reading: _Reading, home: Home, language: Language) -> dict[str, Any]:
+def _row(run: Run, reading: Reading, home: Home, language: Language) -> dict[str, Any]:
     turn, position = home
     text = reading.attempts[turn].steps[position].text
     verdict = reading.verdicts.get(home)
@@ -245,17 +119,27 @@ def _row(run: Run, reading: _Reading, home: Home, language: Language) -> dict[st
     }
 
 
-def _state(reading: _Reading, home: Home, verdict: StepVerdict | None) -> State:
+def _state(reading: Reading, home: Home, verdict: StepVerdict | None) -> State:
     if home == reading.writing:
         return "streaming"
     if home not in reading.current:
         return "replaced"
     if reading.first_error is not None and reading.current.index(home) > reading.first_error:
         return "depends"
-    return _BY_VERDICT[verdict.verdict] if verdict and _said(verdict) else "plain"
+    state = _BY_VERDICT[verdict.verdict] if verdict and _said(verdict) else "plain"
+    if verdict and state in ("ok", "plain") and is_plan(reading.attempts[home[0]].steps[home[1]].text):
+        return "plan"
+    return "unsure" if state == "ok" and _is_divided(reading.talk) else state
 
 
-def _state_word(run: Run, reading: _Reading, state: State, language: Language) -> str:
+def _is_divided(talk: SelfTalk) -> bool:
+    """Whether a second opinion disagrees with what stands, or with itself: nothing looks right then."""
+    if talk.outcome is None or talk.outcome.vote is None:
+        return False
+    return talk.outcome.vote[0] < CERTAIN or talk.outcome.status == "unsettled"
+
+
+def _state_word(run: Run, reading: Reading, state: State, language: Language) -> str:
     if state in ("flagged", "depends"):
         return word(f"verdict.{state}.{run.kind}", language, number=(reading.first_error or 0) + 1)
     return word(f"verdict.{state}", language)
@@ -275,6 +159,8 @@ def _said(verdict: StepVerdict) -> list[str]:
 
 def _badges(run: Run, state: State, verdict: StepVerdict | None, language: Language) -> list[dict[str, str]]:
     """Who looked at a step, and what they said; "not checked" only once nobody will look any more."""
+    if state == "plan":  # whoever accepts it has looked at nothing that could be wrong
+        return []
     kinds = _said(verdict) if verdict else []
     if not kinds and run.status != "running" and state != "replaced":
         kinds = ["not_checked"]
@@ -283,6 +169,8 @@ def _badges(run: Run, state: State, verdict: StepVerdict | None, language: Langu
 
 def _why(run: Run, state: State, verdict: StepVerdict | None, language: Language) -> list[dict[str, str]]:
     """What the badges say, in sentences, each with what its witness noted; the comment on view is not said again."""
+    if state == "plan":
+        return [{"kind": "plan", "said": word("why.plan", language), "note": ""}]
     shown = _comment(verdict) if verdict else ""
     notes = (
         {badge: e.note for e in verdict.evidence if (badge := _BADGES.get((e.by, e.verdict))) and e.note != shown}

@@ -10,7 +10,7 @@ from datetime import datetime
 from html import escape
 from typing import Any
 
-from runtime.page import guided, render
+from runtime.page import endings, guided, render
 from runtime.page.display import to_display, to_markdown
 from runtime.page.serving import read
 from runtime.page.words import word
@@ -107,10 +107,10 @@ def _ending(run: Run, language: Language) -> Iterator[tuple[str, str]]:
         return
     outcome = run.transcript.talk.outcome
     if outcome and run.kind == "check" and outcome.status not in ("failed", "stopped"):
-        yield word("report.finding", language), render.finding(run, language)
+        yield word("report.finding", language), endings.finding(run, language)
     if outcome and outcome.answer:
         yield word("answer.label", language), outcome.answer
-    if run.mode != PRACTISED and (caution := render.caution(run, language)):
+    if run.mode != PRACTISED and (caution := endings.caution(run, language)):
         yield word("report.caution", language), caution
 
 

@@ -9,7 +9,7 @@ from runtime.labelled import LabelledAttempt
 from runtime.page import render
 from runtime.page.display import answer_to_display, to_display
 from runtime.page.words import catalogue, word
-from runtime.reviewing import Reviewing, why
+from runtime.reviewing import JUDGED, Reviewing, Why, why
 from runtime.text import Language
 
 REASONS = ("arithmetic", "idea", "unclear", "skips", "off_topic", "format")
@@ -86,12 +86,20 @@ def head(reviewing: Reviewing | None, language: Language) -> str:
         return ""
     left, today = len(reviewing.waiting), reviewing.done_today
     key = "review.progress" if reviewing.shelf == "open" else "review.progress.done"
-    reason = "" if reviewing.shelf == "done" else f"<span>{escape(word(f'review.why.{why(attempt)}', language))}</span>"
+    reason = _reason(reviewing, why(attempt), language)
+    reason = f"<span>{escape(reason)}</span>" if reason else ""
     return (
         f'<div class="sq-review"><p class="sq-progress"><b>{escape(word(key, language, left=left, today=today))}</b>'
         f'{reason}</p><p class="sq-problem">{to_display(attempt.problem.text)}</p>'
         f"{_reference(attempt, language) if reviewing.revealed else ''}</div>"
     )
+
+
+def _reason(reviewing: Reviewing, reason: Why, language: Language) -> str:
+    """Why an attempt waits; what the critic thinks of it is not said before it is revealed."""
+    if reviewing.shelf == "done" or (reason in JUDGED and not reviewing.revealed):
+        return ""
+    return word(f"review.why.{reason}", language)
 
 
 def _reference(attempt: LabelledAttempt, language: Language) -> str:

@@ -259,7 +259,7 @@ def _launch(page: Any, host: str, port: int, routes: Sequence[BaseRoute], middle
         state_session_capacity=OPEN_PAGES,
         app_kwargs={"middleware": middleware, "openapi_url": None, "routes": list(routes)},
         theme="base",
-        head=f"<style>{css}</style><script>{read('look.js')}</script>",
+        head=f"<style>{css}</style><script>{read('look.js')}{read('typed.js')}</script>",
         # Else Gradio asks for the page once and gives up after 3 seconds, which a busy machine may well need.
         _frontend=False,
     )

@@ -33,14 +33,16 @@ class Past:
         self.list.select(self.open, [self.page.kept], everything, **AT_ONCE)
 
     def view(self, desk: Desk) -> dict[str, Any]:
-        return past.listing(self.page.log, desk.language, desk.search, comparisons=self.page.studio)
+        return past.listing(self.page.log, desk.language, desk.search, self.page.studio, desk.listed)
 
     def refresh(self, request: gr.Request) -> dict[str, Any]:
         return self.view(self.page.desk(request))
 
     def search(self, asked: gr.EventData, request: gr.Request) -> dict[str, Any]:
         desk = self.page.desk(request)
-        desk.search = str(asked.search)
+        wanted = str(asked.search)
+        more = wanted == desk.search and bool(asked._data.get("more"))
+        desk.search, desk.listed = wanted, desk.listed + past.LISTED if more else past.LISTED
         return self.view(desk)
 
     def save(self, asked: gr.EventData, request: gr.Request) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import gradio as gr
 from runtime.errors import SoliloquyError
 from runtime.exports import FORMATS
 from runtime.page.desk import Desk
-from runtime.page.words import word
+from runtime.page.words import explained, word
 from runtime.practice import GROUPS
 from runtime.reviewing import Shelf
 from runtime.settings import Mode
@@ -36,6 +36,10 @@ AT_ONCE = {**QUIET, "queue": True, "concurrency_limit": None}
 """Through the queue, as the page shows no message of an event outside it; but never behind the model."""
 STOP = ["sq-plain", "sq-stop"]
 """The classes of a button that Esc presses."""
+PASTED = 100_000
+"""Characters that a box takes: what is too long for a problem is said, not cut."""
+SECONDS = 12.0
+"""For which a message stays."""
 BARE = {"apply_default_css": False}
 
 
@@ -49,9 +53,10 @@ def in_words(keys: dict[str, str], language: Language) -> dict[str, Any]:
 
 @contextmanager
 def told(desk: Desk) -> Iterator[None]:
-    """The boundary to the person: our errors become a message that stays until it is closed."""
+    """The boundary to the person: our errors become a message that stays long enough to be read, and goes."""
     try:
         yield
     except SoliloquyError as error:
         title = word("error.title", desk.language)
-        raise gr.Error(escape(str(error)), duration=None, title=title, print_exception=False) from error
+        text = escape(explained(error, desk.language))
+        raise gr.Error(text, duration=SECONDS, title=title, print_exception=False) from error

@@ -60,7 +60,7 @@ def tell(story: Story) -> None:
 
 def _two_ages(story: Story, relation: str, one: str, other: str) -> list[Number]:
     age = story.whole(6, 20)
-    story.tell(f"{one} is {age} years old.", f"{one} has just turned {age}.", f"The age of {one} is {age}.")
+    story.tell(f"{one} is {age} years old.", f"{one} has just turned {age}.", f"{one} is {age}.")
     if relation == "times":
         factor = story.whole(2, 4)
         story.tell(f"{other} is {TIMES[factor.whole]} as old as {one}.")
@@ -91,7 +91,7 @@ def _third_age(story: Story, both: list[Number], one: str, other: str) -> None:
     third = people(story.rng, 1)[0].name
     if third in (one, other) or both[0].value + both[1].value > OLDEST:
         raise Senseless
-    story.tell(f"{third} is as old as the two together.", f"The age of {third} is the sum of their ages.")
+    story.tell(f"{third} is as old as both of them combined.", f"The age of {third} is the sum of their ages.")
     story.work(
         f"{both[0]} + {both[1]}",
         "count",

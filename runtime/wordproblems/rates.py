@@ -195,8 +195,7 @@ def ask_compare(story: Story, theme: Rate, total: Number, times: list[Number]) -
     """A friend has a fixed number or twice as many."""
     friend, name = story.friend.name, story.hero.name
     other = story.given(int(total.value * story.between(12, 25) / 10) + 1)
-    money = theme.kind == "money"
-    many = "much" if money else "many"
+    verb = "make" if theme.kind == "money" else "manage"
     story.tell(
         f"In the same time, {friend} gets to {_shown(story, theme, other)}.",
         f"For {friend} the same time gives {_shown(story, theme, other)} in all.",
@@ -210,7 +209,7 @@ def ask_compare(story: Story, theme: Rate, total: Number, times: list[Number]) -
         f"The difference is @ {theme.unit}.",
     )
     story.questions = (
-        f"How {many} more is that than {name}'s result, in {theme.unit}?",
+        f"How many {theme.unit} more does {friend} {verb} than {name}?",
         f"By how many {theme.unit} is {friend} ahead of {name}?",
         f"What is the difference between the two in {theme.unit}?",
     )

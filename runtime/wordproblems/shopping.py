@@ -87,8 +87,8 @@ def extra(story: Story, shop: Shop, total: Number) -> Number:
         f"{total} + {price}",
         "money",
         "dollars",
-        "the sum with that",
-        "With that, the sum is @ dollars.",
+        "the sum with the extra cost",
+        "With the extra cost, the sum is @ dollars.",
         "This brings the cost to @ dollars.",
         f"{story.hero.name} must pay @ dollars now.",
     )

@@ -43,7 +43,7 @@ def open_page(tab: Any, served: Served) -> None:
     tab.get_by_text("Ready: scripted").wait_for()
 
 
-def solve(tab: Any, text: str = PROBLEM, mode: str = "Straight on", wait: bool = True) -> None:
+def solve(tab: Any, text: str = PROBLEM, mode: str = "No checking", wait: bool = True) -> None:
     tab.get_by_label("Full solution", exact=True).check()
     choose_mode(tab, mode)
     tab.get_by_label("Problem", exact=True).fill(text)
@@ -69,7 +69,7 @@ def reload(tab: Any) -> None:
 
 def test_steps_stream_and_show_who_checked_them(tab, served):
     open_page(tab, served(Tutor(delay=0.03)))
-    solve(tab, mode="With a critic", wait=False)
+    solve(tab, mode="With a checker", wait=False)
     tab.locator('.sq-step[data-state="streaming"]').first.wait_for()
     tab.get_by_text(re.compile("^Finished")).wait_for()
     first = card(tab, 1)

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.browser
 
 COUNTING = [f"{n} + 1 = {n + 1} apples." for n in range(40)]
 """Goes on for a minute: nobody stops too late, however slow the machine is."""
-MODES = {"plain": "Straight on", "critic": "With a critic", "selftalk": "Self-talk"}
+MODES = {"plain": "No checking", "critic": "With a checker", "selftalk": "Self-talk"}
 
 
 def open_compare(tab: Any, page: Served) -> None:
@@ -44,7 +44,10 @@ def test_three_solutions_a_blind_vote_and_all_of_it_again_after_a_reload(tab, se
     page = served(Tutor(), studio=True)
     compare(tab, page)
     tab.get_by_role("button", name="C is better").wait_for()
-    expect(tab.locator(".sq-figures")).to_have_count(3)
+    expect(tab.locator(".sq-figures")).to_have_count(0)
+    expect(tab.locator('.sq-step[data-state="plain"]:visible')).not_to_have_count(0)
+    expect(tab.locator('.sq-step:not([data-state="plain"]):visible')).to_have_count(0)
+    expect(tab.locator(".sq-says:visible")).to_have_text(["Done"] * 3)
     expect(heads(tab)).to_have_text(["Solution A", "Solution B", "Solution C"])
     runs = {row["mode"]: row for row in page.log.runs()}
     assert set(runs) == set(MODES)
@@ -98,10 +101,10 @@ def test_columns_fill_while_they_are_written_and_stop_ends_them(tab, served):
     compare(tab, page)
     first = tab.locator(".sq-column").nth(0)
     first.locator(".sq-step").first.wait_for()
-    tab.get_by_text("Waits for its turn").first.wait_for()
+    tab.get_by_text("Waiting for its turn").first.wait_for()
     tab.keyboard.press("Escape")
     tab.get_by_text("so there is no vote on it").wait_for()
-    first.get_by_text("Stopped after").wait_for()
+    first.get_by_text("Stopped", exact=True).wait_for()
     expect(tab.get_by_role("button", name="Solve it three ways")).to_be_enabled()
     expect(tab.get_by_role("button", name="A is better")).to_be_hidden()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from base64 import b64decode
 from collections import defaultdict
 from contextlib import suppress
@@ -11,7 +12,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Error, expect
 from test_app import card, choose_mode, open_page, solve
-from tutor import Tutor
+from tutor import RIGHT, Tutor
+
+from runtime.engines.base import Completion
+from runtime.engines.scripted import ScriptedEngine
 
 pytestmark = pytest.mark.browser
 
@@ -81,7 +85,7 @@ def press(tab: Any, name: str) -> None:
 def test_hints_only_sends_nothing_of_the_solution_before_it_is_asked_for(tab, served):
     wire = Wire(tab)
     open_page(tab, served(Tutor(delay=0.02, first=STEPS)))
-    choose_mode(tab, "With a critic")
+    choose_mode(tab, "With a checker")
     ask(tab, "Hints only")
     assert wire.carries("Worked out in 2 steps")
     assert wire.tells() == []
@@ -142,11 +146,14 @@ def test_an_own_answer_is_compared_and_ours_is_not_told(tab, served):
     ask(tab, "Hints only")
     said = tab.locator(".sq-mine-said")
     for own, reply in (
-        ("8,600", "Not the same yet"),
+        ("8,600", "That differs from my answer, and mine may be wrong"),
         ("lots", "could not be compared"),
-        ("8402 lamps", "Not the same"),
+        ("8402 lamps", "differs from my answer too"),
+        ("8402 lamps", "differs from my answer too"),  # typed anew, which clears what was said
+        (" ", "Type your answer first"),
     ):
         tab.get_by_label("Your answer", exact=True).fill(own)
+        expect(said).to_be_hidden()
         press(tab, "Check")
         said.get_by_text(reply).wait_for()
     assert wire.tells() == []
@@ -170,7 +177,7 @@ def test_a_raw_call_gives_no_step_in_hints_only(tab, served):
 
 def test_why_says_what_the_witnesses_said_without_asking_anybody(tab, served):
     open_page(tab, served())
-    solve(tab, mode="With a critic")
+    solve(tab, mode="With a checker")
     first = card(tab, 1)
     expect(first.locator(".sq-why-list")).to_be_hidden()
     tab.wait_for_timeout(2000)  # what the run's end makes the page ask for
@@ -208,7 +215,7 @@ def test_a_second_opinion_is_asked_for_and_the_outvoted_solution_stays_in_sight(
     second = tab.get_by_role("button", name="Get a second opinion")
     second.click()
     expect(tab.locator(".sq-answer-text:visible")).to_have_text("7")
-    expect(tab.locator(".sq-note:visible")).to_contain_text("The first solution said 8; 4 of 5 say otherwise")
+    expect(tab.locator(".sq-note:visible")).to_contain_text("The first solution gave 8, but 4 of 5 reach")
     expect(second).to_be_hidden()
     expect(tab.locator('.sq-step[data-state="replaced"]')).to_have_count(2)
     (run,) = page.log.runs()
@@ -224,9 +231,88 @@ def test_a_wrong_line_is_named_first_then_hinted_at_and_explained_last(tab, serv
     tab.get_by_text("Check line 1 again.").wait_for()
     line = card(tab, 1)
     expect(line).not_to_contain_text("24", use_inner_text=True)
-    line.get_by_role("button", name="Give me a hint to mend it").click()
+    line.get_by_role("button", name="Give me a hint to fix it").click()
     expect(line).to_contain_text("once more, with care: 48 ÷ 2", use_inner_text=True)
     expect(line).not_to_contain_text("24", use_inner_text=True)
     line.get_by_role("button", name="Show what is wrong with it").click()
     expect(line).to_contain_text("is 24, not 26", use_inner_text=True)
     expect(line.locator(".sq-mend-more:visible")).to_have_count(0)
+
+
+def test_a_differing_answer_is_put_to_a_vote_and_the_solution_stays_hidden(tab, served):
+    wire = Wire(tab)
+    open_page(tab, served(Voters(first=STEPS, delay=0.01), mode="plain"))
+    ask(tab, "Hints only")
+    tab.get_by_label("Your answer", exact=True).fill("7")
+    press(tab, "Check")
+    said = tab.locator(".sq-mine-said")
+    expect(said).to_contain_text("mine may be wrong")
+    press(tab, "Solve it a few more times and compare")
+    expect(said).to_contain_text(re.compile(r"[2-5] of 5 done"))
+    expect(said).to_contain_text("of my 5 solutions reach your answer")
+    expect(tab.get_by_role("button", name="Solve it a few more times and compare")).to_be_hidden()
+    expect(tab.locator('.sq-step[data-state="locked"]')).to_have_count(2)
+    assert wire.tells() == []
+
+
+class Voters(Tutor):
+    """Solutions that vote come one after the other, so that a page can say how far they are."""
+
+    def sample(self, requests, sampling, voice=None, n=1, enough=None, **options):
+        for _ in requests:
+            replies = []
+            for _ in range(n):
+                time.sleep(0.5)
+                replies.append(Completion("\n".join(RIGHT), "stop", 1, 1))
+                if enough:
+                    enough(replies)
+            yield replies
+
+
+def test_a_second_opinion_says_how_far_it_is_and_what_the_answers_were(tab, served):
+    open_page(tab, served(Voters()))
+    solve(tab)
+    tab.get_by_role("button", name="Get a second opinion").click()
+    for locator in (tab.locator(".sq-says:visible"), tab.locator(".sq-vote-about:visible")):
+        expect(locator).to_contain_text(re.compile(r"[2-5] of 5 done, \d+ s"))
+    expect(tab.locator(".sq-note:visible")).to_contain_text("Answers: 7 (4×) · 8 (1×).")
+
+
+DIVIDED = [f"She keeps {n} + 1 = {n + 1} of them.\nThe answer is {n + 1}." for n in (20, 30, 40, 50)]
+
+
+def test_a_second_opinion_that_is_divided_takes_the_green_off_the_steps(tab, served):
+    first = "Ann has 3 * 4 = 12 apples.\nShe keeps 12 - 5 = 7 of them.\nThe answer is 7."
+    open_page(tab, served(ScriptedEngine([first, *DIVIDED]), depth="quick"))
+    solve(tab, mode="With a checker")
+    expect(tab.locator('.sq-step[data-state="ok"]')).to_have_count(2)
+    tab.get_by_role("button", name="Get a second opinion").click()
+    expect(tab.locator(".sq-note:visible")).to_contain_text("7 (1×) · 21 (1×) · 31 (1×)")
+    expect(tab.locator('.sq-step[data-state="ok"]')).to_have_count(0)
+    expect(tab.locator('.sq-step[data-state="unsure"]')).to_have_count(2)
+    expect(tab.locator('.sq[data-state="unsettled"]')).to_have_count(1)
+
+
+GUESS = "First find how many apples she has.\nThen subtract.\nThe answer is 7."
+MISSING = "The problem does not say how many apples are in a bag.\nWe cannot calculate this without that number."
+
+
+@pytest.mark.parametrize(
+    ("replies", "state", "status", "note"),
+    [
+        ([GUESS, GUESS], "unchecked", "not checked", "No step shows how this answer was calculated"),
+        ([MISSING], "unanswerable", "something seems to be missing", "Did a number or a condition get lost"),
+        (["I pass."] * 2, "no_answer", "without an answer", "I did not reach an answer"),
+        (["3 * 4 = 12\n" * 40], "no_answer", "without an answer", "I was repeating myself"),
+    ],
+)
+def test_what_nobody_could_check_is_neither_green_nor_praised(tab, served, replies, state, status, note):
+    open_page(tab, served(ScriptedEngine(replies), depth="quick"))
+    solve(tab, mode="With a checker")
+    expect(tab.locator(f'.sq[data-state="{state}"]')).to_have_count(1)
+    expect(tab.locator(".sq-says:visible")).to_contain_text(status)
+    expect(tab.locator(".sq-note:visible")).to_contain_text(note)
+    pulse = tab.locator(".sq-pulse:visible").evaluate("node => getComputedStyle(node).backgroundColor")
+    green = tab.evaluate("getComputedStyle(document.querySelector('.gradio-container')).getPropertyValue('--good')")
+    assert pulse != green and not re.search(r"23, 113, 63", pulse)
+    assert "nothing wrong" not in tab.locator(".sq-note:visible").inner_text()

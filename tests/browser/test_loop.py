@@ -86,7 +86,7 @@ def test_what_a_collector_says_becomes_a_voice_that_is_used_and_taken_back(tab, 
         tab.get_by_role("tab", name="Review").click()
         tab.get_by_role("button", name="Take ratings out").click()
         tab.locator('input[type="file"]').set_input_files(file)
-        tab.get_by_text(f"{RATED} attempts wait for a review now").wait_for()
+        tab.get_by_text(f"{RATED} new attempts to review").wait_for()
         tab.get_by_label("My ratings may be exported for training").check()
         corrections = 0
         for _ in range(RATED):
@@ -127,19 +127,19 @@ def test_what_a_collector_says_becomes_a_voice_that_is_used_and_taken_back(tab, 
         if "not clearly better" in end.inner_text():
             pytest.skip("The gate kept the voice before, as it should where a new one is not better.")
 
-        tab.get_by_role("button", name="Use the new voice").click()
-        tab.get_by_text(re.compile(f"speaks with version (?!{before})")).wait_for()
+        tab.get_by_role("button", name="Use the new critic").click()
+        tab.get_by_text(re.compile(f"is version (?!{before})")).wait_for()
         assert voices.current(BASE, "critic", here).version != before
         tab.get_by_role("tab", name="Solve").click()
         tab.set_default_timeout(120_000)
         problem = "Lena buys 3 notebooks for 4 dollars each. How much does she pay?"
-        solve(tab, problem, mode="With a critic", wait=False)
+        solve(tab, problem, mode="With a checker", wait=False)
         tab.locator(".sq-says:visible", has_text="Finished").wait_for()
         assert tab.locator('.sq-step:visible[data-state="ok"], .sq-step:visible[data-state="flagged"]').count()
         told("solved with the new voice")
         tab.get_by_role("tab", name="Train").click()
-        tab.get_by_role("button", name="Back to the one before").click()
-        spoken = f"speaks with version {before}" if before else "speaks untrained"
+        tab.get_by_role("button", name="Back to the old one").click()
+        spoken = f"is version {before}" if before else "is untrained"
         tab.get_by_text(spoken).wait_for()
         assert voices.current(BASE, "critic", here).version == before
         told("taken back")

@@ -48,7 +48,7 @@ def test_a_model_of_ones_own_is_added_verified_and_used(tab, served, tmp_path, m
     tab.get_by_role("combobox", name="Model", exact=True).click()
     tab.get_by_role("option", name="own").click()
     tab.get_by_role("button", name="Verify the file").click()
-    tab.get_by_text("own is whole: its checksum is right.").wait_for()
+    tab.get_by_text("own is complete: its checksum matches.").wait_for()
     tab.get_by_role("button", name="Use it").click()
     card(tab, "own").get_by_text("in use").wait_for()
     tab.get_by_text("Ready: scripted").wait_for()

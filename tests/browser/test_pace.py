@@ -71,7 +71,7 @@ def test_what_a_student_waits_for(browser, tmp_path):
         words, waits = [], []
         for problem in PROBLEMS:
             page.evaluate(WATCH)
-            solve(page, problem, mode="With a critic", wait=False)
+            solve(page, problem, mode="With a checker", wait=False)
             page.wait_for_function("window.seen.words !== null")
             page.get_by_text(re.compile("^Finished")).wait_for()
             seen = page.evaluate("window.seen")
@@ -90,8 +90,8 @@ def stopped(page: Any, where: str) -> float:
     """Milliseconds from a stop until the page takes the next problem."""
     page.reload()
     page.get_by_text(f"Ready: {BASE}").wait_for()
-    choose_mode(page, "With a critic")
-    solve(page, f"{PROBLEMS[0]} Say it for {where}.", mode="With a critic", wait=False)
+    choose_mode(page, "With a checker")
+    solve(page, f"{PROBLEMS[0]} Say it for {where}.", mode="With a checker", wait=False)
     if where == "actor":
         page.locator('.sq-step[data-state="streaming"]:visible').first.wait_for()
     elif where == "critic":
@@ -107,9 +107,9 @@ def closed(page: Any, other: Any, address: str) -> float:
     """Milliseconds from closing a tab that solves to the first words for who waits behind it."""
     other.goto(address)
     other.get_by_text(f"Ready: {BASE}").wait_for()
-    solve(page, f"{PROBLEMS[0]} Say it before the tab is closed.", mode="With a critic", wait=False)
+    solve(page, f"{PROBLEMS[0]} Say it before the tab is closed.", mode="With a checker", wait=False)
     page.locator('.sq-step[data-state="streaming"]:visible').first.wait_for()
-    solve(other, f"{PROBLEMS[1]} Say it to who waits.", mode="With a critic", wait=False)
+    solve(other, f"{PROBLEMS[1]} Say it to who waits.", mode="With a checker", wait=False)
     other.get_by_text("You are next.").wait_for()
     begun = time.monotonic()
     page.close()

@@ -10,6 +10,10 @@ import pytest
 from playwright.sync_api import expect
 from test_app import PROBLEM, card, open_page, solve, wait_until
 
+from runtime.events import Transcript
+from runtime.store import Run, new_id, now
+from runtime.types import Outcome, Problem, SelfTalk
+
 pytestmark = pytest.mark.browser
 
 OTHER = "Tom reads 7 pages on each of 6 days. How many pages are that?"
@@ -128,3 +132,36 @@ def test_on_a_phone_the_list_is_folded_and_nothing_scrolls_sideways(tab, served)
     tab.get_by_text("Earlier work").click()
     tab.get_by_role("searchbox", name="Search").wait_for()
     assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+@pytest.fixture
+def many_runs(tab, served):
+    """A page with 45 problems in its log, none of them on view."""
+    page = served()
+    session = page.log.start_session()
+    for number in range(45):
+        talk = SelfTalk(problem=Problem(text=f"What is {number} + 1?"), outcome=Outcome(status="settled", answer="1"))
+        page.log.record(Run(new_id(), session, "solve", "plain", "m", Transcript(talk), created_at=now()))
+    open_page(tab, page)
+    return page
+
+
+def test_more_than_twenty_are_listed_on_demand_and_that_is_said(tab, many_runs):
+    rows = tab.locator(".sq-past-row")
+    for count in (20, 40):
+        expect(rows).to_have_count(count)
+        tab.get_by_text(f"The newest {count} are listed.").wait_for()
+        tab.get_by_role("button", name="Show more").click()
+    expect(rows).to_have_count(45)
+    expect(tab.get_by_role("button", name="Show more")).to_be_hidden()
+    tab.get_by_role("searchbox", name="Search").fill("What")
+    tab.get_by_text("The newest 20 are listed.").wait_for()
+
+
+def test_the_acts_of_the_last_entry_open_where_they_are_seen(tab, many_runs):
+    last = tab.locator(".sq-past-row").last
+    last.locator(".sq-past-more").click()
+    for name in ("Save as Markdown", "Delete"):
+        expect(last.get_by_role("button", name=name)).to_be_in_viewport(ratio=1)
+    last.get_by_role("button", name="Delete").click()
+    expect(last.get_by_role("button", name="Keep it")).to_be_in_viewport(ratio=1)

@@ -116,7 +116,7 @@ def test_practise_from_a_wrong_line_to_the_answer_and_a_harder_problem(tab, prac
     type_lines(tab, [right])
     tab.get_by_text("Right so far. Go on until you have the answer.").wait_for()
     type_lines(tab, [right, last])
-    tab.get_by_text(f"You have it: {first.result}").wait_for()
+    tab.get_by_text(f"Right: {first.result}").wait_for()
     expect(lines(tab)).to_have_count(2)
     for _ in range(2):
         before = story(tab)
@@ -124,7 +124,7 @@ def test_practise_from_a_wrong_line_to_the_answer_and_a_harder_problem(tab, prac
         wait_until(lambda before=before: story(tab) != before)
         expect(tab.locator(".sq-practise textarea")).to_be_focused()
         type_lines(tab, worked(tab).lines)
-        tab.get_by_text("You have it").wait_for()
+        tab.get_by_text("Right: ").wait_for()
     tab.get_by_text("That goes well: the next problem takes 3 steps.").wait_for()
     press(tab, "Next problem")
     tab.get_by_text("This one takes 3 steps.").wait_for()

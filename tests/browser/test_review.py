@@ -138,12 +138,30 @@ def test_what_somebody_else_rated_meanwhile_is_not_taken_back(tab, served):
 def test_the_answer_and_the_critic_are_hidden_until_they_are_asked_for(tab, served):
     page = served(studio=True)
     open_page(tab, page)
-    solve(tab, mode="With a critic")
+    solve(tab, mode="With a checker")
     tab.get_by_role("tab", name="Review").click()
-    tab.get_by_text("the critic objects").wait_for()
+    card(tab, 1).wait_for()
+    reveal = tab.get_by_role("button", name="Show the answer and the checker's verdict")
+    for hidden in (tab.get_by_text("the checker objects"), reveal):
+        expect(hidden).to_be_hidden()
     expect(tab.locator('.sq-step:visible[data-state="flagged"], .sq-badge:visible')).to_have_count(0)
-    tab.get_by_role("button", name="Show the answer and the critic's word").click()
+    card(tab, 1).locator(".sq-card").focus()
+    tab.keyboard.press("3")
+    reveal.click()
     tab.locator('.sq-step:visible[data-state="flagged"]').wait_for()
+    tab.get_by_text("the checker objects").or_(tab.get_by_text("somebody rated a step wrong")).wait_for()
+
+
+def test_find_searches_while_it_is_typed(tab, served):
+    page = served(studio=True)
+    imported(page, THREE, TEN)
+    review(tab, page)
+    tab.get_by_text("2 to review").wait_for()
+    tab.get_by_label("Find", exact=True).press_sequentially("Count")
+    tab.get_by_text("1 to review").wait_for()
+    expect(tab.locator(".sq-problem:visible")).to_have_text("Count to ten.")
+    tab.get_by_label("Find", exact=True).press_sequentially(" elephants")
+    tab.get_by_text("Nothing was found.").locator("visible=true").wait_for()
 
 
 def test_exports_hold_what_the_log_holds(tab, served, tmp_path):
@@ -162,7 +180,7 @@ def test_exports_hold_what_the_log_holds(tab, served, tmp_path):
     assert len(reviews(page)) == 2
     tab.get_by_role("button", name="Take ratings out").click()
     tab.get_by_role("button", name="Export", exact=True).click()
-    tab.get_by_text(re.compile("^2 rows, with a card")).wait_for()
+    tab.get_by_text(re.compile("^2 rows and a data card")).wait_for()
     with tab.expect_download() as download:
         tab.get_by_text("Download", exact=True).click()
     with zipfile.ZipFile(download.value.path()) as archive:
@@ -183,7 +201,7 @@ def test_attempts_are_brought_in_and_a_wrong_file_is_explained(tab, served, tmp_
     tab.locator('input[type="file"]').set_input_files(wrong)
     tab.get_by_text("wrong.jsonl, line 1: it is not JSON").wait_for()
     tab.locator('input[type="file"]').set_input_files(right)
-    tab.get_by_text("1 attempts wait for a review now").wait_for()
+    tab.get_by_text("1 new attempts to review").wait_for()
     expect(card(tab, 1)).to_contain_text("3 + 4 = 8")
 
 

@@ -23,7 +23,7 @@ from test_training import WRITER
 
 pytestmark = pytest.mark.browser
 
-PASSED = "The new voice passed: better than the untrained model, and not clearly worse than the one in use."
+PASSED = "The new critic passed: better than the untrained model, and not clearly worse than the one in use."
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_a_run_goes_on_without_the_tab_is_stopped_and_gone_on_with(tab, served, 
     tab.get_by_role("button", name="Go on").click()
     tab.get_by_text(f"{PASSED} Version v1 is ready.").wait_for()
     expect(tab.get_by_role("button", name="Start training")).to_be_enabled()
-    expect(tab.get_by_role("button", name="Use the new voice")).to_be_enabled()
+    expect(tab.get_by_role("button", name="Use the new critic")).to_be_enabled()
 
 
 def test_what_is_learned_is_shown_as_it_is_learned(tab, served, short_runs):
@@ -97,7 +97,7 @@ def test_a_version_that_is_not_here_cannot_be_used_and_is_named(tab, served, sho
     open_train(tab, page)
     tab.get_by_role("button", name="Start training").click()
     tab.get_by_text("Version v1 is ready.").wait_for()
-    tab.get_by_role("button", name="Use the new voice").click()
+    tab.get_by_role("button", name="Use the new critic").click()
     tab.locator(".toast-body, .toast-wrap").get_by_text("smollm2-135m").first.wait_for()
 
 

@@ -160,7 +160,7 @@ class Model:
 
     def require_open(self) -> None:
         if self._closed:
-            raise EngineError("The model was unloaded. Load it again to go on.")
+            raise EngineError("The model was unloaded. Load it again to go on.", "model.unloaded")
 
     def close(self) -> None:
         with self._lock:

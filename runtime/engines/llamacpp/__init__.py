@@ -189,7 +189,7 @@ class LlamaCppEngine:
 
     def _require_open(self) -> None:
         if self._closed:
-            raise EngineError("The model was unloaded. Load it again to go on.")
+            raise EngineError("The model was unloaded. Load it again to go on.", "model.unloaded")
 
     def _read(self, messages: Messages, voice: str | None, room: int) -> dict[str, Any]:
         self._require_open()

@@ -56,7 +56,7 @@ class Decoder:
     def submit(self, job: Job) -> None:
         with self._wake:
             if self._closing:
-                raise EngineError("The model was unloaded. Load it again to go on.")
+                raise EngineError("The model was unloaded. Load it again to go on.", "model.unloaded")
             self._waiting.append(job)
             self._wake.notify()
 

@@ -58,7 +58,9 @@ def load_model(path: Path, extra_buffers: bool | None = None) -> int:
     if not (header.chat_template or "").strip():
         raise EngineError(
             f"{path.name} has no chat template, so it would be spoken to in the wrong format. "
-            "Use an instruct or chat version of this model."
+            "Use an instruct or chat version of this model.",
+            "model.no_template",
+            name=path.name,
         )
     require_memory(path.name, path.stat().st_size)
     llama.llama_log_set(_silence, ctypes.c_void_p(0))
@@ -68,7 +70,11 @@ def load_model(path: Path, extra_buffers: bool | None = None) -> int:
     _buffers.clear()
     model = llama.llama_model_load_from_file(os.fsencode(path), params)
     if not model:
-        raise EngineError(f"{path.name} could not be loaded: the file is damaged or llama.cpp does not know its kind.")
+        raise EngineError(
+            f"{path.name} could not be loaded: the file is damaged or llama.cpp does not know its kind.",
+            "model.damaged",
+            name=path.name,
+        )
     return model
 
 
@@ -78,5 +84,9 @@ def require_memory(name: str, size: int) -> None:
     if needed > free:
         raise EngineError(
             f"{name} needs about {needed / GIB:.1f} GiB of memory, and {free / GIB:.1f} GiB are free. "
-            "Close other programs or use a smaller model."
+            "Close other programs or use a smaller model.",
+            "model.memory",
+            name=name,
+            needed=f"{needed / GIB:.1f}",
+            free=f"{free / GIB:.1f}",
         )

@@ -12,10 +12,22 @@ const field = make("input", "sq-mine-field", { type: "text", maxlength: "200", a
 const field_label = make("label", "sq-mine-label", {}, make("span", ""), field);
 const compare = make("button", "sq-mine-check", { type: "button" });
 const verdict = make("p", "sq-mine-said", { role: "status" });
-const mine_row = make("div", "sq-mine", {}, field_label, compare, verdict);
+const others = make("button", "sq-mine-vote", { type: "button" }); // which of two answers is right: more solutions vote
+const mine_row = make("div", "sq-mine", {}, field_label, compare, verdict, others);
 list.after(asks, mine_row);
 
-compare.onclick = () => field.value.trim() && trigger("submit", { answer: field.value });
+// Every press is answered: what was said before goes, and comes again even if it is the same.
+compare.onclick = () => {
+  put(verdict, field.value.trim() ? "" : say("mine.empty"));
+  set(verdict, "data-kind", "");
+  if (field.value.trim()) trigger("submit", { answer: field.value });
+};
+others.onclick = () => {
+  ask();
+  others.hidden = true;
+  field.focus({ preventScroll: true }); // the button is gone
+  trigger("expand", {});
+};
 field.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && !event.isComposing) compare.click();
 });
@@ -65,13 +77,15 @@ function showGuide() {
     put(asks.children[i], say("give." + wish));
     asks.children[i].hidden = wish === "step" && now.help !== "steps";
   });
-  mine_row.hidden = !able || !now.comparable;
-  if (!able) field.value = "";
+  mine_row.hidden = !now.comparable;
+  if (mine_row.hidden) field.value = "";
+  compare.disabled = !able;
   put(field_label.firstElementChild, say("mine.label"));
   set(field, "placeholder", say("mine.placeholder"));
   put(compare, say("mine.button"));
-  put(verdict, now.compared?.text || "");
-  set(verdict, "data-kind", now.compared?.kind || "");
+  put(verdict, (now.voting ? now.status : now.compared?.text) || "");
+  set(verdict, "data-kind", (!now.voting && now.compared?.kind) || "");
+  put(others, able && now.compared?.kind === "other" && now.votable ? say("mine.vote") : "");
   const keys = part("keys");
   const added = now.help === "steps" ? ["hint", "step"] : ["hint"];
   if (able && keys.textContent) put(keys, [say("rate.keys"), ...added.map((wish) => say("give.keys." + wish))].join(" · "));

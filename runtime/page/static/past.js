@@ -53,6 +53,7 @@ function unfold(id, asking = false) {
     acts.hidden = !mine;
     acts.replaceChildren(...(mine ? (asking ? askedActs(id) : plainActs(id)) : []));
     if (mine && asking) acts.querySelector(".sq-past-keep").focus();
+    if (mine) item.scrollIntoView({ block: "nearest" }); // the last one opens below the edge of the list
   }
 }
 
@@ -89,6 +90,10 @@ function show() {
   list.setAttribute("aria-label", say("title"));
   part("empty").textContent = now.empty || "";
   part("empty").hidden = !now.empty;
+  const rest = part("rest");
+  rest.hidden = !now.more;
+  rest.firstElementChild.textContent = now.more || "";
+  rest.lastElementChild.textContent = say("further");
   const wanted = JSON.stringify([now.rows, now.language]);
   if (wanted !== drawn) {
     drawn = wanted;
@@ -116,6 +121,8 @@ list.addEventListener("keydown", (event) => {
   unfold("");
   more.focus();
 });
+
+part("rest").lastElementChild.onclick = () => trigger("input", { search: search.value, more: true });
 
 root.open = matchMedia("(min-width: 761px)").matches;
 watch("value", show);

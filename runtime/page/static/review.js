@@ -13,7 +13,7 @@ const button = (className, act) => {
 };
 for (const ending of ENDINGS) endings.append(button("sq-ending sq-ends-" + ending, () => end(ending)));
 turns.append(
-  button("sq-reveal", () => trigger("submit", { act: "reveal" })),
+  button("sq-reveal", () => trigger("submit", { act: "reveal", said: saidHere() })),
   button("sq-back", () => trigger("submit", { act: "back" })),
   button("sq-skip", () => trigger("submit", { act: "skip" })),
 );
@@ -48,13 +48,16 @@ function suggested() {
   return said.length && said.every((rating) => rating !== null && rating !== undefined) ? "solution" : null;
 }
 
-function end(how) {
-  // Only what was said here: on another page somebody may have said more of it meanwhile.
+// Only what was said here: on another page somebody may have said more of it meanwhile.
+function saidHere() {
   const here = (view().steps || []).filter((row) => mine.has(row.id));
-  const said = Object.fromEntries(here.map((row) => [row.id, label(row.id)]));
+  return Object.fromEntries(here.map((row) => [row.id, label(row.id)]));
+}
+
+function end(how) {
   const seconds = (spent + performance.now() - since) / 1000;
   ended = true;
-  trigger("submit", { act: "finish", item: view().item, ending: how, explanation: explains.value, seconds, said });
+  trigger("submit", { act: "finish", item: view().item, ending: how, explanation: explains.value, seconds, said: saidHere() });
 }
 
 function review() {
@@ -78,7 +81,8 @@ function review() {
     set(endings.children[i], "data-suggested", suggested() === ending);
     set(endings.children[i], "aria-pressed", now.ending === ending);
   }
-  put(turns.children[0], now.can_reveal ? say(now.revealed ? "review.hide" : "review.reveal") : "");
+  const judged = now.ending || suggested(); // before that the critic's word would sway who rates
+  put(turns.children[0], now.can_reveal && (judged || now.revealed) ? say(now.revealed ? "review.hide" : "review.reveal") : "");
   put(turns.children[1], now.can_go_back ? say("review.back") : "");
   put(turns.children[2], now.can_skip ? say("review.skip") : "");
 }

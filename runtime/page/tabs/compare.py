@@ -12,7 +12,7 @@ from runtime.page import compare_view
 from runtime.page.desk import Desk
 from runtime.page.frame import Frame
 from runtime.page.serving import read, script
-from runtime.page.widgets import AT_ONCE, BARE, ON_MODEL, QUIET, STOP
+from runtime.page.widgets import AT_ONCE, BARE, ON_MODEL, PASTED, QUIET, STOP
 from runtime.page.words import word
 from runtime.store import StoreError
 from runtime.types import Depth, Vote
@@ -43,7 +43,7 @@ class CompareTab:
     def build_form(self) -> None:
         say = self.page.say
         keys = {"label": "solve.problem.label", "placeholder": "compare.placeholder"}
-        limits = {"lines": 2, "max_lines": 14, "max_length": 4000}
+        limits = {"lines": 2, "max_lines": 14, "max_length": PASTED}
         self.box = say(gr.Textbox, keys, interactive=True, elem_classes="sq-ask", **limits)
         with gr.Row(elem_classes="sq-chips"):
             say(gr.HTML, {"value": "examples.label"}, elem_classes="sq-chips-label", **BARE)

@@ -9,7 +9,7 @@ import gradio as gr
 from runtime.page.desk import Desk
 from runtime.page.frame import Frame
 from runtime.page.serving import read, script
-from runtime.page.widgets import AT_ONCE, BARE, QUIET, told
+from runtime.page.widgets import AT_ONCE, BARE, PASTED, QUIET, told
 from runtime.practice import FEWEST, MOST, Ladder
 
 TO_THE_BOX = "() => document.querySelector('.sq-practise textarea').focus()"
@@ -31,7 +31,7 @@ class PractiseTab:
             self.story = gr.HTML(elem_classes="sq-story", **BARE)
             keys = {"label": "check.steps.label", "placeholder": "check.steps.placeholder"}
             self.box = page.say(
-                gr.Textbox, keys, interactive=True, elem_classes="sq-ask", lines=4, max_lines=14, max_length=4000
+                gr.Textbox, keys, interactive=True, elem_classes="sq-ask", lines=4, max_lines=14, max_length=PASTED
             )
             with gr.Row(elem_classes="sq-acts"):
                 self.go = page.say(gr.Button, {"value": "practise.button"}, elem_classes="sq-go")

@@ -73,6 +73,7 @@ class ReviewTab:
         asked = [self.page.kept, self.search, self.shelf]
         found = gr.on([self.search.submit, self.shelf.input], self.find, asked, shown, **AT_ONCE)
         found.failure(self.restore, [self.page.kept], shown, **QUIET)
+        self.search.input(self.find, asked, shown, trigger_mode="always_last", **AT_ONCE)
         self.export.click(self.write, [self.format, self.licence], [self.told, self.file], **AT_ONCE)
         self.load.upload(self.read_in, [self.load, self.page.kept], [self.told, *shown], **AT_ONCE)
 
@@ -96,6 +97,9 @@ class ReviewTab:
             if asked.act == "finish":
                 self.finish(desk, reviewing, consent, asked._data)
             elif asked.act == "reveal":
+                reviewing.catch_up(_told(asked._data, consent))
+                if not reviewing.can_reveal:
+                    raise StudioError(word("review.need.reveal", desk.language))
                 reviewing.revealed = not reviewing.revealed
             else:
                 {"skip": reviewing.skip, "back": reviewing.back}[asked.act]()
@@ -104,7 +108,7 @@ class ReviewTab:
     def finish(self, desk: Desk, reviewing: Reviewing, consent: bool, asked: Mapping[str, Any]) -> None:
         if not reviewing.waiting or asked.get("item") != reviewing.waiting[0]:
             return  # pressed twice: the attempt that was meant is over already
-        reviewing.catch_up({step: _feedback(said, consent) for step, said in asked.get("said", {}).items()})
+        reviewing.catch_up(_told(asked, consent))
         ending = asked.get("ending")
         if ending not in get_args(Ending):
             raise StudioError(f"There is no ending {ending!r}: take one of {', '.join(get_args(Ending))}.")
@@ -141,7 +145,7 @@ class ReviewTab:
         with self.page.in_studio(request) as desk:
             done = import_attempts(Path(file), _reviewing(desk).log)
             desk.reviewing.look_again(search="", shelf="open")
-            told = word("import.done", desk.language, new=done.new, known=done.known)
+            told = word("import.done" if done.new else "import.none", desk.language, new=done.new, known=done.known)
             return f'<p role="status">{escape(told)}</p>', *self.shown(desk, kept)
 
     def shown(self, desk: Desk, kept: dict[str, str] | None) -> tuple[Any, ...]:
@@ -156,6 +160,11 @@ def _reviewing(desk: Desk) -> Reviewing:
     if desk.reviewing is None:
         raise StoreError(word("review.not_kept", desk.language))
     return desk.reviewing
+
+
+def _told(asked: Mapping[str, Any], consent: bool) -> dict[str, Feedback]:
+    """What was said of steps here and may not have arrived yet."""
+    return {step: _feedback(said, consent) for step, said in asked.get("said", {}).items()}
 
 
 def _feedback(said: Mapping[str, Any], consent: bool) -> Feedback:

@@ -10,7 +10,7 @@ import gradio as gr
 from runtime.page.desk import Desk
 from runtime.page.frame import Frame
 from runtime.page.serving import read, script
-from runtime.page.widgets import AT_ONCE, BARE, ON_MODEL, QUIET, STOP, told
+from runtime.page.widgets import AT_ONCE, BARE, ON_MODEL, PASTED, QUIET, STOP, told
 from runtime.page.words import word
 from runtime.types import Depth, Help
 
@@ -42,7 +42,7 @@ class WorkTab:
 
     def build_box(self, name: str) -> gr.Textbox:
         keys = {"label": f"{self.kind}.{name}.label", "placeholder": f"{self.kind}.{name}.placeholder"}
-        lines = {"lines": 5 if name == "steps" else 3, "max_lines": 14, "max_length": 4000}
+        lines = {"lines": 5 if name == "steps" else 3, "max_lines": 14, "max_length": PASTED}
         return self.page.say(gr.Textbox, keys, interactive=True, elem_classes="sq-ask", **lines)
 
     def build_choice(self, name: str) -> gr.Radio:

@@ -1,0 +1,135 @@
+"""What came of a run, in words: its answer, how it ended, and what to know before trusting it."""
+
+from __future__ import annotations
+
+from runtime.errors import SoliloquyError
+from runtime.grading import equal
+from runtime.page.display import answer_to_display, to_display
+from runtime.page.reading import Reading, read_run
+from runtime.page.words import explained, word
+from runtime.store import PRACTISED, Run
+from runtime.text import Language, language_of
+
+
+def ending(run: Run) -> str:
+    """How it ended, in the page's words: a solution without an answer is said to be one."""
+    outcome = run.transcript.talk.outcome
+    without = outcome is not None and run.kind == "solve" and outcome.answer is None
+    return "no_answer" if without and outcome.status in ("settled", "unsettled") else run.status
+
+
+def ended(run: Run, language: Language) -> str:
+    """One sentence on how it ended."""
+    # Own work that has a mistake in it is checked to the end all the same.
+    how = "settled" if (run.kind, run.status) == ("check", "unsettled") else ending(run)
+    said, outcome = word(f"status.{how}", language, seconds=f"{run.seconds:.1f}"), run.transcript.talk.outcome
+    if how != "failed" or not outcome.note:
+        return said
+    return word("status.failed.why", language, reason=explained(SoliloquyError(outcome.note, outcome.error), language))
+
+
+def answer(run: Run, language: Language) -> str:
+    """HTML of what came out: the answer of a solution, or which line of an own attempt to look at first."""
+    outcome = run.transcript.talk.outcome
+    if outcome is None or (run.kind == "check" and outcome.status in ("failed", "stopped")):
+        return ""
+    if run.kind == "check":
+        return to_display(finding(run, language))
+    if outcome.answer:
+        return answer_to_display(outcome.answer)
+    key = {"no_answer": "answer.none", "unanswerable": "answer.missing"}.get(ending(run))
+    return word(key, language) if key else ""
+
+
+def note(run: Run, language: Language) -> str:
+    """HTML of what a person should know before trusting the answer."""
+    return to_display(caution(run, language))
+
+
+def caution(run: Run, language: Language) -> str:
+    """What a person should know before trusting the answer."""
+    outcome = run.transcript.talk.outcome
+    if outcome is None:
+        return ""
+    said = outcome.note if outcome.status != "failed" else ""  # in the language of the problem
+    if counted := _counted(run, language):
+        said = f"{said} {counted}" if language_of(said) == "en" else f"{said}{counted}"
+    cautions = ("" if language == "zh-CN" else " ").join(_cautions(run, language))
+    return f"{said}{'' if language_of(said) == language == 'zh-CN' else ' '}{cautions}".strip()
+
+
+def _cautions(run: Run, language: Language) -> list[str]:
+    reading, status_now = read_run(run), run.status
+    if status_now == "stopped" or (status_now == "failed" and reading.attempts):
+        return [word("note.stopped", language)]
+    if status_now == "failed":
+        return []
+    if run.kind == "check":
+        keys = ["practise.note" if run.mode == PRACTISED else "note.check"]
+        if reading.first_error is not None and reading.first_error + 1 < len(reading.current):
+            keys.insert(0, "note.depends")
+    else:
+        keys = [_solved(run, reading)]
+        finish = reading.talk.chosen.finish if reading.talk.chosen else "stop"
+        if finish in ("length", "repeated"):
+            keys.append(f"note.{finish}")
+    return [word(key, language) for key in keys]
+
+
+def _solved(run: Run, reading: Reading) -> str:
+    """The key of what to know of a solution: who objects to it, what nobody could check, or who looked at it."""
+    match ending(run):
+        case "settled":
+            return _SOLVED_BY.get(run.mode, "note.plain")
+        case "unsettled":
+            return _objection(reading)
+        case other:
+            return f"note.{other}"
+
+
+def _counted(run: Run, language: Language) -> str:
+    """The answers of a second opinion, each with how many solutions come to it; of own work only the numbers."""
+    outcome = run.transcript.talk.outcome
+    if not outcome.answers:
+        return ""
+    of = outcome.vote[1]
+    silent = of - sum(count for _, count in outcome.answers)
+    own = run.transcript.talk.chosen.answer if run.kind == "check" and run.transcript.talk.chosen else None
+    told = [(_name(run, text, own, language), count) for text, count in outcome.answers]
+    told += [(word("vote.no_answer", language), silent)] if silent else []
+    listed = [word("vote.count", language, answer=name, count=count) for name, count in told]
+    return word("vote.answers", language, answers=" · ".join(listed))
+
+
+def _name(run: Run, text: str, own: str | None, language: Language) -> str:
+    if run.kind == "solve":
+        return text
+    return word("vote.yours" if own and equal(text, own) else "vote.other", language)
+
+
+def _objection(reading: Reading) -> str:
+    """Who objects to a solution: the critic, or the solutions that did not agree, which the outcome's note tells of."""
+    return "note.divided" if reading.first_error is None else "note.unsettled"
+
+
+_SOLVED_BY = {"critic": "note.settled", "selftalk": "note.selftalk", "plain": "note.plain"}
+
+
+def finding(run: Run, language: Language) -> str:
+    """Which line of an own attempt to look at first."""
+    reading = read_run(run)
+    verdicts = [reading.verdicts.get(home) for home in reading.current]
+    if reading.first_error is not None:
+        before_are_right = reading.first_error > 0 and all(
+            verdict and verdict.verdict == "correct" for verdict in verdicts[: reading.first_error]
+        )
+        key = "answer.check.wrong" if before_are_right else "answer.check.first"
+        return word(key, language, number=reading.first_error + 1)
+    if run.status == "unsettled":
+        return word("answer.check.outvoted", language)
+    if run.status == "unchecked":
+        return word("answer.check.unchecked", language)
+    unsure = next((i for i, v in enumerate(verdicts, 1) if v is None or v.verdict != "correct"), None)
+    if unsure is not None:
+        return word("answer.check.unsure", language, number=unsure)
+    return word("answer.check.right", language)
