@@ -19,12 +19,12 @@ from runtime import engines
 from runtime import settings as configuration
 from runtime.api.routes import Api, new_key
 from runtime.files import sweep
+from runtime.log.store import SessionLog, StoreError
 from runtime.page import serving, window
 from runtime.page.guard import Access
-from runtime.page.loading import Loading
 from runtime.private_files import keep_private
+from runtime.session.loader import Loading
 from runtime.settings import Settings
-from runtime.store import SessionLog, StoreError
 
 serving.seal_environment()
 

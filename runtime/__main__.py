@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from runtime.data_cli import data_app, say_what_was_left_out
-from runtime.models_cli import models_app
+from runtime.cli.data import data_app, say_what_was_left_out
+from runtime.cli.models import models_app
 
 if TYPE_CHECKING:
-    from runtime.session import Progress, Session
+    from runtime.log.run import Run
+    from runtime.log.store import StoreError
+    from runtime.session.session import Progress, Session
     from runtime.settings import Settings
-    from runtime.store import Run, StoreError
 
 app = typer.Typer(
     help="Soliloquy: solve a problem, check your own work, look at what was stored.",
@@ -94,7 +95,7 @@ def check(
 ) -> None:
     """Check the steps of an own attempt and name the first error."""
     from runtime import settings
-    from runtime.attempts import read_attempt
+    from runtime.problems.attempt_file import read_attempt
 
     problem, steps = read_attempt(file)
     with _session(settings.load(model=model, depth=depth), no_log) as session:
@@ -119,7 +120,7 @@ def log(
 ) -> None:
     """List the stored runs."""
     from runtime import settings
-    from runtime.store import SessionLog
+    from runtime.log.store import SessionLog
 
     log = SessionLog(settings.load().database)
     runs = log.runs(limit, search)
@@ -142,7 +143,7 @@ def doctor(
 ) -> None:
     """Say what this machine has, which model would be used and why, and what is missing."""
     from runtime import settings
-    from runtime.doctor import examine
+    from runtime.cli.doctor import examine
 
     chosen = settings.load(model=model)
     if tune:
@@ -161,10 +162,11 @@ def _tune(settings: Settings, as_json: bool) -> None:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from runtime import doctor, models
+    from runtime.cli import doctor
     from runtime.engines.llamacpp.tune import tune
+    from runtime.models import catalogue
 
-    path = models.resolve(settings)
+    path = catalogue.resolve(settings)
     columns = (TextColumn(f"Measuring {path.stem}:"), BarColumn(), TextColumn("{task.description}"))
     bar = Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True))
     task = bar.add_task("")
@@ -192,8 +194,8 @@ class _session:
         self.settings, self.no_log, self.engine = settings, no_log, None
 
     def __enter__(self) -> Session:
-        from runtime.session import Session
-        from runtime.store import SessionLog
+        from runtime.log.store import SessionLog
+        from runtime.session.session import Session
 
         log = None if self.no_log or not self.settings.log else SessionLog(self.settings.database)
         return Session(self.settings, self._load, log)
@@ -258,7 +260,7 @@ def _report(run: Run, as_json: bool, extra: dict) -> None:
 
 def _steps(run: Run) -> list[dict]:
     """The steps of the attempt that the answer rests on, each with what was said of it; a plan is not called right."""
-    from runtime.claims import is_plan
+    from runtime.checks.claims import is_plan
 
     talk = run.transcript.talk
     chosen = talk.chosen

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import re
 import secrets
 import shutil
 import stat
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, BinaryIO
@@ -18,6 +19,10 @@ import psutil
 
 from runtime.private_files import open_private
 
+Progress = Callable[[int, int], None]
+"""Told how many of how many bytes are done."""
+CHUNK = 1 << 20
+"""Bytes that are read at once."""
 NO_ROOM = 1 << 20
 """Bytes; a disk with fewer is full."""
 
@@ -26,6 +31,9 @@ _UNFINISHED = re.compile(r"\..+\.(\d+)\.[0-9a-f]{8}\.part")
 QUIET, FORGOTTEN = 60.0, 86_400.0
 """Seconds after which a file that nobody writes to is left over: where its process is gone here (the folder may be one
 that several machines share), and where a process has its number (which may have been given again)."""
+
+ROOT = Path(__file__).resolve().parents[1]
+"""The folder that holds `app.py`, `runtime`, `trainer` and `data`."""
 
 
 @contextmanager
@@ -117,3 +125,17 @@ def open_regular(path: Path) -> BinaryIO:
     if not stat.S_ISREG(mode):
         raise OSError(errno.EINVAL, "it is a device or a pipe; save what it gives to a file first", str(path))
     return path.open("rb")
+
+
+def sha256_of(path: Path, start: int = 0, length: int | None = None, progress: Progress | None = None) -> str:
+    """Hexadecimal SHA-256 of a file, or of a stretch of it."""
+    digest = hashlib.sha256()
+    left = total = path.stat().st_size - start if length is None else length
+    with path.open("rb") as file:
+        file.seek(start)
+        while left and (chunk := file.read(min(CHUNK, left))):
+            digest.update(chunk)
+            left -= len(chunk)
+            if progress:
+                progress(total - left, total)
+    return digest.hexdigest()

@@ -24,7 +24,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-from runtime import processor
+from runtime.models import processor
 
 try:
     import fcntl
@@ -202,7 +202,7 @@ def answers(url: str) -> bool:
 
 
 def works() -> bool:
-    return run([PYTHON, "-m", "runtime.trial"]).returncode == 0
+    return run([PYTHON, "-m", "runtime.models.trial"]).returncode == 0
 
 
 # Programs

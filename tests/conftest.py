@@ -19,14 +19,14 @@ def home(tmp_path, monkeypatch):
         monkeypatch.delenv(name)
     monkeypatch.setenv("SOLILOQUY_HOME", str(tmp_path))
     monkeypatch.setenv("SOLILOQUY_MODELS", str(MODELS))
-    monkeypatch.setattr("runtime.critic.FITTED", tmp_path / "weights")
+    monkeypatch.setattr("runtime.critic.critic.FITTED", tmp_path / "weights")
     return tmp_path
 
 
 @pytest.fixture
 def log(home):
     """An empty session log."""
-    from runtime.store import SessionLog
+    from runtime.log.store import SessionLog
 
     log = SessionLog(home / "soliloquy.db")
     yield log

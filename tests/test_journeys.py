@@ -3,11 +3,11 @@
 import json
 
 import pytest
+from runtime.log.run import step_id
 
 from runtime import engines, settings
-from runtime.rows import step_id
-from runtime.session import Session
-from runtime.store import SessionLog
+from runtime.log.store import SessionLog
+from runtime.session.session import Session
 from runtime.types import Feedback, SelfTalk
 
 
@@ -50,11 +50,11 @@ def test_own_work_is_checked_from_the_file_to_the_first_error(home, small_engine
 
 @pytest.mark.model
 def test_an_engine_is_loaded_by_the_name_that_the_settings_give(small_model):
-    from runtime import models
+    from runtime.models import catalogue
 
     chosen = settings.load(model="smollm2-135m", threads=1, context=512)
-    assert models.resolve(chosen) == small_model
-    engine = engines.load(models.resolve(chosen), chosen)
+    assert catalogue.resolve(chosen) == small_model
+    engine = engines.load(catalogue.resolve(chosen), chosen)
     assert engine.threads == 1
     assert engine.count([{"role": "user", "content": "1 + 1?"}]) > 3
     engine.close()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.arithmetic.units import UNITS
+from runtime.checks.arithmetic.units import UNITS
 from runtime.text import (
     CHECK,
     LineReader,

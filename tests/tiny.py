@@ -19,8 +19,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, Llama
 
 from runtime.engines.hf.gguf_files import read_once
 from runtime.engines.hf.loading import load_tokenizer
-from trainer.export import to_voice
-from trainer.to_gguf import to_gguf
+from trainer.weights.export import to_voice
+from trainer.weights.to_gguf import to_gguf
 
 HEADS, KEY_HEADS = 4, 2
 CONTEXT = 2048

@@ -11,7 +11,7 @@ from transformers import Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCau
 
 from runtime.engines.hf.gguf_files import read_once
 from runtime.engines.hf.loading import load_tokenizer
-from trainer.to_gguf import to_gguf
+from trainer.weights.to_gguf import to_gguf
 
 KINDS = {
     "qwen2": (Qwen2Config, Qwen2ForCausalLM),

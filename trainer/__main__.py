@@ -11,7 +11,7 @@ import warnings
 
 import typer
 
-from trainer.commands import making, measuring, tuning
+from trainer.cli import making, measuring, tuning
 
 app = typer.Typer(
     help="Soliloquy's trainer: measure critics and actors, make data, tune better ones.",

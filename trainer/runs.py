@@ -16,8 +16,7 @@ from typing import Any, TypeVar
 
 from runtime.engines.base import Engine
 from runtime.errors import SoliloquyError
-from runtime.fetch.files import sha256_of
-from runtime.files import append, write_whole
+from runtime.files import append, sha256_of, write_whole
 from runtime.types import Value, content_hash
 
 T = TypeVar("T")

@@ -23,11 +23,12 @@ from runtime.api.telling import finish, solution, thinking
 from runtime.engines.base import ContextOverflow, Metered
 from runtime.errors import SoliloquyError
 from runtime.events import Failed
-from runtime.page.live import Follower
-from runtime.page.loading import Loading
-from runtime.session import Progress, Session
+from runtime.log.run import Run
+from runtime.log.store import SessionLog, StoreError
+from runtime.session.follower import Follower
+from runtime.session.loader import Loading
+from runtime.session.session import Progress, Session
 from runtime.settings import Settings, SettingsError
-from runtime.store import Run, SessionLog, StoreError
 from runtime.text import UnreadableError, clean
 
 LARGEST = 1 << 20

@@ -15,8 +15,9 @@ from pydantic import BaseModel, Field, ValidationError
 
 from runtime.engines.base import Usage
 from runtime.errors import SoliloquyError
+from runtime.log.run import Run
+from runtime.log.store import new_id
 from runtime.settings import Mode
-from runtime.store import Run, new_id
 
 MODELS: dict[str, Mode] = {f"soliloquy-{mode}": mode for mode in get_args(Mode)}
 """Ways to solve a problem, under the names that a client chooses from."""

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from runtime.claims import is_plan
-from runtime.page.words import word
-from runtime.store import Run
+from runtime.checks.claims import is_plan
+from runtime.log.run import Run
 from runtime.text import Language, join_steps, language_of
 from runtime.types import Critique, Parent, SelfTalk, Step, StepVerdict
+from runtime.view.words import word
 
 _SAID = {"correct": ("✓", "verdict.ok"), "unsure": ("?", "verdict.unsure"), "incorrect": ("✗", "verdict.flagged.solve")}
 

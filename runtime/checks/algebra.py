@@ -1,7 +1,7 @@
 """Are two mathematical expressions equal? Decided by math-verify, in a process of its own with a deadline.
 
 math-verify may hang, and guards itself with `signal.alarm`, which fails outside the main thread; so it runs as
-`python -m runtime.algebra`, JSON lines in and out, and is ended at the deadline. Safe to call from any thread.
+`python -m runtime.checks.algebra`, JSON lines in and out, and is ended at the deadline. Safe to call from any thread.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ import signal
 import subprocess
 import sys
 import threading
-from pathlib import Path
 from typing import Any, TextIO
+
+from runtime.files import ROOT
 
 DEADLINE = 3.0
 START_DEADLINE = 60.0  # importing sympy from a slow disk
@@ -66,10 +67,10 @@ class Worker:
 
     def _start(self) -> subprocess.Popen[str]:
         self.stop()
-        root = str(Path(__file__).resolve().parent.parent)
+        root = str(ROOT)
         self.replies = queue.Queue()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "runtime.algebra"],
+            [sys.executable, "-m", "runtime.checks.algebra"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -21,8 +21,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 
-from runtime import algebra
-from runtime.answers import (
+from runtime.checks import algebra
+from runtime.checks.answers import (
     MAX_CHARACTERS,
     Answer,
     Clock,

@@ -13,7 +13,7 @@ import typer
 from runtime.errors import SoliloquyError
 
 if TYPE_CHECKING:
-    from runtime.store import SessionLog
+    from runtime.log.store import SessionLog
 
 data_app = typer.Typer()
 
@@ -34,9 +34,9 @@ def export(
 ) -> None:
     """Write what people said as JSON lines: only with consent, unless --all. `judged` is the trainer's input."""
     from runtime import settings
-    from runtime.exports import FORMATS, rows_of, write_dataset, write_lines
-    from runtime.labelled import labelled_attempts
-    from runtime.store import SessionLog
+    from runtime.log.store import SessionLog
+    from runtime.studio.exports import FORMATS, rows_of, write_dataset, write_lines
+    from runtime.studio.labelled import labelled_attempts
 
     if form not in ("talks", *FORMATS):
         raise typer.BadParameter(f"{form}: there are talks, {', '.join(FORMATS)}")
@@ -68,9 +68,9 @@ def report(
 ) -> None:
     """Write what was worked on in a session, as Markdown or as a page to print."""
     from runtime import settings
-    from runtime.exports import write_text
-    from runtime.page import report as writing
-    from runtime.store import SessionLog
+    from runtime.log.store import SessionLog
+    from runtime.studio.exports import write_text
+    from runtime.view import report as writing
 
     chosen = settings.load()
     if form not in writing.FORMATS:
@@ -95,8 +95,8 @@ def import_(
 ) -> None:
     """Put attempts from elsewhere into the log, to be reviewed."""
     from runtime import settings
-    from runtime.importing import import_attempts
-    from runtime.store import SessionLog
+    from runtime.log.store import SessionLog
+    from runtime.studio.importing import import_attempts
 
     log = SessionLog(settings.load().database)
     done = import_attempts(file, log)

@@ -10,11 +10,11 @@ from typing import Any
 
 import psutil
 
-from runtime import models, trial, tuning, voices
 from runtime.errors import SoliloquyError
+from runtime.log.store import SessionLog
+from runtime.models import adapters, catalogue, machine, trial
+from runtime.models.machine import Tuning
 from runtime.settings import Settings, config_file
-from runtime.store import SessionLog
-from runtime.tuning import Tuning
 
 GIB = 1 << 30
 
@@ -31,8 +31,8 @@ def examine(settings: Settings) -> dict[str, Any]:
         "config": str(config_file()),
         "engine": _package("llama-cpp-python"),
         **_library(settings),
-        "model": _or_why_not(lambda: models.choose(settings).reason),
-        "model file": _or_why_not(lambda: str(models.resolve(settings))),
+        "model": _or_why_not(lambda: catalogue.choose(settings).reason),
+        "model file": _or_why_not(lambda: str(catalogue.resolve(settings))),
         **_tried(settings),
         "voices": _or_why_not(lambda: _voices(settings)),
         **_measured(settings),
@@ -52,10 +52,10 @@ def _tried(settings: Settings) -> dict[str, str]:
         return {}
 
     def trial_of_model() -> str:
-        path = models.resolve(settings)
+        path = catalogue.resolve(settings)
         if path.is_dir():
             return "a folder, which llama.cpp does not run"
-        found = trial.require(path, settings, tuning.extra_buffers(path, settings))
+        found = trial.require(path, settings, machine.extra_buffers(path, settings))
         return f"works: {found.said}, {_BUFFERS[found.extra_buffers]}"
 
     return {"model trial": _or_why_not(trial_of_model)}
@@ -65,9 +65,9 @@ _BUFFERS = {True: "with repacked weights", False: "without repacking"}
 
 
 def _voices(settings: Settings) -> str:
-    found = voices.in_use(models.resolve(settings), settings)
+    found = adapters.in_use(catalogue.resolve(settings), settings)
     said = [
-        f"{name}: {one}" if isinstance(one, voices.VoiceError) else f"{name} {one.card.version}"
+        f"{name}: {one}" if isinstance(one, adapters.VoiceError) else f"{name} {one.card.version}"
         for name, one in found.items()
     ]
     return "; ".join(said) or "none: the untrained base says everything"
@@ -76,16 +76,16 @@ def _voices(settings: Settings) -> str:
 def _measured(settings: Settings) -> dict[str, str]:
     """What is remembered of the model that would be used; nothing is loaded for it."""
     try:
-        path = models.resolve(settings)
+        path = catalogue.resolve(settings)
     except SoliloquyError:
         return {}
     if not path.is_file():  # a folder of transformers' is not run by llama.cpp
         return {}
-    found = tuning.recall(path, settings)
+    found = machine.recall(path, settings)
     threads = f"{settings.threads}, as set" if settings.threads else _threads(found)
     if found is None or found.width not in found.speeds:
         return {"threads": threads, "batches": "not measured yet: `python -m runtime doctor --tune` takes some minutes"}
-    used, one = tuning.batch_file(path, settings), found.speeds.get(1, 0.0)
+    used, one = machine.batch_file(path, settings), found.speeds.get(1, 0.0)
     return {
         "threads": threads,
         "batches": f"{found.width} at once write {found.speeds[found.width]:.0f} tokens/s, one alone {one:.0f}",
@@ -118,7 +118,7 @@ def _repacking(found: Tuning) -> str:
 
 
 def _when(found: Tuning) -> str:
-    busy = f", while other programs used {found.others:.0%} of the processor" if found.others > tuning.BUSY else ""
+    busy = f", while other programs used {found.others:.0%} of the processor" if found.others > machine.BUSY else ""
     return f"{found.measured_at[:16].replace('T', ' ')} UTC{busy}"
 
 

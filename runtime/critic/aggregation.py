@@ -1,7 +1,7 @@
 """How the witnesses are weighed: a logistic rule over what each of them says of a step.
 
 A witness speaks in *signs*, numbers with a name. The log-odds that a step is right, if those before it are, are a
-constant plus the weighted sum of its signs; the weights are fitted on judged attempts (`trainer.weigh`), one set for
+constant plus the weighted sum of its signs; the weights are fitted on judged attempts (`trainer.evaluation.calibrate`), one set for
 every panel of witnesses, and stand in the card of the voice that they were fitted with.
 
 An attempt is right only if all its steps are, so their probabilities are multiplied: several doubtful steps are as good
@@ -20,6 +20,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from runtime.errors import SoliloquyError
 from runtime.files import write_whole
+from runtime.models.adapter_cards import VoiceCard
 from runtime.types import Value, Verdict
 
 Sign = Literal[
@@ -87,6 +88,14 @@ def read_weights(path: Path) -> dict[str, Weights]:
     except (OSError, ValidationError) as error:
         said = str(error).splitlines()[0]
         raise WeightsError(f"{path} holds no weights ({said}). Make it with `python -m trainer weigh`.") from error
+
+
+def fitted_with(card: VoiceCard) -> dict[str, Weights]:
+    """The weights on the card of a trained critic, by panel. Raises WeightsError."""
+    try:
+        return _FILE.validate_python(card.join)
+    except ValidationError as error:
+        raise WeightsError(f"The card of {card.version} holds no weights ({str(error).splitlines()[0]}).") from error
 
 
 def write_weights(path: Path, fitted: Mapping[str, Weights]) -> None:

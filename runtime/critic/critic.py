@@ -11,19 +11,30 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import Event
 
-from runtime import voices
-from runtime.actor import provenance
+from runtime.critic.aggregation import Weights, fitted_with, read_weights
+from runtime.critic.evidence.sources import (
+    PANELS,
+    READERS,
+    SIGNS_OF,
+    VOICE,
+    Hearing,
+    Said,
+    Testimony,
+    examine,
+    of_arithmetic,
+)
 from runtime.engines.base import Engine, EngineError
 from runtime.events import Criticising, CritiqueDone, StepJudged
 from runtime.events import Event as TalkEvent
-from runtime.second_opinion import Opinion
+from runtime.files import ROOT
+from runtime.models import adapters
+from runtime.prompts.actor_turn import provenance
+from runtime.search.self_consistency import Opinion
 from runtime.settings import Settings
 from runtime.text import Language, language_of
 from runtime.types import Critique, Depth, Evidence, Problem, Step, StepVerdict, Trajectory, Witness
-from runtime.weighing import Weights, read_weights
-from runtime.witnesses import PANELS, READERS, SIGNS_OF, VOICE, Hearing, Said, Testimony, examine, of_arithmetic
 
-FITTED = Path(__file__).parents[1] / "data" / "models" / "weights"
+FITTED = ROOT / "data" / "models" / "weights"
 """Weights of bases without a voice, a file each."""
 PROVEN = 0.99
 """Probability given to a finding of exact arithmetic: it can still misread what was meant."""
@@ -44,13 +55,13 @@ def open_critic(engine: Engine, settings: Settings) -> Critic:
 def weights_of(engine: Engine, settings: Settings) -> Mapping[str, Weights]:
     """How the witnesses of an engine are weighed, by depth; empty if nothing was fitted with it."""
     path = engine.path
-    spoken = voices.voices_of(path, settings) if path and VOICE in engine.voices else {}
-    return spoken[VOICE].card.join if VOICE in spoken else _of_base(path, settings) if path else {}
+    spoken = adapters.voices_of(path, settings) if path and VOICE in engine.voices else {}
+    return fitted_with(spoken[VOICE].card) if VOICE in spoken else _of_base(path, settings) if path else {}
 
 
 def _of_base(path: Path, settings: Settings) -> dict[str, Weights]:
     """The weights that were fitted with a base that has no voice."""
-    base = voices.base_of(path, settings)
+    base = adapters.base_of(path, settings)
     fitted = FITTED / f"{base.name}.json" if base else None
     return read_weights(fitted) if fitted and fitted.exists() else {}
 

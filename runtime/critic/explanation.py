@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from threading import Event
 
-from runtime.arithmetic.words import CONVERSIONS, said_in_words
+from runtime.checks.arithmetic.words import CONVERSIONS, said_in_words
+from runtime.checks.grading import equal
+from runtime.critic.evidence.rollouts import begun, read_way_on
 from runtime.engines.base import Completion, Engine, Sampling
-from runtime.grading import equal
-from runtime.hints import calculations, gives_away
-from runtime.reachable import begun, read_way_on
-from runtime.solutions import TEMPERATURE, Solution, numbers_in, votes
+from runtime.search.solutions import TEMPERATURE, Solution, numbers_in, votes
 from runtime.text import Language, LineReader, language_of
+from runtime.tutoring.hints import calculations, gives_away
 from runtime.types import Problem, Trajectory
 
 WAYS = 5

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runtime import models, trial, tuning, voices
+from runtime.models import adapters, catalogue, machine, trial
 
 if TYPE_CHECKING:
     from runtime.engines.base import Engine
@@ -23,9 +23,9 @@ def open_engine(
         from runtime.engines.openai import OpenAIEngine
 
         return OpenAIEngine(settings.server, settings.model, parallel)
-    path = models.resolve(settings)
-    extra_buffers = tuning.extra_buffers(path, settings, batches)
-    return load(tuning.batch_file(path, settings) if batches else path, settings, parallel, files, extra_buffers)
+    path = catalogue.resolve(settings)
+    extra_buffers = machine.extra_buffers(path, settings, batches)
+    return load(machine.batch_file(path, settings) if batches else path, settings, parallel, files, extra_buffers)
 
 
 def load(
@@ -38,19 +38,19 @@ def load(
     """The engine for a GGUF file (llama.cpp) or a folder of transformers', with the voices in use. A file that is new
     here is tried in a process of its own first; `extra_buffers` are what measured best (`trial`). Raises EngineError,
     ModelError."""
-    spoken = voices.voices_of(path, settings) if files is None else {}
+    spoken = adapters.voices_of(path, settings) if files is None else {}
     if path.is_dir():
         from runtime.engines.hf import HfEngine
 
         folders = files or {name: voice.folder for name, voice in spoken.items() if voice.folder}
         return HfEngine(path, parallel, settings.context, folders)
     if not trial.is_known(path, settings, extra_buffers):
-        models.require_unchanged(path, settings)
+        catalogue.require_unchanged(path, settings)
     found = trial.require(path, settings, extra_buffers)  # before llama.cpp comes into this process
     from runtime.engines.llamacpp import LlamaCppEngine, measure
 
     def threads(model: int) -> int:
-        return tuning.threads_for(path, settings, lambda: measure.fastest_threads(model))
+        return machine.threads_for(path, settings, lambda: measure.fastest_threads(model))
 
     files = files or {name: voice.path for name, voice in spoken.items()}
     return LlamaCppEngine(path, settings.context, parallel, settings.threads or threads, files, found.extra_buffers)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 from sqlite_utils import Database
 
+from runtime.log.run import home_of, step_id
 from runtime.types import Critique, Feedback, Help, Review, SelfTalk, Trajectory
 
 
@@ -59,23 +60,6 @@ def upsert(db: Database, table: str, rows: list[dict[str, Any]]) -> None:
         given = ", ".join(f":{column}" for column in row)
         changed = ", ".join(f"{column} = excluded.{column}" for column in row)
         db.execute(f"insert into {table} ({columns}) values ({given}) on conflict (id) do update set {changed}", row)
-
-
-def step_id(run_id: str, turn: int, position: int) -> str:
-    """The key of a step: it says where the step stands in the talk, so nobody has to look it up."""
-    return f"{run_id}:{turn}:{position}"
-
-
-def home_of(talk: SelfTalk, turn: int, position: int) -> tuple[int, int]:
-    """Where a step was first written: a refinement's kept steps belong to the attempt they were kept from."""
-    trajectory = talk.turns[turn]
-    while trajectory.parent and position < trajectory.parent.kept:
-        known = (i for i, t in enumerate(talk.turns[:turn]) if isinstance(t, Trajectory))
-        earlier = next((i for i in known if talk.turns[i].id == trajectory.parent.trajectory_id), None)
-        if earlier is None:  # only in a damaged row
-            break
-        turn, trajectory = earlier, talk.turns[earlier]
-    return turn, position
 
 
 def step_rows(run_id: str, talk: SelfTalk) -> list[dict[str, Any]]:

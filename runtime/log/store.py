@@ -13,18 +13,17 @@ import weakref
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, TypeVar, get_args
 
 from sqlite_utils import Database
 from ulid import ULID
 
-from runtime.database import DatabaseFile, StoreError
-from runtime.events import Finished, Transcript, as_talk, fold
-from runtime.migrations import migrations
-from runtime.rows import (
+from runtime.events import Transcript, as_talk
+from runtime.log.database import DatabaseFile, StoreError
+from runtime.log.migrations import migrations
+from runtime.log.rows import (
     StoredRun,
     critique_rows,
     feedback_of,
@@ -35,42 +34,11 @@ from runtime.rows import (
     talk_of,
     upsert,
 )
+from runtime.log.run import PRACTISED, Run
 from runtime.text import language_of
-from runtime.types import SCHEMA, Cost, Feedback, Help, Outcome, Review, SelfTalk, Vote
+from runtime.types import SCHEMA, Cost, Feedback, Review, SelfTalk, Vote
 
-PRACTISED = "practise"
-"""Mode of a check of own work at a problem from the Practise tab."""
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Run:
-    """One solving or checking of one problem, at any moment of its life."""
-
-    id: str
-    session_id: str
-    kind: Literal["solve", "check"]
-    mode: str
-    model: str
-    transcript: Transcript
-    seconds: float = 0.0
-    created_at: str = ""
-    labels: dict[str, Feedback] = field(default_factory=dict)
-    """The latest label by step id; by run id for a label on the whole."""
-    help: Help = "full"
-    hints: dict[str, int] = field(default_factory=dict)
-    """How far the help with a step has gone, by step id (`runtime.guide`)."""
-
-    @property
-    def status(self) -> str:
-        outcome = self.transcript.talk.outcome
-        return outcome.status if outcome else "running"
-
-    def halted(self) -> Run:
-        """The run as it stands, for good: one that was still going on was stopped."""
-        if self.status != "running":  # a vote that was stopped takes nothing away
-            return replace(self, transcript=replace(self.transcript, voting=None))
-        return replace(self, transcript=fold(self.transcript, Finished(Outcome(status="stopped"))))
 
 
 def new_id(after: str = "") -> str:

@@ -10,7 +10,6 @@ from pydantic import Field, ValidationError, field_validator
 from runtime.errors import SoliloquyError
 from runtime.files import write_whole
 from runtime.types import Value
-from runtime.weighing import Weights
 
 VoiceName = Literal["actor", "critic", "selftalk"]
 BASE_KEY = "soliloquy.base.sha256"
@@ -57,7 +56,7 @@ class VoiceCard(Value):
     """What took how long, such as training, or a verdict."""
     cannot: tuple[str, ...] = ()
     """What it cannot do, a sentence each."""
-    join: dict[str, Weights] = Field(default_factory=dict)
+    join: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """How the critic weighs its word beside other witnesses, by depth."""
     gate: tuple[str, ...] = ()
     """Why it was promoted, a sentence each."""

@@ -17,16 +17,17 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from runtime import models
-from runtime.fetch.files import marker_of, sha256_of
+from runtime.files import ROOT, sha256_of
+from runtime.models import catalogue
+from runtime.models.adapter_cards import VoiceCard, VoiceError, first_line, read_card, save
+from runtime.models.download.files import marker_of
+from runtime.models.machine import copies_dir
 from runtime.settings import Settings
-from runtime.tuning import copies_dir
 from runtime.types import Value
-from runtime.voice_cards import VoiceCard, VoiceError, first_line, read_card, save
 
 logger = logging.getLogger(__name__)
 
-SHIPPED = Path(__file__).parents[1] / "data" / "models" / "voices"
+SHIPPED = ROOT / "data" / "models" / "voices"
 
 
 class Current(Value):
@@ -66,10 +67,10 @@ def base_of(model: Path | str, settings: Settings) -> BaseModel | None:
     path = Path(model)
     if path.parent == copies_dir(settings):
         return _pinned(_hash_of_original(path, settings), settings)
-    for entry in models.installed(settings):
+    for entry in catalogue.installed(settings):
         if entry.name == model or entry.path == path:
             return _pinned(entry.sha256, settings)
-    if base := next((base for base in models.catalogue() if base.name == model), None):
+    if base := next((base for base in catalogue.catalogue() if base.name == model), None):
         return _pinned(base.sha256, settings)
     if path.is_dir():
         return _pinned(_origin(path), settings)
@@ -79,8 +80,8 @@ def base_of(model: Path | str, settings: Settings) -> BaseModel | None:
 def _hash_of_original(copy: Path, settings: Settings) -> str | None:
     """What `tuning` keeps is `<stem of the original>.<format>.gguf`: the same weights."""
     stem = copy.name.removesuffix(".gguf").rpartition(".")[0]
-    own = [(entry.path.stem, entry.sha256) for entry in models.installed(settings)]
-    return dict([(Path(base.file).stem, base.sha256) for base in models.catalogue()] + own).get(stem)
+    own = [(entry.path.stem, entry.sha256) for entry in catalogue.installed(settings)]
+    return dict([(Path(base.file).stem, base.sha256) for base in catalogue.catalogue()] + own).get(stem)
 
 
 def _origin(folder: Path) -> str | None:
@@ -95,7 +96,7 @@ def _catalogue_hash(path: Path) -> str | None:
     marker = marker_of(path)
     marked = marker.read_text("utf-8", errors="replace") if marker.is_file() else ""
     size = path.stat().st_size
-    for base in models.catalogue():
+    for base in catalogue.catalogue():
         if size == base.bytes and (path.name == base.file or base.sha256 in marked):
             return base.sha256
     return None
@@ -103,7 +104,7 @@ def _catalogue_hash(path: Path) -> str | None:
 
 def _pinned(sha256: str | None, settings: Settings) -> BaseModel | None:
     """The base with this hash; its name in the catalogue wins over what a person calls it."""
-    for entry in (*models.catalogue(), *models.installed(settings)):
+    for entry in (*catalogue.catalogue(), *catalogue.installed(settings)):
         if entry.sha256 == sha256:
             return BaseModel(name=entry.name, sha256=entry.sha256)
     return None
@@ -245,7 +246,7 @@ def named_base(name: str, settings: Settings) -> BaseModel:
     """Raises VoiceError if the name is unknown."""
     if base := base_of(name, settings):
         return base
-    known = ", ".join(base.name for base in models.catalogue())
+    known = ", ".join(base.name for base in catalogue.catalogue())
     raise VoiceError(f"{name!r} is neither a base of the catalogue ({known}) nor a model that was added.")
 
 

@@ -15,27 +15,26 @@ from pathlib import Path
 import psutil
 from pydantic import TypeAdapter, ValidationError
 
-from runtime import trial
-from runtime.fetch import fetch
-from runtime.fetch.files import (
+from runtime.files import ROOT, sha256_of, write_whole
+from runtime.models import trial
+from runtime.models.download import fetch
+from runtime.models.download.files import (
     ModelError,
     Progress,
     RemoteFile,
     damaged_slots,
     is_whole,
     marker_of,
-    sha256_of,
     size_text,
 )
-from runtime.fetch.hub import find_on_hub
-from runtime.fetch.partial import forget_partial
-from runtime.files import write_whole
-from runtime.gguf_header import BadGGUF, read_header
+from runtime.models.download.hub import find_on_hub
+from runtime.models.download.partial import forget_partial
+from runtime.models.gguf_header import BadGGUF, read_header
+from runtime.models.machine import copies_dir
 from runtime.settings import Settings, remember
-from runtime.tuning import copies_dir
 from runtime.types import Value
 
-CATALOGUE = Path(__file__).parents[1] / "data" / "models" / "catalogue.json"
+CATALOGUE = ROOT / "data" / "models" / "catalogue.json"
 OWN_FILE = "file"
 HUB_REFERENCE = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+?)(:(?P<quantization>[\w.-]+))?")
 

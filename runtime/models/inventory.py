@@ -7,10 +7,10 @@ from typing import Literal
 
 import psutil
 
-from runtime import models, voices
+from runtime.models import adapters, catalogue
+from runtime.models.adapter_cards import VoiceCard, VoiceError
 from runtime.settings import Settings
 from runtime.types import Value
-from runtime.voice_cards import VoiceCard, VoiceError
 
 MARGIN = 1.25
 """Memory that a model of a person's own needs, as a multiple of its file: the context comes on top of the weights."""
@@ -34,14 +34,14 @@ class Entry(Value):
     """Bytes that it needs, the conversation included."""
     fit: Fit
     licence: str = ""
-    voices: tuple[Spoken, ...] = ()
+    adapters: tuple[Spoken, ...] = ()
 
 
 def entries(settings: Settings, used: str | None) -> list[Entry]:
     """The models of the catalogue, then those that were added. `used` is the one that is loaded: its memory would be
     free for another. Raises ModelError."""
-    here = {entry.name: entry for entry in models.installed(settings)}
-    bases = {base.name: base for base in models.catalogue()}
+    here = {entry.name: entry for entry in catalogue.installed(settings)}
+    bases = {base.name: base for base in catalogue.catalogue()}
     memory = {name: bases[name].memory if name in bases else round(MARGIN * here[name].bytes) for name in bases | here}
     system = psutil.virtual_memory()
     free = system.available + (memory.get(used, 0) if used in here else 0)
@@ -62,5 +62,5 @@ def entries(settings: Settings, used: str | None) -> list[Entry]:
 def _voices(name: str, settings: Settings) -> tuple[Spoken, ...]:
     return tuple(
         Spoken(name=voice, fault=str(found)) if isinstance(found, VoiceError) else Spoken(name=voice, card=found.card)
-        for voice, found in voices.in_use(name, settings).items()
+        for voice, found in adapters.in_use(name, settings).items()
     )

@@ -1,7 +1,7 @@
 """Fetching, adding and verifying a model as a process of its own: whoever begins it stays free, may go away and look
 again, and stays offline while the process asks a hub. It tells how it stands in JSON lines on its output.
 
-`python -m runtime.model_jobs TASK MODEL` is that process.
+`python -m runtime.models.jobs TASK MODEL` is that process.
 """
 
 from __future__ import annotations
@@ -11,18 +11,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from threading import Lock, Thread
 from typing import Any, Literal, get_args
 
-from runtime import models
 from runtime import settings as configuration
 from runtime.errors import SoliloquyError
-from runtime.fetch.files import ModelError
+from runtime.files import ROOT
+from runtime.models import catalogue
+from runtime.models.download.files import ModelError
 from runtime.settings import Settings
 from runtime.types import Value
 
-ROOT = Path(__file__).parents[1]
 Task = Literal["pull", "add", "verify"]
 PACE = 0.2
 """Seconds between two lines on how far it is."""
@@ -61,7 +60,7 @@ class ModelJobs:
         with self._lock:
             if self.running:
                 raise ModelError(f"{self.job.model} is being worked on. Wait for its end, or stop it first.")
-            command = [sys.executable, "-m", "runtime.model_jobs", task, model.strip()]
+            command = [sys.executable, "-m", "runtime.models.jobs", task, model.strip()]
             self._process = subprocess.Popen(
                 command, cwd=ROOT, env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL, text=True, encoding="utf-8",
@@ -101,12 +100,12 @@ def _act(task: Task, model: str) -> tuple[bool, str]:
             _print(done=done, total=total)
 
     if task == "verify":
-        [(_, right, sentence)] = models.verify(model, settings, progress)
+        [(_, right, sentence)] = catalogue.verify(model, settings, progress)
         return right, sentence
     if task == "pull":
-        models.pull(model, settings, progress)
+        catalogue.pull(model, settings, progress)
         return True, model
-    return True, models.add(model, settings, progress).name
+    return True, catalogue.add(model, settings, progress).name
 
 
 def _print(**row: object) -> None:

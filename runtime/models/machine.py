@@ -18,8 +18,8 @@ from pathlib import Path
 import psutil
 from pydantic import Field, TypeAdapter, ValidationError
 
-from runtime import processor
 from runtime.files import write_whole
+from runtime.models import processor
 from runtime.settings import Settings
 from runtime.types import Value
 

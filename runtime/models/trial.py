@@ -4,7 +4,7 @@ A library that was built for another processor dies with its first matrix produc
 abort llama.cpp or keep it busy for ever. Nothing in the process that it happens to can be caught, so a child process
 (`engines.llamacpp.trial`) loads the file, fills in its chat template, reads a problem and writes ten tokens, and this
 one waits with a deadline. The finding counts for this library, processor, kernel and file, and stands in `trials.json`
-of the home. `python -m runtime.trial [FILE]` prints it; without a file, for the small model that ships with Soliloquy.
+of the home. `python -m runtime.models.trial [FILE]` prints it; without a file, for the small model that ships with Soliloquy.
 """
 
 from __future__ import annotations
@@ -30,15 +30,14 @@ from typing import IO
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from runtime import processor
 from runtime import settings as configuration
 from runtime.errors import run_command_line
-from runtime.fetch.files import ModelError
-from runtime.files import write_whole
+from runtime.files import ROOT, write_whole
+from runtime.models import processor
+from runtime.models.download.files import ModelError
 from runtime.settings import Settings
 from runtime.types import Value
 
-ROOT = Path(__file__).parents[1]
 KNOWN_GOOD = ROOT / "data" / "models" / "bench" / "bench.gguf"
 """A small model that every working llama.cpp runs: what dies on it too is not the file's fault."""
 CHILD = "runtime.engines.llamacpp.trial"

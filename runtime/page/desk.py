@@ -12,22 +12,23 @@ from functools import cached_property, partial
 from html import escape
 from typing import Any
 
-from runtime import guide
-from runtime.comparing import Comparison, kept_comparison
 from runtime.errors import SoliloquyError
-from runtime.guide import Wish
-from runtime.page import guided
+from runtime.log.run import Run
+from runtime.log.store import SessionLog, StoreError
 from runtime.page.exercise import Exercise
-from runtime.page.live import Follower
-from runtime.page.loading import Loading
 from runtime.page.past import LISTED
-from runtime.page.words import catalogue, explained, word
-from runtime.reviewing import Reviewing
-from runtime.session import Session
+from runtime.session.comparison import Comparison, kept_comparison
+from runtime.session.follower import Follower
+from runtime.session.loader import Loading
+from runtime.session.session import Session
 from runtime.settings import Settings
-from runtime.store import Run, SessionLog, StoreError
+from runtime.studio.reviewing import Reviewing
 from runtime.text import Language, UnreadableError
+from runtime.tutoring import disclosure
+from runtime.tutoring.disclosure import Wish
 from runtime.types import Depth, Feedback, Help, Trajectory
+from runtime.view import guided
+from runtime.view.words import catalogue, explained, word
 
 KINDS = ("solve", "check")
 COMPARE = "compare"
@@ -112,15 +113,15 @@ class Desk:
     def again(self, step: str, depth: Depth | None = None) -> None:
         """Get ready to write the solution on view anew from one of its steps on. Nothing happens for any other step."""
         run = self._shown.get("solve")
-        if run is None or "solve" in self._followers or step not in guide.can_be_tried_again(run):
+        if run is None or "solve" in self._followers or step not in disclosure.can_be_tried_again(run):
             return
-        position = guide.can_be_tried_again(run).index(step)
+        position = disclosure.can_be_tried_again(run).index(step)
         self._followers["solve"] = Follower(lambda cancel: self.session.again(run, position, depth, cancel))
 
     def vote(self, kind: str) -> None:
         """Get ready to let more solutions vote on what is on view. Nothing happens where they can say nothing new."""
         run = self._shown.get(kind)
-        if run and kind not in self._followers and guide.can_be_voted_on(run):
+        if run and kind not in self._followers and disclosure.can_be_voted_on(run):
             self._followers[kind] = Follower(lambda cancel: self.session.vote(run, cancel))
 
     def follow(self, kind: str) -> Iterator[dict[str, Any] | None]:
@@ -298,7 +299,7 @@ class Desk:
         shown = guided.view(replace(run, labels=run.labels | self._labels), self.language) if run else {}
         if run and kind == "solve" and self._own_answer and run.transcript.talk.outcome:
             answer, tries = self._own_answer
-            shown["compared"] = guided.compared(run, guide.compare(run, answer), tries, self.language)
+            shown["compared"] = guided.compared(run, disclosure.compare(run, answer), tries, self.language)
         return {
             **shown,
             **self.trouble(kind),

@@ -13,15 +13,16 @@ from html import escape
 from typing import Any
 
 from runtime.events import Transcript
-from runtime.page import render
-from runtime.page.display import to_display
-from runtime.page.words import explained, word
-from runtime.practice import FEWEST, GROUPS, MOST, Judged, Judgement, Ladder, fresh, judge
-from runtime.store import Run, StoreError
+from runtime.log.run import Run
+from runtime.log.store import StoreError
+from runtime.problems.wordproblems import generate
+from runtime.problems.worked import Worked
 from runtime.text import Language, UnreadableError, clean, split_attempt
+from runtime.tutoring.practice import FEWEST, GROUPS, MOST, Judged, Judgement, Ladder, fresh, judge
 from runtime.types import Critique, Evidence, Outcome, SelfTalk, Step, StepVerdict, Trajectory
-from runtime.wordproblems import generate
-from runtime.worked import Worked
+from runtime.view import render
+from runtime.view.display import to_display
+from runtime.view.words import explained, word
 
 SEEDS = 1 << 31
 Keep = Callable[[SelfTalk, str | None], tuple[Run, StoreError | None]]

@@ -10,13 +10,13 @@ from typing import Any
 import gradio as gr
 
 from runtime.errors import SoliloquyError
+from runtime.log.store import SessionLog
 from runtime.page.desk import Desk
 from runtime.page.exercise import Exercise
-from runtime.page.loading import Loading
 from runtime.page.widgets import in_words, told
-from runtime.page.words import understood, word
+from runtime.session.loader import Loading
 from runtime.settings import Settings
-from runtime.store import SessionLog
+from runtime.view.words import understood, word
 
 
 class StudioError(SoliloquyError):

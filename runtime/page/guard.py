@@ -26,7 +26,7 @@ from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from runtime.page.words import understood, word
+from runtime.view.words import understood, word
 
 PARAMETER = "token"
 LARGEST = 1 << 20

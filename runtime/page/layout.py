@@ -7,9 +7,9 @@ from typing import Any
 
 import gradio as gr
 
+from runtime.log.store import SessionLog, StoreError
 from runtime.page.desk import Desk
 from runtime.page.frame import Frame
-from runtime.page.loading import Loading
 from runtime.page.side import Look, Past
 from runtime.page.tabs.compare import CompareTab
 from runtime.page.tabs.models import ModelsTab
@@ -18,9 +18,9 @@ from runtime.page.tabs.review import ReviewTab
 from runtime.page.tabs.train import TrainTab
 from runtime.page.tabs.work import WorkTab
 from runtime.page.widgets import AT_ONCE, BARE, QUIET, in_words, told
-from runtime.page.words import LANGUAGES, catalogue, explained, understood, word
+from runtime.session.loader import Loading
 from runtime.settings import Settings
-from runtime.store import SessionLog, StoreError
+from runtime.view.words import LANGUAGES, catalogue, explained, understood, word
 
 
 class Page(Frame):

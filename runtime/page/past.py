@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from runtime.comparing import MODES
-from runtime.page import report
-from runtime.page.words import catalogue, explained, word
-from runtime.store import Run, SessionLog, StoreError
+from runtime.log.run import Run
+from runtime.log.store import SessionLog, StoreError
+from runtime.session.comparison import MODES
 from runtime.text import Language
+from runtime.view import report
+from runtime.view.words import catalogue, explained, word
 
 LISTED = 20
 """Entries at first, and so many more whenever more are asked for."""

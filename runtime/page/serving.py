@@ -23,8 +23,8 @@ from starlette.routing import BaseRoute
 from runtime.errors import SoliloquyError
 from runtime.page import guard
 from runtime.page.guard import Access, Guard
-from runtime.page.words import LANGUAGES
 from runtime.settings import Settings
+from runtime.view.words import LANGUAGES
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import gradio as gr
 
+from runtime.log.store import StoreError, new_id
 from runtime.page import past
 from runtime.page.desk import Desk
 from runtime.page.frame import Frame
 from runtime.page.serving import read, script
 from runtime.page.widgets import AT_ONCE, BARE, QUIET, told
-from runtime.page.words import word
-from runtime.store import StoreError, new_id
+from runtime.view.words import word
 
 
 class Past:

@@ -10,14 +10,14 @@ from typing import Any, get_args
 import gradio as gr
 
 from runtime.errors import SoliloquyError
-from runtime.exports import FORMATS
 from runtime.page.desk import Desk
-from runtime.page.words import explained, word
-from runtime.practice import GROUPS
-from runtime.reviewing import Shelf
 from runtime.settings import Mode
+from runtime.studio.exports import FORMATS
+from runtime.studio.reviewing import Shelf
 from runtime.text import Language
+from runtime.tutoring.practice import GROUPS
 from runtime.types import Depth, Help
+from runtime.view.words import explained, word
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "help": get_args(Help),

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from runtime import json_rows
 from runtime.files import open_regular
+from runtime.problems import json_rows
 from runtime.text import UnreadableError
 
 LIMIT = 200_000

@@ -1,7 +1,7 @@
 """Worked problems: stories whose solution is known to every number and can be worked again.
 
 A step is a template over quantities: `{3}` shows the value of quantity 3, `{=3}` its whole equation ("4 × 3 = 12"). So
-a step that goes wrong (`trainer.injection`) carries its consequences into every later one, as a person's would.
+a step that goes wrong (`trainer.data.errors`) carries its consequences into every later one, as a person's would.
 """
 
 from __future__ import annotations

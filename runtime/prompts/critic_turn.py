@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from runtime import prompts
-from runtime.actor import conversation
 from runtime.engines.base import Message
+from runtime.prompts import templates
+from runtime.prompts.actor_turn import conversation
 from runtime.text import Language, is_answer_line
 from runtime.types import Problem
 
@@ -31,7 +31,7 @@ def judged(steps: Sequence[str]) -> Sequence[str]:
 
 def verdict_words(language: Language) -> tuple[str, str]:
     """The words for right and for wrong."""
-    right, wrong = prompts.template("verdicts", language).split("\n")
+    right, wrong = templates.template("verdicts", language).split("\n")
     return right, wrong
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from runtime.text import Language
 from runtime.types import content_hash
 
-FOLDER = Path(__file__).with_name("prompts")
+FOLDER = Path(__file__).parent
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 

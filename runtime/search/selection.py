@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Event
 
-from runtime.actor import conversation, provenance
 from runtime.engines.base import Completion, Engine, Enough, Sampling
-from runtime.solutions import TEMPERATURE, decided, read_solution, votes
+from runtime.prompts.actor_turn import conversation, provenance
+from runtime.search.solutions import TEMPERATURE, decided, read_solution, votes
 from runtime.text import split_steps
 from runtime.types import Problem, Step, Trajectory
 

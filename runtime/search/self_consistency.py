@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from threading import Event
 
-from runtime.actor import VOICE
+from runtime.checks.grading import equal, groups
 from runtime.engines.base import Completion, Engine
-from runtime.grading import equal, groups
-from runtime.search import majority, sample_attempts
-from runtime.solutions import agreeing, decided, read_solution, votes
+from runtime.prompts.actor_turn import VOICE
+from runtime.search.selection import majority, sample_attempts
+from runtime.search.solutions import agreeing, decided, read_solution, votes
 from runtime.text import Language, language_of
 from runtime.types import Problem, Trajectory
 

@@ -13,11 +13,11 @@ from fractions import Fraction
 from threading import Event
 from typing import Generic, Protocol, TypeVar
 
-from runtime.actor import conversation
-from runtime.arithmetic.numerals import read_number
-from runtime.claims import stated_answer
+from runtime.checks.arithmetic.numerals import read_number
+from runtime.checks.claims import stated_answer
+from runtime.checks.grading import alike, groups, related
 from runtime.engines.base import Completion, Engine, Sampling
-from runtime.grading import alike, groups, related
+from runtime.prompts.actor_turn import conversation
 from runtime.types import Problem
 
 TEMPERATURE = 0.7

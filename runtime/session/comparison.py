@@ -12,9 +12,10 @@ from typing import get_args
 from runtime.engines.base import Engine, Metered
 from runtime.errors import SoliloquyError
 from runtime.events import Token
-from runtime.session import Progress, Session
+from runtime.log.run import Run
+from runtime.log.store import SessionLog, StoreError
+from runtime.session.session import Progress, Session
 from runtime.settings import Mode, Settings
-from runtime.store import Run, SessionLog, StoreError
 from runtime.types import Cost, Depth, Vote
 
 MODES: tuple[Mode, ...] = get_args(Mode)

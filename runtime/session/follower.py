@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from threading import Condition, Event, Thread
 
-from runtime.session import Progress
-from runtime.store import Run
+from runtime.log.run import Run
+from runtime.session.session import Progress
 
 HEARTBEAT = 0.2
 PACE = 0.1

@@ -10,15 +10,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from threading import Event
 
-from runtime.critic import open_critic
+from runtime.critic.critic import open_critic
 from runtime.engines.base import Engine
 from runtime.events import AttemptDone, CritiqueDone, Failed, Finished, Refining, StepDone, Transcript, begin, fold
 from runtime.events import Event as TalkEvent
-from runtime.guide import Wish, asked, is_open
-from runtime.selftalk import check, converse, converse_again, put_to_vote
+from runtime.log.run import PRACTISED, Run
+from runtime.log.store import SessionLog, StoreError, new_id, now
 from runtime.settings import Settings
-from runtime.store import PRACTISED, Run, SessionLog, StoreError, new_id, now
+from runtime.solving.loop import check, converse, converse_again, put_to_vote
 from runtime.text import clean, split_attempt
+from runtime.tutoring.disclosure import Wish, asked, is_open
 from runtime.types import Depth, Feedback, Help, Problem, SelfTalk
 
 _WORTH_KEEPING = (StepDone, AttemptDone, CritiqueDone, Refining, Finished, Failed)

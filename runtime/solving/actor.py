@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from threading import Event
 
-from runtime import prompts
-from runtime.claims import says_no_data, stated_answer
+from runtime.checks.claims import says_no_data, stated_answer
 from runtime.engines.base import Completion, Engine, Message, Sampling
 from runtime.events import AttemptDone, Proposing, StepDone, Token
 from runtime.events import Event as TalkEvent
-from runtime.text import Line, LineReader, join_steps, language_of, repeated
-from runtime.types import Finish, Parent, Problem, Provenance, Step, Trajectory
+from runtime.prompts import templates
+from runtime.prompts.actor_turn import after_critique, conversation, provenance
+from runtime.text import Line, LineReader, language_of, repeated
+from runtime.types import Finish, Parent, Problem, Step, Trajectory
 
 ProvenWrong = Callable[[str], bool]
 """Whether a step is wrong beyond doubt, so that nothing after it is worth writing."""
-VOICE = "actor"
 
 
 class Actor:
@@ -60,7 +60,7 @@ class Actor:
     ) -> Iterator[TalkEvent]:
         """Solve it again, asked to write down the calculations that `planned` states the result of."""
         opening = self._refining("calculate", problem, planned, 0)
-        request = prompts.fill("calculate", language_of(problem.text))
+        request = templates.fill("calculate", language_of(problem.text))
         messages = [*conversation(problem, planned), Message(role="user", content=request)]
         return (yield from self._write(problem, messages, opening, cancel, stop_at))
 
@@ -148,43 +148,6 @@ class Halt(Event):
 
     def is_set(self) -> bool:
         return super().is_set() or self._outer.is_set()
-
-
-def conversation(problem: Problem, attempt: Trajectory | None = None, prompt: str = "actor") -> list[Message]:
-    """How a problem is put to the actor; with an attempt, the conversation that ends in it."""
-    language = language_of(problem.text)
-    messages = [
-        Message(role="system", content=prompts.fill("system", language)),
-        Message(role="user", content=prompts.fill(prompt, language, problem=problem.text)),
-    ]
-    if attempt:
-        # A person's own lines hold their answer already.
-        closing = None if attempt.origin == "student" else attempt.answer
-        written = join_steps((step.text for step in attempt.steps), closing, language)
-        messages.append(Message(role="assistant", content=written))
-    return messages
-
-
-def after_critique(problem: Problem, wrong: Trajectory, position: int, comment: str) -> list[Message]:
-    """The conversation in which the actor is told what the critic said of a step of its attempt."""
-    step = wrong.steps[position].text
-    language = language_of(problem.text)
-    request = prompts.fill("refine", language, number=str(position + 1), step=step, comment=comment)
-    return [*conversation(problem, wrong), Message(role="user", content=request)]
-
-
-def provenance(
-    engine: Engine, prompt: str, problem: Problem, sampling: Sampling | None = None, voice: str = VOICE
-) -> Provenance:
-    """What made something: enough to make it again. A voice that the engine does not have is not named."""
-    return Provenance(
-        engine=engine.name,
-        model=engine.model,
-        voice=voice if voice in engine.voices else None,
-        prompt=prompts.version(prompt, language_of(problem.text)),
-        temperature=sampling.temperature if sampling else 0.0,
-        seed=sampling.seed if sampling else 0,
-    )
 
 
 def read_lines(reply: Iterator[str], begun: str = "") -> Iterator[Token | Line]:

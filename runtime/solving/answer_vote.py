@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from functools import partial
 from threading import Event
 
-from runtime import second_opinion
-from runtime.actor import next_or_value
-from runtime.critic import Critic
+from runtime.critic.critic import Critic
 from runtime.engines.base import Engine, EngineError
 from runtime.events import CritiqueDone, Voting, shown
 from runtime.events import Event as TalkEvent
-from runtime.meanwhile import meanwhile
-from runtime.outcomes import outcome_of
-from runtime.second_opinion import VOTERS, Opinion
+from runtime.search import self_consistency
+from runtime.search.self_consistency import VOTERS, Opinion
+from runtime.solving.actor import next_or_value
+from runtime.solving.meanwhile import meanwhile
+from runtime.solving.outcomes import outcome_of
 from runtime.text import language_of
 from runtime.types import Critique, Outcome, Problem, Trajectory
 
@@ -48,7 +48,7 @@ class Vote:
 
     def _opinion(self, engine: Engine, at_hand: Sequence[Trajectory], cancel: Event) -> Iterator[TalkEvent]:
         """The vote, which takes minutes; how far it is, is reported meanwhile."""
-        ask = partial(second_opinion.ask, engine, self.problem, cancel, at_hand)
+        ask = partial(self_consistency.ask, engine, self.problem, cancel, at_hand)
         counting = meanwhile(lambda tell: ask(tell=tell), cancel)
         while not isinstance(item := next_or_value(counting), Opinion):
             yield Voting(max(item, len(at_hand)), VOTERS)
@@ -81,10 +81,10 @@ class Vote:
 
     def _outcome(self, standing: Trajectory, critique: Critique | None, opinion: Opinion) -> Outcome:
         if self._is_own_work:
-            note = second_opinion.on_own_work(opinion, self.problem, self.attempt)
+            note = self_consistency.on_own_work(opinion, self.problem, self.attempt)
             objected = opinion.outvotes(self.attempt) and bool(note)
         else:
-            note = second_opinion.on_solution(opinion, self.attempt, language_of(self.problem.text))
+            note = self_consistency.on_solution(opinion, self.attempt, language_of(self.problem.text))
             objected = not opinion.is_certain
         outcome = outcome_of(standing, critique, note)
         status = outcome.status

@@ -12,21 +12,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from threading import Event
 
-from runtime.actor import Actor, next_or_value
-from runtime.arithmetic import mended
-from runtime.claims import is_unsupported, lacks_data, shows_work
-from runtime.critic import Critic, news, open_critic, proven_wrong
+from runtime.checks.arithmetic import mended
+from runtime.checks.claims import is_unsupported, lacks_data, shows_work
+from runtime.checks.grading import equal
+from runtime.critic.critic import Critic, news, open_critic, proven_wrong
+from runtime.critic.explanation import look_again
 from runtime.engines.base import ContextOverflow, Engine, EngineError, Sampling
 from runtime.events import Event as TalkEvent
 from runtime.events import Failed, Finished, Proposing, Refining, StepDone, shown
-from runtime.grading import equal
-from runtime.monologue import Monologue
-from runtime.outcomes import outcome_of
-from runtime.second_look import look_again
 from runtime.settings import Settings
+from runtime.solving.actor import Actor, next_or_value
+from runtime.solving.answer_vote import Vote
+from runtime.solving.monologue import Monologue
+from runtime.solving.outcomes import outcome_of
 from runtime.text import Language, final_answer, language_of
 from runtime.types import Critique, Problem, SelfTalk, Step, Trajectory
-from runtime.voting import Vote
 
 REFINE_TEMPERATURE = 0.7
 """A greedy actor would often write the same wrong step again."""

@@ -10,15 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from threading import Event
 
-from runtime.actor import Halt, conversation, next_or_value, provenance, read_lines
-from runtime.arithmetic import mended
-from runtime.claims import says_no_data, stated_answer
+from runtime.checks.arithmetic import mended
+from runtime.checks.claims import says_no_data, stated_answer
+from runtime.critic.evidence.sources import of_arithmetic
 from runtime.engines.base import Completion, Engine, Message, Sampling
 from runtime.events import AttemptDone, CritiqueDone, Proposing, Refining, StepDone, StepJudged, Token
 from runtime.events import Event as TalkEvent
+from runtime.prompts.actor_turn import conversation, provenance
+from runtime.solving.actor import Halt, next_or_value, read_lines
 from runtime.text import CHECK, Line, language_of, read_check, repeated
 from runtime.types import Critique, Evidence, Finish, Parent, Problem, Step, StepVerdict, Trajectory
-from runtime.witnesses import of_arithmetic
 
 INTERRUPTIONS = 8
 """After so many a voice may go on with what it wrote."""

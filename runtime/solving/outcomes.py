@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runtime.claims import is_unsupported, lacks_data, shows_work
+from runtime.checks.claims import is_unsupported, lacks_data, shows_work
 from runtime.types import Critique, Outcome, Status, Trajectory, Witness
 
 _COMPARED: frozenset[Witness] = frozenset({"solutions", "program", "completions", "vote", "reference"})

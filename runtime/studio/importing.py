@@ -14,8 +14,9 @@ from pathlib import Path
 
 from runtime.events import Transcript
 from runtime.files import shown
-from runtime.json_rows import Row, RowError, question, read_rows, reference, scalar, steps
-from runtime.store import Run, SessionLog, new_id, now
+from runtime.log.run import Run
+from runtime.log.store import SessionLog, new_id, now
+from runtime.problems.json_rows import Row, RowError, question, read_rows, reference, scalar, steps
 from runtime.text import clean
 from runtime.types import Outcome, Problem, SelfTalk, Step, Trajectory
 

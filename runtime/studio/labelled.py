@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from runtime.rows import home_of, step_id
-from runtime.store import Run, SessionLog
+from runtime.log.run import Run, home_of, step_id
+from runtime.log.store import SessionLog
 from runtime.types import Critique, Feedback, Problem, Review, Trajectory
 
 

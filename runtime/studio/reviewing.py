@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Literal, get_args
 
-from runtime.labelled import LabelledAttempt, attempt_of, attempts_of
-from runtime.store import SessionLog
+from runtime.log.store import SessionLog
+from runtime.studio.labelled import LabelledAttempt, attempt_of, attempts_of
 from runtime.types import Ending, Feedback, Review
 
 Why = Literal["disliked", "disputed", "doubtful", "arithmetic", "new", "begun"]

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from runtime.grading import matches
-from runtime.hints import RUNGS, Hint, ladder
-from runtime.rows import home_of, step_id
-from runtime.store import Run
+from runtime.checks.grading import matches
+from runtime.log.run import Run, home_of, step_id
+from runtime.tutoring.hints import RUNGS, Hint, ladder
 from runtime.types import Trajectory
 
 SEEN = len(RUNGS) + 1

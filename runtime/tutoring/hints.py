@@ -13,11 +13,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from runtime import arithmetic
-from runtime.arithmetic.chains import pairs
-from runtime.arithmetic.expressions import Leaf, Node, leaves, write
-from runtime.arithmetic.numerals import PLAIN, tokenize
-from runtime.arithmetic.units import UNITS
+from runtime.checks import arithmetic
+from runtime.checks.arithmetic.chains import pairs
+from runtime.checks.arithmetic.expressions import Leaf, Node, leaves, write
+from runtime.checks.arithmetic.numerals import PLAIN, tokenize
+from runtime.checks.arithmetic.units import UNITS
 
 RUNGS = ("known", "idea", "move")
 KEYS = {

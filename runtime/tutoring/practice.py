@@ -1,6 +1,6 @@
 """Practising: a fresh word problem of a wanted kind, a student's lines judged exactly, and how hard the next one is.
 
-The whole solution of these problems is known (`runtime.worked`), so no model is needed. A line is held against two
+The whole solution of these problems is known (`runtime.problems.worked`), so no model is needed. A line is held against two
 things: its own equations, and the numbers that the problem leads to. Somebody may get there by another way; lines with
 numbers of their own are let stand once the answer is reached without a slip.
 """
@@ -13,10 +13,10 @@ from fractions import Fraction
 from itertools import islice
 from typing import Literal
 
-from runtime import wordproblems
-from runtime.arithmetic import check
-from runtime.arithmetic.numerals import tokenize
-from runtime.worked import Worked
+from runtime.checks.arithmetic import check
+from runtime.checks.arithmetic.numerals import tokenize
+from runtime.problems import wordproblems
+from runtime.problems.worked import Worked
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "shopping": ("stationery", "market", "clothes", "sports shop", "prices", "school trip"),

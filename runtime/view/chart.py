@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from runtime.page.words import word
+from runtime.studio.training.progress import Point
 from runtime.text import Language
-from runtime.training.progress import Point
+from runtime.view.words import word
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 720, 260, 60, 34, 12
 MOST = 500

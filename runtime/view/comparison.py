@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-from runtime.comparing import MODES, NAMES, VERDICTS, Comparison
-from runtime.page import guided
-from runtime.page.display import to_display
-from runtime.page.words import catalogue, explained, word
+from runtime.session.comparison import MODES, NAMES, VERDICTS, Comparison
 from runtime.settings import Mode
 from runtime.text import Language
 from runtime.types import Cost
+from runtime.view import guided
+from runtime.view.display import to_display
+from runtime.view.words import catalogue, explained, word
 
 
 def problem(comparison: Comparison | None) -> str:

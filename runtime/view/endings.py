@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from runtime.checks.grading import equal
 from runtime.errors import SoliloquyError
-from runtime.grading import equal
-from runtime.page.display import answer_to_display, to_display
-from runtime.page.reading import Reading, read_run
-from runtime.page.words import explained, word
-from runtime.store import PRACTISED, Run
+from runtime.log.run import PRACTISED, Run
 from runtime.text import Language, language_of
+from runtime.view.display import answer_to_display, to_display
+from runtime.view.reading import Reading, read_run
+from runtime.view.words import explained, word
 
 
 def ending(run: Run) -> str:

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from runtime import guide
-from runtime.hints import Hint, gives_away, to_mend
-from runtime.page import render
-from runtime.page.words import word
-from runtime.second_opinion import CERTAIN
-from runtime.store import Run
+from runtime.log.run import Run
+from runtime.search.self_consistency import CERTAIN
 from runtime.text import Language
+from runtime.tutoring import disclosure
+from runtime.tutoring.hints import Hint, gives_away, to_mend
+from runtime.view import render
+from runtime.view.words import word
 
 
 def view(run: Run, language: Language) -> dict[str, Any]:
     """Everything the step list shows of a run: all of it, or what was asked for."""
-    further = {"again": guide.can_be_tried_again(run), "votable": guide.can_be_voted_on(run)}
+    further = {"again": disclosure.can_be_tried_again(run), "votable": disclosure.can_be_voted_on(run)}
     whole = {**render.view(run, language), **further}
     if run.kind == "check":
         return {**whole, "steps": [_mendable(row, language) for row in whole["steps"]]}
@@ -27,14 +27,14 @@ def view(run: Run, language: Language) -> dict[str, Any]:
         return whole
     if run.status == "running":
         return {**whole, "steps": [], "status": word("status.working", language)}
-    keys, texts = guide.solution(run)
-    rows, seen = {row["id"]: row for row in whole["steps"]}, guide.seen(run)
+    keys, texts = disclosure.solution(run)
+    rows, seen = {row["id"]: row for row in whole["steps"]}, disclosure.seen(run)
     if is_whole(run):
         return {**whole, "steps": [rows[key] for key in keys if key in rows]}
     answer = run.transcript.talk.outcome.answer
     shown = [_careful(rows[key], texts[seen:], answer) for key in keys[:seen]]
     hidden = [_stub(key, number, language) for number, key in enumerate(keys[seen:], seen + 1)]
-    hidden[0]["hints"] = [spoken(hint, language) for hint in guide.hints(run)]
+    hidden[0]["hints"] = [spoken(hint, language) for hint in disclosure.hints(run)]
     return {
         **whole,
         "steps": shown + hidden,
@@ -42,13 +42,13 @@ def view(run: Run, language: Language) -> dict[str, Any]:
         "answer": "",
         "note": "",
         "help": run.help,
-        "comparable": guide.has_answer(run),
+        "comparable": disclosure.has_answer(run),
     }
 
 
 def is_whole(run: Run) -> bool:
     """Whether nothing of a run is held back."""
-    return run.kind == "check" or guide.is_open(run)
+    return run.kind == "check" or disclosure.is_open(run)
 
 
 def compared(run: Run, same: bool | None, tries: int, language: Language) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def compared(run: Run, same: bool | None, tries: int, language: Language) -> dic
         key += ".unsettled"
     elif kind == "other" and tries > 1:
         key += ".again"
-    elif kind == "other" and not guide.can_be_voted_on(run):
+    elif kind == "other" and not disclosure.can_be_voted_on(run):
         key += ".hint"
     agree, n = vote or (0, 0)
     return {"kind": kind, "text": word(key, language, agree=agree, n=n), "tries": tries}

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from runtime.fetch.files import size_text
-from runtime.model_jobs import Job
-from runtime.models_here import Entry, Spoken
-from runtime.page.words import word
+from runtime.models.download.files import size_text
+from runtime.models.inventory import Entry, Spoken
+from runtime.models.jobs import Job
 from runtime.text import Language
+from runtime.view.words import word
 
 _METRICS = ("f1", "accuracy_error", "accuracy_correct")
 _SOLVED = "accuracy"

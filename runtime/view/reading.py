@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from runtime.events import as_talk
-from runtime.rows import home_of
-from runtime.store import Run
+from runtime.log.run import Run, home_of
 from runtime.types import Critique, SelfTalk, StepVerdict, Trajectory
 
 Home = tuple[int, int]

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from runtime.claims import is_plan
-from runtime.page.display import to_display
-from runtime.page.endings import answer, ended, ending, note
-from runtime.page.reading import Home, Reading, read_run
-from runtime.page.words import word
-from runtime.rows import home_of, step_id
-from runtime.second_opinion import CERTAIN
-from runtime.store import Run
+from runtime.checks.claims import is_plan
+from runtime.log.run import Run, home_of, step_id
+from runtime.search.self_consistency import CERTAIN
 from runtime.text import Language, language_of
 from runtime.types import SelfTalk, StepVerdict
+from runtime.view.display import to_display
+from runtime.view.endings import answer, ended, ending, note
+from runtime.view.reading import Home, Reading, read_run
+from runtime.view.words import word
 
 State = Literal["streaming", "plain", "plan", "ok", "unsure", "flagged", "replaced", "depends"]
 _SIGNS: dict[State, str] = {"ok": "✓", "unsure": "?", "flagged": "✗", "replaced": "↺", "depends": "↳"}

@@ -8,14 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from html import escape
+from pathlib import Path
 from typing import Any
 
-from runtime.page import endings, guided, render
-from runtime.page.display import to_display, to_markdown
-from runtime.page.serving import read
-from runtime.page.words import word
-from runtime.store import PRACTISED, Run
+from runtime.log.run import PRACTISED, Run
 from runtime.text import Language
+from runtime.view import endings, guided, render
+from runtime.view.display import to_display, to_markdown
+from runtime.view.words import word
+
+_TEMPLATE, _STYLE = (Path(__file__).with_name(f"report.{kind}").read_text("utf-8") for kind in ("html", "css"))
 
 
 def markdown(runs: Sequence[Run], language: Language) -> str:
@@ -26,10 +28,10 @@ def markdown(runs: Sequence[Run], language: Language) -> str:
 
 def html(runs: Sequence[Run], language: Language) -> str:
     """Runs as one page, ready to be printed."""
-    return read("report.html").format(
+    return _TEMPLATE.format(
         language=language,
         title=escape(word("report.title", language)),
-        style=read("report.css"),
+        style=_STYLE,
         parts="\n".join(_html(run, language) for run in runs),
         foot=escape(word("report.foot", language)),
     )

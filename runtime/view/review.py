@@ -5,12 +5,12 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from runtime.labelled import LabelledAttempt
-from runtime.page import render
-from runtime.page.display import answer_to_display, to_display
-from runtime.page.words import catalogue, word
-from runtime.reviewing import JUDGED, Reviewing, Why, why
+from runtime.studio.labelled import LabelledAttempt
+from runtime.studio.reviewing import JUDGED, Reviewing, Why, why
 from runtime.text import Language
+from runtime.view import render
+from runtime.view.display import answer_to_display, to_display
+from runtime.view.words import catalogue, word
 
 REASONS = ("arithmetic", "idea", "unclear", "skips", "off_topic", "format")
 _UNSEEN = {"state": "plain", "sign": "", "word": "", "comment": "", "comment_text": "", "badges": [], "why": []}

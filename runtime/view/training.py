@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from runtime.page.words import word
+from runtime.studio.training import NEEDED, Plan, Readiness, Standing
+from runtime.studio.training.progress import STAGES
 from runtime.text import Language
-from runtime.training import NEEDED, Plan, Readiness, Standing
-from runtime.training.progress import STAGES
+from runtime.view.words import word
 
 _METRICS = ("f1", "accuracy_error", "accuracy_correct", "accuracy")
 _SPEAKERS = ("base", "current", "voice")

@@ -18,12 +18,12 @@ from test_session import PROGRAM, QUESTION, RIGHT
 
 from runtime import settings as configuration
 from runtime.api import routes, shapes, telling
+from runtime.critic.evidence.sources import PROGRAMS
 from runtime.engines.base import ContextOverflow, EngineError
 from runtime.engines.scripted import ScriptedEngine
-from runtime.page.loading import Loading
-from runtime.session import Session
-from runtime.store import SessionLog
-from runtime.witnesses import PROGRAMS
+from runtime.log.store import SessionLog
+from runtime.session.loader import Loading
+from runtime.session.session import Session
 
 KEY = "sk-of-the-test"
 SLIP = "The pens cost 3 × 4 = 14 dollars.\nIn all she pays 14 + 5 = 19 dollars.\nThe answer is 19."

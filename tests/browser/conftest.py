@@ -59,9 +59,9 @@ def served(tmp_path: Path) -> Iterator[Callable[..., Served]]:
     """Starts the page on an engine; several times if wanted."""
     import app
     from runtime import settings as configuration
+    from runtime.log.store import SessionLog
     from runtime.page import serving
-    from runtime.page.loading import Loading
-    from runtime.store import SessionLog
+    from runtime.session.loader import Loading
 
     up = []
 

@@ -20,7 +20,7 @@ from tutor import Served, Tutor
 from runtime import settings
 from runtime.engines.base import EngineError
 from runtime.page.desk import Desk
-from runtime.page.loading import Loading
+from runtime.session.loader import Loading
 
 pytestmark = pytest.mark.browser
 

@@ -14,7 +14,7 @@ from tutor import Tutor
 import app
 from runtime import settings as configuration
 from runtime.page import serving, widgets
-from runtime.page.loading import Loading
+from runtime.session.loader import Loading
 
 pytestmark = pytest.mark.browser
 

@@ -19,9 +19,11 @@ from places import MODELS, SMALL
 from program import program
 from test_app import card, solve
 
-from runtime import models, settings, voices, wordproblems
-from trainer.lessons import right_attempt, wrong_attempt
-from trainer.sources import JudgedAttempt
+from runtime import settings
+from runtime.models import adapters, catalogue
+from runtime.problems import wordproblems
+from trainer.data.examples import right_attempt, wrong_attempt
+from trainer.data.sources import JudgedAttempt
 
 pytestmark = [pytest.mark.browser, pytest.mark.model, pytest.mark.slow, pytest.mark.timeout(3600)]
 
@@ -47,7 +49,7 @@ def models_of(home: Path) -> Path:
     """A models folder of its own, with the base that is here."""
     own = home / "models"
     own.mkdir()
-    base = next(base for base in models.catalogue() if base.name == BASE)
+    base = next(base for base in catalogue.catalogue() if base.name == BASE)
     (own / base.file).symlink_to(MODELS / base.file)
     return own
 
@@ -104,7 +106,7 @@ def test_what_a_collector_says_becomes_a_voice_that_is_used_and_taken_back(tab, 
         tab.get_by_text(re.compile(rf"^{RATED} rows, with a card")).wait_for()
 
         here = settings.load(home=tmp_path, models=own)
-        before = voices.current(BASE, "critic", here).version
+        before = adapters.current(BASE, "critic", here).version
         tab.get_by_role("tab", name="Train").click()
         tab.get_by_label("Minutes to learn").fill(str(MINUTES))
         tab.get_by_role("button", name="Start training").click()
@@ -123,13 +125,13 @@ def test_what_a_collector_says_becomes_a_voice_that_is_used_and_taken_back(tab, 
         end = tab.get_by_text(re.compile(r"Version \S+ is ready|not clearly better"))
         end.wait_for(timeout=QUARTER)
         told(end.inner_text())
-        assert voices.current(BASE, "critic", here).version == before
+        assert adapters.current(BASE, "critic", here).version == before
         if "not clearly better" in end.inner_text():
             pytest.skip("The gate kept the voice before, as it should where a new one is not better.")
 
         tab.get_by_role("button", name="Use the new critic").click()
         tab.get_by_text(re.compile(f"is version (?!{before})")).wait_for()
-        assert voices.current(BASE, "critic", here).version != before
+        assert adapters.current(BASE, "critic", here).version != before
         tab.get_by_role("tab", name="Solve").click()
         tab.set_default_timeout(120_000)
         problem = "Lena buys 3 notebooks for 4 dollars each. How much does she pay?"
@@ -141,5 +143,5 @@ def test_what_a_collector_says_becomes_a_voice_that_is_used_and_taken_back(tab, 
         tab.get_by_role("button", name="Back to the old one").click()
         spoken = f"is version {before}" if before else "is untrained"
         tab.get_by_text(spoken).wait_for()
-        assert voices.current(BASE, "critic", here).version == before
+        assert adapters.current(BASE, "critic", here).version == before
         told("taken back")

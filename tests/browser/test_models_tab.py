@@ -10,10 +10,10 @@ from playwright.sync_api import expect
 from test_review import call
 from tutor import Served, Tutor
 
-from runtime import models
 from runtime import settings as configuration
+from runtime.models import catalogue
+from runtime.models.trial import KNOWN_GOOD
 from runtime.page.tabs.models import ModelsTab
-from runtime.trial import KNOWN_GOOD
 
 pytestmark = pytest.mark.browser
 
@@ -34,7 +34,7 @@ def test_a_model_of_ones_own_is_added_verified_and_used(tab, served, tmp_path, m
     places = {"home": tmp_path, "models": tmp_path / "models"}
     for name in ("first", "own"):
         (tmp_path / f"{name}.gguf").write_bytes(KNOWN_GOOD.read_bytes())
-    models.add(str(tmp_path / "first.gguf"), configuration.load(**places), lambda done, total: None)
+    catalogue.add(str(tmp_path / "first.gguf"), configuration.load(**places), lambda done, total: None)
     page = served(studio=True, models=places["models"])
     open_models(tab, page)
     card(tab, "first").get_by_text("in use").wait_for()

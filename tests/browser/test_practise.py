@@ -12,8 +12,8 @@ from test_app import wait_until
 from tutor import Served
 
 from runtime.engines.base import EngineError
-from runtime.page.display import to_display
-from runtime.store import PRACTISED
+from runtime.log.run import PRACTISED
+from runtime.view.display import to_display
 
 pytestmark = pytest.mark.browser
 
@@ -41,7 +41,7 @@ def worked(tab: Any, steps: int = 2) -> Any:
 
 
 def _found(tab: Any, steps: int) -> Any:
-    from runtime.wordproblems import generate
+    from runtime.problems.wordproblems import generate
 
     kept = tab.practised()
     problem = generate(kept["seed"], kept["number"])

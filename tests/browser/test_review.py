@@ -15,10 +15,10 @@ from program import cookie
 from test_app import card, open_page, solve, wait_until
 from tutor import Served
 
-from runtime.exports import FORMATS, rows_of
-from runtime.importing import import_attempts
-from runtime.labelled import labelled_attempts
 from runtime.page.tabs.review import ReviewTab
+from runtime.studio.exports import FORMATS, rows_of
+from runtime.studio.importing import import_attempts
+from runtime.studio.labelled import labelled_attempts
 from runtime.types import Feedback
 
 pytestmark = pytest.mark.browser

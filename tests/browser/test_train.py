@@ -6,19 +6,19 @@ The trainer's place is taken by a short process that writes the same files by th
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
+from places import ROOT
 from playwright.sync_api import expect
 from test_review import call, imported, review
 from tutor import Served
 
-from runtime.labelled import attempts_of
 from runtime.page.tabs.train import TrainTab
+from runtime.studio.labelled import attempts_of
 from runtime.types import Feedback
 
-sys.path.append(str(Path(__file__).parents[1]))
+sys.path.append(str(ROOT))
 from test_training import WRITER
 
 pytestmark = pytest.mark.browser
@@ -30,10 +30,10 @@ PASSED = "The new critic passed: better than the untrained model, and not clearl
 def short_runs(monkeypatch):
     """Every run is the short process, and a base is there."""
     monkeypatch.setattr(
-        "runtime.training.runs.Training.command",
+        "runtime.studio.training.runs.Training.command",
         lambda self, folder, plan: [sys.executable, "-c", WRITER, str(folder), "300"],
     )
-    for place in ("runtime.training.runs", "runtime.training.material", "runtime.page.tabs.train"):
+    for place in ("runtime.studio.training.runs", "runtime.studio.training.material", "runtime.page.tabs.train"):
         monkeypatch.setattr(f"{place}.bases", lambda settings: ("smollm2-135m",))
 
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime import algebra
-from runtime.answers import read
-from runtime.grading import alike, equal, grade, groups, matches, related
+from runtime.checks import algebra
+from runtime.checks.answers import read
+from runtime.checks.grading import alike, equal, grade, groups, matches, related
 from runtime.text import final_answer, tidy_answer
 from runtime.types import Problem
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime.arithmetic import check, sentence, verdict
+from runtime.checks.arithmetic import check, sentence, verdict
 
 RIGHT = r"""
 48 ÷ 2 = 24（个），24 + 3 = 27（个）

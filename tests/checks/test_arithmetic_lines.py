@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime.arithmetic import check, verdict
+from runtime.checks.arithmetic import check, verdict
 
 FALSE = r"""
 ∴ 7 × 8 = 54

@@ -2,7 +2,7 @@
 
 import pytest
 
-from runtime.claims import (
+from runtime.checks.claims import (
     claims_something,
     ends_without_data,
     is_plan,
@@ -11,7 +11,7 @@ from runtime.claims import (
     says_no_data,
     stated_answer,
 )
-from runtime.outcomes import outcome_of
+from runtime.solving.outcomes import outcome_of
 from runtime.text import LONGEST_CIRCLE, repeated
 from runtime.types import Critique, Evidence, Step, StepVerdict, Trajectory
 

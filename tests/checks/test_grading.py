@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime import algebra
-from runtime.grading import equal, grade
+from runtime.checks import algebra
+from runtime.checks.grading import equal, grade
 from runtime.types import Problem
 
 SAME = [

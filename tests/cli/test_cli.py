@@ -4,17 +4,16 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from places import ROOT
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from runtime.store import SessionLog
+from runtime.log.store import SessionLog
 from runtime.types import Feedback
 from trainer.__main__ import app
 
-ROOT = Path(__file__).parents[1]
 PLANTED = sorted((ROOT / "data" / "seed" / "planted").glob("*.txt"))
 
 

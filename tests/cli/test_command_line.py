@@ -14,7 +14,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from test_cli import ROOT, run
+from places import ROOT
+from test_cli import run
 
 from runtime.environment import mend_no_proxy
 from runtime.errors import SoliloquyError, run_command_line

@@ -15,10 +15,10 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from places import ROOT
 
-from runtime import processor
+from runtime.models import processor
 
-ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.timeout(300)
 
 BACKEND = """

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from runtime.weighing import SIGNS, Weights, logit, sigmoid
+from runtime.critic.aggregation import SIGNS, Weights, logit, sigmoid
 
 RULE = Weights(constant=1.0, signs={"word": 0.5, "deviation": -3.0}, reject=0.3, doubt=0.6)
 

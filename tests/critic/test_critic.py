@@ -7,21 +7,23 @@ from threading import Event
 from types import SimpleNamespace
 
 import pytest
+from runtime.prompts.actor_turn import conversation
 
-from runtime import critic, models, settings
-from runtime.actor import conversation
-from runtime.critic import UNTRAINED, Critic, judge, open_critic, verdicts_on
+from runtime import settings
+from runtime.critic import critic
+from runtime.critic.aggregation import Weights, WeightsError, write_weights
+from runtime.critic.critic import UNTRAINED, Critic, judge, open_critic, verdicts_on
+from runtime.critic.evidence.sources import PANELS, PROGRAMS, SOLUTIONS, Said, Testimony
+from runtime.critic.explanation import WAYS
 from runtime.engines.base import ContextOverflow, EngineError
 from runtime.engines.scripted import ScriptedEngine
 from runtime.events import CritiqueDone, Finished, StepJudged
-from runtime.second_look import WAYS
-from runtime.second_opinion import Opinion
-from runtime.selftalk import check
-from runtime.solutions import Solution
-from runtime.turns import judged, put_to_critic, verdict_parts, verdict_words
+from runtime.models import catalogue
+from runtime.prompts.critic_turn import judged, put_to_critic, verdict_parts, verdict_words
+from runtime.search.self_consistency import Opinion
+from runtime.search.solutions import Solution
+from runtime.solving.loop import check
 from runtime.types import Evidence, Problem, Step, Trajectory
-from runtime.weighing import Weights, WeightsError, write_weights
-from runtime.witnesses import PANELS, PROGRAMS, SOLUTIONS, Said, Testimony
 
 PROBLEM = Problem(text="Ana buys 3 pens for 4 dollars each and a book for 5 dollars. How much does she pay?")
 CHINESE = Problem(text="小明有3支笔，每支4元，又买了一本5元的书，一共多少元？")
@@ -445,7 +447,7 @@ def bases(tmp_path, monkeypatch):
         | {"licence": "Apache-2.0", "parameters": 1, "architecture": "llama", "memory": 1}
         for name in ("small", "large")
     ]
-    monkeypatch.setattr(models, "CATALOGUE", tmp_path / "catalogue.json")
+    monkeypatch.setattr(catalogue, "CATALOGUE", tmp_path / "catalogue.json")
     (tmp_path / "catalogue.json").write_text(json.dumps({"bases": rows}))
     for row in rows:
         (tmp_path / row["file"]).write_text(row["name"])

@@ -4,14 +4,14 @@ from threading import Event
 
 import pytest
 
-from runtime import program
+from runtime.critic.aggregation import sigmoid
+from runtime.critic.evidence.rollouts import Reach
+from runtime.critic.evidence.sources import COMPLETIONS, PANELS, PROGRAMS, SOLUTIONS, Hearing, Testimony, examine
 from runtime.engines.base import ContextOverflow
 from runtime.engines.scripted import ScriptedEngine
-from runtime.reachable import Reach
-from runtime.solutions import Solution, agreeing, first_unmet, votes
+from runtime.search import program
+from runtime.search.solutions import Solution, agreeing, first_unmet, votes
 from runtime.types import Problem, Step, Trajectory
-from runtime.weighing import sigmoid
-from runtime.witnesses import COMPLETIONS, PANELS, PROGRAMS, SOLUTIONS, Hearing, Testimony, examine
 
 PROBLEM = Problem(text="Ana buys 3 pens for 4 dollars each and a book for 5 dollars. How much does she pay?")
 CHINESE = Problem(text="小明有3支笔，每支4元，又买了一本5元的书，一共多少元？")

@@ -4,9 +4,9 @@ from threading import Event
 
 import pytest
 
+from runtime.critic.explanation import AGREE, WAYS, look_again
 from runtime.engines.base import ContextOverflow
 from runtime.engines.scripted import ScriptedEngine
-from runtime.second_look import AGREE, WAYS, look_again
 from runtime.types import Problem, Step, Trajectory
 
 PROBLEM = Problem(text="Ana buys 3 pens for 4 dollars each and a book for 5 dollars. How much does she pay?")

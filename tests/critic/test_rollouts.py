@@ -5,10 +5,10 @@ from threading import Event
 
 import pytest
 
+from runtime.critic.evidence.rollouts import Reach, first_fall, reach
 from runtime.engines.base import ContextOverflow
 from runtime.engines.scripted import ScriptedEngine
-from runtime.reachable import Reach, first_fall, reach
-from runtime.solutions import Solution
+from runtime.search.solutions import Solution
 from runtime.types import Problem
 
 PROBLEM = Problem(text="Ana buys 3 pens for 4 dollars each and a book for 5 dollars. How much does she pay?")

@@ -3,14 +3,14 @@
 from threading import Event
 
 import pytest
+from runtime.prompts.actor_turn import conversation
 
-from runtime.actor import conversation
-from runtime.critic import judge
+from runtime.critic.aggregation import Weights
+from runtime.critic.critic import judge
+from runtime.critic.evidence.sources import PANELS, UNEXPECTED, Hearing, Testimony, examine
+from runtime.critic.evidence.surprisal import CHOICES, surprises
 from runtime.engines.scripted import ScriptedEngine
-from runtime.expectation import CHOICES, surprises
 from runtime.types import Problem, Step, Trajectory
-from runtime.weighing import Weights
-from runtime.witnesses import PANELS, UNEXPECTED, Hearing, Testimony, examine
 
 PROBLEM = Problem(text="Ana buys 3 pens for 4 dollars each and a book for 5 dollars. How much does she pay?")
 CHINESE = Problem(text="小明有3支笔，每支4元，又买了一本5元的书，一共多少元？")

@@ -6,19 +6,18 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from threading import Event
 
 import llama_cpp
 import pytest
 from asking import ask, drained
+from places import ROOT
 
 from runtime.engines.base import ContextOverflow, EngineError, Message, Sampling
 from runtime.engines.llamacpp import LlamaCppEngine
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(60)]
 
-ROOT = Path(__file__).parents[1]
 GREEDY = Sampling(max_tokens=24)
 ENDLESS = Sampling(max_tokens=900)
 

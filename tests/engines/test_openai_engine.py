@@ -12,7 +12,7 @@ from asking import ask, drained
 
 from runtime.engines.base import ContextOverflow, EngineError, Sampling
 from runtime.engines.openai import OpenAIEngine
-from trainer import servers
+from trainer.benchmarks import servers
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(60)]
 

@@ -2,23 +2,22 @@
 
 import json
 import shutil
-from pathlib import Path
 
 import llama_cpp as llama
 import pytest
 from llama_cpp.llama_chat_format import Jinja2ChatFormatter
-from places import CATALOGUE, MODELS
+from places import CATALOGUE, MODELS, ROOT
+from runtime.prompts.actor_turn import conversation
 
-from runtime import prompts
-from runtime.actor import conversation
 from runtime.engines.base import EngineError, Sampling
 from runtime.engines.llamacpp import LlamaCppEngine
 from runtime.engines.llamacpp.chat import Chat, jinja_template
-from runtime.gguf_header import read_header
-from runtime.turns import put_to_critic
+from runtime.models.gguf_header import read_header
+from runtime.prompts import templates
+from runtime.prompts.critic_turn import put_to_critic
 from runtime.types import Problem
 
-BENCH = Path(__file__).parents[1] / "data" / "models" / "bench" / "bench.gguf"
+BENCH = ROOT / "data" / "models" / "bench" / "bench.gguf"
 
 CHATML = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
@@ -171,7 +170,7 @@ def test_the_prompts_of_our_models_are_those_of_their_own_template(path):
         talks = [
             conversation(problem),
             list(put_to_critic(problem)),
-            [*conversation(problem), message("assistant", "3 + 4 = 8"), message("user", prompts.template("refine"))],
+            [*conversation(problem), message("assistant", "3 + 4 = 8"), message("user", templates.template("refine"))],
             TALK,
             [message("user", "a"), message("user", "b"), message("assistant", "c"), message("assistant", "d"), *TALK],
         ]

@@ -13,11 +13,13 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from runtime import doctor, models, settings, tuning
+from runtime import settings
+from runtime.cli import doctor
 from runtime.engines.base import EngineError
 from runtime.engines.llamacpp import compare, measure, tune
 from runtime.errors import SoliloquyError
-from runtime.tuning import Copy, FormatSpeed, Tuning
+from runtime.models import catalogue, machine
+from runtime.models.machine import Copy, FormatSpeed, Tuning
 
 
 @pytest.fixture
@@ -48,73 +50,73 @@ def refuse():
 
 
 def test_threads_are_measured_once_and_then_remembered(model, chosen):
-    assert tuning.threads_for(model, chosen, lambda: 3, quiet) == 3
-    assert tuning.threads_for(model, chosen, refuse, quiet) == 3
+    assert machine.threads_for(model, chosen, lambda: 3, quiet) == 3
+    assert machine.threads_for(model, chosen, refuse, quiet) == 3
 
 
 def test_threads_that_are_set_are_neither_measured_nor_remembered(model, chosen):
-    assert tuning.threads_for(model, chosen.with_(threads=5), refuse, quiet) == 5
-    assert tuning.recall(model, chosen) is None
+    assert machine.threads_for(model, chosen.with_(threads=5), refuse, quiet) == 5
+    assert machine.recall(model, chosen) is None
 
 
 def test_what_a_busy_machine_measures_holds_no_core_back_and_is_not_remembered(model, chosen, monkeypatch):
-    monkeypatch.setattr(tuning, "cores", lambda: 8)
-    assert tuning.threads_for(model, chosen, lambda: 1, busy) == 8
-    assert tuning.threads_for(model, chosen, lambda: 2, quiet) == 2
+    monkeypatch.setattr(machine, "cores", lambda: 8)
+    assert machine.threads_for(model, chosen, lambda: 1, busy) == 8
+    assert machine.threads_for(model, chosen, lambda: 2, quiet) == 2
 
 
 def test_threads_measured_later_leave_the_rest_as_it_was(model, chosen):
-    tuning.remember(model, chosen, Tuning(threads=None, width=32, others=0.5))
-    assert tuning.threads_for(model, chosen, lambda: 2, quiet) == 2
-    assert tuning.recall(model, chosen).width == 32
+    machine.remember(model, chosen, Tuning(threads=None, width=32, others=0.5))
+    assert machine.threads_for(model, chosen, lambda: 2, quiet) == 2
+    assert machine.recall(model, chosen).width == 32
 
 
 @pytest.mark.parametrize("what", ["name", "size", "processor", "cores", "version"])
 def test_a_measurement_counts_only_where_it_was_made(what, model, chosen, monkeypatch):
-    tuning.threads_for(model, chosen, lambda: 3, quiet)
+    machine.threads_for(model, chosen, lambda: 3, quiet)
     if what == "name":
         model = model.rename(model.with_name("other.gguf"))
     elif what == "size":
         model.write_bytes(b"more weights")
     elif what == "processor":
-        monkeypatch.setattr(tuning.processor, "name", lambda: "another one")
+        monkeypatch.setattr(machine.processor, "name", lambda: "another one")
     elif what == "cores":
-        monkeypatch.setattr(tuning, "cores", lambda: 99)
+        monkeypatch.setattr(machine, "cores", lambda: 99)
     else:
-        monkeypatch.setattr(tuning, "version", lambda name: "9.9.9")
-    assert tuning.recall(model, chosen) is None
+        monkeypatch.setattr(machine, "version", lambda name: "9.9.9")
+    assert machine.recall(model, chosen) is None
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"\xff\xfe", b'{"x": {"threads": "many"}}', b'{"x": 3}'])
 def test_a_damaged_memory_is_ignored_and_written_anew(content, model, chosen):
     chosen.home.mkdir()
     (chosen.home / "tuning.json").write_bytes(content)
-    assert tuning.recall(model, chosen) is None
-    assert tuning.threads_for(model, chosen, lambda: 3, quiet) == 3
-    assert tuning.threads_for(model, chosen, refuse, quiet) == 3
+    assert machine.recall(model, chosen) is None
+    assert machine.threads_for(model, chosen, lambda: 3, quiet) == 3
+    assert machine.threads_for(model, chosen, refuse, quiet) == 3
     assert [file.name for file in chosen.home.iterdir()] == ["tuning.json"]
 
 
 def test_a_home_that_cannot_be_written_is_only_not_remembered(model, chosen):
     chosen.home.write_text("a file where a folder should be")
-    assert tuning.threads_for(model, chosen, lambda: 3, quiet) == 3
-    assert tuning.threads_for(model, chosen, lambda: 4, quiet) == 4
+    assert machine.threads_for(model, chosen, lambda: 3, quiet) == 3
+    assert machine.threads_for(model, chosen, lambda: 4, quiet) == 4
 
 
 def test_two_files_are_remembered_side_by_side(model, chosen):
     other = model.with_name("other.gguf")
     other.write_bytes(b"other weights")
-    tuning.threads_for(model, chosen, lambda: 1, quiet)
-    tuning.threads_for(other, chosen, lambda: 2, quiet)
-    assert [tuning.recall(path, chosen).threads for path in (model, other)] == [1, 2]
+    machine.threads_for(model, chosen, lambda: 1, quiet)
+    machine.threads_for(other, chosen, lambda: 2, quiet)
+    assert [machine.recall(path, chosen).threads for path in (model, other)] == [1, 2]
 
 
 def test_the_width_is_the_measured_one_or_the_default(model, chosen):
-    assert tuning.batch_width(model, chosen, default=7) == 7
-    tuning.remember(model, chosen, Tuning(threads=2, others=0.0))
-    assert tuning.batch_width(model, chosen, default=7) == 7
-    tuning.remember(model, chosen, Tuning(threads=2, width=32, others=0.0))
-    assert tuning.batch_width(model, chosen, default=7) == 32
+    assert machine.batch_width(model, chosen, default=7) == 7
+    machine.remember(model, chosen, Tuning(threads=2, others=0.0))
+    assert machine.batch_width(model, chosen, default=7) == 7
+    machine.remember(model, chosen, Tuning(threads=2, width=32, others=0.0))
+    assert machine.batch_width(model, chosen, default=7) == 32
 
 
 # the processor's other users
@@ -130,7 +132,7 @@ def test_other_programs_are_seen():
     program = "import time\nends = time.time() + 20\nwhile time.time() < ends: pass"
     others = [subprocess.Popen([sys.executable, "-c", program]) for _ in range(psutil.cpu_count())]
     try:
-        share = tuning.watch_others()
+        share = machine.watch_others()
         time.sleep(1.5)
         assert share() > 0.5
     finally:
@@ -140,7 +142,7 @@ def test_other_programs_are_seen():
 
 
 def test_the_own_work_is_not_taken_for_that_of_others():
-    share, process = tuning.watch_others(), psutil.Process()
+    share, process = machine.watch_others(), psutil.Process()
     started, before = time.perf_counter(), process.cpu_times()
     threads = [Thread(target=spin, args=(1.0,)) for _ in range(psutil.cpu_count())]
     for thread in threads:
@@ -159,7 +161,7 @@ def test_the_own_work_is_not_taken_for_that_of_others():
 @pytest.fixture
 def kept(model, chosen):
     """A copy that was kept for `model`."""
-    copy = tuning.copies_dir(chosen) / "model.BF16.gguf"
+    copy = machine.copies_dir(chosen) / "model.BF16.gguf"
     copy.parent.mkdir(parents=True)
     copy.write_bytes(b"faster weights")
     found = copy.stat()
@@ -170,12 +172,12 @@ def kept(model, chosen):
         modified=found.st_mtime_ns,
         original_modified=model.stat().st_mtime_ns,
     )
-    tuning.remember(model, chosen, Tuning(threads=2, width=16, copy_kept=row, others=0.0))
+    machine.remember(model, chosen, Tuning(threads=2, width=16, copy_kept=row, others=0.0))
     return copy
 
 
 def test_batches_use_the_copy_that_was_kept(kept, model, chosen):
-    assert tuning.batch_file(model, chosen) == kept
+    assert machine.batch_file(model, chosen) == kept
 
 
 @pytest.mark.parametrize("change", ["gone", "cut short", "written anew", "another original", "no memory"])
@@ -189,13 +191,13 @@ def test_a_copy_that_is_not_what_was_kept_is_not_used(change, kept, model, chose
     elif change == "another original":
         os.utime(model, ns=(0, 0))
     else:
-        monkeypatch.setattr(tuning, "MEMORY_RESERVE", 1 << 60)
-    assert tuning.batch_file(model, chosen) == model
+        monkeypatch.setattr(machine, "MEMORY_RESERVE", 1 << 60)
+    assert machine.batch_file(model, chosen) == model
 
 
 def test_without_a_measurement_batches_use_the_file_itself(model, chosen):
-    assert tuning.batch_file(model, chosen) == model
-    assert tuning.batch_file(model.with_name("none.gguf"), chosen) == model.with_name("none.gguf")
+    assert machine.batch_file(model, chosen) == model
+    assert machine.batch_file(model.with_name("none.gguf"), chosen) == model.with_name("none.gguf")
 
 
 # decisions
@@ -240,22 +242,22 @@ def speeds_of(name, extra_buffers, alone=1.0, ratio=1.0, same=1.0, finding=""):
     [(1.0, 1.0, (True, True)), (1.04, 2.0, (True, False)), (2.1, 1.3, (False, False)), (0.5, 0.5, (True, True))],
 )
 def test_other_buffers_are_used_where_they_are_clearly_faster(alone, ratio, chosen):
-    rows = [speeds_of(tuning.FILE, True), speeds_of(tuning.FILE, False, alone, ratio)]
+    rows = [speeds_of(machine.FILE, True), speeds_of(machine.FILE, False, alone, ratio)]
     assert (tune._best_buffers(rows, "alone"), tune._best_buffers(rows, "ratio")) == chosen
-    rows[1] = FormatSpeed(format=tuning.FILE, extra_buffers=False, finding="not used: it dies")
+    rows[1] = FormatSpeed(format=machine.FILE, extra_buffers=False, finding="not used: it dies")
     assert (tune._best_buffers(rows, "alone"), tune._best_buffers(rows, "ratio")) == (True, True)
 
 
 def test_the_measured_buffers_are_those_of_what_will_be_loaded(kept, model, chosen):
-    found = tuning.recall(model, chosen)
-    assert tuning.extra_buffers(model, chosen) is None
+    found = machine.recall(model, chosen)
+    assert machine.extra_buffers(model, chosen) is None
     copy = found.copy_kept.model_copy(update={"extra_buffers": True})
-    buffers = tuning.Buffers(alone=True, batches=False)
-    tuning.remember(model, chosen, found.model_copy(update={"buffers": buffers, "copy_kept": copy}))
-    assert tuning.extra_buffers(model, chosen) is True
-    assert tuning.extra_buffers(model, chosen, batches=True) is True
+    buffers = machine.Buffers(alone=True, batches=False)
+    machine.remember(model, chosen, found.model_copy(update={"buffers": buffers, "copy_kept": copy}))
+    assert machine.extra_buffers(model, chosen) is True
+    assert machine.extra_buffers(model, chosen, batches=True) is True
     kept.unlink()
-    assert tuning.extra_buffers(model, chosen, batches=True) is False
+    assert machine.extra_buffers(model, chosen, batches=True) is False
 
 
 def test_near_ties_do_not_count_as_other_answers():
@@ -276,7 +278,7 @@ def loaded(small_model):
 
 def test_threads_are_measured_on_the_real_model_in_a_moment(loaded):
     started = time.perf_counter()
-    assert measure.fastest_threads(loaded, seconds=0.2) in measure.candidates(tuning.cores())
+    assert measure.fastest_threads(loaded, seconds=0.2) in measure.candidates(machine.cores())
     assert time.perf_counter() - started < 60  # half a second where nothing else runs
 
 
@@ -295,7 +297,7 @@ def test_a_long_context_leaves_room_for_fewer_replies(loaded):
 
 
 def test_the_chosen_words_are_those_of_the_reference(small_model, loaded):
-    from trainer.bench.peers import plain_llama
+    from trainer.benchmarks.peers import plain_llama
 
     text = "One, two, three, four, five, six, seven. " * 8  # longer than one chunk
     reference = plain_llama(small_model, n_ctx=256, n_threads=1, logits_all=True)
@@ -331,23 +333,23 @@ def test_a_copy_is_made_kept_and_used_until_a_later_measurement_finds_it_useless
     told = []
     found = tune.tune(path, chosen, lambda done, total, what: told.append((done, total)))
     copy = folder / "tuned" / f"{small_model.stem}.BF16.gguf"
-    assert tuning.batch_file(path, chosen) == copy
+    assert machine.batch_file(path, chosen) == copy
     assert copy.stat().st_size > 2 * path.stat().st_size
     assert next(row for row in found.formats if row.format == "BF16").same == 1.0
     own = found.formats[0]
-    assert own.format == tuning.FILE and own.prompt > 0 and set(own.speeds) == {1, 4}
-    assert tuning.extra_buffers(path, chosen) is found.buffers.alone is not None
-    assert tuning.extra_buffers(path, chosen, batches=True) is found.copy_kept.extra_buffers is not None
+    assert own.format == machine.FILE and own.prompt > 0 and set(own.speeds) == {1, 4}
+    assert machine.extra_buffers(path, chosen) is found.buffers.alone is not None
+    assert machine.extra_buffers(path, chosen, batches=True) is found.copy_kept.extra_buffers is not None
     assert found.width in found.speeds
-    assert tuning.recall(path, chosen) == found
+    assert machine.recall(path, chosen) == found
     assert [done for done, _ in told] == list(range(told[-1][1] + 1))
     assert [file.name for file in copy.parent.iterdir()] == [copy.name]
-    assert [entry.path for entry in models.installed(chosen)] == [path]
+    assert [entry.path for entry in catalogue.installed(chosen)] == [path]
     assert "BF16" in doctor.examine(chosen)["format"]
 
     monkeypatch.setattr(tune, "WORTH_IT", 1000.0)
     tune.tune(path, chosen, lambda *_: None)
-    assert tuning.batch_file(path, chosen) == path
+    assert machine.batch_file(path, chosen) == path
     assert list(copy.parent.iterdir()) == []
 
 
@@ -360,7 +362,7 @@ def test_a_copy_for_which_there_is_no_room_is_only_said_so(lack, words, small_mo
     if lack == "disk":
         monkeypatch.setattr(tune, "DISK_RESERVE", 1 << 60)
     elif lack == "memory":  # enough for the file itself, too little for a copy in 16 bits
-        free = small_model.stat().st_size * 3 // 2 + tuning.MEMORY_RESERVE
+        free = small_model.stat().st_size * 3 // 2 + machine.MEMORY_RESERVE
         monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=free))
     else:
         folder.write_text("a file where a folder should be")
@@ -368,7 +370,7 @@ def test_a_copy_for_which_there_is_no_room_is_only_said_so(lack, words, small_mo
     found = tune.tune(small_model, chosen, lambda *_: None)
     assert words in found.formats[-1].finding
     assert found.copy_kept is None
-    assert tuning.batch_file(small_model, chosen) == small_model
+    assert machine.batch_file(small_model, chosen) == small_model
     assert not folder.is_dir() or not any((folder / "tuned").iterdir())
 
 
@@ -399,7 +401,7 @@ def test_doctor_says_what_is_known_and_how_more_is_learnt(model, chosen):
     chosen = chosen.with_(model=str(model))
     assert "when the model is loaded" in told(chosen)["threads"]
     assert "doctor --tune" in told(chosen)["batches"]
-    tuning.threads_for(model, chosen, lambda: 3, quiet)
+    machine.threads_for(model, chosen, lambda: 3, quiet)
     assert told(chosen)["threads"] == "3, measured"
     assert told(chosen.with_(threads=5))["threads"] == "5, as set"
 
@@ -407,10 +409,10 @@ def test_doctor_says_what_is_known_and_how_more_is_learnt(model, chosen):
 def test_doctor_shows_a_thorough_measurement(kept, model, chosen):
     chosen = chosen.with_(model=str(model))
     row = FormatSpeed(format="BF16", speeds={16: 361.0}, ratio=1.91, same=1.0, finding="kept for batches")
-    found = tuning.recall(model, chosen).model_copy(
+    found = machine.recall(model, chosen).model_copy(
         update={"speeds": {1: 59.0, 16: 180.0}, "formats": (row,), "others": 0.4}
     )
-    tuning.remember(model, chosen, found)
+    machine.remember(model, chosen, found)
     facts = told(chosen)
     assert facts["batches"] == "16 at once write 180 tokens/s, one alone 59"
     assert "BF16, 1.9 times" in facts["format"]

@@ -8,22 +8,22 @@ from contextlib import closing, suppress
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from runtime.log.run import Run, step_id
 from typer.testing import CliRunner
 
 from runtime import settings as configuration
-from runtime import training
 from runtime.__main__ import app
-from runtime.comparing import kept_comparison
 from runtime.events import Transcript
-from runtime.exports import FORMATS, rows_of
-from runtime.labelled import labelled_attempts
+from runtime.log.store import SessionLog, StoreError, new_id, now
 from runtime.page import past
-from runtime.page.report import html, markdown
-from runtime.reviewing import Reviewing, queue
-from runtime.rows import step_id
-from runtime.store import Run, SessionLog, StoreError, new_id, now
+from runtime.session.comparison import kept_comparison
+from runtime.studio import training
+from runtime.studio.exports import FORMATS, rows_of
+from runtime.studio.labelled import labelled_attempts
+from runtime.studio.reviewing import Reviewing, queue
 from runtime.types import Cost, Critique, Feedback, Outcome, Parent, Problem, Review, SelfTalk, Step, StepVerdict
 from runtime.types import Trajectory as Attempt
+from runtime.view.report import html, markdown
 
 READ = {
     "runs": ("talk", "kind", "mode", "model", "status", "answer", "seconds", "help", "created_at"),

@@ -11,16 +11,15 @@ import subprocess
 import sys
 import time
 from contextlib import closing
-from pathlib import Path
 
 import pytest
+from places import ROOT
+from runtime.log.run import Run, step_id
 
 from runtime.events import Transcript
-from runtime.rows import step_id
-from runtime.store import Run, SessionLog, StoreError, new_id, now
+from runtime.log.store import SessionLog, StoreError, new_id, now
 from runtime.types import Feedback, Outcome, Problem, SelfTalk, Step, Trajectory
 
-ROOT = Path(__file__).parents[1]
 PROBLEM = Problem(text="What is 2 + 3?")
 ATTEMPT = Trajectory(problem_id=PROBLEM.id, steps=(Step(text="2 + 3 = 5"),), answer="5")
 TALK = SelfTalk(problem=PROBLEM, turns=(ATTEMPT,), outcome=Outcome(status="settled", trajectory_id=ATTEMPT.id))
@@ -91,7 +90,7 @@ def test_two_imports_of_the_same_rows_at_once_store_each_row_once(tmp_path):
     file = tmp_path / "in.jsonl"
     rows = ({"problem": f"{n} + 1?", "steps": [f"{n} + 1 = {n + 1}"]} for n in range(300))
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    work = "from runtime.importing import import_attempts; "
+    work = "from runtime.studio.importing import import_attempts; "
     work += 'log = SessionLog(home / "soliloquy.db"); import_attempts(home.parent / "in.jsonl", log); log.close()'
     for home in in_pairs(tmp_path, 3, work):
         log = SessionLog(home / "soliloquy.db")
@@ -100,8 +99,8 @@ def test_two_imports_of_the_same_rows_at_once_store_each_row_once(tmp_path):
 
 
 def test_a_log_that_another_program_holds_is_opened_as_soon_as_that_is_done(tmp_path, monkeypatch):
-    monkeypatch.setattr("runtime.database.PATIENCE", 0.1)
-    monkeypatch.setattr("runtime.database.NEXT_TRY", 0.05)
+    monkeypatch.setattr("runtime.log.database.PATIENCE", 0.1)
+    monkeypatch.setattr("runtime.log.database.NEXT_TRY", 0.05)
     path = tmp_path / "soliloquy.db"
     log = SessionLog(path, at_once=False)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:

@@ -24,10 +24,10 @@ from runtime.events import (
     begin,
     fold,
 )
-from runtime.labelled import labelled_attempts
-from runtime.migrations import first_tables, migrations
-from runtime.rows import home_of, step_id
-from runtime.store import PRACTISED, Run, SessionLog, StoreError, new_id, now
+from runtime.log.migrations import first_tables, migrations
+from runtime.log.run import PRACTISED, Run, home_of, step_id
+from runtime.log.store import SessionLog, StoreError, new_id, now
+from runtime.studio.labelled import labelled_attempts
 from runtime.types import (
     SCHEMA,
     Critique,

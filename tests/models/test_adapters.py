@@ -9,12 +9,15 @@ import pytest
 from pydantic import ValidationError
 from typer.testing import CliRunner
 
-from runtime import doctor, engines, models, settings, voices
+from runtime import engines, settings
+from runtime.cli import doctor
+from runtime.cli.models import models_app
 from runtime.engines.base import Metered, Sampling
 from runtime.engines.scripted import ScriptedEngine
-from runtime.models_cli import models_app
-from runtime.voice_cards import VoiceCard, VoiceError
-from runtime.voices import Current
+from runtime.models import adapters
+from runtime.models import catalogue as models
+from runtime.models.adapter_cards import VoiceCard, VoiceError
+from runtime.models.adapters import Current
 
 BASE = b"the weights of a base"
 OTHER = b"the weights of another base"
@@ -29,7 +32,7 @@ def sha256(data):
 def chosen(tmp_path, monkeypatch):
     """Settings of a home with two small bases, the first of them here, and no shipped voices."""
     monkeypatch.setenv("SOLILOQUY_MODELS", str(tmp_path / "models"))
-    monkeypatch.setattr(voices, "SHIPPED", tmp_path / "shipped")
+    monkeypatch.setattr(adapters, "SHIPPED", tmp_path / "shipped")
     rows = [
         {"name": name, "file": f"{name}-q4.gguf", "bytes": len(data), "sha256": sha256(data), "licence": "Apache-2.0"}
         | {"parameters": 1, "architecture": "llama", "memory": 1}
@@ -58,12 +61,12 @@ def put(root, version="1", base="small", voice="critic", current=True, **more):
     made = card(version, base, voice, version.encode(), **more)
     (folder / f"{version}.json").write_text(made.model_dump_json())
     if current:
-        voices.write_current(folder, Current(version=version))
+        adapters.write_current(folder, Current(version=version))
     return folder / f"{version}.gguf"
 
 
 def own(chosen):
-    return voices.own_root(chosen)
+    return adapters.own_root(chosen)
 
 
 # Which base
@@ -87,7 +90,7 @@ def test_a_base_is_known_by_name_and_size_and_so_are_its_copies(file, found, cho
     model = chosen.models_dir / file
     model.parent.mkdir(exist_ok=True)
     model.write_bytes(b"other bytes" if "BF16" in file or "Q8" in file else BASE)
-    assert {name: voice.path for name, voice in voices.voices_of(model, chosen).items()} == (
+    assert {name: voice.path for name, voice in adapters.voices_of(model, chosen).items()} == (
         {"critic": path} if found else {}
     )
 
@@ -95,7 +98,7 @@ def test_a_base_is_known_by_name_and_size_and_so_are_its_copies(file, found, cho
 def test_a_base_of_another_size_is_not_the_base(chosen):
     put(own(chosen))
     (chosen.models_dir / "small-q4.gguf").write_bytes(BASE + b"!")
-    assert voices.voices_of(chosen.models_dir / "small-q4.gguf", chosen) == {}
+    assert adapters.voices_of(chosen.models_dir / "small-q4.gguf", chosen) == {}
 
 
 def test_a_renamed_base_is_known_by_the_marker_beside_it(chosen):
@@ -103,19 +106,19 @@ def test_a_renamed_base_is_known_by_the_marker_beside_it(chosen):
     renamed = chosen.models_dir / "renamed.gguf"
     renamed.write_bytes(BASE)
     renamed.with_name("renamed.gguf.sha256").write_text(f"{sha256(BASE)}  small-q4.gguf\n")
-    assert set(voices.voices_of(renamed, chosen)) == {"critic"}
+    assert set(adapters.voices_of(renamed, chosen)) == {"critic"}
 
 
 def test_a_folder_made_of_a_base_has_its_voices_where_peft_can_read_them(chosen, tmp_path):
     path = put(own(chosen))
     folder = tmp_path / "bases" / "small-q4"
     folder.mkdir(parents=True)
-    assert voices.voices_of(folder, chosen) == {}
+    assert adapters.voices_of(folder, chosen) == {}
     (folder / "source.json").write_text(json.dumps({"sha256": sha256(BASE)}))
-    assert voices.voices_of(folder, chosen)["critic"].folder is None
+    assert adapters.voices_of(folder, chosen)["critic"].folder is None
     path.with_suffix("").mkdir()
     (path.with_suffix("") / "adapter_config.json").write_text("{}")
-    assert voices.voices_of(folder, chosen)["critic"].folder == path.with_suffix("")
+    assert adapters.voices_of(folder, chosen)["critic"].folder == path.with_suffix("")
 
 
 def test_a_file_of_ones_own_has_voices_under_its_own_name_unless_it_is_a_base(chosen, tmp_path):
@@ -130,14 +133,14 @@ def test_a_file_of_ones_own_has_voices_under_its_own_name_unless_it_is_a_base(ch
     (chosen.models_dir / "added.json").write_text(json.dumps(added))
     mine_voice = put(own(chosen), base="mine", voice="actor", base_sha256=sha256(b"my weights"))
     small_voice = put(own(chosen))
-    assert [voice.path for voice in voices.voices_of(mine, chosen).values()] == [mine_voice]
-    assert [voice.path for voice in voices.voices_of("copy", chosen).values()] == [small_voice]
+    assert [voice.path for voice in adapters.voices_of(mine, chosen).values()] == [mine_voice]
+    assert [voice.path for voice in adapters.voices_of("copy", chosen).values()] == [small_voice]
 
 
 def test_a_name_is_enough_even_for_a_base_that_is_not_here(chosen):
     put(own(chosen), base="large", base_sha256=sha256(OTHER))
-    assert set(voices.voices_of("large", chosen)) == {"critic"}
-    assert voices.voices_of("unheard-of", chosen) == {}
+    assert set(adapters.voices_of("large", chosen)) == {"critic"}
+    assert adapters.voices_of("unheard-of", chosen) == {}
 
 
 # Damage
@@ -186,7 +189,7 @@ def test_a_damaged_voice_is_named_and_the_others_go_on(spoil, said, chosen, capl
     put(own(chosen), voice="actor")
     spoil(path)
     with caplog.at_level(logging.WARNING):
-        assert set(voices.voices_of("small", chosen)) == {"actor"}
+        assert set(adapters.voices_of("small", chosen)) == {"actor"}
     assert "'critic'" in caplog.text
     assert said in caplog.text
     assert said in doctor.examine(chosen.with_(model="small"))["voices"]
@@ -210,31 +213,31 @@ def test_what_ships_is_the_default_and_a_person_may_choose_otherwise(chosen, tmp
     put(tmp_path / "shipped")
     put(tmp_path / "shipped", "2")
     mine = put(own(chosen), "3", current=False)
-    assert voices.versions("small", "critic", chosen) == ["1", "2", "3"]
-    assert voices.voices_of("small", chosen)["critic"].card.version == "2"
-    voices.use("small", "critic", "3", chosen)
-    assert voices.voices_of("small", chosen)["critic"].path == mine
-    voices.use("small", "critic", None, chosen)
-    assert voices.voices_of("small", chosen) == {}
-    assert [voices.back("small", "critic", chosen).version for _ in range(2)] == ["3", "2"]
-    assert voices.voices_of("small", chosen)["critic"].path == tmp_path / "shipped/small/critic/2.gguf"
+    assert adapters.versions("small", "critic", chosen) == ["1", "2", "3"]
+    assert adapters.voices_of("small", chosen)["critic"].card.version == "2"
+    adapters.use("small", "critic", "3", chosen)
+    assert adapters.voices_of("small", chosen)["critic"].path == mine
+    adapters.use("small", "critic", None, chosen)
+    assert adapters.voices_of("small", chosen) == {}
+    assert [adapters.back("small", "critic", chosen).version for _ in range(2)] == ["3", "2"]
+    assert adapters.voices_of("small", chosen)["critic"].path == tmp_path / "shipped/small/critic/2.gguf"
     with pytest.raises(VoiceError, match="no earlier version"):
-        voices.back("small", "critic", chosen)
+        adapters.back("small", "critic", chosen)
     assert json.loads((tmp_path / "shipped/small/critic/current.json").read_text())["version"] == "2"
 
 
 def test_going_back_steps_over_what_was_deleted(chosen):
     for version in ("1", "2", "3"):
         put(own(chosen), version, current=False)
-        voices.use("small", "critic", version, chosen)
+        adapters.use("small", "critic", version, chosen)
     (own(chosen) / "small/critic/2.json").unlink()
-    assert voices.back("small", "critic", chosen).version == "1"
+    assert adapters.back("small", "critic", chosen).version == "1"
 
 
 def test_using_the_same_version_twice_is_one_choice(chosen):
     put(own(chosen), current=False)
     for _ in range(2):
-        assert voices.use("small", "critic", "1", chosen) == Current(version="1", before=(None,))
+        assert adapters.use("small", "critic", "1", chosen) == Current(version="1", before=(None,))
 
 
 @pytest.mark.parametrize(
@@ -250,15 +253,15 @@ def test_what_cannot_be_used_is_refused_and_changes_nothing(base, voice, version
     put(own(chosen))
     put(own(chosen), "2", current=False).write_bytes(b"spoilt")
     with pytest.raises(VoiceError, match=said):
-        voices.use(base, voice, version, chosen)
-    assert voices.current("small", "critic", chosen).version == "1"
+        adapters.use(base, voice, version, chosen)
+    assert adapters.current("small", "critic", chosen).version == "1"
 
 
 def test_a_voice_that_cannot_be_chosen_for_want_of_rights_says_so(chosen):
     put(own(chosen), current=False)
     (own(chosen) / "small/critic/current.json").mkdir()
     with pytest.raises(VoiceError, match=r"current\.json cannot be written"):
-        voices.use("small", "critic", "1", chosen)
+        adapters.use("small", "critic", "1", chosen)
     assert not list(own(chosen).rglob("*.part"))
 
 
@@ -303,7 +306,7 @@ def test_a_loaded_model_and_its_copy_speak_with_the_voice_in_use(chosen, tiny, t
     shutil.copy(tiny_voices["critic"].gguf, path)
     made = card(base="tiny", base_sha256=added.sha256, data=path.read_bytes())
     path.with_suffix(".json").write_text(made.model_dump_json())
-    voices.use("tiny", "critic", "1", chosen)
+    adapters.use("tiny", "critic", "1", chosen)
     said = []
     for file in (tiny.gguf, copy):
         engine = engines.load(file, chosen.with_(threads=1, context=512), 1)

@@ -7,13 +7,16 @@ from types import SimpleNamespace
 
 import pytest
 
-from runtime import model_jobs, models, models_here, settings, trial
-from runtime.fetch.files import ModelError
-from runtime.model_jobs import Job, ModelJobs
-from runtime.models_here import Entry, Spoken
-from runtime.page import models_view, serving
-from runtime.page.loading import Loading
-from runtime.page.words import LANGUAGES
+from runtime import settings
+from runtime.models import catalogue, inventory, trial
+from runtime.models import jobs as model_jobs
+from runtime.models.download.files import ModelError
+from runtime.models.inventory import Entry, Spoken
+from runtime.models.jobs import Job, ModelJobs
+from runtime.page import serving
+from runtime.session.loader import Loading
+from runtime.view import models as models_view
+from runtime.view.words import LANGUAGES
 
 GIB = 1 << 30
 
@@ -44,7 +47,7 @@ def test_a_file_is_added_and_verified_by_a_process_of_its_own(chosen, own):
     jobs.start("add", str(own))
     assert jobs.running
     assert (ended(jobs).state, jobs.job.said) == ("done", "own")
-    assert [entry.path for entry in models.installed(chosen)] == [own]
+    assert [entry.path for entry in catalogue.installed(chosen)] == [own]
     jobs.start("verify", "own")
     assert ended(jobs).state == "done"
     own.write_bytes(own.read_bytes()[:-1] + b"x")
@@ -134,25 +137,25 @@ def memory(monkeypatch, available, total):
 
 
 def test_each_model_says_whether_it_fits_and_whether_it_is_here(chosen, own, monkeypatch):
-    models.add(str(own), chosen, lambda done, total: None)
+    catalogue.add(str(own), chosen, lambda done, total: None)
     memory(monkeypatch, available=GIB, total=2 * GIB)
-    found = {entry.name: entry for entry in models_here.entries(chosen, None)}
-    assert list(found) == [*(base.name for base in models.catalogue()), "own"]
+    found = {entry.name: entry for entry in inventory.entries(chosen, None)}
+    assert list(found) == [*(base.name for base in catalogue.catalogue()), "own"]
     assert found["own"].here
     assert not found["smollm2-135m"].here
     assert [found[name].fit for name in ("qwen2.5-coder-1.5b", "own")] == ["too_large", "fits"]
 
 
 def test_the_memory_of_the_model_in_use_would_be_free(chosen, own, monkeypatch):
-    models.add(str(own), chosen, lambda done, total: None)
+    catalogue.add(str(own), chosen, lambda done, total: None)
     memory(monkeypatch, available=1 << 20, total=GIB)
-    alone = {entry.name: entry.fit for entry in models_here.entries(chosen, None)}
-    used = {entry.name: entry.fit for entry in models_here.entries(chosen, "own")}
+    alone = {entry.name: entry.fit for entry in inventory.entries(chosen, None)}
+    used = {entry.name: entry.fit for entry in inventory.entries(chosen, "own")}
     assert (alone["own"], used["own"]) == ("tight", "fits")
 
 
 def test_a_voice_is_shown_with_the_figures_of_its_card(chosen):
-    voices = next(e for e in models_here.entries(chosen, None) if e.name == "qwen2.5-coder-0.5b").voices
+    voices = next(e for e in inventory.entries(chosen, None) if e.name == "qwen2.5-coder-0.5b").voices
     voice = next(voice for voice in voices if voice.name == "critic")
     card = voice.card
     name, metrics = next(iter(card.metrics.items()))
@@ -168,7 +171,7 @@ def test_a_voice_is_shown_with_the_figures_of_its_card(chosen):
 
 
 def test_a_voice_that_solves_is_shown_with_what_it_solves(chosen):
-    voices = next(e for e in models_here.entries(chosen, None) if e.name == "qwen2.5-coder-0.5b").voices
+    voices = next(e for e in inventory.entries(chosen, None) if e.name == "qwen2.5-coder-0.5b").voices
     voice = next(voice for voice in voices if voice.name == "selftalk")
     entry = Entry(name="a", bytes=1, here=True, memory=1, fit="fits", voices=(voice,))
     shown = models_view.cards([entry], "a", "en")

@@ -18,14 +18,15 @@ from types import SimpleNamespace
 import psutil
 import pytest
 from filelock import FileLock
+from places import ROOT
 from typer.testing import CliRunner
 
-from runtime import models, settings
-from runtime.fetch.files import ModelError
-from runtime.gguf_header import BadGGUF, read_header
-from runtime.models_cli import models_app
+from runtime import settings
+from runtime.cli.models import models_app
+from runtime.models import catalogue as models
+from runtime.models.download.files import ModelError
+from runtime.models.gguf_header import BadGGUF, read_header
 
-ROOT = Path(__file__).parents[1]
 MIB = 1 << 20
 PART_BYTES = 2 * MIB + 17
 DATA = random.Random(5).randbytes(3 * PART_BYTES)
@@ -385,7 +386,7 @@ def test_a_token_stays_at_the_hub_when_that_sends_on_to_another_host(hub, on_hub
         tokens = ()
 
     monkeypatch.setenv("HF_TOKEN", "hf_of_somebody")
-    monkeypatch.setattr("runtime.fetch.hub._token", lambda _: None)  # as if it had a certificate
+    monkeypatch.setattr("runtime.models.download.hub._token", lambda _: None)  # as if it had a certificate
     monkeypatch.delenv("PIP_FIND_LINKS")
     server = serving(Elsewhere)
     hub.elsewhere = f"http://127.0.0.1:{server.server_port}"

@@ -15,11 +15,14 @@ import pytest
 from program import program
 from test_start import BARE, get
 
-from runtime import doctor, engines, models, settings, trial
+from runtime import engines, settings
+from runtime.cli import doctor
 from runtime.engines.llamacpp import model as llamacpp_model
 from runtime.errors import SoliloquyError
-from runtime.fetch.files import ModelError
-from runtime.page.loading import Loading
+from runtime.models import catalogue as models
+from runtime.models import trial
+from runtime.models.download.files import ModelError
+from runtime.session.loader import Loading
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -194,7 +197,7 @@ def test_commands_end_with_the_sentence_and_exit_code_1(library, own):
         ended = command(*words, "--model", str(own), "--no-log")
         assert ended.returncode == 1
         assert "Error: llama.cpp died with SIGILL" in ended.stderr and "Traceback" not in ended.stderr
-    ended = command("runtime.trial")
+    ended = command("runtime.models.trial")
     assert ended.returncode == 1 and "Error: llama.cpp died with SIGILL" in ended.stderr
 
 

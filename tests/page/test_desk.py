@@ -5,16 +5,16 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+from runtime.log.run import step_id
 from solver import QUESTION, Solver
 
 from runtime import settings
 from runtime.events import Transcript
+from runtime.log.store import SessionLog, StoreError
 from runtime.page.desk import BusyError, Desk
 from runtime.page.frame import Frame
-from runtime.page.loading import Loading
-from runtime.rows import step_id
-from runtime.session import Session
-from runtime.store import SessionLog, StoreError
+from runtime.session.loader import Loading
+from runtime.session.session import Session
 
 FULL = StoreError("The disk is full: free some space and try again.")
 
@@ -47,7 +47,7 @@ def test_what_goes_on_is_not_replaced_by_what_is_asked_meanwhile(log):
 
 
 def test_a_log_that_could_not_be_opened_is_tried_again_when_there_is_something_to_store(tmp_path, monkeypatch):
-    monkeypatch.setattr("runtime.database.NEXT_TRY", 0.0)
+    monkeypatch.setattr("runtime.log.database.NEXT_TRY", 0.0)
     home = tmp_path / "file" / "home"
     home.parent.write_text("in the way")
     log = SessionLog(home / "soliloquy.db", at_once=False)

@@ -8,13 +8,12 @@ import re
 import pytest
 
 from runtime import settings
-from runtime.labelled import labelled_attempts
+from runtime.log.run import PRACTISED, step_id
 from runtime.page.exercise import Exercise
-from runtime.page.words import word
-from runtime.rows import step_id
-from runtime.session import Session
-from runtime.store import PRACTISED
+from runtime.session.session import Session
+from runtime.studio.labelled import labelled_attempts
 from runtime.text import UnreadableError
+from runtime.view.words import word
 
 KEPT = {"seed": 5, "number": 0, "steps": 3, "group": None}
 

@@ -15,10 +15,10 @@ from test_cli import run as command
 
 from runtime import settings as configuration
 from runtime.engines.scripted import ScriptedEngine
+from runtime.log.store import SessionLog
 from runtime.page import guard, serving
 from runtime.page.guard import Access
-from runtime.page.loading import Loading
-from runtime.store import SessionLog
+from runtime.session.loader import Loading
 
 PASSWORD = "correct horse"
 JSON = {"Content-Type": "application/json"}

@@ -19,11 +19,10 @@ from starlette.routing import Route
 
 from runtime import settings as configuration
 from runtime.engines.scripted import ScriptedEngine
+from runtime.log.store import SessionLog, StoreError
 from runtime.page import serving
-from runtime.page.loading import Loading
-from runtime.store import SessionLog, StoreError
+from runtime.session.loader import Loading
 
-ROOT = Path(__file__).parents[1]
 BARE = {"PATH": os.defpath, "HOME": os.environ.get("HOME", "/")}
 """Neither a display nor a browser, and no settings."""
 NOBODY = 65534
@@ -110,7 +109,7 @@ def only_readable(path):
 def test_a_home_that_can_only_be_read_is_found_out_at_the_start_and_tried_again(what, monkeypatch):
     import app
 
-    monkeypatch.setattr("runtime.database.NEXT_TRY", 0.0)
+    monkeypatch.setattr("runtime.log.database.NEXT_TRY", 0.0)
 
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.attempts import LIMIT, read_attempt
+from runtime.problems.attempt_file import LIMIT, read_attempt
 from runtime.text import UnreadableError
 
 PROBLEM, STEPS = "Tom has 3 apples. How many are 3 more?", ["3 + 3 = 6", "The answer is 6."]

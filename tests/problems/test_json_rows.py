@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from runtime.importing import import_attempts
-from runtime.json_rows import LONGEST_ROW, RowError, read_rows, reference
-from trainer import lessons
-from trainer.critiques.records import read_records
-from trainer.critiques.tasks import read_tasks
-from trainer.decontaminate import read_texts
-from trainer.marks import marked_problems
-from trainer.problems import report
-from trainer.promote import read_outcomes
-from trainer.sft.rows import read_rows as read_lessons
-from trainer.sources import read_attempts, read_graded, read_judged, read_problems
+from runtime.problems.json_rows import LONGEST_ROW, RowError, read_rows, reference
+from runtime.studio.importing import import_attempts
+from trainer.data import examples
+from trainer.data.critiques.records import read_records
+from trainer.data.critiques.tasks import read_tasks
+from trainer.data.decontaminate import read_texts
+from trainer.data.gsm8k import marked_problems
+from trainer.data.problems import report
+from trainer.data.sources import read_attempts, read_graded, read_judged, read_problems
+from trainer.training.rows import read_rows as read_lessons
+from trainer.weights.promote import read_outcomes
 
 PROCESSBENCH = {
     "id": "gsm8k-0", "problem": "2 + 3 + 4?", "steps": ["2 + 3 = 5", "5 + 4 = 8"],
@@ -217,7 +217,7 @@ def test_attempts_that_two_sources_judge_differently_are_left_out(tmp_path, capl
     (wrong,) = judged(tmp_path, {})
     (right,) = judged(tmp_path, {"label": -1})
     (other,) = judged(tmp_path, {"steps": ["9"], "label": 0})
-    assert lessons.mixed([[wrong, other], [right, wrong]], 0) == [other]
+    assert examples.mixed([[wrong, other], [right, wrong]], 0) == [other]
     assert "1 attempts are left out: they are judged in two ways" in caplog.text
 
 
@@ -227,7 +227,7 @@ def test_what_teachers_say_of_an_error_is_read_under_every_name(tmp_path):
     for names in (told, own):
         (attempt,) = judged(tmp_path, names)
         assert (attempt.explanation, attempt.error_type) == tuple(told.values())
-    pieces = "".join(text for text, _ in lessons.critic_row(attempt).reply)
+    pieces = "".join(text for text, _ in examples.critic_row(attempt).reply)
     assert pieces.endswith("Tires are no bicycles.")
 
 
@@ -269,9 +269,9 @@ def test_marked_solutions_that_give_nothing_are_no_success(row, said, tmp_path):
 def test_lessons_from_nothing_are_no_success(tmp_path):
     right = written(tmp_path, {**PROCESSBENCH, "label": -1})
     with pytest.raises(RowError, match=r"rows\.jsonl gave no attempts to learn from"):
-        lessons.write_lessons(lessons.Sources(judged=right), tmp_path / "out")
+        examples.write_lessons(examples.Sources(judged=right), tmp_path / "out")
     with pytest.raises(RowError, match="There is nothing to learn from"):
-        lessons.write_lessons(lessons.Sources(), tmp_path / "out")
+        examples.write_lessons(examples.Sources(), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

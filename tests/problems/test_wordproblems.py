@@ -10,20 +10,19 @@ import time
 from collections import Counter
 from fractions import Fraction
 from itertools import islice
-from pathlib import Path
 
 import pytest
+from places import ROOT
 
-from runtime import arithmetic
-from runtime.grading import grade
-from runtime.json_rows import RowError
+from runtime.checks import arithmetic
+from runtime.checks.grading import grade
+from runtime.problems.json_rows import RowError
+from runtime.problems.wordproblems import HELD_OUT, generate, stream, themes
+from runtime.problems.worked import Quantity, Worked
 from runtime.text import final_answer, split_attempt
 from runtime.types import Problem
-from runtime.wordproblems import HELD_OUT, generate, stream, themes
-from runtime.worked import Quantity, Worked
-from trainer.problems import ProblemsError, report, write
+from trainer.data.problems import ProblemsError, report, write
 
-ROOT = Path(__file__).parents[1]
 SPLITS = ("train", "dev", "test")
 MEASURED = re.compile(r"dollars|kilometres|metres|hours|grams|millilitres|litres|kilograms|centimetres|per |average")
 
@@ -127,7 +126,7 @@ def test_splits_share_no_template_and_held_out_themes_stay_in_theirs(problems):
 
 
 def test_the_same_arguments_give_the_same_problem_in_any_process():
-    code = "from runtime.wordproblems import generate; print(repr([generate(3, n, 'test') for n in range(5)]))"
+    code = "from runtime.problems.wordproblems import generate; print(repr([generate(3, n, 'test') for n in range(5)]))"
     other = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert other.strip() == repr([generate(3, n, "test") for n in range(5)])
     assert [w.problem.id for w in islice(stream(3, "dev", 2), 3)] == [
@@ -184,7 +183,7 @@ def test_a_file_goes_on_where_it_was_cut_off(tmp_path):
 
 def test_a_killed_run_leaves_a_file_that_goes_on(tmp_path):
     path = tmp_path / "killed.jsonl"
-    code = f"import pathlib, trainer.problems as p; list(p.write(pathlib.Path({str(path)!r}), 10**6, 6, 'dev'))"
+    code = f"import pathlib, trainer.data.problems as p; list(p.write(pathlib.Path({str(path)!r}), 10**6, 6, 'dev'))"
     process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)
     while process.poll() is None and not (path.exists() and path.stat().st_size):
         time.sleep(0.02)

@@ -4,22 +4,22 @@ import re
 
 import pytest
 
-from runtime import prompts
+from runtime.prompts import templates
 
 LANGUAGES = ("en", "zh-CN")
-NAMES = sorted(path.stem for path in (prompts.FOLDER / "en").glob("*.txt"))
+NAMES = sorted(path.stem for path in (templates.FOLDER / "en").glob("*.txt"))
 FILES = [(name, language) for name in NAMES for language in LANGUAGES]
 
 
 def placeholders(name, language):
-    return sorted(set(re.findall(r"\{(\w+)\}", prompts.template(name, language))))
+    return sorted(set(re.findall(r"\{(\w+)\}", templates.template(name, language))))
 
 
 def test_every_language_has_the_same_prompts():
     assert {"actor", "refine", "selftalk", "system"} <= set(NAMES)
-    assert sorted(path.name for path in prompts.FOLDER.iterdir() if path.is_dir()) == sorted(LANGUAGES)
+    assert sorted(path.name for path in templates.FOLDER.iterdir() if path.is_dir()) == sorted(LANGUAGES)
     for language in LANGUAGES:
-        assert sorted(path.stem for path in (prompts.FOLDER / language).iterdir()) == NAMES
+        assert sorted(path.stem for path in (templates.FOLDER / language).iterdir()) == NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -31,8 +31,8 @@ def test_every_language_has_the_same_placeholders(name):
 def test_what_is_filled_in_stands_there_word_for_word_and_is_not_filled_again(name, language):
     names = placeholders(name, language)
     values = {other: rf"\frac{{1}}{{2}} {{{other}}} {{problem}} {{0}} {{}} %s $1 \1 \g<0> {other}" for other in names}
-    text = prompts.fill(name, language, **values)
-    rest = prompts.template(name, language)
+    text = templates.fill(name, language, **values)
+    rest = templates.template(name, language)
     for other, value in values.items():
         assert text.count(value) == rest.count(f"{{{other}}}") >= 1
         text, rest = text.replace(value, ""), rest.replace(f"{{{other}}}", "")
@@ -43,21 +43,21 @@ def test_what_is_filled_in_stands_there_word_for_word_and_is_not_filled_again(na
 def test_a_missing_value_is_an_error_and_never_left_in_the_text(name, language):
     missing, *others = placeholders(name, language)
     with pytest.raises(KeyError, match=missing):
-        prompts.fill(name, language, **dict.fromkeys(others, "x"))
+        templates.fill(name, language, **dict.fromkeys(others, "x"))
 
 
 @pytest.mark.parametrize(("name", "language"), FILES)
 def test_a_prompt_is_text_without_blank_edges(name, language):
-    text = prompts.template(name, language)
+    text = templates.template(name, language)
     assert text == text.strip("\n") != ""
     assert "\r" not in text
     assert bool(re.search(r"[\u4e00-\u9fff]", text)) == (language == "zh-CN")
 
 
 def test_a_version_names_the_prompt_and_its_very_words():
-    versions = prompts.all_versions()
+    versions = templates.all_versions()
     assert len(set(versions)) == len(versions) == len(FILES)
-    assert prompts.version("actor", "zh-CN") in versions
-    assert re.fullmatch(r"en/actor@[0-9a-f]{8}", prompts.version("actor"))
+    assert templates.version("actor", "zh-CN") in versions
+    assert re.fullmatch(r"en/actor@[0-9a-f]{8}", templates.version("actor"))
     hashes = [version.partition("@")[2] for version in versions]
-    assert len(set(hashes)) == len({prompts.template(*file) for file in FILES})
+    assert len(set(hashes)) == len({templates.template(*file) for file in FILES})

@@ -8,9 +8,9 @@ import pytest
 
 from runtime.engines.base import Completion
 from runtime.engines.scripted import ScriptedEngine
-from runtime.program import BEGUN, ProgramSolution, program_solutions, read_program, run
-from runtime.program.values import MAX_WORK, written
-from runtime.solutions import numbers_in, votes
+from runtime.search.program import BEGUN, ProgramSolution, program_solutions, read_program, run
+from runtime.search.program.values import MAX_WORK, written
+from runtime.search.solutions import numbers_in, votes
 from runtime.types import Problem
 
 PROBLEM = Problem(text="Ana buys 3 pens for 4 dollars each and a book for 5 dollars. How much does she pay?")

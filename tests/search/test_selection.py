@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runtime.checks.grading import equal
 from runtime.engines.base import Completion, Sampling
 from runtime.engines.scripted import ScriptedEngine
-from runtime.grading import equal
-from runtime.search import (
+from runtime.search.selection import (
     Choice,
     best_of_n,
     highest,
@@ -18,7 +18,7 @@ from runtime.search import (
     self_consistency,
     weighted_majority,
 )
-from runtime.solutions import agreeing, decided, read_solution, votes
+from runtime.search.solutions import agreeing, decided, read_solution, votes
 from runtime.types import Problem, Trajectory
 
 PROBLEM = Problem(text="What is 2 + 3?")

@@ -4,16 +4,17 @@ from threading import Event
 
 import pytest
 
-from runtime import second_opinion, settings
-from runtime.actor import Actor
-from runtime.critic import Critic
+from runtime import settings
+from runtime.critic.aggregation import Weights
+from runtime.critic.critic import Critic
 from runtime.engines.base import EngineError, Sampling
 from runtime.engines.scripted import ScriptedEngine
 from runtime.events import Finished, Voting, fold_all
-from runtime.second_opinion import CERTAIN, VOTERS, Opinion, ask, on_own_work, on_solution
-from runtime.selftalk import check, criticised, put_to_vote
+from runtime.search import self_consistency
+from runtime.search.self_consistency import CERTAIN, VOTERS, Opinion, ask, on_own_work, on_solution
+from runtime.solving.actor import Actor
+from runtime.solving.loop import check, criticised, put_to_vote
 from runtime.types import Critique, Outcome, Problem, SelfTalk, Step, Trajectory
-from runtime.weighing import Weights
 
 PENS = Problem(text="Ana buys 3 pens for 4 dollars each and a book for 5 dollars. How much does she pay?")
 CHINESE = Problem(text="小明有3支笔，每支4元，又买了一本5元的书，一共多少元？")
@@ -205,5 +206,5 @@ def test_a_vote_that_fails_again_says_so_once():
 
 
 def test_every_sentence_is_there_in_both_languages():
-    for words in (second_opinion._SOLVED, second_opinion._CHECKED):
+    for words in (self_consistency._SOLVED, self_consistency._CHECKED):
         assert words["en"].keys() == words["zh-CN"].keys()

@@ -9,13 +9,13 @@ import pytest
 from solver import QUESTION, RIGHT, Solver
 
 from runtime import settings
-from runtime.comparing import MODES, NAMES, CompareError, Comparison, kept_comparison
 from runtime.events import Criticising, StepDone, Voting, begin, fold
 from runtime.events import shown as shown_events
-from runtime.page import compare_view
-from runtime.page.words import LANGUAGES, word
-from runtime.store import StoreError
+from runtime.log.store import StoreError
+from runtime.session.comparison import MODES, NAMES, CompareError, Comparison, kept_comparison
 from runtime.types import Cost
+from runtime.view import comparison as compare_view
+from runtime.view.words import LANGUAGES, word
 
 
 def compared(log, engine=None, text=QUESTION):

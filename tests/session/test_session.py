@@ -3,21 +3,20 @@
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from places import ROOT
+from runtime.log.run import step_id
 
 from runtime import settings
+from runtime.critic.evidence.sources import PROGRAMS
 from runtime.engines.base import EngineError
 from runtime.engines.scripted import ScriptedEngine
 from runtime.events import StepDone
-from runtime.rows import step_id
-from runtime.session import Session
-from runtime.store import StoreError
+from runtime.log.store import StoreError
+from runtime.session.session import Session
 from runtime.text import UnreadableError
-from runtime.witnesses import PROGRAMS
 
-ROOT = Path(__file__).parents[1]
 QUESTION = "Ana buys 3 pens for 4 dollars each and a book for 5 dollars. How much does she pay?"
 RIGHT = "The pens cost 3 × 4 = 12 dollars.\nIn all she pays 12 + 5 = 17 dollars.\nThe answer is 17."
 PROGRAM = "    pens = 3 * 4\n    return pens + 5"

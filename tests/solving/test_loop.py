@@ -5,16 +5,16 @@ from threading import Event
 import pytest
 
 from runtime import settings
-from runtime.actor import Actor
-from runtime.critic import Critic
+from runtime.critic.aggregation import Weights
+from runtime.critic.critic import Critic
+from runtime.critic.evidence.sources import PANELS, PROGRAMS, SOLUTIONS
 from runtime.engines.base import EngineError, Sampling
 from runtime.engines.scripted import ScriptedEngine
 from runtime.events import AttemptDone, Failed, Refining, StepDone, StepJudged, begin, fold, fold_all
-from runtime.monologue import INTERRUPTIONS
-from runtime.selftalk import converse, criticised
+from runtime.solving.actor import Actor
+from runtime.solving.loop import converse, criticised
+from runtime.solving.monologue import INTERRUPTIONS
 from runtime.types import Critique, Problem
-from runtime.weighing import Weights
-from runtime.witnesses import PANELS, PROGRAMS, SOLUTIONS
 
 PENS = Problem(text="Ana buys 3 pens for 4 dollars each and a book for 5 dollars. How much does she pay?")
 RIGHT = "The pens cost 3 × 4 = 12 dollars.\nIn all she pays 12 + 5 = 17 dollars.\nThe answer is 17."

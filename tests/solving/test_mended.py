@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime.arithmetic import check, mended, verdict
+from runtime.checks.arithmetic import check, mended, verdict
 
 MENDED = r"""
 6 × 7 = 41 pens in all -> 6 × 7 = 42

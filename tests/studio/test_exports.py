@@ -5,18 +5,18 @@ from pathlib import Path
 
 import pytest
 from datasets import load_dataset
+from runtime.log.run import Run, step_id
 
 from runtime.events import Transcript
-from runtime.exports import FORMATS, ExportError, rows_of, write_dataset, zipped
-from runtime.importing import import_attempts
-from runtime.json_rows import RowError
-from runtime.labelled import attempts_of, labelled_attempts
-from runtime.reviewing import queue
-from runtime.rows import step_id
-from runtime.store import Run, StoreError, new_id, now
+from runtime.log.store import StoreError, new_id, now
+from runtime.problems.json_rows import RowError
+from runtime.studio.exports import FORMATS, ExportError, rows_of, write_dataset, zipped
+from runtime.studio.importing import import_attempts
+from runtime.studio.labelled import attempts_of, labelled_attempts
+from runtime.studio.reviewing import queue
 from runtime.types import Feedback, Outcome, Parent, Problem, Review, SelfTalk, Step, Trajectory
-from trainer.lessons import people
-from trainer.sources import read_judged
+from trainer.data.examples import people
+from trainer.data.sources import read_judged
 
 PROBLEM = Problem(text="Ann has 3 bags with 4 apples and gives away 5. How many are left?", answer="7", licence="MIT")
 FIRST = Trajectory(

@@ -1,14 +1,12 @@
 """The review queue: what comes first, and that nothing a person says of an attempt is lost or contradicts itself."""
 
 import pytest
+from runtime.log.run import Run, step_id
 
 from runtime.events import Transcript
-from runtime.labelled import attempt_of
-from runtime.page import render
-from runtime.page.review_view import guide, head, view
-from runtime.reviewing import Reviewing, queue, why
-from runtime.rows import step_id
-from runtime.store import Run, StoreError, new_id, now
+from runtime.log.store import StoreError, new_id, now
+from runtime.studio.labelled import attempt_of
+from runtime.studio.reviewing import Reviewing, queue, why
 from runtime.types import (
     Critique,
     Evidence,
@@ -22,6 +20,8 @@ from runtime.types import (
     StepVerdict,
     Trajectory,
 )
+from runtime.view import render
+from runtime.view.review import guide, head, view
 
 SURE = StepVerdict(verdict="correct", probability=0.95)
 UNSURE = StepVerdict(verdict="unsure", probability=0.4)

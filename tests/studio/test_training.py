@@ -9,23 +9,23 @@ from pathlib import Path
 
 import psutil
 import pytest
+from places import ROOT
 from typer.testing import CliRunner
 
-from runtime import settings, training
+from runtime import settings
 from runtime.events import Transcript
-from runtime.importing import import_attempts
-from runtime.page.chart import loss_chart, loss_table
-from runtime.page.train_view import lessons, standing, verdict
-from runtime.rows import step_id
-from runtime.store import Run, new_id, now
-from runtime.training import Training, TrainingError, read_standing
-from runtime.training.material import bases
-from runtime.training.progress import Point, Standing
+from runtime.log.run import Run, step_id
+from runtime.log.store import new_id, now
+from runtime.studio import training
+from runtime.studio.importing import import_attempts
+from runtime.studio.training import Training, TrainingError, read_standing
+from runtime.studio.training.material import bases
+from runtime.studio.training.progress import Point, Standing
 from runtime.types import Feedback, Outcome, Problem, SelfTalk, Step, Trajectory
+from runtime.view.chart import loss_chart, loss_table
+from runtime.view.training import lessons, standing, verdict
 from trainer.__main__ import app
-from trainer.stages import Stages, Stopped
-
-ROOT = Path(__file__).parents[1]
+from trainer.pipelines.stages import Stages, Stopped
 
 
 def rated(log, number, wrong):
@@ -121,7 +121,7 @@ class Written(Training):
 
 @pytest.fixture
 def begun(log, tmp_path, monkeypatch):
-    monkeypatch.setattr("runtime.training.runs.bases", lambda settings: ("smollm2-135m",))
+    monkeypatch.setattr("runtime.studio.training.runs.bases", lambda settings: ("smollm2-135m",))
     rated(log, 1, wrong=True)
     runs = Written(settings.load())
     yield runs
@@ -291,8 +291,6 @@ def test_a_verdict_shows_before_and_after():
 
 
 def test_the_runtime_starts_the_trainer_without_importing_it():
-    code = (
-        "import sys, runtime.training, runtime.page.train_view; print('trainer' in sys.modules, 'torch' in sys.modules)"
-    )
+    code = "import sys, runtime.studio.training, runtime.view.training; print('trainer' in sys.modules, 'torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]

@@ -7,13 +7,12 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
+from places import ROOT
 
 from trainer.runs import ResultFile, ResultsError, run_missing
 
-ROOT = Path(__file__).parents[1]
 WORK = [(f"k{i}", i) for i in range(12)]
 
 

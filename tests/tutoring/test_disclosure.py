@@ -9,18 +9,19 @@ from contextlib import closing
 from dataclasses import replace
 
 import pytest
+from runtime.log.run import step_id
 from sqlite_utils import Database, Migrations
 
-from runtime import guide, settings
+from runtime import settings
 from runtime.engines.base import EngineError
 from runtime.engines.scripted import ScriptedEngine
 from runtime.events import Finished, StepDone, Token, Voting, fold
-from runtime.migrations import first_tables
-from runtime.page import guided
-from runtime.rows import step_id
-from runtime.session import Session
-from runtime.store import SessionLog, StoreError
+from runtime.log.migrations import first_tables
+from runtime.log.store import SessionLog, StoreError
+from runtime.session.session import Session
+from runtime.tutoring import disclosure
 from runtime.types import Critique, Evidence, Outcome, StepVerdict
+from runtime.view import guided
 
 QUESTION = "A ship carries 731 crates of 12 lamps each. 185 lamps break. How many lamps are whole?"
 WRONG = "Altogether 731 * 12 = 8772 lamps.\nNobody would say 8772 - 185 = 8600 here.\nThe answer is 8600."
@@ -48,13 +49,13 @@ def sent(run, language="en"):
 
 def test_hints_lead_to_a_step_and_a_step_to_the_next(log):
     session, run = solved(log, "hints")
-    assert guide.seen(run) == 0
+    assert disclosure.seen(run) == 0
     run = given(session, run, "hint", "hint", "hint")
-    assert (guide.seen(run), len(guide.hints(run))) == (0, 3)
+    assert (disclosure.seen(run), len(disclosure.hints(run))) == (0, 3)
     run = given(session, run, "hint")
-    assert (guide.seen(run), guide.hints(run)) == (1, ())
+    assert (disclosure.seen(run), disclosure.hints(run)) == (1, ())
     run = given(session, run, "all")
-    assert guide.is_open(run)
+    assert disclosure.is_open(run)
     assert all(session.give(run, wish) == (run, None) for wish in ("hint", "step", "all"))
 
 
@@ -66,13 +67,13 @@ def test_hints_only_means_that_no_step_is_given_for_the_asking(log):
 
 def test_one_step_at_a_time_begins_with_the_first(log):
     session, run = solved(log, "steps")
-    assert guide.seen(run) == 1
-    assert guide.is_open(given(session, run, "step"))
+    assert disclosure.seen(run) == 1
+    assert disclosure.is_open(given(session, run, "step"))
 
 
 def test_a_solution_of_one_step_is_not_given_away_at_once(log):
     _, run = solved(log, "steps", ["So 731 * 12 - 185 = 8587.\nThe answer is 8587."])
-    assert guide.seen(run) == 0
+    assert disclosure.seen(run) == 0
 
 
 def test_an_answer_without_steps_is_held_back_too(log):
@@ -80,7 +81,7 @@ def test_an_answer_without_steps_is_held_back_too(log):
     assert "8587" not in sent(run)
     run = given(session, run, "all")
     assert guided.view(run, "en")["answer"] == "8587"
-    assert log.run(run.id).hints == {run.id: guide.SEEN}
+    assert log.run(run.id).hints == {run.id: disclosure.SEEN}
 
 
 @pytest.mark.parametrize("help", ["hints", "steps"])
@@ -119,7 +120,7 @@ def test_a_hint_that_cannot_be_stored_says_so(log):
 
 def test_without_a_log_help_is_given_all_the_same():
     session, run = solved(None, "hints")
-    assert guide.is_open(given(session, run, "all"))
+    assert disclosure.is_open(given(session, run, "all"))
 
 
 @pytest.mark.parametrize(
@@ -128,7 +129,7 @@ def test_without_a_log_help_is_given_all_the_same():
 )
 def test_an_own_answer_is_compared(log, own, same):
     _, run = solved(log, "hints")
-    assert guide.compare(run, own) is same
+    assert disclosure.compare(run, own) is same
     said = guided.compared(run, same, 1, "en")
     assert "8587" not in said["text"] and said["kind"] == {True: "same", False: "other", None: "unclear"}[same]
 
@@ -143,7 +144,7 @@ def test_an_answer_that_was_objected_to_is_no_measure(log):
 
 
 def told(run, own, tries=1, language="en"):
-    return guided.compared(run, guide.compare(run, own), tries, language)["text"]
+    return guided.compared(run, disclosure.compare(run, own), tries, language)["text"]
 
 
 def test_a_differing_answer_is_not_called_wrong_on_the_word_of_one_solution(log):
@@ -151,7 +152,7 @@ def test_a_differing_answer_is_not_called_wrong_on_the_word_of_one_solution(log)
     assert told(run, "8587") == "That differs from my answer, and mine may be wrong. Shall I compare?"
     assert told(run, "8587", tries=2).startswith("This one differs from my answer too.")
     assert "也可能是我错了" in told(run, "8587", language="zh-CN")
-    assert guide.can_be_voted_on(run)
+    assert disclosure.can_be_voted_on(run)
 
 
 @pytest.mark.parametrize(
@@ -189,13 +190,13 @@ def test_a_step_is_written_anew_in_the_same_run(log):
     engine = ScriptedEngine([PLAIN, AGAIN])
     session = Session(settings.load(), lambda: engine, log)
     *_, first = session.solve(QUESTION, "plain")
-    assert guide.can_be_tried_again(first.run) == [step_id(first.run.id, 0, position) for position in (0, 1)]
+    assert disclosure.can_be_tried_again(first.run) == [step_id(first.run.id, 0, position) for position in (0, 1)]
     *_, end = session.again(first.run, 1)
     old, new = end.run.transcript.talk.trajectories
     assert (new.parent.trajectory_id, new.parent.kept) == (old.id, 1)
     assert [step.text for step in new.steps] == ["Altogether 731 * 12 = 8772 lamps.", "Remove 185: 8772 - 185 = 8587."]
     assert log.run(first.run.id).transcript.talk == end.run.transcript.talk
-    assert guide.solution(end.run)[0] == [step_id(end.run.id, 0, 0), step_id(end.run.id, 1, 1)]
+    assert disclosure.solution(end.run)[0] == [step_id(end.run.id, 0, 0), step_id(end.run.id, 1, 1)]
     states = [row["state"] for row in guided.view(end.run, "en")["steps"]]
     assert states.count("replaced") == 1
 
@@ -230,29 +231,31 @@ def test_a_new_version_that_nobody_follows_any_more_leaves_the_old_one(log):
 
 def test_only_what_is_shown_and_finished_can_be_tried_again(log):
     session, run = solved(log, "steps")
-    assert guide.can_be_tried_again(run) == []
-    assert guide.can_be_tried_again(replace(run, mode="selftalk", help="full")) == []
-    assert len(guide.can_be_tried_again(given(session, run, "all"))) == 2
+    assert disclosure.can_be_tried_again(run) == []
+    assert disclosure.can_be_tried_again(replace(run, mode="selftalk", help="full")) == []
+    assert len(disclosure.can_be_tried_again(given(session, run, "all"))) == 2
     running = replace(run, help="full", transcript=fold(run.transcript, Finished(Outcome(status="settled"))))
     unfinished = running.transcript.talk.model_copy(update={"outcome": None})
-    assert guide.can_be_tried_again(replace(running, transcript=replace(running.transcript, talk=unfinished))) == []
+    assert (
+        disclosure.can_be_tried_again(replace(running, transcript=replace(running.transcript, talk=unfinished))) == []
+    )
 
 
 def test_a_second_opinion_is_offered_where_nobody_has_compared_what_is_shown_with_others(log):
     session, run = solved(log, "steps")
-    assert guide.can_be_voted_on(run)  # of what is hidden too: a student's own answer may be the right one
+    assert disclosure.can_be_voted_on(run)  # of what is hidden too: a student's own answer may be the right one
     run = given(session, run, "all")
-    assert guide.can_be_voted_on(run)
-    assert not guide.can_be_voted_on(replace(run, transcript=fold(run.transcript, Voting())))
+    assert disclosure.can_be_voted_on(run)
+    assert not disclosure.can_be_voted_on(replace(run, transcript=fold(run.transcript, Voting())))
     outcome = run.transcript.talk.outcome
     for other in ({"vote": (3, 4)}, {"status": "stopped"}, {"status": "failed"}):
         ended = fold(run.transcript, Finished(outcome.model_copy(update=other)))
-        assert not guide.can_be_voted_on(replace(run, transcript=ended))
+        assert not disclosure.can_be_voted_on(replace(run, transcript=ended))
     for witness, offered in (("model", True), ("solutions", False), ("reference", False)):
         verdict = StepVerdict(verdict="correct", evidence=(Evidence(by=witness, verdict="correct"),))
         critique = Critique(trajectory_id=run.transcript.talk.chosen.id, verdicts=(verdict,))
         talk = run.transcript.talk.model_copy(update={"turns": (*run.transcript.talk.turns, critique)})
-        assert guide.can_be_voted_on(replace(run, transcript=replace(run.transcript, talk=talk))) is offered
+        assert disclosure.can_be_voted_on(replace(run, transcript=replace(run.transcript, talk=talk))) is offered
 
 
 def test_what_a_run_came_to_stays_on_view_while_others_vote_and_their_vote_is_stored(log):

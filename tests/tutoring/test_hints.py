@@ -7,10 +7,10 @@ from fractions import Fraction
 
 import pytest
 
-from runtime.hints import KEYS, RUNGS, Hint, gives_away, ladder
-from runtime.page.guided import spoken
-from runtime.page.words import LANGUAGES
-from runtime.wordproblems import generate
+from runtime.problems.wordproblems import generate
+from runtime.tutoring.hints import KEYS, RUNGS, Hint, gives_away, ladder
+from runtime.view.guided import spoken
+from runtime.view.words import LANGUAGES
 
 APPLES = "Ann has 3 bags with 4 apples each. She gives away 5 apples. How many apples are left?"
 APPLE_STEPS = ["Ann has 3 * 4 = 12 apples.", "She gives away 5, so 12 - 5 = 7 are left.", "So 7 apples are left."]

@@ -8,10 +8,10 @@ from itertools import islice
 
 import pytest
 
-from runtime import wordproblems
-from runtime.practice import GROUPS, MOST, Ladder, fresh, judge
+from runtime.problems import wordproblems
+from runtime.problems.worked import Quantity, Worked, WorkedStep
+from runtime.tutoring.practice import GROUPS, MOST, Ladder, fresh, judge
 from runtime.types import Problem
-from runtime.worked import Quantity, Worked, WorkedStep
 
 PENS = Worked(
     problem=Problem(text="Lena buys 3 pens for 4 dollars each and a book for 5 dollars. How much in all?", answer="17"),

@@ -10,12 +10,13 @@ from html.parser import HTMLParser
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from runtime.log.run import Run
 
 from runtime.events import Transcript
-from runtime.page import guided, past, render, report
-from runtime.page.display import answer_to_display, to_display, to_markdown, to_mathml
-from runtime.store import Run
+from runtime.page import past
 from runtime.types import Critique, Evidence, Feedback, Outcome, Problem, SelfTalk, Step, StepVerdict, Trajectory
+from runtime.view import guided, render, report
+from runtime.view.display import answer_to_display, to_display, to_markdown, to_mathml
 
 DRAWING = {
     *("math", "mrow", "mi", "mn", "mo", "mtext", "mspace", "mfrac", "msqrt", "mroot", "msub", "msup", "msubsup"),

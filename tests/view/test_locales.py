@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from string import Formatter
 
 import pytest
+from places import ROOT
+from runtime.log.run import Run
 
 from runtime.engines.base import ContextOverflow
 from runtime.errors import SoliloquyError
 from runtime.events import Transcript
-from runtime.page.endings import ended
-from runtime.page.words import LANGUAGES, LOCALES, catalogue, explained, understood, word
-from runtime.store import _REMEDIES, Run, StoreError
+from runtime.log.store import _REMEDIES, StoreError
 from runtime.text import UnreadableError, clean
 from runtime.types import Outcome, Problem, SelfTalk
+from runtime.view.endings import ended
+from runtime.view.words import LANGUAGES, LOCALES, catalogue, explained, understood, word
 
 ENGLISH = catalogue("en")
 SILENT = {"verdict.plain"}
@@ -49,7 +50,7 @@ def test_chinese_is_written_in_chinese():
 
 
 def test_every_key_that_the_code_asks_for_exists_and_every_key_is_asked_for():
-    root = Path(__file__).parents[1]
+    root = ROOT
     files = [
         root / "app.py",
         *(root / "runtime").glob("*.py"),

@@ -21,11 +21,11 @@ from runtime.events import (
     begin,
     fold,
 )
-from runtime.outcomes import outcome_of
-from runtime.page.display import answer_to_display, to_display, to_mathml
-from runtime.page.render import answer, note, status, steps, view
-from runtime.store import PRACTISED, Run
+from runtime.log.run import PRACTISED, Run
+from runtime.solving.outcomes import outcome_of
 from runtime.types import Critique, Evidence, Feedback, Outcome, Parent, Problem, Step, StepVerdict, Trajectory
+from runtime.view.display import answer_to_display, to_display, to_mathml
+from runtime.view.render import answer, note, status, steps, view
 
 PROBLEM = Problem(text="Ann has 3 bags with 4 apples each and gives away 5. How many are left?")
 ZH_PROBLEM = Problem(text="小红有 3 袋苹果，每袋 4 个，送出 5 个，还剩几个？")

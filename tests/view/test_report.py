@@ -11,13 +11,13 @@ from test_cli import refused
 from test_cli import run as command
 
 from runtime.events import Transcript
-from runtime.page.display import to_markdown
+from runtime.log.run import PRACTISED, Run, step_id
+from runtime.log.store import StoreError
 from runtime.page.past import document, listing
-from runtime.page.report import html, markdown
-from runtime.page.words import word
-from runtime.rows import step_id
-from runtime.store import PRACTISED, Run, StoreError
 from runtime.types import Critique, Evidence, Feedback, Outcome, Problem, SelfTalk, Step, StepVerdict, Trajectory
+from runtime.view.display import to_markdown
+from runtime.view.report import html, markdown
+from runtime.view.words import word
 
 PROBLEM = Problem(text="Ann pays $5 and Tom pays $7. <b>How much</b> do they pay?")
 RIGHT = StepVerdict(verdict="correct", evidence=(Evidence(by="arithmetic", verdict="correct"),))

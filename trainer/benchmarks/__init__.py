@@ -20,19 +20,20 @@ from typing import Any
 
 import psutil
 
-from runtime import models, tuning
+from runtime.files import ROOT
+from runtime.models import catalogue
+from runtime.models import machine as tuning
 from runtime.settings import Settings
 from runtime.types import content_hash
-from trainer.bench import limits
-from trainer.bench.plot import draw
-from trainer.bench.table import EARLY, WARM, rows, table
-from trainer.bench.worker import BenchError, Setup, Worker
-from trainer.bench.workloads import CONTEXT, FULL, QUICK, WORKLOADS, Sizes
+from trainer.benchmarks import limits
+from trainer.benchmarks.plot import draw
+from trainer.benchmarks.table import EARLY, WARM, rows, table
+from trainer.benchmarks.worker import BenchError, Setup, Worker
+from trainer.benchmarks.workloads import CONTEXT, FULL, QUICK, WORKLOADS, Sizes
 from trainer.runs import ResultFile
 
 __all__ = ["Bench", "BenchError", "Options", "limits", "table"]
 
-ROOT = Path(__file__).parents[2]
 REPORTS = ROOT / "data" / "reports"
 BASES, LARGER = ("smollm2-135m", "qwen2.5-coder-0.5b"), "qwen2.5-coder-1.5b"
 ENGINES = ("loop", "llama_cpp.server", "llama-server", "transformers", "ours", "ours+format", EARLY)
@@ -73,7 +74,7 @@ class Bench:
     def __init__(self, options: Options, settings: Settings, machine: dict[str, Any]) -> None:
         self.options, self.machine = options, machine
         self.settings = settings.with_(threads=options.threads, context=CONTEXT)
-        self.paths = {base: models.resolve(settings.with_(model=base)) for base in options.bases}
+        self.paths = {base: catalogue.resolve(settings.with_(model=base)) for base in options.bases}
         self.left_out: dict[str, str] = {}
         chosen = asdict(options)
         del chosen["rounds"]  # a run with more of them goes on from one with fewer

@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM, GgufConfig
 from transformers.generation.streamers import BaseStreamer
 
 from runtime.engines.base import Completion, Messages, Sampling
-from trainer.bench.peers import Peer
+from trainer.benchmarks.peers import Peer
 
 BATCH = 64
 """Sequences of one `generate`."""

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import psutil
 
-from runtime import processor, tuning
+from runtime.models import machine as tuning
+from runtime.models import processor
 
 DTYPES = ("float32", "bfloat16", "float16")
 BUSY = 30

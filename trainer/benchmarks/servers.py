@@ -17,11 +17,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from runtime.errors import SoliloquyError
+from runtime.files import ROOT
 
 START_SECONDS = 120.0
 """A large model on a slow disk is read in less."""
 STOP_SECONDS = 10.0
-BINARY = Path(__file__).parents[1] / ".venv" / "llama-server" / "llama-server"
+BINARY = ROOT / ".venv" / "llama-server" / "llama-server"
 
 
 class ServerError(SoliloquyError):

@@ -11,7 +11,7 @@ from typing import Any
 
 from rich.table import Table
 
-from trainer.bench import limits
+from trainer.benchmarks import limits
 
 Result = dict[str, Any]
 Rounds = dict[int, Result]

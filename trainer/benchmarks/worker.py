@@ -19,9 +19,9 @@ import psutil
 
 from runtime.engines.base import Engine
 from runtime.errors import SoliloquyError
+from runtime.models.machine import batch_file, batch_width
 from runtime.settings import Settings
-from runtime.tuning import batch_file, batch_width
-from trainer.bench import workloads
+from trainer.benchmarks import workloads
 
 PARALLEL = 32
 """Conversations that our engine holds, unless the best number was measured."""
@@ -53,7 +53,7 @@ def load(setup: Setup) -> tuple[Engine, Path]:
     raises."""
     path, context, threads = setup.path, setup.settings.context, setup.settings.threads
     if setup.engine == "transformers":
-        from trainer.bench.generate import Transformers
+        from trainer.benchmarks.generate import Transformers
 
         return Transformers(path, threads, setup.dtype), path
     if setup.engine.startswith("ours"):
@@ -61,11 +61,11 @@ def load(setup: Setup) -> tuple[Engine, Path]:
 
         path = _faster_format(setup) if setup.engine == "ours+format" else path
         return engines.load(path, setup.settings, batch_width(setup.path, setup.settings, PARALLEL)), path
-    from trainer.bench.peers import LlamaLoop, Server
+    from trainer.benchmarks.peers import LlamaLoop, Server
 
     if setup.engine == "loop":
         return LlamaLoop(path, context, threads), path
-    from trainer.servers import llama_cpp_server, llama_server
+    from trainer.benchmarks.servers import llama_cpp_server, llama_server
 
     if setup.engine == "llama-server":
         return Server(setup.engine, llama_server(path, SLOTS, context, threads), path), path

@@ -11,19 +11,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from math import isfinite
-from pathlib import Path
 from typing import Any
 
-from runtime import prompts
-from runtime.actor import conversation, next_or_value
-from runtime.engines.base import Completion, Engine, Message, Messages, Sampling
-from runtime.grading import grade
-from runtime.text import final_answer, language_of
-from runtime.turns import put_to_critic, verdict_parts, verdict_words
-from runtime.types import Problem
-from trainer.sources import read_judged, read_problems
+from runtime.prompts.actor_turn import conversation
 
-SEED = Path(__file__).parents[2] / "data" / "seed"
+from runtime.checks.grading import grade
+from runtime.engines.base import Completion, Engine, Message, Messages, Sampling
+from runtime.files import ROOT
+from runtime.prompts import templates
+from runtime.prompts.critic_turn import put_to_critic, verdict_parts, verdict_words
+from runtime.solving.actor import next_or_value
+from runtime.text import final_answer, language_of
+from runtime.types import Problem
+from trainer.data.sources import read_judged, read_problems
+
+SEED = ROOT / "data" / "seed"
 CONTEXT = 1024
 """Tokens of one conversation: the longest of a turn has about 500."""
 READERS = 16
@@ -112,7 +114,7 @@ def turn(engine: Engine, given: Material, sizes: Sizes) -> dict[str, Any]:
         critique, wait = _write(engine, [*told, Message(role="user", content=CRITIC)], sizes.critique_tokens)
         critic_waits.append(wait)
         step = attempt.text.strip().split("\n")[0]
-        request = prompts.fill("refine", number="1", step=step, comment=critique.text.strip())
+        request = templates.fill("refine", number="1", step=step, comment=critique.text.strip())
         refined, wait = _write(engine, [*told, Message(role="user", content=request)], sizes.attempt_tokens)
         refiner_waits.append(wait)
         tokens += sum(reply.completion_tokens for reply in (attempt, critique, refined))

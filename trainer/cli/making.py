@@ -9,7 +9,7 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from trainer.commands.options import Json, Limit, Model, Parallel, follow, known, opened
+from trainer.cli.options import Json, Limit, Model, Parallel, follow, known, opened
 
 app = typer.Typer()
 
@@ -25,8 +25,8 @@ def problems(
     processes: Annotated[int, typer.Option(min=1)] = 2,
 ) -> None:
     """Write fresh word problems with their solutions. Resumable."""
-    from runtime.wordproblems import Split
-    from trainer import problems as writing
+    from runtime.problems.wordproblems import Split
+    from trainer.data import problems as writing
 
     known(split, "splits", get_args(Split))
     follow("Writing", writing.write(out, count, seed, split, processes), count)
@@ -61,7 +61,7 @@ def critiques(
     as_json: Json = False,
 ) -> None:
     """Make attempts that go wrong, critiques of them, and keep those that help (AutoMathCritique). Resumable."""
-    from trainer.critiques import command
+    from trainer.data.critiques import command
 
     recipe = command.read_recipe(generators, form, seed=seed, refinements=refinements, keep=keep)
     shown = 0 if as_json else show
@@ -87,7 +87,7 @@ def lessons(
     seed: int = 0,
 ) -> None:
     """Make lessons for the critic's voice out of judged attempts, right and wrong ones in balance."""
-    from trainer import lessons as making
+    from trainer.data import examples as making
 
     sources = making.Sources(
         generated, marked, marked_limit, judged, records, drawn, collected, tuple(held_out or ()), seed
@@ -110,8 +110,8 @@ def attempts(
 ) -> None:
     """Let a model attempt problems, and grade what it wrote. Resumable."""
     from runtime.files import write_whole
-    from trainer.attempts import Drawing
-    from trainer.sources import read_problems
+    from trainer.data.rollouts import Drawing
+    from trainer.data.sources import read_problems
 
     def line(row: dict[str, Any]) -> str:
         return json.dumps(row, ensure_ascii=False) + "\n"
@@ -146,7 +146,7 @@ def traces(
     """Make self-talk out of solutions and critiques: steps, checks, what was doubted put right. And without talk."""
     from itertools import chain
 
-    from trainer.traces import material, write_traces
+    from trainer.data.traces import material, write_traces
 
     told = list(
         chain(
@@ -173,8 +173,8 @@ def labels(
     as_json: Json = False,
 ) -> None:
     """Label steps by completions: how many of n reach the answer from there (Math-Shepherd). Resumable."""
-    from trainer.labels import Labelling
-    from trainer.sources import read_attempts
+    from trainer.data.sources import read_attempts
+    from trainer.data.step_labels import Labelling
 
     attempts = read_attempts(trajectories, limit)
     with opened(model, parallel) as (engine, settings):

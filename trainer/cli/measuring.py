@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from trainer.commands.options import (
+from trainer.cli.options import (
     WITNESSES,
     Json,
     Limit,
@@ -48,8 +48,8 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Measure how often problems are solved, with 90 % intervals and what it costs. Resumable."""
-    from trainer.evaluate import Evaluation
-    from trainer.sources import read_problems
+    from trainer.data.sources import read_problems
+    from trainer.evaluation.solving import Evaluation
 
     modes = modes_of(mode)
     rows = read_problems(problems, limit)
@@ -92,20 +92,20 @@ def curves(
     """Votes and refinements at test time, in parallel and in a chain, with their cost. What was drawn is kept."""
     from contextlib import nullcontext
 
-    from runtime import prompts
-    from runtime.critic import weights_of
+    from runtime.critic.critic import weights_of
     from runtime.files import write_whole
+    from runtime.prompts import templates
     from runtime.types import content_hash
-    from trainer.mathcritique import curves as drawing
-    from trainer.mathcritique.play import Players
-    from trainer.mathcritique.testtime import play
-    from trainer.sources import read_problems
+    from trainer.data.sources import read_problems
+    from trainer.reproductions.mathcritique import curves as drawing
+    from trainer.reproductions.mathcritique.play import Players
+    from trainer.reproductions.mathcritique.testtime import play
 
     rows = read_problems(problems, limit)
     with opened(model, parallel) as (engine, settings):
         players = Players(engine, weights_of(engine, settings), settings.max_tokens)
         # What was drawn of other problems, or by other players, must not be read as these turns.
-        voices, texts = spoken(None, engine, settings), prompts.all_versions()
+        voices, texts = spoken(None, engine, settings), templates.all_versions()
         decides = (k, seed, settings.max_tokens, engine.model, voices, players.weights, texts)
         name = content_hash(*(problem.id for problem in rows), *map(str, decides))
         played = play(lambda: nullcontext(players), rows, k, seed, out / f"turns-{name}")
@@ -137,8 +137,8 @@ def evaluate_critic(
     """Measure how well the critic finds the first error, each witness alone and all joined. Resumable."""
     from rich.console import Console
 
-    from runtime.weighing import read_weights
-    from trainer import evaluate_critic as evaluation
+    from runtime.critic.aggregation import read_weights
+    from trainer.evaluation import critic as evaluation
 
     fitted = read_weights(weights) if weights else None
     with heard(trajectories, witnesses, voice, limit, model, parallel) as (hearing, settings):
@@ -170,9 +170,9 @@ def weigh(
     parallel: Parallel = 16,
 ) -> None:
     """Fit how the critic's witnesses are weighed, panel by panel. Resumable."""
-    from runtime.weighing import write_weights
-    from trainer.promote import add_depths
-    from trainer.weigh import fit_panels
+    from runtime.critic.aggregation import write_weights
+    from trainer.evaluation.calibrate import fit_panels
+    from trainer.weights.promote import add_depths
 
     with heard(trajectories, witnesses, voice, limit, model, parallel) as (hearing, _):
         fitted = fit_panels(hearing.attempts, hearing.testimonies(), hearing.panel, hearing.has_voice)
@@ -200,7 +200,7 @@ def bench(
     from rich.console import Console
 
     from runtime import settings
-    from trainer.bench import Bench, Options, limits, table
+    from trainer.benchmarks import Bench, Options, limits, table
 
     given = {"bases": bases, "engines": engines, "workloads": workloads}
     chosen = {name: tuple(listed(text)) for name, text in given.items() if text}

@@ -12,7 +12,7 @@ import typer
 if TYPE_CHECKING:
     from runtime.engines.base import Engine
     from runtime.settings import Settings
-    from trainer.hearing import JudgedHearing
+    from trainer.evaluation.evidence import JudgedHearing
 
 Limit = Annotated[int | None, typer.Option(min=1, help="Only the first N rows of the file.")]
 Model = Annotated[str | None, typer.Option(help="Name of an installed model, or path of a GGUF file.")]
@@ -32,7 +32,7 @@ CONTEXT = 2048
 
 def modes_of(text: str) -> list[str]:
     from runtime.settings import Mode
-    from trainer.evaluate import ORACLE
+    from trainer.evaluation.solving import ORACLE
 
     return known(text, "modes", (*get_args(Mode), ORACLE))
 
@@ -64,8 +64,8 @@ def heard(
 ) -> Iterator[tuple[JudgedHearing, Settings]]:
     """What was heard of a file of judged attempts."""
     from runtime.types import Witness
-    from trainer.hearing import JudgedHearing
-    from trainer.sources import read_judged
+    from trainer.data.sources import read_judged
+    from trainer.evaluation.evidence import JudgedHearing
 
     panel = known(witnesses, "witnesses", get_args(Witness))
     attempts = read_judged(path, limit)
@@ -79,8 +79,8 @@ def heard(
 
 def spoken(files: Mapping[str, Path] | None, engine: Engine, settings: Settings) -> dict[str, str]:
     """The hashes of the voices that an engine speaks with: of these files, or of those in use."""
-    from runtime.fetch.files import sha256_of
-    from runtime.voices import voices_of
+    from runtime.files import sha256_of
+    from runtime.models.adapters import voices_of
 
     if files is None and engine.path:
         files = {name: voice.path for name, voice in voices_of(engine.path, settings).items()}

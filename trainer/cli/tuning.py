@@ -9,14 +9,14 @@ from typing import Annotated, get_args
 
 import typer
 
-from trainer.commands.options import Data, Json, Limit, Witnesses, known
+from trainer.cli.options import Data, Json, Limit, Witnesses, known
 
 app = typer.Typer()
 
 
 @app.command()
 def sft(
-    recipe: Annotated[Path, typer.Argument(help="A recipe, such as one of trainer/recipes/.")],
+    recipe: Annotated[Path, typer.Argument(help="A recipe, such as one of trainer/recipes/sft/.")],
     data: Data = None,
     minutes: Annotated[float | None, typer.Option(min=0.01, help="Stop at a checkpoint after so much time.")] = None,
     limit: Limit = None,
@@ -25,9 +25,9 @@ def sft(
 ) -> None:
     """Tune a voice with a low-rank adapter (QLoRA on a 4-bit base). Resumable."""
     from runtime import settings
-    from trainer.sft.bar import Bar
-    from trainer.sft.recipe import read_recipe
-    from trainer.sft.run import Run
+    from trainer.training.progress import Bar
+    from trainer.training.recipe import read_recipe
+    from trainer.training.sft import Run
 
     chosen = settings.load()
     read = read_recipe(recipe, data or chosen.home / "lessons", minutes=minutes, limit=limit, loop=loop)
@@ -50,15 +50,15 @@ def sft(
 
 @app.command()
 def sft_speed(
-    recipe: Annotated[Path, typer.Argument(help="A recipe, such as one of trainer/recipes/.")],
+    recipe: Annotated[Path, typer.Argument(help="A recipe, such as one of trainer/recipes/sft/.")],
     data: Data = None,
     steps: Annotated[int, typer.Option(min=1, help="Steps of each loop, after one that is not counted.")] = 8,
     as_json: Json = False,
 ) -> None:
     """Measure TRL's loop, ours and ours with kept prefixes side by side, on the same batches."""
     from runtime import settings
-    from trainer.sft.recipe import read_recipe
-    from trainer.sft.speed import compare
+    from trainer.training.recipe import read_recipe
+    from trainer.training.speed import compare
 
     chosen = settings.load()
     report = compare(read_recipe(recipe, data or chosen.home / "lessons"), chosen, steps)
@@ -85,14 +85,15 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Adapter to GGUF voice, compared with peft; with --merge also one file that needs no voice beside it."""
-    from runtime import models, settings
-    from trainer.bases import base_folder
-    from trainer.export import to_voice
-    from trainer.merge import merge as merge_voice
-    from trainer.parity import conversations, parity
+    from runtime import settings
+    from runtime.models import catalogue
+    from trainer.training.base import base_folder
+    from trainer.weights.export import to_voice
+    from trainer.weights.merge import merge as merge_voice
+    from trainer.weights.parity import conversations, parity
 
     chosen = settings.load(model=base)
-    base_gguf = models.resolve(chosen)
+    base_gguf = catalogue.resolve(chosen)
     to_voice(adapter, out, base_gguf, type)
     summary = {"voice": str(out), "bytes": out.stat().st_size}
     if check:
@@ -131,7 +132,7 @@ def promote(
 ) -> None:
     """Put a voice into use if it measures better than the untrained base and not worse than the one in use."""
     from runtime import settings
-    from trainer.promote import Options, promote, told
+    from trainer.weights.promote import Options, promote, told
 
     options = Options(candidate, card, base, voice, held_out, results, base_results, current_results, adapter, ship)
     verdict, path = promote(options, settings.load())
@@ -150,8 +151,8 @@ def pretrain(
 ) -> None:
     """Make the bench model: a tiny Llama from scratch, to try methods with. Resumable."""
     from runtime import engines, settings
-    from trainer.pretrain import Plan, pass_rates
-    from trainer.pretrain import pretrain as make
+    from trainer.training.pretrain import Plan, pass_rates
+    from trainer.training.pretrain import pretrain as make
 
     plan, chosen = Plan(blocks=blocks, most_steps=most_steps, seed=seed), settings.load()
     made = make(plan, chosen)
@@ -201,10 +202,10 @@ def retrain(
     """From a base to a promoted critic: lessons, tuning, voice, weights, measuring, gate. Resumable."""
     from runtime import settings
     from runtime.types import Witness
-    from trainer.lessons import Sources
-    from trainer.retrain import Plan, Retraining
-    from trainer.sft.bar import Bar
-    from trainer.stages import Stages
+    from trainer.data.examples import Sources
+    from trainer.pipelines.retrain import Plan, Retraining
+    from trainer.pipelines.stages import Stages
+    from trainer.training.progress import Bar
 
     measured = tuple(held_out or ())
     apart = (*measured, *(apart or ()))
@@ -233,9 +234,9 @@ def improve(
 ) -> None:
     """Let an actor learn from its own right attempts, with the critic in the loop or without. Resumable."""
     from runtime import settings
-    from trainer.mathcritique.ground import Ground
-    from trainer.mathcritique.improve import ARMS, Improvement, Plan, first_actor
-    from trainer.mathcritique.judging import Teacher
+    from trainer.pipelines.improve import ARMS, Improvement, Plan, first_actor
+    from trainer.reproductions.mathcritique.ground import Ground
+    from trainer.reproductions.mathcritique.judging import Teacher
 
     known(arm, "arms", ARMS)
     ground = Ground(base, settings.load())
@@ -256,8 +257,8 @@ def reproduce(
 ) -> None:
     """Test the claims of a paper anew, and write a report with a verdict for each. Resumable."""
     from runtime import settings
-    from trainer.mathcritique.ground import Ground
-    from trainer.mathcritique.reproduce import BUDGETS, reproduced
+    from trainer.reproductions.mathcritique.ground import Ground
+    from trainer.reproductions.mathcritique.reproduce import BUDGETS, reproduced
 
     known(paper, "papers", ("mathcritique",))
     known(budget, "budgets", tuple(BUDGETS))

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from runtime.json_rows import Row, read_rows
+from runtime.problems.json_rows import Row, read_rows
 from runtime.types import content_hash
 
 T = TypeVar("T")

@@ -18,20 +18,20 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from runtime import wordproblems
 from runtime.files import write_whole
-from runtime.json_rows import RowError, some
+from runtime.problems import wordproblems
+from runtime.problems.json_rows import RowError, some
+from runtime.problems.worked import Worked
+from runtime.prompts.critic_turn import judged, put_to_critic, verdict_words
 from runtime.text import language_of
-from runtime.turns import judged, put_to_critic, verdict_words
 from runtime.types import Problem
-from runtime.worked import Worked
-from trainer import placing
-from trainer.critiques.records import read_records
-from trainer.decontaminate import drop, find, read_texts
-from trainer.injection import InjectionError, inject_random
-from trainer.marks import marked_problems
-from trainer.sft.rows import Row, write_rows
-from trainer.sources import JudgedAttempt, read_graded, read_judged
+from trainer.data import first_error
+from trainer.data.critiques.records import read_records
+from trainer.data.decontaminate import drop, find, read_texts
+from trainer.data.errors import InjectionError, inject_random
+from trainer.data.gsm8k import marked_problems
+from trainer.data.sources import JudgedAttempt, read_graded, read_judged
+from trainer.training.rows import Row, write_rows
 
 logger = logging.getLogger(__name__)
 
@@ -105,7 +105,7 @@ def _with_begun(attempt: JudgedAttempt) -> Iterator[JudgedAttempt]:
 
 def drawn(path: Path) -> Iterator[JudgedAttempt]:
     """Right attempts in the manner of the models that wrote them (`trainer attempts`)."""
-    return (placing.judged(attempt, None) for attempt in read_graded(path) if placing.is_sound(attempt))
+    return (first_error.judged(attempt, None) for attempt in read_graded(path) if first_error.is_sound(attempt))
 
 
 def recorded(path: Path) -> Iterator[JudgedAttempt]:
@@ -142,7 +142,7 @@ def wrong_attempt(worked: Worked, seed: int) -> JudgedAttempt:
 
 
 def judged_row(attempt: JudgedAttempt) -> dict[str, object]:
-    """As `trainer.sources.read_judged` reads it."""
+    """As `trainer.data.sources.read_judged` reads it."""
     return {
         "question": attempt.problem.text,
         "steps": list(attempt.steps),

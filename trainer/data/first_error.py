@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
-from runtime import arithmetic
-from runtime.solutions import Solution, first_unmet
-from runtime.turns import judged as steps_to_judge
-from trainer.sources import GradedAttempt, JudgedAttempt
+from runtime.checks import arithmetic
+from runtime.prompts.critic_turn import judged as steps_to_judge
+from runtime.search.solutions import Solution, first_unmet
+from trainer.data.sources import GradedAttempt, JudgedAttempt
 
 OF_EACH = 2
 """Right and wrong attempts that are learned from at one problem."""

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
-from runtime.arithmetic.words import CONVERSIONS, said_in_words
-from runtime.grading import matches
-from runtime.json_rows import Row, RowError, question, read_rows
+from runtime.checks.arithmetic.words import CONVERSIONS, said_in_words
+from runtime.checks.grading import matches
+from runtime.problems.json_rows import Row, RowError, question, read_rows
+from runtime.problems.worked import Quantity, Worked, WorkedStep, worked_out
 from runtime.text import split_steps
 from runtime.types import Problem
-from runtime.worked import Quantity, Worked, WorkedStep, worked_out
-from trainer.sources import problem_of
+from trainer.data.sources import problem_of
 
 _NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?![\d,]*\d)"
 _UNIT = r"(?!(?:of|times|plus|minus|x|is|are|and|for|or|to)\b)[A-Za-z]{2,}"

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from runtime.errors import SoliloquyError
-from runtime.json_rows import read_rows
-from runtime.wordproblems import Split, generate
+from runtime.problems.json_rows import read_rows
+from runtime.problems.wordproblems import Split, generate
 
 T = TypeVar("T")
 

@@ -11,14 +11,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from runtime import prompts
-from runtime.actor import conversation
+from runtime.prompts.actor_turn import conversation
+
+from runtime.checks.grading import grade
 from runtime.engines.base import Engine, Sampling
-from runtime.grading import grade
+from runtime.prompts import templates
 from runtime.settings import Settings
 from runtime.text import final_answer, split_steps
 from runtime.types import Problem
-from trainer.critiques.tasks import seed_of
+from trainer.data.critiques.tasks import seed_of
 from trainer.runs import ResultFile, model_of, run_missing
 
 
@@ -32,7 +33,7 @@ class Drawing:
         self.engine, self.n = engine, n
         self.sampling = Sampling(temperature=temperature, max_tokens=settings.max_tokens, seed=settings.seed)
         config = {
-            "prompts": prompts.all_versions(),
+            "prompts": templates.all_versions(),
             **model_of(engine),
             "n": n,
             "temperature": temperature,

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from runtime.grading import equal
-from runtime.json_rows import Row, RowError, question, read_rows, reference, scalar, steps
+from runtime.checks.grading import equal
+from runtime.problems.json_rows import Row, RowError, question, read_rows, reference, scalar, steps
 from runtime.text import final_answer, is_closing, split_attempt
 from runtime.types import Problem, Step, Trajectory, content_hash
 

@@ -23,16 +23,17 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from runtime import prompts
-from runtime.actor import conversation
+from runtime.prompts.actor_turn import conversation
+
+from runtime.checks.grading import grade
+from runtime.critic.evidence.rollouts import read_way_on
 from runtime.engines.base import Completion, ContextOverflow, Engine, Message, Metered, Sampling
-from runtime.grading import grade
-from runtime.reachable import read_way_on
+from runtime.prompts import templates
 from runtime.settings import Settings
 from runtime.text import final_answer, join_steps
 from runtime.types import Problem, StepLabel
+from trainer.data.sources import Attempt
 from trainer.runs import ResultFile, model_of
-from trainer.sources import Attempt
 
 
 class Labelling:
@@ -52,7 +53,7 @@ class Labelling:
         self.usable = {attempt.key: attempt for attempt in attempts if not attempt.fault}
         self.sampling = Sampling(temperature=temperature, max_tokens=settings.max_tokens, seed=settings.seed)
         asked = {"n": n, "stop_early": stop_early, "context": settings.context, **asdict(self.sampling)}
-        config = {**model_of(engine), "prompts": prompts.all_versions(), **asked}
+        config = {**model_of(engine), "prompts": templates.all_versions(), **asked}
         self.results = ResultFile(Path(settings.home) / "labels", "labels", config)
 
     def run(self) -> Iterator[str]:

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from runtime.critic import first_error
+from runtime.critic.aggregation import SIGNS, Sign, Signs, Weights
+from runtime.critic.critic import first_error
+from runtime.critic.evidence.sources import PANELS, Said, Testimony, examine
 from runtime.types import Witness
-from runtime.weighing import SIGNS, Sign, Signs, Weights
-from runtime.witnesses import PANELS, Said, Testimony, examine
-from trainer.sources import JudgedAttempt
-from trainer.statistics import harmonic
+from trainer.data.sources import JudgedAttempt
+from trainer.evaluation.statistics import harmonic
 
 ALL_PANELS: dict[str, tuple[Witness, ...]] = {
     "arithmetic": ("arithmetic",),

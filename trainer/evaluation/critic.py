@@ -18,17 +18,17 @@ from typing import Any
 
 from rich.table import Table
 
-from runtime.critic import UNTRAINED, first_error, open_critic
+from runtime.critic.aggregation import Weights
+from runtime.critic.critic import UNTRAINED, first_error, open_critic
+from runtime.critic.evidence.sources import PANELS, SIGNS_OF
 from runtime.engines.base import Engine
 from runtime.files import write_whole
 from runtime.settings import Settings
 from runtime.types import Witness
-from runtime.weighing import Weights
-from runtime.witnesses import PANELS, SIGNS_OF
-from trainer.hearing import JudgedHearing
-from trainer.sources import JudgedAttempt
-from trainer.statistics import harmonic, wilson
-from trainer.weigh import Case, cases, heard_panels
+from trainer.data.sources import JudgedAttempt
+from trainer.evaluation.calibrate import Case, cases, heard_panels
+from trainer.evaluation.evidence import JudgedHearing
+from trainer.evaluation.statistics import harmonic, wilson
 
 AND_VOTE = " and a vote"
 """Of a panel's name: what nobody proves was taken back where solutions that voted come to the attempt's answer."""

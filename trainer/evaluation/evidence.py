@@ -11,14 +11,14 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from runtime import prompts
+from runtime.critic.evidence.sources import COMPLETIONS, PROGRAMS, SOLUTIONS, VOICE, Hearing, Testimony
 from runtime.engines.base import Engine, EngineError
-from runtime.second_opinion import VOTERS
+from runtime.prompts import templates
+from runtime.search.self_consistency import VOTERS
 from runtime.settings import Settings
 from runtime.types import Witness, content_hash
-from runtime.witnesses import COMPLETIONS, PROGRAMS, SOLUTIONS, VOICE, Hearing, Testimony
+from trainer.data.sources import JudgedAttempt
 from trainer.runs import ResultFile, model_of, run_missing
-from trainer.sources import JudgedAttempt
 
 _TESTIMONY = TypeAdapter(Testimony)
 
@@ -39,7 +39,7 @@ class JudgedHearing:
         config = {
             **model_of(engine),
             "voice": voice if engine.voices else None,
-            "prompts": prompts.all_versions(),
+            "prompts": templates.all_versions(),
             "asked": {"solutions": SOLUTIONS, "programs": PROGRAMS, "completions": COMPLETIONS},
             "panel": self.panel,
             **({"voters": VOTERS} if "vote" in self.panel else {}),

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from threading import Event
 
-from runtime.actor import Actor, next_or_value
-from runtime.critic import Critic, open_critic
+from runtime.checks.grading import grade
+from runtime.critic.critic import Critic, open_critic
 from runtime.engines.base import Engine, Sampling
 from runtime.events import CritiqueDone, StepJudged
 from runtime.events import Event as TalkEvent
-from runtime.grading import grade
-from runtime.second_opinion import Opinion
-from runtime.selftalk import criticised, guarded
+from runtime.search.self_consistency import Opinion
 from runtime.settings import Settings
+from runtime.solving.actor import Actor, next_or_value
+from runtime.solving.loop import criticised, guarded
 from runtime.types import Critique, Problem, Step, StepVerdict, Trajectory, step_score
 
 

@@ -2,7 +2,7 @@
 
     python -m trainer evaluate --problems FILE.jsonl --mode plain,critic,oracle
 
-Problems are solved as the app solves them (`runtime.selftalk.converse`), as many at once as the engine decodes
+Problems are solved as the app solves them (`runtime.solving.loop.converse`), as many at once as the engine decodes
 together; the run is resumable, and every talk is kept in its run directory. The mode "oracle" is no mode of the app:
 its critic is told whether an answer is right.
 """
@@ -17,18 +17,18 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from runtime import prompts
-from runtime.critic import open_critic
+from runtime.checks.grading import grade
+from runtime.critic.critic import open_critic
 from runtime.engines.base import Engine, Metered
 from runtime.events import Event as TalkEvent
 from runtime.events import fold_all
-from runtime.grading import grade
-from runtime.selftalk import converse
+from runtime.prompts import templates
 from runtime.settings import Settings
+from runtime.solving.loop import converse
 from runtime.types import Problem, content_hash
-from trainer.oracle import converse_knowing
+from trainer.evaluation.oracle import converse_knowing
+from trainer.evaluation.statistics import paired, wilson
 from trainer.runs import ResultFile, model_of, run_missing
-from trainer.statistics import paired, wilson
 
 ORACLE = "oracle"
 
@@ -51,7 +51,7 @@ class Evaluation:
         self.judge, is_criticised = judge, not {"critic", ORACLE}.isdisjoint(modes)
         config = {
             **model_of(engine),
-            "prompts": prompts.all_versions(),
+            "prompts": templates.all_versions(),
             **settings.model_dump(include={"rounds", "temperature", "seed", "max_tokens", "depth"}),
             "voices": dict(sorted((voices or {}).items())),
             "critic": open_critic(judge or engine, settings).weights.model_dump() if is_criticised else None,

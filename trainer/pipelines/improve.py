@@ -20,19 +20,18 @@ from itertools import chain
 from pathlib import Path
 from typing import Literal, get_args
 
-from runtime.actor import VOICE as ACTOR
-from runtime.fetch.files import sha256_of
-from runtime.files import write_whole
+from runtime.files import sha256_of, write_whole
+from runtime.problems.worked import Worked
+from runtime.prompts.actor_turn import VOICE as ACTOR
 from runtime.text import join_steps
 from runtime.types import Problem, Value, content_hash
-from runtime.worked import Worked
-from trainer.critiques.guards import is_shortcut
-from trainer.mathcritique.ground import Ground, Judge
-from trainer.mathcritique.lessons import direct, reasoned, refined
-from trainer.mathcritique.play import Attempt, Reading, Spent
-from trainer.mathcritique.testtime import Turn, turns
+from trainer.data.critiques.guards import is_shortcut
+from trainer.reproductions.mathcritique.ground import Ground, Judge
+from trainer.reproductions.mathcritique.lessons import direct, reasoned, refined
+from trainer.reproductions.mathcritique.play import Attempt, Reading, Spent
+from trainer.reproductions.mathcritique.testtime import Turn, turns
 from trainer.runs import kept
-from trainer.sft.rows import Row
+from trainer.training.rows import Row
 
 Arm = Literal["vanilla", "critic", "difficulty"]
 ARMS: tuple[Arm, ...] = get_args(Arm)

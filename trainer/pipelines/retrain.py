@@ -17,30 +17,30 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from runtime import engines, models, voices
-from runtime.fetch.files import sha256_of
-from runtime.files import write_whole
+from runtime import engines
+from runtime.critic.aggregation import Weights
+from runtime.critic.evidence.sources import PANELS, VOICE
+from runtime.files import ROOT, sha256_of, write_whole
+from runtime.models import adapters, catalogue
+from runtime.models.adapter_cards import DataSource, Figure, read_card
 from runtime.settings import Settings
 from runtime.types import Depth, Witness, content_hash
-from runtime.voice_cards import DataSource, Figure, read_card
-from runtime.weighing import Weights
-from runtime.witnesses import PANELS, VOICE
-from trainer import evaluate_critic
-from trainer.bases import base_folder
-from trainer.export import to_voice
-from trainer.from_voice import to_adapter
-from trainer.hearing import JudgedHearing
-from trainer.lessons import Sources, generated, judged_row, write_lessons
-from trainer.parity import conversations, parity
-from trainer.promote import Options, promote
-from trainer.sft.plan import Progress, Report
-from trainer.sft.recipe import Recipe, read_recipe
-from trainer.sft.run import Run
-from trainer.sources import JudgedAttempt, read_judged
-from trainer.stages import Stages
-from trainer.weigh import cautious, fit_panels
+from trainer.data.examples import Sources, generated, judged_row, write_lessons
+from trainer.data.sources import JudgedAttempt, read_judged
+from trainer.evaluation import critic
+from trainer.evaluation.calibrate import cautious, fit_panels
+from trainer.evaluation.evidence import JudgedHearing
+from trainer.pipelines.stages import Stages
+from trainer.training.base import base_folder
+from trainer.training.recipe import Recipe, read_recipe
+from trainer.training.schedule import Progress, Report
+from trainer.training.sft import Run
+from trainer.weights.export import to_voice
+from trainer.weights.from_adapter import to_adapter
+from trainer.weights.parity import conversations, parity
+from trainer.weights.promote import Options, promote
 
-RECIPES = Path(__file__).with_name("recipes")
+RECIPES = ROOT / "trainer" / "recipes" / "sft"
 CONTEXT, PARALLEL = 2048, 8
 IN_USE = "in use"
 VOICE_TYPE = "q8_0"
@@ -89,7 +89,7 @@ class Retraining:
     def __init__(self, plan: Plan, settings: Settings, stages: Stages | None = None) -> None:
         self.stages = stages or Stages()
         self.plan, self.settings = plan, settings.with_(model=plan.base, context=CONTEXT)
-        self.gguf = models.resolve(self.settings)
+        self.gguf = catalogue.resolve(self.settings)
         files = [sha256_of(file) for file in plan.sources.files]
         self.lessons = settings.home / "lessons" / content_hash(repr(plan.sources), *files)
 
@@ -163,11 +163,11 @@ class Retraining:
     def _in_use(self) -> Path | None:
         """The voice that a new one must not be worse than, if there is one."""
         base = self.plan.base
-        shipped = voices.read_current(voices.SHIPPED / base / VOICE)
-        now = (shipped if self.plan.ship else voices.current(base, VOICE, self.settings)).version
+        shipped = adapters.read_current(adapters.SHIPPED / base / VOICE)
+        now = (shipped if self.plan.ship else adapters.current(base, VOICE, self.settings)).version
         if now is None:
             return None
-        return voices.open_voice(voices.named_base(base, self.settings), VOICE, now, self.settings).path
+        return adapters.open_voice(adapters.named_base(base, self.settings), VOICE, now, self.settings).path
 
     def _learned(self) -> dict[str, dict[str, int]]:
         done = self.lessons / "report.json"
@@ -200,12 +200,12 @@ class Retraining:
             figures, first = {}, None
             for name, path in self._held_out.items():
                 heard = self._heard(engine, read_judged(path), files, PANELS["quick"])
-                figures[name] = evaluate_critic.summary(heard, weights)["panels"]["quick"]
+                figures[name] = critic.summary(heard, weights)["panels"]["quick"]
                 first = first or (heard.attempts, figures[name]["outcomes"])
         finally:
             engine.close()
         outcomes = place / "outcomes.jsonl"
-        evaluate_critic.write_outcomes(outcomes, *first)
+        critic.write_outcomes(outcomes, *first)
         write_whole(place / "figures.json", json.dumps(figures, indent=1))
         return Measured(weights, figures, outcomes)
 

@@ -15,11 +15,12 @@ from pydantic import ValidationError
 from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, GgufConfig, PreTrainedModel
 
-from runtime import models
 from runtime.engines.hf.gguf_files import read_once
 from runtime.engines.hf.loading import first_line, load_tokenizer, source
 from runtime.errors import SoliloquyError
-from runtime.fetch.files import sha256_of, size_text
+from runtime.files import sha256_of
+from runtime.models import catalogue
+from runtime.models.download.files import size_text
 from runtime.settings import Settings
 from runtime.types import Value
 
@@ -43,7 +44,7 @@ class Source(Value):
 def base_folder(model: str | Path, settings: Settings) -> Path:
     """The folder to train on: `model` itself if it is one, else made of its GGUF file, which is named by path or as in
     the catalogue. Raises ModelError if there is no such model, BaseError if it cannot be converted."""
-    path = models.resolve(settings.with_(model=str(model)))
+    path = catalogue.resolve(settings.with_(model=str(model)))
     if path.is_dir():
         return path
     folder = settings.home / "bases" / path.stem

@@ -19,6 +19,7 @@ from typing import Any
 
 import torch
 from gguf import GGMLQuantizationType
+from runtime.prompts.actor_turn import conversation
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch.utils.data import Dataset
 from transformers import (
@@ -30,24 +31,23 @@ from transformers import (
     TrainingArguments,
 )
 
-from runtime import wordproblems
-from runtime.actor import conversation
+from runtime.checks.grading import grade
 from runtime.engines.base import Engine, Message, Messages, Sampling
 from runtime.engines.hf.loading import fastest_dtype
 from runtime.files import saved_by_library, write_whole
-from runtime.grading import grade
+from runtime.problems import wordproblems
+from runtime.problems.worked import Worked
 from runtime.settings import Settings
 from runtime.text import final_answer
 from runtime.types import content_hash
-from runtime.worked import Worked
-from trainer.injection import InjectionError
-from trainer.lessons import critic_row, right_attempt, wrong_attempt
-from trainer.mathcritique import lessons
-from trainer.sft.rows import Row
-from trainer.sft.with_trl import newest_checkpoint
-from trainer.statistics import wilson
-from trainer.to_gguf import to_gguf
-from trainer.traces.material import generated
+from trainer.data.errors import InjectionError
+from trainer.data.examples import critic_row, right_attempt, wrong_attempt
+from trainer.data.traces.material import generated
+from trainer.evaluation.statistics import wilson
+from trainer.reproductions.mathcritique import lessons
+from trainer.training.rows import Row
+from trainer.training.trl_loop import newest_checkpoint
+from trainer.weights.to_gguf import to_gguf
 
 NAME = "bench"
 PAD, BEGIN, END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"

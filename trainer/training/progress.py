@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as RichProgress
 
-from trainer.sft.plan import Progress
+from trainer.training.schedule import Progress
 
 WINDOW = 20
 """Steps over which is averaged."""

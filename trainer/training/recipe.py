@@ -24,7 +24,7 @@ class Recipe(Value):
     voice: str
     """What the voice is called: "critic", "actor", "selftalk"."""
     data: tuple[Path, ...] = Field(min_length=1)
-    """Files of rows (`trainer.sft.rows`), from the folder of the data."""
+    """Files of rows (`trainer.training.rows`), from the folder of the data."""
     dev: Path | None = None
     """Rows whose loss is looked at at each checkpoint; nothing is learned from them."""
     init: Path | None = None
@@ -76,13 +76,13 @@ def read_recipe(path: Path, data: Path, **changes: object) -> Recipe:
         recipe = Recipe.model_validate({**entries, **given})
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(
-            f"{path} cannot be read ({error}). Name a recipe, such as one of trainer/recipes/."
+            f"{path} cannot be read ({error}). Name a recipe, such as one of trainer/recipes/sft/."
         ) from error
     except (yaml.YAMLError, TypeError) as error:
-        raise RecipeError(f"{path} is not a recipe in YAML ({error}). Compare it with trainer/recipes/.") from error
+        raise RecipeError(f"{path} is not a recipe in YAML ({error}). Compare it with trainer/recipes/sft/.") from error
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'recipe'}: {e['msg']}" for e in error.errors())
-        raise RecipeError(f"{path}: {wrong}. Compare it with trainer/recipes/.") from error
+        raise RecipeError(f"{path}: {wrong}. Compare it with trainer/recipes/sft/.") from error
     return recipe.model_copy(
         update={
             "data": tuple(data / file for file in recipe.data),

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from runtime import json_rows
 from runtime.engines.base import EngineError, Message
 from runtime.files import write_whole
+from runtime.problems import json_rows
 from runtime.types import Value
 
 if TYPE_CHECKING:

@@ -22,17 +22,16 @@ from transformers import PreTrainedTokenizerBase
 
 from runtime.engines.hf.chat import Chat
 from runtime.engines.hf.loading import fastest_dtype, first_line, load_tokenizer
-from runtime.fetch.files import sha256_of
-from runtime.files import write_whole
-from runtime.json_rows import RowError
+from runtime.files import sha256_of, write_whole
+from runtime.problems.json_rows import RowError
 from runtime.settings import Settings
 from runtime.types import content_hash
-from trainer.bases import base_folder, source_of
-from trainer.sft.model import open_for_tuning, pad_token, save_adapter
-from trainer.sft.plan import Record, Report
-from trainer.sft.prefixed import Tuning
-from trainer.sft.recipe import Recipe, RecipeError
-from trainer.sft.rows import Encoder, Example, read_rows
+from trainer.training.base import base_folder, source_of
+from trainer.training.modelling import open_for_tuning, pad_token, save_adapter
+from trainer.training.prefix_loop import Tuning
+from trainer.training.recipe import Recipe, RecipeError
+from trainer.training.rows import Encoder, Example, read_rows
+from trainer.training.schedule import Record, Report
 
 LIBRARIES = ("torch", "transformers", "peft", "trl", "accelerate", "bitsandbytes")
 DEV_ROWS = 64
@@ -133,7 +132,7 @@ class Run:
         return tuning.finished
 
     def _with_trl(self, examples: list[Example], dev: list[Example], report: Report) -> bool:
-        from trainer.sft.with_trl import tune_with_trl
+        from trainer.training.trl_loop import tune_with_trl
 
         invocation = self.encoder.invocation
         model = open_for_tuning(self.base.as_posix(), self.recipe, self.device, invocation)

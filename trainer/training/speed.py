@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from runtime.settings import Settings
-from trainer.sft.model import collate, open_for_tuning, read_prefix
-from trainer.sft.plan import Progress
-from trainer.sft.prefixed import Tuning
-from trainer.sft.recipe import Recipe
-from trainer.sft.rows import Example
-from trainer.sft.run import Run
-from trainer.sft.with_trl import tune_with_trl
+from trainer.training.modelling import collate, open_for_tuning, read_prefix
+from trainer.training.prefix_loop import Tuning
+from trainer.training.recipe import Recipe
+from trainer.training.rows import Example
+from trainer.training.schedule import Progress
+from trainer.training.sft import Run
+from trainer.training.trl_loop import tune_with_trl
 
 UNCOUNTED = 1
 """Steps before the clock counts: the first one finds its memory and its kernels."""

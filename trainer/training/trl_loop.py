@@ -23,10 +23,10 @@ from transformers import PreTrainedTokenizerBase, PrinterCallback, TrainerCallba
 from transformers.trainer import TRAINER_STATE_NAME
 from trl import SFTConfig, SFTTrainer
 
-from trainer.sft.model import learned_parameters, load_adapter, pad_token
-from trainer.sft.plan import Progress, Record, Report, batches, share_of_rate
-from trainer.sft.recipe import Recipe
-from trainer.sft.rows import Example
+from trainer.training.modelling import learned_parameters, load_adapter, pad_token
+from trainer.training.recipe import Recipe
+from trainer.training.rows import Example
+from trainer.training.schedule import Progress, Record, Report, batches, share_of_rate
 
 IGNORED = -100
 """The label of a token that is not learned."""

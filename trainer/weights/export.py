@@ -22,9 +22,9 @@ from transformers import AutoConfig, PretrainedConfig
 
 from runtime.engines.hf.gguf_files import Reader
 from runtime.errors import SoliloquyError
-from runtime.fetch.files import sha256_of
-from runtime.voice_cards import BASE_KEY
-from trainer.bases import source_of
+from runtime.files import sha256_of
+from runtime.models.adapter_cards import BASE_KEY
+from trainer.training.base import source_of
 
 VoiceType = Literal["f16", "f32", "q8_0"]
 

@@ -12,7 +12,17 @@ from safetensors.torch import save_file
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from runtime.files import saved_by_library
-from trainer.export import ALPHA, INVOCATION, ExportError, finished, halves_of, metadata, names_of, open_gguf, shape_of
+from trainer.weights.export import (
+    ALPHA,
+    INVOCATION,
+    ExportError,
+    finished,
+    halves_of,
+    metadata,
+    names_of,
+    open_gguf,
+    shape_of,
+)
 
 WEIGHTS = "adapter_model.safetensors"
 

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from runtime.fetch.files import size_text
+from runtime.models.adapter_cards import Figure, VoiceCard
+from runtime.models.download.files import size_text
 from runtime.types import Value
-from runtime.voice_cards import Figure, VoiceCard
-from trainer.statistics import harmonic, paired, wilson
+from trainer.evaluation.statistics import harmonic, paired, wilson
 
 ROWS = 100
 """Fewer held-out rows than this promote nothing: their interval is wide, and its normal form not to be trusted."""

@@ -16,8 +16,8 @@ import llama_cpp as llama
 import numpy as np
 from gguf import GGMLQuantizationType, GGUFReader, GGUFValueType, GGUFWriter, LlamaFileType
 
-from runtime.fetch.files import size_text
-from trainer.export import ALPHA, INVOCATION, ExportError, finished, metadata, open_gguf, require_fitting
+from runtime.models.download.files import size_text
+from trainer.weights.export import ALPHA, INVOCATION, ExportError, finished, metadata, open_gguf, require_fitting
 
 Quantization = Literal["Q4_K_M", "Q8_0", "F16", "BF16"]
 

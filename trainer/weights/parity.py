@@ -17,9 +17,9 @@ from peft import PeftConfig
 from runtime.engines.base import EngineError
 from runtime.engines.hf.loading import load_tokenizer
 from runtime.engines.hf.model import Model
+from runtime.engines.llamacpp.adapters import Voices
 from runtime.engines.llamacpp.chat import Chat
 from runtime.engines.llamacpp.measure import loaded
-from runtime.engines.llamacpp.voices import Voices
 from runtime.types import Value
 
 VOICE = "voice"

@@ -20,18 +20,18 @@ from typing import Any
 from gguf import GGUFReader
 from pydantic import ValidationError
 
-from runtime import voices
+from runtime.critic.aggregation import Weights
+from runtime.critic.evidence.sources import PANELS
 from runtime.errors import SoliloquyError
-from runtime.fetch.files import sha256_of
-from runtime.gguf_header import read_header
-from runtime.json_rows import Row, RowError, read_rows
+from runtime.files import sha256_of
+from runtime.models import adapters
+from runtime.models.adapter_cards import BASE_KEY, Figure, VoiceCard, first_line, read_card, save
+from runtime.models.adapters import BaseModel, Current
+from runtime.models.gguf_header import read_header
+from runtime.problems.json_rows import Row, RowError, read_rows
 from runtime.settings import Settings
-from runtime.voice_cards import BASE_KEY, Figure, VoiceCard, first_line, read_card, save
-from runtime.voices import BaseModel, Current
-from runtime.weighing import Weights
-from runtime.witnesses import PANELS
-from trainer.gate import Candidate, Outcome, Verdict, figures_of, judge
-from trainer.weigh import cautious
+from trainer.evaluation.calibrate import cautious
+from trainer.weights.gate import Candidate, Outcome, Verdict, figures_of, judge
 
 PEFT_FILES = ("adapter_model.safetensors", "adapter_config.json")
 
@@ -63,14 +63,14 @@ class Options:
 
 def promote(options: Options, settings: Settings) -> tuple[Verdict, Path | None]:
     """The gate's verdict and, if it is promoted, the file of the voice. Raises PromoteError, VoiceError."""
-    base = voices.named_base(options.base, settings)
+    base = adapters.named_base(options.base, settings)
     card = read_draft(options.card, options.gguf, base, options.voice)
-    root = voices.SHIPPED if options.ship else voices.own_root(settings)
+    root = adapters.SHIPPED if options.ship else adapters.own_root(settings)
     folder = root / base.name / options.voice
-    taken = voices.version_names(folder) if options.ship else voices.versions(base.name, options.voice, settings)
+    taken = adapters.version_names(folder) if options.ship else adapters.versions(base.name, options.voice, settings)
     if card.version in taken:
         raise PromoteError(f"There is a version {card.version} already. Give the card a version of its own.")
-    now = voices.read_current(folder) if options.ship else voices.current(base.name, options.voice, settings)
+    now = adapters.read_current(folder) if options.ship else adapters.current(base.name, options.voice, settings)
     candidate = Candidate(
         card,
         options.held_out,
@@ -90,7 +90,7 @@ def told(verdict: Verdict, path: Path | None, as_json: bool) -> str:
 
 
 def _bytes_shipped(options: Options) -> int:
-    files = [options.gguf, *_peft_files(options), *voices.SHIPPED.rglob("*")]
+    files = [options.gguf, *_peft_files(options), *adapters.SHIPPED.rglob("*")]
     return sum(file.stat().st_size for file in files if file.is_file())
 
 
@@ -118,7 +118,7 @@ def _put(candidate: Candidate, options: Options, verdict: Verdict, folder: Path,
     save(folder / f"{card.version}.md", card_text(card).encode())
     save(folder / f"{card.version}.json", card.model_dump_json(indent=1).encode())
     if options.use:
-        voices.write_current(folder, Current(version=card.version, before=(*now.before, now.version)))
+        adapters.write_current(folder, Current(version=card.version, before=(*now.before, now.version)))
     return path
 
 
@@ -126,7 +126,9 @@ def add_depths(path: Path, fitted: Mapping[str, Weights]) -> list[str]:
     """Give a promoted voice the weights of the depths that its card has none for yet, and name these. Those that the
     gate looked at stay. Raises VoiceError."""
     card = read_card(path)
-    new = {depth: cautious(fitted[depth]) for depth in PANELS if depth in fitted and depth not in card.join}
+    new = {
+        depth: cautious(fitted[depth]).model_dump() for depth in PANELS if depth in fitted and depth not in card.join
+    }
     card = card.model_copy(update={"join": {**card.join, **new}})
     save(path, card.model_dump_json(indent=1).encode())
     save(path.with_suffix(".md"), card_text(card).encode())
@@ -216,7 +218,7 @@ def card_text(card: VoiceCard) -> str:
         _bullets("What it cannot do", card.cannot),
         _bullets("What it was trained on", [f"{one.name}: {one.count:,} ({one.licence})" for one in card.data]),
         _bullets("Seconds", [f"{name}: {seconds:,.1f}" for name, seconds in card.seconds.items()]),
-        _code("How its word is weighed", {depth: weights.model_dump() for depth, weights in card.join.items()}),
+        _code("How its word is weighed", card.join),
         _code("Recipe", card.recipe),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"

@@ -13,7 +13,7 @@ import numpy as np
 from gguf import GGMLQuantizationType, GGUFWriter, TokenType
 from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 
-from trainer.export import ExportError, finished, names_of, rotary, shape_of, write_file
+from trainer.weights.export import ExportError, finished, names_of, rotary, shape_of, write_file
 
 DIGIT_BY_DIGIT = "smollm"
 """llama.cpp's name for a byte-level BPE whose words are GPT-2's and whose digits stand alone."""

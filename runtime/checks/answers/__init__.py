@@ -21,10 +21,10 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from runtime.answers.exact import MAX_DEPTH, decimal
-from runtime.answers.forms import Answer, Clock, Formula, Listing, Named, Number, Ratio, Span, Unreadable, Words
-from runtime.answers.notation import choice, closing, unwrapped, worded
-from runtime.answers.quantities import quantity
+from runtime.checks.answers.exact import MAX_DEPTH, decimal
+from runtime.checks.answers.forms import Answer, Clock, Formula, Listing, Named, Number, Ratio, Span, Unreadable, Words
+from runtime.checks.answers.notation import choice, closing, unwrapped, worded
+from runtime.checks.answers.quantities import quantity
 
 __all__ = [
     "MAX_CHARACTERS",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-from runtime.answers.forms import Unreadable
+from runtime.checks.answers.forms import Unreadable
 
 MAX_DEPTH = 24
 MAX_BITS = 8192

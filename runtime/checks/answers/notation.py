@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
-from runtime.arithmetic.numerals import PLAIN
+from runtime.checks.arithmetic.numerals import PLAIN
 
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 _PARTS = {

@@ -6,9 +6,9 @@ import itertools
 import re
 from fractions import Fraction
 
-from runtime.answers.exact import Arithmetic, decimal
-from runtime.answers.forms import Number, Unit, Unreadable
-from runtime.arithmetic.units import LETTERS, unit_of
+from runtime.checks.answers.exact import Arithmetic, decimal
+from runtime.checks.answers.forms import Number, Unit, Unreadable
+from runtime.checks.arithmetic.units import LETTERS, unit_of
 
 MAX_PARTS = 4
 _SCALES = {

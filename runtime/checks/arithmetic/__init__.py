@@ -14,12 +14,12 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Literal
 
-from runtime.arithmetic import quantities
-from runtime.arithmetic.chains import Pair, pairs
-from runtime.arithmetic.comparison import claimed, judge, may_be_meant_otherwise
-from runtime.arithmetic.expressions import Leaf, Node, Unreadable, evaluate, write
-from runtime.arithmetic.numerals import MAX_CHARACTERS, tokenize
-from runtime.arithmetic.sentences import Sentence, around
+from runtime.checks.arithmetic import quantities
+from runtime.checks.arithmetic.chains import Pair, pairs
+from runtime.checks.arithmetic.comparison import claimed, judge, may_be_meant_otherwise
+from runtime.checks.arithmetic.expressions import Leaf, Node, Unreadable, evaluate, write
+from runtime.checks.arithmetic.numerals import MAX_CHARACTERS, tokenize
+from runtime.checks.arithmetic.sentences import Sentence, around
 from runtime.types import Verdict
 
 MARK = re.compile(r"<<([^<>\n]{1,200})>>")

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from runtime.arithmetic.context import (
+from runtime.checks.arithmetic.context import (
     COMPARED,
     RELATIONS,
     UNREAD,
@@ -21,10 +21,10 @@ from runtime.arithmetic.context import (
     is_listed,
     runs_on,
 )
-from runtime.arithmetic.expressions import Leaf, Node
-from runtime.arithmetic.numerals import OPENS_OPERAND, Token
-from runtime.arithmetic.parser import Reading, expression
-from runtime.arithmetic.units import unit_of
+from runtime.checks.arithmetic.expressions import Leaf, Node
+from runtime.checks.arithmetic.numerals import OPENS_OPERAND, Token
+from runtime.checks.arithmetic.parser import Reading, expression
+from runtime.checks.arithmetic.units import unit_of
 
 MAX_SIDES = 12
 """Of a chain, how many are looked at for a copy of an earlier one."""

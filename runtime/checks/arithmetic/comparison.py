@@ -10,9 +10,9 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Literal
 
-from runtime.arithmetic import quantities
-from runtime.arithmetic.chains import Pair
-from runtime.arithmetic.expressions import (
+from runtime.checks.arithmetic import quantities
+from runtime.checks.arithmetic.chains import Pair
+from runtime.checks.arithmetic.expressions import (
     Leaf,
     Node,
     Unreadable,
@@ -27,8 +27,8 @@ from runtime.arithmetic.expressions import (
     tails,
     without_scales,
 )
-from runtime.arithmetic.parser import Reading
-from runtime.arithmetic.units import UNITS, unit_of
+from runtime.checks.arithmetic.parser import Reading
+from runtime.checks.arithmetic.units import UNITS, unit_of
 from runtime.types import Verdict
 
 Claims = list[tuple[Fraction, Fraction]]

@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from runtime.arithmetic.expressions import Leaf
-from runtime.arithmetic.numerals import DETERMINER, ENDS_OPERAND, OPENS_OPERAND, OPERATORS, Token
-from runtime.arithmetic.parser import Reading, expression
-from runtime.arithmetic.units import ELSEWHERE, LETTERS, measure, unit_of
+from runtime.checks.arithmetic.expressions import Leaf
+from runtime.checks.arithmetic.numerals import DETERMINER, ENDS_OPERAND, OPENS_OPERAND, OPERATORS, Token
+from runtime.checks.arithmetic.parser import Reading, expression
+from runtime.checks.arithmetic.units import ELSEWHERE, LETTERS, measure, unit_of
 
 RELATIONS = ("equals", "approx", "is")
 UNREAD = 3

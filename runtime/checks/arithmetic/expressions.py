@@ -11,8 +11,8 @@ from itertools import islice, product
 from math import factorial, isqrt
 from typing import NamedTuple
 
-from runtime.arithmetic.numerals import MAX_DIGITS, SUPERSCRIPTS, THOUSANDS
-from runtime.arithmetic.units import size_of
+from runtime.checks.arithmetic.numerals import MAX_DIGITS, SUPERSCRIPTS, THOUSANDS
+from runtime.checks.arithmetic.units import size_of
 
 MAX_EXPONENT, MAX_FACTORIAL = 12, 20
 MAX_ROW, MAX_READINGS = 24, 200

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from runtime.arithmetic.expressions import Leaf, Node, Unreadable
-from runtime.arithmetic.numerals import OPENS_OPERAND, OPERATORS, Token
-from runtime.arithmetic.units import ELSEWHERE, LETTERS, SCALES, are_parts, measure, unit_of
+from runtime.checks.arithmetic.expressions import Leaf, Node, Unreadable
+from runtime.checks.arithmetic.numerals import OPENS_OPERAND, OPERATORS, Token
+from runtime.checks.arithmetic.units import ELSEWHERE, LETTERS, SCALES, are_parts, measure, unit_of
 
 MAX_TOKENS, MAX_DEPTH, MAX_WORDS = 200, 12, 8
 # After a number these stand for an operation or an unknown that we do not read.

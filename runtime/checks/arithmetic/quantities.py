@@ -9,8 +9,8 @@ from collections import Counter
 from fractions import Fraction
 from typing import Literal, NamedTuple
 
-from runtime.arithmetic.expressions import Leaf, Node, Unreadable, evaluate
-from runtime.arithmetic.units import is_rough, measure, size_of
+from runtime.checks.arithmetic.expressions import Leaf, Node, Unreadable, evaluate
+from runtime.checks.arithmetic.units import is_rough, measure, size_of
 
 Dimensions = tuple[tuple[str, int], ...]
 PURE: Dimensions = ()

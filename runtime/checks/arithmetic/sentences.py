@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from runtime.arithmetic.context import FUNCTION
+from runtime.checks.arithmetic.context import FUNCTION
 
 REACH = 160
 """Characters on either side that are looked at."""

@@ -12,9 +12,9 @@ from contextlib import closing
 from dataclasses import dataclass
 from threading import Event
 
-from runtime.actor import conversation
 from runtime.engines.base import Completion, Engine, Message, Messages, Sampling
-from runtime.solutions import TEMPERATURE, Answered, Solution, agreeing, votes
+from runtime.prompts.actor_turn import conversation
+from runtime.search.solutions import TEMPERATURE, Answered, Solution, agreeing, votes
 from runtime.text import final_answer, is_closing, join_steps
 from runtime.types import Problem
 

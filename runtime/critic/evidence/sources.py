@@ -15,17 +15,18 @@ from functools import partial
 from threading import Event
 from typing import Literal
 
-from runtime import arithmetic, second_opinion
+from runtime.checks import arithmetic
+from runtime.critic.aggregation import Sign, sigmoid
+from runtime.critic.evidence.rollouts import Reach, first_fall, reach
+from runtime.critic.evidence.surprisal import compares, surprises
 from runtime.engines.base import Cancelled, ContextOverflow, Engine
-from runtime.expectation import compares, surprises
-from runtime.program import ProgramSolution, program_solutions
-from runtime.reachable import Reach, first_fall, reach
-from runtime.second_opinion import Opinion
-from runtime.solutions import Solution, agreeing, first_unmet, sample_solutions, votes
+from runtime.prompts.critic_turn import judged, put_to_critic, verdict_parts, verdict_words
+from runtime.search import self_consistency
+from runtime.search.program import ProgramSolution, program_solutions
+from runtime.search.self_consistency import Opinion
+from runtime.search.solutions import Solution, agreeing, first_unmet, sample_solutions, votes
 from runtime.text import Language, language_of, only_states_answer
-from runtime.turns import judged, put_to_critic, verdict_parts, verdict_words
 from runtime.types import Depth, Evidence, Problem, Trajectory, Witness
-from runtime.weighing import Sign, sigmoid
 
 READERS: tuple[Witness, ...] = ("arithmetic", "model", "expectation")
 """Who needs nothing but what stands before a step to judge it."""
@@ -170,7 +171,7 @@ class Hearing:
 
     def vote(self, problem: Problem, cancel: Event) -> Opinion:
         if problem.id not in self._votes:
-            self._votes[problem.id] = second_opinion.ask(self.engine, problem, cancel)
+            self._votes[problem.id] = self_consistency.ask(self.engine, problem, cancel)
         return self._votes[problem.id]
 
     def reaches(

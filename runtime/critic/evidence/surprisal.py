@@ -12,8 +12,8 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from threading import Event
 
-from runtime.actor import conversation
 from runtime.engines.base import Engine
+from runtime.prompts.actor_turn import conversation
 from runtime.types import Problem
 
 CHOICES = (*"0123456789", " +", " -", " ×", " *", " /", "+", "-", "*", "/", "×")

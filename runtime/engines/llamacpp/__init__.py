@@ -25,12 +25,12 @@ import llama_cpp as llama
 
 from runtime.engines.base import Completion, ContextOverflow, EngineError, Enough, Message, Messages, Sampling
 from runtime.engines.llamacpp import measure, rollouts
+from runtime.engines.llamacpp.adapters import Voices
 from runtime.engines.llamacpp.chat import Chat
 from runtime.engines.llamacpp.decoder import READ_AT_ONCE, Decoder
 from runtime.engines.llamacpp.drafts import PromptLookup
 from runtime.engines.llamacpp.jobs import Job, ScoreJob, WriteJob, keyed, token_of
 from runtime.engines.llamacpp.model import load_model
-from runtime.engines.llamacpp.voices import Voices
 from runtime.engines.reply import Reply
 
 logger = logging.getLogger(__name__)

@@ -16,11 +16,11 @@ import llama_cpp as llama
 import numpy as np
 
 from runtime.engines.base import Cancelled, Completion, EngineError
+from runtime.engines.llamacpp.adapters import Voices
 from runtime.engines.llamacpp.batch import Batch, Breaker, Part
 from runtime.engines.llamacpp.jobs import VOICE, Job, ScoreJob, WriteJob
 from runtime.engines.llamacpp.memory import Lane, Memory, common_prefix
 from runtime.engines.llamacpp.sampling import Sampler, log_softmax_at
-from runtime.engines.llamacpp.voices import Voices
 from runtime.types import Finish
 
 READ_AT_ONCE = 128

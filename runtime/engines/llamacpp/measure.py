@@ -20,7 +20,7 @@ import psutil
 
 from runtime.engines.base import EngineError
 from runtime.engines.llamacpp.model import load_model
-from runtime.tuning import cores
+from runtime.models.machine import cores
 
 WIDTHS = (1, 4, 8, 16, 32, 64)
 PROMPT = 64

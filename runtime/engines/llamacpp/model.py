@@ -13,8 +13,8 @@ import llama_cpp as llama
 import psutil
 
 from runtime.engines.base import EngineError
-from runtime.gguf_header import BadGGUF, read_header
-from runtime.tuning import MEMORY_RESERVE
+from runtime.models.gguf_header import BadGGUF, read_header
+from runtime.models.machine import MEMORY_RESERVE
 
 logger = logging.getLogger(__name__)
 

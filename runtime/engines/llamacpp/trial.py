@@ -1,4 +1,4 @@
-"""The child process of a trial (`runtime.trial`): load a file, fill in its chat template, read a problem, write.
+"""The child process of a trial (`runtime.models.trial`): load a file, fill in its chat template, read a problem, write.
 
 `python -m runtime.engines.llamacpp.trial FILE None|True|False` tells in JSON lines which stage it has come to, and in
 the last one that the file works or why it is refused. It may die or hang at any moment, and takes no more memory than

@@ -20,16 +20,16 @@ from statistics import median
 
 import llama_cpp as llama
 
-from runtime import trial
 from runtime.engines.base import EngineError
 from runtime.engines.llamacpp import measure
 from runtime.engines.llamacpp.compare import TEXT, Choice, greedy_choices, same_answers
 from runtime.engines.llamacpp.measure import Pace
 from runtime.engines.llamacpp.model import require_memory
 from runtime.errors import SoliloquyError
+from runtime.models import trial
+from runtime.models.machine import BUSY, FILE, Buffers, Copy, FormatSpeed, Tuning, copies_dir, remember, watch_others
+from runtime.models.trial import Finding
 from runtime.settings import Settings
-from runtime.trial import Finding
-from runtime.tuning import BUSY, FILE, Buffers, Copy, FormatSpeed, Tuning, copies_dir, remember, watch_others
 
 Progress = Callable[[int, int, str], None]
 """Called with the measurements that are done, how many there are in all, and what comes next."""

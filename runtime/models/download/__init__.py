@@ -9,9 +9,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from runtime.fetch import hub, index
-from runtime.fetch.files import ModelError, Progress, RemoteFile, is_whole, size_text
-from runtime.fetch.partial import Partial, Unavailable, growing
+from runtime.models.download import hub, index
+from runtime.models.download.files import ModelError, Progress, RemoteFile, is_whole, size_text
+from runtime.models.download.partial import Partial, Unavailable, growing
 
 
 def fetch(wanted: RemoteFile, folder: Path, progress: Progress) -> Path:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import accumulate
 from pathlib import Path
 
 from runtime.errors import SoliloquyError
+from runtime.files import sha256_of
 from runtime.types import Value
 
 Progress = Callable[[int, int], None]
@@ -109,20 +109,6 @@ def damaged_slots(path: Path, wanted: RemoteFile, progress: Progress | None = No
         if progress:
             progress(slot.end, wanted.bytes)
     return bad
-
-
-def sha256_of(path: Path, start: int = 0, length: int | None = None, progress: Progress | None = None) -> str:
-    """Hexadecimal SHA-256 of a file, or of a stretch of it."""
-    digest = hashlib.sha256()
-    left = total = path.stat().st_size - start if length is None else length
-    with path.open("rb") as file:
-        file.seek(start)
-        while left and (chunk := file.read(min(CHUNK, left))):
-            digest.update(chunk)
-            left -= len(chunk)
-            if progress:
-                progress(total - left, total)
-    return digest.hexdigest()
 
 
 def size_text(count: int) -> str:

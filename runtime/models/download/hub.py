@@ -11,8 +11,8 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Literal
 
-from runtime.fetch.files import CHUNK, HubFile, ModelError, RemoteFile, Slot
-from runtime.fetch.partial import Partial, Unavailable
+from runtime.models.download.files import CHUNK, HubFile, ModelError, RemoteFile, Slot
+from runtime.models.download.partial import Partial, Unavailable
 
 PATIENCE = 6.0  # seconds until a hub that does not answer is given up
 

@@ -19,8 +19,8 @@ from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from runtime.fetch.files import CHUNK, Slot, size_text
-from runtime.fetch.partial import Partial, Unavailable
+from runtime.models.download.files import CHUNK, Slot, size_text
+from runtime.models.download.partial import Partial, Unavailable
 
 BAD_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 

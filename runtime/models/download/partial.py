@@ -16,17 +16,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from runtime.fetch.files import (
-    CHUNK,
-    ModelError,
-    Progress,
-    RemoteFile,
-    Slot,
-    damaged_slots,
-    mark,
-    sha256_of,
-    size_text,
-)
+from runtime.files import sha256_of
+from runtime.models.download.files import CHUNK, ModelError, Progress, RemoteFile, Slot, damaged_slots, mark, size_text
 
 MARGIN = 64 << 20  # bytes left on the disk for everything else
 

@@ -7,15 +7,15 @@ from typing import Any
 
 import gradio as gr
 
-from runtime.comparing import NAMES, VERDICTS, CompareError
-from runtime.page import compare_view
+from runtime.log.store import StoreError
 from runtime.page.desk import Desk
 from runtime.page.frame import Frame
 from runtime.page.serving import read, script
 from runtime.page.widgets import AT_ONCE, BARE, ON_MODEL, PASTED, QUIET, STOP
-from runtime.page.words import word
-from runtime.store import StoreError
+from runtime.session.comparison import NAMES, VERDICTS, CompareError
 from runtime.types import Depth, Vote
+from runtime.view import comparison
+from runtime.view.words import word
 
 EXAMPLES = 4
 
@@ -90,15 +90,15 @@ class CompareTab:
     def paint(self, desk: Desk) -> dict[Any, dict[str, Any]]:
         """All of the tab as it stands now."""
         found, busy, language = desk.comparison, desk.comparing, desk.language
-        shown = {self.problem: {"value": compare_view.problem(found)}}
+        shown = {self.problem: {"value": comparison.problem(found)}}
         for place, (head, steps, figures) in enumerate(self.columns):
-            shown[head] = {"value": compare_view.head(found, place, language)}
-            shown[steps] = {"value": compare_view.steps(found, place, busy, language)}
-            shown[figures] = {"value": compare_view.figures(found, place, language)}
+            shown[head] = {"value": comparison.head(found, place, language)}
+            shown[steps] = {"value": comparison.steps(found, place, busy, language)}
+            shown[figures] = {"value": comparison.figures(found, place, language)}
         return shown | {
-            self.told: {"value": compare_view.told(found, busy, language)},
+            self.told: {"value": comparison.told(found, busy, language)},
             self.ballot: {"visible": bool(found and found.can_vote and not busy)},
-            self.tally: {"value": compare_view.tally(self.votes_so_far(), language)},
+            self.tally: {"value": comparison.tally(self.votes_so_far(), language)},
             self.go: {"interactive": not busy},
             self.halt: {"interactive": busy},
         }

@@ -7,16 +7,17 @@ from typing import Any
 
 import gradio as gr
 
-from runtime import engines, models, models_here
+from runtime import engines
 from runtime.errors import SoliloquyError
-from runtime.fetch.files import ModelError
-from runtime.model_jobs import ModelJobs, Task
-from runtime.page import models_view
+from runtime.models import catalogue, inventory
+from runtime.models.download.files import ModelError
+from runtime.models.jobs import ModelJobs, Task
 from runtime.page.desk import Desk
 from runtime.page.frame import Frame
 from runtime.page.serving import unsealed_environment
 from runtime.page.widgets import AT_ONCE, BARE, QUIET
-from runtime.page.words import word
+from runtime.view import models as models_view
+from runtime.view.words import word
 
 PACE = 0.5
 """Seconds between two looks at a job."""
@@ -69,7 +70,7 @@ class ModelsTab:
         """The name of the model that is used; None if there is none, or one that is not of this machine. What is added
         later changes nothing of it."""
         try:
-            choice = None if self.settings.server or self._used else models.choose(self.settings)
+            choice = None if self.settings.server or self._used else catalogue.choose(self.settings)
         except SoliloquyError:
             return None
         if choice and choice.path:
@@ -78,7 +79,7 @@ class ModelsTab:
 
     def names(self) -> list[str]:
         try:
-            return [entry.name for entry in models_here.entries(self.settings, None)]
+            return [entry.name for entry in inventory.entries(self.settings, None)]
         except SoliloquyError:
             return []
 
@@ -86,7 +87,7 @@ class ModelsTab:
         """All of the tab as it stands now."""
         used = self.used()
         try:
-            found = models_here.entries(self.settings, used)
+            found = inventory.entries(self.settings, used)
             cards = models_view.cards(found, used, desk.language)
         except SoliloquyError as error:  # the page itself must open all the same
             found, cards = [], f'<p role="alert">{escape(str(error))}</p>'
@@ -143,7 +144,7 @@ class ModelsTab:
         """Use a model from now on, also after the next start."""
         with self.page.in_studio(request) as desk:
             self.page.refuse_while_solving(desk)
-            models.use(name or "", self.settings)
+            catalogue.use(name or "", self.settings)
             self.settings = chosen = self.settings.with_(model=name)
             self._used = name
             self.page.model.reload(lambda: engines.open_engine(chosen))

@@ -10,7 +10,7 @@ from runtime.page.desk import Desk
 from runtime.page.frame import Frame
 from runtime.page.serving import read, script
 from runtime.page.widgets import AT_ONCE, BARE, PASTED, QUIET, told
-from runtime.practice import FEWEST, MOST, Ladder
+from runtime.tutoring.practice import FEWEST, MOST, Ladder
 
 TO_THE_BOX = "() => document.querySelector('.sq-practise textarea').focus()"
 

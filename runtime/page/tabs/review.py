@@ -10,19 +10,19 @@ from typing import Any, get_args
 
 import gradio as gr
 
-from runtime.exports import write_dataset, zipped
-from runtime.exports.card import LICENCES
-from runtime.importing import import_attempts
-from runtime.labelled import labelled_attempts
-from runtime.page import review_view
+from runtime.log.store import StoreError
 from runtime.page.desk import Desk
 from runtime.page.frame import Frame, StudioError
 from runtime.page.serving import read, script
 from runtime.page.widgets import AT_ONCE, BARE, QUIET
-from runtime.page.words import word
-from runtime.reviewing import Reviewing
-from runtime.store import StoreError
+from runtime.studio.exports import write_dataset, zipped
+from runtime.studio.exports.card import LICENCES
+from runtime.studio.importing import import_attempts
+from runtime.studio.labelled import labelled_attempts
+from runtime.studio.reviewing import Reviewing
 from runtime.types import Ending, Feedback
+from runtime.view import review
+from runtime.view.words import word
 
 
 class ReviewTab:
@@ -79,8 +79,8 @@ class ReviewTab:
 
     def paint(self, desk: Desk) -> dict[Any, dict[str, Any]]:
         return {
-            self.guide: {"value": review_view.guide(desk.language)},
-            self.head: {"value": review_view.head(desk.reviewing, desk.language)},
+            self.guide: {"value": review.guide(desk.language)},
+            self.head: {"value": review.head(desk.reviewing, desk.language)},
             self.steps: {"value": self.view(desk)},
         }
 
@@ -150,10 +150,10 @@ class ReviewTab:
 
     def shown(self, desk: Desk, kept: dict[str, str] | None) -> tuple[Any, ...]:
         view = self.view(desk)
-        return review_view.head(desk.reviewing, desk.language), view, {**(kept or {}), "review": view.get("item")}
+        return review.head(desk.reviewing, desk.language), view, {**(kept or {}), "review": view.get("item")}
 
     def view(self, desk: Desk) -> dict[str, Any]:
-        return review_view.view(desk.reviewing, desk.language) | desk.trouble("review")
+        return review.view(desk.reviewing, desk.language) | desk.trouble("review")
 
 
 def _reviewing(desk: Desk) -> Reviewing:

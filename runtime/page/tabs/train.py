@@ -6,16 +6,17 @@ from typing import Any
 
 import gradio as gr
 
-from runtime import training, voices
-from runtime.page import train_view
-from runtime.page.chart import loss_chart, loss_table
+from runtime.models import adapters
+from runtime.models.adapter_cards import VoiceError
 from runtime.page.desk import Desk
 from runtime.page.frame import Frame, StudioError
 from runtime.page.widgets import AT_ONCE, BARE, QUIET
-from runtime.page.words import word
-from runtime.training import Training
-from runtime.training.material import bases
-from runtime.voice_cards import VoiceError
+from runtime.studio import training
+from runtime.studio.training import Training
+from runtime.studio.training.material import bases
+from runtime.view import training as train_view
+from runtime.view.chart import loss_chart, loss_table
+from runtime.view.words import word
 
 VOICE = "critic"
 MINUTES, LONGEST = 10, 600
@@ -80,7 +81,7 @@ class TrainTab:
         language, now, plan = desk.language, self.training.standing(), self.training.plan
         points = now.points if now else ()
         busy = now is not None and now.state in ("running", "stopping")
-        chosen = voices.current(plan.base, VOICE, self.page.settings) if plan else None
+        chosen = adapters.current(plan.base, VOICE, self.page.settings) if plan else None
         found = training.readiness(desk.log, self.page.settings) if desk.log else None
         version = now.verdict.get("version") if now else None
         printed = self.training.last_lines() if now and not busy else ""
@@ -137,7 +138,7 @@ class TrainTab:
             if not (now and plan and now.verdict.get("version")):
                 raise VoiceError(word("train.nothing_made", desk.language))
             self.page.refuse_while_solving(desk)
-            voices.use(plan.base, VOICE, now.verdict["version"], self.page.settings)
+            adapters.use(plan.base, VOICE, now.verdict["version"], self.page.settings)
             return self.spoken_anew(desk)
 
     def go_back(self, request: gr.Request) -> dict[Any, Any]:
@@ -146,7 +147,7 @@ class TrainTab:
             if self.training.plan is None:
                 raise VoiceError(word("train.nothing_made", desk.language))
             self.page.refuse_while_solving(desk)
-            voices.back(self.training.plan.base, VOICE, self.page.settings)
+            adapters.back(self.training.plan.base, VOICE, self.page.settings)
             return self.spoken_anew(desk)
 
     def spoken_anew(self, desk: Desk) -> dict[Any, Any]:

@@ -11,8 +11,8 @@ from runtime.page.desk import Desk
 from runtime.page.frame import Frame
 from runtime.page.serving import read, script
 from runtime.page.widgets import AT_ONCE, BARE, ON_MODEL, PASTED, QUIET, STOP, told
-from runtime.page.words import word
 from runtime.types import Depth, Help
+from runtime.view.words import word
 
 
 class WorkTab:

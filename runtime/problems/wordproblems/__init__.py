@@ -13,12 +13,12 @@ from itertools import count
 from typing import Literal
 from zlib import crc32
 
-from runtime.wordproblems import ages, amounts, changes, comparisons, parts, rates, shapes, shopping, stock
-from runtime.wordproblems.rate_themes import RATES
-from runtime.wordproblems.shops import SHOPS
-from runtime.wordproblems.stock_themes import STOCKS
-from runtime.wordproblems.story import Senseless, Story
-from runtime.worked import Worked
+from runtime.problems.wordproblems import ages, amounts, changes, comparisons, parts, rates, shapes, shopping, stock
+from runtime.problems.wordproblems.rate_themes import RATES
+from runtime.problems.wordproblems.shops import SHOPS
+from runtime.problems.wordproblems.stock_themes import STOCKS
+from runtime.problems.wordproblems.story import Senseless, Story
+from runtime.problems.worked import Worked
 
 Split = Literal["train", "dev", "test"]
 Tell = Callable[[Story], None]

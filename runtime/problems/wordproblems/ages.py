@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from runtime.wordproblems.story import Number, Senseless, Story
-from runtime.wordproblems.words import TIMES, people, raised
+from runtime.problems.wordproblems.story import Number, Senseless, Story
+from runtime.problems.wordproblems.words import TIMES, people, raised
 
 OLDEST = 95
 TENSES = {"now": ("is", "is", ""), "in": ("will be", "will", " be"), "ago": ("was", "was", "")}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from runtime.wordproblems.story import Number, Senseless, Story
+from runtime.problems.wordproblems.story import Number, Senseless, Story
 
 
 def times(story: Story) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runtime.wordproblems.story import Story
+from runtime.problems.wordproblems.story import Story
 
 
 def currency(story: Story) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from runtime.wordproblems.story import Number, Senseless, Story
-from runtime.wordproblems.words import TIMES, listed, people, share
+from runtime.problems.wordproblems.story import Number, Senseless, Story
+from runtime.problems.wordproblems.words import TIMES, listed, people, share
 
 
 def compare(story: Story) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from runtime.wordproblems.events import Scene
-from runtime.wordproblems.story import Number, Senseless
-from runtime.wordproblems.words import TIMES
+from runtime.problems.wordproblems.events import Scene
+from runtime.problems.wordproblems.story import Number, Senseless
+from runtime.problems.wordproblems.words import TIMES
 
 
 def ask_number(scene: Scene, n: Number) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from runtime.wordproblems.story import Number, Senseless, Story
-from runtime.wordproblems.words import raised, share
+from runtime.problems.wordproblems.story import Number, Senseless, Story
+from runtime.problems.wordproblems.words import raised, share
 
 
 class Stock(NamedTuple):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from runtime.wordproblems.story import Number, Senseless, Story
-from runtime.wordproblems.words import listed, share
+from runtime.problems.wordproblems.story import Number, Senseless, Story
+from runtime.problems.wordproblems.words import listed, share
 
 
 def ratios(story: Story) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runtime.wordproblems.rates import Rate
+from runtime.problems.wordproblems.rates import Rate
 
 RATES = (
     Rate(

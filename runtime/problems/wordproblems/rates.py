@@ -6,7 +6,7 @@ import re
 from fractions import Fraction
 from typing import NamedTuple
 
-from runtime.wordproblems.story import Kind, Number, Senseless, Story
+from runtime.problems.wordproblems.story import Kind, Number, Senseless, Story
 
 
 class Rate(NamedTuple):

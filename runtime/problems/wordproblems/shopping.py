@@ -5,8 +5,8 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import NamedTuple
 
-from runtime.wordproblems.story import Number, Senseless, Story
-from runtime.wordproblems.words import listed
+from runtime.problems.wordproblems.story import Number, Senseless, Story
+from runtime.problems.wordproblems.words import listed
 
 
 class Shop(NamedTuple):

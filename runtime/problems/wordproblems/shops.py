@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runtime.wordproblems.shopping import Shop
+from runtime.problems.wordproblems.shopping import Shop
 
 SHOPS = (
     Shop(

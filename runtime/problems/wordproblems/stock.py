@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from runtime.wordproblems.endings import ENDINGS
-from runtime.wordproblems.events import BEGINNINGS, EVENTS, Scene, Stock
-from runtime.wordproblems.story import Senseless, Story
+from runtime.problems.wordproblems.endings import ENDINGS
+from runtime.problems.wordproblems.events import BEGINNINGS, EVENTS, Scene, Stock
+from runtime.problems.wordproblems.story import Senseless, Story
 
 
 def tell(story: Story, words: Stock) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runtime.wordproblems.events import Stock
+from runtime.problems.wordproblems.events import Stock
 
 COLLECTION = Stock(
     name="collections",

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Literal, TypeVar
 
+from runtime.problems.wordproblems.styles import Line, write
+from runtime.problems.wordproblems.words import Person, people, raised
+from runtime.problems.worked import Quantity, Worked, fill, worked_out
 from runtime.types import Problem
-from runtime.wordproblems.styles import Line, write
-from runtime.wordproblems.words import Person, people, raised
-from runtime.worked import Quantity, Worked, fill, worked_out
 
 T = TypeVar("T")
 Kind = Literal["count", "money", "measure", "percent"]

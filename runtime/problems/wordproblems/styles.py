@@ -9,8 +9,8 @@ import random
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from runtime.wordproblems.words import lowered, raised
-from runtime.worked import WorkedStep
+from runtime.problems.wordproblems.words import lowered, raised
+from runtime.problems.worked import WorkedStep
 
 MANNERS = (
     *("sentence",) * 5,

@@ -13,11 +13,11 @@ from fractions import Fraction
 from threading import Event
 from typing import Any
 
-from runtime.actor import conversation
 from runtime.engines.base import Completion, Engine, Message, Sampling
-from runtime.program.interpreter import interpret
-from runtime.program.values import written
-from runtime.solutions import TEMPERATURE
+from runtime.prompts.actor_turn import conversation
+from runtime.search.program.interpreter import interpret
+from runtime.search.program.values import written
+from runtime.search.solutions import TEMPERATURE
 from runtime.text import tidy_answer
 from runtime.types import Problem
 

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from runtime.program.library import BUILT_INS, MATH, MATHS
-from runtime.program.values import MAX_ITEMS, BuiltIn, Fault, Meter, kind, shown
+from runtime.search.program.library import BUILT_INS, MATH, MATHS
+from runtime.search.program.values import MAX_ITEMS, BuiltIn, Fault, Meter, kind, shown
 
 MAX_CHARACTERS = 3000
 MAX_DEPTH = 20

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
-from runtime.program.values import BuiltIn, Meter, shown
+from runtime.search.program.values import BuiltIn, Meter, shown
 
 
 def _numbers(meter: Meter, values: Sequence[Any]) -> list[Fraction]:

@@ -4,8 +4,8 @@ hold. Only what was said with consent leaves the log, unless everything is asked
     python -m runtime export FOLDER --format stepwise
 """
 
-from runtime.exports.formats import FORMATS, Format, rows_of
-from runtime.exports.writing import Exported, ExportError, write_dataset, write_lines, write_text, zipped
+from runtime.studio.exports.formats import FORMATS, Format, rows_of
+from runtime.studio.exports.writing import Exported, ExportError, write_dataset, write_lines, write_text, zipped
 
 __all__ = [
     "FORMATS",

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from runtime.exports.formats import Format
-from runtime.labelled import LabelledAttempt
+from runtime.studio.exports.formats import Format
+from runtime.studio.labelled import LabelledAttempt
 from runtime.text import language_of
 
 LICENCES = ("cc-by-4.0", "cc0-1.0", "cc-by-sa-4.0", "other")

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal, get_args
 
-from runtime.labelled import LabelledAttempt
-from runtime.rows import home_of, step_id
+from runtime.log.run import home_of, step_id
+from runtime.studio.labelled import LabelledAttempt
 from runtime.text import is_closing, join_steps, language_of
 from runtime.types import Feedback, Trajectory, content_hash
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from runtime.errors import SoliloquyError
-from runtime.exports.card import card
-from runtime.exports.formats import Format, rows_of
 from runtime.files import settle, whole, write_whole
-from runtime.labelled import LabelledAttempt
+from runtime.studio.exports.card import card
+from runtime.studio.exports.formats import Format, rows_of
+from runtime.studio.labelled import LabelledAttempt
 
 
 class ExportError(SoliloquyError):

@@ -5,9 +5,9 @@ The trainer is never imported here. It is started as a command, writes what it d
 by a file; so a run outlives the page and the server that began it.
 """
 
-from runtime.training.material import NEEDED, Readiness, preview, readiness
-from runtime.training.progress import Standing, read_standing
-from runtime.training.runs import Plan, Training, TrainingError
+from runtime.studio.training.material import NEEDED, Readiness, preview, readiness
+from runtime.studio.training.progress import Standing, read_standing
+from runtime.studio.training.runs import Plan, Training, TrainingError
 
 __all__ = [
     "NEEDED",

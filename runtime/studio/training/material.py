@@ -11,15 +11,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
-from runtime import models
 from runtime.errors import SoliloquyError
-from runtime.exports import rows_of, write_lines
-from runtime.labelled import labelled_attempts
+from runtime.files import ROOT
+from runtime.log.store import SessionLog
+from runtime.models import catalogue
+from runtime.prompts.critic_turn import judged as judged_steps
 from runtime.settings import Settings
-from runtime.store import SessionLog
-from runtime.turns import judged as judged_steps
+from runtime.studio.exports import rows_of, write_lines
+from runtime.studio.labelled import labelled_attempts
 
-ROOT = Path(__file__).parents[2]
 NEEDED = 50
 """Ratings with consent; from fewer a voice learns whims."""
 PACKAGES = ("torch", "peft", "transformers")
@@ -76,7 +76,7 @@ def readiness(log: SessionLog, settings: Settings) -> Readiness:
 def bases(settings: Settings) -> tuple[str, ...]:
     """Installed models for whose critic there is a recipe, the smallest first."""
     recipes = {path.stem.removeprefix("critic-") for path in (ROOT / "trainer" / "recipes").glob("critic-*.yaml")}
-    here = sorted(models.installed(settings), key=lambda entry: entry.bytes)
+    here = sorted(catalogue.installed(settings), key=lambda entry: entry.bytes)
     return tuple(entry.name for entry in here if entry.name in recipes)
 
 

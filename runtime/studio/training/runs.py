@@ -20,11 +20,11 @@ from pydantic import ValidationError
 
 from runtime.errors import SoliloquyError
 from runtime.files import write_whole
+from runtime.log.store import SessionLog, new_id, now
 from runtime.private_files import open_private
 from runtime.settings import Settings
-from runtime.store import SessionLog, new_id, now
-from runtime.training.material import ROOT, bases, write_judged
-from runtime.training.progress import STOP_FILE, Standing, read_standing
+from runtime.studio.training.material import ROOT, bases, write_judged
+from runtime.studio.training.progress import STOP_FILE, Standing, read_standing
 from runtime.types import Value
 
 LAST_LINES = 20

@@ -5,12 +5,13 @@ from itertools import islice
 
 import pytest
 
-from runtime import arithmetic, settings
+from runtime import settings
+from runtime.checks import arithmetic
 from runtime.engines.base import Sampling
-from trainer.bench import Bench, BenchError, Options, limits, table, workloads
-from trainer.bench.peers import LlamaLoop
-from trainer.bench.table import rows
-from trainer.bench.workloads import FULL, Sizes, material
+from trainer.benchmarks import Bench, BenchError, Options, limits, table, workloads
+from trainer.benchmarks.peers import LlamaLoop
+from trainer.benchmarks.table import rows
+from trainer.benchmarks.workloads import FULL, Sizes, material
 
 TINY = Sizes(1, 6, 4, 6, 1, 2, 2, 6, 1, 2, 4)
 MACHINE = {

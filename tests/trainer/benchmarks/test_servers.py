@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from trainer import servers
+from trainer.benchmarks import servers
 
 pytestmark = pytest.mark.timeout(60)
 

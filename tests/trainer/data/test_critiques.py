@@ -8,32 +8,32 @@ import subprocess
 import sys
 from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path as FilePath
 
 import datasets
 import pytest
+from places import ROOT
 from pydantic import ValidationError
 
-from runtime import prompts, wordproblems
 from runtime.engines.base import Completion, ContextOverflow
 from runtime.engines.scripted import ScriptedEngine
+from runtime.problems import wordproblems
+from runtime.problems.worked import Quantity, Worked, WorkedStep
+from runtime.prompts import templates
 from runtime.types import Problem
-from runtime.worked import Quantity, Worked, WorkedStep
-from trainer import problems
-from trainer.critiques import command, critique_text, report
-from trainer.critiques.annotators import Annotation, Hints, Job, Structural
-from trainer.critiques.critique_text import Block, parse, write
-from trainer.critiques.generators import WARMER, Actor, from_scratch, inserted, location_aware
-from trainer.critiques.guards import announces_error, is_shortcut, leaks, parrots
-from trainer.critiques.pipeline import Critiques, Recipe, agrees, mixed
-from trainer.critiques.prompted import Prompted
-from trainer.critiques.records import Path, Record, RecordStep, from_json, to_json
-from trainer.critiques.refinement import refine
-from trainer.critiques.rules import known_by_rule
-from trainer.critiques.structure import gold, injected
-from trainer.critiques.tasks import Task, answer_type, read_tasks, seed_of
+from trainer.data import problems
+from trainer.data.critiques import command, critique_text, report
+from trainer.data.critiques.annotators import Annotation, Hints, Job, Structural
+from trainer.data.critiques.critique_text import Block, parse, write
+from trainer.data.critiques.generators import WARMER, Actor, from_scratch, inserted, location_aware
+from trainer.data.critiques.guards import announces_error, is_shortcut, leaks, parrots
+from trainer.data.critiques.pipeline import Critiques, Recipe, agrees, mixed
+from trainer.data.critiques.prompted import Prompted
+from trainer.data.critiques.records import Path, Record, RecordStep, from_json, to_json
+from trainer.data.critiques.refinement import refine
+from trainer.data.critiques.rules import known_by_rule
+from trainer.data.critiques.structure import gold, injected
+from trainer.data.critiques.tasks import Task, answer_type, read_tasks, seed_of
 
-ROOT = FilePath(__file__).parents[1]
 RIGHT = "4 × 3 = 12 dollars\n12 + 2 = 14 dollars\nThe answer is 14."
 WRONG = "4 × 3 = 11 dollars\n11 + 2 = 13 dollars\nThe answer is 13."
 
@@ -725,7 +725,7 @@ def test_labels_are_distinct_in_each_language():
 
 
 def test_what_the_prompt_says_of_its_example_is_not_said_of_another_attempt():
-    prompt = prompts.template("annotate", "en")
+    prompt = templates.template("annotate", "en")
     copied = "Each of the 3 boxes holds 6 eggs, so multiplying them counts all eggs."
     assert parrots(["Fine.", copied], prompt)
     assert not parrots(["Each of the 2 pizzas has 16 slices, so multiplying them counts all slices.", ""], prompt)

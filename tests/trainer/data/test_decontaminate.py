@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from runtime.json_rows import RowError
-from trainer.decontaminate import WINDOW, drop, find, read_texts, windows, words
+from runtime.problems.json_rows import RowError
+from trainer.data.decontaminate import WINDOW, drop, find, read_texts, windows, words
 
 LONG = "Lena buys three notebooks for four dollars each and then a pen for two dollars in the shop. How much in all?"
 OTHER = "A train leaves the station at noon and travels at sixty miles an hour for the rest of the day until midnight."

@@ -10,20 +10,13 @@ from itertools import product
 
 import pytest
 
-from runtime import arithmetic
-from runtime.grading import equal
+from runtime.checks import arithmetic
+from runtime.checks.grading import equal
+from runtime.problems.worked import Quantity, Worked, WorkedStep
 from runtime.types import Problem
-from runtime.worked import Quantity, Worked, WorkedStep
-from trainer.injection import (
-    WEIGHTS,
-    InjectionError,
-    explain_right,
-    inject,
-    inject_random,
-    structural_verdicts,
-)
-from trainer.injection.formulas import parse, used, write
-from trainer.marks import worked_from_marks
+from trainer.data.errors import WEIGHTS, InjectionError, explain_right, inject, inject_random, structural_verdicts
+from trainer.data.errors.formulas import parse, used, write
+from trainer.data.gsm8k import worked_from_marks
 
 KINDS = ("calculation", "logical", "accumulation", "unrelated", "other")
 MARKED = [

@@ -4,21 +4,13 @@ import json
 
 import pytest
 
+from runtime.checks.grading import equal
 from runtime.engines.base import Message
-from runtime.grading import equal
+from runtime.prompts.critic_turn import judged, put_to_critic, verdict_parts, verdict_words
 from runtime.text import language_of
-from runtime.turns import judged, put_to_critic, verdict_parts, verdict_words
 from runtime.types import Problem
-from trainer.critiques.records import (
-    CritiqueRecord,
-    Origins,
-    Path,
-    Record,
-    RecordProblem,
-    RecordStep,
-    to_json,
-)
-from trainer.lessons import (
+from trainer.data.critiques.records import CritiqueRecord, Origins, Path, Record, RecordProblem, RecordStep, to_json
+from trainer.data.examples import (
     EXPLANATION,
     Sources,
     critic_row,
@@ -29,8 +21,8 @@ from trainer.lessons import (
     recorded,
     write_lessons,
 )
-from trainer.sft.rows import Encoder, read_rows
-from trainer.sources import JudgedAttempt, read_judged
+from trainer.data.sources import JudgedAttempt, read_judged
+from trainer.training.rows import Encoder, read_rows
 
 PENS = Problem(
     text="Ana buys 3 pens for 4 dollars each and a book for 5 dollars. How much does she pay?", source="made"
@@ -226,7 +218,7 @@ def test_every_attempt_is_taken_once_in_an_order_that_the_seed_decides():
 
 
 def test_lessons_are_written_with_whole_problems_kept_apart_and_held_out_ones_gone(tmp_path, monkeypatch):
-    monkeypatch.setattr("trainer.lessons.FITTED_FROM", 0)
+    monkeypatch.setattr("trainer.data.examples.FITTED_FROM", 0)
     held_out = tmp_path / "held_out.jsonl"
     held_out.write_text(json.dumps({"question": MARKS[0][0], "answer": "19"}) + "\n", "utf-8")
     sources = Sources(generated=120, marked=write_marks(tmp_path), held_out=(held_out,), seed=2)

@@ -6,9 +6,9 @@ from fractions import Fraction
 
 import pytest
 
-from runtime import arithmetic
+from runtime.checks import arithmetic
 from runtime.types import Problem
-from trainer.marks import worked_from_marks
+from trainer.data.gsm8k import worked_from_marks
 
 READ = [
     (

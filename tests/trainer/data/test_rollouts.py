@@ -6,12 +6,12 @@ import pytest
 
 from runtime import settings
 from runtime.engines.scripted import ScriptedEngine
-from runtime.solutions import Solution
+from runtime.search.solutions import Solution
 from runtime.types import Problem
-from trainer.attempts import Drawing
-from trainer.lessons import drawn
-from trainer.placing import placed
-from trainer.sources import GradedAttempt, RowError
+from trainer.data.examples import drawn
+from trainer.data.first_error import placed
+from trainer.data.rollouts import Drawing
+from trainer.data.sources import GradedAttempt, RowError
 
 RIGHT, WRONG = "2 + 2 = 4\nThe answer is 4.", "2 + 2 = 5\nThe answer is 5."
 LUCKY = "2 + 2 = 5, and one less is right.\nThe answer is 4."

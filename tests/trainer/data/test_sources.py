@@ -5,7 +5,7 @@ import json
 import pytest
 
 from runtime.types import Problem
-from trainer.sources import JudgedAttempt, RowError, read_judged, read_problems
+from trainer.data.sources import JudgedAttempt, RowError, read_judged, read_problems
 
 
 def written(folder, *rows, prefix="", ends="\n"):

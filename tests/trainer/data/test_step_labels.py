@@ -10,16 +10,16 @@ import time
 from pathlib import Path
 
 import pytest
+from places import ROOT
 from pydantic import ValidationError
 
 from runtime import settings
 from runtime.engines.base import ContextOverflow, EngineError
 from runtime.engines.scripted import ScriptedEngine
 from runtime.types import Problem, StepLabel
-from trainer.labels import Labelling
-from trainer.sources import Attempt, RowError, read_attempts
+from trainer.data.sources import Attempt, RowError, read_attempts
+from trainer.data.step_labels import Labelling
 
-ROOT = Path(__file__).parents[1]
 PROBLEM = Problem(text="What is 2 + 3 + 4?", answer="9")
 STEPS = ("2 + 3 = 5", "5 + 4 = 9")
 RIGHT, WRONG = "The answer is 9.", "The answer is 8."

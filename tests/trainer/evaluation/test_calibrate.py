@@ -5,13 +5,13 @@ import itertools
 import numpy as np
 import pytest
 
-from runtime.critic import first_error
-from runtime.solutions import Solution
+from runtime.critic.aggregation import Weights, WeightsError, read_weights, write_weights
+from runtime.critic.critic import first_error
+from runtime.critic.evidence.sources import PANELS, Said, Testimony
+from runtime.search.solutions import Solution
 from runtime.types import Evidence, Problem
-from runtime.weighing import Weights, WeightsError, read_weights, write_weights
-from runtime.witnesses import PANELS, Said, Testimony
-from trainer.sources import JudgedAttempt
-from trainer.weigh import (
+from trainer.data.sources import JudgedAttempt
+from trainer.evaluation.calibrate import (
     GRID,
     RIDGE,
     Case,

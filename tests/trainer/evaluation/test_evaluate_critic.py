@@ -6,18 +6,18 @@ import pytest
 from rich.console import Console
 
 from runtime import settings
-from runtime.critic import UNTRAINED
+from runtime.critic.aggregation import Weights
+from runtime.critic.critic import UNTRAINED
+from runtime.critic.evidence.sources import SOLUTIONS, Said, Testimony
 from runtime.engines.base import EngineError
 from runtime.engines.scripted import ScriptedEngine
-from runtime.solutions import Solution
+from runtime.search.solutions import Solution
 from runtime.types import Problem
-from runtime.weighing import Weights
-from runtime.witnesses import SOLUTIONS, Said, Testimony
-from trainer import evaluate_critic
-from trainer.evaluate_critic import calibration, discrimination, figures, summary, table, weights_in_use
-from trainer.hearing import JudgedHearing
-from trainer.sources import JudgedAttempt
-from trainer.weigh import Case
+from trainer.data.sources import JudgedAttempt
+from trainer.evaluation import critic
+from trainer.evaluation.calibrate import Case
+from trainer.evaluation.critic import calibration, discrimination, figures, summary, table, weights_in_use
+from trainer.evaluation.evidence import JudgedHearing
 
 PROBLEM = Problem(text="What is two and two and one?", answer="REFERENCE")
 SLIP = JudgedAttempt(PROBLEM, ("2 + 2 = 5", "5 + 1 = 6"), 0, answer="6", error_type="calculation")
@@ -165,9 +165,9 @@ def test_errors_are_counted_by_type():
     found = figures(ATTEMPTS, heard, ("model",), WORD)
     assert found["by_type"] == {"calculation": {"found": 0.0, "n": 1}, "logical": {"found": 1.0, "n": 1}}
     assert found["outcomes"] == {SLIP.key: False, WRONG.key: True, RIGHT.key: True}
-    shown = evaluate_critic.type_table({"panels": {"model": found}})
+    shown = critic.type_table({"panels": {"model": found}})
     assert [list(column.cells) for column in shown.columns] == [["calculation", "logical"], ["1", "1"], ["0%", "100%"]]
-    assert evaluate_critic.type_table({"panels": {"model": {**found, "by_type": {}}}}) is None
+    assert critic.type_table({"panels": {"model": {**found, "by_type": {}}}}) is None
 
 
 def test_discrimination_asks_only_whether_there_is_an_error():
@@ -193,7 +193,7 @@ def test_calibration_compares_probabilities_with_what_was_right():
 def test_outcomes_are_written_line_by_line(tmp_path):
     heard = [Testimony((9.0, 9.0)), Testimony((9.0, -9.0)), Testimony((9.0, 9.0))]
     found = figures(ATTEMPTS, heard, ("model",), WORD)
-    evaluate_critic.write_outcomes(tmp_path / "outcomes.jsonl", ATTEMPTS, found["outcomes"])
+    critic.write_outcomes(tmp_path / "outcomes.jsonl", ATTEMPTS, found["outcomes"])
     lines = [json.loads(line) for line in (tmp_path / "outcomes.jsonl").read_text("utf-8").splitlines()]
     assert lines == [
         {"key": SLIP.key, "right": False, "first_error_index": 0},

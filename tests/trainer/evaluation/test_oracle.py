@@ -2,15 +2,15 @@
 
 from threading import Event
 
-from runtime.actor import Actor
-from runtime.critic import Critic
+from runtime.critic.aggregation import Weights
+from runtime.critic.critic import Critic
 from runtime.engines.base import Sampling
 from runtime.engines.scripted import ScriptedEngine
 from runtime.events import CritiqueDone, fold_all
-from runtime.selftalk import criticised
+from runtime.solving.actor import Actor
+from runtime.solving.loop import criticised
 from runtime.types import Problem, Step, Trajectory
-from runtime.weighing import Weights
-from trainer.oracle import Oracle
+from trainer.evaluation.oracle import Oracle
 
 KNOWN = Problem(text="Ana buys 3 pens for 4 dollars each. How much does she pay?", answer="12")
 ASKED = KNOWN.model_copy(update={"answer": None})

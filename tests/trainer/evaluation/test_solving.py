@@ -3,10 +3,10 @@
 import pytest
 
 from runtime import settings
+from runtime.critic.aggregation import Weights
 from runtime.engines.scripted import ScriptedEngine
 from runtime.types import Problem
-from runtime.weighing import Weights
-from trainer.evaluate import Evaluation
+from trainer.evaluation.solving import Evaluation
 
 FOUR = "2 + 2 = 4\nThe answer is 4."
 PROBLEMS = [Problem(text=f"What is two and two, number {i}?", answer="4" if i < 3 else "5") for i in range(4)]
@@ -69,7 +69,9 @@ def test_a_critic_of_another_model_reads_what_the_actor_wrote():
     judge.model = "judge"
     actor = ScriptedEngine([wrong, FOUR])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("runtime.critic.weights_of", lambda engine, _: weights if "critic" in engine.voices else {})
+        patch.setattr(
+            "runtime.critic.critic.weights_of", lambda engine, _: weights if "critic" in engine.voices else {}
+        )
         criticised = Evaluation(PROBLEMS[:1], ["critic"], actor, settings.load(), judge=judge)
         summary = run(criticised)
         alone = Evaluation(PROBLEMS[:1], ["critic"], actor, settings.load())

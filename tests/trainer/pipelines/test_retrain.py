@@ -4,12 +4,13 @@ import json
 
 import pytest
 
-from runtime import models, settings, voices
-from trainer import retrain
-from trainer.export import to_voice
-from trainer.lessons import Sources
-from trainer.promote import Options, promote
-from trainer.retrain import SHARE_OF_RATE, Plan, Retraining
+from runtime import settings
+from runtime.models import adapters, catalogue
+from trainer.data.examples import Sources
+from trainer.pipelines import retrain
+from trainer.pipelines.retrain import SHARE_OF_RATE, Plan, Retraining
+from trainer.weights.export import to_voice
+from trainer.weights.promote import Options, promote
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(240)]
 
@@ -27,7 +28,7 @@ def chosen(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(retrain, "RECIPES", tmp_path)
     (tmp_path / "critic-tiny.yaml").write_text(RECIPE)
     found = settings.load()
-    models.add(str(tiny.gguf), found, lambda done, total: None)
+    catalogue.add(str(tiny.gguf), found, lambda done, total: None)
     return found
 
 
@@ -57,7 +58,7 @@ def test_all_stages_from_the_base_to_the_gate(chosen):
         assert line in told
     assert "in use on" not in told
     assert made.recipe.init is None
-    assert ("is in use now" in told) == (voices.current("tiny", "critic", chosen).version is not None)
+    assert ("is in use now" in told) == (adapters.current("tiny", "critic", chosen).version is not None)
 
 
 def test_going_on_begins_with_the_voice_in_use_and_is_measured_beside_it(chosen, tiny, tiny_voices, tmp_path):

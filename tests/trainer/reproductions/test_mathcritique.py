@@ -9,25 +9,27 @@ from itertools import islice
 import pytest
 import torch
 
-from runtime import arithmetic, settings, wordproblems
+from runtime import settings
+from runtime.checks import arithmetic
+from runtime.critic.aggregation import Weights, write_weights
 from runtime.engines.scripted import ScriptedEngine
+from runtime.problems import wordproblems
 from runtime.text import final_answer
 from runtime.types import Critique, Problem, Step, StepVerdict, Trajectory
-from runtime.weighing import Weights, write_weights
-from trainer.lessons import critic_row
-from trainer.marks import worked_from_marks
-from trainer.mathcritique import claims, ground, lessons, report
-from trainer.mathcritique.claims import Measured
-from trainer.mathcritique.ground import Ground, Judge
-from trainer.mathcritique.improve import Improvement, Plan, Round
-from trainer.mathcritique.judging import TEACHING_SEED, Teacher, Told
-from trainer.mathcritique.play import Attempt, Players, Reading, Spent, refining
-from trainer.mathcritique.testtime import Played, Turn, pass_at, play, voted
-from trainer.pretrain import Plan as BenchPlan
-from trainer.pretrain import pretrain
-from trainer.sft.rows import Row
-from trainer.sources import JudgedAttempt
-from trainer.statistics import paired
+from trainer.data.examples import critic_row
+from trainer.data.gsm8k import worked_from_marks
+from trainer.data.sources import JudgedAttempt
+from trainer.evaluation.statistics import paired
+from trainer.pipelines.improve import Improvement, Plan, Round
+from trainer.reproductions.mathcritique import claims, ground, lessons, report
+from trainer.reproductions.mathcritique.claims import Measured
+from trainer.reproductions.mathcritique.ground import Ground, Judge
+from trainer.reproductions.mathcritique.judging import TEACHING_SEED, Teacher, Told
+from trainer.reproductions.mathcritique.play import Attempt, Players, Reading, Spent, refining
+from trainer.reproductions.mathcritique.testtime import Played, Turn, pass_at, play, voted
+from trainer.training.pretrain import Plan as BenchPlan
+from trainer.training.pretrain import pretrain
+from trainer.training.rows import Row
 
 PROBLEM = Problem(text="Ana buys 3 pens for 4 dollars each. How much does she pay?", answer="12")
 WORKED = list(islice(wordproblems.stream(3), 40))
@@ -298,7 +300,7 @@ def tiny_ground(home, monkeypatch):
     monkeypatch.setattr(ground, "BENCH_FILE", made.gguf)
     # What a busy machine may decide anew in another home: who is decoded beside whom, threads, what is computed in.
     monkeypatch.setattr(Ground, "engine", partialmethod(Ground.engine, parallel=1))
-    monkeypatch.setattr("trainer.sft.run.fastest_dtype", lambda device: torch.float32)
+    monkeypatch.setattr("trainer.training.sft.fastest_dtype", lambda device: torch.float32)
     return Ground("bench", settings.load(threads=1))
 
 

@@ -13,10 +13,11 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenize
 from runtime import settings
 from runtime.engines.llamacpp.chat import Chat
 from runtime.engines.llamacpp.measure import loaded
-from runtime.fetch.files import ModelError, sha256_of
-from trainer import merge
-from trainer.bases import BaseError, base_folder, source_of
-from trainer.export import open_gguf
+from runtime.files import sha256_of
+from runtime.models.download.files import ModelError
+from trainer.training.base import BaseError, base_folder, source_of
+from trainer.weights import merge
+from trainer.weights.export import open_gguf
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(120)]
 

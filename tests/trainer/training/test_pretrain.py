@@ -3,11 +3,12 @@
 from dataclasses import replace
 
 import pytest
+from runtime.prompts.actor_turn import conversation
 from transformers import AutoTokenizer
 
-from runtime import arithmetic, engines, settings
-from runtime.actor import conversation
-from trainer.pretrain import (
+from runtime import engines, settings
+from runtime.checks import arithmetic
+from trainer.training.pretrain import (
     Blocks,
     Plan,
     corrected,

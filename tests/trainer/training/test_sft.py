@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from peft import PeftModel
+from places import ROOT
 from safetensors.torch import load_file
 from tiny_qwen import tiny_qwen
 from transformers import AutoModelForCausalLM, DynamicCache
@@ -19,18 +20,18 @@ from runtime.engines.base import Message
 from runtime.engines.hf.chat import Chat
 from runtime.engines.hf.loading import load_tokenizer
 from runtime.types import Problem
-from trainer.lessons import critic_row
-from trainer.sft import prefixed
-from trainer.sft.bar import told
-from trainer.sft.model import collate, learned_parameters, loss, open_for_tuning, read_prefix, save_adapter
-from trainer.sft.plan import Progress, batches, share_of_rate
-from trainer.sft.prefixed import Tuning
-from trainer.sft.recipe import Recipe, RecipeError, read_recipe
-from trainer.sft.rows import Encoder, Row, read_rows, write_rows
-from trainer.sft.run import Run
-from trainer.sft.speed import compare
-from trainer.sft.with_trl import Collator, _dataset
-from trainer.sources import JudgedAttempt, RowError
+from trainer.data.examples import critic_row
+from trainer.data.sources import JudgedAttempt, RowError
+from trainer.training import prefix_loop
+from trainer.training.modelling import collate, learned_parameters, loss, open_for_tuning, read_prefix, save_adapter
+from trainer.training.prefix_loop import Tuning
+from trainer.training.progress import told
+from trainer.training.recipe import Recipe, RecipeError, read_recipe
+from trainer.training.rows import Encoder, Row, read_rows, write_rows
+from trainer.training.schedule import Progress, batches, share_of_rate
+from trainer.training.sft import Run
+from trainer.training.speed import compare
+from trainer.training.trl_loop import Collator, _dataset
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(120)]
 
@@ -277,7 +278,7 @@ def test_a_run_that_was_killed_goes_on_to_the_same_adapter(bases, data, tmp_path
     killed = subprocess.run(
         [sys.executable, "-c", KILLED_AFTER, recipe.model_dump_json(), "5"],
         env={**os.environ, "SOLILOQUY_HOME": str(home), "OMP_NUM_THREADS": "1"},
-        cwd=Path(__file__).parents[1],
+        cwd=ROOT,
         check=False,
     )
     assert killed.returncode == -signal.SIGKILL
@@ -294,7 +295,7 @@ def test_a_run_that_was_killed_goes_on_to_the_same_adapter(bases, data, tmp_path
 
 
 def test_where_steps_are_slow_a_crash_costs_minutes_not_the_steps_between_two_looks(bases, data, monkeypatch):
-    monkeypatch.setattr(prefixed, "AT_RISK", 0.0)
+    monkeypatch.setattr(prefix_loop, "AT_RISK", 0.0)
     run = Run(recipe_of(bases["llama"], data, epochs=2, save_every=100), settings.load())
     checkpoint, kept = run.folder / "checkpoint.pt", []
     run.run(lambda progress: kept.append(torch.load(checkpoint, weights_only=True)["done"]))
@@ -429,7 +430,7 @@ def test_a_recipe_names_its_files_from_the_folder_of_the_data_on(tmp_path):
         Run(recipe.model_copy(update={"base": "org/model"}), settings.load())
 
 
-@pytest.mark.parametrize("path", sorted((Path(__file__).parents[1] / "trainer" / "recipes").glob("*.yaml")), ids=str)
+@pytest.mark.parametrize("path", sorted((ROOT / "trainer" / "recipes").glob("*.yaml")), ids=str)
 def test_every_recipe_that_is_shipped_can_be_read(path):
     assert path.stem.startswith(read_recipe(path, Path()).voice) and path.read_text().startswith("# ")
     assert json.dumps(read_recipe(path, Path()).model_dump(mode="json"))

@@ -16,12 +16,12 @@ from transformers import AutoModelForCausalLM
 from runtime.engines.base import Message, Sampling
 from runtime.engines.hf import HfEngine
 from runtime.engines.llamacpp import LlamaCppEngine
-from runtime.fetch.files import sha256_of
-from trainer import export, merge, parity
-from trainer.bases import RECORD, Source
-from trainer.bench.peers import plain_llama
-from trainer.export import ExportError, to_voice
-from trainer.from_voice import to_adapter
+from runtime.files import sha256_of
+from trainer.benchmarks.peers import plain_llama
+from trainer.training.base import RECORD, Source
+from trainer.weights import export, merge, parity
+from trainer.weights.export import ExportError, to_voice
+from trainer.weights.from_adapter import to_adapter
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(120)]
 

@@ -8,14 +8,16 @@ import gguf
 import numpy as np
 import pytest
 
-from runtime import models, settings, voices
-from runtime.json_rows import RowError
-from runtime.voice_cards import BASE_KEY, VoiceCard, VoiceError, read_card
-from runtime.voices import Current
-from runtime.weighing import Weights
-from trainer import gate, promote
-from trainer.gate import Candidate, Outcome, f1, figures_of, judge
-from trainer.promote import Options, PromoteError, read_outcomes
+from runtime import settings
+from runtime.critic.aggregation import Weights
+from runtime.models import adapters
+from runtime.models import catalogue as models
+from runtime.models.adapter_cards import BASE_KEY, VoiceCard, VoiceError, read_card
+from runtime.models.adapters import Current
+from runtime.problems.json_rows import RowError
+from trainer.weights import gate, promote
+from trainer.weights.gate import Candidate, Outcome, f1, figures_of, judge
+from trainer.weights.promote import Options, PromoteError, read_outcomes
 
 BASE_SHA256 = hashlib.sha256(b"base").hexdigest()
 DRAFT = {
@@ -129,7 +131,7 @@ def test_figures_of_a_card_are_those_of_processbench():
 @pytest.fixture
 def chosen(tmp_path, monkeypatch):
     monkeypatch.setenv("SOLILOQUY_MODELS", str(tmp_path / "models"))
-    monkeypatch.setattr(voices, "SHIPPED", tmp_path / "shipped")
+    monkeypatch.setattr(adapters, "SHIPPED", tmp_path / "shipped")
     row = {"name": "small", "file": "small.gguf", "bytes": 4, "sha256": BASE_SHA256, "licence": "Apache-2.0"}
     catalogue = tmp_path / "catalogue.json"
     catalogue.write_text(json.dumps({"bases": [row | {"parameters": 1, "architecture": "llama", "memory": 1}]}))
@@ -180,10 +182,10 @@ def test_a_promoted_voice_is_in_use_and_its_forerunner_stays_reachable(chosen, t
     asked = options(tmp_path, "2", rows(70, 80), current=rows(60, 80), value=2.0)
     verdict, second = promote.promote(asked, chosen)
     assert verdict.promoted
-    assert voices.voices_of("small", chosen)["critic"].path == second
+    assert adapters.voices_of("small", chosen)["critic"].path == second
     assert second.read_bytes() == asked.gguf.read_bytes()
-    assert voices.back("small", "critic", chosen).version == "1"
-    assert voices.voices_of("small", chosen)["critic"].path == first
+    assert adapters.back("small", "critic", chosen).version == "1"
+    assert adapters.voices_of("small", chosen)["critic"].path == first
     assert not list(chosen.models_dir.rglob("*.part"))
 
 
@@ -192,17 +194,17 @@ def test_a_voice_that_waits_to_be_chosen_changes_nothing_until_then(chosen, tmp_
     asked = options(tmp_path, "2", rows(70, 80), current=rows(60, 80), value=2.0, use=False)
     verdict, waiting = promote.promote(asked, chosen)
     assert verdict.promoted
-    assert voices.current("small", "critic", chosen).version == "1"
-    voices.use("small", "critic", "2", chosen)
-    assert voices.voices_of("small", chosen)["critic"].path == waiting
+    assert adapters.current("small", "critic", chosen).version == "1"
+    adapters.use("small", "critic", "2", chosen)
+    assert adapters.voices_of("small", chosen)["critic"].path == waiting
 
 
 def test_the_card_holds_what_was_measured_and_reads_as_text(chosen, tmp_path):
     _, path = promote.promote(options(tmp_path), chosen)
-    made = voices.voices_of("small", chosen)["critic"].card
+    made = adapters.voices_of("small", chosen)["critic"].card
     assert made.metrics["held"]["f1"].value == pytest.approx(2 * 0.6 * 0.8 / 1.4)
     assert made.base_metrics["held"]["accuracy"].value == pytest.approx(0.2)
-    assert made.join["quick"].signs == {"word": 0.8}
+    assert made.join["quick"]["signs"] == {"word": 0.8}
     assert made.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     text = path.with_suffix(".md").read_text()
     for fact in (
@@ -235,12 +237,12 @@ def test_shipped_voices_have_their_own_history_and_one_size(chosen, tmp_path, mo
     verdict, path = promote.promote(options(tmp_path, ship=True), chosen)  # needs no comparison: none ships yet
     assert verdict.promoted
     assert path == tmp_path / "shipped/small/critic/1.gguf"
-    assert voices.read_current(path.parent) == Current(version="1", before=(None,))
+    assert adapters.read_current(path.parent) == Current(version="1", before=(None,))
     monkeypatch.setattr(gate, "SHIPPED_BYTES", path.stat().st_size + 100)
     verdict, path = promote.promote(options(tmp_path, "2", rows(70, 80), current=rows(60, 80), ship=True), chosen)
     assert not verdict.promoted
     assert "Too large" in verdict.reasons[0]
-    assert voices.read_current(tmp_path / "shipped/small/critic").version == "1"
+    assert adapters.read_current(tmp_path / "shipped/small/critic").version == "1"
 
 
 def test_the_adapter_of_peft_is_kept_beside_it(chosen, tmp_path):
@@ -251,7 +253,7 @@ def test_the_adapter_of_peft_is_kept_beside_it(chosen, tmp_path):
         promote.promote(options(tmp_path, adapter=folder), chosen)
     (folder / "adapter_model.safetensors").write_bytes(b"weights")
     promote.promote(options(tmp_path, adapter=folder), chosen)
-    kept = voices.voices_of("small", chosen)["critic"].folder
+    kept = adapters.voices_of("small", chosen)["critic"].folder
     assert (kept / "adapter_model.safetensors").read_bytes() == b"weights"
 
 

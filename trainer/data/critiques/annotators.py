@@ -15,9 +15,9 @@ from typing import Protocol
 from runtime.engines.base import Completion
 from runtime.text import Language, language_of
 from runtime.types import Problem
-from trainer.critiques.critique_text import Block, write
-from trainer.critiques.records import ErrorKind, Hint
-from trainer.critiques.tasks import seed_of
+from trainer.data.critiques.critique_text import Block, write
+from trainer.data.critiques.records import ErrorKind, Hint
+from trainer.data.critiques.tasks import seed_of
 
 
 @dataclass(frozen=True)

@@ -14,15 +14,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from runtime import engines, settings, wordproblems
+from runtime import engines, settings
 from runtime.engines.base import Engine
 from runtime.errors import SoliloquyError
-from trainer.critiques import report, tasks
-from trainer.critiques.annotators import Annotator, Structural
-from trainer.critiques.generators import GENERATORS
-from trainer.critiques.pipeline import Critiques, Recipe
-from trainer.critiques.prompted import Prompted
-from trainer.critiques.records import read_records
+from runtime.problems import wordproblems
+from trainer.data.critiques import report, tasks
+from trainer.data.critiques.annotators import Annotator, Structural
+from trainer.data.critiques.generators import GENERATORS
+from trainer.data.critiques.pipeline import Critiques, Recipe
+from trainer.data.critiques.prompted import Prompted
+from trainer.data.critiques.records import read_records
 
 Annotating = Literal["structural", "llm"]
 CONTEXT = 4096

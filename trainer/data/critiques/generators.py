@@ -12,12 +12,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
-from runtime import prompts
 from runtime.engines.base import Engine, Sampling
+from runtime.prompts import templates
 from runtime.text import numbered, split_steps
-from trainer.critiques.guards import announces_error
-from trainer.critiques.records import ErrorKind, FirstError, Inject, Kept, Path
-from trainer.critiques.tasks import Known, Made, Task, asked, attempt, draw, generation, seed_of
+from trainer.data.critiques.guards import announces_error
+from trainer.data.critiques.records import ErrorKind, FirstError, Inject, Kept, Path
+from trainer.data.critiques.tasks import Known, Made, Task, asked, attempt, draw, generation, seed_of
 
 Generator = Literal["rg1", "rg2", "rg3"]
 GENERATORS: tuple[Generator, ...] = get_args(Generator)
@@ -120,7 +120,7 @@ def _wrong_versions(
     actor: Actor, task: Task, steps: Sequence[str], place: int, kind: ErrorKind, writer: Engine
 ) -> list[str]:
     language = task.language
-    request = prompts.fill(
+    request = templates.fill(
         "insert",
         language,
         problem=task.problem.text,

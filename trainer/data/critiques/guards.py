@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from runtime.arithmetic.numerals import read_number
-from runtime.solutions import numbers_in
+from runtime.checks.arithmetic.numerals import read_number
+from runtime.search.solutions import numbers_in
 
 SLACK = 2
 """How many numbers fewer than its models a refinement may hold before it counts as a shortcut."""

@@ -12,16 +12,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path as FilePath
 from typing import Any, get_args
 
-from runtime import prompts
 from runtime.engines.base import ContextOverflow, Engine, Metered, Usage
 from runtime.files import write_whole
+from runtime.prompts import templates
 from runtime.text import Language
 from runtime.types import content_hash
-from trainer.critiques import critique_text
-from trainer.critiques.annotators import Annotation, Annotator, Hints, Job
-from trainer.critiques.generators import GENERATORS, Actor, Generator, from_scratch, inserted, location_aware
-from trainer.critiques.guards import leaks, parrots
-from trainer.critiques.records import (
+from trainer.data.critiques import critique_text
+from trainer.data.critiques.annotators import Annotation, Annotator, Hints, Job
+from trainer.data.critiques.generators import GENERATORS, Actor, Generator, from_scratch, inserted, location_aware
+from trainer.data.critiques.guards import leaks, parrots
+from trainer.data.critiques.records import (
     SCHEMA,
     CritiqueRecord,
     Origins,
@@ -32,10 +32,10 @@ from trainer.critiques.records import (
     from_json,
     to_json,
 )
-from trainer.critiques.refinement import Refined, refine
-from trainer.critiques.rules import known_by_rule
-from trainer.critiques.structure import gold, injected
-from trainer.critiques.tasks import Made, Task, answer_type, cost, prompt_of
+from trainer.data.critiques.refinement import Refined, refine
+from trainer.data.critiques.rules import known_by_rule
+from trainer.data.critiques.structure import gold, injected
+from trainer.data.critiques.tasks import Made, Task, answer_type, cost, prompt_of
 from trainer.runs import ResultFile
 
 PROMPTS = ("system", "actor", "annotate", "insert", "revise")
@@ -87,7 +87,7 @@ class Critiques:
             "annotator": annotator.name,
             "hinted": annotator.hinted,
             "scaffold": annotator.scaffold,
-            "prompts": [prompts.version(name, language) for name in PROMPTS for language in get_args(Language)],
+            "prompts": [templates.version(name, language) for name in PROMPTS for language in get_args(Language)],
             **asdict(recipe),
         }
         self.results = ResultFile(home / "critiques", "critiques", config)
@@ -195,7 +195,7 @@ class Critiques:
             parse_ok=reading.ok,
             agrees=agrees(reading, made),
             leak=_leaks(task, path, reading, made),
-            parrot=bool(prompt) and parrots(reading.explanations, prompts.template(prompt, task.language)),
+            parrot=bool(prompt) and parrots(reading.explanations, templates.template(prompt, task.language)),
             stop_at_first=recipe.stop_at_first,
         )
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from runtime import prompts
 from runtime.engines.base import Completion, Engine, Message, Messages, Sampling
+from runtime.prompts import templates
 from runtime.text import Language, closing_line, numbered
-from trainer.critiques.annotators import Annotation, Hints, Job
-from trainer.critiques.critique_text import LABELS, read_verdict, sentence
-from trainer.critiques.records import Hint
+from trainer.data.critiques.annotators import Annotation, Hints, Job
+from trainer.data.critiques.critique_text import LABELS, read_verdict, sentence
+from trainer.data.critiques.records import Hint
 
 SHORT = 160
 """Tokens of one verdict with its explanation."""
@@ -59,7 +59,7 @@ class Prompted:
         lines = numbered(job.steps, language)
         if job.final is not None:
             lines += "\n" + closing_line(job.final, language)
-        request = prompts.fill(
+        request = templates.fill(
             "annotate",
             language,
             problem=job.problem.text,

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from runtime.json_rows import read_rows
+from runtime.problems.json_rows import read_rows
 from runtime.types import Finish, Value, content_hash
 
 SCHEMA = "mr/2"

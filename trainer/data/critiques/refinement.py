@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from runtime import prompts
-from runtime.actor import conversation
+from runtime.prompts.actor_turn import conversation
+
+from runtime.checks.grading import grade
 from runtime.engines.base import Completion, Messages
-from runtime.grading import grade
-from runtime.solutions import read_solution
+from runtime.prompts import templates
+from runtime.search.solutions import read_solution
 from runtime.text import join_steps
-from trainer.critiques.generators import Actor
-from trainer.critiques.guards import is_shortcut
-from trainer.critiques.records import Filter, Path, Refine
-from trainer.critiques.tasks import Task, draw
+from trainer.data.critiques.generators import Actor
+from trainer.data.critiques.guards import is_shortcut
+from trainer.data.critiques.records import Filter, Path, Refine
+from trainer.data.critiques.tasks import Task, draw
 
 STAYS_RIGHT = 0.9
 """The share of refinements that must stay right after a critique of a right attempt."""
@@ -34,7 +35,7 @@ class Refined:
 
 def revision(task: Task, path: Path, critique: str) -> Messages:
     """The conversation in which the actor made the attempt, then read the critique."""
-    request = prompts.fill("revise", task.language, critique=critique)
+    request = templates.fill("revise", task.language, critique=critique)
     written = join_steps(path.lines, path.final, task.language)
     return [
         *conversation(task.problem),

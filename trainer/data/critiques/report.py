@@ -9,8 +9,8 @@ from typing import get_args
 
 from rich.table import Table
 
-from trainer.critiques.records import Origin, Record
-from trainer.statistics import Paired, paired
+from trainer.data.critiques.records import Origin, Record
+from trainer.evaluation.statistics import Paired, paired
 
 COLUMNS = ("made", "wrong", "annotated", "parsed", "agreeing", "leaked", "parroted", "refined", "kept")
 

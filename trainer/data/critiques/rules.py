@@ -14,15 +14,15 @@ from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
-from runtime import arithmetic
-from runtime.arithmetic import Equation
-from runtime.solutions import numbers_in
+from runtime.checks import arithmetic
+from runtime.checks.arithmetic import Equation
+from runtime.problems.worked import Worked
+from runtime.search.solutions import numbers_in
 from runtime.text import Language
-from runtime.worked import Worked
-from trainer.critiques.guards import leaks
-from trainer.critiques.records import ErrorKind, FirstError
-from trainer.critiques.tasks import Known, Made, Task, labelled, seed_of
-from trainer.injection.comments import wanted
+from trainer.data.critiques.guards import leaks
+from trainer.data.critiques.records import ErrorKind, FirstError
+from trainer.data.critiques.tasks import Known, Made, Task, labelled, seed_of
+from trainer.data.errors.comments import wanted
 
 
 def known_by_rule(made: Made, task: Task, seed: int = 0, others: Iterable[Made] = ()) -> Made:

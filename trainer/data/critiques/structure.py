@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import random
 
-from runtime.worked import Worked
-from trainer.critiques.records import FirstError, Inject
-from trainer.critiques.rules import FOLLOWS
-from trainer.critiques.tasks import Known, Made, Task, path_of, seed_of
-from trainer.injection import Injected, InjectionError, explain_right, inject_random, structural_verdicts
+from runtime.problems.worked import Worked
+from trainer.data.critiques.records import FirstError, Inject
+from trainer.data.critiques.rules import FOLLOWS
+from trainer.data.critiques.tasks import Known, Made, Task, path_of, seed_of
+from trainer.data.errors import Injected, InjectionError, explain_right, inject_random, structural_verdicts
 
 
 def injected(task: Task, worked: Worked, seed: int) -> list[Made]:

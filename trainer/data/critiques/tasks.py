@@ -10,18 +10,20 @@ from fractions import Fraction
 from pathlib import Path as FilePath
 from typing import Any
 
-from runtime import prompts, wordproblems
-from runtime.actor import conversation
-from runtime.arithmetic import MARK
-from runtime.arithmetic.numerals import read_number
+from runtime.prompts.actor_turn import conversation
+
+from runtime.checks.arithmetic import MARK
+from runtime.checks.arithmetic.numerals import read_number
+from runtime.checks.grading import grade
+from runtime.critic.evidence.rollouts import read_way_on
 from runtime.engines.base import Completion, Engine, Messages, Sampling
-from runtime.grading import grade
-from runtime.json_rows import Row, read_rows
-from runtime.reachable import read_way_on
+from runtime.problems import wordproblems
+from runtime.problems.json_rows import Row, read_rows
+from runtime.problems.worked import Worked
+from runtime.prompts import templates
 from runtime.text import Language, join_steps, language_of, split_steps
 from runtime.types import Problem, content_hash
-from runtime.worked import Worked
-from trainer.critiques.records import (
+from trainer.data.critiques.records import (
     AnswerType,
     ErrorKind,
     ErrorType,
@@ -37,8 +39,8 @@ from trainer.critiques.records import (
     RoleCost,
     Source,
 )
-from trainer.marks import worked_from_marks
-from trainer.sources import PROBLEMS, problem_of
+from trainer.data.gsm8k import worked_from_marks
+from trainer.data.sources import PROBLEMS, problem_of
 
 _DIGIT = re.compile(r"\d")
 
@@ -190,8 +192,8 @@ def generation(engine: Engine, sampling: Sampling, reply: Completion, index: int
 
 def prompt_of(name: str, language: Language, system: bool = True) -> Prompt:
     """A prompt file by its name and hash."""
-    template, _, digest = prompts.version(name, language).partition("@")
-    return Prompt(template=template, hash=digest, system=prompts.version("system", language) if system else None)
+    template, _, digest = templates.version(name, language).partition("@")
+    return Prompt(template=template, hash=digest, system=templates.version("system", language) if system else None)
 
 
 def cost(role: str, replies: Iterable[Completion]) -> RoleCost:

@@ -21,14 +21,14 @@ from typing import Literal
 
 from pydantic import Field
 
-from runtime import arithmetic
+from runtime.checks import arithmetic
+from runtime.checks.grading import matches
 from runtime.errors import SoliloquyError
-from runtime.grading import matches
+from runtime.problems.worked import Worked
 from runtime.types import Problem, Value
-from runtime.worked import Worked
-from trainer.injection import faults, misreadings
-from trainer.injection.comments import chosen, praise
-from trainer.injection.scene import Fault, Scene, scene_of
+from trainer.data.errors import faults, misreadings
+from trainer.data.errors.comments import chosen, praise
+from trainer.data.errors.scene import Fault, Scene, scene_of
 
 ErrorType = Literal["calculation", "logical", "accumulation", "unrelated", "other"]
 WEIGHTS: dict[ErrorType, float] = {"logical": 0.4, "other": 0.3, "calculation": 0.2, "unrelated": 0.1}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 
-from runtime.worked import Worked, fill
-from trainer.injection.formulas import Leaf, Operation, parse
-from trainer.injection.naming import Names, numbers
+from runtime.problems.worked import Worked, fill
+from trainer.data.errors.formulas import Leaf, Operation, parse
+from trainer.data.errors.naming import Names, numbers
 
 _RIGHT = {
     "+": ("Yes: {a} and {b} together make {r}.", "Right, the two belong together, and {f} is {r}."),

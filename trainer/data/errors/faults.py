@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from fractions import Fraction
 from itertools import combinations
 
-from trainer.injection import slips
-from trainer.injection.formulas import Leaf, Operation, exchanged, leaves, operations, parse, used, write
-from trainer.injection.scene import Fault, Scene, slots
+from trainer.data.errors import slips
+from trainer.data.errors.formulas import Leaf, Operation, exchanged, leaves, operations, parse, used, write
+from trainer.data.errors.scene import Fault, Scene, slots
 
 _PUT_RIGHT = {
     "×": ("multiply {a} by {b}", "multiplied"),

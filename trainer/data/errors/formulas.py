@@ -1,4 +1,4 @@
-"""Formulas of `runtime.worked` as small trees, so that a sign or a number in them can be put in another's place."""
+"""Formulas of `runtime.problems.worked` as small trees, so that a sign or a number in them can be put in another's place."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
 
-from runtime.worked import Quantity
+from runtime.problems.worked import Quantity
 
 Path = tuple[Literal["left", "right"], ...]
 """The way from the root of a formula to a part of it."""

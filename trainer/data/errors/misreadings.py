@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 from fractions import Fraction
 
-from trainer.injection import slips
-from trainer.injection.faults import copied_as, leaf_values, right_sum
-from trainer.injection.formulas import Leaf, Operation, exchanged, operations, parse, used
-from trainer.injection.naming import numbers
-from trainer.injection.scene import Fault, Scene, slots, users
+from trainer.data.errors import slips
+from trainer.data.errors.faults import copied_as, leaf_values, right_sum
+from trainer.data.errors.formulas import Leaf, Operation, exchanged, operations, parse, used
+from trainer.data.errors.naming import numbers
+from trainer.data.errors.scene import Fault, Scene, slots, users
 
 _CONVERSIONS = (
     (60, "100", r"hour", r"minute", "An hour has 60 minutes, not 100."),

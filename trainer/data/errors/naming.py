@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from functools import cached_property
 
-from runtime.worked import Worked, fill
+from runtime.problems.worked import Worked, fill
 
 NUMBER = re.compile(
     r"(?<![\w./])(\$\s?)?(\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d*\.\d+|\d+)(?![\d,]*\d|/\d)(\s?%|\s?percent\b)?"

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 
-from runtime.worked import Quantity, Worked
-from trainer.injection.formulas import Leaf, Operation, Part, leaves, parse, used, write
-from trainer.injection.naming import Names
+from runtime.problems.worked import Quantity, Worked
+from trainer.data.errors.formulas import Leaf, Operation, Part, leaves, parse, used, write
+from trainer.data.errors.naming import Names
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import NamedTuple
 
-from runtime.worked import Quantity
-from trainer.injection.formulas import Leaf, Operation, Part, leaves
+from runtime.problems.worked import Quantity
+from trainer.data.errors.formulas import Leaf, Operation, Part, leaves
 
 MIXED = "The digits got mixed up."
 

@@ -15,10 +15,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from trainer.decontaminate import drop, find, read_texts
-from trainer.lessons import kept_apart
-from trainer.sft.rows import write_rows
-from trainer.traces.trace import Trace, actor_row, row
+from trainer.data.decontaminate import drop, find, read_texts
+from trainer.data.examples import kept_apart
+from trainer.data.traces.trace import Trace, actor_row, row
+from trainer.training.rows import write_rows
 
 
 def write_traces(folder: Path, traces: Iterable[Trace], held_out: Sequence[Path] = ()) -> dict[str, Any]:

@@ -9,19 +9,20 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from runtime import arithmetic, wordproblems
-from runtime.grading import matches
-from runtime.solutions import numbers_in
+from runtime.checks import arithmetic
+from runtime.checks.grading import matches
+from runtime.problems import wordproblems
+from runtime.problems.worked import Worked
+from runtime.search.solutions import numbers_in
 from runtime.text import Language, LineReader, language_of
 from runtime.types import Problem
-from runtime.worked import Worked
-from trainer.critiques.records import Record, read_records
-from trainer.injection import InjectionError, explain_right, inject_random
-from trainer.marks import marked_problems, worked_from_marks
-from trainer.sources import JudgedAttempt, read_graded
-from trainer.traces.plain_steps import plain_steps
-from trainer.traces.trace import Told, Trace
-from trainer.traces.wording import smoothed
+from trainer.data.critiques.records import Record, read_records
+from trainer.data.errors import InjectionError, explain_right, inject_random
+from trainer.data.gsm8k import marked_problems, worked_from_marks
+from trainer.data.sources import JudgedAttempt, read_graded
+from trainer.data.traces.plain_steps import plain_steps
+from trainer.data.traces.trace import Told, Trace
+from trainer.data.traces.wording import smoothed
 
 SLIPS = 0.5
 """Share of the traces of worked problems in which a step goes wrong first."""

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from itertools import takewhile
 
-from runtime import arithmetic
+from runtime.checks import arithmetic
 
 _WORDS = {r"\times": "×", r"\cdot": "×", r"\div": "/", r"\%": "%", r"\$": "$"}
 _FRACTION = re.compile(r"\\[dt]?frac\{([^{}]*)\}\{([^{}]*)\}")

@@ -6,7 +6,7 @@ import random
 import re
 
 from runtime.text import Language, language_of
-from trainer.traces.trace import Told, Trace
+from trainer.data.traces.trace import Told, Trace
 
 
 def smoothed(trace: Trace, seed: int) -> Trace:

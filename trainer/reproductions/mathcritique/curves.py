@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from trainer.mathcritique.testtime import Played
+from trainer.reproductions.mathcritique.testtime import Played
 
 INK, WITH, WITHOUT = "#333333", "#1f6f8b", "#b3560f"
 

@@ -8,24 +8,27 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from runtime import engines, models, wordproblems
-from runtime.actor import VOICE as ACTOR
+from runtime import engines
+from runtime.critic.aggregation import read_weights
+from runtime.critic.evidence.sources import VOICE as CRITIC
 from runtime.engines.base import Engine
+from runtime.files import ROOT
+from runtime.models import catalogue
+from runtime.problems import wordproblems
+from runtime.problems.worked import Worked
+from runtime.prompts.actor_turn import VOICE as ACTOR
 from runtime.settings import Settings
 from runtime.types import content_hash
-from runtime.weighing import read_weights
-from runtime.witnesses import VOICE as CRITIC
-from runtime.worked import Worked
-from trainer.export import to_voice
-from trainer.mathcritique.play import Players
-from trainer.sft.recipe import read_recipe
-from trainer.sft.rows import Row, write_rows
-from trainer.sft.run import Run
+from trainer.reproductions.mathcritique.play import Players
+from trainer.training.recipe import read_recipe
+from trainer.training.rows import Row, write_rows
+from trainer.training.sft import Run
+from trainer.weights.export import to_voice
 
 BENCH = "bench"
-BENCH_FILE = Path(__file__).parents[2] / "data" / "models" / "bench" / "bench.gguf"
+BENCH_FILE = ROOT / "data" / "models" / "bench" / "bench.gguf"
 """The bench model that comes with the project (`trainer pretrain` makes another)."""
-RECIPES = Path(__file__).parents[1] / "recipes"
+RECIPES = ROOT / "trainer" / "recipes" / "sft"
 CONTEXT, PARALLEL = 1024, 32
 Voices = dict[str, Path]
 
@@ -51,7 +54,7 @@ class Ground:
     @property
     def gguf(self) -> Path:
         """Raises ModelError."""
-        return BENCH_FILE if self.base == BENCH else models.resolve(self.settings.with_(model=self.base))
+        return BENCH_FILE if self.base == BENCH else catalogue.resolve(self.settings.with_(model=self.base))
 
     def problems(self, count: int, seed: int, split: wordproblems.Split = "train") -> list[Worked]:
         """Fresh ones; another seed, other ones."""

@@ -9,23 +9,23 @@ from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
 
-from runtime.critic import first_error
-from runtime.fetch.files import sha256_of
-from runtime.solutions import Solution
+from runtime.critic.aggregation import Weights, write_weights
+from runtime.critic.critic import first_error
+from runtime.critic.evidence.sources import PANELS
+from runtime.critic.evidence.sources import VOICE as CRITIC
+from runtime.files import sha256_of
+from runtime.problems.worked import Worked
+from runtime.search.solutions import Solution
 from runtime.types import content_hash
-from runtime.weighing import Weights, write_weights
-from runtime.witnesses import PANELS
-from runtime.witnesses import VOICE as CRITIC
-from runtime.worked import Worked
-from trainer.hearing import JudgedHearing
-from trainer.lessons import critic_row
-from trainer.mathcritique.ground import Ground, Judge
-from trainer.mathcritique.lessons import Known, put_in
-from trainer.mathcritique.play import Attempt
-from trainer.placing import placed
+from trainer.data.examples import critic_row
+from trainer.data.first_error import placed
+from trainer.data.sources import GradedAttempt, JudgedAttempt
+from trainer.evaluation.calibrate import cases, fit_panels, heard_panels
+from trainer.evaluation.evidence import JudgedHearing
+from trainer.reproductions.mathcritique.ground import Ground, Judge
+from trainer.reproductions.mathcritique.lessons import Known, put_in
+from trainer.reproductions.mathcritique.play import Attempt
 from trainer.runs import kept
-from trainer.sources import GradedAttempt, JudgedAttempt
-from trainer.weigh import cases, fit_panels, heard_panels
 
 TEACHING_SEED, FITTING_SEED = 201, 202
 FITTED_ON = 80

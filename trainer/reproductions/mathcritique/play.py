@@ -1,6 +1,6 @@
 """Actor and critic on many problems at once: attempts, critiques of them, refinements, each with what it cost.
 
-The app plays one problem at a time (`runtime.selftalk`); experiments need thousands of turns, so every kind of turn is
+The app plays one problem at a time (`runtime.solving.loop`); experiments need thousands of turns, so every kind of turn is
 asked for in one go and decoded side by side.
 """
 
@@ -10,16 +10,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Event
 
-from runtime.actor import VOICE as ACTOR
-from runtime.actor import after_critique, conversation, next_or_value
-from runtime.critic import UNSAID, Critic
+from runtime.checks.grading import grade
+from runtime.critic.aggregation import Weights
+from runtime.critic.critic import UNSAID, Critic
+from runtime.critic.evidence.sources import VOICE
 from runtime.engines.base import Completion, Engine, Message, Messages, Metered, Sampling
-from runtime.grading import grade
+from runtime.prompts.actor_turn import VOICE as ACTOR
+from runtime.prompts.actor_turn import after_critique, conversation
+from runtime.prompts.critic_turn import put_to_critic, verdict_parts, verdict_words
+from runtime.solving.actor import next_or_value
 from runtime.text import final_answer, join_steps, language_of, split_steps
-from runtime.turns import put_to_critic, verdict_parts, verdict_words
 from runtime.types import Critique, Parent, Problem, Step, Trajectory, Value, step_score
-from runtime.weighing import Weights
-from runtime.witnesses import VOICE
 
 TEMPERATURE = 0.7
 """Of attempts and refinements, where more than one is drawn."""

@@ -8,11 +8,11 @@ from statistics import fmean
 from typing import Any
 
 from runtime.files import write_whole
-from trainer.mathcritique import curves
-from trainer.mathcritique.claims import Claim, Measured
-from trainer.mathcritique.curves import INK, WITH, WITHOUT, figure, quiet
-from trainer.mathcritique.improve import BINS, Arm, Round
-from trainer.mathcritique.testtime import Played
+from trainer.pipelines.improve import BINS, Arm, Round
+from trainer.reproductions.mathcritique import curves
+from trainer.reproductions.mathcritique.claims import Claim, Measured
+from trainer.reproductions.mathcritique.curves import INK, WITH, WITHOUT, figure, quiet
+from trainer.reproductions.mathcritique.testtime import Played
 
 ARM_COLOURS = {"vanilla": WITHOUT, "difficulty": WITH, "critic": "#7a5195"}
 SIGNS = {

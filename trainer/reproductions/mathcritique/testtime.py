@@ -16,9 +16,9 @@ from typing import Literal, TypeVar
 
 import numpy as np
 
-from runtime.search import majority
+from runtime.search.selection import majority
 from runtime.types import Critique, Problem, Value
-from trainer.mathcritique.play import TEMPERATURE, Attempt, Players, Reading, Spent
+from trainer.reproductions.mathcritique.play import TEMPERATURE, Attempt, Players, Reading, Spent
 from trainer.runs import kept
 
 V = TypeVar("V")

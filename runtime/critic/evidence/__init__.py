@@ -1,0 +1,1 @@
+"""Evidence on steps: one file for each source."""

@@ -1,0 +1,1 @@
+"""The session log: what is kept, in one SQLite file."""

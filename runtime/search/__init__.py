@@ -1,0 +1,1 @@
+"""Which of many answers? Independent solutions, self-consistency, best-of-N."""

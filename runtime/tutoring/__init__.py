@@ -1,0 +1,1 @@
+"""How much is given away: hints, disclosure step by step, practice."""

@@ -1,0 +1,1 @@
+"""Training and evaluation data: problems, rollouts, step labels, critiques, traces, examples."""
