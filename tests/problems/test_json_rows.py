@@ -15,8 +15,8 @@ from trainer.data.critiques.tasks import read_tasks
 from trainer.data.decontaminate import read_texts
 from trainer.data.gsm8k import marked_problems
 from trainer.data.problems import report
+from trainer.data.rows import read_rows as read_lessons
 from trainer.data.sources import read_attempts, read_graded, read_judged, read_problems
-from trainer.training.rows import read_rows as read_lessons
 from trainer.weights.promote import read_outcomes
 
 PROCESSBENCH = {

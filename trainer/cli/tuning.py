@@ -87,7 +87,7 @@ def export(
     """Adapter to GGUF voice, compared with peft; with --merge also one file that needs no voice beside it."""
     from runtime import settings
     from runtime.models import catalogue
-    from trainer.training.base import base_folder
+    from trainer.weights.base import base_folder
     from trainer.weights.export import to_voice
     from trainer.weights.merge import merge as merge_voice
     from trainer.weights.parity import conversations, parity
@@ -151,8 +151,8 @@ def pretrain(
 ) -> None:
     """Make the bench model: a tiny Llama from scratch, to try methods with. Resumable."""
     from runtime import engines, settings
-    from trainer.training.pretrain import Plan, pass_rates
-    from trainer.training.pretrain import pretrain as make
+    from trainer.reproductions.bench_model import Plan, pass_rates
+    from trainer.reproductions.bench_model import pretrain as make
 
     plan, chosen = Plan(blocks=blocks, most_steps=most_steps, seed=seed), settings.load()
     made = make(plan, chosen)
@@ -234,8 +234,8 @@ def improve(
 ) -> None:
     """Let an actor learn from its own right attempts, with the critic in the loop or without. Resumable."""
     from runtime import settings
-    from trainer.pipelines.improve import ARMS, Improvement, Plan, first_actor
     from trainer.reproductions.mathcritique.ground import Ground
+    from trainer.reproductions.mathcritique.improve import ARMS, Improvement, Plan, first_actor
     from trainer.reproductions.mathcritique.judging import Teacher
 
     known(arm, "arms", ARMS)

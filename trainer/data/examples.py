@@ -30,8 +30,8 @@ from trainer.data.critiques.records import read_records
 from trainer.data.decontaminate import drop, find, read_texts
 from trainer.data.errors import InjectionError, inject_random
 from trainer.data.gsm8k import marked_problems
+from trainer.data.rows import Row, write_rows
 from trainer.data.sources import JudgedAttempt, read_graded, read_judged
-from trainer.training.rows import Row, write_rows
 
 logger = logging.getLogger(__name__)
 

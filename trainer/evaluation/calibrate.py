@@ -19,7 +19,7 @@ from runtime.critic.critic import first_error
 from runtime.critic.evidence.sources import PANELS, Said, Testimony, examine
 from runtime.types import Witness
 from trainer.data.sources import JudgedAttempt
-from trainer.evaluation.statistics import harmonic
+from trainer.statistics import harmonic
 
 ALL_PANELS: dict[str, tuple[Witness, ...]] = {
     "arithmetic": ("arithmetic",),

@@ -28,7 +28,7 @@ from runtime.types import Witness
 from trainer.data.sources import JudgedAttempt
 from trainer.evaluation.calibrate import Case, cases, heard_panels
 from trainer.evaluation.evidence import JudgedHearing
-from trainer.evaluation.statistics import harmonic, wilson
+from trainer.statistics import harmonic, wilson
 
 AND_VOTE = " and a vote"
 """Of a panel's name: what nobody proves was taken back where solutions that voted come to the attempt's answer."""

@@ -27,8 +27,8 @@ from runtime.settings import Settings
 from runtime.solving.loop import converse
 from runtime.types import Problem, content_hash
 from trainer.evaluation.oracle import converse_knowing
-from trainer.evaluation.statistics import paired, wilson
 from trainer.runs import ResultFile, model_of, run_missing
+from trainer.statistics import paired, wilson
 
 ORACLE = "oracle"
 

@@ -31,10 +31,10 @@ from trainer.evaluation import critic
 from trainer.evaluation.calibrate import cautious, fit_panels
 from trainer.evaluation.evidence import JudgedHearing
 from trainer.pipelines.stages import Stages
-from trainer.training.base import base_folder
 from trainer.training.recipe import Recipe, read_recipe
 from trainer.training.schedule import Progress, Report
 from trainer.training.sft import Run
+from trainer.weights.base import base_folder
 from trainer.weights.export import to_voice
 from trainer.weights.from_adapter import to_adapter
 from trainer.weights.parity import conversations, parity

@@ -16,9 +16,9 @@ from transformers import AutoModelForCausalLM, DynamicCache, PreTrainedModel, Pr
 from runtime.engines.base import EngineError
 from runtime.engines.hf.loading import fastest_dtype, first_line, nf4
 from runtime.files import saved_by_library
+from trainer.data.rows import Example
 from trainer.training.chunked_loss import weighted_loss
 from trainer.training.recipe import Recipe, RecipeError
-from trainer.training.rows import Example
 
 Kept = tuple[tuple[torch.Tensor, torch.Tensor], ...]
 """Keys and values of a prefix, layer by layer, each of shape (rows, heads, tokens, width)."""

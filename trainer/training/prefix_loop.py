@@ -17,9 +17,9 @@ import torch
 from peft import PeftModel
 
 from runtime.files import saved_by_library
+from trainer.data.rows import Example
 from trainer.training.modelling import Batch, Kept, collate, learned_parameters, loss, read_prefix
 from trainer.training.recipe import Recipe
-from trainer.training.rows import Example
 from trainer.training.schedule import Progress, Record, batches, share_of_rate
 
 SPARE_MEMORY = 2 << 30

@@ -24,7 +24,7 @@ class Recipe(Value):
     voice: str
     """What the voice is called: "critic", "actor", "selftalk"."""
     data: tuple[Path, ...] = Field(min_length=1)
-    """Files of rows (`trainer.training.rows`), from the folder of the data."""
+    """Files of rows (`trainer.data.rows`), from the folder of the data."""
     dev: Path | None = None
     """Rows whose loss is looked at at each checkpoint; nothing is learned from them."""
     init: Path | None = None

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from runtime.files import append, write_whole
-from trainer.training.rows import Example
+from trainer.data.rows import Example
 
 FILE = "progress.jsonl"
 

@@ -26,12 +26,12 @@ from runtime.files import sha256_of, write_whole
 from runtime.problems.json_rows import RowError
 from runtime.settings import Settings
 from runtime.types import content_hash
-from trainer.training.base import base_folder, source_of
+from trainer.data.rows import Encoder, Example, read_rows
 from trainer.training.modelling import open_for_tuning, pad_token, save_adapter
 from trainer.training.prefix_loop import Tuning
 from trainer.training.recipe import Recipe, RecipeError
-from trainer.training.rows import Encoder, Example, read_rows
 from trainer.training.schedule import Record, Report
+from trainer.weights.base import base_folder, source_of
 
 LIBRARIES = ("torch", "transformers", "peft", "trl", "accelerate", "bitsandbytes")
 DEV_ROWS = 64

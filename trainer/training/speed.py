@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from runtime.settings import Settings
+from trainer.data.rows import Example
 from trainer.training.modelling import collate, open_for_tuning, read_prefix
 from trainer.training.prefix_loop import Tuning
 from trainer.training.recipe import Recipe
-from trainer.training.rows import Example
 from trainer.training.schedule import Progress
 from trainer.training.sft import Run
 from trainer.training.trl_loop import tune_with_trl

@@ -23,9 +23,9 @@ from transformers import PreTrainedTokenizerBase, PrinterCallback, TrainerCallba
 from transformers.trainer import TRAINER_STATE_NAME
 from trl import SFTConfig, SFTTrainer
 
+from trainer.data.rows import Example
 from trainer.training.modelling import learned_parameters, load_adapter, pad_token
 from trainer.training.recipe import Recipe
-from trainer.training.rows import Example
 from trainer.training.schedule import Progress, Record, Report, batches, share_of_rate
 
 IGNORED = -100

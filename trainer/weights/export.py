@@ -24,7 +24,7 @@ from runtime.engines.hf.gguf_files import Reader
 from runtime.errors import SoliloquyError
 from runtime.files import sha256_of
 from runtime.models.adapter_cards import BASE_KEY
-from trainer.training.base import source_of
+from trainer.weights.base import source_of
 
 VoiceType = Literal["f16", "f32", "q8_0"]
 

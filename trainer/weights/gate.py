@@ -12,7 +12,7 @@ from typing import Any
 from runtime.models.adapter_cards import Figure, VoiceCard
 from runtime.models.download.files import size_text
 from runtime.types import Value
-from trainer.evaluation.statistics import harmonic, paired, wilson
+from trainer.statistics import harmonic, paired, wilson
 
 ROWS = 100
 """Fewer held-out rows than this promote nothing: their interval is wide, and its normal form not to be trusted."""

@@ -21,8 +21,8 @@ from trainer.data.examples import (
     recorded,
     write_lessons,
 )
+from trainer.data.rows import Encoder, read_rows
 from trainer.data.sources import JudgedAttempt, read_judged
-from trainer.training.rows import Encoder, read_rows
 
 PENS = Problem(
     text="Ana buys 3 pens for 4 dollars each and a book for 5 dollars. How much does she pay?", source="made"

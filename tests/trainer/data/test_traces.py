@@ -5,16 +5,16 @@ from collections import Counter
 from itertools import islice
 
 import pytest
-from runtime.prompts.actor_turn import conversation
 
 from runtime.problems import wordproblems
+from runtime.prompts.actor_turn import conversation
 from runtime.text import language_of
 from runtime.types import Problem
+from trainer.data.rows import read_rows
 from trainer.data.traces import sound, write_traces
 from trainer.data.traces.material import drawn, from_worked, generated, marked
 from trainer.data.traces.trace import DECISION, Told, Trace
 from trainer.data.traces.wording import smoothed
-from trainer.training.rows import read_rows
 
 PROBLEM = Problem(text="Ana buys 3 pens for 4 dollars each. How much does she pay?", answer="12")
 RIGHT = Told("3 × 4 = 12 dollars", True, "Right: 3 × 4 is 12.")

@@ -18,18 +18,18 @@ from runtime.text import final_answer
 from runtime.types import Critique, Problem, Step, StepVerdict, Trajectory
 from trainer.data.examples import critic_row
 from trainer.data.gsm8k import worked_from_marks
+from trainer.data.rows import Row
 from trainer.data.sources import JudgedAttempt
-from trainer.evaluation.statistics import paired
-from trainer.pipelines.improve import Improvement, Plan, Round
+from trainer.reproductions.bench_model import Plan as BenchPlan
+from trainer.reproductions.bench_model import pretrain
 from trainer.reproductions.mathcritique import claims, ground, lessons, report
 from trainer.reproductions.mathcritique.claims import Measured
 from trainer.reproductions.mathcritique.ground import Ground, Judge
+from trainer.reproductions.mathcritique.improve import Improvement, Plan, Round
 from trainer.reproductions.mathcritique.judging import TEACHING_SEED, Teacher, Told
 from trainer.reproductions.mathcritique.play import Attempt, Players, Reading, Spent, refining
 from trainer.reproductions.mathcritique.testtime import Played, Turn, pass_at, play, voted
-from trainer.training.pretrain import Plan as BenchPlan
-from trainer.training.pretrain import pretrain
-from trainer.training.rows import Row
+from trainer.statistics import paired
 
 PROBLEM = Problem(text="Ana buys 3 pens for 4 dollars each. How much does she pay?", answer="12")
 WORKED = list(islice(wordproblems.stream(3), 40))

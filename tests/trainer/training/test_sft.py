@@ -21,13 +21,13 @@ from runtime.engines.hf.chat import Chat
 from runtime.engines.hf.loading import load_tokenizer
 from runtime.types import Problem
 from trainer.data.examples import critic_row
+from trainer.data.rows import Encoder, Row, read_rows, write_rows
 from trainer.data.sources import JudgedAttempt, RowError
 from trainer.training import prefix_loop
 from trainer.training.modelling import collate, learned_parameters, loss, open_for_tuning, read_prefix, save_adapter
 from trainer.training.prefix_loop import Tuning
 from trainer.training.progress import told
 from trainer.training.recipe import Recipe, RecipeError, read_recipe
-from trainer.training.rows import Encoder, Row, read_rows, write_rows
 from trainer.training.schedule import Progress, batches, share_of_rate
 from trainer.training.sft import Run
 from trainer.training.speed import compare

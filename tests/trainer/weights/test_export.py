@@ -18,8 +18,8 @@ from runtime.engines.hf import HfEngine
 from runtime.engines.llamacpp import LlamaCppEngine
 from runtime.files import sha256_of
 from trainer.benchmarks.peers import plain_llama
-from trainer.training.base import RECORD, Source
 from trainer.weights import export, merge, parity
+from trainer.weights.base import RECORD, Source
 from trainer.weights.export import ExportError, to_voice
 from trainer.weights.from_adapter import to_adapter
 

@@ -10,7 +10,7 @@ from typing import get_args
 from rich.table import Table
 
 from trainer.data.critiques.records import Origin, Record
-from trainer.evaluation.statistics import Paired, paired
+from trainer.statistics import Paired, paired
 
 COLUMNS = ("made", "wrong", "annotated", "parsed", "agreeing", "leaked", "parroted", "refined", "kept")
 

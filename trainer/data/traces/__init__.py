@@ -17,8 +17,8 @@ from typing import Any
 
 from trainer.data.decontaminate import drop, find, read_texts
 from trainer.data.examples import kept_apart
+from trainer.data.rows import write_rows
 from trainer.data.traces.trace import Trace, actor_row, row
-from trainer.training.rows import write_rows
 
 
 def write_traces(folder: Path, traces: Iterable[Trace], held_out: Sequence[Path] = ()) -> dict[str, Any]:

@@ -6,13 +6,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from runtime.prompts.actor_turn import conversation
-
 from runtime.checks import arithmetic
 from runtime.checks.grading import grade
+from runtime.prompts.actor_turn import conversation
 from runtime.text import CHECK, Line, LineReader, closing_line, final_answer, join_steps, language_of, read_check
 from runtime.types import Problem
-from trainer.training.rows import Row
+from trainer.data.rows import Row
 
 DECISION = 4.0
 """What the first word of a check weighs: with it the voice doubts or goes on, and it is one word among two hundred."""

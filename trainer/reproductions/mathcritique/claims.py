@@ -14,10 +14,10 @@ from statistics import fmean
 from typing import Literal
 
 from runtime.types import Value
-from trainer.evaluation.statistics import Paired, paired, wilson
-from trainer.pipelines.improve import BINS, Arm, Round
+from trainer.reproductions.mathcritique.improve import BINS, Arm, Round
 from trainer.reproductions.mathcritique.judging import Told
 from trainer.reproductions.mathcritique.testtime import Played, pass_at, voted
+from trainer.statistics import Paired, paired, wilson
 
 Verdict = Literal["holds", "consistent", "does not hold", "not measured"]
 Bools = Sequence[bool]

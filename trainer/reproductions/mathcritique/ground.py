@@ -19,9 +19,9 @@ from runtime.problems.worked import Worked
 from runtime.prompts.actor_turn import VOICE as ACTOR
 from runtime.settings import Settings
 from runtime.types import content_hash
+from trainer.data.rows import Row, write_rows
 from trainer.reproductions.mathcritique.play import Players
 from trainer.training.recipe import read_recipe
-from trainer.training.rows import Row, write_rows
 from trainer.training.sft import Run
 from trainer.weights.export import to_voice
 

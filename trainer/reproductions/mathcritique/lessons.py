@@ -7,21 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from runtime.prompts.actor_turn import after_critique, conversation
-
 from runtime.checks import arithmetic
 from runtime.problems.worked import Worked
+from runtime.prompts.actor_turn import after_critique, conversation
 from runtime.text import CHECK, join_steps, language_of
 from runtime.types import Step, Trajectory
 from trainer.data.errors import Injected, InjectionError, inject_random
 from trainer.data.examples import right_attempt, wrong_attempt
+from trainer.data.rows import Row
 from trainer.data.sources import JudgedAttempt
 from trainer.data.traces.material import from_attempt, from_worked
 from trainer.data.traces.trace import Trace
 from trainer.data.traces.trace import row as talk_row
 from trainer.data.traces.wording import smoothed
 from trainer.reproductions.mathcritique.play import Attempt
-from trainer.training.rows import Row
 
 DOUBT = "wrong, I go through it again."
 Known = tuple[Worked, JudgedAttempt]

@@ -8,10 +8,10 @@ from statistics import fmean
 from typing import Any
 
 from runtime.files import write_whole
-from trainer.pipelines.improve import BINS, Arm, Round
 from trainer.reproductions.mathcritique import curves
 from trainer.reproductions.mathcritique.claims import Claim, Measured
 from trainer.reproductions.mathcritique.curves import INK, WITH, WITHOUT, figure, quiet
+from trainer.reproductions.mathcritique.improve import BINS, Arm, Round
 from trainer.reproductions.mathcritique.testtime import Played
 
 ARM_COLOURS = {"vanilla": WITHOUT, "difficulty": WITH, "critic": "#7a5195"}

@@ -20,14 +20,14 @@ from runtime.files import sha256_of
 from runtime.prompts.actor_turn import conversation
 from runtime.text import final_answer
 from runtime.types import Problem, content_hash
-from trainer.pipelines.improve import Arm, Improvement, Plan, Round, first_actor
+from trainer.data.rows import Row
 from trainer.reproductions.mathcritique import report
 from trainer.reproductions.mathcritique.claims import Measured, all_claims
 from trainer.reproductions.mathcritique.ground import Ground, Judge
+from trainer.reproductions.mathcritique.improve import Arm, Improvement, Plan, Round, first_actor
 from trainer.reproductions.mathcritique.judging import Teacher
 from trainer.reproductions.mathcritique.lessons import corrected_over, talked_over
 from trainer.reproductions.mathcritique.testtime import Played, play
-from trainer.training.rows import Row
 
 PLAY_SEED = 7002
 TALK_TOKENS = 384

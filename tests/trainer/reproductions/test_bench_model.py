@@ -3,12 +3,12 @@
 from dataclasses import replace
 
 import pytest
-from runtime.prompts.actor_turn import conversation
 from transformers import AutoTokenizer
 
 from runtime import engines, settings
 from runtime.checks import arithmetic
-from trainer.training.pretrain import (
+from runtime.prompts.actor_turn import conversation
+from trainer.reproductions.bench_model import (
     Blocks,
     Plan,
     corrected,

@@ -4,7 +4,7 @@ from math import sqrt
 
 import pytest
 
-from trainer.evaluation.statistics import harmonic, mcnemar, paired, wilson
+from trainer.statistics import harmonic, mcnemar, paired, wilson
 
 
 @pytest.mark.parametrize(

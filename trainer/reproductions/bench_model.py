@@ -19,7 +19,6 @@ from typing import Any
 
 import torch
 from gguf import GGMLQuantizationType
-from runtime.prompts.actor_turn import conversation
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch.utils.data import Dataset
 from transformers import (
@@ -37,15 +36,16 @@ from runtime.engines.hf.loading import fastest_dtype
 from runtime.files import saved_by_library, write_whole
 from runtime.problems import wordproblems
 from runtime.problems.worked import Worked
+from runtime.prompts.actor_turn import conversation
 from runtime.settings import Settings
 from runtime.text import final_answer
 from runtime.types import content_hash
 from trainer.data.errors import InjectionError
 from trainer.data.examples import critic_row, right_attempt, wrong_attempt
+from trainer.data.rows import Row
 from trainer.data.traces.material import generated
-from trainer.evaluation.statistics import wilson
 from trainer.reproductions.mathcritique import lessons
-from trainer.training.rows import Row
+from trainer.statistics import wilson
 from trainer.training.trl_loop import newest_checkpoint
 from trainer.weights.to_gguf import to_gguf
 

@@ -15,8 +15,8 @@ from runtime.engines.llamacpp.chat import Chat
 from runtime.engines.llamacpp.measure import loaded
 from runtime.files import sha256_of
 from runtime.models.download.files import ModelError
-from trainer.training.base import BaseError, base_folder, source_of
 from trainer.weights import merge
+from trainer.weights.base import BaseError, base_folder, source_of
 from trainer.weights.export import open_gguf
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(120)]
