@@ -8,12 +8,13 @@ from string import Formatter
 
 import pytest
 
+from runtime.database import _REMEDIES
 from runtime.engines.base import ContextOverflow
 from runtime.errors import SoliloquyError
 from runtime.events import Transcript
 from runtime.page.endings import ended
 from runtime.page.words import LANGUAGES, LOCALES, catalogue, explained, understood, word
-from runtime.store import _REMEDIES, Run, StoreError
+from runtime.store import Run, StoreError
 from runtime.text import UnreadableError, clean
 from runtime.types import Outcome, Problem, SelfTalk
 
