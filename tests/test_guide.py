@@ -307,8 +307,8 @@ def test_a_log_from_before_there_were_hints_shows_its_runs_in_full(home):
         connection.execute("insert into problems (id, text) values ('p', 'How many?')")
         talk = json.dumps({"problem": {"text": "How many?"}, "turns": [], "outcome": None})
         connection.execute(
-            "insert into runs (id, session_id, problem_id, kind, mode, model, seconds, talk)"
-            " values ('r', 's', 'p', 'solve', 'plain', 'm', 0, ?)",
+            "insert into runs (id, session_id, problem_id, kind, mode, model, status, seconds, talk, created_at)"
+            " values ('r', 's', 'p', 'solve', 'plain', 'm', 'settled', 0, ?, '2026-11-01')",
             [talk],
         )
         connection.commit()
