@@ -18,17 +18,17 @@ PLAIN = (
 )
 
 REFUSED_TEMPLATES = {
-    "syntax error": ("{% for message in messages %}", "cannot be filled in"),
-    "unknown tag": ("{% shell 'true' %}" + PLAIN, "cannot be filled in"),
-    "unknown function": ("{{ launch(messages) }}", "cannot be filled in"),
-    "a division by zero": ("{{ 1 // 0 }}" + PLAIN, "cannot be filled in"),
+    "syntax error": ("{% for message in messages %}", "cannot be used"),
+    "unknown tag": ("{% shell 'true' %}" + PLAIN, "cannot be used"),
+    "unknown function": ("{{ launch(messages) }}", "cannot be used"),
+    "a division by zero": ("{{ 1 // 0 }}" + PLAIN, "cannot be used"),
     "raises at once": ("{{ raise_exception('not today') }}", "not today"),
     "reaches for Python's insides": (
         "{{ messages.__class__.__mro__ }}{{ ''.__class__.__base__.__subclasses__() }}",
         "",
     ),
     "calls itself for ever": ("{% macro again() %}{{ again() }}{% endmacro %}{{ again() }}" + PLAIN, "cannot be"),
-    "huge by repetition": ("{{ 'x' * 10000000000 }}" + PLAIN, "cannot be filled in"),
+    "huge by repetition": ("{{ 'x' * 10000000000 }}" + PLAIN, "cannot be used"),
     "huge in pieces": ("{% for a in range(300) %}" + "{{ 'word ' * 2000 }}" * 2 + "{% endfor %}" + PLAIN, "template"),
     "a long preamble": ("{% for a in range(9000) %}{{ a }} {% endfor %}" + PLAIN, "tokens of a short problem"),
     "blank": (" \n", "no chat template"),

@@ -39,10 +39,10 @@ class Template:
         self.folds_system = not self._passes_on(_SYSTEM)
         self.merges_turns = not self._passes_on(_REPEATS)
         for trial in (_SYSTEM, _TURNS):
-            if missing := self._missing(trial):
+            if _lost(trial, self(trial)):
                 raise EngineError(
-                    f"The chat template of {name} does not pass on what is asked: {missing!r} is not in what it"
-                    " makes of a trial. Use another file of this model, or another model."
+                    f"The chat template of {name} drops the problem: the model would never see it. Use another file of"
+                    " this model, or another model."
                 )
 
     def __call__(self, messages: Messages, opened: bool = True) -> str:
@@ -64,10 +64,6 @@ class Template:
         except Exception:  # noqa: BLE001 - a template is somebody else's program
             return False
         return not _lost(trial, text)
-
-    def _missing(self, trial: Messages) -> str | None:
-        """The first text of a trial that is lost. Raises EngineError if it cannot be rendered at all."""
-        return _lost(trial, self(trial))
 
 
 def unusable(name: str, error: Exception) -> EngineError:

@@ -199,7 +199,7 @@ def test_attempts_are_brought_in_and_a_wrong_file_is_explained(tab, served, tmp_
     wrong.write_text("nonsense\n")
     right.write_text(json.dumps(THREE) + "\n")
     tab.locator('input[type="file"]').set_input_files(wrong)
-    tab.get_by_text("wrong.jsonl, line 1: it is not JSON").wait_for()
+    tab.get_by_text("wrong.jsonl, line 1: it is not valid JSON").wait_for()
     tab.locator('input[type="file"]').set_input_files(right)
     tab.get_by_text("1 new attempts to review").wait_for()
     expect(card(tab, 1)).to_contain_text("3 + 4 = 8")

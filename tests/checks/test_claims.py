@@ -116,7 +116,7 @@ def test_a_number_after_missing_data_is_invented_and_one_that_was_calculated_is_
         ("The total cost is 6 * P.", "6P"),
         ("She pays 6P dollars.\nThe answer is 6P.", "6P"),
         ("The answer is 6x.", "6x"),
-        ("The answer is 6 m.", "6"),
+        ("The answer is 6 m.", "6 m"),
         ("The answer is 6 a day.", "6"),
         ("The answer is 6.", "6"),
         ("x = 6", "6"),

@@ -250,7 +250,7 @@ def test_who_is_still_on_the_way_is_not_wrong():
         attempt("3 × 4 = 12", "12 dollars", answer="12"),
         attempt("3 × 4 = 12", answer="12", origin="sample"),
     ):
-        assert signs(meant, testimony, ["solutions"])[-1] == {"deviation": 1.0}
+        assert {"deviation": 1.0} in signs(meant, testimony, ["solutions"])
 
 
 # What solutions have in common

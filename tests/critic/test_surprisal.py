@@ -3,13 +3,13 @@
 from threading import Event
 
 import pytest
-from runtime.prompts.actor_turn import conversation
 
 from runtime.critic.aggregation import Weights
 from runtime.critic.critic import judge
 from runtime.critic.evidence.sources import PANELS, UNEXPECTED, Hearing, Testimony, examine
 from runtime.critic.evidence.surprisal import CHOICES, surprises
 from runtime.engines.scripted import ScriptedEngine
+from runtime.prompts.actor_turn import conversation
 from runtime.types import Problem, Step, Trajectory
 
 PROBLEM = Problem(text="Ana buys 3 pens for 4 dollars each and a book for 5 dollars. How much does she pay?")
@@ -136,7 +136,9 @@ def test_only_a_panel_with_the_witness_hears_it():
 @pytest.mark.parametrize(("problem", "word"), [(PROBLEM, "expected"), (CHINESE, "本该")])
 def test_its_sign_is_the_surprise_and_its_note_says_so_without_the_number(problem, word):
     values = (0.0, UNEXPECTED, UNEXPECTED - 0.1)
-    said = examine(problem, attempt("1", "2", "3", problem=problem), Testimony(surprises=values), ("expectation",))
+    said = examine(
+        problem, attempt("1 + 1", "2 + 1", "3 + 1", problem=problem), Testimony(surprises=values), ("expectation",)
+    )
     assert [one.signs for one in said] == [{"surprise": value} for value in values]
     evidence = [one.evidence[0] for one in said]
     assert [(one.by, one.verdict) for one in evidence] == [

@@ -7,13 +7,13 @@ import llama_cpp as llama
 import pytest
 from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 from places import CATALOGUE, MODELS, ROOT
-from runtime.prompts.actor_turn import conversation
 
 from runtime.engines.base import EngineError, Sampling
 from runtime.engines.llamacpp import LlamaCppEngine
 from runtime.engines.llamacpp.chat import Chat, jinja_template
 from runtime.models.gguf_header import read_header
 from runtime.prompts import templates
+from runtime.prompts.actor_turn import conversation
 from runtime.prompts.critic_turn import put_to_critic
 from runtime.types import Problem
 
@@ -113,20 +113,20 @@ def test_a_template_that_takes_everything_gets_it_unchanged(source):
         ("{% for m in messages %}{{ m['content'] }}", "cannot be used"),
         ("{{ messages | nothing }}", "cannot be used"),
         ("{{ 1 / 0 }}", "division by zero"),
-        ("{{ messages.__class__.__mro__ }}", "cannot be used|does not pass on"),
+        ("{{ messages.__class__.__mro__ }}", "cannot be used|drops the problem"),
         ("{{ raise_exception('no') }}", "cannot be used .no."),
-        ("", "does not pass on"),
-        ("chatml", "does not pass on"),
-        ("{% for m in messages %}{% for part in m['content'] %}{{ part['text'] }}{% endfor %}{% endfor %}", "does not"),
-        ("{{ messages[0]['content'] }}", "does not pass on"),
-        ("{{ messages[-1]['content'] }}", "does not pass on"),
+        ("", "drops"),
+        ("chatml", "drops"),
+        ("{% for m in messages %}{% for part in m['content'] %}{{ part['text'] }}{% endfor %}{% endfor %}", "drops"),
+        ("{{ messages[0]['content'] }}", "drops"),
+        ("{{ messages[-1]['content'] }}", "drops"),
         (
             "{% for m in messages %}{% if m['role'] == 'assistant' %}{{ m['content'] }}{% endif %}{% endfor %}",
-            "does not",
+            "drops",
         ),
         (
             "{% for m in messages %}{% if m['role'] != 'assistant' %}{{ m['content'] }}{% endif %}{% endfor %}",
-            "does not",
+            "drops",
         ),
     ],
 )

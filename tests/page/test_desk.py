@@ -5,11 +5,11 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-from runtime.log.run import step_id
 from solver import QUESTION, Solver
 
 from runtime import settings
 from runtime.events import Transcript
+from runtime.log.run import step_id
 from runtime.log.store import SessionLog, StoreError
 from runtime.page.desk import BusyError, Desk
 from runtime.page.frame import Frame
@@ -52,7 +52,7 @@ def test_a_log_that_could_not_be_opened_is_tried_again_when_there_is_something_t
     home.parent.write_text("in the way")
     log = SessionLog(home / "soliloquy.db", at_once=False)
     desk = a_desk(log)
-    assert desk.log is None and "SOLILOQUY_HOME" in desk.mishap
+    assert desk.log is None and "SOLILOQUY_HOME" in str(desk.mishap)
     view = solved(desk)
     assert view["answer"] and not view["rateable"]
     home.parent.unlink()

@@ -9,7 +9,6 @@ from contextlib import closing
 from dataclasses import replace
 
 import pytest
-from runtime.log.run import step_id
 from sqlite_utils import Database, Migrations
 
 from runtime import settings
@@ -17,6 +16,7 @@ from runtime.engines.base import EngineError
 from runtime.engines.scripted import ScriptedEngine
 from runtime.events import Finished, StepDone, Token, Voting, fold
 from runtime.log.migrations import first_tables
+from runtime.log.run import step_id
 from runtime.log.store import SessionLog, StoreError
 from runtime.session.session import Session
 from runtime.tutoring import disclosure
@@ -310,8 +310,8 @@ def test_a_log_from_before_there_were_hints_shows_its_runs_in_full(home):
         connection.execute("insert into problems (id, text) values ('p', 'How many?')")
         talk = json.dumps({"problem": {"text": "How many?"}, "turns": [], "outcome": None})
         connection.execute(
-            "insert into runs (id, session_id, problem_id, kind, mode, model, seconds, talk)"
-            " values ('r', 's', 'p', 'solve', 'plain', 'm', 0, ?)",
+            "insert into runs (id, session_id, problem_id, kind, mode, model, status, seconds, talk, created_at)"
+            " values ('r', 's', 'p', 'solve', 'plain', 'm', 'settled', 0, ?, '2026-11-01')",
             [talk],
         )
         connection.commit()

@@ -7,12 +7,14 @@ from string import Formatter
 
 import pytest
 from places import ROOT
-from runtime.log.run import Run
+from runtime.database import _REMEDIES
 
 from runtime.engines.base import ContextOverflow
 from runtime.errors import SoliloquyError
 from runtime.events import Transcript
-from runtime.log.store import _REMEDIES, StoreError
+from runtime.log.database import _REMEDIES
+from runtime.log.run import Run
+from runtime.log.store import StoreError
 from runtime.text import UnreadableError, clean
 from runtime.types import Outcome, Problem, SelfTalk
 from runtime.view.endings import ended

@@ -110,46 +110,25 @@ def at_most(more: int) -> Iterator[None]:
 
 
 def render(name: str, model: int) -> list[int]:
-    """The tokens of a probe conversation. Raises EngineError if the template cannot be filled in, or if what a person
-    asks is not in what the model would read."""
+    """The tokens of a probe conversation. Raises EngineError if the template cannot be used, or if what a person asks
+    is not in what the model would read."""
     try:
         with at_most(TEMPLATE_MEMORY):
             chat = Chat(model, name)
-            prompts = (chat.prompt_tokens(messages) for messages in CONVERSATIONS)
-            checked = [checked_prompt(name, model, *both) for both in zip(CONVERSATIONS, prompts, strict=True)]
+            prompts = [short(name, chat.prompt_tokens(messages)) for messages in CONVERSATIONS]
     except EngineError:
         raise
     except Exception as error:  # a template is a program of somebody else: anything may be raised
         what = f"{type(error).__name__}: {error}"[:200].strip().rstrip(":.")
-        raise EngineError(f"The chat template of {name} cannot be filled in ({what}). {REMEDY}") from error
-    return checked[0]
+        raise EngineError(f"The chat template of {name} cannot be used ({what}). {REMEDY}") from error
+    return prompts[0]
 
 
-def checked_prompt(name: str, model: int, messages: Messages, prompt: list[int]) -> list[int]:
+def short(name: str, prompt: list[int]) -> list[int]:
+    """The prompt. Raises EngineError if the template makes far too much of a short problem."""
     if len(prompt) > LONGEST_PROMPT:
         raise EngineError(f"The chat template of {name} makes {len(prompt):,} tokens of a short problem. {REMEDY}")
-    if squeezed(messages[-1]["content"]) not in squeezed(text_of(model, prompt)):
-        raise EngineError(f"The chat template of {name} drops the problem: the model would never see it. {REMEDY}")
     return prompt
-
-
-def text_of(model: int, tokens: list[int]) -> str:
-    vocab = llama.llama_model_get_vocab(model)
-    given = (llama.llama_token * len(tokens))(*tokens)
-    buffer = bytearray(64 + 8 * len(tokens))
-    for _ in range(2):  # once more with the room that it asks for
-        place = (llama.ctypes.c_char * len(buffer)).from_buffer(buffer)
-        size = llama.llama_detokenize(vocab, given, len(tokens), place, len(buffer), False, True)
-        if size >= 0:
-            return bytes(buffer[:size]).decode("utf-8", "replace")
-        del place
-        buffer = bytearray(-size)
-    return ""
-
-
-def squeezed(text: str) -> str:
-    """Without spaces, which tokenizers may move."""
-    return "".join(text.split())
 
 
 def decode(name: str, model: int, prompt: list[int]) -> None:
