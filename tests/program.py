@@ -16,8 +16,11 @@ from urllib.parse import parse_qsl, urljoin, urlsplit
 from urllib.request import HTTPCookieProcessor, ProxyHandler, Request, build_opener
 
 import pytest
+from places import ROOT
 
-APP = Path(__file__).parents[1] / "app.py"
+APP = ROOT / "app.py"
+BARE = {"PATH": os.defpath, "HOME": os.environ.get("HOME", "/")}
+"""Neither a display nor a browser, and no settings."""
 
 
 def get(address: str, **headers: str) -> str:
@@ -69,3 +72,24 @@ def program(
     finally:
         process.kill()
         process.wait()
+
+
+def run(*arguments, module="runtime", **environment):
+    return subprocess.run(
+        [sys.executable, "-m", module, *map(str, arguments)],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def refused(finished, *words):
+    assert finished.returncode == 1
+    assert finished.stdout == ""
+    assert finished.stderr.startswith("Error: ")
+    assert finished.stderr.count("\n") == 1
+    for word in words:
+        assert word in finished.stderr

@@ -1,8 +1,9 @@
 """How the witnesses are weighed: a logistic rule over what each of them says of a step.
 
 A witness speaks in *signs*, numbers with a name. The log-odds that a step is right, if those before it are, are a
-constant plus the weighted sum of its signs; the weights are fitted on judged attempts (`trainer.evaluation.calibrate`), one set for
-every panel of witnesses, and stand in the card of the voice that they were fitted with.
+constant plus the weighted sum of its signs; the weights are fitted on judged attempts
+(`trainer.evaluation.calibrate`), one set for every panel of witnesses, and stand in the card of the voice that they
+were fitted with.
 
 An attempt is right only if all its steps are, so their probabilities are multiplied: several doubtful steps are as good
 a reason to object as one bad one, and the step to blame is the likeliest first error, which often comes before the one

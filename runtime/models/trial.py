@@ -4,7 +4,8 @@ A library that was built for another processor dies with its first matrix produc
 abort llama.cpp or keep it busy for ever. Nothing in the process that it happens to can be caught, so a child process
 (`engines.llamacpp.trial`) loads the file, fills in its chat template, reads a problem and writes ten tokens, and this
 one waits with a deadline. The finding counts for this library, processor, kernel and file, and stands in `trials.json`
-of the home. `python -m runtime.models.trial [FILE]` prints it; without a file, for the small model that ships with Soliloquy.
+of the home. `python -m runtime.models.trial [FILE]` prints it; without a file, for the small model that ships with
+Soliloquy.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Practising: a fresh word problem of a wanted kind, a student's lines judged exactly, and how hard the next one is.
 
-The whole solution of these problems is known (`runtime.problems.worked`), so no model is needed. A line is held against two
-things: its own equations, and the numbers that the problem leads to. Somebody may get there by another way; lines with
-numbers of their own are let stand once the answer is reached without a slip.
+The whole solution of these problems is known (`runtime.problems.worked`), so no model is needed. A line is held
+against two things: its own equations, and the numbers that the problem leads to. Somebody may get there by another
+way; lines with numbers of their own are let stand once the answer is reached without a slip.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ import openai
 import pytest
 import uvicorn
 from program import get
+from solver import PROGRAM, QUESTION, RIGHT
 from starlette.applications import Starlette
-from test_session import PROGRAM, QUESTION, RIGHT
 
 from runtime import settings as configuration
 from runtime.api import routes, shapes, telling

@@ -9,17 +9,14 @@ import sys
 from typing import Any
 
 import pytest
-from places import ROOT
 from playwright.sync_api import expect
 from test_review import call, imported, review
+from test_training import WRITER
 from tutor import Served
 
 from runtime.page.tabs.train import TrainTab
 from runtime.studio.labelled import attempts_of
 from runtime.types import Feedback
-
-sys.path.append(str(ROOT))
-from test_training import WRITER
 
 pytestmark = pytest.mark.browser
 

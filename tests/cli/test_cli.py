@@ -1,12 +1,12 @@
 """The command lines, as a person runs them: results on stdout, one sentence on stderr, an exit code."""
 
 import json
-import os
 import subprocess
 import sys
 
 import pytest
 from places import ROOT
+from program import refused, run
 from typer.main import get_command
 from typer.testing import CliRunner
 
@@ -15,27 +15,6 @@ from runtime.types import Feedback
 from trainer.__main__ import app
 
 PLANTED = sorted((ROOT / "data" / "seed" / "planted").glob("*.txt"))
-
-
-def run(*arguments, module="runtime", **environment):
-    return subprocess.run(
-        [sys.executable, "-m", module, *map(str, arguments)],
-        cwd=ROOT,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-
-def refused(finished, *words):
-    assert finished.returncode == 1
-    assert finished.stdout == ""
-    assert finished.stderr.startswith("Error: ")
-    assert finished.stderr.count("\n") == 1
-    for word in words:
-        assert word in finished.stderr
 
 
 @pytest.mark.parametrize(

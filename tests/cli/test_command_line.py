@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from places import ROOT
-from test_cli import run
+from program import run
 
 from runtime.environment import mend_no_proxy
 from runtime.errors import SoliloquyError, run_command_line

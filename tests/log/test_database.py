@@ -14,9 +14,9 @@ from contextlib import closing
 
 import pytest
 from places import ROOT
-from runtime.log.run import Run, step_id
 
 from runtime.events import Transcript
+from runtime.log.run import Run, step_id
 from runtime.log.store import SessionLog, StoreError, new_id, now
 from runtime.types import Feedback, Outcome, Problem, SelfTalk, Step, Trajectory
 
@@ -49,7 +49,10 @@ for line in gates:
     except Exception as error:
         print(repr(error), flush=True)
 """
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "log")]),
+    }
     pair = [
         subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
                          env=environment, cwd=ROOT)

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import hostile
 import pytest
-from program import program
-from test_start import BARE, get
+from program import BARE, get, program
 
 from runtime import engines, settings
 from runtime.cli import doctor

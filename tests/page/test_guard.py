@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from program import cookie, get, program
-from test_cli import run as command
+from program import run as command
 
 from runtime import settings as configuration
 from runtime.engines.scripted import ScriptedEngine

@@ -13,7 +13,7 @@ from urllib.parse import urljoin
 
 import openai
 import pytest
-from program import get, program
+from program import BARE, get, program
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
@@ -23,8 +23,6 @@ from runtime.log.store import SessionLog, StoreError
 from runtime.page import serving
 from runtime.session.loader import Loading
 
-BARE = {"PATH": os.defpath, "HOME": os.environ.get("HOME", "/")}
-"""Neither a display nor a browser, and no settings."""
 NOBODY = 65534
 
 pytestmark = pytest.mark.timeout(300)

@@ -6,20 +6,18 @@ import sys
 
 import pytest
 from places import ROOT
-from runtime.log.run import step_id
+from solver import PROGRAM, QUESTION, RIGHT
 
 from runtime import settings
 from runtime.critic.evidence.sources import PROGRAMS
 from runtime.engines.base import EngineError
 from runtime.engines.scripted import ScriptedEngine
 from runtime.events import StepDone
+from runtime.log.run import step_id
 from runtime.log.store import StoreError
 from runtime.session.session import Session
 from runtime.text import UnreadableError
 
-QUESTION = "Ana buys 3 pens for 4 dollars each and a book for 5 dollars. How much does she pay?"
-RIGHT = "The pens cost 3 × 4 = 12 dollars.\nIn all she pays 12 + 5 = 17 dollars.\nThe answer is 17."
-PROGRAM = "    pens = 3 * 4\n    return pens + 5"
 SOLVED = [RIGHT, *[RIGHT] * 2, *[PROGRAM] * PROGRAMS]
 """An attempt, and all that the critic asks for where everybody agrees with it."""
 

@@ -291,6 +291,9 @@ def test_a_verdict_shows_before_and_after():
 
 
 def test_the_runtime_starts_the_trainer_without_importing_it():
-    code = "import sys, runtime.studio.training, runtime.view.training; print('trainer' in sys.modules, 'torch' in sys.modules)"
+    code = (
+        "import sys, runtime.studio.training, runtime.view.training;"
+        "print('trainer' in sys.modules, 'torch' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]

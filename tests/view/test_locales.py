@@ -7,7 +7,6 @@ from string import Formatter
 
 import pytest
 from places import ROOT
-from runtime.database import _REMEDIES
 
 from runtime.engines.base import ContextOverflow
 from runtime.errors import SoliloquyError

@@ -7,8 +7,8 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from test_cli import refused
-from test_cli import run as command
+from program import refused
+from program import run as command
 
 from runtime.events import Transcript
 from runtime.log.run import PRACTISED, Run, step_id

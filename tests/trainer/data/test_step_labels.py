@@ -253,8 +253,8 @@ def test_leaving_early_cancels_and_stores_no_half_label():
 
 KILLED = """
 import sys
-sys.path[:0] = ["tests"]
-from test_labels import Answering, many, settings, Labelling, RIGHT
+sys.path[:0] = ["tests", "tests/trainer/data"]
+from test_step_labels import Answering, many, settings, Labelling, RIGHT
 engine = Answering(lambda begun, count: RIGHT)
 engine.delay = 0.02
 for _ in Labelling(many(), engine, settings.load(), 2).run():

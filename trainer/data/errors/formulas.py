@@ -1,4 +1,4 @@
-"""Formulas of `runtime.problems.worked` as small trees, so that a sign or a number in them can be put in another's place."""
+"""Formulas of `runtime.problems.worked` as small trees, to put a sign or a number in another's place."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Actor and critic on many problems at once: attempts, critiques of them, refinements, each with what it cost.
 
-The app plays one problem at a time (`runtime.solving.loop`); experiments need thousands of turns, so every kind of turn is
-asked for in one go and decoded side by side.
+The app plays one problem at a time (`runtime.solving.loop`); experiments need thousands of turns, so every kind of turn
+is asked for in one go and decoded side by side.
 """
 
 from __future__ import annotations
