@@ -16,7 +16,7 @@ JOBS ?= 3
 .PHONY: app test test-browser lint bench critic chromium llama-server clean
 
 app: .venv/runtime.ready
-	@$(BIN)/python -m runtime.trial || true
+	@$(BIN)/python -m runtime.models.trial || true
 	@$(BIN)/python -m runtime models pull $(MODEL) || echo "Starting without a model; the page says what to do." >&2
 	@$(BIN)/python app.py $(if $(MODEL),--model $(MODEL)) $(ARGS)
 

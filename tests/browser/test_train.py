@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 from test_review import call, imported, review
-from test_training import WRITER
+from training_process import WRITER
 from tutor import Served
 
 from runtime.page.tabs.train import TrainTab

@@ -127,9 +127,9 @@ def test_an_unusable_problem_is_refused_before_the_model_is_needed(text, log):
 CRASH = """
 import os, sys
 from runtime.engines.scripted import ScriptedEngine
-from runtime.session import Session
+from runtime.session.session import Session
 from runtime.settings import load
-from runtime.store import SessionLog
+from runtime.log.store import SessionLog
 
 
 class Crashing(ScriptedEngine):

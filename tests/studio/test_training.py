@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 from places import ROOT
+from training_process import WRITER
 from typer.testing import CliRunner
 
 from runtime import settings
@@ -70,7 +71,7 @@ def test_a_wrong_line_that_only_states_the_answer_is_not_counted_as_a_lesson(log
 
 def test_only_bases_with_a_recipe_can_be_trained():
     found = bases(settings.load())
-    assert set(found) <= {path.stem.removeprefix("critic-") for path in (ROOT / "trainer/recipes").glob("critic-*")}
+    assert set(found) <= {path.stem.removeprefix("critic-") for path in (ROOT / "trainer/recipes/sft").glob("critic-*")}
 
 
 def test_the_preview_shows_lessons_as_the_trainer_writes_them(log):
@@ -83,31 +84,7 @@ def test_the_preview_shows_lessons_as_the_trainer_writes_them(log):
     assert "<mark>right</mark>" in lessons(rows, "en") and "What is" in lessons(rows, "en")
 
 
-# A real process that writes what the trainer writes, with the trainer's own means, and stops as it does
-
-
-WRITER = """
-import json, sys, time
-from pathlib import Path
-from trainer.sft.plan import Progress, Record
-from trainer.stages import Stages
-
-place, steps = Path(sys.argv[1]), int(sys.argv[2])
-stages, voice = Stages(place), place / "voice"
-voice.mkdir(exist_ok=True)
-with stages.until_the_end():
-    stages.begin("lessons")
-    stages.begin("tuning", folder=str(voice), minutes=10.0)
-    record = Record(voice)
-    for step in range(len(record.read()) + 1, steps + 1):
-        record.add(Progress(step, steps, 2 / step, 8, 900, 0.02, 0.02 * step, 1.5 / step if step % 5 == 0 else None))
-        time.sleep(0.02)
-        stages.pause()
-    for what in ("voice", "base"):
-        stages.begin("measuring", what=what)
-    stages.begin("gate")
-    stages.end(version="v1", promoted=True, reasons=["Better."], figures={"n": 160})
-"""
+# A run is begun as a short process in the trainer's place
 
 
 class Written(Training):
@@ -210,7 +187,7 @@ FAILING = """
 import sys
 from pathlib import Path
 from runtime.errors import SoliloquyError, run_command_line
-from trainer.stages import Stages
+from trainer.pipelines.stages import Stages
 
 def command():
     with Stages(Path(sys.argv[1])).until_the_end():

@@ -172,7 +172,7 @@ def pretrain(
 
 @app.command()
 def retrain(
-    base: Annotated[str, typer.Option(help="Name of an installed base with a recipe in trainer/recipes.")],
+    base: Annotated[str, typer.Option(help="Name of an installed base with a recipe in trainer/recipes/sft.")],
     minutes: Annotated[float | None, typer.Option(min=0.1, help="Tune for so long; all lessons if unset.")] = None,
     generated: Annotated[int, typer.Option(min=0, help="Lessons from fresh problems.")] = 1000,
     marked: Annotated[Path | None, typer.Option(help="Problems whose solutions have GSM8K's marks.")] = None,

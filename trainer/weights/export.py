@@ -127,7 +127,8 @@ def _known(shape: Shape, name: str) -> Shape:
     if shape.architecture not in PAIRED:
         raise ExportError(
             f"{name} has the architecture {shape.architecture!r}, for which no export was ever compared with peft. "
-            f"Known are {', '.join(PAIRED)}; to add one, extend PAIRED in trainer/export.py and check its parity."
+            f"Known are {', '.join(PAIRED)}; to add one, extend PAIRED in trainer/weights/export.py and check "
+            "its parity."
         )
     return shape
 

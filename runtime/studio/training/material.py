@@ -75,7 +75,9 @@ def readiness(log: SessionLog, settings: Settings) -> Readiness:
 
 def bases(settings: Settings) -> tuple[str, ...]:
     """Installed models for whose critic there is a recipe, the smallest first."""
-    recipes = {path.stem.removeprefix("critic-") for path in (ROOT / "trainer" / "recipes").glob("critic-*.yaml")}
+    recipes = {
+        path.stem.removeprefix("critic-") for path in (ROOT / "trainer" / "recipes" / "sft").glob("critic-*.yaml")
+    }
     here = sorted(catalogue.installed(settings), key=lambda entry: entry.bytes)
     return tuple(entry.name for entry in here if entry.name in recipes)
 

@@ -555,9 +555,9 @@ def test_an_interrupted_run_ends_in_the_same_bytes(tmp_path):
 PROGRAM = """
 import sys, time
 from pathlib import Path
-from trainer.critiques.annotators import Structural
-from trainer.critiques.pipeline import Critiques, Recipe
-from trainer.critiques.tasks import read_tasks
+from trainer.data.critiques.annotators import Structural
+from trainer.data.critiques.pipeline import Critiques, Recipe
+from trainer.data.critiques.tasks import read_tasks
 
 home, pause = Path(sys.argv[1]), float(sys.argv[2])
 tasks = read_tasks(home / "problems.jsonl")

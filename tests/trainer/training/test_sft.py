@@ -257,8 +257,8 @@ KILLED_AFTER = """
 import os, signal, sys
 import torch
 from runtime import settings
-from trainer.sft.recipe import Recipe
-from trainer.sft.run import Run
+from trainer.training.recipe import Recipe
+from trainer.training.sft import Run
 
 torch.set_num_threads(1)
 def report(progress):
@@ -430,7 +430,7 @@ def test_a_recipe_names_its_files_from_the_folder_of_the_data_on(tmp_path):
         Run(recipe.model_copy(update={"base": "org/model"}), settings.load())
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "trainer" / "recipes").glob("*.yaml")), ids=str)
+@pytest.mark.parametrize("path", sorted((ROOT / "trainer" / "recipes" / "sft").glob("*.yaml")), ids=str)
 def test_every_recipe_that_is_shipped_can_be_read(path):
     assert path.stem.startswith(read_recipe(path, Path()).voice) and path.read_text().startswith("# ")
     assert json.dumps(read_recipe(path, Path()).model_dump(mode="json"))

@@ -1,0 +1,300 @@
+"""The command line: `python -m runtime solve | check | log | export | import | models | doctor`.
+
+Results go to stdout (with `--json` exactly one JSON object), everything else to stderr. Whatever can go wrong leaves as
+one sentence with its remedy and an exit code that is not 0. Heavy modules are imported by the command that needs them.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from runtime.cli.data import data_app, say_what_was_left_out
+from runtime.cli.models import models_app
+
+if TYPE_CHECKING:
+    from runtime.log.run import Run
+    from runtime.log.store import StoreError
+    from runtime.session.session import Progress, Session
+    from runtime.settings import Settings
+
+app = typer.Typer(
+    help="Soliloquy: solve a problem, check your own work, look at what was stored.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.add_typer(data_app)
+app.add_typer(models_app, name="models")
+
+
+@app.callback()
+def _keep_private() -> None:
+    from runtime import settings
+    from runtime.private_files import keep_private
+
+    with suppress(settings.SettingsError):  # the command says so itself
+        keep_private(settings.load().home, settings.config_file())
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+DepthOption = Annotated[str | None, typer.Option("--depth", help="How steps are checked: quick or deep.")]
+Model = Annotated[str | None, typer.Option(help="Name of an installed model, or path of a GGUF file.")]
+NoLog = Annotated[bool, typer.Option("--no-log", help="Do not store this run.")]
+
+LONGEST_INPUT = 1 << 20
+"""Characters of stdin that are read: it may have no end."""
+SIGNS = {"correct": "✓", "incorrect": "✗", "unsure": "?", None: " "}
+ENDINGS = {"settled": "No error was found.", "unchecked": "Not checked: no step shows a calculation."}
+UNCHECKED = {
+    "unchecked": "Not checked: no step shows how this answer was calculated.",
+    "unanswerable": "The problem seems to lack something that is needed.",
+}
+
+
+@app.command()
+def solve(
+    problem: Annotated[str, typer.Argument(help="The problem, in English or Chinese; - reads it from stdin.")],
+    mode: Annotated[str | None, typer.Option(help="plain, critic or selftalk.")] = None,
+    rounds: Annotated[int | None, typer.Option(help="How many refinements the critic may ask for.")] = None,
+    depth: DepthOption = None,
+    model: Model = None,
+    temperature: Annotated[float | None, typer.Option(help="0 is greedy.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of every sampled word.")] = None,
+    no_log: NoLog = False,
+    as_json: Json = False,
+) -> None:
+    """Solve a problem step by step, each step judged by the critic."""
+    from runtime import settings
+
+    chosen = settings.load(model=model, mode=mode, rounds=rounds, depth=depth, temperature=temperature, seed=seed)
+    text = sys.stdin.read(LONGEST_INPUT) if problem == "-" else problem
+    with _session(chosen, no_log) as session:
+        run, unsaved, first_step = _watch(session.solve(text), quiet=as_json)
+    _report(run, as_json, {"rounds": _rounds(run), "first_step_seconds": first_step})
+    _end(run, unsaved)
+
+
+@app.command()
+def check(
+    file: Annotated[Path, typer.Argument(help="Text (problem, blank line, one step a line) or JSON (problem, steps).")],
+    depth: DepthOption = None,
+    model: Model = None,
+    no_log: NoLog = False,
+    as_json: Json = False,
+) -> None:
+    """Check the steps of an own attempt and name the first error."""
+    from runtime import settings
+    from runtime.problems.attempt_file import read_attempt
+
+    problem, steps = read_attempt(file)
+    with _session(settings.load(model=model, depth=depth), no_log) as session:
+        run, unsaved, _ = _watch(session.check(problem, steps), quiet=as_json)
+    talk = run.transcript.talk
+    critique = talk.critique_of(talk.chosen) if talk.chosen else None
+    wrong = critique.first_error if critique else None
+    _report(run, as_json, {"first_error_index": wrong})
+    if not as_json:
+        if wrong is not None:
+            print(f"First error: step {wrong + 1}.")
+        elif run.status in ENDINGS:
+            print(ENDINGS[run.status])
+    _end(run, unsaved)
+
+
+@app.command()
+def log(
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many runs, newest first.")] = 20,
+    search: Annotated[str | None, typer.Option(help="Only runs with these words in the problem or a step.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List the stored runs."""
+    from runtime import settings
+    from runtime.log.store import SessionLog
+
+    log = SessionLog(settings.load().database)
+    runs = log.runs(limit, search)
+    say_what_was_left_out(log)
+    if as_json:
+        _print_json({"runs": runs})
+        return
+    for run in runs:
+        first_line = run["problem"].splitlines()[0][:60]
+        print(f"{run['created_at'][:16]}  {run['mode']:8}  {run['status']:12}  {run['answer'] or '-':>8}  {first_line}")
+    if not runs:
+        print("Nothing is stored yet.", file=sys.stderr)
+
+
+@app.command()
+def doctor(
+    tune: Annotated[bool, typer.Option("--tune", help="Measure threads, batches and formats: some minutes.")] = False,
+    model: Model = None,
+    as_json: Json = False,
+) -> None:
+    """Say what this machine has, which model would be used and why, and what is missing."""
+    from runtime import settings
+    from runtime.cli.doctor import examine
+
+    chosen = settings.load(model=model)
+    if tune:
+        _tune(chosen, as_json)
+        return
+    facts = examine(chosen)
+    if as_json:
+        _print_json(facts)
+        return
+    for name, fact in facts.items():
+        print(f"{name:12} {fact}")
+
+
+def _tune(settings: Settings, as_json: bool) -> None:
+    """Measure the model that would be used, with a bar on stderr, and print what was found."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from runtime.cli import doctor
+    from runtime.engines.llamacpp.tune import tune
+    from runtime.models import catalogue
+
+    path = catalogue.resolve(settings)
+    columns = (TextColumn(f"Measuring {path.stem}:"), BarColumn(), TextColumn("{task.description}"))
+    bar = Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True))
+    task = bar.add_task("")
+
+    def show(done: int, total: int, what: str) -> None:
+        bar.start()  # only now: a model that cannot be measured is answered by a sentence alone
+        bar.update(task, completed=done, total=total, description=what)
+
+    try:
+        found = tune(path, settings, show)
+    finally:
+        if bar.live.is_started:
+            bar.stop()
+    if as_json:
+        _print_json({"file": str(path), **found.model_dump(mode="json")})
+        return
+    for line in doctor.describe(found):
+        print(line)
+
+
+class _session:
+    """A session with its model, which is unloaded at the end."""
+
+    def __init__(self, settings: Settings, no_log: bool) -> None:
+        self.settings, self.no_log, self.engine = settings, no_log, None
+
+    def __enter__(self) -> Session:
+        from runtime.log.store import SessionLog
+        from runtime.session.session import Session
+
+        log = None if self.no_log or not self.settings.log else SessionLog(self.settings.database)
+        return Session(self.settings, self._load, log)
+
+    def _load(self):
+        from runtime import engines
+
+        self.engine = engines.open_engine(self.settings)
+        return self.engine
+
+    def __exit__(self, *_: object) -> None:
+        if self.engine:
+            self.engine.close()
+
+
+def _watch(progress: Iterator[Progress], quiet: bool) -> tuple[Run, str | None, float | None]:
+    """Follow a run to its end, printing steps as they are done."""
+    from runtime.events import Refining, StepDone, Voting
+
+    first_step = None
+    for now in progress:
+        if isinstance(now.event, StepDone):
+            first_step = first_step or now.run.seconds
+            if not quiet:
+                print(f"  {now.event.step.text}", file=sys.stderr, flush=True)
+        elif isinstance(now.event, Refining) and not quiet:
+            print(f"  ✗ step {now.event.position + 1}: {now.event.comment}", file=sys.stderr, flush=True)
+        elif isinstance(now.event, Voting) and not quiet:
+            print("  … solving it a few more times, to compare", file=sys.stderr, flush=True)
+    return now.run, now.unsaved, first_step
+
+
+def _report(run: Run, as_json: bool, extra: dict) -> None:
+    talk = run.transcript.talk
+    steps = _steps(run)
+    if as_json:
+        _print_json(
+            {
+                "answer": talk.outcome.answer,
+                "status": talk.outcome.status,
+                "note": talk.outcome.note,
+                "vote": talk.outcome.vote,
+                "steps": steps,
+                "mode": run.mode,
+                "model": run.model,
+                "seconds": round(run.seconds, 2),
+                "run": run.id,
+                **extra,
+            }
+        )
+        return
+    for i, step in enumerate(steps, 1):
+        comment = f"  ({step['comment']})" if step["comment"] else ""
+        print(f"{SIGNS[step['verdict']]} {i}. {step['text']}{comment}")
+    if run.kind == "solve":
+        print(f"Answer: {talk.outcome.answer or 'none'}")
+        if run.status in UNCHECKED:
+            print(UNCHECKED[run.status])
+    if talk.outcome.note and talk.outcome.status != "failed":  # which is told as an error
+        print(talk.outcome.note)
+
+
+def _steps(run: Run) -> list[dict]:
+    """The steps of the attempt that the answer rests on, each with what was said of it; a plan is not called right."""
+    from runtime.checks.claims import is_plan
+
+    talk = run.transcript.talk
+    chosen = talk.chosen
+    if chosen is None:
+        return []
+    critique = talk.critique_of(chosen)
+    verdicts = critique.verdicts if critique else ()
+    rows = []
+    for i, step in enumerate(chosen.steps):
+        verdict = verdicts[i] if i < len(verdicts) else None
+        unchecked = verdict is None or (verdict.verdict == "correct" and is_plan(step.text))
+        arithmetic = verdict.said_by("arithmetic") if verdict else None
+        rows.append(
+            {
+                "text": step.text,
+                "verdict": None if unchecked else verdict.verdict,
+                "probability": verdict.probability if verdict else None,
+                "comment": verdict.comment if verdict else "",
+                "arithmetic": arithmetic.verdict if arithmetic else None,
+                "evidence": [e.model_dump(mode="json") for e in verdict.evidence] if verdict else [],
+            }
+        )
+    return rows
+
+
+def _rounds(run: Run) -> int:
+    return sum(t.origin == "refine" or t.parent is not None for t in run.transcript.talk.trajectories)
+
+
+def _end(run: Run, unsaved: StoreError | None) -> None:
+    outcome = run.transcript.talk.outcome
+    if outcome.status == "failed":
+        print(f"Error: {outcome.note}", file=sys.stderr)
+    if unsaved:
+        print(f"Error: this run could not be stored: {unsaved}", file=sys.stderr)
+    if unsaved or outcome.status == "failed":
+        raise typer.Exit(1)
+
+
+def _print_json(value: dict) -> None:
+    print(json.dumps(value, ensure_ascii=False))
