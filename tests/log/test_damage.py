@@ -12,7 +12,7 @@ from runtime.log.run import Run, step_id
 from typer.testing import CliRunner
 
 from runtime import settings as configuration
-from runtime.__main__ import app
+from runtime.cli.main import app
 from runtime.events import Transcript
 from runtime.log.store import SessionLog, StoreError, new_id, now
 from runtime.page import past
