@@ -1,0 +1,222 @@
+"""The documents: every command in them is parsed by the program that it calls, the quick ones are run, every path
+exists, and what they list (folders, settings, commands) is what there is."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from places import ROOT
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from runtime.cli.main import app as runtime_app
+from runtime.page.serving import arguments
+from runtime.settings import Settings
+from trainer.__main__ import app as trainer_app
+from trainer.cli.options import modes_of
+
+DOCUMENTS = ("README.md", "runtime/README.md", "trainer/README.md", "CONTRIBUTING.md", "data/README.md")
+TEXTS = {name: (ROOT / name).read_text("utf-8") for name in DOCUMENTS}
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+APPS = {"runtime": runtime_app, "trainer": trainer_app}
+PYTHON = ".venv/bin/python"
+ELSEWHERE = {"vllm", ".venv/llama-server/llama-server"}
+"""Programs that are not ours: whether their options exist is not known here."""
+SLOW = (
+    "runtime models pull", "runtime doctor --tune", "trainer retrain", "trainer attempts", "--annotator llm",
+    "trainer labels", "trainer sft", "trainer export", "trainer evaluate", "trainer curves", "trainer weigh",
+    "trainer promote", "trainer pretrain", "trainer improve", "trainer reproduce",
+)  # fmt: skip
+"""What needs a network, a file that only a long run makes, or minutes: parsed and not run."""
+PROBLEM = "Lena buys 3 notebooks for 4 dollars each and a pen for 2 dollars. How much in all?"
+
+
+def commands_of(text: str) -> list[list[str]]:
+    """The words of every command line of a document, without what only explains it."""
+    blocks = [body for language, body in BLOCK.findall(text) if not language]
+    lines = "".join(blocks).replace("\\\n", " ").splitlines()
+    return [words for line in lines if (words := shlex.split(line, comments=True))]
+
+
+COMMANDS = [(name, words) for name, text in TEXTS.items() for words in commands_of(text)]
+OURS = [words[2:] for _, words in COMMANDS if words[:2] == [PYTHON, "-m"] and words[2] in APPS]
+MODULES = {name: get_command(app) for name, app in APPS.items()}
+
+
+def spoken(words: list[str]) -> str:
+    return " ".join(words)
+
+
+def parse(command, name: str, words: list[str]):
+    """The context of the command that these words call, without calling it. Raises a usage error."""
+    context = command.make_context(name, list(words))
+    if not hasattr(command, "commands"):
+        return context
+    name, *rest = [*context._protected_args, *context.args]
+    assert name in command.commands, f"there is no command {name}"
+    return parse(command.commands[name], name, rest)
+
+
+def folders(top: str) -> set[str]:
+    """The folders with files of ours, with a slash behind."""
+    files = (path for path in (ROOT / top).rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    found = {parent for path in files for parent in path.relative_to(ROOT).parents}
+    return {f"{folder}/" for folder in map(str, found) if folder != "."}
+
+
+def test_the_documents_hold_commands():
+    assert len(OURS) > 40 and {name for name, _ in COMMANDS} >= {*DOCUMENTS[:4]}
+
+
+@pytest.mark.parametrize(("document", "words"), COMMANDS, ids=[spoken(words)[:70] for _, words in COMMANDS])
+def test_every_command_is_one_that_its_program_takes(document, words):
+    while "=" in words[0] and "/" not in words[0].split("=")[0]:  # an environment variable of this command
+        words = words[1:]
+    if words[:2] == [PYTHON, "-m"] and words[2] in MODULES:
+        parse(MODULES[words[2]], words[2], words[3:])
+        for modes in [then for word, then in pairwise(words) if word == "--mode"]:
+            assert modes_of(modes)
+    elif words[:2] == [PYTHON, "-m"]:
+        assert words[2] == "pytest" and all((ROOT / word).exists() for word in words[3:] if word[0] != "-")
+    elif words[:2] == [PYTHON, "app.py"]:
+        arguments([word for word in words[2:] if word != "--help"])
+    elif words[0] == "make":
+        makefile = (ROOT / "Makefile").read_text("utf-8")
+        for word in words[1:]:
+            known = f"$({word.split('=')[0]})" in makefile if "=" in word else f"\n{word}:" in makefile
+            assert known, f"{document}: make knows no {word}"
+    else:
+        assert words[0] in ELSEWHERE, f"{document}: nobody knows {words[0]}"
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["models", "fly"], "no command fly"),
+        (["solve", "1 + 1?", "--fast"], "--fast"),
+        (["solve"], "problem"),
+        (["log", "--limit", "many"], "integer"),
+    ],
+)
+def test_a_command_that_does_not_exist_is_found(words, why):
+    with pytest.raises(Exception, match=why):
+        parse(MODULES["runtime"], "runtime", words)
+
+
+@pytest.fixture
+def workshop(home, monkeypatch):
+    """A folder that holds what the documents take for granted, and models of its own."""
+    for name in ("data", "trainer"):
+        (home / name).symlink_to(ROOT / name)
+    monkeypatch.chdir(home)
+    bench = ROOT / "data" / "models" / "bench" / "bench.gguf"
+    monkeypatch.setenv("SOLILOQUY_MODELS", str(home / "models"))
+    monkeypatch.setenv("SOLILOQUY_MODEL", str(bench))
+    monkeypatch.setenv("SOLILOQUY_MAX_TOKENS", "64")
+    shutil.copy(bench, "my-chat-model.gguf")
+    shutil.copy(ROOT / "data" / "seed" / "planted" / "01.txt", "attempt.txt")
+    rows = [{"problem": PROBLEM, "steps": ["3 × 4 = 12", "12 + 2 = 14"]}]
+    Path("attempts.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    Path("earlier.jsonl").write_text(json.dumps({"problem": "Seven notebooks cost 14. One?", "steps": ["14 / 7 = 2"]}))
+    assert invoked(["runtime", "import", "earlier.jsonl"]).exit_code == 0
+    return home
+
+
+def invoked(words: list[str]):
+    return CliRunner().invoke(APPS[words[0]], words[1:])
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("document", DOCUMENTS[:4])
+def test_quick_commands_do_what_the_document_promises(document, workshop):
+    quick = [
+        words[2:]
+        for words in commands_of(TEXTS[document])
+        if words[:2] == [PYTHON, "-m"] and words[2] in APPS and not any(slow in spoken(words) for slow in SLOW)
+    ]
+    for words in quick:
+        if "ID" in words:
+            run = json.loads(invoked(["runtime", "log", "--json"]).stdout)["runs"][0]["id"]
+            words = [run if word == "ID" else word for word in words]
+        done = invoked(words)
+        assert done.exit_code == 0, f"{spoken(words)}: {done.output} {done.exception!r}"
+        written = words[words.index("--out") + 1 :][:1] if "--out" in words else words[2:3] * (words[1] == "export")
+        assert all(Path(file).exists() for file in written), spoken(words)
+        if words[1] in ("log", "solve", "check"):
+            assert done.stdout.strip(), spoken(words)
+
+
+@pytest.mark.parametrize(
+    "words",
+    sorted({(words[0], *words[1 : 3 if words[1] == "models" else 2]) for words in OURS if words[1] != "--help"}),
+    ids=" ".join,
+)
+def test_every_command_named_has_help(words):
+    shown = CliRunner().invoke(APPS[words[0]], [*words[1:], "--help"])
+    assert shown.exit_code == 0 and "Usage" in shown.stdout
+
+
+def test_every_command_of_the_trainer_and_the_runtime_is_in_a_document():
+    named = {words[1] for words in OURS}
+    missing = {
+        f"{module} {name}"
+        for module, command in MODULES.items()
+        for name, each in command.commands.items()
+        if not each.hidden and name not in named and not (module == "trainer" and name == "bench")  # `make bench`
+    }
+    assert not missing
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_path_and_link_exists(document):
+    prose, here = BLOCK.sub("", TEXTS[document]), (ROOT / document).parent
+    links = [link.partition("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", prose) if "://" not in link]
+    paths = re.findall(r"`((?:runtime|trainer|tests|data|\.ci)/[\w./-]+|[\w-]+\.(?:py|toml))`", prose)
+    outside = {"config.toml"}  # of a person's home
+    assert links + paths
+    assert not [link for link in links if link and not (here / link).exists()]
+    assert not [path for path in paths if path not in outside and not (ROOT / path).exists()]
+
+
+def test_links_to_a_heading_find_it():
+    for document, text in TEXTS.items():
+        for file, heading in re.findall(r"\]\(([^)#\s]*)#([\w-]+)\)", text):
+            there = ((ROOT / document).parent / file).read_text("utf-8") if file else text
+            assert heading in [line.strip("# ").lower().replace(" ", "-") for line in there.splitlines() if "#" in line]
+
+
+def test_the_tree_is_the_real_one():
+    block = next(body for language, body in BLOCK.findall(TEXTS["CONTRIBUTING.md"]) if language == "text")
+    listed = [line.split()[0] for line in block.splitlines()]
+    real = {folder for top in ("runtime", "trainer") for folder in folders(top)}
+    real |= {folder for folder in folders("data") if folder.count("/") <= 2} | {"tests/", "tests/browser/"}
+    assert {entry for entry in listed if entry.endswith("/")} == real | {"tests/trainer/"}
+    assert len(listed) == len(set(listed)) and all((ROOT / entry).exists() for entry in listed)
+
+
+def test_the_tests_mirror_the_code():
+    code = folders("runtime") | folders("trainer")
+    mirrored = {folder.removeprefix("tests/") for folder in folders("tests") - {"tests/", "tests/browser/"}}
+    assert {folder if folder.startswith("trainer/") else f"runtime/{folder}" for folder in mirrored} <= code
+
+
+def test_every_setting_is_listed_and_no_other():
+    table = TEXTS["runtime/README.md"].partition("| setting |")[2].partition("\n\n")[0]
+    listed = [name for row in table.splitlines()[2:] for name in re.findall(r"`(\w+)`", row.split("|")[1])]
+    assert sorted(listed) == sorted(Settings.model_fields)
+    named = {name for text in TEXTS.values() for name in re.findall(r"SOLILOQUY_(\w+)", text)}
+    source = (ROOT / "runtime" / "engines" / "openai" / "server.py").read_text("utf-8")
+    assert not {name for name in named if name.lower() not in listed and f'"SOLILOQUY_{name}"' not in source}
+
+
+def test_the_python_of_the_documents_compiles():
+    blocks = [body for text in TEXTS.values() for language, body in BLOCK.findall(text) if language == "python"]
+    assert blocks
+    for body in blocks:
+        compile(body, "document", "exec")
