@@ -163,8 +163,8 @@ def test_the_score_is_that_of_the_least_likely_step():
 
 
 def test_a_verdict_finds_what_a_witness_said():
-    assert DOUBT.said_by("arithmetic").note == "3"
-    assert DOUBT.said_by("selftalk") is None
+    assert DOUBT.evidence_by("arithmetic").note == "3"
+    assert DOUBT.evidence_by("selftalk") is None
 
 
 @pytest.mark.parametrize(

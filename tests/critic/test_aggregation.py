@@ -7,19 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from runtime.critic.aggregation import SIGNS, Weights, logit, sigmoid
+from runtime.critic.aggregation import FEATURES, Aggregation
+from runtime.critic.odds import logit, sigmoid
 
-RULE = Weights(constant=1.0, signs={"word": 0.5, "deviation": -3.0}, reject=0.3, doubt=0.6)
+RULE = Aggregation(constant=1.0, features={"verdict": 0.5, "deviation": -3.0}, reject=0.3, doubt=0.6)
 
 
 @pytest.mark.parametrize(
     ("signs", "log_odds"),
     [
         ({}, 1.0),
-        ({"word": 2.0}, 2.0),
-        ({"word": -4.0}, -1.0),
-        ({"word": 2.0, "deviation": 1.0}, -1.0),
-        ({"word": 2.0, "approach": 1.0}, 2.0),  # a sign without a weight says nothing
+        ({"verdict": 2.0}, 2.0),
+        ({"verdict": -4.0}, -1.0),
+        ({"verdict": 2.0, "deviation": 1.0}, -1.0),
+        ({"verdict": 2.0, "approach": 1.0}, 2.0),  # a sign without a weight says nothing
     ],
 )
 def test_the_log_odds_are_the_constant_and_the_weighed_signs(signs, log_odds):
@@ -73,10 +74,10 @@ def test_an_error_is_found_where_the_product_falls_below_the_threshold_and_is_th
 
 
 def test_a_sign_is_heard_only_if_it_weighs_something():
-    assert RULE.hears({"word": 0.0})
-    assert not RULE.hears({"approach": 1.0})
-    assert not RULE.hears({})
-    assert not Weights(constant=1.0, signs={"word": 0.0}).hears({"word": 5.0})
+    assert RULE.uses({"verdict": 0.0})
+    assert not RULE.uses({"approach": 1.0})
+    assert not RULE.uses({})
+    assert not Aggregation(constant=1.0, features={"verdict": 0.0}).uses({"verdict": 5.0})
 
 
 @pytest.mark.parametrize("log_odds", [-5000.0, -700.0, -3.0, 0.0, 3.0, 700.0, 5000.0])
@@ -92,13 +93,13 @@ def test_a_probability_has_log_odds_even_if_it_is_certain():
 
 
 @pytest.mark.parametrize(
-    "change", [{"signs": {"mood": 1.0}}, {"reject": 0.0}, {"reject": 1.0}, {"doubt": 1.5}, {"thresholds": 1}]
+    "change", [{"features": {"mood": 1.0}}, {"reject": 0.0}, {"reject": 1.0}, {"doubt": 1.5}, {"thresholds": 1}]
 )
 def test_an_unknown_sign_or_an_impossible_threshold_is_refused(change):
     with pytest.raises(ValidationError):
-        Weights(constant=0.0, **change)
+        Aggregation(constant=0.0, **change)
 
 
 def test_a_rule_is_the_same_once_written_and_read():
-    rule = Weights(constant=0.25, signs=dict.fromkeys(SIGNS, -0.5), reject=0.4)
-    assert Weights.model_validate_json(rule.model_dump_json()) == rule
+    rule = Aggregation(constant=0.25, features=dict.fromkeys(FEATURES, -0.5), reject=0.4)
+    assert Aggregation.model_validate_json(rule.model_dump_json()) == rule
