@@ -17,9 +17,8 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 import pytest
 from program import cookie, program
-from test_review import TEN, imported, studio_handlers
-
 from runtime.log.run import step_id
+from test_review import TEN, imported, studio_handlers
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(3600)]
 

@@ -50,10 +50,6 @@ def collect(collector, problem, trajectory, panel, cancel=None, known=None):
     return collector.collect(problem, trajectory, named(panel), cancel or Event(), known)
 
 
-def collect(collector, problem, trajectory, panel, cancel=None, known=None):
-    return collector.collect(problem, trajectory, named(panel), cancel or Event(), known)
-
-
 # What they say
 
 
