@@ -1,5 +1,6 @@
-"""The rule by which witnesses are weighed: log-odds that add up, and two thresholds."""
+"""The fitted rule: log-odds that add up, two thresholds, and what is read of files of the first release."""
 
+import json
 import math
 
 import pytest
@@ -7,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from runtime.critic.aggregation import FEATURES, Aggregation
+from runtime.critic.aggregation import FEATURES, Aggregation, fitted_with, read_weights, write_weights
 from runtime.critic.odds import logit, sigmoid
+from runtime.files import ROOT
+from runtime.models.adapter_cards import VoiceCard, read_card
 
 RULE = Aggregation(constant=1.0, features={"verdict": 0.5, "deviation": -3.0}, reject=0.3, doubt=0.6)
 
@@ -103,3 +106,44 @@ def test_an_unknown_sign_or_an_impossible_threshold_is_refused(change):
 def test_a_rule_is_the_same_once_written_and_read():
     rule = Aggregation(constant=0.25, features=dict.fromkeys(FEATURES, -0.5), reject=0.4)
     assert Aggregation.model_validate_json(rule.model_dump_json()) == rule
+
+
+# What the first release stored
+
+
+FORMER = {"constant": 2.9, "signs": {"surprise": 0.4, "word": 0.9, "agreement": 2.0}, "reject": 0.4}
+NOW = Aggregation(constant=2.9, features={"surprisal": 0.4, "verdict": 0.9, "agreement": 2.0}, reject=0.4)
+
+
+def test_a_file_of_weights_of_the_first_release_is_read_and_written_in_todays_words(tmp_path):
+    path = tmp_path / "weights.json"
+    panels = ("quick", "model", "expectation", "program", "deep with completions", "deep without model")
+    path.write_text(json.dumps(dict.fromkeys(panels, FORMER)))
+    fitted = read_weights(path)
+    assert fitted["quick"] == NOW
+    renamed = ("quick", "verdict", "surprisal", "programs", "deep with rollouts", "deep without verdict")
+    assert tuple(fitted) == renamed
+    write_weights(path, fitted)
+    assert json.loads(path.read_text())["verdict"]["features"] == NOW.features
+    assert read_weights(path) == fitted
+
+
+def test_a_card_of_the_first_release_brings_its_rule():
+    known = {"base": "b", "base_sha256": "0", "voice": "critic", "version": "1", "created": "2026-11-22", "recipe": {}}
+    card = VoiceCard.model_validate(known | {"data": [], "sha256": "0", "licence": "MIT", "join": {"quick": FORMER}})
+    assert fitted_with(card) == {"quick": NOW}
+    assert fitted_with(VoiceCard.model_validate_json(card.model_dump_json())) == {"quick": NOW}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "data" / "models" / "weights").glob("*.json")), ids=lambda p: p.stem)
+def test_the_weights_that_ship_are_read(path):
+    assert all(rule.features.keys() <= {*FEATURES} for rule in read_weights(path).values())
+
+
+CARDS = [path for path in ROOT.glob("data/models/voices/*/critic/*.json") if path.stem != "current"]
+
+
+@pytest.mark.parametrize("path", sorted(CARDS), ids=lambda path: path.stem)
+def test_the_rules_on_the_cards_that_ship_are_read(path):
+    rules = fitted_with(read_card(path))
+    assert rules["quick"].uses(["verdict", "surprisal"])

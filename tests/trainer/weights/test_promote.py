@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from runtime import settings
-from runtime.critic.aggregation import Aggregation
+from runtime.critic.aggregation import Aggregation, fitted_with
 from runtime.models import adapters
 from runtime.models import catalogue as models
 from runtime.models.adapter_cards import BASE_KEY, VoiceCard, VoiceError, read_card
@@ -307,7 +307,7 @@ def test_a_bad_line_of_results_is_named(line, said, tmp_path):
         read_outcomes(path, "critic")
 
 
-def test_depths_that_were_never_weighed_are_added_and_measured_ones_stay(tmp_path):
+def test_depths_that_were_never_fitted_are_added_and_measured_ones_stay(tmp_path):
     path = tmp_path / "1.json"
     path.write_text(card().model_dump_json())
     fitted = {
@@ -316,8 +316,8 @@ def test_depths_that_were_never_weighed_are_added_and_measured_ones_stay(tmp_pat
         "model": Aggregation(constant=1),
     }
     assert promote.add_depths(path, fitted) == ["deep"]
-    joined = read_card(path).aggregation
-    assert joined["quick"] == card().aggregation["quick"] and set(joined) == {"quick", "deep"}
+    joined = fitted_with(read_card(path))
+    assert joined["quick"] == fitted_with(card())["quick"] and set(joined) == {"quick", "deep"}
     assert (joined["deep"].reject, joined["deep"].doubt) == (0.4, 0.8)
     assert '"deep"' in path.with_suffix(".md").read_text()
     assert promote.add_depths(path, fitted) == []
