@@ -17,17 +17,17 @@ RULE = Aggregation(constant=1.0, features={"verdict": 0.5, "deviation": -3.0}, r
 
 
 @pytest.mark.parametrize(
-    ("signs", "log_odds"),
+    ("features", "log_odds"),
     [
         ({}, 1.0),
         ({"verdict": 2.0}, 2.0),
         ({"verdict": -4.0}, -1.0),
         ({"verdict": 2.0, "deviation": 1.0}, -1.0),
-        ({"verdict": 2.0, "approach": 1.0}, 2.0),  # a sign without a weight says nothing
+        ({"verdict": 2.0, "approach": 1.0}, 2.0),  # a feature without a weight says nothing
     ],
 )
-def test_the_log_odds_are_the_constant_and_the_weighed_signs(signs, log_odds):
-    assert RULE.probability(signs) == pytest.approx(1 / (1 + math.exp(-log_odds)))
+def test_the_log_odds_are_the_constant_and_the_weighted_features(features, log_odds):
+    assert RULE.probability(features) == pytest.approx(1 / (1 + math.exp(-log_odds)))
 
 
 @pytest.mark.parametrize(

@@ -124,7 +124,7 @@ def test_of_a_proven_error_nobody_is_asked(depth):
     assert critique.first_error == 1
     assert critique.verdicts[1].comment == "3 × 4 is 12, not 13."
     assert engine.spoken == [("verdicts", "critic"), ("surprisal", None)]
-    assert [call[-1]["content"] for call in engine.calls] == ["9 pens [", ""]  # expectation is asked before the 9
+    assert [call[-1]["content"] for call in engine.calls] == ["9 pens [", ""]  # surprisal is asked before the 9
     assert set(told) == {0, 1}
 
 
@@ -139,7 +139,7 @@ def test_nothing_is_said_of_steps_after_the_first_error():
     assert verdicts(attempt("a", "b", "c"), {"verdict": (5.0, -5.0, 5.0)}, HEEDED) == ["correct", "incorrect"]
 
 
-def test_steps_are_unsure_when_no_witness_spoke():
+def test_steps_are_unsure_without_any_evidence():
     assert verdicts(attempt("The pens come first.")) == ["unsure"]
 
 
@@ -332,7 +332,7 @@ def test_a_step_that_cannot_be_looked_at_again_is_blamed_all_the_same(error):
     assert isinstance(events[-1], Finished)
 
 
-def test_what_a_witness_noted_stands_with_a_voice_and_without():
+def test_what_a_source_noted_stands_with_a_voice_and_without():
     wrong = attempt("3 × 4 = 12", "12 - 5 = 7", answer="7")
     heard = [SEVENTEEN.text] * SOLUTIONS + [PROGRAM] * PROGRAMS
     for voices in ([], ["critic"]):
@@ -341,7 +341,7 @@ def test_what_a_witness_noted_stands_with_a_voice_and_without():
 
 
 @pytest.mark.parametrize("problem", [PROBLEM, CHINESE])
-def test_a_student_is_never_told_the_answer_by_the_witnesses(problem):
+def test_a_student_is_never_told_the_answer_by_the_evidence(problem):
     engine = ScriptedEngine([SEVENTEEN.text] * SOLUTIONS + [PROGRAM] * PROGRAMS)
     critique, _ = read(Critic(engine), attempt("3 × 4 = 12", "12 - 5 = 7", answer="7", problem=problem), problem)
     said = [critique.verdicts[1].comment, *(e.note for step in critique.verdicts for e in step.evidence if e.note)]
@@ -407,7 +407,7 @@ def loaded(path, **given):
     return engine
 
 
-def test_an_engine_without_a_voice_is_weighed_as_untrained():
+def test_an_engine_without_a_voice_has_the_untrained_rule():
     reader = open_critic(ScriptedEngine(), settings.load())
     assert (reader.weights, reader.fitted) == (UNTRAINED, {})
     assert UNTRAINED.uses({"agreement": 1.0})
@@ -425,7 +425,7 @@ def test_the_voice_brings_its_weights_for_the_depth_that_is_set(monkeypatch):
     assert open_critic(loaded(None, voices=["critic"]), settings.load()).weights == UNTRAINED
 
 
-def test_witnesses_that_were_never_weighed_beside_a_voice_are_not_asked():
+def test_sources_that_were_never_fitted_beside_a_voice_are_not_asked():
     engine = Voiced(verdicts=[RIGHT, RIGHT], voices=["critic"])
     reader = Critic(engine, depth="deep", weights={"quick": HEEDED})
     assert reader.weights == HEEDED

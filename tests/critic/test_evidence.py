@@ -1,4 +1,4 @@
-"""What each witness is asked, and what it says of every step: as evidence for a person, and as signs to be weighed."""
+"""What each source is asked, and what it gives of every step: evidence for a person, and features for the rule."""
 
 from threading import Event
 
@@ -58,10 +58,10 @@ def test_arithmetic_speaks_where_there_is_something_to_check_and_names_what_is_w
     assert [[evidence.verdict for evidence in one.evidence] for one in said] == [[], ["correct"], ["incorrect"]]
     assert said[2].disproof.note == "12 + 5 is 17, not 18."
     assert said[1].disproof is None
-    assert all(not one.features for one in said)  # it is proven or it is not; nothing of it is weighed
+    assert all(not one.features for one in said)  # it is proven or it is not; no rule is needed
 
 
-def test_the_models_word_is_its_log_odds_for_weighing_and_its_probability_for_a_person():
+def test_the_verdict_word_is_its_log_odds_for_the_rule_and_its_probability_for_a_person():
     said = examine(PROBLEM, RIGHT, {"verdict": (2.0, -1.0)}, ["verdict"])
     assert [one.features for one in said] == [{"verdict": 2.0}, {"verdict": -1.0}]
     assert [one.evidence[0].verdict for one in said] == ["correct", "incorrect"]
@@ -73,29 +73,29 @@ def test_a_model_that_was_not_heard_says_nothing():
 
 
 @pytest.mark.parametrize(
-    ("witness", "heard", "share"),
+    ("source", "heard", "share"),
     [
         ("solutions", {"solutions": (SEVENTEEN, TWELVE, TWELVE, TWELVE)}, 0.25),
         ("solutions", {"solutions": (SEVENTEEN, SEVENTEEN, Solution("well", None))}, 1.0),
         ("programs", {"programs": (PROGRAM, BROKEN)}, 1.0),
     ],
 )
-def test_those_who_reach_the_answer_speak_for_all_of_the_attempt(witness, heard, share):
-    name = "agreement" if witness == "solutions" else "program_agreement"
+def test_those_who_reach_the_answer_speak_for_all_of_the_attempt(source, heard, share):
+    name = "agreement" if source == "solutions" else "program_agreement"
     assert features(RIGHT, heard) == [{name: share}] * 2
-    assert verdicts(RIGHT, heard, witness) == ["correct", "correct"]
+    assert verdicts(RIGHT, heard, source) == ["correct", "correct"]
 
 
 @pytest.mark.parametrize(
-    ("witness", "heard", "prefix"),
+    ("source", "heard", "prefix"),
     [
         ("solutions", {"solutions": (SEVENTEEN,) * 4}, ""),
         ("programs", {"programs": (PROGRAM, PROGRAM)}, "program_"),
     ],
 )
-def test_where_nobody_reaches_it_they_speak_against_the_first_number_that_they_never_meet(witness, heard, prefix):
+def test_where_nobody_reaches_it_they_speak_against_the_first_number_that_they_never_meet(source, heard, prefix):
     assert features(WRONG, heard) == [{f"{prefix}approach": 1.0}, {f"{prefix}deviation": 1.0}, {}]
-    assert verdicts(WRONG, heard, witness) == ["unsure", "incorrect", None]
+    assert verdicts(WRONG, heard, source) == ["unsure", "incorrect", None]
 
 
 def test_the_last_step_is_blamed_when_all_numbers_are_met():
@@ -138,7 +138,7 @@ def test_completions_say_how_far_the_usual_answer_stays_within_reach():
     assert verdicts(WRONG, heard, "rollouts") == ["correct", "incorrect", "unsure"]
 
 
-def test_a_witness_that_is_left_out_leaves_no_trace():
+def test_a_source_that_is_left_out_leaves_no_trace():
     heard = {
         "verdict": (1.0, 1.0),
         "solutions": (SEVENTEEN,),

@@ -1,4 +1,4 @@
-"""What the model itself would have written: where it is asked, how the worst place counts, what the witness says."""
+"""What the model itself would have written: where it is asked, how the worst place counts, what is said of a step."""
 
 from threading import Event
 
@@ -122,10 +122,10 @@ def test_a_step_without_digits_is_no_surprise_between_two_that_are():
     assert found == [UNLIKELY - LIKELY, 0.0, UNLIKELY - LIKELY]
 
 
-# What the witness says
+# What is said of a step
 
 
-def test_only_a_panel_with_the_witness_hears_it():
+def test_only_who_asks_for_it_has_it():
     wrong, engine = attempt("3 × 4 = 12", "12 - 5 = 7"), Writer("3 × 4 = 12", "12 + 5 = 7")
     assert Collector(engine).collect(PROBLEM, wrong, named(["arithmetic"]), Event()) == {}
     assert engine.asked == []

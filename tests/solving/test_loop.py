@@ -45,7 +45,7 @@ def test_plain_asks_the_actor_once_and_nobody_else():
 
 
 @pytest.mark.parametrize(("given", "silent"), [(["critic"], set()), ([], {"verdict"})])
-def test_an_attempt_that_all_witnesses_accept_is_settled_without_a_refinement(given, silent):
+def test_an_attempt_that_all_sources_accept_is_settled_without_a_refinement(given, silent):
     talk = talk_of(ScriptedEngine([RIGHT, *AGREED], voices=given))
     assert talk.outcome.status == "settled"
     assert len(talk.trajectories) == 1

@@ -26,7 +26,7 @@ SOURCES: tuple[Source, ...] = (
     rollouts.SOURCE,
     vote.SOURCE,
 )
-"""In the order in which they are asked: those that only read first, as they cost least."""
+"""In the order in which a person is shown their evidence."""
 NAMES = tuple(source.name for source in SOURCES)
 READERS = tuple(source.name for source in SOURCES if source.reads_only)
 DEPTHS: dict[Depth, tuple[str, ...]] = {
@@ -38,7 +38,7 @@ FEATURES_OF = {source.name: source.features for source in SOURCES}
 
 
 def named(names: Iterable[str]) -> list[Source]:
-    """The sources of these names, in the order in which they are asked."""
+    """The sources of these names, in the order of the list."""
     wanted = {*names}
     return [source for source in SOURCES if source.name in wanted]
 

@@ -32,7 +32,7 @@ class Collector:
         """What these sources find, beside what is known. Raises EngineError. An attempt too long to be read whole
         leaves those silent that read it."""
         found = dict(known or {})
-        for source in sources:
+        for source in sorted(sources, key=lambda source: not source.feeds_others):
             if source.collect and (one := source.collect(self, problem, attempt, cancel, found)):
                 found[source.name] = one
         return found

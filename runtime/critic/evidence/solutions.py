@@ -56,5 +56,6 @@ SOURCE = Source(
     badges={"correct": "solutions_agree", "incorrect": "solutions_differ"},
     depths=("deep",),
     asks=SOLUTIONS,
+    feeds_others=True,
     compares_answers=True,
 )

@@ -59,6 +59,8 @@ class Source:
     """Whether it needs only what stands before a step, so that a step is judged before the next one is written."""
     needs_critic: bool = False
     """Whether it says nothing with a base that was not trained as a critic."""
+    feeds_others: bool = False
+    """Whether other sources build on what it finds: it is asked before them."""
     compares_answers: bool = False
     """Whether it speaks of the attempt's answer: that is checked then, even if no step shows where it comes from."""
     every_line: bool = False

@@ -1,4 +1,4 @@
-"""Fitting how the witnesses are weighed: the optimum, the threshold, and what is fitted on."""
+"""Fitting the rule that puts evidence together: the optimum, the threshold, and what is fitted on."""
 
 import itertools
 
@@ -124,7 +124,7 @@ def test_errors_are_found_at_their_place():
     assert f1(given, fitted) == 1
 
 
-def test_what_stands_behind_the_first_error_is_not_weighed():
+def test_what_stands_behind_the_first_error_is_not_fitted():
     begun = [(2, -2), (2, -1), (1, -2)]
     short = [case(*words, first_error=1) for words in begun] + [case(1, 2)]
     long = [case(*words, 9, -9, 9, first_error=1) for words in begun] + [case(1, 2)]
@@ -163,7 +163,7 @@ def test_a_sign_that_tells_nothing_new_is_dropped_and_one_that_does_is_kept():
 # Where a panel finds the first error
 
 
-def test_a_false_equation_is_an_error_whatever_is_weighed_unless_one_comes_before_it():
+def test_a_false_equation_is_an_error_whatever_the_rule_unless_one_comes_before_it():
     proven = StepEvidence([PROVEN], {"verdict": 9.0})
     assert first_error((StepEvidence(features={"verdict": 9.0}), proven, StepEvidence()), WORD) == 1
     assert first_error((StepEvidence(features={"verdict": -9.0}), proven, StepEvidence()), WORD) == 0
@@ -199,7 +199,7 @@ def test_an_attempt_that_could_not_be_heard_is_no_case():
     assert [one.first_error for one in cases(ATTEMPTS, [None, HEARD[1]], ("verdict",))] == [1]
 
 
-def test_a_panel_hears_only_its_own_witnesses():
+def test_a_panel_has_only_its_own_sources():
     [first, second] = cases(ATTEMPTS, HEARD, ("solutions",))
     assert [one.features for one in first.steps] == [{"agreement": 1.0}] * 2
     assert [one.features for one in second.steps] == [{"approach": 1.0}, {"deviation": 1.0}]
@@ -208,7 +208,7 @@ def test_a_panel_hears_only_its_own_witnesses():
     assert [one.features for one in second.steps] == [{"surprisal": 0.0}, {"surprisal": -9.0}]
 
 
-def test_panels_are_those_whose_witnesses_were_heard():
+def test_panels_are_those_whose_sources_were_asked():
     assert set(panels_among(("verdict",))) == {"arithmetic", "verdict"}
     assert set(panels_among(("verdict", "surprisal"))) == {"arithmetic", "verdict", "surprisal", "quick"}
     every = panels_among(("arithmetic", "verdict", "surprisal", "solutions", "programs"))
@@ -228,7 +228,7 @@ def test_only_the_word_is_not_missed_in_company():
         voiceless["deep"] == voiceless["deep without verdict"] == ("arithmetic", "surprisal", "solutions", "programs")
     )
     for missing in ("surprisal", "solutions", "programs"):
-        rest = [witness for witness in DEPTHS["deep"] if witness != missing]
+        rest = [source for source in DEPTHS["deep"] if source != missing]
         assert "deep" not in panels_among(rest)
         assert ("quick" in panels_among(rest)) == (missing != "surprisal")
 

@@ -102,7 +102,7 @@ def test_nobody_who_is_heard_sees_the_answer():
     assert "REFERENCE" not in str(engine.calls)
 
 
-def test_the_seconds_of_a_witness_are_its_own():
+def test_the_seconds_of_a_source_are_its_own():
     collected = hear(ScriptedEngine(REPLIES, VERDICTS, delay=0.004), [WRONG])
     assert collected.seconds("solutions") > collected.seconds("verdict") >= 0
     assert collected.seconds("solutions") >= SOLUTIONS * len(FIVE.split()) * 0.004

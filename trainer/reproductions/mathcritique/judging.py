@@ -31,7 +31,7 @@ TEACHING_SEED, FITTING_SEED = 201, 202
 FITTED_ON = 80
 """Problems at whose attempts weights are fitted."""
 TRIES = 4
-"""Attempts of the actor at each problem that a critic is taught or weighed on."""
+"""Attempts of the actor at each problem that a critic is taught or calibrated on."""
 
 
 @dataclass(frozen=True)
