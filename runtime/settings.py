@@ -63,7 +63,7 @@ class Settings(BaseSettings):
         "steps", description="How much of a solution the page shows: hints, one step at a time (steps), or full."
     )
     depth: Depth = Field(
-        "quick", description="How steps are judged: quick (one reading) or deep (a vote, more witnesses)."
+        "quick", description="How steps are judged: quick (one reading) or deep (a vote, more evidence)."
     )
     rounds: int = Field(2, ge=0, le=10, description="How many refinements the critic may ask for.")
     temperature: float = Field(0.0, ge=0, le=2, description="Sampling temperature of the actor; 0 is greedy.")

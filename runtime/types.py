@@ -12,14 +12,11 @@ import re
 import unicodedata
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 SCHEMA = 1
 
 Verdict = Literal["correct", "incorrect", "unsure"]
-Witness = Literal[
-    "arithmetic", "model", "expectation", "solutions", "program", "completions", "vote", "selftalk", "reference"
-]
 Depth = Literal["quick", "deep"]
 """How much the critic asks before it judges: what is best per second, or what is best."""
 Help = Literal["hints", "steps", "full"]
@@ -102,13 +99,23 @@ class Trajectory(Value):
         return content_hash(self.problem_id, self.origin, revised, *(step.text for step in self.steps))
 
 
-class Evidence(Value):
-    """What one witness says of a step."""
+FORMER_SOURCES = {"model": "verdict", "expectation": "surprisal", "program": "programs", "completions": "rollouts"}
+"""Sources of evidence by the names under which the first release stored them."""
 
-    by: Witness
+
+def source_name(name: str) -> str:
+    """The name of a source of evidence, whichever release wrote it."""
+    return FORMER_SOURCES.get(name, name)
+
+
+class Evidence(Value):
+    """What one source says of a step."""
+
+    by: Annotated[str, AfterValidator(source_name)]
+    """A source of `runtime.critic.evidence`, the solver itself (selftalk), or a known solution (reference)."""
     verdict: Verdict
     probability: float | None = Field(None, ge=0, le=1)
-    """Probability that the step is right; None if this witness gives none."""
+    """Probability that the step is right; None if this source gives none."""
     note: str | None = None
 
 
@@ -120,8 +127,8 @@ class StepVerdict(Value):
     comment: str = ""
     evidence: tuple[Evidence, ...] = ()
 
-    def said_by(self, witness: Witness) -> Evidence | None:
-        return next((evidence for evidence in self.evidence if evidence.by == witness), None)
+    def evidence_by(self, source: str) -> Evidence | None:
+        return next((evidence for evidence in self.evidence if evidence.by == source), None)
 
 
 class Critique(Value):
@@ -140,7 +147,7 @@ class Critique(Value):
     @property
     def score(self) -> float:
         """How much the critic likes the whole attempt: its least likely step. 0 if a step was found incorrect
-        by a witness that gives no probability; 1 for an attempt without steps."""
+        by a source that gives no probability; 1 for an attempt without steps."""
         return min((step_score(step) for step in self.verdicts), default=1.0)
 
 

@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from runtime.log.run import step_id
 
 from runtime import engines, settings
+from runtime.log.run import step_id
 from runtime.log.store import SessionLog
 from runtime.session.session import Session
 from runtime.types import Feedback, SelfTalk
@@ -43,7 +43,7 @@ def test_own_work_is_checked_from_the_file_to_the_first_error(home, small_engine
     steps = ["Each bag holds 4 apples, so 3 × 4 = 12.", "She gives away 5: 12 - 5 = 8.", "Answer: 8"]
     *_, end = session.check("Ann has 3 bags with 4 apples each and gives away 5. How many are left?", steps)
     critique = end.run.transcript.talk.turns[-1]
-    assert critique.verdicts[1].said_by("arithmetic").verdict == "incorrect"
+    assert critique.verdicts[1].evidence_by("arithmetic").verdict == "incorrect"
     assert critique.first_error == 1
     log.close()
 

@@ -162,9 +162,24 @@ def test_the_score_is_that_of_the_least_likely_step():
     assert Critique(trajectory_id="t", verdicts=tuple(steps)).score == 0.4
 
 
-def test_a_verdict_finds_what_a_witness_said():
-    assert DOUBT.said_by("arithmetic").note == "3"
-    assert DOUBT.said_by("selftalk") is None
+@pytest.mark.parametrize(
+    ("stored", "name"),
+    [
+        *(("model", "verdict"), ("expectation", "surprisal"), ("program", "programs"), ("completions", "rollouts")),
+        *((name, name) for name in ("arithmetic", "solutions", "vote", "selftalk", "reference", "verdict")),
+    ],
+)
+def test_evidence_of_the_first_release_has_todays_names(stored, name):
+    written = json.loads(to_json(Critique(trajectory_id="x", verdicts=(DOUBT,))))
+    written["verdicts"][0]["evidence"][0]["by"] = stored
+    [verdict] = from_json(json.dumps(written)).verdicts
+    assert verdict.evidence_by(name) == verdict.evidence[0]
+    assert json.loads(to_json(from_json(json.dumps(written))))["verdicts"][0]["evidence"][0]["by"] == name
+
+
+def test_a_verdict_finds_what_a_source_said():
+    assert DOUBT.evidence_by("arithmetic").note == "3"
+    assert DOUBT.evidence_by("selftalk") is None
 
 
 @pytest.mark.parametrize(

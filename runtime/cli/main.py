@@ -268,7 +268,7 @@ def _steps(run: Run) -> list[dict]:
     for i, step in enumerate(chosen.steps):
         verdict = verdicts[i] if i < len(verdicts) else None
         unchecked = verdict is None or (verdict.verdict == "correct" and is_plan(step.text))
-        arithmetic = verdict.said_by("arithmetic") if verdict else None
+        arithmetic = verdict.evidence_by("arithmetic") if verdict else None
         rows.append(
             {
                 "text": step.text,

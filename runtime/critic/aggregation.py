@@ -1,9 +1,8 @@
-"""How the witnesses are weighed: a logistic rule over what each of them says of a step.
+"""The fitted rule: a logistic regression over the features of each step.
 
-A witness speaks in *signs*, numbers with a name. The log-odds that a step is right, if those before it are, are a
-constant plus the weighted sum of its signs; the weights are fitted on judged attempts
-(`trainer.evaluation.calibrate`), one set for every panel of witnesses, and stand in the card of the voice that they
-were fitted with.
+The log-odds that a step is right, if those before it are, are a constant plus the weighted sum of its features. The
+weights are fitted on judged attempts (`trainer.evaluation.calibrate`), once for every depth and every set of sources,
+and stand in the card of the adapter that they were fitted with.
 
 An attempt is right only if all its steps are, so their probabilities are multiplied: several doubtful steps are as good
 a reason to object as one bad one, and the step to blame is the likeliest first error, which often comes before the one
@@ -12,56 +11,61 @@ at which the doubt becomes too great.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import AliasChoices, Field, TypeAdapter, ValidationError, field_validator
 
+from runtime.critic.evidence import FEATURES
+from runtime.critic.odds import sigmoid
 from runtime.errors import SoliloquyError
 from runtime.files import write_whole
 from runtime.models.adapter_cards import VoiceCard
-from runtime.types import Value, Verdict
+from runtime.types import Value, Verdict, source_name
 
-Sign = Literal[
-    "word",  # log-odds of the verdict word
-    "surprise",  # how far the least expected digit or sign lies below the expected one, in log-probability
-    "agreement",  # share of the independent solutions that reach the attempt's answer
-    "deviation",  # 1: none of them reaches it, and here is the first number that they never meet
-    "approach",  # 1: none of them reaches it, and this step comes before such a number
-    "program_agreement",  # share of the programs that reach the attempt's answer
-    "program_deviation",
-    "program_approach",
-    "fall",  # 1: from here on completions no longer reach the most frequent answer
-    "reach",  # share of the completions from here that reach it
-]
-SIGNS: tuple[Sign, ...] = get_args(Sign)
-Signs = Mapping[Sign, float]
+Features = Mapping[str, float]
+FORMER_FEATURES = {"word": "verdict", "surprise": "surprisal"}
+"""Features by the names under which the first release stored their weights."""
 
 
-class WeightsError(SoliloquyError):
+class AggregationError(SoliloquyError):
     """A file of weights cannot be used."""
 
 
-class Weights(Value):
+class Aggregation(Value):
     """A fitted rule."""
 
     constant: float
-    """Log-odds that a step is right where no sign says anything."""
-    signs: dict[Sign, float] = Field(default_factory=dict)
+    """Log-odds that a step is right where no feature is known."""
+    features: dict[str, float] = Field(default_factory=dict, validation_alias=AliasChoices("features", "signs"))
+    """The weight of each feature."""
     reject: float = Field(0.35, gt=0, lt=1)
     """Below this probability that all steps are right an attempt counts as wrong; chosen on development attempts."""
     doubt: float = Field(0.5, gt=0, lt=1)
     """Below this one of its own a step that is not blamed counts as unsure."""
 
-    def probability(self, signs: Signs) -> float:
+    @field_validator("features", mode="before")
+    @classmethod
+    def _renamed(cls, features: Any) -> Any:
+        if not isinstance(features, Mapping):
+            return features
+        return {FORMER_FEATURES.get(name, name): weight for name, weight in features.items()}
+
+    @field_validator("features")
+    @classmethod
+    def _known(cls, features: dict[str, float]) -> dict[str, float]:
+        if unknown := features.keys() - {*FEATURES}:
+            raise ValueError(f"no source of evidence has the features {', '.join(sorted(unknown))}")
+        return features
+
+    def probability(self, features: Features) -> float:
         """That a step is right, if those before it are."""
-        return sigmoid(self.constant + sum(self.signs.get(name, 0.0) * value for name, value in signs.items()))
+        return sigmoid(self.constant + sum(self.features.get(name, 0.0) * value for name, value in features.items()))
 
     def first_error(self, steps: Iterable[float | None]) -> int | None:
         """The place of the likeliest first error, as soon as it is too likely that there is one; None until then. Of
-        each step the probability that it is right, if those before it are; None: nobody says anything of it."""
+        each step the probability that it is right, if those before it are; None: nothing is known of it."""
         all_right, first = 1.0, []
         for p in steps:
             first.append(all_right * (1 - (1.0 if p is None else p)))
@@ -74,39 +78,33 @@ class Weights(Value):
         """On a step that is not blamed."""
         return "unsure" if probability < self.doubt else "correct"
 
-    def hears(self, signs: Iterable[Sign]) -> bool:
-        """Whether any of these signs weighs anything."""
-        return any(self.signs.get(name) for name in signs)
+    def uses(self, features: Iterable[str]) -> bool:
+        """Whether any of these features has a weight."""
+        return any(self.features.get(name) for name in features)
 
 
-_FILE = TypeAdapter(dict[str, Weights])
+_FILE = TypeAdapter(dict[str, Aggregation])
 
 
-def read_weights(path: Path) -> dict[str, Weights]:
-    """The weights of a file, by panel. Raises WeightsError."""
+def read_weights(path: Path) -> dict[str, Aggregation]:
+    """The weights of a file, by depth or set of sources. Raises AggregationError."""
     try:
-        return _FILE.validate_json(path.read_bytes())
+        fitted = _FILE.validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
-        said = str(error).splitlines()[0]
-        raise WeightsError(f"{path} holds no weights ({said}). Make it with `python -m trainer weigh`.") from error
+        cause = str(error).splitlines()[0]
+        remedy = "Make it with `python -m trainer calibrate`."
+        raise AggregationError(f"{path} holds no weights ({cause}). {remedy}") from error
+    return {" ".join(map(source_name, name.split())): rule for name, rule in fitted.items()}
 
 
-def fitted_with(card: VoiceCard) -> dict[str, Weights]:
-    """The weights on the card of a trained critic, by panel. Raises WeightsError."""
+def fitted_with(card: VoiceCard) -> dict[str, Aggregation]:
+    """The weights on the card of a trained critic, by depth. Raises AggregationError."""
     try:
-        return _FILE.validate_python(card.join)
+        return _FILE.validate_python(card.aggregation)
     except ValidationError as error:
-        raise WeightsError(f"The card of {card.version} holds no weights ({str(error).splitlines()[0]}).") from error
+        cause = str(error).splitlines()[0]
+        raise AggregationError(f"The card of {card.version} holds no weights ({cause}).") from error
 
 
-def write_weights(path: Path, fitted: Mapping[str, Weights]) -> None:
+def write_weights(path: Path, fitted: Mapping[str, Aggregation]) -> None:
     write_whole(path, _FILE.dump_json(dict(fitted), indent=1))
-
-
-def sigmoid(x: float) -> float:
-    return 1 / (1 + math.exp(-x)) if x > -500 else 0.0
-
-
-def logit(p: float) -> float:
-    p = min(max(p, 1e-9), 1 - 1e-9)
-    return math.log(p / (1 - p))

@@ -1,8 +1,8 @@
-"""The critic: reads an attempt and says of each step whether it holds, how likely that is, and who says so.
+"""The critic: reads an attempt and says of each step whether it holds, how likely that is, and on what evidence.
 
-Arithmetic is exact and speaks first: an equation proven false needs no opinion. What the other witnesses say is weighed
-by a rule that was fitted on judged attempts; a base whose voice was never trained has a rule in which its own word
-weighs nothing.
+Arithmetic is exact and comes first: an equation proven false needs no opinion. The evidence of the other sources is
+put together by a rule that was fitted on judged attempts; for a base that was never trained as a critic its own verdict
+word has no weight in that rule.
 """
 
 from __future__ import annotations
@@ -11,18 +11,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import Event
 
-from runtime.critic.aggregation import Weights, fitted_with, read_weights
-from runtime.critic.evidence.sources import (
-    PANELS,
-    READERS,
-    SIGNS_OF,
-    VOICE,
-    Hearing,
-    Said,
-    Testimony,
-    examine,
-    of_arithmetic,
-)
+from runtime.critic.aggregation import Aggregation, fitted_with, read_weights
+from runtime.critic.evidence import DEPTHS, FEATURES_OF, READERS, SOURCES, arithmetic, examine, named, vote
+from runtime.critic.evidence.arithmetic import of_arithmetic
+from runtime.critic.evidence.collector import Collector
+from runtime.critic.evidence.source import Findings, StepEvidence
+from runtime.critic.evidence.verdict import NAME as VERDICT
+from runtime.critic.evidence.verdict import VOICE
 from runtime.engines.base import Engine, EngineError
 from runtime.events import Criticising, CritiqueDone, StepJudged
 from runtime.events import Event as TalkEvent
@@ -32,17 +27,17 @@ from runtime.prompts.actor_turn import provenance
 from runtime.search.self_consistency import Opinion
 from runtime.settings import Settings
 from runtime.text import Language, language_of
-from runtime.types import Critique, Depth, Evidence, Problem, Step, StepVerdict, Trajectory, Witness
+from runtime.types import Critique, Depth, Evidence, Problem, Step, StepVerdict, Trajectory
 
 FITTED = ROOT / "data" / "models" / "weights"
 """Weights of bases without a voice, a file each."""
 PROVEN = 0.99
 """Probability given to a finding of exact arithmetic: it can still misread what was meant."""
-TELLING: tuple[Witness, ...] = ("arithmetic", "solutions", "program", "completions", "expectation", "model", "vote")
-"""Whose note tells a person most, first."""
+TELLING = sorted(SOURCES, key=lambda source: source.reads_only)
+"""Whose note tells a person most, first: other solutions say where they differ, reading only that something is odd."""
 Reason = Callable[[Engine, Problem, Trajectory, int, Event], str]
 """What is wrong with the step at a position; empty if that is not known. Raises EngineError."""
-UNTRAINED = Weights(constant=1.8, signs={"agreement": 4.0, "deviation": -2.65, "program_agreement": 1.0})
+UNTRAINED = Aggregation(constant=1.8, features={"agreement": 4.0, "deviation": -2.65, "program_agreement": 1.0})
 """For a base that nothing was fitted with. Its verdict word is no better than chance, the solutions count what they
 were found to be worth (trainer/LOG.md), and a program's agreement a quarter of theirs, which is a guess."""
 
@@ -52,14 +47,14 @@ def open_critic(engine: Engine, settings: Settings) -> Critic:
     return Critic(engine, settings.max_tokens, settings.seed, settings.depth, weights_of(engine, settings))
 
 
-def weights_of(engine: Engine, settings: Settings) -> Mapping[str, Weights]:
-    """How the witnesses of an engine are weighed, by depth; empty if nothing was fitted with it."""
+def weights_of(engine: Engine, settings: Settings) -> Mapping[str, Aggregation]:
+    """The fitted rules of an engine, by depth; empty if nothing was fitted with it."""
     path = engine.path
     spoken = adapters.voices_of(path, settings) if path and VOICE in engine.voices else {}
     return fitted_with(spoken[VOICE].card) if VOICE in spoken else _of_base(path, settings) if path else {}
 
 
-def _of_base(path: Path, settings: Settings) -> dict[str, Weights]:
+def _of_base(path: Path, settings: Settings) -> dict[str, Aggregation]:
     """The weights that were fitted with a base that has no voice."""
     base = adapters.base_of(path, settings)
     fitted = FITTED / f"{base.name}.json" if base else None
@@ -75,23 +70,23 @@ class Critic:
         max_tokens: int = 512,
         seed: int = 0,
         depth: Depth = "deep",
-        weights: Mapping[str, Weights] | None = None,
+        weights: Mapping[str, Aggregation] | None = None,
     ) -> None:
         self.fitted, has_voice = weights or {}, VOICE in engine.voices
         self.shallower = has_voice and "quick" in self.fitted and depth not in self.fitted
-        """Whether it looks less deeply than asked: witnesses never weighed beside this voice are not heard."""
+        """Whether it looks less deeply than asked: nothing was fitted for that depth with this voice."""
         if self.shallower:
             depth = "quick"
         self.engine, self.weights = engine, self.fitted.get(depth, UNTRAINED)
         # The word of a base that was never taught to judge is no better than chance; and where weights were fitted,
-        # who weighs nothing is not worth the wait.
-        silent = set() if has_voice else {"model"}
+        # a source without a weight is not worth the wait.
+        silent = {source.name for source in SOURCES if source.needs_critic and not has_voice}
         if depth in self.fitted:
-            silent |= {witness for witness in PANELS[depth] if not self.weights.hears(SIGNS_OF[witness])}
-        self.panel = tuple(one for one in PANELS[depth] if one == "arithmetic" or one not in silent)
-        self.reads_only = set(self.panel) <= set(READERS)
+            silent |= {name for name in DEPTHS[depth] if not self.weights.uses(FEATURES_OF[name])}
+        self.sources = tuple(name for name in DEPTHS[depth] if name == arithmetic.NAME or name not in silent)
+        self.reads_only = set(self.sources) <= set(READERS)
         """Whether a step can be judged before the next one is there."""
-        self.hearing = Hearing(engine, max_tokens, seed)
+        self.collector = Collector(engine, max_tokens, seed)
 
     def read(
         self, problem: Problem, attempt: Trajectory, cancel: Event, reason: Reason | None = None
@@ -115,10 +110,10 @@ class Critic:
         beginning = Trajectory(problem_id=problem.id, steps=tuple(steps))
         return self._opinion(problem, beginning, cancel) or [] if self.reads_only else []
 
-    def reconsider(self, problem: Problem, attempt: Trajectory, vote: Opinion, cancel: Event) -> Critique | None:
+    def reconsider(self, problem: Problem, attempt: Trajectory, opinion: Opinion, cancel: Event) -> Critique | None:
         """Judge an attempt anew once solutions have voted; only steps after the blamed one are still to be read. The
         value is a critique that blames nothing any more; None if the blame stays, or after a stop."""
-        verdicts = self._opinion(problem, attempt, cancel, vote)
+        verdicts = self._opinion(problem, attempt, cancel, opinion)
         if not verdicts or verdicts[-1].verdict == "incorrect":
             return None
         return self._critique(problem, attempt, verdicts)
@@ -129,7 +124,7 @@ class Critic:
 
     def read_arithmetic(self, problem: Problem, attempt: Trajectory) -> Iterator[TalkEvent]:
         """Judge by exact arithmetic alone: at once, and enough where an attempt was cut off at a false equation."""
-        verdicts = judge(problem, attempt, Testimony(), self.weights, ("arithmetic",))
+        verdicts = judge(problem, attempt, {}, self.weights, (arithmetic.NAME,))
         return (yield from self._done(problem, attempt, verdicts))
 
     def _opinions(self, problem: Problem, attempt: Trajectory, cancel: Event) -> Iterator[list[StepVerdict]]:
@@ -144,17 +139,18 @@ class Critic:
                 return
 
     def _opinion(
-        self, problem: Problem, attempt: Trajectory, cancel: Event, vote: Opinion | None = None
+        self, problem: Problem, attempt: Trajectory, cancel: Event, opinion: Opinion | None = None
     ) -> list[StepVerdict] | None:
         """One verdict per step, up to the first incorrect one; None if a stop left something unread. Of a proven error
-        nobody is asked, and of the steps before it only who needs no other solutions."""
+        nothing is asked, and of the steps before it only what needs no other solutions."""
         proven = next((number for number, step in enumerate(attempt.steps) if proven_wrong(step.text)), None)
-        panel = self.panel if proven is None else [witness for witness in self.panel if witness in READERS]
+        sources = self.sources if proven is None else [name for name in self.sources if name in READERS]
         asked = attempt.model_copy(update={"steps": attempt.steps[:proven]})
-        testimony = self.hearing.hear(problem, asked, panel, cancel)
-        if cancel.is_set() and not self.hearing.has_read(problem, asked, panel):
+        found = self.collector.collect(problem, asked, named(sources), cancel)
+        if cancel.is_set() and not self.collector.has_read(problem, asked, named(sources)):
             return None
-        return judge(problem, attempt, testimony.joined(Testimony(vote=vote)), self.weights, (*panel, "vote"))
+        voted = {vote.NAME: opinion} if opinion else {}
+        return judge(problem, attempt, found | voted, self.weights, (*sources, vote.NAME))
 
     def _done(self, problem: Problem, attempt: Trajectory, verdicts: list[StepVerdict]) -> Iterator[TalkEvent]:
         critique = self._critique(problem, attempt, verdicts)
@@ -174,10 +170,10 @@ class Critic:
 
 
 def _explained(blamed: StepVerdict, reason: str, language: Language) -> StepVerdict:
-    """The verdict on a wrong step with the reason found, or else what another witness noted, if any did."""
+    """The verdict on a wrong step with the reason found, or else what a source noted, if any did."""
     notes = {e.by: e.note for e in blamed.evidence if e.verdict == "incorrect" and e.note}
-    noted = min(notes, key=TELLING.index, default=None)
-    return blamed.model_copy(update={"comment": reason or (notes[noted] if noted else UNSAID[language])})
+    noted = next((notes[source.name] for source in TELLING if source.name in notes), UNSAID[language])
+    return blamed.model_copy(update={"comment": reason or noted})
 
 
 UNSAID: dict[Language, str] = {
@@ -188,59 +184,59 @@ UNSAID: dict[Language, str] = {
 
 
 def judge(
-    problem: Problem, attempt: Trajectory, testimony: Testimony, weights: Weights, panel: Sequence[Witness]
+    problem: Problem, attempt: Trajectory, findings: Findings, weights: Aggregation, sources: Sequence[str]
 ) -> list[StepVerdict]:
-    """Weigh what was heard: one verdict per step, up to the first incorrect one. Nothing is generated here. A proven
-    error explains why other solutions differ, so they are not heard against the steps before it."""
-    said = examine(problem, attempt, testimony, panel)
-    if any(one.disproof for one in said):
-        said = examine(problem, attempt, testimony, [witness for witness in panel if witness in READERS])
-    return verdicts_on(said, weights)
+    """One verdict per step on what was collected, up to the first incorrect one. Nothing is generated here. A proven
+    error explains why other solutions differ, so they do not count against the steps before it."""
+    steps = examine(problem, attempt, findings, sources)
+    if any(one.disproof for one in steps):
+        steps = examine(problem, attempt, findings, [name for name in sources if name in READERS])
+    return verdicts_on(steps, weights)
 
 
-def verdicts_on(said: Sequence[Said], weights: Weights) -> list[StepVerdict]:
-    """From what the witnesses say of each step: a verdict on every step up to the first error."""
-    place = first_error(said, weights)
-    accepted = [_accepted(one, weights) for one in said[:place]]
-    return accepted if place is None else [*accepted, _blamed(said[place], weights)]
+def verdicts_on(steps: Sequence[StepEvidence], weights: Aggregation) -> list[StepVerdict]:
+    """From the evidence on each step: a verdict on every step up to the first error."""
+    place = first_error(steps, weights)
+    accepted = [_accepted(one, weights) for one in steps[:place]]
+    return accepted if place is None else [*accepted, _blamed(steps[place], weights)]
 
 
-def first_error(said: Sequence[Said], weights: Weights) -> int | None:
+def first_error(steps: Sequence[StepEvidence], weights: Aggregation) -> int | None:
     """Where an attempt goes wrong first. A false equation is an error whatever the threshold; what nobody proves is no
     error where solutions that voted come to the same answer (trainer/LOG.md)."""
-    end = next((number for number, one in enumerate(said) if one.disproof), None)
-    if end is None and any(one.is_shared for one in said):
+    end = next((number for number, one in enumerate(steps) if one.disproof), None)
+    if end is None and any(one.is_shared for one in steps):
         return None
-    found = weights.first_error(probability(one, weights) for one in said[: None if end is None else end + 1])
+    found = weights.first_error(probability(one, weights) for one in steps[: None if end is None else end + 1])
     return end if found is None else found
 
 
-def probability(said: Said, weights: Weights) -> float | None:
-    """That a step is right, if those before it are; None if nobody who is weighed says anything of it."""
-    if said.disproof:
+def probability(step: StepEvidence, weights: Aggregation) -> float | None:
+    """That a step is right, if those before it are; None if it has no feature with a weight."""
+    if step.disproof:
         return 1 - PROVEN
-    return weights.probability(said.signs) if weights.hears(said.signs) else None
+    return weights.probability(step.features) if weights.uses(step.features) else None
 
 
-def _accepted(said: Said, weights: Weights) -> StepVerdict:
-    evidence, p = tuple(said.evidence), probability(said, weights)
+def _accepted(step: StepEvidence, weights: Aggregation) -> StepVerdict:
+    evidence, p = tuple(step.evidence), probability(step, weights)
     if p is not None:
         return StepVerdict(verdict=weights.verdict(p), probability=p, evidence=evidence)
-    is_proven = any(e.by == "arithmetic" for e in evidence if e.verdict == "correct")
+    is_proven = any(e.by == arithmetic.NAME for e in evidence if e.verdict == "correct")
     return StepVerdict(verdict="correct" if is_proven else "unsure", evidence=evidence)
 
 
-def _blamed(said: Said, weights: Weights) -> StepVerdict:
+def _blamed(step: StepEvidence, weights: Aggregation) -> StepVerdict:
     """The verdict on the first error; a false equation tells itself what is wrong."""
-    p = probability(said, weights)
-    if proof := said.disproof:
-        return StepVerdict(verdict="incorrect", probability=p, comment=proof.note or "", evidence=tuple(said.evidence))
-    return StepVerdict(verdict="incorrect", probability=p, evidence=tuple(map(_doubting, said.evidence)))
+    p = probability(step, weights)
+    if proof := step.disproof:
+        return StepVerdict(verdict="incorrect", probability=p, comment=proof.note or "", evidence=tuple(step.evidence))
+    return StepVerdict(verdict="incorrect", probability=p, evidence=tuple(map(_doubting, step.evidence)))
 
 
 def _doubting(evidence: Evidence) -> Evidence:
     """A model to which the blamed step alone looks rather right is in doubt of the steps together."""
-    agrees = (evidence.by, evidence.verdict) == ("model", "correct")
+    agrees = (evidence.by, evidence.verdict) == (VERDICT, "correct")
     return evidence.model_copy(update={"verdict": "unsure"}) if agrees else evidence
 
 

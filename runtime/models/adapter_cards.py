@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import AliasChoices, Field, ValidationError, field_validator
 
 from runtime.errors import SoliloquyError
 from runtime.files import write_whole
@@ -56,8 +56,10 @@ class VoiceCard(Value):
     """What took how long, such as training, or a verdict."""
     cannot: tuple[str, ...] = ()
     """What it cannot do, a sentence each."""
-    join: dict[str, dict[str, Any]] = Field(default_factory=dict)
-    """How the critic weighs its word beside other witnesses, by depth."""
+    aggregation: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, validation_alias=AliasChoices("aggregation", "join")
+    )
+    """The rule that was fitted on its evidence and on that of the other sources, by depth."""
     gate: tuple[str, ...] = ()
     """Why it was promoted, a sentence each."""
     sha256: str

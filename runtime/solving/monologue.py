@@ -12,7 +12,7 @@ from threading import Event
 
 from runtime.checks.arithmetic import mended
 from runtime.checks.claims import says_no_data, stated_answer
-from runtime.critic.evidence.sources import of_arithmetic
+from runtime.critic.evidence.arithmetic import of_arithmetic
 from runtime.engines.base import Completion, Engine, Message, Sampling
 from runtime.events import AttemptDone, CritiqueDone, Proposing, Refining, StepDone, StepJudged, Token
 from runtime.events import Event as TalkEvent

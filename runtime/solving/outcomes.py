@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from runtime.checks.claims import is_unsupported, lacks_data, shows_work
-from runtime.types import Critique, Outcome, Status, Trajectory, Witness
+from runtime.critic.evidence import SOURCES
+from runtime.types import Critique, Outcome, Status, Trajectory
 
-_COMPARED: frozenset[Witness] = frozenset({"solutions", "program", "completions", "vote", "reference"})
+_COMPARED = {"reference", *(source.name for source in SOURCES if source.compares_answers)}
 """Evidence about an attempt's answer, which is checked then even if no step shows where it comes from."""
 
 

@@ -35,7 +35,7 @@ def why(attempt: LabelledAttempt) -> Why:
         return "disputed"
     if attempt.critique and attempt.critique.score < SURE:
         return "doubtful"
-    checks = (verdict.said_by("arithmetic") for verdict in verdicts)
+    checks = (verdict.evidence_by("arithmetic") for verdict in verdicts)
     if any(check and check.verdict == "incorrect" for check in checks):
         return "arithmetic"
     return "new" if not any(attempt.labels) else "begun"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from runtime.checks.claims import is_plan
+from runtime.critic.evidence import SOURCES
 from runtime.log.run import Run, home_of, step_id
 from runtime.search.self_consistency import CERTAIN
 from runtime.text import Language, language_of
@@ -21,23 +22,9 @@ from runtime.view.words import word
 State = Literal["streaming", "plain", "plan", "ok", "unsure", "flagged", "replaced", "depends"]
 _SIGNS: dict[State, str] = {"ok": "✓", "unsure": "?", "flagged": "✗", "replaced": "↺", "depends": "↳"}
 _BY_VERDICT: dict[str, State] = {"correct": "ok", "unsure": "unsure", "incorrect": "flagged"}
-_BADGES = {
-    ("arithmetic", "correct"): "arithmetic_right",
-    ("arithmetic", "incorrect"): "arithmetic_wrong",
-    ("expectation", "correct"): "expected",
-    ("expectation", "incorrect"): "unexpected",
-    ("solutions", "correct"): "solutions_agree",
-    ("solutions", "incorrect"): "solutions_differ",
-    ("program", "correct"): "programs_agree",
-    ("program", "incorrect"): "programs_differ",
-    ("completions", "correct"): "completions_agree",
-    ("completions", "incorrect"): "completions_differ",
-    ("vote", "correct"): "solutions_agree",
+_BADGES = {(source.name, verdict): badge for source in SOURCES for verdict, badge in source.badges.items()} | {
     ("reference", "correct"): "reference_agrees",
     ("reference", "incorrect"): "reference_differs",
-    ("model", "correct"): "model_right",
-    ("model", "unsure"): "model_doubts",
-    ("model", "incorrect"): "model_wrong",
     ("selftalk", "correct"): "self_agrees",
     ("selftalk", "unsure"): "self_doubts",
     ("selftalk", "incorrect"): "self_doubts",
@@ -151,7 +138,7 @@ def _comment(verdict: StepVerdict) -> str:
 
 
 def _said(verdict: StepVerdict) -> list[str]:
-    """What the witnesses say; one that has no opinion of a step says nothing."""
+    """The badges of the evidence; where a source has no opinion of a step there is none."""
     found = (_BADGES.get((evidence.by, evidence.verdict)) for evidence in verdict.evidence)
     return [badge for badge in found if badge]
 
@@ -167,7 +154,7 @@ def _badges(run: Run, state: State, verdict: StepVerdict | None, language: Langu
 
 
 def _why(run: Run, state: State, verdict: StepVerdict | None, language: Language) -> list[dict[str, str]]:
-    """What the badges say, in sentences, each with what its witness noted; the comment on view is not said again."""
+    """What the badges say, in sentences, each with what its source noted; the comment on view is not said again."""
     if state == "plan":
         return [{"kind": "plan", "said": word("why.plan", language), "note": ""}]
     shown = _comment(verdict) if verdict else ""

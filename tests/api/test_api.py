@@ -18,7 +18,7 @@ from starlette.applications import Starlette
 
 from runtime import settings as configuration
 from runtime.api import routes, shapes, telling
-from runtime.critic.evidence.sources import PROGRAMS
+from runtime.critic.evidence.programs import PROGRAMS
 from runtime.engines.base import ContextOverflow, EngineError
 from runtime.engines.scripted import ScriptedEngine
 from runtime.log.store import SessionLog

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from runtime.log.store import SessionLog
 from runtime.types import Feedback
 from trainer.__main__ import app
+from trainer.cli.options import sources_of
 
 PLANTED = sorted((ROOT / "data" / "seed" / "planted").glob("*.txt"))
 
@@ -40,11 +41,31 @@ def test_every_command_has_help_and_says_what_it_does(command):
 def test_every_stage_of_the_trainer_has_help_and_says_what_it_does():
     assert run("--help", module="trainer").returncode == 0
     stages = get_command(app).commands
-    assert {"evaluate", "evaluate-critic", "weigh", "labels", "problems", "critiques", "lessons"} <= set(stages)
+    assert {"evaluate", "evaluate-critic", "calibrate", "weigh", "labels", "problems", "critiques", "lessons"} <= set(
+        stages
+    )
     assert {"sft", "export", "promote", "bench"} <= set(stages)
     for name, stage in stages.items():
         assert stage.help, name
         assert CliRunner().invoke(app, [name, "--help"]).exit_code == 0, name
+
+
+def test_what_the_first_release_called_calibrate_and_sources_is_still_understood(tmp_path):
+    shown = CliRunner().invoke(app, ["--help"]).stdout
+    assert "calibrate" in shown and "weigh " not in shown
+    for command, out in (("weigh", ["--out", str(tmp_path / "w.json")]), ("evaluate-critic", [])):
+        given = [command, "--trajectories", str(tmp_path / "none.jsonl"), *out]
+        assert "--witnesses" not in CliRunner().invoke(app, [command, "--help"]).stdout
+        refused = CliRunner().invoke(app, [*given, "--witnesses", "model,mood"])
+        assert refused.exit_code == 2
+        assert "mood: sources are arithmetic, verdict, surprisal" in " ".join(refused.output.split())
+    assert sources_of("model,expectation,program,completions", "quick") == (
+        "verdict",
+        "surprisal",
+        "programs",
+        "rollouts",
+    )
+    assert sources_of(None, "quick") == ("arithmetic", "verdict", "surprisal")
 
 
 def test_help_of_the_log_loads_nothing_heavy():

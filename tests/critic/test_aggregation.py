@@ -1,5 +1,6 @@
-"""The rule by which witnesses are weighed: log-odds that add up, and two thresholds."""
+"""The fitted rule: log-odds that add up, two thresholds, and what is read of files of the first release."""
 
+import json
 import math
 
 import pytest
@@ -7,23 +8,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from runtime.critic.aggregation import SIGNS, Weights, logit, sigmoid
+from runtime.critic.aggregation import FEATURES, Aggregation, fitted_with, read_weights, write_weights
+from runtime.critic.odds import logit, sigmoid
+from runtime.files import ROOT
+from runtime.models.adapter_cards import VoiceCard, read_card
 
-RULE = Weights(constant=1.0, signs={"word": 0.5, "deviation": -3.0}, reject=0.3, doubt=0.6)
+RULE = Aggregation(constant=1.0, features={"verdict": 0.5, "deviation": -3.0}, reject=0.3, doubt=0.6)
 
 
 @pytest.mark.parametrize(
-    ("signs", "log_odds"),
+    ("features", "log_odds"),
     [
         ({}, 1.0),
-        ({"word": 2.0}, 2.0),
-        ({"word": -4.0}, -1.0),
-        ({"word": 2.0, "deviation": 1.0}, -1.0),
-        ({"word": 2.0, "approach": 1.0}, 2.0),  # a sign without a weight says nothing
+        ({"verdict": 2.0}, 2.0),
+        ({"verdict": -4.0}, -1.0),
+        ({"verdict": 2.0, "deviation": 1.0}, -1.0),
+        ({"verdict": 2.0, "approach": 1.0}, 2.0),  # a feature without a weight says nothing
     ],
 )
-def test_the_log_odds_are_the_constant_and_the_weighed_signs(signs, log_odds):
-    assert RULE.probability(signs) == pytest.approx(1 / (1 + math.exp(-log_odds)))
+def test_the_log_odds_are_the_constant_and_the_weighted_features(features, log_odds):
+    assert RULE.probability(features) == pytest.approx(1 / (1 + math.exp(-log_odds)))
 
 
 @pytest.mark.parametrize(
@@ -73,10 +77,10 @@ def test_an_error_is_found_where_the_product_falls_below_the_threshold_and_is_th
 
 
 def test_a_sign_is_heard_only_if_it_weighs_something():
-    assert RULE.hears({"word": 0.0})
-    assert not RULE.hears({"approach": 1.0})
-    assert not RULE.hears({})
-    assert not Weights(constant=1.0, signs={"word": 0.0}).hears({"word": 5.0})
+    assert RULE.uses({"verdict": 0.0})
+    assert not RULE.uses({"approach": 1.0})
+    assert not RULE.uses({})
+    assert not Aggregation(constant=1.0, features={"verdict": 0.0}).uses({"verdict": 5.0})
 
 
 @pytest.mark.parametrize("log_odds", [-5000.0, -700.0, -3.0, 0.0, 3.0, 700.0, 5000.0])
@@ -92,13 +96,54 @@ def test_a_probability_has_log_odds_even_if_it_is_certain():
 
 
 @pytest.mark.parametrize(
-    "change", [{"signs": {"mood": 1.0}}, {"reject": 0.0}, {"reject": 1.0}, {"doubt": 1.5}, {"thresholds": 1}]
+    "change", [{"features": {"mood": 1.0}}, {"reject": 0.0}, {"reject": 1.0}, {"doubt": 1.5}, {"thresholds": 1}]
 )
 def test_an_unknown_sign_or_an_impossible_threshold_is_refused(change):
     with pytest.raises(ValidationError):
-        Weights(constant=0.0, **change)
+        Aggregation(constant=0.0, **change)
 
 
 def test_a_rule_is_the_same_once_written_and_read():
-    rule = Weights(constant=0.25, signs=dict.fromkeys(SIGNS, -0.5), reject=0.4)
-    assert Weights.model_validate_json(rule.model_dump_json()) == rule
+    rule = Aggregation(constant=0.25, features=dict.fromkeys(FEATURES, -0.5), reject=0.4)
+    assert Aggregation.model_validate_json(rule.model_dump_json()) == rule
+
+
+# What the first release stored
+
+
+FORMER = {"constant": 2.9, "signs": {"surprise": 0.4, "word": 0.9, "agreement": 2.0}, "reject": 0.4}
+NOW = Aggregation(constant=2.9, features={"surprisal": 0.4, "verdict": 0.9, "agreement": 2.0}, reject=0.4)
+
+
+def test_a_file_of_weights_of_the_first_release_is_read_and_written_in_todays_words(tmp_path):
+    path = tmp_path / "weights.json"
+    panels = ("quick", "model", "expectation", "program", "deep with completions", "deep without model")
+    path.write_text(json.dumps(dict.fromkeys(panels, FORMER)))
+    fitted = read_weights(path)
+    assert fitted["quick"] == NOW
+    renamed = ("quick", "verdict", "surprisal", "programs", "deep with rollouts", "deep without verdict")
+    assert tuple(fitted) == renamed
+    write_weights(path, fitted)
+    assert json.loads(path.read_text())["verdict"]["features"] == NOW.features
+    assert read_weights(path) == fitted
+
+
+def test_a_card_of_the_first_release_brings_its_rule():
+    known = {"base": "b", "base_sha256": "0", "voice": "critic", "version": "1", "created": "2026-11-22", "recipe": {}}
+    card = VoiceCard.model_validate(known | {"data": [], "sha256": "0", "licence": "MIT", "join": {"quick": FORMER}})
+    assert fitted_with(card) == {"quick": NOW}
+    assert fitted_with(VoiceCard.model_validate_json(card.model_dump_json())) == {"quick": NOW}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "data" / "models" / "weights").glob("*.json")), ids=lambda p: p.stem)
+def test_the_weights_that_ship_are_read(path):
+    assert all(rule.features.keys() <= {*FEATURES} for rule in read_weights(path).values())
+
+
+CARDS = [path for path in ROOT.glob("data/models/voices/*/critic/*.json") if path.stem != "current"]
+
+
+@pytest.mark.parametrize("path", sorted(CARDS), ids=lambda path: path.stem)
+def test_the_rules_on_the_cards_that_ship_are_read(path):
+    rules = fitted_with(read_card(path))
+    assert rules["quick"].uses(["verdict", "surprisal"])

@@ -7,18 +7,21 @@ from threading import Event
 from types import SimpleNamespace
 
 import pytest
-from runtime.prompts.actor_turn import conversation
 
 from runtime import settings
 from runtime.critic import critic
-from runtime.critic.aggregation import Weights, WeightsError, write_weights
+from runtime.critic.aggregation import Aggregation, AggregationError, write_weights
 from runtime.critic.critic import UNTRAINED, Critic, judge, open_critic, verdicts_on
-from runtime.critic.evidence.sources import PANELS, PROGRAMS, SOLUTIONS, Said, Testimony
+from runtime.critic.evidence import DEPTHS
+from runtime.critic.evidence.programs import PROGRAMS
+from runtime.critic.evidence.solutions import SOLUTIONS
+from runtime.critic.evidence.source import StepEvidence
 from runtime.critic.explanation import WAYS
 from runtime.engines.base import ContextOverflow, EngineError
 from runtime.engines.scripted import ScriptedEngine
 from runtime.events import CritiqueDone, Finished, StepJudged
 from runtime.models import catalogue
+from runtime.prompts.actor_turn import conversation
 from runtime.prompts.critic_turn import judged, put_to_critic, verdict_parts, verdict_words
 from runtime.search.self_consistency import Opinion
 from runtime.search.solutions import Solution
@@ -30,10 +33,10 @@ CHINESE = Problem(text="小明有3支笔，每支4元，又买了一本5元的�
 SEVENTEEN = Solution("3 × 4 = 12, and 12 + 5 = 17.\nThe answer is 17.", "17")
 TWELVE = Solution("3 × 4 = 12.\nThe answer is 12.", "12")
 PROGRAM = "    pens = 3 * 4\n    return pens + 5"
-HEEDED = Weights(constant=0.0, signs={"word": 1.0})
+HEEDED = Aggregation(constant=0.0, features={"verdict": 1.0})
 """As a trained voice has them: its word counts for what it says."""
-SURPRISED = Weights(constant=1.0, signs={"surprise": 0.5})
-OTHERWISE = Weights(constant=2.0, signs={"surprise": 0.25, "agreement": 2.0})
+SURPRISED = Aggregation(constant=1.0, features={"surprisal": 0.5})
+OTHERWISE = Aggregation(constant=2.0, features={"surprisal": 0.25, "agreement": 2.0})
 """As a base without a voice has them."""
 RIGHT, WRONG = 0.99, 0.01
 
@@ -51,7 +54,7 @@ class Voiced(ScriptedEngine):
 
     def choice_logprobs(self, messages, parts, choices, voice=None, *rest, **named):
         rows = super().choice_logprobs(messages, parts, choices, voice, *rest, **named)
-        self.spoken.append(("verdicts" if len(choices) == 2 else "expectation", voice))
+        self.spoken.append(("verdicts" if len(choices) == 2 else "surprisal", voice))
         return rows
 
 
@@ -66,8 +69,8 @@ def attempt(*steps, answer=None, problem=PROBLEM, origin="student"):
     )
 
 
-def verdicts(trajectory, testimony=None, weights=UNTRAINED, panel=PANELS["deep"]):
-    return [step.verdict for step in judge(PROBLEM, trajectory, testimony or Testimony(), weights, panel)]
+def verdicts(trajectory, findings=None, weights=UNTRAINED, panel=DEPTHS["deep"]):
+    return [step.verdict for step in judge(PROBLEM, trajectory, findings or {}, weights, panel)]
 
 
 def read(reader, trajectory, problem=PROBLEM, cancel=None):
@@ -93,23 +96,23 @@ def test_a_blame_is_taken_back_only_unproven_and_where_the_solutions_are_certain
     mine = attempt(*steps, answer=steps[-1][-2:])
     vote = Opinion(tuple(attempt("So it is.", answer=answer) for answer in answers))
     odds = (4.0, 4.0) if steps[-1].endswith("18") else (-0.3, -0.1)
-    said = judge(PROBLEM, mine, Testimony(log_odds=odds, vote=vote), HEEDED, ("arithmetic", "model", "vote"))
+    said = judge(PROBLEM, mine, {"verdict": odds, "vote": vote}, HEEDED, ("arithmetic", "verdict", "vote"))
     assert [verdict.verdict for verdict in said] == found
 
 
 def test_a_false_equation_settles_it_whatever_the_others_say():
-    heard = Testimony(log_odds=(9.0, 9.0), solutions=(Solution("12, 18", "18"),) * 4)
-    said = judge(PROBLEM, attempt("3 × 4 = 12", "12 + 5 = 18", answer="18"), heard, HEEDED, PANELS["deep"])
+    heard = {"verdict": (9.0, 9.0), "solutions": (Solution("12, 18", "18"),) * 4}
+    said = judge(PROBLEM, attempt("3 × 4 = 12", "12 + 5 = 18", answer="18"), heard, HEEDED, DEPTHS["deep"])
     assert [step.verdict for step in said] == ["correct", "incorrect"]
     assert said[1].comment == "12 + 5 is 17, not 18."
     assert said[1].probability == pytest.approx(0.01)
-    assert said[1].said_by("arithmetic").verdict == "incorrect"
-    assert said[1].said_by("model").verdict == "correct"
+    assert said[1].evidence_by("arithmetic").verdict == "incorrect"
+    assert said[1].evidence_by("verdict").verdict == "correct"
 
 
 def test_other_solutions_are_not_heard_against_the_steps_before_a_proven_error():
-    heard = Testimony(solutions=(SEVENTEEN,) * 4)
-    said = judge(PROBLEM, attempt("3 + 4 = 7", "7 + 5 = 13", answer="13"), heard, UNTRAINED, PANELS["deep"])
+    heard = {"solutions": (SEVENTEEN,) * 4}
+    said = judge(PROBLEM, attempt("3 + 4 = 7", "7 + 5 = 13", answer="13"), heard, UNTRAINED, DEPTHS["deep"])
     assert [step.verdict for step in said] == ["correct", "incorrect"]  # else the first would be: nobody meets 7
     assert "12" in said[1].comment
 
@@ -120,8 +123,8 @@ def test_of_a_proven_error_nobody_is_asked(depth):
     critique, told = read(Critic(engine, depth=depth), attempt("9 pens", "3 × 4 = 13", "13 + 5 = 18", answer="18"))
     assert critique.first_error == 1
     assert critique.verdicts[1].comment == "3 × 4 is 12, not 13."
-    assert engine.spoken == [("verdicts", "critic"), ("expectation", None)]
-    assert [call[-1]["content"] for call in engine.calls] == ["9 pens [", ""]  # expectation is asked before the 9
+    assert engine.spoken == [("verdicts", "critic"), ("surprisal", None)]
+    assert [call[-1]["content"] for call in engine.calls] == ["9 pens [", ""]  # surprisal is asked before the 9
     assert set(told) == {0, 1}
 
 
@@ -133,35 +136,35 @@ def test_a_wrong_idea_before_a_proven_error_is_the_first_error():
 
 def test_nothing_is_said_of_steps_after_the_first_error():
     assert verdicts(attempt("3 × 4 = 13", "13 + 5 = 18", "so 18")) == ["incorrect"]
-    assert verdicts(attempt("a", "b", "c"), Testimony(log_odds=(5.0, -5.0, 5.0)), HEEDED) == ["correct", "incorrect"]
+    assert verdicts(attempt("a", "b", "c"), {"verdict": (5.0, -5.0, 5.0)}, HEEDED) == ["correct", "incorrect"]
 
 
-def test_steps_are_unsure_when_no_witness_spoke():
+def test_steps_are_unsure_without_any_evidence():
     assert verdicts(attempt("The pens come first.")) == ["unsure"]
 
 
 def test_one_agreeing_solution_speaks_for_the_attempt():
-    heard = Testimony(solutions=(SEVENTEEN, TWELVE, TWELVE, TWELVE))
+    heard = {"solutions": (SEVENTEEN, TWELVE, TWELVE, TWELVE)}
     assert verdicts(attempt("3 × 4 = 12", "12 + 5 = 17", answer="17"), heard) == ["correct", "correct"]
 
 
 def test_the_first_number_that_nobody_meets_is_where_the_solutions_differ():
-    heard = Testimony(solutions=(SEVENTEEN,) * 4)
+    heard = {"solutions": (SEVENTEEN,) * 4}
     assert verdicts(attempt("3 × 4 = 12", "12 - 5 = 7", "so 7 dollars", answer="7"), heard) == ["correct", "incorrect"]
     assert verdicts(attempt("3 × 4 = 12", "so she pays 12 dollars", answer="12"), heard) == ["correct", "incorrect"]
 
 
 def test_an_untrained_word_is_kept_and_weighs_nothing():
-    [said] = judge(PROBLEM, attempt("She pays for all."), Testimony(log_odds=(-4.0,)), UNTRAINED, PANELS["deep"])
+    [said] = judge(PROBLEM, attempt("She pays for all."), {"verdict": (-4.0,)}, UNTRAINED, DEPTHS["deep"])
     assert (said.verdict, said.probability) == ("unsure", None)
-    assert said.said_by("model").verdict == "incorrect"
-    assert said.said_by("model").probability == pytest.approx(0.018, abs=0.001)
+    assert said.evidence_by("verdict").verdict == "incorrect"
+    assert said.evidence_by("verdict").probability == pytest.approx(0.018, abs=0.001)
 
 
 def test_a_trained_word_counts_as_much_as_it_was_worth():
-    doubtful = Testimony(log_odds=(-4.0,))
+    doubtful = {"verdict": (-4.0,)}
     assert verdicts(attempt("She pays for all."), doubtful, HEEDED) == ["incorrect"]
-    halved = HEEDED.model_copy(update={"signs": {"word": 0.1}})
+    halved = HEEDED.model_copy(update={"features": {"verdict": 0.1}})
     assert verdicts(attempt("She pays for all."), doubtful, halved) == ["unsure"]
 
 
@@ -170,16 +173,16 @@ def test_a_trained_word_counts_as_much_as_it_was_worth():
     [
         ([], {}, "unsure"),
         ([Evidence(by="arithmetic", verdict="correct")], {}, "correct"),
-        ([Evidence(by="arithmetic", verdict="correct")], {"word": -3.0}, "incorrect"),
-        ([Evidence(by="arithmetic", verdict="incorrect")], {"word": 3.0}, "incorrect"),
+        ([Evidence(by="arithmetic", verdict="correct")], {"verdict": -3.0}, "incorrect"),
+        ([Evidence(by="arithmetic", verdict="incorrect")], {"verdict": 3.0}, "incorrect"),
         ([Evidence(by="solutions", verdict="unsure")], {"approach": 1.0}, "unsure"),
-        ([Evidence(by="model", verdict="correct", probability=0.9)], {"word": 2.2}, "correct"),
-        ([Evidence(by="model", verdict="incorrect", probability=0.4)], {"word": -0.4}, "unsure"),
-        ([Evidence(by="model", verdict="incorrect", probability=0.1)], {"word": -2.2}, "incorrect"),
+        ([Evidence(by="verdict", verdict="correct", probability=0.9)], {"verdict": 2.2}, "correct"),
+        ([Evidence(by="verdict", verdict="incorrect", probability=0.4)], {"verdict": -0.4}, "unsure"),
+        ([Evidence(by="verdict", verdict="incorrect", probability=0.1)], {"verdict": -2.2}, "incorrect"),
     ],
 )
 def test_evidence_is_joined(evidence, signs, verdict):
-    [joined] = verdicts_on([Said(evidence, signs)], HEEDED)
+    [joined] = verdicts_on([StepEvidence(evidence, signs)], HEEDED)
     assert joined.verdict == verdict
     assert joined.evidence == tuple(evidence)
 
@@ -190,9 +193,9 @@ def test_evidence_is_joined(evidence, signs, verdict):
 def test_a_critic_who_only_reads_judges_step_by_step_and_tells_each_verdict_once():
     engine = Voiced(verdicts=[0.9, 0.8, 0.7], voices=["critic"])
     critique, told = read(Critic(engine, depth="quick"), attempt("3 × 4 = 12", "12 + 5 = 17", "so 17", answer="17"))
-    assert engine.spoken == [("verdicts", "critic"), ("expectation", None)] * 3
+    assert engine.spoken == [("verdicts", "critic"), ("surprisal", None)] * 3
     assert told == [0, 1, 2, 2]  # the last once more, with what is said of it
-    assert [step.said_by("model").probability for step in critique.verdicts] == pytest.approx([0.9, 0.8, 0.7])
+    assert [step.evidence_by("verdict").probability for step in critique.verdicts] == pytest.approx([0.9, 0.8, 0.7])
 
 
 def test_too_much_doubt_falls_back_on_the_step_that_is_likelier_the_first_error():
@@ -203,28 +206,28 @@ def test_too_much_doubt_falls_back_on_the_step_that_is_likelier_the_first_error(
     assert [step.verdict for step in critique.verdicts] == ["correct", "incorrect"]
     assert engine.spoken.count(("verdicts", "critic")) == 3  # 0.9, 0.5, 0.3: the last step need not be read
     assert told == [0, 1, 1, 1]  # rather right, then blamed, then with what is said of it
-    assert [step.said_by("model").verdict for step in critique.verdicts] == ["correct", "unsure"]
+    assert [step.evidence_by("verdict").verdict for step in critique.verdicts] == ["correct", "unsure"]
 
 
 def test_a_base_without_the_voice_is_asked_for_no_verdict_word():
     engine = Voiced(verdicts=[WRONG, WRONG], voices=["actor"])
     critique, _ = read(Critic(engine, depth="quick"), attempt("3 × 4 = 12", "so 12", answer="12"))
-    assert engine.spoken == [("expectation", None)] * 2
-    assert [step.said_by("model") for step in critique.verdicts] == [None, None]
-    assert [step.said_by("expectation").verdict for step in critique.verdicts] == ["correct", "correct"]
+    assert engine.spoken == [("surprisal", None)] * 2
+    assert [step.evidence_by("verdict") for step in critique.verdicts] == [None, None]
+    assert [step.evidence_by("surprisal").verdict for step in critique.verdicts] == ["correct", "correct"]
 
 
-@pytest.mark.parametrize(("given", "silent"), [(["critic"], set()), ([], {"model"})])
+@pytest.mark.parametrize(("given", "silent"), [(["critic"], set()), ([], {"verdict"})])
 def test_a_quick_critic_asks_for_no_solutions_and_a_deep_one_for_programs_too(given, silent):
     right, readings = attempt("3 × 4 = 12", "12 + 5 = 17", answer="17"), 2 - len(silent)
     quick = ScriptedEngine(voices=given)
     deep = ScriptedEngine([SEVENTEEN.text] * 2 + [PROGRAM] * PROGRAMS, voices=given)
     critique, _ = read(Critic(quick, depth="quick"), right)
     assert len(quick.calls) == readings * len(right.steps)
-    assert {evidence.by for evidence in critique.verdicts[0].evidence} == set(PANELS["quick"]) - silent
+    assert {evidence.by for evidence in critique.verdicts[0].evidence} == set(DEPTHS["quick"]) - silent
     critique, _ = read(Critic(deep), right)
     assert len(deep.calls) == readings + 2 + PROGRAMS
-    assert {evidence.by for evidence in critique.verdicts[0].evidence} == set(PANELS["deep"]) - silent
+    assert {evidence.by for evidence in critique.verdicts[0].evidence} == set(DEPTHS["deep"]) - silent
 
 
 def test_a_second_reading_of_the_same_problem_asks_only_for_its_verdicts():
@@ -329,7 +332,7 @@ def test_a_step_that_cannot_be_looked_at_again_is_blamed_all_the_same(error):
     assert isinstance(events[-1], Finished)
 
 
-def test_what_a_witness_noted_stands_with_a_voice_and_without():
+def test_what_a_source_noted_stands_with_a_voice_and_without():
     wrong = attempt("3 × 4 = 12", "12 - 5 = 7", answer="7")
     heard = [SEVENTEEN.text] * SOLUTIONS + [PROGRAM] * PROGRAMS
     for voices in ([], ["critic"]):
@@ -338,7 +341,7 @@ def test_what_a_witness_noted_stands_with_a_voice_and_without():
 
 
 @pytest.mark.parametrize("problem", [PROBLEM, CHINESE])
-def test_a_student_is_never_told_the_answer_by_the_witnesses(problem):
+def test_a_student_is_never_told_the_answer_by_the_evidence(problem):
     engine = ScriptedEngine([SEVENTEEN.text] * SOLUTIONS + [PROGRAM] * PROGRAMS)
     critique, _ = read(Critic(engine), attempt("3 × 4 = 12", "12 - 5 = 7", answer="7", problem=problem), problem)
     said = [critique.verdicts[1].comment, *(e.note for step in critique.verdicts for e in step.evidence if e.note)]
@@ -404,17 +407,17 @@ def loaded(path, **given):
     return engine
 
 
-def test_an_engine_without_a_voice_is_weighed_as_untrained():
+def test_an_engine_without_a_voice_has_the_untrained_rule():
     reader = open_critic(ScriptedEngine(), settings.load())
     assert (reader.weights, reader.fitted) == (UNTRAINED, {})
-    assert UNTRAINED.hears({"agreement": 1.0})
-    assert not UNTRAINED.hears({"word": 1.0})
+    assert UNTRAINED.uses({"agreement": 1.0})
+    assert not UNTRAINED.uses({"verdict": 1.0})
 
 
 def test_the_voice_brings_its_weights_for_the_depth_that_is_set(monkeypatch):
-    deep = Weights(constant=1.0, signs={"word": 0.5, "agreement": 2.0})
-    card = SimpleNamespace(join={"quick": HEEDED, "deep": deep})
-    monkeypatch.setattr(critic.voices, "voices_of", lambda base, _: {"critic": SimpleNamespace(card=card)})
+    deep = Aggregation(constant=1.0, features={"verdict": 0.5, "agreement": 2.0})
+    card = SimpleNamespace(aggregation={"quick": HEEDED, "deep": deep})
+    monkeypatch.setattr(critic.adapters, "voices_of", lambda base, _: {"critic": SimpleNamespace(card=card)})
     engine = loaded(Path("base.gguf"), voices=["critic"])
     assert open_critic(engine, settings.load(depth="quick")).weights == HEEDED
     assert open_critic(engine, settings.load(depth="deep")).weights == deep
@@ -422,7 +425,7 @@ def test_the_voice_brings_its_weights_for_the_depth_that_is_set(monkeypatch):
     assert open_critic(loaded(None, voices=["critic"]), settings.load()).weights == UNTRAINED
 
 
-def test_witnesses_that_were_never_weighed_beside_a_voice_are_not_asked():
+def test_sources_that_were_never_fitted_beside_a_voice_are_not_asked():
     engine = Voiced(verdicts=[RIGHT, RIGHT], voices=["critic"])
     reader = Critic(engine, depth="deep", weights={"quick": HEEDED})
     assert reader.weights == HEEDED
@@ -434,8 +437,8 @@ def test_witnesses_that_were_never_weighed_beside_a_voice_are_not_asked():
 @pytest.mark.parametrize("depth", ["quick", "deep"])
 def test_who_weighs_nothing_is_not_asked(depth):
     weights = {"quick": HEEDED, "deep": OTHERWISE}
-    panel = Critic(ScriptedEngine(voices=["critic"]), depth=depth, weights=weights).panel
-    assert panel == {"quick": ("arithmetic", "model"), "deep": ("arithmetic", "expectation", "solutions")}[depth]
+    panel = Critic(ScriptedEngine(voices=["critic"]), depth=depth, weights=weights).sources
+    assert panel == {"quick": ("arithmetic", "verdict"), "deep": ("arithmetic", "surprisal", "solutions")}[depth]
 
 
 @pytest.fixture
@@ -460,8 +463,8 @@ def bases(tmp_path, monkeypatch):
 def test_a_base_without_a_voice_is_weighed_with_the_weights_that_ship_with_it(depth, weights, bases):
     reader = open_critic(loaded(bases / "small-q4.gguf"), settings.load(depth=depth))
     assert (reader.weights, reader.fitted) == (weights, {"quick": SURPRISED, "deep": OTHERWISE})
-    others = {"quick": ("expectation",), "deep": ("expectation", "solutions")}[depth]
-    assert reader.panel == ("arithmetic", *others)
+    others = {"quick": ("surprisal",), "deep": ("surprisal", "solutions")}[depth]
+    assert reader.sources == ("arithmetic", *others)
 
 
 def test_without_weights_of_its_own_a_base_is_weighed_as_untrained(bases):
@@ -472,8 +475,8 @@ def test_without_weights_of_its_own_a_base_is_weighed_as_untrained(bases):
 
 
 def test_the_weights_of_a_voice_go_before_those_of_its_base(bases, monkeypatch):
-    spoken = {"critic": SimpleNamespace(card=SimpleNamespace(join={"quick": HEEDED}))}
-    monkeypatch.setattr(critic.voices, "voices_of", lambda *_: spoken)
+    spoken = {"critic": SimpleNamespace(card=SimpleNamespace(aggregation={"quick": HEEDED}))}
+    monkeypatch.setattr(critic.adapters, "voices_of", lambda *_: spoken)
     chosen, small = settings.load(depth="quick"), bases / "small-q4.gguf"
     assert open_critic(loaded(small, voices=["critic"]), chosen).weights == HEEDED
     assert open_critic(loaded(small, voices=["actor"]), chosen).weights == SURPRISED
@@ -481,7 +484,7 @@ def test_the_weights_of_a_voice_go_before_those_of_its_base(bases, monkeypatch):
 
 def test_shipped_weights_that_cannot_be_read_are_named_with_the_remedy(bases):
     (critic.FITTED / "small.json").write_text("[]")
-    with pytest.raises(WeightsError, match=r"small\.json.*trainer weigh"):
+    with pytest.raises(AggregationError, match=r"small\.json.*trainer calibrate"):
         open_critic(loaded(bases / "small-q4.gguf"), settings.load())
 
 
@@ -498,10 +501,10 @@ ANSWERS = [
 def test_nobody_judges_the_lines_that_only_state_the_answer(answers):
     steps = ("3 × 4 = 12", "12 + 5 = 17", *answers)
     others = (SEVENTEEN, SEVENTEEN, SEVENTEEN)
-    heard = Testimony(log_odds=(5.0,) * 2, surprises=(-0.1,) * 2, solutions=others)
-    panel = ("arithmetic", "model", "expectation", "solutions")
+    heard = {"verdict": (5.0,) * 2, "surprisal": (-0.1,) * 2, "solutions": others}
+    panel = ("arithmetic", "verdict", "surprisal", "solutions")
     said = critic.examine(PROBLEM, attempt(*steps, answer="7"), heard, panel)
-    assert [bool(one.evidence or one.signs) for one in said] == [True, True, *(False for _ in answers)]
+    assert [bool(one.evidence or one.features) for one in said] == [True, True, *(False for _ in answers)]
     assert critic.first_error(said, SURPRISED) != len(steps) - 1
     agreeing = critic.examine(PROBLEM, attempt(*steps, answer="17"), heard, panel)
     assert not any(one.evidence for one in agreeing[2:])
@@ -517,9 +520,9 @@ def test_a_right_attempt_is_accepted_however_its_answer_is_stated(answers):
 
 def test_what_other_solutions_deny_is_blamed_on_a_step_and_not_on_the_stated_answer():
     steps = ("3 × 4 = 12", "12 - 5 = 7", "Step 3: #### 7", "Step 4: The answer is 7")
-    heard = Testimony(solutions=(SEVENTEEN, SEVENTEEN))
+    heard = {"solutions": (SEVENTEEN, SEVENTEEN)}
     said = critic.examine(PROBLEM, attempt(*steps, answer="7"), heard, ("solutions",))
-    assert [bool(one.signs.get("deviation")) for one in said] == [False, True, False, False]
+    assert [bool(one.features.get("deviation")) for one in said] == [False, True, False, False]
 
 
 def test_a_false_equation_in_the_line_that_states_the_answer_is_still_found():

@@ -1,12 +1,15 @@
-"""What each witness is asked, and what it says of every step: as evidence for a person, and as signs to be weighed."""
+"""What each source is asked, and what it gives of every step: evidence for a person, and features for the rule."""
 
 from threading import Event
 
 import pytest
 
-from runtime.critic.aggregation import sigmoid
-from runtime.critic.evidence.rollouts import Reach
-from runtime.critic.evidence.sources import COMPLETIONS, PANELS, PROGRAMS, SOLUTIONS, Hearing, Testimony, examine
+from runtime.critic.evidence import DEPTHS, examine, named
+from runtime.critic.evidence.collector import Collector
+from runtime.critic.evidence.programs import PROGRAMS
+from runtime.critic.evidence.rollouts import ROLLOUTS, Reach
+from runtime.critic.evidence.solutions import SOLUTIONS
+from runtime.critic.odds import sigmoid
 from runtime.engines.base import ContextOverflow
 from runtime.engines.scripted import ScriptedEngine
 from runtime.search import program
@@ -20,7 +23,7 @@ TWELVE = Solution("3 × 4 = 12.\nThe answer is 12.", "12")
 CODE = "    pens = 3 * 4\n    return pens + 5"
 PROGRAM = program.run(f"def solution():\n{CODE}")
 BROKEN = program.run("def solution():\n    return pens")
-ALL = (*PANELS["deep"], "completions")
+ALL = (*DEPTHS["deep"], "rollouts")
 
 
 def attempt(*steps, answer=None, problem=PROBLEM, origin="student"):
@@ -33,67 +36,71 @@ RIGHT = attempt("3 × 4 = 12", "12 + 5 = 17", answer="17")
 WRONG = attempt("3 × 4 = 12", "12 - 5 = 7", "so 7 dollars", answer="7")
 
 
-def signs(trajectory, testimony, panel=ALL, problem=PROBLEM):
-    return [one.signs for one in examine(problem, trajectory, testimony, panel)]
+def features(trajectory, findings, panel=ALL, problem=PROBLEM):
+    return [one.features for one in examine(problem, trajectory, findings, panel)]
 
 
-def verdicts(trajectory, testimony, witness, problem=PROBLEM):
-    """What one witness says of each step; None where it says nothing."""
-    found = (next(iter(one.evidence), None) for one in examine(problem, trajectory, testimony, [witness]))
+def verdicts(trajectory, findings, source, problem=PROBLEM):
+    """What one source says of each step; None where it says nothing."""
+    found = (next(iter(one.evidence), None) for one in examine(problem, trajectory, findings, [source]))
     return [evidence and evidence.verdict for evidence in found]
+
+
+def collect(collector, problem, trajectory, panel, cancel=None, known=None):
+    return collector.collect(problem, trajectory, named(panel), cancel or Event(), known)
 
 
 # What they say
 
 
 def test_arithmetic_speaks_where_there_is_something_to_check_and_names_what_is_wrong():
-    said = examine(PROBLEM, attempt("She buys pens.", "3 × 4 = 12", "12 + 5 = 18"), Testimony(), ["arithmetic"])
+    said = examine(PROBLEM, attempt("She buys pens.", "3 × 4 = 12", "12 + 5 = 18"), {}, ["arithmetic"])
     assert [[evidence.verdict for evidence in one.evidence] for one in said] == [[], ["correct"], ["incorrect"]]
     assert said[2].disproof.note == "12 + 5 is 17, not 18."
     assert said[1].disproof is None
-    assert all(not one.signs for one in said)  # it is proven or it is not; nothing of it is weighed
+    assert all(not one.features for one in said)  # it is proven or it is not; no rule is needed
 
 
-def test_the_models_word_is_its_log_odds_for_weighing_and_its_probability_for_a_person():
-    said = examine(PROBLEM, RIGHT, Testimony(log_odds=(2.0, -1.0)), ["model"])
-    assert [one.signs for one in said] == [{"word": 2.0}, {"word": -1.0}]
+def test_the_verdict_word_is_its_log_odds_for_the_rule_and_its_probability_for_a_person():
+    said = examine(PROBLEM, RIGHT, {"verdict": (2.0, -1.0)}, ["verdict"])
+    assert [one.features for one in said] == [{"verdict": 2.0}, {"verdict": -1.0}]
     assert [one.evidence[0].verdict for one in said] == ["correct", "incorrect"]
     assert [one.evidence[0].probability for one in said] == [sigmoid(2.0), sigmoid(-1.0)]
 
 
 def test_a_model_that_was_not_heard_says_nothing():
-    assert signs(RIGHT, Testimony()) == [{}, {}]
+    assert features(RIGHT, {}) == [{}, {}]
 
 
 @pytest.mark.parametrize(
-    ("witness", "heard", "share"),
+    ("source", "heard", "share"),
     [
-        ("solutions", Testimony(solutions=(SEVENTEEN, TWELVE, TWELVE, TWELVE)), 0.25),
-        ("solutions", Testimony(solutions=(SEVENTEEN, SEVENTEEN, Solution("well", None))), 1.0),
-        ("program", Testimony(programs=(PROGRAM, BROKEN)), 1.0),
+        ("solutions", {"solutions": (SEVENTEEN, TWELVE, TWELVE, TWELVE)}, 0.25),
+        ("solutions", {"solutions": (SEVENTEEN, SEVENTEEN, Solution("well", None))}, 1.0),
+        ("programs", {"programs": (PROGRAM, BROKEN)}, 1.0),
     ],
 )
-def test_those_who_reach_the_answer_speak_for_all_of_the_attempt(witness, heard, share):
-    name = "agreement" if witness == "solutions" else "program_agreement"
-    assert signs(RIGHT, heard) == [{name: share}] * 2
-    assert verdicts(RIGHT, heard, witness) == ["correct", "correct"]
+def test_those_who_reach_the_answer_speak_for_all_of_the_attempt(source, heard, share):
+    name = "agreement" if source == "solutions" else "program_agreement"
+    assert features(RIGHT, heard) == [{name: share}] * 2
+    assert verdicts(RIGHT, heard, source) == ["correct", "correct"]
 
 
 @pytest.mark.parametrize(
-    ("witness", "heard", "prefix"),
+    ("source", "heard", "prefix"),
     [
-        ("solutions", Testimony(solutions=(SEVENTEEN,) * 4), ""),
-        ("program", Testimony(programs=(PROGRAM, PROGRAM)), "program_"),
+        ("solutions", {"solutions": (SEVENTEEN,) * 4}, ""),
+        ("programs", {"programs": (PROGRAM, PROGRAM)}, "program_"),
     ],
 )
-def test_where_nobody_reaches_it_they_speak_against_the_first_number_that_they_never_meet(witness, heard, prefix):
-    assert signs(WRONG, heard) == [{f"{prefix}approach": 1.0}, {f"{prefix}deviation": 1.0}, {}]
-    assert verdicts(WRONG, heard, witness) == ["unsure", "incorrect", None]
+def test_where_nobody_reaches_it_they_speak_against_the_first_number_that_they_never_meet(source, heard, prefix):
+    assert features(WRONG, heard) == [{f"{prefix}approach": 1.0}, {f"{prefix}deviation": 1.0}, {}]
+    assert verdicts(WRONG, heard, source) == ["unsure", "incorrect", None]
 
 
 def test_the_last_step_is_blamed_when_all_numbers_are_met():
-    heard = Testimony(solutions=(SEVENTEEN,) * 4)
-    assert signs(attempt("3 × 4 = 12", "so she pays 12 dollars", answer="12"), heard) == [
+    heard = {"solutions": (SEVENTEEN,) * 4}
+    assert features(attempt("3 × 4 = 12", "so she pays 12 dollars", answer="12"), heard) == [
         {"approach": 1.0},
         {"deviation": 1.0},
     ]
@@ -101,22 +108,22 @@ def test_the_last_step_is_blamed_when_all_numbers_are_met():
 
 def test_only_those_of_the_most_frequent_answer_are_compared_with():
     seven = Solution("12 - 5 = 7 and 7 + 1 = 8", "8")
-    assert signs(WRONG, Testimony(solutions=(seven, SEVENTEEN, SEVENTEEN)))[1] == {"deviation": 1.0}
-    assert signs(WRONG, Testimony(solutions=(SEVENTEEN, seven, seven)))[1] == {"approach": 1.0}
+    assert features(WRONG, {"solutions": (seven, SEVENTEEN, SEVENTEEN)})[1] == {"deviation": 1.0}
+    assert features(WRONG, {"solutions": (SEVENTEEN, seven, seven)})[1] == {"approach": 1.0}
 
 
-@pytest.mark.parametrize("heard", [Testimony(solutions=(Solution("well", None),) * 4), Testimony(programs=(BROKEN,))])
+@pytest.mark.parametrize("heard", [{"solutions": (Solution("well", None),) * 4}, {"programs": (BROKEN,)}])
 def test_those_without_an_answer_say_nothing(heard):
-    assert signs(WRONG, heard) == [{}, {}, {}]
+    assert features(WRONG, heard) == [{}, {}, {}]
 
 
 @pytest.mark.parametrize("problem", [PROBLEM, CHINESE])
 def test_no_note_tells_the_answer(problem):
-    heard = Testimony(
-        solutions=(SEVENTEEN,) * 4,
-        programs=(PROGRAM,),
-        reaches=(Reach(0, "17", 4, 4), Reach(1, "17", 4, 4), Reach(2, "17", 0, 4), Reach(3, "17", 0, 1)),
-    )
+    heard = {
+        "solutions": (SEVENTEEN,) * 4,
+        "programs": (PROGRAM,),
+        "rollouts": (Reach(0, "17", 4, 4), Reach(1, "17", 4, 4), Reach(2, "17", 0, 4), Reach(3, "17", 0, 1)),
+    }
     said = examine(problem, attempt(*[s.text for s in WRONG.steps], answer="7", problem=problem), heard, ALL)
     notes = [evidence.note for one in said for evidence in one.evidence if evidence.note]
     assert len(notes) == 3
@@ -126,26 +133,31 @@ def test_no_note_tells_the_answer(problem):
 
 def test_completions_say_how_far_the_usual_answer_stays_within_reach():
     reaches = (Reach(0, "17", 4, 4), Reach(1, "17", 3, 4), Reach(2, "17", 0, 4), Reach(3, "17", 0, 1, drawn=False))
-    heard = Testimony(reaches=reaches)
-    assert signs(WRONG, heard) == [{"reach": 0.75}, {"fall": 1.0}, {"reach": 0.0}]
-    assert verdicts(WRONG, heard, "completions") == ["correct", "incorrect", "unsure"]
+    heard = {"rollouts": reaches}
+    assert features(WRONG, heard) == [{"reach": 0.75}, {"fall": 1.0}, {"reach": 0.0}]
+    assert verdicts(WRONG, heard, "rollouts") == ["correct", "incorrect", "unsure"]
 
 
-def test_a_witness_that_is_left_out_leaves_no_trace():
-    heard = Testimony(log_odds=(1.0, 1.0), solutions=(SEVENTEEN,), programs=(PROGRAM,), reaches=(Reach(0, "17", 4, 4),))
+def test_a_source_that_is_left_out_leaves_no_trace():
+    heard = {
+        "verdict": (1.0, 1.0),
+        "solutions": (SEVENTEEN,),
+        "programs": (PROGRAM,),
+        "rollouts": (Reach(0, "17", 4, 4),),
+    }
     said = examine(PROBLEM, RIGHT, heard, ("arithmetic",))
     assert [[evidence.by for evidence in one.evidence] for one in said] == [["arithmetic"]] * 2
-    assert [one.signs for one in said] == [{}, {}]
+    assert [one.features for one in said] == [{}, {}]
 
 
 def test_what_was_heard_apart_is_joined_and_the_later_word_counts():
-    first = Testimony(log_odds=(1.0,), solutions=(TWELVE,))
-    later = Testimony(solutions=(SEVENTEEN,), programs=(PROGRAM,))
-    assert first.joined(later) == Testimony(log_odds=(1.0,), solutions=(SEVENTEEN,), programs=(PROGRAM,))
+    first = {"verdict": (1.0,), "solutions": (TWELVE,)}
+    later = {"solutions": (SEVENTEEN,), "programs": (PROGRAM,)}
+    assert first | later == {"verdict": (1.0,), "solutions": (SEVENTEEN,), "programs": (PROGRAM,)}
 
 
 def test_an_attempt_without_steps_is_no_trouble():
-    heard = Testimony(solutions=(SEVENTEEN,) * 2, programs=(PROGRAM,))
+    heard = {"solutions": (SEVENTEEN,) * 2, "programs": (PROGRAM,)}
     assert examine(PROBLEM, attempt(answer="7"), heard, ALL) == []
 
 
@@ -156,59 +168,60 @@ def test_solutions_are_asked_for_in_pairs_until_one_agrees_whole():
     right, wrong = SEVENTEEN.text, TWELVE.text
     for replies, asked in (([right] * 4, 2), ([right, wrong, right, right], 4), ([wrong] * 4, 4)):
         engine = ScriptedEngine(replies)
-        assert len(Hearing(engine).solutions(PROBLEM, "17", Event())) == asked
+        assert len(collect(Collector(engine), PROBLEM, attempt(answer="17"), ("solutions",))["solutions"]) == asked
         assert len(engine.calls) == asked
 
 
 def test_the_solutions_and_programs_of_a_problem_are_asked_for_once():
     engine = ScriptedEngine([SEVENTEEN.text] * SOLUTIONS + [CODE] * PROGRAMS)
-    hearing = Hearing(engine)
+    collector = Collector(engine)
     for trajectory in (WRONG, RIGHT, WRONG):
-        heard = hearing.hear(PROBLEM, trajectory, ("solutions", "program"), Event())
-        assert len(heard.solutions) == SOLUTIONS
-        assert [one.answer for one in heard.programs] == ["17"] * PROGRAMS
+        heard = collect(collector, PROBLEM, trajectory, ("solutions", "programs"))
+        assert len(heard["solutions"]) == SOLUTIONS
+        assert [one.answer for one in heard["programs"]] == ["17"] * PROGRAMS
     assert len(engine.calls) == SOLUTIONS + PROGRAMS
 
 
 def test_another_problem_is_asked_anew():
     engine = ScriptedEngine([SEVENTEEN.text] * 4)
-    hearing = Hearing(engine)
+    collector = Collector(engine)
     for problem in (PROBLEM, CHINESE):
-        hearing.hear(problem, attempt("17", answer="17", problem=problem), ("solutions",), Event())
+        collect(collector, problem, attempt("17", answer="17", problem=problem), ("solutions",))
     assert len(engine.calls) == 4
 
 
 def test_a_stop_asks_for_nothing_and_is_not_remembered_as_silence():
     cancel, engine = Event(), ScriptedEngine([CODE] * PROGRAMS)
     cancel.set()
-    hearing = Hearing(engine)
-    assert hearing.hear(PROBLEM, RIGHT, ("solutions", "program"), cancel) == Testimony()
+    collector = Collector(engine)
+    assert collect(collector, PROBLEM, RIGHT, ("solutions", "programs"), cancel) == {}
     assert engine.calls == []
-    assert len(hearing.hear(PROBLEM, RIGHT, ("program",), Event()).programs) == PROGRAMS
+    assert len(collect(collector, PROBLEM, RIGHT, ("programs",))["programs"]) == PROGRAMS
 
 
 def test_only_the_panel_is_asked():
     engine = ScriptedEngine(verdicts=[0.9, 0.2])
-    heard = Hearing(engine).hear(PROBLEM, RIGHT, ("arithmetic", "model"), Event())
+    heard = collect(Collector(engine), PROBLEM, RIGHT, ("arithmetic", "verdict"))
     assert len(engine.calls) == 1
-    assert heard.log_odds[0] > 0 > heard.log_odds[1]
-    assert heard == Testimony(log_odds=heard.log_odds)
+    assert heard["verdict"][0] > 0 > heard["verdict"][1]
+    assert heard == {"verdict": heard["verdict"]}
     assert engine.calls[0][-1]["content"] == "3 × 4 = 12 [right]\n12 + 5 = 17 ["
 
 
 def test_a_reader_is_asked_of_a_step_once_however_many_attempts_begin_with_it():
     engine = ScriptedEngine(verdicts=[0.9, 0.8, 0.3])
-    hearing, panel = Hearing(engine), ("model", "expectation")
-    first = hearing.hear(PROBLEM, attempt("3 × 4 = 12", "12 + 5 = 17", "so 17"), panel, Event())
+    collector, panel = Collector(engine), ("verdict", "surprisal")
+    first = collect(collector, PROBLEM, attempt("3 × 4 = 12", "12 + 5 = 17", "so 17"), panel)
     asked = len(engine.calls)
-    assert hearing.hear(PROBLEM, attempt("3 × 4 = 12", "12 + 5 = 17"), panel, Event()) == Testimony(
-        log_odds=first.log_odds[:2], surprises=first.surprises[:2]
-    )
+    assert collect(collector, PROBLEM, attempt("3 × 4 = 12", "12 + 5 = 17"), panel) == {
+        "verdict": first["verdict"][:2],
+        "surprisal": first["surprisal"][:2],
+    }
     assert len(engine.calls) == asked
     engine.verdicts.append(0.6)
-    other = hearing.hear(PROBLEM, attempt("3 × 4 = 12", "12 - 5 = 7"), panel, Event())
-    assert other.log_odds[0] == first.log_odds[0]
-    assert sigmoid(other.log_odds[1]) == pytest.approx(0.6)
+    other = collect(collector, PROBLEM, attempt("3 × 4 = 12", "12 - 5 = 7"), panel)
+    assert other["verdict"][0] == first["verdict"][0]
+    assert sigmoid(other["verdict"][1]) == pytest.approx(0.6)
     assert len(engine.calls) == asked + 2
 
 
@@ -219,17 +232,19 @@ def test_what_was_read_before_an_attempt_grew_too_long_stands():
                 raise ContextOverflow("too long")
             return super().choice_logprobs(messages, parts, *given, **named)
 
-    hearing = Hearing(Small(verdicts=[0.9]))
-    begun = hearing.hear(PROBLEM, attempt("She buys pens"), ("model",), Event())
-    assert hearing.hear(PROBLEM, attempt("She buys pens", "and a book"), ("model",), Event()) == begun
+    collector = Collector(Small(verdicts=[0.9]))
+    begun = collect(collector, PROBLEM, attempt("She buys pens"), ("verdict",))
+    assert collect(collector, PROBLEM, attempt("She buys pens", "and a book"), ("verdict",)) == begun
 
 
 def test_completions_go_on_from_the_solutions_that_are_known():
     agreeing_attempt = attempt("3 × 4 = 12", "12 + 5 = 17", answer="17", origin="sample")
-    engine = ScriptedEngine(["12 + 5 = 17\nThe answer is 17."] * COMPLETIONS)
-    heard = Hearing(engine).hear(PROBLEM, agreeing_attempt, ("completions",), Event(), (SEVENTEEN,) * SOLUTIONS)
-    assert [(one.kept, one.k, one.n) for one in heard.reaches] == [(0, 4, 4), (1, 4, 4), (2, 1, 1)]
-    assert len(engine.calls) == COMPLETIONS
+    engine = ScriptedEngine(["12 + 5 = 17\nThe answer is 17."] * ROLLOUTS)
+    heard = collect(
+        Collector(engine), PROBLEM, agreeing_attempt, ("rollouts",), known={"solutions": (SEVENTEEN,) * SOLUTIONS}
+    )
+    assert [(one.kept, one.k, one.n) for one in heard["rollouts"]] == [(0, 4, 4), (1, 4, 4), (2, 1, 1)]
+    assert len(engine.calls) == ROLLOUTS
 
 
 def test_an_attempt_too_long_to_be_read_whole_leaves_the_readers_silent_and_the_others_not():
@@ -237,20 +252,20 @@ def test_an_attempt_too_long_to_be_read_whole_leaves_the_readers_silent_and_the_
         def choice_logprobs(self, *given, **named):
             raise ContextOverflow("too long")
 
-    heard = Hearing(Overfull([SEVENTEEN.text] * 2)).hear(PROBLEM, RIGHT, ALL[:4], Event())
-    assert heard.log_odds == heard.surprises == ()
-    assert len(heard.solutions) == 2
+    heard = collect(Collector(Overfull([SEVENTEEN.text] * 2)), PROBLEM, RIGHT, ALL[:4])
+    assert heard.keys() == {"solutions"}
+    assert len(heard["solutions"]) == 2
 
 
 def test_who_is_still_on_the_way_is_not_wrong():
-    testimony = Testimony(solutions=(SEVENTEEN,) * 4)
+    findings = {"solutions": (SEVENTEEN,) * 4}
     begun = attempt("3 × 4 = 12", answer="12")
-    assert signs(begun, testimony, ["solutions"]) == [{}]
+    assert features(begun, findings, ["solutions"]) == [{}]
     for meant in (
         attempt("3 × 4 = 12", "12 dollars", answer="12"),
         attempt("3 × 4 = 12", answer="12", origin="sample"),
     ):
-        assert {"deviation": 1.0} in signs(meant, testimony, ["solutions"])
+        assert {"deviation": 1.0} in features(meant, findings, ["solutions"])
 
 
 # What solutions have in common

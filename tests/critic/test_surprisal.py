@@ -1,13 +1,14 @@
-"""What the model itself would have written: where it is asked, how the worst place counts, what the witness says."""
+"""What the model itself would have written: where it is asked, how the worst place counts, what is said of a step."""
 
 from threading import Event
 
 import pytest
 
-from runtime.critic.aggregation import Weights
+from runtime.critic.aggregation import Aggregation
 from runtime.critic.critic import judge
-from runtime.critic.evidence.sources import PANELS, UNEXPECTED, Hearing, Testimony, examine
-from runtime.critic.evidence.surprisal import CHOICES, surprises
+from runtime.critic.evidence import DEPTHS, examine, named
+from runtime.critic.evidence.collector import Collector
+from runtime.critic.evidence.surprisal import CHOICES, UNEXPECTED, surprises
 from runtime.engines.scripted import ScriptedEngine
 from runtime.prompts.actor_turn import conversation
 from runtime.types import Problem, Step, Trajectory
@@ -121,29 +122,27 @@ def test_a_step_without_digits_is_no_surprise_between_two_that_are():
     assert found == [UNLIKELY - LIKELY, 0.0, UNLIKELY - LIKELY]
 
 
-# What the witness says
+# What is said of a step
 
 
-def test_only_a_panel_with_the_witness_hears_it():
+def test_only_who_asks_for_it_has_it():
     wrong, engine = attempt("3 × 4 = 12", "12 - 5 = 7"), Writer("3 × 4 = 12", "12 + 5 = 7")
-    assert Hearing(engine).hear(PROBLEM, wrong, ("arithmetic",), Event()) == Testimony()
+    assert Collector(engine).collect(PROBLEM, wrong, named(["arithmetic"]), Event()) == {}
     assert engine.asked == []
-    heard = Hearing(engine).hear(PROBLEM, wrong, ("arithmetic", "expectation"), Event())
-    assert heard == Testimony(surprises=(0.0, UNLIKELY - LIKELY))
-    assert all(not one.signs for one in examine(PROBLEM, wrong, heard, ("arithmetic",)))
+    heard = Collector(engine).collect(PROBLEM, wrong, named(["arithmetic", "surprisal"]), Event())
+    assert heard == {"surprisal": (0.0, UNLIKELY - LIKELY)}
+    assert all(not one.features for one in examine(PROBLEM, wrong, heard, ("arithmetic",)))
 
 
 @pytest.mark.parametrize(("problem", "word"), [(PROBLEM, "expected"), (CHINESE, "本该")])
 def test_its_sign_is_the_surprise_and_its_note_says_so_without_the_number(problem, word):
     values = (0.0, UNEXPECTED, UNEXPECTED - 0.1)
-    said = examine(
-        problem, attempt("1 + 1", "2 + 1", "3 + 1", problem=problem), Testimony(surprises=values), ("expectation",)
-    )
-    assert [one.signs for one in said] == [{"surprise": value} for value in values]
+    said = examine(problem, attempt("1 + 1", "2 + 1", "3 + 1", problem=problem), {"surprisal": values}, ("surprisal",))
+    assert [one.features for one in said] == [{"surprisal": value} for value in values]
     evidence = [one.evidence[0] for one in said]
     assert [(one.by, one.verdict) for one in evidence] == [
-        *[("expectation", "correct")] * 2,
-        ("expectation", "incorrect"),
+        *[("surprisal", "correct")] * 2,
+        ("surprisal", "incorrect"),
     ]
     assert [one.note for one in evidence[:2]] == [None, None]
     assert word in evidence[2].note
@@ -151,16 +150,14 @@ def test_its_sign_is_the_surprise_and_its_note_says_so_without_the_number(proble
 
 
 def test_of_a_step_without_a_number_or_a_sign_nothing_was_to_be_expected():
-    words, number = examine(
-        PROBLEM, attempt("Add the book.", "so 17"), Testimony(surprises=(0.0, 0.0)), ["expectation"]
-    )
-    assert (words.evidence, words.signs) == ([], {"surprise": 0.0})
-    assert [one.by for one in number.evidence] == ["expectation"]
+    words, number = examine(PROBLEM, attempt("Add the book.", "so 17"), {"surprisal": (0.0, 0.0)}, ["surprisal"])
+    assert (words.evidence, words.features) == ([], {"surprisal": 0.0})
+    assert [one.by for one in number.evidence] == ["surprisal"]
 
 
 def test_a_surprise_counts_as_much_as_it_is_worth():
-    wrong, heard = attempt("3 × 4 = 12", "12 - 5 = 7", "so 7"), Testimony(surprises=(0.0, -9.0, 0.0))
+    wrong, heard = attempt("3 × 4 = 12", "12 - 5 = 7", "so 7"), {"surprisal": (0.0, -9.0, 0.0)}
     for weight, verdicts in ((0.5, ["correct", "incorrect"]), (0.2, ["correct", "unsure", "correct"])):
-        rule = Weights(constant=1.5, signs={"surprise": weight}, reject=0.2)
-        said = judge(PROBLEM, wrong, heard, rule, PANELS["quick"])
+        rule = Aggregation(constant=1.5, features={"surprisal": weight}, reject=0.2)
+        said = judge(PROBLEM, wrong, heard, rule, DEPTHS["quick"])
         assert [step.verdict for step in said] == verdicts

@@ -5,7 +5,7 @@ from threading import Event
 import pytest
 
 from runtime import settings
-from runtime.critic.aggregation import Weights
+from runtime.critic.aggregation import Aggregation
 from runtime.critic.critic import Critic
 from runtime.engines.base import EngineError, Sampling
 from runtime.engines.scripted import ScriptedEngine
@@ -18,7 +18,7 @@ from runtime.types import Critique, Outcome, Problem, SelfTalk, Step, Trajectory
 
 PENS = Problem(text="Ana buys 3 pens for 4 dollars each and a book for 5 dollars. How much does she pay?")
 CHINESE = Problem(text="小明有3支笔，每支4元，又买了一本5元的书，一共多少元？")
-HEEDED = {"quick": Weights(constant=0.0, signs={"word": 1.0})}
+HEEDED = {"quick": Aggregation(constant=0.0, features={"verdict": 1.0})}
 SEVENTEEN = "The pens cost 3 × 4 = 12 dollars.\nIn all she pays 12 + 5 = 17 dollars.\nThe answer is 17."
 SEVEN = "The pens cost 3 × 4 = 12 dollars.\nThe book makes 12 - 5 = 7 dollars.\nThe answer is 7."
 TWELVE, SIXTY, SILENT = "She pays 12.\nThe answer is 12.", "She pays 60.\nThe answer is 60.", "Who knows."
@@ -161,7 +161,7 @@ def test_a_line_that_was_doubted_is_no_longer_blamed_where_the_solutions_share_t
     first, last = (turn for turn in talk.turns if isinstance(turn, Critique))
     assert (first.first_error, last.first_error, talk.outcome.status) == (0, None, "settled")
     assert [verdict.verdict for verdict in last.verdicts] == ["unsure", "correct"]
-    assert last.verdicts[0].said_by("vote").note == "3 of 3 independent solutions reach the same answer."
+    assert last.verdicts[0].evidence_by("vote").note == "3 of 3 independent solutions reach the same answer."
 
 
 def test_a_false_sum_stays_false_whatever_the_solutions_say():

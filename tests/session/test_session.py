@@ -9,7 +9,7 @@ from places import ROOT
 from solver import PROGRAM, QUESTION, RIGHT
 
 from runtime import settings
-from runtime.critic.evidence.sources import PROGRAMS
+from runtime.critic.evidence.programs import PROGRAMS
 from runtime.engines.base import EngineError
 from runtime.engines.scripted import ScriptedEngine
 from runtime.events import StepDone

@@ -5,9 +5,11 @@ from threading import Event
 import pytest
 
 from runtime import settings
-from runtime.critic.aggregation import Weights
+from runtime.critic.aggregation import Aggregation
 from runtime.critic.critic import Critic
-from runtime.critic.evidence.sources import PANELS, PROGRAMS, SOLUTIONS
+from runtime.critic.evidence import DEPTHS
+from runtime.critic.evidence.programs import PROGRAMS
+from runtime.critic.evidence.solutions import SOLUTIONS
 from runtime.engines.base import EngineError, Sampling
 from runtime.engines.scripted import ScriptedEngine
 from runtime.events import AttemptDone, Failed, Refining, StepDone, StepJudged, begin, fold, fold_all
@@ -42,14 +44,14 @@ def test_plain_asks_the_actor_once_and_nobody_else():
     assert len(engine.calls) == 1
 
 
-@pytest.mark.parametrize(("given", "silent"), [(["critic"], set()), ([], {"model"})])
-def test_an_attempt_that_all_witnesses_accept_is_settled_without_a_refinement(given, silent):
+@pytest.mark.parametrize(("given", "silent"), [(["critic"], set()), ([], {"verdict"})])
+def test_an_attempt_that_all_sources_accept_is_settled_without_a_refinement(given, silent):
     talk = talk_of(ScriptedEngine([RIGHT, *AGREED], voices=given))
     assert talk.outcome.status == "settled"
     assert len(talk.trajectories) == 1
     critique = talk.critique_of(talk.chosen)
     assert [verdict.verdict for verdict in critique.verdicts] == ["correct", "correct"]
-    assert {e.by for e in critique.verdicts[0].evidence} == set(PANELS["deep"]) - silent
+    assert {e.by for e in critique.verdicts[0].evidence} == set(DEPTHS["deep"]) - silent
 
 
 def test_a_critic_who_only_reads_judges_each_step_as_soon_as_it_is_there():
@@ -60,7 +62,7 @@ def test_a_critic_who_only_reads_judges_each_step_as_soon_as_it_is_there():
     spoken = [i for i, event in enumerate(written) if isinstance(event, StepJudged)]
     assert [written[i - 1] for i in spoken] == [event for event in written if isinstance(event, StepDone)]
     assert [written[i].position for i in spoken] == [0, 1]
-    assert {e.by for i in spoken for e in written[i].verdict.evidence} == set(PANELS["quick"])
+    assert {e.by for i in spoken for e in written[i].verdict.evidence} == set(DEPTHS["quick"])
     # What was judged is not read again, and nobody changes his mind.
     assert len(engine.calls) == 1 + 2 * len(spoken)
     assert [event for event in after if isinstance(event, StepJudged)][:2] == [written[i] for i in spoken]
@@ -69,7 +71,7 @@ def test_a_critic_who_only_reads_judges_each_step_as_soon_as_it_is_there():
 def test_what_follows_a_wrong_step_is_written_and_not_judged():
     attempt = "She pays for all.\nThe book is free.\n3 × 4 = 12\nThe answer is 12."
     engine = ScriptedEngine([attempt, "It costs 5."], verdicts=[0.99, 0.01], voices=["critic"])
-    critic = Critic(engine, depth="quick", weights={"quick": Weights(constant=0.0, signs={"word": 1.0})})
+    critic = Critic(engine, depth="quick", weights={"quick": Aggregation(constant=0.0, features={"verdict": 1.0})})
     events = list(criticised(PENS, Actor(engine, Sampling()), critic, 0, Event()))
     assert len([event for event in events if isinstance(event, StepDone)]) == 3
     assert {event.position for event in events if isinstance(event, StepJudged)} == {0, 1}

@@ -10,15 +10,15 @@ from typing import Annotated
 import typer
 
 from trainer.cli.options import (
-    WITNESSES,
     Json,
     Limit,
     Model,
     Parallel,
+    Sources,
     VoiceFile,
     Witnesses,
+    collected,
     follow,
-    heard,
     judging,
     listed,
     modes_of,
@@ -120,10 +120,11 @@ def curves(
 @app.command()
 def evaluate_critic(
     trajectories: Annotated[Path, typer.Option(help="JSON lines: ProcessBench rows, or first-error rows.")],
-    witnesses: Witnesses = WITNESSES,
+    sources: Sources = None,
+    witnesses: Witnesses = None,
     voice: VoiceFile = None,
     weights: Annotated[
-        Path | None, typer.Option(help="What `weigh` wrote; those of the voice in use if unset.")
+        Path | None, typer.Option(help="What `calibrate` wrote; those of the voice in use if unset.")
     ] = None,
     outcomes: Annotated[
         Path | None, typer.Option(help="Write what was right, attempt by attempt, for the gate.")
@@ -134,19 +135,21 @@ def evaluate_critic(
     parallel: Parallel = 16,
     as_json: Json = False,
 ) -> None:
-    """Measure how well the critic finds the first error, each witness alone and all joined. Resumable."""
+    """Measure how well the critic finds the first error, each source of evidence alone and all together. Resumable."""
     from rich.console import Console
 
     from runtime.critic.aggregation import read_weights
+    from runtime.types import source_name
     from trainer.evaluation import critic as evaluation
 
     fitted = read_weights(weights) if weights else None
-    with heard(trajectories, witnesses, voice, limit, model, parallel) as (hearing, settings):
-        summary = evaluation.summary(hearing, fitted or evaluation.weights_in_use(hearing.engine, settings))
+    with collected(trajectories, sources or witnesses, voice, limit, model, parallel) as (evidence, settings):
+        summary = evaluation.summary(evidence, fitted or evaluation.weights_in_use(evidence.engine, settings))
+    panel = source_name(panel)
     if outcomes and panel not in summary["panels"]:
-        raise typer.BadParameter(f"{panel} was not heard; --panel is one of {', '.join(summary['panels'])}")
+        raise typer.BadParameter(f"{panel} was not collected; --panel is one of {', '.join(summary['panels'])}")
     if outcomes:
-        evaluation.write_outcomes(outcomes, hearing.attempts, summary["panels"][panel]["outcomes"])
+        evaluation.write_outcomes(outcomes, evidence.attempts, summary["panels"][panel]["outcomes"])
     if as_json:
         print(json.dumps(summary, ensure_ascii=False))
         return
@@ -156,11 +159,13 @@ def evaluate_critic(
         console.print(by_type)
 
 
+@app.command("weigh", hidden=True)  # its name in the first release
 @app.command()
-def weigh(
+def calibrate(
     trajectories: Annotated[Path, typer.Option(help="JSON lines of judged attempts, kept for nothing else.")],
     out: Annotated[Path, typer.Option(help="The fitted weights, a JSON file to write.")],
-    witnesses: Witnesses = WITNESSES,
+    sources: Sources = None,
+    witnesses: Witnesses = None,
     voice: VoiceFile = None,
     card: Annotated[
         Path | None, typer.Option(help="Card of the promoted voice: depths that it has no weights for get these.")
@@ -169,17 +174,17 @@ def weigh(
     model: Model = None,
     parallel: Parallel = 16,
 ) -> None:
-    """Fit how the critic's witnesses are weighed, panel by panel. Resumable."""
+    """Fit the rule that puts evidence together, for each set of sources. Resumable."""
     from runtime.critic.aggregation import write_weights
     from trainer.evaluation.calibrate import fit_panels
     from trainer.weights.promote import add_depths
 
-    with heard(trajectories, witnesses, voice, limit, model, parallel) as (hearing, _):
-        fitted = fit_panels(hearing.attempts, hearing.testimonies(), hearing.panel, hearing.has_voice)
+    with collected(trajectories, sources or witnesses, voice, limit, model, parallel) as (evidence, _):
+        fitted = fit_panels(evidence.attempts, evidence.findings(), evidence.sources, evidence.has_voice)
     write_weights(out, fitted)
     for name, weights in fitted.items():
-        said = ", ".join(f"{sign} {weight:+.2f}" for sign, weight in weights.signs.items())
-        print(f"{name:22} {weights.constant:+.2f} {said}; rejects below {weights.reject:.2f}")
+        shown = ", ".join(f"{feature} {weight:+.2f}" for feature, weight in weights.features.items())
+        print(f"{name:22} {weights.constant:+.2f} {shown}; rejects below {weights.reject:.2f}")
     if card:
         print(f"{card} has weights for these depths now: {', '.join(add_depths(card, fitted)) or 'no new ones'}")
 

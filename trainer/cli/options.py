@@ -12,7 +12,8 @@ import typer
 if TYPE_CHECKING:
     from runtime.engines.base import Engine
     from runtime.settings import Settings
-    from trainer.evaluation.evidence import JudgedHearing
+    from runtime.types import Depth
+    from trainer.evaluation.evidence import JudgedEvidence
 
 Limit = Annotated[int | None, typer.Option(min=1, help="Only the first N rows of the file.")]
 Model = Annotated[str | None, typer.Option(help="Name of an installed model, or path of a GGUF file.")]
@@ -22,8 +23,9 @@ VoiceFile = Annotated[
     str | None, typer.Option(help="A critic's voice (GGUF) in the place of the one in use, or none for the bare base.")
 ]
 Data = Annotated[Path | None, typer.Option(help="Folder of the lessons; `lessons` of the home if unset.")]
-Witnesses = Annotated[str, typer.Option(help="Who is heard, with commas; completions cost most.")]
-WITNESSES = "arithmetic,model,expectation,solutions,program"
+Sources = Annotated[str | None, typer.Option("--sources", help="Sources of evidence, with commas; rollouts cost most.")]
+Witnesses = Annotated[str | None, typer.Option("--witnesses", hidden=True)]
+"""What --sources was called in the first release."""
 
 VOICES = ("actor", "critic", "selftalk")
 CONTEXT = 2048
@@ -58,23 +60,32 @@ def listed(text: str) -> list[str]:
     return list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
 
 
-@contextmanager
-def heard(
-    path: Path, witnesses: str, voice: str | None, limit: int | None, model: str | None, parallel: int
-) -> Iterator[tuple[JudgedHearing, Settings]]:
-    """What was heard of a file of judged attempts."""
-    from runtime.types import Witness
-    from trainer.data.sources import read_judged
-    from trainer.evaluation.evidence import JudgedHearing
+def sources_of(text: str | None, depth: Depth) -> tuple[str, ...]:
+    """The sources of evidence that a text names, by whichever release's names; those of a depth if there is none."""
+    from runtime.critic.evidence import DEPTHS, NAMES
+    from runtime.types import source_name
 
-    panel = known(witnesses, "witnesses", get_args(Witness))
+    if text is None:
+        return DEPTHS[depth]
+    return tuple(known(",".join(map(source_name, listed(text))), "sources", NAMES))
+
+
+@contextmanager
+def collected(
+    path: Path, sources: str | None, voice: str | None, limit: int | None, model: str | None, parallel: int
+) -> Iterator[tuple[JudgedEvidence, Settings]]:
+    """The evidence on a file of judged attempts."""
+    from trainer.data.sources import read_judged
+    from trainer.evaluation.evidence import JudgedEvidence
+
+    chosen = sources_of(sources, "deep")
     attempts = read_judged(path, limit)
     files = None if voice is None else {} if voice == "none" else {"critic": Path(voice)}
     with opened(model, parallel, files) as (engine, settings):
         name = spoken(files, engine, settings).get("critic", "none")
-        hearing = JudgedHearing(attempts, engine, settings, panel, name)
-        follow("Reading", hearing.run(), len(hearing.work))
-        yield hearing, settings
+        evidence = JudgedEvidence(attempts, engine, settings, chosen, name)
+        follow("Reading", evidence.run(), len(evidence.work))
+        yield evidence, settings
 
 
 def spoken(files: Mapping[str, Path] | None, engine: Engine, settings: Settings) -> dict[str, str]:

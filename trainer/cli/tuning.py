@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated
 
 import typer
 
-from trainer.cli.options import Data, Json, Limit, Witnesses, known
+from trainer.cli.options import Data, Json, Limit, Witnesses, known, sources_of
+from trainer.cli.options import Sources as EvidenceSources
 
 app = typer.Typer()
 
@@ -185,7 +186,8 @@ def retrain(
         list[Path] | None, typer.Option(help="Judged attempts to measure on; may be given often.")
     ] = None,
     apart: Annotated[list[Path] | None, typer.Option(help="Further problems that must not be learned from.")] = None,
-    witnesses: Witnesses = "arithmetic,model,expectation",
+    evidence: EvidenceSources = None,
+    witnesses: Witnesses = None,
     test: Annotated[int, typer.Option(min=100, help="Generated held-out attempts.")] = 160,
     limit: Limit = None,
     four_bit: Annotated[
@@ -201,7 +203,6 @@ def retrain(
 ) -> None:
     """From a base to a promoted critic: lessons, tuning, voice, weights, measuring, gate. Resumable."""
     from runtime import settings
-    from runtime.types import Witness
     from trainer.data.examples import Sources
     from trainer.pipelines.retrain import Plan, Retraining
     from trainer.pipelines.stages import Stages
@@ -210,9 +211,9 @@ def retrain(
     measured = tuple(held_out or ())
     apart = (*measured, *(apart or ()))
     sources = Sources(generated, marked, marked_limit, judged, records, drawn, collected, apart, seed)
-    panel = tuple(known(witnesses, "witnesses", get_args(Witness)))
+    asked = sources_of(evidence or witnesses, "quick")
     changes = {"four_bit": True} if four_bit else {}
-    plan = Plan(base, sources, minutes, panel, measured, test, limit, go_on, ship, use, changes)
+    plan = Plan(base, sources, minutes, asked, measured, test, limit, go_on, ship, use, changes)
     stages = Stages(progress)
     with stages.until_the_end(), Bar("Tuning", minutes) as bar:
         for line in Retraining(plan, settings.load(), stages).run(bar):

@@ -200,12 +200,12 @@ FITTED_FROM = 1000
 
 def write_lessons(sources: Sources, folder: Path) -> dict[str, Any]:
     """Writes `critic.jsonl` (rows to learn from), `dev.jsonl` (rows whose loss is watched), `fit.jsonl` (the judged
-    attempts behind them, for `weigh`) and says how many came from where. Problems that share thirteen words with a
+    attempts behind them, for `calibrate`) and says how many came from where. Problems that share thirteen words with a
     held-out file are dropped. Raises RowError, also where nothing is left to learn from."""
     attempts = mixed(_read(sources), sources.seed)
     report = find([a.problem.text for a in attempts], {str(p): read_texts(p) for p in sources.held_out})
     attempts = drop(attempts, report)
-    # Attempts at one problem side by side, as `weigh` leaves out neighbours together.
+    # Attempts at one problem side by side, as `calibrate` leaves out neighbours together.
     kept = sorted((a for a in attempts if kept_apart(a.problem)), key=lambda attempt: attempt.problem.id)
     learned = [a for a in attempts if not kept_apart(a.problem)]
     if not learned:

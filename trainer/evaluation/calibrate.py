@@ -1,10 +1,10 @@
-"""Fits how the critic's witnesses are weighed, on judged attempts that nothing else is measured on.
+"""Fits the rule that puts evidence together, on judged attempts that nothing else is measured on.
 
-    python -m trainer weigh --trajectories FILE.jsonl --out weights.json
+    python -m trainer calibrate --trajectories FILE.jsonl --out weights.json
 
-For every panel: a logistic regression over the signs of each step up to the first error (right or wrong), without the
-signs that tell nothing new of attempts left out of the fit, then the threshold that finds first errors best
-(ProcessBench's F1) on all of them. A witness without a sign that weighs anything is not asked by the app.
+For every set of sources: a logistic regression over the features of each step up to the first error (right or wrong),
+without the features that tell nothing new of attempts left out of the fit, then the threshold that finds first errors
+best (ProcessBench's F1) on all of them. A source without a feature that has a weight is not asked by the app.
 """
 
 from __future__ import annotations
@@ -14,27 +14,28 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from runtime.critic.aggregation import SIGNS, Sign, Signs, Weights
+from runtime.critic.aggregation import Aggregation, Features
 from runtime.critic.critic import first_error
-from runtime.critic.evidence.sources import PANELS, Said, Testimony, examine
-from runtime.types import Witness
+from runtime.critic.evidence import DEPTHS, FEATURES, SOURCES, arithmetic, examine, vote
+from runtime.critic.evidence.source import Findings, StepEvidence
 from trainer.data.sources import JudgedAttempt
 from trainer.statistics import harmonic
 
-ALL_PANELS: dict[str, tuple[Witness, ...]] = {
-    "arithmetic": ("arithmetic",),
-    "model": ("model",),
-    "expectation": ("expectation",),
-    "solutions": ("solutions",),
-    "program": ("program",),
-    "completions": ("completions",),
-    **PANELS,
-    "deep with completions": (*PANELS["deep"], "completions"),
-    "deep without model": tuple(witness for witness in PANELS["deep"] if witness != "model"),
+NEED_CRITIC = {source.name for source in SOURCES if source.needs_critic}
+"""What a base that was never trained as a critic is not asked."""
+PANELS: dict[str, tuple[str, ...]] = {
+    **{source.name: (source.name,) for source in SOURCES if source.name != vote.NAME},
+    **DEPTHS,
+    **{
+        f"deep with {source.name}": (*DEPTHS["deep"], source.name)
+        for source in SOURCES
+        if source.features and not source.depths
+    },
+    **{f"deep without {name}": tuple(other for other in DEPTHS["deep"] if other != name) for name in NEED_CRITIC},
 }
-"""Each witness alone, and those that are heard together."""
+"""The sets of sources that are compared: each alone, which a vote cannot be, and those that are used together."""
 RIDGE = 0.5
-"""Pull of the weights towards 0: there are few attempts, and signs that are nearly the same."""
+"""Pull of the weights towards 0: there are few attempts, and features that are nearly the same."""
 FOLDS = 5
 GRID = tuple(round(0.02 * step, 2) for step in range(1, 48))
 """Thresholds that are tried."""
@@ -44,39 +45,39 @@ AT_MOST = 0.4
 
 @dataclass(frozen=True)
 class Case:
-    """What a panel says of an attempt, step by step, and where its first error is."""
+    """The evidence on an attempt, step by step, and where its first error is."""
 
-    said: tuple[Said, ...]
+    steps: tuple[StepEvidence, ...]
     first_error: int | None
 
     @property
-    def weighed(self) -> list[tuple[Said, bool]]:
-        """The steps up to the first error that are weighed, and whether each is right. What arithmetic refutes needs no
-        weighing, and nobody looks further."""
-        ends = (number for number, one in enumerate(self.said) if one.disproof or number - 1 == self.first_error)
-        return [(one, number != self.first_error) for number, one in enumerate(self.said[: next(ends, None)])]
+    def fitted(self) -> list[tuple[StepEvidence, bool]]:
+        """The steps up to the first error that the rule is for, and whether each is right. What arithmetic refutes
+        needs no rule, and what follows is not looked at."""
+        ends = (number for number, one in enumerate(self.steps) if one.disproof or number - 1 == self.first_error)
+        return [(one, number != self.first_error) for number, one in enumerate(self.steps[: next(ends, None)])]
 
 
-def cases(attempts: Sequence[JudgedAttempt], heard: Sequence[Testimony | None], panel: Sequence[Witness]) -> list[Case]:
-    """The attempts that were heard."""
+def cases(attempts: Sequence[JudgedAttempt], findings: Sequence[Findings | None], sources: Sequence[str]) -> list[Case]:
+    """The attempts of which evidence could be collected."""
     return [
-        Case(tuple(examine(attempt.problem, attempt.trajectory, testimony, panel)), attempt.first_error)
-        for attempt, testimony in zip(attempts, heard, strict=True)
-        if testimony is not None
+        Case(tuple(examine(attempt.problem, attempt.trajectory, found, sources)), attempt.first_error)
+        for attempt, found in zip(attempts, findings, strict=True)
+        if found is not None
     ]
 
 
-def fit(given: Sequence[Case]) -> Weights:
-    """Weights and threshold of one panel."""
-    fitted = weighed_by(given, telling(given))
+def fit(given: Sequence[Case]) -> Aggregation:
+    """Weights and threshold of one set of sources."""
+    fitted = fitted_by(given, telling(given))
     best = max(GRID, key=lambda reject: f1(given, fitted.model_copy(update={"reject": reject})))
     return fitted.model_copy(update={"reject": best, "doubt": max(best, 0.5)})
 
 
-def telling(given: Sequence[Case]) -> list[Sign]:
-    """The signs worth hearing: one after the other those are dropped without which attempts left out of the fit are
-    told no worse, as every witness costs seconds."""
-    names = [name for name in SIGNS if any(name in one.signs for case in given for one in case.said)]
+def telling(given: Sequence[Case]) -> list[str]:
+    """The features worth having: one after the other those are dropped without which attempts left out of the fit are
+    told no worse, as every source costs seconds."""
+    names = [name for name in FEATURES if any(name in one.features for case in given for one in case.steps)]
     best = left_out_loss(given, names)
     while len(names) > 1:
         losses = {name: left_out_loss(given, [other for other in names if other != name]) for name in names}
@@ -87,15 +88,15 @@ def telling(given: Sequence[Case]) -> list[Sign]:
     return names
 
 
-def left_out_loss(given: Sequence[Case], names: Sequence[Sign]) -> float:
-    """Mean log loss of the steps of each fold, weighed as the other folds say; neighbours share a fold, as they may be
+def left_out_loss(given: Sequence[Case], names: Sequence[str]) -> float:
+    """Mean log loss of the steps of each fold, judged as the other folds say; neighbours share a fold, as they may be
     attempts at one problem."""
     folds = [given[len(given) * part // FOLDS : len(given) * (part + 1) // FOLDS] for part in range(FOLDS)]
     losses = []
     for number, fold in enumerate(folds):
-        weights = weighed_by([case for other in (*folds[:number], *folds[number + 1 :]) for case in other], names)
-        steps = [step for case in fold for step in case.weighed]
-        losses += [-np.log(_certain(weights.probability(one.signs), right)) for one, right in steps]
+        weights = fitted_by([case for other in (*folds[:number], *folds[number + 1 :]) for case in other], names)
+        steps = [step for case in fold for step in case.fitted]
+        losses += [-np.log(_certain(weights.probability(one.features), right)) for one, right in steps]
     return float(np.mean(losses or [0.0]))
 
 
@@ -103,24 +104,24 @@ def _certain(p: float, right: bool) -> float:
     return max(p if right else 1 - p, 1e-6)
 
 
-def weighed_by(given: Sequence[Case], names: Sequence[Sign]) -> Weights:
-    """Weights of these signs alone."""
-    rows = [row for case in given for row in case.weighed]
-    signs = [{name: one.signs[name] for name in names if name in one.signs} for one, _ in rows]
-    constant, weights = logistic(signs, [right for _, right in rows])
-    return Weights(constant=constant, signs=weights)
+def fitted_by(given: Sequence[Case], names: Sequence[str]) -> Aggregation:
+    """Weights of these features alone."""
+    rows = [row for case in given for row in case.fitted]
+    features = [{name: one.features[name] for name in names if name in one.features} for one, _ in rows]
+    constant, weights = logistic(features, [right for _, right in rows])
+    return Aggregation(constant=constant, features=weights)
 
 
-def f1(given: Sequence[Case], weights: Weights) -> float:
+def f1(given: Sequence[Case], weights: Aggregation) -> float:
     """ProcessBench's F1 (arXiv 2412.06559)."""
-    hits = [(case.first_error is None, first_error(case.said, weights) == case.first_error) for case in given]
+    hits = [(case.first_error is None, first_error(case.steps, weights) == case.first_error) for case in given]
     shares = [np.mean([hit for right, hit in hits if right is kind] or [0.0]) for kind in (True, False)]
     return float(harmonic(*shares))
 
 
-def logistic(rows: Sequence[Signs], labels: Sequence[bool]) -> tuple[float, Mapping]:
-    """Ridge logistic regression by Newton's method: the constant, and a weight for every sign that occurs."""
-    names = [name for name in SIGNS if any(name in row for row in rows)]
+def logistic(rows: Sequence[Features], labels: Sequence[bool]) -> tuple[float, Mapping]:
+    """Ridge logistic regression by Newton's method: the constant, and a weight for every feature that occurs."""
+    names = [name for name in FEATURES if any(name in row for row in rows)]
     x = np.array([[1.0, *(row.get(name, 0.0) for name in names)] for row in rows]).reshape(len(rows), len(names) + 1)
     y, beta = np.array(labels, dtype=float), np.zeros(len(names) + 1)
     pull = np.diag([0.0] + [RIDGE] * len(names))
@@ -137,27 +138,27 @@ def logistic(rows: Sequence[Signs], labels: Sequence[bool]) -> tuple[float, Mapp
 
 def fit_panels(
     attempts: Sequence[JudgedAttempt],
-    heard: Sequence[Testimony | None],
-    witnesses: Sequence[Witness],
+    findings: Sequence[Findings | None],
+    sources: Sequence[str],
     has_voice: bool = True,
-) -> dict[str, Weights]:
-    """Weights of every panel whose witnesses were heard."""
-    panels = heard_panels(witnesses, has_voice)
-    return {name: fit(cases(attempts, heard, panel)) for name, panel in panels.items()}
+) -> dict[str, Aggregation]:
+    """Weights of every panel whose sources were asked."""
+    panels = panels_among(sources, has_voice)
+    return {name: fit(cases(attempts, findings, panel)) for name, panel in panels.items()}
 
 
-def heard_panels(witnesses: Sequence[Witness], has_voice: bool = True) -> dict[str, tuple[Witness, ...]]:
-    """The panels made of these witnesses; arithmetic is always there. A base without a voice has its word heard alone,
-    for comparison; in company it is neither asked nor missed, as in the app."""
+def panels_among(sources: Sequence[str], has_voice: bool = True) -> dict[str, tuple[str, ...]]:
+    """The panels made of these sources; arithmetic is always there. Of a base that was never trained as a critic the
+    verdict word is measured alone, for comparison; in company it is neither asked nor missed, as in the app."""
     if not has_voice:
-        alone = {"model": ("model",)} if "model" in witnesses else {}
-        return alone | heard_panels([witness for witness in witnesses if witness != "model"])
-    heard = {"arithmetic", *witnesses}
-    reduced = {name: tuple(witness for witness in panel if witness in heard) for name, panel in ALL_PANELS.items()}
-    return {name: panel for name, panel in reduced.items() if panel and set(ALL_PANELS[name]) - {"model"} <= heard}
+        alone = {name: (name,) for name in sources if name in NEED_CRITIC}
+        return alone | panels_among([name for name in sources if name not in NEED_CRITIC])
+    asked = {arithmetic.NAME, *sources}
+    reduced = {name: tuple(source for source in panel if source in asked) for name, panel in PANELS.items()}
+    return {name: panel for name, panel in reduced.items() if panel and {*PANELS[name]} - NEED_CRITIC <= asked}
 
 
-def cautious(weights: Weights) -> Weights:
+def cautious(weights: Aggregation) -> Aggregation:
     """As the app judges: an attempt counts as wrong only where three to two speak against it, a step as unsure below
     the threshold that finds most errors. A student who is told that right work is wrong loses more than one who is told
     nothing."""

@@ -4,8 +4,8 @@
 
 ProcessBench's figures (arXiv 2412.06559): accuracy on wrong attempts (the first error at its exact place), on right
 ones (none found), and their harmonic mean F1. Beside them: telling right attempts from wrong ones (MathCritique's
-discrimination), calibration of the step probabilities, and the share found by type of error. One table: each witness
-alone, all joined, and what each costs in seconds.
+discrimination), calibration of the step probabilities, and the share found by type of error. One table: each source
+of evidence alone, all together, and what each costs in seconds.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from typing import Any
 
 from rich.table import Table
 
-from runtime.critic.aggregation import Weights
+from runtime.critic.aggregation import Aggregation
 from runtime.critic.critic import UNTRAINED, first_error, open_critic
-from runtime.critic.evidence.sources import PANELS, SIGNS_OF
+from runtime.critic.evidence import DEPTHS, FEATURES_OF, arithmetic, vote
+from runtime.critic.evidence.source import Findings
 from runtime.engines.base import Engine
 from runtime.files import write_whole
 from runtime.settings import Settings
-from runtime.types import Witness
 from trainer.data.sources import JudgedAttempt
-from trainer.evaluation.calibrate import Case, cases, heard_panels
-from trainer.evaluation.evidence import JudgedHearing
+from trainer.evaluation.calibrate import Case, cases, panels_among
+from trainer.evaluation.evidence import JudgedEvidence
 from trainer.statistics import harmonic, wilson
 
 AND_VOTE = " and a vote"
@@ -36,56 +36,56 @@ BINS = 10
 """Of probabilities, for the expected calibration error (Guo et al. 2017, arXiv 1706.04599)."""
 
 
-def summary(hearing: JudgedHearing, weights: Mapping[str, Weights]) -> dict[str, Any]:
-    """The figures of every panel whose witnesses were heard."""
-    heard = hearing.testimonies()
+def summary(collected: JudgedEvidence, weights: Mapping[str, Aggregation]) -> dict[str, Any]:
+    """The figures of every panel whose sources were asked."""
+    findings = collected.findings()
     return {
-        "n": len(heard),
-        "n_error": sum(attempt.first_error is not None for attempt in hearing.attempts),
-        "n_correct": sum(attempt.first_error is None for attempt in hearing.attempts),
-        "failed": heard.count(None),
-        "model": hearing.engine.model,
+        "n": len(findings),
+        "n_error": sum(attempt.first_error is not None for attempt in collected.attempts),
+        "n_correct": sum(attempt.first_error is None for attempt in collected.attempts),
+        "failed": findings.count(None),
+        "model": collected.engine.model,
         "panels": {
             name: {
-                **figures(hearing.attempts, heard, panel, _weights_of(name, panel, weights)),
-                "seconds": round(sum(map(hearing.seconds, panel)), 2),
+                **figures(collected.attempts, findings, panel, _weights_of(name, panel, weights)),
+                "seconds": round(sum(map(collected.seconds, panel)), 2),
             }
-            for name, panel in panels_of(hearing, weights).items()
+            for name, panel in panels_of(collected, weights).items()
         },
-        "run": str(hearing.results.folder),
+        "run": str(collected.results.folder),
     }
 
 
-def panels_of(hearing: JudgedHearing, weights: Mapping[str, Weights]) -> dict[str, tuple[Witness, ...]]:
-    """Those whose witnesses were heard; and as the app asks nobody who weighs nothing, those of which only such are
+def panels_of(collected: JudgedEvidence, weights: Mapping[str, Aggregation]) -> dict[str, tuple[str, ...]]:
+    """Those whose sources were asked; and as the app asks no source without a weight, those of which only such are
     missing."""
     asked = {
-        name: tuple(w for w in panel if w == "arithmetic" or weights[name].hears(SIGNS_OF[w]))
-        for name, panel in PANELS.items()
+        name: tuple(s for s in panel if s == arithmetic.NAME or weights[name].uses(FEATURES_OF[s]))
+        for name, panel in DEPTHS.items()
         if name in weights
     }
-    able = {name: panel for name, panel in asked.items() if {*panel} <= {"arithmetic", *hearing.panel}}
-    voted = {f"{name}{AND_VOTE}": (*panel, "vote") for name, panel in able.items() if "vote" in hearing.panel}
-    return able | voted | heard_panels(hearing.panel, hearing.has_voice)
+    able = {name: panel for name, panel in asked.items() if {*panel} <= {arithmetic.NAME, *collected.sources}}
+    voted = {f"{name}{AND_VOTE}": (*panel, vote.NAME) for name, panel in able.items() if vote.NAME in collected.sources}
+    return able | voted | panels_among(collected.sources, collected.has_voice)
 
 
-def _weights_of(name: str, panel: Sequence[Witness], weights: Mapping[str, Weights]) -> Weights:
-    """Of a panel without weights of its own: those of the quick check where it hears all that counts there, as a voice
-    alone does beside which nothing else does; else those of an untrained base."""
+def _weights_of(name: str, panel: Sequence[str], weights: Mapping[str, Aggregation]) -> Aggregation:
+    """Of a panel without weights of its own: those of the quick check where it has all that counts there, as a verdict
+    word alone beside which nothing else does; else those of an untrained base."""
     quick = weights.get("quick", UNTRAINED)
-    signs = {sign for witness in panel for sign in SIGNS_OF[witness]}
-    hears_all = {sign for sign in quick.signs if quick.hears([sign])} <= signs
-    is_part = {*panel} <= {*PANELS["quick"], "vote"}
-    return weights.get(name.removesuffix(AND_VOTE), quick if hears_all and is_part else UNTRAINED)
+    features = {feature for source in panel for feature in FEATURES_OF[source]}
+    has_all = {feature for feature in quick.features if quick.uses([feature])} <= features
+    is_part = {*panel} <= {*DEPTHS["quick"], vote.NAME}
+    return weights.get(name.removesuffix(AND_VOTE), quick if has_all and is_part else UNTRAINED)
 
 
 def figures(
-    attempts: Sequence[JudgedAttempt], heard: Sequence[Any], panel: Sequence[Witness], weights: Weights
+    attempts: Sequence[JudgedAttempt], findings: Sequence[Findings | None], panel: Sequence[str], weights: Aggregation
 ) -> dict[str, Any]:
-    """Of one panel. An attempt that could not be heard counts as missed."""
-    known = [attempt for attempt, testimony in zip(attempts, heard, strict=True) if testimony is not None]
-    given = cases(attempts, heard, panel)
-    places = [first_error(case.said, weights) for case in given]
+    """Of one panel. An attempt without evidence counts as missed."""
+    known = [attempt for attempt, one in zip(attempts, findings, strict=True) if one is not None]
+    given = cases(attempts, findings, panel)
+    places = [first_error(case.steps, weights) for case in given]
     found = dict(zip((attempt.key for attempt in known), places, strict=True))
     outcomes = [attempt.key in found and found[attempt.key] == attempt.first_error for attempt in attempts]
     flagged = [found.get(a.key) is not None if a.key in found else a.first_error is None for a in attempts]
@@ -119,14 +119,14 @@ def discrimination(attempts: Sequence[JudgedAttempt], flagged: Sequence[bool]) -
     }
 
 
-def calibration(given: Sequence[Case], weights: Weights) -> dict[str, float]:
+def calibration(given: Sequence[Case], weights: Aggregation) -> dict[str, float]:
     """Of the probability that a step is right, over steps up to the first error: expected calibration error and Brier
     score."""
     bins: dict[int, list[tuple[float, bool]]] = defaultdict(list)
     for case in given:
-        for one, right in case.weighed:
-            if weights.hears(one.signs):
-                p = weights.probability(one.signs)
+        for one, right in case.fitted:
+            if weights.uses(one.features):
+                p = weights.probability(one.features)
                 bins[min(BINS - 1, int(p * BINS))].append((p, right))
     pairs = [pair for part in bins.values() for pair in part]
     if not pairs:
@@ -143,8 +143,8 @@ def _by_type(attempts: Sequence[JudgedAttempt], outcomes: Sequence[bool]) -> dic
     return {kind: {"found": sum(hits) / len(hits), "n": len(hits)} for kind, hits in sorted(grouped.items())}
 
 
-def weights_in_use(engine: Engine, settings: Settings) -> Mapping[str, Weights]:
-    """Those that the app would weigh with."""
+def weights_in_use(engine: Engine, settings: Settings) -> Mapping[str, Aggregation]:
+    """Those that the app would use."""
     return open_critic(engine, settings).fitted
 
 

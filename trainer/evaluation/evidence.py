@@ -1,51 +1,50 @@
-"""What the critic's witnesses say of judged attempts, kept with what it cost: measuring and fitting both start here."""
+"""Evidence collected on judged attempts, kept with what it cost: measuring and fitting both start here."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from threading import Event
 from typing import Any
 
-from pydantic import TypeAdapter
-
-from runtime.critic.evidence.sources import COMPLETIONS, PROGRAMS, SOLUTIONS, VOICE, Hearing, Testimony
+from runtime.critic.evidence import from_json, named, to_json
+from runtime.critic.evidence.collector import Collector
+from runtime.critic.evidence.source import Findings
+from runtime.critic.evidence.verdict import VOICE
 from runtime.engines.base import Engine, EngineError
 from runtime.prompts import templates
-from runtime.search.self_consistency import VOTERS
 from runtime.settings import Settings
-from runtime.types import Witness, content_hash
+from runtime.types import FORMER_SOURCES, content_hash, source_name
 from trainer.data.sources import JudgedAttempt
 from trainer.runs import ResultFile, model_of, run_missing
 
-_TESTIMONY = TypeAdapter(Testimony)
 
-
-class JudgedHearing:
-    """Hears a panel on a file of judged attempts. Resumable; a longer file goes on from a shorter one. `voice` tells
-    one voice of a base from another, such as the hash of its file. What failed is tried again by the next run."""
+class JudgedEvidence:
+    """Collects evidence on a file of judged attempts. Resumable; a longer file goes on from a shorter one. `voice`
+    tells one voice of a base from another, such as the hash of its file. What failed is tried again by the next run."""
 
     def __init__(
         self,
         attempts: Sequence[JudgedAttempt],
         engine: Engine,
         settings: Settings,
-        panel: Sequence[Witness],
+        sources: Sequence[str],
         voice: str = "none",
     ) -> None:
-        self.attempts, self.engine, self.settings, self.panel = attempts, engine, settings, tuple(panel)
+        self.attempts, self.engine, self.settings, self.sources = attempts, engine, settings, tuple(sources)
         config = {
             **model_of(engine),
             "voice": voice if engine.voices else None,
             "prompts": templates.all_versions(),
-            "asked": {"solutions": SOLUTIONS, "programs": PROGRAMS, "completions": COMPLETIONS},
-            "panel": self.panel,
-            **({"voters": VOTERS} if "vote" in self.panel else {}),
+            "sources": self.sources,
+            "asks": {source.name: source.asks for source in named(self.sources)},
             **settings.model_dump(include={"seed", "max_tokens", "context"}),
         }
-        self.results = ResultFile(Path(settings.home) / "evaluations", "hearing", config)
+        folder = Path(settings.home) / "evaluations"
+        self.results = ResultFile(folder, "evidence", config)
+        self.results.rows = _of_first_release(folder, config) | self.results.rows
 
     @property
     def work(self) -> list[tuple[str, list[JudgedAttempt]]]:
@@ -55,41 +54,62 @@ class JudgedHearing:
         return [(content_hash(*(attempt.key for attempt in group)), group) for group in groups]
 
     def run(self) -> Iterator[str]:
-        """Hear what was not heard yet; yields once per problem. Attempts at one problem are heard one after another:
-        a witness that reads takes the longest with the first of those that begin alike."""
-        self.results.forget(lambda row: any("error" in one for one in row["heard"]))
-        yield from run_missing(self.work, self._hear, self.results, self.engine.parallel)
+        """Collect what is missing; yields once per problem. Attempts at one problem are read one after another: a
+        source that reads takes the longest with the first of those that begin alike."""
+        self.results.forget(lambda row: any("error" in one for one in row["attempts"]))
+        yield from run_missing(self.work, self._collect, self.results, self.engine.parallel)
 
-    def _hear(self, attempts: list[JudgedAttempt]) -> dict[str, Any]:
-        hearing = Hearing(self.engine, self.settings.max_tokens, self.settings.seed)
-        return {"heard": [self._hear_one(hearing, attempt) for attempt in attempts]}
+    def _collect(self, attempts: list[JudgedAttempt]) -> dict[str, Any]:
+        collector = Collector(self.engine, self.settings.max_tokens, self.settings.seed)
+        return {"attempts": [self._collect_one(collector, attempt) for attempt in attempts]}
 
-    def _hear_one(self, hearing: Hearing, attempt: JudgedAttempt) -> dict[str, Any]:
-        testimony, seconds = Testimony(), {}
+    def _collect_one(self, collector: Collector, attempt: JudgedAttempt) -> dict[str, Any]:
+        findings, seconds = {}, {}
         try:
-            for witness in self.panel:
+            for source in self.sources:
                 started = time.monotonic()
-                one = hearing.hear(attempt.problem, attempt.trajectory, (witness,), Event(), testimony.solutions)
-                seconds[witness] = round(time.monotonic() - started, 3)
-                testimony = testimony.joined(one)
+                findings = collector.collect(attempt.problem, attempt.trajectory, named([source]), Event(), findings)
+                seconds[source] = round(time.monotonic() - started, 3)
         except EngineError as error:  # too long for the context, say: that attempt counts as missed
             return {"error": str(error)}
-        return {"testimony": _TESTIMONY.dump_python(testimony, mode="json"), "seconds": seconds}
+        return {"findings": to_json(findings), "seconds": seconds}
 
     @property
     def has_voice(self) -> bool:
         return VOICE in self.engine.voices
 
-    def testimonies(self) -> list[Testimony | None]:
-        """One for each attempt; None where hearing failed."""
-        return [_TESTIMONY.validate_python(row["testimony"]) if "error" not in row else None for row in self._rows()]
+    def findings(self) -> list[Findings | None]:
+        """What was collected of each attempt; None where that failed."""
+        return [from_json(row["findings"]) if "error" not in row else None for row in self._rows()]
 
-    def seconds(self, witness: Witness) -> float:
-        """What a witness took for an attempt, on average. Attempts that are heard at once share the engine, so each
+    def seconds(self, source: str) -> float:
+        """What a source took for an attempt, on average. Attempts that are read at once share the engine, so each
         one's time is its share."""
-        spent = [row["seconds"].get(witness, 0.0) for row in self._rows() if "error" not in row]
+        spent = [row["seconds"].get(source, 0.0) for row in self._rows() if "error" not in row]
         return sum(spent) / max(1, len(spent)) / min(self.engine.parallel, max(1, len(self.work)))
 
     def _rows(self) -> Iterator[dict[str, Any]]:
         for key, _ in self.work:
-            yield from self.results.rows[key]["heard"]
+            yield from self.results.rows[key]["attempts"]
+
+
+def _of_first_release(folder: Path, config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The results of the same work that the first release kept under names of its own."""
+    stored = {name: former for former, name in FORMER_SOURCES.items()}
+    then = {name: value for name, value in config.items() if name not in ("sources", "asks")} | {
+        "asked": {"solutions": 4, "programs": 2, "completions": 4},
+        "panel": [stored.get(name, name) for name in config["sources"]],
+        **({"voters": config["asks"]["vote"]} if "vote" in config["sources"] else {}),
+    }
+    if not ResultFile.folder_of(folder, "hearing", then).exists():
+        return {}
+    rows = ResultFile(folder, "hearing", then).rows
+    return {key: {"attempts": [_renamed(one) for one in row["heard"]]} for key, row in rows.items()}
+
+
+def _renamed(row: dict[str, Any]) -> dict[str, Any]:
+    """What the first release kept of one attempt, as this one writes it."""
+    if "error" in row:
+        return row
+    seconds = {source_name(name): spent for name, spent in row["seconds"].items()}
+    return {"findings": row["testimony"], "seconds": seconds}

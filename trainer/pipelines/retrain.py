@@ -18,18 +18,19 @@ from pathlib import Path
 from typing import Any
 
 from runtime import engines
-from runtime.critic.aggregation import Weights
-from runtime.critic.evidence.sources import PANELS, VOICE
+from runtime.critic.aggregation import Aggregation
+from runtime.critic.evidence import DEPTHS
+from runtime.critic.evidence.verdict import VOICE
 from runtime.files import ROOT, sha256_of, write_whole
 from runtime.models import adapters, catalogue
 from runtime.models.adapter_cards import DataSource, Figure, read_card
 from runtime.settings import Settings
-from runtime.types import Depth, Witness, content_hash
+from runtime.types import Depth, content_hash
 from trainer.data.examples import Sources, generated, judged_row, write_lessons
 from trainer.data.sources import JudgedAttempt, read_judged
 from trainer.evaluation import critic
 from trainer.evaluation.calibrate import cautious, fit_panels
-from trainer.evaluation.evidence import JudgedHearing
+from trainer.evaluation.evidence import JudgedEvidence
 from trainer.pipelines.stages import Stages
 from trainer.training.recipe import Recipe, read_recipe
 from trainer.training.schedule import Progress, Report
@@ -65,8 +66,8 @@ class Plan:
     base: str
     sources: Sources
     minutes: float | None = None
-    witnesses: tuple[Witness, ...] = PANELS["quick"]
-    """Heard when weights are fitted; with those of the deep panel its weights are fitted too."""
+    evidence: tuple[str, ...] = DEPTHS["quick"]
+    """Its sources when weights are fitted; with those of a deep check its weights are fitted too."""
     held_out: tuple[Path, ...] = ()
     """Judged attempts to measure on, beside generated ones. The gate looks at the generated ones, whose right and wrong
     attempts are written in the same manner."""
@@ -194,14 +195,14 @@ class Retraining:
         engine = engines.open_engine(self.settings, PARALLEL, batches=True, files=files)
         try:
             apart = read_judged(self.lessons / "fit.jsonl", FITTED)
-            fitted = self._heard(engine, apart, files, self.plan.witnesses)
-            found = fit_panels(fitted.attempts, fitted.testimonies(), fitted.panel, fitted.has_voice)
+            fitted = self._collected(engine, apart, files, self.plan.evidence)
+            found = fit_panels(fitted.attempts, fitted.findings(), fitted.sources, fitted.has_voice)
             weights = {name: cautious(one) for name, one in found.items()}
             figures, first = {}, None
             for name, path in self._held_out.items():
-                heard = self._heard(engine, read_judged(path), files, PANELS["quick"])
-                figures[name] = critic.summary(heard, weights)["panels"]["quick"]
-                first = first or (heard.attempts, figures[name]["outcomes"])
+                collected = self._collected(engine, read_judged(path), files, DEPTHS["quick"])
+                figures[name] = critic.summary(collected, weights)["panels"]["quick"]
+                first = first or (collected.attempts, figures[name]["outcomes"])
         finally:
             engine.close()
         outcomes = place / "outcomes.jsonl"
@@ -209,14 +210,14 @@ class Retraining:
         write_whole(place / "figures.json", json.dumps(figures, indent=1))
         return Measured(weights, figures, outcomes)
 
-    def _heard(
-        self, engine: Any, attempts: list[JudgedAttempt], files: Mapping[str, Path], panel: tuple[Witness, ...]
-    ) -> JudgedHearing:
+    def _collected(
+        self, engine: Any, attempts: list[JudgedAttempt], files: Mapping[str, Path], sources: tuple[str, ...]
+    ) -> JudgedEvidence:
         name = sha256_of(files[VOICE]) if files else "none"
-        hearing = JudgedHearing(attempts, engine, self.settings, panel, name)
-        for _ in hearing.run():
+        collected = JudgedEvidence(attempts, engine, self.settings, sources, name)
+        for _ in collected.run():
             self.stages.pause()
-        return hearing
+        return collected
 
     @property
     def _recipe_for_card(self) -> dict[str, Any]:
@@ -242,7 +243,7 @@ class Retraining:
             "base_metrics": {name: _figures(report) for name, report in reports["base"].figures.items()},
             "seconds": {"training": tuned["seconds"]},
             "cannot": CANNOT,
-            "join": {name: weights.model_dump() for name, weights in kept.items()},
+            "aggregation": {name: weights.model_dump() for name, weights in kept.items()},
             "licence": "Apache-2.0",
         }
 
@@ -270,7 +271,7 @@ LICENCES = {
 class Measured:
     """A voice, or the bare base, in the critic's role."""
 
-    weights: Mapping[str, Weights]
+    weights: Mapping[str, Aggregation]
     figures: dict[str, dict[str, Any]]
     outcomes: Path
 

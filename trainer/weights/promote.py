@@ -20,8 +20,8 @@ from typing import Any
 from gguf import GGUFReader
 from pydantic import ValidationError
 
-from runtime.critic.aggregation import Weights
-from runtime.critic.evidence.sources import PANELS
+from runtime.critic.aggregation import Aggregation
+from runtime.critic.evidence import DEPTHS
 from runtime.errors import SoliloquyError
 from runtime.files import sha256_of
 from runtime.models import adapters
@@ -122,14 +122,16 @@ def _put(candidate: Candidate, options: Options, verdict: Verdict, folder: Path,
     return path
 
 
-def add_depths(path: Path, fitted: Mapping[str, Weights]) -> list[str]:
+def add_depths(path: Path, fitted: Mapping[str, Aggregation]) -> list[str]:
     """Give a promoted voice the weights of the depths that its card has none for yet, and name these. Those that the
     gate looked at stay. Raises VoiceError."""
     card = read_card(path)
     new = {
-        depth: cautious(fitted[depth]).model_dump() for depth in PANELS if depth in fitted and depth not in card.join
+        depth: cautious(fitted[depth]).model_dump()
+        for depth in DEPTHS
+        if depth in fitted and depth not in card.aggregation
     }
-    card = card.model_copy(update={"join": {**card.join, **new}})
+    card = card.model_copy(update={"aggregation": {**card.aggregation, **new}})
     save(path, card.model_dump_json(indent=1).encode())
     save(path.with_suffix(".md"), card_text(card).encode())
     return list(new)
@@ -218,7 +220,7 @@ def card_text(card: VoiceCard) -> str:
         _bullets("What it cannot do", card.cannot),
         _bullets("What it was trained on", [f"{one.name}: {one.count:,} ({one.licence})" for one in card.data]),
         _bullets("Seconds", [f"{name}: {seconds:,.1f}" for name, seconds in card.seconds.items()]),
-        _code("How its word is weighed", card.join),
+        _code("How its verdicts are used", card.aggregation),
         _code("Recipe", card.recipe),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"

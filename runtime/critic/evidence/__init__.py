@@ -1,1 +1,69 @@
-"""Evidence on steps: one file for each source."""
+"""Evidence on the steps of an attempt: one file for each source, all listed here.
+
+A new source is one file that fills in a `Source`, its line in `SOURCES`, and the strings of its badges in the locales
+(`badge.` and `why.`). The critic, the fitted rule, its calibration, the measurements and the page read this list. What
+the evidence comes to is decided elsewhere (`runtime.critic.aggregation`, `runtime.critic.critic`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, get_args
+
+from pydantic import TypeAdapter
+
+from runtime.critic.evidence import arithmetic, programs, rollouts, solutions, surprisal, verdict, vote
+from runtime.critic.evidence.source import Findings, Source, StepEvidence
+from runtime.prompts.critic_turn import judged
+from runtime.types import Depth, Problem, Trajectory, source_name
+
+SOURCES: tuple[Source, ...] = (
+    arithmetic.SOURCE,
+    verdict.SOURCE,
+    surprisal.SOURCE,
+    solutions.SOURCE,
+    programs.SOURCE,
+    rollouts.SOURCE,
+    vote.SOURCE,
+)
+"""In the order in which a person is shown their evidence."""
+NAMES = tuple(source.name for source in SOURCES)
+READERS = tuple(source.name for source in SOURCES if source.reads_only)
+DEPTHS: dict[Depth, tuple[str, ...]] = {
+    depth: tuple(source.name for source in SOURCES if depth in source.depths) for depth in get_args(Depth)
+}
+"""The sources of each depth: what is best per second, and what is best (trainer/LOG.md)."""
+FEATURES = tuple(feature for source in SOURCES for feature in source.features)
+FEATURES_OF = {source.name: source.features for source in SOURCES}
+
+
+def named(names: Iterable[str]) -> list[Source]:
+    """The sources of these names, in the order of the list."""
+    wanted = {*names}
+    return [source for source in SOURCES if source.name in wanted]
+
+
+def examine(problem: Problem, attempt: Trajectory, findings: Findings, sources: Sequence[str]) -> list[StepEvidence]:
+    """The evidence of these sources on every step."""
+    every = [StepEvidence() for _ in attempt.steps]
+    steps = every[: len(judged([step.text for step in attempt.steps]))]
+    for source in named(sources):
+        found = findings.get(source.name)
+        if found or not source.collect:
+            source.examine(every if source.every_line else steps, found, problem, attempt)
+    return every
+
+
+def to_json(findings: Findings) -> dict[str, Any]:
+    """As values that `json.dumps` can write."""
+    return {name: _ADAPTERS[name].dump_python(found, mode="json") for name, found in findings.items()}
+
+
+def from_json(written: dict[str, Any]) -> dict[str, Any]:
+    """What `to_json` was given, by this release or the one before it. Raises ValidationError, KeyError."""
+    names = {_FORMER_FIELDS.get(name, source_name(name)): value for name, value in written.items()}
+    return {name: _ADAPTERS[name].validate_python(value) for name, value in names.items() if value}
+
+
+_ADAPTERS = {source.name: TypeAdapter(source.kind) for source in SOURCES if source.collect}
+_FORMER_FIELDS = {"log_odds": "verdict", "surprises": "surprisal", "reaches": "rollouts"}

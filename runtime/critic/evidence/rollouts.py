@@ -1,4 +1,4 @@
-"""Completions from each step: does the majority answer stay within reach? A witness that needs no training.
+"""Rollouts from each step: does the majority answer stay within reach? Needs no training.
 
 What Monte Carlo labels ask with a reference answer (Math-Shepherd, arXiv 2312.08935) is asked here without one: in its
 place stands the answer that most attempts at the problem reach. A step after which no completion reaches it any more is
@@ -12,11 +12,17 @@ from contextlib import closing
 from dataclasses import dataclass
 from threading import Event
 
-from runtime.engines.base import Completion, Engine, Message, Messages, Sampling
+from runtime.critic.evidence.collector import Collector
+from runtime.critic.evidence.source import Findings, Source, StepEvidence
+from runtime.engines.base import Completion, ContextOverflow, Engine, Message, Messages, Sampling
 from runtime.prompts.actor_turn import conversation
 from runtime.search.solutions import TEMPERATURE, Answered, Solution, agreeing, votes
-from runtime.text import final_answer, is_closing, join_steps
-from runtime.types import Problem
+from runtime.text import Language, final_answer, is_closing, join_steps, language_of
+from runtime.types import Evidence, Problem, Trajectory
+
+NAME = "rollouts"
+ROLLOUTS = 4
+"""After each step, at most."""
 
 LIMIT = 0.25
 """Share of completions that may still be luck: one in four."""
@@ -125,3 +131,57 @@ def read_way_on(reply: Completion, step: str = "") -> Solution:
     if own is None and not any(map(is_closing, reply.text.splitlines())):
         own = final_answer(step)
     return Solution(reply.text, own if reply.finish == "stop" else None)
+
+
+def _collect(
+    collector: Collector, problem: Problem, attempt: Trajectory, cancel: Event, found: Findings
+) -> tuple[Reach, ...]:
+    steps, seed, known = [step.text for step in attempt.steps], collector.seed + 201, found.get("solutions", ())
+    try:
+        return tuple(
+            reach(
+                collector.engine,
+                problem,
+                steps,
+                ROLLOUTS,
+                collector.max_tokens,
+                seed,
+                cancel,
+                attempt.answer,
+                known,
+            )
+        )
+    except ContextOverflow:
+        return ()
+
+
+def _examine(steps: Sequence[StepEvidence], reaches: Sequence[Reach], problem: Problem, _: Trajectory) -> None:
+    fall = first_fall(reaches)
+    after = {one.kept - 1: one for one in reaches}
+    for position, one in enumerate(steps):
+        if position == fall:
+            one.features["fall"] = 1.0
+            one.evidence.append(Evidence(by=NAME, verdict="incorrect", note=_FALL[language_of(problem.text)]))
+        elif position in after:
+            share = after[position].share
+            one.features["reach"] = share
+            one.evidence.append(Evidence(by=NAME, verdict="correct" if share else "unsure"))
+
+
+_FALL: dict[Language, str] = {
+    "en": "From here on, the most common answer is no longer reached.",
+    "zh-CN": "从这里开始，就得不到多数解答的答案了。",
+}
+SOURCE = Source(
+    NAME,
+    _examine,
+    _collect,
+    kind=tuple[Reach, ...],
+    features=(
+        "fall",  # 1: from here on rollouts no longer reach the most frequent answer
+        "reach",  # share of the rollouts from here that reach it
+    ),
+    badges={"correct": "completions_agree", "incorrect": "completions_differ"},
+    asks=ROLLOUTS,
+    compares_answers=True,
+)

@@ -1,7 +1,7 @@
-"""A second solution written as a short program and run: a witness that needs no training and does its sums right.
+"""A second solution written as a short program and run: it needs no training and does its sums right.
 
-It is run by an interpreter of our own (`interpreter.py`), never by Python. What it says of an attempt is weighed by the
-critic.
+It is run by an interpreter of our own (`interpreter.py`), never by Python. The critic decides what it tells of an
+attempt.
 """
 
 from __future__ import annotations

@@ -1,13 +1,14 @@
-"""Fitting how the witnesses are weighed: the optimum, the threshold, and what is fitted on."""
+"""Fitting the rule that puts evidence together: the optimum, the threshold, and what is fitted on."""
 
 import itertools
 
 import numpy as np
 import pytest
 
-from runtime.critic.aggregation import Weights, WeightsError, read_weights, write_weights
+from runtime.critic.aggregation import Aggregation, AggregationError, read_weights, write_weights
 from runtime.critic.critic import first_error
-from runtime.critic.evidence.sources import PANELS, Said, Testimony
+from runtime.critic.evidence import DEPTHS
+from runtime.critic.evidence.source import StepEvidence
 from runtime.search.solutions import Solution
 from runtime.types import Evidence, Problem
 from trainer.data.sources import JudgedAttempt
@@ -19,36 +20,36 @@ from trainer.evaluation.calibrate import (
     f1,
     fit,
     fit_panels,
-    heard_panels,
+    fitted_by,
     left_out_loss,
     logistic,
+    panels_among,
     telling,
-    weighed_by,
 )
 
 PROBLEM = Problem(text="Ana buys 3 pens for 4 dollars each and a book for 5 dollars. How much does she pay?")
 ROWS = [
-    ({"word": 2.0, "agreement": 1.0}, True),
-    ({"word": 0.5, "agreement": 0.25}, True),
-    ({"word": -1.0}, True),
-    ({"word": 1.0}, False),
-    ({"word": -2.0, "agreement": 0.25}, False),
+    ({"verdict": 2.0, "agreement": 1.0}, True),
+    ({"verdict": 0.5, "agreement": 0.25}, True),
+    ({"verdict": -1.0}, True),
+    ({"verdict": 1.0}, False),
+    ({"verdict": -2.0, "agreement": 0.25}, False),
     ({"agreement": 0.5}, True),
     ({}, False),
 ]
-WORD = Weights(constant=0.0, signs={"word": 1.0}, reject=0.5)
+WORD = Aggregation(constant=0.0, features={"verdict": 1.0}, reject=0.5)
 PROVEN = Evidence(by="arithmetic", verdict="incorrect", note="3 × 4 is 12, not 13.")
 
 
 def case(*words, first_error=None):
     """An attempt of which only the model speaks, with these log-odds."""
-    return Case(tuple(Said(signs={"word": float(word)}) for word in words), first_error)
+    return Case(tuple(StepEvidence(features={"verdict": float(word)}) for word in words), first_error)
 
 
 def loss(parameters):
     """What ridge regression makes least; the constant is not pulled."""
     constant, word, agreement = parameters
-    odds = np.array([constant + word * s.get("word", 0) + agreement * s.get("agreement", 0) for s, _ in ROWS])
+    odds = np.array([constant + word * s.get("verdict", 0) + agreement * s.get("agreement", 0) for s, _ in ROWS])
     right = np.array([label for _, label in ROWS])
     return np.logaddexp(0, np.where(right, -odds, odds)).sum() + RIDGE / 2 * (word**2 + agreement**2)
 
@@ -68,31 +69,31 @@ def brute_force():
 
 def test_newtons_method_finds_the_optimum_that_brute_force_finds():
     constant, weights = logistic([signs for signs, _ in ROWS], [label for _, label in ROWS])
-    assert [constant, weights["word"], weights["agreement"]] == pytest.approx(list(brute_force()), abs=1e-4)
-    assert set(weights) == {"word", "agreement"}  # no weight for what nobody said
+    assert [constant, weights["verdict"], weights["agreement"]] == pytest.approx(list(brute_force()), abs=1e-4)
+    assert set(weights) == {"verdict", "agreement"}  # no weight for what nobody said
 
 
 @pytest.mark.parametrize("scale", [1, 10, 1000])
 def test_what_parts_right_from_wrong_perfectly_gets_a_finite_weight(scale):
-    rows = [{"word": float(scale)}] * 20 + [{"word": -float(scale)}] * 20
+    rows = [{"verdict": float(scale)}] * 20 + [{"verdict": -float(scale)}] * 20
     constant, weights = logistic(rows, [True] * 20 + [False] * 20)
     assert abs(constant) < 1e-6
-    assert 0 < weights["word"] < 10
-    rule = Weights(constant=constant, signs=weights)
-    assert rule.probability({"word": scale}) > 0.9 > 0.1 > rule.probability({"word": -scale})
+    assert 0 < weights["verdict"] < 10
+    rule = Aggregation(constant=constant, features=weights)
+    assert rule.probability({"verdict": scale}) > 0.9 > 0.1 > rule.probability({"verdict": -scale})
 
 
 @pytest.mark.parametrize("label", [True, False])
 def test_labels_that_are_all_the_same_stay_finite(label):
-    constant, weights = logistic([{"word": 1.0}, {"word": 2.0}, {}], [label] * 3)
+    constant, weights = logistic([{"verdict": 1.0}, {"verdict": 2.0}, {}], [label] * 3)
     assert (constant > 3) == label
     assert np.isfinite([constant, *weights.values()]).all()
 
 
 def test_signs_that_say_the_same_share_their_weight():
-    rows = [{"word": 1.0, "agreement": 1.0}, {"word": -1.0, "agreement": -1.0}] * 5
+    rows = [{"verdict": 1.0, "agreement": 1.0}, {"verdict": -1.0, "agreement": -1.0}] * 5
     _, weights = logistic(rows, [True, False] * 5)
-    assert weights["word"] == pytest.approx(weights["agreement"])
+    assert weights["verdict"] == pytest.approx(weights["agreement"])
 
 
 def test_nothing_said_and_nothing_known_is_a_rule_that_says_nothing():
@@ -109,7 +110,7 @@ def test_the_threshold_is_the_one_that_finds_first_errors_best():
     # A low word means a wrong step in four of ten cases only: a step counts as wrong though it is likely right.
     given = [case(1)] * 60 + [case(-1)] * 6 + [case(-1, first_error=0)] * 4
     fitted = fit(given)
-    low, high = fitted.probability({"word": -1.0}), fitted.probability({"word": 1.0})
+    low, high = fitted.probability({"verdict": -1.0}), fitted.probability({"verdict": 1.0})
     assert 0.5 < low < fitted.reject <= high
     assert f1(given, fitted) == pytest.approx(2 * (60 / 66) / (1 + 60 / 66))
     assert f1(given, fitted) == max(f1(given, fitted.model_copy(update={"reject": t})) for t in GRID)
@@ -119,23 +120,27 @@ def test_the_threshold_is_the_one_that_finds_first_errors_best():
 def test_errors_are_found_at_their_place():
     given = [case(2, -2, 2, first_error=1), case(2, 2), case(-2, first_error=0), case(2, 2, 2)] * 5
     fitted = fit(given)
-    assert [first_error(one.said, fitted) for one in given[:4]] == [1, None, 0, None]
+    assert [first_error(one.steps, fitted) for one in given[:4]] == [1, None, 0, None]
     assert f1(given, fitted) == 1
 
 
-def test_what_stands_behind_the_first_error_is_not_weighed():
+def test_what_stands_behind_the_first_error_is_not_fitted():
     begun = [(2, -2), (2, -1), (1, -2)]
     short = [case(*words, first_error=1) for words in begun] + [case(1, 2)]
     long = [case(*words, 9, -9, 9, first_error=1) for words in begun] + [case(1, 2)]
-    assert weighed_by(short, ["word"]) == weighed_by(long, ["word"])
+    assert fitted_by(short, ["verdict"]) == fitted_by(long, ["verdict"])
 
 
 def test_what_arithmetic_refutes_and_what_comes_after_the_first_error_is_not_fitted():
-    first, proven, after = Said(signs={"word": 1.0}), Said([PROVEN], {"word": 9.0}), Said(signs={"word": -1.0})
-    assert Case((first, proven, after), 1).weighed == [(first, True)]
-    assert Case((first, proven, after), 0).weighed == [(first, False)]
-    assert Case((first, after, proven), 1).weighed == [(first, True), (after, False)]
-    assert Case((first, after), None).weighed == [(first, True), (after, True)]
+    first, proven, after = (
+        StepEvidence(features={"verdict": 1.0}),
+        StepEvidence([PROVEN], {"verdict": 9.0}),
+        StepEvidence(features={"verdict": -1.0}),
+    )
+    assert Case((first, proven, after), 1).fitted == [(first, True)]
+    assert Case((first, proven, after), 0).fitted == [(first, False)]
+    assert Case((first, after, proven), 1).fitted == [(first, True), (after, False)]
+    assert Case((first, after), None).fitted == [(first, True), (after, True)]
 
 
 def test_a_sign_that_tells_nothing_new_is_dropped_and_one_that_does_is_kept():
@@ -144,30 +149,30 @@ def test_a_sign_that_tells_nothing_new_is_dropped_and_one_that_does_is_kept():
     def attempt(number, honest):
         right = number % 2
         said, seen = (4 * right - 2 + rng.normal() for _ in range(2))
-        signs = {"word": said, "surprise": seen if honest else number // 2 % 2}
-        return Case((Said(signs=signs),), None if right else 0)
+        signs = {"verdict": said, "surprisal": seen if honest else number // 2 % 2}
+        return Case((StepEvidence(features=signs),), None if right else 0)
 
     noisy, telling_two = ([attempt(number, honest) for number in range(200)] for honest in (False, True))
-    assert telling(noisy) == ["word"]
-    assert telling(telling_two) == ["word", "surprise"]
-    assert set(fit(noisy).signs) == {"word"}
-    assert left_out_loss(telling_two, ["word", "surprise"]) < left_out_loss(telling_two, ["word"]) < np.log(2)
-    assert telling([Case((Said(),), None)]) == []
+    assert telling(noisy) == ["verdict"]
+    assert telling(telling_two) == ["verdict", "surprisal"]
+    assert set(fit(noisy).features) == {"verdict"}
+    assert left_out_loss(telling_two, ["verdict", "surprisal"]) < left_out_loss(telling_two, ["verdict"]) < np.log(2)
+    assert telling([Case((StepEvidence(),), None)]) == []
 
 
 # Where a panel finds the first error
 
 
-def test_a_false_equation_is_an_error_whatever_is_weighed_unless_one_comes_before_it():
-    proven = Said([PROVEN], {"word": 9.0})
-    assert first_error((Said(signs={"word": 9.0}), proven, Said()), WORD) == 1
-    assert first_error((Said(signs={"word": -9.0}), proven, Said()), WORD) == 0
+def test_a_false_equation_is_an_error_whatever_the_rule_unless_one_comes_before_it():
+    proven = StepEvidence([PROVEN], {"verdict": 9.0})
+    assert first_error((StepEvidence(features={"verdict": 9.0}), proven, StepEvidence()), WORD) == 1
+    assert first_error((StepEvidence(features={"verdict": -9.0}), proven, StepEvidence()), WORD) == 0
 
 
 def test_a_step_of_which_nobody_says_anything_is_no_error():
-    doubtful = Weights(constant=-5.0, signs={"word": 1.0})
-    assert first_error((Said(), Said(signs={"approach": 1.0})), doubtful) is None
-    assert first_error(case(0).said, doubtful) == 0
+    doubtful = Aggregation(constant=-5.0, features={"verdict": 1.0})
+    assert first_error((StepEvidence(), StepEvidence(features={"approach": 1.0})), doubtful) is None
+    assert first_error(case(0).steps, doubtful) == 0
 
 
 def test_f1_is_the_harmonic_mean_of_both_accuracies():
@@ -185,67 +190,69 @@ ATTEMPTS = [
 ]
 SEVENTEEN = (Solution("12, 17", "17"),)
 HEARD = [
-    Testimony(log_odds=(1.0, 2.0), surprises=(0.0, -0.5), solutions=SEVENTEEN),
-    Testimony(log_odds=(1.0, -2.0), surprises=(0.0, -9.0), solutions=SEVENTEEN),
+    {"verdict": (1.0, 2.0), "surprisal": (0.0, -0.5), "solutions": SEVENTEEN},
+    {"verdict": (1.0, -2.0), "surprisal": (0.0, -9.0), "solutions": SEVENTEEN},
 ]
 
 
 def test_an_attempt_that_could_not_be_heard_is_no_case():
-    assert [one.first_error for one in cases(ATTEMPTS, [None, HEARD[1]], ("model",))] == [1]
+    assert [one.first_error for one in cases(ATTEMPTS, [None, HEARD[1]], ("verdict",))] == [1]
 
 
-def test_a_panel_hears_only_its_own_witnesses():
+def test_a_panel_has_only_its_own_sources():
     [first, second] = cases(ATTEMPTS, HEARD, ("solutions",))
-    assert [one.signs for one in first.said] == [{"agreement": 1.0}] * 2
-    assert [one.signs for one in second.said] == [{"approach": 1.0}, {"deviation": 1.0}]
-    assert {e.by for one in first.said for e in one.evidence} == {"solutions"}
-    [_, second] = cases(ATTEMPTS, HEARD, ("expectation",))
-    assert [one.signs for one in second.said] == [{"surprise": 0.0}, {"surprise": -9.0}]
+    assert [one.features for one in first.steps] == [{"agreement": 1.0}] * 2
+    assert [one.features for one in second.steps] == [{"approach": 1.0}, {"deviation": 1.0}]
+    assert {e.by for one in first.steps for e in one.evidence} == {"solutions"}
+    [_, second] = cases(ATTEMPTS, HEARD, ("surprisal",))
+    assert [one.features for one in second.steps] == [{"surprisal": 0.0}, {"surprisal": -9.0}]
 
 
-def test_panels_are_those_whose_witnesses_were_heard():
-    assert set(heard_panels(("model",))) == {"arithmetic", "model"}
-    assert set(heard_panels(("model", "expectation"))) == {"arithmetic", "model", "expectation", "quick"}
-    every = heard_panels(("arithmetic", "model", "expectation", "solutions", "program"))
+def test_panels_are_those_whose_sources_were_asked():
+    assert set(panels_among(("verdict",))) == {"arithmetic", "verdict"}
+    assert set(panels_among(("verdict", "surprisal"))) == {"arithmetic", "verdict", "surprisal", "quick"}
+    every = panels_among(("arithmetic", "verdict", "surprisal", "solutions", "programs"))
     assert set(every) == {
-        *("arithmetic", "model", "expectation", "solutions", "program"),
-        *("quick", "deep", "deep without model"),
+        *("arithmetic", "verdict", "surprisal", "solutions", "programs"),
+        *("quick", "deep", "deep without verdict"),
     }
-    assert all(every[name] == PANELS[name] for name in PANELS)
-    assert set(heard_panels(())) == {"arithmetic"}
+    assert all(every[name] == DEPTHS[name] for name in DEPTHS)
+    assert set(panels_among(())) == {"arithmetic"}
 
 
 def test_only_the_word_is_not_missed_in_company():
-    voiceless = heard_panels(("expectation", "solutions", "program"))
-    assert "model" not in voiceless
-    assert voiceless["quick"] == ("arithmetic", "expectation")
-    assert voiceless["deep"] == voiceless["deep without model"] == ("arithmetic", "expectation", "solutions", "program")
-    for missing in ("expectation", "solutions", "program"):
-        rest = [witness for witness in PANELS["deep"] if witness != missing]
-        assert "deep" not in heard_panels(rest)
-        assert ("quick" in heard_panels(rest)) == (missing != "expectation")
+    voiceless = panels_among(("surprisal", "solutions", "programs"))
+    assert "verdict" not in voiceless
+    assert voiceless["quick"] == ("arithmetic", "surprisal")
+    assert (
+        voiceless["deep"] == voiceless["deep without verdict"] == ("arithmetic", "surprisal", "solutions", "programs")
+    )
+    for missing in ("surprisal", "solutions", "programs"):
+        rest = [source for source in DEPTHS["deep"] if source != missing]
+        assert "deep" not in panels_among(rest)
+        assert ("quick" in panels_among(rest)) == (missing != "surprisal")
 
 
 def test_every_heard_panel_is_fitted():
-    fitted = fit_panels(ATTEMPTS, HEARD, ("model", "expectation", "solutions"))
-    assert set(fitted) == {"arithmetic", "model", "expectation", "solutions", "quick"}
-    assert fitted["arithmetic"].signs == {}
-    assert set(fitted["solutions"].signs) <= {"agreement", "deviation", "approach"}
-    assert fitted["quick"].signs["word"] > 0
-    silent = fit_panels(ATTEMPTS, HEARD, ("expectation",))
-    assert set(silent["quick"].signs) == {"surprise"}
+    fitted = fit_panels(ATTEMPTS, HEARD, ("verdict", "surprisal", "solutions"))
+    assert set(fitted) == {"arithmetic", "verdict", "surprisal", "solutions", "quick"}
+    assert fitted["arithmetic"].features == {}
+    assert set(fitted["solutions"].features) <= {"agreement", "deviation", "approach"}
+    assert fitted["quick"].features["verdict"] > 0
+    silent = fit_panels(ATTEMPTS, HEARD, ("surprisal",))
+    assert set(silent["quick"].features) == {"surprisal"}
 
 
 def test_weights_are_the_same_once_written_and_read(tmp_path):
-    fitted = fit_panels(ATTEMPTS, HEARD, ("model", "solutions"))
+    fitted = fit_panels(ATTEMPTS, HEARD, ("verdict", "solutions"))
     write_weights(tmp_path / "weights.json", fitted)
     assert read_weights(tmp_path / "weights.json") == fitted
 
 
-@pytest.mark.parametrize("text", [None, "", "[]", '{"deep": {"signs": {"mood": 1}}}'])
+@pytest.mark.parametrize("text", [None, "", "[]", '{"deep": {"features": {"mood": 1}}}'])
 def test_a_file_without_weights_is_named_with_the_remedy(text, tmp_path):
     path = tmp_path / "weights.json"
     if text is not None:
         path.write_text(text)
-    with pytest.raises(WeightsError, match=r"weights\.json.*trainer weigh"):
+    with pytest.raises(AggregationError, match=r"weights\.json.*trainer calibrate"):
         read_weights(path)

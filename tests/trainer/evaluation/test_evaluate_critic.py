@@ -1,4 +1,4 @@
-"""Measuring the critic, on queued replies: ProcessBench's figures, what is kept of a hearing, and what it cost."""
+"""Measuring the critic, on queued replies: ProcessBench's figures, what is kept of the evidence, and what it cost."""
 
 import json
 
@@ -6,9 +6,10 @@ import pytest
 from rich.console import Console
 
 from runtime import settings
-from runtime.critic.aggregation import Weights
+from runtime.critic.aggregation import Aggregation
 from runtime.critic.critic import UNTRAINED
-from runtime.critic.evidence.sources import SOLUTIONS, Said, Testimony
+from runtime.critic.evidence.solutions import SOLUTIONS
+from runtime.critic.evidence.source import StepEvidence
 from runtime.engines.base import EngineError
 from runtime.engines.scripted import ScriptedEngine
 from runtime.search.solutions import Solution
@@ -17,7 +18,8 @@ from trainer.data.sources import JudgedAttempt
 from trainer.evaluation import critic
 from trainer.evaluation.calibrate import Case
 from trainer.evaluation.critic import calibration, discrimination, figures, summary, table, weights_in_use
-from trainer.evaluation.evidence import JudgedHearing
+from trainer.evaluation.evidence import JudgedEvidence
+from trainer.runs import ResultFile
 
 PROBLEM = Problem(text="What is two and two and one?", answer="REFERENCE")
 SLIP = JudgedAttempt(PROBLEM, ("2 + 2 = 5", "5 + 1 = 6"), 0, answer="6", error_type="calculation")
@@ -26,17 +28,17 @@ RIGHT = JudgedAttempt(PROBLEM, ("2 + 2 = 4", "4 + 1 = 5"), None, answer="5")
 ATTEMPTS = [SLIP, WRONG, RIGHT]
 FIVE = "2 + 2 = 4\n4 + 1 = 5\nThe answer is 5."
 PROGRAM = "    both = 2 + 2\n    return both / 2 + 3"
-WORD = Weights(constant=0.0, signs={"word": 1.0}, reject=0.5)
-ALL = ("model", "expectation", "solutions", "program")
+WORD = Aggregation(constant=0.0, features={"verdict": 1.0}, reject=0.5)
+ALL = ("verdict", "surprisal", "solutions", "programs")
 REPLIES = [FIVE] * SOLUTIONS + [PROGRAM] * 2
 VERDICTS = [0.9, 0.9, 0.9, 0.2, 0.4]
 """Two of each attempt, but the last two begin alike: the word finds no slip, the wrong step, and one error too many."""
 
 
 def hear(engine, attempts=ATTEMPTS, panel=ALL):
-    hearing = JudgedHearing(attempts, engine, settings.load(), panel)
-    assert len(list(hearing.run())) == len(hearing.work)
-    return hearing
+    collected = JudgedEvidence(attempts, engine, settings.load(), panel)
+    assert len(list(collected.run())) == len(collected.work)
+    return collected
 
 
 def one_by_one(*given, **named):
@@ -46,49 +48,49 @@ def one_by_one(*given, **named):
     return engine
 
 
-# A hearing
+# The evidence
 
 
-def test_a_hearing_keeps_what_every_witness_said():
-    heard = hear(ScriptedEngine(REPLIES, VERDICTS)).testimonies()
-    assert [len(one.log_odds) for one in heard] == [2, 2, 2]
-    assert heard[1].log_odds[0] > 0 > heard[1].log_odds[1]
-    assert [one.surprises for one in heard] == [(0.0, 0.0)] * 3
-    assert {len(one.solutions) for one in heard} == {SOLUTIONS}
-    assert heard[0].solutions[0] == Solution(FIVE, "5")
-    assert [program.answer for program in heard[2].programs] == ["5", "5"]
-    assert {2, 3, 4, 5} <= heard[2].programs[0].numbers
+def test_what_every_source_found_is_kept():
+    heard = hear(ScriptedEngine(REPLIES, VERDICTS)).findings()
+    assert [len(one["verdict"]) for one in heard] == [2, 2, 2]
+    assert heard[1]["verdict"][0] > 0 > heard[1]["verdict"][1]
+    assert [one["surprisal"] for one in heard] == [(0.0, 0.0)] * 3
+    assert {len(one["solutions"]) for one in heard} == {SOLUTIONS}
+    assert heard[0]["solutions"][0] == Solution(FIVE, "5")
+    assert [program.answer for program in heard[2]["programs"]] == ["5", "5"]
+    assert {2, 3, 4, 5} <= heard[2]["programs"][0].numbers
 
 
-def test_a_finished_hearing_asks_nobody_again_and_is_the_same():
+def test_finished_evidence_asks_nobody_again_and_is_the_same():
     first, engine = hear(ScriptedEngine(REPLIES, VERDICTS)), ScriptedEngine()
     again = hear(engine)
     assert engine.calls == []
-    assert again.testimonies() == first.testimonies()
-    assert summary(again, {"model": WORD}) == summary(first, {"model": WORD})
+    assert again.findings() == first.findings()
+    assert summary(again, {"verdict": WORD}) == summary(first, {"verdict": WORD})
 
 
 def test_a_longer_file_goes_on_from_a_shorter_one():
     other = JudgedAttempt(Problem(text="What is three and one?"), ("3 + 1 = 4",), None, answer="4")
     hear(ScriptedEngine(REPLIES, VERDICTS))
     engine = ScriptedEngine(["The answer is 4."] * 2 + ["    return 3 + 1"] * 2)
-    assert len(hear(engine, [*ATTEMPTS, other]).testimonies()) == 4
+    assert len(hear(engine, [*ATTEMPTS, other]).findings()) == 4
     assert len(engine.calls) == 6
 
 
-def test_another_panel_is_another_hearing():
+def test_other_sources_are_another_run():
     engine = ScriptedEngine(verdicts=VERDICTS)
     hear(ScriptedEngine(REPLIES, VERDICTS))
-    assert hear(engine, panel=("model",)).testimonies()[0].solutions == ()
+    assert hear(engine, panel=("verdict",)).findings()[0].keys() == {"verdict"}
     assert len(engine.calls) == 3
 
 
 def test_what_cannot_be_heard_counts_as_missed_and_is_not_the_end():
     other = JudgedAttempt(Problem(text="What is three and one?"), ("3 + 1 = 4",), None, answer="4")
     engine = one_by_one([EngineError("the model broke"), "The answer is 4.", "The answer is 4."])
-    hearing = hear(engine, [RIGHT, other], ("solutions",))
-    assert [one is None for one in hearing.testimonies()] == [True, False]
-    report = summary(hearing, {})
+    collected = hear(engine, [RIGHT, other], ("solutions",))
+    assert [one is None for one in collected.findings()] == [True, False]
+    report = summary(collected, {})
     assert (report["n"], report["failed"]) == (2, 1)
     assert report["panels"]["solutions"]["right"]["accuracy"] == 0.5
 
@@ -100,52 +102,82 @@ def test_nobody_who_is_heard_sees_the_answer():
     assert "REFERENCE" not in str(engine.calls)
 
 
-def test_the_seconds_of_a_witness_are_its_own():
-    hearing = hear(ScriptedEngine(REPLIES, VERDICTS, delay=0.004), [WRONG])
-    assert hearing.seconds("solutions") > hearing.seconds("model") >= 0
-    assert hearing.seconds("solutions") >= SOLUTIONS * len(FIVE.split()) * 0.004
-    assert hearing.seconds("completions") == 0
+def test_the_seconds_of_a_source_are_its_own():
+    collected = hear(ScriptedEngine(REPLIES, VERDICTS, delay=0.004), [WRONG])
+    assert collected.seconds("solutions") > collected.seconds("verdict") >= 0
+    assert collected.seconds("solutions") >= SOLUTIONS * len(FIVE.split()) * 0.004
+    assert collected.seconds("rollouts") == 0
+
+
+def test_what_the_first_release_collected_is_not_asked_for_again():
+    first = hear(ScriptedEngine([*REPLIES, *[FIVE] * 3], VERDICTS), panel=(*ALL, "vote"))
+    config = json.loads((first.results.folder / "config.json").read_text("utf-8"))
+    del config["sources"], config["asks"]
+    config |= {"asked": {"solutions": 4, "programs": 2, "completions": 4}, "voters": 5}
+    config["panel"] = ["model", "expectation", "solutions", "program", "vote"]
+    before = ResultFile(first.results.folder.parent, "hearing", config)
+    fields = {"verdict": "log_odds", "surprisal": "surprises"}
+    names = {"verdict": "model", "surprisal": "expectation", "programs": "program"}
+    for key, row in first.results.rows.items():
+        heard = [
+            {
+                "testimony": {
+                    "reaches": [],
+                    **{fields.get(name, name): found for name, found in one["findings"].items()},
+                },
+                "seconds": {names.get(name, name): spent for name, spent in one["seconds"].items()},
+            }
+            for one in row["attempts"]
+        ]
+        before.add({"key": key, "heard": heard})
+    found, spent = first.findings(), first.seconds("verdict")
+    first.results.path.unlink()
+    engine = ScriptedEngine()
+    again = hear(engine, panel=(*ALL, "vote"))
+    assert engine.calls == []
+    assert again.findings() == found and all(one.keys() == {*ALL, "vote"} for one in found)
+    assert again.seconds("verdict") == spent
 
 
 # The figures
 
 
 def test_the_figures_are_those_of_processbench():
-    report = summary(hear(ScriptedEngine(REPLIES, VERDICTS, voices=["critic"])), {"model": WORD, "quick": WORD})
+    report = summary(hear(ScriptedEngine(REPLIES, VERDICTS, voices=["critic"])), {"verdict": WORD, "quick": WORD})
     assert (report["n"], report["n_error"], report["n_correct"], report["failed"]) == (3, 2, 1, 0)
     panels = report["panels"]
     # exact arithmetic finds the slip, and objects to nothing that is right
     assert (panels["arithmetic"]["wrong"]["accuracy"], panels["arithmetic"]["right"]["accuracy"]) == (0.5, 1.0)
     assert panels["arithmetic"]["f1"] == pytest.approx(2 / 3)
     # the model finds the other one, and an error too many
-    assert panels["model"]["wrong"]["accuracy"] == 0.5
-    assert (panels["model"]["right"]["accuracy"], panels["model"]["f1"]) == (0.0, 0.0)
+    assert panels["verdict"]["wrong"]["accuracy"] == 0.5
+    assert (panels["verdict"]["right"]["accuracy"], panels["verdict"]["f1"]) == (0.0, 0.0)
     assert panels["quick"]["wrong"]["accuracy"] == 1.0
     # where the solutions are heard too, all is found
     assert panels["deep"]["f1"] == 1.0
     assert panels["deep"]["wrong"]["n"] == 2
-    low, high = panels["model"]["wrong"]["interval"]
+    low, high = panels["verdict"]["wrong"]["interval"]
     assert low < 0.5 < high
 
 
 def test_a_panel_needs_only_those_who_weigh_something():
-    heard = hear(ScriptedEngine(["Yes."] * 6, VERDICTS, voices=["critic"]), panel=("arithmetic", "model"))
+    heard = hear(ScriptedEngine(["Yes."] * 6, VERDICTS, voices=["critic"]), panel=("arithmetic", "verdict"))
     assert summary(heard, {"quick": WORD})["panels"]["quick"]["wrong"]["accuracy"] == 1.0
-    assert "quick" not in summary(heard, {"quick": Weights(constant=0.0, signs={"surprise": 1.0})})["panels"]
+    assert "quick" not in summary(heard, {"quick": Aggregation(constant=0.0, features={"surprisal": 1.0})})["panels"]
     assert "quick" not in summary(heard, {})["panels"]
 
 
 def test_a_voice_alone_is_weighed_as_in_the_check_in_which_nothing_else_counts():
-    heard = hear(ScriptedEngine([], VERDICTS, voices=["critic"]), panel=("arithmetic", "model"))
-    alone = summary(heard, {"quick": WORD})["panels"]["model"]
+    heard = hear(ScriptedEngine([], VERDICTS, voices=["critic"]), panel=("arithmetic", "verdict"))
+    alone = summary(heard, {"quick": WORD})["panels"]["verdict"]
     assert (alone["wrong"]["accuracy"], alone["right"]["accuracy"]) == (0.5, 0.0)  # a slip is what it does not see
-    both = {"quick": Weights(constant=0.0, signs={"word": 1.0, "surprise": 1.0}, reject=0.5)}
-    assert summary(heard, both)["panels"]["model"]["wrong"]["accuracy"] == 0.0
+    both = {"quick": Aggregation(constant=0.0, features={"verdict": 1.0, "surprisal": 1.0}, reject=0.5)}
+    assert summary(heard, both)["panels"]["verdict"]["wrong"]["accuracy"] == 0.0
 
 
 def test_beside_a_vote_a_blame_that_nobody_proves_is_taken_back():
     engine = one_by_one([FIVE] * 3, VERDICTS, voices=["critic"])
-    heard = hear(engine, panel=("arithmetic", "model", "vote"))
+    heard = hear(engine, panel=("arithmetic", "verdict", "vote"))
     panels = summary(heard, {"quick": WORD})["panels"]
     alone, voted = panels["quick"], panels["quick and a vote"]
     assert (alone["wrong"]["accuracy"], voted["wrong"]["accuracy"]) == (1.0, 1.0)
@@ -155,19 +187,19 @@ def test_beside_a_vote_a_blame_that_nobody_proves_is_taken_back():
 
 def test_a_panel_without_weights_is_weighed_as_that_of_an_untrained_base():
     report = summary(hear(ScriptedEngine(REPLIES, VERDICTS)), {})
-    assert report["panels"]["model"]["wrong"]["accuracy"] == 0.0  # its word weighs nothing
+    assert report["panels"]["verdict"]["wrong"]["accuracy"] == 0.0  # its word weighs nothing
     assert weights_in_use(ScriptedEngine(), settings.load()) == {}
-    assert not UNTRAINED.signs.get("word")
+    assert not UNTRAINED.features.get("verdict")
 
 
 def test_errors_are_counted_by_type():
-    heard = [Testimony((9.0, 9.0)), Testimony((9.0, -9.0)), Testimony((9.0, 9.0))]
-    found = figures(ATTEMPTS, heard, ("model",), WORD)
+    heard = [{"verdict": (9.0, 9.0)}, {"verdict": (9.0, -9.0)}, {"verdict": (9.0, 9.0)}]
+    found = figures(ATTEMPTS, heard, ("verdict",), WORD)
     assert found["by_type"] == {"calculation": {"found": 0.0, "n": 1}, "logical": {"found": 1.0, "n": 1}}
     assert found["outcomes"] == {SLIP.key: False, WRONG.key: True, RIGHT.key: True}
-    shown = critic.type_table({"panels": {"model": found}})
+    shown = critic.type_table({"panels": {"verdict": found}})
     assert [list(column.cells) for column in shown.columns] == [["calculation", "logical"], ["1", "1"], ["0%", "100%"]]
-    assert critic.type_table({"panels": {"model": {**found, "by_type": {}}}}) is None
+    assert critic.type_table({"panels": {"verdict": {**found, "by_type": {}}}}) is None
 
 
 def test_discrimination_asks_only_whether_there_is_an_error():
@@ -179,20 +211,20 @@ def test_discrimination_asks_only_whether_there_is_an_error():
 
 
 def test_calibration_compares_probabilities_with_what_was_right():
-    sure = Said(signs={"word": 2.0})  # 0.881
-    doubtful = Said(signs={"word": -2.0})  # 0.119
+    sure = StepEvidence(features={"verdict": 2.0})  # 0.881
+    doubtful = StepEvidence(features={"verdict": -2.0})  # 0.119
     given = [Case((sure, sure, doubtful), 2), Case((sure, sure), None), Case((sure, doubtful, sure), 0)]
-    p, q = WORD.probability(sure.signs), WORD.probability(doubtful.signs)
+    p, q = WORD.probability(sure.features), WORD.probability(doubtful.features)
     told = calibration(given, WORD)
     # five sure steps, four of them right, and a doubtful one that is wrong; nothing behind the first error
     assert told["ece"] == pytest.approx((abs(5 * p - 4) + q) / 6)
     assert told["brier"] == pytest.approx((4 * (1 - p) ** 2 + p**2 + q**2) / 6)
-    assert calibration([Case((Said(),), None)], WORD) == {}
+    assert calibration([Case((StepEvidence(),), None)], WORD) == {}
 
 
 def test_outcomes_are_written_line_by_line(tmp_path):
-    heard = [Testimony((9.0, 9.0)), Testimony((9.0, -9.0)), Testimony((9.0, 9.0))]
-    found = figures(ATTEMPTS, heard, ("model",), WORD)
+    heard = [{"verdict": (9.0, 9.0)}, {"verdict": (9.0, -9.0)}, {"verdict": (9.0, 9.0)}]
+    found = figures(ATTEMPTS, heard, ("verdict",), WORD)
     critic.write_outcomes(tmp_path / "outcomes.jsonl", ATTEMPTS, found["outcomes"])
     lines = [json.loads(line) for line in (tmp_path / "outcomes.jsonl").read_text("utf-8").splitlines()]
     assert lines == [
@@ -203,7 +235,7 @@ def test_outcomes_are_written_line_by_line(tmp_path):
 
 
 def test_the_table_shows_every_panel(capsys):
-    report = summary(hear(ScriptedEngine(REPLIES, VERDICTS)), {"model": WORD})
+    report = summary(hear(ScriptedEngine(REPLIES, VERDICTS)), {"verdict": WORD})
     Console(width=140).print(table(report))
     shown = capsys.readouterr().out
     assert all(name in shown for name in report["panels"])

@@ -2,7 +2,7 @@
 
 from threading import Event
 
-from runtime.critic.aggregation import Weights
+from runtime.critic.aggregation import Aggregation
 from runtime.critic.critic import Critic
 from runtime.engines.base import Sampling
 from runtime.engines.scripted import ScriptedEngine
@@ -14,7 +14,7 @@ from trainer.evaluation.oracle import Oracle
 
 KNOWN = Problem(text="Ana buys 3 pens for 4 dollars each. How much does she pay?", answer="12")
 ASKED = KNOWN.model_copy(update={"answer": None})
-DOUBTING = {"quick": Weights(constant=0.0, signs={"word": 1.0}, reject=0.01)}
+DOUBTING = {"quick": Aggregation(constant=0.0, features={"verdict": 1.0}, reject=0.01)}
 """Objects to hardly anything by itself."""
 
 
@@ -23,7 +23,7 @@ def read(answer, odds):
     attempt = Trajectory(problem_id=ASKED.id, steps=tuple(Step(text=s) for s in steps), answer=answer, origin="sample")
     engine = ScriptedEngine(["It is the sum."], odds, voices=["critic"])
     critic = Critic(engine, depth="quick", weights=DOUBTING)
-    critic.panel = ("arithmetic", "model")
+    critic.sources = ("arithmetic", "verdict")
     events = list(Oracle(critic, KNOWN).read(ASKED, attempt, Event()))
     return next(event.critique for event in events if isinstance(event, CritiqueDone))
 

@@ -3,7 +3,7 @@
 import pytest
 
 from runtime import settings
-from runtime.critic.aggregation import Weights
+from runtime.critic.aggregation import Aggregation
 from runtime.engines.scripted import ScriptedEngine
 from runtime.types import Problem
 from trainer.evaluation.solving import Evaluation
@@ -64,7 +64,10 @@ def test_a_model_that_breaks_is_a_failed_row_and_not_the_end():
 
 def test_a_critic_of_another_model_reads_what_the_actor_wrote():
     """Its word sends the attempt back, its calls are counted, and a run without it is another run."""
-    wrong, weights = "2 + 3 is so many.\nThe answer is 6.", {"quick": Weights(constant=0.0, signs={"word": 1.0})}
+    wrong, weights = (
+        "2 + 3 is so many.\nThe answer is 6.",
+        {"quick": Aggregation(constant=0.0, features={"verdict": 1.0})},
+    )
     judge = ScriptedEngine([], verdicts=[0.01, 0.99, 0.99], voices=["critic"])
     judge.model = "judge"
     actor = ScriptedEngine([wrong, FOUR])

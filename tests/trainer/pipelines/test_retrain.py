@@ -16,8 +16,8 @@ pytestmark = [pytest.mark.model, pytest.mark.timeout(240)]
 
 RECIPE = "base: tiny\nvoice: critic\ndata: [critic.jsonl]\ndev: dev.jsonl\nrank: 2\nlearning_rate: 1e-3\nwarm_up: 1\n"
 CARD = {
-    "version": "first", "created": "2026-01-01", "recipe": {}, "data": [], "seconds": {}, "cannot": [], "join": {},
-    "licence": "Apache-2.0",
+    "version": "first", "created": "2026-01-01", "recipe": {}, "data": [], "seconds": {}, "cannot": [],
+    "aggregation": {}, "licence": "Apache-2.0",
 }  # fmt: skip
 
 
@@ -34,7 +34,7 @@ def chosen(tiny, tmp_path, monkeypatch):
 
 def plan(collected=None, **changes):
     given = {"base": "tiny", "sources": Sources(generated=40, collected=collected), "test": 100, "limit": 16}
-    return Plan(**given | {"witnesses": ("arithmetic", "model")} | changes)
+    return Plan(**given | {"evidence": ("arithmetic", "verdict")} | changes)
 
 
 def put_into_use(voice, chosen, tmp_path):

@@ -11,7 +11,7 @@ import torch
 
 from runtime import settings
 from runtime.checks import arithmetic
-from runtime.critic.aggregation import Weights, write_weights
+from runtime.critic.aggregation import Aggregation, write_weights
 from runtime.engines.scripted import ScriptedEngine
 from runtime.problems import wordproblems
 from runtime.text import final_answer
@@ -56,13 +56,13 @@ def turn(before: str, objects: bool, after: str, problem: Problem = PROBLEM) -> 
 def criticised(weights: dict[str, float], *replies: str) -> tuple[Reading, ScriptedEngine]:
     """A wrong attempt at a problem, read by a critic whose voice is sure that its second step is wrong."""
     engine = ScriptedEngine(replies, verdicts=[0.99, 0.01] * 9, voices=["critic"])
-    players = Players(engine, {"quick": Weights(constant=0.0, signs=weights)})
+    players = Players(engine, {"quick": Aggregation(constant=0.0, features=weights)})
     [reading] = players.critiques([attempt("12", Problem(text=PROBLEM.text, answer="7"))])
     return reading, engine
 
 
 def test_the_critics_voice_gives_its_reason_in_one_line_after_its_own_verdict():
-    reading, engine = criticised({"word": 1.0}, "You need the book too.\nMore words.")
+    reading, engine = criticised({"verdict": 1.0}, "You need the book too.\nMore words.")
     assert reading.critique.verdicts[1].comment == "You need the book too."
     assert engine.calls[-1][-1]["content"] == "There are 3 pens. [right]\n3 × 4 = 12 [wrong]"
     assert "You need the book too." in refining(attempt("12"), reading)[-2]["content"]
@@ -318,7 +318,7 @@ def told(improvement: Improvement) -> list[str]:
 def test_a_killed_improvement_comes_to_the_same_end(tiny_ground, tmp_path, monkeypatch):
     voice = tiny_ground.tuned("critic", by_rule(tiny_ground))
     judge = Judge(voice, tmp_path / "weights.json")
-    write_weights(judge.weights, {"quick": Weights(constant=-1.0)})
+    write_weights(judge.weights, {"quick": Aggregation(constant=-1.0)})
     whole = told(Improvement(PLAN, tiny_ground, judge))
     assert [json.loads(line)["number"] for line in whole] == [0, 1, 2]
 
@@ -346,7 +346,7 @@ def test_a_killed_improvement_comes_to_the_same_end(tiny_ground, tmp_path, monke
 
 def test_all_that_is_read_out_is_drawn(tiny_ground, tmp_path):
     judge = Judge(tiny_ground.tuned("critic", by_rule(tiny_ground)), tmp_path / "weights.json")
-    write_weights(judge.weights, {"quick": Weights(constant=-1.0)})
+    write_weights(judge.weights, {"quick": Aggregation(constant=-1.0)})
     problems = [worked.problem for worked in tiny_ground.problems(2, 6)]
     played = play(lambda: tiny_ground.players(None, judge), problems, 2, 1, tmp_path / "turns")
     assert played.K == 2 and [len(some) for some in played.plain] == [6, 6]

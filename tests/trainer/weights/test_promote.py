@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from runtime import settings
-from runtime.critic.aggregation import Weights
+from runtime.critic.aggregation import Aggregation, fitted_with
 from runtime.models import adapters
 from runtime.models import catalogue as models
 from runtime.models.adapter_cards import BASE_KEY, VoiceCard, VoiceError, read_card
@@ -27,7 +27,7 @@ DRAFT = {
     "data": [{"name": "generated", "licence": "CC0-1.0", "count": 4000}],
     "seconds": {"training": 5400},
     "cannot": ["Judge geometry."],
-    "join": {"quick": {"constant": 1.5, "signs": {"word": 0.8}}},
+    "aggregation": {"quick": {"constant": 1.5, "features": {"verdict": 0.8}}},
     "licence": "Apache-2.0",
 }
 
@@ -204,7 +204,7 @@ def test_the_card_holds_what_was_measured_and_reads_as_text(chosen, tmp_path):
     made = adapters.voices_of("small", chosen)["critic"].card
     assert made.metrics["held"]["f1"].value == pytest.approx(2 * 0.6 * 0.8 / 1.4)
     assert made.base_metrics["held"]["accuracy"].value == pytest.approx(0.2)
-    assert made.join["quick"]["signs"] == {"word": 0.8}
+    assert made.aggregation["quick"]["features"] == {"verdict": 0.8}
     assert made.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     text = path.with_suffix(".md").read_text()
     for fact in (
@@ -213,7 +213,7 @@ def test_the_card_holds_what_was_measured_and_reads_as_text(chosen, tmp_path):
         "generated: 4,000 (CC0-1.0)",
         "- Judge geometry.",
         "- training: 5,400.0",
-        '"word": 0.8',
+        '"verdict": 0.8',
         '"steps": 400',
         made.sha256,
         made.gate[0],
@@ -307,13 +307,17 @@ def test_a_bad_line_of_results_is_named(line, said, tmp_path):
         read_outcomes(path, "critic")
 
 
-def test_depths_that_were_never_weighed_are_added_and_measured_ones_stay(tmp_path):
+def test_depths_that_were_never_fitted_are_added_and_measured_ones_stay(tmp_path):
     path = tmp_path / "1.json"
     path.write_text(card().model_dump_json())
-    fitted = {"quick": Weights(constant=9), "deep": Weights(constant=2, reject=0.8), "model": Weights(constant=1)}
+    fitted = {
+        "quick": Aggregation(constant=9),
+        "deep": Aggregation(constant=2, reject=0.8),
+        "model": Aggregation(constant=1),
+    }
     assert promote.add_depths(path, fitted) == ["deep"]
-    joined = read_card(path).join
-    assert joined["quick"] == card().join["quick"] and set(joined) == {"quick", "deep"}
+    joined = fitted_with(read_card(path))
+    assert joined["quick"] == fitted_with(card())["quick"] and set(joined) == {"quick", "deep"}
     assert (joined["deep"].reject, joined["deep"].doubt) == (0.4, 0.8)
     assert '"deep"' in path.with_suffix(".md").read_text()
     assert promote.add_depths(path, fitted) == []

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from runtime import engines
 from runtime.critic.aggregation import read_weights
-from runtime.critic.evidence.sources import VOICE as CRITIC
+from runtime.critic.evidence.verdict import VOICE as CRITIC
 from runtime.engines.base import Engine
 from runtime.files import ROOT
 from runtime.models import catalogue

@@ -9,10 +9,10 @@ from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
 
-from runtime.critic.aggregation import Weights, write_weights
+from runtime.critic.aggregation import Aggregation, write_weights
 from runtime.critic.critic import first_error
-from runtime.critic.evidence.sources import PANELS
-from runtime.critic.evidence.sources import VOICE as CRITIC
+from runtime.critic.evidence import DEPTHS
+from runtime.critic.evidence.verdict import VOICE as CRITIC
 from runtime.files import sha256_of
 from runtime.problems.worked import Worked
 from runtime.search.solutions import Solution
@@ -20,8 +20,8 @@ from runtime.types import content_hash
 from trainer.data.examples import critic_row
 from trainer.data.first_error import placed
 from trainer.data.sources import GradedAttempt, JudgedAttempt
-from trainer.evaluation.calibrate import cases, fit_panels, heard_panels
-from trainer.evaluation.evidence import JudgedHearing
+from trainer.evaluation.calibrate import cases, fit_panels, panels_among
+from trainer.evaluation.evidence import JudgedEvidence
 from trainer.reproductions.mathcritique.ground import Ground, Judge
 from trainer.reproductions.mathcritique.lessons import Known, put_in
 from trainer.reproductions.mathcritique.play import Attempt
@@ -31,7 +31,7 @@ TEACHING_SEED, FITTING_SEED = 201, 202
 FITTED_ON = 80
 """Problems at whose attempts weights are fitted."""
 TRIES = 4
-"""Attempts of the actor at each problem that a critic is taught or weighed on."""
+"""Attempts of the actor at each problem that a critic is taught or calibrated on."""
 
 
 @dataclass(frozen=True)
@@ -57,20 +57,20 @@ class Teacher:
             write_weights(weights, self.weights(voice))
         return Judge(voice, weights)
 
-    def weights(self, voice: Path | None) -> dict[str, Weights]:
-        """Of the quick panel and of each of its witnesses alone, for a voice or the bare base."""
-        heard = self._hear(voice, self._apart)
-        return fit_panels(heard.attempts, heard.testimonies(), heard.panel, heard.has_voice)
+    def weights(self, voice: Path | None) -> dict[str, Aggregation]:
+        """Of the quick panel and of each of its sources alone, for a voice or the bare base."""
+        collected = self._collect(voice, self._apart)
+        return fit_panels(collected.attempts, collected.findings(), collected.sources, collected.has_voice)
 
     def discriminate(self, voice: Path | None, panel: str, attempts: Sequence[Attempt]) -> Told:
-        """How well a panel tells right attempts from wrong ones, whatever the step. The bare base has the panel "model"
-        for its word, with a threshold as well chosen as the voice's."""
-        heard = self._hear(voice, [_known(one) for one in attempts if one.trajectory.steps])
-        witnesses = heard_panels(heard.panel, heard.has_voice)[panel]
+        """How well a panel tells right attempts from wrong ones, whatever the step. The bare base has the panel
+        "verdict" for its word, with a threshold as well chosen as the voice's."""
+        collected = self._collect(voice, [_known(one) for one in attempts if one.trajectory.steps])
+        sources = panels_among(collected.sources, collected.has_voice)[panel]
         weights = self.weights(voice)[panel]
-        judged_cases = cases(heard.attempts, heard.testimonies(), witnesses)
-        accepted = [first_error(case.said, weights) is None for case in judged_cases]
-        problems = [one.problem.id for one in heard.attempts]
+        judged_cases = cases(collected.attempts, collected.findings(), sources)
+        accepted = [first_error(case.steps, weights) is None for case in judged_cases]
+        problems = [one.problem.id for one in collected.attempts]
         return Told([case.first_error is None for case in judged_cases], accepted, problems)
 
     @cached_property
@@ -91,15 +91,15 @@ class Teacher:
         tried = ((one, [_graded(attempt) for attempt in islice(attempts, TRIES)]) for one in worked)
         return [(one, attempt) for one, some in tried for attempt in placed(some, _way(one))]
 
-    def _hear(self, voice: Path | None, attempts: Sequence[JudgedAttempt]) -> JudgedHearing:
-        """What the quick panel says, one attempt after the other, so that it is always the same."""
+    def _collect(self, voice: Path | None, attempts: Sequence[JudgedAttempt]) -> JudgedEvidence:
+        """The evidence of a quick check, one attempt after the other, so that it is always the same."""
         engine = self.ground.engine({CRITIC: voice} if voice else {}, parallel=1)
         try:
             name = content_hash(str(voice)) if voice else "none"
-            hearing = JudgedHearing(attempts, engine, self.ground.settings, PANELS["quick"], name)
-            for _ in hearing.run():
+            collected = JudgedEvidence(attempts, engine, self.ground.settings, DEPTHS["quick"], name)
+            for _ in collected.run():
                 pass
-            return hearing
+            return collected
         finally:
             engine.close()
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from threading import Event
 
 from runtime.checks.grading import grade
-from runtime.critic.aggregation import Weights
+from runtime.critic.aggregation import Aggregation
 from runtime.critic.critic import UNSAID, Critic
-from runtime.critic.evidence.sources import VOICE
+from runtime.critic.evidence.verdict import VOICE
 from runtime.engines.base import Completion, Engine, Message, Messages, Metered, Sampling
 from runtime.prompts.actor_turn import VOICE as ACTOR
 from runtime.prompts.actor_turn import after_critique, conversation
@@ -85,8 +85,8 @@ class Players:
     """The two players on one engine, which may hold voices for both."""
 
     engine: Engine
-    weights: Mapping[str, Weights]
-    """How the critic's witnesses are weighed."""
+    weights: Mapping[str, Aggregation]
+    """The critic's fitted rules, by depth."""
     max_tokens: int = 256
 
     def attempts(
@@ -134,7 +134,7 @@ class Players:
 
 
 def worded(engine: Engine, problem: Problem, attempt: Trajectory, critique: Critique) -> Critique:
-    """A critique with a reason for the first error: where no witness has noted one, what the critic's voice goes on to
+    """A critique with a reason for the first error: where no source has noted one, what the critic's voice goes on to
     say after its verdict, which is MathCritique's natural-language feedback. (The app keeps to what can be checked.)"""
     language, place = language_of(problem.text), critique.first_error
     if place is None or critique.verdicts[place].comment != UNSAID[language]:

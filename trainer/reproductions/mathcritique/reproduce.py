@@ -91,8 +91,8 @@ class Reproduction:
         yield f"{len(problems)} problems are played"
         attempts = [turn.attempt for turn in played.greedy] + [some[0] for some in played.plain]
         told = self._timed("telling right from wrong", lambda: {
-            "base": teacher.discriminate(None, "model", attempts),
-            "voice": teacher.discriminate(judge.voice, "model", attempts),
+            "base": teacher.discriminate(None, "verdict", attempts),
+            "voice": teacher.discriminate(judge.voice, "verdict", attempts),
             "joined": teacher.discriminate(judge.voice, "quick", attempts),
         })  # fmt: skip
         talks = {}

@@ -1,0 +1,51 @@
+"""The verdict word of the critic's adapter: right or wrong after each step, all steps in one reading."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from threading import Event
+
+from runtime.critic.evidence.collector import Collector
+from runtime.critic.evidence.source import Findings, Source, StepEvidence
+from runtime.critic.odds import sigmoid
+from runtime.prompts.critic_turn import put_to_critic, verdict_parts, verdict_words
+from runtime.text import language_of
+from runtime.types import Evidence, Problem, Trajectory
+
+NAME = "verdict"
+VOICE = "critic"
+
+
+def _collect(
+    collector: Collector, problem: Problem, attempt: Trajectory, cancel: Event, _: Findings
+) -> tuple[float, ...]:
+    """Log-odds of "right" against "wrong" after each judged step, the earlier ones taken as right."""
+    language = language_of(problem.text)
+
+    def ask(steps: Sequence[str], since: int) -> list[float]:
+        parts, words = verdict_parts(steps, language), verdict_words(language)
+        rows = collector.engine.choice_logprobs(put_to_critic(problem), parts, words, VOICE, since, cancel)
+        return [right - wrong for right, wrong in rows]
+
+    return collector.by_step(NAME, problem, attempt, ask)
+
+
+def _examine(steps: Sequence[StepEvidence], log_odds: Sequence[float], *_: object) -> None:
+    """What the model says, as it says it: what that is worth is not decided here."""
+    for one, odds in zip(steps, log_odds, strict=False):
+        one.features[NAME] = odds
+        verdict = "correct" if odds > 0 else "incorrect"
+        one.evidence.append(Evidence(by=NAME, verdict=verdict, probability=sigmoid(odds)))
+
+
+SOURCE = Source(
+    NAME,
+    _examine,
+    _collect,
+    kind=tuple[float, ...],
+    features=(NAME,),  # the log-odds
+    badges={"correct": "model_right", "unsure": "model_doubts", "incorrect": "model_wrong"},
+    depths=("quick", "deep"),
+    reads_only=True,
+    needs_critic=True,
+)
