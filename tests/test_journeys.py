@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from runtime.log.run import step_id
 
 from runtime import engines, settings
+from runtime.log.run import step_id
 from runtime.log.store import SessionLog
 from runtime.session.session import Session
 from runtime.types import Feedback, SelfTalk

@@ -26,7 +26,7 @@ from runtime.types import (
 PROBLEM = Problem(
     text="小明有 3 个苹果\u2028and \\frac{1}{2} pear.\nHow many?", answer="3.5", source="t", split="dev", licence="MIT"
 )
-MAKER = Provenance(engine="scripted", model="m", voice="critic", prompt="en/actor@1", temperature=0.7, seed=3)
+MAKER = Provenance(engine="scripted", model="m", adapter="critic", prompt="en/actor@1", temperature=0.7, seed=3)
 
 
 def attempt(*steps, **more):

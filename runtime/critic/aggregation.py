@@ -21,7 +21,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from runtime.errors import SoliloquyError
 from runtime.files import write_whole
-from runtime.models.adapter_cards import VoiceCard
+from runtime.models.adapter_cards import AdapterCard
 from runtime.types import Value, Verdict
 
 Sign = Literal[
@@ -91,7 +91,7 @@ def read_weights(path: Path) -> dict[str, Weights]:
         raise WeightsError(f"{path} holds no weights ({said}). Make it with `python -m trainer weigh`.") from error
 
 
-def fitted_with(card: VoiceCard) -> dict[str, Weights]:
+def fitted_with(card: AdapterCard) -> dict[str, Weights]:
     """The weights on the card of a trained critic, by panel. Raises WeightsError."""
     try:
         return _FILE.validate_python(card.join)

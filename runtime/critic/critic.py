@@ -55,7 +55,7 @@ def open_critic(engine: Engine, settings: Settings) -> Critic:
 def weights_of(engine: Engine, settings: Settings) -> Mapping[str, Weights]:
     """How the witnesses of an engine are weighed, by depth; empty if nothing was fitted with it."""
     path = engine.path
-    spoken = adapters.voices_of(path, settings) if path and VOICE in engine.voices else {}
+    spoken = adapters.adapters_of(path, settings) if path and VOICE in engine.adapters else {}
     return fitted_with(spoken[VOICE].card) if VOICE in spoken else _of_base(path, settings) if path else {}
 
 
@@ -77,7 +77,7 @@ class Critic:
         depth: Depth = "deep",
         weights: Mapping[str, Weights] | None = None,
     ) -> None:
-        self.fitted, has_voice = weights or {}, VOICE in engine.voices
+        self.fitted, has_voice = weights or {}, VOICE in engine.adapters
         self.shallower = has_voice and "quick" in self.fitted and depth not in self.fitted
         """Whether it looks less deeply than asked: witnesses never weighed beside this voice are not heard."""
         if self.shallower:
@@ -163,7 +163,7 @@ class Critic:
         return critique
 
     def _critique(self, problem: Problem, attempt: Trajectory, verdicts: list[StepVerdict]) -> Critique:
-        author = provenance(self.engine, "critic", problem, voice=VOICE)
+        author = provenance(self.engine, "critic", problem, adapter=VOICE)
         return Critique(trajectory_id=attempt.id, verdicts=tuple(verdicts), author=author)
 
     def _asked(self, reason: Reason, problem: Problem, attempt: Trajectory, position: int, cancel: Event) -> str:

@@ -17,8 +17,9 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 import pytest
 from program import cookie, program
-from runtime.log.run import step_id
 from test_review import TEN, imported, studio_handlers
+
+from runtime.log.run import step_id
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(3600)]
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import expect
-from runtime.log.run import Run
 from test_app import PROBLEM, card, open_page, solve, wait_until
 
 from runtime.events import Transcript
+from runtime.log.run import Run
 from runtime.log.store import new_id, now
 from runtime.types import Outcome, Problem, SelfTalk
 

@@ -8,12 +8,12 @@ from contextlib import closing, suppress
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from runtime.log.run import Run, step_id
 from typer.testing import CliRunner
 
 from runtime import settings as configuration
 from runtime.cli.main import app
 from runtime.events import Transcript
+from runtime.log.run import Run, step_id
 from runtime.log.store import SessionLog, StoreError, new_id, now
 from runtime.page import past
 from runtime.session.comparison import kept_comparison

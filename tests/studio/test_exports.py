@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 from datasets import load_dataset
-from runtime.log.run import Run, step_id
 
 from runtime.events import Transcript
+from runtime.log.run import Run, step_id
 from runtime.log.store import StoreError, new_id, now
 from runtime.problems.json_rows import RowError
 from runtime.studio.exports import FORMATS, ExportError, rows_of, write_dataset, zipped

@@ -1,9 +1,9 @@
 """The review queue: what comes first, and that nothing a person says of an attempt is lost or contradicts itself."""
 
 import pytest
-from runtime.log.run import Run, step_id
 
 from runtime.events import Transcript
+from runtime.log.run import Run, step_id
 from runtime.log.store import StoreError, new_id, now
 from runtime.studio.labelled import attempt_of
 from runtime.studio.reviewing import Reviewing, queue, why

@@ -258,7 +258,7 @@ def test_the_chart_shows_the_whole_run_and_no_more_points_than_can_be_seen():
 
 
 def test_a_verdict_shows_before_and_after():
-    figures = {"n": 160, "voice": {"f1": {"value": 0.9}}, "base": {"f1": {"value": 0.7}}}
+    figures = {"n": 160, "adapter": {"f1": {"value": 0.9}}, "base": {"f1": {"value": 0.7}}}
     told = {"promoted": True, "version": "v1", "reasons": ["Better <than> the base"], "figures": figures}
     shown = verdict(Standing("over", "gate", verdict=told), "en")
     assert "90%" in shown and "70%" in shown and "v1" in shown and "&lt;than&gt;" in shown

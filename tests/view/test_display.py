@@ -10,9 +10,9 @@ from html.parser import HTMLParser
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from runtime.log.run import Run
 
 from runtime.events import Transcript
+from runtime.log.run import Run
 from runtime.page import past
 from runtime.types import Critique, Evidence, Feedback, Outcome, Problem, SelfTalk, Step, StepVerdict, Trajectory
 from runtime.view import guided, render, report

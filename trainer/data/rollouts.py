@@ -11,11 +11,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from runtime.prompts.actor_turn import conversation
-
 from runtime.checks.grading import grade
 from runtime.engines.base import Engine, Sampling
 from runtime.prompts import templates
+from runtime.prompts.actor_turn import conversation
 from runtime.settings import Settings
 from runtime.text import final_answer, split_steps
 from runtime.types import Problem

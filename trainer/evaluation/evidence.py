@@ -38,7 +38,7 @@ class JudgedHearing:
         self.attempts, self.engine, self.settings, self.panel = attempts, engine, settings, tuple(panel)
         config = {
             **model_of(engine),
-            "voice": voice if engine.voices else None,
+            "voice": voice if engine.adapters else None,
             "prompts": templates.all_versions(),
             "asked": {"solutions": SOLUTIONS, "programs": PROGRAMS, "completions": COMPLETIONS},
             "panel": self.panel,
@@ -78,7 +78,7 @@ class JudgedHearing:
 
     @property
     def has_voice(self) -> bool:
-        return VOICE in self.engine.voices
+        return VOICE in self.engine.adapters
 
     def testimonies(self) -> list[Testimony | None]:
         """One for each attempt; None where hearing failed."""

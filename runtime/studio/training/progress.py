@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 State = Literal["running", "stopping", "stopped", "broken", "failed", "over"]
-STAGES = ("lessons", "tuning", "voice", "measuring", "gate")
+STAGES = ("lessons", "tuning", "adapter", "measuring", "gate")
 STAGES_FILE, STEPS_FILE, STOP_FILE = "stages.jsonl", "progress.jsonl", "stop"
 RECENT = 20
 """Steps whose mean time tells how long the others will take."""
@@ -38,7 +38,7 @@ class Standing:
     stage: str = ""
     """The stage that began last, one of STAGES; empty before the first."""
     what: str = ""
-    """What is measured: voice, base, or in use."""
+    """What is measured: adapter, base, or in use."""
     points: tuple[Point, ...] = ()
     steps: int = 0
     """Steps that tuning would have without a limit of time."""

@@ -111,7 +111,7 @@ def test_the_seconds_of_a_witness_are_its_own():
 
 
 def test_the_figures_are_those_of_processbench():
-    report = summary(hear(ScriptedEngine(REPLIES, VERDICTS, voices=["critic"])), {"model": WORD, "quick": WORD})
+    report = summary(hear(ScriptedEngine(REPLIES, VERDICTS, adapters=["critic"])), {"model": WORD, "quick": WORD})
     assert (report["n"], report["n_error"], report["n_correct"], report["failed"]) == (3, 2, 1, 0)
     panels = report["panels"]
     # exact arithmetic finds the slip, and objects to nothing that is right
@@ -129,14 +129,14 @@ def test_the_figures_are_those_of_processbench():
 
 
 def test_a_panel_needs_only_those_who_weigh_something():
-    heard = hear(ScriptedEngine(["Yes."] * 6, VERDICTS, voices=["critic"]), panel=("arithmetic", "model"))
+    heard = hear(ScriptedEngine(["Yes."] * 6, VERDICTS, adapters=["critic"]), panel=("arithmetic", "model"))
     assert summary(heard, {"quick": WORD})["panels"]["quick"]["wrong"]["accuracy"] == 1.0
     assert "quick" not in summary(heard, {"quick": Weights(constant=0.0, signs={"surprise": 1.0})})["panels"]
     assert "quick" not in summary(heard, {})["panels"]
 
 
 def test_a_voice_alone_is_weighed_as_in_the_check_in_which_nothing_else_counts():
-    heard = hear(ScriptedEngine([], VERDICTS, voices=["critic"]), panel=("arithmetic", "model"))
+    heard = hear(ScriptedEngine([], VERDICTS, adapters=["critic"]), panel=("arithmetic", "model"))
     alone = summary(heard, {"quick": WORD})["panels"]["model"]
     assert (alone["wrong"]["accuracy"], alone["right"]["accuracy"]) == (0.5, 0.0)  # a slip is what it does not see
     both = {"quick": Weights(constant=0.0, signs={"word": 1.0, "surprise": 1.0}, reject=0.5)}
@@ -144,7 +144,7 @@ def test_a_voice_alone_is_weighed_as_in_the_check_in_which_nothing_else_counts()
 
 
 def test_beside_a_vote_a_blame_that_nobody_proves_is_taken_back():
-    engine = one_by_one([FIVE] * 3, VERDICTS, voices=["critic"])
+    engine = one_by_one([FIVE] * 3, VERDICTS, adapters=["critic"])
     heard = hear(engine, panel=("arithmetic", "model", "vote"))
     panels = summary(heard, {"quick": WORD})["panels"]
     alone, voted = panels["quick"], panels["quick and a vote"]

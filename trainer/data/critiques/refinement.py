@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from runtime.prompts.actor_turn import conversation
-
 from runtime.checks.grading import grade
 from runtime.engines.base import Completion, Messages
 from runtime.prompts import templates
+from runtime.prompts.actor_turn import conversation
 from runtime.search.solutions import read_solution
 from runtime.text import join_steps
 from trainer.data.critiques.generators import Actor

@@ -10,8 +10,6 @@ from fractions import Fraction
 from pathlib import Path as FilePath
 from typing import Any
 
-from runtime.prompts.actor_turn import conversation
-
 from runtime.checks.arithmetic import MARK
 from runtime.checks.arithmetic.numerals import read_number
 from runtime.checks.grading import grade
@@ -21,6 +19,7 @@ from runtime.problems import wordproblems
 from runtime.problems.json_rows import Row, read_rows
 from runtime.problems.worked import Worked
 from runtime.prompts import templates
+from runtime.prompts.actor_turn import conversation
 from runtime.text import Language, join_steps, language_of, split_steps
 from runtime.types import Problem, content_hash
 from trainer.data.critiques.records import (

@@ -50,24 +50,24 @@ class Teacher:
         return known
 
     def teach(self, problems: int) -> Judge:
-        """A voice that learned from this material, with its weights."""
-        voice = self.ground.tuned(CRITIC, (critic_row(attempt) for _, attempt in self.material(problems)))
-        weights = voice.with_name("weights.json")
+        """An adapter that learned from this material, with its weights."""
+        adapter = self.ground.tuned(CRITIC, (critic_row(attempt) for _, attempt in self.material(problems)))
+        weights = adapter.with_name("weights.json")
         if not weights.exists():
-            write_weights(weights, self.weights(voice))
-        return Judge(voice, weights)
+            write_weights(weights, self.weights(adapter))
+        return Judge(adapter, weights)
 
-    def weights(self, voice: Path | None) -> dict[str, Weights]:
-        """Of the quick panel and of each of its witnesses alone, for a voice or the bare base."""
-        heard = self._hear(voice, self._apart)
+    def weights(self, adapter: Path | None) -> dict[str, Weights]:
+        """Of the quick panel and of each of its witnesses alone, for an adapter or the bare base."""
+        heard = self._hear(adapter, self._apart)
         return fit_panels(heard.attempts, heard.testimonies(), heard.panel, heard.has_voice)
 
-    def discriminate(self, voice: Path | None, panel: str, attempts: Sequence[Attempt]) -> Told:
+    def discriminate(self, adapter: Path | None, panel: str, attempts: Sequence[Attempt]) -> Told:
         """How well a panel tells right attempts from wrong ones, whatever the step. The bare base has the panel "model"
-        for its word, with a threshold as well chosen as the voice's."""
-        heard = self._hear(voice, [_known(one) for one in attempts if one.trajectory.steps])
+        for its word, with a threshold as well chosen as the adapter's."""
+        heard = self._hear(adapter, [_known(one) for one in attempts if one.trajectory.steps])
         witnesses = heard_panels(heard.panel, heard.has_voice)[panel]
-        weights = self.weights(voice)[panel]
+        weights = self.weights(adapter)[panel]
         judged_cases = cases(heard.attempts, heard.testimonies(), witnesses)
         accepted = [first_error(case.said, weights) is None for case in judged_cases]
         problems = [one.problem.id for one in heard.attempts]
@@ -91,11 +91,11 @@ class Teacher:
         tried = ((one, [_graded(attempt) for attempt in islice(attempts, TRIES)]) for one in worked)
         return [(one, attempt) for one, some in tried for attempt in placed(some, _way(one))]
 
-    def _hear(self, voice: Path | None, attempts: Sequence[JudgedAttempt]) -> JudgedHearing:
+    def _hear(self, adapter: Path | None, attempts: Sequence[JudgedAttempt]) -> JudgedHearing:
         """What the quick panel says, one attempt after the other, so that it is always the same."""
-        engine = self.ground.engine({CRITIC: voice} if voice else {}, parallel=1)
+        engine = self.ground.engine({CRITIC: adapter} if adapter else {}, parallel=1)
         try:
-            name = content_hash(str(voice)) if voice else "none"
+            name = content_hash(str(adapter)) if adapter else "none"
             hearing = JudgedHearing(attempts, engine, self.ground.settings, PANELS["quick"], name)
             for _ in hearing.run():
                 pass
