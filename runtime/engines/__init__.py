@@ -38,11 +38,11 @@ def load(
     """The engine for a GGUF file (llama.cpp) or a folder of transformers', with the adapters in use. A file that is new
     here is tried in a process of its own first; `extra_buffers` are what measured best (`trial`). Raises EngineError,
     ModelError."""
-    found = adapters.adapters_of(path, settings) if files is None else {}
+    in_use = adapters.adapters_of(path, settings) if files is None else {}
     if path.is_dir():
         from runtime.engines.hf import HfEngine
 
-        folders = files or {name: adapter.folder for name, adapter in found.items() if adapter.folder}
+        folders = files or {name: adapter.folder for name, adapter in in_use.items() if adapter.folder}
         return HfEngine(path, parallel, settings.context, folders)
     if not trial.is_known(path, settings, extra_buffers):
         catalogue.require_unchanged(path, settings)
@@ -52,5 +52,5 @@ def load(
     def threads(model: int) -> int:
         return machine.threads_for(path, settings, lambda: measure.fastest_threads(model))
 
-    files = files or {name: adapter.path for name, adapter in found.items()}
+    files = files or {name: adapter.path for name, adapter in in_use.items()}
     return LlamaCppEngine(path, settings.context, parallel, settings.threads or threads, files, found.extra_buffers)

@@ -16,7 +16,7 @@ from runtime.engines.base import Metered, Sampling
 from runtime.engines.scripted import ScriptedEngine
 from runtime.models import adapters
 from runtime.models import catalogue as models
-from runtime.models.adapter_cards import AdapterCard, AdapterError
+from runtime.models.adapter_cards import AdapterCard, AdapterError, read_card
 from runtime.models.adapters import Current
 
 BASE = b"the weights of a base"
@@ -190,7 +190,7 @@ def test_a_damaged_adapter_is_named_and_the_others_go_on(spoil, said, chosen, ca
     spoil(path)
     with caplog.at_level(logging.WARNING):
         assert set(adapters.adapters_of("small", chosen)) == {"actor"}
-    assert "'critic'" in caplog.text
+    assert "The critic adapter is left out" in caplog.text
     assert said in caplog.text
     assert said in doctor.examine(chosen.with_(model="small"))["adapters"]
     assert "actor 1" in doctor.examine(chosen.with_(model="small"))["adapters"]
@@ -245,7 +245,7 @@ def test_using_the_same_version_twice_is_one_choice(chosen):
     [
         ("small", "critic", "7", "there are: 1, 2"),
         ("small", "actor", "1", "small critic"),
-        ("nobody", "critic", "1", "nobody has no adapter 'critic'"),
+        ("nobody", "critic", "1", "nobody has no critic adapter"),
         ("small", "critic", "2", "damaged"),
     ],
 )
@@ -278,15 +278,45 @@ def test_the_command_line_lists_uses_and_goes_back(chosen):
     put(own(chosen), "2", current=False)
     assert json.loads(cli("adapter-use", "small", "critic", "2", "--json").stdout)["version"] == "2"
     assert "*2" in cli("adapters").stdout
-    assert "Untrained small" in cli("adapter-use", "small", "critic", "none").stdout
+    assert "small without a critic adapter" in cli("adapter-use", "small", "critic", "none").stdout
     assert "none in use" in cli("adapters").stdout
-    assert "Version 2 of small's critic adapter" in cli("adapter-back", "small", "critic").stdout
+    assert "Version 2 of the critic adapter of small" in cli("adapter-back", "small", "critic").stdout
     (own(chosen) / "small/critic/2.gguf").write_bytes(b"spoilt")
     (row,) = json.loads(cli("adapters", "--json").stdout)["adapters"]
     assert (row["versions"], row["current"]) == (["1", "2"], "2")
     assert "2.gguf is damaged" in row["fault"]
     assert "2.gguf is damaged" in cli("adapters").stdout
     assert json.loads(cli("adapter-back", "small", "critic", "--json").stdout)["version"] == "1"
+
+
+def test_the_commands_of_earlier_releases_still_work_and_are_not_shown(chosen):
+    put(own(chosen))
+    put(own(chosen), "2", current=False)
+    assert "*1" in cli("voices").stdout
+    assert json.loads(cli("voice-use", "small", "critic", "2", "--json").stdout)["version"] == "2"
+    assert json.loads(cli("voice-back", "small", "critic", "--json").stdout)["version"] == "1"
+    shown = cli("--help").stdout
+    assert "adapter-use" in shown and "voice" not in shown
+
+
+# Earlier releases
+
+
+def test_a_card_that_says_voice_for_role_is_read_and_written_anew(tmp_path):
+    old = card().model_dump(mode="json")
+    old["voice"] = old.pop("role")
+    (tmp_path / "card.json").write_text(json.dumps(old))
+    assert read_card(tmp_path / "card.json") == card()
+    assert json.loads(read_card(tmp_path / "card.json").model_dump_json())["role"] == "critic"
+
+
+def test_the_folder_of_an_earlier_release_is_used_where_there_is_no_other(chosen):
+    path = put(chosen.models_dir / "voices")
+    assert adapters.adapters_of("small", chosen)["critic"].path == path
+    adapters.use("small", "critic", None, chosen)
+    assert json.loads((path.parent / "current.json").read_text())["version"] is None
+    put(chosen.models_dir / "adapters", "2")
+    assert adapters.adapters_of("small", chosen)["critic"].card.version == "2"
 
 
 # Engines

@@ -37,7 +37,8 @@ def evaluate(
         str, typer.Option(help="Modes to compare on the same problems: plain,critic,oracle,selftalk.")
     ] = "plain",
     adapters: Annotated[
-        str | None, typer.Option(help="Instead of those in use: selftalk=FILE.gguf,actor=..., or none.")
+        str | None,
+        typer.Option("--adapters", "--voices", help="Instead of those in use: selftalk=FILE.gguf,actor=..., or none."),
     ] = None,
     critic: Annotated[
         str | None, typer.Option(help="The model that criticises, with its adapter, if it is not the one that solves.")

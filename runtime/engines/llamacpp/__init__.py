@@ -1,7 +1,7 @@
 """llama.cpp behind the Engine protocol: a GGUF file on this processor (or GPU, if llama.cpp was built for one).
 
 This file loads the model and keeps the promises of the protocol. `chat` makes tokens of conversations, `decoder` owns
-the context and its thread, `memory` knows what was read before, `adapters` switches LoRA adapters, `rollouts` feeds many
+the context and its thread, `memory` knows what was read before, `adapters` holds the adapters, `rollouts` feeds many
 requests at once. Verified calls and measured designs: llama-cpp-python 0.3.36, low-level API.
 """
 

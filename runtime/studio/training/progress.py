@@ -61,7 +61,7 @@ class Standing:
 
 def read_standing(folder: Path, alive: bool) -> Standing:
     """How a run stands; `alive`: its process is there."""
-    told = _rows(folder / STAGES_FILE)
+    told = [_renamed(row) for row in _rows(folder / STAGES_FILE)]
     last = told[-1] if told else {}
     ended = last.get("stage") if last.get("stage") in ("over", "stopped", "failed") else None
     begun = next((row for row in reversed(told) if row.get("stage") in STAGES), {})
@@ -81,6 +81,14 @@ def read_standing(folder: Path, alive: bool) -> Standing:
         verdict=last if ended == "over" else {},
         failure=last.get("text", "") if ended == "failed" else "",
     )
+
+
+def _renamed(row: dict[str, Any]) -> dict[str, Any]:
+    """A line as this release writes it: earlier ones say `voice` for the adapter."""
+    row = {name: "adapter" if value == "voice" else value for name, value in row.items()}
+    if isinstance(figures := row.get("figures"), dict):
+        row["figures"] = {"adapter" if who == "voice" else who: figure for who, figure in figures.items()}
+    return row
 
 
 def _state(folder: Path, alive: bool, ended: str | None) -> State:

@@ -430,6 +430,20 @@ def test_a_recipe_names_its_files_from_the_folder_of_the_data_on(tmp_path):
         Run(recipe.model_copy(update={"base": "org/model"}), settings.load())
 
 
+def test_a_recipe_of_an_earlier_release_says_voice_for_role(tmp_path):
+    (tmp_path / "recipe.yaml").write_text("base: a\nvoice: critic\ndata: [x]\n")
+    assert read_recipe(tmp_path / "recipe.yaml", tmp_path).role == "critic"
+    assert read_recipe(tmp_path / "recipe.yaml", tmp_path, role="actor").role == "actor"
+
+
+def test_a_run_lies_where_earlier_releases_put_it(bases, data, tmp_path):
+    chosen = settings.load().with_(home=tmp_path)
+    fresh = Run(recipe_of(bases["llama"], data), chosen).folder
+    assert fresh.parent == tmp_path / "adapters"
+    (tmp_path / "voices").mkdir()
+    assert Run(recipe_of(bases["llama"], data), chosen).folder == tmp_path / "voices" / fresh.name
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "trainer" / "recipes" / "sft").glob("*.yaml")), ids=str)
 def test_every_recipe_that_is_shipped_can_be_read(path):
     assert path.stem.startswith(read_recipe(path, Path()).role) and path.read_text().startswith("# ")

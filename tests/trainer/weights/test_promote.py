@@ -32,8 +32,8 @@ DRAFT = {
 }
 
 
-def card(adapter="critic", **more):
-    known = {"base": "small", "base_sha256": BASE_SHA256, "adapter": adapter, "sha256": "0" * 64}
+def card(role="critic", **more):
+    known = {"base": "small", "base_sha256": BASE_SHA256, "role": role, "sha256": "0" * 64}
     return AdapterCard.model_validate(DRAFT | known | more)
 
 
@@ -161,16 +161,16 @@ def results(path, outcomes, **more):
     return path
 
 
-def options(folder, version="1", adapter=None, current=None, value=1.0, **more):
+def options(folder, version="1", measured=None, current=None, value=1.0, **more):
     draft = folder / "card.json"
     draft.write_text(json.dumps(DRAFT | {"version": version}))
     known = {
         "gguf": adapter(folder / f"candidate-{version}.gguf", value=value),
         "card": draft,
         "base": "small",
-        "adapter": "critic",
+        "role": "critic",
         "held_out": "held",
-        "results": results(folder / "adapter.jsonl", adapter or rows(60, 80)),
+        "results": results(folder / "adapter.jsonl", measured or rows(60, 80)),
         "base_results": results(folder / "base.jsonl", rows(30, 10)),
         "current_results": results(folder / "current.jsonl", current) if current else None,
     }
@@ -266,8 +266,8 @@ def test_what_does_not_belong_together_is_refused(chosen, tmp_path):
     with pytest.raises(AdapterError, match="'nobody' is neither"):
         promote.promote(options(tmp_path, base="nobody"), chosen)
     contrary = tmp_path / "contrary.json"
-    contrary.write_text(json.dumps(DRAFT | {"sha256": "cd" * 32, "adapter": "actor"}))
-    with pytest.raises(PromoteError, match="says another adapter and sha256"):
+    contrary.write_text(json.dumps(DRAFT | {"sha256": "cd" * 32, "voice": "actor"}))
+    with pytest.raises(PromoteError, match="says another role and sha256"):
         promote.promote(options(tmp_path, card=contrary), chosen)
     contrary.write_text(json.dumps(DRAFT | {"licence": None, "extra": 1}))
     with pytest.raises(PromoteError, match=r"licence: .*; extra: "):
