@@ -11,7 +11,7 @@ from runtime import settings
 from runtime.models import catalogue, inventory, trial
 from runtime.models import jobs as model_jobs
 from runtime.models.download.files import ModelError
-from runtime.models.inventory import Entry, Spoken
+from runtime.models.inventory import AdapterInUse, Entry
 from runtime.models.jobs import Job, ModelJobs
 from runtime.page import serving
 from runtime.session.loader import Loading
@@ -159,7 +159,7 @@ def test_an_adapter_is_shown_with_the_figures_of_its_card(chosen):
     adapter = next(adapter for adapter in adapters if adapter.name == "critic")
     card = adapter.card
     name, metrics = next(iter(card.metrics.items()))
-    torn = Spoken(name="actor", fault="Torn.")
+    torn = AdapterInUse(name="actor", fault="Torn.")
     entry = Entry(name="a<b", bytes=1, here=True, memory=1, fit="fits", adapters=(adapter, torn))
     for language in LANGUAGES:
         shown = models_view.cards([entry], "a<b", language)

@@ -314,6 +314,6 @@ def test_depths_that_were_never_weighed_are_added_and_measured_ones_stay(tmp_pat
     assert promote.add_depths(path, fitted) == ["deep"]
     joined = read_card(path).join
     assert joined["quick"] == card().join["quick"] and set(joined) == {"quick", "deep"}
-    assert (joined["deep"].reject, joined["deep"].doubt) == (0.4, 0.8)
+    assert (joined["deep"]["reject"], joined["deep"]["doubt"]) == (0.4, 0.8)
     assert '"deep"' in path.with_suffix(".md").read_text()
     assert promote.add_depths(path, fitted) == []
