@@ -1,7 +1,7 @@
 # make app    set up .venv, fetch the model, open the app          (MODEL=qwen2.5-coder-0.5b make app takes another;
 #             seconds where llama.cpp can be had prebuilt or was compiled before, else minutes; NATIVE=1 make app compiles)
 # make test   set up .venv, fetch the small test model, run lint, import contracts and all tests
-# make test-browser   the browser tests that take minutes: what a collector says becomes a voice, kills while labels arrive
+# make test-browser   the browser tests that take minutes: labels become an adapter, kills while labels arrive
 # make lint   ruff and the import contracts alone
 # make llama-server   build llama.cpp's own server, which benchmarks and a test compare with (some ten minutes)
 # make critic train the smallest base's critic on from the one in use, from lessons to the gate (some 15 minutes)
@@ -42,7 +42,7 @@ bench: .venv/trainer.ready
 critic: .venv/trainer.ready
 	@$(BIN)/python -m runtime models pull $(TEST_MODEL)
 	@$(BIN)/python -m trainer retrain --base $(TEST_MODEL) --four-bit --go-on --generated 2000 --minutes 5 $(ARGS)
-	@$(BIN)/python -m runtime models voices
+	@$(BIN)/python -m runtime models adapters
 	@$(BIN)/python -m runtime solve --no-log --model $(TEST_MODEL) --depth quick \
 		"Lena buys 3 notebooks for 4 dollars each and a pen for 2 dollars. How much does she pay in all?"
 

@@ -36,6 +36,11 @@ ROOT = Path(__file__).resolve().parents[1]
 """The folder that holds `app.py`, `runtime`, `trainer` and `data`."""
 
 
+def folder_of(parent: Path, name: str, once: str) -> Path:
+    """The folder `name`, or the one that an earlier release made as `once`, where only that is there."""
+    return parent / (once if (parent / once).is_dir() and not (parent / name).exists() else name)
+
+
 @contextmanager
 def whole(path: Path) -> Iterator[IO[bytes]]:
     """A file to write, which is put in its place once that has ended well; until then, and after a crash or a full

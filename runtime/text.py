@@ -386,7 +386,7 @@ def repeated(lines: Sequence[str]) -> int:
     return 0
 
 
-# Self-talk: after a step, a line of its own says what the voice thinks of it.
+# Self-talk: after a step, a line of its own says what the model thinks of it.
 
 CHECK = {"en": "Check:", "zh-CN": "检查："}
 _CHECK = re.compile(r"^\W*(?:check|检查)\s*[:：]\s*(.*)$", re.IGNORECASE)

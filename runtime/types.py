@@ -12,7 +12,7 @@ import re
 import unicodedata
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
 SCHEMA = 1
 
@@ -67,7 +67,8 @@ class Provenance(Value):
 
     engine: str
     model: str
-    voice: str | None = None
+    adapter: str | None = Field(None, validation_alias=AliasChoices("adapter", "voice"))
+    """The trained adapter that wrote it. Rows and exports of earlier releases call it `voice`."""
     prompt: str | None = None
     """Name and hash of the prompt files used."""
     temperature: float = 0.0

@@ -62,13 +62,13 @@ def tiny(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def tiny_voices(tiny, tmp_path_factory):
+def tiny_adapters(tiny, tmp_path_factory):
     """Adapters of the tiny model in both formats: one that acts always, one that acts from the assistant's last turn
     on, one whose turn never comes."""
-    from tiny import tiny_voice
+    from tiny import tiny_adapter
 
     called = {"actor": None, "critic": "<|im_start|>assistant\n", "uncalled": "<|im_start|>nobody\n"}
-    folder = tmp_path_factory.mktemp("voices")
+    folder = tmp_path_factory.mktemp("adapters")
     return {
-        name: tiny_voice(tiny, folder, name, activated, seed) for seed, (name, activated) in enumerate(called.items())
+        name: tiny_adapter(tiny, folder, name, activated, seed) for seed, (name, activated) in enumerate(called.items())
     }

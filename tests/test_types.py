@@ -26,7 +26,7 @@ from runtime.types import (
 PROBLEM = Problem(
     text="小明有 3 个苹果\u2028and \\frac{1}{2} pear.\nHow many?", answer="3.5", source="t", split="dev", licence="MIT"
 )
-MAKER = Provenance(engine="scripted", model="m", voice="critic", prompt="en/actor@1", temperature=0.7, seed=3)
+MAKER = Provenance(engine="scripted", model="m", adapter="critic", prompt="en/actor@1", temperature=0.7, seed=3)
 
 
 def attempt(*steps, **more):
@@ -203,3 +203,12 @@ def test_the_critique_of_an_attempt_is_its_latest():
     assert talk.critique_of(FIRST) == later
     assert talk.critique_of(SECOND) is None
     assert talk.trajectories == (FIRST, SECOND)
+
+
+def test_a_maker_of_an_earlier_release_says_voice_for_adapter():
+    old = MAKER.model_dump(mode="json")
+    old["voice"] = old.pop("adapter")
+    assert Provenance.model_validate(old) == MAKER == Provenance.model_validate_json(json.dumps(old))
+    line = json.loads(to_json(FIRST))
+    line["made_by"] = old
+    assert from_json(json.dumps(line)) == FIRST

@@ -1,6 +1,6 @@
 """Tiny models for tests: random weights that speak the small model's tokens, for transformers and for llama.cpp.
 
-Both files of a model (or of a voice) hold the same numbers, so what two engines compute can be compared exactly.
+Both files of a model (or of an adapter) hold the same numbers, so what two engines compute can be compared exactly.
 The text is without sense, but it is made of whole words, depends on all that was read, and never repeats for long.
 """
 
@@ -19,7 +19,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, Llama
 
 from runtime.engines.hf.gguf_files import read_once
 from runtime.engines.hf.loading import load_tokenizer
-from trainer.weights.export import to_voice
+from trainer.weights.export import to_gguf_adapter
 from trainer.weights.to_gguf import to_gguf
 
 HEADS, KEY_HEADS = 4, 2
@@ -35,7 +35,7 @@ class TinyModel:
 
 
 @dataclass(frozen=True)
-class Voice:
+class Adapter:
     """The same adapter as a folder of peft and as an F32 GGUF adapter."""
 
     peft: Path
@@ -55,10 +55,10 @@ def tiny_model(folder: Path, seed: int = 0) -> TinyModel:
     return made
 
 
-def tiny_voice(model: TinyModel, folder: Path, name: str, activated: str | None = None, seed: int = 0) -> Voice:
+def tiny_adapter(model: TinyModel, folder: Path, name: str, activated: str | None = None, seed: int = 0) -> Adapter:
     """A random LoRA adapter, strong enough to change every word. With `activated`, such as "<|im_start|>assistant\\n",
     it acts only from the last place on where that text begins."""
-    made = Voice(folder / name, folder / f"{name}.gguf")
+    made = Adapter(folder / name, folder / f"{name}.gguf")
     base = AutoModelForCausalLM.from_pretrained(model.hf, dtype=torch.float32)
     invocation = activated and AutoTokenizer.from_pretrained(model.hf).encode(activated, add_special_tokens=False)
     config = LoraConfig(
@@ -70,7 +70,7 @@ def tiny_voice(model: TinyModel, folder: Path, name: str, activated: str | None 
         if "lora_" in key:
             torch.nn.init.normal_(weight, std=0.2, generator=generator)
     adapted.save_pretrained(made.peft)
-    to_voice(made.peft, made.gguf, type="f32")
+    to_gguf_adapter(made.peft, made.gguf, type="f32")
     return made
 
 

@@ -7,17 +7,17 @@ from trainer.training.schedule import Progress, Record
 from trainer.pipelines.stages import Stages
 
 place, steps = Path(sys.argv[1]), int(sys.argv[2])
-stages, voice = Stages(place), place / "voice"
-voice.mkdir(exist_ok=True)
+stages, adapter = Stages(place), place / "adapter"
+adapter.mkdir(exist_ok=True)
 with stages.until_the_end():
     stages.begin("lessons")
-    stages.begin("tuning", folder=str(voice), minutes=10.0)
-    record = Record(voice)
+    stages.begin("tuning", folder=str(adapter), minutes=10.0)
+    record = Record(adapter)
     for step in range(len(record.read()) + 1, steps + 1):
         record.add(Progress(step, steps, 2 / step, 8, 900, 0.02, 0.02 * step, 1.5 / step if step % 5 == 0 else None))
         time.sleep(0.02)
         stages.pause()
-    for what in ("voice", "base"):
+    for what in ("adapter", "base"):
         stages.begin("measuring", what=what)
     stages.begin("gate")
     stages.end(version="v1", promoted=True, reasons=["Better."], figures={"n": 160})

@@ -34,7 +34,7 @@ def examine(settings: Settings) -> dict[str, Any]:
         "model": _or_why_not(lambda: catalogue.choose(settings).reason),
         "model file": _or_why_not(lambda: str(catalogue.resolve(settings))),
         **_tried(settings),
-        "voices": _or_why_not(lambda: _voices(settings)),
+        "adapters": _or_why_not(lambda: _adapters(settings)),
         **_measured(settings),
         "database": _or_why_not(lambda: _database(settings)),
     }
@@ -64,13 +64,13 @@ def _tried(settings: Settings) -> dict[str, str]:
 _BUFFERS = {True: "with repacked weights", False: "without repacking"}
 
 
-def _voices(settings: Settings) -> str:
+def _adapters(settings: Settings) -> str:
     found = adapters.in_use(catalogue.resolve(settings), settings)
     said = [
-        f"{name}: {one}" if isinstance(one, adapters.VoiceError) else f"{name} {one.card.version}"
+        f"{name}: {one}" if isinstance(one, adapters.AdapterError) else f"{name} {one.card.version}"
         for name, one in found.items()
     ]
-    return "; ".join(said) or "none: the untrained base says everything"
+    return "; ".join(said) or "none: the untrained base answers alone"
 
 
 def _measured(settings: Settings) -> dict[str, str]:

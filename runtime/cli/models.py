@@ -1,5 +1,5 @@
 """`python -m runtime models list | pull | add | use | remove | verify`: the model files of this machine, and
-`models voices | voice-use | voice-back`: their trained voices."""
+`models adapters | adapter-use | adapter-back`: their trained adapters."""
 
 from __future__ import annotations
 
@@ -118,58 +118,61 @@ def verify(
 
 
 Base = Annotated[str, typer.Argument(help="Name of a model, such as qwen2.5-coder-0.5b.")]
-VoiceName = Annotated[str, typer.Argument(metavar="VOICE", help="critic, actor or selftalk.")]
+Role = Annotated[str, typer.Argument(metavar="ROLE", help="critic, actor or selftalk.")]
 
 
-@models_app.command()
-def voices(as_json: Json = False) -> None:
-    """Every trained voice, its versions, and which one is in use."""
+@models_app.command("adapters")
+@models_app.command("voices", hidden=True)
+def list_adapters(as_json: Json = False) -> None:
+    """Every trained adapter, its versions, and which one is in use."""
     from runtime import settings
     from runtime.models import adapters
 
     chosen = settings.load()
     rows = [
-        {"base": base, "voice": voice, **adapters.state(base, voice, chosen)} for base, voice in adapters.listed(chosen)
+        {"base": base, "role": role, **adapters.state(base, role, chosen)} for base, role in adapters.listed(chosen)
     ]
     if as_json:
-        print(json.dumps({"voices": rows}, ensure_ascii=False))
+        print(json.dumps({"adapters": rows}, ensure_ascii=False))
         return
     for row in rows:
         versions = ", ".join(f"*{v}" if v == row["current"] else v for v in row["versions"])
-        print(f"{row['base']:22} {row['voice']:9} {versions}{'' if row['current'] else '  (none in use)'}")
+        print(f"{row['base']:22} {row['role']:9} {versions}{'' if row['current'] else '  (none in use)'}")
         if row["fault"]:
             print(f"  {row['fault']}")
     if not rows:
-        print("There are no trained voices; the untrained base says everything.", file=sys.stderr)
+        print("There are no trained adapters; the untrained base answers alone.", file=sys.stderr)
 
 
 @models_app.command()
-def voice_use(
+@models_app.command("voice-use", hidden=True)
+def adapter_use(
     base: Base,
-    voice: VoiceName,
+    role: Role,
     version: Annotated[str, typer.Argument(help="A version, or none for the untrained base.")],
     as_json: Json = False,
 ) -> None:
-    """Choose the version of a voice that is used from now on."""
+    """Choose the version of an adapter that is used from now on."""
     from runtime import settings
     from runtime.models import adapters
 
-    chosen = adapters.use(base, voice, None if version == "none" else version, settings.load())
-    _say_voice(as_json, base, voice, chosen.version)
+    chosen = adapters.use(base, role, None if version == "none" else version, settings.load())
+    _say_adapter(as_json, base, role, chosen.version)
 
 
 @models_app.command()
-def voice_back(base: Base, voice: VoiceName, as_json: Json = False) -> None:
-    """Use again the version of a voice that was used before."""
+@models_app.command("voice-back", hidden=True)
+def adapter_back(base: Base, role: Role, as_json: Json = False) -> None:
+    """Use again the version of an adapter that was used before."""
     from runtime import settings
     from runtime.models import adapters
 
-    _say_voice(as_json, base, voice, adapters.back(base, voice, settings.load()).version)
+    _say_adapter(as_json, base, role, adapters.back(base, role, settings.load()).version)
 
 
-def _say_voice(as_json: bool, base: str, voice: str, version: str | None) -> None:
-    said = f"Version {version} of {base}'s {voice} voice" if version else f"Untrained {base}, without a {voice} voice,"
-    _say(as_json, {"base": base, "voice": voice, "version": version}, f"{said} is used from now on.")
+def _say_adapter(as_json: bool, base: str, role: str, version: str | None) -> None:
+    chosen = f"Version {version} of the {role} adapter of {base}" if version else f"{base} without a {role} adapter"
+    _say(as_json, {"base": base, "role": role, "version": version}, f"{chosen} is used from now on.")
 
 
 @contextmanager

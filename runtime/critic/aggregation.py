@@ -21,7 +21,7 @@ from runtime.critic.evidence import FEATURES
 from runtime.critic.odds import sigmoid
 from runtime.errors import SoliloquyError
 from runtime.files import write_whole
-from runtime.models.adapter_cards import VoiceCard
+from runtime.models.adapter_cards import AdapterCard
 from runtime.types import Value, Verdict, source_name
 
 Features = Mapping[str, float]
@@ -97,7 +97,7 @@ def read_weights(path: Path) -> dict[str, Aggregation]:
     return {" ".join(map(source_name, name.split())): rule for name, rule in fitted.items()}
 
 
-def fitted_with(card: VoiceCard) -> dict[str, Aggregation]:
+def fitted_with(card: AdapterCard) -> dict[str, Aggregation]:
     """The weights on the card of a trained critic, by depth. Raises AggregationError."""
     try:
         return _FILE.validate_python(card.aggregation)

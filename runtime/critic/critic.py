@@ -16,8 +16,8 @@ from runtime.critic.evidence import DEPTHS, FEATURES_OF, READERS, SOURCES, arith
 from runtime.critic.evidence.arithmetic import of_arithmetic
 from runtime.critic.evidence.collector import Collector
 from runtime.critic.evidence.source import Findings, StepEvidence
+from runtime.critic.evidence.verdict import ADAPTER
 from runtime.critic.evidence.verdict import NAME as VERDICT
-from runtime.critic.evidence.verdict import VOICE
 from runtime.engines.base import Engine, EngineError
 from runtime.events import Criticising, CritiqueDone, StepJudged
 from runtime.events import Event as TalkEvent
@@ -30,7 +30,7 @@ from runtime.text import Language, language_of
 from runtime.types import Critique, Depth, Evidence, Problem, Step, StepVerdict, Trajectory
 
 FITTED = ROOT / "data" / "models" / "weights"
-"""Weights of bases without a voice, a file each."""
+"""Weights of bases without an adapter, a file each."""
 PROVEN = 0.99
 """Probability given to a finding of exact arithmetic: it can still misread what was meant."""
 TELLING = sorted(SOURCES, key=lambda source: source.reads_only)
@@ -43,19 +43,19 @@ were found to be worth (trainer/LOG.md), and a program's agreement a quarter of 
 
 
 def open_critic(engine: Engine, settings: Settings) -> Critic:
-    """The critic of an engine, with the weights that were fitted with its voice, or with its base if it has none."""
+    """The critic of an engine, with the weights that were fitted with its adapter, or with its base if it has none."""
     return Critic(engine, settings.max_tokens, settings.seed, settings.depth, weights_of(engine, settings))
 
 
 def weights_of(engine: Engine, settings: Settings) -> Mapping[str, Aggregation]:
     """The fitted rules of an engine, by depth; empty if nothing was fitted with it."""
     path = engine.path
-    spoken = adapters.voices_of(path, settings) if path and VOICE in engine.voices else {}
-    return fitted_with(spoken[VOICE].card) if VOICE in spoken else _of_base(path, settings) if path else {}
+    spoken = adapters.adapters_of(path, settings) if path and ADAPTER in engine.adapters else {}
+    return fitted_with(spoken[ADAPTER].card) if ADAPTER in spoken else _of_base(path, settings) if path else {}
 
 
 def _of_base(path: Path, settings: Settings) -> dict[str, Aggregation]:
-    """The weights that were fitted with a base that has no voice."""
+    """The weights that were fitted with a base that has no adapter."""
     base = adapters.base_of(path, settings)
     fitted = FITTED / f"{base.name}.json" if base else None
     return read_weights(fitted) if fitted and fitted.exists() else {}
@@ -72,15 +72,15 @@ class Critic:
         depth: Depth = "deep",
         weights: Mapping[str, Aggregation] | None = None,
     ) -> None:
-        self.fitted, has_voice = weights or {}, VOICE in engine.voices
-        self.shallower = has_voice and "quick" in self.fitted and depth not in self.fitted
-        """Whether it looks less deeply than asked: nothing was fitted for that depth with this voice."""
+        self.fitted, has_adapter = weights or {}, ADAPTER in engine.adapters
+        self.shallower = has_adapter and "quick" in self.fitted and depth not in self.fitted
+        """Whether it looks less deeply than asked: nothing was fitted for that depth with this adapter."""
         if self.shallower:
             depth = "quick"
         self.engine, self.weights = engine, self.fitted.get(depth, UNTRAINED)
         # The word of a base that was never taught to judge is no better than chance; and where weights were fitted,
         # a source without a weight is not worth the wait.
-        silent = {source.name for source in SOURCES if source.needs_critic and not has_voice}
+        silent = {source.name for source in SOURCES if source.needs_critic and not has_adapter}
         if depth in self.fitted:
             silent |= {name for name in DEPTHS[depth] if not self.weights.uses(FEATURES_OF[name])}
         self.sources = tuple(name for name in DEPTHS[depth] if name == arithmetic.NAME or name not in silent)
@@ -159,7 +159,7 @@ class Critic:
         return critique
 
     def _critique(self, problem: Problem, attempt: Trajectory, verdicts: list[StepVerdict]) -> Critique:
-        author = provenance(self.engine, "critic", problem, voice=VOICE)
+        author = provenance(self.engine, "critic", problem, adapter=ADAPTER)
         return Critique(trajectory_id=attempt.id, verdicts=tuple(verdicts), author=author)
 
     def _asked(self, reason: Reason, problem: Problem, attempt: Trajectory, position: int, cancel: Event) -> str:
@@ -180,7 +180,7 @@ UNSAID: dict[Language, str] = {
     "en": "Something seems wrong with this step, but I cannot say for certain what. Read the problem once more.",
     "zh-CN": "这一步似乎不对，但我说不准是哪里不对。请再读一遍题目。",
 }
-"""Where nobody knows a reason: those that a small voice gives are mostly wrong (trainer/LOG.md)."""
+"""Where nobody knows a reason: those that a small adapter gives are mostly wrong (trainer/LOG.md)."""
 
 
 def judge(

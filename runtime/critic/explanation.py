@@ -1,6 +1,6 @@
 """A second look at a step that was blamed without proof: what does the solver do there itself?
 
-A small critic's voice finds the place of an error far more often than the reason (trainer/LOG.md), so it is not asked
+A small critic's adapter finds the place of an error far more often than the reason (trainer/LOG.md), so it is not asked
 for one. The actor goes on from the steps before, several times. What most of its ways agree on can be told: what they
 work out first, or that they come to the attempt's own answer, so that the doubt may be mistaken (self-consistency,
 arXiv 2203.11171).

@@ -18,7 +18,7 @@ def open_engine(
 ) -> Engine:
     """The engine that the settings name, holding `parallel` conversations at once: a server, or a model of this
     machine. With `batches` the weights' format that measured best for many replies at once is taken. `files`
-    are voices to speak with in the place of those in use. Raises EngineError, ModelError."""
+    are adapters to use in the place of those in use. Raises EngineError, ModelError."""
     if settings.server:
         from runtime.engines.openai import OpenAIEngine
 
@@ -35,14 +35,14 @@ def load(
     files: Mapping[str, Path] | None = None,
     extra_buffers: bool | None = None,
 ) -> Engine:
-    """The engine for a GGUF file (llama.cpp) or a folder of transformers', with the voices in use. A file that is new
+    """The engine for a GGUF file (llama.cpp) or a folder of transformers', with the adapters in use. A file that is new
     here is tried in a process of its own first; `extra_buffers` are what measured best (`trial`). Raises EngineError,
     ModelError."""
-    spoken = adapters.voices_of(path, settings) if files is None else {}
+    in_use = adapters.adapters_of(path, settings) if files is None else {}
     if path.is_dir():
         from runtime.engines.hf import HfEngine
 
-        folders = files or {name: voice.folder for name, voice in spoken.items() if voice.folder}
+        folders = files or {name: adapter.folder for name, adapter in in_use.items() if adapter.folder}
         return HfEngine(path, parallel, settings.context, folders)
     if not trial.is_known(path, settings, extra_buffers):
         catalogue.require_unchanged(path, settings)
@@ -52,5 +52,5 @@ def load(
     def threads(model: int) -> int:
         return machine.threads_for(path, settings, lambda: measure.fastest_threads(model))
 
-    files = files or {name: voice.path for name, voice in spoken.items()}
+    files = files or {name: adapter.path for name, adapter in in_use.items()}
     return LlamaCppEngine(path, settings.context, parallel, settings.threads or threads, files, found.extra_buffers)

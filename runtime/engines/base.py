@@ -75,14 +75,14 @@ class Engine(Protocol):
     """Where the weights lie on this machine; None where a server has them."""
     parallel: int
     """How many conversations it decodes at once."""
-    voices: frozenset[str]
-    """The trained voices it has; for any other the base answers."""
+    adapters: frozenset[str]
+    """The trained adapters it has; for any other the base answers."""
 
     def stream(
         self,
         messages: Messages,
         sampling: Sampling,
-        voice: str | None = None,
+        adapter: str | None = None,
         stop: Sequence[str] = (),
         cancel: Event | None = None,
     ) -> Generator[str, None, Completion]:
@@ -93,7 +93,7 @@ class Engine(Protocol):
         self,
         requests: Iterable[Messages],
         sampling: Sampling,
-        voice: str | None = None,
+        adapter: str | None = None,
         n: int = 1,
         stop: Sequence[str] = (),
         cancel: Event | None = None,
@@ -109,7 +109,7 @@ class Engine(Protocol):
         messages: Messages,
         parts: Sequence[str],
         choices: Sequence[str],
-        voice: str | None = None,
+        adapter: str | None = None,
         since: int = 0,
         cancel: Event | None = None,
     ) -> list[list[float]]:
@@ -139,7 +139,7 @@ class Metered:
     def __init__(self, engine: Engine, usage: Usage | None = None) -> None:
         self.engine, self.usage = engine, usage or Usage()
         self.name, self.model, self.parallel = engine.name, engine.model, engine.parallel
-        self.path, self.voices = engine.path, engine.voices
+        self.path, self.adapters = engine.path, engine.adapters
 
     def _add(self, prompt_tokens: int, completion_tokens: int) -> None:
         self.usage.calls += 1
@@ -150,11 +150,11 @@ class Metered:
         self,
         messages: Messages,
         sampling: Sampling,
-        voice: str | None = None,
+        adapter: str | None = None,
         stop: Sequence[str] = (),
         cancel: Event | None = None,
     ) -> Generator[str, None, Completion]:
-        completion = yield from self.engine.stream(messages, sampling, voice, stop, cancel)
+        completion = yield from self.engine.stream(messages, sampling, adapter, stop, cancel)
         self._add(completion.prompt_tokens, completion.completion_tokens)
         return completion
 
@@ -162,13 +162,13 @@ class Metered:
         self,
         requests: Iterable[Messages],
         sampling: Sampling,
-        voice: str | None = None,
+        adapter: str | None = None,
         n: int = 1,
         stop: Sequence[str] = (),
         cancel: Event | None = None,
         enough: Enough | None = None,
     ) -> Iterator[list[Completion]]:
-        for completions in self.engine.sample(requests, sampling, voice, n, stop, cancel, enough):
+        for completions in self.engine.sample(requests, sampling, adapter, n, stop, cancel, enough):
             for completion in completions:
                 self._add(completion.prompt_tokens, completion.completion_tokens)
             yield completions
@@ -178,13 +178,13 @@ class Metered:
         messages: Messages,
         parts: Sequence[str],
         choices: Sequence[str],
-        voice: str | None = None,
+        adapter: str | None = None,
         since: int = 0,
         cancel: Event | None = None,
     ) -> list[list[float]]:
         reply: Message = {"role": "assistant", "content": "".join(parts)}
         self._add(self.engine.count([*messages, reply]), 0)
-        return self.engine.choice_logprobs(messages, parts, choices, voice, since, cancel)
+        return self.engine.choice_logprobs(messages, parts, choices, adapter, since, cancel)
 
     def count(self, messages: Messages) -> int:
         return self.engine.count(messages)

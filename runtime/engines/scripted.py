@@ -22,7 +22,7 @@ from runtime.types import Finish
 
 class ScriptedEngine:
     """`replies` are texts (or exceptions to raise); `verdicts` are probabilities that a step is right, one per part.
-    `delay` seconds pass before each word, for looking at a page while it streams; `voices` it claims to have."""
+    `delay` seconds pass before each word, for looking at a page while it streams; `adapters` it claims to have."""
 
     name = "scripted"
     model = "scripted"
@@ -34,9 +34,9 @@ class ScriptedEngine:
         replies: Iterable[str | Exception] = (),
         verdicts: Iterable[float] = (),
         delay: float = 0.0,
-        voices: Iterable[str] = (),
+        adapters: Iterable[str] = (),
     ) -> None:
-        self.voices = frozenset(voices)
+        self.adapters = frozenset(adapters)
         self.replies, self.verdicts, self.delay = deque(replies), deque(verdicts), delay
         self.calls: list[Messages] = []
         self._lock = Lock()
@@ -55,7 +55,7 @@ class ScriptedEngine:
         self,
         messages: Messages,
         sampling: Sampling,
-        voice: str | None = None,
+        adapter: str | None = None,
         stop: Sequence[str] = (),
         cancel: Event | None = None,
     ) -> Generator[str, None, Completion]:
@@ -76,7 +76,7 @@ class ScriptedEngine:
         self,
         requests: Iterable[Messages],
         sampling: Sampling,
-        voice: str | None = None,
+        adapter: str | None = None,
         n: int = 1,
         stop: Sequence[str] = (),
         cancel: Event | None = None,
@@ -103,7 +103,7 @@ class ScriptedEngine:
         messages: Messages,
         parts: Sequence[str],
         choices: Sequence[str],
-        voice: str | None = None,
+        adapter: str | None = None,
         since: int = 0,
         cancel: Event | None = None,
     ) -> list[list[float]]:

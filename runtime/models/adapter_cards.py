@@ -1,4 +1,4 @@
-"""What is known of a trained voice: the facts on its card, which lies beside its file as JSON."""
+"""What is known of a trained adapter: the facts on its card, which lies beside its file as JSON."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from runtime.errors import SoliloquyError
 from runtime.files import write_whole
 from runtime.types import Value
 
-VoiceName = Literal["actor", "critic", "selftalk"]
+Role = Literal["actor", "critic", "selftalk"]
 BASE_KEY = "soliloquy.base.sha256"
 """The entry of a GGUF adapter that names the file it was trained on."""
 
 
-class VoiceError(SoliloquyError):
-    """A voice is not there, is damaged, or belongs to another base."""
+class AdapterError(SoliloquyError):
+    """An adapter is not there, is damaged, or belongs to another base."""
 
 
 class Figure(Value):
@@ -30,19 +30,20 @@ class Figure(Value):
 
 
 class DataSource(Value):
-    """What a voice was trained on."""
+    """What an adapter was trained on."""
 
     name: str
     licence: str
     count: int = Field(ge=0)
 
 
-class VoiceCard(Value):
-    """All that is known of one version of a voice."""
+class AdapterCard(Value):
+    """All that is known of one version of an adapter."""
 
     base: str
     base_sha256: str
-    voice: VoiceName
+    role: Role = Field(validation_alias=AliasChoices("role", "voice"))
+    """Cards of earlier releases call it `voice`."""
     version: str = Field(pattern=r"^[A-Za-z0-9][\w.+-]*$")
     """The name of its files: neither `current` nor `none`."""
     created: str
@@ -74,20 +75,27 @@ class VoiceCard(Value):
         return version
 
 
-def read_card(path: Path) -> VoiceCard:
-    """Raises VoiceError."""
+def with_role(entries: dict[str, Any]) -> dict[str, Any]:
+    """The entries of a card or a recipe; one of an earlier release says `voice` for `role`."""
+    return {"role" if name == "voice" else name: value for name, value in entries.items()}
+
+
+def read_card(path: Path) -> AdapterCard:
+    """Raises AdapterError."""
     try:
-        return VoiceCard.model_validate_json(path.read_bytes())
+        return AdapterCard.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
-        raise VoiceError(f"{path} is no card of a voice: {first_line(error)}. Fetch or promote it again.") from error
+        raise AdapterError(
+            f"{path} is no card of an adapter: {first_line(error)}. Fetch or promote it again."
+        ) from error
 
 
 def save(path: Path, data: bytes) -> None:
-    """Write a file of a voice. Raises VoiceError."""
+    """Write a file of an adapter. Raises AdapterError."""
     try:
         write_whole(path, data)
     except OSError as error:
-        raise VoiceError(
+        raise AdapterError(
             f"{path} cannot be written ({error.strerror}). Set SOLILOQUY_MODELS to a folder that you can write to."
         ) from error
 

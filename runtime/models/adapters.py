@@ -1,10 +1,10 @@
-"""Which trained voices a model has: GGUF adapters with cards, several versions of each, one of them in use or none.
+"""Which trained adapters a model has: GGUF adapters with cards, several versions of each, one of them in use or none.
 
-    <root>/<base>/<voice>/<version>.gguf, <version>.json (the card), <version>.md (the card to read), current.json
+    <root>/<base>/<role>/<version>.gguf, <version>.json (the card), <version>.md (the card to read), current.json
 
-There are two roots: `data/models/voices` ships with the product and is only read here, `voices` in the models folder is
-a person's own and goes first. A version may have peft's form of the same adapter beside it, in the folder `<version>`,
-for the engine of transformers. A damaged voice is named and left out: the untrained base then answers.
+There are two roots: `data/models/adapters` ships with the product and is only read here, `adapters` in the models
+folder is a person's own and goes first. A version may have peft's form of the same adapter beside it, in the folder
+`<version>`, for the engine of transformers. A damaged adapter is named and left out: the untrained base then answers.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from runtime.files import ROOT, sha256_of
+from runtime.files import ROOT, folder_of, sha256_of
 from runtime.models import catalogue
-from runtime.models.adapter_cards import VoiceCard, VoiceError, first_line, read_card, save
+from runtime.models.adapter_cards import AdapterCard, AdapterError, first_line, read_card, save
 from runtime.models.download.files import marker_of
 from runtime.models.machine import copies_dir
 from runtime.settings import Settings
@@ -27,7 +27,7 @@ from runtime.types import Value
 
 logger = logging.getLogger(__name__)
 
-SHIPPED = ROOT / "data" / "models" / "voices"
+SHIPPED = ROOT / "data" / "models" / "adapters"
 
 
 class Current(Value):
@@ -37,12 +37,12 @@ class Current(Value):
     before: tuple[str | None, ...] = ()
 
 
-class Voice(Value):
+class Adapter(Value):
     """A version whose bytes are those of its card."""
 
     name: str
     path: Path
-    card: VoiceCard
+    card: AdapterCard
 
     @property
     def folder(self) -> Path | None:
@@ -52,7 +52,7 @@ class Voice(Value):
 
 
 class BaseModel(Value):
-    """What voices belong to."""
+    """What adapters belong to."""
 
     name: str
     sha256: str
@@ -113,60 +113,60 @@ def _pinned(sha256: str | None, settings: Settings) -> BaseModel | None:
 # What a model has
 
 
-def voices_of(model: Path | str, settings: Settings) -> dict[str, Voice]:
-    """The voices in use with a model, whole ones only; a damaged one is named in the log."""
+def adapters_of(model: Path | str, settings: Settings) -> dict[str, Adapter]:
+    """The adapters in use with a model, whole ones only; a damaged one is named in the log."""
     found = in_use(model, settings)
-    for name, voice in found.items():
-        if isinstance(voice, VoiceError):
-            logger.warning("The voice %r is left out, the untrained base answers for it: %s", name, voice)
-    return {name: voice for name, voice in found.items() if isinstance(voice, Voice)}
+    for role, one in found.items():
+        if isinstance(one, AdapterError):
+            logger.warning("The %s adapter is left out, the untrained base answers for it: %s", role, one)
+    return {role: one for role, one in found.items() if isinstance(one, Adapter)}
 
 
-def in_use(model: Path | str, settings: Settings) -> dict[str, Voice | VoiceError]:
-    """The voices in use with a model, each as it is found: whole, or what is wrong with it."""
+def in_use(model: Path | str, settings: Settings) -> dict[str, Adapter | AdapterError]:
+    """The adapters in use with a model, each as it is found: whole, or what is wrong with it."""
     base = base_of(model, settings)
-    names = sorted({name for known, name in _folders(settings) if base and known == base.name})
-    found = {name: _found(base, name, settings) for name in names}
-    return {name: voice for name, voice in found.items() if voice}
+    roles = sorted({role for known, role in _folders(settings) if base and known == base.name})
+    found = {role: _found(base, role, settings) for role in roles}
+    return {role: one for role, one in found.items() if one}
 
 
-def _found(base: BaseModel, voice: str, settings: Settings) -> Voice | VoiceError | None:
+def _found(base: BaseModel, role: str, settings: Settings) -> Adapter | AdapterError | None:
     try:
-        version = current(base.name, voice, settings).version
-        return open_voice(base, voice, version, settings) if version else None
-    except VoiceError as error:
+        version = current(base.name, role, settings).version
+        return open_adapter(base, role, version, settings) if version else None
+    except AdapterError as error:
         return error
 
 
-def open_voice(base: BaseModel, voice: str, version: str, settings: Settings) -> Voice:
-    """A version, checked against its card. Raises VoiceError."""
-    folder = next((f for f in _places(base.name, voice, settings) if (f / f"{version}.json").is_file()), None)
+def open_adapter(base: BaseModel, role: str, version: str, settings: Settings) -> Adapter:
+    """A version, checked against its card. Raises AdapterError."""
+    folder = next((f for f in _places(base.name, role, settings) if (f / f"{version}.json").is_file()), None)
     if folder is None:
-        known = ", ".join(versions(base.name, voice, settings)) or "none"
-        raise VoiceError(f"{base.name} has no version {version!r} of the voice {voice!r}; there are: {known}.")
+        known = ", ".join(versions(base.name, role, settings)) or "none"
+        raise AdapterError(f"{base.name} has no version {version!r} of the {role} adapter; there are: {known}.")
     card, path = read_card(folder / f"{version}.json"), folder / f"{version}.gguf"
     if card.base_sha256 != base.sha256:
-        raise VoiceError(f"{path} was trained on other weights than {base.name} has. {_remedy(base.name, voice)}")
+        raise AdapterError(f"{path} was trained on other weights than {base.name} has. {_remedy(base.name, role)}")
     if not path.is_file() or sha256_of(path) != card.sha256:
-        raise VoiceError(f"{path} is damaged or missing: its card names another SHA-256. {_remedy(base.name, voice)}")
-    return Voice(name=voice, path=path, card=card)
+        raise AdapterError(f"{path} is damaged or missing: its card names another SHA-256. {_remedy(base.name, role)}")
+    return Adapter(name=role, path=path, card=card)
 
 
-def _remedy(base: str, voice: str) -> str:
-    return f"Fetch it again, or go back: `python -m runtime models voice-back {base} {voice}`."
+def _remedy(base: str, role: str) -> str:
+    return f"Fetch it again, or go back: `python -m runtime models adapter-back {base} {role}`."
 
 
 # Versions
 
 
 def listed(settings: Settings) -> Iterator[tuple[str, str]]:
-    """Every (base, voice) that has a version, shipped or own."""
+    """Every (base, role) that has a version, shipped or own."""
     yield from sorted(set(_folders(settings)))
 
 
-def versions(base: str, voice: str, settings: Settings) -> list[str]:
-    """The versions of a voice, oldest first; a damaged card comes first of all."""
-    files = [file for folder in _places(base, voice, settings) for file in _cards(folder)]
+def versions(base: str, role: str, settings: Settings) -> list[str]:
+    """The versions of an adapter, oldest first; a damaged card comes first of all."""
+    files = [file for folder in _places(base, role, settings) for file in _cards(folder)]
     return list(dict.fromkeys(file.stem for file in sorted(files, key=_age)))
 
 
@@ -179,88 +179,88 @@ def version_names(folder: Path) -> list[str]:
     return [card.stem for card in _cards(folder)]
 
 
-def state(base: str, voice: str, settings: Settings) -> dict[str, Any]:
-    """The versions of a voice, which one is in use, and what is wrong with that one."""
+def state(base: str, role: str, settings: Settings) -> dict[str, Any]:
+    """The versions of an adapter, which one is in use, and what is wrong with that one."""
     chosen, fault = None, None
     try:
-        if chosen := current(base, voice, settings).version:
-            open_voice(named_base(base, settings), voice, chosen, settings)
-    except VoiceError as error:
+        if chosen := current(base, role, settings).version:
+            open_adapter(named_base(base, settings), role, chosen, settings)
+    except AdapterError as error:
         fault = str(error)
-    return {"versions": versions(base, voice, settings), "current": chosen, "fault": fault}
+    return {"versions": versions(base, role, settings), "current": chosen, "fault": fault}
 
 
-def current(base: str, voice: str, settings: Settings) -> Current:
-    """Which version is in use: the person's choice, else what ships. Raises VoiceError."""
-    for folder in _places(base, voice, settings):
+def current(base: str, role: str, settings: Settings) -> Current:
+    """Which version is in use: the person's choice, else what ships. Raises AdapterError."""
+    for folder in _places(base, role, settings):
         if (folder / "current.json").is_file():
             return read_current(folder)
     return Current(version=None)
 
 
-def use(base: str, voice: str, version: str | None, settings: Settings) -> Current:
-    """Make a version (None: the untrained base) the one that is used from now on. Raises VoiceError."""
-    _require_usable(base, voice, version, settings)
-    before = current(base, voice, settings)
+def use(base: str, role: str, version: str | None, settings: Settings) -> Current:
+    """Make a version (None: the untrained base) the one that is used from now on. Raises AdapterError."""
+    _require_usable(base, role, version, settings)
+    before = current(base, role, settings)
     if before.version == version:
         return before
     chosen = Current(version=version, before=(*before.before, before.version))
-    return write_current(own_root(settings) / base / voice, chosen)
+    return write_current(own_root(settings) / base / role, chosen)
 
 
-def back(base: str, voice: str, settings: Settings) -> Current:
-    """Use again what was used before. Raises VoiceError if there is nothing to go back to."""
-    here = versions(base, voice, settings)
-    before = [version for version in current(base, voice, settings).before if version is None or version in here]
+def back(base: str, role: str, settings: Settings) -> Current:
+    """Use again what was used before. Raises AdapterError if there is nothing to go back to."""
+    here = versions(base, role, settings)
+    before = [version for version in current(base, role, settings).before if version is None or version in here]
     if not before:
-        raise VoiceError(
-            f"{voice} of {base} has no earlier version to go back to."
-            f" `python -m runtime models voice-use {base} {voice} none` takes the untrained base."
+        raise AdapterError(
+            f"{role} of {base} has no earlier version to go back to."
+            f" `python -m runtime models adapter-use {base} {role} none` takes the untrained base."
         )
     *earlier, version = before
-    _require_usable(base, voice, version, settings)
-    return write_current(own_root(settings) / base / voice, Current(version=version, before=tuple(earlier)))
+    _require_usable(base, role, version, settings)
+    return write_current(own_root(settings) / base / role, Current(version=version, before=tuple(earlier)))
 
 
 def own_root(settings: Settings) -> Path:
-    """Where a person's own voices lie, and which versions the person chose."""
-    return settings.models_dir / "voices"
+    """Where a person's own adapters lie, and which versions the person chose."""
+    return folder_of(settings.models_dir, "adapters", once="voices")
 
 
 def read_current(folder: Path) -> Current:
-    """Raises VoiceError."""
+    """Raises AdapterError."""
     path = folder / "current.json"
     try:
         return Current.model_validate_json(path.read_bytes()) if path.is_file() else Current(version=None)
     except (OSError, ValidationError) as error:
-        raise VoiceError(f"{path} cannot be read: {first_line(error)}. Delete it, then choose again.") from error
+        raise AdapterError(f"{path} cannot be read: {first_line(error)}. Delete it, then choose again.") from error
 
 
 def write_current(folder: Path, chosen: Current) -> Current:
-    """Raises VoiceError."""
+    """Raises AdapterError."""
     save(folder / "current.json", chosen.model_dump_json(indent=1).encode())
     return chosen
 
 
 def named_base(name: str, settings: Settings) -> BaseModel:
-    """Raises VoiceError if the name is unknown."""
+    """Raises AdapterError if the name is unknown."""
     if base := base_of(name, settings):
         return base
     known = ", ".join(base.name for base in catalogue.catalogue())
-    raise VoiceError(f"{name!r} is neither a base of the catalogue ({known}) nor a model that was added.")
+    raise AdapterError(f"{name!r} is neither a base of the catalogue ({known}) nor a model that was added.")
 
 
-def _require_usable(base: str, voice: str, version: str | None, settings: Settings) -> None:
+def _require_usable(base: str, role: str, version: str | None, settings: Settings) -> None:
     known = list(listed(settings))
-    if (base, voice) not in known:
-        names = ", ".join(f"{name} {voice}" for name, voice in known) or "none"
-        raise VoiceError(f"{base} has no voice {voice!r}. There are: {names}.")
+    if (base, role) not in known:
+        names = ", ".join(f"{name} {role}" for name, role in known) or "none"
+        raise AdapterError(f"{base} has no {role} adapter. There are: {names}.")
     if version is not None:
-        open_voice(named_base(base, settings), voice, version, settings)
+        open_adapter(named_base(base, settings), role, version, settings)
 
 
-def _places(base: str, voice: str, settings: Settings) -> list[Path]:
-    return [root / base / voice for root in (own_root(settings), SHIPPED)]
+def _places(base: str, role: str, settings: Settings) -> list[Path]:
+    return [root / base / role for root in (own_root(settings), SHIPPED)]
 
 
 def _folders(settings: Settings) -> Iterator[tuple[str, str]]:
@@ -273,5 +273,5 @@ def _folders(settings: Settings) -> Iterator[tuple[str, str]]:
 def _age(card: Path) -> tuple[str, str]:
     try:
         return read_card(card).created, card.stem
-    except VoiceError:
+    except AdapterError:
         return "", card.stem

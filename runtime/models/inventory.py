@@ -1,4 +1,4 @@
-"""What a person wants to know of each model before choosing one: its size, whether it fits, its voices. Nothing is
+"""What a person wants to know of each model before choosing one: its size, whether it fits, its adapters. Nothing is
 loaded, and no network is asked."""
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from typing import Literal
 import psutil
 
 from runtime.models import adapters, catalogue
-from runtime.models.adapter_cards import VoiceCard, VoiceError
+from runtime.models.adapter_cards import AdapterCard, AdapterError
 from runtime.settings import Settings
 from runtime.types import Value
 
@@ -18,11 +18,11 @@ Fit = Literal["fits", "tight", "too_large"]
 """Into the memory that would be free; only once other programs are closed; not at all."""
 
 
-class Spoken(Value):
-    """A voice in use with a model: its card, or what is wrong with it."""
+class AdapterInUse(Value):
+    """An adapter in use with a model: its card, or what is wrong with it."""
 
     name: str
-    card: VoiceCard | None = None
+    card: AdapterCard | None = None
     fault: str = ""
 
 
@@ -34,7 +34,7 @@ class Entry(Value):
     """Bytes that it needs, the conversation included."""
     fit: Fit
     licence: str = ""
-    adapters: tuple[Spoken, ...] = ()
+    adapters: tuple[AdapterInUse, ...] = ()
 
 
 def entries(settings: Settings, used: str | None) -> list[Entry]:
@@ -53,14 +53,16 @@ def entries(settings: Settings, used: str | None) -> list[Entry]:
             memory=needed,
             fit="fits" if needed <= free else "tight" if needed <= system.total else "too_large",
             licence=bases[name].licence if name in bases else "",
-            voices=_voices(name, settings),
+            adapters=_adapters(name, settings),
         )
         for name, needed in memory.items()
     ]
 
 
-def _voices(name: str, settings: Settings) -> tuple[Spoken, ...]:
+def _adapters(name: str, settings: Settings) -> tuple[AdapterInUse, ...]:
     return tuple(
-        Spoken(name=voice, fault=str(found)) if isinstance(found, VoiceError) else Spoken(name=voice, card=found.card)
-        for voice, found in adapters.in_use(name, settings).items()
+        AdapterInUse(name=role, fault=str(found))
+        if isinstance(found, AdapterError)
+        else AdapterInUse(name=role, card=found.card)
+        for role, found in adapters.in_use(name, settings).items()
     )

@@ -7,7 +7,7 @@ from runtime.prompts import templates
 from runtime.text import join_steps, language_of
 from runtime.types import Problem, Provenance, Trajectory
 
-VOICE = "actor"
+ADAPTER = "actor"
 
 
 def conversation(problem: Problem, attempt: Trajectory | None = None, prompt: str = "actor") -> list[Message]:
@@ -34,13 +34,13 @@ def after_critique(problem: Problem, wrong: Trajectory, position: int, comment: 
 
 
 def provenance(
-    engine: Engine, prompt: str, problem: Problem, sampling: Sampling | None = None, voice: str = VOICE
+    engine: Engine, prompt: str, problem: Problem, sampling: Sampling | None = None, adapter: str = ADAPTER
 ) -> Provenance:
-    """What made something: enough to make it again. A voice that the engine does not have is not named."""
+    """What made something: enough to make it again. An adapter that the engine does not have is not named."""
     return Provenance(
         engine=engine.name,
         model=engine.model,
-        voice=voice if voice in engine.voices else None,
+        adapter=adapter if adapter in engine.adapters else None,
         prompt=templates.version(prompt, language_of(problem.text)),
         temperature=sampling.temperature if sampling else 0.0,
         seed=sampling.seed if sampling else 0,

@@ -68,13 +68,13 @@ def sample_attempts(
     problem: Problem,
     n: int,
     sampling: Sampling = SAMPLING,
-    voice: str | None = None,
+    adapter: str | None = None,
     cancel: Event | None = None,
     enough: Enough | None = None,
 ) -> list[Trajectory]:
     """n independent attempts, decoded together; fewer if `enough` is content with fewer. Raises EngineError."""
-    [replies] = engine.sample([conversation(problem)], sampling, voice, n, cancel=cancel, enough=enough)
-    made_by = provenance(engine, "actor", problem, sampling).model_copy(update={"voice": voice})
+    [replies] = engine.sample([conversation(problem)], sampling, adapter, n, cancel=cancel, enough=enough)
+    made_by = provenance(engine, "actor", problem, sampling).model_copy(update={"adapter": adapter})
     return [
         Trajectory(
             problem_id=problem.id,
@@ -92,7 +92,7 @@ def self_consistency(
     problem: Problem,
     n: int,
     sampling: Sampling = SAMPLING,
-    voice: str | None = None,
+    adapter: str | None = None,
     cancel: Event | None = None,
 ) -> Choice:
     """The answer that most of n attempts reach; those that cannot change it any more are not written to their end."""
@@ -100,7 +100,7 @@ def self_consistency(
     def enough(replies: Sequence[Completion]) -> bool:
         return decided([read_solution(reply) for reply in replies], missing=n - len(replies))
 
-    return majority(sample_attempts(engine, problem, n, sampling, voice, cancel, enough))
+    return majority(sample_attempts(engine, problem, n, sampling, adapter, cancel, enough))
 
 
 def best_of_n(
@@ -110,10 +110,10 @@ def best_of_n(
     score: Score,
     choose: Choose = highest,
     sampling: Sampling = SAMPLING,
-    voice: str | None = None,
+    adapter: str | None = None,
     cancel: Event | None = None,
 ) -> Choice:
     """The choice among n attempts by a verifier's scores: `highest`, or `weighted_majority` for scores from 0 to 1."""
-    attempts = sample_attempts(engine, problem, n, sampling, voice, cancel)
+    attempts = sample_attempts(engine, problem, n, sampling, adapter, cancel)
     answered = [attempt for attempt in attempts if attempt.answer is not None]
     return choose(answered, [score(attempt) for attempt in answered])

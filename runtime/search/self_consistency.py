@@ -1,6 +1,6 @@
 """A second opinion: the problem solved anew, several times, and the answers vote (self-consistency, arXiv 2203.11171).
 
-What a deep look adds where a critic's voice was fitted with nothing deeper beside it. That most solutions agree tells
+What a deep look adds where a critic's adapter was fitted with nothing deeper beside it. That most solutions agree tells
 more about an answer than a small critic can say (trainer/LOG.md); where they do not, a person is told so.
 """
 
@@ -13,7 +13,7 @@ from threading import Event
 
 from runtime.checks.grading import equal, groups
 from runtime.engines.base import Completion, Engine
-from runtime.prompts.actor_turn import VOICE
+from runtime.prompts.actor_turn import ADAPTER
 from runtime.search.selection import majority, sample_attempts
 from runtime.search.solutions import agreeing, decided, read_solution, votes
 from runtime.text import Language, language_of
@@ -81,8 +81,8 @@ def ask(
         most = max((len(vote.solutions) for vote in votes(heard)), default=0)
         return decided(heard, left) and not most < CERTAIN <= most + left
 
-    voice = VOICE if VOICE in engine.voices else None
-    return Opinion((*own, *sample_attempts(engine, problem, missing, voice=voice, cancel=cancel, enough=enough)))
+    adapter = ADAPTER if ADAPTER in engine.adapters else None
+    return Opinion((*own, *sample_attempts(engine, problem, missing, adapter=adapter, cancel=cancel, enough=enough)))
 
 
 def on_solution(opinion: Opinion, before: Trajectory, language: Language) -> str:

@@ -74,7 +74,7 @@ class Loading:
             self._tell(sentence)
 
     def reload(self, load: Callable[[], Engine] | None = None) -> None:
-        """Let the engine go and load it anew, with the voices that are in use by now, or another one from now on;
+        """Let the engine go and load it anew, with the adapters that are in use by now, or another one from now on;
         returns at once."""
         self.close()
         self._load = load or self._load

@@ -1,7 +1,7 @@
 """The talk: a problem solved in one of three ways, as a generator of events.
 
 plain: the actor alone. critic: the actor proposes, the critic reads, and while it finds a first error the actor goes
-on from the steps before it (MathCritique, arXiv 2411.16579, at the level of steps). selftalk: one voice that proposes,
+on from the steps before it (MathCritique, arXiv 2411.16579, at the level of steps). selftalk: one model that proposes,
 doubts and mends by itself. Whoever asks for a deeper look than the critic has gets a vote of more solutions, and so
 does whoever asks for one afterwards. An error of the engine ends a talk with `Failed`; what was made stays.
 """
@@ -49,7 +49,7 @@ def converse(
             critic = open_critic(judge or engine, settings)
             events = criticised(problem, actor, critic, settings.rounds, cancel)
         case "selftalk":
-            events = one_voice(problem, engine, sampling, cancel)
+            events = self_talk(problem, engine, sampling, cancel)
     return guarded(events)
 
 
@@ -61,7 +61,7 @@ def check(problem: Problem, steps: Sequence[str], critic: Critic, cancel: Event)
 def converse_again(
     problem: Problem, attempt: Trajectory, position: int, engine: Engine, settings: Settings, number: int, cancel: Event
 ) -> Iterator[TalkEvent]:
-    """A new version of an attempt, from the step at `position` on; `number` tells one version from another. A voice
+    """A new version of an attempt, from the step at `position` on; `number` tells one version from another. An adapter
     that talks to itself is not heard here: the actor goes on, and the critic reads, if the mode has one."""
     sampling = Sampling(REFINE_TEMPERATURE, max_tokens=settings.max_tokens, seed=settings.seed + AGAIN + number)
     critic = None if settings.mode == "plain" else open_critic(engine, settings)
@@ -225,7 +225,7 @@ def preferred(new: Trajectory, new_critique: Critique, old: Trajectory, old_crit
     return (new_critique.first_error, new_critique.score) > (old_critique.first_error, old_critique.score)
 
 
-def one_voice(problem: Problem, engine: Engine, sampling: Sampling, cancel: Event) -> Iterator[TalkEvent]:
+def self_talk(problem: Problem, engine: Engine, sampling: Sampling, cancel: Event) -> Iterator[TalkEvent]:
     final = yield from Monologue(problem, engine, sampling, cancel).run()
     yield Finished(outcome_of(final))
 

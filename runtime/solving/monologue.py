@@ -1,7 +1,7 @@
-"""Self-talk: one voice proposes a step, checks it in a line of its own, and writes it again where it doubts.
+"""Self-talk: one model proposes a step, checks it in a line of its own, and writes it again where it doubts.
 
-Exact arithmetic listens: at a false equation the voice is interrupted with a check line that says so, and goes on from
-the equation put right. What one voice says is told as attempts and critiques, so that it is shown and stored as a talk
+Exact arithmetic listens: at a false equation the model is interrupted with a check line that says so, and goes on from
+the equation put right. What one model says is told as attempts and critiques, so that it is shown and stored as a talk
 of two would be.
 """
 
@@ -22,13 +22,13 @@ from runtime.text import CHECK, Line, language_of, read_check, repeated
 from runtime.types import Critique, Evidence, Finish, Parent, Problem, Step, StepVerdict, Trajectory
 
 INTERRUPTIONS = 8
-"""After so many a voice may go on with what it wrote."""
+"""After so many a model may go on with what it wrote."""
 INTERRUPTION = {"en": "no, not right. {}", "zh-CN": "不，不对。{}"}
 """Begins as the checks of the lessons do (`python -m trainer traces`)."""
 
 
 class Monologue:
-    """One voice on one problem. Raises what the engine raises."""
+    """One model on one problem. Raises what the engine raises."""
 
     def __init__(self, problem: Problem, engine: Engine, sampling: Sampling, cancel: Event) -> None:
         self.problem, self.engine, self.sampling, self.cancel = problem, engine, sampling, cancel
@@ -59,10 +59,10 @@ class Monologue:
         return final
 
     def _speak(self, listening: bool) -> Iterator[TalkEvent]:
-        """The voice until its end or until it is interrupted; the value is the completion, or None."""
+        """The model until its end or until it is interrupted; the value is the completion, or None."""
         asked = [*conversation(self.problem, prompt="selftalk"), self._so_far]
         halt = Halt(self.cancel)
-        lines = read_lines(self.engine.stream(asked, self.sampling, self.made_by.voice, cancel=halt), self.begun)
+        lines = read_lines(self.engine.stream(asked, self.sampling, self.made_by.adapter, cancel=halt), self.begun)
         while not isinstance(item := next_or_value(lines), Completion):
             if halt.is_set() and not self.cancel.is_set():
                 continue  # what was decoded before the halt took effect
@@ -77,7 +77,7 @@ class Monologue:
         return Message(role="assistant", content=self.written + self.begun)
 
     def _line(self, line: Line, listening: bool) -> Iterator[TalkEvent]:
-        """The value says whether the voice has to be interrupted."""
+        """The value says whether the model has to be interrupted."""
         self.written, self.begun = f"{self.written}{line.text}\n", ""
         self.lines.append(line)
         if count := repeated([said.text for said in self.lines]):
@@ -137,7 +137,7 @@ class Monologue:
 
 
 def _own_verdict(line: str, exact: list[Evidence]) -> StepVerdict:
-    """What the voice says of its step, and exact arithmetic beside it: where they disagree, nobody is sure."""
+    """What the model says of its step, and exact arithmetic beside it: where they disagree, nobody is sure."""
     accepted, words = read_check(line)
     own = Evidence(by="selftalk", verdict="correct" if accepted else "incorrect", note=words)
     disproven = any(one.verdict == "incorrect" for one in exact)

@@ -80,7 +80,7 @@ def asked(run: Run, wish: Wish) -> dict[str, int]:
 
 
 def can_be_tried_again(run: Run) -> list[str]:
-    """The keys of the steps that can be written anew: all of them, once all are shown. One voice that talked to itself
+    """The keys of the steps that can be written anew: all of them, once all are shown. One model that talked to itself
     cannot be taken up again in the middle."""
     ready = run.kind == "solve" and run.mode != "selftalk" and _is_at_rest(run) and is_open(run)
     keys, _ = solution(run)

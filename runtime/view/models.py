@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from html import escape
 
 from runtime.models.download.files import size_text
-from runtime.models.inventory import Entry, Spoken
+from runtime.models.inventory import AdapterInUse, Entry
 from runtime.models.jobs import Job
 from runtime.text import Language
 from runtime.view.words import word
 
 _METRICS = ("f1", "accuracy_error", "accuracy_correct")
 _SOLVED = "accuracy"
-"""The metric of voices that solve."""
+"""The metric of adapters that solve."""
 _SIGNS = {"fits": "✓", "tight": "?", "too_large": "✗"}
 
 
@@ -32,7 +32,7 @@ def _card(entry: Entry, used: bool, language: Language) -> str:
         f"<span>{'✓ ' if used else ''}{escape(word(f'models.{state}', language))}</span></p>"
         f"<p>{escape(' · '.join(facts))}</p>"
         f'<p class="sq-fit-{entry.fit}">{_SIGNS[entry.fit]} {escape(fit)}</p>'
-        f"{''.join(_voice(voice, language) for voice in entry.voices) or _untrained(language)}</li>"
+        f"{''.join(_adapter(adapter, language) for adapter in entry.adapters) or _untrained(language)}</li>"
     )
 
 
@@ -40,25 +40,25 @@ def _untrained(language: Language) -> str:
     return f"<p>{escape(word('models.untrained', language))}</p>"
 
 
-def _voice(voice: Spoken, language: Language) -> str:
-    name = word(f"models.voice.{voice.name}", language)
-    if voice.card is None:
-        return f'<p class="sq-fit-too_large">{escape(name)}: {escape(voice.fault)}</p>'
-    head = word("models.voice", language, name=name, version=voice.card.version)
-    cannot = "".join(f"<li>{escape(sentence)}</li>" for sentence in voice.card.cannot)
+def _adapter(adapter: AdapterInUse, language: Language) -> str:
+    name = word(f"models.adapter.{adapter.name}", language)
+    if adapter.card is None:
+        return f'<p class="sq-fit-too_large">{escape(name)}: {escape(adapter.fault)}</p>'
+    head = word("models.adapter", language, name=name, version=adapter.card.version)
+    cannot = "".join(f"<li>{escape(sentence)}</li>" for sentence in adapter.card.cannot)
     weak = (
         f'<details class="sq-guide"><summary>{escape(word("models.cannot", language))}</summary>'
         f'<ul lang="en">{cannot}</ul></details>'
         if cannot
         else ""
     )
-    return f'<div class="sq-spoken"><p>{escape(head)}</p>{_figures(voice, language)}{weak}</div>'
+    return f'<div class="sq-spoken"><p>{escape(head)}</p>{_figures(adapter, language)}{weak}</div>'
 
 
-def _figures(voice: Spoken, language: Language) -> str:
+def _figures(adapter: AdapterInUse, language: Language) -> str:
     """What was measured first of all on its card, beside the untrained base."""
-    name, after = next(iter(voice.card.metrics.items()), ("", {}))
-    before = voice.card.base_metrics.get(name, {})
+    name, after = next(iter(adapter.card.metrics.items()), ("", {}))
+    before = adapter.card.base_metrics.get(name, {})
     judges = [metric for metric in _METRICS if metric in after]
     shown = judges or [metric for metric in after if metric == _SOLVED]
     if not shown:
@@ -69,7 +69,9 @@ def _figures(voice: Spoken, language: Language) -> str:
         f"<td>{f'{before[metric].value:.0%}' if metric in before else '–'}</td><td>{after[metric].value:.0%}</td></tr>"
         for metric in shown
     )
-    heads = "".join(f'<th scope="col">{escape(word(f"models.who.{who}", language))}</th>' for who in ("base", "voice"))
+    heads = "".join(
+        f'<th scope="col">{escape(word(f"models.who.{who}", language))}</th>' for who in ("base", "adapter")
+    )
     caption = escape(word("train.held_out", language, n=after[shown[0]].n))
     return (
         f'<table class="sq-table"><caption>{caption}</caption><thead><tr><td></td>{heads}</tr></thead>'

@@ -12,7 +12,7 @@ from runtime.text import Language
 from runtime.view.words import word
 
 _METRICS = ("f1", "accuracy_error", "accuracy_correct", "accuracy")
-_SPEAKERS = ("base", "current", "voice")
+_SPEAKERS = ("base", "current", "adapter")
 
 
 def ready(found: Readiness, language: Language) -> str:
@@ -110,11 +110,11 @@ def _share(figure: Mapping[str, Any] | None) -> str:
     return f"{figure['value']:.0%}" if figure else "–"
 
 
-def voice(base: str | None, version: str | None, language: Language) -> str:
-    """Which voice speaks for a base now."""
+def adapter(base: str | None, version: str | None, language: Language) -> str:
+    """Which adapter a base uses now."""
     if base is None:
         return ""
-    key = "train.voice" if version else "train.voice.none"
+    key = "train.adapter" if version else "train.adapter.none"
     return f"<p>{escape(word(key, language, base=base, version=version or ''))}</p>"
 
 

@@ -258,7 +258,7 @@ def test_a_differing_answer_is_put_to_a_vote_and_the_solution_stays_hidden(tab, 
 class Voters(Tutor):
     """Solutions that vote come one after the other, so that a page can say how far they are."""
 
-    def sample(self, requests, sampling, voice=None, n=1, enough=None, **options):
+    def sample(self, requests, sampling, adapter=None, n=1, enough=None, **options):
         for _ in requests:
             replies = []
             for _ in range(n):

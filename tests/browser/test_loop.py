@@ -73,7 +73,7 @@ def rate(tab: Any, attempt: JudgedAttempt, corrected: str) -> None:
     tab.keyboard.press("Control+Enter")
 
 
-def test_what_a_collector_says_becomes_a_voice_that_is_used_and_taken_back(tab, tmp_path):
+def test_what_a_collector_says_becomes_an_adapter_that_is_used_and_taken_back(tab, tmp_path):
     started, truth = time.monotonic(), attempts()
     file = tmp_path / "attempts.jsonl"
     rows = ({"problem": text, "steps": attempt.steps} for text, (attempt, _) in truth.items())
@@ -127,7 +127,7 @@ def test_what_a_collector_says_becomes_a_voice_that_is_used_and_taken_back(tab, 
         told(end.inner_text())
         assert adapters.current(BASE, "critic", here).version == before
         if "not clearly better" in end.inner_text():
-            pytest.skip("The gate kept the voice before, as it should where a new one is not better.")
+            pytest.skip("The gate kept the adapter before, as it should where a new one is not better.")
 
         tab.get_by_role("button", name="Use the new critic").click()
         tab.get_by_text(re.compile(f"is version (?!{before})")).wait_for()
@@ -138,7 +138,7 @@ def test_what_a_collector_says_becomes_a_voice_that_is_used_and_taken_back(tab, 
         solve(tab, problem, mode="With a checker", wait=False)
         tab.locator(".sq-says:visible", has_text="Finished").wait_for()
         assert tab.locator('.sq-step:visible[data-state="ok"], .sq-step:visible[data-state="flagged"]').count()
-        told("solved with the new voice")
+        told("solved with the new adapter")
         tab.get_by_role("tab", name="Train").click()
         tab.get_by_role("button", name="Back to the old one").click()
         spoken = f"is version {before}" if before else "is untrained"

@@ -18,9 +18,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from places import ROOT
 
-TESTS = ROOT
+TESTS = Path(__file__).parents[1]
 ALONE = ["unshare", "--map-root-user", "--net"]
 NO_NAMES = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"
 """A Chromium asks for its maker's services by itself (18 attempts on an empty page); what the page asks for is seen."""

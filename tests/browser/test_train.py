@@ -1,4 +1,4 @@
-"""Training as a collector sees it: what is there to learn from, a run that outlives the tab, and the choice of a voice.
+"""Training as a collector sees it: what is there to learn from, a run that outlives the tab, and which adapter is used.
 
 The trainer's place is taken by a short process that writes the same files by the trainer's own means.
 """

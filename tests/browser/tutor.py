@@ -26,7 +26,7 @@ class Tutor(ScriptedEngine):
         self.first = first or WRONG_FIRST
 
     def sample(
-        self, requests: Iterable[Messages], sampling: Sampling, voice: str | None = None, n: int = 1, **options: Any
+        self, requests: Iterable[Messages], sampling: Sampling, adapter: str | None = None, n: int = 1, **options: Any
     ) -> Iterator[list[Completion]]:
         """Independent solutions, for a critic or a vote that asks for some, are right."""
         for _ in requests:

@@ -6,10 +6,12 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from places import ROOT
 
 from runtime.checks import algebra
 from runtime.checks.grading import equal, grade
@@ -179,7 +181,7 @@ def test_a_script_without_a_main_guard_can_ask_and_leaves_no_process_behind(tmp_
     script.write_text(
         "print('started')\n"
         "import threading\n"
-        "from runtime import algebra, grading\n"
+        "from runtime.checks import algebra, grading\n"
         "thread = threading.Thread(target=lambda: print(grading.equal('x+x', '2x')))\n"
         "thread.start(); thread.join(); print(algebra.WORKER.process.pid)\n"
     )
@@ -189,12 +191,12 @@ def test_a_script_without_a_main_guard_can_ask_and_leaves_no_process_behind(tmp_
         text=True,
         timeout=60,
         check=True,
-        env={"PYTHONPATH": str(algebra.Path(algebra.__file__).parent.parent)},
+        env={"PYTHONPATH": str(ROOT)},
     )
     started, judged, worker = done.stdout.split()
     assert (started, judged) == ("started", "True")
     if sys.platform == "linux":
-        assert not algebra.Path(f"/proc/{worker}").exists()
+        assert not Path(f"/proc/{worker}").exists()
 
 
 def test_everyday_answers_need_no_worker(monkeypatch):

@@ -153,3 +153,16 @@ def test_what_was_rated_with_consent_is_exported_whole_or_not_at_all(home, small
     assert json.loads(run("export", home / "rated.jsonl", "--json").stdout)["exported"] == 1
     assert json.loads((home / "rated.jsonl").read_text("utf-8"))["id"] == result["run"]
     refused(run("export", home / "rated.jsonl" / "more.jsonl"), "cannot be written")
+
+
+@pytest.mark.parametrize("option", ["--adapters", "--voices"])
+def test_the_trainers_options_of_earlier_releases_still_work(option, tmp_path):
+    (tmp_path / "problems.jsonl").write_text('{"question": "1 + 1?", "answer": "2"}\n')
+    done = CliRunner().invoke(app, ["evaluate", "--problems", str(tmp_path / "problems.jsonl"), option, "poet=x.gguf"])
+    assert done.exit_code == 2 and "adapters are actor, critic, selftalk" in " ".join(done.output.split())
+
+
+@pytest.mark.parametrize(("command", "old"), [("evaluate-critic", "voice"), ("weigh", "voice"), ("promote", "voice")])
+def test_an_option_of_an_earlier_release_is_another_name_of_the_one_of_today(command, old):
+    [option] = [p for p in get_command(app).commands[command].params if f"--{old}" in p.opts]
+    assert option.opts[0] in ("--adapter", "--role")

@@ -77,10 +77,11 @@ class Clone:
     def __init__(self, folder, packages, venv=None):
         self.folder, self.builds = folder, folder.parent / "builds"
         (folder / "runtime").mkdir(parents=True)
-        for name in ("__init__.py", "install.py", "processor.py"):
-            shutil.copy(ROOT / "runtime" / name, folder / "runtime")
+        (folder / "runtime" / "models").mkdir()
+        for name in ("__init__.py", "install.py", "models/__init__.py", "models/processor.py"):
+            shutil.copy(ROOT / "runtime" / name, folder / "runtime" / name)
         (folder / "runtime" / "requirements.txt").write_text("llama-cpp-python>=0.3.36,<0.4\n")
-        (folder / "runtime" / "trial.py").write_text(TRIAL)
+        (folder / "runtime" / "models" / "trial.py").write_text(TRIAL)
         if venv:
             shutil.copytree(venv, folder / ".venv", symlinks=True)
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "SOLILOQUY_"))}
@@ -137,9 +138,9 @@ def test_what_was_compiled_for_another_processor_or_with_other_flags_is_not_take
     first, second = clone("first"), clone("second")
     assert first.install()[0] == 0
     if change == "processor":
-        text = (second.folder / "runtime" / "processor.py").read_text()
+        text = (second.folder / "runtime" / "models" / "processor.py").read_text()
         changed = text + "\n\ndef abilities():\n    return frozenset({'amx_tile'})\n"
-        (second.folder / "runtime" / "processor.py").write_text(changed)
+        (second.folder / "runtime" / "models" / "processor.py").write_text(changed)
     code, said = second.install(**({"CMAKE_ARGS": "-DGGML_NATIVE=OFF"} if change == "flags" else {}))
     assert (code, second.count) == (0, 2), said
 

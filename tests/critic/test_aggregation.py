@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from runtime.critic.aggregation import FEATURES, Aggregation, fitted_with, read_weights, write_weights
 from runtime.critic.odds import logit, sigmoid
 from runtime.files import ROOT
-from runtime.models.adapter_cards import VoiceCard, read_card
+from runtime.models.adapter_cards import AdapterCard, read_card
 
 RULE = Aggregation(constant=1.0, features={"verdict": 0.5, "deviation": -3.0}, reject=0.3, doubt=0.6)
 
@@ -130,9 +130,9 @@ def test_a_file_of_weights_of_the_first_release_is_read_and_written_in_todays_wo
 
 def test_a_card_of_the_first_release_brings_its_rule():
     known = {"base": "b", "base_sha256": "0", "voice": "critic", "version": "1", "created": "2026-11-22", "recipe": {}}
-    card = VoiceCard.model_validate(known | {"data": [], "sha256": "0", "licence": "MIT", "join": {"quick": FORMER}})
+    card = AdapterCard.model_validate(known | {"data": [], "sha256": "0", "licence": "MIT", "join": {"quick": FORMER}})
     assert fitted_with(card) == {"quick": NOW}
-    assert fitted_with(VoiceCard.model_validate_json(card.model_dump_json())) == {"quick": NOW}
+    assert fitted_with(AdapterCard.model_validate_json(card.model_dump_json())) == {"quick": NOW}
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "data" / "models" / "weights").glob("*.json")), ids=lambda p: p.stem)
@@ -140,7 +140,7 @@ def test_the_weights_that_ship_are_read(path):
     assert all(rule.features.keys() <= {*FEATURES} for rule in read_weights(path).values())
 
 
-CARDS = [path for path in ROOT.glob("data/models/voices/*/critic/*.json") if path.stem != "current"]
+CARDS = [path for path in ROOT.glob("data/models/adapters/*/critic/*.json") if path.stem != "current"]
 
 
 @pytest.mark.parametrize("path", sorted(CARDS), ids=lambda path: path.stem)

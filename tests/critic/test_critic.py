@@ -34,27 +34,27 @@ SEVENTEEN = Solution("3 × 4 = 12, and 12 + 5 = 17.\nThe answer is 17.", "17")
 TWELVE = Solution("3 × 4 = 12.\nThe answer is 12.", "12")
 PROGRAM = "    pens = 3 * 4\n    return pens + 5"
 HEEDED = Aggregation(constant=0.0, features={"verdict": 1.0})
-"""As a trained voice has them: its word counts for what it says."""
+"""As a trained adapter has them: its word counts for what it says."""
 SURPRISED = Aggregation(constant=1.0, features={"surprisal": 0.5})
 OTHERWISE = Aggregation(constant=2.0, features={"surprisal": 0.25, "agreement": 2.0})
-"""As a base without a voice has them."""
+"""As a base without an adapter has them."""
 RIGHT, WRONG = 0.99, 0.01
 
 
-class Voiced(ScriptedEngine):
-    """Remembers which voice was asked for what."""
+class Adapted(ScriptedEngine):
+    """Remembers which adapter was asked for what."""
 
     def __init__(self, *given, **named):
         super().__init__(*given, **named)
         self.spoken = []
 
-    def stream(self, messages, sampling, voice=None, *rest, **named):
-        self.spoken.append(("words", voice))
-        return super().stream(messages, sampling, voice, *rest, **named)
+    def stream(self, messages, sampling, adapter=None, *rest, **named):
+        self.spoken.append(("words", adapter))
+        return super().stream(messages, sampling, adapter, *rest, **named)
 
-    def choice_logprobs(self, messages, parts, choices, voice=None, *rest, **named):
-        rows = super().choice_logprobs(messages, parts, choices, voice, *rest, **named)
-        self.spoken.append(("verdicts" if len(choices) == 2 else "surprisal", voice))
+    def choice_logprobs(self, messages, parts, choices, adapter=None, *rest, **named):
+        rows = super().choice_logprobs(messages, parts, choices, adapter, *rest, **named)
+        self.spoken.append(("verdicts" if len(choices) == 2 else "surprisal", adapter))
         return rows
 
 
@@ -119,7 +119,7 @@ def test_other_solutions_are_not_heard_against_the_steps_before_a_proven_error()
 
 @pytest.mark.parametrize("depth", ["quick", "deep"])
 def test_of_a_proven_error_nobody_is_asked(depth):
-    engine = Voiced(verdicts=[RIGHT], voices=["critic"])
+    engine = Adapted(verdicts=[RIGHT], adapters=["critic"])
     critique, told = read(Critic(engine, depth=depth), attempt("9 pens", "3 × 4 = 13", "13 + 5 = 18", answer="18"))
     assert critique.first_error == 1
     assert critique.verdicts[1].comment == "3 × 4 is 12, not 13."
@@ -129,7 +129,7 @@ def test_of_a_proven_error_nobody_is_asked(depth):
 
 
 def test_a_wrong_idea_before_a_proven_error_is_the_first_error():
-    engine = ScriptedEngine(["There are 3 pens."], verdicts=[WRONG], voices=["critic"])
+    engine = ScriptedEngine(["There are 3 pens."], verdicts=[WRONG], adapters=["critic"])
     reader = Critic(engine, depth="quick", weights={"quick": HEEDED})
     assert read(reader, attempt("She buys pens alone.", "3 × 4 = 13"))[0].first_error == 0
 
@@ -191,7 +191,7 @@ def test_evidence_is_joined(evidence, signs, verdict):
 
 
 def test_a_critic_who_only_reads_judges_step_by_step_and_tells_each_verdict_once():
-    engine = Voiced(verdicts=[0.9, 0.8, 0.7], voices=["critic"])
+    engine = Adapted(verdicts=[0.9, 0.8, 0.7], adapters=["critic"])
     critique, told = read(Critic(engine, depth="quick"), attempt("3 × 4 = 12", "12 + 5 = 17", "so 17", answer="17"))
     assert engine.spoken == [("verdicts", "critic"), ("surprisal", None)] * 3
     assert told == [0, 1, 2, 2]  # the last once more, with what is said of it
@@ -199,7 +199,7 @@ def test_a_critic_who_only_reads_judges_step_by_step_and_tells_each_verdict_once
 
 
 def test_too_much_doubt_falls_back_on_the_step_that_is_likelier_the_first_error():
-    engine = Voiced(["The book costs 5."], verdicts=[0.9, 0.55, 0.6, 0.9], voices=["critic"])
+    engine = Adapted(["The book costs 5."], verdicts=[0.9, 0.55, 0.6, 0.9], adapters=["critic"])
     critic = Critic(engine, depth="quick", weights={"quick": HEEDED})
     lines = attempt("She pays for the pens.", "The book is free.", "So nothing is added.", "That is all.")
     critique, told = read(critic, lines)
@@ -210,7 +210,7 @@ def test_too_much_doubt_falls_back_on_the_step_that_is_likelier_the_first_error(
 
 
 def test_a_base_without_the_voice_is_asked_for_no_verdict_word():
-    engine = Voiced(verdicts=[WRONG, WRONG], voices=["actor"])
+    engine = Adapted(verdicts=[WRONG, WRONG], adapters=["actor"])
     critique, _ = read(Critic(engine, depth="quick"), attempt("3 × 4 = 12", "so 12", answer="12"))
     assert engine.spoken == [("surprisal", None)] * 2
     assert [step.evidence_by("verdict") for step in critique.verdicts] == [None, None]
@@ -220,8 +220,8 @@ def test_a_base_without_the_voice_is_asked_for_no_verdict_word():
 @pytest.mark.parametrize(("given", "silent"), [(["critic"], set()), ([], {"verdict"})])
 def test_a_quick_critic_asks_for_no_solutions_and_a_deep_one_for_programs_too(given, silent):
     right, readings = attempt("3 × 4 = 12", "12 + 5 = 17", answer="17"), 2 - len(silent)
-    quick = ScriptedEngine(voices=given)
-    deep = ScriptedEngine([SEVENTEEN.text] * 2 + [PROGRAM] * PROGRAMS, voices=given)
+    quick = ScriptedEngine(adapters=given)
+    deep = ScriptedEngine([SEVENTEEN.text] * 2 + [PROGRAM] * PROGRAMS, adapters=given)
     critique, _ = read(Critic(quick, depth="quick"), right)
     assert len(quick.calls) == readings * len(right.steps)
     assert {evidence.by for evidence in critique.verdicts[0].evidence} == set(DEPTHS["quick"]) - silent
@@ -241,13 +241,13 @@ def test_a_second_reading_of_the_same_problem_asks_only_for_its_verdicts():
 
 
 def test_an_attempt_too_long_to_be_read_whole_leaves_the_readers_silent():
-    critique, _ = read(Critic(Overfull(voices=["critic"]), depth="quick"), attempt("3 × 4 = 12", "so she pays"))
+    critique, _ = read(Critic(Overfull(adapters=["critic"]), depth="quick"), attempt("3 × 4 = 12", "so she pays"))
     assert [step.verdict for step in critique.verdicts] == ["correct", "unsure"]
     assert [evidence.by for evidence in critique.verdicts[0].evidence] == ["arithmetic"]
 
 
 def test_after_a_stop_nobody_is_asked_any_more():
-    class Stopping(Voiced):
+    class Stopping(Adapted):
         """Somebody stops it when the second verdict is given."""
 
         def choice_logprobs(self, *given, **named):
@@ -256,7 +256,7 @@ def test_after_a_stop_nobody_is_asked_any_more():
                 cancel.set()
             return rows
 
-    cancel, engine = Event(), Stopping(verdicts=[RIGHT, WRONG, WRONG], voices=["critic"])
+    cancel, engine = Event(), Stopping(verdicts=[RIGHT, WRONG, WRONG], adapters=["critic"])
     reader = Critic(engine, depth="quick", weights={"quick": HEEDED})
     critique, _ = read(reader, attempt("3 × 4 = 12", "The book is free.", "so 12", answer="12"), cancel=cancel)
     assert [step.verdict for step in critique.verdicts] == ["correct", "incorrect"]
@@ -275,7 +275,7 @@ def test_arithmetic_alone_judges_without_an_engine():
 
 
 def test_a_voice_is_not_asked_for_a_reason_and_says_that_it_knows_none():
-    engine = Voiced(["The book costs 5 dollars."], verdicts=[RIGHT, WRONG], voices=["critic"])
+    engine = Adapted(["The book costs 5 dollars."], verdicts=[RIGHT, WRONG], adapters=["critic"])
     trajectory = attempt("3 × 4 = 12", "The book is free.", "so 12")
     critique, _ = read(Critic(engine, depth="quick", weights={"quick": HEEDED}), trajectory)
     assert critique.verdicts[1].comment.startswith("Something seems wrong with this step, but I cannot say")
@@ -293,7 +293,7 @@ def checked(reader, *steps):
 
 
 def test_a_person_is_told_what_the_solver_would_do_there():
-    engine = Voiced([WAY] * WAYS, verdicts=[RIGHT, WRONG], voices=["critic"])
+    engine = Adapted([WAY] * WAYS, verdicts=[RIGHT, WRONG], adapters=["critic"])
     verdict, events = checked(Critic(engine, depth="quick", weights={"quick": HEEDED}), "3 × 4 = 12", "so 12")
     assert verdict.verdict == "incorrect"
     assert "I would work out 12 + 5 first" in verdict.comment
@@ -308,12 +308,12 @@ def test_what_the_solver_would_do_tells_more_than_that_others_differ():
 
 
 def test_after_a_stop_in_the_second_look_no_reason_is_given():
-    class Stopping(Voiced):
+    class Stopping(Adapted):
         def sample(self, *given, **named):
             cancel.set()
             return super().sample(*given, **named)
 
-    cancel, engine = Event(), Stopping([WAY] * WAYS, verdicts=[WRONG], voices=["critic"])
+    cancel, engine = Event(), Stopping([WAY] * WAYS, verdicts=[WRONG], adapters=["critic"])
     reader = Critic(engine, depth="quick", weights={"quick": HEEDED})
     *_, done, _ = check(PROBLEM, ["The book is free."], reader, cancel)
     assert (done.critique.verdicts[0].verdict, done.critique.verdicts[0].comment) == ("incorrect", "")
@@ -326,7 +326,7 @@ def test_a_proven_error_is_not_looked_at_again():
 
 @pytest.mark.parametrize("error", [ContextOverflow("too long"), EngineError("the server is gone")])
 def test_a_step_that_cannot_be_looked_at_again_is_blamed_all_the_same(error):
-    engine = Voiced([error], verdicts=[WRONG], voices=["critic"])
+    engine = Adapted([error], verdicts=[WRONG], adapters=["critic"])
     verdict, events = checked(Critic(engine, depth="quick", weights={"quick": HEEDED}), "The book is free.")
     assert verdict.comment.startswith("Something seems wrong with this step, but I cannot say")
     assert isinstance(events[-1], Finished)
@@ -335,8 +335,8 @@ def test_a_step_that_cannot_be_looked_at_again_is_blamed_all_the_same(error):
 def test_what_a_source_noted_stands_with_a_voice_and_without():
     wrong = attempt("3 × 4 = 12", "12 - 5 = 7", answer="7")
     heard = [SEVENTEEN.text] * SOLUTIONS + [PROGRAM] * PROGRAMS
-    for voices in ([], ["critic"]):
-        noted, _ = read(Critic(ScriptedEngine(heard, voices=voices)), wrong)
+    for adapters in ([], ["critic"]):
+        noted, _ = read(Critic(ScriptedEngine(heard, adapters=adapters)), wrong)
         assert noted.verdicts[1].comment == f"{SOLUTIONS} independent solutions differ from here on."
 
 
@@ -366,7 +366,7 @@ def test_a_last_line_with_nothing_but_the_answer_is_not_judged():
     assert list(judged(["17"])) == ["17"]
     several = ["3 × 4 = 12", "12 + 5 = 17", "Step 3: #### 17", "Step 4: The answer is 17", "\\boxed{17}"]
     assert list(judged(several)) == several[:2]
-    engine = ScriptedEngine(["The book is paid too."], verdicts=[RIGHT, WRONG], voices=["critic"])
+    engine = ScriptedEngine(["The book is paid too."], verdicts=[RIGHT, WRONG], adapters=["critic"])
     reader = Critic(engine, depth="quick", weights={"quick": HEEDED})
     critique, _ = read(reader, attempt("3 × 4 = 12", "12 - 5 = 7", "7", answer="7"))
     assert critique.first_error == 1
@@ -391,7 +391,7 @@ def test_the_verdicts_stand_behind_the_steps_they_are_of(language, written):
 
 
 def test_a_chinese_attempt_is_judged_in_chinese():
-    engine = ScriptedEngine(verdicts=[RIGHT], voices=["critic"])
+    engine = ScriptedEngine(verdicts=[RIGHT], adapters=["critic"])
     read(Critic(engine, depth="quick"), attempt("3 × 4 = 12 元", "一共 17 元", problem=CHINESE), CHINESE)
     assert "逐步检查" in engine.calls[0][-2]["content"]
     assert engine.calls[-2][-1]["content"] == "3 × 4 = 12 元 [正确]\n一共 17 元 ["
@@ -417,16 +417,16 @@ def test_an_engine_without_a_voice_has_the_untrained_rule():
 def test_the_voice_brings_its_weights_for_the_depth_that_is_set(monkeypatch):
     deep = Aggregation(constant=1.0, features={"verdict": 0.5, "agreement": 2.0})
     card = SimpleNamespace(aggregation={"quick": HEEDED, "deep": deep})
-    monkeypatch.setattr(critic.adapters, "voices_of", lambda base, _: {"critic": SimpleNamespace(card=card)})
-    engine = loaded(Path("base.gguf"), voices=["critic"])
+    monkeypatch.setattr(critic.adapters, "adapters_of", lambda base, _: {"critic": SimpleNamespace(card=card)})
+    engine = loaded(Path("base.gguf"), adapters=["critic"])
     assert open_critic(engine, settings.load(depth="quick")).weights == HEEDED
     assert open_critic(engine, settings.load(depth="deep")).weights == deep
     assert open_critic(ScriptedEngine(), settings.load()).weights == UNTRAINED
-    assert open_critic(loaded(None, voices=["critic"]), settings.load()).weights == UNTRAINED
+    assert open_critic(loaded(None, adapters=["critic"]), settings.load()).weights == UNTRAINED
 
 
-def test_sources_that_were_never_fitted_beside_a_voice_are_not_asked():
-    engine = Voiced(verdicts=[RIGHT, RIGHT], voices=["critic"])
+def test_sources_that_were_never_fitted_beside_an_adapter_are_not_asked():
+    engine = Adapted(verdicts=[RIGHT, RIGHT], adapters=["critic"])
     reader = Critic(engine, depth="deep", weights={"quick": HEEDED})
     assert reader.weights == HEEDED
     critique, _ = read(reader, attempt("3 × 4 = 12", "12 + 5 = 17", answer="17"))
@@ -437,7 +437,7 @@ def test_sources_that_were_never_fitted_beside_a_voice_are_not_asked():
 @pytest.mark.parametrize("depth", ["quick", "deep"])
 def test_who_weighs_nothing_is_not_asked(depth):
     weights = {"quick": HEEDED, "deep": OTHERWISE}
-    panel = Critic(ScriptedEngine(voices=["critic"]), depth=depth, weights=weights).sources
+    panel = Critic(ScriptedEngine(adapters=["critic"]), depth=depth, weights=weights).sources
     assert panel == {"quick": ("arithmetic", "verdict"), "deep": ("arithmetic", "surprisal", "solutions")}[depth]
 
 
@@ -476,10 +476,10 @@ def test_without_weights_of_its_own_a_base_is_weighed_as_untrained(bases):
 
 def test_the_weights_of_a_voice_go_before_those_of_its_base(bases, monkeypatch):
     spoken = {"critic": SimpleNamespace(card=SimpleNamespace(aggregation={"quick": HEEDED}))}
-    monkeypatch.setattr(critic.adapters, "voices_of", lambda *_: spoken)
+    monkeypatch.setattr(critic.adapters, "adapters_of", lambda *_: spoken)
     chosen, small = settings.load(depth="quick"), bases / "small-q4.gguf"
-    assert open_critic(loaded(small, voices=["critic"]), chosen).weights == HEEDED
-    assert open_critic(loaded(small, voices=["actor"]), chosen).weights == SURPRISED
+    assert open_critic(loaded(small, adapters=["critic"]), chosen).weights == HEEDED
+    assert open_critic(loaded(small, adapters=["actor"]), chosen).weights == SURPRISED
 
 
 def test_shipped_weights_that_cannot_be_read_are_named_with_the_remedy(bases):
@@ -512,7 +512,7 @@ def test_nobody_judges_the_lines_that_only_state_the_answer(answers):
 
 @pytest.mark.parametrize("answers", ANSWERS)
 def test_a_right_attempt_is_accepted_however_its_answer_is_stated(answers):
-    engine = ScriptedEngine([], verdicts=[RIGHT, RIGHT] + [WRONG] * len(answers), voices=["critic"])
+    engine = ScriptedEngine([], verdicts=[RIGHT, RIGHT] + [WRONG] * len(answers), adapters=["critic"])
     reader = Critic(engine, depth="quick", weights={"quick": HEEDED})
     critique, _ = read(reader, attempt("3 × 4 = 12", "12 - 5 = 7", *answers, answer="7"))
     assert critique.first_error is None

@@ -27,8 +27,8 @@ class Writer(ScriptedEngine):
         self.own, self.unlikely = "".join(f"{line}\n" for line in own), unlikely or {}
         self.asked = []
 
-    def choice_logprobs(self, messages, parts, choices, voice=None, since=0, cancel=None):
-        self.asked.append((messages, list(parts), tuple(choices), voice))
+    def choice_logprobs(self, messages, parts, choices, adapter=None, since=0, cancel=None):
+        self.asked.append((messages, list(parts), tuple(choices), adapter))
         return [self._row(len("".join(parts[: number + 1])), choices) for number in range(since, len(parts))]
 
     def _row(self, place, choices):
@@ -81,8 +81,8 @@ def test_the_model_is_asked_once_and_as_the_actor_that_it_is():
     for problem in (PROBLEM, CHINESE):
         engine = Writer("3 × 4 = 12", "12 + 5 = 17")
         surprises(engine, problem, ["3 × 4 = 12", "12 + 5 = 17"])
-        [(messages, _, _, voice)] = engine.asked
-        assert (messages, voice) == (conversation(problem), None)
+        [(messages, _, _, adapter)] = engine.asked
+        assert (messages, adapter) == (conversation(problem), None)
 
 
 @pytest.mark.parametrize("steps", [[], ["She pays for all."], ["笔和书。", "- or both"]])

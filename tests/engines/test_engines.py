@@ -18,24 +18,24 @@ from runtime.engines.scripted import ScriptedEngine
 pytestmark = [pytest.mark.model, pytest.mark.timeout(120)]
 
 
-def llamacpp(tiny, voices):
+def llamacpp(tiny, adapters):
     from runtime.engines.llamacpp import LlamaCppEngine
 
-    files = {name: voice.gguf for name, voice in voices.items()}
-    return LlamaCppEngine(tiny.gguf, context=256, parallel=4, threads=1, voices=files)
+    files = {name: adapter.gguf for name, adapter in adapters.items()}
+    return LlamaCppEngine(tiny.gguf, context=256, parallel=4, threads=1, adapters=files)
 
 
-def hf(tiny, voices):
+def hf(tiny, adapters):
     import torch
 
     from runtime.engines.hf import HfEngine
 
     torch.set_num_threads(1)
-    folders = {name: voice.peft for name, voice in voices.items()}
-    return HfEngine(tiny.hf, context=256, parallel=4, voices=folders, dtype="float32")
+    folders = {name: adapter.peft for name, adapter in adapters.items()}
+    return HfEngine(tiny.hf, context=256, parallel=4, adapters=folders, dtype="float32")
 
 
-def scripted(tiny, voices):
+def scripted(tiny, adapters):
     return ScriptedEngine(["Two and three make five, and so five is the answer to what was asked."] * 200)
 
 
@@ -44,16 +44,16 @@ ANY = {**ENGINES, "scripted": scripted}
 
 
 @pytest.fixture(scope="module", params=ENGINES)
-def engine(request, tiny, tiny_voices):
-    made = ENGINES[request.param](tiny, tiny_voices)
+def engine(request, tiny, tiny_adapters):
+    made = ENGINES[request.param](tiny, tiny_adapters)
     yield made
     made.close()
 
 
 @pytest.fixture(scope="module", params=ANY)
-def any_engine(request, tiny, tiny_voices):
+def any_engine(request, tiny, tiny_adapters):
     """Those that have no model, too."""
-    made = ANY[request.param](tiny, tiny_voices)
+    made = ANY[request.param](tiny, tiny_adapters)
     yield made
     made.close()
 
@@ -230,9 +230,9 @@ def test_many_threads_get_what_each_would_get_alone(engine):
     alone = [(text := reply(engine, r).text, text, engine.choice_logprobs(r, PARTS, CHOICES)[2]) for r in requests]
 
     def work(messages):
-        voiced = reply(engine, messages, voice="actor").text
+        adapted = reply(engine, messages, adapter="actor").text
         scores = engine.choice_logprobs(messages, PARTS, CHOICES)[2]
-        return reply(engine, messages).text, sampled(engine, messages)[0].text, scores, voiced
+        return reply(engine, messages).text, sampled(engine, messages)[0].text, scores, adapted
 
     with ThreadPoolExecutor(8) as pool:
         together = list(pool.map(work, requests))
@@ -322,27 +322,29 @@ def test_control_tokens_in_a_persons_text_are_only_text(engine):
     assert engine.count(forged) > engine.count(ask("Hi", "The password is")) + 5
 
 
-# voices
+# adapters
 
 
-def test_a_voice_speaks_otherwise_and_leaves_the_base_as_it_was(engine):
-    base, *voiced = (reply(engine, SUM, voice=name) for name in (None, "actor", "critic"))
-    assert len({base.text, *(found.text for found in voiced)}) == 3
+def test_an_adapter_speaks_otherwise_and_leaves_the_base_as_it_was(engine):
+    base, *adapted = (reply(engine, SUM, adapter=name) for name in (None, "actor", "critic"))
+    assert len({base.text, *(found.text for found in adapted)}) == 3
     assert reply(engine, SUM) == base
-    assert sampled(engine, SUM, voice="actor", n=2) == [voiced[0]] * 2
-    plain, *scores = (engine.choice_logprobs(SUM, PARTS, CHOICES, voice=name)[0] for name in (None, "actor", "critic"))
+    assert sampled(engine, SUM, adapter="actor", n=2) == [adapted[0]] * 2
+    plain, *scores = (
+        engine.choice_logprobs(SUM, PARTS, CHOICES, adapter=name)[0] for name in (None, "actor", "critic")
+    )
     assert all(row != pytest.approx(plain, abs=0.1) for row in scores)
 
 
-def test_an_activated_voice_that_is_not_called_is_an_error(engine):
-    for call in (reply, sampled, lambda *_, voice: engine.choice_logprobs(SUM, PARTS, CHOICES, voice)):
+def test_an_activated_adapter_that_is_not_called_is_an_error(engine):
+    for call in (reply, sampled, lambda *_, adapter: engine.choice_logprobs(SUM, PARTS, CHOICES, adapter)):
         with pytest.raises(EngineError, match="'uncalled' was not called"):
-            call(engine, SUM, voice="uncalled")
+            call(engine, SUM, adapter="uncalled")
 
 
-def test_a_voice_that_an_engine_lacks_is_answered_by_the_base_and_said_once(own_engine, caplog):
-    found = [reply(own_engine, SUM, voice=name) for name in (None, "singer", "singer")]
-    assert found == sampled(own_engine, SUM, voice="singer", n=3)
+def test_an_adapter_that_an_engine_lacks_is_answered_by_the_base_and_said_once(own_engine, caplog):
+    found = [reply(own_engine, SUM, adapter=name) for name in (None, "singer", "singer")]
+    assert found == sampled(own_engine, SUM, adapter="singer", n=3)
     assert [record.getMessage().count("'singer'") for record in caplog.records] == [1]
 
 
@@ -357,8 +359,8 @@ CONVERSATIONS = [
 
 
 @pytest.fixture(scope="module")
-def pair(tiny, tiny_voices):
-    engines = [llamacpp(tiny, tiny_voices), hf(tiny, tiny_voices)]
+def pair(tiny, tiny_adapters):
+    engines = [llamacpp(tiny, tiny_adapters), hf(tiny, tiny_adapters)]
     yield engines
     for engine in engines:
         engine.close()
@@ -370,12 +372,13 @@ def test_both_engines_read_the_same_tokens(messages, pair):
     assert first == second
 
 
-@pytest.mark.parametrize("voice", [None, "actor", "critic"])
-def test_both_engines_write_the_same_text_and_score_alike(voice, pair):
+@pytest.mark.parametrize("adapter", [None, "actor", "critic"])
+def test_both_engines_write_the_same_text_and_score_alike(adapter, pair):
     # llama.cpp keeps keys and values in 16 bits, so where two words are nearly as likely either may be written.
     written = [
-        [reply(engine, messages, Sampling(max_tokens=8), voice=voice) for messages in CONVERSATIONS] for engine in pair
+        [reply(engine, messages, Sampling(max_tokens=8), adapter=adapter) for messages in CONVERSATIONS]
+        for engine in pair
     ]
     assert sum(first == second for first, second in zip(*written, strict=True)) >= 3
-    scores = (engine.choice_logprobs(SUM, [*PARTS, "<|im_end|>"], CHOICES, voice) for engine in pair)
+    scores = (engine.choice_logprobs(SUM, [*PARTS, "<|im_end|>"], CHOICES, adapter) for engine in pair)
     assert all(first == pytest.approx(second, abs=1e-2) for first, second in zip(*scores, strict=True))

@@ -28,26 +28,26 @@ PARTS, CHOICES = ["2 + 3 = 5\n", "5 + 4 = 8\n", "So"], ["+", "-"]
 PROMPTS = [ask(f"Tell me about {number} ². " + "Go on. " * (5 * number % 7)) for number in range(8)]
 
 
-def made(tiny, voices=None, **more):
+def made(tiny, adapters=None, **more):
     torch.set_num_threads(1)
-    folders = {name: voice.peft for name, voice in (voices or {}).items()}
-    return HfEngine(tiny.hf, voices=folders, **{"dtype": "float32", "parallel": 3, "context": 1024} | more)
+    folders = {name: adapter.peft for name, adapter in (adapters or {}).items()}
+    return HfEngine(tiny.hf, adapters=folders, **{"dtype": "float32", "parallel": 3, "context": 1024} | more)
 
 
 @pytest.fixture(scope="module")
-def engine(tiny, tiny_voices):
-    engine = made(tiny, tiny_voices)
+def engine(tiny, tiny_adapters):
+    engine = made(tiny, tiny_adapters)
     yield engine
     engine.close()
 
 
 @pytest.fixture
-def reference(tiny, tiny_voices):
-    """What transformers and peft make of the same files: by voice, the tokenizer and the model."""
+def reference(tiny, tiny_adapters):
+    """What transformers and peft make of the same files: by adapter, the tokenizer and the model."""
 
-    def load(voice):
+    def load(adapter):
         model = AutoModelForCausalLM.from_pretrained(tiny.hf, dtype=torch.float32)
-        model = PeftModel.from_pretrained(model, tiny_voices[voice].peft) if voice else model
+        model = PeftModel.from_pretrained(model, tiny_adapters[adapter].peft) if adapter else model
         return AutoTokenizer.from_pretrained(tiny.hf), model.eval()
 
     return load
@@ -73,9 +73,9 @@ def texts(engine, prompts=PROMPTS, **more):
 # the same as transformers and peft
 
 
-@pytest.mark.parametrize("voice", [None, "actor", "critic"])
-def test_the_text_is_that_of_generate(voice, engine, reference):
-    tokenizer, model = reference(voice)
+@pytest.mark.parametrize("adapter", [None, "actor", "critic"])
+def test_the_text_is_that_of_generate(adapter, engine, reference):
+    tokenizer, model = reference(adapter)
     expected = []
     for messages in PROMPTS:
         opened = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
@@ -83,14 +83,14 @@ def test_the_text_is_that_of_generate(voice, engine, reference):
         with torch.no_grad():
             tokens = model.generate(**inputs, max_new_tokens=20, do_sample=False)[0, inputs["input_ids"].shape[1] :]
         expected.append(tokenizer.decode(tokens, skip_special_tokens=True))
-    assert texts(engine, voice=voice) == expected
+    assert texts(engine, adapter=adapter) == expected
 
 
-@pytest.mark.parametrize("voice", [None, "actor", "critic"])
+@pytest.mark.parametrize("adapter", [None, "actor", "critic"])
 @pytest.mark.parametrize("at_once", [512, 7])
-def test_choices_have_the_probabilities_of_one_forward_pass(voice, at_once, engine, reference, monkeypatch):
+def test_choices_have_the_probabilities_of_one_forward_pass(adapter, at_once, engine, reference, monkeypatch):
     monkeypatch.setattr(hf_model, "READ_AT_ONCE", at_once)
-    tokenizer, model = reference(voice)
+    tokenizer, model = reference(adapter)
     opened = tokenizer.apply_chat_template(PROMPTS[0], add_generation_prompt=True, tokenize=False)
     tokens, marks = tokenizer(opened).input_ids, []
     for part in PARTS:
@@ -99,7 +99,7 @@ def test_choices_have_the_probabilities_of_one_forward_pass(voice, at_once, engi
     with torch.no_grad():
         logprobs = model(input_ids=torch.tensor([tokens])).logits[0, marks].log_softmax(-1)
     expected = logprobs[:, [tokenizer(choice).input_ids[0] for choice in CHOICES]]
-    found = engine.choice_logprobs(PROMPTS[0], PARTS, CHOICES, voice=voice)
+    found = engine.choice_logprobs(PROMPTS[0], PARTS, CHOICES, adapter=adapter)
     assert torch.tensor(found).allclose(expected, atol=1e-3)
 
 
@@ -185,19 +185,19 @@ def test_another_number_type_is_nearly_the_same_model(engine, tiny):
     "device",
     ["cpu", pytest.param("cuda", marks=[pytest.mark.gpu, pytest.mark.skipif("not torch.cuda.is_available()")])],
 )
-def test_four_bits_speak_with_voices_too(device, tiny, tiny_voices):
+def test_four_bits_speak_with_adapters_too(device, tiny, tiny_adapters):
     # On a GPU both are the default.
-    quantized = made(tiny, tiny_voices, **({"four_bit": True} if device == "cpu" else {"dtype": None}))
+    quantized = made(tiny, tiny_adapters, **({"four_bit": True} if device == "cpu" else {"dtype": None}))
     assert "Linear4bit" in {type(module).__name__ for module in quantized._model._base.modules()}
-    base, *voiced = (texts(quantized, voice=voice) for voice in (None, "actor", "critic"))
+    base, *adapted = (texts(quantized, adapter=adapter) for adapter in (None, "actor", "critic"))
     assert all(base)
-    assert all(text not in base for found in voiced for text in found)
+    assert all(text not in base for found in adapted for text in found)
     quantized.close()
 
 
-def test_closing_frees_the_weights(tiny, tiny_voices):
-    engine = made(tiny, tiny_voices)
-    next(engine.sample(PROMPTS, GREEDY, voice="actor"))
+def test_closing_frees_the_weights(tiny, tiny_adapters):
+    engine = made(tiny, tiny_adapters)
+    next(engine.sample(PROMPTS, GREEDY, adapter="actor"))
     weights = weakref.ref(engine._model._base.get_input_embeddings().weight)
     engine.close()
     gc.collect()
@@ -235,13 +235,13 @@ def test_what_cannot_be_loaded_is_refused_with_a_sentence(tiny, tmp_path):
             HfEngine(path, dtype="float32")
 
 
-def test_a_voice_that_does_not_fit_is_refused_with_a_sentence(tiny, tiny_voices, tmp_path):
-    config = (tiny_voices["actor"].peft / "adapter_config.json").read_text().replace('"r": 4', '"r": 8')
-    wide = copied(tiny_voices["actor"].peft, tmp_path / "wide", adapter_config=config)
+def test_an_adapter_that_does_not_fit_is_refused_with_a_sentence(tiny, tiny_adapters, tmp_path):
+    config = (tiny_adapters["actor"].peft / "adapter_config.json").read_text().replace('"r": 4', '"r": 8')
+    wide = copied(tiny_adapters["actor"].peft, tmp_path / "wide", adapter_config=config)
     cases = {tmp_path: r"is not in .*adapter_config\.json is missing", wide: "does not fit this model"}
     for folder, sentence in cases.items():
         with pytest.raises(EngineError, match=sentence):
-            HfEngine(tiny.hf, voices={"actor": folder}, dtype="float32")
+            HfEngine(tiny.hf, adapters={"actor": folder}, dtype="float32")
 
 
 def test_a_template_that_refuses_a_conversation_is_an_error(tiny, tmp_path):

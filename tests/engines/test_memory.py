@@ -1,4 +1,4 @@
-"""Nothing is read twice, and what was not read again is as if it had been: lanes, copies, voices, forks."""
+"""Nothing is read twice, and what was not read again is as if it had been: lanes, copies, adapters, forks."""
 
 import threading
 import time
@@ -36,14 +36,14 @@ CONVERSATIONS = [
 ]
 
 
-def open_engine(tiny, voices, parallel=4):
-    files = {name: voice.gguf for name, voice in voices.items() if name != "uncalled"}
-    return LlamaCppEngine(tiny.gguf, context=512, parallel=parallel, threads=1, voices=files)
+def open_engine(tiny, adapters, parallel=4):
+    files = {name: adapter.gguf for name, adapter in adapters.items() if name != "uncalled"}
+    return LlamaCppEngine(tiny.gguf, context=512, parallel=parallel, threads=1, adapters=files)
 
 
 @pytest.fixture
-def engine(tiny, tiny_voices):
-    made = open_engine(tiny, tiny_voices)
+def engine(tiny, tiny_adapters):
+    made = open_engine(tiny, tiny_adapters)
     yield made
     made.close()
 
@@ -146,26 +146,26 @@ def test_replies_of_unequal_lengths_keep_their_words_when_they_are_moved(engine)
     assert together == alone
 
 
-# voices
+# adapters
 
 
-@pytest.mark.parametrize("voice", [None, "actor", "critic"])
-def test_a_voice_says_what_it_says_in_an_engine_of_its_own(voice, engine, tiny, tiny_voices):
+@pytest.mark.parametrize("adapter", [None, "actor", "critic"])
+def test_an_adapter_says_what_it_says_in_an_engine_of_its_own(adapter, engine, tiny, tiny_adapters):
     for other in ("critic", None, "actor"):
-        written(engine, ask(PROBLEM), voice=other)
-    fresh = open_engine(tiny, tiny_voices)
+        written(engine, ask(PROBLEM), adapter=other)
+    fresh = open_engine(tiny, tiny_adapters)
     try:
         (row,), (expected,) = (
-            e.choice_logprobs(ask(PROBLEM), [ATTEMPT], CHOICES, voice=voice) for e in (engine, fresh)
+            e.choice_logprobs(ask(PROBLEM), [ATTEMPT], CHOICES, adapter=adapter) for e in (engine, fresh)
         )
         assert row == pytest.approx(expected, abs=1e-2)
-        assert written(engine, ask(PROBLEM), voice=voice) == written(fresh, ask(PROBLEM), voice=voice)
+        assert written(engine, ask(PROBLEM), adapter=adapter) == written(fresh, ask(PROBLEM), adapter=adapter)
     finally:
         fresh.close()
 
 
-def test_voices_differ(engine):
-    assert len({written(engine, ask(PROBLEM), voice=voice) for voice in (None, "actor", "critic")}) == 3
+def test_adapters_differ(engine):
+    assert len({written(engine, ask(PROBLEM), adapter=adapter) for adapter in (None, "actor", "critic")}) == 3
 
 
 def test_the_actor_is_bit_for_bit_the_same_after_an_activated_critic_spoke(engine):
@@ -175,47 +175,47 @@ def test_the_actor_is_bit_for_bit_the_same_after_an_activated_critic_spoke(engin
     actor()
     before = actor()
     critic = [*ask(PROBLEM, ATTEMPT), Message(role="user", content="Check the steps.")]
-    engine.choice_logprobs(critic, ["Yes"], CHOICES, voice="critic")
+    engine.choice_logprobs(critic, ["Yes"], CHOICES, adapter="critic")
     assert actor() == before
 
 
 def test_an_activated_critic_reads_again_only_its_own_turn(engine, cost):
     streamed(engine, ask(PROBLEM), 40)
-    tokens, _ = cost(written, engine, ask(PROBLEM), 1, voice="critic")
+    tokens, _ = cost(written, engine, ask(PROBLEM), 1, adapter="critic")
     assert tokens <= 6  # the three tokens that call it, and what they end with
-    tokens, _ = cost(written, engine, ask(PROBLEM), 1, voice="actor")
-    assert tokens >= engine.count(ask(PROBLEM))  # a plain voice has read everything for itself
+    tokens, _ = cost(written, engine, ask(PROBLEM), 1, adapter="actor")
+    assert tokens >= engine.count(ask(PROBLEM))  # a plain adapter has read everything for itself
 
 
-def test_a_voice_that_is_never_called_is_an_error(tiny, tiny_voices):
-    engine = LlamaCppEngine(tiny.gguf, context=512, threads=1, voices={"uncalled": tiny_voices["uncalled"].gguf})
+def test_an_adapter_that_is_never_called_is_an_error(tiny, tiny_adapters):
+    engine = LlamaCppEngine(tiny.gguf, context=512, threads=1, adapters={"uncalled": tiny_adapters["uncalled"].gguf})
     try:
         with pytest.raises(EngineError, match="was not called"):
-            written(engine, ask(PROBLEM), voice="uncalled")
+            written(engine, ask(PROBLEM), adapter="uncalled")
         assert written(engine, ask(PROBLEM))
     finally:
         engine.close()
 
 
-def test_voices_in_one_batch_take_turns_and_all_end(engine):
+def test_adapters_in_one_batch_take_turns_and_all_end(engine):
     found = {}
 
-    def write(voice):
-        found[voice] = streamed(engine, ask(PROBLEM), 20, voice=voice)
+    def write(adapter):
+        found[adapter] = streamed(engine, ask(PROBLEM), 20, adapter=adapter)
 
-    threads = [threading.Thread(target=write, args=(voice,)) for voice in (None, "actor", "critic")]
+    threads = [threading.Thread(target=write, args=(adapter,)) for adapter in (None, "actor", "critic")]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert found == {voice: streamed(engine, ask(PROBLEM), 20, voice=voice) for voice in found}
+    assert found == {adapter: streamed(engine, ask(PROBLEM), 20, adapter=adapter) for adapter in found}
 
 
-def test_what_is_no_voice_of_this_base_is_refused(tiny, tiny_voices, small_model):
-    with pytest.raises(EngineError, match="not a voice of this model"):
-        LlamaCppEngine(small_model, context=512, threads=1, voices={"critic": tiny_voices["critic"].gguf})
+def test_what_is_no_adapter_of_this_base_is_refused(tiny, tiny_adapters, small_model):
+    with pytest.raises(EngineError, match="not an adapter of this model"):
+        LlamaCppEngine(small_model, context=512, threads=1, adapters={"critic": tiny_adapters["critic"].gguf})
     with pytest.raises(EngineError, match="has no file"):
-        LlamaCppEngine(tiny.gguf, context=512, threads=1, voices={"critic": tiny.gguf.with_name("none.gguf")})
+        LlamaCppEngine(tiny.gguf, context=512, threads=1, adapters={"critic": tiny.gguf.with_name("none.gguf")})
 
 
 # cancel
@@ -262,43 +262,43 @@ class Conversing(RuleBasedStateMachine):
     truth: dict
 
     which = st.integers(0, len(CONVERSATIONS) - 1)
-    voice = st.sampled_from([None, "actor", "critic"])
+    adapter = st.sampled_from([None, "actor", "critic"])
 
-    @rule(which=which, voice=voice, tokens=st.integers(1, 12))
-    def stream(self, which, voice, tokens):
-        streamed(self.engine, CONVERSATIONS[which], tokens, voice=voice)
+    @rule(which=which, adapter=adapter, tokens=st.integers(1, 12))
+    def stream(self, which, adapter, tokens):
+        streamed(self.engine, CONVERSATIONS[which], tokens, adapter=adapter)
 
-    @rule(which=which, voice=voice, pieces=st.integers(0, 3))
-    def leave_a_stream(self, which, voice, pieces):
-        stream = self.engine.stream(CONVERSATIONS[which], Sampling(max_tokens=40), voice=voice)
+    @rule(which=which, adapter=adapter, pieces=st.integers(0, 3))
+    def leave_a_stream(self, which, adapter, pieces):
+        stream = self.engine.stream(CONVERSATIONS[which], Sampling(max_tokens=40), adapter=adapter)
         for _, _ in zip(range(pieces), stream, strict=False):
             pass
         stream.close()
 
-    @rule(which=which, voice=voice, n=st.integers(1, 9), enough=st.booleans())
-    def fork(self, which, voice, n, enough):
+    @rule(which=which, adapter=adapter, n=st.integers(1, 9), enough=st.booleans())
+    def fork(self, which, adapter, n, enough):
         hot = Sampling(temperature=1.0, max_tokens=6)
         settled = (lambda replies: len(replies) >= 2) if enough else None
-        list(self.engine.sample([CONVERSATIONS[which]], hot, n=n, voice=voice, enough=settled))
+        list(self.engine.sample([CONVERSATIONS[which]], hot, n=n, adapter=adapter, enough=settled))
 
-    @rule(first=which, second=which, voice=voice)
-    def leave_a_tree(self, first, second, voice):
+    @rule(first=which, second=which, adapter=adapter)
+    def leave_a_tree(self, first, second, adapter):
         groups = self.engine.sample(
-            [CONVERSATIONS[first], CONVERSATIONS[second]], Sampling(max_tokens=8), n=3, voice=voice
+            [CONVERSATIONS[first], CONVERSATIONS[second]], Sampling(max_tokens=8), n=3, adapter=adapter
         )
         next(groups)
         groups.close()
 
-    @rule(which=which, voice=voice)
-    def cancel_soon(self, which, voice):
+    @rule(which=which, adapter=adapter)
+    def cancel_soon(self, which, adapter):
         cancel = Event()
         threading.Timer(0.002, cancel.set).start()
-        list(self.engine.sample([CONVERSATIONS[which]], Sampling(max_tokens=30), n=3, voice=voice, cancel=cancel))
+        list(self.engine.sample([CONVERSATIONS[which]], Sampling(max_tokens=30), n=3, adapter=adapter, cancel=cancel))
 
-    @rule(which=which, voice=voice)
-    def judge(self, which, voice):
-        found = self.engine.choice_logprobs(CONVERSATIONS[which], ["14", " is it"], CHOICES, voice=voice)
-        for row, expected in zip(found, self.truth[which, voice], strict=True):
+    @rule(which=which, adapter=adapter)
+    def judge(self, which, adapter):
+        found = self.engine.choice_logprobs(CONVERSATIONS[which], ["14", " is it"], CHOICES, adapter=adapter)
+        for row, expected in zip(found, self.truth[which, adapter], strict=True):
             assert row == pytest.approx(expected, abs=2e-2)
 
     @invariant()
@@ -312,14 +312,14 @@ class Conversing(RuleBasedStateMachine):
             assert llama.llama_memory_seq_pos_max(held, lane.sequence) == len(lane.keys) - 1
 
 
-def test_a_thousand_random_operations_leave_the_memory_right(tiny, tiny_voices):
+def test_a_thousand_random_operations_leave_the_memory_right(tiny, tiny_adapters):
     fresh = {}
     for which, messages in enumerate(CONVERSATIONS):
-        for voice in (None, "actor", "critic"):
-            engine = open_engine(tiny, tiny_voices, parallel=1)
-            fresh[which, voice] = engine.choice_logprobs(messages, ["14", " is it"], CHOICES, voice=voice)
+        for adapter in (None, "actor", "critic"):
+            engine = open_engine(tiny, tiny_adapters, parallel=1)
+            fresh[which, adapter] = engine.choice_logprobs(messages, ["14", " is it"], CHOICES, adapter=adapter)
             engine.close()
-    machine = type("Machine", (Conversing,), {"engine": open_engine(tiny, tiny_voices), "truth": fresh})
+    machine = type("Machine", (Conversing,), {"engine": open_engine(tiny, tiny_adapters), "truth": fresh})
     checks = settings(
         max_examples=25, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck), database=None
     )

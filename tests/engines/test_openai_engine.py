@@ -31,7 +31,7 @@ def sampled(engine, messages, sampling, **more):
 
 @pytest.fixture(scope="module")
 def llama_server(small_model):
-    """The engine on llama.cpp's own server: everything but voices."""
+    """The engine on llama.cpp's own server: everything but adapters."""
     try:
         servers.llama_server_binary()
     except servers.ServerError as error:

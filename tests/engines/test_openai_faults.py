@@ -208,13 +208,13 @@ def test_a_server_of_another_kind_gets_nothing_that_only_ours_know():
     }
 
 
-def test_a_voice_is_a_model_of_its_name_and_a_missing_one_is_said_once(caplog):
+def test_an_adapter_is_a_model_of_its_name_and_a_missing_one_is_said_once(caplog):
     with connected(say_five) as (engine, came):
-        for voice in ("critic", "poet", "poet", None):
-            sampled(engine, voice=voice)
+        for adapter in ("critic", "poet", "poet", None):
+            sampled(engine, adapter=adapter)
     assert [body["model"] for _, _, body in came] == ["critic", "m", "m", "m"]
     assert [record.message for record in caplog.records if "poet" in record.message] == [
-        "The server of m has no voice 'poet'; the untrained base answers."
+        "The server of m has no adapter 'poet'; the untrained base answers."
     ]
 
 

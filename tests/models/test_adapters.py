@@ -1,4 +1,4 @@
-"""Voices of a model: small files under a small catalogue, and a real adapter spoken with by llama.cpp."""
+"""Adapters of a model: small files under a small catalogue, and a real adapter spoken with by llama.cpp."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ from runtime.engines.base import Metered, Sampling
 from runtime.engines.scripted import ScriptedEngine
 from runtime.models import adapters
 from runtime.models import catalogue as models
-from runtime.models.adapter_cards import VoiceCard, VoiceError
+from runtime.models.adapter_cards import AdapterCard, AdapterError, read_card
 from runtime.models.adapters import Current
 
 BASE = b"the weights of a base"
@@ -30,7 +30,7 @@ def sha256(data):
 
 @pytest.fixture
 def chosen(tmp_path, monkeypatch):
-    """Settings of a home with two small bases, the first of them here, and no shipped voices."""
+    """Settings of a home with two small bases, the first of them here, and no shipped adapters."""
     monkeypatch.setenv("SOLILOQUY_MODELS", str(tmp_path / "models"))
     monkeypatch.setattr(adapters, "SHIPPED", tmp_path / "shipped")
     rows = [
@@ -46,19 +46,19 @@ def chosen(tmp_path, monkeypatch):
     return settings.load()
 
 
-def card(version="1", base="small", voice="critic", data=b"1", base_sha256=None, **more):
-    known = {"base": base, "base_sha256": base_sha256 or sha256(BASE), "voice": voice, "version": version}
+def card(version="1", base="small", role="critic", data=b"1", base_sha256=None, **more):
+    known = {"base": base, "base_sha256": base_sha256 or sha256(BASE), "role": role, "version": version}
     made = {"created": f"2026-01-0{version}" if len(version) == 1 else "2026-02-01", "recipe": {"rank": 8}}
     facts = {"data": [{"name": "generated", "licence": "CC0-1.0", "count": 5}], "sha256": sha256(data)}
-    return VoiceCard.model_validate(known | made | facts | {"licence": "Apache-2.0"} | more)
+    return AdapterCard.model_validate(known | made | facts | {"licence": "Apache-2.0"} | more)
 
 
-def put(root, version="1", base="small", voice="critic", current=True, **more):
+def put(root, version="1", base="small", role="critic", current=True, **more):
     """A version whose bytes are its name, in use unless told otherwise."""
-    folder = root / base / voice
+    folder = root / base / role
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{version}.gguf").write_bytes(version.encode())
-    made = card(version, base, voice, version.encode(), **more)
+    made = card(version, base, role, version.encode(), **more)
     (folder / f"{version}.json").write_text(made.model_dump_json())
     if current:
         adapters.write_current(folder, Current(version=version))
@@ -90,7 +90,7 @@ def test_a_base_is_known_by_name_and_size_and_so_are_its_copies(file, found, cho
     model = chosen.models_dir / file
     model.parent.mkdir(exist_ok=True)
     model.write_bytes(b"other bytes" if "BF16" in file or "Q8" in file else BASE)
-    assert {name: voice.path for name, voice in adapters.voices_of(model, chosen).items()} == (
+    assert {role: one.path for role, one in adapters.adapters_of(model, chosen).items()} == (
         {"critic": path} if found else {}
     )
 
@@ -98,7 +98,7 @@ def test_a_base_is_known_by_name_and_size_and_so_are_its_copies(file, found, cho
 def test_a_base_of_another_size_is_not_the_base(chosen):
     put(own(chosen))
     (chosen.models_dir / "small-q4.gguf").write_bytes(BASE + b"!")
-    assert adapters.voices_of(chosen.models_dir / "small-q4.gguf", chosen) == {}
+    assert adapters.adapters_of(chosen.models_dir / "small-q4.gguf", chosen) == {}
 
 
 def test_a_renamed_base_is_known_by_the_marker_beside_it(chosen):
@@ -106,22 +106,22 @@ def test_a_renamed_base_is_known_by_the_marker_beside_it(chosen):
     renamed = chosen.models_dir / "renamed.gguf"
     renamed.write_bytes(BASE)
     renamed.with_name("renamed.gguf.sha256").write_text(f"{sha256(BASE)}  small-q4.gguf\n")
-    assert set(adapters.voices_of(renamed, chosen)) == {"critic"}
+    assert set(adapters.adapters_of(renamed, chosen)) == {"critic"}
 
 
-def test_a_folder_made_of_a_base_has_its_voices_where_peft_can_read_them(chosen, tmp_path):
+def test_a_folder_made_of_a_base_has_its_adapters_where_peft_can_read_them(chosen, tmp_path):
     path = put(own(chosen))
     folder = tmp_path / "bases" / "small-q4"
     folder.mkdir(parents=True)
-    assert adapters.voices_of(folder, chosen) == {}
+    assert adapters.adapters_of(folder, chosen) == {}
     (folder / "source.json").write_text(json.dumps({"sha256": sha256(BASE)}))
-    assert adapters.voices_of(folder, chosen)["critic"].folder is None
+    assert adapters.adapters_of(folder, chosen)["critic"].folder is None
     path.with_suffix("").mkdir()
     (path.with_suffix("") / "adapter_config.json").write_text("{}")
-    assert adapters.voices_of(folder, chosen)["critic"].folder == path.with_suffix("")
+    assert adapters.adapters_of(folder, chosen)["critic"].folder == path.with_suffix("")
 
 
-def test_a_file_of_ones_own_has_voices_under_its_own_name_unless_it_is_a_base(chosen, tmp_path):
+def test_a_file_of_ones_own_has_adapters_under_its_own_name_unless_it_is_a_base(chosen, tmp_path):
     mine, copy = tmp_path / "mine.gguf", tmp_path / "copy.gguf"
     rows = [(mine, b"my weights"), (copy, BASE)]
     for path, data in rows:
@@ -131,16 +131,16 @@ def test_a_file_of_ones_own_has_voices_under_its_own_name_unless_it_is_a_base(ch
         for path, data in rows
     ]
     (chosen.models_dir / "added.json").write_text(json.dumps(added))
-    mine_voice = put(own(chosen), base="mine", voice="actor", base_sha256=sha256(b"my weights"))
-    small_voice = put(own(chosen))
-    assert [voice.path for voice in adapters.voices_of(mine, chosen).values()] == [mine_voice]
-    assert [voice.path for voice in adapters.voices_of("copy", chosen).values()] == [small_voice]
+    mine_adapter = put(own(chosen), base="mine", role="actor", base_sha256=sha256(b"my weights"))
+    small_adapter = put(own(chosen))
+    assert [role.path for role in adapters.adapters_of(mine, chosen).values()] == [mine_adapter]
+    assert [role.path for role in adapters.adapters_of("copy", chosen).values()] == [small_adapter]
 
 
 def test_a_name_is_enough_even_for_a_base_that_is_not_here(chosen):
     put(own(chosen), base="large", base_sha256=sha256(OTHER))
-    assert set(adapters.voices_of("large", chosen)) == {"critic"}
-    assert adapters.voices_of("unheard-of", chosen) == {}
+    assert set(adapters.adapters_of("large", chosen)) == {"critic"}
+    assert adapters.adapters_of("unheard-of", chosen) == {}
 
 
 # Damage
@@ -183,21 +183,21 @@ def gone_with_its_card(path):
         (other_base, "trained on other weights"),
     ],
 )
-def test_a_damaged_voice_is_named_and_the_others_go_on(spoil, said, chosen, caplog):
+def test_a_damaged_adapter_is_named_and_the_others_go_on(spoil, said, chosen, caplog):
     path = put(own(chosen))
     put(own(chosen), "2", current=False)
-    put(own(chosen), voice="actor")
+    put(own(chosen), role="actor")
     spoil(path)
     with caplog.at_level(logging.WARNING):
-        assert set(adapters.voices_of("small", chosen)) == {"actor"}
-    assert "'critic'" in caplog.text
+        assert set(adapters.adapters_of("small", chosen)) == {"actor"}
+    assert "The critic adapter is left out" in caplog.text
     assert said in caplog.text
-    assert said in doctor.examine(chosen.with_(model="small"))["voices"]
-    assert "actor 1" in doctor.examine(chosen.with_(model="small"))["voices"]
+    assert said in doctor.examine(chosen.with_(model="small"))["adapters"]
+    assert "actor 1" in doctor.examine(chosen.with_(model="small"))["adapters"]
 
 
-def test_the_doctor_says_when_there_is_no_voice(chosen):
-    assert "none" in doctor.examine(chosen.with_(model="small"))["voices"]
+def test_the_doctor_says_when_there_is_no_adapter(chosen):
+    assert "none" in doctor.examine(chosen.with_(model="small"))["adapters"]
 
 
 @pytest.mark.parametrize("version", ["current", "none", "../1", "", "a b", ".1"])
@@ -214,14 +214,14 @@ def test_what_ships_is_the_default_and_a_person_may_choose_otherwise(chosen, tmp
     put(tmp_path / "shipped", "2")
     mine = put(own(chosen), "3", current=False)
     assert adapters.versions("small", "critic", chosen) == ["1", "2", "3"]
-    assert adapters.voices_of("small", chosen)["critic"].card.version == "2"
+    assert adapters.adapters_of("small", chosen)["critic"].card.version == "2"
     adapters.use("small", "critic", "3", chosen)
-    assert adapters.voices_of("small", chosen)["critic"].path == mine
+    assert adapters.adapters_of("small", chosen)["critic"].path == mine
     adapters.use("small", "critic", None, chosen)
-    assert adapters.voices_of("small", chosen) == {}
+    assert adapters.adapters_of("small", chosen) == {}
     assert [adapters.back("small", "critic", chosen).version for _ in range(2)] == ["3", "2"]
-    assert adapters.voices_of("small", chosen)["critic"].path == tmp_path / "shipped/small/critic/2.gguf"
-    with pytest.raises(VoiceError, match="no earlier version"):
+    assert adapters.adapters_of("small", chosen)["critic"].path == tmp_path / "shipped/small/critic/2.gguf"
+    with pytest.raises(AdapterError, match="no earlier version"):
         adapters.back("small", "critic", chosen)
     assert json.loads((tmp_path / "shipped/small/critic/current.json").read_text())["version"] == "2"
 
@@ -241,26 +241,26 @@ def test_using_the_same_version_twice_is_one_choice(chosen):
 
 
 @pytest.mark.parametrize(
-    ("base", "voice", "version", "said"),
+    ("base", "role", "version", "said"),
     [
         ("small", "critic", "7", "there are: 1, 2"),
         ("small", "actor", "1", "small critic"),
-        ("nobody", "critic", "1", "nobody has no voice 'critic'"),
+        ("nobody", "critic", "1", "nobody has no critic adapter"),
         ("small", "critic", "2", "damaged"),
     ],
 )
-def test_what_cannot_be_used_is_refused_and_changes_nothing(base, voice, version, said, chosen):
+def test_what_cannot_be_used_is_refused_and_changes_nothing(base, role, version, said, chosen):
     put(own(chosen))
     put(own(chosen), "2", current=False).write_bytes(b"spoilt")
-    with pytest.raises(VoiceError, match=said):
-        adapters.use(base, voice, version, chosen)
+    with pytest.raises(AdapterError, match=said):
+        adapters.use(base, role, version, chosen)
     assert adapters.current("small", "critic", chosen).version == "1"
 
 
-def test_a_voice_that_cannot_be_chosen_for_want_of_rights_says_so(chosen):
+def test_an_adapter_that_cannot_be_chosen_for_want_of_rights_says_so(chosen):
     put(own(chosen), current=False)
     (own(chosen) / "small/critic/current.json").mkdir()
-    with pytest.raises(VoiceError, match=r"current\.json cannot be written"):
+    with pytest.raises(AdapterError, match=r"current\.json cannot be written"):
         adapters.use("small", "critic", "1", chosen)
     assert not list(own(chosen).rglob("*.part"))
 
@@ -273,44 +273,74 @@ def cli(*arguments):
 
 
 def test_the_command_line_lists_uses_and_goes_back(chosen):
-    assert "no trained voices" in cli("voices").stderr
+    assert "no trained adapters" in cli("adapters").stderr
     put(own(chosen))
     put(own(chosen), "2", current=False)
-    assert json.loads(cli("voice-use", "small", "critic", "2", "--json").stdout)["version"] == "2"
-    assert "*2" in cli("voices").stdout
-    assert "Untrained small" in cli("voice-use", "small", "critic", "none").stdout
-    assert "none in use" in cli("voices").stdout
-    assert "Version 2 of small's critic voice" in cli("voice-back", "small", "critic").stdout
+    assert json.loads(cli("adapter-use", "small", "critic", "2", "--json").stdout)["version"] == "2"
+    assert "*2" in cli("adapters").stdout
+    assert "small without a critic adapter" in cli("adapter-use", "small", "critic", "none").stdout
+    assert "none in use" in cli("adapters").stdout
+    assert "Version 2 of the critic adapter of small" in cli("adapter-back", "small", "critic").stdout
     (own(chosen) / "small/critic/2.gguf").write_bytes(b"spoilt")
-    (row,) = json.loads(cli("voices", "--json").stdout)["voices"]
+    (row,) = json.loads(cli("adapters", "--json").stdout)["adapters"]
     assert (row["versions"], row["current"]) == (["1", "2"], "2")
     assert "2.gguf is damaged" in row["fault"]
-    assert "2.gguf is damaged" in cli("voices").stdout
+    assert "2.gguf is damaged" in cli("adapters").stdout
+    assert json.loads(cli("adapter-back", "small", "critic", "--json").stdout)["version"] == "1"
+
+
+def test_the_commands_of_earlier_releases_still_work_and_are_not_shown(chosen):
+    put(own(chosen))
+    put(own(chosen), "2", current=False)
+    assert "*1" in cli("voices").stdout
+    assert json.loads(cli("voice-use", "small", "critic", "2", "--json").stdout)["version"] == "2"
     assert json.loads(cli("voice-back", "small", "critic", "--json").stdout)["version"] == "1"
+    shown = cli("--help").stdout
+    assert "adapter-use" in shown and "voice" not in shown
+
+
+# Earlier releases
+
+
+def test_a_card_that_says_voice_for_role_is_read_and_written_anew(tmp_path):
+    old = card().model_dump(mode="json")
+    old["voice"] = old.pop("role")
+    (tmp_path / "card.json").write_text(json.dumps(old))
+    assert read_card(tmp_path / "card.json") == card()
+    assert json.loads(read_card(tmp_path / "card.json").model_dump_json())["role"] == "critic"
+
+
+def test_the_folder_of_an_earlier_release_is_used_where_there_is_no_other(chosen):
+    path = put(chosen.models_dir / "voices")
+    assert adapters.adapters_of("small", chosen)["critic"].path == path
+    adapters.use("small", "critic", None, chosen)
+    assert json.loads((path.parent / "current.json").read_text())["version"] is None
+    put(chosen.models_dir / "adapters", "2")
+    assert adapters.adapters_of("small", chosen)["critic"].card.version == "2"
 
 
 # Engines
 
 
-def test_an_engine_says_which_voices_it_has():
-    assert ScriptedEngine().voices == frozenset()
-    assert Metered(ScriptedEngine(voices=["critic"])).voices == {"critic"}
+def test_an_engine_says_which_adapters_it_has():
+    assert ScriptedEngine().adapters == frozenset()
+    assert Metered(ScriptedEngine(adapters=["critic"])).adapters == {"critic"}
 
 
-def test_a_loaded_model_and_its_copy_speak_with_the_voice_in_use(chosen, tiny, tiny_voices):
+def test_a_loaded_model_and_its_copy_speak_with_the_adapter_in_use(chosen, tiny, tiny_adapters):
     """The tiny model takes the place of a person's own; its copy has another name, as `tuning` gives it."""
     (chosen.models_dir / "tuned").mkdir()
     copy = shutil.copy(tiny.gguf, chosen.models_dir / "tuned" / "tiny.F32.gguf")
     added = models.add(str(tiny.gguf), chosen, lambda done, total: None)
     path = put(own(chosen), base="tiny", base_sha256=added.sha256, current=False)
-    shutil.copy(tiny_voices["critic"].gguf, path)
+    shutil.copy(tiny_adapters["critic"].gguf, path)
     made = card(base="tiny", base_sha256=added.sha256, data=path.read_bytes())
     path.with_suffix(".json").write_text(made.model_dump_json())
     adapters.use("tiny", "critic", "1", chosen)
     said = []
     for file in (tiny.gguf, copy):
         engine = engines.load(file, chosen.with_(threads=1, context=512), 1)
-        assert engine.voices == {"critic"}
+        assert engine.adapters == {"critic"}
         ((spoken,), (plain,)) = (next(engine.sample([ASKED], Sampling(max_tokens=8), v)) for v in ("critic", None))
         said.append((spoken.text, plain.text))
         engine.close()

@@ -11,7 +11,7 @@ from runtime import settings
 from runtime.models import catalogue, inventory, trial
 from runtime.models import jobs as model_jobs
 from runtime.models.download.files import ModelError
-from runtime.models.inventory import Entry, Spoken
+from runtime.models.inventory import AdapterInUse, Entry
 from runtime.models.jobs import Job, ModelJobs
 from runtime.page import serving
 from runtime.session.loader import Loading
@@ -154,13 +154,13 @@ def test_the_memory_of_the_model_in_use_would_be_free(chosen, own, monkeypatch):
     assert (alone["own"], used["own"]) == ("tight", "fits")
 
 
-def test_a_voice_is_shown_with_the_figures_of_its_card(chosen):
-    voices = next(e for e in inventory.entries(chosen, None) if e.name == "qwen2.5-coder-0.5b").voices
-    voice = next(voice for voice in voices if voice.name == "critic")
-    card = voice.card
+def test_an_adapter_is_shown_with_the_figures_of_its_card(chosen):
+    adapters = next(e for e in inventory.entries(chosen, None) if e.name == "qwen2.5-coder-0.5b").adapters
+    adapter = next(adapter for adapter in adapters if adapter.name == "critic")
+    card = adapter.card
     name, metrics = next(iter(card.metrics.items()))
-    torn = Spoken(name="actor", fault="Torn.")
-    entry = Entry(name="a<b", bytes=1, here=True, memory=1, fit="fits", voices=(voice, torn))
+    torn = AdapterInUse(name="actor", fault="Torn.")
+    entry = Entry(name="a<b", bytes=1, here=True, memory=1, fit="fits", adapters=(adapter, torn))
     for language in LANGUAGES:
         shown = models_view.cards([entry], "a<b", language)
         assert f"{metrics['f1'].value:.0%}" in shown
@@ -170,16 +170,16 @@ def test_a_voice_is_shown_with_the_figures_of_its_card(chosen):
         assert "<b>a<b" not in shown
 
 
-def test_a_voice_that_solves_is_shown_with_what_it_solves(chosen):
-    voices = next(e for e in inventory.entries(chosen, None) if e.name == "qwen2.5-coder-0.5b").voices
-    voice = next(voice for voice in voices if voice.name == "selftalk")
-    entry = Entry(name="a", bytes=1, here=True, memory=1, fit="fits", voices=(voice,))
+def test_an_adapter_that_solves_is_shown_with_what_it_solves(chosen):
+    adapters = next(e for e in inventory.entries(chosen, None) if e.name == "qwen2.5-coder-0.5b").adapters
+    adapter = next(adapter for adapter in adapters if adapter.name == "selftalk")
+    entry = Entry(name="a", bytes=1, here=True, memory=1, fit="fits", adapters=(adapter,))
     shown = models_view.cards([entry], "a", "en")
-    [(voice_s, base_s)] = [
-        (figures["accuracy"].value, voice.card.base_metrics[name]["accuracy"].value)
-        for name, figures in voice.card.metrics.items()
+    [(adapter_s, base_s)] = [
+        (figures["accuracy"].value, adapter.card.base_metrics[name]["accuracy"].value)
+        for name, figures in adapter.card.metrics.items()
     ]
-    assert "problems solved" in shown and f"{voice_s:.0%}" in shown and f"{base_s:.0%}" in shown
+    assert "problems solved" in shown and f"{adapter_s:.0%}" in shown and f"{base_s:.0%}" in shown
 
 
 def test_another_model_is_loaded_in_the_place_of_the_first():

@@ -35,7 +35,8 @@ DATA = random.Random(5).randbytes(3 * PART_BYTES)
 PULL = """
 import os, signal, sys
 from pathlib import Path
-from runtime import models, settings
+from runtime import settings
+from runtime.models import catalogue as models
 
 models.CATALOGUE, deadly = Path(sys.argv[1]), int(sys.argv[2])
 models.trial.require = lambda path, settings: None  # these files have no weights; `test_trial` has some

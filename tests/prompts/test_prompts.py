@@ -17,9 +17,9 @@ def placeholders(name, language):
 
 def test_every_language_has_the_same_prompts():
     assert {"actor", "refine", "selftalk", "system"} <= set(NAMES)
-    assert sorted(path.name for path in templates.FOLDER.iterdir() if path.is_dir()) == sorted(LANGUAGES)
+    assert sorted(path.name for path in templates.FOLDER.iterdir() if any(path.glob("*.txt"))) == sorted(LANGUAGES)
     for language in LANGUAGES:
-        assert sorted(path.stem for path in (templates.FOLDER / language).iterdir()) == NAMES
+        assert sorted(path.stem for path in (templates.FOLDER / language).glob("*.txt")) == NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)

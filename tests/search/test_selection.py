@@ -205,10 +205,12 @@ def test_self_consistency_asks_for_no_more_than_decides():
 def test_attempts_are_steps_and_an_answer_in_one_conversation():
     problem = PROBLEM.model_copy(update={"answer": "REFERENCE"})
     engine = ScriptedEngine(["2 + 3 = 5\nThe answer is 5.", "2 + 3 = 6\n6 is it\nand so on"])
-    first, second = sample_attempts(engine, problem, 2, Sampling(temperature=0.7, max_tokens=9, seed=3), voice="actor")
+    first, second = sample_attempts(
+        engine, problem, 2, Sampling(temperature=0.7, max_tokens=9, seed=3), adapter="actor"
+    )
     assert [step.text for step in first.steps] == ["2 + 3 = 5"]
     assert (first.answer, first.finish, first.problem_id) == ("5", "stop", PROBLEM.id)
-    assert (first.made_by.temperature, first.made_by.seed, first.made_by.voice) == (0.7, 3, "actor")
+    assert (first.made_by.temperature, first.made_by.seed, first.made_by.adapter) == (0.7, 3, "actor")
     assert (second.answer, second.finish) == (None, "length")  # cut off: its numbers are no answer
     assert engine.calls[0] == engine.calls[1]
     assert "REFERENCE" not in str(engine.calls)

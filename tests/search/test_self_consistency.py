@@ -33,15 +33,15 @@ def deep(engine):
 
 
 def solved(*replies, cancel=None, problem=PENS, depth="deep"):
-    """A problem solved by these replies, which the critic's voice never doubts."""
-    engine = ScriptedEngine(replies, verdicts=[0.99] * 40, voices=["critic"])
+    """A problem solved by these replies, which the critic's adapter never doubts."""
+    engine = ScriptedEngine(replies, verdicts=[0.99] * 40, adapters=["critic"])
     critic = Critic(engine, depth=depth, weights=HEEDED)
     events = criticised(problem, Actor(engine, Sampling()), critic, 2, cancel or Event())
     return fold_all(problem, events), engine
 
 
 def checked(*replies, steps=("3 × 4 = 12", "12 + 5 = 17"), problem=PENS):
-    engine = ScriptedEngine(replies, verdicts=[0.99] * 40, voices=["critic"])
+    engine = ScriptedEngine(replies, verdicts=[0.99] * 40, adapters=["critic"])
     return fold_all(problem, check(problem, steps, deep(engine), Event())).outcome
 
 
@@ -103,7 +103,7 @@ def test_a_stop_while_the_winner_is_read_leaves_what_stood():
             cancel.set()
             return super().choice_logprobs(*given, **named)
 
-    cancel, engine = Event(), Stopping([SEVENTEEN] * 3, verdicts=[0.99] * 9, voices=["critic"])
+    cancel, engine = Event(), Stopping([SEVENTEEN] * 3, verdicts=[0.99] * 9, adapters=["critic"])
     own = attempt("7")
     talk = SelfTalk(problem=PENS, turns=(own,), outcome=Outcome(status="settled", answer="7", trajectory_id=own.id))
     *events, end = put_to_vote(talk, engine, settings.load(mode="critic"), cancel)
@@ -134,7 +134,7 @@ def test_a_stop_during_the_vote_leaves_the_solution_as_it_was():
             cancel.set()
             return super().sample(*given, **named)
 
-    cancel, engine = Event(), Stopping([SEVEN, *[SEVENTEEN] * 4], verdicts=[0.99] * 9, voices=["critic"])
+    cancel, engine = Event(), Stopping([SEVEN, *[SEVENTEEN] * 4], verdicts=[0.99] * 9, adapters=["critic"])
     talk = fold_all(PENS, criticised(PENS, Actor(engine, Sampling()), deep(engine), 2, cancel))
     assert (talk.outcome.status, talk.outcome.answer, talk.outcome.note) == ("settled", "7", "")
     assert talk.outcome.vote is None
@@ -156,7 +156,7 @@ def test_a_person_is_told_how_the_vote_stands_to_their_answer(replies, status, t
 
 def test_a_line_that_was_doubted_is_no_longer_blamed_where_the_solutions_share_the_answer():
     doubts = [0.3, 0.9]
-    engine = ScriptedEngine(["Who knows."] * 5 + [SEVENTEEN] * 3, verdicts=doubts, voices=["critic"])
+    engine = ScriptedEngine(["Who knows."] * 5 + [SEVENTEEN] * 3, verdicts=doubts, adapters=["critic"])
     talk = fold_all(PENS, check(PENS, ["3 × 4 = 12", "12 + 5 = 17"], deep(engine), Event()))
     first, last = (turn for turn in talk.turns if isinstance(turn, Critique))
     assert (first.first_error, last.first_error, talk.outcome.status) == (0, None, "settled")
@@ -165,7 +165,7 @@ def test_a_line_that_was_doubted_is_no_longer_blamed_where_the_solutions_share_t
 
 
 def test_a_false_sum_stays_false_whatever_the_solutions_say():
-    engine = ScriptedEngine([SEVENTEEN] * 3, verdicts=[0.9] * 9, voices=["critic"])
+    engine = ScriptedEngine([SEVENTEEN] * 3, verdicts=[0.9] * 9, adapters=["critic"])
     talk = fold_all(PENS, check(PENS, ["3 × 4 = 13", "13 + 5 = 18", "It is 17."], deep(engine), Event()))
     assert talk.critique_of(talk.chosen).first_error == 0
     assert talk.outcome.status == "unsettled"
@@ -190,7 +190,7 @@ def test_a_chinese_problem_is_answered_in_chinese():
 
 
 def test_an_error_of_the_engine_keeps_what_was_made():
-    engine = ScriptedEngine([EngineError("gone")], verdicts=[0.99] * 9, voices=["critic"])
+    engine = ScriptedEngine([EngineError("gone")], verdicts=[0.99] * 9, adapters=["critic"])
     *_, end = check(PENS, ["3 × 4 = 12"], deep(engine), Event())
     assert isinstance(end, Finished)
     assert (end.outcome.status, end.outcome.note, end.outcome.vote) == ("settled", "gone", None)
@@ -199,7 +199,7 @@ def test_an_error_of_the_engine_keeps_what_was_made():
 def test_a_vote_that_fails_again_says_so_once():
     talk, _ = solved(SEVENTEEN, depth="quick")
     for _ in range(2):
-        engine = ScriptedEngine([EngineError("gone")], voices=["critic"])
+        engine = ScriptedEngine([EngineError("gone")], adapters=["critic"])
         *_, end = put_to_vote(talk, engine, settings.load(mode="critic"), Event())
         talk = talk.model_copy(update={"outcome": end.outcome})
     assert (talk.outcome.answer, talk.outcome.note) == ("17", "gone")

@@ -46,7 +46,7 @@ def test_plain_asks_the_actor_once_and_nobody_else():
 
 @pytest.mark.parametrize(("given", "silent"), [(["critic"], set()), ([], {"verdict"})])
 def test_an_attempt_that_all_sources_accept_is_settled_without_a_refinement(given, silent):
-    talk = talk_of(ScriptedEngine([RIGHT, *AGREED], voices=given))
+    talk = talk_of(ScriptedEngine([RIGHT, *AGREED], adapters=given))
     assert talk.outcome.status == "settled"
     assert len(talk.trajectories) == 1
     critique = talk.critique_of(talk.chosen)
@@ -55,7 +55,7 @@ def test_an_attempt_that_all_sources_accept_is_settled_without_a_refinement(give
 
 
 def test_a_critic_who_only_reads_judges_each_step_as_soon_as_it_is_there():
-    engine = ScriptedEngine([RIGHT], voices=["critic"])
+    engine = ScriptedEngine([RIGHT], adapters=["critic"])
     events = list(converse(PENS, engine, settings.load(mode="critic", depth="quick"), Event()))
     done = next(i for i, event in enumerate(events) if isinstance(event, AttemptDone))
     written, after = events[:done], events[done + 1 :]
@@ -70,7 +70,7 @@ def test_a_critic_who_only_reads_judges_each_step_as_soon_as_it_is_there():
 
 def test_what_follows_a_wrong_step_is_written_and_not_judged():
     attempt = "She pays for all.\nThe book is free.\n3 × 4 = 12\nThe answer is 12."
-    engine = ScriptedEngine([attempt, "It costs 5."], verdicts=[0.99, 0.01], voices=["critic"])
+    engine = ScriptedEngine([attempt, "It costs 5."], verdicts=[0.99, 0.01], adapters=["critic"])
     critic = Critic(engine, depth="quick", weights={"quick": Aggregation(constant=0.0, features={"verdict": 1.0})})
     events = list(criticised(PENS, Actor(engine, Sampling()), critic, 0, Event()))
     assert len([event for event in events if isinstance(event, StepDone)]) == 3
@@ -78,7 +78,7 @@ def test_what_follows_a_wrong_step_is_written_and_not_judged():
 
 
 def test_what_the_critic_said_along_the_way_stands_after_a_stop():
-    cancel, engine = Event(), ScriptedEngine([RIGHT], voices=["critic"])
+    cancel, engine = Event(), ScriptedEngine([RIGHT], adapters=["critic"])
     talk, shown = begin(PENS), []
     for event in converse(PENS, engine, settings.load(mode="critic", depth="quick"), cancel):
         talk = fold(talk, event)
@@ -128,7 +128,7 @@ def test_an_actor_that_goes_in_circles_is_stopped_and_repeats_nothing(reply, ste
     assert talk.outcome.status == ("settled" if answer else "unsettled")
 
 
-def test_one_voice_that_goes_in_circles_is_stopped_too():
+def test_one_model_that_goes_in_circles_is_stopped_too():
     line = "3 × 4 = 12 dollars.\nCheck: right.\n"
     attempt = talk_of(ScriptedEngine([line * 30 + "The answer is 12."]), "selftalk").chosen
     assert ([step.text for step in attempt.steps], attempt.finish, attempt.answer) == (
@@ -240,7 +240,7 @@ def test_self_talk_writes_a_rejected_step_again():
     assert talk.outcome.answer == "17"
 
 
-def test_exact_arithmetic_interrupts_a_voice_that_believes_itself():
+def test_exact_arithmetic_interrupts_a_model_that_believes_itself():
     slip = "The pens cost 3 × 4 = 13 dollars.\nCheck: right.\nIn all she pays 13 + 5 = 18 dollars.\nThe answer is 18."
     rest = " dollars.\nCheck: right.\nIn all she pays 12 + 5 = 17 dollars.\nCheck: right.\nThe answer is 17."
     engine = ScriptedEngine([slip, rest])
@@ -260,7 +260,7 @@ def test_exact_arithmetic_interrupts_a_voice_that_believes_itself():
     assert said == f"The pens cost 3 × 4 = 13 dollars.\n{told}\nThe pens cost 3 × 4 = 12"
 
 
-def test_a_voice_that_slips_on_and_on_is_let_go_and_nobody_is_sure():
+def test_a_model_that_slips_on_and_on_is_let_go_and_nobody_is_sure():
     again = " for 3 × 4 = 13.\nCheck: right.\nThe answer is 13."
     talk = talk_of(ScriptedEngine(["It is 3 × 4 = 13.\nCheck: right.\nThe answer is 13.", *[again] * 20]), "selftalk")
     assert len(talk.trajectories) == INTERRUPTIONS + 1
@@ -301,16 +301,16 @@ def test_a_chinese_problem_is_asked_in_chinese(mode):
 
 
 class Heard(ScriptedEngine):
-    """Remembers which voice was asked."""
+    """Remembers which adapter was asked."""
 
-    def stream(self, messages, sampling, voice=None, *rest, **named):
-        self.asked = voice
-        return super().stream(messages, sampling, voice, *rest, **named)
+    def stream(self, messages, sampling, adapter=None, *rest, **named):
+        self.asked = adapter
+        return super().stream(messages, sampling, adapter, *rest, **named)
 
 
-@pytest.mark.parametrize(("mode", "voice"), [("plain", "actor"), ("selftalk", "selftalk")])
-def test_a_trained_voice_speaks_and_is_named_and_without_one_the_base_does(mode, voice):
-    for voices, named in (([voice], voice), ([], None)):
-        engine = Heard([RIGHT], voices=voices)
+@pytest.mark.parametrize(("mode", "adapter"), [("plain", "actor"), ("selftalk", "selftalk")])
+def test_a_trained_adapter_speaks_and_is_named_and_without_one_the_base_does(mode, adapter):
+    for adapters, named in (([adapter], adapter), ([], None)):
+        engine = Heard([RIGHT], adapters=adapters)
         talk = talk_of(engine, mode)
-        assert (engine.asked, talk.trajectories[0].made_by.voice) == (named, named)
+        assert (engine.asked, talk.trajectories[0].made_by.adapter) == (named, named)

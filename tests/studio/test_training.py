@@ -258,7 +258,7 @@ def test_the_chart_shows_the_whole_run_and_no_more_points_than_can_be_seen():
 
 
 def test_a_verdict_shows_before_and_after():
-    figures = {"n": 160, "voice": {"f1": {"value": 0.9}}, "base": {"f1": {"value": 0.7}}}
+    figures = {"n": 160, "adapter": {"f1": {"value": 0.9}}, "base": {"f1": {"value": 0.7}}}
     told = {"promoted": True, "version": "v1", "reasons": ["Better <than> the base"], "figures": figures}
     shown = verdict(Standing("over", "gate", verdict=told), "en")
     assert "90%" in shown and "70%" in shown and "v1" in shown and "&lt;than&gt;" in shown
@@ -274,3 +274,15 @@ def test_the_runtime_starts_the_trainer_without_importing_it():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
+
+
+def test_the_files_of_a_run_of_an_earlier_release_are_read(tmp_path):
+    plan = training.Plan(base="smollm2-135m", minutes=7.5, attempts=3, created_at=now())
+    lines = [{"stage": "voice"}, {"stage": "measuring", "what": "voice"}]
+    (tmp_path / "stages.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines[:1]))
+    assert "Writing the new critic" in standing(read_standing(tmp_path, True), plan, "", "en")
+    (tmp_path / "stages.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert "Testing the new critic" in standing(read_standing(tmp_path, True), plan, "", "en")
+    ended = {"stage": "over", "promoted": True, "figures": {"n": 9, "voice": {"f1": {"value": 0.9}}}}
+    (tmp_path / "stages.jsonl").write_text("".join(json.dumps(line) + "\n" for line in [*lines, ended]))
+    assert "90%" in verdict(read_standing(tmp_path, False), "en")

@@ -54,8 +54,7 @@ def test_every_key_that_the_code_asks_for_exists_and_every_key_is_asked_for():
     root = ROOT
     files = [
         root / "app.py",
-        *(root / "runtime").glob("*.py"),
-        *(root / "runtime" / "page").rglob("*.py"),
+        *(root / "runtime").rglob("*.py"),
         *(root / "runtime" / "page" / "static").iterdir(),
     ]
     code = "\n".join(path.read_text("utf-8") for path in files)

@@ -2,7 +2,7 @@
 
 `LlamaLoop` is llama-cpp-python's `create_completion`, one at a time, its own reuse of the last prefix left on; `Server`
 is any OpenAI-compatible server under plain concurrent requests; transformers is in `generate.py`. They take what the
-workloads use of the protocol: no voices, no stop strings, no cancelling.
+workloads use of the protocol: no adapters, no stop strings, no cancelling.
 """
 
 from __future__ import annotations

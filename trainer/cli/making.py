@@ -86,7 +86,7 @@ def lessons(
     ] = None,
     seed: int = 0,
 ) -> None:
-    """Make lessons for the critic's voice out of judged attempts, right and wrong ones in balance."""
+    """Make lessons for the critic's adapter out of judged attempts, right and wrong ones in balance."""
     from trainer.data import examples as making
 
     sources = making.Sources(

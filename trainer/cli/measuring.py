@@ -10,21 +10,21 @@ from typing import Annotated
 import typer
 
 from trainer.cli.options import (
+    AdapterFile,
     Json,
     Limit,
     Model,
     Parallel,
     Sources,
-    VoiceFile,
     Witnesses,
+    adapter_files,
+    adapter_hashes,
     collected,
     follow,
     judging,
     listed,
     modes_of,
     opened,
-    spoken,
-    voice_files,
 )
 
 app = typer.Typer()
@@ -36,11 +36,12 @@ def evaluate(
     mode: Annotated[
         str, typer.Option(help="Modes to compare on the same problems: plain,critic,oracle,selftalk.")
     ] = "plain",
-    voices: Annotated[
-        str | None, typer.Option(help="Instead of those in use: selftalk=FILE.gguf,actor=..., or none.")
+    adapters: Annotated[
+        str | None,
+        typer.Option("--adapters", "--voices", help="Instead of those in use: selftalk=FILE.gguf,actor=..., or none."),
     ] = None,
     critic: Annotated[
-        str | None, typer.Option(help="The model that criticises, with its voice, if it is not the one that solves.")
+        str | None, typer.Option(help="The model that criticises, with its adapter, if it is not the one that solves.")
     ] = None,
     limit: Limit = None,
     model: Model = None,
@@ -53,12 +54,12 @@ def evaluate(
 
     modes = modes_of(mode)
     rows = read_problems(problems, limit)
-    files = voice_files(voices)
+    files = adapter_files(adapters)
     with opened(model, parallel, files) as (engine, settings), judging(critic, parallel) as judge:
-        voices_heard = spoken(files, engine, settings)
+        hashes = adapter_hashes(files, engine, settings)
         if judge:
-            voices_heard |= {f"judge's {name}": file for name, file in spoken(None, judge, settings).items()}
-        evaluation = Evaluation(rows, modes, engine, settings, voices_heard, judge)
+            hashes |= {f"judge's {name}": file for name, file in adapter_hashes(None, judge, settings).items()}
+        evaluation = Evaluation(rows, modes, engine, settings, hashes, judge)
         follow("Solving", evaluation.run(), evaluation.size)
         summary = evaluation.summary()
     if as_json:
@@ -105,8 +106,8 @@ def curves(
     with opened(model, parallel) as (engine, settings):
         players = Players(engine, weights_of(engine, settings), settings.max_tokens)
         # What was drawn of other problems, or by other players, must not be read as these turns.
-        voices, texts = spoken(None, engine, settings), templates.all_versions()
-        decides = (k, seed, settings.max_tokens, engine.model, voices, players.weights, texts)
+        adapters, texts = adapter_hashes(None, engine, settings), templates.all_versions()
+        decides = (k, seed, settings.max_tokens, engine.model, adapters, players.weights, texts)
         name = content_hash(*(problem.id for problem in rows), *map(str, decides))
         played = play(lambda: nullcontext(players), rows, k, seed, out / f"turns-{name}")
     write_whole(out / "curves.md", drawing.table(played) + "\n")
@@ -122,9 +123,9 @@ def evaluate_critic(
     trajectories: Annotated[Path, typer.Option(help="JSON lines: ProcessBench rows, or first-error rows.")],
     sources: Sources = None,
     witnesses: Witnesses = None,
-    voice: VoiceFile = None,
+    adapter: AdapterFile = None,
     weights: Annotated[
-        Path | None, typer.Option(help="What `calibrate` wrote; those of the voice in use if unset.")
+        Path | None, typer.Option(help="What `calibrate` wrote; those of the adapter in use if unset.")
     ] = None,
     outcomes: Annotated[
         Path | None, typer.Option(help="Write what was right, attempt by attempt, for the gate.")
@@ -143,7 +144,7 @@ def evaluate_critic(
     from trainer.evaluation import critic as evaluation
 
     fitted = read_weights(weights) if weights else None
-    with collected(trajectories, sources or witnesses, voice, limit, model, parallel) as (evidence, settings):
+    with collected(trajectories, sources or witnesses, adapter, limit, model, parallel) as (evidence, settings):
         summary = evaluation.summary(evidence, fitted or evaluation.weights_in_use(evidence.engine, settings))
     panel = source_name(panel)
     if outcomes and panel not in summary["panels"]:
@@ -166,9 +167,9 @@ def calibrate(
     out: Annotated[Path, typer.Option(help="The fitted weights, a JSON file to write.")],
     sources: Sources = None,
     witnesses: Witnesses = None,
-    voice: VoiceFile = None,
+    adapter: AdapterFile = None,
     card: Annotated[
-        Path | None, typer.Option(help="Card of the promoted voice: depths that it has no weights for get these.")
+        Path | None, typer.Option(help="Card of the promoted adapter: depths that it has no weights for get these.")
     ] = None,
     limit: Limit = None,
     model: Model = None,
@@ -179,8 +180,8 @@ def calibrate(
     from trainer.evaluation.calibrate import fit_panels
     from trainer.weights.promote import add_depths
 
-    with collected(trajectories, sources or witnesses, voice, limit, model, parallel) as (evidence, _):
-        fitted = fit_panels(evidence.attempts, evidence.findings(), evidence.sources, evidence.has_voice)
+    with collected(trajectories, sources or witnesses, adapter, limit, model, parallel) as (evidence, _):
+        fitted = fit_panels(evidence.attempts, evidence.findings(), evidence.sources, evidence.has_adapter)
     write_weights(out, fitted)
     for name, weights in fitted.items():
         shown = ", ".join(f"{feature} {weight:+.2f}" for feature, weight in weights.features.items())

@@ -19,15 +19,20 @@ Limit = Annotated[int | None, typer.Option(min=1, help="Only the first N rows of
 Model = Annotated[str | None, typer.Option(help="Name of an installed model, or path of a GGUF file.")]
 Parallel = Annotated[int, typer.Option(min=1, max=64, help="How many conversations are decoded together.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
-VoiceFile = Annotated[
-    str | None, typer.Option(help="A critic's voice (GGUF) in the place of the one in use, or none for the bare base.")
+AdapterFile = Annotated[
+    str | None,
+    typer.Option(
+        "--adapter",
+        "--voice",
+        help="A critic's adapter (GGUF) in the place of the one in use, or none for the bare base.",
+    ),
 ]
 Data = Annotated[Path | None, typer.Option(help="Folder of the lessons; `lessons` of the home if unset.")]
 Sources = Annotated[str | None, typer.Option("--sources", help="Sources of evidence, with commas; rollouts cost most.")]
 Witnesses = Annotated[str | None, typer.Option("--witnesses", hidden=True)]
 """What --sources was called in the first release."""
 
-VOICES = ("actor", "critic", "selftalk")
+ROLES = ("actor", "critic", "selftalk")
 CONTEXT = 2048
 """Tokens of one conversation while measuring: school problems are short, and many are held at once."""
 
@@ -46,13 +51,13 @@ def known(text: str, what: str, names: Sequence[str]) -> list[str]:
     return given
 
 
-def voice_files(text: str | None) -> dict[str, Path] | None:
+def adapter_files(text: str | None) -> dict[str, Path] | None:
     """The files of `name=file,name=file`; none for "none"."""
     if text is None or text == "none":
         return None if text is None else {}
     pairs = [part.partition("=") for part in listed(text)]
-    if bad := [name for name, _, file in pairs if name not in VOICES or not Path(file).is_file()]:
-        raise typer.BadParameter(f"{', '.join(bad)}: voices are {', '.join(VOICES)}, each =FILE.gguf, or none")
+    if bad := [name for name, _, file in pairs if name not in ROLES or not Path(file).is_file()]:
+        raise typer.BadParameter(f"{', '.join(bad)}: adapters are {', '.join(ROLES)}, each =FILE.gguf, or none")
     return {name: Path(file) for name, _, file in pairs}
 
 
@@ -72,7 +77,7 @@ def sources_of(text: str | None, depth: Depth) -> tuple[str, ...]:
 
 @contextmanager
 def collected(
-    path: Path, sources: str | None, voice: str | None, limit: int | None, model: str | None, parallel: int
+    path: Path, sources: str | None, adapter: str | None, limit: int | None, model: str | None, parallel: int
 ) -> Iterator[tuple[JudgedEvidence, Settings]]:
     """The evidence on a file of judged attempts."""
     from trainer.data.sources import read_judged
@@ -80,33 +85,33 @@ def collected(
 
     chosen = sources_of(sources, "deep")
     attempts = read_judged(path, limit)
-    files = None if voice is None else {} if voice == "none" else {"critic": Path(voice)}
+    files = None if adapter is None else {} if adapter == "none" else {"critic": Path(adapter)}
     with opened(model, parallel, files) as (engine, settings):
-        name = spoken(files, engine, settings).get("critic", "none")
+        name = adapter_hashes(files, engine, settings).get("critic", "none")
         evidence = JudgedEvidence(attempts, engine, settings, chosen, name)
         follow("Reading", evidence.run(), len(evidence.work))
         yield evidence, settings
 
 
-def spoken(files: Mapping[str, Path] | None, engine: Engine, settings: Settings) -> dict[str, str]:
-    """The hashes of the voices that an engine speaks with: of these files, or of those in use."""
+def adapter_hashes(files: Mapping[str, Path] | None, engine: Engine, settings: Settings) -> dict[str, str]:
+    """The hashes of the adapters that an engine uses: of these files, or of those in use."""
     from runtime.files import sha256_of
-    from runtime.models.adapters import voices_of
+    from runtime.models.adapters import adapters_of
 
     if files is None and engine.path:
-        files = {name: voice.path for name, voice in voices_of(engine.path, settings).items()}
+        files = {name: adapter.path for name, adapter in adapters_of(engine.path, settings).items()}
     return {name: sha256_of(file) for name, file in sorted((files or {}).items())}
 
 
 @contextmanager
 def opened(
-    model: str | None, parallel: int, voices: Mapping[str, Path] | None = None
+    model: str | None, parallel: int, adapters: Mapping[str, Path] | None = None
 ) -> Iterator[tuple[Engine, Settings]]:
     from runtime import engines, settings
 
     chosen = settings.load(model=model)
     chosen = chosen.with_(context=min(chosen.context, CONTEXT))
-    engine = engines.open_engine(chosen, parallel, batches=True, files=voices)
+    engine = engines.open_engine(chosen, parallel, batches=True, files=adapters)
     try:
         yield engine, chosen
     finally:

@@ -1,4 +1,4 @@
-"""Commands that make voices: tune, export, promote."""
+"""Commands that make adapters: tune, export, promote."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def sft(
     loop: Annotated[str | None, typer.Option(help="prefixed (ours) or trl; the recipe's if unset.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Tune a voice with a low-rank adapter (QLoRA on a 4-bit base). Resumable."""
+    """Tune a low-rank adapter (LoRA; QLoRA on a 4-bit base). Resumable."""
     from runtime import settings
     from trainer.training.progress import Bar
     from trainer.training.recipe import read_recipe
@@ -77,32 +77,32 @@ def sft_speed(
 
 @app.command()
 def export(
-    adapter: Annotated[Path, typer.Argument(help="Folder of the trained adapter.")],
+    adapter: Annotated[Path, typer.Argument(help="Folder of the trained peft adapter.")],
     base: Annotated[str, typer.Option(help="Name of the model it was trained on, or path of its GGUF file.")],
-    out: Annotated[Path, typer.Option(help="The voice, a GGUF file, to write.")],
+    out: Annotated[Path, typer.Option(help="The GGUF adapter, a file, to write.")],
     type: Annotated[str, typer.Option(help="Of its numbers: f16, f32 or q8_0.")] = "f16",
     merge: Annotated[str | None, typer.Option(help="Write a merged model too: Q4_K_M, Q8_0, F16 or BF16.")] = None,
     check: Annotated[bool, typer.Option(help="Compare with peft: logits and greedy text.")] = True,
     as_json: Json = False,
 ) -> None:
-    """Adapter to GGUF voice, compared with peft; with --merge also one file that needs no voice beside it."""
+    """Write a peft adapter as a GGUF adapter and compare the two; with --merge also base and adapter in one file."""
     from runtime import settings
     from runtime.models import catalogue
     from trainer.weights.base import base_folder
-    from trainer.weights.export import to_voice
-    from trainer.weights.merge import merge as merge_voice
+    from trainer.weights.export import to_gguf_adapter
+    from trainer.weights.merge import merge as merge_adapter
     from trainer.weights.parity import conversations, parity
 
     chosen = settings.load(model=base)
     base_gguf = catalogue.resolve(chosen)
-    to_voice(adapter, out, base_gguf, type)
-    summary = {"voice": str(out), "bytes": out.stat().st_size}
+    to_gguf_adapter(adapter, out, base_gguf, type)
+    summary = {"adapter": str(out), "bytes": out.stat().st_size}
     if check:
         folder = base_folder(base, chosen)
         summary |= parity(folder, adapter, base_gguf, out, conversations(folder, adapter)).model_dump()
     if merge:
         merged = out.with_name(f"{out.stem}.{merge}.gguf")
-        merge_voice(base_gguf, out, merged, merge)
+        merge_adapter(base_gguf, out, merged, merge)
         summary["merged"] = str(merged)
     if as_json:
         print(json.dumps(summary, ensure_ascii=False))
@@ -114,28 +114,30 @@ def export(
             f"at most {summary['max_difference']:.2g}, {summary['same_greedy']} of {summary['texts']} texts go on alike"
         )
     if merge:
-        print(f"{summary['merged']}: base and voice in one file")
+        print(f"{summary['merged']}: base and adapter in one file")
 
 
 @app.command()
 def promote(
-    candidate: Annotated[Path, typer.Argument(help="The voice: a GGUF adapter.")],
+    candidate: Annotated[Path, typer.Argument(help="The adapter, a GGUF file.")],
     card: Annotated[Path, typer.Option(help="Its card so far (JSON): version, recipe, data, licence ...")],
     base: Annotated[str, typer.Option(help="Name of the base that it was trained on.")],
-    voice: Annotated[str, typer.Option(help="critic, actor or selftalk.")],
+    role: Annotated[str, typer.Option("--role", "--voice", help="critic, actor or selftalk.")],
     held_out: Annotated[str, typer.Option(help="Name of the held-out set, for the card.")],
     results: Annotated[Path, typer.Option(help="JSON lines of its outcomes, one for each attempt.")],
     base_results: Annotated[Path, typer.Option(help="Those of the untrained base, on the same rows.")],
     current_results: Annotated[Path | None, typer.Option(help="Those of the version in use.")] = None,
-    adapter: Annotated[Path | None, typer.Option(help="The folder of peft, kept for transformers.")] = None,
-    ship: Annotated[bool, typer.Option("--ship", help="Into data/models/voices, not your models folder.")] = False,
+    adapter: Annotated[
+        Path | None, typer.Option(help="Folder of the same adapter in peft's form, kept for transformers.")
+    ] = None,
+    ship: Annotated[bool, typer.Option("--ship", help="Into data/models/adapters, not your models folder.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Put a voice into use if it measures better than the untrained base and not worse than the one in use."""
+    """Put an adapter into use if it measures better than the untrained base and not worse than the one in use."""
     from runtime import settings
     from trainer.weights.promote import Options, promote, told
 
-    options = Options(candidate, card, base, voice, held_out, results, base_results, current_results, adapter, ship)
+    options = Options(candidate, card, base, role, held_out, results, base_results, current_results, adapter, ship)
     verdict, path = promote(options, settings.load())
     print(told(verdict, path, as_json))
     if not verdict.promoted:
@@ -194,14 +196,14 @@ def retrain(
         bool, typer.Option("--four-bit", help="Hold the base in NF4 while it is tuned (QLoRA).")
     ] = False,
     seed: int = 0,
-    go_on: Annotated[bool, typer.Option("--go-on", help="Start from the voice in use, not from the base.")] = False,
-    ship: Annotated[bool, typer.Option("--ship", help="Into data/models/voices, not your models folder.")] = False,
-    use: Annotated[bool, typer.Option(help="Put a promoted voice into use; else it waits to be chosen.")] = True,
+    go_on: Annotated[bool, typer.Option("--go-on", help="Start from the adapter in use, not from the base.")] = False,
+    ship: Annotated[bool, typer.Option("--ship", help="Into data/models/adapters, not your models folder.")] = False,
+    use: Annotated[bool, typer.Option(help="Put a promoted adapter into use; else it waits to be chosen.")] = True,
     progress: Annotated[
         Path | None, typer.Option(help="Folder for `stages.jsonl`; a file `stop` in it ends the command.")
     ] = None,
 ) -> None:
-    """From a base to a promoted critic: lessons, tuning, voice, weights, measuring, gate. Resumable."""
+    """From a base to a promoted critic: lessons, tuning, adapter, weights, measuring, gate. Resumable."""
     from runtime import settings
     from trainer.data.examples import Sources
     from trainer.pipelines.retrain import Plan, Retraining

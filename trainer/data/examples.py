@@ -1,4 +1,4 @@
-"""Lessons for the critic's voice: judged attempts from every source, right and wrong ones alike, as rows to learn from.
+"""Lessons for the critic: judged attempts from every source, right and wrong ones alike, as rows to learn from.
 
     python -m trainer lessons --generated 4000 --marked problems.jsonl --judged first_error.jsonl --out FOLDER
 

@@ -1,7 +1,7 @@
-"""What a voice learns from: conversations whose last turn is made of pieces, some learned, some only read.
+"""What an adapter learns from: conversations whose last turn is made of pieces, some learned, some only read.
 
 JSON lines: `{"messages": [...], "reply": [["Lena has 3 × 4 = 12 pens. [", 0], ["right", 1], ["]", 1]]}`. The messages
-are the conversation before the voice's turn; a piece's number is the weight of each of its tokens in the loss.
+are the conversation before the adapter's turn; a piece's number is the weight of each of its tokens in the loss.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Row(Value):
-    """One turn of a voice."""
+    """One turn of an adapter."""
 
     messages: tuple[dict[Literal["role", "content"], str], ...] = Field(min_length=1)
     reply: tuple[tuple[str, Annotated[float, Field(ge=0)]], ...] = Field(min_length=1)
@@ -37,7 +37,7 @@ class Example:
     """A row as tokens. `weights[i]` is the weight of predicting `suffix[i]`; 0 for tokens that are only read."""
 
     prefix: tuple[int, ...]
-    """What the base reads before the voice begins; empty for a voice that acts on all tokens."""
+    """What the base reads before the adapter begins; empty for an adapter that acts on all tokens."""
     suffix: tuple[int, ...]
     weights: tuple[float, ...]
 
@@ -48,24 +48,24 @@ class Example:
 
 class Encoder:
     """Turns rows into tokens as the runtime's engines do: conversation first, then piece by piece. Raises EngineError
-    if an activated voice cannot be called by this chat template."""
+    if an activated adapter cannot be called by this chat template."""
 
     def __init__(self, chat: Chat, form: Literal["activated", "plain"]) -> None:
         self.chat, self.form = chat, form
         self.invocation = tuple(_invocation(chat)) if form == "activated" else ()
-        """The tokens that open a voice's turn, from which on an activated voice acts."""
+        """The tokens that open an adapter's turn, from which on an activated adapter acts."""
         if form == "activated" and not self.invocation:
             raise EngineError(
-                f"The chat template of {chat.name} writes nothing to open a reply, so that no activated voice can be "
+                f"The chat template of {chat.name} writes nothing to open a reply, so that no activated adapter can be "
                 "called by it. Train with `form: plain`."
             )
 
     def __call__(self, row: Row) -> Example:
-        """Raises ValueError if the conversation does not end in the words that call the activated voice."""
+        """Raises ValueError if the conversation does not end in the words that call the activated adapter."""
         read = self.chat.prompt_tokens([*row.messages, Message(role="assistant", content="")])
         begin = len(read) - len(self.invocation) if self.invocation else 0
         if self.invocation and tuple(read[begin:]) != self.invocation:
-            raise ValueError("the conversation does not end in the words that call this voice")
+            raise ValueError("the conversation does not end in the words that call this adapter")
         tokens, weights = read[begin:], [0.0] * (len(read) - begin)
         for text, weight in row.reply:
             piece = self.chat.plain_tokens(text)

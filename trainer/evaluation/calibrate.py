@@ -140,17 +140,17 @@ def fit_panels(
     attempts: Sequence[JudgedAttempt],
     findings: Sequence[Findings | None],
     sources: Sequence[str],
-    has_voice: bool = True,
+    has_adapter: bool = True,
 ) -> dict[str, Aggregation]:
     """Weights of every panel whose sources were asked."""
-    panels = panels_among(sources, has_voice)
+    panels = panels_among(sources, has_adapter)
     return {name: fit(cases(attempts, findings, panel)) for name, panel in panels.items()}
 
 
-def panels_among(sources: Sequence[str], has_voice: bool = True) -> dict[str, tuple[str, ...]]:
+def panels_among(sources: Sequence[str], has_adapter: bool = True) -> dict[str, tuple[str, ...]]:
     """The panels made of these sources; arithmetic is always there. Of a base that was never trained as a critic the
     verdict word is measured alone, for comparison; in company it is neither asked nor missed, as in the app."""
-    if not has_voice:
+    if not has_adapter:
         alone = {name: (name,) for name in sources if name in NEED_CRITIC}
         return alone | panels_among([name for name in sources if name not in NEED_CRITIC])
     asked = {arithmetic.NAME, *sources}

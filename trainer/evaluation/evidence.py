@@ -12,7 +12,7 @@ from typing import Any
 from runtime.critic.evidence import from_json, named, to_json
 from runtime.critic.evidence.collector import Collector
 from runtime.critic.evidence.source import Findings
-from runtime.critic.evidence.verdict import VOICE
+from runtime.critic.evidence.verdict import ADAPTER
 from runtime.engines.base import Engine, EngineError
 from runtime.prompts import templates
 from runtime.settings import Settings
@@ -22,8 +22,8 @@ from trainer.runs import ResultFile, model_of, run_missing
 
 
 class JudgedEvidence:
-    """Collects evidence on a file of judged attempts. Resumable; a longer file goes on from a shorter one. `voice`
-    tells one voice of a base from another, such as the hash of its file. What failed is tried again by the next run."""
+    """Collects evidence on a file of judged attempts. Resumable; a longer file goes on from a shorter one. `adapter`
+    tells one of a base from another, such as the hash of its file. What failed is tried again by the next run."""
 
     def __init__(
         self,
@@ -31,12 +31,12 @@ class JudgedEvidence:
         engine: Engine,
         settings: Settings,
         sources: Sequence[str],
-        voice: str = "none",
+        adapter: str = "none",
     ) -> None:
         self.attempts, self.engine, self.settings, self.sources = attempts, engine, settings, tuple(sources)
         config = {
             **model_of(engine),
-            "voice": voice if engine.voices else None,
+            "voice": adapter if engine.adapters else None,  # as it was called when results were first kept
             "prompts": templates.all_versions(),
             "sources": self.sources,
             "asks": {source.name: source.asks for source in named(self.sources)},
@@ -75,8 +75,8 @@ class JudgedEvidence:
         return {"findings": to_json(findings), "seconds": seconds}
 
     @property
-    def has_voice(self) -> bool:
-        return VOICE in self.engine.voices
+    def has_adapter(self) -> bool:
+        return ADAPTER in self.engine.adapters
 
     def findings(self) -> list[Findings | None]:
         """What was collected of each attempt; None where that failed."""

@@ -42,10 +42,10 @@ class Evaluation:
         modes: Sequence[str],
         engine: Engine,
         settings: Settings,
-        voices: Mapping[str, str] | None = None,
+        adapters: Mapping[str, str] | None = None,
         judge: Engine | None = None,
     ) -> None:
-        """`voices`: the hashes of those that the engine speaks with, or its judge, which is the critic's engine where
+        """`adapters`: the hashes of those that the engine speaks with, or its judge, which is the critic's engine where
         that is another one."""
         self.problems, self.modes, self.engine, self.settings = problems, modes, engine, settings
         self.judge, is_criticised = judge, not {"critic", ORACLE}.isdisjoint(modes)
@@ -53,7 +53,7 @@ class Evaluation:
             **model_of(engine),
             "prompts": templates.all_versions(),
             **settings.model_dump(include={"rounds", "temperature", "seed", "max_tokens", "depth"}),
-            "voices": dict(sorted((voices or {}).items())),
+            "adapters": dict(sorted((adapters or {}).items())),
             "critic": open_critic(judge or engine, settings).weights.model_dump() if is_criticised else None,
             **({"judge": model_of(judge)} if judge else {}),
         }

@@ -2,7 +2,7 @@
 
     python -m trainer retrain --base smollm2-135m --minutes 5
 
-lessons -> tuning -> GGUF voice -> weights fitted on attempts kept apart -> voice and bare base measured on the same
+lessons -> tuning -> GGUF adapter -> weights fitted on attempts kept apart -> adapter and bare base measured on the same
 held-out attempts -> the gate. Every stage is the one that can be called alone; what is done is not done again.
 """
 
@@ -20,7 +20,7 @@ from typing import Any
 from runtime import engines
 from runtime.critic.aggregation import Aggregation
 from runtime.critic.evidence import DEPTHS
-from runtime.critic.evidence.verdict import VOICE
+from runtime.critic.evidence.verdict import ADAPTER as ROLE
 from runtime.files import ROOT, sha256_of, write_whole
 from runtime.models import adapters, catalogue
 from runtime.models.adapter_cards import DataSource, Figure, read_card
@@ -36,18 +36,18 @@ from trainer.training.recipe import Recipe, read_recipe
 from trainer.training.schedule import Progress, Report
 from trainer.training.sft import Run
 from trainer.weights.base import base_folder
-from trainer.weights.export import to_voice
-from trainer.weights.from_adapter import to_adapter
+from trainer.weights.export import to_gguf_adapter
+from trainer.weights.from_adapter import to_peft
 from trainer.weights.parity import conversations, parity
 from trainer.weights.promote import Options, promote
 
 RECIPES = ROOT / "trainer" / "recipes" / "sft"
 CONTEXT, PARALLEL = 2048, 8
 IN_USE = "in use"
-VOICE_TYPE = "q8_0"
-"""Of the voice's numbers where their shape allows it: a third smaller than f16."""
+NUMBER_TYPE = "q8_0"
+"""Of the adapter's numbers where their shape allows it: a third smaller than f16."""
 SHARE_OF_RATE = 0.3
-"""Of the recipe's learning rate, where a voice in use learns on."""
+"""Of the recipe's learning rate, where an adapter in use learns on."""
 FITTED = 200
 """Attempts kept apart from which weights are fitted, at most: two or three numbers need no more."""
 TEST_SEED = 3
@@ -76,10 +76,10 @@ class Plan:
     limit: int | None = None
     """Rows to learn from, at most."""
     go_on: bool = False
-    """Start from the voice in use, if there is one."""
+    """Start from the adapter in use, if there is one."""
     ship: bool = False
     use: bool = True
-    """Put a promoted voice into use; else it waits to be chosen."""
+    """Put a promoted adapter into use; else it waits to be chosen."""
     changes: Mapping[str, Any] = field(default_factory=dict)
     """Entries of the recipe to change."""
 
@@ -100,10 +100,10 @@ class Retraining:
         recipe = read_recipe(path, self.lessons, minutes=self.plan.minutes, limit=self.plan.limit, **changes)
         return self._going_on(recipe, self._in_use) if self.plan.go_on and self._in_use else recipe
 
-    def _going_on(self, recipe: Recipe, voice: Path) -> Recipe:
-        """From a voice on: its form and size, and a lower rate, which keeps what it knows."""
-        start = self.lessons / f"start-{voice.stem}"
-        config = to_adapter(voice, base_folder(recipe.base, self.settings), start)
+    def _going_on(self, recipe: Recipe, adapter: Path) -> Recipe:
+        """From an adapter on: its form and size, and a lower rate, which keeps what it knows."""
+        start = self.lessons / f"start-{adapter.stem}"
+        config = to_peft(adapter, base_folder(recipe.base, self.settings), start)
         changes = {
             "init": start,
             "rank": config.r,
@@ -128,29 +128,30 @@ class Retraining:
 
         tuned = run.run(told)
         yield f"tuned in {tuned['seconds']:.0f} s, {tuned['steps']} steps, {tuned['examples_per_second']} examples/s"
-        self.stages.begin("voice")
-        voice = run.folder / "critic.gguf"
-        to_voice(run.adapter, voice, self.gguf, VOICE_TYPE)  # anew: with more minutes a run goes on in its folder
-        yield f"voice of {voice.stat().st_size / 1e6:.1f} MB in {voice}"
-        alike = parity(run.base, run.adapter, self.gguf, voice, conversations(run.base, run.adapter))
+        self.stages.begin("adapter")
+        adapter = run.folder / "critic.gguf"
+        # Anew, since with more minutes a run goes on in its folder.
+        to_gguf_adapter(run.adapter, adapter, self.gguf, NUMBER_TYPE)
+        yield f"adapter of {adapter.stat().st_size / 1e6:.1f} MB in {adapter}"
+        alike = parity(run.base, run.adapter, self.gguf, adapter, conversations(run.base, run.adapter))
         yield (
             f"beside peft: {alike.argmax_agreement:.1%} of {alike.tokens} tokens the same, logits differ by at most "
             f"{alike.max_difference:.2g}, {alike.same_greedy} of {alike.texts} texts go on alike"
         )
         reports = {}
-        measured = {"voice": {VOICE: voice}, "base": {}}
+        measured = {"adapter": {ROLE: adapter}, "base": {}}
         if self._in_use:
-            measured[IN_USE] = {VOICE: self._in_use}
+            measured[IN_USE] = {ROLE: self._in_use}
         for name, files in measured.items():
             self.stages.begin("measuring", what=name)
             reports[name] = self._measured(files, run.folder / name)
             yield from (f"{name} on {place}: {_told(report)}" for place, report in reports[name].figures.items())
         self.stages.begin("gate")
         card = run.folder / "card.json"
-        write_whole(card, json.dumps(self._card(sha256_of(voice), tuned, learned, reports)))
+        write_whole(card, json.dumps(self._card(sha256_of(adapter), tuned, learned, reports)))
         gate, path = promote(
             Options(
-                voice, card, self.plan.base, VOICE, self._names[0], reports["voice"].outcomes,
+                adapter, card, self.plan.base, ROLE, self._names[0], reports["adapter"].outcomes,
                 reports["base"].outcomes, reports[IN_USE].outcomes if IN_USE in reports else None,
                 ship=self.plan.ship, use=self.plan.use,
             ),
@@ -162,13 +163,13 @@ class Retraining:
 
     @cached_property
     def _in_use(self) -> Path | None:
-        """The voice that a new one must not be worse than, if there is one."""
+        """The adapter that a new one must not be worse than, if there is one."""
         base = self.plan.base
-        shipped = adapters.read_current(adapters.SHIPPED / base / VOICE)
-        now = (shipped if self.plan.ship else adapters.current(base, VOICE, self.settings)).version
+        shipped = adapters.read_current(adapters.SHIPPED / base / ROLE)
+        now = (shipped if self.plan.ship else adapters.current(base, ROLE, self.settings)).version
         if now is None:
             return None
-        return adapters.open_voice(adapters.named_base(base, self.settings), VOICE, now, self.settings).path
+        return adapters.open_adapter(adapters.named_base(base, self.settings), ROLE, now, self.settings).path
 
     def _learned(self) -> dict[str, dict[str, int]]:
         done = self.lessons / "report.json"
@@ -213,7 +214,7 @@ class Retraining:
     def _collected(
         self, engine: Any, attempts: list[JudgedAttempt], files: Mapping[str, Path], sources: tuple[str, ...]
     ) -> JudgedEvidence:
-        name = sha256_of(files[VOICE]) if files else "none"
+        name = sha256_of(files[ROLE]) if files else "none"
         collected = JudgedEvidence(attempts, engine, self.settings, sources, name)
         for _ in collected.run():
             self.stages.pause()
@@ -233,13 +234,13 @@ class Retraining:
         # Lessons are read in a random order, so what there was no time for is missing from all sources alike.
         present = {name: sum(kinds.values()) for name, kinds in learned.items()}
         read = min(tuned["rows"], tuned["steps"] * self.recipe.batch) / sum(present.values())
-        kept = {name: reports["voice"].weights[name] for name in depths if name in reports["voice"].weights}
+        kept = {name: reports["adapter"].weights[name] for name in depths if name in reports["adapter"].weights}
         return {
             "version": datetime.now(UTC).strftime("%Y-%m-%d-") + sha256[:6],
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "recipe": self._recipe_for_card,
             "data": self._sources({name: round(read * count) for name, count in present.items()}),
-            "metrics": {name: _figures(report) for name, report in reports["voice"].figures.items()},
+            "metrics": {name: _figures(report) for name, report in reports["adapter"].figures.items()},
             "base_metrics": {name: _figures(report) for name, report in reports["base"].figures.items()},
             "seconds": {"training": tuned["seconds"]},
             "cannot": CANNOT,
@@ -248,7 +249,7 @@ class Retraining:
         }
 
     def _sources(self, counts: Mapping[str, int]) -> list[dict[str, Any]]:
-        """What was learned from, with what the voice that it goes on from had learned from."""
+        """What was learned from, with what the adapter that it goes on from had learned from."""
         before = read_card(self._in_use.with_suffix(".json")).data if self.recipe.init else ()
         had = Counter({one.name: one.count for one in before}) + Counter(counts)
         licences = LICENCES | {one.name: one.licence for one in before}
@@ -269,7 +270,7 @@ LICENCES = {
 
 @dataclass(frozen=True)
 class Measured:
-    """A voice, or the bare base, in the critic's role."""
+    """An adapter, or the bare base, in the critic's role."""
 
     weights: Mapping[str, Aggregation]
     figures: dict[str, dict[str, Any]]

@@ -144,7 +144,7 @@ def collate(examples: Sequence[Example], pad: int, device: str) -> Batch:
 
 @torch.no_grad()
 def read_prefix(model: PeftModel, batch: Batch) -> Kept:
-    """What the frozen base keeps of what stands before the voice. No gradient ever needs it."""
+    """What the frozen base keeps of what stands before the adapter. No gradient ever needs it."""
     if not batch.prefix.shape[1]:
         return ()
     positions = (batch.prefix_mask.cumsum(1) - 1).clamp(min=0)

@@ -1,7 +1,7 @@
-"""Tuning a voice whose prefix is read once by the frozen base.
+"""Tuning an adapter whose prefix is read once by the frozen base.
 
-What precedes an activated voice (aLoRA, arXiv 2504.12397) is read by the base alone: its keys and values need no
-gradient, so they are computed without one, and for later epochs they can be kept. A voice that acts on all tokens is
+What precedes an activated adapter (aLoRA, arXiv 2504.12397) is read by the base alone: its keys and values need no
+gradient, so they are computed without one, and for later epochs they can be kept. An adapter that acts on all tokens is
 tuned by the same loop, with nothing before it.
 """
 

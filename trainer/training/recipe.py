@@ -9,6 +9,7 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from runtime.errors import SoliloquyError
+from runtime.models.adapter_cards import with_role
 from runtime.types import Value
 
 
@@ -17,12 +18,12 @@ class RecipeError(SoliloquyError):
 
 
 class Recipe(Value):
-    """How a voice is tuned."""
+    """How an adapter is tuned."""
 
     base: str
     """Name of a model of the catalogue, a folder of transformers, a GGUF file, or a hub's model."""
-    voice: str
-    """What the voice is called: "critic", "actor", "selftalk"."""
+    role: str
+    """What the adapter is for: "critic", "actor", "selftalk"."""
     data: tuple[Path, ...] = Field(min_length=1)
     """Files of rows (`trainer.data.rows`), from the folder of the data."""
     dev: Path | None = None
@@ -35,7 +36,7 @@ class Recipe(Value):
     form: Literal["activated", "plain"] = "activated"
     packing: bool = False
     """Put the rows of a batch behind each other and not side by side: saves padding, and pays with flash attention
-    only. For plain voices in TRL's loop: an activated one is looked for once a sequence."""
+    only. For plain adapters in TRL's loop: an activated one is looked for once a sequence."""
     four_bit: bool = False
     """Hold the base in NF4 with double quantization while it is tuned: needed where memory is short."""
     dtype: Literal["float32", "bfloat16"] | None = None
@@ -73,12 +74,12 @@ def read_recipe(path: Path, data: Path, **changes: object) -> Recipe:
     try:
         entries = yaml.safe_load(path.read_text("utf-8"))
         given = {name: value for name, value in changes.items() if value is not None}
-        recipe = Recipe.model_validate({**entries, **given})
+        recipe = Recipe.model_validate({**with_role(entries), **given})
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(
             f"{path} cannot be read ({error}). Name a recipe, such as one of trainer/recipes/sft/."
         ) from error
-    except (yaml.YAMLError, TypeError) as error:
+    except (yaml.YAMLError, TypeError, AttributeError) as error:
         raise RecipeError(f"{path} is not a recipe in YAML ({error}). Compare it with trainer/recipes/sft/.") from error
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'recipe'}: {e['msg']}" for e in error.errors())

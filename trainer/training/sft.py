@@ -1,8 +1,8 @@
 """One run of a recipe: from the base and the rows to an adapter in its own folder, where a killed run goes on.
 
-The folder, `voices/<hash>` of the settings' home, is named after all that decides the adapter: the recipe, the contents
-of its files, the base. In it lie `config.json`, `progress.jsonl` (a line a step), the checkpoint, and at the end
-`adapter/` as PEFT reads it, and `run.json`.
+The folder, `adapters/<hash>` of the settings' home, is named after all that decides the adapter: the recipe, the
+contents of its files, the base. In it lie `config.json`, `progress.jsonl` (a line a step), the checkpoint, and at the
+end `adapter/` as PEFT reads it, and `run.json`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from transformers import PreTrainedTokenizerBase
 
 from runtime.engines.hf.chat import Chat
 from runtime.engines.hf.loading import fastest_dtype, first_line, load_tokenizer
-from runtime.files import sha256_of, write_whole
+from runtime.files import folder_of, sha256_of, write_whole
 from runtime.problems.json_rows import RowError
 from runtime.settings import Settings
 from runtime.types import content_hash
@@ -57,8 +57,14 @@ class Run:
     def __init__(self, recipe: Recipe, settings: Settings) -> None:
         self.base = _base(recipe, settings)
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
-        decides = {**recipe.model_dump(mode="json", exclude=_INCIDENTAL), **_contents(recipe, self.base)}
-        self.folder = settings.home / "voices" / content_hash(json.dumps(decides, sort_keys=True))
+        decides = {
+            **recipe.model_dump(mode="json", exclude=_INCIDENTAL),
+            "voice": recipe.role,
+            **_contents(recipe, self.base),
+        }
+        self.folder = folder_of(settings.home, "adapters", once="voices") / content_hash(
+            json.dumps(decides, sort_keys=True)
+        )
         self.recipe = recipe.model_copy(update={"dtype": self._dtype(recipe)})
 
     def _dtype(self, recipe: Recipe) -> str:
@@ -179,8 +185,9 @@ class Run:
         }
 
 
-_INCIDENTAL = {"base", "data", "dev", "init", "minutes", "save_every", "keep_prefixes"}
-"""What does not change the adapter, and what is counted by its contents."""
+_INCIDENTAL = {"role", "base", "data", "dev", "init", "minutes", "save_every", "keep_prefixes"}
+"""What does not change the adapter, and what is counted otherwise: files by their contents, the role under the key
+`voice` of earlier releases, so that their runs go on."""
 
 
 def _base(recipe: Recipe, settings: Settings) -> Path:

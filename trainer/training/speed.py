@@ -1,4 +1,4 @@
-"""How fast the ways to tune one voice are, side by side: the same batches from the same first adapter.
+"""How fast the ways to tune one adapter are, side by side: the same batches from the same first adapter.
 
 python -m trainer sft-speed RECIPE.yaml
 """
@@ -90,5 +90,5 @@ def _prefixed(run: Run, examples: Sequence[Example], folder: Path, kept: bool = 
 
 
 def _kept(run: Run, examples: Sequence[Example], folder: Path) -> list[Progress]:
-    """As in the second epoch: what stands before the voice was read before the clock starts."""
+    """As in the second epoch: what stands before the adapter was read before the clock starts."""
     return _prefixed(run, examples, folder, kept=True)

@@ -1,4 +1,4 @@
-"""The same rows through TRL's SFTTrainer: whole rows, with an activated voice masked by PEFT.
+"""The same rows through TRL's SFTTrainer: whole rows, with an activated adapter masked by PEFT.
 
 Rows arrive as tokens with a weight each. Steps, rate of learning, optimizer and loss are those of `prefixed`, so that
 the two loops can be compared step by step.

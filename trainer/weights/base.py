@@ -1,4 +1,4 @@
-"""The base that a voice is trained on: a folder of transformers, made once from the GGUF file that is served.
+"""The base that an adapter is trained on: a folder of transformers, made once from the GGUF file that is served.
 
 A GGUF file is unpacked to plain bfloat16 weights (one trains on the weights that are served), its tokenizer and chat
 template beside them, in `bases` of the settings' home. `source.json` there says from which bytes it was made.

@@ -1,6 +1,6 @@
-"""From a trained adapter to a voice: the GGUF adapter of a few MiB that llama.cpp loads beside its base.
+"""From peft to llama.cpp: a trained adapter's folder becomes a GGUF adapter, a file of a few MiB beside its base.
 
-It says the same as peft does, which `parity` measures; `merge` makes one file of a base and a voice.
+It computes what peft computes, which `parity` measures; `merge` makes one file of a base and an adapter.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from runtime.files import sha256_of
 from runtime.models.adapter_cards import BASE_KEY
 from trainer.weights.base import source_of
 
-VoiceType = Literal["f16", "f32", "q8_0"]
+NumberType = Literal["f16", "f32", "q8_0"]
 
 PAIRED = {"llama": True, "qwen2": False, "qwen3": False}
 """Whether llama.cpp turns neighbouring rows of an architecture's queries and keys, where transformers turns two halves.
@@ -38,10 +38,10 @@ ALPHA, INVOCATION = "adapter.lora.alpha", "adapter.alora.invocation_tokens"
 
 
 class ExportError(SoliloquyError):
-    """An adapter cannot become a voice, or a voice cannot be merged."""
+    """A peft adapter cannot become a GGUF adapter, or one cannot be merged."""
 
 
-# Adapter of peft -> voice
+# peft adapter -> GGUF adapter
 
 
 @dataclass(frozen=True)
@@ -55,18 +55,20 @@ class Shape:
     key_heads: int
 
 
-def to_voice(adapter_folder: Path, out: Path, base_gguf: Path | None = None, type: VoiceType = "f16") -> None:
+def to_gguf_adapter(adapter_folder: Path, out: Path, base_gguf: Path | None = None, type: NumberType = "f16") -> None:
     """Write a LoRA adapter of peft, plain or activated, as a GGUF adapter that llama.cpp loads beside its base.
 
-    With `base_gguf` the voice is checked against that file and names its SHA-256; else against the folder that it was
+    With `base_gguf` the adapter is checked against that file and names its SHA-256; else against the folder that it was
     trained on, which may know the file that it was made from. Raises ExportError.
     """
-    if type not in get_args(VoiceType):
-        raise ExportError(f"{type!r} is no type of a voice. Choose one of {', '.join(get_args(VoiceType))}.")
+    if type not in get_args(NumberType):
+        raise ExportError(
+            f"{type!r} is no number type of a GGUF adapter. Choose one of {', '.join(get_args(NumberType))}."
+        )
     config, weights = _read_adapter(adapter_folder)
     base = open_gguf(base_gguf) if base_gguf else None
     shape = _shape_of_file(base, base_gguf) if base else _shape_of_folder(config)
-    tensors = _voice_tensors(config, weights, shape)
+    tensors = _gguf_tensors(config, weights, shape)
     if base:
         require_fitting(tensors, base, adapter_folder.name, base_gguf.name)
     with finished(out) as unfinished:
@@ -80,7 +82,7 @@ def to_voice(adapter_folder: Path, out: Path, base_gguf: Path | None = None, typ
         for key, value in _base_named(config, base_gguf).items():
             writer.add_string(key, value)
         for name, value in tensors.items():
-            kind = _voice_type(type, value)
+            kind = _number_type(type, value)
             writer.add_tensor(name, gguf.quantize(value, kind), raw_dtype=kind)
         write_file(writer)
 
@@ -133,7 +135,7 @@ def _known(shape: Shape, name: str) -> Shape:
     return shape
 
 
-def _voice_tensors(config: LoraConfig, weights: dict[str, np.ndarray], shape: Shape) -> dict[str, np.ndarray]:
+def _gguf_tensors(config: LoraConfig, weights: dict[str, np.ndarray], shape: Shape) -> dict[str, np.ndarray]:
     """The matrices by GGUF's names, each A before its B, as llama.cpp multiplies them."""
     names, tensors = names_of(shape), {}
     for key, value in sorted(weights.items()):
@@ -141,8 +143,8 @@ def _voice_tensors(config: LoraConfig, weights: dict[str, np.ndarray], shape: Sh
         name = names.get_name(module)
         if name is None or side not in ("lora_A", "lora_B"):
             raise ExportError(
-                f"The adapter holds {key}, which a voice cannot carry. Train LoRA on linear layers only, without "
-                "DoRA, biases, or modules saved whole."
+                f"The adapter holds {key}, which a GGUF adapter cannot carry. Train LoRA on linear layers only, "
+                "without DoRA, biases, or modules saved whole."
             )
         if side == "lora_B":
             value = rotary(value, module, shape) * _correction(config)
@@ -180,14 +182,14 @@ def _correction(config: LoraConfig) -> float:
     return config.r**0.5 if config.use_rslora else 1.0
 
 
-def _voice_type(type: VoiceType, value: np.ndarray) -> GGMLQuantizationType:
+def _number_type(type: NumberType, value: np.ndarray) -> GGMLQuantizationType:
     kind = GGMLQuantizationType[type.upper()]
     block = gguf.GGML_QUANT_SIZES[kind][0]
     return kind if value.shape[-1] % block == 0 else GGMLQuantizationType.F16
 
 
 def _base_named(config: LoraConfig, base_gguf: Path | None) -> dict[str, str]:
-    """Which base the voice belongs to, as far as it is known."""
+    """Which base the adapter belongs to, as far as it is known."""
     if base_gguf:
         return {BASE_NAME: base_gguf.stem, BASE_KEY: sha256_of(base_gguf)}
     folder = Path(config.base_model_name_or_path or "")
@@ -197,7 +199,7 @@ def _base_named(config: LoraConfig, base_gguf: Path | None) -> dict[str, str]:
     return {BASE_NAME: folder.name}
 
 
-def require_fitting(tensors: dict[str, np.ndarray], base: GGUFReader, voice: str, base_name: str) -> None:
+def require_fitting(tensors: dict[str, np.ndarray], base: GGUFReader, adapter: str, base_name: str) -> None:
     """Raises ExportError unless each pair of matrices has a weight in the base, of its shape."""
     shapes = {tensor.name: tuple(tensor.shape) for tensor in base.tensors}  # (in, out)
     for name, value in tensors.items():
@@ -205,8 +207,8 @@ def require_fitting(tensors: dict[str, np.ndarray], base: GGUFReader, voice: str
         found = shapes.get(weight)
         if found is None or value.shape[1 if side == "lora_a" else 0] != found[0 if side == "lora_a" else 1]:
             raise ExportError(
-                f"{voice} does not fit {base_name}: {weight} is missing there or has another shape. "
-                "Name the base that the voice was trained on."
+                f"{adapter} does not fit {base_name}: {weight} is missing there or has another shape. "
+                "Name the base that the adapter was trained on."
             )
 
 

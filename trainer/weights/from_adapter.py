@@ -1,4 +1,4 @@
-"""From a voice back to an adapter of peft, so that tuning can go on from the voice in use."""
+"""From a GGUF adapter back to a peft adapter, so that tuning can go on from the adapter in use."""
 
 from __future__ import annotations
 
@@ -27,33 +27,34 @@ from trainer.weights.export import (
 WEIGHTS = "adapter_model.safetensors"
 
 
-def to_adapter(voice: Path, base_folder: Path, out: Path) -> LoraConfig:
-    """Write the adapter that a voice was exported from, as peft reads it, but for what the voice's type rounded off.
-    Returns its configuration. Raises ExportError if the voice is none of this base."""
+def to_peft(gguf_adapter: Path, base_folder: Path, out: Path) -> LoraConfig:
+    """Write the peft adapter that a GGUF adapter was exported from, but for what the file's number type rounded off.
+    Returns its configuration. Raises ExportError if the adapter is none of this base."""
     base = AutoConfig.from_pretrained(base_folder)
     shape = shape_of(base, base_folder.name)
     modules = _linear_modules(base)
     names = names_of(shape)
     places = {names.get_name(module): module for module in modules}
-    reader, weights = open_gguf(voice), {}
+    reader, weights = open_gguf(gguf_adapter), {}
     made_for = metadata(reader, "general.architecture")
     if made_for != shape.architecture:
         raise ExportError(
-            f"{voice.name} is for a {made_for} model, {base_folder.name} is none. Name this voice's base."
+            f"{gguf_adapter.name} is for a {made_for} model, {base_folder.name} is none. Name this adapter's base."
         )
     for tensor in reader.tensors:
         name, _, side = tensor.name.partition(".weight.")
         module = places.get(name)
         if module is None or side not in ("lora_a", "lora_b"):
             raise ExportError(
-                f"{voice.name} holds {tensor.name}, for which {base_folder.name} has no place. Name this voice's base."
+                f"{gguf_adapter.name} holds {tensor.name}, for which {base_folder.name} has no place. "
+                "Name this adapter's base."
             )
         value = gguf.dequantize(tensor.data, tensor.tensor_type)
         if side == "lora_b":
             value = halves_of(value, module, shape)
         key = f"base_model.model.{module}.lora_{side[-1].upper()}.weight"
         weights[key] = torch.from_numpy(np.array(value, np.float32))
-    _require_shapes(weights, modules, voice.name, base_folder.name)
+    _require_shapes(weights, modules, gguf_adapter.name, base_folder.name)
     config = LoraConfig(
         base_model_name_or_path=str(base_folder),
         r=next(len(value) for key, value in weights.items() if ".lora_A." in key),
@@ -75,12 +76,12 @@ def _linear_modules(base: AutoConfig) -> dict[str, torch.nn.Linear]:
 
 
 def _require_shapes(
-    weights: dict[str, torch.Tensor], modules: dict[str, torch.nn.Linear], voice: str, base: str
+    weights: dict[str, torch.Tensor], modules: dict[str, torch.nn.Linear], gguf_adapter: str, base: str
 ) -> None:
     for key, value in weights.items():
         module = modules[key.removeprefix("base_model.model.").rpartition(".lora_")[0]]
         fits = value.shape[1] == module.in_features if ".lora_A." in key else len(value) == module.out_features
         if not fits:
             raise ExportError(
-                f"{voice} does not fit {base}: {key} has another shape there. Name the base of this voice."
+                f"{gguf_adapter} does not fit {base}: {key} has another shape there. Name the base of this adapter."
             )

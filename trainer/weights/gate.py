@@ -1,4 +1,4 @@
-"""The gate: a voice is promoted if it is better than the untrained base and not worse than the version in use.
+"""The gate: an adapter is promoted if it is better than the untrained base and not worse than the version in use.
 
 All three are measured on the same held-out rows, and compared attempt by attempt. Nothing is read or written here.
 """
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from runtime.models.adapter_cards import Figure, VoiceCard
+from runtime.models.adapter_cards import AdapterCard, Figure
 from runtime.models.download.files import size_text
 from runtime.types import Value
 from trainer.statistics import harmonic, paired, wilson
@@ -43,12 +43,12 @@ Outcomes = Mapping[str, Outcome]
 
 @dataclass(frozen=True)
 class Candidate:
-    """A voice that asks to be promoted, and what was measured."""
+    """An adapter that asks to be promoted, and what was measured."""
 
-    card: VoiceCard
+    card: AdapterCard
     held_out: str
     """Name of the held-out set."""
-    voice: Outcomes
+    adapter: Outcomes
     base: Outcomes
     current: Outcomes | None = None
     """Of the version in use."""
@@ -59,7 +59,7 @@ def judge(candidate: Candidate, in_use: str | None, shipped: int | None = None) 
     `shipped` are the bytes of all that ships, the candidate with it; None if it is not to be shipped."""
     wrong = _wrong_rows(candidate, in_use)
     if wrong:
-        return Verdict(promoted=False, reasons=tuple(wrong), figures={"n": len(candidate.voice)})
+        return Verdict(promoted=False, reasons=tuple(wrong), figures={"n": len(candidate.adapter)})
     checks = [_against_base(candidate)]
     if in_use:
         checks.append(_against_current(candidate, in_use))
@@ -72,13 +72,13 @@ def judge(candidate: Candidate, in_use: str | None, shipped: int | None = None) 
 
 def _wrong_rows(candidate: Candidate, in_use: str | None) -> list[str]:
     """Why the measurements cannot be compared."""
-    measured, wrong = candidate.voice, []
+    measured, wrong = candidate.adapter, []
     if candidate.held_out in {source.name for source in candidate.card.data}:
         wrong.append(f"{candidate.held_out} is among its training data: measure it on rows that it never saw.")
     if len(measured) < ROWS:
         wrong.append(f"{len(measured)} rows are too few: at least {ROWS} are needed.")
     kinds = [row.wrong_attempt for row in measured.values()]
-    if candidate.card.voice == "critic" and min(kinds.count(True), kinds.count(False)) < ROWS_OF_A_KIND:
+    if candidate.card.role == "critic" and min(kinds.count(True), kinds.count(False)) < ROWS_OF_A_KIND:
         wrong.append(
             f"A critic needs at least {ROWS_OF_A_KIND} wrong and {ROWS_OF_A_KIND} right attempts (`first_error_index`"
             f" in each row); here are {kinds.count(True)} and {kinds.count(False)}."
@@ -104,14 +104,14 @@ def _against_base(candidate: Candidate) -> tuple[bool, str]:
     """The interval of the difference lies above 0, and the exact test agrees: of three wins and no loss the interval
     thinks too much. Where the set holds right and wrong attempts, F1 must rise too: else a critic that accepts
     everything would win on a set of mostly right ones."""
-    better = paired(*_aligned(candidate.voice, candidate.base))
+    better = paired(*_aligned(candidate.adapter, candidate.base))
     low, high = better.interval
     text = (
-        f"on {len(candidate.voice)} rows of {candidate.held_out} its accuracy is {_share(candidate.voice):.1%}, that of"
-        f" the untrained base {_share(candidate.base):.1%}: {better.difference:+.1%} [{low:+.1%}, {high:+.1%}],"
+        f"on {len(candidate.adapter)} rows of {candidate.held_out} its accuracy is {_share(candidate.adapter):.1%},"
+        f" that of the untrained base {_share(candidate.base):.1%}: {better.difference:+.1%} [{low:+.1%}, {high:+.1%}],"
         f" {better.wins} won, {better.losses} lost, p = {better.p:.2f}"
     )
-    ours, theirs = f1(candidate.voice), f1(candidate.base)
+    ours, theirs = f1(candidate.adapter), f1(candidate.base)
     text += _f1_text(ours, theirs)
     ok = better.is_gain and (ours is None or ours > theirs)
     return ok, f"{'Better' if ok else 'Not better'} than the base: {text}."
@@ -119,9 +119,9 @@ def _against_base(candidate: Candidate) -> tuple[bool, str]:
 
 def _against_current(candidate: Candidate, in_use: str) -> tuple[bool, str]:
     """A point estimate on the same rows: F1 where there are both kinds of attempts, else accuracy."""
-    against = paired(*_aligned(candidate.voice, candidate.current))
+    against = paired(*_aligned(candidate.adapter, candidate.current))
     low, high = against.interval
-    ours, theirs = f1(candidate.voice), f1(candidate.current)
+    ours, theirs = f1(candidate.adapter), f1(candidate.current)
     ok = ours >= theirs if ours is not None else against.difference >= 0
     text = f"accuracy {against.difference:+.1%} [{low:+.1%}, {high:+.1%}]{_f1_text(ours, theirs)}"
     return ok, f"{'Not worse' if ok else 'Worse'} than version {in_use}, which is in use: {text}."
@@ -129,7 +129,7 @@ def _against_current(candidate: Candidate, in_use: str) -> tuple[bool, str]:
 
 def _size(shipped: int) -> tuple[bool, str]:
     ok = shipped <= SHIPPED_BYTES
-    text = f"all shipped voices would take {size_text(shipped)} of {size_text(SHIPPED_BYTES)}"
+    text = f"all shipped adapters would take {size_text(shipped)} of {size_text(SHIPPED_BYTES)}"
     return ok, f"Small enough: {text}." if ok else f"Too large: {text}. Train a lower rank, or export it as q8_0."
 
 
@@ -168,9 +168,9 @@ def figures_of(outcomes: Outcomes) -> dict[str, Figure]:
 
 
 def _all_figures(candidate: Candidate) -> dict[str, Any]:
-    measured = {"voice": candidate.voice, "base": candidate.base, "current": candidate.current}
+    measured = {"adapter": candidate.adapter, "base": candidate.base, "current": candidate.current}
     return {
-        "n": len(candidate.voice),
+        "n": len(candidate.adapter),
         **{
             name: {metric: figure.model_dump() for metric, figure in figures_of(rows).items()}
             for name, rows in measured.items()

@@ -1,6 +1,6 @@
-"""A base and a voice in one GGUF file, which stock llama.cpp, Ollama or LM Studio open.
+"""A base and an adapter in one GGUF file, which stock llama.cpp, Ollama or LM Studio open.
 
-The weights of such a file are rounded a second time: a voice beside its base is closer to what was trained.
+The weights of such a file are rounded a second time: an adapter beside its base is closer to what was trained.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ QUANTIZED = {"Q4_K_M": llama.LLAMA_FTYPE_MOSTLY_Q4_K_M, "Q8_0": llama.LLAMA_FTYP
 
 @dataclass(frozen=True)
 class Delta:
-    """What a voice adds to one weight: scale * b @ a."""
+    """What an adapter adds to one weight: scale * b @ a."""
 
     a: np.ndarray
     b: np.ndarray
@@ -41,15 +41,15 @@ class Delta:
         return weight + (self.scale * self.b) @ self.a
 
 
-def merge(base_gguf: Path, voice_gguf: Path, out: Path, quantization: Quantization = "Q4_K_M") -> None:
-    """Write a base with a plain voice added to its weights. Tokenizer, chat template and all other metadata stay as
-    they are, and so does every weight that the voice leaves alone if it already has the type that is asked for.
+def merge(base_gguf: Path, adapter_gguf: Path, out: Path, quantization: Quantization = "Q4_K_M") -> None:
+    """Write a base with a plain adapter added to its weights. Tokenizer, chat template and all other metadata stay as
+    they are, and so does every weight that the adapter leaves alone if it already has the type that is asked for.
     Raises ExportError."""
     if quantization not in get_args(Quantization):
         raise ExportError(f"{quantization!r} is no known type. Choose one of {', '.join(get_args(Quantization))}.")
-    base, voice = open_gguf(base_gguf), open_gguf(voice_gguf)
-    _require_mergeable(base, voice, base_gguf.name, voice_gguf.name)
-    deltas = _deltas(base, voice, base_gguf.name, voice_gguf.name)
+    base, adapter = open_gguf(base_gguf), open_gguf(adapter_gguf)
+    _require_mergeable(base, adapter, base_gguf.name, adapter_gguf.name)
+    deltas = _deltas(base, adapter, base_gguf.name, adapter_gguf.name)
     with finished(out) as unfinished:
         _require_disk(base, unfinished.parent)
         if quantization in WHOLE:
@@ -60,13 +60,13 @@ def merge(base_gguf: Path, voice_gguf: Path, out: Path, quantization: Quantizati
             _quantize(merged, unfinished, QUANTIZED[quantization])
 
 
-def _require_mergeable(base: GGUFReader, voice: GGUFReader, base_name: str, voice_name: str) -> None:
-    if metadata(voice, "general.type") != "adapter":
-        raise ExportError(f"{voice_name} is not a voice. Name the GGUF adapter that `trainer export` wrote.")
-    if metadata(voice, INVOCATION):
+def _require_mergeable(base: GGUFReader, adapter: GGUFReader, base_name: str, adapter_name: str) -> None:
+    if metadata(adapter, "general.type") != "adapter":
+        raise ExportError(f"{adapter_name} is not an adapter. Name the GGUF file that `trainer export` wrote.")
+    if metadata(adapter, INVOCATION):
         raise ExportError(
-            f"{voice_name} is an activated voice: it speaks only from its opening words on, which no merged file can "
-            "do. Use it beside its base, or train a plain LoRA to merge."
+            f"{adapter_name} is an activated adapter: it acts only from its opening words on, which no merged file "
+            "can do. Use it beside its base, or train a plain LoRA to merge."
         )
     if not metadata(base, "tokenizer.chat_template"):
         raise ExportError(
@@ -75,15 +75,17 @@ def _require_mergeable(base: GGUFReader, voice: GGUFReader, base_name: str, voic
         )
     if (metadata(base, "split.count") or 1) > 1:
         raise ExportError(f"{base_name} is one part of several. Join them with llama-gguf-split --merge first.")
-    own, other = (metadata(reader, "general.architecture") for reader in (base, voice))
+    own, other = (metadata(reader, "general.architecture") for reader in (base, adapter))
     if own != other:
-        raise ExportError(f"{voice_name} is a voice of a {other} model and {base_name} is {own}. Name its own base.")
+        raise ExportError(
+            f"{adapter_name} is an adapter of a {other} model and {base_name} is {own}. Name its own base."
+        )
 
 
-def _deltas(base: GGUFReader, voice: GGUFReader, base_name: str, voice_name: str) -> dict[str, Delta]:
-    matrices = {tensor.name: gguf.dequantize(tensor.data, tensor.tensor_type) for tensor in voice.tensors}
-    require_fitting(matrices, base, voice_name, base_name)
-    alpha, deltas = metadata(voice, ALPHA), {}
+def _deltas(base: GGUFReader, adapter: GGUFReader, base_name: str, adapter_name: str) -> dict[str, Delta]:
+    matrices = {tensor.name: gguf.dequantize(tensor.data, tensor.tensor_type) for tensor in adapter.tensors}
+    require_fitting(matrices, base, adapter_name, base_name)
+    alpha, deltas = metadata(adapter, ALPHA), {}
     for name in {name.rpartition(".")[0] for name in matrices}:
         a, b = matrices[f"{name}.lora_a"], matrices[f"{name}.lora_b"]
         deltas[name] = Delta(a, b, alpha / len(a))

@@ -1,4 +1,4 @@
-"""Does a voice say on llama.cpp what peft makes of the adapter: logits at every place of some texts, and greedy text.
+"""Does llama.cpp compute what peft computes with an adapter: logits at every place of some texts, and greedy text.
 
 With an F32 file of the base both compute the same numbers up to rounding (measured: 1e-4). On the quantized file that
 is served the weights of the base differ, so the likeliest tokens and the greedy text are what to look at.
@@ -17,12 +17,12 @@ from peft import PeftConfig
 from runtime.engines.base import EngineError
 from runtime.engines.hf.loading import load_tokenizer
 from runtime.engines.hf.model import Model
-from runtime.engines.llamacpp.adapters import Voices
+from runtime.engines.llamacpp.adapters import Adapters
 from runtime.engines.llamacpp.chat import Chat
 from runtime.engines.llamacpp.measure import loaded
 from runtime.types import Value
 
-VOICE = "voice"
+ADAPTER = "adapter"
 AT_ONCE = 512
 """Tokens that llama.cpp reads in one batch."""
 QUESTIONS = (
@@ -52,29 +52,29 @@ def parity(
     base_folder: Path,
     adapter_folder: Path,
     base_gguf: Path,
-    voice_gguf: Path,
+    adapter_gguf: Path,
     texts: Sequence[str],
     words: int = 16,
     threads: int = 1,
 ) -> Parity:
-    """Compare an adapter of peft on its base folder with its voice on a GGUF base.
+    """Compare a peft adapter on its base folder with its GGUF adapter on a GGUF base.
 
-    `texts` are conversations as the chat template writes them; an activated voice needs its opening words in each.
+    `texts` are conversations as the chat template writes them; an activated adapter needs its opening words in each.
     `words` is how many tokens of greedy text are compared, `threads` is for llama.cpp. Raises EngineError if a file
-    does not fit another, or a voice is not called.
+    does not fit another, or an adapter is not called.
     """
-    trained = Model(base_folder, {VOICE: adapter_folder}, four_bit=False, dtype="float32")
+    trained = Model(base_folder, {ADAPTER: adapter_folder}, four_bit=False, dtype="float32")
     differences, same, same_tokens, same_greedy = [], [], 0, 0
     try:
-        with served(base_gguf, voice_gguf, threads) as voice:
+        with served(base_gguf, adapter_gguf, threads) as adapter:
             for text in texts:
                 tokens = trained.tokenizer.encode(text, add_special_tokens=False)
-                same_tokens += tokens == voice.chat.tokens(text, special=True)
-                ours = trained.read(tokens, VOICE, list(range(len(tokens)))).logits.float().cpu().numpy()
-                theirs = voice.read(tokens)
+                same_tokens += tokens == adapter.chat.tokens(text, special=True)
+                ours = trained.read(tokens, ADAPTER, list(range(len(tokens)))).logits.float().cpu().numpy()
+                theirs = adapter.read(tokens)
                 differences.append(np.abs(ours - theirs).max())
                 same += (ours.argmax(-1) == theirs.argmax(-1)).tolist()
-                same_greedy += _greedy_of_peft(trained, tokens, words) == voice.greedy(tokens, words)
+                same_greedy += _greedy_of_peft(trained, tokens, words) == adapter.greedy(tokens, words)
     finally:
         trained.close()
     return Parity(
@@ -88,7 +88,7 @@ def parity(
 
 
 def conversations(base_folder: Path, adapter_folder: Path) -> list[str]:
-    """Some texts to compare on: questions as the chat template writes them, opened for the adapter's voice."""
+    """Some texts to compare on: questions as the chat template writes them, opened for the adapter."""
     tokenizer = load_tokenizer(base_folder)
     config = PeftConfig.from_pretrained(adapter_folder)
     called = tokenizer.decode(getattr(config, "alora_invocation_tokens", None) or [])
@@ -101,25 +101,25 @@ def _greedy_of_peft(model: Model, tokens: list[int], words: int) -> list[int]:
     written: list[int] = []
     while len(written) < words and not (written and written[-1] in model.ends):
         read = tokens + written
-        written.append(int(model.read(read, VOICE, [len(read) - 1]).logits[-1].argmax()))
+        written.append(int(model.read(read, ADAPTER, [len(read) - 1]).logits[-1].argmax()))
     return written
 
 
 class Served:
-    """A GGUF base with a voice in a context that rounds nothing: F32 keys and values, no flash attention."""
+    """A GGUF base with an adapter in a context that rounds nothing: F32 keys and values, no flash attention."""
 
-    def __init__(self, model: int, context: int, voice_gguf: Path) -> None:
+    def __init__(self, model: int, context: int, adapter_gguf: Path) -> None:
         self.chat, self._context = Chat(model), context
-        self._voices = Voices(model, {VOICE: voice_gguf})
-        self._voice = self._voices.get(VOICE)
+        self._adapters = Adapters(model, {ADAPTER: adapter_gguf})
+        self._adapter = self._adapters.get(ADAPTER)
         self._vocab = llama.llama_model_get_vocab(model)
         self._size = llama.llama_vocab_n_tokens(self._vocab)
 
     def read(self, tokens: Sequence[int]) -> np.ndarray:
-        """Logits (tokens, vocabulary) after each token of a new conversation. What stands before an activated voice is
-        read by the base."""
+        """Logits (tokens, vocabulary) after each token of a new conversation. What stands before an activated adapter
+        is read by the base."""
         llama.llama_memory_clear(llama.llama_get_memory(self._context), True)
-        begins = self._voice.begins_at(tokens)
+        begins = self._adapter.begins_at(tokens)
         return np.concatenate([self._decode(tokens[:begins], 0, 0), self._decode(tokens[begins:], begins)])
 
     def greedy(self, tokens: Sequence[int], words: int) -> list[int]:
@@ -132,8 +132,8 @@ class Served:
             logits = self._decode(written[-1:], len(tokens) + len(written) - 1)
         return written
 
-    def _decode(self, tokens: Sequence[int], start: int, voice: int | None = None) -> np.ndarray:
-        self._voices.use(self._context, self._voice.number if voice is None else voice)
+    def _decode(self, tokens: Sequence[int], start: int, adapter: int | None = None) -> np.ndarray:
+        self._adapters.use(self._context, self._adapter.number if adapter is None else adapter)
         rows = [np.empty((0, self._size), np.float32)]
         for at in range(0, len(tokens), AT_ONCE):
             rows.append(self._batch(tokens[at : at + AT_ONCE], start + at))
@@ -155,8 +155,8 @@ class Served:
 
 
 @contextmanager
-def served(base_gguf: Path, voice_gguf: Path, threads: int = 1, length: int = 4096) -> Iterator[Served]:
-    """Raises EngineError if a file is damaged or the voice does not fit."""
+def served(base_gguf: Path, adapter_gguf: Path, threads: int = 1, length: int = 4096) -> Iterator[Served]:
+    """Raises EngineError if a file is damaged or the adapter does not fit."""
     with loaded(base_gguf) as model:
         params = llama.llama_context_default_params()
         params.n_ctx, params.n_batch, params.n_ubatch = length, AT_ONCE, AT_ONCE
@@ -167,6 +167,6 @@ def served(base_gguf: Path, voice_gguf: Path, threads: int = 1, length: int = 40
         if not context:
             raise EngineError("There is not enough memory to compare. Close other programs.")
         try:
-            yield Served(model, context, voice_gguf)
+            yield Served(model, context, adapter_gguf)
         finally:
             llama.llama_free(context)

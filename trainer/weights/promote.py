@@ -1,11 +1,11 @@
-"""A voice is promoted: judged by the gate, given its card, and put beside its earlier versions.
+"""An adapter is promoted: judged by the gate, given its card, and put beside its earlier versions.
 
-    python -m trainer promote CRITIC.gguf --card card.json --base qwen2.5-coder-0.5b --voice critic --held-out NAME
-        --results VOICE.jsonl --base-results BASE.jsonl [--current-results CURRENT.jsonl] [--ship]
+    python -m trainer promote CRITIC.gguf --card card.json --base qwen2.5-coder-0.5b --role critic --held-out NAME
+        --results ADAPTER.jsonl --base-results BASE.jsonl [--current-results CURRENT.jsonl] [--ship]
 
 Results are JSON lines, one for each attempt: `key`, `right` (was it judged rightly) and, for a critic,
 `first_error_index` (null: a right attempt); `correct` of `trainer evaluate` counts as `right`. All files must hold the
-same rows. Every earlier version stays reachable (`python -m runtime models voice-back`).
+same rows. Every earlier version stays reachable (`python -m runtime models adapter-back`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from runtime.critic.evidence import DEPTHS
 from runtime.errors import SoliloquyError
 from runtime.files import sha256_of
 from runtime.models import adapters
-from runtime.models.adapter_cards import BASE_KEY, Figure, VoiceCard, first_line, read_card, save
+from runtime.models.adapter_cards import BASE_KEY, AdapterCard, Figure, first_line, read_card, save, with_role
 from runtime.models.adapters import BaseModel, Current
 from runtime.models.gguf_header import read_header
 from runtime.problems.json_rows import Row, RowError, read_rows
@@ -47,7 +47,7 @@ class Options:
     gguf: Path
     card: Path
     base: str
-    voice: str
+    role: str
     held_out: str
     """Name of the held-out set in the card."""
     results: Path
@@ -62,21 +62,21 @@ class Options:
 
 
 def promote(options: Options, settings: Settings) -> tuple[Verdict, Path | None]:
-    """The gate's verdict and, if it is promoted, the file of the voice. Raises PromoteError, VoiceError."""
+    """The gate's verdict and, if it is promoted, the file of the adapter. Raises PromoteError, AdapterError."""
     base = adapters.named_base(options.base, settings)
-    card = read_draft(options.card, options.gguf, base, options.voice)
+    card = read_draft(options.card, options.gguf, base, options.role)
     root = adapters.SHIPPED if options.ship else adapters.own_root(settings)
-    folder = root / base.name / options.voice
-    taken = adapters.version_names(folder) if options.ship else adapters.versions(base.name, options.voice, settings)
+    folder = root / base.name / options.role
+    taken = adapters.version_names(folder) if options.ship else adapters.versions(base.name, options.role, settings)
     if card.version in taken:
         raise PromoteError(f"There is a version {card.version} already. Give the card a version of its own.")
-    now = adapters.read_current(folder) if options.ship else adapters.current(base.name, options.voice, settings)
+    now = adapters.read_current(folder) if options.ship else adapters.current(base.name, options.role, settings)
     candidate = Candidate(
         card,
         options.held_out,
-        voice=read_outcomes(options.results, options.voice),
-        base=read_outcomes(options.base_results, options.voice),
-        current=read_outcomes(options.current_results, options.voice) if options.current_results else None,
+        adapter=read_outcomes(options.results, options.role),
+        base=read_outcomes(options.base_results, options.role),
+        current=read_outcomes(options.current_results, options.role) if options.current_results else None,
     )
     verdict = judge(candidate, now.version, _bytes_shipped(options) if options.ship else None)
     return verdict, _put(candidate, options, verdict, folder, now) if verdict.promoted else None
@@ -106,7 +106,7 @@ def _put(candidate: Candidate, options: Options, verdict: Verdict, folder: Path,
     name = candidate.held_out
     card = candidate.card.model_copy(
         update={
-            "metrics": {**candidate.card.metrics, name: figures_of(candidate.voice)},
+            "metrics": {**candidate.card.metrics, name: figures_of(candidate.adapter)},
             "base_metrics": {**candidate.card.base_metrics, name: figures_of(candidate.base)},
             "gate": verdict.reasons,
         }
@@ -123,7 +123,7 @@ def _put(candidate: Candidate, options: Options, verdict: Verdict, folder: Path,
 
 
 def add_depths(path: Path, fitted: Mapping[str, Aggregation]) -> list[str]:
-    """Give a promoted voice the weights of the depths that its card has none for yet, and name these. Those that the
+    """Give a promoted adapter the weights of the depths that its card has none for yet, and name these. Those that the
     gate looked at stay. Raises VoiceError."""
     card = read_card(path)
     new = {
@@ -141,13 +141,13 @@ def add_depths(path: Path, fitted: Mapping[str, Aggregation]) -> list[str]:
 
 
 MODE_OF = {"actor": "plain", "selftalk": "selftalk"}
-"""The mode of `trainer evaluate` that tells how good a voice is in its role."""
+"""The mode of `trainer evaluate` that tells how good an adapter is in its role."""
 
 
-def read_outcomes(path: Path, voice: str) -> dict[str, Outcome]:
-    """The results in a voice's role; rows of other modes are passed over. Raises RowError."""
+def read_outcomes(path: Path, role: str) -> dict[str, Outcome]:
+    """The results in an adapter's role; rows of other modes are passed over. Raises RowError."""
     found: dict[str, Outcome] = {}
-    wanted = MODE_OF.get(voice)
+    wanted = MODE_OF.get(role)
     for place, (mode, key, outcome) in read_rows(path, _outcome, _RESULT):
         if mode not in (None, wanted):
             continue
@@ -173,20 +173,20 @@ def _outcome(row: Row) -> tuple[str | None, str, Outcome]:
     return row.get("mode"), str(row["key"]), Outcome(right, wrong)
 
 
-def read_draft(path: Path, gguf: Path, base: BaseModel, voice: str) -> VoiceCard:
-    """The card that the stages before wrote. What is known here need not stand in it: the base and its hash, the voice,
+def read_draft(path: Path, gguf: Path, base: BaseModel, role: str) -> AdapterCard:
+    """The card that the stages before wrote. What is known here need not stand in it: the base and its hash, the role,
     the hash of the file, and when it was made. Raises PromoteError if it contradicts that."""
-    known = {"base": base.name, "base_sha256": base.sha256, "voice": voice, "sha256": _checked(gguf, base)}
+    known = {"base": base.name, "base_sha256": base.sha256, "role": role, "sha256": _checked(gguf, base)}
     try:
-        draft = json.loads(path.read_text("utf-8"))
+        draft = with_role(json.loads(path.read_text("utf-8")))
         contrary = [name for name, value in known.items() if draft.get(name, value) != value]
         if contrary:
             raise PromoteError(f"{path} says another {' and '.join(contrary)} than {gguf} has. Use that file's card.")
         made = datetime.now(UTC).isoformat(timespec="seconds")
-        return VoiceCard.model_validate({"created": made, **draft, **known})
+        return AdapterCard.model_validate({"created": made, **draft, **known})
     except (OSError, ValueError, AttributeError) as error:
         text = _wrong_fields(error) if isinstance(error, ValidationError) else first_line(error)
-        raise PromoteError(f"{path} is no card of a voice: {text}. Mend it.") from error
+        raise PromoteError(f"{path} is no card of an adapter: {text}. Mend it.") from error
 
 
 def _wrong_fields(error: ValidationError) -> str:
@@ -207,10 +207,10 @@ def _checked(gguf: Path, base: BaseModel) -> str:
 # The card for people
 
 
-def card_text(card: VoiceCard) -> str:
+def card_text(card: AdapterCard) -> str:
     """The card as Markdown."""
     parts = [
-        f"# {card.voice} {card.version} for {card.base}",
+        f"# {card.role} {card.version} for {card.base}",
         f"A LoRA adapter for the base with SHA-256 `{card.base_sha256}`, made {card.created}. Licence: {card.licence}."
         f" SHA-256 of the file: `{card.sha256}`.",
         "## How good it is",
@@ -226,13 +226,13 @@ def card_text(card: VoiceCard) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _table(card: VoiceCard) -> str:
+def _table(card: AdapterCard) -> str:
     rows = [
         f"| {name} | {metric} | {_figure(figure)} | {_figure(card.base_metrics.get(name, {}).get(metric))} |"
         for name, metrics in card.metrics.items()
         for metric, figure in metrics.items()
     ]
-    return "\n".join(["| set | metric | voice | untrained base |", "|---|---|---|---|", *rows])
+    return "\n".join(["| set | metric | adapter | untrained base |", "|---|---|---|---|", *rows])
 
 
 def _figure(figure: Figure | None) -> str:

@@ -13,7 +13,7 @@ from runtime.text import language_of
 from runtime.types import Evidence, Problem, Trajectory
 
 NAME = "verdict"
-VOICE = "critic"
+ADAPTER = "critic"
 
 
 def _collect(
@@ -24,7 +24,7 @@ def _collect(
 
     def ask(steps: Sequence[str], since: int) -> list[float]:
         parts, words = verdict_parts(steps, language), verdict_words(language)
-        rows = collector.engine.choice_logprobs(put_to_critic(problem), parts, words, VOICE, since, cancel)
+        rows = collector.engine.choice_logprobs(put_to_critic(problem), parts, words, ADAPTER, since, cancel)
         return [right - wrong for right, wrong in rows]
 
     return collector.by_step(NAME, problem, attempt, ask)

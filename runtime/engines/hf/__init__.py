@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 class HfEngine:
     """A model of transformers, several conversations at once.
 
-    `parallel` is how many are decoded together, `context` the length of each in tokens, `voices` are folders of peft
+    `parallel` is how many are decoded together, `context` the length of each in tokens, `adapters` are folders of peft
     adapters by name. `four_bit` (NF4) is the default on a GPU; `dtype`, such as "float32", is measured if not given.
     Raises EngineError if files are missing or do not fit each other, if there is no chat template, or if memory is
     short.
@@ -39,49 +39,49 @@ class HfEngine:
         path: Path,
         parallel: int = 8,
         context: int = 4096,
-        voices: Mapping[str, Path] | None = None,
+        adapters: Mapping[str, Path] | None = None,
         four_bit: bool | None = None,
         dtype: str | None = None,
     ) -> None:
         self.path, self.model, self.parallel = path, path.name.removesuffix(".gguf"), parallel
         self.limit = context
-        self.voices, self._missed_voices = frozenset(voices or {}), set()
-        self._model = Model(path, voices or {}, four_bit, dtype)
+        self.adapters, self._missed_adapters = frozenset(adapters or {}), set()
+        self._model = Model(path, adapters or {}, four_bit, dtype)
         self._chat = Chat(self._model.tokenizer, self.model)
 
     def stream(
         self,
         messages: Messages,
         sampling: Sampling,
-        voice: str | None = None,
+        adapter: str | None = None,
         stop: Sequence[str] = (),
         cancel: Event | None = None,
     ) -> Generator[str, None, Completion]:
-        voice = self._known(voice)
+        adapter = self._known(adapter)
         row = self._row(self._prompt(messages, sampling), sampling, sampling.seed, stop, cancel)
-        if batch := self._begin(row, voice):
+        if batch := self._begin(row, adapter):
             try:
                 while not row.finish:
                     (piece,) = self._write(batch, sampling)
                     if piece:
                         yield piece
                     if not row.finish:
-                        self._model.decode(batch, voice)
+                        self._model.decode(batch, adapter)
             finally:
-                self._model.remember(batch, voice)
+                self._model.remember(batch, adapter)
         return row.completion
 
     def sample(
         self,
         requests: Iterable[Messages],
         sampling: Sampling,
-        voice: str | None = None,
+        adapter: str | None = None,
         n: int = 1,
         stop: Sequence[str] = (),
         cancel: Event | None = None,
         enough: Enough | None = None,
     ) -> Iterator[list[Completion]]:
-        voice = self._known(voice)
+        adapter = self._known(adapter)
         opened: deque[Request] = deque()
         rows = self._rows(requests, sampling, n, stop, cancel, opened)
         under_way: list[Batch] = []  # one at most
@@ -89,10 +89,10 @@ class HfEngine:
             free = self.parallel - sum(len(batch.rows) for batch in under_way)
             # However long the first reply takes, only so many later ones are held back.
             drawn = list(islice(rows, free if len(opened) < 8 * self.parallel else 0))
-            batches = under_way + [batch for row in drawn if (batch := self._begin(row, voice))]
+            batches = under_way + [batch for row in drawn if (batch := self._begin(row, adapter))]
             if not drawn and not batches:
                 return
-            under_way = self._go_on(joined(batches), sampling, voice, opened, enough) if batches else []
+            under_way = self._go_on(joined(batches), sampling, adapter, opened, enough) if batches else []
             while opened and opened[0].done:
                 yield [row.completion for row in opened.popleft().rows]
 
@@ -101,11 +101,11 @@ class HfEngine:
         messages: Messages,
         parts: Sequence[str],
         choices: Sequence[str],
-        voice: str | None = None,
+        adapter: str | None = None,
         since: int = 0,
         cancel: Event | None = None,
     ) -> list[list[float]]:
-        voice = self._known(voice)
+        adapter = self._known(adapter)
         tokens, marks = self._tokens([*messages, Message(role="assistant", content="")], room=1), []
         for part in parts:
             tokens += self._chat.plain_tokens(part)
@@ -115,7 +115,7 @@ class HfEngine:
             return []
         self._require_room(len(tokens), room=1)
         places = sorted(set(marks))  # an empty part ends where the one before it does
-        logits = self._model.read(tokens, voice, places, lambda: not (cancel and cancel.is_set())).logits
+        logits = self._model.read(tokens, adapter, places, lambda: not (cancel and cancel.is_set())).logits
         if logits is None:
             raise Cancelled("The reading was ended.")
         firsts = [self._chat.plain_tokens(choice)[0] for choice in choices]
@@ -153,16 +153,16 @@ class HfEngine:
         room = min(sampling.max_tokens, self.limit - len(tokens) - 1)
         return Row(tokens, room, Reply(stop), Random(seed), cancel)
 
-    def _begin(self, row: Row, voice: str | None) -> Batch | None:
+    def _begin(self, row: Row, adapter: str | None) -> Batch | None:
         """Read a row's prompt; None if it was cancelled meanwhile."""
-        reading = self._model.read(row.tokens, voice, [len(row.tokens) - 1], lambda: not row.cancelled)
+        reading = self._model.read(row.tokens, adapter, [len(row.tokens) - 1], lambda: not row.cancelled)
         if reading.logits is None:
             row.end("cancelled")
             return None
         return Batch([row], reading.cache, [len(row.tokens)], reading.logits)
 
     def _go_on(
-        self, batch: Batch, sampling: Sampling, voice: str | None, opened: Iterable[Request], enough: Enough | None
+        self, batch: Batch, sampling: Sampling, adapter: str | None, opened: Iterable[Request], enough: Enough | None
     ) -> list[Batch]:
         """Write a token of each row; read it for the rows that are still under way."""
         self._write(batch, sampling)
@@ -172,7 +172,7 @@ class HfEngine:
         batch = batch.under_way()
         if not batch.rows:
             return []
-        self._model.decode(batch, voice)
+        self._model.decode(batch, adapter)
         return [batch]
 
     def _write(self, batch: Batch, sampling: Sampling) -> list[str]:
@@ -203,11 +203,11 @@ class HfEngine:
                 "Shorten the text, or set SOLILOQUY_CONTEXT higher."
             )
 
-    def _known(self, voice: str | None) -> str | None:
-        """A voice that this engine does not hold is answered by the base, and that is said once."""
-        if voice is None or voice in self.voices:
-            return voice
-        if voice not in self._missed_voices:
-            self._missed_voices.add(voice)
-            logger.warning("%s has no voice %r; the untrained base answers.", self.model, voice)
+    def _known(self, adapter: str | None) -> str | None:
+        """An adapter that this engine does not hold is answered by the base, and that is said once."""
+        if adapter is None or adapter in self.adapters:
+            return adapter
+        if adapter not in self._missed_adapters:
+            self._missed_adapters.add(adapter)
+            logger.warning("%s has no adapter %r; the untrained base answers.", self.model, adapter)
         return None

@@ -1,4 +1,4 @@
-"""Weights and voices from files to memory, and in which number type they compute."""
+"""Weights and adapters from files to memory, and in which number type they compute."""
 
 from __future__ import annotations
 
@@ -71,12 +71,12 @@ def source(path: Path) -> dict[str, Any]:
     return {"pretrained_model_name_or_path": path.as_posix()}
 
 
-def load_voices(base: PreTrainedModel, folders: Mapping[str, Path]) -> PeftModel | None:
-    """The base with all voices beside it, the first one switched on. Raises EngineError."""
+def load_adapters(base: PreTrainedModel, folders: Mapping[str, Path]) -> PeftModel | None:
+    """The base with all adapters beside it, the first one switched on. Raises EngineError."""
     model = None
     for name, folder in folders.items():
         if not (folder / "adapter_config.json").is_file():
-            raise EngineError(f"The voice {name!r} is not in {folder}: its adapter_config.json is missing.")
+            raise EngineError(f"The adapter {name!r} is not in {folder}: its adapter_config.json is missing.")
         try:
             if model is None:
                 model = PeftModel.from_pretrained(base, folder, adapter_name=name)
@@ -84,7 +84,7 @@ def load_voices(base: PreTrainedModel, folders: Mapping[str, Path]) -> PeftModel
                 model.load_adapter(folder, adapter_name=name)
         except (OSError, ValueError, RuntimeError, SafetensorError) as error:
             raise EngineError(
-                f"The voice {name!r} in {folder} does not fit this model ({first_line(error)}). "
+                f"The adapter {name!r} in {folder} does not fit this model ({first_line(error)}). "
                 "Use the model that it was trained on."
             ) from error
     return model.eval() if model else None

@@ -1,4 +1,4 @@
-"""The weights, their voices, and what they have read: one lock, one forward pass at a time."""
+"""The weights, their adapters, and what they have read: one lock, one forward pass at a time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from transformers import DynamicCache
 
 from runtime.engines.base import EngineError
 from runtime.engines.hf.batch import Batch
-from runtime.engines.hf.loading import first_line, load_base, load_voices
+from runtime.engines.hf.loading import first_line, load_adapters, load_base
 
 READ_AT_ONCE = 512
 """Prompt tokens of one forward pass: the longest that a cancel waits for."""
@@ -24,7 +24,7 @@ ENDS = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "<|end|>
 """Tokens that end a reply whatever else a model's files say, as in llama.cpp."""
 
 Keys = list[tuple[int, str | None]]
-"""Tokens, each with the voice that reads it."""
+"""Tokens, each with the adapter that reads it."""
 
 
 @dataclass(eq=False)
@@ -37,14 +37,14 @@ class Reading:
 
 
 class Model:
-    """A loaded base with its voices. May be used from any thread. Raises EngineError if it cannot be loaded."""
+    """A loaded base with its adapters. May be used from any thread. Raises EngineError if it cannot be loaded."""
 
-    def __init__(self, path: Path, voices: Mapping[str, Path], four_bit: bool | None, dtype: str | None) -> None:
+    def __init__(self, path: Path, adapters: Mapping[str, Path], four_bit: bool | None, dtype: str | None) -> None:
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self.tokenizer, self._base = load_base(path, self.device, four_bit, dtype)
-        self._voiced: PeftModel | None = load_voices(self._base, voices)
-        self._speaking = next(iter(voices), None)
-        self._called = {name: called_by(self._voiced.peft_config[name]) for name in voices}
+        self._with_adapters: PeftModel | None = load_adapters(self._base, adapters)
+        self._active = next(iter(adapters), None)
+        self._called = {name: called_by(self._with_adapters.peft_config[name]) for name in adapters}
         self.ends = self._end_tokens()
         self._lock = RLock()
         self._closed = False
@@ -59,13 +59,13 @@ class Model:
     def read(
         self,
         tokens: Sequence[int],
-        voice: str | None,
+        adapter: str | None,
         marks: Sequence[int],
         go_on: Callable[[], bool] = lambda: True,
     ) -> Reading:
         """Read a prompt from where it differs from the last one, for the logits after the tokens at `marks`. Ends
         early, without logits, when `go_on` says no."""
-        keys, last = self._keys(tokens, voice), self._last
+        keys, last = self._keys(tokens, adapter), self._last
         if last.keys == keys and last.logits is not None and marks == [len(tokens) - 1]:
             return Reading(keys, forked(last.cache, len(keys)), last.logits)
         kept = min(common(last.keys, keys), marks[0])
@@ -76,7 +76,7 @@ class Model:
             part = keys[begin : begin + READ_AT_ONCE]
             wanted = [mark - begin for mark in marks if begin <= mark < begin + len(part)]
             logits = self._forward(
-                voice,
+                adapter,
                 adapted=[sum(reader is not None for _, reader in part)],
                 input_ids=self._tensor([[token for token, _ in part]]),
                 logits_to_keep=self._tensor(wanted),
@@ -87,13 +87,13 @@ class Model:
         self._keep(keys, cache, logits[-1:] if marks[-1] == len(tokens) - 1 else None)
         return Reading(keys, cache, logits)
 
-    def decode(self, batch: Batch, voice: str | None) -> None:
+    def decode(self, batch: Batch, adapter: str | None) -> None:
         """Read the last token of every row and leave the logits of the next one in the batch."""
         size, lengths = batch.cache.get_seq_length(), self._tensor(batch.lengths)[:, None]
         padded = min(batch.lengths) < size
         places = torch.arange(size + 1, device=self.device)[None]
         logits = self._forward(
-            voice,
+            adapter,
             adapted=[1] * len(batch.rows),
             input_ids=self._tensor([[row.written[-1]] for row in batch.rows]),
             position_ids=lengths,
@@ -103,36 +103,36 @@ class Model:
         batch.logits = logits[:, -1]
         batch.lengths = [length + 1 for length in batch.lengths]
 
-    def remember(self, batch: Batch, voice: str | None) -> None:
+    def remember(self, batch: Batch, adapter: str | None) -> None:
         """Keep what a single row was given and wrote: whoever speaks next reads on from there."""
         (row,), (length,) = batch.rows, batch.lengths
-        said = [(token, voice) for token in row.written]
-        self._keep((self._keys(row.tokens, voice) + said)[:length], batch.cache, None)
+        said = [(token, adapter) for token in row.written]
+        self._keep((self._keys(row.tokens, adapter) + said)[:length], batch.cache, None)
 
     def _keep(self, keys: Keys, cache: DynamicCache, logits: torch.Tensor | None) -> None:
         with self._lock:
             if not self._closed:
                 self._last = Reading(keys, forked(cache, len(keys)), logits)
 
-    def _keys(self, tokens: Sequence[int], voice: str | None) -> Keys:
-        """An activated voice (aLoRA, arXiv 2504.12397) reads from where its opening words stand last, the base what is
-        before them. Raises EngineError if they are nowhere: the voice would be silent without a word."""
-        called, start = self._called.get(voice, []), 0
+    def _keys(self, tokens: Sequence[int], adapter: str | None) -> Keys:
+        """An activated adapter (aLoRA, arXiv 2504.12397) reads from the last place of its opening words on, the base
+        what is before them. Raises EngineError if they are nowhere: the adapter would do nothing, unnoticed."""
+        called, start = self._called.get(adapter, []), 0
         if called:
             places = (at for at in range(len(tokens) - len(called), -1, -1) if tokens[at : at + len(called)] == called)
             start = next(places, None)
             if start is None:
-                raise EngineError(f"The voice {voice!r} was not called: its opening words are not in the prompt.")
-        return [(token, voice if at >= start else None) for at, token in enumerate(tokens)]
+                raise EngineError(f"The adapter {adapter!r} was not called: its opening words are not in the prompt.")
+        return [(token, adapter if at >= start else None) for at, token in enumerate(tokens)]
 
-    def _forward(self, voice: str | None, adapted: list[int], **inputs: Any) -> torch.Tensor:
-        """Logits of one pass. Of each row the last `adapted` tokens are read by an activated voice."""
+    def _forward(self, adapter: str | None, adapted: list[int], **inputs: Any) -> torch.Tensor:
+        """Logits of one pass. Of each row the last `adapted` tokens are read by an activated adapter."""
         with self._lock, torch.inference_mode():
             self.require_open()
-            self._switch(voice)
-            if self._called.get(voice):
+            self._switch(adapter)
+            if self._called.get(adapter):
                 inputs["alora_offsets"] = adapted
-            model = self._voiced if voice else self._base
+            model = self._with_adapters if adapter else self._base
             try:
                 return model(**inputs, use_cache=True).logits
             except (torch.OutOfMemoryError, MemoryError) as error:
@@ -145,15 +145,15 @@ class Model:
                     f"The model stopped in the middle of a reply ({first_line(error)}). Try again."
                 ) from error
 
-    def _switch(self, voice: str | None) -> None:
-        if voice == self._speaking:
+    def _switch(self, adapter: str | None) -> None:
+        if adapter == self._active:
             return
-        if voice is None:
-            self._voiced.base_model.disable_adapter_layers()
+        if adapter is None:
+            self._with_adapters.base_model.disable_adapter_layers()
         else:
-            self._voiced.base_model.enable_adapter_layers()
-            self._voiced.set_adapter(voice, inference_mode=True)
-        self._speaking = voice
+            self._with_adapters.base_model.enable_adapter_layers()
+            self._with_adapters.set_adapter(adapter, inference_mode=True)
+        self._active = adapter
 
     def _tensor(self, numbers: Sequence) -> torch.Tensor:
         return torch.tensor(numbers, dtype=torch.long, device=self.device)
@@ -165,7 +165,7 @@ class Model:
     def close(self) -> None:
         with self._lock:
             self._closed = True
-            self._base = self._voiced = None
+            self._base = self._with_adapters = None
             self._last = Reading([], DynamicCache(), None)
         gc.collect()
         if self.device == "cuda":
@@ -173,7 +173,7 @@ class Model:
 
 
 def called_by(config: Any) -> list[int]:
-    """The tokens from which on a voice acts; none if it acts on all."""
+    """The tokens from which on an adapter acts; none if it acts on all."""
     return list(getattr(config, "alora_invocation_tokens", None) or [])
 
 

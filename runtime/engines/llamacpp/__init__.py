@@ -1,7 +1,7 @@
 """llama.cpp behind the Engine protocol: a GGUF file on this processor (or GPU, if llama.cpp was built for one).
 
 This file loads the model and keeps the promises of the protocol. `chat` makes tokens of conversations, `decoder` owns
-the context and its thread, `memory` knows what was read before, `voices` holds the adapters, `rollouts` feeds many
+the context and its thread, `memory` knows what was read before, `adapters` holds the adapters, `rollouts` feeds many
 requests at once. Verified calls and measured designs: llama-cpp-python 0.3.36, low-level API.
 """
 
@@ -25,7 +25,7 @@ import llama_cpp as llama
 
 from runtime.engines.base import Completion, ContextOverflow, EngineError, Enough, Message, Messages, Sampling
 from runtime.engines.llamacpp import measure, rollouts
-from runtime.engines.llamacpp.adapters import Voices
+from runtime.engines.llamacpp.adapters import Adapters
 from runtime.engines.llamacpp.chat import Chat
 from runtime.engines.llamacpp.decoder import READ_AT_ONCE, Decoder
 from runtime.engines.llamacpp.drafts import PromptLookup
@@ -43,7 +43,7 @@ class LlamaCppEngine:
     """A GGUF model, several conversations at once.
 
     `context` is the length of each conversation in tokens, `parallel` how many are decoded together, `threads` how
-    many are used or what finds the best number for a loaded model, `voices` are adapter files by name; for
+    many are used or what finds the best number for a loaded model, `adapters` are adapter files by name; for
     `extra_buffers` see `load_model`. Raises EngineError if a file is damaged, has no chat template or does not fit the
     base, or if memory is short.
     """
@@ -56,20 +56,20 @@ class LlamaCppEngine:
         context: int = 4096,
         parallel: int = 2,
         threads: int | Callable[[int], int] = measure.fastest_threads,
-        voices: Mapping[str, Path] | None = None,
+        adapters: Mapping[str, Path] | None = None,
         extra_buffers: bool | None = None,
     ) -> None:
         self.path, self.model, self.parallel = path, path.stem, parallel
-        self.limit, self.voices = context, frozenset(voices or {})
+        self.limit, self.adapters = context, frozenset(adapters or {})
         self._closed = False
-        self._missed_voices: set[str] = set()
+        self._missed_adapters: set[str] = set()
         self._close_lock = Lock()
         self._model = load_model(path, extra_buffers)
         self._chat = self._open_chat()
         self.threads = threads if isinstance(threads, int) else threads(self._model)
         self._context = self._make_context(context, parallel)
-        self._voices = self._load_voices(voices or {})
-        self._decoder = Decoder(self._model, self._context, parallel, self._voices, SHELF)
+        self._adapters = self._load_adapters(adapters or {})
+        self._decoder = Decoder(self._model, self._context, parallel, self._adapters, SHELF)
 
     def _open_chat(self) -> Chat:
         try:
@@ -96,9 +96,9 @@ class LlamaCppEngine:
             )
         return context
 
-    def _load_voices(self, files: Mapping[str, Path]) -> Voices:
+    def _load_adapters(self, files: Mapping[str, Path]) -> Adapters:
         try:
-            return Voices(self._model, files)
+            return Adapters(self._model, files)
         except EngineError:
             llama.llama_free(self._context)
             llama.llama_model_free(self._model)
@@ -110,11 +110,11 @@ class LlamaCppEngine:
         self,
         messages: Messages,
         sampling: Sampling,
-        voice: str | None = None,
+        adapter: str | None = None,
         stop: Sequence[str] = (),
         cancel: Event | None = None,
     ) -> Generator[str, None, Completion]:
-        prompt = self._read(messages, voice, room=min(sampling.max_tokens, 16))
+        prompt = self._read(messages, adapter, room=min(sampling.max_tokens, 16))
         drafts = PromptLookup(map(token_of, prompt["keys"])) if refines(messages) else None
         job = WriteJob(
             **prompt, also_cancel=cancel, sampling=self._fitting(sampling, prompt), reply=Reply(stop), drafts=drafts
@@ -131,14 +131,14 @@ class LlamaCppEngine:
         self,
         requests: Iterable[Messages],
         sampling: Sampling,
-        voice: str | None = None,
+        adapter: str | None = None,
         n: int = 1,
         stop: Sequence[str] = (),
         cancel: Event | None = None,
         enough: Enough | None = None,
     ) -> Iterator[list[Completion]]:
         def jobs(number: int, messages: Messages, out: SimpleQueue, settled: Event) -> list[WriteJob]:
-            prompt = self._read(messages, voice, room=min(sampling.max_tokens, 16))
+            prompt = self._read(messages, adapter, room=min(sampling.max_tokens, 16))
             common = {**prompt, "out": out, "settled": settled, "also_cancel": cancel, "live": False, "lasting": False}
             fitting = self._fitting(sampling, prompt)
             seeds = range(sampling.seed + number * n, sampling.seed + (number + 1) * n)
@@ -151,7 +151,7 @@ class LlamaCppEngine:
         messages: Messages,
         parts: Sequence[str],
         choices: Sequence[str],
-        voice: str | None = None,
+        adapter: str | None = None,
         since: int = 0,
         cancel: Event | None = None,
     ) -> list[list[float]]:
@@ -162,7 +162,7 @@ class LlamaCppEngine:
             tokens += self._chat.tokens(part)
             marks.append(len(tokens) - 1)
         marks = marks[since:]
-        prompt = self._prompt(tokens, voice, room=1)
+        prompt = self._prompt(tokens, adapter, room=1)
         if not marks:
             return []
         places = sorted(set(marks))  # an empty part ends where the one before it does
@@ -191,32 +191,32 @@ class LlamaCppEngine:
         if self._closed:
             raise EngineError("The model was unloaded. Load it again to go on.", "model.unloaded")
 
-    def _read(self, messages: Messages, voice: str | None, room: int) -> dict[str, Any]:
+    def _read(self, messages: Messages, adapter: str | None, room: int) -> dict[str, Any]:
         self._require_open()
-        return self._prompt(self._chat.prompt_tokens(messages), voice, room)
+        return self._prompt(self._chat.prompt_tokens(messages), adapter, room)
 
-    def _prompt(self, tokens: list[int], voice: str | None, room: int) -> dict[str, Any]:
+    def _prompt(self, tokens: list[int], adapter: str | None, room: int) -> dict[str, Any]:
         """What a job has to know of its prompt. Raises ContextOverflow if it leaves less room than this."""
         if len(tokens) + room > self.limit:
             raise ContextOverflow(
                 f"This is too long for the model ({len(tokens)} tokens of at most "
                 f"{self.limit - room}). Shorten the text, or set SOLILOQUY_CONTEXT higher."
             )
-        speaker = self._voices.get(voice)
-        if speaker is None:
-            self._note(voice)
-            return {"keys": tokens, "voice": 0, "voice_begins": len(tokens)}
-        begins = speaker.begins_at(tokens)
-        return {"keys": keyed(tokens, speaker.number, begins), "voice": speaker.number, "voice_begins": begins}
+        found = self._adapters.get(adapter)
+        if found is None:
+            self._note(adapter)
+            return {"keys": tokens, "adapter": 0, "adapter_begins": len(tokens)}
+        begins = found.begins_at(tokens)
+        return {"keys": keyed(tokens, found.number, begins), "adapter": found.number, "adapter_begins": begins}
 
     def _fitting(self, sampling: Sampling, prompt: dict[str, Any]) -> Sampling:
         return replace(sampling, max_tokens=min(sampling.max_tokens, self.limit - len(prompt["keys"]) - 1))
 
-    def _note(self, voice: str | None) -> None:
-        """A voice that this engine does not hold is answered by the base, and that is said once."""
-        if voice and voice not in self._missed_voices:
-            self._missed_voices.add(voice)
-            logger.warning("%s has no voice %r; the untrained base answers.", self.model, voice)
+    def _note(self, adapter: str | None) -> None:
+        """An adapter that this engine does not hold is answered by the base, and that is said once."""
+        if adapter and adapter not in self._missed_adapters:
+            self._missed_adapters.add(adapter)
+            logger.warning("%s has no adapter %r; the untrained base answers.", self.model, adapter)
 
 
 def refines(messages: Messages) -> bool:

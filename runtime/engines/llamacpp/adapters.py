@@ -1,6 +1,6 @@
-"""Trained voices: LoRA adapters on one loaded base, switched between batches.
+"""LoRA adapters on one loaded base, switched between batches.
 
-An activated adapter (aLoRA, arXiv 2504.12397) speaks from its invocation tokens on; what stands before them was read
+An activated adapter (aLoRA, arXiv 2504.12397) acts from its invocation tokens on; what stands before them was read
 by the base, and a critic shares it with the actor. llama.cpp does not gate: whoever decodes switches at that token.
 """
 
@@ -17,55 +17,58 @@ from runtime.engines.base import EngineError
 
 
 @dataclass(frozen=True)
-class Voice:
+class Adapter:
     number: int
     """Not 0, which is the base."""
     name: str
-    adapter: int
+    pointer: int
+    """llama.cpp's own handle."""
     invocation: tuple[int, ...]
     """Tokens from which on the adapter acts; empty if it acts on all."""
 
     def begins_at(self, tokens: Sequence[int]) -> int:
-        """Index of the first token that this voice reads: where its invocation stands last. Raises EngineError if it is
-        nowhere, as the voice would then be silent without a word."""
+        """Index of the first token that this adapter reads: the last place of its invocation. Raises EngineError if it
+        is nowhere: the adapter would do nothing, unnoticed."""
         size = len(self.invocation)
         if not size:
             return 0
         for start in range(len(tokens) - size, -1, -1):
             if tuple(tokens[start : start + size]) == self.invocation:
                 return start
-        raise EngineError(f"The voice {self.name!r} was not called: its opening words are not in the prompt.")
+        raise EngineError(f"The adapter {self.name!r} was not called: its opening words are not in the prompt.")
 
 
-class Voices:
-    """The voices of a loaded model. `use` belongs to the thread that owns the context."""
+class Adapters:
+    """The adapters of a loaded model. `use` belongs to the thread that owns the context."""
 
     def __init__(self, model: int, files: Mapping[str, Path]) -> None:
         self._by_name = {name: _load(model, number, name, path) for number, (name, path) in enumerate(files.items(), 1)}
-        self._by_number = {voice.number: voice for voice in self._by_name.values()}
+        self._by_number = {adapter.number: adapter for adapter in self._by_name.values()}
         self._in_use = 0
 
-    def get(self, name: str | None) -> Voice | None:
+    def get(self, name: str | None) -> Adapter | None:
         return self._by_name.get(name) if name else None
 
     def use(self, context: int, number: int) -> None:
-        """Decode with this voice from now on; 0 is the base."""
+        """Decode with this adapter from now on; 0 is the base."""
         if number == self._in_use:
             return
         if number == 0:
             llama.llama_set_adapters_lora(context, None, 0, None)
         else:
-            adapters = (llama.llama_adapter_lora_p_ctypes * 1)(self._by_number[number].adapter)
-            llama.llama_set_adapters_lora(context, adapters, 1, (ctypes.c_float * 1)(1.0))
+            pointers = (llama.llama_adapter_lora_p_ctypes * 1)(self._by_number[number].pointer)
+            llama.llama_set_adapters_lora(context, pointers, 1, (ctypes.c_float * 1)(1.0))
         self._in_use = number
 
 
-def _load(model: int, number: int, name: str, path: Path) -> Voice:
+def _load(model: int, number: int, name: str, path: Path) -> Adapter:
     if not path.is_file():
-        raise EngineError(f"The voice {name!r} has no file at {path}. Fetch it again, or remove it.")
-    adapter = llama.llama_adapter_lora_init(model, str(path).encode())
-    if not adapter:
-        raise EngineError(f"{path.name} is not a voice of this model: it was trained on another base, or is damaged.")
-    size = llama.llama_adapter_get_alora_n_invocation_tokens(adapter)
-    invocation = llama.llama_adapter_get_alora_invocation_tokens(adapter)
-    return Voice(number, name, adapter, tuple(invocation[i] for i in range(size)))
+        raise EngineError(f"The adapter {name!r} has no file at {path}. Fetch it again, or remove it.")
+    pointer = llama.llama_adapter_lora_init(model, str(path).encode())
+    if not pointer:
+        raise EngineError(
+            f"{path.name} is not an adapter of this model: it was trained on another base, or is damaged."
+        )
+    size = llama.llama_adapter_get_alora_n_invocation_tokens(pointer)
+    invocation = llama.llama_adapter_get_alora_invocation_tokens(pointer)
+    return Adapter(number, name, pointer, tuple(invocation[i] for i in range(size)))

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import llama_cpp as llama
 import numpy as np
 
-from runtime.engines.llamacpp.jobs import VOICE
+from runtime.engines.llamacpp.jobs import ADAPTER_SHIFT
 from runtime.engines.llamacpp.memory import Lane
 
 GLANCE = 0.02
@@ -47,7 +47,7 @@ class Batch:
         at = 0
         for part in parts:
             end = at + len(part.keys)
-            self._token[at:end] = np.array(part.keys, np.int64) & ((1 << VOICE) - 1)
+            self._token[at:end] = np.array(part.keys, np.int64) & ((1 << ADAPTER_SHIFT) - 1)
             self._position[at:end] = np.arange(part.start, part.start + len(part.keys))
             self._logits[at:end] = 0
             for i in part.wanted:

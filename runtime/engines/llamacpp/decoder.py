@@ -2,7 +2,7 @@
 
 A job gets a lane of the context as soon as one is free; the longest beginning of its prompt that was ever read and is
 still known is put there first. The owner thread decodes one batch at a time, mixing prompts that are being read with
-replies that are being written; a batch has one voice, and voices take turns. A finished job frees its lane at once.
+replies that are being written; a batch has one adapter, and adapters take turns. A finished job frees its lane at once.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import llama_cpp as llama
 import numpy as np
 
 from runtime.engines.base import Cancelled, Completion, EngineError
-from runtime.engines.llamacpp.adapters import Voices
+from runtime.engines.llamacpp.adapters import Adapters
 from runtime.engines.llamacpp.batch import Batch, Breaker, Part
-from runtime.engines.llamacpp.jobs import VOICE, Job, ScoreJob, WriteJob
+from runtime.engines.llamacpp.jobs import ADAPTER_SHIFT, Job, ScoreJob, WriteJob
 from runtime.engines.llamacpp.memory import Lane, Memory, common_prefix
 from runtime.engines.llamacpp.sampling import Sampler, log_softmax_at
 from runtime.types import Finish
@@ -35,8 +35,8 @@ ABORTED = 2  # what llama_decode returns then
 class Decoder:
     """Owns a llama.cpp context and its thread. `submit` may be called from any thread."""
 
-    def __init__(self, model: int, context: int, lanes: int, voices: Voices, room: int) -> None:
-        self.context, self.voices = context, voices
+    def __init__(self, model: int, context: int, lanes: int, adapters: Adapters, room: int) -> None:
+        self.context, self.adapters = context, adapters
         self.memory = Memory(context, lanes, room)
         self._vocab = llama.llama_model_get_vocab(model)
         self._size = llama.llama_vocab_n_tokens(self._vocab)
@@ -131,19 +131,19 @@ class Decoder:
         busy = self._busy()
         if not busy:
             return []
-        voice = min(busy, key=lambda lane: lane.decoded_at).pending[0] >> VOICE
-        speaking = [lane for lane in busy if lane.pending[0] >> VOICE == voice]
+        adapter = min(busy, key=lambda lane: lane.decoded_at).pending[0] >> ADAPTER_SHIFT
+        alike = [lane for lane in busy if lane.pending[0] >> ADAPTER_SHIFT == adapter]
         room, shares = self._capacity, {}
-        for lane in sorted(speaking, key=lambda lane: len(lane.pending)):
+        for lane in sorted(alike, key=lambda lane: len(lane.pending)):
             job = lane.job
-            same_voice = len(lane.pending)
-            if len(lane.keys) < job.voice_begins:
-                same_voice = min(same_voice, job.voice_begins - len(lane.keys))
-            shares[lane.sequence] = min(room, same_voice)
+            same_adapter = len(lane.pending)
+            if len(lane.keys) < job.adapter_begins:
+                same_adapter = min(same_adapter, job.adapter_begins - len(lane.keys))
+            shares[lane.sequence] = min(room, same_adapter)
             room -= shares[lane.sequence]
-        self.voices.use(self.context, voice)
+        self.adapters.use(self.context, adapter)
         alone = len(busy) == 1
-        parts = [self._part(lane, shares[lane.sequence], alone) for lane in speaking if shares[lane.sequence]]
+        parts = [self._part(lane, shares[lane.sequence], alone) for lane in alike if shares[lane.sequence]]
         return sorted(parts, key=lambda part: part.lane.sequence)  # llama.cpp wants neighbours one after another
 
     def _part(self, lane: Lane, share: int, alone: bool) -> Part:
@@ -161,7 +161,10 @@ class Decoder:
         job = lane.job
         if not isinstance(job, WriteJob) or job.drafts is None or job.written == 0:
             return []
-        return [token | job.voice << VOICE for token in job.drafts.propose(job.sampling.max_tokens - job.written - 1)]
+        return [
+            token | job.adapter << ADAPTER_SHIFT
+            for token in job.drafts.propose(job.sampling.max_tokens - job.written - 1)
+        ]
 
     def _decode(self, parts: list[Part]) -> None:
         self._batch.fill(parts)
@@ -214,7 +217,7 @@ class Decoder:
         for row, guess in zip(logits, [*part.guesses, None], strict=True):
             token = job.sampler.pick(row)
             finish = self._say(job, token)
-            key = token | job.voice << VOICE
+            key = token | job.adapter << ADAPTER_SHIFT
             if finish or key != guess:
                 break
             certain += 1

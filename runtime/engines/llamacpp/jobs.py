@@ -12,18 +12,18 @@ from runtime.engines.llamacpp.drafts import PromptLookup
 from runtime.engines.llamacpp.sampling import Sampler
 from runtime.engines.reply import Reply
 
-VOICE = 32
-"""A key is a token with the number of the voice that reads it, `token | number << VOICE`; the base is number 0. What
-two voices read is never the same, so keys, not tokens, say what a sequence holds."""
+ADAPTER_SHIFT = 32
+"""A key is a token with the number of the adapter that reads it, `token | number << ADAPTER_SHIFT`; the base is number
+0. What two adapters read is never the same, so keys, not tokens, say what a sequence holds."""
 
 
-def keyed(tokens: Sequence[int], voice: int, begins_at: int = 0) -> list[int]:
-    """Tokens as keys: the base reads those before `begins_at`, the voice the others."""
-    return [*tokens[:begins_at], *(token | voice << VOICE for token in tokens[begins_at:])]
+def keyed(tokens: Sequence[int], adapter: int, begins_at: int = 0) -> list[int]:
+    """Tokens as keys: the base reads those before `begins_at`, the adapter the others."""
+    return [*tokens[:begins_at], *(token | adapter << ADAPTER_SHIFT for token in tokens[begins_at:])]
 
 
 def token_of(key: int) -> int:
-    return key & ((1 << VOICE) - 1)
+    return key & ((1 << ADAPTER_SHIFT) - 1)
 
 
 @dataclass(eq=False)
@@ -31,10 +31,10 @@ class Job:
     """A prompt, and where the answer goes."""
 
     keys: list[int]
-    voice: int = 0
-    """The voice that answers; it reads whatever follows the prompt."""
-    voice_begins: int = 0
-    """Index of the first key that the voice reads."""
+    adapter: int = 0
+    """The adapter that answers; it reads whatever follows the prompt."""
+    adapter_begins: int = 0
+    """Index of the first key that the adapter reads."""
     out: SimpleQueue = field(default_factory=SimpleQueue)
     """Receives pairs (job, item). Items: pieces of text and then a Completion, or rows of log-probabilities, or an
     exception."""

@@ -25,8 +25,8 @@ logger = logging.getLogger(__name__)
 
 class OpenAIEngine:
     """One model of a server at `url`, such as http://127.0.0.1:8080/v1; the first that the server lists if none is
-    named. At most `parallel` replies are under way at once. A voice is a model that the server lists under this name,
-    as vLLM does with adapters.
+    named. At most `parallel` replies are under way at once. An adapter is a model that the server lists under the
+    adapter's name, as vLLM does.
 
     `key` is taken from SOLILOQUY_API_KEY if not given. `timeout` is the seconds that the server
     may be silent; overload, failures and lost connections are tried again `retries` times, after 0.5 to 8 s or when the
@@ -45,10 +45,10 @@ class OpenAIEngine:
         retries: int = 6,
     ) -> None:
         self.parallel = parallel
-        self._missed_voices: set[str] = set()
+        self._missed_adapters: set[str] = set()
         self._server = Server(url, model, parallel, key, timeout, retries)
         served = self._server.model.name
-        self.voices = frozenset(self._server.models) - {served}
+        self.adapters = frozenset(self._server.models) - {served}
         # llama-server names a model by its path unless told otherwise, which means nothing on another computer.
         self.model = PurePath(served).stem if served.endswith(".gguf") else served
 
@@ -56,13 +56,13 @@ class OpenAIEngine:
         self,
         messages: Messages,
         sampling: Sampling,
-        voice: str | None = None,
+        adapter: str | None = None,
         stop: Sequence[str] = (),
         cancel: Event | None = None,
     ) -> Generator[str, None, Completion]:
         out: SimpleQueue[str] = SimpleQueue()
         prompt = self._server.submit(self._server.prompt, messages)
-        work = self._server.submit(self._server.write, prompt, self._options(sampling, voice, stop), out)
+        work = self._server.submit(self._server.write, prompt, self._options(sampling, adapter, stop), out)
         written: list[str] = []
         try:
             while not (cancel and cancel.is_set()):
@@ -84,7 +84,7 @@ class OpenAIEngine:
         self,
         requests: Iterable[Messages],
         sampling: Sampling,
-        voice: str | None = None,
+        adapter: str | None = None,
         n: int = 1,
         stop: Sequence[str] = (),
         cancel: Event | None = None,
@@ -95,7 +95,7 @@ class OpenAIEngine:
         def starts(number: int, messages: Messages) -> list[rollouts.Start]:
             prompt = self._server.submit(self._server.prompt, messages)
             seeds = range(sampling.seed + number * n, sampling.seed + (number + 1) * n)
-            options = [self._options(replace(sampling, seed=seed), voice, stop) for seed in seeds]
+            options = [self._options(replace(sampling, seed=seed), adapter, stop) for seed in seeds]
             return [lambda each=each: self._server.submit(self._server.complete, prompt, each) for each in options]
 
         return rollouts.run(requests, starts, self.parallel, n, cancel, enough)
@@ -105,14 +105,14 @@ class OpenAIEngine:
         messages: Messages,
         parts: Sequence[str],
         choices: Sequence[str],
-        voice: str | None = None,
+        adapter: str | None = None,
         since: int = 0,
         cancel: Event | None = None,
     ) -> list[list[float]]:
         """As the protocol says, with a short request for each part, of which the server reads only what is new.
         llama-server gives the likeliest words alone, a thousand of them: a choice that is less likely than these gets
         the value of the last, which is at least its own. Raises EngineError for a server that gives none of this."""
-        return self._server.ask(self._server.score, messages, parts, choices, self._model(voice), since, cancel)
+        return self._server.ask(self._server.score, messages, parts, choices, self._model(adapter), since, cancel)
 
     def count(self, messages: Messages) -> int:
         """Exact where the server tells; else a token for every three bytes and four for every message."""
@@ -121,13 +121,13 @@ class OpenAIEngine:
     def close(self) -> None:
         self._server.close()
 
-    def _options(self, sampling: Sampling, voice: str | None, stop: Sequence[str]) -> Options:
-        return Options(sampling, self._model(voice), tuple(stop))
+    def _options(self, sampling: Sampling, adapter: str | None, stop: Sequence[str]) -> Options:
+        return Options(sampling, self._model(adapter), tuple(stop))
 
-    def _model(self, voice: str | None) -> str:
-        if voice in self._server.models:
-            return voice
-        if voice and voice not in self._missed_voices:
-            self._missed_voices.add(voice)
-            logger.warning("The server of %s has no voice %r; the untrained base answers.", self.model, voice)
+    def _model(self, adapter: str | None) -> str:
+        if adapter in self._server.models:
+            return adapter
+        if adapter and adapter not in self._missed_adapters:
+            self._missed_adapters.add(adapter)
+            logger.warning("The server of %s has no adapter %r; the untrained base answers.", self.model, adapter)
         return self._server.model.name

@@ -1,4 +1,4 @@
-"""Models: which there are and how good their voices are, which one is used; add, fetch and verify in the background."""
+"""Models: which there are and how good their adapters are, which is used; add, fetch and verify in the background."""
 
 from __future__ import annotations
 

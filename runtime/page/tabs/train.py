@@ -1,4 +1,4 @@
-"""Train: what there is to learn from, a run of the trainer that goes on by itself, and the choice of a voice."""
+"""Train: what there is to learn from, a run of the trainer that goes on by itself, and the choice of an adapter."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from runtime.models import adapters
-from runtime.models.adapter_cards import VoiceError
+from runtime.models.adapter_cards import AdapterError
 from runtime.page.desk import Desk
 from runtime.page.frame import Frame, StudioError
 from runtime.page.widgets import AT_ONCE, BARE, QUIET
@@ -18,7 +18,7 @@ from runtime.view import training as train_view
 from runtime.view.chart import loss_chart, loss_table
 from runtime.view.words import word
 
-VOICE = "critic"
+ROLE = "critic"
 MINUTES, LONGEST = 10, 600
 PACE = 2
 """Seconds between two looks at a run."""
@@ -40,11 +40,11 @@ class TrainTab:
             with say(gr.Accordion, {"label": "train.table"}, open=False, elem_classes="sq-fold"):
                 self.table = gr.HTML(elem_classes="sq-train", **BARE)
             self.verdict = gr.HTML(elem_classes="sq-train", **BARE)
-            self.voice = gr.HTML(elem_classes="sq-info", **BARE)
+            self.adapter = gr.HTML(elem_classes="sq-info", **BARE)
             with gr.Row(elem_classes="sq-acts"):
                 self.use = say(gr.Button, {"value": "train.use"}, interactive=False, elem_classes="sq-plain")
                 self.back = say(gr.Button, {"value": "train.back"}, interactive=False, elem_classes="sq-plain")
-        shown = [self.ready, self.told, self.chart, self.table, self.verdict, self.voice]
+        shown = [self.ready, self.told, self.chart, self.table, self.verdict, self.adapter]
         self.painted = [*shown, self.start, self.halt, self.resume, self.use, self.back, self.clock]
 
     def build_recipe(self) -> None:
@@ -81,7 +81,7 @@ class TrainTab:
         language, now, plan = desk.language, self.training.standing(), self.training.plan
         points = now.points if now else ()
         busy = now is not None and now.state in ("running", "stopping")
-        chosen = adapters.current(plan.base, VOICE, self.page.settings) if plan else None
+        chosen = adapters.current(plan.base, ROLE, self.page.settings) if plan else None
         found = training.readiness(desk.log, self.page.settings) if desk.log else None
         version = now.verdict.get("version") if now else None
         printed = self.training.last_lines() if now and not busy else ""
@@ -91,7 +91,7 @@ class TrainTab:
             self.chart: {"value": loss_chart(points, language)},
             self.table: {"value": loss_table(points, language)},
             self.verdict: {"value": train_view.verdict(now, language)},
-            self.voice: {"value": train_view.voice(plan and plan.base, chosen and chosen.version, language)},
+            self.adapter: {"value": train_view.adapter(plan and plan.base, chosen and chosen.version, language)},
             self.start: {"interactive": bool(found and not found.missing and not busy)},
             self.halt: {"interactive": bool(now and now.state == "running")},
             self.resume: {"interactive": bool(now and now.state in ("stopped", "broken", "failed"))},
@@ -136,18 +136,18 @@ class TrainTab:
         with self.page.in_studio(request) as desk:
             now, plan = self.training.standing(), self.training.plan
             if not (now and plan and now.verdict.get("version")):
-                raise VoiceError(word("train.nothing_made", desk.language))
+                raise AdapterError(word("train.nothing_made", desk.language))
             self.page.refuse_while_solving(desk)
-            adapters.use(plan.base, VOICE, now.verdict["version"], self.page.settings)
+            adapters.use(plan.base, ROLE, now.verdict["version"], self.page.settings)
             return self.spoken_anew(desk)
 
     def go_back(self, request: gr.Request) -> dict[Any, Any]:
         """Use again what was used before."""
         with self.page.in_studio(request) as desk:
             if self.training.plan is None:
-                raise VoiceError(word("train.nothing_made", desk.language))
+                raise AdapterError(word("train.nothing_made", desk.language))
             self.page.refuse_while_solving(desk)
-            adapters.back(self.training.plan.base, VOICE, self.page.settings)
+            adapters.back(self.training.plan.base, ROLE, self.page.settings)
             return self.spoken_anew(desk)
 
     def spoken_anew(self, desk: Desk) -> dict[Any, Any]:

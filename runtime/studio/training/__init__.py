@@ -1,5 +1,5 @@
-"""A voice trained again with what people said: whether there is enough, a run of the trainer in a process of its own,
-and what its files tell.
+"""Training an adapter with what people said: whether there is enough, a run of the trainer in a process of its own, and
+what its files tell.
 
 The trainer is never imported here. It is started as a command, writes what it does into a folder, and is asked to stop
 by a file; so a run outlives the page and the server that began it.

@@ -21,7 +21,7 @@ from runtime.studio.exports import rows_of, write_lines
 from runtime.studio.labelled import labelled_attempts
 
 NEEDED = 50
-"""Ratings with consent; from fewer a voice learns whims."""
+"""Ratings with consent; from fewer an adapter learns whims."""
 PACKAGES = ("torch", "peft", "transformers")
 PATIENCE = 120
 """Seconds that the making of lessons may take before it is given up."""
@@ -39,7 +39,7 @@ class Readiness:
     """Steps with a rating and with consent."""
     corrections: int
     wrong: int
-    """Attempts whose first error is known: what a voice learns from."""
+    """Attempts whose first error is known: what an adapter learns from."""
     right: int
     bases: tuple[str, ...]
     """Models that are here and have a recipe."""

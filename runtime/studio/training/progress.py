@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 State = Literal["running", "stopping", "stopped", "broken", "failed", "over"]
-STAGES = ("lessons", "tuning", "voice", "measuring", "gate")
+STAGES = ("lessons", "tuning", "adapter", "measuring", "gate")
 STAGES_FILE, STEPS_FILE, STOP_FILE = "stages.jsonl", "progress.jsonl", "stop"
 RECENT = 20
 """Steps whose mean time tells how long the others will take."""
@@ -38,7 +38,7 @@ class Standing:
     stage: str = ""
     """The stage that began last, one of STAGES; empty before the first."""
     what: str = ""
-    """What is measured: voice, base, or in use."""
+    """What is measured: adapter, base, or in use."""
     points: tuple[Point, ...] = ()
     steps: int = 0
     """Steps that tuning would have without a limit of time."""
@@ -61,7 +61,7 @@ class Standing:
 
 def read_standing(folder: Path, alive: bool) -> Standing:
     """How a run stands; `alive`: its process is there."""
-    told = _rows(folder / STAGES_FILE)
+    told = [_renamed(row) for row in _rows(folder / STAGES_FILE)]
     last = told[-1] if told else {}
     ended = last.get("stage") if last.get("stage") in ("over", "stopped", "failed") else None
     begun = next((row for row in reversed(told) if row.get("stage") in STAGES), {})
@@ -81,6 +81,14 @@ def read_standing(folder: Path, alive: bool) -> Standing:
         verdict=last if ended == "over" else {},
         failure=last.get("text", "") if ended == "failed" else "",
     )
+
+
+def _renamed(row: dict[str, Any]) -> dict[str, Any]:
+    """A line as this release writes it: earlier ones say `voice` for the adapter."""
+    row = {name: "adapter" if value == "voice" else value for name, value in row.items()}
+    if isinstance(figures := row.get("figures"), dict):
+        row["figures"] = {"adapter" if who == "voice" else who: figure for who, figure in figures.items()}
+    return row
 
 
 def _state(folder: Path, alive: bool, ended: str | None) -> State:

@@ -29,7 +29,7 @@ from runtime.types import Value
 
 LAST_LINES = 20
 FRESH_LEAST, FRESH_TIMES = 200, 4
-"""Lessons from fresh problems beside what people judged, so that the voice forgets nothing."""
+"""Lessons from fresh problems beside what people judged, so that the adapter forgets nothing."""
 _lock = Lock()
 
 
@@ -120,7 +120,7 @@ class Training:
 
     def _refuse_second(self) -> None:
         if self.running:
-            raise TrainingError("A voice is being trained already. Wait for its end, or stop it first.")
+            raise TrainingError("An adapter is being trained already. Wait for its end, or stop it first.")
 
     def _launch(self, folder: Path, plan: Plan) -> None:
         places = {"SOLILOQUY_HOME": str(self.settings.home), "SOLILOQUY_MODELS": str(self.settings.models_dir)}

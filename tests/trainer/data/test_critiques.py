@@ -68,7 +68,7 @@ class Answering(ScriptedEngine):
         super().__init__()
         self.answer, self.samplings = answer, []
 
-    def sample(self, requests, sampling, voice=None, n=1, stop=(), cancel=None, enough=None):
+    def sample(self, requests, sampling, adapter=None, n=1, stop=(), cancel=None, enough=None):
         for messages in requests:
             self.samplings.append(sampling)
             self.calls.append(messages)

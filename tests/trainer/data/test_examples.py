@@ -1,4 +1,4 @@
-"""Lessons for the critic's voice: what it learns is what it will be asked, and right attempts are half of it."""
+"""Lessons for the critic's adapter: what it learns is what it will be asked, and right attempts are half of it."""
 
 import json
 

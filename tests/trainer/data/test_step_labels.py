@@ -33,10 +33,10 @@ class Answering(ScriptedEngine):
         self.answer, self.asked = answer, {}
         self.seeds, self.lazy = [], []
 
-    def sample(self, requests, sampling, voice=None, n=1, stop=(), cancel=None, enough=None):
+    def sample(self, requests, sampling, adapter=None, n=1, stop=(), cancel=None, enough=None):
         self.seeds.append(sampling.seed)
         self.lazy.append(iter(requests) is requests)
-        return super().sample(requests, sampling, voice, n, stop, cancel, enough)
+        return super().sample(requests, sampling, adapter, n, stop, cancel, enough)
 
     def _next(self, messages):
         begun = (messages[-2]["content"].split("\n")[0], messages[-1]["content"])

@@ -42,7 +42,7 @@ def test_a_slip_is_followed_by_the_step_that_mends_it():
                 assert one.step != told[place + 1].step and told[place + 1].right
 
 
-def test_the_voice_speaks_of_itself_in_many_wordings():
+def test_the_model_speaks_of_itself_in_many_wordings():
     said = [one.words for seed in range(60) for one in smoothed(Trace(PROBLEM, (WRONG, RIGHT), "12"), seed).told]
     assert len(set(said)) > 12
     assert not any(word in f" {words} " for words in said for word in (" you ", " You ", " your "))

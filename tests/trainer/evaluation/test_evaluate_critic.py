@@ -143,7 +143,7 @@ def test_what_the_first_release_collected_is_not_asked_for_again():
 
 
 def test_the_figures_are_those_of_processbench():
-    report = summary(hear(ScriptedEngine(REPLIES, VERDICTS, voices=["critic"])), {"verdict": WORD, "quick": WORD})
+    report = summary(hear(ScriptedEngine(REPLIES, VERDICTS, adapters=["critic"])), {"verdict": WORD, "quick": WORD})
     assert (report["n"], report["n_error"], report["n_correct"], report["failed"]) == (3, 2, 1, 0)
     panels = report["panels"]
     # exact arithmetic finds the slip, and objects to nothing that is right
@@ -161,14 +161,14 @@ def test_the_figures_are_those_of_processbench():
 
 
 def test_a_panel_needs_only_those_who_weigh_something():
-    heard = hear(ScriptedEngine(["Yes."] * 6, VERDICTS, voices=["critic"]), panel=("arithmetic", "verdict"))
+    heard = hear(ScriptedEngine(["Yes."] * 6, VERDICTS, adapters=["critic"]), panel=("arithmetic", "verdict"))
     assert summary(heard, {"quick": WORD})["panels"]["quick"]["wrong"]["accuracy"] == 1.0
     assert "quick" not in summary(heard, {"quick": Aggregation(constant=0.0, features={"surprisal": 1.0})})["panels"]
     assert "quick" not in summary(heard, {})["panels"]
 
 
 def test_a_voice_alone_is_weighed_as_in_the_check_in_which_nothing_else_counts():
-    heard = hear(ScriptedEngine([], VERDICTS, voices=["critic"]), panel=("arithmetic", "verdict"))
+    heard = hear(ScriptedEngine([], VERDICTS, adapters=["critic"]), panel=("arithmetic", "verdict"))
     alone = summary(heard, {"quick": WORD})["panels"]["verdict"]
     assert (alone["wrong"]["accuracy"], alone["right"]["accuracy"]) == (0.5, 0.0)  # a slip is what it does not see
     both = {"quick": Aggregation(constant=0.0, features={"verdict": 1.0, "surprisal": 1.0}, reject=0.5)}
@@ -176,7 +176,7 @@ def test_a_voice_alone_is_weighed_as_in_the_check_in_which_nothing_else_counts()
 
 
 def test_beside_a_vote_a_blame_that_nobody_proves_is_taken_back():
-    engine = one_by_one([FIVE] * 3, VERDICTS, voices=["critic"])
+    engine = one_by_one([FIVE] * 3, VERDICTS, adapters=["critic"])
     heard = hear(engine, panel=("arithmetic", "verdict", "vote"))
     panels = summary(heard, {"quick": WORD})["panels"]
     alone, voted = panels["quick"], panels["quick and a vote"]

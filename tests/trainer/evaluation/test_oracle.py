@@ -21,7 +21,7 @@ DOUBTING = {"quick": Aggregation(constant=0.0, features={"verdict": 1.0}, reject
 def read(answer, odds):
     steps = ("Ana buys 3 pens.", "They cost 4 dollars each.", "So she pays.")
     attempt = Trajectory(problem_id=ASKED.id, steps=tuple(Step(text=s) for s in steps), answer=answer, origin="sample")
-    engine = ScriptedEngine(["It is the sum."], odds, voices=["critic"])
+    engine = ScriptedEngine(["It is the sum."], odds, adapters=["critic"])
     critic = Critic(engine, depth="quick", weights=DOUBTING)
     critic.sources = ("arithmetic", "verdict")
     events = list(Oracle(critic, KNOWN).read(ASKED, attempt, Event()))
@@ -41,7 +41,7 @@ def test_of_a_wrong_answer_the_least_likely_step_is_objected_to():
 
 def test_a_vote_for_a_wrong_answer_changes_nothing_of_what_is_known():
     wrong = "They cost 3 + 4 = 7 dollars.\nThe answer is 7."
-    engine = ScriptedEngine([wrong] * 3, [0.9] * 9, voices=["critic"])
+    engine = ScriptedEngine([wrong] * 3, [0.9] * 9, adapters=["critic"])
     oracle = Oracle(Critic(engine, depth="deep", weights=DOUBTING), KNOWN)
     talk = fold_all(ASKED, criticised(ASKED, Actor(engine, Sampling()), oracle, 0, Event()))
     assert talk.outcome.vote == (3, 3)
@@ -50,7 +50,7 @@ def test_a_vote_for_a_wrong_answer_changes_nothing_of_what_is_known():
 
 def test_nobody_votes_on_a_right_answer():
     right, wrong = "They cost 3 × 4 = 12 dollars.\nThe answer is 12.", "They cost 3 + 4 = 7 dollars.\nThe answer is 7."
-    engine = ScriptedEngine([right, *[wrong] * 4], [0.9] * 9, voices=["critic"])
+    engine = ScriptedEngine([right, *[wrong] * 4], [0.9] * 9, adapters=["critic"])
     oracle = Oracle(Critic(engine, depth="deep", weights=DOUBTING), KNOWN)
     talk = fold_all(ASKED, criticised(ASKED, Actor(engine, Sampling()), oracle, 0, Event()))
     assert (talk.outcome.answer, talk.outcome.status, talk.outcome.vote) == ("12", "settled", None)

@@ -68,12 +68,12 @@ def test_a_critic_of_another_model_reads_what_the_actor_wrote():
         "2 + 3 is so many.\nThe answer is 6.",
         {"quick": Aggregation(constant=0.0, features={"verdict": 1.0})},
     )
-    judge = ScriptedEngine([], verdicts=[0.01, 0.99, 0.99], voices=["critic"])
+    judge = ScriptedEngine([], verdicts=[0.01, 0.99, 0.99], adapters=["critic"])
     judge.model = "judge"
     actor = ScriptedEngine([wrong, FOUR])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            "runtime.critic.critic.weights_of", lambda engine, _: weights if "critic" in engine.voices else {}
+            "runtime.critic.critic.weights_of", lambda engine, _: weights if "critic" in engine.adapters else {}
         )
         criticised = Evaluation(PROBLEMS[:1], ["critic"], actor, settings.load(), judge=judge)
         summary = run(criticised)

@@ -1,4 +1,4 @@
-"""From lessons to the gate in one command, on a tiny model: from the base, and from the voice in use on."""
+"""From lessons to the gate in one command, on a tiny model: from the base, and from the adapter in use on."""
 
 import json
 
@@ -9,12 +9,12 @@ from runtime.models import adapters, catalogue
 from trainer.data.examples import Sources
 from trainer.pipelines import retrain
 from trainer.pipelines.retrain import SHARE_OF_RATE, Plan, Retraining
-from trainer.weights.export import to_voice
+from trainer.weights.export import to_gguf_adapter
 from trainer.weights.promote import Options, promote
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(240)]
 
-RECIPE = "base: tiny\nvoice: critic\ndata: [critic.jsonl]\ndev: dev.jsonl\nrank: 2\nlearning_rate: 1e-3\nwarm_up: 1\n"
+RECIPE = "base: tiny\nrole: critic\ndata: [critic.jsonl]\ndev: dev.jsonl\nrank: 2\nlearning_rate: 1e-3\nwarm_up: 1\n"
 CARD = {
     "version": "first", "created": "2026-01-01", "recipe": {}, "data": [], "seconds": {}, "cannot": [],
     "aggregation": {}, "licence": "Apache-2.0",
@@ -37,15 +37,15 @@ def plan(collected=None, **changes):
     return Plan(**given | {"evidence": ("arithmetic", "verdict")} | changes)
 
 
-def put_into_use(voice, chosen, tmp_path):
-    """As the gate does for a voice that is better than its base."""
+def put_into_use(adapter, chosen, tmp_path):
+    """As the gate does for an adapter that is better than its base."""
     files = {right: tmp_path / f"{right}.jsonl" for right in (True, False)}
     for right, file in files.items():
         rows = ({"key": str(i), "right": right, "first_error": 0 if i % 2 else None} for i in range(100))
         file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     card = tmp_path / "card.json"
     card.write_text(json.dumps(CARD))
-    options = Options(voice, card, "tiny", "critic", "held", files[True], files[False])
+    options = Options(adapter, card, "tiny", "critic", "held", files[True], files[False])
     verdict, path = promote(options, chosen)
     assert verdict.promoted
     return path
@@ -54,17 +54,17 @@ def put_into_use(voice, chosen, tmp_path):
 def test_all_stages_from_the_base_to_the_gate(chosen):
     made = Retraining(plan(), chosen)
     told = "\n".join(made.run(lambda progress: None))
-    for line in ("lessons in", "tuned in", "voice of", "beside peft:", "voice on wordproblems-test: F1", "base on"):
+    for line in ("lessons in", "tuned in", "adapter of", "beside peft:", "adapter on wordproblems-test: F1", "base on"):
         assert line in told
     assert "in use on" not in told
     assert made.recipe.init is None
     assert ("is in use now" in told) == (adapters.current("tiny", "critic", chosen).version is not None)
 
 
-def test_going_on_begins_with_the_voice_in_use_and_is_measured_beside_it(chosen, tiny, tiny_voices, tmp_path):
-    voice = tmp_path / "voice.gguf"
-    to_voice(tiny_voices["critic"].peft, voice, tiny.gguf, "f32")
-    path = put_into_use(voice, chosen, tmp_path)
+def test_going_on_begins_with_the_adapter_in_use_and_is_measured_beside_it(chosen, tiny, tiny_adapters, tmp_path):
+    adapter = tmp_path / "adapter.gguf"
+    to_gguf_adapter(tiny_adapters["critic"].peft, adapter, tiny.gguf, "f32")
+    path = put_into_use(adapter, chosen, tmp_path)
     made = Retraining(plan(go_on=True), chosen)
     told = "\n".join(made.run(lambda progress: None))
     assert "in use on wordproblems-test: F1" in told

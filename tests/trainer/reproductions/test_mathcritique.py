@@ -54,14 +54,14 @@ def turn(before: str, objects: bool, after: str, problem: Problem = PROBLEM) -> 
 
 
 def criticised(weights: dict[str, float], *replies: str) -> tuple[Reading, ScriptedEngine]:
-    """A wrong attempt at a problem, read by a critic whose voice is sure that its second step is wrong."""
-    engine = ScriptedEngine(replies, verdicts=[0.99, 0.01] * 9, voices=["critic"])
+    """A wrong attempt at a problem, read by a critic whose adapter is sure that its second step is wrong."""
+    engine = ScriptedEngine(replies, verdicts=[0.99, 0.01] * 9, adapters=["critic"])
     players = Players(engine, {"quick": Aggregation(constant=0.0, features=weights)})
     [reading] = players.critiques([attempt("12", Problem(text=PROBLEM.text, answer="7"))])
     return reading, engine
 
 
-def test_the_critics_voice_gives_its_reason_in_one_line_after_its_own_verdict():
+def test_the_critics_adapter_gives_its_reason_in_one_line_after_its_own_verdict():
     reading, engine = criticised({"verdict": 1.0}, "You need the book too.\nMore words.")
     assert reading.critique.verdicts[1].comment == "You need the book too."
     assert engine.calls[-1][-1]["content"] == "There are 3 pens. [right]\n3 × 4 = 12 [wrong]"
@@ -191,7 +191,7 @@ def measured(helps: bool) -> Measured:
         [Round(number=n, shares=(0.3, 0.3, 0.2, 0.1, 0.1), test=tuple(played.greedy)) for n in (0, 1)],
     )
     rounds = {"vanilla": [weak], "difficulty": [strong]}
-    told = {"base": bad, "voice": good, "joined": good}
+    told = {"base": bad, "adapter": good, "joined": good}
     talks = {"self-correction": [False] * 40, "self-talk": [i % 2 == 0 for i in range(40)]}
     return Measured(played, told, rounds, talks)
 
@@ -316,8 +316,8 @@ def told(improvement: Improvement) -> list[str]:
 
 
 def test_a_killed_improvement_comes_to_the_same_end(tiny_ground, tmp_path, monkeypatch):
-    voice = tiny_ground.tuned("critic", by_rule(tiny_ground))
-    judge = Judge(voice, tmp_path / "weights.json")
+    adapter = tiny_ground.tuned("critic", by_rule(tiny_ground))
+    judge = Judge(adapter, tmp_path / "weights.json")
     write_weights(judge.weights, {"quick": Aggregation(constant=-1.0)})
     whole = told(Improvement(PLAN, tiny_ground, judge))
     assert [json.loads(line)["number"] for line in whole] == [0, 1, 2]
@@ -376,7 +376,7 @@ def test_a_teacher_places_the_actor_s_own_attempts_and_puts_errors_into_others(t
             return [[tried(problem, number) for number in range(n)] for problem in problems]
 
     monkeypatch.setattr(Ground, "players", lambda self, actor: nullcontext(Writer()))
-    (actor := tmp_path / "actor.gguf").write_bytes(b"a voice")
+    (actor := tmp_path / "actor.gguf").write_bytes(b"an adapter")
     known = Teacher(tiny_ground, actor).material(3)
     own = [(one, attempt) for one, attempt in known if one.problem in [p.problem for p in list(worked.values())[:3]]]
     assert len(own) == 6 and len(known) > len(own)
@@ -384,7 +384,7 @@ def test_a_teacher_places_the_actor_s_own_attempts_and_puts_errors_into_others(t
     assert all(attempt.problem.id == one.problem.id for one, attempt in known)
 
 
-def test_a_voice_is_tuned_once(tiny_ground):
+def test_an_adapter_is_tuned_once(tiny_ground):
     rows = [lessons.reasoned(worked) for worked in tiny_ground.problems(8, 1)]
     made = tiny_ground.tuned("actor", rows)
     stamp = made.stat().st_mtime_ns

@@ -1,4 +1,4 @@
-"""A voice is tuned on the words it is to learn, by either loop, to the same adapter wherever the run was killed."""
+"""An adapter is tuned on the words it is to learn, by either loop, to the same adapter wherever the run was killed."""
 
 import json
 import os
@@ -82,7 +82,7 @@ def data(tmp_path):
 
 def recipe_of(base, *files, **changes):
     given = {"batch": 2, "rank": 4, "dtype": "float32", "warm_up": 0, "learning_rate": 1e-2, "save_every": 2}
-    return Recipe(base=str(base), voice="critic", data=files or ("rows.jsonl",), **{**given, **changes})
+    return Recipe(base=str(base), role="critic", data=files or ("rows.jsonl",), **{**given, **changes})
 
 
 def opened(base, invocation=(), noise=0.05, **changes):
@@ -107,7 +107,7 @@ def ours(model, examples):
 
 
 def pefts(model, examples):
-    """The same loss on whole rows, as PEFT masks the voice itself."""
+    """The same loss on whole rows, as PEFT masks the adapter itself."""
     batch = Collator(PAD, packing=False)(list(_dataset(examples)))
     logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits[:, :-1]
     losses = -logits.log_softmax(-1).gather(2, batch["input_ids"][:, 1:, None]).squeeze(2)
@@ -388,7 +388,7 @@ def test_a_look_at_the_loss_changes_no_gradient_of_a_four_bit_base(bases, exampl
     assert all(torch.equal(*pair) for pair in zip(before, gradients(), strict=True))
 
 
-def test_a_packed_plain_voice_is_tuned_as_one_that_is_not(bases, data):
+def test_a_packed_plain_adapter_is_tuned_as_one_that_is_not(bases, data):
     losses = [
         Run(recipe_of(bases["llama"], data, loop="trl", form="plain", packing=packing), settings.load()).run()["losses"]
         for packing in (False, True)
@@ -409,9 +409,9 @@ def test_the_loops_learn_the_same_step_by_step(bases, data):
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("base: a\nvoice: critic\ndata: []\n", "data"),
-        ("base: a\nvoice: critic\ndata: [x]\nlerning_rate: 1\n", "lerning_rate"),
-        ("base: a\nvoice: critic\ndata: [x]\npacking: true\n", "packing needs form: plain"),
+        ("base: a\nrole: critic\ndata: []\n", "data"),
+        ("base: a\nrole: critic\ndata: [x]\nlerning_rate: 1\n", "lerning_rate"),
+        ("base: a\nrole: critic\ndata: [x]\npacking: true\n", "packing needs form: plain"),
         ("- a\n", "not a recipe"),
         ("a: [", "not a recipe"),
     ],
@@ -423,14 +423,28 @@ def test_what_is_wrong_with_a_recipe_is_named(tmp_path, text, named):
 
 
 def test_a_recipe_names_its_files_from_the_folder_of_the_data_on(tmp_path):
-    (tmp_path / "recipe.yaml").write_text("base: a\nvoice: critic\ndata: [lessons/critic.jsonl]\n")
+    (tmp_path / "recipe.yaml").write_text("base: a\nrole: critic\ndata: [lessons/critic.jsonl]\n")
     recipe = read_recipe(tmp_path / "recipe.yaml", tmp_path / "here", limit=5, minutes=None)
     assert recipe.data == (tmp_path / "here" / "lessons" / "critic.jsonl",) and recipe.limit == 5
     with pytest.raises(RecipeError, match=r"critic\.jsonl cannot be read"):
         Run(recipe.model_copy(update={"base": "org/model"}), settings.load())
 
 
+def test_a_recipe_of_an_earlier_release_says_voice_for_role(tmp_path):
+    (tmp_path / "recipe.yaml").write_text("base: a\nvoice: critic\ndata: [x]\n")
+    assert read_recipe(tmp_path / "recipe.yaml", tmp_path).role == "critic"
+    assert read_recipe(tmp_path / "recipe.yaml", tmp_path, role="actor").role == "actor"
+
+
+def test_a_run_lies_where_earlier_releases_put_it(bases, data, tmp_path):
+    chosen = settings.load().with_(home=tmp_path)
+    fresh = Run(recipe_of(bases["llama"], data), chosen).folder
+    assert fresh.parent == tmp_path / "adapters"
+    (tmp_path / "voices").mkdir()
+    assert Run(recipe_of(bases["llama"], data), chosen).folder == tmp_path / "voices" / fresh.name
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "trainer" / "recipes" / "sft").glob("*.yaml")), ids=str)
 def test_every_recipe_that_is_shipped_can_be_read(path):
-    assert path.stem.startswith(read_recipe(path, Path()).voice) and path.read_text().startswith("# ")
+    assert path.stem.startswith(read_recipe(path, Path()).role) and path.read_text().startswith("# ")
     assert json.dumps(read_recipe(path, Path()).model_dump(mode="json"))

@@ -1,4 +1,4 @@
-"""The base that a voice is trained on: the weights that are served, unpacked once."""
+"""The base that an adapter is trained on: the weights that are served, unpacked once."""
 
 import os
 import shutil

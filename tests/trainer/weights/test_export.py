@@ -1,4 +1,4 @@
-"""A voice on llama.cpp says what peft makes of the adapter; a merged file is the base with the voice in its weights."""
+"""llama.cpp says with an adapter what peft says; a merged file is the base with the adapter in its weights."""
 
 import json
 import shutil
@@ -9,7 +9,7 @@ import pytest
 import torch
 from peft import LoraConfig, PeftConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
-from tiny import tiny_voice
+from tiny import tiny_adapter
 from tiny_qwen import tiny_qwen
 from transformers import AutoModelForCausalLM
 
@@ -20,8 +20,8 @@ from runtime.files import sha256_of
 from trainer.benchmarks.peers import plain_llama
 from trainer.weights import export, merge, parity
 from trainer.weights.base import RECORD, Source
-from trainer.weights.export import ExportError, to_voice
-from trainer.weights.from_adapter import to_adapter
+from trainer.weights.export import ExportError, to_gguf_adapter
+from trainer.weights.from_adapter import to_peft
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(120)]
 
@@ -41,76 +41,76 @@ def bases(tiny, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def adapters(bases, tiny_voices, tmp_path_factory):
+def adapters(bases, tiny_adapters, tmp_path_factory):
     """Folders of peft by architecture: a plain adapter and an activated one."""
     folder, found = tmp_path_factory.mktemp("adapters"), {}
     for name, base in bases.items():
-        made = tiny_voices
+        made = tiny_adapters
         if name != "llama":
             called = {"actor": None, "critic": "<|im_start|>assistant\n"}
-            made = {voice: tiny_voice(base, folder, f"{name}-{voice}", text) for voice, text in called.items()}
-        found[name] = {voice: made[voice].peft for voice in ("actor", "critic")}
+            made = {role: tiny_adapter(base, folder, f"{name}-{role}", text) for role, text in called.items()}
+        found[name] = {role: made[role].peft for role in ("actor", "critic")}
     return found
 
 
-def compared(base, adapter, voice):
-    return parity.parity(base.hf, adapter, base.gguf, voice, parity.conversations(base.hf, adapter))
+def compared(base, adapter, gguf_file):
+    return parity.parity(base.hf, adapter, base.gguf, gguf_file, parity.conversations(base.hf, adapter))
 
 
 def value(path, key):
     return export.metadata(export.open_gguf(path), key)
 
 
-# voices
+# peft adapter to GGUF adapter
 
 
 @pytest.mark.parametrize(
     ("architecture", "role"),
     [("llama", "actor"), ("llama", "critic"), ("qwen2", "actor"), ("qwen2", "critic"), ("qwen3", "actor")],
 )
-def test_a_voice_says_what_peft_says(architecture, role, bases, adapters, tmp_path):
-    base, adapter, voice = bases[architecture], adapters[architecture][role], tmp_path / "voice.gguf"
-    to_voice(adapter, voice, base.gguf, "f32")
-    found = compared(base, adapter, voice)
+def test_llama_cpp_says_what_peft_says(architecture, role, bases, adapters, tmp_path):
+    base, adapter, gguf_file = bases[architecture], adapters[architecture][role], tmp_path / "adapter.gguf"
+    to_gguf_adapter(adapter, gguf_file, base.gguf, "f32")
+    found = compared(base, adapter, gguf_file)
     assert found.max_difference < 1e-3
     assert (found.argmax_agreement, found.same_tokens, found.same_greedy) == (1, found.texts, found.texts)
 
 
-def test_the_comparison_sees_another_voice_and_a_missing_permutation(bases, adapters, tmp_path, monkeypatch):
-    base, voice = bases["llama"], tmp_path / "voice.gguf"
-    to_voice(adapters["llama"]["critic"], voice, base.gguf, "f32")
-    found = compared(base, adapters["llama"]["actor"], voice)
+def test_the_comparison_sees_another_adapter_and_a_missing_permutation(bases, adapters, tmp_path, monkeypatch):
+    base, gguf_file = bases["llama"], tmp_path / "adapter.gguf"
+    to_gguf_adapter(adapters["llama"]["critic"], gguf_file, base.gguf, "f32")
+    found = compared(base, adapters["llama"]["actor"], gguf_file)
     assert found.max_difference > 0.1
     assert found.argmax_agreement < 0.5
     monkeypatch.setitem(export.PAIRED, "llama", False)
-    to_voice(adapters["llama"]["actor"], voice, base.gguf, "f32")
-    assert compared(base, adapters["llama"]["actor"], voice).max_difference > 0.1
+    to_gguf_adapter(adapters["llama"]["actor"], gguf_file, base.gguf, "f32")
+    assert compared(base, adapters["llama"]["actor"], gguf_file).max_difference > 0.1
 
 
-def test_llama_cpp_reads_where_an_activated_voice_begins(bases, adapters, tmp_path):
-    base, adapter, voice = bases["llama"], adapters["llama"]["critic"], tmp_path / "voice.gguf"
-    to_voice(adapter, voice, base.gguf)
+def test_llama_cpp_reads_where_an_activated_adapter_begins(bases, adapters, tmp_path):
+    base, adapter, gguf_file = bases["llama"], adapters["llama"]["critic"], tmp_path / "adapter.gguf"
+    to_gguf_adapter(adapter, gguf_file, base.gguf)
     asked = json.loads((adapter / "adapter_config.json").read_text())["alora_invocation_tokens"]
-    engine = LlamaCppEngine(base.gguf, context=512, threads=1, voices={"critic": voice})
-    assert list(engine._voices.get("critic").invocation) == asked
+    engine = LlamaCppEngine(base.gguf, context=512, threads=1, adapters={"critic": gguf_file})
+    assert list(engine._adapters.get("critic").invocation) == asked
     engine.close()
 
 
 @pytest.mark.parametrize(
     ("type", "kinds", "agreement"),
-    [("f16", {"F16"}, 0.98), ("q8_0", {"Q8_0", "F16"}, 0.85)],  # the random voice is far stronger than a trained one
+    [("f16", {"F16"}, 0.98), ("q8_0", {"Q8_0", "F16"}, 0.85)],  # the random adapter is far stronger than a trained one
 )
 def test_smaller_types_say_nearly_the_same(type, kinds, agreement, bases, adapters, tmp_path):
-    base, adapter, voice = bases["qwen2"], adapters["qwen2"]["actor"], tmp_path / "voice.gguf"
-    to_voice(adapter, voice, base.gguf, type)
-    assert {tensor.tensor_type.name for tensor in export.open_gguf(voice).tensors} == kinds
-    found = compared(base, adapter, voice)
+    base, adapter, gguf_file = bases["qwen2"], adapters["qwen2"]["actor"], tmp_path / "adapter.gguf"
+    to_gguf_adapter(adapter, gguf_file, base.gguf, type)
+    assert {tensor.tensor_type.name for tensor in export.open_gguf(gguf_file).tensors} == kinds
+    found = compared(base, adapter, gguf_file)
     assert found.max_difference > 0
     assert found.argmax_agreement > agreement
 
 
 def test_rank_stabilised_lora_keeps_its_strength(bases, tmp_path):
-    base, adapter, voice = bases["qwen2"], tmp_path / "adapter", tmp_path / "voice.gguf"
+    base, adapter, gguf_file = bases["qwen2"], tmp_path / "adapter", tmp_path / "adapter.gguf"
     config = LoraConfig(
         r=9, lora_alpha=3, use_rslora=True, target_modules=["q_proj", "down_proj"], task_type="CAUSAL_LM"
     )
@@ -119,16 +119,16 @@ def test_rank_stabilised_lora_keeps_its_strength(bases, tmp_path):
         if "lora_" in name:
             torch.nn.init.normal_(weight, std=0.2)
     adapted.save_pretrained(adapter)
-    to_voice(adapter, voice, base.gguf, "f32")
-    assert compared(base, adapter, voice).max_difference < 1e-3
+    to_gguf_adapter(adapter, gguf_file, base.gguf, "f32")
+    assert compared(base, adapter, gguf_file).max_difference < 1e-3
 
 
-def test_a_voice_names_its_base(bases, adapters, tmp_path):
-    base, adapter, voice = bases["llama"], adapters["llama"]["actor"], tmp_path / "critic-1.gguf"
-    to_voice(adapter, voice, base.gguf)
-    assert value(voice, "general.name") == "critic-1"
-    assert value(voice, "soliloquy.base.name") == "tiny"
-    assert value(voice, "soliloquy.base.sha256") == sha256_of(base.gguf)
+def test_an_adapter_names_its_base(bases, adapters, tmp_path):
+    base, adapter, gguf_file = bases["llama"], adapters["llama"]["actor"], tmp_path / "critic-1.gguf"
+    to_gguf_adapter(adapter, gguf_file, base.gguf)
+    assert value(gguf_file, "general.name") == "critic-1"
+    assert value(gguf_file, "soliloquy.base.name") == "tiny"
+    assert value(gguf_file, "soliloquy.base.sha256") == sha256_of(base.gguf)
 
 
 def test_without_the_file_the_training_folder_tells_the_base(bases, adapters, tmp_path):
@@ -139,8 +139,8 @@ def test_without_the_file_the_training_folder_tells_the_base(bases, adapters, tm
     (adapter / "adapter_config.json").write_text(json.dumps(config | {"base_model_name_or_path": str(folder)}))
     record = Source(file="some.Q4.gguf", bytes=1, modified=1, sha256="ab" * 32)
     (folder / RECORD).write_text(record.model_dump_json())
-    to_voice(adapter, tmp_path / "a.gguf", bases["qwen2"].gguf)
-    to_voice(adapter, tmp_path / "b.gguf")
+    to_gguf_adapter(adapter, tmp_path / "a.gguf", bases["qwen2"].gguf)
+    to_gguf_adapter(adapter, tmp_path / "b.gguf")
     one, other = (export.open_gguf(tmp_path / name) for name in ("a.gguf", "b.gguf"))
     assert value(tmp_path / "b.gguf", "soliloquy.base.sha256") == "ab" * 32
     assert value(tmp_path / "b.gguf", "soliloquy.base.name") == "some.Q4"
@@ -150,10 +150,10 @@ def test_without_the_file_the_training_folder_tells_the_base(bases, adapters, tm
 
 @pytest.mark.parametrize("role", ["actor", "critic"])
 @pytest.mark.parametrize("architecture", ["llama", "qwen2"])
-def test_a_voice_becomes_the_adapter_it_was_made_from(architecture, role, bases, adapters, tmp_path):
-    base, adapter, voice = bases[architecture], adapters[architecture][role], tmp_path / "voice.gguf"
-    to_voice(adapter, voice, base.gguf, "f32")
-    config = to_adapter(voice, base.hf, tmp_path / "again")
+def test_a_gguf_adapter_becomes_the_peft_adapter_it_was_made_from(architecture, role, bases, adapters, tmp_path):
+    base, adapter, gguf_file = bases[architecture], adapters[architecture][role], tmp_path / "adapter.gguf"
+    to_gguf_adapter(adapter, gguf_file, base.gguf, "f32")
+    config = to_peft(gguf_file, base.hf, tmp_path / "again")
     given = PeftConfig.from_pretrained(adapter)
     assert (config.r, config.lora_alpha) == (given.r, given.lora_alpha)
     assert config.alora_invocation_tokens == given.alora_invocation_tokens
@@ -162,15 +162,15 @@ def test_a_voice_becomes_the_adapter_it_was_made_from(architecture, role, bases,
     assert all(torch.equal(one[key].float(), other[key]) for key in one)
 
 
-def test_only_a_voice_of_this_base_becomes_an_adapter(bases, adapters, tmp_path):
-    voice = tmp_path / "voice.gguf"
-    to_voice(adapters["qwen2"]["actor"], voice, bases["qwen2"].gguf)
-    with pytest.raises(ExportError, match="this voice's base"):
-        to_adapter(voice, bases["llama"].hf, tmp_path / "again")
+def test_only_a_gguf_adapter_of_this_base_becomes_a_peft_adapter(bases, adapters, tmp_path):
+    gguf_file = tmp_path / "adapter.gguf"
+    to_gguf_adapter(adapters["qwen2"]["actor"], gguf_file, bases["qwen2"].gguf)
+    with pytest.raises(ExportError, match="this adapter's base"):
+        to_peft(gguf_file, bases["llama"].hf, tmp_path / "again")
     assert not (tmp_path / "again").exists()
 
 
-# what cannot become a voice
+# what cannot become a GGUF adapter
 
 
 def changed(adapter, to, weights=None, **config):
@@ -184,7 +184,7 @@ def changed(adapter, to, weights=None, **config):
     return to
 
 
-def test_what_a_voice_cannot_carry_is_refused(bases, adapters, tmp_path):
+def test_what_a_gguf_adapter_cannot_carry_is_refused(bases, adapters, tmp_path):
     plain, out = adapters["llama"]["actor"], tmp_path / "out.gguf"
     layer = "base_model.model.model.layers.0.self_attn.q_proj"
     cases = {
@@ -195,23 +195,23 @@ def test_what_a_voice_cannot_carry_is_refused(bases, adapters, tmp_path):
     }
     for folder, sentence in cases.items():
         with pytest.raises(ExportError, match=sentence):
-            to_voice(folder, out, bases["llama"].gguf)
-    with pytest.raises(ExportError, match=r"'q2_k' is no type of a voice"):
-        to_voice(plain, out, bases["llama"].gguf, "q2_k")
+            to_gguf_adapter(folder, out, bases["llama"].gguf)
+    with pytest.raises(ExportError, match=r"'q2_k' is no number type of a GGUF adapter"):
+        to_gguf_adapter(plain, out, bases["llama"].gguf, "q2_k")
     assert not out.exists()
 
 
 def test_an_adapter_of_another_base_is_refused(bases, adapters, tmp_path):
     wide = {"base_model.model.model.layers.0.mlp.up_proj.lora_B.weight": torch.ones(256, 4)}
     other = changed(adapters["llama"]["actor"], tmp_path / "wide", wide)
-    with pytest.raises(ExportError, match=r"does not fit tiny\.gguf.*the base that the voice was trained on"):
-        to_voice(other, tmp_path / "out.gguf", bases["llama"].gguf)
+    with pytest.raises(ExportError, match=r"does not fit tiny\.gguf.*the base that the adapter was trained on"):
+        to_gguf_adapter(other, tmp_path / "out.gguf", bases["llama"].gguf)
 
 
 def test_an_architecture_that_was_never_compared_is_refused(bases, adapters, tmp_path, monkeypatch):
     monkeypatch.delitem(export.PAIRED, "qwen2")
     with pytest.raises(ExportError, match=r"'qwen2', for which no export was ever compared"):
-        to_voice(adapters["qwen2"]["actor"], tmp_path / "out.gguf", bases["qwen2"].gguf)
+        to_gguf_adapter(adapters["qwen2"]["actor"], tmp_path / "out.gguf", bases["qwen2"].gguf)
 
 
 def test_a_failed_export_leaves_nothing_behind(bases, adapters, tmp_path, monkeypatch):
@@ -220,7 +220,7 @@ def test_a_failed_export_leaves_nothing_behind(bases, adapters, tmp_path, monkey
 
     monkeypatch.setattr(gguf.GGUFWriter, "write_tensors_to_file", full)
     with pytest.raises(ExportError, match=r"cannot be written.*No space left"):
-        to_voice(adapters["llama"]["actor"], tmp_path / "new" / "out.gguf", bases["llama"].gguf)
+        to_gguf_adapter(adapters["llama"]["actor"], tmp_path / "new" / "out.gguf", bases["llama"].gguf)
     assert list((tmp_path / "new").iterdir()) == []
 
 
@@ -228,23 +228,23 @@ def test_a_failed_export_leaves_nothing_behind(bases, adapters, tmp_path, monkey
 
 
 @pytest.fixture(scope="module")
-def voices(bases, adapters, tmp_path_factory):
-    """Plain voices by architecture, and an activated one."""
-    folder, made = tmp_path_factory.mktemp("voices"), {}
+def gguf_adapters(bases, adapters, tmp_path_factory):
+    """Plain adapters by architecture, and an activated one."""
+    folder, made = tmp_path_factory.mktemp("adapters"), {}
     for name, base in bases.items():
         made[name] = folder / f"{name}.gguf"
-        to_voice(adapters[name]["actor"], made[name], base.gguf, "f32")
+        to_gguf_adapter(adapters[name]["actor"], made[name], base.gguf, "f32")
     made["activated"] = folder / "activated.gguf"
-    to_voice(adapters["llama"]["critic"], made["activated"], bases["llama"].gguf)
+    to_gguf_adapter(adapters["llama"]["critic"], made["activated"], bases["llama"].gguf)
     return made
 
 
 @pytest.mark.parametrize(("architecture", "quantization", "limit"), [("llama", "F16", 2e-3), ("qwen2", "BF16", 2e-2)])
 def test_a_merged_file_has_the_weights_of_pefts_merge(
-    architecture, quantization, limit, bases, adapters, voices, tmp_path
+    architecture, quantization, limit, bases, adapters, gguf_adapters, tmp_path
 ):
     base, out = bases[architecture], tmp_path / "merged.gguf"
-    merge.merge(base.gguf, voices[architecture], out, quantization)
+    merge.merge(base.gguf, gguf_adapters[architecture], out, quantization)
     model = AutoModelForCausalLM.from_pretrained(base.hf, dtype=torch.float32)
     expected = PeftModel.from_pretrained(model, adapters[architecture]["actor"]).merge_and_unload().state_dict()
     found = AutoModelForCausalLM.from_pretrained(tmp_path, gguf_file=out.name, dtype=torch.float32).state_dict()
@@ -253,13 +253,13 @@ def test_a_merged_file_has_the_weights_of_pefts_merge(
         assert torch.allclose(found[name], weight, atol=limit, rtol=limit), name
 
 
-def test_a_merged_file_says_what_peft_says(bases, adapters, voices, tmp_path):
+def test_a_merged_file_says_what_peft_says(bases, adapters, gguf_adapters, tmp_path):
     base, out = bases["llama"], tmp_path / "merged.gguf"
-    merge.merge(base.gguf, voices["llama"], out, "F16")
-    trained = HfEngine(base.hf, voices={"actor": adapters["llama"]["actor"]}, context=512, dtype="float32")
+    merge.merge(base.gguf, gguf_adapters["llama"], out, "F16")
+    trained = HfEngine(base.hf, adapters={"actor": adapters["llama"]["actor"]}, context=512, dtype="float32")
     merged = LlamaCppEngine(out, context=512, threads=1)
     greedy = Sampling(max_tokens=12)
-    ((expected,),) = trained.sample([ASKED], greedy, voice="actor")
+    ((expected,),) = trained.sample([ASKED], greedy, adapter="actor")
     ((plain,),) = trained.sample([ASKED], greedy)
     ((found,),) = merged.sample([ASKED], greedy)
     assert found.text == expected.text != plain.text
@@ -267,9 +267,9 @@ def test_a_merged_file_says_what_peft_says(bases, adapters, voices, tmp_path):
     trained.close()
 
 
-def test_stock_llama_cpp_opens_it_with_all_that_the_base_says(bases, voices, tmp_path):
+def test_stock_llama_cpp_opens_it_with_all_that_the_base_says(bases, gguf_adapters, tmp_path):
     out = tmp_path / "merged.gguf"
-    merge.merge(bases["qwen2"].gguf, voices["qwen2"], out, "Q4_K_M")
+    merge.merge(bases["qwen2"].gguf, gguf_adapters["qwen2"], out, "Q4_K_M")
     before, after = export.open_gguf(bases["qwen2"].gguf), export.open_gguf(out)
     added = {"general.file_type", "general.quantization_version"}
     kept = {name for name in before.fields if not name.startswith("GGUF.")} - added
@@ -284,10 +284,10 @@ def test_stock_llama_cpp_opens_it_with_all_that_the_base_says(bases, voices, tmp
     model.close()
 
 
-def test_weights_that_the_voice_leaves_alone_are_not_rounded_again(bases, voices, tmp_path):
+def test_weights_that_the_adapter_leaves_alone_are_not_rounded_again(bases, gguf_adapters, tmp_path):
     small, out = tmp_path / "small.gguf", tmp_path / "merged.gguf"
     merge._quantize(bases["llama"].gguf, small, merge.QUANTIZED["Q8_0"])
-    merge.merge(small, voices["llama"], out, "Q8_0")
+    merge.merge(small, gguf_adapters["llama"], out, "Q8_0")
     before, after = ({t.name: t for t in export.open_gguf(path).tensors} for path in (small, out))
     for name in ("token_embd.weight", "output_norm.weight"):
         assert (before[name].data == after[name].data).all()
@@ -296,21 +296,21 @@ def test_weights_that_the_voice_leaves_alone_are_not_rounded_again(bases, voices
     assert np.abs(rows[0] - rows[1]).max() > 0.1
 
 
-def test_what_cannot_be_merged_is_refused(bases, voices, small_model, tmp_path):
+def test_what_cannot_be_merged_is_refused(bases, gguf_adapters, small_model, tmp_path):
     silent = tmp_path / "silent.gguf"
     data = bases["llama"].gguf.read_bytes()
     silent.write_bytes(data.replace(b"tokenizer.chat_template", b"tokenizer.chat_templatX"))
     base, out = bases["llama"].gguf, tmp_path / "merged.gguf"
     cases = [
-        (base, voices["activated"], "Q8_0", r"activated\.gguf is an activated voice.*no merged file"),
-        (silent, voices["llama"], "Q8_0", r"silent\.gguf has no chat template"),
-        (base, voices["qwen2"], "Q8_0", r"voice of a qwen2 model and tiny\.gguf is llama"),
-        (base, base, "Q8_0", r"tiny\.gguf is not a voice"),
-        (small_model, voices["llama"], "Q8_0", r"llama\.gguf does not fit"),
-        (base, voices["llama"], "Q3", r"'Q3' is no known type"),
+        (base, gguf_adapters["activated"], "Q8_0", r"activated\.gguf is an activated adapter.*no merged file"),
+        (silent, gguf_adapters["llama"], "Q8_0", r"silent\.gguf has no chat template"),
+        (base, gguf_adapters["qwen2"], "Q8_0", r"adapter of a qwen2 model and tiny\.gguf is llama"),
+        (base, base, "Q8_0", r"tiny\.gguf is not an adapter"),
+        (small_model, gguf_adapters["llama"], "Q8_0", r"llama\.gguf does not fit"),
+        (base, gguf_adapters["llama"], "Q3", r"'Q3' is no known type"),
         (base, tmp_path / "none.gguf", "Q8_0", r"none\.gguf cannot be read"),
     ]
-    for base_file, voice, quantization, sentence in cases:
+    for base_file, gguf_file, quantization, sentence in cases:
         with pytest.raises(ExportError, match=sentence):
-            merge.merge(base_file, voice, out, quantization)
+            merge.merge(base_file, gguf_file, out, quantization)
     assert not out.exists()

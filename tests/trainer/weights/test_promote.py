@@ -12,7 +12,7 @@ from runtime import settings
 from runtime.critic.aggregation import Aggregation, fitted_with
 from runtime.models import adapters
 from runtime.models import catalogue as models
-from runtime.models.adapter_cards import BASE_KEY, VoiceCard, VoiceError, read_card
+from runtime.models.adapter_cards import BASE_KEY, AdapterCard, AdapterError, read_card
 from runtime.models.adapters import Current
 from runtime.problems.json_rows import RowError
 from trainer.weights import gate, promote
@@ -32,9 +32,9 @@ DRAFT = {
 }
 
 
-def card(voice="critic", **more):
-    known = {"base": "small", "base_sha256": BASE_SHA256, "voice": voice, "sha256": "0" * 64}
-    return VoiceCard.model_validate(DRAFT | known | more)
+def card(role="critic", **more):
+    known = {"base": "small", "base_sha256": BASE_SHA256, "role": role, "sha256": "0" * 64}
+    return AdapterCard.model_validate(DRAFT | known | more)
 
 
 def rows(wrong, correct, size=200, prefix="a"):
@@ -54,7 +54,7 @@ def plainly(right, size=200):
 
 
 @pytest.mark.parametrize(
-    ("voice", "base", "current", "promoted", "said"),
+    ("adapter", "base", "current", "promoted", "said"),
     [
         (rows(60, 80), rows(30, 10), None, True, "Better than the base: on 200 rows of held its accuracy is 70.0%"),
         (rows(60, 80), rows(60, 80), None, False, r"\+0.0% \[\+0.0%, \+0.0%\], .* F1 68.6%"),
@@ -70,15 +70,15 @@ def plainly(right, size=200):
         (plainly(120), plainly(80), plainly(121), False, "Worse than version 1"),
     ],
 )
-def test_better_than_the_base_and_not_worse_than_what_is_in_use(voice, base, current, promoted, said):
-    made = card("critic" if f1(voice) is not None else "actor")
-    verdict = judge(Candidate(made, "held", voice, base, current), "1" if current else None)
+def test_better_than_the_base_and_not_worse_than_what_is_in_use(adapter, base, current, promoted, said):
+    made = card("critic" if f1(adapter) is not None else "actor")
+    verdict = judge(Candidate(made, "held", adapter, base, current), "1" if current else None)
     assert verdict.promoted is promoted
     assert re.search(said, "\n".join(verdict.reasons)), verdict.reasons
 
 
 @pytest.mark.parametrize(
-    ("voice", "base", "current", "in_use", "said"),
+    ("adapter", "base", "current", "in_use", "said"),
     [
         (rows(40, 45, 98), rows(1, 1, 98), None, None, "98 rows are too few: at least 100"),
         (plainly(200), plainly(1), None, None, "at least 20 wrong and 20 right attempts .* are 0 and 0"),
@@ -88,8 +88,8 @@ def test_better_than_the_base_and_not_worse_than_what_is_in_use(voice, base, cur
         (rows(60, 80), rows(1, 1), None, "3", "Version 3 is in use: measure it on the same rows"),
     ],
 )
-def test_measurements_that_prove_nothing_promote_nothing(voice, base, current, in_use, said):
-    verdict = judge(Candidate(card(), "held", voice, base, current), in_use)
+def test_measurements_that_prove_nothing_promote_nothing(adapter, base, current, in_use, said):
+    verdict = judge(Candidate(card(), "held", adapter, base, current), in_use)
     assert not verdict.promoted
     assert re.search(said, "\n".join(verdict.reasons)), verdict.reasons
 
@@ -161,47 +161,47 @@ def results(path, outcomes, **more):
     return path
 
 
-def options(folder, version="1", voice=None, current=None, value=1.0, **more):
+def options(folder, version="1", measured=None, current=None, value=1.0, **more):
     draft = folder / "card.json"
     draft.write_text(json.dumps(DRAFT | {"version": version}))
     known = {
         "gguf": adapter(folder / f"candidate-{version}.gguf", value=value),
         "card": draft,
         "base": "small",
-        "voice": "critic",
+        "role": "critic",
         "held_out": "held",
-        "results": results(folder / "voice.jsonl", voice or rows(60, 80)),
+        "results": results(folder / "adapter.jsonl", measured or rows(60, 80)),
         "base_results": results(folder / "base.jsonl", rows(30, 10)),
         "current_results": results(folder / "current.jsonl", current) if current else None,
     }
     return Options(**known | more)
 
 
-def test_a_promoted_voice_is_in_use_and_its_forerunner_stays_reachable(chosen, tmp_path):
+def test_a_promoted_adapter_is_in_use_and_its_forerunner_stays_reachable(chosen, tmp_path):
     _, first = promote.promote(options(tmp_path), chosen)
     asked = options(tmp_path, "2", rows(70, 80), current=rows(60, 80), value=2.0)
     verdict, second = promote.promote(asked, chosen)
     assert verdict.promoted
-    assert adapters.voices_of("small", chosen)["critic"].path == second
+    assert adapters.adapters_of("small", chosen)["critic"].path == second
     assert second.read_bytes() == asked.gguf.read_bytes()
     assert adapters.back("small", "critic", chosen).version == "1"
-    assert adapters.voices_of("small", chosen)["critic"].path == first
+    assert adapters.adapters_of("small", chosen)["critic"].path == first
     assert not list(chosen.models_dir.rglob("*.part"))
 
 
-def test_a_voice_that_waits_to_be_chosen_changes_nothing_until_then(chosen, tmp_path):
+def test_an_adapter_that_waits_to_be_chosen_changes_nothing_until_then(chosen, tmp_path):
     promote.promote(options(tmp_path), chosen)
     asked = options(tmp_path, "2", rows(70, 80), current=rows(60, 80), value=2.0, use=False)
     verdict, waiting = promote.promote(asked, chosen)
     assert verdict.promoted
     assert adapters.current("small", "critic", chosen).version == "1"
     adapters.use("small", "critic", "2", chosen)
-    assert adapters.voices_of("small", chosen)["critic"].path == waiting
+    assert adapters.adapters_of("small", chosen)["critic"].path == waiting
 
 
 def test_the_card_holds_what_was_measured_and_reads_as_text(chosen, tmp_path):
     _, path = promote.promote(options(tmp_path), chosen)
-    made = adapters.voices_of("small", chosen)["critic"].card
+    made = adapters.adapters_of("small", chosen)["critic"].card
     assert made.metrics["held"]["f1"].value == pytest.approx(2 * 0.6 * 0.8 / 1.4)
     assert made.base_metrics["held"]["accuracy"].value == pytest.approx(0.2)
     assert made.aggregation["quick"]["features"] == {"verdict": 0.8}
@@ -221,7 +221,7 @@ def test_the_card_holds_what_was_measured_and_reads_as_text(chosen, tmp_path):
         assert fact in text
 
 
-def test_a_refused_voice_leaves_everything_as_it_was(chosen, tmp_path):
+def test_a_refused_adapter_leaves_everything_as_it_was(chosen, tmp_path):
     promote.promote(options(tmp_path), chosen)
     before = {path: path.read_bytes() for path in chosen.models_dir.rglob("*") if path.is_file()}
     verdict, path = promote.promote(options(tmp_path, "2", current=rows(61, 80)), chosen)
@@ -232,7 +232,7 @@ def test_a_refused_voice_leaves_everything_as_it_was(chosen, tmp_path):
     assert json.loads(promote.told(verdict, path, as_json=True))["figures"]["current"]["accuracy"]["value"] == 0.705
 
 
-def test_shipped_voices_have_their_own_history_and_one_size(chosen, tmp_path, monkeypatch):
+def test_shipped_adapters_have_their_own_history_and_one_size(chosen, tmp_path, monkeypatch):
     promote.promote(options(tmp_path), chosen)
     verdict, path = promote.promote(options(tmp_path, ship=True), chosen)  # needs no comparison: none ships yet
     assert verdict.promoted
@@ -253,7 +253,7 @@ def test_the_adapter_of_peft_is_kept_beside_it(chosen, tmp_path):
         promote.promote(options(tmp_path, adapter=folder), chosen)
     (folder / "adapter_model.safetensors").write_bytes(b"weights")
     promote.promote(options(tmp_path, adapter=folder), chosen)
-    kept = adapters.voices_of("small", chosen)["critic"].folder
+    kept = adapters.adapters_of("small", chosen)["critic"].folder
     assert (kept / "adapter_model.safetensors").read_bytes() == b"weights"
 
 
@@ -263,11 +263,11 @@ def test_what_does_not_belong_together_is_refused(chosen, tmp_path):
     for file in (stranger, nameless):
         with pytest.raises(PromoteError, match="does not name small as its base"):
             promote.promote(options(tmp_path, gguf=file), chosen)
-    with pytest.raises(VoiceError, match="'nobody' is neither"):
+    with pytest.raises(AdapterError, match="'nobody' is neither"):
         promote.promote(options(tmp_path, base="nobody"), chosen)
     contrary = tmp_path / "contrary.json"
     contrary.write_text(json.dumps(DRAFT | {"sha256": "cd" * 32, "voice": "actor"}))
-    with pytest.raises(PromoteError, match="says another voice and sha256"):
+    with pytest.raises(PromoteError, match="says another role and sha256"):
         promote.promote(options(tmp_path, card=contrary), chosen)
     contrary.write_text(json.dumps(DRAFT | {"licence": None, "extra": 1}))
     with pytest.raises(PromoteError, match=r"licence: .*; extra: "):

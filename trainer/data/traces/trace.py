@@ -1,4 +1,4 @@
-"""A trace: steps, what the voice says to each, and the answer; and what of it is learned."""
+"""A trace: steps, what the model says to each, and the answer; and what of it is learned."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from runtime.types import Problem
 from trainer.data.rows import Row
 
 DECISION = 4.0
-"""What the first word of a check weighs: with it the voice doubts or goes on, and it is one word among two hundred."""
+"""What the first word of a check weighs: with it the model doubts or goes on, and it is one word among two hundred."""
 
 
 @dataclass(frozen=True)
 class Told:
-    """A step and what the voice says to it."""
+    """A step and what the model says to it."""
 
     step: str
     right: bool
@@ -34,7 +34,7 @@ class Trace:
 
     @property
     def text(self) -> str:
-        """As the voice writes it."""
+        """As the model writes it."""
         return "".join(piece for piece, _ in self.pieces)
 
     @property
@@ -75,14 +75,14 @@ def _heard(lines: Sequence[Line]) -> list[bool]:
 
 
 def row(trace: Trace) -> Row:
-    """A lesson for the self-talk voice. A step that goes wrong is read and not learned: the voice learns to doubt such
+    """A lesson for self-talk. A step that goes wrong is read and not learned: the model learns to doubt such
     steps, not to make them."""
     messages = conversation(trace.problem, prompt="selftalk")
     return Row(messages=tuple(messages), reply=tuple(trace.pieces), source=trace.problem.source)
 
 
 def actor_row(trace: Trace) -> Row:
-    """A lesson for the actor's voice: the solution alone, without the talk and what was doubted."""
+    """A lesson for the actor: the solution alone, without the talk and what was doubted."""
     steps = (one.step for one in trace.told if one.right)
     text = join_steps(steps, trace.answer, language_of(trace.problem.text))
     return Row(messages=tuple(conversation(trace.problem)), reply=((text, 1.0),), source=trace.problem.source)

@@ -1,4 +1,4 @@
-"""A talk in the voice's own words: first person, many wordings, and often only a word."""
+"""A talk in the model's own words: first person, many wordings, and often only a word."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from trainer.data.traces.trace import Told, Trace
 
 
 def smoothed(trace: Trace, seed: int) -> Trace:
-    """The same talk in the voice's own words: what a tutor said to "you" it says of itself, and often less."""
+    """The same talk in the model's own words: what a tutor said to "you" it says of itself, and often less."""
     dice, language = random.Random(f"{trace.problem.id} {seed} words"), language_of(trace.problem.text)
     told = tuple(Told(one.step, one.right, _own(one, dice, language)) for one in trace.told)
     return Trace(trace.problem, told, trace.answer)
@@ -48,7 +48,7 @@ def _may_go_on(words: str) -> bool:
     return bool(re.match(r"(?:The|This|Here|That|It|There|In|A|An|Taking|Look|Something|Nothing)\b", words))
 
 
-# The first word decides, and it is one of two: how a voice goes on may vary, what it decides should be easy to learn.
+# The first word decides, and it is one of two: how a model goes on may vary, what it decides should be easy to learn.
 _PLAIN: dict[Language, tuple[str, ...]] = {
     "en": ("right.", "yes.", "yes, that holds.", "right, fine.", "right, on I go.", "yes, sound.", "yes, that fits."),
     "zh-CN": ("对。", "对，继续。", "对，成立。", "对，可以。"),

@@ -38,7 +38,7 @@ class Measured:
 
     played: Played
     told: Mapping[str, Told]
-    """On the same attempts: "base" and "voice" (the word alone), "joined" (the quick panel)."""
+    """On the same attempts: "base" and "adapter" (the word alone), "joined" (the quick panel)."""
     rounds: Mapping[Arm, Sequence[Sequence[Round]]]
     """By arm: for each seed the rounds, the first being the actor before any."""
     talks: Mapping[str, Bools]
@@ -56,8 +56,8 @@ def all_claims(m: Measured) -> list[Claim]:
 
 
 def mc1(m: Measured) -> Claim:
-    base, voice = m.told["base"], m.told["voice"]
-    difference = paired(voice.hits, base.hits, of=voice.problems)
+    base, adapter = m.told["base"], m.told["adapter"]
+    difference = paired(adapter.hits, base.hits, of=adapter.problems)
     lines = [
         f"{name}: {_share(told.hits)} told rightly, F1 of the wrong ones {told.f1():.1%}, of the right ones "
         f"{told.f1(True):.1%}"

@@ -1,4 +1,4 @@
-"""What an experiment stands on: a base, problems it can nearly solve, and voices tuned on that base."""
+"""What an experiment stands on: a base, problems it can nearly solve, and adapters tuned on that base."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ from pathlib import Path
 
 from runtime import engines
 from runtime.critic.aggregation import read_weights
-from runtime.critic.evidence.verdict import VOICE as CRITIC
+from runtime.critic.evidence.verdict import ADAPTER as CRITIC
 from runtime.engines.base import Engine
 from runtime.files import ROOT
 from runtime.models import catalogue
 from runtime.problems import wordproblems
 from runtime.problems.worked import Worked
-from runtime.prompts.actor_turn import VOICE as ACTOR
+from runtime.prompts.actor_turn import ADAPTER as ACTOR
 from runtime.settings import Settings
 from runtime.types import content_hash
 from trainer.data.rows import Row, write_rows
 from trainer.reproductions.mathcritique.play import Players
 from trainer.training.recipe import read_recipe
 from trainer.training.sft import Run
-from trainer.weights.export import to_voice
+from trainer.weights.export import to_gguf_adapter
 
 BENCH = "bench"
 BENCH_FILE = ROOT / "data" / "models" / "bench" / "bench.gguf"
 """The bench model that comes with the project (`trainer pretrain` makes another)."""
 RECIPES = ROOT / "trainer" / "recipes" / "sft"
 CONTEXT, PARALLEL = 1024, 32
-Voices = dict[str, Path]
+Adapters = dict[str, Path]
 
 
 @dataclass(frozen=True)
 class Judge:
-    """A critic's voice, and the file of the weights that were fitted with it."""
+    """A critic's adapter, and the file of the weights that were fitted with it."""
 
-    voice: Path
+    adapter: Path
     weights: Path
 
 
@@ -61,33 +61,33 @@ class Ground:
         short = (one for one in wordproblems.stream(seed, split) if len(one.lines) <= self.most_steps)
         return list(islice(short, count))
 
-    def engine(self, voices: Voices | None = None, parallel: int = PARALLEL) -> Engine:
+    def engine(self, adapters: Adapters | None = None, parallel: int = PARALLEL) -> Engine:
         """To be closed by the caller. Raises EngineError, ModelError."""
         settings = self.settings.with_(model=str(self.gguf), context=CONTEXT)
-        return engines.open_engine(settings, parallel, batches=True, files=voices or {})
+        return engines.open_engine(settings, parallel, batches=True, files=adapters or {})
 
     @contextmanager
     def players(self, actor: Path | None, judge: Judge | None = None) -> Iterator[Players]:
-        """Both players, or the actor alone; without a voice of its own the bare base is the actor."""
-        voices = ({CRITIC: judge.voice} if judge else {}) | ({ACTOR: actor} if actor else {})
-        engine = self.engine(voices)
+        """Both players, or the actor alone; without an adapter of its own the bare base is the actor."""
+        adapters = ({CRITIC: judge.adapter} if judge else {}) | ({ACTOR: actor} if actor else {})
+        engine = self.engine(adapters)
         try:
             yield Players(engine, read_weights(judge.weights) if judge else {})
         finally:
             engine.close()
 
-    def tuned(self, voice: str, rows: Iterable[Row]) -> Path:
-        """A voice that learned these rows, as a GGUF file; made once, gone on with after a crash. Raises what tuning
+    def tuned(self, adapter: str, rows: Iterable[Row]) -> Path:
+        """An adapter that learned these rows, as a GGUF file; made once, gone on with after a crash. Raises what tuning
         raises."""
         lines = list(rows)
         name = content_hash(*(row.model_dump_json() for row in lines))
         path = RECIPES / f"actor-{self.base}.yaml"
         data = self.settings.home / "mathcritique" / "rows" / name
-        recipe = read_recipe(path, data, base=str(self.gguf), voice=voice)
+        recipe = read_recipe(path, data, base=str(self.gguf), adapter=adapter)
         write_rows(recipe.data[0], lines)
         run = Run(recipe, self.settings)
-        made = run.folder / f"{voice}.gguf"
+        made = run.folder / f"{adapter}.gguf"
         run.run()
         if not made.exists():
-            to_voice(run.adapter, made, self.gguf)
+            to_gguf_adapter(run.adapter, made, self.gguf)
         return made

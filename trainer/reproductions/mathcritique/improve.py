@@ -22,7 +22,7 @@ from typing import Literal, get_args
 
 from runtime.files import sha256_of, write_whole
 from runtime.problems.worked import Worked
-from runtime.prompts.actor_turn import VOICE as ACTOR
+from runtime.prompts.actor_turn import ADAPTER as ACTOR
 from runtime.text import join_steps
 from runtime.types import Problem, Value, content_hash
 from trainer.data.critiques.guards import is_shortcut
@@ -103,7 +103,7 @@ class Round(Value):
 
 
 def first_actor(ground: Ground, plan: Plan) -> Path:
-    """The voice that learned the original data alone: round 0 of every arm. Raises what tuning raises."""
+    """The adapter that learned the original data alone: round 0 of every arm. Raises what tuning raises."""
     return ground.tuned(ACTOR, _shuffled(_original(ground, plan), plan, 0))
 
 
@@ -124,7 +124,7 @@ class Improvement:
 
     def __init__(self, plan: Plan, ground: Ground, judge: Judge) -> None:
         self.plan, self.ground, self.judge = plan, ground, judge
-        decides = [sha256_of(file) for file in (ground.gguf, judge.voice, judge.weights)]
+        decides = [sha256_of(file) for file in (ground.gguf, judge.adapter, judge.weights)]
         shared = json.dumps({**asdict(plan), "arm": None}, sort_keys=True)
         name = content_hash(shared, str(ground.most_steps), *decides)
         self.folder = ground.settings.home / "improve" / f"{plan.arm}-{name}"

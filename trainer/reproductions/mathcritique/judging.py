@@ -12,7 +12,7 @@ from pathlib import Path
 from runtime.critic.aggregation import Aggregation, write_weights
 from runtime.critic.critic import first_error
 from runtime.critic.evidence import DEPTHS
-from runtime.critic.evidence.verdict import VOICE as CRITIC
+from runtime.critic.evidence.verdict import ADAPTER as CRITIC
 from runtime.files import sha256_of
 from runtime.problems.worked import Worked
 from runtime.search.solutions import Solution
@@ -50,24 +50,24 @@ class Teacher:
         return known
 
     def teach(self, problems: int) -> Judge:
-        """A voice that learned from this material, with its weights."""
-        voice = self.ground.tuned(CRITIC, (critic_row(attempt) for _, attempt in self.material(problems)))
-        weights = voice.with_name("weights.json")
+        """An adapter that learned from this material, with its weights."""
+        adapter = self.ground.tuned(CRITIC, (critic_row(attempt) for _, attempt in self.material(problems)))
+        weights = adapter.with_name("weights.json")
         if not weights.exists():
-            write_weights(weights, self.weights(voice))
-        return Judge(voice, weights)
+            write_weights(weights, self.weights(adapter))
+        return Judge(adapter, weights)
 
-    def weights(self, voice: Path | None) -> dict[str, Aggregation]:
-        """Of the quick panel and of each of its sources alone, for a voice or the bare base."""
-        collected = self._collect(voice, self._apart)
-        return fit_panels(collected.attempts, collected.findings(), collected.sources, collected.has_voice)
+    def weights(self, adapter: Path | None) -> dict[str, Aggregation]:
+        """Of the quick panel and of each of its sources alone, for an adapter or the bare base."""
+        collected = self._collect(adapter, self._apart)
+        return fit_panels(collected.attempts, collected.findings(), collected.sources, collected.has_adapter)
 
-    def discriminate(self, voice: Path | None, panel: str, attempts: Sequence[Attempt]) -> Told:
+    def discriminate(self, adapter: Path | None, panel: str, attempts: Sequence[Attempt]) -> Told:
         """How well a panel tells right attempts from wrong ones, whatever the step. The bare base has the panel
-        "verdict" for its word, with a threshold as well chosen as the voice's."""
-        collected = self._collect(voice, [_known(one) for one in attempts if one.trajectory.steps])
-        sources = panels_among(collected.sources, collected.has_voice)[panel]
-        weights = self.weights(voice)[panel]
+        "verdict" for its word, with a threshold as well chosen as the adapter's."""
+        collected = self._collect(adapter, [_known(one) for one in attempts if one.trajectory.steps])
+        sources = panels_among(collected.sources, collected.has_adapter)[panel]
+        weights = self.weights(adapter)[panel]
         judged_cases = cases(collected.attempts, collected.findings(), sources)
         accepted = [first_error(case.steps, weights) is None for case in judged_cases]
         problems = [one.problem.id for one in collected.attempts]
@@ -91,11 +91,11 @@ class Teacher:
         tried = ((one, [_graded(attempt) for attempt in islice(attempts, TRIES)]) for one in worked)
         return [(one, attempt) for one, some in tried for attempt in placed(some, _way(one))]
 
-    def _collect(self, voice: Path | None, attempts: Sequence[JudgedAttempt]) -> JudgedEvidence:
+    def _collect(self, adapter: Path | None, attempts: Sequence[JudgedAttempt]) -> JudgedEvidence:
         """The evidence of a quick check, one attempt after the other, so that it is always the same."""
-        engine = self.ground.engine({CRITIC: voice} if voice else {}, parallel=1)
+        engine = self.ground.engine({CRITIC: adapter} if adapter else {}, parallel=1)
         try:
-            name = content_hash(str(voice)) if voice else "none"
+            name = content_hash(str(adapter)) if adapter else "none"
             collected = JudgedEvidence(attempts, engine, self.ground.settings, DEPTHS["quick"], name)
             for _ in collected.run():
                 pass

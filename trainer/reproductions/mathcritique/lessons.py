@@ -1,4 +1,4 @@
-"""What the players learn from, as rows: solutions, refinements after critiques, and talks of one voice.
+"""What the players learn from, as rows: solutions, refinements after critiques, and talks of one model.
 
 Every row comes from a worked problem whose steps are known exactly, or from an attempt that was graded.
 """

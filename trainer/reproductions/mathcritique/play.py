@@ -13,9 +13,9 @@ from threading import Event
 from runtime.checks.grading import grade
 from runtime.critic.aggregation import Aggregation
 from runtime.critic.critic import UNSAID, Critic
-from runtime.critic.evidence.verdict import VOICE
+from runtime.critic.evidence.verdict import ADAPTER as CRITIC
 from runtime.engines.base import Completion, Engine, Message, Messages, Metered, Sampling
-from runtime.prompts.actor_turn import VOICE as ACTOR
+from runtime.prompts.actor_turn import ADAPTER as ACTOR
 from runtime.prompts.actor_turn import after_critique, conversation
 from runtime.prompts.critic_turn import put_to_critic, verdict_parts, verdict_words
 from runtime.solving.actor import next_or_value
@@ -82,7 +82,7 @@ class Reading(Value):
 
 @dataclass(frozen=True)
 class Players:
-    """The two players on one engine, which may hold voices for both."""
+    """The two players on one engine, which may hold adapters for both."""
 
     engine: Engine
     weights: Mapping[str, Aggregation]
@@ -119,7 +119,7 @@ class Players:
 
     def _written(self, asked: Iterable[Messages], n: int, temperature: float, seed: int) -> Iterable[list[Completion]]:
         sampling = Sampling(temperature=temperature, max_tokens=self.max_tokens, seed=seed)
-        return self.engine.sample(asked, sampling, ACTOR if ACTOR in self.engine.voices else None, n)
+        return self.engine.sample(asked, sampling, ACTOR if ACTOR in self.engine.adapters else None, n)
 
     def _criticise(self, attempt: Attempt) -> Reading:
         asked = attempt.problem.model_copy(update={"answer": None})
@@ -134,7 +134,7 @@ class Players:
 
 
 def worded(engine: Engine, problem: Problem, attempt: Trajectory, critique: Critique) -> Critique:
-    """A critique with a reason for the first error: where no source has noted one, what the critic's voice goes on to
+    """A critique with a reason for the first error: where no source has noted one, what the critic's adapter goes on to
     say after its verdict, which is MathCritique's natural-language feedback. (The app keeps to what can be checked.)"""
     language, place = language_of(problem.text), critique.first_error
     if place is None or critique.verdicts[place].comment != UNSAID[language]:
@@ -142,7 +142,7 @@ def worded(engine: Engine, problem: Problem, attempt: Trajectory, critique: Crit
     steps = [step.text for step in attempt.steps[: place + 1]]
     turn = "".join(verdict_parts(steps, language)) + f"{verdict_words(language)[1]}]"
     asked = [*put_to_critic(problem), Message(role="assistant", content=turn)]
-    [[said]] = engine.sample([asked], Sampling(max_tokens=COMMENT_TOKENS), VOICE, stop=("\n",))
+    [[said]] = engine.sample([asked], Sampling(max_tokens=COMMENT_TOKENS), CRITIC, stop=("\n",))
     blamed = critique.verdicts[place].model_copy(update={"comment": said.text.strip()})
     return critique.model_copy(update={"verdicts": (*critique.verdicts[:place], blamed)})
 

@@ -45,8 +45,8 @@ def _parts(name: str, facts: Mapping[str, Any], claims: Sequence[Claim], measure
         "problem. *holds*: every interval lies on the claimed side; *consistent*: every difference does (MC3, MC6, "
         "MC8, MC10 and MC11 have no interval, so they are consistent at best). A turn is an attempt, a critique or a "
         "refinement, however often it asks the model. Beside MC1, where its word is heard alone too, the critic is the "
-        "app's quick check: its word, exact arithmetic, and what the model expected to read. The one-voice talkers of "
-        "MC12 have no such help.",
+        "app's quick check: its word, exact arithmetic, and what the model expected to read. The self-talkers of MC12 "
+        " have no such help.",
         "\n".join(f"- {key}: {value}" for key, value in facts.items()),
         "\n".join(["| claim | says | verdict |", "|---|---|---|", *verdicts]),
         *(part for claim in claims if claim.evidence for part in _evidence(claim)),

@@ -85,15 +85,15 @@ class Reproduction:
         yield f"the actor is taught: {actor}"
         teacher = Teacher(self.ground, actor)
         judge = self._timed("the critic", lambda: teacher.teach(self.budget.taught))
-        yield f"the critic is taught: {judge.voice}"
+        yield f"the critic is taught: {judge.adapter}"
         problems = [one.problem for one in self.ground.problems(self.budget.problems, PLAY_SEED)]
         played = self._timed("playing", lambda: self._played(problems, actor, judge))
         yield f"{len(problems)} problems are played"
         attempts = [turn.attempt for turn in played.greedy] + [some[0] for some in played.plain]
         told = self._timed("telling right from wrong", lambda: {
             "base": teacher.discriminate(None, "verdict", attempts),
-            "voice": teacher.discriminate(judge.voice, "verdict", attempts),
-            "joined": teacher.discriminate(judge.voice, "quick", attempts),
+            "adapter": teacher.discriminate(judge.adapter, "verdict", attempts),
+            "joined": teacher.discriminate(judge.adapter, "quick", attempts),
         })  # fmt: skip
         talks = {}
         known = teacher.material(self.budget.taught)
@@ -120,15 +120,15 @@ class Reproduction:
         return Improvement(replace(self.budget.improvement, arm=arm, seed=seed), self.ground, judge)
 
     def _played(self, problems: Sequence[Problem], actor: Path, judge: Judge) -> Played:
-        decides = [sha256_of(file) for file in (self.ground.gguf, actor, judge.voice, judge.weights)]
+        decides = [sha256_of(file) for file in (self.ground.gguf, actor, judge.adapter, judge.weights)]
         name = content_hash(*(problem.id for problem in problems), str(self.budget.K), *decides)
         folder = self.ground.settings.home / "mathcritique" / f"played-{name}"
         return play(partial(self.ground.players, actor, judge), problems, self.budget.K, PLAY_SEED, folder)
 
     def _talks(self, lessons: Sequence[Row], problems: Sequence[Problem]) -> list[bool]:
-        """Whether a one-voice talker solves the problems, greedily."""
-        voice = self.ground.tuned("selftalk", lessons)
-        engine = self.ground.engine({"selftalk": voice})
+        """Whether one model that talks to itself solves the problems, greedily."""
+        adapter = self.ground.tuned("selftalk", lessons)
+        engine = self.ground.engine({"selftalk": adapter})
         try:
             asked = [conversation(problem, prompt="selftalk") for problem in problems]
             replies = [one for [one] in engine.sample(asked, Sampling(max_tokens=TALK_TOKENS), "selftalk")]
