@@ -30,7 +30,7 @@ ELSEWHERE = {"vllm", ".venv/llama-server/llama-server"}
 """Programs that are not ours: whether their options exist is not known here."""
 SLOW = (
     "runtime models pull", "runtime doctor --tune", "trainer retrain", "trainer attempts", "--annotator llm",
-    "trainer labels", "trainer sft", "trainer export", "trainer evaluate", "trainer curves", "trainer weigh",
+    "trainer labels", "trainer sft", "trainer export", "trainer evaluate", "trainer curves", "trainer calibrate",
     "trainer promote", "trainer pretrain", "trainer improve", "trainer reproduce",
 )  # fmt: skip
 """What needs a network, a file that only a long run makes, or minutes: parsed and not run."""

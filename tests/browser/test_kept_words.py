@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import expect
-from test_app import PROBLEM, open_page
+from test_app import PROBLEM, open_page, wait_until
 from tutor import Tutor
 
 import app
@@ -66,11 +66,12 @@ def test_what_was_typed_survives_a_server_that_was_started_again(tab, served):
     page = served()
     open_page(tab, page)
     box(tab).fill(PROBLEM)
+    port = urlsplit(page.address).port
     page.blocks.close(verbose=False)
-    tab.wait_for_timeout(3000)
+    wait_until(lambda: serving.free_port("127.0.0.1", port) == port)
     settings = configuration.load(home=page.home, language="en", depth="quick")
     again = app.build(Loading(Tutor), settings, page.log)
-    address = serving.serve(again, settings, "127.0.0.1", urlsplit(page.address).port)
+    address = serving.serve(again, settings, "127.0.0.1", port)
     try:
         assert address == page.address
         expect(box(tab)).to_have_value(PROBLEM)

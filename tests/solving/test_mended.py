@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from runtime.checks.arithmetic import check, mended, verdict
@@ -73,6 +73,8 @@ def test_what_is_not_wrong_has_no_decimal_or_may_be_meant_otherwise_is_not_mende
 @given(st.integers(1, 9999), st.integers(2, 999), st.sampled_from(["=", " = ", " = $", " ≈ ", "\n= "]))
 @settings(max_examples=200, deadline=None)
 def test_a_mended_step_holds(a, b, sign):
-    step = f"So it is {a} * {b}{sign}{a * b + a * b // 5 + 7} in all"
+    wrong = a * b + a * b // 5 + 7
+    assume(sign != " ≈ " or wrong % 10)  # a round number may be meant as roughly that
+    step = f"So it is {a} * {b}{sign}{wrong} in all"
     assert mended(step) == f"So it is {a} * {b}{sign}{a * b}"
     assert verdict(check(mended(step))) == "correct"

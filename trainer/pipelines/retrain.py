@@ -197,7 +197,7 @@ class Retraining:
         try:
             apart = read_judged(self.lessons / "fit.jsonl", FITTED)
             fitted = self._collected(engine, apart, files, self.plan.evidence)
-            found = fit_panels(fitted.attempts, fitted.findings(), fitted.sources, fitted.has_voice)
+            found = fit_panels(fitted.attempts, fitted.findings(), fitted.sources, fitted.has_adapter)
             weights = {name: cautious(one) for name, one in found.items()}
             figures, first = {}, None
             for name, path in self._held_out.items():

@@ -83,7 +83,7 @@ class Ground:
         name = content_hash(*(row.model_dump_json() for row in lines))
         path = RECIPES / f"actor-{self.base}.yaml"
         data = self.settings.home / "mathcritique" / "rows" / name
-        recipe = read_recipe(path, data, base=str(self.gguf), adapter=adapter)
+        recipe = read_recipe(path, data, base=str(self.gguf), role=adapter)
         write_rows(recipe.data[0], lines)
         run = Run(recipe, self.settings)
         made = run.folder / f"{adapter}.gguf"
