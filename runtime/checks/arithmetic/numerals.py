@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
-MAX_CHARACTERS, MAX_DIGITS = 10_000, 60
+MAX_CHARACTERS, MAX_DIGITS = 5_000, 60
 # One character for one, so that positions in the translated text are positions in the student's.
 PLAIN = str.maketrans("０１２３４５６７８９＋－×＝（）％．／＊：＄￥−–‐‑‒", "0123456789+-×=()%./*:$¥-----")
 SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
