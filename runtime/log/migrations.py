@@ -49,7 +49,7 @@ def first_tables(db: Database) -> None:
             "verdict": str,
             "probability": float,
             "comment": str,
-            "evidence": str,  # JSON: what each witness said
+            "evidence": str,  # JSON: what each source found
         },
         pk="id",
         foreign_keys=[("step_id", "steps", "id")],

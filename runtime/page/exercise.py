@@ -132,7 +132,7 @@ class Exercise:
         """What the step list shows: the student's own lines, judged."""
         steps: dict[str, Any] = {}
         if self.run:
-            # Told anew, as the page may speak another language by now.
+            # Written again: the page's language may have changed since.
             run = render.view(replace(self.run, transcript=Transcript(self._talk(language))), language)
             steps = {**run, "status": "", "answer": self._finding(language) or run["answer"]}
         unsaved = word("unsaved", language, reason=explained(self.unsaved, language)) if self.unsaved else ""

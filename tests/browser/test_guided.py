@@ -194,7 +194,7 @@ def test_why_says_what_the_witnesses_said_without_asking_anybody(tab, served):
 def test_a_step_is_tried_again_and_the_old_version_stays_in_sight(tab, served):
     page = served()
     open_page(tab, page)
-    solve(tab)  # straight on: the wrong solution stands
+    solve(tab)  # no checking: the wrong solution stands
     expect(tab.locator(".sq-answer-text:visible")).to_have_text("8")
     card(tab, 2).get_by_role("button", name="Step 2: Try this step again").click()
     tab.locator('.sq-step[data-state="replaced"]').filter(has_text="12 - 5 = 8").wait_for()
@@ -210,7 +210,7 @@ def test_a_step_is_tried_again_and_the_old_version_stays_in_sight(tab, served):
 def test_a_second_opinion_is_asked_for_and_the_outvoted_solution_stays_in_sight(tab, served):
     page = served()
     open_page(tab, page)
-    solve(tab)  # straight on: the wrong solution stands
+    solve(tab)  # no checking: the wrong solution stands
     expect(tab.locator(".sq-answer-text:visible")).to_have_text("8")
     second = tab.get_by_role("button", name="Get a second opinion")
     second.click()

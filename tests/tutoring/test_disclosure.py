@@ -93,7 +93,7 @@ def test_while_it_is_worked_out_nothing_is_said_of_it(log, help):
 
 
 def test_replaced_steps_and_remarks_give_nothing_away(log):
-    """With a critic there is a wrong attempt, a note on it, and what the witnesses say."""
+    """With a critic there is a wrong attempt, a note on it, and the evidence."""
     _, run = solved(log, "hints", [WRONG, MENDED], "critic")
     assert len(run.transcript.talk.trajectories) == 2
     outcome = run.transcript.talk.outcome.model_copy(update={"note": "An earlier attempt said 8600, not 8587."})
