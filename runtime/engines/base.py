@@ -67,16 +67,25 @@ Enough = Callable[[Sequence[Completion]], bool]
 class Engine(Protocol):
     """A loaded model. Every method may be called from any thread."""
 
-    name: str
-    """Which implementation this is, such as "llamacpp"."""
-    model: str
-    """Which weights it holds, as a person would name them."""
-    path: Path | None
-    """Where the weights lie on this machine; None where a server has them."""
-    parallel: int
-    """How many conversations it decodes at once."""
-    adapters: frozenset[str]
-    """The trained adapters it has; for any other the base answers."""
+    @property
+    def name(self) -> str:
+        """Which implementation this is, such as "llamacpp"."""
+
+    @property
+    def model(self) -> str:
+        """Which weights it holds, as a person would name them."""
+
+    @property
+    def path(self) -> Path | None:
+        """Where the weights lie on this machine; None where a server has them."""
+
+    @property
+    def parallel(self) -> int:
+        """How many conversations it decodes at once."""
+
+    @property
+    def adapters(self) -> frozenset[str]:
+        """The trained adapters it has; for any other the base answers."""
 
     def stream(
         self,

@@ -78,7 +78,7 @@ class Tuning(Value):
 
     threads: int | None = Field(ge=1)
     """None if the machine was too busy to tell: then they are measured again at the next start."""
-    width: int | None = Field(None, ge=1)
+    width: int | None = Field(default=None, ge=1)
     """How many replies are best written at once."""
     speeds: dict[int, float] = Field(default_factory=dict)
     """Tokens per second of the file itself by width."""

@@ -27,7 +27,7 @@ class Quantity(Value):
     value: Fraction
     formula: str = ""
     """Of earlier quantities, such as "{0} × ({1} + {2})"; the signs are + - × / and parentheses."""
-    places: int = Field(0, ge=0, le=6)
+    places: int = Field(default=0, ge=0, le=6)
     """Digits written after the point where the value is not whole; 2 for money. 0: as many as it needs."""
 
     @property
