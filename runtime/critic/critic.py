@@ -7,7 +7,7 @@ word has no weight in that rule.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import Event
 
@@ -35,6 +35,8 @@ PROVEN = 0.99
 """Probability given to a finding of exact arithmetic: it can still misread what was meant."""
 TELLING = sorted(SOURCES, key=lambda source: source.reads_only)
 """Whose note tells a person most, first: other solutions say where they differ, reading only that something is odd."""
+Reading = Generator[TalkEvent, None, Critique]
+"""The events of a critique; its value is the critique."""
 Reason = Callable[[Engine, Problem, Trajectory, int, Event], str]
 """What is wrong with the step at a position; empty if that is not known. Raises EngineError."""
 UNTRAINED = Aggregation(constant=1.8, features={"agreement": 4.0, "deviation": -2.65, "program_agreement": 1.0})
@@ -88,9 +90,7 @@ class Critic:
         """Whether a step can be judged before the next one is there."""
         self.collector = Collector(engine, max_tokens, seed)
 
-    def read(
-        self, problem: Problem, attempt: Trajectory, cancel: Event, reason: Reason | None = None
-    ) -> Iterator[TalkEvent]:
+    def read(self, problem: Problem, attempt: Trajectory, cancel: Event, reason: Reason | None = None) -> Reading:
         """Judge an attempt up to its first error; `reason` is asked for one where nothing proves that error. The
         generator's value is the critique."""
         yield Criticising()
@@ -122,7 +122,7 @@ class Critic:
         """Whether more solutions should vote on what was criticised: where it looks less deeply than asked."""
         return self.shallower
 
-    def read_arithmetic(self, problem: Problem, attempt: Trajectory) -> Iterator[TalkEvent]:
+    def read_arithmetic(self, problem: Problem, attempt: Trajectory) -> Reading:
         """Judge by exact arithmetic alone: at once, and enough where an attempt was cut off at a false equation."""
         verdicts = judge(problem, attempt, {}, self.weights, (arithmetic.NAME,))
         return (yield from self._done(problem, attempt, verdicts))
@@ -152,7 +152,7 @@ class Critic:
         voted = {vote.NAME: opinion} if opinion else {}
         return judge(problem, attempt, found | voted, self.weights, (*sources, vote.NAME))
 
-    def _done(self, problem: Problem, attempt: Trajectory, verdicts: list[StepVerdict]) -> Iterator[TalkEvent]:
+    def _done(self, problem: Problem, attempt: Trajectory, verdicts: list[StepVerdict]) -> Reading:
         critique = self._critique(problem, attempt, verdicts)
         yield from news(verdicts[:-1], verdicts)
         yield CritiqueDone(critique)

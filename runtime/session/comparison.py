@@ -4,7 +4,7 @@ has voted. It knows nothing of the page."""
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from threading import Event
 from typing import get_args
@@ -56,7 +56,7 @@ class Comparison:
     def problem(self) -> str:
         return next((run.transcript.talk.problem.text for run in self.runs.values()), "")
 
-    def solve(self, text: str, depth: Depth | None, cancel: Event) -> Iterator[Progress]:
+    def solve(self, text: str, depth: Depth | None, cancel: Event) -> Generator[Progress]:
         """Solve a problem in all ways, live. Raises as `Session.solve` does."""
         for mode in self.modes:
             if not cancel.is_set():
@@ -67,7 +67,7 @@ class Comparison:
         self._halted = True
         self.runs = {mode: run.halted() for mode, run in self.runs.items()}
 
-    def _solve(self, text: str, mode: Mode, depth: Depth | None, cancel: Event) -> Iterator[Progress]:
+    def _solve(self, text: str, mode: Mode, depth: Depth | None, cancel: Event) -> Generator[Progress]:
         first: float | None = None
         with closing(self.session.solve(text, mode, depth=depth, cancel=cancel)) as going:
             for progress in going:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from threading import Event
 
@@ -58,7 +58,7 @@ class Session:
         depth: Depth | None = None,
         cancel: Event | None = None,
         help: Help = "full",
-    ) -> Iterator[Progress]:
+    ) -> Generator[Progress]:
         """Solve a problem, live; `help` says how much of it will be shown. Raises UnreadableError for an
         unusable text, EngineError if there is no model."""
         problem = Problem(text=clean(text))
@@ -70,7 +70,7 @@ class Session:
 
     def check(
         self, text: str, steps: str | Sequence[str], depth: Depth | None = None, cancel: Event | None = None
-    ) -> Iterator[Progress]:
+    ) -> Generator[Progress]:
         """Judge a student's own steps, live. Raises as `solve` does."""
         problem = Problem(text=clean(text))
         attempt = split_attempt(clean(steps if isinstance(steps, str) else "\n".join(steps), "solution"))
@@ -81,7 +81,7 @@ class Session:
 
     def again(
         self, run: Run, position: int, depth: Depth | None = None, cancel: Event | None = None
-    ) -> Iterator[Progress]:
+    ) -> Generator[Progress]:
         """Go on with a finished run: a new version of its solution from the step at `position` on, live; all of it is
         shown from now on. After a stop or an error the version before it stands. Raises EngineError if there is no
         model."""
@@ -92,7 +92,7 @@ class Session:
         unfinished = Transcript(talk.model_copy(update={"outcome": None}), standing=talk.outcome)
         yield from self._follow(replace(run, transcript=unfinished, help="full"), events)
 
-    def vote(self, run: Run, cancel: Event | None = None) -> Iterator[Progress]:
+    def vote(self, run: Run, cancel: Event | None = None) -> Generator[Progress]:
         """Go on with a finished run: more solutions vote on what it came to, which stays on view meanwhile; what is
         held back stays hidden. Raises EngineError if there is no model."""
         settings = self.settings.with_(mode=run.mode if run.kind == "solve" else "critic")
@@ -150,7 +150,7 @@ class Session:
     def _run(self, kind: str, mode: str, engine: Engine, problem: Problem) -> Run:
         return Run(new_id(), self.id, kind, mode, engine.model, begin(problem), created_at=now())
 
-    def _follow(self, run: Run, events: Iterator[TalkEvent]) -> Iterator[Progress]:
+    def _follow(self, run: Run, events: Generator[TalkEvent]) -> Generator[Progress]:
         started, unsaved = time.monotonic() - run.seconds, None
         try:
             for event in events:

@@ -6,8 +6,9 @@ reads only the critique. Where an equation was proven wrong no words are needed:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from threading import Event
+from typing import TypeVar
 
 from runtime.checks.claims import says_no_data, stated_answer
 from runtime.engines.base import Completion, Engine, Message, Sampling
@@ -20,22 +21,26 @@ from runtime.types import Finish, Parent, Problem, Step, Trajectory
 
 ProvenWrong = Callable[[str], bool]
 """Whether a step is wrong beyond doubt, so that nothing after it is worth writing."""
+Writing = Generator[TalkEvent, None, Trajectory]
+"""The events of an attempt; its value is the trajectory."""
+Item = TypeVar("Item")
+Ended = TypeVar("Ended")
 
 
 class Actor:
-    """Proposes with one engine and one way of sampling. Each method yields events; its value is the trajectory."""
+    """Proposes with one engine and one way of sampling. Each method returns the `Writing` of an attempt."""
 
     def __init__(self, engine: Engine, sampling: Sampling) -> None:
         self.engine, self.sampling = engine, sampling
 
-    def attempt(self, problem: Problem, cancel: Event, stop_at: ProvenWrong | None = None) -> Iterator[TalkEvent]:
+    def attempt(self, problem: Problem, cancel: Event, stop_at: ProvenWrong | None = None) -> Writing:
         """A first attempt, cut off at a step that `stop_at` rejects."""
         opening = Proposing("sample", made_by=provenance(self.engine, "actor", problem, self.sampling))
         return (yield from self._write(problem, conversation(problem), opening, cancel, stop_at))
 
     def mend(
         self, problem: Problem, wrong: Trajectory, position: int, begun: str, cancel: Event, stop_at: ProvenWrong | None
-    ) -> Iterator[TalkEvent]:
+    ) -> Writing:
         """Go on from a step whose equation was put right; `begun` is that step up to the mended number."""
         opening = self._refining("actor", problem, wrong, position)
         messages = conversation(problem)
@@ -49,7 +54,7 @@ class Actor:
         comment: str,
         cancel: Event,
         stop_at: ProvenWrong | None = None,
-    ) -> Iterator[TalkEvent]:
+    ) -> Writing:
         """Go on from the steps before the one at `position`, knowing what the critic said of it."""
         opening = self._refining("refine", problem, wrong, position)
         messages = after_critique(problem, wrong, position, comment)
@@ -57,7 +62,7 @@ class Actor:
 
     def calculate(
         self, problem: Problem, planned: Trajectory, cancel: Event, stop_at: ProvenWrong | None = None
-    ) -> Iterator[TalkEvent]:
+    ) -> Writing:
         """Solve it again, asked to write down the calculations that `planned` states the result of."""
         opening = self._refining("calculate", problem, planned, 0)
         request = templates.fill("calculate", language_of(problem.text))
@@ -80,7 +85,7 @@ class Actor:
         cancel: Event,
         stop_at: ProvenWrong | None,
         begun: str = "",
-    ) -> Iterator[TalkEvent]:
+    ) -> Writing:
         yield opening
         prefix = "".join(f"{step.text}\n" for step in opening.kept) + begun
         halt, written, ended = Halt(cancel), _Written(opening.kept), None
@@ -150,7 +155,7 @@ class Halt(Event):
         return super().is_set() or self._outer.is_set()
 
 
-def read_lines(reply: Iterator[str], begun: str = "") -> Iterator[Token | Line]:
+def read_lines(reply: Generator[str, None, Completion], begun: str = "") -> Generator[Token | Line, None, Completion]:
     """A growing reply as tokens and, whenever one is complete, lines. The generator's value is the completion."""
     reader = LineReader()
     reader.push(begun)
@@ -166,7 +171,7 @@ def read_lines(reply: Iterator[str], begun: str = "") -> Iterator[Token | Line]:
     return piece
 
 
-def next_or_value(generator: Iterator):
+def next_or_value(generator: Generator[Item, None, Ended]) -> Item | Ended:
     """The generator's next item, or its return value once it has ended."""
     try:
         return next(generator)

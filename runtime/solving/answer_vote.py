@@ -5,12 +5,12 @@ A solution that is outvoted gives way to one that won. A person's own work stays
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from threading import Event
 
-from runtime.critic.critic import Critic
+from runtime.critic.critic import Critic, Reading
 from runtime.engines.base import Engine, EngineError
 from runtime.events import CritiqueDone, Voting, shown
 from runtime.events import Event as TalkEvent
@@ -32,7 +32,7 @@ class Vote:
     critique: Critique | None
     critic: Critic | None
 
-    def held(self, found: Outcome, engine: Engine, cancel: Event) -> Iterator[TalkEvent]:
+    def held(self, found: Outcome, engine: Engine, cancel: Event) -> Generator[TalkEvent, None, Outcome]:
         """The generator's value is what was found once others have voted; as it was after a stop, or where the engine
         fails, which its note then tells."""
         at_hand = () if self._is_own_work else (self.attempt,)
@@ -46,7 +46,9 @@ class Vote:
             return found.noting(str(error))
         return new.model_copy(update={"note": found.noting(new.note).note}) if new else found
 
-    def _opinion(self, engine: Engine, at_hand: Sequence[Trajectory], cancel: Event) -> Iterator[TalkEvent]:
+    def _opinion(
+        self, engine: Engine, at_hand: Sequence[Trajectory], cancel: Event
+    ) -> Generator[TalkEvent, None, Opinion]:
         """The vote, which takes minutes; how far it is, is reported meanwhile."""
         ask = partial(self_consistency.ask, engine, self.problem, cancel, at_hand)
         counting = meanwhile(lambda tell: ask(tell=tell), cancel)
@@ -54,7 +56,7 @@ class Vote:
             yield Voting(max(item, len(at_hand)), VOTERS)
         return item
 
-    def _heeded(self, opinion: Opinion, cancel: Event) -> Iterator[TalkEvent]:
+    def _heeded(self, opinion: Opinion, cancel: Event) -> Generator[TalkEvent, None, Outcome | None]:
         """What a vote comes to; None after a stop. Nothing is shown before all of it is there, as the answer on view
         stands meanwhile."""
         standing, critique = self.attempt, self.critique
@@ -99,7 +101,7 @@ class Vote:
         return self.attempt.origin == "student"
 
 
-def _unseen(reading: Iterator[TalkEvent]) -> Critique:
+def _unseen(reading: Reading) -> Critique:
     """What a reading comes to, without its events."""
     while not isinstance(item := next_or_value(reading), Critique):
         pass

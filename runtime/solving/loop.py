@@ -8,7 +8,7 @@ does whoever asks for one afterwards. An error of the engine ends a talk with `F
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from threading import Event
 
@@ -21,7 +21,7 @@ from runtime.engines.base import ContextOverflow, Engine, EngineError, Sampling
 from runtime.events import Event as TalkEvent
 from runtime.events import Failed, Finished, Proposing, Refining, StepDone, shown
 from runtime.settings import Settings
-from runtime.solving.actor import Actor, next_or_value
+from runtime.solving.actor import Actor, Writing, next_or_value
 from runtime.solving.answer_vote import Vote
 from runtime.solving.monologue import Monologue
 from runtime.solving.outcomes import outcome_of
@@ -38,7 +38,7 @@ MENDS = 8
 
 def converse(
     problem: Problem, engine: Engine, settings: Settings, cancel: Event, judge: Engine | None = None
-) -> Iterator[TalkEvent]:
+) -> Generator[TalkEvent]:
     """Solve a problem in the way that `settings.mode` names; `judge` is the critic's engine, if it is another one."""
     sampling = Sampling(temperature=settings.temperature, max_tokens=settings.max_tokens, seed=settings.seed)
     actor = Actor(engine, sampling)
@@ -53,14 +53,14 @@ def converse(
     return guarded(events)
 
 
-def check(problem: Problem, steps: Sequence[str], critic: Critic, cancel: Event) -> Iterator[TalkEvent]:
+def check(problem: Problem, steps: Sequence[str], critic: Critic, cancel: Event) -> Generator[TalkEvent]:
     """Judge a person's own steps."""
     return guarded(own_work(problem, steps, critic, cancel))
 
 
 def converse_again(
     problem: Problem, attempt: Trajectory, position: int, engine: Engine, settings: Settings, number: int, cancel: Event
-) -> Iterator[TalkEvent]:
+) -> Generator[TalkEvent]:
     """A new version of an attempt, from the step at `position` on; `number` tells one version from another. An adapter
     that talks to itself is not heard here: the actor goes on, and the critic reads, if the mode has one."""
     sampling = Sampling(REFINE_TEMPERATURE, max_tokens=settings.max_tokens, seed=settings.seed + AGAIN + number)
@@ -70,7 +70,7 @@ def converse_again(
 
 def anew(
     problem: Problem, attempt: Trajectory, position: int, actor: Actor, critic: Critic | None, cancel: Event
-) -> Iterator[TalkEvent]:
+) -> Generator[TalkEvent]:
     """The person asked for it, so the new version counts, whatever the critic says of it."""
     writing = actor.mend(problem, attempt, position, "", cancel, proven_wrong if critic else None)
     if critic is None:
@@ -83,7 +83,7 @@ def anew(
     yield Finished(outcome_of(new, critique, stopped=cancel.is_set()))
 
 
-def put_to_vote(talk: SelfTalk, engine: Engine, settings: Settings, cancel: Event) -> Iterator[TalkEvent]:
+def put_to_vote(talk: SelfTalk, engine: Engine, settings: Settings, cancel: Event) -> Generator[TalkEvent]:
     """Let more solutions vote on a talk that has ended, of the actor or of a person. What it came to stands, unless
     they are certain of something else."""
     critic = None if settings.mode == "plain" else open_critic(engine, settings)
@@ -91,7 +91,7 @@ def put_to_vote(talk: SelfTalk, engine: Engine, settings: Settings, cancel: Even
     yield Finished((yield from vote.held(talk.outcome, engine, cancel)))
 
 
-def guarded(events: Iterator[TalkEvent]) -> Iterator[TalkEvent]:
+def guarded(events: Generator[TalkEvent]) -> Generator[TalkEvent]:
     """The boundary of the engine: its errors become the talk's last event."""
     try:
         yield from events
@@ -99,12 +99,12 @@ def guarded(events: Iterator[TalkEvent]) -> Iterator[TalkEvent]:
         yield Failed(str(error), error.kind)
 
 
-def plain(problem: Problem, actor: Actor, cancel: Event) -> Iterator[TalkEvent]:
+def plain(problem: Problem, actor: Actor, cancel: Event) -> Generator[TalkEvent]:
     attempt = yield from _with_second_try((yield from actor.attempt(problem, cancel)), problem, actor, cancel)
     yield Finished(outcome_of(attempt, stopped=cancel.is_set()))
 
 
-def own_work(problem: Problem, steps: Sequence[str], critic: Critic, cancel: Event) -> Iterator[TalkEvent]:
+def own_work(problem: Problem, steps: Sequence[str], critic: Critic, cancel: Event) -> Generator[TalkEvent]:
     attempt = Trajectory(
         problem_id=problem.id,
         steps=tuple(Step(text=text) for text in steps),
@@ -119,7 +119,7 @@ def own_work(problem: Problem, steps: Sequence[str], critic: Critic, cancel: Eve
     yield Finished(found)
 
 
-def criticised(problem: Problem, actor: Actor, critic: Critic, rounds: int, cancel: Event) -> Iterator[TalkEvent]:
+def criticised(problem: Problem, actor: Actor, critic: Critic, rounds: int, cancel: Event) -> Generator[TalkEvent]:
     """Actor and critic in turns; a refinement replaces what it refines only if the critic prefers it."""
     language, notes = language_of(problem.text), []
     first = yield from _followed(actor.attempt(problem, cancel, proven_wrong), problem, critic, cancel)
@@ -154,7 +154,7 @@ def criticised(problem: Problem, actor: Actor, critic: Critic, rounds: int, canc
 
 def _with_second_try(
     first: Trajectory, problem: Problem, actor: Actor, cancel: Event, critic: Critic | None = None
-) -> Iterator[TalkEvent]:
+) -> Writing:
     """Ask the actor once more where it came to its end without an answer, or with one that no step shows the
     calculation of: a small model that says what it would do, and does not. The generator's value is the better try."""
     if first.finish != "stop" or lacks_data(first) or cancel.is_set():
@@ -184,7 +184,7 @@ def _bolder(actor: Actor, number: int = 1) -> Actor:
     return Actor(actor.engine, sampling)
 
 
-def _followed(writing: Iterator[TalkEvent], problem: Problem, critic: Critic, cancel: Event) -> Iterator[TalkEvent]:
+def _followed(writing: Writing, problem: Problem, critic: Critic, cancel: Event) -> Writing:
     """An attempt, and what the critic says of each step as soon as it is there, up to the first wrong one."""
     steps, verdicts = [], []
     while not isinstance(event := next_or_value(writing), Trajectory):
@@ -200,7 +200,7 @@ def _followed(writing: Iterator[TalkEvent], problem: Problem, critic: Critic, ca
     return event
 
 
-def _mend(problem: Problem, attempt: Trajectory, actor: Actor, critic: Critic, cancel: Event) -> Iterator[TalkEvent]:
+def _mend(problem: Problem, attempt: Trajectory, actor: Actor, critic: Critic, cancel: Event) -> Writing:
     """While an attempt was cut off at a false equation, put the equation right and let the actor go on."""
     for number in range(1, MENDS + 1):
         if attempt.finish != "cut" or cancel.is_set():
@@ -225,7 +225,7 @@ def preferred(new: Trajectory, new_critique: Critique, old: Trajectory, old_crit
     return (new_critique.first_error, new_critique.score) > (old_critique.first_error, old_critique.score)
 
 
-def self_talk(problem: Problem, engine: Engine, sampling: Sampling, cancel: Event) -> Iterator[TalkEvent]:
+def self_talk(problem: Problem, engine: Engine, sampling: Sampling, cancel: Event) -> Generator[TalkEvent]:
     final = yield from Monologue(problem, engine, sampling, cancel).run()
     yield Finished(outcome_of(final))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from typing import Generic, TypeVar
@@ -20,7 +20,7 @@ class _Ended(Generic[Result]):
         self.result, self.error = result, error
 
 
-def meanwhile(work: Callable[[Tell], Result], cancel: Event, every: float = EVERY) -> Iterator[int]:
+def meanwhile(work: Callable[[Tell], Result], cancel: Event, every: float = EVERY) -> Generator[int, None, Result]:
     """Do `work(tell)`, and yield the last number told whenever there is a new one, and every few seconds. The
     generator's value is the result. Raises what the work raises; a reader that goes away sets `cancel`."""
     news: SimpleQueue[int | _Ended[Result]] = SimpleQueue()

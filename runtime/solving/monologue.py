@@ -7,7 +7,7 @@ of two would be.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from threading import Event
 
 from runtime.checks.arithmetic import mended
@@ -17,7 +17,7 @@ from runtime.engines.base import Completion, Engine, Message, Sampling
 from runtime.events import AttemptDone, CritiqueDone, Proposing, Refining, StepDone, StepJudged, Token
 from runtime.events import Event as TalkEvent
 from runtime.prompts.actor_turn import conversation, provenance
-from runtime.solving.actor import Halt, next_or_value, read_lines
+from runtime.solving.actor import Halt, Writing, next_or_value, read_lines
 from runtime.text import CHECK, Line, language_of, read_check, repeated
 from runtime.types import Critique, Evidence, Finish, Parent, Problem, Step, StepVerdict, Trajectory
 
@@ -44,7 +44,7 @@ class Monologue:
         self.finish: Finish | None = None
         """Why it was stopped for good, if it was."""
 
-    def run(self) -> Iterator[TalkEvent]:
+    def run(self) -> Writing:
         """Yields events; the value is the last attempt."""
         yield Proposing("selftalk", made_by=self.made_by)
         for number in range(INTERRUPTIONS + 1):
@@ -58,7 +58,7 @@ class Monologue:
         yield self._critique(final)
         return final
 
-    def _speak(self, listening: bool) -> Iterator[TalkEvent]:
+    def _speak(self, listening: bool) -> Generator[TalkEvent, None, Completion | None]:
         """The model until its end or until it is interrupted; the value is the completion, or None."""
         asked = [*conversation(self.problem, prompt="selftalk"), self._so_far]
         halt = Halt(self.cancel)
@@ -76,7 +76,7 @@ class Monologue:
     def _so_far(self) -> Message:
         return Message(role="assistant", content=self.written + self.begun)
 
-    def _line(self, line: Line, listening: bool) -> Iterator[TalkEvent]:
+    def _line(self, line: Line, listening: bool) -> Generator[TalkEvent, None, bool]:
         """The value says whether the model has to be interrupted."""
         self.written, self.begun = f"{self.written}{line.text}\n", ""
         self.lines.append(line)
@@ -102,12 +102,12 @@ class Monologue:
         kept = len(self.steps) - sum(line.kind == "step" for line in again[:-1])
         del self.steps[kept:], self.verdicts[kept:]
 
-    def _interrupt(self, disproof: Evidence) -> Iterator[TalkEvent]:
+    def _interrupt(self, disproof: Evidence) -> Generator[TalkEvent]:
         self.begun, self.lines = mended(self.steps[-1].text), []
         self.written += f"{CHECK[self.language]} {INTERRUPTION[self.language].format(disproof.note)}\n"
         yield from self._judged(StepVerdict(verdict="incorrect", comment=disproof.note, evidence=(disproof,)))
 
-    def _judged(self, verdict: StepVerdict) -> Iterator[TalkEvent]:
+    def _judged(self, verdict: StepVerdict) -> Generator[TalkEvent]:
         """A rejected step ends the attempt; the next one keeps the steps before it."""
         self.verdicts.append(verdict)
         yield StepJudged(len(self.steps) - 1, verdict)
