@@ -83,7 +83,7 @@ def main() -> None:
     if urlsplit(address).port != wanted:
         say(f"Port {wanted} is busy, so the next free one is used.")
     if unkept:
-        say(f"Nothing can be kept: {unkept}")
+        say(f"Your work cannot be saved: {unkept}")
     if not serving.is_loopback(given.server_name):
         say(f"Others on the network can open {bare} with the password, which travels there unencrypted.")
     if given.api:

@@ -128,7 +128,7 @@ def resolve(settings: Settings) -> Path:
     choice = choose(settings)
     if choice.path is None:
         raise ModelError(
-            f"There is no model yet: run `python -m runtime models pull {choice.name}`, or"
+            f"There is no model yet. Run `python -m runtime models pull {choice.name}`, or"
             " `python -m runtime models add FILE` for a GGUF file that you have.",
             "model.none",
             name=choice.name,
