@@ -56,8 +56,8 @@ def streams(monkeypatch):
         (
             OSError(errno.ENOSPC, "No space left on device", "/home/rows.jsonl"),
             1,
-            "Error: No space left on device (/home/rows.jsonl). Finished work is kept. Free some space, then run the same"
-            " command again; a command that can resume does so.\n",
+            "Error: No space left on device (/home/rows.jsonl). Finished work is kept. Free some space, then run the"
+            " same command again; a command that can resume does so.\n",
         ),
         (
             PermissionError(errno.EACCES, "Permission denied", b"/caf\xe9"),
