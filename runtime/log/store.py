@@ -1,7 +1,7 @@
 """The session log: every run, step, verdict and label, in one SQLite file (`database`).
 
 Each event is written in one transaction. A run is stored while it is running, so a crash loses nothing that was shown.
-Rows are ordered by `rowid`, never by time, as clocks may be set back. Rows that cannot be read are left out and counted.
+Rows are ordered by `rowid`, never by time, as clocks may be set back. Unreadable rows are left out and counted.
 """
 
 from __future__ import annotations
