@@ -148,7 +148,9 @@ def open_adapter(base: BaseModel, role: str, version: str, settings: Settings) -
     if card.base_sha256 != base.sha256:
         raise AdapterError(f"{path} was trained on other weights than those of {base.name}. {_remedy(base.name, role)}")
     if not path.is_file() or sha256_of(path) != card.sha256:
-        raise AdapterError(f"{path} is missing or failed its checksum. {_remedy(base.name, role)}")
+        raise AdapterError(
+            f"{path} is damaged or missing: its SHA-256 is not that of its card. {_remedy(base.name, role)}"
+        )
     return Adapter(name=role, path=path, card=card)
 
 

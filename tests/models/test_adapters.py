@@ -190,7 +190,7 @@ def test_a_damaged_adapter_is_named_and_the_others_go_on(spoil, said, chosen, ca
     spoil(path)
     with caplog.at_level(logging.WARNING):
         assert set(adapters.adapters_of("small", chosen)) == {"actor"}
-    assert "The critic adapter is left out" in caplog.text
+    assert "The critic adapter is not used" in caplog.text
     assert said in caplog.text
     assert said in doctor.examine(chosen.with_(model="small"))["adapters"]
     assert "actor 1" in doctor.examine(chosen.with_(model="small"))["adapters"]
