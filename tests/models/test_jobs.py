@@ -100,7 +100,7 @@ def test_a_process_that_dies_without_a_word_is_a_failure(chosen, tmp_path):
     jobs.start("add", str(pipe))
     jobs._process.kill()
     assert ended(jobs).state == "failed"
-    assert "without a word" in jobs.job.said
+    assert "without a result" in jobs.job.said
 
 
 def test_progress_is_told_in_lines(chosen, own, capsys, monkeypatch):
