@@ -1,7 +1,7 @@
 """A run as the two texts of a chat: the solution, and what was thought on the way to it.
 
 Both only grow while a run goes on, so what is new since the last look can be sent at once. Which attempt counts is
-known only at the end, so all attempts stand in the thinking, and the solution follows. A plain run has no thinking.
+known only at the end, so all attempts stand in the thinking, and the solution follows. A direct run has no thinking.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ _SAID = {"correct": ("✓", "verdict.ok"), "unsure": ("?", "verdict.unsure"), "i
 
 
 def solution(run: Run) -> str:
-    """The steps of the chosen attempt and its answer line; of a plain run also while it is being written, and those of
+    """The steps of the chosen attempt and its answer line; of a direct run also while it is being written, and those of
     a plan that had to be made a solution."""
     talk, live = run.transcript.talk, run.transcript.live
-    if run.mode == "plain":
+    if run.mode == "direct":
         attempts = [*(t.steps for t in talk.trajectories), *([live.steps] if live and not live.done else [])]
         steps = [step for attempt in attempts for step in attempt]
     elif talk.outcome is None:
@@ -34,7 +34,7 @@ def solution(run: Run) -> str:
 
 def thinking(run: Run) -> str:
     """Attempts, verdicts and comments, one line each, in the order in which they were made."""
-    return "" if run.mode == "plain" else "".join(f"{line}\n" for line in _lines(run))
+    return "" if run.mode == "direct" else "".join(f"{line}\n" for line in _lines(run))
 
 
 def _lines(run: Run) -> Iterable[str]:

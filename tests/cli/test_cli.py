@@ -146,7 +146,7 @@ def test_planted_wrong_arithmetic_is_named_at_its_step(number, small_model):
 
 @pytest.mark.model
 def test_what_was_rated_with_consent_is_exported_whole_or_not_at_all(home, small_model):
-    result = json.loads(run("solve", "What is 2 + 3?", "--json", "--mode", "plain", "--model", small_model).stdout)
+    result = json.loads(run("solve", "What is 2 + 3?", "--json", "--mode", "direct", "--model", small_model).stdout)
     log = SessionLog(home / "soliloquy.db")
     log.add_label(result["run"], None, Feedback(rating=1, consent=True))
     log.close()

@@ -34,8 +34,8 @@ app = typer.Typer()
 def evaluate(
     problems: Annotated[Path, typer.Option(help="JSON lines with `question` and `answer`.")],
     mode: Annotated[
-        str, typer.Option(help="Modes to compare on the same problems: plain,critic,oracle,selftalk.")
-    ] = "plain",
+        str, typer.Option(help="Modes to compare on the same problems: direct,critic,oracle,selftalk.")
+    ] = "direct",
     adapters: Annotated[
         str | None,
         typer.Option("--adapters", "--voices", help="Instead of those in use: selftalk=FILE.gguf,actor=..., or none."),

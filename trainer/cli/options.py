@@ -38,10 +38,10 @@ CONTEXT = 2048
 
 
 def modes_of(text: str) -> list[str]:
-    from runtime.settings import Mode
+    from runtime.types import Mode, mode_name
     from trainer.evaluation.solving import ORACLE
 
-    return known(text, "modes", (*get_args(Mode), ORACLE))
+    return known(",".join(map(mode_name, listed(text))), "modes", (*get_args(Mode), ORACLE))
 
 
 def known(text: str, what: str, names: Sequence[str]) -> list[str]:

@@ -30,7 +30,9 @@ from runtime.models.adapters import BaseModel, Current
 from runtime.models.gguf_header import read_header
 from runtime.problems.json_rows import Row, RowError, read_rows
 from runtime.settings import Settings
+from runtime.types import mode_name
 from trainer.evaluation.calibrate import cautious
+from trainer.evaluation.solving import current_key
 from trainer.weights.gate import Candidate, Outcome, Verdict, figures_of, judge
 
 PEFT_FILES = ("adapter_model.safetensors", "adapter_config.json")
@@ -140,7 +142,7 @@ def add_depths(path: Path, fitted: Mapping[str, Aggregation]) -> list[str]:
 # Reading
 
 
-MODE_OF = {"actor": "plain", "selftalk": "selftalk"}
+MODE_OF = {"actor": "direct", "selftalk": "selftalk"}
 """The mode of `trainer evaluate` that tells how good an adapter is in its role."""
 
 
@@ -170,7 +172,7 @@ def _outcome(row: Row) -> tuple[str | None, str, Outcome]:
     if not isinstance(right, bool):
         raise ValueError(f"{right!r} is neither true nor false")
     wrong = next((row[name] is not None for name in _FIRST_ERROR if name in row), None)
-    return row.get("mode"), str(row["key"]), Outcome(right, wrong)
+    return mode_name(row.get("mode")), current_key(str(row["key"])), Outcome(right, wrong)
 
 
 def read_draft(path: Path, gguf: Path, base: BaseModel, role: str) -> AdapterCard:
