@@ -9,7 +9,7 @@ import pytest
 
 from runtime.problems.json_rows import LONGEST_ROW, RowError, read_rows, reference
 from runtime.studio.importing import import_attempts
-from trainer.data import examples
+from trainer.data.examples import critic as examples
 from trainer.data.critiques.records import read_records
 from trainer.data.critiques.tasks import read_tasks
 from trainer.data.decontaminate import read_texts

@@ -15,7 +15,7 @@ from runtime.studio.importing import import_attempts
 from runtime.studio.labelled import attempts_of, labelled_attempts
 from runtime.studio.reviewing import queue
 from runtime.types import Feedback, Outcome, Parent, Problem, Review, SelfTalk, Step, Trajectory
-from trainer.data.examples import people
+from trainer.data.examples.critic import people
 from trainer.data.sources import read_judged
 
 PROBLEM = Problem(text="Ann has 3 bags with 4 apples and gives away 5. How many are left?", answer="7", licence="MIT")

@@ -87,7 +87,7 @@ def lessons(
     seed: int = 0,
 ) -> None:
     """Make lessons for the critic's adapter out of judged attempts, right and wrong ones in balance."""
-    from trainer.data import examples as making
+    from trainer.data.examples import critic as making
 
     sources = making.Sources(
         generated, marked, marked_limit, judged, records, drawn, collected, tuple(held_out or ()), seed
@@ -146,7 +146,8 @@ def traces(
     """Make self-talk out of solutions and critiques: steps, checks, what was doubted put right. And without talk."""
     from itertools import chain
 
-    from trainer.data.traces import material, write_traces
+    from trainer.data.examples.selftalk import write_traces
+    from trainer.data.traces import material
 
     told = list(
         chain(

@@ -205,7 +205,7 @@ def retrain(
 ) -> None:
     """From a base to a promoted critic: lessons, tuning, adapter, weights, measuring, gate. Resumable."""
     from runtime import settings
-    from trainer.data.examples import Sources
+    from trainer.data.examples.critic import Sources
     from trainer.pipelines.retrain import Plan, Retraining
     from trainer.pipelines.stages import Stages
     from trainer.training.progress import Bar

@@ -26,7 +26,7 @@ from runtime.models import adapters, catalogue
 from runtime.models.adapter_cards import DataSource, Figure, read_card
 from runtime.settings import Settings
 from runtime.types import Depth, content_hash
-from trainer.data.examples import Sources, generated, judged_row, write_lessons
+from trainer.data.examples.critic import Sources, generated, judged_row, write_lessons
 from trainer.data.sources import JudgedAttempt, read_judged
 from trainer.evaluation import critic
 from trainer.evaluation.calibrate import cautious, fit_panels

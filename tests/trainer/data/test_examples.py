@@ -10,7 +10,7 @@ from runtime.prompts.critic_turn import judged, put_to_critic, verdict_parts, ve
 from runtime.text import language_of
 from runtime.types import Problem
 from trainer.data.critiques.records import CritiqueRecord, Origins, Path, Record, RecordProblem, RecordStep, to_json
-from trainer.data.examples import (
+from trainer.data.examples.critic import (
     EXPLANATION,
     Sources,
     critic_row,
@@ -218,7 +218,7 @@ def test_every_attempt_is_taken_once_in_an_order_that_the_seed_decides():
 
 
 def test_lessons_are_written_with_whole_problems_kept_apart_and_held_out_ones_gone(tmp_path, monkeypatch):
-    monkeypatch.setattr("trainer.data.examples.FITTED_FROM", 0)
+    monkeypatch.setattr("trainer.data.examples.critic.FITTED_FROM", 0)
     held_out = tmp_path / "held_out.jsonl"
     held_out.write_text(json.dumps({"question": MARKS[0][0], "answer": "19"}) + "\n", "utf-8")
     sources = Sources(generated=120, marked=write_marks(tmp_path), held_out=(held_out,), seed=2)

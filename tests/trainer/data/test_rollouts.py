@@ -8,7 +8,7 @@ from runtime import settings
 from runtime.engines.scripted import ScriptedEngine
 from runtime.search.solutions import Solution
 from runtime.types import Problem
-from trainer.data.examples import drawn
+from trainer.data.examples.critic import drawn
 from trainer.data.first_error import placed
 from trainer.data.rollouts import Drawing
 from trainer.data.sources import GradedAttempt, RowError

@@ -11,7 +11,7 @@ from runtime.prompts.actor_turn import conversation
 from runtime.text import language_of
 from runtime.types import Problem
 from trainer.data.rows import read_rows
-from trainer.data.traces import sound, write_traces
+from trainer.data.examples.selftalk import sound, write_traces
 from trainer.data.traces.material import drawn, from_worked, generated, marked
 from trainer.data.traces.trace import DECISION, Told, Trace
 from trainer.data.traces.wording import smoothed

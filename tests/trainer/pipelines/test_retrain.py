@@ -6,7 +6,7 @@ import pytest
 
 from runtime import settings
 from runtime.models import adapters, catalogue
-from trainer.data.examples import Sources
+from trainer.data.examples.critic import Sources
 from trainer.pipelines import retrain
 from trainer.pipelines.retrain import SHARE_OF_RATE, Plan, Retraining
 from trainer.weights.export import to_gguf_adapter

@@ -20,7 +20,7 @@ from runtime.engines.base import Message
 from runtime.engines.hf.chat import Chat
 from runtime.engines.hf.loading import load_tokenizer
 from runtime.types import Problem
-from trainer.data.examples import critic_row
+from trainer.data.examples.critic import critic_row
 from trainer.data.rows import Encoder, Row, read_rows, write_rows
 from trainer.data.sources import JudgedAttempt, RowError
 from trainer.training import prefix_loop

@@ -26,7 +26,7 @@ from trainer.reproductions.mathcritique.claims import Measured, all_claims
 from trainer.reproductions.mathcritique.ground import Ground, Judge
 from trainer.reproductions.mathcritique.improve import Arm, Improvement, Plan, Round, first_actor
 from trainer.reproductions.mathcritique.judging import Teacher
-from trainer.reproductions.mathcritique.lessons import corrected_over, talked_over
+from trainer.reproductions.mathcritique.examples import corrected_over, talked_over
 from trainer.reproductions.mathcritique.testtime import Played, play
 
 PLAY_SEED = 7002
