@@ -33,6 +33,7 @@ DOUBTING = (
     "In all she pays 12 + 5 = 17 dollars.\nCheck: right.\nThe answer is 17."
 )
 WHOLE = "The pens cost 3 × 4 = 12 dollars.\nIn all she pays 12 + 5 = 17 dollars.\nThe answer is 17."
+NINES = b"9" * 5000
 AGREED = [RIGHT, RIGHT, *[PROGRAM] * PROGRAMS]
 
 
@@ -146,7 +147,8 @@ def test_a_plain_answer_is_the_solution_without_a_thought(served):
     reply = up.complete("direct")
     message = reply.choices[0].message
     assert (message.role, message.content, message.reasoning_content) == ("assistant", WHOLE, None)
-    assert (reply.object, reply.model, reply.choices[0].finish_reason) == ("chat.completion", "soliloquy-direct", "stop")
+    assert (reply.object, reply.model) == ("chat.completion", "soliloquy-direct")
+    assert reply.choices[0].finish_reason == "stop"
     assert reply.usage.completion_tokens == len(RIGHT.split())
     assert reply.usage.total_tokens == reply.usage.prompt_tokens + reply.usage.completion_tokens
     assert reply.soliloquy["status"] == "settled" and reply.soliloquy["answer"] == "17"
@@ -200,8 +202,8 @@ def test_a_stream_says_its_first_step_before_the_last_is_written(served):
 def test_a_stream_is_events_that_end_with_done(served):
     up = served(RIGHT)
     connection = HTTPConnection(urlsplit(up.address).netloc, timeout=20)
-    body = json.dumps({"model": "soliloquy-direct", "stream": True, "messages": [{"role": "user", "content": QUESTION}]})
-    connection.request("POST", "/v1/chat/completions", body, {"Authorization": f"Bearer {KEY}"})
+    body = {"model": "soliloquy-direct", "stream": True, "messages": [{"role": "user", "content": QUESTION}]}
+    connection.request("POST", "/v1/chat/completions", json.dumps(body), {"Authorization": f"Bearer {KEY}"})
     answered = connection.getresponse()
     events = answered.read().decode().split("\n\n")
     assert answered.headers["content-type"].startswith("text/event-stream")
@@ -223,8 +225,8 @@ def test_a_stream_that_has_nothing_to_say_for_long_is_kept_open(served, monkeypa
 
 def test_what_is_told_only_grows_while_a_run_goes_on():
     plan = "Add the apples.\nThe answer is N."
-    said = [("direct", [RIGHT]), ("direct", [plan, RIGHT]), ("critic", [SLIP, MENDED, *AGREED]), ("selftalk", [DOUBTING])]
-    for mode, replies in said:
+    direct = [("direct", [RIGHT]), ("direct", [plan, RIGHT])]
+    for mode, replies in [*direct, ("critic", [SLIP, MENDED, *AGREED]), ("selftalk", [DOUBTING])]:
         session = Session(configuration.load(mode=mode), lambda said=replies: ScriptedEngine(said), None)
         before = ("", "")
         for progress in session.solve(QUESTION):
@@ -311,7 +313,7 @@ def test_a_body_that_is_no_request_or_too_large_is_refused(served):
         b"[" * 100_000,
         b'{"a":' * 50_000,
         b'{"model": "soliloquy-direct", "messages": [{"role": "user", "content": "\\ud800"}]}',
-        b'{"model": "soliloquy-direct", "messages": [{"role": "user", "content": "1 + 1"}], "seed": %b}' % (b"9" * 5000),
+        b'{"model": "soliloquy-direct", "messages": [{"role": "user", "content": "1 + 1"}], "seed": %b}' % NINES,
         b'{"model": "soliloquy-direct", "messages": [{"role": "user", "content": "1 + 1"}], "max_tokens": 1e400}',
         b'{"model": "soliloquy-direct", "messages": [{"role": "user", "content": "1 + 1"}], "temperature": NaN}',
         b'{"model": "soliloquy-direct", "messages": [{"role": "user", "content": {"deep": 1}}]}',

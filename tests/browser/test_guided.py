@@ -175,7 +175,7 @@ def test_a_raw_call_gives_no_step_in_hints_only(tab, served):
     assert wire.tells() == []
 
 
-def test_why_says_what_the_witnesses_said_without_asking_anybody(tab, served):
+def test_why_says_what_the_sources_found_without_asking_anybody(tab, served):
     open_page(tab, served())
     solve(tab, mode="With a checker")
     first = card(tab, 1)

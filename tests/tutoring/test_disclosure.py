@@ -251,8 +251,8 @@ def test_a_second_opinion_is_offered_where_nobody_has_compared_what_is_shown_wit
     for other in ({"vote": (3, 4)}, {"status": "stopped"}, {"status": "failed"}):
         ended = fold(run.transcript, Finished(outcome.model_copy(update=other)))
         assert not disclosure.can_be_voted_on(replace(run, transcript=ended))
-    for witness, offered in (("model", True), ("solutions", False), ("reference", False)):
-        verdict = StepVerdict(verdict="correct", evidence=(Evidence(by=witness, verdict="correct"),))
+    for source, offered in (("verdict", True), ("solutions", False), ("reference", False)):
+        verdict = StepVerdict(verdict="correct", evidence=(Evidence(by=source, verdict="correct"),))
         critique = Critique(trajectory_id=run.transcript.talk.chosen.id, verdicts=(verdict,))
         talk = run.transcript.talk.model_copy(update={"turns": (*run.transcript.talk.turns, critique)})
         assert disclosure.can_be_voted_on(replace(run, transcript=replace(run.transcript, talk=talk))) is offered

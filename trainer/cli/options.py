@@ -22,15 +22,13 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on std
 AdapterFile = Annotated[
     str | None,
     typer.Option(
-        "--adapter",
-        "--voice",
-        help="A critic's adapter (GGUF) in the place of the one in use, or none for the bare base.",
+        "--adapter", help="A critic's adapter (GGUF) in the place of the one in use, or none for the bare base."
     ),
 ]
-Data = Annotated[Path | None, typer.Option(help="Folder of the lessons; `lessons` of the home if unset.")]
+Data = Annotated[
+    Path | None, typer.Option(help="Folder of the training examples; `examples` of the home if unset.")
+]
 Sources = Annotated[str | None, typer.Option("--sources", help="Sources of evidence, with commas; rollouts cost most.")]
-Witnesses = Annotated[str | None, typer.Option("--witnesses", hidden=True)]
-"""What --sources was called in the first release."""
 
 ROLES = ("actor", "critic", "selftalk")
 CONTEXT = 2048

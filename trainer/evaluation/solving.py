@@ -25,7 +25,7 @@ from runtime.events import fold_all
 from runtime.prompts import templates
 from runtime.settings import Settings
 from runtime.solving.loop import converse
-from runtime.types import Problem, content_hash, mode_name
+from runtime.types import Problem, content_hash
 from trainer.evaluation.oracle import converse_knowing
 from trainer.runs import ResultFile, model_of, run_missing
 from trainer.statistics import paired, wilson
@@ -58,7 +58,6 @@ class Evaluation:
             **({"judge": model_of(judge)} if judge else {}),
         }
         self.results = ResultFile(Path(settings.home) / "evaluations", "evaluate", config)
-        self.results.rows = {current_key(key): row for key, row in self.results.rows.items()}
 
     @property
     def size(self) -> int:
@@ -126,12 +125,6 @@ class Evaluation:
 
     def _rows(self, mode: str) -> list[dict[str, Any]]:
         return [self.results.rows[key] for key, _ in self._keyed(mode)]
-
-
-def current_key(key: str) -> str:
-    """The key of a result, whichever release named its mode."""
-    mode, slash, problem = key.partition("/")
-    return mode_name(mode) + slash + problem
 
 
 def _summary(rows: list[dict[str, Any]]) -> dict[str, Any]:

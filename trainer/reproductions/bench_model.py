@@ -270,7 +270,7 @@ def _dtype(kept: Path, device: str) -> torch.dtype:
 
 
 def pass_rates(plan: Plan, engine: Engine, n: int) -> dict[str, dict[str, Any]]:
-    """Greedy, on problems that were not among the lessons: familiar themes with a fresh seed, and the split test, whose
+    """Greedy, on problems that were not learned from: familiar themes with a fresh seed, and the split test, whose
     themes and templates were held out; each as a whole and by number of steps."""
     fresh = replace(plan, seed=plan.seed + 1)
     return {name: _by_steps(engine, list(islice(short(fresh, split), n))) for name, split in SETS.items()}

@@ -1,7 +1,7 @@
 """The same rows through TRL's SFTTrainer: whole rows, with an activated adapter masked by PEFT.
 
-Rows arrive as tokens with a weight each. Steps, rate of learning, optimizer and loss are those of `prefixed`, so that
-the two loops can be compared step by step.
+Rows arrive as tokens with a weight each. Steps, rate of learning, optimizer and loss are those of `prefix_loop`, so
+that the two loops can be compared step by step.
 """
 
 from __future__ import annotations

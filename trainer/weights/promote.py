@@ -32,7 +32,6 @@ from runtime.problems.json_rows import Row, RowError, read_rows
 from runtime.settings import Settings
 from runtime.types import mode_name
 from trainer.evaluation.calibrate import cautious
-from trainer.evaluation.solving import current_key
 from trainer.weights.gate import Candidate, Outcome, Verdict, figures_of, judge
 
 PEFT_FILES = ("adapter_model.safetensors", "adapter_config.json")
@@ -172,7 +171,8 @@ def _outcome(row: Row) -> tuple[str | None, str, Outcome]:
     if not isinstance(right, bool):
         raise ValueError(f"{right!r} is neither true nor false")
     wrong = next((row[name] is not None for name in _FIRST_ERROR if name in row), None)
-    return mode_name(row.get("mode")), current_key(str(row["key"])), Outcome(right, wrong)
+    mode, slash, problem = str(row["key"]).partition("/")  # of results by mode, else the key is all there is
+    return mode_name(row.get("mode")), mode_name(mode) + slash + problem, Outcome(right, wrong)
 
 
 def read_draft(path: Path, gguf: Path, base: BaseModel, role: str) -> AdapterCard:

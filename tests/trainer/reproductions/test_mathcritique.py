@@ -17,7 +17,7 @@ from runtime.problems import wordproblems
 from runtime.text import final_answer
 from runtime.types import Critique, Problem, Step, StepVerdict, Trajectory
 from trainer.data.examples.critic import critic_row
-from trainer.data.gsm8k import worked_from_marks
+from trainer.data.gsm8k import worked_from_gsm8k
 from trainer.data.rows import Row
 from trainer.data.sources import JudgedAttempt
 from trainer.reproductions.bench_model import Plan as BenchPlan
@@ -102,7 +102,7 @@ def test_self_talk_is_learned_but_for_its_slips():
     assert all(arithmetic.verdict(arithmetic.check(text)) != "incorrect" for text in learned)
 
 
-STORY = worked_from_marks(
+STORY = worked_from_gsm8k(
     Problem(text="Lena buys 4 books for $3 each and a pen for $2. How much does she pay?", answer="14", source="own"),
     "The books cost 4*3=$<<4*3=12>>12.\nWith the pen she pays 12+2=$<<12+2=14>>14.",
 )
@@ -129,7 +129,7 @@ def test_a_false_sum_is_put_right_in_the_talk_and_a_right_attempt_is_nodded_to()
     assert all(weight for _, weight in nodded.reply)
 
 
-def test_a_talk_that_could_not_be_mended_is_no_lesson():
+def test_a_talk_that_could_not_be_mended_is_no_example():
     assert examples.talked_over(made("4 × 3 = 12", "12 + 2 = 14", "14 + 3 = 17", place=2, answer="17")) is None
 
 
