@@ -56,7 +56,7 @@ class Settings(BaseSettings):
     )
     mode: Mode = Field(
         "critic",
-        description="How a problem is solved: by the actor alone (direct), with a critic (measured best), or self-talk.",
+        description="How a problem is solved: by the actor alone (direct), with a critic (best), or by self-talk.",
     )
     help: Help = Field(
         "steps", description="How much of a solution the page shows: hints, one step at a time (steps), or full."

@@ -67,8 +67,8 @@ def worked_from_gsm8k(problem: Problem, solution: str) -> Worked | None:
 
 
 def gsm8k_problems(path: Path, seed: int) -> Iterator[Worked]:
-    """The annotated solutions of a file (`question`, `answer`, and `solution` unless the answer is GSM8K's own, which holds
-    it) as worked problems, in random order. Raises RowError, also where none can be used."""
+    """The annotated solutions of a file (`question`, `answer`, and `solution` unless the answer is GSM8K's own, which
+    holds it) as worked problems, in random order. Raises RowError, also where none can be used."""
     rows = [row for _, row in read_rows(path, _annotated, _NEEDS) if row]
     if not rows:
         raise RowError(f"{path} holds no solution with calculations such as <<48/2=24>>. {_NEEDS}")

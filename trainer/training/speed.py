@@ -83,7 +83,7 @@ def _with_prefixes(run: Run, examples: Sequence[Example], folder: Path, kept: bo
     model = open_for_tuning(run.base.as_posix(), run.recipe, run.device)
     tuning = Tuning(model, examples, run.recipe.model_copy(update={"save_every": len(examples)}), folder, run.pad)
     if kept:
-        for chosen in tuning.plan:
+        for chosen in tuning.schedule:
             batch = collate([examples[i] for i in chosen], run.pad, run.device)
             tuning.kept[tuple(chosen)] = read_prefix(model, batch)
     return list(tuning.run())

@@ -106,8 +106,8 @@ def _made_again(row: dict[str, Any]) -> Worked | None:
 
 
 def _task(problem: Problem, solution: str) -> Task:
-    """With every number of the solution known where GSM8K's annotations say enough. Steps are without annotations, which
-    would tell the reference from what an actor writes."""
+    """With every number of the solution known where GSM8K's annotations say enough. Steps are shown without them, as
+    they would tell the reference from what an actor writes."""
     worked = worked_from_gsm8k(problem, solution) if MARK.search(solution) else None
     return Task(problem, worked, worked.lines if worked else tuple(split_steps(MARK.sub("", solution))))
 
