@@ -49,7 +49,7 @@ class Trace:
         lines = [*reader.push(self.text), *reader.finish()]
         if [line.kind for line in lines] != ["step", "check"] * len(self.told) + ["closing"]:
             return "its lines cannot be read back"
-        if _heard(lines) != [one.right for one in self.told]:
+        if _checks(lines) != [one.right for one in self.told]:
             return "its checks do not say what is known"
         accepted = [arithmetic.verdict(arithmetic.check(one.step)) for one in self.told if one.right]
         if "incorrect" in accepted:
@@ -68,5 +68,5 @@ def _pieces(told: Told, check: str) -> list[tuple[str, float]]:
 _FIRST_WORD = re.compile(r"\w*")
 
 
-def _heard(lines: Sequence[Line]) -> list[bool]:
+def _checks(lines: Sequence[Line]) -> list[bool]:
     return [read_check(line.text)[0] for line in lines if line.kind == "check"]
