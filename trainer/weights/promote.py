@@ -125,7 +125,7 @@ def _put(candidate: Candidate, options: Options, verdict: Verdict, folder: Path,
 
 def add_depths(path: Path, fitted: Mapping[str, Aggregation]) -> list[str]:
     """Give a promoted adapter the weights of the depths that its card has none for yet, and name these. Those that the
-    gate looked at stay. Raises VoiceError."""
+    gate looked at stay. Raises AdapterError."""
     card = read_card(path)
     new = {
         depth: cautious(fitted[depth]).model_dump()

@@ -154,7 +154,7 @@ def test_beside_a_vote_a_blame_that_nobody_proves_is_taken_back():
     assert not engine.replies  # the problem was solved anew once for all three attempts
 
 
-def test_a_panel_without_weights_is_weighed_as_that_of_an_untrained_base():
+def test_a_panel_without_weights_is_judged_as_an_untrained_base():
     report = summary(hear(ScriptedEngine(REPLIES, VERDICTS)), {})
     assert report["panels"]["verdict"]["wrong"]["accuracy"] == 0.0  # its word weighs nothing
     assert weights_in_use(ScriptedEngine(), settings.load()) == {}

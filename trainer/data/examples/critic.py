@@ -37,7 +37,7 @@ from trainer.data.sources import JudgedAttempt, read_graded, read_judged
 logger = logging.getLogger(__name__)
 
 EXPLANATION = 0.5
-"""What a whole explanation weighs against one verdict."""
+"""The weight of a whole explanation in the loss; a verdict has 1."""
 
 
 def critic_row(attempt: JudgedAttempt) -> Row:
