@@ -14,7 +14,11 @@ from runtime.text import Language, join_steps, language_of
 from runtime.types import Critique, Parent, SelfTalk, Step, StepVerdict
 from runtime.view.words import word
 
-_SIGNS = {"correct": ("✓", "verdict.ok"), "unsure": ("?", "verdict.unsure"), "incorrect": ("✗", "verdict.flagged.solve")}
+_SIGNS = {
+    "correct": ("✓", "verdict.ok"),
+    "unsure": ("?", "verdict.unsure"),
+    "incorrect": ("✗", "verdict.flagged.solve"),
+}
 
 
 def solution(run: Run) -> str:

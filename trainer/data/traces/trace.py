@@ -12,7 +12,7 @@ from runtime.text import CHECK, Line, LineReader, closing_line, final_answer, la
 from runtime.types import Problem
 
 DECISION = 4.0
-"""The weight of the first word of a check in the loss: with it the model doubts or goes on, and it is one word among two
+"""The weight of the first word of a check in the loss: with it the model doubts or goes on, and it is one word of two
 hundred."""
 
 
