@@ -9,10 +9,10 @@ import pytest
 
 from runtime.problems.json_rows import LONGEST_ROW, RowError, read_rows, reference
 from runtime.studio.importing import import_attempts
-from trainer.data.examples import critic
 from trainer.data.critiques.records import read_records
 from trainer.data.critiques.tasks import read_tasks
 from trainer.data.decontaminate import read_texts
+from trainer.data.examples import critic
 from trainer.data.gsm8k import gsm8k_problems
 from trainer.data.problems import report
 from trainer.data.rows import read_rows as read_examples

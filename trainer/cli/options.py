@@ -25,9 +25,7 @@ AdapterFile = Annotated[
         "--adapter", help="A critic's adapter (GGUF) in the place of the one in use, or none for the bare base."
     ),
 ]
-Data = Annotated[
-    Path | None, typer.Option(help="Folder of the training examples; `examples` of the home if unset.")
-]
+Data = Annotated[Path | None, typer.Option(help="Folder of the training examples; `examples` of the home if unset.")]
 Sources = Annotated[str | None, typer.Option("--sources", help="Sources of evidence, with commas; rollouts cost most.")]
 
 ROLES = ("actor", "critic", "selftalk")

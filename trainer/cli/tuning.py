@@ -26,8 +26,8 @@ def sft(
 ) -> None:
     """Tune a low-rank adapter (LoRA; QLoRA on a 4-bit base). Resumable."""
     from runtime import settings
-    from trainer.training.progress import ProgressBar
     from trainer.data.examples.critic import examples_folder
+    from trainer.training.progress import ProgressBar
     from trainer.training.recipe import read_recipe
     from trainer.training.sft import Run
 

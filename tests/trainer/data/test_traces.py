@@ -10,8 +10,8 @@ from runtime.problems import wordproblems
 from runtime.prompts.actor_turn import conversation
 from runtime.text import language_of
 from runtime.types import Problem
-from trainer.data.rows import read_rows
 from trainer.data.examples.selftalk import sound, write_traces
+from trainer.data.rows import read_rows
 from trainer.data.traces.material import from_worked, generated, gsm8k, rollouts
 from trainer.data.traces.trace import DECISION, Told, Trace
 from trainer.data.traces.wording import smoothed

@@ -1,6 +1,6 @@
 """Training examples for self-talk, and the same solutions without the talk for the actor.
 
-    python -m trainer traces --generated 2000 --rollouts rollouts.jsonl --out FOLDER
+python -m trainer traces --generated 2000 --rollouts rollouts.jsonl --out FOLDER
 """
 
 from __future__ import annotations

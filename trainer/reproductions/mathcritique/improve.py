@@ -27,8 +27,8 @@ from runtime.text import join_steps
 from runtime.types import Problem, Value, content_hash
 from trainer.data.critiques.guards import is_shortcut
 from trainer.data.rows import Row
-from trainer.reproductions.mathcritique.ground import Ground, Judge
 from trainer.reproductions.mathcritique.examples import direct, reasoned, refined
+from trainer.reproductions.mathcritique.ground import Ground, Judge
 from trainer.reproductions.mathcritique.play import Attempt, Reading, Spent
 from trainer.reproductions.mathcritique.testtime import Turn, turns
 from trainer.runs import kept

@@ -22,8 +22,8 @@ from trainer.data.first_error import with_first_error
 from trainer.data.sources import GradedAttempt, JudgedAttempt
 from trainer.evaluation.calibrate import cases, fit_panels, panels_among
 from trainer.evaluation.evidence import JudgedEvidence
-from trainer.reproductions.mathcritique.ground import Ground, Judge
 from trainer.reproductions.mathcritique.examples import Known, put_in
+from trainer.reproductions.mathcritique.ground import Ground, Judge
 from trainer.reproductions.mathcritique.play import Attempt
 from trainer.runs import kept
 

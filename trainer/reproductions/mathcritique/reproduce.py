@@ -23,10 +23,10 @@ from runtime.types import Problem, content_hash
 from trainer.data.rows import Row
 from trainer.reproductions.mathcritique import report
 from trainer.reproductions.mathcritique.claims import Measured, all_claims
+from trainer.reproductions.mathcritique.examples import corrected_over, talked_over
 from trainer.reproductions.mathcritique.ground import Ground, Judge
 from trainer.reproductions.mathcritique.improve import Arm, Improvement, Plan, Round, first_actor
 from trainer.reproductions.mathcritique.judging import Teacher
-from trainer.reproductions.mathcritique.examples import corrected_over, talked_over
 from trainer.reproductions.mathcritique.testtime import Played, play
 
 PLAY_SEED = 7002
