@@ -16,9 +16,10 @@ from runtime.engines.base import Usage
 from runtime.errors import SoliloquyError
 from runtime.log.run import Run
 from runtime.log.store import new_id
-from runtime.settings import Mode
+from runtime.types import Mode, mode_name
 
-MODELS: dict[str, Mode] = {f"soliloquy-{mode}": mode for mode in get_args(Mode)}
+PREFIX = "soliloquy-"
+MODELS: dict[str, Mode] = {f"{PREFIX}{mode}": mode for mode in get_args(Mode)}
 """The modes by the model names of the API."""
 Whole = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 """A 64-bit integer, as in the protocol."""
@@ -99,6 +100,7 @@ class Asked(BaseModel):
 
 def mode_of(name: str) -> Mode:
     """The mode for a model's name. Raises ApiError for an unknown name."""
+    name = PREFIX + mode_name(name.removeprefix(PREFIX))
     if name not in MODELS:
         names = ", ".join(MODELS)
         raise ApiError(f"There is no model {name!r}. Use one of {names}.", 404, "model_not_found", "model")

@@ -1,7 +1,7 @@
 """A run as the two texts of a chat reply: the solution (`content`) and the thinking (`reasoning_content`).
 
 Both texts only grow during a run, so new text can be streamed at once. Which attempt is chosen is known only at the
-end, so the thinking holds all attempts, and the solution comes after it. A plain run has no thinking.
+end, so the thinking holds all attempts, and the solution comes after it. A direct run has no thinking.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _SIGNS = {
 
 
 def solution(run: Run) -> str:
-    """The steps and the answer line of the chosen attempt; empty until the run ends. A plain run's text grows as it is
+    """The steps and the answer line of the chosen attempt; empty until the run ends. A direct run's text grows as it is
     written and holds the steps of all its attempts (a plan, then the solution made from it)."""
     talk, live = run.transcript.talk, run.transcript.live
-    if run.mode == "plain":
+    if run.mode == "direct":
         attempts = [*(t.steps for t in talk.trajectories), *([live.steps] if live and not live.done else [])]
         steps = [step for attempt in attempts for step in attempt]
     elif talk.outcome is None:
@@ -37,20 +37,20 @@ def solution(run: Run) -> str:
 
 
 def thinking(run: Run) -> str:
-    """Steps, verdicts and comments, one a line, in order; empty for a plain run."""
-    return "" if run.mode == "plain" else "".join(f"{line}\n" for line in _lines(run))
+    """Steps, verdicts and comments, one a line, in order; empty for a direct run."""
+    return "" if run.mode == "direct" else "".join(f"{line}\n" for line in _lines(run))
 
 
 def _lines(run: Run) -> Iterable[str]:
     talk, live = run.transcript.talk, run.transcript.live
-    language, written = language_of(talk.problem.text), _Written()
+    language, verdicts = language_of(talk.problem.text), _Verdicts()
     for turn in talk.turns:
         if isinstance(turn, Critique):
             steps = next((t.steps for t in reversed(talk.trajectories) if t.id == turn.trajectory_id), ())
-            yield from written.new(turn, steps, language)
+            yield from verdicts.new(turn, steps, language)
         else:
             yield from _attempt(turn.steps, turn.parent, language)
-            written.keep(turn.parent)
+            verdicts.keep(turn.parent)
     if live and not live.done:
         yield from _attempt(live.steps, live.opening.parent, language)
     if talk.outcome and talk.outcome.note and talk.outcome.status != "failed":
@@ -66,7 +66,7 @@ def _attempt(steps: Sequence[Step], parent: Parent | None, language: Language) -
         yield step.text
 
 
-class _Written:
+class _Verdicts:
     """The verdicts written so far. A verdict that repeats the one on a kept step is not written again."""
 
     def __init__(self) -> None:
@@ -82,10 +82,10 @@ class _Written:
             self._verdicts[position] = found
             if (found.evidence or found.comment) and (known is None or known.verdict != found.verdict):
                 only_plans = position < len(steps) and is_plan(steps[position].text)
-                yield _verdict(position, found, only_plans, language)
+                yield _verdict_line(position, found, only_plans, language)
 
 
-def _verdict(position: int, found: StepVerdict, only_plans: bool, language: Language) -> str:
+def _verdict_line(position: int, found: StepVerdict, only_plans: bool, language: Language) -> str:
     sign, key = ("–", "verdict.plan") if only_plans and found.verdict == "correct" else _SIGNS[found.verdict]
     label = word("step.solve", language, number=position + 1)
     comment = f" – {' '.join(found.comment.split())}" if found.comment else ""

@@ -68,7 +68,7 @@ def solve(
     problem: Annotated[str, typer.Argument(help="The problem, in English or Chinese; - reads it from stdin.")],
     mode: Annotated[
         str | None,
-        typer.Option(help="plain (no checking), critic, or selftalk (checks its own steps); default critic."),
+        typer.Option(help="direct (no checking), critic, or selftalk (checks its own steps); default critic."),
     ] = None,
     rounds: Annotated[int | None, typer.Option(help="Most refinements, 0 to 10; default 2.")] = None,
     depth: DepthOption = None,

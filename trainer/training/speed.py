@@ -31,8 +31,8 @@ def compare(recipe: Recipe, settings: Settings, steps: int) -> dict[str, Any]:
     its loss at every step; and the largest difference between losses of one step. Raises what `Run` raises."""
     chosen = recipe.model_copy(update={"epochs": 1, "limit": None, "minutes": None, "init": None, "dev": None})
     run = Run(chosen, settings)
-    examples = run.lessons.examples[: (steps + UNCOUNTED) * recipe.batch]
-    loops: dict[str, Loop] = {"trl": _with_trl, "prefixed": _prefixed, "kept prefixes": _kept}
+    examples = run.training_set.examples[: (steps + UNCOUNTED) * recipe.batch]
+    loops: dict[str, Loop] = {"trl": _with_trl, "prefix": _with_prefixes, "kept prefixes": _kept}
     made = {name: _apart(loop, run, examples) for name, loop in loops.items()}
     losses = [[progress.loss for progress in steps_made] for steps_made in made.values()]
     rows = {name: _row(steps_made) for name, steps_made in made.items()}
@@ -79,11 +79,11 @@ def _with_trl(run: Run, examples: Sequence[Example], folder: Path) -> list[Progr
     return steps
 
 
-def _prefixed(run: Run, examples: Sequence[Example], folder: Path, kept: bool = False) -> list[Progress]:
+def _with_prefixes(run: Run, examples: Sequence[Example], folder: Path, kept: bool = False) -> list[Progress]:
     model = open_for_tuning(run.base.as_posix(), run.recipe, run.device)
     tuning = Tuning(model, examples, run.recipe.model_copy(update={"save_every": len(examples)}), folder, run.pad)
     if kept:
-        for chosen in tuning.plan:
+        for chosen in tuning.schedule:
             batch = collate([examples[i] for i in chosen], run.pad, run.device)
             tuning.kept[tuple(chosen)] = read_prefix(model, batch)
     return list(tuning.run())
@@ -91,4 +91,4 @@ def _prefixed(run: Run, examples: Sequence[Example], folder: Path, kept: bool = 
 
 def _kept(run: Run, examples: Sequence[Example], folder: Path) -> list[Progress]:
     """As in the second epoch: what stands before the adapter was read before the clock starts."""
-    return _prefixed(run, examples, folder, kept=True)
+    return _with_prefixes(run, examples, folder, kept=True)

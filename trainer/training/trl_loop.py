@@ -1,7 +1,7 @@
 """The same rows through TRL's SFTTrainer: whole rows, with an activated adapter masked by PEFT.
 
-Rows arrive as tokens with a weight each. Steps, rate of learning, optimizer and loss are those of `prefixed`, so that
-the two loops can be compared step by step.
+Rows arrive as tokens with a weight each. Steps, rate of learning, optimizer and loss are those of `prefix_loop`, so
+that the two loops can be compared step by step.
 """
 
 from __future__ import annotations
@@ -46,20 +46,20 @@ def tune_with_trl(
     done = _step(checkpoint) if checkpoint else 0
     record = Record(folder)
     clock = Clock(before[-1].elapsed if (before := record.cut(done)) else 0.0, recipe.minutes)
-    plan = batches(examples, recipe.batch, recipe.epochs, recipe.seed)
-    if checkpoint and (done == len(plan) or clock.share >= 1):
+    schedule = batches(examples, recipe.batch, recipe.epochs, recipe.seed)
+    if checkpoint and (done == len(schedule) or clock.share >= 1):
         # Nothing is left to do, and the trainer would not even load what was learned.
         load_adapter(model, checkpoint)
-        return done == len(plan)
+        return done == len(schedule)
     trainer = WeightedTrainer(
         model=model,
-        args=_arguments(model, recipe, folder, len(plan)),
+        args=_arguments(model, recipe, folder, len(schedule)),
         processing_class=tokenizer,
         train_dataset=_dataset(examples),
         eval_dataset=_dataset(dev) if dev else None,
         data_collator=Collator(pad_token(tokenizer), recipe.packing),
     )
-    trainer.plan, trainer.recipe, trainer.clock = plan, recipe, clock
+    trainer.schedule, trainer.recipe, trainer.clock = schedule, recipe, clock
     # With a 4-bit base the constructor casts to bfloat16, which some processors hardly compute in; and half precision
     # is too coarse to sum small changes in.
     for parameter in learned_parameters(model):
@@ -67,7 +67,7 @@ def tune_with_trl(
     trainer.remove_callback(PrinterCallback)  # it writes to stdout, which is for results
     trainer.add_callback(Watch(trainer, record, report))
     trainer.train(resume_from_checkpoint=checkpoint.as_posix() if checkpoint else None)
-    return trainer.state.global_step == len(plan)
+    return trainer.state.global_step == len(schedule)
 
 
 class Clock:
@@ -86,23 +86,23 @@ class Clock:
 
 
 class WeightedTrainer(SFTTrainer):
-    """TRL's trainer with a weight for every token, and the batches and the rate of learning of our plan."""
+    """TRL's trainer with a weight for every token, and the batches and the rate of learning of our schedule."""
 
-    plan: list[list[int]]
+    schedule: list[list[int]]
     recipe: Recipe
     clock: Clock
     seen: tuple[float, int] = (0.0, 0)
     """Loss and tokens of the step under way."""
 
     def get_train_dataloader(self) -> DataLoader:
-        loader = DataLoader(self.train_dataset, batch_sampler=self.plan, collate_fn=self.data_collator)
+        loader = DataLoader(self.train_dataset, batch_sampler=self.schedule, collate_fn=self.data_collator)
         return self.accelerator.prepare(loader)
 
     def create_scheduler(
         self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None
     ) -> torch.optim.lr_scheduler.LRScheduler:
         def share(done: int) -> float:
-            return share_of_rate(done, len(self.plan), self.recipe.warm_up, self.clock.share)
+            return share_of_rate(done, len(self.schedule), self.recipe.warm_up, self.clock.share)
 
         self.lr_scheduler = LambdaLR(optimizer or self.optimizer, share)
         return self.lr_scheduler
@@ -133,14 +133,14 @@ class Watch(TrainerCallback):
         loss, tokens = trainer.seen
         seconds, dev = time.monotonic() - self.started, None
         over = trainer.clock.share >= 1
-        stops = over or step % trainer.recipe.save_every == 0 or step == len(trainer.plan)
+        stops = over or step % trainer.recipe.save_every == 0 or step == len(trainer.schedule)
         if stops and trainer.eval_dataset is not None:
             dev = _held_out(trainer)
-        rows = len(trainer.plan[step - 1])
-        progress = Progress(step, len(trainer.plan), loss, rows, tokens, seconds, trainer.clock.elapsed, dev)
+        rows = len(trainer.schedule[step - 1])
+        progress = Progress(step, len(trainer.schedule), loss, rows, tokens, seconds, trainer.clock.elapsed, dev)
         self.record.add(progress)
         self.report(progress)
-        control.should_save, control.should_training_stop = stops, over or step == len(trainer.plan)
+        control.should_save, control.should_training_stop = stops, over or step == len(trainer.schedule)
 
 
 @torch.no_grad()

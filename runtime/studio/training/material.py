@@ -96,7 +96,7 @@ def preview(log: SessionLog, limit: int = 5) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         write_judged(log, folder / "judged.jsonl")
-        command = [sys.executable, "-m", "trainer", "lessons", "--generated", "0"]
+        command = [sys.executable, "-m", "trainer", "examples", "--generated", "0"]
         command += ["--collected", str(folder / "judged.jsonl"), "--out", str(folder)]
         try:
             done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)
