@@ -1,7 +1,7 @@
 """The same rows through TRL's SFTTrainer, for GPUs: whole rows, with an activated adapter masked by PEFT.
 
-On a processor the prefix loop is 3.8 to 5.7 times as fast (trainer/LOG.md). Order, learning rate and checkpoints are the
-trainer's own; only the loss, which weights every token, is ours.
+On a processor the prefix loop is 3.8 to 5.7 times as fast (trainer/LOG.md). Order, learning rate and checkpoints are
+the trainer's own; only the loss, which weights every token, is ours.
 """
 
 from __future__ import annotations
@@ -89,9 +89,7 @@ class Watch(TrainerCallback):
     """Writes every step down, and stops at a checkpoint when the time is over. `before` are the seconds of earlier
     stretches of the run."""
 
-    def __init__(
-        self, trainer: WeightedTrainer, recipe: Recipe, record: Record, report: Report, before: float
-    ) -> None:
+    def __init__(self, trainer: WeightedTrainer, recipe: Recipe, record: Record, report: Report, before: float) -> None:
         self.trainer, self.recipe, self.record, self.report = trainer, recipe, record, report
         self.begun = time.monotonic() - before
         self.started = 0.0

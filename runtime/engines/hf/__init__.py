@@ -1,8 +1,8 @@
 """transformers behind the Engine protocol: a model folder, a GGUF file or a hub's model, on a GPU or a processor.
 
 The replies to one prompt are decoded together, one request after the other. Whoever has a GPU and many requests serves
-them by vLLM (`runtime.engines.openai`). This is an own loop and not `generate`, which has no seed for every reply and no
-end for a single one.
+them by vLLM (`runtime.engines.openai`). This is an own loop and not `generate`, which has no seed for every reply and
+no end for a single one.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ logger = logging.getLogger(__name__)
 class HfEngine:
     """A model of transformers.
 
-    `parallel` is how many replies to a prompt are decoded together, `context` the length of each in tokens, `adapters` are folders of peft
-    adapters by name. `four_bit` (NF4) is the default on a GPU; `dtype`, such as "float32", is measured if not given.
-    Raises EngineError if files are missing or do not fit each other, if there is no chat template, or if memory is
-    short.
+    `parallel` is how many replies to a prompt are decoded together, `context` the length of each in tokens, `adapters`
+    are folders of peft adapters by name. `four_bit` (NF4) is the default on a GPU; `dtype`, such as "float32", is
+    measured if not given. Raises EngineError if files are missing or do not fit each other, if there is no chat
+    template, or if memory is short.
     """
 
     name = "hf"
