@@ -12,8 +12,10 @@ import warnings
 import typer
 
 from trainer.cli import making, measuring, tuning
+from trainer.cli.former import Group
 
 app = typer.Typer(
+    cls=Group,
     help="Soliloquy's trainer: measure critics and actors, make data, tune better ones.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

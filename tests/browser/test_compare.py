@@ -18,7 +18,7 @@ pytestmark = pytest.mark.browser
 
 COUNTING = [f"{n} + 1 = {n + 1} apples." for n in range(40)]
 """Goes on for a minute: nobody stops too late, however slow the machine is."""
-MODES = {"plain": "No checking", "critic": "With a checker", "selftalk": "Self-talk"}
+MODES = {"direct": "No checking", "critic": "With a checker", "selftalk": "Self-talk"}
 
 
 def open_compare(tab: Any, page: Served) -> None:
@@ -51,7 +51,7 @@ def test_three_solutions_a_blind_vote_and_all_of_it_again_after_a_reload(tab, se
     expect(heads(tab)).to_have_text(["Solution A", "Solution B", "Solution C"])
     runs = {row["mode"]: row for row in page.log.runs()}
     assert set(runs) == set(MODES)
-    order = [run.mode for run in page.log.runs_of(page.log.run(runs["plain"]["id"]).session_id)]
+    order = [run.mode for run in page.log.runs_of(page.log.run(runs["direct"]["id"]).session_id)]
     tab.reload()
     tab.get_by_role("tab", name="Compare").click()
     tab.get_by_role("button", name="C is better").click()

@@ -175,7 +175,7 @@ def test_a_raw_call_gives_no_step_in_hints_only(tab, served):
     assert wire.tells() == []
 
 
-def test_why_says_what_the_witnesses_said_without_asking_anybody(tab, served):
+def test_why_says_what_the_sources_found_without_asking_anybody(tab, served):
     open_page(tab, served())
     solve(tab, mode="With a checker")
     first = card(tab, 1)
@@ -241,7 +241,7 @@ def test_a_wrong_line_is_named_first_then_hinted_at_and_explained_last(tab, serv
 
 def test_a_differing_answer_is_put_to_a_vote_and_the_solution_stays_hidden(tab, served):
     wire = Wire(tab)
-    open_page(tab, served(Voters(first=STEPS, delay=0.01), mode="plain"))
+    open_page(tab, served(Voters(first=STEPS, delay=0.01), mode="direct"))
     ask(tab, "Hints only")
     tab.get_by_label("Your answer", exact=True).fill("7")
     press(tab, "Check")

@@ -84,8 +84,8 @@ def test_what_is_learned_is_shown_as_it_is_learned(tab, served, short_runs):
     rate_all(page, 20)
     open_train(tab, page)
     tab.get_by_role("button", name="Show what is learned").click()
-    tab.locator(".sq-lessons mark").first.wait_for()
-    assert set(tab.locator(".sq-lessons mark").all_inner_texts()) == {"right", "wrong"}
+    tab.locator(".sq-examples mark").first.wait_for()
+    assert set(tab.locator(".sq-examples mark").all_inner_texts()) == {"right", "wrong"}
 
 
 def test_a_version_that_is_not_here_cannot_be_used_and_is_named(tab, served, short_runs):

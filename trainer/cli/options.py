@@ -22,15 +22,11 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on std
 AdapterFile = Annotated[
     str | None,
     typer.Option(
-        "--adapter",
-        "--voice",
-        help="A critic's adapter (GGUF) in the place of the one in use, or none for the bare base.",
+        "--adapter", help="A critic's adapter (GGUF) in the place of the one in use, or none for the bare base."
     ),
 ]
-Data = Annotated[Path | None, typer.Option(help="Folder of the lessons; `lessons` of the home if unset.")]
+Data = Annotated[Path | None, typer.Option(help="Folder of the training examples; `examples` of the home if unset.")]
 Sources = Annotated[str | None, typer.Option("--sources", help="Sources of evidence, with commas; rollouts cost most.")]
-Witnesses = Annotated[str | None, typer.Option("--witnesses", hidden=True)]
-"""What --sources was called in the first release."""
 
 ROLES = ("actor", "critic", "selftalk")
 CONTEXT = 2048
@@ -38,10 +34,10 @@ CONTEXT = 2048
 
 
 def modes_of(text: str) -> list[str]:
-    from runtime.settings import Mode
+    from runtime.types import Mode, mode_name
     from trainer.evaluation.solving import ORACLE
 
-    return known(text, "modes", (*get_args(Mode), ORACLE))
+    return known(",".join(map(mode_name, listed(text))), "modes", (*get_args(Mode), ORACLE))
 
 
 def known(text: str, what: str, names: Sequence[str]) -> list[str]:

@@ -41,10 +41,10 @@ from runtime.settings import Settings
 from runtime.text import final_answer
 from runtime.types import content_hash
 from trainer.data.errors import InjectionError
-from trainer.data.examples import critic_row, right_attempt, wrong_attempt
+from trainer.data.examples.critic import critic_row, right_attempt, wrong_attempt
 from trainer.data.rows import Row
 from trainer.data.traces.material import generated
-from trainer.reproductions.mathcritique import lessons
+from trainer.reproductions.mathcritique import examples
 from trainer.statistics import wilson
 from trainer.training.trl_loop import newest_checkpoint
 from trainer.weights.to_gguf import to_gguf
@@ -130,17 +130,17 @@ def judged(worked: Worked) -> Messages | None:
 
 
 def refined(worked: Worked) -> Messages | None:
-    row = lessons.refined(worked, 0)
+    row = examples.refined(worked, 0)
     return row and _spoken(row)
 
 
 def talked(worked: Worked) -> Messages | None:
-    row = lessons.talked(worked, 0)
+    row = examples.talked(worked, 0)
     return row and _spoken(row)
 
 
 def corrected(worked: Worked) -> Messages:
-    return _spoken(lessons.corrected(worked, 0))
+    return _spoken(examples.corrected(worked, 0))
 
 
 def _spoken(row: Row) -> Messages:
@@ -155,7 +155,7 @@ def short(plan: Plan, split: wordproblems.Split, start: int = 0) -> Iterator[Wor
 
 def solved(worked: Worked) -> Messages:
     """The actor's conversation, with the reference solution as its reply."""
-    return _spoken(lessons.reasoned(worked))
+    return _spoken(examples.reasoned(worked))
 
 
 def learn_tokenizer(plan: Plan) -> PreTrainedTokenizerFast:
@@ -270,7 +270,7 @@ def _dtype(kept: Path, device: str) -> torch.dtype:
 
 
 def pass_rates(plan: Plan, engine: Engine, n: int) -> dict[str, dict[str, Any]]:
-    """Greedy, on problems that were not among the lessons: familiar themes with a fresh seed, and the split test, whose
+    """Greedy, on problems that were not learned from: familiar themes with a fresh seed, and the split test, whose
     themes and templates were held out; each as a whole and by number of steps."""
     fresh = replace(plan, seed=plan.seed + 1)
     return {name: _by_steps(engine, list(islice(short(fresh, split), n))) for name, split in SETS.items()}

@@ -4,5 +4,5 @@
 
 Rows say which words an adapter learns; everything else is only read. Two loops train the same rows: TRL's trainer
 (`with_trl`), and one that lets the frozen base read what stands before an activated adapter once, without gradients
-(`prefixed`).
+(`prefix`).
 """

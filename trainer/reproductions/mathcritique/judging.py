@@ -17,13 +17,13 @@ from runtime.files import sha256_of
 from runtime.problems.worked import Worked
 from runtime.search.solutions import Solution
 from runtime.types import content_hash
-from trainer.data.examples import critic_row
-from trainer.data.first_error import placed
+from trainer.data.examples.critic import critic_row
+from trainer.data.first_error import with_first_error
 from trainer.data.sources import GradedAttempt, JudgedAttempt
 from trainer.evaluation.calibrate import cases, fit_panels, panels_among
 from trainer.evaluation.evidence import JudgedEvidence
+from trainer.reproductions.mathcritique.examples import Known, put_in
 from trainer.reproductions.mathcritique.ground import Ground, Judge
-from trainer.reproductions.mathcritique.lessons import Known, put_in
 from trainer.reproductions.mathcritique.play import Attempt
 from trainer.runs import kept
 
@@ -89,7 +89,7 @@ class Teacher:
         path = self.ground.settings.home / "mathcritique" / f"own-{name}.jsonl"
         attempts = iter(kept(path, Attempt, draw))
         tried = ((one, [_graded(attempt) for attempt in islice(attempts, TRIES)]) for one in worked)
-        return [(one, attempt) for one, some in tried for attempt in placed(some, _way(one))]
+        return [(one, attempt) for one, some in tried for attempt in with_first_error(some, _way(one))]
 
     def _collect(self, adapter: Path | None, attempts: Sequence[JudgedAttempt]) -> JudgedEvidence:
         """The evidence of a quick check, one attempt after the other, so that it is always the same."""

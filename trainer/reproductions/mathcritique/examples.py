@@ -13,12 +13,12 @@ from runtime.prompts.actor_turn import after_critique, conversation
 from runtime.text import CHECK, join_steps, language_of
 from runtime.types import Step, Trajectory
 from trainer.data.errors import Injected, InjectionError, inject_random
-from trainer.data.examples import right_attempt, wrong_attempt
+from trainer.data.examples.critic import right_attempt, wrong_attempt
+from trainer.data.examples.selftalk import selftalk_row
 from trainer.data.rows import Row
 from trainer.data.sources import JudgedAttempt
 from trainer.data.traces.material import from_attempt, from_worked
 from trainer.data.traces.trace import Trace
-from trainer.data.traces.trace import row as talk_row
 from trainer.data.traces.wording import smoothed
 from trainer.reproductions.mathcritique.play import Attempt
 
@@ -72,7 +72,7 @@ def talked_over(known: Known) -> Row | None:
 
 
 def _talk(trace: Trace) -> Row | None:
-    return None if trace.fault else talk_row(trace)
+    return None if trace.fault else selftalk_row(trace)
 
 
 def corrected(worked: Worked, seed: int) -> Row:
