@@ -176,10 +176,9 @@ class Improvement:
         seed = 1000 * (plan.seed + 1) + 10 * number
         asked = [one.problem for one in self._problems]
 
-        path, opened = self.beginning if number == 1 else place, partial(self.ground.players, actor, self.judge)
-        attempts = sampled(
-            path / "attempts.jsonl", Attempt, opened, lambda p: p.attempts(asked, plan.samples, seed=seed)
-        )
+        opened = partial(self.ground.players, actor, self.judge)
+        file = (self.beginning if number == 1 else place) / "attempts.jsonl"
+        attempts = sampled(file, Attempt, opened, lambda p: p.attempts(asked, plan.samples, seed=seed))
         chosen = [one for one in attempts if one.can_be_refined and self._is_criticised(one)]
         readings = sampled(place / "readings.jsonl", Reading, opened, lambda p: p.critiques(chosen))
         pairs, file = list(zip(chosen, readings, strict=True)), place / "refinements.jsonl"
@@ -213,11 +212,8 @@ class Improvement:
     @cached_property
     def _bin_of(self) -> dict[str, int]:
         """How hard each problem is for the actor of round 0: 0 the easiest fifth, 4 the hardest."""
-        asked, opened = (
-            [one.problem for one in self._problems],
-            partial(self.ground.players, self.first_actor, self.judge),
-        )
-        path = self.beginning / "gauge.jsonl"
+        asked, path = [one.problem for one in self._problems], self.beginning / "gauge.jsonl"
+        opened = partial(self.ground.players, self.first_actor, self.judge)
         attempts = sampled(path, Attempt, opened, lambda p: p.attempts(asked, GAUGE, seed=self.plan.seed))
         rates = [sum(one.right for one in attempts[i : i + GAUGE]) for i in range(0, len(attempts), GAUGE)]
         order = sorted(range(len(asked)), key=lambda i: -rates[i])
