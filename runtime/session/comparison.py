@@ -56,7 +56,7 @@ class Comparison:
     def problem(self) -> str:
         return next((run.transcript.talk.problem.text for run in self.runs.values()), "")
 
-    def solve(self, text: str, depth: Depth | None, cancel: Event) -> Iterator[Progress]:
+    def solve(self, text: str, depth: Depth | None, cancel: Event) -> Generator[Progress]:
         """Solve a problem in every mode, yielding progress. Raises what `Session.solve` raises."""
         for mode in self.modes:
             if not cancel.is_set():

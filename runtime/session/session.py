@@ -58,7 +58,7 @@ class Session:
         depth: Depth | None = None,
         cancel: Event | None = None,
         help: Help = "full",
-    ) -> Iterator[Progress]:
+    ) -> Generator[Progress]:
         """Solve a problem, yielding progress; `help` is how much of the solution is shown. Raises UnreadableError for
         an unusable text, SettingsError for an invalid setting, EngineError if there is no model."""
         problem = Problem(text=clean(text))
@@ -70,7 +70,7 @@ class Session:
 
     def check(
         self, text: str, steps: str | Sequence[str], depth: Depth | None = None, cancel: Event | None = None
-    ) -> Iterator[Progress]:
+    ) -> Generator[Progress]:
         """Judge a student's own steps, yielding progress. Raises what `solve` raises."""
         problem = Problem(text=clean(text))
         attempt = split_attempt(clean(steps if isinstance(steps, str) else "\n".join(steps), "solution"))
@@ -81,7 +81,7 @@ class Session:
 
     def again(
         self, run: Run, position: int, depth: Depth | None = None, cancel: Event | None = None
-    ) -> Iterator[Progress]:
+    ) -> Generator[Progress]:
         """Continue a finished run with a new version of its solution from the step at `position` on (from 0), yielding
         progress; nothing of it is hidden any more. After a stop or an error, the outcome before it is kept. Raises
         EngineError if there is no model."""
@@ -92,7 +92,7 @@ class Session:
         unfinished = Transcript(talk.model_copy(update={"outcome": None}), standing=talk.outcome)
         yield from self._follow(replace(run, transcript=unfinished, help="full"), events)
 
-    def vote(self, run: Run, cancel: Event | None = None) -> Iterator[Progress]:
+    def vote(self, run: Run, cancel: Event | None = None) -> Generator[Progress]:
         """Continue a finished run with a vote of further solutions on its outcome, yielding progress. The outcome stays
         visible meanwhile, and hidden steps stay hidden. Raises EngineError if there is no model."""
         settings = self.settings.with_(mode=run.mode if run.kind == "solve" else "critic")

@@ -99,7 +99,7 @@ def guarded(events: Generator[TalkEvent]) -> Generator[TalkEvent]:
         yield Failed(str(error), error.kind)
 
 
-def direct(problem: Problem, actor: Actor, cancel: Event) -> Iterator[TalkEvent]:
+def direct(problem: Problem, actor: Actor, cancel: Event) -> Generator[TalkEvent]:
     attempt = yield from _with_second_try((yield from actor.attempt(problem, cancel)), problem, actor, cancel)
     yield Finished(outcome_of(attempt, stopped=cancel.is_set()))
 
