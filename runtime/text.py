@@ -207,7 +207,8 @@ def _last_boxed(text: str) -> str | None:
     said = ""
     for name, (start, close), before in zip(names, row, [0, *(close + 1 for _, close in row)], strict=False):
         if said:
-            joint = _BETWEEN_BOXES.fullmatch(text[before:start])["joint"].strip()
+            between = _BETWEEN_BOXES.fullmatch(text[before:start])
+            joint = between["joint"].strip() if between else ","
             said += ", " if joint in ",、，" else f"{'' if joint[0] == ',' else ' '}{joint} "
         said += name + text[start + len("\\boxed{") : close]
     return said
@@ -272,7 +273,10 @@ def _with_its_sign(stated: str, before: str) -> str:
     if not dash:
         return stated
     rest = stated[dash.end() :]
-    number = rf"\$?{re.escape(_AMOUNT.search(rest)['number'])}(?![\d.,]*\d)"
+    amount = _AMOUNT.search(rest)
+    if not amount:
+        return stated
+    number = rf"\$?{re.escape(amount['number'])}(?![\d.,]*\d)"
     with_minus = re.search(rf"(?:^|[=(,:是得为]|\bis)\s*[-−–]\s?{number}", before, re.MULTILINE)
     without = re.search(rf"(?<![-−–\d.,$])(?<![-−–]\s){number}", before)
     if dash[1] == "—" or (without and not with_minus):
@@ -405,7 +409,8 @@ def is_check(line: str) -> bool:
 
 def read_check(line: str) -> tuple[bool, str]:
     """Whether a check line accepts the step before it, and its words."""
-    words = _CHECK.match(line.strip())[1].strip()
+    found = _CHECK.match(line.strip())
+    words = found[1].strip() if found else ""
     return not _DOUBT.search(_NO_DOUBT.sub("", words)), words
 
 

@@ -243,13 +243,16 @@ class StepLabel(Value):
         return None if self.drawn == "until_success" else self.k / self.n
 
 
+Rating = Literal[1, 0, -1]
+
+
 class Feedback(Value):
     """A person's word on a step, or on the whole (`step` None)."""
 
     step: int | None = Field(default=None, ge=0)
     turn: int | None = Field(default=None, ge=0)
     """Index of the trajectory among the talk's turns."""
-    rating: Literal[1, 0, -1] | None = None
+    rating: Rating | None = None
     """1 right, 0 unsure or no progress, -1 wrong (the meaning of PRM800K); None takes an earlier rating back."""
     reason: str | None = None
     correction: str | None = None

@@ -45,8 +45,7 @@ class Worker:
         with self.lock:
             try:
                 process = self.process if self.process and self.process.poll() is None else self._start()
-                process.stdin.write(json.dumps([answer, reference]) + "\n")
-                process.stdin.flush()
+                print(json.dumps([answer, reference]), file=process.stdin, flush=True)
                 return json.loads(self.replies.get(timeout=DEADLINE))
             except (OSError, queue.Empty, json.JSONDecodeError):  # gone, hanging, or gone with an empty line
                 self.stop()
@@ -58,7 +57,8 @@ class Worker:
             self.process.kill()
             self.process.wait()
             with contextlib.suppress(OSError):  # a question that was never read
-                self.process.stdin.close()
+                if self.process.stdin:
+                    self.process.stdin.close()
             self.process = None
 
     def forget(self) -> None:
@@ -121,7 +121,7 @@ def _judged(first: str, second: str) -> bool | None:
         return None
     if "." not in first + second and (exact := _equal_numbers(a[0], b[0])) is not None:
         return exact
-    return bool(verify(a, b, timeout_seconds=None)) or bool(verify(b, a, timeout_seconds=None))
+    return verify(a, b, timeout_seconds=None) or verify(b, a, timeout_seconds=None)
 
 
 def _parsed(text: str) -> list[Any] | None:

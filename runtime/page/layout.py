@@ -17,7 +17,7 @@ from runtime.page.tabs.practise import PractiseTab
 from runtime.page.tabs.review import ReviewTab
 from runtime.page.tabs.train import TrainTab
 from runtime.page.tabs.work import WorkTab
-from runtime.page.widgets import AT_ONCE, BARE, QUIET, in_words, told
+from runtime.page.widgets import AT_ONCE, BARE, QUIET, in_words, page_of, told
 from runtime.session.loader import Loading
 from runtime.settings import Settings
 from runtime.view.words import LANGUAGES, catalogue, explained, understood, word
@@ -111,7 +111,7 @@ class Page(Frame):
         """A new problem begins a new session; the old one stays in the log."""
         old = self.desk(request, kept)
         old.leave()
-        self.desks[request.session_hash] = desk = Desk(
+        self.desks[page_of(request)] = desk = Desk(
             self.settings, self.model, old.wanted, old.language, exercise=old.exercise
         )
         return self.paint(desk, kept or {}, {tab.kind: [""] * len(tab.boxes) for tab in self.tabs})
@@ -167,7 +167,7 @@ class Page(Frame):
     def after_run(self, request: gr.Request) -> dict[Any, Any]:
         """A run was stored, or not."""
         desk = self.desk(request)
-        updates = {**self.keeping(desk), self.past.list: {"value": self.past.view(desk)}}
+        updates: dict[Any, dict[str, Any]] = {**self.keeping(desk), self.past.list: {"value": self.past.view(desk)}}
         return {widget: gr.update(**changes) for widget, changes in updates.items()}
 
     def tell_model(self, request: gr.Request) -> tuple[str, gr.Timer]:

@@ -71,9 +71,9 @@ def agreeing(answer: str | None, solutions: Sequence[Answered]) -> int:
 
 def votes(solutions: Sequence[Voter]) -> list[Vote[Voter]]:
     """Solutions grouped by answer, most first; one without an answer has no vote."""
-    voters = [solution for solution in solutions if solution.answer is not None]
-    found = sorted(groups([voter.answer for voter in voters]), key=len, reverse=True)
-    return [Vote(voters[places[0]].answer, tuple(voters[place] for place in places)) for places in found]
+    voters = [(solution.answer, solution) for solution in solutions if solution.answer is not None]
+    found = sorted(groups([answer for answer, _ in voters]), key=len, reverse=True)
+    return [Vote(voters[places[0]][0], tuple(voters[place][1] for place in places)) for places in found]
 
 
 def decided(solutions: Sequence[Answered], missing: int) -> bool:

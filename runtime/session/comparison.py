@@ -9,7 +9,7 @@ from contextlib import closing
 from threading import Event
 from typing import get_args
 
-from runtime.engines.base import Engine, Metered
+from runtime.engines.base import Engine, Metered, Usage
 from runtime.errors import SoliloquyError
 from runtime.events import Token
 from runtime.log.run import Run
@@ -40,7 +40,7 @@ class Comparison:
         self._meter: Metered | None = None
         self.session = Session(settings, self._metered, log, kept)
         stored = log.runs_of(self.session.id) if log else []
-        self.runs: dict[Mode, Run] = {run.mode: run.halted() for run in stored}
+        self.runs: dict[Mode, Run] = {mode: run.halted() for run in stored for mode in MODES if mode == run.mode}
         self.costs: dict[Mode, Cost] = {}
         if log and stored:
             costs = log.costs(self.session.id)
@@ -82,7 +82,7 @@ class Comparison:
                 yield progress
 
     def _count(self, mode: Mode, run: Run, first: float | None) -> None:
-        usage = self._meter.usage
+        usage = self._meter.usage if self._meter else Usage()
         cost = Cost(
             first=first,
             seconds=run.seconds,

@@ -14,13 +14,13 @@ from runtime.critic.critic import open_critic
 from runtime.engines.base import Engine
 from runtime.events import AttemptDone, CritiqueDone, Failed, Finished, Refining, StepDone, Transcript, begin, fold
 from runtime.events import Event as TalkEvent
-from runtime.log.run import PRACTISED, Run
+from runtime.log.run import PRACTISED, Kind, Run
 from runtime.log.store import SessionLog, StoreError, new_id, now
 from runtime.settings import Settings
 from runtime.solving.loop import check, converse, converse_again, put_to_vote
 from runtime.text import clean, split_attempt
 from runtime.tutoring.disclosure import Wish, asked, is_open
-from runtime.types import Depth, Feedback, Help, Problem, SelfTalk
+from runtime.types import Depth, Feedback, Help, Problem, Rating, SelfTalk
 
 _WORTH_KEEPING = (StepDone, AttemptDone, CritiqueDone, Refining, Finished, Failed)
 
@@ -86,6 +86,8 @@ class Session:
         progress; nothing of it is hidden any more. After a stop or an error, the outcome before it is kept. Raises
         EngineError if there is no model."""
         talk, settings = run.transcript.talk, self.settings.with_(mode=run.mode, depth=depth)
+        if talk.chosen is None:
+            raise ValueError("a run without an attempt has nothing to be written again")
         engine = self._engine()
         number = len(talk.trajectories)
         events = converse_again(talk.problem, talk.chosen, position, engine, settings, number, cancel or Event())
@@ -110,7 +112,7 @@ class Session:
         self,
         run_id: str,
         step: str | None,
-        rating: int | None = None,
+        rating: Rating | None = None,
         reason: str | None = None,
         correction: str | None = None,
         consent: bool = False,
@@ -147,7 +149,7 @@ class Session:
         """The session's last stored run of a kind (solve or check)."""
         return self.log.latest_run(self.id, kind) if self.log else None
 
-    def _run(self, kind: str, mode: str, engine: Engine, problem: Problem) -> Run:
+    def _run(self, kind: Kind, mode: str, engine: Engine, problem: Problem) -> Run:
         return Run(new_id(), self.id, kind, mode, engine.model, begin(problem), created_at=now())
 
     def _follow(self, run: Run, events: Generator[TalkEvent]) -> Generator[Progress]:

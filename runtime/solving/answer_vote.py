@@ -60,7 +60,7 @@ class Vote:
         """What a vote comes to; None after a stop. Nothing is shown before all of it is there, as the answer on view
         stands meanwhile."""
         standing, critique = self.attempt, self.critique
-        if opinion.outvotes(self.attempt) and not self._is_own_work:
+        if opinion.winner and opinion.outvotes(self.attempt) and not self._is_own_work:
             standing = opinion.winner
             critique = _unseen(self.critic.read(self.problem, standing, cancel)) if self.critic else None
         critique = self._reconsidered(standing, critique, opinion, cancel)

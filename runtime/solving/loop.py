@@ -86,6 +86,8 @@ def anew(
 def put_to_vote(talk: SelfTalk, engine: Engine, settings: Settings, cancel: Event) -> Generator[TalkEvent]:
     """Let more solutions vote on a talk that has ended, of the actor or of a person. What it came to stands, unless
     they are certain of something else."""
+    if talk.chosen is None or talk.outcome is None:
+        raise ValueError("a talk that has come to nothing cannot be voted on")
     critic = None if settings.mode == "direct" else open_critic(engine, settings)
     vote = Vote(talk.problem, talk.chosen, talk.critique_of(talk.chosen), critic)
     yield Finished((yield from vote.held(talk.outcome, engine, cancel)))

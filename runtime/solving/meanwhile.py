@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from typing import Generic, TypeVar
@@ -13,23 +14,26 @@ EVERY = 5.0
 """Seconds after which something is yielded at the latest."""
 
 
-class _Ended(Generic[Result]):
-    """What came of the work: its result or its error."""
+@dataclass(frozen=True)
+class _Done(Generic[Result]):
+    result: Result
 
-    def __init__(self, result: Result | None = None, error: BaseException | None = None) -> None:
-        self.result, self.error = result, error
+
+@dataclass(frozen=True)
+class _Failed:
+    error: BaseException
 
 
 def meanwhile(work: Callable[[Tell], Result], cancel: Event, every: float = EVERY) -> Generator[int, None, Result]:
     """Do `work(tell)`, and yield the last number told whenever there is a new one, and every few seconds. The
     generator's value is the result. Raises what the work raises; a reader that goes away sets `cancel`."""
-    news: SimpleQueue[int | _Ended[Result]] = SimpleQueue()
+    news: SimpleQueue[int | _Done[Result] | _Failed] = SimpleQueue()
 
     def run() -> None:
         try:
-            news.put(_Ended(result=work(news.put)))
+            news.put(_Done(work(news.put)))
         except BaseException as error:  # noqa: BLE001 - raised again in the reader's thread
-            news.put(_Ended(error=error))
+            news.put(_Failed(error))
 
     thread = Thread(target=run, name="meanwhile", daemon=True)
     thread.start()
@@ -41,11 +45,12 @@ def meanwhile(work: Callable[[Tell], Result], cancel: Event, every: float = EVER
             except Empty:
                 yield last
                 continue
-            if isinstance(item, _Ended):
+            if isinstance(item, _Done):
                 thread.join()
-                if item.error:
-                    raise item.error
                 return item.result
+            if isinstance(item, _Failed):
+                thread.join()
+                raise item.error
             last = item
             yield last
     except GeneratorExit:

@@ -131,7 +131,7 @@ _MONEY = ("dollar", "yuan", "euro", "sterling")
 def _unit(text: str) -> tuple[Unit | None, str]:
     """The unit that a text begins with, and what follows it."""
     dimensions: list[tuple[str, int]] = []
-    size, sign, at = Fraction(1), 1, re.match(r"[ -]?", text).end()
+    size, sign, at = Fraction(1), 1, int(text[:1] in (" ", "-"))
     rest = text
     while found := _UNIT_WORD.match(text, at):
         known, end = _known_unit(text, found)

@@ -114,5 +114,5 @@ class PractiseTab:
     def shown(self, desk: Desk, kept: dict[str, Any] | None) -> dict[Any, Any]:
         """All that is shown; the browser keeps which problem it is, and how hard the next one."""
         remembered = {"value": {**(kept or {}), "practise": desk.exercise.kept}}
-        changes = {self.page.kept: remembered, **self.paint(desk)}
+        changes: dict[Any, dict[str, Any]] = {self.page.kept: remembered, **self.paint(desk)}
         return {widget: gr.update(**values) for widget, values in changes.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from runtime.problems.wordproblems.story import Number, Senseless, Story
@@ -33,7 +34,8 @@ class Stock(NamedTuple):
     kinds: tuple[tuple[str, str], ...] = (("red", "blue"), ("large", "small"), ("old", "new"))
 
 
-class Scene(NamedTuple):
+@dataclass(frozen=True)
+class Scene:
     story: Story
     words: Stock
     things: str
