@@ -85,6 +85,9 @@ class Parent(Value):
     kept: int = Field(ge=0)
 
 
+Origin = Literal["sample", "refine", "selftalk", "student", "reference"]
+
+
 class Trajectory(Value):
     """One attempt at a problem."""
 
@@ -93,7 +96,7 @@ class Trajectory(Value):
     steps: tuple[Step, ...]
     answer: str | None = None
     finish: Finish = "stop"
-    origin: Literal["sample", "refine", "selftalk", "student", "reference"] = "sample"
+    origin: Origin = "sample"
     parent: Parent | None = None
     made_by: Provenance | None = None
 

@@ -6,7 +6,7 @@ step-by-step generation, refinement from a correct prefix, and Monte Carlo label
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -15,9 +15,11 @@ from typing import Literal, Protocol, TypedDict
 from runtime.errors import SoliloquyError
 from runtime.types import Finish
 
+Role = Literal["system", "user", "assistant"]
+
 
 class Message(TypedDict):
-    role: Literal["system", "user", "assistant"]
+    role: Role
     content: str
 
 
@@ -107,7 +109,7 @@ class Engine(Protocol):
         stop: Sequence[str] = (),
         cancel: Event | None = None,
         enough: Enough | None = None,
-    ) -> Iterator[list[Completion]]:
+    ) -> Generator[list[Completion]]:
         """`n` replies to every request, decoded in parallel, in the order of the requests; each reply has a seed of
         its own. What requests share at their beginnings is read once. With `enough` a request whose replies settle it
         gets no more of them, so its list may be shorter than `n`. Setting `cancel`, or closing the iterator, ends what
@@ -176,7 +178,7 @@ class Metered:
         stop: Sequence[str] = (),
         cancel: Event | None = None,
         enough: Enough | None = None,
-    ) -> Iterator[list[Completion]]:
+    ) -> Generator[list[Completion]]:
         for completions in self.engine.sample(requests, sampling, adapter, n, stop, cancel, enough):
             for completion in completions:
                 self._add(completion.prompt_tokens, completion.completion_tokens)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from itertools import groupby
 from operator import itemgetter
 
-from runtime.engines.base import EngineError, Message, Messages
+from runtime.engines.base import EngineError, Message, Messages, Role
 
 Render = Callable[[Messages, bool], str]
 """The text of a conversation; True opens the assistant's next turn. May raise anything: templates are programs."""
@@ -21,7 +21,7 @@ BETWEEN = "\n\n"
 """Between texts that are put into one turn."""
 
 
-def _trial(*roles: str) -> Messages:
+def _trial(*roles: Role) -> Messages:
     words = ("alpha", "bravo", "charlie", "delta", "echo")
     return [Message(role=role, content=f"trial {word}") for role, word in zip(roles, words, strict=False)]
 

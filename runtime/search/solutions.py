@@ -31,6 +31,13 @@ class Answered(Protocol):
     def answer(self) -> str | None: ...
 
 
+class Worded(Protocol):
+    """Whatever is written out: a solution, a program's numbers."""
+
+    @property
+    def text(self) -> str: ...
+
+
 Voter = TypeVar("Voter", bound=Answered)
 
 
@@ -95,7 +102,7 @@ def numbers_in(text: str) -> set[Fraction]:
     return {value for value in read if value is not None}
 
 
-def first_unmet(problem: Problem, steps: Sequence[str], solutions: Sequence[Solution]) -> int | None:
+def first_unmet(problem: Problem, steps: Sequence[str], solutions: Sequence[Worded]) -> int | None:
     """Index of the first step that makes a number which none of the solutions meets; None if all are met."""
     known = numbers_in(problem.text)
     met = set().union(*(numbers_in(solution.text) for solution in solutions))

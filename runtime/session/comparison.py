@@ -21,7 +21,7 @@ from runtime.types import Cost, Depth, Mode, Vote
 MODES: tuple[Mode, ...] = get_args(Mode)
 NAMES = ("A", "B", "C")
 """Names of the solutions before the vote, in the order in which they are made and shown."""
-VERDICTS = ("same", "none")
+VERDICTS: tuple[Vote, ...] = ("same", "none")
 """Votes for no name: all are equally good, or none is good."""
 
 

@@ -133,5 +133,5 @@ def tally(votes: Mapping[Vote, int], language: Language) -> str:
 
 
 def _ways(language: Language) -> list[tuple[Vote, str]]:
-    modes = [(mode, word(f"mode.{mode}", language)) for mode in MODES]
-    return modes + [(verdict, word(f"compare.vote.{verdict}", language)) for verdict in VERDICTS]
+    modes = ((mode, word(f"mode.{mode}", language)) for mode in MODES)
+    return [*modes, *((verdict, word(f"compare.vote.{verdict}", language)) for verdict in VERDICTS)]

@@ -68,7 +68,7 @@ class PlainLoop:
         written = sampling.max_tokens if cut else len(self._chat.tokens(text))
         return Completion(text, "length" if cut else "stop", self.count(messages), written)
 
-    def sample(self, requests: Iterable[Messages], sampling: Sampling, n: int = 1) -> Iterator[list[Completion]]:
+    def sample(self, requests: Iterable[Messages], sampling: Sampling, n: int = 1) -> Generator[list[Completion]]:
         for number, messages in enumerate(requests):
             seeds = range(sampling.seed + number * n, sampling.seed + (number + 1) * n)
             replies = [self._create(messages, sampling, seed, stream=False) for seed in seeds]

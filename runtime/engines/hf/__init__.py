@@ -72,7 +72,7 @@ class HfEngine:
         stop: Sequence[str] = (),
         cancel: Event | None = None,
         enough: Enough | None = None,
-    ) -> Iterator[list[Completion]]:
+    ) -> Generator[list[Completion]]:
         adapter = self._known(adapter)
         for number, messages in enumerate(requests):
             tokens = self._prompt(messages, sampling)
@@ -127,7 +127,7 @@ class HfEngine:
         for start in range(0, len(rows), self.parallel):
             for _ in self._written(rows[start : start + self.parallel], sampling, adapter):
                 replies = [row.completion for row in rows if row.finish] if enough else []
-                if any(enough(replies[:size]) for size in range(asked + 1, len(replies) + 1)):
+                if enough and any(enough(replies[:size]) for size in range(asked + 1, len(replies) + 1)):
                     return replies
                 asked = len(replies)
         return [row.completion for row in rows]

@@ -43,7 +43,8 @@ class Model:
         self.tokenizer, self._base = load_base(path, self.device, four_bit, dtype)
         self._with_adapters: PeftModel | None = load_adapters(self._base, adapters)
         self._active = next(iter(adapters), None)
-        self._called = {name: called_by(self._with_adapters.peft_config[name]) for name in adapters}
+        configs = self._with_adapters.peft_config if self._with_adapters else {}
+        self._called = {name: called_by(configs[name]) for name in adapters}
         self.ends = self._end_tokens()
         self._lock = RLock()
         self._closed = False
@@ -103,7 +104,7 @@ class Model:
     def _keys(self, tokens: Sequence[int], adapter: str | None) -> Keys:
         """An activated adapter (aLoRA, arXiv 2504.12397) reads from the last place of its opening words on, the base
         what is before them. Raises EngineError if they are nowhere: the adapter would do nothing, unnoticed."""
-        called, start = self._called.get(adapter, []), 0
+        called, start = self._called.get(adapter, []) if adapter else [], 0
         if called:
             places = (at for at in range(len(tokens) - len(called), -1, -1) if tokens[at : at + len(called)] == called)
             start = next(places, None)
@@ -116,9 +117,9 @@ class Model:
         with self._lock, torch.inference_mode():
             self.require_open()
             self._switch(adapter)
-            if self._called.get(adapter):
+            if adapter and self._called.get(adapter):
                 inputs["alora_offsets"] = adapted
-            model = self._with_adapters if adapter else self._base
+            model = self._with_adapters if adapter and self._with_adapters else self._base
             try:
                 return model(**inputs, use_cache=True).logits
             except (torch.OutOfMemoryError, MemoryError) as error:
@@ -132,7 +133,7 @@ class Model:
                 ) from error
 
     def _switch(self, adapter: str | None) -> None:
-        if adapter == self._active:
+        if adapter == self._active or self._with_adapters is None:
             return
         if adapter is None:
             self._with_adapters.base_model.disable_adapter_layers()
@@ -150,8 +151,10 @@ class Model:
 
     def close(self) -> None:
         with self._lock:
+            if self._closed:
+                return
             self._closed = True
-            self._base = self._with_adapters = None
+            del self._base, self._with_adapters
             self._last = Reading([], DynamicCache(), None)
         gc.collect()
         if self.device == "cuda":

@@ -48,7 +48,7 @@ def repacked() -> bool:
     return bool(_buffers - {b"CPU", b"CPU_Mapped"})
 
 
-def load_model(path: Path, extra_buffers: bool | None = None) -> int:
+def load_model(path: Path, extra_buffers: bool | None = None) -> llama.llama_model_p:
     """The loaded model, to be freed with `llama_model_free`; for `extra_buffers` see `safe_extra_buffers`. Raises
     EngineError if the file is damaged, has no chat template, or does not fit into the free memory."""
     try:
@@ -76,6 +76,14 @@ def load_model(path: Path, extra_buffers: bool | None = None) -> int:
             name=path.name,
         )
     return model
+
+
+def vocab_of(model: llama.llama_model_p) -> llama.llama_vocab_p:
+    """The vocabulary of a loaded model. Raises EngineError if it has none."""
+    vocab = llama.llama_model_get_vocab(model)
+    if vocab is None:
+        raise EngineError("This model has no vocabulary. Download it again, or use another one.")
+    return vocab
 
 
 def require_memory(name: str, size: int) -> None:
