@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from threading import Event
 
-from runtime.critic.critic import Critic, Reading
+from runtime.critic.critic import Judge, Reading
 from runtime.engines.base import Engine, EngineError
 from runtime.events import CritiqueDone, Voting, shown
 from runtime.events import Event as TalkEvent
@@ -30,7 +30,7 @@ class Vote:
     problem: Problem
     attempt: Trajectory
     critique: Critique | None
-    critic: Critic | None
+    critic: Judge | None
 
     def held(self, found: Outcome, engine: Engine, cancel: Event) -> Generator[TalkEvent, None, Outcome]:
         """The generator's value is what was found once others have voted; as it was after a stop, or where the engine

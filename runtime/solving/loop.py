@@ -15,7 +15,7 @@ from threading import Event
 from runtime.checks.arithmetic import mended
 from runtime.checks.claims import is_unsupported, lacks_data, shows_work
 from runtime.checks.grading import equal
-from runtime.critic.critic import Critic, news, open_critic, proven_wrong
+from runtime.critic.critic import Critic, Judge, news, open_critic, proven_wrong
 from runtime.critic.explanation import look_again
 from runtime.engines.base import ContextOverflow, Engine, EngineError, Sampling
 from runtime.events import Event as TalkEvent
@@ -121,7 +121,7 @@ def own_work(problem: Problem, steps: Sequence[str], critic: Critic, cancel: Eve
     yield Finished(found)
 
 
-def criticised(problem: Problem, actor: Actor, critic: Critic, rounds: int, cancel: Event) -> Generator[TalkEvent]:
+def criticised(problem: Problem, actor: Actor, critic: Judge, rounds: int, cancel: Event) -> Generator[TalkEvent]:
     """Actor and critic in turns; a refinement replaces what it refines only if the critic prefers it."""
     language, notes = language_of(problem.text), []
     first = yield from _followed(actor.attempt(problem, cancel, proven_wrong), problem, critic, cancel)
@@ -155,7 +155,7 @@ def criticised(problem: Problem, actor: Actor, critic: Critic, rounds: int, canc
 
 
 def _with_second_try(
-    first: Trajectory, problem: Problem, actor: Actor, cancel: Event, critic: Critic | None = None
+    first: Trajectory, problem: Problem, actor: Actor, cancel: Event, critic: Judge | None = None
 ) -> Writing:
     """Ask the actor once more where it came to its end without an answer, or with one that no step shows the
     calculation of: a small model that says what it would do, and does not. The generator's value is the better try."""
@@ -186,7 +186,7 @@ def _bolder(actor: Actor, number: int = 1) -> Actor:
     return Actor(actor.engine, sampling)
 
 
-def _followed(writing: Writing, problem: Problem, critic: Critic, cancel: Event) -> Writing:
+def _followed(writing: Writing, problem: Problem, critic: Judge, cancel: Event) -> Writing:
     """An attempt, and what the critic says of each step as soon as it is there, up to the first wrong one."""
     steps, verdicts = [], []
     while not isinstance(event := next_or_value(writing), Trajectory):
@@ -202,7 +202,7 @@ def _followed(writing: Writing, problem: Problem, critic: Critic, cancel: Event)
     return event
 
 
-def _mend(problem: Problem, attempt: Trajectory, actor: Actor, critic: Critic, cancel: Event) -> Writing:
+def _mend(problem: Problem, attempt: Trajectory, actor: Actor, critic: Judge, cancel: Event) -> Writing:
     """While an attempt was cut off at a false equation, put the equation right and let the actor go on."""
     for number in range(1, MENDS + 1):
         if attempt.finish != "cut" or cancel.is_set():

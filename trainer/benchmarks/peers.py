@@ -144,7 +144,7 @@ def _wait_until_healthy(process: subprocess.Popen, url: str, seconds: float, log
     happened = "did not answer in time" if process.poll() is None else f"ended with code {process.returncode}"
     log.seek(0)
     last = "\n".join(log.read().splitlines()[-12:])
-    raise ServerError(f"{Path(process.args[0]).name} {happened}. The end of its log:\n{last}")
+    raise ServerError(f"llama-server {happened}. The end of its log:\n{last}")
 
 
 def _stop(process: subprocess.Popen) -> None:

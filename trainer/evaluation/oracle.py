@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from threading import Event
 
 from runtime.checks.grading import grade
-from runtime.critic.critic import Critic, open_critic
+from runtime.critic.critic import Critic, Reading, open_critic
 from runtime.engines.base import Engine, Sampling
 from runtime.events import CritiqueDone, StepJudged
 from runtime.events import Event as TalkEvent
@@ -32,7 +32,7 @@ class Oracle:
         """Nothing yet: whether the answer is right shows at the end."""
         return []
 
-    def read(self, problem: Problem, attempt: Trajectory, cancel: Event) -> Iterator[TalkEvent]:
+    def read(self, problem: Problem, attempt: Trajectory, cancel: Event) -> Reading:
         """As the critic's. The generator's value is the critique."""
         opinion = self.critic.read(problem, attempt, cancel)
         while not isinstance(item := next_or_value(opinion), Critique):
@@ -46,7 +46,7 @@ class Oracle:
         """Only where an answer is wrong: no vote may take a right one away."""
         return critique.first_error is not None and self.critic.wants_vote(critique)
 
-    def reconsider(self, problem: Problem, attempt: Trajectory, vote: Opinion, cancel: Event) -> None:
+    def reconsider(self, problem: Problem, attempt: Trajectory, opinion: Opinion, cancel: Event) -> None:
         """No vote changes what it knows."""
 
     def _corrected(self, attempt: Trajectory, critique: Critique) -> Critique:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import llama_cpp as llama
 import numpy as np
+import torch
 from peft import PeftConfig
 
 from runtime.engines.base import EngineError
@@ -20,6 +21,8 @@ from runtime.engines.hf.model import Model
 from runtime.engines.llamacpp.adapters import Adapters
 from runtime.engines.llamacpp.chat import Chat
 from runtime.engines.llamacpp.measure import loaded
+from runtime.engines.llamacpp.memory import memory_of
+from runtime.engines.llamacpp.model import vocab_of
 from runtime.types import Value
 
 ADAPTER = "adapter"
@@ -70,7 +73,7 @@ def parity(
             for text in texts:
                 tokens = trained.tokenizer.encode(text, add_special_tokens=False)
                 same_tokens += tokens == adapter.chat.tokens(text, special=True)
-                ours = trained.read(tokens, ADAPTER, list(range(len(tokens)))).logits.float().cpu().numpy()
+                ours = _logits(trained, tokens, list(range(len(tokens)))).float().cpu().numpy()
                 theirs = adapter.read(tokens)
                 differences.append(np.abs(ours - theirs).max())
                 same += (ours.argmax(-1) == theirs.argmax(-1)).tolist()
@@ -90,10 +93,10 @@ def parity(
 def conversations(base_folder: Path, adapter_folder: Path) -> list[str]:
     """Some texts to compare on: questions as the chat template writes them, opened for the adapter."""
     tokenizer = load_tokenizer(base_folder)
-    config = PeftConfig.from_pretrained(adapter_folder)
-    called = tokenizer.decode(getattr(config, "alora_invocation_tokens", None) or [])
+    config = PeftConfig.from_pretrained(str(adapter_folder))
+    called = str(tokenizer.decode(getattr(config, "alora_invocation_tokens", None) or []))
     asked = [[{"role": "user", "content": question}] for question in QUESTIONS]
-    opened = [tokenizer.apply_chat_template(each, add_generation_prompt=True, tokenize=False) for each in asked]
+    opened = [str(tokenizer.apply_chat_template(each, add_generation_prompt=True, tokenize=False)) for each in asked]
     return [text if called in text else text + called for text in opened]
 
 
@@ -101,24 +104,30 @@ def _greedy_of_peft(model: Model, tokens: list[int], words: int) -> list[int]:
     written: list[int] = []
     while len(written) < words and not (written and written[-1] in model.ends):
         read = tokens + written
-        written.append(int(model.read(read, ADAPTER, [len(read) - 1]).logits[-1].argmax()))
+        written.append(int(_logits(model, read, [len(read) - 1])[-1].argmax()))
     return written
+
+
+def _logits(model: Model, tokens: list[int], marks: list[int]) -> torch.Tensor:
+    found = model.read(tokens, ADAPTER, marks).logits
+    if found is None:
+        raise EngineError("The reading was ended.")
+    return found
 
 
 class Served:
     """A GGUF base with an adapter in a context that rounds nothing: F32 keys and values, no flash attention."""
 
-    def __init__(self, model: int, context: int, adapter_gguf: Path) -> None:
+    def __init__(self, model: llama.llama_model_p, context: llama.llama_context_p, adapter_gguf: Path) -> None:
         self.chat, self._context = Chat(model), context
         self._adapters = Adapters(model, {ADAPTER: adapter_gguf})
-        self._adapter = self._adapters.get(ADAPTER)
-        self._vocab = llama.llama_model_get_vocab(model)
+        self._adapter, self._vocab = self._adapters.by_name[ADAPTER], vocab_of(model)
         self._size = llama.llama_vocab_n_tokens(self._vocab)
 
     def read(self, tokens: Sequence[int]) -> np.ndarray:
         """Logits (tokens, vocabulary) after each token of a new conversation. What stands before an activated adapter
         is read by the base."""
-        llama.llama_memory_clear(llama.llama_get_memory(self._context), True)
+        llama.llama_memory_clear(memory_of(self._context), True)
         begins = self._adapter.begins_at(tokens)
         return np.concatenate([self._decode(tokens[:begins], 0, 0), self._decode(tokens[begins:], begins)])
 

@@ -13,6 +13,8 @@ from pathlib import Path
 from random import Random
 from threading import Event
 
+import torch
+
 from runtime.engines.base import Cancelled, Completion, ContextOverflow, Enough, Message, Messages, Sampling
 from runtime.engines.hf.chat import Chat
 from runtime.engines.hf.model import Model
@@ -151,7 +153,7 @@ class HfEngine:
                 yield [self._take(row, token) for row, token in zip(rows, drawn, strict=True)]
                 kept = [i for i, row in enumerate(rows) if not row.finish]
                 if 0 < len(kept) < len(rows):
-                    cache.batch_select_indices(kept)
+                    cache.batch_select_indices(torch.tensor(kept))
                 rows = [rows[i] for i in kept]
                 if rows:
                     logits = self._model.decode([row.written[-1] for row in rows], cache, adapter)

@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
-from typing import Any
+from typing import Any, cast
 
 import torch
-from peft import PeftModel
+from peft import LoraModel, PeftModel
 from transformers import DynamicCache
 
 from runtime.engines.base import EngineError
@@ -136,9 +136,9 @@ class Model:
         if adapter == self._active or self._with_adapters is None:
             return
         if adapter is None:
-            self._with_adapters.base_model.disable_adapter_layers()
+            cast(LoraModel, self._with_adapters.base_model).disable_adapter_layers()
         else:
-            self._with_adapters.base_model.enable_adapter_layers()
+            cast(LoraModel, self._with_adapters.base_model).enable_adapter_layers()
             self._with_adapters.set_adapter(adapter, inference_mode=True)
         self._active = adapter
 

@@ -63,7 +63,7 @@ class LlamaCppEngine:
         path: Path,
         context: int = 4096,
         parallel: int = 2,
-        threads: int | Callable[[int], int] = measure.fastest_threads,
+        threads: int | Callable[[llama.llama_model_p], int] = measure.fastest_threads,
         adapters: Mapping[str, Path] | None = None,
         extra_buffers: bool | None = None,
     ) -> None:

@@ -42,12 +42,12 @@ class Adapters:
     """The adapters of a loaded model. `use` belongs to the thread that owns the context."""
 
     def __init__(self, model: llama.llama_model_p, files: Mapping[str, Path]) -> None:
-        self._by_name = {name: _load(model, number, name, path) for number, (name, path) in enumerate(files.items(), 1)}
-        self._by_number = {adapter.number: adapter for adapter in self._by_name.values()}
+        self.by_name = {name: _load(model, number, name, path) for number, (name, path) in enumerate(files.items(), 1)}
+        self._by_number = {adapter.number: adapter for adapter in self.by_name.values()}
         self._in_use = 0
 
     def get(self, name: str | None) -> Adapter | None:
-        return self._by_name.get(name) if name else None
+        return self.by_name.get(name) if name else None
 
     def use(self, context: llama.llama_context_p, number: int) -> None:
         """Decode with this adapter from now on; 0 is the base."""

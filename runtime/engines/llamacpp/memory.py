@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import llama_cpp as llama
 import numpy as np
 
+from runtime.engines.base import EngineError
 from runtime.engines.llamacpp.jobs import Job
 
 WORTH_COPYING = 4
@@ -156,4 +157,4 @@ class Memory:
 
 
 def _bytes(data: np.ndarray) -> ctypes.Array:
-    return (ctypes.c_uint8 * data.nbytes).from_buffer(data)
+    return (ctypes.c_uint8 * data.nbytes).from_buffer(data.data)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import replace
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from queue import Empty, SimpleQueue
 from threading import Event
 
@@ -34,6 +34,7 @@ class OpenAIEngine:
     """
 
     name = "openai"
+    path: Path | None = None
 
     def __init__(
         self,

@@ -32,7 +32,7 @@ def ratios(story: Story) -> None:
         f"For {whole}, {name} takes {a} parts of {one} and {b} parts of {other}.",
     )
     story.distract(f"{name} works on this for @ minutes.", f"{name} needs it for @ days.")
-    per = f"{unit} per part"
+    per, known = f"{unit} per part", None
     if way.startswith("whole"):
         total = story.given((a.whole + b.whole) * k)
         story.tell(f"There should be {total} {unit} in all.", f"In all, {name} makes {total} {unit}.")

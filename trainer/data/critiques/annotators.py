@@ -44,14 +44,21 @@ class Annotation:
 
 
 class Annotator(Protocol):
-    name: str
-    """Kept with every critique."""
-    prompt: str | None
-    """The prompt file that asks for it."""
-    hinted: bool
-    """Whether it uses what is known."""
-    scaffold: bool
-    """Whether the form is written for it."""
+    @property
+    def name(self) -> str:
+        """Kept with every critique."""
+
+    @property
+    def prompt(self) -> str | None:
+        """The prompt file that asks for it."""
+
+    @property
+    def hinted(self) -> bool:
+        """Whether it uses what is known."""
+
+    @property
+    def scaffold(self) -> bool:
+        """Whether the form is written for it."""
 
     def annotate(self, jobs: Sequence[Job], seed: int) -> list[Annotation | None]:
         """A critique of each attempt; None where this annotator has none to give. Raises EngineError."""

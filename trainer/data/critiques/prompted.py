@@ -90,7 +90,7 @@ class Prompted:
         return told
 
 
-_WHOLE = re.compile(r"(?:.*[.!?。！？](?=\s|$))?")
+_WHOLE = re.compile(r".*[.!?。！？](?=\s|$)")
 """The whole sentences of an explanation that was cut off."""
 
 
@@ -122,7 +122,8 @@ class _Draft:
         verdict, _, rest = reply.text.strip().partition("\n")
         words, more, _ = rest.strip().removeprefix(explanation.strip()).strip().partition("\n")
         if reply.finish == "length" and not more:
-            words = _WHOLE.match(words)[0]
+            whole = _WHOLE.match(words)
+            words = whole[0] if whole else ""
         space = "" if self.text.endswith("：") else " "
         self.text += f"{space}{verdict.strip()}\n{explanation}{words}"
         self.replies.append(reply)

@@ -47,7 +47,7 @@ def _neighbours(digits: Sequence[int]) -> Iterator[tuple[int, int]]:
 
 def _like(digit: str) -> str:
     """The digit that it is most easily taken for."""
-    return dict(zip("0123456789", "6778960134", strict=True))[digit]
+    return "6778960134"[int(digit)]
 
 
 def _starts_wrong(text: str) -> bool:
