@@ -73,7 +73,7 @@ class Frame:
 
     @contextmanager
     def in_studio(self, request: gr.Request, kept: dict[str, Any] | None = None) -> Iterator[Desk]:
-        """As `errors_shown`, for what only a page started with --studio may do. Every act asks again: its handler can be
+        """As `errors_shown`, for what only a page started with --studio may do. Asked at every act: its handler can be
         called without its tab."""
         desk = self.desk(request, kept)
         with errors_shown(desk):
