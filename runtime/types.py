@@ -100,7 +100,7 @@ class Trajectory(Value):
         return content_hash(self.problem_id, self.origin, revised, *(step.text for step in self.steps))
 
 
-FORMER_SOURCES = {"model": "verdict", "expectation": "surprisal", "program": "programs", "completions": "rollouts"}
+FORMER_SOURCES = {"model": "verdict", "expectation": "surprisal"}
 """Sources of evidence by the names under which the first release stored them."""
 
 

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import AliasChoices, Field, TypeAdapter, ValidationError, field_validator
+from pydantic import AfterValidator, AliasChoices, Field, TypeAdapter, ValidationError, field_validator
 
 from runtime.critic.evidence import FEATURES
 from runtime.critic.odds import sigmoid
@@ -26,7 +26,9 @@ from runtime.types import Value, Verdict, source_name
 
 Features = Mapping[str, float]
 FORMER_FEATURES = {"word": "verdict", "surprise": "surprisal"}
-"""Features by the names under which the first release stored their weights."""
+"""Features by the names under which the last release stored their weights."""
+REMOVED_FEATURES = {"program_agreement", "program_deviation", "program_approach", "fall", "reach"}
+"""Features of the last release that no source computes any more; rules that use one are left out when read."""
 
 
 class AggregationError(SoliloquyError):
@@ -55,7 +57,7 @@ class Aggregation(Value):
     @field_validator("features")
     @classmethod
     def _known(cls, features: dict[str, float]) -> dict[str, float]:
-        if unknown := features.keys() - {*FEATURES}:
+        if unknown := features.keys() - {*FEATURES} - REMOVED_FEATURES:
             raise ValueError(f"no source of evidence has the features {', '.join(sorted(unknown))}")
         return features
 
@@ -83,7 +85,11 @@ class Aggregation(Value):
         return any(self.features.get(name) for name in features)
 
 
-_FILE = TypeAdapter(dict[str, Aggregation])
+def _usable(fitted: dict[str, Aggregation]) -> dict[str, Aggregation]:
+    return {name: rule for name, rule in fitted.items() if REMOVED_FEATURES.isdisjoint(rule.features)}
+
+
+_FILE = TypeAdapter(Annotated[dict[str, Aggregation], AfterValidator(_usable)])
 
 
 def read_weights(path: Path) -> dict[str, Aggregation]:

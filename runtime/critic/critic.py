@@ -37,9 +37,9 @@ TELLING = sorted(SOURCES, key=lambda source: source.reads_only)
 """Whose note tells a person most, first: other solutions say where they differ, reading only that something is odd."""
 Reason = Callable[[Engine, Problem, Trajectory, int, Event], str]
 """What is wrong with the step at a position; empty if that is not known. Raises EngineError."""
-UNTRAINED = Aggregation(constant=1.8, features={"agreement": 4.0, "deviation": -2.65, "program_agreement": 1.0})
-"""For a base that nothing was fitted with. Its verdict word is no better than chance, the solutions count what they
-were found to be worth (trainer/LOG.md), and a program's agreement a quarter of theirs, which is a guess."""
+UNTRAINED = Aggregation(constant=1.8, features={"agreement": 4.0, "deviation": -2.65})
+"""For a base that no rule was fitted for: its verdict word is no better than chance, and the weights of the solutions
+were measured on other bases (trainer/LOG.md)."""
 
 
 def open_critic(engine: Engine, settings: Settings) -> Critic:

@@ -13,9 +13,9 @@ from threading import Event
 
 from runtime.checks.arithmetic.words import CONVERSIONS, said_in_words
 from runtime.checks.grading import equal
-from runtime.critic.evidence.rollouts import begun, read_way_on
 from runtime.engines.base import Completion, Engine, Sampling
-from runtime.search.solutions import TEMPERATURE, Solution, numbers_in, votes
+from runtime.prompts.actor_turn import continuing
+from runtime.search.solutions import TEMPERATURE, Solution, numbers_in, read_continuation, votes
 from runtime.text import Language, LineReader, language_of
 from runtime.tutoring.hints import calculations, gives_away
 from runtime.types import Problem, Trajectory
@@ -57,12 +57,12 @@ def _ways_on(engine: Engine, problem: Problem, steps: Sequence[str], cancel: Eve
     last = steps[-1] if steps else ""
 
     def enough(replies: Sequence[Completion]) -> bool:
-        groups = votes([read_way_on(reply, last) for reply in replies])
+        groups = votes([read_continuation(reply, last) for reply in replies])
         return bool(groups) and len(groups[0].solutions) >= AGREE
 
     sampling = Sampling(temperature=TEMPERATURE, max_tokens=MAX_TOKENS)
-    replies = next(engine.sample([begun(problem, steps)], sampling, n=WAYS, cancel=cancel, enough=enough), [])
-    return [read_way_on(reply, last) for reply in replies]
+    replies = next(engine.sample([continuing(problem, steps)], sampling, n=WAYS, cancel=cancel, enough=enough), [])
+    return [read_continuation(reply, last) for reply in replies]
 
 
 def _steps(way: Solution) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from runtime.engines.base import Engine, Message, Sampling
 from runtime.prompts import templates
 from runtime.text import join_steps, language_of
@@ -25,6 +27,12 @@ def conversation(problem: Problem, attempt: Trajectory | None = None, prompt: st
     return messages
 
 
+def continuing(problem: Problem, steps: Sequence[str] = ()) -> list[Message]:
+    """The conversation in which the actor goes on after these steps, if there are any."""
+    messages = conversation(problem)
+    return [*messages, Message(role="assistant", content=join_steps(steps) + "\n")] if steps else messages
+
+
 def after_critique(problem: Problem, wrong: Trajectory, position: int, comment: str) -> list[Message]:
     """The conversation in which the actor is told what the critic said of a step of its attempt."""
     step = wrong.steps[position].text
@@ -34,7 +42,7 @@ def after_critique(problem: Problem, wrong: Trajectory, position: int, comment: 
 
 
 def provenance(
-    engine: Engine, prompt: str, problem: Problem, sampling: Sampling | None = None, adapter: str = ADAPTER
+    engine: Engine, prompt: str, problem: Problem, sampling: Sampling | None = None, adapter: str | None = ADAPTER
 ) -> Provenance:
     """What made something: enough to make it again. An adapter that the engine does not have is not named."""
     return Provenance(

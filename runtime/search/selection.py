@@ -74,7 +74,7 @@ def sample_attempts(
 ) -> list[Trajectory]:
     """n independent attempts, decoded together; fewer if `enough` is content with fewer. Raises EngineError."""
     [replies] = engine.sample([conversation(problem)], sampling, adapter, n, cancel=cancel, enough=enough)
-    made_by = provenance(engine, "actor", problem, sampling).model_copy(update={"adapter": adapter})
+    made_by = provenance(engine, "actor", problem, sampling, adapter)
     return [
         Trajectory(
             problem_id=problem.id,

@@ -18,6 +18,7 @@ from runtime.checks.claims import stated_answer
 from runtime.checks.grading import alike, groups, related
 from runtime.engines.base import Completion, Engine, Sampling
 from runtime.prompts.actor_turn import conversation
+from runtime.text import final_answer, is_closing
 from runtime.types import Problem
 
 TEMPERATURE = 0.7
@@ -60,6 +61,15 @@ def sample_solutions(
 def read_solution(reply: Completion) -> Solution:
     """A reply as a solution; one that was not finished has stated no answer, whatever numbers its last line holds."""
     return Solution(reply.text, stated_answer(reply.text) if reply.finish == "stop" else None)
+
+
+def read_continuation(reply: Completion, step: str = "") -> Solution:
+    """A reply that went on after `step` as a solution. If it states no answer in closing, the step's answer counts; an
+    unfinished reply has none."""
+    own = final_answer(reply.text)
+    if own is None and not any(map(is_closing, reply.text.splitlines())):
+        own = final_answer(step)
+    return Solution(reply.text, own if reply.finish == "stop" else None)
 
 
 def agreeing(answer: str | None, solutions: Sequence[Answered]) -> int:

@@ -59,13 +59,13 @@ def test_what_the_first_release_called_calibrate_and_sources_is_still_understood
         refused = CliRunner().invoke(app, [*given, "--witnesses", "model,mood"])
         assert refused.exit_code == 2
         assert "mood: sources are arithmetic, verdict, surprisal" in " ".join(refused.output.split())
-    assert sources_of("model,expectation,program,completions", "quick") == (
-        "verdict",
-        "surprisal",
-        "programs",
-        "rollouts",
-    )
+    assert sources_of("model,expectation", "quick") == ("verdict", "surprisal")
     assert sources_of(None, "quick") == ("arithmetic", "verdict", "surprisal")
+
+
+def test_a_command_that_names_a_removed_source_goes_on_without_it(capsys):
+    assert sources_of("arithmetic,program,solutions,completions", "deep") == ("arithmetic", "solutions")
+    assert capsys.readouterr().err == "Left out, as no fitted rule uses them any more: program, completions.\n"
 
 
 def test_help_of_the_log_loads_nothing_heavy():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,9 +29,11 @@ AdapterFile = Annotated[
     ),
 ]
 Data = Annotated[Path | None, typer.Option(help="Folder of the lessons; `lessons` of the home if unset.")]
-Sources = Annotated[str | None, typer.Option("--sources", help="Sources of evidence, with commas; rollouts cost most.")]
+Sources = Annotated[str | None, typer.Option("--sources", help="Sources of evidence, with commas; a vote costs most.")]
 Witnesses = Annotated[str | None, typer.Option("--witnesses", hidden=True)]
 """What --sources was called in the first release."""
+REMOVED_SOURCES = ("program", "programs", "completions", "rollouts")
+"""Sources of evidence that the last release had; a command that names one goes on without it."""
 
 ROLES = ("actor", "critic", "selftalk")
 CONTEXT = 2048
@@ -72,7 +75,10 @@ def sources_of(text: str | None, depth: Depth) -> tuple[str, ...]:
 
     if text is None:
         return DEPTHS[depth]
-    return tuple(known(",".join(map(source_name, listed(text))), "sources", NAMES))
+    names = [source_name(name) for name in listed(text)]
+    if removed := [name for name in names if name in REMOVED_SOURCES]:
+        print(f"Left out, as no fitted rule uses them any more: {', '.join(removed)}.", file=sys.stderr)
+    return tuple(known(",".join(name for name in names if name not in removed), "sources", NAMES))
 
 
 @contextmanager

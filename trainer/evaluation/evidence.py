@@ -68,7 +68,7 @@ class JudgedEvidence:
         try:
             for source in self.sources:
                 started = time.monotonic()
-                findings = collector.collect(attempt.problem, attempt.trajectory, named([source]), Event(), findings)
+                findings |= collector.collect(attempt.problem, attempt.trajectory, named([source]), Event())
                 seconds[source] = round(time.monotonic() - started, 3)
         except EngineError as error:  # too long for the context, say: that attempt counts as missed
             return {"error": str(error)}

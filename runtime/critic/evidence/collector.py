@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from threading import Event
 from typing import Any
 
-from runtime.critic.evidence.source import Findings, Source
+from runtime.critic.evidence.source import Source
 from runtime.engines.base import Cancelled, ContextOverflow, Engine
 from runtime.prompts.critic_turn import judged
 from runtime.types import Problem, Trajectory
@@ -22,20 +22,13 @@ class Collector:
         """By source and problem, or by source, problem and the steps up to the one that was read."""
 
     def collect(
-        self,
-        problem: Problem,
-        attempt: Trajectory,
-        sources: Sequence[Source],
-        cancel: Event,
-        known: Findings | None = None,
+        self, problem: Problem, attempt: Trajectory, sources: Sequence[Source], cancel: Event
     ) -> dict[str, Any]:
-        """What these sources find, beside what is known. Raises EngineError. An attempt too long to be read whole
-        leaves those silent that read it."""
-        found = dict(known or {})
-        for source in sorted(sources, key=lambda source: not source.feeds_others):
-            if source.collect and (one := source.collect(self, problem, attempt, cancel, found)):
-                found[source.name] = one
-        return found
+        """What these sources find, by name; a source that finds nothing is missing, as are those that read the attempt
+        where it exceeds the context. Raises EngineError."""
+        asked = [source for source in sources if source.collect]
+        found = {source.name: source.collect(self, problem, attempt, cancel) for source in asked}
+        return {name: one for name, one in found.items() if one}
 
     def by_step(
         self, source: str, problem: Problem, attempt: Trajectory, ask: Callable[[Sequence[str], int], Sequence[float]]

@@ -42,9 +42,9 @@ class Source:
     """As `Evidence.by`, in settings and in stored files; never changed."""
     examine: Callable[[Sequence[StepEvidence], Any, Problem, Trajectory], None]
     """Adds evidence and features to the steps it is given, from what was collected of this attempt."""
-    collect: Callable[[Collector, Problem, Trajectory, Event, Findings], Any] | None = None
-    """What the engine is asked of an attempt, given what the sources before it collected; falsy: nothing was found.
-    None: the steps alone are enough. Raises EngineError."""
+    collect: Callable[[Collector, Problem, Trajectory, Event], Any] | None = None
+    """Asks the engine about an attempt; a falsy value: nothing was found. None: the steps alone are enough. Raises
+    EngineError."""
     kind: Any = None
     """The type of what is collected, from which it is written as JSON and read again."""
     features: tuple[str, ...] = ()
@@ -59,8 +59,6 @@ class Source:
     """Whether it needs only what stands before a step, so that a step is judged before the next one is written."""
     needs_critic: bool = False
     """Whether it says nothing with a base that was not trained as a critic."""
-    feeds_others: bool = False
-    """Whether other sources build on what it finds: it is asked before them."""
     compares_answers: bool = False
     """Whether it speaks of the attempt's answer: that is checked then, even if no step shows where it comes from."""
     every_line: bool = False

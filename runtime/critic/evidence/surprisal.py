@@ -14,7 +14,7 @@ from functools import partial
 from threading import Event
 
 from runtime.critic.evidence.collector import Collector
-from runtime.critic.evidence.source import Findings, Source, StepEvidence
+from runtime.critic.evidence.source import Source, StepEvidence
 from runtime.engines.base import Engine
 from runtime.prompts.actor_turn import conversation
 from runtime.text import Language, language_of
@@ -57,9 +57,7 @@ def surprises(
     return worst[since:]
 
 
-def _collect(
-    collector: Collector, problem: Problem, attempt: Trajectory, cancel: Event, _: Findings
-) -> tuple[float, ...]:
+def _collect(collector: Collector, problem: Problem, attempt: Trajectory, cancel: Event) -> tuple[float, ...]:
     return collector.by_step(NAME, problem, attempt, partial(surprises, collector.engine, problem, cancel=cancel))
 
 

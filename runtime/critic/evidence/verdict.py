@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from threading import Event
 
 from runtime.critic.evidence.collector import Collector
-from runtime.critic.evidence.source import Findings, Source, StepEvidence
+from runtime.critic.evidence.source import Source, StepEvidence
 from runtime.critic.odds import sigmoid
 from runtime.prompts.critic_turn import put_to_critic, verdict_parts, verdict_words
 from runtime.text import language_of
@@ -16,9 +16,7 @@ NAME = "verdict"
 ADAPTER = "critic"
 
 
-def _collect(
-    collector: Collector, problem: Problem, attempt: Trajectory, cancel: Event, _: Findings
-) -> tuple[float, ...]:
+def _collect(collector: Collector, problem: Problem, attempt: Trajectory, cancel: Event) -> tuple[float, ...]:
     """Log-odds of "right" against "wrong" after each judged step, the earlier ones taken as right."""
     language = language_of(problem.text)
 

@@ -10,7 +10,7 @@ from threading import Event
 
 from runtime.critic.evidence.collector import Collector
 from runtime.critic.evidence.solutions import AGREE
-from runtime.critic.evidence.source import Findings, Source, StepEvidence
+from runtime.critic.evidence.source import Source, StepEvidence
 from runtime.search import self_consistency
 from runtime.search.self_consistency import VOTERS, Opinion
 from runtime.text import language_of
@@ -19,7 +19,7 @@ from runtime.types import Evidence, Problem, Trajectory
 NAME = "vote"
 
 
-def _collect(collector: Collector, problem: Problem, _: Trajectory, cancel: Event, __: Findings) -> Opinion:
+def _collect(collector: Collector, problem: Problem, _: Trajectory, cancel: Event) -> Opinion:
     key = (NAME, problem.id)
     if key not in collector.memory:
         collector.memory[key] = self_consistency.ask(collector.engine, problem, cancel)
