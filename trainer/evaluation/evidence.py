@@ -14,6 +14,7 @@ from runtime.critic.evidence.collector import Collector
 from runtime.critic.evidence.source import Findings
 from runtime.critic.evidence.verdict import ADAPTER
 from runtime.engines.base import Engine, EngineError
+from runtime.models.catalogue import program_voters
 from runtime.prompts import templates
 from runtime.settings import Settings
 from runtime.types import FORMER_SOURCES, content_hash, source_name
@@ -40,6 +41,7 @@ class JudgedEvidence:
             "prompts": templates.all_versions(),
             "sources": self.sources,
             "asks": {source.name: source.asks for source in named(self.sources)},
+            **({"program_voters": voters} if (voters := program_voters(engine.model)) and "vote" in sources else {}),
             **settings.model_dump(include={"seed", "max_tokens", "context"}),
         }
         folder = Path(settings.home) / "evaluations"

@@ -32,11 +32,10 @@ class BuiltIn:
 
 
 class Meter:
-    """Counts what a program costs and keeps the numbers that it meets."""
+    """Counts what a program costs."""
 
     def __init__(self) -> None:
         self.work = 0
-        self.numbers: set[Fraction] = set()
 
     def spend(self, work: int) -> None:
         self.work += work
@@ -44,7 +43,7 @@ class Meter:
             raise Fault("it takes too long")
 
     def number(self, value: Any) -> Fraction:
-        """A number that the program met, paid for by its size."""
+        """A number of the program, paid for by its size."""
         if isinstance(value, float):
             if not math.isfinite(value):
                 raise Fault("a number is too large")
@@ -55,7 +54,6 @@ class Meter:
         self.spend(bits(value) // 512)
         if bits(value) > MAX_BITS:
             raise Fault("a number is too large")
-        self.numbers.add(value)
         return value
 
     def whole(self, value: Any, limit: int | None = None) -> int:
