@@ -1,9 +1,9 @@
-"""A second look at a step that was blamed without proof: what does the solver do there itself?
+"""A reason for an unproven error: what does the solver itself do at that step?
 
-A small critic's adapter finds the place of an error far more often than the reason (trainer/LOG.md), so it is not asked
-for one. The actor goes on from the steps before, several times. What most of its ways agree on can be told: what they
-work out first, or that they come to the attempt's own answer, so that the doubt may be mistaken (self-consistency,
-arXiv 2203.11171).
+A small critic locates errors far better than it explains them (trainer/LOG.md), so it is not asked for a reason. The
+actor continues several times from the steps before the error. If most continuations agree, a person is told what they
+work out first, or that they reach the attempt's own answer, so that the doubt may be mistaken (self-consistency, arXiv
+2203.11171).
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from runtime.types import Problem, Trajectory
 
 WAYS = 5
 AGREE = 3
-"""So many ways have to come to one answer before anything is made of it."""
+"""How many continuations have to reach the same answer before anything is said."""
 MAX_TOKENS = 256
-"""Of each way: twice what most take, as a person waits."""
+"""Of each continuation: twice what most take, as a person waits."""
 
 
 def look_again(engine: Engine, problem: Problem, attempt: Trajectory, position: int, cancel: Event) -> str:
-    """What a person is told of the step at `position`: no number that neither the problem nor a step before it holds,
-    but everyday ones. Empty where the solver's ways do not agree, do nothing else, or `cancel` was set. Raises
+    """What a person is told about the step at `position`, with no number that is not in the problem, in a step before
+    it or everyday. Empty where the continuations do not agree or do nothing else, and if `cancel` was set. Raises
     EngineError."""
     steps, language = [step.text for step in attempt.steps], language_of(problem.text)
     ways = _ways_on(engine, problem, steps[:position], cancel)
@@ -53,7 +53,7 @@ def look_again(engine: Engine, problem: Problem, attempt: Trajectory, position: 
 
 
 def _ways_on(engine: Engine, problem: Problem, steps: Sequence[str], cancel: Event) -> list[Solution]:
-    """How the solver goes on; fewer than `WAYS` once enough of them agree."""
+    """How the solver continues; fewer than `WAYS` once enough of them agree."""
     last = steps[-1] if steps else ""
 
     def enough(replies: Sequence[Completion]) -> bool:
@@ -66,7 +66,7 @@ def _ways_on(engine: Engine, problem: Problem, steps: Sequence[str], cancel: Eve
 
 
 def _steps(way: Solution) -> list[str]:
-    """What a way on writes before its answer."""
+    """The steps of a continuation, before its answer."""
     reader = LineReader()
     return [line.text for line in [*reader.push(way.text), *reader.finish()] if line.kind == "step"]
 

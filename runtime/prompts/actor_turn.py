@@ -41,6 +41,12 @@ def after_critique(problem: Problem, wrong: Trajectory, position: int, comment: 
     return [*conversation(problem, wrong), Message(role="user", content=request)]
 
 
+def asking_for_calculations(problem: Problem, planned: Trajectory) -> list[Message]:
+    """The conversation in which the actor is asked for the calculations that its attempt leaves out."""
+    request = templates.fill("calculate", language_of(problem.text))
+    return [*conversation(problem, planned), Message(role="user", content=request)]
+
+
 def provenance(
     engine: Engine, prompt: str, problem: Problem, sampling: Sampling | None = None, adapter: str | None = ADAPTER
 ) -> Provenance:

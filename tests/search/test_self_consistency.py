@@ -37,7 +37,7 @@ def solved(*replies, cancel=None, problem=PENS, depth="deep"):
     """A problem solved by these replies, which the critic's adapter never doubts."""
     engine = ScriptedEngine(replies, verdicts=[0.99] * 40, adapters=["critic"])
     critic = Critic(engine, depth=depth, weights=HEEDED)
-    events = criticised(problem, Actor(engine, Sampling()), critic, 2, cancel or Event())
+    events = criticised(Actor(problem, engine, Sampling(), cancel or Event()), critic, 2)
     return fold_all(problem, events), engine
 
 
@@ -114,7 +114,7 @@ def test_a_program_without_an_answer_is_replaced_by_a_solution():
 
 def test_a_talk_is_settled_by_programs_and_the_winner_is_in_words():
     engine = Programming([SEVEN, PROGRAM, PROGRAM, SEVENTEEN], verdicts=[0.99] * 40, adapters=["critic"])
-    talk = fold_all(PENS, criticised(PENS, Actor(engine, Sampling()), deep(engine), 2, Event()))
+    talk = fold_all(PENS, criticised(Actor(PENS, engine, Sampling(), Event()), deep(engine), 2))
     assert (talk.outcome.answer, talk.outcome.vote, len(talk.chosen.steps)) == ("17", (3, 4), 2)
 
 
@@ -177,7 +177,7 @@ def test_a_stop_during_the_vote_leaves_the_solution_as_it_was():
             return super().sample(*given, **named)
 
     cancel, engine = Event(), Stopping([SEVEN, *[SEVENTEEN] * 4], verdicts=[0.99] * 9, adapters=["critic"])
-    talk = fold_all(PENS, criticised(PENS, Actor(engine, Sampling()), deep(engine), 2, cancel))
+    talk = fold_all(PENS, criticised(Actor(PENS, engine, Sampling(), cancel), deep(engine), 2))
     assert (talk.outcome.status, talk.outcome.answer, talk.outcome.note) == ("settled", "7", "")
     assert talk.outcome.vote is None
 

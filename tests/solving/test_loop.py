@@ -70,7 +70,7 @@ def test_what_follows_a_wrong_step_is_written_and_not_judged():
     attempt = "She pays for all.\nThe book is free.\n3 × 4 = 12\nThe answer is 12."
     engine = ScriptedEngine([attempt, "It costs 5."], verdicts=[0.99, 0.01], adapters=["critic"])
     critic = Critic(engine, depth="quick", weights={"quick": Aggregation(constant=0.0, features={"verdict": 1.0})})
-    events = list(criticised(PENS, Actor(engine, Sampling()), critic, 0, Event()))
+    events = list(criticised(Actor(PENS, engine, Sampling(), Event()), critic, 0))
     assert len([event for event in events if isinstance(event, StepDone)]) == 3
     assert {event.position for event in events if isinstance(event, StepJudged)} == {0, 1}
 

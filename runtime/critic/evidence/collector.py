@@ -1,4 +1,4 @@
-"""Asks the sources of evidence that need an engine, and remembers what was read and written."""
+"""Asks the sources of evidence that need an engine, and caches what was read and sampled."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from runtime.types import Problem, Trajectory
 
 
 class Collector:
-    """Collects evidence with one engine. What is written of a problem is asked for once, however many attempts at it
-    are judged, and what is read of a step once, however many attempts begin with it."""
+    """Collects evidence with one engine. Solutions of a problem are sampled once, however many attempts at it are
+    judged, and a step is read once, however many attempts begin with it."""
 
     def __init__(self, engine: Engine, max_tokens: int = 512, seed: int = 0) -> None:
         self.engine, self.max_tokens, self.seed = engine, max_tokens, seed
         self.memory: dict[tuple[str, ...], Any] = {}
-        """By source and problem, or by source, problem and the steps up to the one that was read."""
+        """Keyed by source and problem, or by source, problem and the steps up to the one that was read."""
 
     def collect(
         self, problem: Problem, attempt: Trajectory, sources: Sequence[Source], cancel: Event
@@ -33,8 +33,8 @@ class Collector:
     def by_step(
         self, source: str, problem: Problem, attempt: Trajectory, ask: Callable[[Sequence[str], int], Sequence[float]]
     ) -> tuple[float, ...]:
-        """A number for each judged step. `ask` is given the steps and the index of the first that was not read before,
-        and returns the numbers from there on."""
+        """A number for each judged step. `ask` gets the steps and the index of the first that was not read yet, and
+        returns the numbers from there on. Shorter after a stop or where the context is exceeded."""
         steps = judged([step.text for step in attempt.steps])
         beginnings = _beginnings(source, problem, steps)
         known = next((number for number, one in enumerate(beginnings) if one not in self.memory), len(steps))
@@ -46,12 +46,12 @@ class Collector:
         return tuple(self.memory[one] for one in beginnings)
 
     def has_read(self, problem: Problem, attempt: Trajectory, sources: Sequence[Source]) -> bool:
-        """Whether the sources that read need not be asked of any step."""
+        """Whether the sources that read have read every judged step."""
         steps = judged([step.text for step in attempt.steps])
         readers = [source.name for source in sources if source.reads_only and source.collect]
         return all(one in self.memory for reader in readers for one in _beginnings(reader, problem, steps))
 
 
 def _beginnings(source: str, problem: Problem, steps: Sequence[str]) -> list[tuple[str, ...]]:
-    """What a source that reads has before it at each step."""
+    """The cache key of each step for a source that reads."""
     return [(source, problem.id, *steps[: number + 1]) for number in range(len(steps))]

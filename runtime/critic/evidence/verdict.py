@@ -29,7 +29,7 @@ def _collect(collector: Collector, problem: Problem, attempt: Trajectory, cancel
 
 
 def _examine(steps: Sequence[StepEvidence], log_odds: Sequence[float], *_: object) -> None:
-    """What the model says, as it says it: what that is worth is not decided here."""
+    """The model's own verdict; the fitted rule weighs it."""
     for one, odds in zip(steps, log_odds, strict=False):
         one.features[NAME] = odds
         verdict = "correct" if odds > 0 else "incorrect"

@@ -1,6 +1,6 @@
-"""Self-consistency: whether solutions that are certain of an answer come to the attempt's.
+"""Self-consistency: whether enough solutions agree on the attempt's answer.
 
-It takes back a blame that nobody proves, so the fitted rule has no feature of it.
+It withdraws an error that nothing proves, so the fitted rule has no feature of it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def _collect(collector: Collector, problem: Problem, _: Trajectory, cancel: Even
 
 
 def _examine(steps: Sequence[StepEvidence], vote: Opinion, problem: Problem, attempt: Trajectory) -> None:
-    """Only agreement is told of steps: that an answer is outvoted says nothing of where it went wrong."""
+    """Only agreement is evidence on steps: an outvoted answer does not show where the error is."""
     if attempt.answer and vote.is_certain and vote.shares(attempt):
         note = AGREE[language_of(problem.text)].format(*vote.count)
         for one in steps:
