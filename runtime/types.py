@@ -10,7 +10,8 @@ import hashlib
 import json
 import re
 import unicodedata
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import Annotated, Literal, TypedDict
 
 from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
@@ -73,6 +74,16 @@ class Provenance(Value):
     """Name and hash of the prompt files used."""
     temperature: float = 0.0
     seed: int = 0
+
+
+class Message(TypedDict):
+    """One message of a chat."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+Messages = Sequence[Message]
 
 
 class Parent(Value):

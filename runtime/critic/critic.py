@@ -8,22 +8,20 @@ verdict word has no weight in that rule.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from pathlib import Path
 from threading import Event
 
 from runtime.critic.aggregation import Aggregation, fitted_with, read_weights
 from runtime.critic.evidence import DEPTHS, FEATURES_OF, READERS, SOURCES, arithmetic, examine, named, vote
 from runtime.critic.evidence.arithmetic import of_arithmetic
-from runtime.critic.evidence.collector import Collector
-from runtime.critic.evidence.source import Findings, StepEvidence
+from runtime.critic.evidence.source import Collector, Findings, StepEvidence
 from runtime.critic.evidence.verdict import ADAPTER
 from runtime.critic.evidence.verdict import NAME as VERDICT
-from runtime.engines.base import Engine, EngineError
+from runtime.engines.base import Engine, EngineError, provenance
 from runtime.events import Criticising, CritiqueDone, StepJudged
 from runtime.events import Event as TalkEvent
 from runtime.files import ROOT
 from runtime.models import adapters
-from runtime.prompts.actor_turn import provenance
+from runtime.prompts import templates
 from runtime.search.self_consistency import Opinion
 from runtime.settings import Settings
 from runtime.text import Language, language_of
@@ -159,7 +157,7 @@ class Critic:
         return critique
 
     def _critique(self, problem: Problem, attempt: Trajectory, verdicts: list[StepVerdict]) -> Critique:
-        author = provenance(self.engine, "critic", problem, adapter=ADAPTER)
+        author = provenance(self.engine, templates.version("critic", language_of(problem.text)), adapter=ADAPTER)
         return Critique(trajectory_id=attempt.id, verdicts=tuple(verdicts), author=author)
 
     def _asked(self, reason: Reason, problem: Problem, attempt: Trajectory, position: int, cancel: Event) -> str:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from runtime.engines.base import Engine, Message, Sampling
 from runtime.prompts import templates
 from runtime.text import join_steps, language_of
-from runtime.types import Problem, Provenance, Trajectory
+from runtime.types import Message, Problem, Trajectory
 
 ADAPTER = "actor"
 
@@ -45,17 +44,3 @@ def asking_for_calculations(problem: Problem, planned: Trajectory) -> list[Messa
     """The conversation in which the actor is asked for the calculations that its attempt leaves out."""
     request = templates.fill("calculate", language_of(problem.text))
     return [*conversation(problem, planned), Message(role="user", content=request)]
-
-
-def provenance(
-    engine: Engine, prompt: str, problem: Problem, sampling: Sampling | None = None, adapter: str | None = ADAPTER
-) -> Provenance:
-    """What made something: enough to make it again. An adapter that the engine does not have is not named."""
-    return Provenance(
-        engine=engine.name,
-        model=engine.model,
-        adapter=adapter if adapter in engine.adapters else None,
-        prompt=templates.version(prompt, language_of(problem.text)),
-        temperature=sampling.temperature if sampling else 0.0,
-        seed=sampling.seed if sampling else 0,
-    )

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from runtime.engines.base import Message
 from runtime.prompts import templates
 from runtime.prompts.actor_turn import conversation
 from runtime.text import Language, is_answer_line
-from runtime.types import Problem
+from runtime.types import Message, Problem
 
 
 def put_to_critic(problem: Problem) -> list[Message]:

@@ -13,9 +13,10 @@ from functools import cached_property
 from threading import Event
 
 from runtime.checks.grading import equal, groups
-from runtime.engines.base import Completion, Engine
+from runtime.engines.base import Completion, Engine, provenance
 from runtime.models.catalogue import program_voters
-from runtime.prompts.actor_turn import ADAPTER, provenance
+from runtime.prompts import templates
+from runtime.prompts.actor_turn import ADAPTER
 from runtime.search.program import sample_programs
 from runtime.search.selection import SAMPLING, majority, sample_attempts
 from runtime.search.solutions import agreeing, decided, read_solution, votes
@@ -97,7 +98,7 @@ def _programs(engine: Engine, problem: Problem, cancel: Event) -> list[Trajector
     if not (n := program_voters(engine.model)):
         return []
     answers = [program.answer for program in sample_programs(engine, problem, n, SAMPLING, cancel)]
-    made_by = provenance(engine, "program", problem, SAMPLING, adapter=None)
+    made_by = provenance(engine, templates.version("program", language_of(problem.text)), SAMPLING)
     return [Trajectory(problem_id=problem.id, steps=(), answer=a, made_by=made_by) for a in answers if a is not None]
 
 

@@ -10,12 +10,13 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from threading import Event
 
 from runtime.checks.claims import says_no_data, stated_answer
-from runtime.engines.base import Completion, Engine, Message, Sampling
+from runtime.engines.base import Completion, Engine, Sampling, provenance
 from runtime.events import AttemptDone, Proposing, StepDone, Token, next_or_value
 from runtime.events import Event as TalkEvent
-from runtime.prompts.actor_turn import after_critique, asking_for_calculations, conversation, provenance
-from runtime.text import Line, LineReader, repeated
-from runtime.types import Finish, Parent, Problem, Step, Trajectory
+from runtime.prompts import templates
+from runtime.prompts.actor_turn import ADAPTER, after_critique, asking_for_calculations, conversation
+from runtime.text import Line, LineReader, language_of, repeated
+from runtime.types import Finish, Message, Parent, Problem, Provenance, Step, Trajectory
 
 Writing = Generator[TalkEvent, None, Trajectory]
 """An attempt while it is written."""
@@ -32,8 +33,8 @@ class Actor:
 
     def attempt(self, stop_at: ProvenWrong | None = None) -> Writing:
         """A first attempt."""
-        made_by = provenance(self.engine, "actor", self.problem, self.sampling)
-        return self._write(conversation(self.problem), Proposing("sample", made_by=made_by), stop_at)
+        opening = Proposing("sample", made_by=self._made_by("actor"))
+        return self._write(conversation(self.problem), opening, stop_at)
 
     def mend(self, wrong: Trajectory, position: int, begun: str, stop_at: ProvenWrong | None) -> Writing:
         """Continue from the step at `position`, of which `begun` is the corrected beginning."""
@@ -54,8 +55,12 @@ class Actor:
             "refine",
             kept=wrong.steps[:position],
             parent=Parent(trajectory_id=wrong.id, kept=position),
-            made_by=provenance(self.engine, prompt, self.problem, self.sampling),
+            made_by=self._made_by(prompt),
         )
+
+    def _made_by(self, prompt: str) -> Provenance:
+        version = templates.version(prompt, language_of(self.problem.text))
+        return provenance(self.engine, version, self.sampling, ADAPTER)
 
     def _write(
         self, messages: list[Message], opening: Proposing, stop_at: ProvenWrong | None, begun: str = ""

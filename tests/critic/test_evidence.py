@@ -5,8 +5,8 @@ from threading import Event
 import pytest
 
 from runtime.critic.evidence import DEPTHS, examine, from_json, named
-from runtime.critic.evidence.collector import Collector
 from runtime.critic.evidence.solutions import SOLUTIONS
+from runtime.critic.evidence.source import Collector
 from runtime.critic.odds import sigmoid
 from runtime.engines.base import ContextOverflow
 from runtime.engines.scripted import ScriptedEngine

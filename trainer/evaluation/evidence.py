@@ -10,8 +10,7 @@ from threading import Event
 from typing import Any
 
 from runtime.critic.evidence import from_json, named, to_json
-from runtime.critic.evidence.collector import Collector
-from runtime.critic.evidence.source import Findings
+from runtime.critic.evidence.source import Collector, Findings
 from runtime.critic.evidence.verdict import ADAPTER
 from runtime.engines.base import Engine, EngineError
 from runtime.models.catalogue import program_voters

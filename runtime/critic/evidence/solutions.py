@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from threading import Event
 
 from runtime.checks import arithmetic
-from runtime.critic.evidence.collector import Collector
-from runtime.critic.evidence.source import Source, StepEvidence
+from runtime.critic.evidence.source import Collector, Source, StepEvidence
 from runtime.search.solutions import Solution, agreeing, first_unmet, sample_solutions, votes
 from runtime.text import Language, language_of
 from runtime.types import Evidence, Problem, Trajectory

@@ -13,8 +13,7 @@ from collections.abc import Sequence
 from functools import partial
 from threading import Event
 
-from runtime.critic.evidence.collector import Collector
-from runtime.critic.evidence.source import Source, StepEvidence
+from runtime.critic.evidence.source import Collector, Source, StepEvidence
 from runtime.engines.base import Engine
 from runtime.prompts.actor_turn import conversation
 from runtime.text import Language, language_of

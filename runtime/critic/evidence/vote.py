@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from threading import Event
 
-from runtime.critic.evidence.collector import Collector
 from runtime.critic.evidence.solutions import AGREE
-from runtime.critic.evidence.source import Source, StepEvidence
+from runtime.critic.evidence.source import Collector, Source, StepEvidence
 from runtime.search import self_consistency
 from runtime.search.self_consistency import VOTERS, Opinion
 from runtime.text import language_of

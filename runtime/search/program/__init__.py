@@ -12,12 +12,12 @@ from fractions import Fraction
 from threading import Event
 from typing import Any
 
-from runtime.engines.base import Completion, Engine, Message, Sampling
+from runtime.engines.base import Completion, Engine, Sampling
 from runtime.prompts.actor_turn import conversation
 from runtime.search.program.interpreter import interpret
 from runtime.search.program.values import Fault, written
 from runtime.text import tidy_answer
-from runtime.types import Problem
+from runtime.types import Message, Problem
 
 FENCE = "```"
 BEGUN = f"{FENCE}python\nimport math\n\ndef solution():\n"

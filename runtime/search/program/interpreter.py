@@ -66,7 +66,7 @@ class _Function:
 
 
 class _Machine(Meter):
-    """Works out one program."""
+    """Evaluates one program."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -139,7 +139,7 @@ class _Machine(Meter):
                 raise Fault(f"{type(target).__name__} cannot be given a value")
 
     def turns(self, target: ast.expr, iterable: ast.expr, scope: Scope) -> Iterator[Any]:
-        """Gives the target each item in turn; a range may be longer than the work allows, for it may be left early."""
+        """Assign each item to the target in turn. A range may exceed the allowed work, as a loop may end early."""
         values = self.value(iterable, scope)
         for item in values if isinstance(values, range) else self.items(values):
             self.assign(target, self.number(item) if isinstance(item, int) else item, scope)
