@@ -1,4 +1,4 @@
-"""The actor's turn: how a problem is put to it, also with an attempt of its own and a critique of that."""
+"""The conversations in which the actor solves a problem, continues an attempt or refines it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ADAPTER = "actor"
 
 
 def conversation(problem: Problem, attempt: Trajectory | None = None, prompt: str = "actor") -> list[Message]:
-    """How a problem is put to the actor; with an attempt, the conversation that ends in it."""
+    """The conversation that asks for a solution; with an attempt, that which ends in it."""
     language = language_of(problem.text)
     messages = [
         Message(role="system", content=templates.fill("system", language)),
@@ -27,13 +27,13 @@ def conversation(problem: Problem, attempt: Trajectory | None = None, prompt: st
 
 
 def continuing(problem: Problem, steps: Sequence[str] = ()) -> list[Message]:
-    """The conversation in which the actor goes on after these steps, if there are any."""
+    """The conversation in which the actor continues after these steps, if there are any."""
     messages = conversation(problem)
     return [*messages, Message(role="assistant", content=join_steps(steps) + "\n")] if steps else messages
 
 
 def after_critique(problem: Problem, wrong: Trajectory, position: int, comment: str) -> list[Message]:
-    """The conversation in which the actor is told what the critic said of a step of its attempt."""
+    """The conversation in which the actor is given the critic's comment on a step of its attempt."""
     step = wrong.steps[position].text
     language = language_of(problem.text)
     request = templates.fill("refine", language, number=str(position + 1), step=step, comment=comment)
