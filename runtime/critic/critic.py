@@ -31,7 +31,7 @@ FITTED = ROOT / "data" / "models" / "weights"
 """The rules of bases without an adapter, a file each."""
 PROVEN = 0.99
 """Probability that a false equation is an error: what was meant can still be misread."""
-TELLING = sorted(SOURCES, key=lambda source: source.reads_only)
+NOTES_FROM = sorted(SOURCES, key=lambda source: source.reads_only)
 """The most helpful notes first: other solutions show where they differ, reading only that something is odd."""
 Reason = Callable[[Engine, Problem, Trajectory, int, Event], str]
 """What is wrong with the step at a position; empty if that is not known. Raises EngineError."""
@@ -92,7 +92,7 @@ class Critic:
         yield Criticising()
         verdicts: list[StepVerdict] = []
         for known in self._growing(problem, attempt, cancel):
-            yield from news(verdicts, known)
+            yield from changes(verdicts, known)
             verdicts = known
         if not cancel.is_set() and verdicts and verdicts[-1].verdict == "incorrect" and not verdicts[-1].comment:
             found = self._asked(reason, problem, attempt, len(verdicts) - 1, cancel) if reason else ""
@@ -152,7 +152,7 @@ class Critic:
         self, problem: Problem, attempt: Trajectory, verdicts: list[StepVerdict]
     ) -> Generator[TalkEvent, None, Critique]:
         critique = self._critique(problem, attempt, verdicts)
-        yield from news(verdicts[:-1], verdicts)
+        yield from changes(verdicts[:-1], verdicts)
         yield CritiqueDone(critique)
         return critique
 
@@ -170,11 +170,11 @@ class Critic:
 def _explained(blamed: StepVerdict, reason: str, language: Language) -> StepVerdict:
     """The verdict on a wrong step with the reason found, else with a source's note if there is one."""
     notes = {e.by: e.note for e in blamed.evidence if e.verdict == "incorrect" and e.note}
-    noted = next((notes[source.name] for source in TELLING if source.name in notes), UNSAID[language])
+    noted = next((notes[source.name] for source in NOTES_FROM if source.name in notes), NO_REASON[language])
     return blamed.model_copy(update={"comment": reason or noted})
 
 
-UNSAID: dict[Language, str] = {
+NO_REASON: dict[Language, str] = {
     "en": "Something seems wrong with this step, but I cannot say for certain what. Read the problem once more.",
     "zh-CN": "这一步似乎不对，但我说不准是哪里不对。请再读一遍题目。",
 }
@@ -243,7 +243,7 @@ def proven_wrong(step: str) -> bool:
     return any(evidence.verdict == "incorrect" for evidence in of_arithmetic(step, "en"))
 
 
-def news(before: Sequence[StepVerdict], now: Sequence[StepVerdict]) -> Iterator[StepJudged]:
+def changes(before: Sequence[StepVerdict], now: Sequence[StepVerdict]) -> Iterator[StepJudged]:
     """The verdicts that are new or have changed: the error can turn out to be an earlier step."""
     for position, verdict in enumerate(now):
         if position >= len(before) or before[position] != verdict:

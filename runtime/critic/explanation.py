@@ -20,7 +20,7 @@ from runtime.text import Language, LineReader, language_of
 from runtime.tutoring.hints import calculations, gives_away
 from runtime.types import Problem, Trajectory
 
-WAYS = 5
+CONTINUATIONS = 5
 AGREE = 3
 """How many continuations have to reach the same answer before anything is said."""
 MAX_TOKENS = 256
@@ -32,13 +32,13 @@ def look_again(engine: Engine, problem: Problem, attempt: Trajectory, position: 
     it or everyday. Empty where the continuations do not agree or do nothing else, and if `cancel` was set. Raises
     EngineError."""
     steps, language = [step.text for step in attempt.steps], language_of(problem.text)
-    ways = _ways_on(engine, problem, steps[:position], cancel)
-    agreed = next(iter(votes(ways)), None)
+    found = _continuations(engine, problem, steps[:position], cancel)
+    agreed = next(iter(votes(found)), None)
     if cancel.is_set() or agreed is None or len(agreed.solutions) < AGREE:
         return ""
     if attempt.answer and equal(attempt.answer, agreed.answer):
-        return _SAME[language].format(len(agreed.solutions), len(ways))
-    written = [_steps(way) for way in agreed.solutions]
+        return _SAME[language].format(len(agreed.solutions), len(found))
+    written = [_steps(one) for one in agreed.solutions]
     before = "\n".join(steps[:position])
     if not any(written):
         stands = numbers_in(agreed.answer)
@@ -52,8 +52,8 @@ def look_again(engine: Engine, problem: Problem, attempt: Trajectory, position: 
     return ""
 
 
-def _ways_on(engine: Engine, problem: Problem, steps: Sequence[str], cancel: Event) -> list[Solution]:
-    """How the solver continues; fewer than `WAYS` once enough of them agree."""
+def _continuations(engine: Engine, problem: Problem, steps: Sequence[str], cancel: Event) -> list[Solution]:
+    """How the solver continues; fewer than `CONTINUATIONS` once enough of them agree."""
     last = steps[-1] if steps else ""
 
     def enough(replies: Sequence[Completion]) -> bool:
@@ -61,14 +61,16 @@ def _ways_on(engine: Engine, problem: Problem, steps: Sequence[str], cancel: Eve
         return bool(groups) and len(groups[0].solutions) >= AGREE
 
     sampling = Sampling(temperature=TEMPERATURE, max_tokens=MAX_TOKENS)
-    replies = next(engine.sample([continuing(problem, steps)], sampling, n=WAYS, cancel=cancel, enough=enough), [])
+    replies = next(
+        engine.sample([continuing(problem, steps)], sampling, n=CONTINUATIONS, cancel=cancel, enough=enough), []
+    )
     return [read_continuation(reply, last) for reply in replies]
 
 
-def _steps(way: Solution) -> list[str]:
+def _steps(continuation: Solution) -> list[str]:
     """The steps of a continuation, before its answer."""
     reader = LineReader()
-    return [line.text for line in [*reader.push(way.text), *reader.finish()] if line.kind == "step"]
+    return [line.text for line in [*reader.push(continuation.text), *reader.finish()] if line.kind == "step"]
 
 
 def _key(move: str) -> tuple[str, ...]:

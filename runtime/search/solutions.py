@@ -42,7 +42,7 @@ class Solution:
 
 
 @dataclass(frozen=True)
-class Vote(Generic[Voter]):
+class AnswerGroup(Generic[Voter]):
     """Solutions that reach the same answer."""
 
     answer: str
@@ -79,11 +79,11 @@ def agreeing(answer: str | None, solutions: Sequence[Answered]) -> int:
     return len(groups([answer, *(solution.answer for solution in solutions if solution.answer)])[0]) - 1
 
 
-def votes(solutions: Sequence[Voter]) -> list[Vote[Voter]]:
+def votes(solutions: Sequence[Voter]) -> list[AnswerGroup[Voter]]:
     """Solutions grouped by answer, the largest group first; those without an answer are left out."""
     voters = [solution for solution in solutions if solution.answer is not None]
     found = sorted(groups([voter.answer for voter in voters]), key=len, reverse=True)
-    return [Vote(voters[places[0]].answer, tuple(voters[place] for place in places)) for places in found]
+    return [AnswerGroup(voters[places[0]].answer, tuple(voters[place] for place in places)) for places in found]
 
 
 def decided(solutions: Sequence[Answered], missing: int) -> bool:

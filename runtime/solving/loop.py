@@ -15,7 +15,7 @@ from threading import Event
 from runtime.checks.arithmetic import mended
 from runtime.checks.claims import is_unsupported, lacks_data, shows_work
 from runtime.checks.grading import equal
-from runtime.critic.critic import Critic, news, open_critic, proven_wrong
+from runtime.critic.critic import Critic, changes, open_critic, proven_wrong
 from runtime.critic.explanation import look_again
 from runtime.engines.base import ContextOverflow, Engine, EngineError, Sampling
 from runtime.events import Event as TalkEvent
@@ -194,7 +194,7 @@ def _followed(writing: Writing, actor: Actor, critic: Critic) -> Writing:
             if actor.cancel.is_set() or (verdicts and verdicts[-1].verdict == "incorrect"):
                 continue
             before, verdicts = verdicts, critic.follow(actor.problem, steps, actor.cancel)
-            yield from news(before, verdicts)
+            yield from changes(before, verdicts)
     return event
 
 

@@ -49,7 +49,7 @@ class Monologue:
         yield Proposing("selftalk", made_by=self.made_by)
         for number in range(INTERRUPTIONS + 1):
             prefix = self.written + self.begun
-            reply = yield from self._speak(listening=number < INTERRUPTIONS)
+            reply = yield from self._write(interruptible=number < INTERRUPTIONS)
             if reply is not None:
                 break
         finish = self.finish or reply.finish
@@ -58,7 +58,7 @@ class Monologue:
         yield self._critique(final)
         return final
 
-    def _speak(self, listening: bool) -> Generator[TalkEvent, None, Completion | None]:
+    def _write(self, interruptible: bool) -> Generator[TalkEvent, None, Completion | None]:
         """Let the model write until its end, or until it is interrupted; the value is the completion, or None."""
         so_far = Message(role="assistant", content=self.written + self.begun)
         asked = [*conversation(self.problem, prompt="selftalk"), so_far]
@@ -69,11 +69,11 @@ class Monologue:
                 continue  # decoded before the halt took effect
             if isinstance(item, Token):
                 yield item
-            elif (yield from self._line(item, listening)):
+            elif (yield from self._line(item, interruptible)):
                 halt.set()
         return item if self.finish or self.cancel.is_set() or not halt.is_set() else None
 
-    def _line(self, line: Line, listening: bool) -> Generator[TalkEvent, None, bool]:
+    def _line(self, line: Line, interruptible: bool) -> Generator[TalkEvent, None, bool]:
         """The generator's value is whether the model has to be interrupted."""
         self.written, self.begun = f"{self.written}{line.text}\n", ""
         self.lines.append(line)
@@ -85,7 +85,7 @@ class Monologue:
             self.steps.append(Step(text=line.text))
             yield StepDone(self.steps[-1])
             exact = of_arithmetic(line.text, self.language)
-            if listening and exact and exact[0].verdict == "incorrect":
+            if interruptible and exact and exact[0].verdict == "incorrect":
                 yield from self._interrupt(exact[0])
                 return True
         elif line.kind == "check" and len(self.verdicts) < len(self.steps):

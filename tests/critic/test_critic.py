@@ -15,7 +15,7 @@ from runtime.critic.critic import UNTRAINED, Critic, judge, open_critic, verdict
 from runtime.critic.evidence import DEPTHS
 from runtime.critic.evidence.solutions import SOLUTIONS
 from runtime.critic.evidence.source import StepEvidence
-from runtime.critic.explanation import WAYS
+from runtime.critic.explanation import CONTINUATIONS
 from runtime.engines.base import ContextOverflow, EngineError
 from runtime.engines.scripted import ScriptedEngine
 from runtime.events import CritiqueDone, Finished, StepJudged
@@ -291,7 +291,7 @@ def checked(reader, *steps):
 
 
 def test_a_person_is_told_what_the_solver_would_do_there():
-    engine = Adapted([WAY] * WAYS, verdicts=[RIGHT, WRONG], adapters=["critic"])
+    engine = Adapted([WAY] * CONTINUATIONS, verdicts=[RIGHT, WRONG], adapters=["critic"])
     verdict, events = checked(Critic(engine, depth="quick", weights={"quick": HEEDED}), "3 × 4 = 12", "so 12")
     assert verdict.verdict == "incorrect"
     assert "I would work out 12 + 5 first" in verdict.comment
@@ -301,7 +301,7 @@ def test_a_person_is_told_what_the_solver_would_do_there():
 
 def test_what_the_solver_would_do_tells_more_than_that_others_differ():
     heard = [SEVENTEEN.text] * SOLUTIONS
-    verdict, _ = checked(Critic(ScriptedEngine([*heard, *[WAY] * WAYS])), "3 × 4 = 12", "12 - 5 = 7")
+    verdict, _ = checked(Critic(ScriptedEngine([*heard, *[WAY] * CONTINUATIONS])), "3 × 4 = 12", "12 - 5 = 7")
     assert "12 + 5" in verdict.comment
 
 
@@ -311,7 +311,7 @@ def test_after_a_stop_in_the_second_look_no_reason_is_given():
             cancel.set()
             return super().sample(*given, **named)
 
-    cancel, engine = Event(), Stopping([WAY] * WAYS, verdicts=[WRONG], adapters=["critic"])
+    cancel, engine = Event(), Stopping([WAY] * CONTINUATIONS, verdicts=[WRONG], adapters=["critic"])
     reader = Critic(engine, depth="quick", weights={"quick": HEEDED})
     *_, done, _ = check(PROBLEM, ["The book is free."], reader, cancel)
     assert (done.critique.verdicts[0].verdict, done.critique.verdicts[0].comment) == ("incorrect", "")

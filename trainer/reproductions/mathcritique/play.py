@@ -12,7 +12,7 @@ from threading import Event
 
 from runtime.checks.grading import grade
 from runtime.critic.aggregation import Aggregation
-from runtime.critic.critic import UNSAID, Critic
+from runtime.critic.critic import NO_REASON, Critic
 from runtime.critic.evidence.verdict import ADAPTER as CRITIC
 from runtime.engines.base import Completion, Engine, Message, Messages, Metered, Sampling
 from runtime.events import value_of
@@ -135,7 +135,7 @@ def worded(engine: Engine, problem: Problem, attempt: Trajectory, critique: Crit
     """A critique with a reason for the first error: where no source has noted one, what the critic's adapter goes on to
     say after its verdict, which is MathCritique's natural-language feedback. (The app keeps to what can be checked.)"""
     language, place = language_of(problem.text), critique.first_error
-    if place is None or critique.verdicts[place].comment != UNSAID[language]:
+    if place is None or critique.verdicts[place].comment != NO_REASON[language]:
         return critique
     steps = [step.text for step in attempt.steps[: place + 1]]
     turn = "".join(verdict_parts(steps, language)) + f"{verdict_words(language)[1]}]"
