@@ -1,6 +1,6 @@
 """The talk: a problem solved in one of three modes, as a generator of events.
 
-plain: the actor alone. critic: the actor proposes, the critic reads, and while it finds a first error the actor goes
+direct: the actor alone. critic: the actor proposes, the critic reads, and while it finds a first error the actor goes
 on from the steps before it (MathCritique, arXiv 2411.16579, at the level of steps). selftalk: one model that proposes,
 checks and corrects itself. A vote of more solutions follows where the deep check was asked for and the critic has no
 deep rule, and whenever a person asks for one. An engine's error ends a talk with `Failed`; what was made is kept.
@@ -43,8 +43,8 @@ def converse(
     sampling = Sampling(temperature=settings.temperature, max_tokens=settings.max_tokens, seed=settings.seed)
     actor = Actor(problem, engine, sampling, cancel)
     match settings.mode:
-        case "plain":
-            events = plain(actor)
+        case "direct":
+            events = direct(actor)
         case "critic":
             events = criticised(actor, open_critic(judge or engine, settings), settings.rounds)
         case "selftalk":
@@ -63,14 +63,14 @@ def converse_again(
     """A new version of an attempt, from the step at `position` on; `number` tells one version from another. A self-talk
     adapter is not used: the actor writes, and the critic reads unless the mode is without one."""
     sampling = Sampling(REFINE_TEMPERATURE, max_tokens=settings.max_tokens, seed=settings.seed + AGAIN + number)
-    critic = None if settings.mode == "plain" else open_critic(engine, settings)
+    critic = None if settings.mode == "direct" else open_critic(engine, settings)
     return guarded(_anew(Actor(problem, engine, sampling, cancel), critic, attempt, position))
 
 
 def put_to_vote(talk: SelfTalk, engine: Engine, settings: Settings, cancel: Event) -> Iterator[TalkEvent]:
     """Let more solutions vote on a talk that has ended, of the actor or of a person. Its outcome stands unless enough
     of them agree on another answer."""
-    critic = None if settings.mode == "plain" else open_critic(engine, settings)
+    critic = None if settings.mode == "direct" else open_critic(engine, settings)
     vote = Vote(talk.problem, talk.chosen, talk.critique_of(talk.chosen), critic)
     yield Finished((yield from vote.held(talk.outcome, engine, cancel)))
 
@@ -83,7 +83,7 @@ def guarded(events: Iterator[TalkEvent]) -> Iterator[TalkEvent]:
         yield Failed(str(error), error.kind)
 
 
-def plain(actor: Actor) -> Iterator[TalkEvent]:
+def direct(actor: Actor) -> Iterator[TalkEvent]:
     attempt = yield from _with_second_try((yield from actor.attempt()), actor, None)
     yield Finished(outcome_of(attempt, stopped=actor.cancel.is_set()))
 

@@ -4,7 +4,7 @@ from threading import Event
 
 import pytest
 
-from runtime.critic.evidence import DEPTHS, examine, from_json, named
+from runtime.critic.evidence import DEPTHS, examine, named
 from runtime.critic.evidence.solutions import SOLUTIONS
 from runtime.critic.evidence.source import Collector
 from runtime.critic.odds import sigmoid
@@ -117,11 +117,6 @@ def test_a_source_that_is_left_out_leaves_no_trace():
     said = examine(PROBLEM, RIGHT, heard, ("arithmetic",))
     assert [[evidence.by for evidence in one.evidence] for one in said] == [["arithmetic"]] * 2
     assert [one.features for one in said] == [{}, {}]
-
-
-def test_stored_evidence_of_the_last_release_is_read_without_the_sources_that_were_removed():
-    then = {"log_odds": [1.0], "surprises": [], "program": [{"code": "", "answer": "17"}], "reaches": [{"kept": 0}]}
-    assert from_json(then | {"programs": [{}], "rollouts": [{}]}) == {"verdict": (1.0,)}
 
 
 def test_an_attempt_without_steps_is_no_trouble():

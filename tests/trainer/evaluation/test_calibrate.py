@@ -221,10 +221,10 @@ def test_panels_are_those_whose_sources_were_asked():
 
 
 def test_only_the_word_is_not_missed_in_company():
-    voiceless = panels_among(("surprisal", "solutions"))
-    assert "verdict" not in voiceless
-    assert voiceless["quick"] == ("arithmetic", "surprisal")
-    assert voiceless["deep"] == voiceless["deep without verdict"] == ("arithmetic", "surprisal", "solutions")
+    untrained = panels_among(("surprisal", "solutions"))
+    assert "verdict" not in untrained
+    assert untrained["quick"] == ("arithmetic", "surprisal")
+    assert untrained["deep"] == untrained["deep without verdict"] == ("arithmetic", "surprisal", "solutions")
     for missing in ("surprisal", "solutions"):
         rest = [source for source in DEPTHS["deep"] if source != missing]
         assert "deep" not in panels_among(rest)
