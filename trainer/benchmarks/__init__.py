@@ -29,7 +29,7 @@ import psutil
 from rich.table import Table
 
 from runtime import engines
-from runtime.engines.base import Completion, Engine, Message, Sampling
+from runtime.engines.base import Completion, Engine, Sampling
 from runtime.engines.openai import OpenAIEngine
 from runtime.errors import SoliloquyError
 from runtime.events import next_or_value
@@ -41,7 +41,7 @@ from runtime.prompts.actor_turn import conversation
 from runtime.prompts.critic_turn import put_to_critic, verdict_parts, verdict_words
 from runtime.settings import Settings
 from runtime.text import language_of
-from runtime.types import Problem, content_hash
+from runtime.types import Message, Problem, content_hash
 from trainer.benchmarks.peers import PlainLoop, llama_server
 from trainer.data.sources import read_judged, read_problems
 from trainer.runs import ResultFile

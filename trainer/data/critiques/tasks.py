@@ -13,14 +13,14 @@ from typing import Any
 from runtime.checks.arithmetic import MARK
 from runtime.checks.arithmetic.numerals import read_number
 from runtime.checks.grading import grade
-from runtime.engines.base import Completion, Engine, Messages, Sampling
+from runtime.engines.base import Completion, Engine, Sampling
 from runtime.problems import wordproblems
 from runtime.problems.json_rows import Row, read_rows
 from runtime.problems.worked import Worked
 from runtime.prompts import templates
 from runtime.search.solutions import read_continuation
 from runtime.text import Language, join_steps, language_of, split_steps
-from runtime.types import Problem, content_hash
+from runtime.types import Messages, Problem, content_hash
 from trainer.data.critiques.records import (
     AnswerType,
     ErrorKind,
