@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 from runtime.types import Critique, Outcome, Parent, Problem, Provenance, SelfTalk, Step, StepVerdict, Trajectory
 
-Value = TypeVar("Value")
+Item = TypeVar("Item")
+Ended = TypeVar("Ended")
 
 
 @dataclass(frozen=True)
@@ -180,7 +181,7 @@ def shown(attempt: Trajectory) -> Iterator[Event]:
     yield AttemptDone(attempt)
 
 
-def next_or_value(generator: Generator) -> Any:
+def next_or_value(generator: Generator[Item, None, Ended]) -> Item | Ended:
     """The generator's next item, or its return value once it has ended."""
     try:
         return next(generator)
@@ -188,7 +189,7 @@ def next_or_value(generator: Generator) -> Any:
         return end.value
 
 
-def value_of(generator: Generator[Any, None, Value]) -> Value:
+def value_of(generator: Generator[object, None, Ended]) -> Ended:
     """The generator's return value; its items are dropped."""
     while True:
         try:

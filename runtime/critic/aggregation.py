@@ -42,9 +42,9 @@ class Aggregation(Value):
     """Log-odds that a step is right where no feature is known."""
     features: dict[str, float] = Field(default_factory=dict, validation_alias=AliasChoices("features", "signs"))
     """The weight of each feature."""
-    reject: float = Field(0.35, gt=0, lt=1)
+    reject: float = Field(default=0.35, gt=0, lt=1)
     """Below this probability that all its steps are right an attempt is rejected; chosen on development attempts."""
-    doubt: float = Field(0.5, gt=0, lt=1)
+    doubt: float = Field(default=0.5, gt=0, lt=1)
     """Below this probability of its own a step that is not the error counts as unsure."""
 
     @field_validator("features", mode="before")

@@ -33,6 +33,8 @@ PROVEN = 0.99
 """Probability that a false equation is an error: what was meant can still be misread."""
 NOTES_FROM = sorted(SOURCES, key=lambda source: source.reads_only)
 """The most helpful notes first: other solutions show where they differ, reading only that something is odd."""
+Reading = Generator[TalkEvent, None, Critique]
+"""The events of a critique; its value is the critique."""
 Reason = Callable[[Engine, Problem, Trajectory, int, Event], str]
 """What is wrong with the step at a position; empty if that is not known. Raises EngineError."""
 UNTRAINED = Aggregation(constant=1.8, features={"agreement": 4.0, "deviation": -2.65})
@@ -84,9 +86,7 @@ class Critic:
         """Whether a step can be judged before the next one is written."""
         self.collector = Collector(engine, max_tokens, seed)
 
-    def read(
-        self, problem: Problem, attempt: Trajectory, cancel: Event, reason: Reason | None = None
-    ) -> Generator[TalkEvent, None, Critique]:
+    def read(self, problem: Problem, attempt: Trajectory, cancel: Event, reason: Reason | None = None) -> Reading:
         """Judge an attempt up to its first error; `reason` is called for an error that nothing proves. The generator's
         value is the critique. Raises EngineError."""
         yield Criticising()
@@ -118,7 +118,7 @@ class Critic:
         """Whether more solutions should vote on what was criticised."""
         return self.shallower
 
-    def read_arithmetic(self, problem: Problem, attempt: Trajectory) -> Generator[TalkEvent, None, Critique]:
+    def read_arithmetic(self, problem: Problem, attempt: Trajectory) -> Reading:
         """Judge by exact arithmetic alone: at once, and enough where an attempt was cut off at a false equation."""
         verdicts = judge(problem, attempt, {}, self.weights, (arithmetic.NAME,))
         return (yield from self._done(problem, attempt, verdicts))
@@ -148,9 +148,7 @@ class Critic:
         voted = {vote.NAME: opinion} if opinion else {}
         return judge(problem, attempt, found | voted, self.weights, (*sources, vote.NAME))
 
-    def _done(
-        self, problem: Problem, attempt: Trajectory, verdicts: list[StepVerdict]
-    ) -> Generator[TalkEvent, None, Critique]:
+    def _done(self, problem: Problem, attempt: Trajectory, verdicts: list[StepVerdict]) -> Reading:
         critique = self._critique(problem, attempt, verdicts)
         yield from changes(verdicts[:-1], verdicts)
         yield CritiqueDone(critique)

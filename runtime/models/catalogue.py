@@ -48,7 +48,7 @@ class Base(RemoteFile):
     architecture: str
     memory: int
     """Bytes of free memory that the model and one conversation need."""
-    program_voters: int = Field(0, ge=0)
+    program_voters: int = Field(default=0, ge=0)
     """How many of the solutions that vote on an answer are short programs (`runtime.search.self_consistency`)."""
 
 

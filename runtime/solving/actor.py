@@ -6,7 +6,7 @@ reads only the critique. After a false equation no critique is needed: the actor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from threading import Event
 
 from runtime.checks.claims import says_no_data, stated_answer
@@ -19,7 +19,7 @@ from runtime.text import Line, LineReader, language_of, repeated
 from runtime.types import Finish, Message, Parent, Problem, Provenance, Step, Trajectory
 
 Writing = Generator[TalkEvent, None, Trajectory]
-"""An attempt while it is written."""
+"""The events of an attempt; its value is the trajectory."""
 ProvenWrong = Callable[[str], bool]
 """Whether a step is certainly wrong, so that nothing after it is worth writing."""
 
@@ -134,7 +134,7 @@ class Halt(Event):
         return super().is_set() or self._outer.is_set()
 
 
-def read_lines(reply: Iterator[str], begun: str = "") -> Generator[Token | Line, None, Completion]:
+def read_lines(reply: Generator[str, None, Completion], begun: str = "") -> Generator[Token | Line, None, Completion]:
     """A growing reply as tokens and, as soon as one is complete, lines. The generator's value is the completion."""
     reader = LineReader()
     reader.push(begun)

@@ -8,7 +8,7 @@ deep rule, and whenever a person asks for one. An engine's error ends a talk wit
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from threading import Event
 
@@ -38,7 +38,7 @@ MENDS = 8
 
 def converse(
     problem: Problem, engine: Engine, settings: Settings, cancel: Event, judge: Engine | None = None
-) -> Iterator[TalkEvent]:
+) -> Generator[TalkEvent]:
     """Solve a problem in the mode of the settings; `judge` is the critic's engine, if it is another one."""
     sampling = Sampling(temperature=settings.temperature, max_tokens=settings.max_tokens, seed=settings.seed)
     actor = Actor(problem, engine, sampling, cancel)
@@ -52,14 +52,14 @@ def converse(
     return guarded(events)
 
 
-def check(problem: Problem, steps: Sequence[str], critic: Critic, cancel: Event) -> Iterator[TalkEvent]:
+def check(problem: Problem, steps: Sequence[str], critic: Critic, cancel: Event) -> Generator[TalkEvent]:
     """Judge a person's own steps."""
     return guarded(_own_work(problem, steps, critic, cancel))
 
 
 def converse_again(
     problem: Problem, attempt: Trajectory, position: int, engine: Engine, settings: Settings, number: int, cancel: Event
-) -> Iterator[TalkEvent]:
+) -> Generator[TalkEvent]:
     """A new version of an attempt, from the step at `position` on; `number` tells one version from another. A self-talk
     adapter is not used: the actor writes, and the critic reads unless the mode is without one."""
     sampling = Sampling(REFINE_TEMPERATURE, max_tokens=settings.max_tokens, seed=settings.seed + AGAIN + number)
@@ -67,7 +67,7 @@ def converse_again(
     return guarded(_anew(Actor(problem, engine, sampling, cancel), critic, attempt, position))
 
 
-def put_to_vote(talk: SelfTalk, engine: Engine, settings: Settings, cancel: Event) -> Iterator[TalkEvent]:
+def put_to_vote(talk: SelfTalk, engine: Engine, settings: Settings, cancel: Event) -> Generator[TalkEvent]:
     """Let more solutions vote on a talk that has ended, of the actor or of a person. Its outcome stands unless enough
     of them agree on another answer."""
     critic = None if settings.mode == "direct" else open_critic(engine, settings)
@@ -75,7 +75,7 @@ def put_to_vote(talk: SelfTalk, engine: Engine, settings: Settings, cancel: Even
     yield Finished((yield from vote.held(talk.outcome, engine, cancel)))
 
 
-def guarded(events: Iterator[TalkEvent]) -> Iterator[TalkEvent]:
+def guarded(events: Generator[TalkEvent]) -> Generator[TalkEvent]:
     """The boundary of the engine: its error becomes the talk's last event."""
     try:
         yield from events
@@ -83,16 +83,16 @@ def guarded(events: Iterator[TalkEvent]) -> Iterator[TalkEvent]:
         yield Failed(str(error), error.kind)
 
 
-def direct(actor: Actor) -> Iterator[TalkEvent]:
+def direct(actor: Actor) -> Generator[TalkEvent]:
     attempt = yield from _with_second_try((yield from actor.attempt()), actor, None)
     yield Finished(outcome_of(attempt, stopped=actor.cancel.is_set()))
 
 
-def self_talk(monologue: Monologue) -> Iterator[TalkEvent]:
+def self_talk(monologue: Monologue) -> Generator[TalkEvent]:
     yield Finished(outcome_of((yield from monologue.run())))
 
 
-def criticised(actor: Actor, critic: Critic, rounds: int) -> Iterator[TalkEvent]:
+def criticised(actor: Actor, critic: Critic, rounds: int) -> Generator[TalkEvent]:
     """Actor and critic in turns; a refinement replaces what it refines only if the critic prefers it."""
     problem, cancel, notes = actor.problem, actor.cancel, []
     first = yield from _followed(actor.attempt(proven_wrong), actor, critic)
@@ -125,7 +125,7 @@ def criticised(actor: Actor, critic: Critic, rounds: int) -> Iterator[TalkEvent]
     yield Finished(found)
 
 
-def _own_work(problem: Problem, steps: Sequence[str], critic: Critic, cancel: Event) -> Iterator[TalkEvent]:
+def _own_work(problem: Problem, steps: Sequence[str], critic: Critic, cancel: Event) -> Generator[TalkEvent]:
     attempt = Trajectory(
         problem_id=problem.id,
         steps=tuple(Step(text=text) for text in steps),
@@ -140,7 +140,7 @@ def _own_work(problem: Problem, steps: Sequence[str], critic: Critic, cancel: Ev
     yield Finished(found)
 
 
-def _anew(actor: Actor, critic: Critic | None, attempt: Trajectory, position: int) -> Iterator[TalkEvent]:
+def _anew(actor: Actor, critic: Critic | None, attempt: Trajectory, position: int) -> Generator[TalkEvent]:
     """The person asked for it, so the new version counts, whatever the critic says of it."""
     writing = actor.mend(attempt, position, "", proven_wrong if critic else None)
     if critic is None:

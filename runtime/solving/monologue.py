@@ -6,7 +6,7 @@ equation. Its lines are turned into attempts and critiques, so that they are sho
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from threading import Event
 
 from runtime.checks.arithmetic import mended
@@ -17,7 +17,7 @@ from runtime.events import AttemptDone, CritiqueDone, Proposing, Refining, StepD
 from runtime.events import Event as TalkEvent
 from runtime.prompts import templates
 from runtime.prompts.actor_turn import conversation
-from runtime.solving.actor import Halt, read_lines
+from runtime.solving.actor import Halt, Writing, read_lines
 from runtime.text import CHECK, Line, language_of, read_check, repeated
 from runtime.types import Critique, Evidence, Finish, Message, Parent, Problem, Step, StepVerdict, Trajectory
 
@@ -44,7 +44,7 @@ class Monologue:
         self.finish: Finish | None = None
         """Why it was ended early, if it was."""
 
-    def run(self) -> Generator[TalkEvent, None, Trajectory]:
+    def run(self) -> Writing:
         """Yields events; the generator's value is the last attempt."""
         yield Proposing("selftalk", made_by=self.made_by)
         for number in range(INTERRUPTIONS + 1):
@@ -99,12 +99,12 @@ class Monologue:
         kept = len(self.steps) - sum(line.kind == "step" for line in again[:-1])
         del self.steps[kept:], self.verdicts[kept:]
 
-    def _interrupt(self, disproof: Evidence) -> Iterator[TalkEvent]:
+    def _interrupt(self, disproof: Evidence) -> Generator[TalkEvent]:
         self.begun, self.lines = mended(self.steps[-1].text), []
         self.written += f"{CHECK[self.language]} {INTERRUPTION[self.language].format(disproof.note)}\n"
         yield from self._judged(StepVerdict(verdict="incorrect", comment=disproof.note, evidence=(disproof,)))
 
-    def _judged(self, verdict: StepVerdict) -> Iterator[TalkEvent]:
+    def _judged(self, verdict: StepVerdict) -> Generator[TalkEvent]:
         """A rejected step ends the attempt; the next one keeps the steps before it."""
         self.verdicts.append(verdict)
         yield StepJudged(len(self.steps) - 1, verdict)
