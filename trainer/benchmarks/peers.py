@@ -114,7 +114,9 @@ def llama_server(model: Path, slots: int, context: int, threads: int) -> Iterato
 def serving(command: Sequence[object], seconds: float = START_SECONDS) -> Iterator[str]:
     """A server of the OpenAI protocol on a free port of this computer, waited for until it answers and always stopped.
     Yields its address. Raises ServerError."""
-    port = _free_port()
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        port = bound.getsockname()[1]
     url = f"http://127.0.0.1:{port}/v1"
     words = [*map(str, command), "--host", "127.0.0.1", "--port", str(port)]
     with tempfile.TemporaryFile("w+", errors="replace") as log:
@@ -124,12 +126,6 @@ def serving(command: Sequence[object], seconds: float = START_SECONDS) -> Iterat
             yield url
         finally:
             _stop(process)
-
-
-def _free_port() -> int:
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        return bound.getsockname()[1]
 
 
 def _wait_until_healthy(process: subprocess.Popen, url: str, seconds: float, log: Any) -> None:

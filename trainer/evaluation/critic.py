@@ -32,6 +32,7 @@ from trainer.statistics import harmonic, wilson
 
 AND_VOTE = " and a vote"
 """Of a panel's name: what nobody proves was taken back where solutions that voted come to the attempt's answer."""
+SHARE = "{:.0%} [{:.0%}, {:.0%}]"
 BINS = 10
 """Of probabilities, for the expected calibration error (Guo et al. 2017, arXiv 1706.04599)."""
 
@@ -164,7 +165,7 @@ def table(report: Mapping[str, Any]) -> Table:
         made.add_row(
             name,
             f"{row['f1']:.1%}",
-            *(f"{row[kind]['accuracy']:.0%} {_span(row[kind]['interval'])}" for kind in ("wrong", "right")),
+            *(SHARE.format(row[kind]["accuracy"], *row[kind]["interval"]) for kind in ("wrong", "right")),
             f"{told['accuracy']:.0%}",
             f"{told['f1_wrong']:.0%} / {told['f1_right']:.0%}",
             f"{row['calibration']['ece']:.2f}" if row["calibration"] else "-",
@@ -185,7 +186,3 @@ def type_table(report: Mapping[str, Any]) -> Table | None:
     for kind, row in kinds.items():
         made.add_row(kind, str(row["n"]), *(f"{panel['by_type'][kind]['found']:.0%}" for panel in panels.values()))
     return made
-
-
-def _span(interval: tuple[float, float]) -> str:
-    return "[{:.0%}, {:.0%}]".format(*interval)

@@ -147,7 +147,8 @@ def _gguf_tensors(config: LoraConfig, weights: dict[str, np.ndarray], shape: Sha
                 "without DoRA, biases, or modules saved whole."
             )
         if side == "lora_B":
-            value = rotary(value, module, shape) * _correction(config)
+            # llama.cpp scales by alpha / rank; rank-stabilised LoRA is trained with alpha / sqrt(rank).
+            value = rotary(value, module, shape) * (config.r**0.5 if config.use_rslora else 1.0)
         tensors[f"{name}.weight.{side.lower()}"] = np.ascontiguousarray(value, np.float32)
     return tensors
 
@@ -175,11 +176,6 @@ def _reordered(value: np.ndarray, module: str, shape: Shape, read: Callable[[int
         return value
     laid_out = value.reshape(heads, *read(len(value) // heads), -1)
     return laid_out.swapaxes(1, 2).reshape(value.shape)
-
-
-def _correction(config: LoraConfig) -> float:
-    """llama.cpp scales by alpha / rank; rank-stabilised LoRA is trained with alpha / sqrt(rank)."""
-    return config.r**0.5 if config.use_rslora else 1.0
 
 
 def _number_type(type: NumberType, value: np.ndarray) -> GGMLQuantizationType:

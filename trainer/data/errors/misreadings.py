@@ -112,7 +112,8 @@ def _skipped_step(scene: Scene) -> Iterator[Fault]:
         made = scene.names.made_in(right)
         if made is None or made >= scene.step or users(scene.worked, right) != [scene.step]:
             continue
-        if any(_mentions(step.text, right) for i, step in enumerate(scene.worked.steps) if i not in (made, scene.step)):
+        others = [step.text for i, step in enumerate(scene.worked.steps) if i not in (made, scene.step)]
+        if any(re.search(rf"\{{=?{right}\}}", text) for text in others):
             continue
         formula = scene.worked.quantities[right].formula
         for instead in used(parse(formula)) - used(scene.tree):
@@ -122,10 +123,6 @@ def _skipped_step(scene: Scene) -> Iterator[Fault]:
             text = scene.text.replace(f"{{{right}}}", f"{{{instead}}}")
             for fault in right_sum(scene, tree, _step_missing(scene, formula, instead), text):
                 yield Fault(fault.quantity, fault.text, fault.comments, skipped=made)
-
-
-def _mentions(text: str, quantity: int) -> bool:
-    return f"{{{quantity}}}" in text or f"{{={quantity}}}" in text
 
 
 def _step_missing(scene: Scene, formula: str, instead: int) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -234,19 +235,14 @@ def _read(sources: Sources) -> Iterator[Iterable[JudgedAttempt]]:
         yield generated(sources.generated, sources.seed)
         enough = max(sources.generated, FITTED_FROM)
         yield (attempt for attempt in generated(enough, sources.seed) if kept_apart(attempt.problem))
-    if sources.gsm8k:
-        yield some(sources.gsm8k, gsm8k(sources.gsm8k, sources.seed, sources.gsm8k_limit), NEEDED)
-    if sources.judged:
-        yield some(sources.judged, people(sources.judged), NEEDED)
-    if sources.records:
-        yield some(sources.records, recorded(sources.records), NEEDED)
-    if sources.rollouts:
-        yield some(sources.rollouts, rollouts(sources.rollouts), NEEDED)
-    if sources.collected:
-        yield some(sources.collected, collected(sources.collected), NEEDED)
-
-
-NEEDED = "attempts to learn from"
+    files = (
+        (sources.gsm8k, partial(gsm8k, seed=sources.seed, limit=sources.gsm8k_limit)),
+        (sources.judged, people),
+        (sources.records, recorded),
+        (sources.rollouts, rollouts),
+        (sources.collected, collected),
+    )
+    yield from (some(path, read(path), "attempts to learn from") for path, read in files if path)
 
 
 def kept_apart(problem: Problem) -> bool:

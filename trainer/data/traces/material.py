@@ -17,7 +17,8 @@ from runtime.search.solutions import numbers_in
 from runtime.text import LineReader, language_of
 from runtime.types import Problem
 from trainer.data.critiques.records import Record, read_records
-from trainer.data.errors import InjectionError, explain_right, inject_random
+from trainer.data.errors import InjectionError, inject_random
+from trainer.data.errors.comments import explain_right
 from trainer.data.gsm8k import gsm8k_problems, worked_from_gsm8k
 from trainer.data.sources import JudgedAttempt, read_graded
 from trainer.data.traces.plain_steps import plain_steps
@@ -43,17 +44,13 @@ def rollouts(path: Path, seed: int, wordings: int = 1) -> Iterator[Trace]:
     own kind of solution keeps what it can do (trainer/LOG.md)."""
     for written in read_graded(path):
         steps, answer = plain_steps(written.steps), written.answer
-        if not (written.correct and steps and _states(steps[-1], answer)):
+        if not (written.correct and steps and any(matches(n, answer) for n in _NUMBER.findall(steps[-1]))):
             continue
         problem = written.problem.model_copy(update={"answer": answer})
         accepted = Trace(problem, tuple(Told(step, True) for step in steps), answer)
         worked = worked_from_gsm8k(problem, "\n".join(steps))
         for number in range(seed, seed + wordings):
             yield smoothed(from_worked(worked, number) if worked else accepted, number)
-
-
-def _states(step: str, answer: str) -> bool:
-    return any(matches(number, answer) for number in _NUMBER.findall(step))
 
 
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?(?:/\d+)?")

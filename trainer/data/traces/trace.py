@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from runtime.checks import arithmetic
 from runtime.checks.grading import grade
-from runtime.text import CHECK, Line, LineReader, closing_line, final_answer, language_of, read_check
+from runtime.text import CHECK, LineReader, closing_line, final_answer, language_of, read_check
 from runtime.types import Problem
 
 DECISION = 4.0
@@ -50,7 +49,8 @@ class Trace:
         lines = [*reader.push(self.text), *reader.finish()]
         if [line.kind for line in lines] != ["step", "check"] * len(self.told) + ["closing"]:
             return "its lines cannot be read back"
-        if _checks(lines) != [one.right for one in self.told]:
+        checks = [read_check(line.text)[0] for line in lines if line.kind == "check"]
+        if checks != [one.right for one in self.told]:
             return "its checks do not say what is known"
         accepted = [arithmetic.verdict(arithmetic.check(one.step)) for one in self.told if one.right]
         if "incorrect" in accepted:
@@ -67,7 +67,3 @@ def _pieces(told: Told, check: str) -> list[tuple[str, float]]:
 
 
 _FIRST_WORD = re.compile(r"\w*")
-
-
-def _checks(lines: Sequence[Line]) -> list[bool]:
-    return [read_check(line.text)[0] for line in lines if line.kind == "check"]

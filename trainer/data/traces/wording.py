@@ -22,16 +22,20 @@ def smoothed(trace: Trace, seed: int) -> Trace:
 def _own(told: Told, dice: random.Random, language: Language) -> str:
     if told.right and (not told.words or dice.random() < BRIEF):
         return dice.choice(WORDS[language]["brief"])
-    words = _first_person(told.words) if language == "en" else told.words
+    words = told.words
+    if language == "en":
+        words = _YOU.sub(lambda found: _PERSON[found[0].lower()], _TO_YOU.sub(r"\1me", words))
     if told.right:
         words = _PRAISED.sub("", words)
     opening = dice.choice(WORDS[language]["nods" if told.right else "doubts"])
-    goes_on = not opening.endswith(". {}") and _may_go_on(words)
+    goes_on = not opening.endswith(". {}") and _MAY_GO_ON.match(words)
     return opening.format(words[:1].lower() + words[1:] if goes_on else words)
 
 
 BRIEF = 0.4
 """Share of the right steps to which only a word is said."""
+_MAY_GO_ON = re.compile(r"(?:The|This|Here|That|It|There|In|A|An|Taking|Look|Something|Nothing)\b")
+"""Whether a sentence can stand behind a dash or colon in small letters."""
 _PRAISED = re.compile(r"^(?:Right|Yes|This holds)[,:]\s*")
 _PERSON = {
     "you are": "I am", "you have": "I have", "you need": "I need", "you": "I", "your": "my", "yours": "mine",
@@ -39,12 +43,3 @@ _PERSON = {
 }  # fmt: skip
 _YOU = re.compile(r"\b(you (?:are|have|need)|yourself|yours|your|you)\b", re.IGNORECASE)
 _TO_YOU = re.compile(r"\b((?:brings?|gets?|gives?|leaves?|tells?|shows?|for|to|with|of) )you\b", re.IGNORECASE)
-
-
-def _first_person(words: str) -> str:
-    return _YOU.sub(lambda found: _PERSON[found[0].lower()], _TO_YOU.sub(r"\1me", words))
-
-
-def _may_go_on(words: str) -> bool:
-    """Whether a sentence can stand behind a dash or colon in small letters."""
-    return bool(re.match(r"(?:The|This|Here|That|It|There|In|A|An|Taking|Look|Something|Nothing)\b", words))

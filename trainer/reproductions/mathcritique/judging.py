@@ -84,7 +84,11 @@ class Teacher:
         opened = partial(self.ground.players, self.actor)
         attempts = iter(sampled(path, Attempt, opened, lambda players: players.attempts(asked, TRIES, seed=seed)))
         tried = ((one, [_graded(attempt) for attempt in islice(attempts, TRIES)]) for one in worked)
-        return [(one, attempt) for one, some in tried for attempt in with_first_error(some, _way(one))]
+        return [
+            (one, attempt)
+            for one, some in tried
+            for attempt in with_first_error(some, Solution("\n".join(one.lines), one.result))
+        ]
 
     def _collect(self, adapter: Path | None, attempts: Sequence[JudgedAttempt]) -> JudgedEvidence:
         """The evidence of a quick check, one attempt after the other, so that it is always the same."""
@@ -97,10 +101,6 @@ class Teacher:
             return collected
         finally:
             engine.close()
-
-
-def _way(worked: Worked) -> Solution:
-    return Solution("\n".join(worked.lines), worked.result)
 
 
 def _graded(attempt: Attempt) -> GradedAttempt:

@@ -39,7 +39,7 @@ def write(folder: Path, name: str, facts: Mapping[str, Any], claims: Sequence[Cl
 
 def _parts(name: str, facts: Mapping[str, Any], claims: Sequence[Claim], measured: Measured) -> list[str]:
     verdicts = [f"| {claim.id} | {claim.says} | {SIGNS[claim.verdict]} |" for claim in claims]
-    return [
+    parts = [
         f"# MathCritique on {facts['base']}",
         "What the paper claims (arXiv 2411.16579), tested anew. Intervals cover 90 %, tests are paired problem by "
         "problem. *holds*: every interval lies on the claimed side; *consistent*: every difference does (MC3, MC6, "
@@ -49,21 +49,19 @@ def _parts(name: str, facts: Mapping[str, Any], claims: Sequence[Claim], measure
         " have no such help.",
         "\n".join(f"- {key}: {value}" for key, value in facts.items()),
         "\n".join(["| claim | says | verdict |", "|---|---|---|", *verdicts]),
-        *(part for claim in claims if claim.evidence for part in _evidence(claim)),
+        *(
+            "\n".join([f"## {c.id}: {c.verdict}\n", f"{c.says}\n", *map("- {}".format, c.evidence)])
+            for c in claims
+            if c.evidence
+        ),
         "## Votes, turns and tokens",
         curves.table(measured.played),
         f"![votes against turns and tokens]({name}-test-time.png)",
         f"![gain by difficulty]({name}-difficulty.png)",
-        *(_rounds_parts(name, measured) if measured.rounds else ()),
     ]
-
-
-def _rounds_parts(name: str, measured: Measured) -> tuple[str, str, str]:
-    return "## Rounds of self-improvement", _rounds_table(measured), f"![rounds]({name}-rounds.png)"
-
-
-def _evidence(claim: Claim) -> tuple[str, str]:
-    return f"## {claim.id}: {claim.verdict}", "\n".join([claim.says, "", *(f"- {line}" for line in claim.evidence)])
+    if measured.rounds:
+        parts += ["## Rounds of self-improvement", _rounds_table(measured), f"![rounds]({name}-rounds.png)"]
+    return parts
 
 
 def _rounds_table(measured: Measured) -> str:

@@ -104,7 +104,8 @@ class Reproduction:
         rounds: dict[Arm, list[list[Round]]] = {arm: [] for arm in self.budget.arms}
         for seed in range(self.budget.seeds):
             for arm in self.budget.arms:
-                improvement = self._improvement(arm, seed, judge)
+                plan = replace(self.budget.improvement, arm=arm, seed=seed)
+                improvement = Improvement(plan, self.ground, judge)
                 rounds[arm].append(self._timed(arm, lambda one=improvement: list(one.run())))
                 solved = [sum(turn.attempt.right for turn in found.test) for found in rounds[arm][-1]]
                 yield f"{arm}, seed {seed}: {solved} of {len(improvement.test)} solved, round by round"
@@ -115,9 +116,6 @@ class Reproduction:
         made = do()
         self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - started
         return made
-
-    def _improvement(self, arm: Arm, seed: int, judge: Judge) -> Improvement:
-        return Improvement(replace(self.budget.improvement, arm=arm, seed=seed), self.ground, judge)
 
     def _played(self, problems: Sequence[Problem], actor: Path, judge: Judge) -> Played:
         decides = [sha256_of(file) for file in (self.ground.gguf, actor, judge.adapter, judge.weights)]
