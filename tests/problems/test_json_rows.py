@@ -96,7 +96,7 @@ def test_no_reader_waits_for_a_device_or_a_pipe_or_reads_bytes_as_text(reader, l
     (tmp_path / "endless").touch()
     os.truncate(tmp_path / "endless", LONGEST_ROW + 2)  # zeros, on no blocks
     for place, said in {
-        "/dev/zero": "device or a pipe; save what it gives to a file",
+        "/dev/zero": "device or a pipe; save its content to a file",
         "pipe": "device or a pipe",
         ".": "Is a directory",
         "none": "No such file",
