@@ -97,7 +97,7 @@ def curves(
     from runtime.prompts import templates
     from runtime.types import content_hash
     from trainer.data.sources import read_problems
-    from trainer.reproductions.mathcritique import curves as plotting
+    from trainer.reproductions.mathcritique import report
     from trainer.reproductions.mathcritique.play import Players
     from trainer.reproductions.mathcritique.testtime import play
 
@@ -109,10 +109,10 @@ def curves(
         decides = (k, seed, settings.max_tokens, engine.model, adapters, players.weights, texts)
         name = content_hash(*(problem.id for problem in rows), *map(str, decides))
         played = play(lambda: nullcontext(players), rows, k, seed, out / f"turns-{name}")
-    write_whole(out / "curves.md", plotting.table(played) + "\n")
-    with plotting.figure(out / "curves.png") as figure:
-        plotting.plot(figure, played)
-    print(plotting.table(played))
+    write_whole(out / "curves.md", report.curves_table(played) + "\n")
+    with report.figure(out / "curves.png") as figure:
+        report.plot_curves(figure, played)
+    print(report.curves_table(played))
     for name, right in zip(("alone", "with the critic", "with an oracle"), played.single(), strict=True):
         print(f"greedy, {name}: {sum(right)} of {len(right)}")
 

@@ -155,15 +155,11 @@ def _arguments(model: PeftModel, recipe: Recipe, folder: Path) -> SFTConfig:
         learning_rate=recipe.learning_rate,
         lr_scheduler_type="cosine",
         warmup_steps=recipe.warm_up,
-        adam_beta1=0.9,
         adam_beta2=0.99,
-        weight_decay=0.0,
-        max_grad_norm=1.0,
         optim="adamw_torch",
         seed=recipe.seed,
         use_cpu=on_processor,
         bf16=recipe.dtype == "bfloat16",
-        fp16=False,
         gradient_checkpointing=recipe.four_bit,  # both where memory is short
         save_strategy="no",  # `Watch` says when
         save_total_limit=2,

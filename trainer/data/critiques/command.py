@@ -17,10 +17,9 @@ from runtime.engines.base import Engine
 from runtime.errors import SoliloquyError
 from runtime.problems import wordproblems
 from trainer.data.critiques import report, tasks
-from trainer.data.critiques.annotators import Annotator, Structural
+from trainer.data.critiques.annotators import Annotator, Prompted, Structural
 from trainer.data.critiques.generators import GENERATORS
 from trainer.data.critiques.pipeline import Critiques, Recipe
-from trainer.data.critiques.prompted import Prompted
 from trainer.data.critiques.records import read_records
 
 ANNOTATORS = ("structural", "llm")
