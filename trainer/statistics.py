@@ -63,6 +63,12 @@ def mcnemar(wins: int, losses: int) -> float:
     return min(1.0, 2 * tail)
 
 
+def f1(truth: Sequence[bool], found: Sequence[bool], kind: bool = True) -> float:
+    """F1 of finding those that are of a kind; 0 where none is, and none was found."""
+    hits = sum(a is kind and b is kind for a, b in zip(truth, found, strict=True))
+    return 2 * hits / max(1, truth.count(kind) + found.count(kind))
+
+
 def harmonic(a: float, b: float) -> float:
     """Harmonic mean: ProcessBench's F1 of the accuracies on wrong and on right attempts (arXiv 2412.06559)."""
     return 2 * a * b / (a + b) if a + b else 0.0

@@ -28,7 +28,7 @@ from runtime.settings import Settings
 from trainer.data.sources import JudgedAttempt
 from trainer.evaluation.calibrate import Case, cases, panels_among
 from trainer.evaluation.evidence import JudgedEvidence
-from trainer.statistics import harmonic, wilson
+from trainer.statistics import f1, harmonic, wilson
 
 AND_VOTE = " and a vote"
 """Of a panel's name: what nobody proves was taken back where solutions that voted come to the attempt's answer."""
@@ -110,14 +110,9 @@ def _share(attempts: Sequence[JudgedAttempt], outcomes: Sequence[bool], is_right
 
 def discrimination(attempts: Sequence[JudgedAttempt], flagged: Sequence[bool]) -> dict[str, float]:
     """Whether an attempt has any error at all: accuracy, and F1 of both classes."""
-    pairs = [(attempt.first_error is not None, flag) for attempt, flag in zip(attempts, flagged, strict=True)]
-    counts = {pair: pairs.count(pair) for pair in ((True, True), (True, False), (False, True), (False, False))}
-    hit, missed, alarm, passed = counts.values()
-    return {
-        "accuracy": (hit + passed) / len(pairs),
-        "f1_wrong": 2 * hit / max(1, 2 * hit + missed + alarm),
-        "f1_right": 2 * passed / max(1, 2 * passed + missed + alarm),
-    }
+    wrong = [attempt.first_error is not None for attempt in attempts]
+    accuracy = sum(a is b for a, b in zip(wrong, flagged, strict=True)) / len(wrong)
+    return {"accuracy": accuracy, "f1_wrong": f1(wrong, flagged), "f1_right": f1(wrong, flagged, False)}
 
 
 def calibration(given: Sequence[Case], weights: Aggregation) -> dict[str, float]:

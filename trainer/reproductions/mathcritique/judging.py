@@ -25,6 +25,7 @@ from trainer.evaluation.evidence import JudgedEvidence
 from trainer.reproductions.mathcritique.examples import Known, put_in
 from trainer.reproductions.mathcritique.ground import Ground, Judge
 from trainer.reproductions.mathcritique.play import Attempt, sampled
+from trainer.statistics import f1
 
 TEACHING_SEED, FITTING_SEED = 201, 202
 FITTED_ON = 80
@@ -129,6 +130,4 @@ class Told:
 
     def f1(self, positive: bool = False) -> float:
         """Of finding the wrong attempts, or the right ones."""
-        found = sum(r is positive and a is positive for r, a in zip(self.right, self.accepted, strict=True))
-        named, there = self.accepted.count(positive), self.right.count(positive)
-        return 2 * found / (named + there) if named + there else 0.0
+        return f1(self.right, self.accepted, positive)
