@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import islice
@@ -93,15 +94,12 @@ class Teacher:
 
     def _collect(self, adapter: Path | None, attempts: Sequence[JudgedAttempt]) -> JudgedEvidence:
         """The evidence of a quick check, one attempt after the other, so that it is always the same."""
-        engine = self.ground.engine({CRITIC: adapter} if adapter else {}, parallel=1)
-        try:
+        with closing(self.ground.engine({CRITIC: adapter} if adapter else {}, parallel=1)) as engine:
             name = content_hash(str(adapter)) if adapter else "none"
             collected = JudgedEvidence(attempts, engine, self.ground.settings, DEPTHS["quick"], name)
             for _ in collected.run():
                 pass
             return collected
-        finally:
-            engine.close()
 
 
 def _graded(attempt: Attempt) -> GradedAttempt:

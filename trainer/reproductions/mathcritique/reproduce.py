@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -126,12 +127,9 @@ class Reproduction:
     def _talks(self, examples: Sequence[Row], problems: Sequence[Problem]) -> list[bool]:
         """Whether one model that talks to itself solves the problems, greedily."""
         adapter = self.ground.tuned("selftalk", examples)
-        engine = self.ground.engine({"selftalk": adapter})
-        try:
+        with closing(self.ground.engine({"selftalk": adapter})) as engine:
             asked = [conversation(problem, prompt="selftalk") for problem in problems]
             replies = [one for [one] in engine.sample(asked, Sampling(max_tokens=TALK_TOKENS), "selftalk")]
-        finally:
-            engine.close()
         return [
             one.finish == "stop" and grade(final_answer(one.text), problem) is True
             for problem, one in zip(problems, replies, strict=True)
