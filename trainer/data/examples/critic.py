@@ -27,10 +27,10 @@ from runtime.prompts.critic_turn import judged, put_to_critic, verdict_words
 from runtime.settings import Settings
 from runtime.text import language_of
 from runtime.types import Problem
-from trainer.data import first_error
 from trainer.data.critiques.records import read_records
 from trainer.data.decontaminate import drop, find, read_texts
 from trainer.data.errors import InjectionError, inject_random
+from trainer.data.first_error import is_sound
 from trainer.data.gsm8k import gsm8k_problems
 from trainer.data.rows import Row, write_rows
 from trainer.data.sources import JudgedAttempt, read_graded, read_judged
@@ -107,7 +107,7 @@ def _with_begun(attempt: JudgedAttempt) -> Iterator[JudgedAttempt]:
 
 def rollouts(path: Path) -> Iterator[JudgedAttempt]:
     """Right attempts in the manner of the models that wrote them (`trainer rollouts`)."""
-    return (first_error.judged(attempt, None) for attempt in read_graded(path) if first_error.is_sound(attempt))
+    return filter(is_sound, read_graded(path))
 
 
 def recorded(path: Path) -> Iterator[JudgedAttempt]:

@@ -20,7 +20,7 @@ from runtime.search.solutions import Solution
 from runtime.types import content_hash
 from trainer.data.examples.critic import critic_row
 from trainer.data.first_error import with_first_error
-from trainer.data.sources import GradedAttempt, JudgedAttempt
+from trainer.data.sources import JudgedAttempt
 from trainer.evaluation.calibrate import cases, fit_panels, panels_among
 from trainer.evaluation.evidence import JudgedEvidence
 from trainer.reproductions.mathcritique.examples import Known, put_in
@@ -66,7 +66,7 @@ class Teacher:
     def discriminate(self, adapter: Path | None, panel: str, attempts: Sequence[Attempt]) -> Told:
         """How well a panel tells right attempts from wrong ones, whatever the step. The bare base has the panel
         "verdict" for its word, with a threshold as well chosen as the adapter's."""
-        collected = self._collect(adapter, [_known(one) for one in attempts if one.trajectory.steps])
+        collected = self._collect(adapter, [_labelled(one) for one in attempts if one.trajectory.steps])
         sources = panels_among(collected.sources, collected.has_adapter)[panel]
         weights = self.weights(adapter)[panel]
         judged_cases = cases(collected.attempts, collected.findings(), sources)
@@ -85,7 +85,7 @@ class Teacher:
         path = self.ground.settings.home / "mathcritique" / f"own-{name}.jsonl"
         opened = partial(self.ground.players, self.actor)
         attempts = iter(sampled(path, Attempt, opened, lambda players: players.attempts(asked, TRIES, seed=seed)))
-        tried = ((one, [_graded(attempt) for attempt in islice(attempts, TRIES)]) for one in worked)
+        tried = ((one, [_labelled(attempt) for attempt in islice(attempts, TRIES)]) for one in worked)
         return [
             (one, attempt)
             for one, some in tried
@@ -102,15 +102,11 @@ class Teacher:
             return collected
 
 
-def _graded(attempt: Attempt) -> GradedAttempt:
-    steps = tuple(step.text for step in attempt.trajectory.steps)
-    return GradedAttempt(attempt.problem, steps, attempt.answer, attempt.right)
-
-
-def _known(attempt: Attempt) -> JudgedAttempt:
-    """Which step of a wrong attempt is wrong is not known, and not asked."""
+def _labelled(attempt: Attempt) -> JudgedAttempt:
+    """Which step of a wrong attempt is wrong is not known; it is taken to be the first."""
     lines = tuple(step.text for step in attempt.trajectory.steps)
-    return JudgedAttempt(attempt.problem, lines, None if attempt.right else 0, attempt.answer)
+    place = None if attempt.right else 0
+    return JudgedAttempt(attempt.problem, lines, place, attempt.answer, correct=attempt.right)
 
 
 @dataclass(frozen=True)
