@@ -125,7 +125,12 @@ def serving(command: Sequence[object], seconds: float = START_SECONDS) -> Iterat
             _wait_until_healthy(process, url, seconds, log)
             yield url
         finally:
-            _stop(process)
+            process.terminate()
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 def _wait_until_healthy(process: subprocess.Popen, url: str, seconds: float, log: Any) -> None:
@@ -141,12 +146,3 @@ def _wait_until_healthy(process: subprocess.Popen, url: str, seconds: float, log
     log.seek(0)
     last = "\n".join(log.read().splitlines()[-12:])
     raise ServerError(f"{Path(process.args[0]).name} {happened}. The end of its log:\n{last}")
-
-
-def _stop(process: subprocess.Popen) -> None:
-    process.terminate()
-    try:
-        process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

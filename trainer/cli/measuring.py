@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +21,6 @@ from trainer.cli.options import (
     adapter_hashes,
     collected,
     follow,
-    judging,
     listed,
     modes_of,
     opened,
@@ -54,7 +54,8 @@ def evaluate(
     modes = modes_of(mode)
     rows = read_problems(problems, limit)
     files = adapter_files(adapters)
-    with opened(model, parallel, files) as (engine, settings), judging(critic, parallel) as judge:
+    other = opened(critic, parallel) if critic else nullcontext((None, None))
+    with opened(model, parallel, files) as (engine, settings), other as (judge, _):
         hashes = adapter_hashes(files, engine, settings)
         if judge:
             hashes |= {f"judge's {name}": file for name, file in adapter_hashes(None, judge, settings).items()}
@@ -90,8 +91,6 @@ def curves(
     parallel: Parallel = 16,
 ) -> None:
     """Votes and refinements at test time, in parallel and in a chain, with their cost. What was drawn is kept."""
-    from contextlib import nullcontext
-
     from runtime.critic.critic import weights_of
     from runtime.files import write_whole
     from runtime.prompts import templates

@@ -117,16 +117,6 @@ def opened(
         yield engine, chosen
 
 
-@contextmanager
-def judging(model: str | None, parallel: int) -> Iterator[Engine | None]:
-    """The engine of a critic that is another model than the actor; None if there is no such model."""
-    if model is None:
-        yield None
-        return
-    with opened(model, parallel) as (engine, _):
-        yield engine
-
-
 def follow(title: str, done: Iterator[object], total: int) -> None:
     """A bar on stderr, with the rate and the time that is left."""
     from rich.console import Console
