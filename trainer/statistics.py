@@ -35,6 +35,10 @@ class Paired:
     p: float
     """Exact McNemar test, two-sided."""
 
+    def __str__(self) -> str:
+        low, high = self.interval
+        return f"{self.difference:+.1%} [{low:+.1%}, {high:+.1%}], {self.wins} won, {self.losses} lost"
+
     @property
     def is_gain(self) -> bool:
         """Whether this is hardly chance. The interval alone would take three won and none lost for certain."""

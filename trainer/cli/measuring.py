@@ -50,6 +50,7 @@ def evaluate(
     """Measure how often problems are solved, with 90 % intervals and what it costs. Resumable."""
     from trainer.data.sources import read_problems
     from trainer.evaluation.solving import Evaluation
+    from trainer.statistics import Paired
 
     modes = modes_of(mode)
     rows = read_problems(problems, limit)
@@ -75,8 +76,7 @@ def evaluate(
             f"{row['no_answer']} without an answer"
         )
     for name, row in summary["paired"].items():
-        low, high = row["interval"]
-        print(f"{name}: {row['difference']:+.1%} [{low:+.1%}, {high:+.1%}], {row['wins']} won, {row['losses']} lost")
+        print(f"{name}: {Paired(**row)}")
     print(f"Every talk is in {summary['run']}", file=sys.stderr)
 
 
