@@ -59,7 +59,8 @@ class Run:
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         decides = {
             **recipe.model_dump(mode="json", exclude=_INCIDENTAL),
-            **_as_first_named(recipe),
+            # By the names and values of the first release, so that its runs go on.
+            **{"voice": recipe.role, "loop": "prefixed" if recipe.loop == "prefix" else recipe.loop},
             **_contents(recipe, self.base),
         }
         self.folder = folder_of(settings.home, "adapters", once="voices") / content_hash(
@@ -188,11 +189,6 @@ class Run:
 _INCIDENTAL = {"role", "base", "data", "dev", "init", "minutes", "save_every", "keep_prefixes"}
 """What does not change the adapter, and what is counted otherwise: files by their contents, the role by its former
 name."""
-
-
-def _as_first_named(recipe: Recipe) -> dict[str, str]:
-    """Entries by the names and values of the first release, so that its runs go on."""
-    return {"voice": recipe.role, "loop": "prefixed" if recipe.loop == "prefix" else recipe.loop}
 
 
 def _base(recipe: Recipe, settings: Settings) -> Path:

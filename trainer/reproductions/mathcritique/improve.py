@@ -144,12 +144,9 @@ class Improvement:
             actor = self.ground.tuned(ACTOR, _shuffled(rows, self.plan, number))
             done.append(self._measured(found, actor))
             yield done[-1]
-            if self._is_over(done):
+            best = max(range(len(done)), key=lambda i: done[i].watched)
+            if len(done) - 1 - best >= self.plan.patience:
                 return
-
-    def _is_over(self, done: Sequence[Round]) -> bool:
-        best = max(range(len(done)), key=lambda i: done[i].watched)
-        return len(done) - 1 - best >= self.plan.patience
 
     # Data
 
