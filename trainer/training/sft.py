@@ -90,10 +90,6 @@ class Run:
                 "Name a model of the catalogue, a folder of transformers, or a model of a hub within reach."
             ) from error
 
-    @property
-    def pad(self) -> int:
-        return pad_token(self.tokenizer)
-
     @cached_property
     def encoder(self) -> Encoder:
         return Encoder(Chat(self.tokenizer, self.recipe.base), self.recipe.form)
@@ -131,7 +127,7 @@ class Run:
 
     def _with_prefixes(self, examples: list[Example], dev: list[Example], report: Report) -> bool:
         model = open_for_tuning(self.base.as_posix(), self.recipe, self.device)
-        tuning = Tuning(model, examples, self.recipe, self.folder, self.pad, dev)
+        tuning = Tuning(model, examples, self.recipe, self.folder, pad_token(self.tokenizer), dev)
         with closing(tuning.run()) as steps:  # if the report ends it, what was learned is saved
             for progress in steps:
                 report(progress)

@@ -21,8 +21,7 @@ from trainer.data.errors import InjectionError, inject_random
 from trainer.data.errors.comments import explain_right
 from trainer.data.gsm8k import gsm8k_problems, worked_from_gsm8k
 from trainer.data.sources import JudgedAttempt, read_graded
-from trainer.data.traces.trace import Told, Trace
-from trainer.data.traces.wording import WORDS, smoothed
+from trainer.data.traces.trace import WORDS, Told, Trace, smoothed
 
 _SIGNS = {r"\times": "×", r"\cdot": "×", r"\div": "/", r"\%": "%", r"\$": "$"}
 _FRACTION = re.compile(r"\\[dt]?frac\{([^{}]*)\}\{([^{}]*)\}")
