@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -32,7 +33,9 @@ Records = Annotated[Path | None, typer.Option(help="What `critiques` wrote.")]
 Rollouts = Annotated[Path | None, typer.Option(help="What `rollouts` wrote: right ones are learned from.")]
 Collected = Annotated[Path | None, typer.Option(help="What people judged in the app (its export `judged`).")]
 HeldOut = Annotated[list[Path] | None, typer.Option(help="Problems that must not occur; may be given often.")]
-Sources = Annotated[str | None, typer.Option("--sources", help="Sources of evidence, with commas; rollouts cost most.")]
+Sources = Annotated[str | None, typer.Option("--sources", help="Sources of evidence, with commas; a vote costs most.")]
+REMOVED_SOURCES = ("program", "programs", "completions", "rollouts")
+"""Sources of evidence that the last release had; a command that names one goes on without it."""
 
 ROLES = ("actor", "critic", "selftalk")
 CONTEXT = 2048
@@ -74,7 +77,10 @@ def sources_of(text: str | None, depth: Depth) -> tuple[str, ...]:
 
     if text is None:
         return DEPTHS[depth]
-    return tuple(known(",".join(map(source_name, listed(text))), "sources", NAMES))
+    names = [source_name(name) for name in listed(text)]
+    if removed := [name for name in names if name in REMOVED_SOURCES]:
+        print(f"Left out, as no fitted rule uses them any more: {', '.join(removed)}.", file=sys.stderr)
+    return tuple(known(",".join(name for name in names if name not in removed), "sources", NAMES))
 
 
 @contextmanager

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from runtime.engines.base import Completion, Engine, Message, Messages, Sampling
+from runtime.engines.base import Completion, Engine, Sampling
 from runtime.prompts import templates
 from runtime.text import closing_line, numbered
+from runtime.types import Message, Messages
 from trainer.data.critiques.critique_text import LABELS, Block, read_verdict, sentence, write
 from trainer.data.critiques.records import Hint, Path
 from trainer.data.critiques.tasks import Made, Task, seed_of
