@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_args
 
@@ -27,6 +27,12 @@ AdapterFile = Annotated[
     ),
 ]
 Data = Annotated[Path | None, typer.Option(help="Folder of the training examples; `examples` of the home if unset.")]
+Gsm8k = Annotated[Path | None, typer.Option(help="Problems whose solutions have GSM8K's calculations, `<<48/2=24>>`.")]
+Judged = Annotated[Path | None, typer.Option(help="Attempts judged by people.")]
+Records = Annotated[Path | None, typer.Option(help="What `critiques` wrote.")]
+Rollouts = Annotated[Path | None, typer.Option(help="What `rollouts` wrote: right ones are learned from.")]
+Collected = Annotated[Path | None, typer.Option(help="What people judged in the app (its export `judged`).")]
+HeldOut = Annotated[list[Path] | None, typer.Option(help="Problems that must not occur; may be given often.")]
 Sources = Annotated[str | None, typer.Option("--sources", help="Sources of evidence, with commas; a vote costs most.")]
 REMOVED_SOURCES = ("program", "programs", "completions", "rollouts")
 """Sources of evidence that the last release had; a command that names one goes on without it."""
@@ -113,21 +119,8 @@ def opened(
 
     chosen = settings.load(model=model)
     chosen = chosen.with_(context=min(chosen.context, CONTEXT))
-    engine = engines.open_engine(chosen, parallel, batches=True, files=adapters)
-    try:
+    with closing(engines.open_engine(chosen, parallel, batches=True, files=adapters)) as engine:
         yield engine, chosen
-    finally:
-        engine.close()
-
-
-@contextmanager
-def judging(model: str | None, parallel: int) -> Iterator[Engine | None]:
-    """The engine of a critic that is another model than the actor; None if there is no such model."""
-    if model is None:
-        yield None
-        return
-    with opened(model, parallel) as (engine, _):
-        yield engine
 
 
 def follow(title: str, done: Iterator[object], total: int) -> None:
