@@ -14,8 +14,8 @@ from threading import Event
 from typing import Generic, Protocol, TypeVar
 
 from runtime.checks.arithmetic.numerals import read_number
-from runtime.checks.claims import stated_answer
 from runtime.checks.grading import alike, groups, related
+from runtime.checks.stated import stated_answer
 from runtime.engines.base import Completion, Engine, Sampling
 from runtime.prompts.actor_turn import conversation
 from runtime.types import Problem

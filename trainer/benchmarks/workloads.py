@@ -14,13 +14,14 @@ from math import isfinite
 from typing import Any
 
 from runtime.checks.grading import grade
+from runtime.checks.stated import final_answer
 from runtime.engines.base import Completion, Engine, Message, Messages, Sampling
 from runtime.files import ROOT
 from runtime.prompts import templates
 from runtime.prompts.actor_turn import conversation
 from runtime.prompts.critic_turn import put_to_critic, verdict_parts, verdict_words
 from runtime.solving.actor import next_or_value
-from runtime.text import final_answer, language_of
+from runtime.text import language_of
 from runtime.types import Problem
 from trainer.data.sources import read_judged, read_problems
 

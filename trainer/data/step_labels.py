@@ -24,12 +24,13 @@ from threading import Event
 from typing import Any
 
 from runtime.checks.grading import grade
+from runtime.checks.stated import final_answer
 from runtime.critic.evidence.rollouts import read_way_on
 from runtime.engines.base import Completion, ContextOverflow, Engine, Message, Metered, Sampling
 from runtime.prompts import templates
 from runtime.prompts.actor_turn import conversation
 from runtime.settings import Settings
-from runtime.text import final_answer, join_steps
+from runtime.text import join_steps
 from runtime.types import Problem, StepLabel
 from trainer.data.sources import Attempt
 from trainer.runs import ResultFile, model_of

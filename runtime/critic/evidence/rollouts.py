@@ -12,12 +12,13 @@ from contextlib import closing
 from dataclasses import dataclass
 from threading import Event
 
+from runtime.checks.stated import final_answer
 from runtime.critic.evidence.collector import Collector
 from runtime.critic.evidence.source import Findings, Source, StepEvidence
 from runtime.engines.base import Completion, ContextOverflow, Engine, Message, Messages, Sampling
 from runtime.prompts.actor_turn import conversation
 from runtime.search.solutions import TEMPERATURE, Answered, Solution, agreeing, votes
-from runtime.text import Language, final_answer, is_closing, join_steps, language_of
+from runtime.text import Language, is_closing, join_steps, language_of
 from runtime.types import Evidence, Problem, Trajectory
 
 NAME = "rollouts"

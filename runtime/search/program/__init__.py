@@ -13,12 +13,12 @@ from fractions import Fraction
 from threading import Event
 from typing import Any
 
+from runtime.checks.stated import tidy_answer
 from runtime.engines.base import Completion, Engine, Message, Sampling
 from runtime.prompts.actor_turn import conversation
 from runtime.search.program.interpreter import interpret
 from runtime.search.program.values import written
 from runtime.search.solutions import TEMPERATURE
-from runtime.text import tidy_answer
 from runtime.types import Problem
 
 FENCE = "```"

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from runtime.checks import arithmetic
 from runtime.checks.grading import grade
+from runtime.checks.stated import final_answer
 from runtime.prompts.actor_turn import conversation
-from runtime.text import CHECK, Line, LineReader, closing_line, final_answer, join_steps, language_of, read_check
+from runtime.text import CHECK, Line, LineReader, closing_line, join_steps, language_of, read_check
 from runtime.types import Problem
 from trainer.data.rows import Row
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from threading import Event
 
 from runtime.checks.grading import grade
+from runtime.checks.stated import final_answer
 from runtime.critic.aggregation import Aggregation
 from runtime.critic.critic import UNSAID, Critic
 from runtime.critic.evidence.verdict import ADAPTER as CRITIC
@@ -19,7 +20,7 @@ from runtime.prompts.actor_turn import ADAPTER as ACTOR
 from runtime.prompts.actor_turn import after_critique, conversation
 from runtime.prompts.critic_turn import put_to_critic, verdict_parts, verdict_words
 from runtime.solving.actor import next_or_value
-from runtime.text import final_answer, join_steps, language_of, split_steps
+from runtime.text import join_steps, language_of, split_steps
 from runtime.types import Critique, Parent, Problem, Step, Trajectory, Value, step_score
 
 TEMPERATURE = 0.7
