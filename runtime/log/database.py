@@ -218,14 +218,7 @@ def _inode(path: Path) -> Inode:
 
 
 def _trouble(error: Exception, path: Path) -> str:
-    """What kind of trouble a database error is: a key of `def _room(folder: Path) -> float:
-        try:
-            return shutil.disk_usage(folder).free
-        except OSError:
-            return float("inf")
-
-
-    _REMEDIES`."""
+    """What kind of trouble a database error is: a key of `_REMEDIES`."""
     text = str(error).lower()
     if "full" in text or "no space" in text or ("i/o" in text and shutil.disk_usage(path.parent).free < ROOM):
         return "full"
