@@ -29,13 +29,14 @@ class Move(Value):
     divisor: dict[str, tuple[str, int, int]] = Field(default_factory=dict)
     """Numbers that divide that one: from, to."""
     tell: tuple[str, ...] = ()
-    formula: str = ""
+    step: tuple[str, str, str] | tuple[()] = ()
+    """The formula of a number, its unit, and what it is: "the number of apples left"."""
     makes: str = ""
-    """How the story calls the number that is worked out; if empty, as the move."""
+    """How the story calls that number; if empty, as the move."""
     kind: str = "count"
-    unit: str = ""
-    label: str = ""
+    """Or money or measure, which need not be whole."""
     says: tuple[str, ...] = ()
+    """The step in a sentence."""
     ask: tuple[str, ...] = ()
 
 

@@ -81,7 +81,7 @@ class Story:
                 self.names[number] = self.divisor(self[of], low, high)
             if move.tell:
                 self.tell(*move.tell)
-            if move.formula:
+            if move.step:
                 self.names[move.makes or name] = self.work(move)
             if move.ask:
                 self.questions = move.ask
@@ -164,7 +164,8 @@ class Story:
 
     def work(self, move: Move) -> Number:
         """A step. Raises Senseless where its value could not be."""
-        formula, kind = self.said(move.formula), self.said(move.kind)
+        formula, unit, label = map(self.said, move.step)
+        kind = self.said(move.kind)
         blank = Quantity.model_construct(value=Fraction(0), formula=formula, places=2 if kind == "money" else 0)
         quantity = worked_out(blank, self.quantities)
         value = quantity.value
@@ -179,7 +180,7 @@ class Story:
             raise Senseless
         number = self._number(quantity)
         says = tuple(self.said(text) for text in move.says)
-        self.lines.append(Line(number.at, formula, self.said(move.unit), self.said(move.label), says))
+        self.lines.append(Line(number.at, formula, unit, label, says))
         return number
 
     def _number(self, quantity: Quantity) -> Number:
