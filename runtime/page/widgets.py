@@ -56,7 +56,7 @@ def updates(changes: dict[Any, dict[str, Any]]) -> dict[Any, Any]:
 
 
 @contextmanager
-def told(desk: Desk) -> Iterator[None]:
+def errors_shown(desk: Desk) -> Iterator[None]:
     """The boundary to the person: our errors become a message that stays long enough to be read, and goes."""
     try:
         yield
