@@ -59,6 +59,11 @@ SECONDS = 12.0
 BARE = {"apply_default_css": False}
 
 
+def page_of(request: gr.Request) -> str:
+    """The name that Gradio gives to an open page."""
+    return request.session_hash or ""
+
+
 def in_words(keys: dict[str, str], language: Language) -> dict[str, Any]:
     found: dict[str, Any] = {name: word(key, language) for name, key in keys.items() if name != "choices"}
     if "choices" in keys:
@@ -67,13 +72,13 @@ def in_words(keys: dict[str, str], language: Language) -> dict[str, Any]:
     return found
 
 
-def page_of(request: gr.Request) -> str:
-    """The name that Gradio gives to an open page."""
-    return request.session_hash or ""
+def updates(changes: dict[Any, dict[str, Any]]) -> dict[Any, Any]:
+    """What a handler returns to change widgets, each with its new properties."""
+    return {widget: gr.update(**properties) for widget, properties in changes.items()}
 
 
 @contextmanager
-def told(desk: Desk) -> Iterator[None]:
+def errors_shown(desk: Desk) -> Iterator[None]:
     """The boundary to the person: our errors become a message that stays long enough to be read, and goes."""
     try:
         yield

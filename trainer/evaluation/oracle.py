@@ -12,11 +12,11 @@ from threading import Event
 from runtime.checks.grading import grade
 from runtime.critic.critic import Critic, Reading, open_critic
 from runtime.engines.base import Engine, Sampling
-from runtime.events import CritiqueDone, StepJudged
+from runtime.events import CritiqueDone, StepJudged, value_of
 from runtime.events import Event as TalkEvent
-from runtime.search.self_consistency import Opinion
+from runtime.search.self_consistency import MajorityVote
 from runtime.settings import Settings
-from runtime.solving.actor import Actor, next_or_value
+from runtime.solving.actor import Actor
 from runtime.solving.loop import criticised, guarded
 from runtime.types import Critique, Problem, Step, StepVerdict, Trajectory, step_score
 
@@ -34,10 +34,7 @@ class Oracle:
 
     def read(self, problem: Problem, attempt: Trajectory, cancel: Event) -> Reading:
         """As the critic's. The generator's value is the critique."""
-        opinion = self.critic.read(problem, attempt, cancel)
-        while not isinstance(item := next_or_value(opinion), Critique):
-            pass
-        critique = self._corrected(attempt, item)
+        critique = self._corrected(attempt, value_of(self.critic.read(problem, attempt, cancel)))
         yield from (StepJudged(number, verdict) for number, verdict in enumerate(critique.verdicts))
         yield CritiqueDone(critique)
         return critique
@@ -46,7 +43,7 @@ class Oracle:
         """Only where an answer is wrong: no vote may take a right one away."""
         return critique.first_error is not None and self.critic.wants_vote(critique)
 
-    def reconsider(self, problem: Problem, attempt: Trajectory, opinion: Opinion, cancel: Event) -> None:
+    def reconsider(self, problem: Problem, attempt: Trajectory, majority: MajorityVote, cancel: Event) -> None:
         """No vote changes what it knows."""
 
     def _corrected(self, attempt: Trajectory, critique: Critique) -> Critique:
@@ -65,6 +62,5 @@ def converse_knowing(
     """Solve `asked`, which holds no answer, with a critic that knows the one of `problem`; `judge` is the critic's
     engine, if it is another one."""
     sampling = Sampling(temperature=settings.temperature, max_tokens=settings.max_tokens, seed=settings.seed)
-    actor = Actor(engine, sampling)
     oracle = Oracle(open_critic(judge or engine, settings), problem)
-    return guarded(criticised(asked, actor, oracle, settings.rounds, Event()))
+    return guarded(criticised(Actor(asked, engine, sampling, Event()), oracle, settings.rounds))

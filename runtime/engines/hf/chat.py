@@ -7,8 +7,9 @@ import re
 from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerBase
 
-from runtime.engines.base import EngineError, Message, Messages
+from runtime.engines.base import EngineError
 from runtime.engines.template import Template
+from runtime.types import Message, Messages
 
 
 class Chat:

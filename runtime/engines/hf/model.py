@@ -44,7 +44,8 @@ class Model:
         self._with_adapters: PeftModel | None = load_adapters(self._base, adapters)
         self._active = next(iter(adapters), None)
         configs = self._with_adapters.peft_config if self._with_adapters else {}
-        self._called = {name: called_by(configs[name]) for name in adapters}
+        # The tokens from which on an adapter acts; none if it acts on all.
+        self._called = {name: list(getattr(c, "alora_invocation_tokens", None) or []) for name, c in configs.items()}
         self.ends = self._end_tokens()
         self._lock = RLock()
         self._closed = False
@@ -159,11 +160,6 @@ class Model:
         gc.collect()
         if self.device == "cuda":
             torch.cuda.empty_cache()
-
-
-def called_by(config: Any) -> list[int]:
-    """The tokens from which on an adapter acts; none if it acts on all."""
-    return list(getattr(config, "alora_invocation_tokens", None) or [])
 
 
 def common(first: Keys, second: Keys) -> int:

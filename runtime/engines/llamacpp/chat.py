@@ -7,9 +7,9 @@ import re
 import llama_cpp as llama
 from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 
-from runtime.engines.base import Message, Messages
 from runtime.engines.llamacpp.model import vocab_of
 from runtime.engines.template import Template, unusable
+from runtime.types import Message, Messages
 
 
 class Chat:

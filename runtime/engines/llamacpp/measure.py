@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import llama_cpp as llama
 import numpy as np
@@ -20,7 +20,7 @@ import psutil
 
 from runtime.engines.base import EngineError
 from runtime.engines.llamacpp.memory import memory_of
-from runtime.engines.llamacpp.model import load_model, vocab_of
+from runtime.engines.llamacpp.model import load_model, make_context, vocab_of
 from runtime.models.machine import cores
 
 WIDTHS = (1, 4, 8, 16, 32, 64)
@@ -55,18 +55,14 @@ class Bench:
     """A context for `width` sequences of `length` tokens. Use as a context manager."""
 
     def __init__(self, model: llama.llama_model_p, width: int = 1, length: int = 256, threads: int = 1) -> None:
-        params = llama.llama_context_default_params()
-        params.n_ctx, params.n_seq_max = width * length, width
-        params.n_batch = params.n_ubatch = max(CHUNK, width)
-        params.n_threads = params.n_threads_batch = threads
-        params.kv_unified, params.flash_attn_type, params.no_perf = False, 1, True
-        context = llama.llama_init_from_model(model, params)
+        batch = max(CHUNK, width)
+        context = make_context(model, width, length, batch, threads)
         if not context:
             raise EngineError(f"Not enough memory to decode {width} replies at once. Close other programs.")
         self.context, self.memory = context, memory_of(context)
-        self._batch = llama.llama_batch_init(params.n_batch, 0, 1)
+        self._batch = llama.llama_batch_init(batch, 0, 1)
 
-    def __enter__(self) -> Bench:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -78,6 +78,19 @@ def load_model(path: Path, extra_buffers: bool | None = None) -> llama.llama_mod
     return model
 
 
+def make_context(
+    model: llama.llama_model_p, sequences: int, length: int, batch: int, threads: int
+) -> llama.llama_context_p | None:
+    """A context for so many sequences of so many tokens, decoded in batches of so many; None if memory is short."""
+    params = llama.llama_context_default_params()
+    params.n_ctx, params.n_seq_max = sequences * length, sequences
+    params.n_batch = params.n_ubatch = batch
+    params.n_threads = params.n_threads_batch = threads
+    params.kv_unified = False  # one buffer per sequence: measured fastest for batches
+    params.flash_attn_type, params.no_perf = 1, True
+    return llama.llama_init_from_model(model, params)
+
+
 def vocab_of(model: llama.llama_model_p) -> llama.llama_vocab_p:
     """The vocabulary of a loaded model. Raises EngineError if it has none."""
     vocab = llama.llama_model_get_vocab(model)

@@ -18,10 +18,11 @@ import llama_cpp as llama
 import numpy as np
 import psutil
 
-from runtime.engines.base import EngineError, Message, Messages
+from runtime.engines.base import EngineError
 from runtime.engines.llamacpp.chat import Chat
 from runtime.engines.llamacpp.measure import CHUNK, Bench, Token
 from runtime.engines.llamacpp.model import load_model, repacked, safe_extra_buffers, vocab_of
+from runtime.engines.template import TRIALS
 from runtime.errors import SoliloquyError
 
 try:
@@ -41,20 +42,6 @@ SPARE = 1 << 29
 """Bytes of address space for libraries and threads, which take more than they fill."""
 
 REMEDY = "Use another file of this model."
-PROBLEM = "A shop sells notebooks at 4 dollars each. Nadia buys 3 of them. How much does she pay in all?"
-QUESTION = "Read the solution of the pupil once more: is every line of it right?"
-SYSTEM = Message(role="system", content="You solve word problems, one short step per line.")
-ASKED = Message(role="user", content=PROBLEM)
-ANSWERED = Message(role="assistant", content="3 * 4 = 12\nThe answer is 12.")
-ASKED_AGAIN = Message(role="user", content=QUESTION)
-CONVERSATIONS: tuple[Messages, ...] = (
-    [SYSTEM, ASKED],
-    [ASKED],
-    [SYSTEM, ASKED, ANSWERED, ASKED_AGAIN],
-    [ASKED, ANSWERED, ASKED_AGAIN, ANSWERED, ASKED_AGAIN],
-)
-
-
 LONGEST = 900
 """Seconds after which the child ends by itself, should nobody be there any more to end it."""
 
@@ -115,7 +102,7 @@ def render(name: str, model: llama.llama_model_p) -> list[int]:
     try:
         with at_most(TEMPLATE_MEMORY):
             chat = Chat(model, name)
-            prompts = [short(name, chat.prompt_tokens(messages)) for messages in CONVERSATIONS]
+            prompts = [short(name, chat.prompt_tokens(messages)) for messages in TRIALS]
     except EngineError:
         raise
     except Exception as error:  # a template is a program of somebody else: anything may be raised

@@ -10,7 +10,7 @@ from runtime.models import adapters
 from runtime.models.adapter_cards import AdapterError
 from runtime.page.desk import Desk
 from runtime.page.frame import Frame, StudioError
-from runtime.page.widgets import AT_ONCE, BARE, QUIET
+from runtime.page.widgets import AT_ONCE, BARE, QUIET, updates
 from runtime.studio import training
 from runtime.studio.training import Training
 from runtime.studio.training.material import bases
@@ -35,7 +35,7 @@ class TrainTab:
             self.clock = gr.Timer(PACE, active=False)
             self.ready = gr.HTML(elem_classes="sq-info", **BARE)
             self.build_recipe()
-            self.told = gr.HTML(elem_classes="sq-train", **BARE)
+            self.status = gr.HTML(elem_classes="sq-train", **BARE)
             self.chart = gr.HTML(elem_classes="sq-train", **BARE)
             with say(gr.Accordion, {"label": "train.table"}, open=False, elem_classes="sq-fold"):
                 self.table = gr.HTML(elem_classes="sq-train", **BARE)
@@ -44,7 +44,7 @@ class TrainTab:
             with gr.Row(elem_classes="sq-acts"):
                 self.use = say(gr.Button, {"value": "train.use"}, interactive=False, elem_classes="sq-plain")
                 self.back = say(gr.Button, {"value": "train.back"}, interactive=False, elem_classes="sq-plain")
-        shown = [self.ready, self.told, self.chart, self.table, self.verdict, self.adapter]
+        shown = [self.ready, self.status, self.chart, self.table, self.verdict, self.adapter]
         self.painted = [*shown, self.start, self.halt, self.resume, self.use, self.back, self.clock]
 
     def build_recipe(self) -> None:
@@ -87,7 +87,7 @@ class TrainTab:
         printed = self.training.last_lines() if now and not busy else ""
         return {
             self.ready: {"value": train_view.ready(found, language) if found else word("review.not_kept", language)},
-            self.told: {"value": train_view.standing(now, plan, printed, language)},
+            self.status: {"value": train_view.standing(now, plan, printed, language)},
             self.chart: {"value": loss_chart(points, language)},
             self.table: {"value": loss_table(points, language)},
             self.verdict: {"value": train_view.verdict(now, language)},
@@ -106,7 +106,7 @@ class TrainTab:
 
     def show(self, request: gr.Request) -> dict[Any, Any]:
         with self.page.in_studio(request) as desk:
-            return self.updates(desk)
+            return updates(self.paint(desk))
 
     def begin(self, base: str, minutes: float, request: gr.Request) -> dict[Any, Any]:
         with self.page.in_studio(request) as desk:
@@ -115,17 +115,17 @@ class TrainTab:
                 key = f"train.missing.{found.missing[0]}" if found else "review.not_kept"
                 raise StudioError(word(key, desk.language))
             self.training.start(base, min(max(float(minutes or MINUTES), 0.1), LONGEST), desk.log)
-            return self.updates(desk)
+            return updates(self.paint(desk))
 
     def end(self, request: gr.Request) -> dict[Any, Any]:
         with self.page.in_studio(request) as desk:
             self.training.stop()
-            return self.updates(desk)
+            return updates(self.paint(desk))
 
     def go_on(self, request: gr.Request) -> dict[Any, Any]:
         with self.page.in_studio(request) as desk:
             self.training.resume()
-            return self.updates(desk)
+            return updates(self.paint(desk))
 
     def preview(self, request: gr.Request) -> str:
         with self.page.in_studio(request) as desk:
@@ -154,8 +154,4 @@ class TrainTab:
 
     def spoken_anew(self, desk: Desk) -> dict[Any, Any]:
         self.page.model.reload()
-        line, clock = gr.update(value=desk.model_line()), gr.update(active=True)
-        return {**self.updates(desk), self.page.model_line: line, self.page.clock: clock}
-
-    def updates(self, desk: Desk) -> dict[Any, Any]:
-        return {widget: gr.update(**changes) for widget, changes in self.paint(desk).items()}
+        return updates({**self.paint(desk), **self.page.loading(desk)})
