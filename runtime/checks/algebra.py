@@ -121,7 +121,7 @@ def _judged(first: str, second: str) -> bool | None:
         return None
     if "." not in first + second and (exact := _equal_numbers(a[0], b[0])) is not None:
         return exact
-    return verify(a, b, timeout_seconds=None) or verify(b, a, timeout_seconds=None)
+    return bool(verify(a, b, timeout_seconds=None)) or bool(verify(b, a, timeout_seconds=None))
 
 
 def _parsed(text: str) -> list[Any] | None:
@@ -147,7 +147,7 @@ def _equal_numbers(a: Any, b: Any) -> bool | None:
     """Two numbers to fifty digits, as floats hold 1/2^70 and 1/2^71 for the same; None if they are no two numbers."""
     from sympy import Expr
 
-    if not all(isinstance(one, Expr) and not one.free_symbols and one.is_finite for one in (a, b)):  # pyrefly: ignore[missing-attribute]  # pyrefly: ignore[missing-attribute]
+    if not all(isinstance(one, Expr) and not one.free_symbols and one.is_finite for one in (a, b)):  # pyrefly: ignore[missing-attribute]
         return None
     size, off = abs(a.evalf(60)), abs((a - b).evalf(60))
     return bool(off <= size * 10**-50) if size.is_number and off.is_number and size.is_comparable else None

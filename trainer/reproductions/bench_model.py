@@ -108,11 +108,9 @@ class Blocks(Dataset):
         stream = wordproblems.stream(self.plan.seed, "train", start)
         for worked in stream if write is sums else filter(self.plan.allows, stream):
             if text := write(worked):
-                yield (
-                    text
-                    if isinstance(text, str)
-                    else str(self.tokenizer.apply_chat_template(_spoken(text), tokenize=False))
-                )
+                if not isinstance(text, str):
+                    text = str(self.tokenizer.apply_chat_template(_spoken(text), tokenize=False))
+                yield text
 
 
 Kind = Callable[[Worked], Row | str | None]

@@ -150,11 +150,10 @@ def read_prefix(model: PeftModel, batch: Batch) -> Kept:
         return ()
     positions = (batch.prefix_mask.cumsum(1) - 1).clamp(min=0)
     with model.disable_adapter():
-        cache = (
-            _inner(model)
-            .model(input_ids=batch.prefix, attention_mask=batch.prefix_mask, position_ids=positions, use_cache=True)
-            .past_key_values
-        )
+        read = _inner(model).model
+        cache = read(
+            input_ids=batch.prefix, attention_mask=batch.prefix_mask, position_ids=positions, use_cache=True
+        ).past_key_values
     return tuple((layer.keys, layer.values) for layer in cache.layers)
 
 

@@ -110,7 +110,7 @@ def measure(text: str) -> Measure | None:
     them is no known unit."""
     text = text.strip().lower().replace("kmph", "km/h").replace("mph", "mi/h")
     parts = re.split(r"\s*(?:/|\bper\b|每|\ban?\b)\s*", text)
-    measures = [measure for part in parts if (measure := _simple(part))]
+    measures = [one for part in parts if (one := _simple(part))]
     if not 1 <= len(parts) == len(measures) <= 2:
         return None
     exponents, size = Counter(dict(measures[0].dimensions)), measures[0].size
