@@ -11,6 +11,12 @@ hypothesis.settings.register_profile("busy", deadline=None)
 hypothesis.settings.load_profile("busy")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_handlecrashitem(report):
+    """A process that tests ran in died: the run ends, and names it and the test."""
+    pytest.exit(report.longrepr, returncode=1)
+
+
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch):
     """A fresh home for every test, so that none can touch a person's files, and no weights that ship with a base that
@@ -59,6 +65,15 @@ def tiny(tmp_path_factory):
     from tiny import tiny_model
 
     return tiny_model(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="session")
+def tiny_bases(tiny, tmp_path_factory):
+    """The tiny model, and others of the Qwen architectures."""
+    from tiny import tiny_model
+
+    folder = tmp_path_factory.mktemp("qwen")
+    return {"llama": tiny} | {name: tiny_model(folder, name) for name in ("qwen2", "qwen3")}
 
 
 @pytest.fixture(scope="session")

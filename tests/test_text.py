@@ -5,6 +5,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tables import table
 
 from runtime.checks.arithmetic.units import UNITS
 from runtime.text import (
@@ -30,7 +31,7 @@ from runtime.text import (
 )
 
 
-@pytest.mark.parametrize(
+@table(
     ("line", "step"),
     [
         ("2 + 3 = 5", "2 + 3 = 5"),
@@ -75,7 +76,7 @@ def test_a_power_written_with_stars_stays_a_power(line):
     assert split_attempt(line) == [line]
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "steps"),
     [
         ("", []),
@@ -106,7 +107,7 @@ def test_a_persons_lines_all_stay_so_that_their_numbers_mean_the_same(text, line
     assert split_attempt(text) == lines
 
 
-@pytest.mark.parametrize(
+@table(
     "line",
     [
         "The answer is 5.",
@@ -145,7 +146,7 @@ def test_a_line_that_states_the_answer_is_closing(line):
     assert read_line(line).kind == "closing"
 
 
-@pytest.mark.parametrize(
+@table(
     "line",
     [
         "",
@@ -182,7 +183,7 @@ def test_a_closing_line_is_recognised_and_gives_its_answer_back(language, answer
     assert join_steps(["a", "b"]) == "a\nb"
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "answer"),
     [
         ("", None),
@@ -233,7 +234,7 @@ def test_the_final_answer_of_a_text(text, answer):
     assert final_answer(text) == answer
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "answer"),
     [
         ("The answer is -$6.", "-6"),
@@ -269,7 +270,7 @@ def test_nothing_that_belongs_to_a_number_is_lost(text, answer):
     assert final_answer(text) == answer
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "answer"),
     [
         ("The answer is - 6", None),
@@ -287,7 +288,7 @@ def test_a_dash_is_a_minus_only_where_the_lines_before_say_so(text, answer):
     assert final_answer(text) == answer
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "answer"),
     [
         ("The answer is:\n\n\\[\n35\n\\]", "35"),
@@ -375,7 +376,7 @@ def test_a_minus_sign_is_the_same_wherever_the_answer_stands():
     assert final_answer("So it is −5") == final_answer("The answer is −5") == "-5"
 
 
-@pytest.mark.parametrize(
+@table(
     ("raw", "answer"),
     [
         ("5", "5"),
@@ -439,7 +440,7 @@ def test_the_language_of_a_problem(text, expected):
 # clean
 
 
-@pytest.mark.parametrize(
+@table(
     ("raw", "text"),
     [
         ("  2 + 3 \n", "2 + 3"),
@@ -460,7 +461,7 @@ def test_a_persons_text_is_made_safe(raw, text):
     assert clean(raw) == text
 
 
-@pytest.mark.parametrize(
+@table(
     ("raw", "says"),
     [
         ("", "problem is empty"),
@@ -563,7 +564,7 @@ def test_a_line_without_words_is_nothing(line):
 # check lines
 
 
-@pytest.mark.parametrize(
+@table(
     ("line", "accepts", "words"),
     [
         ("Check: right.", True, "right."),
@@ -630,7 +631,7 @@ def test_a_numbered_closing_line_is_still_the_closing_one():
     assert split_steps("1. 3 + 4 = 7\n**Step 2:** So the answer is 7.") == ["3 + 4 = 7"]
 
 
-@pytest.mark.parametrize(
+@table(
     ("line", "bare"),
     [
         *((line, True) for line in ("10", " 46000", "$5.50", "12 dollars", "= 12", "12 元", "3/4", "The answer is 4.")),
@@ -641,7 +642,7 @@ def test_a_line_with_nothing_but_an_answer_is_told_from_a_step(line, bare):
     assert is_answer_line(line) is bare
 
 
-@pytest.mark.parametrize(
+@table(
     "line",
     [
         *("#### 25", "Step 7: #### 25", "Step 7: The answer is 25", "**Step 7:** The answer is: 25", "7. #### 25"),
@@ -655,7 +656,7 @@ def test_a_line_that_states_the_answer_is_known_by_whatever_label_stands_before_
     assert only_states_answer(line)
 
 
-@pytest.mark.parametrize(
+@table(
     "line",
     [
         *(

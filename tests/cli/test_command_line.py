@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from places import ROOT
-from program import run
+from program import called, run
 
 from runtime.environment import mend_no_proxy
 from runtime.errors import SoliloquyError, run_command_line
@@ -132,7 +132,7 @@ def test_whatever_comes_on_stdin_is_answered(given, said):
 
 def test_a_pipe_is_no_model_file(tmp_path):
     os.mkfifo(tmp_path / "pipe.gguf")
-    finished = run("models", "add", tmp_path / "pipe.gguf")
+    finished = called("models", "add", tmp_path / "pipe.gguf")
     assert finished.returncode == 1
     assert "it is a device or a pipe" in " ".join(finished.stderr.split())
 
@@ -292,9 +292,10 @@ def test_no_proxy_is_mended_for_httpx(given, mended, monkeypatch):
 
 
 def test_odd_proxies_keep_no_command_from_a_sentence():
-    value = "[::1],fe80::/10"
-    gone = run("solve", "2 + 3?", "--no-log", SOLILOQUY_SERVER="http://127.0.0.1:9/v1", NO_PROXY=value, no_proxy=value)
+    asked, odd = ("solve", "2 + 3?", "--no-log"), "[::1],fe80::/10"
+    server = {"SOLILOQUY_SERVER": "http://127.0.0.1:9/v1"}
+    gone = called(*asked, **server, NO_PROXY=odd, no_proxy=odd)
     assert gone.returncode == 1
     assert gone.stderr.startswith("Error: ") and "Traceback" not in gone.stderr
-    bad = run("solve", "2 + 3?", "--no-log", SOLILOQUY_SERVER="http://127.0.0.1:9/v1", HTTP_PROXY="::bad")
+    bad = called(*asked, **server, HTTP_PROXY="::bad")
     assert bad.returncode == 1 and bad.stderr.startswith("Error: The proxies of this environment cannot be used")

@@ -7,10 +7,11 @@ from threading import Event
 
 import pytest
 import torch
+from asking import ask
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from runtime.engines.base import EngineError, Message, Sampling
+from runtime.engines.base import EngineError, Sampling
 from runtime.engines.hf import HfEngine
 from runtime.engines.hf import model as hf_model
 from runtime.engines.hf.batch import choose
@@ -19,17 +20,12 @@ from runtime.engines.hf.loading import fastest_dtype
 pytestmark = [pytest.mark.model, pytest.mark.timeout(120)]
 
 
-def ask(text):
-    return [Message(role="user", content=text)]
-
-
 GREEDY = Sampling(max_tokens=20)
 PARTS, CHOICES = ["2 + 3 = 5\n", "5 + 4 = 8\n", "So"], ["+", "-"]
 PROMPTS = [ask(f"Tell me about {number} ². " + "Go on. " * (5 * number % 7)) for number in range(8)]
 
 
 def made(tiny, adapters=None, **more):
-    torch.set_num_threads(1)
     folders = {name: adapter.peft for name, adapter in (adapters or {}).items()}
     return HfEngine(tiny.hf, adapters=folders, **{"dtype": "float32", "parallel": 3, "context": 1024} | more)
 
