@@ -66,6 +66,7 @@ def test_what_was_typed_survives_a_server_that_was_started_again(tab, served):
     page = served()
     open_page(tab, page)
     box(tab).fill(PROBLEM)
+    tab.evaluate("window.isOfTheOldServer = true")
     port = urlsplit(page.address).port
     page.blocks.close(verbose=False)
     wait_until(lambda: serving.free_port("127.0.0.1", port) == port)
@@ -74,6 +75,8 @@ def test_what_was_typed_survives_a_server_that_was_started_again(tab, served):
     address = serving.serve(again, settings, "127.0.0.1", port)
     try:
         assert address == page.address
+        # Gradio asks every two seconds for the lost server and then reloads; a click before that would be lost.
+        tab.wait_for_function("!window.isOfTheOldServer")
         expect(box(tab)).to_have_value(PROBLEM)
         tab.get_by_label("Full solution", exact=True).check()
         tab.get_by_role("button", name="Solve", exact=True).click()
