@@ -69,10 +69,16 @@ def page(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def studio(tmp_path_factory):
-    """One that would take files, too."""
+def open_studio(tmp_path_factory):
     with closing(Page(tmp_path_factory.mktemp("home"), uploads=True)) as made:
         yield made
+
+
+@pytest.fixture
+def studio(open_studio):
+    """One that would take files, too, into a folder of its own: Gradio has one for all pages of a process."""
+    serving.use_private_folder(open_studio.home)
+    return open_studio
 
 
 # Another user of the computer
