@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from runtime.errors import die_of_interrupts, run_command_line
+from runtime.errors import exit_on_interrupt, run_command_line
 
-die_of_interrupts()
+exit_on_interrupt()
 
 import logging
 import warnings
@@ -12,8 +12,10 @@ import warnings
 import typer
 
 from trainer.cli import making, measuring, tuning
+from trainer.cli.former import Group
 
 app = typer.Typer(
+    cls=Group,
     help="Soliloquy's trainer: measure critics and actors, make data, tune better ones.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

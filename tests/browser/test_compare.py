@@ -18,7 +18,7 @@ pytestmark = pytest.mark.browser
 
 COUNTING = [f"{n} + 1 = {n + 1} apples." for n in range(40)]
 """Goes on for a minute: nobody stops too late, however slow the machine is."""
-MODES = {"plain": "No checking", "critic": "With a checker", "selftalk": "Self-talk"}
+MODES = {"direct": "No checking", "critic": "With a checker", "selftalk": "Self-talk"}
 
 
 def open_compare(tab: Any, page: Served) -> None:
@@ -51,7 +51,7 @@ def test_three_solutions_a_blind_vote_and_all_of_it_again_after_a_reload(tab, se
     expect(heads(tab)).to_have_text(["Solution A", "Solution B", "Solution C"])
     runs = {row["mode"]: row for row in page.log.runs()}
     assert set(runs) == set(MODES)
-    order = [run.mode for run in page.log.runs_of(page.log.run(runs["plain"]["id"]).session_id)]
+    order = [run.mode for run in page.log.runs_of(page.log.run(runs["direct"]["id"]).session_id)]
     tab.reload()
     tab.get_by_role("tab", name="Compare").click()
     tab.get_by_role("button", name="C is better").click()
@@ -66,7 +66,7 @@ def test_three_solutions_a_blind_vote_and_all_of_it_again_after_a_reload(tab, se
     expect(heads(tab)).to_have_text(named, use_inner_text=True)
     expect(tab.locator(".sq-figures")).to_have_count(3)
     expect(tab.get_by_role("button", name="C is better")).to_be_hidden()
-    tab.get_by_role("button", name="How the votes stand").click()
+    tab.get_by_role("button", name="Votes so far").click()
     tab.get_by_role("row", name=f"{MODES[order[2]]} 1 100%").wait_for()
     assert all(address.startswith((urljoin(page.address, "/"), "data:", "blob:")) for address in tab.asked)
 
@@ -103,7 +103,7 @@ def test_columns_fill_while_they_are_written_and_stop_ends_them(tab, served):
     first.locator(".sq-step").first.wait_for()
     tab.get_by_text("Waiting for its turn").first.wait_for()
     tab.keyboard.press("Escape")
-    tab.get_by_text("so there is no vote on it").wait_for()
+    tab.get_by_text("so you cannot vote on them").wait_for()
     first.get_by_text("Stopped", exact=True).wait_for()
     expect(tab.get_by_role("button", name="Solve it three ways")).to_be_enabled()
     expect(tab.get_by_role("button", name="A is better")).to_be_hidden()
@@ -112,7 +112,7 @@ def test_columns_fill_while_they_are_written_and_stop_ends_them(tab, served):
 def test_esc_right_after_asking_is_not_lost(tab, served):
     compare(tab, served(Tutor(delay=0.4, first=COUNTING), studio=True))
     tab.keyboard.press("Escape")
-    tab.get_by_text("so there is no vote on it").wait_for()
+    tab.get_by_text("so you cannot vote on them").wait_for()
     expect(tab.get_by_role("button", name="Solve it three ways")).to_be_enabled()
 
 

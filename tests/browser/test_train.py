@@ -66,14 +66,14 @@ def test_a_run_goes_on_without_the_tab_is_stopped_and_gone_on_with(tab, served, 
     rate_all(page, 17)
     open_train(tab, page)
     tab.get_by_role("button", name="Start training").click()
-    tab.get_by_text("Learning: step").wait_for()
+    tab.get_by_text("Training: step").wait_for()
     tab.locator(".sq-chart svg[role='img']").wait_for()
     tab.goto("about:blank")
     open_train(tab, page)
-    tab.get_by_text("Learning: step").wait_for()
+    tab.get_by_text("Training: step").wait_for()
     tab.get_by_role("button", name="Stop and save").click()
     tab.get_by_text("Stopped and saved.").wait_for()
-    tab.get_by_role("button", name="Go on").click()
+    tab.get_by_role("button", name="Continue").click()
     tab.get_by_text(f"{PASSED} Version v1 is ready.").wait_for()
     expect(tab.get_by_role("button", name="Start training")).to_be_enabled()
     expect(tab.get_by_role("button", name="Use the new critic")).to_be_enabled()
@@ -83,9 +83,9 @@ def test_what_is_learned_is_shown_as_it_is_learned(tab, served, short_runs):
     page = served(studio=True)
     rate_all(page, 20)
     open_train(tab, page)
-    tab.get_by_role("button", name="Show what is learned").click()
-    tab.locator(".sq-lessons mark").first.wait_for()
-    assert set(tab.locator(".sq-lessons mark").all_inner_texts()) == {"right", "wrong"}
+    tab.get_by_role("button", name="Show the training examples").click()
+    tab.locator(".sq-examples mark").first.wait_for()
+    assert set(tab.locator(".sq-examples mark").all_inner_texts()) == {"right", "wrong"}
 
 
 def test_a_version_that_is_not_here_cannot_be_used_and_is_named(tab, served, short_runs):

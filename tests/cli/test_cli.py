@@ -10,9 +10,13 @@ from program import called, refused, run
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from runtime.cli.former import todays
+from runtime.cli.main import app as runtime_app
 from runtime.log.store import SessionLog
+from runtime.settings import Settings
 from runtime.types import Feedback
 from trainer.__main__ import app
+from trainer.cli import former
 from trainer.cli.options import sources_of
 
 PLANTED = sorted((ROOT / "data" / "seed" / "planted").glob("*.txt"))
@@ -28,24 +32,46 @@ def test_every_command_has_help_and_says_what_it_does():
 def test_every_stage_of_the_trainer_has_help_and_says_what_it_does():
     assert called("--help", module="trainer").returncode == 0
     stages = get_command(app).commands
-    assert {"evaluate", "evaluate-critic", "calibrate", "weigh", "labels", "problems", "critiques", "lessons"} <= set(
-        stages
-    )
-    assert {"sft", "export", "promote", "bench"} <= set(stages)
+    assert {"evaluate", "evaluate-critic", "calibrate", "labels", "problems", "critiques", "examples"} <= set(stages)
+    assert {"rollouts", "sft", "export", "promote", "bench"} <= set(stages)
     for name, stage in stages.items():
         assert stage.help, name
         assert CliRunner().invoke(app, [name, "--help"]).exit_code == 0, name
 
 
-def test_what_the_first_release_called_calibrate_and_sources_is_still_understood(tmp_path):
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ("weigh --voice a.gguf --witnesses=model", "calibrate --adapter a.gguf --sources=model"),
+        ("lessons --marked a --marked-limit 3 --drawn b", "examples --gsm8k a --gsm8k-limit 3 --rollouts b"),
+        ("traces --marked a --drawn b", "traces --gsm8k a --rollouts b"),
+        ("attempts --n 4", "rollouts --n 4"),
+        ("retrain --witnesses model --drawn b --marked=c", "retrain --sources model --rollouts b --gsm8k=c"),
+        ("evaluate-critic --voice none --witnesses model", "evaluate-critic --adapter none --sources model"),
+        ("evaluate --voices none", "evaluate --adapters none"),
+        ("promote --voice critic", "promote --role critic"),
+    ],
+)
+def test_commands_and_options_of_earlier_releases_are_read_and_todays_name_is_said(given, read, capsys):
+    assert todays(given.split(), former.COMMANDS, former.OPTIONS) == read.split()
+    assert " is called " in capsys.readouterr().err
+    command, *options = read.split()
+    known = {option for param in get_command(app).commands[command].params for option in param.opts}
+    assert {option.split("=")[0] for option in options if option.startswith("--")} <= known
+    assert todays(read.split(), former.COMMANDS, former.OPTIONS) == read.split()
+    assert capsys.readouterr().err == ""
+
+
+def test_names_of_earlier_releases_are_not_shown(tmp_path):
     shown = CliRunner().invoke(app, ["--help"]).stdout
-    assert "calibrate" in shown and "weigh " not in shown
-    for command, out in (("weigh", ["--out", str(tmp_path / "w.json")]), ("evaluate-critic", [])):
-        given = [command, "--trajectories", str(tmp_path / "none.jsonl"), *out]
-        assert "--witnesses" not in CliRunner().invoke(app, [command, "--help"]).stdout
-        refused = CliRunner().invoke(app, [*given, "--witnesses", "model,mood"])
-        assert refused.exit_code == 2
-        assert "mood: sources are arithmetic, verdict, surprisal" in " ".join(refused.output.split())
+    assert "calibrate" in shown and not any(f" {name} " in shown for name in former.COMMANDS)
+    given = ["weigh", "--trajectories", str(tmp_path / "none.jsonl"), "--out", str(tmp_path / "w.json")]
+    refused = CliRunner().invoke(app, [*given, "--witnesses", "model,mood"])
+    assert refused.exit_code == 2
+    assert "mood: sources are arithmetic, verdict, surprisal" in " ".join(refused.output.split())
+
+
+def test_sources_of_the_first_release_have_todays_names():
     assert sources_of("model,expectation,program,completions", "quick") == (
         "verdict",
         "surprisal",
@@ -53,6 +79,16 @@ def test_what_the_first_release_called_calibrate_and_sources_is_still_understood
         "rollouts",
     )
     assert sources_of(None, "quick") == ("arithmetic", "verdict", "surprisal")
+
+
+def test_the_defaults_in_the_help_are_those_of_the_settings():
+    options = [option for command in ("solve", "check") for option in get_command(runtime_app).commands[command].params]
+    shown = [option for option in options if option.name in Settings.model_fields and option.name != "model"]
+    assert len(shown) == 6
+    for option in shown:
+        default = Settings.model_fields[option.name].default
+        shortest = f"{default:g}" if isinstance(default, float) else default
+        assert option.help.endswith(f"default {shortest}."), option.name
 
 
 def test_help_of_the_log_loads_nothing_heavy():
@@ -133,23 +169,10 @@ def test_planted_wrong_arithmetic_is_named_at_its_step(small_model):
 
 @pytest.mark.model
 def test_what_was_rated_with_consent_is_exported_whole_or_not_at_all(home, small_model):
-    result = json.loads(called("solve", "What is 2 + 3?", "--json", "--mode", "plain", "--model", small_model).stdout)
+    result = json.loads(called("solve", "What is 2 + 3?", "--json", "--mode", "direct", "--model", small_model).stdout)
     log = SessionLog(home / "soliloquy.db")
     log.add_label(result["run"], None, Feedback(rating=1, consent=True))
     log.close()
     assert json.loads(called("export", home / "rated.jsonl", "--json").stdout)["exported"] == 1
     assert json.loads((home / "rated.jsonl").read_text("utf-8"))["id"] == result["run"]
     refused(called("export", home / "rated.jsonl" / "more.jsonl"), "cannot be written")
-
-
-@pytest.mark.parametrize("option", ["--adapters", "--voices"])
-def test_the_trainers_options_of_earlier_releases_still_work(option, tmp_path):
-    (tmp_path / "problems.jsonl").write_text('{"question": "1 + 1?", "answer": "2"}\n')
-    done = CliRunner().invoke(app, ["evaluate", "--problems", str(tmp_path / "problems.jsonl"), option, "poet=x.gguf"])
-    assert done.exit_code == 2 and "adapters are actor, critic, selftalk" in " ".join(done.output.split())
-
-
-@pytest.mark.parametrize(("command", "old"), [("evaluate-critic", "voice"), ("weigh", "voice"), ("promote", "voice")])
-def test_an_option_of_an_earlier_release_is_another_name_of_the_one_of_today(command, old):
-    [option] = [p for p in get_command(app).commands[command].params if f"--{old}" in p.opts]
-    assert option.opts[0] in ("--adapter", "--role")

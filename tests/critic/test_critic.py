@@ -209,7 +209,7 @@ def test_too_much_doubt_falls_back_on_the_step_that_is_likelier_the_first_error(
     assert [step.evidence_by("verdict").verdict for step in critique.verdicts] == ["correct", "unsure"]
 
 
-def test_a_base_without_the_voice_is_asked_for_no_verdict_word():
+def test_a_base_without_an_adapter_is_asked_for_no_verdict_word():
     engine = Adapted(verdicts=[WRONG, WRONG], adapters=["actor"])
     critique, _ = read(Critic(engine, depth="quick"), attempt("3 × 4 = 12", "so 12", answer="12"))
     assert engine.spoken == [("surprisal", None)] * 2
@@ -274,7 +274,7 @@ def test_arithmetic_alone_judges_without_an_engine():
 # What is said of an error
 
 
-def test_a_voice_is_not_asked_for_a_reason_and_says_that_it_knows_none():
+def test_an_adapter_is_not_asked_for_a_reason_and_says_that_it_knows_none():
     engine = Adapted(["The book costs 5 dollars."], verdicts=[RIGHT, WRONG], adapters=["critic"])
     trajectory = attempt("3 × 4 = 12", "The book is free.", "so 12")
     critique, _ = read(Critic(engine, depth="quick", weights={"quick": HEEDED}), trajectory)
@@ -332,7 +332,7 @@ def test_a_step_that_cannot_be_looked_at_again_is_blamed_all_the_same(error):
     assert isinstance(events[-1], Finished)
 
 
-def test_what_a_source_noted_stands_with_a_voice_and_without():
+def test_what_a_source_noted_stands_with_an_adapter_and_without():
     wrong = attempt("3 × 4 = 12", "12 - 5 = 7", answer="7")
     heard = [SEVENTEEN.text] * SOLUTIONS + [PROGRAM] * PROGRAMS
     for adapters in ([], ["critic"]):
@@ -407,14 +407,14 @@ def loaded(path, **given):
     return engine
 
 
-def test_an_engine_without_a_voice_has_the_untrained_rule():
+def test_an_engine_without_an_adapter_has_the_untrained_rule():
     reader = open_critic(ScriptedEngine(), settings.load())
     assert (reader.weights, reader.fitted) == (UNTRAINED, {})
     assert UNTRAINED.uses({"agreement": 1.0})
     assert not UNTRAINED.uses({"verdict": 1.0})
 
 
-def test_the_voice_brings_its_weights_for_the_depth_that_is_set(monkeypatch):
+def test_the_adapter_brings_its_weights_for_the_depth_that_is_set(monkeypatch):
     deep = Aggregation(constant=1.0, features={"verdict": 0.5, "agreement": 2.0})
     card = SimpleNamespace(aggregation={"quick": HEEDED, "deep": deep})
     monkeypatch.setattr(critic.adapters, "adapters_of", lambda base, _: {"critic": SimpleNamespace(card=card)})
@@ -460,7 +460,7 @@ def bases(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(("depth", "weights"), [("quick", SURPRISED), ("deep", OTHERWISE)])
-def test_a_base_without_a_voice_is_weighed_with_the_weights_that_ship_with_it(depth, weights, bases):
+def test_a_base_without_an_adapter_is_judged_with_the_weights_that_ship_with_it(depth, weights, bases):
     reader = open_critic(loaded(bases / "small-q4.gguf"), settings.load(depth=depth))
     assert (reader.weights, reader.fitted) == (weights, {"quick": SURPRISED, "deep": OTHERWISE})
     others = {"quick": ("surprisal",), "deep": ("surprisal", "solutions")}[depth]
@@ -474,7 +474,7 @@ def test_without_weights_of_its_own_a_base_is_weighed_as_untrained(bases):
         assert (reader.weights, reader.fitted) == (UNTRAINED, {})
 
 
-def test_the_weights_of_a_voice_go_before_those_of_its_base(bases, monkeypatch):
+def test_the_weights_of_an_adapter_go_before_those_of_its_base(bases, monkeypatch):
     spoken = {"critic": SimpleNamespace(card=SimpleNamespace(aggregation={"quick": HEEDED}))}
     monkeypatch.setattr(critic.adapters, "adapters_of", lambda *_: spoken)
     chosen, small = settings.load(depth="quick"), bases / "small-q4.gguf"

@@ -26,7 +26,7 @@ TALK = SelfTalk(problem=PROBLEM, turns=(ATTEMPT,), outcome=Outcome(status="settl
 
 
 def recorded(log, session=None):
-    run = Run(new_id(), session or log.start_session(), "solve", "plain", "m", Transcript(TALK), created_at=now())
+    run = Run(new_id(), session or log.start_session(), "solve", "direct", "m", Transcript(TALK), created_at=now())
     log.record(run)
     return run
 
@@ -110,7 +110,7 @@ def test_a_log_that_another_program_holds_is_opened_as_soon_as_that_is_done(tmp_
         other.execute("create table t (x)")
         other.execute("begin exclusive")
         for _ in range(2):
-            with pytest.raises(StoreError, match="Another program holds it open"):
+            with pytest.raises(StoreError, match="Another program is using it"):
                 log.start_session()
         other.execute("commit")
     time.sleep(0.1)
@@ -123,7 +123,7 @@ def test_two_logs_that_read_before_they_write_wait_for_each_other(tmp_path):
     other.db.execute("pragma busy_timeout = 50")
     with one.transaction():
         recorded(one)
-        with pytest.raises(StoreError, match="Another program holds it open"), other.transaction():
+        with pytest.raises(StoreError, match="Another program is using it"), other.transaction():
             pass
     assert other.count_runs() == 1
     one.close(), other.close()
@@ -334,7 +334,7 @@ def test_a_run_is_stored_whole_or_not_at_all(table, fault, tmp_path):
     log = SessionLog(tmp_path / "soliloquy.db")
     judged = Critique(trajectory_id=ATTEMPT.id, verdicts=(StepVerdict(verdict="correct"),))
     run = Run(
-        new_id(), new_id(), "solve", "plain", "m", Transcript(TALK.model_copy(update={"turns": (ATTEMPT, judged)}))
+        new_id(), new_id(), "solve", "direct", "m", Transcript(TALK.model_copy(update={"turns": (ATTEMPT, judged)}))
     )
     log.db.execute(f"create temp trigger fault before insert on {table} begin select raise(abort, '{fault}'); end")
     with pytest.raises(StoreError, match=fault):

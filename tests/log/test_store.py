@@ -8,6 +8,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -335,7 +336,7 @@ def test_what_was_rated_does_not_become_other_words(log):
     changed = replace(run, transcript=Transcript(TALK.model_copy(update={"turns": (other,)})))
     log.record(changed)
     log.add_label(run.id, step_id(run.id, 0, 1), Feedback(rating=1, consent=True))
-    with pytest.raises(StoreError, match="rated there"):
+    with pytest.raises(StoreError, match="rated in another page"):
         log.record(run)
     assert log.run(run.id).transcript == changed.transcript
     assert log.record_unrated(run) is False
@@ -440,14 +441,37 @@ def test_runs_stand_in_the_order_in_which_they_were_made(log, backwards):
     assert [run.id for run in log.labelled_runs()] == [row["id"] for row in log.export()] == [first.id, second.id]
 
 
-def test_a_database_of_an_older_version_counts_the_latest_by_order_too(tmp_path, backwards):
-    path = tmp_path / "old.db"
+def before(name):
+    """The migrations up to one."""
     older = Migrations("soliloquy")
-    for migration in migrations._migrations[:-1]:
+    for migration in takewhile(lambda migration: migration.name != name, migrations._migrations):
         older(name=migration.name)(migration.fn)
+    return older
+
+
+def test_the_mode_plain_of_a_database_of_the_first_release_is_called_direct(tmp_path):
+    path = tmp_path / "old.db"
     with closing(sqlite3.connect(path)) as connection:
         db = Database(connection)
-        older.apply(db)
+        before("direct_mode").apply(db)
+        db["sessions"].insert({"id": "s"})
+        db["problems"].insert({"id": "p", "text": "1 + 1?"})
+        for id, mode in (("1", "plain"), ("2", "critic")):
+            db["runs"].insert({"id": id, "session_id": "s", "problem_id": "p", "mode": mode, "talk": "{}"})
+        db["votes"].insert({"id": "v", "session_id": "s", "vote": "plain"})
+    with closing(SessionLog(path)) as log:
+        assert log.tally() == {"direct": 1}
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("select mode from runs order by id").fetchall() == [("direct",), ("critic",)]
+        with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+            connection.execute("update votes set vote = 'critic'")
+
+
+def test_a_database_of_an_older_version_counts_the_latest_by_order_too(tmp_path, backwards):
+    path = tmp_path / "old.db"
+    with closing(sqlite3.connect(path)) as connection:
+        db = Database(connection)
+        before("latest_by_order").apply(db)
         db["sessions"].insert({"id": "s"})
         db["problems"].insert({"id": "p", "text": "1 + 1?"})
         db["runs"].insert({"id": "r", "session_id": "s", "problem_id": "p", "talk": "{}"})
@@ -551,7 +575,7 @@ def test_a_damaged_file_is_an_error_with_a_remedy_and_is_left_alone(damage, log)
         damage
     ]
     log.path.write_bytes(data)
-    with pytest.raises(StoreError, match="The file is damaged: move it away"):
+    with pytest.raises(StoreError, match=r"The file is damaged\. Move it away"):
         SessionLog(log.path)
     assert log.path.read_bytes() == data
 
@@ -561,7 +585,7 @@ def test_a_full_disk_is_an_error_with_a_remedy_and_loses_nothing(log):
     pages = next(iter(log.db.query("pragma page_count")))["page_count"]
     log.db.execute(f"pragma max_page_count = {pages}")
     long = SelfTalk(problem=Problem(text="long " * 50_000))
-    with pytest.raises(StoreError, match="The disk is full: free some space"):
+    with pytest.raises(StoreError, match=r"The disk is full\. Free some space"):
         recorded(log, long)
     assert log.run(run.id) == run
     assert log.count_runs() == 1

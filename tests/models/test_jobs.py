@@ -61,8 +61,8 @@ def test_a_file_is_added_and_verified_by_a_process_of_its_own(chosen, own):
     [
         ("add", "/nowhere/model.gguf", "/nowhere/model.gguf"),
         ("add", "org/name-GGUF:Q4_K_M", "could not be looked up on the hub"),
-        ("pull", "unknown", "not a model of the catalogue"),
-        ("verify", "unknown", "is not here"),
+        ("pull", "unknown", "is not in the catalogue"),
+        ("verify", "unknown", "is not on this machine"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_sentence(task, model, words, chosen):
@@ -75,7 +75,7 @@ def test_what_cannot_be_done_is_said_in_a_sentence(task, model, words, chosen):
 
 def test_nothing_and_an_option_are_no_model(chosen):
     for text in ("", "  ", "--help"):
-        with pytest.raises(ModelError, match="No model was named"):
+        with pytest.raises(ModelError, match="No model is given"):
             ModelJobs(chosen, os.environ).start("add", text)
 
 
@@ -100,7 +100,7 @@ def test_a_process_that_dies_without_a_word_is_a_failure(chosen, tmp_path):
     jobs.start("add", str(pipe))
     jobs._process.kill()
     assert ended(jobs).state == "failed"
-    assert "without a word" in jobs.job.said
+    assert "without a result" in jobs.job.said
 
 
 def test_progress_is_told_in_lines(chosen, own, capsys, monkeypatch):

@@ -61,7 +61,7 @@ def test_a_home_that_cannot_be_written_is_named_and_the_program_goes_with_its_wi
     (tmp_path / "chromium").chmod(0o755)
     environment = {"DISPLAY": ":99", "PATH": f"{tmp_path}:{os.defpath}", "SOLILOQUY_HOME": str(tmp_path / "file/home")}
     with started(tmp_path, "--desktop", **environment) as app:
-        assert "Nothing can be kept: " in app.said and "SOLILOQUY_HOME" in app.said
+        assert "Your work cannot be saved: " in app.said and "SOLILOQUY_HOME" in app.said
         assert "Opening a window of chromium" in app.process.stdout.readline()
         assert "Soliloquy" in get(app.address)
         assert app.process.wait(60) == 0
@@ -79,7 +79,7 @@ def test_the_api_is_told_with_its_new_key_but_a_key_that_was_set_is_not_printed(
         client = openai.OpenAI(base_url=url, api_key=key, max_retries=0)
         assert "soliloquy-critic" in [model.id for model in client.models.list()]
         with pytest.raises(
-            openai.InternalServerError, match="There is no model yet: run `python -m runtime models pull"
+            openai.InternalServerError, match=r"There is no model yet\. Run `python -m runtime models pull"
         ):
             messages = [{"role": "user", "content": "What is 1 + 1?"}]
             client.chat.completions.create(model="soliloquy-critic", messages=messages)

@@ -24,7 +24,7 @@ from runtime.studio.training.material import bases
 from runtime.studio.training.progress import Point, Standing
 from runtime.types import Feedback, Outcome, Problem, SelfTalk, Step, Trajectory
 from runtime.view.chart import loss_chart, loss_table
-from runtime.view.training import lessons, standing, verdict
+from runtime.view.training import examples, standing, verdict
 from trainer.__main__ import app
 from trainer.pipelines.stages import Stages, Stopped
 
@@ -59,7 +59,7 @@ def test_readiness_counts_what_may_be_learned_from_and_says_what_is_missing(log)
     assert not {"ratings", "errors"} & set(found.missing)
 
 
-def test_a_wrong_line_that_only_states_the_answer_is_not_counted_as_a_lesson(log, tmp_path):
+def test_a_wrong_line_that_only_states_the_answer_is_not_counted_as_an_example(log, tmp_path):
     file = tmp_path / "in.jsonl"
     file.write_text(json.dumps({"problem": "1 + 1?", "steps": ["1 + 1 = 2", "The answer is 3."]}) + "\n")
     import_attempts(file, log)
@@ -74,14 +74,14 @@ def test_only_bases_with_a_recipe_can_be_trained():
     assert set(found) <= {path.stem.removeprefix("critic-") for path in (ROOT / "trainer/recipes/sft").glob("critic-*")}
 
 
-def test_the_preview_shows_lessons_as_the_trainer_writes_them(log):
+def test_the_preview_shows_examples_as_the_trainer_writes_them(log):
     for number in range(20):
         rated(log, number, wrong=True)
     rows = training.preview(log, limit=3)
     assert len(rows) == 3
     learned = [text for text, weight in rows[0]["reply"] if weight > 0]
     assert set(learned) <= {"right", "wrong"} and learned
-    assert "<mark>right</mark>" in lessons(rows, "en") and "What is" in lessons(rows, "en")
+    assert "<mark>right</mark>" in examples(rows, "en") and "What is" in examples(rows, "en")
 
 
 # A run is begun as a short process in the trainer's place
@@ -191,7 +191,7 @@ from trainer.pipelines.stages import Stages
 
 def command():
     with Stages(Path(sys.argv[1])).until_the_end():
-        raise SoliloquyError("There is no room for <lessons>.")
+        raise SoliloquyError("There is no room for <examples>.")
 
 run_command_line(command)
 """
@@ -201,9 +201,9 @@ def test_what_went_wrong_is_told(log, begun, monkeypatch):
     monkeypatch.setattr(Written, "command", lambda self, folder, plan: [sys.executable, "-c", FAILING, str(folder)])
     begun.start("smollm2-135m", 10, log)
     wait_until(lambda: not begun.running)
-    assert (begun.standing().state, begun.standing().failure) == ("failed", "There is no room for <lessons>.")
-    assert begun.last_lines() == "Error: There is no room for <lessons>."
-    assert "no room for &lt;lessons&gt;" in standing(begun.standing(), begun.plan, begun.last_lines(), "en")
+    assert (begun.standing().state, begun.standing().failure) == ("failed", "There is no room for <examples>.")
+    assert begun.last_lines() == "Error: There is no room for <examples>."
+    assert "no room for &lt;examples&gt;" in standing(begun.standing(), begun.plan, begun.last_lines(), "en")
 
 
 def test_a_base_that_is_not_here_is_refused(log):
@@ -217,11 +217,11 @@ def test_a_base_that_is_not_here_is_refused(log):
 def test_stages_are_written_and_a_file_stops_them(tmp_path):
     stages = Stages(tmp_path)
     with pytest.raises(Stopped), stages.until_the_end():
-        stages.begin("lessons", n=3)
+        stages.begin("examples", n=3)
         (tmp_path / "stop").touch()
         stages.begin("tuning")
     rows = [json.loads(line) for line in (tmp_path / "stages.jsonl").read_text().splitlines()]
-    assert [row["stage"] for row in rows] == ["lessons", "stopped"] and rows[0]["n"] == 3
+    assert [row["stage"] for row in rows] == ["examples", "stopped"] and rows[0]["n"] == 3
     with pytest.raises(ZeroDivisionError), Stages(tmp_path / "more").until_the_end():
         _ = 1 / 0
     assert read_standing(tmp_path / "more", False).state == "failed"
@@ -243,7 +243,7 @@ def test_the_time_that_is_left_is_that_of_the_last_steps_and_never_beyond_the_li
 
 def test_a_line_that_is_being_written_is_left_out(tmp_path):
     (tmp_path / "stages.jsonl").write_text('{"stage": "lessons"}\n{"stage": "tun')
-    assert read_standing(tmp_path, True).stage == "lessons"
+    assert read_standing(tmp_path, True).stage == "examples"
 
 
 def test_the_chart_shows_the_whole_run_and_no_more_points_than_can_be_seen():
@@ -280,7 +280,7 @@ def test_the_files_of_a_run_of_an_earlier_release_are_read(tmp_path):
     plan = training.Plan(base="smollm2-135m", minutes=7.5, attempts=3, created_at=now())
     lines = [{"stage": "voice"}, {"stage": "measuring", "what": "voice"}]
     (tmp_path / "stages.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines[:1]))
-    assert "Writing the new critic" in standing(read_standing(tmp_path, True), plan, "", "en")
+    assert "Saving the new critic" in standing(read_standing(tmp_path, True), plan, "", "en")
     (tmp_path / "stages.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     assert "Testing the new critic" in standing(read_standing(tmp_path, True), plan, "", "en")
     ended = {"stage": "over", "promoted": True, "figures": {"n": 9, "voice": {"f1": {"value": 0.9}}}}

@@ -30,7 +30,7 @@ PLAIN = "Altogether 731 * 12 = 8772 lamps.\nRemaining 8772 - 185 = 8587 lamps.\n
 AGAIN = "Remove 185: 8772 - 185 = 8587.\nThe answer is 8587."
 
 
-def solved(log, help, replies=(PLAIN,), mode="plain"):
+def solved(log, help, replies=(PLAIN,), mode="direct"):
     session = Session(settings.load(), lambda: ScriptedEngine(replies), log)
     *_, end = session.solve(QUESTION, mode, help=help, depth="quick")
     return session, end.run
@@ -87,7 +87,7 @@ def test_an_answer_without_steps_is_held_back_too(log):
 @pytest.mark.parametrize("help", ["hints", "steps"])
 def test_while_it_is_worked_out_nothing_is_said_of_it(log, help):
     session = Session(settings.load(), lambda: ScriptedEngine([PLAIN]), log)
-    for progress in session.solve(QUESTION, "plain", help=help):
+    for progress in session.solve(QUESTION, "direct", help=help):
         if progress.run.status == "running":
             assert not any(word in sent(progress.run) for word in ("8772", "8587", "Altogether", "Remaining"))
 
@@ -149,8 +149,11 @@ def told(run, own, tries=1, language="en"):
 
 def test_a_differing_answer_is_not_called_wrong_on_the_word_of_one_solution(log):
     _, run = solved(log, "hints", [WRONG])
-    assert told(run, "8587") == "That differs from my answer, and mine may be wrong. Shall I compare?"
-    assert told(run, "8587", tries=2).startswith("This one differs from my answer too.")
+    assert (
+        told(run, "8587")
+        == "That is different from my answer, and mine may be wrong. Shall I solve it again and compare?"
+    )
+    assert told(run, "8587", tries=2).startswith("This is different from my answer too.")
     assert "也可能是我错了" in told(run, "8587", language="zh-CN")
     assert disclosure.can_be_voted_on(run)
 
@@ -170,7 +173,7 @@ def test_a_vote_tells_whose_answer_is_likelier_and_shows_nothing_of_the_solution
     for progress in session.vote(run):
         views.append(guided.view(progress.run, "en"))
         run = progress.run
-    assert views[0]["status"].startswith("Solving it again, to compare: 1 of 5 done")
+    assert views[0]["status"].startswith("Solving it again to compare: 1 of 5 done")
     assert told(run, own).startswith(said)
     for view in views:
         assert view["answer"] == view["note"] == ""
@@ -189,7 +192,7 @@ def test_a_stopped_solution_can_be_seen_as_far_as_it_went(log):
 def test_a_step_is_written_anew_in_the_same_run(log):
     engine = ScriptedEngine([PLAIN, AGAIN])
     session = Session(settings.load(), lambda: engine, log)
-    *_, first = session.solve(QUESTION, "plain")
+    *_, first = session.solve(QUESTION, "direct")
     assert disclosure.can_be_tried_again(first.run) == [step_id(first.run.id, 0, position) for position in (0, 1)]
     *_, end = session.again(first.run, 1)
     old, new = end.run.transcript.talk.trajectories
@@ -204,7 +207,7 @@ def test_a_step_is_written_anew_in_the_same_run(log):
 @pytest.mark.parametrize(("reply", "note"), [(EngineError("the model broke"), "the model broke"), (AGAIN, "")])
 def test_a_new_version_that_fails_or_is_stopped_leaves_the_old_one(log, reply, note):
     session = Session(settings.load(), lambda: ScriptedEngine([PLAIN]), log)
-    *_, first = session.solve(QUESTION, "plain")
+    *_, first = session.solve(QUESTION, "direct")
     session = Session(settings.load(), lambda: ScriptedEngine([reply]), log, session.id)
     stop = threading.Event()
     for now in session.again(first.run, 1, cancel=stop):
@@ -218,7 +221,7 @@ def test_a_new_version_that_fails_or_is_stopped_leaves_the_old_one(log, reply, n
 
 def test_a_new_version_that_nobody_follows_any_more_leaves_the_old_one(log):
     session = Session(settings.load(), lambda: ScriptedEngine([PLAIN, AGAIN]), log)
-    *_, first = session.solve(QUESTION, "plain")
+    *_, first = session.solve(QUESTION, "direct")
     going_on = session.again(first.run, 1)
     for now in going_on:
         if isinstance(now.event, StepDone):
@@ -251,8 +254,8 @@ def test_a_second_opinion_is_offered_where_nobody_has_compared_what_is_shown_wit
     for other in ({"vote": (3, 4)}, {"status": "stopped"}, {"status": "failed"}):
         ended = fold(run.transcript, Finished(outcome.model_copy(update=other)))
         assert not disclosure.can_be_voted_on(replace(run, transcript=ended))
-    for witness, offered in (("model", True), ("solutions", False), ("reference", False)):
-        verdict = StepVerdict(verdict="correct", evidence=(Evidence(by=witness, verdict="correct"),))
+    for source, offered in (("verdict", True), ("solutions", False), ("reference", False)):
+        verdict = StepVerdict(verdict="correct", evidence=(Evidence(by=source, verdict="correct"),))
         critique = Critique(trajectory_id=run.transcript.talk.chosen.id, verdicts=(verdict,))
         talk = run.transcript.talk.model_copy(update={"turns": (*run.transcript.talk.turns, critique)})
         assert disclosure.can_be_voted_on(replace(run, transcript=replace(run.transcript, talk=talk))) is offered
@@ -311,7 +314,7 @@ def test_a_log_from_before_there_were_hints_shows_its_runs_in_full(home):
         talk = json.dumps({"problem": {"text": "How many?"}, "turns": [], "outcome": None})
         connection.execute(
             "insert into runs (id, session_id, problem_id, kind, mode, model, status, seconds, talk, created_at)"
-            " values ('r', 's', 'p', 'solve', 'plain', 'm', 'settled', 0, ?, '2026-11-01')",
+            " values ('r', 's', 'p', 'solve', 'direct', 'm', 'settled', 0, ?, '2026-11-01')",
             [talk],
         )
         connection.commit()

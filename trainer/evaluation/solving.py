@@ -1,6 +1,6 @@
 """How often problems are solved, mode by mode on the same problems, with what it costs.
 
-    python -m trainer evaluate --problems FILE.jsonl --mode plain,critic,oracle
+    python -m trainer evaluate --problems FILE.jsonl --mode direct,critic,oracle
 
 Problems are solved as the app solves them (`runtime.solving.loop.converse`), as many at once as the engine decodes
 together; the run is resumable, and every talk is kept in its run directory. The mode "oracle" is no mode of the app:

@@ -8,7 +8,7 @@ import pytest
 
 from runtime.checks import arithmetic
 from runtime.types import Problem
-from trainer.data.gsm8k import worked_from_marks
+from trainer.data.gsm8k import worked_from_gsm8k
 
 READ = [
     (
@@ -64,8 +64,8 @@ IN_DOUBT = {
 
 
 @pytest.mark.parametrize(("question", "solution", "answer", "lines"), READ, ids=[row[0][:20] for row in READ])
-def test_a_marked_solution_reads_as_it_was_written(question, solution, answer, lines):
-    worked = worked_from_marks(Problem(text=question, answer=answer), solution)
+def test_an_annotated_solution_reads_as_it_was_written(question, solution, answer, lines):
+    worked = worked_from_gsm8k(Problem(text=question, answer=answer), solution)
     if lines is None:
         assert worked is None
         return
@@ -77,12 +77,12 @@ def test_a_marked_solution_reads_as_it_was_written(question, solution, answer, l
 @pytest.mark.parametrize("reason", IN_DOUBT)
 def test_what_is_in_doubt_is_left_alone(reason):
     question, solution, answer = IN_DOUBT[reason]
-    assert worked_from_marks(Problem(text=question, answer=answer), solution) is None
+    assert worked_from_gsm8k(Problem(text=question, answer=answer), solution) is None
 
 
 def test_a_changed_result_is_carried_into_every_later_line():
     question, solution, answer, _ = READ[2]
-    worked = worked_from_marks(Problem(text=question, answer=answer), solution)
+    worked = worked_from_gsm8k(Problem(text=question, answer=answer), solution)
     made = worked.steps[0].makes
     wrong = worked.quantities[made].model_copy(update={"value": Fraction(14)})
     assert worked.changed({made: wrong}).lines == (

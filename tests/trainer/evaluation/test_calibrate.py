@@ -221,11 +221,11 @@ def test_panels_are_those_whose_sources_were_asked():
 
 
 def test_only_the_word_is_not_missed_in_company():
-    voiceless = panels_among(("surprisal", "solutions", "programs"))
-    assert "verdict" not in voiceless
-    assert voiceless["quick"] == ("arithmetic", "surprisal")
+    untrained = panels_among(("surprisal", "solutions", "programs"))
+    assert "verdict" not in untrained
+    assert untrained["quick"] == ("arithmetic", "surprisal")
     assert (
-        voiceless["deep"] == voiceless["deep without verdict"] == ("arithmetic", "surprisal", "solutions", "programs")
+        untrained["deep"] == untrained["deep without verdict"] == ("arithmetic", "surprisal", "solutions", "programs")
     )
     for missing in ("surprisal", "solutions", "programs"):
         rest = [source for source in DEPTHS["deep"] if source != missing]

@@ -19,7 +19,6 @@ from trainer.evaluation import critic
 from trainer.evaluation.calibrate import Case
 from trainer.evaluation.critic import calibration, discrimination, figures, summary, table, weights_in_use
 from trainer.evaluation.evidence import JudgedEvidence
-from trainer.runs import ResultFile
 
 PROBLEM = Problem(text="What is two and two and one?", answer="REFERENCE")
 SLIP = JudgedAttempt(PROBLEM, ("2 + 2 = 5", "5 + 1 = 6"), 0, answer="6", error_type="calculation")
@@ -109,36 +108,6 @@ def test_the_seconds_of_a_source_are_its_own():
     assert collected.seconds("rollouts") == 0
 
 
-def test_what_the_first_release_collected_is_not_asked_for_again():
-    first = hear(ScriptedEngine([*REPLIES, *[FIVE] * 3], VERDICTS), panel=(*ALL, "vote"))
-    config = json.loads((first.results.folder / "config.json").read_text("utf-8"))
-    del config["sources"], config["asks"]
-    config |= {"asked": {"solutions": 4, "programs": 2, "completions": 4}, "voters": 5}
-    config["panel"] = ["model", "expectation", "solutions", "program", "vote"]
-    before = ResultFile(first.results.folder.parent, "hearing", config)
-    fields = {"verdict": "log_odds", "surprisal": "surprises"}
-    names = {"verdict": "model", "surprisal": "expectation", "programs": "program"}
-    for key, row in first.results.rows.items():
-        heard = [
-            {
-                "testimony": {
-                    "reaches": [],
-                    **{fields.get(name, name): found for name, found in one["findings"].items()},
-                },
-                "seconds": {names.get(name, name): spent for name, spent in one["seconds"].items()},
-            }
-            for one in row["attempts"]
-        ]
-        before.add({"key": key, "heard": heard})
-    found, spent = first.findings(), first.seconds("verdict")
-    first.results.path.unlink()
-    engine = ScriptedEngine()
-    again = hear(engine, panel=(*ALL, "vote"))
-    assert engine.calls == []
-    assert again.findings() == found and all(one.keys() == {*ALL, "vote"} for one in found)
-    assert again.seconds("verdict") == spent
-
-
 # The figures
 
 
@@ -167,7 +136,7 @@ def test_a_panel_needs_only_those_who_weigh_something():
     assert "quick" not in summary(heard, {})["panels"]
 
 
-def test_a_voice_alone_is_weighed_as_in_the_check_in_which_nothing_else_counts():
+def test_an_adapter_alone_is_judged_as_in_the_check_in_which_nothing_else_counts():
     heard = hear(ScriptedEngine([], VERDICTS, adapters=["critic"]), panel=("arithmetic", "verdict"))
     alone = summary(heard, {"quick": WORD})["panels"]["verdict"]
     assert (alone["wrong"]["accuracy"], alone["right"]["accuracy"]) == (0.5, 0.0)  # a slip is what it does not see
@@ -185,7 +154,7 @@ def test_beside_a_vote_a_blame_that_nobody_proves_is_taken_back():
     assert not engine.replies  # the problem was solved anew once for all three attempts
 
 
-def test_a_panel_without_weights_is_weighed_as_that_of_an_untrained_base():
+def test_a_panel_without_weights_is_judged_as_an_untrained_base():
     report = summary(hear(ScriptedEngine(REPLIES, VERDICTS)), {})
     assert report["panels"]["verdict"]["wrong"]["accuracy"] == 0.0  # its word weighs nothing
     assert weights_in_use(ScriptedEngine(), settings.load()) == {}

@@ -15,11 +15,11 @@ from runtime.engines.scripted import ScriptedEngine
 from runtime.problems import wordproblems
 from runtime.text import final_answer
 from runtime.types import Critique, Problem, Step, StepVerdict, Trajectory
-from trainer.data.examples import critic_row
-from trainer.data.gsm8k import worked_from_marks
+from trainer.data.examples.critic import critic_row
+from trainer.data.gsm8k import worked_from_gsm8k
 from trainer.data.rows import Row
 from trainer.data.sources import JudgedAttempt
-from trainer.reproductions.mathcritique import claims, lessons, report
+from trainer.reproductions.mathcritique import claims, examples, report
 from trainer.reproductions.mathcritique.claims import Measured
 from trainer.reproductions.mathcritique.ground import Ground, Judge
 from trainer.reproductions.mathcritique.improve import Improvement, Plan, Round
@@ -70,7 +70,7 @@ def test_the_critics_adapter_gives_its_reason_in_one_line_after_its_own_verdict(
 
 
 def test_a_refinement_goes_on_from_the_right_steps_and_learns_only_what_is_new():
-    rows = [(worked, row) for worked in WORKED if (row := lessons.refined(worked, 1))]
+    rows = [(worked, row) for worked in WORKED if (row := examples.refined(worked, 1))]
     assert len(rows) > 20
     for worked, row in rows:
         kept = "".join(text for text, weight in row.reply if weight == 0)
@@ -81,7 +81,7 @@ def test_a_refinement_goes_on_from_the_right_steps_and_learns_only_what_is_new()
 
 
 def test_who_corrects_whole_attempts_learns_no_wrong_ones_and_checks_once():
-    rows = [lessons.corrected(worked, 1) for worked in WORKED]
+    rows = [examples.corrected(worked, 1) for worked in WORKED]
     mended = [row for row in rows if len(row.reply) == 2]
     assert 8 < len(mended) < 32
     for row in mended:
@@ -92,25 +92,25 @@ def test_who_corrects_whole_attempts_learns_no_wrong_ones_and_checks_once():
 
 
 def test_self_talk_is_learned_but_for_its_slips():
-    rows = [row for worked in WORKED if (row := lessons.talked(worked, 1))]
+    rows = [row for worked in WORKED if (row := examples.talked(worked, 1))]
     unlearned = [text for row in rows for text, weight in row.reply if weight == 0]
     assert unlearned and not any("Check:" in text for text in unlearned)
     learned = [text.strip() for row in rows for text, weight in row.reply if weight and "Check:" not in text]
     assert all(arithmetic.verdict(arithmetic.check(text)) != "incorrect" for text in learned)
 
 
-STORY = worked_from_marks(
+STORY = worked_from_gsm8k(
     Problem(text="Lena buys 4 books for $3 each and a pen for $2. How much does she pay?", answer="14", source="own"),
     "The books cost 4*3=$<<4*3=12>>12.\nWith the pen she pays 12+2=$<<12+2=14>>14.",
 )
 
 
-def made(*steps: str, place: int | None, answer: str) -> lessons.Known:
+def made(*steps: str, place: int | None, answer: str) -> examples.Known:
     return STORY, JudgedAttempt(STORY.problem, steps, place, answer=answer)
 
 
 def test_who_talks_over_an_own_attempt_doubts_its_first_error_and_goes_on_from_there():
-    row = lessons.talked_over(made("4 × 3 = 12", "12 - 2 = 10", place=1, answer="10"))
+    row = examples.talked_over(made("4 × 3 = 12", "12 - 2 = 10", place=1, answer="10"))
     text = "".join(piece for piece, _ in row.reply)
     assert [weight for piece, weight in row.reply if "12 - 2" in piece] == [0]
     doubted, mended = text.split("12 - 2 = 10\n")
@@ -120,21 +120,21 @@ def test_who_talks_over_an_own_attempt_doubts_its_first_error_and_goes_on_from_t
 
 
 def test_a_false_sum_is_put_right_in_the_talk_and_a_right_attempt_is_nodded_to():
-    slipped = lessons.talked_over(made("4 × 3 = 13", "13 + 2 = 15", place=0, answer="15"))
+    slipped = examples.talked_over(made("4 × 3 = 13", "13 + 2 = 15", place=0, answer="15"))
     assert "4 × 3 is 12, not 13." in "".join(piece for piece, _ in slipped.reply)
-    nodded = lessons.talked_over(made("4 × 3 = 12, and 12 + 2 = 14", place=None, answer="14"))
+    nodded = examples.talked_over(made("4 × 3 = 12, and 12 + 2 = 14", place=None, answer="14"))
     assert all(weight for _, weight in nodded.reply)
 
 
-def test_a_talk_that_could_not_be_mended_is_no_lesson():
-    assert lessons.talked_over(made("4 × 3 = 12", "12 + 2 = 14", "14 + 3 = 17", place=2, answer="17")) is None
+def test_a_talk_that_could_not_be_mended_is_no_example():
+    assert examples.talked_over(made("4 × 3 = 12", "12 + 2 = 14", "14 + 3 = 17", place=2, answer="17")) is None
 
 
 def test_who_corrects_an_own_attempt_begins_anew_only_where_it_is_wrong():
-    wrong = lessons.corrected_over(made("4 + 3 + 2 = 9", place=0, answer="9"))
+    wrong = examples.corrected_over(made("4 + 3 + 2 = 9", place=0, answer="9"))
     assert [weight for _, weight in wrong.reply] == [0, 1]
     assert wrong.reply[1][0].endswith("The answer is 14.")
-    right = lessons.corrected_over(made("12 + 2 = 14", place=None, answer="14"))
+    right = examples.corrected_over(made("12 + 2 = 14", place=None, answer="14"))
     assert right.reply == (("12 + 2 = 14\nThe answer is 14.\nCheck: right.", 1.0),)
 
 
@@ -299,7 +299,7 @@ def bench_ground(home, monkeypatch):
 
 
 def by_rule(of: Ground) -> list[Row]:
-    return [critic_row(attempt) for _, attempt in lessons.put_in(of.problems(12, 5), 0)]
+    return [critic_row(attempt) for _, attempt in examples.put_in(of.problems(12, 5), 0)]
 
 
 PLAN = Plan(rounds=1, samples=3, problems=6, taught=12, test=4)
@@ -366,7 +366,7 @@ def test_a_teacher_places_the_actor_s_own_attempts_and_puts_errors_into_others(b
 
     class Writer:
         def attempts(self, problems, n, seed):
-            return [[tried(problem, number) for number in range(n)] for problem in problems]
+            return [tried(problem, number) for problem in problems for number in range(n)]
 
     monkeypatch.setattr(Ground, "players", lambda self, actor: nullcontext(Writer()))
     (actor := tmp_path / "actor.gguf").write_bytes(b"an adapter")
@@ -378,7 +378,7 @@ def test_a_teacher_places_the_actor_s_own_attempts_and_puts_errors_into_others(b
 
 
 def test_an_adapter_is_tuned_once(bench_ground):
-    rows = [lessons.reasoned(worked) for worked in bench_ground.problems(8, 1)]
+    rows = [examples.reasoned(worked) for worked in bench_ground.problems(8, 1)]
     made = bench_ground.tuned("actor", rows)
     stamp = made.stat().st_mtime_ns
     assert bench_ground.tuned("actor", rows).stat().st_mtime_ns == stamp
