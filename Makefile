@@ -47,9 +47,10 @@ critic: .venv/trainer.ready
 	@$(BIN)/python -m runtime solve --no-log --model $(TEST_MODEL) --depth quick \
 		"Lena buys 3 notebooks for 4 dollars each and a pen for 2 dollars. How much does she pay in all?"
 
-# The browser tests drive a Chromium where there is one; this installs Debian's.
+# The browser tests drive a Chromium where there is one; this installs Debian's, and its lighter form where there is one.
 chromium:
 	@command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium fonts-noto-cjk >/dev/null)
+	@command -v chromium-headless-shell >/dev/null || apt-get install -y -qq chromium-headless-shell >/dev/null || true
 
 # Makes .venv, takes or compiles llama.cpp, and installs the rest. NATIVE=1 compiles where a prebuilt one could be had.
 .venv/runtime.ready: runtime/requirements.txt

@@ -5,16 +5,11 @@ import os
 
 import hypothesis
 import pytest
+from crashes import pytest_handlecrashitem  # noqa: F401 - a hook
 from places import CATALOGUE, MODELS, SMALL
 
 hypothesis.settings.register_profile("busy", deadline=None)
 hypothesis.settings.load_profile("busy")
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_handlecrashitem(report):
-    """A process that tests ran in died: the run ends, and names it and the test."""
-    pytest.exit(report.longrepr, returncode=1)
 
 
 @pytest.fixture(autouse=True)
