@@ -12,12 +12,14 @@ from dataclasses import replace
 from threading import Event
 
 import pytest
+import servers
 from asking import ask, drained
 
-from runtime.engines.base import Cancelled, ContextOverflow, EngineError, Message, Sampling
+from runtime.engines.base import Cancelled, ContextOverflow, EngineError, Sampling
 from runtime.engines.openai import OpenAIEngine
 from runtime.engines.scripted import ScriptedEngine
-from trainer.benchmarks import servers
+from runtime.types import Message
+from trainer.benchmarks import peers
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(120)]
 
@@ -53,12 +55,10 @@ def openai(tiny, adapters):
 @contextmanager
 def llama_server(tiny, adapters):
     """The same engine on llama.cpp's own server, where that was built."""
-    try:
-        servers.llama_server_binary()
-    except servers.ServerError as error:
-        pytest.skip(str(error))
+    if not peers.BINARY.is_file():
+        pytest.skip("llama.cpp's server is not here: make llama-server")
     with (
-        servers.llama_server(tiny.gguf, slots=4, context=256, threads=1) as url,
+        peers.llama_server(tiny.gguf, slots=4, context=256, threads=1) as url,
         closing(OpenAIEngine(url, parallel=4)) as engine,
     ):
         yield engine
