@@ -95,7 +95,7 @@ def called(*arguments, module="runtime", **environment):
     from trainer.__main__ import app as trainer
 
     app = {"runtime": runtime, "trainer": trainer}[module]
-    out, err = io.StringIO(), io.StringIO()
+    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
     with (
         patch.dict(os.environ, environment),
         patch.object(sys, "unraisablehook", sys.unraisablehook),
@@ -104,7 +104,8 @@ def called(*arguments, module="runtime", **environment):
         pytest.raises(SystemExit) as end,
     ):
         run_command_line(lambda: app([str(argument) for argument in arguments]))
-    return subprocess.CompletedProcess(arguments, end.value.code, out.getvalue(), err.getvalue())
+    said = (stream.buffer.getvalue().decode() for stream in (out, err))
+    return subprocess.CompletedProcess(arguments, end.value.code, *said)
 
 
 def refused(finished, *words):

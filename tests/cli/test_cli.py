@@ -151,7 +151,7 @@ def test_solving_prints_one_json_object_and_logs_the_run(small_model):
     result = json.loads(finished.stdout)
     assert {"answer", "steps", "mode", "rounds", "model", "seconds"} <= result.keys()
     assert all({"text", "verdict"} <= step.keys() for step in result["steps"])
-    logged = json.loads(run("log", "--json").stdout)["runs"]
+    logged = json.loads(called("log", "--json").stdout)["runs"]
     assert [row["id"] for row in logged] == [result["run"]]
 
 

@@ -22,7 +22,7 @@ from runtime.errors import SoliloquyError, run_command_line
 from runtime.files import saved_by_library
 from trainer.runs import ResultFile, ResultsError
 
-COMMANDS = [("runtime", "log", "--json"), ("runtime", "models", "list"), ("trainer", "evaluate", "--help")]
+COMMANDS = [("runtime", "log", "--json"), ("trainer", "evaluate", "--help")]
 
 
 def ended(by):
@@ -145,11 +145,11 @@ def test_paths_in_other_bytes_are_read_and_printed(tmp_path):
     home = {"SOLILOQUY_HOME": str(folder / "home")}
     done = run("import", rows, "--json", **home)
     assert json.loads(done.stdout) == {"imported": 1, "known": 0, "left_out": {}}
-    exported = json.loads(run("export", folder / "out.jsonl", "--json", **home).stdout)
+    exported = json.loads(called("export", folder / "out.jsonl", "--json", **home).stdout)
     assert os.fsencode(exported["file"]) == os.fsencode(folder / "out.jsonl")
-    missing = run("check", folder / "none.txt")
+    missing = called("check", folder / "none.txt")
     assert missing.returncode == 1 and "caf\\udce9/none.txt cannot be read" in missing.stderr
-    untold = run("examples", "--judged", folder / "none.jsonl", "--out", tmp_path, module="trainer")
+    untold = called("examples", "--judged", folder / "none.jsonl", "--out", tmp_path, module="trainer")
     assert untold.returncode == 1 and "caf\\udce9/none.jsonl cannot be read" in untold.stderr
 
 

@@ -1,7 +1,6 @@
 """Words out of logits, and guesses at words: cheaper than llama.cpp's way or faster, and never other words."""
 
 import ctypes
-from collections import Counter
 
 import llama_cpp as llama
 import numpy as np
@@ -130,27 +129,12 @@ def test_a_stop_string_inside_a_guess_ends_the_reply(lone_engine, monkeypatch):
     assert guessed.finish == "stop"
 
 
-def test_guessing_changes_no_sampled_word(lone_engine, monkeypatch):
+def test_guessing_changes_no_sampled_word_and_saves_steps(lone_engine, monkeypatch):
+    taken = []
     for seed in range(6):
-        hot = Sampling(temperature=1.0, max_tokens=30, seed=seed)
-        (guessed, _), (plain, _) = with_and_without(lone_engine, monkeypatch, hot)
+        hot = Sampling(temperature=1.0, max_tokens=20, seed=seed)
+        (guessed, few), (plain, many) = with_and_without(lone_engine, monkeypatch, hot)
         assert guessed == plain
-
-
-def test_the_distribution_of_sampled_words_is_the_same(lone_engine, monkeypatch):
-    """The first words after a repeated beginning, 120 seeds with guesses and 120 others without."""
-    found = {}
-    for guess in (True, False):
-        with monkeypatch.context() as patch:
-            if not guess:
-                patch.setattr(PromptLookup, "propose", lambda *_: [])
-            seeds = range(120) if guess else range(1000, 1120)
-            hot = [Sampling(temperature=1.0, max_tokens=5, seed=seed) for seed in seeds]
-            steps = lone_engine._decoder._step
-            found[guess] = Counter(drained(lone_engine.stream(refinement(), sampling))[1].text for sampling in hot)
-            found[guess, "steps"] = lone_engine._decoder._step - steps
-    assert found[True, "steps"] < found[False, "steps"]
-    with_guesses, without = found[True], found[False]
-    for text in set(with_guesses) | set(without):
-        assert abs(with_guesses[text] - without[text]) < 4 * (with_guesses[text] + without[text]) ** 0.5
-    assert len(with_guesses) > 3
+        taken.append((few, many))
+    few, many = map(sum, zip(*taken, strict=True))
+    assert few < many
