@@ -1,7 +1,8 @@
 """The real page in a real Chromium, on a scripted model and a home folder of its own.
 
 Without a Chromium these tests are deselected and the reason is printed: `make test` passes on a bare machine. On Debian
-`apt install chromium` brings one; CHROMIUM names another one.
+`apt install chromium` brings one; CHROMIUM names another one. Where there is a headless shell it is preferred: a whole
+Chromium draws its own menus for every page, which nobody sees.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def chromium() -> str | None:
     if find_spec("playwright") is None or find_spec("gradio") is None:
         return None
     named = os.environ.get("CHROMIUM")
-    names = [named] if named else ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"]
+    names = [named] if named else ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"]
     return next((path for name in names if (path := shutil.which(name))), None)
 
 

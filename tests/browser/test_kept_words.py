@@ -26,9 +26,11 @@ def box(tab: Any) -> Any:
     return tab.get_by_label("Problem", exact=True)
 
 
-def test_a_paste_over_the_limit_is_said_and_the_message_ends(tab, served, monkeypatch):
+def test_an_empty_problem_and_one_over_the_limit_are_explained_and_the_message_ends(tab, served, monkeypatch):
     monkeypatch.setattr(widgets, "SECONDS", 2.0)
     open_page(tab, served())
+    tab.get_by_role("button", name="Solve", exact=True).click()
+    tab.get_by_text("The problem is empty. Type it first.").first.wait_for()
     box(tab).fill(LONG)
     tab.get_by_role("button", name="Solve", exact=True).click()
     message = tab.get_by_text("The problem has 6,400 characters; at most 4,000 can be read.")
