@@ -10,7 +10,9 @@ from threading import Event, Lock, Thread
 
 import pytest
 
-from runtime.engines.base import EngineError, Sampling
+from runtime import settings
+from runtime.critic.critic import open_critic
+from runtime.engines.base import EngineError, Metered, Sampling
 from runtime.engines.openai import OpenAIEngine
 from runtime.engines.openai.server import Model, Server
 from runtime.types import Message
