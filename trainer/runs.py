@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Generator, Hashable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -65,7 +65,7 @@ class ResultFile:
 
 
 @contextmanager
-def _explained(place: Path) -> Iterator[None]:
+def _explained(place: Path) -> Generator[None]:
     try:
         yield
     except OSError as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 import secrets
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import ExitStack, aclosing, contextmanager
 
 from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
@@ -115,7 +115,7 @@ class Api:
             return await _whole(asked, follower, engine, request)
 
     @contextmanager
-    def _seat(self) -> Iterator[None]:
+    def _seat(self) -> Generator[None]:
         """Counts one of the AT_ONCE runs. Raises ApiError if there are as many already."""
         if self._running >= AT_ONCE:
             raise ApiError(f"{AT_ONCE} problems are being solved. Try again later.", 429, "busy", headers=AGAIN)
@@ -221,7 +221,7 @@ async def _followed(follower: Follower) -> AsyncGenerator[Progress | None]:
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
+def _explained() -> Generator[None]:
     """Turns our errors into ApiError, with the HTTP status for the client."""
     try:
         yield

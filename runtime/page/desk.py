@@ -275,7 +275,7 @@ class Desk:
     # Labels
 
     @contextmanager
-    def storing(self, kind: str) -> Iterator[None]:
+    def storing(self, kind: str) -> Generator[None]:
         """What a person says on a tab is stored in here. Raises StoreError; the next view then says why, and shows what
         is really stored."""
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from threading import RLock
 from typing import Any
@@ -93,7 +93,7 @@ class Frame:
             return self.desks[page]
 
     @contextmanager
-    def in_studio(self, request: gr.Request, kept: dict[str, Any] | None = None) -> Iterator[Desk]:
+    def in_studio(self, request: gr.Request, kept: dict[str, Any] | None = None) -> Generator[Desk]:
         """As `errors_shown`, for what only a page started with --studio may do. Asked at every act: its handler can be
         called without its tab."""
         desk = self.desk(request, kept)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from html import escape
 from typing import Any, Literal, TypedDict, get_args
@@ -78,7 +78,7 @@ def updates(changes: dict[Any, dict[str, Any]]) -> dict[Any, Any]:
 
 
 @contextmanager
-def errors_shown(desk: Desk) -> Iterator[None]:
+def errors_shown(desk: Desk) -> Generator[None]:
     """The boundary to the person: our errors become a message that stays long enough to be read, and goes."""
     try:
         yield

@@ -13,7 +13,7 @@ import multiprocessing
 import platform
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
@@ -209,7 +209,7 @@ def measure(engine: Engine, sizes: Sizes, names: Iterable[str] = tuple(WORKLOADS
 
 
 @contextmanager
-def opened(name: str, path: Path, settings: Settings) -> Iterator[Engine]:
+def opened(name: str, path: Path, settings: Settings) -> Generator[Engine]:
     """An engine on a model file, with the context and threads of the settings. Raises SoliloquyError."""
     with ExitStack() as stack:
         if name == "loop":

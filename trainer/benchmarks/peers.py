@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import time
 import urllib.request
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from itertools import accumulate
 from pathlib import Path
@@ -100,7 +100,7 @@ class PlainLoop:
 
 
 @contextmanager
-def llama_server(model: Path, slots: int, context: int, threads: int) -> Iterator[str]:
+def llama_server(model: Path, slots: int, context: int, threads: int) -> Generator[str]:
     """llama.cpp's own server, `slots` conversations of `context` tokens each at once. Yields the address to give to a
     client, such as http://127.0.0.1:8080/v1. Raises ServerError."""
     if not BINARY.is_file():
@@ -112,7 +112,7 @@ def llama_server(model: Path, slots: int, context: int, threads: int) -> Iterato
 
 
 @contextmanager
-def serving(command: Sequence[object], seconds: float = START_SECONDS) -> Iterator[str]:
+def serving(command: Sequence[object], seconds: float = START_SECONDS) -> Generator[str]:
     """A server of the OpenAI protocol on a free port of this computer, waited for until it answers and always stopped.
     Yields its address. Raises ServerError."""
     with socket.socket() as bound:

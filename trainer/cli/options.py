@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar, get_args
@@ -89,7 +89,7 @@ def sources_of(text: str | None, depth: Depth) -> tuple[str, ...]:
 @contextmanager
 def collected(
     path: Path, sources: str | None, adapter: str | None, limit: int | None, model: str | None, parallel: int
-) -> Iterator[tuple[JudgedEvidence, Settings]]:
+) -> Generator[tuple[JudgedEvidence, Settings]]:
     """The evidence on a file of judged attempts."""
     from trainer.data.sources import read_judged
     from trainer.evaluation.evidence import JudgedEvidence
@@ -117,7 +117,7 @@ def adapter_hashes(files: Mapping[str, Path] | None, engine: Engine, settings: S
 @contextmanager
 def opened(
     model: str | None, parallel: int, adapters: Mapping[str, Path] | None = None
-) -> Iterator[tuple[Engine, Settings]]:
+) -> Generator[tuple[Engine, Settings]]:
     from runtime import engines, settings
 
     chosen = settings.load(model=model)

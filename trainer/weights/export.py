@@ -6,7 +6,7 @@ It computes what peft computes, which `parity` measures; `merge` makes one file 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -225,7 +225,7 @@ def metadata(reader: GGUFReader, key: str) -> Any:
 
 
 @contextmanager
-def finished(out: Path) -> Iterator[Path]:
+def finished(out: Path) -> Generator[Path]:
     """Where to write a file that appears at `out` when it is whole. Raises ExportError if it cannot be written."""
     try:
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -102,7 +102,7 @@ def _write_merged(
     kinds = {tensor.name: _merged_type(tensor, tensor.name in deltas, whole) for tensor in base.tensors}
     for tensor in base.tensors:
         block, size = gguf.GGML_QUANT_SIZES[kinds[tensor.name]]
-        shape, bytes = [int(n) for n in reversed(tensor.shape)], int(tensor.n_elements) // block * size
+        shape, bytes = [int(n) for n in reversed(tensor.shape)], tensor.n_elements // block * size
         writer.add_tensor_info(tensor.name, shape, np.dtype(np.float16), bytes, kinds[tensor.name])
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -148,7 +148,7 @@ def _quantize(source: Path, target: Path, number: int) -> None:
 
 def _require_disk(base: GGUFReader, folder: Path) -> None:
     """For a 16-bit copy and what is made of it."""
-    needed = 4 * sum(int(tensor.n_elements) for tensor in base.tensors)
+    needed = 4 * sum(tensor.n_elements for tensor in base.tensors)
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise ExportError(f"Merging needs up to {size_text(needed)} of disk, and {size_text(free)} are free.")

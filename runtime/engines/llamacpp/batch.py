@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from threading import Event, Thread
 from typing import NamedTuple
@@ -79,7 +79,7 @@ class Breaker:
         self._thread.start()
 
     @contextmanager
-    def watching(self, worth_it: bool) -> Iterator[None]:
+    def watching(self, worth_it: bool) -> Generator[None]:
         """While a batch is decoded that takes long enough for somebody to want it broken off."""
         self._flag[0] = b"\0"
         if worth_it:

@@ -8,7 +8,7 @@ llama.cpp and uses a small context of its own, so an engine's context is never t
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
@@ -42,7 +42,7 @@ class Token(NamedTuple):
 
 
 @contextmanager
-def loaded(path: Path, extra_buffers: bool | None = None) -> Iterator[llama.llama_model_p]:
+def loaded(path: Path, extra_buffers: bool | None = None) -> Generator[llama.llama_model_p]:
     """The model of a file, freed at the end. Raises EngineError as `load_model` does."""
     model = load_model(path, extra_buffers)
     try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -79,7 +79,7 @@ def run(path: Path, extra_buffers: bool) -> None:
 
 
 @contextmanager
-def at_most(more: int) -> Iterator[None]:
+def at_most(more: int) -> Generator[None]:
     """Address space may grow by so many bytes. Not with a GPU's driver, which reserves what it never uses."""
     if resource is None or llama.llama_supports_gpu_offload():
         yield

@@ -12,7 +12,7 @@ from __future__ import annotations
 import ctypes
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -208,7 +208,7 @@ def _try_formats(
 
 
 @contextmanager
-def _workshop(folder: Path) -> Iterator[Path]:
+def _workshop(folder: Path) -> Generator[Path]:
     """A place for unfinished copies, emptied before and after: they are large, and a program may be killed."""
     workshop = folder / ".unfinished"
     shutil.rmtree(workshop, ignore_errors=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import fmean
@@ -111,7 +111,7 @@ def plot_curves(figure: Any, played: Played) -> None:
 
 
 @contextmanager
-def figure(path: Path) -> Iterator[Any]:
+def figure(path: Path) -> Generator[Any]:
     """A figure of matplotlib, saved as a PNG at the end."""
     import matplotlib
 
