@@ -164,7 +164,7 @@ def comparisons(db: Database) -> None:
 @migrations()
 def taken_back(db: Database) -> None:
     # An empty label withdraws the one before it.
-    db.table("latest_labels").drop()
+    db.view("latest_labels").drop()
     db.create_view(
         "latest_labels",
         "select * from labels where id in (select max(id) from labels group by run_id, coalesce(step_id, ''))"
@@ -182,7 +182,7 @@ def latest_by_order(db: Database) -> None:
         ("votes", "session_id", ""),
     ):
         view = f"latest_{table}"
-        db.table(view).drop()
+        db.view(view).drop()
         latest = f"select max(rowid) from {table} group by {group}"
         db.create_view(view, f"select * from {table} where rowid in ({latest}){more}")
 
