@@ -1,8 +1,8 @@
 # make app    set up .venv, fetch the model, open the app          (MODEL=qwen2.5-coder-0.5b make app takes another;
 #             seconds where llama.cpp can be had prebuilt or was compiled before, else minutes; NATIVE=1 make app compiles)
-# make test   set up .venv, fetch the small test model, run lint, import contracts and all tests
+# make test   set up .venv, fetch the small test model, run lint, import contracts, types and all tests
 # make test-browser   every browser test and whatever takes minutes: labels become an adapter, kills while labels arrive
-# make lint   ruff and the import contracts alone
+# make lint   ruff, the import contracts and the types alone
 # make llama-server   build llama.cpp's own server, which benchmarks and a test compare with (some ten minutes)
 # make critic train the smallest base's critic on from the one in use, from training examples to the gate (some 15 minutes)
 # make bench  measure our engine beside llama.cpp's server and the plain loop (ARGS=--quick make bench: two minutes)
@@ -34,6 +34,7 @@ lint: .venv/tests.ready
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports
+	@$(BIN)/pyrefly check
 
 bench: .venv/trainer.ready
 	@$(MAKE) --no-print-directory llama-server || echo "Going on without llama-server." >&2

@@ -77,8 +77,8 @@ def _explained(place: Path) -> Iterator[None]:
 
 def model_of(engine: Engine) -> dict[str, str | None]:
     """Which model an engine asks, for the name of a run: two files may have the same name."""
-    is_file = engine.path is not None and engine.path.is_file()
-    return {"model": engine.model, "model_sha256": sha256_of(engine.path) if is_file else None}
+    path = engine.path
+    return {"model": engine.model, "model_sha256": sha256_of(path) if path and path.is_file() else None}
 
 
 def run_missing(

@@ -139,11 +139,11 @@ class Stream(StreamingResponse):
 
     def __init__(self, pieces: AsyncGenerator[str], seat: ExitStack) -> None:
         super().__init__(pieces, media_type="text/event-stream", headers={"Cache-Control": "no-cache"})
-        self._seat = seat
+        self._pieces, self._seat = pieces, seat
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         with self._seat:
-            async with aclosing(self.body_iterator):
+            async with aclosing(self._pieces):
                 await super().__call__(scope, receive, send)
 
 
@@ -233,14 +233,16 @@ def _explained() -> Iterator[None]:
         raise ApiError(str(error), 503, "not_ready") from error
 
 
-def _refuse_failed(ended: Progress) -> Run:
+def _refuse_failed(ended: Progress | None) -> Run:
     """The finished run. Raises ApiError if it failed."""
+    if ended is None:
+        raise ApiError("The run ended without a result. Ask again.", 500, "run_failed", headers=NOT_AGAIN)
     run, event = ended.run, ended.event
     if run.status != "failed":
         return run
     if isinstance(event, Failed) and event.kind == ContextOverflow.kind:
-        raise ApiError(run.transcript.talk.outcome.note, 400, "context_length_exceeded", "messages")
-    raise ApiError(run.transcript.talk.outcome.note, 500, "run_failed", headers=NOT_AGAIN)
+        raise ApiError(run.outcome.note, 400, "context_length_exceeded", "messages")
+    raise ApiError(run.outcome.note, 500, "run_failed", headers=NOT_AGAIN)
 
 
 def _texts(latest: Progress | None) -> tuple[tuple[str, str], ...]:

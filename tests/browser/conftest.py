@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -38,6 +39,13 @@ def chromium() -> str | None:
     named = os.environ.get("CHROMIUM")
     names = [named] if named else ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"]
     return next((path for name in names if (path := shutil.which(name))), None)
+
+
+def unused_port() -> int:
+    """A port that the system picks, so that tests in other processes do not look for one in the same place."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -72,7 +80,7 @@ def served(tmp_path: Path) -> Iterator[Callable[..., Served]]:
         tutor = engine or Tutor()
         load = (lambda: tutor) if isinstance(tutor, ScriptedEngine) else tutor
         page = app.build(Loading(load), settings, log, studio, unkept)
-        address = serving.serve(page, settings, "127.0.0.1", uploads=studio)
+        address = serving.serve(page, settings, "127.0.0.1", unused_port(), uploads=studio)
         up.append((page, log))
         return Served(address, tmp_path, log, page)
 

@@ -64,7 +64,7 @@ def test_commands_and_options_of_earlier_releases_are_read_and_todays_name_is_sa
 
 def test_names_of_earlier_releases_are_not_shown(tmp_path):
     shown = CliRunner().invoke(app, ["--help"]).stdout
-    assert "calibrate" in shown and not any(f" {name} " in shown for name in former.COMMANDS)
+    assert "calibrate" in shown and not {*former.COMMANDS} & {*get_command(app).commands}
     given = ["weigh", "--trajectories", str(tmp_path / "none.jsonl"), "--out", str(tmp_path / "w.json")]
     refused = CliRunner().invoke(app, [*given, "--witnesses", "model,mood"])
     assert refused.exit_code == 2

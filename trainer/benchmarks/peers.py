@@ -69,7 +69,7 @@ class PlainLoop:
         written = sampling.max_tokens if cut else len(self._chat.tokens(text))
         return Completion(text, "length" if cut else "stop", self.count(messages), written)
 
-    def sample(self, requests: Iterable[Messages], sampling: Sampling, n: int = 1) -> Iterator[list[Completion]]:
+    def sample(self, requests: Iterable[Messages], sampling: Sampling, n: int = 1) -> Generator[list[Completion]]:
         for number, messages in enumerate(requests):
             seeds = range(sampling.seed + number * n, sampling.seed + (number + 1) * n)
             replies = [self._create(messages, sampling, seed, stream=False) for seed in seeds]
@@ -146,4 +146,4 @@ def _wait_until_healthy(process: subprocess.Popen, url: str, seconds: float, log
     happened = "did not answer in time" if process.poll() is None else f"ended with code {process.returncode}"
     log.seek(0)
     last = "\n".join(log.read().splitlines()[-12:])
-    raise ServerError(f"{Path(process.args[0]).name} {happened}. The end of its log:\n{last}")
+    raise ServerError(f"llama-server {happened}. The end of its log:\n{last}")

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, get_args
+from typing import TYPE_CHECKING, Annotated, TypeVar, get_args
 
 import typer
 
@@ -49,11 +49,14 @@ def modes_of(text: str) -> list[str]:
     return known(",".join(map(mode_name, listed(text))), "modes", (*get_args(Mode), ORACLE))
 
 
-def known(text: str, what: str, names: Sequence[str]) -> list[str]:
+Name = TypeVar("Name", bound=str)
+
+
+def known(text: str, what: str, names: Sequence[Name]) -> list[Name]:
     given = listed(text)
     if unknown := [name for name in given if name not in names]:
         raise typer.BadParameter(f"{', '.join(unknown)}: {what} are {', '.join(names)}")
-    return given
+    return [name for one in given for name in names if name == one]
 
 
 def adapter_files(text: str | None) -> dict[str, Path] | None:

@@ -38,7 +38,7 @@ class Delta:
     scale: float
 
 
-def merge(base_gguf: Path, adapter_gguf: Path, out: Path, quantization: Quantization = "Q4_K_M") -> None:
+def merge(base_gguf: Path, adapter_gguf: Path, out: Path, quantization: str = "Q4_K_M") -> None:
     """Write a base with a plain adapter added to its weights. Tokenizer, chat template and all other metadata stay as
     they are, and so does every weight that the adapter leaves alone if it already has the type that is asked for.
     Raises ExportError."""
@@ -142,7 +142,7 @@ def _copy_metadata(base: GGUFReader, writer: GGUFWriter, file_type: LlamaFileTyp
 def _quantize(source: Path, target: Path, number: int) -> None:
     params = llama.llama_model_quantize_default_params()
     params.ftype, params.allow_requantize = number, True
-    if llama.llama_model_quantize(str(source).encode(), str(target).encode(), ctypes.byref(params)) != 0:
+    if llama.llama_model_quantize(str(source).encode(), str(target).encode(), ctypes.pointer(params)) != 0:
         raise ExportError("llama.cpp cannot quantize the merged model. Choose F16, which needs no quantization.")
 
 

@@ -69,11 +69,11 @@ class Breaker:
     reads a string that is empty until somebody writes a letter into it.
     """
 
-    def __init__(self, context: int, asked: Callable[[], bool]) -> None:
+    def __init__(self, context: llama.llama_context_p, asked: Callable[[], bool]) -> None:
         self._asked, self._flag = asked, ctypes.create_string_buffer(2)
         library = ctypes.cdll.msvcrt if sys.platform == "win32" else ctypes.CDLL(None)
         self._strlen = ctypes.cast(library.strlen, llama.ggml_abort_callback)
-        llama.llama_set_abort_callback(context, self._strlen, ctypes.addressof(self._flag))
+        llama.llama_set_abort_callback(context, self._strlen, ctypes.cast(self._flag, ctypes.c_void_p))
         self._watched, self._closing = Event(), False
         self._thread = Thread(target=self._watch, name="llama.cpp cancel", daemon=True)
         self._thread.start()
