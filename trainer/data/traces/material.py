@@ -15,12 +15,12 @@ from runtime.problems import wordproblems
 from runtime.problems.worked import Worked
 from runtime.search.solutions import numbers_in
 from runtime.text import LineReader, language_of
-from runtime.types import Problem
+from runtime.types import LabelledTrajectory, Problem
 from trainer.data.critiques.records import Record, read_records
 from trainer.data.errors import InjectionError, inject_random
 from trainer.data.errors.comments import explain_right
 from trainer.data.gsm8k import gsm8k_problems, worked_from_gsm8k
-from trainer.data.sources import JudgedAttempt, read_graded
+from trainer.data.sources import read_graded
 from trainer.data.traces.trace import WORDS, Told, Trace, smoothed
 
 _SIGNS = {r"\times": "×", r"\cdot": "×", r"\div": "/", r"\%": "%", r"\$": "$"}
@@ -80,7 +80,7 @@ def from_worked(worked: Worked, seed: int) -> Trace:
     return Trace(worked.problem, tuple(told), worked.result)
 
 
-def from_attempt(worked: Worked, attempt: JudgedAttempt) -> Trace:
+def from_attempt(worked: Worked, attempt: LabelledTrajectory) -> Trace:
     """A judged attempt as the talk of who made it: right steps are nodded to, the first error is doubted, and the steps
     of the solution that are still missing mend it."""
     place, steps = attempt.first_error, attempt.steps
@@ -98,7 +98,7 @@ def _missing(worked: Worked, begun: Sequence[str]) -> Sequence[str]:
     return worked.lines[next(new, len(worked.lines)) :]
 
 
-def _doubt(attempt: JudgedAttempt) -> str:
+def _doubt(attempt: LabelledTrajectory) -> str:
     """What is wrong with the first error: a false equation is put right."""
     language, step = language_of(attempt.problem.text), attempt.steps[attempt.first_error or 0]
     false = next((one for one in arithmetic.check(step) if one.verdict == "incorrect"), None)
