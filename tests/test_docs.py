@@ -104,7 +104,7 @@ def test_every_command_is_one_that_its_program_takes(document, words):
         (["log", "--limit", "many"], "integer"),
     ],
 )
-def test_a_command_that_does_not_exist_is_found(words, why):
+def test_an_unknown_command_or_option_is_detected(words, why):
     with pytest.raises(Exception, match=why):
         parse(MODULES["runtime"], "runtime", words)
 
@@ -134,7 +134,7 @@ def invoked(words: list[str]):
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("document", DOCUMENTS[:4])
-def test_quick_commands_do_what_the_document_promises(document, workshop):
+def test_the_quick_commands_of_a_document_succeed(document, workshop):
     quick = [
         words[2:]
         for words in commands_of(TEXTS[document])

@@ -67,7 +67,7 @@ def reload(tab: Any) -> None:
     tab.locator(".sq-step:visible").first.wait_for()
 
 
-def test_steps_stream_and_show_who_checked_them(tab, served):
+def test_steps_stream_and_show_their_evidence(tab, served):
     open_page(tab, served(Tutor(delay=0.03)))
     solve(tab, mode="With a checker", wait=False)
     tab.locator('.sq-step[data-state="streaming"]').first.wait_for()
@@ -182,7 +182,7 @@ def test_stop_keeps_the_steps_and_frees_the_page(tab, served):
 
 
 @pytest.mark.parametrize("key", ["", "Shift+Enter", "Control+Enter"])
-def test_esc_right_after_asking_is_not_lost(tab, served, key):
+def test_esc_right_after_starting_is_not_lost(tab, served, key):
     open_page(tab, served(Tutor(delay=0.3, first=COUNTING)))
     tab.get_by_label("Full solution", exact=True).check()
     tab.get_by_label("Problem", exact=True).fill(PROBLEM)
@@ -224,7 +224,7 @@ def test_two_browsers_at_once_wait_for_each_other_and_keep_their_own_work(tab, b
     context.close()
 
 
-def test_the_first_questions_of_a_page_find_the_session_that_the_browser_remembers(tmp_path, monkeypatch):
+def test_the_first_requests_of_a_page_find_the_session_of_its_browser(tmp_path, monkeypatch):
     import app  # which sees to the environment before Gradio is imported
 
     seconds = iter([0.5, 0.1])
@@ -245,7 +245,7 @@ def test_the_first_questions_of_a_page_find_the_session_that_the_browser_remembe
     assert opened[page.kept]["value"]["session"] == page.desk(request).session.id
 
 
-def test_hostile_text_is_shown_and_never_obeyed(tab, served):
+def test_hostile_text_is_shown_and_never_executed(tab, served):
     hostile = "<img src=http://evil.example/x.png onerror=\"document.title='owned'\"> ${alert(1)} {{x}} $5"
     open_page(tab, served(Tutor(first=[hostile, "The answer is <b>1</b>."])))
     solve(tab)
@@ -254,14 +254,14 @@ def test_hostile_text_is_shown_and_never_obeyed(tab, served):
     assert tab.title() == "Soliloquy"
 
 
-def test_the_page_asks_nobody_else(tab, served):
+def test_the_page_makes_no_other_requests(tab, served):
     page = served()
     open_page(tab, page)
     solve(tab)
     assert [url for url in tab.asked if not url.startswith((urljoin(page.address, "/"), "data:", "blob:"))] == []
 
 
-def test_the_language_changes_every_text_and_is_remembered(tab, served):
+def test_switching_the_language_changes_every_text_and_is_remembered(tab, served):
     open_page(tab, served())
     solve(tab)
     before = visible_texts(tab)
@@ -308,7 +308,7 @@ def test_an_empty_problem_is_explained(tab, served):
     expect(tab.get_by_role("button", name="Solve", exact=True)).to_be_enabled()
 
 
-def test_without_a_model_the_page_says_what_to_do_and_goes_on_once_there_is_one(tab, served):
+def test_without_a_model_the_page_shows_a_remedy_and_continues_once_there_is_one(tab, served):
     found: list[Tutor] = []
 
     def load() -> Tutor:

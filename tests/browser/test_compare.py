@@ -40,7 +40,7 @@ def heads(tab: Any) -> Any:
     return tab.locator(".sq-place")
 
 
-def test_three_solutions_a_blind_vote_and_all_of_it_again_after_a_reload(tab, served):
+def test_a_comparison_with_its_blind_vote_survives_a_reload(tab, served):
     page = served(Tutor(), studio=True)
     compare(tab, page)
     tab.get_by_role("button", name="C is better").wait_for()
@@ -71,7 +71,7 @@ def test_three_solutions_a_blind_vote_and_all_of_it_again_after_a_reload(tab, se
     assert all(address.startswith((urljoin(page.address, "/"), "data:", "blob:")) for address in tab.asked)
 
 
-def test_earlier_work_lists_a_comparison_once_and_opens_it_whole(tab, served):
+def test_earlier_work_lists_a_comparison_once_and_reopens_it(tab, served):
     page = served(Tutor(), studio=True)
     compare(tab, page)
     tab.get_by_role("button", name="C is better").click()
@@ -96,7 +96,7 @@ def test_earlier_work_lists_a_comparison_once_and_opens_it_whole(tab, served):
     expect(tab.locator(".sq-step")).to_have_count(0)
 
 
-def test_columns_fill_while_they_are_written_and_stop_ends_them(tab, served):
+def test_columns_stream_and_stop_ends_them(tab, served):
     page = served(Tutor(delay=0.4, first=COUNTING), studio=True)
     compare(tab, page)
     first = tab.locator(".sq-column").nth(0)
@@ -109,7 +109,7 @@ def test_columns_fill_while_they_are_written_and_stop_ends_them(tab, served):
     expect(tab.get_by_role("button", name="A is better")).to_be_hidden()
 
 
-def test_esc_right_after_asking_is_not_lost(tab, served):
+def test_esc_right_after_starting_is_not_lost(tab, served):
     compare(tab, served(Tutor(delay=0.4, first=COUNTING), studio=True))
     tab.keyboard.press("Escape")
     tab.get_by_text("so there is no vote on it").wait_for()
@@ -129,7 +129,7 @@ def test_columns_stand_side_by_side_or_below_each_other(tab, served):
     assert tab.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-def test_without_the_right_nothing_can_be_compared(served):
+def test_without_permission_comparisons_are_refused(served):
     page = served()
     handlers = {
         n: one for n, one in page.blocks.fns.items() if isinstance(getattr(one.fn, "__self__", None), CompareTab)

@@ -140,7 +140,7 @@ def test_one_step_at_a_time_shows_the_next_step_and_keeps_the_focus(tab, served)
     expect(tab.locator(".sq-answer-text:visible")).to_have_text("88364236")
 
 
-def test_an_own_answer_is_compared_and_ours_is_not_told(tab, served):
+def test_an_own_answer_is_compared_without_revealing_the_solution(tab, served):
     wire = Wire(tab)
     open_page(tab, served(Tutor(first=STEPS)))
     ask(tab, "Hints only")
@@ -175,7 +175,7 @@ def test_a_raw_call_gives_no_step_in_hints_only(tab, served):
     assert wire.tells() == []
 
 
-def test_why_says_what_the_witnesses_said_without_asking_anybody(tab, served):
+def test_why_shows_the_stored_evidence_without_a_request(tab, served):
     open_page(tab, served())
     solve(tab, mode="With a checker")
     first = card(tab, 1)
@@ -191,7 +191,7 @@ def test_why_says_what_the_witnesses_said_without_asking_anybody(tab, served):
     expect(reasons).to_be_hidden()
 
 
-def test_a_step_is_tried_again_and_the_old_version_stays_in_sight(tab, served):
+def test_a_step_is_tried_again_and_the_old_version_stays_visible(tab, served):
     page = served()
     open_page(tab, page)
     solve(tab)  # no checking: the wrong solution stands
@@ -207,7 +207,7 @@ def test_a_step_is_tried_again_and_the_old_version_stays_in_sight(tab, served):
     expect(tab.locator(".sq-answer-text:visible")).to_have_text("7")
 
 
-def test_a_second_opinion_is_asked_for_and_the_outvoted_solution_stays_in_sight(tab, served):
+def test_a_second_opinion_keeps_the_outvoted_solution_visible(tab, served):
     page = served()
     open_page(tab, page)
     solve(tab)  # no checking: the wrong solution stands
@@ -269,7 +269,7 @@ class Voters(Tutor):
             yield replies
 
 
-def test_a_second_opinion_says_how_far_it_is_and_what_the_answers_were(tab, served):
+def test_a_second_opinion_shows_its_progress_and_its_answers(tab, served):
     open_page(tab, served(Voters()))
     solve(tab)
     tab.get_by_role("button", name="Get a second opinion").click()
@@ -281,7 +281,7 @@ def test_a_second_opinion_says_how_far_it_is_and_what_the_answers_were(tab, serv
 DIVIDED = [f"She keeps {n} + 1 = {n + 1} of them.\nThe answer is {n + 1}." for n in (20, 30, 40, 50)]
 
 
-def test_a_second_opinion_that_is_divided_takes_the_green_off_the_steps(tab, served):
+def test_a_divided_second_opinion_removes_the_green_from_the_steps(tab, served):
     first = "Ann has 3 * 4 = 12 apples.\nShe keeps 12 - 5 = 7 of them.\nThe answer is 7."
     open_page(tab, served(ScriptedEngine([first, *DIVIDED]), depth="quick"))
     solve(tab, mode="With a checker")
@@ -306,7 +306,7 @@ MISSING = "The problem does not say how many apples are in a bag.\nWe cannot cal
         (["3 * 4 = 12\n" * 40], "no_answer", "without an answer", "I was repeating myself"),
     ],
 )
-def test_what_nobody_could_check_is_neither_green_nor_praised(tab, served, replies, state, status, note):
+def test_an_unchecked_solution_is_neither_green_nor_praised(tab, served, replies, state, status, note):
     open_page(tab, served(ScriptedEngine(replies), depth="quick"))
     solve(tab, mode="With a checker")
     expect(tab.locator(f'.sq[data-state="{state}"]')).to_have_count(1)

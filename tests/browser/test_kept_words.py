@@ -25,7 +25,7 @@ def box(tab: Any) -> Any:
     return tab.get_by_label("Problem", exact=True)
 
 
-def test_a_paste_over_the_limit_is_said_and_the_message_ends(tab, served, monkeypatch):
+def test_a_paste_over_the_limit_is_reported_and_the_message_disappears(tab, served, monkeypatch):
     monkeypatch.setattr(widgets, "SECONDS", 2.0)
     open_page(tab, served())
     box(tab).fill(LONG)
@@ -36,7 +36,7 @@ def test_a_paste_over_the_limit_is_said_and_the_message_ends(tab, served, monkey
     expect(message).to_have_count(0)
 
 
-def test_errors_are_told_in_the_language_of_the_page(tab, served):
+def test_errors_are_shown_in_the_pages_language(tab, served):
     open_page(tab, served())
     tab.get_by_role("combobox", name="Language").click()
     tab.get_by_role("option", name="简体中文").click()
@@ -46,7 +46,7 @@ def test_errors_are_told_in_the_language_of_the_page(tab, served):
     tab.get_by_text("题目有 6,400 个字符，最多能读 4,000 个。").first.wait_for()
 
 
-def test_what_was_typed_survives_a_reload_and_new_problem_clears_it(tab, served):
+def test_typed_text_survives_a_reload_and_new_problem_clears_it(tab, served):
     open_page(tab, served())
     box(tab).fill("Half a problem")
     tab.get_by_role("tab", name="Check my work").click()
@@ -62,7 +62,7 @@ def test_what_was_typed_survives_a_reload_and_new_problem_clears_it(tab, served)
     expect(box(tab)).to_have_value("")
 
 
-def test_what_was_typed_survives_a_server_that_was_started_again(tab, served):
+def test_typed_text_survives_a_restart_of_the_server(tab, served):
     page = served()
     open_page(tab, page)
     box(tab).fill(PROBLEM)

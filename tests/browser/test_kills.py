@@ -62,7 +62,7 @@ def stored(page: Any) -> set[str]:
     return {row["reason"] for row in page.labels()}
 
 
-def test_every_acknowledged_label_outlives_a_kill(rating):
+def test_every_acknowledged_label_survives_a_kill(rating):
     number, run, page = rating
     rng, kept = random.Random(0), []
     for kill in range(KILLS):
@@ -92,7 +92,7 @@ def test_every_acknowledged_label_outlives_a_kill(rating):
     assert not set(kept) - there
 
 
-def test_a_burst_of_a_thousand_labels_is_stored_whole(rating):
+def test_a_burst_of_a_thousand_labels_is_stored_completely(rating):
     number, run, page = rating
     with (
         program(page.home, page.home / "no-models", "--no-browser", "--studio") as app,

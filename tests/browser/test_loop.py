@@ -73,7 +73,7 @@ def rate(tab: Any, attempt: JudgedAttempt, corrected: str) -> None:
     tab.keyboard.press("Control+Enter")
 
 
-def test_what_a_collector_says_becomes_an_adapter_that_is_used_and_taken_back(tab, tmp_path):
+def test_ratings_become_an_adapter_that_can_be_used_and_taken_back(tab, tmp_path):
     started, truth = time.monotonic(), attempts()
     file = tmp_path / "attempts.jsonl"
     rows = ({"problem": text, "steps": attempt.steps} for text, (attempt, _) in truth.items())

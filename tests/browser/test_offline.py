@@ -32,7 +32,7 @@ def can_be_alone() -> bool:
 
 
 @pytest.mark.skipif(not can_be_alone(), reason="this system gives no process a network of its own")
-def test_with_no_network_at_all_every_tab_opens_a_problem_is_solved_and_nobody_is_asked(tmp_path):
+def test_without_a_network_every_tab_works_and_no_request_leaves_the_machine(tmp_path):
     done = subprocess.run([*ALONE, sys.executable, __file__, str(tmp_path)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout.splitlines()[-1])

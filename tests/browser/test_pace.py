@@ -51,7 +51,7 @@ def told(what: str, milliseconds: list[float]) -> None:
     print(f"{what}: {listed} s", flush=True)
 
 
-def test_what_a_student_waits_for(browser, tmp_path):
+def test_a_students_waiting_times_are_within_their_limits(browser, tmp_path):
     with program(tmp_path, MODELS, "--no-browser", "--model", BASE) as app:
         paints = []
         for _ in range(3):

@@ -58,7 +58,7 @@ def test_an_earlier_run_is_found_and_shown_again_on_its_tab(tab, two_runs):
     tab.get_by_text("Nothing was found.").wait_for()
 
 
-def test_one_is_deleted_after_a_second_question_and_nothing_else_is(tab, two_runs):
+def test_a_run_is_deleted_after_a_confirmation_and_no_other_is(tab, two_runs):
     unfold(tab, "Tom reads")
     row(tab, "Tom reads").get_by_role("button", name="Delete").click()
     row(tab, "Tom reads").get_by_role("button", name="Keep it").click()
@@ -71,7 +71,7 @@ def test_one_is_deleted_after_a_second_question_and_nothing_else_is(tab, two_run
 
 
 @pytest.mark.parametrize(("name", "ending"), [("Save as Markdown", "md"), ("Save for printing", "html")])
-def test_one_is_saved_as_a_file(tab, two_runs, name, ending):
+def test_a_run_is_saved_as_a_file(tab, two_runs, name, ending):
     unfold(tab, "Ann has")
     with tab.expect_download() as waiting:
         row(tab, "Ann has").get_by_role("button", name=name).click()
@@ -84,7 +84,7 @@ def test_one_is_saved_as_a_file(tab, two_runs, name, ending):
         expect(tab.get_by_role("heading", name="Worked with Soliloquy")).to_have_count(1)
 
 
-def test_nothing_more_is_stored_once_it_is_turned_off(tab, two_runs):
+def test_turning_storage_off_takes_effect_at_once(tab, two_runs):
     tab.get_by_label("Keep my work on this machine").uncheck()
     tab.get_by_text("Storing is turned off").wait_for()
     solve(tab, "Five and five?")
@@ -159,7 +159,7 @@ def test_more_than_twenty_are_listed_on_demand_and_that_is_said(tab, many_runs):
     tab.get_by_text("The newest 20 are listed.").wait_for()
 
 
-def test_the_acts_of_the_last_entry_open_where_they_are_seen(tab, many_runs):
+def test_the_menu_of_the_last_entry_opens_inside_the_window(tab, many_runs):
     last = tab.locator(".sq-past-row").last
     last.locator(".sq-past-more").click()
     for name in ("Save as Markdown", "Delete"):

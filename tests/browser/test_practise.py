@@ -107,7 +107,7 @@ def press(tab: Any, name: str) -> None:
     tab.keyboard.press("Enter")
 
 
-def test_practise_from_a_wrong_line_to_the_answer_and_a_harder_problem(tab, practising):
+def test_practising_leads_from_a_wrong_line_to_the_answer_and_a_harder_problem(tab, practising):
     first = worked(tab)
     right, last = first.lines[0], first.lines[1]
     type_lines(tab, ["3 + 4 = 8"])
@@ -132,7 +132,7 @@ def test_practise_from_a_wrong_line_to_the_answer_and_a_harder_problem(tab, prac
     assert [(run["kind"], run["mode"], run["status"]) for run in runs] == [("check", PRACTISED, "settled")] * 3
 
 
-def test_two_solutions_asked_for_make_it_easier(tab, practising):
+def test_two_shown_solutions_make_the_next_problem_easier(tab, practising):
     for _ in range(2):
         solution = worked(tab).lines
         expect(tab.locator(".sq-solution section")).to_have_count(0)
@@ -145,7 +145,7 @@ def test_two_solutions_asked_for_make_it_easier(tab, practising):
     tab.get_by_text("This one takes 1 step.").wait_for()
 
 
-def test_the_answer_reaches_the_browser_only_with_the_student(tab, practising):
+def test_the_answer_reaches_the_browser_only_when_the_student_writes_it(tab, practising):
     problem = worked(tab)
     type_lines(tab, ["3 + 4 = 8"])
     tab.get_by_text("Work this out once more").wait_for()
@@ -156,7 +156,7 @@ def test_the_answer_reaches_the_browser_only_with_the_student(tab, practising):
     assert [line for line in problem.lines if was_sent(tab, line)] == list(problem.lines)
 
 
-def test_esc_gives_nothing_away(tab, practising):
+def test_esc_reveals_nothing(tab, practising):
     problem = worked(tab)
     tab.get_by_role("button", name="Show me the solution", exact=True).focus()
     tab.keyboard.press("Escape")
@@ -165,7 +165,7 @@ def test_esc_gives_nothing_away(tab, practising):
     assert not [line for line in problem.lines if was_sent(tab, line)]
 
 
-def test_a_problem_stays_over_a_reload_and_the_wishes_are_followed(tab, practising):
+def test_a_problem_survives_a_reload_and_the_options_are_followed(tab, practising):
     choose(tab, "Measuring")
     tab.get_by_role("radio", name="3", exact=True).check()
     tab.get_by_text("This one takes 3 steps.").wait_for()

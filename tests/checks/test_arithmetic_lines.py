@@ -505,12 +505,12 @@ def test_a_right_line_is_confirmed(line):
 
 
 @pytest.mark.parametrize("line", SILENT)
-def test_a_line_that_nobody_can_judge_is_neither_accused_nor_confirmed(line):
+def test_an_undecidable_line_is_unsure(line):
     assert verdict(check(line)) is None, check(line)
 
 
 @pytest.mark.parametrize("line", NOT_FALSE)
-def test_a_line_that_may_be_right_is_not_accused(line):
+def test_a_line_that_may_be_right_is_not_called_incorrect(line):
     assert verdict(check(line)) != "incorrect", check(line)
 
 
@@ -547,7 +547,7 @@ BESIDE = [
 
 @given(st.integers(2, 99), st.integers(2, 99), st.integers(1, 9), st.sampled_from(BESIDE), st.sampled_from("+×"))
 @settings(max_examples=200, deadline=None)
-def test_what_stands_beside_an_equation_hides_nothing(a, b, off, manner, sign):
+def test_text_around_an_equation_does_not_hide_an_error(a, b, off, manner, sign):
     value = a + b if sign == "+" else a * b
     assert verdict(check(manner.format(f"{a} {sign} {b} = {value}"))) == "correct"
     assert verdict(check(manner.format(f"{a} {sign} {b} = {value + off}"))) == "incorrect"
@@ -555,7 +555,7 @@ def test_what_stands_beside_an_equation_hides_nothing(a, b, off, manner, sign):
 
 @given(st.integers(2, 999), st.integers(2, 99), st.integers(1, 9))
 @settings(max_examples=100, deadline=None)
-def test_a_calculator_mark_is_one_equation_with_what_stands_around_it(a, b, off):
+def test_a_calculator_mark_and_the_text_around_it_are_one_equation(a, b, off):
     (one,) = check(f"It is {a}*{b}=<<{a}*{b}={a * b}>>{a * b} in all.")[:1]
     assert one.verdict == "correct"
     assert verdict(check(f"It is {a}*{b}=<<{a}*{b}={a * b}>>{a * b} in all.")) == "correct"
@@ -594,7 +594,7 @@ PIECES += [
 
 @given(st.lists(st.sampled_from(PIECES), max_size=400), st.integers(1, 40))
 @settings(max_examples=150, deadline=None)
-def test_no_line_of_two_thousand_characters_is_a_burden(pieces, times):
+def test_lines_of_two_thousand_characters_are_checked_within_the_time_limit(pieces, times):
     line = ("".join(pieces) * times)[:2000]
     assert pace.units(lambda: check(line), rounds=1) < 2 * pace.SOON
 
@@ -616,5 +616,5 @@ def test_no_line_of_two_thousand_characters_is_a_burden(pieces, times):
         "1=2=" * 500,
     ],
 )
-def test_the_worst_lines_are_checked_at_once(line):
+def test_the_worst_lines_are_checked_within_the_time_limit(line):
     assert pace.units(lambda: check(line)) < 2 * pace.SOON

@@ -32,13 +32,13 @@ PLANTED = sorted((ROOT / "data" / "seed" / "planted").glob("*.txt"))
         *(f"models {c}" for c in ("list", "pull", "add")),
     ],
 )
-def test_every_command_has_help_and_says_what_it_does(command):
+def test_every_command_of_the_runtime_has_help(command):
     finished = run(*command.split(), "--help")
     assert finished.returncode == 0
     assert "Usage" in finished.stdout
 
 
-def test_every_stage_of_the_trainer_has_help_and_says_what_it_does():
+def test_every_command_of_the_trainer_has_help():
     assert run("--help", module="trainer").returncode == 0
     stages = get_command(app).commands
     assert {"evaluate", "evaluate-critic", "calibrate", "weigh", "labels", "problems", "critiques", "lessons"} <= set(
@@ -50,7 +50,7 @@ def test_every_stage_of_the_trainer_has_help_and_says_what_it_does():
         assert CliRunner().invoke(app, [name, "--help"]).exit_code == 0, name
 
 
-def test_what_the_first_release_called_calibrate_and_sources_is_still_understood(tmp_path):
+def test_the_first_releases_names_of_calibrate_and_sources_still_work(tmp_path):
     shown = CliRunner().invoke(app, ["--help"]).stdout
     assert "calibrate" in shown and "weigh " not in shown
     for command, out in (("weigh", ["--out", str(tmp_path / "w.json")]), ("evaluate-critic", [])):
@@ -83,7 +83,7 @@ def test_help_of_the_log_loads_nothing_heavy():
     ("problem", "word"),
     [("", "empty"), ("x" * 100_000, "100,000 characters"), ("1 + \x01\ufffd\ufffd\ufffd", "not text")],
 )
-def test_an_unusable_problem_is_refused_in_one_sentence(problem, word):
+def test_an_unusable_problem_is_refused_with_a_message(problem, word):
     refused(run("solve", problem), word)
 
 
@@ -102,7 +102,7 @@ def test_without_any_model_the_remedy_is_named(tmp_path):
     refused(run("solve", "1 + 1?", SOLILOQUY_MODELS=str(tmp_path / "none")), "models pull")
 
 
-def test_a_database_of_a_newer_version_is_left_alone(home):
+def test_a_database_of_a_newer_version_is_not_changed(home):
     log = SessionLog(home / "soliloquy.db")
     log.db["_sqlite_migrations"].insert({"migration_set": "soliloquy", "name": "from_the_future", "applied_at": "2030"})
     log.close()
@@ -145,7 +145,7 @@ def test_planted_wrong_arithmetic_is_named_at_its_step(number, small_model):
 
 
 @pytest.mark.model
-def test_what_was_rated_with_consent_is_exported_whole_or_not_at_all(home, small_model):
+def test_ratings_with_consent_are_exported_completely_or_not_at_all(home, small_model):
     result = json.loads(run("solve", "What is 2 + 3?", "--json", "--mode", "plain", "--model", small_model).stdout)
     log = SessionLog(home / "soliloquy.db")
     log.add_label(result["run"], None, Feedback(rating=1, consent=True))
@@ -163,6 +163,6 @@ def test_the_trainers_options_of_earlier_releases_still_work(option, tmp_path):
 
 
 @pytest.mark.parametrize(("command", "old"), [("evaluate-critic", "voice"), ("weigh", "voice"), ("promote", "voice")])
-def test_an_option_of_an_earlier_release_is_another_name_of_the_one_of_today(command, old):
+def test_an_old_option_name_is_an_alias_of_the_new_one(command, old):
     [option] = [p for p in get_command(app).commands[command].params if f"--{old}" in p.opts]
     assert option.opts[0] in ("--adapter", "--role")

@@ -66,12 +66,12 @@ def streams(monkeypatch):
         ),
     ],
 )
-def test_every_end_has_an_exit_code_and_at_most_a_sentence(by, code, said, capfd):
+def test_every_error_has_an_exit_code_and_at_most_one_sentence(by, code, said, capfd):
     assert ended(by) == code
     assert capfd.readouterr().err == said
 
 
-def test_a_fault_of_the_program_keeps_its_traceback():
+def test_a_bug_keeps_its_traceback():
     with pytest.raises(ZeroDivisionError):
         run_command_line(lambda: print(1 / 0))
 
@@ -88,7 +88,7 @@ def to(place, *words, **environment):
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-def test_a_full_disk_behind_stdout_is_a_sentence(words):
+def test_a_full_disk_behind_stdout_gives_an_error_message(words):
     with open("/dev/full", "wb") as full:  # noqa: PTH123 - it is no path
         finished = to(full, *words)
     assert (finished.returncode, finished.stderr.count("\n")) == (1, 1)
@@ -96,7 +96,7 @@ def test_a_full_disk_behind_stdout_is_a_sentence(words):
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-def test_a_reader_that_went_away_is_no_traceback(words):
+def test_a_closed_pipe_gives_no_traceback(words):
     reading, writing = os.pipe()
     os.close(reading)
     try:
@@ -108,7 +108,7 @@ def test_a_reader_that_went_away_is_no_traceback(words):
 
 
 @pytest.mark.parametrize("closed", ["2>&-", "<&- >&- 2>&-"])
-def test_closed_streams_are_empty_ones(closed):
+def test_closed_streams_count_as_empty(closed):
     command = f"{sys.executable} -m runtime models list --json {closed}"
     finished = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, text=True, check=False)
     assert finished.returncode == 0
@@ -123,7 +123,7 @@ def test_closed_streams_are_empty_ones(closed):
 @pytest.mark.parametrize(
     ("given", "said"), [("'\\351 is 2 + 3?'", "is not text"), ("''", "is empty"), ("'%2000000d'", "at most 4,000")]
 )
-def test_whatever_comes_on_stdin_is_answered(given, said):
+def test_any_stdin_gets_an_answer_or_an_error_message(given, said):
     command = f"printf {given} | {sys.executable} -m runtime solve - --no-log"
     finished = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, text=True, check=False)
     assert finished.returncode == 1
@@ -186,7 +186,7 @@ def test_ctrl_c_ends_quietly_at_any_time(after, words, home):
     assert "Traceback" not in said and "Exception" not in said
 
 
-def test_an_interrupt_that_a_callback_swallowed_comes_again(tmp_path):
+def test_an_interrupt_swallowed_by_a_callback_is_raised_again(tmp_path):
     """As llama.cpp calls back while it loads a model."""
     code = (
         "import ctypes, os, signal, time\n"
@@ -219,7 +219,7 @@ def room(path, extra):
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_a_result_that_does_not_fit_leaves_the_earlier_ones_whole(tmp_path):
+def test_on_a_full_disk_earlier_results_stay_complete(tmp_path):
     results = ResultFile(tmp_path, "run", {"a": 1})
     results.add({"key": "first"})
     before = results.path.read_bytes()
@@ -239,14 +239,14 @@ def test_a_result_that_does_not_fit_leaves_the_earlier_ones_whole(tmp_path):
         (PermissionError(errno.EACCES, "Permission denied"), False),
     ],
 )
-def test_a_full_disk_is_one_error_whichever_library_writes(error, full, tmp_path):
+def test_a_full_disk_is_the_same_error_in_every_library(error, full, tmp_path):
     with pytest.raises(OSError if full else type(error)) as caught, saved_by_library(tmp_path / "model"):
         raise error
     assert not full or caught.value.errno == errno.ENOSPC
     assert full or caught.value is error
 
 
-def test_a_trainer_command_on_a_full_disk_is_a_sentence_and_goes_on_later(home):
+def test_a_trainer_command_on_a_full_disk_ends_with_a_message_and_resumes_later(home):
     """With a disk of its own where the system lets us make one."""
     disk = home / "disk"
     disk.mkdir()
@@ -281,7 +281,7 @@ def test_a_trainer_command_on_a_full_disk_is_a_sentence_and_goes_on_later(home):
         ("", ""),
     ],
 )
-def test_no_proxy_is_mended_for_httpx(given, mended, monkeypatch):
+def test_no_proxy_is_rewritten_for_httpx(given, mended, monkeypatch):
     import httpx
 
     monkeypatch.setenv("NO_PROXY", given)
@@ -291,7 +291,7 @@ def test_no_proxy_is_mended_for_httpx(given, mended, monkeypatch):
     httpx.Client().close()
 
 
-def test_odd_proxies_keep_no_command_from_a_sentence():
+def test_odd_proxies_give_an_error_message():
     value = "[::1],fe80::/10"
     gone = run("solve", "2 + 3?", "--no-log", SOLILOQUY_SERVER="http://127.0.0.1:9/v1", NO_PROXY=value, no_proxy=value)
     assert gone.returncode == 1

@@ -33,7 +33,7 @@ def test_the_log_odds_are_the_constant_and_the_weighted_features(features, log_o
 @pytest.mark.parametrize(
     ("probability", "verdict"), [(0.0, "unsure"), (0.599, "unsure"), (0.6, "correct"), (1.0, "correct")]
 )
-def test_a_step_that_is_not_blamed_is_right_or_unsure(probability, verdict):
+def test_a_step_that_is_not_rejected_is_correct_or_unsure(probability, verdict):
     assert RULE.verdict(probability) == verdict
 
 
@@ -58,12 +58,12 @@ def test_an_attempt_is_right_only_if_all_its_steps_are(steps, place):
     assert RULE.first_error(steps) == place
 
 
-def test_nothing_is_looked_at_once_there_is_too_much_doubt():
+def test_reading_ends_once_the_product_is_below_the_threshold():
     assert RULE.first_error(iter([0.9, 0.2, None])) == RULE.first_error([0.9, 0.2]) == 1
 
 
 @given(st.lists(st.floats(0, 1), max_size=9), st.floats(0.01, 0.99))
-def test_an_error_is_found_where_the_product_falls_below_the_threshold_and_is_the_likeliest_first_one(steps, reject):
+def test_below_the_threshold_the_likeliest_first_error_is_rejected(steps, reject):
     place = RULE.model_copy(update={"reject": reject}).first_error(steps)
     products = [math.prod(steps[:end]) for end in range(len(steps) + 1)]
     if any(abs(product - reject) < 1e-9 for product in products):
@@ -76,7 +76,7 @@ def test_an_error_is_found_where_the_product_falls_below_the_threshold_and_is_th
         assert chances[place] == pytest.approx(max(chances))
 
 
-def test_a_sign_is_heard_only_if_it_weighs_something():
+def test_only_features_with_a_weight_are_collected():
     assert RULE.uses({"verdict": 0.0})
     assert not RULE.uses({"approach": 1.0})
     assert not RULE.uses({})
@@ -84,12 +84,12 @@ def test_a_sign_is_heard_only_if_it_weighs_something():
 
 
 @pytest.mark.parametrize("log_odds", [-5000.0, -700.0, -3.0, 0.0, 3.0, 700.0, 5000.0])
-def test_no_log_odds_are_too_large(log_odds):
+def test_extreme_log_odds_do_not_overflow(log_odds):
     assert 0 <= sigmoid(log_odds) <= 1
     assert sigmoid(log_odds) + sigmoid(-log_odds) == pytest.approx(1)
 
 
-def test_a_probability_has_log_odds_even_if_it_is_certain():
+def test_probabilities_of_0_and_1_have_finite_log_odds():
     assert [sigmoid(logit(p)) for p in (0.1, 0.5, 0.9)] == pytest.approx([0.1, 0.5, 0.9])
     assert math.isfinite(logit(0.0))
     assert logit(0.0) < logit(0.01) < logit(0.99) < logit(1.0)
@@ -98,12 +98,12 @@ def test_a_probability_has_log_odds_even_if_it_is_certain():
 @pytest.mark.parametrize(
     "change", [{"features": {"mood": 1.0}}, {"reject": 0.0}, {"reject": 1.0}, {"doubt": 1.5}, {"thresholds": 1}]
 )
-def test_an_unknown_sign_or_an_impossible_threshold_is_refused(change):
+def test_an_unknown_feature_or_an_impossible_threshold_is_refused(change):
     with pytest.raises(ValidationError):
         Aggregation(constant=0.0, **change)
 
 
-def test_a_rule_is_the_same_once_written_and_read():
+def test_a_rule_survives_a_round_trip():
     rule = Aggregation(constant=0.25, features=dict.fromkeys(FEATURES, -0.5), reject=0.4)
     assert Aggregation.model_validate_json(rule.model_dump_json()) == rule
 
@@ -115,7 +115,7 @@ FORMER = {"constant": 2.9, "signs": {"surprise": 0.4, "word": 0.9, "agreement": 
 NOW = Aggregation(constant=2.9, features={"surprisal": 0.4, "verdict": 0.9, "agreement": 2.0}, reject=0.4)
 
 
-def test_a_file_of_weights_of_the_first_release_is_read_and_written_in_todays_words(tmp_path):
+def test_a_weights_file_of_the_first_release_is_read_and_written_with_new_names(tmp_path):
     path = tmp_path / "weights.json"
     panels = ("quick", "model", "expectation", "program", "deep with completions", "deep without model")
     path.write_text(json.dumps(dict.fromkeys(panels, FORMER)))
@@ -136,7 +136,7 @@ def test_a_card_of_the_first_release_brings_its_rule():
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "data" / "models" / "weights").glob("*.json")), ids=lambda p: p.stem)
-def test_the_weights_that_ship_are_read(path):
+def test_the_shipped_weights_can_be_read(path):
     assert all(rule.features.keys() <= {*FEATURES} for rule in read_weights(path).values())
 
 
@@ -144,6 +144,6 @@ CARDS = [path for path in ROOT.glob("data/models/adapters/*/critic/*.json") if p
 
 
 @pytest.mark.parametrize("path", sorted(CARDS), ids=lambda path: path.stem)
-def test_the_rules_on_the_cards_that_ship_are_read(path):
+def test_the_rules_on_shipped_cards_can_be_read(path):
     rules = fitted_with(read_card(path))
     assert rules["quick"].uses(["verdict", "surprisal"])

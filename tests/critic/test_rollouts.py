@@ -56,7 +56,7 @@ def test_the_share_that_reaches_the_majority_answer_is_counted_after_every_step(
     assert first_fall(found) is None
 
 
-def test_the_step_after_which_it_is_out_of_reach_is_the_suspect_and_what_follows_a_certain_fall_is_not_drawn():
+def test_the_first_step_from_which_no_rollout_succeeds_is_the_suspect_and_ends_sampling():
     engine = Answering([[RIGHT], [RIGHT], [WRONG], [WRONG], [WRONG]])
     found = reached(engine, answer="14")
     assert counts(found) == [(0, 4, 4), (1, 4, 4), (2, 0, 4), (3, 0, 4)]
@@ -66,7 +66,7 @@ def test_the_step_after_which_it_is_out_of_reach_is_the_suspect_and_what_follows
     assert set(early.drawn) == {0, 1, 2}
 
 
-def test_everything_is_asked_in_one_call_as_beginnings_that_grow():
+def test_all_prefixes_are_sampled_in_one_call_in_order_of_length():
     engine = Answering([[RIGHT]] * 4)
     reached(engine, seed=5, max_tokens=33, answer="17", n=2)
     [sampling] = engine.samplings
@@ -77,19 +77,19 @@ def test_everything_is_asked_in_one_call_as_beginnings_that_grow():
     assert begun == ["3 × 4 = 12\n", "3 × 4 = 12\n12 - 5 = 7\n", "3 × 4 = 12\n12 - 5 = 7\n7 × 2 = 14\n"]
 
 
-def test_an_answer_that_comes_back_into_reach_was_never_lost():
+def test_a_step_is_not_suspected_if_a_later_prefix_succeeds():
     found = reached(Answering([[RIGHT], [WRONG], [RIGHT, WRONG], [RIGHT]]), answer="17")
     assert [one.share for one in found] == [1, 0, 0.5, 1, 1]
     assert first_fall(found) is None
 
 
-def test_only_the_end_can_be_wrong():
+def test_the_last_step_is_suspected_if_every_prefix_succeeds():
     found = reached(Answering([[RIGHT]] * 4), answer="14")
     assert counts(found)[-1] == (4, 0, 1)
     assert first_fall(found) == 3
 
 
-def test_an_attempt_that_reaches_the_answer_after_all_was_not_lost_at_its_last_step_but_one():
+def test_a_failed_last_prefix_is_no_suspect_if_the_attempt_reaches_the_answer():
     assert first_fall(reached(Answering([[RIGHT], [RIGHT], [RIGHT], [WRONG]]), answer="17")) is None
 
 
@@ -99,7 +99,7 @@ def test_an_attempt_without_an_answer_is_completed_to_its_end():
     assert first_fall(found) == 3
 
 
-def test_known_solutions_vote_and_save_the_first_completions():
+def test_known_solutions_vote_and_replace_the_first_rollouts():
     engine = Answering([[]] + [[WRONG, RIGHT]] * 4)
     found = reached(engine, answer="17", known=[SEVENTEEN, SEVENTEEN, SEVEN, SILENT])
     assert counts(found)[:2] == [(0, 2, 4), (1, 2, 4)]
@@ -107,12 +107,12 @@ def test_known_solutions_vote_and_save_the_first_completions():
     assert engine.samplings[0].seed == 4  # the seeds of a beginning are the same whatever was known
 
 
-def test_fewer_known_solutions_than_asked_for_vote_with_the_completions():
+def test_a_few_known_solutions_vote_together_with_the_rollouts():
     found = reached(Answering([[WRONG, RIGHT]] + [[RIGHT]] * 3), answer="17", known=[SEVENTEEN])
     assert counts(found)[0] == (0, 3, 5)
 
 
-def test_without_a_majority_nothing_is_drawn_and_nothing_suspected():
+def test_without_a_majority_nothing_is_sampled_or_suspected():
     known = [Solution("", str(answer)) for answer in range(4)]
     engine = Answering([])
     found = reached(engine, answer="14", known=known)
@@ -121,25 +121,25 @@ def test_without_a_majority_nothing_is_drawn_and_nothing_suspected():
     assert engine.calls == []
 
 
-def test_nothing_is_known_where_no_answer_is_reached():
+def test_without_any_answer_there_are_no_labels():
     assert reached(Answering([["Well,"]] * 4)) == []
     assert reached(Answering([]), known=[SILENT] * 4) == []
     assert first_fall([]) is None
 
 
-def test_a_completion_that_was_cut_off_has_reached_nothing():
+def test_a_truncated_rollout_reaches_no_answer():
     found = reached(
         Answering([[RIGHT], ["so she pays 17 dollars in the end and"], [RIGHT], [RIGHT]]), answer="17", max_tokens=4
     )
     assert counts(found)[1] == (1, 0, 4)
 
 
-def test_where_a_completion_says_nothing_the_step_before_it_is_the_answer():
+def test_an_empty_rollout_takes_the_answer_of_the_step_before_it():
     found = reached(Answering([[RIGHT], [""], [RIGHT]]), steps=("3 × 4 + 5 = 17", "done"))
     assert counts(found)[1] == (1, 4, 4)
 
 
-def test_a_cancelled_run_keeps_only_what_was_drawn_whole():
+def test_a_cancelled_run_keeps_only_complete_prefixes():
     cancel, asked = Event(), count(1)
 
     class Stopping(Answering):
@@ -153,7 +153,7 @@ def test_a_cancelled_run_keeps_only_what_was_drawn_whole():
     assert first_fall(found) is None
 
 
-def test_an_overflow_is_the_callers_to_know():
+def test_a_context_overflow_is_raised():
     with pytest.raises(ContextOverflow):
         reached(Answering([[RIGHT], [ContextOverflow("too long")]]))
 
@@ -169,5 +169,5 @@ def test_an_overflow_is_the_callers_to_know():
         ([(4, 4)], None),
     ],
 )
-def test_a_fall_is_to_nothing_and_stays(shares, fall):
+def test_a_suspect_is_the_first_of_lasting_zero_shares(shares, fall):
     assert first_fall([Reach(kept, "17", k, n) for kept, (k, n) in enumerate(shares)]) == fall

@@ -28,13 +28,13 @@ def test_the_candidates_hold_the_largest_logits(seed, k, spread):
     assert np.array_equal(np.sort(logits[found])[::-1][:k], largest)
 
 
-def test_few_candidates_are_enough():
+def test_top_candidates_are_few():
     logits = np.random.default_rng(0).normal(size=150_000).astype(np.float32)
     assert len(top_candidates(logits, 40)) < 300
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_a_sampler_draws_what_llama_cpps_own_chain_draws_from_all(seed):
+def test_the_sampler_matches_llama_cpps_sampler_chain(seed):
     sampling = Sampling(temperature=0.8, seed=seed)
     all_of_them = Sampler(Sampling(temperature=0.8, top_k=40, seed=seed))
     few = Sampler(sampling)
@@ -59,7 +59,7 @@ def test_log_softmax():
 # guesses
 
 
-def test_what_followed_the_same_three_tokens_is_guessed():
+def test_guesses_repeat_what_followed_the_same_three_tokens():
     lookup = PromptLookup([1, 2, 3, 4, 5, 6, 7, 1, 2, 3])
     assert lookup.propose(10) == [4, 5, 6]
     assert lookup.propose(2) == [4, 5]
@@ -67,7 +67,7 @@ def test_what_followed_the_same_three_tokens_is_guessed():
     assert PromptLookup([]).propose(5) == []
 
 
-def test_the_latest_place_counts():
+def test_guesses_come_from_the_latest_match():
     assert PromptLookup([1, 2, 3, 4, 1, 2, 3, 5, 1, 2, 3]).propose(1) == [5]
 
 

@@ -93,7 +93,7 @@ def test_a_seed_repeats_its_reply_and_another_seed_gives_another(small_engine):
     assert len(set(texts)) == 3
 
 
-def test_each_of_many_samples_has_a_seed_of_its_own(small_engine):
+def test_each_sample_has_its_own_seed(small_engine):
     hot = Sampling(temperature=1.5, min_p=0.0, max_tokens=12, seed=5)
     groups = list(small_engine.sample([SUM, SUM], hot, n=3))
     assert [len(group) for group in groups] == [3, 3]
@@ -121,7 +121,7 @@ def test_the_replies_come_in_the_order_of_the_requests(small_engine):
     assert [word in completion.text for word, (completion,) in zip(words, groups, strict=True)] == [True] * 3
 
 
-def test_eight_threads_on_four_slots_get_what_each_would_get_alone(small_engine):
+def test_eight_threads_on_four_slots_get_the_same_replies_as_alone(small_engine):
     requests = [ask(f"Tell me about the number {number}.") for number in range(8)]
     eight_tokens = Sampling(max_tokens=8)
 
@@ -150,7 +150,7 @@ def test_cancelling_ends_a_reply_within_a_few_steps(small_engine):
     assert completion.completion_tokens < 60
 
 
-def test_what_was_cancelled_before_it_began_writes_nothing(small_engine):
+def test_a_request_cancelled_before_it_starts_writes_nothing(small_engine):
     cancel = Event()
     cancel.set()
     assert drained(small_engine.stream(COUNT, ENDLESS, cancel=cancel))[1].completion_tokens == 0
@@ -181,7 +181,7 @@ def test_closing_the_generator_frees_its_slots(how, small_engine):
     assert load <= 0.2
 
 
-def test_closing_the_engine_ends_whoever_waits_with_an_error(own_engine):
+def test_closing_the_engine_raises_in_waiting_threads(own_engine):
     streams = [own_engine.stream(COUNT, Sampling(max_tokens=400)) for _ in range(3)]
     with ThreadPoolExecutor(3) as pool:
         waiting = [pool.submit(drained, stream) for stream in streams]
@@ -229,7 +229,7 @@ PARTS = ["2 + 3 = 5\n", "5 + 4 = 8\n", "So the answer is"]
 CHOICES = ["+", "-", "\n"]
 
 
-def test_choices_are_scored_as_if_each_beginning_were_read_alone(small_engine):
+def test_choices_are_scored_as_if_each_prefix_were_read_alone(small_engine):
     rows = small_engine.choice_logprobs(SUM, PARTS, CHOICES)
     assert [len(row) for row in rows] == [3, 3, 3]
     alone = [small_engine.choice_logprobs(SUM, PARTS[: i + 1], CHOICES)[-1] for i in range(3)]
@@ -239,7 +239,7 @@ def test_choices_are_scored_as_if_each_beginning_were_read_alone(small_engine):
     assert rows[0] != pytest.approx(rows[2], abs=0.1)
 
 
-def test_the_likeliest_choice_is_the_one_that_would_be_written(small_engine):
+def test_the_likeliest_choice_is_the_greedy_continuation(small_engine):
     begun = "The days are Monday, Tuesday,"
     (written,) = sampled(small_engine, ask("Name the days.", begun), Sampling(max_tokens=1))
     ((first, other),) = small_engine.choice_logprobs(ask("Name the days."), [begun], [written.text, " purple"])
@@ -263,7 +263,7 @@ def test_an_empty_part_is_scored_like_the_place_before_it(parts, own_engine):
 # the prompt
 
 
-def test_what_does_not_fit_is_refused_before_any_work(small_engine):
+def test_a_prompt_longer_than_the_context_is_refused_before_any_work(small_engine):
     long = ask("apple " * 1100)
     started = time.process_time()
     for call in (
@@ -295,7 +295,7 @@ def control_tokens(path):
     return [text.decode() for text in found]
 
 
-def test_control_tokens_in_a_persons_text_are_only_text(small_engine, small_model):
+def test_control_tokens_in_a_persons_text_are_read_as_plain_text(small_engine, small_model):
     tokens = control_tokens(small_model)
     assert "<|im_end|>" in tokens
     empty = small_engine.count(ask(""))
@@ -332,7 +332,7 @@ def test_a_prompt_that_was_read_before_is_not_read_again(first_call, small_engin
 # files
 
 
-def test_a_file_cut_in_half_is_refused_with_a_sentence(small_model, tmp_path):
+def test_a_truncated_file_is_refused_with_a_message(small_model, tmp_path):
     path = tmp_path / "half.gguf"
     with small_model.open("rb") as source, path.open("wb") as half:
         shutil.copyfileobj(source, half)
@@ -341,7 +341,7 @@ def test_a_file_cut_in_half_is_refused_with_a_sentence(small_model, tmp_path):
         LlamaCppEngine(path)
 
 
-def test_a_file_without_a_chat_template_is_refused_with_a_sentence(small_model, tmp_path):
+def test_a_file_without_a_chat_template_is_refused_with_a_message(small_model, tmp_path):
     path, size = tmp_path / "base.gguf", small_model.stat().st_size
     with small_model.open("rb") as source, path.open("wb") as file:
         head = source.read(1 << 23)
@@ -353,13 +353,13 @@ def test_a_file_without_a_chat_template_is_refused_with_a_sentence(small_model, 
 
 
 @pytest.mark.parametrize("data", [b"", b"GGUF", b"not a model at all" * 100])
-def test_a_file_that_is_no_model_is_refused_with_a_sentence(data, tmp_path):
+def test_a_file_that_is_no_model_is_refused_with_a_message(data, tmp_path):
     path = tmp_path / "other.gguf"
     path.write_bytes(data)
     with pytest.raises(EngineError, match=r"other\.gguf"):
         LlamaCppEngine(path)
 
 
-def test_a_missing_file_is_refused_with_a_sentence(tmp_path):
+def test_a_missing_file_is_refused_with_a_message(tmp_path):
     with pytest.raises(EngineError, match=r"none\.gguf cannot be read"):
         LlamaCppEngine(tmp_path / "none.gguf")

@@ -87,7 +87,7 @@ def test_a_tree_of_prefixes_is_read_once(engine, cost):
     assert tokens <= engine.count(prefixes[-1]) + 18 * 2 + len(prefixes) * WORTH_WAITING
 
 
-def test_actor_critic_and_refiner_read_only_what_is_new(engine, cost):
+def test_actor_critic_and_refiner_read_only_new_tokens(engine, cost):
     streamed(engine, ask(PROBLEM), 40)
     actor = [*ask(PROBLEM), Message(role="assistant", content=streamed(engine, ask(PROBLEM), 40))]
     critic = [*actor, Message(role="user", content="Is it right?")]
@@ -99,7 +99,7 @@ def test_actor_critic_and_refiner_read_only_what_is_new(engine, cost):
     assert tokens <= new + 10
 
 
-def test_a_critic_who_reads_along_reads_each_step_once(engine, cost):
+def test_a_critic_judging_step_by_step_reads_each_step_once(engine, cost):
     steps = [f"{line} [" for line in ATTEMPT.split("\n")]
     whole = engine.count([*ask(PROBLEM), Message(role="assistant", content="".join(steps))])
     read = 0
@@ -110,7 +110,7 @@ def test_a_critic_who_reads_along_reads_each_step_once(engine, cost):
     assert read <= whole + WORTH_COPYING * len(steps)
 
 
-def test_a_conversation_comes_back_from_the_shelf_as_it_was(engine, cost):
+def test_a_conversation_is_restored_unchanged_from_the_shelf(engine, cost):
     first = streamed(engine, ask(PROBLEM), 30)
     list(engine.sample([ask("Something else entirely.")], Sampling(max_tokens=30), n=8))
     tokens, again = cost(streamed, engine, ask(PROBLEM), 30)
@@ -118,7 +118,7 @@ def test_a_conversation_comes_back_from_the_shelf_as_it_was(engine, cost):
     assert tokens <= 30 < engine.count(ask(PROBLEM))
 
 
-def test_the_shelf_keeps_to_its_size(engine):
+def test_the_shelf_stays_within_its_size_limit(engine):
     memory = engine._decoder.memory
     memory._room = 1 << 16
     for number in range(30):
@@ -127,7 +127,7 @@ def test_the_shelf_keeps_to_its_size(engine):
     assert memory._shelf
 
 
-def test_replies_of_unequal_lengths_keep_their_words_when_they_are_moved(engine):
+def test_replies_of_unequal_length_are_unchanged_when_they_are_moved(engine):
     def all_at_once():
         found = {}
 
@@ -150,7 +150,7 @@ def test_replies_of_unequal_lengths_keep_their_words_when_they_are_moved(engine)
 
 
 @pytest.mark.parametrize("adapter", [None, "actor", "critic"])
-def test_an_adapter_says_what_it_says_in_an_engine_of_its_own(adapter, engine, tiny, tiny_adapters):
+def test_an_adapter_beside_others_writes_the_same_text_as_alone(adapter, engine, tiny, tiny_adapters):
     for other in ("critic", None, "actor"):
         written(engine, ask(PROBLEM), adapter=other)
     fresh = open_engine(tiny, tiny_adapters)
@@ -164,11 +164,11 @@ def test_an_adapter_says_what_it_says_in_an_engine_of_its_own(adapter, engine, t
         fresh.close()
 
 
-def test_adapters_differ(engine):
+def test_different_adapters_write_different_texts(engine):
     assert len({written(engine, ask(PROBLEM), adapter=adapter) for adapter in (None, "actor", "critic")}) == 3
 
 
-def test_the_actor_is_bit_for_bit_the_same_after_an_activated_critic_spoke(engine):
+def test_an_activated_critic_leaves_the_actors_logits_unchanged(engine):
     def actor():
         return engine.choice_logprobs(ask(PROBLEM), [ATTEMPT, " So"], CHOICES)
 
@@ -179,7 +179,7 @@ def test_the_actor_is_bit_for_bit_the_same_after_an_activated_critic_spoke(engin
     assert actor() == before
 
 
-def test_an_activated_critic_reads_again_only_its_own_turn(engine, cost):
+def test_an_activated_critic_rereads_only_its_own_turn(engine, cost):
     streamed(engine, ask(PROBLEM), 40)
     tokens, _ = cost(written, engine, ask(PROBLEM), 1, adapter="critic")
     assert tokens <= 6  # the three tokens that call it, and what they end with
@@ -187,7 +187,7 @@ def test_an_activated_critic_reads_again_only_its_own_turn(engine, cost):
     assert tokens >= engine.count(ask(PROBLEM))  # a plain adapter has read everything for itself
 
 
-def test_an_adapter_that_is_never_called_is_an_error(tiny, tiny_adapters):
+def test_an_activated_adapter_without_its_tokens_is_an_error(tiny, tiny_adapters):
     engine = LlamaCppEngine(tiny.gguf, context=512, threads=1, adapters={"uncalled": tiny_adapters["uncalled"].gguf})
     try:
         with pytest.raises(EngineError, match="was not called"):
@@ -211,7 +211,7 @@ def test_adapters_in_one_batch_take_turns_and_all_end(engine):
     assert found == {adapter: streamed(engine, ask(PROBLEM), 20, adapter=adapter) for adapter in found}
 
 
-def test_what_is_no_adapter_of_this_base_is_refused(tiny, tiny_adapters, small_model):
+def test_a_file_that_is_no_adapter_of_this_base_is_refused(tiny, tiny_adapters, small_model):
     with pytest.raises(EngineError, match="not an adapter of this model"):
         LlamaCppEngine(small_model, context=512, threads=1, adapters={"critic": tiny_adapters["critic"].gguf})
     with pytest.raises(EngineError, match="has no file"):
@@ -312,7 +312,7 @@ class Conversing(RuleBasedStateMachine):
             assert llama.llama_memory_seq_pos_max(held, lane.sequence) == len(lane.keys) - 1
 
 
-def test_a_thousand_random_operations_leave_the_memory_right(tiny, tiny_adapters):
+def test_a_thousand_random_operations_leave_the_memory_consistent(tiny, tiny_adapters):
     fresh = {}
     for which, messages in enumerate(CONVERSATIONS):
         for adapter in (None, "actor", "critic"):
@@ -332,5 +332,5 @@ def test_a_thousand_random_operations_leave_the_memory_right(tiny, tiny_adapters
 @pytest.mark.parametrize(
     ("a", "b", "common"), [([], [], 0), ([1], [2], 0), ([1, 2], [1, 2, 3], 2), ([1, 2, 3], [1, 5, 3], 1), ([1], [1], 1)]
 )
-def test_common_prefix(a, b, common):
+def test_the_common_prefix_of_token_lists_is_measured(a, b, common):
     assert common_prefix(a, b) == common_prefix(b, a) == common

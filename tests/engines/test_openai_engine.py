@@ -92,14 +92,14 @@ def test_a_stop_string_ends_a_reply_and_is_not_shown(engine):
     assert stopped.finish == "stop"
 
 
-def test_each_reply_has_a_seed_of_its_own_and_repeats_with_it(engine):
+def test_each_reply_has_its_own_seed_and_repeats_with_it(engine):
     groups = list(engine.sample([SUM, SUM], HOT, n=2))
     assert [len(group) for group in groups] == [2, 2]
     assert len({completion.text for group in groups for completion in group}) >= 3
     assert sampled(engine, SUM, HOT) == sampled(engine, SUM, HOT)
 
 
-def test_cancelling_and_closing_end_a_stream_and_leave_the_server_to_others(engine):
+def test_cancelling_and_closing_end_a_stream_and_free_the_server(engine):
     cancel = Event()
     stream = engine.stream(SUM, ENDLESS, cancel=cancel)
     next(stream)
@@ -115,14 +115,14 @@ def test_cancelling_and_closing_end_a_stream_and_leave_the_server_to_others(engi
     assert time.monotonic() - began < 5  # 900 tokens take more
 
 
-def test_what_does_not_fit_the_context_is_said_before_any_work(engine):
+def test_a_prompt_longer_than_the_context_is_refused_before_it_is_sent(engine):
     with pytest.raises(ContextOverflow, match=r"1024.*Shorten"):
         drained(engine.stream(ask("word " * 1100), GREEDY))
     with pytest.raises(ContextOverflow, match=r"1024.*Shorten"):
         sampled(engine, ask("word " * 1100), GREEDY)
 
 
-def test_a_reply_is_begun_where_its_beginning_is_empty(engine):
+def test_a_reply_with_an_empty_prefix_starts_a_new_turn(engine):
     begun = ask("What is 2 + 3? Explain.", "")
     assert sampled(engine, begun, GREEDY)[0].text == sampled(engine, SUM, GREEDY)[0].text
     assert engine.count(begun) == engine.count(SUM)
@@ -138,7 +138,7 @@ def test_an_unfinished_reply_is_continued_to_the_letter(llama_server):
         assert rest.prompt_tokens == llama_server.count(begun) == whole.prompt_tokens + kept
 
 
-def test_conversations_are_read_and_judged_as_our_own_engine_does(llama_server, small_engine):
+def test_servers_read_and_score_conversations_like_our_own_engine(llama_server, small_engine):
     steps = ["2 + 3 = 5 [", "+]\n5 + 5 = 11 ["]
     assert llama_server.count(COUNT) == small_engine.count(COUNT)
     theirs = llama_server.choice_logprobs(SUM, steps, ["+", "-", " 1"])
@@ -155,14 +155,14 @@ def test_a_choice_that_is_not_among_the_likeliest_gets_a_bound(llama_server, sma
     assert math.exp(min(theirs)) < 1e-4
 
 
-def test_a_server_that_cannot_do_it_is_named(llama_cpp_server):
+def test_a_server_without_the_needed_feature_is_named(llama_cpp_server):
     with pytest.raises(EngineError, match=r"127\.0\.0\.1:\d+ cannot go on.*Use llama-server or vLLM"):
         sampled(llama_cpp_server, COUNT, GREEDY)
     with pytest.raises(EngineError, match=r"127\.0\.0\.1:\d+ cannot say how likely"):
         llama_cpp_server.choice_logprobs(SUM, ["5 ["], ["+", "-"])
 
 
-def test_enough_ends_what_is_not_needed_any_more(llama_server):
+def test_enough_ends_requests_that_are_no_longer_needed(llama_server):
     asked = []
 
     def two(replies):

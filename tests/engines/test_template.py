@@ -88,12 +88,12 @@ def template(source):
         (NO_SYSTEM, "USER: Be brief.\n\n2 + 3?\nASSISTANT: 5\nUSER: And 4 more?\nASSISTANT:"),
     ],
 )
-def test_a_conversation_is_passed_on_by_every_kind_of_template(source, read):
+def test_every_kind_of_template_keeps_the_whole_conversation(source, read):
     assert template(source)(TALK) == read
 
 
 @pytest.mark.parametrize("source", [GEMMA, MISTRAL])
-def test_turns_of_one_role_in_a_row_are_merged_where_roles_must_alternate(source):
+def test_consecutive_turns_of_one_role_are_merged_if_roles_must_alternate(source):
     twice = [message("user", "one"), message("user", "two"), message("assistant", "a"), message("assistant", "b"),
              message("user", "three")]  # fmt: skip
     once = [message("user", "one\n\ntwo"), message("assistant", "a\n\nb"), message("user", "three")]
@@ -101,7 +101,7 @@ def test_turns_of_one_role_in_a_row_are_merged_where_roles_must_alternate(source
 
 
 @pytest.mark.parametrize("source", [CHATML, LLAMA3])
-def test_a_template_that_takes_everything_gets_it_unchanged(source):
+def test_a_template_without_restrictions_gets_the_conversation_unchanged(source):
     messages = [*TALK, message("user", "Again?"), message("system", "Last.")]
     plain = Jinja2ChatFormatter(source, eos_token="</s>", bos_token="<s>")
     assert template(source)(messages) == plain(messages=messages).prompt
@@ -130,13 +130,13 @@ def test_a_template_that_takes_everything_gets_it_unchanged(source):
         ),
     ],
 )
-def test_a_template_that_is_broken_or_loses_words_is_refused_in_a_sentence(source, said):
+def test_a_template_that_fails_or_drops_text_is_refused_with_a_message(source, said):
     with pytest.raises(EngineError, match=f"The chat template of model.gguf .*({said}).* or another model") as caught:
         template(source)
     assert "\n" not in str(caught.value)
 
 
-def test_a_conversation_that_a_template_refuses_later_is_an_error_in_a_sentence():
+def test_a_conversation_that_a_template_refuses_is_an_error_with_a_message():
     with pytest.raises(EngineError, match=r"The chat template of model\.gguf cannot be used \(Conversation roles must"):
         template(GEMMA)([message("assistant", "5"), message("user", "2 + 3?")])
 
@@ -152,7 +152,7 @@ def shipped():
 
 
 @pytest.mark.parametrize("path", list(shipped()))
-def test_the_prompts_of_our_models_are_those_of_their_own_template(path):
+def test_the_prompts_of_our_models_equal_those_of_their_own_template(path):
     if not path.is_file():
         pytest.skip(f"{path.stem} is not here")
     params = llama.llama_model_default_params()
@@ -221,7 +221,7 @@ def rewritten(path, source):
 
 @pytest.mark.model
 @pytest.mark.parametrize("source", [CHATML, GEMMA, MISTRAL, NO_SYSTEM])
-def test_transformers_reads_the_same_of_every_kind_of_template(source, tiny):
+def test_transformers_renders_every_kind_of_template_the_same(source, tiny):
     from runtime.engines.hf.chat import Chat as HfChat
     from runtime.engines.hf.loading import load_tokenizer
 

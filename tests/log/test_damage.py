@@ -134,7 +134,7 @@ def check(log, table, column, *values):
 
 
 @pytest.mark.parametrize("place", PLACES, ids="-".join)
-def test_damaged_values_in_any_column_stop_nothing(place, log):
+def test_damaged_values_in_any_column_are_skipped(place, log):
     check(log, *place, *FAULTS)
     assert log.unreadable or place[1] == "consent"
 
@@ -144,14 +144,14 @@ TALK = json.dumps(talk(ILL).model_dump(mode="json"))
 
 @given(start=st.integers(0, len(TALK)), length=st.integers(0, 60), put=st.binary(max_size=6))
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_a_talk_with_a_hole_in_it_stops_nothing(start, length, put, tmp_path_factory):
+def test_a_run_with_damaged_json_is_skipped(start, length, put, tmp_path_factory):
     log = SessionLog(tmp_path_factory.mktemp("hole") / "soliloquy.db")
     whole = TALK.encode()
     check(log, "runs", "talk", whole[:start] + put + whole[start + length :])
     log.close()
 
 
-def test_a_damaged_consent_is_none(log):
+def test_a_damaged_consent_counts_as_no_consent(log):
     run = filled(log, ILL)
     for value in (b"\x01", "1x", "yes", 2, None):
         damage(log, "labels", "consent", value, run.id)
@@ -160,7 +160,7 @@ def test_a_damaged_consent_is_none(log):
 
 
 @pytest.mark.parametrize("parent", ["unknown", "its own"])
-def test_a_refinement_of_nothing_known_does_not_go_round_for_ever(parent, log):
+def test_a_refinement_with_a_wrong_parent_causes_no_endless_loop(parent, log):
     run = filled(log, ILL)
     found = json.loads(TALK)
     known = talk(ILL).turns[1].id if parent == "its own" else "0" * 16
@@ -169,7 +169,7 @@ def test_a_refinement_of_nothing_known_does_not_go_round_for_ever(parent, log):
     assert dict(everything_that_reads(log))["attempts"]
 
 
-def test_what_was_left_out_is_counted_once_and_said(log):
+def test_skipped_rows_are_counted_once_and_reported(log):
     ill = filled(log, ILL)
     filled(log, WELL)
     damage(log, "runs", "talk", "{", ill.id, "id")
@@ -181,7 +181,7 @@ def test_what_was_left_out_is_counted_once_and_said(log):
 
 
 @pytest.mark.parametrize("command", [["log"], ["export"], ["export", "--format", "stepwise"]])
-def test_commands_leave_it_out_and_say_so(command, log):
+def test_commands_skip_damaged_rows_and_report_them(command, log):
     ill, _ = filled(log, ILL), filled(log, WELL)
     damage(log, "runs", "talk", "{", ill.id, "id")
     done = CliRunner().invoke(app, command)
@@ -189,7 +189,7 @@ def test_commands_leave_it_out_and_say_so(command, log):
     assert "cannot be read: 1 rows." in done.stderr
 
 
-def test_a_report_of_a_damaged_run_is_a_sentence(log):
+def test_reporting_a_damaged_run_gives_an_error_message(log):
     ill = filled(log, ILL)
     damage(log, "runs", "talk", "{", ill.id, "id")
     done = CliRunner().invoke(app, ["report", ill.id])

@@ -81,7 +81,7 @@ for line in gates:
 
 
 @pytest.mark.timeout(300)
-def test_two_processes_that_open_a_fresh_home_at_once_can_both_keep_a_run(tmp_path):
+def test_two_processes_can_open_a_fresh_home_at_once_and_both_store_a_run(tmp_path):
     for home in in_pairs(tmp_path, 20, 'log = SessionLog(home / "soliloquy.db"); recorded(log); log.close()'):
         log = SessionLog(home / "soliloquy.db")
         assert len(log.runs()) == 2
@@ -101,7 +101,7 @@ def test_two_imports_of_the_same_rows_at_once_store_each_row_once(tmp_path):
         log.close()
 
 
-def test_a_log_that_another_program_holds_is_opened_as_soon_as_that_is_done(tmp_path, monkeypatch):
+def test_opening_a_locked_log_waits_for_the_lock(tmp_path, monkeypatch):
     monkeypatch.setattr("runtime.log.database.PATIENCE", 0.1)
     monkeypatch.setattr("runtime.log.database.NEXT_TRY", 0.05)
     path = tmp_path / "soliloquy.db"
@@ -168,7 +168,7 @@ def killed_writer(path, run_id, labels, seconds):
 
 
 @pytest.mark.timeout(300)
-def test_every_acknowledged_label_outlives_a_hundred_kills(tmp_path):
+def test_every_acknowledged_label_survives_a_hundred_kills(tmp_path):
     path, rng, kept = tmp_path / "soliloquy.db", random.Random(0), []
     log = SessionLog(path)
     run = recorded(log)
@@ -188,7 +188,7 @@ def test_every_acknowledged_label_outlives_a_hundred_kills(tmp_path):
 
 
 @pytest.mark.timeout(120)
-def test_a_kill_while_a_fresh_home_is_opened_leaves_one_that_can_be_opened(tmp_path):
+def test_a_kill_while_a_fresh_home_is_created_leaves_a_usable_home(tmp_path):
     rng = random.Random(1)
     for kill in range(30):
         path = tmp_path / f"{kill}" / "soliloquy.db"
@@ -216,7 +216,7 @@ def unlink_all(path):
 
 
 @pytest.mark.parametrize("what", ["database", "all files", "home"])
-def test_a_run_goes_on_in_a_new_database_where_the_old_one_was_deleted(what, tmp_path):
+def test_a_run_continues_in_a_new_database_if_the_old_one_was_deleted(what, tmp_path):
     path = tmp_path / "home" / "soliloquy.db"
     log = SessionLog(path)
     run = recorded(log)
@@ -236,7 +236,7 @@ def test_a_run_goes_on_in_a_new_database_where_the_old_one_was_deleted(what, tmp
     again.close()
 
 
-def test_a_database_that_was_replaced_is_used_and_the_old_log_of_writes_is_not_mixed_into_it(tmp_path):
+def test_a_replaced_database_is_used_without_the_old_write_ahead_log(tmp_path):
     path, spare = tmp_path / "soliloquy.db", tmp_path / "spare" / "soliloquy.db"
     theirs = SessionLog(spare)
     copied = recorded(theirs)
@@ -255,7 +255,7 @@ def test_a_database_that_was_replaced_is_used_and_the_old_log_of_writes_is_not_m
 
 
 @pytest.mark.parametrize("how", ["written to", "closed", "forgotten"])
-def test_what_another_process_keeps_in_a_new_database_outlives_a_log_of_the_old_one(how, tmp_path):
+def test_closing_a_log_of_a_deleted_database_does_not_harm_the_new_one(how, tmp_path):
     path = tmp_path / "soliloquy.db"
     old = SessionLog(path)
     recorded(old)
@@ -275,7 +275,7 @@ def test_what_another_process_keeps_in_a_new_database_outlives_a_log_of_the_old_
     new.close()
 
 
-def test_what_was_written_into_a_file_that_was_deleted_meanwhile_is_not_called_stored(tmp_path):
+def test_a_write_into_a_deleted_file_is_reported_as_not_stored(tmp_path):
     log = SessionLog(tmp_path / "soliloquy.db")
     run = recorded(log)
     with pytest.raises(StoreError, match="so this was not stored"), log.transaction():
@@ -314,7 +314,7 @@ def limited(path, limit):
     return told
 
 
-def test_a_file_that_may_grow_no_more_is_a_sentence_and_nothing_is_half_written(tmp_path):
+def test_a_file_size_limit_gives_an_error_message_and_no_partial_row(tmp_path):
     path = tmp_path / "soliloquy.db"
     SessionLog(path).close()
     *kept, last = limited(path, 2_000_000)
@@ -328,7 +328,7 @@ def test_a_file_that_may_grow_no_more_is_a_sentence_and_nothing_is_half_written(
 
 @pytest.mark.parametrize("table", ["sessions", "problems", "runs", "steps", "critiques"])
 @pytest.mark.parametrize("fault", ["disk I/O error", "database or disk is full"])
-def test_a_run_is_stored_whole_or_not_at_all(table, fault, tmp_path):
+def test_a_run_is_stored_completely_or_not_at_all(table, fault, tmp_path):
     from runtime.types import Critique, StepVerdict
 
     log = SessionLog(tmp_path / "soliloquy.db")
@@ -346,7 +346,7 @@ def test_a_run_is_stored_whole_or_not_at_all(table, fault, tmp_path):
     log.close()
 
 
-def test_a_database_that_became_read_only_is_a_sentence_and_is_written_again_later(tmp_path):
+def test_a_database_that_turned_read_only_is_reported_and_used_again_later(tmp_path):
     log = SessionLog(tmp_path / "soliloquy.db")
     run = recorded(log)
     log.db.execute("pragma query_only = on")

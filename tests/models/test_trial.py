@@ -90,7 +90,7 @@ def library(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("deadly", ["import", "llama_decode", "llama_model_load_from_file"])
-def test_a_library_that_dies_is_told_from_a_file_that_kills_it(deadly, library, chosen, own):
+def test_a_broken_library_is_distinguished_from_a_broken_file(deadly, library, chosen, own):
     library(deadly, SIGILL)
     with pytest.raises(ModelError) as error:
         engines.load(own, chosen)
@@ -99,7 +99,7 @@ def test_a_library_that_dies_is_told_from_a_file_that_kills_it(deadly, library, 
     assert "NATIVE=1 make app" in said and "SOLILOQUY_SERVER" in said
 
 
-def test_a_file_that_kills_a_library_that_works_is_named(library, chosen, own):
+def test_a_file_that_crashes_a_working_library_is_named(library, chosen, own):
     library("file", SIGABRT)
     with pytest.raises(ModelError, match=r"own\.gguf cannot be used: llama\.cpp died with SIGABRT while loading") as e:
         engines.load(own, chosen)
@@ -122,7 +122,7 @@ def test_a_library_that_dies_with_extra_buffers_is_used_without_them(library, ch
     assert trial.require(own, chosen, True).extra_buffers is False
 
 
-def test_a_library_that_cannot_be_imported_is_said(tmp_path, chosen, own, monkeypatch):
+def test_a_library_that_cannot_be_imported_is_reported(tmp_path, chosen, own, monkeypatch):
     folder = tmp_path / "broken" / "llama_cpp"
     folder.mkdir(parents=True)
     (folder / "__init__.py").write_text("raise OSError('libc.musl-x86_64.so.1: cannot open shared object file')")
@@ -131,7 +131,7 @@ def test_a_library_that_cannot_be_imported_is_said(tmp_path, chosen, own, monkey
         trial.require(own, chosen)
 
 
-def test_a_finding_is_remembered_until_file_library_processor_or_kernel_change(library, chosen, own, monkeypatch):
+def test_a_probe_result_is_cached_until_file_library_processor_or_kernel_change(library, chosen, own, monkeypatch):
     assert trial.require(own, chosen).works
     library("llama_decode", SIGILL)
     assert trial.require(own, chosen).works  # remembered
@@ -149,7 +149,7 @@ def test_a_finding_is_remembered_until_file_library_processor_or_kernel_change(l
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b'{"x": 3}', b"\xff"])
-def test_a_damaged_memory_is_ignored(content, chosen, own):
+def test_a_damaged_cache_is_ignored(content, chosen, own):
     (chosen.home / "trials.json").write_bytes(content)
     assert trial.require(own, chosen).works
     assert trial.is_known(own, chosen)
@@ -172,7 +172,7 @@ def test_the_page_waits_for_a_model_without_dying(library, chosen, own):
 @pytest.mark.parametrize(
     "error", [ValueError("what is this"), MemoryError(), RecursionError("too deep"), KeyError("x")]
 )
-def test_whatever_goes_wrong_while_loading_is_a_missing_model(error):
+def test_any_error_while_loading_counts_as_a_missing_model(error):
     def load():
         raise error
 
@@ -188,7 +188,7 @@ def command(*words, **environment):
     )
 
 
-def test_commands_end_with_the_sentence_and_exit_code_1(library, own):
+def test_commands_print_the_message_and_exit_with_1(library, own):
     library("llama_decode", SIGILL)
     attempt = own.with_name("attempt.txt")
     attempt.write_text("What is 1 + 1?\n\n1 + 1 = 2\n")
@@ -200,7 +200,7 @@ def test_commands_end_with_the_sentence_and_exit_code_1(library, own):
     assert ended.returncode == 1 and "Error: llama.cpp died with SIGILL" in ended.stderr
 
 
-def test_the_app_opens_without_a_model_and_says_why(library, own, tmp_path):
+def test_the_app_opens_without_a_model_and_shows_why(library, own, tmp_path):
     library("llama_decode", SIGILL)
     environment = {**BARE, "PYTHONPATH": os.environ["PYTHONPATH"]}
     with program(tmp_path / "home", tmp_path, "--no-browser", "--model", str(own), environment=environment) as app:
@@ -272,7 +272,7 @@ def is_sentence(text):
     return text.endswith(".") and "Traceback" not in text and len(text) < 700
 
 
-def test_damaged_files_are_refused_or_work_and_harm_nobody(tmp_path, chosen):
+def test_damaged_files_are_refused_or_work_without_a_crash(tmp_path, chosen):
     paths = {}
     for name, content in hostile.damaged():
         paths[name] = tmp_path / f"{len(paths)}.gguf"
@@ -290,7 +290,7 @@ def test_damaged_files_are_refused_or_work_and_harm_nobody(tmp_path, chosen):
     assert served.returncode == 0
 
 
-def test_hostile_templates_are_refused_in_a_sentence(tmp_path, chosen):
+def test_hostile_templates_are_refused_with_a_message(tmp_path, chosen):
     paths = {
         name: hostile.with_template(tmp_path / f"{number}.gguf", template)
         for number, (name, (template, _)) in enumerate(hostile.REFUSED_TEMPLATES.items())
@@ -306,7 +306,7 @@ def test_hostile_templates_are_refused_in_a_sentence(tmp_path, chosen):
 
 
 @pytest.mark.parametrize("name", hostile.ENDLESS_TEMPLATES)
-def test_a_template_without_an_end_is_given_up(name, tmp_path, chosen, monkeypatch):
+def test_an_endless_template_is_stopped(name, tmp_path, chosen, monkeypatch):
     monkeypatch.setattr(trial, "DEADLINES", {**trial.DEADLINES, "template": 3.0})
     path = hostile.with_template(tmp_path / "endless.gguf", hostile.ENDLESS_TEMPLATES[name])
     said = finding(path, chosen)
@@ -322,7 +322,7 @@ def test_ordinary_templates_work(tmp_path, chosen):
         assert finding(path, chosen) == "works", name
 
 
-def test_a_refused_file_is_not_added_and_a_fetched_one_does_not_stay(tmp_path, chosen, monkeypatch):
+def test_a_refused_file_is_not_added_and_its_download_is_deleted(tmp_path, chosen, monkeypatch):
     path = hostile.with_template(tmp_path / "endless.gguf", "chatml")
     with pytest.raises(ModelError, match="drops the problem"):
         models.add(str(path), chosen, lambda done, total: None)
@@ -355,7 +355,7 @@ def test_a_file_that_changed_since_it_was_added_is_not_loaded(chosen, own):
 # places
 
 
-def test_a_byte_that_is_not_utf_8_in_a_path_is_a_sentence_or_works(tmp_path, own, monkeypatch):
+def test_a_path_that_is_not_utf_8_works_or_gives_an_error_message(tmp_path, own, monkeypatch):
     strange = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
     strange.mkdir()
     file = strange / "own.gguf"
@@ -372,7 +372,7 @@ def test_a_byte_that_is_not_utf_8_in_a_path_is_a_sentence_or_works(tmp_path, own
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"[]", b'{"bases": 3}', b'{"bases": [{"name": "x"}]}', b"\xff\xfe", None]
 )
-def test_a_broken_catalogue_is_a_sentence(content, tmp_path, monkeypatch):
+def test_a_broken_catalogue_gives_an_error_message(content, tmp_path, monkeypatch):
     catalogue = tmp_path / "catalogue.json"
     if content is not None:
         catalogue.write_bytes(content)
@@ -381,6 +381,6 @@ def test_a_broken_catalogue_is_a_sentence(content, tmp_path, monkeypatch):
         models.choose(settings.load())
 
 
-def test_signals_have_names():
+def test_crashes_are_reported_by_signal_name():
     assert trial._signal(-signal.SIGSEGV) == "SIGSEGV"
     assert trial._signal(-250) == "signal 250"

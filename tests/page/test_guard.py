@@ -76,7 +76,7 @@ def routes(blocks):
     return found
 
 
-def test_without_the_token_no_route_is_answered(home):
+def test_every_route_is_refused_without_the_token(home):
     import app
 
     settings = configuration.load()
@@ -96,7 +96,7 @@ def test_without_the_token_no_route_is_answered(home):
         blocks.close(verbose=False)
 
 
-def test_the_printed_address_is_opened_once_and_kept_as_a_cookie_of_this_port(served):
+def test_the_printed_address_sets_a_cookie_for_this_port(served):
     page = served()
     opened = urlsplit(page.address)
     status, headers, said = page.ask("GET", f"/?{opened.query}&__theme=dark", known=False)
@@ -112,7 +112,7 @@ def test_the_printed_address_is_opened_once_and_kept_as_a_cookie_of_this_port(se
 @pytest.mark.parametrize(
     "path", ["//evil.example/?", "/x?", '/"><script>?', '/?x="><script>&', "/?;url=//evil.example/&"]
 )
-def test_nobody_is_led_astray_by_an_address_with_a_token(served, path):
+def test_an_address_with_a_token_redirects_to_this_page_only(served, path):
     page = served()
     query = urlsplit(page.address).query
     with socket.create_connection(("127.0.0.1", page.port)) as raw:
@@ -121,14 +121,14 @@ def test_nobody_is_led_astray_by_an_address_with_a_token(served, path):
     assert "<script" not in said and re.search(r'content="0;url=/(\?[\w=%&;.+-]*)?">', said)
 
 
-def test_a_page_that_is_open_goes_on_after_a_restart(served):
+def test_an_open_page_keeps_working_after_a_restart(served):
     first, again = served(), served()
     kept = first.known["Cookie"].replace(f"-{first.port}=", f"-{again.port}=")
     assert first.port != again.port and again.ask("GET", "/", {"Cookie": kept}, known=False)[0] == 200
     assert stat.S_IMODE((first.home / "page-token").stat().st_mode) == 0o600
 
 
-def test_where_no_token_can_be_kept_there_is_a_new_one_each_time(tmp_path):
+def test_if_no_token_can_be_stored_each_start_makes_a_new_one(tmp_path):
     (tmp_path / "file").write_text("")
     tokens = {guard.kept_token(tmp_path / "file") for _ in range(3)}
     assert len(tokens) == 3 and all(len(token) >= 32 for token in tokens)
@@ -136,7 +136,7 @@ def test_where_no_token_can_be_kept_there_is_a_new_one_each_time(tmp_path):
     assert guard.kept_token(tmp_path) == guard.kept_token(tmp_path) != "short"
 
 
-def test_the_address_that_a_command_line_shows_opens_the_page_once(monkeypatch):
+def test_an_address_visible_in_a_command_line_works_only_once(monkeypatch):
     access = Access("t" * 32)
 
     def ticket():
@@ -149,7 +149,7 @@ def test_the_address_that_a_command_line_shows_opens_the_page_once(monkeypatch):
     assert not access.lets_in(late)
 
 
-def test_all_that_is_written_into_the_home_is_for_this_user_alone(tmp_path):
+def test_every_file_in_the_home_is_readable_by_its_owner_only(tmp_path):
     home = tmp_path / "home"
     (home / "exports" / "old").mkdir(parents=True, mode=0o755)
     (home / "exports" / "old" / "rows.jsonl").write_text("{}")
@@ -173,7 +173,7 @@ def test_all_that_is_written_into_the_home_is_for_this_user_alone(tmp_path):
     assert stat.S_IMODE((home / "models" / "shared.gguf").stat().st_mode) == shared
 
 
-def test_a_command_shuts_a_home_that_was_open(home):
+def test_a_command_restricts_the_permissions_of_an_open_home(home):
     SessionLog(home / "soliloquy.db").close()
     (home / "soliloquy.db").chmod(0o644)
     home.chmod(0o755)
@@ -205,7 +205,7 @@ def test_a_second_server_leaves_the_files_of_the_first_alone(tmp_path):
         {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"},
     ],
 )
-def test_whatever_comes_from_another_page_is_refused(served, headers):
+def test_requests_from_other_web_pages_are_refused(served, headers):
     page = served(uploads=True)
     join = json.dumps({"fn_index": 0, "data": [], "session_hash": "s"})
     for method, path, more, body in (
@@ -223,7 +223,7 @@ def test_whatever_comes_from_another_page_is_refused(served, headers):
     assert page.uploaded() == []
 
 
-def test_a_link_may_open_the_page_and_the_page_may_ask(served):
+def test_links_to_the_page_and_its_own_requests_are_allowed(served):
     page = served(uploads=True)
     link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
     assert page.ask("GET", "/", link)[0] == 200
@@ -233,12 +233,12 @@ def test_a_link_may_open_the_page_and_the_page_may_ask(served):
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:7860", "127.0.0.1.evil.example", "[", "", "192.0.2.1"])
-def test_a_name_that_is_not_ours_is_not_answered(served, host):
+def test_an_unknown_host_name_is_refused(served, host):
     assert served().ask("GET", "/", {"Host": host})[0] == 400
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:80", "127.0.0.1", "[::1]", "[::1]:7860"])
-def test_this_machine_has_several_names(served, host):
+def test_all_names_of_this_machine_are_accepted(served, host):
     assert served().ask("GET", "/", {"Host": host})[0] == 200
 
 
@@ -253,14 +253,14 @@ def test_a_websocket_is_refused(served):
 # Much at once
 
 
-def test_without_the_studio_nothing_is_uploaded(served):
+def test_without_the_studio_uploads_are_refused(served):
     page = served()
     status, _, said = page.ask("POST", "/gradio_api/upload", FORM, FILE % b"{}")
     assert status == 403 and "--studio" in said and page.uploaded() == []
 
 
 @pytest.mark.parametrize("path", ["/gradio_api/run/predict", "/gradio_api/queue/join", "/gradio_api/upload"])
-def test_a_long_body_is_refused_before_it_was_sent(served, path):
+def test_a_long_body_is_refused_by_its_announced_length(served, path):
     page = served(uploads=True)
     with socket.create_connection(("127.0.0.1", page.port), timeout=20) as raw:
         head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {page.known['Cookie']}\r\n"
@@ -270,7 +270,7 @@ def test_a_long_body_is_refused_before_it_was_sent(served, path):
 
 
 @pytest.mark.parametrize("path", ["/gradio_api/run/predict", "/gradio_api/upload"])
-def test_a_body_that_does_not_say_how_long_it_is_ends_at_the_limit(served, path):
+def test_a_body_of_unknown_length_is_cut_off_at_the_limit(served, path):
     page, sent = served(uploads=True), 0
     with socket.create_connection(("127.0.0.1", page.port), timeout=20) as raw:
         head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {page.known['Cookie']}\r\n"
@@ -287,13 +287,13 @@ def test_a_body_that_does_not_say_how_long_it_is_ends_at_the_limit(served, path)
 
 
 @pytest.mark.parametrize("path", ["/gradio_api/process_recording", "/gradio_api/component_server", "/login", "/x"])
-def test_what_the_page_does_not_need_is_not_there(served, path):
+def test_routes_that_the_page_does_not_use_are_missing(served, path):
     page = served(uploads=True)
     assert page.ask("POST", path, JSON, "{}")[0] == 404
     assert page.ask("PUT", "/", JSON, "{}")[0] == 404
 
 
-def test_a_page_that_was_closed_is_forgotten(home):
+def test_a_closed_page_frees_its_memory(home):
     """Gradio keeps 0.7 MB of each page that was ever opened."""
     import app
 
@@ -328,7 +328,7 @@ def test_a_page_that_was_closed_is_forgotten(home):
 # Beyond this machine
 
 
-def test_nobody_beyond_this_machine_is_let_in_without_a_password(served):
+def test_other_machines_need_a_password(served):
     with pytest.raises(serving.OpenToOthersError, match=r"0\.0\.0\.0 others .* set SOLILOQUY_PASSWORD or give"):
         served("0.0.0.0")
     page = served("0.0.0.0", password=PASSWORD)
@@ -353,7 +353,7 @@ def test_nobody_beyond_this_machine_is_let_in_without_a_password(served):
     [("127.0.0.1", True), ("127.9.9.9", True), ("localhost", True), ("::1", True), ("0.0.0.0", False), ("::", False),
      ("192.0.2.1", False), ("nowhere.invalid", False), ("", False)],
 )  # fmt: skip
-def test_which_addresses_only_this_machine_reaches(host, only_here):
+def test_loopback_addresses_are_recognised(host, only_here):
     assert serving.is_loopback(host) == only_here
 
 
@@ -370,7 +370,7 @@ def test_a_secret_is_read_from_a_file_and_never_shown(tmp_path, monkeypatch):
     assert PASSWORD not in repr(configuration.load())
 
 
-def test_a_folder_that_others_use_too_is_left_as_it_is(tmp_path, monkeypatch):
+def test_a_shared_folder_keeps_its_permissions(tmp_path, monkeypatch):
     from runtime.private_files import keep_private
 
     shared = tmp_path / "shared"

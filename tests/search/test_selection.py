@@ -134,11 +134,11 @@ def test_a_bare_number_votes_for_a_unit_only_if_there_is_one(answers, answer, we
         (["50%", "0.5", "0.5", "50"], 1, True),
     ],
 )
-def test_what_may_be_parted_yet_does_not_decide(answers, missing, settled):
+def test_a_group_that_may_still_split_does_not_decide(answers, missing, settled):
     assert decided(attempts(*answers), missing) is settled
 
 
-def test_who_agrees_is_counted_within_the_vote():
+def test_agreement_is_counted_within_the_groups_of_the_vote():
     assert agreeing("5", attempts("5", "5 kg", None, "6")) == 2
     assert agreeing("5", attempts("5", "5 kg", "5 m")) == 1
     assert agreeing("5 kg", attempts("5", "5", "5 kg")) == 3
@@ -189,11 +189,11 @@ def test_stopping_early_finds_the_winner_of_all(answers):
         ([], 3, False),
     ],
 )
-def test_a_vote_is_decided_when_what_is_missing_cannot_make_a_tie(answers, missing, settled):
+def test_a_vote_is_decided_when_the_missing_answers_cannot_make_a_tie(answers, missing, settled):
     assert decided(attempts(*answers), missing) is settled
 
 
-def test_self_consistency_asks_for_no_more_than_decides():
+def test_self_consistency_samples_no_more_than_needed():
     engine = ScriptedEngine(replies("5", "6", "5", "5", "5", "7", "8", "9"))
     choice = self_consistency(engine, PROBLEM, 7)
     assert (choice.answer, choice.weight, len(engine.calls)) == ("5", 4, 5)
@@ -225,7 +225,7 @@ def test_the_best_of_n_is_the_verifiers_choice():
     assert (choice.answer, choice.weight) == ("5", pytest.approx(0.8))
 
 
-def test_what_states_no_answer_is_neither_scored_nor_chosen():
+def test_an_attempt_without_an_answer_is_neither_scored_nor_chosen():
     engine = ScriptedEngine(["I do not know.", *replies("5"), "No."])
     scored = []
     choice = best_of_n(engine, PROBLEM, 3, lambda a: scored.append(a.answer) or 0.1)
@@ -235,7 +235,7 @@ def test_what_states_no_answer_is_neither_scored_nor_chosen():
 
 @pytest.mark.model
 @pytest.mark.timeout(60)
-def test_the_small_model_votes_and_is_chosen_from(small_engine):
+def test_voting_and_best_of_n_work_with_the_small_model(small_engine):
     sampling = Sampling(temperature=0.7, max_tokens=24, seed=1)
     tried = sample_attempts(small_engine, PROBLEM, 4, sampling)
     assert len({tuple(step.text for step in each.steps) for each in tried}) > 1

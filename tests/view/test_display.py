@@ -122,14 +122,14 @@ def test_any_text_becomes_safe_html(text):
 
 
 @pytest.mark.parametrize("text", HARD, ids=lambda text: f"{text[:12]!r} of {len(text)}")
-def test_a_text_that_was_made_to_break_the_page_is_shown(text):
+def test_text_made_to_break_the_page_is_shown_safely(text):
     is_safe(within(SECONDS, to_display.__wrapped__, text))
     is_safe(within(SECONDS, answer_to_display.__wrapped__, text))
     within(SECONDS, to_markdown, text)
 
 
 @given(texts)
-def test_a_formula_needs_little_room_on_the_stack(text):
+def test_formulas_are_converted_with_little_stack(text):
     """As deep below other calls as a page's handler may be."""
 
     def deeper(calls: int):
@@ -145,7 +145,7 @@ def test_what_cannot_be_a_formula_is_shown_as_it_was_typed():
 
 
 @pytest.mark.parametrize("latex", [r"a\hspace{99em}b", r"\rule{1em}{99em}", r"a\hspace{-9em}b"])
-def test_a_formula_stays_in_its_place(latex):
+def test_formulas_stay_in_their_position(latex):
     assert not re.search(r'"-?\d{2}em"|"-9em"', to_mathml(latex))
 
 
@@ -179,7 +179,7 @@ def test_any_run_can_be_shown_and_printed(texts, kind, language):
 
 
 @pytest.mark.parametrize("text", HARD, ids=lambda text: f"{text[:12]!r} of {len(text)}")
-def test_a_stored_run_that_was_made_to_break_the_page_is_listed_and_printed(log, text):
+def test_a_stored_run_made_to_break_the_page_is_listed_and_printed_safely(log, text):
     run = run_of([text[:4000]] * 6, "solve")
     log.start_session()
     (session,) = [log.start_session()]

@@ -54,12 +54,12 @@ def test_ratios_are_taken_within_a_round_and_medians_over_them():
         ("ours", 10.0, 50, 0.5),
     ],
 )
-def test_words_count_unless_labels_were_settled_early(engine, seconds, tokens, ratio):
+def test_a_ratio_compares_tokens_a_second_or_labels_a_second(engine, seconds, tokens, ratio):
     row = row_of(engine, [result("loop", 0, 10.0), result(engine, 0, seconds, tokens)])
     assert row["ratio_to_loop"] == ratio
 
 
-def test_a_row_of_ours_names_the_faster_peers_with_the_same_knowledge():
+def test_a_row_of_ours_names_the_faster_peers_in_the_same_state():
     times = {"llama-server": 3.0, "llama-server warm": 1.0, "loop": 9.0, "ours": 2.0, "ours warm": 1.5}
     results = [result(name, 0, s) for name, s in times.items()]
     assert row_of("ours", results)["slower_than"] == []
@@ -102,7 +102,7 @@ def test_every_solution_is_right_and_no_workload_meets_the_problems_of_another()
     assert len(set(ids)) == len(ids)
 
 
-def test_a_peer_reads_the_same_tokens_and_writes_the_same_words(small_model, small_engine):
+def test_a_peer_reads_and_writes_the_same_tokens(small_model, small_engine):
     loop, [solved] = LlamaLoop(small_model, 512, 1), material(TINY).labelled
     for messages in solved.beginnings():
         assert loop.count(messages) == small_engine.count(messages)
@@ -113,7 +113,7 @@ def test_a_peer_reads_the_same_tokens_and_writes_the_same_words(small_model, sma
     assert odds[0] == pytest.approx(odds[1], abs=0.6)  # kernels for many tokens differ a little from those for one
 
 
-def test_a_killed_bench_goes_on_and_reports_every_row_once(small_model):
+def test_a_killed_bench_resumes_and_reports_every_row_once(small_model):
     engines = ("loop", "ours", "ours+early-stop")
     options = Options(bases=("smollm2-135m",), engines=engines, rounds=1, threads=1, sizes=TINY)
     killed = Bench(options, settings.load(), MACHINE).run()
@@ -137,7 +137,7 @@ def test_a_killed_bench_goes_on_and_reports_every_row_once(small_model):
     assert table(report).row_count == len(report["rows"]) + len(workloads.WORKLOADS)
 
 
-def test_an_engine_that_fails_is_left_out_with_its_reason(small_model):
+def test_a_failing_engine_is_left_out_with_its_reason(small_model):
     options = Options(bases=("smollm2-135m",), engines=("ours+format",), rounds=1, threads=1, sizes=TINY)
     bench = Bench(options, settings.load(), MACHINE)
     [line] = bench.run()
@@ -145,6 +145,6 @@ def test_an_engine_that_fails_is_left_out_with_its_reason(small_model):
     assert bench.report()["rows"] == []
 
 
-def test_an_unknown_engine_is_named_with_the_known_ones():
+def test_an_unknown_engine_is_refused_with_the_known_ones():
     with pytest.raises(BenchError, match="vllm: engines are loop"):
         Options.of(quick=True, full=False, engines=("vllm",))

@@ -64,7 +64,7 @@ IN_DOUBT = {
 
 
 @pytest.mark.parametrize(("question", "solution", "answer", "lines"), READ, ids=[row[0][:20] for row in READ])
-def test_a_marked_solution_reads_as_it_was_written(question, solution, answer, lines):
+def test_a_gsm8k_solution_is_read_as_written(question, solution, answer, lines):
     worked = worked_from_marks(Problem(text=question, answer=answer), solution)
     if lines is None:
         assert worked is None
@@ -75,7 +75,7 @@ def test_a_marked_solution_reads_as_it_was_written(question, solution, answer, l
 
 
 @pytest.mark.parametrize("reason", IN_DOUBT)
-def test_what_is_in_doubt_is_left_alone(reason):
+def test_ambiguous_solutions_are_skipped(reason):
     question, solution, answer = IN_DOUBT[reason]
     assert worked_from_marks(Problem(text=question, answer=answer), solution) is None
 

@@ -24,7 +24,7 @@ def drawing(replies, problems=PROBLEMS, n=2):
     return Drawing(problems, engine, settings.load(), n, 0.8)
 
 
-def test_attempts_are_graded_and_keep_the_order_of_the_problems():
+def test_rollouts_are_graded_and_keep_the_order_of_the_problems():
     made = drawing([RIGHT, WRONG, WRONG, RIGHT])
     list(made.run())
     rows = list(made.rows())
@@ -33,7 +33,7 @@ def test_attempts_are_graded_and_keep_the_order_of_the_problems():
     assert rows[1]["attempt_answer"] == "5"
 
 
-def test_what_was_drawn_is_not_drawn_again():
+def test_a_finished_rollout_is_not_sampled_again():
     list(drawing([RIGHT, WRONG], PROBLEMS[:1]).run())
     again = drawing([], PROBLEMS[:1])
     list(again.run())
@@ -41,7 +41,7 @@ def test_what_was_drawn_is_not_drawn_again():
     assert len(list(again.rows())) == 2
 
 
-def test_problems_between_safe_and_out_of_reach():
+def test_problems_solved_sometimes_are_listed():
     made = drawing([RIGHT, WRONG, WRONG, WRONG])
     list(made.run())
     assert made.sometimes == PROBLEMS[:1]
@@ -78,7 +78,7 @@ STORY = Problem(text="4 books for 3 dollars each and a pen for 2 dollars: how mu
         ([WRONG_PLAN, WRONG_PLAN, WRONG_IDEA, FALSE_SUM], [(WRONG_PLAN, 0), (WRONG_IDEA, 1)]),  # two, and each once
     ],
 )
-def test_a_solution_tells_where_wrong_attempts_leave_the_way(attempts, learned):
+def test_a_known_solution_locates_the_first_error_of_a_wrong_attempt(attempts, learned):
     answers = [(steps, "14" if steps in RIGHT_ANSWER else "9") for steps in attempts]
     graded = [GradedAttempt(STORY, steps, answer, answer == "14") for steps, answer in answers]
     way = Solution("4 × 3 = 12\n12 + 2 = 14", "14")
@@ -88,7 +88,7 @@ def test_a_solution_tells_where_wrong_attempts_leave_the_way(attempts, learned):
 @pytest.mark.parametrize(
     "row", ['{"question": "?", "steps": [], "correct": "yes"}', '{"question": "?", "correct": true}']
 )
-def test_a_bad_row_of_attempts_is_named(tmp_path, row):
+def test_a_bad_row_of_rollouts_is_named(tmp_path, row):
     file = tmp_path / "attempts.jsonl"
     file.write_text(row)
     with pytest.raises(RowError, match="line 1"):

@@ -51,7 +51,7 @@ def one_by_one(*given, **named):
 # The evidence
 
 
-def test_what_every_source_found_is_kept():
+def test_the_findings_of_every_source_are_stored():
     heard = hear(ScriptedEngine(REPLIES, VERDICTS)).findings()
     assert [len(one["verdict"]) for one in heard] == [2, 2, 2]
     assert heard[1]["verdict"][0] > 0 > heard[1]["verdict"][1]
@@ -62,7 +62,7 @@ def test_what_every_source_found_is_kept():
     assert {2, 3, 4, 5} <= heard[2]["programs"][0].numbers
 
 
-def test_finished_evidence_asks_nobody_again_and_is_the_same():
+def test_finished_evidence_is_read_back_without_calling_the_engine():
     first, engine = hear(ScriptedEngine(REPLIES, VERDICTS)), ScriptedEngine()
     again = hear(engine)
     assert engine.calls == []
@@ -70,7 +70,7 @@ def test_finished_evidence_asks_nobody_again_and_is_the_same():
     assert summary(again, {"verdict": WORD}) == summary(first, {"verdict": WORD})
 
 
-def test_a_longer_file_goes_on_from_a_shorter_one():
+def test_a_longer_file_resumes_the_run_of_a_shorter_one():
     other = JudgedAttempt(Problem(text="What is three and one?"), ("3 + 1 = 4",), None, answer="4")
     hear(ScriptedEngine(REPLIES, VERDICTS))
     engine = ScriptedEngine(["The answer is 4."] * 2 + ["    return 3 + 1"] * 2)
@@ -78,14 +78,14 @@ def test_a_longer_file_goes_on_from_a_shorter_one():
     assert len(engine.calls) == 6
 
 
-def test_other_sources_are_another_run():
+def test_other_sources_start_another_run():
     engine = ScriptedEngine(verdicts=VERDICTS)
     hear(ScriptedEngine(REPLIES, VERDICTS))
     assert hear(engine, panel=("verdict",)).findings()[0].keys() == {"verdict"}
     assert len(engine.calls) == 3
 
 
-def test_what_cannot_be_heard_counts_as_missed_and_is_not_the_end():
+def test_an_attempt_whose_collection_fails_counts_as_missed():
     other = JudgedAttempt(Problem(text="What is three and one?"), ("3 + 1 = 4",), None, answer="4")
     engine = one_by_one([EngineError("the model broke"), "The answer is 4.", "The answer is 4."])
     collected = hear(engine, [RIGHT, other], ("solutions",))
@@ -95,21 +95,21 @@ def test_what_cannot_be_heard_counts_as_missed_and_is_not_the_end():
     assert report["panels"]["solutions"]["right"]["accuracy"] == 0.5
 
 
-def test_nobody_who_is_heard_sees_the_answer():
+def test_no_source_sees_the_reference_answer():
     engine = ScriptedEngine(REPLIES, VERDICTS)
     hear(engine)
     assert len(engine.calls) == 2 * 3 + SOLUTIONS + 2
     assert "REFERENCE" not in str(engine.calls)
 
 
-def test_the_seconds_of_a_source_are_its_own():
+def test_seconds_are_counted_per_source():
     collected = hear(ScriptedEngine(REPLIES, VERDICTS, delay=0.004), [WRONG])
     assert collected.seconds("solutions") > collected.seconds("verdict") >= 0
     assert collected.seconds("solutions") >= SOLUTIONS * len(FIVE.split()) * 0.004
     assert collected.seconds("rollouts") == 0
 
 
-def test_what_the_first_release_collected_is_not_asked_for_again():
+def test_evidence_collected_by_the_first_release_is_reused():
     first = hear(ScriptedEngine([*REPLIES, *[FIVE] * 3], VERDICTS), panel=(*ALL, "vote"))
     config = json.loads((first.results.folder / "config.json").read_text("utf-8"))
     del config["sources"], config["asks"]
@@ -142,7 +142,7 @@ def test_what_the_first_release_collected_is_not_asked_for_again():
 # The figures
 
 
-def test_the_figures_are_those_of_processbench():
+def test_figures_are_computed_as_in_processbench():
     report = summary(hear(ScriptedEngine(REPLIES, VERDICTS, adapters=["critic"])), {"verdict": WORD, "quick": WORD})
     assert (report["n"], report["n_error"], report["n_correct"], report["failed"]) == (3, 2, 1, 0)
     panels = report["panels"]
@@ -160,14 +160,14 @@ def test_the_figures_are_those_of_processbench():
     assert low < 0.5 < high
 
 
-def test_a_panel_needs_only_those_who_weigh_something():
+def test_a_panel_needs_only_sources_with_a_weight():
     heard = hear(ScriptedEngine(["Yes."] * 6, VERDICTS, adapters=["critic"]), panel=("arithmetic", "verdict"))
     assert summary(heard, {"quick": WORD})["panels"]["quick"]["wrong"]["accuracy"] == 1.0
     assert "quick" not in summary(heard, {"quick": Aggregation(constant=0.0, features={"surprisal": 1.0})})["panels"]
     assert "quick" not in summary(heard, {})["panels"]
 
 
-def test_a_voice_alone_is_weighed_as_in_the_check_in_which_nothing_else_counts():
+def test_the_verdict_alone_uses_the_quick_rule_if_that_has_no_other_feature():
     heard = hear(ScriptedEngine([], VERDICTS, adapters=["critic"]), panel=("arithmetic", "verdict"))
     alone = summary(heard, {"quick": WORD})["panels"]["verdict"]
     assert (alone["wrong"]["accuracy"], alone["right"]["accuracy"]) == (0.5, 0.0)  # a slip is what it does not see
@@ -175,7 +175,7 @@ def test_a_voice_alone_is_weighed_as_in_the_check_in_which_nothing_else_counts()
     assert summary(heard, both)["panels"]["verdict"]["wrong"]["accuracy"] == 0.0
 
 
-def test_beside_a_vote_a_blame_that_nobody_proves_is_taken_back():
+def test_a_vote_withdraws_an_unproven_objection():
     engine = one_by_one([FIVE] * 3, VERDICTS, adapters=["critic"])
     heard = hear(engine, panel=("arithmetic", "verdict", "vote"))
     panels = summary(heard, {"quick": WORD})["panels"]
@@ -185,7 +185,7 @@ def test_beside_a_vote_a_blame_that_nobody_proves_is_taken_back():
     assert not engine.replies  # the problem was solved anew once for all three attempts
 
 
-def test_a_panel_without_weights_is_weighed_as_that_of_an_untrained_base():
+def test_a_panel_without_weights_uses_the_untrained_rule():
     report = summary(hear(ScriptedEngine(REPLIES, VERDICTS)), {})
     assert report["panels"]["verdict"]["wrong"]["accuracy"] == 0.0  # its word weighs nothing
     assert weights_in_use(ScriptedEngine(), settings.load()) == {}
@@ -210,7 +210,7 @@ def test_discrimination_asks_only_whether_there_is_an_error():
     assert told["f1_right"] == pytest.approx(2 * 2 / (2 * 2 + 1 + 1))
 
 
-def test_calibration_compares_probabilities_with_what_was_right():
+def test_calibration_compares_probabilities_with_the_share_of_right_steps():
     sure = StepEvidence(features={"verdict": 2.0})  # 0.881
     doubtful = StepEvidence(features={"verdict": -2.0})  # 0.119
     given = [Case((sure, sure, doubtful), 2), Case((sure, sure), None), Case((sure, doubtful, sure), 0)]

@@ -51,7 +51,7 @@ def put_into_use(adapter, chosen, tmp_path):
     return path
 
 
-def test_all_stages_from_the_base_to_the_gate(chosen):
+def test_retrain_runs_all_stages_from_the_base_to_the_gate(chosen):
     made = Retraining(plan(), chosen)
     told = "\n".join(made.run(lambda progress: None))
     for line in ("lessons in", "tuned in", "adapter of", "beside peft:", "adapter on wordproblems-test: F1", "base on"):
@@ -61,7 +61,7 @@ def test_all_stages_from_the_base_to_the_gate(chosen):
     assert ("is in use now" in told) == (adapters.current("tiny", "critic", chosen).version is not None)
 
 
-def test_going_on_begins_with_the_adapter_in_use_and_is_measured_beside_it(chosen, tiny, tiny_adapters, tmp_path):
+def test_with_go_on_training_starts_from_the_adapter_in_use_and_is_compared_with_it(chosen, tiny, tiny_adapters, tmp_path):
     adapter = tmp_path / "adapter.gguf"
     to_gguf_adapter(tiny_adapters["critic"].peft, adapter, tiny.gguf, "f32")
     path = put_into_use(adapter, chosen, tmp_path)
@@ -74,7 +74,7 @@ def test_going_on_begins_with_the_adapter_in_use_and_is_measured_beside_it(chose
     assert Retraining(plan(), chosen).recipe.init is None
 
 
-def test_what_people_judged_in_the_app_is_learned_right_or_wrong(chosen, tmp_path):
+def test_attempts_judged_in_the_app_become_training_examples(chosen, tmp_path):
     rows = [
         {"question": f"What is {n} + 1, twice?", "steps": [f"{n} + 1 = {n + 1}", f"{n + 1} * 2 = {2 * n + 2 + n % 2}"],
          "first_error": 1 if n % 2 else -1}

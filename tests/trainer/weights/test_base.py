@@ -41,7 +41,7 @@ def folders(quantized, tmp_path_factory):
 
 
 @pytest.mark.parametrize("architecture", ["llama", "qwen2"])
-def test_a_file_becomes_a_folder_of_its_weights(architecture, quantized, folders):
+def test_a_gguf_file_is_unpacked_into_a_transformers_folder(architecture, quantized, folders):
     path, folder = quantized[architecture], folders[architecture]
     assert (folder.parent.name, folder.name) == ("bases", path.stem)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype="auto")
@@ -62,14 +62,14 @@ def test_a_file_becomes_a_folder_of_its_weights(architecture, quantized, folders
         assert torch.equal(weight, expected.to(torch.bfloat16)), key
 
 
-def test_rows_are_in_the_order_of_transformers(folders, tiny):
+def test_rotary_rows_are_in_the_order_of_transformers(folders, tiny):
     whole = AutoModelForCausalLM.from_pretrained(tiny.hf, dtype=torch.float32)
     unpacked = AutoModelForCausalLM.from_pretrained(folders["llama"], dtype=torch.float32)
     for (name, one), other in zip(whole.named_parameters(), unpacked.parameters(), strict=True):
         assert torch.allclose(one, other, atol=2e-2, rtol=2e-2), name
 
 
-def test_tokens_and_template_are_those_of_the_file(quantized, folders):
+def test_tokens_and_chat_template_equal_those_of_the_file(quantized, folders):
     tokenizer = AutoTokenizer.from_pretrained(folders["llama"])
     with loaded(quantized["llama"]) as model:
         chat = Chat(model)
@@ -111,7 +111,7 @@ def test_an_unfinished_conversion_leaves_nothing(quantized, home, monkeypatch):
     assert list((home / "bases").iterdir()) == []
 
 
-def test_what_is_no_model_is_refused(home):
+def test_a_file_that_is_no_model_is_refused(home):
     damaged = home / "damaged.gguf"
     damaged.write_bytes(b"GGUF" + bytes(60))
     with pytest.raises(BaseError, match=r"damaged\.gguf could not be read by transformers"):

@@ -68,7 +68,7 @@ def value(path, key):
     ("architecture", "role"),
     [("llama", "actor"), ("llama", "critic"), ("qwen2", "actor"), ("qwen2", "critic"), ("qwen3", "actor")],
 )
-def test_llama_cpp_says_what_peft_says(architecture, role, bases, adapters, tmp_path):
+def test_llama_cpp_and_peft_agree_with_an_adapter(architecture, role, bases, adapters, tmp_path):
     base, adapter, gguf_file = bases[architecture], adapters[architecture][role], tmp_path / "adapter.gguf"
     to_gguf_adapter(adapter, gguf_file, base.gguf, "f32")
     found = compared(base, adapter, gguf_file)
@@ -76,7 +76,7 @@ def test_llama_cpp_says_what_peft_says(architecture, role, bases, adapters, tmp_
     assert (found.argmax_agreement, found.same_tokens, found.same_greedy) == (1, found.texts, found.texts)
 
 
-def test_the_comparison_sees_another_adapter_and_a_missing_permutation(bases, adapters, tmp_path, monkeypatch):
+def test_the_parity_check_detects_another_adapter_and_a_missing_permutation(bases, adapters, tmp_path, monkeypatch):
     base, gguf_file = bases["llama"], tmp_path / "adapter.gguf"
     to_gguf_adapter(adapters["llama"]["critic"], gguf_file, base.gguf, "f32")
     found = compared(base, adapters["llama"]["actor"], gguf_file)
@@ -87,7 +87,7 @@ def test_the_comparison_sees_another_adapter_and_a_missing_permutation(bases, ad
     assert compared(base, adapters["llama"]["actor"], gguf_file).max_difference > 0.1
 
 
-def test_llama_cpp_reads_where_an_activated_adapter_begins(bases, adapters, tmp_path):
+def test_llama_cpp_reads_the_activation_tokens_of_an_adapter(bases, adapters, tmp_path):
     base, adapter, gguf_file = bases["llama"], adapters["llama"]["critic"], tmp_path / "adapter.gguf"
     to_gguf_adapter(adapter, gguf_file, base.gguf)
     asked = json.loads((adapter / "adapter_config.json").read_text())["alora_invocation_tokens"]
@@ -100,7 +100,7 @@ def test_llama_cpp_reads_where_an_activated_adapter_begins(bases, adapters, tmp_
     ("type", "kinds", "agreement"),
     [("f16", {"F16"}, 0.98), ("q8_0", {"Q8_0", "F16"}, 0.85)],  # the random adapter is far stronger than a trained one
 )
-def test_smaller_types_say_nearly_the_same(type, kinds, agreement, bases, adapters, tmp_path):
+def test_smaller_tensor_types_agree_nearly(type, kinds, agreement, bases, adapters, tmp_path):
     base, adapter, gguf_file = bases["qwen2"], adapters["qwen2"]["actor"], tmp_path / "adapter.gguf"
     to_gguf_adapter(adapter, gguf_file, base.gguf, type)
     assert {tensor.tensor_type.name for tensor in export.open_gguf(gguf_file).tensors} == kinds
@@ -109,7 +109,7 @@ def test_smaller_types_say_nearly_the_same(type, kinds, agreement, bases, adapte
     assert found.argmax_agreement > agreement
 
 
-def test_rank_stabilised_lora_keeps_its_strength(bases, tmp_path):
+def test_rank_stabilised_lora_keeps_its_scale(bases, tmp_path):
     base, adapter, gguf_file = bases["qwen2"], tmp_path / "adapter", tmp_path / "adapter.gguf"
     config = LoraConfig(
         r=9, lora_alpha=3, use_rslora=True, target_modules=["q_proj", "down_proj"], task_type="CAUSAL_LM"
@@ -131,7 +131,7 @@ def test_an_adapter_names_its_base(bases, adapters, tmp_path):
     assert value(gguf_file, "soliloquy.base.sha256") == sha256_of(base.gguf)
 
 
-def test_without_the_file_the_training_folder_tells_the_base(bases, adapters, tmp_path):
+def test_without_the_file_the_base_is_read_from_the_training_folder(bases, adapters, tmp_path):
     folder, adapter = tmp_path / "base", tmp_path / "adapter"
     shutil.copytree(bases["qwen2"].hf, folder)
     shutil.copytree(adapters["qwen2"]["actor"], adapter)
@@ -184,7 +184,7 @@ def changed(adapter, to, weights=None, **config):
     return to
 
 
-def test_what_a_gguf_adapter_cannot_carry_is_refused(bases, adapters, tmp_path):
+def test_adapters_with_unsupported_parts_are_refused(bases, adapters, tmp_path):
     plain, out = adapters["llama"]["actor"], tmp_path / "out.gguf"
     layer = "base_model.model.model.layers.0.self_attn.q_proj"
     cases = {
@@ -253,7 +253,7 @@ def test_a_merged_file_has_the_weights_of_pefts_merge(
         assert torch.allclose(found[name], weight, atol=limit, rtol=limit), name
 
 
-def test_a_merged_file_says_what_peft_says(bases, adapters, gguf_adapters, tmp_path):
+def test_a_merged_file_agrees_with_peft(bases, adapters, gguf_adapters, tmp_path):
     base, out = bases["llama"], tmp_path / "merged.gguf"
     merge.merge(base.gguf, gguf_adapters["llama"], out, "F16")
     trained = HfEngine(base.hf, adapters={"actor": adapters["llama"]["actor"]}, context=512, dtype="float32")
@@ -267,7 +267,7 @@ def test_a_merged_file_says_what_peft_says(bases, adapters, gguf_adapters, tmp_p
     trained.close()
 
 
-def test_stock_llama_cpp_opens_it_with_all_that_the_base_says(bases, gguf_adapters, tmp_path):
+def test_stock_llama_cpp_opens_a_merged_file_with_the_metadata_of_the_base(bases, gguf_adapters, tmp_path):
     out = tmp_path / "merged.gguf"
     merge.merge(bases["qwen2"].gguf, gguf_adapters["qwen2"], out, "Q4_K_M")
     before, after = export.open_gguf(bases["qwen2"].gguf), export.open_gguf(out)
@@ -284,7 +284,7 @@ def test_stock_llama_cpp_opens_it_with_all_that_the_base_says(bases, gguf_adapte
     model.close()
 
 
-def test_weights_that_the_adapter_leaves_alone_are_not_rounded_again(bases, gguf_adapters, tmp_path):
+def test_untouched_weights_keep_their_bytes(bases, gguf_adapters, tmp_path):
     small, out = tmp_path / "small.gguf", tmp_path / "merged.gguf"
     merge._quantize(bases["llama"].gguf, small, merge.QUANTIZED["Q8_0"])
     merge.merge(small, gguf_adapters["llama"], out, "Q8_0")
@@ -296,7 +296,7 @@ def test_weights_that_the_adapter_leaves_alone_are_not_rounded_again(bases, gguf
     assert np.abs(rows[0] - rows[1]).max() > 0.1
 
 
-def test_what_cannot_be_merged_is_refused(bases, gguf_adapters, small_model, tmp_path):
+def test_adapters_that_cannot_be_merged_are_refused(bases, gguf_adapters, small_model, tmp_path):
     silent = tmp_path / "silent.gguf"
     data = bases["llama"].gguf.read_bytes()
     silent.write_bytes(data.replace(b"tokenizer.chat_template", b"tokenizer.chat_templatX"))
