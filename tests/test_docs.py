@@ -1,5 +1,5 @@
-"""The documents: every command in them is parsed by the program that it calls, the quick ones are run, every path
-exists, and what they list (folders, settings, commands) is what there is."""
+"""The documents: every command in them is parsed by the program it calls, the quick ones are run, every path exists,
+and the lists of folders, settings and commands are complete."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 APPS = {"runtime": runtime_app, "trainer": trainer_app}
 PYTHON = ".venv/bin/python"
 ELSEWHERE = {"vllm", ".venv/llama-server/llama-server"}
-"""Programs that are not ours: whether their options exist is not known here."""
+"""Programs of others, whose options are not checked here."""
 SLOW = (
     "runtime models pull", "runtime doctor --tune", "trainer retrain", "trainer attempts", "--annotator llm",
     "trainer labels", "trainer sft", "trainer export", "trainer evaluate", "trainer curves", "trainer calibrate",
     "trainer promote", "trainer pretrain", "trainer improve", "trainer reproduce",
 )  # fmt: skip
-"""What needs a network, a file that only a long run makes, or minutes: parsed and not run."""
+"""Commands that need a network, a file made by a long run, or minutes: parsed and not run."""
 PROBLEM = "Lena buys 3 notebooks for 4 dollars each and a pen for 2 dollars. How much in all?"
 
 
 def commands_of(text: str) -> list[list[str]]:
-    """The words of every command line of a document, without what only explains it."""
+    """The words of every command line of a document, without comments."""
     blocks = [body for language, body in BLOCK.findall(text) if not language]
     lines = "".join(blocks).replace("\\\n", " ").splitlines()
     return [words for line in lines if (words := shlex.split(line, comments=True))]
@@ -54,7 +54,7 @@ def spoken(words: list[str]) -> str:
 
 
 def parse(command, name: str, words: list[str]):
-    """The context of the command that these words call, without calling it. Raises a usage error."""
+    """Parse a command line without running it. Returns the context of its command. Raises a usage error."""
     context = command.make_context(name, list(words))
     if not hasattr(command, "commands"):
         return context
@@ -64,7 +64,7 @@ def parse(command, name: str, words: list[str]):
 
 
 def folders(top: str) -> set[str]:
-    """The folders with files of ours, with a slash behind."""
+    """The folders that contain files of ours, each with a slash at the end."""
     files = (path for path in (ROOT / top).rglob("*") if path.is_file() and "__pycache__" not in path.parts)
     found = {parent for path in files for parent in path.relative_to(ROOT).parents}
     return {f"{folder}/" for folder in map(str, found) if folder != "."}
@@ -111,7 +111,7 @@ def test_an_unknown_command_or_option_is_detected(words, why):
 
 @pytest.fixture
 def workshop(home, monkeypatch):
-    """A folder that holds what the documents take for granted, and models of its own."""
+    """A folder with the files that the documents mention, and models of its own."""
     for name in ("data", "trainer"):
         (home / name).symlink_to(ROOT / name)
     monkeypatch.chdir(home)
@@ -178,7 +178,7 @@ def test_every_path_and_link_exists(document):
     prose, here = BLOCK.sub("", TEXTS[document]), (ROOT / document).parent
     links = [link.partition("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", prose) if "://" not in link]
     paths = re.findall(r"`((?:runtime|trainer|tests|data|\.ci)/[\w./-]+|[\w-]+\.(?:py|toml))`", prose)
-    outside = {"config.toml"}  # of a person's home
+    outside = {"config.toml"}  # in a person's home
     assert links + paths
     assert not [link for link in links if link and not (here / link).exists()]
     assert not [path for path in paths if path not in outside and not (ROOT / path).exists()]

@@ -1,4 +1,4 @@
-"""Folding events gives the talk; whatever had been shown is kept, however the talk ends."""
+"""Folding events gives the run; everything shown is kept, however the run ends."""
 
 from functools import reduce
 

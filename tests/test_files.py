@@ -1,4 +1,4 @@
-"""Files are there as a whole or not at all."""
+"""Files are written completely or not at all."""
 
 import os
 import random
@@ -42,7 +42,7 @@ def left_over(folder, name, pid, age=3600.0):
 
 @pytest.fixture
 def gone():
-    """The number of a process that has ended."""
+    """The id of a process that has ended."""
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
     return process.pid
@@ -52,7 +52,7 @@ def test_leftovers_of_killed_processes_are_deleted_and_files_being_written_are_n
     swept = [left_over(tmp_path, "data.jsonl", gone), left_over(tmp_path, "a b", os.getpid(), age=90_000)]
     kept = [
         left_over(tmp_path, "data.jsonl", os.getpid()),
-        left_over(tmp_path, "fresh", gone, age=5),  # perhaps of another machine
+        left_over(tmp_path, "fresh", gone, age=5),  # perhaps from another machine
         tmp_path / "mine.part",
         tmp_path / ".mine.part",
         tmp_path / ".mine.part" / "x.gguf.part",

@@ -1,4 +1,4 @@
-"""A student's journey from end to end, with the small real model: the README as code."""
+"""A student's journey from end to end with the small real model, as the README describes it."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Settings: who wins over whom, where they are kept, and what is said of unusable ones."""
+"""Settings: their precedence, where they are stored, and the messages for bad ones."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The format contract: lines, steps, closing lines, answers and check lines, in English and Chinese."""
+"""The text format: lines, steps, closing lines, answers and check lines, in English and Chinese."""
 
 from itertools import pairwise
 
@@ -359,7 +359,7 @@ def test_units_of_measurement_are_kept_in_an_answer():
     measuring = {"time", "length", "mass", "volume"}
     words = [word for word, (dimension, _) in UNITS.items() if dimension in measuring]
     lost = [word for word in words if tidy_answer(f"5 {word}" if word.isascii() else f"5{word}") == "5"]
-    assert set(lost) <= {"s", "h", "inche"}  # letters that stand for much else, and no word
+    assert set(lost) <= {"s", "h", "inche"}  # single letters have many other meanings, and "inche" is no word
 
 
 @pytest.mark.parametrize(
@@ -436,7 +436,7 @@ def test_the_language_of_a_problem_is_detected(text, expected):
     assert language_of(text) == expected
 
 
-# clean
+# Cleaning
 
 
 @pytest.mark.parametrize(
@@ -495,7 +495,7 @@ def test_cleaning_is_idempotent(raw):
     assert "\r" not in text
 
 
-# lines of a growing reply
+# Lines of a growing reply
 
 
 def read_in(pieces):
@@ -560,7 +560,7 @@ def test_a_line_without_words_is_dropped(line):
     assert read_line(line) is None
 
 
-# check lines
+# Check lines
 
 
 @pytest.mark.parametrize(

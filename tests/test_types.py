@@ -1,4 +1,4 @@
-"""The core values: their JSON comes back as it went, their ids are stable, their derived facts are right."""
+"""The core values: JSON round trips, stable ids, right derived facts."""
 
 import json
 
@@ -121,7 +121,7 @@ def test_a_problem_keeps_its_id_whatever_its_case_spaces_and_width(text):
 
 
 def test_a_problems_id_never_changes_between_versions_and_ignores_all_but_the_text():
-    # SHA-256 of "what is 2 + 3?", its first 16 digits: stored databases hold it.
+    # The first 16 digits of the SHA-256 of "what is 2 + 3?": stored databases contain it.
     assert Problem(text="What is 2 + 3?", answer="5", source="x").id == content_hash("what is 2 + 3?")
     assert content_hash("a", "b") == "f04cdced9736a69d"
 

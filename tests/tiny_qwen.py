@@ -1,5 +1,5 @@
-"""Tiny models of the Qwen architectures, beside the llama one of `tiny`: no rotary permutation, biases or norms at the
-attention, and an output matrix of their own. The tokens are those of the small model."""
+"""Tiny models of the Qwen architectures, beside the llama one of `tiny`: no rotary permutation, biases or norms in the
+attention, and a separate output matrix. They use the small model's tokens."""
 
 from __future__ import annotations
 

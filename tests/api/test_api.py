@@ -1,5 +1,5 @@
-"""The API beside the page, asked by the `openai` client and by hand: who may ask, what is answered, live and at once,
-what an error says, and that a client that goes away frees the model."""
+"""The API beside the page, called by the `openai` client and by raw requests: access, replies whole and streamed, error
+messages, and disconnecting clients, which free the model."""
 
 import json
 import time
@@ -38,7 +38,7 @@ AGREED = [RIGHT, RIGHT, *[PROGRAM] * PROGRAMS]
 
 @pytest.fixture
 def served(home):
-    """Starts the API alone, on replies or on what loads an engine."""
+    """Start the API alone, on queued replies or on a function that loads an engine."""
     up = []
 
     def start(*replies, load=None, delay=0.0, keep=True):
@@ -78,7 +78,7 @@ class Served:
         return self.client().chat.completions.create(model=f"soliloquy-{mode}", messages=messages, **options)
 
     def ask(self, body, headers=None, path="/v1/chat/completions", method="POST"):
-        """Status, headers and JSON of a request made by hand."""
+        """Status, headers and JSON of a raw request."""
         connection = HTTPConnection(urlsplit(self.address).netloc, timeout=20)
         headers = {"Authorization": f"Bearer {KEY}", **(headers or {})}
         connection.request(method, path, body, headers)
@@ -97,7 +97,7 @@ def wait_until(true, seconds=10):
 
 
 def streamed(stream):
-    """The two texts put together, and the last piece with a choice and the one with the usage, if there was one."""
+    """The reasoning and content of a stream joined, its last piece with a choice, and its usage piece, if any."""
     texts, last, usage = {"reasoning_content": "", "content": ""}, None, None
     with stream:
         for piece in stream:

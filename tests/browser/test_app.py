@@ -29,7 +29,7 @@ COUNTING = ["Ann has 3 * 4 = 12 apples.", *(f"She counts {number} of them." for 
 
 
 def wait_until(true: Callable[[], Any], seconds: float = 30) -> Any:
-    """What `true` says once it says something."""
+    """Poll `true` until it returns something true, and return that."""
     deadline = time.monotonic() + seconds
     while not (found := true()) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -199,7 +199,7 @@ def test_esc_right_after_starting_is_not_lost(tab, served, key):
 
 def test_two_browsers_at_once_wait_for_each_other_and_keep_their_own_work(tab, browser, served):
     class Counting(Tutor):
-        """Is at the first problem until it is stopped."""
+        """Keeps working on the first problem until it is stopped."""
 
         def _next(self, messages):
             counts = any(PROBLEM in message["content"] for message in messages)
@@ -213,7 +213,7 @@ def test_two_browsers_at_once_wait_for_each_other_and_keep_their_own_work(tab, b
     card(tab, 2).wait_for()  # so that a whole step is kept
     solve(other, pens, wait=False)
     other.get_by_text("Another tab is using the model. You are next.").wait_for()
-    tab.keyboard.press("Escape")  # who stops gives the model to the next
+    tab.keyboard.press("Escape")  # stopping frees the model for the next request
     tab.get_by_text(re.compile("^Stopped")).wait_for()
     other.get_by_text(re.compile("^Finished")).wait_for()
     runs = list(page.log.db["runs"].rows)
@@ -225,7 +225,7 @@ def test_two_browsers_at_once_wait_for_each_other_and_keep_their_own_work(tab, b
 
 
 def test_the_first_requests_of_a_page_find_the_session_of_its_browser(tmp_path, monkeypatch):
-    import app  # which sees to the environment before Gradio is imported
+    import app  # sets up the environment before Gradio is imported
 
     seconds = iter([0.5, 0.1])
 
@@ -237,7 +237,7 @@ def test_the_first_requests_of_a_page_find_the_session_of_its_browser(tmp_path, 
     monkeypatch.setattr("runtime.page.frame.Desk", SlowDesk)
     page = app.Page(Loading(Tutor), settings.load(home=tmp_path), None)
     request = SimpleNamespace(session_hash="tab", headers={})
-    clock = Thread(target=page.desk, args=[request])  # asks before the page is open, and is slower
+    clock = Thread(target=page.desk, args=[request])  # starts before the page is open, and is slower
     clock.start()
     time.sleep(0.1)
     opened = page.open({}, request)
@@ -279,7 +279,7 @@ def test_switching_the_language_changes_every_text_and_is_remembered(tab, served
         "▼",
         "8",
     }
-    kept |= {PROBLEM, "⋯"}  # the list of earlier work, and signs
+    kept |= {PROBLEM, "⋯"}  # the list of earlier work, and symbols
     assert visible_texts(tab) & before <= kept
     expect(tab.locator("html")).to_have_attribute("lang", "zh-CN")
     reload(tab)

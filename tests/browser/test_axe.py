@@ -1,4 +1,4 @@
-"""Nobody is shut out: axe finds nothing serious on any tab, light and dark, in both languages, wide and narrow."""
+"""Accessibility: axe finds no serious problem on any tab, light and dark, in both languages, wide and narrow."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_axe_finds_nothing_serious_on_any_tab(browser, served, locale, scheme, w
     tab = context.new_page()
     tab.goto(page.address)
     tab.locator(".sq-go").first.wait_for()
-    tab.wait_for_function("document.querySelector('.sq-past-head')?.textContent")  # its words have come
+    tab.wait_for_function("document.querySelector('.sq-past-head')?.textContent")  # its text has arrived
     shown = [button.inner_text() for button in tab.get_by_role("tab").all()]
     folded = tab.locator(".overflow-dropdown button").all_inner_texts()
     found = {}
@@ -48,7 +48,7 @@ def choose(tab: Any, name: str) -> None:
 
 
 def serious(tab: Any) -> list[str]:
-    """What axe finds, a line each."""
+    """The findings of axe, one per line."""
     results = Axe().run(tab, options=OPTIONS)
     return [
         f"{problem['id']}: {problem['nodes'][0]['html'][:120]} {problem['nodes'][0]['failureSummary'][:200]}"

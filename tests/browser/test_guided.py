@@ -1,4 +1,4 @@
-"""A solution that is given bit by bit, in a real browser: what was not asked for never leaves the server."""
+"""A solution revealed bit by bit, in a real browser: what was not requested never leaves the server."""
 
 from __future__ import annotations
 
@@ -26,11 +26,12 @@ STEPS = [
     "The answer is 88364236.",
 ]
 SECRETS = ["88382736", "Altogether", "88364236", "Taking"]
-"""What only the steps hold: result and word of the first, then of the second. The numbers are too long for chance."""
+"""Text found only in the steps: result and word of the first, then of the second. The numbers are too long to occur by
+chance."""
 
 
 class Wire:
-    """Everything that the server has sent to a browser tab: bodies of responses, streams while they last, sockets."""
+    """Everything the server has sent to a browser tab: response bodies, streams while they last, websockets."""
 
     def __init__(self, tab: Any) -> None:
         self._tab = tab
@@ -45,8 +46,8 @@ class Wire:
         try:
             begun = self._devtools.send("Network.streamResourceContent", {"requestId": request})
             self._keep(request, begun["bufferedData"])
-        except Error:  # it is at its end already
-            with suppress(Error):  # a redirection has no body
+        except Error:  # it has ended already
+            with suppress(Error):  # a redirect has no body
                 body = self._devtools.send("Network.getResponseBody", {"requestId": request})
                 self._received[request] += b64decode(body["body"]) if body["base64Encoded"] else body["body"].encode()
 
@@ -60,7 +61,7 @@ class Wire:
         return b"\n".join(self._received.values()).decode("utf-8", "replace")
 
     def carries(self, *texts: str) -> bool:
-        """Whether these have come, or come within a few seconds: proof that the wire is heard."""
+        """Whether these texts arrive within a few seconds: shows that the recording works."""
         for _ in range(100):
             if all(text in self.text() for text in texts):
                 return True
@@ -165,7 +166,7 @@ def test_an_own_answer_is_compared_without_revealing_the_solution(tab, served):
 
 
 def test_a_raw_call_gives_no_step_in_hints_only(tab, served):
-    """The buttons are not the rule: the server keeps it."""
+    """The server enforces the rule, not only the buttons."""
     wire = Wire(tab)
     open_page(tab, served(Tutor(first=STEPS)))
     ask(tab, "Hints only")
@@ -180,13 +181,13 @@ def test_why_shows_the_stored_evidence_without_a_request(tab, served):
     solve(tab, mode="With a checker")
     first = card(tab, 1)
     expect(first.locator(".sq-why-list")).to_be_hidden()
-    tab.wait_for_timeout(2000)  # what the run's end makes the page ask for
+    tab.wait_for_timeout(2000)  # requests that the end of the run causes
     tab.asked.clear()
     first.get_by_role("button", name="Step 1: Why?").click()
     reasons = first.locator(".sq-why-list")
     expect(reasons).to_contain_text("worked out again exactly, and comes out", use_inner_text=True)
     expect(reasons).to_contain_text("independent solutions reach the same answer", use_inner_text=True)
-    assert not [url for url in tab.asked if "/assets/" not in url]  # Gradio may still be fetching parts of itself
+    assert not [url for url in tab.asked if "/assets/" not in url]  # Gradio may still be loading its own parts
     first.get_by_role("button", name="Step 1: Why?").click()
     expect(reasons).to_be_hidden()
 
@@ -194,7 +195,7 @@ def test_why_shows_the_stored_evidence_without_a_request(tab, served):
 def test_a_step_is_tried_again_and_the_old_version_stays_visible(tab, served):
     page = served()
     open_page(tab, page)
-    solve(tab)  # no checking: the wrong solution stands
+    solve(tab)  # direct mode: the wrong solution is kept
     expect(tab.locator(".sq-answer-text:visible")).to_have_text("8")
     card(tab, 2).get_by_role("button", name="Step 2: Try this step again").click()
     tab.locator('.sq-step[data-state="replaced"]').filter(has_text="12 - 5 = 8").wait_for()
@@ -210,7 +211,7 @@ def test_a_step_is_tried_again_and_the_old_version_stays_visible(tab, served):
 def test_a_second_opinion_keeps_the_outvoted_solution_visible(tab, served):
     page = served()
     open_page(tab, page)
-    solve(tab)  # no checking: the wrong solution stands
+    solve(tab)  # direct mode: the wrong solution is kept
     expect(tab.locator(".sq-answer-text:visible")).to_have_text("8")
     second = tab.get_by_role("button", name="Get a second opinion")
     second.click()
@@ -256,7 +257,7 @@ def test_a_differing_answer_is_put_to_a_vote_and_the_solution_stays_hidden(tab, 
 
 
 class Voters(Tutor):
-    """Solutions that vote come one after the other, so that a page can say how far they are."""
+    """Solutions that vote arrive one after the other, so the page can show progress."""
 
     def sample(self, requests, sampling, adapter=None, n=1, enough=None, **options):
         for _ in requests:

@@ -1,4 +1,4 @@
-"""What a person typed and what they are told, in a real browser: nothing is cut or lost in silence."""
+"""Typed text and messages, in a real browser: nothing is cut or lost without a message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Models in a real browser: what is there, a model of one's own, added, verified and used; and who may not."""
+"""Models in a real browser: the list; adding, verifying and using an own model; permissions."""
 
 from __future__ import annotations
 

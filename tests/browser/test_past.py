@@ -30,7 +30,7 @@ def unfold(tab: Any, words: str) -> None:
 
 @pytest.fixture
 def two_runs(tab, served):
-    """A page on which two problems were solved; the second one is on view."""
+    """A page with two solved problems; the second one is shown."""
     page = served()
     open_page(tab, page)
     solve(tab)
@@ -137,7 +137,7 @@ def test_on_a_phone_the_list_is_folded_and_nothing_scrolls_sideways(tab, served)
 
 @pytest.fixture
 def many_runs(tab, served):
-    """A page with 45 problems in its log, none of them on view."""
+    """A page with 45 problems in its log, none of them shown."""
     page = served()
     session = page.log.start_session()
     for number in range(45):

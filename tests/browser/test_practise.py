@@ -1,4 +1,4 @@
-"""Practising in a real browser, on a machine without a model, by keyboard alone."""
+"""Practising in a real browser, on a machine without a model, by keyboard only."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def story(tab: Any) -> str:
 
 
 def worked(tab: Any, steps: int = 2) -> Any:
-    """The problem on view with its solution, found again by its story."""
+    """The shown problem with its solution, found by its text."""
     return wait_until(lambda: _found(tab, steps))
 
 
@@ -50,7 +50,7 @@ def _found(tab: Any, steps: int) -> Any:
 
 @pytest.fixture
 def practising(tab, served, monkeypatch):
-    """The tab on a page without a model. What every exercise began is noted here, as no browser may know it."""
+    """The tab on a page without a model. The problems are recorded here, as the browser gets no solutions."""
     from runtime.page import serving
     from runtime.page.exercise import Exercise
 
@@ -149,7 +149,7 @@ def test_the_answer_reaches_the_browser_only_when_the_student_writes_it(tab, pra
     problem = worked(tab)
     type_lines(tab, ["3 + 4 = 8"])
     tab.get_by_text("Work this out once more").wait_for()
-    assert was_sent(tab, problem.problem.text)  # so what was sent is heard
+    assert was_sent(tab, problem.problem.text)  # shows that the recording works
     assert not [line for line in problem.lines if was_sent(tab, line)]
     press(tab, "Show me the solution")
     tab.locator(".sq-solution li").first.wait_for()

@@ -1,4 +1,4 @@
-"""What a collector does on the page, in a real browser: rate by key, finish, export, import; and who may not."""
+"""What a collector does on the page, in a real browser: rate by key, finish, export, import; and permissions."""
 
 from __future__ import annotations
 
@@ -205,11 +205,11 @@ def test_attempts_are_imported_and_a_bad_file_is_explained(tab, served, tmp_path
     expect(card(tab, 1)).to_contain_text("3 + 4 = 8")
 
 
-# Rights
+# Permissions
 
 
 def studio_handlers(page: Served) -> dict[str, tuple[int, int]]:
-    """Every handler of the studio: its number, and how many inputs it takes."""
+    """Every handler of the studio: its number, and the number of its inputs."""
     bound = {number: getattr(one.fn, "__self__", None) for number, one in page.blocks.fns.items()}
     return {
         f"{type(room).__name__}.{page.blocks.fns[number].fn.__name__} {number}": (
@@ -222,7 +222,7 @@ def studio_handlers(page: Served) -> dict[str, tuple[int, int]]:
 
 
 def call(page: Served, number: int, *data: Any, event: dict[str, Any] | None = None) -> str:
-    """What the queue answers to a handler that is called by its number, as no browser would."""
+    """The reply of the queue to a handler called by its number, which no browser does."""
     asked = {"fn_index": number, "data": list(data), "session_hash": "intruder", "event_data": event}
     body = json.dumps(asked).encode()
     root, known = urljoin(page.address, "/gradio_api/queue/"), cookie(page.address)

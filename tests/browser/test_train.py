@@ -1,6 +1,6 @@
-"""Training as a collector sees it: what is there to learn from, a run that outlives the tab, and which adapter is used.
+"""The training tab: usable ratings, a run that outlives the tab, and the adapter in use.
 
-The trainer's place is taken by a short process that writes the same files by the trainer's own means.
+A short process takes the trainer's place; it writes the same files with the trainer's own functions.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PASSED = "The new critic passed: better than the untrained model, and not clearl
 
 @pytest.fixture
 def short_runs(monkeypatch):
-    """Every run is the short process, and a base is there."""
+    """Starts the short process for every run; one base is present."""
     monkeypatch.setattr(
         "runtime.studio.training.runs.Training.command",
         lambda self, folder, plan: [sys.executable, "-c", WRITER, str(folder), "300"],

@@ -1,4 +1,4 @@
-"""A home that cannot be written: the page works, keeps nothing, and says so in the person's language."""
+"""An unwritable home: the page works, stores nothing, and shows that in the person's language."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.browser
 
 
 def reason_for(tmp_path: Path) -> str:
-    """What a real log says of a folder that cannot be made."""
+    """The message of a real log whose folder cannot be made."""
     import app
     from runtime import settings
 

@@ -1,4 +1,4 @@
-"""What answers say, however they are written: kinds of notation, votes, references, generated quantities."""
+"""The meaning of answers in any notation: kinds of notation, votes, references, generated quantities."""
 
 from __future__ import annotations
 
@@ -313,7 +313,7 @@ def test_different_answers_are_not_equal(a, b):
 
 
 NOT_WORKED_OUT = ("15 gallons * 8", "P(4, 4)")
-"""What stands before the sign of equality is taken for a label; the answer is what stands behind."""
+"""Text before an equals sign is a label; the answer follows it."""
 
 
 @pytest.mark.parametrize(
@@ -381,7 +381,7 @@ def test_texts_reported_to_math_verify_are_read_correctly(text, answer):
     assert final_answer(text) == answer
 
 
-# against a reference
+# compared with a reference
 
 
 @pytest.mark.parametrize(
@@ -449,14 +449,14 @@ def test_answers_of_a_vote_are_grouped(answers, together):
 # generated answers
 
 MEASURES = {"m": ["m", "meters", "metres", "米"], "minutes": ["min", "minutes", "minute", "分钟"], "kg": ["kg", "千克"]}
-"""Ways to write each unit."""
+"""The spellings of each unit."""
 SIZES = {("m", "cm"): 100, ("minutes", "seconds"): 60, ("kg", "g"): 1000}
 WRAPPED = ["{}", " {} ", "**{}**", "$${}$$", "\\boxed{{{}}}", "The answer is {}.", "答案是 {}。", "#### {}", "`{}`"]
 VALUES = st.fractions(min_value=-(10**5), max_value=10**5, max_denominator=60)
 
 
 def numerals(value: Fraction) -> list[str]:
-    """The ways to write a number."""
+    """The spellings of a number."""
     top, bottom = abs(value.numerator), value.denominator
     sign = "-" if value < 0 else ""
     if bottom == 1:
@@ -524,7 +524,7 @@ def test_a_measure_may_be_written_in_smaller_units_or_in_two(count, units):
 @given(st.lists(quantities(), min_size=1, max_size=7), st.randoms(use_true_random=False))
 @settings(max_examples=200, deadline=None)
 def test_grouping_does_not_depend_on_the_order_of_answers(voters, random):
-    """Being together is reflexive, symmetric and transitive, as every answer is in exactly one group."""
+    """Sharing a group is reflexive, symmetric and transitive, because every answer is in exactly one group."""
     answers = [text for _, _, text in voters]
     found = groups(answers)
     assert sorted(i for places in found for i in places) == list(range(len(answers)))

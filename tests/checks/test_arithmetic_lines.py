@@ -1,6 +1,6 @@
-"""Lines in as many manners as people write them: what is false is found, what is right or may be right is not accused.
+"""Lines in the many ways people write them: false ones are found; right or possibly right ones are never rejected.
 
-The lines of each table were written before the checker was tried on them.
+The lines of each table were written before the checker was run on them.
 """
 
 from __future__ import annotations
@@ -291,7 +291,7 @@ They walk around the field: 10 / 4 = 3 laps.
 20 ÷ 1/4 = 5
 50/2=25-5=20
 """.strip().splitlines()
-"""Nobody can tell: neither accused nor vouched for."""
+"""Undecidable: neither incorrect nor correct."""
 
 NOT_FALSE = r"""
 $15\%$ of $\$2.00 = 0.15 \times \$2.00$
@@ -491,7 +491,7 @@ A = 1/2 × 3 × 4 = 6
 base 2: 10 + 1 = 11
 1 + 1 = 0 (mod 2)
 """.strip().splitlines()
-"""Right in one reading at least, or no equation of numbers at all."""
+"""Right in at least one reading, or no equation of numbers."""
 
 
 @pytest.mark.parametrize("line", FALSE)

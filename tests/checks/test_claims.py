@@ -1,4 +1,4 @@
-"""What a line claims: a plan is no claim, and data that is missing is no number."""
+"""The claim of a line: a plan makes none, and missing data is no number."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Equality of answers: a table of everyday notations, and the worker under threads, hangs and odd callers."""
+"""Equality of answers: a table of everyday notations, and the worker with threads, hangs and unusual callers."""
 
 from __future__ import annotations
 

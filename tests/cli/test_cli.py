@@ -1,4 +1,4 @@
-"""The command lines, as a person runs them: results on stdout, one sentence on stderr, an exit code."""
+"""The command lines as a person runs them: results on stdout, one sentence on stderr, an exit code."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Where commands end: Ctrl+C, full disks, closed streams and odd environments become an exit code and a sentence."""
+"""How commands end: Ctrl+C, full disks, closed streams and odd environments give an exit code and one sentence."""
 
 import errno
 import json
@@ -38,7 +38,7 @@ def ended(by):
 
 @pytest.fixture(autouse=True)
 def streams(monkeypatch):
-    """What a command line changes of this process is put back."""
+    """Restores what a command line changes in this process."""
     for name in ("stdin", "stdout", "stderr", "unraisablehook"):
         monkeypatch.setattr(sys, name, getattr(sys, name))
 
@@ -76,11 +76,11 @@ def test_a_bug_keeps_its_traceback():
         run_command_line(lambda: print(1 / 0))
 
 
-# The output
+# Output
 
 
 def to(place, *words, **environment):
-    """A command whose stdout is a file or a pipe that nobody reads."""
+    """A command whose stdout is a file, or a pipe that nobody reads."""
     return subprocess.run(
         [sys.executable, "-m", *words], cwd=ROOT, env={**os.environ, **environment}, stdout=place,
         stderr=subprocess.PIPE, text=True, timeout=120, check=False,
@@ -117,7 +117,7 @@ def test_closed_streams_count_as_empty(closed):
         assert json.loads(finished.stdout)["models"]
 
 
-# The input
+# Input
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_paths_in_other_bytes_are_read_and_printed(tmp_path):
 
 
 def interrupted(*words, after):
-    """The exit code, as a shell has it, and what was said, of a command that gets Ctrl+C."""
+    """The exit code, as a shell reports it, and the output of a command that gets Ctrl+C."""
     process = subprocess.Popen(
         [sys.executable, *map(str, words)], cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
@@ -182,7 +182,7 @@ def test_ctrl_c_ends_quietly_at_any_time(after, words, home):
     many = home / "many.jsonl"
     many.write_text("".join(f'{{"question": "What is {i} + 1?", "answer": {i + 1}}}\n' for i in range(5000)))
     code, said = interrupted(*(word.format(home=home, many=many) for word in words), after=after)
-    assert code == 130 or (code == 0 and "ready" in said)  # a page that was served ends as it always did
+    assert code == 130 or (code == 0 and "ready" in said)  # a served page ends normally
     assert "Traceback" not in said and "Exception" not in said
 
 
@@ -205,12 +205,12 @@ def test_an_interrupt_swallowed_by_a_callback_is_raised_again(tmp_path):
     assert (finished.returncode, finished.stderr) == (130, "")
 
 
-# The disk
+# Disk
 
 
 @contextmanager
 def room(path, extra):
-    """A disk on which the files of this process may only get so much longer than this one."""
+    """A disk on which the files of this process may grow only by this many bytes."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + extra, hard))
     try:
@@ -247,7 +247,7 @@ def test_a_full_disk_is_the_same_error_in_every_library(error, full, tmp_path):
 
 
 def test_a_trainer_command_on_a_full_disk_ends_with_a_message_and_resumes_later(home):
-    """With a disk of its own where the system lets us make one."""
+    """Uses a small disk of its own if the system allows one."""
     disk = home / "disk"
     disk.mkdir()
     mounted = ["unshare", "-rm", "sh", "-c", 'mount -t tmpfs -o size=300k tmpfs "$0" && exec "$@"', disk]
@@ -265,7 +265,7 @@ def test_a_trainer_command_on_a_full_disk_ends_with_a_message_and_resumes_later(
     assert "0 of them twice" in finished.stdout and finished.returncode == 0
 
 
-# The environment
+# Environment
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""`python -m runtime.install` with the real pip and venv, and a small package in the place of llama.cpp."""
+"""`python -m runtime.install` with the real pip and venv, and a small package instead of llama.cpp."""
 
 import io
 import os
@@ -59,7 +59,7 @@ def empty_venv(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory):
-    """A folder with the source of the package that is compiled."""
+    """A folder with the source of the package to be compiled."""
     folder = tmp_path_factory.mktemp("packages")
     files = {"pyproject.toml": PYPROJECT, "backend.py": BACKEND, "wheel_of.py": WHEEL_OF}
     files["PKG-INFO"] = "Metadata-Version: 2.1\nName: llama-cpp-python\nVersion: 0.3.99\n"
@@ -72,7 +72,7 @@ def packages(tmp_path_factory):
 
 
 class Clone:
-    """A clone of the project, as far as setting it up goes."""
+    """A clone of the project, with the files that the installation needs."""
 
     def __init__(self, folder, packages, venv=None):
         self.folder, self.builds = folder, folder.parent / "builds"
@@ -98,14 +98,14 @@ class Clone:
         )  # fmt: skip
 
     def install(self, **environment):
-        """(exit code, what was said)"""
+        """(exit code, output)"""
         process = self.begin(**environment)
         said, _ = process.communicate(timeout=200)
         return process.returncode, said
 
     @property
     def kind(self):
-        """Which llama.cpp is installed."""
+        """The version of the installed llama.cpp."""
         python = self.folder / ".venv" / "bin" / "python"
         found = subprocess.run(
             [python, "-c", "import llama_cpp; print(llama_cpp.KIND)"], capture_output=True, text=True
@@ -130,7 +130,7 @@ def test_a_second_clone_reuses_the_compiled_package(clone):
     code, said = second.install()
     assert (code, second.kind, second.count) == (0, "compiled", 1), said
     assert "Compiling" not in said
-    assert second.install() == (0, "")  # nothing is left to do
+    assert second.install() == (0, "")  # nothing left to do
 
 
 @pytest.mark.parametrize("change", ["processor", "flags"])
@@ -194,7 +194,7 @@ def test_unavailable_packages_give_an_error_message(clone):
     assert "pip could not install what the app needs (" in said and "a-package-of-nobody" in said
 
 
-# the prebuilt wheel
+# Prebuilt wheel
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The fitted rule: log-odds that add up, two thresholds, and what is read of files of the first release."""
+"""The fitted rule: log-odds that add up, two thresholds, and files of the first release."""
 
 import json
 import math
@@ -23,7 +23,7 @@ RULE = Aggregation(constant=1.0, features={"verdict": 0.5, "deviation": -3.0}, r
         ({"verdict": 2.0}, 2.0),
         ({"verdict": -4.0}, -1.0),
         ({"verdict": 2.0, "deviation": 1.0}, -1.0),
-        ({"verdict": 2.0, "approach": 1.0}, 2.0),  # a feature without a weight says nothing
+        ({"verdict": 2.0, "approach": 1.0}, 2.0),  # a feature without a weight is ignored
     ],
 )
 def test_the_log_odds_are_the_constant_and_the_weighted_features(features, log_odds):
@@ -46,8 +46,8 @@ def test_a_step_that_is_not_rejected_is_correct_or_unsure(probability, verdict):
         ([1.0, 0.29], 1),
         ([0.9, 0.9, 0.9], None),
         ([0.7, 0.7, 0.7], None),  # 0.34
-        ([0.7, 0.7, 0.7, 0.8], 0),  # 0.27: no step alone, but all together
-        ([0.9, 0.6, 0.5, 0.9], 1),  # too much doubt at the third, and the second is likelier the first error
+        ([0.7, 0.7, 0.7, 0.8], 0),  # 0.27: no single step, but all together
+        ([0.9, 0.6, 0.5, 0.9], 1),  # below the threshold at the third step; the second is likelier the first error
         ([0.9, 0.6, 0.1], 2),
         ([None, 0.29, None], 1),
         ([None, None], None),
@@ -108,7 +108,7 @@ def test_a_rule_survives_a_round_trip():
     assert Aggregation.model_validate_json(rule.model_dump_json()) == rule
 
 
-# What the first release stored
+# Files of the first release
 
 
 FORMER = {"constant": 2.9, "signs": {"surprise": 0.4, "word": 0.9, "agreement": 2.0}, "reject": 0.4}

@@ -1,4 +1,4 @@
-"""How the critic reads an attempt: who is asked, what settles it, and what it says of the first error."""
+"""How the critic judges an attempt: which sources it asks, what decides, and its comment on the first error."""
 
 import json
 from hashlib import sha256
@@ -34,15 +34,15 @@ SEVENTEEN = Solution("3 × 4 = 12, and 12 + 5 = 17.\nThe answer is 17.", "17")
 TWELVE = Solution("3 × 4 = 12.\nThe answer is 12.", "12")
 PROGRAM = "    pens = 3 * 4\n    return pens + 5"
 HEEDED = Aggregation(constant=0.0, features={"verdict": 1.0})
-"""As a trained adapter has them: its word counts for what it says."""
+"""The rule of a trained adapter: its verdict has a weight."""
 SURPRISED = Aggregation(constant=1.0, features={"surprisal": 0.5})
 OTHERWISE = Aggregation(constant=2.0, features={"surprisal": 0.25, "agreement": 2.0})
-"""As a base without an adapter has them."""
+"""The rule of a base without an adapter."""
 RIGHT, WRONG = 0.99, 0.01
 
 
 class Adapted(ScriptedEngine):
-    """Remembers which adapter was asked for what."""
+    """Records which adapter was used for which call."""
 
     def __init__(self, *given, **named):
         super().__init__(*given, **named)
@@ -74,13 +74,13 @@ def verdicts(trajectory, findings=None, weights=UNTRAINED, panel=DEPTHS["deep"])
 
 
 def read(reader, trajectory, problem=PROBLEM, cancel=None):
-    """The critique, and the positions in the order in which they were told."""
+    """The critique, and the positions of verdicts in the order in which they were emitted."""
     events = list(reader.read(problem, trajectory, cancel or Event()))
     assert isinstance(events[-1], CritiqueDone)
     return events[-1].critique, [event.position for event in events if isinstance(event, StepJudged)]
 
 
-# What settles it
+# What decides
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_a_false_equation_is_an_error_whatever_the_other_sources_find():
 def test_solutions_do_not_count_against_steps_before_a_proven_error():
     heard = {"solutions": (SEVENTEEN,) * 4}
     said = judge(PROBLEM, attempt("3 + 4 = 7", "7 + 5 = 13", answer="13"), heard, UNTRAINED, DEPTHS["deep"])
-    assert [step.verdict for step in said] == ["correct", "incorrect"]  # else the first would be: nobody meets 7
+    assert [step.verdict for step in said] == ["correct", "incorrect"]  # although no solution contains 7
     assert "12" in said[1].comment
 
 
@@ -124,7 +124,7 @@ def test_a_proven_error_needs_no_other_source(depth):
     assert critique.first_error == 1
     assert critique.verdicts[1].comment == "3 × 4 is 12, not 13."
     assert engine.spoken == [("verdicts", "critic"), ("surprisal", None)]
-    assert [call[-1]["content"] for call in engine.calls] == ["9 pens [", ""]  # surprisal is asked before the 9
+    assert [call[-1]["content"] for call in engine.calls] == ["9 pens [", ""]  # surprisal is collected before the 9
     assert set(told) == {0, 1}
 
 
@@ -187,14 +187,14 @@ def test_evidence_of_all_sources_is_combined(evidence, signs, verdict):
     assert joined.evidence == tuple(evidence)
 
 
-# Who is asked
+# Which sources are asked
 
 
 def test_a_reading_critic_judges_step_by_step_and_emits_each_verdict_once():
     engine = Adapted(verdicts=[0.9, 0.8, 0.7], adapters=["critic"])
     critique, told = read(Critic(engine, depth="quick"), attempt("3 × 4 = 12", "12 + 5 = 17", "so 17", answer="17"))
     assert engine.spoken == [("verdicts", "critic"), ("surprisal", None)] * 3
-    assert told == [0, 1, 2, 2]  # the last once more, with what is said of it
+    assert told == [0, 1, 2, 2]  # the last one again, with its comment
     assert [step.evidence_by("verdict").probability for step in critique.verdicts] == pytest.approx([0.9, 0.8, 0.7])
 
 
@@ -204,8 +204,8 @@ def test_when_doubt_accumulates_the_likeliest_first_error_is_rejected():
     lines = attempt("She pays for the pens.", "The book is free.", "So nothing is added.", "That is all.")
     critique, told = read(critic, lines)
     assert [step.verdict for step in critique.verdicts] == ["correct", "incorrect"]
-    assert engine.spoken.count(("verdicts", "critic")) == 3  # 0.9, 0.5, 0.3: the last step need not be read
-    assert told == [0, 1, 1, 1]  # rather right, then blamed, then with what is said of it
+    assert engine.spoken.count(("verdicts", "critic")) == 3  # products 0.9, 0.5, 0.3: the last step need not be read
+    assert told == [0, 1, 1, 1]  # first correct, then rejected, then with its comment
     assert [step.evidence_by("verdict").verdict for step in critique.verdicts] == ["correct", "unsure"]
 
 
@@ -248,7 +248,7 @@ def test_an_attempt_longer_than_the_context_has_no_reading_evidence():
 
 def test_after_a_stop_no_source_is_asked():
     class Stopping(Adapted):
-        """Somebody stops it when the second verdict is given."""
+        """Stops at the second verdict."""
 
         def choice_logprobs(self, *given, **named):
             rows = super().choice_logprobs(*given, **named)
@@ -271,7 +271,7 @@ def test_arithmetic_alone_judges_without_an_engine():
     assert engine.calls == []
 
 
-# What is said of an error
+# The comment on an error
 
 
 def test_a_trained_critic_is_not_asked_for_a_reason_and_the_comment_has_none():
@@ -286,7 +286,7 @@ WAY = "12 + 5 = 17\nThe answer is 17."
 
 
 def checked(reader, *steps):
-    """The last verdict on a person's own steps, and every event on the way to it."""
+    """The last verdict on a person's own steps, and all events before it."""
     events = list(check(PROBLEM, steps, reader, Event()))
     critique = next(event.critique for event in events if isinstance(event, CritiqueDone))
     return critique.verdicts[-1], events
@@ -397,7 +397,7 @@ def test_a_chinese_attempt_is_judged_in_chinese():
     assert engine.calls[-2][-1]["content"] == "3 × 4 = 12 元 [正确]\n一共 17 元 ["
 
 
-# Its weights
+# Its rule
 
 
 def loaded(path, **given):

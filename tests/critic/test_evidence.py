@@ -1,4 +1,4 @@
-"""What each source is asked, and what it gives of every step: evidence for a person, and features for the rule."""
+"""What each source collects, and its result for every step: evidence for a person, and features for the rule."""
 
 from threading import Event
 
@@ -41,7 +41,7 @@ def features(trajectory, findings, panel=ALL, problem=PROBLEM):
 
 
 def verdicts(trajectory, findings, source, problem=PROBLEM):
-    """What one source says of each step; None where it says nothing."""
+    """The evidence of one source on each step, or None."""
     found = (next(iter(one.evidence), None) for one in examine(problem, trajectory, findings, [source]))
     return [evidence and evidence.verdict for evidence in found]
 
@@ -50,7 +50,7 @@ def collect(collector, problem, trajectory, panel, cancel=None, known=None):
     return collector.collect(problem, trajectory, named(panel), cancel or Event(), known)
 
 
-# What they say
+# What they find
 
 
 def test_arithmetic_reports_on_steps_with_equations_and_names_the_error():
@@ -58,7 +58,7 @@ def test_arithmetic_reports_on_steps_with_equations_and_names_the_error():
     assert [[evidence.verdict for evidence in one.evidence] for one in said] == [[], ["correct"], ["incorrect"]]
     assert said[2].disproof.note == "12 + 5 is 17, not 18."
     assert said[1].disproof is None
-    assert all(not one.features for one in said)  # it is proven or it is not; no rule is needed
+    assert all(not one.features for one in said)  # proven or not, so it needs no rule
 
 
 def test_the_verdict_gives_log_odds_to_the_rule_and_a_probability_to_the_reader():
@@ -161,7 +161,7 @@ def test_an_attempt_without_steps_has_no_evidence():
     assert examine(PROBLEM, attempt(answer="7"), heard, ALL) == []
 
 
-# What they are asked
+# What they ask for
 
 
 def test_solutions_are_sampled_in_pairs_until_one_agrees_completely():

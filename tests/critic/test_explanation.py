@@ -1,4 +1,4 @@
-"""A second look at a blamed step: what the solver does there itself, and what of it a person is told."""
+"""The explanation of a rejected step: the solver's own continuations, and the part that a person is shown."""
 
 from threading import Event
 

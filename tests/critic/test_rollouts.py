@@ -1,4 +1,4 @@
-"""Completions from each step: what is drawn, what is counted, and where the majority answer gets out of reach."""
+"""Rollouts from each step: what is sampled, what is counted, and where the majority answer is no longer reached."""
 
 from itertools import count
 from threading import Event
@@ -18,7 +18,7 @@ SEVENTEEN, SEVEN, SILENT = Solution("", "17"), Solution("", "7"), Solution("", N
 
 
 class Answering(ScriptedEngine):
-    """Replies by how many steps it is to go on from, and how often it was asked for that."""
+    """Replies by the number of steps to continue from, and by how often that was requested."""
 
     def __init__(self, replies):
         super().__init__()
@@ -104,7 +104,7 @@ def test_known_solutions_vote_and_replace_the_first_rollouts():
     found = reached(engine, answer="17", known=[SEVENTEEN, SEVENTEEN, SEVEN, SILENT])
     assert counts(found)[:2] == [(0, 2, 4), (1, 2, 4)]
     assert 0 not in engine.drawn
-    assert engine.samplings[0].seed == 4  # the seeds of a beginning are the same whatever was known
+    assert engine.samplings[0].seed == 4  # the seeds of a prefix do not depend on known solutions
 
 
 def test_a_few_known_solutions_vote_together_with_the_rollouts():

@@ -1,4 +1,4 @@
-"""What the model itself would have written: where it is asked, how the worst place counts, what is said of a step."""
+"""Surprisal: where the model is asked, how the maximum over a step counts, and what a person is shown."""
 
 from threading import Event
 
@@ -20,7 +20,7 @@ LIKELY, UNLIKELY = -0.25, -4.25
 
 class Writer(ScriptedEngine):
     """A model that would have written `own`, a text as long as the attempt: at every place its digit or sign is likely
-    and all others are not. `unlikely` says by place how little they are."""
+    and all others are not. `unlikely` gives the log-probability of the others by place."""
 
     def __init__(self, *own, unlikely=None):
         super().__init__()
@@ -37,7 +37,7 @@ class Writer(ScriptedEngine):
 
 
 def own_choice(text, place):
-    """The digit or sign that a text has at a place, with the space before it."""
+    """The digit or sign at a place of a text, with the space before it."""
     return max((choice for choice in CHOICES if text.startswith(choice, place)), key=len)
 
 
@@ -73,7 +73,7 @@ def test_parts_and_the_tokens_between_them_join_to_the_steps(steps, decides):
     assert "".join(parts) + rest == whole
     assert own_choice(rest, 0) == decides[-1]
     assert not any(digit in rest.removeprefix(decides[-1]) for digit in "0123456789")
-    # every part but the first begins with what was written at the place before it
+    # every part but the first begins with the text written at the place before it
     assert all(part.startswith(written) for part, written in zip(parts[1:], decides, strict=False))
 
 
@@ -122,7 +122,7 @@ def test_a_step_without_digits_has_zero_surprisal():
     assert found == [UNLIKELY - LIKELY, 0.0, UNLIKELY - LIKELY]
 
 
-# What is said of a step
+# What a person is shown
 
 
 def test_surprisal_is_collected_only_if_requested():

@@ -1,4 +1,4 @@
-"""Words out of logits, and guesses at words: cheaper than llama.cpp's way or faster, and never other words."""
+"""Sampling from logits, and speculative guesses: faster than llama.cpp's way, with the same text."""
 
 import ctypes
 from collections import Counter
@@ -144,7 +144,7 @@ def test_guessing_changes_no_sampled_word(lone_engine, monkeypatch):
 
 
 def test_the_distribution_of_sampled_words_is_the_same(lone_engine, monkeypatch):
-    """The first words after a repeated beginning, 120 seeds with guesses and 120 others without."""
+    """The first words after a repeated prefix: 120 seeds with guesses, and 120 others without."""
     found = {}
     for guess in (True, False):
         with monkeypatch.context() as patch:

@@ -1,6 +1,6 @@
-"""What every engine promises, asked of each: the contract of `runtime.engines.base`.
+"""The contract of `runtime.engines.base`, tested on every engine.
 
-An engine joins by a line in ENGINES. Those with a model hold the same tiny random weights, so they are compared too.
+Add an engine with a line in ENGINES. Those with a model hold the same tiny random weights, so they are compared too.
 """
 
 import math
@@ -52,7 +52,7 @@ def engine(request, tiny, tiny_adapters):
 
 @pytest.fixture(scope="module", params=ANY)
 def any_engine(request, tiny, tiny_adapters):
-    """Those that have no model, too."""
+    """Engines without a model, too."""
     made = ANY[request.param](tiny, tiny_adapters)
     yield made
     made.close()
@@ -60,7 +60,7 @@ def any_engine(request, tiny, tiny_adapters):
 
 @pytest.fixture(params=ENGINES)
 def own_engine(request, tiny):
-    """One that a test may close."""
+    """An engine that a test may close."""
     made = ENGINES[request.param](tiny, {})
     yield made
     made.close()
@@ -146,7 +146,7 @@ def test_a_sample_is_the_same_alone_and_in_a_batch(engine):
     requests = [ask(f"Tell me about the number {number}. " + "Well. " * number) for number in range(4)]
     together = [found.text for group in engine.sample(requests, HOT, n=2) for found in group]
     alone = [reply(engine, requests[i // 2], replace(HOT, seed=HOT.seed + i)).text for i in range(8)]
-    # Decoded together the sums of floats are rounded otherwise, so one word may fall the other way.
+    # In a batch the sums of floats are rounded differently, so one token may differ.
     assert sum(a == b for a, b in zip(alone, together, strict=True)) >= 6
     assert len(set(together)) == 8
 
@@ -374,7 +374,7 @@ def test_both_engines_read_the_same_tokens(messages, pair):
 
 @pytest.mark.parametrize("adapter", [None, "actor", "critic"])
 def test_both_engines_write_the_same_text_and_score_alike(adapter, pair):
-    # llama.cpp keeps keys and values in 16 bits, so where two words are nearly as likely either may be written.
+    # llama.cpp keeps keys and values in 16 bits, so where two tokens are nearly as likely either may be written.
     written = [
         [reply(engine, messages, Sampling(max_tokens=8), adapter=adapter) for messages in CONVERSATIONS]
         for engine in pair

@@ -1,4 +1,4 @@
-"""What is the transformers engine's alone: it agrees with transformers and peft, and reads nothing twice."""
+"""The transformers engine alone: it agrees with transformers and peft, and reads nothing twice."""
 
 import gc
 import shutil
@@ -43,7 +43,7 @@ def engine(tiny, tiny_adapters):
 
 @pytest.fixture
 def reference(tiny, tiny_adapters):
-    """What transformers and peft make of the same files: by adapter, the tokenizer and the model."""
+    """transformers and peft on the same files: by adapter, the tokenizer and the model."""
 
     def load(adapter):
         model = AutoModelForCausalLM.from_pretrained(tiny.hf, dtype=torch.float32)
@@ -55,7 +55,7 @@ def reference(tiny, tiny_adapters):
 
 @pytest.fixture
 def lengths(engine, monkeypatch):
-    """Tokens that every row of a pass is given from now on, pass by pass."""
+    """Records the number of tokens per row, for each forward pass from now on."""
     seen, forward = [], engine._model._base.forward
 
     def watched(**inputs):
@@ -186,7 +186,7 @@ def test_another_number_type_gives_nearly_the_same_scores(engine, tiny):
     ["cpu", pytest.param("cuda", marks=[pytest.mark.gpu, pytest.mark.skipif("not torch.cuda.is_available()")])],
 )
 def test_adapters_work_on_a_four_bit_base(device, tiny, tiny_adapters):
-    # On a GPU both are the default.
+    # Both are the default on a GPU.
     quantized = made(tiny, tiny_adapters, **({"four_bit": True} if device == "cpu" else {"dtype": None}))
     assert "Linear4bit" in {type(module).__name__ for module in quantized._model._base.modules()}
     base, *adapted = (texts(quantized, adapter=adapter) for adapter in (None, "actor", "critic"))

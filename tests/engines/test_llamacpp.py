@@ -1,4 +1,4 @@
-"""The real engine on the real small model: several conversations in one context, and all that may interrupt them."""
+"""The real engine on the real small model: several conversations in one context, and every kind of interruption."""
 
 import math
 import shutil
@@ -31,7 +31,7 @@ def sampled(engine, messages, sampling, **more):
 
 
 def within(seconds, function, *arguments):
-    """The function's value; a hang is a failure and not the end of all tests."""
+    """The value of the function; a hang fails this test instead of ending all tests."""
     pool = ThreadPoolExecutor(1)
     try:
         return pool.submit(function, *arguments).result(timeout=seconds)
@@ -41,7 +41,7 @@ def within(seconds, function, *arguments):
 
 @pytest.fixture(scope="module")
 def small_engine(small_model):
-    """An engine that no other file has used: what it has read before decides the last bits of what it computes."""
+    """An engine that no other file has used: what it has read before changes the last bits of its results."""
     engine = LlamaCppEngine(small_model, context=1024, parallel=4, threads=1)
     yield engine
     engine.close()
@@ -87,7 +87,7 @@ def test_a_seed_repeats_its_reply_and_another_seed_gives_another(small_engine):
     def drawn(seed):
         return drained(small_engine.stream(SUM, Sampling(temperature=1.5, min_p=0.0, max_tokens=12, seed=seed)))[1].text
 
-    drawn(0)  # the first reading of a prompt is one batch, the later ones find it read
+    drawn(0)  # the first reading of a prompt is one batch; later calls find it cached
     texts = [drawn(seed) for seed in (1, 2, 3)]
     assert [drawn(seed) for seed in (1, 2, 3)] == texts
     assert len(set(texts)) == 3
@@ -131,7 +131,7 @@ def test_eight_threads_on_four_slots_get_the_same_replies_as_alone(small_engine)
     alone = [reply(messages) for messages in requests]
     with ThreadPoolExecutor(8) as pool:
         together = list(pool.map(reply, requests))
-    # Decoded together the sums of floats are rounded otherwise, so one word may fall the other way.
+    # In a batch the sums of floats are rounded differently, so one token may differ.
     assert sum(a == b for a, b in zip(alone, together, strict=True)) >= 6
     assert len(set(alone)) >= 6
 
@@ -299,7 +299,7 @@ def test_control_tokens_in_a_persons_text_are_read_as_plain_text(small_engine, s
     tokens = control_tokens(small_model)
     assert "<|im_end|>" in tokens
     empty = small_engine.count(ask(""))
-    # A control token costs one token each; the same letters as text cost several.
+    # A control token is one token; the same letters as text are several.
     opened = [token for token in tokens if small_engine.count(ask(token * 20)) <= empty + 21]
     assert opened == []
 

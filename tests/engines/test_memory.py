@@ -1,4 +1,4 @@
-"""Nothing is read twice, and what was not read again is as if it had been: lanes, copies, adapters, forks."""
+"""Cached tokens are not read again, and the results equal those of a fresh context: lanes, copies, adapters, forks."""
 
 import threading
 import time
@@ -50,7 +50,7 @@ def engine(tiny, tiny_adapters):
 
 @pytest.fixture
 def cost(engine):
-    """How many tokens a call has the model read and write."""
+    """The number of tokens that a call has the model read and write."""
 
     def measured(call, *arguments, **named):
         before = engine._decoder.decoded
@@ -83,7 +83,7 @@ def test_a_tree_of_prefixes_is_read_once(engine, cost):
     lines = ATTEMPT.split("\n")
     prefixes = [ask(PROBLEM, "\n".join(lines[: i + 1]) + "\n") for i in range(3)]
     tokens, _ = cost(lambda: list(engine.sample(prefixes, Sampling(max_tokens=2), n=6)))
-    # A branch that lacks less than is worth waiting for may read that itself, if it comes while another one reads it.
+    # A branch that lacks only a few tokens may read them itself if it arrives while another branch reads them.
     assert tokens <= engine.count(prefixes[-1]) + 18 * 2 + len(prefixes) * WORTH_WAITING
 
 
@@ -93,7 +93,7 @@ def test_actor_critic_and_refiner_read_only_new_tokens(engine, cost):
     critic = [*actor, Message(role="user", content="Is it right?")]
     new = engine.count(critic) - engine.count(actor)
     tokens, _ = cost(engine.choice_logprobs, critic, ["Yes"], CHOICES)
-    assert tokens <= new + 8  # the end of the actor's turn may be cut into other tokens
+    assert tokens <= new + 8  # the end of the actor's turn may be tokenised differently
     list(engine.sample([ask("Something else entirely.")], Sampling(max_tokens=30), n=8))  # takes every lane
     tokens, _ = cost(streamed, engine, [*critic, Message(role="assistant", content="So")], 1)
     assert tokens <= new + 10
@@ -104,7 +104,7 @@ def test_a_critic_judging_step_by_step_reads_each_step_once(engine, cost):
     whole = engine.count([*ask(PROBLEM), Message(role="assistant", content="".join(steps))])
     read = 0
     for number in range(len(steps)):
-        streamed(engine, ask(PROBLEM), 3)  # the actor goes on in between
+        streamed(engine, ask(PROBLEM), 3)  # meanwhile the actor continues
         tokens, _ = cost(engine.choice_logprobs, ask(PROBLEM), steps[: number + 1], CHOICES, "critic", number)
         read += tokens
     assert read <= whole + WORTH_COPYING * len(steps)
@@ -182,9 +182,9 @@ def test_an_activated_critic_leaves_the_actors_logits_unchanged(engine):
 def test_an_activated_critic_rereads_only_its_own_turn(engine, cost):
     streamed(engine, ask(PROBLEM), 40)
     tokens, _ = cost(written, engine, ask(PROBLEM), 1, adapter="critic")
-    assert tokens <= 6  # the three tokens that call it, and what they end with
+    assert tokens <= 6  # the three activation tokens and the end of the turn
     tokens, _ = cost(written, engine, ask(PROBLEM), 1, adapter="actor")
-    assert tokens >= engine.count(ask(PROBLEM))  # a plain adapter has read everything for itself
+    assert tokens >= engine.count(ask(PROBLEM))  # a plain adapter must read everything itself
 
 
 def test_an_activated_adapter_without_its_tokens_is_an_error(tiny, tiny_adapters):
@@ -256,7 +256,7 @@ def test_cancelling_takes_less_than_a_third_of_a_second(at, small_model):
 
 
 class Conversing(RuleBasedStateMachine):
-    """Random calls, some cancelled in the middle; after each, any conversation is judged as by a fresh context."""
+    """Random calls, some cancelled midway; after each, any conversation gets the same scores as in a fresh context."""
 
     engine: LlamaCppEngine
     truth: dict
@@ -303,9 +303,9 @@ class Conversing(RuleBasedStateMachine):
 
     @invariant()
     def lanes_say_what_they_hold(self):
-        written(self.engine, ask("Hello"), 1)  # whatever was left before it is dropped by now, or dropped next
+        written(self.engine, ask("Hello"), 1)  # whatever was left before is dropped by now or with the next step
         decoder = self.engine._decoder
-        while any(lane.job for lane in decoder.memory.lanes):  # who left is noticed with the next step
+        while any(lane.job for lane in decoder.memory.lanes):  # a closed reply is noticed at the next step
             time.sleep(0.001)
         held = llama.llama_get_memory(decoder.context)
         for lane in decoder.memory.lanes:

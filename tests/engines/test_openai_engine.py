@@ -1,4 +1,4 @@
-"""The engine for servers of the OpenAI protocol, on the real servers with the real small model."""
+"""The engine for servers of the OpenAI protocol, on real servers with the real small model."""
 
 import json
 import math
@@ -31,7 +31,7 @@ def sampled(engine, messages, sampling, **more):
 
 @pytest.fixture(scope="module")
 def llama_server(small_model):
-    """The engine on llama.cpp's own server: everything but adapters."""
+    """The engine on llama.cpp's own server, which offers everything but adapters."""
     try:
         servers.llama_server_binary()
     except servers.ServerError as error:
@@ -63,7 +63,7 @@ def slots_at_work(engine):
 
 
 def idle_within(seconds, engine):
-    """Whether the server comes to rest; a request that was just ended may still be on its way to it."""
+    """Whether the server becomes idle; a request that was just cancelled may still be on its way to it."""
     deadline, quiet = time.monotonic() + seconds, 0
     while quiet < 4 and time.monotonic() < deadline:
         quiet = 0 if slots_at_work(engine) else quiet + 1
@@ -72,7 +72,7 @@ def idle_within(seconds, engine):
 
 
 def test_streaming_gives_the_pieces_of_the_text_that_sampling_gives(engine):
-    drained(engine.stream(SUM, GREEDY))  # the first reading of a prompt rounds otherwise than the later ones
+    drained(engine.stream(SUM, GREEDY))  # the first reading of a prompt rounds differently from later ones
     pieces, streamed = drained(engine.stream(SUM, GREEDY))
     assert "".join(pieces) == streamed.text
     assert len(pieces) > 5
@@ -112,7 +112,7 @@ def test_cancelling_and_closing_end_a_stream_and_free_the_server(engine):
     stream.close()
     began = time.monotonic()
     assert sampled(engine, SUM, Sampling(max_tokens=1))[0].completion_tokens == 1
-    assert time.monotonic() - began < 5  # 900 tokens take more
+    assert time.monotonic() - began < 5  # 900 tokens would take longer
 
 
 def test_a_prompt_longer_than_the_context_is_refused_before_it_is_sent(engine):
@@ -144,7 +144,7 @@ def test_servers_read_and_score_conversations_like_our_own_engine(llama_server, 
     theirs = llama_server.choice_logprobs(SUM, steps, ["+", "-", " 1"])
     ours = small_engine.choice_logprobs(SUM, steps, ["+", "-", " 1"])
     for their_row, our_row in zip(theirs, ours, strict=True):
-        assert their_row == pytest.approx(our_row, abs=0.3)  # sums of floats over other batches
+        assert their_row == pytest.approx(our_row, abs=0.3)  # floats are summed in other batches
 
 
 def test_a_choice_that_is_not_among_the_likeliest_gets_a_bound(llama_server, small_engine):
@@ -171,7 +171,7 @@ def test_enough_ends_requests_that_are_no_longer_needed(llama_server):
 
     (group,) = llama_server.sample([COUNT], HOT, n=40, enough=two)
     assert 2 <= len(group) <= 5
-    assert asked[0] <= llama_server.parallel  # it is asked once there is any, and no more can come at once
+    assert asked[0] <= llama_server.parallel  # at most `parallel` requests run at once
     assert {reply.finish for reply in group} <= {"stop", "length"}
     assert idle_within(5, llama_server)
 

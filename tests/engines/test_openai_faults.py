@@ -1,4 +1,4 @@
-"""What goes wrong between the engine and a server of the OpenAI protocol, played by a stand-in on this computer."""
+"""Faults between the engine and a server of the OpenAI protocol, simulated by a stand-in on this computer."""
 
 import json
 import logging
@@ -32,8 +32,8 @@ def sampled(engine, **more):
 
 @contextmanager
 def stand_in(answer):
-    """A server that lists two models and gives everything else to `answer(handler, number)`; yields an address and the
-    requests that came: path, headers and body."""
+    """A server that lists two models and passes every other request to `answer(handler, number)`; yields an address and
+    the received requests: path, headers and body."""
     came, lock = [], Lock()
 
     class Handler(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""A reply while it grows: characters and stop strings that are split over tokens."""
+"""A growing reply: characters and stop strings that are split over tokens."""
 
 from itertools import pairwise
 
@@ -10,7 +10,7 @@ from runtime.engines.reply import Reply
 
 
 def shown(chunks, stop=()):
-    """What is shown piece by piece, and the reply at its end."""
+    """The pieces shown, and the reply at its end."""
     reply, pieces = Reply(stop), []
     for chunk in chunks:
         pieces.append(reply.push(chunk))

@@ -1,4 +1,4 @@
-"""The scripted engine, on which the loop is tested, and the meter that counts what passes through an engine."""
+"""The scripted engine, on which the loop is tested, and the meter that counts calls and tokens of an engine."""
 
 import math
 from threading import Event

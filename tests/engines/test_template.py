@@ -1,4 +1,4 @@
-"""Chat templates of every kind: what the model reads of a conversation, and which templates are refused."""
+"""Chat templates of every kind: the prompt that results, and which templates are refused."""
 
 import json
 import shutil
@@ -36,7 +36,7 @@ GEMMA = (
     "<start_of_turn>{{ 'model' if m['role'] == 'assistant' else m['role'] }}\n{{ m['content'] | trim }}<end_of_turn>\n"
     "{% endfor %}{% if add_generation_prompt %}<start_of_turn>model\n{% endif %}"
 )
-MISTRAL = (  # a system text stands in the last turn of the user; the others must alternate
+MISTRAL = (  # puts the system text into the last user turn; the other turns must alternate
     "{% if messages[0]['role'] == 'system' %}{% set system = messages[0]['content'] %}{% set rest = messages[1:] %}"
     "{% else %}{% set system = none %}{% set rest = messages %}{% endif %}{{ bos_token }}"
     "{% for m in rest %}{% if (m['role'] == 'user') != (loop.index0 % 2 == 0) %}"
@@ -45,7 +45,7 @@ MISTRAL = (  # a system text stands in the last turn of the user; the others mus
     "[INST] {% if loop.last and system %}{{ system }}\n\n{% endif %}{{ m['content'] }}[/INST]"
     "{% else %} {{ m['content'] }}{{ eos_token }}{% endif %}{% endfor %}"
 )
-NO_SYSTEM = (  # knows the user's and the assistant's turns and writes nothing for any other
+NO_SYSTEM = (  # writes user and assistant turns only
     "{% for m in messages %}{% if m['role'] == 'user' %}USER: {{ m['content'] }}\n"
     "{% elif m['role'] == 'assistant' %}ASSISTANT: {{ m['content'] }}\n{% endif %}{% endfor %}ASSISTANT:"
 )
@@ -141,7 +141,7 @@ def test_a_conversation_that_a_template_refuses_is_an_error_with_a_message():
         template(GEMMA)([message("assistant", "5"), message("user", "2 + 3?")])
 
 
-# Models that trained adapters belong to: their prompts must never change
+# Models with trained adapters: their prompts must never change
 
 
 def shipped():
@@ -184,7 +184,7 @@ def test_the_prompts_of_our_models_equal_those_of_their_own_template(path):
 
 
 def test_a_real_model_with_a_template_without_system_role_answers(tmp_path):
-    """The bench model, told by its file to alternate strictly and to know no system role."""
+    """The bench model with a chat template that needs alternating turns and has no system role."""
     gguf = rewritten(tmp_path / "gemma.gguf", GEMMA)
     engine = LlamaCppEngine(gguf, context=256, parallel=1, threads=1)
     try:

@@ -1,4 +1,4 @@
-"""What is measured on a machine, what is remembered of it, and what follows. Speeds themselves are never asserted."""
+"""Measurements of a machine: what is stored, and what follows from it. Speeds themselves are never asserted."""
 
 import hashlib
 import json
@@ -46,7 +46,7 @@ def refuse():
     raise AssertionError("measured although it was known")
 
 
-# memory
+# Stored measurements
 
 
 def test_the_thread_count_is_measured_once_and_stored(model, chosen):
@@ -119,13 +119,13 @@ def test_the_width_is_the_measured_one_or_the_default(model, chosen):
     assert machine.batch_width(model, chosen, default=7) == 32
 
 
-# the processor's other users
+# Load from other programs
 
 
 def spin(seconds):
     ends = time.perf_counter() + seconds
     while time.perf_counter() < ends:
-        hashlib.sha256(bytes(1 << 16))  # without the lock of the interpreter
+        hashlib.sha256(bytes(1 << 16))  # releases the interpreter lock
 
 
 def test_load_from_other_programs_is_detected():
@@ -155,12 +155,12 @@ def test_load_from_this_process_is_not_counted():
     assert others + own / psutil.cpu_count() < 1.1
 
 
-# the copy for batches
+# The copy for batches
 
 
 @pytest.fixture
 def kept(model, chosen):
-    """A copy that was kept for `model`."""
+    """A stored copy of `model`."""
     copy = machine.copies_dir(chosen) / "model.BF16.gguf"
     copy.parent.mkdir(parents=True)
     copy.write_bytes(b"faster weights")
@@ -200,7 +200,7 @@ def test_without_a_measurement_batches_use_the_file_itself(model, chosen):
     assert machine.batch_file(model.with_name("none.gguf"), chosen) == model.with_name("none.gguf")
 
 
-# decisions
+# Decisions
 
 
 @pytest.mark.parametrize(
@@ -267,7 +267,7 @@ def test_near_ties_do_not_count_as_other_answers():
     assert compare.same_answers(original, other) == 7 / 8
 
 
-# the real model
+# The real model
 
 
 @pytest.fixture(scope="module")
@@ -279,7 +279,7 @@ def loaded(small_model):
 def test_measuring_threads_on_the_real_model_is_quick(loaded):
     started = time.perf_counter()
     assert measure.fastest_threads(loaded, seconds=0.2) in measure.candidates(machine.cores())
-    assert time.perf_counter() - started < 60  # half a second where nothing else runs
+    assert time.perf_counter() - started < 60  # half a second on an idle machine
 
 
 def test_a_batch_writes_faster_than_one_reply(loaded):
@@ -288,7 +288,7 @@ def test_a_batch_writes_faster_than_one_reply(loaded):
             loaded, 1, threads=1, steps=4
         )
 
-    assert any(faster() for _ in range(5))  # one moment of a busy machine says nothing
+    assert any(faster() for _ in range(5))  # a single moment of a busy machine proves nothing
 
 
 def test_a_long_context_leaves_room_for_fewer_replies(loaded):
@@ -314,7 +314,7 @@ def test_chosen_tokens_equal_the_references(small_model, loaded):
 
 @pytest.fixture
 def hasty(monkeypatch):
-    """The thorough minute in some seconds: one format, one width, a short text. Any speed is worth a copy."""
+    """The full measurement in a few seconds: one format, one width, a short text. Any speed justifies a copy."""
     monkeypatch.setattr(tune, "FORMATS", {"BF16": tune.FORMATS["BF16"]})
     monkeypatch.setattr(tune, "TEXT", compare.TEXT[:100])
     monkeypatch.setattr(tune, "ROUNDS", 1)

@@ -1,5 +1,5 @@
-"""One damaged row stops nothing: lists, exports, reviews and reports leave it out and count it, opening it is a
-sentence, and every other row is read as before."""
+"""Damaged rows: lists, exports and reports skip and count them, opening one gives an error message, and all other rows
+are read as before."""
 
 import json
 import sqlite3
@@ -52,7 +52,7 @@ def talk(problem):
 
 
 def filled(log, problem, session=None):
-    """A run with everything that can be stored of one."""
+    """A run with a value in everything that can be stored."""
     session = session or log.start_session()
     run = Run(new_id(), session, "solve", "plain", "m", Transcript(talk(problem)), created_at=now())
     log.record(run)
@@ -66,19 +66,19 @@ def filled(log, problem, session=None):
 
 
 def damage(log, table, column, value, key, where="run_id"):
-    """Put a value where none such was ever written; bytes with letters in them as text, which they are not."""
+    """Store an impossible value; bytes with letters in them are stored as text, which they are not."""
     as_text = isinstance(value, bytes) and any(chr(byte).isalpha() for byte in value if byte < 128)
     with closing(sqlite3.connect(log.path)) as database:
         for (trigger,) in database.execute("select name from sqlite_master where type = 'trigger'").fetchall():
             database.execute(f"drop trigger {trigger}")
         given = "cast(? as text)" if as_text else "?"
-        with suppress(sqlite3.IntegrityError):  # what the table itself refuses
+        with suppress(sqlite3.IntegrityError):  # refused by the table itself
             database.execute(f"update {table} set {column} = {given} where {where} = ?", [value, key])
         database.commit()
 
 
 def keys(run):
-    """How the rows of a run are found, table by table."""
+    """The condition that finds the rows of a run, by table."""
     own = dict.fromkeys(("labels", "reviews", "hints", "costs"), ("run_id", run.id))
     return own | {
         "runs": ("id", run.id),
@@ -88,7 +88,7 @@ def keys(run):
 
 
 def everything_that_reads(log):
-    """What reads the log, each with what it makes of it."""
+    """All functions that read the log, with their results."""
     given = configuration.load()
     yield "list", past.listing(log, "en")["rows"]
     yield "search", past.listing(log, "zh-CN", "What")["rows"]

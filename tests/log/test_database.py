@@ -1,5 +1,5 @@
-"""One file and several processes: all of them can keep what they do, what was acknowledged outlives a kill, and a file
-that was deleted or replaced below an open log is noticed."""
+"""One database file and several processes: all can store, acknowledged rows survive a kill, and a file deleted or
+replaced under an open log is noticed."""
 
 import json
 import os
@@ -32,8 +32,8 @@ def recorded(log, session=None):
 
 
 def in_pairs(tmp_path, rounds, work):
-    """Each round runs the work twice at once, in processes of their own that begin together, on a home that is new in
-    each round; the values are the homes."""
+    """Run the work twice at once per round, in processes that start together, on a home that is new in each round;
+    return the homes."""
     script = f"""
 import sys, time
 from pathlib import Path
@@ -136,7 +136,7 @@ KILLS = 100
 
 
 def writer(path, run_id, say):
-    """Stores labels for ever and says of each that it is stored; now and then a session, a review or a new run."""
+    """Store labels for ever and acknowledge each; sometimes a session, a review or a new run."""
     log, number = SessionLog(path), 0
     while True:
         reason = f"{os.getpid()}/{number}"
@@ -148,10 +148,10 @@ def writer(path, run_id, say):
 
 
 def killed_writer(path, run_id, labels, seconds):
-    """What a writer acknowledged until it was killed: some seconds after it had acknowledged so many labels."""
+    """What a writer acknowledged until it was killed, some seconds after its first so many labels."""
     listen, say = os.pipe()
     pid = os.fork()
-    if pid == 0:  # never back into the test
+    if pid == 0:  # never return into the test
         try:
             writer(path, run_id, say)
         finally:
@@ -207,7 +207,7 @@ def test_a_kill_while_a_fresh_home_is_created_leaves_a_usable_home(tmp_path):
         log.close()
 
 
-# The file is gone, or another one
+# The file is deleted or replaced
 
 
 def unlink_all(path):
@@ -291,7 +291,8 @@ def test_a_write_into_a_deleted_file_is_reported_as_not_stored(tmp_path):
 
 
 def limited(path, limit):
-    """In a process of its own, whose files may have only so many bytes: what it acknowledged, and how it ended."""
+    """Run in a child process whose files are limited to this many bytes; return what it acknowledged and how it
+    ended."""
     listen, say = os.pipe()
     pid = os.fork()
     if pid == 0:

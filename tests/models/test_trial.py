@@ -1,4 +1,4 @@
-"""Files and libraries that die, hang or cheat are tried where they can do no harm, and refused in a sentence."""
+"""Files and libraries that crash, hang or deceive are tried in a child process, and refused with a message."""
 
 import json
 import os
@@ -75,7 +75,7 @@ def own(tmp_path):
 
 @pytest.fixture
 def library(tmp_path, monkeypatch):
-    """Lets llama.cpp of child processes die at a call: `library("llama_decode", SIGILL)`."""
+    """Makes llama.cpp of child processes crash at a call: `library("llama_decode", SIGILL)`."""
 
     def stand_in(deadly, act):
         folder = tmp_path / "stand-in" / "llama_cpp"
@@ -86,7 +86,7 @@ def library(tmp_path, monkeypatch):
     return stand_in
 
 
-# a library that dies
+# Libraries that crash
 
 
 @pytest.mark.parametrize("deadly", ["import", "llama_decode", "llama_model_load_from_file"])
@@ -134,7 +134,7 @@ def test_a_library_that_cannot_be_imported_is_reported(tmp_path, chosen, own, mo
 def test_a_probe_result_is_cached_until_file_library_processor_or_kernel_change(library, chosen, own, monkeypatch):
     assert trial.require(own, chosen).works
     library("llama_decode", SIGILL)
-    assert trial.require(own, chosen).works  # remembered
+    assert trial.require(own, chosen).works  # cached
     for change in ("library", "processor", "kernel", "file"):
         with monkeypatch.context() as patch:
             if change == "library":
@@ -235,7 +235,7 @@ def test_weights_stay_out_of_amx_buffers_unless_measured_and_without_torch(monke
     assert [llamacpp_model.safe_extra_buffers(wanted) for wanted in (None, False, True)] == [True, False, True]
 
 
-# files
+# Files
 
 SERVE = """
 import sys
@@ -250,11 +250,11 @@ for file in sys.argv[1:]:
     list(engine.sample([asked], Sampling(max_tokens=16), n=2))
     engine.close()
 """
-"""A process that serves file after file, and is alive at the end."""
+"""A process that loads file after file, and must be alive at the end."""
 
 
 def finding(path, chosen):
-    """What `add` or a load says of a file."""
+    """The message of `add` or of loading for a file."""
     try:
         models._require_chat_model(path)
         trial.require(path, chosen)
@@ -352,7 +352,7 @@ def test_a_file_that_changed_since_it_was_added_is_not_loaded(chosen, own):
         engines.load(own, chosen)
 
 
-# places
+# Places
 
 
 def test_a_path_that_is_not_utf_8_works_or_gives_an_error_message(tmp_path, own, monkeypatch):

@@ -1,4 +1,4 @@
-"""One open page: what it refuses, what it keeps off, and what it shows when something could not be stored."""
+"""One open page: the requests it refuses, and what it shows when something could not be stored."""
 
 import json
 from dataclasses import replace
@@ -135,7 +135,7 @@ def test_a_rating_that_could_not_be_stored_is_reported_on_every_tab(log):
 
 
 def test_a_run_waiting_to_continue_counts_as_being_written(log):
-    """It would be stored again once the model is free."""
+    """Otherwise it would be stored again once the model is free."""
     desk = a_desk(log)
     run_id = solved(desk)["run"]
     assert not desk.is_writing(run_id)
@@ -144,7 +144,7 @@ def test_a_run_waiting_to_continue_counts_as_being_written(log):
 
 
 def test_asking_for_more_help_removes_the_verdict_on_an_answer(log):
-    """The answer may have been changed since, and the verdict would stand beside another one."""
+    """The answer may have changed since, and the verdict would stand beside another one."""
     desk = a_desk(log)
     solved(desk, "steps")
     desk.compare("17")
@@ -160,7 +160,7 @@ def test_the_same_answer_can_be_compared_again(log):
     for _ in range(2):
         desk.compare("18")
         views.append(desk.view("solve")["compared"])
-    assert views[0] != views[1]  # the page shows only what has changed
+    assert views[0] != views[1]  # the page transmits only what has changed
     assert [view["tries"] for view in views] == [1, 2]
 
 
@@ -175,7 +175,7 @@ def test_a_vote_on_a_hidden_solution_updates_the_verdict_on_the_students_answer(
 
 
 def test_after_a_restart_a_page_takes_its_settings_from_the_browser(log):
-    """Not every question hands on what the browser has kept, and the first one after a restart may be of those."""
+    """Not every request carries the browser's settings, and the first one after a restart may lack them."""
     frame = Frame(Loading(Solver), settings.load(), log, studio=False)
     asks = SimpleNamespace(session_hash="page", headers={"accept-language": "en"})
     assert (frame.desk(asks).log, frame.desk(asks).language) == (log, "en")

@@ -1,4 +1,4 @@
-"""The problem that a page practises: what it says, what it keeps back, and how it goes on."""
+"""The problem in practice: its messages, what it hides, and how the level changes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def solve(exercise: Exercise, session: Session) -> None:
 
 
 def shown(exercise: Exercise) -> str:
-    """All that the page gets."""
+    """All text that the page gets."""
     language = "en"
     views = exercise.view(language), exercise.story(language), exercise.quiet(language), exercise.solution(language)
     return re.sub(r'"(id|run)": "[^"]*"', "", json.dumps(views, ensure_ascii=False))
@@ -53,10 +53,10 @@ def test_the_answer_stays_hidden_until_it_is_reached_or_requested(session):
         exercise.seed = start
         exercise.next()
         worked = exercise.worked
-        # The right sums up to the last, which is wrong by a lot.
+        # The right sums up to the last, whose value is far off.
         exercise.check("\n".join([*worked.lines[:-1], "12 × 12 = 123457"]), session.practised, "en")
         answer = re.compile(rf"(?<![\d.]){re.escape(worked.result)}(?!\.?\d)")
-        if len(worked.result) > 1:  # a single digit stands in many places
+        if len(worked.result) > 1:  # a single digit occurs in many places
             seen += 1
             assert not answer.search(shown(exercise)), (start, worked.result)
         exercise.show_solution()
@@ -83,7 +83,7 @@ def test_a_solved_problem_is_reported_and_stored_as_a_check(session, log):
     run = log.run(row["id"])
     assert [step.text for step in run.transcript.talk.trajectories[0].steps] == list(exercise.worked.lines)
     assert run.transcript.talk.turns[1].first_error is None
-    assert session.latest("check") is None  # the Check tab is no place for it
+    assert session.latest("check") is None  # it must not appear on the Check tab
 
 
 def test_a_deleted_attempt_is_not_stored_again(session, log):
@@ -110,7 +110,7 @@ def test_rated_lines_are_not_overwritten(session, log):
 def test_only_a_solution_right_at_the_first_check_raises_the_level(session):
     exercise = Exercise(KEPT)
     solve(exercise, session)
-    solve(exercise, session)  # once is once
+    solve(exercise, session)  # counts only once
     assert exercise.ladder.row == 1
     exercise.next()
     exercise.check("2 + 2 = 5", session.practised, "en")

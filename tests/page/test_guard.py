@@ -1,4 +1,4 @@
-"""Who may ask the page: real requests to a served one, as another web page, another user or a program would send."""
+"""Access to the page: real requests to a served one, as another web page, another user or a program would send them."""
 
 import json
 import re
@@ -35,7 +35,7 @@ class Page:
         self.known = cookie(address)
 
     def ask(self, method, path, headers=None, body=None, known=True):
-        """Status, headers and text of a request made by hand; `known` as by the browser that opened the page."""
+        """Status, headers and text of a raw request; `known` sends the cookie of the browser that opened the page."""
         connection = HTTPConnection("127.0.0.1", self.port, timeout=20)
         connection.request(method, path, body, {**(self.known if known else {}), **(headers or {})})
         answered = connection.getresponse()
@@ -47,7 +47,7 @@ class Page:
 
 @pytest.fixture
 def served(home):
-    """Starts the page; several times if wanted."""
+    """Starts the page; may be called several times."""
     import app
 
     up = []
@@ -68,7 +68,7 @@ def served(home):
 
 
 def routes(blocks):
-    """Every path that Gradio serves, its placeholders filled."""
+    """Every route of Gradio, its placeholders filled."""
     found = []
     for route in blocks.app.routes:
         inner = getattr(getattr(route, "original_router", route), "routes", None) or [route]
@@ -250,7 +250,7 @@ def test_a_websocket_is_refused(served):
     assert status in (403, 405)
 
 
-# Much at once
+# Many requests at once
 
 
 def test_without_the_studio_uploads_are_refused(served):
@@ -294,7 +294,7 @@ def test_routes_that_the_page_does_not_use_are_missing(served, path):
 
 
 def test_a_closed_page_frees_its_memory(home):
-    """Gradio keeps 0.7 MB of each page that was ever opened."""
+    """Gradio keeps 0.7 MB for each page ever opened."""
     import app
 
     settings = configuration.load()
@@ -325,7 +325,7 @@ def test_a_closed_page_frees_its_memory(home):
         blocks.close(verbose=False)
 
 
-# Beyond this machine
+# Other machines
 
 
 def test_other_machines_need_a_password(served):

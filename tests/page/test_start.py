@@ -1,4 +1,4 @@
-"""`python app.py` on machines that do not make it easy: what is said, and that the page is there all the same."""
+"""`python app.py` on difficult machines: the messages, and that the page is served nevertheless."""
 
 import asyncio
 import os
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.timeout(300)
 
 
 def started(tmp_path, *flags, **environment):
-    """The program on a machine of nothing, with a home below `tmp_path`, or where the environment says."""
+    """The program without any desktop programs, with a home below `tmp_path` or as the environment sets it."""
     home = Path(environment.pop("SOLILOQUY_HOME", tmp_path / "home"))
     return program(home, tmp_path / "no-models", *flags, environment={**BARE, **environment}, cwd=tmp_path)
 
@@ -90,7 +90,7 @@ def test_a_generated_api_key_is_printed_and_a_configured_one_is_not(tmp_path):
 
 @contextmanager
 def only_readable(path):
-    """As for a person who may not write it; who may do all steps down meanwhile."""
+    """Run as a user who may not write it: the superuser drops the privilege."""
     mode, almighty = stat.S_IMODE(path.stat().st_mode), os.geteuid() == 0
     path.chmod(mode & 0o555)
     try:
@@ -188,7 +188,7 @@ def test_without_any_free_port_the_error_has_a_remedy():
     with pytest.raises(OSError, match="Choose another --port or --host"):
         serving.free_port("203.0.113.1", None)
     with pytest.raises(OSError, match="No port from 65536 on"):
-        serving.free_port("127.0.0.1", 65536)  # where the last one there is was taken meanwhile
+        serving.free_port("127.0.0.1", 65536)  # the last port was taken meanwhile
 
 
 def test_a_private_folder_is_readable_by_its_owner_only(tmp_path):

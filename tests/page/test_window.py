@@ -1,4 +1,4 @@
-"""Where the page is shown: which window, tab or nothing is chosen, with which command line, and what is said of it.
+"""Where the page is shown: the choice of window, tab or neither, its command line, and the message.
 
 Only the lookup of programs is faked; the windows of these tests are small programs of their own, and one is Chromium.
 """
@@ -73,7 +73,7 @@ def with_webview(monkeypatch, start):
 
 
 def program(folder, body):
-    """A program that stands for a browser."""
+    """A program that takes the place of a browser."""
     path = folder / "chromium"
     path.write_text(f"#!{sys.executable}\nimport json, os, sys, time\n{body}\n")
     path.chmod(0o755)

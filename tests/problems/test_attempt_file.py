@@ -1,4 +1,4 @@
-"""Reading a person's attempt from a file: every form that is taken, and what is said of the others."""
+"""Reading a person's attempt from a file: every accepted form, and the messages for the others."""
 
 import json
 import os

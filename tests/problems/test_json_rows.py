@@ -1,4 +1,4 @@
-"""Files of rows as they are found: read as what they are, or refused with the line, the field and the remedy."""
+"""Files of JSON rows: each row is read by its own fields, or refused with the line, the field and the remedy."""
 
 import json
 import logging
@@ -94,7 +94,7 @@ def test_every_reader_refuses_devices_pipes_and_binary_files(reader, log, tmp_pa
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "latin").write_bytes(b'{"question": "caf\xe9"}\n')
     (tmp_path / "endless").touch()
-    os.truncate(tmp_path / "endless", LONGEST_ROW + 2)  # zeros, on no blocks
+    os.truncate(tmp_path / "endless", LONGEST_ROW + 2)  # a sparse file of zeros
     for place, said in {
         "/dev/zero": "device or a pipe; save what it gives to a file",
         "pipe": "device or a pipe",
@@ -240,7 +240,7 @@ def test_unused_soft_labels_are_reported(tmp_path, caplog, log):
     assert (done.new, done.left_out) == (2, {"label": 1, "scores": 1})
 
 
-# Marked solutions
+# GSM8K solutions
 
 
 def test_rows_of_gsm8k_are_read_with_the_solution_in_their_answer(tmp_path):
@@ -275,7 +275,7 @@ def test_no_training_examples_is_an_error(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-# Public forms
+# Public formats
 
 PUBLIC = {
     "PRM800K": {"labeler": "a", "timestamp": "t", "question": {"problem": "2 + 3?"}, "label": {"steps": []}},
@@ -295,7 +295,7 @@ def test_unsupported_public_formats_are_refused_by_name(form, reader, log, tmp_p
         READERS[reader](written(tmp_path, PUBLIC[form]), log)
 
 
-# The shared reader itself
+# The shared reader
 
 
 def test_a_limit_counts_rows_and_reads_no_further(tmp_path):

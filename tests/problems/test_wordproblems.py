@@ -1,4 +1,4 @@
-"""Generated word problems: every solution holds, every number is sensible, nothing of one split is in another."""
+"""Generated word problems: solutions are right, numbers are sensible, and the splits share nothing."""
 
 import json
 import os
@@ -75,7 +75,7 @@ def test_numbers_are_sensible(everything):
 
 
 def test_given_numbers_stand_in_the_question(everything):
-    """So that whoever reads it can know them; twice, half and the like are said in words."""
+    """A reader must be able to find each number; twice, half and the like are written as words."""
     for worked in everything:
         used = {int(at) for quantity in worked.quantities for at in re.findall(r"\{(\d+)\}", quantity.formula)}
         hidden = [
@@ -157,7 +157,7 @@ def test_a_changed_number_is_propagated_to_later_steps(everything):
         for line in moved.lines[1:]:
             left, right = re.split(" = ", line, maxsplit=1)
             assert left and right
-            # A wrong number may leave a fraction behind; the check may be unsure then, never "incorrect".
+            # A wrong number may lead to a fraction; the check may then be unsure, never "incorrect".
             assert arithmetic.verdict(arithmetic.check(line)) != "incorrect", line
     longest = max(everything, key=lambda worked: len(worked.steps))
     start = next(at for at, quantity in enumerate(longest.quantities) if not quantity.formula)

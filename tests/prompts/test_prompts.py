@@ -1,4 +1,4 @@
-"""The prompts: the same ones in both languages, and filled in one pass."""
+"""The prompts: the same ones in both languages, and filled in a single pass."""
 
 import re
 

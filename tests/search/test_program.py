@@ -1,4 +1,4 @@
-"""Programs as second solutions: what they come to, what they may not do, and what they say of an attempt."""
+"""Programs as independent solutions: their results, their limits, and their evidence on an attempt."""
 
 from fractions import Fraction
 from threading import Event

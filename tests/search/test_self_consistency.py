@@ -1,4 +1,4 @@
-"""A second opinion: who is asked, when enough have spoken, and what a person is told of the vote."""
+"""Self-consistency ("second opinion"): who is sampled, when the vote is decided, and the note a person reads."""
 
 from threading import Event
 
@@ -33,7 +33,7 @@ def deep(engine):
 
 
 def solved(*replies, cancel=None, problem=PENS, depth="deep"):
-    """A problem solved by these replies, which the critic's adapter never doubts."""
+    """A problem solved by these replies; the critic's adapter accepts everything."""
     engine = ScriptedEngine(replies, verdicts=[0.99] * 40, adapters=["critic"])
     critic = Critic(engine, depth=depth, weights=HEEDED)
     events = criticised(problem, Actor(engine, Sampling()), critic, 2, cancel or Event())
@@ -69,7 +69,7 @@ def test_sampling_continues_until_it_is_known_whether_the_vote_is_certain():
     [
         ("5", ["5 kg", "5 kg", "5"], True),
         ("5 kg", ["5 m", "5 m", "5 m"], False),
-        ("5", ["5 kg", "5 kg", "5 kg", "3 m"], None),  # of which unit?
+        ("5", ["5 kg", "5 kg", "5 kg", "3 m"], None),  # the unit is unknown
         ("50", ["50%", "0.5", "50%"], False),
         ("1 hour", ["60 minutes"] * 3, True),
         ("twelve", ["12"] * 3, None),

@@ -1,4 +1,4 @@
-"""A problem solved in all ways: what each took, what is stored, and a vote that is cast once and blind."""
+"""A problem solved in all modes: the cost of each, what is stored, and a blind vote that is cast once."""
 
 import json
 import sqlite3
@@ -26,7 +26,7 @@ def compared(log, engine=None, text=QUESTION):
 
 
 def shown(comparison, language="en"):
-    """Everything of it that the page shows."""
+    """All text that the page shows of it."""
     parts = [compare_view.problem(comparison), compare_view.told(comparison, False, language)]
     for place in range(len(NAMES)):
         for part in (compare_view.head, compare_view.figures):
@@ -182,7 +182,7 @@ def test_waiting_runs_are_marked_and_finished_runs_show_their_cost(log):
 
 
 class Doubted(Solver):
-    """Slips first, so that a critic has something to say and a step is written again."""
+    """Makes a false sum first, so that the critic objects and a step is rewritten."""
 
     def _next(self, messages):
         said = super()._next(messages)

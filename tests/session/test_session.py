@@ -1,4 +1,4 @@
-"""A student's session on queued replies: followed live, stored while it goes on, never lost."""
+"""A student's session on queued replies: streamed, stored while it runs, never lost."""
 
 import signal
 import subprocess
@@ -19,7 +19,7 @@ from runtime.session.session import Session
 from runtime.text import UnreadableError
 
 SOLVED = [RIGHT, *[RIGHT] * 2, *[PROGRAM] * PROGRAMS]
-"""An attempt, and all that the critic asks for where everybody agrees with it."""
+"""An attempt, and the replies that the critic asks for if everything agrees with it."""
 
 
 def session_with(engine, log, **kept):
@@ -73,7 +73,7 @@ def test_a_full_disk_removes_nothing_from_the_screen(log):
     session = session_with(ScriptedEngine(SOLVED), log)
     pages = next(iter(log.db.query("pragma page_count")))["page_count"]
     log.db.execute(f"pragma max_page_count = {pages}")
-    text = QUESTION + " " + "word " * 700  # more than the free room of the file's last pages
+    text = QUESTION + " " + "word " * 700  # longer than the free space of the file's last pages
     end = last(session.solve(text))
     assert end.run.transcript.talk.outcome.answer == "17"
     assert "The disk is full" in str(end.unsaved)
@@ -104,7 +104,7 @@ def test_without_a_log_nothing_is_stored_and_rating_is_an_error():
 
 
 def test_a_reason_is_kept_only_with_its_rating(log):
-    """It is given where attempts are reviewed, and the same step can be rated and corrected elsewhere."""
+    """Reasons are given where attempts are reviewed; the same step can be rated and corrected elsewhere."""
     session = session_with(ScriptedEngine(SOLVED), log)
     run = last(session.solve(QUESTION)).run
     step = step_id(run.id, 0, 0)

@@ -1,4 +1,4 @@
-"""The loop, with queued replies: who is asked, what is kept, and that no answer changes in silence."""
+"""The loop, with queued replies: which calls are made, what is kept, and that no answer changes without a note."""
 
 from threading import Event
 
@@ -25,9 +25,9 @@ BAD_IDEA = "The pens cost 3 × 4 = 12 dollars.\nThe book makes 12 - 5 = 7 dollar
 MENDED_END = "In all she pays 12 + 5 = 17 dollars.\nThe answer is 17."
 PROGRAM = "    pens = 3 * 4\n    return pens + 5"
 AGREED = [RIGHT, RIGHT, *[PROGRAM] * PROGRAMS]
-"""What the critic hears of an attempt that says 17: the first pair agrees, so there is no second."""
+"""Replies for the critic of an attempt that answers 17: the first pair agrees, so there is no second."""
 OPPOSED = [*[RIGHT] * SOLUTIONS, *[PROGRAM] * PROGRAMS]
-"""And of one that says anything else."""
+"""Replies for the critic of any other attempt."""
 ALSO_BAD = "She pays 3 + 4 + 5 = 12 dollars.\nThe answer is 12."
 
 
@@ -63,7 +63,7 @@ def test_a_reading_critic_judges_each_step_as_soon_as_it_is_complete():
     assert [written[i - 1] for i in spoken] == [event for event in written if isinstance(event, StepDone)]
     assert [written[i].position for i in spoken] == [0, 1]
     assert {e.by for i in spoken for e in written[i].verdict.evidence} == set(DEPTHS["quick"])
-    # What was judged is not read again, and nobody changes his mind.
+    # Judged steps are not read again, and their verdicts do not change.
     assert len(engine.calls) == 1 + 2 * len(spoken)
     assert [event for event in after if isinstance(event, StepJudged)][:2] == [written[i] for i in spoken]
 
@@ -88,7 +88,7 @@ def test_verdicts_given_before_a_stop_are_kept():
     [attempt] = talk.talk.trajectories
     assert (attempt.finish, talk.talk.outcome.status) == ("cancelled", "stopped")
     assert list(talk.talk.critique_of(attempt).verdicts) == shown
-    assert len(engine.calls) == 3  # the actor, and the two readers of one step
+    assert len(engine.calls) == 3  # the actor, and two scoring calls for one step
 
 
 def test_a_critic_that_needs_the_whole_attempt_waits_for_its_end():
@@ -108,7 +108,7 @@ def test_a_false_equation_is_corrected_before_the_next_step():
     assert "3 × 4 is 12, not 14" in talk.critique_of(first).verdicts[0].comment
     assert second.steps[0].text == "The pens cost 3 × 4 = 12 dollars."
     assert talk.outcome.answer == "17"
-    # The actor goes on from the mended words themselves.
+    # The actor continues from the corrected text.
     assert engine.calls[1][-1] == {"role": "assistant", "content": "The pens cost 3 × 4 = 12"}
 
 
@@ -301,7 +301,7 @@ def test_a_chinese_problem_gets_a_chinese_prompt(mode):
 
 
 class Heard(ScriptedEngine):
-    """Remembers which adapter was asked."""
+    """Records which adapter was used."""
 
     def stream(self, messages, sampling, adapter=None, *rest, **named):
         self.asked = adapter

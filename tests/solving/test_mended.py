@@ -1,4 +1,4 @@
-"""A wrong step put right at its first incorrect equation: a table of notations, and random products."""
+"""Correcting a wrong step at its first incorrect equation: a table of notations, and random products."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_steps_that_are_right_ambiguous_or_without_decimal_are_not_corrected(ste
 @settings(max_examples=200, deadline=None)
 def test_a_corrected_step_is_correct(a, b, sign):
     wrong = a * b + a * b // 5 + 7
-    assume(sign != " ≈ " or wrong % 10)  # a round number may be meant as roughly that
+    assume(sign != " ≈ " or wrong % 10)  # a round number may be meant as an approximation
     step = f"So it is {a} * {b}{sign}{wrong} in all"
     assert mended(step) == f"So it is {a} * {b}{sign}{a * b}"
     assert verdict(check(mended(step))) == "correct"

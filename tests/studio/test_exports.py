@@ -1,4 +1,4 @@
-"""What people said, as data sets: every format holds what the log holds, and only what people allowed."""
+"""Ratings as data sets: every format holds what the log holds, and only what people consented to."""
 
 import json
 from pathlib import Path
@@ -46,7 +46,7 @@ def rate(log, run, turn, position, **said):
 
 @pytest.fixture
 def rated(log):
-    """A run with a wrong attempt and its refinement, both rated; another one without consent."""
+    """A run with a wrong attempt and its refinement, both rated; and a run without consent."""
     run = recorded(log)
     rate(log, run, 0, 0, rating=1)
     rate(log, run, 0, 1, rating=-1, reason="arithmetic", correction="12 - 5 = 7 apples.")
@@ -99,7 +99,7 @@ def test_preferences_come_from_corrections_and_from_second_tries(log, rated):
 
 
 def test_messages_contain_the_answer_line_once(log):
-    """An attempt from elsewhere, and a person's own, holds its answer among its lines."""
+    """An imported attempt, or a person's own, contains its answer among its lines."""
     lines = (Step(text="3 * 4 = 12."), Step(text="The answer is 12."))
     own = Trajectory(problem_id=PROBLEM.id, steps=lines, answer="12", origin="student")
     run = recorded(log, SelfTalk(problem=PROBLEM, turns=(own,), outcome=Outcome(status="settled")))
@@ -189,7 +189,7 @@ def test_an_interrupted_archive_leaves_the_old_one(log, rated, tmp_path, monkeyp
 
 
 def test_card_and_rows_match_at_every_moment_of_an_export(log, rated, tmp_path, monkeypatch):
-    """What somebody finds who looks, or who comes after a kill, at each moment at which a file is put in its place."""
+    """The files as a reader, or a restart after a kill, finds them at each moment at which a file is replaced."""
     folder, seen = tmp_path / "out", []
     replace = Path.replace
 

@@ -1,4 +1,4 @@
-"""The review queue: what comes first, and that nothing a person says of an attempt is lost or contradicts itself."""
+"""The review queue: its order, and that no label is lost or contradicts another."""
 
 import pytest
 
@@ -78,7 +78,7 @@ def test_a_finished_review_moves_from_the_queue_to_the_finished_list(log):
     assert reviewing.current.key == first
     reviewing.finish("bad_problem", "", 1.0, consent=False)
     assert log.reviews(first.split(":")[0])[0].ending == "bad_problem"
-    assert len(list(log.db["reviews"].rows)) == 2  # nothing earlier is changed
+    assert len(list(log.db["reviews"].rows)) == 2  # earlier rows are not changed
 
 
 def test_reviews_are_append_only_and_belong_to_a_run(log):

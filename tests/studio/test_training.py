@@ -1,4 +1,4 @@
-"""A run of the trainer as the page follows it: begun once, read from its files, stopped by a file, gone on with."""
+"""A run of the trainer as the page follows it: started once, read from its files, stopped by a file, resumed."""
 
 import json
 import os
@@ -84,11 +84,11 @@ def test_the_preview_equals_the_trainers_examples(log):
     assert "<mark>right</mark>" in lessons(rows, "en") and "What is" in lessons(rows, "en")
 
 
-# A run is begun as a short process in the trainer's place
+# A short process takes the trainer's place
 
 
 class Written(Training):
-    """Begins a short process in the place of hours of tuning."""
+    """Starts a short process instead of hours of training."""
 
     steps = 400
 
@@ -134,7 +134,7 @@ def test_a_run_is_followed_stopped_and_resumed(log, begun):
     assert 0 < halfway.seconds_left < 600
     with pytest.raises(TrainingError, match="already"):
         begun.start("smollm2-135m", 10, log)
-    # Another server, started after the first was closed, finds the same run.
+    # A server started after the first was closed finds the same run.
     assert Written(settings.load()).running
     begun.stop()
     assert begun.standing().state in ("stopping", "stopped")

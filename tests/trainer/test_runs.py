@@ -1,4 +1,4 @@
-"""A run directory: what is done stays done, however the run ended."""
+"""A run directory: finished work is kept, however the run ended."""
 
 import json
 import os

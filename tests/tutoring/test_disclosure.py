@@ -1,4 +1,4 @@
-"""A solution given bit by bit: what was asked for is shown, the rest stays away, and the log knows how far it went."""
+"""A solution revealed bit by bit: requested parts are shown, the rest is withheld, and the log stores the progress."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_a_running_solution_reveals_nothing(log, help):
 
 
 def test_replaced_steps_and_notes_reveal_nothing(log):
-    """With a critic there is a wrong attempt, a note on it, and the evidence."""
+    """With a critic the run has a wrong attempt, a note on it, and the evidence."""
     _, run = solved(log, "hints", [WRONG, MENDED], "critic")
     assert len(run.transcript.talk.trajectories) == 2
     outcome = run.transcript.talk.outcome.model_copy(update={"note": "An earlier attempt said 8600, not 8587."})
@@ -243,7 +243,7 @@ def test_only_finished_steps_that_are_shown_can_be_tried_again(log):
 
 def test_a_second_opinion_is_offered_if_no_vote_covers_the_shown_solution(log):
     session, run = solved(log, "steps")
-    assert disclosure.can_be_voted_on(run)  # of what is hidden too: a student's own answer may be the right one
+    assert disclosure.can_be_voted_on(run)  # while it is hidden too: a student's own answer may be the right one
     run = given(session, run, "all")
     assert disclosure.can_be_voted_on(run)
     assert not disclosure.can_be_voted_on(replace(run, transcript=fold(run.transcript, Voting())))

@@ -1,4 +1,4 @@
-"""Hints from exact structure: what they are made of, and that none gives away what is still hidden."""
+"""Hints from the exact structure: their parts, and that none reveals what is still hidden."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_hints_are_written_in_chinese():
     ],
 )
 def test_a_step_gives_a_hint_at_its_idea_and_one_at_its_first_operation(step, idea, move):
-    second, third = ladder("", [step], 0, None)  # no problem, so nothing is known
+    second, third = ladder("", [step], 0, None)  # without a problem no numbers are known
     assert (second.about, third.sum) == (idea, move)
 
 
@@ -160,7 +160,7 @@ def test_the_wordings_hold_no_numbers(language):
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_no_hint_at_a_generated_problem_reveals_its_step_or_the_answer(language):
-    """Judged by the values the story was made of, and not by what the module under test reads."""
+    """Compared with the values that the story was made from, not with what the tested module reads."""
     moves = 0
     for number in range(300):
         worked = generate(1, number)
@@ -171,4 +171,4 @@ def test_no_hint_at_a_generated_problem_reveals_its_step_or_the_answer(language)
                 shown = {Fraction(number) for number in re.findall(r"\d+(?:\.\d+)?", words)}
                 assert not shown & secrets, (worked.problem.text, worked.lines[position], words)
                 moves += hint.about == "sum"
-    assert moves > 500  # most steps have a first move of their own
+    assert moves > 500  # most steps have their own first operation

@@ -1,4 +1,4 @@
-"""Practising: problems of the wanted kind, lines held against the exact solution, and the way up and down."""
+"""Practising: problems of the requested kind, lines checked against the exact solution, and the change of level."""
 
 from __future__ import annotations
 

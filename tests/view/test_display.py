@@ -1,4 +1,4 @@
-"""Text as the page shows it, whatever text it is: safe HTML, always, and soon."""
+"""Any text as the page shows it: safe HTML, within a time limit."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PRINTED = DRAWING | {"html", "head", "meta", "title", "style", "body", "main", "
 }  # fmt: skip
 ACTING = re.compile(r"on\w+|href|src|srcdoc|style|xlink:href|action|formaction|data")
 SECONDS = 3.0
-"""On a busy machine; an idle one takes a tenth of it."""
+"""On a busy machine; an idle one needs a tenth of it."""
 
 PIECES = (
     *(r"\(", r"\)", r"\[", r"\]", "$", "$$", "{", "}", "[", "]", "(", ")", "^", "_", "&", r"\\", "'", "|", "#", "%"),
@@ -70,7 +70,7 @@ texts = st.one_of(
 
 
 class Elements(HTMLParser):
-    """The elements of some HTML, what they carry, and the text that is left."""
+    """The elements of some HTML, their attributes, and the remaining text."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -130,7 +130,7 @@ def test_text_made_to_break_the_page_is_shown_safely(text):
 
 @given(texts)
 def test_formulas_are_converted_with_little_stack(text):
-    """As deep below other calls as a page's handler may be."""
+    """As deep in the call stack as a handler of the page may be."""
 
     def deeper(calls: int):
         return to_display.__wrapped__(text) if calls == 0 else deeper(calls - 1)
@@ -150,7 +150,7 @@ def test_formulas_stay_in_their_position(latex):
 
 
 def run_of(texts: list[str], kind: str) -> Run:
-    """A run in which nothing is what it should be."""
+    """A run in which every value is invalid."""
     problem, step, comment, note, answer, correction = texts
     problem = Problem(text=problem or "?")
     attempt = Trajectory(problem_id=problem.id, steps=(Step(text=step), Step(text=comment)), answer=answer)

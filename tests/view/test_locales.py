@@ -1,4 +1,4 @@
-"""The catalogues of the page: the same keys, nothing empty, the same placeholders."""
+"""The strings of the page: the same keys, nothing empty, the same placeholders."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from runtime.view.words import LANGUAGES, LOCALES, catalogue, explained, underst
 
 ENGLISH = catalogue("en")
 SILENT = {"verdict.plain"}
-"""A step that nobody judged has no verdict word."""
+"""A step without a verdict has no verdict word."""
 
 
 def placeholders(text: str) -> set[str]:

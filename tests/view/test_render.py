@@ -1,4 +1,4 @@
-"""What the page shows of a run: live or stored, kept and replaced steps, verdicts, badges, labels, both languages."""
+"""The display of a run: streamed or stored, kept and replaced steps, verdicts, badges, labels, both languages."""
 
 from __future__ import annotations
 
@@ -304,7 +304,7 @@ def test_an_answer_that_was_outvoted_is_not_called_free_of_mistakes():
     assert said == "I found no clear mistake, but my own solutions reach a different answer."
 
 
-# What is said above and below
+# The status and the note
 
 
 @pytest.mark.parametrize(
@@ -439,7 +439,7 @@ def test_a_solution_without_an_answer_is_never_praised(made, state, said):
         shown = view(run_of(*written(made), *read(made, RIGHT), Finished(outcome_of(made)), mode=mode), "en")
         assert (shown["state"], shown["answer"]) == (state, said)
         assert not re.search("objected|found nothing wrong", shown["note"])
-    old = Outcome(status="settled", trajectory_id=made.id)  # as it was stored before
+    old = Outcome(status="settled", trajectory_id=made.id)  # as stored by earlier releases
     assert view(run_of(*written(made), Finished(old)), "en")["state"] == "no_answer"
 
 

@@ -1,4 +1,4 @@
-"""A session to take along: all that was said is in it, text stays text, and the page to print loads nothing."""
+"""A session as a file: it is complete, text stays text, and the printable page loads nothing."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def a_run(session: str, kind: str = "solve", mode: str = "critic", number: int =
 
 @pytest.fixture
 def stored(log):
-    """A session of two runs, with a person's word on a step of the first."""
+    """A session of two runs, with a label on a step of the first."""
     session = log.start_session()
     for number, run in enumerate((a_run(session), a_run(session, "check", number=2)), 1):
         log.record(run)
@@ -57,7 +57,7 @@ def stored(log):
 
 
 class Text(HTMLParser):
-    """The words of a page, and the elements in it."""
+    """The words of a page, and its elements."""
 
     def __init__(self, page: str) -> None:
         super().__init__()

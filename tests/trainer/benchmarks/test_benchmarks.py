@@ -1,4 +1,4 @@
-"""The benchmark: that engines do the same work, that its arithmetic is right, and that a killed run goes on."""
+"""The benchmark: engines do the same work, its arithmetic is right, and a killed run resumes."""
 
 import json
 from itertools import islice
@@ -49,8 +49,8 @@ def test_ratios_are_taken_within_a_round_and_medians_over_them():
 @pytest.mark.parametrize(
     ("engine", "seconds", "tokens", "ratio"),
     [
-        ("ours", 10.0, 200, 2.0),  # twice the words in the same time
-        ("ours+early-stop", 5.0, 10, 2.0),  # the same labels in half the time, whatever was written
+        ("ours", 10.0, 200, 2.0),  # twice the tokens in the same time
+        ("ours+early-stop", 5.0, 10, 2.0),  # the same labels in half the time; tokens do not count
         ("ours", 10.0, 50, 0.5),
     ],
 )
@@ -80,7 +80,7 @@ def test_the_greedy_text_and_the_verdicts_are_compared_with_the_loops():
 
 def test_limits_follow_from_the_weights_of_the_file(small_model):
     needs = limits.weights(small_model)
-    assert needs.output == 49152 * 576  # its embeddings are the output matrix too
+    assert needs.output == 49152 * 576  # its embeddings are also the output matrix
     assert needs.body == 30 * (2 * 576 * 576 + 2 * 576 * 192 + 3 * 576 * 1536)
     assert 0.95 < needs.bytes / small_model.stat().st_size < 1
     assert limits.limit("stream", needs, MACHINE) == pytest.approx(40e9 / needs.bytes)
@@ -110,7 +110,7 @@ def test_a_peer_reads_and_writes_the_same_tokens(small_model, small_engine):
     [[ours]], [[theirs]] = small_engine.sample(*ask), loop.sample(*ask)
     assert (ours.text, ours.completion_tokens, ours.finish) == (theirs.text, theirs.completion_tokens, theirs.finish)
     odds = [workloads.verdicts(engine, material(TINY), TINY)["log_odds"] for engine in (small_engine, loop)]
-    assert odds[0] == pytest.approx(odds[1], abs=0.6)  # kernels for many tokens differ a little from those for one
+    assert odds[0] == pytest.approx(odds[1], abs=0.6)  # kernels for many tokens round slightly differently from those for one
 
 
 def test_a_killed_bench_resumes_and_reports_every_row_once(small_model):

@@ -1,4 +1,4 @@
-"""Servers that are started for measurements: what a person is told when one does not start, and that none is left."""
+"""Servers started for measurements: the message when one does not start, and that none is left running."""
 
 import socket
 import sys

@@ -1,4 +1,4 @@
-"""AutoMathCritique: how attempts go wrong, what is said of them, what is kept, and that no interruption shows."""
+"""AutoMathCritique: flawed attempts, critiques, the filter, and resumption after any interruption."""
 
 import json
 import os
@@ -55,14 +55,14 @@ def told(story=None):
 
 
 def slipped(first_error=None):
-    """An error that was put into the first step or the last, as asked."""
+    """An error inserted into the first step or the last, as requested."""
     task = told()
     tries = (made for seed in range(50) for made in injected(task, task.worked, seed))
     return next(made for made in tries if first_error in (None, made.known.first_error.i))
 
 
 class Answering(ScriptedEngine):
-    """Replies by what it is asked, so that order and interruptions cannot matter; keeps the seeds it was given."""
+    """Replies by request, so that order and interruptions do not matter; records the seeds."""
 
     def __init__(self, answer):
         super().__init__()
@@ -80,7 +80,7 @@ def queue(*replies):
     return Actor(ScriptedEngine(replies), seed=1, samples=len(replies))
 
 
-# generators
+# Generators
 
 
 def test_rg1_keeps_distinct_finished_samples_wrong_and_right():
@@ -188,8 +188,8 @@ def test_a_number_found_in_another_right_attempt_is_no_wrong_idea():
 @pytest.mark.parametrize(
     "lines",
     [
-        ("4 + 2 = 6", "6 × 2 = 12", "The answer is 12."),  # it comes back to a number of the solution
-        ("3 + 4 = 8", "8 + 2 = 10", "The answer is 10."),  # a wrong idea and a slip
+        ("4 + 2 = 6", "6 × 2 = 12", "The answer is 12."),  # returns to a number of the solution
+        ("3 + 4 = 8", "8 + 2 = 10", "The answer is 10."),  # a wrong idea and a false calculation
         ("4 × 3 = 11", "12 + 3 = 15", "The answer is 15."),
         ("She pays 12 dollars.", "12 + 2 = 15", "The answer is 15."),  # no sum
         ("4 × 3 = 12", "12 + 2 = 14", "The answer is 15."),  # right steps, wrong answer
@@ -205,7 +205,7 @@ def test_right_and_wrong_attempts_are_balanced_and_an_inserted_error_brings_its_
     task = told()
     sampled = from_scratch(queue(WRONG, RIGHT, WRONG.replace("13", "15"), WRONG.replace("13", "16")), task)
     chosen = mixed([*sampled, slipped(), gold(task)], most=2)
-    assert [m.path.origin for m in chosen] == ["rg1", "rg1", "rg3", "gold"]  # the sample has the same words as gold
+    assert [m.path.origin for m in chosen] == ["rg1", "rg1", "rg3", "gold"]  # the sample has the same text as the reference
     assert mixed([gold(task)], 2) == []
 
 
@@ -219,7 +219,7 @@ def test_seeds_depend_only_on_the_problem_and_the_purpose():
     assert seed_of(5, "a", "b") != seed_of(6, "a", "b") != seed_of(5, "ab")
 
 
-# reading critiques
+# Parsing critiques
 
 STEPS = ("Lena pays 4 × 3 = 12 dollars.", "With the pen it is <<12+2=13>>12 + 2 = 13 dollars.", "So 13 × 1 = 13.")
 FULL = write(
@@ -306,7 +306,7 @@ def test_repeated_lines_are_matched_in_order():
     assert parse(text, steps).verdicts == (True, True, False)
 
 
-# guards
+# Guards
 
 PROBLEM = "Lena buys 3 notebooks for 4 dollars each and a pen for 2 dollars. How much in all?"
 
@@ -339,7 +339,7 @@ def test_a_leak_is_the_answer_before_it_can_be_known(explanation, answer, steps,
 
 def test_a_refinement_that_skips_the_calculations_is_a_shortcut():
     assert is_shortcut("The answer is 14.", RIGHT, None)
-    assert is_shortcut("4 × 3 = 12, the answer is 14.", RIGHT, None)  # 4 numbers; 7 less 2 are 5
+    assert is_shortcut("4 × 3 = 12, the answer is 14.", RIGHT, None)  # 4 numbers; the 7 of the solution minus 2 are 5
     assert not is_shortcut("4 × 3 = 12 and 2 more: 14.", RIGHT, None)
     assert not is_shortcut("The answer is 14.", "It is 13.", RIGHT)
 
@@ -350,7 +350,7 @@ def test_a_step_that_mentions_its_own_error_is_detected(step):
     assert not announces_error("4 × 3 = 11 dollars for the notebooks")
 
 
-# annotators
+# Annotators
 
 
 def job(made, stop_at_first=False, **hints):
@@ -413,7 +413,7 @@ def test_a_scaffold_forces_the_format_on_any_model(stop_at_first):
     assert all(call[-1]["role"] == "assistant" for call in engine.calls)
 
 
-# the filter
+# The filter
 
 
 def refined(correct_of_ten, made, k=3):
@@ -445,14 +445,14 @@ def test_a_refinement_that_only_states_the_answer_does_not_count():
     assert "critique" in messages[-1]["content"]
 
 
-# the pipeline
+# The pipeline
 
 NAMES = ("Lena", "Mia", "Tom", "Ali")
 STORIES = [worked(3 + i, 2 + i, name) for i, name in enumerate(NAMES)]
 
 
 def model(messages, seed, temperature):
-    """An actor that is right half of the time, and an annotator that now and then says too much."""
+    """An actor that is right half of the time, and an annotator that sometimes leaks the answer."""
     text = " ".join(message["content"] for message in messages)
     name = next(name for name in NAMES if f" {name} buys" in f" {text}")
     story = STORIES[NAMES.index(name)]
@@ -528,7 +528,7 @@ def test_two_annotators_are_compared_on_the_attempts_that_both_judged(tmp_path):
 
 
 class Accepting(Structural):
-    """Finds nothing wrong."""
+    """Accepts every step."""
 
     name = "accepting"
 

@@ -1,4 +1,4 @@
-"""Overlaps of training problems with held-out ones: found where they are, and only there."""
+"""Overlaps of training problems with held-out ones: all are found, and nothing else."""
 
 import json
 

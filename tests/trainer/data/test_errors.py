@@ -1,4 +1,4 @@
-"""Wrong steps put into right solutions: exact labels, plausible consequences, comments that do not tell the answer."""
+"""Errors inserted into right solutions: exact labels, plausible consequences, comments without the answer."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ MARKED = [
 
 
 def _worked(text: str, given: tuple[str, ...], formulas: tuple[str, ...], steps: tuple[str, ...]) -> Worked:
-    """A hand-made problem; the steps make the quantities of the formulas one after the other, "-" makes none."""
+    """A hand-made problem; each step computes the quantity of the next formula, and "-" computes none."""
     quantities = [Quantity(value=Fraction(number)) for number in given]
     for formula in formulas:
         quantities.append(Quantity(value=parse(formula).value(quantities), formula=formula))
@@ -82,7 +82,7 @@ def _worked(text: str, given: tuple[str, ...], formulas: tuple[str, ...], steps:
 
 @cache
 def problems() -> tuple[Worked, ...]:
-    """Twelve: eight from marks, four made by hand."""
+    """Twelve: eight from GSM8K solutions, four made by hand."""
     marked = [worked_from_marks(Problem(text=text, answer=answer), told) for text, told, answer in MARKED]
     by_hand = [
         _worked(
@@ -116,7 +116,7 @@ def problems() -> tuple[Worked, ...]:
 
 @cache
 def attempts():
-    """Every kind at every step of every problem, with a dozen seeds: (worked, step, injected)."""
+    """Every error type at every step of every problem, with a dozen seeds: (worked, step, injected)."""
     made = []
     for worked in problems():
         for step, kind, seed in product(range(len(worked.steps)), KINDS, range(12)):
@@ -136,7 +136,7 @@ def test_the_test_problems_are_right():
 
 
 def test_every_label_matches_the_inserted_error():
-    """The labels against what the formulas say depends on what, without a look at the texts."""
+    """The labels follow from the dependencies of the formulas, without reading the texts."""
     assert len(attempts()) >= 500
     for worked, step, kind, injected in attempts():
         skipped = len(worked.lines) - len(injected.lines)

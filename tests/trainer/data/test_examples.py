@@ -1,4 +1,4 @@
-"""Lessons for the critic's adapter: what it learns is what it will be asked, and right attempts are half of it."""
+"""Training examples for the critic's adapter: they equal the runtime's prompts, and half of the attempts are right."""
 
 import json
 
@@ -52,7 +52,7 @@ def pieces(attempt):
 
 
 def up_to_verdicts(attempt):
-    """The reply as it stands before each verdict, and that verdict with its weight."""
+    """The text of the reply before each verdict, and that verdict with its weight."""
     read = ""
     for number, (text, weight) in enumerate(pieces(attempt)):
         if number % 2 == 1:
@@ -113,7 +113,7 @@ def test_only_a_wrong_step_has_an_explanation_and_only_that_ends_the_turn(attemp
         ((f"] {attempt.explanation}", row.reply[-1][1]),) if attempt.explanation else ()
     )
     if attempt.explanation:
-        assert 0 < row.reply[-1][1] < 1  # each of its tokens weighs less than a verdict
+        assert 0 < row.reply[-1][1] < 1  # each of its tokens has less weight than a verdict
         assert row.reply[-1][1] * max(1, len(attempt.explanation) // 4) <= EXPLANATION
 
 
@@ -130,7 +130,7 @@ def test_the_tokens_before_every_verdict_equal_an_engines(attempt, chat):
     read = chat.prompt_tokens([*put_to_critic(attempt.problem), Message(role="assistant", content="")])
     found = list(up_to_verdicts(attempt))
     for part, (_, word, _) in zip(verdict_parts([*attempt.steps[: len(found)]], language), found, strict=True):
-        read += chat.plain_tokens(part)  # as `choice_logprobs` puts them together
+        read += chat.plain_tokens(part)  # as `choice_logprobs` joins them
         assert list(example.suffix[: len(read)]) == read
         assert example.suffix[len(read)] == chat.plain_tokens(word)[0]
         assert example.weights[len(read)] == 1.0
@@ -144,7 +144,7 @@ def chat(small_model):
     return Chat(load_tokenizer(small_model), "small")
 
 
-# Where attempts come from
+# Sources of attempts
 
 
 def test_right_and_wrong_attempts_alternate():

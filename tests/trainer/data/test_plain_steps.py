@@ -1,4 +1,4 @@
-"""What models write, as steps of a talk."""
+"""Model solutions as plain steps."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Attempts of a model at known problems: graded, kept, gone on with, and what a critic learns from them."""
+"""Rollouts of a model at known problems: graded, stored, resumed, and turned into examples for a critic."""
 
 import json
 
@@ -74,8 +74,8 @@ STORY = Problem(text="4 books for 3 dollars each and a pen for 2 dollars: how mu
         ([RIGHT_WAY, WRONG_IDEA, OTHER_WAY], [(RIGHT_WAY, None), (OTHER_WAY, None), (WRONG_IDEA, 1)]),
         ([FALSE_SUM], [(FALSE_SUM, 1)]),
         ([WRONG_PLAN, LUCKY_SUM], [(WRONG_PLAN, 0)]),
-        ([ONLY_SAID], []),  # nothing tells the place
-        ([WRONG_PLAN, WRONG_PLAN, WRONG_IDEA, FALSE_SUM], [(WRONG_PLAN, 0), (WRONG_IDEA, 1)]),  # two, and each once
+        ([ONLY_SAID], []),  # nothing locates the error
+        ([WRONG_PLAN, WRONG_PLAN, WRONG_IDEA, FALSE_SUM], [(WRONG_PLAN, 0), (WRONG_IDEA, 1)]),  # two different ones, each used once
     ],
 )
 def test_a_known_solution_locates_the_first_error_of_a_wrong_attempt(attempts, learned):

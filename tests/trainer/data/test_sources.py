@@ -1,4 +1,4 @@
-"""Problems and judged attempts from files as they are found in the wild."""
+"""Problems and labelled attempts from public files."""
 
 import json
 

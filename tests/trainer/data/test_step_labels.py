@@ -1,4 +1,4 @@
-"""Step labels from completions: what is asked, what is counted, and what an interruption or a bad row leaves."""
+"""Step labels from rollouts: what is sampled, what is counted, and the effect of interruptions and bad rows."""
 
 import json
 import os
@@ -26,7 +26,7 @@ RIGHT, WRONG = "The answer is 9.", "The answer is 8."
 
 
 class Answering(ScriptedEngine):
-    """Replies by a function of the beginning that it is to go on from and of how often it was asked for it."""
+    """Replies by a function of the prefix to continue from and of how often it was requested."""
 
     def __init__(self, answer):
         super().__init__()
@@ -46,7 +46,7 @@ class Answering(ScriptedEngine):
 
     @property
     def beginnings(self):
-        """What it was to go on from, in order and without repetitions in a row."""
+        """The prefixes to continue from, in order, without immediate repetitions."""
         begun = [call[-1]["content"] for call in self.calls]
         return [text for i, text in enumerate(begun) if i == 0 or begun[i - 1] != text]
 
@@ -74,7 +74,7 @@ def always(text):
     return Answering(lambda begun, count: text)
 
 
-# counting
+# Counting
 
 
 def test_k_of_n_completions_reach_the_reference_answer():
@@ -128,7 +128,7 @@ def test_impossible_counts_are_refused(wrong):
         StepLabel(step=0, **wrong)
 
 
-# asking
+# Sampling
 
 
 def test_shared_prefixes_are_completed_once_in_order_of_length():
@@ -168,7 +168,7 @@ def test_the_completer_gets_the_actors_prompt_without_the_answer():
     assert "REFERENCE" not in str(messages)
 
 
-# stopping early
+# Stopping early
 
 
 def test_with_stop_early_one_success_ends_a_step_and_there_is_no_soft_label():
@@ -203,7 +203,7 @@ def test_every_problem_is_graded_by_its_own_answer():
     assert [counts(done, i) for i in range(9)] == [[(0, 4)], [(1, 1)], [(0, 4)]] * 3
 
 
-# going on
+# Resuming
 
 
 def test_a_finished_run_is_reused_and_a_longer_file_resumes_it():
@@ -281,7 +281,7 @@ def test_a_killed_run_resumes_to_the_same_labels(tmp_path):
     assert [counts(labelling, place) for place in range(24)] == [[(2, 2), (2, 2)]] * 24
 
 
-# rows that cannot be labelled
+# Rows that cannot be labelled
 
 
 def test_a_row_that_cannot_be_labelled_is_reported_and_skipped():
@@ -334,7 +334,7 @@ def test_a_row_of_another_form_is_named_by_its_line(wrong, tmp_path):
         read_attempts(written(tmp_path, row, {**row, **wrong}))
 
 
-# the real model
+# The real model
 
 
 @pytest.mark.model

@@ -1,4 +1,4 @@
-"""Self-talk traces: what is known of every step stays known, slips are mended, and the talk sounds like one person."""
+"""Self-talk traces: every step keeps its label, errors are corrected, and the wording varies."""
 
 import json
 from collections import Counter

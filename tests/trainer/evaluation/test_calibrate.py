@@ -1,4 +1,4 @@
-"""Fitting the rule that puts evidence together: the optimum, the threshold, and what is fitted on."""
+"""Fitting the rule that combines evidence: the optimum, the threshold, and the steps it is fitted on."""
 
 import itertools
 
@@ -42,12 +42,12 @@ PROVEN = Evidence(by="arithmetic", verdict="incorrect", note="3 × 4 is 12, not 
 
 
 def case(*words, first_error=None):
-    """An attempt of which only the model speaks, with these log-odds."""
+    """An attempt with evidence only from the model: these log-odds."""
     return Case(tuple(StepEvidence(features={"verdict": float(word)}) for word in words), first_error)
 
 
 def loss(parameters):
-    """What ridge regression makes least; the constant is not pulled."""
+    """The loss of ridge regression; the constant is not penalised."""
     constant, word, agreement = parameters
     odds = np.array([constant + word * s.get("verdict", 0) + agreement * s.get("agreement", 0) for s, _ in ROWS])
     right = np.array([label for _, label in ROWS])
@@ -55,7 +55,7 @@ def loss(parameters):
 
 
 def brute_force():
-    """The least point of a grid that is drawn ever closer around it."""
+    """The minimum on a grid that is narrowed again and again."""
     middle, width = np.zeros(3), 8.0
     while width > 1e-6:
         points = [middle + width * np.array(shift) for shift in itertools.product((-1, -0.5, 0, 0.5, 1), repeat=3)]
@@ -70,7 +70,7 @@ def brute_force():
 def test_newtons_method_finds_the_optimum_that_brute_force_finds():
     constant, weights = logistic([signs for signs, _ in ROWS], [label for _, label in ROWS])
     assert [constant, weights["verdict"], weights["agreement"]] == pytest.approx(list(brute_force()), abs=1e-4)
-    assert set(weights) == {"verdict", "agreement"}  # no weight for what nobody said
+    assert set(weights) == {"verdict", "agreement"}  # no weight for a feature that never occurs
 
 
 @pytest.mark.parametrize("scale", [1, 10, 1000])
@@ -107,7 +107,7 @@ def test_without_features_the_rule_has_only_a_constant():
 
 
 def test_the_threshold_is_the_one_that_finds_first_errors_best():
-    # A low word means a wrong step in four of ten cases only: a step counts as wrong though it is likely right.
+    # A low log-odds means a wrong step in only four of ten cases: a step is rejected though it is likely right.
     given = [case(1)] * 60 + [case(-1)] * 6 + [case(-1, first_error=0)] * 4
     fitted = fit(given)
     low, high = fitted.probability({"verdict": -1.0}), fitted.probability({"verdict": 1.0})
@@ -181,7 +181,7 @@ def test_f1_is_the_harmonic_mean_of_both_accuracies():
     assert f1([case(1)], WORD) == 0  # without a wrong attempt there is nothing to find
 
 
-# From what was heard
+# From collected evidence
 
 
 ATTEMPTS = [

@@ -1,4 +1,4 @@
-"""Measuring the critic, on queued replies: ProcessBench's figures, what is kept of the evidence, and what it cost."""
+"""Measuring the critic on queued replies: ProcessBench's figures, the stored evidence, and its cost."""
 
 import json
 
@@ -32,7 +32,8 @@ WORD = Aggregation(constant=0.0, features={"verdict": 1.0}, reject=0.5)
 ALL = ("verdict", "surprisal", "solutions", "programs")
 REPLIES = [FIVE] * SOLUTIONS + [PROGRAM] * 2
 VERDICTS = [0.9, 0.9, 0.9, 0.2, 0.4]
-"""Two of each attempt, but the last two begin alike: the word finds no slip, the wrong step, and one error too many."""
+"""Two per attempt, but the last two attempts start alike: the verdicts miss the false sum, find the wrong step, and
+reject one right step."""
 
 
 def hear(engine, attempts=ATTEMPTS, panel=ALL):
@@ -42,7 +43,7 @@ def hear(engine, attempts=ATTEMPTS, panel=ALL):
 
 
 def one_by_one(*given, **named):
-    """An engine that is asked one thing at a time, so that replies come in the order of the problems."""
+    """An engine that takes one request at a time, so that replies come in the order of the problems."""
     engine = ScriptedEngine(*given, **named)
     engine.parallel = 1
     return engine
@@ -146,14 +147,14 @@ def test_figures_are_computed_as_in_processbench():
     report = summary(hear(ScriptedEngine(REPLIES, VERDICTS, adapters=["critic"])), {"verdict": WORD, "quick": WORD})
     assert (report["n"], report["n_error"], report["n_correct"], report["failed"]) == (3, 2, 1, 0)
     panels = report["panels"]
-    # exact arithmetic finds the slip, and objects to nothing that is right
+    # exact arithmetic finds the false sum and rejects nothing that is right
     assert (panels["arithmetic"]["wrong"]["accuracy"], panels["arithmetic"]["right"]["accuracy"]) == (0.5, 1.0)
     assert panels["arithmetic"]["f1"] == pytest.approx(2 / 3)
-    # the model finds the other one, and an error too many
+    # the model finds the other error, and rejects one right step
     assert panels["verdict"]["wrong"]["accuracy"] == 0.5
     assert (panels["verdict"]["right"]["accuracy"], panels["verdict"]["f1"]) == (0.0, 0.0)
     assert panels["quick"]["wrong"]["accuracy"] == 1.0
-    # where the solutions are heard too, all is found
+    # together with the solutions everything is found
     assert panels["deep"]["f1"] == 1.0
     assert panels["deep"]["wrong"]["n"] == 2
     low, high = panels["verdict"]["wrong"]["interval"]
@@ -170,7 +171,7 @@ def test_a_panel_needs_only_sources_with_a_weight():
 def test_the_verdict_alone_uses_the_quick_rule_if_that_has_no_other_feature():
     heard = hear(ScriptedEngine([], VERDICTS, adapters=["critic"]), panel=("arithmetic", "verdict"))
     alone = summary(heard, {"quick": WORD})["panels"]["verdict"]
-    assert (alone["wrong"]["accuracy"], alone["right"]["accuracy"]) == (0.5, 0.0)  # a slip is what it does not see
+    assert (alone["wrong"]["accuracy"], alone["right"]["accuracy"]) == (0.5, 0.0)  # the verdicts miss the false sum
     both = {"quick": Aggregation(constant=0.0, features={"verdict": 1.0, "surprisal": 1.0}, reject=0.5)}
     assert summary(heard, both)["panels"]["verdict"]["wrong"]["accuracy"] == 0.0
 
@@ -182,12 +183,12 @@ def test_a_vote_withdraws_an_unproven_objection():
     alone, voted = panels["quick"], panels["quick and a vote"]
     assert (alone["wrong"]["accuracy"], voted["wrong"]["accuracy"]) == (1.0, 1.0)
     assert (alone["right"]["accuracy"], voted["right"]["accuracy"]) == (0.0, 1.0)
-    assert not engine.replies  # the problem was solved anew once for all three attempts
+    assert not engine.replies  # the problem was solved once for all three attempts
 
 
 def test_a_panel_without_weights_uses_the_untrained_rule():
     report = summary(hear(ScriptedEngine(REPLIES, VERDICTS)), {})
-    assert report["panels"]["verdict"]["wrong"]["accuracy"] == 0.0  # its word weighs nothing
+    assert report["panels"]["verdict"]["wrong"]["accuracy"] == 0.0  # its verdict has no weight
     assert weights_in_use(ScriptedEngine(), settings.load()) == {}
     assert not UNTRAINED.features.get("verdict")
 
@@ -216,7 +217,7 @@ def test_calibration_compares_probabilities_with_the_share_of_right_steps():
     given = [Case((sure, sure, doubtful), 2), Case((sure, sure), None), Case((sure, doubtful, sure), 0)]
     p, q = WORD.probability(sure.features), WORD.probability(doubtful.features)
     told = calibration(given, WORD)
-    # five sure steps, four of them right, and a doubtful one that is wrong; nothing behind the first error
+    # five sure steps, four of them right, and a doubtful one that is wrong; steps after the first error do not count
     assert told["ece"] == pytest.approx((abs(5 * p - 4) + q) / 6)
     assert told["brier"] == pytest.approx((4 * (1 - p) ** 2 + p**2 + q**2) / 6)
     assert calibration([Case((StepEvidence(),), None)], WORD) == {}

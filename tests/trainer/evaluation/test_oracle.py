@@ -1,4 +1,4 @@
-"""The critic that knows whether an answer is right: what it lets pass, and where it objects."""
+"""The oracle, a critic that knows whether an answer is right: what it accepts, and which step it rejects."""
 
 from threading import Event
 
@@ -15,7 +15,7 @@ from trainer.evaluation.oracle import Oracle
 KNOWN = Problem(text="Ana buys 3 pens for 4 dollars each. How much does she pay?", answer="12")
 ASKED = KNOWN.model_copy(update={"answer": None})
 DOUBTING = {"quick": Aggregation(constant=0.0, features={"verdict": 1.0}, reject=0.01)}
-"""Objects to hardly anything by itself."""
+"""Rejects almost nothing by itself."""
 
 
 def read(answer, odds):

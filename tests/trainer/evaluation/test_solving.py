@@ -1,4 +1,4 @@
-"""Measuring, on queued replies: the figures, their resumption, and who may see the answer."""
+"""Measuring solving on queued replies: the figures, resumption, and that no prompt contains the answer."""
 
 import pytest
 
@@ -63,7 +63,7 @@ def test_a_model_error_is_a_failed_row_and_the_evaluation_continues():
 
 
 def test_a_critic_of_another_model_judges_the_actors_attempts():
-    """Its word sends the attempt back, its calls are counted, and a run without it is another run."""
+    """Its verdict sends the attempt back, its calls are counted, and a run without it is another run."""
     wrong, weights = (
         "2 + 3 is so many.\nThe answer is 6.",
         {"quick": Aggregation(constant=0.0, features={"verdict": 1.0})},

@@ -1,4 +1,4 @@
-"""From lessons to the gate in one command, on a tiny model: from the base, and from the adapter in use on."""
+"""From training examples to the gate in one command, on a tiny model: from the base, and from the adapter in use."""
 
 import json
 
@@ -23,7 +23,7 @@ CARD = {
 
 @pytest.fixture
 def chosen(tiny, tmp_path, monkeypatch):
-    """Settings under which the tiny model is an added one with a recipe."""
+    """Settings in which the tiny model is an added one with a recipe."""
     monkeypatch.setenv("SOLILOQUY_MODELS", str(tmp_path / "models"))
     monkeypatch.setattr(retrain, "RECIPES", tmp_path)
     (tmp_path / "critic-tiny.yaml").write_text(RECIPE)
@@ -38,7 +38,7 @@ def plan(collected=None, **changes):
 
 
 def put_into_use(adapter, chosen, tmp_path):
-    """As the gate does for an adapter that is better than its base."""
+    """A verdict of the gate for an adapter that is better than its base."""
     files = {right: tmp_path / f"{right}.jsonl" for right in (True, False)}
     for right, file in files.items():
         rows = ({"key": str(i), "right": right, "first_error": 0 if i % 2 else None} for i in range(100))

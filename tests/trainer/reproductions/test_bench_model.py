@@ -1,4 +1,4 @@
-"""The bench model: made from nothing, the same each time, and spoken to as it was taught."""
+"""The bench model: trained from scratch, reproducible, with the same prompt format in training and use."""
 
 from dataclasses import replace
 

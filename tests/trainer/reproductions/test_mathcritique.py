@@ -1,4 +1,4 @@
-"""MathCritique's experiments: what players learn, what is read out of turns, rounds that survive a kill, verdicts."""
+"""MathCritique's experiments: training examples, turns, rounds that survive a kill, and verdicts."""
 
 import json
 from contextlib import nullcontext
@@ -50,11 +50,11 @@ def turn(before: str, objects: bool, after: str, problem: Problem = PROBLEM) -> 
     return Turn(attempt=attempt(before, problem), reading=reading, refined=attempt(after, problem))
 
 
-# What the critic says
+# The critic's reply
 
 
 def criticised(weights: dict[str, float], *replies: str) -> tuple[Reading, ScriptedEngine]:
-    """A wrong attempt at a problem, read by a critic whose adapter is sure that its second step is wrong."""
+    """A wrong attempt, and a critic whose adapter is sure that its second step is wrong."""
     engine = ScriptedEngine(replies, verdicts=[0.99, 0.01] * 9, adapters=["critic"])
     players = Players(engine, {"quick": Aggregation(constant=0.0, features=weights)})
     [reading] = players.critiques([attempt("12", Problem(text=PROBLEM.text, answer="7"))])
@@ -69,7 +69,7 @@ def test_the_critics_reason_is_one_line_after_its_verdict():
     assert reading.cost.written > 0
 
 
-# What the players learn
+# Training examples
 
 
 def test_a_refinement_example_continues_the_right_steps_and_learns_only_new_ones():
@@ -148,7 +148,7 @@ def test_the_actor_continues_from_the_step_before_the_doubted_one():
     assert begun == {"role": "assistant", "content": "There are 3 pens.\n"}
 
 
-# What is read out of turns
+# Turns
 
 
 def test_the_counted_answer_depends_on_when_to_refine():
@@ -157,7 +157,7 @@ def test_the_counted_answer_depends_on_when_to_refine():
     assert spared.taken("always").right and spared.taken("wrong").right
     assert not turn("12", True, "7").taken().right and turn("12", True, "7").taken("wrong").right
     assert objected.cost.turns == 3 and spared.cost.turns == 2
-    assert spared.reading.place == 1  # nobody objects: the step that is liked least
+    assert spared.reading.place == 1  # without an objection: the least likely step
 
 
 def test_votes_and_pass_at_k_are_counted():
@@ -178,7 +178,7 @@ def test_discrimination_counts_right_and_wrong_attempts():
 
 
 def measured(helps: bool) -> Measured:
-    """Forty problems; with `helps` every wrong attempt is mended by the critic, else every right one is spoilt."""
+    """Forty problems; with `helps` the critic has every wrong attempt corrected, else every right one spoilt."""
     problems = [Problem(text=f"What is {i} + {i}?", answer="12") for i in range(40)]
     plain = [[attempt("12" if i % 2 else "7", problem)] * 6 for i, problem in enumerate(problems)]
     one = turn("7", True, "12") if helps else turn("12", True, "7")
@@ -207,7 +207,7 @@ def test_a_claim_holds_where_the_critic_helps_and_not_where_it_harms(tmp_path):
 
 
 def test_mc11_counts_only_problems_that_the_actor_can_solve():
-    """A fifth of what nobody votes with is right, so the actor can; whether its votes are spoilt is another matter."""
+    """A fifth of the attempts without a vote is right, so the actor can solve them; spoilt votes are measured apart."""
     spoilt = measured(helps=False)
     assert claims.mc11(spoilt).verdict == "does not hold"
     assert "of 20 problems" in claims.mc11(spoilt).evidence[0]
@@ -218,7 +218,7 @@ def test_mc11_counts_only_problems_that_the_actor_can_solve():
 
 
 def chained(parallel: str, *chain: str) -> claims.Claim:
-    """Ten problems with the right answer 12: what each turn in parallel comes to, and each of the chain."""
+    """Ten problems with the right answer 12: the answer of each parallel turn, and of each turn of the chain."""
     problems = [Problem(text=f"What is {i} + {i}?", answer="12") for i in range(10)]
     plain = [[attempt("7", problem)] * 9 for problem in problems]
     side_by_side = [[turn("7", True, parallel, problem)] * 3 for problem in problems]
@@ -228,14 +228,14 @@ def chained(parallel: str, *chain: str) -> claims.Claim:
 
 
 def test_a_chain_is_compared_with_its_last_turn_and_with_parallel_samples():
-    assert chained("12", "12", "12", "7").verdict == "does not hold"  # the vote in parallel is as good
-    assert chained("7", "12", "12", "7").verdict == "does not hold"  # more is found in the chain
+    assert chained("12", "12", "12", "7").verdict == "does not hold"  # the parallel vote is as good
+    assert chained("7", "12", "12", "7").verdict == "does not hold"  # the chain finds more
     assert chained("12", "7", "7", "12").verdict == "does not hold"  # the last turn is better than the vote
     assert "the vote over 3 in parallel 100.0%" in chained("12", "12", "12", "7").evidence[2]
 
 
 def test_mc8_ties_are_no_difference():
-    """MC8, in whole problems: 113 - 110 and 105 - 102 of 200 are the same."""
+    """MC8, in whole problems: the gains 113 - 110 and 105 - 102 of 200 are the same."""
 
     def arm(alone: int, helped: int) -> Round:
         answers = [("12" if i < alone else "7", i >= alone, "12" if i < helped else "7") for i in range(200)]
@@ -294,11 +294,11 @@ def test_without_rounds_the_report_leaves_their_claims_unmeasured(tmp_path):
 
 @pytest.fixture
 def tiny_ground(home, monkeypatch):
-    """A base that writes nonsense, and a judge that has learned as little."""
+    """A base that writes nonsense, and an equally untrained judge."""
     plan = BenchPlan(blocks=4, talk_blocks=4, block=128, words_from=100, vocabulary=500, width=64, layers=1, batch=4)
     made = pretrain(plan, settings.load())
     monkeypatch.setattr(ground, "BENCH_FILE", made.gguf)
-    # What a busy machine may decide anew in another home: who is decoded beside whom, threads, what is computed in.
+    # A busy machine may decide these differently in another home: batches, threads, number types.
     monkeypatch.setattr(Ground, "engine", partialmethod(Ground.engine, parallel=1))
     monkeypatch.setattr("trainer.training.sft.fastest_dtype", lambda device: torch.float32)
     return Ground("bench", settings.load(threads=1))
@@ -328,7 +328,7 @@ def test_a_killed_improvement_resumes_to_the_same_result(tiny_ground, tmp_path, 
 
     def killed(self, *args, **changes):
         calls.append(args[0])
-        if len(calls) == 2:  # after the turns of the first round were drawn
+        if len(calls) == 2:  # after the turns of the first round were sampled
             raise KeyboardInterrupt
         return wrapped(self, *args, **changes)
 
@@ -340,7 +340,7 @@ def test_a_killed_improvement_resumes_to_the_same_result(tiny_ground, tmp_path, 
     stamp = drawn.stat().st_mtime_ns
     assert told(Improvement(PLAN, elsewhere, judge)) == whole
     vanilla = told(Improvement(replace(PLAN, arm="vanilla"), elsewhere, judge))
-    assert vanilla[0] == whole[0] and vanilla[1] != whole[1]  # all arms begin alike, and what they share is drawn once
+    assert vanilla[0] == whole[0] and vanilla[1] != whole[1]  # all arms start alike, and what they share is sampled once
     assert drawn.stat().st_mtime_ns == stamp
 
 

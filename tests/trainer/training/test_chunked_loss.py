@@ -1,4 +1,4 @@
-"""The loss without its logits is the loss with them."""
+"""The loss in chunks equals the loss on all logits."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""An adapter is tuned on the words it is to learn, by either loop, to the same adapter wherever the run was killed."""
+"""Supervised fine-tuning of an adapter, by either loop; a killed run resumes to the same adapter."""
 
 import json
 import os
@@ -86,7 +86,7 @@ def recipe_of(base, *files, **changes):
 
 
 def opened(base, invocation=(), noise=0.05, **changes):
-    """A base with an adapter that is not zero any more, so that its gradients are not either."""
+    """A base with a non-zero adapter, so that its gradients are not zero either."""
     model = open_for_tuning(str(base), recipe_of(base, **changes), "cpu", invocation)
     generator = torch.Generator().manual_seed(1)
     for name, weight in model.named_parameters():
@@ -107,7 +107,7 @@ def ours(model, examples):
 
 
 def pefts(model, examples):
-    """The same loss on whole rows, as PEFT masks the adapter itself."""
+    """The same loss on whole rows, with PEFT masking the adapter."""
     batch = Collator(PAD, packing=False)(list(_dataset(examples)))
     logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits[:, :-1]
     losses = -logits.log_softmax(-1).gather(2, batch["input_ids"][:, 1:, None]).squeeze(2)
@@ -202,7 +202,7 @@ def test_packed_rows_do_not_see_each_other(bases, chat):
     assert values[0] == pytest.approx(values[1], abs=1e-4)
 
 
-# Plan
+# Schedule
 
 
 def test_every_row_is_read_once_per_epoch_in_fixed_batches(examples):
@@ -288,7 +288,7 @@ def test_a_killed_run_resumes_and_ends_with_the_same_adapter(bases, data, tmp_pa
     with (run.folder / "progress.jsonl").open("a") as file:
         file.write('{"step": 6, "st')
     summary = run.run(lambda progress: steps.append(progress.step))
-    assert steps == [5, 6, 7, 8]  # from the checkpoint after the fourth step on
+    assert steps == [5, 6, 7, 8]  # from the checkpoint after the fourth step
     assert summary["losses"] == pytest.approx(expected["losses"], abs=1e-6)
     found, wanted = (load_file(r.adapter / "adapter_model.safetensors") for r in (run, undisturbed))
     assert all(torch.equal(found[name], wanted[name]) for name in wanted) and found.keys() == wanted.keys()
@@ -308,7 +308,7 @@ def test_a_run_stopped_by_its_callback_is_saved_at_that_step(bases, data, tmp_pa
     expected = undisturbed.run()
 
     class EnoughError(Exception):
-        """Somebody asked for an end."""
+        """Requests an end."""
 
     def stop_after_two(progress):
         if progress.step == 2:

@@ -1,4 +1,4 @@
-"""The base that an adapter is trained on: the weights that are served, unpacked once."""
+"""The base that an adapter is trained on: the served weights, unpacked once."""
 
 import os
 import shutil
@@ -26,7 +26,7 @@ TEXTS = ["What is 12 + 345?", "2 ² and ½ cup, ¼", "小明有24颗糖", "<|im_
 
 @pytest.fixture(scope="module")
 def quantized(tiny, tmp_path_factory):
-    """Q8_0 files by architecture: the embeddings of the first are its output matrix too, the other has its own."""
+    """Q8_0 files by architecture: the first shares its embeddings with the output, the other has its own output matrix."""
     folder = tmp_path_factory.mktemp("quantized")
     made = {"llama": folder / "llama.gguf", "qwen2": folder / "qwen2.q8.gguf"}
     merge._quantize(tiny.gguf, made["llama"], merge.QUANTIZED["Q8_0"])
@@ -56,7 +56,7 @@ def test_a_gguf_file_is_unpacked_into_a_transformers_folder(architecture, quanti
     for key, weight in weights.items():
         module, _, ending = key.rpartition(".")
         if (tied and module == "lm_head") or (tied and module.endswith(("q_proj", "k_proj"))):
-            continue  # tied, or in another order: the next test reads them
+            continue  # tied, or in another order: the next test covers them
         tensor = stored[f"{names.get_name(module)}.{ending}"]
         expected = torch.from_numpy(gguf.dequantize(tensor.data, tensor.tensor_type).copy())
         assert torch.equal(weight, expected.to(torch.bfloat16)), key
@@ -89,7 +89,7 @@ def test_a_file_is_unpacked_again_only_when_it_changes(quantized, folders, tmp_p
     shutil.copytree(folders["llama"], folder)
     weights, made_from = folder / "model.safetensors", source_of(folder)
     first = weights.stat().st_ino
-    os.utime(path, ns=(1, 1))  # touched, the same bytes
+    os.utime(path, ns=(1, 1))  # a new time, the same bytes
     assert base_folder(path, chosen) == folder
     assert weights.stat().st_ino == first
     data = bytearray(path.read_bytes())

@@ -1,4 +1,4 @@
-"""llama.cpp says with an adapter what peft says; a merged file is the base with the adapter in its weights."""
+"""With an adapter, llama.cpp and peft agree; a merged file is the base with the adapter in its weights."""
 
 import json
 import shutil
@@ -42,7 +42,7 @@ def bases(tiny, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def adapters(bases, tiny_adapters, tmp_path_factory):
-    """Folders of peft by architecture: a plain adapter and an activated one."""
+    """Peft folders by architecture: a plain adapter and an activated one."""
     folder, found = tmp_path_factory.mktemp("adapters"), {}
     for name, base in bases.items():
         made = tiny_adapters
@@ -61,7 +61,7 @@ def value(path, key):
     return export.metadata(export.open_gguf(path), key)
 
 
-# peft adapter to GGUF adapter
+# From peft to GGUF
 
 
 @pytest.mark.parametrize(
@@ -170,11 +170,11 @@ def test_only_a_gguf_adapter_of_this_base_becomes_a_peft_adapter(bases, adapters
     assert not (tmp_path / "again").exists()
 
 
-# what cannot become a GGUF adapter
+# What cannot become a GGUF adapter
 
 
 def changed(adapter, to, weights=None, **config):
-    """A copy of an adapter with other settings or further weights."""
+    """A copy of an adapter with other settings or additional weights."""
     shutil.copytree(adapter, to)
     path = to / "adapter_config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | config))
@@ -224,7 +224,7 @@ def test_a_failed_export_leaves_nothing_behind(bases, adapters, tmp_path, monkey
     assert list((tmp_path / "new").iterdir()) == []
 
 
-# merged files
+# Merged files
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The gate, as a table of measurements, and what it writes."""
+"""The gate, as a table of measurements, and the files it writes."""
 
 import hashlib
 import json
@@ -38,7 +38,7 @@ def card(role="critic", **more):
 
 
 def rows(wrong, correct, size=200, prefix="a"):
-    """Outcomes of a critic: half the attempts hold an error; so many of each kind are judged rightly."""
+    """Results of a critic: half of the attempts hold an error; this many of each kind are judged correctly."""
     half = size // 2
     return {
         f"{prefix}{i}": Outcome(right=i % half < (wrong if i < half else correct), wrong_attempt=i < half)
@@ -65,7 +65,7 @@ def plainly(right, size=200):
         (rows(0, 100), rows(40, 40), None, False, "Not better than the base: .* F1 0.0%"),  # accepts everything
         (rows(60, 80), rows(30, 10), rows(60, 80), True, "Not worse than version 1"),
         (rows(60, 80), rows(30, 10), rows(62, 80), False, "Worse than version 1, which is in use: accuracy -1.0%"),
-        (rows(60, 80), rows(30, 10), rows(99, 45), True, "accuracy -2.0%"),  # F1 rises, and that is what counts
+        (rows(60, 80), rows(30, 10), rows(99, 45), True, "accuracy -2.0%"),  # F1 rises, which decides
         (plainly(120), plainly(80), plainly(110), True, r"Not worse than version 1.* \+5.0%"),
         (plainly(120), plainly(80), plainly(121), False, "Worse than version 1"),
     ],
@@ -234,7 +234,7 @@ def test_a_refused_adapter_leaves_everything_as_it_was(chosen, tmp_path):
 
 def test_shipped_adapters_have_their_own_history_and_one_size(chosen, tmp_path, monkeypatch):
     promote.promote(options(tmp_path), chosen)
-    verdict, path = promote.promote(options(tmp_path, ship=True), chosen)  # needs no comparison: none ships yet
+    verdict, path = promote.promote(options(tmp_path, ship=True), chosen)  # nothing to compare with: none ships yet
     assert verdict.promoted
     assert path == tmp_path / "shipped/small/critic/1.gguf"
     assert adapters.read_current(path.parent) == Current(version="1", before=(None,))
