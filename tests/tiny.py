@@ -107,8 +107,8 @@ def random_llama(tokenizer: PreTrainedTokenizerFast, seed: int) -> LlamaForCausa
 
 
 def often(tokenizer: PreTrainedTokenizerFast) -> torch.Tensor:
-    """Scales of the embeddings, which are also the output layer. Words with their space, which tokenise the same way when
-    read again, are written almost always; the end of a reply about once in a hundred words."""
+    """Scales of the embeddings, which are also the output layer. Words with their space, which tokenise the same way
+    when read again, are written almost always; the end of a reply about once in a hundred words."""
     tokens = tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
     scales = [2.0 if re.fullmatch("Ġ[a-z]+", token) else 0.4 for token in tokens]
     scales[tokenizer.eos_token_id] = 3.5

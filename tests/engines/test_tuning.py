@@ -323,9 +323,7 @@ def hasty(monkeypatch):
     monkeypatch.setattr(measure, "WIDTHS", (4,))
 
 
-def test_a_copy_is_used_until_a_later_measurement_rejects_it(
-    small_model, tmp_path, hasty, monkeypatch
-):
+def test_a_copy_is_used_until_a_later_measurement_rejects_it(small_model, tmp_path, hasty, monkeypatch):
     folder = tmp_path / "models"
     folder.mkdir()
     shutil.copy(small_model, folder)

@@ -110,7 +110,7 @@ def test_a_peer_reads_and_writes_the_same_tokens(small_model, small_engine):
     [[ours]], [[theirs]] = small_engine.sample(*ask), loop.sample(*ask)
     assert (ours.text, ours.completion_tokens, ours.finish) == (theirs.text, theirs.completion_tokens, theirs.finish)
     odds = [workloads.verdicts(engine, material(TINY), TINY)["log_odds"] for engine in (small_engine, loop)]
-    assert odds[0] == pytest.approx(odds[1], abs=0.6)  # kernels for many tokens round slightly differently from those for one
+    assert odds[0] == pytest.approx(odds[1], abs=0.6)  # kernels for many tokens round differently
 
 
 def test_a_killed_bench_resumes_and_reports_every_row_once(small_model):

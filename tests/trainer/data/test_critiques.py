@@ -205,7 +205,7 @@ def test_right_and_wrong_attempts_are_balanced_and_an_inserted_error_brings_its_
     task = told()
     sampled = from_scratch(queue(WRONG, RIGHT, WRONG.replace("13", "15"), WRONG.replace("13", "16")), task)
     chosen = mixed([*sampled, slipped(), gold(task)], most=2)
-    assert [m.path.origin for m in chosen] == ["rg1", "rg1", "rg3", "gold"]  # the sample has the same text as the reference
+    assert [m.path.origin for m in chosen] == ["rg1", "rg1", "rg3", "gold"]  # the reference equals a sample
     assert mixed([gold(task)], 2) == []
 
 
@@ -339,7 +339,7 @@ def test_a_leak_is_the_answer_before_it_can_be_known(explanation, answer, steps,
 
 def test_a_refinement_that_skips_the_calculations_is_a_shortcut():
     assert is_shortcut("The answer is 14.", RIGHT, None)
-    assert is_shortcut("4 × 3 = 12, the answer is 14.", RIGHT, None)  # 4 numbers; the 7 of the solution minus 2 are 5
+    assert is_shortcut("4 × 3 = 12, the answer is 14.", RIGHT, None)  # 4 numbers; at least 7 - 2 = 5 are needed
     assert not is_shortcut("4 × 3 = 12 and 2 more: 14.", RIGHT, None)
     assert not is_shortcut("The answer is 14.", "It is 13.", RIGHT)
 

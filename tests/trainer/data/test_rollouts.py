@@ -75,7 +75,7 @@ STORY = Problem(text="4 books for 3 dollars each and a pen for 2 dollars: how mu
         ([FALSE_SUM], [(FALSE_SUM, 1)]),
         ([WRONG_PLAN, LUCKY_SUM], [(WRONG_PLAN, 0)]),
         ([ONLY_SAID], []),  # nothing locates the error
-        ([WRONG_PLAN, WRONG_PLAN, WRONG_IDEA, FALSE_SUM], [(WRONG_PLAN, 0), (WRONG_IDEA, 1)]),  # two different ones, each used once
+        ([WRONG_PLAN, WRONG_PLAN, WRONG_IDEA, FALSE_SUM], [(WRONG_PLAN, 0), (WRONG_IDEA, 1)]),  # each distinct one once
     ],
 )
 def test_a_known_solution_locates_the_first_error_of_a_wrong_attempt(attempts, learned):

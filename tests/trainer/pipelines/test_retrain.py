@@ -61,7 +61,7 @@ def test_retrain_runs_all_stages_from_the_base_to_the_gate(chosen):
     assert ("is in use now" in told) == (adapters.current("tiny", "critic", chosen).version is not None)
 
 
-def test_with_go_on_training_starts_from_the_adapter_in_use_and_is_compared_with_it(chosen, tiny, tiny_adapters, tmp_path):
+def test_go_on_starts_training_from_the_adapter_in_use_and_compares_with_it(chosen, tiny, tiny_adapters, tmp_path):
     adapter = tmp_path / "adapter.gguf"
     to_gguf_adapter(tiny_adapters["critic"].peft, adapter, tiny.gguf, "f32")
     path = put_into_use(adapter, chosen, tmp_path)

@@ -340,7 +340,7 @@ def test_a_killed_improvement_resumes_to_the_same_result(tiny_ground, tmp_path, 
     stamp = drawn.stat().st_mtime_ns
     assert told(Improvement(PLAN, elsewhere, judge)) == whole
     vanilla = told(Improvement(replace(PLAN, arm="vanilla"), elsewhere, judge))
-    assert vanilla[0] == whole[0] and vanilla[1] != whole[1]  # all arms start alike, and what they share is sampled once
+    assert vanilla[0] == whole[0] and vanilla[1] != whole[1]  # all arms start alike; shared work is done once
     assert drawn.stat().st_mtime_ns == stamp
 
 

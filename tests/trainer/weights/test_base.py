@@ -26,7 +26,7 @@ TEXTS = ["What is 12 + 345?", "2 ² and ½ cup, ¼", "小明有24颗糖", "<|im_
 
 @pytest.fixture(scope="module")
 def quantized(tiny, tmp_path_factory):
-    """Q8_0 files by architecture: the first shares its embeddings with the output, the other has its own output matrix."""
+    """Q8_0 files by architecture: the first shares its embeddings with the output, the other has its own output."""
     folder = tmp_path_factory.mktemp("quantized")
     made = {"llama": folder / "llama.gguf", "qwen2": folder / "qwen2.q8.gguf"}
     merge._quantize(tiny.gguf, made["llama"], merge.QUANTIZED["Q8_0"])

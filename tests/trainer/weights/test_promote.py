@@ -70,7 +70,7 @@ def plainly(right, size=200):
         (plainly(120), plainly(80), plainly(121), False, "Worse than version 1"),
     ],
 )
-def test_the_gate_needs_better_than_the_base_and_not_worse_than_the_adapter_in_use(adapter, base, current, promoted, said):
+def test_the_gate_needs_a_gain_over_the_base_and_no_loss_to_the_adapter_in_use(adapter, base, current, promoted, said):
     made = card("critic" if f1(adapter) is not None else "actor")
     verdict = judge(Candidate(made, "held", adapter, base, current), "1" if current else None)
     assert verdict.promoted is promoted
