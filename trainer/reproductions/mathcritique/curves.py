@@ -1,4 +1,4 @@
-"""Votes with the critic and without, against turns and tokens: as a table and as a picture."""
+"""Votes with and without the critic against turns and tokens, as a table and a plot."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ INK, WITH, WITHOUT = "#333333", "#1f6f8b", "#b3560f"
 
 
 def table(played: Played) -> str:
-    """Markdown."""
+    """The table in Markdown."""
     rows = [
         f"| {p.k} | {fmean(p.critic):.1%} | {p.critic_turns:.1f} | {p.critic_tokens:.0f} | {p.critic_read:.0f} | "
         f"{fmean(p.plain):.1%} | {3 * p.k} | {p.plain_tokens:.0f} | {p.plain_read:.0f} |"
@@ -40,7 +40,7 @@ def plot(figure: Any, played: Played) -> None:
 
 @contextmanager
 def figure(path: Path) -> Iterator[Any]:
-    """A figure of matplotlib, saved as a PNG at the end."""
+    """A matplotlib figure, saved as a PNG at the end."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -53,7 +53,7 @@ def figure(path: Path) -> Iterator[Any]:
 
 
 def quiet(*axes: Any) -> None:
-    """Little ink beside the data."""
+    """Remove the frame's top and right, and draw a light grid."""
     for one in axes:
         one.spines[["top", "right"]].set_visible(False)
         one.grid(axis="y", color="#e6e6e6")
