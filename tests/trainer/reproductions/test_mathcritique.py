@@ -231,7 +231,7 @@ def test_a_chain_is_compared_with_its_last_turn_and_with_parallel_samples():
     assert chained("12", "12", "12", "7").verdict == "does not hold"  # the parallel vote is as good
     assert chained("7", "12", "12", "7").verdict == "does not hold"  # the chain finds more
     assert chained("12", "7", "7", "12").verdict == "does not hold"  # the last turn is better than the vote
-    assert "the vote over 3 in parallel 100.0%" in chained("12", "12", "12", "7").evidence[2]
+    assert "vote over 3 parallel turns 100.0%" in chained("12", "12", "12", "7").evidence[2]
 
 
 def test_mc8_ties_are_no_difference():

@@ -80,12 +80,12 @@ def test_the_gate_needs_a_gain_over_the_base_and_no_loss_to_the_adapter_in_use(a
 @pytest.mark.parametrize(
     ("adapter", "base", "current", "in_use", "said"),
     [
-        (rows(40, 45, 98), rows(1, 1, 98), None, None, "98 rows are too few: at least 100"),
+        (rows(40, 45, 98), rows(1, 1, 98), None, None, "98 rows are too few; at least 100"),
         (plainly(200), plainly(1), None, None, "at least 20 wrong and 20 right attempts .* are 0 and 0"),
-        (rows(60, 80), rows(1, 1, prefix="b"), None, None, "200 rows and the untrained base on 200, of which 0 are"),
+        (rows(60, 80), rows(1, 1, prefix="b"), None, None, "200 rows and the untrained base on 200; 0 of these are"),
         (rows(60, 80), rows(1, 1, 198), None, None, "200 rows and the untrained base on 198"),
         (rows(60, 80), rows(1, 1), rows(1, 1, 400), "3", "200 rows and version 3 on 400"),
-        (rows(60, 80), rows(1, 1), None, "3", "Version 3 is in use: measure it on the same rows"),
+        (rows(60, 80), rows(1, 1), None, "3", "Version 3 is in use. Measure it on the same rows"),
     ],
 )
 def test_inconclusive_measurements_are_refused(adapter, base, current, in_use, said):
@@ -97,7 +97,7 @@ def test_inconclusive_measurements_are_refused(adapter, base, current, in_use, s
 def test_rows_of_the_training_data_are_refused():
     verdict = judge(Candidate(card(), "generated", rows(90, 90), rows(1, 1)), None)
     assert verdict.promoted is False
-    assert "among its training data" in verdict.reasons[0]
+    assert "part of its training data" in verdict.reasons[0]
 
 
 @pytest.mark.parametrize(("excess", "promoted"), [(0, True), (1, False)])
@@ -249,7 +249,7 @@ def test_the_adapter_of_peft_is_kept_beside_it(chosen, tmp_path):
     folder = tmp_path / "peft"
     folder.mkdir()
     (folder / "adapter_config.json").write_text("{}")
-    with pytest.raises(PromoteError, match=r"adapter_model\.safetensors is not there"):
+    with pytest.raises(PromoteError, match=r"adapter_model\.safetensors is missing"):
         promote.promote(options(tmp_path, adapter=folder), chosen)
     (folder / "adapter_model.safetensors").write_bytes(b"weights")
     promote.promote(options(tmp_path, adapter=folder), chosen)
@@ -267,13 +267,13 @@ def test_mismatched_adapters_cards_and_results_are_refused(chosen, tmp_path):
         promote.promote(options(tmp_path, base="nobody"), chosen)
     contrary = tmp_path / "contrary.json"
     contrary.write_text(json.dumps(DRAFT | {"sha256": "cd" * 32, "voice": "actor"}))
-    with pytest.raises(PromoteError, match="says another role and sha256"):
+    with pytest.raises(PromoteError, match="has another role and sha256"):
         promote.promote(options(tmp_path, card=contrary), chosen)
     contrary.write_text(json.dumps(DRAFT | {"licence": None, "extra": 1}))
     with pytest.raises(PromoteError, match=r"licence: .*; extra: "):
         promote.promote(options(tmp_path, card=contrary), chosen)
     promote.promote(options(tmp_path), chosen)
-    with pytest.raises(PromoteError, match="There is a version 1 already"):
+    with pytest.raises(PromoteError, match="Version 1 exists already"):
         promote.promote(options(tmp_path, current=rows(60, 80)), chosen)
 
 
@@ -296,7 +296,7 @@ def test_results_of_both_evaluations_are_read(tmp_path):
         ('{"key": "b"}', "line 2: `correct` is missing"),
         ('{"right": true}', "line 2: `key` is missing"),
         ('{"key": "b", "right": 1}', "1 is neither true nor false"),
-        ('{"key": "a", "right": true}', "'a' was there before"),
+        ('{"key": "a", "right": true}', "'a' occurs twice"),
         ("[]", "line 2: it is not a JSON object"),
     ],
 )
