@@ -69,7 +69,7 @@ def _explained(place: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise ResultsError(
-            f"{place} cannot be written ({error.strerror}). Check free space and permissions, and give the same command "
+            f"{place} cannot be written ({error.strerror}). Check space and permissions, and give the same command "
             "again; it resumes from here."
         ) from error
 
