@@ -201,8 +201,8 @@ def _with_partial(talk: SelfTalk, live: Live | None) -> SelfTalk:
         if len(live.steps) == len(live.opening.kept) and not live.text.strip():
             return talk
         talk = _with_turn(talk, _broken_off(talk.problem, live))
-    heard = tuple(live.verdicts[i] for i in takewhile(live.verdicts.__contains__, range(len(live.steps))))
-    return _with_turn(talk, Critique(trajectory_id=talk.trajectories[-1].id, verdicts=heard)) if heard else talk
+    verdicts = tuple(live.verdicts[i] for i in takewhile(live.verdicts.__contains__, range(len(live.steps))))
+    return _with_turn(talk, Critique(trajectory_id=talk.trajectories[-1].id, verdicts=verdicts)) if verdicts else talk
 
 
 def _broken_off(problem: Problem, live: Live) -> Trajectory:

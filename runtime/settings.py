@@ -20,10 +20,9 @@ from tomlkit.exceptions import ParseError
 
 from runtime.errors import SoliloquyError
 from runtime.files import write_whole
-from runtime.types import Depth, Help
+from runtime.types import Depth, Help, Mode, mode_name
 
 SECRETS = ("api_key_served", "password")
-Mode = Literal["plain", "critic", "selftalk"]
 
 _DIRS = PlatformDirs("soliloquy", appauthor=False)
 
@@ -57,7 +56,7 @@ class Settings(BaseSettings):
     )
     mode: Mode = Field(
         "critic",
-        description="How a problem is solved: by the actor alone, with a critic (measured best), or self-talk.",
+        description="How a problem is solved: by the actor alone (direct), with a critic (best), or by self-talk.",
     )
     help: Help = Field(
         "steps", description="How much of a solution the page shows: hints, one step at a time (steps), or full."
@@ -86,6 +85,11 @@ class Settings(BaseSettings):
         repr=False,
         description="What the page asks others on the network for; needed to listen beyond this machine.",
     )
+
+    @field_validator("mode", mode="before")
+    @classmethod
+    def _mode(cls, name: Any) -> Any:
+        return mode_name(name)
 
     @field_validator("home", "models")
     @classmethod

@@ -10,13 +10,16 @@ import hashlib
 import json
 import re
 import unicodedata
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
 SCHEMA = 1
 
 Verdict = Literal["correct", "incorrect", "unsure"]
+Mode = Literal["direct", "critic", "selftalk"]
+"""How a problem is solved: by the actor alone, by actor and critic in turns, or by one model that doubts and corrects
+itself."""
 Depth = Literal["quick", "deep"]
 """How much the critic asks before it judges: what is best per second, or what is best."""
 Help = Literal["hints", "steps", "full"]
@@ -107,6 +110,11 @@ FORMER_SOURCES = {"model": "verdict", "expectation": "surprisal", "program": "pr
 def source_name(name: str) -> str:
     """The name of a source of evidence, whichever release wrote it."""
     return FORMER_SOURCES.get(name, name)
+
+
+def mode_name(name: Any) -> Any:
+    """The name of a mode, whichever release wrote it: `direct` was called `plain` once."""
+    return "direct" if name == "plain" else name
 
 
 class Evidence(Value):
@@ -267,7 +275,7 @@ class Review(Value):
     consent: bool = False
 
 
-Vote = Literal["plain", "critic", "selftalk", "same", "none"]
+Vote = Literal[Mode, "same", "none"]
 """Which of a problem's solutions a person likes best, by the way in which it was made; or all are as good, or none is
 good."""
 

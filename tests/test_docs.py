@@ -29,7 +29,7 @@ PYTHON = ".venv/bin/python"
 ELSEWHERE = {"vllm", ".venv/llama-server/llama-server"}
 """Programs of others, whose options are not checked here."""
 SLOW = (
-    "runtime models pull", "runtime doctor --tune", "trainer retrain", "trainer attempts", "--annotator llm",
+    "runtime models pull", "runtime doctor --tune", "trainer retrain", "trainer rollouts", "--annotator llm",
     "trainer labels", "trainer sft", "trainer export", "trainer evaluate", "trainer curves", "trainer calibrate",
     "trainer promote", "trainer pretrain", "trainer improve", "trainer reproduce",
 )  # fmt: skip

@@ -30,8 +30,8 @@ def test_an_empty_variable_is_no_value(home, monkeypatch):
 
 def test_with_changes_replaces_given_values_and_keeps_the_rest(monkeypatch):
     monkeypatch.setenv("SOLILOQUY_ROUNDS", "4")
-    changed = load(seed=7, mode="plain").with_(rounds=1, mode=None)
-    assert (changed.rounds, changed.seed, changed.mode) == (1, 7, "plain")
+    changed = load(seed=7, mode="direct").with_(rounds=1, mode=None)
+    assert (changed.rounds, changed.seed, changed.mode) == (1, 7, "direct")
     with pytest.raises(SettingsError, match="rounds"):
         changed.with_(rounds=99)
 
@@ -140,3 +140,12 @@ def test_unknown_keys_of_a_newer_version_are_kept(home):
     write_config(home, "rounds = 3\nfuture = true\n")
     assert load().rounds == 3
     assert isinstance(load().home, Path)
+
+
+@pytest.mark.parametrize("way", ["flag", "environment", "file"])
+def test_the_old_mode_plain_becomes_direct(way, home, monkeypatch):
+    if way == "environment":
+        monkeypatch.setenv("SOLILOQUY_MODE", "plain")
+    if way == "file":
+        write_config(home, 'mode = "plain"\n')
+    assert load(mode="plain" if way == "flag" else None).mode == "direct"

@@ -10,7 +10,7 @@ place, steps = Path(sys.argv[1]), int(sys.argv[2])
 stages, adapter = Stages(place), place / "adapter"
 adapter.mkdir(exist_ok=True)
 with stages.until_the_end():
-    stages.begin("lessons")
+    stages.begin("examples")
     stages.begin("tuning", folder=str(adapter), minutes=10.0)
     record = Record(adapter)
     for step in range(len(record.read()) + 1, steps + 1):

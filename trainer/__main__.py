@@ -12,9 +12,11 @@ import warnings
 import typer
 
 from trainer.cli import making, measuring, tuning
+from trainer.cli.former import Group
 
 app = typer.Typer(
-    help="Soliloquy's trainer: make data, train adapters, measure solvers and critics.",
+    cls=Group,
+    help="Soliloquy's trainer: measure critics and actors, make data, tune better ones.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,

@@ -31,16 +31,13 @@ class ResultFile:
     """Results as JSON lines, each with a `key`. A line truncated by a crash is dropped and made again."""
 
     def __init__(self, folder: Path, name: str, config: dict[str, Any]) -> None:
-        self.folder = self.folder_of(folder, name, config)
+        digest = content_hash(json.dumps(config, sort_keys=True, ensure_ascii=False))
+        self.folder = folder / f"{name}-{digest}"
         with _explained(self.folder):
             write_whole(self.folder / "config.json", json.dumps(config, indent=2, ensure_ascii=False))
         self.path = self.folder / "results.jsonl"
         self.rows: dict[Hashable, dict[str, Any]] = {row["key"]: row for row in self._read()}
         self._lock = Lock()
-
-    @staticmethod
-    def folder_of(folder: Path, name: str, config: dict[str, Any]) -> Path:
-        return folder / f"{name}-{content_hash(json.dumps(config, sort_keys=True, ensure_ascii=False))}"
 
     def _read(self) -> list[dict[str, Any]]:
         if not self.path.exists():

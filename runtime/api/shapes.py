@@ -17,9 +17,10 @@ from runtime.engines.base import Usage
 from runtime.errors import SoliloquyError
 from runtime.log.run import Run
 from runtime.log.store import new_id
-from runtime.settings import Mode
+from runtime.types import Mode, mode_name
 
-MODELS: dict[str, Mode] = {f"soliloquy-{mode}": mode for mode in get_args(Mode)}
+PREFIX = "soliloquy-"
+MODELS: dict[str, Mode] = {f"{PREFIX}{mode}": mode for mode in get_args(Mode)}
 """Ways to solve a problem, under the names that a client chooses from."""
 Whole = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 """As the protocol has them."""
@@ -100,6 +101,7 @@ class Asked(BaseModel):
 
 def mode_of(name: str) -> Mode:
     """What a model's name stands for. Raises ApiError for any other name."""
+    name = PREFIX + mode_name(name.removeprefix(PREFIX))
     if name not in MODELS:
         names = ", ".join(MODELS)
         raise ApiError(f"There is no model {name!r}. Take one of {names}.", 404, "model_not_found", "model")

@@ -61,7 +61,7 @@ UNCHECKED = {
 @app.command()
 def solve(
     problem: Annotated[str, typer.Argument(help="The problem, in English or Chinese; - reads it from stdin.")],
-    mode: Annotated[str | None, typer.Option(help="plain, critic or selftalk.")] = None,
+    mode: Annotated[str | None, typer.Option(help="direct, critic or selftalk.")] = None,
     rounds: Annotated[int | None, typer.Option(help="How many refinements the critic may ask for.")] = None,
     depth: DepthOption = None,
     model: Model = None,

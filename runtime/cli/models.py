@@ -11,7 +11,13 @@ from typing import Annotated
 
 import typer
 
-models_app = typer.Typer(help="Fetch, add, choose and verify model files.", no_args_is_help=True)
+from runtime.cli.former import group_reading
+
+FORMER = {"voices": "adapters", "voice-use": "adapter-use", "voice-back": "adapter-back"}
+
+models_app = typer.Typer(
+    cls=group_reading(FORMER, {}), help="Fetch, add, choose and verify model files.", no_args_is_help=True
+)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 
@@ -122,7 +128,6 @@ Role = Annotated[str, typer.Argument(metavar="ROLE", help="critic, actor or self
 
 
 @models_app.command("adapters")
-@models_app.command("voices", hidden=True)
 def list_adapters(as_json: Json = False) -> None:
     """Every trained adapter, its versions, and which one is in use."""
     from runtime import settings
@@ -145,7 +150,6 @@ def list_adapters(as_json: Json = False) -> None:
 
 
 @models_app.command()
-@models_app.command("voice-use", hidden=True)
 def adapter_use(
     base: Base,
     role: Role,
@@ -161,7 +165,6 @@ def adapter_use(
 
 
 @models_app.command()
-@models_app.command("voice-back", hidden=True)
 def adapter_back(base: Base, role: Role, as_json: Json = False) -> None:
     """Use again the version of an adapter that was used before."""
     from runtime import settings

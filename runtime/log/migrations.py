@@ -185,3 +185,13 @@ def latest_by_order(db: Database) -> None:
         db[view].drop()
         latest = f"select max(rowid) from {table} group by {group}"
         db.create_view(view, f"select * from {table} where rowid in ({latest}){more}")
+
+
+@migrations()
+def direct_mode(db: Database) -> None:
+    # The mode `direct` was called `plain`.
+    db.execute("update runs set mode = 'direct' where mode = 'plain'")
+    [unchanging] = db.query("select sql from sqlite_master where name = 'votes_are_append_only'")
+    db.execute("drop trigger votes_are_append_only")
+    db.execute("update votes set vote = 'direct' where vote = 'plain'")
+    db.execute(unchanging["sql"])

@@ -11,12 +11,11 @@ import gradio as gr
 
 from runtime.errors import SoliloquyError
 from runtime.page.desk import Desk
-from runtime.settings import Mode
 from runtime.studio.exports import FORMATS
 from runtime.studio.reviewing import Shelf
 from runtime.text import Language
 from runtime.tutoring.practice import GROUPS
-from runtime.types import Depth, Help
+from runtime.types import Depth, Help, Mode
 from runtime.view.words import explained, word
 
 CHOICES: dict[str, tuple[str, ...]] = {
@@ -29,7 +28,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "shelf": get_args(Shelf),
     "format": FORMATS,
 }
-"""What a person may choose among; the words are those of `mode.plain` and so on."""
+"""What a person may choose among; the words are those of `mode.direct` and so on."""
 QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 ON_MODEL = {"concurrency_id": "model", "concurrency_limit": 1, "show_progress": "hidden", "api_visibility": "private"}
 AT_ONCE = {**QUIET, "queue": True, "concurrency_limit": None}

@@ -15,8 +15,8 @@ from runtime.events import Token
 from runtime.log.run import Run
 from runtime.log.store import SessionLog, StoreError
 from runtime.session.session import Progress, Session
-from runtime.settings import Mode, Settings
-from runtime.types import Cost, Depth, Vote
+from runtime.settings import Settings
+from runtime.types import Cost, Depth, Mode, Vote
 
 MODES: tuple[Mode, ...] = get_args(Mode)
 NAMES = ("A", "B", "C")

@@ -1,6 +1,6 @@
 """The talk: a problem solved in one of three ways, as a generator of events.
 
-plain: the actor alone. critic: the actor proposes, the critic reads, and while it finds a first error the actor goes
+direct: the actor alone. critic: the actor proposes, the critic reads, and while it finds a first error the actor goes
 on from the steps before it (MathCritique, arXiv 2411.16579, at the level of steps). selftalk: one model that proposes,
 doubts and mends by itself. Whoever asks for a deeper look than the critic has gets a vote of more solutions, and so
 does whoever asks for one afterwards. An error of the engine ends a talk with `Failed`; what was made stays.
@@ -43,8 +43,8 @@ def converse(
     sampling = Sampling(temperature=settings.temperature, max_tokens=settings.max_tokens, seed=settings.seed)
     actor = Actor(engine, sampling)
     match settings.mode:
-        case "plain":
-            events = plain(problem, actor, cancel)
+        case "direct":
+            events = direct(problem, actor, cancel)
         case "critic":
             critic = open_critic(judge or engine, settings)
             events = criticised(problem, actor, critic, settings.rounds, cancel)
@@ -64,7 +64,7 @@ def converse_again(
     """A new version of an attempt, from the step at `position` on; `number` tells one version from another. An adapter
     that talks to itself is not heard here: the actor goes on, and the critic reads, if the mode has one."""
     sampling = Sampling(REFINE_TEMPERATURE, max_tokens=settings.max_tokens, seed=settings.seed + AGAIN + number)
-    critic = None if settings.mode == "plain" else open_critic(engine, settings)
+    critic = None if settings.mode == "direct" else open_critic(engine, settings)
     return guarded(anew(problem, attempt, position, Actor(engine, sampling), critic, cancel))
 
 
@@ -86,7 +86,7 @@ def anew(
 def put_to_vote(talk: SelfTalk, engine: Engine, settings: Settings, cancel: Event) -> Iterator[TalkEvent]:
     """Let more solutions vote on a talk that has ended, of the actor or of a person. What it came to stands, unless
     they are certain of something else."""
-    critic = None if settings.mode == "plain" else open_critic(engine, settings)
+    critic = None if settings.mode == "direct" else open_critic(engine, settings)
     vote = Vote(talk.problem, talk.chosen, talk.critique_of(talk.chosen), critic)
     yield Finished((yield from vote.held(talk.outcome, engine, cancel)))
 
@@ -99,7 +99,7 @@ def guarded(events: Iterator[TalkEvent]) -> Iterator[TalkEvent]:
         yield Failed(str(error), error.kind)
 
 
-def plain(problem: Problem, actor: Actor, cancel: Event) -> Iterator[TalkEvent]:
+def direct(problem: Problem, actor: Actor, cancel: Event) -> Iterator[TalkEvent]:
     attempt = yield from _with_second_try((yield from actor.attempt(problem, cancel)), problem, actor, cancel)
     yield Finished(outcome_of(attempt, stopped=cancel.is_set()))
 

@@ -24,7 +24,7 @@ from runtime.types import Critique, Evidence, Finish, Parent, Problem, Step, Ste
 INTERRUPTIONS = 8
 """After so many a model may go on with what it wrote."""
 INTERRUPTION = {"en": "no, not right. {}", "zh-CN": "不，不对。{}"}
-"""Begins as the checks of the lessons do (`python -m trainer traces`)."""
+"""Begins as the checks of the training examples do (`python -m trainer traces`)."""
 
 
 class Monologue:

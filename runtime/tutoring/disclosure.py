@@ -93,9 +93,9 @@ def can_be_voted_on(run: Run) -> bool:
     if not _is_at_rest(run) or run.status in ("stopped", "failed") or talk.outcome.vote or talk.chosen is None:
         return False
     critique = talk.critique_of(talk.chosen)
-    heard = {evidence.by for verdict in critique.verdicts for evidence in verdict.evidence} if critique else set()
+    sources = {evidence.by for verdict in critique.verdicts for evidence in verdict.evidence} if critique else set()
     comparable = run.kind == "solve" or talk.chosen.answer is not None
-    return comparable and not heard & {"solutions", "reference"}
+    return comparable and not sources & {"solutions", "reference"}
 
 
 def _is_at_rest(run: Run) -> bool:

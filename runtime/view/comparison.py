@@ -7,9 +7,8 @@ from html import escape
 from typing import Any
 
 from runtime.session.comparison import MODES, NAMES, VERDICTS, Comparison
-from runtime.settings import Mode
 from runtime.text import Language
-from runtime.types import Cost
+from runtime.types import Cost, Mode
 from runtime.view import guided
 from runtime.view.display import to_display
 from runtime.view.words import catalogue, explained, word

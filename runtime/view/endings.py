@@ -80,7 +80,7 @@ def _solved(run: Run, reading: Reading) -> str:
     """The key of what to know of a solution: who objects to it, what nobody could check, or who looked at it."""
     match ending(run):
         case "settled":
-            return _SOLVED_BY.get(run.mode, "note.plain")
+            return _SOLVED_BY.get(run.mode, "note.direct")
         case "unsettled":
             return _objection(reading)
         case other:
@@ -112,7 +112,7 @@ def _objection(reading: Reading) -> str:
     return "note.divided" if reading.first_error is None else "note.unsettled"
 
 
-_SOLVED_BY = {"critic": "note.settled", "selftalk": "note.selftalk", "plain": "note.plain"}
+_SOLVED_BY = {"critic": "note.settled", "selftalk": "note.selftalk", "direct": "note.direct"}
 
 
 def finding(run: Run, language: Language) -> str:

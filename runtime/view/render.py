@@ -112,7 +112,7 @@ def _state(reading: Reading, home: Home, verdict: StepVerdict | None) -> State:
         return "replaced"
     if reading.first_error is not None and reading.current.index(home) > reading.first_error:
         return "depends"
-    state = _BY_VERDICT[verdict.verdict] if verdict and _said(verdict) else "plain"
+    state = _BY_VERDICT[verdict.verdict] if verdict and _badge_kinds(verdict) else "plain"
     if verdict and state in ("ok", "plain") and is_plan(reading.attempts[home[0]].steps[home[1]].text):
         return "plan"
     return "unsure" if state == "ok" and _is_divided(reading.talk) else state
@@ -137,7 +137,7 @@ def _comment(verdict: StepVerdict) -> str:
     return own or next(iter(notes), "")
 
 
-def _said(verdict: StepVerdict) -> list[str]:
+def _badge_kinds(verdict: StepVerdict) -> list[str]:
     """The badges of the evidence; where a source has no opinion of a step there is none."""
     found = (_BADGES.get((evidence.by, evidence.verdict)) for evidence in verdict.evidence)
     return [badge for badge in found if badge]
@@ -147,7 +147,7 @@ def _badges(run: Run, state: State, verdict: StepVerdict | None, language: Langu
     """Who looked at a step, and what they said; "not checked" only once nobody will look any more."""
     if state == "plan":  # whoever accepts it has looked at nothing that could be wrong
         return []
-    kinds = _said(verdict) if verdict else []
+    kinds = _badge_kinds(verdict) if verdict else []
     if not kinds and run.status != "running" and state != "replaced":
         kinds = ["not_checked"]
     return [{"kind": kind, "text": word(f"badge.{kind}", language)} for kind in kinds]
@@ -156,7 +156,7 @@ def _badges(run: Run, state: State, verdict: StepVerdict | None, language: Langu
 def _why(run: Run, state: State, verdict: StepVerdict | None, language: Language) -> list[dict[str, str]]:
     """What the badges say, in sentences, each with what its source noted; the comment on view is not said again."""
     if state == "plan":
-        return [{"kind": "plan", "said": word("why.plan", language), "note": ""}]
+        return [{"kind": "plan", "text": word("why.plan", language), "note": ""}]
     shown = _comment(verdict) if verdict else ""
     notes = (
         {badge: e.note for e in verdict.evidence if (badge := _BADGES.get((e.by, e.verdict))) and e.note != shown}
@@ -166,7 +166,7 @@ def _why(run: Run, state: State, verdict: StepVerdict | None, language: Language
     return [
         {
             "kind": badge["kind"],
-            "said": word(f"why.{badge['kind']}", language),
+            "text": word(f"why.{badge['kind']}", language),
             "note": to_display(notes.get(badge["kind"]) or ""),
         }
         for badge in _badges(run, state, verdict, language)

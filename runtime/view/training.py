@@ -118,7 +118,7 @@ def adapter(base: str | None, version: str | None, language: Language) -> str:
     return f"<p>{escape(word(key, language, base=base, version=version or ''))}</p>"
 
 
-def lessons(rows: Sequence[Mapping[str, Any]], language: Language) -> str:
+def examples(rows: Sequence[Mapping[str, Any]], language: Language) -> str:
     """Examples as they are learned: what is only read in grey, what is learned marked."""
     if not rows:
         return f"<p>{escape(word('train.preview.none', language))}</p>"
@@ -126,7 +126,7 @@ def lessons(rows: Sequence[Mapping[str, Any]], language: Language) -> str:
         f"<li><p class='sq-read'>{escape(row['messages'][-1]['content'])}</p><p>{_pieces(row['reply'])}</p></li>"
         for row in rows
     )
-    return f"<p>{escape(word('train.preview.info', language))}</p><ol class='sq-lessons'>{items}</ol>"
+    return f"<p>{escape(word('train.preview.info', language))}</p><ol class='sq-examples'>{items}</ol>"
 
 
 def _pieces(reply: Sequence[tuple[str, float]]) -> str:

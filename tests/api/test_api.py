@@ -33,6 +33,7 @@ DOUBTING = (
     "In all she pays 12 + 5 = 17 dollars.\nCheck: right.\nThe answer is 17."
 )
 WHOLE = "The pens cost 3 × 4 = 12 dollars.\nIn all she pays 12 + 5 = 17 dollars.\nThe answer is 17."
+NINES = b"9" * 5000
 AGREED = [RIGHT, RIGHT, *[PROGRAM] * PROGRAMS]
 
 
@@ -122,7 +123,7 @@ def test_the_api_is_served_beside_the_page_only_if_requested(home, wanted):
         assert "Soliloquy" in get(address)
         up = Served(urljoin(address, "/"), None, None)
         if wanted:
-            texts, *_ = streamed(up.complete("plain", stream=True))
+            texts, *_ = streamed(up.complete("direct", stream=True))
             assert texts["content"] == WHOLE
             assert up.ask("", {"Host": "evil.com"}, "/v1/models", "GET")[0] == 400
         else:
@@ -134,19 +135,20 @@ def test_the_api_is_served_beside_the_page_only_if_requested(home, wanted):
 
 def test_the_three_modes_are_listed_as_models(served):
     client = served().client()
-    names = ["soliloquy-plain", "soliloquy-critic", "soliloquy-selftalk"]
+    names = ["soliloquy-direct", "soliloquy-critic", "soliloquy-selftalk"]
     assert [model.id for model in client.models.list()] == names
     assert client.models.retrieve("soliloquy-critic").owned_by == "soliloquy"
-    with pytest.raises(openai.NotFoundError, match="soliloquy-plain"):
+    with pytest.raises(openai.NotFoundError, match="soliloquy-direct"):
         client.models.retrieve("gpt-9")
 
 
 def test_the_direct_mode_has_no_reasoning_content(served):
     up = served(RIGHT)
-    reply = up.complete("plain")
+    reply = up.complete("direct")
     message = reply.choices[0].message
     assert (message.role, message.content, message.reasoning_content) == ("assistant", WHOLE, None)
-    assert (reply.object, reply.model, reply.choices[0].finish_reason) == ("chat.completion", "soliloquy-plain", "stop")
+    assert (reply.object, reply.model) == ("chat.completion", "soliloquy-direct")
+    assert reply.choices[0].finish_reason == "stop"
     assert reply.usage.completion_tokens == len(RIGHT.split())
     assert reply.usage.total_tokens == reply.usage.prompt_tokens + reply.usage.completion_tokens
     assert reply.soliloquy["status"] == "settled" and reply.soliloquy["answer"] == "17"
@@ -173,7 +175,7 @@ def test_self_talk_streams_its_doubts_as_reasoning(served):
 
 
 @pytest.mark.parametrize(
-    ("mode", "replies"), [("plain", [RIGHT]), ("critic", [SLIP, MENDED, *AGREED]), ("selftalk", [DOUBTING])]
+    ("mode", "replies"), [("direct", [RIGHT]), ("critic", [SLIP, MENDED, *AGREED]), ("selftalk", [DOUBTING])]
 )
 def test_a_stream_has_the_content_of_a_whole_reply(served, mode, replies):
     whole = served(*replies).complete(mode)
@@ -189,7 +191,7 @@ def test_a_stream_has_the_content_of_a_whole_reply(served, mode, replies):
 def test_a_stream_sends_each_step_as_soon_as_it_is_written(served):
     up = served(RIGHT, delay=0.1)
     began, first = time.monotonic(), None
-    for piece in up.complete("plain", stream=True):
+    for piece in up.complete("direct", stream=True):
         if first is None and piece.choices[0].delta.content:
             first = time.monotonic() - began
             assert piece.choices[0].delta.content.startswith("The pens")
@@ -200,8 +202,8 @@ def test_a_stream_sends_each_step_as_soon_as_it_is_written(served):
 def test_a_stream_is_events_that_end_with_done(served):
     up = served(RIGHT)
     connection = HTTPConnection(urlsplit(up.address).netloc, timeout=20)
-    body = json.dumps({"model": "soliloquy-plain", "stream": True, "messages": [{"role": "user", "content": QUESTION}]})
-    connection.request("POST", "/v1/chat/completions", body, {"Authorization": f"Bearer {KEY}"})
+    body = {"model": "soliloquy-direct", "stream": True, "messages": [{"role": "user", "content": QUESTION}]}
+    connection.request("POST", "/v1/chat/completions", json.dumps(body), {"Authorization": f"Bearer {KEY}"})
     answered = connection.getresponse()
     events = answered.read().decode().split("\n\n")
     assert answered.headers["content-type"].startswith("text/event-stream")
@@ -212,19 +214,19 @@ def test_a_stream_is_events_that_end_with_done(served):
 def test_a_silent_stream_is_kept_open(served, monkeypatch):
     monkeypatch.setattr(routes, "SILENCE", 0.1)
     up = served(RIGHT, RIGHT, delay=0.1)
-    body = {"model": "soliloquy-plain", "stream": True, "messages": [{"role": "user", "content": QUESTION}]}
+    body = {"model": "soliloquy-direct", "stream": True, "messages": [{"role": "user", "content": QUESTION}]}
     request = Request(f"{up.address}v1/chat/completions", json.dumps(body).encode())
     request.add_header("Authorization", f"Bearer {KEY}")
     with urlopen(request) as answered:
         assert b": thinking\n\n" in answered.read()
-    texts, *_ = streamed(up.complete("plain", stream=True))
+    texts, *_ = streamed(up.complete("direct", stream=True))
     assert texts["content"] == WHOLE
 
 
 def test_streamed_text_is_never_taken_back():
     plan = "Add the apples.\nThe answer is N."
-    said = [("plain", [RIGHT]), ("plain", [plan, RIGHT]), ("critic", [SLIP, MENDED, *AGREED]), ("selftalk", [DOUBTING])]
-    for mode, replies in said:
+    direct = [("direct", [RIGHT]), ("direct", [plan, RIGHT])]
+    for mode, replies in [*direct, ("critic", [SLIP, MENDED, *AGREED]), ("selftalk", [DOUBTING])]:
         session = Session(configuration.load(mode=mode), lambda said=replies: ScriptedEngine(said), None)
         before = ("", "")
         for progress in session.solve(QUESTION):
@@ -251,7 +253,7 @@ def test_the_last_message_of_the_user_is_the_problem(served):
         {"role": "assistant", "content": "2"},
         {"role": "user", "content": [{"type": "text", "text": QUESTION}]},
     ]
-    up.client().chat.completions.create(model="soliloquy-plain", messages=messages, temperature=0.5, seed=3)
+    up.client().chat.completions.create(model="soliloquy-direct", messages=messages, temperature=0.5, seed=3)
     assert QUESTION in up.engine.calls[0][-2]["content"]
     made_by = next(iter(up.log.runs()))
     assert made_by["problem"] == QUESTION and made_by["status"] == "settled"
@@ -287,7 +289,7 @@ def test_the_client_understands_a_refusal(served):
 )
 def test_invalid_requests_get_an_error_with_a_remedy(served, change, said):
     up = served(RIGHT)
-    asked = {"model": "soliloquy-plain", "messages": [{"role": "user", "content": QUESTION}], **change}
+    asked = {"model": "soliloquy-direct", "messages": [{"role": "user", "content": QUESTION}], **change}
     status, _, answered = up.ask(json.dumps(asked))
     assert status == 400 and said in answered["error"]["message"]
     assert answered["error"]["type"] == "invalid_request_error"
@@ -310,11 +312,11 @@ def test_an_invalid_or_too_large_body_is_refused(served):
         b'"text"',
         b"[" * 100_000,
         b'{"a":' * 50_000,
-        b'{"model": "soliloquy-plain", "messages": [{"role": "user", "content": "\\ud800"}]}',
-        b'{"model": "soliloquy-plain", "messages": [{"role": "user", "content": "1 + 1"}], "seed": %b}' % (b"9" * 5000),
-        b'{"model": "soliloquy-plain", "messages": [{"role": "user", "content": "1 + 1"}], "max_tokens": 1e400}',
-        b'{"model": "soliloquy-plain", "messages": [{"role": "user", "content": "1 + 1"}], "temperature": NaN}',
-        b'{"model": "soliloquy-plain", "messages": [{"role": "user", "content": {"deep": 1}}]}',
+        b'{"model": "soliloquy-direct", "messages": [{"role": "user", "content": "\\ud800"}]}',
+        b'{"model": "soliloquy-direct", "messages": [{"role": "user", "content": "1 + 1"}], "seed": %b}' % NINES,
+        b'{"model": "soliloquy-direct", "messages": [{"role": "user", "content": "1 + 1"}], "max_tokens": 1e400}',
+        b'{"model": "soliloquy-direct", "messages": [{"role": "user", "content": "1 + 1"}], "temperature": NaN}',
+        b'{"model": "soliloquy-direct", "messages": [{"role": "user", "content": {"deep": 1}}]}',
         b'{"model": 5, "messages": "all"}',
         b'{"messages": [{"role": "user", "content": "1 + 1"}]}',
     ],
@@ -341,7 +343,7 @@ def test_a_body_of_unknown_length_is_cut_off_at_the_limit(served):
 
 
 @pytest.mark.parametrize("stream", [True, False])
-@pytest.mark.parametrize("mode", ["plain", "critic", "selftalk"])
+@pytest.mark.parametrize("mode", ["direct", "critic", "selftalk"])
 def test_a_problem_longer_than_the_context_is_a_client_error(served, mode, stream):
     wrong = ContextOverflow("This is too long for the model (900 tokens of at most 512). Shorten the text.")
     with pytest.raises(openai.BadRequestError, match="Shorten the text") as refused:
@@ -364,12 +366,12 @@ def test_while_the_model_loads_clients_get_a_retry_time(served):
 
     up = served(load=load)
     with pytest.raises(openai.InternalServerError) as refused:
-        up.complete("plain")
+        up.complete("direct")
     assert refused.value.status_code == 503 and int(refused.value.response.headers["retry-after"]) > 0
     ready.set()
     patient = up.client().with_options(max_retries=2)
     messages = [{"role": "user", "content": QUESTION}]
-    reply = patient.chat.completions.create(model="soliloquy-plain", messages=messages)
+    reply = patient.chat.completions.create(model="soliloquy-direct", messages=messages)
     assert reply.choices[0].message.content == WHOLE
 
 
@@ -385,23 +387,23 @@ def test_without_a_model_the_reason_is_returned_and_a_later_request_succeeds(ser
     time.sleep(0.2)
     for stream in (False, True):
         with pytest.raises(openai.InternalServerError, match="models pull") as refused:
-            up.complete("plain", stream=stream)
+            up.complete("direct", stream=stream)
         assert refused.value.status_code == 503
     found.append(ScriptedEngine([RIGHT]))
-    assert up.complete("plain").choices[0].message.content == WHOLE
+    assert up.complete("direct").choices[0].message.content == WHOLE
 
 
 def test_a_failed_run_is_reported_in_streams_and_whole_replies(served):
     wrong = EngineError("The model ran out of memory. Close other programs and try again.")
     with pytest.raises(openai.InternalServerError, match="Close other programs") as refused:
-        served(wrong).complete("plain")
+        served(wrong).complete("direct")
     assert refused.value.response.headers["x-should-retry"] == "false"
     with pytest.raises(openai.InternalServerError, match="Close other programs"):
-        served(wrong).complete("plain", stream=True)
+        served(wrong).complete("direct", stream=True)
 
 
 def test_a_truncated_solution_has_the_finish_reason_length(served):
-    reply = served("word " * 100).complete("plain", max_tokens=20)
+    reply = served("word " * 100).complete("direct", max_tokens=20)
     assert reply.choices[0].finish_reason == "length"
 
 
@@ -409,7 +411,7 @@ def test_a_truncated_solution_has_the_finish_reason_length(served):
 def test_a_client_that_disconnects_stops_its_run(served, stream):
     up = served("The pens cost 3 × 4 = 12 dollars.\n" * 400, delay=0.05)
     connection = HTTPConnection(urlsplit(up.address).netloc, timeout=20)
-    body = {"model": "soliloquy-plain", "stream": stream, "messages": [{"role": "user", "content": QUESTION}]}
+    body = {"model": "soliloquy-direct", "stream": stream, "messages": [{"role": "user", "content": QUESTION}]}
     connection.request("POST", "/v1/chat/completions", json.dumps(body), {"Authorization": f"Bearer {KEY}"})
     wait_until(lambda: up.log.runs())
     connection.sock.close() if connection.sock else connection.close()
@@ -421,19 +423,19 @@ def test_a_client_that_disconnects_stops_its_run(served, stream):
 def test_excess_runs_are_refused(served, monkeypatch):
     monkeypatch.setattr(routes, "AT_ONCE", 1)
     up = served("The pens cost 3 × 4 = 12 dollars.\n" * 50, RIGHT, delay=0.05)
-    first = up.complete("plain", stream=True)
+    first = up.complete("direct", stream=True)
     next(first)
     wait_until(lambda: up.log.runs())
     with pytest.raises(openai.RateLimitError, match="Ask again later"):
-        up.complete("plain")
+        up.complete("direct")
     first.close()
     wait_until(lambda: up.log.runs()[0]["status"] == "stopped")
     wait_until(lambda: up.ask("", path="/v1/models", method="GET")[0] == 200)
-    assert up.complete("plain").choices[0].message.content == WHOLE
+    assert up.complete("direct").choices[0].message.content == WHOLE
 
 
 def test_without_a_log_nothing_is_kept(served, home):
-    assert served(RIGHT, keep=False).complete("plain").choices[0].message.content == WHOLE
+    assert served(RIGHT, keep=False).complete("direct").choices[0].message.content == WHOLE
     assert not (home / "soliloquy.db").exists()
 
 
@@ -452,4 +454,8 @@ def test_a_key_can_be_set_but_not_one_that_no_header_can_carry(monkeypatch):
 
 
 def test_every_mode_is_a_model():
-    assert set(shapes.MODELS.values()) == {"plain", "critic", "selftalk"}
+    assert set(shapes.MODELS.values()) == {"direct", "critic", "selftalk"}
+
+
+def test_the_old_model_plain_is_served_as_direct():
+    assert shapes.mode_of("soliloquy-plain") == "direct"

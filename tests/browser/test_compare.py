@@ -17,8 +17,8 @@ from runtime.page.tabs.compare import CompareTab
 pytestmark = pytest.mark.browser
 
 COUNTING = [f"{n} + 1 = {n + 1} apples." for n in range(40)]
-"""Runs for a minute, so that a stop comes in time even on a slow machine."""
-MODES = {"plain": "No checking", "critic": "With a checker", "selftalk": "Self-talk"}
+"""Goes on for a minute: nobody stops too late, however slow the machine is."""
+MODES = {"direct": "No checking", "critic": "With a checker", "selftalk": "Self-talk"}
 
 
 def open_compare(tab: Any, page: Served) -> None:
@@ -51,7 +51,7 @@ def test_a_comparison_with_its_blind_vote_survives_a_reload(tab, served):
     expect(heads(tab)).to_have_text(["Solution A", "Solution B", "Solution C"])
     runs = {row["mode"]: row for row in page.log.runs()}
     assert set(runs) == set(MODES)
-    order = [run.mode for run in page.log.runs_of(page.log.run(runs["plain"]["id"]).session_id)]
+    order = [run.mode for run in page.log.runs_of(page.log.run(runs["direct"]["id"]).session_id)]
     tab.reload()
     tab.get_by_role("tab", name="Compare").click()
     tab.get_by_role("button", name="C is better").click()

@@ -242,7 +242,7 @@ def test_a_wrong_line_is_named_first_then_hinted_at_and_explained_last(tab, serv
 
 def test_a_differing_answer_is_put_to_a_vote_and_the_solution_stays_hidden(tab, served):
     wire = Wire(tab)
-    open_page(tab, served(Voters(first=STEPS, delay=0.01), mode="plain"))
+    open_page(tab, served(Voters(first=STEPS, delay=0.01), mode="direct"))
     ask(tab, "Hints only")
     tab.get_by_label("Your answer", exact=True).fill("7")
     press(tab, "Check")

@@ -142,7 +142,7 @@ def many_runs(tab, served):
     session = page.log.start_session()
     for number in range(45):
         talk = SelfTalk(problem=Problem(text=f"What is {number} + 1?"), outcome=Outcome(status="settled", answer="1"))
-        page.log.record(Run(new_id(), session, "solve", "plain", "m", Transcript(talk), created_at=now()))
+        page.log.record(Run(new_id(), session, "solve", "direct", "m", Transcript(talk), created_at=now()))
     open_page(tab, page)
     return page
 

@@ -84,8 +84,8 @@ def test_training_examples_are_previewed_in_training_format(tab, served, short_r
     rate_all(page, 20)
     open_train(tab, page)
     tab.get_by_role("button", name="Show what is learned").click()
-    tab.locator(".sq-lessons mark").first.wait_for()
-    assert set(tab.locator(".sq-lessons mark").all_inner_texts()) == {"right", "wrong"}
+    tab.locator(".sq-examples mark").first.wait_for()
+    assert set(tab.locator(".sq-examples mark").all_inner_texts()) == {"right", "wrong"}
 
 
 def test_a_missing_version_is_named_and_cannot_be_used(tab, served, short_runs):

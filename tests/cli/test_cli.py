@@ -10,9 +10,11 @@ from program import refused, run
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from runtime.cli.former import todays
 from runtime.log.store import SessionLog
 from runtime.types import Feedback
 from trainer.__main__ import app
+from trainer.cli import former
 from trainer.cli.options import sources_of
 
 PLANTED = sorted((ROOT / "data" / "seed" / "planted").glob("*.txt"))
@@ -41,24 +43,46 @@ def test_every_command_of_the_runtime_has_help(command):
 def test_every_command_of_the_trainer_has_help():
     assert run("--help", module="trainer").returncode == 0
     stages = get_command(app).commands
-    assert {"evaluate", "evaluate-critic", "calibrate", "weigh", "labels", "problems", "critiques", "lessons"} <= set(
-        stages
-    )
-    assert {"sft", "export", "promote", "bench"} <= set(stages)
+    assert {"evaluate", "evaluate-critic", "calibrate", "labels", "problems", "critiques", "examples"} <= set(stages)
+    assert {"rollouts", "sft", "export", "promote", "bench"} <= set(stages)
     for name, stage in stages.items():
         assert stage.help, name
         assert CliRunner().invoke(app, [name, "--help"]).exit_code == 0, name
 
 
-def test_the_first_releases_names_of_calibrate_and_sources_still_work(tmp_path):
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ("weigh --voice a.gguf --witnesses=model", "calibrate --adapter a.gguf --sources=model"),
+        ("lessons --marked a --marked-limit 3 --drawn b", "examples --gsm8k a --gsm8k-limit 3 --rollouts b"),
+        ("traces --marked a --drawn b", "traces --gsm8k a --rollouts b"),
+        ("attempts --n 4", "rollouts --n 4"),
+        ("retrain --witnesses model --drawn b --marked=c", "retrain --sources model --rollouts b --gsm8k=c"),
+        ("evaluate-critic --voice none --witnesses model", "evaluate-critic --adapter none --sources model"),
+        ("evaluate --voices none", "evaluate --adapters none"),
+        ("promote --voice critic", "promote --role critic"),
+    ],
+)
+def test_old_commands_and_options_are_read_and_the_new_name_is_printed(given, read, capsys):
+    assert todays(given.split(), former.COMMANDS, former.OPTIONS) == read.split()
+    assert " is called " in capsys.readouterr().err
+    command, *options = read.split()
+    known = {option for param in get_command(app).commands[command].params for option in param.opts}
+    assert {option.split("=")[0] for option in options if option.startswith("--")} <= known
+    assert todays(read.split(), former.COMMANDS, former.OPTIONS) == read.split()
+    assert capsys.readouterr().err == ""
+
+
+def test_help_omits_names_of_earlier_releases(tmp_path):
     shown = CliRunner().invoke(app, ["--help"]).stdout
-    assert "calibrate" in shown and "weigh " not in shown
-    for command, out in (("weigh", ["--out", str(tmp_path / "w.json")]), ("evaluate-critic", [])):
-        given = [command, "--trajectories", str(tmp_path / "none.jsonl"), *out]
-        assert "--witnesses" not in CliRunner().invoke(app, [command, "--help"]).stdout
-        refused = CliRunner().invoke(app, [*given, "--witnesses", "model,mood"])
-        assert refused.exit_code == 2
-        assert "mood: sources are arithmetic, verdict, surprisal" in " ".join(refused.output.split())
+    assert "calibrate" in shown and not any(f" {name} " in shown for name in former.COMMANDS)
+    given = ["weigh", "--trajectories", str(tmp_path / "none.jsonl"), "--out", str(tmp_path / "w.json")]
+    refused = CliRunner().invoke(app, [*given, "--witnesses", "model,mood"])
+    assert refused.exit_code == 2
+    assert "mood: sources are arithmetic, verdict, surprisal" in " ".join(refused.output.split())
+
+
+def test_sources_of_the_first_release_are_renamed():
     assert sources_of("model,expectation,program,completions", "quick") == (
         "verdict",
         "surprisal",
@@ -146,23 +170,10 @@ def test_planted_wrong_arithmetic_is_named_at_its_step(number, small_model):
 
 @pytest.mark.model
 def test_ratings_with_consent_are_exported_completely_or_not_at_all(home, small_model):
-    result = json.loads(run("solve", "What is 2 + 3?", "--json", "--mode", "plain", "--model", small_model).stdout)
+    result = json.loads(run("solve", "What is 2 + 3?", "--json", "--mode", "direct", "--model", small_model).stdout)
     log = SessionLog(home / "soliloquy.db")
     log.add_label(result["run"], None, Feedback(rating=1, consent=True))
     log.close()
     assert json.loads(run("export", home / "rated.jsonl", "--json").stdout)["exported"] == 1
     assert json.loads((home / "rated.jsonl").read_text("utf-8"))["id"] == result["run"]
     refused(run("export", home / "rated.jsonl" / "more.jsonl"), "cannot be written")
-
-
-@pytest.mark.parametrize("option", ["--adapters", "--voices"])
-def test_the_trainers_options_of_earlier_releases_still_work(option, tmp_path):
-    (tmp_path / "problems.jsonl").write_text('{"question": "1 + 1?", "answer": "2"}\n')
-    done = CliRunner().invoke(app, ["evaluate", "--problems", str(tmp_path / "problems.jsonl"), option, "poet=x.gguf"])
-    assert done.exit_code == 2 and "adapters are actor, critic, selftalk" in " ".join(done.output.split())
-
-
-@pytest.mark.parametrize(("command", "old"), [("evaluate-critic", "voice"), ("weigh", "voice"), ("promote", "voice")])
-def test_an_old_option_name_is_an_alias_of_the_new_one(command, old):
-    [option] = [p for p in get_command(app).commands[command].params if f"--{old}" in p.opts]
-    assert option.opts[0] in ("--adapter", "--role")

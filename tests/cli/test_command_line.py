@@ -149,7 +149,7 @@ def test_paths_in_other_bytes_are_read_and_printed(tmp_path):
     assert os.fsencode(exported["file"]) == os.fsencode(folder / "out.jsonl")
     missing = run("check", folder / "none.txt")
     assert missing.returncode == 1 and "caf\\udce9/none.txt cannot be read" in missing.stderr
-    untold = run("lessons", "--judged", folder / "none.jsonl", "--out", tmp_path, module="trainer")
+    untold = run("examples", "--judged", folder / "none.jsonl", "--out", tmp_path, module="trainer")
     assert untold.returncode == 1 and "caf\\udce9/none.jsonl cannot be read" in untold.stderr
 
 

@@ -54,14 +54,14 @@ def talk(problem):
 def filled(log, problem, session=None):
     """A run with a value in everything that can be stored."""
     session = session or log.start_session()
-    run = Run(new_id(), session, "solve", "plain", "m", Transcript(talk(problem)), created_at=now())
+    run = Run(new_id(), session, "solve", "direct", "m", Transcript(talk(problem)), created_at=now())
     log.record(run)
     for turn, position in ((0, 0), (0, 1), (1, 1)):
         log.add_label(run.id, step_id(run.id, turn, position), Feedback(rating=1, correction="c", consent=True))
     log.add_review(run.id, Review(turn=0, ending="solution", consent=True))
     log.add_hints(run.id, {step_id(run.id, 0, 0): 2})
     log.add_cost(run.id, Cost(first=0.1, seconds=1, calls=1, prompt_tokens=1, tokens=1))
-    log.add_vote(session, "plain")
+    log.add_vote(session, "direct")
     return run
 
 

@@ -26,7 +26,7 @@ TALK = SelfTalk(problem=PROBLEM, turns=(ATTEMPT,), outcome=Outcome(status="settl
 
 
 def recorded(log, session=None):
-    run = Run(new_id(), session or log.start_session(), "solve", "plain", "m", Transcript(TALK), created_at=now())
+    run = Run(new_id(), session or log.start_session(), "solve", "direct", "m", Transcript(TALK), created_at=now())
     log.record(run)
     return run
 
@@ -335,7 +335,7 @@ def test_a_run_is_stored_completely_or_not_at_all(table, fault, tmp_path):
     log = SessionLog(tmp_path / "soliloquy.db")
     judged = Critique(trajectory_id=ATTEMPT.id, verdicts=(StepVerdict(verdict="correct"),))
     run = Run(
-        new_id(), new_id(), "solve", "plain", "m", Transcript(TALK.model_copy(update={"turns": (ATTEMPT, judged)}))
+        new_id(), new_id(), "solve", "direct", "m", Transcript(TALK.model_copy(update={"turns": (ATTEMPT, judged)}))
     )
     log.db.execute(f"create temp trigger fault before insert on {table} begin select raise(abort, '{fault}'); end")
     with pytest.raises(StoreError, match=fault):

@@ -8,6 +8,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -440,14 +441,37 @@ def test_runs_are_ordered_by_insertion(log, backwards):
     assert [run.id for run in log.labelled_runs()] == [row["id"] for row in log.export()] == [first.id, second.id]
 
 
-def test_in_an_older_database_too_the_last_inserted_label_counts(tmp_path, backwards):
-    path = tmp_path / "old.db"
+def before(name):
+    """The migrations up to one."""
     older = Migrations("soliloquy")
-    for migration in migrations._migrations[:-1]:
+    for migration in takewhile(lambda migration: migration.name != name, migrations._migrations):
         older(name=migration.name)(migration.fn)
+    return older
+
+
+def test_the_mode_plain_of_an_old_database_becomes_direct(tmp_path):
+    path = tmp_path / "old.db"
     with closing(sqlite3.connect(path)) as connection:
         db = Database(connection)
-        older.apply(db)
+        before("direct_mode").apply(db)
+        db["sessions"].insert({"id": "s"})
+        db["problems"].insert({"id": "p", "text": "1 + 1?"})
+        for id, mode in (("1", "plain"), ("2", "critic")):
+            db["runs"].insert({"id": id, "session_id": "s", "problem_id": "p", "mode": mode, "talk": "{}"})
+        db["votes"].insert({"id": "v", "session_id": "s", "vote": "plain"})
+    with closing(SessionLog(path)) as log:
+        assert log.tally() == {"direct": 1}
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("select mode from runs order by id").fetchall() == [("direct",), ("critic",)]
+        with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+            connection.execute("update votes set vote = 'critic'")
+
+
+def test_in_an_older_database_too_the_last_inserted_label_counts(tmp_path, backwards):
+    path = tmp_path / "old.db"
+    with closing(sqlite3.connect(path)) as connection:
+        db = Database(connection)
+        before("latest_by_order").apply(db)
         db["sessions"].insert({"id": "s"})
         db["problems"].insert({"id": "p", "text": "1 + 1?"})
         db["runs"].insert({"id": "r", "session_id": "s", "problem_id": "p", "talk": "{}"})

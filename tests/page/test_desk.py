@@ -20,11 +20,11 @@ FULL = StoreError("The disk is full: free some space and try again.")
 
 
 def a_desk(log, session=None):
-    return Desk(settings.load(mode="plain"), Loading(Solver), log, "en", session)
+    return Desk(settings.load(mode="direct"), Loading(Solver), log, "en", session)
 
 
 def solved(desk, help="full"):
-    desk.begin("solve", QUESTION, "plain", help=help)
+    desk.begin("solve", QUESTION, "direct", help=help)
     *_, view = desk.follow("solve")
     return view
 
@@ -35,9 +35,9 @@ def refuse(*_, **__):
 
 def test_a_running_task_is_not_replaced_by_a_second_request(log):
     desk = a_desk(log)
-    desk.begin("solve", QUESTION, "plain")
+    desk.begin("solve", QUESTION, "direct")
     with pytest.raises(BusyError, match="press Stop first"):
-        desk.begin("solve", "Another one: 1 + 1?", "plain")
+        desk.begin("solve", "Another one: 1 + 1?", "direct")
     *_, view = desk.follow("solve")
     assert view["answer"] and desk.texts("solve") == [QUESTION]
     desk.begin_comparison(QUESTION)

@@ -9,13 +9,13 @@ import pytest
 
 from runtime.problems.json_rows import LONGEST_ROW, RowError, read_rows, reference
 from runtime.studio.importing import import_attempts
-from trainer.data import examples
 from trainer.data.critiques.records import read_records
 from trainer.data.critiques.tasks import read_tasks
 from trainer.data.decontaminate import read_texts
-from trainer.data.gsm8k import marked_problems
+from trainer.data.examples import critic
+from trainer.data.gsm8k import gsm8k_problems
 from trainer.data.problems import report
-from trainer.data.rows import read_rows as read_lessons
+from trainer.data.rows import read_rows as read_examples
 from trainer.data.sources import read_attempts, read_graded, read_judged, read_problems
 from trainer.weights.promote import read_outcomes
 
@@ -42,11 +42,11 @@ READERS = {
     "judged": lambda path, log: read_judged(path),
     "graded": lambda path, log: read_graded(path),
     "attempts": lambda path, log: read_attempts(path),
-    "marked": lambda path, log: list(marked_problems(path, 0)),
+    "gsm8k": lambda path, log: list(gsm8k_problems(path, 0)),
     "records": lambda path, log: read_records(path),
     "tasks": lambda path, log: read_tasks(path),
     "held out": lambda path, log: read_texts(path),
-    "lessons": lambda path, log: list(read_lessons(path)),
+    "examples": lambda path, log: list(read_examples(path)),
     "results": lambda path, log: read_outcomes(path, "critic"),
     "generated": lambda path, log: report(path),
 }
@@ -79,14 +79,14 @@ def test_every_reader_refuses_invalid_rows(reader, text, said, log, tmp_path):
     assert log.count_runs() == 0
 
 
-@pytest.mark.parametrize("reader", [reader for reader in READERS if reader != "lessons"])
+@pytest.mark.parametrize("reader", [reader for reader in READERS if reader != "examples"])
 def test_an_empty_file_is_an_error(reader, log, tmp_path):
     with pytest.raises(RowError, match=r"rows\.jsonl holds no rows\. "):
         READERS[reader](written(tmp_path), log)
 
 
 def test_a_small_data_set_has_no_validation_rows(tmp_path):
-    assert list(read_lessons(written(tmp_path))) == []
+    assert list(read_examples(written(tmp_path))) == []
 
 
 @every_reader
@@ -165,7 +165,7 @@ def test_the_answer_of_a_multiple_choice_row_is_the_text_of_the_choice(changes, 
 @pytest.mark.parametrize("wrong", [True, ["5"], {"text": "5"}, float("nan"), float("inf")])
 def test_every_reader_accepts_an_answer_as_text_or_number(wrong, log, tmp_path):
     row = {"question": "2 + 3?", "steps": ["2 + 3 = 5 <<2+3=5>>"], "answer": wrong, "solution": "2+3=<<2+3=5>>5"}
-    for reader in ("problems", "attempts", "import", "marked", "tasks"):
+    for reader in ("problems", "attempts", "import", "gsm8k", "tasks"):
         with pytest.raises(RowError, match="line 1: `answer`"):
             READERS[reader](written(tmp_path, row), log)
 
@@ -217,7 +217,7 @@ def test_attempts_on_which_two_sources_contradict_each_other_are_left_out(tmp_pa
     (wrong,) = judged(tmp_path, {})
     (right,) = judged(tmp_path, {"label": -1})
     (other,) = judged(tmp_path, {"steps": ["9"], "label": 0})
-    assert examples.mixed([[wrong, other], [right, wrong]], 0) == [other]
+    assert critic.mixed([[wrong, other], [right, wrong]], 0) == [other]
     assert "1 attempts are left out: they are judged in two ways" in caplog.text
 
 
@@ -227,7 +227,7 @@ def test_error_descriptions_are_read_under_every_field_name(tmp_path):
     for names in (told, own):
         (attempt,) = judged(tmp_path, names)
         assert (attempt.explanation, attempt.error_type) == tuple(told.values())
-    pieces = "".join(text for text, _ in examples.critic_row(attempt).reply)
+    pieces = "".join(text for text, _ in critic.critic_row(attempt).reply)
     assert pieces.endswith("Tires are no bicycles.")
 
 
@@ -244,11 +244,11 @@ def test_unused_soft_labels_are_reported(tmp_path, caplog, log):
 
 
 def test_rows_of_gsm8k_are_read_with_the_solution_in_their_answer(tmp_path):
-    (worked,) = marked_problems(written(tmp_path, OFFICIAL), 0)
+    (worked,) = gsm8k_problems(written(tmp_path, OFFICIAL), 0)
     assert (worked.problem.answer, worked.result, len(worked.lines)) == ("72", "72", 2)
     solution = OFFICIAL["answer"].removesuffix("\n#### 72")
     row = {"problem": OFFICIAL["question"], "solution": solution, "answer": 72}
-    (same,) = marked_problems(written(tmp_path, row), 0)
+    (same,) = gsm8k_problems(written(tmp_path, row), 0)
     assert same.lines == worked.lines
 
 
@@ -263,15 +263,15 @@ def test_rows_of_gsm8k_are_read_with_the_solution_in_their_answer(tmp_path):
 )
 def test_gsm8k_solutions_that_give_no_example_are_an_error(row, said, tmp_path):
     with pytest.raises(RowError, match=said):
-        list(marked_problems(written(tmp_path, row), 0))
+        list(gsm8k_problems(written(tmp_path, row), 0))
 
 
 def test_no_training_examples_is_an_error(tmp_path):
     right = written(tmp_path, {**PROCESSBENCH, "label": -1})
     with pytest.raises(RowError, match=r"rows\.jsonl gave no attempts to learn from"):
-        examples.write_lessons(examples.Sources(judged=right), tmp_path / "out")
+        critic.write_examples(critic.Sources(judged=right), tmp_path / "out")
     with pytest.raises(RowError, match="There is nothing to learn from"):
-        examples.write_lessons(examples.Sources(), tmp_path / "out")
+        critic.write_examples(critic.Sources(), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

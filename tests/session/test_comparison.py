@@ -46,9 +46,9 @@ def test_each_mode_is_run_once_measured_and_stored(log):
 
 def test_counts_restart_for_each_mode(log):
     comparison = compared(log)
-    plain = comparison.costs["plain"]
-    assert plain.calls == 1
-    assert plain.tokens == len(RIGHT.split())
+    direct = comparison.costs["direct"]
+    assert direct.calls == 1
+    assert direct.tokens == len(RIGHT.split())
     assert comparison.costs["critic"].calls > 1
     for mode, cost in comparison.costs.items():
         assert 0 < cost.first <= cost.seconds == comparison.runs[mode].seconds
@@ -71,7 +71,7 @@ def test_modes_are_named_only_after_the_vote(language, log):
     before = shown(comparison, language)
     assert not [name for name in {*names, "critic", "selftalk"} if f'"{name}"' in before or f">{name}<" in before]
     assert word("compare.yours", language) not in before
-    telling = [word(key, language) for key in ("note.plain", "badge.not_checked", "badge.arithmetic_right")]
+    telling = [word(key, language) for key in ("note.direct", "badge.not_checked", "badge.arithmetic_right")]
     assert not [text for text in telling if text in before]
     comparison.cast("B")
     after = shown(comparison, language)
@@ -158,7 +158,7 @@ def test_a_comparison_works_without_a_log():
 
 def test_deleting_a_run_deletes_its_cost(log):
     comparison = compared(log)
-    log.delete_run(comparison.runs["plain"].id)
+    log.delete_run(comparison.runs["direct"].id)
     assert len(log.costs(comparison.session.id)) == 2
     assert not kept_comparison(settings.load(), Solver, log, comparison.session.id).can_vote
 

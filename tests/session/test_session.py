@@ -143,7 +143,7 @@ class Crashing(ScriptedEngine):
 settings = load()
 reply = "3 * 4 = 12 dollars\\nand 12 + 2 = 14 dollars\\nThe answer is 14."
 session = Session(settings, lambda: Crashing([reply]), SessionLog(settings.database))
-list(session.solve("How much do 3 notebooks at 4 dollars and a pen for 2 dollars cost?", mode="plain"))
+list(session.solve("How much do 3 notebooks at 4 dollars and a pen for 2 dollars cost?", mode="direct"))
 """
 
 

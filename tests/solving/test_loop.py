@@ -38,7 +38,7 @@ def talk_of(engine, mode="critic", problem=PENS, cancel=None, **changes):
 
 def test_the_direct_mode_calls_the_actor_once():
     engine = ScriptedEngine([RIGHT])
-    talk = talk_of(engine, "plain")
+    talk = talk_of(engine, "direct")
     assert talk.outcome.answer == "17"
     assert [step.text for step in talk.chosen.steps] == RIGHT.splitlines()[:2]
     assert len(engine.calls) == 1
@@ -122,7 +122,7 @@ def test_a_false_equation_is_corrected_before_the_next_step():
     ],
 )
 def test_a_repetitive_actor_is_stopped_and_its_repetitions_dropped(reply, steps, finish, answer):
-    talk = talk_of(ScriptedEngine([reply]), "plain")
+    talk = talk_of(ScriptedEngine([reply]), "direct")
     attempt = talk.chosen
     assert ([step.text for step in attempt.steps], attempt.finish, attempt.answer) == (steps, finish, answer)
     assert talk.outcome.status == ("settled" if answer else "unsettled")
@@ -141,7 +141,7 @@ def test_repetitive_self_talk_is_stopped_too():
 GUESS = "Work out what the pens cost.\nAdd the price of the book.\nThe answer is 12."
 
 
-@pytest.mark.parametrize("mode", ["plain", "critic"])
+@pytest.mark.parametrize("mode", ["direct", "critic"])
 def test_an_answer_without_a_calculation_is_requested_again(mode):
     engine = ScriptedEngine([GUESS, RIGHT, *AGREED])
     talk = talk_of(engine, mode)
@@ -151,7 +151,7 @@ def test_an_answer_without_a_calculation_is_requested_again(mode):
     assert "no line of this solution shows a calculation" in engine.calls[1][-2]["content"].lower()
 
 
-@pytest.mark.parametrize("mode", ["plain", "critic"])
+@pytest.mark.parametrize("mode", ["direct", "critic"])
 @pytest.mark.parametrize("again", [GUESS, "Add.\nThe answer is 9.", "I do not know."])
 def test_an_answer_that_still_lacks_a_calculation_is_not_checked(mode, again):
     engine = ScriptedEngine([GUESS, again, *[BAD_IDEA] * SOLUTIONS, *[PROGRAM] * PROGRAMS, *[again] * 20])
@@ -160,7 +160,7 @@ def test_an_answer_that_still_lacks_a_calculation_is_not_checked(mode, again):
     assert len(talk.trajectories) == 2
 
 
-@pytest.mark.parametrize("mode", ["plain", "critic", "selftalk"])
+@pytest.mark.parametrize("mode", ["direct", "critic", "selftalk"])
 def test_missing_data_is_the_outcome_and_no_number_is_requested(mode):
     engine = ScriptedEngine(["The price of 3 pens is not given.\nWe cannot calculate this without it.", RIGHT])
     talk = talk_of(engine, mode)
@@ -169,7 +169,7 @@ def test_missing_data_is_the_outcome_and_no_number_is_requested(mode):
 
 
 def test_a_closing_line_that_says_that_data_is_missing_is_shown_as_a_step():
-    talk = talk_of(ScriptedEngine(["She buys pens.\nThe answer is not given."]), "plain")
+    talk = talk_of(ScriptedEngine(["She buys pens.\nThe answer is not given."]), "direct")
     assert [step.text for step in talk.chosen.steps] == ["She buys pens.", "The answer is not given."]
     assert (talk.outcome.status, talk.outcome.answer) == ("unanswerable", None)
 
@@ -177,7 +177,7 @@ def test_a_closing_line_that_says_that_data_is_missing_is_shown_as_a_step():
 PLAN = "Work out what the pens cost.\nAdd the price of the book.\nThe answer is N."
 
 
-@pytest.mark.parametrize("mode", ["plain", "critic"])
+@pytest.mark.parametrize("mode", ["direct", "critic"])
 def test_an_actor_that_wrote_only_a_plan_is_asked_again(mode):
     talk = talk_of(ScriptedEngine([PLAN, RIGHT, *AGREED]), mode)
     plan, solution = talk.trajectories
@@ -188,7 +188,7 @@ def test_an_actor_that_wrote_only_a_plan_is_asked_again(mode):
 
 
 def test_two_plans_in_a_row_end_without_an_answer():
-    talk = talk_of(ScriptedEngine([PLAN, PLAN]), "plain")
+    talk = talk_of(ScriptedEngine([PLAN, PLAN]), "direct")
     assert (len(talk.trajectories), talk.outcome.answer) == (2, None)
 
 
@@ -291,7 +291,7 @@ def test_stop_ends_the_run_at_once_and_keeps_the_steps():
     assert not any(isinstance(event, Refining) for event in seen)
 
 
-@pytest.mark.parametrize("mode", ["plain", "critic", "selftalk"])
+@pytest.mark.parametrize("mode", ["direct", "critic", "selftalk"])
 def test_a_chinese_problem_gets_a_chinese_prompt(mode):
     problem = Problem(text="小明有3支笔，每支4元，一共多少元？")
     engine = ScriptedEngine(["一共 3 × 4 = 12 元。\n答案是 12。"] * 3 + ["    return 3 * 4"] * PROGRAMS)
@@ -308,7 +308,7 @@ class Heard(ScriptedEngine):
         return super().stream(messages, sampling, adapter, *rest, **named)
 
 
-@pytest.mark.parametrize(("mode", "adapter"), [("plain", "actor"), ("selftalk", "selftalk")])
+@pytest.mark.parametrize(("mode", "adapter"), [("direct", "actor"), ("selftalk", "selftalk")])
 def test_a_trained_adapter_is_used_and_recorded_and_without_one_the_base(mode, adapter):
     for adapters, named in (([adapter], adapter), ([], None)):
         engine = Heard([RIGHT], adapters=adapters)

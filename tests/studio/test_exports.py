@@ -15,7 +15,7 @@ from runtime.studio.importing import import_attempts
 from runtime.studio.labelled import attempts_of, labelled_attempts
 from runtime.studio.reviewing import queue
 from runtime.types import Feedback, Outcome, Parent, Problem, Review, SelfTalk, Step, Trajectory
-from trainer.data.examples import people
+from trainer.data.examples.critic import people
 from trainer.data.sources import read_judged
 
 PROBLEM = Problem(text="Ann has 3 bags with 4 apples and gives away 5. How many are left?", answer="7", licence="MIT")
@@ -119,7 +119,7 @@ def test_the_trainer_reads_exported_attempts(log, rated, tmp_path):
     wrong, right = read_judged(place)
     assert (wrong.first_error, wrong.explanation, wrong.error_type) == (1, "12 - 5 is 7.", "arithmetic")
     assert (right.first_error, right.steps) == (None, ("3 * 4 = 12.", "12 - 5 = 7."))
-    assert [lesson.first_error for lesson in people(place)] == [1, None]
+    assert [attempt.first_error for attempt in people(place)] == [1, None]
 
 
 def test_attempts_at_a_bad_problem_are_not_exported(log):

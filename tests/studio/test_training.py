@@ -24,7 +24,7 @@ from runtime.studio.training.material import bases
 from runtime.studio.training.progress import Point, Standing
 from runtime.types import Feedback, Outcome, Problem, SelfTalk, Step, Trajectory
 from runtime.view.chart import loss_chart, loss_table
-from runtime.view.training import lessons, standing, verdict
+from runtime.view.training import examples, standing, verdict
 from trainer.__main__ import app
 from trainer.pipelines.stages import Stages, Stopped
 
@@ -81,7 +81,7 @@ def test_the_preview_equals_the_trainers_examples(log):
     assert len(rows) == 3
     learned = [text for text, weight in rows[0]["reply"] if weight > 0]
     assert set(learned) <= {"right", "wrong"} and learned
-    assert "<mark>right</mark>" in lessons(rows, "en") and "What is" in lessons(rows, "en")
+    assert "<mark>right</mark>" in examples(rows, "en") and "What is" in examples(rows, "en")
 
 
 # A short process takes the trainer's place
@@ -191,7 +191,7 @@ from trainer.pipelines.stages import Stages
 
 def command():
     with Stages(Path(sys.argv[1])).until_the_end():
-        raise SoliloquyError("There is no room for <lessons>.")
+        raise SoliloquyError("There is no room for <examples>.")
 
 run_command_line(command)
 """
@@ -201,9 +201,9 @@ def test_a_failed_run_shows_its_error(log, begun, monkeypatch):
     monkeypatch.setattr(Written, "command", lambda self, folder, plan: [sys.executable, "-c", FAILING, str(folder)])
     begun.start("smollm2-135m", 10, log)
     wait_until(lambda: not begun.running)
-    assert (begun.standing().state, begun.standing().failure) == ("failed", "There is no room for <lessons>.")
-    assert begun.last_lines() == "Error: There is no room for <lessons>."
-    assert "no room for &lt;lessons&gt;" in standing(begun.standing(), begun.plan, begun.last_lines(), "en")
+    assert (begun.standing().state, begun.standing().failure) == ("failed", "There is no room for <examples>.")
+    assert begun.last_lines() == "Error: There is no room for <examples>."
+    assert "no room for &lt;examples&gt;" in standing(begun.standing(), begun.plan, begun.last_lines(), "en")
 
 
 def test_a_base_that_is_not_downloaded_is_refused(log):
@@ -217,11 +217,11 @@ def test_a_base_that_is_not_downloaded_is_refused(log):
 def test_stages_are_recorded_and_a_stop_file_ends_them(tmp_path):
     stages = Stages(tmp_path)
     with pytest.raises(Stopped), stages.until_the_end():
-        stages.begin("lessons", n=3)
+        stages.begin("examples", n=3)
         (tmp_path / "stop").touch()
         stages.begin("tuning")
     rows = [json.loads(line) for line in (tmp_path / "stages.jsonl").read_text().splitlines()]
-    assert [row["stage"] for row in rows] == ["lessons", "stopped"] and rows[0]["n"] == 3
+    assert [row["stage"] for row in rows] == ["examples", "stopped"] and rows[0]["n"] == 3
     with pytest.raises(ZeroDivisionError), Stages(tmp_path / "more").until_the_end():
         _ = 1 / 0
     assert read_standing(tmp_path / "more", False).state == "failed"
@@ -243,7 +243,7 @@ def test_the_remaining_time_follows_recent_steps_and_the_time_limit():
 
 def test_an_unfinished_line_is_left_out(tmp_path):
     (tmp_path / "stages.jsonl").write_text('{"stage": "lessons"}\n{"stage": "tun')
-    assert read_standing(tmp_path, True).stage == "lessons"
+    assert read_standing(tmp_path, True).stage == "examples"
 
 
 def test_the_chart_covers_the_whole_run_with_a_limited_number_of_points():

@@ -30,7 +30,7 @@ PLAIN = "Altogether 731 * 12 = 8772 lamps.\nRemaining 8772 - 185 = 8587 lamps.\n
 AGAIN = "Remove 185: 8772 - 185 = 8587.\nThe answer is 8587."
 
 
-def solved(log, help, replies=(PLAIN,), mode="plain"):
+def solved(log, help, replies=(PLAIN,), mode="direct"):
     session = Session(settings.load(), lambda: ScriptedEngine(replies), log)
     *_, end = session.solve(QUESTION, mode, help=help, depth="quick")
     return session, end.run
@@ -87,7 +87,7 @@ def test_an_answer_without_steps_is_hidden_too(log):
 @pytest.mark.parametrize("help", ["hints", "steps"])
 def test_a_running_solution_reveals_nothing(log, help):
     session = Session(settings.load(), lambda: ScriptedEngine([PLAIN]), log)
-    for progress in session.solve(QUESTION, "plain", help=help):
+    for progress in session.solve(QUESTION, "direct", help=help):
         if progress.run.status == "running":
             assert not any(word in sent(progress.run) for word in ("8772", "8587", "Altogether", "Remaining"))
 
@@ -189,7 +189,7 @@ def test_a_stopped_solution_can_be_revealed_up_to_its_last_step(log):
 def test_a_step_is_rewritten_in_the_same_run(log):
     engine = ScriptedEngine([PLAIN, AGAIN])
     session = Session(settings.load(), lambda: engine, log)
-    *_, first = session.solve(QUESTION, "plain")
+    *_, first = session.solve(QUESTION, "direct")
     assert disclosure.can_be_tried_again(first.run) == [step_id(first.run.id, 0, position) for position in (0, 1)]
     *_, end = session.again(first.run, 1)
     old, new = end.run.transcript.talk.trajectories
@@ -204,7 +204,7 @@ def test_a_step_is_rewritten_in_the_same_run(log):
 @pytest.mark.parametrize(("reply", "note"), [(EngineError("the model broke"), "the model broke"), (AGAIN, "")])
 def test_a_rewrite_that_fails_or_is_stopped_keeps_the_old_version(log, reply, note):
     session = Session(settings.load(), lambda: ScriptedEngine([PLAIN]), log)
-    *_, first = session.solve(QUESTION, "plain")
+    *_, first = session.solve(QUESTION, "direct")
     session = Session(settings.load(), lambda: ScriptedEngine([reply]), log, session.id)
     stop = threading.Event()
     for now in session.again(first.run, 1, cancel=stop):
@@ -218,7 +218,7 @@ def test_a_rewrite_that_fails_or_is_stopped_keeps_the_old_version(log, reply, no
 
 def test_an_abandoned_rewrite_keeps_the_old_version(log):
     session = Session(settings.load(), lambda: ScriptedEngine([PLAIN, AGAIN]), log)
-    *_, first = session.solve(QUESTION, "plain")
+    *_, first = session.solve(QUESTION, "direct")
     going_on = session.again(first.run, 1)
     for now in going_on:
         if isinstance(now.event, StepDone):
@@ -251,8 +251,8 @@ def test_a_second_opinion_is_offered_if_no_vote_covers_the_shown_solution(log):
     for other in ({"vote": (3, 4)}, {"status": "stopped"}, {"status": "failed"}):
         ended = fold(run.transcript, Finished(outcome.model_copy(update=other)))
         assert not disclosure.can_be_voted_on(replace(run, transcript=ended))
-    for witness, offered in (("model", True), ("solutions", False), ("reference", False)):
-        verdict = StepVerdict(verdict="correct", evidence=(Evidence(by=witness, verdict="correct"),))
+    for source, offered in (("verdict", True), ("solutions", False), ("reference", False)):
+        verdict = StepVerdict(verdict="correct", evidence=(Evidence(by=source, verdict="correct"),))
         critique = Critique(trajectory_id=run.transcript.talk.chosen.id, verdicts=(verdict,))
         talk = run.transcript.talk.model_copy(update={"turns": (*run.transcript.talk.turns, critique)})
         assert disclosure.can_be_voted_on(replace(run, transcript=replace(run.transcript, talk=talk))) is offered
@@ -311,7 +311,7 @@ def test_runs_stored_before_hints_existed_are_shown_in_full(home):
         talk = json.dumps({"problem": {"text": "How many?"}, "turns": [], "outcome": None})
         connection.execute(
             "insert into runs (id, session_id, problem_id, kind, mode, model, status, seconds, talk, created_at)"
-            " values ('r', 's', 'p', 'solve', 'plain', 'm', 'settled', 0, ?, '2026-11-01')",
+            " values ('r', 's', 'p', 'solve', 'direct', 'm', 'settled', 0, ?, '2026-11-01')",
             [talk],
         )
         connection.commit()

@@ -113,5 +113,5 @@ def test_every_store_error_has_a_translation(trouble):
 
 def test_a_failed_run_shows_its_reason_in_the_pages_language():
     failed = Outcome(status="failed", note="This is too long for the model.", error="too_long")
-    run = Run("R", "S", "solve", "plain", "m", Transcript(SelfTalk(problem=Problem(text="?"), outcome=failed)))
+    run = Run("R", "S", "solve", "direct", "m", Transcript(SelfTalk(problem=Problem(text="?"), outcome=failed)))
     assert ended(run, "zh-CN") == "无法继续：内容太长，模型一次读不完。请缩短文字，或调高 SOLILOQUY_CONTEXT。"

@@ -200,7 +200,7 @@ def test_a_rejected_refinement_is_struck_out():
 def test_no_step_is_called_unchecked_while_the_critic_may_still_judge_it():
     made = attempt("3 * 4 = 12")
     assert steps(run_of(*written(made)), "en")[0]["badges"] == []
-    done = run_of(*written(made), Finished(Outcome(status="settled")), mode="plain")
+    done = run_of(*written(made), Finished(Outcome(status="settled")), mode="direct")
     assert [b["kind"] for b in steps(done, "en")[0]["badges"]] == ["not_checked"]
     assert steps(done, "en")[0]["state"] == "plain"
 
@@ -341,7 +341,7 @@ def test_while_an_own_line_is_explained_its_number_is_shown():
 @pytest.mark.parametrize(
     ("outcome", "mode", "begins"),
     [
-        (Outcome(status="settled", answer="8"), "plain", "Nobody checked these steps"),
+        (Outcome(status="settled", answer="8"), "direct", "Nobody checked these steps"),
         (Outcome(status="settled", answer="8"), "critic", "The checker found nothing wrong"),
         (Outcome(status="unsettled", answer="8", note="We disagree."), "critic", "We disagree. Solve it once more"),
         (Outcome(status="settled", answer="8", note="8 < 9"), "critic", "8 &lt; 9 The checker"),
@@ -382,7 +382,7 @@ def test_a_check_without_a_model_is_not_attributed_to_the_critic():
 
 def test_a_truncated_attempt_is_marked():
     made = attempt("3 * 4 = 12", finish="length")
-    run = run_of(*written(made), Finished(Outcome(status="settled", trajectory_id=made.id)), mode="plain")
+    run = run_of(*written(made), Finished(Outcome(status="settled", trajectory_id=made.id)), mode="direct")
     assert "length limit" in note(run, "en") and answer(run, "en") == "No answer was found."
 
 
@@ -419,7 +419,7 @@ def test_a_plan_that_the_critic_objects_to_stays_flagged():
     assert steps(run_of(*written(made), *read(made, wrong)), "en")[0]["state"] == "flagged"
 
 
-@pytest.mark.parametrize("mode", ["plain", "critic", "selftalk"])
+@pytest.mark.parametrize("mode", ["direct", "critic", "selftalk"])
 def test_an_answer_without_a_calculation_is_not_checked_as_a_whole(mode):
     made = attempt("First find how many apples there are.", answer="12")
     shown = view(run_of(*written(made), *read(made, AGREED), Finished(outcome_of(made)), mode=mode), "en")
@@ -435,7 +435,7 @@ def test_an_answer_without_a_calculation_is_not_checked_as_a_whole(mode):
     ],
 )
 def test_a_solution_without_an_answer_is_never_praised(made, state, said):
-    for mode in ("plain", "critic", "selftalk"):
+    for mode in ("direct", "critic", "selftalk"):
         shown = view(run_of(*written(made), *read(made, RIGHT), Finished(outcome_of(made)), mode=mode), "en")
         assert (shown["state"], shown["answer"]) == (state, said)
         assert not re.search("objected|found nothing wrong", shown["note"])
@@ -481,12 +481,12 @@ def test_own_lines_without_a_calculation_are_marked_as_not_checked():
 
 def test_a_repetitive_reply_is_marked_as_cut():
     made = attempt("3 * 4 = 12", finish="repeated")
-    assert "repeating myself" in note(run_of(*written(made), Finished(outcome_of(made)), mode="plain"), "en")
+    assert "repeating myself" in note(run_of(*written(made), Finished(outcome_of(made)), mode="direct"), "en")
 
 
 def test_a_plan_without_evidence_is_marked_as_a_plan():
     made = attempt("First find how many apples there are.", "3 * 4 = 12", answer="12")
     read_by_critic = run_of(*written(made), *read(made, UNSEEN, RIGHT), Finished(outcome_of(made)))
     assert steps(read_by_critic, "en")[0]["word"] == "plan, not checked"
-    plain = run_of(*written(made), Finished(outcome_of(made)), mode="plain")
+    plain = run_of(*written(made), Finished(outcome_of(made)), mode="direct")
     assert [badge["kind"] for badge in steps(plain, "en")[0]["badges"]] == ["not_checked"]

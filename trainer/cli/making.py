@@ -1,4 +1,4 @@
-"""Commands that make data: problems, attempts that go wrong, critiques, lessons, labels."""
+"""Commands that make data: problems, rollouts, critiques, training examples, step labels."""
 
 from __future__ import annotations
 
@@ -64,78 +64,82 @@ def critiques(
     from trainer.data.critiques import command
 
     recipe = command.read_recipe(generators, form, seed=seed, refinements=refinements, keep=keep)
-    shown = 0 if as_json else show
-    options = command.Options(
-        problems, out, annotator, hints, scaffold, model, annotator_model, parallel, limit, shown, against
+    models, shown = (model, annotator_model), 0 if as_json else show
+    summary = command.make(
+        problems, out, recipe, annotator, hints, scaffold, *models, parallel, limit, shown, against, follow
     )
-    command.show(command.make(options, recipe), as_json)
+    command.show(summary, as_json)
 
 
 @app.command()
-def lessons(
+def examples(
     out: Annotated[Path, typer.Option(help="Folder to write: rows to learn from, and judged attempts kept apart.")],
     generated: Annotated[int, typer.Option(min=0, help="Attempts at fresh problems.")] = 1000,
-    marked: Annotated[Path | None, typer.Option(help="Problems whose solutions have GSM8K's marks.")] = None,
-    marked_limit: Annotated[int | None, typer.Option(min=1, help="Attempts from those at most.")] = None,
+    gsm8k: Annotated[
+        Path | None, typer.Option(help="Problems whose solutions have GSM8K's calculations, `<<48/2=24>>`.")
+    ] = None,
+    gsm8k_limit: Annotated[int | None, typer.Option(min=1, help="Attempts from those at most.")] = None,
     judged: Annotated[Path | None, typer.Option(help="Attempts judged by people.")] = None,
     records: Annotated[Path | None, typer.Option(help="What `critiques` wrote.")] = None,
-    drawn: Annotated[Path | None, typer.Option(help="What `attempts` wrote: right attempts of models.")] = None,
+    rollouts: Annotated[Path | None, typer.Option(help="What `rollouts` wrote: right ones are learned from.")] = None,
     collected: Annotated[Path | None, typer.Option(help="What people judged in the app (its export `judged`).")] = None,
     held_out: Annotated[
         list[Path] | None, typer.Option(help="Problems that must not occur; may be given often.")
     ] = None,
     seed: int = 0,
 ) -> None:
-    """Make lessons for the critic's adapter out of judged attempts, right and wrong ones in balance."""
-    from trainer.data import examples as making
+    """Make training examples for the critic out of judged attempts, right and wrong ones in balance."""
+    from trainer.data.examples import critic as making
 
     sources = making.Sources(
-        generated, marked, marked_limit, judged, records, drawn, collected, tuple(held_out or ()), seed
+        generated, gsm8k, gsm8k_limit, judged, records, rollouts, collected, tuple(held_out or ()), seed
     )
-    print(json.dumps(making.write_lessons(sources, out), indent=1))
+    print(json.dumps(making.write_examples(sources, out), indent=1))
 
 
 @app.command()
-def attempts(
+def rollouts(
     problems: Annotated[Path, typer.Option(help="JSON lines with `question` and `answer`.")],
     out: Annotated[Path, typer.Option(help="JSON lines to write: `question`, `steps`, `correct`.")],
     sometimes: Annotated[
-        Path | None, typer.Option(help="Write the problems here that were solved in 20 to 80 % of the attempts.")
+        Path | None, typer.Option(help="Write the problems here that were solved in 20 to 80 % of the rollouts.")
     ] = None,
-    n: Annotated[int, typer.Option(min=1, help="Attempts at each problem.")] = 2,
+    n: Annotated[int, typer.Option(min=1, help="Rollouts of each problem.")] = 2,
     temperature: Annotated[float, typer.Option(min=0.1, max=2, help="Sampling temperature.")] = 0.8,
     limit: Limit = None,
     model: Model = None,
     parallel: Parallel = 16,
 ) -> None:
-    """Let a model attempt problems, and grade what it wrote. Resumable."""
+    """Sample solutions of a model, and grade their answers. Resumable."""
     from runtime.files import write_whole
-    from trainer.data.rollouts import Drawing
+    from trainer.data.rollouts import Rollouts
     from trainer.data.sources import read_problems
 
     def line(row: dict[str, Any]) -> str:
         return json.dumps(row, ensure_ascii=False) + "\n"
 
     with opened(model, parallel) as (engine, settings):
-        drawing = Drawing(read_problems(problems, limit), engine, settings, n, temperature)
-        follow("Attempting", drawing.run(), len(drawing.problems))
-    rows = list(drawing.rows())
+        sampled = Rollouts(read_problems(problems, limit), engine, settings, n, temperature)
+        follow("Sampling", sampled.run(), len(sampled.problems))
+    rows = list(sampled.rows())
     write_whole(out, map(line, rows))
-    print(f"{len(rows)} attempts are in {out}, {sum(row['correct'] for row in rows)} of them right")
+    print(f"{len(rows)} rollouts are in {out}, {sum(row['correct'] for row in rows)} of them right")
     if sometimes:
-        chosen = [{"question": p.text, "answer": p.answer, "source": p.source} for p in drawing.sometimes]
+        chosen = [{"question": p.text, "answer": p.answer, "source": p.source} for p in sampled.sometimes]
         write_whole(sometimes, map(line, chosen))
-        print(f"{len(chosen)} of {len(drawing.problems)} problems are in {sometimes}")
+        print(f"{len(chosen)} of {len(sampled.problems)} problems are in {sometimes}")
 
 
 @app.command()
 def traces(
     out: Annotated[Path, typer.Option(help="Folder to write: rows to learn from, and some kept apart.")],
     generated: Annotated[int, typer.Option(min=0, help="Talks about fresh problems.")] = 1000,
-    marked: Annotated[Path | None, typer.Option(help="Problems whose solutions have GSM8K's marks.")] = None,
-    marked_limit: Annotated[int | None, typer.Option(min=1, help="Talks about those at most.")] = None,
+    gsm8k: Annotated[
+        Path | None, typer.Option(help="Problems whose solutions have GSM8K's calculations, `<<48/2=24>>`.")
+    ] = None,
+    gsm8k_limit: Annotated[int | None, typer.Option(min=1, help="Talks about those at most.")] = None,
     records: Annotated[Path | None, typer.Option(help="What `critiques` wrote, with refinements.")] = None,
-    drawn: Annotated[Path | None, typer.Option(help="What `attempts` wrote: right attempts of models.")] = None,
+    rollouts: Annotated[Path | None, typer.Option(help="What `rollouts` wrote: right ones are learned from.")] = None,
     wordings: Annotated[int, typer.Option(min=1, help="Talks about each of those.")] = 3,
     held_out: Annotated[
         list[Path] | None, typer.Option(help="Problems that must not occur; may be given often.")
@@ -146,14 +150,15 @@ def traces(
     """Make self-talk out of solutions and critiques: steps, checks, what was doubted put right. And without talk."""
     from itertools import chain
 
-    from trainer.data.traces import material, write_traces
+    from trainer.data.examples.selftalk import write_traces
+    from trainer.data.traces import material
 
     told = list(
         chain(
             material.generated(generated, seed),
-            material.marked(marked, seed, marked_limit) if marked else (),
+            material.gsm8k(gsm8k, seed, gsm8k_limit) if gsm8k else (),
             material.recorded(records, seed) if records else (),
-            material.drawn(drawn, seed, wordings) if drawn else (),
+            material.rollouts(rollouts, seed, wordings) if rollouts else (),
         )
     )
     print(json.dumps(write_traces(out, told, held_out or ()), indent=1))

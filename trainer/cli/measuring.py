@@ -16,7 +16,6 @@ from trainer.cli.options import (
     Model,
     Parallel,
     Sources,
-    Witnesses,
     adapter_files,
     adapter_hashes,
     collected,
@@ -34,11 +33,11 @@ app = typer.Typer()
 def evaluate(
     problems: Annotated[Path, typer.Option(help="JSON lines with `question` and `answer`.")],
     mode: Annotated[
-        str, typer.Option(help="Modes to compare on the same problems: plain,critic,oracle,selftalk.")
-    ] = "plain",
+        str, typer.Option(help="Modes to compare on the same problems: direct,critic,oracle,selftalk.")
+    ] = "direct",
     adapters: Annotated[
         str | None,
-        typer.Option("--adapters", "--voices", help="Instead of those in use: selftalk=FILE.gguf,actor=..., or none."),
+        typer.Option("--adapters", help="Instead of those in use: selftalk=FILE.gguf,actor=..., or none."),
     ] = None,
     critic: Annotated[
         str | None, typer.Option(help="The model that criticises, with its adapter, if it is not the one that solves.")
@@ -98,7 +97,7 @@ def curves(
     from runtime.prompts import templates
     from runtime.types import content_hash
     from trainer.data.sources import read_problems
-    from trainer.reproductions.mathcritique import curves as drawing
+    from trainer.reproductions.mathcritique import curves as plotting
     from trainer.reproductions.mathcritique.play import Players
     from trainer.reproductions.mathcritique.testtime import play
 
@@ -110,10 +109,10 @@ def curves(
         decides = (k, seed, settings.max_tokens, engine.model, adapters, players.weights, texts)
         name = content_hash(*(problem.id for problem in rows), *map(str, decides))
         played = play(lambda: nullcontext(players), rows, k, seed, out / f"turns-{name}")
-    write_whole(out / "curves.md", drawing.table(played) + "\n")
-    with drawing.figure(out / "curves.png") as figure:
-        drawing.plot(figure, played)
-    print(drawing.table(played))
+    write_whole(out / "curves.md", plotting.table(played) + "\n")
+    with plotting.figure(out / "curves.png") as figure:
+        plotting.plot(figure, played)
+    print(plotting.table(played))
     for name, right in zip(("alone", "with the critic", "with an oracle"), played.single(), strict=True):
         print(f"greedy, {name}: {sum(right)} of {len(right)}")
 
@@ -122,7 +121,6 @@ def curves(
 def evaluate_critic(
     trajectories: Annotated[Path, typer.Option(help="JSON lines: ProcessBench rows, or first-error rows.")],
     sources: Sources = None,
-    witnesses: Witnesses = None,
     adapter: AdapterFile = None,
     weights: Annotated[
         Path | None, typer.Option(help="What `calibrate` wrote; those of the adapter in use if unset.")
@@ -144,7 +142,7 @@ def evaluate_critic(
     from trainer.evaluation import critic as evaluation
 
     fitted = read_weights(weights) if weights else None
-    with collected(trajectories, sources or witnesses, adapter, limit, model, parallel) as (evidence, settings):
+    with collected(trajectories, sources, adapter, limit, model, parallel) as (evidence, settings):
         summary = evaluation.summary(evidence, fitted or evaluation.weights_in_use(evidence.engine, settings))
     panel = source_name(panel)
     if outcomes and panel not in summary["panels"]:
@@ -160,13 +158,11 @@ def evaluate_critic(
         console.print(by_type)
 
 
-@app.command("weigh", hidden=True)  # its name in the first release
 @app.command()
 def calibrate(
     trajectories: Annotated[Path, typer.Option(help="JSON lines of judged attempts, kept for nothing else.")],
     out: Annotated[Path, typer.Option(help="The fitted weights, a JSON file to write.")],
     sources: Sources = None,
-    witnesses: Witnesses = None,
     adapter: AdapterFile = None,
     card: Annotated[
         Path | None, typer.Option(help="Card of the promoted adapter: depths that it has no weights for get these.")
@@ -180,7 +176,7 @@ def calibrate(
     from trainer.evaluation.calibrate import fit_panels
     from trainer.weights.promote import add_depths
 
-    with collected(trajectories, sources or witnesses, adapter, limit, model, parallel) as (evidence, _):
+    with collected(trajectories, sources, adapter, limit, model, parallel) as (evidence, _):
         fitted = fit_panels(evidence.attempts, evidence.findings(), evidence.sources, evidence.has_adapter)
     write_weights(out, fitted)
     for name, weights in fitted.items():
@@ -202,16 +198,16 @@ def bench(
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of every engine; all cores if unset.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Measure our engine beside its peers, as ratios and as shares of this machine's limits. Resumable."""
+    """Measure our engine beside llama.cpp's server and the plain loop. Resumable."""
     from rich.console import Console
 
     from runtime import settings
-    from trainer.benchmarks import Bench, Options, limits, table
+    from trainer.benchmarks import Bench, Options, table
 
     given = {"bases": bases, "engines": engines, "workloads": workloads}
     chosen = {name: tuple(listed(text)) for name, text in given.items() if text}
     options = Options.of(quick, full, share, rounds=rounds, threads=threads, **chosen)
-    benchmark = Bench(options, settings.load(), limits.machine(options.threads))
+    benchmark = Bench(options, settings.load())
     for line in benchmark.run():
         print(line, file=sys.stderr, flush=True)
     report = benchmark.finish()

@@ -22,15 +22,11 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on std
 AdapterFile = Annotated[
     str | None,
     typer.Option(
-        "--adapter",
-        "--voice",
-        help="A critic's adapter (GGUF) in the place of the one in use, or none for the bare base.",
+        "--adapter", help="A critic's adapter (GGUF) in the place of the one in use, or none for the bare base."
     ),
 ]
-Data = Annotated[Path | None, typer.Option(help="Folder of the lessons; `lessons` of the home if unset.")]
+Data = Annotated[Path | None, typer.Option(help="Folder of the training examples; `examples` of the home if unset.")]
 Sources = Annotated[str | None, typer.Option("--sources", help="Sources of evidence, with commas; rollouts cost most.")]
-Witnesses = Annotated[str | None, typer.Option("--witnesses", hidden=True)]
-"""What --sources was called in the first release."""
 
 ROLES = ("actor", "critic", "selftalk")
 CONTEXT = 2048
@@ -38,10 +34,10 @@ CONTEXT = 2048
 
 
 def modes_of(text: str) -> list[str]:
-    from runtime.settings import Mode
+    from runtime.types import Mode, mode_name
     from trainer.evaluation.solving import ORACLE
 
-    return known(text, "modes", (*get_args(Mode), ORACLE))
+    return known(",".join(map(mode_name, listed(text))), "modes", (*get_args(Mode), ORACLE))
 
 
 def known(text: str, what: str, names: Sequence[str]) -> list[str]:
@@ -129,9 +125,16 @@ def judging(model: str | None, parallel: int) -> Iterator[Engine | None]:
 
 
 def follow(title: str, done: Iterator[object], total: int) -> None:
-    """A bar on stderr, with the time that is left."""
+    """A bar on stderr, with the rate and the time that is left."""
     from rich.console import Console
-    from rich.progress import track
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.text import Text
 
-    for _ in track(done, title, total, console=Console(stderr=True)):
-        pass
+    class Rate(ProgressColumn):
+        def render(self, task):
+            return Text("" if not task.speed else f"{task.speed * 60:,.1f}/min")
+
+    columns = TextColumn(title), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn()
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        for _ in progress.track(done, total):
+            pass

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from trainer.cli.options import Data, Json, Limit, Witnesses, known, sources_of
+from trainer.cli.options import Data, Json, Limit, known, sources_of
 from trainer.cli.options import Sources as EvidenceSources
 
 app = typer.Typer()
@@ -21,18 +21,19 @@ def sft(
     data: Data = None,
     minutes: Annotated[float | None, typer.Option(min=0.01, help="Stop at a checkpoint after so much time.")] = None,
     limit: Limit = None,
-    loop: Annotated[str | None, typer.Option(help="prefixed (ours) or trl; the recipe's if unset.")] = None,
+    loop: Annotated[str | None, typer.Option(help="prefix (ours) or trl; the recipe's if unset.")] = None,
     as_json: Json = False,
 ) -> None:
     """Tune a low-rank adapter (LoRA; QLoRA on a 4-bit base). Resumable."""
     from runtime import settings
-    from trainer.training.progress import Bar
+    from trainer.data.examples.critic import examples_folder
+    from trainer.training.progress import ProgressBar
     from trainer.training.recipe import read_recipe
     from trainer.training.sft import Run
 
     chosen = settings.load()
-    read = read_recipe(recipe, data or chosen.home / "lessons", minutes=minutes, limit=limit, loop=loop)
-    with Bar("Tuning", minutes or read.minutes) as bar:
+    read = read_recipe(recipe, data or examples_folder(chosen), minutes=minutes, limit=limit, loop=loop)
+    with ProgressBar("Tuning", minutes or read.minutes) as bar:
         summary = Run(read, chosen).run(bar)
     if as_json:
         print(json.dumps(summary, ensure_ascii=False))
@@ -49,30 +50,10 @@ def sft(
     print(f"The adapter is in {summary['adapter']}", file=sys.stderr)
 
 
-@app.command()
-def sft_speed(
-    recipe: Annotated[Path, typer.Argument(help="A recipe, such as one of trainer/recipes/sft/.")],
-    data: Data = None,
-    steps: Annotated[int, typer.Option(min=1, help="Steps of each loop, after one that is not counted.")] = 8,
-    as_json: Json = False,
-) -> None:
-    """Measure TRL's loop, ours and ours with kept prefixes side by side, on the same batches."""
-    from runtime import settings
-    from trainer.training.recipe import read_recipe
-    from trainer.training.speed import compare
-
-    chosen = settings.load()
-    report = compare(read_recipe(recipe, data or chosen.home / "lessons"), chosen, steps)
-    if as_json:
-        print(json.dumps(report, ensure_ascii=False))
-        return
-    print(f"{report['base']}, {report['steps']} steps of {report['batch']} rows in {report['dtype']}")
-    for name, row in report["loops"].items():
-        print(
-            f"{name:14} {row['examples_per_second']:8.3f} examples/s  {row['tokens_per_second']:8.1f} tokens/s  "
-            f"{row['times']:5.2f} times TRL's"
-        )
-    print(f"The losses of a step differ by {report['largest_difference']:.1e} at most.")
+@app.command(hidden=True, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def sft_speed() -> None:
+    """What compared the two loops in the first release."""
+    raise typer.BadParameter("`sft RECIPE --loop prefix` and `sft RECIPE --loop trl` each print their speed.")
 
 
 @app.command()
@@ -122,7 +103,7 @@ def promote(
     candidate: Annotated[Path, typer.Argument(help="The adapter, a GGUF file.")],
     card: Annotated[Path, typer.Option(help="Its card so far (JSON): version, recipe, data, licence ...")],
     base: Annotated[str, typer.Option(help="Name of the base that it was trained on.")],
-    role: Annotated[str, typer.Option("--role", "--voice", help="critic, actor or selftalk.")],
+    role: Annotated[str, typer.Option("--role", help="critic, actor or selftalk.")],
     held_out: Annotated[str, typer.Option(help="Name of the held-out set, for the card.")],
     results: Annotated[Path, typer.Option(help="JSON lines of its outcomes, one for each attempt.")],
     base_results: Annotated[Path, typer.Option(help="Those of the untrained base, on the same rows.")],
@@ -176,20 +157,21 @@ def pretrain(
 @app.command()
 def retrain(
     base: Annotated[str, typer.Option(help="Name of an installed base with a recipe in trainer/recipes/sft.")],
-    minutes: Annotated[float | None, typer.Option(min=0.1, help="Tune for so long; all lessons if unset.")] = None,
-    generated: Annotated[int, typer.Option(min=0, help="Lessons from fresh problems.")] = 1000,
-    marked: Annotated[Path | None, typer.Option(help="Problems whose solutions have GSM8K's marks.")] = None,
-    marked_limit: Annotated[int | None, typer.Option(min=1, help="Lessons from those at most.")] = None,
+    minutes: Annotated[float | None, typer.Option(min=0.1, help="Tune for so long; all examples if unset.")] = None,
+    generated: Annotated[int, typer.Option(min=0, help="Attempts at fresh problems to learn from.")] = 1000,
+    gsm8k: Annotated[
+        Path | None, typer.Option(help="Problems whose solutions have GSM8K's calculations, `<<48/2=24>>`.")
+    ] = None,
+    gsm8k_limit: Annotated[int | None, typer.Option(min=1, help="Attempts from those at most.")] = None,
     judged: Annotated[Path | None, typer.Option(help="Attempts judged by people.")] = None,
     records: Annotated[Path | None, typer.Option(help="What `critiques` wrote.")] = None,
-    drawn: Annotated[Path | None, typer.Option(help="What `attempts` wrote: right attempts of models.")] = None,
+    rollouts: Annotated[Path | None, typer.Option(help="What `rollouts` wrote: right ones are learned from.")] = None,
     collected: Annotated[Path | None, typer.Option(help="What people judged in the app (its export `judged`).")] = None,
     held_out: Annotated[
         list[Path] | None, typer.Option(help="Judged attempts to measure on; may be given often.")
     ] = None,
     apart: Annotated[list[Path] | None, typer.Option(help="Further problems that must not be learned from.")] = None,
     evidence: EvidenceSources = None,
-    witnesses: Witnesses = None,
     test: Annotated[int, typer.Option(min=100, help="Generated held-out attempts.")] = 160,
     limit: Limit = None,
     four_bit: Annotated[
@@ -203,21 +185,21 @@ def retrain(
         Path | None, typer.Option(help="Folder for `stages.jsonl`; a file `stop` in it ends the command.")
     ] = None,
 ) -> None:
-    """From a base to a promoted critic: lessons, tuning, adapter, weights, measuring, gate. Resumable."""
+    """From a base to a promoted critic: examples, tuning, adapter, weights, measuring, gate. Resumable."""
     from runtime import settings
-    from trainer.data.examples import Sources
+    from trainer.data.examples.critic import Sources
     from trainer.pipelines.retrain import Plan, Retraining
     from trainer.pipelines.stages import Stages
-    from trainer.training.progress import Bar
+    from trainer.training.progress import ProgressBar
 
     measured = tuple(held_out or ())
     apart = (*measured, *(apart or ()))
-    sources = Sources(generated, marked, marked_limit, judged, records, drawn, collected, apart, seed)
-    asked = sources_of(evidence or witnesses, "quick")
+    sources = Sources(generated, gsm8k, gsm8k_limit, judged, records, rollouts, collected, apart, seed)
+    asked = sources_of(evidence, "quick")
     changes = {"four_bit": True} if four_bit else {}
     plan = Plan(base, sources, minutes, asked, measured, test, limit, go_on, ship, use, changes)
     stages = Stages(progress)
-    with stages.until_the_end(), Bar("Tuning", minutes) as bar:
+    with stages.until_the_end(), ProgressBar("Tuning", minutes) as bar:
         for line in Retraining(plan, settings.load(), stages).run(bar):
             print(line, flush=True)
 

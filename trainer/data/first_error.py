@@ -1,4 +1,4 @@
-"""A model's own attempts as lessons for its critic: where a wrong one goes wrong, a solution of the same problem tells.
+"""Rollouts as training examples for the critic: a solution of the same problem tells where a wrong one goes wrong.
 
 A model makes other errors than those that are put in by rule. A critic that met only the latter told right attempts of
 the bench model's actor from wrong ones worse than its base. That holds for fresh problems, which have one way: of
@@ -19,7 +19,7 @@ OF_EACH = 2
 """Right and wrong attempts that are learned from at one problem."""
 
 
-def placed(attempts: Sequence[GradedAttempt], reference: Solution) -> Iterator[JudgedAttempt]:
+def with_first_error(attempts: Sequence[GradedAttempt], reference: Solution) -> Iterator[JudgedAttempt]:
     """Of a model's attempts at one problem those that can be learned from, each once: right ones without a false
     equation, and wrong ones whose first error can be told."""
     different = list({attempt.steps: attempt for attempt in attempts}.values())

@@ -1,4 +1,4 @@
-"""Human solutions with GSM8K's marks ("sold 48/2 = <<48/2=24>>24 clips") as worked problems.
+"""GSM8K's solutions ("sold 48/2 = <<48/2=24>>24 clips") as worked problems.
 
 Every calculation becomes a quantity with its formula, so that it can be worked again with other numbers. A solution
 in which the origin of any number is in doubt is not converted: half of a chain would carry errors only half way.
@@ -30,12 +30,12 @@ _CALCULATION = re.compile(
     rf"""
       (?P<said> (?: (?<![\w.]) {_EXPRESSION} \s* = \s* )+ )?
       (?P<money> \$\s?)?
-      <<(?P<mark>[^<>]+)>> \s? (?P<money_inside>\$\s?)?
+      <<(?P<annotation>[^<>]+)>> \s? (?P<money_inside>\$\s?)?
       (?P<result> {_NUMBER})
     """,
     re.VERBOSE,
 )
-_UNMARKED = re.compile(
+_BARE = re.compile(
     rf"(?P<said>(?<![\w.]){_EXPRESSION}(?:\s*=\s*{_EXPRESSION})*)\s*=\s*(?P<money>\$\s?)?(?P<result>{_NUMBER})"
     rf"(?!\s*[-+*/×÷=])"
 )
@@ -52,8 +52,8 @@ class _InDoubt(Exception):
     """It is not certain where some number comes from."""
 
 
-def worked_from_marks(problem: Problem, solution: str) -> Worked | None:
-    """A marked solution as a worked problem, its lines as they were written but for the marks and the dress of the
+def worked_from_gsm8k(problem: Problem, solution: str) -> Worked | None:
+    """A solution as a worked problem, its lines as they were written but for the annotations and the form of the
     calculations ("$4 x 2 = $8" becomes "4 × 2 = 8 dollars"); None where any number is in doubt."""
     reader = _Reader(problem.text)
     try:
@@ -66,27 +66,27 @@ def worked_from_marks(problem: Problem, solution: str) -> Worked | None:
     )
 
 
-def marked_problems(path: Path, seed: int) -> Iterator[Worked]:
-    """The marked solutions of a file (`question`, `answer`, and `solution` where the answer is not GSM8K's own, which
+def gsm8k_problems(path: Path, seed: int) -> Iterator[Worked]:
+    """The annotated solutions of a file (`question`, `answer`, and `solution` unless the answer is GSM8K's own, which
     holds it) as worked problems, in random order. Raises RowError, also where none can be used."""
-    rows = [row for _, row in read_rows(path, _marked, _NEEDS) if row]
+    rows = [row for _, row in read_rows(path, _annotated, _NEEDS) if row]
     if not rows:
-        raise RowError(f"{path} holds no solution with marks such as <<48/2=24>>. {_NEEDS}")
+        raise RowError(f"{path} holds no solution with calculations such as <<48/2=24>>. {_NEEDS}")
     random.Random(seed).shuffle(rows)
     found = False
     for problem, solution in rows:
-        if worked := worked_from_marks(problem, solution):
+        if worked := worked_from_gsm8k(problem, solution):
             found = True
             yield worked
     if not found:
         raise RowError(f"{path}: the origin of some number is in doubt in each of {len(rows)} solutions. {_NEEDS}")
 
 
-_NEEDS = "Each row needs `question`, `answer`, and a `solution` with GSM8K's marks, or GSM8K's own `answer`."
+_NEEDS = "Each row needs `question`, `answer`, and a `solution` with GSM8K's `<<48/2=24>>`, or GSM8K's own `answer`."
 
 
-def _marked(row: Row) -> tuple[Problem, str] | None:
-    """A problem with its marked solution; None for a solution without marks. Raises ValueError."""
+def _annotated(row: Row) -> tuple[Problem, str] | None:
+    """A problem with its annotated solution; None for a solution without annotations. Raises ValueError."""
     question(row)
     solution = row.get("solution") or row.get("answer")
     text = "\n".join(map(str, solution)) if isinstance(solution, list) else str(solution)
@@ -143,9 +143,9 @@ class _Reader:
         return WorkedStep(text=_LONE.sub(self._mention, text), makes=makes)
 
     def _calculated(self, match: re.Match[str]) -> int | None:
-        """The quantity that a calculation makes; None for a mark that only repeats a number."""
-        said, mark = match["said"], match.groupdict().get("mark")
-        calculation, _, _ = (mark or _last_side(said)).partition("=")
+        """The quantity that a calculation makes; None for an annotation that only repeats a number."""
+        said, annotation = match["said"], match.groupdict().get("annotation")
+        calculation, _, _ = (annotation or _last_side(said)).partition("=")
         calculation = _plain(calculation)
         if re.fullmatch(r"[\d.]+", calculation):
             if self._made(_number(match["result"])) is None:
@@ -153,7 +153,8 @@ class _Reader:
             if said:
                 raise _InDoubt
             return None
-        if said and mark and not _same_numbers(_last_side(said), calculation) and not _same_numbers(said, calculation):
+        same = said and any(_same_numbers(side, calculation) for side in (_last_side(said), said))
+        if said and annotation and not same:
             raise _InDoubt
         formula = self._formula(calculation)
         if re.match(r"(?:st|nd|rd|th)\b", match.string[match.end() :]):
@@ -251,13 +252,13 @@ class _Reader:
 
 
 def _calculations(line: str) -> Iterator[re.Match[str]]:
-    """Marked ones, and equations between them that carry no mark."""
+    """Annotated ones, and equations between them that are not."""
     at = 0
     for match in _CALCULATION.finditer(line):
-        yield from _UNMARKED.finditer(line, at, match.start())
+        yield from _BARE.finditer(line, at, match.start())
         yield match
         at = match.end()
-    yield from _UNMARKED.finditer(line, at)
+    yield from _BARE.finditer(line, at)
 
 
 def _last_side(said: str) -> str:
@@ -276,7 +277,7 @@ def _plain(calculation: str) -> str:
 
 
 def _same_numbers(said: str, calculation: str) -> bool:
-    """Whether the words before a mark hold the numbers of the mark, percentages written either way."""
+    """Whether the words before an annotation hold its numbers, percentages written either way."""
     first, second = (_numbers(text) for text in (said, calculation))
     return first == second
 

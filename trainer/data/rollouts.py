@@ -1,7 +1,7 @@
-"""Attempts of a model at problems whose answer is known, as it would write them for a student.
+"""Rollouts: solutions that a model samples for problems whose answer is known, graded.
 
-Right ones show a critic the manner of the actor that it will judge (`lessons --drawn`): one that met right steps only
-in the manner of textbooks doubts everything else.
+Right ones show a critic the manner of the actor that it will judge (`examples --rollouts`): one that met right steps
+only in the manner of textbooks doubts everything else.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from trainer.data.critiques.tasks import seed_of
 from trainer.runs import ResultFile, model_of, run_missing
 
 
-class Drawing:
-    """`n` attempts at each problem, sampled. A killed run goes on."""
+class Rollouts:
+    """`n` rollouts of each problem. A killed run goes on."""
 
     def __init__(
         self, problems: Sequence[Problem], engine: Engine, settings: Settings, n: int, temperature: float
@@ -39,27 +39,27 @@ class Drawing:
             "max_tokens": settings.max_tokens,
             "seed": settings.seed,
         }
-        self.results = ResultFile(settings.home / "attempts", "attempts", config)
+        self.results = ResultFile(settings.home / "rollouts", "rollouts", config)
 
     def run(self) -> Iterator[str]:
-        """Yields the id of each problem that was attempted. Raises EngineError."""
+        """Yields the id of each problem whose rollouts are there. Raises EngineError."""
         work = [(problem.id, problem) for problem in self.problems]
-        yield from run_missing(work, self._draw, self.results, max(1, self.engine.parallel // self.n))
+        yield from run_missing(work, self._sample, self.results, max(1, self.engine.parallel // self.n))
 
-    def _draw(self, problem: Problem) -> dict[str, Any]:
+    def _sample(self, problem: Problem) -> dict[str, Any]:
         sampling = replace(self.sampling, seed=seed_of(self.sampling.seed, problem.id))
         [replies] = self.engine.sample([conversation(problem)], sampling, n=self.n)
         return {"texts": [reply.text for reply in replies if reply.finish == "stop"]}
 
     @property
     def sometimes(self) -> list[Problem]:
-        """The problems that were solved in 20 to 80 % of the attempts: neither safe nor out of reach, so a critic has
-        something to win. An attempt that was cut off is no solution."""
+        """The problems that were solved in 20 to 80 % of the rollouts: neither safe nor out of reach, so a critic has
+        something to win. A rollout that was cut off is no solution."""
         solved = Counter(row["question"] for row in self.rows() if row["correct"])
         return [problem for problem in self.problems if 0.2 <= solved[problem.text] / self.n <= 0.8]
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """Every attempt that came to an end, graded, in the order of the problems."""
+        """Every rollout that came to an end, graded, in the order of the problems."""
         for problem in self.problems:
             for text in self.results.rows.get(problem.id, {}).get("texts", ()):
                 yield _row(problem, text)

@@ -85,10 +85,10 @@ def _invocation(chat: Chat) -> Sequence[int]:
 
 
 def read_rows(path: Path, limit: int | None = None) -> Iterator[Row]:
-    """The rows of a file; none of one with no bytes, as a few lessons leave none to watch. Raises RowError."""
+    """The rows of a file; none of one with no bytes, as a few examples leave none to watch. Raises RowError."""
     if path.is_file() and not path.stat().st_size:
         return
-    needs = "Rows to learn from are written by `trainer lessons` and `trainer traces`."
+    needs = "Rows to learn from are written by `trainer examples` and `trainer traces`."
     yield from (row for _, row in json_rows.read_rows(path, Row.model_validate, needs, limit))
 
 

@@ -88,7 +88,7 @@ PROBLEMS = "Each row needs `question` and `answer`."
 JUDGED = (
     "Each row needs `question`, `steps` and `first_error_index` (from 0; -1: there is none), or ProcessBench's fields."
 )
-GRADED = "Each row needs `question`, `steps`, `attempt_answer` and `correct`, as `trainer attempts` writes them."
+GRADED = "Each row needs `question`, `steps`, `attempt_answer` and `correct`, as `trainer rollouts` writes them."
 ATTEMPTS = "Each row needs `question`, `steps` and the reference `answer`."
 
 
@@ -126,7 +126,7 @@ def _name_disputed(path: Path, places: list[str], others: bool) -> None:
 
 
 def read_graded(path: Path) -> list[GradedAttempt]:
-    """What `trainer attempts` wrote, without empty attempts; the source of its problems says that these are attempts.
+    """What `trainer rollouts` wrote, without empty attempts; the source of its problems says that these are attempts.
     Raises RowError."""
     return [attempt for _, attempt in read_rows(path, _graded, GRADED) if attempt.steps]
 

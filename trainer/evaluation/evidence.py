@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from threading import Event
@@ -16,7 +16,7 @@ from runtime.critic.evidence.verdict import ADAPTER
 from runtime.engines.base import Engine, EngineError
 from runtime.prompts import templates
 from runtime.settings import Settings
-from runtime.types import FORMER_SOURCES, content_hash, source_name
+from runtime.types import content_hash
 from trainer.data.sources import JudgedAttempt
 from trainer.runs import ResultFile, model_of, run_missing
 
@@ -36,15 +36,13 @@ class JudgedEvidence:
         self.attempts, self.engine, self.settings, self.sources = attempts, engine, settings, tuple(sources)
         config = {
             **model_of(engine),
-            "voice": adapter if engine.adapters else None,  # the stored name of earlier releases
+            "adapter": adapter if engine.adapters else None,
             "prompts": templates.all_versions(),
             "sources": self.sources,
             "asks": {source.name: source.asks for source in named(self.sources)},
             **settings.model_dump(include={"seed", "max_tokens", "context"}),
         }
-        folder = Path(settings.home) / "evaluations"
-        self.results = ResultFile(folder, "evidence", config)
-        self.results.rows = _of_first_release(folder, config) | self.results.rows
+        self.results = ResultFile(Path(settings.home) / "evaluations", "evidence", config)
 
     @property
     def work(self) -> list[tuple[str, list[JudgedAttempt]]]:
@@ -91,25 +89,3 @@ class JudgedEvidence:
     def _rows(self) -> Iterator[dict[str, Any]]:
         for key, _ in self.work:
             yield from self.results.rows[key]["attempts"]
-
-
-def _of_first_release(folder: Path, config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Results of the same work stored by the first release under its own names."""
-    stored = {name: former for former, name in FORMER_SOURCES.items()}
-    then = {name: value for name, value in config.items() if name not in ("sources", "asks")} | {
-        "asked": {"solutions": 4, "programs": 2, "completions": 4},
-        "panel": [stored.get(name, name) for name in config["sources"]],
-        **({"voters": config["asks"]["vote"]} if "vote" in config["sources"] else {}),
-    }
-    if not ResultFile.folder_of(folder, "hearing", then).exists():
-        return {}
-    rows = ResultFile(folder, "hearing", then).rows
-    return {key: {"attempts": [_renamed(one) for one in row["heard"]]} for key, row in rows.items()}
-
-
-def _renamed(row: dict[str, Any]) -> dict[str, Any]:
-    """A stored row of the first release in today's format."""
-    if "error" in row:
-        return row
-    seconds = {source_name(name): spent for name, spent in row["seconds"].items()}
-    return {"findings": row["testimony"], "seconds": seconds}

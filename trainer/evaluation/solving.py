@@ -1,6 +1,6 @@
 """How often problems are solved in each mode, on the same problems, and at what cost.
 
-    python -m trainer evaluate --problems FILE.jsonl --mode plain,critic,oracle
+    python -m trainer evaluate --problems FILE.jsonl --mode direct,critic,oracle
 
 Problems are solved as in the app (`runtime.solving.loop.converse`), as many at once as the engine decodes together. The
 run is resumable, and every run is stored in its directory. The mode "oracle" exists only here: its critic knows whether

@@ -2,8 +2,8 @@
 
     python -m trainer retrain --base smollm2-135m --minutes 5
 
-lessons -> tuning -> GGUF adapter -> weights fitted on attempts kept apart -> adapter and bare base measured on the same
-held-out attempts -> the gate. Every stage is the one that can be called alone; what is done is not done again.
+examples -> tuning -> GGUF adapter -> weights fitted on attempts kept apart -> adapter and bare base measured on the
+same held-out attempts -> the gate. Every stage is the one that can be called alone; what is done is not done again.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from runtime.models import adapters, catalogue
 from runtime.models.adapter_cards import DataSource, Figure, read_card
 from runtime.settings import Settings
 from runtime.types import Depth, content_hash
-from trainer.data.examples import Sources, generated, judged_row, write_lessons
+from trainer.data.examples.critic import Sources, examples_folder, generated, judged_row, write_examples
 from trainer.data.sources import JudgedAttempt, read_judged
 from trainer.evaluation import critic
 from trainer.evaluation.calibrate import cautious, fit_panels
@@ -53,7 +53,7 @@ FITTED = 200
 TEST_SEED = 3
 """Of the generated held-out attempts: always the same ones."""
 CANNOT = (
-    "It judges school word problems; algebra, geometry and proofs were not among its lessons.",
+    "It judges school word problems; algebra, geometry and proofs were not among its training examples.",
     "It was tuned on English attempts; how it judges Chinese ones was not measured.",
     "Errors of understanding are found less often than slips of calculation.",
 )
@@ -92,17 +92,17 @@ class Retraining:
         self.plan, self.settings = plan, settings.with_(model=plan.base, context=CONTEXT)
         self.gguf = catalogue.resolve(self.settings)
         files = [sha256_of(file) for file in plan.sources.files]
-        self.lessons = settings.home / "lessons" / content_hash(repr(plan.sources), *files)
+        self.examples = examples_folder(settings) / content_hash(repr(plan.sources), *files)
 
     @cached_property
     def recipe(self) -> Recipe:
         path, changes = RECIPES / f"critic-{self.plan.base}.yaml", dict(self.plan.changes)
-        recipe = read_recipe(path, self.lessons, minutes=self.plan.minutes, limit=self.plan.limit, **changes)
+        recipe = read_recipe(path, self.examples, minutes=self.plan.minutes, limit=self.plan.limit, **changes)
         return self._going_on(recipe, self._in_use) if self.plan.go_on and self._in_use else recipe
 
     def _going_on(self, recipe: Recipe, adapter: Path) -> Recipe:
         """From an adapter on: its form and size, and a lower rate, which keeps what it knows."""
-        start = self.lessons / f"start-{adapter.stem}"
+        start = self.examples / f"start-{adapter.stem}"
         config = to_peft(adapter, base_folder(recipe.base, self.settings), start)
         changes = {
             "init": start,
@@ -116,9 +116,9 @@ class Retraining:
 
     def run(self, report: Report) -> Iterator[str]:
         """Tells of every stage when it is over; the last line is the gate's verdict."""
-        self.stages.begin("lessons")
+        self.stages.begin("examples")
         learned = self._learned()
-        yield f"{sum(sum(kinds.values()) for kinds in learned.values())} lessons in {self.lessons}"
+        yield f"{sum(sum(kinds.values()) for kinds in learned.values())} examples in {self.examples}"
         run = Run(self.recipe, self.settings)
         self.stages.begin("tuning", folder=str(run.folder), minutes=self.plan.minutes)
 
@@ -172,9 +172,9 @@ class Retraining:
         return adapters.open_adapter(adapters.named_base(base, self.settings), ROLE, now, self.settings).path
 
     def _learned(self) -> dict[str, dict[str, int]]:
-        done = self.lessons / "report.json"
+        done = self.examples / "report.json"
         if not done.exists():
-            report = write_lessons(self.plan.sources, self.lessons)
+            report = write_examples(self.plan.sources, self.examples)
             write_whole(done, json.dumps(report, indent=1))
         return json.loads(done.read_text("utf-8"))["learned"]
 
@@ -184,7 +184,7 @@ class Retraining:
 
     @property
     def _held_out(self) -> dict[str, Path]:
-        made = self.lessons / f"test-{self.plan.test}.jsonl"
+        made = self.examples / f"test-{self.plan.test}.jsonl"
         if not made.exists():
             rows = (judged_row(attempt) for attempt in generated(self.plan.test, TEST_SEED, "test"))
             write_whole(made, (json.dumps(row) + "\n" for row in rows))
@@ -195,7 +195,7 @@ class Retraining:
         place.mkdir(exist_ok=True)
         engine = engines.open_engine(self.settings, PARALLEL, batches=True, files=files)
         try:
-            apart = read_judged(self.lessons / "fit.jsonl", FITTED)
+            apart = read_judged(self.examples / "fit.jsonl", FITTED)
             fitted = self._collected(engine, apart, files, self.plan.evidence)
             found = fit_panels(fitted.attempts, fitted.findings(), fitted.sources, fitted.has_adapter)
             weights = {name: cautious(one) for name, one in found.items()}
@@ -231,7 +231,7 @@ class Retraining:
         self, sha256: str, tuned: dict[str, Any], learned: dict[str, dict[str, int]], reports: dict[str, Measured]
     ) -> dict:
         depths: tuple[Depth, ...] = ("quick", "deep")
-        # Lessons are read in a random order, so what there was no time for is missing from all sources alike.
+        # Examples are read in a random order, so what there was no time for is missing from all sources alike.
         present = {name: sum(kinds.values()) for name, kinds in learned.items()}
         read = min(tuned["rows"], tuned["steps"] * self.recipe.batch) / sum(present.values())
         kept = {name: reports["adapter"].weights[name] for name in depths if name in reports["adapter"].weights}

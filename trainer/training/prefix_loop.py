@@ -46,7 +46,7 @@ class Tuning:
         # Half precision is enough to compute with and too coarse to sum small changes in.
         self.masters = [p.detach().float().clone().requires_grad_() for p in self.parameters]
         self.optimizer = torch.optim.AdamW(self.masters, lr=recipe.learning_rate, betas=(0.9, 0.99), weight_decay=0.0)
-        self.plan = batches(examples, recipe.batch, recipe.epochs, recipe.seed)
+        self.schedule = batches(examples, recipe.batch, recipe.epochs, recipe.seed)
         self.kept: dict[tuple[int, ...], Kept] = {}
         self.done, self.record = 0, Record(folder)
         self._resume()
@@ -55,23 +55,23 @@ class Tuning:
 
     @property
     def finished(self) -> bool:
-        return self.done == len(self.plan)
+        return self.done == len(self.schedule)
 
     @property
     def time_share(self) -> float:
         """How much of the time that the recipe gives is used up."""
-        return self.elapsed / (60 * self.recipe.minutes) if self.recipe.minutes else 0.0
+        return self.recipe.time_share(self.elapsed)
 
     def run(self) -> Iterator[Progress]:
         """Learn what was not learned yet, as long as there is time; yields after every step."""
         self.model.train()
         while not self.finished and self.time_share < 1:
-            started, chosen = time.monotonic(), self.plan[self.done]
+            started, chosen = time.monotonic(), self.schedule[self.done]
             value, tokens = self._step(chosen)
             self.done += 1
             seconds = time.monotonic() - started
             self.elapsed += seconds
-            progress = Progress(self.done, len(self.plan), value, len(chosen), tokens, seconds, self.elapsed)
+            progress = Progress(self.done, len(self.schedule), value, len(chosen), tokens, seconds, self.elapsed)
             stops = self.done % self.recipe.save_every == 0 or self.finished or self.time_share >= 1
             if stops:
                 progress = self._looked_at(progress)
@@ -100,7 +100,7 @@ class Tuning:
             master.grad = parameter.grad.float()
             parameter.grad = None
         torch.nn.utils.clip_grad_norm_(self.masters, 1.0)
-        share = share_of_rate(self.done, len(self.plan), self.recipe.warm_up, self.time_share)
+        share = share_of_rate(self.done, len(self.schedule), self.recipe.warm_up, self.time_share)
         for group in self.optimizer.param_groups:
             group["lr"] = self.recipe.learning_rate * share
         self.optimizer.step()

@@ -15,7 +15,7 @@ WINDOW = 20
 """Steps over which is averaged."""
 
 
-class Bar:
+class ProgressBar:
     """Told of every step (`Run.run(bar)`), it shows them on stderr until it is closed."""
 
     def __init__(self, title: str, minutes: float | None = None) -> None:
@@ -24,7 +24,7 @@ class Bar:
         columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[told]}")
         self._bar, self._task = RichProgress(*columns, console=Console(stderr=True)), None
 
-    def __enter__(self) -> Bar:
+    def __enter__(self) -> ProgressBar:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from runtime.errors import SoliloquyError
 from runtime.models.adapter_cards import with_role
@@ -32,7 +32,7 @@ class Recipe(Value):
     """Folder of an adapter to start from, of the same base, rank and targets."""
     limit: int | None = Field(None, ge=1)
     """Only the first rows, all files counted together."""
-    loop: Literal["prefixed", "trl"] = "prefixed"
+    loop: Literal["prefix", "trl"] = "prefix"
     form: Literal["activated", "plain"] = "activated"
     packing: bool = False
     """Put the rows of a batch behind each other and not side by side: saves padding, and pays with flash attention
@@ -61,11 +61,21 @@ class Recipe(Value):
     """Steps between two checkpoints."""
     seed: int = 0
 
+    @field_validator("loop", mode="before")
+    @classmethod
+    def _loop(cls, name: Any) -> Any:
+        """Recipes of earlier releases say `prefixed`."""
+        return "prefix" if name == "prefixed" else name
+
     @model_validator(mode="after")
     def _packing_fits(self) -> Recipe:
-        if self.packing and (self.form == "activated" or self.loop == "prefixed"):
+        if self.packing and (self.form == "activated" or self.loop == "prefix"):
             raise ValueError("packing needs form: plain and loop: trl")
         return self
+
+    def time_share(self, elapsed: float) -> float:
+        """How much of `minutes` these seconds are; 0 where no time is set."""
+        return elapsed / (60 * self.minutes) if self.minutes else 0.0
 
 
 def read_recipe(path: Path, data: Path, **changes: object) -> Recipe:

@@ -39,7 +39,7 @@ DEV_ROWS = 64
 
 
 @dataclass(frozen=True)
-class Lessons:
+class TrainingSet:
     """Rows as tokens, and how many were of no use."""
 
     examples: list[Example]
@@ -59,7 +59,7 @@ class Run:
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         decides = {
             **recipe.model_dump(mode="json", exclude=_INCIDENTAL),
-            "voice": recipe.role,
+            **_as_first_named(recipe),
             **_contents(recipe, self.base),
         }
         self.folder = folder_of(settings.home, "adapters", once="voices") / content_hash(
@@ -98,7 +98,7 @@ class Run:
         return Encoder(Chat(self.tokenizer, self.recipe.base), self.recipe.form)
 
     @cached_property
-    def lessons(self) -> Lessons:
+    def training_set(self) -> TrainingSet:
         """All rows to learn from."""
         return self._read(self.recipe.data, self.recipe.limit)
 
@@ -106,17 +106,17 @@ class Run:
         """Tune, telling of every step; returns what `run.json` holds. A run that was done is not done again."""
         if self.summary and self.summary["finished"]:
             return self.summary
-        examples = self.lessons.examples
-        if not examples:
+        rows = self.training_set
+        if not rows.examples:
             raise RecipeError(
-                f"None of the rows can be learned from: {self.lessons.too_long} are longer than {self.recipe.longest} "
-                f"tokens (`longest`), {self.lessons.nothing_to_learn} have nothing to learn."
+                f"None of the rows can be learned from: {rows.too_long} are longer than {self.recipe.longest} tokens "
+                f"(`longest`), {rows.nothing_to_learn} have nothing to learn."
             )
         self.folder.mkdir(parents=True, exist_ok=True)
         write_whole(self.folder / "config.json", self.recipe.model_dump_json(indent=2))
         dev = self._read([self.recipe.dev], DEV_ROWS).examples if self.recipe.dev else []
-        loop = self._with_trl if self.recipe.loop == "trl" else self._prefixed
-        summary = self._summary(loop(examples, dev, report))
+        loop = self._with_trl if self.recipe.loop == "trl" else self._with_prefixes
+        summary = self._summary(loop(rows.examples, dev, report))
         write_whole(self.folder / "run.json", json.dumps(summary, indent=1, ensure_ascii=False))
         return summary
 
@@ -128,7 +128,7 @@ class Run:
 
     # The two loops. Both leave the adapter in its folder and say whether all rows were read.
 
-    def _prefixed(self, examples: list[Example], dev: list[Example], report: Report) -> bool:
+    def _with_prefixes(self, examples: list[Example], dev: list[Example], report: Report) -> bool:
         model = open_for_tuning(self.base.as_posix(), self.recipe, self.device)
         tuning = Tuning(model, examples, self.recipe, self.folder, self.pad, dev)
         with closing(tuning.run()) as steps:  # if the report ends it, what was learned is saved
@@ -146,7 +146,7 @@ class Run:
         save_adapter(model, self.adapter, invocation)
         return finished
 
-    def _read(self, files: tuple[Path, ...] | list[Path], limit: int | None) -> Lessons:
+    def _read(self, files: tuple[Path, ...] | list[Path], limit: int | None) -> TrainingSet:
         examples, too_long, empty = [], 0, 0
         for number, row in enumerate(islice(chain.from_iterable(map(read_rows, files)), limit), 1):
             try:
@@ -159,7 +159,7 @@ class Run:
                 empty += 1
             else:
                 examples.append(example)
-        return Lessons(examples, too_long, empty)
+        return TrainingSet(examples, too_long, empty)
 
     def _summary(self, finished: bool) -> dict[str, Any]:
         steps = Record(self.folder).read()
@@ -169,10 +169,10 @@ class Run:
             "base": self.base.as_posix(),
             "adapter": self.adapter.as_posix(),
             "finished": finished,
-            "rows": len(self.lessons.examples),
-            "too_long": self.lessons.too_long,
-            "nothing_to_learn": self.lessons.nothing_to_learn,
-            "learned_tokens": self.lessons.learned_tokens,
+            "rows": len(self.training_set.examples),
+            "too_long": self.training_set.too_long,
+            "nothing_to_learn": self.training_set.nothing_to_learn,
+            "learned_tokens": self.training_set.learned_tokens,
             "steps": len(steps),
             "seconds": round(seconds, 1),
             "tokens_per_second": round(tokens / seconds, 1),
@@ -186,8 +186,13 @@ class Run:
 
 
 _INCIDENTAL = {"role", "base", "data", "dev", "init", "minutes", "save_every", "keep_prefixes"}
-"""What does not change the adapter, and what is counted otherwise: files by their contents, the role under the key
-`voice` of earlier releases, so that their runs go on."""
+"""What does not change the adapter, and what is counted otherwise: files by their contents, the role by its former
+name."""
+
+
+def _as_first_named(recipe: Recipe) -> dict[str, str]:
+    """Entries by the names and values of the first release, so that its runs go on."""
+    return {"voice": recipe.role, "loop": "prefixed" if recipe.loop == "prefix" else recipe.loop}
 
 
 def _base(recipe: Recipe, settings: Settings) -> Path:

@@ -30,6 +30,7 @@ from runtime.models.adapters import BaseModel, Current
 from runtime.models.gguf_header import read_header
 from runtime.problems.json_rows import Row, RowError, read_rows
 from runtime.settings import Settings
+from runtime.types import mode_name
 from trainer.evaluation.calibrate import cautious
 from trainer.weights.gate import Candidate, Outcome, Verdict, figures_of, judge
 
@@ -123,8 +124,8 @@ def _put(candidate: Candidate, options: Options, verdict: Verdict, folder: Path,
 
 
 def add_depths(path: Path, fitted: Mapping[str, Aggregation]) -> list[str]:
-    """Add to a promoted adapter's card the rules of depths it lacks; return their names. Rules that the gate measured
-    are kept. Raises AdapterError."""
+    """Give a promoted adapter the weights of the depths that its card has none for yet, and name these. Those that the
+    gate looked at stay. Raises AdapterError."""
     card = read_card(path)
     new = {
         depth: cautious(fitted[depth]).model_dump()
@@ -140,8 +141,8 @@ def add_depths(path: Path, fitted: Mapping[str, Aggregation]) -> list[str]:
 # Reading results
 
 
-MODE_OF = {"actor": "plain", "selftalk": "selftalk"}
-"""The mode of `trainer evaluate` that measures a role."""
+MODE_OF = {"actor": "direct", "selftalk": "selftalk"}
+"""The mode of `trainer evaluate` that tells how good an adapter is in its role."""
 
 
 def read_outcomes(path: Path, role: str) -> dict[str, Outcome]:
@@ -170,7 +171,8 @@ def _outcome(row: Row) -> tuple[str | None, str, Outcome]:
     if not isinstance(right, bool):
         raise ValueError(f"{right!r} is neither true nor false")
     wrong = next((row[name] is not None for name in _FIRST_ERROR if name in row), None)
-    return row.get("mode"), str(row["key"]), Outcome(right, wrong)
+    mode, slash, problem = str(row["key"]).partition("/")  # of results by mode, else the key is all there is
+    return mode_name(row.get("mode")), mode_name(mode) + slash + problem, Outcome(right, wrong)
 
 
 def read_draft(path: Path, gguf: Path, base: BaseModel, role: str) -> AdapterCard:

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 from runtime.critic.evidence import arithmetic, programs, rollouts, solutions, surprisal, verdict, vote
 from runtime.critic.evidence.source import Findings, Source, StepEvidence
 from runtime.prompts.critic_turn import judged
-from runtime.types import Depth, Problem, Trajectory, source_name
+from runtime.types import Depth, Problem, Trajectory
 
 SOURCES: tuple[Source, ...] = (
     arithmetic.SOURCE,
@@ -60,10 +60,8 @@ def to_json(findings: Findings) -> dict[str, Any]:
 
 
 def from_json(written: dict[str, Any]) -> dict[str, Any]:
-    """What `to_json` was given, by this release or the one before it. Raises ValidationError, KeyError."""
-    names = {_FORMER_FIELDS.get(name, source_name(name)): value for name, value in written.items()}
-    return {name: _ADAPTERS[name].validate_python(value) for name, value in names.items() if value}
+    """What `to_json` was given. Raises ValidationError, KeyError."""
+    return {name: _ADAPTERS[name].validate_python(value) for name, value in written.items() if value}
 
 
 _ADAPTERS = {source.name: TypeAdapter(source.kind) for source in SOURCES if source.collect}
-_FORMER_FIELDS = {"log_odds": "verdict", "surprises": "surprisal", "reaches": "rollouts"}

@@ -26,8 +26,8 @@ function showWhy(row) {
   if (!open || reasons.dataset.shown === wanted) return;
   reasons.dataset.shown = wanted;
   reasons.replaceChildren(
-    ...row.why.map(({ said, note }) => {
-      const reason = make("li", "sq-why-said", {}, said + " ");
+    ...row.why.map(({ text, note }) => {
+      const reason = make("li", "sq-why-text", {}, text + " ");
       if (note) putHtml(reason.appendChild(make("span", "sq-why-note")), note);
       return reason;
     }),

@@ -63,7 +63,7 @@ class TrainTab:
             self.halt = say(gr.Button, {"value": "train.stop"}, interactive=False, elem_classes="sq-plain")
             self.resume = say(gr.Button, {"value": "train.resume"}, interactive=False, elem_classes="sq-plain")
             self.look = say(gr.Button, {"value": "train.preview"}, elem_classes="sq-plain")
-        self.lessons = gr.HTML(elem_classes="sq-train", **BARE)
+        self.examples = gr.HTML(elem_classes="sq-train", **BARE)
 
     def wire(self) -> None:
         self.tab.select(self.show, None, self.painted, **AT_ONCE)
@@ -71,7 +71,7 @@ class TrainTab:
         self.start.click(self.begin, [self.base, self.minutes], self.painted, **AT_ONCE)
         self.halt.click(self.end, None, self.painted, **AT_ONCE)
         self.resume.click(self.go_on, None, self.painted, **AT_ONCE)
-        self.look.click(self.preview, None, [self.lessons], **{**AT_ONCE, "show_progress": "minimal"})
+        self.look.click(self.preview, None, [self.examples], **{**AT_ONCE, "show_progress": "minimal"})
         with_model = [*self.painted, self.page.model_line, self.page.clock]
         self.use.click(self.choose, None, with_model, **AT_ONCE)
         self.back.click(self.go_back, None, with_model, **AT_ONCE)
@@ -129,7 +129,7 @@ class TrainTab:
         with self.page.in_studio(request) as desk:
             found = training.readiness(desk.log, self.page.settings) if desk.log else None
             rows = training.preview(desk.log) if found and found.wrong else []
-            return train_view.lessons(rows, desk.language)
+            return train_view.examples(rows, desk.language)
 
     def choose(self, request: gr.Request) -> dict[Any, Any]:
         """Use the version that the newest run made."""

@@ -1,4 +1,4 @@
-"""Whether a run is worth beginning: what people said so far, what is installed, and how a lesson looks."""
+"""Whether a run is worth beginning: what people said so far, what is installed, and how a training example looks."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ NEEDED = 50
 """Ratings with consent; from fewer an adapter learns whims."""
 PACKAGES = ("torch", "peft", "transformers")
 PATIENCE = 120
-"""Seconds that the making of lessons may take before it is given up."""
+"""Seconds that making training examples may take before it is given up."""
 
 Missing = Literal["packages", "base", "ratings", "errors"]
 
 
 class PreviewError(SoliloquyError):
-    """Lessons could not be made; the text is the trainer's."""
+    """Training examples could not be made; the text is the trainer's."""
 
 
 @dataclass(frozen=True)
@@ -90,21 +90,21 @@ def write_judged(log: SessionLog, file: Path) -> int:
 
 
 def preview(log: SessionLog, limit: int = 5) -> list[dict[str, Any]]:
-    """The first lessons that would be made of what people judged, row by row as they are learned. Raises
+    """The first examples that would be made of what people judged, row by row as they are learned. Raises
     PreviewError."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         write_judged(log, folder / "judged.jsonl")
-        command = [sys.executable, "-m", "trainer", "lessons", "--generated", "0"]
+        command = [sys.executable, "-m", "trainer", "examples", "--generated", "0"]
         command += ["--collected", str(folder / "judged.jsonl"), "--out", str(folder)]
         try:
             done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)
         except (OSError, subprocess.TimeoutExpired) as error:
             raise PreviewError(
-                f"Lessons could not be made ({error}). Try again when the machine is less busy."
+                f"Training examples could not be made ({error}). Try again when the machine is less busy."
             ) from error
         if done.returncode:
             last = (done.stderr.strip() or "it ended without a word").splitlines()[-1]
-            raise PreviewError(f"Lessons could not be made: {last.removeprefix('Error: ')}")
+            raise PreviewError(f"Training examples could not be made: {last.removeprefix('Error: ')}")
         lines = (folder / "critic.jsonl").read_text("utf-8").splitlines()
         return [json.loads(line) for line in lines[:limit]]

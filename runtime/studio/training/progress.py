@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 State = Literal["running", "stopping", "stopped", "broken", "failed", "over"]
-STAGES = ("lessons", "tuning", "adapter", "measuring", "gate")
+STAGES = ("examples", "tuning", "adapter", "measuring", "gate")
 STAGES_FILE, STEPS_FILE, STOP_FILE = "stages.jsonl", "progress.jsonl", "stop"
 RECENT = 20
 """Steps whose mean time tells how long the others will take."""
@@ -83,11 +83,14 @@ def read_standing(folder: Path, alive: bool) -> Standing:
     )
 
 
+_FORMER = {"voice": "adapter", "lessons": "examples"}
+
+
 def _renamed(row: dict[str, Any]) -> dict[str, Any]:
-    """A line as this release writes it: earlier ones say `voice` for the adapter."""
-    row = {name: "adapter" if value == "voice" else value for name, value in row.items()}
+    """A line as this release writes it: earlier ones say `voice` for the adapter and `lessons` for the examples."""
+    row = {name: _FORMER.get(value, value) if isinstance(value, str) else value for name, value in row.items()}
     if isinstance(figures := row.get("figures"), dict):
-        row["figures"] = {"adapter" if who == "voice" else who: figure for who, figure in figures.items()}
+        row["figures"] = {_FORMER.get(who, who): figure for who, figure in figures.items()}
     return row
 
 

@@ -29,7 +29,7 @@ from runtime.types import Value
 
 LAST_LINES = 20
 FRESH_LEAST, FRESH_TIMES = 200, 4
-"""Lessons from fresh problems beside what people judged, so that the adapter forgets nothing."""
+"""Attempts at fresh problems beside what people judged, so that the adapter forgets nothing."""
 _lock = Lock()
 
 

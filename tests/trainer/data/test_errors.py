@@ -16,10 +16,10 @@ from runtime.problems.worked import Quantity, Worked, WorkedStep
 from runtime.types import Problem
 from trainer.data.errors import WEIGHTS, InjectionError, explain_right, inject, inject_random, structural_verdicts
 from trainer.data.errors.formulas import parse, used, write
-from trainer.data.gsm8k import worked_from_marks
+from trainer.data.gsm8k import worked_from_gsm8k
 
 KINDS = ("calculation", "logical", "accumulation", "unrelated", "other")
-MARKED = [
+ANNOTATED = [
     (
         "Rosa picked 36 apples on Monday and half as many on Tuesday. She gave 12 apples away. How many are left?",
         "On Tuesday she picked 36/2 = <<36/2=18>>18 apples.\nIn all she picked 36+18 = <<36+18=54>>54 apples.\n"
@@ -82,8 +82,8 @@ def _worked(text: str, given: tuple[str, ...], formulas: tuple[str, ...], steps:
 
 @cache
 def problems() -> tuple[Worked, ...]:
-    """Twelve: eight from GSM8K solutions, four made by hand."""
-    marked = [worked_from_marks(Problem(text=text, answer=answer), told) for text, told, answer in MARKED]
+    """Twelve: eight from marks, four made by hand."""
+    annotated = [worked_from_gsm8k(Problem(text=text, answer=answer), told) for text, told, answer in ANNOTATED]
     by_hand = [
         _worked(
             "Noor has 24 red and 36 blue beads. She shares them among 5 friends and 30 cups. How many for each friend?",
@@ -111,7 +111,7 @@ def problems() -> tuple[Worked, ...]:
             ("The nuts cost {=4} dollars.", "The cakes cost {=5} dollars.", "Eva pays {=6} dollars."),
         ),
     ]
-    return (*marked, *by_hand)
+    return (*annotated, *by_hand)
 
 
 @cache

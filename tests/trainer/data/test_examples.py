@@ -1,4 +1,4 @@
-"""Training examples for the critic's adapter: they equal the runtime's prompts, and half of the attempts are right."""
+"""Training examples for the critic: it learns what it will be asked, and right attempts are half of them."""
 
 import json
 
@@ -10,16 +10,16 @@ from runtime.prompts.critic_turn import judged, put_to_critic, verdict_parts, ve
 from runtime.text import language_of
 from runtime.types import Problem
 from trainer.data.critiques.records import CritiqueRecord, Origins, Path, Record, RecordProblem, RecordStep, to_json
-from trainer.data.examples import (
+from trainer.data.examples.critic import (
     EXPLANATION,
     Sources,
     critic_row,
     generated,
+    gsm8k,
     judged_row,
-    marked,
     mixed,
     recorded,
-    write_lessons,
+    write_examples,
 )
 from trainer.data.rows import Encoder, read_rows
 from trainer.data.sources import JudgedAttempt, read_judged
@@ -39,7 +39,7 @@ ATTEMPTS = {
     "in Chinese": JudgedAttempt(CHINESE, ("3 × 4 = 12", "12 - 5 = 7"), 1, answer="7", explanation="书也要付钱。"),
 }
 each_attempt = pytest.mark.parametrize("attempt", ATTEMPTS.values(), ids=ATTEMPTS)
-MARKS = [
+ANNOTATED = [
     ("Sam has 3 bags of 8 nuts and eats 5. How many are left?", "He has 3*8=<<3*8=24>>24.\n24-5=<<24-5=19>>19.", "19"),
     ("Eva has 4 bags of 7 nuts and eats 6. How many are left?", "She has 4*7=<<4*7=28>>28.\n28-6=<<28-6=22>>22.", "22"),
     ("Kim has 9 bags of 6 nuts and eats 7. How many are left?", "Kim has 9*6=<<9*6=54>>54.\n54-7=<<54-7=47>>47.", "47"),
@@ -60,8 +60,8 @@ def up_to_verdicts(attempt):
         read += text
 
 
-def write_marks(folder, rows=MARKS):
-    path = folder / "marked.jsonl"
+def write_gsm8k(folder, rows=ANNOTATED):
+    path = folder / "gsm8k.jsonl"
     lines = [
         {"question": question, "solution": solution, "answer": answer, "source": "people", "licence": "MIT"}
         for question, solution, answer in rows
@@ -161,13 +161,13 @@ def test_the_same_seed_makes_the_same_attempts():
 
 
 def test_human_solutions_are_used_once_right_or_with_an_inserted_error(tmp_path):
-    unmarked = ("How many are 2 and 2?", "It is 4.", "4")
+    bare = ("How many are 2 and 2?", "It is 4.", "4")
     wrong_mark = ("Sam has 3 bags of 8. How many?", "Sam has 3*8=<<3*8=25>>25.", "25")
-    attempts = list(marked(write_marks(tmp_path, [*MARKS, unmarked, wrong_mark]), seed=1))
-    assert sorted(a.problem.text for a in attempts) == sorted(question for question, _, _ in MARKS)
+    attempts = list(gsm8k(write_gsm8k(tmp_path, [*ANNOTATED, bare, wrong_mark]), seed=1))
+    assert sorted(a.problem.text for a in attempts) == sorted(question for question, _, _ in ANNOTATED)
     assert [a.first_error is None for a in attempts] == [True, False, True, False]
     assert {(a.problem.source, a.problem.licence) for a in attempts} == {("people", "MIT")}
-    assert len(list(marked(write_marks(tmp_path), seed=1, limit=3))) == 3
+    assert len(list(gsm8k(write_gsm8k(tmp_path), seed=1, limit=3))) == 3
 
 
 def test_the_first_error_of_a_record_comes_from_a_usable_critique(tmp_path):
@@ -218,19 +218,19 @@ def test_every_attempt_is_used_once_in_an_order_given_by_the_seed():
 
 
 def test_examples_are_split_by_problem_and_held_out_problems_left_out(tmp_path, monkeypatch):
-    monkeypatch.setattr("trainer.data.examples.FITTED_FROM", 0)
+    monkeypatch.setattr("trainer.data.examples.critic.FITTED_FROM", 0)
     held_out = tmp_path / "held_out.jsonl"
-    held_out.write_text(json.dumps({"question": MARKS[0][0], "answer": "19"}) + "\n", "utf-8")
-    sources = Sources(generated=120, marked=write_marks(tmp_path), held_out=(held_out,), seed=2)
-    report = write_lessons(sources, tmp_path / "lessons")
-    learned, watched = (list(read_rows(tmp_path / "lessons" / name)) for name in ("critic.jsonl", "dev.jsonl"))
-    fitted = read_judged(tmp_path / "lessons" / "fit.jsonl")
+    held_out.write_text(json.dumps({"question": ANNOTATED[0][0], "answer": "19"}) + "\n", "utf-8")
+    sources = Sources(generated=120, gsm8k=write_gsm8k(tmp_path), held_out=(held_out,), seed=2)
+    report = write_examples(sources, tmp_path / "examples")
+    learned, watched = (list(read_rows(tmp_path / "examples" / name)) for name in ("critic.jsonl", "dev.jsonl"))
+    fitted = read_judged(tmp_path / "examples" / "fit.jsonl")
     assert [critic_row(attempt) for attempt in fitted] == watched
-    assert len(learned) + len(watched) == 120 + len(MARKS) - 1
+    assert len(learned) + len(watched) == 120 + len(ANNOTATED) - 1
     assert 0 < len(watched) < 20
     asked = [{row.messages[1]["content"] for row in rows} for rows in (learned, watched)]
     assert not asked[0] & asked[1]
-    assert not any(MARKS[0][0] in text for text in asked[0] | asked[1])
+    assert not any(ANNOTATED[0][0] in text for text in asked[0] | asked[1])
     counts = [sum(sum(kinds.values()) for kinds in report[part].values()) for part in ("learned", "kept apart")]
     assert counts == [len(learned), len(watched)]
     assert report["held out"]

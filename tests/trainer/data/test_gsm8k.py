@@ -8,7 +8,7 @@ import pytest
 
 from runtime.checks import arithmetic
 from runtime.types import Problem
-from trainer.data.gsm8k import worked_from_marks
+from trainer.data.gsm8k import worked_from_gsm8k
 
 READ = [
     (
@@ -65,7 +65,7 @@ IN_DOUBT = {
 
 @pytest.mark.parametrize(("question", "solution", "answer", "lines"), READ, ids=[row[0][:20] for row in READ])
 def test_a_gsm8k_solution_is_read_as_written(question, solution, answer, lines):
-    worked = worked_from_marks(Problem(text=question, answer=answer), solution)
+    worked = worked_from_gsm8k(Problem(text=question, answer=answer), solution)
     if lines is None:
         assert worked is None
         return
@@ -77,12 +77,12 @@ def test_a_gsm8k_solution_is_read_as_written(question, solution, answer, lines):
 @pytest.mark.parametrize("reason", IN_DOUBT)
 def test_ambiguous_solutions_are_skipped(reason):
     question, solution, answer = IN_DOUBT[reason]
-    assert worked_from_marks(Problem(text=question, answer=answer), solution) is None
+    assert worked_from_gsm8k(Problem(text=question, answer=answer), solution) is None
 
 
 def test_a_changed_result_is_carried_into_every_later_line():
     question, solution, answer, _ = READ[2]
-    worked = worked_from_marks(Problem(text=question, answer=answer), solution)
+    worked = worked_from_gsm8k(Problem(text=question, answer=answer), solution)
     made = worked.steps[0].makes
     wrong = worked.quantities[made].model_copy(update={"value": Fraction(14)})
     assert worked.changed({made: wrong}).lines == (

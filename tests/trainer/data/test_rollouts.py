@@ -8,9 +8,9 @@ from runtime import settings
 from runtime.engines.scripted import ScriptedEngine
 from runtime.search.solutions import Solution
 from runtime.types import Problem
-from trainer.data.examples import drawn
-from trainer.data.first_error import placed
-from trainer.data.rollouts import Drawing
+from trainer.data.examples.critic import rollouts
+from trainer.data.first_error import with_first_error
+from trainer.data.rollouts import Rollouts
 from trainer.data.sources import GradedAttempt, RowError
 
 RIGHT, WRONG = "2 + 2 = 4\nThe answer is 4.", "2 + 2 = 5\nThe answer is 5."
@@ -18,14 +18,14 @@ LUCKY = "2 + 2 = 5, and one less is right.\nThe answer is 4."
 PROBLEMS = [Problem(text=f"What is two and two, number {i}?", answer="4", source="own") for i in range(2)]
 
 
-def drawing(replies, problems=PROBLEMS, n=2):
+def sampled(replies, problems=PROBLEMS, n=2):
     engine = ScriptedEngine(replies)
     engine.parallel = 1  # so that the replies come in the order of the problems
-    return Drawing(problems, engine, settings.load(), n, 0.8)
+    return Rollouts(problems, engine, settings.load(), n, 0.8)
 
 
 def test_rollouts_are_graded_and_keep_the_order_of_the_problems():
-    made = drawing([RIGHT, WRONG, WRONG, RIGHT])
+    made = sampled([RIGHT, WRONG, WRONG, RIGHT])
     list(made.run())
     rows = list(made.rows())
     assert [row["correct"] for row in rows] == [True, False, False, True]
@@ -34,25 +34,25 @@ def test_rollouts_are_graded_and_keep_the_order_of_the_problems():
 
 
 def test_a_finished_rollout_is_not_sampled_again():
-    list(drawing([RIGHT, WRONG], PROBLEMS[:1]).run())
-    again = drawing([], PROBLEMS[:1])
+    list(sampled([RIGHT, WRONG], PROBLEMS[:1]).run())
+    again = sampled([], PROBLEMS[:1])
     list(again.run())
     assert again.engine.calls == []
     assert len(list(again.rows())) == 2
 
 
 def test_problems_solved_sometimes_are_listed():
-    made = drawing([RIGHT, WRONG, WRONG, WRONG])
+    made = sampled([RIGHT, WRONG, WRONG, WRONG])
     list(made.run())
     assert made.sometimes == PROBLEMS[:1]
 
 
 def test_a_critic_learns_from_right_attempts_without_a_false_equation(tmp_path):
-    made = drawing([RIGHT, WRONG, LUCKY, RIGHT])
+    made = sampled([RIGHT, WRONG, LUCKY, RIGHT])
     list(made.run())
     file = tmp_path / "attempts.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row in made.rows()))
-    learned = list(drawn(file))
+    learned = list(rollouts(file))
     assert [attempt.problem.text for attempt in learned] == [problem.text for problem in PROBLEMS]
     assert all(attempt.first_error is None and attempt.problem.source == "own attempts" for attempt in learned)
 
@@ -82,7 +82,7 @@ def test_a_known_solution_locates_the_first_error_of_a_wrong_attempt(attempts, l
     answers = [(steps, "14" if steps in RIGHT_ANSWER else "9") for steps in attempts]
     graded = [GradedAttempt(STORY, steps, answer, answer == "14") for steps, answer in answers]
     way = Solution("4 × 3 = 12\n12 + 2 = 14", "14")
-    assert [(one.steps, one.first_error) for one in placed(graded, way)] == learned
+    assert [(one.steps, one.first_error) for one in with_first_error(graded, way)] == learned
 
 
 @pytest.mark.parametrize(
@@ -92,4 +92,4 @@ def test_a_bad_row_of_rollouts_is_named(tmp_path, row):
     file = tmp_path / "attempts.jsonl"
     file.write_text(row)
     with pytest.raises(RowError, match="line 1"):
-        drawn(file)
+        rollouts(file)

@@ -10,9 +10,9 @@ from runtime.problems import wordproblems
 from runtime.prompts.actor_turn import conversation
 from runtime.text import language_of
 from runtime.types import Problem
+from trainer.data.examples.selftalk import sound, write_traces
 from trainer.data.rows import read_rows
-from trainer.data.traces import sound, write_traces
-from trainer.data.traces.material import drawn, from_worked, generated, marked
+from trainer.data.traces.material import from_worked, generated, gsm8k, rollouts
 from trainer.data.traces.trace import DECISION, Told, Trace
 from trainer.data.traces.wording import smoothed
 
@@ -77,12 +77,12 @@ def test_human_solutions_become_traces_and_held_out_problems_are_left_out(tmp_pa
         "Weng earns $12 an hour for babysitting. Yesterday, she did 3 hours of babysitting. How much did she earn?"
     )
     solution = "Weng earned 12 * 3 = $<<12*3=36>>36."
-    source, other = tmp_path / "marked.jsonl", tmp_path / "held_out.jsonl"
+    source, other = tmp_path / "gsm8k.jsonl", tmp_path / "held_out.jsonl"
     source.write_text(json.dumps({"question": question, "solution": solution, "answer": "36", "source": "gsm8k"}))
-    [trace] = marked(source, seed=0)
+    [trace] = gsm8k(source, seed=0)
     assert trace.answer == "36" and any("12 × 3 = 36" in one.step for one in trace.told)
     other.write_text(json.dumps({"question": question}))
-    report = write_traces(tmp_path, marked(source, seed=0), [other])
+    report = write_traces(tmp_path, gsm8k(source, seed=0), [other])
     assert report["traces"] == 0 and report["left out"] == {"overlaps with a held-out problem": 1}
 
 
@@ -94,7 +94,7 @@ def test_right_rollouts_become_traces_in_the_models_own_words(tmp_path):
     wrong = {**attempt, "steps": ["12 + 3 = 15"], "attempt_answer": "15", "correct": False}
     by_luck = {**attempt, "steps": ["12 + 3 = 15"]}
     path.write_text("".join(json.dumps(row) + "\n" for row in (attempt, wrong, by_luck)))
-    talks = list(drawn(path, seed=0, wordings=8))
+    talks = list(rollouts(path, seed=0, wordings=8))
     assert len(talks) == 8 and not any(trace.fault for trace in talks)
     assert all(trace.told[-1].step.endswith("12 dollars: 12 × 3 = 36") for trace in talks)
     assert {len(trace.told) for trace in talks} == {1, 2}
@@ -128,6 +128,6 @@ def test_rows_are_split_into_training_and_validation(tmp_path):
 
 def test_actor_examples_hold_solutions_without_checks(tmp_path):
     write_traces(tmp_path, [Trace(PROBLEM, (DOUBTED, RIGHT), "12"), Trace(PROBLEM, (RIGHT,), "12")])
-    [lesson] = [row for name in ("actor", "actor-dev") for row in read_rows(tmp_path / f"{name}.jsonl")]
-    assert lesson.reply == ((f"{RIGHT.step}\nThe answer is 12.", 1.0),)
-    assert lesson.messages == tuple(conversation(PROBLEM))
+    [example] = [row for name in ("actor", "actor-dev") for row in read_rows(tmp_path / f"{name}.jsonl")]
+    assert example.reply == ((f"{RIGHT.step}\nThe answer is 12.", 1.0),)
+    assert example.messages == tuple(conversation(PROBLEM))

@@ -221,11 +221,11 @@ def test_only_panels_whose_sources_were_collected_are_fitted():
 
 
 def test_a_panel_may_lack_the_verdict_but_no_other_source():
-    voiceless = panels_among(("surprisal", "solutions", "programs"))
-    assert "verdict" not in voiceless
-    assert voiceless["quick"] == ("arithmetic", "surprisal")
+    untrained = panels_among(("surprisal", "solutions", "programs"))
+    assert "verdict" not in untrained
+    assert untrained["quick"] == ("arithmetic", "surprisal")
     assert (
-        voiceless["deep"] == voiceless["deep without verdict"] == ("arithmetic", "surprisal", "solutions", "programs")
+        untrained["deep"] == untrained["deep without verdict"] == ("arithmetic", "surprisal", "solutions", "programs")
     )
     for missing in ("surprisal", "solutions", "programs"):
         rest = [source for source in DEPTHS["deep"] if source != missing]

@@ -19,7 +19,6 @@ from trainer.evaluation import critic
 from trainer.evaluation.calibrate import Case
 from trainer.evaluation.critic import calibration, discrimination, figures, summary, table, weights_in_use
 from trainer.evaluation.evidence import JudgedEvidence
-from trainer.runs import ResultFile
 
 PROBLEM = Problem(text="What is two and two and one?", answer="REFERENCE")
 SLIP = JudgedAttempt(PROBLEM, ("2 + 2 = 5", "5 + 1 = 6"), 0, answer="6", error_type="calculation")
@@ -108,36 +107,6 @@ def test_seconds_are_counted_per_source():
     assert collected.seconds("solutions") > collected.seconds("verdict") >= 0
     assert collected.seconds("solutions") >= SOLUTIONS * len(FIVE.split()) * 0.004
     assert collected.seconds("rollouts") == 0
-
-
-def test_evidence_collected_by_the_first_release_is_reused():
-    first = hear(ScriptedEngine([*REPLIES, *[FIVE] * 3], VERDICTS), panel=(*ALL, "vote"))
-    config = json.loads((first.results.folder / "config.json").read_text("utf-8"))
-    del config["sources"], config["asks"]
-    config |= {"asked": {"solutions": 4, "programs": 2, "completions": 4}, "voters": 5}
-    config["panel"] = ["model", "expectation", "solutions", "program", "vote"]
-    before = ResultFile(first.results.folder.parent, "hearing", config)
-    fields = {"verdict": "log_odds", "surprisal": "surprises"}
-    names = {"verdict": "model", "surprisal": "expectation", "programs": "program"}
-    for key, row in first.results.rows.items():
-        heard = [
-            {
-                "testimony": {
-                    "reaches": [],
-                    **{fields.get(name, name): found for name, found in one["findings"].items()},
-                },
-                "seconds": {names.get(name, name): spent for name, spent in one["seconds"].items()},
-            }
-            for one in row["attempts"]
-        ]
-        before.add({"key": key, "heard": heard})
-    found, spent = first.findings(), first.seconds("verdict")
-    first.results.path.unlink()
-    engine = ScriptedEngine()
-    again = hear(engine, panel=(*ALL, "vote"))
-    assert engine.calls == []
-    assert again.findings() == found and all(one.keys() == {*ALL, "vote"} for one in found)
-    assert again.seconds("verdict") == spent
 
 
 # The figures

@@ -18,48 +18,48 @@ def run(evaluation):
 
 
 def test_accuracy_counts_equal_answers_and_cost_is_per_problem():
-    summary = run(Evaluation(PROBLEMS, ["plain"], ScriptedEngine([FOUR] * 4), settings.load()))
-    plain = summary["modes"]["plain"]
-    assert (summary["n"], plain["correct"], plain["accuracy"]) == (4, 3, 0.75)
-    assert plain["interval"][0] < 0.75 < plain["interval"][1]
-    assert plain["calls_per_problem"] == 1
-    assert plain["completion_tokens_per_problem"] == len(FOUR.split())
+    summary = run(Evaluation(PROBLEMS, ["direct"], ScriptedEngine([FOUR] * 4), settings.load()))
+    direct = summary["modes"]["direct"]
+    assert (summary["n"], direct["correct"], direct["accuracy"]) == (4, 3, 0.75)
+    assert direct["interval"][0] < 0.75 < direct["interval"][1]
+    assert direct["calls_per_problem"] == 1
+    assert direct["completion_tokens_per_problem"] == len(FOUR.split())
 
 
 def test_modes_are_compared_on_the_same_problems():
     engine = ScriptedEngine([FOUR] * 4 + ["2 + 2 = 4\nCheck: right.\nThe answer is 5."] * 4)
     engine.parallel = 1  # so that the replies come in the order of the modes
-    summary = run(Evaluation(PROBLEMS, ["plain", "selftalk"], engine, settings.load()))
-    paired = summary["paired"]["selftalk - plain"]
+    summary = run(Evaluation(PROBLEMS, ["direct", "selftalk"], engine, settings.load()))
+    paired = summary["paired"]["selftalk - direct"]
     assert (paired["wins"], paired["losses"], paired["difference"]) == (1, 3, -0.5)
 
 
 def test_a_finished_evaluation_does_not_call_the_model_again():
-    first = run(Evaluation(PROBLEMS, ["plain"], ScriptedEngine([FOUR] * 4), settings.load()))
-    assert run(Evaluation(PROBLEMS, ["plain"], ScriptedEngine([]), settings.load())) == first
+    first = run(Evaluation(PROBLEMS, ["direct"], ScriptedEngine([FOUR] * 4), settings.load()))
+    assert run(Evaluation(PROBLEMS, ["direct"], ScriptedEngine([]), settings.load())) == first
 
 
 def test_a_longer_file_resumes_the_run_of_a_shorter_one():
-    run(Evaluation(PROBLEMS[:3], ["plain"], ScriptedEngine([FOUR] * 3), settings.load()))
+    run(Evaluation(PROBLEMS[:3], ["direct"], ScriptedEngine([FOUR] * 3), settings.load()))
     engine = ScriptedEngine([FOUR])
-    assert run(Evaluation(PROBLEMS, ["plain"], engine, settings.load()))["n"] == 4
+    assert run(Evaluation(PROBLEMS, ["direct"], engine, settings.load()))["n"] == 4
     assert len(engine.calls) == 1
 
 
 def test_the_same_problem_twice_counts_twice():
     twice = [PROBLEMS[0], PROBLEMS[0]]
-    assert run(Evaluation(twice, ["plain"], ScriptedEngine([FOUR] * 2), settings.load()))["n"] == 2
+    assert run(Evaluation(twice, ["direct"], ScriptedEngine([FOUR] * 2), settings.load()))["n"] == 2
 
 
 def test_no_prompt_contains_the_reference_answer():
     engine = ScriptedEngine([FOUR])
-    run(Evaluation([Problem(text="What is it?", answer="REFERENCE")], ["plain"], engine, settings.load()))
+    run(Evaluation([Problem(text="What is it?", answer="REFERENCE")], ["direct"], engine, settings.load()))
     assert "REFERENCE" not in str(engine.calls)
 
 
 def test_a_model_error_is_a_failed_row_and_the_evaluation_continues():
-    summary = run(Evaluation(PROBLEMS, ["plain"], ScriptedEngine([FOUR]), settings.load()))
-    assert summary["modes"]["plain"]["failed"] == 3
+    summary = run(Evaluation(PROBLEMS, ["direct"], ScriptedEngine([FOUR]), settings.load()))
+    assert summary["modes"]["direct"]["failed"] == 3
 
 
 def test_a_critic_of_another_model_judges_the_actors_attempts():
@@ -92,5 +92,5 @@ def test_two_files_of_one_name_are_two_models(tmp_path):
         engine.path = tmp_path / name / "bench.gguf"
         engine.path.parent.mkdir()
         engine.path.write_text(name)
-        folders.append(Evaluation(PROBLEMS, ["plain"], engine, settings.load()).results.folder)
+        folders.append(Evaluation(PROBLEMS, ["direct"], engine, settings.load()).results.folder)
     assert folders[0] != folders[1]

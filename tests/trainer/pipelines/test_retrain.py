@@ -1,4 +1,4 @@
-"""From training examples to the gate in one command, on a tiny model: from the base, and from the adapter in use."""
+"""From training examples to the gate in one command, on a tiny model: from the base, and from the adapter in use on."""
 
 import json
 
@@ -6,7 +6,7 @@ import pytest
 
 from runtime import settings
 from runtime.models import adapters, catalogue
-from trainer.data.examples import Sources
+from trainer.data.examples.critic import Sources
 from trainer.pipelines import retrain
 from trainer.pipelines.retrain import SHARE_OF_RATE, Plan, Retraining
 from trainer.weights.export import to_gguf_adapter
@@ -54,7 +54,8 @@ def put_into_use(adapter, chosen, tmp_path):
 def test_retrain_runs_all_stages_from_the_base_to_the_gate(chosen):
     made = Retraining(plan(), chosen)
     told = "\n".join(made.run(lambda progress: None))
-    for line in ("lessons in", "tuned in", "adapter of", "beside peft:", "adapter on wordproblems-test: F1", "base on"):
+    measured = ("adapter on wordproblems-test: F1", "base on")
+    for line in ("examples in", "tuned in", "adapter of", "beside peft:", *measured):
         assert line in told
     assert "in use on" not in told
     assert made.recipe.init is None
@@ -84,6 +85,6 @@ def test_attempts_judged_in_the_app_become_training_examples(chosen, tmp_path):
     collected.write_text("".join(json.dumps(row) + "\n" for row in rows))
     made = Retraining(plan(collected), chosen)
     next(made.run(lambda progress: None))
-    learned = (made.lessons / "critic.jsonl").read_text() + (made.lessons / "dev.jsonl").read_text()
+    learned = (made.examples / "critic.jsonl").read_text() + (made.examples / "dev.jsonl").read_text()
     assert all(learned.count(row["question"]) == (2 if row["first_error"] == 1 else 1) for row in rows)
-    assert len((made.lessons / "fit.jsonl").read_text().splitlines()) > 40
+    assert len((made.examples / "fit.jsonl").read_text().splitlines()) > 40

@@ -16,13 +16,13 @@ from runtime.engines.scripted import ScriptedEngine
 from runtime.problems import wordproblems
 from runtime.text import final_answer
 from runtime.types import Critique, Problem, Step, StepVerdict, Trajectory
-from trainer.data.examples import critic_row
-from trainer.data.gsm8k import worked_from_marks
+from trainer.data.examples.critic import critic_row
+from trainer.data.gsm8k import worked_from_gsm8k
 from trainer.data.rows import Row
 from trainer.data.sources import JudgedAttempt
 from trainer.reproductions.bench_model import Plan as BenchPlan
 from trainer.reproductions.bench_model import pretrain
-from trainer.reproductions.mathcritique import claims, ground, lessons, report
+from trainer.reproductions.mathcritique import claims, examples, ground, report
 from trainer.reproductions.mathcritique.claims import Measured
 from trainer.reproductions.mathcritique.ground import Ground, Judge
 from trainer.reproductions.mathcritique.improve import Improvement, Plan, Round
@@ -73,7 +73,7 @@ def test_the_critics_reason_is_one_line_after_its_verdict():
 
 
 def test_a_refinement_example_continues_the_right_steps_and_learns_only_new_ones():
-    rows = [(worked, row) for worked in WORKED if (row := lessons.refined(worked, 1))]
+    rows = [(worked, row) for worked in WORKED if (row := examples.refined(worked, 1))]
     assert len(rows) > 20
     for worked, row in rows:
         kept = "".join(text for text, weight in row.reply if weight == 0)
@@ -84,7 +84,7 @@ def test_a_refinement_example_continues_the_right_steps_and_learns_only_new_ones
 
 
 def test_a_correction_example_has_no_weight_on_the_wrong_attempt_and_one_check():
-    rows = [lessons.corrected(worked, 1) for worked in WORKED]
+    rows = [examples.corrected(worked, 1) for worked in WORKED]
     mended = [row for row in rows if len(row.reply) == 2]
     assert 8 < len(mended) < 32
     for row in mended:
@@ -95,25 +95,25 @@ def test_a_correction_example_has_no_weight_on_the_wrong_attempt_and_one_check()
 
 
 def test_self_talk_is_learned_except_its_errors():
-    rows = [row for worked in WORKED if (row := lessons.talked(worked, 1))]
+    rows = [row for worked in WORKED if (row := examples.talked(worked, 1))]
     unlearned = [text for row in rows for text, weight in row.reply if weight == 0]
     assert unlearned and not any("Check:" in text for text in unlearned)
     learned = [text.strip() for row in rows for text, weight in row.reply if weight and "Check:" not in text]
     assert all(arithmetic.verdict(arithmetic.check(text)) != "incorrect" for text in learned)
 
 
-STORY = worked_from_marks(
+STORY = worked_from_gsm8k(
     Problem(text="Lena buys 4 books for $3 each and a pen for $2. How much does she pay?", answer="14", source="own"),
     "The books cost 4*3=$<<4*3=12>>12.\nWith the pen she pays 12+2=$<<12+2=14>>14.",
 )
 
 
-def made(*steps: str, place: int | None, answer: str) -> lessons.Known:
+def made(*steps: str, place: int | None, answer: str) -> examples.Known:
     return STORY, JudgedAttempt(STORY.problem, steps, place, answer=answer)
 
 
 def test_self_talk_on_an_own_attempt_doubts_its_first_error_and_continues_from_there():
-    row = lessons.talked_over(made("4 × 3 = 12", "12 - 2 = 10", place=1, answer="10"))
+    row = examples.talked_over(made("4 × 3 = 12", "12 - 2 = 10", place=1, answer="10"))
     text = "".join(piece for piece, _ in row.reply)
     assert [weight for piece, weight in row.reply if "12 - 2" in piece] == [0]
     doubted, mended = text.split("12 - 2 = 10\n")
@@ -123,21 +123,21 @@ def test_self_talk_on_an_own_attempt_doubts_its_first_error_and_continues_from_t
 
 
 def test_self_talk_on_an_own_attempt_corrects_a_false_sum_and_accepts_a_right_attempt():
-    slipped = lessons.talked_over(made("4 × 3 = 13", "13 + 2 = 15", place=0, answer="15"))
+    slipped = examples.talked_over(made("4 × 3 = 13", "13 + 2 = 15", place=0, answer="15"))
     assert "4 × 3 is 12, not 13." in "".join(piece for piece, _ in slipped.reply)
-    nodded = lessons.talked_over(made("4 × 3 = 12, and 12 + 2 = 14", place=None, answer="14"))
+    nodded = examples.talked_over(made("4 × 3 = 12, and 12 + 2 = 14", place=None, answer="14"))
     assert all(weight for _, weight in nodded.reply)
 
 
 def test_self_talk_that_cannot_be_corrected_is_no_example():
-    assert lessons.talked_over(made("4 × 3 = 12", "12 + 2 = 14", "14 + 3 = 17", place=2, answer="17")) is None
+    assert examples.talked_over(made("4 × 3 = 12", "12 + 2 = 14", "14 + 3 = 17", place=2, answer="17")) is None
 
 
 def test_a_correction_of_an_own_attempt_starts_again_only_if_it_is_wrong():
-    wrong = lessons.corrected_over(made("4 + 3 + 2 = 9", place=0, answer="9"))
+    wrong = examples.corrected_over(made("4 + 3 + 2 = 9", place=0, answer="9"))
     assert [weight for _, weight in wrong.reply] == [0, 1]
     assert wrong.reply[1][0].endswith("The answer is 14.")
-    right = lessons.corrected_over(made("12 + 2 = 14", place=None, answer="14"))
+    right = examples.corrected_over(made("12 + 2 = 14", place=None, answer="14"))
     assert right.reply == (("12 + 2 = 14\nThe answer is 14.\nCheck: right.", 1.0),)
 
 
@@ -305,7 +305,7 @@ def tiny_ground(home, monkeypatch):
 
 
 def by_rule(of: Ground) -> list[Row]:
-    return [critic_row(attempt) for _, attempt in lessons.put_in(of.problems(12, 5), 0)]
+    return [critic_row(attempt) for _, attempt in examples.put_in(of.problems(12, 5), 0)]
 
 
 PLAN = Plan(rounds=2, samples=2, problems=4, taught=12, test=4)
@@ -373,7 +373,7 @@ def test_a_teacher_labels_the_actors_attempts_and_inserts_errors_into_others(tin
 
     class Writer:
         def attempts(self, problems, n, seed):
-            return [[tried(problem, number) for number in range(n)] for problem in problems]
+            return [tried(problem, number) for problem in problems for number in range(n)]
 
     monkeypatch.setattr(Ground, "players", lambda self, actor: nullcontext(Writer()))
     (actor := tmp_path / "actor.gguf").write_bytes(b"an adapter")
@@ -385,7 +385,7 @@ def test_a_teacher_labels_the_actors_attempts_and_inserts_errors_into_others(tin
 
 
 def test_an_adapter_is_tuned_once(tiny_ground):
-    rows = [lessons.reasoned(worked) for worked in tiny_ground.problems(8, 1)]
+    rows = [examples.reasoned(worked) for worked in tiny_ground.problems(8, 1)]
     made = tiny_ground.tuned("actor", rows)
     stamp = made.stat().st_mtime_ns
     assert tiny_ground.tuned("actor", rows).stat().st_mtime_ns == stamp

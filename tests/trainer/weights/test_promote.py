@@ -283,10 +283,12 @@ def test_results_of_both_evaluations_are_read(tmp_path):
         '{"key": "a", "right": true, "first_error_index": 0}\n{"key": "b", "right": false, "first_error": null}\n'
     )
     assert read_outcomes(path, "critic") == {"a": Outcome(True, True), "b": Outcome(False, False)}
-    kinds = [{"key": f"{mode}/a/0", "mode": mode, "correct": mode != "plain"} for mode in ("plain", "selftalk")]
+    kinds = [{"key": f"{mode}/a/0", "mode": mode, "correct": mode != "direct"} for mode in ("direct", "selftalk")]
     path.write_text("".join(json.dumps(row) + "\n" for row in kinds))
-    assert read_outcomes(path, "actor") == {"plain/a/0": Outcome(False)}
+    assert read_outcomes(path, "actor") == {"direct/a/0": Outcome(False)}
     assert read_outcomes(path, "selftalk") == {"selftalk/a/0": Outcome(True)}
+    path.write_text('{"key": "plain/a/0", "mode": "plain", "correct": false}\n')  # as the first release named it
+    assert read_outcomes(path, "actor") == {"direct/a/0": Outcome(False)}
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from runtime.engines.base import Completion, Engine, Message, Messages, Sampling
 from runtime.prompts import templates
 from runtime.text import Language, closing_line, numbered
-from trainer.data.critiques.annotators import Annotation, Hints, Job
+from trainer.data.critiques.annotators import Annotation, Job
 from trainer.data.critiques.critique_text import LABELS, read_verdict, sentence
 from trainer.data.critiques.records import Hint
 
@@ -33,7 +33,8 @@ class Prompted:
     def annotate(self, jobs: Sequence[Job], seed: int) -> list[Annotation | None]:
         written = self._in_scaffolds(jobs, seed) if self.scaffold else self._freely(jobs, seed)
         return [
-            Annotation(text, self._used(job.hints), replies) for job, (text, replies) in zip(jobs, written, strict=True)
+            Annotation(text, tuple(self._told(job)), replies)
+            for job, (text, replies) in zip(jobs, written, strict=True)
         ]
 
     def _freely(self, jobs: Sequence[Job], seed: int) -> list[tuple[str, tuple[Completion, ...]]]:
@@ -55,38 +56,36 @@ class Prompted:
 
     def messages(self, job: Job) -> Messages:
         """What the model reads."""
-        language = job.language
-        lines = numbered(job.steps, language)
-        if job.final is not None:
-            lines += "\n" + closing_line(job.final, language)
+        language = job.task.language
+        lines = numbered(job.path.lines, language)
+        if job.path.final is not None:
+            lines += "\n" + closing_line(job.path.final, language)
         request = templates.fill(
             "annotate",
             language,
-            problem=job.problem.text,
+            problem=job.task.problem.text,
             solution=lines,
             extent=_EXTENT[language][job.stop_at_first],
-            hints=self._told(job),
+            hints="\n".join(self._told(job).values()) or _TOLD[language]["none"],
         )
         return [{"role": "user", "content": request}]
 
-    def _used(self, hints: Hints) -> tuple[Hint, ...]:
+    def _told(self, job: Job) -> dict[Hint, str]:
+        """The hints that it is given, each with its words."""
+        said, path, known = _TOLD[job.task.language], job.path, job.made.known
+        told: dict[Hint, str] = {}
         if not self.hinted:
-            return ()
-        given = {"answer": hints.answer, "location": hints.location, "type": hints.kind}
-        return tuple(name for name, value in given.items() if value is not None)
-
-    def _told(self, job: Job) -> str:
-        said, hints = _TOLD[job.language], job.hints
-        used = self._used(hints)
-        lines = []
-        if "answer" in used:
-            lines.append(said["answer"].format(hints.answer))
-            lines += [said["right" if hints.correct else "wrong"]] if hints.correct is not None else []
-        if "location" in used:
-            lines.append(said["after" if hints.at_or_after else "location"].format(hints.location))
-        if "type" in used:
-            lines.append(said["type"].format(said[hints.kind]))
-        return "\n".join(lines) or said["none"]
+            return told
+        if (answer := job.task.problem.answer) is not None:
+            told["answer"] = said["answer"].format(answer)
+            if path.correct is not None:
+                told["answer"] += "\n" + said["right" if path.correct else "wrong"]
+        first = known.first_error if path.correct is False else None
+        if first and first.i is not None:
+            told["location"] = said["after" if first.by == "rg2" else "location"].format(first.i)
+        if known.kind:
+            told["type"] = said["type"].format(said[known.kind])
+        return told
 
 
 _WHOLE = re.compile(r"(?:.*[.!?。！？](?=\s|$))?")
@@ -105,19 +104,19 @@ class _Draft:
         """Write the form up to the next verdict; False once the final answer has been judged."""
         if self._ended:
             return False
-        restated, verdict, _, answer, *_ = LABELS[self.job.language]
+        restated, verdict, _, answer, *_ = LABELS[self.job.task.language]
         gap = "\n\n" if self.text else ""
-        self._ended = self._next == len(self.job.steps)
+        self._ended = self._next == len(self.job.path.lines)
         if self._ended:
             self.text += f"{gap}{answer.rstrip()}"
             return True
-        self.text += f"{gap}{restated}{sentence(self.job.steps[self._next])}\n{verdict.rstrip()}"
+        self.text += f"{gap}{restated}{sentence(self.job.path.lines[self._next])}\n{verdict.rstrip()}"
         self._next += 1
         return True
 
     def take(self, reply: Completion) -> None:
         """The verdict and its explanation; anything behind them was the model running on."""
-        _, _, explanation, _, _, _ = LABELS[self.job.language]
+        _, _, explanation, _, _, _ = LABELS[self.job.task.language]
         verdict, _, rest = reply.text.strip().partition("\n")
         words, more, _ = rest.strip().removeprefix(explanation.strip()).strip().partition("\n")
         if reply.finish == "length" and not more:
@@ -126,7 +125,7 @@ class _Draft:
         self.text += f"{space}{verdict.strip()}\n{explanation}{words}"
         self.replies.append(reply)
         if self.job.stop_at_first and read_verdict(verdict) is False:
-            self._next = len(self.job.steps)
+            self._next = len(self.job.path.lines)
 
 
 _EXTENT: dict[Language, tuple[str, str]] = {

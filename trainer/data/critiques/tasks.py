@@ -38,7 +38,7 @@ from trainer.data.critiques.records import (
     RoleCost,
     Source,
 )
-from trainer.data.gsm8k import worked_from_marks
+from trainer.data.gsm8k import worked_from_gsm8k
 from trainer.data.sources import PROBLEMS, problem_of
 
 _DIGIT = re.compile(r"\d")
@@ -106,9 +106,9 @@ def _made_again(row: dict[str, Any]) -> Worked | None:
 
 
 def _task(problem: Problem, solution: str) -> Task:
-    """With every number of the solution known where GSM8K's marks say enough. Marks are left out of the steps: they
-    would tell the reference from what an actor writes."""
-    worked = worked_from_marks(problem, solution) if MARK.search(solution) else None
+    """With every number of the solution known where GSM8K's annotations say enough. Steps are shown without them, as
+    they would tell the reference from what an actor writes."""
+    worked = worked_from_gsm8k(problem, solution) if MARK.search(solution) else None
     return Task(problem, worked, worked.lines if worked else tuple(split_steps(MARK.sub("", solution))))
 
 

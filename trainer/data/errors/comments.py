@@ -56,7 +56,7 @@ def praise(worked: Worked, step: int, rng: random.Random) -> str:
     made = worked.steps[step].makes
     if made is None or not worked.quantities[made].formula:
         return rng.choice(_STATED)
-    return _said(worked, made, _RIGHT, _ANY, lambda quantity: Names(worked).placed(quantity, step), rng)
+    return _said(worked, made, _RIGHT, _ANY, lambda quantity: Names(worked).with_origin(quantity, step), rng)
 
 
 def wanted(worked: Worked, quantity: int, rng: random.Random) -> str:

@@ -163,7 +163,7 @@ def _other_numbers(scene: Scene) -> Iterator[Fault]:
 
 
 def _not_that_number(scene: Scene, right: int, wrong: int) -> tuple[str, ...]:
-    needed, taken = (scene.names.placed(i, scene.step) for i in (right, wrong))
+    needed, taken = (scene.names.with_origin(i, scene.step) for i in (right, wrong))
     quote = scene.names.quote(right)
     from_problem = f" The problem says: “{quote}”" if quote else ""
     return (

@@ -78,7 +78,7 @@ class Names:
         found = _PLURAL.match(behind)
         return "" if not found or _NO_NOUN.search(found[0]) else found[0].rstrip()
 
-    def placed(self, quantity: int, step: int) -> str:
+    def with_origin(self, quantity: int, step: int) -> str:
         """A number with the place where the student finds it: "the 24 clips from step 1"."""
         made = self.made_in(quantity)
         if made is None or made >= step:

@@ -76,7 +76,7 @@ class Scene:
     def called(self, part: Part) -> str:
         """A part of the formula in words."""
         if isinstance(part, Leaf) and part.quantity is not None:
-            return self.names.placed(part.quantity, self.step)
+            return self.names.with_origin(part.quantity, self.step)
         return self.names.equation(write(part))
 
 

@@ -1,4 +1,4 @@
-"""What traces are made of: worked problems, marked solutions of people, right attempts of a model, critiques that
+"""What traces are made of: worked problems, GSM8K's solutions, right rollouts of a model, critiques that
 helped."""
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from runtime.text import Language, LineReader, language_of
 from runtime.types import Problem
 from trainer.data.critiques.records import Record, read_records
 from trainer.data.errors import InjectionError, explain_right, inject_random
-from trainer.data.gsm8k import marked_problems, worked_from_marks
+from trainer.data.gsm8k import gsm8k_problems, worked_from_gsm8k
 from trainer.data.sources import JudgedAttempt, read_graded
 from trainer.data.traces.plain_steps import plain_steps
 from trainer.data.traces.trace import Told, Trace
@@ -33,13 +33,13 @@ def generated(count: int, seed: int, split: wordproblems.Split = "train") -> Ite
         yield smoothed(from_worked(worked, seed), seed)
 
 
-def marked(path: Path, seed: int, limit: int | None = None) -> Iterator[Trace]:
-    """Traces of human solutions with GSM8K's marks."""
-    return (smoothed(from_worked(worked, seed), seed) for worked in islice(marked_problems(path, seed), limit))
+def gsm8k(path: Path, seed: int, limit: int | None = None) -> Iterator[Trace]:
+    """Traces of GSM8K's solutions."""
+    return (smoothed(from_worked(worked, seed), seed) for worked in islice(gsm8k_problems(path, seed), limit))
 
 
-def drawn(path: Path, seed: int, wordings: int = 1) -> Iterator[Trace]:
-    """Traces of right attempts of models (`trainer attempts`), each in so many wordings: who learns to talk about its
+def rollouts(path: Path, seed: int, wordings: int = 1) -> Iterator[Trace]:
+    """Traces of right rollouts (`trainer rollouts`), each in so many wordings: who learns to talk about its
     own kind of solution keeps what it can do (trainer/LOG.md)."""
     for written in read_graded(path):
         steps, answer = plain_steps(written.steps), written.answer
@@ -47,7 +47,7 @@ def drawn(path: Path, seed: int, wordings: int = 1) -> Iterator[Trace]:
             continue
         problem = written.problem.model_copy(update={"answer": answer})
         accepted = Trace(problem, tuple(Told(step, True) for step in steps), answer)
-        worked = worked_from_marks(problem, "\n".join(steps))
+        worked = worked_from_gsm8k(problem, "\n".join(steps))
         for number in range(seed, seed + wordings):
             yield smoothed(from_worked(worked, number) if worked else accepted, number)
 

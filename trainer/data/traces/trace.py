@@ -1,4 +1,4 @@
-"""A trace: steps, what the model says to each, and the answer; and what of it is learned."""
+"""A trace: steps, what the model says to each, and the answer."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from dataclasses import dataclass
 
 from runtime.checks import arithmetic
 from runtime.checks.grading import grade
-from runtime.prompts.actor_turn import conversation
-from runtime.text import CHECK, Line, LineReader, closing_line, final_answer, join_steps, language_of, read_check
+from runtime.text import CHECK, Line, LineReader, closing_line, final_answer, language_of, read_check
 from runtime.types import Problem
-from trainer.data.rows import Row
 
 DECISION = 4.0
-"""What the first word of a check weighs: with it the model doubts or goes on, and it is one word among two hundred."""
+"""The weight of the first word of a check in the loss: with it the model doubts or goes on, and it is one word of two
+hundred."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ class Trace:
         lines = [*reader.push(self.text), *reader.finish()]
         if [line.kind for line in lines] != ["step", "check"] * len(self.told) + ["closing"]:
             return "its lines cannot be read back"
-        if _heard(lines) != [one.right for one in self.told]:
+        if _checks(lines) != [one.right for one in self.told]:
             return "its checks do not say what is known"
         accepted = [arithmetic.verdict(arithmetic.check(one.step)) for one in self.told if one.right]
         if "incorrect" in accepted:
@@ -70,19 +69,5 @@ def _pieces(told: Told, check: str) -> list[tuple[str, float]]:
 _FIRST_WORD = re.compile(r"\w*")
 
 
-def _heard(lines: Sequence[Line]) -> list[bool]:
+def _checks(lines: Sequence[Line]) -> list[bool]:
     return [read_check(line.text)[0] for line in lines if line.kind == "check"]
-
-
-def row(trace: Trace) -> Row:
-    """A lesson for self-talk. A step that goes wrong is read and not learned: the model learns to doubt such
-    steps, not to make them."""
-    messages = conversation(trace.problem, prompt="selftalk")
-    return Row(messages=tuple(messages), reply=tuple(trace.pieces), source=trace.problem.source)
-
-
-def actor_row(trace: Trace) -> Row:
-    """A lesson for the actor: the solution alone, without the talk and what was doubted."""
-    steps = (one.step for one in trace.told if one.right)
-    text = join_steps(steps, trace.answer, language_of(trace.problem.text))
-    return Row(messages=tuple(conversation(trace.problem)), reply=((text, 1.0),), source=trace.problem.source)

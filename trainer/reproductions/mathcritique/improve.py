@@ -15,7 +15,6 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
-from itertools import chain
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -26,11 +25,10 @@ from runtime.text import join_steps
 from runtime.types import Problem, Value, content_hash
 from trainer.data.critiques.guards import is_shortcut
 from trainer.data.rows import Row
+from trainer.reproductions.mathcritique.examples import direct, reasoned, refined
 from trainer.reproductions.mathcritique.ground import Ground, Judge
-from trainer.reproductions.mathcritique.lessons import direct, reasoned, refined
-from trainer.reproductions.mathcritique.play import Attempt, Reading, Spent
+from trainer.reproductions.mathcritique.play import Attempt, Reading, Spent, sampled
 from trainer.reproductions.mathcritique.testtime import Turn, turns
-from trainer.runs import kept
 
 Arm = Literal["vanilla", "critic", "difficulty"]
 ARMS: tuple[Arm, ...] = get_args(Arm)
@@ -137,8 +135,8 @@ class Improvement:
         yield done[-1]
         learned: list[Row] = []
         for number in range(1, self.plan.rounds + 1):
-            drawn, found = self._drawn(number, actor)
-            learned = [*learned, *drawn] if self.plan.previous else drawn
+            rollouts, found = self._rollouts(number, actor)
+            learned = [*learned, *rollouts] if self.plan.previous else rollouts
             rows = [*(_original(self.ground, self.plan) if self.plan.original else ()), *learned]
             actor = self.ground.tuned(ACTOR, _shuffled(rows, self.plan, number))
             done.append(self._measured(found, actor))
@@ -171,37 +169,25 @@ class Improvement:
 
     # A round
 
-    def _drawn(self, number: int, actor: Path) -> tuple[list[Row], Round]:
-        """Rows of D_t, and the round without its test."""
+    def _rollouts(self, number: int, actor: Path) -> tuple[list[Row], Round]:
+        """D_t, and what is to be told of it."""
         place, plan = self.folder / f"round-{number}", self.plan
         seed = 1000 * (plan.seed + 1) + 10 * number
         asked = [one.problem for one in self._problems]
 
-        # Each turn uses an engine of its own: what an engine has read before changes its roundings, and a run that was
-        # killed between two turns has read nothing.
-        def draw() -> Iterator[Attempt]:
-            with self.ground.players(actor, self.judge) as players:
-                yield from chain.from_iterable(players.attempts(asked, plan.samples, seed=seed))
-
-        def read() -> Iterator[Reading]:
-            with self.ground.players(actor, self.judge) as players:
-                yield from players.critiques(chosen)
-
-        def refine() -> Iterator[Attempt]:
-            with self.ground.players(actor, self.judge) as players:
-                yield from chain.from_iterable(players.refinements(pairs, plan.samples, seed=seed + 1))
-
-        attempts = kept((self.beginning if number == 1 else place) / "attempts.jsonl", Attempt, draw)
+        opened = partial(self.ground.players, actor, self.judge)
+        file = (self.beginning if number == 1 else place) / "attempts.jsonl"
+        attempts = sampled(file, Attempt, opened, lambda p: p.attempts(asked, plan.samples, seed=seed))
         chosen = [one for one in attempts if one.can_be_refined and self._is_criticised(one)]
-        readings = kept(place / "readings.jsonl", Reading, read)
-        pairs = list(zip(chosen, readings, strict=True))
-        refinements = kept(place / "refinements.jsonl", Attempt, refine)
+        readings = sampled(place / "readings.jsonl", Reading, opened, lambda p: p.critiques(chosen))
+        pairs, file = list(zip(chosen, readings, strict=True)), place / "refinements.jsonl"
+        refinements = sampled(file, Attempt, opened, lambda p: p.refinements(pairs, plan.samples, seed=seed + 1))
         right = self._unlike(one for one in attempts if one.right)
         mended = self._mended(pairs, refinements)
         cost = sum((one.cost for one in (*attempts, *readings, *refinements)), Spent())
-        drawn = [*right, *mended]
-        found = Round(number=number, rows=len(drawn), refined=len(mended), shares=self._shares(drawn), cost=cost)
-        return [direct(one) for one in drawn], found
+        rollouts = [*right, *mended]
+        found = Round(number=number, rows=len(rollouts), refined=len(mended), shares=self._shares(rollouts), cost=cost)
+        return [direct(one) for one in rollouts], found
 
     def _is_criticised(self, attempt: Attempt) -> bool:
         return {"vanilla": False, "critic": True, "difficulty": not attempt.right}[self.plan.arm]
@@ -224,20 +210,16 @@ class Improvement:
 
     @cached_property
     def _bin_of(self) -> dict[str, int]:
-        """Difficulty of each problem for the actor of round 0: 0 for the easiest fifth, 4 for the hardest."""
-        asked = [one.problem for one in self._problems]
-
-        def draw() -> Iterator[Attempt]:
-            with self.ground.players(self.first_actor, self.judge) as players:
-                yield from chain.from_iterable(players.attempts(asked, GAUGE, seed=self.plan.seed))
-
-        attempts = kept(self.beginning / "gauge.jsonl", Attempt, draw)
+        """How hard each problem is for the actor of round 0: 0 the easiest fifth, 4 the hardest."""
+        asked, path = [one.problem for one in self._problems], self.beginning / "gauge.jsonl"
+        opened = partial(self.ground.players, self.first_actor, self.judge)
+        attempts = sampled(path, Attempt, opened, lambda p: p.attempts(asked, GAUGE, seed=self.plan.seed))
         rates = [sum(one.right for one in attempts[i : i + GAUGE]) for i in range(0, len(attempts), GAUGE)]
         order = sorted(range(len(asked)), key=lambda i: -rates[i])
         return {asked[i].id: place * BINS // len(asked) for place, i in enumerate(order)}
 
-    def _shares(self, drawn: Sequence[Attempt]) -> tuple[float, ...]:
-        places = [self._bin_of[one.problem.id] for one in drawn]
+    def _shares(self, rollouts: Sequence[Attempt]) -> tuple[float, ...]:
+        places = [self._bin_of[one.problem.id] for one in rollouts]
         return tuple(places.count(i) / max(1, len(places)) for i in range(BINS))
 
     def _measured(self, found: Round, actor: Path) -> Round:
@@ -245,9 +227,9 @@ class Improvement:
         if not path.exists():
             opened = partial(self.ground.players, actor, self.judge)
             with opened() as players:
-                watched = [one for [one] in players.attempts(self._watched, 1, 0.0)]
+                watched = players.attempts(self._watched, 1, 0.0)
             with opened() as players:
-                greedy = [one for [one] in players.attempts(self.test, 1, 0.0)]
+                greedy = players.attempts(self.test, 1, 0.0)
             test = turns(opened, greedy, 0.0, self.plan.seed)
             share = sum(one.right for one in watched) / max(1, len(watched))
             made = found.model_copy(update={"watched": share, "test": tuple(test)})

@@ -23,10 +23,10 @@ from runtime.types import Problem, content_hash
 from trainer.data.rows import Row
 from trainer.reproductions.mathcritique import report
 from trainer.reproductions.mathcritique.claims import Measured, all_claims
+from trainer.reproductions.mathcritique.examples import corrected_over, talked_over
 from trainer.reproductions.mathcritique.ground import Ground, Judge
 from trainer.reproductions.mathcritique.improve import Arm, Improvement, Plan, Round, first_actor
 from trainer.reproductions.mathcritique.judging import Teacher
-from trainer.reproductions.mathcritique.lessons import corrected_over, talked_over
 from trainer.reproductions.mathcritique.testtime import Played, play
 
 PLAY_SEED = 7002
@@ -99,8 +99,8 @@ class Reproduction:
         })  # fmt: skip
         talks = {}
         known = teacher.material(self.budget.taught)
-        for name, lesson in (("self-correction", corrected_over), ("self-talk", talked_over)):
-            rows = [row for one in known if (row := lesson(one))]
+        for name, example in (("self-correction", corrected_over), ("self-talk", talked_over)):
+            rows = [row for one in known if (row := example(one))]
             talks[name] = self._timed(name, lambda rows=rows: self._talks(rows, problems))
             yield f"{name}: {sum(talks[name])} of {len(problems)} problems solved"
         rounds: dict[Arm, list[list[Round]]] = {arm: [] for arm in self.budget.arms}
@@ -127,9 +127,9 @@ class Reproduction:
         folder = self.ground.settings.home / "mathcritique" / f"played-{name}"
         return play(partial(self.ground.players, actor, judge), problems, self.budget.K, PLAY_SEED, folder)
 
-    def _talks(self, lessons: Sequence[Row], problems: Sequence[Problem]) -> list[bool]:
-        """Whether one model with self-talk solves each problem, greedily."""
-        adapter = self.ground.tuned("selftalk", lessons)
+    def _talks(self, examples: Sequence[Row], problems: Sequence[Problem]) -> list[bool]:
+        """Whether one model that talks to itself solves the problems, greedily."""
+        adapter = self.ground.tuned("selftalk", examples)
         engine = self.ground.engine({"selftalk": adapter})
         try:
             asked = [conversation(problem, prompt="selftalk") for problem in problems]

@@ -1,8 +1,8 @@
-"""Lessons for the critic: judged attempts from every source, right and wrong ones alike, as rows to learn from.
+"""Training examples for the critic: judged attempts from every source, right and wrong ones alike.
 
-    python -m trainer lessons --generated 4000 --marked problems.jsonl --judged first_error.jsonl --out FOLDER
+    python -m trainer examples --generated 4000 --gsm8k problems.jsonl --judged first_error.jsonl --out FOLDER
 
-Worked problems, generated or marked by people, give a right attempt and one with an error put in, in turns: a critic
+Worked problems, generated or GSM8K's, give a right attempt and one with an error put in, in turns: a critic
 that sees more wrong attempts than right ones accepts nothing. Attempts that people judged come as they are.
 """
 
@@ -18,25 +18,26 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from runtime.files import write_whole
+from runtime.files import folder_of, write_whole
 from runtime.problems import wordproblems
 from runtime.problems.json_rows import RowError, some
 from runtime.problems.worked import Worked
 from runtime.prompts.critic_turn import judged, put_to_critic, verdict_words
+from runtime.settings import Settings
 from runtime.text import language_of
 from runtime.types import Problem
 from trainer.data import first_error
 from trainer.data.critiques.records import read_records
 from trainer.data.decontaminate import drop, find, read_texts
 from trainer.data.errors import InjectionError, inject_random
-from trainer.data.gsm8k import marked_problems
+from trainer.data.gsm8k import gsm8k_problems
 from trainer.data.rows import Row, write_rows
 from trainer.data.sources import JudgedAttempt, read_graded, read_judged
 
 logger = logging.getLogger(__name__)
 
 EXPLANATION = 0.5
-"""What a whole explanation weighs against one verdict."""
+"""The weight of a whole explanation in the loss; a verdict has 1."""
 
 
 def critic_row(attempt: JudgedAttempt) -> Row:
@@ -62,11 +63,11 @@ def generated(count: int, seed: int, split: wordproblems.Split = "train") -> Ite
         yield right_attempt(worked) if number % 2 == 0 else wrong_attempt(worked, seed)
 
 
-def marked(path: Path, seed: int, limit: int | None = None) -> Iterator[JudgedAttempt]:
-    """Attempts from human solutions with GSM8K's marks, each problem once, right or with an error put in. What cannot
+def gsm8k(path: Path, seed: int, limit: int | None = None) -> Iterator[JudgedAttempt]:
+    """Attempts from GSM8K's solutions, each problem once, right or with an error put in. What cannot
     be read with certainty is passed over."""
     found = 0
-    for worked in marked_problems(path, seed):
+    for worked in gsm8k_problems(path, seed):
         try:
             yield wrong_attempt(worked, seed) if found % 2 else right_attempt(worked)
         except InjectionError:
@@ -103,8 +104,8 @@ def _with_begun(attempt: JudgedAttempt) -> Iterator[JudgedAttempt]:
             yield replace(attempt, steps=begun, first_error=None, explanation="", answer=None, error_type=None)
 
 
-def drawn(path: Path) -> Iterator[JudgedAttempt]:
-    """Right attempts in the manner of the models that wrote them (`trainer attempts`)."""
+def rollouts(path: Path) -> Iterator[JudgedAttempt]:
+    """Right attempts in the manner of the models that wrote them (`trainer rollouts`)."""
     return (first_error.judged(attempt, None) for attempt in read_graded(path) if first_error.is_sound(attempt))
 
 
@@ -174,11 +175,11 @@ class Sources:
     """Where judged attempts come from."""
 
     generated: int = 0
-    marked: Path | None = None
-    marked_limit: int | None = None
+    gsm8k: Path | None = None
+    gsm8k_limit: int | None = None
     judged: Path | None = None
     records: Path | None = None
-    drawn: Path | None = None
+    rollouts: Path | None = None
     collected: Path | None = None
     """What people judged in the app."""
     held_out: tuple[Path, ...] = ()
@@ -188,8 +189,13 @@ class Sources:
     @property
     def files(self) -> tuple[Path, ...]:
         """All that are read."""
-        learned = (self.marked, self.judged, self.records, self.drawn, self.collected)
+        learned = (self.gsm8k, self.judged, self.records, self.rollouts, self.collected)
         return (*(file for file in learned if file), *self.held_out)
+
+
+def examples_folder(settings: Settings) -> Path:
+    """Where training examples lie if no other folder is named."""
+    return folder_of(settings.home, "examples", once="lessons")
 
 
 KEPT_APART = 0.06
@@ -198,7 +204,7 @@ FITTED_FROM = 1000
 """Fresh problems of which that share is kept, even if fewer are learned from: weights need some sixty attempts."""
 
 
-def write_lessons(sources: Sources, folder: Path) -> dict[str, Any]:
+def write_examples(sources: Sources, folder: Path) -> dict[str, Any]:
     """Writes `critic.jsonl` (rows to learn from), `dev.jsonl` (rows whose loss is watched), `fit.jsonl` (the judged
     attempts behind them, for `calibrate`) and says how many came from where. Problems that share thirteen words with a
     held-out file are dropped. Raises RowError, also where nothing is left to learn from."""
@@ -228,19 +234,19 @@ def _read(sources: Sources) -> Iterator[Iterable[JudgedAttempt]]:
         yield generated(sources.generated, sources.seed)
         enough = max(sources.generated, FITTED_FROM)
         yield (attempt for attempt in generated(enough, sources.seed) if kept_apart(attempt.problem))
-    if sources.marked:
-        yield some(sources.marked, marked(sources.marked, sources.seed, sources.marked_limit), LESSONS)
+    if sources.gsm8k:
+        yield some(sources.gsm8k, gsm8k(sources.gsm8k, sources.seed, sources.gsm8k_limit), NEEDED)
     if sources.judged:
-        yield some(sources.judged, people(sources.judged), LESSONS)
+        yield some(sources.judged, people(sources.judged), NEEDED)
     if sources.records:
-        yield some(sources.records, recorded(sources.records), LESSONS)
-    if sources.drawn:
-        yield some(sources.drawn, drawn(sources.drawn), LESSONS)
+        yield some(sources.records, recorded(sources.records), NEEDED)
+    if sources.rollouts:
+        yield some(sources.rollouts, rollouts(sources.rollouts), NEEDED)
     if sources.collected:
-        yield some(sources.collected, collected(sources.collected), LESSONS)
+        yield some(sources.collected, collected(sources.collected), NEEDED)
 
 
-LESSONS = "attempts to learn from"
+NEEDED = "attempts to learn from"
 
 
 def kept_apart(problem: Problem) -> bool:

@@ -13,12 +13,12 @@ from runtime.prompts.actor_turn import after_critique, conversation
 from runtime.text import CHECK, join_steps, language_of
 from runtime.types import Step, Trajectory
 from trainer.data.errors import Injected, InjectionError, inject_random
-from trainer.data.examples import right_attempt, wrong_attempt
+from trainer.data.examples.critic import right_attempt, wrong_attempt
+from trainer.data.examples.selftalk import selftalk_row
 from trainer.data.rows import Row
 from trainer.data.sources import JudgedAttempt
 from trainer.data.traces.material import from_attempt, from_worked
 from trainer.data.traces.trace import Trace
-from trainer.data.traces.trace import row as talk_row
 from trainer.data.traces.wording import smoothed
 from trainer.reproductions.mathcritique.play import Attempt
 
@@ -32,8 +32,8 @@ def reasoned(worked: Worked) -> Row:
     return _row(worked, conversation(worked.problem), ((_solution(worked), 1.0),))
 
 
-def refined(worked: Worked, seed: int) -> Row | None:
-    """A refinement of a solution with an inserted error (D_refine). None if no error fits."""
+def refined(worked: Worked, seed: int = 0) -> Row | None:
+    """What a refinement looks like, from a solution that was made wrong: D_refine. None where no error fits."""
     wrong = _wrong(worked, seed)
     if wrong is None or wrong.lines[: wrong.first_error] != worked.lines[: wrong.first_error]:
         return None
@@ -61,8 +61,8 @@ def put_in(problems: Iterable[Worked], seed: int) -> Iterator[Known]:
             continue
 
 
-def talked(worked: Worked, seed: int) -> Row | None:
-    """Step-level self-talk on a solution; None if the trace has a fault."""
+def talked(worked: Worked, seed: int = 0) -> Row | None:
+    """Step-level self-talk about a solution; None where the talk is not sound."""
     return _talk(smoothed(from_worked(worked, seed), seed))
 
 
@@ -72,12 +72,12 @@ def talked_over(known: Known) -> Row | None:
 
 
 def _talk(trace: Trace) -> Row | None:
-    return None if trace.fault else talk_row(trace)
+    return None if trace.fault else selftalk_row(trace)
 
 
-def corrected(worked: Worked, seed: int) -> Row:
-    """Trajectory-level self-correction, the baseline of self-talk: a whole attempt, one check at its end, and a new
-    attempt if it is wrong. Half of the attempts are wrong."""
+def corrected(worked: Worked, seed: int = 0) -> Row:
+    """Trajectory-level self-correction, the baseline of self-talk: a whole attempt, one check of it at its end, and
+    where that is wrong a whole new attempt. Half of the attempts are wrong."""
     wrong = _wrong(worked, seed) if int(worked.problem.id, 16) % 2 else None
     if wrong is None:
         return corrected_over((worked, right_attempt(worked)))

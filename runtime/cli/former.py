@@ -1,0 +1,39 @@
+"""Commands and options under the names that earlier releases gave them: read, and today's name is said."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+
+import click
+from typer.core import TyperGroup
+
+Names = Mapping[str, str]
+"""Today's name for each former one."""
+
+
+def group_reading(commands: Names, options: Mapping[str, Names]) -> type[TyperGroup]:
+    """A group of commands that reads former names too: of its commands, and of the options of each command (by today's
+    name of that)."""
+
+    class Group(TyperGroup):
+        def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+            return super().parse_args(ctx, todays(args, commands, options))
+
+    return Group
+
+
+def todays(args: Sequence[str], commands: Names, options: Mapping[str, Names]) -> list[str]:
+    """A command with its arguments, in today's names; says on stderr which names are former ones."""
+    if not args:
+        return []
+    command = _today(args[0], commands)
+    return [command, *(_today(arg, options.get(command, {})) for arg in args[1:])]
+
+
+def _today(arg: str, names: Names) -> str:
+    name, equals, value = arg.partition("=")
+    if name not in names:
+        return arg
+    print(f"{name} is called {names[name]} now.", file=sys.stderr)
+    return names[name] + equals + value

@@ -1,0 +1,1 @@
+"""Training examples: one file for each trained role."""
