@@ -17,7 +17,7 @@ from runtime.page.tabs.compare import CompareTab
 pytestmark = pytest.mark.browser
 
 COUNTING = [f"{n} + 1 = {n + 1} apples." for n in range(40)]
-"""Goes on for a minute: nobody stops too late, however slow the machine is."""
+"""Runs for a minute, so that a stop comes in time even on a slow machine."""
 MODES = {"direct": "No checking", "critic": "With a checker", "selftalk": "Self-talk"}
 
 

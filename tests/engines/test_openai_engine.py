@@ -32,7 +32,7 @@ def sampled(engine, messages, sampling, **more):
 
 @pytest.fixture(scope="module")
 def llama_server(small_model):
-    """The engine on llama.cpp's own server: everything but adapters."""
+    """The engine on llama.cpp's own server, which offers everything but adapters."""
     if not peers.BINARY.is_file():
         pytest.skip("llama.cpp's server is not here: make llama-server")
     with peers.llama_server(small_model, slots=4, context=1024, threads=1) as url:

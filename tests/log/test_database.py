@@ -148,7 +148,7 @@ def writer(path, run_id, say):
 
 
 def killed_writer(path, run_id, labels, seconds):
-    """What a writer acknowledged until it was killed, some seconds after its first so many labels."""
+    """The labels a writer acknowledged until it was killed, seconds after acknowledging the first few."""
     listen, say = os.pipe()
     pid = os.fork()
     if pid == 0:  # never return into the test

@@ -144,7 +144,7 @@ def test_a_run_waiting_to_continue_counts_as_being_written(log):
 
 
 def test_asking_for_more_help_removes_the_verdict_on_an_answer(log):
-    """The answer may have changed since, and the verdict would stand beside another one."""
+    """The answer may have changed since, and the verdict would appear beside another one."""
     desk = a_desk(log)
     solved(desk, "steps")
     desk.compare("17")

@@ -142,7 +142,7 @@ def add_depths(path: Path, fitted: Mapping[str, Aggregation]) -> list[str]:
 
 
 MODE_OF = {"actor": "direct", "selftalk": "selftalk"}
-"""The mode of `trainer evaluate` that tells how good an adapter is in its role."""
+"""The mode of `trainer evaluate` that measures a role."""
 
 
 def read_outcomes(path: Path, role: str) -> dict[str, Outcome]:

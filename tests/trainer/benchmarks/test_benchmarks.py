@@ -81,7 +81,7 @@ def test_the_plain_loop_reads_and_writes_the_same_tokens(small_model, small_engi
 def test_a_killed_bench_resumes_and_reports_every_row_once(small_model):
     options = Options(bases=("smollm2-135m",), engines=("loop", "ours"), rounds=1, threads=1, sizes=TINY)
     killed = Bench(options, settings.load()).run()
-    done = [line for line in islice(killed, 2) if "/" in line][:1]  # one may tell how busy the machine is
+    done = [line for line in islice(killed, 2) if "/" in line][:1]  # the first may be a note on the machine's load
     killed.close()
     bench = Bench(options, settings.load())
     assert len(bench.results.rows) >= 1

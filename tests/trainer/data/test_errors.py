@@ -82,7 +82,7 @@ def _worked(text: str, given: tuple[str, ...], formulas: tuple[str, ...], steps:
 
 @cache
 def problems() -> tuple[Worked, ...]:
-    """Twelve: eight from marks, four made by hand."""
+    """Twelve: eight from GSM8K solutions, four made by hand."""
     annotated = [worked_from_gsm8k(Problem(text=text, answer=answer), told) for text, told, answer in ANNOTATED]
     by_hand = [
         _worked(

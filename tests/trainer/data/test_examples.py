@@ -1,4 +1,4 @@
-"""Training examples for the critic: it learns what it will be asked, and right attempts are half of them."""
+"""Training examples for the critic: they equal the runtime's prompts, and half of the attempts are right."""
 
 import json
 

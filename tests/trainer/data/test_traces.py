@@ -105,10 +105,10 @@ def test_right_rollouts_become_traces_in_the_models_own_words(tmp_path):
     [
         ((RIGHT,), "13", "answer"),
         ((Told("3 × 4 = 13 dollars", True, "yes."),), "12", "false equation"),
-        ((RIGHT, DOUBTED), "12", "ends in a doubt"),
-        ((Told("3 × 4 = 12 dollars", False, "fine."), RIGHT), "12", "do not say what is known"),
-        ((Told("The answer is 12.", True, "yes."), RIGHT), "12", "cannot be read back"),
-        ((), "12", "ends in a doubt"),
+        ((RIGHT, DOUBTED), "12", "ends with a doubt"),
+        ((Told("3 × 4 = 12 dollars", False, "fine."), RIGHT), "12", "contradict the labels"),
+        ((Told("The answer is 12.", True, "yes."), RIGHT), "12", "cannot be parsed"),
+        ((), "12", "ends with a doubt"),
     ],
 )
 def test_a_faulty_trace_names_its_fault(told, answer, named):

@@ -1,8 +1,7 @@
-"""Who writes critiques: here the rule that knows each step's truth; in `prompted.py` a model that is shown what is
-known of the attempt.
+"""Annotators, which write critiques: here from exact labels, in `prompted.py` by a model with hints.
 
-An annotator gets hints - the reference answer, where the first error is, of which type - that no critic will ever
-see; it must judge as if it had found everything itself. Unaided, even strong models err in judging.
+An annotator gets hints (the reference answer, the place and type of the first error) that no critic will have; it must
+write as if it had found everything itself. Without hints even strong models often judge wrongly.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from trainer.data.critiques.tasks import Made, Task, seed_of
 
 @dataclass(frozen=True)
 class Job:
-    """An attempt to be criticised, with what is known of it, which is for the annotator's eyes only."""
+    """An attempt to be criticised, with the hints for the annotator."""
 
     task: Task
     made: Made
@@ -43,20 +42,20 @@ class Annotation:
 
 class Annotator(Protocol):
     name: str
-    """Kept with every critique."""
+    """Stored with every critique."""
     prompt: str | None
-    """The prompt file that asks for it."""
+    """Name of the prompt file."""
     hinted: bool
-    """Whether it uses what is known."""
+    """Whether it uses the hints."""
     scaffold: bool
-    """Whether the form is written for it."""
+    """Whether the format is written for it."""
 
     def annotate(self, jobs: Sequence[Job], seed: int) -> list[Annotation | None]:
-        """A critique of each attempt; None where this annotator has none to give. Raises EngineError."""
+        """A critique per attempt, or None if this annotator cannot write one. Raises EngineError."""
 
 
 class Structural:
-    """Exact labels, where every step's truth is known: of generated problems, with or without an error put in."""
+    """Writes critiques from exact labels: for generated problems, with or without an inserted error."""
 
     name, prompt, hinted, scaffold = "structural", None, True, True
 

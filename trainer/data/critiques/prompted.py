@@ -1,8 +1,8 @@
-"""Critiques by a model: any engine, with the hints in its prompt, or without them to measure what they are worth.
+"""Critiques by a model on any engine, with hints in its prompt, or without them to measure their value.
 
-Small models do not keep to a form. With a scaffold the form is written for them: the step's sentence and the label,
-then the model's verdict and explanation, then the next step; what it has read before is not read again. A server that
-cannot go on with a begun reply must do without.
+Small models do not keep to a format. With a scaffold the format is written for them: the step's sentence and the label,
+then the model's verdict and explanation, then the next step; cached text is not read again. Servers that cannot
+continue a reply must work without it.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from trainer.data.critiques.critique_text import LABELS, read_verdict, sentence
 from trainer.data.critiques.records import Hint
 
 SHORT = 160
-"""Tokens of one verdict with its explanation."""
+"""Token limit of one verdict with its explanation."""
 
 
 class Prompted:
-    """Greedy. With `hinted` off it must find everything itself."""
+    """Greedy sampling. Without `hinted` the prompt has no hints."""
 
     prompt = "annotate"
 
@@ -43,7 +43,7 @@ class Prompted:
         return [(reply.text, (reply,)) for [reply] in replies]
 
     def _in_scaffolds(self, jobs: Sequence[Job], seed: int) -> list[tuple[str, tuple[Completion, ...]]]:
-        """All attempts side by side, one verdict of each at a time."""
+        """Write all critiques in parallel, one verdict of each at a time."""
         drafts = [_Draft(job) for job in jobs]
         sampling = Sampling(max_tokens=SHORT, seed=seed)
         while under_way := [draft for draft in drafts if draft.advance()]:
@@ -55,7 +55,7 @@ class Prompted:
         return [(draft.text, tuple(draft.replies)) for draft in drafts]
 
     def messages(self, job: Job) -> Messages:
-        """What the model reads."""
+        """The prompt."""
         language = job.task.language
         lines = numbered(job.path.lines, language)
         if job.path.final is not None:
@@ -71,7 +71,7 @@ class Prompted:
         return [{"role": "user", "content": request}]
 
     def _told(self, job: Job) -> dict[Hint, str]:
-        """The hints that it is given, each with its words."""
+        """The hints in its prompt, each as a sentence."""
         said, path, known = _TOLD[job.task.language], job.path, job.made.known
         told: dict[Hint, str] = {}
         if not self.hinted:
@@ -89,11 +89,11 @@ class Prompted:
 
 
 _WHOLE = re.compile(r"(?:.*[.!?。！？](?=\s|$))?")
-"""The whole sentences of an explanation that was cut off."""
+"""Complete sentences of a truncated explanation."""
 
 
 class _Draft:
-    """A critique that grows step by step; `advance` writes the next label, `take` what the model says to it."""
+    """A critique written step by step: `advance` adds the next label, `take` the model's text."""
 
     def __init__(self, job: Job) -> None:
         self.job, self.text = job, ""
@@ -101,7 +101,7 @@ class _Draft:
         self._next, self._ended = 0, False
 
     def advance(self) -> bool:
-        """Write the form up to the next verdict; False once the final answer has been judged."""
+        """Write the format up to the next verdict; False once the final answer has been judged."""
         if self._ended:
             return False
         restated, verdict, _, answer, *_ = LABELS[self.job.task.language]
@@ -115,7 +115,7 @@ class _Draft:
         return True
 
     def take(self, reply: Completion) -> None:
-        """The verdict and its explanation; anything behind them was the model running on."""
+        """Add verdict and explanation; later text of the reply is dropped."""
         _, _, explanation, _, _, _ = LABELS[self.job.task.language]
         verdict, _, rest = reply.text.strip().partition("\n")
         words, more, _ = rest.strip().removeprefix(explanation.strip()).strip().partition("\n")

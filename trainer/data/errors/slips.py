@@ -1,4 +1,4 @@
-"""Wrong numbers as people write them: forgotten carries, neighbours in the times table, swapped digits."""
+"""Wrong numbers as people write them: forgotten carries, neighbours in the multiplication table, swapped digits."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ MIXED = "The digits got mixed up."
 class Slip(NamedTuple):
     value: Fraction
     hint: str
-    """What went wrong, as a sentence that tells nothing of the right number; may be empty."""
+    """A sentence on what went wrong, without the right number; may be empty."""
 
 
 def of_result(tree: Part, right: Quantity, quantities: Sequence[Quantity]) -> list[Slip]:
-    """Wrong results for a calculation, the likeliest kinds first; none is the right one or below zero."""
+    """Wrong results of a calculation, the likeliest kinds first; all are positive and differ from the right one."""
     sums = isinstance(tree, Operation) and tree.sign in "+-"
     round_numbers = all(leaf.value(quantities) % 10 == 0 for _, leaf in leaves(tree))
     just_off = (right.value < 60 or sums) and not round_numbers
@@ -29,7 +29,7 @@ def of_result(tree: Part, right: Quantity, quantities: Sequence[Quantity]) -> li
 
 
 def of_copying(number: Quantity) -> list[str]:
-    """How a number of at least two digits is misread or miscopied."""
+    """Misreadings of a number of at least two digits."""
     shown = number.shown
     digits = [place for place, sign in enumerate(shown) if sign.isdigit()]
     if "/" in shown or len(digits) < 2:
@@ -46,7 +46,7 @@ def _neighbours(digits: Sequence[int]) -> Iterator[tuple[int, int]]:
 
 
 def _like(digit: str) -> str:
-    """The digit that it is most easily taken for."""
+    """The digit it is most easily mistaken for."""
     return dict(zip("0123456789", "6778960134", strict=True))[digit]
 
 
@@ -55,7 +55,7 @@ def _starts_wrong(text: str) -> bool:
 
 
 def _of_signs(tree: Part, quantities: Sequence[Quantity]) -> Iterator[Slip]:
-    """Slips of one operation between two numbers."""
+    """Slips in one operation on two numbers."""
     if not isinstance(tree, Operation) or not isinstance(tree.left, Leaf) or not isinstance(tree.right, Leaf):
         return
     left, right = tree.left.value(quantities), tree.right.value(quantities)
@@ -86,7 +86,7 @@ def _without_borrowing(left: int, right: int) -> Fraction:
 
 
 def _of_digits(right: Quantity, just_off: bool, zeros: bool) -> Iterator[Slip]:
-    """Slips that only look at the result."""
+    """Slips that depend only on the result."""
     value = right.value
     unit = Fraction(1, 10 ** len(right.shown.partition(".")[2])) if "/" not in right.shown else Fraction(1)
     for off in (1, -1):

@@ -1,7 +1,7 @@
-"""What a model wrote, as a person would say it: no markup, and a calculation in every step.
+"""A model's text as plain steps: no markup, and a calculation in every step.
 
-Small models write headings, plans and displayed formulas over several lines. In a talk each step is one line, and what
-leads to a calculation belongs to it.
+Small models write headings, plans and displayed formulas over several lines. In a trace each step is one line, and text
+that leads to a calculation is part of it.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ _MARKUP = re.compile(r"\\[\[\]()]|\\[,;! ]|\\quad|\*\*|`")
 
 
 def plain_steps(lines: Sequence[str]) -> list[str] | None:
-    """The steps, each with an equation; words after the last one are left out, and so is a program that repeats it all.
-    None where anything remains that is no plain text, or where a sum is false."""
+    """The steps, each with an equation; text after the last one is dropped, and so is a program. None if markup remains
+    or an equation is false."""
     steps, begun = [], ""
     for line in map(_plain, takewhile(lambda line: "python" not in line.lower(), lines)):
         begun = f"{begun} {line}".strip()

@@ -1,4 +1,4 @@
-"""A trace: steps, what the model says to each, and the answer."""
+"""A trace: steps, the model's check of each, and the answer."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from runtime.text import CHECK, Line, LineReader, closing_line, final_answer, la
 from runtime.types import Problem
 
 DECISION = 4.0
-"""The weight of the first word of a check in the loss: with it the model doubts or goes on, and it is one word of two
+"""Weight of the first word of a check in the loss: it decides between doubt and acceptance, and is one token in two
 hundred."""
 
 
 @dataclass(frozen=True)
 class Told:
-    """A step and what the model says to it."""
+    """A step and the model's check of it."""
 
     step: str
     right: bool
@@ -33,30 +33,30 @@ class Trace:
 
     @property
     def text(self) -> str:
-        """As the model writes it."""
+        """The trace as the model writes it."""
         return "".join(piece for piece, _ in self.pieces)
 
     @property
     def pieces(self) -> list[tuple[str, float]]:
-        """The text in pieces, each with its weight for who learns from it: steps that go wrong have none."""
+        """The text in pieces with their weights in the loss; wrong steps have weight 0."""
         language = language_of(self.problem.text)
         lines = [piece for one in self.told for piece in _pieces(one, CHECK[language])]
         return [*lines, (closing_line(self.answer, language), 1.0)]
 
     @property
     def fault(self) -> str | None:
-        """Why nobody should learn from it, if so: the talk is read back as the app reads it."""
+        """The reason not to train on it, or None. The text is parsed as in the app."""
         reader = LineReader()
         lines = [*reader.push(self.text), *reader.finish()]
         if [line.kind for line in lines] != ["step", "check"] * len(self.told) + ["closing"]:
-            return "its lines cannot be read back"
+            return "its lines cannot be parsed"
         if _checks(lines) != [one.right for one in self.told]:
-            return "its checks do not say what is known"
+            return "its checks contradict the labels"
         accepted = [arithmetic.verdict(arithmetic.check(one.step)) for one in self.told if one.right]
         if "incorrect" in accepted:
             return "it accepts a false equation"
         if not self.told or not self.told[-1].right:
-            return "it ends in a doubt"
+            return "it ends with a doubt"
         return None if grade(final_answer(self.text), self.problem) else "its answer is wrong"
 
 

@@ -1,4 +1,4 @@
-"""A talk in the model's own words: first person, many wordings, and often only a word."""
+"""Rewording of checks: first person, many wordings, often a single word."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from trainer.data.traces.trace import Told, Trace
 
 
 def smoothed(trace: Trace, seed: int) -> Trace:
-    """The same talk in the model's own words: what a tutor said to "you" it says of itself, and often less."""
+    """The trace with checks in the first person and random wordings, often shortened."""
     dice, language = random.Random(f"{trace.problem.id} {seed} words"), language_of(trace.problem.text)
     told = tuple(Told(one.step, one.right, _own(one, dice, language)) for one in trace.told)
     return Trace(trace.problem, told, trace.answer)
@@ -29,7 +29,7 @@ def _own(told: Told, dice: random.Random, language: Language) -> str:
 
 
 BRIEF = 0.4
-"""Share of the right steps to which only a word is said."""
+"""Share of right steps whose check is only a word."""
 _PRAISED = re.compile(r"^(?:Right|Yes|This holds)[,:]\s*")
 _PERSON = {
     "you are": "I am", "you have": "I have", "you need": "I need", "you": "I", "your": "my", "yours": "mine",
@@ -44,11 +44,11 @@ def _first_person(words: str) -> str:
 
 
 def _may_go_on(words: str) -> bool:
-    """Whether a sentence can stand behind a dash or colon in small letters."""
+    """Whether a sentence can follow a dash or colon in lower case."""
     return bool(re.match(r"(?:The|This|Here|That|It|There|In|A|An|Taking|Look|Something|Nothing)\b", words))
 
 
-# The first word decides, and it is one of two: how a model goes on may vary, what it decides should be easy to learn.
+# The first word is one of two, so that the decision is easy to learn; the rest varies.
 _PLAIN: dict[Language, tuple[str, ...]] = {
     "en": ("right.", "yes.", "yes, that holds.", "right, fine.", "right, on I go.", "yes, sound.", "yes, that fits."),
     "zh-CN": ("对。", "对，继续。", "对，成立。", "对，可以。"),

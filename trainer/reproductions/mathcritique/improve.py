@@ -170,7 +170,7 @@ class Improvement:
     # A round
 
     def _rollouts(self, number: int, actor: Path) -> tuple[list[Row], Round]:
-        """D_t, and what is to be told of it."""
+        """Rows of D_t, and the round without its test."""
         place, plan = self.folder / f"round-{number}", self.plan
         seed = 1000 * (plan.seed + 1) + 10 * number
         asked = [one.problem for one in self._problems]

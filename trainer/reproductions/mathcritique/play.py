@@ -110,7 +110,8 @@ class Players:
     def refinements(
         self, pairs: Sequence[tuple[Attempt, Reading]], n: int = 1, temperature: float = TEMPERATURE, seed: int = 0
     ) -> list[Attempt]:
-        """`n` refinements of each attempt, which go on from the steps before the one that the critic doubts."""
+        """`n` refinements of each attempt, which continue from the steps before the rejected one. Raises
+        EngineError."""
         replies = self._written([refining(*pair) for pair in pairs], n, temperature, seed)
         return [
             _read(attempt.problem, reply, attempt, reading.place)
