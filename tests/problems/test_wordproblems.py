@@ -201,7 +201,7 @@ def test_a_file_of_other_problems_is_not_overwritten(tmp_path):
     list(write(path, 3, 1, "train"))
     before = path.read_bytes()
     for seed, split in ((2, "train"), (1, "test")):
-        with pytest.raises(ProblemsError, match="seed 1, split train. Name another file"):
+        with pytest.raises(ProblemsError, match=r"seed 1, split train\. Name another file"):
             list(write(path, 5, seed, split))
     assert path.read_bytes() == before
     path.write_text('{"a": 1}\n', "utf-8")
