@@ -1,14 +1,14 @@
-"""The page in the browser: Solve and Check my work, with one model on this machine. `python app.py` starts it.
+"""Starts the page in the browser: `python app.py`.
 
-The page is served to this machine only, fetches nothing and sends nothing. Its widgets are in `runtime/page`; with
-`--api` other programs may ask too (`runtime/api`).
+By default the page is served to this machine only, and makes no requests of its own. Its widgets are in `runtime/page`.
+`--api` also serves chat completions to other programs (`runtime/api`).
 """
 
 from __future__ import annotations
 
-from runtime.errors import SoliloquyError, die_of_interrupts, run_command_line
+from runtime.errors import SoliloquyError, exit_on_interrupt, run_command_line
 
-die_of_interrupts()  # what comes next takes seconds to import
+exit_on_interrupt()  # the imports below take seconds
 
 import argparse
 import sys
@@ -37,16 +37,16 @@ if TYPE_CHECKING:
 def build(
     model: Loading, settings: Settings, log: SessionLog | None, studio: bool = False, unkept: StoreError | str = ""
 ) -> Blocks:
-    """The page. The model begins to load in the background; without a log nothing is kept, and `unkept` says why
-    nothing can be kept yet in one that is wanted. The studio is for people who review, export and train."""
-    serving.use_private_folder(settings.home)  # here too: a widget remembers the folder of the moment it was made
+    """The page; the model starts loading in the background. Without a log nothing is stored. `unkept` is the reason why
+    nothing can be stored yet in a log. `studio` adds the tabs for reviewing, exporting and training."""
+    serving.use_private_folder(settings.home)  # before any widget, as each reads the folder when it is made
     model.start()
     return Page(model, settings, log, studio, unkept).blocks
 
 
 def open_log(settings: Settings) -> tuple[SessionLog | None, StoreError | str]:
-    """The log of sessions if one is wanted, and why nothing can be kept in it yet, if that is so: a page that keeps
-    nothing is better than none, and the log is tried again whenever there is something to store."""
+    """The log, None if it is turned off, and the reason why it cannot be written yet, if so. The page still starts
+    then, and the log is tried again whenever there is something to store."""
     if not settings.log:
         return None, ""
     log = SessionLog(settings.database, at_once=False)
@@ -83,12 +83,12 @@ def main() -> None:
     if urlsplit(address).port != wanted:
         say(f"Port {wanted} is busy, so the next free one is used.")
     if unkept:
-        say(f"Nothing can be kept: {unkept}")
+        say(f"Your work cannot be saved: {unkept}")
     if not serving.is_loopback(given.server_name):
-        say(f"Others on the network can open {bare} with the password, which travels there unencrypted.")
+        say(f"Others on the network can open {bare} with the password, which is sent unencrypted.")
     if given.api:
         say(f"The API is at {urljoin(bare, 'v1')}" + ("" if settings.api_key_served else f" with the key {key}"))
-    say(f"Soliloquy is ready at {address} (Ctrl+C ends it)")
+    say(f"Soliloquy is ready at {address} (press Ctrl+C to stop)")
     try:
         closed = show(given, bare, access, settings)
     except KeyboardInterrupt:
@@ -100,7 +100,7 @@ def main() -> None:
 
 
 def show(given: argparse.Namespace, bare: str, access: Access, settings: Settings) -> bool:
-    """Open what was asked for. True if that was a window and it has been closed."""
+    """Open the window or the browser tab. Returns True once a window has been closed."""
     if given.show == "window":
         profile = serving.private_folder(settings.home, "window")
         return window.show_window(access.address_for_one_visit(bare), profile, say)

@@ -1,10 +1,10 @@
-"""`python -m runtime`: the command line, whose commands are in `runtime.cli`."""
+"""`python -m runtime`: the command line; its commands are in `runtime/cli`."""
 
 from __future__ import annotations
 
-from runtime.errors import die_of_interrupts, run_command_line
+from runtime.errors import exit_on_interrupt, run_command_line
 
-die_of_interrupts()
+exit_on_interrupt()
 
 from runtime.cli.main import app
 

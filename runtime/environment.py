@@ -1,13 +1,13 @@
-"""What the environment of a program may hold that our libraries cannot read."""
+"""Repairs environment variables that our libraries cannot read."""
 
 from __future__ import annotations
 
 import os
 
 
-def mend_no_proxy() -> None:
-    """Rewrite NO_PROXY so that httpx can read it, which dies of "[::1]" and of networks such as "fe80::/10": an address
-    loses its brackets and port; a network, which httpx could only compare with a name, is left out."""
+def repair_no_proxy() -> None:
+    """Rewrite NO_PROXY for httpx, which raises on "[::1]" and on networks such as "fe80::/10". An address loses its
+    brackets and port; a network is removed, as httpx could only compare it with host names."""
     for name in ("NO_PROXY", "no_proxy"):
         if name in os.environ:
             entries = (entry.strip() for entry in os.environ[name].split(","))

@@ -1,8 +1,8 @@
-"""The one kind of error that a person may see: its text is a sentence that names the cause and the remedy.
+"""The error that a person may see, and the end of every command. Its text names the cause and the remedy.
 
-Every boundary (engine, store, models, settings, text) raises its own subclass; the command line and the page catch
-this one. `run_command_line` is where every command ends: with a sentence and an exit code, never with a traceback for
-what a person or a machine did (Ctrl+C, a full disk, a reader that went away).
+Every boundary (engine, store, models, settings, text) raises its own subclass of `SoliloquyError`; the command line and
+the page catch the base class. `run_command_line` ends every command with an exit code. Ctrl+C, a full disk or a closed
+pipe never print a traceback.
 """
 
 from __future__ import annotations
@@ -15,15 +15,17 @@ import sys
 import threading
 from collections.abc import Callable
 
-from runtime.environment import mend_no_proxy
+from runtime.environment import repair_no_proxy
 
 INTERRUPTED = 130
-"""The exit code of a command that was ended with Ctrl+C, as shells have it: 128 and the number of SIGINT."""
+"""Exit code after Ctrl+C: 128 plus the number of SIGINT, as in shells."""
 
 
 class SoliloquyError(Exception):
-    """Something that a person can understand and act on. `kind` names what it is for a page that says it in another
-    language, with `values` to fill in; empty for what the page has no words of its own for."""
+    """An error that a person can understand and act on.
+
+    `kind` is the key `error.<kind>` of the locales, whose text `values` fill in; empty if there is no such key.
+    """
 
     kind = ""
 
@@ -33,30 +35,29 @@ class SoliloquyError(Exception):
 
 
 def run_command_line(app: Callable[[], None]) -> None:
-    """Run a command line to its end and leave with its exit code: 0, 1 after one sentence on stderr, 130 after Ctrl+C,
-    or whatever code the command chose."""
-    answer_interrupts()
+    """Run a command line and exit: code 0, 1 after one sentence on stderr, 130 after Ctrl+C, or the command's own."""
+    raise_on_interrupt()
     make_streams_safe()
-    mend_no_proxy()
+    repair_no_proxy()
     sys.exit(_code(app))
 
 
-def die_of_interrupts() -> None:
-    """Until the command line runs, Ctrl+C ends the program at once: a KeyboardInterrupt in the middle of an import can
-    only become a traceback, and some libraries make another error of it."""
+def exit_on_interrupt() -> None:
+    """Let Ctrl+C end the program at once, until `run_command_line`: during an import, a KeyboardInterrupt would print a
+    traceback, and some libraries turn it into another error."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def answer_interrupts() -> None:
-    """From now on Ctrl+C is a KeyboardInterrupt. One that hits while C code calls back into Python, as llama.cpp does
-    all the time while it loads a model, would be printed and forgotten: it is raised again as soon as that is over."""
+def raise_on_interrupt() -> None:
+    """Let Ctrl+C raise KeyboardInterrupt. Python drops one that occurs in a callback from C, such as llama.cpp's while
+    it loads a model; it is raised again after the callback."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def hook(lost: sys.UnraisableHookArgs) -> None:
         if issubclass(lost.exc_type, KeyboardInterrupt):
-            again = threading.Timer(0.1, _interrupt_main_thread)  # at once it would hit this very function
+            again = threading.Timer(0.1, _interrupt_main_thread)  # without a delay it would interrupt this function
             again.daemon = True
             again.start()
         else:
@@ -67,14 +68,14 @@ def answer_interrupts() -> None:
 
 def _interrupt_main_thread() -> None:
     if hasattr(signal, "pthread_kill"):
-        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)  # ends a wait in the system too
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)  # also ends a blocking system call
     else:
         _thread.interrupt_main()
 
 
 def make_streams_safe() -> None:
-    """A closed stream is an empty one, and a character or a path's byte that a stream cannot hold is escaped: the byte
-    0xE9 of a Latin-1 name becomes \\udce9, also in JSON. On stdin such a byte stays visible as a lone surrogate, which
+    """Open closed standard streams on the null device, and escape what a stream cannot encode: the byte 0xE9 of a
+    Latin-1 file name is written as \\udce9, also in JSON. On stdin such a byte becomes a lone surrogate, which
     `text.clean` refuses."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         stream = getattr(sys, name)
@@ -87,16 +88,16 @@ def make_streams_safe() -> None:
 def _code(app: Callable[[], None]) -> int:
     try:
         code = _run(app)
-        sys.stdout.flush()  # now, when a full disk or a gone reader can still be answered
+        sys.stdout.flush()  # here, so that a full disk or a closed pipe raises inside this try
     except SoliloquyError as error:
         code = _failed(str(error))
     except KeyboardInterrupt:
         code = INTERRUPTED
-    except BrokenPipeError:  # `| head` has read enough
-        _print_no_more()
+    except BrokenPipeError:  # such as `| head`
+        _discard_output()
         code = 1
     except OSError as error:
-        _print_no_more()
+        _discard_output()
         code = _failed(os_error_sentence(error))
     return code
 
@@ -114,19 +115,19 @@ def _failed(sentence: str, before: str = "Error: ") -> int:
     return 1
 
 
-def _print_no_more() -> None:
-    """What is still buffered cannot be written; Python must not try again when it ends."""
+def _discard_output() -> None:
+    """Drop buffered output, which Python would otherwise try to write again at exit."""
     sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - kept to the end
 
 
 def os_error_sentence(error: OSError) -> str:
-    """What the system refused, and what to do about it."""
+    """A sentence with the reason, the path and the remedy."""
     named = isinstance(error.filename, str | bytes)
-    place = f" ({os.fsdecode(error.filename)})" if named else " where this is written to"
+    place = f" ({os.fsdecode(error.filename)})" if named else " while writing the output"
     reason = error.strerror or str(error)
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return (
-            f"{reason}{place}: what was finished before is kept. Make room, then give the same command again; one that"
-            " can be resumed goes on."
+            f"{reason}{place}. Finished work is kept. Free some space, then run the same command again; a command that"
+            " can resume does so."
         )
-    return f"{reason}{place}. Change that, then give the same command again."
+    return f"{reason}{place}. Correct this, then run the same command again."

@@ -1,7 +1,7 @@
-"""What happens while a problem is solved or checked, and the folding of it into a talk.
+"""The events of solving or checking a problem, and `fold`, which builds a `Transcript` from them.
 
-The loop yields events; the page, the log and the command line all fold the same events, so what is shown, stored and
-exported is one thing. A `Transcript` at any moment is a finished part (`talk`) and the attempt being written (`live`).
+The loop yields events. The page, the log and the command line fold the same events, so all three show the same run.
+A `Transcript` has a finished part (`talk`) and the attempt being written (`live`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from runtime.types import Critique, Outcome, Parent, Problem, Provenance, SelfTa
 
 @dataclass(frozen=True)
 class Proposing:
-    """The actor begins an attempt; the kept steps of the parent stand already."""
+    """The actor starts an attempt, after the kept steps of its parent."""
 
     origin: Literal["sample", "refine", "selftalk", "student"]
     kept: tuple[Step, ...] = ()
@@ -43,12 +43,12 @@ class AttemptDone:
 
 @dataclass(frozen=True)
 class Criticising:
-    """The critic begins to read the last attempt."""
+    """The critic starts reading the last attempt."""
 
 
 @dataclass(frozen=True)
 class StepJudged:
-    """A verdict on one step of the attempt that is being written or read; a later one replaces it."""
+    """A verdict on one step of the current attempt; a later verdict on the same step replaces it."""
 
     position: int
     verdict: StepVerdict
@@ -61,7 +61,7 @@ class CritiqueDone:
 
 @dataclass(frozen=True)
 class Refining:
-    """The critic found a first error: the actor goes on from the steps before it."""
+    """The critic found a first error at `position`; the actor continues from the steps before it."""
 
     position: int
     comment: str
@@ -69,12 +69,12 @@ class Refining:
 
 @dataclass(frozen=True)
 class Voting:
-    """More solutions are written, out of sight; an answer that stands already stands meanwhile."""
+    """Further solutions are sampled for a vote and are not shown; the outcome so far stays visible."""
 
     done: int = 0
-    """How many are there, the one that is voted on among them."""
+    """Solutions finished, including the one that is voted on."""
     of: int = 0
-    """How many vote at most."""
+    """The most solutions that will vote."""
 
 
 @dataclass(frozen=True)
@@ -84,11 +84,11 @@ class Finished:
 
 @dataclass(frozen=True)
 class Failed:
-    """Something went wrong; what was made until then is kept."""
+    """The run ended with an error; everything before it is kept."""
 
     message: str
     kind: str = ""
-    """What kind of error it was, if the page has words for that."""
+    """`SoliloquyError.kind`."""
 
 
 Event = (
@@ -124,10 +124,11 @@ class Transcript:
     live: Live | None = None
     voting: Voting | None = None
     standing: Outcome | None = None
-    """What a talk that was taken up again had come to; it stands once more where nothing new comes of it."""
+    """The outcome before the talk was resumed; it is restored if the resumed part is stopped or fails."""
 
 
 def begin(problem: Problem) -> Transcript:
+    """The transcript before the first event."""
     return Transcript(SelfTalk(problem=problem))
 
 
@@ -171,18 +172,19 @@ def _folded(transcript: Transcript, event: Event) -> Transcript:
 
 
 def shown(attempt: Trajectory) -> Iterator[Event]:
-    """The events of an attempt that was written out of sight."""
+    """The events that show an attempt which was sampled without being shown."""
     yield Proposing(attempt.origin, made_by=attempt.made_by)
     yield from map(StepDone, attempt.steps)
     yield AttemptDone(attempt)
 
 
 def as_talk(transcript: Transcript) -> SelfTalk:
-    """The whole as it stands, the attempt under way included."""
+    """The talk so far, including the attempt being written."""
     return _with_partial(transcript.talk, transcript.live)
 
 
 def fold_all(problem: Problem, events: Iterable[Event]) -> SelfTalk:
+    """The talk after all events."""
     transcript = begin(problem)
     for event in events:
         transcript = fold(transcript, event)
@@ -194,7 +196,7 @@ def _with_turn(talk: SelfTalk, turn: Trajectory | Critique) -> SelfTalk:
 
 
 def _with_partial(talk: SelfTalk, live: Live | None) -> SelfTalk:
-    """An attempt that was broken off is an attempt too, and so are verdicts: nothing that was shown is lost."""
+    """Add the attempt being written and its verdicts to the talk, so that nothing that was shown is lost."""
     if live is None:
         return talk
     if not live.done:

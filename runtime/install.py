@@ -1,10 +1,10 @@
-"""Sets up `.venv` with what the app needs: `python3 -m runtime.install`, which `make app` calls.
+"""Sets up `.venv` with what the app needs. `make app` runs it as `python3 -m runtime.install`.
 
-Only the standard library is used, as nothing else is there yet. llama.cpp is the one package that is compiled, and a
-build runs on its own kind of processor: the wheel is kept under a name made of this processor's abilities, so another
-clone takes seconds, and a cache that came from another machine is not used. Where llama-cpp-python's own index can be
-reached its prebuilt wheel, which runs everywhere, is taken instead; `NATIVE=1` compiles. Two of these at once wait for
-each other, and one that was killed is taken up again.
+It uses only the standard library, as nothing else is installed yet. If llama-cpp-python's own index can be reached, its
+prebuilt wheel, which runs on every processor, is installed. Otherwise, or with `NATIVE=1`, llama.cpp is compiled. That
+build runs only on the same kind of processor, so the wheel is cached under a hash of the processor's features: another
+clone reuses it, and a cache copied from another machine is not used. Two runs at once wait for each other; a killed run
+can be repeated.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from runtime.models import processor
 
 try:
     import fcntl
-except ImportError:  # on Windows; there two at once are not kept apart
+except ImportError:  # on Windows, where two runs at once do not wait for each other
     fcntl = None
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -39,22 +39,22 @@ REQUIREMENTS = ROOT / "runtime" / "requirements.txt"
 LIBRARY = "llama-cpp-python"
 INDEX = os.environ.get("LLAMA_CPP_INDEX", "https://abetlen.github.io/llama-cpp-python/whl/cpu")
 PATIENCE = 3.0
-"""Seconds that the index may take to answer, and each of pip's connections to it."""
+"""Seconds to wait for the index to respond, and for each of pip's connections to it."""
 DOWNLOAD = 60.0
-"""Seconds that fetching the prebuilt wheel may take."""
+"""Longest download of the prebuilt wheel, in seconds."""
 COMPILERS = (("CC", ("cc", "gcc", "clang", "cl")), ("CXX", ("c++", "g++", "clang++", "cl")))
 
 
 class SetupError(Exception):
-    """A sentence that names the cause and the remedy."""
+    """The installation failed; the text names the cause and the remedy."""
 
 
 def main() -> None:
-    if sys.version_info < (3, 11):  # noqa: UP036 - whoever calls this may have an older one
-        raise SetupError("Soliloquy needs Python 3.11 or newer. Name one: `PYTHON=python3.12 make app`.")
+    if sys.version_info < (3, 11):  # noqa: UP036 - the system's Python may be older
+        raise SetupError("Soliloquy needs Python 3.11 or newer. Choose one: `PYTHON=python3.12 make app`.")
     with alone():
         if READY.exists() and READY.stat().st_mtime >= REQUIREMENTS.stat().st_mtime:
-            return  # another one has done it meanwhile
+            return  # another run has finished the installation meanwhile
         make_venv()
         say("Installing what the app needs ...")
         prebuilt = install(native=os.environ.get("NATIVE", "") not in ("", "0"))
@@ -66,31 +66,31 @@ def main() -> None:
 
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
-    """The lock ends with the process, however it ends."""
+    """Hold a lock on `.venv`, which the system releases when the process ends."""
     with (ROOT / ".venv.lock").open("w") as lock:
         if fcntl:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                say("Another `make` is setting up .venv; waiting for it. Ctrl+C ends the waiting.")
+                say("Another `make` is setting up .venv; waiting for it (Ctrl+C stops waiting).")
                 fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def make_venv() -> None:
-    """A `.venv` whose pip works, made anew if an earlier one was not finished."""
+    """Make `.venv`, unless it exists and its pip works. Raises SetupError."""
     if PYTHON.exists() and run([PYTHON, "-m", "pip", "--version"]).returncode == 0:
         return
     made = run([sys.executable, "-m", "venv", "--clear", VENV])
     if made.returncode:
         raise SetupError(
-            f"{VENV} could not be made ({last_line(made)}). Where Python comes without it, install venv"
+            f"{VENV} could not be made ({last_line(made)}). If Python's venv module is missing, install it"
             " (Debian and Ubuntu: `apt install python3-venv`), then repeat the command."
         )
 
 
 def install(native: bool) -> bool:
-    """The packages; whether llama.cpp among them is a prebuilt one."""
+    """Install the packages; returns whether llama.cpp is a prebuilt wheel. Raises SetupError."""
     wheels = wheels_here() if native or not is_installed() else None
     prebuilt = False
     if wheels is not None:
@@ -110,7 +110,7 @@ def requirement() -> str:
 
 
 def is_installed() -> bool:
-    """Whether this `.venv` has a version that will do, wherever it came from."""
+    """Whether `.venv` has a version of llama-cpp-python that meets the requirement."""
     options = ["--dry-run", "--no-deps", "--no-index", "--only-binary", ":all:"]
     asked = run([PYTHON, "-m", "pip", "install", *options, requirement()])
     return asked.returncode == 0 and "already satisfied" in asked.stdout
@@ -120,7 +120,7 @@ def is_installed() -> bool:
 
 
 def wheels_here() -> Path:
-    """The folder of the wheels for this processor, compiler and version."""
+    """The folder of the wheels for this processor, compiler, version and build flags."""
     compilers = [run([found, "--version"]).stdout.splitlines()[:1] for found in map(compiler, COMPILERS) if found]
     facts = (platform.machine(), sys.platform, sorted(processor.abilities()), compilers, requirement(), cmake_args())
     name = hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
@@ -140,13 +140,13 @@ def compiler(which: tuple[str, tuple[str, ...]]) -> str | None:
 def compile_into(wheels: Path) -> None:
     if not all(map(compiler, COMPILERS)):
         raise SetupError(
-            "llama.cpp must be compiled, and there is no C++ compiler. Install one (Debian and Ubuntu:"
+            "llama.cpp must be compiled, but there is no C++ compiler. Install one (Debian and Ubuntu:"
             " `apt install build-essential`; Fedora: `dnf install gcc-c++`; macOS: `xcode-select --install`), then"
             " repeat the command."
         )
-    say("Compiling llama.cpp for this processor: some minutes, the first time only ...")
+    say("Compiling llama.cpp for this processor: takes some minutes, only the first time ...")
     started = time.monotonic()
-    # Not pip's own cache of wheels: it does not know on which processor a wheel was built.
+    # pip's own wheel cache is not used, as it does not distinguish processors.
     with tempfile.TemporaryDirectory() as folder:
         options = ["--no-deps", "--no-cache-dir", "--no-binary", LIBRARY, "-w", folder]
         built = run([PYTHON, "-m", "pip", "wheel", *options, requirement()])
@@ -154,8 +154,8 @@ def compile_into(wheels: Path) -> None:
             log = VENV / "llama.cpp.log"
             log.write_text(built.stdout + built.stderr, "utf-8")
             raise SetupError(
-                f"llama.cpp could not be compiled ({last_line(built)}); all of it is in {log}. Mend what is named"
-                " there, then repeat the command."
+                f"llama.cpp could not be compiled ({last_line(built)}); the whole output is in {log}. Correct what is"
+                " named there, then repeat the command."
             )
         wheels.mkdir(parents=True, exist_ok=True)
         for wheel in Path(folder).glob("*.whl"):
@@ -165,12 +165,12 @@ def compile_into(wheels: Path) -> None:
 
 
 def fetch_prebuilt(folder: Path) -> bool:
-    """Whether a wheel that runs everywhere could be had from llama-cpp-python's own index; silent if not."""
+    """Download a wheel that runs on every processor from llama-cpp-python's own index; returns whether that worked."""
     if any(folder.glob("*.whl")):
         return True
     if not answers(f"{INDEX.rstrip('/')}/{LIBRARY}/"):
         return False
-    say("Fetching the prebuilt llama.cpp: seconds, where compiling takes minutes (NATIVE=1 compiles) ...")
+    say("Downloading the prebuilt llama.cpp: takes seconds; compiling would take minutes (NATIVE=1 compiles) ...")
     folder.mkdir(parents=True, exist_ok=True)
     options = [
         "--no-deps",
@@ -188,7 +188,7 @@ def fetch_prebuilt(folder: Path) -> bool:
 
 
 def answers(url: str) -> bool:
-    """Whether the address answers at once. Looking up a name has no deadline of its own, so a thread waits for it."""
+    """Whether the address responds within PATIENCE. It is asked in a thread, as resolving a name has no timeout."""
     answered: list[bool] = []
 
     def ask() -> None:
@@ -212,13 +212,13 @@ def pip(*words: str | Path) -> None:
     done = run([PYTHON, "-m", "pip", *words, "--quiet"])
     if done.returncode:
         raise SetupError(
-            f"pip could not install what the app needs ({last_line(done)}). Is there a connection, and room on the"
-            " disk? Then repeat the command."
+            f"pip could not install what the app needs ({last_line(done)}). Check the network and the free disk space,"
+            " then repeat the command."
         )
 
 
 def run(words: list[str | Path], seconds: float | None = None) -> subprocess.CompletedProcess[str]:
-    """What a program said; exit code 124 if it took too long."""
+    """Run a program and capture its output; exit code 124 if it took longer than `seconds`, 127 if it cannot start."""
     command = list(map(str, words))
     try:
         return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, errors="replace", timeout=seconds)
@@ -229,11 +229,11 @@ def run(words: list[str | Path], seconds: float | None = None) -> subprocess.Com
 
 
 def last_line(done: subprocess.CompletedProcess[str]) -> str:
-    """The last error that a program named, without colours."""
+    """The last error line of a program's output, else its last line, without colours; at most 300 characters."""
     lines = re.sub(r"\x1b\[[0-9;]*m", "", f"{done.stdout}\n{done.stderr}").splitlines()
-    told = [line.strip() for line in lines if line.strip() and not line.lower().startswith(("hint:", "[notice]"))]
-    errors = [line for line in told if "error" in line.lower()]
-    return (errors or told or [f"exit code {done.returncode}"])[-1][:300].rstrip(".")
+    output = [line.strip() for line in lines if line.strip() and not line.lower().startswith(("hint:", "[notice]"))]
+    errors = [line for line in output if "error" in line.lower()]
+    return (errors or output or [f"exit code {done.returncode}"])[-1][:300].rstrip(".")
 
 
 def say(text: str) -> None:
@@ -246,4 +246,4 @@ if __name__ == "__main__":
     except SetupError as problem:
         sys.exit(str(problem))
     except KeyboardInterrupt:
-        sys.exit("Ended before everything was installed; `make app` goes on from here.")
+        sys.exit("Stopped before everything was installed. `make app` continues from here.")

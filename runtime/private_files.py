@@ -10,23 +10,23 @@ from pathlib import Path
 from typing import IO, Any
 
 OURS = ("config.toml", "tuning.json", "page-token", "exports", "training", "tmp", "window")
-"""What the runtime writes into its home, beside the database; whatever else lies there is left as it is."""
+"""What the runtime writes into its home besides the database; the rights of anything else there are not changed."""
 
 
 def open_private(path: Path, mode: str = "wb") -> IO[Any]:
-    """A file opened to be written, which only this user can read if it is new. Raises OSError."""
+    """Open a file for writing; a new file can be read by this user only. Raises OSError."""
     return open(path, mode, opener=lambda name, flags: os.open(name, flags, 0o600))
 
 
 def create_private(path: Path) -> None:
-    """An empty file that only this user can read, unless there is one already. Raises OSError."""
+    """Create an empty file that only this user can read, unless it exists. Raises OSError."""
     with suppress(FileExistsError):
         open_private(path, "xb").close()
 
 
 def keep_private(home: Path, *more: Path) -> None:
-    """Make the home for this user alone, or shut one that others can look into, with all that the runtime keeps there
-    and the files in `more`. What cannot be changed stays: whoever needs to write there will say so."""
+    """Create the home folder for this user alone, or close an existing one, its files and the files in `more` to other
+    users. Errors are ignored, as whatever writes there later reports them."""
     with suppress(OSError):
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         own = [home, *(path for name in OURS for path in _below(home / name))] if _is_for_one(home) else []
@@ -35,8 +35,8 @@ def keep_private(home: Path, *more: Path) -> None:
 
 
 def _is_for_one(home: Path) -> bool:
-    """Whether it was made for us, rather than a folder that holds other things too, such as /tmp or a user's own."""
-    if os.name != "posix":  # Windows shuts a user's folders by itself
+    """Whether the folder is the runtime's own, not one with other content, such as /tmp or the user's home folder."""
+    if os.name != "posix":  # Windows protects a user's folders itself
         return False
     state = home.stat()
     shared = state.st_mode & stat.S_ISVTX or home.resolve() in (Path.home(), Path("/"))
@@ -44,14 +44,14 @@ def _is_for_one(home: Path) -> bool:
 
 
 def _below(start: Path) -> Iterator[Path]:
-    """A file or folder and all that is in it, without following links."""
+    """A file or folder and everything in it, without following links."""
     yield start
     for folder, folders, names in os.walk(start):
         yield from (Path(folder, name) for name in (*folders, *names))
 
 
 def _shut(path: Path) -> None:
-    """Take every right from other users. Raises OSError."""
+    """Remove all rights of other users. Raises OSError."""
     with suppress(FileNotFoundError):
         mode = stat.S_IMODE(path.lstat().st_mode)
         if mode & 0o077 and not path.is_symlink():

@@ -1,7 +1,7 @@
-"""Every setting of the runtime, with its one default.
+"""Every setting of the runtime, with its default.
 
-Order of precedence: an argument given in code or by a command-line flag, then the environment (`SOLILOQUY_...`), then
-`config.toml`, then the default written here. `SOLILOQUY_HOME` moves everything the product writes to one folder.
+Order of precedence: an argument in code or a command-line flag, the environment (`SOLILOQUY_...`), `config.toml`, the
+default given here. `SOLILOQUY_HOME` moves everything the product writes to one folder.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _DIRS = PlatformDirs("soliloquy", appauthor=False)
 
 
 class SettingsError(SoliloquyError):
-    """A setting has a value that cannot be used; the text names the setting and the remedy."""
+    """A setting has an invalid value, or the config file cannot be read or written."""
 
 
 def _home() -> Path:
@@ -37,17 +37,17 @@ def _home() -> Path:
 
 
 def config_file() -> Path:
-    """Where settings are kept between starts; beside everything else once `SOLILOQUY_HOME` is set."""
+    """Path of `config.toml`: in `SOLILOQUY_HOME` if that is set, else in the user's config folder."""
     moved = os.environ.get("SOLILOQUY_HOME")
     return (Path(moved).expanduser() if moved else Path(_DIRS.user_config_dir)) / "config.toml"
 
 
 class Settings(BaseSettings):
-    """What a person can choose. Immutable: a changed setting is a new object (`with_`)."""
+    """All settings; immutable (`with_` makes a changed copy)."""
 
     model_config = SettingsConfigDict(env_prefix="SOLILOQUY_", frozen=True, extra="ignore", env_ignore_empty=True)
 
-    home: Path = Field(default_factory=_home, description="Folder of the database, the logs and the exports.")
+    home: Path = Field(default_factory=_home, description="Folder of the database, the exports and training runs.")
     models: Path | None = Field(None, description="Folder of the model files; `home/models` if not set.")
     model: str | None = Field(None, description="Name or path of the model to use; chosen by free memory if not set.")
     server: str | None = Field(
@@ -56,19 +56,19 @@ class Settings(BaseSettings):
     )
     mode: Mode = Field(
         "critic",
-        description="How a problem is solved: by the actor alone (direct), with a critic (best), or by self-talk.",
+        description="How a problem is solved: direct (the actor alone), critic (most accurate), or selftalk.",
     )
     help: Help = Field(
         "steps", description="How much of a solution the page shows: hints, one step at a time (steps), or full."
     )
     depth: Depth = Field(
-        "quick", description="How steps are judged: quick (one reading) or deep (a vote, more evidence)."
+        "quick", description="How steps are judged: quick (one reading) or deep (also independent solutions)."
     )
-    rounds: int = Field(2, ge=0, le=10, description="How many refinements the critic may ask for.")
+    rounds: int = Field(2, ge=0, le=10, description="The most refinements of one problem.")
     temperature: float = Field(0.0, ge=0, le=2, description="Sampling temperature of the actor; 0 is greedy.")
-    seed: int = Field(0, ge=0, description="Seed of every sampled word.")
+    seed: int = Field(0, ge=0, description="Seed of all sampling.")
     max_tokens: int = Field(512, ge=16, le=8192, description="Longest attempt, in tokens.")
-    context: int = Field(4096, ge=512, le=131072, description="Context of one conversation, in tokens.")
+    context: int = Field(4096, ge=512, le=131072, description="Length of the model's context, in tokens.")
     threads: int | None = Field(None, ge=1, description="CPU threads; measured when the model is loaded if not set.")
     language: Literal["en", "zh-CN"] | None = Field(None, description="Language of the page; the browser's if not set.")
     log: bool = Field(True, description="Keep sessions in the local database.")
@@ -77,13 +77,13 @@ class Settings(BaseSettings):
         min_length=8,
         pattern="^[!-~]+$",
         repr=False,
-        description="Key that `app.py --api` asks for; one is made at every start if not set.",
+        description="Key that clients of `app.py --api` must send; a new one is made at every start if not set.",
     )
     password: str | None = Field(
         None,
         min_length=8,
         repr=False,
-        description="What the page asks others on the network for; needed to listen beyond this machine.",
+        description="Password of the page for other machines on the network; required to serve them.",
     )
 
     @field_validator("mode", mode="before")
@@ -105,7 +105,7 @@ class Settings(BaseSettings):
         return self.home / "soliloquy.db"
 
     def with_(self, **changes: Any) -> Settings:
-        """The same settings with the given ones replaced; `None` means "not given" and changes nothing."""
+        """A copy with the given settings replaced; None changes nothing. Raises SettingsError."""
         given = {name: value for name, value in changes.items() if value is not None}
         return load(**{**self.model_dump(), **given})
 
@@ -126,23 +126,23 @@ def load(**flags: Any) -> Settings:
     try:
         return Settings(**{name: value for name, value in flags.items() if value is not None})
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{config_file()} is not valid TOML ({error}). Mend or delete that file.") from error
+        raise SettingsError(f"{config_file()} is not valid TOML ({error}). Correct or delete that file.") from error
     except ValidationError as error:
         wrong = "; ".join(map(_told, error.errors()))
         raise SettingsError(
-            f"Unusable setting: {wrong}. Settings come from flags, SOLILOQUY_* variables and {config_file()}."
+            f"Invalid setting: {wrong}. Change it in the flag, the SOLILOQUY_* variable or {config_file()}."
         ) from error
 
 
 def _told(error: ErrorDetails) -> str:
-    """What is wrong with one setting; a secret is not shown."""
+    """What is wrong with one setting; the value of a secret is not shown."""
     name = ".".join(map(str, error["loc"]))
     given = "" if name in SECRETS else f" (got {error['input']!r})"
     return f"{name}: {error['msg']}{given}"
 
 
 def remember(**changes: Any) -> None:
-    """Write settings into the config file; a value of None removes one. Raises SettingsError."""
+    """Write settings to the config file; None removes a setting. Raises SettingsError."""
     path = config_file()
     try:
         kept = tomlkit.parse(path.read_text("utf-8")) if path.exists() else tomlkit.document()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from runtime.errors import die_of_interrupts, run_command_line
+from runtime.errors import exit_on_interrupt, run_command_line
 
-die_of_interrupts()
+exit_on_interrupt()
 
 import logging
 import warnings

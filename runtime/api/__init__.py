@@ -1,5 +1,4 @@
-"""Soliloquy for other programs: the chat completions of the OpenAI protocol, served beside the page.
+"""Soliloquy for other programs: OpenAI's chat completions, served beside the page with the same model and log.
 
-`routes` speaks HTTP, `shapes` knows what travels, `telling` turns a run into words. Sessions and the model are the
-page's own.
+`routes` handles HTTP, `shapes` defines requests and replies, `telling` turns a run into text.
 """

@@ -1,6 +1,7 @@
-"""`/v1/models` and `/v1/chat/completions`: who may ask, how a run is followed, and what is answered if it cannot be.
+"""`/v1/models` and `/v1/chat/completions`: authorisation, following a run, and errors.
 
-Every run is a session of its own, kept in the log like those of the page. A client that goes away stops its run.
+Each request is a session of its own, stored in the log like those of the page. When a client disconnects, its run is
+stopped.
 """
 
 from __future__ import annotations
@@ -32,25 +33,25 @@ from runtime.settings import Settings, SettingsError
 from runtime.text import UnreadableError, clean
 
 LARGEST = 1 << 20
-"""Bytes of a request; a problem has at most some thousand."""
+"""Largest request, in bytes; a problem has a few thousand at most."""
 AT_ONCE = 8
-"""Runs at a time: each keeps a thread of the server busy, and the page needs some too."""
+"""Most runs at a time: each occupies a thread of the server, and the page needs threads too."""
 SILENCE = 10.0
-"""Seconds after which a stream says that it is still there: what stands between may end a connection that is silent."""
+"""Seconds without output after which a stream sends a comment, as proxies close idle connections."""
 AGAIN = {"Retry-After": "5"}
 NOT_AGAIN = {"x-should-retry": "false"}
-"""For clients that would repeat the same request, which would end in the same way."""
+"""Stops clients from repeating a request that would fail again."""
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def new_key() -> str:
-    """A key that nobody guesses."""
+    """A random key (192 bits)."""
     return f"sk-{secrets.token_urlsafe(24)}"
 
 
 class Api:
-    """The routes of one server, for those who have the key."""
+    """The routes of one server, for clients that send the key."""
 
     def __init__(self, model: Loading, settings: Settings, log: SessionLog | None, key: str) -> None:
         self._model, self._settings, self._log, self._key = model, settings, log, key.encode()
@@ -62,7 +63,7 @@ class Api:
         ]
 
     def _guarded(self, answer: Endpoint) -> Endpoint:
-        """The same endpoint for those with the key; errors are answered in OpenAI's shape."""
+        """The endpoint, after the key has been checked; errors become replies in OpenAI's format."""
 
         async def endpoint(request: Request) -> Response:
             try:
@@ -75,10 +76,10 @@ class Api:
 
     def _admit(self, request: Request) -> None:
         kind, _, given = request.headers.get("authorization", "").partition(" ")
-        # The comparison takes the same time however much of a key is right.
+        # Compared in constant time, so that the time does not reveal how much of a key is right.
         if not hmac.compare_digest(given.strip().encode(), self._key) or kind.lower() != "bearer":
-            text = "The key is missing or wrong. Send the one that was set, or printed at the start, as a bearer token."
-            # Whatever else was to come is not read.
+            text = "The key is missing or wrong. Send the key that was set, or printed at the start, as a bearer token."
+            # The body is not read, so the connection cannot be reused.
             raise ApiError(text, 401, "invalid_api_key", headers={"WWW-Authenticate": "Bearer", "Connection": "close"})
 
     async def models(self, _: Request) -> Response:
@@ -90,7 +91,7 @@ class Api:
         return JSONResponse(shapes.model(name, self._started))
 
     async def complete(self, request: Request) -> Response:
-        """Solve the problem that the last message of the user is."""
+        """Solve the problem in the user's last message."""
         asked = shapes.read(await _body(request))
         with ExitStack() as seat, _explained():
             settings = self._settings.with_(
@@ -101,7 +102,7 @@ class Api:
             )
             problem = clean(asked.problem)
             if self._model.readiness.state == "loading":
-                raise ApiError("The model is being loaded. Ask again in some seconds.", 503, "loading", headers=AGAIN)
+                raise ApiError("The model is still loading. Try again in some seconds.", 503, "loading", headers=AGAIN)
             seat.enter_context(self._seat())
             engine = Metered(await run_in_threadpool(self._model))
             session = await run_in_threadpool(_session, settings, engine, self._log)
@@ -115,9 +116,9 @@ class Api:
 
     @contextmanager
     def _seat(self) -> Iterator[None]:
-        """One of the runs that may go on at a time."""
+        """Counts one of the AT_ONCE runs. Raises ApiError if there are as many already."""
         if self._running >= AT_ONCE:
-            raise ApiError(f"{AT_ONCE} problems are being solved. Ask again later.", 429, "busy", headers=AGAIN)
+            raise ApiError(f"{AT_ONCE} problems are being solved. Try again later.", 429, "busy", headers=AGAIN)
         self._running += 1
         try:
             yield
@@ -126,7 +127,7 @@ class Api:
 
 
 def _session(settings: Settings, engine: Metered, log: SessionLog | None) -> Session:
-    """A solution that cannot be kept is better than none."""
+    """A session; if the log cannot be used, one that is not stored."""
     try:
         return Session(settings, lambda: engine, log)
     except StoreError:
@@ -134,7 +135,7 @@ def _session(settings: Settings, engine: Metered, log: SessionLog | None) -> Ses
 
 
 class Stream(StreamingResponse):
-    """Events for a client; when it is gone, what they come from ends too. `seat` is given back then."""
+    """Server-sent events; when the client disconnects, `pieces` is closed and `seat` released."""
 
     def __init__(self, pieces: AsyncGenerator[str], seat: ExitStack) -> None:
         super().__init__(pieces, media_type="text/event-stream", headers={"Cache-Control": "no-cache"})
@@ -152,15 +153,15 @@ async def _whole(asked: Asked, follower: Follower, engine: Metered, request: Req
         async for progress in followed:
             latest = progress or latest
             if await request.is_disconnected():
-                return Response(status_code=499)  # nobody reads it
+                return Response(status_code=499)  # the client has closed the connection
     run = _refuse_failed(latest)
     message = {"content": solution(run), "reasoning_content": thinking(run) or None}
     return JSONResponse(Reply(asked.model).whole(message, finish(run.transcript.talk), run, engine.usage))
 
 
 async def _begun(followed: AsyncGenerator[Progress | None], request: Request) -> Progress | None:
-    """The first progress with a word in it, so that what goes wrong before is answered as an error and not as a stream
-    that breaks; or the latest after some seconds of silence. Raises ApiError."""
+    """The first progress with text, or the latest after SILENCE seconds. Waiting for it lets an early failure be
+    answered with an error status instead of a broken stream. Raises ApiError."""
     latest, since = None, time.monotonic()
     async for progress in followed:
         latest = progress or latest
@@ -176,10 +177,10 @@ async def _begun(followed: AsyncGenerator[Progress | None], request: Request) ->
 async def _pieces(
     asked: Asked, begun: Progress | None, followed: AsyncGenerator[Progress | None], engine: Metered
 ) -> AsyncGenerator[str]:
-    """The reply while it is being made; an error is its last event."""
+    """The events of a streamed reply; an error is the last one."""
     reply, sent, latest = Reply(asked.model), {"reasoning_content": "", "content": ""}, None
     yield reply.piece({"role": "assistant", "content": ""})
-    said = time.monotonic()
+    sent_at = time.monotonic()
     try:
         async with aclosing(_joined(begun, followed)) as all_of_it:
             async for progress in all_of_it:
@@ -187,11 +188,11 @@ async def _pieces(
                 for name, text in _texts(latest):
                     if new := text[len(sent[name]) :]:
                         yield reply.piece({name: new})
-                        said = time.monotonic()
+                        sent_at = time.monotonic()
                     sent[name] = text
-                if time.monotonic() - said > SILENCE:
-                    yield shapes.STILL_THERE
-                    said = time.monotonic()
+                if time.monotonic() - sent_at > SILENCE:
+                    yield shapes.KEEP_ALIVE
+                    sent_at = time.monotonic()
         run = _refuse_failed(latest)
     except ApiError as error:
         yield shapes.event(error.body)
@@ -210,7 +211,7 @@ async def _joined(begun: Progress | None, followed: AsyncGenerator[Progress | No
 
 
 async def _followed(follower: Follower) -> AsyncGenerator[Progress | None]:
-    """The run as it goes on. It is stopped when nobody asks for more. Raises ApiError."""
+    """The progress of a run, which is stopped when this generator is closed. Raises ApiError."""
     try:
         with _explained():
             async for progress in iterate_in_threadpool(follower):
@@ -221,7 +222,7 @@ async def _followed(follower: Follower) -> AsyncGenerator[Progress | None]:
 
 @contextmanager
 def _explained() -> Iterator[None]:
-    """The boundary to the client: our errors become answers."""
+    """Turns our errors into ApiError, with the HTTP status for the client."""
     try:
         yield
     except ApiError:
@@ -233,7 +234,7 @@ def _explained() -> Iterator[None]:
 
 
 def _refuse_failed(ended: Progress) -> Run:
-    """The run that has ended. Raises ApiError if it failed."""
+    """The finished run. Raises ApiError if it failed."""
     run, event = ended.run, ended.event
     if run.status != "failed":
         return run

@@ -1,7 +1,6 @@
-"""What travels: the request as far as it is understood; replies, pieces of them and errors as clients expect them.
+"""Requests, replies, streamed pieces and errors in the format of OpenAI's chat completions.
 
-The shapes are those of OpenAI's chat completions, with `reasoning_content` as DeepSeek, vLLM and llama.cpp name it and
-`soliloquy`, which says how a run ended.
+Two fields are added: `reasoning_content`, as in DeepSeek, vLLM and llama.cpp, and `soliloquy`, how the run ended.
 """
 
 from __future__ import annotations
@@ -21,16 +20,16 @@ from runtime.types import Mode, mode_name
 
 PREFIX = "soliloquy-"
 MODELS: dict[str, Mode] = {f"{PREFIX}{mode}": mode for mode in get_args(Mode)}
-"""Ways to solve a problem, under the names that a client chooses from."""
+"""The modes by the model names of the API."""
 Whole = Annotated[int, Field(ge=-(2**63), lt=2**63)]
-"""As the protocol has them."""
+"""A 64-bit integer, as in the protocol."""
 DONE = "data: [DONE]\n\n"
-STILL_THERE = ": thinking\n\n"
-"""A comment, which clients pass over."""
+KEEP_ALIVE = ": thinking\n\n"
+"""A comment (SSE), which clients ignore."""
 
 
 class ApiError(SoliloquyError):
-    """An answer that is an error: a sentence with cause and remedy, its HTTP status, and OpenAI's words for it."""
+    """An error reply: a sentence with cause and remedy, the HTTP status, and OpenAI's `code` and `param`."""
 
     def __init__(
         self,
@@ -60,12 +59,12 @@ class Message(BaseModel):
 
     @property
     def text(self) -> str:
-        """Raises ApiError for anything but text."""
+        """The text of the message. Raises ApiError for images and other parts."""
         if not isinstance(self.content, list):
             return self.content or ""
         other = next((part.type for part in self.content if part.type != "text"), None)
         if other:
-            raise ApiError(f"Only text can be read, and this message has a part of type {other}. Write it as text.")
+            raise ApiError(f"Only text is supported, but a message has a part of type {other}. Send text only.")
         return "\n".join(part.text for part in self.content)
 
 
@@ -74,7 +73,7 @@ class StreamOptions(BaseModel):
 
 
 class Asked(BaseModel):
-    """The body of a request; whatever else a client sends is left aside."""
+    """The body of a request; other fields are ignored."""
 
     model: str
     messages: list[Message] = Field(min_length=1)
@@ -92,38 +91,39 @@ class Asked(BaseModel):
 
     @property
     def problem(self) -> str:
-        """The last message of the user."""
+        """The user's last message. Raises ApiError if it is empty."""
         found = next((message.text for message in reversed(self.messages) if message.role == "user"), "")
         if not found.strip():
-            raise ApiError("The last message of the user is empty. Write the problem into it.", param="messages")
+            raise ApiError("The user's last message is empty. Write the problem in it.", param="messages")
         return found
 
 
 def mode_of(name: str) -> Mode:
-    """What a model's name stands for. Raises ApiError for any other name."""
+    """The mode for a model's name. Raises ApiError for an unknown name."""
     name = PREFIX + mode_name(name.removeprefix(PREFIX))
     if name not in MODELS:
         names = ", ".join(MODELS)
-        raise ApiError(f"There is no model {name!r}. Take one of {names}.", 404, "model_not_found", "model")
+        raise ApiError(f"There is no model {name!r}. Use one of {names}.", 404, "model_not_found", "model")
     return MODELS[name]
 
 
 def read(body: bytes) -> Asked:
-    """The request in a body. Raises ApiError."""
+    """Parse and check a request body. Raises ApiError."""
     try:
         asked = Asked.model_validate_json(body)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise ApiError(f"The request cannot be read: {where}: {first['msg']}. Mend it.", param=where or None) from error
+        text = f"The request cannot be read: {where}: {first['msg']}. Correct it."
+        raise ApiError(text, param=where or None) from error
     if asked.n not in (None, 1):
-        raise ApiError("One problem gets one solution: leave n out, or set it to 1.", param="n")
+        raise ApiError("Only one solution can be returned. Leave n out, or set it to 1.", param="n")
     return asked
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What all pieces of one reply have in common."""
+    """One reply, whole or in pieces that share its id."""
 
     model: str
     id: str = field(default_factory=lambda: f"chatcmpl-{new_id()}")
@@ -150,13 +150,13 @@ def event(value: dict[str, Any]) -> str:
 
 
 def counted(usage: Usage) -> dict[str, int]:
-    """All that the model read and wrote for a reply, its critic included."""
+    """Tokens read and written for a reply, including the critic's."""
     given, written = usage.prompt_tokens, usage.completion_tokens
     return {"prompt_tokens": given, "completion_tokens": written, "total_tokens": given + written}
 
 
 def ending(run: Run) -> dict[str, Any]:
-    """How a run ended: `runtime.types.Status` says what each word means."""
+    """How a run ended; `runtime.types.Status` explains each status."""
     outcome = run.transcript.talk.outcome
     return {"status": run.status, "answer": outcome.answer, "note": outcome.note, "run": run.id}
 

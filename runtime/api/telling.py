@@ -1,7 +1,7 @@
-"""A run as the two texts of a chat: the solution, and what was thought on the way to it.
+"""A run as the two texts of a chat reply: the solution (`content`) and the thinking (`reasoning_content`).
 
-Both only grow while a run goes on, so what is new since the last look can be sent at once. Which attempt counts is
-known only at the end, so all attempts stand in the thinking, and the solution follows. A direct run has no thinking.
+Both texts only grow during a run, so new text can be streamed at once. Which attempt is chosen is known only at the
+end, so the thinking holds all attempts, and the solution comes after it. A direct run has no thinking.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ _SIGNS = {
 
 
 def solution(run: Run) -> str:
-    """The steps of the chosen attempt and its answer line; of a direct run also while it is being written, and those of
-    a plan that had to be made a solution."""
+    """The steps and the answer line of the chosen attempt; empty until the run ends. A direct run's text grows as it is
+    written and holds the steps of all its attempts (a plan, then the solution made from it)."""
     talk, live = run.transcript.talk, run.transcript.live
     if run.mode == "direct":
         attempts = [*(t.steps for t in talk.trajectories), *([live.steps] if live and not live.done else [])]
@@ -37,7 +37,7 @@ def solution(run: Run) -> str:
 
 
 def thinking(run: Run) -> str:
-    """Attempts, verdicts and comments, one line each, in the order in which they were made."""
+    """Steps, verdicts and comments, one a line, in order; empty for a direct run."""
     return "" if run.mode == "direct" else "".join(f"{line}\n" for line in _lines(run))
 
 
@@ -47,7 +47,7 @@ def _lines(run: Run) -> Iterable[str]:
     for turn in talk.turns:
         if isinstance(turn, Critique):
             steps = next((t.steps for t in reversed(talk.trajectories) if t.id == turn.trajectory_id), ())
-            yield from verdicts.news(turn, steps, language)
+            yield from verdicts.new(turn, steps, language)
         else:
             yield from _attempt(turn.steps, turn.parent, language)
             verdicts.keep(turn.parent)
@@ -58,7 +58,7 @@ def _lines(run: Run) -> Iterable[str]:
 
 
 def _attempt(steps: Sequence[Step], parent: Parent | None, language: Language) -> Iterable[str]:
-    """Its own lines; what it kept of its parent was told before."""
+    """The lines of an attempt, without the steps kept from its parent, which were written before."""
     kept = parent.kept if parent else 0
     if parent:
         yield word("status.again", language, number=kept + 1)
@@ -67,31 +67,31 @@ def _attempt(steps: Sequence[Step], parent: Parent | None, language: Language) -
 
 
 class _Verdicts:
-    """The verdicts told so far: one that only repeats what was said of a kept step is not told again."""
+    """The verdicts written so far. A verdict that repeats the one on a kept step is not written again."""
 
     def __init__(self) -> None:
         self._verdicts: dict[int, StepVerdict] = {}
 
     def keep(self, parent: Parent | None) -> None:
         kept = parent.kept if parent else 0
-        self._verdicts = {position: verdict for position, verdict in self._verdicts.items() if position < kept}
+        self._verdicts = {position: found for position, found in self._verdicts.items() if position < kept}
 
-    def news(self, critique: Critique, steps: Sequence[Step], language: Language) -> Iterable[str]:
-        for position, verdict in enumerate(critique.verdicts):
+    def new(self, critique: Critique, steps: Sequence[Step], language: Language) -> Iterable[str]:
+        for position, found in enumerate(critique.verdicts):
             known = self._verdicts.get(position)
-            self._verdicts[position] = verdict
-            if (verdict.evidence or verdict.comment) and (known is None or known.verdict != verdict.verdict):
+            self._verdicts[position] = found
+            if (found.evidence or found.comment) and (known is None or known.verdict != found.verdict):
                 only_plans = position < len(steps) and is_plan(steps[position].text)
-                yield _verdict_line(position, verdict, only_plans, language)
+                yield _verdict_line(position, found, only_plans, language)
 
 
-def _verdict_line(position: int, verdict: StepVerdict, only_plans: bool, language: Language) -> str:
-    sign, key = ("–", "verdict.plan") if only_plans and verdict.verdict == "correct" else _SIGNS[verdict.verdict]
+def _verdict_line(position: int, found: StepVerdict, only_plans: bool, language: Language) -> str:
+    sign, key = ("–", "verdict.plan") if only_plans and found.verdict == "correct" else _SIGNS[found.verdict]
     label = word("step.solve", language, number=position + 1)
-    comment = f" – {' '.join(verdict.comment.split())}" if verdict.comment else ""
+    comment = f" – {' '.join(found.comment.split())}" if found.comment else ""
     return f"{sign} {label}: {word(key, language)}{comment}"
 
 
 def finish(talk: SelfTalk) -> str:
-    """Why the solution ended, in the protocol's words."""
+    """The protocol's `finish_reason`: "length" if the chosen attempt was cut off, else "stop"."""
     return "length" if talk.chosen and talk.chosen.finish in ("length", "repeated") else "stop"

@@ -1,5 +1,4 @@
-"""`python -m runtime export | report | import`: what people said, as data sets; a session to print; attempts from
-elsewhere, to be reviewed."""
+"""`python -m runtime export | report | import`: ratings as data sets, a session as a document, attempts to review."""
 
 from __future__ import annotations
 
@@ -23,23 +22,24 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on std
 @data_app.command()
 def export(
     place: Annotated[
-        Path | None, typer.Argument(help="A .jsonl file, or a folder for rows and card; stdout if not given.")
+        Path | None, typer.Argument(help="A .jsonl file, or a folder for rows and data card; stdout if not given.")
     ] = None,
     form: Annotated[
-        str, typer.Option("--format", help="talks, prm800k, stepwise, preference, messages or judged.")
+        str,
+        typer.Option("--format", help="talks, prm800k, stepwise, preference, messages, or judged (for the trainer)."),
     ] = "talks",
-    licence: Annotated[str, typer.Option(help="Of the ratings, for the card.")] = "cc-by-4.0",
-    everything: Annotated[bool, typer.Option("--all", help="Also what was rated without consent to export.")] = False,
+    licence: Annotated[str, typer.Option(help="Licence of the ratings, written into the data card.")] = "cc-by-4.0",
+    everything: Annotated[bool, typer.Option("--all", help="Include ratings without consent to export.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Write what people said as JSON lines: only with consent, unless --all. `judged` is the trainer's input."""
+    """Export rated attempts as JSON lines."""
     from runtime import settings
     from runtime.log.store import SessionLog
     from runtime.studio.exports import FORMATS, rows_of, write_dataset, write_lines
     from runtime.studio.labelled import labelled_attempts
 
     if form not in ("talks", *FORMATS):
-        raise typer.BadParameter(f"{form}: there are talks, {', '.join(FORMATS)}")
+        raise typer.BadParameter(f"There is no format {form!r}. Choose one of talks, {', '.join(FORMATS)}.")
     log = SessionLog(settings.load().database)
     if form == "talks":
         rows = list(log.export(consented_only=not everything))
@@ -61,12 +61,12 @@ def export(
 
 @data_app.command()
 def report(
-    session: Annotated[str, typer.Argument(help="A session or a run (`log --json` has the ids).")],
-    file: Annotated[Path | None, typer.Argument(help="Where to write; stdout if not given.")] = None,
-    form: Annotated[str, typer.Option("--format", help="md or html.")] = "md",
+    session: Annotated[str, typer.Argument(help="Id of a session or a run (`log --json` lists them).")],
+    file: Annotated[Path | None, typer.Argument(help="File to write; stdout if not given.")] = None,
+    form: Annotated[str, typer.Option("--format", help="md (Markdown) or html (a page to print).")] = "md",
     as_json: Json = False,
 ) -> None:
-    """Write what was worked on in a session, as Markdown or as a page to print."""
+    """Write a report of a session or a run."""
     from runtime import settings
     from runtime.log.store import SessionLog
     from runtime.studio.exports import write_text
@@ -78,7 +78,7 @@ def report(
     log = SessionLog(chosen.database)
     runs = log.runs_of(session)
     if not runs:
-        raise SoliloquyError(f"Nothing is stored for {session!r}. `python -m runtime log --json` lists what is.")
+        raise SoliloquyError(f"There is no session or run {session!r}. `python -m runtime log --json` lists them.")
     text = writing.FORMATS[form](runs, chosen.language or "en")
     if file:
         write_text(file, text)
@@ -93,7 +93,7 @@ def report(
 def import_(
     file: Annotated[Path, typer.Argument(help="JSON lines with `problem` and `steps`.")], as_json: Json = False
 ) -> None:
-    """Put attempts from elsewhere into the log, to be reviewed."""
+    """Import attempts into the log, to review them in the studio."""
     from runtime import settings
     from runtime.log.store import SessionLog
     from runtime.studio.importing import import_attempts
@@ -104,14 +104,14 @@ def import_(
         _print_json({"imported": done.new, "known": done.known, "left_out": done.left_out})
     if done.left_out:
         fields = ", ".join(f"`{name}` of {count} rows" for name, count in done.left_out.items())
-        print(f"Not taken over, so that nobody reviews with a verdict before them: {fields}.", file=sys.stderr)
-    print(f"{done.new} attempts imported, {done.known} were there already.", file=sys.stderr)
+        print(f"Existing verdicts were not imported, so that they do not sway reviewers: {fields}.", file=sys.stderr)
+    print(f"{done.new} attempts imported, {done.known} were already there.", file=sys.stderr)
     say_what_was_left_out(log)
 
 
 def say_what_was_left_out(log: SessionLog) -> None:
     if log.unreadable:
-        print(f"Left out because they are damaged and cannot be read: {log.unreadable} rows.", file=sys.stderr)
+        print(f"{log.unreadable} damaged rows were left out.", file=sys.stderr)
 
 
 def _print_json(value: dict) -> None:

@@ -1,4 +1,4 @@
-"""What this machine has and what is missing, for a person who wonders why something does not work."""
+"""`python -m runtime doctor`: what this machine has, which model is used and why, and what is missing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ GIB = 1 << 30
 
 
 def examine(settings: Settings) -> dict[str, Any]:
-    """Facts by name, each a short sentence. Never raises SoliloquyError: what is wrong becomes the fact."""
+    """Short sentences by name. A SoliloquyError is not raised: its text becomes the sentence."""
     memory = psutil.virtual_memory()
     home = next((folder for folder in (settings.home, *settings.home.parents) if folder.exists()), settings.home)
     return {
@@ -41,13 +41,13 @@ def examine(settings: Settings) -> dict[str, Any]:
 
 
 def _library(settings: Settings) -> dict[str, str]:
-    """Whether llama.cpp works on this processor, tried anew as somebody wonders, and what it was built with."""
+    """Whether llama.cpp works on this processor (tested again, not remembered), and its build flags."""
     found = trial.library(settings, anew=True)
     return {"probe": f"works: {found.said}" if found.works else found.said, "build": found.flags or "not known"}
 
 
 def _tried(settings: Settings) -> dict[str, str]:
-    """Whether the model that would be used works, tried if that is not known yet."""
+    """Whether the model that would be used works; tested if that is not known yet."""
     if settings.server:
         return {}
 
@@ -66,20 +66,20 @@ _BUFFERS = {True: "with repacked weights", False: "without repacking"}
 
 def _adapters(settings: Settings) -> str:
     found = adapters.in_use(catalogue.resolve(settings), settings)
-    said = [
+    names = [
         f"{name}: {one}" if isinstance(one, adapters.AdapterError) else f"{name} {one.card.version}"
         for name, one in found.items()
     ]
-    return "; ".join(said) or "none: the untrained base answers alone"
+    return "; ".join(names) or "none; the base model is used as it is"
 
 
 def _measured(settings: Settings) -> dict[str, str]:
-    """What is remembered of the model that would be used; nothing is loaded for it."""
+    """Stored measurements of the model that would be used; the model is not loaded."""
     try:
         path = catalogue.resolve(settings)
     except SoliloquyError:
         return {}
-    if not path.is_file():  # a folder of transformers' is not run by llama.cpp
+    if not path.is_file():  # a transformers folder, which llama.cpp does not run
         return {}
     found = machine.recall(path, settings)
     threads = f"{settings.threads}, as set" if settings.threads else _threads(found)
@@ -88,7 +88,7 @@ def _measured(settings: Settings) -> dict[str, str]:
     used, one = machine.batch_file(path, settings), found.speeds.get(1, 0.0)
     return {
         "threads": threads,
-        "batches": f"{found.width} at once write {found.speeds[found.width]:.0f} tokens/s, one alone {one:.0f}",
+        "batches": f"{found.speeds[found.width]:.0f} tokens/s with {found.width} replies at once, {one:.0f} with one",
         "format": _format(found, used != path),
         "repacking": _repacking(found),
         "measured": _when(found),
@@ -98,7 +98,7 @@ def _measured(settings: Settings) -> dict[str, str]:
 def _threads(found: Tuning | None) -> str:
     if found is None or found.threads is None:
         return "measured when the model is loaded"
-    return f"{found.threads}, measured"
+    return f"{found.threads}, as measured"
 
 
 def _format(found: Tuning, used: bool) -> str:
@@ -106,15 +106,15 @@ def _format(found: Tuning, used: bool) -> str:
     rows = [row for row in found.formats if copy and row.format == copy.format]
     kept = next((row for row in rows if row.extra_buffers == bool(copy.extra_buffers)), None)
     if kept is None:
-        return "the file as it is; no other format was worth a copy"
-    state = "" if used else ", but cannot be used now: it is gone, or memory is short"
+        return "the file as it is; no other format was fast enough to keep a copy"
+    state = "" if used else ", which cannot be used now: it was deleted, or memory is short"
     return f"batches use a copy in {kept.format}, {kept.ratio:.1f} times as fast{state}"
 
 
 def _repacking(found: Tuning) -> str:
-    said = {True: "yes", False: "no", None: "as usual"}
+    words = {True: "yes", False: "no", None: "as usual"}
     batches = found.copy_kept.extra_buffers if found.copy_kept else found.buffers.batches
-    return f"{said[found.buffers.alone]} for one reply, {said[batches]} for batches"
+    return f"{words[found.buffers.alone]} for one reply, {words[batches]} for batches"
 
 
 def _when(found: Tuning) -> str:
@@ -123,7 +123,7 @@ def _when(found: Tuning) -> str:
 
 
 def describe(found: Tuning) -> Iterator[str]:
-    """The lines of a table of everything that was measured."""
+    """The measurements as a table, line by line."""
     yield f"threads  {found.threads or 'measured when the model is loaded'}"
     yield ""
     yield "at once   tokens/s"
@@ -136,7 +136,7 @@ def describe(found: Tuning) -> Iterator[str]:
 
 
 def _formats(found: Tuning) -> Iterator[str]:
-    """A row for each format and kind of buffers: tokens per second, and how many times those of the file as usual."""
+    """A row for each format and buffer type: tokens per second, and the speed-up over the file without changes."""
     widths = sorted({width for row in found.formats for width in row.speeds})
     heads = ["prompt", *("one reply" if width == 1 else f"{width} at once" for width in widths)]
     names = "".join(f"{head:>12}" for head in heads)

@@ -1,7 +1,7 @@
-"""The command line: `python -m runtime solve | check | log | export | import | models | doctor`.
+"""The command line: `python -m runtime solve | check | log | report | export | import | models | doctor`.
 
-Results go to stdout (with `--json` exactly one JSON object), everything else to stderr. Whatever can go wrong leaves as
-one sentence with its remedy and an exit code that is not 0. Heavy modules are imported by the command that needs them.
+Results go to stdout (with `--json` exactly one JSON object), everything else to stderr. An error is one sentence with
+its remedy and a non-zero exit code. Each command imports the heavy modules that it needs.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from runtime.settings import Settings
 
 app = typer.Typer(
-    help="Soliloquy: solve a problem, check your own work, look at what was stored.",
+    help="Solve math problems, check your own work, and manage models and stored runs.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -39,38 +39,46 @@ def _keep_private() -> None:
     from runtime import settings
     from runtime.private_files import keep_private
 
-    with suppress(settings.SettingsError):  # the command says so itself
+    with suppress(settings.SettingsError):  # the command itself raises it again
         keep_private(settings.load().home, settings.config_file())
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
-DepthOption = Annotated[str | None, typer.Option("--depth", help="How steps are checked: quick or deep.")]
-Model = Annotated[str | None, typer.Option(help="Name of an installed model, or path of a GGUF file.")]
+DepthOption = Annotated[
+    str | None,
+    typer.Option("--depth", help="quick (one reading) or deep (also independent solutions); default quick."),
+]
+Model = Annotated[
+    str | None, typer.Option(help="Name of an installed model, or path of a GGUF file; default: what fits in memory.")
+]
 NoLog = Annotated[bool, typer.Option("--no-log", help="Do not store this run.")]
 
 LONGEST_INPUT = 1 << 20
-"""Characters of stdin that are read: it may have no end."""
+"""Most characters read from stdin, which may never end."""
 SIGNS = {"correct": "✓", "incorrect": "✗", "unsure": "?", None: " "}
 ENDINGS = {"settled": "No error was found.", "unchecked": "Not checked: no step shows a calculation."}
 UNCHECKED = {
-    "unchecked": "Not checked: no step shows how this answer was calculated.",
-    "unanswerable": "The problem seems to lack something that is needed.",
+    "unchecked": "Not checked: no step shows how this answer was worked out.",
+    "unanswerable": "Something seems to be missing in the problem.",
 }
 
 
 @app.command()
 def solve(
     problem: Annotated[str, typer.Argument(help="The problem, in English or Chinese; - reads it from stdin.")],
-    mode: Annotated[str | None, typer.Option(help="direct, critic or selftalk.")] = None,
-    rounds: Annotated[int | None, typer.Option(help="How many refinements the critic may ask for.")] = None,
+    mode: Annotated[
+        str | None,
+        typer.Option(help="direct (no checking), critic, or selftalk (checks its own steps); default critic."),
+    ] = None,
+    rounds: Annotated[int | None, typer.Option(help="Most refinements, 0 to 10; default 2.")] = None,
     depth: DepthOption = None,
     model: Model = None,
-    temperature: Annotated[float | None, typer.Option(help="0 is greedy.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of every sampled word.")] = None,
+    temperature: Annotated[float | None, typer.Option(help="Sampling temperature, 0 (greedy) to 2; default 0.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of all sampling; default 0.")] = None,
     no_log: NoLog = False,
     as_json: Json = False,
 ) -> None:
-    """Solve a problem step by step, each step judged by the critic."""
+    """Solve a problem step by step."""
     from runtime import settings
 
     chosen = settings.load(model=model, mode=mode, rounds=rounds, depth=depth, temperature=temperature, seed=seed)
@@ -89,7 +97,7 @@ def check(
     no_log: NoLog = False,
     as_json: Json = False,
 ) -> None:
-    """Check the steps of an own attempt and name the first error."""
+    """Check your own steps and find the first error."""
     from runtime import settings
     from runtime.problems.attempt_file import read_attempt
 
@@ -110,11 +118,11 @@ def check(
 
 @app.command()
 def log(
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many runs, newest first.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Most runs to list.")] = 20,
     search: Annotated[str | None, typer.Option(help="Only runs with these words in the problem or a step.")] = None,
     as_json: Json = False,
 ) -> None:
-    """List the stored runs."""
+    """List the stored runs, newest first."""
     from runtime import settings
     from runtime.log.store import SessionLog
 
@@ -133,11 +141,13 @@ def log(
 
 @app.command()
 def doctor(
-    tune: Annotated[bool, typer.Option("--tune", help="Measure threads, batches and formats: some minutes.")] = False,
+    tune: Annotated[
+        bool, typer.Option("--tune", help="Measure the best threads, batch size and format; takes some minutes.")
+    ] = False,
     model: Model = None,
     as_json: Json = False,
 ) -> None:
-    """Say what this machine has, which model would be used and why, and what is missing."""
+    """Show what this machine has, which model is used and why, and what is missing."""
     from runtime import settings
     from runtime.cli.doctor import examine
 
@@ -154,7 +164,7 @@ def doctor(
 
 
 def _tune(settings: Settings, as_json: bool) -> None:
-    """Measure the model that would be used, with a bar on stderr, and print what was found."""
+    """Measure the model that would be used, with a progress bar on stderr, and print the results."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -168,7 +178,7 @@ def _tune(settings: Settings, as_json: bool) -> None:
     task = bar.add_task("")
 
     def show(done: int, total: int, what: str) -> None:
-        bar.start()  # only now: a model that cannot be measured is answered by a sentence alone
+        bar.start()  # not before: if the model cannot be measured, only the error is printed
         bar.update(task, completed=done, total=total, description=what)
 
     try:
@@ -184,7 +194,7 @@ def _tune(settings: Settings, as_json: bool) -> None:
 
 
 class _session:
-    """A session with its model, which is unloaded at the end."""
+    """A session; its model is unloaded at the end."""
 
     def __init__(self, settings: Settings, no_log: bool) -> None:
         self.settings, self.no_log, self.engine = settings, no_log, None
@@ -220,7 +230,7 @@ def _watch(progress: Iterator[Progress], quiet: bool) -> tuple[Run, str | None, 
         elif isinstance(now.event, Refining) and not quiet:
             print(f"  ✗ step {now.event.position + 1}: {now.event.comment}", file=sys.stderr, flush=True)
         elif isinstance(now.event, Voting) and not quiet:
-            print("  … solving it a few more times, to compare", file=sys.stderr, flush=True)
+            print("  … solving it a few more times to compare", file=sys.stderr, flush=True)
     return now.run, now.unsaved, first_step
 
 
@@ -250,12 +260,12 @@ def _report(run: Run, as_json: bool, extra: dict) -> None:
         print(f"Answer: {talk.outcome.answer or 'none'}")
         if run.status in UNCHECKED:
             print(UNCHECKED[run.status])
-    if talk.outcome.note and talk.outcome.status != "failed":  # which is told as an error
+    if talk.outcome.note and talk.outcome.status != "failed":  # `_end` prints a failure as an error
         print(talk.outcome.note)
 
 
 def _steps(run: Run) -> list[dict]:
-    """The steps of the attempt that the answer rests on, each with what was said of it; a plan is not called right."""
+    """The steps of the chosen attempt, each with its verdict and evidence. A plan is never marked correct."""
     from runtime.checks.claims import is_plan
 
     talk = run.transcript.talk
@@ -291,7 +301,7 @@ def _end(run: Run, unsaved: StoreError | None) -> None:
     if outcome.status == "failed":
         print(f"Error: {outcome.note}", file=sys.stderr)
     if unsaved:
-        print(f"Error: this run could not be stored: {unsaved}", file=sys.stderr)
+        print(f"Error: This run could not be stored. {unsaved}", file=sys.stderr)
     if unsaved or outcome.status == "failed":
         raise typer.Exit(1)
 

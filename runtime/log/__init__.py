@@ -1,1 +1,1 @@
-"""The session log: what is kept, in one SQLite file."""
+"""The session log: every run and rating, in one SQLite file."""

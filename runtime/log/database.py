@@ -1,7 +1,7 @@
-"""One SQLite file that several processes use at once: opened with patience, written in transactions, and watched, so
-that nothing is written into a file that was deleted or replaced meanwhile. What it holds is the business of `store`.
+"""A SQLite file that several processes use at once: retries while it is locked, writes in transactions, and reopens the
+file if it was deleted or replaced. `store` defines its content.
 
-One connection for all threads, one of them at a time.
+All threads share one connection, one at a time.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ from runtime.errors import SoliloquyError
 from runtime.private_files import create_private
 
 ROOM = 1 << 20
-"""Bytes that must be free for SQLite to work at all; with less it reports an I/O error."""
+"""Bytes that SQLite needs free; with less it reports an I/O error."""
 PATIENCE = 10.0
-"""Seconds until a lock that another process holds is given up on."""
+"""Seconds to wait for another process's lock."""
 NEXT_TRY = 1.0
-"""Seconds until a file that could not be opened is tried again, and that this try may take."""
+"""Seconds after a failed attempt to open the file before the next one, and the longest that one takes."""
 LONGEST_PAUSE = 0.25
-"""Seconds between two tries to open a file that others are opening too."""
+"""Longest pause, in seconds, between two attempts to open a file that other processes are opening too."""
 TAKEN = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
-"""Codes of errors that end when another process is done."""
+"""Error codes that pass when another process is done."""
 
 Inode = tuple[int, int] | None
 
 
 class StoreError(SoliloquyError):
-    """The database cannot be opened or written; the text names the cause and the remedy."""
+    """The database cannot be opened, read or written."""
 
 
 class DatabaseFile:
-    """Opened at its first use, and again after its file was deleted or replaced; migrated whenever it is opened. Raises
+    """A SQLite file, opened and migrated at its first use, and again after it was deleted or replaced. Raises
     StoreError."""
 
     def __init__(self, path: Path, migrations: Migrations) -> None:
@@ -48,10 +48,10 @@ class DatabaseFile:
         self._lock = RLock()
         self._db: Database | None = None
         self._inodes: tuple[Inode, Inode] = (None, None)
-        """Of the file and of its write-ahead log, as they were opened."""
+        """Inodes of the file and of its write-ahead log when they were opened."""
         self._closed = False
         self._failed: tuple[float, Exception] | None = None
-        """When opening it failed last, and why."""
+        """Time (monotonic, seconds) and error of the last failed attempt to open it."""
 
     @property
     def db(self) -> Database:
@@ -65,8 +65,8 @@ class DatabaseFile:
 
     @contextmanager
     def writing(self) -> Iterator[Database]:
-        """One transaction; within another one, a part of that. It takes the lock of the file at once: a reader that
-        turns into a writer cannot wait, and what was read could be out of date by then."""
+        """A transaction; inside another one, a part of it. It takes the write lock at the start: SQLite does not wait
+        when a reader becomes a writer, and what was read could be out of date by then."""
         with self._explained():
             db = self._current()
             if db.conn.in_transaction:
@@ -77,11 +77,11 @@ class DatabaseFile:
                     yield db
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_READONLY:
-                    self._let_go()  # it stays read-only for this connection, whatever becomes of the file
+                    self._let_go()  # this connection stays read-only even if the file becomes writable
                 raise
-            if self._is_elsewhere():
+            if self._is_replaced():
                 raise StoreError(
-                    f"{self.path} was deleted or replaced while it was written to, so this was not stored. Do it again."
+                    f"{self.path} was deleted or replaced during writing, so this was not stored. Try again."
                 )
 
     def close(self) -> None:
@@ -93,7 +93,7 @@ class DatabaseFile:
         """The open database."""
         if self._closed:
             raise sqlite3.ProgrammingError("it was closed")
-        if self._db and not self._db.conn.in_transaction and self._is_elsewhere():
+        if self._db and not self._db.conn.in_transaction and self._is_replaced():
             self._let_go()
         if self._db is None:
             self._db = self._opened()
@@ -101,7 +101,7 @@ class DatabaseFile:
         return self._db
 
     def _opened(self) -> Database:
-        """A file that could not be opened is tried again at every use, but not several times a second."""
+        """Open the file. After a failure it is tried again at each use, but at most once in NEXT_TRY seconds."""
         if self._failed and time.monotonic() < self._failed[0] + NEXT_TRY:
             raise self._failed[1]
         try:
@@ -113,8 +113,8 @@ class DatabaseFile:
         return db
 
     def _patiently_opened(self, patience: float) -> Database:
-        """SQLite waits for locks by itself, but not when a file is switched to write-ahead logging, nor when the last
-        process to close it is tidying up."""
+        """Retry for `patience` seconds. SQLite itself waits for locks, but not while a file is switched to write-ahead
+        logging or while the last process that closes it cleans up."""
         pause, end = 0.005, time.monotonic() + patience
         while True:
             try:
@@ -127,7 +127,7 @@ class DatabaseFile:
 
     def _connected(self, patience: float) -> Database:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        create_private(self.path)  # SQLite gives the files that it puts beside it the same rights
+        create_private(self.path)  # SQLite creates the files beside it with the same rights
         connection = sqlite3.connect(self.path, check_same_thread=False, timeout=patience, isolation_level=None)
         try:
             connection.text_factory = _text
@@ -136,7 +136,7 @@ class DatabaseFile:
             db.enable_wal()
             db.execute("pragma foreign_keys = on")
             if self._migrations.pending(db):
-                with _transaction(db):  # another process may be about to do the same
+                with _transaction(db):  # another process may be migrating too
                     self._migrations.apply(db)
             db.execute(f"pragma busy_timeout = {round(1000 * PATIENCE)}")
         except BaseException:
@@ -160,12 +160,12 @@ class DatabaseFile:
     def _inodes_now(self) -> tuple[Inode, Inode]:
         return _inode(self.path), _inode(self._log_path)
 
-    def _is_elsewhere(self) -> bool:
+    def _is_replaced(self) -> bool:
         return any(was is not None and was != now for was, now in zip(self._inodes, self._inodes_now(), strict=True))
 
     def _let_go(self) -> None:
-        """Close the connection. SQLite leaves the write-ahead log behind where its file is gone; it would be taken for
-        that of the file that has the name now."""
+        """Close the connection. If the database file was replaced, SQLite leaves its write-ahead log behind; it is
+        deleted, as SQLite would apply it to the new file."""
         if self._db is None:
             return
         gone, self._db = self._db, None
@@ -177,7 +177,7 @@ class DatabaseFile:
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
-        """Every database error leaves as a StoreError with a remedy."""
+        """Hold the lock, and turn database errors into StoreError with a remedy."""
         try:
             with self._lock:
                 yield
@@ -186,7 +186,7 @@ class DatabaseFile:
             text = f"{self.path} cannot be used ({error}). {_REMEDIES[trouble]}"
             raise StoreError(text, f"store.{trouble}", path=self.path) from error
         except UnicodeEncodeError as error:
-            raise StoreError("This holds half a character, which cannot be stored. Write it again.") from error
+            raise StoreError("The text has half a character, which cannot be stored. Type it again.") from error
 
 
 @contextmanager
@@ -196,13 +196,13 @@ def _transaction(db: Database) -> Iterator[None]:
         yield
         db.execute("commit")
     except BaseException:
-        if db.conn.in_transaction:  # a full disk has rolled back by itself
+        if db.conn.in_transaction:  # on a full disk SQLite has already rolled back
             db.execute("rollback")
         raise
 
 
 def _text(raw: bytes) -> str | bytes:
-    """Damaged text must not fail a whole query: it stays bytes, which is refused where the row is read."""
+    """Decode text. Damaged text stays bytes, so that only its own row is refused, not the whole query."""
     try:
         return raw.decode()
     except UnicodeDecodeError:
@@ -217,17 +217,18 @@ def _inode(path: Path) -> Inode:
     return found.st_dev, found.st_ino
 
 
+def _free(folder: Path) -> float:
+    """Bytes free on the disk of a folder; infinite if the folder is gone."""
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return float("inf")
+
+
 def _trouble(error: Exception, path: Path) -> str:
-    """What kind of trouble a database error is: a key of `def _room(folder: Path) -> float:
-        try:
-            return shutil.disk_usage(folder).free
-        except OSError:
-            return float("inf")
-
-
-    _REMEDIES`."""
+    """The kind of a database error: a key of `_REMEDIES`."""
     text = str(error).lower()
-    if "full" in text or "no space" in text or ("i/o" in text and shutil.disk_usage(path.parent).free < ROOM):
+    if "full" in text or "no space" in text or ("i/o" in text and _free(path.parent) < ROOM):
         return "full"
     if "readonly" in text or "read-only" in text or "permission" in text or "unable to open" in text:
         return "readonly"
@@ -239,10 +240,10 @@ def _trouble(error: Exception, path: Path) -> str:
 
 
 _REMEDIES = {
-    "full": "The disk is full: free some space and try again; nothing that was stored is lost.",
+    "full": "The disk is full. Free some space and try again. Nothing that was stored is lost.",
     "readonly": "Set SOLILOQUY_HOME to a folder you can write to.",
-    "locked": "Another program holds it open: close that and try again.",
-    "damaged": "The file is damaged: move it away to begin a new one, or put a copy back.",
+    "locked": "Another program is using it. Close that program and try again.",
+    "damaged": "The file is damaged. Move it away to start a new one, or restore a copy.",
     "unknown": "The step or run it refers to is not stored here.",
     "other": "Check the folder, or set SOLILOQUY_HOME to another one.",
 }

@@ -1,6 +1,6 @@
-"""The schema of the session database, as steps that are applied in order and never edited afterwards.
+"""The schema of the session database, as migrations that are applied in order and never edited afterwards.
 
-Text ULIDs as keys, declared foreign keys, UTC times as ISO 8601 text; `datasette soliloquy.db` opens it.
+Keys are ULIDs as text, times are UTC in ISO 8601, and foreign keys are declared. `datasette soliloquy.db` shows it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def first_tables(db: Database) -> None:
             "status": str,  # running, or the outcome's
             "answer": str,
             "seconds": float,
-            "talk": str,  # the SelfTalk as JSON: the record itself; the tables below index it
+            "talk": str,  # the SelfTalk as JSON: the whole record; the tables below index it
             "created_at": str,
         },
         pk="id",
@@ -85,13 +85,13 @@ def first_tables(db: Database) -> None:
 
 @migrations()
 def help_given(db: Database) -> None:
-    db["runs"].add_column("help", str)  # hints, steps or full; null in runs that know of no other than full
+    db["runs"].add_column("help", str)  # hints, steps or full; null (full) in older runs
     db["hints"].create(
         {
             "id": str,
             "run_id": str,
             "step_id": str,  # null: the answer of a solution without steps
-            "level": int,  # how far the help with this step has gone: 1 to 3 a hint, 4 the step itself
+            "level": int,  # the most help given with this step: 1 to 3 a hint, 4 the step itself
             "created_at": str,
         },
         pk="id",
@@ -133,7 +133,7 @@ def comparisons(db: Database) -> None:
     db["costs"].create(
         {
             "run_id": str,
-            "first": float,  # seconds until the first token; null if there came none
+            "first": float,  # seconds to the first token; null if there was none
             "seconds": float,
             "calls": int,
             "prompt_tokens": int,
@@ -163,7 +163,7 @@ def comparisons(db: Database) -> None:
 
 @migrations()
 def taken_back(db: Database) -> None:
-    # A label that says nothing takes back the one before: then there is none.
+    # An empty label withdraws the one before it.
     db["latest_labels"].drop()
     db.create_view(
         "latest_labels",
@@ -174,10 +174,10 @@ def taken_back(db: Database) -> None:
 
 @migrations()
 def latest_by_order(db: Database) -> None:
-    # The rowid counts up with every row; the id carries the time, and a clock may be set back.
-    said = " and coalesce(rating, reason, correction) is not null"
+    # By rowid, which only grows, instead of by id, which holds the time: a clock may be set back.
+    not_empty = " and coalesce(rating, reason, correction) is not null"
     for table, group, more in (
-        ("labels", "run_id, coalesce(step_id, '')", said),
+        ("labels", "run_id, coalesce(step_id, '')", not_empty),
         ("reviews", "run_id, turn", ""),
         ("votes", "session_id", ""),
     ):

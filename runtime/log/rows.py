@@ -1,4 +1,4 @@
-"""Talks and what people say of them as rows of the session log, and back; the names of steps."""
+"""Conversion between values (talks, labels, hints, reviews) and rows of the session log."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from runtime.types import Critique, Feedback, Help, Review, SelfTalk, Trajectory
 
 
 class StoredRun(BaseModel):
-    """What a row of a run holds beside its talk."""
+    """The columns of a run, without its talk."""
 
     model_config = ConfigDict(frozen=True, strict=True, protected_namespaces=())
 
@@ -30,7 +30,7 @@ class StoredRun(BaseModel):
 
 
 class Listed(BaseModel):
-    """What a list shows of a run beside that."""
+    """The further columns of a listed run."""
 
     model_config = ConfigDict(frozen=True, strict=True)
 
@@ -40,21 +40,21 @@ class Listed(BaseModel):
 
 
 def talk_of(row: dict[str, Any]) -> SelfTalk:
-    """The talk in the row of a run. This and what else reads rows here raises ValueError, TypeError or AttributeError
-    for damaged ones."""
+    """The talk of a run's row. Like every reader here, raises ValueError, TypeError or AttributeError for a damaged
+    row."""
     return SelfTalk.model_validate_json(row["talk"])
 
 
 def listed_of(row: dict[str, Any]) -> dict[str, Any]:
-    """A row of the list of runs, whose talk can be read, without the talk."""
+    """A row for the list of runs, without the talk, which must be readable all the same."""
     talk_of(row)
     run, more = StoredRun.model_validate(row), Listed.model_validate(row)
     return {**run.model_dump(exclude={"session_id"}), **more.model_dump(), "session": run.session_id}
 
 
 def upsert(db: Database, table: str, rows: list[dict[str, Any]]) -> None:
-    """Insert rows, or bring those up to date whose id is there. sqlite-utils' own way finds out first, by writing,
-    whether SQLite can do this, and drops rows without an error where that fails for want of room."""
+    """Insert rows, or update those whose id exists. sqlite-utils' own upsert first tests by a write whether SQLite
+    supports it, and on a full disk loses the rows without an error."""
     for row in rows:
         columns = ", ".join(row)
         given = ", ".join(f":{column}" for column in row)
@@ -63,7 +63,7 @@ def upsert(db: Database, table: str, rows: list[dict[str, Any]]) -> None:
 
 
 def step_rows(run_id: str, talk: SelfTalk) -> list[dict[str, Any]]:
-    """A row for every step of a talk, where it was first written."""
+    """A row for every step of a talk; a kept step has only the row of the attempt that first wrote it."""
     return [
         {"id": step_id(run_id, turn, i), "run_id": run_id, "turn": turn, "position": i, "text": step.text}
         for turn, trajectory in enumerate(talk.turns)
@@ -92,7 +92,7 @@ def critique_rows(run_id: str, talk: SelfTalk) -> list[dict[str, Any]]:
 
 
 def feedback_of(row: dict[str, Any]) -> Feedback:
-    """A person's word on a step, from its row."""
+    """The feedback of a label's row."""
     turn, position = map(int, row["step_id"].split(":")[1:]) if row["step_id"] is not None else (None, None)
     return Feedback(
         turn=turn,
@@ -100,12 +100,12 @@ def feedback_of(row: dict[str, Any]) -> Feedback:
         rating=row["rating"],
         reason=row["reason"],
         correction=row["correction"],
-        consent=row["consent"] == 1,  # and nothing else that a damaged row may hold
+        consent=row["consent"] == 1,  # any other value of a damaged row means no consent
     )
 
 
 def hint_of(row: dict[str, Any]) -> tuple[str | None, int]:
-    """The step that help was given with, and how far that has gone, from its row."""
+    """The step id (None for a solution without steps) and the level of a hint's row."""
     step, level = row["step_id"], row["level"]
     if not (isinstance(step, str | None) and isinstance(level, int)):
         raise ValueError("neither a step nor a level")
@@ -113,5 +113,5 @@ def hint_of(row: dict[str, Any]) -> tuple[str | None, int]:
 
 
 def review_of(row: dict[str, Any]) -> Review:
-    """How a review was ended, from its row."""
+    """The review of a review's row."""
     return Review(**{name: row[name] for name in Review.model_fields} | {"consent": row["consent"] == 1})

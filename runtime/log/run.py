@@ -1,4 +1,4 @@
-"""One run, at any moment of its life, and the names of its steps: what the page, the exports and the log share."""
+"""A run and the ids of its steps, shared by the page, the exports and the log."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from runtime.events import Finished, Transcript, fold
 from runtime.types import Feedback, Help, Outcome, SelfTalk, Trajectory
 
 PRACTISED = "practise"
-"""Mode of a check of own work at a problem from the Practise tab."""
+"""Mode of a run of the Practise tab."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """One solving or checking of one problem, at any moment of its life."""
+    """The solving or checking of one problem, finished or not."""
 
     id: str
     session_id: str
@@ -25,10 +25,10 @@ class Run:
     seconds: float = 0.0
     created_at: str = ""
     labels: dict[str, Feedback] = field(default_factory=dict)
-    """The latest label by step id; by run id for a label on the whole."""
+    """The latest label of each step id; a label on the whole run has the run's id."""
     help: Help = "full"
     hints: dict[str, int] = field(default_factory=dict)
-    """How far the help with a step has gone, by step id (`runtime.tutoring.disclosure`)."""
+    """The level of help given with each step id (`runtime.tutoring.disclosure`)."""
 
     @property
     def status(self) -> str:
@@ -36,19 +36,19 @@ class Run:
         return outcome.status if outcome else "running"
 
     def halted(self) -> Run:
-        """The run as it stands, for good: one that was still going on was stopped."""
-        if self.status != "running":  # a vote that was stopped takes nothing away
+        """The run ended now: with the status "stopped" if it was running."""
+        if self.status != "running":  # a stopped vote keeps the outcome before it
             return replace(self, transcript=replace(self.transcript, voting=None))
         return replace(self, transcript=fold(self.transcript, Finished(Outcome(status="stopped"))))
 
 
 def step_id(run_id: str, turn: int, position: int) -> str:
-    """The key of a step: it says where the step stands in the talk, so nobody has to look it up."""
+    """The id of a step, made of its run, turn and position."""
     return f"{run_id}:{turn}:{position}"
 
 
 def home_of(talk: SelfTalk, turn: int, position: int) -> tuple[int, int]:
-    """Where a step was first written: a refinement's kept steps belong to the attempt they were kept from."""
+    """Turn and position where a step was first written: a kept step belongs to the attempt it was kept from."""
     trajectory = talk.turns[turn]
     while trajectory.parent and position < trajectory.parent.kept:
         known = (i for i, t in enumerate(talk.turns[:turn]) if isinstance(t, Trajectory))

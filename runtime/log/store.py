@@ -1,8 +1,7 @@
-"""The session log: every run, step, verdict and label of this machine's users, in one SQLite file (`database`).
+"""The session log: every run, step, verdict and label, in one SQLite file (`database`).
 
-Everything of one event goes in with one transaction. A run is written while it goes on, so a crash leaves what had been
-shown. What is the latest goes by the order of the rows (`rowid`) and never by a time: clocks are set back. Rows that
-cannot be read are left out and counted.
+Each event is written in one transaction. A run is stored while it is running, so a crash loses nothing that was shown.
+Rows are ordered by `rowid`, never by time, as clocks may be set back. Unreadable rows are left out and counted.
 """
 
 from __future__ import annotations
@@ -42,12 +41,13 @@ T = TypeVar("T")
 
 
 def new_id(after: str = "") -> str:
-    """A ULID: unique, and sorted by time; behind the one that it comes `after`, though the clock was set back."""
+    """A ULID: unique and sorted by time. It sorts behind the id `after` even if the clock was set back."""
     made = str(ULID())
     return made if made > after else str(ULID.from_int(int(ULID.from_str(after)) + 1))
 
 
 def now() -> str:
+    """The time as ISO 8601 (UTC, milliseconds)."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
@@ -55,8 +55,7 @@ class SessionLog:
     """All SQL of the product. Its methods may be called from any thread. Raises StoreError."""
 
     def __init__(self, path: Path, at_once: bool = True) -> None:
-        """Not `at_once`: the file is opened when it is first asked for something, and tried again as long as it cannot
-        be."""
+        """`at_once` opens the file now. Otherwise it is opened at its first use, and tried again until that works."""
         self.path = path
         self._file = DatabaseFile(path, migrations)
         weakref.finalize(self, self._file.close)
@@ -70,21 +69,22 @@ class SessionLog:
         return self._file.db
 
     def transaction(self) -> AbstractContextManager[Database]:
-        """All that is read and written in here is one: nobody else writes meanwhile, and all of it is stored or
-        nothing."""
+        """Everything in the block is one transaction: no other process writes meanwhile, and all or nothing of it is
+        stored."""
         return self._file.writing()
 
     def ensure_writable(self) -> None:
-        """Raises StoreError where nothing could be kept: a database that can only be read opens like any other."""
+        """Raises StoreError if the database cannot be written. Opening does not show that."""
         with self.transaction() as db:
-            db.execute("pragma user_version = 0")  # a write, if to no effect
+            db.execute("pragma user_version = 0")  # a write without effect
 
     @property
     def unreadable(self) -> int:
-        """How many damaged rows were left out of what was read so far."""
+        """The number of damaged rows that were left out so far."""
         return len(self._unreadable)
 
     def start_session(self) -> str:
+        """Store a new session; returns its id."""
         session = new_id()
         with self.transaction() as db:
             db["sessions"].insert({"id": session, "created_at": now()})
@@ -95,15 +95,15 @@ class SessionLog:
             return db["sessions"].count_where("id = ?", [session]) > 0
 
     def record(self, run: Run) -> None:
-        """Write a run as it stands now; to be called again whenever it went on."""
+        """Store a run in its present state; call it again when the run has changed."""
         talk = as_talk(run.transcript)
         with self.transaction() as db:
-            # The database may have been deleted meanwhile: then the session goes on in the new one.
+            # The database may have been deleted meanwhile; then the session is missing in the new one.
             db["sessions"].insert({"id": run.session_id, "created_at": now()}, ignore=True)
             db["problems"].insert(
                 {**talk.problem.model_dump(exclude={"split"}), "id": talk.problem.id, "created_at": now()}, ignore=True
             )
-            # An upsert, not a replacement: steps and labels already point at this row.
+            # An upsert, not a replacement, as steps and labels refer to this row.
             run_row = {
                 "id": run.id,
                 "session_id": run.session_id,
@@ -119,31 +119,30 @@ class SessionLog:
                 "created_at": run.created_at,
             }
             steps = step_rows(run.id, talk)
-            self._refuse_other_words(run.id, {row["id"]: row["text"] for row in steps})
+            self._refuse_changed_steps(run.id, {row["id"]: row["text"] for row in steps})
             upsert(db, "runs", [run_row])
             upsert(db, "steps", steps)
-            self._forget_steps(run.id, {row["id"] for row in steps})
+            self._delete_old_steps(run.id, {row["id"] for row in steps})
             upsert(db, "critiques", critique_rows(run.id, talk))
 
     def record_unrated(self, run: Run) -> bool:
-        """Write a run as `record` does, unless people said something of what is stored of it; whether it was
-        written."""
+        """Store a run as `record` does, unless its stored version was rated; returns whether it was stored."""
         with self.transaction():
             if self.is_rated(run.id):
                 return False
             self.record(run)
             return True
 
-    def _refuse_other_words(self, run_id: str, steps: dict[str, str]) -> None:
-        """A label is about the words that a person saw: they may not become others, as when two pages go on with one
-        run."""
+    def _refuse_changed_steps(self, run_id: str, steps: dict[str, str]) -> None:
+        """Raises StoreError if a labelled step would get another text, as when two pages continue the same run: a label
+        is about the text that the person saw."""
         sql = "select id, text from steps where id in (select step_id from labels where run_id = ?)"
         for row in self._query(sql, [run_id]):
             if steps.get(row["id"], row["text"]) != row["text"]:
-                raise StoreError("This was gone on with elsewhere and rated there. Open it again from Earlier work.")
+                raise StoreError("This was continued and rated in another page. Open it again from Earlier work.")
 
-    def _forget_steps(self, run_id: str, kept: set[str]) -> None:
-        """Drop steps that an earlier record of the run had and this one has not, unless a person labelled them."""
+    def _delete_old_steps(self, run_id: str, kept: set[str]) -> None:
+        """Delete the run's steps that are not in `kept`, except labelled ones."""
         labelled = "select step_id from labels where run_id = :run and step_id is not null"
         sql = f"select id from steps where run_id = :run and id not in ({labelled})"
         for row in self._query(sql, {"run": run_id}):
@@ -152,7 +151,7 @@ class SessionLog:
                 self.db["steps"].delete(row["id"])
 
     def add_label(self, run_id: str, step: str | None, feedback: Feedback) -> None:
-        """Append a person's word; nothing earlier is changed. Raises StoreError for an unknown run or step."""
+        """Append a label; earlier ones stay. Raises StoreError for an unknown run or step."""
         with self.transaction() as db:
             db["labels"].insert(
                 {
@@ -168,18 +167,18 @@ class SessionLog:
             )
 
     def add_hints(self, run_id: str, levels: dict[str, int]) -> None:
-        """Append how far the help with some steps has gone now. Raises StoreError for an unknown run or step."""
+        """Append the level of help given with each step id. Raises StoreError for an unknown run or step."""
         with self.transaction() as db:
             rows = [{"step_id": None if step == run_id else step, "level": n} for step, n in levels.items()]
             db["hints"].insert_all({"id": new_id(), "run_id": run_id, **row, "created_at": now()} for row in rows)
 
     def hints(self, run_id: str) -> dict[str, int]:
-        """How far the help with every step of a run has gone."""
+        """The most help given with each step of a run: level by step id (by run id for a solution without steps)."""
         rows = self._query("select step_id, max(level) as level from hints where run_id = ? group by step_id", [run_id])
         return {step or run_id: level for step, level in self._readable("hints", rows, hint_of)}
 
     def delete_run(self, run_id: str) -> None:
-        """Forget a run with its steps, verdicts and labels, and its problem if no other run is about that."""
+        """Delete a run with everything that belongs to it, and its problem if no other run has it."""
         with self.transaction() as db:
             steps = "select id from steps where run_id = ?"
             db["critiques"].delete_where(f"step_id in ({steps})", [run_id])
@@ -195,39 +194,39 @@ class SessionLog:
             db["problems"].delete_where("id not in (select problem_id from runs)")
 
     def add_review(self, run_id: str, review: Review) -> None:
-        """Append how a person ended the review of an attempt. Raises StoreError for an unknown run."""
+        """Append a review. Raises StoreError for an unknown run."""
         row = {"id": new_id(), "run_id": run_id, **review.model_dump(), "created_at": now()}
         with self.transaction() as db:
             db["reviews"].insert({**row, "consent": int(review.consent)})
 
     def reviews(self, run_id: str) -> dict[int, Review]:
-        """The latest review of every reviewed attempt of a run, by its turn."""
+        """The latest review of each reviewed attempt of a run, by turn."""
         rows = self._query("select * from latest_reviews where run_id = ?", [run_id])
         return {review.turn: review for review in self._readable("reviews", rows, review_of)}
 
     def is_rated(self, run_id: str) -> bool:
-        """Whether people said something of this very text."""
-        told = " union ".join(
+        """Whether a run has a label or a review."""
+        rated = " union ".join(
             f"select id from {view} where run_id = :run" for view in ("latest_labels", "latest_reviews")
         )
-        return bool(self._query(told, {"run": run_id}))
+        return bool(self._query(rated, {"run": run_id}))
 
     def reviewed_since(self, moment: str) -> int:
-        """How many reviews were ended since a moment (ISO 8601, UTC)."""
+        """The number of reviews since a time (ISO 8601, UTC)."""
         return self._query("select count(*) as n from reviews where created_at >= ?", [moment])[0]["n"]
 
     def add_cost(self, run_id: str, cost: Cost) -> None:
-        """Store what a run took, in the place of what was stored of it before. Raises StoreError for an unknown run."""
+        """Store the cost of a run, replacing an earlier one. Raises StoreError for an unknown run."""
         with self.transaction() as db:
             db["costs"].insert({"run_id": run_id, **cost.model_dump()}, replace=True)
 
     def costs(self, session: str) -> dict[str, Cost]:
-        """What the runs of a session took, by run id, where that was measured."""
+        """The measured costs of a session's runs, by run id."""
         sql = "select * from costs where run_id in (select id from runs where session_id = ?)"
         return dict(self._readable("costs", self._query(sql, [session]), lambda row: (row.pop("run_id"), Cost(**row))))
 
     def add_vote(self, session: str, vote: Vote) -> None:
-        """Append which way of a comparison a person likes best. Raises StoreError for an unknown session."""
+        """Append a vote on a comparison. Raises StoreError for an unknown session."""
         with self.transaction() as db:
             db["votes"].insert({"id": new_id(), "session_id": session, "vote": vote, "created_at": now()})
 
@@ -237,22 +236,22 @@ class SessionLog:
         return next(self._readable("votes", rows, _vote), None)
 
     def tally(self) -> dict[Vote, int]:
-        """How many comparisons ended in which vote."""
+        """The number of comparisons for each vote."""
         return dict(Counter(self._readable("votes", self._query("select id, vote from latest_votes"), _vote)))
 
     def run(self, run_id: str) -> Run | None:
-        """Raises StoreError where its row is damaged."""
+        """A run by its id; None if it is not stored. Raises StoreError if its row is damaged."""
         rows = self._query("select * from runs where id = ?", [run_id])
         found = next(self._runs(rows), None)
         if rows and not found:
             raise StoreError(
-                f"The run {run_id} is stored in {self.path}, but damaged and cannot be read. Put a copy of the file "
-                "back, or do it again."
+                f"The run {run_id} in {self.path} is damaged and cannot be read. Restore a copy of the file, or solve "
+                "the problem again."
             )
         return found
 
     def latest_run(self, session: str, kind: str) -> Run | None:
-        """The last run of a kind in a session; practised problems do not count."""
+        """The last run of a kind (solve or check) in a session, without those of the Practise tab."""
         rows = self._query(
             "select * from runs where session_id = ? and kind = ? and mode <> ? order by rowid desc",
             [session, kind, PRACTISED],
@@ -260,8 +259,7 @@ class SessionLog:
         return next(self._runs(rows), None)
 
     def runs_of(self, session: str) -> list[Run]:
-        """All runs of a session in order; of a run's own id that run alone. Raises StoreError where none of them can be
-        read."""
+        """All runs of a session, oldest first; for a run's id, that run. Raises StoreError if none can be read."""
         rows = self._query("select * from runs where ? in (session_id, id) order by rowid", [session])
         found = list(self._runs(rows))
         if rows and not found:
@@ -269,8 +267,8 @@ class SessionLog:
         return found
 
     def runs(self, limit: int = 20, search: str | None = None) -> list[dict[str, Any]]:
-        """The newest runs, one plain row each; `search` looks for words in problems and steps, the last of which may
-        only be begun. `compared` are those of a comparison, which has its session for itself."""
+        """The newest runs as plain rows. `search` finds words in problems and steps; its last word may be incomplete.
+        `compared` marks the runs of a comparison, which are a session of their own."""
         rows = self._query(
             "select runs.id, runs.created_at, runs.kind, runs.mode, runs.model, runs.status, runs.answer, runs.seconds,"
             " runs.help, runs.talk, problems.text as problem,"
@@ -283,7 +281,7 @@ class SessionLog:
         return list(self._readable("runs", rows, listed_of))
 
     def ended_runs(self, limit: int = -1, search: str | None = None) -> Iterator[Run]:
-        """Runs that are over, newest first, whole and with their labels; all of them if there is no limit."""
+        """Finished runs with their labels, newest first; a negative limit means all."""
         rows = self._query(
             f"select id from runs where {_found(search)} and status is not 'running' order by rowid desc limit :limit",
             {"limit": limit, **self._searched(search)},
@@ -292,9 +290,9 @@ class SessionLog:
             yield from self._runs(self._query("select * from runs where id = ?", [row["id"]]))
 
     def labelled_runs(self) -> Iterator[Run]:
-        """Runs on which people said something, oldest first."""
-        told = "id in (select run_id from labels) or id in (select run_id from reviews)"
-        yield from self._runs(self._query(f"select * from runs where {told} order by rowid"))
+        """Runs with labels or reviews, oldest first."""
+        labelled = "id in (select run_id from labels) or id in (select run_id from reviews)"
+        yield from self._runs(self._query(f"select * from runs where {labelled} order by rowid"))
 
     def talks(self, mode: str) -> Iterator[SelfTalk]:
         """The talks of all runs of a mode."""
@@ -306,7 +304,7 @@ class SessionLog:
             return db["runs"].count
 
     def export(self, consented_only: bool = True) -> Iterator[dict[str, Any]]:
-        """Labelled runs as rows of the export format: the talk, and what people said of its steps."""
+        """Labelled runs as rows of the export format: the talk and its feedback."""
         rows = self._query("select * from runs where id in (select run_id from latest_labels) order by rowid")
         for run in self._runs(rows):
             feedback = [f for f in run.labels.values() if f.consent or not consented_only]
@@ -337,7 +335,7 @@ class SessionLog:
         return self._readable("runs", rows, self._run)
 
     def _readable(self, table: str, rows: Iterable[dict[str, Any]], read: Callable[[dict[str, Any]], T]) -> Iterator[T]:
-        """What rows hold. Damaged ones are left out and counted, each once."""
+        """The values of rows. A damaged row is left out and counted once."""
         for row in rows:
             name = str(row.get("id") or row)
             try:
@@ -364,7 +362,7 @@ class SessionLog:
         )
 
     def labels(self, run_id: str) -> dict[str, Feedback]:
-        """The latest label of every labelled step of a run."""
+        """The latest label of each labelled step of a run."""
         rows = self._query("select * from latest_labels where run_id = ?", [run_id])
         return dict(self._readable("labels", rows, lambda row: (row["step_id"] or run_id, feedback_of(row))))
 
@@ -376,15 +374,15 @@ def _vote(row: dict[str, Any]) -> Vote:
 
 
 def _found(search: str | None) -> str:
-    """What runs must fulfil that a search finds."""
+    """The SQL condition for the runs that a search finds."""
     if not (search and search.strip()):
         return "true"
     return f"runs.id in ({_search_sql(search)})" if re.search(r"\w", search) else "false"
 
 
 def _search_sql(search: str) -> str:
-    """Runs whose problem or steps hold some words. The full-text index knows words by the spaces between them, so
-    text without spaces is searched letter by letter."""
+    """SQL for the ids of runs with these words. The full-text index splits words at spaces, so Chinese is searched as a
+    substring."""
     if language_of(search + search) == "zh-CN":
         match = {table: f"{table}.text like :part" for table in ("steps", "problems")}
     else:

@@ -1,1 +1,1 @@
-"""Which models and adapters are on this machine, are they sound, and how fast are they here?"""
+"""Models and adapters on this machine: the catalogue, downloads, checks, and measured speeds."""

@@ -1,4 +1,4 @@
-"""What is known of a trained adapter: the facts on its card, which lies beside its file as JSON."""
+"""The card of a trained adapter: data, recipe, metrics and checksum, as JSON beside its file."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from runtime.types import Value
 
 Role = Literal["actor", "critic", "selftalk"]
 BASE_KEY = "soliloquy.base.sha256"
-"""The entry of a GGUF adapter that names the file it was trained on."""
+"""Metadata key of a GGUF adapter: the SHA-256 of the base file it was trained on."""
 
 
 class AdapterError(SoliloquyError):
-    """An adapter is not there, is damaged, or belongs to another base."""
+    """An adapter is missing, is damaged, or belongs to another base."""
 
 
 class Figure(Value):
-    """A measured share or mean."""
+    """A measured share or mean of n values."""
 
     value: float
     n: int = Field(ge=1)
     interval: tuple[float, float] | None = None
-    """Of 90 %."""
+    """90 % confidence interval."""
 
 
 class DataSource(Value):
-    """What an adapter was trained on."""
+    """A data set that an adapter was trained on; `count` is its number of rows."""
 
     name: str
     licence: str
@@ -38,55 +38,55 @@ class DataSource(Value):
 
 
 class AdapterCard(Value):
-    """All that is known of one version of an adapter."""
+    """The facts about one version of an adapter."""
 
     base: str
     base_sha256: str
     role: Role = Field(validation_alias=AliasChoices("role", "voice"))
-    """Cards of earlier releases call it `voice`."""
+    """Called `voice` in the cards of earlier releases."""
     version: str = Field(pattern=r"^[A-Za-z0-9][\w.+-]*$")
-    """The name of its files: neither `current` nor `none`."""
+    """Also the name of its files; `current` and `none` are reserved."""
     created: str
     recipe: dict[str, Any]
     data: tuple[DataSource, ...]
     metrics: dict[str, dict[str, Figure]] = Field(default_factory=dict)
-    """By held-out set and metric."""
+    """Figures by held-out set and metric."""
     base_metrics: dict[str, dict[str, Figure]] = Field(default_factory=dict)
-    """The same for the untrained base in this role."""
+    """The same figures for the untrained base in this role."""
     seconds: dict[str, float] = Field(default_factory=dict)
-    """What took how long, such as training, or a verdict."""
+    """Durations, such as those of training and of one verdict."""
     cannot: tuple[str, ...] = ()
-    """What it cannot do, a sentence each."""
+    """Known limitations, a sentence each."""
     aggregation: dict[str, dict[str, Any]] = Field(
         default_factory=dict, validation_alias=AliasChoices("aggregation", "join")
     )
-    """The rule that was fitted on its evidence and on that of the other sources, by depth."""
+    """The fitted rule that combines its evidence with that of the other sources, by depth."""
     gate: tuple[str, ...] = ()
-    """Why it was promoted, a sentence each."""
+    """The reasons for promoting it, a sentence each."""
     sha256: str
-    """Of the GGUF file."""
+    """SHA-256 of the GGUF file."""
     licence: str
 
     @field_validator("version")
     @classmethod
     def _free(cls, version: str) -> str:
         if version in ("current", "none"):
-            raise ValueError("current and none are no names of a version")
+            raise ValueError("a version cannot be called current or none")
         return version
 
 
 def with_role(entries: dict[str, Any]) -> dict[str, Any]:
-    """The entries of a card or a recipe; one of an earlier release says `voice` for `role`."""
+    """Rename the entry `voice` of a card or recipe of an earlier release to `role`."""
     return {"role" if name == "voice" else name: value for name, value in entries.items()}
 
 
 def read_card(path: Path) -> AdapterCard:
-    """Raises AdapterError."""
+    """The card in a file. Raises AdapterError."""
     try:
         return AdapterCard.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
         raise AdapterError(
-            f"{path} is no card of an adapter: {first_line(error)}. Fetch or promote it again."
+            f"{path} is not a valid adapter card: {first_line(error)}. Get or promote the adapter again."
         ) from error
 
 

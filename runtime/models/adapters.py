@@ -1,10 +1,10 @@
-"""Which trained adapters a model has: GGUF adapters with cards, several versions of each, one of them in use or none.
+"""The trained adapters of a model: GGUF files with cards. Each role has versions, of which one or none is in use.
 
     <root>/<base>/<role>/<version>.gguf, <version>.json (the card), <version>.md (the card to read), current.json
 
-There are two roots: `data/models/adapters` ships with the product and is only read here, `adapters` in the models
-folder is a person's own and goes first. A version may have peft's form of the same adapter beside it, in the folder
-`<version>`, for the engine of transformers. A damaged adapter is named and left out: the untrained base then answers.
+There are two roots: `data/models/adapters` ships with the product and is only read; `adapters` in the models folder is
+the user's own and has priority. A folder `<version>` beside a version holds the same adapter in peft's format, for the
+transformers engine. A damaged adapter is reported and not used; the base model is used in its place.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ SHIPPED = ROOT / "data" / "models" / "adapters"
 
 
 class Current(Value):
-    """Which version is in use (None: the untrained base), and which were before it, the last one last."""
+    """The version in use (None: the base model alone), and the versions used before it, oldest first."""
 
     version: str | None
     before: tuple[str | None, ...] = ()
 
 
 class Adapter(Value):
-    """A version whose bytes are those of its card."""
+    """A version whose file matches the checksum of its card."""
 
     name: str
     path: Path
@@ -46,13 +46,13 @@ class Adapter(Value):
 
     @property
     def folder(self) -> Path | None:
-        """The same adapter in peft's form, if it was kept."""
+        """The folder of the same adapter in peft's format, if there is one."""
         folder = self.path.with_suffix("")
         return folder if (folder / "adapter_config.json").is_file() else None
 
 
 class BaseModel(Value):
-    """What adapters belong to."""
+    """A base model, to which adapters belong."""
 
     name: str
     sha256: str
@@ -62,8 +62,8 @@ class BaseModel(Value):
 
 
 def base_of(model: Path | str, settings: Settings) -> BaseModel | None:
-    """The base of a name, a file, a copy of it in another format, or a folder that was made of it; None if it is
-    unknown. A file is known by its name and size or by the marker beside it: nothing is hashed for this."""
+    """The base of a model given by name, file, a copy in another format, or a folder converted from it; None if it is
+    unknown. A file is recognised by name and size, or by the marker beside it; nothing is hashed."""
     path = Path(model)
     if path.parent == copies_dir(settings):
         return _pinned(_hash_of_original(path, settings), settings)
@@ -78,14 +78,14 @@ def base_of(model: Path | str, settings: Settings) -> BaseModel | None:
 
 
 def _hash_of_original(copy: Path, settings: Settings) -> str | None:
-    """What `tuning` keeps is `<stem of the original>.<format>.gguf`: the same weights."""
+    """The SHA-256 of the file that a copy `<stem>.<format>.gguf` was made of."""
     stem = copy.name.removesuffix(".gguf").rpartition(".")[0]
     own = [(entry.path.stem, entry.sha256) for entry in catalogue.installed(settings)]
     return dict([(Path(base.file).stem, base.sha256) for base in catalogue.catalogue()] + own).get(stem)
 
 
 def _origin(folder: Path) -> str | None:
-    """The hash of the GGUF file that a folder of transformers' was made of."""
+    """The SHA-256 of the GGUF file that a transformers folder was converted from."""
     try:
         return json.loads((folder / "source.json").read_bytes())["sha256"]
     except (OSError, ValueError, KeyError, TypeError):
@@ -103,7 +103,7 @@ def _catalogue_hash(path: Path) -> str | None:
 
 
 def _pinned(sha256: str | None, settings: Settings) -> BaseModel | None:
-    """The base with this hash; its name in the catalogue wins over what a person calls it."""
+    """The base with this SHA-256. The catalogue's name has priority over the name of an added file."""
     for entry in (*catalogue.catalogue(), *catalogue.installed(settings)):
         if entry.sha256 == sha256:
             return BaseModel(name=entry.name, sha256=entry.sha256)
@@ -114,16 +114,16 @@ def _pinned(sha256: str | None, settings: Settings) -> BaseModel | None:
 
 
 def adapters_of(model: Path | str, settings: Settings) -> dict[str, Adapter]:
-    """The adapters in use with a model, whole ones only; a damaged one is named in the log."""
+    """The intact adapters in use with a model, by role; a warning is logged for a damaged one."""
     found = in_use(model, settings)
     for role, one in found.items():
         if isinstance(one, AdapterError):
-            logger.warning("The %s adapter is left out, the untrained base answers for it: %s", role, one)
+            logger.warning("The %s adapter is not used; the base model takes its place: %s", role, one)
     return {role: one for role, one in found.items() if isinstance(one, Adapter)}
 
 
 def in_use(model: Path | str, settings: Settings) -> dict[str, Adapter | AdapterError]:
-    """The adapters in use with a model, each as it is found: whole, or what is wrong with it."""
+    """The adapters in use with a model, by role; for a damaged one, its error."""
     base = base_of(model, settings)
     roles = sorted({role for known, role in _folders(settings) if base and known == base.name})
     found = {role: _found(base, role, settings) for role in roles}
@@ -139,33 +139,35 @@ def _found(base: BaseModel, role: str, settings: Settings) -> Adapter | AdapterE
 
 
 def open_adapter(base: BaseModel, role: str, version: str, settings: Settings) -> Adapter:
-    """A version, checked against its card. Raises AdapterError."""
+    """A version, whose file is checked against its card. Raises AdapterError."""
     folder = next((f for f in _places(base.name, role, settings) if (f / f"{version}.json").is_file()), None)
     if folder is None:
         known = ", ".join(versions(base.name, role, settings)) or "none"
-        raise AdapterError(f"{base.name} has no version {version!r} of the {role} adapter; there are: {known}.")
+        raise AdapterError(f"{base.name} has no version {version!r} of the {role} adapter. Choose one of: {known}.")
     card, path = read_card(folder / f"{version}.json"), folder / f"{version}.gguf"
     if card.base_sha256 != base.sha256:
-        raise AdapterError(f"{path} was trained on other weights than {base.name} has. {_remedy(base.name, role)}")
+        raise AdapterError(f"{path} was trained on other weights than those of {base.name}. {_remedy(base.name, role)}")
     if not path.is_file() or sha256_of(path) != card.sha256:
-        raise AdapterError(f"{path} is damaged or missing: its card names another SHA-256. {_remedy(base.name, role)}")
+        raise AdapterError(
+            f"{path} is damaged or missing: its SHA-256 is not that of its card. {_remedy(base.name, role)}"
+        )
     return Adapter(name=role, path=path, card=card)
 
 
 def _remedy(base: str, role: str) -> str:
-    return f"Fetch it again, or go back: `python -m runtime models adapter-back {base} {role}`."
+    return f"Get it again, or go back to the version before: `python -m runtime models adapter-back {base} {role}`."
 
 
 # Versions
 
 
 def listed(settings: Settings) -> Iterator[tuple[str, str]]:
-    """Every (base, role) that has a version, shipped or own."""
+    """Every (base, role) that has a version, shipped or the user's own."""
     yield from sorted(set(_folders(settings)))
 
 
 def versions(base: str, role: str, settings: Settings) -> list[str]:
-    """The versions of an adapter, oldest first; a damaged card comes first of all."""
+    """The versions of an adapter, oldest first; those with a damaged card come first."""
     files = [file for folder in _places(base, role, settings) for file in _cards(folder)]
     return list(dict.fromkeys(file.stem for file in sorted(files, key=_age)))
 
@@ -175,12 +177,12 @@ def _cards(folder: Path) -> Iterator[Path]:
 
 
 def version_names(folder: Path) -> list[str]:
-    """The versions in one folder, in no order."""
+    """The versions in one folder, unordered."""
     return [card.stem for card in _cards(folder)]
 
 
 def state(base: str, role: str, settings: Settings) -> dict[str, Any]:
-    """The versions of an adapter, which one is in use, and what is wrong with that one."""
+    """The versions of an adapter, the one in use (`current`), and what is wrong with it (`fault`)."""
     chosen, fault = None, None
     try:
         if chosen := current(base, role, settings).version:
@@ -191,7 +193,7 @@ def state(base: str, role: str, settings: Settings) -> dict[str, Any]:
 
 
 def current(base: str, role: str, settings: Settings) -> Current:
-    """Which version is in use: the person's choice, else what ships. Raises AdapterError."""
+    """The version in use: the user's choice, else the shipped one. Raises AdapterError."""
     for folder in _places(base, role, settings):
         if (folder / "current.json").is_file():
             return read_current(folder)
@@ -199,7 +201,7 @@ def current(base: str, role: str, settings: Settings) -> Current:
 
 
 def use(base: str, role: str, version: str | None, settings: Settings) -> Current:
-    """Make a version (None: the untrained base) the one that is used from now on. Raises AdapterError."""
+    """Use a version (None: the base model alone) from now on. Raises AdapterError."""
     _require_usable(base, role, version, settings)
     before = current(base, role, settings)
     if before.version == version:
@@ -209,13 +211,13 @@ def use(base: str, role: str, version: str | None, settings: Settings) -> Curren
 
 
 def back(base: str, role: str, settings: Settings) -> Current:
-    """Use again what was used before. Raises AdapterError if there is nothing to go back to."""
+    """Use the version before the present one. Raises AdapterError if there is none."""
     here = versions(base, role, settings)
     before = [version for version in current(base, role, settings).before if version is None or version in here]
     if not before:
         raise AdapterError(
-            f"{role} of {base} has no earlier version to go back to."
-            f" `python -m runtime models adapter-use {base} {role} none` takes the untrained base."
+            f"The {role} adapter of {base} has no earlier version to go back to."
+            f" `python -m runtime models adapter-use {base} {role} none` uses the base model alone."
         )
     *earlier, version = before
     _require_usable(base, role, version, settings)
@@ -223,12 +225,12 @@ def back(base: str, role: str, settings: Settings) -> Current:
 
 
 def own_root(settings: Settings) -> Path:
-    """Where a person's own adapters lie, and which versions the person chose."""
+    """The folder of the user's own adapters and choices of versions."""
     return folder_of(settings.models_dir, "adapters", once="voices")
 
 
 def read_current(folder: Path) -> Current:
-    """Raises AdapterError."""
+    """The choice stored in a folder. Raises AdapterError."""
     path = folder / "current.json"
     try:
         return Current.model_validate_json(path.read_bytes()) if path.is_file() else Current(version=None)
@@ -237,24 +239,24 @@ def read_current(folder: Path) -> Current:
 
 
 def write_current(folder: Path, chosen: Current) -> Current:
-    """Raises AdapterError."""
+    """Store a choice. Raises AdapterError."""
     save(folder / "current.json", chosen.model_dump_json(indent=1).encode())
     return chosen
 
 
 def named_base(name: str, settings: Settings) -> BaseModel:
-    """Raises AdapterError if the name is unknown."""
+    """The base of a name. Raises AdapterError if it is unknown."""
     if base := base_of(name, settings):
         return base
     known = ", ".join(base.name for base in catalogue.catalogue())
-    raise AdapterError(f"{name!r} is neither a base of the catalogue ({known}) nor a model that was added.")
+    raise AdapterError(f"{name!r} is neither in the catalogue ({known}) nor an added model. Choose one of those.")
 
 
 def _require_usable(base: str, role: str, version: str | None, settings: Settings) -> None:
     known = list(listed(settings))
     if (base, role) not in known:
         names = ", ".join(f"{name} {role}" for name, role in known) or "none"
-        raise AdapterError(f"{base} has no {role} adapter. There are: {names}.")
+        raise AdapterError(f"{base} has no {role} adapter. Choose one of: {names}.")
     if version is not None:
         open_adapter(named_base(base, settings), role, version, settings)
 

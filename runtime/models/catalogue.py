@@ -1,7 +1,7 @@
-"""Which models exist, which are here, and which one is used.
+"""The models of the catalogue, those on this machine, and the one to use.
 
-The catalogue (`data/models/catalogue.json`) pins every base by size and SHA-256, best first; a person's own files are
-remembered in `added.json` of the models folder. How bytes arrive is the subject of `fetch/`; nothing is loaded here.
+The catalogue (`data/models/catalogue.json`) lists every base with size and SHA-256, best first. Files that the user
+added are listed in `added.json` of the models folder. `download/` fetches files; no model is loaded here.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Base(RemoteFile):
     parameters: int
     architecture: str
     memory: int
-    """Bytes that should be free for the model and one conversation."""
+    """Bytes of free memory that the model and one conversation need."""
 
 
 class Installed(Value):
@@ -57,13 +57,13 @@ class Installed(Value):
     path: Path
     bytes: int
     origin: str
-    """`catalogue`, `file` (a person's own file, used where it is), or the hub reference it was fetched by."""
+    """`catalogue`, `file` (the user's own file, used where it is), or the hub reference it was downloaded from."""
     sha256: str
-    """What it should be: that of the catalogue, or what it was when it was added."""
+    """The expected SHA-256: the catalogue's, or that of the file when it was added."""
 
 
 class Choice(Value):
-    """The model to use, where it is (None: not fetched yet), and why it and no other."""
+    """The model to use, its path (None: not downloaded yet), and the reason for the choice."""
 
     name: str
     path: Path | None
@@ -78,7 +78,7 @@ class _Catalogue(Value):
 
 
 def catalogue() -> tuple[Base, ...]:
-    """The bases, in the order in which they are preferred."""
+    """The bases, best first. Raises ModelError."""
     return _read_catalogue(CATALOGUE)
 
 
@@ -89,7 +89,7 @@ def _read_catalogue(path: Path) -> tuple[Base, ...]:
     except (OSError, ValidationError) as error:
         why = error.strerror if isinstance(error, OSError) else _first_fault(error)
         raise ModelError(
-            f"The catalogue of models cannot be read ({why}). Put {path} back: `git checkout {path.name}` in its"
+            f"The catalogue of models cannot be read ({why}). Restore {path}: run `git checkout {path.name}` in its"
             " folder, or unpack Soliloquy again."
         ) from error
 
@@ -100,7 +100,7 @@ def _first_fault(error: ValidationError) -> str:
 
 
 def installed(settings: Settings) -> list[Installed]:
-    """Models whose file is here, bases first. Files are judged by their size; `verify` reads all of them."""
+    """Models whose file is here, bases first. Only sizes are compared; `verify` reads the files."""
     found = [
         Installed(name=base.name, path=path, bytes=base.bytes, origin="catalogue", sha256=base.sha256)
         for base in catalogue()
@@ -113,13 +113,13 @@ def installed(settings: Settings) -> list[Installed]:
 
 
 def suggested() -> Base:
-    """The best base that fits into the memory that is free now; the smallest one if none does."""
+    """The best base that fits into the free memory; the smallest one if none does."""
     free = psutil.virtual_memory().available
     return next((base for base in catalogue() if base.memory <= free), catalogue()[-1])
 
 
 def choose(settings: Settings) -> Choice:
-    """The model that the settings name, else the best one for this machine. Raises ModelError for an unknown name."""
+    """The model of the settings, else the best one for this machine. Raises ModelError for an unknown name."""
     return _named(settings.model, settings) if settings.model else _by_memory(settings)
 
 
@@ -128,7 +128,7 @@ def resolve(settings: Settings) -> Path:
     choice = choose(settings)
     if choice.path is None:
         raise ModelError(
-            f"There is no model yet: run `python -m runtime models pull {choice.name}`, or"
+            f"There is no model yet. Run `python -m runtime models pull {choice.name}`, or"
             " `python -m runtime models add FILE` for a GGUF file that you have.",
             "model.none",
             name=choice.name,
@@ -139,16 +139,16 @@ def resolve(settings: Settings) -> Path:
 def _named(model: str, settings: Settings) -> Choice:
     here = {entry.name: entry for entry in installed(settings)}
     if model in here:
-        return Choice(name=model, path=here[model].path, reason="It is the one set.")
+        return Choice(name=model, path=here[model].path, reason=f"{model} is set.")
     if model in {base.name for base in catalogue()}:
-        return Choice(name=model, path=None, reason="It is the one set, but it is not here yet.")
+        return Choice(name=model, path=None, reason=f"{model} is set, but not downloaded yet.")
     path = Path(model).expanduser()
     _require_utf8(path)
     if path.is_file() or (path / "config.json").is_file():
-        return Choice(name=path.stem, path=path.absolute(), reason="It is the file or folder set.")
+        return Choice(name=path.stem, path=path.absolute(), reason=f"{path} is set.")
     known = ", ".join(dict.fromkeys([base.name for base in catalogue()] + list(here)))
     raise ModelError(
-        f"The model {model!r} is neither a known name ({known}) nor a file. Set another one, or add it.",
+        f"The model {model!r} is neither a known name ({known}) nor a file. Choose another one, or add it.",
         "model.unknown",
         name=model,
     )
@@ -158,28 +158,28 @@ def _by_memory(settings: Settings) -> Choice:
     free = psutil.virtual_memory().available
     here = {entry.name: entry.path for entry in installed(settings)}
     ideal = suggested()
-    free_text = f"{size_text(free)} of memory are free"
+    free_text = f"{size_text(free)} of memory is free"
     if ideal.name in here or not here:
-        tight = "" if ideal.memory <= free else " It may be slow: no model fits well."
+        tight = "" if ideal.memory <= free else " It may be slow, as no model fits into the free memory."
         reason = f"{free_text}, and {ideal.name} needs {size_text(ideal.memory)}.{tight}"
         return Choice(name=ideal.name, path=here.get(ideal.name), reason=reason)
     fitting = [base.name for base in catalogue() if base.name in here and base.memory <= free]
-    # What is here but too large comes last and smallest first: slow is better than nothing.
+    # Models that are too large come last, smallest first: slow is better than nothing.
     large = [base.name for base in reversed(catalogue()) if base.name in here and base.memory > free]
     name = next(iter([*fitting, *large, *here]))
-    slow = " and may be slow, as it needs more" if name in large else ""
+    slow = ", but may be slow, as it needs more" if name in large else ""
     return Choice(
         name=name,
         path=here[name],
-        reason=f"It is here{slow}; {free_text}: `python -m runtime models pull {ideal.name}` gets a better one.",
+        reason=f"{free_text}; {name} is here{slow}. `python -m runtime models pull {ideal.name}` gets a better one.",
     )
 
 
 def use(name: str, settings: Settings) -> None:
-    """Makes a model (a name, or the path of a GGUF file) the one that is used from now on. Raises ModelError."""
+    """Use a model (a name, or the path of a GGUF file) from now on. Raises ModelError."""
     choice = _named(name, settings)
     if choice.path is None:
-        raise ModelError(f"{name} is not here yet: run `python -m runtime models pull {name}` first.")
+        raise ModelError(f"{name} is not downloaded yet. Run `python -m runtime models pull {name}` first.")
     _require_chat_model(choice.path)
     is_name = any(entry.name == name for entry in installed(settings))
     remember(model=name if is_name else str(choice.path))
@@ -189,15 +189,13 @@ def use(name: str, settings: Settings) -> None:
 
 
 def pull(name: str, settings: Settings, progress: Progress) -> Path:
-    """Fetches a base of the catalogue, or what is missing of it. Raises ModelError."""
+    """Download a base of the catalogue, or its missing parts. Raises ModelError."""
     return fetch(_base(name), settings.models_dir, progress)
 
 
 def add(reference: str, settings: Settings, progress: Progress) -> Installed:
-    """Makes a GGUF file known: one on this machine, used where it is, or `org/name-GGUF:Q4_K_M` from the hub.
-
-    Raises ModelError.
-    """
+    """Add a GGUF file of this machine, used where it is, or download and add `org/name-GGUF:Q4_K_M` from the hub.
+    Raises ModelError."""
     path = Path(reference).expanduser()
     match = HUB_REFERENCE.fullmatch(reference)
     if not match or path.exists() or reference.lower().endswith(".gguf"):
@@ -211,39 +209,39 @@ def add(reference: str, settings: Settings, progress: Progress) -> Installed:
     _require_free_name(path, settings)
     known = any(entry.path == path for entry in _added(settings))
     if path.exists() and not known and not is_whole(path, remote):
-        raise ModelError(f"{path} is in the way. Move it, or add that file itself.")
+        raise ModelError(f"{path} exists already. Move it, or add that file itself.")
     fetched = fetch(remote, settings.models_dir, progress)
     try:
         return _record(fetched, reference, settings, progress)
     except ModelError:
-        if not known:  # nothing would know of it any more
+        if not known:  # a file that is not listed could not be removed later
             _delete(fetched)
         raise
 
 
 def remove(name: str, settings: Settings) -> str:
-    """Deletes a fetched model, or forgets a file of the person's own; says which. Raises ModelError."""
+    """Delete a downloaded model, or unregister the user's own file; returns a sentence. Raises ModelError."""
     if settings.model == name:
         remember(model=None)
     entry = next((entry for entry in _added(settings) if entry.name == name), None)
     if entry is not None:
         _write_added(settings, [other for other in _added(settings) if other != entry])
         if entry.origin == OWN_FILE:
-            return f"{name} is forgotten; your file {entry.path} stays."
+            return f"{name} was removed from the list. Your file {entry.path} stays."
         _delete(entry.path)
         _delete_copies(entry.path, settings)
-        return f"{entry.path} is deleted."
+        return f"{entry.path} was deleted."
     base = _base(name)
     path = settings.models_dir / base.file
     was_here = path.exists()
     _delete(path)
     _delete_copies(path, settings)
     forget_partial(base, settings.models_dir)
-    return f"{path} is deleted." if was_here else f"{name} was not here; what an unfinished pull had left is deleted."
+    return f"{path} was deleted." if was_here else f"{name} was not here. Unfinished downloads of it were deleted."
 
 
 def _delete_copies(path: Path, settings: Settings) -> None:
-    """The copies in faster formats that were made of a model (`tuning`)."""
+    """Delete the copies of a model in faster formats (`machine.Copy`)."""
     for copy in copies_dir(settings).glob(f"{glob.escape(path.stem)}.*.gguf"):
         _delete(copy)
 
@@ -253,22 +251,24 @@ def _delete(path: Path) -> None:
         path.unlink(missing_ok=True)
         marker_of(path).unlink(missing_ok=True)
     except OSError as error:
-        raise ModelError(f"{path} cannot be deleted ({error.strerror}). Close what uses it and try again.") from error
+        raise ModelError(
+            f"{path} cannot be deleted ({error.strerror}). Close programs that use it and try again."
+        ) from error
 
 
 # Verifying
 
 
 def verify(name: str | None, settings: Settings, progress: Progress) -> list[tuple[str, bool, str]]:
-    """Reads every byte of one model, or of all that are here: (name, whether it is right, a sentence)."""
+    """Verify one model, or all that are here (None): (name, whether it is right, a sentence). Raises ModelError."""
     here = [entry for entry in installed(settings) if name in (None, entry.name)]
     if name is not None and not here:
-        raise ModelError(f"{name} is not here. `python -m runtime models list` shows what is.")
+        raise ModelError(f"{name} is not on this machine. `python -m runtime models list` lists the models.")
     return [(entry.name, *_verify_one(entry, settings, progress)) for entry in here]
 
 
 def require_unchanged(path: Path, settings: Settings) -> None:
-    """Raises ModelError if a file is known here and has not the SHA-256 it should have. Reads all of it."""
+    """Raises ModelError if a listed file does not have its expected SHA-256. Reads the whole file."""
     entry = next((entry for entry in installed(settings) if entry.path == path), None)
     if entry is None or (entry.origin == "catalogue" and is_whole(path, _base(entry.name))):
         return
@@ -280,18 +280,18 @@ def require_unchanged(path: Path, settings: Settings) -> None:
 def _verify_one(entry: Installed, settings: Settings, progress: Progress) -> tuple[bool, str]:
     if entry.origin != "catalogue":
         if sha256_of(entry.path, progress=progress) == entry.sha256:
-            return True, f"{entry.path} is as it was when it was added."
+            return True, f"{entry.path} has not changed since it was added."
         return False, f"{entry.path} has changed since it was added. Remove it, then add it again."
     base = _base(entry.name)
     bad = damaged_slots(entry.path, base, progress)
     if not bad:
         return True, f"{entry.path} has the SHA-256 of the catalogue."
-    # Without its marker the file is looked at again by the next pull.
+    # Without its marker, the next pull checks the file again.
     marker_of(entry.path).unlink(missing_ok=True)
     numbers = ", ".join(str(slot.number) for slot in bad)
     return False, (
-        f"{entry.path} is damaged in part {numbers} of {len(base.slots)}:"
-        f" `python -m runtime models pull {base.name}` fetches only that again."
+        f"{entry.path} is damaged in part {numbers} of {len(base.slots)}."
+        f" `python -m runtime models pull {base.name}` downloads only that again."
     )
 
 
@@ -336,7 +336,7 @@ def _require_free_name(path: Path, settings: Settings) -> None:
 
 
 def _require_utf8(path: Path) -> None:
-    """A model's name is shown on the page and kept with every run, both of them Unicode."""
+    """Raises ModelError for a path that is not UTF-8, as the page and the log need Unicode names."""
     try:
         str(path).encode()
     except UnicodeEncodeError as error:
@@ -350,7 +350,7 @@ def _require_chat_model(path: Path) -> None:
     except BadGGUF as error:
         raise ModelError(str(error)) from error
     if not (header.chat_template or "").strip():
-        raise ModelError(f"{path} has no chat template, so it cannot be talked with. Choose an instruct or chat model.")
+        raise ModelError(f"{path} has no chat template. Choose an instruct or chat model.")
 
 
 def _base(name: str) -> Base:
@@ -358,4 +358,4 @@ def _base(name: str) -> Base:
         if base.name == name:
             return base
     known = ", ".join(base.name for base in catalogue())
-    raise ModelError(f"{name!r} is not a model of the catalogue. It has: {known}.")
+    raise ModelError(f"{name!r} is not in the catalogue. Choose one of: {known}.")

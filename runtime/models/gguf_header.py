@@ -1,7 +1,7 @@
-"""What the head of a GGUF file says: who the model is, how it is spoken to, and where the file must end.
+"""Reads the header of a GGUF file: architecture, name, chat template, context length and expected file size.
 
-Only the head is read, in milliseconds, so that a download that was cut short is refused before llama.cpp sees it.
-Written here because the `gguf` package is the trainer's and is not on a student's machine.
+Only the header is read, which takes milliseconds, so that a truncated download is refused before llama.cpp loads it.
+The `gguf` package is not used, as only the trainer installs it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from runtime.errors import SoliloquyError
 from runtime.files import open_regular
 from runtime.types import Value
 
-# Numbers of the GGUF specification: the forms of values, and "type:values:bytes" of one block of each tensor type.
+# Numbers of the GGUF specification: struct formats of the value types, and "type:values:bytes" of one block of each
+# tensor type.
 _FORMS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 8: "", 9: "", 10: "Q", 11: "q", 12: "d"}
 _STRING, _ARRAY = 8, 9
 _PLAIN = "0:1:4 1:1:2 24:1:1 25:1:2 26:1:4 27:1:8 28:1:8 30:1:2 2:32:18 3:32:20 6:32:22 7:32:24 8:32:34 9:32:36"
@@ -28,7 +29,7 @@ _BLOCKS = {kind: block for kind, *block in (map(int, row.split(":")) for row in 
 
 
 class BadGGUF(SoliloquyError):
-    """The file is not a whole GGUF file."""
+    """The file is not a GGUF file, or is truncated or damaged."""
 
 
 class Header(Value):
@@ -36,12 +37,12 @@ class Header(Value):
     name: str | None = None
     chat_template: str | None = None
     parameters_bytes_needed: int
-    """How long the file must be for its last tensor to be complete."""
+    """Bytes that the file must have for its last tensor to be complete."""
     context_length: int | None = None
 
 
 def read_header(path: Path) -> Header:
-    """The head of a GGUF file. Raises BadGGUF if it is none, cannot be read, or was cut short."""
+    """The header of a GGUF file. Raises BadGGUF if it is not GGUF, cannot be read, or is truncated."""
     try:
         with open_regular(Path(path)) as file:
             if (magic := file.read(4)) != b"GGUF":
@@ -51,17 +52,17 @@ def read_header(path: Path) -> Header:
     except OSError as error:
         raise BadGGUF(f"{path} cannot be read ({error.strerror}). Choose another file.") from error
     except (struct.error, OverflowError) as error:
-        raise BadGGUF(f"{path} is cut short: it ends within its head. Fetch or copy it again.") from error
+        raise BadGGUF(f"{path} is cut short: it ends within its header. Download or copy it again.") from error
     except (KeyError, TypeError, ZeroDivisionError, ValidationError) as error:
         raise BadGGUF(f"{path} is damaged or of an unknown kind ({error!r}). Choose another file.") from error
     if header.parameters_bytes_needed > size:
         missing = header.parameters_bytes_needed - size
-        raise BadGGUF(f"{path} is cut short: its last {missing:,} bytes are missing. Fetch or copy it again.")
+        raise BadGGUF(f"{path} is cut short: its last {missing:,} bytes are missing. Download or copy it again.")
     return header
 
 
 class _Head:
-    """Reads little-endian values in their order. Raises struct.error behind the end of the file."""
+    """Reads little-endian values one after another. Raises struct.error beyond the end of the file."""
 
     def __init__(self, data: mmap.mmap) -> None:
         self.data, self.at = data, 4
@@ -80,7 +81,8 @@ class _Head:
         )
 
     def tensor_end(self) -> int:
-        """Counted from the start of the tensor data. A type newer than the table is taken as empty: never refused."""
+        """End of a tensor in bytes from the start of the tensor data. A type that is not in the table counts as empty,
+        so that a newer file is not refused."""
         self.string()
         shape, (kind, offset) = self.scalars(f"{self.scalars('I')[0]}Q"), self.scalars("IQ")
         values, size = _BLOCKS.get(kind, (1, 0))
@@ -97,13 +99,13 @@ class _Head:
         return self.data[self.at - length : self.at].decode("utf-8", errors="replace")
 
     def value(self, kind: int) -> Any:
-        """A metadata value; None for an array, which is stepped over."""
+        """A metadata value; None for an array, which is skipped."""
         if kind != _ARRAY:
             return self.string() if kind == _STRING else self.scalars(_FORMS[kind])[0]
         kind, count = self.scalars("IQ")
         self.at += count * struct.calcsize(f"<{_FORMS[kind]}")
         length = struct.Struct("<Q").unpack_from
-        # A vocabulary has several hundred thousand strings: this loop is what the whole reading costs.
+        # A vocabulary has several hundred thousand strings, so this loop takes nearly all of the time.
         for _ in range(count if kind == _STRING else 0):
             self.at += 8 + length(self.data, self.at)[0]
         return None

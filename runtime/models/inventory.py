@@ -1,5 +1,4 @@
-"""What a person wants to know of each model before choosing one: its size, whether it fits, its adapters. Nothing is
-loaded, and no network is asked."""
+"""The models to choose from, with size, memory, licence and adapters. Uses no network and loads no model."""
 
 from __future__ import annotations
 
@@ -13,9 +12,9 @@ from runtime.settings import Settings
 from runtime.types import Value
 
 MARGIN = 1.25
-"""Memory that a model of a person's own needs, as a multiple of its file: the context comes on top of the weights."""
+"""Memory that an added model needs, as a multiple of its file size: weights and context."""
 Fit = Literal["fits", "tight", "too_large"]
-"""Into the memory that would be free; only once other programs are closed; not at all."""
+"""fits: into the free memory. tight: only if other programs are closed. too_large: not into this machine's memory."""
 
 
 class AdapterInUse(Value):
@@ -31,15 +30,15 @@ class Entry(Value):
     bytes: int
     here: bool
     memory: int
-    """Bytes that it needs, the conversation included."""
+    """Bytes of memory that it needs, including one conversation."""
     fit: Fit
     licence: str = ""
     adapters: tuple[AdapterInUse, ...] = ()
 
 
 def entries(settings: Settings, used: str | None) -> list[Entry]:
-    """The models of the catalogue, then those that were added. `used` is the one that is loaded: its memory would be
-    free for another. Raises ModelError."""
+    """The models of the catalogue, then the added ones. `used` is the loaded model, whose memory counts as free, as it
+    would be unloaded. Raises ModelError."""
     here = {entry.name: entry for entry in catalogue.installed(settings)}
     bases = {base.name: base for base in catalogue.catalogue()}
     memory = {name: bases[name].memory if name in bases else round(MARGIN * here[name].bytes) for name in bases | here}

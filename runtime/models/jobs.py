@@ -1,7 +1,6 @@
-"""Fetching, adding and verifying a model as a process of its own: whoever begins it stays free, may go away and look
-again, and stays offline while the process asks a hub. It tells how it stands in JSON lines on its output.
+"""Downloads, adds and verifies models in a process of its own, so that the page stays responsive and offline.
 
-`python -m runtime.models.jobs TASK MODEL` is that process.
+The process is `python -m runtime.models.jobs TASK MODEL`; it reports its progress as JSON lines on stdout.
 """
 
 from __future__ import annotations
@@ -24,23 +23,23 @@ from runtime.types import Value
 
 Task = Literal["pull", "add", "verify"]
 PACE = 0.2
-"""Seconds between two lines on how far it is."""
+"""Seconds between two progress lines."""
 
 
 class Job(Value):
-    """How the newest job stands; `said` is what came out, or why nothing did."""
+    """The state of a job. `said` is the name of the model or a sentence, and the reason if the job failed."""
 
     task: Task
     model: str
     state: Literal["running", "done", "failed", "stopped"] = "running"
     done: int = 0
     total: int = 0
-    """Bytes; 0 while it is not known how many there are."""
+    """Bytes; 0 while unknown."""
     said: str = ""
 
 
 class ModelJobs:
-    """One job at a time. `environment` is what its process finds; the folders are those of the settings."""
+    """Runs one job at a time, with this environment and the folders of the settings."""
 
     def __init__(self, settings: Settings, environment: Mapping[str, str]) -> None:
         places = {"SOLILOQUY_HOME": str(settings.home), "SOLILOQUY_MODELS": str(settings.models_dir)}
@@ -54,12 +53,12 @@ class ModelJobs:
         return self.job is not None and self.job.state == "running"
 
     def start(self, task: Task, model: str) -> None:
-        """Begin; returns at once. Raises ModelError while another goes on."""
+        """Start a job; returns at once. Raises ModelError while another one is running."""
         if task not in get_args(Task) or not model.strip() or model.startswith("-"):
-            raise ModelError("No model was named. Give the path of a GGUF file, or org/name-GGUF:Q4_K_M.")
+            raise ModelError("No model is given. Give the path of a GGUF file, or org/name-GGUF:Q4_K_M.")
         with self._lock:
             if self.running:
-                raise ModelError(f"{self.job.model} is being worked on. Wait for its end, or stop it first.")
+                raise ModelError(f"{self.job.model} is still being processed. Wait until it is done, or stop it first.")
             command = [sys.executable, "-m", "runtime.models.jobs", task, model.strip()]
             self._process = subprocess.Popen(
                 command, cwd=ROOT, env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -69,7 +68,7 @@ class ModelJobs:
             Thread(target=self._follow, args=(self._process,), name="model-job", daemon=True).start()
 
     def stop(self) -> None:
-        """End it. What was fetched is kept, and the next fetch goes on from there."""
+        """Stop the job. What was downloaded is kept, and the next download continues from there."""
         with self._lock:
             if self.running:
                 self.job = self.job.model_copy(update={"state": "stopped"})
@@ -78,19 +77,19 @@ class ModelJobs:
     def _follow(self, process: subprocess.Popen[str]) -> None:
         with process:
             for line in process.stdout:
-                self._tell(process, json.loads(line))
-        said = "It ended without a word. Is there enough memory and room on the disk?"
-        self._tell(process, {"state": "failed", "said": said})
+                self._update(process, json.loads(line))
+        said = "The process ended without a result. Check the free memory and disk space, then try again."
+        self._update(process, {"state": "failed", "said": said})
 
-    def _tell(self, process: subprocess.Popen[str], changes: dict[str, Any]) -> None:
-        """What a process says counts while it is the newest one and has not said its last word."""
+    def _update(self, process: subprocess.Popen[str], changes: dict[str, Any]) -> None:
+        """Apply a line of a process, unless its job has ended or another one was started."""
         with self._lock:
             if self.running and self._process is process:
                 self.job = self.job.model_copy(update=changes)
 
 
 def _act(task: Task, model: str) -> tuple[bool, str]:
-    """Whether it went well, and the name of the model or a sentence. Raises SoliloquyError."""
+    """Do the task; returns whether it succeeded, and the model's name or a sentence. Raises SoliloquyError."""
     settings, last = configuration.load(), 0.0
 
     def progress(done: int, total: int) -> None:

@@ -1,9 +1,8 @@
-"""What was measured on this machine, remembered in `tuning.json` of the home, and what follows from it.
+"""Measurements of models on this machine, stored in `tuning.json` of the home, and the choices made from them.
 
-A measurement belongs to a processor, a number of cores, a version of llama.cpp and a file, and counts for nothing
-elsewhere. Measuring itself is the subject of `engines.llamacpp.measure` and `engines.llamacpp.tune`: nothing here loads
-a model. A memory that cannot be read is taken as empty, and one that cannot be written is not missed: then the next
-start measures again.
+A measurement is valid for one processor, number of cores, version of llama.cpp and file. `engines.llamacpp.measure` and
+`engines.llamacpp.tune` measure; no model is loaded here. If the file cannot be read or written, the next start measures
+again.
 """
 
 from __future__ import annotations
@@ -24,46 +23,46 @@ from runtime.settings import Settings
 from runtime.types import Value
 
 BUSY = 0.1
-"""The share of the processor that others may use while something is measured that is to be remembered."""
+"""Share of the processor used by other programs above which a measurement is not stored."""
 MEMORY_RESERVE = 1 << 28
-"""Bytes that a loaded file needs besides its own size."""
+"""Bytes of memory that a loaded file needs besides its own size."""
 
 
 FILE = "file"
-"""The name of a file's own format."""
+"""Name for the file's own format."""
 
 
 class FormatSpeed(Value):
-    """A format of the weights in one kind of buffers: what it measured, or why it was not measured. Speeds are tokens
-    per second."""
+    """The speed of one weight format and buffer type in tokens per second, or the reason why it was not measured."""
 
     format: str
     extra_buffers: bool = False
-    """Repacked for this processor's instructions."""
+    """Whether the weights are repacked for this processor's instructions."""
     prompt: float | None = None
-    """Of reading."""
+    """Speed of reading a prompt."""
     speeds: dict[int, float] = Field(default_factory=dict)
-    """Of writing, by how many replies are written at once."""
+    """Speed of generation by batch size."""
     alone: float | None = None
-    """How many times as fast as the file loaded as usual, both measured in turns: reading and one reply ..."""
+    """Speed-up for reading and one reply over the file loaded as usual, measured alternately."""
     ratio: float | None = None
-    """... and reading and batches."""
+    """The same for reading and batches."""
     same: float | None = None
-    """The share of sure words that are the same as the file's."""
+    """Share of the confidently predicted tokens that are the same as the file's."""
     finding: str
+    """Result in words, or why it was not measured."""
 
 
 class Buffers(Value):
-    """Whether a file is loaded into llama.cpp's extra buffers (repacked weights); None if nobody has measured it."""
+    """Whether a file is loaded into llama.cpp's extra buffers (repacked weights); None if not measured."""
 
     alone: bool | None = None
-    """Where one reply at a time is written."""
+    """For one reply at a time."""
     batches: bool | None = None
 
 
 class Copy(Value):
-    """A faster copy of a file in the folder of the copies. The times are those of the files, in nanoseconds: another
-    model may come to have the same name and size."""
+    """A faster copy of a file, in `copies_dir`. Modification times (nanoseconds) are stored too, as another model may
+    have the same name and size."""
 
     format: str
     file: str
@@ -74,32 +73,32 @@ class Copy(Value):
 
 
 class Tuning(Value):
-    """What is known of one file on this machine; after the quick measurement at first use only the threads."""
+    """Measurements of one file on this machine; the quick measurement at first use gives only the threads."""
 
     threads: int | None = Field(ge=1)
-    """None if the machine was too busy to tell: then they are measured again at the next start."""
+    """None if the machine was too busy to measure; the next start measures again."""
     width: int | None = Field(None, ge=1)
-    """How many replies are best written at once."""
+    """Fastest batch size."""
     speeds: dict[int, float] = Field(default_factory=dict)
-    """Tokens per second of the file itself by width."""
+    """Tokens per second of the file itself by batch size."""
     formats: tuple[FormatSpeed, ...] = ()
-    """The file itself comes first, as `FILE`."""
+    """Measured formats; the first is the file's own (`FILE`)."""
     buffers: Buffers = Buffers()
     copy_kept: Copy | None = None
     measured_at: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     llama_cpp: str = Field(default_factory=lambda: llama_cpp_version())
     others: float
-    """The share of the processor that other programs used meanwhile."""
+    """Share of the processor that other programs used during the measurement."""
 
 
 _MEMORY = TypeAdapter(dict[str, Tuning])
 
 
-# What the machine is
+# The machine
 
 
 def cores() -> int:
-    """Physical cores that this process may use."""
+    """The number of physical cores that this process may use."""
     process = psutil.Process()
     usable = len(process.cpu_affinity()) if hasattr(process, "cpu_affinity") else psutil.cpu_count() or 1
     return max(1, min(psutil.cpu_count(logical=False) or usable, usable))
@@ -113,7 +112,7 @@ def llama_cpp_version() -> str:
 
 
 def watch_others() -> Callable[[], float]:
-    """Call what this returns later, for the share of all cores that other programs used between the two calls."""
+    """Start watching; the returned function gives the share of all cores that other programs have used since then."""
     process, started = psutil.Process(), time.perf_counter()
 
     def others() -> float:
@@ -130,7 +129,7 @@ def watch_others() -> Callable[[], float]:
     return share
 
 
-# The memory
+# Storage
 
 
 def _file(settings: Settings) -> Path:
@@ -149,17 +148,18 @@ def _read(settings: Settings) -> dict[str, Tuning]:
 
 
 def recall(path: Path, settings: Settings) -> Tuning | None:
-    """What is known of this file on this machine."""
+    """The stored measurements of a file on this machine, if any."""
     return _read(settings).get(_key(path)) if path.is_file() else None
 
 
 def remember(path: Path, settings: Settings, tuning: Tuning) -> None:
+    """Store the measurements of a file."""
     file = _file(settings)
-    with suppress(OSError):  # only not remembered
+    with suppress(OSError):  # then the next start measures again
         write_whole(file, _MEMORY.dump_json(_read(settings) | {_key(path): tuning}, indent=1))
 
 
-# What follows from it
+# Choices
 
 
 def threads_for(
@@ -168,8 +168,8 @@ def threads_for(
     measure: Callable[[], int],
     watch: Callable[[], Callable[[], float]] = watch_others,
 ) -> int:
-    """The threads that are set, else those remembered, else those that `measure` finds. On a busy machine what it finds
-    is of that moment only: then every core is used, and nothing remembered."""
+    """The number of threads: as set, else as stored, else as `measure` finds; that is then stored. If the machine was
+    busy during the measurement, every core is used and nothing is stored."""
     if settings.threads:
         return settings.threads
     known = recall(path, settings)
@@ -185,13 +185,13 @@ def threads_for(
 
 
 def batch_width(path: Path, settings: Settings, default: int = 16) -> int:
-    """How many replies are best written at once; `default` if that was not measured."""
+    """The fastest batch size; `default` if it was not measured."""
     known = recall(path, settings)
     return known.width if known and known.width else default
 
 
 def extra_buffers(path: Path, settings: Settings, batches: bool = False) -> bool | None:
-    """What measured best for what will be loaded, of a file or its copy for batches; None if that is not known."""
+    """Whether extra buffers were faster for a file (or its copy, for batches); None if not measured."""
     known = recall(path, settings)
     if known is None:
         return None
@@ -201,12 +201,13 @@ def extra_buffers(path: Path, settings: Settings, batches: bool = False) -> bool
 
 
 def copies_dir(settings: Settings) -> Path:
+    """The folder of the copies in faster formats."""
     return settings.models_dir / "tuned"
 
 
 def batch_file(path: Path, settings: Settings) -> Path:
-    """The file to write batches with: the copy that was kept for this machine if it is whole, of this very file, and
-    fits into the memory that is free now; else the file itself."""
+    """The file to use for batches: its faster copy if that is complete, up to date and fits into the free memory; else
+    the file itself."""
     known = recall(path, settings)
     if known is None or known.copy_kept is None:
         return path

@@ -1,5 +1,8 @@
-"""What this processor is, with the standard library alone: what is measured or compiled on one processor counts for
-nothing on another, and virtual machines on very different ones often give the same name."""
+"""Identifies this processor by name and features, using only the standard library.
+
+Measurements and builds of one processor are not valid on another. The name alone is not enough, as virtual machines on
+different processors often report the same name.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from pathlib import Path
 
 @cache
 def _facts() -> dict[str, str]:
-    """The first processor's lines of /proc/cpuinfo; none where there is no such file."""
+    """The entries of /proc/cpuinfo for the first processor; empty if there is no such file."""
     try:
         lines = Path("/proc/cpuinfo").read_text("utf-8").split("\n\n")[0].splitlines()
     except OSError:
@@ -20,12 +23,12 @@ def _facts() -> dict[str, str]:
 
 
 def abilities() -> frozenset[str]:
-    """Names of the instruction sets, such as avx2 or amx_tile; empty where the system does not list them."""
+    """Names of the instruction sets, such as avx2 or amx_tile; empty if the system does not list them."""
     return frozenset((_facts().get("flags") or _facts().get("Features") or "").split())
 
 
 def name() -> str:
-    """The processor's name, and a hash of its abilities where they are known."""
+    """The processor's name, with a hash of its instruction sets if they are known."""
     if not _facts():
         return platform.processor() or platform.machine()
     listed = " ".join(sorted(abilities()))

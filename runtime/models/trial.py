@@ -1,11 +1,12 @@
-"""Whether llama.cpp runs a model file on this processor: tried once in a process of its own, then remembered.
+"""Tests in a child process whether llama.cpp runs a model file on this processor, and stores the result.
 
-A library that was built for another processor dies with its first matrix product, and a damaged or hostile file can
-abort llama.cpp or keep it busy for ever. Nothing in the process that it happens to can be caught, so a child process
-(`engines.llamacpp.trial`) loads the file, fills in its chat template, reads a problem and writes ten tokens, and this
-one waits with a deadline. The finding counts for this library, processor, kernel and file, and stands in `trials.json`
-of the home. `python -m runtime.models.trial [FILE]` prints it; without a file, for the small model that ships with
-Soliloquy.
+A library built for another processor dies at its first matrix product, and a damaged or hostile file can abort
+llama.cpp or make it loop forever. Neither can be caught within the process. So a child process
+(`engines.llamacpp.trial`) loads the file, fills in its chat template, reads a problem and writes ten tokens, with a
+deadline for each stage. The result is valid for this library, processor, kernel and file; it is stored in `trials.json`
+of the home.
+
+`python -m runtime.models.trial [FILE]` prints the result for a file, or for the small model that ships with Soliloquy.
 """
 
 from __future__ import annotations
@@ -40,10 +41,10 @@ from runtime.settings import Settings
 from runtime.types import Value
 
 KNOWN_GOOD = ROOT / "data" / "models" / "bench" / "bench.gguf"
-"""A small model that every working llama.cpp runs: what dies on it too is not the file's fault."""
+"""A small model that every working llama.cpp runs: if this fails too, the fault is not in the file."""
 CHILD = "runtime.engines.llamacpp.trial"
 DEADLINES = {"start": 60.0, "load": 120.0, "template": 20.0, "decode": 180.0}
-"""Seconds that each stage may take; loading gets more for a large file. A quiet machine needs a hundredth of them."""
+"""Longest time of each stage in seconds, plus the time to read a large file. An idle machine needs about 1 % of it."""
 DOING = {
     "start": "starting llama.cpp",
     "load": "loading the file",
@@ -52,39 +53,41 @@ DOING = {
 }
 SLOWEST_DISK = 20e6  # bytes per second
 REMEMBERED = 200
-"""Findings that are kept, the newest ones."""
+"""Most findings stored; the oldest are dropped."""
 REBUILD = (
     "Build llama.cpp for this machine: `make clean`, then `NATIVE=1 make app`. If that build dies too,"
-    " `CMAKE_ARGS=-DGGML_NATIVE=OFF NATIVE=1 make app` builds one that needs no special instructions,"
-    " or set SOLILOQUY_SERVER to a server that has a model"
+    " `CMAKE_ARGS=-DGGML_NATIVE=OFF NATIVE=1 make app` builds one without special instructions;"
+    " or set SOLILOQUY_SERVER to a server that runs a model"
 )
 
 
 class Finding(Value):
-    """What a trial came to."""
+    """The result of a trial."""
 
     works: bool
     said: str
-    """What happened; if the file cannot be used, a sentence with the remedy."""
+    """The result in words; if the file cannot be used, a sentence with the remedy."""
     extra_buffers: bool = False
-    """Whether weights may be put into llama.cpp's extra buffers (repacked, or for AMX) ..."""
+    """Whether llama.cpp was allowed to put weights into extra buffers (repacked, or for AMX)."""
     repacked: bool = False
-    """... and whether any were."""
+    """Whether it put any there."""
     flags: str = ""
-    """What llama.cpp was built with, in its own words."""
+    """llama.cpp's own list of its build flags."""
     seconds: float = 0.0
     tried_at: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     lasting: bool = True
-    """Whether another trial would come to the same: not if it was refused, or given up, for lack of memory or time."""
+    """Whether another trial would give the same result: not if memory or time was short."""
 
 
 _FINDINGS = TypeAdapter(dict[str, Finding])
 
 
 def require(path: Path, settings: Settings, extra_buffers: bool | None = None) -> Finding:
-    """The finding on a model file that works, tried now if that is not known yet. `extra_buffers` are those that were
-    measured to be fastest; None leaves it to the processor. Where llama.cpp dies with them, what works without them is
-    the finding. Raises ModelError, with a sentence, if the file cannot be used here."""
+    """The finding for a model file that works; it is tested now if that is not known yet.
+
+    `extra_buffers` is the faster choice as measured; None leaves it to the processor. If llama.cpp dies with extra
+    buffers, it is tested without them. Raises ModelError if the file cannot be used here.
+    """
     found = examine(path, settings, extra_buffers)
     if not found.works and found.extra_buffers:
         found = examine(path, settings, False)
@@ -94,8 +97,8 @@ def require(path: Path, settings: Settings, extra_buffers: bool | None = None) -
 
 
 def examine(path: Path, settings: Settings, extra_buffers: bool | None = None, anew: bool = False) -> Finding:
-    """The finding on a file, whatever it is: the remembered one, or with `anew` always a new one. Raises ModelError if
-    there is no such file."""
+    """The finding for a file, good or bad: the stored one, or a new one if there is none or with `anew`. Raises
+    ModelError if the file cannot be read."""
     key = _key(path, extra_buffers)
     known = None if anew else _read(settings).get(key)
     if known is None:
@@ -106,22 +109,22 @@ def examine(path: Path, settings: Settings, extra_buffers: bool | None = None, a
 
 
 def is_known(path: Path, settings: Settings, extra_buffers: bool | None = None) -> bool:
-    """Whether this very file was found to work before."""
+    """Whether the stored finding is that this file works."""
     found = _read(settings).get(_key(path, extra_buffers))
     return found is not None and found.works
 
 
 def library(settings: Settings, anew: bool = False) -> Finding:
-    """Whether llama.cpp works on this processor at all."""
+    """The finding for the known good model: whether llama.cpp works on this processor."""
     return examine(KNOWN_GOOD, settings, anew=anew)
 
 
-# The memory
+# Storage
 
 
 @cache
 def library_hash() -> str:
-    """Of llama.cpp's shared libraries, found without loading them."""
+    """A hash of llama.cpp's shared libraries, which are not loaded."""
     found = importlib.util.find_spec("llama_cpp")
     if found is None or found.origin is None:
         return "none"
@@ -155,7 +158,7 @@ def _read(settings: Settings) -> dict[str, Finding]:
 def _remember(key: str, finding: Finding, settings: Settings) -> None:
     others = {other: found for other, found in _read(settings).items() if other != key}
     kept = dict([*others.items(), (key, finding)][-REMEMBERED:])
-    with suppress(OSError):  # only not remembered: then the next start tries again
+    with suppress(OSError):  # then the next start tests again
         write_whole(_file(settings), _FINDINGS.dump_json(kept, indent=1))
 
 
@@ -164,15 +167,15 @@ def _remember(key: str, finding: Finding, settings: Settings) -> None:
 
 def _try(path: Path, settings: Settings, extra_buffers: bool | None) -> Finding:
     started = time.monotonic()
-    heard = _Heard()
+    report = _Report()
     with tempfile.TemporaryFile() as errors:
-        # Its own group, so that Ctrl+C in a terminal is answered by this process, which then ends the child.
+        # A session of its own, so that Ctrl+C in a terminal reaches only this process, which then kills the child.
         child = subprocess.Popen(
             [sys.executable, "-m", CHILD, os.fspath(path.absolute()), str(extra_buffers)],
             cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, start_new_session=True,
         )  # fmt: skip
         try:
-            given_up = _follow(child, heard, path.stat().st_size)
+            timed_out = _follow(child, report, path.stat().st_size)
         finally:
             if child.poll() is None:
                 child.kill()
@@ -180,50 +183,50 @@ def _try(path: Path, settings: Settings, extra_buffers: bool | None) -> Finding:
             child.stdout.close()
         last_words = _last_line(errors)
     finding = Finding(
-        works=heard.works,
-        said=heard.refused or f"ten tokens were decoded {time.monotonic() - started:.1f} s after the start",
-        extra_buffers=heard.extra_buffers,
-        repacked=heard.repacked,
-        flags=heard.flags,
+        works=report.works,
+        said=report.refused or f"ten tokens were decoded {time.monotonic() - started:.1f} s after the start",
+        extra_buffers=report.extra_buffers,
+        repacked=report.repacked,
+        flags=report.flags,
         seconds=round(time.monotonic() - started, 2),
-        lasting=not heard.refused,
+        lasting=not report.refused,
     )
-    if heard.works or heard.refused:
+    if report.works or report.refused:
         return finding
-    said, lasting = _why(path, settings, heard, given_up, code, last_words)
+    said, lasting = _why(path, settings, report, timed_out, code, last_words)
     return finding.model_copy(update={"said": said, "lasting": lasting})
 
 
-class _Heard:
-    """What the child has told so far."""
+class _Report:
+    """What the child process has reported so far."""
 
     stage = "start"
     works = extra_buffers = repacked = False
     refused = flags = ""
 
 
-def _follow(child: subprocess.Popen[bytes], heard: _Heard, size: int) -> bool:
-    """Listen until the child ends; True if a stage took too long."""
+def _follow(child: subprocess.Popen[bytes], report: _Report, size: int) -> bool:
+    """Read the child's messages into `report` until it ends; returns True if a stage took too long."""
     lines: SimpleQueue[bytes | None] = SimpleQueue()
 
     def read() -> None:
-        with suppress(ValueError, OSError):  # closed meanwhile, as the child was given up
+        with suppress(ValueError, OSError):  # closed after a timeout
             for line in child.stdout:
                 lines.put(line)
         lines.put(None)
 
     Thread(target=read, name="trial", daemon=True).start()
     while True:
-        more = size / SLOWEST_DISK if heard.stage == "load" else 0.0
+        more = size / SLOWEST_DISK if report.stage == "load" else 0.0
         try:
-            line = lines.get(timeout=DEADLINES[heard.stage] + more)
+            line = lines.get(timeout=DEADLINES[report.stage] + more)
         except Empty:
             return True
         if line is None:
             return False
-        with suppress(ValueError):  # what is no message of ours
+        with suppress(ValueError):  # llama.cpp's own output
             for name, value in json.loads(line).items():
-                setattr(heard, name, value)
+                setattr(report, name, value)
 
 
 def _last_line(errors: IO[bytes]) -> str:
@@ -232,19 +235,21 @@ def _last_line(errors: IO[bytes]) -> str:
     return lines[-1].strip()[:300] if lines else ""
 
 
-def _why(path: Path, settings: Settings, heard: _Heard, given_up: bool, code: int, last_words: str) -> tuple[str, bool]:
+def _why(
+    path: Path, settings: Settings, report: _Report, timed_out: bool, code: int, last_words: str
+) -> tuple[str, bool]:
     """Why a trial failed, in a sentence, and whether another would fail in the same way."""
-    doing, other = DOING[heard.stage], "Fetch or copy it again, or choose another model."
+    doing, other = DOING[report.stage], "Download or copy it again, or choose another model."
     name = os.fsencode(path.name).decode("utf-8", "backslashreplace")
-    if given_up:
-        seconds = DEADLINES[heard.stage]
-        return f"{name} was given up: {doing} took more than {seconds:.0f} seconds. {other}", heard.stage == "template"
+    if timed_out:
+        seconds = DEADLINES[report.stage]
+        return f"{name} was stopped: {doing} took more than {seconds:.0f} seconds. {other}", report.stage == "template"
     if code == -getattr(signal, "SIGKILL", 9):
         return f"{name} needs more memory than is free. Close other programs or use a smaller model.", False
     how = f"died with {_signal(code)}" if code < 0 else f"ended ({last_words or f'exit code {code}'})"
     if path != KNOWN_GOOD and library(settings).works:
-        return f"{name} cannot be used: llama.cpp {how} while {doing}. The file is damaged, or of a kind that" \
-               f" this llama.cpp does not run. {other}", True  # fmt: skip
+        return f"{name} cannot be used: llama.cpp {how} while {doing}. The file is damaged, or this llama.cpp does" \
+               f" not support it. {other}", True  # fmt: skip
     illegal = " (an instruction that this processor does not have)" if code == -getattr(signal, "SIGILL", 4) else ""
     return f"llama.cpp {how}{illegal} while {doing}: it does not work on this processor. {REBUILD}.", True
 

@@ -1,1 +1,1 @@
-"""One person at work: sessions, comparisons, and how they are followed from other threads."""
+"""Sessions of one person, comparisons of modes, and following a run from another thread."""

@@ -1,5 +1,5 @@
-"""One problem solved in every way, one after the other on the one model, in an order that stays hidden until a person
-has voted. It knows nothing of the page."""
+"""Solves one problem in every mode, one after another with the same model, for a blind vote: the order of the modes is
+random and hidden until the person has voted. Independent of the page."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from runtime.types import Cost, Depth, Mode, Vote
 
 MODES: tuple[Mode, ...] = get_args(Mode)
 NAMES = ("A", "B", "C")
-"""What the solutions are called before the vote, in the order in which they are made and shown."""
+"""Names of the solutions before the vote, in the order in which they are made and shown."""
 VERDICTS = ("same", "none")
-"""What may be said instead of a name: all are as good, or none is good."""
+"""Votes for no name: all are equally good, or none is good."""
 
 
 class CompareError(SoliloquyError):
-    """A comparison cannot be voted on; the text says why."""
+    """The vote is not possible."""
 
 
 class Comparison:
-    """Its runs, its costs and its vote are stored in a session of its own; `kept` names one that is stored already.
-    Without a log nothing is kept."""
+    """One comparison. Its runs, costs and vote are stored in a session of its own; `kept` is the id of a stored one.
+    Without a log nothing is stored."""
 
     def __init__(
         self, settings: Settings, engine: Callable[[], Engine], log: SessionLog | None, kept: str | None = None
@@ -49,7 +49,7 @@ class Comparison:
         others = [mode for mode in MODES if mode not in self.runs]
         self.modes: tuple[Mode, ...] = (*self.runs, *random.sample(others, len(others)))
         self.unsaved: StoreError | None = None
-        """Why something could not be stored, if it could not."""
+        """The reason why something could not be stored, if so."""
         self._halted = False
 
     @property
@@ -57,13 +57,13 @@ class Comparison:
         return next((run.transcript.talk.problem.text for run in self.runs.values()), "")
 
     def solve(self, text: str, depth: Depth | None, cancel: Event) -> Iterator[Progress]:
-        """Solve a problem in all ways, live. Raises as `Session.solve` does."""
+        """Solve a problem in every mode, yielding progress. Raises what `Session.solve` raises."""
         for mode in self.modes:
             if not cancel.is_set():
                 yield from self._solve(text, mode, depth, cancel)
 
     def stop(self) -> None:
-        """What goes on ends here, even if the model has not heard of it yet."""
+        """End the running solution at once; the model may take a moment to stop."""
         self._halted = True
         self.runs = {mode: run.halted() for mode, run in self.runs.items()}
 
@@ -94,11 +94,11 @@ class Comparison:
         try:
             if self.session.log:
                 self.session.log.add_cost(run.id, cost)
-        except StoreError as error:  # what is on view stays there
+        except StoreError as error:  # the page goes on showing the result
             self.unsaved = error
 
     def _metered(self) -> Engine:
-        """The engine with a count that begins at zero: each run asks for its own."""
+        """The engine with a new token counter, for one run."""
         self._meter = Metered(self._engine())
         return self._meter
 
@@ -106,7 +106,7 @@ class Comparison:
 
     @property
     def is_whole(self) -> bool:
-        """Whether there is a solution of each way to compare."""
+        """Whether the solution of every mode is finished."""
         ended = [run for run in self.runs.values() if run.status not in ("running", "stopped")]
         return len(ended) == len(MODES)
 
@@ -114,13 +114,13 @@ class Comparison:
     def can_vote(self) -> bool:
         return self.is_whole and self.vote is None
 
-    def cast(self, said: str) -> None:
-        """Vote for a name, or give one of `VERDICTS`. Raises CompareError, StoreError."""
+    def cast(self, choice: str) -> None:
+        """Vote for a name or for one of `VERDICTS`. Raises CompareError, StoreError."""
         if not self.can_vote:
-            raise CompareError("There is nothing to vote on: let all three solutions end, and vote once.")
-        if said not in (*NAMES, *VERDICTS):
-            raise CompareError(f"There is no vote {said!r}: take one of {', '.join((*NAMES, *VERDICTS))}.")
-        vote = said if said in VERDICTS else self.modes[NAMES.index(said)]
+            raise CompareError("You can vote once, when all three solutions are finished.")
+        if choice not in (*NAMES, *VERDICTS):
+            raise CompareError(f"There is no vote {choice!r}. Choose one of {', '.join((*NAMES, *VERDICTS))}.")
+        vote = choice if choice in VERDICTS else self.modes[NAMES.index(choice)]
         if self.session.log:
             self.session.log.add_vote(self.session.id, vote)
         self.vote = vote
@@ -133,7 +133,7 @@ class Comparison:
 def kept_comparison(
     settings: Settings, engine: Callable[[], Engine], log: SessionLog | None, kept: str | None
 ) -> Comparison | None:
-    """The comparison that is stored under a name, as far as it went; None if there is none."""
+    """The comparison stored in the session `kept`, finished or not; None if there is none."""
     if not (log and kept and log.has_session(kept)):
         return None
     try:

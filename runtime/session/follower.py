@@ -1,7 +1,7 @@
-"""A run followed from another thread, at a pace that a page can show.
+"""Runs a session's work in a thread and passes its progress on at a pace that a page can show.
 
-A model may be silent for seconds while it reads. The reader of `Follower` hears something at least every `HEARTBEAT`
-seconds all the same, so it can be stopped at any moment; and at most every `PACE` seconds, however fast words come.
+The reader of a `Follower` gets an item at least every `HEARTBEAT` seconds, even while the model reads for seconds, so
+that it can stop at any moment; and at most one every `PACE` seconds, however fast tokens arrive.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from runtime.session.session import Progress
 HEARTBEAT = 0.2
 PACE = 0.1
 PATIENCE = 2.0
-"""How long `stop` waits for the model to let go, in seconds."""
+"""Seconds that `stop` waits for the model to stop."""
 
 
 class Follower:
-    """Runs `begin(cancel)` in a thread of its own. Iterating gives the latest `Progress`, or None as a heartbeat, and
+    """Runs `begin(cancel)` in a thread. Iterating yields the latest `Progress`, or None if there is nothing new, and
     raises what the run raised."""
 
     def __init__(self, begin: Callable[[Event], Iterator[Progress]]) -> None:
@@ -57,20 +57,20 @@ class Follower:
         try:
             with closing(self._begin(self.cancel)) as progress:
                 for latest in progress:
-                    self._tell(latest)
+                    self._publish(latest)
         except Exception as raised:  # noqa: BLE001 - handed to the reader's thread, which raises it
             error = raised
         with self._changed:
             self._error, self._ended = error, True
             self._changed.notify_all()
 
-    def _tell(self, latest: Progress) -> None:
+    def _publish(self, latest: Progress) -> None:
         with self._changed:
             self.latest = latest
             self._changed.notify_all()
 
     def stop(self) -> Run | None:
-        """Ask the run to end, and wait a little. The value is the run as it stands then, ended; None if none began."""
+        """Stop the run, waiting up to PATIENCE seconds; returns the run, ended, or None if none was started."""
         self.cancel.set()
         with self._changed:
             self._changed.wait_for(lambda: self._ended or not self._started, PATIENCE)

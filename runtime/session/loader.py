@@ -1,7 +1,7 @@
-"""An engine that loads while the page is already up: one per process, shared by every tab.
+"""Loads the engine in the background while the page is already open: one per process, shared by every tab.
 
-`Loading` is itself what a `Session` calls for its engine. A load that failed is tried again at the next call, so a
-model that was fetched meanwhile is found without a restart. Whatever goes wrong, the page has a sentence for it.
+`Loading` is the function that a `Session` calls for its engine. After a failure the next call loads again, so a model
+that was downloaded meanwhile is found without a restart.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Readiness:
-    """Where loading stands; `text` is the model's name, or why there is none."""
+    """The state of loading; `text` is the model's name, or the reason why there is none."""
 
     state: Literal["loading", "ready", "missing"]
     text: str = ""
@@ -28,8 +28,8 @@ class Readiness:
 
 
 class Loading:
-    """Calls `load` once it is needed; every caller waits for the same engine. Raises SoliloquyError if it fails, and
-    then `tell` is called with the sentence, once for each."""
+    """Calls `load` when the engine is first needed; all callers wait for the same engine. Raises SoliloquyError if that
+    fails, and calls `tell` with the sentence, unless it is the same as the last one."""
 
     def __init__(self, load: Callable[[], Engine], tell: Callable[[str], None] = lambda sentence: None) -> None:
         self._load, self._engine = load, None
@@ -38,14 +38,14 @@ class Loading:
         self.readiness = Readiness("loading")
 
     def start(self) -> None:
-        """Begin to load; returns at once."""
+        """Start loading; returns at once."""
         Thread(target=self._try, name="load-model", daemon=True).start()
 
     def _try(self) -> None:
         try:
             self()
         except SoliloquyError:
-            return  # `readiness` says why, and the next call tries again.
+            return  # `readiness` has the reason, and the next call loads again
 
     def __call__(self) -> Engine:
         with self._lock:
@@ -56,10 +56,10 @@ class Loading:
                 except SoliloquyError as error:
                     self._missing(error)
                     raise
-                except Exception as error:  # a library or a file of somebody else: anything may be raised
+                except Exception as error:  # a library may raise anything for a bad file
                     logger.exception("The model could not be loaded.")
                     what = f"{type(error).__name__}: {error}".rstrip(":. ")
-                    sentence = f"The model could not be loaded ({what}). Use another one, or fetch it again."
+                    sentence = f"The model could not be loaded ({what}). Use another one, or download it again."
                     failed = EngineError(sentence)
                     self._missing(failed)
                     raise failed from error
@@ -74,8 +74,7 @@ class Loading:
             self._tell(sentence)
 
     def reload(self, load: Callable[[], Engine] | None = None) -> None:
-        """Let the engine go and load it anew, with the adapters that are in use by now, or another one from now on;
-        returns at once."""
+        """Close the engine and load it again, with the adapters now in use, or with another `load`; returns at once."""
         self.close()
         self._load = load or self._load
         self.start()

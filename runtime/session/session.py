@@ -1,6 +1,6 @@
-"""One student's session: problems solved, own work checked, steps rated - each run followed, logged and given on live.
+"""A student's session: solves problems, checks own work and stores ratings; yields the progress of every run.
 
-`python -m runtime` and the page are two faces of this class. It knows nothing of Gradio, SQL or llama.cpp.
+Both `python -m runtime` and the page use this class. It is independent of Gradio, SQL and llama.cpp.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _WORTH_KEEPING = (StepDone, AttemptDone, CritiqueDone, Refining, Finished, Faile
 
 @dataclass(frozen=True)
 class Progress:
-    """A run as it stands after one more event. `unsaved` says why it could not be stored, if it could not."""
+    """A run after one more event. `unsaved` is the reason why it could not be stored, if so."""
 
     run: Run
     event: TalkEvent
@@ -35,7 +35,7 @@ class Progress:
 
 
 class Session:
-    """`engine` is called when a model is first needed. Without a log nothing is kept."""
+    """A session. `engine` is called when a model is first needed. Without a log nothing is stored."""
 
     def __init__(
         self, settings: Settings, engine: Callable[[], Engine], log: SessionLog | None, session_id: str | None = None
@@ -45,7 +45,7 @@ class Session:
         self.keep_in(log)
 
     def keep_in(self, log: SessionLog | None) -> None:
-        """From now on store in this log, or nowhere. A session that the log does not know begins there anew."""
+        """Store in this log from now on (None: nowhere). If the log does not have this session, it gets a new id."""
         if log and not log.has_session(self.id):
             self.id = log.start_session()
         self.log = log
@@ -59,8 +59,8 @@ class Session:
         cancel: Event | None = None,
         help: Help = "full",
     ) -> Iterator[Progress]:
-        """Solve a problem, live; `help` says how much of it will be shown. Raises UnreadableError for an
-        unusable text, EngineError if there is no model."""
+        """Solve a problem, yielding progress; `help` is how much of the solution is shown. Raises UnreadableError for
+        an unusable text, SettingsError for an invalid setting, EngineError if there is no model."""
         problem = Problem(text=clean(text))
         settings = self.settings.with_(mode=mode, rounds=rounds, depth=depth)
         engine = self._engine()
@@ -71,7 +71,7 @@ class Session:
     def check(
         self, text: str, steps: str | Sequence[str], depth: Depth | None = None, cancel: Event | None = None
     ) -> Iterator[Progress]:
-        """Judge a student's own steps, live. Raises as `solve` does."""
+        """Judge a student's own steps, yielding progress. Raises what `solve` raises."""
         problem = Problem(text=clean(text))
         attempt = split_attempt(clean(steps if isinstance(steps, str) else "\n".join(steps), "solution"))
         engine = self._engine()
@@ -82,9 +82,9 @@ class Session:
     def again(
         self, run: Run, position: int, depth: Depth | None = None, cancel: Event | None = None
     ) -> Iterator[Progress]:
-        """Go on with a finished run: a new version of its solution from the step at `position` on, live; all of it is
-        shown from now on. After a stop or an error the version before it stands. Raises EngineError if there is no
-        model."""
+        """Continue a finished run with a new version of its solution from the step at `position` on (from 0), yielding
+        progress; nothing of it is hidden any more. After a stop or an error, the outcome before it is kept. Raises
+        EngineError if there is no model."""
         talk, settings = run.transcript.talk, self.settings.with_(mode=run.mode, depth=depth)
         engine = self._engine()
         number = len(talk.trajectories)
@@ -93,15 +93,15 @@ class Session:
         yield from self._follow(replace(run, transcript=unfinished, help="full"), events)
 
     def vote(self, run: Run, cancel: Event | None = None) -> Iterator[Progress]:
-        """Go on with a finished run: more solutions vote on what it came to, which stays on view meanwhile; what is
-        held back stays hidden. Raises EngineError if there is no model."""
+        """Continue a finished run with a vote of further solutions on its outcome, yielding progress. The outcome stays
+        visible meanwhile, and hidden steps stay hidden. Raises EngineError if there is no model."""
         settings = self.settings.with_(mode=run.mode if run.kind == "solve" else "critic")
         events = put_to_vote(run.transcript.talk, self._engine(), settings, cancel or Event())
         yield from self._follow(replace(run, help="full" if is_open(run) else run.help), events)
 
     def give(self, run: Run, wish: Wish) -> tuple[Run, StoreError | None]:
-        """Give a student the next hint or step of a solution, or all that is left. The value is the run with that, and
-        why it could not be stored, if it could not."""
+        """Give the student the next hint or step of a solution, or all the rest. Returns the run, and the reason why it
+        could not be stored, if so."""
         levels = asked(run, wish)
         unsaved = self._stored(lambda log: log.add_hints(run.id, levels)) if levels else None
         return replace(run, hints=run.hints | levels), unsaved
@@ -115,10 +115,10 @@ class Session:
         correction: str | None = None,
         consent: bool = False,
     ) -> Feedback:
-        """Store a person's word on a step (`step` is its key) or on a whole run. A reason that was given before stands
-        as long as the rating does. Raises StoreError."""
+        """Store a person's feedback on a step (`step` is its id) or on the whole run (None). An earlier reason is kept
+        if the rating is the same. Raises StoreError."""
         if self.log is None:
-            raise StoreError("Sessions are not stored on this machine, so a rating has nowhere to go. Turn storing on.")
+            raise StoreError("Saving is turned off, so a rating cannot be stored. Turn saving on.")
         with self.log.transaction():
             known = self.log.labels(run_id).get(step or run_id)
             if reason is None and known and known.rating == rating:
@@ -128,8 +128,8 @@ class Session:
         return feedback
 
     def practised(self, talk: SelfTalk, run_id: str | None = None) -> tuple[Run, StoreError | None]:
-        """Store own work that was judged without a model, in the place of `run_id` if it goes on from there, unless
-        people rated that meanwhile. The value is the run, and why it could not be stored, if it could not."""
+        """Store work of the Practise tab, which was judged without a model. It replaces the run `run_id` that it
+        continues, unless that was rated. Returns the run, and the reason why it could not be stored, if so."""
         run = Run(run_id or new_id(), self.id, "check", PRACTISED, "", Transcript(talk), created_at=now())
         written = True
 
@@ -144,7 +144,7 @@ class Session:
         return run, unsaved
 
     def latest(self, kind: str) -> Run | None:
-        """The session's last run of a kind, as it was stored."""
+        """The session's last stored run of a kind (solve or check)."""
         return self.log.latest_run(self.id, kind) if self.log else None
 
     def _run(self, kind: str, mode: str, engine: Engine, problem: Problem) -> Run:
@@ -161,14 +161,14 @@ class Session:
                 yield Progress(run, event, unsaved)
         finally:
             events.close()
-            if run.status == "running":  # the reader went away
+            if run.status == "running":  # the caller stopped iterating
                 self._record(run.halted())
 
     def _record(self, run: Run) -> StoreError | None:
         return self._stored(lambda log: log.record(run))
 
     def _stored(self, write: Callable[[SessionLog], None]) -> StoreError | None:
-        """Store something; a full disk must not take the words off the screen, so the reason is handed on instead."""
+        """Store something; returns the error instead of raising it, so that the run goes on if the disk is full."""
         try:
             if self.log:
                 write(self.log)

@@ -1,1 +1,1 @@
-"""How the log becomes data: reviews, imports, exports, retraining."""
+"""Makes data of the log: reviews, imports, exports, training."""

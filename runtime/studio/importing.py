@@ -1,8 +1,8 @@
-"""Attempts from elsewhere into the log, so that people can review them.
+"""Imports attempts into the log, so that people can review them.
 
-JSON lines or one array: an object with `problem` (or `question`) and `steps` (a list of texts), and where it is known
-`answer` (the reference), `attempt_answer` (what the attempt states), `source` and `licence`. What is there already is
-left out.
+The file holds JSON lines or one array of objects with `problem` (or `question`) and `steps` (a list of texts), and
+optionally `answer` (the reference), `attempt_answer` (the answer of the attempt), `source` and `licence`. Attempts that
+are in the log already are skipped.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from runtime.text import clean
 from runtime.types import Outcome, Problem, SelfTalk, Step, Trajectory
 
 IMPORTED = "imported"
-"""The mode of a run that was made elsewhere."""
+"""The mode of an imported run."""
 
 
 LONGEST_TEXT = 100_000
-"""Characters of a problem or a step: more than is typed, as files hold long ones."""
+"""Most characters of a problem or a step; more than for typed text."""
 JUDGEMENTS = (
     "label", "labels", "first_error_index", "first_error", "scores", "ratings", "explanation", "error_description",
     "error_type", "error_category", "reference_solution",
 )  # fmt: skip
-"""Fields that are not taken over, because whoever reviews an attempt must not be told what to find."""
+"""Fields that are not imported, as they would sway the reviewer."""
 NEEDS = "Each row needs `problem` and `steps`."
 
 
@@ -39,11 +39,11 @@ class Imported:
     new: int
     known: int
     left_out: dict[str, int]
-    """Fields that were not taken over, each with the number of its rows."""
+    """The number of rows for each field that was not imported."""
 
 
 def import_attempts(path: Path, log: SessionLog) -> Imported:
-    """Put the attempts of a file into the log: all of them, or none if a line is wrong. Raises RowError, StoreError."""
+    """Import the attempts of a file: all of them, or none if a row is wrong. Raises RowError, StoreError."""
     left_out: Counter[str] = Counter()
 
     def convert(row: Row) -> SelfTalk:
@@ -51,7 +51,7 @@ def import_attempts(path: Path, log: SessionLog) -> Imported:
         return _talk(row)
 
     talks = _once_each(path, read_rows(path, convert, NEEDS))
-    with log.transaction():  # nobody else may store the same attempts between the look and the writing
+    with log.transaction():  # another process must not import the same attempts between reading and writing
         known = {talk.turns[0].id for talk in log.talks(IMPORTED)}
         fresh = [talk for key, talk in talks.items() if key not in known]
         session = log.start_session() if fresh else ""
@@ -61,14 +61,14 @@ def import_attempts(path: Path, log: SessionLog) -> Imported:
 
 
 def _once_each(path: Path, rows: Iterable[tuple[str, SelfTalk]]) -> dict[str, SelfTalk]:
-    """Attempts by their id. Raises RowError where two rows say different things of the same one."""
+    """Attempts by id. Raises RowError if two rows contradict each other."""
     found: dict[str, tuple[str, SelfTalk]] = {}
     for place, talk in rows:
         first, known = found.setdefault(talk.turns[0].id, (place, talk))
         if known != talk:
             raise RowError(
-                f"{path}, {first} and {place}: they have the same problem ({talk.problem.text[:60]!r}) and steps,"
-                " and differ in their answer, source or licence. Keep the right one."
+                f"{path}, {first} and {place}: these rows have the same problem ({talk.problem.text[:60]!r}) and steps,"
+                " but differ in answer, source or licence. Delete the wrong one."
             )
     return {key: talk for key, (_, talk) in found.items()}
 

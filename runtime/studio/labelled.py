@@ -1,6 +1,6 @@
-"""Single attempts of stored runs with what people said of them: what is reviewed, and what is exported.
+"""Attempts of stored runs with their labels and reviews, for reviewing and exporting.
 
-A step that a refinement kept was judged where it was first written, and its label counts in both attempts.
+A step that a refinement kept has one label, stored with the attempt that first wrote it; it counts in both attempts.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class LabelledAttempt:
     turn: int
     step_ids: tuple[str, ...]
     labels: tuple[Feedback | None, ...]
-    """The latest word on each step."""
+    """The latest label of each step."""
     review: Review | None = None
 
     @property
@@ -48,7 +48,7 @@ class LabelledAttempt:
 
     @property
     def rated(self) -> list[int]:
-        """The ratings from the first step on, up to the first wrong step or the first without a rating."""
+        """The ratings from the first step to the first wrong step, or to the last before an unrated step."""
         found: list[int] = []
         for rating in self.ratings:
             if rating is None:
@@ -60,39 +60,39 @@ class LabelledAttempt:
 
     @property
     def first_error(self) -> int | None:
-        """The first step that a person rated wrong, from 0, if all before it were rated too."""
+        """Index, from 0, of the first step rated wrong, if all steps before it are rated; else None."""
         return len(self.rated) - 1 if self.rated[-1:] == [-1] else None
 
     @property
     def explanation(self) -> str:
-        """What a person says is wrong with the first wrong step; empty if nobody did."""
+        """The reviewer's explanation of the first wrong step; may be empty."""
         return self.review.explanation if self.review and self.first_error is not None else ""
 
     @property
     def error_type(self) -> str:
-        """Which kind of error a person found in the first wrong step; empty if nobody said."""
+        """The reason given for the first wrong step; may be empty."""
         wrong = self.first_error
         return (self.labels[wrong].reason or "") if wrong is not None else ""
 
     @property
     def holds(self) -> bool:
-        """Whether a person rated every step, and none of them wrong."""
+        """Whether every step is rated and none is wrong."""
         return len(self.rated) == len(self.steps) and self.first_error is None
 
     @property
     def spoiled(self) -> bool:
-        """Whether a person said that the problem is of no use."""
+        """Whether the review says that the problem is unusable."""
         return self.review is not None and self.review.ending == "bad_problem"
 
     def allowed(self) -> LabelledAttempt:
-        """Only what people allowed to leave the machine."""
+        """The attempt with only the labels and the review that may be exported."""
         review = self.review if self.review and self.review.consent else None
         run = replace(self.run, labels={key: label for key, label in self.run.labels.items() if label.consent})
         return replace(self, run=run, labels=tuple(run.labels.get(key) for key in self.step_ids), review=review)
 
 
 def attempts_of(run: Run, reviews: Mapping[int, Review]) -> Iterator[LabelledAttempt]:
-    """The attempts of a run that have a step, in the order in which they were made."""
+    """The attempts of a run that have steps, in order."""
     talk = run.transcript.talk
     for turn, trajectory in enumerate(talk.turns):
         if isinstance(trajectory, Trajectory) and trajectory.steps:
@@ -101,7 +101,7 @@ def attempts_of(run: Run, reviews: Mapping[int, Review]) -> Iterator[LabelledAtt
 
 
 def attempt_of(log: SessionLog, key: str) -> LabelledAttempt | None:
-    """The attempt with this key, as it stands now."""
+    """The attempt with this key, as stored now; None if there is none."""
     run_id, _, turn = key.partition(":")
     run = log.run(run_id)
     found = attempts_of(run, log.reviews(run_id)) if run else ()
@@ -109,9 +109,9 @@ def attempt_of(log: SessionLog, key: str) -> LabelledAttempt | None:
 
 
 def labelled_attempts(log: SessionLog, consented_only: bool = True) -> Iterator[LabelledAttempt]:
-    """Every attempt on a step of which, or on the whole of which, people said something; oldest first."""
+    """Every attempt with a label or a review, oldest first."""
     for run in log.labelled_runs():
         for attempt in attempts_of(run, log.reviews(run.id)):
-            told = attempt.allowed() if consented_only else attempt
-            if told.review or any(told.labels):
-                yield told
+            known = attempt.allowed() if consented_only else attempt
+            if known.review or any(known.labels):
+                yield known

@@ -1,7 +1,7 @@
-"""Reviewing stored attempts: which comes next, and what a person says of it. Nothing here knows of the page.
+"""The queue of attempts to review, and storing the reviews. Independent of the page.
 
-Those come first from which most can be learned: what somebody rated wrong, what the critic objected to or was not sure
-of, what has false arithmetic; then what nobody has rated yet, and last what somebody began to rate.
+The most informative attempts come first: those with a step rated wrong, then those that the critic found wrong or was
+not sure of, those with false arithmetic, those without ratings, and last those whose review was started.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from runtime.studio.labelled import LabelledAttempt, attempt_of, attempts_of
 from runtime.types import Ending, Feedback, Review
 
 Why = Literal["disliked", "disputed", "doubtful", "arithmetic", "new", "begun"]
-"""Why an attempt waits for a review, in the order of the queue."""
+"""The reason to review an attempt, in the order of the queue."""
 JUDGED: frozenset[Why] = frozenset({"disputed", "doubtful", "arithmetic"})
-"""What the critic said."""
+"""Reasons that reveal the critic's verdict."""
 Shelf = Literal["open", "done"]
 SURE = 0.75
-"""A critic that gives every step at least this probability of being right has no doubt."""
+"""An attempt is doubtful if the critic gives a step a lower probability of being right."""
 LONGEST = 2000
-"""Runs that a queue is made of, the newest ones."""
+"""Most runs in a queue; the newest are taken."""
 
 
 def why(attempt: LabelledAttempt) -> Why:
-    """Why somebody should look at this attempt."""
+    """The reason to review this attempt."""
     verdicts = attempt.critique.verdicts if attempt.critique else ()
     about_run = attempt.run.labels.get(attempt.run.id)
     if -1 in attempt.ratings or (about_run and about_run.rating == -1):
@@ -42,7 +42,7 @@ def why(attempt: LabelledAttempt) -> Why:
 
 
 def queue(log: SessionLog, search: str = "", shelf: Shelf = "open") -> list[str]:
-    """The keys of the attempts that wait for a review, or of those that were reviewed."""
+    """The keys of the attempts to review ("open") or of the reviewed ones ("done"), in order."""
     found = [
         attempt
         for run in log.ended_runs(LONGEST, search)
@@ -54,12 +54,12 @@ def queue(log: SessionLog, search: str = "", shelf: Shelf = "open") -> list[str]
 
 
 class Reviewing:
-    """One person's way through the queue; `at` is the attempt that was on view before the page was opened anew."""
+    """One person's position in the queue; `at` is the attempt shown before the page was reloaded."""
 
     def __init__(self, log: SessionLog, at: str | None = None) -> None:
         self.log, self.search, self.shelf = log, "", "open"
         self.revealed = False
-        """Whether the reference answer and the critic's word are on view: both would sway a person who rates."""
+        """Whether the reference answer and the critic's verdicts are shown; both would sway the reviewer."""
         self._behind: list[str] = []
         self.look_again()
         if at in self.waiting:
@@ -67,14 +67,14 @@ class Reviewing:
             self.waiting.insert(0, at)
 
     def look_again(self, search: str | None = None, shelf: Shelf | None = None) -> None:
-        """Make the queue anew, of what a search finds."""
+        """Build the queue again, for a search and a shelf."""
         self.search = self.search if search is None else search
         self.shelf = shelf or self.shelf
         self.waiting = queue(self.log, self.search, self.shelf)
         self._behind, self.revealed = [], False
 
     def keep_up(self) -> None:
-        """Take in what was stored meanwhile; what is on view stays on view."""
+        """Build the queue again, but keep the attempt that is shown."""
         now, behind, revealed = self.waiting[:1], self._behind, self.revealed
         self.look_again()
         if set(now) <= set(self.waiting):
@@ -83,7 +83,7 @@ class Reviewing:
 
     @property
     def current(self) -> LabelledAttempt | None:
-        """The attempt on view, as it is stored now."""
+        """The attempt that is shown, as stored now; None if the queue is empty."""
         return attempt_of(self.log, self.waiting[0]) if self.waiting else None
 
     @property
@@ -93,7 +93,7 @@ class Reviewing:
 
     @property
     def can_reveal(self) -> bool:
-        """Whether the attempt on view was judged by the person, whom the critic's word would sway before that."""
+        """Whether the person has judged the attempt, so that the critic's verdicts may be shown."""
         attempt = self.current
         return attempt is not None and (attempt.review is not None or attempt.holds or attempt.first_error is not None)
 
@@ -102,21 +102,21 @@ class Reviewing:
         return bool(self._behind)
 
     def rate(self, step: str, feedback: Feedback) -> None:
-        """Store a word on a step. Raises StoreError."""
+        """Store feedback on a step id. Raises StoreError."""
         self.log.add_label(step.split(":")[0], step, feedback)
 
-    def catch_up(self, said: Mapping[str, Feedback]) -> None:
-        """Store what a person said that has not arrived yet: an attempt may be ended faster than its last label
-        travels. Raises StoreError."""
+    def catch_up(self, given: Mapping[str, Feedback]) -> None:
+        """Store feedback (by step id) that has not been stored yet: a review may be finished before its last label has
+        arrived. Raises StoreError."""
         attempt = self.current
         stored = dict(zip(attempt.step_ids, attempt.labels, strict=True)) if attempt else {}
-        for step, feedback in said.items():
+        for step, feedback in given.items():
             known = stored.get(step)
             if step in stored and not _same(known, feedback):
                 self.rate(step, feedback)
 
     def objection(self, ending: Ending) -> Literal["unrated", "no_error", "has_error"] | None:
-        """What contradicts this ending, if anything does."""
+        """How the ratings contradict this ending; None if they do not."""
         attempt = self.current
         if attempt is None or ending in ("give_up", "bad_problem"):
             return None
@@ -125,21 +125,21 @@ class Reviewing:
         return None if attempt.holds else "has_error" if -1 in attempt.ratings else "unrated"
 
     def finish(self, ending: Ending, explanation: str, seconds: float, consent: bool) -> None:
-        """End the review of the attempt on view and go on to the next. Raises StoreError."""
+        """Store the review of the attempt that is shown and go to the next one. Raises StoreError."""
         attempt = self.current
         if attempt is None:
             return
-        told = {"explanation": explanation.strip(), "seconds": round(max(0.0, seconds), 1), "consent": consent}
-        self.log.add_review(attempt.run.id, Review(turn=attempt.turn, ending=ending, **told))
+        facts = {"explanation": explanation.strip(), "seconds": round(max(0.0, seconds), 1), "consent": consent}
+        self.log.add_review(attempt.run.id, Review(turn=attempt.turn, ending=ending, **facts))
         self._go_on()
 
     def skip(self) -> None:
-        """Leave it for later: it comes again after all others."""
+        """Move the attempt to the end of the queue."""
         if len(self.waiting) > 1:
             self._go_on(again=True)
 
     def back(self) -> None:
-        """To the attempt that was on view before."""
+        """Go back to the attempt that was shown before."""
         if self._behind:
             key = self._behind.pop()
             self.waiting = [key, *(other for other in self.waiting if other != key)]
@@ -151,7 +151,7 @@ class Reviewing:
         self.waiting, self.revealed = [*rest, *([done] if again else [])], False
 
 
-def _same(known: Feedback | None, said: Feedback) -> bool:
+def _same(known: Feedback | None, given: Feedback) -> bool:
     if known is None:
-        return said == Feedback(consent=said.consent)
-    return (known.rating, known.reason, known.correction) == (said.rating, said.reason, said.correction)
+        return given == Feedback(consent=given.consent)
+    return (known.rating, known.reason, known.correction) == (given.rating, given.reason, given.correction)

@@ -284,7 +284,7 @@ def test_the_client_understands_a_refusal(served):
         ({"messages": [{"role": "user", "content": "x" * 5000}]}, "at most 4,000 can be read. Shorten it"),
         ({"temperature": 9}, "temperature"),
         ({"max_tokens": 1}, "max_tokens"),
-        ({"n": 2}, "leave n out"),
+        ({"n": 2}, "Leave n out"),
     ],
 )
 def test_invalid_requests_get_an_error_with_a_remedy(served, change, said):
@@ -426,7 +426,7 @@ def test_excess_runs_are_refused(served, monkeypatch):
     first = up.complete("direct", stream=True)
     next(first)
     wait_until(lambda: up.log.runs())
-    with pytest.raises(openai.RateLimitError, match="Ask again later"):
+    with pytest.raises(openai.RateLimitError, match="Try again later"):
         up.complete("direct")
     first.close()
     wait_until(lambda: up.log.runs()[0]["status"] == "stopped")

@@ -140,7 +140,7 @@ def test_a_label_that_cannot_be_stored_is_not_shown_as_if_it_were(tab, served):
     solve(tab)
     page.log.db.execute("create trigger full before insert on labels begin select raise(abort, 'disk is full'); end")
     card(tab, 1).get_by_role("radio", name="Step 1: right").click()
-    tab.get_by_role("alert").get_by_text("This could not be stored").wait_for()
+    tab.get_by_role("alert").get_by_text("This could not be saved").wait_for()
     expect(card(tab, 1).locator('[aria-checked="true"]')).to_have_count(0)
 
 

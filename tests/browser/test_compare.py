@@ -66,7 +66,7 @@ def test_a_comparison_with_its_blind_vote_survives_a_reload(tab, served):
     expect(heads(tab)).to_have_text(named, use_inner_text=True)
     expect(tab.locator(".sq-figures")).to_have_count(3)
     expect(tab.get_by_role("button", name="C is better")).to_be_hidden()
-    tab.get_by_role("button", name="How the votes stand").click()
+    tab.get_by_role("button", name="Votes so far").click()
     tab.get_by_role("row", name=f"{MODES[order[2]]} 1 100%").wait_for()
     assert all(address.startswith((urljoin(page.address, "/"), "data:", "blob:")) for address in tab.asked)
 
@@ -103,7 +103,7 @@ def test_columns_stream_and_stop_ends_them(tab, served):
     first.locator(".sq-step").first.wait_for()
     tab.get_by_text("Waiting for its turn").first.wait_for()
     tab.keyboard.press("Escape")
-    tab.get_by_text("so there is no vote on it").wait_for()
+    tab.get_by_text("so you cannot vote on them").wait_for()
     first.get_by_text("Stopped", exact=True).wait_for()
     expect(tab.get_by_role("button", name="Solve it three ways")).to_be_enabled()
     expect(tab.get_by_role("button", name="A is better")).to_be_hidden()
@@ -112,7 +112,7 @@ def test_columns_stream_and_stop_ends_them(tab, served):
 def test_esc_right_after_starting_is_not_lost(tab, served):
     compare(tab, served(Tutor(delay=0.4, first=COUNTING), studio=True))
     tab.keyboard.press("Escape")
-    tab.get_by_text("so there is no vote on it").wait_for()
+    tab.get_by_text("so you cannot vote on them").wait_for()
     expect(tab.get_by_role("button", name="Solve it three ways")).to_be_enabled()
 
 

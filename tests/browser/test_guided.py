@@ -147,10 +147,10 @@ def test_an_own_answer_is_compared_without_revealing_the_solution(tab, served):
     ask(tab, "Hints only")
     said = tab.locator(".sq-mine-said")
     for own, reply in (
-        ("8,600", "That differs from my answer, and mine may be wrong"),
-        ("lots", "could not be compared"),
-        ("8402 lamps", "differs from my answer too"),
-        ("8402 lamps", "differs from my answer too"),  # typed anew, which clears what was said
+        ("8,600", "That is different from my answer, and mine may be wrong"),
+        ("lots", "cannot compare this"),
+        ("8402 lamps", "is different from my answer too"),
+        ("8402 lamps", "is different from my answer too"),  # typed anew, which clears what was said
         (" ", "Type your answer first"),
     ):
         tab.get_by_label("Your answer", exact=True).fill(own)
@@ -185,7 +185,7 @@ def test_why_shows_the_stored_evidence_without_a_request(tab, served):
     tab.asked.clear()
     first.get_by_role("button", name="Step 1: Why?").click()
     reasons = first.locator(".sq-why-list")
-    expect(reasons).to_contain_text("worked out again exactly, and comes out", use_inner_text=True)
+    expect(reasons).to_contain_text("worked out again exactly and is right", use_inner_text=True)
     expect(reasons).to_contain_text("independent solutions reach the same answer", use_inner_text=True)
     assert not [url for url in tab.asked if "/assets/" not in url]  # Gradio may still be loading its own parts
     first.get_by_role("button", name="Step 1: Why?").click()
@@ -235,7 +235,7 @@ def test_a_wrong_line_is_named_first_then_hinted_at_and_explained_last(tab, serv
     line.get_by_role("button", name="Give me a hint to fix it").click()
     expect(line).to_contain_text("once more, with care: 48 ÷ 2", use_inner_text=True)
     expect(line).not_to_contain_text("24", use_inner_text=True)
-    line.get_by_role("button", name="Show what is wrong with it").click()
+    line.get_by_role("button", name="Show what is wrong").click()
     expect(line).to_contain_text("is 24, not 26", use_inner_text=True)
     expect(line.locator(".sq-mend-more:visible")).to_have_count(0)
 
@@ -301,8 +301,8 @@ MISSING = "The problem does not say how many apples are in a bag.\nWe cannot cal
 @pytest.mark.parametrize(
     ("replies", "state", "status", "note"),
     [
-        ([GUESS, GUESS], "unchecked", "not checked", "No step shows how this answer was calculated"),
-        ([MISSING], "unanswerable", "something seems to be missing", "Did a number or a condition get lost"),
+        ([GUESS, GUESS], "unchecked", "not checked", "No step shows how this answer was worked out"),
+        ([MISSING], "unanswerable", "something seems to be missing", "Was a number or a condition lost"),
         (["I pass."] * 2, "no_answer", "without an answer", "I did not reach an answer"),
         (["3 * 4 = 12\n" * 40], "no_answer", "without an answer", "I was repeating myself"),
     ],
@@ -316,4 +316,4 @@ def test_an_unchecked_solution_is_neither_green_nor_praised(tab, served, replies
     pulse = tab.locator(".sq-pulse:visible").evaluate("node => getComputedStyle(node).backgroundColor")
     green = tab.evaluate("getComputedStyle(document.querySelector('.gradio-container')).getPropertyValue('--good')")
     assert pulse != green and not re.search(r"23, 113, 63", pulse)
-    assert "nothing wrong" not in tab.locator(".sq-note:visible").inner_text()
+    assert "no mistake" not in tab.locator(".sq-note:visible").inner_text()

@@ -86,7 +86,7 @@ def test_ratings_become_an_adapter_that_can_be_used_and_taken_back(tab, tmp_path
     with program(tmp_path, own, "--no-browser", "--studio", "--model", BASE) as app:
         tab.goto(app.address)
         tab.get_by_role("tab", name="Review").click()
-        tab.get_by_role("button", name="Take ratings out").click()
+        tab.get_by_role("button", name="Export ratings").click()
         tab.locator('input[type="file"]').set_input_files(file)
         tab.get_by_text(f"{RATED} new attempts to review").wait_for()
         tab.get_by_label("My ratings may be exported for training").check()
@@ -108,19 +108,19 @@ def test_ratings_become_an_adapter_that_can_be_used_and_taken_back(tab, tmp_path
         here = settings.load(home=tmp_path, models=own)
         before = adapters.current(BASE, "critic", here).version
         tab.get_by_role("tab", name="Train").click()
-        tab.get_by_label("Minutes to learn").fill(str(MINUTES))
+        tab.get_by_label("Training time in minutes").fill(str(MINUTES))
         tab.get_by_role("button", name="Start training").click()
-        tab.get_by_text("Learning: step").wait_for(timeout=QUARTER)
+        tab.get_by_text("Training: step").wait_for(timeout=QUARTER)
         told("it learns")
         tab.goto("about:blank")  # it continues without an open page
         tab.goto(app.address)
         tab.get_by_role("tab", name="Train").click()
-        tab.get_by_text("Learning: step").wait_for(timeout=QUARTER)
+        tab.get_by_text("Training: step").wait_for(timeout=QUARTER)
         tab.get_by_role("button", name="Stop and save").click()
         tab.get_by_text("Stopped and saved.").wait_for(timeout=QUARTER)
         told("left, come back to, stopped and saved")
-        tab.get_by_role("button", name="Go on").click()
-        tab.get_by_text("Learning: step").wait_for(timeout=QUARTER)
+        tab.get_by_role("button", name="Continue").click()
+        tab.get_by_text("Training: step").wait_for(timeout=QUARTER)
         told("it goes on")
         end = tab.get_by_text(re.compile(r"Version \S+ is ready|not clearly better"))
         end.wait_for(timeout=QUARTER)
@@ -140,7 +140,7 @@ def test_ratings_become_an_adapter_that_can_be_used_and_taken_back(tab, tmp_path
         assert tab.locator('.sq-step:visible[data-state="ok"], .sq-step:visible[data-state="flagged"]').count()
         told("solved with the new adapter")
         tab.get_by_role("tab", name="Train").click()
-        tab.get_by_role("button", name="Back to the old one").click()
+        tab.get_by_role("button", name="Use the old critic again").click()
         spoken = f"is version {before}" if before else "is untrained"
         tab.get_by_text(spoken).wait_for()
         assert adapters.current(BASE, "critic", here).version == before

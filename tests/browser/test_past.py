@@ -55,7 +55,7 @@ def test_an_earlier_run_is_found_and_shown_again_on_its_tab(tab, two_runs):
     (label,) = wait_until(two_runs.labels)
     expect(row(tab, "Ann has")).to_have_attribute("data-id", label["run_id"])
     tab.get_by_role("searchbox", name="Search").fill("elephants")
-    tab.get_by_text("Nothing was found.").wait_for()
+    tab.get_by_text("Nothing found.").wait_for()
 
 
 def test_a_run_is_deleted_after_a_confirmation_and_no_other_is(tab, two_runs):
@@ -81,19 +81,19 @@ def test_a_run_is_saved_as_a_file(tab, two_runs, name, ending):
     assert "Ann has 3 bags" in text and "Tom reads" not in text and "not checked" in text
     if ending == "html":
         tab.set_content(text)
-        expect(tab.get_by_role("heading", name="Worked with Soliloquy")).to_have_count(1)
+        expect(tab.get_by_role("heading", name="My work with Soliloquy")).to_have_count(1)
 
 
 def test_turning_storage_off_takes_effect_at_once(tab, two_runs):
-    tab.get_by_label("Keep my work on this machine").uncheck()
-    tab.get_by_text("Storing is turned off").wait_for()
+    tab.get_by_label("Save my work on this device").uncheck()
+    tab.get_by_text("Saving is turned off").wait_for()
     solve(tab, "Five and five?")
     expect(card(tab, 1).locator(".sq-tools")).to_be_hidden()
     tab.reload()
-    expect(tab.get_by_label("Keep my work on this machine")).not_to_be_checked()
+    expect(tab.get_by_label("Save my work on this device")).not_to_be_checked()
     assert two_runs.log.count_runs() == 2
-    tab.get_by_label("Keep my work on this machine").check()
-    expect(tab.get_by_text("Storing is turned off")).to_have_count(0)
+    tab.get_by_label("Save my work on this device").check()
+    expect(tab.get_by_text("Saving is turned off")).to_have_count(0)
     solve(tab, "Six and six?")
     assert wait_until(lambda: two_runs.log.count_runs() == 3)
     row(tab, "Six and six").wait_for()
@@ -151,12 +151,12 @@ def test_more_than_twenty_are_listed_on_demand_and_that_is_said(tab, many_runs):
     rows = tab.locator(".sq-past-row")
     for count in (20, 40):
         expect(rows).to_have_count(count)
-        tab.get_by_text(f"The newest {count} are listed.").wait_for()
+        tab.get_by_text(f"Showing the newest {count}.").wait_for()
         tab.get_by_role("button", name="Show more").click()
     expect(rows).to_have_count(45)
     expect(tab.get_by_role("button", name="Show more")).to_be_hidden()
     tab.get_by_role("searchbox", name="Search").fill("What")
-    tab.get_by_text("The newest 20 are listed.").wait_for()
+    tab.get_by_text("Showing the newest 20.").wait_for()
 
 
 def test_the_menu_of_the_last_entry_opens_inside_the_window(tab, many_runs):

@@ -111,7 +111,7 @@ def test_practising_leads_from_a_wrong_line_to_the_answer_and_a_harder_problem(t
     first = worked(tab)
     right, last = first.lines[0], first.lines[1]
     type_lines(tab, ["3 + 4 = 8"])
-    tab.get_by_text("Work this out once more: 3 + 4").wait_for()
+    tab.get_by_text("Work this out again: 3 + 4").wait_for()
     expect(lines(tab).first).to_contain_text("check this line again")
     type_lines(tab, [right])
     tab.get_by_text("Right so far. Go on until you have the answer.").wait_for()
@@ -125,7 +125,7 @@ def test_practising_leads_from_a_wrong_line_to_the_answer_and_a_harder_problem(t
         expect(tab.locator(".sq-practise textarea")).to_be_focused()
         type_lines(tab, worked(tab).lines)
         tab.get_by_text("Right: ").wait_for()
-    tab.get_by_text("That goes well: the next problem takes 3 steps.").wait_for()
+    tab.get_by_text("You are doing well: the next problem takes 3 steps.").wait_for()
     press(tab, "Next problem")
     tab.get_by_text("This one takes 3 steps.").wait_for()
     runs = practising.log.runs()
@@ -148,7 +148,7 @@ def test_two_shown_solutions_make_the_next_problem_easier(tab, practising):
 def test_the_answer_reaches_the_browser_only_when_the_student_writes_it(tab, practising):
     problem = worked(tab)
     type_lines(tab, ["3 + 4 = 8"])
-    tab.get_by_text("Work this out once more").wait_for()
+    tab.get_by_text("Work this out again").wait_for()
     assert was_sent(tab, problem.problem.text)  # shows that the recording works
     assert not [line for line in problem.lines if was_sent(tab, line)]
     press(tab, "Show me the solution")

@@ -101,8 +101,8 @@ def test_an_ending_that_contradicts_the_ratings_is_refused_with_the_reason(tab, 
     page = served(studio=True)
     imported(page, THREE)
     review(tab, page)
-    tab.get_by_role("button", name="Every step holds").click()
-    tab.get_by_text("Some steps have no rating yet.").wait_for()
+    tab.get_by_role("button", name="Every step is right").click()
+    tab.get_by_text("Some steps are not rated yet.").wait_for()
     tab.get_by_role("button", name="I cannot tell").click()
     tab.get_by_text("All attempts are reviewed.").wait_for()
     assert [row["ending"] for row in reviews(page)] == ["give_up"]
@@ -142,14 +142,14 @@ def test_the_answer_and_the_critique_are_hidden_until_requested(tab, served):
     tab.get_by_role("tab", name="Review").click()
     card(tab, 1).wait_for()
     reveal = tab.get_by_role("button", name="Show the answer and the checker's verdict")
-    for hidden in (tab.get_by_text("the checker objects"), reveal):
+    for hidden in (tab.get_by_text("the checker found a mistake"), reveal):
         expect(hidden).to_be_hidden()
     expect(tab.locator('.sq-step:visible[data-state="flagged"], .sq-badge:visible')).to_have_count(0)
     card(tab, 1).locator(".sq-card").focus()
     tab.keyboard.press("3")
     reveal.click()
     tab.locator('.sq-step:visible[data-state="flagged"]').wait_for()
-    tab.get_by_text("the checker objects").or_(tab.get_by_text("somebody rated a step wrong")).wait_for()
+    tab.get_by_text("the checker found a mistake").or_(tab.get_by_text("somebody rated a step wrong")).wait_for()
 
 
 def test_search_results_update_while_typing(tab, served):
@@ -161,7 +161,7 @@ def test_search_results_update_while_typing(tab, served):
     tab.get_by_text("1 to review").wait_for()
     expect(tab.locator(".sq-problem:visible")).to_have_text("Count to ten.")
     tab.get_by_label("Find", exact=True).press_sequentially(" elephants")
-    tab.get_by_text("Nothing was found.").locator("visible=true").wait_for()
+    tab.get_by_text("Nothing found.").locator("visible=true").wait_for()
 
 
 def test_exports_hold_what_the_log_holds(tab, served, tmp_path):
@@ -178,7 +178,7 @@ def test_exports_hold_what_the_log_holds(tab, served, tmp_path):
         tab.keyboard.press("Control+Enter")
         expect(tab.locator(".sq-main")).not_to_contain_text(shown, use_inner_text=True)
     assert len(reviews(page)) == 2
-    tab.get_by_role("button", name="Take ratings out").click()
+    tab.get_by_role("button", name="Export ratings").click()
     tab.get_by_role("button", name="Export", exact=True).click()
     tab.get_by_text(re.compile("^2 rows and a data card")).wait_for()
     with tab.expect_download() as download:
@@ -193,8 +193,8 @@ def test_exports_hold_what_the_log_holds(tab, served, tmp_path):
 def test_attempts_are_imported_and_a_bad_file_is_explained(tab, served, tmp_path):
     page = served(studio=True)
     review(tab, page)
-    tab.get_by_text("No sessions to review yet.").wait_for()
-    tab.get_by_role("button", name="Take ratings out").click()
+    tab.get_by_text("No attempts to review yet.").wait_for()
+    tab.get_by_role("button", name="Export ratings").click()
     wrong, right = tmp_path / "wrong.jsonl", tmp_path / "right.jsonl"
     wrong.write_text("nonsense\n")
     right.write_text(json.dumps(THREE) + "\n")

@@ -25,9 +25,9 @@ def reason_for(tmp_path: Path) -> str:
 def test_the_page_works_and_shows_why_nothing_is_kept(tab, served, tmp_path):
     open_page(tab, served(keep=False, unkept=reason_for(tmp_path)))
     told = tab.locator(".sq-unkept.block")
-    expect(told).to_contain_text("Nothing can be kept")
+    expect(told).to_contain_text("Your work cannot be saved")
     expect(told).not_to_contain_text("set SOLILOQUY_HOME", use_inner_text=True)
-    told.get_by_text("Why, and what helps").click()
+    told.get_by_text("Why, and what to do").click()
     told.get_by_text("set SOLILOQUY_HOME").wait_for()
     expect(tab.get_by_text("Offline: nothing leaves this device")).to_be_visible()
     solve(tab)
@@ -40,5 +40,5 @@ def test_the_page_works_and_shows_why_nothing_is_kept(tab, served, tmp_path):
 
 def test_storage_turned_off_on_purpose_is_not_shown_as_a_fault(tab, served):
     open_page(tab, served(keep=False))
-    expect(tab.get_by_text(re.compile("Storing is turned off"))).to_be_visible()
+    expect(tab.get_by_text(re.compile("Saving is turned off"))).to_be_visible()
     expect(tab.locator(".sq-unkept.block")).to_be_hidden()

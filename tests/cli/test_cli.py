@@ -11,7 +11,9 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from runtime.cli.former import todays
+from runtime.cli.main import app as runtime_app
 from runtime.log.store import SessionLog
+from runtime.settings import Settings
 from runtime.types import Feedback
 from trainer.__main__ import app
 from trainer.cli import former
@@ -90,6 +92,16 @@ def test_sources_of_the_first_release_are_renamed():
         "rollouts",
     )
     assert sources_of(None, "quick") == ("arithmetic", "verdict", "surprisal")
+
+
+def test_the_defaults_in_the_help_are_those_of_the_settings():
+    options = [option for command in ("solve", "check") for option in get_command(runtime_app).commands[command].params]
+    shown = [option for option in options if option.name in Settings.model_fields and option.name != "model"]
+    assert len(shown) == 6
+    for option in shown:
+        default = Settings.model_fields[option.name].default
+        shortest = f"{default:g}" if isinstance(default, float) else default
+        assert option.help.endswith(f"default {shortest}."), option.name
 
 
 def test_help_of_the_log_loads_nothing_heavy():

@@ -17,7 +17,7 @@ import pytest
 from places import ROOT
 from program import run
 
-from runtime.environment import mend_no_proxy
+from runtime.environment import repair_no_proxy
 from runtime.errors import SoliloquyError, run_command_line
 from runtime.files import saved_by_library
 from trainer.runs import ResultFile, ResultsError
@@ -56,13 +56,13 @@ def streams(monkeypatch):
         (
             OSError(errno.ENOSPC, "No space left on device", "/home/rows.jsonl"),
             1,
-            "Error: No space left on device (/home/rows.jsonl): what was finished before is kept. Make room, then give"
-            " the same command again; one that can be resumed goes on.\n",
+            "Error: No space left on device (/home/rows.jsonl). Finished work is kept. Free some space, then run the"
+            " same command again; a command that can resume does so.\n",
         ),
         (
             PermissionError(errno.EACCES, "Permission denied", b"/caf\xe9"),
             1,
-            "Error: Permission denied (/caf\\udce9). Change that, then give the same command again.\n",
+            "Error: Permission denied (/caf\\udce9). Correct this, then run the same command again.\n",
         ),
     ],
 )
@@ -92,7 +92,7 @@ def test_a_full_disk_behind_stdout_gives_an_error_message(words):
     with open("/dev/full", "wb") as full:  # noqa: PTH123 - it is no path
         finished = to(full, *words)
     assert (finished.returncode, finished.stderr.count("\n")) == (1, 1)
-    assert finished.stderr.startswith("Error: No space left on device where this is written to")
+    assert finished.stderr.startswith("Error: No space left on device while writing the output")
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
@@ -286,7 +286,7 @@ def test_no_proxy_is_rewritten_for_httpx(given, mended, monkeypatch):
 
     monkeypatch.setenv("NO_PROXY", given)
     monkeypatch.delenv("no_proxy", raising=False)
-    mend_no_proxy()
+    repair_no_proxy()
     assert os.environ["NO_PROXY"] == mended
     httpx.Client().close()
 

@@ -176,7 +176,7 @@ def test_skipped_rows_are_counted_once_and_reported(log):
     for _ in range(3):
         shown = past.listing(log, "en")
     assert log.unreadable == 1
-    assert shown["empty"] == "Left out because they are damaged and cannot be read: 1."
+    assert shown["empty"] == "Not listed because they are damaged: 1."
     assert len(shown["rows"]) == 1
 
 

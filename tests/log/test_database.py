@@ -110,7 +110,7 @@ def test_opening_a_locked_log_waits_for_the_lock(tmp_path, monkeypatch):
         other.execute("create table t (x)")
         other.execute("begin exclusive")
         for _ in range(2):
-            with pytest.raises(StoreError, match="Another program holds it open"):
+            with pytest.raises(StoreError, match="Another program is using it"):
                 log.start_session()
         other.execute("commit")
     time.sleep(0.1)
@@ -123,7 +123,7 @@ def test_two_logs_that_read_before_they_write_wait_for_each_other(tmp_path):
     other.db.execute("pragma busy_timeout = 50")
     with one.transaction():
         recorded(one)
-        with pytest.raises(StoreError, match="Another program holds it open"), other.transaction():
+        with pytest.raises(StoreError, match="Another program is using it"), other.transaction():
             pass
     assert other.count_runs() == 1
     one.close(), other.close()

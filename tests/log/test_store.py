@@ -336,7 +336,7 @@ def test_rated_text_is_never_replaced(log):
     changed = replace(run, transcript=Transcript(TALK.model_copy(update={"turns": (other,)})))
     log.record(changed)
     log.add_label(run.id, step_id(run.id, 0, 1), Feedback(rating=1, consent=True))
-    with pytest.raises(StoreError, match="rated there"):
+    with pytest.raises(StoreError, match="rated in another page"):
         log.record(run)
     assert log.run(run.id).transcript == changed.transcript
     assert log.record_unrated(run) is False
@@ -575,7 +575,7 @@ def test_a_damaged_file_is_an_error_with_a_remedy_and_is_left_alone(damage, log)
         damage
     ]
     log.path.write_bytes(data)
-    with pytest.raises(StoreError, match="The file is damaged: move it away"):
+    with pytest.raises(StoreError, match=r"The file is damaged\. Move it away"):
         SessionLog(log.path)
     assert log.path.read_bytes() == data
 
@@ -585,7 +585,7 @@ def test_a_full_disk_is_an_error_with_a_remedy_and_loses_nothing(log):
     pages = next(iter(log.db.query("pragma page_count")))["page_count"]
     log.db.execute(f"pragma max_page_count = {pages}")
     long = SelfTalk(problem=Problem(text="long " * 50_000))
-    with pytest.raises(StoreError, match="The disk is full: free some space"):
+    with pytest.raises(StoreError, match=r"The disk is full\. Free some space"):
         recorded(log, long)
     assert log.run(run.id) == run
     assert log.count_runs() == 1

@@ -178,7 +178,7 @@ def gone_with_its_card(path):
         (spoilt_bytes, "1.gguf is damaged"),
         (gone, "1.gguf is damaged or missing"),
         (gone_with_its_card, "no version '1'"),
-        (spoilt_card, "1.json is no card"),
+        (spoilt_card, "1.json is not a valid adapter card"),
         (spoilt_choice, "current.json cannot be read"),
         (other_base, "trained on other weights"),
     ],
@@ -190,7 +190,7 @@ def test_a_damaged_adapter_is_named_and_the_others_work(spoil, said, chosen, cap
     spoil(path)
     with caplog.at_level(logging.WARNING):
         assert set(adapters.adapters_of("small", chosen)) == {"actor"}
-    assert "The critic adapter is left out" in caplog.text
+    assert "The critic adapter is not used" in caplog.text
     assert said in caplog.text
     assert said in doctor.examine(chosen.with_(model="small"))["adapters"]
     assert "actor 1" in doctor.examine(chosen.with_(model="small"))["adapters"]
@@ -243,7 +243,7 @@ def test_using_the_same_version_twice_is_one_choice(chosen):
 @pytest.mark.parametrize(
     ("base", "role", "version", "said"),
     [
-        ("small", "critic", "7", "there are: 1, 2"),
+        ("small", "critic", "7", "Choose one of: 1, 2"),
         ("small", "actor", "1", "small critic"),
         ("nobody", "critic", "1", "nobody has no critic adapter"),
         ("small", "critic", "2", "damaged"),

@@ -61,8 +61,8 @@ def test_a_file_is_added_and_verified_in_a_child_process(chosen, own):
     [
         ("add", "/nowhere/model.gguf", "/nowhere/model.gguf"),
         ("add", "org/name-GGUF:Q4_K_M", "could not be looked up on the hub"),
-        ("pull", "unknown", "not a model of the catalogue"),
-        ("verify", "unknown", "is not here"),
+        ("pull", "unknown", "is not in the catalogue"),
+        ("verify", "unknown", "is not on this machine"),
     ],
 )
 def test_a_failed_job_gives_an_error_message(task, model, words, chosen):
@@ -75,7 +75,7 @@ def test_a_failed_job_gives_an_error_message(task, model, words, chosen):
 
 def test_an_empty_name_or_an_option_is_refused_as_a_model(chosen):
     for text in ("", "  ", "--help"):
-        with pytest.raises(ModelError, match="No model was named"):
+        with pytest.raises(ModelError, match="No model is given"):
             ModelJobs(chosen, os.environ).start("add", text)
 
 
@@ -100,7 +100,7 @@ def test_a_process_that_dies_silently_is_a_failure(chosen, tmp_path):
     jobs.start("add", str(pipe))
     jobs._process.kill()
     assert ended(jobs).state == "failed"
-    assert "without a word" in jobs.job.said
+    assert "without a result" in jobs.job.said
 
 
 def test_progress_is_reported_line_by_line(chosen, own, capsys, monkeypatch):

@@ -254,7 +254,7 @@ def test_pull_without_pip_prints_how_to_install_it(index, tiny, monkeypatch):
 
 def test_pull_onto_a_full_disk_names_the_missing_bytes(index, tmp_path, monkeypatch):
     write_catalogue(tmp_path, monkeypatch, whole=DATA, bytes=10**18)
-    with pytest.raises(ModelError, match=r"too little room.* 99\d,\d{3},\d{3},\d{3},\d{3},\d{3} bytes are missing"):
+    with pytest.raises(ModelError, match=r"too little space.* 99\d,\d{3},\d{3},\d{3},\d{3},\d{3} bytes are missing"):
         pull()
 
 
@@ -618,7 +618,7 @@ def test_the_configured_model_wins(monkeypatch, tmp_path):
         models.resolve(settings.load(model=MIDDLE.name))
     with pytest.raises(ModelError, match=r"neither a known name .* nor a file"):
         models.resolve(settings.load(model="none.gguf"))
-    with pytest.raises(ModelError, match="not here yet"):
+    with pytest.raises(ModelError, match="not downloaded yet"):
         models.use(MIDDLE.name, settings.load())
 
 

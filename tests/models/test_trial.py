@@ -103,14 +103,14 @@ def test_a_file_that_crashes_a_working_library_is_named(library, chosen, own):
     library("file", SIGABRT)
     with pytest.raises(ModelError, match=r"own\.gguf cannot be used: llama\.cpp died with SIGABRT while loading") as e:
         engines.load(own, chosen)
-    assert "Fetch or copy it again, or choose another model." in str(e.value)
+    assert "Download or copy it again, or choose another model." in str(e.value)
 
 
 def test_a_library_that_hangs_is_given_up(library, chosen, own, monkeypatch):
     monkeypatch.setattr(trial, "DEADLINES", dict.fromkeys(trial.DEADLINES, 4.0))
     library("llama_decode", HANG)
     started = time.monotonic()
-    with pytest.raises(ModelError, match=r"own\.gguf was given up: decoding took more than 4 seconds"):
+    with pytest.raises(ModelError, match=r"own\.gguf was stopped: decoding took more than 4 seconds"):
         trial.require(own, chosen)
     assert time.monotonic() - started < 30
     assert trial.examine(own, chosen).lasting is False

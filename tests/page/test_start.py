@@ -61,7 +61,7 @@ def test_an_unwritable_home_is_reported_and_the_program_ends_with_its_window(tmp
     (tmp_path / "chromium").chmod(0o755)
     environment = {"DISPLAY": ":99", "PATH": f"{tmp_path}:{os.defpath}", "SOLILOQUY_HOME": str(tmp_path / "file/home")}
     with started(tmp_path, "--desktop", **environment) as app:
-        assert "Nothing can be kept: " in app.said and "SOLILOQUY_HOME" in app.said
+        assert "Your work cannot be saved: " in app.said and "SOLILOQUY_HOME" in app.said
         assert "Opening a window of chromium" in app.process.stdout.readline()
         assert "Soliloquy" in get(app.address)
         assert app.process.wait(60) == 0
@@ -79,7 +79,7 @@ def test_a_generated_api_key_is_printed_and_a_configured_one_is_not(tmp_path):
         client = openai.OpenAI(base_url=url, api_key=key, max_retries=0)
         assert "soliloquy-critic" in [model.id for model in client.models.list()]
         with pytest.raises(
-            openai.InternalServerError, match="There is no model yet: run `python -m runtime models pull"
+            openai.InternalServerError, match=r"There is no model yet\. Run `python -m runtime models pull"
         ):
             messages = [{"role": "user", "content": "What is 1 + 1?"}]
             client.chat.completions.create(model="soliloquy-critic", messages=messages)

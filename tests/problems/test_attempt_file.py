@@ -93,7 +93,7 @@ def test_a_problems_text_is_read_under_either_field_name(name, tmp_path):
 def test_a_device_or_a_pipe_is_refused_without_waiting_for_its_end(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for place in (Path("/dev/zero"), tmp_path / "pipe"):
-        with pytest.raises(UnreadableError, match="device or a pipe; save what it gives to a file"):
+        with pytest.raises(UnreadableError, match="device or a pipe; save its content to a file"):
             read_attempt(place)
 
 

@@ -96,7 +96,7 @@ def test_every_reader_refuses_devices_pipes_and_binary_files(reader, log, tmp_pa
     (tmp_path / "endless").touch()
     os.truncate(tmp_path / "endless", LONGEST_ROW + 2)  # a sparse file of zeros
     for place, said in {
-        "/dev/zero": "device or a pipe; save what it gives to a file",
+        "/dev/zero": "device or a pipe; save its content to a file",
         "pipe": "device or a pipe",
         ".": "Is a directory",
         "none": "No such file",

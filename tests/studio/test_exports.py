@@ -164,7 +164,7 @@ def test_the_card_has_counts_licence_and_consent(log, rated, tmp_path):
     for line in ("| rows | 2 |", "| steps rated right | 2 |", "| steps rated wrong | 1 |", "| corrections | 1 |"):
         assert line in card
     assert "student: 1 (MIT)" in card
-    assert "consent to export was switched on" in card
+    assert "only ratings given with consent to export" in card
     everything = write_dataset(tmp_path / "all", "stepwise", labelled_attempts(log, False), "other", False)
     assert "must not leave the machine" in (everything.folder / "README.md").read_text("utf-8")
 

@@ -166,10 +166,10 @@ def test_answer_and_critique_are_not_sent_before_they_are_requested(log):
     assert any(row["why"] for row in render.steps(log.run(run), "en"))
     assert not any(row["why"] or row["comment"] or row["comment_text"] for row in shown["steps"])
     assert "Reference answer" not in head(reviewing, "en")
-    assert "a calculation is off" not in head(reviewing, "en")
+    assert "a calculation is wrong" not in head(reviewing, "en")
     reviewing.revealed = True
     assert "Reference answer" in head(reviewing, "en")
-    assert "a calculation is off" in head(reviewing, "en")
+    assert "a calculation is wrong" in head(reviewing, "en")
 
 
 @pytest.mark.parametrize(

@@ -280,7 +280,7 @@ def test_run_files_of_an_earlier_release_are_read(tmp_path):
     plan = training.Plan(base="smollm2-135m", minutes=7.5, attempts=3, created_at=now())
     lines = [{"stage": "voice"}, {"stage": "measuring", "what": "voice"}]
     (tmp_path / "stages.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines[:1]))
-    assert "Writing the new critic" in standing(read_standing(tmp_path, True), plan, "", "en")
+    assert "Saving the new critic" in standing(read_standing(tmp_path, True), plan, "", "en")
     (tmp_path / "stages.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     assert "Testing the new critic" in standing(read_standing(tmp_path, True), plan, "", "en")
     ended = {"stage": "over", "promoted": True, "figures": {"n": 9, "voice": {"f1": {"value": 0.9}}}}

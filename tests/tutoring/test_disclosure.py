@@ -149,8 +149,11 @@ def told(run, own, tries=1, language="en"):
 
 def test_one_solution_is_not_enough_to_call_a_different_answer_wrong(log):
     _, run = solved(log, "hints", [WRONG])
-    assert told(run, "8587") == "That differs from my answer, and mine may be wrong. Shall I compare?"
-    assert told(run, "8587", tries=2).startswith("This one differs from my answer too.")
+    assert (
+        told(run, "8587")
+        == "That is different from my answer, and mine may be wrong. Shall I solve it again and compare?"
+    )
+    assert told(run, "8587", tries=2).startswith("This is different from my answer too.")
     assert "也可能是我错了" in told(run, "8587", language="zh-CN")
     assert disclosure.can_be_voted_on(run)
 
@@ -170,7 +173,7 @@ def test_a_vote_compares_both_answers_and_reveals_nothing_of_the_solution(log, f
     for progress in session.vote(run):
         views.append(guided.view(progress.run, "en"))
         run = progress.run
-    assert views[0]["status"].startswith("Solving it again, to compare: 1 of 5 done")
+    assert views[0]["status"].startswith("Solving it again to compare: 1 of 5 done")
     assert told(run, own).startswith(said)
     for view in views:
         assert view["answer"] == view["note"] == ""

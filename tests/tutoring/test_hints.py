@@ -22,7 +22,7 @@ def said(problem: str, steps: list[str], position: int, answer: str | None, lang
 
 def test_hints_go_from_the_known_numbers_to_the_first_operation():
     assert said(APPLES, APPLE_STEPS, 0, "7") == [
-        "Look at what you know: 3 bags and 4 apples. What could you find out from that?",
+        "Look at what you know: 3 bags and 4 apples. What can you work out from that?",
         "The idea: the same amount again and again. Which operation does that?",
         "Begin like this: 3 × 4 = …",
     ]
@@ -78,11 +78,11 @@ PLANS = ["First find how many apples there are.", "Then take some away.", "Then 
 
 def test_a_plan_gets_hints_at_the_problem_only_once():
     assert said(APPLES, PLANS, 0, "7") == [
-        "What the problem tells you: 3 bags, 4 apples and 5 apples. How do these belong together?",
-        "What the problem asks: How many apples are left?",
+        "The problem gives you: 3 bags, 4 apples and 5 apples. How do these fit together?",
+        "The problem asks: How many apples are left?",
     ]
     assert [said(APPLES, PLANS, position, "7") for position in (1, 2, 3)] == [[], [], []]
-    assert said(APPLES, PLANS, 0, "5")[0].startswith("What the problem tells you: 3 bags and 4 apples. How")
+    assert said(APPLES, PLANS, 0, "5")[0].startswith("The problem gives you: 3 bags and 4 apples. How")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -316,8 +316,8 @@ def test_an_answer_that_was_outvoted_is_not_called_free_of_mistakes():
         (written(FIRST), "Thinking…"),
         ([*written(FIRST), Criticising()], "The checker is reading…"),
         ([*REFINED[:6], *written(SECOND)[:1]], "Trying again from step 2…"),
-        ([*REFINED, Voting(1, 5)], "Solving it again, to compare: 1 of 5 done, 3 s…"),
-        ([*REFINED, Finished(Outcome(status="settled")), Voting()], "Solving it again, to compare: 0 of 0 done, 3 s…"),
+        ([*REFINED, Voting(1, 5)], "Solving it again to compare: 1 of 5 done, 3 s…"),
+        ([*REFINED, Finished(Outcome(status="settled")), Voting()], "Solving it again to compare: 0 of 0 done, 3 s…"),
         ([Proposing("sample"), Finished(Outcome(status="settled", answer="8"))], "Finished in 3.2 s"),
         ([Proposing("sample"), Finished(Outcome(status="settled"))], "Finished in 3.2 s, without an answer"),
         ([Proposing("sample"), Finished(Outcome(status="unchecked", answer="8"))], "Finished in 3.2 s, not checked"),
@@ -325,7 +325,7 @@ def test_an_answer_that_was_outvoted_is_not_called_free_of_mistakes():
             [Proposing("sample"), Finished(Outcome(status="unanswerable"))],
             "Finished in 3.2 s: something seems to be missing",
         ),
-        ([Proposing("sample"), Failed("The model is gone.")], "It could not go on: The model is gone."),
+        ([Proposing("sample"), Failed("The model is gone.")], "Something went wrong: The model is gone."),
     ],
 )
 def test_the_status_is_one_sentence(events, sentence):
@@ -334,18 +334,18 @@ def test_the_status_is_one_sentence(events, sentence):
 
 def test_while_an_own_line_is_explained_its_number_is_shown():
     events = [*written(FIRST), Criticising(), StepJudged(1, WRONG)]
-    assert status(run_of(*events, kind="check"), "en") == "The checker is looking at line 2 once more…"
+    assert status(run_of(*events, kind="check"), "en") == "The checker is reading line 2 again…"
     assert status(run_of(*events), "en") == "The checker is reading…"
 
 
 @pytest.mark.parametrize(
     ("outcome", "mode", "begins"),
     [
-        (Outcome(status="settled", answer="8"), "direct", "Nobody checked these steps"),
-        (Outcome(status="settled", answer="8"), "critic", "The checker found nothing wrong"),
-        (Outcome(status="unsettled", answer="8", note="We disagree."), "critic", "We disagree. Solve it once more"),
+        (Outcome(status="settled", answer="8"), "direct", "These steps were not checked"),
+        (Outcome(status="settled", answer="8"), "critic", "The checker found no mistake"),
+        (Outcome(status="unsettled", answer="8", note="We disagree."), "critic", "We disagree. Solve it yourself"),
         (Outcome(status="settled", answer="8", note="8 < 9"), "critic", "8 &lt; 9 The checker"),
-        (Outcome(status="stopped"), "critic", "What was written until then"),
+        (Outcome(status="stopped"), "critic", "What was written so far"),
     ],
 )
 def test_the_note_states_how_reliable_the_answer_is(outcome, mode, begins):
@@ -363,11 +363,13 @@ def test_a_withdrawn_objection_disappears_even_after_another_attempt():
 def test_a_standing_objection_is_shown_beside_the_answer():
     unsettled = Finished(Outcome(status="unsettled", answer="8"))
     assert note(run_of(*written(FIRST), *read(FIRST, RIGHT, WRONG), unsettled), "en").startswith(
-        "The checker still objects"
+        "The checker still finds a step wrong"
     )
 
 
-@pytest.mark.parametrize(("said", "told"), [("Two agree.", "Two agree. 检查者"), ("两个一致。", "两个一致。检查者")])
+@pytest.mark.parametrize(
+    ("said", "told"), [("Two agree.", "Two agree. 没有检查出错误"), ("两个一致。", "两个一致。没有检查出错误")]
+)
 def test_sentences_are_joined_by_the_rules_of_their_language(said, told):
     settled = Finished(Outcome(status="settled", answer="7", trajectory_id=FIRST.id, note=said))
     assert note(run_of(*written(FIRST), settled, mode="critic"), "zh-CN").startswith(told)
@@ -395,7 +397,7 @@ def test_the_page_is_translated_into_chinese():
     assert [(row["label"], row["word"], row["lang"]) for row in shown["steps"]] == [
         ("第 1 步", "看起来正确", "zh-CN"),
         ("第 2 步", "看起来有错", "zh-CN"),
-        ("第 3 步", "依赖第 2 步", "zh-CN"),
+        ("第 3 步", "用到了第 2 步的结果", "zh-CN"),
     ]
     assert (shown["status"], shown["answer_label"]) == ("完成，用时 3.2 秒，尚有分歧", "答案")
 
@@ -424,7 +426,7 @@ def test_an_answer_without_a_calculation_is_not_checked_as_a_whole(mode):
     made = attempt("First find how many apples there are.", answer="12")
     shown = view(run_of(*written(made), *read(made, AGREED), Finished(outcome_of(made)), mode=mode), "en")
     assert (shown["state"], shown["status"]) == ("unchecked", "Finished in 3.2 s, not checked")
-    assert "No step shows how this answer was calculated" in shown["note"]
+    assert "No step shows how this answer was worked out" in shown["note"]
 
 
 @pytest.mark.parametrize(
@@ -438,7 +440,7 @@ def test_a_solution_without_an_answer_is_never_praised(made, state, said):
     for mode in ("direct", "critic", "selftalk"):
         shown = view(run_of(*written(made), *read(made, RIGHT), Finished(outcome_of(made)), mode=mode), "en")
         assert (shown["state"], shown["answer"]) == (state, said)
-        assert not re.search("objected|found nothing wrong", shown["note"])
+        assert not re.search("finds a step wrong|found no mistake", shown["note"])
     old = Outcome(status="settled", trajectory_id=made.id)  # as stored by earlier releases
     assert view(run_of(*written(made), Finished(old)), "en")["state"] == "no_answer"
 

@@ -129,7 +129,7 @@ def test_the_list_shows_the_newest_runs_and_can_be_searched(log, stored):
     view = listing(log, "en")
     assert view["more"] == ""
     few = listing(log, "en", shown=2)
-    assert (len(few["rows"]), few["more"]) == (2, "The newest 2 are listed.")
+    assert (len(few["rows"]), few["more"]) == (2, "Showing the newest 2.")
     assert [row["kind"] for row in view["rows"]] == ["Practised", "Checked", "Solved"]
     assert view["rows"][0]["title"].startswith("Ann pays $5") and not view["empty"]
     assert len(listing(log, "en", "half")["rows"]) == 3

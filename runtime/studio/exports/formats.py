@@ -1,7 +1,7 @@
-"""The formats: what each makes of one labelled attempt. Plain rows, no files.
+"""The export formats: converts labelled attempts to rows.
 
-`prm800k` has the fields of PRM800K's second phase; `stepwise` and `preference` have TRL's columns; `messages` is what
-chat models are tuned on; `judged` is what `python -m trainer retrain --collected` learns from.
+`prm800k` has the fields of PRM800K's second phase, `stepwise` and `preference` have TRL's columns, `messages` holds
+conversations, and `judged` is the input of `python -m trainer retrain --collected`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Row = dict[str, Any]
 
 
 def rows_of(name: Format, attempts: Iterable[LabelledAttempt]) -> list[Row]:
-    """All rows that the attempts give in a format, each once."""
+    """The rows of the attempts in a format, without duplicates."""
     make, found = _MAKERS[name], {}
     for attempt in attempts:
         for row in make(attempt):
@@ -29,8 +29,8 @@ def rows_of(name: Format, attempts: Iterable[LabelledAttempt]) -> list[Row]:
 
 
 def _identity(name: Format, attempt: LabelledAttempt, row: Row) -> str:
-    """Two people may judge the same attempt, and both count as PRM800K's rows; a pair that two attempts of a run share,
-    and a text to learn, count once."""
+    """The key of a row for removing duplicates: in PRM800K's format each attempt counts, even with equal content; in
+    the others, equal rows count once."""
     return attempt.key if name == "prm800k" else content_hash(*(f"{key}={value}" for key, value in row.items()))
 
 
@@ -70,8 +70,7 @@ def _prm800k_step(text: str, label: Feedback | None) -> Row:
 
 
 def _stepwise(attempt: LabelledAttempt) -> Iterator[Row]:
-    """As far as the steps were rated one by one, and no further than the first wrong one. A neutral step counts as
-    true, as in the paper on PRM800K."""
+    """The rated steps up to the first wrong one. A neutral step counts as true, as in PRM800K's paper."""
     rated = attempt.rated
     if rated and not attempt.spoiled:
         completions, labels = attempt.steps[: len(rated)], [rating >= 0 for rating in rated]
@@ -79,23 +78,23 @@ def _stepwise(attempt: LabelledAttempt) -> Iterator[Row]:
 
 
 def _preference(attempt: LabelledAttempt) -> Iterator[Row]:
-    """A person's version against the step it corrects; a step that was tried again and rated right against the wrong
-    one it took the place of. The prompt ends where the step begins."""
+    """Pairs of a person's correction (chosen) and the step it corrects; and of a refined step rated right (chosen) and
+    the step rated wrong that it replaced. The prompt ends before the step."""
     if attempt.spoiled:
         return
     for position, label in enumerate(attempt.labels):
         if label and label.correction and label.correction != attempt.steps[position]:
             yield _pair(attempt, position, label.correction, attempt.steps[position])
     parent = attempt.trajectory.parent
-    mended = parent.kept if parent else None
-    if mended is not None and mended < len(attempt.steps) and attempt.ratings[mended] == 1:
-        wrong = _wrong_step(attempt, parent.trajectory_id, mended)
-        if wrong and wrong != attempt.steps[mended]:
-            yield _pair(attempt, mended, attempt.steps[mended], wrong)
+    refined = parent.kept if parent else None
+    if refined is not None and refined < len(attempt.steps) and attempt.ratings[refined] == 1:
+        wrong = _wrong_step(attempt, parent.trajectory_id, refined)
+        if wrong and wrong != attempt.steps[refined]:
+            yield _pair(attempt, refined, attempt.steps[refined], wrong)
 
 
 def _wrong_step(attempt: LabelledAttempt, trajectory_id: str, position: int) -> str | None:
-    """The step at this place of an earlier attempt, if a person rated it wrong."""
+    """The step at this position of an earlier attempt, if it was rated wrong."""
     run = attempt.run
     for turn, earlier in enumerate(run.transcript.talk.turns[: attempt.turn]):
         if isinstance(earlier, Trajectory) and earlier.id == trajectory_id and position < len(earlier.steps):
@@ -110,9 +109,9 @@ def _pair(attempt: LabelledAttempt, position: int, chosen: str, rejected: str) -
 
 
 def _messages(attempt: LabelledAttempt) -> Iterator[Row]:
-    """Solutions that hold from the first step to the last."""
+    """Solutions in which every step is right."""
     if attempt.holds and not attempt.spoiled:
-        stated = is_closing(attempt.steps[-1])  # own lines hold their answer already
+        stated = is_closing(attempt.steps[-1])  # a student's own last line may state the answer already
         closing = None if stated else attempt.trajectory.answer
         solution = join_steps(attempt.steps, closing, language_of(attempt.problem.text))
         question, answer = {"role": "user"}, {"role": "assistant"}
@@ -120,7 +119,7 @@ def _messages(attempt: LabelledAttempt) -> Iterator[Row]:
 
 
 def _judged(attempt: LabelledAttempt) -> Iterator[Row]:
-    """Attempts whose first error is known, or that hold to the end."""
+    """Attempts whose first error is known, or in which every step is right."""
     if attempt.spoiled or (attempt.first_error is None and not attempt.holds):
         return
     wrong = attempt.first_error

@@ -1,4 +1,4 @@
-"""Data sets on disk: `data.jsonl` and `README.md`, the card, in a folder; or all of it in one file to take away."""
+"""Writes data sets: a folder with `data.jsonl` and `README.md` (the card), a single file, or a zip archive."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from runtime.studio.labelled import LabelledAttempt
 
 
 class ExportError(SoliloquyError):
-    """A data set cannot be written; the text names the place and the remedy."""
+    """A data set cannot be written."""
 
 
 @dataclass(frozen=True)
@@ -30,33 +30,33 @@ class Exported:
 def write_dataset(
     folder: Path, name: Format, attempts: Iterable[LabelledAttempt], licence: str, consented_only: bool = True
 ) -> Exported:
-    """Rows and card into a folder. Raises ExportError."""
+    """Write rows and card into a folder. Raises ExportError."""
     kept = list(attempts)
     rows, about = rows_of(name, kept), folder / "README.md"
     text = card(name, rows, kept, licence, consented_only)
     with _explained(folder), whole(about) as file, whole(folder / "data.jsonl") as data:
         file.write(text.encode())
         data.writelines(map(_line, rows))
-        settle(file, data)  # if the disk is full, the data set that was there stays
-        # No moment may see a card that tells of other rows, or of a consent that these do not have.
+        settle(file, data)  # if the disk is full, this raises and the earlier data set stays
+        # The old card is deleted first, so that new rows never have a card with a consent that they do not have.
         about.unlink(missing_ok=True)
     return Exported(folder, len(rows))
 
 
 def write_lines(file: Path, rows: Iterable[dict[str, Any]]) -> None:
-    """All lines or none: an export that was broken off leaves the file that was there. Raises ExportError."""
+    """Write all rows as JSON lines; if that fails, the earlier file stays. Raises ExportError."""
     with _explained(file), whole(file) as data:
         data.writelines(map(_line, rows))
 
 
 def write_text(file: Path, text: str) -> None:
-    """All of it or nothing. Raises ExportError."""
+    """Write a text; if that fails, the earlier file stays. Raises ExportError."""
     with _explained(file):
         write_whole(file, text)
 
 
 def zipped(folder: Path, file: Path) -> Path:
-    """The files of a folder in one archive. Raises ExportError."""
+    """Write the files of a folder into a zip archive; returns its path. Raises ExportError."""
     with _explained(file), whole(file) as data, zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
         for one in sorted(folder.glob("[!.]*")):
             archive.write(one, f"{folder.name}/{one.name}")

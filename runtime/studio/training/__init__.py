@@ -1,8 +1,7 @@
-"""Training an adapter with what people said: whether there is enough, a run of the trainer in a process of its own, and
-what its files tell.
+"""Trains an adapter on people's ratings: whether there are enough, running the trainer, and reading its progress.
 
-The trainer is never imported here. It is started as a command, writes what it does into a folder, and is asked to stop
-by a file; so a run outlives the page and the server that began it.
+The trainer is not imported but started as a command. It writes its progress into a folder and stops when it finds a
+stop file there, so a run continues when the page and its server have ended.
 """
 
 from runtime.studio.training.material import NEEDED, Readiness, preview, readiness

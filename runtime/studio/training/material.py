@@ -1,4 +1,4 @@
-"""Whether a run is worth beginning: what people said so far, what is installed, and how a training example looks."""
+"""Whether training can start: ratings so far, installed packages and models, and a preview of training examples."""
 
 from __future__ import annotations
 
@@ -21,40 +21,41 @@ from runtime.studio.exports import rows_of, write_lines
 from runtime.studio.labelled import labelled_attempts
 
 NEEDED = 50
-"""Ratings with consent; from fewer an adapter learns whims."""
+"""Fewest ratings with consent; an adapter trained on fewer would fit chance."""
 PACKAGES = ("torch", "peft", "transformers")
 PATIENCE = 120
-"""Seconds that making training examples may take before it is given up."""
+"""Longest time to make the preview, in seconds."""
 
 Missing = Literal["packages", "base", "ratings", "errors"]
 
 
 class PreviewError(SoliloquyError):
-    """Training examples could not be made; the text is the trainer's."""
+    """The training examples could not be made."""
 
 
 @dataclass(frozen=True)
 class Readiness:
     ratings: int
-    """Steps with a rating and with consent."""
+    """Rated steps with consent."""
     corrections: int
     wrong: int
-    """Attempts whose first error is known: what an adapter learns from."""
+    """Attempts whose first error is known."""
     right: int
+    """Attempts in which every step is right."""
     bases: tuple[str, ...]
-    """Models that are here and have a recipe."""
+    """Installed models that have a recipe."""
     missing: tuple[Missing, ...]
-    """Why it cannot begin."""
+    """What is missing before training can start."""
 
 
 def readiness(log: SessionLog, settings: Settings) -> Readiness:
-    """What there is to learn from, and what is missing."""
+    """What is there for training, and what is missing."""
     attempts = list(labelled_attempts(log))
-    told = {key: label for one in attempts for key, label in zip(one.step_ids, one.labels, strict=True) if label}
-    ratings = sum(label.rating is not None for label in told.values())
+    labels = {key: label for one in attempts for key, label in zip(one.step_ids, one.labels, strict=True) if label}
+    ratings = sum(label.rating is not None for label in labels.values())
     judged = rows_of("judged", attempts)
     right = sum(row["first_error_index"] < 0 for row in judged)
-    # A wrong last line that only states the answer is not among the steps that a critic judges.
+    # A critic does not judge a last line that only states the answer.
     wrong = sum(0 <= row["first_error_index"] < len(judged_steps(row["steps"])) for row in judged)
     found = bases(settings)
     checks: dict[Missing, bool] = {
@@ -65,7 +66,7 @@ def readiness(log: SessionLog, settings: Settings) -> Readiness:
     }
     return Readiness(
         ratings=ratings,
-        corrections=sum(bool(label.correction) for label in told.values()),
+        corrections=sum(bool(label.correction) for label in labels.values()),
         wrong=wrong,
         right=right,
         bases=found,
@@ -74,7 +75,7 @@ def readiness(log: SessionLog, settings: Settings) -> Readiness:
 
 
 def bases(settings: Settings) -> tuple[str, ...]:
-    """Installed models for whose critic there is a recipe, the smallest first."""
+    """Installed models with a critic's recipe, smallest first."""
     recipes = {
         path.stem.removeprefix("critic-") for path in (ROOT / "trainer" / "recipes" / "sft").glob("critic-*.yaml")
     }
@@ -83,14 +84,14 @@ def bases(settings: Settings) -> tuple[str, ...]:
 
 
 def write_judged(log: SessionLog, file: Path) -> int:
-    """What people judged, as the trainer reads it; returns how many attempts. Raises ExportError."""
+    """Write the judged attempts for the trainer; returns their number. Raises ExportError."""
     rows = rows_of("judged", labelled_attempts(log))
     write_lines(file, rows)
     return len(rows)
 
 
 def preview(log: SessionLog, limit: int = 5) -> list[dict[str, Any]]:
-    """The first examples that would be made of what people judged, row by row as they are learned. Raises
+    """The first training examples that would be made from the judged attempts, as rows of the trainer. Raises
     PreviewError."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
@@ -101,10 +102,10 @@ def preview(log: SessionLog, limit: int = 5) -> list[dict[str, Any]]:
             done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)
         except (OSError, subprocess.TimeoutExpired) as error:
             raise PreviewError(
-                f"Training examples could not be made ({error}). Try again when the machine is less busy."
+                f"The training examples could not be made ({error}). Try again when the machine is less busy."
             ) from error
         if done.returncode:
-            last = (done.stderr.strip() or "it ended without a word").splitlines()[-1]
-            raise PreviewError(f"Training examples could not be made: {last.removeprefix('Error: ')}")
+            last = (done.stderr.strip() or "the trainer gave no reason").splitlines()[-1]
+            raise PreviewError(f"The training examples could not be made: {last.removeprefix('Error: ')}")
         lines = (folder / "critic.jsonl").read_text("utf-8").splitlines()
         return [json.loads(line) for line in lines[:limit]]

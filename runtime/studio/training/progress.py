@@ -1,6 +1,6 @@
-"""What the files of a run tell: its stage, the losses so far, the time that is left, and the gate's verdict.
+"""Reads the state of a training run from its files: stage, losses, remaining time and the gate's verdict.
 
-`stages.jsonl` lies in the folder of the run; the line of the stage "tuning" names the folder of the trainer's own
+`stages.jsonl` is in the folder of the run. Its line of the stage "tuning" names the folder of the trainer's
 `progress.jsonl`, which has a line for every step.
 """
 
@@ -16,12 +16,13 @@ State = Literal["running", "stopping", "stopped", "broken", "failed", "over"]
 STAGES = ("examples", "tuning", "adapter", "measuring", "gate")
 STAGES_FILE, STEPS_FILE, STOP_FILE = "stages.jsonl", "progress.jsonl", "stop"
 RECENT = 20
-"""Steps whose mean time tells how long the others will take."""
+"""Number of last steps whose mean duration is used to estimate the remaining time."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """One step of tuning; `dev` is the loss on rows that nothing is learned from, where it was looked at."""
+    """One step of tuning: losses, its duration and the time since the start in seconds. `dev` is the loss on rows kept
+    apart, if it was computed at this step."""
 
     step: int
     loss: float
@@ -32,24 +33,25 @@ class Point:
 
 @dataclass(frozen=True)
 class Standing:
-    """A run as its files tell it."""
+    """The state of a run."""
 
     state: State
     stage: str = ""
-    """The stage that began last, one of STAGES; empty before the first."""
+    """The last stage that was started, one of STAGES; empty before the first."""
     what: str = ""
-    """What is measured: adapter, base, or in use."""
+    """What is being measured: adapter, base, or in use."""
     points: tuple[Point, ...] = ()
     steps: int = 0
-    """Steps that tuning would have without a limit of time."""
+    """Steps of tuning without a time limit."""
     minutes: float | None = None
+    """Time limit of tuning."""
     verdict: dict[str, Any] = field(default_factory=dict)
-    """The gate's: `promoted`, `reasons`, `figures`, and the `version` that was made."""
+    """The gate's `promoted`, `reasons` and `figures`, and the `version` that was made."""
     failure: str = ""
 
     @property
     def seconds_left(self) -> float | None:
-        """Of tuning, by its last steps; None while it is not tuning or no step is done."""
+        """Estimated seconds of tuning left; None outside tuning or before its first step is done."""
         if self.stage != "tuning" or not self.points:
             return None
         last = self.points[-RECENT:]
@@ -60,12 +62,12 @@ class Standing:
 
 
 def read_standing(folder: Path, alive: bool) -> Standing:
-    """How a run stands; `alive`: its process is there."""
-    told = [_renamed(row) for row in _rows(folder / STAGES_FILE)]
-    last = told[-1] if told else {}
+    """The state of the run in a folder; `alive`: its process is running."""
+    stages = [_renamed(row) for row in _rows(folder / STAGES_FILE)]
+    last = stages[-1] if stages else {}
     ended = last.get("stage") if last.get("stage") in ("over", "stopped", "failed") else None
-    begun = next((row for row in reversed(told) if row.get("stage") in STAGES), {})
-    tuning = next((row for row in reversed(told) if row.get("stage") == "tuning"), {})
+    begun = next((row for row in reversed(stages) if row.get("stage") in STAGES), {})
+    tuning = next((row for row in reversed(stages) if row.get("stage") == "tuning"), {})
     rows = _rows(Path(tuning["folder"]) / STEPS_FILE) if tuning else []
     return Standing(
         state=_state(folder, alive, ended),
@@ -87,7 +89,7 @@ _FORMER = {"voice": "adapter", "lessons": "examples"}
 
 
 def _renamed(row: dict[str, Any]) -> dict[str, Any]:
-    """A line as this release writes it: earlier ones say `voice` for the adapter and `lessons` for the examples."""
+    """A line in this release's words; earlier releases wrote `voice` for the adapter and `lessons` for the examples."""
     row = {name: _FORMER.get(value, value) if isinstance(value, str) else value for name, value in row.items()}
     if isinstance(figures := row.get("figures"), dict):
         row["figures"] = {_FORMER.get(who, who): figure for who, figure in figures.items()}
@@ -95,13 +97,13 @@ def _renamed(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _state(folder: Path, alive: bool, ended: str | None) -> State:
-    if alive:  # a run that goes on has the line of its last end behind it
+    if alive:  # `ended` is then that of the part before it was resumed
         return "stopping" if (folder / STOP_FILE).exists() else "running"
     return ended or "broken"
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
-    """The whole lines of a file that may be written just now."""
+    """The complete lines of a file, which may be in the middle of being written."""
     try:
         *lines, _unfinished = path.read_text("utf-8").split("\n")
     except OSError:
@@ -113,7 +115,7 @@ def _parsed(lines: Iterable[str]) -> Iterable[dict[str, Any]]:
     for line in lines:
         try:
             row = json.loads(line)
-        except ValueError:  # a line that a crash cut off, with others behind it
+        except ValueError:  # a line cut off by a crash before the run was resumed
             continue
         if isinstance(row, dict):
             yield row

@@ -1,9 +1,8 @@
-"""Runs of the trainer: begun, followed, stopped, gone on with. All that is known of one lies in its folder.
+"""Starts, stops and resumes runs of the trainer. The state of a run is in its folder:
 
     <home>/training/<id>/plan.json, judged.jsonl, process.json, output.log, stages.jsonl
 
-There is one run at a time. Whether it lives is asked of the system: a process with the number and the birth of the one
-that was started, so that a number which was given again deceives nobody.
+There is one run at a time. It is alive if the system has a process with its id and its start time, as ids are reused.
 """
 
 from __future__ import annotations
@@ -29,26 +28,27 @@ from runtime.types import Value
 
 LAST_LINES = 20
 FRESH_LEAST, FRESH_TIMES = 200, 4
-"""Attempts at fresh problems beside what people judged, so that the adapter forgets nothing."""
+"""Generated training examples added to the judged attempts, so that the adapter keeps what it learned before: at least
+the first number, else the second times the number of attempts."""
 _lock = Lock()
 
 
 class TrainingError(SoliloquyError):
-    """A run cannot be begun, stopped or gone on with; the text says why and what to do."""
+    """A run cannot be started, stopped or resumed."""
 
 
 class Plan(Value):
-    """What a person asked for."""
+    """What a run was started with."""
 
     base: str
     minutes: float
     attempts: int
-    """How many judged attempts went in."""
+    """Number of judged attempts."""
     created_at: str
 
 
 class Training:
-    """The runs of this machine; the newest one counts. Raises TrainingError."""
+    """The runs of this machine, of which the newest is used. Raises TrainingError."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -56,7 +56,7 @@ class Training:
 
     @property
     def folder(self) -> Path | None:
-        """Of the newest run. Folders that a person made have no ULID for a name."""
+        """The folder of the newest run; None if there is none. Its name is a ULID, unlike that of other folders."""
         found = sorted(path.parent for path in self.home.glob(f"{'?' * 26}/plan.json"))
         return found[-1] if found else None
 
@@ -72,11 +72,11 @@ class Training:
         return self.folder is not None and _alive(self.folder)
 
     def standing(self) -> Standing | None:
-        """How the newest run stands; None if there was none."""
+        """The state of the newest run; None if there is none."""
         return read_standing(self.folder, _alive(self.folder)) if self.folder else None
 
     def start(self, base: str, minutes: float, log: SessionLog) -> None:
-        """Begin a run on what people judged up to now."""
+        """Start a run on the attempts judged so far, with this limit of minutes for tuning."""
         if base not in bases(self.settings):
             raise TrainingError(f"{base} cannot be trained here. Choose one of: {', '.join(bases(self.settings))}.")
         with _lock:
@@ -88,22 +88,22 @@ class Training:
             self._launch(folder, plan)
 
     def stop(self) -> None:
-        """Ask for an end. What was learned is saved first, which takes until the step under way is done."""
+        """Ask the run to stop; it finishes its current step and saves first."""
         if not self.running:
-            raise TrainingError("Nothing is being trained, so there is nothing to stop.")
+            raise TrainingError("No training is running, so there is nothing to stop.")
         (self.folder / STOP_FILE).touch()
 
     def resume(self) -> None:
-        """Go on with the newest run where it ended."""
+        """Resume the newest run where it ended."""
         with _lock:
             self._refuse_second()
             if not (self.folder and self.plan):
-                raise TrainingError("There is no run to go on with. Begin one.")
+                raise TrainingError("There is no training to continue. Start one.")
             (self.folder / STOP_FILE).unlink(missing_ok=True)
             self._launch(self.folder, self.plan)
 
     def command(self, folder: Path, plan: Plan) -> list[str]:
-        """What is run: the same command goes on where it ended."""
+        """The trainer's command, which resumes where an earlier run in the folder ended."""
         return [
             sys.executable, "-m", "trainer", "retrain", "--base", plan.base, "--minutes", f"{plan.minutes:g}",
             "--collected", str(folder / "judged.jsonl"), "--generated", str(_fresh(plan.attempts)), "--go-on",
@@ -111,7 +111,7 @@ class Training:
         ]  # fmt: skip
 
     def last_lines(self) -> str:
-        """The end of what the newest run printed."""
+        """The last lines of the newest run's output."""
         try:
             text = (self.folder / "output.log").read_text("utf-8", errors="replace") if self.folder else ""
         except OSError:
@@ -120,13 +120,13 @@ class Training:
 
     def _refuse_second(self) -> None:
         if self.running:
-            raise TrainingError("An adapter is being trained already. Wait for its end, or stop it first.")
+            raise TrainingError("Another training is running. Wait until it is done, or stop it first.")
 
     def _launch(self, folder: Path, plan: Plan) -> None:
         places = {"SOLILOQUY_HOME": str(self.settings.home), "SOLILOQUY_MODELS": str(self.settings.models_dir)}
         try:
             with open_private(folder / "output.log", "ab") as output:
-                # A session of its own: Ctrl+C at the page's terminal ends the page and not the training.
+                # A session of its own, so that Ctrl+C in the page's terminal does not end the training.
                 process = subprocess.Popen(
                     self.command(folder, plan), cwd=ROOT, env={**os.environ, **places}, stdin=subprocess.DEVNULL,
                     stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
@@ -135,7 +135,8 @@ class Training:
             write_whole(folder / "process.json", json.dumps({"pid": process.pid, "born": born}))
         except (OSError, psutil.Error) as error:
             raise TrainingError(
-                f"Training could not be begun ({error}). Look for room and rights in {folder}."
+                f"Training could not be started ({error}). Check the free space of {folder} and the rights to write"
+                " there."
             ) from error
 
 
@@ -147,7 +148,7 @@ def _alive(folder: Path) -> bool:
     try:
         known = json.loads((folder / "process.json").read_text("utf-8"))
         process = psutil.Process(known["pid"])
-        same = abs(process.create_time() - known["born"]) < 2  # seconds: the clock of the machine may be set meanwhile
+        same = abs(process.create_time() - known["born"]) < 2  # seconds, as the clock may have been corrected
         return same and process.status() != psutil.STATUS_ZOMBIE
     except (OSError, ValueError, KeyError, psutil.Error):
         return False

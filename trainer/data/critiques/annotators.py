@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from runtime.engines.base import Completion
-from runtime.text import Language
 from trainer.data.critiques.critique_text import Block, write
 from trainer.data.critiques.records import Hint, Path
 from trainer.data.critiques.tasks import Made, Task, seed_of
+from trainer.data.wordings import read_wordings
+
+_WORDS = read_wordings(__file__)
 
 
 @dataclass(frozen=True)
@@ -72,25 +74,6 @@ class Structural:
             blocks = blocks[: wrong + 1]
         dice = random.Random(seed_of(seed, job.task.problem.id, *path.lines))
         number = "" if wrong is None else str(wrong + 1)
-        words = dice.choice(_CLOSING[language][wrong is None]).format(number=number, final=path.final or "")
+        closings = _WORDS[language]["closing"]["right" if wrong is None else "wrong"]
+        words = dice.choice(closings).format(number=number, final=path.final or "")
         return Annotation(write(blocks, wrong is None, words, language), ("labels",))
-
-
-_CLOSING: dict[Language, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "en": (
-        (
-            "The final answer {final} rests on step {number}, which does not hold, so it cannot be trusted.",
-            "Because step {number} went wrong, {final} is not what the question asks for.",
-            "Step {number} needs another look; the answer {final} follows from it and is wrong too.",
-        ),
-        (
-            "Every step holds, and {final} is what the question asks for.",
-            "The steps follow from the problem one by one, and together they give {final}.",
-            "Nothing is missing and every calculation comes out, so {final} is right.",
-        ),
-    ),
-    "zh-CN": (
-        ("最终答案 {final} 建立在第 {number} 步上，而这一步不成立，所以答案也不对。",),
-        ("每一步都成立，{final} 正是题目所求。",),
-    ),
-}

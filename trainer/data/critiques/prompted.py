@@ -12,11 +12,13 @@ from collections.abc import Sequence
 
 from runtime.engines.base import Completion, Engine, Message, Messages, Sampling
 from runtime.prompts import templates
-from runtime.text import Language, closing_line, numbered
+from runtime.text import closing_line, numbered
 from trainer.data.critiques.annotators import Annotation, Job
 from trainer.data.critiques.critique_text import LABELS, read_verdict, sentence
 from trainer.data.critiques.records import Hint
+from trainer.data.wordings import read_wordings
 
+_WORDS = read_wordings(__file__)
 SHORT = 160
 """Token limit of one verdict with its explanation."""
 
@@ -65,14 +67,14 @@ class Prompted:
             language,
             problem=job.task.problem.text,
             solution=lines,
-            extent=_EXTENT[language][job.stop_at_first],
-            hints="\n".join(self._told(job).values()) or _TOLD[language]["none"],
+            extent=_WORDS[language]["extent"]["first" if job.stop_at_first else "full"],
+            hints="\n".join(self._told(job).values()) or _WORDS[language]["told"]["none"],
         )
         return [{"role": "user", "content": request}]
 
     def _told(self, job: Job) -> dict[Hint, str]:
         """The hints in its prompt, each as a sentence."""
-        said, path, known = _TOLD[job.task.language], job.path, job.made.known
+        said, path, known = _WORDS[job.task.language]["told"], job.path, job.made.known
         told: dict[Hint, str] = {}
         if not self.hinted:
             return told
@@ -126,53 +128,3 @@ class _Draft:
         self.replies.append(reply)
         if self.job.stop_at_first and read_verdict(verdict) is False:
             self._next = len(self.job.path.lines)
-
-
-_EXTENT: dict[Language, tuple[str, str]] = {
-    "en": (
-        "Judge every step, also those after a wrong one: a step that builds on a wrong result is wrong.",
-        "Stop at the first wrong step: judge no step after it and go straight on to the final answer.",
-    ),
-    "zh-CN": (
-        "每一步都要判断，错误之后的步骤也要判断：建立在错误结果上的步骤也是错误的。",
-        "遇到第一个错误的步骤就停止：不再判断后面的步骤，直接判断最终答案。",
-    ),
-}
-_TOLD: dict[Language, dict[str, str]] = {
-    "en": {
-        "none": "(nothing)",
-        "answer": "The right answer is {}.",
-        "right": "The student's final answer is right.",
-        "wrong": "The student's final answer is wrong.",
-        "location": "The first wrong step is step {}.",
-        "after": "The first wrong step is step {} or a later one.",
-        "type": "What is wrong there: {}.",
-        "calculation": "the plan is right, but the calculation does not come out",
-        "logical": "the reasoning does not follow, such as adding where it should subtract",
-        "accumulation": "it builds on an earlier wrong result",
-        "unrelated": "it does not address the question",
-        "misread": "a condition of the problem was misread",
-        "formula": "a wrong formula or definition is used",
-        "missing": "a case or a part is left out",
-        "unit_sign": "a unit or a sign is wrong",
-        "other": "something else",
-    },
-    "zh-CN": {
-        "none": "（无）",
-        "answer": "正确答案是 {}。",
-        "right": "学生的最终答案是正确的。",
-        "wrong": "学生的最终答案是错误的。",
-        "location": "第一个错误的步骤是第 {} 步。",
-        "after": "第一个错误的步骤是第 {} 步或更后面的步骤。",
-        "type": "那里的错误是：{}。",
-        "calculation": "思路正确，但计算结果不对",
-        "logical": "推理不成立，例如该减却加",
-        "accumulation": "建立在前面的错误结果上",
-        "unrelated": "与问题无关",
-        "misread": "看错了题目条件",
-        "formula": "用错了公式或定义",
-        "missing": "漏掉了一种情况或一部分",
-        "unit_sign": "单位或正负号有误",
-        "other": "其他",
-    },
-}
