@@ -55,7 +55,7 @@ def test_retrain_runs_all_stages_from_the_base_to_the_gate(chosen):
     made = Retraining(plan(), chosen)
     told = "\n".join(made.run(lambda progress: None))
     measured = ("adapter on wordproblems-test: F1", "base on")
-    for line in ("examples in", "tuned in", "adapter of", "beside peft:", *measured):
+    for line in ("examples in", "trained in", "adapter of", "compared with peft:", *measured):
         assert line in told
     assert "in use on" not in told
     assert made.recipe.init is None

@@ -25,7 +25,7 @@ from trainer.data.errors.comments import wanted
 from trainer.data.wordings import read_wordings
 
 STEP = {language: words["step"] for language, words in read_wordings(__file__).items()}
-"""What is said of a step, by language and topic; `follows`: it only carries an earlier error along."""
+"""Explanations of steps, by language and topic; `follows`: the step only propagates an earlier error."""
 
 
 def known_by_rule(made: Made, task: Task, seed: int = 0, others: Iterable[Made] = ()) -> Made:
