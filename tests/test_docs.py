@@ -28,12 +28,21 @@ APPS = {"runtime": runtime_app, "trainer": trainer_app}
 PYTHON = ".venv/bin/python"
 ELSEWHERE = {"vllm", ".venv/llama-server/llama-server"}
 """Programs of others, whose options are not checked here."""
+BENCH = str(ROOT / "data" / "models" / "bench" / "bench.gguf")
 SLOW = (
-    "runtime models pull", "runtime doctor --tune", "trainer retrain", "trainer rollouts", "--annotator llm",
-    "trainer labels", "trainer sft", "trainer export", "trainer evaluate", "trainer curves", "trainer calibrate",
-    "trainer promote", "trainer pretrain", "trainer improve", "trainer reproduce",
+    "runtime models pull", "runtime doctor --tune", "trainer retrain", "trainer sft", "trainer export",
+    "trainer calibrate", "trainer promote", "trainer pretrain", "trainer improve", "trainer reproduce",
 )  # fmt: skip
-"""Commands that need a network, a file made by a long run, or minutes: parsed and not run."""
+"""Commands that need a network, a file of a long run, or minutes: parsed here, and run by the tests of their code."""
+SMALLER = {
+    "trainer rollouts": "--n 1 --limit 2",
+    "--annotator llm": "--problems 1 --generators rg1 --refinements 0",
+    "trainer labels": "--n 1 --limit 1",
+    "trainer evaluate ": "--limit 1",
+    "trainer evaluate-critic": "--limit 1",
+    "trainer curves": "--k 1 --limit 2",
+}
+"""Options that make a command short; the last of a repeated option counts."""
 PROBLEM = "Lena buys 3 notebooks for 4 dollars each and a pen for 2 dollars. How much in all?"
 
 
@@ -115,14 +124,17 @@ def workshop(home, monkeypatch):
     for name in ("data", "trainer"):
         (home / name).symlink_to(ROOT / name)
     monkeypatch.chdir(home)
-    bench = ROOT / "data" / "models" / "bench" / "bench.gguf"
     monkeypatch.setenv("SOLILOQUY_MODELS", str(home / "models"))
-    monkeypatch.setenv("SOLILOQUY_MODEL", str(bench))
+    monkeypatch.setenv("SOLILOQUY_MODEL", BENCH)
     monkeypatch.setenv("SOLILOQUY_MAX_TOKENS", "64")
-    shutil.copy(bench, "my-chat-model.gguf")
+    monkeypatch.setenv("SOLILOQUY_THREADS", "1")
+    shutil.copy(BENCH, "my-chat-model.gguf")
     shutil.copy(ROOT / "data" / "seed" / "planted" / "01.txt", "attempt.txt")
     rows = [{"problem": PROBLEM, "steps": ["3 × 4 = 12", "12 + 2 = 14"]}]
     Path("attempts.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    solution = {"question": PROBLEM, "steps": rows[0]["steps"], "answer": "14", "first_error_index": -1}
+    for name in ("solutions.jsonl", "first_error.jsonl"):
+        Path(name).write_text(f"{json.dumps(solution)}\n")
     Path("earlier.jsonl").write_text(json.dumps({"problem": "Seven notebooks cost 14. One?", "steps": ["14 / 7 = 2"]}))
     assert invoked(["runtime", "import", "earlier.jsonl"]).exit_code == 0
     return home
@@ -132,7 +144,15 @@ def invoked(words: list[str]):
     return CliRunner().invoke(APPS[words[0]], words[1:])
 
 
-@pytest.mark.timeout(120)
+def made_small(words: list[str]) -> list[str]:
+    """A command with the bench model and options that make it short."""
+    models = {i + 1 for i, word in enumerate(words) if word in ("--model", "--critic", "--annotator-model")}
+    words = [BENCH if i in models else word for i, word in enumerate(words)]
+    short = (options.split() for name, options in SMALLER.items() if name in spoken(words))
+    return [*words, *next(short, [])]
+
+
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize("document", DOCUMENTS[:4])
 def test_the_quick_commands_of_a_document_succeed(document, workshop):
     quick = [
@@ -144,7 +164,7 @@ def test_the_quick_commands_of_a_document_succeed(document, workshop):
         if "ID" in words:
             run = json.loads(invoked(["runtime", "log", "--json"]).stdout)["runs"][0]["id"]
             words = [run if word == "ID" else word for word in words]
-        done = invoked(words)
+        done = invoked(made_small(words))
         assert done.exit_code == 0, f"{spoken(words)}: {done.output} {done.exception!r}"
         written = words[words.index("--out") + 1 :][:1] if "--out" in words else words[2:3] * (words[1] == "export")
         assert all(Path(file).exists() for file in written), spoken(words)

@@ -15,7 +15,7 @@ app = typer.Typer()
 
 Generated = Annotated[int, typer.Option(min=0, help="Attempts at fresh problems.")]
 Gsm8k = Annotated[Path | None, typer.Option(help="Problems with GSM8K's annotated solutions (`<<48/2=24>>`).")]
-Gsm8kLimit = Annotated[int | None, typer.Option(min=1, help="Most problems to use of that file. Default: all.")]
+Gsm8kLimit = Annotated[int | None, typer.Option(min=1, help="Most problems to use of that file; default: all.")]
 Judged = Annotated[Path | None, typer.Option(help="Attempts labelled by people.")]
 Records = Annotated[Path | None, typer.Option(help="File of the command `critiques`.")]
 RolloutFile = Annotated[Path | None, typer.Option(help="File of the command `rollouts`; right ones are used.")]
@@ -69,7 +69,7 @@ def critiques(
     ] = None,
     model: Model = None,
     annotator_model: Annotated[
-        str | None, typer.Option(help="Model of the annotator llm. Default: the actor's.")
+        str | None, typer.Option(help="Model of the annotator llm; default: the actor's.")
     ] = None,
     limit: Limit = None,
     parallel: Parallel = 16,

@@ -38,10 +38,10 @@ def evaluate(
     ] = "direct",
     adapters: Annotated[
         str | None,
-        typer.Option("--adapters", help="ROLE=FILE.gguf, comma-separated, or none. Default: those in use."),
+        typer.Option("--adapters", help="ROLE=FILE.gguf, comma-separated, or none; default: those in use."),
     ] = None,
     critic: Annotated[
-        str | None, typer.Option(help="Model of the critic, used with its adapter. Default: the actor's model.")
+        str | None, typer.Option(help="Model of the critic, used with its adapter; default: the actor's model.")
     ] = None,
     limit: Limit = None,
     model: Model = None,
@@ -126,7 +126,7 @@ def evaluate_critic(
     sources: Sources = None,
     adapter: AdapterFile = None,
     weights: Annotated[
-        Path | None, typer.Option(help="File of the command `calibrate`. Default: the rule of the adapter in use.")
+        Path | None, typer.Option(help="File of the command `calibrate`; default: the rule of the adapter in use.")
     ] = None,
     outcomes: Annotated[Path | None, typer.Option(help="File to write: one result per attempt, for `promote`.")] = None,
     panel: Annotated[str, typer.Option(help="Panel whose results are written.")] = "quick",
@@ -193,12 +193,12 @@ def bench(
         bool, typer.Option("--quick", help="Measure the smallest base only, with little work and one round.")
     ] = False,
     full: Annotated[bool, typer.Option("--full", help="Measure the largest base too (hours).")] = False,
-    bases: Annotated[str | None, typer.Option(help="Installed models, comma-separated. Default: two.")] = None,
-    engines: Annotated[str | None, typer.Option(help="Engines, comma-separated. Default: all.")] = None,
-    workloads: Annotated[str | None, typer.Option(help="Workloads, comma-separated. Default: all.")] = None,
-    rounds: Annotated[int | None, typer.Option(min=1, help="Measurements per engine. Default: 3.")] = None,
+    bases: Annotated[str | None, typer.Option(help="Installed models, comma-separated; default: two.")] = None,
+    engines: Annotated[str | None, typer.Option(help="Engines, comma-separated; default: all.")] = None,
+    workloads: Annotated[str | None, typer.Option(help="Workloads, comma-separated; default: all.")] = None,
+    rounds: Annotated[int | None, typer.Option(min=1, help="Measurements per engine; default: 3.")] = None,
     share: Annotated[float, typer.Option(min=0.01, max=1, help="Share of the problems and solutions to use.")] = 1,
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of every engine. Default: all cores.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of every engine; default: all cores.")] = None,
     as_json: Json = False,
 ) -> None:
     """Measure our engine beside llama.cpp's server and the plain loop. Resumable."""

@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from runtime.types import Depth
     from trainer.evaluation.evidence import JudgedEvidence
 
-Limit = Annotated[int | None, typer.Option(min=1, help="Use only the first N rows. Default: all.")]
-Model = Annotated[str | None, typer.Option(help="Name of an installed model, or a GGUF file. Default: the app's.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Use only the first N rows; default: all.")]
+Model = Annotated[str | None, typer.Option(help="Name of an installed model, or a GGUF file; default: the app's.")]
 Parallel = Annotated[int, typer.Option(min=1, max=64, help="Conversations decoded at once.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Seed = Annotated[int, typer.Option(help="Random seed.")]
 AdapterFile = Annotated[
     str | None,
     typer.Option(
-        "--adapter", help="Adapter of the critic (a GGUF file), or none for the bare base. Default: the one in use."
+        "--adapter", help="Adapter of the critic (a GGUF file), or none for the bare base; default: the one in use."
     ),
 ]
-Data = Annotated[Path | None, typer.Option(help="Folder of training examples. Default: `examples` in the home.")]
+Data = Annotated[Path | None, typer.Option(help="Folder of training examples; default: `examples` in the home.")]
 Sources = Annotated[str | None, typer.Option("--sources", help="Evidence sources, comma-separated.")]
 
 ROLES = ("actor", "critic", "selftalk")

@@ -23,10 +23,10 @@ def sft(
     recipe: Annotated[Path, typer.Argument(help="YAML recipe, such as one of trainer/recipes/sft/.")],
     data: Data = None,
     minutes: Annotated[
-        float | None, typer.Option(min=0.01, help="Time limit in minutes. Default: the recipe's.")
+        float | None, typer.Option(min=0.01, help="Time limit in minutes; default: the recipe's.")
     ] = None,
     limit: Limit = None,
-    loop: Annotated[str | None, typer.Option(help="prefix (ours) or trl. Default: the recipe's.")] = None,
+    loop: Annotated[str | None, typer.Option(help="prefix (ours) or trl; default: the recipe's.")] = None,
     as_json: Json = False,
 ) -> None:
     """Train a low-rank adapter (LoRA; QLoRA on a 4-bit base). Resumable."""
@@ -163,7 +163,7 @@ def pretrain(
 def retrain(
     base: Annotated[str, typer.Option(help="Installed base with a recipe in trainer/recipes/sft.")],
     minutes: Annotated[
-        float | None, typer.Option(min=0.1, help="Time limit of training in minutes. Default: none.")
+        float | None, typer.Option(min=0.1, help="Time limit of training in minutes; default: none.")
     ] = None,
     generated: Generated = 1000,
     gsm8k: Gsm8k = None,
