@@ -1,6 +1,6 @@
 """Helpers with which the tests call an engine."""
 
-from runtime.engines.base import Message
+from runtime.types import Message
 
 
 def ask(text, begun=None):

@@ -81,7 +81,7 @@ def groups(answers: Sequence[str]) -> list[list[int]]:
     classes = alike(answers)
     heads = [_head(answers, members) for members in classes]
     found = list(range(len(classes)))
-    for at in sorted(range(len(classes)), key=lambda at: _told(heads[at]), reverse=True):
+    for at in sorted(range(len(classes)), key=lambda at: _detail(heads[at]), reverse=True):
         richer = [other for other in range(len(classes)) if other != at and _adds(heads[other], heads[at])]
         others = [read(answers[i]) for home, members in enumerate(classes) if home != at for i in members]
         if len({found[other] for other in richer}) == 1 and _may_join(heads[at], heads[richer[0]], others):
@@ -277,7 +277,7 @@ def _head(answers: Sequence[str], members: Sequence[int]) -> Answer | None:
     return exact[0] if exact else max(numbers, key=lambda number: number.decimals)
 
 
-def _told(answer: Answer | None) -> tuple[int, int]:
+def _detail(answer: Answer | None) -> tuple[int, int]:
     """How much an answer tells, to begin with those that tell most."""
     if answer is None:
         return (0, 0)

@@ -13,7 +13,7 @@ from runtime.errors import SoliloquyError
 from runtime.log.store import SessionLog
 from runtime.page.desk import Desk
 from runtime.page.exercise import Exercise
-from runtime.page.widgets import in_words, told
+from runtime.page.widgets import errors_shown, in_words
 from runtime.session.loader import Loading
 from runtime.settings import Settings
 from runtime.view.words import understood, word
@@ -73,10 +73,10 @@ class Frame:
 
     @contextmanager
     def in_studio(self, request: gr.Request, kept: dict[str, Any] | None = None) -> Iterator[Desk]:
-        """As `told`, for what only a page started with --studio may do. Every act asks again: its handler can be called
-        without its tab."""
+        """As `errors_shown`, for what only a page started with --studio may do. Asked at every act: its handler can be
+        called without its tab."""
         desk = self.desk(request, kept)
-        with told(desk):
+        with errors_shown(desk):
             if not self.studio:
                 raise StudioError(word("error.studio", desk.language))
             yield desk

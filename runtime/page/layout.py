@@ -17,7 +17,7 @@ from runtime.page.tabs.practise import PractiseTab
 from runtime.page.tabs.review import ReviewTab
 from runtime.page.tabs.train import TrainTab
 from runtime.page.tabs.work import WorkTab
-from runtime.page.widgets import AT_ONCE, BARE, QUIET, in_words, told
+from runtime.page.widgets import AT_ONCE, BARE, QUIET, errors_shown, in_words
 from runtime.session.loader import Loading
 from runtime.settings import Settings
 from runtime.view.words import LANGUAGES, catalogue, explained, understood, word
@@ -124,7 +124,7 @@ class Page(Frame):
     def set_keeping(self, kept: dict[str, Any] | None, keep: bool, request: gr.Request) -> dict[Any, Any]:
         """Store what is done here from now on, or nothing more. What is stored already stays."""
         desk = self.desk(request, kept)
-        with told(desk):
+        with errors_shown(desk):
             desk.keep_in(self.log if keep else None)
         return self.paint(desk, {**(kept or {}), "private": not keep}, {})
 

@@ -216,6 +216,14 @@ def test_no_step_is_called_unchecked_while_the_critic_may_still_judge_it():
             "plain",
             ["not_checked"],
         ),
+        (  # as stored by a release that had more sources
+            StepVerdict(
+                verdict="correct",
+                evidence=tuple(Evidence(by=by, verdict="correct") for by in ("program", "solutions", "completions")),
+            ),
+            "ok",
+            ["solutions_agree"],
+        ),
     ],
 )
 def test_badges_name_the_evidence_sources(verdict, state, badges):

@@ -16,11 +16,12 @@ from typing import Any
 import llama_cpp
 import numpy as np
 
-from runtime.engines.base import Completion, Messages, Sampling
+from runtime.engines.base import Completion, Sampling
 from runtime.engines.llamacpp.chat import Chat
 from runtime.engines.llamacpp.model import safe_extra_buffers
 from runtime.errors import SoliloquyError
 from runtime.files import ROOT
+from runtime.types import Messages
 
 START_SECONDS = 120.0
 """Enough to load a large model from a slow disk."""

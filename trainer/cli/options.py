@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,7 +28,9 @@ AdapterFile = Annotated[
     ),
 ]
 Data = Annotated[Path | None, typer.Option(help="Folder of training examples; default: `examples` in the home.")]
-Sources = Annotated[str | None, typer.Option("--sources", help="Evidence sources, comma-separated.")]
+Sources = Annotated[str | None, typer.Option("--sources", help="Evidence sources, comma-separated; vote costs most.")]
+REMOVED_SOURCES = ("program", "programs", "completions", "rollouts")
+"""Evidence sources of the last release, which are ignored when named."""
 
 ROLES = ("actor", "critic", "selftalk")
 CONTEXT = 2048
@@ -69,7 +72,10 @@ def sources_of(text: str | None, depth: Depth) -> tuple[str, ...]:
 
     if text is None:
         return DEPTHS[depth]
-    return tuple(known(",".join(map(source_name, listed(text))), "sources", NAMES))
+    names = [source_name(name) for name in listed(text)]
+    if removed := [name for name in names if name in REMOVED_SOURCES]:
+        print(f"Left out, as no fitted rule uses them any more: {', '.join(removed)}.", file=sys.stderr)
+    return tuple(known(",".join(name for name in names if name not in removed), "sources", NAMES))
 
 
 @contextmanager

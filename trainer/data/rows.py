@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from runtime.engines.base import EngineError, Message
+from runtime.engines.base import EngineError
 from runtime.files import write_whole
 from runtime.problems import json_rows
-from runtime.types import Value
+from runtime.types import Message, Value
 
 if TYPE_CHECKING:
     from runtime.engines.hf.chat import Chat

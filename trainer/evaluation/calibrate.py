@@ -26,11 +26,6 @@ NEED_CRITIC = {source.name for source in SOURCES if source.needs_critic}
 PANELS: dict[str, tuple[str, ...]] = {
     **{source.name: (source.name,) for source in SOURCES if source.name != vote.NAME},
     **DEPTHS,
-    **{
-        f"deep with {source.name}": (*DEPTHS["deep"], source.name)
-        for source in SOURCES
-        if source.features and not source.depths
-    },
     **{f"deep without {name}": tuple(other for other in DEPTHS["deep"] if other != name) for name in NEED_CRITIC},
 }
 """The panels (sets of sources) that are compared: each source alone, except a vote, and the combinations in use."""

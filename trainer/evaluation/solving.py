@@ -22,6 +22,7 @@ from runtime.critic.critic import open_critic
 from runtime.engines.base import Engine, Metered
 from runtime.events import Event as TalkEvent
 from runtime.events import fold_all
+from runtime.models.catalogue import program_voters
 from runtime.prompts import templates
 from runtime.settings import Settings
 from runtime.solving.loop import converse
@@ -56,6 +57,7 @@ class Evaluation:
             "adapters": dict(sorted((adapters or {}).items())),
             "critic": open_critic(judge or engine, settings).weights.model_dump() if is_criticised else None,
             **({"judge": model_of(judge)} if judge else {}),
+            **({"program_voters": n} if settings.depth == "deep" and (n := program_voters(engine.model)) else {}),
         }
         self.results = ResultFile(Path(settings.home) / "evaluations", "evaluate", config)
 

@@ -8,8 +8,9 @@ from queue import SimpleQueue
 from threading import Event
 from typing import Any
 
-from runtime.engines.base import Completion, Enough, Messages
+from runtime.engines.base import Completion, Enough
 from runtime.engines.llamacpp.jobs import Job, WriteJob
+from runtime.types import Messages
 
 MakeJobs = Callable[[int, Messages, SimpleQueue, Event], list[WriteJob]]
 """The jobs of a request (its number is given), answering into this queue, needless once this event is set."""

@@ -9,7 +9,7 @@ import gradio as gr
 from runtime.page.desk import Desk
 from runtime.page.frame import Frame
 from runtime.page.serving import read, script
-from runtime.page.widgets import AT_ONCE, BARE, PASTED, QUIET, told
+from runtime.page.widgets import AT_ONCE, BARE, PASTED, QUIET, errors_shown
 from runtime.tutoring.practice import FEWEST, MOST, Ladder
 
 TO_THE_BOX = "() => document.querySelector('.sq-practise textarea').focus()"
@@ -83,7 +83,7 @@ class PractiseTab:
 
     def check(self, kept: dict[str, Any] | None, text: str, request: gr.Request) -> dict[Any, Any]:
         desk = self.page.desk(request, kept)
-        with told(desk):
+        with errors_shown(desk):
             desk.exercise.check(text or "", desk.session.practised, desk.language)
         return self.shown(desk, kept)
 

@@ -59,7 +59,7 @@ class ReviewTab:
             self.file = say(gr.DownloadButton, {"label": "export.download"}, visible=False, elem_classes="sq-plain")
             kinds = [".jsonl", ".json"]
             self.load = say(gr.UploadButton, {"label": "import.button"}, file_types=kinds, elem_classes="sq-plain")
-        self.told = gr.HTML(elem_classes="sq-info", **BARE)
+        self.status = gr.HTML(elem_classes="sq-info", **BARE)
 
     def wire(self) -> None:
         shown = [self.head, self.steps, self.page.kept]
@@ -74,8 +74,8 @@ class ReviewTab:
         found = gr.on([self.search.submit, self.shelf.input], self.find, asked, shown, **AT_ONCE)
         found.failure(self.restore, [self.page.kept], shown, **QUIET)
         self.search.input(self.find, asked, shown, trigger_mode="always_last", **AT_ONCE)
-        self.export.click(self.write, [self.format, self.licence], [self.told, self.file], **AT_ONCE)
-        self.load.upload(self.read_in, [self.load, self.page.kept], [self.told, *shown], **AT_ONCE)
+        self.export.click(self.write, [self.format, self.licence], [self.status, self.file], **AT_ONCE)
+        self.load.upload(self.read_in, [self.load, self.page.kept], [self.status, *shown], **AT_ONCE)
 
     def paint(self, desk: Desk) -> dict[Any, dict[str, Any]]:
         return {
@@ -97,7 +97,7 @@ class ReviewTab:
             if asked.act == "finish":
                 self.finish(desk, reviewing, consent, asked._data)
             elif asked.act == "reveal":
-                reviewing.catch_up(_told(asked._data, consent))
+                reviewing.catch_up(_ratings(asked._data, consent))
                 if not reviewing.can_reveal:
                     raise StudioError(word("review.need.reveal", desk.language))
                 reviewing.revealed = not reviewing.revealed
@@ -108,7 +108,7 @@ class ReviewTab:
     def finish(self, desk: Desk, reviewing: Reviewing, consent: bool, asked: Mapping[str, Any]) -> None:
         if not reviewing.waiting or asked.get("item") != reviewing.waiting[0]:
             return  # pressed twice: the attempt that was meant is over already
-        reviewing.catch_up(_told(asked, consent))
+        reviewing.catch_up(_ratings(asked, consent))
         ending = asked.get("ending")
         if ending not in get_args(Ending):
             raise StudioError(f"There is no ending {ending!r}: take one of {', '.join(get_args(Ending))}.")
@@ -162,7 +162,7 @@ def _reviewing(desk: Desk) -> Reviewing:
     return desk.reviewing
 
 
-def _told(asked: Mapping[str, Any], consent: bool) -> dict[str, Feedback]:
+def _ratings(asked: Mapping[str, Any], consent: bool) -> dict[str, Feedback]:
     """What was said of steps here and may not have arrived yet."""
     return {step: _feedback(said, consent) for step, said in asked.get("said", {}).items()}
 

@@ -10,7 +10,7 @@ import gradio as gr
 from runtime.page.desk import Desk
 from runtime.page.frame import Frame
 from runtime.page.serving import read, script
-from runtime.page.widgets import AT_ONCE, BARE, ON_MODEL, PASTED, QUIET, STOP, told
+from runtime.page.widgets import AT_ONCE, BARE, ON_MODEL, PASTED, QUIET, STOP, errors_shown
 from runtime.types import Depth, Help
 from runtime.view.words import word
 
@@ -93,7 +93,7 @@ class WorkTab:
         help: Help = "full",
     ) -> tuple[Any, ...]:
         desk = self.page.desk(request, kept)
-        with told(desk):
+        with errors_shown(desk):
             desk.begin(self.kind, first, second, depth=depth, help=help)
         return self._begun(desk)
 
@@ -117,7 +117,7 @@ class WorkTab:
 
     def follow(self, request: gr.Request) -> Iterator[tuple[Any, ...]]:
         desk = self.page.desk(request)
-        with told(desk):
+        with errors_shown(desk):
             try:
                 for view in desk.follow(self.kind):
                     yield _outputs(view) if view else (gr.skip(),) * 3

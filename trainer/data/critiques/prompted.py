@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from runtime.engines.base import Completion, Engine, Message, Messages, Sampling
+from runtime.engines.base import Completion, Engine, Sampling
 from runtime.prompts import templates
 from runtime.text import closing_line, numbered
+from runtime.types import Message, Messages
 from trainer.data.critiques.annotators import Annotation, Job
 from trainer.data.critiques.critique_text import LABELS, read_verdict, sentence
 from trainer.data.critiques.records import Hint
