@@ -23,9 +23,9 @@ SLIP = "The pens cost 3 × 4 = 14 dollars.\nIn all she pays 14 + 5 = 19 dollars.
 BAD_IDEA = "The pens cost 3 × 4 = 12 dollars.\nThe book makes 12 - 5 = 7 dollars.\nThe answer is 7."
 MENDED_END = "In all she pays 12 + 5 = 17 dollars.\nThe answer is 17."
 AGREED = [RIGHT, RIGHT]
-"""What the critic hears of an attempt that says 17: the first pair agrees, so there is no second."""
+"""Replies for the critic of an attempt that answers 17: the first pair agrees, so there is no second."""
 OPPOSED = [RIGHT] * SOLUTIONS
-"""And of one that says anything else."""
+"""Replies for the critic of any other attempt."""
 ALSO_BAD = "She pays 3 + 4 + 5 = 12 dollars.\nThe answer is 12."
 
 
