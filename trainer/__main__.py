@@ -16,7 +16,7 @@ from trainer.cli.former import Group
 
 app = typer.Typer(
     cls=Group,
-    help="Soliloquy's trainer: measure critics and actors, make data, tune better ones.",
+    help="Soliloquy's trainer: make data, train adapters, measure solvers and critics.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,

@@ -134,7 +134,7 @@ def promote(
 def pretrain(
     blocks: Annotated[int, typer.Option(min=1, help="Training blocks of 512 tokens, each read once.")] = 32_000,
     most_steps: Annotated[int, typer.Option(min=1, max=8, help="Most steps per solution.")] = 3,
-    seed: int = 0,
+    seed: Seed = 0,
     measure: Annotated[int, typer.Option(min=0, help="Test problems of each kind; 0 skips the test.")] = 200,
     as_json: Json = False,
 ) -> None:
@@ -219,7 +219,7 @@ def improve(
     taught: Annotated[
         int, typer.Option(min=1, help="Half the number of problems that the critic is trained on.")
     ] = 1000,
-    seed: int = 0,
+    seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
     """Run rounds of self-improvement of an actor, with or without the critic in the loop. Resumable."""
