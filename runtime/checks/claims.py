@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from runtime.text import final_answer, is_answer_line
+from runtime.text import is_answer_line
 from runtime.types import Trajectory
 
 _RELATION = re.compile(r"[=≈≠<>≤≥]|\\(?:approx|leq?|geq?|neq?|lt|gt)\b")
@@ -44,8 +44,6 @@ _NO_DATA = re.compile(
     r"(?:没有?|并未|未)(?:给出|告诉|提供|说明|提到)",
     re.IGNORECASE,
 )
-_TERM = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)\s*[*×·]?\s*([BDEJNP-RU-Zbejnp-ru-z])(?![A-Za-z])[^\d=]{0,20}$")
-"""A number times an unknown; letters that stand for units are left out."""
 _UNKNOWN = re.compile(
     r"\b(?:unknown|undetermined|indeterminate|not (?:given|known|enough)|cannot|can't|impossible)\b|"
     r"未知|无法|不确定|不足",
@@ -99,14 +97,3 @@ def says_no_data(line: str) -> bool:
     if _RELATION.search(line):
         return False
     return bool(_NO_DATA.search(line) or (is_answer_line(line) and _UNKNOWN.search(line)))
-
-
-def stated_answer(text: str) -> str | None:
-    """The answer a finished text states; None where it says that data is missing, whatever numbers it mentions. A last
-    line that ends in an unknown ("6P dollars") states that, and not the number before the letter."""
-    lines = text.splitlines()
-    if ends_without_data(lines):
-        return None
-    answer, last = final_answer(text), next((line for line in reversed(lines) if line.strip()), "")
-    term = _TERM.search(last)
-    return "".join(term.groups()) if term and answer == term[1] else answer

@@ -28,7 +28,7 @@ from runtime.tutoring import disclosure
 from runtime.tutoring.disclosure import Wish
 from runtime.types import Depth, Feedback, Help, Trajectory
 from runtime.view import guided
-from runtime.view.words import catalogue, explained, word
+from runtime.view.words import explained, not_stored, texts, word
 
 KINDS = ("solve", "check")
 COMPARE = "compare"
@@ -279,11 +279,7 @@ class Desk:
 
     def trouble(self, kind: str) -> dict[str, Any]:
         """What a view says of things that could not be stored."""
-        unsaved = self._unsaved.get(kind)
-        return {
-            "unsaved": word("unsaved", self.language, reason=explained(unsaved, self.language)) if unsaved else "",
-            "epoch": self._mishaps,
-        }
+        return {"unsaved": not_stored(self._unsaved.get(kind), self.language), "epoch": self._mishaps}
 
     def rate(self, kind: str, step: str, rating: int | None, correction: str | None, consent: bool) -> None:
         """Store a label. Raises as `storing` does."""
@@ -307,7 +303,7 @@ class Desk:
             "language": self.language,
             "title": word(f"steps.{kind}", self.language),
             "empty": word(f"steps.empty.{kind}", self.language),
-            "words": {key: text for key, text in catalogue(self.language).items() if key.startswith(SAID_BY_SCRIPT)},
+            "words": texts(SAID_BY_SCRIPT, self.language),
             "busy": kind in self._followers,
             "rateable": self.log is not None,
         }

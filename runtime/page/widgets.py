@@ -50,6 +50,11 @@ def in_words(keys: dict[str, str], language: Language) -> dict[str, Any]:
     return found
 
 
+def updates(changes: dict[Any, dict[str, Any]]) -> dict[Any, Any]:
+    """What a handler returns to change widgets, each with its new properties."""
+    return {widget: gr.update(**properties) for widget, properties in changes.items()}
+
+
 @contextmanager
 def errors_shown(desk: Desk) -> Iterator[None]:
     """The boundary to the person: our errors become a message that stays long enough to be read, and goes."""

@@ -22,7 +22,7 @@ from runtime.events import CritiqueDone, Finished, StepJudged
 from runtime.models import catalogue
 from runtime.prompts.actor_turn import conversation
 from runtime.prompts.critic_turn import judged, put_to_critic, verdict_parts, verdict_words
-from runtime.search.self_consistency import Opinion
+from runtime.search.self_consistency import MajorityVote
 from runtime.search.solutions import Solution
 from runtime.solving.loop import check
 from runtime.types import Evidence, Problem, Step, Trajectory
@@ -92,7 +92,7 @@ def read(reader, trajectory, problem=PROBLEM, cancel=None):
 )
 def test_only_an_unproven_objection_is_withdrawn_and_only_by_a_certain_vote(steps, answers, found):
     mine = attempt(*steps, answer=steps[-1][-2:])
-    vote = Opinion(tuple(attempt("So it is.", answer=answer) for answer in answers))
+    vote = MajorityVote(tuple(attempt("So it is.", answer=answer) for answer in answers))
     odds = (4.0, 4.0) if steps[-1].endswith("18") else (-0.3, -0.1)
     said = judge(PROBLEM, mine, {"verdict": odds, "vote": vote}, HEEDED, ("arithmetic", "verdict", "vote"))
     assert [verdict.verdict for verdict in said] == found
@@ -343,9 +343,9 @@ def test_the_evidence_never_contains_the_answer(problem):
     engine = ScriptedEngine([SEVENTEEN.text] * SOLUTIONS)
     critique, _ = read(Critic(engine), attempt("3 × 4 = 12", "12 - 5 = 7", answer="7", problem=problem), problem)
     said = [critique.verdicts[1].comment, *(e.note for step in critique.verdicts for e in step.evidence if e.note)]
-    assert len(said) >= 3
+    assert len(said) == 2
     assert not any("17" in words for words in said)
-    assert all((problem is CHINESE) == ("程序" in words or "解答" in words) for words in said)
+    assert all((problem is CHINESE) == ("解答" in words) for words in said)
 
 
 # The critic's turn

@@ -115,7 +115,9 @@ def llama_server(model: Path, slots: int, context: int, threads: int) -> Iterato
 def serving(command: Sequence[object], seconds: float = START_SECONDS) -> Iterator[str]:
     """Start a server of the OpenAI protocol on a free port, wait until it answers, and always stop it. Yields its
     address. Raises ServerError."""
-    port = _free_port()
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        port = bound.getsockname()[1]
     url = f"http://127.0.0.1:{port}/v1"
     words = [*map(str, command), "--host", "127.0.0.1", "--port", str(port)]
     with tempfile.TemporaryFile("w+", errors="replace") as log:
@@ -124,13 +126,12 @@ def serving(command: Sequence[object], seconds: float = START_SECONDS) -> Iterat
             _wait_until_healthy(process, url, seconds, log)
             yield url
         finally:
-            _stop(process)
-
-
-def _free_port() -> int:
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        return bound.getsockname()[1]
+            process.terminate()
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 def _wait_until_healthy(process: subprocess.Popen, url: str, seconds: float, log: Any) -> None:
@@ -146,12 +147,3 @@ def _wait_until_healthy(process: subprocess.Popen, url: str, seconds: float, log
     log.seek(0)
     last = "\n".join(log.read().splitlines()[-12:])
     raise ServerError(f"{Path(process.args[0]).name} {happened}. The end of its log:\n{last}")
-
-
-def _stop(process: subprocess.Popen) -> None:
-    process.terminate()
-    try:
-        process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

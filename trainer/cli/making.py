@@ -9,18 +9,26 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from trainer.cli.options import Json, Limit, Model, Parallel, Seed, follow, known, opened
+from trainer.cli.options import (
+    Collected,
+    Generated,
+    Gsm8k,
+    Gsm8kLimit,
+    HeldOut,
+    Json,
+    Judged,
+    Limit,
+    Model,
+    Parallel,
+    Records,
+    Rollouts,
+    Seed,
+    follow,
+    known,
+    opened,
+)  # fmt: skip
 
 app = typer.Typer()
-
-Generated = Annotated[int, typer.Option(min=0, help="Attempts at fresh problems.")]
-Gsm8k = Annotated[Path | None, typer.Option(help="Problems with GSM8K's annotated solutions (`<<48/2=24>>`).")]
-Gsm8kLimit = Annotated[int | None, typer.Option(min=1, help="Most problems to use of that file; default: all.")]
-Judged = Annotated[Path | None, typer.Option(help="Attempts labelled by people.")]
-Records = Annotated[Path | None, typer.Option(help="File of the command `critiques`.")]
-RolloutFile = Annotated[Path | None, typer.Option(help="File of the command `rollouts`; right ones are used.")]
-Collected = Annotated[Path | None, typer.Option(help="Attempts labelled in the app (its export `judged`).")]
-HeldOut = Annotated[list[Path] | None, typer.Option(help="File of problems to keep out of training; may be repeated.")]
 
 
 @app.command()
@@ -94,7 +102,7 @@ def examples(
     gsm8k_limit: Gsm8kLimit = None,
     judged: Judged = None,
     records: Records = None,
-    rollouts: RolloutFile = None,
+    rollouts: Rollouts = None,
     collected: Collected = None,
     held_out: HeldOut = None,
     seed: Seed = 0,
@@ -148,7 +156,7 @@ def traces(
     gsm8k: Gsm8k = None,
     gsm8k_limit: Gsm8kLimit = None,
     records: Records = None,
-    rollouts: RolloutFile = None,
+    rollouts: Rollouts = None,
     wordings: Annotated[int, typer.Option(min=1, help="Wordings per rollout.")] = 3,
     held_out: HeldOut = None,
     seed: Seed = 0,

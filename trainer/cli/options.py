@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_args
 
@@ -28,6 +28,14 @@ AdapterFile = Annotated[
     ),
 ]
 Data = Annotated[Path | None, typer.Option(help="Folder of training examples; default: `examples` in the home.")]
+Generated = Annotated[int, typer.Option(min=0, help="Attempts at fresh problems.")]
+Gsm8k = Annotated[Path | None, typer.Option(help="Problems with GSM8K's annotated solutions (`<<48/2=24>>`).")]
+Gsm8kLimit = Annotated[int | None, typer.Option(min=1, help="Most problems to use of that file; default: all.")]
+Judged = Annotated[Path | None, typer.Option(help="Attempts labelled by people.")]
+Records = Annotated[Path | None, typer.Option(help="File of the command `critiques`.")]
+Rollouts = Annotated[Path | None, typer.Option(help="File of the command `rollouts`; right ones are used.")]
+Collected = Annotated[Path | None, typer.Option(help="Attempts labelled in the app (its export `judged`).")]
+HeldOut = Annotated[list[Path] | None, typer.Option(help="File of problems to keep out of training; may be repeated.")]
 Sources = Annotated[str | None, typer.Option("--sources", help="Evidence sources, comma-separated; vote costs most.")]
 REMOVED_SOURCES = ("program", "programs", "completions", "rollouts")
 """Evidence sources of the last release, which are ignored when named."""
@@ -114,21 +122,8 @@ def opened(
 
     chosen = settings.load(model=model)
     chosen = chosen.with_(context=min(chosen.context, CONTEXT))
-    engine = engines.open_engine(chosen, parallel, batches=True, files=adapters)
-    try:
+    with closing(engines.open_engine(chosen, parallel, batches=True, files=adapters)) as engine:
         yield engine, chosen
-    finally:
-        engine.close()
-
-
-@contextmanager
-def judging(model: str | None, parallel: int) -> Iterator[Engine | None]:
-    """The engine of a critic with another model than the actor's, or None."""
-    if model is None:
-        yield None
-        return
-    with opened(model, parallel) as (engine, _):
-        yield engine
 
 
 def follow(title: str, done: Iterator[object], total: int) -> None:

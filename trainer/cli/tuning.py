@@ -9,8 +9,22 @@ from typing import Annotated
 
 import typer
 
-from trainer.cli.making import Collected, Generated, Gsm8k, Gsm8kLimit, HeldOut, Judged, Records, RolloutFile
-from trainer.cli.options import Data, Json, Limit, Seed, known, sources_of
+from trainer.cli.options import (
+    Collected,
+    Data,
+    Generated,
+    Gsm8k,
+    Gsm8kLimit,
+    HeldOut,
+    Json,
+    Judged,
+    Limit,
+    Records,
+    Rollouts,
+    Seed,
+    known,
+    sources_of,
+)
 from trainer.cli.options import Sources as EvidenceSources
 
 app = typer.Typer()
@@ -139,17 +153,16 @@ def pretrain(
     as_json: Json = False,
 ) -> None:
     """Train the bench model, a tiny Llama from scratch for quick experiments. Resumable."""
+    from contextlib import closing
+
     from runtime import engines, settings
     from trainer.reproductions.bench_model import Plan, pass_rates
     from trainer.reproductions.bench_model import pretrain as make
 
     plan, chosen = Plan(blocks=blocks, most_steps=most_steps, seed=seed), settings.load()
     made = make(plan, chosen)
-    engine = engines.open_engine(chosen.with_(model=str(made.gguf), context=1024), 16)
-    try:
+    with closing(engines.open_engine(chosen.with_(model=str(made.gguf), context=1024), 16)) as engine:
         rates = pass_rates(plan, engine, measure) if measure else {}
-    finally:
-        engine.close()
     if as_json:
         print(json.dumps({"gguf": str(made.gguf), "bytes": made.gguf.stat().st_size, "pass_rates": rates}))
         return
@@ -170,7 +183,7 @@ def retrain(
     gsm8k_limit: Gsm8kLimit = None,
     judged: Judged = None,
     records: Records = None,
-    rollouts: RolloutFile = None,
+    rollouts: Rollouts = None,
     collected: Collected = None,
     held_out: Annotated[
         list[Path] | None, typer.Option(help="Labelled attempts to also measure on; may be repeated.")

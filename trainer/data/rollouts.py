@@ -12,11 +12,12 @@ from dataclasses import replace
 from typing import Any
 
 from runtime.checks.grading import grade
+from runtime.checks.stated import final_answer
 from runtime.engines.base import Engine, Sampling
 from runtime.prompts import templates
 from runtime.prompts.actor_turn import conversation
 from runtime.settings import Settings
-from runtime.text import final_answer, split_steps
+from runtime.text import split_steps
 from runtime.types import Problem
 from trainer.data.critiques.tasks import seed_of
 from trainer.runs import ResultFile, model_of, run_missing
@@ -62,15 +63,11 @@ class Rollouts:
         """Every finished rollout, graded, in the order of the problems."""
         for problem in self.problems:
             for text in self.results.rows.get(problem.id, {}).get("texts", ()):
-                yield _row(problem, text)
-
-
-def _row(problem: Problem, text: str) -> dict[str, Any]:
-    stated = final_answer(text)
-    return {
-        "question": problem.text,
-        "steps": split_steps(text),
-        "attempt_answer": stated,
-        "correct": bool(grade(stated, problem)),
-        "source": problem.source,
-    }
+                stated = final_answer(text)
+                yield {
+                    "question": problem.text,
+                    "steps": split_steps(text),
+                    "attempt_answer": stated,
+                    "correct": bool(grade(stated, problem)),
+                    "source": problem.source,
+                }

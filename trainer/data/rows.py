@@ -7,7 +7,7 @@ only read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -53,7 +53,9 @@ class Encoder:
 
     def __init__(self, chat: Chat, form: Literal["activated", "plain"]) -> None:
         self.chat, self.form = chat, form
-        self.invocation = tuple(_invocation(chat)) if form == "activated" else ()
+        spoken = [Message(role="user", content="?")]
+        opening = chat.prompt_tokens(spoken)[len(chat.prompt_tokens(spoken, opened=False)) :]
+        self.invocation = tuple(opening) if form == "activated" else ()
         """The tokens that open an adapter's turn; an activated adapter acts from them on."""
         if form == "activated" and not self.invocation:
             raise EngineError(
@@ -76,13 +78,6 @@ class Encoder:
             tokens.append(self.chat.end)
             weights.append(row.reply[-1][1])
         return Example(tuple(read[:begin]), tuple(tokens), tuple(weights))
-
-
-def _invocation(chat: Chat) -> Sequence[int]:
-    """The tokens with which the template opens the assistant's turn."""
-    spoken = [Message(role="user", content="?")]
-    closed = chat.prompt_tokens(spoken, opened=False)
-    return chat.prompt_tokens(spoken)[len(closed) :]
 
 
 def read_rows(path: Path, limit: int | None = None) -> Iterator[Row]:

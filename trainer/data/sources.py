@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from runtime.checks.grading import equal
+from runtime.checks.stated import final_answer
 from runtime.problems.json_rows import Row, RowError, question, read_rows, reference, scalar, steps
-from runtime.text import final_answer, is_closing, split_attempt
+from runtime.text import is_closing, split_attempt
 from runtime.types import Problem, Step, Trajectory, content_hash
 
 logger = logging.getLogger(__name__)
@@ -19,16 +20,19 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class JudgedAttempt:
-    """An attempt with a known first error: its index from 0, or None if every step is right."""
+    """An attempt and what is known of it."""
 
     problem: Problem
     steps: tuple[str, ...]
-    first_error: int | None
+    first_error: int | None = None
+    """Its index from 0; None if every step is right, and for a model's attempt that was only graded (`correct`)."""
     answer: str | None = None
     """The answer stated by a closing line, which is no step."""
     explanation: str = ""
     """A person's description of the first error."""
     error_type: str | None = None
+    correct: bool | None = None
+    """Whether the answer is right; None where it was not graded."""
 
     @property
     def trajectory(self) -> Trajectory:
@@ -44,16 +48,6 @@ class JudgedAttempt:
     @property
     def key(self) -> str:
         return content_hash(self.problem.text, self.answer or "", *self.steps)
-
-
-@dataclass(frozen=True)
-class GradedAttempt:
-    """A model's attempt whose answer is graded and whose first error is unknown."""
-
-    problem: Problem
-    steps: tuple[str, ...]
-    answer: str | None
-    correct: bool
 
 
 @dataclass(frozen=True)
@@ -126,7 +120,7 @@ def _name_disputed(path: Path, places: list[str], others: bool) -> None:
         logger.warning("%s. They are left out.", told)
 
 
-def read_graded(path: Path) -> list[GradedAttempt]:
+def read_graded(path: Path) -> list[JudgedAttempt]:
     """The rows of `trainer rollouts`, without empty attempts. Raises RowError."""
     return [attempt for _, attempt in read_rows(path, _graded, GRADED) if attempt.steps]
 
@@ -191,11 +185,11 @@ def _said(attempt: JudgedAttempt) -> str:
     return "no error" if attempt.first_error is None else f"first error {attempt.first_error}"
 
 
-def _graded(row: Row) -> GradedAttempt:
+def _graded(row: Row) -> JudgedAttempt:
     if not isinstance(row.get("correct"), bool):
         raise ValueError("`correct` (true or false) is missing")
     problem = Problem(text=question(row), source=f"{row.get('source') or 'own'} attempts")
-    return GradedAttempt(problem, steps(row), scalar(row, "attempt_answer"), row["correct"])
+    return JudgedAttempt(problem, steps(row), answer=scalar(row, "attempt_answer"), correct=row["correct"])
 
 
 def _attempt(row: Row) -> Attempt:

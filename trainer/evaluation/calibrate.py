@@ -91,12 +91,9 @@ def left_out_loss(given: Sequence[Case], names: Sequence[str]) -> float:
     for number, fold in enumerate(folds):
         weights = fitted_by([case for other in (*folds[:number], *folds[number + 1 :]) for case in other], names)
         steps = [step for case in fold for step in case.fitted]
-        losses += [-np.log(_certain(weights.probability(one.features), right)) for one, right in steps]
+        chances = [(weights.probability(one.features), right) for one, right in steps]
+        losses += [-np.log(max(p if right else 1 - p, 1e-6)) for p, right in chances]
     return float(np.mean(losses or [0.0]))
-
-
-def _certain(p: float, right: bool) -> float:
-    return max(p if right else 1 - p, 1e-6)
 
 
 def fitted_by(given: Sequence[Case], names: Sequence[str]) -> Aggregation:

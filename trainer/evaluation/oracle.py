@@ -14,7 +14,7 @@ from runtime.critic.critic import Critic, open_critic
 from runtime.engines.base import Engine, Sampling
 from runtime.events import CritiqueDone, StepJudged, value_of
 from runtime.events import Event as TalkEvent
-from runtime.search.self_consistency import Opinion
+from runtime.search.self_consistency import MajorityVote
 from runtime.settings import Settings
 from runtime.solving.actor import Actor
 from runtime.solving.loop import criticised, guarded
@@ -43,8 +43,8 @@ class Oracle:
         """Only on a wrong answer, because a vote must not replace a right one."""
         return critique.first_error is not None and self.critic.wants_vote(critique)
 
-    def reconsider(self, problem: Problem, attempt: Trajectory, vote: Opinion, cancel: Event) -> None:
-        """A vote does not change the oracle's verdict."""
+    def reconsider(self, problem: Problem, attempt: Trajectory, vote: MajorityVote, cancel: Event) -> None:
+        """No vote changes what it knows."""
 
     def _corrected(self, attempt: Trajectory, critique: Critique) -> Critique:
         verdicts = list(critique.verdicts)

@@ -5,16 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
+from runtime.checks.arithmetic.units import Measure
+
 
 class Unreadable(ValueError):
     """A text is not of this form."""
-
-
-@dataclass(frozen=True)
-class Unit:
-    dimensions: tuple[tuple[str, int], ...]
-    """km/h: length 1, time -1."""
-    size: Fraction
 
 
 @dataclass(frozen=True)
@@ -23,7 +18,7 @@ class Number:
     """In its unit; of a percentage, the share."""
     decimals: int = 0
     """Places behind the point of the value, if it is written as one decimal."""
-    unit: Unit | None = None
+    unit: Measure | None = None
     percent: bool = False
     scale: Fraction = Fraction(1)
     """Of a word that counts in dozens or millions; it is in the value too."""

@@ -43,7 +43,9 @@ class Model:
         self.tokenizer, self._base = load_base(path, self.device, four_bit, dtype)
         self._with_adapters: PeftModel | None = load_adapters(self._base, adapters)
         self._active = next(iter(adapters), None)
-        self._called = {name: called_by(self._with_adapters.peft_config[name]) for name in adapters}
+        configs = {name: self._with_adapters.peft_config[name] for name in adapters}
+        # The tokens from which on an adapter acts; none if it acts on all.
+        self._called = {name: list(getattr(c, "alora_invocation_tokens", None) or []) for name, c in configs.items()}
         self.ends = self._end_tokens()
         self._lock = RLock()
         self._closed = False
@@ -156,11 +158,6 @@ class Model:
         gc.collect()
         if self.device == "cuda":
             torch.cuda.empty_cache()
-
-
-def called_by(config: Any) -> list[int]:
-    """The tokens from which on an adapter acts; none if it acts on all."""
-    return list(getattr(config, "alora_invocation_tokens", None) or [])
 
 
 def common(first: Keys, second: Keys) -> int:

@@ -83,14 +83,11 @@ def location_aware(actor: Actor, task: Task, template: Path) -> list[Made]:
         known = Known(first_error=FirstError(i=kept + 1, by="rg2"))
         made = attempt(task, reply, "rg2", gen, begun, Kept(id=template.id, kept=kept), known=known, hint=kept + 1)
         if made.path.correct:
-            found.append(_without_hint(made))
+            plain = made.path.model_copy(update={"location_hint": None})
+            found.append(renamed(replace(made, path=plain, known=Known())))
         elif _is_wrong(made) and len(made.path.steps) > kept:
             return _distinct([*found, made])
     return _distinct(found)
-
-
-def _without_hint(made: Made) -> Made:
-    return renamed(replace(made, path=made.path.model_copy(update={"location_hint": None}), known=Known()))
 
 
 def inserted(actor: Actor, task: Task, template: Path, writer: Engine) -> list[Made]:
