@@ -48,7 +48,7 @@ class ResultFile:
             os.truncate(self.path, len(whole))
         rows = []
         for line in whole.split(b"\n")[:-1]:
-            with suppress(ValueError):  # what a crash or another process cut into is made again
+            with suppress(ValueError):  # lines damaged by a crash or another process are redone
                 rows.append(json.loads(line))
         return [row for row in rows if isinstance(row, dict) and "key" in row]
 

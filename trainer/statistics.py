@@ -68,7 +68,7 @@ def mcnemar(wins: int, losses: int) -> float:
 
 
 def f1(truth: Sequence[bool], found: Sequence[bool], kind: bool = True) -> float:
-    """F1 of finding those that are of a kind; 0 where none is, and none was found."""
+    """F1 of finding the items of a kind; 0 if there are none and none was found."""
     hits = sum(a is kind and b is kind for a, b in zip(truth, found, strict=True))
     return 2 * hits / max(1, truth.count(kind) + found.count(kind))
 

@@ -186,7 +186,7 @@ def test_units_of_measurement_are_kept_in_an_answer():
     measuring = {"time", "length", "mass", "volume"}
     words = [word for word, (dimension, _) in UNITS.items() if dimension in measuring]
     lost = [word for word in words if tidy_answer(f"5 {word}" if word.isascii() else f"5{word}") == "5"]
-    assert set(lost) <= {"s", "h", "inche"}  # letters that stand for much else, and no word
+    assert set(lost) <= {"s", "h", "inche"}  # single letters have many other meanings, and "inche" is no word
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ QUICK = Sizes(1, 24, 16, 32, 4, 4, 4, 32, 1, 4, 16)
 
 
 def asked_of_critic(solved: JudgedAttempt) -> tuple[list[Message], list[str], tuple[str, str]]:
-    """The conversation, the parts of the critic's reply, and the words that it chooses from."""
+    """The critic's request: the conversation, the parts of its reply, and the verdict words."""
     language = language_of(solved.problem.text)
     return put_to_critic(solved.problem), verdict_parts(solved.steps, language), verdict_words(language)
 

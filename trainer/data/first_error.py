@@ -21,8 +21,8 @@ OF_EACH = 2
 
 
 def with_first_error(attempts: Sequence[JudgedAttempt], reference: Solution) -> Iterator[JudgedAttempt]:
-    """Of a model's graded attempts at one problem those that can be learned from, each once: right ones without a false
-    equation, and wrong ones whose first error can be told."""
+    """The usable ones of a model's graded attempts at one problem, each once: right ones without a false equation, and
+    wrong ones whose first error can be located."""
     different = list({attempt.steps: attempt for attempt in attempts}.values())
     right = [one for one in different if is_sound(one)]
     ways = [reference, *(Solution("\n".join(one.steps), one.answer) for one in right)]

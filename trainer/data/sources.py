@@ -20,19 +20,19 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class JudgedAttempt:
-    """An attempt and what is known of it."""
+    """An attempt with its labels."""
 
     problem: Problem
     steps: tuple[str, ...]
     first_error: int | None = None
-    """Its index from 0; None if every step is right, and for a model's attempt that was only graded (`correct`)."""
+    """Index of the first error from 0; None if every step is right, or if only the answer was graded (`correct`)."""
     answer: str | None = None
     """The answer stated by a closing line, which is no step."""
     explanation: str = ""
     """A person's description of the first error."""
     error_type: str | None = None
     correct: bool | None = None
-    """Whether the answer is right; None where it was not graded."""
+    """Whether the answer is right; None if it was not graded."""
 
     @property
     def trajectory(self) -> Trajectory:

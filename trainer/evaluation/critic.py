@@ -31,7 +31,7 @@ from trainer.evaluation.evidence import JudgedEvidence
 from trainer.statistics import f1, harmonic, wilson
 
 AND_VOTE = " and a vote"
-"""Of a panel's name: what nobody proves was taken back where solutions that voted come to the attempt's answer."""
+"""Suffix of panels in which a vote withdraws unproven objections if its solutions reach the attempt's answer."""
 SHARE = "{:.0%} [{:.0%}, {:.0%}]"
 BINS = 10
 """Bins of the expected calibration error (Guo et al. 2017, arXiv 1706.04599)."""

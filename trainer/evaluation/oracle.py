@@ -44,7 +44,7 @@ class Oracle:
         return critique.first_error is not None and self.critic.wants_vote(critique)
 
     def reconsider(self, problem: Problem, attempt: Trajectory, vote: MajorityVote, cancel: Event) -> None:
-        """No vote changes what it knows."""
+        """A vote does not change the oracle's verdict."""
 
     def _corrected(self, attempt: Trajectory, critique: Critique) -> Critique:
         verdicts = list(critique.verdicts)

@@ -114,7 +114,7 @@ class Blocks(Dataset):
 
 
 Kind = Callable[[Worked], Row | str | None]
-"""What is written about a problem: an example, or plain text; None where there is nothing to write."""
+"""Writes about a problem an example, plain text, or None if it has nothing to write."""
 
 
 def sums(worked: Worked) -> str:
@@ -252,8 +252,8 @@ def _dtype(kept: Path, device: str) -> torch.dtype:
 
 
 def pass_rates(plan: Plan, engine: Engine, n: int) -> dict[str, dict[str, Any]]:
-    """Greedy, on problems that were not learned from: familiar themes with a fresh seed, and the split test, whose
-    themes and templates were held out; each as a whole and by number of steps."""
+    """Share of problems solved greedily, by number of steps, on problems outside the training data: familiar themes
+    with a fresh seed, and the test split, whose themes and templates are held out."""
     fresh = replace(plan, seed=plan.seed + 1)
     return {name: _by_steps(engine, list(islice(short(fresh, split), n))) for name, split in SETS.items()}
 

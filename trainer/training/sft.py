@@ -59,7 +59,7 @@ class Run:
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         decides = {
             **recipe.model_dump(mode="json", exclude=_INCIDENTAL),
-            # By the names and values of the first release, so that its runs go on.
+            # By the names and values of the first release, so that its runs resume.
             **{"voice": recipe.role, "loop": "prefixed" if recipe.loop == "prefix" else recipe.loop},
             **_contents(recipe, self.base),
         }

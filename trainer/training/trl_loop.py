@@ -123,7 +123,10 @@ class Collator:
         columns = {name: [torch.tensor(row[name]) for row in rows] for name in ("input_ids", "labels", "weights")}
         if self.packing:
             for label, weight in zip(columns["labels"], columns["weights"], strict=True):
-                label[0], weight[0] = IGNORED, 0.0  # the first token of a row would be predicted from the row before it
+                label[0], weight[0] = (
+                    IGNORED,
+                    0.0,
+                )  # otherwise a row's first token would be predicted from the row before it
             batch = {name: torch.cat(values)[None] for name, values in columns.items()}
             batch["position_ids"] = torch.cat([torch.arange(length) for length in lengths])[None]
         else:

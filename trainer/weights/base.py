@@ -89,7 +89,7 @@ def _convert(path: Path, folder: Path) -> None:
         ).model_dump_json(indent=1)
         try:
             load_tokenizer(path).save_pretrained(unfinished)
-            # Without `dequantize` transformers refuses to save the model, and may leave it packed.
+            # Without `dequantize`, transformers refuses to save the model or may keep it packed.
             plain = {"dtype": torch.bfloat16, "quantization_config": GgufConfig(dequantize=True)}
             AutoModelForCausalLM.from_pretrained(**source(path), **plain).save_pretrained(unfinished)
         except (ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:

@@ -106,7 +106,7 @@ def _greedy_of_peft(model: Model, tokens: list[int], words: int) -> list[int]:
 
 
 class Served(Bench):
-    """A GGUF base with an adapter in a context that rounds nothing: F32 keys and values, no flash attention. Raises
+    """A GGUF base with an adapter, in a context with F32 keys and values and without flash attention. Raises
     EngineError if the adapter is damaged or does not fit."""
 
     def __init__(self, model: int, adapter_gguf: Path, threads: int = 1, length: int = 4096) -> None:
@@ -125,8 +125,8 @@ class Served(Bench):
         self._size = llama.llama_vocab_n_tokens(self._vocab)
 
     def read(self, tokens: Sequence[int]) -> np.ndarray:
-        """Logits (tokens, vocabulary) after each token of a new conversation. What stands before an activated adapter
-        is read by the base."""
+        """Logits (tokens, vocabulary) after each token of a new conversation. The base reads the text before an
+        activated adapter."""
         self.forget()
         begins = self._adapter.begins_at(tokens)
         return np.concatenate([self._read(tokens[:begins], 0, 0), self._read(tokens[begins:], begins)])

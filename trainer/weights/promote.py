@@ -121,8 +121,8 @@ def _put(candidate: Candidate, options: Options, verdict: Verdict, folder: Path,
 
 
 def add_depths(path: Path, fitted: Mapping[str, Aggregation]) -> list[str]:
-    """Give a promoted adapter the weights of the depths that its card has none for yet, and name these. Those that the
-    gate looked at stay. Raises AdapterError."""
+    """Add to a promoted adapter's card the rules of depths it lacks; return their names. Rules that the gate measured
+    are kept. Raises AdapterError."""
     card = read_card(path)
     new = {
         depth: cautious(fitted[depth]).model_dump()
@@ -168,7 +168,7 @@ def _outcome(row: Row) -> tuple[str | None, str, Outcome]:
     if not isinstance(right, bool):
         raise ValueError(f"{right!r} is neither true nor false")
     wrong = next((row[name] is not None for name in _FIRST_ERROR if name in row), None)
-    mode, slash, problem = str(row["key"]).partition("/")  # of results by mode, else the key is all there is
+    mode, slash, problem = str(row["key"]).partition("/")  # rows with a mode; others have only the key
     return mode_name(row.get("mode")), mode_name(mode) + slash + problem, Outcome(right, wrong)
 
 

@@ -1,4 +1,4 @@
-"""Who writes critiques: the rule that knows each step's truth, or a model that is shown what is known of the attempt.
+"""Annotators, which write critiques: from exact labels, or by a model with hints.
 
 An annotator gets hints (the reference answer, the place and type of the first error) that no critic will have; it must
 write as if it had found everything itself. Without hints even strong models often judge wrongly.
@@ -86,11 +86,11 @@ class Structural:
 
 
 class Prompted:
-    """A model on any engine, greedy. With `hinted` off it must find everything itself, to measure what hints are worth.
+    """A model on any engine, sampled greedily. Without `hinted` the prompt has no hints, which measures their value.
 
-    Small models do not keep to a form. With a scaffold the form is written for them: the step's sentence and the label,
-    then the model's verdict and explanation, then the next step; what it has read before is not read again. A server
-    that cannot go on with a begun reply must do without.
+    Small models do not keep to a format. With a scaffold the format is written for them: the step's sentence and the
+    label, then the model's verdict and explanation, then the next step; cached text is not read again. Servers that
+    cannot continue a reply must work without it.
     """
 
     prompt = "annotate"

@@ -12,7 +12,7 @@ from trainer.data.errors.formulas import Leaf, Operation, Part, leaves
 
 MIXED = "The digits got mixed up."
 LIKE = "6778960134"
-"""For each digit the one that it is most easily taken for."""
+"""For each digit, the one it is most easily mistaken for."""
 
 
 class Slip(NamedTuple):

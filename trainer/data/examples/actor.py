@@ -1,4 +1,4 @@
-"""Training examples for the actor: a right solution alone."""
+"""Training examples for the actor: right solutions without checks."""
 
 from __future__ import annotations
 

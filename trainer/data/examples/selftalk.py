@@ -1,4 +1,4 @@
-"""Training examples for self-talk, and the same solutions without the talk for the actor.
+"""Training examples for self-talk, and the same solutions without checks for the actor.
 
 python -m trainer traces --generated 2000 --rollouts rollouts.jsonl --out FOLDER
 """

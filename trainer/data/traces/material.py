@@ -123,10 +123,9 @@ def from_record(record: Record) -> Trace | None:
 
 
 def plain_steps(lines: Sequence[str]) -> list[str] | None:
-    """What a model wrote, as a person would say it: no markup, and a calculation in every step. Small models write
-    headings, plans and displayed formulas over several lines; what leads to a calculation belongs to its step. Words
-    after the last one are left out, and so is a program that repeats it all. None where anything remains that is no
-    plain text, or where a sum is false."""
+    """A model's text as plain steps: no markup, and a calculation in every step. Small models write headings, plans and
+    displayed formulas over several lines; text that leads to a calculation is part of its step. Text after the last one
+    is dropped, and so is a program. None if markup remains or an equation is false."""
     steps, begun = [], ""
     for line in map(_plain, takewhile(lambda line: "python" not in line.lower(), lines)):
         begun = f"{begun} {line}".strip()

@@ -74,7 +74,7 @@ def _pieces(told: Told, check: str) -> list[tuple[str, float]]:
 _FIRST_WORD = re.compile(r"\w*")
 
 
-# In the model's own words: first person, many wordings, and often only a word
+# Rewording: first person, many wordings, often a single word
 
 
 def smoothed(trace: Trace, seed: int) -> Trace:

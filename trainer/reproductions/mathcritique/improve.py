@@ -33,7 +33,7 @@ from trainer.reproductions.mathcritique.testtime import Turn, turns
 Arm = Literal["vanilla", "critic", "difficulty"]
 ARMS: tuple[Arm, ...] = get_args(Arm)
 CRITICISED = {"vanilla": lambda one: False, "critic": lambda one: True, "difficulty": lambda one: not one.right}
-"""Which attempts an arm has criticised."""
+"""Whether an arm criticises an attempt."""
 BINS = 5
 GAUGE = 8
 """Attempts of the first actor at each problem, which measure its difficulty."""

@@ -65,8 +65,8 @@ class Teacher:
         return fit_panels(collected.attempts, collected.findings(), collected.sources, collected.has_adapter)
 
     def discriminate(self, adapter: Path | None, panel: str, attempts: Sequence[Attempt]) -> Told:
-        """How well a panel tells right attempts from wrong ones, whatever the step. The bare base has the panel
-        "verdict" for its word, with a threshold as well chosen as the adapter's."""
+        """How well a panel separates right attempts from wrong ones, whatever the step. For the bare base the panel
+        "verdict" means its untrained verdict, with a threshold fitted as for the adapter."""
         collected = self._collect(adapter, [_labelled(one) for one in attempts if one.trajectory.steps])
         sources = panels_among(collected.sources, collected.has_adapter)[panel]
         weights = self.weights(adapter)[panel]
@@ -104,7 +104,7 @@ class Teacher:
 
 
 def _labelled(attempt: Attempt) -> JudgedAttempt:
-    """Which step of a wrong attempt is wrong is not known; it is taken to be the first."""
+    """The first error of a wrong attempt is unknown and not needed; 0 is used."""
     lines = tuple(step.text for step in attempt.trajectory.steps)
     place = None if attempt.right else 0
     return JudgedAttempt(attempt.problem, lines, place, attempt.answer, correct=attempt.right)

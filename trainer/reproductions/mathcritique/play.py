@@ -139,8 +139,8 @@ Opened = Callable[[], AbstractContextManager[Players]]
 
 
 def sampled(path: Path, kind: type[V], opened: Opened, ask: Callable[[Players], Iterable[V]]) -> list[V]:
-    """What players are asked for, kept in a file and not asked for again. Each time on an engine of its own: a run that
-    was killed between two has read nothing."""
+    """Samples of players, stored in a file and not sampled again. Each call opens a new engine, so that a killed run
+    resumes with the same result."""
 
     def make() -> Iterator[V]:
         with opened() as players:

@@ -81,7 +81,7 @@ def _rounds_table(measured: Measured) -> str:
     return "\n".join([head, "|---|---|---|---|---|---|---|---|---|---|", *rows])
 
 
-# Votes with the critic and without
+# Votes with and without the critic
 
 
 def curves_table(played: Played) -> str:
