@@ -1,4 +1,4 @@
-"""The answer that an attempt states, in English and Chinese."""
+"""The answer stated by an attempt, in English and Chinese."""
 
 import pytest
 from hypothesis import given

@@ -442,7 +442,7 @@ def test_runs_are_ordered_by_insertion(log, backwards):
 
 
 def before(name):
-    """The migrations up to one."""
+    """The migrations before the named one."""
     older = Migrations("soliloquy")
     for migration in takewhile(lambda migration: migration.name != name, migrations._migrations):
         older(name=migration.name)(migration.fn)

@@ -1,4 +1,4 @@
-"""Solutions written as programs: their answers, and what they may not do."""
+"""Solutions written as programs: their answers and their limits."""
 
 from fractions import Fraction
 from threading import Event

@@ -83,7 +83,7 @@ def test_agreement_follows_the_groups_of_the_vote(own, others, shares):
 
 
 class Programming(ScriptedEngine):
-    """An engine of the base whose programs vote: two of its solutions are programs, which it is asked for first."""
+    """An engine of the base whose programs vote: it is first asked for two programs."""
 
     model = "qwen2.5-coder-1.5b-instruct-q4_k_m.repacked"
 

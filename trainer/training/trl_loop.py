@@ -126,7 +126,7 @@ class Collator:
                 label[0], weight[0] = (
                     IGNORED,
                     0.0,
-                )  # otherwise a row's first token would be predicted from the row before it
+                )  # otherwise predicted from the row before it
             batch = {name: torch.cat(values)[None] for name, values in columns.items()}
             batch["position_ids"] = torch.cat([torch.arange(length) for length in lengths])[None]
         else:

@@ -206,7 +206,7 @@ def require_fitting(tensors: dict[str, np.ndarray], base: GGUFReader, adapter: s
 
 
 def fitting(kind: GGMLQuantizationType, value: np.ndarray, other: GGMLQuantizationType) -> GGMLQuantizationType:
-    """The number type, or F16 if rows do not fit its block size."""
+    """The number type, or `other` if rows do not fit its block size."""
     return kind if value.shape[-1] % gguf.GGML_QUANT_SIZES[kind][0] == 0 else other
 
 

@@ -1,4 +1,4 @@
-"""From training examples to the gate in one command, on a tiny model: from the base, and from the adapter in use on."""
+"""From training examples to the gate in one command, on a tiny model: from the base, and from the adapter in use."""
 
 import json
 

@@ -287,7 +287,7 @@ def test_results_of_both_evaluations_are_read(tmp_path):
     path.write_text("".join(json.dumps(row) + "\n" for row in kinds))
     assert read_outcomes(path, "actor") == {"direct/a/0": Outcome(False)}
     assert read_outcomes(path, "selftalk") == {"selftalk/a/0": Outcome(True)}
-    path.write_text('{"key": "plain/a/0", "mode": "plain", "correct": false}\n')  # as the first release named it
+    path.write_text('{"key": "plain/a/0", "mode": "plain", "correct": false}\n')  # the first release's name
     assert read_outcomes(path, "actor") == {"direct/a/0": Outcome(False)}
 
 
