@@ -56,9 +56,8 @@ def tiny_model(folder: Path, seed: int = 0) -> TinyModel:
 
 
 def tiny_adapter(model: TinyModel, folder: Path, name: str, activated: str | None = None, seed: int = 0) -> Adapter:
-    """A random LoRA adapter, strong enough to change every word. With `activated`, such as "<|im_start|>assistant\
-    ",
-    it acts only from the last place at which that text begins."""
+    """A random LoRA adapter, strong enough to change every word. With `activated`, such as
+    "<|im_start|>assistant\\n", it acts only from the last place at which that text begins."""
     made = Adapter(folder / name, folder / f"{name}.gguf")
     base = AutoModelForCausalLM.from_pretrained(model.hf, dtype=torch.float32)
     invocation = activated and AutoTokenizer.from_pretrained(model.hf).encode(activated, add_special_tokens=False)
