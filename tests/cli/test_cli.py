@@ -77,7 +77,8 @@ def test_old_commands_and_options_are_read_and_the_new_name_is_printed(given, re
 
 def test_help_omits_names_of_earlier_releases(tmp_path):
     shown = CliRunner().invoke(app, ["--help"]).stdout
-    assert "calibrate" in shown and not any(f" {name} " in shown for name in former.COMMANDS)
+    listed = {line.split()[1] for line in shown.splitlines() if line.startswith("│ ") and line[2] != " "}
+    assert "calibrate" in listed and not listed & former.COMMANDS.keys()
     given = ["weigh", "--trajectories", str(tmp_path / "none.jsonl"), "--out", str(tmp_path / "w.json")]
     refused = CliRunner().invoke(app, [*given, "--witnesses", "model,mood"])
     assert refused.exit_code == 2
