@@ -88,6 +88,7 @@ def test_training_examples_are_previewed_in_training_format(tab, served, short_r
     assert set(tab.locator(".sq-examples mark").all_inner_texts()) == {"right", "wrong"}
 
 
+@pytest.mark.slow
 def test_a_missing_version_is_named_and_cannot_be_used(tab, served, short_runs):
     page = served(studio=True)
     rate_all(page, 17)
@@ -107,6 +108,7 @@ def test_without_permission_training_is_refused(served, short_runs):
     assert not (page.home / "training").exists()
 
 
+@pytest.mark.slow
 def test_both_studio_tabs_are_translated_into_chinese(tab, served, short_runs):
     page = served(studio=True)
     rate_all(page, 2)

@@ -39,6 +39,10 @@ def test_the_page_works_and_shows_why_nothing_is_kept(tab, served, tmp_path):
 
 
 def test_storage_turned_off_on_purpose_is_not_shown_as_a_fault(tab, served):
-    open_page(tab, served(keep=False))
+    page = served(keep=False)
+    open_page(tab, page)
     expect(tab.get_by_text(re.compile("Saving is turned off"))).to_be_visible()
     expect(tab.locator(".sq-unkept.block")).to_be_hidden()
+    solve(tab)
+    expect(card(tab, 1).locator(".sq-tools")).to_be_hidden()
+    assert not (page.home / "soliloquy.db").exists()

@@ -10,6 +10,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tables import table
 
 from runtime.checks import algebra
 from runtime.checks.answers import read
@@ -302,12 +303,12 @@ UNJUDGED = [
 ]
 
 
-@pytest.mark.parametrize(("a", "b"), SAME)
+@table(("a", "b"), SAME)
 def test_equal_answers_in_other_notation_are_equal(a, b):
     assert equal(a, b) is equal(b, a) is True
 
 
-@pytest.mark.parametrize(("a", "b"), DIFFERENT)
+@table(("a", "b"), DIFFERENT)
 def test_different_answers_are_not_equal(a, b):
     assert equal(a, b) is equal(b, a) is False
 
@@ -316,9 +317,7 @@ NOT_WORKED_OUT = ("15 gallons * 8", "P(4, 4)")
 """Text before an equals sign is a label; the answer follows it."""
 
 
-@pytest.mark.parametrize(
-    "text", sorted({a for a, _ in SAME if re.search("[0-9]", a) and not a.startswith(NOT_WORKED_OUT)})
-)
+@table("text", sorted({a for a, _ in SAME if re.search("[0-9]", a) and not a.startswith(NOT_WORKED_OUT)}))
 def test_a_changed_digit_makes_a_different_answer(text):
     places = [i for i, character in enumerate(text) if character in "0123456789"]
     for place in places[:1] + places[1:][-1:]:
@@ -326,12 +325,12 @@ def test_a_changed_digit_makes_a_different_answer(text):
         assert equal(text, other) is not True
 
 
-@pytest.mark.parametrize(("a", "b"), UNJUDGED)
+@table(("a", "b"), UNJUDGED)
 def test_ambiguous_answers_are_not_judged(a, b):
     assert equal(a, b) is equal(b, a) is None
 
 
-@pytest.mark.parametrize(
+@table(
     ("issue", "answer", "reference", "right"),
     [
         (1, "\\frac{2}{3}", "2/3", True),
@@ -384,7 +383,7 @@ def test_texts_reported_to_math_verify_are_read_correctly(text, answer):
 # compared with a reference
 
 
-@pytest.mark.parametrize(
+@table(
     ("answer", "reference", "right"),
     [
         ("50", "50%", True),
@@ -414,7 +413,7 @@ def test_a_missing_unit_sign_matches_a_reference_and_another_value_does_not(answ
 # votes
 
 
-@pytest.mark.parametrize(
+@table(
     ("answers", "together"),
     [
         (["5", "5 kg", "5"], [[0, 1, 2]]),

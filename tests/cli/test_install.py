@@ -133,7 +133,7 @@ def test_a_second_clone_reuses_the_compiled_package(clone):
     assert second.install() == (0, "")  # nothing left to do
 
 
-@pytest.mark.parametrize("change", ["processor", "flags"])
+@pytest.mark.parametrize("change", ["processor", pytest.param("flags", marks=pytest.mark.slow)])
 def test_a_package_compiled_for_another_processor_or_with_other_flags_is_not_reused(change, clone):
     first, second = clone("first"), clone("second")
     assert first.install()[0] == 0
@@ -145,6 +145,7 @@ def test_a_package_compiled_for_another_processor_or_with_other_flags_is_not_reu
     assert (code, second.count) == (0, 2), said
 
 
+@pytest.mark.slow
 def test_a_half_made_venv_is_made_again(clone):
     broken = clone("killed", venv=None)
     (broken.folder / ".venv" / "bin").mkdir(parents=True)

@@ -18,7 +18,7 @@ from runtime.session.session import Session
 from runtime.text import UnreadableError
 
 SOLVED = [RIGHT] * 3
-"""An attempt, and all that the critic asks for where everybody agrees with it."""
+"""An attempt, and the replies that the critic asks for if everything agrees with it."""
 
 
 def session_with(engine, log, **kept):

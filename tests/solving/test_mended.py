@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from tables import table
 
 from runtime.checks.arithmetic import check, mended, verdict
 
@@ -59,13 +59,13 @@ It is a mistake to write 3 + 4 = 8
 """.strip().splitlines()
 
 
-@pytest.mark.parametrize("row", MENDED)
+@table("row", MENDED)
 def test_a_wrong_step_is_corrected_at_its_first_right_hand_side(row):
     step, right = row.split(" -> ")
     assert mended(step) == right
 
 
-@pytest.mark.parametrize("step", NOT_MENDED)
+@table("step", NOT_MENDED)
 def test_steps_that_are_right_ambiguous_or_without_decimal_are_not_corrected(step):
     assert mended(step) == ""
 

@@ -109,7 +109,7 @@ def _share(attempts: Sequence[JudgedAttempt], outcomes: Sequence[bool], is_right
 
 
 def discrimination(attempts: Sequence[JudgedAttempt], flagged: Sequence[bool]) -> dict[str, float]:
-    """Whether an attempt has any error at all: accuracy, and F1 of both classes."""
+    """Whether an attempt has any error: accuracy, and F1 of both classes."""
     wrong = [attempt.first_error is not None for attempt in attempts]
     accuracy = sum(a is b for a, b in zip(wrong, flagged, strict=True)) / len(wrong)
     return {"accuracy": accuracy, "f1_wrong": f1(wrong, flagged), "f1_right": f1(wrong, flagged, False)}

@@ -123,7 +123,7 @@ def sums(worked: Worked) -> str:
 
 
 def judged(worked: Worked) -> Row | None:
-    """A critic's turn on a right attempt or on a wrong one."""
+    """A critic's turn on a right or a wrong attempt."""
     try:
         return critic_row(wrong_attempt(worked, 0) if int(worked.problem.id, 16) % 2 else right_attempt(worked))
     except InjectionError:

@@ -84,11 +84,11 @@ def test_the_plain_loop_reads_and_writes_the_same_tokens(small_model, small_engi
     loop, [solved] = PlainLoop(small_model, 512, 1), material(TINY).labelled
     for messages in beginnings(solved):
         assert loop.count(messages) == small_engine.count(messages)
-    ask = [messages], Sampling(max_tokens=12)
+    ask = [messages], Sampling(max_tokens=5)
     [[ours]], [[theirs]] = small_engine.sample(*ask), loop.sample(*ask)
     assert (ours.text, ours.completion_tokens, ours.finish) == (theirs.text, theirs.completion_tokens, theirs.finish)
     odds = [verdicts(engine, material(TINY), TINY)["log_odds"] for engine in (small_engine, loop)]
-    assert odds[0] == pytest.approx(odds[1], abs=0.6)  # kernels for many tokens differ a little from those for one
+    assert odds[0] == pytest.approx(odds[1], abs=0.6)  # kernels for many tokens round differently
 
 
 def test_a_killed_bench_resumes_and_reports_every_row_once(small_model):

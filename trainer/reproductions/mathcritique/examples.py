@@ -32,7 +32,7 @@ def reasoned(worked: Worked) -> Row:
 
 
 def refined(worked: Worked, seed: int = 0) -> Row | None:
-    """What a refinement looks like, from a solution that was made wrong: D_refine. None where no error fits."""
+    """A refinement of a solution with an inserted error (D_refine). None if no error fits."""
     wrong = _wrong(worked, seed)
     if wrong is None or wrong.lines[: wrong.first_error] != worked.lines[: wrong.first_error]:
         return None
@@ -61,7 +61,7 @@ def put_in(problems: Iterable[Worked], seed: int) -> Iterator[Known]:
 
 
 def talked(worked: Worked, seed: int = 0) -> Row | None:
-    """Step-level self-talk about a solution; None where the talk is not sound."""
+    """Step-level self-talk on a solution; None if the trace has a fault."""
     return _talk(smoothed(from_worked(worked, seed), seed))
 
 
@@ -75,8 +75,8 @@ def _talk(trace: Trace) -> Row | None:
 
 
 def corrected(worked: Worked, seed: int = 0) -> Row:
-    """Trajectory-level self-correction, the baseline of self-talk: a whole attempt, one check of it at its end, and
-    where that is wrong a whole new attempt. Half of the attempts are wrong."""
+    """Trajectory-level self-correction, the baseline of self-talk: a whole attempt, one check at its end, and a new
+    attempt if it is wrong. Half of the attempts are wrong."""
     wrong = _wrong(worked, seed) if int(worked.problem.id, 16) % 2 else None
     if wrong is None:
         return corrected_over((worked, right_attempt(worked)))

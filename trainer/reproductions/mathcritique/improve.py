@@ -202,7 +202,7 @@ class Improvement:
 
     @cached_property
     def _bin_of(self) -> dict[str, int]:
-        """How hard each problem is for the actor of round 0: 0 the easiest fifth, 4 the hardest."""
+        """Difficulty of each problem for the actor of round 0: 0 for the easiest fifth, 4 for the hardest."""
         asked, path = [one.problem for one in self._problems], self.beginning / "gauge.jsonl"
         opened = partial(self.ground.players, self.first_actor, self.judge)
         attempts = sampled(path, Attempt, opened, lambda p: p.attempts(asked, GAUGE, seed=self.plan.seed))

@@ -94,7 +94,7 @@ class Teacher:
         ]
 
     def _collect(self, adapter: Path | None, attempts: Sequence[JudgedAttempt]) -> JudgedEvidence:
-        """The evidence of a quick check, one attempt after the other, so that it is always the same."""
+        """The evidence of a quick check, one attempt at a time, so that it is reproducible."""
         with closing(self.ground.engine({CRITIC: adapter} if adapter else {}, parallel=1)) as engine:
             name = content_hash(str(adapter)) if adapter else "none"
             collected = JudgedEvidence(attempts, engine, self.ground.settings, DEPTHS["quick"], name)
@@ -124,5 +124,5 @@ class Told:
         return [a == b for a, b in zip(self.right, self.accepted, strict=True)]
 
     def f1(self, positive: bool = False) -> float:
-        """Of finding the wrong attempts, or the right ones."""
+        """F1 of finding the wrong attempts, or with `positive` the right ones."""
         return f1(self.right, self.accepted, positive)

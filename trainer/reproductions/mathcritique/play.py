@@ -135,7 +135,7 @@ class Players:
 
 
 Opened = Callable[[], AbstractContextManager[Players]]
-"""Both players on an engine that has read nothing yet, as what it has read decides about roundings."""
+"""Opens actor and critic on a new engine, because what an engine has read before changes its roundings."""
 
 
 def sampled(path: Path, kind: type[V], opened: Opened, ask: Callable[[Players], Iterable[V]]) -> list[V]:

@@ -111,7 +111,7 @@ def plot_curves(figure: Any, played: Played) -> None:
 
 @contextmanager
 def figure(path: Path) -> Iterator[Any]:
-    """A figure of matplotlib, saved as a PNG at the end."""
+    """A matplotlib figure, saved as a PNG at the end."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -124,7 +124,7 @@ def figure(path: Path) -> Iterator[Any]:
 
 
 def _quiet(*axes: Any) -> None:
-    """Little ink beside the data."""
+    """Remove the frame's top and right, and draw a light grid."""
     for one in axes:
         one.spines[["top", "right"]].set_visible(False)
         one.grid(axis="y", color="#e6e6e6")

@@ -127,7 +127,7 @@ class Reproduction:
         return play(partial(self.ground.players, actor, judge), problems, self.budget.K, PLAY_SEED, folder)
 
     def _talks(self, examples: Sequence[Row], problems: Sequence[Problem]) -> list[bool]:
-        """Whether one model that talks to itself solves the problems, greedily."""
+        """Whether one model with self-talk solves each problem, greedily."""
         adapter = self.ground.tuned("selftalk", examples)
         with closing(self.ground.engine({"selftalk": adapter})) as engine:
             asked = [conversation(problem, prompt="selftalk") for problem in problems]
