@@ -64,7 +64,7 @@ def tiny(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def tiny_bases(tiny, tmp_path_factory):
-    """The tiny model, and others of the Qwen architectures."""
+    """The tiny model, and tiny models of the Qwen architectures."""
     from tiny import tiny_model
 
     folder = tmp_path_factory.mktemp("qwen")

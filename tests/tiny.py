@@ -33,14 +33,14 @@ from runtime.engines.hf.loading import load_tokenizer
 from trainer.weights.export import to_gguf_adapter
 from trainer.weights.to_gguf import to_gguf
 
-torch.set_num_threads(1)  # where tests run other work does too
+torch.set_num_threads(1)  # other work runs beside the tests
 
 ARCHITECTURES = {
     "llama": (LlamaConfig, LlamaForCausalLM, {"rms_norm_eps": 1e-5, "tie_word_embeddings": True}),
     "qwen2": (Qwen2Config, Qwen2ForCausalLM, {"rms_norm_eps": 1e-6, "tie_word_embeddings": False}),
     "qwen3": (Qwen3Config, Qwen3ForCausalLM, {"rms_norm_eps": 1e-6, "tie_word_embeddings": False, "head_dim": 16}),
 }
-"""The Qwen ones have no rotary permutation, biases or norms at the attention, and an output matrix of their own."""
+"""Tiny Qwen models: no rotary permutation, biases or norms in the attention, and a separate output matrix."""
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """The real page in a real Chromium, with a scripted model and its own home folder.
 
-Without a Chromium these tests are deselected and the reason is printed: `make test` passes on a bare machine. On Debian
-`apt install chromium` brings one; CHROMIUM names another one. Where there is a headless shell it is preferred: a whole
-Chromium draws its own menus for every page, which nobody sees.
+Without a Chromium these tests are deselected and the reason is printed, so that `make test` passes on a bare machine.
+On Debian `apt install chromium` installs one; the variable CHROMIUM names another. A headless shell is preferred,
+because a full Chromium also draws its own menus for every page.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def chromium() -> str | None:
 
 
 def unused_port() -> int:
-    """A port that the system picks, so that tests in other processes do not look for one in the same place."""
+    """A port chosen by the system, so that parallel tests do not try the same one."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

@@ -83,7 +83,7 @@ def test_steps_stream_and_show_their_evidence(tab, served):
     expect(mended).to_have_count(1)
     expect(mended.locator("mfrac")).to_have_count(1)
     expect(tab.locator(".sq-answer-text:visible")).to_have_text("7")
-    # The page asks nobody else.
+    # The page makes no other requests.
     assert [url for url in tab.asked if not url.startswith((urljoin(page.address, "/"), "data:", "blob:"))] == []
 
 

@@ -19,7 +19,7 @@ SERIOUS = ("serious", "critical")
 
 EVERY = list(product(["en-US", "zh-CN"], ["light", "dark"], [1280, 390]))
 OFTEN = [("en-US", "light", 1280), ("zh-CN", "dark", 390)]
-"""Each language, scheme and width once; the others take a minute more."""
+"""Each language, scheme and width once; the remaining combinations take another minute."""
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def test_typed_text_survives_a_restart_of_the_server(tab, served):
 
 
 def solve_again_after_a_reload(tab: Any) -> None:
-    """Gradio reloads the page at some moment after it missed its server, and a click just before that is lost."""
+    """Wait for Gradio's reload of the page after it lost its server; a click just before it would be lost."""
     for _ in range(3):
         tab.get_by_label("Full solution", exact=True).check()
         tab.get_by_role("button", name="Solve", exact=True).click()

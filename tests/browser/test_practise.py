@@ -149,7 +149,7 @@ def test_the_answer_reaches_the_browser_only_when_the_student_writes_it(tab, pra
     press(tab, "Check")
     tab.get_by_text("There are no steps yet").wait_for()
     tab.get_by_role("button", name="Show me the solution", exact=True).focus()
-    tab.keyboard.press("Escape")  # gives nothing away
+    tab.keyboard.press("Escape")  # reveals nothing
     type_lines(tab, ["3 + 4 = 8"])
     tab.get_by_text("Work this out again").wait_for()
     assert story(tab) and not tab.locator(".sq-solution li").count()

@@ -1,6 +1,6 @@
 """The contract of `runtime.engines.base`, tested on every engine.
 
-An engine joins by a line in ENGINES, or in ANY if it cannot continue a reply, score choices or hold adapters. Those
+Add an engine with a line in ENGINES, or in ANY if it cannot continue replies, score choices or hold adapters. Those
 with a model hold the same tiny random weights, so they are compared too.
 """
 
@@ -44,7 +44,7 @@ def scripted(tiny, adapters):
 
 @contextmanager
 def openai(tiny, adapters):
-    """On the server of llama-cpp-python, which writes one reply at a time."""
+    """The engine on llama-cpp-python's server, which writes one reply at a time."""
     with (
         servers.llama_cpp_server(tiny.gguf, context=256, threads=1) as url,
         closing(OpenAIEngine(url, parallel=2)) as engine,
@@ -54,7 +54,7 @@ def openai(tiny, adapters):
 
 @contextmanager
 def llama_server(tiny, adapters):
-    """The same engine on llama.cpp's own server, where that was built."""
+    """The same engine on llama.cpp's own server, if it was built."""
     if not peers.BINARY.is_file():
         pytest.skip("llama.cpp's server is not here: make llama-server")
     with (

@@ -1,4 +1,4 @@
-"""What is llama.cpp's alone, on the real small model: slots that are freed, control tokens, files that are refused."""
+"""The llama.cpp engine alone, on the real small model: slots that are freed, control tokens, files that are refused."""
 
 import shutil
 import time

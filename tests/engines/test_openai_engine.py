@@ -1,4 +1,4 @@
-"""What is alone the engine's for servers of the OpenAI protocol, on the real servers with the real small model."""
+"""The engine for servers of the OpenAI protocol alone, on real servers with the real small model."""
 
 import json
 import math

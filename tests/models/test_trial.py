@@ -275,7 +275,7 @@ def is_sentence(text):
 
 
 EVERY = pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.slow)])
-"""Each file costs a process: one of four is tried often, all of them where minutes do not count."""
+"""Each file takes a process, so usually one in four is tried, and all of them in slow tests."""
 
 
 @EVERY

@@ -56,14 +56,14 @@ class Page:
 
 @pytest.fixture
 def served(home):
-    """Starts a page that a test has for itself; several times if wanted."""
+    """Starts a page for one test; may be called several times."""
     with ExitStack() as up:
         yield lambda *host, **changes: up.enter_context(closing(Page(home, *host, **changes)))
 
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    """One that only answers."""
+    """A shared page for requests that change nothing."""
     with closing(Page(tmp_path_factory.mktemp("home"))) as made:
         yield made
 
@@ -76,7 +76,8 @@ def open_studio(tmp_path_factory):
 
 @pytest.fixture
 def studio(open_studio):
-    """One that would take files, too, into a folder of its own: Gradio has one for all pages of a process."""
+    """A shared page that accepts uploads, into its own folder; Gradio has one such folder for all pages of a
+    process."""
     serving.use_private_folder(open_studio.home)
     return open_studio
 

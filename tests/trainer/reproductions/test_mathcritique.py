@@ -291,7 +291,7 @@ def test_without_rounds_the_report_leaves_their_claims_unmeasured(tmp_path):
 
 @pytest.fixture
 def bench_ground(home, monkeypatch):
-    """The bench model, which solves some of these problems and not others."""
+    """The bench model, which solves some of these problems."""
     # A busy machine may decide these differently in another home: batches, threads, number types.
     monkeypatch.setattr(Ground, "engine", partialmethod(Ground.engine, parallel=1))
     monkeypatch.setattr("trainer.training.sft.fastest_dtype", lambda device: torch.float32)
@@ -312,7 +312,7 @@ def test_a_killed_improvement_resumes_to_the_same_result(bench_ground, tmp_path,
     whole = list(Improvement(PLAN, bench_ground, judge).run())
     before, after = whole
     assert (before.number, after.number) == (0, 1)
-    assert after.rows > after.refined > 0  # it learned from attempts that were right and from such as were mended
+    assert after.rows > after.refined > 0  # trained on right attempts and on refined ones
 
     elsewhere = Ground("bench", bench_ground.settings.with_(home=tmp_path / "again"))
     wrapped = Ground.tuned
