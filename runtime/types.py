@@ -11,9 +11,10 @@ import json
 import re
 import unicodedata
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, model_validator
+from typing_extensions import TypedDict
 
 SCHEMA = 1
 
@@ -71,7 +72,7 @@ class Provenance(Value):
 
     engine: str
     model: str
-    adapter: str | None = Field(None, validation_alias=AliasChoices("adapter", "voice"))
+    adapter: str | None = Field(default=None, validation_alias=AliasChoices("adapter", "voice"))
     """The trained adapter that wrote it. Rows and exports of earlier releases call it `voice`."""
     prompt: str | None = None
     """Name and hash of the prompt files used."""
@@ -96,6 +97,9 @@ class Parent(Value):
     kept: int = Field(ge=0)
 
 
+Origin = Literal["sample", "refine", "selftalk", "student", "reference"]
+
+
 class Trajectory(Value):
     """One attempt at a problem."""
 
@@ -104,7 +108,7 @@ class Trajectory(Value):
     steps: tuple[Step, ...]
     answer: str | None = None
     finish: Finish = "stop"
-    origin: Literal["sample", "refine", "selftalk", "student", "reference"] = "sample"
+    origin: Origin = "sample"
     parent: Parent | None = None
     made_by: Provenance | None = None
 
@@ -134,7 +138,7 @@ class Evidence(Value):
     by: Annotated[str, AfterValidator(source_name)]
     """A source of `runtime.critic.evidence`, the solver itself (selftalk), or a known solution (reference)."""
     verdict: Verdict
-    probability: float | None = Field(None, ge=0, le=1)
+    probability: float | None = Field(default=None, ge=0, le=1)
     """Probability that the step is right; None if this source gives none."""
     note: str | None = None
 
@@ -143,7 +147,7 @@ class StepVerdict(Value):
     """The joined judgement of one step, and the evidence it rests on (empty: nobody looked)."""
 
     verdict: Verdict
-    probability: float | None = Field(None, ge=0, le=1)
+    probability: float | None = Field(default=None, ge=0, le=1)
     comment: str = ""
     evidence: tuple[Evidence, ...] = ()
 
@@ -254,13 +258,16 @@ class StepLabel(Value):
         return None if self.drawn == "until_success" else self.k / self.n
 
 
+Rating = Literal[1, 0, -1]
+
+
 class Feedback(Value):
     """A person's word on a step, or on the whole (`step` None)."""
 
-    step: int | None = Field(None, ge=0)
-    turn: int | None = Field(None, ge=0)
+    step: int | None = Field(default=None, ge=0)
+    turn: int | None = Field(default=None, ge=0)
     """Index of the trajectory among the talk's turns."""
-    rating: Literal[1, 0, -1] | None = None
+    rating: Rating | None = None
     """1 right, 0 unsure or no progress, -1 wrong (the meaning of PRM800K); None takes an earlier rating back."""
     reason: str | None = None
     correction: str | None = None
@@ -281,7 +288,7 @@ class Review(Value):
     ending: Ending
     explanation: str = ""
     """What is wrong with the first wrong step, in a sentence."""
-    seconds: float = Field(0.0, ge=0)
+    seconds: float = Field(default=0.0, ge=0)
     """Spent on it with the page in view."""
     consent: bool = False
 
@@ -294,7 +301,7 @@ good."""
 class Cost(Value):
     """What a run took of the machine."""
 
-    first: float | None = Field(None, ge=0)
+    first: float | None = Field(default=None, ge=0)
     """Seconds until the first token; None if there came none."""
     seconds: float = Field(ge=0)
     calls: int = Field(ge=0)

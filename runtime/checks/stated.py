@@ -100,7 +100,8 @@ def _last_boxed(text: str) -> str | None:
     said = ""
     for name, (start, close), before in zip(names, row, [0, *(close + 1 for _, close in row)], strict=False):
         if said:
-            joint = _BETWEEN_BOXES.fullmatch(text[before:start])["joint"].strip()
+            between = _BETWEEN_BOXES.fullmatch(text[before:start])
+            joint = between["joint"].strip() if between else ","
             said += ", " if joint in ",、，" else f"{'' if joint[0] == ',' else ' '}{joint} "
         said += name + text[start + len("\\boxed{") : close]
     return said
@@ -162,10 +163,11 @@ def _sentence(text: str | None) -> str | None:
 
 def _with_its_sign(stated: str, before: str) -> str:
     dash = re.match(r"([-–—])\s+(?=\$?\.?\d)", stated)
-    if not dash:
+    rest = stated[dash.end() :] if dash else stated
+    amount = _AMOUNT.search(rest)
+    if not dash or not amount:
         return stated
-    rest = stated[dash.end() :]
-    number = rf"\$?{re.escape(_AMOUNT.search(rest)['number'])}(?![\d.,]*\d)"
+    number = rf"\$?{re.escape(amount['number'])}(?![\d.,]*\d)"
     with_minus = re.search(rf"(?:^|[=(,:是得为]|\bis)\s*[-−–]\s?{number}", before, re.MULTILINE)
     without = re.search(rf"(?<![-−–\d.,$])(?<![-−–]\s){number}", before)
     if dash[1] == "—" or (without and not with_minus):

@@ -6,7 +6,7 @@ step-by-step generation, refinement from a correct prefix, and Monte Carlo label
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -59,16 +59,25 @@ Enough = Callable[[Sequence[Completion]], bool]
 class Engine(Protocol):
     """A loaded model. Every method may be called from any thread."""
 
-    name: str
-    """Which implementation this is, such as "llamacpp"."""
-    model: str
-    """Which weights it holds, as a person would name them."""
-    path: Path | None
-    """Where the weights lie on this machine; None where a server has them."""
-    parallel: int
-    """How many conversations it decodes at once."""
-    adapters: frozenset[str]
-    """The trained adapters it has; for any other the base answers."""
+    @property
+    def name(self) -> str:
+        """Which implementation this is, such as "llamacpp"."""
+
+    @property
+    def model(self) -> str:
+        """Which weights it holds, as a person would name them."""
+
+    @property
+    def path(self) -> Path | None:
+        """Where the weights lie on this machine; None where a server has them."""
+
+    @property
+    def parallel(self) -> int:
+        """How many conversations it decodes at once."""
+
+    @property
+    def adapters(self) -> frozenset[str]:
+        """The trained adapters it has; for any other the base answers."""
 
     def stream(
         self,
@@ -90,7 +99,7 @@ class Engine(Protocol):
         stop: Sequence[str] = (),
         cancel: Event | None = None,
         enough: Enough | None = None,
-    ) -> Iterator[list[Completion]]:
+    ) -> Generator[list[Completion]]:
         """`n` replies to every request, decoded in parallel, in the order of the requests; each reply has a seed of
         its own. What requests share at their beginnings is read once. With `enough` a request whose replies settle it
         gets no more of them, so its list may be shorter than `n`. Setting `cancel`, or closing the iterator, ends what
@@ -172,7 +181,7 @@ class Metered:
         stop: Sequence[str] = (),
         cancel: Event | None = None,
         enough: Enough | None = None,
-    ) -> Iterator[list[Completion]]:
+    ) -> Generator[list[Completion]]:
         for completions in self.engine.sample(requests, sampling, adapter, n, stop, cancel, enough):
             for completion in completions:
                 self._add(completion.prompt_tokens, completion.completion_tokens)

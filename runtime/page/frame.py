@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from threading import RLock
 from typing import Any
@@ -13,7 +13,7 @@ from runtime.errors import SoliloquyError
 from runtime.log.store import SessionLog
 from runtime.page.desk import Desk
 from runtime.page.exercise import Exercise
-from runtime.page.widgets import BARE, errors_shown, in_words
+from runtime.page.widgets import BARE, errors_shown, in_words, page_of
 from runtime.session.loader import Loading
 from runtime.settings import Settings
 from runtime.view.words import understood, word
@@ -77,12 +77,12 @@ class Frame:
         log, exercise = None if kept.get("private") else self.log, Exercise(kept.get("practise"))
         known = kept.get("session"), exercise, kept.get("review"), kept.get("compare")
         with self._opening:
-            desk = self.desks[request.session_hash] = Desk(self.settings, self.model, log, understood(asked), *known)
+            desk = self.desks[page_of(request)] = Desk(self.settings, self.model, log, understood(asked), *known)
         return desk
 
     def desk(self, request: gr.Request, kept: dict[str, Any] | None = None) -> Desk:
         """Of the page that asks. What stores or judges something hands on what its browser has `kept`."""
-        page = request.session_hash
+        page = page_of(request)
         with self._opening:
             if page not in self.desks:  # the server was started again below an open page
                 self._unremembered.add(page)
@@ -93,7 +93,7 @@ class Frame:
             return self.desks[page]
 
     @contextmanager
-    def in_studio(self, request: gr.Request, kept: dict[str, Any] | None = None) -> Iterator[Desk]:
+    def in_studio(self, request: gr.Request, kept: dict[str, Any] | None = None) -> Generator[Desk]:
         """As `errors_shown`, for what only a page started with --studio may do. Asked at every act: its handler can be
         called without its tab."""
         desk = self.desk(request, kept)
@@ -113,8 +113,8 @@ class Frame:
 
     def leave(self, request: gr.Request) -> None:
         """The page was closed. Gradio would remember its widgets for good, which takes 0.7 MB a page."""
-        self.blocks.state_holder.session_data.pop(request.session_hash, None)
-        self.blocks.state_holder.time_last_used.pop(request.session_hash, None)
-        self._unremembered.discard(request.session_hash)
-        if desk := self.desks.pop(request.session_hash, None):
+        self.blocks.state_holder.session_data.pop(page_of(request), None)
+        self.blocks.state_holder.time_last_used.pop(page_of(request), None)
+        self._unremembered.discard(page_of(request))
+        if desk := self.desks.pop(page_of(request), None):
             desk.leave()

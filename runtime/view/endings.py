@@ -14,15 +14,16 @@ from runtime.view.words import explained, word
 def ending(run: Run) -> str:
     """How it ended, in the page's words: a solution without an answer is said to be one."""
     outcome = run.transcript.talk.outcome
-    without = outcome is not None and run.kind == "solve" and outcome.answer is None
-    return "no_answer" if without and outcome.status in ("settled", "unsettled") else run.status
+    if outcome and run.kind == "solve" and outcome.answer is None and outcome.status in ("settled", "unsettled"):
+        return "no_answer"
+    return run.status
 
 
 def ended(run: Run, language: Language) -> str:
     """One sentence on how it ended."""
     # Own work that has a mistake in it is checked to the end all the same.
     how = "settled" if (run.kind, run.status) == ("check", "unsettled") else ending(run)
-    said, outcome = word(f"status.{how}", language, seconds=f"{run.seconds:.1f}"), run.transcript.talk.outcome
+    said, outcome = word(f"status.{how}", language, seconds=f"{run.seconds:.1f}"), run.outcome
     if how != "failed" or not outcome.note:
         return said
     return word("status.failed.why", language, reason=explained(SoliloquyError(outcome.note, outcome.error), language))
@@ -89,11 +90,10 @@ def _solved(run: Run, reading: Reading) -> str:
 
 def _counted(run: Run, language: Language) -> str:
     """The answers of a second opinion, each with how many solutions come to it; of own work only the numbers."""
-    outcome = run.transcript.talk.outcome
-    if not outcome.answers:
+    outcome = run.outcome
+    if not outcome.answers or not outcome.vote:
         return ""
-    of = outcome.vote[1]
-    silent = of - sum(count for _, count in outcome.answers)
+    silent = outcome.vote[1] - sum(count for _, count in outcome.answers)
     own = run.transcript.talk.chosen.answer if run.kind == "check" and run.transcript.talk.chosen else None
     told = [(_name(run, text, own, language), count) for text, count in outcome.answers]
     told += [(word("vote.no_answer", language), silent)] if silent else []

@@ -9,6 +9,7 @@ import json
 from functools import cache
 from pathlib import Path
 
+from runtime.errors import SoliloquyError
 from runtime.text import Language, language_of
 
 LOCALES = Path(__file__).parent / "locales"
@@ -37,9 +38,9 @@ def not_stored(error: Exception | None, language: Language) -> str:
 
 def explained(error: Exception | str, language: Language) -> str:
     """An error in the language of the page. What has no words there is told as it is, and said to be English."""
-    text, kind = str(error), getattr(error, "kind", "")
-    if kind and f"error.{kind}" in catalogue(language):
-        return word(f"error.{kind}", language, **error.values)
+    text = str(error)
+    if isinstance(error, SoliloquyError) and f"error.{error.kind}" in catalogue(language):
+        return word(f"error.{error.kind}", language, **error.values)
     is_foreign = language == "zh-CN" and bool(text) and language_of(text) == "en"
     return word("error.other", language, text=text) if is_foreign else text
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from threading import Event
 
 from runtime.checks.grading import grade
-from runtime.critic.critic import Critic, open_critic
+from runtime.critic.critic import Critic, Reading, open_critic
 from runtime.engines.base import Engine, Sampling
 from runtime.events import CritiqueDone, StepJudged, value_of
 from runtime.events import Event as TalkEvent
@@ -32,7 +32,7 @@ class Oracle:
         """No verdicts: the oracle decides when the answer is known."""
         return []
 
-    def read(self, problem: Problem, attempt: Trajectory, cancel: Event) -> Iterator[TalkEvent]:
+    def read(self, problem: Problem, attempt: Trajectory, cancel: Event) -> Reading:
         """Like the critic's `read`. The generator returns the critique."""
         critique = self._corrected(attempt, value_of(self.critic.read(problem, attempt, cancel)))
         yield from (StepJudged(number, verdict) for number, verdict in enumerate(critique.verdicts))
@@ -43,7 +43,7 @@ class Oracle:
         """Only on a wrong answer, because a vote must not replace a right one."""
         return critique.first_error is not None and self.critic.wants_vote(critique)
 
-    def reconsider(self, problem: Problem, attempt: Trajectory, vote: MajorityVote, cancel: Event) -> None:
+    def reconsider(self, problem: Problem, attempt: Trajectory, majority: MajorityVote, cancel: Event) -> None:
         """A vote does not change the oracle's verdict."""
 
     def _corrected(self, attempt: Trajectory, critique: Critique) -> Critique:

@@ -7,7 +7,7 @@ failed. If a file `stop` appears there, the command ends at the next point from 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,7 +40,7 @@ class Stages:
             raise Stopped("It was stopped. Finished work is kept; the same command resumes it.")
 
     @contextmanager
-    def until_the_end(self) -> Iterator[None]:
+    def until_the_end(self) -> Generator[None]:
         """Record a stop or a failure."""
         try:
             yield

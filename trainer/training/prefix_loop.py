@@ -8,7 +8,7 @@ by the same loop with an empty prefix.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -63,7 +63,7 @@ class Tuning:
         """The used share of the recipe's time limit."""
         return self.recipe.time_share(self.elapsed)
 
-    def run(self) -> Iterator[Progress]:
+    def run(self) -> Generator[Progress]:
         """Train the remaining steps within the time limit; yields after every step."""
         self.model.train()
         while not self.finished and self.time_share < 1:
@@ -98,7 +98,8 @@ class Tuning:
         value = loss(self.model, batch, self._prefix(chosen, batch))
         value.backward()
         for master, parameter in zip(self.masters, self.parameters, strict=True):
-            master.grad = parameter.grad.float()
+            if parameter.grad is not None:
+                master.grad = parameter.grad.float()
             parameter.grad = None
         torch.nn.utils.clip_grad_norm_(self.masters, 1.0)
         share = share_of_rate(self.done, len(self.schedule), self.recipe.warm_up, self.time_share)

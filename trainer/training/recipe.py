@@ -30,7 +30,7 @@ class Recipe(Value):
     """Validation rows, whose loss is computed at each checkpoint."""
     init: Path | None = None
     """Folder of an adapter to start from, with the same base, rank and targets."""
-    limit: int | None = Field(None, ge=1)
+    limit: int | None = Field(default=None, ge=1)
     """Use only the first rows, counted over all files."""
     loop: Literal["prefix", "trl"] = "prefix"
     form: Literal["activated", "plain"] = "activated"
@@ -41,23 +41,23 @@ class Recipe(Value):
     """Keep the base in NF4 with double quantization during training, to save memory."""
     dtype: Literal["float32", "bfloat16"] | None = None
     """Number type of the computation. Default: the faster one on this machine, measured."""
-    rank: int = Field(16, ge=1, le=256)
-    alpha: float = Field(32, gt=0)
+    rank: int = Field(default=16, ge=1, le=256)
+    alpha: float = Field(default=32, gt=0)
     targets: str | tuple[str, ...] = "all-linear"
-    learning_rate: float = Field(4e-4, gt=0)
-    warm_up: int = Field(20, ge=0)
+    learning_rate: float = Field(default=4e-4, gt=0)
+    warm_up: int = Field(default=20, ge=0)
     """Steps of linear warm-up."""
-    epochs: int = Field(1, ge=1)
-    batch: int = Field(8, ge=1)
+    epochs: int = Field(default=1, ge=1)
+    batch: int = Field(default=8, ge=1)
     """Rows per step."""
-    longest: int = Field(768, ge=32)
+    longest: int = Field(default=768, ge=32)
     """Longest row in tokens; longer ones are skipped and counted."""
-    minutes: float | None = Field(None, gt=0)
+    minutes: float | None = Field(default=None, gt=0)
     """Time limit over all parts of a run, kept at a checkpoint; with a larger limit the run resumes. The learning rate
     then follows the clock if that is ahead of the steps, so that it ends at zero; such a run is not reproducible."""
     keep_prefixes: bool = False
     """Keep the base's keys and values for later epochs: faster, and 12 KiB (0.5B) or 28 KiB (1.5B) per token."""
-    save_every: int = Field(50, ge=1)
+    save_every: int = Field(default=50, ge=1)
     """Steps between checkpoints."""
     seed: int = 0
 

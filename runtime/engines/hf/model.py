@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
-from typing import Any
+from typing import Any, cast
 
 import torch
-from peft import PeftModel
+from peft import LoraModel, PeftModel
 from transformers import DynamicCache
 
 from runtime.engines.base import EngineError
@@ -43,7 +43,7 @@ class Model:
         self.tokenizer, self._base = load_base(path, self.device, four_bit, dtype)
         self._with_adapters: PeftModel | None = load_adapters(self._base, adapters)
         self._active = next(iter(adapters), None)
-        configs = {name: self._with_adapters.peft_config[name] for name in adapters}
+        configs = self._with_adapters.peft_config if self._with_adapters else {}
         # The tokens from which on an adapter acts; none if it acts on all.
         self._called = {name: list(getattr(c, "alora_invocation_tokens", None) or []) for name, c in configs.items()}
         self.ends = self._end_tokens()
@@ -105,7 +105,7 @@ class Model:
     def _keys(self, tokens: Sequence[int], adapter: str | None) -> Keys:
         """An activated adapter (aLoRA, arXiv 2504.12397) reads from the last place of its opening words on, the base
         what is before them. Raises EngineError if they are nowhere: the adapter would do nothing, unnoticed."""
-        called, start = self._called.get(adapter, []), 0
+        called, start = self._called.get(adapter, []) if adapter else [], 0
         if called:
             places = (at for at in range(len(tokens) - len(called), -1, -1) if tokens[at : at + len(called)] == called)
             start = next(places, None)
@@ -118,9 +118,9 @@ class Model:
         with self._lock, torch.inference_mode():
             self.require_open()
             self._switch(adapter)
-            if self._called.get(adapter):
+            if adapter and self._called.get(adapter):
                 inputs["alora_offsets"] = adapted
-            model = self._with_adapters if adapter else self._base
+            model = self._with_adapters if adapter and self._with_adapters else self._base
             try:
                 return model(**inputs, use_cache=True).logits
             except (torch.OutOfMemoryError, MemoryError) as error:
@@ -134,12 +134,12 @@ class Model:
                 ) from error
 
     def _switch(self, adapter: str | None) -> None:
-        if adapter == self._active:
+        if adapter == self._active or self._with_adapters is None:
             return
         if adapter is None:
-            self._with_adapters.base_model.disable_adapter_layers()
+            cast(LoraModel, self._with_adapters.base_model).disable_adapter_layers()
         else:
-            self._with_adapters.base_model.enable_adapter_layers()
+            cast(LoraModel, self._with_adapters.base_model).enable_adapter_layers()
             self._with_adapters.set_adapter(adapter, inference_mode=True)
         self._active = adapter
 
@@ -152,8 +152,10 @@ class Model:
 
     def close(self) -> None:
         with self._lock:
+            if self._closed:
+                return
             self._closed = True
-            self._base = self._with_adapters = None
+            del self._base, self._with_adapters
             self._last = Reading([], DynamicCache(), None)
         gc.collect()
         if self.device == "cuda":

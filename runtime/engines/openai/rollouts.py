@@ -9,7 +9,7 @@ replies and cannot end one. vLLM finds shared prompts again by itself; there all
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from threading import Event
@@ -64,7 +64,7 @@ def run(
     n: int,
     cancel: Event | None,
     enough: Enough | None,
-) -> Iterator[list[Completion]]:
+) -> Generator[list[Completion]]:
     """The replies to each request; `starts` gives for a request and its number what asks for each of its `n` replies.
     However long the first one takes, only so many later ones are held back, so a million never sit in memory."""
     numbered = enumerate(requests)

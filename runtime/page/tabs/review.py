@@ -15,11 +15,11 @@ from runtime.page.desk import Desk
 from runtime.page.frame import Frame, StudioError
 from runtime.page.serving import read, script
 from runtime.page.widgets import AT_ONCE, BARE, QUIET
-from runtime.studio.exports import write_dataset, zipped
+from runtime.studio.exports import Format, write_dataset, zipped
 from runtime.studio.exports.card import LICENCES
 from runtime.studio.importing import import_attempts
 from runtime.studio.labelled import labelled_attempts
-from runtime.studio.reviewing import Reviewing
+from runtime.studio.reviewing import Reviewing, Shelf
 from runtime.types import Ending, Feedback
 from runtime.view import review
 from runtime.view.words import word
@@ -109,8 +109,8 @@ class ReviewTab:
         if not reviewing.waiting or asked.get("item") != reviewing.waiting[0]:
             return  # pressed twice: the attempt that was meant is over already
         reviewing.catch_up(_ratings(asked, consent))
-        ending = asked.get("ending")
-        if ending not in get_args(Ending):
+        ending: Ending | None = asked.get("ending")
+        if ending is None or ending not in get_args(Ending):
             raise StudioError(f"There is no ending {ending!r}: take one of {', '.join(get_args(Ending))}.")
         with reviewing.log.transaction():  # what somebody rates meanwhile may not contradict the ending
             self.end(desk, reviewing, ending, asked, consent)
@@ -120,7 +120,7 @@ class ReviewTab:
             raise StudioError(word(f"review.need.{wrong}", desk.language))
         reviewing.finish(ending, str(asked.get("explanation") or "")[:1000], float(asked.get("seconds") or 0), consent)
 
-    def find(self, kept: dict[str, str], search: str, shelf: str, request: gr.Request) -> tuple[Any, ...]:
+    def find(self, kept: dict[str, str], search: str, shelf: Shelf, request: gr.Request) -> tuple[Any, ...]:
         with self.page.in_studio(request) as desk:
             _reviewing(desk).look_again((search or "").strip(), shelf)
             return self.shown(desk, kept)
@@ -131,7 +131,7 @@ class ReviewTab:
                 desk.reviewing.keep_up()
             return self.shown(desk, kept)
 
-    def write(self, name: str, licence: str, request: gr.Request) -> tuple[Any, ...]:
+    def write(self, name: Format, licence: str, request: gr.Request) -> tuple[Any, ...]:
         """A data set in the folder of exports, and as a file to take away."""
         with self.page.in_studio(request) as desk:
             log, home = _reviewing(desk).log, self.page.settings.home
@@ -144,7 +144,7 @@ class ReviewTab:
     def read_in(self, file: str, kept: dict[str, str], request: gr.Request) -> tuple[Any, ...]:
         with self.page.in_studio(request) as desk:
             done = import_attempts(Path(file), _reviewing(desk).log)
-            desk.reviewing.look_again(search="", shelf="open")
+            _reviewing(desk).look_again(search="", shelf="open")
             told = word("import.done" if done.new else "import.none", desk.language, new=done.new, known=done.known)
             return f'<p role="status">{escape(told)}</p>', *self.shown(desk, kept)
 
