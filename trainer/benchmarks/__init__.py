@@ -213,7 +213,9 @@ def opened(name: str, path: Path, settings: Settings) -> Generator[Engine]:
     """An engine on a model file, with the context and threads of the settings. Raises SoliloquyError."""
     with ExitStack() as stack:
         if name == "loop":
-            engine = cast(Engine, PlainLoop(path, settings.context, settings.threads or 1))  # what the workloads call
+            engine = cast(
+                Engine, PlainLoop(path, settings.context, settings.threads or 1)
+            )  # implements what the workloads call
         elif name == "llama-server":
             url = stack.enter_context(llama_server(path, SLOTS, settings.context, settings.threads or 1))
             engine = OpenAIEngine(url, parallel=SLOTS)

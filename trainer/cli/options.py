@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Limit = Annotated[int | None, typer.Option(min=1, help="Use only the first N rows; default: all.")]
 Model = Annotated[str | None, typer.Option(help="Name of an installed model, or a GGUF file; default: the app's.")]
 Parallel = Annotated[int, typer.Option(min=1, max=64, help="Conversations decoded at once.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 Seed = Annotated[int, typer.Option(help="Random seed.")]
 AdapterFile = Annotated[
     str | None,
