@@ -213,7 +213,7 @@ def test_a_file_of_other_problems_is_not_overwritten(tmp_path):
             list(write(path, 5, seed, split))
     assert path.read_bytes() == before
     path.write_text('{"a": 1}\n', "utf-8")
-    with pytest.raises(ProblemsError, match="something else"):
+    with pytest.raises(ProblemsError, match="something other than problems"):
         list(write(path, 5, 1, "train"))
     with pytest.raises(RowError, match="cannot be read"):
         report(tmp_path / "missing.jsonl")
