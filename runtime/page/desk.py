@@ -57,12 +57,12 @@ class Desk:
         kept_comparison: str | None = None,
     ) -> None:
         self.settings, self.model, self.language = settings, model, language
-        self.mishap: StoreError | None = None
+        self.log_error: StoreError | None = None
         """Why nothing is kept although it should be, if that is so."""
         try:
             self.session = Session(settings, model, log, kept_session)
         except StoreError as error:
-            self.session, self.mishap = Session(settings, model, None, kept_session), error
+            self.session, self.log_error = Session(settings, model, None, kept_session), error
         self.log, self.wanted = self.session.log, log
         """Where things are stored, and where they shall be as soon as that can be opened."""
         self.exercise = exercise or Exercise()
@@ -78,7 +78,7 @@ class Desk:
         self._own_answer: tuple[str, int] | None = None
         """What a student compared with the solution on view last, and how often they did."""
         self._unsaved: dict[str, StoreError] = {}
-        self._mishaps = 0
+        self._failures = 0
 
     @cached_property
     def reviewing(self) -> Reviewing | None:
@@ -217,7 +217,7 @@ class Desk:
     def keep_in(self, log: SessionLog | None) -> None:
         """From now on store in this log, or nowhere; a comparison that was begun is not taken up again."""
         self.session.keep_in(log)
-        self.log, self.wanted, self.mishap = log, log, None
+        self.log, self.wanted, self.log_error = log, log, None
         self.__dict__.pop("reviewing", None)
         if log is None and self.comparison:
             self.comparison.session.keep_in(None)
@@ -273,7 +273,7 @@ class Desk:
             yield
         except StoreError as error:
             self._unsaved[kind] = error
-            self._mishaps += 1
+            self._failures += 1
             raise
         self._unsaved.pop(kind, None)
 
@@ -282,7 +282,7 @@ class Desk:
         unsaved = self._unsaved.get(kind)
         return {
             "unsaved": word("unsaved", self.language, reason=explained(unsaved, self.language)) if unsaved else "",
-            "epoch": self._mishaps,
+            "epoch": self._failures,
         }
 
     def rate(self, kind: str, step: str, rating: int | None, correction: str | None, consent: bool) -> None:

@@ -58,7 +58,7 @@ class Exercise:
         self.run: Run | None = None
         self.stored_as: str | None = None
         self.unsaved: StoreError | None = None
-        self.said = ("practise.length", len(self.worked.steps))
+        self.remark = ("practise.length", len(self.worked.steps))
         self.ended = self.shown = self.stumbled = False
 
     # What a student does
@@ -70,7 +70,7 @@ class Exercise:
         if untouched and not self.judgement.lines:
             self._begin(self.number + 1)
         else:
-            self.said = ("practise.later", self.ladder.steps)
+            self.remark = ("practise.later", self.ladder.steps)
 
     def check(self, text: str, keep: Keep, language: Language) -> None:
         """Judge a student's lines. Raises UnreadableError for none."""
@@ -99,7 +99,7 @@ class Exercise:
     def _end(self, result: Any) -> None:
         before, self.ladder, self.ended = self.ladder.steps, self.ladder.after(result), True
         if self.ladder.steps != before:
-            self.said = ("practise.harder" if self.ladder.steps > before else "practise.easier", self.ladder.steps)
+            self.remark = ("practise.harder" if self.ladder.steps > before else "practise.easier", self.ladder.steps)
 
     def forget(self, run_id: str) -> None:
         """The stored attempt was deleted; a further check begins another."""
@@ -116,7 +116,7 @@ class Exercise:
 
     def quiet(self, language: Language) -> str:
         """HTML of one line on how hard this problem or the next one is."""
-        key, number = self.said
+        key, number = self.remark
         return f'<p role="status">{escape(word(key if number > 1 else f"{key}.one", language, number=number))}</p>'
 
     def solution(self, language: Language) -> str:

@@ -13,7 +13,7 @@ from runtime.errors import SoliloquyError
 from runtime.log.store import SessionLog
 from runtime.page.desk import Desk
 from runtime.page.exercise import Exercise
-from runtime.page.widgets import in_words, told
+from runtime.page.widgets import errors_shown, in_words
 from runtime.session.loader import Loading
 from runtime.settings import Settings
 from runtime.view.words import understood, word
@@ -44,7 +44,7 @@ class Frame:
         the one whose session the browser will remember."""
         self.texts: list[tuple[Any, dict[str, str]]] = []
 
-    def say(self, kind: Callable[..., Any], keys: dict[str, str], **options: Any) -> Any:
+    def localised(self, kind: Callable[..., Any], keys: dict[str, str], **options: Any) -> Any:
         """A widget whose words come from the catalogue and follow the language."""
         widget = kind(**in_words(keys, self.settings.language or "en"), **options)
         self.texts.append((widget, keys))
@@ -76,7 +76,7 @@ class Frame:
         """As `told`, for what only a page started with --studio may do. Every act asks again: its handler can be called
         without its tab."""
         desk = self.desk(request, kept)
-        with told(desk):
+        with errors_shown(desk):
             if not self.studio:
                 raise StudioError(word("error.studio", desk.language))
             yield desk

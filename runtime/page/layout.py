@@ -17,7 +17,7 @@ from runtime.page.tabs.practise import PractiseTab
 from runtime.page.tabs.review import ReviewTab
 from runtime.page.tabs.train import TrainTab
 from runtime.page.tabs.work import WorkTab
-from runtime.page.widgets import AT_ONCE, BARE, QUIET, in_words, told
+from runtime.page.widgets import AT_ONCE, BARE, QUIET, errors_shown, in_words
 from runtime.session.loader import Loading
 from runtime.settings import Settings
 from runtime.view.words import LANGUAGES, catalogue, explained, understood, word
@@ -32,10 +32,10 @@ class Page(Frame):
         settings: Settings,
         log: SessionLog | None,
         studio: bool = False,
-        mishap: StoreError | str = "",
+        log_error: StoreError | str = "",
     ) -> None:
         super().__init__(model, settings, log, studio)
-        self.mishap = mishap
+        self.log_error = log_error
         with gr.Blocks(title="Soliloquy", analytics_enabled=False, fill_width=True) as self.blocks:
             self.kept = gr.BrowserState({}, storage_key="soliloquy", secret="readable after a restart too")
             self.clock = gr.Timer(1)
@@ -54,28 +54,30 @@ class Page(Frame):
         self.blocks.queue(max_size=20)
 
     def build_side(self) -> None:
-        self.say(gr.HTML, {"value": "app.brand"}, elem_classes="sq-brand", **BARE)
-        self.new = self.say(gr.Button, {"value": "app.new"}, elem_classes="sq-new")
+        self.localised(gr.HTML, {"value": "app.brand"}, elem_classes="sq-brand", **BARE)
+        self.new = self.localised(gr.Button, {"value": "app.new"}, elem_classes="sq-new")
         self.past = Past(self)
         self.model_line = gr.HTML(elem_classes="sq-model", **BARE)
         names = [(catalogue(language)["language.name"], language) for language in LANGUAGES]
         keys = {"label": "app.language"}
-        self.language = self.say(gr.Dropdown, keys, choices=names, interactive=True, elem_classes="sq-language")
+        self.language = self.localised(gr.Dropdown, keys, choices=names, interactive=True, elem_classes="sq-language")
         self.look = Look(self)
         keeps = self.log is not None
         keys = {"label": "app.keep", "info": "app.keep.info"}
-        self.keep = self.say(gr.Checkbox, keys, interactive=True, visible=keeps, value=True, elem_classes="sq-consent")
+        self.keep = self.localised(
+            gr.Checkbox, keys, interactive=True, visible=keeps, value=True, elem_classes="sq-consent"
+        )
         keys = {"label": "app.consent", "info": "app.consent.info"}
-        self.consent = self.say(gr.Checkbox, keys, interactive=True, visible=keeps, elem_classes="sq-consent")
+        self.consent = self.localised(gr.Checkbox, keys, interactive=True, visible=keeps, elem_classes="sq-consent")
         where = "app.server" if self.settings.server else "app.offline"
         self.unkept = gr.HTML(visible=False, elem_classes="sq-offline", **BARE)
-        self.mishap_line = gr.HTML(visible=bool(self.mishap), elem_classes="sq-unkept", **BARE)
-        self.say(gr.HTML, {"value": where}, elem_classes="sq-offline", **BARE)
+        self.log_error_line = gr.HTML(visible=bool(self.log_error), elem_classes="sq-unkept", **BARE)
+        self.localised(gr.HTML, {"value": where}, elem_classes="sq-offline", **BARE)
 
     def wire(self) -> None:
         for tab in [*self.tabs, self.practise, *self.rooms]:
             tab.wire()
-        lines = [self.unkept, self.mishap_line]
+        lines = [self.unkept, self.log_error_line]
         steps = [*(tab.steps for tab in self.tabs), self.past.list, *self.practise.outputs]
         painted = [widget for room in self.rooms for widget in room.painted]
         words = [widget for widget, _ in self.texts]
@@ -124,7 +126,7 @@ class Page(Frame):
     def set_keeping(self, kept: dict[str, Any] | None, keep: bool, request: gr.Request) -> dict[Any, Any]:
         """Store what is done here from now on, or nothing more. What is stored already stays."""
         desk = self.desk(request, kept)
-        with told(desk):
+        with errors_shown(desk):
             desk.keep_in(self.log if keep else None)
         return self.paint(desk, {**(kept or {}), "private": not keep}, {})
 
@@ -153,15 +155,15 @@ class Page(Frame):
         return {widget: gr.update(**changes) for widget, changes in updates.items()}
 
     def keeping(self, desk: Desk) -> dict[Any, dict[str, Any]]:
-        """Whether nothing is kept, by wish or by mishap."""
-        mishap = "" if desk.log else desk.mishap or self.mishap
-        told = word("app.unkept", desk.language, reason=escape(explained(mishap, desk.language)))
+        """Whether nothing is kept, by wish or by log_error."""
+        log_error = "" if desk.log else desk.log_error or self.log_error
+        told = word("app.unkept", desk.language, reason=escape(explained(log_error, desk.language)))
         return {
             self.unkept: {
                 "value": escape(word("app.not_kept", desk.language)),
-                "visible": not (desk.log or mishap),
+                "visible": not (desk.log or log_error),
             },
-            self.mishap_line: {"value": told, "visible": bool(mishap)},
+            self.log_error_line: {"value": told, "visible": bool(log_error)},
         }
 
     def after_run(self, request: gr.Request) -> dict[Any, Any]:

@@ -12,7 +12,7 @@ from runtime.page import past
 from runtime.page.desk import Desk
 from runtime.page.frame import Frame
 from runtime.page.serving import read, script
-from runtime.page.widgets import AT_ONCE, BARE, QUIET, told
+from runtime.page.widgets import AT_ONCE, BARE, QUIET, errors_shown
 from runtime.view.words import word
 
 
@@ -48,13 +48,13 @@ class Past:
     def save(self, asked: gr.EventData, request: gr.Request) -> dict[str, Any]:
         """The list with a file, which the browser stores at once; the machine keeps no copy."""
         desk = self.page.desk(request)
-        with told(desk):
+        with errors_shown(desk):
             file = past.document(self.page.log, str(asked.entry), str(asked.format), desk.language)
         return {**self.view(desk), "file": {**file, "token": new_id()}}
 
     def open(self, kept: dict[str, Any] | None, asked: gr.EventData, request: gr.Request) -> dict[Any, Any]:
         desk, entry = self.page.desk(request), str(asked.entry)
-        with told(desk):
+        with errors_shown(desk):
             first = past.runs_of(self.page.log, entry, desk.language)[0]
             tab = desk.reopen(first) if first.id == entry else desk.reopen_comparison(entry)
         shown = self.paint(desk, kept or {}, {tab: desk.texts(tab)})
@@ -62,7 +62,7 @@ class Past:
 
     def delete(self, kept: dict[str, Any] | None, asked: gr.EventData, request: gr.Request) -> dict[Any, Any]:
         desk, others = self.page.desk(request), [*self.page.desks.values()]
-        with told(desk):
+        with errors_shown(desk):
             runs = past.runs_of(self.page.log, str(asked.entry), desk.language)
             if any(other.is_writing(run.id) for other in others for run in runs):
                 raise StoreError(word("error.past.running", desk.language))
@@ -77,9 +77,9 @@ class Look:
     """Theme and text size: matters of this browser alone, which the server never hears of."""
 
     def __init__(self, page: Frame) -> None:
-        with page.say(gr.Accordion, {"label": "app.look"}, open=False, elem_classes=["sq-fold", "sq-look"]):
+        with page.localised(gr.Accordion, {"label": "app.look"}, open=False, elem_classes=["sq-fold", "sq-look"]):
             self.radios = {
-                name: page.say(
+                name: page.localised(
                     gr.Radio,
                     {"label": f"{name}.label", "choices": name},
                     value=first,

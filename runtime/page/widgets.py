@@ -51,7 +51,7 @@ def in_words(keys: dict[str, str], language: Language) -> dict[str, Any]:
 
 
 @contextmanager
-def told(desk: Desk) -> Iterator[None]:
+def errors_shown(desk: Desk) -> Iterator[None]:
     """The boundary to the person: our errors become a message that stays long enough to be read, and goes."""
     try:
         yield

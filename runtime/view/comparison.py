@@ -80,12 +80,12 @@ def figures(comparison: Comparison | None, place: int, language: Language) -> st
         return ""
     rows = [
         f"<div><dt>{escape(word(f'compare.{name}', language))}</dt><dd>{escape(text)}</dd></div>"
-        for name, text in _told(cost, language).items()
+        for name, text in _costs(cost, language).items()
     ]
     return f'<dl class="sq-figures">{"".join(rows)}</dl>'
 
 
-def _told(cost: Cost, language: Language) -> dict[str, str]:
+def _costs(cost: Cost, language: Language) -> dict[str, str]:
     def seconds(number: float) -> str:
         return word("compare.seconds", language, number=f"{number:.1f}")
 
@@ -99,7 +99,7 @@ def _told(cost: Cost, language: Language) -> dict[str, str]:
     }
 
 
-def told(comparison: Comparison | None, busy: bool, language: Language) -> str:
+def message(comparison: Comparison | None, busy: bool, language: Language) -> str:
     """What a person is asked to say, or has said."""
     if comparison is None or busy:
         return ""

@@ -34,7 +34,7 @@ def view(run: Run, language: Language) -> dict[str, Any]:
     answer = run.transcript.talk.outcome.answer
     shown = [_careful(rows[key], texts[seen:], answer) for key in keys[:seen]]
     hidden = [_stub(key, number, language) for number, key in enumerate(keys[seen:], seen + 1)]
-    hidden[0]["hints"] = [spoken(hint, language) for hint in disclosure.hints(run)]
+    hidden[0]["hints"] = [hint_text(hint, language) for hint in disclosure.hints(run)]
     return {
         **whole,
         "steps": shown + hidden,
@@ -69,7 +69,7 @@ def compared(run: Run, same: bool | None, tries: int, language: Language) -> dic
     return {"kind": kind, "text": word(key, language, agree=agree, n=n), "tries": tries}
 
 
-def spoken(hint: Hint, language: Language) -> str:
+def hint_text(hint: Hint, language: Language) -> str:
     """A hint in words."""
     parts = [*hint.known, *(word("hint.found", language, number=number) for number in hint.found)]
     *first, last = parts or [""]
@@ -90,7 +90,7 @@ def _mendable(row: dict[str, Any], language: Language) -> dict[str, Any]:
     """A line that needs another look: first only that, then a hint, and what is wrong with it last of all."""
     if row["state"] != "flagged":
         return row
-    return {**row, "comment": "", "mend": {"hint": spoken(to_mend(row["text"]), language), "show": row["comment"]}}
+    return {**row, "comment": "", "mend": {"hint": hint_text(to_mend(row["text"]), language), "show": row["comment"]}}
 
 
 def _stub(key: str, number: int, language: Language) -> dict[str, Any]:

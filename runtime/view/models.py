@@ -83,12 +83,12 @@ def job(now: Job | None, language: Language) -> str:
     """How the newest job stands."""
     if now is None:
         return ""
-    said = word(f"models.{now.task}.{now.state}", language, model=now.model, name=now.said or now.model)
-    reason = f"<p>{escape(now.said)}</p>" if now.said and (now.state == "failed" or now.task == "verify") else ""
+    status = word(f"models.{now.task}.{now.state}", language, model=now.model, name=now.result or now.model)
+    reason = f"<p>{escape(now.result)}</p>" if now.result and (now.state == "failed" or now.task == "verify") else ""
     state = {"running": "running", "done": "over", "failed": "failed", "stopped": "stopped"}[now.state]
     return (
         f'<div class="sq-standing sq-is-{state}" aria-busy="{str(now.state == "running").lower()}">'
-        f'<p class="sq-told" role="status"><span class="sq-pulse" aria-hidden="true"></span>{escape(said)}</p>'
+        f'<p class="sq-told" role="status"><span class="sq-pulse" aria-hidden="true"></span>{escape(status)}</p>'
         f"{_bar(now, language)}{reason}</div>"
     )
 
@@ -96,6 +96,6 @@ def job(now: Job | None, language: Language) -> str:
 def _bar(now: Job, language: Language) -> str:
     if now.state != "running":
         return ""
-    told = f"{size_text(now.done)} / {size_text(now.total)}" if now.total else word("models.asking", language)
+    text = f"{size_text(now.done)} / {size_text(now.total)}" if now.total else word("models.asking", language)
     value = f' max="{now.total}" value="{now.done}"' if now.total else ""
-    return f'<label class="sq-ready"><progress{value}></progress> <span>{escape(told)}</span></label>'
+    return f'<label class="sq-ready"><progress{value}></progress> <span>{escape(text)}</span></label>'

@@ -52,12 +52,12 @@ def test_a_log_that_could_not_be_opened_is_tried_again_when_there_is_something_t
     home.parent.write_text("in the way")
     log = SessionLog(home / "soliloquy.db", at_once=False)
     desk = a_desk(log)
-    assert desk.log is None and "SOLILOQUY_HOME" in str(desk.mishap)
+    assert desk.log is None and "SOLILOQUY_HOME" in str(desk.log_error)
     view = solved(desk)
     assert view["answer"] and not view["rateable"]
     home.parent.unlink()
     view = solved(desk)
-    assert view["rateable"] and not desk.mishap and not view["unsaved"]
+    assert view["rateable"] and not desk.log_error and not view["unsaved"]
     assert log.count_runs() == 1
     log.close()
 
@@ -81,7 +81,7 @@ def test_once_nothing_is_to_be_kept_neither_a_comparison_nor_a_review_is(log):
 def test_a_page_opens_on_a_full_disk_and_says_that_nothing_is_kept(log, monkeypatch):
     monkeypatch.setattr(log, "start_session", refuse)
     desk = a_desk(log)
-    assert (desk.log, desk.mishap) == (None, FULL)
+    assert (desk.log, desk.log_error) == (None, FULL)
     assert solved(desk)["answer"] and log.count_runs() == 0
 
 

@@ -22,39 +22,39 @@ EXAMPLES = 4
 
 class CompareTab:
     def __init__(self, page: Frame) -> None:
-        self.page, say = page, page.say
+        self.page, localised = page, page.localised
         with (
-            say(gr.Tab, {"label": "tab.compare"}, id="compare", visible=page.studio) as self.tab,
+            localised(gr.Tab, {"label": "tab.compare"}, id="compare", visible=page.studio) as self.tab,
             gr.Column(elem_classes=["sq-form", "sq-compare"]),
         ):
             self.build_form()
             self.problem = gr.HTML(elem_classes="sq-review", **BARE)
             with gr.Row(elem_classes="sq-columns"):
                 self.columns = [self.build_column() for _ in NAMES]
-            self.told = gr.HTML(elem_classes="sq-info", js_on_load=script("keys.js", "compare.js"), **BARE)
+            self.message = gr.HTML(elem_classes="sq-info", js_on_load=script("keys.js", "compare.js"), **BARE)
             with gr.Row(visible=False, elem_classes="sq-acts") as self.ballot:
                 keys = {name: f"compare.vote.{name}" for name in (*NAMES, *VERDICTS)}
-                self.votes = {n: say(gr.Button, {"value": k}, elem_classes="sq-plain") for n, k in keys.items()}
-            with say(gr.Accordion, {"label": "compare.tally"}, open=False, elem_classes="sq-fold"):
+                self.votes = {n: localised(gr.Button, {"value": k}, elem_classes="sq-plain") for n, k in keys.items()}
+            with localised(gr.Accordion, {"label": "compare.tally"}, open=False, elem_classes="sq-fold"):
                 self.tally = gr.HTML(elem_classes="sq-train", **BARE)
         columns = [widget for column in self.columns for widget in column]
-        self.painted = [self.problem, *columns, self.told, self.ballot, self.tally, self.go, self.halt]
+        self.painted = [self.problem, *columns, self.message, self.ballot, self.tally, self.go, self.halt]
 
     def build_form(self) -> None:
-        say = self.page.say
+        localised = self.page.localised
         keys = {"label": "solve.problem.label", "placeholder": "compare.placeholder"}
         limits = {"lines": 2, "max_lines": 14, "max_length": PASTED}
-        self.box = say(gr.Textbox, keys, interactive=True, elem_classes="sq-ask", **limits)
+        self.box = localised(gr.Textbox, keys, interactive=True, elem_classes="sq-ask", **limits)
         with gr.Row(elem_classes="sq-chips"):
-            say(gr.HTML, {"value": "examples.label"}, elem_classes="sq-chips-label", **BARE)
+            localised(gr.HTML, {"value": "examples.label"}, elem_classes="sq-chips-label", **BARE)
             keys = [f"example.solve.{i}" for i in range(1, EXAMPLES + 1)]
-            self.chips = {k: say(gr.Button, {"value": f"{k}.name"}, elem_classes="sq-chip") for k in keys}
+            self.chips = {k: localised(gr.Button, {"value": f"{k}.name"}, elem_classes="sq-chip") for k in keys}
         keys = {"label": "depth.label", "info": "depth.info", "choices": "depth"}
         chosen = self.page.settings.depth
-        self.depth = say(gr.Radio, keys, value=chosen, interactive=True, elem_classes="sq-mode")
+        self.depth = localised(gr.Radio, keys, value=chosen, interactive=True, elem_classes="sq-mode")
         with gr.Row(elem_classes="sq-acts"):
-            self.go = say(gr.Button, {"value": "compare.button"}, interactive=False, elem_classes="sq-go")
-            self.halt = say(gr.Button, {"value": "stop.button"}, interactive=False, elem_classes=STOP)
+            self.go = localised(gr.Button, {"value": "compare.button"}, interactive=False, elem_classes="sq-go")
+            self.halt = localised(gr.Button, {"value": "stop.button"}, interactive=False, elem_classes=STOP)
 
     def build_column(self) -> tuple[gr.HTML, gr.HTML, gr.HTML]:
         """The head, the steps and the figures of a solution. Its keys are those of a form without buttons."""
@@ -96,7 +96,7 @@ class CompareTab:
             shown[steps] = {"value": comparison.steps(found, place, busy, language)}
             shown[figures] = {"value": comparison.figures(found, place, language)}
         return shown | {
-            self.told: {"value": comparison.told(found, busy, language)},
+            self.message: {"value": comparison.message(found, busy, language)},
             self.ballot: {"visible": bool(found and found.can_vote and not busy)},
             self.tally: {"value": comparison.tally(self.votes_so_far(), language)},
             self.go: {"interactive": not busy},

@@ -25,12 +25,12 @@ PACE = 0.5
 
 class ModelsTab:
     def __init__(self, page: Frame) -> None:
-        self.page, say = page, page.say
+        self.page, localised = page, page.localised
         self.settings = page.settings
         self._used: str | None = None
         self.jobs = ModelJobs(page.settings, unsealed_environment())
         with (
-            say(gr.Tab, {"label": "tab.models"}, id="models", visible=page.studio) as self.tab,
+            localised(gr.Tab, {"label": "tab.models"}, id="models", visible=page.studio) as self.tab,
             gr.Column(elem_classes="sq-form"),
         ):
             self.clock = gr.Timer(PACE, active=False)
@@ -38,23 +38,25 @@ class ModelsTab:
             with gr.Row(elem_classes="sq-filters"):
                 names = self.names() if page.studio else []
                 keys = {"label": "models.which"}
-                self.which = say(
+                self.which = localised(
                     gr.Dropdown, keys, choices=names, value=next(iter(names), None), interactive=True,
                     elem_classes="sq-pick",
                 )  # fmt: skip
             with gr.Row(elem_classes="sq-acts"):
-                self.use = say(gr.Button, {"value": "models.use"}, elem_classes="sq-go")
-                self.fetch = say(gr.Button, {"value": "models.fetch"}, elem_classes="sq-plain")
-                self.verify = say(gr.Button, {"value": "models.verify"}, elem_classes="sq-plain")
+                self.use = localised(gr.Button, {"value": "models.use"}, elem_classes="sq-go")
+                self.fetch = localised(gr.Button, {"value": "models.fetch"}, elem_classes="sq-plain")
+                self.verify = localised(gr.Button, {"value": "models.verify"}, elem_classes="sq-plain")
             with gr.Row(elem_classes="sq-filters"):
                 keys = {"label": "models.add.label", "placeholder": "models.add.placeholder", "info": "models.add.info"}
-                self.box = say(gr.Textbox, keys, interactive=True, max_lines=1, max_length=1000, elem_classes="sq-ask")
+                self.box = localised(
+                    gr.Textbox, keys, interactive=True, max_lines=1, max_length=1000, elem_classes="sq-ask"
+                )
             with gr.Row(elem_classes="sq-acts"):
-                self.add = say(gr.Button, {"value": "models.add"}, elem_classes="sq-plain")
-                self.halt = say(gr.Button, {"value": "stop.button"}, interactive=False, elem_classes="sq-plain")
-            self.told = gr.HTML(elem_classes="sq-train", **BARE)
+                self.add = localised(gr.Button, {"value": "models.add"}, elem_classes="sq-plain")
+                self.halt = localised(gr.Button, {"value": "stop.button"}, interactive=False, elem_classes="sq-plain")
+            self.message = gr.HTML(elem_classes="sq-train", **BARE)
         acts = [self.use, self.fetch, self.verify, self.add, self.halt]
-        self.painted = [self.cards, self.which, self.told, *acts, self.clock]
+        self.painted = [self.cards, self.which, self.message, *acts, self.clock]
 
     def wire(self) -> None:
         self.tab.select(self.show, None, self.painted, **AT_ONCE)
@@ -101,7 +103,7 @@ class ModelsTab:
         busy = self.jobs.running
         idle = {button: {"interactive": not busy} for button in (self.fetch, self.verify, self.add)}
         return {
-            self.told: {"value": models_view.job(self.jobs.job, desk.language)},
+            self.message: {"value": models_view.job(self.jobs.job, desk.language)},
             self.use: {"interactive": not self.settings.server},
             self.halt: {"interactive": busy},
             self.clock: {"active": busy},

@@ -9,7 +9,7 @@ import gradio as gr
 from runtime.page.desk import Desk
 from runtime.page.frame import Frame
 from runtime.page.serving import read, script
-from runtime.page.widgets import AT_ONCE, BARE, PASTED, QUIET, told
+from runtime.page.widgets import AT_ONCE, BARE, PASTED, QUIET, errors_shown
 from runtime.tutoring.practice import FEWEST, MOST, Ladder
 
 TO_THE_BOX = "() => document.querySelector('.sq-practise textarea').focus()"
@@ -23,20 +23,20 @@ class PractiseTab:
     def __init__(self, page: Frame) -> None:
         self.page = page
         with (
-            page.say(gr.Tab, {"label": "tab.practise"}, id=self.kind),
+            page.localised(gr.Tab, {"label": "tab.practise"}, id=self.kind),
             gr.Column(elem_classes=["sq-form", "sq-practise"]),
         ):
             with gr.Row(elem_classes="sq-choices"):
                 self.build_choices()
             self.story = gr.HTML(elem_classes="sq-story", **BARE)
             keys = {"label": "check.steps.label", "placeholder": "check.steps.placeholder"}
-            self.box = page.say(
+            self.box = page.localised(
                 gr.Textbox, keys, interactive=True, elem_classes="sq-ask", lines=4, max_lines=14, max_length=PASTED
             )
             with gr.Row(elem_classes="sq-acts"):
-                self.go = page.say(gr.Button, {"value": "practise.button"}, elem_classes="sq-go")
-                self.reveal = page.say(gr.Button, {"value": "practise.show"}, elem_classes="sq-plain")
-                self.onward = page.say(gr.Button, {"value": "practise.next"}, elem_classes="sq-plain")
+                self.go = page.localised(gr.Button, {"value": "practise.button"}, elem_classes="sq-go")
+                self.reveal = page.localised(gr.Button, {"value": "practise.show"}, elem_classes="sq-plain")
+                self.onward = page.localised(gr.Button, {"value": "practise.next"}, elem_classes="sq-plain")
             self.quiet = gr.HTML(elem_classes="sq-quiet", **BARE)
             self.steps = gr.HTML({}, html_template=read("steps.html"), js_on_load=script("keys.js", "steps.js"), **BARE)
             self.solution = gr.HTML(elem_classes="sq-solution", **BARE)
@@ -45,10 +45,10 @@ class PractiseTab:
     def build_choices(self) -> None:
         """What to practise, and how long it may be."""
         keys = {"label": "group.label", "choices": "group"}
-        self.group = self.page.say(gr.Dropdown, keys, value="any", interactive=True, elem_classes="sq-language")
+        self.group = self.page.localised(gr.Dropdown, keys, value="any", interactive=True, elem_classes="sq-language")
         counts = [(str(number), number) for number in range(FEWEST, MOST + 1)]
         keys = {"label": "practise.steps"}
-        self.count = self.page.say(
+        self.count = self.page.localised(
             gr.Radio, keys, choices=counts, value=Ladder().steps, interactive=True, elem_classes="sq-mode"
         )
 
@@ -83,7 +83,7 @@ class PractiseTab:
 
     def check(self, kept: dict[str, Any] | None, text: str, request: gr.Request) -> dict[Any, Any]:
         desk = self.page.desk(request, kept)
-        with told(desk):
+        with errors_shown(desk):
             desk.exercise.check(text or "", desk.session.practised, desk.language)
         return self.shown(desk, kept)
 

@@ -27,39 +27,43 @@ from runtime.view.words import word
 
 class ReviewTab:
     def __init__(self, page: Frame) -> None:
-        self.page, say = page, page.say
+        self.page, localised = page, page.localised
         with (
-            say(gr.Tab, {"label": "tab.review"}, id="review", visible=page.studio) as self.tab,
+            localised(gr.Tab, {"label": "tab.review"}, id="review", visible=page.studio) as self.tab,
             gr.Column(elem_classes="sq-form"),
         ):
             with gr.Row(elem_classes="sq-filters"):
                 keys = {"label": "review.search", "placeholder": "review.search.placeholder"}
-                self.search = say(gr.Textbox, keys, interactive=True, max_lines=1, elem_classes="sq-ask")
+                self.search = localised(gr.Textbox, keys, interactive=True, max_lines=1, elem_classes="sq-ask")
                 keys = {"label": "shelf.label", "choices": "shelf"}
-                self.shelf = say(gr.Radio, keys, value="open", interactive=True, elem_classes="sq-mode")
+                self.shelf = localised(gr.Radio, keys, value="open", interactive=True, elem_classes="sq-mode")
             self.guide = gr.HTML(elem_classes="sq-guide-box", **BARE)
             self.head = gr.HTML(elem_classes="sq-head-box", **BARE)
             self.steps = gr.HTML(
                 {}, html_template=read("steps.html"), js_on_load=script("keys.js", "steps.js", "review.js"), **BARE
             )
-            with say(gr.Accordion, {"label": "export.title"}, open=False, elem_classes="sq-fold"):
+            with localised(gr.Accordion, {"label": "export.title"}, open=False, elem_classes="sq-fold"):
                 self.build_export()
         self.painted = [self.guide, self.head, self.steps]
 
     def build_export(self) -> None:
-        say = self.page.say
-        say(gr.HTML, {"value": "export.info"}, elem_classes="sq-info", **BARE)
+        localised = self.page.localised
+        localised(gr.HTML, {"value": "export.info"}, elem_classes="sq-info", **BARE)
         with gr.Row(elem_classes="sq-filters"):
             keys = {"label": "format.label", "choices": "format"}
-            self.format = say(gr.Dropdown, keys, value="stepwise", interactive=True, elem_classes="sq-pick")
+            self.format = localised(gr.Dropdown, keys, value="stepwise", interactive=True, elem_classes="sq-pick")
             keys = {"label": "export.licence"}
-            self.licence = say(gr.Dropdown, keys, choices=LICENCES, interactive=True, elem_classes="sq-pick")
+            self.licence = localised(gr.Dropdown, keys, choices=LICENCES, interactive=True, elem_classes="sq-pick")
         with gr.Row(elem_classes="sq-acts"):
-            self.export = say(gr.Button, {"value": "export.button"}, elem_classes="sq-plain")
-            self.file = say(gr.DownloadButton, {"label": "export.download"}, visible=False, elem_classes="sq-plain")
+            self.export = localised(gr.Button, {"value": "export.button"}, elem_classes="sq-plain")
+            self.file = localised(
+                gr.DownloadButton, {"label": "export.download"}, visible=False, elem_classes="sq-plain"
+            )
             kinds = [".jsonl", ".json"]
-            self.load = say(gr.UploadButton, {"label": "import.button"}, file_types=kinds, elem_classes="sq-plain")
-        self.told = gr.HTML(elem_classes="sq-info", **BARE)
+            self.load = localised(
+                gr.UploadButton, {"label": "import.button"}, file_types=kinds, elem_classes="sq-plain"
+            )
+        self.message = gr.HTML(elem_classes="sq-info", **BARE)
 
     def wire(self) -> None:
         shown = [self.head, self.steps, self.page.kept]
@@ -74,8 +78,8 @@ class ReviewTab:
         found = gr.on([self.search.submit, self.shelf.input], self.find, asked, shown, **AT_ONCE)
         found.failure(self.restore, [self.page.kept], shown, **QUIET)
         self.search.input(self.find, asked, shown, trigger_mode="always_last", **AT_ONCE)
-        self.export.click(self.write, [self.format, self.licence], [self.told, self.file], **AT_ONCE)
-        self.load.upload(self.read_in, [self.load, self.page.kept], [self.told, *shown], **AT_ONCE)
+        self.export.click(self.write, [self.format, self.licence], [self.message, self.file], **AT_ONCE)
+        self.load.upload(self.read_in, [self.load, self.page.kept], [self.message, *shown], **AT_ONCE)
 
     def paint(self, desk: Desk) -> dict[Any, dict[str, Any]]:
         return {

@@ -26,43 +26,45 @@ PACE = 2
 
 class TrainTab:
     def __init__(self, page: Frame) -> None:
-        self.page, say = page, page.say
+        self.page, localised = page, page.localised
         self.training = Training(page.settings)
         with (
-            say(gr.Tab, {"label": "tab.train"}, id="train", visible=page.studio) as self.tab,
+            localised(gr.Tab, {"label": "tab.train"}, id="train", visible=page.studio) as self.tab,
             gr.Column(elem_classes="sq-form"),
         ):
             self.clock = gr.Timer(PACE, active=False)
             self.ready = gr.HTML(elem_classes="sq-info", **BARE)
             self.build_recipe()
-            self.told = gr.HTML(elem_classes="sq-train", **BARE)
+            self.message = gr.HTML(elem_classes="sq-train", **BARE)
             self.chart = gr.HTML(elem_classes="sq-train", **BARE)
-            with say(gr.Accordion, {"label": "train.table"}, open=False, elem_classes="sq-fold"):
+            with localised(gr.Accordion, {"label": "train.table"}, open=False, elem_classes="sq-fold"):
                 self.table = gr.HTML(elem_classes="sq-train", **BARE)
             self.verdict = gr.HTML(elem_classes="sq-train", **BARE)
             self.adapter = gr.HTML(elem_classes="sq-info", **BARE)
             with gr.Row(elem_classes="sq-acts"):
-                self.use = say(gr.Button, {"value": "train.use"}, interactive=False, elem_classes="sq-plain")
-                self.back = say(gr.Button, {"value": "train.back"}, interactive=False, elem_classes="sq-plain")
-        shown = [self.ready, self.told, self.chart, self.table, self.verdict, self.adapter]
+                self.use = localised(gr.Button, {"value": "train.use"}, interactive=False, elem_classes="sq-plain")
+                self.back = localised(gr.Button, {"value": "train.back"}, interactive=False, elem_classes="sq-plain")
+        shown = [self.ready, self.message, self.chart, self.table, self.verdict, self.adapter]
         self.painted = [*shown, self.start, self.halt, self.resume, self.use, self.back, self.clock]
 
     def build_recipe(self) -> None:
-        say, here = self.page.say, bases(self.page.settings) if self.page.studio else ()
+        localised, here = self.page.localised, bases(self.page.settings) if self.page.studio else ()
         with gr.Row(elem_classes="sq-filters"):
             first = here[0] if here else None
             keys = {"label": "train.base", "info": "train.base.info"}
-            self.base = say(
+            self.base = localised(
                 gr.Dropdown, keys, choices=list(here), value=first, interactive=True, elem_classes="sq-pick"
             )
             keys = {"label": "train.time", "info": "train.time.info"}
             limits = {"minimum": 1, "maximum": LONGEST, "precision": 0}
-            self.minutes = say(gr.Number, keys, value=MINUTES, interactive=True, elem_classes="sq-number", **limits)
+            self.minutes = localised(
+                gr.Number, keys, value=MINUTES, interactive=True, elem_classes="sq-number", **limits
+            )
         with gr.Row(elem_classes="sq-acts"):
-            self.start = say(gr.Button, {"value": "train.start"}, interactive=False, elem_classes="sq-go")
-            self.halt = say(gr.Button, {"value": "train.stop"}, interactive=False, elem_classes="sq-plain")
-            self.resume = say(gr.Button, {"value": "train.resume"}, interactive=False, elem_classes="sq-plain")
-            self.look = say(gr.Button, {"value": "train.preview"}, elem_classes="sq-plain")
+            self.start = localised(gr.Button, {"value": "train.start"}, interactive=False, elem_classes="sq-go")
+            self.halt = localised(gr.Button, {"value": "train.stop"}, interactive=False, elem_classes="sq-plain")
+            self.resume = localised(gr.Button, {"value": "train.resume"}, interactive=False, elem_classes="sq-plain")
+            self.look = localised(gr.Button, {"value": "train.preview"}, elem_classes="sq-plain")
         self.examples = gr.HTML(elem_classes="sq-train", **BARE)
 
     def wire(self) -> None:
@@ -87,7 +89,7 @@ class TrainTab:
         printed = self.training.last_lines() if now and not busy else ""
         return {
             self.ready: {"value": train_view.ready(found, language) if found else word("review.not_kept", language)},
-            self.told: {"value": train_view.standing(now, plan, printed, language)},
+            self.message: {"value": train_view.standing(now, plan, printed, language)},
             self.chart: {"value": loss_chart(points, language)},
             self.table: {"value": loss_table(points, language)},
             self.verdict: {"value": train_view.verdict(now, language)},
@@ -139,7 +141,7 @@ class TrainTab:
                 raise AdapterError(word("train.nothing_made", desk.language))
             self.page.refuse_while_solving(desk)
             adapters.use(plan.base, ROLE, now.verdict["version"], self.page.settings)
-            return self.spoken_anew(desk)
+            return self.reload_model(desk)
 
     def go_back(self, request: gr.Request) -> dict[Any, Any]:
         """Use again what was used before."""
@@ -148,9 +150,9 @@ class TrainTab:
                 raise AdapterError(word("train.nothing_made", desk.language))
             self.page.refuse_while_solving(desk)
             adapters.back(self.training.plan.base, ROLE, self.page.settings)
-            return self.spoken_anew(desk)
+            return self.reload_model(desk)
 
-    def spoken_anew(self, desk: Desk) -> dict[Any, Any]:
+    def reload_model(self, desk: Desk) -> dict[Any, Any]:
         self.page.model.reload()
         line, clock = gr.update(value=desk.model_line()), gr.update(active=True)
         return {**self.updates(desk), self.page.model_line: line, self.page.clock: clock}

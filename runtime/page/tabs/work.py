@@ -10,7 +10,7 @@ import gradio as gr
 from runtime.page.desk import Desk
 from runtime.page.frame import Frame
 from runtime.page.serving import read, script
-from runtime.page.widgets import AT_ONCE, BARE, ON_MODEL, PASTED, QUIET, STOP, told
+from runtime.page.widgets import AT_ONCE, BARE, ON_MODEL, PASTED, QUIET, STOP, errors_shown
 from runtime.types import Depth, Help
 from runtime.view.words import word
 
@@ -20,34 +20,40 @@ class WorkTab:
 
     def __init__(self, page: Frame, kind: str, boxes: list[str], examples: int) -> None:
         self.page, self.kind = page, kind
-        with page.say(gr.Tab, {"label": f"tab.{kind}"}, id=kind), gr.Column(elem_classes="sq-form"):
+        with page.localised(gr.Tab, {"label": f"tab.{kind}"}, id=kind), gr.Column(elem_classes="sq-form"):
             self.boxes = [self.build_box(name) for name in boxes]
             with gr.Row(elem_classes="sq-chips"):
-                page.say(gr.HTML, {"value": "examples.label"}, elem_classes="sq-chips-label", **BARE)
+                page.localised(gr.HTML, {"value": "examples.label"}, elem_classes="sq-chips-label", **BARE)
                 keys = [f"example.{kind}.{i}" for i in range(1, examples + 1)]
-                self.chips = {k: page.say(gr.Button, {"value": f"{k}.name"}, elem_classes="sq-chip") for k in keys}
+                self.chips = {
+                    k: page.localised(gr.Button, {"value": f"{k}.name"}, elem_classes="sq-chip") for k in keys
+                }
             # The first choice is what a student thinks of first; handlers take it last, as only Solve has it.
             first = [self.build_choice("help")] if kind == "solve" else []
             if kind == "solve":
-                with page.say(gr.Accordion, {"label": "solve.more"}, open=False, elem_classes="sq-fold"):
+                with page.localised(gr.Accordion, {"label": "solve.more"}, open=False, elem_classes="sq-fold"):
                     further = [self.build_choice("mode"), self.build_choice("depth")]
             else:
                 further = [self.build_choice("depth")]
             self.inputs = [*self.boxes, *further, *first]
             with gr.Row(elem_classes="sq-acts"):
                 # Not to be pressed before the page knows what this browser had, which would take its place.
-                self.go = page.say(gr.Button, {"value": f"{kind}.button"}, interactive=False, elem_classes="sq-go")
-                self.halt = page.say(gr.Button, {"value": "stop.button"}, interactive=False, elem_classes=STOP)
+                self.go = page.localised(
+                    gr.Button, {"value": f"{kind}.button"}, interactive=False, elem_classes="sq-go"
+                )
+                self.halt = page.localised(gr.Button, {"value": "stop.button"}, interactive=False, elem_classes=STOP)
             self.steps = gr.HTML({}, html_template=read("steps.html"), js_on_load=_script(kind), **BARE)
 
     def build_box(self, name: str) -> gr.Textbox:
         keys = {"label": f"{self.kind}.{name}.label", "placeholder": f"{self.kind}.{name}.placeholder"}
         lines = {"lines": 5 if name == "steps" else 3, "max_lines": 14, "max_length": PASTED}
-        return self.page.say(gr.Textbox, keys, interactive=True, elem_classes="sq-ask", **lines)
+        return self.page.localised(gr.Textbox, keys, interactive=True, elem_classes="sq-ask", **lines)
 
     def build_choice(self, name: str) -> gr.Radio:
         keys, chosen = {"label": f"{name}.label", "info": f"{name}.info", "choices": name}, self.page.settings
-        return self.page.say(gr.Radio, keys, value=getattr(chosen, name), interactive=True, elem_classes="sq-mode")
+        return self.page.localised(
+            gr.Radio, keys, value=getattr(chosen, name), interactive=True, elem_classes="sq-mode"
+        )
 
     def wire(self) -> None:
         outputs = [self.steps, self.go, self.halt]
@@ -93,7 +99,7 @@ class WorkTab:
         help: Help = "full",
     ) -> tuple[Any, ...]:
         desk = self.page.desk(request, kept)
-        with told(desk):
+        with errors_shown(desk):
             desk.begin(self.kind, first, second, depth=depth, help=help)
         return self._begun(desk)
 
@@ -117,7 +123,7 @@ class WorkTab:
 
     def follow(self, request: gr.Request) -> Iterator[tuple[Any, ...]]:
         desk = self.page.desk(request)
-        with told(desk):
+        with errors_shown(desk):
             try:
                 for view in desk.follow(self.kind):
                     yield _outputs(view) if view else (gr.skip(),) * 3
