@@ -1,4 +1,4 @@
-"""The models of this machine as the page shows them, and the job that is done on one."""
+"""Views of the models and of the current job (download, add, verify)."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from runtime.view.words import word
 
 _METRICS = ("f1", "accuracy_error", "accuracy_correct")
 _SOLVED = "accuracy"
-"""The metric of adapters that solve."""
+"""Main metric of an actor's card."""
 _SIGNS = {"fits": "✓", "tight": "?", "too_large": "✗"}
 
 
 def cards(entries: Sequence[Entry], used: str | None, language: Language) -> str:
-    """A card for each model."""
+    """HTML cards of the models."""
     return f'<ul class="sq-models">{"".join(_card(entry, entry.name == used, language) for entry in entries)}</ul>'
 
 
@@ -56,7 +56,7 @@ def _adapter(adapter: AdapterInUse, language: Language) -> str:
 
 
 def _figures(adapter: AdapterInUse, language: Language) -> str:
-    """What was measured first of all on its card, beside the untrained base."""
+    """HTML of the first held-out set on the adapter's card, beside the base model's figures."""
     name, after = next(iter(adapter.card.metrics.items()), ("", {}))
     before = adapter.card.base_metrics.get(name, {})
     judges = [metric for metric in _METRICS if metric in after]
@@ -80,7 +80,7 @@ def _figures(adapter: AdapterInUse, language: Language) -> str:
 
 
 def job(now: Job | None, language: Language) -> str:
-    """How the newest job stands."""
+    """HTML of the state of the newest job."""
     if now is None:
         return ""
     status = word(f"models.{now.task}.{now.state}", language, model=now.model, name=now.result or now.model)
