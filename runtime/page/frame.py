@@ -1,4 +1,4 @@
-"""What the tabs stand in: who has the page open, its words, and the widgets that concern more than one tab."""
+"""What all tabs share: the desks of the open pages, localised widgets, and rights."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from runtime.view.words import understood, word
 
 
 class StudioError(SoliloquyError):
-    """An act of the studio on a page that was started without it."""
+    """The studio is not available, or cannot do this now."""
 
 
 class Frame:
-    """One `Desk` for each page that is open somewhere."""
+    """The page's state on the server: one `Desk` for each open page."""
 
     blocks: gr.Blocks
     kept: gr.BrowserState
-    """What the browser remembers: session, language, and what it must not lose."""
+    """What the browser stores: session, language, exercise, review, comparison."""
     clock: gr.Timer
     panes: gr.Tabs
     model_line: gr.HTML
@@ -38,20 +38,21 @@ class Frame:
         self.model, self.settings, self.log, self.studio = model, settings, log, studio
         self.desks: dict[str, Desk] = {}
         self._unremembered: set[str] = set()
-        """Pages whose desk was made by a question that did not hand on what their browser has kept."""
+        """Pages whose desk was made by a request without the values that their browser stores."""
         self._opening = RLock()
-        """Held while a desk is made: the page's first questions come in threads of their own, and all of them must find
-        the one whose session the browser will remember."""
+        """Held while a desk is made: the first requests of a page arrive in several threads, and all must get the same
+        desk."""
         self.texts: list[tuple[Any, dict[str, str]]] = []
 
     def localised(self, kind: Callable[..., Any], keys: dict[str, str], **options: Any) -> Any:
-        """A widget whose words come from the catalogue and follow the language."""
+        """A widget whose texts come from the locales and change with the language; `keys` maps its properties to keys
+        of the locales."""
         widget = kind(**in_words(keys, self.settings.language or "en"), **options)
         self.texts.append((widget, keys))
         return widget
 
     def open_desk(self, kept: dict[str, Any], request: gr.Request) -> Desk:
-        """With the session that this browser had, in its language."""
+        """Make the desk of a page, with the session and language that its browser stores."""
         asked = kept.get("language") or self.settings.language or request.headers.get("accept-language")
         log, exercise = None if kept.get("private") else self.log, Exercise(kept.get("practise"))
         known = kept.get("session"), exercise, kept.get("review"), kept.get("compare")
@@ -60,10 +61,11 @@ class Frame:
         return desk
 
     def desk(self, request: gr.Request, kept: dict[str, Any] | None = None) -> Desk:
-        """Of the page that asks. What stores or judges something hands on what its browser has `kept`."""
+        """The desk of the requesting page. Handlers that store or judge something pass the values that its browser has
+        `kept`."""
         page = request.session_hash
         with self._opening:
-            if page not in self.desks:  # the server was started again below an open page
+            if page not in self.desks:  # the server was restarted while the page was open
                 self._unremembered.add(page)
                 self.open_desk({}, request)
             if kept and page in self._unremembered and not self.desks[page].running:
@@ -73,8 +75,8 @@ class Frame:
 
     @contextmanager
     def in_studio(self, request: gr.Request, kept: dict[str, Any] | None = None) -> Iterator[Desk]:
-        """As `told`, for what only a page started with --studio may do. Every act asks again: its handler can be called
-        without its tab."""
+        """Like `errors_shown`, but raises StudioError unless the page was started with --studio. Every handler of the
+        studio needs it, as a client can call a handler without its tab."""
         desk = self.desk(request, kept)
         with errors_shown(desk):
             if not self.studio:
@@ -82,12 +84,12 @@ class Frame:
             yield desk
 
     def refuse_while_solving(self, desk: Desk) -> None:
-        """To be asked before the model is loaded anew, which would end what somebody is waiting for."""
+        """Raises StudioError while any page is using the model. Call it before loading another model."""
         if any(other.running for other in self.desks.values()):
             raise StudioError(word("train.in_use", desk.language))
 
     def leave(self, request: gr.Request) -> None:
-        """The page was closed. Gradio would remember its widgets for good, which takes 0.7 MB a page."""
+        """Free the memory of a closed page; Gradio would keep its widgets (0.7 MB a page) forever."""
         self.blocks.state_holder.session_data.pop(request.session_hash, None)
         self.blocks.state_holder.time_last_used.pop(request.session_hash, None)
         self._unremembered.discard(request.session_hash)

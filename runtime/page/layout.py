@@ -1,4 +1,4 @@
-"""The page: its side, its tabs, and what concerns all of it."""
+"""The page: its side, its tabs, and the events that concern all of it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from runtime.view.words import LANGUAGES, catalogue, explained, understood, word
 
 
 class Page(Frame):
-    """The widgets around the tabs, and what concerns the page as a whole."""
+    """The whole page: side, tabs and their events."""
 
     def __init__(
         self,
@@ -97,20 +97,20 @@ class Page(Frame):
         self.clock.tick(self.tell_model, None, [self.model_line, self.clock], **QUIET)
 
     def keep_what_is_typed(self, opened: Any) -> None:
-        """In the browser tab alone: a reload, or a server that was started again, takes no word away."""
+        """Keep typed texts in the browser tab, so that a reload or a restart of the server does not lose them."""
         boxes = [*(box for tab in self.tabs for box in tab.boxes), self.practise.box, self.compare.box]
         opened.then(None, boxes, boxes, js="(...texts) => soliloquyTyped.restore(texts)", **QUIET)
         for number, box in enumerate(boxes):
             box.change(None, [box], None, js=f"(text) => {{ soliloquyTyped.keep({number}, text); }}", **QUIET)
 
     def open(self, kept: dict[str, Any] | None, request: gr.Request) -> dict[Any, Any]:
-        """The page is loaded: go on with the session that this browser had, in its language."""
+        """Show the session and language that this browser stores, when the page is loaded."""
         kept = kept or {}
         desk = self.open_desk(kept, request)
         return self.paint(desk, kept, {tab.kind: desk.texts(tab.kind) for tab in self.tabs})
 
     def start_anew(self, kept: dict[str, Any] | None, request: gr.Request) -> dict[Any, Any]:
-        """A new problem begins a new session; the old one stays in the log."""
+        """Start a new session; the old one stays in the log."""
         old = self.desk(request, kept)
         old.leave()
         self.desks[request.session_hash] = desk = Desk(
@@ -124,14 +124,14 @@ class Page(Frame):
         return self.paint(desk, {**(kept or {}), "language": desk.language}, {})
 
     def set_keeping(self, kept: dict[str, Any] | None, keep: bool, request: gr.Request) -> dict[Any, Any]:
-        """Store what is done here from now on, or nothing more. What is stored already stays."""
+        """Turn storing on or off from now on; what is stored stays."""
         desk = self.desk(request, kept)
         with errors_shown(desk):
             desk.keep_in(self.log if keep else None)
         return self.paint(desk, {**(kept or {}), "private": not keep}, {})
 
     def paint(self, desk: Desk, kept: dict[str, Any], filled: dict[str, list[str]]) -> dict[Any, Any]:
-        """Every widget in the desk's language; `filled` puts texts into a tab's boxes."""
+        """Update every widget to the desk's state and language; `filled` has texts for a tab's boxes."""
         updates: dict[Any, dict[str, Any]] = {w: in_words(keys, desk.language) for w, keys in self.texts}
         updates[self.language]["value"] = desk.language
         updates[self.model_line] = {"value": desk.model_line()}
@@ -155,19 +155,19 @@ class Page(Frame):
         return {widget: gr.update(**changes) for widget, changes in updates.items()}
 
     def keeping(self, desk: Desk) -> dict[Any, dict[str, Any]]:
-        """Whether nothing is kept, by wish or by log_error."""
+        """The lines that tell the person that nothing is stored: by choice, or because of an error."""
         log_error = "" if desk.log else desk.log_error or self.log_error
-        told = word("app.unkept", desk.language, reason=escape(explained(log_error, desk.language)))
+        text = word("app.unkept", desk.language, reason=escape(explained(log_error, desk.language)))
         return {
             self.unkept: {
                 "value": escape(word("app.not_kept", desk.language)),
                 "visible": not (desk.log or log_error),
             },
-            self.log_error_line: {"value": told, "visible": bool(log_error)},
+            self.log_error_line: {"value": text, "visible": bool(log_error)},
         }
 
     def after_run(self, request: gr.Request) -> dict[Any, Any]:
-        """A run was stored, or not."""
+        """Update the list of earlier runs and the lines on storing."""
         desk = self.desk(request)
         updates = {**self.keeping(desk), self.past.list: {"value": self.past.view(desk)}}
         return {widget: gr.update(**changes) for widget, changes in updates.items()}

@@ -1,4 +1,4 @@
-"""Compare: one problem solved in all ways side by side, and a vote that is cast before the ways are named."""
+"""The Compare tab: one problem solved in all modes side by side, and a blind vote."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class CompareTab:
             self.halt = localised(gr.Button, {"value": "stop.button"}, interactive=False, elem_classes=STOP)
 
     def build_column(self) -> tuple[gr.HTML, gr.HTML, gr.HTML]:
-        """The head, the steps and the figures of a solution. Its keys are those of a form without buttons."""
+        """The head, the steps and the figures of a solution."""
         with gr.Column(elem_classes=["sq-form", "sq-column"], min_width=0):
             head = gr.HTML(**BARE)
             steps = gr.HTML(
@@ -88,7 +88,7 @@ class CompareTab:
         return fill
 
     def paint(self, desk: Desk) -> dict[Any, dict[str, Any]]:
-        """All of the tab as it stands now."""
+        """The updates that show the present state."""
         found, busy, language = desk.comparison, desk.comparing, desk.language
         shown = {self.problem: {"value": comparison.problem(found)}}
         for place, (head, steps, figures) in enumerate(self.columns):
@@ -106,10 +106,10 @@ class CompareTab:
     def votes_so_far(self) -> dict[Vote, int]:
         try:
             return self.page.log.tally() if self.page.log else {}
-        except StoreError:  # the page itself must open all the same
+        except StoreError:  # the page must open even if the log cannot be read
             return {}
 
-    # Acts. Each asks for the right itself.
+    # Handlers; each checks `in_studio`.
 
     def show(self, request: gr.Request) -> dict[Any, Any]:
         with self.page.in_studio(request) as desk:
@@ -135,11 +135,11 @@ class CompareTab:
             desk.stop_comparison()
             return self.updates(desk)
 
-    def vote(self, said: str, request: gr.Request) -> dict[Any, Any]:
+    def vote(self, choice: str, request: gr.Request) -> dict[Any, Any]:
         with self.page.in_studio(request) as desk:
             if desk.comparison is None or desk.comparing:
                 raise CompareError(word("compare.nothing", desk.language))
-            desk.comparison.cast(said)
+            desk.comparison.cast(choice)
             return self.updates(desk)
 
     def updates(self, desk: Desk) -> dict[Any, Any]:

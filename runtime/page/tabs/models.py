@@ -1,4 +1,4 @@
-"""Models: which there are and how good their adapters are, which is used; add, fetch and verify in the background."""
+"""The Models tab: list, choose, add, download and verify models, with the figures of their adapters."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from runtime.view import models as models_view
 from runtime.view.words import word
 
 PACE = 0.5
-"""Seconds between two looks at a job."""
+"""Seconds between two updates of a job."""
 
 
 class ModelsTab:
@@ -69,8 +69,8 @@ class ModelsTab:
         self.halt.click(self.stop, None, self.painted, **AT_ONCE)
 
     def used(self) -> str | None:
-        """The name of the model that is used; None if there is none, or one that is not of this machine. What is added
-        later changes nothing of it."""
+        """The name of the model in use; None if there is none on this machine. Once known, it changes only by
+        `choose`."""
         try:
             choice = None if self.settings.server or self._used else catalogue.choose(self.settings)
         except SoliloquyError:
@@ -86,12 +86,12 @@ class ModelsTab:
             return []
 
     def paint(self, desk: Desk) -> dict[Any, dict[str, Any]]:
-        """All of the tab as it stands now."""
+        """The updates that show the present state."""
         used = self.used()
         try:
             found = inventory.entries(self.settings, used)
             cards = models_view.cards(found, used, desk.language)
-        except SoliloquyError as error:  # the page itself must open all the same
+        except SoliloquyError as error:  # the page must open all the same
             found, cards = [], f'<p role="alert">{escape(str(error))}</p>'
         return {
             self.cards: {"value": cards},
@@ -110,14 +110,14 @@ class ModelsTab:
             **idle,
         }
 
-    # Acts. Each asks for the right itself.
+    # Handlers; each checks `in_studio`.
 
     def show(self, request: gr.Request) -> dict[Any, Any]:
         with self.page.in_studio(request) as desk:
             return _updates(self.paint(desk))
 
     def look(self, request: gr.Request) -> dict[Any, Any]:
-        """While a job goes on only that is looked at; once it is over, the models too."""
+        """Update the job, and the models too once it has ended."""
         with self.page.in_studio(request) as desk:
             return _updates(self.paint_job(desk) if self.jobs.running else self.paint(desk))
 
@@ -143,7 +143,7 @@ class ModelsTab:
             return _updates(self.paint(desk))
 
     def choose(self, name: str, request: gr.Request) -> dict[Any, Any]:
-        """Use a model from now on, also after the next start."""
+        """Use a model, now and after the next start."""
         with self.page.in_studio(request) as desk:
             self.page.refuse_while_solving(desk)
             catalogue.use(name or "", self.settings)

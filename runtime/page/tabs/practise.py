@@ -1,4 +1,4 @@
-"""Practise: a fresh problem, a box for the student's own steps, and what each line is worth. It needs no model."""
+"""The Practise tab: a generated problem, a box for the student's own steps, and the judged lines. It needs no model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TO_THE_BOX = "() => document.querySelector('.sq-practise textarea').focus()"
 
 
 class PractiseTab:
-    """The tab: what to practise, the problem, the box, and the lines as they were judged."""
+    """The tab: choices, problem, box and judged lines."""
 
     kind = "practise"
 
@@ -43,7 +43,7 @@ class PractiseTab:
         self.outputs = [self.group, self.count, self.story, self.quiet, self.steps, self.solution, self.reveal]
 
     def build_choices(self) -> None:
-        """What to practise, and how long it may be."""
+        """The group of themes and the number of steps."""
         keys = {"label": "group.label", "choices": "group"}
         self.group = self.page.localised(gr.Dropdown, keys, value="any", interactive=True, elem_classes="sq-language")
         counts = [(str(number), number) for number in range(FEWEST, MOST + 1)]
@@ -60,7 +60,7 @@ class PractiseTab:
         )
         self.reveal.click(self.show_solution, [kept], [kept, *self.outputs], **QUIET)
         self.onward.click(self.next, [kept], everything, **QUIET).then(None, None, None, js=TO_THE_BOX, **QUIET)
-        # Each tells its own wish alone, so that two quick choices do not undo each other.
+        # Each handler gets only its own choice, so that two quick choices do not undo each other.
         rest = [kept, self.box, *(widget for widget in self.outputs if widget not in (self.group, self.count))]
         for event, act, wish in (
             (self.group.input, self.choose_group, self.group),
@@ -69,7 +69,7 @@ class PractiseTab:
             event(act, [kept, wish, self.box], rest, trigger_mode="always_last", **QUIET)
 
     def paint(self, desk: Desk) -> dict[Any, dict[str, Any]]:
-        """What every widget of the tab shows of the desk's exercise."""
+        """The updates that show the desk's exercise."""
         exercise, language = desk.exercise, desk.language
         return {
             self.group: {"value": exercise.group or "any"},
@@ -112,7 +112,7 @@ class PractiseTab:
         return {widget: change for widget, change in changes.items() if widget not in (self.group, self.count)}
 
     def shown(self, desk: Desk, kept: dict[str, Any] | None) -> dict[Any, Any]:
-        """All that is shown; the browser keeps which problem it is, and how hard the next one."""
+        """All updates, with the exercise for the browser to store."""
         remembered = {"value": {**(kept or {}), "practise": desk.exercise.kept}}
         changes = {self.page.kept: remembered, **self.paint(desk)}
         return {widget: gr.update(**values) for widget, values in changes.items()}

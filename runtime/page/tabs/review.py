@@ -1,4 +1,4 @@
-"""Review: one stored attempt at a time, rated step by step; what was said as data sets; attempts from elsewhere."""
+"""The Review tab: rate stored attempts step by step, export ratings as data sets, import attempts."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class ReviewTab:
     def wire(self) -> None:
         shown = [self.head, self.steps, self.page.kept]
         for event in (self.steps.like, self.steps.edit):
-            # Several labels may come within one second; none may wait or be dropped.
+            # Several labels may arrive within one second; none may wait or be dropped.
             rated = event(self.rate, [self.page.consent], None, trigger_mode="multiple", **QUIET)
             rated.failure(self.restore, [self.page.kept], shown, **QUIET)
         acted = self.steps.submit(self.act, [self.page.kept, self.page.consent], shown, **AT_ONCE)
@@ -88,20 +88,20 @@ class ReviewTab:
             self.steps: {"value": self.view(desk)},
         }
 
-    # Acts. Each asks for the right itself.
+    # Handlers; each checks `in_studio`.
 
     def rate(self, consent: bool, label: gr.EventData, request: gr.Request) -> None:
         with self.page.in_studio(request) as desk, desk.storing("review"):
             _reviewing(desk).rate(label.step_id, _feedback(label._data, consent))
 
     def act(self, kept: dict[str, str], consent: bool, asked: gr.EventData, request: gr.Request) -> tuple[Any, ...]:
-        """Finish, skip, go back, or look at the answer."""
+        """Finish, skip, go back, or reveal the answer."""
         with self.page.in_studio(request) as desk:
             reviewing = _reviewing(desk)
             if asked.act == "finish":
                 self.finish(desk, reviewing, consent, asked._data)
             elif asked.act == "reveal":
-                reviewing.catch_up(_told(asked._data, consent))
+                reviewing.catch_up(_given(asked._data, consent))
                 if not reviewing.can_reveal:
                     raise StudioError(word("review.need.reveal", desk.language))
                 reviewing.revealed = not reviewing.revealed
@@ -111,12 +111,12 @@ class ReviewTab:
 
     def finish(self, desk: Desk, reviewing: Reviewing, consent: bool, asked: Mapping[str, Any]) -> None:
         if not reviewing.waiting or asked.get("item") != reviewing.waiting[0]:
-            return  # pressed twice: the attempt that was meant is over already
-        reviewing.catch_up(_told(asked, consent))
+            return  # the button was pressed twice
+        reviewing.catch_up(_given(asked, consent))
         ending = asked.get("ending")
         if ending not in get_args(Ending):
-            raise StudioError(f"There is no ending {ending!r}: take one of {', '.join(get_args(Ending))}.")
-        with reviewing.log.transaction():  # what somebody rates meanwhile may not contradict the ending
+            raise StudioError(f"There is no ending {ending!r}. Choose one of {', '.join(get_args(Ending))}.")
+        with reviewing.log.transaction():  # no rating stored meanwhile can contradict the ending
             self.end(desk, reviewing, ending, asked, consent)
 
     def end(self, desk: Desk, reviewing: Reviewing, ending: Ending, asked: Mapping[str, Any], consent: bool) -> None:
@@ -136,21 +136,21 @@ class ReviewTab:
             return self.shown(desk, kept)
 
     def write(self, name: str, licence: str, request: gr.Request) -> tuple[Any, ...]:
-        """A data set in the folder of exports, and as a file to take away."""
+        """Write a data set into the folder of exports, and as a zip file to download."""
         with self.page.in_studio(request) as desk:
             log, home = _reviewing(desk).log, self.page.settings.home
             folder = home / "exports" / f"{datetime.now():%Y-%m-%d-%H%M%S}-{name}"
             done = write_dataset(folder, name, labelled_attempts(log), licence)
-            told = word("export.done", desk.language, rows=done.rows, folder=done.folder)
+            text = word("export.done", desk.language, rows=done.rows, folder=done.folder)
             archive = zipped(folder, home / "tmp" / f"{folder.name}.zip")
-            return f'<p role="status">{escape(told)}</p>', gr.update(value=str(archive), visible=True)
+            return f'<p role="status">{escape(text)}</p>', gr.update(value=str(archive), visible=True)
 
     def read_in(self, file: str, kept: dict[str, str], request: gr.Request) -> tuple[Any, ...]:
         with self.page.in_studio(request) as desk:
             done = import_attempts(Path(file), _reviewing(desk).log)
             desk.reviewing.look_again(search="", shelf="open")
-            told = word("import.done" if done.new else "import.none", desk.language, new=done.new, known=done.known)
-            return f'<p role="status">{escape(told)}</p>', *self.shown(desk, kept)
+            text = word("import.done" if done.new else "import.none", desk.language, new=done.new, known=done.known)
+            return f'<p role="status">{escape(text)}</p>', *self.shown(desk, kept)
 
     def shown(self, desk: Desk, kept: dict[str, str] | None) -> tuple[Any, ...]:
         view = self.view(desk)
@@ -166,11 +166,11 @@ def _reviewing(desk: Desk) -> Reviewing:
     return desk.reviewing
 
 
-def _told(asked: Mapping[str, Any], consent: bool) -> dict[str, Feedback]:
-    """What was said of steps here and may not have arrived yet."""
-    return {step: _feedback(said, consent) for step, said in asked.get("said", {}).items()}
+def _given(asked: Mapping[str, Any], consent: bool) -> dict[str, Feedback]:
+    """The feedback by step id that the browser shows, which may not have been stored yet."""
+    return {step: _feedback(given, consent) for step, given in asked.get("said", {}).items()}
 
 
-def _feedback(said: Mapping[str, Any], consent: bool) -> Feedback:
-    texts = {name: said.get(name) or None for name in ("reason", "correction")}
-    return Feedback(rating=said.get("rating"), consent=consent, **texts)
+def _feedback(given: Mapping[str, Any], consent: bool) -> Feedback:
+    texts = {name: given.get(name) or None for name in ("reason", "correction")}
+    return Feedback(rating=given.get("rating"), consent=consent, **texts)

@@ -1,4 +1,4 @@
-"""Train: what there is to learn from, a run of the trainer that goes on by itself, and the choice of an adapter."""
+"""The Train tab: the data for training, a run of the trainer as a process of its own, and the choice of an adapter."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from runtime.view.words import word
 ROLE = "critic"
 MINUTES, LONGEST = 10, 600
 PACE = 2
-"""Seconds between two looks at a run."""
+"""Seconds between two updates of a run."""
 
 
 class TrainTab:
@@ -79,7 +79,7 @@ class TrainTab:
         self.back.click(self.go_back, None, with_model, **AT_ONCE)
 
     def paint(self, desk: Desk) -> dict[Any, dict[str, Any]]:
-        """All of the tab as it stands now."""
+        """The updates that show the present state."""
         language, now, plan = desk.language, self.training.standing(), self.training.plan
         points = now.points if now else ()
         busy = now is not None and now.state in ("running", "stopping")
@@ -102,7 +102,7 @@ class TrainTab:
             self.clock: {"active": busy},
         }
 
-    # Acts. Each asks for the right itself.
+    # Handlers; each checks `in_studio`.
 
     def show(self, request: gr.Request) -> dict[Any, Any]:
         with self.page.in_studio(request) as desk:
@@ -144,7 +144,7 @@ class TrainTab:
             return self.reload_model(desk)
 
     def go_back(self, request: gr.Request) -> dict[Any, Any]:
-        """Use again what was used before."""
+        """Use the version before the present one."""
         with self.page.in_studio(request) as desk:
             if self.training.plan is None:
                 raise AdapterError(word("train.nothing_made", desk.language))
