@@ -5,7 +5,7 @@
 # make lint   ruff and the import contracts alone
 # make llama-server   build llama.cpp's own server, which benchmarks and a test compare with (some ten minutes)
 # make critic train the smallest base's critic on from the one in use, from training examples to the gate (some 15 minutes)
-# make bench  measure our engine beside its peers, for hours      (ARGS=--quick make bench: two minutes)
+# make bench  measure our engine beside llama.cpp's server and the plain loop (ARGS=--quick make bench: two minutes)
 
 PYTHON ?= python3
 BIN := .venv/bin

@@ -13,8 +13,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from runtime.engines.base import EngineError, Message, Sampling
 from runtime.engines.hf import HfEngine
 from runtime.engines.hf import model as hf_model
-from runtime.engines.hf.batch import choose
 from runtime.engines.hf.loading import fastest_dtype
+from runtime.engines.hf.rows import choose
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(120)]
 

@@ -8,11 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
 import pytest
+import servers
 from asking import ask, drained
 
 from runtime.engines.base import ContextOverflow, EngineError, Sampling
 from runtime.engines.openai import OpenAIEngine
-from trainer.benchmarks import servers
+from trainer.benchmarks import peers
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(60)]
 
@@ -32,11 +33,9 @@ def sampled(engine, messages, sampling, **more):
 @pytest.fixture(scope="module")
 def llama_server(small_model):
     """The engine on llama.cpp's own server: everything but adapters."""
-    try:
-        servers.llama_server_binary()
-    except servers.ServerError as error:
-        pytest.skip(str(error))
-    with servers.llama_server(small_model, slots=4, context=1024, threads=1) as url:
+    if not peers.BINARY.is_file():
+        pytest.skip("llama.cpp's server is not here: make llama-server")
+    with peers.llama_server(small_model, slots=4, context=1024, threads=1) as url:
         engine = OpenAIEngine(url, parallel=4)
         engine.url = url
         yield engine

@@ -64,11 +64,11 @@ def critiques(
     from trainer.data.critiques import command
 
     recipe = command.read_recipe(generators, form, seed=seed, refinements=refinements, keep=keep)
-    shown = 0 if as_json else show
-    options = command.Options(
-        problems, out, annotator, hints, scaffold, model, annotator_model, parallel, limit, shown, against
+    models, shown = (model, annotator_model), 0 if as_json else show
+    summary = command.make(
+        problems, out, recipe, annotator, hints, scaffold, *models, parallel, limit, shown, against, follow
     )
-    command.show(command.make(options, recipe), as_json)
+    command.show(summary, as_json)
 
 
 @app.command()

@@ -198,16 +198,16 @@ def bench(
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of every engine; all cores if unset.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Measure our engine beside its peers, as ratios and as shares of this machine's limits. Resumable."""
+    """Measure our engine beside llama.cpp's server and the plain loop. Resumable."""
     from rich.console import Console
 
     from runtime import settings
-    from trainer.benchmarks import Bench, Options, limits, table
+    from trainer.benchmarks import Bench, Options, table
 
     given = {"bases": bases, "engines": engines, "workloads": workloads}
     chosen = {name: tuple(listed(text)) for name, text in given.items() if text}
     options = Options.of(quick, full, share, rounds=rounds, threads=threads, **chosen)
-    benchmark = Bench(options, settings.load(), limits.machine(options.threads))
+    benchmark = Bench(options, settings.load())
     for line in benchmark.run():
         print(line, file=sys.stderr, flush=True)
     report = benchmark.finish()

@@ -125,9 +125,16 @@ def judging(model: str | None, parallel: int) -> Iterator[Engine | None]:
 
 
 def follow(title: str, done: Iterator[object], total: int) -> None:
-    """A bar on stderr, with the time that is left."""
+    """A bar on stderr, with the rate and the time that is left."""
     from rich.console import Console
-    from rich.progress import track
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.text import Text
 
-    for _ in track(done, title, total, console=Console(stderr=True)):
-        pass
+    class Rate(ProgressColumn):
+        def render(self, task):
+            return Text("" if not task.speed else f"{task.speed * 60:,.1f}/min")
+
+    columns = TextColumn(title), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn()
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        for _ in progress.track(done, total):
+            pass

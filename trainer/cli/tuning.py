@@ -50,31 +50,10 @@ def sft(
     print(f"The adapter is in {summary['adapter']}", file=sys.stderr)
 
 
-@app.command()
-def sft_speed(
-    recipe: Annotated[Path, typer.Argument(help="A recipe, such as one of trainer/recipes/sft/.")],
-    data: Data = None,
-    steps: Annotated[int, typer.Option(min=1, help="Steps of each loop, after one that is not counted.")] = 8,
-    as_json: Json = False,
-) -> None:
-    """Measure TRL's loop, ours and ours with kept prefixes side by side, on the same batches."""
-    from runtime import settings
-    from trainer.data.examples.critic import examples_folder
-    from trainer.training.recipe import read_recipe
-    from trainer.training.speed import compare
-
-    chosen = settings.load()
-    report = compare(read_recipe(recipe, data or examples_folder(chosen)), chosen, steps)
-    if as_json:
-        print(json.dumps(report, ensure_ascii=False))
-        return
-    print(f"{report['base']}, {report['steps']} steps of {report['batch']} rows in {report['dtype']}")
-    for name, row in report["loops"].items():
-        print(
-            f"{name:14} {row['examples_per_second']:8.3f} examples/s  {row['tokens_per_second']:8.1f} tokens/s  "
-            f"{row['times']:5.2f} times TRL's"
-        )
-    print(f"The losses of a step differ by {report['largest_difference']:.1e} at most.")
+@app.command(hidden=True, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def sft_speed() -> None:
+    """What compared the two loops in the first release."""
+    raise typer.BadParameter("`sft RECIPE --loop prefix` and `sft RECIPE --loop trl` each print their speed.")
 
 
 @app.command()

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from runtime.problems.json_rows import Row, read_rows
-from runtime.types import content_hash
 
 T = TypeVar("T")
 
@@ -53,31 +53,48 @@ class Report:
 
     def summary(self) -> dict[str, Any]:
         """The report as one JSON object."""
-        by_set = {name: [o for o in self.overlaps if o.held_out == name] for name in self.held_out}
-        found = {
-            name: {"texts": self.held_out[name], **{how: sum(o.how == how for o in rows) for how in ("same", "window")}}
-            for name, rows in by_set.items()
-        }
+        counts = Counter((overlap.held_out, overlap.how) for overlap in self.overlaps)
         return {
             "texts": self.texts,
             "overlapping": len(self.rows),
             "window": WINDOW,
-            "held_out": found,
+            "held_out": {
+                name: {"texts": texts, **{how: counts[name, how] for how in ("same", "window")}}
+                for name, texts in self.held_out.items()
+            },
             "overlaps": [asdict(overlap) for overlap in self.overlaps],
         }
 
 
 def find(texts: Iterable[str], held_out: Mapping[str, Iterable[str]]) -> Report:
     """Compare training texts with every held-out set. Each text is read once; memory grows with the held-out sets."""
-    sets = {name: _Index(rows) for name, rows in held_out.items()}
+    sets = {name: list(rows) for name, rows in held_out.items()}
+    places = {name: _places(rows) for name, rows in sets.items()}
     overlaps, row = [], -1
     for row, text in enumerate(texts):
-        said = words(text)
-        for name, index in sets.items():
-            if found := index.find(said):
-                place, how, common = found
-                overlaps.append(Overlap(row, name, place, how, common))
-    return Report(row + 1, {name: index.texts for name, index in sets.items()}, tuple(overlaps))
+        keys = _keys(words(text))
+        for name, known in places.items():
+            if key := next((key for key in keys if key in known), None):
+                how, common = key
+                overlaps.append(Overlap(row, name, known[key], how, " ".join(common)))
+    return Report(row + 1, {name: len(rows) for name, rows in sets.items()}, tuple(overlaps))
+
+
+Key = tuple[Literal["same", "window"], tuple[str, ...]]
+
+
+def _keys(said: tuple[str, ...]) -> list[Key]:
+    """What a text is found by: all of it, and every run of thirteen words."""
+    return [("same", said), *(("window", window) for window in windows(said))] if said else []
+
+
+def _places(rows: Iterable[str]) -> dict[Key, int]:
+    """The first row of a held-out set with each key."""
+    found: dict[Key, int] = {}
+    for place, text in enumerate(rows):
+        for key in _keys(words(text)):
+            found.setdefault(key, place)
+    return found
 
 
 def drop(rows: Sequence[T], report: Report) -> list[T]:
@@ -104,29 +121,6 @@ def _text(row: Row) -> str:
     if not isinstance(found, str):
         raise ValueError("there is no `question`, `problem` or `text`")
     return found
-
-
-class _Index:
-    """The texts of a held-out set by their hash, and by every run of thirteen words."""
-
-    def __init__(self, rows: Iterable[str]) -> None:
-        self.texts = 0
-        self._whole: dict[str, int] = {}
-        self._windows: dict[tuple[str, ...], int] = {}
-        for place, text in enumerate(rows):
-            said = words(text)
-            self.texts += 1
-            self._whole.setdefault(content_hash(*said), place)
-            for window in windows(said):
-                self._windows.setdefault(window, place)
-
-    def find(self, said: tuple[str, ...]) -> tuple[int, Literal["same", "window"], str] | None:
-        if said and (place := self._whole.get(content_hash(*said))) is not None:
-            return place, "same", " ".join(said)
-        for window in windows(said):
-            if (place := self._windows.get(window)) is not None:
-                return place, "window", " ".join(window)
-        return None
 
 
 def windows(said: tuple[str, ...]) -> Iterable[tuple[str, ...]]:

@@ -44,7 +44,7 @@ from trainer.data.errors import InjectionError
 from trainer.data.examples.critic import critic_row, right_attempt, wrong_attempt
 from trainer.data.rows import Row
 from trainer.data.traces.material import generated
-from trainer.reproductions.mathcritique import examples
+from trainer.reproductions.mathcritique.examples import corrected, reasoned, refined, talked
 from trainer.statistics import wilson
 from trainer.training.trl_loop import newest_checkpoint
 from trainer.weights.to_gguf import to_gguf
@@ -108,11 +108,12 @@ class Blocks(Dataset):
         stream = wordproblems.stream(self.plan.seed, "train", start)
         for worked in stream if write is sums else filter(self.plan.allows, stream):
             if text := write(worked):
-                yield text if isinstance(text, str) else self.tokenizer.apply_chat_template(text, tokenize=False)
+                is_text = isinstance(text, str)
+                yield text if is_text else self.tokenizer.apply_chat_template(_spoken(text), tokenize=False)
 
 
-Kind = Callable[[Worked], Messages | str | None]
-"""What is written about a problem: a conversation, or plain text; None where there is nothing to write."""
+Kind = Callable[[Worked], Row | str | None]
+"""What is written about a problem: an example, or plain text; None where there is nothing to write."""
 
 
 def sums(worked: Worked) -> str:
@@ -120,27 +121,12 @@ def sums(worked: Worked) -> str:
     return "".join(f"{equation}\n" for line in worked.lines for equation in EQUATION.findall(line))
 
 
-def judged(worked: Worked) -> Messages | None:
+def judged(worked: Worked) -> Row | None:
     """A critic's turn on a right attempt or on a wrong one."""
     try:
-        wrong = int(worked.problem.id, 16) % 2
-        return _spoken(critic_row(wrong_attempt(worked, 0) if wrong else right_attempt(worked)))
+        return critic_row(wrong_attempt(worked, 0) if int(worked.problem.id, 16) % 2 else right_attempt(worked))
     except InjectionError:
         return None
-
-
-def refined(worked: Worked) -> Messages | None:
-    row = examples.refined(worked, 0)
-    return row and _spoken(row)
-
-
-def talked(worked: Worked) -> Messages | None:
-    row = examples.talked(worked, 0)
-    return row and _spoken(row)
-
-
-def corrected(worked: Worked) -> Messages:
-    return _spoken(examples.corrected(worked, 0))
 
 
 def _spoken(row: Row) -> Messages:
@@ -151,11 +137,6 @@ def _spoken(row: Row) -> Messages:
 def short(plan: Plan, split: wordproblems.Split, start: int = 0) -> Iterator[Worked]:
     """Problems of at most as many steps as the plan allows."""
     return filter(plan.allows, wordproblems.stream(plan.seed, split, start))
-
-
-def solved(worked: Worked) -> Messages:
-    """The actor's conversation, with the reference solution as its reply."""
-    return _spoken(examples.reasoned(worked))
 
 
 def learn_tokenizer(plan: Plan) -> PreTrainedTokenizerFast:
@@ -171,7 +152,7 @@ def learn_tokenizer(plan: Plan) -> PreTrainedTokenizerFast:
         show_progress=False,
     )
     stories = islice(short(plan, "train"), plan.words_from)
-    texts = (message["content"] for story in stories for message in solved(story))
+    texts = (message["content"] for story in stories for message in _spoken(reasoned(story)))
     talks = (trace.text for trace in generated(plan.words_from // 10, plan.seed))
     model.train_from_iterator(chain(texts, talks), trainer)
     return PreTrainedTokenizerFast(
@@ -216,8 +197,8 @@ def pretrain(plan: Plan, settings: Settings) -> Made:
         return made
     tokenizer = learn_tokenizer(plan)
     first, then = range(plan.blocks), range(plan.blocks, plan.blocks + plan.talk_blocks)
-    solving = Blocks(plan, tokenizer, (sums, solved, solved, solved), first)
-    talking = Blocks(plan, tokenizer, (sums, solved, judged, talked, solved, refined, solved, corrected), then)
+    solving = Blocks(plan, tokenizer, (sums, reasoned, reasoned, reasoned), first)
+    talking = Blocks(plan, tokenizer, (sums, reasoned, judged, talked, reasoned, refined, reasoned, corrected), then)
     if not (place / "solving").exists():
         model = _learned(plan, untaught(plan, tokenizer), tokenizer, solving, plan.learning_rate, place / "first")
         with saved_by_library(place / "solving.part"):

@@ -60,7 +60,7 @@ class Tuning:
     @property
     def time_share(self) -> float:
         """How much of the time that the recipe gives is used up."""
-        return self.elapsed / (60 * self.recipe.minutes) if self.recipe.minutes else 0.0
+        return self.recipe.time_share(self.elapsed)
 
     def run(self) -> Iterator[Progress]:
         """Learn what was not learned yet, as long as there is time; yields after every step."""

@@ -73,6 +73,10 @@ class Recipe(Value):
             raise ValueError("packing needs form: plain and loop: trl")
         return self
 
+    def time_share(self, elapsed: float) -> float:
+        """How much of `minutes` these seconds are; 0 where no time is set."""
+        return elapsed / (60 * self.minutes) if self.minutes else 0.0
+
 
 def read_recipe(path: Path, data: Path, **changes: object) -> Recipe:
     """The recipe of a file, with the given entries changed; None changes nothing. The files it names are looked for

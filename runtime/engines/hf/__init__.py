@@ -1,35 +1,34 @@
 """transformers behind the Engine protocol: a model folder, a GGUF file or a hub's model, on a GPU or a processor.
 
-Replies are decoded together: a finished row leaves its batch at once and the next one takes its place. This is an own
-loop and not `generate` or `generate_batch`, which have no seed for every row and no end for a single one.
+The replies to one prompt are decoded together, one request after the other. Whoever has a GPU and many requests serves
+them by vLLM (`runtime.engines.openai`). This is an own loop and not `generate`, which has no seed for every reply and
+no end for a single one.
 """
 
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
 from pathlib import Path
 from random import Random
 from threading import Event
 
 from runtime.engines.base import Cancelled, Completion, ContextOverflow, Enough, Message, Messages, Sampling
-from runtime.engines.hf.batch import Batch, Request, Row, choose, joined
 from runtime.engines.hf.chat import Chat
 from runtime.engines.hf.model import Model
+from runtime.engines.hf.rows import Row, choose
 from runtime.engines.reply import Reply
 
 logger = logging.getLogger(__name__)
 
 
 class HfEngine:
-    """A model of transformers, several conversations at once.
+    """A model of transformers.
 
-    `parallel` is how many are decoded together, `context` the length of each in tokens, `adapters` are folders of peft
-    adapters by name. `four_bit` (NF4) is the default on a GPU; `dtype`, such as "float32", is measured if not given.
-    Raises EngineError if files are missing or do not fit each other, if there is no chat template, or if memory is
-    short.
+    `parallel` is how many replies to a prompt are decoded together, `context` the length of each in tokens, `adapters`
+    are folders of peft adapters by name. `four_bit` (NF4) is the default on a GPU; `dtype`, such as "float32", is
+    measured if not given. Raises EngineError if files are missing or do not fit each other, if there is no chat
+    template, or if memory is short.
     """
 
     name = "hf"
@@ -57,18 +56,11 @@ class HfEngine:
         stop: Sequence[str] = (),
         cancel: Event | None = None,
     ) -> Generator[str, None, Completion]:
-        adapter = self._known(adapter)
-        row = self._row(self._prompt(messages, sampling), sampling, sampling.seed, stop, cancel)
-        if batch := self._begin(row, adapter):
-            try:
-                while not row.finish:
-                    (piece,) = self._write(batch, sampling)
-                    if piece:
-                        yield piece
-                    if not row.finish:
-                        self._model.decode(batch, adapter)
-            finally:
-                self._model.remember(batch, adapter)
+        tokens, adapter = self._prompt(messages, sampling), self._known(adapter)
+        row = self._row(tokens, sampling, sampling.seed, stop, cancel)
+        for [piece] in self._written([row], sampling, adapter):
+            if piece:
+                yield piece
         return row.completion
 
     def sample(
@@ -82,19 +74,11 @@ class HfEngine:
         enough: Enough | None = None,
     ) -> Iterator[list[Completion]]:
         adapter = self._known(adapter)
-        opened: deque[Request] = deque()
-        rows = self._rows(requests, sampling, n, stop, cancel, opened)
-        under_way: list[Batch] = []  # one at most
-        while True:
-            free = self.parallel - sum(len(batch.rows) for batch in under_way)
-            # However long the first reply takes, only so many later ones are held back.
-            drawn = list(islice(rows, free if len(opened) < 8 * self.parallel else 0))
-            batches = under_way + [batch for row in drawn if (batch := self._begin(row, adapter))]
-            if not drawn and not batches:
-                return
-            under_way = self._go_on(joined(batches), sampling, adapter, opened, enough) if batches else []
-            while opened and opened[0].done:
-                yield [row.completion for row in opened.popleft().rows]
+        for number, messages in enumerate(requests):
+            tokens = self._prompt(messages, sampling)
+            seeds = range(sampling.seed + number * n, sampling.seed + (number + 1) * n)
+            rows = [self._row(tokens, sampling, seed, stop, cancel) for seed in seeds]
+            yield self._replies(rows, sampling, adapter, enough)
 
     def choice_logprobs(
         self,
@@ -131,54 +115,50 @@ class HfEngine:
 
     # Rows
 
-    def _rows(
-        self,
-        requests: Iterable[Messages],
-        sampling: Sampling,
-        n: int,
-        stop: Sequence[str],
-        cancel: Event | None,
-        opened: deque[Request],
-    ) -> Iterator[Row]:
-        """The replies to be written, request by request, each with a seed of its own."""
-        for number, messages in enumerate(requests):
-            tokens, request = self._prompt(messages, sampling), Request(n)
-            opened.append(request)
-            while len(request.rows) < request.size:
-                seed = sampling.seed + number * n + len(request.rows)
-                request.rows.append(self._row(tokens, sampling, seed, stop, cancel))
-                yield request.rows[-1]
-
     def _row(self, tokens: list[int], sampling: Sampling, seed: int, stop: Sequence[str], cancel: Event | None) -> Row:
         room = min(sampling.max_tokens, self.limit - len(tokens) - 1)
         return Row(tokens, room, Reply(stop), Random(seed), cancel)
 
-    def _begin(self, row: Row, adapter: str | None) -> Batch | None:
-        """Read a row's prompt; None if it was cancelled meanwhile."""
-        reading = self._model.read(row.tokens, adapter, [len(row.tokens) - 1], lambda: not row.cancelled)
+    def _replies(
+        self, rows: list[Row], sampling: Sampling, adapter: str | None, enough: Enough | None
+    ) -> list[Completion]:
+        """The replies to one prompt, `parallel` at a time; those that are finished once they are enough."""
+        asked = 0
+        for start in range(0, len(rows), self.parallel):
+            for _ in self._written(rows[start : start + self.parallel], sampling, adapter):
+                replies = [row.completion for row in rows if row.finish] if enough else []
+                if any(enough(replies[:size]) for size in range(asked + 1, len(replies) + 1)):
+                    return replies
+                asked = len(replies)
+        return [row.completion for row in rows]
+
+    def _written(self, rows: list[Row], sampling: Sampling, adapter: str | None) -> Iterator[list[str]]:
+        """Write replies to one prompt side by side, a token of each at a time; yields what became certain of the texts
+        under way. What a single row wrote is remembered: whoever speaks next reads on from there."""
+        first, tokens = rows[0], rows[0].tokens
+        reading = self._model.read(tokens, adapter, [len(tokens) - 1], lambda: not first.cancelled)
         if reading.logits is None:
-            row.end("cancelled")
-            return None
-        return Batch([row], reading.cache, [len(row.tokens)], reading.logits)
-
-    def _go_on(
-        self, batch: Batch, sampling: Sampling, adapter: str | None, opened: Iterable[Request], enough: Enough | None
-    ) -> list[Batch]:
-        """Write a token of each row; read it for the rows that are still under way."""
-        self._write(batch, sampling)
-        if enough:
-            for request in opened:
-                request.settle(enough)
-        batch = batch.under_way()
-        if not batch.rows:
-            return []
-        self._model.decode(batch, adapter)
-        return [batch]
-
-    def _write(self, batch: Batch, sampling: Sampling) -> list[str]:
-        """The next token of each row; what became certain of each text."""
-        tokens = choose(batch.logits, sampling, [row.random.random() for row in batch.rows])
-        return [self._take(row, token) for row, token in zip(batch.rows, tokens, strict=True)]
+            for row in rows:
+                row.end("cancelled")
+            return
+        cache, logits, read, single = reading.cache, reading.logits, 0, len(rows) == 1
+        if not single:
+            cache.batch_repeat_interleave(len(rows))
+            logits = logits.expand(len(rows), -1)
+        try:
+            while rows:
+                drawn = choose(logits, sampling, [row.random.random() for row in rows])
+                yield [self._take(row, token) for row, token in zip(rows, drawn, strict=True)]
+                kept = [i for i, row in enumerate(rows) if not row.finish]
+                if 0 < len(kept) < len(rows):
+                    cache.batch_select_indices(kept)
+                rows = [rows[i] for i in kept]
+                if rows:
+                    logits = self._model.decode([row.written[-1] for row in rows], cache, adapter)
+                    read += 1
+        finally:
+            if single:
+                self._model.remember(tokens, first.written[:read], cache, adapter)
 
     def _take(self, row: Row, token: int) -> str:
         if row.cancelled:

@@ -15,7 +15,6 @@ from peft import PeftModel
 from transformers import DynamicCache
 
 from runtime.engines.base import EngineError
-from runtime.engines.hf.batch import Batch
 from runtime.engines.hf.loading import first_line, load_adapters, load_base
 
 READ_AT_ONCE = 512
@@ -87,27 +86,14 @@ class Model:
         self._keep(keys, cache, logits[-1:] if marks[-1] == len(tokens) - 1 else None)
         return Reading(keys, cache, logits)
 
-    def decode(self, batch: Batch, adapter: str | None) -> None:
-        """Read the last token of every row and leave the logits of the next one in the batch."""
-        size, lengths = batch.cache.get_seq_length(), self._tensor(batch.lengths)[:, None]
-        padded = min(batch.lengths) < size
-        places = torch.arange(size + 1, device=self.device)[None]
-        logits = self._forward(
-            adapter,
-            adapted=[1] * len(batch.rows),
-            input_ids=self._tensor([[row.written[-1]] for row in batch.rows]),
-            position_ids=lengths,
-            attention_mask=(places >= size - lengths).long() if padded else None,
-            past_key_values=batch.cache,
-        )
-        batch.logits = logits[:, -1]
-        batch.lengths = [length + 1 for length in batch.lengths]
+    def decode(self, tokens: Sequence[int], cache: DynamicCache, adapter: str | None) -> torch.Tensor:
+        """Read the next token of each row of a cache; the logits (rows, vocabulary) of the one after it."""
+        rows = self._tensor(tokens)[:, None]
+        return self._forward(adapter, adapted=[1] * len(tokens), input_ids=rows, past_key_values=cache)[:, -1]
 
-    def remember(self, batch: Batch, adapter: str | None) -> None:
-        """Keep what a single row was given and wrote: whoever speaks next reads on from there."""
-        (row,), (length,) = batch.rows, batch.lengths
-        said = [(token, adapter) for token in row.written]
-        self._keep((self._keys(row.tokens, adapter) + said)[:length], batch.cache, None)
+    def remember(self, tokens: list[int], read: list[int], cache: DynamicCache, adapter: str | None) -> None:
+        """Keep a prompt and what was read of its reply."""
+        self._keep(self._keys(tokens, adapter) + [(token, adapter) for token in read], cache, None)
 
     def _keep(self, keys: Keys, cache: DynamicCache, logits: torch.Tensor | None) -> None:
         with self._lock:

@@ -22,13 +22,13 @@ from runtime.prompts import templates
 from runtime.types import Problem
 from trainer.data import problems
 from trainer.data.critiques import command, critique_text, report
-from trainer.data.critiques.annotators import Annotation, Hints, Job, Structural
+from trainer.data.critiques.annotators import Annotation, Job, Structural
 from trainer.data.critiques.critique_text import Block, parse, write
 from trainer.data.critiques.generators import WARMER, Actor, from_scratch, inserted, location_aware
 from trainer.data.critiques.guards import announces_error, is_shortcut, leaks, parrots
 from trainer.data.critiques.pipeline import Critiques, Recipe, agrees, mixed
 from trainer.data.critiques.prompted import Prompted
-from trainer.data.critiques.records import Path, Record, RecordStep, from_json, to_json
+from trainer.data.critiques.records import FirstError, Path, Record, RecordStep, from_json, to_json
 from trainer.data.critiques.refinement import refine
 from trainer.data.critiques.rules import known_by_rule
 from trainer.data.critiques.structure import gold, injected
@@ -353,9 +353,8 @@ def test_an_error_that_announces_itself(step):
 # annotators
 
 
-def job(made, stop_at_first=False, **hints):
-    known = Hints(labels=made.known.labels, explanations=made.known.explanations, **hints)
-    return Job(told().problem, made.path.lines, made.path.final, known, stop_at_first)
+def job(made, stop_at_first=False, **known):
+    return Job(told(), replace(made, known=replace(made.known, **known)), stop_at_first)
 
 
 @pytest.mark.parametrize("stop_at_first", [False, True])
@@ -378,7 +377,7 @@ def test_the_structural_annotator_says_nothing_of_what_it_does_not_know():
 
 def test_the_prompted_annotator_is_told_the_hints_and_without_them_nothing():
     made = slipped(1)
-    asked = job(made, answer="14", correct=False, location=1, kind="calculation")
+    asked = job(made, kind="calculation")
     engine = Answering(lambda *_: "x")
     [annotation] = Prompted(engine, scaffold=False).annotate([asked], seed=0)
     request = engine.calls[-1][-1]["content"]
@@ -389,7 +388,7 @@ def test_the_prompted_annotator_is_told_the_hints_and_without_them_nothing():
     [blind] = Prompted(engine, hinted=False, scaffold=False).annotate([asked], seed=0)
     request = engine.calls[-1][-1]["content"]
     assert blind.hints == () and "14" not in request.replace("4 × 3", "") and "(nothing)" in request
-    later = replace(asked, stop_at_first=True, hints=replace(asked.hints, at_or_after=True))
+    later = job(made, stop_at_first=True, first_error=FirstError(i=1, by="rg2"))
     text = Prompted(engine).messages(later)[-1]["content"]
     assert "step 1 or a later one" in text and "Stop at the first wrong step" in text
 
@@ -533,7 +532,7 @@ class Accepting(Structural):
     name = "accepting"
 
     def annotate(self, jobs, seed):
-        blocks = [[Block(step, True, "Yes.") for step in job.steps] for job in jobs]
+        blocks = [[Block(step, True, "Yes.") for step in job.path.lines] for job in jobs]
         return [Annotation(write(each, True, "Yes.", "en"), ()) for each in blocks]
 
 
@@ -657,7 +656,7 @@ def test_the_command_makes_the_same_file_again_and_counts_what_it_made(tmp_path,
     solution = "4 * 3 = <<4*3=12>>12 dollars\n12 + 2 = <<12+2=14>>14 dollars"
     given.write_text(json.dumps({"question": PROBLEM, "answer": "14", "solution": solution}), "utf-8")
     recipe = command.read_recipe("rg3", "first", seed=1, refinements=0, keep=3)
-    summaries = [command.make(command.Options(str(given), tmp_path / name), recipe) for name in ("a", "b")]
+    summaries = [command.make(str(given), tmp_path / name, recipe) for name in ("a", "b")]
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     assert summaries[0]["generators"]["all"]["kept"] == 2 and summaries[0]["done"] == 1
     command.show(summaries[0], as_json=True)
@@ -682,7 +681,7 @@ def test_a_recipe_that_cannot_be_made_is_refused(generators, form, keep, named):
 
 def test_an_unknown_annotator_is_refused(tmp_path):
     with pytest.raises(command.RecipeError, match="structural or llm"):
-        command.make(command.Options("1", tmp_path / "out", annotator="gpt"), Recipe())
+        command.make("1", tmp_path / "out", Recipe(), annotator="gpt")
 
 
 def test_the_order_of_generators_on_the_command_line_changes_nothing():

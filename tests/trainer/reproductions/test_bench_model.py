@@ -8,20 +8,8 @@ from transformers import AutoTokenizer
 from runtime import engines, settings
 from runtime.checks import arithmetic
 from runtime.prompts.actor_turn import conversation
-from trainer.reproductions.bench_model import (
-    Blocks,
-    Plan,
-    corrected,
-    judged,
-    learn_tokenizer,
-    pass_rates,
-    pretrain,
-    refined,
-    short,
-    solved,
-    sums,
-    talked,
-)
+from trainer.reproductions.bench_model import Blocks, Plan, judged, learn_tokenizer, pass_rates, pretrain, short, sums
+from trainer.reproductions.mathcritique.examples import corrected, reasoned, refined, talked
 
 PLAN = Plan(blocks=8, talk_blocks=8, block=128, words_from=100, vocabulary=500, width=64, layers=1, batch=4)
 
@@ -50,7 +38,7 @@ def test_a_plan_makes_the_same_model_and_makes_it_once(made, tmp_path):
     assert again.gguf.read_bytes() == made.gguf.read_bytes()
 
 
-@pytest.mark.parametrize("kind", [sums, solved, judged, refined, talked, corrected])
+@pytest.mark.parametrize("kind", [sums, reasoned, judged, refined, talked, corrected])
 def test_a_block_is_full_of_one_kind_of_short_texts(kind):
     tokenizer = learn_tokenizer(PLAN)
     [block] = Blocks(replace(PLAN, most_steps=2, block=1024), tokenizer, [kind], range(3, 4))
@@ -73,4 +61,4 @@ def test_every_digit_stands_alone():
 
 def test_the_answer_is_taught_in_the_words_that_are_read_back():
     worked = next(short(PLAN, "train"))
-    assert solved(worked)[-1]["content"].endswith(f"The answer is {worked.result}.")
+    assert reasoned(worked).reply[-1][0].endswith(f"The answer is {worked.result}.")

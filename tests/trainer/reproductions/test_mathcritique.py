@@ -373,7 +373,7 @@ def test_a_teacher_places_the_actor_s_own_attempts_and_puts_errors_into_others(t
 
     class Writer:
         def attempts(self, problems, n, seed):
-            return [[tried(problem, number) for number in range(n)] for problem in problems]
+            return [tried(problem, number) for problem in problems for number in range(n)]
 
     monkeypatch.setattr(Ground, "players", lambda self, actor: nullcontext(Writer()))
     (actor := tmp_path / "actor.gguf").write_bytes(b"an adapter")

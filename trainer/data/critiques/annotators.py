@@ -13,43 +13,25 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from runtime.engines.base import Completion
-from runtime.text import Language, language_of
-from runtime.types import Problem
 from trainer.data.critiques.critique_text import Block, write
-from trainer.data.critiques.records import ErrorKind, Hint
-from trainer.data.critiques.tasks import seed_of
+from trainer.data.critiques.records import Hint, Path
+from trainer.data.critiques.tasks import Made, Task, seed_of
+from trainer.data.wordings import read_wordings
 
-
-@dataclass(frozen=True)
-class Hints:
-    """What is known of an attempt, for the annotator's eyes only; None is unknown."""
-
-    answer: str | None = None
-    correct: bool | None = None
-    location: int | None = None
-    """The first wrong step, counted from 1."""
-    at_or_after: bool = False
-    """Whether `location` is only where to begin to look."""
-    kind: ErrorKind | None = None
-    labels: tuple[bool, ...] | None = None
-    """Whether each step is right."""
-    explanations: tuple[str, ...] | None = None
-    """Why, for each step."""
+_WORDS = read_wordings(__file__)
 
 
 @dataclass(frozen=True)
 class Job:
-    """An attempt to be criticised."""
+    """An attempt to be criticised, with what is known of it, which is for the annotator's eyes only."""
 
-    problem: Problem
-    steps: tuple[str, ...]
-    final: str | None
-    hints: Hints
+    task: Task
+    made: Made
     stop_at_first: bool = False
 
     @property
-    def language(self) -> Language:
-        return language_of(self.problem.text)
+    def path(self) -> Path:
+        return self.made.path
 
 
 @dataclass(frozen=True)
@@ -84,35 +66,15 @@ class Structural:
         return [self._annotate(job, seed) for job in jobs]
 
     def _annotate(self, job: Job, seed: int) -> Annotation | None:
-        labels, explanations = job.hints.labels, job.hints.explanations
-        if labels is None or explanations is None:
+        known, path, language = job.made.known, job.path, job.task.language
+        if known.labels is None or known.explanations is None:
             return None
-        blocks = [Block(*block) for block in zip(job.steps, labels, explanations, strict=True)]
-        wrong = labels.index(False) if False in labels else None
+        blocks = [Block(*block) for block in zip(path.lines, known.labels, known.explanations, strict=True)]
+        wrong = known.labels.index(False) if False in known.labels else None
         if job.stop_at_first and wrong is not None:
             blocks = blocks[: wrong + 1]
-        dice = random.Random(seed_of(seed, job.problem.id, *job.steps))
-        said = _CLOSING[job.language][wrong is None]
+        dice = random.Random(seed_of(seed, job.task.problem.id, *path.lines))
         number = "" if wrong is None else str(wrong + 1)
-        words = dice.choice(said).format(number=number, final=job.final or "")
-        return Annotation(write(blocks, wrong is None, words, job.language), ("labels",))
-
-
-_CLOSING: dict[Language, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "en": (
-        (
-            "The final answer {final} rests on step {number}, which does not hold, so it cannot be trusted.",
-            "Because step {number} went wrong, {final} is not what the question asks for.",
-            "Step {number} needs another look; the answer {final} follows from it and is wrong too.",
-        ),
-        (
-            "Every step holds, and {final} is what the question asks for.",
-            "The steps follow from the problem one by one, and together they give {final}.",
-            "Nothing is missing and every calculation comes out, so {final} is right.",
-        ),
-    ),
-    "zh-CN": (
-        ("最终答案 {final} 建立在第 {number} 步上，而这一步不成立，所以答案也不对。",),
-        ("每一步都成立，{final} 正是题目所求。",),
-    ),
-}
+        closings = _WORDS[language]["closing"]["right" if wrong is None else "wrong"]
+        words = dice.choice(closings).format(number=number, final=path.final or "")
+        return Annotation(write(blocks, wrong is None, words, language), ("labels",))

@@ -1,18 +1,16 @@
-"""The command: which problems, which actor, which annotator; a bar with the rate and the time left; the report."""
+"""The command: which problems, which actor, which annotator; the report."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
-from rich.text import Text
 
 from runtime import engines, settings
 from runtime.engines.base import Engine
@@ -25,36 +23,13 @@ from trainer.data.critiques.pipeline import Critiques, Recipe
 from trainer.data.critiques.prompted import Prompted
 from trainer.data.critiques.records import read_records
 
-Annotating = Literal["structural", "llm"]
+ANNOTATORS = ("structural", "llm")
 CONTEXT = 4096
 """Tokens of one conversation: a critique repeats the whole attempt, and a refinement reads both."""
 
 
 class RecipeError(SoliloquyError):
     """What was asked for cannot be made; the text says what is missing."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the command line says beside the recipe."""
-
-    problems: str
-    """How many fresh problems, or a file with `question`, `answer` and perhaps `solution`."""
-    out: Path
-    annotator: Annotating = "structural"
-    hinted: bool = True
-    scaffold: bool = True
-    """Whether the model's form is written for it."""
-    model: str | None = None
-    """The actor's; none is opened where only rules are at work."""
-    annotator_model: str | None = None
-    """None: the actor's."""
-    parallel: int = 16
-    limit: int | None = None
-    show: int = 10
-    """Critiques of each generator to print."""
-    against: Path | None = None
-    """Another annotator's records of the same attempts, to compare with."""
 
 
 def read_recipe(generators: str, form: str, **chosen: Any) -> Recipe:
@@ -70,66 +45,57 @@ def read_recipe(generators: str, form: str, **chosen: Any) -> Recipe:
     return Recipe(generators=ordered, stop_at_first=form == "first", **chosen)
 
 
-def make(options: Options, recipe: Recipe) -> dict[str, Any]:
-    """Make, or finish, the file; prints progress on stderr and returns the summary. Raises SoliloquyError."""
-    if options.annotator not in get_args(Annotating):
-        raise RecipeError(f"--annotator {options.annotator!r} is not known; it is structural or llm.")
-    work = read_work(options, recipe.seed)
+def make(
+    problems: str,
+    out: Path,
+    recipe: Recipe,
+    annotator: str = "structural",
+    hinted: bool = True,
+    scaffold: bool = True,
+    model: str | None = None,
+    annotator_model: str | None = None,
+    parallel: int = 16,
+    limit: int | None = None,
+    show: int = 10,
+    against: Path | None = None,
+    follow: Callable[[str, Iterator[str], int], object] = lambda title, done, total: list(done),
+) -> dict[str, Any]:
+    """Make, or finish, the file `out`, with a bar by `follow` and `show` critiques of each generator on stderr; returns
+    the summary. `problems` are so many fresh ones, or a file with `question`, `answer` and perhaps `solution`;
+    `scaffold` writes the form for a model; the annotator's model is the actor's if there is none; `against` are another
+    annotator's records of the same attempts. Raises SoliloquyError."""
+    if annotator not in ANNOTATORS:
+        raise RecipeError(f"--annotator {annotator!r} is not known; it is {' or '.join(ANNOTATORS)}.")
+    prompted, work = annotator == "llm", read_work(problems, recipe.seed, limit)
+    # Rules alone make and judge RG3 of problems whose numbers are known; others are then passed over.
+    needs_model = prompted or recipe.generators != ("rg3",) or recipe.refinements > 0
     with ExitStack() as stack:
-        chosen = settings.load(model=options.model).with_(context=CONTEXT)
-        actor = _opened(stack, chosen, options) if needs_model(options, recipe) else None
-        critic = actor
-        if options.annotator == "llm" and options.annotator_model not in (None, options.model):
-            critic = _opened(stack, settings.load(model=options.annotator_model).with_(context=CONTEXT), options)
-        annotator: Annotator = (
-            Prompted(critic, options.hinted, options.scaffold) if options.annotator == "llm" else Structural()
-        )
-        run = Critiques(work, annotator, recipe, Path(chosen.home), actor, critic)
+
+        def opened(name: str | None) -> Engine:
+            engine = engines.open_engine(settings.load(model=name).with_(context=CONTEXT), parallel, batches=True)
+            stack.callback(engine.close)
+            return engine
+
+        actor = critic = opened(model) if needs_model else None
+        if prompted and annotator_model not in (None, model):
+            critic = opened(annotator_model)
+        judge: Annotator = Prompted(critic, hinted, scaffold) if prompted else Structural()
+        run = Critiques(work, judge, recipe, Path(settings.load().home), actor, critic)
         follow("Critiques", run.run(), len(run.tasks))
-    run.save(options.out)
+    run.save(out)
     records = list(run.records())
-    rows = report.counts(records)
-    if options.show:
-        print(report.examples(records, options.show, recipe.seed), file=sys.stderr)
-    summary = {**run.summary(), "generators": rows, "out": str(options.out)}
-    if options.against:
-        summary["against"] = asdict(report.against(records, read_records(options.against)))
-    return summary
+    if show:
+        print(report.examples(records, show, recipe.seed), file=sys.stderr)
+    summary = {**run.summary(), "generators": report.counts(records), "out": str(out)}
+    return summary | ({"against": asdict(report.against(records, read_records(against)))} if against else {})
 
 
-def read_work(options: Options, seed: int) -> list[tasks.Task]:
-    """Fresh problems where a number is given, else the file's. Raises RowError, RecipeError."""
-    if options.problems.isdecimal():
-        made = (wordproblems.generate(seed, number, "train") for number in range(int(options.problems)))
+def read_work(problems: str, seed: int, limit: int | None) -> list[tasks.Task]:
+    """Fresh problems where a number is given, else the file's. Raises RowError."""
+    if problems.isdecimal():
+        made = (wordproblems.generate(seed, number, "train") for number in range(int(problems)))
         return [tasks.Task(each.problem, each, each.lines) for each in made]
-    return tasks.read_tasks(Path(options.problems), options.limit)
-
-
-def needs_model(options: Options, recipe: Recipe) -> bool:
-    """Whether a model has anything to do: rules alone make and judge RG3 of problems whose numbers are known (others
-    are then passed over)."""
-    return recipe.generators != ("rg3",) or options.annotator == "llm" or recipe.refinements > 0
-
-
-def _opened(stack: ExitStack, chosen: settings.Settings, options: Options) -> Engine:
-    engine = engines.open_engine(chosen, options.parallel, batches=True)
-    stack.callback(engine.close)
-    return engine
-
-
-class _Rate(ProgressColumn):
-    """Problems a minute."""
-
-    def render(self, task: Task) -> Text:
-        return Text("" if not task.speed else f"{task.speed * 60:,.1f}/min")
-
-
-def follow(title: str, done: Iterator[object], total: int) -> None:
-    """A bar on stderr, with the rate and the time that is left."""
-    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        for _ in progress.track(done, total):
-            pass
+    return tasks.read_tasks(Path(problems), limit)
 
 
 def show(summary: dict[str, Any], as_json: bool) -> None:

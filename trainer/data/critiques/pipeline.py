@@ -18,7 +18,7 @@ from runtime.prompts import templates
 from runtime.text import Language
 from runtime.types import content_hash
 from trainer.data.critiques import critique_text
-from trainer.data.critiques.annotators import Annotation, Annotator, Hints, Job
+from trainer.data.critiques.annotators import Annotation, Annotator, Job
 from trainer.data.critiques.generators import GENERATORS, Actor, Generator, from_scratch, inserted, location_aware
 from trainer.data.critiques.guards import leaks, parrots
 from trainer.data.critiques.records import (
@@ -133,8 +133,7 @@ class Critiques:
         try:
             generated = self._generate(task, actor, writer)
             made = [known_by_rule(each, task, recipe.seed, generated) for each in mixed(generated, recipe.wrong)]
-            jobs = [Job(task.problem, m.path.lines, m.path.final, hints(task, m), recipe.stop_at_first) for m in made]
-            annotations = self.annotator.annotate(jobs, recipe.seed)
+            annotations = self.annotator.annotate([Job(task, m, recipe.stop_at_first) for m in made], recipe.seed)
             pairs = zip(made, annotations, strict=True)
             lines = [to_json(self._record(task, actor, each, annotation)) for each, annotation in pairs]
         except ContextOverflow as error:
@@ -216,21 +215,6 @@ def mixed(made: Sequence[Made], most: int) -> list[Made]:
     for each in right:
         alike.setdefault(each.path.text, each)
     return [*kept, *list(alike.values())[: len(kept)]]
-
-
-def hints(task: Task, made: Made) -> Hints:
-    """What an annotator may be told."""
-    known, wrong = made.known, made.path.correct is False
-    first = known.first_error if wrong else None
-    return Hints(
-        answer=task.problem.answer,
-        correct=made.path.correct,
-        location=first and first.i,
-        at_or_after=bool(first and first.by == "rg2"),
-        kind=known.kind,
-        labels=known.labels,
-        explanations=known.explanations,
-    )
 
 
 def agrees(reading: critique_text.Reading, made: Made) -> bool:

@@ -12,11 +12,13 @@ from collections.abc import Sequence
 
 from runtime.engines.base import Completion, Engine, Message, Messages, Sampling
 from runtime.prompts import templates
-from runtime.text import Language, closing_line, numbered
-from trainer.data.critiques.annotators import Annotation, Hints, Job
+from runtime.text import closing_line, numbered
+from trainer.data.critiques.annotators import Annotation, Job
 from trainer.data.critiques.critique_text import LABELS, read_verdict, sentence
 from trainer.data.critiques.records import Hint
+from trainer.data.wordings import read_wordings
 
+_WORDS = read_wordings(__file__)
 SHORT = 160
 """Tokens of one verdict with its explanation."""
 
@@ -33,7 +35,8 @@ class Prompted:
     def annotate(self, jobs: Sequence[Job], seed: int) -> list[Annotation | None]:
         written = self._in_scaffolds(jobs, seed) if self.scaffold else self._freely(jobs, seed)
         return [
-            Annotation(text, self._used(job.hints), replies) for job, (text, replies) in zip(jobs, written, strict=True)
+            Annotation(text, tuple(self._told(job)), replies)
+            for job, (text, replies) in zip(jobs, written, strict=True)
         ]
 
     def _freely(self, jobs: Sequence[Job], seed: int) -> list[tuple[str, tuple[Completion, ...]]]:
@@ -55,38 +58,36 @@ class Prompted:
 
     def messages(self, job: Job) -> Messages:
         """What the model reads."""
-        language = job.language
-        lines = numbered(job.steps, language)
-        if job.final is not None:
-            lines += "\n" + closing_line(job.final, language)
+        language = job.task.language
+        lines = numbered(job.path.lines, language)
+        if job.path.final is not None:
+            lines += "\n" + closing_line(job.path.final, language)
         request = templates.fill(
             "annotate",
             language,
-            problem=job.problem.text,
+            problem=job.task.problem.text,
             solution=lines,
-            extent=_EXTENT[language][job.stop_at_first],
-            hints=self._told(job),
+            extent=_WORDS[language]["extent"]["first" if job.stop_at_first else "full"],
+            hints="\n".join(self._told(job).values()) or _WORDS[language]["told"]["none"],
         )
         return [{"role": "user", "content": request}]
 
-    def _used(self, hints: Hints) -> tuple[Hint, ...]:
+    def _told(self, job: Job) -> dict[Hint, str]:
+        """The hints that it is given, each with its words."""
+        said, path, known = _WORDS[job.task.language]["told"], job.path, job.made.known
+        told: dict[Hint, str] = {}
         if not self.hinted:
-            return ()
-        given = {"answer": hints.answer, "location": hints.location, "type": hints.kind}
-        return tuple(name for name, value in given.items() if value is not None)
-
-    def _told(self, job: Job) -> str:
-        said, hints = _TOLD[job.language], job.hints
-        used = self._used(hints)
-        lines = []
-        if "answer" in used:
-            lines.append(said["answer"].format(hints.answer))
-            lines += [said["right" if hints.correct else "wrong"]] if hints.correct is not None else []
-        if "location" in used:
-            lines.append(said["after" if hints.at_or_after else "location"].format(hints.location))
-        if "type" in used:
-            lines.append(said["type"].format(said[hints.kind]))
-        return "\n".join(lines) or said["none"]
+            return told
+        if (answer := job.task.problem.answer) is not None:
+            told["answer"] = said["answer"].format(answer)
+            if path.correct is not None:
+                told["answer"] += "\n" + said["right" if path.correct else "wrong"]
+        first = known.first_error if path.correct is False else None
+        if first and first.i is not None:
+            told["location"] = said["after" if first.by == "rg2" else "location"].format(first.i)
+        if known.kind:
+            told["type"] = said["type"].format(said[known.kind])
+        return told
 
 
 _WHOLE = re.compile(r"(?:.*[.!?。！？](?=\s|$))?")
@@ -105,19 +106,19 @@ class _Draft:
         """Write the form up to the next verdict; False once the final answer has been judged."""
         if self._ended:
             return False
-        restated, verdict, _, answer, *_ = LABELS[self.job.language]
+        restated, verdict, _, answer, *_ = LABELS[self.job.task.language]
         gap = "\n\n" if self.text else ""
-        self._ended = self._next == len(self.job.steps)
+        self._ended = self._next == len(self.job.path.lines)
         if self._ended:
             self.text += f"{gap}{answer.rstrip()}"
             return True
-        self.text += f"{gap}{restated}{sentence(self.job.steps[self._next])}\n{verdict.rstrip()}"
+        self.text += f"{gap}{restated}{sentence(self.job.path.lines[self._next])}\n{verdict.rstrip()}"
         self._next += 1
         return True
 
     def take(self, reply: Completion) -> None:
         """The verdict and its explanation; anything behind them was the model running on."""
-        _, _, explanation, _, _, _ = LABELS[self.job.language]
+        _, _, explanation, _, _, _ = LABELS[self.job.task.language]
         verdict, _, rest = reply.text.strip().partition("\n")
         words, more, _ = rest.strip().removeprefix(explanation.strip()).strip().partition("\n")
         if reply.finish == "length" and not more:
@@ -126,54 +127,4 @@ class _Draft:
         self.text += f"{space}{verdict.strip()}\n{explanation}{words}"
         self.replies.append(reply)
         if self.job.stop_at_first and read_verdict(verdict) is False:
-            self._next = len(self.job.steps)
-
-
-_EXTENT: dict[Language, tuple[str, str]] = {
-    "en": (
-        "Judge every step, also those after a wrong one: a step that builds on a wrong result is wrong.",
-        "Stop at the first wrong step: judge no step after it and go straight on to the final answer.",
-    ),
-    "zh-CN": (
-        "每一步都要判断，错误之后的步骤也要判断：建立在错误结果上的步骤也是错误的。",
-        "遇到第一个错误的步骤就停止：不再判断后面的步骤，直接判断最终答案。",
-    ),
-}
-_TOLD: dict[Language, dict[str, str]] = {
-    "en": {
-        "none": "(nothing)",
-        "answer": "The right answer is {}.",
-        "right": "The student's final answer is right.",
-        "wrong": "The student's final answer is wrong.",
-        "location": "The first wrong step is step {}.",
-        "after": "The first wrong step is step {} or a later one.",
-        "type": "What is wrong there: {}.",
-        "calculation": "the plan is right, but the calculation does not come out",
-        "logical": "the reasoning does not follow, such as adding where it should subtract",
-        "accumulation": "it builds on an earlier wrong result",
-        "unrelated": "it does not address the question",
-        "misread": "a condition of the problem was misread",
-        "formula": "a wrong formula or definition is used",
-        "missing": "a case or a part is left out",
-        "unit_sign": "a unit or a sign is wrong",
-        "other": "something else",
-    },
-    "zh-CN": {
-        "none": "（无）",
-        "answer": "正确答案是 {}。",
-        "right": "学生的最终答案是正确的。",
-        "wrong": "学生的最终答案是错误的。",
-        "location": "第一个错误的步骤是第 {} 步。",
-        "after": "第一个错误的步骤是第 {} 步或更后面的步骤。",
-        "type": "那里的错误是：{}。",
-        "calculation": "思路正确，但计算结果不对",
-        "logical": "推理不成立，例如该减却加",
-        "accumulation": "建立在前面的错误结果上",
-        "unrelated": "与问题无关",
-        "misread": "看错了题目条件",
-        "formula": "用错了公式或定义",
-        "missing": "漏掉了一种情况或一部分",
-        "unit_sign": "单位或正负号有误",
-        "other": "其他",
-    },
-}
+            self._next = len(self.job.path.lines)

@@ -18,11 +18,14 @@ from runtime.checks import arithmetic
 from runtime.checks.arithmetic import Equation
 from runtime.problems.worked import Worked
 from runtime.search.solutions import numbers_in
-from runtime.text import Language
 from trainer.data.critiques.guards import leaks
 from trainer.data.critiques.records import ErrorKind, FirstError
 from trainer.data.critiques.tasks import Known, Made, Task, labelled, seed_of
 from trainer.data.errors.comments import wanted
+from trainer.data.wordings import read_wordings
+
+STEP = {language: words["step"] for language, words in read_wordings(__file__).items()}
+"""What is said of a step, by language and topic; `follows`: it only carries an earlier error along."""
 
 
 def known_by_rule(made: Made, task: Task, seed: int = 0, others: Iterable[Made] = ()) -> Made:
@@ -102,17 +105,20 @@ class _Reader:
         self.explanations.append(words)
         return True
 
+    def _words(self, topic: str) -> str:
+        return self.dice.choice(STEP[self.task.language][topic])
+
     def _right(self, equation: Equation) -> str:
         left, _, right = equation.text.rpartition(" = ")
-        return self.dice.choice(_RIGHT[self.task.language]).format(left=left, right=right)
+        return self._words("right").format(left=left, right=right)
 
     def _wrong(self, equation: Equation, seen: Sequence[str]) -> str:
         """What the left side really is, unless that is the answer of the problem."""
         words = arithmetic.sentence(equation, self.task.language)
         left = equation.text.rpartition(" = ")[0]
         if leaks([words], self.task.problem.answer or "", self.task.problem.text, seen, None):
-            return self.dice.choice(_PLAIN[self.task.language]).format(left=left)
-        return f"{self.dice.choice(_PLAN[self.task.language])}{words}"
+            return self._words("slip_untold").format(left=left)
+        return self._words("slip") + words
 
     def _astray(self, equation: Equation, seen: Sequence[str]) -> str | None:
         """What would lead on instead of a right sum; None where nothing is left to say or it would name the answer."""
@@ -122,49 +128,10 @@ class _Reader:
         if missing is None or self.task.language != "en":
             return None
         left, _, right = equation.text.rpartition(" = ")
-        begun = self.dice.choice(_ASTRAY).format(left=left, right=right)
+        begun = self._words("astray").format(left=left, right=right)
         words = f"{begun} {wanted(self.worked, missing, self.dice)}"
         told = leaks([words], self.task.problem.answer or "", self.task.problem.text, seen, None)
         return None if told else words
 
     def _follows(self) -> str:
-        return self.dice.choice(FOLLOWS[self.task.language]).format((self.first_error or 0) + 1)
-
-
-FOLLOWS: dict[Language, tuple[str, ...]] = {
-    "en": (
-        "This builds on the result of step {0}, which is wrong, so it comes out wrong as well.",
-        "The calculation is carried out properly, but it starts from the wrong result of step {0}.",
-        "A number that goes back to step {0} is used here; once that step is put right, this one changes too.",
-        "Nothing new goes wrong here, yet the mistake of step {0} is carried along.",
-    ),
-    "zh-CN": (
-        "这一步用了第 {0} 步的错误结果，所以也不对。",
-        "这里的计算本身没有问题，但出发点是第 {0} 步的错误结果。",
-    ),
-}
-"""What is said of a step that only carries an earlier error along."""
-_RIGHT: dict[Language, tuple[str, ...]] = {
-    "en": (
-        "Yes, {left} is {right}, and the solution needs that number.",
-        "Right: {left} comes to {right}.",
-        "The right numbers are put together, and {left} is {right}.",
-    ),
-    "zh-CN": ("对，{left} 等于 {right}，解题需要这个数。", "用的数是对的，{left} 等于 {right}。"),
-}
-_PLAN: dict[Language, tuple[str, ...]] = {
-    "en": ("The idea is right, but the result is not: ", "Check this calculation once more: ", "A slip of the pen: "),
-    "zh-CN": ("思路是对的，但结果不对：", "这个算式请再检查一遍："),
-}
-_ASTRAY = (
-    "It is true that {left} is {right}, but this is not the number that the story needs here.",
-    "The sum comes out, {left} is {right}; only it does not lead to what is asked.",
-    "You calculated {left} properly, but look at what the numbers stand for.",
-)
-_PLAIN: dict[Language, tuple[str, ...]] = {
-    "en": (
-        "The idea is right, but {left} comes to another number. Work it out again, slowly.",
-        "Here {left} was not calculated correctly. Do it once more, part by part.",
-    ),
-    "zh-CN": ("思路是对的，但 {left} 的结果不对。请慢慢再算一遍。",),
-}
+        return self._words("follows").format((self.first_error or 0) + 1)

@@ -10,7 +10,7 @@ import random
 
 from runtime.problems.worked import Worked
 from trainer.data.critiques.records import FirstError, Inject
-from trainer.data.critiques.rules import FOLLOWS
+from trainer.data.critiques.rules import STEP
 from trainer.data.critiques.tasks import Known, Made, Task, path_of, seed_of
 from trainer.data.errors import Injected, InjectionError, explain_right, inject_random, structural_verdicts
 
@@ -55,5 +55,5 @@ def _explain(task: Task, worked: Worked, wrong: Injected, labels: tuple[bool, ..
             place = worked.lines.index(wrong.lines[i])
             explained.append(explain_right(worked, place, dice.getrandbits(31)))
         else:
-            explained.append(dice.choice(FOLLOWS[task.language]).format(wrong.first_error + 1))
+            explained.append(dice.choice(STEP[task.language]["follows"]).format(wrong.first_error + 1))
     return explained

@@ -8,31 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from runtime.problems.worked import Worked, fill
 from trainer.data.errors.formulas import Leaf, Operation, parse
 from trainer.data.errors.naming import Names, numbers
+from trainer.data.wordings import read_wordings
 
-_RIGHT = {
-    "+": ("Yes: {a} and {b} together make {r}.", "Right, the two belong together, and {f} is {r}."),
-    "-": ("Right: taking {b} from {a} leaves {r}.", "Yes, {b} {have} to come off, and {f} is {r}."),
-    "×": ("Yes, {f} is {r}; multiplying is the way here.", "Right, this has to be multiplied, and {f} is {r}."),
-    "/": ("Right: {a} divided by {b} is {r}.", "Yes, dividing is the way here, and {f} is {r}."),
-}
-_ANY = (
-    "Right: {f} is {r}.",
-    "Yes, {f} = {r}.",
-    "The right numbers are used, and {f} is {r}.",
-    "This holds: {f} is {r}.",
-)
-_WANTED = {
-    "+": ("What is missing here is {a} and {b} together: {f}.", "{a} and {b} belong together here, so look at {f}."),
-    "-": ("What counts here is the difference: {f}.", "Here {b} {have} to come off {a}: {f}."),
-    "×": ("Here {a} and {b} have to be multiplied: {f}.", "Think of {f} first."),
-    "/": ("Here {a} {has} to be divided by {b}: {f}.", "Dividing leads on from here: {f}."),
-}
-_ANY_WANTED = ("What leads on from here is {f}.", "Read the problem once more; the next thing to find out is {f}.")
-_STATED = (
-    "This agrees with what is known so far.",
-    "Nothing new is calculated here, and what it says is true.",
-    "Yes, that is so.",
-)
+_WORDS = read_wordings(__file__)
 
 
 def chosen(comments: Sequence[str], worked: Worked, seen: Sequence[str], rng: random.Random) -> str | None:
@@ -55,30 +33,29 @@ def praise(worked: Worked, step: int, rng: random.Random) -> str:
     """A short comment on a right step."""
     made = worked.steps[step].makes
     if made is None or not worked.quantities[made].formula:
-        return rng.choice(_STATED)
-    return _said(worked, made, _RIGHT, _ANY, lambda quantity: Names(worked).with_origin(quantity, step), rng)
+        return rng.choice(_WORDS["stated"])
+    return _said(worked, made, _WORDS["right"], lambda quantity: Names(worked).with_origin(quantity, step), rng)
 
 
 def wanted(worked: Worked, quantity: int, rng: random.Random) -> str:
     """What has to be worked out to get a quantity, without its value: for whoever worked out something else."""
-    return _said(worked, quantity, _WANTED, _ANY_WANTED, Names(worked).called, rng)
+    return _said(worked, quantity, _WORDS["wanted"], Names(worked).called, rng)
 
 
 def _said(
     worked: Worked,
     made: int,
-    of_signs: Mapping[str, tuple[str, ...]],
-    of_any: tuple[str, ...],
+    told: Mapping[str, list[str]],
     called: Callable[[int], str],
     rng: random.Random,
 ) -> str:
     """One of the wordings for how a quantity is made; of two numbers there are more than of many."""
     quantity = worked.quantities[made]
     tree = parse(quantity.formula)
-    wordings = list(of_any)
+    wordings = told["any"]
     a = b = ""
     if isinstance(tree, Operation) and isinstance(tree.left, Leaf) and isinstance(tree.right, Leaf):
-        wordings += of_signs[tree.sign] * 2
+        wordings = wordings + told[tree.sign] * 2
         a, b = (leaf.text if leaf.quantity is None else called(leaf.quantity) for leaf in (tree.left, tree.right))
     has, have = ("have" if _is_many(name) else "has" for name in (a, b))
     formula = fill(quantity.formula, worked.quantities)

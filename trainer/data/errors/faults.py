@@ -6,65 +6,16 @@ solution stays plausible is decided by who tries it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import combinations
 
 from trainer.data.errors import slips
 from trainer.data.errors.formulas import Leaf, Operation, exchanged, leaves, operations, parse, used, write
 from trainer.data.errors.scene import Fault, Scene, slots
+from trainer.data.wordings import read_wordings
 
-_PUT_RIGHT = {
-    "×": ("multiply {a} by {b}", "multiplied"),
-    "+": ("add {b} to {a}", "added"),
-    "-": ("take {b} away from {a}", "subtracted"),
-    "/": ("divide {a} by {b}", "divided"),
-}
-_SIGNS = {
-    ("×", "+"): (
-        "{A} and {b} have to be multiplied here, not added.",
-        "Adding {a} and {b} puts two different things together. Multiply them instead.",
-        "The {second} counts again and again, not just once. So multiply {a} by {b} instead of adding.",
-    ),
-    ("×", "/"): (
-        "{A} and {b} have to be multiplied here; nothing is being shared out.",
-        "Dividing gives one part of {a}. Here {a} and {b} have to be multiplied.",
-    ),
-    ("×", "-"): (
-        "Nothing is taken away here: multiply {a} by {b}.",
-        "{A} and {b} have to be multiplied, not subtracted.",
-    ),
-    ("+", "-"): (
-        "{B} {b_come} on top, so add {b_it} instead of taking {b_it} away.",
-        "Nothing is taken away here: {a} and {b} have to be added.",
-        "The minus should be a plus. {A} and {b} belong together.",
-    ),
-    ("+", "×"): (
-        "{A} and {b} are put together, so they are added, not multiplied.",
-        "There is no reason to multiply here. Add {a} and {b}.",
-    ),
-    ("-", "+"): (
-        "{B} {b_have} to be taken away from {a}, not added.",
-        "This should be less than {a}, not more: subtract {b} instead of adding.",
-        "You added where something has to come off. Take {b} away from {a}.",
-    ),
-    ("-", "/"): (
-        "{B} {b_have} to be taken away from {a}. Dividing would share it out, and nobody shares anything here.",
-        "Do not divide here: take {b} away from {a}.",
-    ),
-    ("/", "×"): (
-        "{A} {a_have} to be divided by {b}, not multiplied by it.",
-        "Multiplying makes it larger, but here you want one part of {a}: divide by {b}.",
-    ),
-    ("/", "-"): (
-        "Taking {b} away once is not the same as dividing by it. Divide {a} by {b}.",
-        "{A} {a_have} to be divided by {b}; subtracting does not share it out.",
-    ),
-    ("/", "+"): (
-        "Adding does not help here: divide {a} by {b}.",
-        "{A} {a_have} to be divided by {b}, not added to it.",
-    ),
-}
+_WORDS = read_wordings(__file__)
 
 
 def calculation(scene: Scene) -> Iterator[Fault]:
@@ -98,18 +49,17 @@ def logical(scene: Scene) -> Iterator[Fault]:
 
 def _other_signs(scene: Scene) -> Iterator[Fault]:
     for path, operation in operations(scene.tree):
-        for (right, wrong), wordings in _SIGNS.items():
-            if right == operation.sign:
-                other = exchanged(scene.tree, path, Operation(operation.left, wrong, operation.right))
-                yield from right_sum(scene, other, _said(scene, operation, wordings))
+        for wrong, wordings in _WORDS["instead_of"][operation.sign].items():
+            other = exchanged(scene.tree, path, Operation(operation.left, wrong, operation.right))
+            yield from right_sum(scene, other, _said(scene, operation, wordings))
         if operation.sign in "-/":
             other = exchanged(scene.tree, path, Operation(operation.right, operation.sign, operation.left))
-            put = _PUT_RIGHT[operation.sign][0]
+            put = _WORDS["put_right"][operation.sign]
             told = ("These are the wrong way round: " + put + ".", "Mind the order: you have to " + put + ".")
             yield from right_sum(scene, other, _said(scene, operation, told))
 
 
-def _said(scene: Scene, operation: Operation, wordings: tuple[str, ...]) -> tuple[str, ...]:
+def _said(scene: Scene, operation: Operation, wordings: Sequence[str]) -> tuple[str, ...]:
     a, b = scene.called(operation.left), scene.called(operation.right)
     words = {
         **{"a": a, "b": b, "A": _capital(a), "B": _capital(b), "second": scene.names.equation(write(operation.right))},
@@ -183,7 +133,7 @@ def _left_out(scene: Scene) -> Iterator[Fault]:
             if not isinstance(shorter, Operation) or not isinstance(dropped, Leaf) or dropped.text == "100":
                 continue
             missing = scene.called(dropped)
-            put = _PUT_RIGHT[operation.sign][1]
+            put = _WORDS["missing"][operation.sign]
             comments = (
                 f"{_capital(missing)} got left out here. It has to be {scene.equation}.",
                 f"You forgot {missing}: it still has to be {put}." if operation.sign == "+" else "",

@@ -14,7 +14,7 @@ from runtime.checks.grading import matches
 from runtime.problems import wordproblems
 from runtime.problems.worked import Worked
 from runtime.search.solutions import numbers_in
-from runtime.text import Language, LineReader, language_of
+from runtime.text import LineReader, language_of
 from runtime.types import Problem
 from trainer.data.critiques.records import Record, read_records
 from trainer.data.errors import InjectionError, explain_right, inject_random
@@ -22,7 +22,7 @@ from trainer.data.gsm8k import gsm8k_problems, worked_from_gsm8k
 from trainer.data.sources import JudgedAttempt, read_graded
 from trainer.data.traces.plain_steps import plain_steps
 from trainer.data.traces.trace import Told, Trace
-from trainer.data.traces.wording import smoothed
+from trainer.data.traces.wording import WORDS, smoothed
 
 SLIPS = 0.5
 """Share of the traces of worked problems in which a step goes wrong first."""
@@ -103,10 +103,7 @@ def _doubt(attempt: JudgedAttempt) -> str:
     """What is wrong with the first error: a false equation is put right."""
     language, step = language_of(attempt.problem.text), attempt.steps[attempt.first_error]
     false = next((one for one in arithmetic.check(step) if one.verdict == "incorrect"), None)
-    return arithmetic.sentence(false, language) if false else attempt.explanation or _ASTRAY[language]
-
-
-_ASTRAY: dict[Language, str] = {"en": "The story asks for another step here.", "zh-CN": "题目在这里要求的是另一步。"}
+    return arithmetic.sentence(false, language) if false else attempt.explanation or WORDS[language]["astray"]
 
 
 def from_record(record: Record) -> Trace | None:

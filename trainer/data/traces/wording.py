@@ -7,6 +7,9 @@ import re
 
 from runtime.text import Language, language_of
 from trainer.data.traces.trace import Told, Trace
+from trainer.data.wordings import read_wordings
+
+WORDS = read_wordings(__file__)
 
 
 def smoothed(trace: Trace, seed: int) -> Trace:
@@ -17,13 +20,12 @@ def smoothed(trace: Trace, seed: int) -> Trace:
 
 
 def _own(told: Told, dice: random.Random, language: Language) -> str:
-    openings = _DOUBTS[language] if not told.right else _NODS[language]
     if told.right and (not told.words or dice.random() < BRIEF):
-        return dice.choice(_PLAIN[language])
+        return dice.choice(WORDS[language]["brief"])
     words = _first_person(told.words) if language == "en" else told.words
     if told.right:
         words = _PRAISED.sub("", words)
-    opening = dice.choice(openings)
+    opening = dice.choice(WORDS[language]["nods" if told.right else "doubts"])
     goes_on = not opening.endswith(". {}") and _may_go_on(words)
     return opening.format(words[:1].lower() + words[1:] if goes_on else words)
 
@@ -46,27 +48,3 @@ def _first_person(words: str) -> str:
 def _may_go_on(words: str) -> bool:
     """Whether a sentence can stand behind a dash or colon in small letters."""
     return bool(re.match(r"(?:The|This|Here|That|It|There|In|A|An|Taking|Look|Something|Nothing)\b", words))
-
-
-# The first word decides, and it is one of two: how a model goes on may vary, what it decides should be easy to learn.
-_PLAIN: dict[Language, tuple[str, ...]] = {
-    "en": ("right.", "yes.", "yes, that holds.", "right, fine.", "right, on I go.", "yes, sound.", "yes, that fits."),
-    "zh-CN": ("对。", "对，继续。", "对，成立。", "对，可以。"),
-}
-_NODS: dict[Language, tuple[str, ...]] = {
-    "en": ("right, {}", "yes, {}", "right: {}", "yes, that holds: {}", "right, fine: {}", "yes, it fits: {}"),
-    "zh-CN": ("对，{}", "对，没问题：{}", "对的，{}"),
-}
-_DOUBTS: dict[Language, tuple[str, ...]] = {
-    "en": (
-        "wait, {}",
-        "wait a moment: {}",
-        "wait, I made a mistake here: {}",
-        "wait, that is not right: {}",
-        "no, that is wrong. {}",
-        "no, wait: {}",
-        "no, this cannot be, there is an error. {}",
-        "no, not right. {}",
-    ),
-    "zh-CN": ("不，等一下，这不对：{}", "不，{}这里要重做。", "不，这里错了：{}"),
-}

@@ -32,7 +32,7 @@ def reasoned(worked: Worked) -> Row:
     return _row(worked, conversation(worked.problem), ((_solution(worked), 1.0),))
 
 
-def refined(worked: Worked, seed: int) -> Row | None:
+def refined(worked: Worked, seed: int = 0) -> Row | None:
     """What a refinement looks like, from a solution that was made wrong: D_refine. None where no error fits."""
     wrong = _wrong(worked, seed)
     if wrong is None or wrong.lines[: wrong.first_error] != worked.lines[: wrong.first_error]:
@@ -61,7 +61,7 @@ def put_in(problems: Iterable[Worked], seed: int) -> Iterator[Known]:
             continue
 
 
-def talked(worked: Worked, seed: int) -> Row | None:
+def talked(worked: Worked, seed: int = 0) -> Row | None:
     """Step-level self-talk about a solution; None where the talk is not sound."""
     return _talk(smoothed(from_worked(worked, seed), seed))
 
@@ -75,7 +75,7 @@ def _talk(trace: Trace) -> Row | None:
     return None if trace.fault else selftalk_row(trace)
 
 
-def corrected(worked: Worked, seed: int) -> Row:
+def corrected(worked: Worked, seed: int = 0) -> Row:
     """Trajectory-level self-correction, the baseline of self-talk: a whole attempt, one check of it at its end, and
     where that is wrong a whole new attempt. Half of the attempts are wrong."""
     wrong = _wrong(worked, seed) if int(worked.problem.id, 16) % 2 else None

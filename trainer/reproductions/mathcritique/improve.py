@@ -16,7 +16,6 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
-from itertools import chain
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -29,9 +28,8 @@ from trainer.data.critiques.guards import is_shortcut
 from trainer.data.rows import Row
 from trainer.reproductions.mathcritique.examples import direct, reasoned, refined
 from trainer.reproductions.mathcritique.ground import Ground, Judge
-from trainer.reproductions.mathcritique.play import Attempt, Reading, Spent
+from trainer.reproductions.mathcritique.play import Attempt, Reading, Spent, sampled
 from trainer.reproductions.mathcritique.testtime import Turn, turns
-from trainer.runs import kept
 
 Arm = Literal["vanilla", "critic", "difficulty"]
 ARMS: tuple[Arm, ...] = get_args(Arm)
@@ -178,25 +176,13 @@ class Improvement:
         seed = 1000 * (plan.seed + 1) + 10 * number
         asked = [one.problem for one in self._problems]
 
-        # Each turn on an engine of its own: what one has read before decides about roundings, and a run that was
-        # killed between two turns has read nothing.
-        def sample() -> Iterator[Attempt]:
-            with self.ground.players(actor, self.judge) as players:
-                yield from chain.from_iterable(players.attempts(asked, plan.samples, seed=seed))
-
-        def read() -> Iterator[Reading]:
-            with self.ground.players(actor, self.judge) as players:
-                yield from players.critiques(chosen)
-
-        def refine() -> Iterator[Attempt]:
-            with self.ground.players(actor, self.judge) as players:
-                yield from chain.from_iterable(players.refinements(pairs, plan.samples, seed=seed + 1))
-
-        attempts = kept((self.beginning if number == 1 else place) / "attempts.jsonl", Attempt, sample)
+        opened = partial(self.ground.players, actor, self.judge)
+        file = (self.beginning if number == 1 else place) / "attempts.jsonl"
+        attempts = sampled(file, Attempt, opened, lambda p: p.attempts(asked, plan.samples, seed=seed))
         chosen = [one for one in attempts if one.can_be_refined and self._is_criticised(one)]
-        readings = kept(place / "readings.jsonl", Reading, read)
-        pairs = list(zip(chosen, readings, strict=True))
-        refinements = kept(place / "refinements.jsonl", Attempt, refine)
+        readings = sampled(place / "readings.jsonl", Reading, opened, lambda p: p.critiques(chosen))
+        pairs, file = list(zip(chosen, readings, strict=True)), place / "refinements.jsonl"
+        refinements = sampled(file, Attempt, opened, lambda p: p.refinements(pairs, plan.samples, seed=seed + 1))
         right = self._unlike(one for one in attempts if one.right)
         mended = self._mended(pairs, refinements)
         cost = sum((one.cost for one in (*attempts, *readings, *refinements)), Spent())
@@ -226,13 +212,9 @@ class Improvement:
     @cached_property
     def _bin_of(self) -> dict[str, int]:
         """How hard each problem is for the actor of round 0: 0 the easiest fifth, 4 the hardest."""
-        asked = [one.problem for one in self._problems]
-
-        def sample() -> Iterator[Attempt]:
-            with self.ground.players(self.first_actor, self.judge) as players:
-                yield from chain.from_iterable(players.attempts(asked, GAUGE, seed=self.plan.seed))
-
-        attempts = kept(self.beginning / "gauge.jsonl", Attempt, sample)
+        asked, path = [one.problem for one in self._problems], self.beginning / "gauge.jsonl"
+        opened = partial(self.ground.players, self.first_actor, self.judge)
+        attempts = sampled(path, Attempt, opened, lambda p: p.attempts(asked, GAUGE, seed=self.plan.seed))
         rates = [sum(one.right for one in attempts[i : i + GAUGE]) for i in range(0, len(attempts), GAUGE)]
         order = sorted(range(len(asked)), key=lambda i: -rates[i])
         return {asked[i].id: place * BINS // len(asked) for place, i in enumerate(order)}
@@ -246,9 +228,9 @@ class Improvement:
         if not path.exists():
             opened = partial(self.ground.players, actor, self.judge)
             with opened() as players:
-                watched = [one for [one] in players.attempts(self._watched, 1, 0.0)]
+                watched = players.attempts(self._watched, 1, 0.0)
             with opened() as players:
-                greedy = [one for [one] in players.attempts(self.test, 1, 0.0)]
+                greedy = players.attempts(self.test, 1, 0.0)
             test = turns(opened, greedy, 0.0, self.plan.seed)
             share = sum(one.right for one in watched) / max(1, len(watched))
             made = found.model_copy(update={"watched": share, "test": tuple(test)})

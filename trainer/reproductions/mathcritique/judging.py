@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from itertools import chain, islice
+from functools import cached_property, partial
+from itertools import islice
 from pathlib import Path
 
 from runtime.critic.aggregation import Aggregation, write_weights
@@ -24,8 +24,7 @@ from trainer.evaluation.calibrate import cases, fit_panels, panels_among
 from trainer.evaluation.evidence import JudgedEvidence
 from trainer.reproductions.mathcritique.examples import Known, put_in
 from trainer.reproductions.mathcritique.ground import Ground, Judge
-from trainer.reproductions.mathcritique.play import Attempt
-from trainer.runs import kept
+from trainer.reproductions.mathcritique.play import Attempt, sampled
 
 TEACHING_SEED, FITTING_SEED = 201, 202
 FITTED_ON = 80
@@ -81,13 +80,9 @@ class Teacher:
         """The actor's own attempts of which the first error is known: at fresh problems there is one way only."""
         asked = [one.problem for one in worked]
         name = content_hash(sha256_of(self.ground.gguf), sha256_of(self.actor), *(problem.id for problem in asked))
-
-        def draw() -> Iterator[Attempt]:
-            with self.ground.players(self.actor) as players:
-                yield from chain.from_iterable(players.attempts(asked, TRIES, seed=seed))
-
         path = self.ground.settings.home / "mathcritique" / f"own-{name}.jsonl"
-        attempts = iter(kept(path, Attempt, draw))
+        opened = partial(self.ground.players, self.actor)
+        attempts = iter(sampled(path, Attempt, opened, lambda players: players.attempts(asked, TRIES, seed=seed)))
         tried = ((one, [_graded(attempt) for attempt in islice(attempts, TRIES)]) for one in worked)
         return [(one, attempt) for one, some in tried for attempt in with_first_error(some, _way(one))]
 

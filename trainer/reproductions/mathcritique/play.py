@@ -6,9 +6,12 @@ is asked for in one go and decoded side by side.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Event
+from typing import TypeVar
 
 from runtime.checks.grading import grade
 from runtime.critic.aggregation import Aggregation
@@ -21,6 +24,9 @@ from runtime.prompts.critic_turn import put_to_critic, verdict_parts, verdict_wo
 from runtime.solving.actor import next_or_value
 from runtime.text import final_answer, join_steps, language_of, split_steps
 from runtime.types import Critique, Parent, Problem, Step, Trajectory, Value, step_score
+from trainer.runs import kept
+
+V = TypeVar("V", bound=Value)
 
 TEMPERATURE = 0.7
 """Of attempts and refinements, where more than one is drawn."""
@@ -91,11 +97,10 @@ class Players:
 
     def attempts(
         self, problems: Sequence[Problem], n: int = 1, temperature: float = TEMPERATURE, seed: int = 0
-    ) -> list[list[Attempt]]:
-        """`n` attempts at each problem. Raises EngineError."""
-        asked = [conversation(problem) for problem in problems]
-        replies = self._written(asked, n, temperature, seed)
-        return [[_read(problem, one) for one in some] for problem, some in zip(problems, replies, strict=True)]
+    ) -> list[Attempt]:
+        """`n` attempts at each problem, one problem after the other. Raises EngineError."""
+        replies = self._written([conversation(problem) for problem in problems], n, temperature, seed)
+        return [_read(problem, one) for problem, some in zip(problems, replies, strict=True) for one in some]
 
     def critiques(self, attempts: Sequence[Attempt]) -> list[Reading]:
         """One of each attempt, by a critic that knows no answer. One after the other: what is decoded beside others can
@@ -103,18 +108,14 @@ class Players:
         return [self._criticise(attempt) for attempt in attempts]
 
     def refinements(
-        self,
-        criticised: Sequence[tuple[Attempt, Reading]],
-        n: int = 1,
-        temperature: float = TEMPERATURE,
-        seed: int = 0,
-    ) -> list[list[Attempt]]:
+        self, pairs: Sequence[tuple[Attempt, Reading]], n: int = 1, temperature: float = TEMPERATURE, seed: int = 0
+    ) -> list[Attempt]:
         """`n` refinements of each attempt, which go on from the steps before the one that the critic doubts."""
-        asked = [refining(attempt, reading) for attempt, reading in criticised]
-        replies = self._written(asked, n, temperature, seed)
+        replies = self._written([refining(*pair) for pair in pairs], n, temperature, seed)
         return [
-            [_read(attempt.problem, reply, attempt, reading.place) for reply in some]
-            for (attempt, reading), some in zip(criticised, replies, strict=True)
+            _read(attempt.problem, reply, attempt, reading.place)
+            for (attempt, reading), some in zip(pairs, replies, strict=True)
+            for reply in some
         ]
 
     def _written(self, asked: Iterable[Messages], n: int, temperature: float, seed: int) -> Iterable[list[Completion]]:
@@ -131,6 +132,21 @@ class Players:
         critique = worded(engine, asked, attempt.trajectory, item)
         used = engine.usage
         return Reading(critique=critique, cost=Spent(turns=1, read=used.prompt_tokens, written=used.completion_tokens))
+
+
+Opened = Callable[[], AbstractContextManager[Players]]
+"""Both players on an engine that has read nothing yet, as what it has read decides about roundings."""
+
+
+def sampled(path: Path, kind: type[V], opened: Opened, ask: Callable[[Players], Iterable[V]]) -> list[V]:
+    """What players are asked for, kept in a file and not asked for again. Each time on an engine of its own: a run that
+    was killed between two has read nothing."""
+
+    def make() -> Iterator[V]:
+        with opened() as players:
+            yield from ask(players)
+
+    return kept(path, kind, make)
 
 
 def worded(engine: Engine, problem: Problem, attempt: Trajectory, critique: Critique) -> Critique:

@@ -6,10 +6,8 @@ compared problem by problem, at equal turns and at equal tokens.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 from math import comb
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -18,7 +16,7 @@ import numpy as np
 
 from runtime.search.selection import majority
 from runtime.types import Critique, Problem, Value
-from trainer.reproductions.mathcritique.play import TEMPERATURE, Attempt, Players, Reading, Spent
+from trainer.reproductions.mathcritique.play import TEMPERATURE, Attempt, Opened, Reading, Spent, sampled
 from trainer.runs import kept
 
 V = TypeVar("V")
@@ -46,29 +44,22 @@ class Turn(Value):
         return spent + self.refined.cost if self.reading.objects else spent
 
 
-Opened = Callable[[], AbstractContextManager[Players]]
-"""Both players on an engine that has read nothing yet, as what it has read decides about roundings."""
-
-
 def turns(opened: Opened, attempts: Sequence[Attempt], temperature: float, seed: int) -> list[Turn]:
     """Every attempt criticised and refined once; one that cannot be refined is not read. Raises EngineError."""
     able = [one for one in attempts if one.can_be_refined]
     with opened() as players:
         readings = players.critiques(able)
-    pairs = list(zip(able, readings, strict=True))
     with opened() as players:
+        pairs = list(zip(able, readings, strict=True))
         made = zip(readings, players.refinements(pairs, 1, temperature, seed), strict=True)
     return [
-        _turn(one, *next(made)) if one.can_be_refined else _turn(one, Reading(critique=_UNREAD), [one])
+        Turn(attempt=one, reading=reading, refined=refined)
         for one in attempts
+        for reading, refined in [next(made) if one.can_be_refined else (UNREAD, one)]
     ]
 
 
-_UNREAD = Critique(trajectory_id="", verdicts=())
-
-
-def _turn(attempt: Attempt, reading: Reading, refined: Sequence[Attempt]) -> Turn:
-    return Turn(attempt=attempt, reading=reading, refined=refined[0])
+UNREAD = Reading(critique=Critique(trajectory_id="", verdicts=()))
 
 
 class Played(Value):
@@ -154,11 +145,8 @@ def play(
     Each part is kept in `folder` once it is whole, and not drawn again."""
 
     def attempts(name: str, count: int, temperature: float) -> list[Attempt]:
-        def draw() -> Iterator[Attempt]:
-            with opened() as players:
-                yield from chain.from_iterable(players.attempts(problems, count, temperature, seed))
-
-        return kept(folder / f"{name}.jsonl", Attempt, draw)
+        asked = (problems, count, temperature, seed)
+        return sampled(folder / f"{name}.jsonl", Attempt, opened, lambda players: players.attempts(*asked))
 
     def judged(name: str, begun: Sequence[Attempt], temperature: float, seed: int) -> list[Turn]:
         return kept(folder / f"{name}.jsonl", Turn, lambda: turns(opened, begun, temperature, seed))
