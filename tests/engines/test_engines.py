@@ -338,7 +338,7 @@ def test_an_adapter_speaks_otherwise_and_leaves_the_base_as_it_was(engine):
 
 def test_an_activated_adapter_that_is_not_called_is_an_error(engine):
     for call in (reply, sampled, lambda *_, adapter: engine.choice_logprobs(SUM, PARTS, CHOICES, adapter)):
-        with pytest.raises(EngineError, match="'uncalled' was not called"):
+        with pytest.raises(EngineError, match="'uncalled' cannot act"):
             call(engine, SUM, adapter="uncalled")
 
 

@@ -355,7 +355,7 @@ def test_a_copy_is_made_kept_and_used_until_a_later_measurement_finds_it_useless
 
 @pytest.mark.parametrize(
     ("lack", "words"),
-    [("disk", "GiB of disk, and"), ("memory", "GiB of memory, and"), ("folder", "cannot be written")],
+    [("disk", "GiB of disk, and"), ("memory", "GiB of memory, but"), ("folder", "cannot be written")],
 )
 def test_a_copy_for_which_there_is_no_room_is_only_said_so(lack, words, small_model, tmp_path, hasty, monkeypatch):
     folder = tmp_path / "models"
