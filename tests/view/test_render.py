@@ -399,7 +399,7 @@ def test_the_page_speaks_chinese():
         ("第 2 步", "看起来有错", "zh-CN"),
         ("第 3 步", "用到了第 2 步的结果", "zh-CN"),
     ]
-    assert (shown["status"], shown["answer_label"]) == ("完成，用时 3.2 秒，尚有分歧", "答案")
+    assert (shown["status"], shown["answer_label"]) == ("完成，用时 3.2 秒，答案存疑", "答案")
 
 
 SHARED = StepVerdict(verdict="correct", evidence=(Evidence(by="solutions", verdict="correct"),))

@@ -1,7 +1,7 @@
-"""Reads one expression from the tokens of a step, with the units and words between its numbers.
+"""Parses one expression from the tokens of a step, with the units and words between its numbers.
 
-What could be algebra, a function or a list is not read at all; what could be a misreading is marked (`Reading.doubt`).
-The tokens come from `numerals.py`, the value of what was read from `expressions.py`.
+Possible algebra, functions and lists are not read; possible misreadings are marked (`Reading.doubt`). `numerals.py`
+makes the tokens, `expressions.py` computes the value.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from runtime.checks.arithmetic.numerals import OPENS_OPERAND, OPERATORS, Token
 from runtime.checks.arithmetic.units import ELSEWHERE, LETTERS, SCALES, are_parts, measure, unit_of
 
 MAX_TOKENS, MAX_DEPTH, MAX_WORDS = 200, 12, 8
-# After a number these stand for an operation or an unknown that we do not read.
+# After a number, these stand for an operation or an unknown, which is not read.
 UNREADABLE = re.compile(
     "times|plus|minus|multiplied|divided|than|twice|half|double|squared|cubed|choose|mod|modulo|gcd|gcf|hcf|lcm|am|pm|o'clock|clock"
 )
-# After a number these begin a new clause, so the sign that follows may not belong to the number.
+# After a number, these start a new clause, so a following sign may not belong to the number.
 CLAUSE = re.compile(
     "and|or|so|but|then|if|when|which|that|who|is|are|was|were|has|have|had|with|because|since|while|"
     "each|every|apiece|thus|therefore|hence|now|we|units?|parts?|shares?|portions?"
@@ -29,7 +29,7 @@ CLAUSE = re.compile(
 
 @dataclass(frozen=True)
 class Reading:
-    """An expression found in a text: tokens[start:end], what it says, and how sure we are that we read it right."""
+    """An expression in a text: its tokens[start:end], its tree, its units, and the doubt about it."""
 
     node: Node | Leaf
     start: int
@@ -37,17 +37,17 @@ class Reading:
     units: tuple[str, ...] = ()
     ops: tuple[str, ...] = ()
     other_units: frozenset[str] = frozenset()
-    """Units whose conversions are not known here."""
+    """Units without a known conversion."""
     letters: frozenset[str] = frozenset()
-    """Lone letters that may be units or unknowns."""
+    """Single letters that may be units or unknowns."""
     ambiguous: bool = False
-    """Whether both ways to read a division are usual: 20 ÷ 1/4."""
+    """Whether a division has two usual readings: 20 ÷ 1/4."""
     doubt: int = 0
-    """0: read with certainty; 1: a disagreement may be our misreading; 2: it may not be arithmetic at all."""
+    """0: certain; 1: if the sides differ, it may be a misreading; 2: it may not be arithmetic at all."""
 
 
 def expression(tokens: Sequence[Token], start: int) -> Reading | None:
-    """The longest expression that begins at a token, or None if there is none that we can read."""
+    """The longest expression that starts at a token; None if none can be read."""
     parser = _Parser(tokens, start)
     try:
         node = parser.sum()
@@ -70,7 +70,7 @@ def expression(tokens: Sequence[Token], start: int) -> Reading | None:
 
 
 class _Parser:
-    """Recursive descent over tokens; skips the units and words that follow a number."""
+    """A recursive-descent parser over tokens, which skips units and words after numbers."""
 
     def __init__(self, tokens: Sequence[Token], start: int) -> None:
         self.tokens, self.start, self.at = tokens, start, start
@@ -104,8 +104,8 @@ class _Parser:
         return self.kind(ahead + (2 if self.kind(ahead + 1) == "-" else 1)) in OPENS_OPERAND
 
     def dangles(self) -> None:
-        """A sign without a number: an unknown ("12 - x"), or a dash. It is harmless in "T-shirt", "dollars/hour" and
-        "= 7 - that is"."""
+        """Raise the doubt for a sign without a number: an unknown ("12 - x") or a dash; not in "T-shirt",
+        "dollars/hour" and "= 7 - that is"."""
         word = self.tokens[self.at + 1].text.lower() if self.kind(1) == "word" else ""
         compound = len(word) > 1 and self.touches(self.at + 1)
         self.doubts(0 if compound or CLAUSE.fullmatch(word) else 2)
@@ -139,7 +139,7 @@ class _Parser:
                 op = self.take()
                 self.shares |= op.text.lower() == "of"
                 if op.text.lower() == "of" and len(self.ops) > 1:
-                    self.doubts()  # "2 + 1/2 of 8": how far "of" reaches is a matter of taste
+                    self.doubts()  # "2 + 1/2 of 8": the extent of "of" is unclear
                 self.ops.append(op.kind)
                 node = Node("÷" if op.text in ("÷", "\\div") else op.kind, (node, self.signed()))
             elif self.kind() == "open" and self.implicit_product():
@@ -151,17 +151,17 @@ class _Parser:
                 return node
 
     def divides_by_fraction(self) -> bool:
-        """20 ÷ 1/4: the spaces say 80, the order of operations 5."""
+        """Whether it is a division such as 20 ÷ 1/4: 80 by the spaces, 5 by the order of operations."""
         tight = self.kind() == "/" and self.kind(1) == self.kind(3) == "num" and self.kind(2) == "/"
         return tight and not self.touches(self.at + 1) and self.touches(self.at + 2) and self.touches(self.at + 3)
 
     def ends_rate(self) -> bool:
-        """24 degrees / 3 degrees/5%, 7/12 / 1/12: which division comes first is seen from the spaces, if at all."""
+        """24 degrees / 3 degrees/5%, 7/12 / 1/12: whether the spaces show that this division comes last."""
         rate = self.attached() and self.tokens[self.at - 1].kind == "word"
         return self.kind() == "/" and self.ops.count("/") >= (1 if rate else 2)
 
     def implicit_product(self) -> bool:
-        """2(3+4), but "8 (4+4) apples" is a remark unless an operation goes on behind it."""
+        """Whether it is a product such as 2(3+4); "8 (4+4) apples" is a remark, unless an operation follows."""
         if self.attached():
             return True
         close = self.tokens[self.at].partner
@@ -192,7 +192,7 @@ class _Parser:
         return node._replace(unit=self.read_words() or node.unit)
 
     def smaller_part(self) -> tuple[Token, Token, Token] | None:
-        """The unit just ahead, with the number and the unit that go on behind it: hour 20 minutes, 千克 200 克."""
+        """The next unit, with a number and a smaller unit after it: hour 20 minutes, 千克 200 克."""
         ahead = [token for token in self.tokens[self.at : self.at + 5] if token.text.lower() != "and"][:3]
         if [token.kind for token in ahead] != ["word", "num", "word"]:
             return None
@@ -228,7 +228,7 @@ class _Parser:
             self.ops.append("/")
             node = self.latex_fraction()
         else:
-            raise Unreadable(f"{token.text!r} is no operand")
+            raise Unreadable(f"{token.text!r} is not an operand")
         return self.suffixes(node)
 
     def radicand(self) -> Node | Leaf:
@@ -255,12 +255,12 @@ class _Parser:
         self.doubts(opened == "{" and before in OPERATORS[:4] and self.kind(1) == "close")  # {12} + {10}
         node = self.sum()
         if self.take().kind != "close":
-            raise Unreadable("the bracket holds something else")
+            raise Unreadable("the bracket has other content")
         self.depth -= 1
         return node if isinstance(node, Leaf) else Node("floor" if opened == "[" else "group", (node,))
 
     def mixed(self, whole: Leaf) -> Node | Leaf:
-        """1 1/2 and 1\\frac{1}{2}: a whole number followed by a proper fraction."""
+        """A mixed number: a whole number followed by a proper fraction, such as 1 1/2 or 1\\frac{1}{2}."""
         below = self.at > 1 and self.tokens[self.at - 2].kind == "/"
         if whole.value.denominator > 1 or below:
             return whole  # "9/64 3/8" are two fractions
@@ -298,16 +298,16 @@ class _Parser:
             elif token.kind == "cur" and "$" not in token.text:
                 self.units.append(token.text)
         if self.kind() in ("bad", "frac") or (self.kind() == "num" and self.attached()):
-            raise Unreadable("something unknown belongs to the number")
+            raise Unreadable("an unknown word belongs to the number")
         return node
 
     def scale_word(self) -> bool:
-        """3 million, 2 dozen eggs; but "hundreds" of something is no number."""
+        """Whether a word such as million or dozen follows; not "hundreds" of something."""
         return self.kind() == "word" and self.tokens[self.at].text.lower() in SCALES
 
     def read_words(self) -> str:
-        """Skip the words after a number if the expression goes on behind them; the value is the unit, or else what is
-        counted there."""
+        """Skip the words after a number if the expression continues after them; returns the unit, or what is
+        counted."""
         start = self.at
         words, end, spaced_rate = self.words_ahead()
         if not words:
@@ -322,7 +322,7 @@ class _Parser:
         if behind in OPERATORS and not self.operand_follows(end - self.at):
             self.doubts(0 if self.touches(end) else 2)  # "men's T-shirts", "apples - a gift"
         elif behind == "/" and len(words) > 1 and not unit and self.touches(end) and self.touches(end + 1):
-            raise Unreadable("a division of something named: people tot/7")
+            raise Unreadable("a division of something named, such as people tot/7")
         elif behind in (*OPERATORS, "equals", "approx", "close") or (behind == "is" and self.ops):
             self.judge_words([word.text.lower() for word in words], attached, spaced_rate)
             self.at = end
@@ -334,7 +334,7 @@ class _Parser:
         return unit
 
     def words_ahead(self) -> tuple[list[Token], int, bool]:
-        """The words that follow, the index behind them, and whether a rate among them is written with spaces."""
+        """The following words, the index after them, and whether they have a rate written with spaces."""
         words: list[Token] = []
         at, spaced_rate = self.at, False
         while at < len(self.tokens) and len(words) < MAX_WORDS:
@@ -363,10 +363,11 @@ class _Parser:
         return close - at <= MAX_WORDS and all(token.kind == "word" for token in self.tokens[at + 1 : close])
 
     def judge_words(self, words: list[str], attached: bool, spaced_rate: bool) -> None:
-        """Whether what stands between a number and the next sign is a unit or a name, and nothing else."""
+        """Raise the doubt, or Unreadable, if the words between a number and the next sign are not just a unit or a
+        name."""
         first = words[0]
         if first == "of" or any(map(UNREADABLE.fullmatch, words)):
-            raise Unreadable("words that stand for a number or an operation")
+            raise Unreadable("words for a number or an operation")
         for i, word in enumerate(words):
             article = word == "a" and i + 1 < len(words)
             if _is_letter(word) and word not in LETTERS and not article:
@@ -380,7 +381,7 @@ class _Parser:
 
 
 def _joins_numbers(words: list[Token]) -> bool:
-    """Whether the number goes on behind the words: "3 hours and 20 minutes", "3 and 1/3"."""
+    """Whether the number continues after the words: "3 hours and 20 minutes", "3 and 1/3"."""
     last = words[-1].text.lower()
     return len(words) < 3 and (last == "and" or (len(words) == 1 and unit_of(last) is not None))
 
@@ -393,7 +394,7 @@ def _is_short_word(word: str) -> bool:
 
 
 def _unit(tokens: Sequence[Token]) -> str:
-    """The unit that these words begin with, as it is written: "km/h" of "km/h on average"."""
+    """The unit at the start of these words, as written: "km/h" of "km/h on average"."""
     for end in range(min(len(tokens), 5), 0, -1):
         text = "".join(
             token.text if token.kind in ("/", "^", "sup", "num") else f" {token.text}" for token in tokens[:end]
@@ -404,13 +405,13 @@ def _unit(tokens: Sequence[Token]) -> str:
 
 
 def _is_range(op: str, left: Node | Leaf, right: Node | Leaf) -> bool:
-    """3-5 apples."""
+    """Whether it is a range such as 3-5 apples."""
     return op == "-" and isinstance(left, Leaf) and isinstance(right, Leaf) and left.value < right.value
 
 
 def _unlike(left: Node | Leaf, right: Node | Leaf) -> int:
-    """How far two parts of a sum may be no numbers to be added: 7h + 6; 2 pens + 3 books may be what they cost. Known
-    units are compared elsewhere."""
+    """The doubt that the parts of a sum cannot be added: 7h + 6; in 2 pens + 3 books, prices may be added. Known units
+    are compared elsewhere."""
     while isinstance(left, Node) and left.op in ("+", "-"):
         left = left.parts[1]
     one, other = left.unit, right.unit
@@ -422,10 +423,10 @@ def _unlike(left: Node | Leaf, right: Node | Leaf) -> int:
 
 
 def _is_power_of_letter(token: Token, after: Token) -> bool:
-    """9 m^3."""
+    """Whether it is the power of a unit's letter: 9 m^3."""
     return after.kind in ("^", "sup") and _is_letter(token.text.lower())
 
 
 def _is_letter(word: str) -> bool:
-    """A lone letter; Chinese signs are words."""
+    """Whether it is a single Latin letter; Chinese characters are words."""
     return len(word) == 1 and word.isalpha() and word < "\u4e00"
