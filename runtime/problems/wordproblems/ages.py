@@ -1,4 +1,4 @@
-"""Stories of two ages, now, in some years or some years ago."""
+"""Problems about two ages: now, in some years, or some years ago."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from runtime.problems.wordproblems.words import TIMES, people, raised
 
 OLDEST = 95
 TENSES = {"now": ("is", "is", ""), "in": ("will be", "will", " be"), "ago": ("was", "was", "")}
-"""How a sentence says it, and the two parts that a question has around the person."""
+"""The verb of a sentence, and the two parts of a question around the person."""
 
 
 def tell(story: Story) -> None:
-    """Two ages, then one of them, their sum, or a third person's who is as old as both together."""
+    """Two ages are given; asked is one of them, their sum, or the age of a third person, as old as both together."""
     one, other = story.hero.name, story.friend.name
     relation, time, ask = (
         story.pick(("older", "younger", "times")),
@@ -74,7 +74,7 @@ def _two_ages(story: Story, relation: str, one: str, other: str) -> list[Number]
 
 
 def _moved(story: Story, age: Number, name: str, years: Number, time: str) -> Number:
-    """An age in some years or some years ago."""
+    """A person's age in some years or some years ago."""
     sign, when = ("+", f"in {years} years") if time == "in" else ("-", f"{years} years ago")
     is_then = TENSES[time][0]
     return story.work(

@@ -1,4 +1,4 @@
-"""Stories of time, of recipes, and of large units in small ones."""
+"""Problems about time, recipes, and conversion of units."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from runtime.problems.wordproblems.story import Number, Senseless, Story
 
 
 def times(story: Story) -> None:
-    """Minutes and hours: several times the same activity, breaks, what is left of a span."""
+    """Minutes and hours: repeated activities, breaks, and the rest of a time span."""
     name = story.hero.name
     _act, unit = story.pick(
         (
@@ -138,7 +138,7 @@ def _span(story: Story, ending: str, total: Number, unit: str) -> None:
 
 
 def recipes(story: Story) -> None:
-    """A recipe made for more or fewer people."""
+    """A recipe for more or fewer people."""
     dish = story.pick(
         ("pancakes", "a lentil soup", "a fruit salad", "a vegetable curry", "a rice pudding", "flatbread")
     )
@@ -237,11 +237,11 @@ UNITS = (
     ("kilograms", "grams", 1000, "clay", "uses", (2, 12)),
     ("litres", "millilitres", 1000, "syrup", "pours out", (2, 6)),
 )
-"""Large and small unit, how many, of what, what is done with parts of it, how much there is."""
+"""Large unit, small unit, small units in a large one, the thing, what is done with its parts, and its amount."""
 
 
 def units(story: Story) -> None:
-    """A large unit changed into a small one, parts taken away, the rest divided."""
+    """Convert a large unit into a small one, then take parts away or divide."""
     large, small, factor, what, does, size = story.pick(UNITS)
     halves = story.chance(0.4)
     amount = story.given(Fraction(story.between(size[0] * 2, size[1] * 2), 2) if halves else story.between(*size))

@@ -1,4 +1,4 @@
-"""Stories of money that changes: currencies, prices that rise and fall; and of things counted in rows of rows."""
+"""Problems about currencies, about changing prices, and about things in nested groups."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from runtime.problems.wordproblems.story import Story
 
 
 def currency(story: Story) -> None:
-    """Money changed into that of another country, and back."""
+    """Money changed into a foreign currency, and back."""
     name = story.hero.name
     money, rate, place = story.pick(
         (
@@ -100,7 +100,7 @@ def currency(story: Story) -> None:
 
 
 def prices(story: Story) -> None:
-    """A price, a salary or a number that rises and falls by percentages."""
+    """A price or salary that rises and falls by percentages."""
     what, unit, low, high = story.pick(
         (
             ("the price of a bicycle", "dollars", 120, 900),
@@ -160,7 +160,7 @@ def prices(story: Story) -> None:
 
 
 def packing(story: Story) -> None:
-    """Seats, boxes and shelves in rows: products of several numbers, something missing, something added."""
+    """Things in nested groups, such as seats in rows: products of several numbers, with some missing or added."""
     name = story.hero.name
     outer, middle, things, _filled = story.pick(
         (

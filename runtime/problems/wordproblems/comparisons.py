@@ -1,4 +1,4 @@
-"""Stories of people compared: who has more, how many they have together, averages."""
+"""Problems that compare people: who has more, how many they have together, averages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from runtime.problems.wordproblems.words import TIMES, listed, people, share
 
 
 def compare(story: Story) -> None:
-    """A chain of people, each compared with the one before."""
+    """A chain of people, each compared with the previous one."""
     unit, doing, did = story.pick(
         (
             ("points", "scores", "score"),
@@ -34,7 +34,7 @@ def compare(story: Story) -> None:
 
 
 def _compared(story: Story, n: Number, one: str, other: str, unit: str, doing: str) -> Number:
-    """How the next one compares, told and worked out."""
+    """Tell how the next person compares, and compute their number."""
     way = story.pick(("more", "fewer", "times", "half", "part"))
     story.moves.append(way)
     if way in ("more", "fewer"):
@@ -117,7 +117,7 @@ def _ask_of_all(story: Story, last: str, first: str, numbers: list[Number], unit
 
 
 def averages(story: Story) -> None:
-    """The average of several numbers, the missing one, or the change by one more."""
+    """The average of several numbers, a missing number, or the average with one more."""
     unit, told = story.pick(
         (
             ("points", "In {k} tests {p} gets {x} points."),

@@ -1,4 +1,4 @@
-"""What is asked of a stock of things at the end."""
+"""The questions at the end of problems about a stock of things."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def ask_sale(scene: Scene, n: Number) -> None:
 
 
 def ask_compare(scene: Scene, n: Number) -> None:
-    """A friend has more, fewer or so many times as many."""
+    """A friend has more, fewer, or a multiple."""
     story, t, name, friend = scene.story, scene.things, scene.story.hero.name, scene.story.other.name
     way = story.pick(("more", "fewer", "times", "half"))
     if way in ("more", "fewer"):

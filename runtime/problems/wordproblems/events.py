@@ -1,4 +1,4 @@
-"""How a stock of things begins, and what happens to it."""
+"""Beginnings and events of problems about a stock of things."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from runtime.problems.wordproblems.words import raised, share
 
 
 class Stock(NamedTuple):
-    """A theme's words. In its sentences {p} is the hero as a subject, {P} the name, {t} the things."""
+    """The texts of a theme. In them, {p} is the hero as a subject, {P} the name, {t} the things."""
 
     name: str
     things: tuple[str, ...]
@@ -29,7 +29,7 @@ class Stock(NamedTuple):
     others: str
     distractors: tuple[str, ...]
     grow: tuple[str, ...] = ()
-    """The number {x} (doubles, triples); none where it cannot."""
+    """The number {x} (doubles, triples); empty if it cannot."""
     kinds: tuple[tuple[str, str], ...] = (("red", "blue"), ("large", "small"), ("old", "new"))
 
 
@@ -160,7 +160,7 @@ def give_each(scene: Scene, n: Number) -> Number:
 
 
 def part(scene: Scene, n: Number) -> Number:
-    """A fraction goes."""
+    """A fraction is given away."""
     story, t = scene.story, scene.things
     bottom = story.divisor(n, 2, 6)
     top = 1 if story.chance(0.65) else story.between(1, bottom.whole - 1)
@@ -211,7 +211,7 @@ def half(scene: Scene, n: Number) -> Number:
 
 
 def percent(scene: Scene, n: Number) -> Number:
-    """So many percent are lost."""
+    """A percentage is given away."""
     story, t = scene.story, scene.things
     x = story.whole(5, 60, 5)
     scene.tell(

@@ -1,4 +1,4 @@
-"""Stories of a whole and its parts: ratios, and the groups of a school, a club or a camp."""
+"""Problems about a whole and its parts: ratios, and groups of people."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from runtime.problems.wordproblems.words import listed, share
 
 
 def ratios(story: Story) -> None:
-    """A whole divided in a ratio, or a part from another."""
+    """Divide a whole in a ratio, or compute one part from another."""
     whole, one, other, unit = story.pick(
         (
             ("a paint", "blue paint", "white paint", "litres"),
@@ -131,7 +131,7 @@ def ratios(story: Story) -> None:
 
 
 def school(story: Story) -> None:
-    """Parts of a group of people: fractions, percentages, those who are left."""
+    """Parts of a group of people: fractions, percentages, the rest."""
     group, where, acts = story.pick(
         (
             ("pupils", "school", ("walk to school", "come by bus", "come by bicycle", "are driven by car")),

@@ -1,4 +1,4 @@
-"""The words of the themes that are about so much per time."""
+"""The texts of the themes about rates."""
 
 from __future__ import annotations
 

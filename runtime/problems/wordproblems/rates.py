@@ -1,4 +1,4 @@
-"""Stories of so much per hour, day or minute: stretches at one rate or several, and what is asked of the whole."""
+"""Problems about rates per hour, day or minute: periods at one or more rates, and the questions about the total."""
 
 from __future__ import annotations
 
@@ -10,37 +10,38 @@ from runtime.problems.wordproblems.story import Kind, Number, Senseless, Story
 
 
 class Rate(NamedTuple):
-    """A theme's words: {p} the hero, {r} so much per time, {n} how long. {x} a number of the unit."""
+    """The texts of a theme: {p} is the hero, {r} an amount per time, {n} a number of times, {x} a number of the
+    unit."""
 
     name: str
     unit: str
     kind: Kind
     time: str
     rates: tuple[int, int, int]
-    """From, to, in steps of: in hundredths where the kind is money, in tenths for a measure."""
+    """Smallest rate, largest rate and step: in hundredths for money, in tenths for a measure."""
     times: tuple[int, int]
     first: tuple[str, ...]
     then: tuple[str, ...]
-    """Another stretch, {n} {time} at {r}."""
+    """Another period, {n} {time} at {r}."""
     before: tuple[str, ...]
     """{x} were there before."""
     loss: tuple[str, ...]
-    """{x} go again; none where nothing can."""
+    """{x} are lost; empty if none can be."""
     goal: tuple[str, ...]
     total: tuple[str, ...]
-    """Sentences of the solution with @: what a stretch gives in all."""
+    """Sentences of the solution with the total as @."""
     ask: tuple[str, ...]
     rest: tuple[str, ...]
-    """Asks what is missing to the goal."""
+    """Questions for the amount missing to the goal."""
     distractors: tuple[str, ...]
     pace: tuple[str, ...]
     """The rest is done at the new rate {r}."""
     average: str = ""
-    """Of what the average is asked, such as "the average speed in kilometres per hour"; none where it is odd."""
+    """The average to ask for, such as "the average speed in kilometres per hour"; empty if that would be odd."""
 
 
 def tell(story: Story, theme: Rate) -> None:
-    """A whole story of this theme."""
+    """A whole problem of this theme."""
     stretches = story.pick((1, 1, 2, 2, 3))
     before = story.chance(0.3) and bool(theme.before)
     loss = story.chance(0.25) and bool(theme.loss)
@@ -61,7 +62,7 @@ def tell(story: Story, theme: Rate) -> None:
 
 
 def amount(story: Story, theme: Rate) -> Number:
-    """A rate of the theme's size."""
+    """A random rate of the theme."""
     value = story.between(*theme.rates)
     if theme.kind == "money":
         return story.given(Fraction(value, 100), 2)
@@ -112,7 +113,7 @@ def _stretches(story: Story, theme: Rate, stretches: int) -> tuple[list[Number],
 
 
 def _again(text: str) -> str:
-    """The sentence where something was told before: what it is about is known."""
+    """The sentence for a second period, with definite articles."""
     return re.sub(r" a (tank|fence|report)\b", r" the \1", text).replace("A driver named {p}", "Then {p}")
 
 
@@ -170,7 +171,7 @@ def _missing(story: Story, theme: Rate, total: Number, goal: Number) -> Number:
 
 
 def ask_time(story: Story, theme: Rate, total: Number, times: list[Number]) -> None:
-    """How long the rest takes at a new rate."""
+    """Ask how long the rest takes at a new rate."""
     rate = amount(story, theme)
     rest, name = story.between(2, 9), story.hero.name
     goal = story.given(total.value + rate.value * rest, 2 if theme.kind == "money" else 0)
@@ -192,7 +193,7 @@ def ask_time(story: Story, theme: Rate, total: Number, times: list[Number]) -> N
 
 
 def ask_compare(story: Story, theme: Rate, total: Number, times: list[Number]) -> None:
-    """A friend has a fixed number or twice as many."""
+    """A friend has a given number or twice as many."""
     friend, name = story.friend.name, story.hero.name
     other = story.given(int(total.value * story.between(12, 25) / 10) + 1)
     verb = "make" if theme.kind == "money" else "manage"

@@ -1,4 +1,4 @@
-"""Stories of a rectangle: the way around it, its area, and what they cost."""
+"""Problems about rectangles: perimeter, area, and their costs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from runtime.problems.wordproblems.story import Number, Senseless, Story
 
 
 def geometry(story: Story) -> None:
-    """A rectangle, or two: perimeter, area, fence, seed, what is left."""
+    """One or two rectangles: perimeter, area, a fence, the rest of an area."""
     thing = story.pick(("garden", "playground", "field", "lawn", "courtyard"))
     fine = story.chance(0.3)
     length = story.given(Fraction(story.between(40, 400, 5), 10) if fine else story.between(8, 60))

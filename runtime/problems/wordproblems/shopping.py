@@ -1,4 +1,4 @@
-"""Stories of paying: several kinds of things at their prices, what changes the sum, who pays it."""
+"""Problems about shopping: several kinds of things, changes of the sum, and the questions about it."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from runtime.problems.wordproblems.words import listed
 
 
 class Shop(NamedTuple):
-    """A theme's words: {p} is the hero, {items} what is bought with the prices."""
+    """The texts of a theme: {p} is the hero, {items} the things with their prices."""
 
     name: str
     buys: tuple[str, ...]
     items: tuple[tuple[str, str, int, int, int], ...]
-    """Singular, plural, price from and to in cents, largest number that one buys."""
+    """Singular, plural, lowest and highest price in cents, and the largest number bought."""
     distractors: tuple[str, ...]
     extra: tuple[str, ...]
-    """What is paid beside, such as the bus: "{x} is paid for parking." """
+    """Extra costs: "{x} is paid for parking." """
     tip: bool = False
 
 
 def tell(story: Story, shop: Shop) -> None:
-    """A whole story of this theme."""
+    """A whole problem of this theme."""
     kinds = story.pick((1, 1, 2, 2, 2, 3))
     changes = [change for change in (extra, discount, voucher, tax) if story.chance(0.27)][:2]
     ending = story.pick((ask_total, ask_change, ask_split, ask_budget, ask_months))

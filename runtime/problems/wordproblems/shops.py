@@ -1,4 +1,4 @@
-"""The words of the themes that are about paying."""
+"""The texts of the themes about shopping."""
 
 from __future__ import annotations
 

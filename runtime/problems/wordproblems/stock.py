@@ -1,6 +1,6 @@
-"""Stories of somebody's stock of things: how it begins, what happens to it, what is asked.
+"""Problems about a person's stock of things.
 
-One beginning, up to three events and one question make a template; every theme has its own words for them.
+One beginning, up to three events and one question make a template; every theme has its own texts for them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from runtime.problems.wordproblems.story import Senseless, Story
 
 
 def tell(story: Story, words: Stock) -> None:
-    """A whole story of this theme."""
+    """A whole problem of this theme."""
     scene = Scene(story, words, story.pick(words.things))
     beginning = story.pick(BEGINNINGS)
     events = [story.pick(EVENTS) for _ in range(story.pick((0, 1, 1, 2, 2, 2, 3, 3)))]

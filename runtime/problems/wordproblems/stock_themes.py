@@ -1,4 +1,4 @@
-"""The words of the themes that are about a stock of things."""
+"""The texts of the themes about a stock of things."""
 
 from __future__ import annotations
 

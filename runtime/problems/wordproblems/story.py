@@ -1,7 +1,7 @@
-"""A story while it is told: its numbers, its sentences, and the steps that work its answer out.
+"""A word problem while it is made: its numbers, its sentences, and the steps of its solution.
 
-Nothing senseless gets through: a whole number of things, money to the cent, at least two of whatever is counted (so
-every noun is in the plural), or `Senseless` is raised and the story is begun anew.
+Things are whole numbers, money has whole cents, and there are at least two of everything counted, so that every noun is
+plural. Otherwise `Senseless` is raised and the problem is made again.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ MOST_STEPS = 8
 
 
 class Senseless(Exception):
-    """These numbers make no sensible story."""
+    """The numbers make no sense in this problem."""
 
 
 class Number(str):
-    """A quantity of the story: as text it is its slot, so that it can stand in any sentence or formula."""
+    """A quantity of the problem. As text it is its slot, for use in sentences and formulas."""
 
     __slots__ = ("at", "value")
     at: int
@@ -57,27 +57,27 @@ class Story:
         return self.rng.random() < probability
 
     def between(self, low: int, high: int, step: int = 1) -> int:
-        """A number from low to high, both included, in steps."""
+        """A random number from low to high, inclusive, in steps."""
         return low + step * int(self.rng.random() * ((high - low) // step + 1))
 
     def given(self, value: Fraction | int, places: int = 0) -> Number:
-        """A number that the question names. Raises Senseless for 1, as the words around it are in the plural."""
+        """A number given in the question. Raises Senseless for 1, as the nouns are plural."""
         if value == 1:
             raise Senseless
         return self._number(Quantity.model_construct(value=Fraction(value), formula="", places=places))
 
     def whole(self, low: int, high: int, step: int = 1) -> Number:
-        """A given whole number between these."""
+        """A given random whole number from low to high."""
         if high < low:
             raise Senseless
         return self.given(self.between(low, high, step))
 
     def cents(self, low: int, high: int, step: int = 5) -> Number:
-        """A given sum of money, between these many cents."""
+        """A given random sum of money; the arguments are in cents."""
         return self.given(Fraction(self.between(low, high, step), 100), 2)
 
     def divisor(self, of: Number, low: int = 2, high: int = 12) -> Number:
-        """A given number that divides that one and leaves at least 2."""
+        """A given random divisor of a number, with a quotient of at least 2. Raises Senseless if there is none."""
         value = of.whole
         found = [d for d in range(low, high + 1) if value % d == 0 and value // d > 1]
         if not found or of.value.denominator != 1:
@@ -91,12 +91,12 @@ class Story:
         self.told.append(raised(self.pick(variants)))
 
     def subject(self, person: Person | None = None) -> str:
-        """The name, or the pronoun once somebody was named."""
+        """The person's name, or the pronoun after the name was used."""
         person = person or self.hero
         return person.she if self.told and self.chance(0.5) else person.name
 
     def work(self, formula: str, kind: Kind, unit: str, label: str, *sentences: str) -> Number:
-        """A step. Raises Senseless where its value could not be."""
+        """Add a step with a formula; returns its quantity. Raises Senseless for a value that makes no sense."""
         blank = Quantity.model_construct(value=Fraction(0), formula=formula, places=2 if kind == "money" else 0)
         quantity = worked_out(blank, self.quantities)
         value = quantity.value
@@ -114,13 +114,13 @@ class Story:
         return number
 
     def distract(self, *variants: str) -> None:
-        """Now and then, a sentence with a number that is not needed, somewhere behind the first sentence."""
+        """Sometimes add a sentence with a number that is not needed, after the first sentence."""
         if self.chance(0.22):
             number = self.whole(7, 48)
             self.told.insert(self.between(1, len(self.told)), raised(self.pick(variants).replace("@", number)))
 
     def finish(self, split: Literal["train", "dev", "test"]) -> Worked:
-        """The story with its question; the answer is what was worked out last."""
+        """The problem with its question; the answer is the last computed quantity."""
         last = self.lines[-1]
         text = fill(" ".join([*self.told, raised(self.pick(self.questions))]), self.quantities)
         problem = Problem.model_construct(
