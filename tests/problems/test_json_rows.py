@@ -268,7 +268,7 @@ def test_annotated_solutions_that_give_nothing_are_no_success(row, said, tmp_pat
 
 def test_examples_from_nothing_are_no_success(tmp_path):
     right = written(tmp_path, {**PROCESSBENCH, "label": -1})
-    with pytest.raises(RowError, match=r"rows\.jsonl gave no attempts to learn from"):
+    with pytest.raises(RowError, match=r"rows\.jsonl has no attempts to learn from"):
         critic.write_examples(critic.Sources(judged=right), tmp_path / "out")
     with pytest.raises(RowError, match="There is nothing to learn from"):
         critic.write_examples(critic.Sources(), tmp_path / "out")
