@@ -6,12 +6,15 @@ A `Transcript` has a finished part (`talk`) and the attempt being written (`live
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
-from typing import Literal
+from typing import Literal, TypeVar
 
 from runtime.types import Critique, Outcome, Parent, Problem, Provenance, SelfTalk, Step, StepVerdict, Trajectory
+
+Item = TypeVar("Item")
+Ended = TypeVar("Ended")
 
 
 @dataclass(frozen=True)
@@ -176,6 +179,23 @@ def shown(attempt: Trajectory) -> Iterator[Event]:
     yield Proposing(attempt.origin, made_by=attempt.made_by)
     yield from map(StepDone, attempt.steps)
     yield AttemptDone(attempt)
+
+
+def next_or_value(generator: Generator[Item, None, Ended]) -> Item | Ended:
+    """The generator's next item, or its return value once it has ended."""
+    try:
+        return next(generator)
+    except StopIteration as end:
+        return end.value
+
+
+def value_of(generator: Generator[object, None, Ended]) -> Ended:
+    """The generator's return value; its items are dropped."""
+    while True:
+        try:
+            next(generator)
+        except StopIteration as end:
+            return end.value
 
 
 def as_talk(transcript: Transcript) -> SelfTalk:

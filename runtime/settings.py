@@ -128,13 +128,13 @@ def load(**flags: Any) -> Settings:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{config_file()} is not valid TOML ({error}). Correct or delete that file.") from error
     except ValidationError as error:
-        wrong = "; ".join(map(_told, error.errors()))
+        wrong = "; ".join(map(_cause, error.errors()))
         raise SettingsError(
             f"Invalid setting: {wrong}. Change it in the flag, the SOLILOQUY_* variable or {config_file()}."
         ) from error
 
 
-def _told(error: ErrorDetails) -> str:
+def _cause(error: ErrorDetails) -> str:
     """What is wrong with one setting; the value of a secret is not shown."""
     name = ".".join(map(str, error["loc"]))
     given = "" if name in SECRETS else f" (got {error['input']!r})"

@@ -10,7 +10,8 @@ import hashlib
 import json
 import re
 import unicodedata
-from typing import Annotated, Any, Literal
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, TypedDict
 
 from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
@@ -78,6 +79,16 @@ class Provenance(Value):
     seed: int = 0
 
 
+class Message(TypedDict):
+    """One message of a chat."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+Messages = Sequence[Message]
+
+
 class Parent(Value):
     """Which trajectory a refinement revises, and how many of its steps it kept."""
 
@@ -103,7 +114,7 @@ class Trajectory(Value):
         return content_hash(self.problem_id, self.origin, revised, *(step.text for step in self.steps))
 
 
-FORMER_SOURCES = {"model": "verdict", "expectation": "surprisal", "program": "programs", "completions": "rollouts"}
+FORMER_SOURCES = {"model": "verdict", "expectation": "surprisal"}
 """Sources of evidence by the names under which the first release stored them."""
 
 

@@ -1,6 +1,6 @@
 """How the tests speak to an engine."""
 
-from runtime.engines.base import Message
+from runtime.types import Message
 
 
 def ask(text, begun=None):

@@ -4,7 +4,6 @@ from runtime.engines.scripted import ScriptedEngine
 
 QUESTION = "Ana buys 3 pens for 4 dollars each and a book for 5 dollars. How much does she pay?"
 RIGHT = "The pens cost 3 × 4 = 12 dollars.\nIn all she pays 12 + 5 = 17 dollars.\nThe answer is 17."
-PROGRAM = "    pens = 3 * 4\n    return pens + 5"
 
 
 class Solver(ScriptedEngine):

@@ -165,7 +165,7 @@ def test_the_score_is_that_of_the_least_likely_step():
 @pytest.mark.parametrize(
     ("stored", "name"),
     [
-        *(("model", "verdict"), ("expectation", "surprisal"), ("program", "programs"), ("completions", "rollouts")),
+        *(("model", "verdict"), ("expectation", "surprisal"), ("program", "program"), ("completions", "completions")),
         *((name, name) for name in ("arithmetic", "solutions", "vote", "selftalk", "reference", "verdict")),
     ],
 )

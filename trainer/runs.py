@@ -9,7 +9,7 @@ import json
 import os
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
@@ -46,7 +46,11 @@ class ResultFile:
         whole = data[: data.rfind(b"\n") + 1]
         if len(whole) < len(data):
             os.truncate(self.path, len(whole))
-        return list(_parsed(whole.split(b"\n")[:-1]))
+        rows = []
+        for line in whole.split(b"\n")[:-1]:
+            with suppress(ValueError):  # what a crash or another process cut into is made again
+                rows.append(json.loads(line))
+        return [row for row in rows if isinstance(row, dict) and "key" in row]
 
     def forget(self, hopeless: Callable[[dict[str, Any]], bool]) -> None:
         """Leave out results that are to be made again; of two with the same key the later one counts."""
@@ -69,17 +73,6 @@ def _explained(place: Path) -> Iterator[None]:
             f"{place} cannot be written ({error.strerror}). Look for room and rights there, and give the same command "
             "again: it goes on from here."
         ) from error
-
-
-def _parsed(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
-    """The results in lines; one that a crash or another process cut into is made again."""
-    for line in lines:
-        try:
-            row = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(row, dict) and "key" in row:
-            yield row
 
 
 def model_of(engine: Engine) -> dict[str, str | None]:

@@ -35,6 +35,10 @@ class Paired:
     p: float
     """Exact McNemar test, two-sided."""
 
+    def __str__(self) -> str:
+        low, high = self.interval
+        return f"{self.difference:+.1%} [{low:+.1%}, {high:+.1%}], {self.wins} won, {self.losses} lost"
+
     @property
     def is_gain(self) -> bool:
         """Whether this is hardly chance. The interval alone would take three won and none lost for certain."""
@@ -61,6 +65,12 @@ def mcnemar(wins: int, losses: int) -> float:
     n = wins + losses
     tail = sum(comb(n, k) for k in range(min(wins, losses) + 1)) / 2**n
     return min(1.0, 2 * tail)
+
+
+def f1(truth: Sequence[bool], found: Sequence[bool], kind: bool = True) -> float:
+    """F1 of finding those that are of a kind; 0 where none is, and none was found."""
+    hits = sum(a is kind and b is kind for a, b in zip(truth, found, strict=True))
+    return 2 * hits / max(1, truth.count(kind) + found.count(kind))
 
 
 def harmonic(a: float, b: float) -> float:

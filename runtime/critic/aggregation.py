@@ -2,20 +2,20 @@
 
 The log-odds that a step is right, if those before it are, are a constant plus the weighted sum of its features. The
 weights are fitted on judged attempts (`trainer.evaluation.calibrate`), once for every depth and every set of sources,
-and stand in the card of the adapter that they were fitted with.
+and are stored in the card of the adapter that they were fitted for.
 
-An attempt is right only if all its steps are, so their probabilities are multiplied: several doubtful steps are as good
-a reason to object as one bad one, and the step to blame is the likeliest first error, which often comes before the one
-at which the doubt becomes too great.
+An attempt is right only if all its steps are, so their probabilities are multiplied. Several doubtful steps are thus as
+good a reason to reject it as one bad step, and the error named is the likeliest first one, which is often earlier than
+the step at which the product falls below the threshold.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import AliasChoices, Field, TypeAdapter, ValidationError, field_validator
+from pydantic import AfterValidator, AliasChoices, Field, TypeAdapter, ValidationError, field_validator
 
 from runtime.critic.evidence import FEATURES
 from runtime.critic.odds import sigmoid
@@ -26,7 +26,9 @@ from runtime.types import Value, Verdict, source_name
 
 Features = Mapping[str, float]
 FORMER_FEATURES = {"word": "verdict", "surprise": "surprisal"}
-"""Features by the names under which the first release stored their weights."""
+"""Features by the names under which the last release stored their weights."""
+REMOVED_FEATURES = {"program_agreement", "program_deviation", "program_approach", "fall", "reach"}
+"""Features of the last release that no source computes any more; rules that use one are left out when read."""
 
 
 class AggregationError(SoliloquyError):
@@ -40,10 +42,10 @@ class Aggregation(Value):
     """Log-odds that a step is right where no feature is known."""
     features: dict[str, float] = Field(default_factory=dict, validation_alias=AliasChoices("features", "signs"))
     """The weight of each feature."""
-    reject: float = Field(0.35, gt=0, lt=1)
-    """Below this probability that all steps are right an attempt counts as wrong; chosen on development attempts."""
-    doubt: float = Field(0.5, gt=0, lt=1)
-    """Below this one of its own a step that is not blamed counts as unsure."""
+    reject: float = Field(default=0.35, gt=0, lt=1)
+    """Below this probability that all its steps are right an attempt is rejected; chosen on development attempts."""
+    doubt: float = Field(default=0.5, gt=0, lt=1)
+    """Below this probability of its own a step that is not the error counts as unsure."""
 
     @field_validator("features", mode="before")
     @classmethod
@@ -55,17 +57,17 @@ class Aggregation(Value):
     @field_validator("features")
     @classmethod
     def _known(cls, features: dict[str, float]) -> dict[str, float]:
-        if unknown := features.keys() - {*FEATURES}:
+        if unknown := features.keys() - {*FEATURES} - REMOVED_FEATURES:
             raise ValueError(f"no source of evidence has the features {', '.join(sorted(unknown))}")
         return features
 
     def probability(self, features: Features) -> float:
-        """That a step is right, if those before it are."""
+        """Probability that a step is right, if those before it are."""
         return sigmoid(self.constant + sum(self.features.get(name, 0.0) * value for name, value in features.items()))
 
     def first_error(self, steps: Iterable[float | None]) -> int | None:
-        """The place of the likeliest first error, as soon as it is too likely that there is one; None until then. Of
-        each step the probability that it is right, if those before it are; None: nothing is known of it."""
+        """Index of the likeliest first error once the product of `steps` falls below `reject`; None until then.
+        `steps` are probabilities that a step is right, if those before it are; None: nothing is known of it."""
         all_right, first = 1.0, []
         for p in steps:
             first.append(all_right * (1 - (1.0 if p is None else p)))
@@ -75,7 +77,7 @@ class Aggregation(Value):
         return None
 
     def verdict(self, probability: float) -> Verdict:
-        """On a step that is not blamed."""
+        """The verdict on a step that is not the error."""
         return "unsure" if probability < self.doubt else "correct"
 
     def uses(self, features: Iterable[str]) -> bool:
@@ -83,7 +85,11 @@ class Aggregation(Value):
         return any(self.features.get(name) for name in features)
 
 
-_FILE = TypeAdapter(dict[str, Aggregation])
+def _usable(fitted: dict[str, Aggregation]) -> dict[str, Aggregation]:
+    return {name: rule for name, rule in fitted.items() if REMOVED_FEATURES.isdisjoint(rule.features)}
+
+
+_FILE = TypeAdapter(Annotated[dict[str, Aggregation], AfterValidator(_usable)])
 
 
 def read_weights(path: Path) -> dict[str, Aggregation]:

@@ -1,9 +1,9 @@
-"""A second look at a step that was blamed without proof: what does the solver do there itself?
+"""A reason for an unproven error: what does the solver itself do at that step?
 
-A small critic's adapter finds the place of an error far more often than the reason (trainer/LOG.md), so it is not asked
-for one. The actor goes on from the steps before, several times. What most of its ways agree on can be told: what they
-work out first, or that they come to the attempt's own answer, so that the doubt may be mistaken (self-consistency,
-arXiv 2203.11171).
+A small critic locates errors far better than it explains them (trainer/LOG.md), so it is not asked for a reason. The
+actor continues several times from the steps before the error. If most continuations agree, a person is told what they
+work out first, or that they reach the attempt's own answer, so that the doubt may be mistaken (self-consistency, arXiv
+2203.11171).
 """
 
 from __future__ import annotations
@@ -13,32 +13,32 @@ from threading import Event
 
 from runtime.checks.arithmetic.words import CONVERSIONS, said_in_words
 from runtime.checks.grading import equal
-from runtime.critic.evidence.rollouts import begun, read_way_on
 from runtime.engines.base import Completion, Engine, Sampling
-from runtime.search.solutions import TEMPERATURE, Solution, numbers_in, votes
+from runtime.prompts.actor_turn import continuing
+from runtime.search.solutions import TEMPERATURE, Solution, numbers_in, read_continuation, votes
 from runtime.text import Language, LineReader, language_of
 from runtime.tutoring.hints import calculations, gives_away
 from runtime.types import Problem, Trajectory
 
-WAYS = 5
+CONTINUATIONS = 5
 AGREE = 3
-"""So many ways have to come to one answer before anything is made of it."""
+"""How many continuations have to reach the same answer before anything is said."""
 MAX_TOKENS = 256
-"""Of each way: twice what most take, as a person waits."""
+"""Of each continuation: twice what most take, as a person waits."""
 
 
 def look_again(engine: Engine, problem: Problem, attempt: Trajectory, position: int, cancel: Event) -> str:
-    """What a person is told of the step at `position`: no number that neither the problem nor a step before it holds,
-    but everyday ones. Empty where the solver's ways do not agree, do nothing else, or `cancel` was set. Raises
+    """What a person is told about the step at `position`, with no number that is not in the problem, in a step before
+    it or everyday. Empty where the continuations do not agree or do nothing else, and if `cancel` was set. Raises
     EngineError."""
     steps, language = [step.text for step in attempt.steps], language_of(problem.text)
-    ways = _ways_on(engine, problem, steps[:position], cancel)
-    agreed = next(iter(votes(ways)), None)
+    found = _continuations(engine, problem, steps[:position], cancel)
+    agreed = next(iter(votes(found)), None)
     if cancel.is_set() or agreed is None or len(agreed.solutions) < AGREE:
         return ""
     if attempt.answer and equal(attempt.answer, agreed.answer):
-        return _SAME[language].format(len(agreed.solutions), len(ways))
-    written = [_steps(way) for way in agreed.solutions]
+        return _SAME[language].format(len(agreed.solutions), len(found))
+    written = [_steps(one) for one in agreed.solutions]
     before = "\n".join(steps[:position])
     if not any(written):
         stands = numbers_in(agreed.answer)
@@ -52,23 +52,25 @@ def look_again(engine: Engine, problem: Problem, attempt: Trajectory, position: 
     return ""
 
 
-def _ways_on(engine: Engine, problem: Problem, steps: Sequence[str], cancel: Event) -> list[Solution]:
-    """How the solver goes on; fewer than `WAYS` once enough of them agree."""
+def _continuations(engine: Engine, problem: Problem, steps: Sequence[str], cancel: Event) -> list[Solution]:
+    """How the solver continues; fewer than `CONTINUATIONS` once enough of them agree."""
     last = steps[-1] if steps else ""
 
     def enough(replies: Sequence[Completion]) -> bool:
-        groups = votes([read_way_on(reply, last) for reply in replies])
+        groups = votes([read_continuation(reply, last) for reply in replies])
         return bool(groups) and len(groups[0].solutions) >= AGREE
 
     sampling = Sampling(temperature=TEMPERATURE, max_tokens=MAX_TOKENS)
-    replies = next(engine.sample([begun(problem, steps)], sampling, n=WAYS, cancel=cancel, enough=enough), [])
-    return [read_way_on(reply, last) for reply in replies]
+    replies = next(
+        engine.sample([continuing(problem, steps)], sampling, n=CONTINUATIONS, cancel=cancel, enough=enough), []
+    )
+    return [read_continuation(reply, last) for reply in replies]
 
 
-def _steps(way: Solution) -> list[str]:
-    """What a way on writes before its answer."""
+def _steps(continuation: Solution) -> list[str]:
+    """The steps of a continuation, before its answer."""
     reader = LineReader()
-    return [line.text for line in [*reader.push(way.text), *reader.finish()] if line.kind == "step"]
+    return [line.text for line in [*reader.push(continuation.text), *reader.finish()] if line.kind == "step"]
 
 
 def _key(move: str) -> tuple[str, ...]:

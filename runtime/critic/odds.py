@@ -5,10 +5,6 @@ from __future__ import annotations
 import math
 
 
-def sigmoid(x: float) -> float:
-    return 1 / (1 + math.exp(-x)) if x > -500 else 0.0
-
-
-def logit(p: float) -> float:
-    p = min(max(p, 1e-9), 1 - 1e-9)
-    return math.log(p / (1 - p))
+def sigmoid(log_odds: float) -> float:
+    """The probability with these log-odds; any float is allowed."""
+    return 1 / (1 + math.exp(-log_odds)) if log_odds > -500 else 0.0

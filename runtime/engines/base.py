@@ -10,18 +10,10 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
-from typing import Literal, Protocol, TypedDict
+from typing import Protocol
 
 from runtime.errors import SoliloquyError
-from runtime.types import Finish
-
-
-class Message(TypedDict):
-    role: Literal["system", "user", "assistant"]
-    content: str
-
-
-Messages = Sequence[Message]
+from runtime.types import Finish, Message, Messages, Provenance
 
 
 class EngineError(SoliloquyError):
@@ -121,6 +113,19 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Free the model. Running replies end with EngineError."""
+
+
+def provenance(engine: Engine, prompt: str, sampling: Sampling | None = None, adapter: str | None = None) -> Provenance:
+    """What made something: enough to make it again. `prompt` is the name and hash of the prompt
+    (`runtime.prompts.templates.version`). An adapter that the engine does not have is left out."""
+    return Provenance(
+        engine=engine.name,
+        model=engine.model,
+        adapter=adapter if adapter in engine.adapters else None,
+        prompt=prompt,
+        temperature=sampling.temperature if sampling else 0.0,
+        seed=sampling.seed if sampling else 0,
+    )
 
 
 @dataclass

@@ -14,9 +14,9 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from threading import Event, Lock
 
-from runtime.engines.base import Cancelled, Completion, EngineError, Enough, Messages, Sampling
+from runtime.engines.base import Cancelled, Completion, EngineError, Enough, Sampling
 from runtime.engines.reply import Reply
-from runtime.types import Finish
+from runtime.types import Finish, Messages
 
 
 class ScriptedEngine:

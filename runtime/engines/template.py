@@ -12,7 +12,8 @@ from collections.abc import Callable
 from itertools import groupby
 from operator import itemgetter
 
-from runtime.engines.base import EngineError, Message, Messages
+from runtime.engines.base import EngineError
+from runtime.types import Message, Messages
 
 Render = Callable[[Messages, bool], str]
 """Renders a conversation; True opens the assistant's next turn. May raise any exception, as templates are programs."""

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 import psutil
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from runtime.files import ROOT, sha256_of, write_whole
 from runtime.models import trial
@@ -48,6 +48,8 @@ class Base(RemoteFile):
     architecture: str
     memory: int
     """Bytes of free memory that the model and one conversation need."""
+    program_voters: int = Field(default=0, ge=0)
+    """How many of the solutions that vote on an answer are short programs (`runtime.search.self_consistency`)."""
 
 
 class Installed(Value):
@@ -80,6 +82,12 @@ class _Catalogue(Value):
 def catalogue() -> tuple[Base, ...]:
     """The bases, best first. Raises ModelError."""
     return _read_catalogue(CATALOGUE)
+
+
+def program_voters(model: str) -> int:
+    """`Base.program_voters` of the model that an engine names: a base's file, without its ending, or a copy of it in
+    another format. 0 for every other model."""
+    return next((base.program_voters for base in catalogue() if model.startswith(Path(base.file).stem)), 0)
 
 
 @cache

@@ -62,7 +62,7 @@ def read_rows(path: Path, convert: Callable[[Row], T], needs: str, limit: int | 
     except _Unreadable as error:
         raise RowError(f"{path} cannot be read ({error}). {needs}") from error
     except (ValueError, SoliloquyError) as error:
-        raise RowError(f"{path}, {place}: {_sentence(error)}. {needs}") from error
+        raise RowError(f"{path}, {place}: {_cause(error)}. {needs}") from error
     if not place:
         raise RowError(f"{path} holds no rows. {needs}")
 
@@ -142,13 +142,11 @@ def _converted(row: Any, convert: Callable[[Row], T]) -> T:
         return convert(row)
     except (ValueError, KeyError, SoliloquyError) as error:
         if known := next((name for name, sets in _PUBLIC.items() if any(fields <= {*row} for fields in sets)), None):
-            raise ValueError(
-                f"it is a row in the form of {known}, which is not read here ({_sentence(error)})"
-            ) from error
-        raise ValueError(_sentence(error)) from error
+            raise ValueError(f"it is a row in the form of {known}, which is not read here ({_cause(error)})") from error
+        raise ValueError(_cause(error)) from error
 
 
-def _sentence(error: Exception) -> str:
+def _cause(error: Exception) -> str:
     if isinstance(error, ValidationError):
         return "; ".join(f"`{'.'.join(map(str, one['loc']))}`: {one['msg']}" for one in error.errors()[:3])
     return f"`{error.args[0]}` is missing" if isinstance(error, KeyError) else str(error).rstrip(".")

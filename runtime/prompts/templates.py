@@ -1,6 +1,6 @@
-"""The prompts: one text file per language and role, its placeholders filled in one pass.
+"""The prompts: one text file per language and role.
 
-One pass, because problems contain braces (LaTeX), and what was filled in must never be filled in again.
+Placeholders are filled in one pass, as problems contain braces (LaTeX) that must not be filled in again.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ def template(name: str, language: Language = "en") -> str:
 
 
 def fill(name: str, language: Language = "en", **values: str) -> str:
-    """A prompt with its placeholders replaced. Raises KeyError for a placeholder without a value."""
+    """A prompt with its placeholders filled in. Raises KeyError for a placeholder without a value."""
     return _PLACEHOLDER.sub(lambda found: values[found[1]], template(name, language))
 
 
 def version(name: str, language: Language = "en") -> str:
-    """Name and hash of a prompt, kept with everything that was made with it."""
+    """Name and hash of a prompt, stored with everything that was made with it."""
     return f"{language}/{name}@{content_hash(template(name, language))[:8]}"
 
 
 def all_versions() -> list[str]:
-    """Every prompt there is, for what was measured or made with all of them."""
+    """The versions of all prompts, for results that depend on them."""
     return [version(path.stem, path.parent.name) for path in sorted(FOLDER.glob("*/*.txt"))]

@@ -1,7 +1,7 @@
-"""Independent solutions of a problem: a second opinion that needs no training (self-consistency, arXiv 2203.11171).
+"""Independent solutions of a problem, their votes, and the numbers in them.
 
-Small models judge steps badly and solve school problems well. So an attempt is compared with solutions that were
-sampled without sight of it: do they reach its answer, and do they meet the numbers that its steps make?
+Small models solve school problems better than they judge steps. So an attempt is compared with solutions that were
+sampled independently of it: do they reach its answer, and do they contain the numbers that its steps make?
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from runtime.checks.claims import stated_answer
 from runtime.checks.grading import alike, groups, related
 from runtime.engines.base import Completion, Engine, Sampling
 from runtime.prompts.actor_turn import conversation
+from runtime.text import final_answer, is_closing
 from runtime.types import Problem
 
 TEMPERATURE = 0.7
@@ -25,7 +26,7 @@ _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?|\.\d+")
 
 
 class Answered(Protocol):
-    """Whatever may state an answer: a solution, a trajectory."""
+    """Anything that may state an answer: a solution, a trajectory."""
 
     @property
     def answer(self) -> str | None: ...
@@ -41,7 +42,7 @@ class Solution:
 
 
 @dataclass(frozen=True)
-class Vote(Generic[Voter]):
+class AnswerGroup(Generic[Voter]):
     """Solutions that reach the same answer."""
 
     answer: str
@@ -51,35 +52,43 @@ class Vote(Generic[Voter]):
 def sample_solutions(
     engine: Engine, problem: Problem, numbers: range, max_tokens: int, seed: int, cancel: Event
 ) -> list[Solution]:
-    """The solutions with these numbers, decoded together; each number is a seed of its own."""
+    """The solutions with these numbers, decoded together; each number has a seed of its own. Raises EngineError."""
     sampling = Sampling(temperature=TEMPERATURE, max_tokens=max_tokens, seed=seed + numbers.start)
     [completions] = engine.sample([conversation(problem)], sampling, n=len(numbers), cancel=cancel)
     return [read_solution(completion) for completion in completions]
 
 
 def read_solution(reply: Completion) -> Solution:
-    """A reply as a solution; one that was not finished has stated no answer, whatever numbers its last line holds."""
+    """A reply as a solution. An unfinished reply has stated no answer, whatever numbers its last line holds."""
     return Solution(reply.text, stated_answer(reply.text) if reply.finish == "stop" else None)
 
 
+def read_continuation(reply: Completion, step: str = "") -> Solution:
+    """A reply that went on after `step` as a solution. If it states no answer in closing, the step's answer counts; an
+    unfinished reply has none."""
+    own = final_answer(reply.text)
+    if own is None and not any(map(is_closing, reply.text.splitlines())):
+        own = final_answer(step)
+    return Solution(reply.text, own if reply.finish == "stop" else None)
+
+
 def agreeing(answer: str | None, solutions: Sequence[Answered]) -> int:
-    """How many solutions reach an answer, in a vote of theirs and it."""
+    """How many solutions reach an answer, grouped together with it."""
     if not answer:
         return 0
     return len(groups([answer, *(solution.answer for solution in solutions if solution.answer)])[0]) - 1
 
 
-def votes(solutions: Sequence[Voter]) -> list[Vote[Voter]]:
-    """Solutions grouped by answer, most first; one without an answer has no vote."""
+def votes(solutions: Sequence[Voter]) -> list[AnswerGroup[Voter]]:
+    """Solutions grouped by answer, the largest group first; those without an answer are left out."""
     voters = [solution for solution in solutions if solution.answer is not None]
     found = sorted(groups([voter.answer for voter in voters]), key=len, reverse=True)
-    return [Vote(voters[places[0]].answer, tuple(voters[place] for place in places)) for places in found]
+    return [AnswerGroup(voters[places[0]].answer, tuple(voters[place] for place in places)) for places in found]
 
 
 def decided(solutions: Sequence[Answered], missing: int) -> bool:
-    """Whether the first answer of the vote stays the first, whatever the missing solutions say. They may part answers
-    that are together now (5 and 5 kg, once somebody says 5 m) and bring others together, but never part those that are
-    the same in all they tell."""
+    """Whether the most frequent answer stays so whatever the missing solutions are. They may split a group (5 and 5 kg,
+    once there is 5 m) and join others, but never split answers that state exactly the same."""
     answers = [solution.answer for solution in solutions if solution.answer is not None]
     if not answers:
         return False
@@ -96,7 +105,7 @@ def numbers_in(text: str) -> set[Fraction]:
 
 
 def first_unmet(problem: Problem, steps: Sequence[str], solutions: Sequence[Solution]) -> int | None:
-    """Index of the first step that makes a number which none of the solutions meets; None if all are met."""
+    """Index of the first step that makes a number which none of the solutions contains; None if there is none."""
     known = numbers_in(problem.text)
     met = set().union(*(numbers_in(solution.text) for solution in solutions))
     for position, step in enumerate(steps):

@@ -1,95 +1,79 @@
-"""The actor: proposes a solution step by step, and goes on from a right beginning once a first error was found.
+"""The actor: proposes a solution step by step, and continues from the correct steps once a first error was found.
 
-A refinement is asked for in the conversation that made the attempt, so that an engine which keeps what it has read
-reads only the critique. Where an equation was proven wrong no words are needed: the actor goes on from the mended one.
+A refinement is asked for in the conversation that made the attempt, so that an engine which caches what it has read
+reads only the critique. After a false equation no critique is needed: the actor continues from the corrected equation.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from threading import Event
 
 from runtime.checks.claims import says_no_data, stated_answer
-from runtime.engines.base import Completion, Engine, Message, Sampling
-from runtime.events import AttemptDone, Proposing, StepDone, Token
+from runtime.engines.base import Completion, Engine, Sampling, provenance
+from runtime.events import AttemptDone, Proposing, StepDone, Token, next_or_value
 from runtime.events import Event as TalkEvent
 from runtime.prompts import templates
-from runtime.prompts.actor_turn import after_critique, conversation, provenance
+from runtime.prompts.actor_turn import ADAPTER, after_critique, asking_for_calculations, conversation
 from runtime.text import Line, LineReader, language_of, repeated
-from runtime.types import Finish, Parent, Problem, Step, Trajectory
+from runtime.types import Finish, Message, Parent, Problem, Provenance, Step, Trajectory
 
+Writing = Generator[TalkEvent, None, Trajectory]
+"""The events of an attempt; its value is the trajectory."""
 ProvenWrong = Callable[[str], bool]
-"""Whether a step is wrong beyond doubt, so that nothing after it is worth writing."""
+"""Whether a step is certainly wrong, so that nothing after it is worth writing."""
 
 
 class Actor:
-    """Proposes with one engine and one way of sampling. Each method yields events; its value is the trajectory."""
+    """Works on one problem with one engine and one way of sampling. Attempts are cut off at a step that `stop_at`
+    rejects. Raises EngineError while an attempt is written."""
 
-    def __init__(self, engine: Engine, sampling: Sampling) -> None:
-        self.engine, self.sampling = engine, sampling
+    def __init__(self, problem: Problem, engine: Engine, sampling: Sampling, cancel: Event) -> None:
+        self.problem, self.engine, self.sampling, self.cancel = problem, engine, sampling, cancel
 
-    def attempt(self, problem: Problem, cancel: Event, stop_at: ProvenWrong | None = None) -> Iterator[TalkEvent]:
-        """A first attempt, cut off at a step that `stop_at` rejects."""
-        opening = Proposing("sample", made_by=provenance(self.engine, "actor", problem, self.sampling))
-        return (yield from self._write(problem, conversation(problem), opening, cancel, stop_at))
+    def attempt(self, stop_at: ProvenWrong | None = None) -> Writing:
+        """A first attempt."""
+        opening = Proposing("sample", made_by=self._made_by("actor"))
+        return self._write(conversation(self.problem), opening, stop_at)
 
-    def mend(
-        self, problem: Problem, wrong: Trajectory, position: int, begun: str, cancel: Event, stop_at: ProvenWrong | None
-    ) -> Iterator[TalkEvent]:
-        """Go on from a step whose equation was put right; `begun` is that step up to the mended number."""
-        opening = self._refining("actor", problem, wrong, position)
-        messages = conversation(problem)
-        return (yield from self._write(problem, messages, opening, cancel, stop_at, begun))
+    def mend(self, wrong: Trajectory, position: int, begun: str, stop_at: ProvenWrong | None) -> Writing:
+        """Continue from the step at `position`, of which `begun` is the corrected beginning."""
+        return self._write(conversation(self.problem), self._refining("actor", wrong, position), stop_at, begun)
 
-    def refine(
-        self,
-        problem: Problem,
-        wrong: Trajectory,
-        position: int,
-        comment: str,
-        cancel: Event,
-        stop_at: ProvenWrong | None = None,
-    ) -> Iterator[TalkEvent]:
-        """Go on from the steps before the one at `position`, knowing what the critic said of it."""
-        opening = self._refining("refine", problem, wrong, position)
-        messages = after_critique(problem, wrong, position, comment)
-        return (yield from self._write(problem, messages, opening, cancel, stop_at))
+    def refine(self, wrong: Trajectory, position: int, comment: str, stop_at: ProvenWrong | None = None) -> Writing:
+        """Continue from the steps before the one at `position`, given the critic's comment on that step."""
+        messages = after_critique(self.problem, wrong, position, comment)
+        return self._write(messages, self._refining("refine", wrong, position), stop_at)
 
-    def calculate(
-        self, problem: Problem, planned: Trajectory, cancel: Event, stop_at: ProvenWrong | None = None
-    ) -> Iterator[TalkEvent]:
-        """Solve it again, asked to write down the calculations that `planned` states the result of."""
-        opening = self._refining("calculate", problem, planned, 0)
-        request = templates.fill("calculate", language_of(problem.text))
-        messages = [*conversation(problem, planned), Message(role="user", content=request)]
-        return (yield from self._write(problem, messages, opening, cancel, stop_at))
+    def calculate(self, planned: Trajectory, stop_at: ProvenWrong | None = None) -> Writing:
+        """Solve it again, asked for the calculations that `planned` leaves out."""
+        messages = asking_for_calculations(self.problem, planned)
+        return self._write(messages, self._refining("calculate", planned, 0), stop_at)
 
-    def _refining(self, prompt: str, problem: Problem, wrong: Trajectory, position: int) -> Proposing:
+    def _refining(self, prompt: str, wrong: Trajectory, position: int) -> Proposing:
         return Proposing(
             "refine",
             kept=wrong.steps[:position],
             parent=Parent(trajectory_id=wrong.id, kept=position),
-            made_by=provenance(self.engine, prompt, problem, self.sampling),
+            made_by=self._made_by(prompt),
         )
 
+    def _made_by(self, prompt: str) -> Provenance:
+        version = templates.version(prompt, language_of(self.problem.text))
+        return provenance(self.engine, version, self.sampling, ADAPTER)
+
     def _write(
-        self,
-        problem: Problem,
-        messages: list[Message],
-        opening: Proposing,
-        cancel: Event,
-        stop_at: ProvenWrong | None,
-        begun: str = "",
-    ) -> Iterator[TalkEvent]:
+        self, messages: list[Message], opening: Proposing, stop_at: ProvenWrong | None, begun: str = ""
+    ) -> Writing:
         yield opening
         prefix = "".join(f"{step.text}\n" for step in opening.kept) + begun
-        halt, written, ended = Halt(cancel), _Written(opening.kept), None
+        halt, written, ended = Halt(self.cancel), _Written(opening.kept), None
         asked = [*messages, Message(role="assistant", content=prefix)]
         reply = self.engine.stream(asked, self.sampling, opening.made_by.adapter, cancel=halt)
         lines = read_lines(reply, begun)
         while not isinstance(item := next_or_value(lines), Completion):
             if ended:
-                continue  # what was decoded before the halt took effect
+                continue  # decoded before the halt took effect
             if isinstance(item, Token):
                 yield item
                 continue
@@ -97,10 +81,10 @@ class Actor:
                 yield StepDone(step)
             if ended := written.ended(stop_at):
                 halt.set()
-        # A reply that was not finished has stated no answer, whatever numbers its last line holds.
+        # An unfinished reply has stated no answer, whatever numbers its last line holds.
         finish = ended or item.finish
         trajectory = Trajectory(
-            problem_id=problem.id,
+            problem_id=self.problem.id,
             steps=tuple(written.steps),
             answer=stated_answer(prefix + item.text) if finish == "stop" else None,
             finish=finish,
@@ -113,7 +97,7 @@ class Actor:
 
 
 class _Written:
-    """The lines of an attempt so far. A closing line is no step, unless all it says is that data is missing."""
+    """The lines of an attempt so far. A closing line is a step only if it says that data is missing."""
 
     def __init__(self, kept: Sequence[Step]) -> None:
         self.steps, self._kept, self._lines = list(kept), len(kept), [step.text for step in kept]
@@ -129,7 +113,7 @@ class _Written:
         return self.steps[-1] if is_step else None
 
     def ended(self, stop_at: ProvenWrong | None) -> Finish | None:
-        """Why nothing after the last line is worth writing, if so; lines that repeat themselves are dropped then."""
+        """Why the attempt ends after its last line, if it does; repeated lines are then dropped."""
         if self._is_step[-1] and stop_at and stop_at(self._lines[-1]):
             return "cut"
         if not (count := repeated(self._lines)):
@@ -140,7 +124,7 @@ class _Written:
 
 
 class Halt(Event):
-    """A flag of our own that is also set once the caller's is."""
+    """An event that is set once it or an outer one is."""
 
     def __init__(self, outer: Event) -> None:
         super().__init__()
@@ -150,8 +134,8 @@ class Halt(Event):
         return super().is_set() or self._outer.is_set()
 
 
-def read_lines(reply: Iterator[str], begun: str = "") -> Iterator[Token | Line]:
-    """A growing reply as tokens and, whenever one is complete, lines. The generator's value is the completion."""
+def read_lines(reply: Generator[str, None, Completion], begun: str = "") -> Generator[Token | Line, None, Completion]:
+    """A growing reply as tokens and, as soon as one is complete, lines. The generator's value is the completion."""
     reader = LineReader()
     reader.push(begun)
     if begun:
@@ -164,11 +148,3 @@ def read_lines(reply: Iterator[str], begun: str = "") -> Iterator[Token | Line]:
     if piece.finish != "cancelled":  # half a line is no step
         yield from reader.finish()
     return piece
-
-
-def next_or_value(generator: Iterator):
-    """The generator's next item, or its return value once it has ended."""
-    try:
-        return next(generator)
-    except StopIteration as end:
-        return end.value

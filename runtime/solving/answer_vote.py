@@ -1,22 +1,21 @@
-"""A vote on what a talk came to: the answer stands, unless several new solutions agree on another one.
+"""A vote on the outcome of a talk: the answer stands unless enough new solutions agree on another one.
 
-A solution that is outvoted gives way to one that won. A person's own work stays; they are told what the others say.
+A solution that is outvoted is replaced by one that won. A person's own work stays; the note says how the vote went.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from threading import Event
 
 from runtime.critic.critic import Critic
 from runtime.engines.base import Engine, EngineError
-from runtime.events import CritiqueDone, Voting, shown
+from runtime.events import CritiqueDone, Voting, next_or_value, shown, value_of
 from runtime.events import Event as TalkEvent
 from runtime.search import self_consistency
 from runtime.search.self_consistency import VOTERS, Opinion
-from runtime.solving.actor import next_or_value
 from runtime.solving.meanwhile import meanwhile
 from runtime.solving.outcomes import outcome_of
 from runtime.text import language_of
@@ -25,42 +24,43 @@ from runtime.types import Critique, Outcome, Problem, Trajectory
 
 @dataclass(frozen=True)
 class Vote:
-    """On one attempt, of the actor or of a person, and on what the critic said of it, if there is a critic."""
+    """On one attempt, of the actor or of a person, and on its critique, if there is a critic."""
 
     problem: Problem
     attempt: Trajectory
     critique: Critique | None
     critic: Critic | None
 
-    def held(self, found: Outcome, engine: Engine, cancel: Event) -> Iterator[TalkEvent]:
-        """The generator's value is what was found once others have voted; as it was after a stop, or where the engine
-        fails, which its note then tells."""
+    def held(self, found: Outcome, engine: Engine, cancel: Event) -> Generator[TalkEvent, None, Outcome]:
+        """The generator's value is the outcome after the vote; it stays `found` after a stop, and where the engine
+        fails, which its note then says."""
         at_hand = () if self._is_own_work else (self.attempt,)
         yield Voting(len(at_hand), VOTERS)
         try:
             opinion = yield from self._opinion(engine, at_hand, cancel)
             if cancel.is_set():
                 return found
-            new = yield from self._heeded(opinion, cancel)
+            new = yield from self._applied(opinion, cancel)
         except EngineError as error:
             return found.noting(str(error))
         return new.model_copy(update={"note": found.noting(new.note).note}) if new else found
 
-    def _opinion(self, engine: Engine, at_hand: Sequence[Trajectory], cancel: Event) -> Iterator[TalkEvent]:
-        """The vote, which takes minutes; how far it is, is reported meanwhile."""
+    def _opinion(
+        self, engine: Engine, at_hand: Sequence[Trajectory], cancel: Event
+    ) -> Generator[TalkEvent, None, Opinion]:
+        """The vote, which takes minutes; its progress is reported meanwhile."""
         ask = partial(self_consistency.ask, engine, self.problem, cancel, at_hand)
         counting = meanwhile(lambda tell: ask(tell=tell), cancel)
         while not isinstance(item := next_or_value(counting), Opinion):
             yield Voting(max(item, len(at_hand)), VOTERS)
         return item
 
-    def _heeded(self, opinion: Opinion, cancel: Event) -> Iterator[TalkEvent]:
-        """What a vote comes to; None after a stop. Nothing is shown before all of it is there, as the answer on view
-        stands meanwhile."""
+    def _applied(self, opinion: Opinion, cancel: Event) -> Generator[TalkEvent, None, Outcome | None]:
+        """The outcome after a vote; None after a stop. Events come last, as the old answer is shown until then."""
         standing, critique = self.attempt, self.critique
         if opinion.outvotes(self.attempt) and not self._is_own_work:
             standing = opinion.winner
-            critique = _unseen(self.critic.read(self.problem, standing, cancel)) if self.critic else None
+            critique = value_of(self.critic.read(self.problem, standing, cancel)) if self.critic else None
         critique = self._reconsidered(standing, critique, opinion, cancel)
         if cancel.is_set():
             return None
@@ -73,7 +73,7 @@ class Vote:
     def _reconsidered(
         self, attempt: Trajectory, critique: Critique | None, opinion: Opinion, cancel: Event
     ) -> Critique | None:
-        """Solutions that are sure of the same answer take back the blame that nobody proves."""
+        """Without an unproven error, where enough solutions agree on the attempt's answer."""
         is_blamed = critique is not None and critique.first_error is not None
         if self.critic and is_blamed and opinion.is_certain and opinion.shares(attempt):
             return self.critic.reconsider(self.problem, attempt, opinion, cancel) or critique
@@ -97,10 +97,3 @@ class Vote:
     @property
     def _is_own_work(self) -> bool:
         return self.attempt.origin == "student"
-
-
-def _unseen(reading: Iterator[TalkEvent]) -> Critique:
-    """What a reading comes to, without its events."""
-    while not isinstance(item := next_or_value(reading), Critique):
-        pass
-    return item

@@ -1,27 +1,27 @@
-"""The talk: a problem solved in one of three ways, as a generator of events.
+"""The talk: a problem solved in one of three modes, as a generator of events.
 
 direct: the actor alone. critic: the actor proposes, the critic reads, and while it finds a first error the actor goes
 on from the steps before it (MathCritique, arXiv 2411.16579, at the level of steps). selftalk: one model that proposes,
-doubts and mends by itself. Whoever asks for a deeper look than the critic has gets a vote of more solutions, and so
-does whoever asks for one afterwards. An error of the engine ends a talk with `Failed`; what was made stays.
+checks and corrects itself. A vote of more solutions follows where the deep check was asked for and the critic has no
+deep rule, and whenever a person asks for one. An engine's error ends a talk with `Failed`; what was made is kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from threading import Event
 
 from runtime.checks.arithmetic import mended
 from runtime.checks.claims import is_unsupported, lacks_data, shows_work
 from runtime.checks.grading import equal
-from runtime.critic.critic import Critic, news, open_critic, proven_wrong
+from runtime.critic.critic import Critic, changes, open_critic, proven_wrong
 from runtime.critic.explanation import look_again
 from runtime.engines.base import ContextOverflow, Engine, EngineError, Sampling
 from runtime.events import Event as TalkEvent
-from runtime.events import Failed, Finished, Proposing, Refining, StepDone, shown
+from runtime.events import Failed, Finished, Proposing, Refining, StepDone, next_or_value, shown
 from runtime.settings import Settings
-from runtime.solving.actor import Actor, next_or_value
+from runtime.solving.actor import Actor, Writing
 from runtime.solving.answer_vote import Vote
 from runtime.solving.monologue import Monologue
 from runtime.solving.outcomes import outcome_of
@@ -33,78 +33,99 @@ REFINE_TEMPERATURE = 0.7
 AGAIN = 1000
 """Added to the seed for versions that a person asks for."""
 MENDS = 8
-"""How many proven slips of arithmetic are put right in one attempt before the actor may go on regardless."""
+"""How many false equations are corrected in one attempt before the actor may continue regardless."""
 
 
 def converse(
     problem: Problem, engine: Engine, settings: Settings, cancel: Event, judge: Engine | None = None
-) -> Iterator[TalkEvent]:
-    """Solve a problem in the way that `settings.mode` names; `judge` is the critic's engine, if it is another one."""
+) -> Generator[TalkEvent]:
+    """Solve a problem in the mode of the settings; `judge` is the critic's engine, if it is another one."""
     sampling = Sampling(temperature=settings.temperature, max_tokens=settings.max_tokens, seed=settings.seed)
-    actor = Actor(engine, sampling)
+    actor = Actor(problem, engine, sampling, cancel)
     match settings.mode:
         case "direct":
-            events = direct(problem, actor, cancel)
+            events = direct(actor)
         case "critic":
-            critic = open_critic(judge or engine, settings)
-            events = criticised(problem, actor, critic, settings.rounds, cancel)
+            events = criticised(actor, open_critic(judge or engine, settings), settings.rounds)
         case "selftalk":
-            events = self_talk(problem, engine, sampling, cancel)
+            events = self_talk(Monologue(problem, engine, sampling, cancel))
     return guarded(events)
 
 
-def check(problem: Problem, steps: Sequence[str], critic: Critic, cancel: Event) -> Iterator[TalkEvent]:
+def check(problem: Problem, steps: Sequence[str], critic: Critic, cancel: Event) -> Generator[TalkEvent]:
     """Judge a person's own steps."""
-    return guarded(own_work(problem, steps, critic, cancel))
+    return guarded(_own_work(problem, steps, critic, cancel))
 
 
 def converse_again(
     problem: Problem, attempt: Trajectory, position: int, engine: Engine, settings: Settings, number: int, cancel: Event
-) -> Iterator[TalkEvent]:
-    """A new version of an attempt, from the step at `position` on; `number` tells one version from another. An adapter
-    that talks to itself is not heard here: the actor goes on, and the critic reads, if the mode has one."""
+) -> Generator[TalkEvent]:
+    """A new version of an attempt, from the step at `position` on; `number` tells one version from another. A self-talk
+    adapter is not used: the actor writes, and the critic reads unless the mode is without one."""
     sampling = Sampling(REFINE_TEMPERATURE, max_tokens=settings.max_tokens, seed=settings.seed + AGAIN + number)
     critic = None if settings.mode == "direct" else open_critic(engine, settings)
-    return guarded(anew(problem, attempt, position, Actor(engine, sampling), critic, cancel))
+    return guarded(_anew(Actor(problem, engine, sampling, cancel), critic, attempt, position))
 
 
-def anew(
-    problem: Problem, attempt: Trajectory, position: int, actor: Actor, critic: Critic | None, cancel: Event
-) -> Iterator[TalkEvent]:
-    """The person asked for it, so the new version counts, whatever the critic says of it."""
-    writing = actor.mend(problem, attempt, position, "", cancel, proven_wrong if critic else None)
-    if critic is None:
-        new = yield from writing
-        yield Finished(outcome_of(new))
-        return
-    new = yield from _followed(writing, problem, critic, cancel)
-    new = yield from _mend(problem, new, actor, critic, cancel)
-    critique = yield from critic.read(problem, new, cancel)
-    yield Finished(outcome_of(new, critique, stopped=cancel.is_set()))
-
-
-def put_to_vote(talk: SelfTalk, engine: Engine, settings: Settings, cancel: Event) -> Iterator[TalkEvent]:
-    """Let more solutions vote on a talk that has ended, of the actor or of a person. What it came to stands, unless
-    they are certain of something else."""
+def put_to_vote(talk: SelfTalk, engine: Engine, settings: Settings, cancel: Event) -> Generator[TalkEvent]:
+    """Let more solutions vote on a talk that has ended, of the actor or of a person. Its outcome stands unless enough
+    of them agree on another answer."""
     critic = None if settings.mode == "direct" else open_critic(engine, settings)
     vote = Vote(talk.problem, talk.chosen, talk.critique_of(talk.chosen), critic)
     yield Finished((yield from vote.held(talk.outcome, engine, cancel)))
 
 
-def guarded(events: Iterator[TalkEvent]) -> Iterator[TalkEvent]:
-    """The boundary of the engine: its errors become the talk's last event."""
+def guarded(events: Generator[TalkEvent]) -> Generator[TalkEvent]:
+    """The boundary of the engine: its error becomes the talk's last event."""
     try:
         yield from events
     except EngineError as error:
         yield Failed(str(error), error.kind)
 
 
-def direct(problem: Problem, actor: Actor, cancel: Event) -> Iterator[TalkEvent]:
-    attempt = yield from _with_second_try((yield from actor.attempt(problem, cancel)), problem, actor, cancel)
-    yield Finished(outcome_of(attempt, stopped=cancel.is_set()))
+def direct(actor: Actor) -> Generator[TalkEvent]:
+    attempt = yield from _with_second_try((yield from actor.attempt()), actor, None)
+    yield Finished(outcome_of(attempt, stopped=actor.cancel.is_set()))
 
 
-def own_work(problem: Problem, steps: Sequence[str], critic: Critic, cancel: Event) -> Iterator[TalkEvent]:
+def self_talk(monologue: Monologue) -> Generator[TalkEvent]:
+    yield Finished(outcome_of((yield from monologue.run())))
+
+
+def criticised(actor: Actor, critic: Critic, rounds: int) -> Generator[TalkEvent]:
+    """Actor and critic in turns; a refinement replaces what it refines only if the critic prefers it."""
+    problem, cancel, notes = actor.problem, actor.cancel, []
+    first = yield from _followed(actor.attempt(proven_wrong), actor, critic)
+    first = yield from _with_second_try(first, actor, critic)
+    if lacks_data(first) and not cancel.is_set():  # going on would only make it invent what is missing
+        yield Finished(outcome_of(first))
+        return
+    best = yield from _mend(first, actor, critic)
+    critique = yield from critic.read(problem, best, cancel)
+    for number in range(1, rounds + 1):
+        position = critique.first_error
+        if position is None or cancel.is_set():
+            break
+        comment = critique.verdicts[position].comment
+        yield Refining(position, comment)
+        try:
+            writing = _bolder(actor, number).refine(best, position, comment, proven_wrong)
+            new = yield from _followed(writing, actor, critic)
+            new = yield from _mend(new, actor, critic)
+        except ContextOverflow:  # no room to continue: what there is stays
+            break
+        new_critique = yield from critic.read(problem, new, cancel)
+        taken = not cancel.is_set() and preferred(new, new_critique, best, critique)
+        notes += _note(best, new, position, taken, language_of(problem.text))
+        if taken:
+            best, critique = new, new_critique
+    found = outcome_of(best, critique, " ".join(notes), stopped=cancel.is_set())
+    if critic.wants_vote(critique) and not cancel.is_set():
+        found = yield from Vote(problem, best, critique, critic).held(found, actor.engine, cancel)
+    yield Finished(found)
+
+
+def _own_work(problem: Problem, steps: Sequence[str], critic: Critic, cancel: Event) -> Generator[TalkEvent]:
     attempt = Trajectory(
         problem_id=problem.id,
         steps=tuple(Step(text=text) for text in steps),
@@ -119,73 +140,50 @@ def own_work(problem: Problem, steps: Sequence[str], critic: Critic, cancel: Eve
     yield Finished(found)
 
 
-def criticised(problem: Problem, actor: Actor, critic: Critic, rounds: int, cancel: Event) -> Iterator[TalkEvent]:
-    """Actor and critic in turns; a refinement replaces what it refines only if the critic prefers it."""
-    language, notes = language_of(problem.text), []
-    first = yield from _followed(actor.attempt(problem, cancel, proven_wrong), problem, critic, cancel)
-    first = yield from _with_second_try(first, problem, actor, cancel, critic)
-    if lacks_data(first) and not cancel.is_set():  # going on would only make it invent what is missing
-        yield Finished(outcome_of(first))
+def _anew(actor: Actor, critic: Critic | None, attempt: Trajectory, position: int) -> Generator[TalkEvent]:
+    """The person asked for it, so the new version counts, whatever the critic says of it."""
+    writing = actor.mend(attempt, position, "", proven_wrong if critic else None)
+    if critic is None:
+        yield Finished(outcome_of((yield from writing)))
         return
-    best = yield from _mend(problem, first, actor, critic, cancel)
-    critique = yield from critic.read(problem, best, cancel)
-    for number in range(1, rounds + 1):
-        position = critique.first_error
-        if position is None or cancel.is_set():
-            break
-        comment = critique.verdicts[position].comment
-        yield Refining(position, comment)
-        try:
-            writing = _bolder(actor, number).refine(problem, best, position, comment, cancel, proven_wrong)
-            new = yield from _followed(writing, problem, critic, cancel)
-            new = yield from _mend(problem, new, actor, critic, cancel)
-        except ContextOverflow:  # no room to go on is no reason to lose what there is
-            break
-        opinion = yield from critic.read(problem, new, cancel)
-        taken = not cancel.is_set() and preferred(new, opinion, best, critique)
-        notes += _note(best, new, position, taken, language)
-        if taken:
-            best, critique = new, opinion
-    found = outcome_of(best, critique, " ".join(notes), stopped=cancel.is_set())
-    if critic.wants_vote(critique) and not cancel.is_set():
-        found = yield from Vote(problem, best, critique, critic).held(found, actor.engine, cancel)
-    yield Finished(found)
+    new = yield from _followed(writing, actor, critic)
+    new = yield from _mend(new, actor, critic)
+    critique = yield from critic.read(actor.problem, new, actor.cancel)
+    yield Finished(outcome_of(new, critique, stopped=actor.cancel.is_set()))
 
 
-def _with_second_try(
-    first: Trajectory, problem: Problem, actor: Actor, cancel: Event, critic: Critic | None = None
-) -> Iterator[TalkEvent]:
-    """Ask the actor once more where it came to its end without an answer, or with one that no step shows the
-    calculation of: a small model that says what it would do, and does not. The generator's value is the better try."""
-    if first.finish != "stop" or lacks_data(first) or cancel.is_set():
+def _with_second_try(first: Trajectory, actor: Actor, critic: Critic | None) -> Writing:
+    """Ask the actor once more where its attempt ends without an answer, or states one that no step calculates: small
+    models often say what they would do, and do not do it. The generator's value is the better of the two."""
+    if first.finish != "stop" or lacks_data(first) or actor.cancel.is_set():
         return first
     stop_at = proven_wrong if critic else None
     if first.answer is None:
-        writing = _bolder(actor).attempt(problem, cancel, stop_at)
+        writing = _bolder(actor).attempt(stop_at)
     elif is_unsupported(first):
-        writing = actor.calculate(problem, first, cancel, stop_at)
+        writing = actor.calculate(first, stop_at)
     else:
         return first
     try:
-        second = yield from _followed(writing, problem, critic, cancel) if critic else writing
-    except ContextOverflow:  # no room to ask again is no reason to lose what there is
+        second = yield from _followed(writing, actor, critic) if critic else writing
+    except ContextOverflow:  # no room to ask again: what there is stays
         return first
     return second if first.answer is None or _is_worked_out(second) else first
 
 
 def _is_worked_out(attempt: Trajectory) -> bool:
-    """Whether it calculates and comes to an answer, or was cut off on the way there to be put right."""
+    """Whether it calculates and reaches an answer, or was cut off on the way to be corrected."""
     return shows_work(attempt) and (attempt.answer is not None or attempt.finish == "cut")
 
 
 def _bolder(actor: Actor, number: int = 1) -> Actor:
-    """The same, drawing its words: what it likes best it has written already."""
+    """The same actor at a higher temperature: its likeliest words it has written already."""
     sampling = replace(actor.sampling, temperature=REFINE_TEMPERATURE, seed=actor.sampling.seed + number)
-    return Actor(actor.engine, sampling)
+    return Actor(actor.problem, actor.engine, sampling, actor.cancel)
 
 
-def _followed(writing: Iterator[TalkEvent], problem: Problem, critic: Critic, cancel: Event) -> Iterator[TalkEvent]:
-    """An attempt, and what the critic says of each step as soon as it is there, up to the first wrong one."""
+def _followed(writing: Writing, actor: Actor, critic: Critic) -> Writing:
+    """An attempt, and the critic's verdict on each step as soon as it is written, up to the first error."""
     steps, verdicts = [], []
     while not isinstance(event := next_or_value(writing), Trajectory):
         yield event
@@ -193,41 +191,35 @@ def _followed(writing: Iterator[TalkEvent], problem: Problem, critic: Critic, ca
             steps = list(event.kept)
         elif isinstance(event, StepDone):
             steps.append(event.step)
-            if cancel.is_set() or (verdicts and verdicts[-1].verdict == "incorrect"):
+            if actor.cancel.is_set() or (verdicts and verdicts[-1].verdict == "incorrect"):
                 continue
-            told, verdicts = verdicts, critic.follow(problem, steps, cancel)
-            yield from news(told, verdicts)
+            before, verdicts = verdicts, critic.follow(actor.problem, steps, actor.cancel)
+            yield from changes(before, verdicts)
     return event
 
 
-def _mend(problem: Problem, attempt: Trajectory, actor: Actor, critic: Critic, cancel: Event) -> Iterator[TalkEvent]:
-    """While an attempt was cut off at a false equation, put the equation right and let the actor go on."""
+def _mend(attempt: Trajectory, actor: Actor, critic: Critic) -> Writing:
+    """While an attempt was cut off at a false equation, correct the equation and let the actor continue."""
     for number in range(1, MENDS + 1):
-        if attempt.finish != "cut" or cancel.is_set():
+        if attempt.finish != "cut" or actor.cancel.is_set():
             break
         position = len(attempt.steps) - 1
-        critique = yield from critic.read_arithmetic(problem, attempt)
+        critique = yield from critic.read_arithmetic(actor.problem, attempt)
         yield Refining(position, critique.verdicts[position].comment)
-        stop_at = proven_wrong if number < MENDS else None
         begun = mended(attempt.steps[position].text)
-        writing = actor.mend(problem, attempt, position, begun, cancel, stop_at)
-        attempt = yield from _followed(writing, problem, critic, cancel)
+        writing = actor.mend(attempt, position, begun, proven_wrong if number < MENDS else None)
+        attempt = yield from _followed(writing, actor, critic)
     return attempt
 
 
 def preferred(new: Trajectory, new_critique: Critique, old: Trajectory, old_critique: Critique) -> bool:
-    """Whether the critic prefers the refinement: it states an answer, and holds without an error, or its first error
-    comes later, or at the same place with a better score."""
+    """Whether the critic prefers the refinement: it states an answer and has no error, or its first error comes later,
+    or at the same place with a better score."""
     if new.answer is None:
         return False
     if new_critique.first_error is None or old_critique.first_error is None:
         return new_critique.first_error is None
     return (new_critique.first_error, new_critique.score) > (old_critique.first_error, old_critique.score)
-
-
-def self_talk(problem: Problem, engine: Engine, sampling: Sampling, cancel: Event) -> Iterator[TalkEvent]:
-    final = yield from Monologue(problem, engine, sampling, cancel).run()
-    yield Finished(outcome_of(final))
 
 
 _NOTES: dict[Language, dict[bool, str]] = {
@@ -243,7 +235,7 @@ _NOTES: dict[Language, dict[bool, str]] = {
 
 
 def _note(old: Trajectory, new: Trajectory, position: int, taken: bool, language: Language) -> list[str]:
-    """What a person must be told when two attempts disagree: no answer changes in silence."""
+    """A note where two attempts disagree, so that no answer changes unnoticed."""
     if old.answer is None or new.answer is None or equal(old.answer, new.answer):
         return []
     return [_NOTES[language][taken].format(old=old.answer, new=new.answer, step=position + 1)]

@@ -1,4 +1,4 @@
-"""How a talk ended: what an attempt, and what a critic found in it, come to."""
+"""The outcome of a talk, from an attempt and a critique of it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from runtime.critic.evidence import SOURCES
 from runtime.types import Critique, Outcome, Status, Trajectory
 
 _COMPARED = {"reference", *(source.name for source in SOURCES if source.compares_answers)}
-"""Evidence about an attempt's answer, which is checked then even if no step shows where it comes from."""
+"""Evidence on an attempt's answer, which is checked then even if no step shows where it comes from."""
 
 
 def outcome_of(attempt: Trajectory, critique: Critique | None = None, note: str = "", stopped: bool = False) -> Outcome:
-    """The outcome of a talk that ended with this attempt, and with this critique of it, if there was one."""
+    """The outcome of a talk that ended with this attempt and, if there is a critic, with this critique of it."""
     status = "stopped" if stopped or attempt.finish == "cancelled" else _status(attempt, critique)
     answer = None if status == "unanswerable" else attempt.answer
     return Outcome(status=status, answer=answer, trajectory_id=attempt.id, note=note)
@@ -30,6 +30,6 @@ def _status(attempt: Trajectory, critique: Critique | None) -> Status:
 
 
 def _is_compared(critique: Critique | None) -> bool:
-    """Whether other solutions came to the same answer."""
+    """Whether other solutions reach the same answer."""
     evidence = [one for verdict in critique.verdicts for one in verdict.evidence] if critique else []
     return any(one.by in _COMPARED and one.verdict == "correct" for one in evidence)

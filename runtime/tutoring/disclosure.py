@@ -1,7 +1,7 @@
-"""A solution that is given bit by bit: which of its steps a student has seen, and what comes next.
+"""Disclosure of a solution step by step: which steps a student has seen, and what comes next.
 
-All of it is worked out first and stays where it is. What a student has been given is a level for each step: none, one
-of the hints, or the step itself. Nothing here has words; the page says them.
+The whole solution is written first. What a student has been given is a level for each step: none, one of the hints, or
+the step itself. The wording is the page's.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ Wish = Literal["hint", "step", "all"]
 
 
 def solution(run: Run) -> tuple[list[str], list[str]]:
-    """The keys and the texts of the steps of the attempt that counts. An answer without steps is a step itself, whose
-    key is the run's."""
+    """The keys and the texts of the steps of the chosen attempt. An answer without steps counts as one step, whose key
+    is the run's."""
     talk = run.transcript.talk
     chosen = talk.chosen
     if chosen is None or not chosen.steps:
@@ -31,7 +31,7 @@ def solution(run: Run) -> tuple[list[str], list[str]]:
 
 
 def seen(run: Run) -> int:
-    """How many of the first steps are shown. None while the solution is being worked out."""
+    """How many of the first steps are shown; 0 while the solution is being written."""
     if run.status == "running":
         return 0
     keys, _ = solution(run)
@@ -43,12 +43,12 @@ def seen(run: Run) -> int:
 
 
 def is_open(run: Run) -> bool:
-    """Whether nothing is held back, the answer neither."""
+    """Whether nothing is hidden, not even the answer."""
     return run.help == "full" or (run.status != "running" and seen(run) == len(solution(run)[0]))
 
 
 def hints(run: Run) -> tuple[Hint, ...]:
-    """The hints that were given at the first step that is not shown."""
+    """The hints that were given at the first hidden step."""
     keys, steps = solution(run)
     position = seen(run)
     if is_open(run) or not run.hints.get(keys[position]):
@@ -61,8 +61,8 @@ def _ladder(run: Run, steps: list[str], position: int) -> tuple[Hint, ...]:
 
 
 def asked(run: Run, wish: Wish) -> dict[str, int]:
-    """The levels that change when a student asks for the next hint, the next step or all that is left. Where there is
-    no further hint, the step itself comes."""
+    """The levels that change when a student asks for the next hint, the next step or all that is left. After the last
+    hint the step itself is shown."""
     if run.status == "running" or is_open(run):
         return {}
     keys, steps = solution(run)
@@ -80,15 +80,15 @@ def asked(run: Run, wish: Wish) -> dict[str, int]:
 
 
 def can_be_tried_again(run: Run) -> list[str]:
-    """The keys of the steps that can be written anew: all of them, once all are shown. One model that talked to itself
-    cannot be taken up again in the middle."""
+    """The keys of the steps that can be written again: all of them once all are shown. Self-talk cannot be resumed in
+    the middle."""
     ready = run.kind == "solve" and run.mode != "selftalk" and _is_at_rest(run) and is_open(run)
     keys, _ = solution(run)
     return [key for key in keys if key != run.id] if ready else []
 
 
 def can_be_voted_on(run: Run) -> bool:
-    """Whether more solutions can say something new of a run, hidden or not: nobody has compared it with others yet."""
+    """Whether a vote of more solutions would tell something new: the run was not compared with others yet."""
     talk = run.transcript.talk
     if not _is_at_rest(run) or run.status in ("stopped", "failed") or talk.outcome.vote or talk.chosen is None:
         return False

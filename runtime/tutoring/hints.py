@@ -1,9 +1,8 @@
-"""Hints at a step that a student has not seen yet, from exact structure: what the step calculates, and with what.
+"""Hints at a hidden step, from its structure: what it calculates, and with which numbers. No model is used.
 
-A ladder has up to three rungs: what is known, the idea, the first move. A rung names its wording and what fills it; the
-words are the page's own, and hold no numbers. A number that would give away the answer or the result of a step that is
-still hidden is left out. A rung with nothing to say is left out too: a step that calculates nothing gets a hint about
-the problem once, and none after that. No model is asked.
+A ladder has up to three rungs: what is known, the idea, the first move. A rung names its wording and what fills it in;
+the wording is the page's and holds no numbers. A number that would give away the answer or the result of a hidden step
+is left out, and so is an empty rung: a step that calculates nothing gets one hint about the problem, and no more.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ KEYS = {
     "move": ("sum", "equation", "end"),
     "mend": ("sum", "none"),
 }
-"""What a rung may be about; "mend" is said of a step that is wrong."""
+"""What a rung may be about; "mend" is for a wrong step."""
 _CHINESE_UNITS = "|".join(sorted((word for word in UNITS if len(word) > 1 and "一" <= word[0] <= "龥"), key=len)[::-1])
 
 _NUMERAL = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+"
@@ -45,14 +44,14 @@ _UNKNOWN = r"(?<![A-Za-z\\])[b-hj-zB-HJ-Z](?![A-Za-z])"
 _EQUATION = re.compile(rf"{_UNKNOWN}[^=\n]*=|=[^=\n]*{_UNKNOWN}")
 _STATED = re.compile(rf"[=≈]\s*\\?[$£€¥]?\s*-?\s*({_NUMERAL})(?!\d|[.,]\d|\s*[-+*/×÷^])")
 _SLASH = re.compile(r"(?<=[\d)])/(?=[\d(])")
-"""Without spaces around it a division would read as a fraction, which is its own result."""
+"""A division without spaces around it, which would otherwise read as a fraction, its own result."""
 _MARK = re.compile(r"<<[^<>\n]*>>")
 _IDEAS = {"+": "add", "-": "subtract", "*": "multiply", "/": "divide", "÷": "divide", "^": "power", "pct": "percent"}
 
 
 @dataclass(frozen=True)
 class Hint:
-    """One rung: which of its wordings is said, and what with."""
+    """One rung: the wording and what fills it in."""
 
     rung: str
     about: str = "none"
@@ -63,18 +62,18 @@ class Hint:
     sum: str = ""
     """The first operation of the step, without its result."""
     quote: str = ""
-    """What is looked at: the question of the problem, or the line before an equation."""
+    """The text to look at: the question of the problem, or the line before an equation."""
 
 
 def ladder(problem: str, steps: Sequence[str], position: int, answer: str | None) -> tuple[Hint, ...]:
-    """The hints at `steps[position]`, the gentlest first; the steps before it have been seen."""
+    """The hints at `steps[position]`, the vaguest first; the steps before it have been seen."""
     hidden = steps[position:]
     made = _derive(problem.translate(PLAIN), [_plain(step) for step in steps], position)
     return tuple(safe for hint in made if (safe := _safe(hint, hidden, answer)))
 
 
 def to_mend(step: str) -> Hint:
-    """A hint at what to look at again in a wrong step: the sum that does not come out, if there is one."""
+    """A hint at a wrong step: its false equation without the result, if there is one."""
     wrong = next((equation for equation in arithmetic.check(step) if equation.verdict == "incorrect"), None)
     if wrong is None or wrong.left is None:
         return Hint("mend")
@@ -84,14 +83,14 @@ def to_mend(step: str) -> Hint:
 
 
 def calculations(step: str) -> list[str]:
-    """What a step calculates, in order and without results: "12 ÷ 2"."""
+    """The calculations of a step, in order and without results: "12 ÷ 2"."""
     found = (side.node for pair in pairs(tokenize(_plain(step))) for side in (pair.left, pair.right) if side.ops)
     sums = (_written(node) for node in found if isinstance(node, Node) and node.op in _IDEAS)
     return list(dict.fromkeys(sums))
 
 
 def gives_away(text: str, hidden: Sequence[str], answer: str | None) -> bool:
-    """Whether a text holds the answer, or a number that a hidden step comes to."""
+    """Whether a text holds the answer, or a result of a hidden step."""
     secrets = {value for step in hidden for value in _results(_plain(step))}
     if answer:
         secrets |= set(_values(_plain(answer)))
@@ -102,7 +101,7 @@ def gives_away(text: str, hidden: Sequence[str], answer: str | None) -> bool:
 
 
 def _safe(hint: Hint, hidden: Sequence[str], answer: str | None) -> Hint | None:
-    """The hint without what would give something away; None where nothing is left of what it was to name."""
+    """The hint without what would give something away; None if nothing is left."""
     names = (hint.known, hint.found, (hint.sum,) if hint.sum else (), (hint.quote,) if hint.quote else ())
     kept = [tuple(text for text in texts if not gives_away(text, hidden, answer)) for texts in names]
     if any(names) and not any(kept):
@@ -124,7 +123,7 @@ def _derive(problem: str, steps: Sequence[str], position: int) -> list[Hint]:
 
 
 def _without_a_sum(problem: str, steps: Sequence[str], position: int) -> list[Hint]:
-    """Of an equation with an unknown, of the last words, or of the problem; nothing is said twice."""
+    """Hints at a step with an unknown, at closing words, or about the problem; the last only once."""
     step, before = steps[position], steps[:position]
     if _EQUATION.search(step):
         last = before[-1] if before and _EQUATION.search(before[-1]) else ""
@@ -146,7 +145,7 @@ def _plain(text: str) -> str:
 
 
 def _first_expression(step: str) -> Node | None:
-    """The side of the step's first equation on which something is calculated."""
+    """The side of the step's first equation that calculates something."""
     for pair in pairs(tokenize(step)):
         for side in (pair.left, pair.right):
             if side.ops and isinstance(side.node, Node):
@@ -183,7 +182,7 @@ def _ideas(node: Node | Leaf) -> Iterator[str]:
 
 
 def _sources(expression: Node, problem: str, before: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Where the numbers of an expression come from: the problem, as it says them, and results of earlier steps."""
+    """The numbers of an expression that come from the problem, as quoted there, and from earlier steps."""
     said = {value: quote for quote in reversed(list(_quotes(problem))) for value in _values(quote)}
     results = {value for step in before for value in _results(step)}
     known: dict[str, None] = {}
@@ -197,7 +196,7 @@ def _sources(expression: Node, problem: str, before: Sequence[str]) -> tuple[tup
 
 
 def _quotes(problem: str) -> Iterator[str]:
-    """Every number of the problem, with its currency and the word behind it if that may be a noun."""
+    """Every number of the problem, with its currency and the following word if that may be a noun."""
     for match in _QUOTE.finditer(problem):
         behind = match["behind"] or ""
         noun = "" if _NO_NOUN.fullmatch(behind.strip(" -").lower()) else behind
@@ -205,7 +204,7 @@ def _quotes(problem: str) -> Iterator[str]:
 
 
 def _results(step: str) -> Iterator[Fraction]:
-    """What a step comes to: both sides of its equations, and whatever stands alone behind an equals sign."""
+    """The results of a step: both sides of its equations, and single numbers after an equals sign."""
     for equation in arithmetic.check(step):
         yield from (abs(value) for value in (equation.left, equation.right) if value is not None)
     for number in _STATED.findall(step):

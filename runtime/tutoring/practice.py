@@ -1,8 +1,8 @@
-"""Practising: a fresh word problem of a wanted kind, a student's lines judged exactly, and how hard the next one is.
+"""Practice: a fresh word problem of a chosen kind, exact judgement of a student's lines, and the next difficulty.
 
-The whole solution of these problems is known (`runtime.problems.worked`), so no model is needed. A line is held
-against two things: its own equations, and the numbers that the problem leads to. Somebody may get there by another
-way; lines with numbers of their own are let stand once the answer is reached without a slip.
+The whole solution of these problems is known (`runtime.problems.worked`), so no model is needed. A line is compared
+with its own equations and with the numbers of the solution. As there may be another way, lines with other numbers are
+accepted once the answer is reached without a slip.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "measuring": ("geometry", "units", "water tank"),
     "comparing": ("comparisons", "averages", "ages", "ratios"),
 }
-"""The themes of the stories, as a student would choose among them."""
+"""The themes of the stories, in the groups that a student chooses from."""
 
 FEWEST, MOST = 1, 6
-"""Steps of a problem; longer ones are too rare to be had on demand."""
+"""Steps of a problem; longer ones are too rare."""
 ATTEMPTS = 2000
-"""Stories to look through for one of the wanted kind: a third of a second."""
+"""How many stories are searched for one of the chosen kind: a third of a second."""
 IN_A_ROW = 2
 
 Finding = Literal["step", "answer", "slip", "astray", "remark"]
-"""step: a number of the solution. answer: the one that was asked for. slip: an equation does not hold. astray: a number
-that the problem does not lead to. remark: nothing to judge, such as a line that repeats what is given."""
+"""step: a number of the solution. answer: the number asked for. slip: a false equation. astray: a number that is not in
+the solution. remark: nothing to judge, such as a line that repeats what is given."""
 
 
 @dataclass(frozen=True)
 class Judged:
-    """One line of a student. `equation` is the left side of the first equation that does not hold; its right value is
-    not told, as that may be the answer."""
+    """One line of a student. `equation` is the left side of the first false equation; the right value is left out, as
+    it may be the answer."""
 
     finding: Finding
     equation: str = ""
@@ -60,7 +60,7 @@ class Judgement:
 
     @property
     def first_error(self) -> int | None:
-        """Index of the first line to look at again; None if all may stand."""
+        """Index of the first line to correct; None if there is none."""
         slips = [i for i, line in enumerate(self.lines) if line.finding == "slip"]
         astray = [i for i, line in enumerate(self.lines) if line.finding == "astray"]
         return min(slips if self.arrives else slips + astray, default=None)
@@ -71,21 +71,21 @@ class Judgement:
 
     @property
     def arrives(self) -> bool:
-        """Whether the last number of all is the one that was asked for."""
+        """Whether the last line that is not a remark states the answer."""
         return next((line.finding for line in reversed(self.lines) if line.finding != "remark"), None) == "answer"
 
 
 @dataclass(frozen=True)
 class Ladder:
-    """How many steps the next problem has, and how the last ones went."""
+    """The number of steps of the next problem, and how the last ones went."""
 
     steps: int = 2
     row: int = 0
-    """Problems solved in a row at the first check, or, below zero, not solved."""
+    """How many problems in a row were solved at the first check or, if negative, not solved."""
 
     def after(self, result: Literal["right", "mended", "missed"]) -> Ladder:
-        """One step more after two problems that were right at once, one less after two that were not solved. A problem
-        that was mended begins a new row."""
+        """One step more after two problems in a row that were right at the first check, one less after two that were
+        not solved. A problem that was corrected begins a new row."""
         row = {"right": max(self.row, 0) + 1, "mended": 0, "missed": min(self.row, 0) - 1}[result]
         if abs(row) < IN_A_ROW:
             return Ladder(self.steps, row)
@@ -93,8 +93,8 @@ class Ladder:
 
 
 def fresh(seed: int, start: int, steps: int, group: str | None = None) -> tuple[int, Worked]:
-    """The first problem of a seed, from number `start` on, with so many steps and of this group; its number comes with
-    it. Where no story of the group has so many steps, it is the nearest one."""
+    """The number and the problem: the first one of a seed, from number `start` on, of this group and with that many
+    steps, or else with the nearest number of steps. Raises LookupError if the group has no story."""
     themes = GROUPS.get(group or "", ())
     numbered = islice(enumerate(wordproblems.stream(seed, start=start), start), ATTEMPTS)
     best: tuple[int, Worked] | None = None
@@ -111,7 +111,7 @@ def fresh(seed: int, start: int, steps: int, group: str | None = None) -> tuple[
 
 
 def judge(worked: Worked, lines: Sequence[str]) -> Judgement:
-    """Hold a student's lines against the problem's own solution."""
+    """Compare a student's lines with the problem's solution."""
     return Judgement(tuple(_judged(worked, line) for line in lines))
 
 
@@ -127,8 +127,8 @@ def _judged(worked: Worked, line: str) -> Judged:
 
 
 def _finding(worked: Worked, values: Sequence[Fraction | None], worked_out: bool) -> Finding:
-    """What a line with these values is. In one without an equation, such as "12 apples in 3 bags", the number that it
-    is about need not be the last."""
+    """The finding on a line with these values. In a line without an equation, such as "12 apples in 3 bags", the
+    result need not be the last number."""
     made = {quantity.value for quantity in worked.quantities if quantity.formula}
     given = {quantity.value for quantity in worked.quantities if not quantity.formula}
     if worked.quantities[worked.answer].value in values:
@@ -139,7 +139,7 @@ def _finding(worked: Worked, values: Sequence[Fraction | None], worked_out: bool
 
 
 def _numbers(line: str) -> list[Fraction]:
-    """The numbers of a line, without those in words such as "2nd"."""
+    """The numbers of a line, except those in words such as "2nd"."""
     return [
         token.value
         for token in tokenize(line)
@@ -152,6 +152,6 @@ def _distance(worked: Worked, steps: int) -> int:
 
 
 def _has_its_own_answer(worked: Worked) -> bool:
-    """Whether the answer is the value of nothing else in the story, so that reaching it is not a coincidence."""
+    """Whether no other quantity of the story has the answer's value, so that reaching it is no coincidence."""
     answer = worked.quantities[worked.answer].value
     return sum(quantity.value == answer for quantity in worked.quantities) == 1

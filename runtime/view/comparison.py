@@ -79,12 +79,12 @@ def figures(comparison: Comparison | None, place: int, language: Language) -> st
         return ""
     rows = [
         f"<div><dt>{escape(word(f'compare.{name}', language))}</dt><dd>{escape(text)}</dd></div>"
-        for name, text in _costs(cost, language).items()
+        for name, text in _figures(cost, language).items()
     ]
     return f'<dl class="sq-figures">{"".join(rows)}</dl>'
 
 
-def _costs(cost: Cost, language: Language) -> dict[str, str]:
+def _figures(cost: Cost, language: Language) -> dict[str, str]:
     def seconds(number: float) -> str:
         return word("compare.seconds", language, number=f"{number:.1f}")
 
@@ -98,7 +98,7 @@ def _costs(cost: Cost, language: Language) -> dict[str, str]:
     }
 
 
-def message(comparison: Comparison | None, busy: bool, language: Language) -> str:
+def status(comparison: Comparison | None, busy: bool, language: Language) -> str:
     """HTML of the question to vote on, or of the vote."""
     if comparison is None or busy:
         return ""

@@ -88,7 +88,7 @@ def job(now: Job | None, language: Language) -> str:
     state = {"running": "running", "done": "over", "failed": "failed", "stopped": "stopped"}[now.state]
     return (
         f'<div class="sq-standing sq-is-{state}" aria-busy="{str(now.state == "running").lower()}">'
-        f'<p class="sq-told" role="status"><span class="sq-pulse" aria-hidden="true"></span>{escape(status)}</p>'
+        f'<p class="sq-sentence" role="status"><span class="sq-pulse" aria-hidden="true"></span>{escape(status)}</p>'
         f"{_bar(now, language)}{reason}</div>"
     )
 

@@ -41,7 +41,7 @@ def standing(now: Standing | None, plan: Plan | None, printed: str, language: La
     busy = str(now.state in ("running", "stopping")).lower()
     return (
         f'<div class="sq-standing sq-is-{now.state}" aria-busy="{busy}"><p class="sq-what">{escape(what)}</p>'
-        f'<p class="sq-told" role="status"><span class="sq-pulse" aria-hidden="true"></span>{sentence}</p>'
+        f'<p class="sq-sentence" role="status"><span class="sq-pulse" aria-hidden="true"></span>{sentence}</p>'
         f"{_stages(now, language)}{failure}</div>"
     )
 

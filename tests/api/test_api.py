@@ -13,12 +13,11 @@ import openai
 import pytest
 import uvicorn
 from program import get
-from solver import PROGRAM, QUESTION, RIGHT
+from solver import QUESTION, RIGHT
 from starlette.applications import Starlette
 
 from runtime import settings as configuration
 from runtime.api import routes, shapes, telling
-from runtime.critic.evidence.programs import PROGRAMS
 from runtime.engines.base import ContextOverflow, EngineError
 from runtime.engines.scripted import ScriptedEngine
 from runtime.log.store import SessionLog
@@ -34,7 +33,7 @@ DOUBTING = (
 )
 WHOLE = "The pens cost 3 × 4 = 12 dollars.\nIn all she pays 12 + 5 = 17 dollars.\nThe answer is 17."
 NINES = b"9" * 5000
-AGREED = [RIGHT, RIGHT, *[PROGRAM] * PROGRAMS]
+AGREED = [RIGHT, RIGHT]
 
 
 @pytest.fixture
@@ -238,8 +237,8 @@ def test_what_is_told_only_grows_while_a_run_goes_on():
 
 def test_a_chinese_problem_is_thought_about_in_chinese(served):
     wrong, mended = "小红有 3 × 4 = 14 个苹果。\n答案是 14。", " 个苹果。\n答案是 12。"
-    right, program = "小红有 3 × 4 = 12 个苹果。\n答案是 12。", "    return 3 * 4"
-    up = served(wrong, mended, right, right, *[program] * PROGRAMS)
+    right = "小红有 3 × 4 = 12 个苹果。\n答案是 12。"
+    up = served(wrong, mended, right, right)
     reply = up.complete("critic", "小红有 3 袋苹果，每袋 4 个。一共有多少个苹果？")
     assert "重新做" in reply.choices[0].message.reasoning_content
     assert reply.choices[0].message.content.endswith("答案是 12。")

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runtime.engines.base import Completion, Messages, Sampling
+from runtime.engines.base import Completion, Sampling
 from runtime.engines.scripted import ScriptedEngine
+from runtime.types import Messages
 
 WRONG_FIRST = ["Ann has 3 * 4 = 12 apples.", "She gives away 5, so 12 - 5 = 8 are left.", "The answer is 8."]
 RIGHT = [

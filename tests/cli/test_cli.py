@@ -85,13 +85,13 @@ def test_names_of_earlier_releases_are_not_shown(tmp_path):
 
 
 def test_sources_of_the_first_release_have_todays_names():
-    assert sources_of("model,expectation,program,completions", "quick") == (
-        "verdict",
-        "surprisal",
-        "programs",
-        "rollouts",
-    )
+    assert sources_of("model,expectation", "quick") == ("verdict", "surprisal")
     assert sources_of(None, "quick") == ("arithmetic", "verdict", "surprisal")
+
+
+def test_a_command_that_names_a_removed_source_goes_on_without_it(capsys):
+    assert sources_of("arithmetic,program,solutions,completions", "deep") == ("arithmetic", "solutions")
+    assert capsys.readouterr().err == "Left out, as no fitted rule uses them any more: program, completions.\n"
 
 
 def test_the_defaults_in_the_help_are_those_of_the_settings():

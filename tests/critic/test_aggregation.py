@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from runtime.critic.aggregation import FEATURES, Aggregation, fitted_with, read_weights, write_weights
-from runtime.critic.odds import logit, sigmoid
+from runtime.critic.aggregation import FEATURES, REMOVED_FEATURES, Aggregation, fitted_with, read_weights, write_weights
+from runtime.critic.odds import sigmoid
 from runtime.files import ROOT
 from runtime.models.adapter_cards import AdapterCard, read_card
 
@@ -89,12 +89,6 @@ def test_no_log_odds_are_too_large(log_odds):
     assert sigmoid(log_odds) + sigmoid(-log_odds) == pytest.approx(1)
 
 
-def test_a_probability_has_log_odds_even_if_it_is_certain():
-    assert [sigmoid(logit(p)) for p in (0.1, 0.5, 0.9)] == pytest.approx([0.1, 0.5, 0.9])
-    assert math.isfinite(logit(0.0))
-    assert logit(0.0) < logit(0.01) < logit(0.99) < logit(1.0)
-
-
 @pytest.mark.parametrize(
     "change", [{"features": {"mood": 1.0}}, {"reject": 0.0}, {"reject": 1.0}, {"doubt": 1.5}, {"thresholds": 1}]
 )
@@ -117,12 +111,11 @@ NOW = Aggregation(constant=2.9, features={"surprisal": 0.4, "verdict": 0.9, "agr
 
 def test_a_file_of_weights_of_the_first_release_is_read_and_written_in_todays_words(tmp_path):
     path = tmp_path / "weights.json"
-    panels = ("quick", "model", "expectation", "program", "deep with completions", "deep without model")
+    panels = ("quick", "model", "expectation", "deep without model")
     path.write_text(json.dumps(dict.fromkeys(panels, FORMER)))
     fitted = read_weights(path)
     assert fitted["quick"] == NOW
-    renamed = ("quick", "verdict", "surprisal", "programs", "deep with rollouts", "deep without verdict")
-    assert tuple(fitted) == renamed
+    assert tuple(fitted) == ("quick", "verdict", "surprisal", "deep without verdict")
     write_weights(path, fitted)
     assert json.loads(path.read_text())["verdict"]["features"] == NOW.features
     assert read_weights(path) == fitted
@@ -133,6 +126,13 @@ def test_a_card_of_the_first_release_brings_its_rule():
     card = AdapterCard.model_validate(known | {"data": [], "sha256": "0", "licence": "MIT", "join": {"quick": FORMER}})
     assert fitted_with(card) == {"quick": NOW}
     assert fitted_with(AdapterCard.model_validate_json(card.model_dump_json())) == {"quick": NOW}
+
+
+@pytest.mark.parametrize("feature", sorted(REMOVED_FEATURES))
+def test_a_rule_of_the_last_release_with_a_feature_that_was_removed_is_left_out(feature, tmp_path):
+    path = tmp_path / "weights.json"
+    path.write_text(json.dumps({"quick": FORMER, "deep": {"constant": 1.0, "signs": {"word": 1.0, feature: 0.5}}}))
+    assert read_weights(path) == {"quick": NOW}
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "data" / "models" / "weights").glob("*.json")), ids=lambda p: p.stem)

@@ -13,10 +13,9 @@ from runtime.critic import critic
 from runtime.critic.aggregation import Aggregation, AggregationError, write_weights
 from runtime.critic.critic import UNTRAINED, Critic, judge, open_critic, verdicts_on
 from runtime.critic.evidence import DEPTHS
-from runtime.critic.evidence.programs import PROGRAMS
 from runtime.critic.evidence.solutions import SOLUTIONS
 from runtime.critic.evidence.source import StepEvidence
-from runtime.critic.explanation import WAYS
+from runtime.critic.explanation import CONTINUATIONS
 from runtime.engines.base import ContextOverflow, EngineError
 from runtime.engines.scripted import ScriptedEngine
 from runtime.events import CritiqueDone, Finished, StepJudged
@@ -32,7 +31,6 @@ PROBLEM = Problem(text="Ana buys 3 pens for 4 dollars each and a book for 5 doll
 CHINESE = Problem(text="小明有3支笔，每支4元，又买了一本5元的书，一共多少元？")
 SEVENTEEN = Solution("3 × 4 = 12, and 12 + 5 = 17.\nThe answer is 17.", "17")
 TWELVE = Solution("3 × 4 = 12.\nThe answer is 12.", "12")
-PROGRAM = "    pens = 3 * 4\n    return pens + 5"
 HEEDED = Aggregation(constant=0.0, features={"verdict": 1.0})
 """As a trained adapter has them: its word counts for what it says."""
 SURPRISED = Aggregation(constant=1.0, features={"surprisal": 0.5})
@@ -218,20 +216,20 @@ def test_a_base_without_an_adapter_is_asked_for_no_verdict_word():
 
 
 @pytest.mark.parametrize(("given", "silent"), [(["critic"], set()), ([], {"verdict"})])
-def test_a_quick_critic_asks_for_no_solutions_and_a_deep_one_for_programs_too(given, silent):
+def test_a_quick_critic_samples_no_solutions_and_a_deep_one_does(given, silent):
     right, readings = attempt("3 × 4 = 12", "12 + 5 = 17", answer="17"), 2 - len(silent)
     quick = ScriptedEngine(adapters=given)
-    deep = ScriptedEngine([SEVENTEEN.text] * 2 + [PROGRAM] * PROGRAMS, adapters=given)
+    deep = ScriptedEngine([SEVENTEEN.text] * 2, adapters=given)
     critique, _ = read(Critic(quick, depth="quick"), right)
     assert len(quick.calls) == readings * len(right.steps)
     assert {evidence.by for evidence in critique.verdicts[0].evidence} == set(DEPTHS["quick"]) - silent
     critique, _ = read(Critic(deep), right)
-    assert len(deep.calls) == readings + 2 + PROGRAMS
+    assert len(deep.calls) == readings + 2
     assert {evidence.by for evidence in critique.verdicts[0].evidence} == set(DEPTHS["deep"]) - silent
 
 
 def test_a_second_reading_of_the_same_problem_asks_only_for_its_verdicts():
-    engine = ScriptedEngine([SEVENTEEN.text] * SOLUTIONS + [PROGRAM] * PROGRAMS)
+    engine = ScriptedEngine([SEVENTEEN.text] * SOLUTIONS)
     reader = Critic(engine)
     read(reader, attempt("3 × 4 = 12", "12 - 5 = 7", answer="7"))
     before = len(engine.calls)
@@ -293,7 +291,7 @@ def checked(reader, *steps):
 
 
 def test_a_person_is_told_what_the_solver_would_do_there():
-    engine = Adapted([WAY] * WAYS, verdicts=[RIGHT, WRONG], adapters=["critic"])
+    engine = Adapted([WAY] * CONTINUATIONS, verdicts=[RIGHT, WRONG], adapters=["critic"])
     verdict, events = checked(Critic(engine, depth="quick", weights={"quick": HEEDED}), "3 × 4 = 12", "so 12")
     assert verdict.verdict == "incorrect"
     assert "I would work out 12 + 5 first" in verdict.comment
@@ -302,8 +300,8 @@ def test_a_person_is_told_what_the_solver_would_do_there():
 
 
 def test_what_the_solver_would_do_tells_more_than_that_others_differ():
-    heard = [SEVENTEEN.text] * SOLUTIONS + [PROGRAM] * PROGRAMS
-    verdict, _ = checked(Critic(ScriptedEngine([*heard, *[WAY] * WAYS])), "3 × 4 = 12", "12 - 5 = 7")
+    heard = [SEVENTEEN.text] * SOLUTIONS
+    verdict, _ = checked(Critic(ScriptedEngine([*heard, *[WAY] * CONTINUATIONS])), "3 × 4 = 12", "12 - 5 = 7")
     assert "12 + 5" in verdict.comment
 
 
@@ -313,7 +311,7 @@ def test_after_a_stop_in_the_second_look_no_reason_is_given():
             cancel.set()
             return super().sample(*given, **named)
 
-    cancel, engine = Event(), Stopping([WAY] * WAYS, verdicts=[WRONG], adapters=["critic"])
+    cancel, engine = Event(), Stopping([WAY] * CONTINUATIONS, verdicts=[WRONG], adapters=["critic"])
     reader = Critic(engine, depth="quick", weights={"quick": HEEDED})
     *_, done, _ = check(PROBLEM, ["The book is free."], reader, cancel)
     assert (done.critique.verdicts[0].verdict, done.critique.verdicts[0].comment) == ("incorrect", "")
@@ -334,7 +332,7 @@ def test_a_step_that_cannot_be_looked_at_again_is_blamed_all_the_same(error):
 
 def test_what_a_source_noted_stands_with_an_adapter_and_without():
     wrong = attempt("3 × 4 = 12", "12 - 5 = 7", answer="7")
-    heard = [SEVENTEEN.text] * SOLUTIONS + [PROGRAM] * PROGRAMS
+    heard = [SEVENTEEN.text] * SOLUTIONS
     for adapters in ([], ["critic"]):
         noted, _ = read(Critic(ScriptedEngine(heard, adapters=adapters)), wrong)
         assert noted.verdicts[1].comment == f"{SOLUTIONS} independent solutions differ from here on."
@@ -342,12 +340,12 @@ def test_what_a_source_noted_stands_with_an_adapter_and_without():
 
 @pytest.mark.parametrize("problem", [PROBLEM, CHINESE])
 def test_a_student_is_never_told_the_answer_by_the_evidence(problem):
-    engine = ScriptedEngine([SEVENTEEN.text] * SOLUTIONS + [PROGRAM] * PROGRAMS)
+    engine = ScriptedEngine([SEVENTEEN.text] * SOLUTIONS)
     critique, _ = read(Critic(engine), attempt("3 × 4 = 12", "12 - 5 = 7", answer="7", problem=problem), problem)
     said = [critique.verdicts[1].comment, *(e.note for step in critique.verdicts for e in step.evidence if e.note)]
-    assert len(said) >= 3
+    assert len(said) == 2
     assert not any("17" in words for words in said)
-    assert all((problem is CHINESE) == ("程序" in words or "解答" in words) for words in said)
+    assert all((problem is CHINESE) == ("解答" in words) for words in said)
 
 
 # The critic's turn

@@ -5,14 +5,11 @@ from threading import Event
 import pytest
 
 from runtime.critic.evidence import DEPTHS, examine, named
-from runtime.critic.evidence.collector import Collector
-from runtime.critic.evidence.programs import PROGRAMS
-from runtime.critic.evidence.rollouts import ROLLOUTS, Reach
 from runtime.critic.evidence.solutions import SOLUTIONS
+from runtime.critic.evidence.source import Collector
 from runtime.critic.odds import sigmoid
 from runtime.engines.base import ContextOverflow
 from runtime.engines.scripted import ScriptedEngine
-from runtime.search import program
 from runtime.search.solutions import Solution, agreeing, first_unmet, votes
 from runtime.types import Problem, Step, Trajectory
 
@@ -20,10 +17,7 @@ PROBLEM = Problem(text="Ana buys 3 pens for 4 dollars each and a book for 5 doll
 CHINESE = Problem(text="小明有3支笔，每支4元，又买了一本5元的书，一共多少元？")
 SEVENTEEN = Solution("3 × 4 = 12, and 12 + 5 = 17.\nThe answer is 17.", "17")
 TWELVE = Solution("3 × 4 = 12.\nThe answer is 12.", "12")
-CODE = "    pens = 3 * 4\n    return pens + 5"
-PROGRAM = program.run(f"def solution():\n{CODE}")
-BROKEN = program.run("def solution():\n    return pens")
-ALL = (*DEPTHS["deep"], "rollouts")
+ALL = DEPTHS["deep"]
 
 
 def attempt(*steps, answer=None, problem=PROBLEM, origin="student"):
@@ -46,8 +40,8 @@ def verdicts(trajectory, findings, source, problem=PROBLEM):
     return [evidence and evidence.verdict for evidence in found]
 
 
-def collect(collector, problem, trajectory, panel, cancel=None, known=None):
-    return collector.collect(problem, trajectory, named(panel), cancel or Event(), known)
+def collect(collector, problem, trajectory, panel, cancel=None):
+    return collector.collect(problem, trajectory, named(panel), cancel or Event())
 
 
 # What they say
@@ -73,29 +67,21 @@ def test_a_model_that_was_not_heard_says_nothing():
 
 
 @pytest.mark.parametrize(
-    ("source", "heard", "share"),
+    ("solutions", "share"),
     [
-        ("solutions", {"solutions": (SEVENTEEN, TWELVE, TWELVE, TWELVE)}, 0.25),
-        ("solutions", {"solutions": (SEVENTEEN, SEVENTEEN, Solution("well", None))}, 1.0),
-        ("programs", {"programs": (PROGRAM, BROKEN)}, 1.0),
+        ((SEVENTEEN, TWELVE, TWELVE, TWELVE), 0.25),
+        ((SEVENTEEN, SEVENTEEN, Solution("well", None)), 1.0),
     ],
 )
-def test_those_who_reach_the_answer_speak_for_all_of_the_attempt(source, heard, share):
-    name = "agreement" if source == "solutions" else "program_agreement"
-    assert features(RIGHT, heard) == [{name: share}] * 2
-    assert verdicts(RIGHT, heard, source) == ["correct", "correct"]
+def test_solutions_that_reach_the_answer_support_every_step(solutions, share):
+    assert features(RIGHT, {"solutions": solutions}) == [{"agreement": share}] * 2
+    assert verdicts(RIGHT, {"solutions": solutions}, "solutions") == ["correct", "correct"]
 
 
-@pytest.mark.parametrize(
-    ("source", "heard", "prefix"),
-    [
-        ("solutions", {"solutions": (SEVENTEEN,) * 4}, ""),
-        ("programs", {"programs": (PROGRAM, PROGRAM)}, "program_"),
-    ],
-)
-def test_where_nobody_reaches_it_they_speak_against_the_first_number_that_they_never_meet(source, heard, prefix):
-    assert features(WRONG, heard) == [{f"{prefix}approach": 1.0}, {f"{prefix}deviation": 1.0}, {}]
-    assert verdicts(WRONG, heard, source) == ["unsure", "incorrect", None]
+def test_where_no_solution_reaches_it_they_count_against_the_first_number_that_they_never_meet():
+    found = {"solutions": (SEVENTEEN,) * 4}
+    assert features(WRONG, found) == [{"approach": 1.0}, {"deviation": 1.0}, {}]
+    assert verdicts(WRONG, found, "solutions") == ["unsure", "incorrect", None]
 
 
 def test_the_last_step_is_blamed_when_all_numbers_are_met():
@@ -112,53 +98,29 @@ def test_only_those_of_the_most_frequent_answer_are_compared_with():
     assert features(WRONG, {"solutions": (SEVENTEEN, seven, seven)})[1] == {"approach": 1.0}
 
 
-@pytest.mark.parametrize("heard", [{"solutions": (Solution("well", None),) * 4}, {"programs": (BROKEN,)}])
-def test_those_without_an_answer_say_nothing(heard):
-    assert features(WRONG, heard) == [{}, {}, {}]
+def test_solutions_without_an_answer_have_no_features():
+    assert features(WRONG, {"solutions": (Solution("well", None),) * 4}) == [{}, {}, {}]
 
 
 @pytest.mark.parametrize("problem", [PROBLEM, CHINESE])
 def test_no_note_tells_the_answer(problem):
-    heard = {
-        "solutions": (SEVENTEEN,) * 4,
-        "programs": (PROGRAM,),
-        "rollouts": (Reach(0, "17", 4, 4), Reach(1, "17", 4, 4), Reach(2, "17", 0, 4), Reach(3, "17", 0, 1)),
-    }
+    heard = {"solutions": (SEVENTEEN,) * 4, "surprisal": (0.0, -9.0, 0.0)}
     said = examine(problem, attempt(*[s.text for s in WRONG.steps], answer="7", problem=problem), heard, ALL)
     notes = [evidence.note for one in said for evidence in one.evidence if evidence.note]
-    assert len(notes) == 3
+    assert len(notes) == 2
     assert not any("17" in note for note in notes)
-    assert all(("解答" in note or "程序" in note or "答案" in note) == (problem is CHINESE) for note in notes)
-
-
-def test_completions_say_how_far_the_usual_answer_stays_within_reach():
-    reaches = (Reach(0, "17", 4, 4), Reach(1, "17", 3, 4), Reach(2, "17", 0, 4), Reach(3, "17", 0, 1, drawn=False))
-    heard = {"rollouts": reaches}
-    assert features(WRONG, heard) == [{"reach": 0.75}, {"fall": 1.0}, {"reach": 0.0}]
-    assert verdicts(WRONG, heard, "rollouts") == ["correct", "incorrect", "unsure"]
+    assert all(("解答" in note or "这里" in note) == (problem is CHINESE) for note in notes)
 
 
 def test_a_source_that_is_left_out_leaves_no_trace():
-    heard = {
-        "verdict": (1.0, 1.0),
-        "solutions": (SEVENTEEN,),
-        "programs": (PROGRAM,),
-        "rollouts": (Reach(0, "17", 4, 4),),
-    }
+    heard = {"verdict": (1.0, 1.0), "solutions": (SEVENTEEN,)}
     said = examine(PROBLEM, RIGHT, heard, ("arithmetic",))
     assert [[evidence.by for evidence in one.evidence] for one in said] == [["arithmetic"]] * 2
     assert [one.features for one in said] == [{}, {}]
 
 
-def test_what_was_heard_apart_is_joined_and_the_later_word_counts():
-    first = {"verdict": (1.0,), "solutions": (TWELVE,)}
-    later = {"solutions": (SEVENTEEN,), "programs": (PROGRAM,)}
-    assert first | later == {"verdict": (1.0,), "solutions": (SEVENTEEN,), "programs": (PROGRAM,)}
-
-
 def test_an_attempt_without_steps_is_no_trouble():
-    heard = {"solutions": (SEVENTEEN,) * 2, "programs": (PROGRAM,)}
-    assert examine(PROBLEM, attempt(answer="7"), heard, ALL) == []
+    assert examine(PROBLEM, attempt(answer="7"), {"solutions": (SEVENTEEN,) * 2}, ALL) == []
 
 
 # What they are asked
@@ -172,14 +134,12 @@ def test_solutions_are_asked_for_in_pairs_until_one_agrees_whole():
         assert len(engine.calls) == asked
 
 
-def test_the_solutions_and_programs_of_a_problem_are_asked_for_once():
-    engine = ScriptedEngine([SEVENTEEN.text] * SOLUTIONS + [CODE] * PROGRAMS)
+def test_the_solutions_of_a_problem_are_sampled_once():
+    engine = ScriptedEngine([SEVENTEEN.text] * SOLUTIONS)
     collector = Collector(engine)
     for trajectory in (WRONG, RIGHT, WRONG):
-        heard = collect(collector, PROBLEM, trajectory, ("solutions", "programs"))
-        assert len(heard["solutions"]) == SOLUTIONS
-        assert [one.answer for one in heard["programs"]] == ["17"] * PROGRAMS
-    assert len(engine.calls) == SOLUTIONS + PROGRAMS
+        assert len(collect(collector, PROBLEM, trajectory, ("solutions",))["solutions"]) == SOLUTIONS
+    assert len(engine.calls) == SOLUTIONS
 
 
 def test_another_problem_is_asked_anew():
@@ -191,12 +151,12 @@ def test_another_problem_is_asked_anew():
 
 
 def test_a_stop_asks_for_nothing_and_is_not_remembered_as_silence():
-    cancel, engine = Event(), ScriptedEngine([CODE] * PROGRAMS)
+    cancel, engine = Event(), ScriptedEngine([SEVENTEEN.text] * SOLUTIONS)
     cancel.set()
     collector = Collector(engine)
-    assert collect(collector, PROBLEM, RIGHT, ("solutions", "programs"), cancel) == {}
+    assert collect(collector, PROBLEM, WRONG, ("solutions",), cancel) == {}
     assert engine.calls == []
-    assert len(collect(collector, PROBLEM, RIGHT, ("programs",))["programs"]) == PROGRAMS
+    assert len(collect(collector, PROBLEM, WRONG, ("solutions",))["solutions"]) == SOLUTIONS
 
 
 def test_only_the_panel_is_asked():
@@ -237,22 +197,12 @@ def test_what_was_read_before_an_attempt_grew_too_long_stands():
     assert collect(collector, PROBLEM, attempt("She buys pens", "and a book"), ("verdict",)) == begun
 
 
-def test_completions_go_on_from_the_solutions_that_are_known():
-    agreeing_attempt = attempt("3 × 4 = 12", "12 + 5 = 17", answer="17", origin="sample")
-    engine = ScriptedEngine(["12 + 5 = 17\nThe answer is 17."] * ROLLOUTS)
-    heard = collect(
-        Collector(engine), PROBLEM, agreeing_attempt, ("rollouts",), known={"solutions": (SEVENTEEN,) * SOLUTIONS}
-    )
-    assert [(one.kept, one.k, one.n) for one in heard["rollouts"]] == [(0, 4, 4), (1, 4, 4), (2, 1, 1)]
-    assert len(engine.calls) == ROLLOUTS
-
-
 def test_an_attempt_too_long_to_be_read_whole_leaves_the_readers_silent_and_the_others_not():
     class Overfull(ScriptedEngine):
         def choice_logprobs(self, *given, **named):
             raise ContextOverflow("too long")
 
-    heard = collect(Collector(Overfull([SEVENTEEN.text] * 2)), PROBLEM, RIGHT, ALL[:4])
+    heard = collect(Collector(Overfull([SEVENTEEN.text] * 2)), PROBLEM, RIGHT, ALL)
     assert heard.keys() == {"solutions"}
     assert len(heard["solutions"]) == 2
 

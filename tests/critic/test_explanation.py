@@ -4,7 +4,7 @@ from threading import Event
 
 import pytest
 
-from runtime.critic.explanation import AGREE, WAYS, look_again
+from runtime.critic.explanation import AGREE, CONTINUATIONS, look_again
 from runtime.engines.base import ContextOverflow
 from runtime.engines.scripted import ScriptedEngine
 from runtime.types import Problem, Step, Trajectory
@@ -22,14 +22,14 @@ def told(replies, steps=STEPS, answer="7", position=1, problem=PROBLEM, cancel=N
 
 
 def test_what_the_solver_works_out_there_is_told_without_its_result():
-    said, engine = told([WAY] * WAYS)
+    said, engine = told([WAY] * CONTINUATIONS)
     assert "I would work out 12 + 5 first." in said
     assert "17" not in said
     assert {call[-1]["content"] for call in engine.calls} == {"3 × 4 = 12\n"}
 
 
 def test_nobody_waits_for_more_ways_once_enough_agree():
-    _, engine = told(["The answer is 9.", *[WAY] * WAYS])
+    _, engine = told(["The answer is 9.", *[WAY] * CONTINUATIONS])
     assert len(engine.calls) == 1 + AGREE
 
 
@@ -37,15 +37,15 @@ def test_nobody_waits_for_more_ways_once_enough_agree():
     "replies",
     [
         [WAY, WAY, "12 × 5 = 60\nThe answer is 60.", "I do not know.", "12 / 4 = 3\nThe answer is 3."],
-        ["I do not know."] * WAYS,
-        ["Let us think about that.\nThe answer is 17."] * WAYS,
-        ["12 - 5 = 7.\nThe answer is 17."] * WAYS,
-        ["4 × 3 = 12, as before.\nThe answer is 17."] * WAYS,
-        ["She pays 17 dollars, as 17 - 5 = 12.\nThe answer is 17."] * WAYS,
-        ["Half of it is 6 dollars.\n6 + 11 = 17\nThe answer is 17."] * WAYS,
-        ["The answer is 12 + 5 = 17."] * WAYS,
-        ["Add the price of the book.\nThe answer is N."] * WAYS,
-        ["The answer is Monday."] * WAYS,
+        ["I do not know."] * CONTINUATIONS,
+        ["Let us think about that.\nThe answer is 17."] * CONTINUATIONS,
+        ["12 - 5 = 7.\nThe answer is 17."] * CONTINUATIONS,
+        ["4 × 3 = 12, as before.\nThe answer is 17."] * CONTINUATIONS,
+        ["She pays 17 dollars, as 17 - 5 = 12.\nThe answer is 17."] * CONTINUATIONS,
+        ["Half of it is 6 dollars.\n6 + 11 = 17\nThe answer is 17."] * CONTINUATIONS,
+        ["The answer is 12 + 5 = 17."] * CONTINUATIONS,
+        ["Add the price of the book.\nThe answer is N."] * CONTINUATIONS,
+        ["The answer is Monday."] * CONTINUATIONS,
     ],
     ids=[
         *("they do not agree", "no answer", "nothing calculated", "the step's own calculation", "one done before"),
@@ -68,21 +68,23 @@ def test_where_the_solver_comes_to_the_same_answer_the_doubt_may_be_mistaken():
 
 
 def test_where_the_solver_would_have_stopped_before_the_step():
-    said, _ = told(["The answer is 12."] * WAYS)
+    said, _ = told(["The answer is 12."] * CONTINUATIONS)
     assert "the lines above answer the question already" in said
 
 
 def test_what_was_done_before_is_passed_over():
-    assert "I would work out 12 + 5 first." in told(["So 4 × 3 = 12 dollars.\n" + WAY] * WAYS)[0]
+    assert "I would work out 12 + 5 first." in told(["So 4 × 3 = 12 dollars.\n" + WAY] * CONTINUATIONS)[0]
 
 
 def test_numbers_of_the_problem_may_be_said_in_words():
     words = Problem(text="Ana buys three pens for four dollars each and a dozen books for half a dollar each.")
-    assert "12 ÷ 2" in told(["12 / 2 = 6\nThe answer is 18."] * WAYS, ("She pays 3 + 4 = 7",), "7", 0, words)[0]
+    assert (
+        "12 ÷ 2" in told(["12 / 2 = 6\nThe answer is 18."] * CONTINUATIONS, ("She pays 3 + 4 = 7",), "7", 0, words)[0]
+    )
 
 
 def test_the_first_step_can_be_looked_at_again():
-    said, engine = told([f"3 × 4 = 12\n{WAY}"] * WAYS, steps=("3 + 4 = 7",), position=0)
+    said, engine = told([f"3 × 4 = 12\n{WAY}"] * CONTINUATIONS, steps=("3 + 4 = 7",), position=0)
     assert "3 × 4" in said
     assert engine.calls[0][-1]["role"] == "user"
 
@@ -90,11 +92,11 @@ def test_the_first_step_can_be_looked_at_again():
 def test_after_a_stop_nothing_is_told():
     stopped = Event()
     stopped.set()
-    assert told([WAY] * WAYS, cancel=stopped)[0] == ""
+    assert told([WAY] * CONTINUATIONS, cancel=stopped)[0] == ""
 
 
 def test_a_chinese_problem_is_answered_in_chinese():
-    said, _ = told(["12 + 5 = 17\n答案是 17。"] * WAYS, problem=CHINESE)
+    said, _ = told(["12 + 5 = 17\n答案是 17。"] * CONTINUATIONS, problem=CHINESE)
     assert said == "这一行似乎不对。如果从它前面的各行继续，我会先算 12 + 5。"
 
 

@@ -7,7 +7,7 @@ import pytest
 from runtime.critic.aggregation import Aggregation
 from runtime.critic.critic import judge
 from runtime.critic.evidence import DEPTHS, examine, named
-from runtime.critic.evidence.collector import Collector
+from runtime.critic.evidence.source import Collector
 from runtime.critic.evidence.surprisal import CHOICES, UNEXPECTED, surprises
 from runtime.engines.scripted import ScriptedEngine
 from runtime.prompts.actor_turn import conversation

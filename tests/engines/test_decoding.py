@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.engines.base import Message, Sampling
+from runtime.engines.base import Sampling
 from runtime.engines.llamacpp import LlamaCppEngine
 from runtime.engines.llamacpp.drafts import LONGEST, PromptLookup
 from runtime.engines.llamacpp.sampling import Sampler, log_softmax_at, top_candidates
+from runtime.types import Message
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(120)]
 

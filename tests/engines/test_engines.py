@@ -12,8 +12,9 @@ from threading import Event
 import pytest
 from asking import ask, drained
 
-from runtime.engines.base import Cancelled, ContextOverflow, EngineError, Message, Sampling
+from runtime.engines.base import Cancelled, ContextOverflow, EngineError, Sampling
 from runtime.engines.scripted import ScriptedEngine
+from runtime.types import Message
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(120)]
 

@@ -10,11 +10,12 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from runtime.engines.base import EngineError, Message, Sampling
+from runtime.engines.base import EngineError, Sampling
 from runtime.engines.hf import HfEngine
 from runtime.engines.hf import model as hf_model
 from runtime.engines.hf.loading import fastest_dtype
 from runtime.engines.hf.rows import choose
+from runtime.types import Message
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(120)]
 

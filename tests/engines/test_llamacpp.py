@@ -13,8 +13,9 @@ import pytest
 from asking import ask, drained
 from places import ROOT
 
-from runtime.engines.base import ContextOverflow, EngineError, Message, Sampling
+from runtime.engines.base import ContextOverflow, EngineError, Sampling
 from runtime.engines.llamacpp import LlamaCppEngine
+from runtime.types import Message
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(60)]
 

@@ -11,10 +11,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from runtime.engines.base import EngineError, Message, Sampling
+from runtime.engines.base import EngineError, Sampling
 from runtime.engines.llamacpp import LlamaCppEngine
 from runtime.engines.llamacpp.decoder import WORTH_WAITING
 from runtime.engines.llamacpp.memory import WORTH_COPYING, common_prefix
+from runtime.types import Message
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(120)]
 

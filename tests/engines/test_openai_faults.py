@@ -10,9 +10,10 @@ from threading import Event, Lock, Thread
 
 import pytest
 
-from runtime.engines.base import EngineError, Message, Sampling
+from runtime.engines.base import EngineError, Sampling
 from runtime.engines.openai import OpenAIEngine
 from runtime.engines.openai.server import Model, Server
+from runtime.types import Message
 
 pytestmark = pytest.mark.timeout(30)
 

@@ -241,7 +241,8 @@ SERVE = """
 import sys
 from pathlib import Path
 from runtime import engines, settings
-from runtime.engines.base import Message, Sampling
+from runtime.engines.base import Sampling
+from runtime.types import Message
 
 chosen = settings.load(threads=1, context=512)
 for file in sys.argv[1:]:

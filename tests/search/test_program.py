@@ -1,4 +1,4 @@
-"""Programs as second solutions: what they come to, what they may not do, and what they say of an attempt."""
+"""Solutions written as programs: their answers, and what they may not do."""
 
 from fractions import Fraction
 from threading import Event
@@ -8,9 +8,10 @@ import pytest
 
 from runtime.engines.base import Completion
 from runtime.engines.scripted import ScriptedEngine
-from runtime.search.program import BEGUN, ProgramSolution, program_solutions, read_program, run
-from runtime.search.program.values import MAX_WORK, written
-from runtime.search.solutions import numbers_in, votes
+from runtime.search.program import BEGUN, read_program, run, sample_programs
+from runtime.search.program.values import written
+from runtime.search.selection import SAMPLING
+from runtime.search.solutions import votes
 from runtime.types import Problem
 
 PROBLEM = Problem(text="Ana buys 3 pens for 4 dollars each and a book for 5 dollars. How much does she pay?")
@@ -187,19 +188,6 @@ def test_what_a_model_writes_after_the_function_is_not_run():
 def test_a_long_but_honest_search_still_ends():
     program = solved("for x in range(1, 2000):", "    if x * 3 + 8 == 4799:", "        return x")
     assert program.answer == "1597"
-    assert len(program.numbers) < MAX_WORK
-
-
-def test_the_numbers_are_what_is_written_worked_out_and_passed_on_the_way():
-    met = solved("total = 0", "for day in range(3):", "    total += 4", "return total / 8 + (1 - 0.25)").numbers
-    assert met == {Fraction(text) for text in ("0", "1", "2", "3", "4", "8", "12", "1.5", "0.25", "0.75", "2.25")}
-
-
-def test_the_text_writes_numbers_as_a_step_would():
-    assert numbers_in(solved("return 2 / 3").text) >= {Fraction("0.67"), Fraction("66.7"), Fraction("67")}
-    assert Fraction(20) in numbers_in(solved("return 0.2").text)
-    assert Fraction(5) in numbers_in(solved("return 3 - 8").text)
-    assert numbers_in(ProgramSolution("", numbers=frozenset({Fraction(10**40)})).text) == set()
 
 
 @pytest.mark.parametrize(
@@ -212,7 +200,7 @@ def test_a_number_is_written_as_people_do(number, text):
 
 def test_programs_are_asked_for_together_and_begun_for_the_model():
     engine = ScriptedEngine([f"{RIGHT}```\nThat is it.", "    return 3 +\n", "    return open('x')\n"])
-    programs = program_solutions(engine, PROBLEM, range(3), 200, 0, Event())
+    programs = sample_programs(engine, PROBLEM, 3, SAMPLING, Event())
     assert [program.answer for program in programs] == ["17", None, None]
     assert [bool(program.fault) for program in programs] == [False, True, True]
     for call in engine.calls:
@@ -222,34 +210,22 @@ def test_programs_are_asked_for_together_and_begun_for_the_model():
 
 @pytest.mark.parametrize("tail", ["\n# Test it\nprint(solution())", "\nprint(solution())", "\nif True:\n    x = 1 +"])
 def test_what_only_tests_the_program_is_not_waited_for(tail):
-    [program] = program_solutions(ScriptedEngine([f"    # in all\n{RIGHT}{tail}"]), PROBLEM, range(1), 200, 0, Event())
+    [program] = sample_programs(ScriptedEngine([f"    # in all\n{RIGHT}{tail}"]), PROBLEM, 1, SAMPLING, Event())
     assert (program.answer, program.fault) == ("17", None)
     assert program.code.endswith("return pens + book\n")
 
 
 def test_a_chinese_problem_is_asked_in_chinese():
     engine = ScriptedEngine(["    return 7\n"])
-    [program] = program_solutions(
-        engine, Problem(text="小明有3个苹果，又买了4个。一共有几个？"), range(1), 200, 0, Event()
-    )
+    problem = Problem(text="小明有3个苹果，又买了4个。一共有几个？")
+    [program] = sample_programs(engine, problem, 1, SAMPLING, Event())
     assert "函数" in engine.calls[0][-2]["content"]
     assert program.answer == "7"
 
 
-def test_every_program_has_a_seed_of_its_own():
-    class Noting(ScriptedEngine):
-        def sample(self, requests, sampling, *rest, **named):
-            self.seed = sampling.seed
-            return super().sample(requests, sampling, *rest, **named)
-
-    engine = Noting([RIGHT, RIGHT])
-    program_solutions(engine, PROBLEM, range(4, 6), 200, 10, Event())
-    assert engine.seed == 14
-
-
 def test_a_program_that_was_cut_off_is_not_run():
     program = read_program(Completion("    return 12\n", "length", 1, 1))
-    assert (program.answer, program.numbers) == (None, frozenset())
+    assert program.answer is None
     assert "end" in program.fault
 
 

@@ -204,7 +204,7 @@ def test_self_consistency_asks_for_no_more_than_decides():
 
 def test_attempts_are_steps_and_an_answer_in_one_conversation():
     problem = PROBLEM.model_copy(update={"answer": "REFERENCE"})
-    engine = ScriptedEngine(["2 + 3 = 5\nThe answer is 5.", "2 + 3 = 6\n6 is it\nand so on"])
+    engine = ScriptedEngine(["2 + 3 = 5\nThe answer is 5.", "2 + 3 = 6\n6 is it\nand so on"], adapters=["actor"])
     first, second = sample_attempts(
         engine, problem, 2, Sampling(temperature=0.7, max_tokens=9, seed=3), adapter="actor"
     )

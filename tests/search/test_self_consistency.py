@@ -10,6 +10,7 @@ from runtime.critic.critic import Critic
 from runtime.engines.base import EngineError, Sampling
 from runtime.engines.scripted import ScriptedEngine
 from runtime.events import Finished, Voting, fold_all
+from runtime.models import catalogue
 from runtime.search import self_consistency
 from runtime.search.self_consistency import CERTAIN, VOTERS, Opinion, ask, on_own_work, on_solution
 from runtime.solving.actor import Actor
@@ -36,7 +37,7 @@ def solved(*replies, cancel=None, problem=PENS, depth="deep"):
     """A problem solved by these replies, which the critic's adapter never doubts."""
     engine = ScriptedEngine(replies, verdicts=[0.99] * 40, adapters=["critic"])
     critic = Critic(engine, depth=depth, weights=HEEDED)
-    events = criticised(problem, Actor(engine, Sampling()), critic, 2, cancel or Event())
+    events = criticised(Actor(problem, engine, Sampling(), cancel or Event()), critic, 2)
     return fold_all(problem, events), engine
 
 
@@ -79,6 +80,47 @@ def test_an_answer_is_shared_as_the_vote_groups_it(own, others, shares):
     opinion = Opinion(tuple(map(attempt, others)))
     assert opinion.shares(attempt(own)) is shares
     assert opinion.outvotes(attempt(own)) is (shares is False)
+
+
+class Programming(ScriptedEngine):
+    """An engine of the base whose programs vote: two of its solutions are programs, which it is asked for first."""
+
+    model = "qwen2.5-coder-1.5b-instruct-q4_k_m.repacked"
+
+
+PROGRAM, OTHER, BROKEN = "    return 3 * 4 + 5", "    return 12 - 5", "    return pens"
+
+
+def test_two_programs_that_agree_with_the_solution_at_hand_decide():
+    engine = Programming([PROGRAM] * 2)
+    opinion = ask(engine, PENS, Event(), [attempt("17")])
+    assert (opinion.count, opinion.winner.answer, len(engine.calls)) == ((3, 3), "17", 2)
+    assert all("def solution():" in call[-1]["content"] for call in engine.calls)
+    assert [voter.made_by.prompt.partition("@")[0] for voter in opinion.voters[1:]] == ["en/program"] * 2
+
+
+def test_solutions_are_written_until_programs_and_they_decide_and_one_in_words_is_shown():
+    told, engine = [], Programming([PROGRAM, OTHER, SEVEN, SEVENTEEN, SEVENTEEN])
+    opinion = ask(engine, PENS, Event(), tell=told.append)
+    assert (opinion.answers, opinion.count) == ((("17", 3), ("7", 2)), (3, VOTERS))
+    assert [step.text for step in opinion.winner.steps] == SEVENTEEN.splitlines()[:2]
+    assert told == [2, 3, 4]
+
+
+def test_a_program_without_an_answer_is_replaced_by_a_solution():
+    opinion = ask(Programming([BROKEN, BROKEN, *[SEVENTEEN] * 3]), PENS, Event())
+    assert opinion.count == (3, 3)
+
+
+def test_a_talk_is_settled_by_programs_and_the_winner_is_in_words():
+    engine = Programming([SEVEN, PROGRAM, PROGRAM, SEVENTEEN], verdicts=[0.99] * 40, adapters=["critic"])
+    talk = fold_all(PENS, criticised(Actor(PENS, engine, Sampling(), Event()), deep(engine), 2))
+    assert (talk.outcome.answer, talk.outcome.vote, len(talk.chosen.steps)) == ("17", (3, 4), 2)
+
+
+def test_a_certain_vote_has_a_solution_in_words_whatever_the_base():
+    assert all(base.program_voters < CERTAIN for base in catalogue.catalogue())
+    assert catalogue.program_voters("scripted") == 0
 
 
 def test_a_solution_that_the_others_share_stands():
@@ -135,7 +177,7 @@ def test_a_stop_during_the_vote_leaves_the_solution_as_it_was():
             return super().sample(*given, **named)
 
     cancel, engine = Event(), Stopping([SEVEN, *[SEVENTEEN] * 4], verdicts=[0.99] * 9, adapters=["critic"])
-    talk = fold_all(PENS, criticised(PENS, Actor(engine, Sampling()), deep(engine), 2, cancel))
+    talk = fold_all(PENS, criticised(Actor(PENS, engine, Sampling(), cancel), deep(engine), 2))
     assert (talk.outcome.status, talk.outcome.answer, talk.outcome.note) == ("settled", "7", "")
     assert talk.outcome.vote is None
 

@@ -8,7 +8,6 @@ from runtime import settings
 from runtime.critic.aggregation import Aggregation
 from runtime.critic.critic import Critic
 from runtime.critic.evidence import DEPTHS
-from runtime.critic.evidence.programs import PROGRAMS
 from runtime.critic.evidence.solutions import SOLUTIONS
 from runtime.engines.base import EngineError, Sampling
 from runtime.engines.scripted import ScriptedEngine
@@ -23,10 +22,9 @@ RIGHT = "The pens cost 3 × 4 = 12 dollars.\nIn all she pays 12 + 5 = 17 dollars
 SLIP = "The pens cost 3 × 4 = 14 dollars.\nIn all she pays 14 + 5 = 19 dollars.\nThe answer is 19."
 BAD_IDEA = "The pens cost 3 × 4 = 12 dollars.\nThe book makes 12 - 5 = 7 dollars.\nThe answer is 7."
 MENDED_END = "In all she pays 12 + 5 = 17 dollars.\nThe answer is 17."
-PROGRAM = "    pens = 3 * 4\n    return pens + 5"
-AGREED = [RIGHT, RIGHT, *[PROGRAM] * PROGRAMS]
+AGREED = [RIGHT, RIGHT]
 """What the critic hears of an attempt that says 17: the first pair agrees, so there is no second."""
-OPPOSED = [*[RIGHT] * SOLUTIONS, *[PROGRAM] * PROGRAMS]
+OPPOSED = [RIGHT] * SOLUTIONS
 """And of one that says anything else."""
 ALSO_BAD = "She pays 3 + 4 + 5 = 12 dollars.\nThe answer is 12."
 
@@ -72,7 +70,7 @@ def test_what_follows_a_wrong_step_is_written_and_not_judged():
     attempt = "She pays for all.\nThe book is free.\n3 × 4 = 12\nThe answer is 12."
     engine = ScriptedEngine([attempt, "It costs 5."], verdicts=[0.99, 0.01], adapters=["critic"])
     critic = Critic(engine, depth="quick", weights={"quick": Aggregation(constant=0.0, features={"verdict": 1.0})})
-    events = list(criticised(PENS, Actor(engine, Sampling()), critic, 0, Event()))
+    events = list(criticised(Actor(PENS, engine, Sampling(), Event()), critic, 0))
     assert len([event for event in events if isinstance(event, StepDone)]) == 3
     assert {event.position for event in events if isinstance(event, StepJudged)} == {0, 1}
 
@@ -154,7 +152,7 @@ def test_an_answer_without_a_calculation_is_asked_for_again_with_one(mode):
 @pytest.mark.parametrize("mode", ["direct", "critic"])
 @pytest.mark.parametrize("again", [GUESS, "Add.\nThe answer is 9.", "I do not know."])
 def test_an_answer_that_stays_without_a_calculation_is_not_checked(mode, again):
-    engine = ScriptedEngine([GUESS, again, *[BAD_IDEA] * SOLUTIONS, *[PROGRAM] * PROGRAMS, *[again] * 20])
+    engine = ScriptedEngine([GUESS, again, *[BAD_IDEA] * SOLUTIONS, *[again] * 20])
     talk = fold_all(PENS, converse(PENS, engine, settings.load(mode=mode, depth="quick"), Event()))
     assert (talk.outcome.status, talk.outcome.answer) == ("unchecked", "12")
     assert len(talk.trajectories) == 2
@@ -294,7 +292,7 @@ def test_stop_ends_the_talk_at_once_and_keeps_the_steps():
 @pytest.mark.parametrize("mode", ["direct", "critic", "selftalk"])
 def test_a_chinese_problem_is_asked_in_chinese(mode):
     problem = Problem(text="小明有3支笔，每支4元，一共多少元？")
-    engine = ScriptedEngine(["一共 3 × 4 = 12 元。\n答案是 12。"] * 3 + ["    return 3 * 4"] * PROGRAMS)
+    engine = ScriptedEngine(["一共 3 × 4 = 12 元。\n答案是 12。"] * 3)
     talk = talk_of(engine, mode, problem)
     assert talk.outcome.answer == "12"
     assert "数学老师" in engine.calls[0][0]["content"]

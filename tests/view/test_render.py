@@ -216,6 +216,14 @@ def test_nothing_is_called_unchecked_while_somebody_may_still_look():
             "plain",
             ["not_checked"],
         ),
+        (  # as stored by a release that had more sources
+            StepVerdict(
+                verdict="correct",
+                evidence=tuple(Evidence(by=by, verdict="correct") for by in ("program", "solutions", "completions")),
+            ),
+            "ok",
+            ["solutions_agree"],
+        ),
     ],
 )
 def test_a_badge_says_who_looked(verdict, state, badges):

@@ -29,9 +29,10 @@ import psutil
 from rich.table import Table
 
 from runtime import engines
-from runtime.engines.base import Completion, Engine, Message, Sampling
+from runtime.engines.base import Completion, Engine, Sampling
 from runtime.engines.openai import OpenAIEngine
 from runtime.errors import SoliloquyError
+from runtime.events import next_or_value
 from runtime.files import ROOT
 from runtime.models import catalogue, processor
 from runtime.models.machine import batch_file, batch_width, cores
@@ -39,11 +40,10 @@ from runtime.prompts import templates
 from runtime.prompts.actor_turn import conversation
 from runtime.prompts.critic_turn import put_to_critic, verdict_parts, verdict_words
 from runtime.settings import Settings
-from runtime.solving.actor import next_or_value
 from runtime.text import language_of
-from runtime.types import Problem, content_hash
+from runtime.types import Message, Problem, content_hash
 from trainer.benchmarks.peers import PlainLoop, llama_server
-from trainer.data.sources import read_judged, read_problems
+from trainer.data.sources import JudgedAttempt, read_judged, read_problems
 from trainer.runs import ResultFile
 
 BASES, LARGER = ("smollm2-135m", "qwen2.5-coder-0.5b"), "qwen2.5-coder-1.5b"
@@ -55,6 +55,7 @@ PARALLEL, SLOTS = 32, 16
 BUSY = 30
 """Percent of the processors that others may use before the figures are doubtful."""
 SEED = ROOT / "data" / "seed"
+SOLUTIONS = SEED / "bench_solutions.jsonl"
 CRITIC = "Check this solution. Copy every step, write [right] or [wrong] after it, and say why."
 
 
@@ -90,22 +91,16 @@ class Sizes:
 QUICK = Sizes(1, 24, 16, 32, 4, 4, 4, 32, 1, 4, 16)
 
 
-@dataclass(frozen=True)
-class Solved:
-    """A problem with a right solution."""
+def asked_of_critic(solved: JudgedAttempt) -> tuple[list[Message], list[str], tuple[str, str]]:
+    """The conversation, the parts of the critic's reply, and the words that it chooses from."""
+    language = language_of(solved.problem.text)
+    return put_to_critic(solved.problem), verdict_parts(solved.steps, language), verdict_words(language)
 
-    problem: Problem
-    steps: tuple[str, ...]
 
-    def asked(self) -> tuple[list[Message], list[str], tuple[str, str]]:
-        """What the critic is asked of it: the conversation, the parts of its reply, and the words to choose from."""
-        language = language_of(self.problem.text)
-        return put_to_critic(self.problem), verdict_parts(self.steps, language), verdict_words(language)
-
-    def beginnings(self) -> list[list[Message]]:
-        """The conversation up to each step."""
-        begun = ("".join(f"{step}\n" for step in self.steps[: end + 1]) for end in range(len(self.steps)))
-        return [[*conversation(self.problem), Message(role="assistant", content=text)] for text in begun]
+def beginnings(solved: JudgedAttempt) -> list[list[Message]]:
+    """The conversation up to each step of a right solution."""
+    begun = ("".join(f"{step}\n" for step in solved.steps[: end + 1]) for end in range(len(solved.steps)))
+    return [[*conversation(solved.problem), Message(role="assistant", content=text)] for text in begun]
 
 
 @dataclass(frozen=True)
@@ -114,17 +109,15 @@ class Material:
 
     turns: Sequence[Problem]
     stream: Problem
-    labelled: Sequence[Solved]
-    judged: Sequence[Solved]
+    labelled: Sequence[JudgedAttempt]
+    judged: Sequence[JudgedAttempt]
     problems: Sequence[Problem]
 
 
 def material(sizes: Sizes) -> Material:
     """The file ends with problems on which no base of ours ends a reply of `stream` and `turn` before its limit, so
     that all engines write as much."""
-    path = SEED / "bench_solutions.jsonl"
-    pairs = zip(read_problems(path), read_judged(path), strict=True)
-    solved = [Solved(problem, attempt.steps) for problem, attempt in pairs]
+    solved = read_judged(SOLUTIONS)
     known = {each.problem.id for each in solved}
     english = (each for each in read_problems(SEED / "simple_problems.jsonl") if language_of(each.text) == "en")
     unsolved = [problem for problem in english if problem.id not in known]
@@ -162,7 +155,7 @@ def stream(engine: Engine, given: Material, sizes: Sizes) -> dict[str, Any]:
 def verdicts(engine: Engine, given: Material, sizes: Sizes) -> dict[str, Any]:
     """The critic's log-odds after every step of given solutions."""
     with ThreadPoolExecutor(min(engine.parallel, SLOTS)) as pool:
-        rows = list(pool.map(lambda each: engine.choice_logprobs(*each.asked()), given.judged))
+        rows = list(pool.map(lambda each: engine.choice_logprobs(*asked_of_critic(each)), given.judged))
     odds = [right - wrong for row in rows for right, wrong in row]
     return {"log_odds": [round(x, 3) if isfinite(x) else None for x in odds]}
 
@@ -175,7 +168,7 @@ def samples(engine: Engine, given: Material, sizes: Sizes) -> dict[str, Any]:
 
 def labels(engine: Engine, given: Material, sizes: Sizes) -> dict[str, Any]:
     """Monte Carlo step labels: completions from every step of given solutions."""
-    asked = [messages for each in given.labelled for messages in each.beginnings()]
+    asked = [messages for each in given.labelled for messages in beginnings(each)]
     return _drawn(engine, asked, sizes.label_tokens, sizes.completions)
 
 
@@ -206,7 +199,7 @@ def measure(engine: Engine, sizes: Sizes, names: Iterable[str] = tuple(WORKLOADS
         result = WORKLOADS[name](engine, given, sizes)
         found[name] = {"seconds": time.perf_counter() - started, **result}
     if "verdicts" in found:  # its tokens are those of every conversation, once
-        asked = [each.asked() for each in given.judged]
+        asked = map(asked_of_critic, given.judged)
         read = ([*messages, Message(role="assistant", content="".join(parts))] for messages, parts, _ in asked)
         found["verdicts"]["tokens"] = sum(map(engine.count, read))
     return found

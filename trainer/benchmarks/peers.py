@@ -16,11 +16,12 @@ from typing import Any
 import llama_cpp
 import numpy as np
 
-from runtime.engines.base import Completion, Messages, Sampling
+from runtime.engines.base import Completion, Sampling
 from runtime.engines.llamacpp.chat import Chat
 from runtime.engines.llamacpp.model import safe_extra_buffers
 from runtime.errors import SoliloquyError
 from runtime.files import ROOT
+from runtime.types import Messages
 
 START_SECONDS = 120.0
 """A large model on a slow disk is read in less."""
@@ -114,7 +115,9 @@ def llama_server(model: Path, slots: int, context: int, threads: int) -> Iterato
 def serving(command: Sequence[object], seconds: float = START_SECONDS) -> Iterator[str]:
     """A server of the OpenAI protocol on a free port of this computer, waited for until it answers and always stopped.
     Yields its address. Raises ServerError."""
-    port = _free_port()
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        port = bound.getsockname()[1]
     url = f"http://127.0.0.1:{port}/v1"
     words = [*map(str, command), "--host", "127.0.0.1", "--port", str(port)]
     with tempfile.TemporaryFile("w+", errors="replace") as log:
@@ -123,13 +126,12 @@ def serving(command: Sequence[object], seconds: float = START_SECONDS) -> Iterat
             _wait_until_healthy(process, url, seconds, log)
             yield url
         finally:
-            _stop(process)
-
-
-def _free_port() -> int:
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        return bound.getsockname()[1]
+            process.terminate()
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 def _wait_until_healthy(process: subprocess.Popen, url: str, seconds: float, log: Any) -> None:
@@ -145,12 +147,3 @@ def _wait_until_healthy(process: subprocess.Popen, url: str, seconds: float, log
     log.seek(0)
     last = "\n".join(log.read().splitlines()[-12:])
     raise ServerError(f"{Path(process.args[0]).name} {happened}. The end of its log:\n{last}")
-
-
-def _stop(process: subprocess.Popen) -> None:
-    process.terminate()
-    try:
-        process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

@@ -9,7 +9,21 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from trainer.cli.options import Json, Limit, Model, Parallel, follow, known, opened
+from trainer.cli.options import (
+    Collected,
+    Gsm8k,
+    HeldOut,
+    Json,
+    Judged,
+    Limit,
+    Model,
+    Parallel,
+    Records,
+    Rollouts,
+    follow,
+    known,
+    opened,
+)  # fmt: skip
 
 app = typer.Typer()
 
@@ -75,17 +89,13 @@ def critiques(
 def examples(
     out: Annotated[Path, typer.Option(help="Folder to write: rows to learn from, and judged attempts kept apart.")],
     generated: Annotated[int, typer.Option(min=0, help="Attempts at fresh problems.")] = 1000,
-    gsm8k: Annotated[
-        Path | None, typer.Option(help="Problems whose solutions have GSM8K's calculations, `<<48/2=24>>`.")
-    ] = None,
+    gsm8k: Gsm8k = None,
     gsm8k_limit: Annotated[int | None, typer.Option(min=1, help="Attempts from those at most.")] = None,
-    judged: Annotated[Path | None, typer.Option(help="Attempts judged by people.")] = None,
-    records: Annotated[Path | None, typer.Option(help="What `critiques` wrote.")] = None,
-    rollouts: Annotated[Path | None, typer.Option(help="What `rollouts` wrote: right ones are learned from.")] = None,
-    collected: Annotated[Path | None, typer.Option(help="What people judged in the app (its export `judged`).")] = None,
-    held_out: Annotated[
-        list[Path] | None, typer.Option(help="Problems that must not occur; may be given often.")
-    ] = None,
+    judged: Judged = None,
+    records: Records = None,
+    rollouts: Rollouts = None,
+    collected: Collected = None,
+    held_out: HeldOut = None,
     seed: int = 0,
 ) -> None:
     """Make training examples for the critic out of judged attempts, right and wrong ones in balance."""
@@ -134,16 +144,12 @@ def rollouts(
 def traces(
     out: Annotated[Path, typer.Option(help="Folder to write: rows to learn from, and some kept apart.")],
     generated: Annotated[int, typer.Option(min=0, help="Talks about fresh problems.")] = 1000,
-    gsm8k: Annotated[
-        Path | None, typer.Option(help="Problems whose solutions have GSM8K's calculations, `<<48/2=24>>`.")
-    ] = None,
+    gsm8k: Gsm8k = None,
     gsm8k_limit: Annotated[int | None, typer.Option(min=1, help="Talks about those at most.")] = None,
     records: Annotated[Path | None, typer.Option(help="What `critiques` wrote, with refinements.")] = None,
-    rollouts: Annotated[Path | None, typer.Option(help="What `rollouts` wrote: right ones are learned from.")] = None,
+    rollouts: Rollouts = None,
     wordings: Annotated[int, typer.Option(min=1, help="Talks about each of those.")] = 3,
-    held_out: Annotated[
-        list[Path] | None, typer.Option(help="Problems that must not occur; may be given often.")
-    ] = None,
+    held_out: HeldOut = None,
     seed: int = 0,
     show: Annotated[int, typer.Option(min=0, help="Talks to print.")] = 0,
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +21,6 @@ from trainer.cli.options import (
     adapter_hashes,
     collected,
     follow,
-    judging,
     listed,
     modes_of,
     opened,
@@ -50,11 +50,13 @@ def evaluate(
     """Measure how often problems are solved, with 90 % intervals and what it costs. Resumable."""
     from trainer.data.sources import read_problems
     from trainer.evaluation.solving import Evaluation
+    from trainer.statistics import Paired
 
     modes = modes_of(mode)
     rows = read_problems(problems, limit)
     files = adapter_files(adapters)
-    with opened(model, parallel, files) as (engine, settings), judging(critic, parallel) as judge:
+    other = opened(critic, parallel) if critic else nullcontext((None, None))
+    with opened(model, parallel, files) as (engine, settings), other as (judge, _):
         hashes = adapter_hashes(files, engine, settings)
         if judge:
             hashes |= {f"judge's {name}": file for name, file in adapter_hashes(None, judge, settings).items()}
@@ -74,8 +76,7 @@ def evaluate(
             f"{row['no_answer']} without an answer"
         )
     for name, row in summary["paired"].items():
-        low, high = row["interval"]
-        print(f"{name}: {row['difference']:+.1%} [{low:+.1%}, {high:+.1%}], {row['wins']} won, {row['losses']} lost")
+        print(f"{name}: {Paired(**row)}")
     print(f"Every talk is in {summary['run']}", file=sys.stderr)
 
 
@@ -90,14 +91,12 @@ def curves(
     parallel: Parallel = 16,
 ) -> None:
     """Votes and refinements at test time, in parallel and in a chain, with their cost. What was drawn is kept."""
-    from contextlib import nullcontext
-
     from runtime.critic.critic import weights_of
     from runtime.files import write_whole
     from runtime.prompts import templates
     from runtime.types import content_hash
     from trainer.data.sources import read_problems
-    from trainer.reproductions.mathcritique import curves as plotting
+    from trainer.reproductions.mathcritique import report
     from trainer.reproductions.mathcritique.play import Players
     from trainer.reproductions.mathcritique.testtime import play
 
@@ -109,10 +108,10 @@ def curves(
         decides = (k, seed, settings.max_tokens, engine.model, adapters, players.weights, texts)
         name = content_hash(*(problem.id for problem in rows), *map(str, decides))
         played = play(lambda: nullcontext(players), rows, k, seed, out / f"turns-{name}")
-    write_whole(out / "curves.md", plotting.table(played) + "\n")
-    with plotting.figure(out / "curves.png") as figure:
-        plotting.plot(figure, played)
-    print(plotting.table(played))
+    write_whole(out / "curves.md", report.curves_table(played) + "\n")
+    with report.figure(out / "curves.png") as figure:
+        report.plot_curves(figure, played)
+    print(report.curves_table(played))
     for name, right in zip(("alone", "with the critic", "with an oracle"), played.single(), strict=True):
         print(f"greedy, {name}: {sum(right)} of {len(right)}")
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_args
 
@@ -26,7 +27,15 @@ AdapterFile = Annotated[
     ),
 ]
 Data = Annotated[Path | None, typer.Option(help="Folder of the training examples; `examples` of the home if unset.")]
-Sources = Annotated[str | None, typer.Option("--sources", help="Sources of evidence, with commas; rollouts cost most.")]
+Gsm8k = Annotated[Path | None, typer.Option(help="Problems whose solutions have GSM8K's calculations, `<<48/2=24>>`.")]
+Judged = Annotated[Path | None, typer.Option(help="Attempts judged by people.")]
+Records = Annotated[Path | None, typer.Option(help="What `critiques` wrote.")]
+Rollouts = Annotated[Path | None, typer.Option(help="What `rollouts` wrote: right ones are learned from.")]
+Collected = Annotated[Path | None, typer.Option(help="What people judged in the app (its export `judged`).")]
+HeldOut = Annotated[list[Path] | None, typer.Option(help="Problems that must not occur; may be given often.")]
+Sources = Annotated[str | None, typer.Option("--sources", help="Sources of evidence, with commas; a vote costs most.")]
+REMOVED_SOURCES = ("program", "programs", "completions", "rollouts")
+"""Sources of evidence that the last release had; a command that names one goes on without it."""
 
 ROLES = ("actor", "critic", "selftalk")
 CONTEXT = 2048
@@ -68,7 +77,10 @@ def sources_of(text: str | None, depth: Depth) -> tuple[str, ...]:
 
     if text is None:
         return DEPTHS[depth]
-    return tuple(known(",".join(map(source_name, listed(text))), "sources", NAMES))
+    names = [source_name(name) for name in listed(text)]
+    if removed := [name for name in names if name in REMOVED_SOURCES]:
+        print(f"Left out, as no fitted rule uses them any more: {', '.join(removed)}.", file=sys.stderr)
+    return tuple(known(",".join(name for name in names if name not in removed), "sources", NAMES))
 
 
 @contextmanager
@@ -107,21 +119,8 @@ def opened(
 
     chosen = settings.load(model=model)
     chosen = chosen.with_(context=min(chosen.context, CONTEXT))
-    engine = engines.open_engine(chosen, parallel, batches=True, files=adapters)
-    try:
+    with closing(engines.open_engine(chosen, parallel, batches=True, files=adapters)) as engine:
         yield engine, chosen
-    finally:
-        engine.close()
-
-
-@contextmanager
-def judging(model: str | None, parallel: int) -> Iterator[Engine | None]:
-    """The engine of a critic that is another model than the actor; None if there is no such model."""
-    if model is None:
-        yield None
-        return
-    with opened(model, parallel) as (engine, _):
-        yield engine
 
 
 def follow(title: str, done: Iterator[object], total: int) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from trainer.cli.options import Data, Json, Limit, known, sources_of
+from trainer.cli.options import Collected, Data, Gsm8k, Json, Judged, Limit, Records, Rollouts, known, sources_of
 from trainer.cli.options import Sources as EvidenceSources
 
 app = typer.Typer()
@@ -134,17 +134,16 @@ def pretrain(
     as_json: Json = False,
 ) -> None:
     """Make the bench model: a tiny Llama from scratch, to try methods with. Resumable."""
+    from contextlib import closing
+
     from runtime import engines, settings
     from trainer.reproductions.bench_model import Plan, pass_rates
     from trainer.reproductions.bench_model import pretrain as make
 
     plan, chosen = Plan(blocks=blocks, most_steps=most_steps, seed=seed), settings.load()
     made = make(plan, chosen)
-    engine = engines.open_engine(chosen.with_(model=str(made.gguf), context=1024), 16)
-    try:
+    with closing(engines.open_engine(chosen.with_(model=str(made.gguf), context=1024), 16)) as engine:
         rates = pass_rates(plan, engine, measure) if measure else {}
-    finally:
-        engine.close()
     if as_json:
         print(json.dumps({"gguf": str(made.gguf), "bytes": made.gguf.stat().st_size, "pass_rates": rates}))
         return
@@ -159,14 +158,12 @@ def retrain(
     base: Annotated[str, typer.Option(help="Name of an installed base with a recipe in trainer/recipes/sft.")],
     minutes: Annotated[float | None, typer.Option(min=0.1, help="Tune for so long; all examples if unset.")] = None,
     generated: Annotated[int, typer.Option(min=0, help="Attempts at fresh problems to learn from.")] = 1000,
-    gsm8k: Annotated[
-        Path | None, typer.Option(help="Problems whose solutions have GSM8K's calculations, `<<48/2=24>>`.")
-    ] = None,
+    gsm8k: Gsm8k = None,
     gsm8k_limit: Annotated[int | None, typer.Option(min=1, help="Attempts from those at most.")] = None,
-    judged: Annotated[Path | None, typer.Option(help="Attempts judged by people.")] = None,
-    records: Annotated[Path | None, typer.Option(help="What `critiques` wrote.")] = None,
-    rollouts: Annotated[Path | None, typer.Option(help="What `rollouts` wrote: right ones are learned from.")] = None,
-    collected: Annotated[Path | None, typer.Option(help="What people judged in the app (its export `judged`).")] = None,
+    judged: Judged = None,
+    records: Records = None,
+    rollouts: Rollouts = None,
+    collected: Collected = None,
     held_out: Annotated[
         list[Path] | None, typer.Option(help="Judged attempts to measure on; may be given often.")
     ] = None,

@@ -7,45 +7,36 @@ people's attempts one reference names the teacher's step in fewer than half (tra
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 
 from runtime.checks import arithmetic
 from runtime.prompts.critic_turn import judged as steps_to_judge
 from runtime.search.solutions import Solution, first_unmet
-from trainer.data.sources import GradedAttempt, JudgedAttempt
+from trainer.data.sources import JudgedAttempt
 
 OF_EACH = 2
 """Right and wrong attempts that are learned from at one problem."""
 
 
-def with_first_error(attempts: Sequence[GradedAttempt], reference: Solution) -> Iterator[JudgedAttempt]:
-    """Of a model's attempts at one problem those that can be learned from, each once: right ones without a false
+def with_first_error(attempts: Sequence[JudgedAttempt], reference: Solution) -> Iterator[JudgedAttempt]:
+    """Of a model's graded attempts at one problem those that can be learned from, each once: right ones without a false
     equation, and wrong ones whose first error can be told."""
     different = list({attempt.steps: attempt for attempt in attempts}.values())
     right = [one for one in different if is_sound(one)]
     ways = [reference, *(Solution("\n".join(one.steps), one.answer) for one in right)]
-    yield from (judged(one, None) for one in right[:OF_EACH])
-    yield from islice(_wrong(different, ways), OF_EACH)
+    places = ((one, _leaves(one, ways)) for one in different if not one.correct and one.answer is not None)
+    yield from right[:OF_EACH]
+    yield from islice((replace(one, first_error=place) for one, place in places if place is not None), OF_EACH)
 
 
-def is_sound(attempt: GradedAttempt) -> bool:
+def is_sound(attempt: JudgedAttempt) -> bool:
     """Right, and not by luck: an answer can be right beside a false equation."""
-    return attempt.correct and _first_false(attempt) is None
+    return attempt.correct is True and _first_false(attempt) is None
 
 
-def judged(attempt: GradedAttempt, place: int | None) -> JudgedAttempt:
-    return JudgedAttempt(attempt.problem, attempt.steps, place, answer=attempt.answer)
-
-
-def _wrong(attempts: Iterable[GradedAttempt], ways: Sequence[Solution]) -> Iterator[JudgedAttempt]:
-    for one in attempts:
-        place = None if one.correct or one.answer is None else _leaves(one, ways)
-        if place is not None:
-            yield judged(one, place)
-
-
-def _leaves(attempt: GradedAttempt, ways: Sequence[Solution]) -> int | None:
+def _leaves(attempt: JudgedAttempt, ways: Sequence[Solution]) -> int | None:
     """The first step that is false or makes a number which no right way meets; None if there is neither, or if it is a
     last line that only states the answer, which is not judged."""
     unmet = first_unmet(attempt.problem, attempt.steps, ways)
@@ -53,6 +44,6 @@ def _leaves(attempt: GradedAttempt, ways: Sequence[Solution]) -> int | None:
     return min(found) if found and min(found) < len(steps_to_judge(attempt.steps)) else None
 
 
-def _first_false(attempt: GradedAttempt) -> int | None:
+def _first_false(attempt: JudgedAttempt) -> int | None:
     found = (arithmetic.verdict(arithmetic.check(step)) for step in attempt.steps)
     return next((place for place, verdict in enumerate(found) if verdict == "incorrect"), None)

@@ -153,7 +153,7 @@ class _Reader:
             if said:
                 raise _InDoubt
             return None
-        same = said and any(_same_numbers(side, calculation) for side in (_last_side(said), said))
+        same = said and any(_numbers(side) == _numbers(calculation) for side in (_last_side(said), said))
         if said and annotation and not same:
             raise _InDoubt
         formula = self._formula(calculation)
@@ -274,12 +274,6 @@ def _plain(calculation: str) -> str:
     text = re.sub(r"(?<=\d)[- ]?[A-Za-z][A-Za-z ]*(?:/\s?[A-Za-z]+)?", "", re.sub(r"\s*/\s*(?=[A-Za-z])", " ", text))
     text = re.sub(r"([\d.]+)\s?%", r"(\1/100)", re.sub(r"\s", "", text))
     return re.sub(r"(?<![\d.])(\d+)\*0?\.01(?!\d)", r"\1/100", text)
-
-
-def _same_numbers(said: str, calculation: str) -> bool:
-    """Whether the words before an annotation hold its numbers, percentages written either way."""
-    first, second = (_numbers(text) for text in (said, calculation))
-    return first == second
 
 
 def _numbers(text: str) -> list[Fraction]:

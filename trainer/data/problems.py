@@ -81,32 +81,23 @@ def write(path: Path, count: int, seed: int, split: Split, processes: int = 1) -
 
 def report(path: Path) -> Report:
     """Read a whole file. Raises RowError."""
-    themes: Counter[str] = Counter()
-    templates: Counter[str] = Counter()
-    steps: Counter[int] = Counter()
-    seen: set[str] = set()
-    for problem in _rows(path):
-        themes[problem["theme"]] += 1
-        templates[problem["template"]] += 1
-        steps[len(problem["solution"])] += 1
-        seen.add(problem["id"])
+    counted: tuple[Counter[Any], ...] = Counter(), Counter(), Counter(), Counter()
+    for _, facts in read_rows(path, _facts, "Write the problems anew."):
+        for counter, fact in zip(counted, facts, strict=True):
+            counter[fact] += 1
+    themes, templates, steps, seen = counted
     count = themes.total()
     return Report(count, count - len(seen), _shares(themes), _shares(templates), dict(sorted(_shares(steps).items())))
 
 
+def _facts(row: dict[str, Any]) -> tuple[str, str, int, str]:
+    if missing := [name for name in ("theme", "template", "solution", "id") if name not in row]:
+        raise ValueError(f"`{missing[0]}` is missing")
+    return row["theme"], row["template"], len(row["solution"]), row["id"]
+
+
 def _shares(counted: Counter[Any]) -> dict[Any, float]:
-    total = counted.total()
-    return {key: number / total for key, number in counted.most_common()}
-
-
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    def checked(row: dict[str, Any]) -> dict[str, Any]:
-        missing = [name for name in ("theme", "template", "solution", "id") if name not in row]
-        if missing:
-            raise ValueError(f"`{missing[0]}` is missing")
-        return row
-
-    yield from (row for _, row in read_rows(path, checked, "Write the problems anew."))
+    return {key: number / counted.total() for key, number in counted.most_common()}
 
 
 def _mended(path: Path, seed: int, split: Split) -> int:

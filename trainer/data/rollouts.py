@@ -62,15 +62,11 @@ class Rollouts:
         """Every rollout that came to an end, graded, in the order of the problems."""
         for problem in self.problems:
             for text in self.results.rows.get(problem.id, {}).get("texts", ()):
-                yield _row(problem, text)
-
-
-def _row(problem: Problem, text: str) -> dict[str, Any]:
-    stated = final_answer(text)
-    return {
-        "question": problem.text,
-        "steps": split_steps(text),
-        "attempt_answer": stated,
-        "correct": bool(grade(stated, problem)),
-        "source": problem.source,
-    }
+                stated = final_answer(text)
+                yield {
+                    "question": problem.text,
+                    "steps": split_steps(text),
+                    "attempt_answer": stated,
+                    "correct": bool(grade(stated, problem)),
+                    "source": problem.source,
+                }

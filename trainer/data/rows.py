@@ -6,17 +6,17 @@ are the conversation before the adapter's turn; a piece's number is the weight o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from runtime.engines.base import EngineError, Message
+from runtime.engines.base import EngineError
 from runtime.files import write_whole
 from runtime.problems import json_rows
-from runtime.types import Value
+from runtime.types import Message, Value
 
 if TYPE_CHECKING:
     from runtime.engines.hf.chat import Chat
@@ -52,7 +52,9 @@ class Encoder:
 
     def __init__(self, chat: Chat, form: Literal["activated", "plain"]) -> None:
         self.chat, self.form = chat, form
-        self.invocation = tuple(_invocation(chat)) if form == "activated" else ()
+        spoken = [Message(role="user", content="?")]
+        opening = chat.prompt_tokens(spoken)[len(chat.prompt_tokens(spoken, opened=False)) :]
+        self.invocation = tuple(opening) if form == "activated" else ()
         """The tokens that open an adapter's turn, from which on an activated adapter acts."""
         if form == "activated" and not self.invocation:
             raise EngineError(
@@ -75,13 +77,6 @@ class Encoder:
             tokens.append(self.chat.end)
             weights.append(row.reply[-1][1])
         return Example(tuple(read[:begin]), tuple(tokens), tuple(weights))
-
-
-def _invocation(chat: Chat) -> Sequence[int]:
-    """What the template writes to open the assistant's turn, as tokens."""
-    spoken = [Message(role="user", content="?")]
-    closed = chat.prompt_tokens(spoken, opened=False)
-    return chat.prompt_tokens(spoken)[len(closed) :]
 
 
 def read_rows(path: Path, limit: int | None = None) -> Iterator[Row]:

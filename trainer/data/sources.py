@@ -19,16 +19,19 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class JudgedAttempt:
-    """An attempt whose first error is known: its index from 0, or None if every step is right."""
+    """An attempt and what is known of it."""
 
     problem: Problem
     steps: tuple[str, ...]
-    first_error: int | None
+    first_error: int | None = None
+    """Its index from 0; None if every step is right, and for a model's attempt that was only graded (`correct`)."""
     answer: str | None = None
     """What a closing line, which is no step, states."""
     explanation: str = ""
     """What a teacher says of the first error."""
     error_type: str | None = None
+    correct: bool | None = None
+    """Whether the answer is right; None where it was not graded."""
 
     @property
     def trajectory(self) -> Trajectory:
@@ -43,16 +46,6 @@ class JudgedAttempt:
     @property
     def key(self) -> str:
         return content_hash(self.problem.text, self.answer or "", *self.steps)
-
-
-@dataclass(frozen=True)
-class GradedAttempt:
-    """An attempt of a model: whether its answer is right is known, but not where it goes wrong."""
-
-    problem: Problem
-    steps: tuple[str, ...]
-    answer: str | None
-    correct: bool
 
 
 @dataclass(frozen=True)
@@ -125,7 +118,7 @@ def _name_disputed(path: Path, places: list[str], others: bool) -> None:
         logger.warning("%s. They are left out.", told)
 
 
-def read_graded(path: Path) -> list[GradedAttempt]:
+def read_graded(path: Path) -> list[JudgedAttempt]:
     """What `trainer rollouts` wrote, without empty attempts; the source of its problems says that these are attempts.
     Raises RowError."""
     return [attempt for _, attempt in read_rows(path, _graded, GRADED) if attempt.steps]
@@ -191,11 +184,11 @@ def _said(attempt: JudgedAttempt) -> str:
     return "no error" if attempt.first_error is None else f"first error {attempt.first_error}"
 
 
-def _graded(row: Row) -> GradedAttempt:
+def _graded(row: Row) -> JudgedAttempt:
     if not isinstance(row.get("correct"), bool):
         raise ValueError("`correct` (true or false) is missing")
     problem = Problem(text=question(row), source=f"{row.get('source') or 'own'} attempts")
-    return GradedAttempt(problem, steps(row), scalar(row, "attempt_answer"), row["correct"])
+    return JudgedAttempt(problem, steps(row), answer=scalar(row, "attempt_answer"), correct=row["correct"])
 
 
 def _attempt(row: Row) -> Attempt:

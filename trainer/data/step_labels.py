@@ -24,12 +24,12 @@ from threading import Event
 from typing import Any
 
 from runtime.checks.grading import grade
-from runtime.critic.evidence.rollouts import read_way_on
-from runtime.engines.base import Completion, ContextOverflow, Engine, Message, Metered, Sampling
+from runtime.engines.base import Completion, ContextOverflow, Engine, Metered, Sampling
 from runtime.prompts import templates
-from runtime.prompts.actor_turn import conversation
+from runtime.prompts.actor_turn import continuing
+from runtime.search.solutions import read_continuation
 from runtime.settings import Settings
-from runtime.text import final_answer, join_steps
+from runtime.text import final_answer
 from runtime.types import Problem, StepLabel
 from trainer.data.sources import Attempt
 from trainer.runs import ResultFile, model_of
@@ -84,9 +84,8 @@ class Labelling:
     def _label(self, attempt: Attempt, known: dict[tuple[str, ...], StepLabel], cancel: Event) -> dict[str, Any]:
         engine, unfinished, beginnings = Metered(self.engine), 0, attempt.beginnings
         labels = [known[steps] for steps in beginnings if steps in known]
-        asked, succeeded = conversation(attempt.problem), judge(attempt.problem)
-        written = (join_steps(steps) + "\n" for steps in beginnings[len(labels) :])
-        requests = ([*asked, Message(role="assistant", content=text)] for text in written)
+        succeeded = judge(attempt.problem)
+        requests = (continuing(attempt.problem, steps) for steps in beginnings[len(labels) :])
         sampling = replace(self.sampling, seed=self.sampling.seed + len(labels) * self.n)
         enough = (lambda replies: any(map(succeeded, replies))) if self.stop_early else None
         drawn = "until_success" if self.stop_early else "all"
@@ -132,7 +131,7 @@ def judge(problem: Problem) -> Callable[..., bool]:
     right = cache(lambda answer: grade(answer, problem) is True)
 
     def succeeded(reply: Completion, step: str = "") -> bool:
-        return right(read_way_on(reply, step).answer)
+        return right(read_continuation(reply, step).answer)
 
     return succeeded
 

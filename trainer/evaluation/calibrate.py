@@ -26,11 +26,6 @@ NEED_CRITIC = {source.name for source in SOURCES if source.needs_critic}
 PANELS: dict[str, tuple[str, ...]] = {
     **{source.name: (source.name,) for source in SOURCES if source.name != vote.NAME},
     **DEPTHS,
-    **{
-        f"deep with {source.name}": (*DEPTHS["deep"], source.name)
-        for source in SOURCES
-        if source.features and not source.depths
-    },
     **{f"deep without {name}": tuple(other for other in DEPTHS["deep"] if other != name) for name in NEED_CRITIC},
 }
 """The sets of sources that are compared: each alone, which a vote cannot be, and those that are used together."""
@@ -96,12 +91,9 @@ def left_out_loss(given: Sequence[Case], names: Sequence[str]) -> float:
     for number, fold in enumerate(folds):
         weights = fitted_by([case for other in (*folds[:number], *folds[number + 1 :]) for case in other], names)
         steps = [step for case in fold for step in case.fitted]
-        losses += [-np.log(_certain(weights.probability(one.features), right)) for one, right in steps]
+        chances = [(weights.probability(one.features), right) for one, right in steps]
+        losses += [-np.log(max(p if right else 1 - p, 1e-6)) for p, right in chances]
     return float(np.mean(losses or [0.0]))
-
-
-def _certain(p: float, right: bool) -> float:
-    return max(p if right else 1 - p, 1e-6)
 
 
 def fitted_by(given: Sequence[Case], names: Sequence[str]) -> Aggregation:

@@ -28,10 +28,11 @@ from runtime.settings import Settings
 from trainer.data.sources import JudgedAttempt
 from trainer.evaluation.calibrate import Case, cases, panels_among
 from trainer.evaluation.evidence import JudgedEvidence
-from trainer.statistics import harmonic, wilson
+from trainer.statistics import f1, harmonic, wilson
 
 AND_VOTE = " and a vote"
 """Of a panel's name: what nobody proves was taken back where solutions that voted come to the attempt's answer."""
+SHARE = "{:.0%} [{:.0%}, {:.0%}]"
 BINS = 10
 """Of probabilities, for the expected calibration error (Guo et al. 2017, arXiv 1706.04599)."""
 
@@ -109,14 +110,9 @@ def _share(attempts: Sequence[JudgedAttempt], outcomes: Sequence[bool], is_right
 
 def discrimination(attempts: Sequence[JudgedAttempt], flagged: Sequence[bool]) -> dict[str, float]:
     """Whether an attempt has any error at all: accuracy, and F1 of both classes."""
-    pairs = [(attempt.first_error is not None, flag) for attempt, flag in zip(attempts, flagged, strict=True)]
-    counts = {pair: pairs.count(pair) for pair in ((True, True), (True, False), (False, True), (False, False))}
-    hit, missed, alarm, passed = counts.values()
-    return {
-        "accuracy": (hit + passed) / len(pairs),
-        "f1_wrong": 2 * hit / max(1, 2 * hit + missed + alarm),
-        "f1_right": 2 * passed / max(1, 2 * passed + missed + alarm),
-    }
+    wrong = [attempt.first_error is not None for attempt in attempts]
+    accuracy = sum(a is b for a, b in zip(wrong, flagged, strict=True)) / len(wrong)
+    return {"accuracy": accuracy, "f1_wrong": f1(wrong, flagged), "f1_right": f1(wrong, flagged, False)}
 
 
 def calibration(given: Sequence[Case], weights: Aggregation) -> dict[str, float]:
@@ -164,7 +160,7 @@ def table(report: Mapping[str, Any]) -> Table:
         made.add_row(
             name,
             f"{row['f1']:.1%}",
-            *(f"{row[kind]['accuracy']:.0%} {_span(row[kind]['interval'])}" for kind in ("wrong", "right")),
+            *(SHARE.format(row[kind]["accuracy"], *row[kind]["interval"]) for kind in ("wrong", "right")),
             f"{told['accuracy']:.0%}",
             f"{told['f1_wrong']:.0%} / {told['f1_right']:.0%}",
             f"{row['calibration']['ece']:.2f}" if row["calibration"] else "-",
@@ -185,7 +181,3 @@ def type_table(report: Mapping[str, Any]) -> Table | None:
     for kind, row in kinds.items():
         made.add_row(kind, str(row["n"]), *(f"{panel['by_type'][kind]['found']:.0%}" for panel in panels.values()))
     return made
-
-
-def _span(interval: tuple[float, float]) -> str:
-    return "[{:.0%}, {:.0%}]".format(*interval)

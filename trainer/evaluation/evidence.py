@@ -10,10 +10,10 @@ from threading import Event
 from typing import Any
 
 from runtime.critic.evidence import from_json, named, to_json
-from runtime.critic.evidence.collector import Collector
-from runtime.critic.evidence.source import Findings
+from runtime.critic.evidence.source import Collector, Findings
 from runtime.critic.evidence.verdict import ADAPTER
 from runtime.engines.base import Engine, EngineError
+from runtime.models.catalogue import program_voters
 from runtime.prompts import templates
 from runtime.settings import Settings
 from runtime.types import content_hash
@@ -40,6 +40,7 @@ class JudgedEvidence:
             "prompts": templates.all_versions(),
             "sources": self.sources,
             "asks": {source.name: source.asks for source in named(self.sources)},
+            **({"program_voters": voters} if (voters := program_voters(engine.model)) and "vote" in sources else {}),
             **settings.model_dump(include={"seed", "max_tokens", "context"}),
         }
         self.results = ResultFile(Path(settings.home) / "evaluations", "evidence", config)
@@ -66,7 +67,7 @@ class JudgedEvidence:
         try:
             for source in self.sources:
                 started = time.monotonic()
-                findings = collector.collect(attempt.problem, attempt.trajectory, named([source]), Event(), findings)
+                findings |= collector.collect(attempt.problem, attempt.trajectory, named([source]), Event())
                 seconds[source] = round(time.monotonic() - started, 3)
         except EngineError as error:  # too long for the context, say: that attempt counts as missed
             return {"error": str(error)}

@@ -12,11 +12,11 @@ from threading import Event
 from runtime.checks.grading import grade
 from runtime.critic.critic import Critic, open_critic
 from runtime.engines.base import Engine, Sampling
-from runtime.events import CritiqueDone, StepJudged
+from runtime.events import CritiqueDone, StepJudged, value_of
 from runtime.events import Event as TalkEvent
 from runtime.search.self_consistency import Opinion
 from runtime.settings import Settings
-from runtime.solving.actor import Actor, next_or_value
+from runtime.solving.actor import Actor
 from runtime.solving.loop import criticised, guarded
 from runtime.types import Critique, Problem, Step, StepVerdict, Trajectory, step_score
 
@@ -34,10 +34,7 @@ class Oracle:
 
     def read(self, problem: Problem, attempt: Trajectory, cancel: Event) -> Iterator[TalkEvent]:
         """As the critic's. The generator's value is the critique."""
-        opinion = self.critic.read(problem, attempt, cancel)
-        while not isinstance(item := next_or_value(opinion), Critique):
-            pass
-        critique = self._corrected(attempt, item)
+        critique = self._corrected(attempt, value_of(self.critic.read(problem, attempt, cancel)))
         yield from (StepJudged(number, verdict) for number, verdict in enumerate(critique.verdicts))
         yield CritiqueDone(critique)
         return critique
@@ -65,6 +62,5 @@ def converse_knowing(
     """Solve `asked`, which holds no answer, with a critic that knows the one of `problem`; `judge` is the critic's
     engine, if it is another one."""
     sampling = Sampling(temperature=settings.temperature, max_tokens=settings.max_tokens, seed=settings.seed)
-    actor = Actor(engine, sampling)
     oracle = Oracle(open_critic(judge or engine, settings), problem)
-    return guarded(criticised(asked, actor, oracle, settings.rounds, Event()))
+    return guarded(criticised(Actor(asked, engine, sampling, Event()), oracle, settings.rounds))

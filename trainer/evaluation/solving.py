@@ -20,8 +20,8 @@ from typing import Any
 from runtime.checks.grading import grade
 from runtime.critic.critic import open_critic
 from runtime.engines.base import Engine, Metered
-from runtime.events import Event as TalkEvent
 from runtime.events import fold_all
+from runtime.models.catalogue import program_voters
 from runtime.prompts import templates
 from runtime.settings import Settings
 from runtime.solving.loop import converse
@@ -56,6 +56,7 @@ class Evaluation:
             "adapters": dict(sorted((adapters or {}).items())),
             "critic": open_critic(judge or engine, settings).weights.model_dump() if is_criticised else None,
             **({"judge": model_of(judge)} if judge else {}),
+            **({"program_voters": n} if settings.depth == "deep" and (n := program_voters(engine.model)) else {}),
         }
         self.results = ResultFile(Path(settings.home) / "evaluations", "evaluate", config)
 
@@ -85,7 +86,11 @@ class Evaluation:
         asked = problem.model_copy(update={"answer": None})  # nobody who solves it may see the answer
         engine, started = Metered(self.engine), time.monotonic()
         judge = Metered(self.judge, engine.usage) if self.judge else None
-        talk = fold_all(asked, self._converse(mode, problem, asked, engine, judge))
+        if mode == ORACLE:
+            events = converse_knowing(problem, asked, engine, self.settings, judge)
+        else:
+            events = converse(asked, engine, self.settings.with_(mode=mode), Event(), judge)
+        talk = fold_all(asked, events)
         return {
             "mode": mode,
             "problem": problem.model_dump(mode="json"),
@@ -98,16 +103,9 @@ class Evaluation:
             "talk": talk.model_dump(mode="json"),
         }
 
-    def _converse(
-        self, mode: str, problem: Problem, asked: Problem, engine: Engine, judge: Engine | None
-    ) -> Iterator[TalkEvent]:
-        if mode == ORACLE:
-            return converse_knowing(problem, asked, engine, self.settings, judge)
-        return converse(asked, engine, self.settings.with_(mode=mode), Event(), judge)
-
     def summary(self) -> dict[str, Any]:
         """Accuracies with 90 % intervals, cost per problem, and each mode against the first, paired."""
-        by_mode = {mode: self._rows(mode) for mode in self.modes}
+        by_mode = {mode: [self.results.rows[key] for key, _ in self._keyed(mode)] for mode in self.modes}
         correct = {mode: [row["correct"] for row in rows] for mode, rows in by_mode.items()}
         first = self.modes[0]
         return {
@@ -122,9 +120,6 @@ class Evaluation:
             },
             "run": str(self.results.folder),
         }
-
-    def _rows(self, mode: str) -> list[dict[str, Any]]:
-        return [self.results.rows[key] for key, _ in self._keyed(mode)]
 
 
 def _summary(rows: list[dict[str, Any]]) -> dict[str, Any]:

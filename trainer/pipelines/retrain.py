@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -193,8 +194,7 @@ class Retraining:
     def _measured(self, files: Mapping[str, Path], place: Path) -> Measured:
         """Weights are fitted on what was kept apart, then looked at where nothing was fitted."""
         place.mkdir(exist_ok=True)
-        engine = engines.open_engine(self.settings, PARALLEL, batches=True, files=files)
-        try:
+        with closing(engines.open_engine(self.settings, PARALLEL, batches=True, files=files)) as engine:
             apart = read_judged(self.examples / "fit.jsonl", FITTED)
             fitted = self._collected(engine, apart, files, self.plan.evidence)
             found = fit_panels(fitted.attempts, fitted.findings(), fitted.sources, fitted.has_adapter)
@@ -204,8 +204,6 @@ class Retraining:
                 collected = self._collected(engine, read_judged(path), files, DEPTHS["quick"])
                 figures[name] = critic.summary(collected, weights)["panels"]["quick"]
                 first = first or (collected.attempts, figures[name]["outcomes"])
-        finally:
-            engine.close()
         outcomes = place / "outcomes.jsonl"
         critic.write_outcomes(outcomes, *first)
         write_whole(place / "figures.json", json.dumps(figures, indent=1))

@@ -41,7 +41,7 @@ def open_for_tuning(folder: str, recipe: Recipe, device: str, invocation: Sequen
     config = LoraConfig(
         r=recipe.rank,
         lora_alpha=recipe.alpha,
-        target_modules=_targets(recipe),
+        target_modules=recipe.targets if isinstance(recipe.targets, str) else list(recipe.targets),
         task_type="CAUSAL_LM",
         bias="none",
         alora_invocation_tokens=list(invocation) or None,
@@ -97,10 +97,6 @@ def save_adapter(model: PeftModel, folder: Path, invocation: Sequence[int]) -> N
         model.save_pretrained(unfinished, save_embedding_layers=False)
     shutil.rmtree(folder, ignore_errors=True)
     unfinished.replace(folder)
-
-
-def _targets(recipe: Recipe) -> str | list[str]:
-    return recipe.targets if isinstance(recipe.targets, str) else list(recipe.targets)
 
 
 def pad_token(tokenizer: PreTrainedTokenizerBase) -> int:

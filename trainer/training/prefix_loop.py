@@ -112,8 +112,11 @@ class Tuning:
         if key in self.kept:
             return self.kept[key]
         kept = read_prefix(self.model, batch)
-        if self.recipe.keep_prefixes and self.recipe.epochs > 1 and _spare_memory(self.device) > SPARE_MEMORY:
-            self.kept[key] = kept
+        if self.recipe.keep_prefixes and self.recipe.epochs > 1:
+            on_gpu = self.device.startswith("cuda")
+            spare = torch.cuda.mem_get_info()[0] if on_gpu else psutil.virtual_memory().available
+            if spare > SPARE_MEMORY:
+                self.kept[key] = kept
         return kept
 
     @torch.no_grad()
@@ -158,7 +161,3 @@ class Tuning:
                 master.copy_(saved)
         self.optimizer.load_state_dict(state["optimizer"])
         self._copy_masters()
-
-
-def _spare_memory(device: str) -> int:
-    return torch.cuda.mem_get_info()[0] if device.startswith("cuda") else psutil.virtual_memory().available

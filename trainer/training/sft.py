@@ -59,7 +59,8 @@ class Run:
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         decides = {
             **recipe.model_dump(mode="json", exclude=_INCIDENTAL),
-            **_as_first_named(recipe),
+            # By the names and values of the first release, so that its runs go on.
+            **{"voice": recipe.role, "loop": "prefixed" if recipe.loop == "prefix" else recipe.loop},
             **_contents(recipe, self.base),
         }
         self.folder = folder_of(settings.home, "adapters", once="voices") / content_hash(
@@ -88,10 +89,6 @@ class Run:
                 f"base: {self.recipe.base} has no tokenizer that can be read here ({first_line(error)}). "
                 "Name a model of the catalogue, a folder of transformers, or a model of a hub within reach."
             ) from error
-
-    @property
-    def pad(self) -> int:
-        return pad_token(self.tokenizer)
 
     @cached_property
     def encoder(self) -> Encoder:
@@ -130,7 +127,7 @@ class Run:
 
     def _with_prefixes(self, examples: list[Example], dev: list[Example], report: Report) -> bool:
         model = open_for_tuning(self.base.as_posix(), self.recipe, self.device)
-        tuning = Tuning(model, examples, self.recipe, self.folder, self.pad, dev)
+        tuning = Tuning(model, examples, self.recipe, self.folder, pad_token(self.tokenizer), dev)
         with closing(tuning.run()) as steps:  # if the report ends it, what was learned is saved
             for progress in steps:
                 report(progress)
@@ -188,11 +185,6 @@ class Run:
 _INCIDENTAL = {"role", "base", "data", "dev", "init", "minutes", "save_every", "keep_prefixes"}
 """What does not change the adapter, and what is counted otherwise: files by their contents, the role by its former
 name."""
-
-
-def _as_first_named(recipe: Recipe) -> dict[str, str]:
-    """Entries by the names and values of the first release, so that its runs go on."""
-    return {"voice": recipe.role, "loop": "prefixed" if recipe.loop == "prefix" else recipe.loop}
 
 
 def _base(recipe: Recipe, settings: Settings) -> Path:

@@ -10,13 +10,13 @@ import json
 import logging
 import time
 from collections.abc import Sequence
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import torch
 from datasets import Dataset
 from peft import PeftModel
+from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedTokenizerBase, PrinterCallback, TrainerCallback
 from transformers.trainer import TRAINER_STATE_NAME
 from trl import SFTConfig, SFTTrainer
@@ -120,20 +120,16 @@ class Collator:
 
     def __call__(self, rows: Sequence[dict[str, list]]) -> dict[str, Any]:
         lengths = [len(row["input_ids"]) for row in rows]
-        columns = {name: [row[name] for row in rows] for name in ("input_ids", "labels", "weights")}
+        columns = {name: [torch.tensor(row[name]) for row in rows] for name in ("input_ids", "labels", "weights")}
         if self.packing:
-            # The first token of a row would be predicted from the row before it.
-            for name, ignored in (("labels", IGNORED), ("weights", 0.0)):
-                columns[name] = [[ignored, *values[1:]] for values in columns[name]]
-            batch = {name: torch.tensor([list(chain.from_iterable(values))]) for name, values in columns.items()}
+            for label, weight in zip(columns["labels"], columns["weights"], strict=True):
+                label[0], weight[0] = IGNORED, 0.0  # the first token of a row would be predicted from the row before it
+            batch = {name: torch.cat(values)[None] for name, values in columns.items()}
             batch["position_ids"] = torch.cat([torch.arange(length) for length in lengths])[None]
         else:
-            columns["attention_mask"] = [[1] * length for length in lengths]
-            batch = {name: self._padded(values, self.fill[name], max(lengths)) for name, values in columns.items()}
+            columns["attention_mask"] = [torch.ones(length, dtype=torch.long) for length in lengths]
+            batch = {name: pad_sequence(values, True, self.fill[name]) for name, values in columns.items()}
         return {**batch, "rows": len(rows), "tokens": sum(lengths)}
-
-    def _padded(self, rows: Sequence[list], fill: float, width: int) -> torch.Tensor:
-        return torch.tensor([[*row, *[fill] * (width - len(row))] for row in rows])
 
 
 def _dataset(examples: Sequence[Example]) -> Dataset:
@@ -159,15 +155,11 @@ def _arguments(model: PeftModel, recipe: Recipe, folder: Path) -> SFTConfig:
         learning_rate=recipe.learning_rate,
         lr_scheduler_type="cosine",
         warmup_steps=recipe.warm_up,
-        adam_beta1=0.9,
         adam_beta2=0.99,
-        weight_decay=0.0,
-        max_grad_norm=1.0,
         optim="adamw_torch",
         seed=recipe.seed,
         use_cpu=on_processor,
         bf16=recipe.dtype == "bfloat16",
-        fp16=False,
         gradient_checkpointing=recipe.four_bit,  # both where memory is short
         save_strategy="no",  # `Watch` says when
         save_total_limit=2,

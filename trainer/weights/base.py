@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, GgufConfig, PreTrainedModel
+from transformers import AutoModelForCausalLM, GgufConfig
 
 from runtime.engines.hf.gguf_files import read_once
 from runtime.engines.hf.loading import first_line, load_tokenizer, source
@@ -89,7 +89,9 @@ def _convert(path: Path, folder: Path) -> None:
         ).model_dump_json(indent=1)
         try:
             load_tokenizer(path).save_pretrained(unfinished)
-            _unpacked(path).save_pretrained(unfinished)
+            # Without `dequantize` transformers refuses to save the model, and may leave it packed.
+            plain = {"dtype": torch.bfloat16, "quantization_config": GgufConfig(dequantize=True)}
+            AutoModelForCausalLM.from_pretrained(**source(path), **plain).save_pretrained(unfinished)
         except (ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
             raise BaseError(
                 f"{path} could not be read by transformers ({first_line(error)}). "
@@ -99,10 +101,3 @@ def _convert(path: Path, folder: Path) -> None:
         if folder.exists():
             folder.replace(Path(workshop) / "outdated")
         unfinished.replace(folder)
-
-
-def _unpacked(path: Path) -> PreTrainedModel:
-    """The model with plain weights: without `dequantize` transformers refuses to save it, and may leave it packed."""
-    return AutoModelForCausalLM.from_pretrained(
-        **source(path), dtype=torch.bfloat16, quantization_config=GgufConfig(dequantize=True)
-    )

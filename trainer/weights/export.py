@@ -82,7 +82,7 @@ def to_gguf_adapter(adapter_folder: Path, out: Path, base_gguf: Path | None = No
         for key, value in _base_named(config, base_gguf).items():
             writer.add_string(key, value)
         for name, value in tensors.items():
-            kind = _number_type(type, value)
+            kind = fitting(GGMLQuantizationType[type.upper()], value, GGMLQuantizationType.F16)
             writer.add_tensor(name, gguf.quantize(value, kind), raw_dtype=kind)
         write_file(writer)
 
@@ -147,7 +147,8 @@ def _gguf_tensors(config: LoraConfig, weights: dict[str, np.ndarray], shape: Sha
                 "without DoRA, biases, or modules saved whole."
             )
         if side == "lora_B":
-            value = rotary(value, module, shape) * _correction(config)
+            # llama.cpp scales by alpha / rank; rank-stabilised LoRA is trained with alpha / sqrt(rank).
+            value = rotary(value, module, shape) * (config.r**0.5 if config.use_rslora else 1.0)
         tensors[f"{name}.weight.{side.lower()}"] = np.ascontiguousarray(value, np.float32)
     return tensors
 
@@ -177,17 +178,6 @@ def _reordered(value: np.ndarray, module: str, shape: Shape, read: Callable[[int
     return laid_out.swapaxes(1, 2).reshape(value.shape)
 
 
-def _correction(config: LoraConfig) -> float:
-    """llama.cpp scales by alpha / rank; rank-stabilised LoRA is trained with alpha / sqrt(rank)."""
-    return config.r**0.5 if config.use_rslora else 1.0
-
-
-def _number_type(type: NumberType, value: np.ndarray) -> GGMLQuantizationType:
-    kind = GGMLQuantizationType[type.upper()]
-    block = gguf.GGML_QUANT_SIZES[kind][0]
-    return kind if value.shape[-1] % block == 0 else GGMLQuantizationType.F16
-
-
 def _base_named(config: LoraConfig, base_gguf: Path | None) -> dict[str, str]:
     """Which base the adapter belongs to, as far as it is known."""
     if base_gguf:
@@ -213,6 +203,11 @@ def require_fitting(tensors: dict[str, np.ndarray], base: GGUFReader, adapter: s
 
 
 # Files
+
+
+def fitting(kind: GGMLQuantizationType, value: np.ndarray, other: GGMLQuantizationType) -> GGMLQuantizationType:
+    """The number type, or another one where the rows cannot be cut into its blocks."""
+    return kind if value.shape[-1] % gguf.GGML_QUANT_SIZES[kind][0] == 0 else other
 
 
 def open_gguf(path: Path) -> GGUFReader:

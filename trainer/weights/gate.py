@@ -105,11 +105,9 @@ def _against_base(candidate: Candidate) -> tuple[bool, str]:
     thinks too much. Where the set holds right and wrong attempts, F1 must rise too: else a critic that accepts
     everything would win on a set of mostly right ones."""
     better = paired(*_aligned(candidate.adapter, candidate.base))
-    low, high = better.interval
     text = (
         f"on {len(candidate.adapter)} rows of {candidate.held_out} its accuracy is {_share(candidate.adapter):.1%},"
-        f" that of the untrained base {_share(candidate.base):.1%}: {better.difference:+.1%} [{low:+.1%}, {high:+.1%}],"
-        f" {better.wins} won, {better.losses} lost, p = {better.p:.2f}"
+        f" that of the untrained base {_share(candidate.base):.1%}: {better}, p = {better.p:.2f}"
     )
     ours, theirs = f1(candidate.adapter), f1(candidate.base)
     text += _f1_text(ours, theirs)

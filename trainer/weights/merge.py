@@ -37,9 +37,6 @@ class Delta:
     b: np.ndarray
     scale: float
 
-    def added_to(self, weight: np.ndarray) -> np.ndarray:
-        return weight + (self.scale * self.b) @ self.a
-
 
 def merge(base_gguf: Path, adapter_gguf: Path, out: Path, quantization: Quantization = "Q4_K_M") -> None:
     """Write a base with a plain adapter added to its weights. Tokenizer, chat template and all other metadata stay as
@@ -114,7 +111,7 @@ def _write_merged(
         value, kind, delta = tensor.data, kinds[tensor.name], deltas.get(tensor.name)
         if delta or kind != tensor.tensor_type:
             weight = gguf.dequantize(value, tensor.tensor_type)
-            value = gguf.quantize(delta.added_to(weight) if delta else weight, kind)
+            value = gguf.quantize(weight + (delta.scale * delta.b) @ delta.a if delta else weight, kind)
         writer.write_tensor_data(np.ascontiguousarray(value))
     writer.close()
 

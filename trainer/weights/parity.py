@@ -6,8 +6,8 @@ is served the weights of the base differ, so the likeliest tokens and the greedy
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import llama_cpp as llama
@@ -19,7 +19,7 @@ from runtime.engines.hf.loading import load_tokenizer
 from runtime.engines.hf.model import Model
 from runtime.engines.llamacpp.adapters import Adapters
 from runtime.engines.llamacpp.chat import Chat
-from runtime.engines.llamacpp.measure import loaded
+from runtime.engines.llamacpp.measure import Bench, Token, loaded
 from runtime.types import Value
 
 ADAPTER = "adapter"
@@ -63,20 +63,20 @@ def parity(
     `words` is how many tokens of greedy text are compared, `threads` is for llama.cpp. Raises EngineError if a file
     does not fit another, or an adapter is not called.
     """
-    trained = Model(base_folder, {ADAPTER: adapter_folder}, four_bit=False, dtype="float32")
     differences, same, same_tokens, same_greedy = [], [], 0, 0
-    try:
-        with served(base_gguf, adapter_gguf, threads) as adapter:
-            for text in texts:
-                tokens = trained.tokenizer.encode(text, add_special_tokens=False)
-                same_tokens += tokens == adapter.chat.tokens(text, special=True)
-                ours = trained.read(tokens, ADAPTER, list(range(len(tokens)))).logits.float().cpu().numpy()
-                theirs = adapter.read(tokens)
-                differences.append(np.abs(ours - theirs).max())
-                same += (ours.argmax(-1) == theirs.argmax(-1)).tolist()
-                same_greedy += _greedy_of_peft(trained, tokens, words) == adapter.greedy(tokens, words)
-    finally:
-        trained.close()
+    with (
+        closing(Model(base_folder, {ADAPTER: adapter_folder}, four_bit=False, dtype="float32")) as trained,
+        loaded(base_gguf) as model,
+        Served(model, adapter_gguf, threads) as adapter,
+    ):
+        for text in texts:
+            tokens = trained.tokenizer.encode(text, add_special_tokens=False)
+            same_tokens += tokens == adapter.chat.tokens(text, special=True)
+            ours = trained.read(tokens, ADAPTER, list(range(len(tokens)))).logits.float().cpu().numpy()
+            theirs = adapter.read(tokens)
+            differences.append(np.abs(ours - theirs).max())
+            same += (ours.argmax(-1) == theirs.argmax(-1)).tolist()
+            same_greedy += _greedy_of_peft(trained, tokens, words) == adapter.greedy(tokens, words)
     return Parity(
         texts=len(texts),
         tokens=len(same),
@@ -105,22 +105,31 @@ def _greedy_of_peft(model: Model, tokens: list[int], words: int) -> list[int]:
     return written
 
 
-class Served:
-    """A GGUF base with an adapter in a context that rounds nothing: F32 keys and values, no flash attention."""
+class Served(Bench):
+    """A GGUF base with an adapter in a context that rounds nothing: F32 keys and values, no flash attention. Raises
+    EngineError if the adapter is damaged or does not fit."""
 
-    def __init__(self, model: int, context: int, adapter_gguf: Path) -> None:
-        self.chat, self._context = Chat(model), context
+    def __init__(self, model: int, adapter_gguf: Path, threads: int = 1, length: int = 4096) -> None:
+        params = llama.llama_context_default_params()
+        params.n_ctx, params.n_batch, params.n_ubatch = length, AT_ONCE, AT_ONCE
+        params.type_k = params.type_v = llama.GGML_TYPE_F32
+        params.n_threads = params.n_threads_batch = threads
+        params.flash_attn_type = llama.LLAMA_FLASH_ATTN_TYPE_DISABLED
         self._adapters = Adapters(model, {ADAPTER: adapter_gguf})
-        self._adapter = self._adapters.get(ADAPTER)
+        self.context = llama.llama_init_from_model(model, params)
+        if not self.context:
+            raise EngineError("There is not enough memory to compare. Close other programs.")
+        self.memory, self._batch = llama.llama_get_memory(self.context), llama.llama_batch_init(AT_ONCE, 0, 1)
+        self.chat, self._adapter = Chat(model), self._adapters.get(ADAPTER)
         self._vocab = llama.llama_model_get_vocab(model)
         self._size = llama.llama_vocab_n_tokens(self._vocab)
 
     def read(self, tokens: Sequence[int]) -> np.ndarray:
         """Logits (tokens, vocabulary) after each token of a new conversation. What stands before an activated adapter
         is read by the base."""
-        llama.llama_memory_clear(llama.llama_get_memory(self._context), True)
+        self.forget()
         begins = self._adapter.begins_at(tokens)
-        return np.concatenate([self._decode(tokens[:begins], 0, 0), self._decode(tokens[begins:], begins)])
+        return np.concatenate([self._read(tokens[:begins], 0, 0), self._read(tokens[begins:], begins)])
 
     def greedy(self, tokens: Sequence[int], words: int) -> list[int]:
         """The likeliest continuation, its end included if it comes."""
@@ -129,44 +138,15 @@ class Served:
             written.append(int(logits[-1].argmax()))
             if llama.llama_vocab_is_eog(self._vocab, written[-1]):
                 break
-            logits = self._decode(written[-1:], len(tokens) + len(written) - 1)
+            logits = self._read(written[-1:], len(tokens) + len(written) - 1)
         return written
 
-    def _decode(self, tokens: Sequence[int], start: int, adapter: int | None = None) -> np.ndarray:
-        self._adapters.use(self._context, self._adapter.number if adapter is None else adapter)
+    def _read(self, tokens: Sequence[int], start: int, adapter: int | None = None) -> np.ndarray:
+        self._adapters.use(self.context, self._adapter.number if adapter is None else adapter)
         rows = [np.empty((0, self._size), np.float32)]
         for at in range(0, len(tokens), AT_ONCE):
-            rows.append(self._batch(tokens[at : at + AT_ONCE], start + at))
+            part = [Token(token, start + at + i) for i, token in enumerate(tokens[at : at + AT_ONCE])]
+            self.decode(part)
+            logits = llama.llama_get_logits(self.context)
+            rows.append(np.ctypeslib.as_array(logits, shape=(len(part), self._size)).copy())
         return np.concatenate(rows)
-
-    def _batch(self, tokens: Sequence[int], start: int) -> np.ndarray:
-        batch = llama.llama_batch_init(len(tokens), 0, 1)
-        try:
-            for i, token in enumerate(tokens):
-                batch.token[i], batch.pos[i], batch.logits[i] = token, start + i, 1
-                batch.n_seq_id[i], batch.seq_id[i][0] = 1, 0
-            batch.n_tokens = len(tokens)
-            if llama.llama_decode(self._context, batch) != 0:
-                raise EngineError("llama.cpp could not read a text: it is longer than the context. Shorten it.")
-            logits = llama.llama_get_logits(self._context)
-            return np.ctypeslib.as_array(logits, shape=(len(tokens), self._size)).copy()
-        finally:
-            llama.llama_batch_free(batch)
-
-
-@contextmanager
-def served(base_gguf: Path, adapter_gguf: Path, threads: int = 1, length: int = 4096) -> Iterator[Served]:
-    """Raises EngineError if a file is damaged or the adapter does not fit."""
-    with loaded(base_gguf) as model:
-        params = llama.llama_context_default_params()
-        params.n_ctx, params.n_batch, params.n_ubatch = length, AT_ONCE, AT_ONCE
-        params.type_k = params.type_v = llama.GGML_TYPE_F32
-        params.n_threads = params.n_threads_batch = threads
-        params.flash_attn_type = llama.LLAMA_FLASH_ATTN_TYPE_DISABLED
-        context = llama.llama_init_from_model(model, params)
-        if not context:
-            raise EngineError("There is not enough memory to compare. Close other programs.")
-        try:
-            yield Served(model, context, adapter_gguf)
-        finally:
-            llama.llama_free(context)

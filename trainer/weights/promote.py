@@ -79,7 +79,9 @@ def promote(options: Options, settings: Settings) -> tuple[Verdict, Path | None]
         base=read_outcomes(options.base_results, options.role),
         current=read_outcomes(options.current_results, options.role) if options.current_results else None,
     )
-    verdict = judge(candidate, now.version, _bytes_shipped(options) if options.ship else None)
+    files = [options.gguf, *_peft_files(options), *adapters.SHIPPED.rglob("*")] if options.ship else []
+    shipped = sum(file.stat().st_size for file in files if file.is_file()) if options.ship else None
+    verdict = judge(candidate, now.version, shipped)
     return verdict, _put(candidate, options, verdict, folder, now) if verdict.promoted else None
 
 
@@ -88,11 +90,6 @@ def told(verdict: Verdict, path: Path | None, as_json: bool) -> str:
     if as_json:
         return json.dumps(verdict.model_dump() | {"path": str(path) if path else None}, ensure_ascii=False)
     return "\n".join([f"{path} is in use now." if path else "Not promoted.", *verdict.reasons])
-
-
-def _bytes_shipped(options: Options) -> int:
-    files = [options.gguf, *_peft_files(options), *adapters.SHIPPED.rglob("*")]
-    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def _peft_files(options: Options) -> list[Path]:
@@ -187,12 +184,9 @@ def read_draft(path: Path, gguf: Path, base: BaseModel, role: str) -> AdapterCar
         made = datetime.now(UTC).isoformat(timespec="seconds")
         return AdapterCard.model_validate({"created": made, **draft, **known})
     except (OSError, ValueError, AttributeError) as error:
-        text = _wrong_fields(error) if isinstance(error, ValidationError) else first_line(error)
+        wrong = error.errors() if isinstance(error, ValidationError) else ()
+        text = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in wrong) or first_line(error)
         raise PromoteError(f"{path} is no card of an adapter: {text}. Mend it.") from error
-
-
-def _wrong_fields(error: ValidationError) -> str:
-    return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
 
 
 def _checked(gguf: Path, base: BaseModel) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from gguf import GGMLQuantizationType, GGUFWriter, TokenType
 from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 
-from trainer.weights.export import ExportError, finished, names_of, rotary, shape_of, write_file
+from trainer.weights.export import ExportError, finished, fitting, names_of, rotary, shape_of, write_file
 
 DIGIT_BY_DIGIT = "smollm"
 """llama.cpp's name for a byte-level BPE whose words are GPT-2's and whose digits stand alone."""
@@ -40,13 +40,9 @@ def to_gguf(
             if (name := names.get_name(module)) is None:
                 raise ExportError(f"{key} has no place in a GGUF file of a {shape.architecture} model. Write another.")
             value = np.ascontiguousarray(rotary(weight.float().cpu().numpy(), module, shape))
-            kind = type if value.ndim == 2 and _fits(value, type) else GGMLQuantizationType.F32
+            kind = fitting(type if value.ndim == 2 else GGMLQuantizationType.F32, value, GGMLQuantizationType.F32)
             writer.add_tensor(f"{name}.{ending}", gguf.quantize(value, kind), raw_dtype=kind)
         write_file(writer)
-
-
-def _fits(value: np.ndarray, type: GGMLQuantizationType) -> bool:
-    return value.shape[-1] % gguf.GGML_QUANT_SIZES[type][0] == 0
 
 
 def _add_sizes(writer: GGUFWriter, config: PretrainedConfig) -> None:

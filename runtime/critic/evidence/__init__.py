@@ -1,8 +1,8 @@
 """Evidence on the steps of an attempt: one file for each source, all listed here.
 
 A new source is one file that fills in a `Source`, its line in `SOURCES`, and the strings of its badges in the locales
-(`badge.` and `why.`). The critic, the fitted rule, its calibration, the measurements and the page read this list. What
-the evidence comes to is decided elsewhere (`runtime.critic.aggregation`, `runtime.critic.critic`).
+(`badge.` and `why.`). The critic, the fitted rule, its calibration, the evaluation and the page read this list. Nothing
+is scored here (see `runtime.critic.aggregation` and `runtime.critic.critic`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, get_args
 
 from pydantic import TypeAdapter
 
-from runtime.critic.evidence import arithmetic, programs, rollouts, solutions, surprisal, verdict, vote
+from runtime.critic.evidence import arithmetic, solutions, surprisal, verdict, vote
 from runtime.critic.evidence.source import Findings, Source, StepEvidence
 from runtime.prompts.critic_turn import judged
 from runtime.types import Depth, Problem, Trajectory
@@ -22,17 +22,15 @@ SOURCES: tuple[Source, ...] = (
     verdict.SOURCE,
     surprisal.SOURCE,
     solutions.SOURCE,
-    programs.SOURCE,
-    rollouts.SOURCE,
     vote.SOURCE,
 )
-"""In the order in which a person is shown their evidence."""
+"""In the order in which the page shows their evidence."""
 NAMES = tuple(source.name for source in SOURCES)
 READERS = tuple(source.name for source in SOURCES if source.reads_only)
 DEPTHS: dict[Depth, tuple[str, ...]] = {
     depth: tuple(source.name for source in SOURCES if depth in source.depths) for depth in get_args(Depth)
 }
-"""The sources of each depth: what is best per second, and what is best (trainer/LOG.md)."""
+"""The sources of each depth; measured in trainer/LOG.md."""
 FEATURES = tuple(feature for source in SOURCES for feature in source.features)
 FEATURES_OF = {source.name: source.features for source in SOURCES}
 

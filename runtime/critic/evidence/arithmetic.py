@@ -1,4 +1,4 @@
-"""Arithmetic: every equation of a step, worked out exactly. It proves, so the fitted rule has no feature of it."""
+"""Arithmetic: every equation of a step, checked exactly. It proves errors, so the fitted rule has no feature of it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NAME = "arithmetic"
 
 
 def of_arithmetic(step: str, language: Language) -> list[Evidence]:
-    """What exact calculation says of a step; nothing where there is nothing to check, as in the bare answer."""
+    """The evidence of exact calculation on a step; empty where there is nothing to check, as in the bare answer."""
     equations = [] if only_states_answer(step) else arithmetic.check(step)
     verdict = arithmetic.verdict(equations)
     if verdict is None:

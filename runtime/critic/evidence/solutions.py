@@ -5,27 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from threading import Event
 
-from runtime.critic.evidence.collector import Collector
-from runtime.critic.evidence.others import compare
-from runtime.critic.evidence.source import Findings, Source, StepEvidence
-from runtime.search.solutions import Solution, agreeing, sample_solutions
-from runtime.text import Language
-from runtime.types import Problem, Trajectory
+from runtime.checks import arithmetic
+from runtime.critic.evidence.source import Collector, Source, StepEvidence
+from runtime.search.solutions import Solution, agreeing, first_unmet, sample_solutions, votes
+from runtime.text import Language, language_of
+from runtime.types import Evidence, Problem, Trajectory
 
 NAME = "solutions"
 SOLUTIONS = 4
-"""At most."""
-FEATURES = (
-    "agreement",  # share of the independent solutions that reach the attempt's answer
-    "deviation",  # 1: none of them reaches it, and here is the first number that they never meet
-    "approach",  # 1: none of them reaches it, and this step comes before such a number
-)
+"""How many are sampled at most."""
 
 
-def _collect(
-    collector: Collector, problem: Problem, attempt: Trajectory, cancel: Event, _: Findings
-) -> tuple[Solution, ...]:
-    """In pairs: once a pair agrees with the attempt's answer, no more are asked for."""
+def _collect(collector: Collector, problem: Problem, attempt: Trajectory, cancel: Event) -> tuple[Solution, ...]:
+    """Sampled in pairs, and no more once all of them agree with the attempt's answer."""
     known = collector.memory.setdefault((NAME, problem.id), [])
     while len(known) < SOLUTIONS and not cancel.is_set():
         if known and agreeing(attempt.answer, known) == len(known):
@@ -36,7 +28,35 @@ def _collect(
 
 
 def _examine(steps: Sequence[StepEvidence], found: Sequence[Solution], problem: Problem, attempt: Trajectory) -> None:
-    compare(steps, found, problem, attempt, NAME, FEATURES, AGREE, _DIFFER)
+    """Solutions that reach the attempt's answer support every step. If none does, they count against the first step
+    that makes a number which those of the most frequent answer never meet, or else against the last step, unless the
+    attempt is a person's and may be unfinished."""
+    groups, language = votes(found), language_of(problem.text)
+    if not groups:
+        return
+    n = sum(len(group.solutions) for group in groups)
+    if agreement := agreeing(attempt.answer, found):
+        note = AGREE[language].format(agreement, n)
+        for one in steps:
+            one.features["agreement"] = agreement / n
+            one.evidence.append(Evidence(by=NAME, verdict="correct", note=note))
+        return
+    unmet = first_unmet(problem, [step.text for step in attempt.steps[: len(steps)]], groups[0].solutions)
+    if unmet is None and _is_unfinished(attempt):
+        return
+    position = len(steps) - 1 if unmet is None else unmet
+    for one in steps[:position]:
+        one.features["approach"] = 1.0
+        one.evidence.append(Evidence(by=NAME, verdict="unsure"))
+    if steps:
+        steps[position].features["deviation"] = 1.0
+        note = _DIFFER[language].format(n)
+        steps[position].evidence.append(Evidence(by=NAME, verdict="incorrect", note=note))
+
+
+def _is_unfinished(attempt: Trajectory) -> bool:
+    """Whether a person may still be working: the last line is a calculation and not a sentence that answers."""
+    return attempt.origin == "student" and bool(attempt.steps) and bool(arithmetic.check(attempt.steps[-1].text))
 
 
 AGREE: dict[Language, str] = {
@@ -52,10 +72,13 @@ SOURCE = Source(
     _examine,
     _collect,
     kind=tuple[Solution, ...],
-    features=FEATURES,
+    features=(
+        "agreement",  # share of the solutions that reach the attempt's answer
+        "deviation",  # 1: none of them reaches it, and this step makes the first number that they never meet
+        "approach",  # 1: none of them reaches it, and this step comes before that one
+    ),
     badges={"correct": "solutions_agree", "incorrect": "solutions_differ"},
     depths=("deep",),
     asks=SOLUTIONS,
-    feeds_others=True,
     compares_answers=True,
 )

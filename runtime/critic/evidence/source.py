@@ -1,19 +1,18 @@
-"""What a source of evidence is: the fields that a file of this folder fills in."""
+"""A source of evidence: the fields that each file of this folder fills in, and the collector that asks its engine."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Event
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from runtime.engines.base import Cancelled, ContextOverflow, Engine
+from runtime.prompts.critic_turn import judged
 from runtime.types import Depth, Evidence, Problem, Trajectory, Verdict
 
-if TYPE_CHECKING:
-    from runtime.critic.evidence.collector import Collector
-
 Findings = Mapping[str, Any]
-"""What each source collected of an attempt, by its name. A source that is missing was not asked, or found nothing."""
+"""What each source collected on an attempt, by its name. A missing source was not asked, or found nothing."""
 
 
 @dataclass
@@ -25,12 +24,12 @@ class StepEvidence:
 
     @property
     def disproof(self) -> Evidence | None:
-        """A false equation, which needs no rule."""
+        """The evidence of a false equation, if there is one."""
         return next((e for e in self.evidence if e.by == "arithmetic" and e.verdict == "incorrect"), None)
 
     @property
     def is_shared(self) -> bool:
-        """Whether solutions that voted come to where this step leads."""
+        """Whether solutions that voted reach the attempt's answer."""
         return any(e.by == "vote" and e.verdict == "correct" for e in self.evidence)
 
 
@@ -39,29 +38,72 @@ class Source:
     """One source of evidence on the steps of an attempt."""
 
     name: str
-    """As `Evidence.by`, in settings and in stored files; never changed."""
+    """As in `Evidence.by` and in stored files; never changed."""
     examine: Callable[[Sequence[StepEvidence], Any, Problem, Trajectory], None]
-    """Adds evidence and features to the steps it is given, from what was collected of this attempt."""
-    collect: Callable[[Collector, Problem, Trajectory, Event, Findings], Any] | None = None
-    """What the engine is asked of an attempt, given what the sources before it collected; falsy: nothing was found.
-    None: the steps alone are enough. Raises EngineError."""
+    """Adds evidence and features to the given steps, from what was collected on the attempt."""
+    collect: Callable[[Collector, Problem, Trajectory, Event], Any] | None = None
+    """Asks the engine about an attempt; a falsy value: nothing was found. None: the steps alone are enough. Raises
+    EngineError."""
     kind: Any = None
-    """The type of what is collected, from which it is written as JSON and read again."""
+    """The type of what is collected, for writing and reading it as JSON."""
     features: tuple[str, ...] = ()
-    """The names of the numbers that the fitted rule may use; empty: the source proves, or takes a blame back."""
+    """The numbers that the fitted rule may use; empty if the source proves an error or withdraws one."""
     badges: Mapping[Verdict, str] = field(default_factory=dict)
-    """What a person is shown, by verdict: names in the locales (`badge.`, `why.`); where none is given, nothing."""
+    """The badge that a person sees, by verdict: a key in the locales (`badge.`, `why.`). No entry: no badge."""
     depths: tuple[Depth, ...] = ()
     """The depths of checking that use it."""
     asks: int = 0
-    """How many replies it asks the engine for at most, where it writes any."""
+    """How many replies it asks the engine for at most."""
     reads_only: bool = False
-    """Whether it needs only what stands before a step, so that a step is judged before the next one is written."""
+    """Whether it needs only what comes before a step, so that a step is judged before the next one is written."""
     needs_critic: bool = False
-    """Whether it says nothing with a base that was not trained as a critic."""
-    feeds_others: bool = False
-    """Whether other sources build on what it finds: it is asked before them."""
+    """Whether it is useless with a base that was not trained as a critic."""
     compares_answers: bool = False
-    """Whether it speaks of the attempt's answer: that is checked then, even if no step shows where it comes from."""
+    """Whether its evidence is on the attempt's answer, which then counts as checked even if no step calculates it."""
     every_line: bool = False
-    """Whether it speaks also of last lines that only state the answer; what is wrong there is mostly a step before."""
+    """Whether it also examines last lines that only state the answer; an error there is mostly in a step before."""
+
+
+class Collector:
+    """Collects evidence with one engine. Solutions of a problem are sampled once, however many attempts at it are
+    judged, and a step is read once, however many attempts begin with it."""
+
+    def __init__(self, engine: Engine, max_tokens: int = 512, seed: int = 0) -> None:
+        self.engine, self.max_tokens, self.seed = engine, max_tokens, seed
+        self.memory: dict[tuple[str, ...], Any] = {}
+        """Keyed by source and problem, or by source, problem and the steps up to the one that was read."""
+
+    def collect(
+        self, problem: Problem, attempt: Trajectory, sources: Sequence[Source], cancel: Event
+    ) -> dict[str, Any]:
+        """What these sources find, by name; a source that finds nothing is missing, as are those that read the attempt
+        where it exceeds the context. Raises EngineError."""
+        asked = [source for source in sources if source.collect]
+        found = {source.name: source.collect(self, problem, attempt, cancel) for source in asked}
+        return {name: one for name, one in found.items() if one}
+
+    def by_step(
+        self, source: str, problem: Problem, attempt: Trajectory, ask: Callable[[Sequence[str], int], Sequence[float]]
+    ) -> tuple[float, ...]:
+        """A number for each judged step. `ask` gets the steps and the index of the first that was not read yet, and
+        returns the numbers from there on. Shorter after a stop or where the context is exceeded."""
+        steps = judged([step.text for step in attempt.steps])
+        beginnings = _beginnings(source, problem, steps)
+        known = next((number for number, one in enumerate(beginnings) if one not in self.memory), len(steps))
+        if known < len(steps):
+            try:
+                self.memory |= zip(beginnings[known:], ask(steps, known), strict=True)
+            except (ContextOverflow, Cancelled):
+                del beginnings[known:]
+        return tuple(self.memory[one] for one in beginnings)
+
+    def has_read(self, problem: Problem, attempt: Trajectory, sources: Sequence[Source]) -> bool:
+        """Whether the sources that read have read every judged step."""
+        steps = judged([step.text for step in attempt.steps])
+        readers = [source.name for source in sources if source.reads_only and source.collect]
+        return all(one in self.memory for reader in readers for one in _beginnings(reader, problem, steps))
+
+
+def _beginnings(source: str, problem: Problem, steps: Sequence[str]) -> list[tuple[str, ...]]:
+    """The cache key of each step for a source that reads."""
+    return [(source, problem.id, *steps[: number + 1]) for number in range(len(steps))]

@@ -1,8 +1,8 @@
-"""Surprisal: whether the digits and signs are those that the model itself would have written. Needs no training.
+"""Surprisal: whether digits and signs are those that the model itself would have written. Needs no training.
 
-An actor that solves a problem expects the right numbers and signs of the next step. So every digit and every sign of an
-attempt is compared with the one the model holds likeliest at that place, all in one reading. That tells slips of
-choosing and of copying; of a wrong idea that the model would have had itself, it says nothing.
+A model that can solve a problem expects the right numbers and signs in the next step. So every digit and every sign of
+an attempt is compared with the likeliest one at that place, all in one reading. This finds wrong choices and copying
+errors, but no wrong idea that the model would have had too.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ from collections.abc import Sequence
 from functools import partial
 from threading import Event
 
-from runtime.critic.evidence.collector import Collector
-from runtime.critic.evidence.source import Findings, Source, StepEvidence
+from runtime.critic.evidence.source import Collector, Source, StepEvidence
 from runtime.engines.base import Engine
 from runtime.prompts.actor_turn import conversation
 from runtime.text import Language, language_of
@@ -22,24 +21,25 @@ from runtime.types import Evidence, Problem, Trajectory
 
 NAME = "surprisal"
 UNEXPECTED = -5.0
-"""Log-probability below the expected digit or sign from which on a badge says so; the rule has its own measure."""
+"""Log-probability relative to the likeliest digit or sign below which the badge says unexpected; the fitted rule uses
+the number itself."""
 
 CHOICES = (*"0123456789", " +", " -", " ×", " *", " /", "+", "-", "*", "/", "×")
-"""What is compared with each other: only what decides a calculation, never wording."""
+"""The tokens compared with each other: only what decides a calculation, never wording."""
 _DECIDES = re.compile(r"[0-9]| ?[-+×*/](?= ?[0-9$(])")
 
 
 def compares(step: str) -> bool:
-    """Whether a step holds anything that could be other than expected."""
+    """Whether a step holds any digit or sign to compare."""
     return _DECIDES.search(f"{step}\n") is not None
 
 
 def surprises(
     engine: Engine, problem: Problem, steps: Sequence[str], since: int = 0, cancel: Event | None = None
 ) -> list[float]:
-    """For every step from `since` on the log-probability of its worst digit or sign against the likeliest one there: 0
-    where all are those expected, or there are none; the more below 0 the more unexpected. Raises ContextOverflow,
-    Cancelled, EngineError."""
+    """For every step from `since` on the log-probability of its least expected digit or sign relative to the likeliest
+    one there: 0 where all are the likeliest, or there are none; never above 0. Raises ContextOverflow, Cancelled,
+    EngineError."""
     parts, written, owners, text = [], [], [], ""
     for number, step in enumerate(steps):
         line, at = f"{step}\n", 0
@@ -57,9 +57,7 @@ def surprises(
     return worst[since:]
 
 
-def _collect(
-    collector: Collector, problem: Problem, attempt: Trajectory, cancel: Event, _: Findings
-) -> tuple[float, ...]:
+def _collect(collector: Collector, problem: Problem, attempt: Trajectory, cancel: Event) -> tuple[float, ...]:
     return collector.by_step(NAME, problem, attempt, partial(surprises, collector.engine, problem, cancel=cancel))
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from threading import Event
 
-from runtime.critic.evidence.collector import Collector
-from runtime.critic.evidence.source import Findings, Source, StepEvidence
+from runtime.critic.evidence.source import Collector, Source, StepEvidence
 from runtime.critic.odds import sigmoid
 from runtime.prompts.critic_turn import put_to_critic, verdict_parts, verdict_words
 from runtime.text import language_of
@@ -16,9 +15,7 @@ NAME = "verdict"
 ADAPTER = "critic"
 
 
-def _collect(
-    collector: Collector, problem: Problem, attempt: Trajectory, cancel: Event, _: Findings
-) -> tuple[float, ...]:
+def _collect(collector: Collector, problem: Problem, attempt: Trajectory, cancel: Event) -> tuple[float, ...]:
     """Log-odds of "right" against "wrong" after each judged step, the earlier ones taken as right."""
     language = language_of(problem.text)
 
@@ -31,7 +28,7 @@ def _collect(
 
 
 def _examine(steps: Sequence[StepEvidence], log_odds: Sequence[float], *_: object) -> None:
-    """What the model says, as it says it: what that is worth is not decided here."""
+    """The model's own verdict; the fitted rule weighs it."""
     for one, odds in zip(steps, log_odds, strict=False):
         one.features[NAME] = odds
         verdict = "correct" if odds > 0 else "incorrect"

@@ -1,6 +1,6 @@
-"""Self-consistency: whether solutions that are certain of an answer come to the attempt's.
+"""Self-consistency: whether enough solutions agree on the attempt's answer.
 
-It takes back a blame that nobody proves, so the fitted rule has no feature of it.
+It withdraws an error that nothing proves, so the fitted rule has no feature of it.
 """
 
 from __future__ import annotations
@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from threading import Event
 
-from runtime.critic.evidence.collector import Collector
 from runtime.critic.evidence.solutions import AGREE
-from runtime.critic.evidence.source import Findings, Source, StepEvidence
+from runtime.critic.evidence.source import Collector, Source, StepEvidence
 from runtime.search import self_consistency
 from runtime.search.self_consistency import VOTERS, Opinion
 from runtime.text import language_of
@@ -19,7 +18,7 @@ from runtime.types import Evidence, Problem, Trajectory
 NAME = "vote"
 
 
-def _collect(collector: Collector, problem: Problem, _: Trajectory, cancel: Event, __: Findings) -> Opinion:
+def _collect(collector: Collector, problem: Problem, _: Trajectory, cancel: Event) -> Opinion:
     key = (NAME, problem.id)
     if key not in collector.memory:
         collector.memory[key] = self_consistency.ask(collector.engine, problem, cancel)
@@ -27,7 +26,7 @@ def _collect(collector: Collector, problem: Problem, _: Trajectory, cancel: Even
 
 
 def _examine(steps: Sequence[StepEvidence], vote: Opinion, problem: Problem, attempt: Trajectory) -> None:
-    """Only agreement is told of steps: that an answer is outvoted says nothing of where it went wrong."""
+    """Only agreement is evidence on steps: an outvoted answer does not show where the error is."""
     if attempt.answer and vote.is_certain and vote.shares(attempt):
         note = AGREE[language_of(problem.text)].format(*vote.count)
         for one in steps:

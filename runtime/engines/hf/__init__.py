@@ -12,11 +12,12 @@ from pathlib import Path
 from random import Random
 from threading import Event
 
-from runtime.engines.base import Cancelled, Completion, ContextOverflow, Enough, Message, Messages, Sampling
+from runtime.engines.base import Cancelled, Completion, ContextOverflow, Enough, Sampling
 from runtime.engines.hf.chat import Chat
 from runtime.engines.hf.model import Model
 from runtime.engines.hf.rows import Row, choose
 from runtime.engines.reply import Reply
+from runtime.types import Message, Messages
 
 logger = logging.getLogger(__name__)
 

@@ -7,8 +7,9 @@ import re
 from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerBase
 
-from runtime.engines.base import EngineError, Messages
+from runtime.engines.base import EngineError
 from runtime.engines.template import Template
+from runtime.types import Messages
 
 
 class Chat:

@@ -43,7 +43,9 @@ class Model:
         self.tokenizer, self._base = load_base(path, self.device, four_bit, dtype)
         self._with_adapters: PeftModel | None = load_adapters(self._base, adapters)
         self._active = next(iter(adapters), None)
-        self._called = {name: invocation_of(self._with_adapters.peft_config[name]) for name in adapters}
+        configs = {name: self._with_adapters.peft_config[name] for name in adapters}
+        # The tokens that activate an adapter; empty if it acts on all tokens.
+        self._called = {name: list(getattr(c, "alora_invocation_tokens", None) or []) for name, c in configs.items()}
         self.ends = self._end_tokens()
         self._lock = RLock()
         self._closed = False
@@ -159,11 +161,6 @@ class Model:
         gc.collect()
         if self.device == "cuda":
             torch.cuda.empty_cache()
-
-
-def invocation_of(config: Any) -> list[int]:
-    """The tokens that activate an adapter; empty if it acts on all tokens."""
-    return list(getattr(config, "alora_invocation_tokens", None) or [])
 
 
 def common(first: Keys, second: Keys) -> int:

@@ -23,7 +23,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 import llama_cpp as llama
 
-from runtime.engines.base import Completion, ContextOverflow, EngineError, Enough, Message, Messages, Sampling
+from runtime.engines.base import Completion, ContextOverflow, EngineError, Enough, Sampling
 from runtime.engines.llamacpp import measure, rollouts
 from runtime.engines.llamacpp.adapters import Adapters
 from runtime.engines.llamacpp.chat import Chat
@@ -32,6 +32,7 @@ from runtime.engines.llamacpp.drafts import PromptLookup
 from runtime.engines.llamacpp.jobs import Job, ScoreJob, WriteJob, keyed, token_of
 from runtime.engines.llamacpp.model import load_model
 from runtime.engines.reply import Reply
+from runtime.types import Message, Messages
 
 logger = logging.getLogger(__name__)
 

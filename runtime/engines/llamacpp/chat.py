@@ -7,8 +7,8 @@ import re
 import llama_cpp as llama
 from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 
-from runtime.engines.base import Messages
 from runtime.engines.template import Template, unusable
+from runtime.types import Messages
 
 
 class Chat:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import llama_cpp as llama
 import numpy as np
@@ -65,7 +65,7 @@ class Bench:
         self.memory = llama.llama_get_memory(self.context)
         self._batch = llama.llama_batch_init(params.n_batch, 0, 1)
 
-    def __enter__(self) -> Bench:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -8,8 +8,9 @@ from queue import SimpleQueue
 from threading import Event
 from typing import Any
 
-from runtime.engines.base import Completion, Enough, Messages
+from runtime.engines.base import Completion, Enough
 from runtime.engines.llamacpp.jobs import Job, WriteJob
+from runtime.types import Messages
 
 MakeJobs = Callable[[int, Messages, SimpleQueue, Event], list[WriteJob]]
 """Makes the jobs of a request from its number, its messages, the queue for replies, and the event that ends them."""

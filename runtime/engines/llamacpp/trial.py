@@ -17,11 +17,12 @@ import llama_cpp as llama
 import numpy as np
 import psutil
 
-from runtime.engines.base import EngineError, Message, Messages
+from runtime.engines.base import EngineError
 from runtime.engines.llamacpp.chat import Chat
 from runtime.engines.llamacpp.measure import CHUNK, Bench, Token
 from runtime.engines.llamacpp.model import load_model, repacked, safe_extra_buffers
 from runtime.errors import SoliloquyError
+from runtime.types import Message, Messages
 
 try:
     import resource

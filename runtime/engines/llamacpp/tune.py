@@ -105,7 +105,7 @@ def tune(path: Path, settings: Settings, progress: Progress) -> Tuning:
         threads=threads if others <= BUSY and not settings.threads else None,
         width=measure.best_width(speeds),
         speeds=speeds,
-        formats=(*_described(own, buffers, kept), *copies),
+        formats=(*_reported(own, buffers, kept), *copies),
         buffers=buffers,
         copy_kept=kept,
         others=others,
@@ -167,7 +167,7 @@ def _best_buffers(rows: list[FormatSpeed], figure: str) -> bool:
     return max(better, key=lambda row: getattr(row, figure)).extra_buffers if better else usual.extra_buffers
 
 
-def _described(rows: list[FormatSpeed], buffers: Buffers, kept: Copy | None) -> Iterator[FormatSpeed]:
+def _reported(rows: list[FormatSpeed], buffers: Buffers, kept: Copy | None) -> Iterator[FormatSpeed]:
     """The rows of the file itself, each with its use as the finding."""
     for row in rows:
         uses = [

@@ -16,9 +16,10 @@ from pathlib import PurePath
 from queue import Empty, SimpleQueue
 from threading import Event
 
-from runtime.engines.base import Completion, Enough, Messages, Sampling
+from runtime.engines.base import Completion, Enough, Sampling
 from runtime.engines.openai import rollouts
 from runtime.engines.openai.server import Options, Server, length, result
+from runtime.types import Messages
 
 logger = logging.getLogger(__name__)
 

@@ -15,8 +15,9 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from threading import Event
 
-from runtime.engines.base import Completion, Enough, Messages
+from runtime.engines.base import Completion, Enough
 from runtime.engines.openai.server import result
+from runtime.types import Messages
 
 POLL = 0.05
 """Seconds between two checks of `cancel`."""

@@ -24,7 +24,8 @@ from urllib.parse import urlsplit
 
 import openai
 
-from runtime.engines.base import Cancelled, Completion, ContextOverflow, EngineError, Messages, Sampling
+from runtime.engines.base import Cancelled, Completion, ContextOverflow, EngineError, Sampling
+from runtime.types import Messages
 
 logger = logging.getLogger(__name__)
 

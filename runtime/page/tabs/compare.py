@@ -31,14 +31,14 @@ class CompareTab:
             self.problem = gr.HTML(elem_classes="sq-review", **BARE)
             with gr.Row(elem_classes="sq-columns"):
                 self.columns = [self.build_column() for _ in NAMES]
-            self.message = gr.HTML(elem_classes="sq-info", js_on_load=script("keys.js", "compare.js"), **BARE)
+            self.status = gr.HTML(elem_classes="sq-info", js_on_load=script("keys.js", "compare.js"), **BARE)
             with gr.Row(visible=False, elem_classes="sq-acts") as self.ballot:
                 keys = {name: f"compare.vote.{name}" for name in (*NAMES, *VERDICTS)}
                 self.votes = {n: localised(gr.Button, {"value": k}, elem_classes="sq-plain") for n, k in keys.items()}
             with localised(gr.Accordion, {"label": "compare.tally"}, open=False, elem_classes="sq-fold"):
                 self.tally = gr.HTML(elem_classes="sq-train", **BARE)
         columns = [widget for column in self.columns for widget in column]
-        self.painted = [self.problem, *columns, self.message, self.ballot, self.tally, self.go, self.halt]
+        self.painted = [self.problem, *columns, self.status, self.ballot, self.tally, self.go, self.halt]
 
     def build_form(self) -> None:
         localised = self.page.localised
@@ -96,7 +96,7 @@ class CompareTab:
             shown[steps] = {"value": comparison.steps(found, place, busy, language)}
             shown[figures] = {"value": comparison.figures(found, place, language)}
         return shown | {
-            self.message: {"value": comparison.message(found, busy, language)},
+            self.status: {"value": comparison.status(found, busy, language)},
             self.ballot: {"visible": bool(found and found.can_vote and not busy)},
             self.tally: {"value": comparison.tally(self.votes_so_far(), language)},
             self.go: {"interactive": not busy},

@@ -54,9 +54,9 @@ class ModelsTab:
             with gr.Row(elem_classes="sq-acts"):
                 self.add = localised(gr.Button, {"value": "models.add"}, elem_classes="sq-plain")
                 self.halt = localised(gr.Button, {"value": "stop.button"}, interactive=False, elem_classes="sq-plain")
-            self.message = gr.HTML(elem_classes="sq-train", **BARE)
+            self.status = gr.HTML(elem_classes="sq-train", **BARE)
         acts = [self.use, self.fetch, self.verify, self.add, self.halt]
-        self.painted = [self.cards, self.which, self.message, *acts, self.clock]
+        self.painted = [self.cards, self.which, self.status, *acts, self.clock]
 
     def wire(self) -> None:
         self.tab.select(self.show, None, self.painted, **AT_ONCE)
@@ -103,7 +103,7 @@ class ModelsTab:
         busy = self.jobs.running
         idle = {button: {"interactive": not busy} for button in (self.fetch, self.verify, self.add)}
         return {
-            self.message: {"value": models_view.job(self.jobs.job, desk.language)},
+            self.status: {"value": models_view.job(self.jobs.job, desk.language)},
             self.use: {"interactive": not self.settings.server},
             self.halt: {"interactive": busy},
             self.clock: {"active": busy},

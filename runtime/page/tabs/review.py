@@ -63,7 +63,7 @@ class ReviewTab:
             self.load = localised(
                 gr.UploadButton, {"label": "import.button"}, file_types=kinds, elem_classes="sq-plain"
             )
-        self.message = gr.HTML(elem_classes="sq-info", **BARE)
+        self.status = gr.HTML(elem_classes="sq-info", **BARE)
 
     def wire(self) -> None:
         shown = [self.head, self.steps, self.page.kept]
@@ -78,8 +78,8 @@ class ReviewTab:
         found = gr.on([self.search.submit, self.shelf.input], self.find, asked, shown, **AT_ONCE)
         found.failure(self.restore, [self.page.kept], shown, **QUIET)
         self.search.input(self.find, asked, shown, trigger_mode="always_last", **AT_ONCE)
-        self.export.click(self.write, [self.format, self.licence], [self.message, self.file], **AT_ONCE)
-        self.load.upload(self.read_in, [self.load, self.page.kept], [self.message, *shown], **AT_ONCE)
+        self.export.click(self.write, [self.format, self.licence], [self.status, self.file], **AT_ONCE)
+        self.load.upload(self.read_in, [self.load, self.page.kept], [self.status, *shown], **AT_ONCE)
 
     def paint(self, desk: Desk) -> dict[Any, dict[str, Any]]:
         return {
@@ -101,7 +101,7 @@ class ReviewTab:
             if asked.act == "finish":
                 self.finish(desk, reviewing, consent, asked._data)
             elif asked.act == "reveal":
-                reviewing.catch_up(_given(asked._data, consent))
+                reviewing.catch_up(_ratings(asked._data, consent))
                 if not reviewing.can_reveal:
                     raise StudioError(word("review.need.reveal", desk.language))
                 reviewing.revealed = not reviewing.revealed
@@ -112,7 +112,7 @@ class ReviewTab:
     def finish(self, desk: Desk, reviewing: Reviewing, consent: bool, asked: Mapping[str, Any]) -> None:
         if not reviewing.waiting or asked.get("item") != reviewing.waiting[0]:
             return  # the button was pressed twice
-        reviewing.catch_up(_given(asked, consent))
+        reviewing.catch_up(_ratings(asked, consent))
         ending = asked.get("ending")
         if ending not in get_args(Ending):
             raise StudioError(f"There is no ending {ending!r}. Choose one of {', '.join(get_args(Ending))}.")
@@ -166,7 +166,7 @@ def _reviewing(desk: Desk) -> Reviewing:
     return desk.reviewing
 
 
-def _given(asked: Mapping[str, Any], consent: bool) -> dict[str, Feedback]:
+def _ratings(asked: Mapping[str, Any], consent: bool) -> dict[str, Feedback]:
     """The feedback by step id that the browser shows, which may not have been stored yet."""
     return {step: _feedback(given, consent) for step, given in asked.get("said", {}).items()}
 

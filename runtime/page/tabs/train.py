@@ -35,7 +35,7 @@ class TrainTab:
             self.clock = gr.Timer(PACE, active=False)
             self.ready = gr.HTML(elem_classes="sq-info", **BARE)
             self.build_recipe()
-            self.message = gr.HTML(elem_classes="sq-train", **BARE)
+            self.status = gr.HTML(elem_classes="sq-train", **BARE)
             self.chart = gr.HTML(elem_classes="sq-train", **BARE)
             with localised(gr.Accordion, {"label": "train.table"}, open=False, elem_classes="sq-fold"):
                 self.table = gr.HTML(elem_classes="sq-train", **BARE)
@@ -44,7 +44,7 @@ class TrainTab:
             with gr.Row(elem_classes="sq-acts"):
                 self.use = localised(gr.Button, {"value": "train.use"}, interactive=False, elem_classes="sq-plain")
                 self.back = localised(gr.Button, {"value": "train.back"}, interactive=False, elem_classes="sq-plain")
-        shown = [self.ready, self.message, self.chart, self.table, self.verdict, self.adapter]
+        shown = [self.ready, self.status, self.chart, self.table, self.verdict, self.adapter]
         self.painted = [*shown, self.start, self.halt, self.resume, self.use, self.back, self.clock]
 
     def build_recipe(self) -> None:
@@ -89,7 +89,7 @@ class TrainTab:
         printed = self.training.last_lines() if now and not busy else ""
         return {
             self.ready: {"value": train_view.ready(found, language) if found else word("review.not_kept", language)},
-            self.message: {"value": train_view.standing(now, plan, printed, language)},
+            self.status: {"value": train_view.standing(now, plan, printed, language)},
             self.chart: {"value": loss_chart(points, language)},
             self.table: {"value": loss_table(points, language)},
             self.verdict: {"value": train_view.verdict(now, language)},

@@ -1,11 +1,11 @@
-"""Works out small Python programs without giving them to Python: a model's code on a student's machine.
+"""Interprets small Python programs that a model wrote, without giving them to Python.
 
-The code is read into Python's syntax tree and worked out here, for the few things that a school problem needs: numbers,
-lists, loops, functions and some of `math`. There is no attribute, import or built-in beyond the tables of `library.py`,
-and every step is paid for by its size, so nothing can hang or fill the memory. Decimals are exact.
+The code is parsed into Python's syntax tree and evaluated here, for what a school problem needs: numbers, lists, loops,
+functions and some of `math`. There is no attribute, import or built-in beyond the tables of `library.py`, and every
+step costs by its size, so nothing can hang or fill the memory. Decimals are exact.
 
-Own code, because the libraries promise less: asteval hands programs Python's own objects and forbids attributes by a
-list, which was broken before; simpleeval knows expressions only; neither tells the numbers met on the way.
+Own code, because asteval hands programs Python's own objects and forbids attributes by a list, which was broken before,
+and simpleeval knows expressions only.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import operator
 from collections import ChainMap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 from runtime.search.program.library import BUILT_INS, MATH, MATHS
@@ -28,33 +27,20 @@ MAX_DEPTH = 20
 Scope = ChainMap[str, Any]
 
 
-@dataclass(frozen=True)
-class Run:
-    """What came of a program."""
-
-    value: Any = None
-    """What solution() returned: a Fraction, bool, str, None, or a list or tuple of such."""
-    numbers: frozenset[Fraction] = frozenset()
-    """All that the run met: numbers written in the code, values of its variables, what was worked out on the way."""
-    fault: str | None = None
-    """Why it did not end; None if it did."""
-
-
-def interpret(code: str) -> Run:
-    """What solution() returns. Whatever the code is, this ends soon, raises nothing and touches nothing. Safe to
-    call from any thread."""
+def interpret(code: str) -> Any:
+    """What solution() returns: a Fraction, bool, str, None, or a list or tuple of such. Raises Fault, naming the line.
+    Any code ends soon and touches nothing. Safe to call from any thread."""
     if len(code) > MAX_CHARACTERS:
-        return Run(fault=f"it has more than {MAX_CHARACTERS} characters")
+        raise Fault(f"it has more than {MAX_CHARACTERS} characters")
     machine = _Machine()
     try:
-        value = machine.run(ast.parse(code))
+        return machine.run(ast.parse(code))
     except SyntaxError as error:
-        return Run(fault=f"line {error.lineno}: {error.msg}")
-    except (RecursionError, MemoryError):
-        return Run(fault=f"line {machine.line}: it is nested too deeply")
+        raise Fault(f"line {error.lineno}: {error.msg}") from error
+    except (RecursionError, MemoryError) as error:
+        raise Fault(f"line {machine.line}: it is nested too deeply") from error
     except (Fault, ArithmeticError, LookupError, ValueError) as error:
-        return Run(numbers=frozenset(machine.numbers), fault=f"line {machine.line}: {error}")
-    return Run(value, frozenset(machine.numbers))
+        raise Fault(f"line {machine.line}: {error}") from error
 
 
 class _Return(Fault):
@@ -80,7 +66,7 @@ class _Function:
 
 
 class _Machine(Meter):
-    """Works out one program."""
+    """Evaluates one program."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -153,7 +139,7 @@ class _Machine(Meter):
                 raise Fault(f"{type(target).__name__} cannot be given a value")
 
     def turns(self, target: ast.expr, iterable: ast.expr, scope: Scope) -> Iterator[Any]:
-        """Gives the target each item in turn; a range may be longer than the work allows, for it may be left early."""
+        """Assign each item to the target in turn. A range may exceed the allowed work, as a loop may end early."""
         values = self.value(iterable, scope)
         for item in values if isinstance(values, range) else self.items(values):
             self.assign(target, self.number(item) if isinstance(item, int) else item, scope)

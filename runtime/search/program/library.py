@@ -1,4 +1,4 @@
-"""What a program can call: some of Python's built-in functions and some of `math`, worked out by us."""
+"""What a program can call: some of Python's built-in functions and some of `math`, in our own implementation."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from runtime.search.program.values import BuiltIn, Meter, shown
 
 
 def _numbers(meter: Meter, values: Sequence[Any]) -> list[Fraction]:
-    """Of one list, or of the arguments themselves."""
+    """The numbers of one list, or the arguments themselves."""
     listed = meter.items(values[0]) if len(values) == 1 else values
     return [meter.number(value) for value in listed]
 
 
 def _root(meter: Meter, value: Any) -> Fraction:
-    """Exact for squares."""
+    """The square root; exact for squares."""
     value = meter.number(value)
     root = Fraction(math.isqrt(value.numerator), math.isqrt(value.denominator))
     return meter.number(root if root * root == value else math.sqrt(value))
@@ -68,7 +68,7 @@ def _one(work: Callable[[Fraction], Any]) -> BuiltIn:
 
 
 def _wholes(work: Callable[..., int], limit: int | None = None) -> BuiltIn:
-    """A function of whole numbers, none of them beyond the limit."""
+    """A function of whole numbers up to `limit`."""
     return BuiltIn(lambda meter, *values: meter.number(work(*(meter.whole(value, limit) for value in values))))
 
 
@@ -77,7 +77,7 @@ def _power(meter: Meter, base: Any, exponent: Any) -> Fraction:
 
 
 def _lcm(meter: Meter, *values: Any) -> Fraction:
-    """One factor after the other, each result measured: together they could grow beyond all bounds."""
+    """One factor after the other, as each result has to be within the bounds."""
     least = Fraction(1)
     for value in values:
         least = meter.number(math.lcm(int(least), meter.whole(value)))
@@ -85,7 +85,7 @@ def _lcm(meter: Meter, *values: Any) -> Fraction:
 
 
 MATH = object()
-"""The module, to programs; what it has is MATHS."""
+"""The `math` module of programs; MATHS are its members."""
 MATHS: dict[str, Any] = {
     **{name: _one(getattr(math, name)) for name in ("ceil", "floor", "trunc")},
     **{name: _wholes(getattr(math, name)) for name in ("gcd", "isqrt")},

@@ -1,7 +1,7 @@
-"""The values that programs work with, and the meter that every step of them is paid at.
+"""The values of programs, and the meter that counts the cost of every step.
 
-A value is a Fraction, bool, str, None, list, tuple, range or a function of the interpreter's: no object of Python's
-with a way to anywhere else is ever within a program's reach.
+A value is a Fraction, bool, str, None, list, tuple, range or a function of the interpreter. A program never reaches any
+other object of Python.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import Any
 
 MAX_WORK = 25_000
-"""Nodes worked out, plus one for every 512 bits of a number, 64 characters and item of a list: about 0.1 s."""
+"""Nodes evaluated, plus one for every 512 bits of a number, 64 characters and item of a list: about 0.1 s."""
 MAX_BITS = 8192
 """Of a number's numerator and denominator together: a mortgage over 360 months fits."""
 MAX_ITEMS = 1000
@@ -21,22 +21,21 @@ MAX_TEXT = 3000
 
 
 class Fault(Exception):
-    """The program does what it may not, or what has no meaning."""
+    """The program does something that is forbidden or has no meaning."""
 
 
 @dataclass(frozen=True)
 class BuiltIn:
-    """A function of ours: it takes the meter and the values it is called with."""
+    """A built-in function: it takes the meter and the arguments."""
 
     work: Callable[..., Any]
 
 
 class Meter:
-    """Counts what a program costs and keeps the numbers that it meets."""
+    """Counts what a program costs."""
 
     def __init__(self) -> None:
         self.work = 0
-        self.numbers: set[Fraction] = set()
 
     def spend(self, work: int) -> None:
         self.work += work
@@ -44,7 +43,7 @@ class Meter:
             raise Fault("it takes too long")
 
     def number(self, value: Any) -> Fraction:
-        """A number that the program met, paid for by its size."""
+        """A number of the program, paid for by its size."""
         if isinstance(value, float):
             if not math.isfinite(value):
                 raise Fault("a number is too large")
@@ -55,11 +54,10 @@ class Meter:
         self.spend(bits(value) // 512)
         if bits(value) > MAX_BITS:
             raise Fault("a number is too large")
-        self.numbers.add(value)
         return value
 
     def whole(self, value: Any, limit: int | None = None) -> int:
-        """A whole number, where only such a one makes sense. Raises Fault if it is beyond the limit."""
+        """A whole number. Raises Fault if it is not whole, or beyond the limit."""
         value = self.number(value)
         if value.denominator != 1:
             raise Fault(f"{written(value)} is not whole")
@@ -80,7 +78,7 @@ class Meter:
         return value[:MAX_TEXT]
 
     def power(self, base: Fraction, exponent: Fraction) -> Fraction:
-        """Looked at before it is worked out: 9**9**9 is one step of Python's that never ends."""
+        """A power. Its size is estimated first, as 9**9**9 would never end. Raises Fault."""
         if bits(base) * abs(exponent) > MAX_BITS:
             raise Fault("a number is too large")
         if (base < 0 and exponent.denominator != 1) or (not base and exponent < 0):
@@ -88,7 +86,7 @@ class Meter:
         return self.number(base ** (int(exponent) if exponent.denominator == 1 else exponent))
 
     def same(self, left: Any, right: Any) -> bool:
-        """Lists are not compared: of lists made of lists made of lists, that can take for ever."""
+        """Equality. Lists are not compared, as nested ones can take for ever."""
         if isinstance(left, str | None) or isinstance(right, str | None):
             return type(left) is type(right) and left == right
         return self.number(left) == self.number(right)

@@ -8,8 +8,21 @@ import pytest
 from runtime import settings
 from runtime.checks import arithmetic
 from runtime.engines.base import Sampling
-from trainer.benchmarks import WORKLOADS, Bench, BenchError, Options, Sizes, material, rows, table, verdicts
+from trainer.benchmarks import (
+    SOLUTIONS,
+    WORKLOADS,
+    Bench,
+    BenchError,
+    Options,
+    Sizes,
+    beginnings,
+    material,
+    rows,
+    table,
+    verdicts,
+)
 from trainer.benchmarks.peers import PlainLoop
+from trainer.data.sources import read_problems
 
 TINY = Sizes(1, 6, 4, 6, 1, 2, 2, 6, 1, 2, 4)
 
@@ -55,12 +68,12 @@ def test_the_greedy_text_and_the_verdicts_are_compared_with_the_loops():
 
 
 def test_every_solution_is_right_and_no_workload_meets_the_problems_of_another():
-    given = material(Sizes())
+    given, answers = material(Sizes()), {problem.id: problem.answer for problem in read_problems(SOLUTIONS)}
     assert (len(given.problems), len(given.labelled), len(given.judged), len(given.turns)) == (16, 8, 38, 3)
     for solved in (*given.judged, *given.labelled):
         assert 3 <= len(solved.steps) <= 6
         assert all(arithmetic.verdict(arithmetic.check(step)) != "incorrect" for step in solved.steps)
-        assert solved.problem.answer in solved.steps[-1]
+        assert answers[solved.problem.id] in solved.steps[-1]
     solved = [[each.problem for each in each_set] for each_set in (given.labelled, given.judged)]
     sets = [given.problems, given.turns, [given.stream], *solved]
     ids = [problem.id for problems in sets for problem in problems]
@@ -69,7 +82,7 @@ def test_every_solution_is_right_and_no_workload_meets_the_problems_of_another()
 
 def test_the_plain_loop_reads_the_same_tokens_and_writes_the_same_words(small_model, small_engine):
     loop, [solved] = PlainLoop(small_model, 512, 1), material(TINY).labelled
-    for messages in solved.beginnings():
+    for messages in beginnings(solved):
         assert loop.count(messages) == small_engine.count(messages)
     ask = [messages], Sampling(max_tokens=12)
     [[ours]], [[theirs]] = small_engine.sample(*ask), loop.sample(*ask)

@@ -22,12 +22,11 @@ from runtime.prompts import templates
 from runtime.types import Problem
 from trainer.data import problems
 from trainer.data.critiques import command, critique_text, report
-from trainer.data.critiques.annotators import Annotation, Job, Structural
+from trainer.data.critiques.annotators import Annotation, Job, Prompted, Structural
 from trainer.data.critiques.critique_text import Block, parse, write
 from trainer.data.critiques.generators import WARMER, Actor, from_scratch, inserted, location_aware
 from trainer.data.critiques.guards import announces_error, is_shortcut, leaks, parrots
 from trainer.data.critiques.pipeline import Critiques, Recipe, agrees, mixed
-from trainer.data.critiques.prompted import Prompted
 from trainer.data.critiques.records import FirstError, Path, Record, RecordStep, from_json, to_json
 from trainer.data.critiques.refinement import refine
 from trainer.data.critiques.rules import known_by_rule

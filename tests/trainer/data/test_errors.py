@@ -14,7 +14,8 @@ from runtime.checks import arithmetic
 from runtime.checks.grading import equal
 from runtime.problems.worked import Quantity, Worked, WorkedStep
 from runtime.types import Problem
-from trainer.data.errors import WEIGHTS, InjectionError, explain_right, inject, inject_random, structural_verdicts
+from trainer.data.errors import WEIGHTS, InjectionError, inject, inject_random
+from trainer.data.errors.comments import explain_right
 from trainer.data.errors.formulas import parse, used, write
 from trainer.data.gsm8k import worked_from_gsm8k
 
@@ -142,7 +143,7 @@ def test_every_label_is_what_was_injected():
         skipped = len(worked.lines) - len(injected.lines)
         assert injected.kind == kind and injected.first_error == step - skipped
         assert injected.error_types[injected.first_error] == kind
-        verdicts = structural_verdicts(injected)
+        verdicts = injected.labels
         assert len(verdicts) == len(injected.lines) == len(injected.error_types)
         assert verdicts.index(False) == injected.first_error
         assert set(injected.lines[: injected.first_error]) <= set(worked.lines)

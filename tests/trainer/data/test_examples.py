@@ -5,10 +5,9 @@ import json
 import pytest
 
 from runtime.checks.grading import equal
-from runtime.engines.base import Message
 from runtime.prompts.critic_turn import judged, put_to_critic, verdict_parts, verdict_words
 from runtime.text import language_of
-from runtime.types import Problem
+from runtime.types import Message, Problem
 from trainer.data.critiques.records import CritiqueRecord, Origins, Path, Record, RecordProblem, RecordStep, to_json
 from trainer.data.examples.critic import (
     EXPLANATION,

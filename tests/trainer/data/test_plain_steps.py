@@ -2,7 +2,7 @@
 
 import pytest
 
-from trainer.data.traces.plain_steps import plain_steps
+from trainer.data.traces.material import plain_steps
 
 
 @pytest.mark.parametrize(

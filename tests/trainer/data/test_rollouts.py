@@ -11,7 +11,7 @@ from runtime.types import Problem
 from trainer.data.examples.critic import rollouts
 from trainer.data.first_error import with_first_error
 from trainer.data.rollouts import Rollouts
-from trainer.data.sources import GradedAttempt, RowError
+from trainer.data.sources import JudgedAttempt, RowError
 
 RIGHT, WRONG = "2 + 2 = 4\nThe answer is 4.", "2 + 2 = 5\nThe answer is 5."
 LUCKY = "2 + 2 = 5, and one less is right.\nThe answer is 4."
@@ -80,7 +80,7 @@ STORY = Problem(text="4 books for 3 dollars each and a pen for 2 dollars: how mu
 )
 def test_a_solution_tells_where_wrong_attempts_leave_the_way(attempts, learned):
     answers = [(steps, "14" if steps in RIGHT_ANSWER else "9") for steps in attempts]
-    graded = [GradedAttempt(STORY, steps, answer, answer == "14") for steps, answer in answers]
+    graded = [JudgedAttempt(STORY, steps, answer=answer, correct=answer == "14") for steps, answer in answers]
     way = Solution("4 × 3 = 12\n12 + 2 = 14", "14")
     assert [(one.steps, one.first_error) for one in with_first_error(graded, way)] == learned
 

@@ -13,8 +13,7 @@ from runtime.types import Problem
 from trainer.data.examples.selftalk import sound, write_traces
 from trainer.data.rows import read_rows
 from trainer.data.traces.material import from_worked, generated, gsm8k, rollouts
-from trainer.data.traces.trace import DECISION, Told, Trace
-from trainer.data.traces.wording import smoothed
+from trainer.data.traces.trace import DECISION, Told, Trace, smoothed
 
 PROBLEM = Problem(text="Ana buys 3 pens for 4 dollars each. How much does she pay?", answer="12")
 RIGHT = Told("3 × 4 = 12 dollars", True, "Right: 3 × 4 is 12.")

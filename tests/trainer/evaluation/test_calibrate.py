@@ -211,9 +211,9 @@ def test_a_panel_has_only_its_own_sources():
 def test_panels_are_those_whose_sources_were_asked():
     assert set(panels_among(("verdict",))) == {"arithmetic", "verdict"}
     assert set(panels_among(("verdict", "surprisal"))) == {"arithmetic", "verdict", "surprisal", "quick"}
-    every = panels_among(("arithmetic", "verdict", "surprisal", "solutions", "programs"))
+    every = panels_among(("arithmetic", "verdict", "surprisal", "solutions"))
     assert set(every) == {
-        *("arithmetic", "verdict", "surprisal", "solutions", "programs"),
+        *("arithmetic", "verdict", "surprisal", "solutions"),
         *("quick", "deep", "deep without verdict"),
     }
     assert all(every[name] == DEPTHS[name] for name in DEPTHS)
@@ -221,13 +221,11 @@ def test_panels_are_those_whose_sources_were_asked():
 
 
 def test_only_the_word_is_not_missed_in_company():
-    untrained = panels_among(("surprisal", "solutions", "programs"))
+    untrained = panels_among(("surprisal", "solutions"))
     assert "verdict" not in untrained
     assert untrained["quick"] == ("arithmetic", "surprisal")
-    assert (
-        untrained["deep"] == untrained["deep without verdict"] == ("arithmetic", "surprisal", "solutions", "programs")
-    )
-    for missing in ("surprisal", "solutions", "programs"):
+    assert untrained["deep"] == untrained["deep without verdict"] == ("arithmetic", "surprisal", "solutions")
+    for missing in ("surprisal", "solutions"):
         rest = [source for source in DEPTHS["deep"] if source != missing]
         assert "deep" not in panels_among(rest)
         assert ("quick" in panels_among(rest)) == (missing != "surprisal")

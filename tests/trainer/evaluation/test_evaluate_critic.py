@@ -26,10 +26,9 @@ WRONG = JudgedAttempt(PROBLEM, ("2 + 2 = 4", "4 - 1 = 3"), 1, answer="3", error_
 RIGHT = JudgedAttempt(PROBLEM, ("2 + 2 = 4", "4 + 1 = 5"), None, answer="5")
 ATTEMPTS = [SLIP, WRONG, RIGHT]
 FIVE = "2 + 2 = 4\n4 + 1 = 5\nThe answer is 5."
-PROGRAM = "    both = 2 + 2\n    return both / 2 + 3"
 WORD = Aggregation(constant=0.0, features={"verdict": 1.0}, reject=0.5)
-ALL = ("verdict", "surprisal", "solutions", "programs")
-REPLIES = [FIVE] * SOLUTIONS + [PROGRAM] * 2
+ALL = ("verdict", "surprisal", "solutions")
+REPLIES = [FIVE] * SOLUTIONS
 VERDICTS = [0.9, 0.9, 0.9, 0.2, 0.4]
 """Two of each attempt, but the last two begin alike: the word finds no slip, the wrong step, and one error too many."""
 
@@ -57,8 +56,6 @@ def test_what_every_source_found_is_kept():
     assert [one["surprisal"] for one in heard] == [(0.0, 0.0)] * 3
     assert {len(one["solutions"]) for one in heard} == {SOLUTIONS}
     assert heard[0]["solutions"][0] == Solution(FIVE, "5")
-    assert [program.answer for program in heard[2]["programs"]] == ["5", "5"]
-    assert {2, 3, 4, 5} <= heard[2]["programs"][0].numbers
 
 
 def test_finished_evidence_asks_nobody_again_and_is_the_same():
@@ -72,9 +69,9 @@ def test_finished_evidence_asks_nobody_again_and_is_the_same():
 def test_a_longer_file_goes_on_from_a_shorter_one():
     other = JudgedAttempt(Problem(text="What is three and one?"), ("3 + 1 = 4",), None, answer="4")
     hear(ScriptedEngine(REPLIES, VERDICTS))
-    engine = ScriptedEngine(["The answer is 4."] * 2 + ["    return 3 + 1"] * 2)
+    engine = ScriptedEngine(["The answer is 4."] * 2)
     assert len(hear(engine, [*ATTEMPTS, other]).findings()) == 4
-    assert len(engine.calls) == 6
+    assert len(engine.calls) == 4
 
 
 def test_other_sources_are_another_run():
@@ -97,7 +94,7 @@ def test_what_cannot_be_heard_counts_as_missed_and_is_not_the_end():
 def test_nobody_who_is_heard_sees_the_answer():
     engine = ScriptedEngine(REPLIES, VERDICTS)
     hear(engine)
-    assert len(engine.calls) == 2 * 3 + SOLUTIONS + 2
+    assert len(engine.calls) == 2 * 3 + SOLUTIONS
     assert "REFERENCE" not in str(engine.calls)
 
 
@@ -105,7 +102,7 @@ def test_the_seconds_of_a_source_are_its_own():
     collected = hear(ScriptedEngine(REPLIES, VERDICTS, delay=0.004), [WRONG])
     assert collected.seconds("solutions") > collected.seconds("verdict") >= 0
     assert collected.seconds("solutions") >= SOLUTIONS * len(FIVE.split()) * 0.004
-    assert collected.seconds("rollouts") == 0
+    assert collected.seconds("vote") == 0
 
 
 # The figures

@@ -43,7 +43,7 @@ def test_a_vote_for_a_wrong_answer_changes_nothing_of_what_is_known():
     wrong = "They cost 3 + 4 = 7 dollars.\nThe answer is 7."
     engine = ScriptedEngine([wrong] * 3, [0.9] * 9, adapters=["critic"])
     oracle = Oracle(Critic(engine, depth="deep", weights=DOUBTING), KNOWN)
-    talk = fold_all(ASKED, criticised(ASKED, Actor(engine, Sampling()), oracle, 0, Event()))
+    talk = fold_all(ASKED, criticised(Actor(ASKED, engine, Sampling(), Event()), oracle, 0))
     assert talk.outcome.vote == (3, 3)
     assert (talk.outcome.status, talk.critique_of(talk.chosen).first_error) == ("unsettled", 0)
 
@@ -52,7 +52,7 @@ def test_nobody_votes_on_a_right_answer():
     right, wrong = "They cost 3 × 4 = 12 dollars.\nThe answer is 12.", "They cost 3 + 4 = 7 dollars.\nThe answer is 7."
     engine = ScriptedEngine([right, *[wrong] * 4], [0.9] * 9, adapters=["critic"])
     oracle = Oracle(Critic(engine, depth="deep", weights=DOUBTING), KNOWN)
-    talk = fold_all(ASKED, criticised(ASKED, Actor(engine, Sampling()), oracle, 0, Event()))
+    talk = fold_all(ASKED, criticised(Actor(ASKED, engine, Sampling(), Event()), oracle, 0))
     assert (talk.outcome.answer, talk.outcome.status, talk.outcome.vote) == ("12", "settled", None)
 
 

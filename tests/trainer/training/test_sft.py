@@ -16,10 +16,9 @@ from tiny_qwen import tiny_qwen
 from transformers import AutoModelForCausalLM, DynamicCache
 
 from runtime import settings
-from runtime.engines.base import Message
 from runtime.engines.hf.chat import Chat
 from runtime.engines.hf.loading import load_tokenizer
-from runtime.types import Problem
+from runtime.types import Message, Problem
 from trainer.data.examples.critic import critic_row
 from trainer.data.rows import Encoder, Row, read_rows, write_rows
 from trainer.data.sources import JudgedAttempt, RowError

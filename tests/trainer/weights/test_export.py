@@ -13,10 +13,11 @@ from tiny import tiny_adapter
 from tiny_qwen import tiny_qwen
 from transformers import AutoModelForCausalLM
 
-from runtime.engines.base import Message, Sampling
+from runtime.engines.base import Sampling
 from runtime.engines.hf import HfEngine
 from runtime.engines.llamacpp import LlamaCppEngine
 from runtime.files import sha256_of
+from runtime.types import Message
 from trainer.benchmarks.peers import plain_llama
 from trainer.weights import export, merge, parity
 from trainer.weights.base import RECORD, Source

@@ -1,5 +1,4 @@
-"""Who writes critiques: here the rule that knows each step's truth; in `prompted.py` a model that is shown what is
-known of the attempt.
+"""Who writes critiques: the rule that knows each step's truth, or a model that is shown what is known of the attempt.
 
 An annotator gets hints - the reference answer, where the first error is, of which type - that no critic will ever
 see; it must judge as if it had found everything itself. Unaided, even strong models err in judging.
@@ -8,17 +7,23 @@ see; it must judge as if it had found everything itself. Unaided, even strong mo
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from runtime.engines.base import Completion
-from trainer.data.critiques.critique_text import Block, write
+from runtime.engines.base import Completion, Engine, Sampling
+from runtime.prompts import templates
+from runtime.text import closing_line, numbered
+from runtime.types import Message, Messages
+from trainer.data.critiques.critique_text import LABELS, Block, read_verdict, sentence, write
 from trainer.data.critiques.records import Hint, Path
 from trainer.data.critiques.tasks import Made, Task, seed_of
 from trainer.data.wordings import read_wordings
 
 _WORDS = read_wordings(__file__)
+SHORT = 160
+"""Tokens of one verdict with its explanation."""
 
 
 @dataclass(frozen=True)
@@ -78,3 +83,115 @@ class Structural:
         closings = _WORDS[language]["closing"]["right" if wrong is None else "wrong"]
         words = dice.choice(closings).format(number=number, final=path.final or "")
         return Annotation(write(blocks, wrong is None, words, language), ("labels",))
+
+
+class Prompted:
+    """A model on any engine, greedy. With `hinted` off it must find everything itself, to measure what hints are worth.
+
+    Small models do not keep to a form. With a scaffold the form is written for them: the step's sentence and the label,
+    then the model's verdict and explanation, then the next step; what it has read before is not read again. A server
+    that cannot go on with a begun reply must do without.
+    """
+
+    prompt = "annotate"
+
+    def __init__(self, engine: Engine, hinted: bool = True, scaffold: bool = True, max_tokens: int = 1536) -> None:
+        self.engine, self.hinted, self.scaffold, self.max_tokens = engine, hinted, scaffold, max_tokens
+        self.name = engine.model
+
+    def annotate(self, jobs: Sequence[Job], seed: int) -> list[Annotation | None]:
+        written = self._in_scaffolds(jobs, seed) if self.scaffold else self._freely(jobs, seed)
+        return [
+            Annotation(text, tuple(self._told(job)), replies)
+            for job, (text, replies) in zip(jobs, written, strict=True)
+        ]
+
+    def _freely(self, jobs: Sequence[Job], seed: int) -> list[tuple[str, tuple[Completion, ...]]]:
+        sampling = Sampling(max_tokens=self.max_tokens, seed=seed)
+        replies = self.engine.sample([self.messages(job) for job in jobs], sampling)
+        return [(reply.text, (reply,)) for [reply] in replies]
+
+    def _in_scaffolds(self, jobs: Sequence[Job], seed: int) -> list[tuple[str, tuple[Completion, ...]]]:
+        """All attempts side by side, one verdict of each at a time."""
+        drafts = [_Draft(job) for job in jobs]
+        sampling = Sampling(max_tokens=SHORT, seed=seed)
+        while under_way := [draft for draft in drafts if draft.advance()]:
+            requests = [
+                [*self.messages(draft.job), Message(role="assistant", content=draft.text)] for draft in under_way
+            ]
+            for draft, [reply] in zip(under_way, self.engine.sample(requests, sampling, stop=("\n\n",)), strict=True):
+                draft.take(reply)
+        return [(draft.text, tuple(draft.replies)) for draft in drafts]
+
+    def messages(self, job: Job) -> Messages:
+        """What the model reads."""
+        language = job.task.language
+        lines = numbered(job.path.lines, language)
+        if job.path.final is not None:
+            lines += "\n" + closing_line(job.path.final, language)
+        request = templates.fill(
+            "annotate",
+            language,
+            problem=job.task.problem.text,
+            solution=lines,
+            extent=_WORDS[language]["extent"]["first" if job.stop_at_first else "full"],
+            hints="\n".join(self._told(job).values()) or _WORDS[language]["told"]["none"],
+        )
+        return [{"role": "user", "content": request}]
+
+    def _told(self, job: Job) -> dict[Hint, str]:
+        """The hints that it is given, each with its words."""
+        said, path, known = _WORDS[job.task.language]["told"], job.path, job.made.known
+        told: dict[Hint, str] = {}
+        if not self.hinted:
+            return told
+        if (answer := job.task.problem.answer) is not None:
+            told["answer"] = said["answer"].format(answer)
+            if path.correct is not None:
+                told["answer"] += "\n" + said["right" if path.correct else "wrong"]
+        first = known.first_error if path.correct is False else None
+        if first and first.i is not None:
+            told["location"] = said["after" if first.by == "rg2" else "location"].format(first.i)
+        if known.kind:
+            told["type"] = said["type"].format(said[known.kind])
+        return told
+
+
+_WHOLE = re.compile(r"(?:.*[.!?。！？](?=\s|$))?")
+"""The whole sentences of an explanation that was cut off."""
+
+
+class _Draft:
+    """A critique that grows step by step; `advance` writes the next label, `take` what the model says to it."""
+
+    def __init__(self, job: Job) -> None:
+        self.job, self.text = job, ""
+        self.replies: list[Completion] = []
+        self._next, self._ended = 0, False
+
+    def advance(self) -> bool:
+        """Write the form up to the next verdict; False once the final answer has been judged."""
+        if self._ended:
+            return False
+        restated, verdict, _, answer, *_ = LABELS[self.job.task.language]
+        gap = "\n\n" if self.text else ""
+        self._ended = self._next == len(self.job.path.lines)
+        if self._ended:
+            self.text += f"{gap}{answer.rstrip()}"
+            return True
+        self.text += f"{gap}{restated}{sentence(self.job.path.lines[self._next])}\n{verdict.rstrip()}"
+        self._next += 1
+        return True
+
+    def take(self, reply: Completion) -> None:
+        """The verdict and its explanation; anything behind them was the model running on."""
+        _, _, explanation, _, _, _ = LABELS[self.job.task.language]
+        verdict, _, rest = reply.text.strip().partition("\n")
+        words, more, _ = rest.strip().removeprefix(explanation.strip()).strip().partition("\n")
+        if reply.finish == "length" and not more:
+            words = _WHOLE.match(words)[0]
+        space = "" if self.text.endswith("：") else " "
+        self.text += f"{space}{verdict.strip()}\n{explanation}{words}"
+        self.replies.append(reply)
+        if self.job.stop_at_first and read_verdict(verdict) is False:
+            self._next = len(self.job.path.lines)

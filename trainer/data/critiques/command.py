@@ -17,11 +17,11 @@ from runtime.engines.base import Engine
 from runtime.errors import SoliloquyError
 from runtime.problems import wordproblems
 from trainer.data.critiques import report, tasks
-from trainer.data.critiques.annotators import Annotator, Structural
+from trainer.data.critiques.annotators import Annotator, Prompted, Structural
 from trainer.data.critiques.generators import GENERATORS
 from trainer.data.critiques.pipeline import Critiques, Recipe
-from trainer.data.critiques.prompted import Prompted
 from trainer.data.critiques.records import read_records
+from trainer.statistics import Paired
 
 ANNOTATORS = ("structural", "llm")
 CONTEXT = 4096
@@ -105,11 +105,7 @@ def show(summary: dict[str, Any], as_json: bool) -> None:
         return
     Console(width=110).print(report.table(summary["generators"]))
     if found := summary.get("against"):
-        low, high = found["interval"]
-        print(
-            f"Agrees with what is known: {found['difference']:+.1%} [{low:+.1%}, {high:+.1%}], {found['wins']} won, "
-            f"{found['losses']} lost (p = {found['p']:.2g})"
-        )
+        print(f"Agrees with what is known: {Paired(**found)} (p = {found['p']:.2g})")
     for failure in summary["failed"]:
         print(f"Problem {failure['problem']} was left out: {failure['error']}", file=sys.stderr)
     print(f"{summary['records']} records of {summary['done']} problems are in {summary['out']}")

@@ -14,10 +14,11 @@ from typing import Literal, get_args
 
 from runtime.engines.base import Engine, Sampling
 from runtime.prompts import templates
+from runtime.prompts.actor_turn import continuing, conversation
 from runtime.text import numbered, split_steps
 from trainer.data.critiques.guards import announces_error
 from trainer.data.critiques.records import ErrorKind, FirstError, Inject, Kept, Path
-from trainer.data.critiques.tasks import Known, Made, Task, asked, attempt, draw, generation, seed_of
+from trainer.data.critiques.tasks import Known, Made, Task, attempt, draw, generation, seed_of
 
 Generator = Literal["rg1", "rg2", "rg3"]
 GENERATORS: tuple[Generator, ...] = get_args(Generator)
@@ -53,7 +54,7 @@ class Actor:
 def from_scratch(actor: Actor, task: Task) -> list[Made]:
     """RG1: sampled warm, wrong ones (`rg1`) and right ones (`sample`) alike, each once."""
     sampling = actor.sampling(actor.temperature, task, "rg1")
-    replies = draw(actor.engine, asked(task), sampling, actor.samples)
+    replies = draw(actor.engine, conversation(task.problem), sampling, actor.samples)
     made = [
         attempt(task, reply, "rg1", generation(actor.engine, sampling, reply, index))
         for index, reply in enumerate(replies)
@@ -77,19 +78,16 @@ def location_aware(actor: Actor, task: Task, template: Path) -> list[Made]:
     begun, found = template.lines[:kept], []
     for tried, temperature in enumerate(WARMER, 1):
         sampling = actor.sampling(temperature, task, "rg2", str(temperature))
-        [reply] = draw(actor.engine, asked(task, begun), sampling)
+        [reply] = draw(actor.engine, continuing(task.problem, begun), sampling)
         gen = generation(actor.engine, sampling, reply).model_copy(update={"T_schedule": WARMER[:tried]})
         known = Known(first_error=FirstError(i=kept + 1, by="rg2"))
         made = attempt(task, reply, "rg2", gen, begun, Kept(id=template.id, kept=kept), known=known, hint=kept + 1)
         if made.path.correct:
-            found.append(_without_hint(made))
+            plain = made.path.model_copy(update={"location_hint": None})
+            found.append(renamed(replace(made, path=plain, known=Known())))
         elif _is_wrong(made) and len(made.path.steps) > kept:
             return _distinct([*found, made])
     return _distinct(found)
-
-
-def _without_hint(made: Made) -> Made:
-    return renamed(replace(made, path=made.path.model_copy(update={"location_hint": None}), known=Known()))
 
 
 def inserted(actor: Actor, task: Task, template: Path, writer: Engine) -> list[Made]:
@@ -100,7 +98,7 @@ def inserted(actor: Actor, task: Task, template: Path, writer: Engine) -> list[M
     begun = template.lines[:place]
     for wrong in _wrong_versions(actor, task, template.lines, place, kind, writer):
         sampling = actor.sampling(FINISHING, task, "rg3", wrong)
-        for index, reply in enumerate(draw(actor.engine, asked(task, [*begun, wrong]), sampling, TRIES)):
+        for index, reply in enumerate(draw(actor.engine, continuing(task.problem, [*begun, wrong]), sampling, TRIES)):
             made = attempt(
                 task,
                 reply,

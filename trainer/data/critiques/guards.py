@@ -54,11 +54,7 @@ def _names(texts: Sequence[str], answer: str) -> bool:
     if value is None:
         plain = r"(?<!\w)" + re.escape(answer.strip()) + r"(?!\w)"
         return any(re.search(plain, text, re.IGNORECASE) for text in texts)
-    return any(value in numbers_in(_with_digits(text)) for text in texts)
-
-
-def _with_digits(text: str) -> str:
-    return _WORDS.sub(lambda word: _VALUES[word[0].lower()], text)
+    return any(value in numbers_in(_WORDS.sub(lambda word: _VALUES[word[0].lower()], text)) for text in texts)
 
 
 COPIED = 20

@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from runtime.checks.grading import grade
-from runtime.engines.base import Completion, Messages
+from runtime.engines.base import Completion
 from runtime.prompts import templates
 from runtime.prompts.actor_turn import conversation
 from runtime.search.solutions import read_solution
 from runtime.text import join_steps
+from runtime.types import Messages
 from trainer.data.critiques.generators import Actor
 from trainer.data.critiques.guards import is_shortcut
 from trainer.data.critiques.records import Filter, Path, Refine

@@ -76,9 +76,9 @@ class _Reader:
         used = set().union(*(numbers_in(equation.text.rpartition(" = ")[0]) for equation in equations))
         if verdict == "correct" and used & self.spoilt:
             self.spoilt |= made - story
-            return bool(made - story) and self._say(False, self._follows())
+            return bool(made - story) and self._say(False, self._words("follows", (self.first_error or 0) + 1))
         if verdict == "correct" and made <= story and used <= story:
-            return self._say(True, self._right(equations[-1]))
+            return self._say(True, self._words("right", *_sides(equations[-1])))
         wrong = [equation for equation in equations if equation.verdict == "incorrect"]
         # The left side is what the solution needs, so nothing but the calculation went wrong.
         slip = bool(wrong) and all(equation.left in story for equation in wrong)
@@ -105,19 +105,14 @@ class _Reader:
         self.explanations.append(words)
         return True
 
-    def _words(self, topic: str) -> str:
-        return self.dice.choice(STEP[self.task.language][topic])
-
-    def _right(self, equation: Equation) -> str:
-        left, _, right = equation.text.rpartition(" = ")
-        return self._words("right").format(left=left, right=right)
+    def _words(self, topic: str, *values: object) -> str:
+        return self.dice.choice(STEP[self.task.language][topic]).format(*values)
 
     def _wrong(self, equation: Equation, seen: Sequence[str]) -> str:
         """What the left side really is, unless that is the answer of the problem."""
         words = arithmetic.sentence(equation, self.task.language)
-        left = equation.text.rpartition(" = ")[0]
         if leaks([words], self.task.problem.answer or "", self.task.problem.text, seen, None):
-            return self._words("slip_untold").format(left=left)
+            return self._words("slip_untold", *_sides(equation))
         return self._words("slip") + words
 
     def _astray(self, equation: Equation, seen: Sequence[str]) -> str | None:
@@ -127,11 +122,12 @@ class _Reader:
         missing = next((one for one in made if self.worked.quantities[one].value not in known), None)
         if missing is None or self.task.language != "en":
             return None
-        left, _, right = equation.text.rpartition(" = ")
-        begun = self._words("astray").format(left=left, right=right)
+        begun = self._words("astray", *_sides(equation))
         words = f"{begun} {wanted(self.worked, missing, self.dice)}"
         told = leaks([words], self.task.problem.answer or "", self.task.problem.text, seen, None)
         return None if told else words
 
-    def _follows(self) -> str:
-        return self._words("follows").format((self.first_error or 0) + 1)
+
+def _sides(equation: Equation) -> tuple[str, str]:
+    left, _, right = equation.text.rpartition(" = ")
+    return left, right

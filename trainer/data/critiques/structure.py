@@ -12,7 +12,8 @@ from runtime.problems.worked import Worked
 from trainer.data.critiques.records import FirstError, Inject
 from trainer.data.critiques.rules import STEP
 from trainer.data.critiques.tasks import Known, Made, Task, path_of, seed_of
-from trainer.data.errors import Injected, InjectionError, explain_right, inject_random, structural_verdicts
+from trainer.data.errors import Injected, InjectionError, inject_random
+from trainer.data.errors.comments import explain_right
 
 
 def injected(task: Task, worked: Worked, seed: int) -> list[Made]:
@@ -21,12 +22,11 @@ def injected(task: Task, worked: Worked, seed: int) -> list[Made]:
         wrong = inject_random(worked, seed_of(seed, task.problem.id, "inject"))
     except InjectionError:
         return []
-    labels = structural_verdicts(wrong)
     known = Known(
         first_error=FirstError(i=wrong.first_error + 1, by="inject"),
-        labels=labels,
+        labels=wrong.labels,
         by="inject",
-        explanations=tuple(_explain(task, worked, wrong, labels, seed)),
+        explanations=tuple(_explain(task, worked, wrong, seed)),
         kind=wrong.kind,
     )
     path = path_of(task, wrong.lines, wrong.answer, "rg3", known)
@@ -44,11 +44,11 @@ def gold(task: Task, seed: int = 0) -> Made:
     return Made(path_of(task, task.gold, task.problem.answer, "gold", known), known)
 
 
-def _explain(task: Task, worked: Worked, wrong: Injected, labels: tuple[bool, ...], seed: int) -> list[str]:
+def _explain(task: Task, worked: Worked, wrong: Injected, seed: int) -> list[str]:
     """A sentence for each step: why it holds, what is wrong, or that it rests on what is wrong."""
     dice = random.Random(seed_of(seed, task.problem.id, "explain"))
     explained = []
-    for i, right in enumerate(labels):
+    for i, right in enumerate(wrong.labels):
         if i == wrong.first_error:
             explained.append(wrong.explanation)
         elif right:

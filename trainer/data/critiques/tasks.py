@@ -13,15 +13,14 @@ from typing import Any
 from runtime.checks.arithmetic import MARK
 from runtime.checks.arithmetic.numerals import read_number
 from runtime.checks.grading import grade
-from runtime.critic.evidence.rollouts import read_way_on
-from runtime.engines.base import Completion, Engine, Messages, Sampling
+from runtime.engines.base import Completion, Engine, Sampling
 from runtime.problems import wordproblems
 from runtime.problems.json_rows import Row, read_rows
 from runtime.problems.worked import Worked
 from runtime.prompts import templates
-from runtime.prompts.actor_turn import conversation
+from runtime.search.solutions import read_continuation
 from runtime.text import Language, join_steps, language_of, split_steps
-from runtime.types import Problem, content_hash
+from runtime.types import Messages, Problem, content_hash
 from trainer.data.critiques.records import (
     AnswerType,
     ErrorKind,
@@ -117,12 +116,6 @@ def seed_of(seed: int, *parts: str) -> int:
     return int(content_hash(str(seed), *parts)[:8], 16) >> 1
 
 
-def asked(task: Task, begun: Sequence[str] = ()) -> Messages:
-    """The conversation in which the actor solves the problem, perhaps from a given beginning."""
-    messages = conversation(task.problem)
-    return [*messages, {"role": "assistant", "content": join_steps(begun) + "\n"}] if begun else messages
-
-
 def draw(engine: Engine, messages: Messages, sampling: Sampling, n: int = 1) -> list[Completion]:
     """`n` replies to one conversation. One conversation a call: replies that are decoded beside others can be rounded
     otherwise, and the same seed must write the same words whatever else is to be done."""
@@ -143,7 +136,7 @@ def attempt(
 ) -> Made:
     """A reply of the actor as an attempt; `begun` are the steps that it went on from."""
     lines = [*begun, *split_steps(reply.text)]
-    final = read_way_on(reply, join_steps(begun)).answer
+    final = read_continuation(reply, join_steps(begun)).answer
     path = path_of(task, lines, final, origin, known or Known())
     more = {"finish": reply.finish, "gen": gen, "parent": parent, "inject": inject, "location_hint": hint}
     return Made(path.model_copy(update=more), known or Known(), (reply,))

@@ -27,7 +27,7 @@ from runtime.errors import SoliloquyError
 from runtime.problems.worked import Worked
 from runtime.types import Problem, Value
 from trainer.data.errors import faults, misreadings
-from trainer.data.errors.comments import chosen, praise
+from trainer.data.errors.comments import chosen
 from trainer.data.errors.scene import Fault, Scene, scene_of
 
 ErrorType = Literal["calculation", "logical", "accumulation", "unrelated", "other"]
@@ -64,6 +64,11 @@ class Injected(Value):
     answer: str
     """The wrong answer that the attempt comes to."""
 
+    @property
+    def labels(self) -> tuple[bool, ...]:
+        """Whether each line is right: exact, as it is known where the error was made and what followed from it."""
+        return tuple(kind is None for kind in self.error_types)
+
 
 def inject(worked: Worked, step: int, kind: ErrorType, seed: int) -> Injected | None:
     """The solution with this step gone wrong; None if no plausible attempt with a wrong answer comes of it. If an
@@ -88,16 +93,6 @@ def inject_random(worked: Worked, seed: int) -> Injected:
     raise InjectionError(
         f"No wrong step fits the problem “{worked.problem.text[:60]}”: use one whose steps calculate something."
     )
-
-
-def structural_verdicts(injected: Injected) -> tuple[bool, ...]:
-    """Whether each line is right: exact, as it is known where the error was made and what followed from it."""
-    return tuple(kind is None for kind in injected.error_types)
-
-
-def explain_right(worked: Worked, step: int, seed: int) -> str:
-    """A short comment on a right step."""
-    return praise(worked, step, random.Random(f"{worked.problem.id} {step} {seed}"))
 
 
 def _carried_out(scene: Scene, fault: Fault, kind: ErrorType) -> Injected | None:

@@ -29,8 +29,9 @@ def names_answer(comment: str, worked: Worked, seen: Sequence[str]) -> bool:
     return answer.shown in comment if "/" in answer.shown else answer.value in {value for value, _ in numbers(comment)}
 
 
-def praise(worked: Worked, step: int, rng: random.Random) -> str:
+def explain_right(worked: Worked, step: int, seed: int) -> str:
     """A short comment on a right step."""
+    rng = random.Random(f"{worked.problem.id} {step} {seed}")
     made = worked.steps[step].makes
     if made is None or not worked.quantities[made].formula:
         return rng.choice(_WORDS["stated"])

@@ -11,29 +11,9 @@ from trainer.data.errors.faults import copied_as, leaf_values, right_sum
 from trainer.data.errors.formulas import Leaf, Operation, exchanged, operations, parse, used
 from trainer.data.errors.naming import numbers
 from trainer.data.errors.scene import Fault, Scene, slots, users
+from trainer.data.wordings import read_wordings
 
-_CONVERSIONS = (
-    (60, "100", r"hour", r"minute", "An hour has 60 minutes, not 100."),
-    (60, "100", r"minute", r"second", "A minute has 60 seconds, not 100."),
-    (24, "12", r"day", r"hour", "A day has 24 hours, not 12."),
-    (7, "5", r"week", r"\bday|daily", "A week has 7 days, not 5."),
-    (52, "50", r"year|annual", r"week", "A year has 52 weeks, not 50."),
-    (12, "10", r"year|annual", r"month", "A year has 12 months, not 10."),
-    (12, "10", r"dozen", r"", "A dozen is 12, not 10."),
-    (12, "10", r"feet|foot", r"inch", "A foot has 12 inches, not 10."),
-    (3, "10", r"yard", r"feet|foot", "A yard has 3 feet, not 10."),
-    (16, "10", r"pound", r"ounce", "A pound has 16 ounces, not 10."),
-    (100, "10", r"dollar|\$", r"cent\b|cents|penn|dime|nickel|quarter", "A dollar has 100 cents, not 10."),
-    (100, "1000", r"\bmet(?:er|re)|\bm\b", r"centimet|\bcm\b", "A metre has 100 centimetres, not 1000."),
-    (
-        1000,
-        "100",
-        r"kilo|\bk[mg]\b|lit(?:er|re)",
-        r"gram|met(?:er|re)|mill|\bml\b",
-        "Kilo and milli mean 1000, not 100.",
-    ),
-)
-"""The right factor, what it is taken for, two words that must both occur, and what a tutor says."""
+_CONVERSIONS = read_wordings(__file__)["conversions"]
 
 
 def other(scene: Scene) -> Iterator[Fault]:
@@ -101,7 +81,7 @@ def _wrong_unit(scene: Scene) -> Iterator[Fault]:
         if leaf.quantity is not None and scene.names.is_given(leaf.quantity):
             continue
         for factor, taken, large, small, told in _CONVERSIONS:
-            if value == factor and re.search(large, words) and re.search(small, words):
+            if value == Fraction(factor) and re.search(large, words) and re.search(small, words):
                 comments = (told, f"{told} So it is {scene.equation}.", f"Check the units: {told[0].lower()}{told[1:]}")
                 yield from right_sum(scene, exchanged(scene.tree, path, Leaf(taken)), comments)
 
@@ -112,7 +92,8 @@ def _skipped_step(scene: Scene) -> Iterator[Fault]:
         made = scene.names.made_in(right)
         if made is None or made >= scene.step or users(scene.worked, right) != [scene.step]:
             continue
-        if any(_mentions(step.text, right) for i, step in enumerate(scene.worked.steps) if i not in (made, scene.step)):
+        others = [step.text for i, step in enumerate(scene.worked.steps) if i not in (made, scene.step)]
+        if any(re.search(rf"\{{=?{right}\}}", text) for text in others):
             continue
         formula = scene.worked.quantities[right].formula
         for instead in used(parse(formula)) - used(scene.tree):
@@ -122,10 +103,6 @@ def _skipped_step(scene: Scene) -> Iterator[Fault]:
             text = scene.text.replace(f"{{{right}}}", f"{{{instead}}}")
             for fault in right_sum(scene, tree, _step_missing(scene, formula, instead), text):
                 yield Fault(fault.quantity, fault.text, fault.comments, skipped=made)
-
-
-def _mentions(text: str, quantity: int) -> bool:
-    return f"{{{quantity}}}" in text or f"{{={quantity}}}" in text
 
 
 def _step_missing(scene: Scene, formula: str, instead: int) -> tuple[str, ...]:

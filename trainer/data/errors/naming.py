@@ -55,20 +55,15 @@ class Names:
         number = self._worked.quantities[quantity]
         step = self.made_in(quantity)
         if step is not None:
-            return number.shown + self._noun_in_step(step, quantity)
+            text = self._worked.steps[step].text
+            slot = next((slot for slot in (f"{{={quantity}}}", f"{{{quantity}}}") if slot in text), None)
+            return number.shown + (self._noun(text.partition(slot)[2]) if slot else "")
         for value, match in numbers(self._worked.problem.text):
             if value == number.value:
                 if match[1] or match[3]:
                     return f"{'$' if match[1] else ''}{number.shown}{'%' if match[3] else ''}"
                 return number.shown + self._noun(self._worked.problem.text[match.end() :])
         return number.shown
-
-    def _noun_in_step(self, step: int, quantity: int) -> str:
-        text = self._worked.steps[step].text
-        for slot in (f"{{={quantity}}}", f"{{{quantity}}}"):
-            if slot in text:
-                return self._noun(text[text.index(slot) + len(slot) :])
-        return ""
 
     @staticmethod
     def _noun(behind: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import cached_property
 
 from runtime.problems.worked import Quantity, Worked
@@ -68,10 +67,9 @@ class Scene:
         made = {step.makes for step in self.worked.steps[: self.step]}
         return [i for i in range(len(self.worked.quantities)) if i in made or self.names.is_given(i)]
 
-    def with_formula(self, part: Part, value: Fraction | None = None) -> Quantity:
+    def with_formula(self, part: Part) -> Quantity:
         """The step's quantity with another formula. Raises ZeroDivisionError."""
-        worked_out = part.value(self.worked.quantities) if value is None else value
-        return self.right.model_copy(update={"formula": write(part), "value": worked_out})
+        return self.right.model_copy(update={"formula": write(part), "value": part.value(self.worked.quantities)})
 
     def called(self, part: Part) -> str:
         """A part of the formula in words."""

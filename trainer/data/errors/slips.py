@@ -11,6 +11,8 @@ from runtime.problems.worked import Quantity
 from trainer.data.errors.formulas import Leaf, Operation, Part, leaves
 
 MIXED = "The digits got mixed up."
+LIKE = "6778960134"
+"""For each digit the one that it is most easily taken for."""
 
 
 class Slip(NamedTuple):
@@ -34,20 +36,11 @@ def of_copying(number: Quantity) -> list[str]:
     digits = [place for place, sign in enumerate(shown) if sign.isdigit()]
     if "/" in shown or len(digits) < 2:
         return []
-    found = [shown[:i] + shown[j] + shown[i + 1 : j] + shown[i] + shown[j + 1 :] for i, j in _neighbours(digits)]
-    found += [shown[:i] + _like(shown[i]) + shown[i + 1 :] for i in digits]
+    found = [shown[:i] + shown[j] + shown[i] + shown[j + 1 :] for i, j in pairwise(digits) if j == i + 1]
+    found += [shown[:i] + LIKE[int(shown[i])] + shown[i + 1 :] for i in digits]
     if "." not in shown:
         found += [shown[1:]] * shown.startswith("1") + [shown[:-1]] * shown.endswith("0")
     return [text for text in found if not _starts_wrong(text) and Fraction(text) not in (0, number.value)]
-
-
-def _neighbours(digits: Sequence[int]) -> Iterator[tuple[int, int]]:
-    return ((i, j) for i, j in pairwise(digits) if j == i + 1)
-
-
-def _like(digit: str) -> str:
-    """The digit that it is most easily taken for."""
-    return dict(zip("0123456789", "6778960134", strict=True))[digit]
 
 
 def _starts_wrong(text: str) -> bool:

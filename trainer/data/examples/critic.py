@@ -14,6 +14,7 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -26,10 +27,10 @@ from runtime.prompts.critic_turn import judged, put_to_critic, verdict_words
 from runtime.settings import Settings
 from runtime.text import language_of
 from runtime.types import Problem
-from trainer.data import first_error
 from trainer.data.critiques.records import read_records
 from trainer.data.decontaminate import drop, find, read_texts
 from trainer.data.errors import InjectionError, inject_random
+from trainer.data.first_error import is_sound
 from trainer.data.gsm8k import gsm8k_problems
 from trainer.data.rows import Row, write_rows
 from trainer.data.sources import JudgedAttempt, read_graded, read_judged
@@ -106,7 +107,7 @@ def _with_begun(attempt: JudgedAttempt) -> Iterator[JudgedAttempt]:
 
 def rollouts(path: Path) -> Iterator[JudgedAttempt]:
     """Right attempts in the manner of the models that wrote them (`trainer rollouts`)."""
-    return (first_error.judged(attempt, None) for attempt in read_graded(path) if first_error.is_sound(attempt))
+    return filter(is_sound, read_graded(path))
 
 
 def recorded(path: Path) -> Iterator[JudgedAttempt]:
@@ -234,19 +235,14 @@ def _read(sources: Sources) -> Iterator[Iterable[JudgedAttempt]]:
         yield generated(sources.generated, sources.seed)
         enough = max(sources.generated, FITTED_FROM)
         yield (attempt for attempt in generated(enough, sources.seed) if kept_apart(attempt.problem))
-    if sources.gsm8k:
-        yield some(sources.gsm8k, gsm8k(sources.gsm8k, sources.seed, sources.gsm8k_limit), NEEDED)
-    if sources.judged:
-        yield some(sources.judged, people(sources.judged), NEEDED)
-    if sources.records:
-        yield some(sources.records, recorded(sources.records), NEEDED)
-    if sources.rollouts:
-        yield some(sources.rollouts, rollouts(sources.rollouts), NEEDED)
-    if sources.collected:
-        yield some(sources.collected, collected(sources.collected), NEEDED)
-
-
-NEEDED = "attempts to learn from"
+    files = (
+        (sources.gsm8k, partial(gsm8k, seed=sources.seed, limit=sources.gsm8k_limit)),
+        (sources.judged, people),
+        (sources.records, recorded),
+        (sources.rollouts, rollouts),
+        (sources.collected, collected),
+    )
+    yield from (some(path, read(path), "attempts to learn from") for path, read in files if path)
 
 
 def kept_apart(problem: Problem) -> bool:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 
 from runtime.checks import arithmetic
@@ -17,13 +17,16 @@ from runtime.search.solutions import numbers_in
 from runtime.text import LineReader, language_of
 from runtime.types import Problem
 from trainer.data.critiques.records import Record, read_records
-from trainer.data.errors import InjectionError, explain_right, inject_random
+from trainer.data.errors import InjectionError, inject_random
+from trainer.data.errors.comments import explain_right
 from trainer.data.gsm8k import gsm8k_problems, worked_from_gsm8k
 from trainer.data.sources import JudgedAttempt, read_graded
-from trainer.data.traces.plain_steps import plain_steps
-from trainer.data.traces.trace import Told, Trace
-from trainer.data.traces.wording import WORDS, smoothed
+from trainer.data.traces.trace import WORDS, Told, Trace, smoothed
 
+_SIGNS = {r"\times": "×", r"\cdot": "×", r"\div": "/", r"\%": "%", r"\$": "$"}
+_FRACTION = re.compile(r"\\[dt]?frac\{([^{}]*)\}\{([^{}]*)\}")
+_TEXT = re.compile(r"\\(?:text|mathrm|textbf|boxed)\{([^{}]*)\}")
+_MARKUP = re.compile(r"\\[\[\]()]|\\[,;! ]|\\quad|\*\*|`")
 SLIPS = 0.5
 """Share of the traces of worked problems in which a step goes wrong first."""
 
@@ -43,17 +46,13 @@ def rollouts(path: Path, seed: int, wordings: int = 1) -> Iterator[Trace]:
     own kind of solution keeps what it can do (trainer/LOG.md)."""
     for written in read_graded(path):
         steps, answer = plain_steps(written.steps), written.answer
-        if not (written.correct and steps and _states(steps[-1], answer)):
+        if not (written.correct and steps and any(matches(n, answer) for n in _NUMBER.findall(steps[-1]))):
             continue
         problem = written.problem.model_copy(update={"answer": answer})
         accepted = Trace(problem, tuple(Told(step, True) for step in steps), answer)
         worked = worked_from_gsm8k(problem, "\n".join(steps))
         for number in range(seed, seed + wordings):
             yield smoothed(from_worked(worked, number) if worked else accepted, number)
-
-
-def _states(step: str, answer: str) -> bool:
-    return any(matches(number, answer) for number in _NUMBER.findall(step))
 
 
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?(?:/\d+)?")
@@ -122,3 +121,27 @@ def from_record(record: Record) -> Trace | None:
     mended = [Told(step, True) for step in steps[len(begun) :]]
     problem = Problem(text=record.problem.text, answer=record.problem.answer, source=record.problem.dataset)
     return Trace(problem, (*begun, Told(lines[place], False, said[place]), *mended), refined.answer)
+
+
+def plain_steps(lines: Sequence[str]) -> list[str] | None:
+    """What a model wrote, as a person would say it: no markup, and a calculation in every step. Small models write
+    headings, plans and displayed formulas over several lines; what leads to a calculation belongs to its step. Words
+    after the last one are left out, and so is a program that repeats it all. None where anything remains that is no
+    plain text, or where a sum is false."""
+    steps, begun = [], ""
+    for line in map(_plain, takewhile(lambda line: "python" not in line.lower(), lines)):
+        begun = f"{begun} {line}".strip()
+        found = arithmetic.verdict(arithmetic.check(begun))
+        if "\\" in begun or found == "incorrect":
+            return None
+        if found == "correct":
+            steps.append(begun)
+            begun = ""
+    return steps
+
+
+def _plain(line: str) -> str:
+    for name, sign in _SIGNS.items():
+        line = line.replace(name, sign)
+    line = _FRACTION.sub(r"\1 / \2", _TEXT.sub(r"\1", line))
+    return " ".join(_MARKUP.sub(" ", line).split())

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import random
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from runtime.checks import arithmetic
 from runtime.checks.grading import grade
-from runtime.text import CHECK, Line, LineReader, closing_line, final_answer, language_of, read_check
+from runtime.text import CHECK, Language, LineReader, closing_line, final_answer, language_of, read_check
 from runtime.types import Problem
+from trainer.data.wordings import read_wordings
+
+WORDS = read_wordings(__file__)
 
 DECISION = 4.0
 """The weight of the first word of a check in the loss: with it the model doubts or goes on, and it is one word of two
@@ -50,7 +53,8 @@ class Trace:
         lines = [*reader.push(self.text), *reader.finish()]
         if [line.kind for line in lines] != ["step", "check"] * len(self.told) + ["closing"]:
             return "its lines cannot be read back"
-        if _checks(lines) != [one.right for one in self.told]:
+        checks = [read_check(line.text)[0] for line in lines if line.kind == "check"]
+        if checks != [one.right for one in self.told]:
             return "its checks do not say what is known"
         accepted = [arithmetic.verdict(arithmetic.check(one.step)) for one in self.told if one.right]
         if "incorrect" in accepted:
@@ -69,5 +73,37 @@ def _pieces(told: Told, check: str) -> list[tuple[str, float]]:
 _FIRST_WORD = re.compile(r"\w*")
 
 
-def _checks(lines: Sequence[Line]) -> list[bool]:
-    return [read_check(line.text)[0] for line in lines if line.kind == "check"]
+# In the model's own words: first person, many wordings, and often only a word
+
+
+def smoothed(trace: Trace, seed: int) -> Trace:
+    """The same talk in the model's own words: what a tutor said to "you" it says of itself, and often less."""
+    dice, language = random.Random(f"{trace.problem.id} {seed} words"), language_of(trace.problem.text)
+    told = tuple(Told(one.step, one.right, _own(one, dice, language)) for one in trace.told)
+    return Trace(trace.problem, told, trace.answer)
+
+
+def _own(told: Told, dice: random.Random, language: Language) -> str:
+    if told.right and (not told.words or dice.random() < BRIEF):
+        return dice.choice(WORDS[language]["brief"])
+    words = told.words
+    if language == "en":
+        words = _YOU.sub(lambda found: _PERSON[found[0].lower()], _TO_YOU.sub(r"\1me", words))
+    if told.right:
+        words = _PRAISED.sub("", words)
+    opening = dice.choice(WORDS[language]["nods" if told.right else "doubts"])
+    goes_on = not opening.endswith(". {}") and _MAY_GO_ON.match(words)
+    return opening.format(words[:1].lower() + words[1:] if goes_on else words)
+
+
+BRIEF = 0.4
+"""Share of the right steps to which only a word is said."""
+_MAY_GO_ON = re.compile(r"(?:The|This|Here|That|It|There|In|A|An|Taking|Look|Something|Nothing)\b")
+"""Whether a sentence can stand behind a dash or colon in small letters."""
+_PRAISED = re.compile(r"^(?:Right|Yes|This holds)[,:]\s*")
+_PERSON = {
+    "you are": "I am", "you have": "I have", "you need": "I need", "you": "I", "your": "my", "yours": "mine",
+    "yourself": "myself",
+}  # fmt: skip
+_YOU = re.compile(r"\b(you (?:are|have|need)|yourself|yours|your|you)\b", re.IGNORECASE)
+_TO_YOU = re.compile(r"\b((?:brings?|gets?|gives?|leaves?|tells?|shows?|for|to|with|of) )you\b", re.IGNORECASE)

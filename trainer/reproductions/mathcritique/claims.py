@@ -244,5 +244,4 @@ def _share(right: Bools) -> str:
 
 
 def _told(one: Paired) -> str:
-    low, high = one.interval
-    return f"{one.difference:+.1%} [{low:+.1%}, {high:+.1%}], {one.wins} won, {one.losses} lost, p {one.p:.2g}"
+    return f"{one}, p {one.p:.2g}"

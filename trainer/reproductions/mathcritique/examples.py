@@ -18,8 +18,7 @@ from trainer.data.examples.selftalk import selftalk_row
 from trainer.data.rows import Row
 from trainer.data.sources import JudgedAttempt
 from trainer.data.traces.material import from_attempt, from_worked
-from trainer.data.traces.trace import Trace
-from trainer.data.traces.wording import smoothed
+from trainer.data.traces.trace import Trace, smoothed
 from trainer.reproductions.mathcritique.play import Attempt
 
 DOUBT = "wrong, I go through it again."

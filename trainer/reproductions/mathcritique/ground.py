@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -70,11 +70,8 @@ class Ground:
     def players(self, actor: Path | None, judge: Judge | None = None) -> Iterator[Players]:
         """Both players, or the actor alone; without an adapter of its own the bare base is the actor."""
         adapters = ({CRITIC: judge.adapter} if judge else {}) | ({ACTOR: actor} if actor else {})
-        engine = self.engine(adapters)
-        try:
+        with closing(self.engine(adapters)) as engine:
             yield Players(engine, read_weights(judge.weights) if judge else {})
-        finally:
-            engine.close()
 
     def tuned(self, adapter: str, rows: Iterable[Row]) -> Path:
         """An adapter that learned these rows, as a GGUF file; made once, gone on with after a crash. Raises what tuning

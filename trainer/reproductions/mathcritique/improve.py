@@ -33,6 +33,8 @@ from trainer.reproductions.mathcritique.testtime import Turn, turns
 
 Arm = Literal["vanilla", "critic", "difficulty"]
 ARMS: tuple[Arm, ...] = get_args(Arm)
+CRITICISED = {"vanilla": lambda one: False, "critic": lambda one: True, "difficulty": lambda one: not one.right}
+"""Which attempts an arm has criticised."""
 BINS = 5
 GAUGE = 8
 """Attempts of the first actor at each problem, by which its difficulty is told."""
@@ -142,12 +144,9 @@ class Improvement:
             actor = self.ground.tuned(ACTOR, _shuffled(rows, self.plan, number))
             done.append(self._measured(found, actor))
             yield done[-1]
-            if self._is_over(done):
+            best = max(range(len(done)), key=lambda i: done[i].watched)
+            if len(done) - 1 - best >= self.plan.patience:
                 return
-
-    def _is_over(self, done: Sequence[Round]) -> bool:
-        best = max(range(len(done)), key=lambda i: done[i].watched)
-        return len(done) - 1 - best >= self.plan.patience
 
     # Data
 
@@ -158,10 +157,6 @@ class Improvement:
     @cached_property
     def _problems(self) -> list[Worked]:
         return self.ground.problems(self.plan.problems, self.plan.seed + 101)
-
-    @cached_property
-    def _watched(self) -> list[Problem]:
-        return [one.problem for one in self.ground.problems(self.plan.test // 2, self.plan.seed + 103)]
 
     @cached_property
     def test(self) -> list[Problem]:
@@ -179,7 +174,7 @@ class Improvement:
         opened = partial(self.ground.players, actor, self.judge)
         file = (self.beginning if number == 1 else place) / "attempts.jsonl"
         attempts = sampled(file, Attempt, opened, lambda p: p.attempts(asked, plan.samples, seed=seed))
-        chosen = [one for one in attempts if one.can_be_refined and self._is_criticised(one)]
+        chosen = [one for one in attempts if one.can_be_refined and CRITICISED[plan.arm](one)]
         readings = sampled(place / "readings.jsonl", Reading, opened, lambda p: p.critiques(chosen))
         pairs, file = list(zip(chosen, readings, strict=True)), place / "refinements.jsonl"
         refinements = sampled(file, Attempt, opened, lambda p: p.refinements(pairs, plan.samples, seed=seed + 1))
@@ -189,9 +184,6 @@ class Improvement:
         rollouts = [*right, *mended]
         found = Round(number=number, rows=len(rollouts), refined=len(mended), shares=self._shares(rollouts), cost=cost)
         return [direct(one) for one in rollouts], found
-
-    def _is_criticised(self, attempt: Attempt) -> bool:
-        return {"vanilla": False, "critic": True, "difficulty": not attempt.right}[self.plan.arm]
 
     def _mended(self, pairs: Sequence[tuple[Attempt, Reading]], refinements: Sequence[Attempt]) -> list[Attempt]:
         """The right refinements that took no shortcut, at most `reserved` of each critique."""
@@ -228,7 +220,8 @@ class Improvement:
         if not path.exists():
             opened = partial(self.ground.players, actor, self.judge)
             with opened() as players:
-                watched = players.attempts(self._watched, 1, 0.0)
+                apart = self.ground.problems(self.plan.test // 2, self.plan.seed + 103)
+                watched = players.attempts([one.problem for one in apart], 1, 0.0)
             with opened() as players:
                 greedy = players.attempts(self.test, 1, 0.0)
             test = turns(opened, greedy, 0.0, self.plan.seed)

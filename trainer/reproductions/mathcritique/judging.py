@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import islice
@@ -19,12 +20,13 @@ from runtime.search.solutions import Solution
 from runtime.types import content_hash
 from trainer.data.examples.critic import critic_row
 from trainer.data.first_error import with_first_error
-from trainer.data.sources import GradedAttempt, JudgedAttempt
+from trainer.data.sources import JudgedAttempt
 from trainer.evaluation.calibrate import cases, fit_panels, panels_among
 from trainer.evaluation.evidence import JudgedEvidence
 from trainer.reproductions.mathcritique.examples import Known, put_in
 from trainer.reproductions.mathcritique.ground import Ground, Judge
 from trainer.reproductions.mathcritique.play import Attempt, sampled
+from trainer.statistics import f1
 
 TEACHING_SEED, FITTING_SEED = 201, 202
 FITTED_ON = 80
@@ -64,7 +66,7 @@ class Teacher:
     def discriminate(self, adapter: Path | None, panel: str, attempts: Sequence[Attempt]) -> Told:
         """How well a panel tells right attempts from wrong ones, whatever the step. The bare base has the panel
         "verdict" for its word, with a threshold as well chosen as the adapter's."""
-        collected = self._collect(adapter, [_known(one) for one in attempts if one.trajectory.steps])
+        collected = self._collect(adapter, [_labelled(one) for one in attempts if one.trajectory.steps])
         sources = panels_among(collected.sources, collected.has_adapter)[panel]
         weights = self.weights(adapter)[panel]
         judged_cases = cases(collected.attempts, collected.findings(), sources)
@@ -83,35 +85,28 @@ class Teacher:
         path = self.ground.settings.home / "mathcritique" / f"own-{name}.jsonl"
         opened = partial(self.ground.players, self.actor)
         attempts = iter(sampled(path, Attempt, opened, lambda players: players.attempts(asked, TRIES, seed=seed)))
-        tried = ((one, [_graded(attempt) for attempt in islice(attempts, TRIES)]) for one in worked)
-        return [(one, attempt) for one, some in tried for attempt in with_first_error(some, _way(one))]
+        tried = ((one, [_labelled(attempt) for attempt in islice(attempts, TRIES)]) for one in worked)
+        return [
+            (one, attempt)
+            for one, some in tried
+            for attempt in with_first_error(some, Solution("\n".join(one.lines), one.result))
+        ]
 
     def _collect(self, adapter: Path | None, attempts: Sequence[JudgedAttempt]) -> JudgedEvidence:
         """The evidence of a quick check, one attempt after the other, so that it is always the same."""
-        engine = self.ground.engine({CRITIC: adapter} if adapter else {}, parallel=1)
-        try:
+        with closing(self.ground.engine({CRITIC: adapter} if adapter else {}, parallel=1)) as engine:
             name = content_hash(str(adapter)) if adapter else "none"
             collected = JudgedEvidence(attempts, engine, self.ground.settings, DEPTHS["quick"], name)
             for _ in collected.run():
                 pass
             return collected
-        finally:
-            engine.close()
 
 
-def _way(worked: Worked) -> Solution:
-    return Solution("\n".join(worked.lines), worked.result)
-
-
-def _graded(attempt: Attempt) -> GradedAttempt:
-    steps = tuple(step.text for step in attempt.trajectory.steps)
-    return GradedAttempt(attempt.problem, steps, attempt.answer, attempt.right)
-
-
-def _known(attempt: Attempt) -> JudgedAttempt:
-    """Which step of a wrong attempt is wrong is not known, and not asked."""
+def _labelled(attempt: Attempt) -> JudgedAttempt:
+    """Which step of a wrong attempt is wrong is not known; it is taken to be the first."""
     lines = tuple(step.text for step in attempt.trajectory.steps)
-    return JudgedAttempt(attempt.problem, lines, None if attempt.right else 0, attempt.answer)
+    place = None if attempt.right else 0
+    return JudgedAttempt(attempt.problem, lines, place, attempt.answer, correct=attempt.right)
 
 
 @dataclass(frozen=True)
@@ -129,6 +124,4 @@ class Told:
 
     def f1(self, positive: bool = False) -> float:
         """Of finding the wrong attempts, or the right ones."""
-        found = sum(r is positive and a is positive for r, a in zip(self.right, self.accepted, strict=True))
-        named, there = self.accepted.count(positive), self.right.count(positive)
-        return 2 * found / (named + there) if named + there else 0.0
+        return f1(self.right, self.accepted, positive)

@@ -15,15 +15,15 @@ from typing import TypeVar
 
 from runtime.checks.grading import grade
 from runtime.critic.aggregation import Aggregation
-from runtime.critic.critic import UNSAID, Critic
+from runtime.critic.critic import NO_REASON, Critic
 from runtime.critic.evidence.verdict import ADAPTER as CRITIC
-from runtime.engines.base import Completion, Engine, Message, Messages, Metered, Sampling
+from runtime.engines.base import Completion, Engine, Metered, Sampling
+from runtime.events import value_of
 from runtime.prompts.actor_turn import ADAPTER as ACTOR
 from runtime.prompts.actor_turn import after_critique, conversation
 from runtime.prompts.critic_turn import put_to_critic, verdict_parts, verdict_words
-from runtime.solving.actor import next_or_value
 from runtime.text import final_answer, join_steps, language_of, split_steps
-from runtime.types import Critique, Parent, Problem, Step, Trajectory, Value, step_score
+from runtime.types import Critique, Message, Messages, Parent, Problem, Step, Trajectory, Value, step_score
 from trainer.runs import kept
 
 V = TypeVar("V", bound=Value)
@@ -126,10 +126,8 @@ class Players:
         asked = attempt.problem.model_copy(update={"answer": None})
         engine = Metered(self.engine)
         critic = Critic(engine, self.max_tokens, depth="quick", weights=self.weights)
-        events = critic.read(asked, attempt.trajectory, Event())
-        while not isinstance(item := next_or_value(events), Critique):
-            pass
-        critique = worded(engine, asked, attempt.trajectory, item)
+        critique = value_of(critic.read(asked, attempt.trajectory, Event()))
+        critique = worded(engine, asked, attempt.trajectory, critique)
         used = engine.usage
         return Reading(critique=critique, cost=Spent(turns=1, read=used.prompt_tokens, written=used.completion_tokens))
 
@@ -153,7 +151,7 @@ def worded(engine: Engine, problem: Problem, attempt: Trajectory, critique: Crit
     """A critique with a reason for the first error: where no source has noted one, what the critic's adapter goes on to
     say after its verdict, which is MathCritique's natural-language feedback. (The app keeps to what can be checked.)"""
     language, place = language_of(problem.text), critique.first_error
-    if place is None or critique.verdicts[place].comment != UNSAID[language]:
+    if place is None or critique.verdicts[place].comment != NO_REASON[language]:
         return critique
     steps = [step.text for step in attempt.steps[: place + 1]]
     turn = "".join(verdict_parts(steps, language)) + f"{verdict_words(language)[1]}]"

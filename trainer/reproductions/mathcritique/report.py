@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from runtime.files import write_whole
-from trainer.reproductions.mathcritique import curves
 from trainer.reproductions.mathcritique.claims import Claim, Measured
-from trainer.reproductions.mathcritique.curves import INK, WITH, WITHOUT, figure, quiet
 from trainer.reproductions.mathcritique.improve import BINS, Arm, Round
 from trainer.reproductions.mathcritique.testtime import Played
 
+INK, WITH, WITHOUT = "#333333", "#1f6f8b", "#b3560f"
 ARM_COLOURS = {"vanilla": WITHOUT, "difficulty": WITH, "critic": "#7a5195"}
 SIGNS = {
     "holds": "✓ holds",
@@ -26,7 +26,7 @@ SIGNS = {
 def write(folder: Path, name: str, facts: Mapping[str, Any], claims: Sequence[Claim], measured: Measured) -> Path:
     """Writes `<name>.md` and its plots; the value is the Markdown file. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
-    plots = {"test-time": curves.plot, "difficulty": _difficulty}
+    plots = {"test-time": plot_curves, "difficulty": _difficulty}
     if measured.rounds:
         plots["rounds"] = _rounds
     for title, draw in plots.items():
@@ -39,7 +39,7 @@ def write(folder: Path, name: str, facts: Mapping[str, Any], claims: Sequence[Cl
 
 def _parts(name: str, facts: Mapping[str, Any], claims: Sequence[Claim], measured: Measured) -> list[str]:
     verdicts = [f"| {claim.id} | {claim.says} | {SIGNS[claim.verdict]} |" for claim in claims]
-    return [
+    parts = [
         f"# MathCritique on {facts['base']}",
         "What the paper claims (arXiv 2411.16579), tested anew. Intervals cover 90 %, tests are paired problem by "
         "problem. *holds*: every interval lies on the claimed side; *consistent*: every difference does (MC3, MC6, "
@@ -49,21 +49,19 @@ def _parts(name: str, facts: Mapping[str, Any], claims: Sequence[Claim], measure
         " have no such help.",
         "\n".join(f"- {key}: {value}" for key, value in facts.items()),
         "\n".join(["| claim | says | verdict |", "|---|---|---|", *verdicts]),
-        *(part for claim in claims if claim.evidence for part in _evidence(claim)),
+        *(
+            "\n".join([f"## {c.id}: {c.verdict}\n", f"{c.says}\n", *map("- {}".format, c.evidence)])
+            for c in claims
+            if c.evidence
+        ),
         "## Votes, turns and tokens",
-        curves.table(measured.played),
+        curves_table(measured.played),
         f"![votes against turns and tokens]({name}-test-time.png)",
         f"![gain by difficulty]({name}-difficulty.png)",
-        *(_rounds_parts(name, measured) if measured.rounds else ()),
     ]
-
-
-def _rounds_parts(name: str, measured: Measured) -> tuple[str, str, str]:
-    return "## Rounds of self-improvement", _rounds_table(measured), f"![rounds]({name}-rounds.png)"
-
-
-def _evidence(claim: Claim) -> tuple[str, str]:
-    return f"## {claim.id}: {claim.verdict}", "\n".join([claim.says, "", *(f"- {line}" for line in claim.evidence)])
+    if measured.rounds:
+        parts += ["## Rounds of self-improvement", _rounds_table(measured), f"![rounds]({name}-rounds.png)"]
+    return parts
 
 
 def _rounds_table(measured: Measured) -> str:
@@ -84,7 +82,57 @@ def _rounds_table(measured: Measured) -> str:
     return "\n".join([head, "|---|---|---|---|---|---|---|---|---|---|", *rows])
 
 
-# Plots
+# Votes with the critic and without
+
+
+def curves_table(played: Played) -> str:
+    """Markdown."""
+    rows = [
+        f"| {p.k} | {fmean(p.critic):.1%} | {p.critic_turns:.1f} | {p.critic_tokens:.0f} | {p.critic_read:.0f} | "
+        f"{fmean(p.plain):.1%} | {3 * p.k} | {p.plain_tokens:.0f} | {p.plain_read:.0f} |"
+        for p in played.points()
+    ]
+    head = "| K | MV@K with critic | turns | tokens written | read | MV@3K without | turns | tokens written | read |"
+    return "\n".join([head, "|---|---|---|---|---|---|---|---|---|", *rows])
+
+
+def plot_curves(figure: Any, played: Played) -> None:
+    points = played.points()
+    with_critic, without = [100 * fmean(p.critic) for p in points], [100 * fmean(p.plain) for p in points]
+    left, right = figure.subplots(1, 2, sharey=True)
+    left.plot([p.critic_turns for p in points], with_critic, "o-", color=WITH, label="MV@K, with the critic")
+    left.plot([3 * p.k for p in points], without, "s--", color=WITHOUT, label="MV@3K, without")
+    right.plot([p.critic_tokens for p in points], with_critic, "o-", color=WITH)
+    right.plot([p.plain_tokens for p in points], without, "s--", color=WITHOUT)
+    left.set(xlabel="turns a problem", ylabel="solved, %")
+    right.set(xlabel="tokens written a problem")
+    left.legend(frameon=False)
+    _quiet(left, right)
+
+
+@contextmanager
+def figure(path: Path) -> Iterator[Any]:
+    """A figure of matplotlib, saved as a PNG at the end."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    made = pyplot.figure(figsize=(9, 3.6), layout="constrained")
+    yield made
+    made.savefig(path, dpi=130)
+    pyplot.close(made)
+
+
+def _quiet(*axes: Any) -> None:
+    """Little ink beside the data."""
+    for one in axes:
+        one.spines[["top", "right"]].set_visible(False)
+        one.grid(axis="y", color="#e6e6e6")
+        one.set_axisbelow(True)
+
+
+# Other plots
 
 
 def _difficulty(one: Any, played: Played) -> None:
@@ -94,7 +142,7 @@ def _difficulty(one: Any, played: Played) -> None:
     axes.bar_label(bars, fmt="%+.1f")
     axes.axhline(0, color=INK, linewidth=0.8)
     axes.set(xlabel="difficulty (1: the easiest fifth)", ylabel="points won by one refinement")
-    quiet(axes)
+    _quiet(axes)
 
 
 def _rounds(one: Any, rounds_of: Mapping[Arm, Sequence[Sequence[Round]]]) -> None:
@@ -110,4 +158,4 @@ def _rounds(one: Any, rounds_of: Mapping[Arm, Sequence[Sequence[Round]]]) -> Non
     left.set(xlabel="round", ylabel="solved alone, %", xticks=range(most))
     right.set(xlabel="difficulty (1: the easiest fifth)", ylabel="share of what is learned, %", xticks=bins)
     left.legend(frameon=False)
-    quiet(left, right)
+    _quiet(left, right)

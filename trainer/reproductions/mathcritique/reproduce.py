@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -104,7 +105,8 @@ class Reproduction:
         rounds: dict[Arm, list[list[Round]]] = {arm: [] for arm in self.budget.arms}
         for seed in range(self.budget.seeds):
             for arm in self.budget.arms:
-                improvement = self._improvement(arm, seed, judge)
+                plan = replace(self.budget.improvement, arm=arm, seed=seed)
+                improvement = Improvement(plan, self.ground, judge)
                 rounds[arm].append(self._timed(arm, lambda one=improvement: list(one.run())))
                 solved = [sum(turn.attempt.right for turn in found.test) for found in rounds[arm][-1]]
                 yield f"{arm}, seed {seed}: {solved} of {len(improvement.test)} solved, round by round"
@@ -116,9 +118,6 @@ class Reproduction:
         self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - started
         return made
 
-    def _improvement(self, arm: Arm, seed: int, judge: Judge) -> Improvement:
-        return Improvement(replace(self.budget.improvement, arm=arm, seed=seed), self.ground, judge)
-
     def _played(self, problems: Sequence[Problem], actor: Path, judge: Judge) -> Played:
         decides = [sha256_of(file) for file in (self.ground.gguf, actor, judge.adapter, judge.weights)]
         name = content_hash(*(problem.id for problem in problems), str(self.budget.K), *decides)
@@ -128,12 +127,9 @@ class Reproduction:
     def _talks(self, examples: Sequence[Row], problems: Sequence[Problem]) -> list[bool]:
         """Whether one model that talks to itself solves the problems, greedily."""
         adapter = self.ground.tuned("selftalk", examples)
-        engine = self.ground.engine({"selftalk": adapter})
-        try:
+        with closing(self.ground.engine({"selftalk": adapter})) as engine:
             asked = [conversation(problem, prompt="selftalk") for problem in problems]
             replies = [one for [one] in engine.sample(asked, Sampling(max_tokens=TALK_TOKENS), "selftalk")]
-        finally:
-            engine.close()
         return [
             one.finish == "stop" and grade(final_answer(one.text), problem) is True
             for problem, one in zip(problems, replies, strict=True)
