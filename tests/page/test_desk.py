@@ -36,7 +36,7 @@ def refuse(*_, **__):
 def test_what_goes_on_is_not_replaced_by_what_is_asked_meanwhile(log):
     desk = a_desk(log)
     desk.begin("solve", QUESTION, "direct")
-    with pytest.raises(BusyError, match="press Stop first"):
+    with pytest.raises(BusyError, match="or press Stop"):
         desk.begin("solve", "Another one: 1 + 1?", "direct")
     *_, view = desk.follow("solve")
     assert view["answer"] and desk.texts("solve") == [QUESTION]
