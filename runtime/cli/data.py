@@ -22,7 +22,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on std
 @data_app.command()
 def export(
     place: Annotated[
-        Path | None, typer.Argument(help="A .jsonl file, or a folder for rows and data card; stdout if not given.")
+        Path | None, typer.Argument(help="A .jsonl file, or a folder for rows and data card.", show_default="stdout")
     ] = None,
     form: Annotated[
         str,
@@ -62,7 +62,7 @@ def export(
 @data_app.command()
 def report(
     session: Annotated[str, typer.Argument(help="Id of a session or a run (`log --json` lists them).")],
-    file: Annotated[Path | None, typer.Argument(help="File to write; stdout if not given.")] = None,
+    file: Annotated[Path | None, typer.Argument(help="File to write.", show_default="stdout")] = None,
     form: Annotated[str, typer.Option("--format", help="md (Markdown) or html (a page to print).")] = "md",
     as_json: Json = False,
 ) -> None:

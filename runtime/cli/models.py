@@ -54,7 +54,7 @@ def list_(as_json: Json = False) -> None:
 @models_app.command()
 def pull(
     name: Annotated[
-        str | None, typer.Argument(help="A name from `models list`; what fits this machine if not given.")
+        str | None, typer.Argument(help="A name from `models list`.", show_default="what fits in memory")
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -105,7 +105,9 @@ def remove(name: Annotated[str, typer.Argument(help="The model to remove.")], as
 
 @models_app.command()
 def verify(
-    name: Annotated[str | None, typer.Argument(help="The model to verify; all installed ones if not given.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="The model to verify.", show_default="all installed models")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Verify the SHA-256 checksums of model files."""

@@ -53,7 +53,7 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     add("--no-browser", action="store_const", const="address", dest="show", help="only print the address")
     add("--lang", choices=LANGUAGES, help="language of the page; default: the browser's")
     add("--model", help="name of an installed model, or path of a GGUF file; default: what fits in memory")
-    add("--no-log", action="store_false", dest="log", default=None, help="keep nothing")
+    add("--no-log", action="store_false", dest="log", default=None, help="do not store runs")
     add("--studio", action="store_true", help="add the tabs to compare, review, export, train and manage models")
     add("--api", action="store_true", help="also serve /v1/chat/completions and /v1/models to other programs")
     add("--api-key-file", type=_secret, metavar="FILE", dest="api_key", help="file with the key of the API")
