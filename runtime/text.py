@@ -1,7 +1,7 @@
-"""The format contract: how steps, answers and self-talk are written, shared by serving and by training data.
+"""The text format of steps, answers and self-talk, shared by serving and training data.
 
-A step is one line. An attempt ends with a closing line that states the answer; that line is not a step. Self-talk is
-a solution in which a line that begins with the check mark word judges the step before it. Nothing here generates.
+A step is one line. An attempt ends with a closing line that states the answer, which is not a step. In self-talk, a
+line that starts with "Check:" judges the step before it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _MEASURES = (
     r"(?:\^\{?[23]\}?|\s?[²³])?)|(?:平方|立方)?(?:分钟|小时|个月|毫米|厘米|分米|千米|公里|千克|公斤|毫升|[秒天周年米克吨升角])"
     r"(?:/(?:分钟|小时|[秒天时分]))?"
 )
-"""What is measured, not counted: without it the number may be another one."""
+"""Units of measure, which are part of an answer; names of counted things are not."""
 _AMOUNT = re.compile(
     rf"(?P<number>{_NUMBERS.pattern})"
     r"(?P<more>\s?[½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞]|[eE][-+]?\d{1,3}(?![\w.])|\s?per ?cent\b"
@@ -76,7 +76,7 @@ _CALCULATES = re.compile(
     r"[\d)}%]\s*(?:[-+*/×÷·−]|x(?=\s*\d)|\\times|\\div|\\cdot)\s*[\d(\\$].*[=≈]|[=≈].*\d\s*(?:[-+*×÷−]|\\times|\\div)\s*\d"
 )
 _PLACEHOLDER = re.compile(r"\W*N(?![A-Za-z0-9])\s*[^\W\d]{0,12}\W*")
-"""Stands for the answer in the actor's prompt. A small model that has only made a plan copies it (trainer/LOG.md)."""
+"""The placeholder for the answer in the actor's prompt. A small model copies it after a mere plan (trainer/LOG.md)."""
 _HEADING = re.compile(r"^#{1,6}\s+")
 _LABEL = re.compile(
     r"^(?:\*\*)?(?:step\s*\d+\s*(?:\*\*)?\s*[:.)：]|第\s*\d+\s*步\s*[:：、，,.]?)\s*(?:\*\*)?\s*", re.IGNORECASE
@@ -89,16 +89,16 @@ _BINARY = re.compile(r"[\x00\ud800-\udfff]")
 
 
 JOINED = 400
-"""Characters beyond which lines are no longer joined to one step."""
+"""Most characters of lines that are joined to one step."""
 
 
 class UnreadableError(SoliloquyError):
-    """A text cannot be taken as a problem or as steps; the message says why and what to do."""
+    """A text cannot be used as a problem or as steps."""
 
 
 def clean(text: str, what: str = "problem", limit: int = 4000) -> str:
-    """A person's text, made safe to work with: line ends and full-width digits and signs unified, control characters
-    gone. Raises UnreadableError if it is empty, binary or longer than `limit` characters."""
+    """Normalise a person's text: line ends, full-width digits and signs; control characters are removed. Raises
+    UnreadableError if it is empty, binary or longer than `limit` characters."""
     if len(text) > limit:
         told = f"The {what} has {len(text):,} characters; at most {limit:,} can be read. Shorten it."
         raise UnreadableError(told, f"long.{what}", count=f"{len(text):,}", limit=f"{limit:,}")
@@ -112,32 +112,32 @@ def clean(text: str, what: str = "problem", limit: int = 4000) -> str:
 
 
 def _half_width(character: str) -> str:
-    """Full-width digits, letters and operators as everybody types them; Chinese punctuation stays."""
+    """The usual form of a full-width digit, letter or operator; Chinese punctuation stays."""
     if "\uff01" <= character <= "\uff5e" and (character.isalnum() or character in "＋－＝／＊％．＜＞＄"):
         return unicodedata.normalize("NFKC", character)
     return character
 
 
 def language_of(text: str) -> Language:
-    """The language a problem is written in, and so the one to answer in."""
+    """The language of a text: Chinese if it has at least two Chinese characters, else English."""
     return "zh-CN" if len(_CJK.findall(text)) >= 2 else "en"
 
 
 def split_steps(text: str) -> list[str]:
-    """The steps of an attempt: its lines without the closing one, without numbering and bullets. A line that ends in a
-    colon belongs to the next, and a displayed formula is one line, however many it is written in."""
+    """The steps of an attempt: its lines without the closing one, numbering and bullets. A line that ends in a colon is
+    joined to the next one, and the lines of a displayed formula to one."""
     reader = LineReader()
     return [line.text for line in [*reader.push(text), *reader.finish()] if line.kind == "step"]
 
 
 def split_attempt(text: str) -> list[str]:
-    """A person's own lines: all of them, so that "line 3" means to them what it means to us."""
+    """A person's own lines, including the closing one, so that line numbers match theirs."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return [tidy_step(line) or line for line in lines]
 
 
 def tidy_step(line: str) -> str:
-    """One line as a step: no "Step 3:", bullet or bold mark in front; they are the page's business."""
+    """A line as a step, without a leading "Step 3:", bullet or bold mark."""
     line = _LABEL.sub("", _HEADING.sub("", line.strip()))
     line = _BOLD.sub(r"\1", _BULLET.sub("", line)).strip()
     return line if re.search(r"\w", line) else ""
@@ -159,30 +159,30 @@ def is_closing(line: str) -> bool:
 
 
 def is_answer_line(line: str) -> bool:
-    """Whether a line holds nothing but an answer, whatever label stands before it: a closing line, a box, or a number
-    with at most a sign and a unit."""
+    """Whether a line has only an answer, maybe after a label: a closing line, a box, or a number with a sign and a
+    unit."""
     text = _LINE_LABEL.sub("", line.strip())
     return is_closing(text) or bool(_BARE.fullmatch(text) or _STATES.match(text))
 
 
 def only_states_answer(line: str) -> bool:
-    """Whether an answer line calculates nothing, so that there is nothing to judge in it."""
+    """Whether a line is an answer line without a calculation, so that it has nothing to judge."""
     return is_answer_line(line) and not _CALCULATES.search(line)
 
 
 def final_answer(text: str) -> str | None:
-    """The answer an attempt states. The first of these counts that there is:
+    """The answer of an attempt: the first of these that exists.
 
-    1. What the last \\boxed{...} holds. Boxes with nothing but "and", "or", a comma or "x =" between are one answer.
-    2. What follows the last "the answer is" (also in Chinese) or "####", up to the end of its sentence; where nothing
-       follows in that line, the block below it: a line, a displayed formula, what a code fence holds, or a list. A line
-       that judges states nothing: "Check: ...", "the answer is correct".
-    3. The last number of the last line, with a unit that measures it.
+    1. The content of the last \\boxed{...}. Boxes separated only by "and", "or", a comma or "x =" are one answer.
+    2. The text after the last "the answer is" (also in Chinese) or "####", up to the end of its sentence. If nothing
+       follows in that line, the block below it: a line, a displayed formula, the content of a code fence, or a list.
+       Lines that judge are skipped: "Check: ...", "the answer is correct".
+    3. The last number of the last line, with its unit of measure.
 
-    A minus apart from its number ("The answer is - 6") may be a dash. It is what the lines before show: a minus if they
-    write -6 and never 6, a dash if they write 6 and never -6. Else nobody can tell, and no answer is stated.
+    A minus sign with a space ("The answer is - 6") may be a dash. It is a minus if the lines before have -6 and never
+    6, and a dash if they have 6 and never -6. Otherwise the answer is unknown.
 
-    None if there is nothing of the kind, only a placeholder, or such a dash."""
+    None if there is no answer, only a placeholder, or such an unclear sign."""
     for found in (_last_boxed(text), _last_stated(text)):
         if found:
             return None if found == _UNSURE or _PLACEHOLDER.fullmatch(found) else tidy_answer(found)
@@ -193,7 +193,7 @@ def final_answer(text: str) -> str | None:
 
 
 def _last_boxed(text: str) -> str | None:
-    """What the last box holds, with the boxes in a row before it."""
+    """The content of the last box, with the adjacent boxes before it."""
     row: list[tuple[int, int]] = []
     for start in reversed([found.start() for found in _BOX.finditer(text)]):
         close = _closing_brace(text, start + len("\\boxed"))
@@ -223,7 +223,7 @@ def _closing_brace(text: str, begin: int) -> int | None:
 
 
 def _last_stated(text: str) -> str | None:
-    """What the last statement states; `_UNSURE` if nobody can tell whether its number has a minus."""
+    """The answer of the last statement; `_UNSURE` if it is unclear whether its number has a minus sign."""
     for found in reversed(list(_ANSWER.finditer(text))):
         line = text[text.rfind("\n", 0, found.start()) + 1 :].partition("\n")[0]
         stated = _sentence(_block(text[found.end() :], below="\n" in found[0]))
@@ -238,8 +238,8 @@ def _only_judges(line: str) -> bool:
 
 
 def _block(text: str, below: bool) -> str | None:
-    """The line that a text begins with, or the lines of the formula, fence or list that begin with it. A list stands
-    below the line that states it."""
+    """The first line of a text, or the lines of the formula, fence or list that starts there. A list counts only if it
+    is `below` the line that announces it."""
     lines = [line.strip() for line in text.strip().splitlines() if line.strip(" \t\n:：*")]
     if not lines:
         return None
@@ -259,7 +259,7 @@ def _block(text: str, below: bool) -> str | None:
 
 
 def _sentence(text: str | None) -> str | None:
-    """Without further sentences, and without a reason behind a short answer."""
+    """The first sentence, without a reason after a short answer."""
     if not text:
         return None
     text = _ENDS.split(text, maxsplit=1)[0]
@@ -281,12 +281,12 @@ def _with_its_sign(stated: str, before: str) -> str:
 
 
 def _signed(text: str) -> str:
-    """-$6 as -6."""
+    """The answer with its sign first: -$6 becomes -6."""
     return re.sub(r"([-−])\s?\\?\$\s?(?=\.?\d)", r"\1", text)
 
 
 def _shown(amount: re.Match[str]) -> str:
-    """A number and what belongs to it: 1200, 2½, 4e3, 25%, 1.5 million, 20 minutes, 3千米."""
+    """A number with the parts that belong to it: 1200, 2½, 4e3, 25%, 1.5 million, 20 minutes, 3千米."""
     number, more = amount["number"].replace(",", "").replace("−", "-"), (amount["more"] or "").strip(" -")
     if re.match(r"per ?cent", more, re.IGNORECASE):
         return f"{number}%"
@@ -294,9 +294,9 @@ def _shown(amount: re.Match[str]) -> str:
 
 
 def tidy_answer(raw: str) -> str | None:
-    """An answer as a person would write it in a box: "$1,200." is 1200, "14 dollars" is 14, "about 20 minutes" is
-    20 minutes; anything else stays. Money and what is counted go; a unit that measures stays, as 20 minutes are not 20
-    hours."""
+    """An answer as a person would write it in a box: 1200 for "$1,200.", 14 for "14 dollars", 20 minutes for "about 20
+    minutes"; other texts stay. Currencies and names of counted things are removed; units of measure stay, as 20 minutes
+    are not 20 hours."""
     text = re.sub(r"\\[()\[\]]|\*\*|\\text\{([^}]*)\}|\\!|```\w*|`", r"\1", raw)
     text = text.replace("\\$", "$").replace("\\%", "%")
     text = re.sub(r"<<[^<>]*>>", "", text).strip().rstrip(".。").strip()
@@ -321,12 +321,12 @@ class Line:
 
 
 class LineReader:
-    """Cuts a growing reply into lines as they become complete; `rest` is the line being written."""
+    """Splits a growing reply into lines as they become complete; `rest` is the line being written."""
 
     def __init__(self) -> None:
         self.rest = ""
         self._announced = ""
-        """Lines that go on in the next one."""
+        """Lines to be joined with the next one."""
 
     def push(self, piece: str) -> list[Line]:
         self.rest += piece
@@ -352,13 +352,13 @@ class LineReader:
 
 
 def goes_on(line: str) -> bool:
-    """Whether a line needs the next one: it announces something, or a formula is open."""
+    """Whether a line is to be joined with the next one: it ends in a colon, or a formula is open."""
     open_formula = line.count("\\[") > line.count("\\]")
     return len(line) < JOINED and (open_formula or line.rstrip().rstrip("*").endswith((":", "：")))
 
 
 def read_line(line: str) -> Line | None:
-    """What one line is; None for an empty one."""
+    """The kind and text of a line; None for an empty one."""
     if not line.strip():
         return None
     if is_closing(line):
@@ -370,14 +370,15 @@ def read_line(line: str) -> Line | None:
 
 
 TURNS = 3
-"""So often the same lines one after the other: a small model that goes in circles would fill its context with them."""
+"""A reply is stopped after so many repetitions of the same lines; a small model would repeat them until its context is
+full."""
 LONGEST_CIRCLE = 4
-"""Lines of which a circle is looked for."""
+"""Most lines of a repeated block."""
 
 
 def repeated(lines: Sequence[str]) -> int:
-    """How many of the last lines only repeat what stands before them, where a text goes in circles; 0 if it does not.
-    Case, spaces and a full stop are left aside."""
+    """The number of last lines that only repeat a block before them TURNS times; 0 if they do not. Case, spaces and
+    full stops are ignored."""
     tail = [" ".join(line.split()).casefold().rstrip(".。!！") for line in lines[-TURNS * LONGEST_CIRCLE :]]
     for period in range(1, len(tail) // TURNS + 1):
         turns = [tail[len(tail) - (turn + 1) * period : len(tail) - turn * period] for turn in range(TURNS)]
@@ -386,7 +387,7 @@ def repeated(lines: Sequence[str]) -> int:
     return 0
 
 
-# Self-talk: after a step, a line of its own says what the model thinks of it.
+# Self-talk: a line after a step has the model's judgement of it.
 
 CHECK = {"en": "Check:", "zh-CN": "检查："}
 _CHECK = re.compile(r"^\W*(?:check|检查)\s*[:：]\s*(.*)$", re.IGNORECASE)
@@ -404,12 +405,12 @@ def is_check(line: str) -> bool:
 
 
 def read_check(line: str) -> tuple[bool, str]:
-    """Whether a check line accepts the step before it, and its words."""
+    """Whether a check line accepts the step before it, and its text."""
     words = _CHECK.match(line.strip())[1].strip()
     return not _DOUBT.search(_NO_DOUBT.sub("", words)), words
 
 
 def numbered(steps: Sequence[str], language: Language = "en") -> str:
-    """Steps with their numbers, as a critic reads them."""
+    """The steps with their numbers, one a line, for a critic's prompt."""
     word = "第 {} 步：" if language == "zh-CN" else "Step {}: "
     return "\n".join(word.format(i) + step for i, step in enumerate(steps, 1))

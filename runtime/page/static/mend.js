@@ -1,6 +1,6 @@
 
-// A line that needs another look: a hint when it is asked for, and then what is wrong.
-const mending = new Map(); // step id -> how much of it is told: 1 the hint, 2 all
+// A flagged line of own work: first a hint on request, then what is wrong.
+const mending = new Map(); // step id -> how much of it is shown: 1 the hint, 2 all
 
 function showMend(row) {
   const body = cards.get(row.id).item.querySelector(".sq-body");
