@@ -111,7 +111,7 @@ def import_(
 
 def say_what_was_left_out(log: SessionLog) -> None:
     if log.unreadable:
-        print(f"{log.unreadable} damaged rows were left out.", file=sys.stderr)
+        print(f"Damaged rows left out: {log.unreadable}.", file=sys.stderr)
 
 
 def _print_json(value: dict) -> None:

@@ -133,7 +133,7 @@ def test_a_lost_connection_is_made_again(lost):
 
 def test_a_silent_server_is_left_after_the_time_allowed():
     silent = connected(lambda *_: time.sleep(2), timeout=0.2, retries=0)
-    with silent as (engine, _), pytest.raises(EngineError, match=r"silent for 0\.2 s"):
+    with silent as (engine, _), pytest.raises(EngineError, match=r"did not respond for 0\.2 s"):
         sampled(engine)
 
 

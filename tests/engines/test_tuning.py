@@ -222,7 +222,7 @@ def test_threads_worth_trying(cores, numbers):
         (1.9, 1.0, "kept"),
         (1.3, 0.99, "kept"),
         (1.29, 1.0, "not 1.3 times as fast"),
-        (3.0, 0.98, "other words at 2%"),
+        (3.0, 0.98, "2% of its choices differ"),
         (1.0, 0.5, "other words"),
     ],
 )
@@ -414,7 +414,7 @@ def test_doctor_shows_a_thorough_measurement(kept, model, chosen):
     )
     machine.remember(model, chosen, found)
     facts = told(chosen)
-    assert facts["batches"] == "16 at once write 180 tokens/s, one alone 59"
+    assert facts["batches"] == "180 tokens/s with 16 replies at once, 59 with one"
     assert "BF16, 1.9 times" in facts["format"]
     assert "40%" in facts["measured"]
     kept.unlink()

@@ -491,8 +491,8 @@ def test_header_says_what_decides_how_a_model_is_used(tmp_path):
     ("content", "words"),
     [
         (gguf()[:-1], "last 1 bytes are missing"),
-        (gguf()[:150], "ends within its head"),
-        (b"GGUF", "ends within its head"),
+        (gguf()[:150], "ends within its header"),
+        (b"GGUF", "ends within its header"),
         (b"", "is not a GGUF file"),
         (b"PK\3\4 something else", "is not a GGUF file"),
         (gguf().replace(b"general.architecture\10", b"general.architecture\77"), "is damaged"),

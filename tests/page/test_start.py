@@ -209,5 +209,7 @@ def test_a_machine_whose_loopback_is_switched_off_is_said(monkeypatch):
         raise OSError(101, "Network is unreachable")
 
     monkeypatch.setattr(socket, "create_connection", unreachable)
-    with pytest.raises(OSError, match=r"Nothing at 127\.0\.0\.1 can be reached .*unreachable.*`ip link set lo up`"):
+    with pytest.raises(
+        OSError, match=r"127\.0\.0\.1 cannot be reached from this machine .*unreachable.*`ip link set lo up`"
+    ):
         serving.free_port("127.0.0.1", None)
