@@ -1,7 +1,7 @@
 """Classifies lines of an attempt: a claim that can be checked, only a plan, or that the problem lacks data.
 
-Rules for both languages, without a model. A plan misread as a claim is judged like any line; a claim misread as a plan
-is shown as unchecked.
+Rules for both languages, without a model. A plan misread as a claim is judged like any line; a claim misread as a plan is
+shown as unchecked.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from runtime.text import final_answer, is_answer_line
+from runtime.text import is_answer_line
 from runtime.types import Trajectory
 
 _RELATION = re.compile(r"[=≈≠<>≤≥]|\\(?:approx|leq?|geq?|neq?|lt|gt)\b")
@@ -44,8 +44,6 @@ _NO_DATA = re.compile(
     r"(?:没有?|并未|未)(?:给出|告诉|提供|说明|提到)",
     re.IGNORECASE,
 )
-_TERM = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)\s*[*×·]?\s*([BDEJNP-RU-Zbejnp-ru-z])(?![A-Za-z])[^\d=]{0,20}$")
-"""A number times an unknown, without letters that are units."""
 _UNKNOWN = re.compile(
     r"\b(?:unknown|undetermined|indeterminate|not (?:given|known|enough)|cannot|can't|impossible)\b|"
     r"未知|无法|不确定|不足",
@@ -54,8 +52,8 @@ _UNKNOWN = re.compile(
 
 
 def claims_something(line: str) -> bool:
-    """Whether a line has a calculation, a relation, or a statement with a number, which may be false. A plan ("multiply
-    3 by 4", "先求一共有多少") has none."""
+    """Whether a line has a calculation, a relation, or a statement with a number, which may be false. A plan ("multiply 3
+    by 4", "先求一共有多少") has none."""
     if _RELATION.search(line):
         return True
     if not (re.search(r"\d", line) or _NUMBER_WORD.search(line)):
@@ -99,14 +97,3 @@ def says_no_data(line: str) -> bool:
     if _RELATION.search(line):
         return False
     return bool(_NO_DATA.search(line) or (is_answer_line(line) and _UNKNOWN.search(line)))
-
-
-def stated_answer(text: str) -> str | None:
-    """The answer of a finished text; None if it states that data is missing. If the last line ends in a term with an
-    unknown ("6P dollars"), the answer is that term, not its number."""
-    lines = text.splitlines()
-    if ends_without_data(lines):
-        return None
-    answer, last = final_answer(text), next((line for line in reversed(lines) if line.strip()), "")
-    term = _TERM.search(last)
-    return "".join(term.groups()) if term and answer == term[1] else answer

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from runtime.cli.output import Json, print_json
 from runtime.errors import SoliloquyError
 
 if TYPE_CHECKING:
     from runtime.log.store import SessionLog
 
 data_app = typer.Typer()
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 
 
 @data_app.command()
@@ -51,10 +49,10 @@ def export(
     elif place:
         write_lines(place, rows)
     if as_json:
-        _print_json({"exported": len(rows), "file": str(place)} if place else {"exported": len(rows), "rows": rows})
+        print_json({"exported": len(rows), "file": str(place)} if place else {"exported": len(rows), "rows": rows})
     elif not place:
         for row in rows:
-            _print_json(row)
+            print_json(row)
     print(f"{len(rows)} {'rated runs' if form == 'talks' else 'rows'} exported.", file=sys.stderr)
     say_what_was_left_out(log)
 
@@ -83,7 +81,7 @@ def report(
     if file:
         write_text(file, text)
     if as_json:
-        _print_json({"runs": len(runs), "file": str(file)} if file else {"runs": len(runs), "text": text})
+        print_json({"runs": len(runs), "file": str(file)} if file else {"runs": len(runs), "text": text})
     elif not file:
         print(text, end="")
     say_what_was_left_out(log)
@@ -101,7 +99,7 @@ def import_(
     log = SessionLog(settings.load().database)
     done = import_attempts(file, log)
     if as_json:
-        _print_json({"imported": done.new, "known": done.known, "left_out": done.left_out})
+        print_json({"imported": done.new, "known": done.known, "left_out": done.left_out})
     if done.left_out:
         fields = ", ".join(f"`{name}` of {count} rows" for name, count in done.left_out.items())
         print(f"Existing verdicts were not imported, so that they do not sway reviewers: {fields}.", file=sys.stderr)
@@ -112,7 +110,3 @@ def import_(
 def say_what_was_left_out(log: SessionLog) -> None:
     if log.unreadable:
         print(f"Damaged rows left out: {log.unreadable}.", file=sys.stderr)
-
-
-def _print_json(value: dict) -> None:
-    print(json.dumps(value, ensure_ascii=False))

@@ -6,7 +6,6 @@ its remedy and a non-zero exit code. Each command imports the heavy modules that
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,6 +16,7 @@ import typer
 
 from runtime.cli.data import data_app, say_what_was_left_out
 from runtime.cli.models import models_app
+from runtime.cli.output import Json, print_json
 
 if TYPE_CHECKING:
     from runtime.log.run import Run
@@ -43,7 +43,6 @@ def _keep_private() -> None:
         keep_private(settings.load().home, settings.config_file())
 
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 DepthOption = Annotated[
     str | None,
     typer.Option("--depth", help="quick (one reading) or deep (also independent solutions).", show_default="quick"),
@@ -133,7 +132,7 @@ def log(
     runs = log.runs(limit, search)
     say_what_was_left_out(log)
     if as_json:
-        _print_json({"runs": runs})
+        print_json({"runs": runs})
         return
     for run in runs:
         first_line = run["problem"].splitlines()[0][:60]
@@ -160,7 +159,7 @@ def doctor(
         return
     facts = examine(chosen)
     if as_json:
-        _print_json(facts)
+        print_json(facts)
         return
     for name, fact in facts.items():
         print(f"{name:12} {fact}")
@@ -190,7 +189,7 @@ def _tune(settings: Settings, as_json: bool) -> None:
         if bar.live.is_started:
             bar.stop()
     if as_json:
-        _print_json({"file": str(path), **found.model_dump(mode="json")})
+        print_json({"file": str(path), **found.model_dump(mode="json")})
         return
     for line in doctor.describe(found):
         print(line)
@@ -241,7 +240,7 @@ def _report(run: Run, as_json: bool, extra: dict) -> None:
     talk = run.transcript.talk
     steps = _steps(run)
     if as_json:
-        _print_json(
+        print_json(
             {
                 "answer": talk.outcome.answer,
                 "status": talk.outcome.status,
@@ -307,7 +306,3 @@ def _end(run: Run, unsaved: StoreError | None) -> None:
         print(f"Error: This run could not be stored. {unsaved}", file=sys.stderr)
     if unsaved or outcome.status == "failed":
         raise typer.Exit(1)
-
-
-def _print_json(value: dict) -> None:
-    print(json.dumps(value, ensure_ascii=False))

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,14 +11,13 @@ from typing import Annotated
 import typer
 
 from runtime.cli.former import group_reading
+from runtime.cli.output import Json, print_json
 
 FORMER = {"voices": "adapters", "voice-use": "adapter-use", "voice-back": "adapter-back"}
 
 models_app = typer.Typer(
     cls=group_reading(FORMER, {}), help="Download, add, choose and verify models and adapters.", no_args_is_help=True
 )
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 
 
 @models_app.command("list")
@@ -42,7 +40,7 @@ def list_(as_json: Json = False) -> None:
         if e.name not in known
     ]
     if as_json:
-        print(json.dumps({"models": rows, "chosen": choice.name, "reason": choice.reason}, ensure_ascii=False))
+        print_json({"models": rows, "chosen": choice.name, "reason": choice.reason})
         return
     for row in rows:
         sign = "*" if row["name"] == choice.name else " "
@@ -118,7 +116,7 @@ def verify(
         results = catalogue.verify(name, settings.load(), progress)
     rows = [{"name": name, "ok": ok, "finding": finding} for name, ok, finding in results]
     if as_json:
-        print(json.dumps({"models": rows}, ensure_ascii=False))
+        print_json({"models": rows})
     for row in rows if not as_json else []:
         print(f"{'✓' if row['ok'] else '✗'} {row['name']}: {row['finding']}")
     if not all(row["ok"] for row in rows):
@@ -140,7 +138,7 @@ def list_adapters(as_json: Json = False) -> None:
         {"base": base, "role": role, **adapters.state(base, role, chosen)} for base, role in adapters.listed(chosen)
     ]
     if as_json:
-        print(json.dumps({"adapters": rows}, ensure_ascii=False))
+        print_json({"adapters": rows})
         return
     for row in rows:
         versions = ", ".join(f"*{v}" if v == row["current"] else v for v in row["versions"])
@@ -193,4 +191,7 @@ def _progress(title: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def _say(as_json: bool, row: dict, sentence: str) -> None:
-    print(json.dumps(row, ensure_ascii=False) if as_json else sentence)
+    if as_json:
+        print_json(row)
+    else:
+        print(sentence)

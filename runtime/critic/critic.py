@@ -22,7 +22,7 @@ from runtime.events import Event as TalkEvent
 from runtime.files import ROOT
 from runtime.models import adapters
 from runtime.prompts import templates
-from runtime.search.self_consistency import Opinion
+from runtime.search.self_consistency import MajorityVote
 from runtime.settings import Settings
 from runtime.text import Language, language_of
 from runtime.types import Critique, Depth, Evidence, Problem, Step, StepVerdict, Trajectory
@@ -106,10 +106,12 @@ class Critic:
         beginning = Trajectory(problem_id=problem.id, steps=tuple(steps))
         return self._verdicts(problem, beginning, cancel) or [] if self.reads_only else []
 
-    def reconsider(self, problem: Problem, attempt: Trajectory, opinion: Opinion, cancel: Event) -> Critique | None:
+    def reconsider(
+        self, problem: Problem, attempt: Trajectory, majority: MajorityVote, cancel: Event
+    ) -> Critique | None:
         """Judge an attempt again after a vote; only the steps after the first error are still to be read. None if the
         error stays, or after a stop."""
-        verdicts = self._verdicts(problem, attempt, cancel, opinion)
+        verdicts = self._verdicts(problem, attempt, cancel, majority)
         if not verdicts or verdicts[-1].verdict == "incorrect":
             return None
         return self._critique(problem, attempt, verdicts)
@@ -135,7 +137,7 @@ class Critic:
                 return
 
     def _verdicts(
-        self, problem: Problem, attempt: Trajectory, cancel: Event, opinion: Opinion | None = None
+        self, problem: Problem, attempt: Trajectory, cancel: Event, majority: MajorityVote | None = None
     ) -> list[StepVerdict] | None:
         """One verdict per step, up to the first incorrect one; None if a stop left something unread. Beside a false
         equation only the steps before it are read, and no other solutions are sampled."""
@@ -145,7 +147,7 @@ class Critic:
         found = self.collector.collect(problem, asked, named(sources), cancel)
         if cancel.is_set() and not self.collector.has_read(problem, asked, named(sources)):
             return None
-        voted = {vote.NAME: opinion} if opinion else {}
+        voted = {vote.NAME: majority} if majority else {}
         return judge(problem, attempt, found | voted, self.weights, (*sources, vote.NAME))
 
     def _done(self, problem: Problem, attempt: Trajectory, verdicts: list[StepVerdict]) -> Reading:

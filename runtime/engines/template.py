@@ -22,14 +22,21 @@ BETWEEN = "\n\n"
 """Separator of texts that are merged into one turn."""
 
 
-def _trial(*roles: str) -> Messages:
-    words = ("alpha", "bravo", "charlie", "delta", "echo")
-    return [Message(role=role, content=f"trial {word}") for role, word in zip(roles, words, strict=False)]
+_SYSTEM = Message(role="system", content="You solve word problems, one short step per line.")
+_ASKED = Message(role="user", content="A shop sells notebooks at 4 dollars each. How much do 3 of them cost?")
+_SOLVED = Message(role="assistant", content="3 * 4 = 12 dollars, so the answer is 12.")
+_ASKED_AGAIN = Message(role="user", content="Read the solution of the pupil once more: is every line of it right?")
+_JUDGED = Message(role="assistant", content="Yes, every line is right.")
+_THANKED = Message(role="user", content="Thank you. Now solve it in another way.")
 
-
-_SYSTEM = _trial("system", "user")
-_TURNS = _trial("system", "user", "assistant", "user")
-_REPEATS = _trial("user", "user", "assistant", "assistant", "user")
+TRIALS: tuple[Messages, ...] = (
+    [_SYSTEM, _ASKED],
+    [_SYSTEM, _ASKED, _SOLVED, _ASKED_AGAIN],
+    [_ASKED],
+    [_ASKED, _SOLVED, _ASKED_AGAIN, _JUDGED, _THANKED],
+)
+"""Conversations of the kinds that ours are of."""
+_REPEATS = [_ASKED, _ASKED_AGAIN, _SOLVED, _JUDGED, _THANKED]
 
 
 class Template:
@@ -37,9 +44,9 @@ class Template:
 
     def __init__(self, render: Render, name: str) -> None:
         self.render, self.name = render, name
-        self.folds_system = not self._passes_on(_SYSTEM)
+        self.folds_system = not self._passes_on(TRIALS[0])
         self.merges_turns = not self._passes_on(_REPEATS)
-        for trial in (_SYSTEM, _TURNS):
+        for trial in TRIALS[:2]:
             if _lost(trial, self(trial)):
                 raise EngineError(
                     f"The chat template of {name} drops the problem, so the model would not see it. Use another file"

@@ -28,7 +28,7 @@ from runtime.tutoring import disclosure
 from runtime.tutoring.disclosure import Wish
 from runtime.types import Depth, Feedback, Help, Trajectory
 from runtime.view import guided
-from runtime.view.words import catalogue, explained, word
+from runtime.view.words import explained, not_stored, texts, word
 
 KINDS = ("solve", "check")
 COMPARE = "compare"
@@ -268,8 +268,8 @@ class Desk:
 
     @contextmanager
     def storing(self, kind: str) -> Iterator[None]:
-        """Wraps the storing of what a person entered on a tab. Raises StoreError; the next view then has the reason,
-        and shows what is really stored."""
+        """Wraps the storing of what a person entered on a tab. Raises StoreError; the next view then has the reason, and
+        shows what is really stored."""
         try:
             yield
         except StoreError as error:
@@ -280,11 +280,7 @@ class Desk:
 
     def trouble(self, kind: str) -> dict[str, Any]:
         """The part of a view on what could not be stored; `epoch` makes the browser take the stored state again."""
-        unsaved = self._unsaved.get(kind)
-        return {
-            "unsaved": word("unsaved", self.language, reason=explained(unsaved, self.language)) if unsaved else "",
-            "epoch": self._failures,
-        }
+        return {"unsaved": not_stored(self._unsaved.get(kind), self.language), "epoch": self._failures}
 
     def rate(self, kind: str, step: str, rating: int | None, correction: str | None, consent: bool) -> None:
         """Store a label. Raises StoreError."""
@@ -308,7 +304,7 @@ class Desk:
             "language": self.language,
             "title": word(f"steps.{kind}", self.language),
             "empty": word(f"steps.empty.{kind}", self.language),
-            "words": {key: text for key, text in catalogue(self.language).items() if key.startswith(SCRIPT_TEXTS)},
+            "words": texts(SCRIPT_TEXTS, self.language),
             "busy": kind in self._followers,
             "rateable": self.log is not None,
         }

@@ -22,7 +22,7 @@ from runtime.tutoring.practice import FEWEST, GROUPS, MOST, Judged, Judgement, L
 from runtime.types import Critique, Evidence, Outcome, SelfTalk, Step, StepVerdict, Trajectory
 from runtime.view import render
 from runtime.view.display import to_display
-from runtime.view.words import explained, word
+from runtime.view.words import not_stored, word
 
 SEEDS = 1 << 31
 Keep = Callable[[SelfTalk, str | None], tuple[Run, StoreError | None]]
@@ -135,7 +135,6 @@ class Exercise:
             # Written again: the page's language may have changed since.
             run = render.view(replace(self.run, transcript=Transcript(self._talk(language))), language)
             steps = {**run, "status": "", "answer": self._finding(language) or run["answer"]}
-        unsaved = word("unsaved", language, reason=explained(self.unsaved, language)) if self.unsaved else ""
         ready = {
             "note": word("practise.note", language) if steps else "",
             "language": language,
@@ -144,7 +143,7 @@ class Exercise:
             "words": {},
             "busy": False,
             "rateable": False,
-            "unsaved": unsaved,
+            "unsaved": not_stored(self.unsaved, language),
         }
         return {**steps, **ready}
 

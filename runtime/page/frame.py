@@ -13,7 +13,7 @@ from runtime.errors import SoliloquyError
 from runtime.log.store import SessionLog
 from runtime.page.desk import Desk
 from runtime.page.exercise import Exercise
-from runtime.page.widgets import errors_shown, in_words
+from runtime.page.widgets import BARE, errors_shown, in_words
 from runtime.session.loader import Loading
 from runtime.settings import Settings
 from runtime.view.words import understood, word
@@ -51,6 +51,27 @@ class Frame:
         self.texts.append((widget, keys))
         return widget
 
+    def build_choice(self, name: str) -> gr.Radio:
+        """One of the settings, to be chosen for the next run."""
+        keys, chosen = {"label": f"{name}.label", "info": f"{name}.info", "choices": name}, getattr(self.settings, name)
+        return self.localised(gr.Radio, keys, value=chosen, interactive=True, elem_classes="sq-mode")
+
+    def build_examples(self, kind: str, number: int) -> dict[str, gr.Button]:
+        """Buttons that fill a form, by the key of their words."""
+        with gr.Row(elem_classes="sq-chips"):
+            self.localised(gr.HTML, {"value": "examples.label"}, elem_classes="sq-chips-label", **BARE)
+            keys = [f"example.{kind}.{i}" for i in range(1, number + 1)]
+            return {key: self.localised(gr.Button, {"value": f"{key}.name"}, elem_classes="sq-chip") for key in keys}
+
+    def example(self, key: str, *texts: str) -> Callable[[gr.Request], Any]:
+        """The handler that fills one box, or several, with the texts of an example."""
+
+        def fill(request: gr.Request) -> Any:
+            found = [word(f"{key}.{text}", self.desk(request).language) for text in texts]
+            return found if len(found) > 1 else found[0]
+
+        return fill
+
     def open_desk(self, kept: dict[str, Any], request: gr.Request) -> Desk:
         """Make the desk of a page, with the session and language that its browser stores."""
         asked = kept.get("language") or self.settings.language or request.headers.get("accept-language")
@@ -87,6 +108,10 @@ class Frame:
         """Raises StudioError while any page is using the model. Call it before loading another model."""
         if any(other.running for other in self.desks.values()):
             raise StudioError(word("train.in_use", desk.language))
+
+    def loading(self, desk: Desk) -> dict[Any, dict[str, Any]]:
+        """What the side shows from the moment on in which the model is loaded anew."""
+        return {self.model_line: {"value": desk.model_line()}, self.clock: {"active": True}}
 
     def leave(self, request: gr.Request) -> None:
         """Free the memory of a closed page; Gradio would keep its widgets (0.7 MB a page) forever."""

@@ -17,7 +17,7 @@ from runtime.page.tabs.practise import PractiseTab
 from runtime.page.tabs.review import ReviewTab
 from runtime.page.tabs.train import TrainTab
 from runtime.page.tabs.work import WorkTab
-from runtime.page.widgets import AT_ONCE, BARE, QUIET, errors_shown, in_words
+from runtime.page.widgets import AT_ONCE, BARE, QUIET, errors_shown, in_words, updates
 from runtime.session.loader import Loading
 from runtime.settings import Settings
 from runtime.view.words import LANGUAGES, catalogue, explained, understood, word
@@ -132,27 +132,27 @@ class Page(Frame):
 
     def paint(self, desk: Desk, kept: dict[str, Any], filled: dict[str, list[str]]) -> dict[Any, Any]:
         """Update every widget to the desk's state and language; `filled` has texts for a tab's boxes."""
-        updates: dict[Any, dict[str, Any]] = {w: in_words(keys, desk.language) for w, keys in self.texts}
-        updates[self.language]["value"] = desk.language
-        updates[self.model_line] = {"value": desk.model_line()}
+        changes: dict[Any, dict[str, Any]] = {w: in_words(keys, desk.language) for w, keys in self.texts}
+        changes[self.language]["value"] = desk.language
+        changes[self.model_line] = {"value": desk.model_line()}
         kept = {**kept, "session": desk.session.id, "practise": desk.exercise.kept}
         compared = desk.comparison.session.id if desk.comparison else None
-        updates[self.kept] = {"value": {**kept, "compare": compared}}
-        updates[self.keep]["value"] = desk.log is not None
-        updates |= self.keeping(desk)
-        updates[self.past.list] = {"value": self.past.view(desk)}
-        for widget, changes in self.practise.paint(desk).items():
-            updates[widget] = {**updates.get(widget, {}), **changes}
+        changes[self.kept] = {"value": {**kept, "compare": compared}}
+        changes[self.keep]["value"] = desk.log is not None
+        changes |= self.keeping(desk)
+        changes[self.past.list] = {"value": self.past.view(desk)}
+        for widget, properties in self.practise.paint(desk).items():
+            changes.setdefault(widget, {}).update(properties)
         for tab in self.tabs:
             view = desk.view(tab.kind)
-            updates[tab.steps] = {"value": view}
-            updates[tab.go]["interactive"], updates[tab.halt]["interactive"] = not view["busy"], view["busy"]
+            changes[tab.steps] = {"value": view}
+            changes[tab.go]["interactive"], changes[tab.halt]["interactive"] = not view["busy"], view["busy"]
             for box, text in zip(tab.boxes, filled.get(tab.kind, []), strict=False):
-                updates[box]["value"] = text
+                changes[box]["value"] = text
         for room in self.rooms if self.studio else []:
-            for widget, changes in room.paint(desk).items():
-                updates.setdefault(widget, {}).update(changes)
-        return {widget: gr.update(**changes) for widget, changes in updates.items()}
+            for widget, properties in room.paint(desk).items():
+                changes.setdefault(widget, {}).update(properties)
+        return updates(changes)
 
     def keeping(self, desk: Desk) -> dict[Any, dict[str, Any]]:
         """The lines that tell the person that nothing is stored: by choice, or because of an error."""
@@ -169,8 +169,7 @@ class Page(Frame):
     def after_run(self, request: gr.Request) -> dict[Any, Any]:
         """Update the list of earlier runs and the lines on storing."""
         desk = self.desk(request)
-        updates = {**self.keeping(desk), self.past.list: {"value": self.past.view(desk)}}
-        return {widget: gr.update(**changes) for widget, changes in updates.items()}
+        return updates({**self.keeping(desk), self.past.list: {"value": self.past.view(desk)}})
 
     def tell_model(self, request: gr.Request) -> tuple[str, gr.Timer]:
         ready = self.model.readiness.state == "ready"

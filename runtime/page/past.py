@@ -9,7 +9,7 @@ from runtime.log.store import SessionLog, StoreError
 from runtime.session.comparison import MODES
 from runtime.text import Language
 from runtime.view import report
-from runtime.view.words import catalogue, explained, word
+from runtime.view.words import explained, texts, word
 
 LISTED = 20
 """Entries listed at first, and added by "Show more"."""
@@ -37,7 +37,7 @@ def listing(
         "rows": [_row(entry, row, language) for entry, row in [*entries.items()][:shown]],
         "more": word("past.newest", language, n=shown) if len(entries) > shown else "",
         "empty": _left_out(log, language) if rows else empty,
-        "words": {key: text for key, text in catalogue(language).items() if key.startswith("past.")},
+        "words": texts("past.", language),
     }
 
 

@@ -51,6 +51,11 @@ def in_words(keys: dict[str, str], language: Language) -> dict[str, Any]:
     return found
 
 
+def updates(changes: dict[Any, dict[str, Any]]) -> dict[Any, Any]:
+    """What a handler returns to change widgets, each with its new properties."""
+    return {widget: gr.update(**properties) for widget, properties in changes.items()}
+
+
 @contextmanager
 def errors_shown(desk: Desk) -> Iterator[None]:
     """Show a SoliloquyError to the person, as a message in the page's language."""

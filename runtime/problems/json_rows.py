@@ -16,9 +16,9 @@ from typing import Any, BinaryIO, TypeVar
 
 from pydantic import ValidationError
 
+from runtime.checks.stated import final_answer
 from runtime.errors import SoliloquyError
 from runtime.files import open_regular
-from runtime.text import final_answer
 
 Row = dict[str, Any]
 T = TypeVar("T")

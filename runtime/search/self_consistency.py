@@ -29,7 +29,7 @@ CERTAIN = 3
 
 
 @dataclass(frozen=True)
-class Opinion:
+class MajorityVote:
     """The outcome of a vote."""
 
     voters: tuple[Trajectory, ...]
@@ -74,7 +74,7 @@ def ask(
     cancel: Event,
     own: Sequence[Trajectory] = (),
     tell: Callable[[int], None] = lambda done: None,
-) -> Opinion:
+) -> MajorityVote:
     """The vote of `VOTERS` solutions, those at hand among them. No more are written once they decide the answer, and
     whether it is certain. `tell` is called with how many there are. Raises EngineError."""
     programs = _programs(engine, problem, cancel)
@@ -87,10 +87,10 @@ def ask(
         return decided(voters, left) and not most < CERTAIN <= most + left
 
     if programs and enough(()):
-        return Opinion((*own, *programs))
+        return MajorityVote((*own, *programs))
     adapter = ADAPTER if ADAPTER in engine.adapters else None
     written = sample_attempts(engine, problem, missing, adapter=adapter, cancel=cancel, enough=enough)
-    return Opinion((*own, *written, *programs))
+    return MajorityVote((*own, *written, *programs))
 
 
 def _programs(engine: Engine, problem: Problem, cancel: Event) -> list[Trajectory]:
@@ -102,24 +102,24 @@ def _programs(engine: Engine, problem: Problem, cancel: Event) -> list[Trajector
     return [Trajectory(problem_id=problem.id, steps=(), answer=a, made_by=made_by) for a in answers if a is not None]
 
 
-def on_solution(opinion: Opinion, before: Trajectory, language: Language) -> str:
+def on_solution(vote: MajorityVote, before: Trajectory, language: Language) -> str:
     """A note on a solution after the vote; `before` is the one that stood until then. Empty if its answer cannot be
     compared."""
-    agree, n = opinion.count
-    if not opinion.is_certain:
+    agree, n = vote.count
+    if not vote.is_certain:
         return _SOLVED[language]["uncertain"].format(n=n)
-    if opinion.shares(before) is None:
+    if vote.shares(before) is None:
         return ""
-    kind = "outvoted" if before.answer and opinion.outvotes(before) else "agree"
+    kind = "outvoted" if before.answer and vote.outvotes(before) else "agree"
     return _SOLVED[language][kind].format(agree=agree, n=n, old=before.answer)
 
 
-def on_own_work(opinion: Opinion, problem: Problem, attempt: Trajectory) -> str:
+def on_own_work(vote: MajorityVote, problem: Problem, attempt: Trajectory) -> str:
     """A note on a person's own attempt, which never states the answer. Empty if theirs cannot be compared."""
-    if attempt.answer is None or opinion.shares(attempt) is None:
+    if attempt.answer is None or vote.shares(attempt) is None:
         return ""
-    kind = "uncertain" if not opinion.is_certain else "other" if opinion.outvotes(attempt) else "same"
-    agree, n = opinion.count
+    kind = "uncertain" if not vote.is_certain else "other" if vote.outvotes(attempt) else "same"
+    agree, n = vote.count
     return _CHECKED[language_of(problem.text)][kind].format(agree=agree, n=n)
 
 

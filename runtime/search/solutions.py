@@ -14,11 +14,11 @@ from threading import Event
 from typing import Generic, Protocol, TypeVar
 
 from runtime.checks.arithmetic.numerals import read_number
-from runtime.checks.claims import stated_answer
 from runtime.checks.grading import alike, groups, related
+from runtime.checks.stated import final_answer, stated_answer
 from runtime.engines.base import Completion, Engine, Sampling
 from runtime.prompts.actor_turn import conversation
-from runtime.text import final_answer, is_closing
+from runtime.text import is_closing
 from runtime.types import Problem
 
 TEMPERATURE = 0.7

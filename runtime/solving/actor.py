@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from threading import Event
 
-from runtime.checks.claims import says_no_data, stated_answer
+from runtime.checks.claims import says_no_data
+from runtime.checks.stated import stated_answer
 from runtime.engines.base import Completion, Engine, Sampling, provenance
 from runtime.events import AttemptDone, Proposing, StepDone, Token, next_or_value
 from runtime.events import Event as TalkEvent

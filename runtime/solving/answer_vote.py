@@ -15,7 +15,7 @@ from runtime.engines.base import Engine, EngineError
 from runtime.events import CritiqueDone, Voting, next_or_value, shown, value_of
 from runtime.events import Event as TalkEvent
 from runtime.search import self_consistency
-from runtime.search.self_consistency import VOTERS, Opinion
+from runtime.search.self_consistency import VOTERS, MajorityVote
 from runtime.solving.meanwhile import meanwhile
 from runtime.solving.outcomes import outcome_of
 from runtime.text import language_of
@@ -37,62 +37,62 @@ class Vote:
         at_hand = () if self._is_own_work else (self.attempt,)
         yield Voting(len(at_hand), VOTERS)
         try:
-            opinion = yield from self._opinion(engine, at_hand, cancel)
+            majority = yield from self._majority(engine, at_hand, cancel)
             if cancel.is_set():
                 return found
-            new = yield from self._applied(opinion, cancel)
+            new = yield from self._applied(majority, cancel)
         except EngineError as error:
             return found.noting(str(error))
         return new.model_copy(update={"note": found.noting(new.note).note}) if new else found
 
-    def _opinion(
+    def _majority(
         self, engine: Engine, at_hand: Sequence[Trajectory], cancel: Event
-    ) -> Generator[TalkEvent, None, Opinion]:
+    ) -> Generator[TalkEvent, None, MajorityVote]:
         """The vote, which takes minutes; its progress is reported meanwhile."""
         ask = partial(self_consistency.ask, engine, self.problem, cancel, at_hand)
         counting = meanwhile(lambda tell: ask(tell=tell), cancel)
-        while not isinstance(item := next_or_value(counting), Opinion):
+        while not isinstance(item := next_or_value(counting), MajorityVote):
             yield Voting(max(item, len(at_hand)), VOTERS)
         return item
 
-    def _applied(self, opinion: Opinion, cancel: Event) -> Generator[TalkEvent, None, Outcome | None]:
+    def _applied(self, majority: MajorityVote, cancel: Event) -> Generator[TalkEvent, None, Outcome | None]:
         """The outcome after a vote; None after a stop. Events come last, as the old answer is shown until then."""
         standing, critique = self.attempt, self.critique
-        if opinion.outvotes(self.attempt) and not self._is_own_work:
-            standing = opinion.winner
+        if majority.outvotes(self.attempt) and not self._is_own_work:
+            standing = majority.winner
             critique = value_of(self.critic.read(self.problem, standing, cancel)) if self.critic else None
-        critique = self._reconsidered(standing, critique, opinion, cancel)
+        critique = self._reconsidered(standing, critique, majority, cancel)
         if cancel.is_set():
             return None
         if standing is not self.attempt:
             yield from shown(standing)
         if critique and critique is not self.critique:
             yield CritiqueDone(critique)
-        return self._outcome(standing, critique, opinion)
+        return self._outcome(standing, critique, majority)
 
     def _reconsidered(
-        self, attempt: Trajectory, critique: Critique | None, opinion: Opinion, cancel: Event
+        self, attempt: Trajectory, critique: Critique | None, majority: MajorityVote, cancel: Event
     ) -> Critique | None:
         """Without an unproven error, where enough solutions agree on the attempt's answer."""
         is_blamed = critique is not None and critique.first_error is not None
-        if self.critic and is_blamed and opinion.is_certain and opinion.shares(attempt):
-            return self.critic.reconsider(self.problem, attempt, opinion, cancel) or critique
+        if self.critic and is_blamed and majority.is_certain and majority.shares(attempt):
+            return self.critic.reconsider(self.problem, attempt, majority, cancel) or critique
         return critique
 
-    def _outcome(self, standing: Trajectory, critique: Critique | None, opinion: Opinion) -> Outcome:
+    def _outcome(self, standing: Trajectory, critique: Critique | None, majority: MajorityVote) -> Outcome:
         if self._is_own_work:
-            note = self_consistency.on_own_work(opinion, self.problem, self.attempt)
-            objected = opinion.outvotes(self.attempt) and bool(note)
+            note = self_consistency.on_own_work(majority, self.problem, self.attempt)
+            objected = majority.outvotes(self.attempt) and bool(note)
         else:
-            note = self_consistency.on_solution(opinion, self.attempt, language_of(self.problem.text))
-            objected = not opinion.is_certain
+            note = self_consistency.on_solution(majority, self.attempt, language_of(self.problem.text))
+            objected = not majority.is_certain
         outcome = outcome_of(standing, critique, note)
         status = outcome.status
         if objected and status != "unanswerable":
             status = "unsettled"
-        elif status == "unchecked" and opinion.is_certain and opinion.shares(standing):
+        elif status == "unchecked" and majority.is_certain and majority.shares(standing):
             status = "settled"
-        return outcome.model_copy(update={"vote": opinion.count, "answers": opinion.answers, "status": status})
+        return outcome.model_copy(update={"vote": majority.count, "answers": majority.answers, "status": status})
 
     @property
     def _is_own_work(self) -> bool:

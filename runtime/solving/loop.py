@@ -15,6 +15,7 @@ from threading import Event
 from runtime.checks.arithmetic import mended
 from runtime.checks.claims import is_unsupported, lacks_data, shows_work
 from runtime.checks.grading import equal
+from runtime.checks.stated import final_answer
 from runtime.critic.critic import Critic, changes, open_critic, proven_wrong
 from runtime.critic.explanation import look_again
 from runtime.engines.base import ContextOverflow, Engine, EngineError, Sampling
@@ -25,7 +26,7 @@ from runtime.solving.actor import Actor, Writing
 from runtime.solving.answer_vote import Vote
 from runtime.solving.monologue import Monologue
 from runtime.solving.outcomes import outcome_of
-from runtime.text import Language, final_answer, language_of
+from runtime.text import Language, language_of
 from runtime.types import Critique, Problem, SelfTalk, Step, Trajectory
 
 REFINE_TEMPERATURE = 0.7

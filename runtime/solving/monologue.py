@@ -10,7 +10,8 @@ from collections.abc import Generator, Sequence
 from threading import Event
 
 from runtime.checks.arithmetic import mended
-from runtime.checks.claims import says_no_data, stated_answer
+from runtime.checks.claims import says_no_data
+from runtime.checks.stated import stated_answer
 from runtime.critic.evidence.arithmetic import of_arithmetic
 from runtime.engines.base import Completion, Engine, Sampling, provenance
 from runtime.events import AttemptDone, CritiqueDone, Proposing, Refining, StepDone, StepJudged, Token, next_or_value

@@ -11,7 +11,9 @@ from runtime.text import Language
 from runtime.types import Cost, Mode
 from runtime.view import guided
 from runtime.view.display import to_display
-from runtime.view.words import catalogue, explained, word
+from runtime.view.render import UNJUDGED
+from runtime.view.table import table
+from runtime.view.words import not_stored, texts, word
 
 
 def problem(comparison: Comparison | None) -> str:
@@ -44,7 +46,7 @@ def steps(comparison: Comparison | None, place: int, busy: bool, language: Langu
         "language": language,
         "title": word("compare.steps", language, name=NAMES[place]),
         "empty": word("compare.empty", language, name=NAMES[place]) if not run else "",
-        "words": {key: text for key, text in catalogue(language).items() if key.startswith(("rate.", "why.button"))},
+        "words": texts(("rate.", "why.button"), language),
         "rateable": False,
     }
 
@@ -52,14 +54,13 @@ def steps(comparison: Comparison | None, place: int, busy: bool, language: Langu
 def _blind(shown: dict[str, Any], language: Language) -> dict[str, Any]:
     """Keep only the present lines and the answer, as verdicts, retries and times would reveal the mode."""
     standing = [row for row in shown.get("steps", []) if row["state"] != "replaced"]
-    rows = [{**row, **_UNJUDGED, "state": _blind_state(row)} for row in standing]
+    rows = [{**row, **UNJUDGED, "state": _blind_state(row)} for row in standing]
     rows = [{**row, "label": word("step.solve", language, number=number)} for number, row in enumerate(rows, 1)]
     how = _BLIND.get(shown.get("state", ""), "done")
     status = word(f"compare.{how}", language) if "state" in shown else shown.get("status", "")
     return {**shown, "steps": rows, "note": "", "status": status, "state": "running" if how == "working" else ""}
 
 
-_UNJUDGED = {"sign": "", "word": "", "comment": "", "comment_text": "", "badges": [], "why": []}
 _BLIND = {"running": "working", "stopped": "halted", "failed": "failed"}
 
 
@@ -109,7 +110,7 @@ def status(comparison: Comparison | None, busy: bool, language: Language) -> str
         text = word("compare.ask", language)
     else:
         text = word("compare.cut_short", language)
-    unsaved = word("unsaved", language, reason=explained(comparison.unsaved, language)) if comparison.unsaved else ""
+    unsaved = not_stored(comparison.unsaved, language)
     return f'<p role="status">{escape(text)}</p>' + (f'<p role="alert">{escape(unsaved)}</p>' if unsaved else "")
 
 
@@ -118,17 +119,9 @@ def tally(votes: Mapping[str, int], language: Language) -> str:
     count = sum(votes.values())
     if not count:
         return f"<p>{escape(word('compare.tally.none', language))}</p>"
-    rows = "".join(
-        f'<tr><th scope="row">{escape(name)}</th><td>{votes.get(key, 0)}</td><td>{votes.get(key, 0) / count:.0%}</td>'
-        "</tr>"
-        for key, name in _ways(language)
-    )
-    heads = "".join(f'<th scope="col">{escape(word(f"compare.tally.{key}", language))}</th>' for key in ("n", "share"))
-    caption = escape(word("compare.tally.caption", language, n=count))
-    return (
-        f'<table class="sq-table"><caption>{caption}</caption><thead><tr><td></td>{heads}</tr></thead>'
-        f"<tbody>{rows}</tbody></table>"
-    )
+    rows = [(name, (f"{votes.get(key, 0)}", f"{votes.get(key, 0) / count:.0%}")) for key, name in _ways(language)]
+    columns = [word(f"compare.tally.{key}", language) for key in ("n", "share")]
+    return table(word("compare.tally.caption", language, n=count), columns, rows)
 
 
 def _ways(language: Language) -> list[tuple[Mode | str, str]]:

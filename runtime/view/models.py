@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from runtime.models.adapter_cards import Figure
 from runtime.models.download.files import size_text
 from runtime.models.inventory import AdapterInUse, Entry
 from runtime.models.jobs import Job
 from runtime.text import Language
+from runtime.view.table import table
 from runtime.view.words import word
 
 _METRICS = ("f1", "accuracy_error", "accuracy_correct")
@@ -64,19 +66,16 @@ def _figures(adapter: AdapterInUse, language: Language) -> str:
     if not shown:
         return ""
     keys = {metric: metric if judges else "solved" for metric in shown}
-    rows = "".join(
-        f'<tr><th scope="row">{escape(word(f"train.metric.{keys[metric]}", language))}</th>'
-        f"<td>{f'{before[metric].value:.0%}' if metric in before else '–'}</td><td>{after[metric].value:.0%}</td></tr>"
+    rows = [
+        (word(f"train.metric.{keys[metric]}", language), (_share(before.get(metric)), _share(after[metric])))
         for metric in shown
-    )
-    heads = "".join(
-        f'<th scope="col">{escape(word(f"models.who.{who}", language))}</th>' for who in ("base", "adapter")
-    )
-    caption = escape(word("train.held_out", language, n=after[shown[0]].n))
-    return (
-        f'<table class="sq-table"><caption>{caption}</caption><thead><tr><td></td>{heads}</tr></thead>'
-        f"<tbody>{rows}</tbody></table>"
-    )
+    ]
+    columns = [word(f"models.who.{who}", language) for who in ("base", "adapter")]
+    return table(word("train.held_out", language, n=after[shown[0]].n), columns, rows)
+
+
+def _share(figure: Figure | None) -> str:
+    return f"{figure.value:.0%}" if figure else "–"
 
 
 def job(now: Job | None, language: Language) -> str:

@@ -30,6 +30,9 @@ _BADGES = {(source.name, verdict): badge for source in SOURCES for verdict, badg
     ("selftalk", "incorrect"): "self_doubts",
 }
 
+UNJUDGED: dict[str, Any] = {"sign": "", "word": "", "comment": "", "comment_text": "", "badges": [], "why": []}
+"""What a row of the step list shows while its verdict is hidden."""
+
 
 def view(run: Run, language: Language) -> dict[str, Any]:
     """The data of the step list."""

@@ -10,11 +10,9 @@ from runtime.studio.reviewing import JUDGED, Reviewing, Why, why
 from runtime.text import Language
 from runtime.view import render
 from runtime.view.display import answer_to_display, to_display
-from runtime.view.words import catalogue, word
+from runtime.view.words import texts, word
 
 REASONS = ("arithmetic", "idea", "unclear", "skips", "off_topic", "format")
-_UNSEEN = {"state": "plain", "sign": "", "word": "", "comment": "", "comment_text": "", "badges": [], "why": []}
-"""The fields of a step while the critic's verdicts are hidden."""
 _SHOWN = {
     "correct": ("verdict.ok", "ok", "✓"),
     "unsure": ("verdict.unsure", "unsure", "?"),
@@ -25,7 +23,7 @@ _SHOWN = {
 def view(reviewing: Reviewing | None, language: Language) -> dict[str, Any]:
     """The data of the step list."""
     attempt = reviewing.current if reviewing else None
-    words = {key: text for key, text in catalogue(language).items() if key.startswith(("rate.", "review."))}
+    words = texts(("rate.", "review."), language)
     shared = {
         "language": language,
         "title": word("review.title", language),
@@ -66,7 +64,9 @@ def _steps(attempt: LabelledAttempt, revealed: bool, language: Language) -> list
     for number, (key, label) in enumerate(zip(attempt.step_ids, attempt.labels, strict=True), 1):
         row = {**rows[key], "label": word("step.solve", language, number=number)}
         row["reason"] = (label.reason or "") if label else ""
-        shown.append(row | (_judged(attempt, number - 1, language) if revealed else _UNSEEN))
+        shown.append(
+            row | (_judged(attempt, number - 1, language) if revealed else {"state": "plain", **render.UNJUDGED})
+        )
     return shown
 
 

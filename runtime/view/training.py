@@ -9,6 +9,7 @@ from typing import Any
 from runtime.studio.training import NEEDED, Plan, Readiness, Standing
 from runtime.studio.training.progress import STAGES
 from runtime.text import Language
+from runtime.view.table import table
 from runtime.view.words import word
 
 _METRICS = ("f1", "accuracy_error", "accuracy_correct", "accuracy")
@@ -91,19 +92,13 @@ def _figures(figures: Mapping[str, Any], language: Language) -> str:
     speakers = [name for name in _SPEAKERS if isinstance(figures.get(name), dict)]
     if not speakers:
         return ""
-    head = "".join(f'<th scope="col">{escape(word(f"train.who.{name}", language))}</th>' for name in speakers)
     rows = [
-        f'<tr><th scope="row">{escape(word(f"train.metric.{metric}", language))}</th>'
-        + "".join(f"<td>{_share(figures[name].get(metric))}</td>" for name in speakers)
-        + "</tr>"
+        (word(f"train.metric.{metric}", language), [_share(figures[name].get(metric)) for name in speakers])
         for metric in _METRICS
         if any(metric in figures[name] for name in speakers)
     ]
-    caption = escape(word("train.held_out", language, n=figures.get("n", 0)))
-    return (
-        f'<table class="sq-table"><caption>{caption}</caption><thead><tr><td></td>{head}</tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody></table>"
-    )
+    columns = [word(f"train.who.{name}", language) for name in speakers]
+    return table(word("train.held_out", language, n=figures.get("n", 0)), columns, rows)
 
 
 def _share(figure: Mapping[str, Any] | None) -> str:

@@ -25,6 +25,16 @@ def word(key: str, language: Language, **values: object) -> str:
     return catalogue(language)[key].format(**values)
 
 
+def texts(beginnings: str | tuple[str, ...], language: Language) -> dict[str, str]:
+    """The texts whose keys begin with one of these, by their keys."""
+    return {key: text for key, text in catalogue(language).items() if key.startswith(beginnings)}
+
+
+def not_stored(error: Exception | None, language: Language) -> str:
+    """That something could not be stored, and why; empty if it could."""
+    return word("unsaved", language, reason=explained(error, language)) if error else ""
+
+
 def explained(error: Exception | str, language: Language) -> str:
     """The text of an error in this language. An error without a translation stays as it is, with a note in Chinese that
     it is English."""

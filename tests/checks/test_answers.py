@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from runtime.checks import algebra
 from runtime.checks.answers import read
 from runtime.checks.grading import alike, equal, grade, groups, matches, related
-from runtime.text import final_answer, tidy_answer
+from runtime.checks.stated import final_answer, tidy_answer
 from runtime.types import Problem
 
 SAME = [

@@ -9,8 +9,8 @@ from runtime.checks.claims import (
     is_unsupported,
     lacks_data,
     says_no_data,
-    stated_answer,
 )
+from runtime.checks.stated import stated_answer
 from runtime.solving.outcomes import outcome_of
 from runtime.text import LONGEST_CIRCLE, repeated
 from runtime.types import Critique, Evidence, Step, StepVerdict, Trajectory

@@ -22,7 +22,7 @@ from runtime.events import CritiqueDone, Finished, StepJudged
 from runtime.models import catalogue
 from runtime.prompts.actor_turn import conversation
 from runtime.prompts.critic_turn import judged, put_to_critic, verdict_parts, verdict_words
-from runtime.search.self_consistency import Opinion
+from runtime.search.self_consistency import MajorityVote
 from runtime.search.solutions import Solution
 from runtime.solving.loop import check
 from runtime.types import Evidence, Problem, Step, Trajectory
@@ -92,7 +92,7 @@ def read(reader, trajectory, problem=PROBLEM, cancel=None):
 )
 def test_a_blame_is_taken_back_only_unproven_and_where_the_solutions_are_certain_of_that_answer(steps, answers, found):
     mine = attempt(*steps, answer=steps[-1][-2:])
-    vote = Opinion(tuple(attempt("So it is.", answer=answer) for answer in answers))
+    vote = MajorityVote(tuple(attempt("So it is.", answer=answer) for answer in answers))
     odds = (4.0, 4.0) if steps[-1].endswith("18") else (-0.3, -0.1)
     said = judge(PROBLEM, mine, {"verdict": odds, "vote": vote}, HEEDED, ("arithmetic", "verdict", "vote"))
     assert [verdict.verdict for verdict in said] == found

@@ -16,10 +16,11 @@ from places import ROOT
 
 from runtime.checks import arithmetic
 from runtime.checks.grading import grade
+from runtime.checks.stated import final_answer
 from runtime.problems.json_rows import RowError
 from runtime.problems.wordproblems import HELD_OUT, generate, stream, themes
 from runtime.problems.worked import Quantity, Worked
-from runtime.text import final_answer, split_attempt
+from runtime.text import split_attempt
 from runtime.types import Problem
 from trainer.data.problems import ProblemsError, report, write
 

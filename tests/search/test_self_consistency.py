@@ -12,7 +12,7 @@ from runtime.engines.scripted import ScriptedEngine
 from runtime.events import Finished, Voting, fold_all
 from runtime.models import catalogue
 from runtime.search import self_consistency
-from runtime.search.self_consistency import CERTAIN, VOTERS, Opinion, ask, on_own_work, on_solution
+from runtime.search.self_consistency import CERTAIN, VOTERS, MajorityVote, ask, on_own_work, on_solution
 from runtime.solving.actor import Actor
 from runtime.solving.loop import check, criticised, put_to_vote
 from runtime.types import Critique, Outcome, Problem, SelfTalk, Step, Trajectory
@@ -48,21 +48,21 @@ def checked(*replies, steps=("3 × 4 = 12", "12 + 5 = 17"), problem=PENS):
 
 def test_nobody_is_asked_once_the_vote_is_decided():
     engine = ScriptedEngine([SEVENTEEN] * VOTERS)
-    opinion = ask(engine, PENS, Event(), [attempt("17")])
-    assert (opinion.winner.answer, opinion.count) == ("17", (CERTAIN, CERTAIN))
+    vote = ask(engine, PENS, Event(), [attempt("17")])
+    assert (vote.winner.answer, vote.count) == ("17", (CERTAIN, CERTAIN))
     assert len(engine.calls) == CERTAIN - 1
 
 
 def test_who_states_no_answer_has_no_vote_but_was_asked():
-    opinion = ask(ScriptedEngine([SILENT] * VOTERS), PENS, Event())
-    assert (opinion.winner, opinion.count) == (None, (0, VOTERS))
-    assert not opinion.is_certain
-    assert not opinion.outvotes(attempt("17"))
+    vote = ask(ScriptedEngine([SILENT] * VOTERS), PENS, Event())
+    assert (vote.winner, vote.count) == (None, (0, VOTERS))
+    assert not vote.is_certain
+    assert not vote.outvotes(attempt("17"))
 
 
 def test_others_are_asked_until_it_is_known_whether_the_vote_is_certain():
-    opinion = ask(ScriptedEngine([SILENT, SILENT, TWELVE, TWELVE]), PENS, Event(), [attempt("12")])
-    assert (opinion.count, opinion.is_certain) == ((3, VOTERS), True)
+    vote = ask(ScriptedEngine([SILENT, SILENT, TWELVE, TWELVE]), PENS, Event(), [attempt("12")])
+    assert (vote.count, vote.is_certain) == ((3, VOTERS), True)
 
 
 @pytest.mark.parametrize(
@@ -77,9 +77,9 @@ def test_others_are_asked_until_it_is_known_whether_the_vote_is_certain():
     ],
 )
 def test_an_answer_is_shared_as_the_vote_groups_it(own, others, shares):
-    opinion = Opinion(tuple(map(attempt, others)))
-    assert opinion.shares(attempt(own)) is shares
-    assert opinion.outvotes(attempt(own)) is (shares is False)
+    vote = MajorityVote(tuple(map(attempt, others)))
+    assert vote.shares(attempt(own)) is shares
+    assert vote.outvotes(attempt(own)) is (shares is False)
 
 
 class Programming(ScriptedEngine):
@@ -93,23 +93,23 @@ PROGRAM, OTHER, BROKEN = "    return 3 * 4 + 5", "    return 12 - 5", "    retur
 
 def test_two_programs_that_agree_with_the_solution_at_hand_decide():
     engine = Programming([PROGRAM] * 2)
-    opinion = ask(engine, PENS, Event(), [attempt("17")])
-    assert (opinion.count, opinion.winner.answer, len(engine.calls)) == ((3, 3), "17", 2)
+    vote = ask(engine, PENS, Event(), [attempt("17")])
+    assert (vote.count, vote.winner.answer, len(engine.calls)) == ((3, 3), "17", 2)
     assert all("def solution():" in call[-1]["content"] for call in engine.calls)
-    assert [voter.made_by.prompt.partition("@")[0] for voter in opinion.voters[1:]] == ["en/program"] * 2
+    assert [voter.made_by.prompt.partition("@")[0] for voter in vote.voters[1:]] == ["en/program"] * 2
 
 
 def test_solutions_are_written_until_programs_and_they_decide_and_one_in_words_is_shown():
     told, engine = [], Programming([PROGRAM, OTHER, SEVEN, SEVENTEEN, SEVENTEEN])
-    opinion = ask(engine, PENS, Event(), tell=told.append)
-    assert (opinion.answers, opinion.count) == ((("17", 3), ("7", 2)), (3, VOTERS))
-    assert [step.text for step in opinion.winner.steps] == SEVENTEEN.splitlines()[:2]
+    vote = ask(engine, PENS, Event(), tell=told.append)
+    assert (vote.answers, vote.count) == ((("17", 3), ("7", 2)), (3, VOTERS))
+    assert [step.text for step in vote.winner.steps] == SEVENTEEN.splitlines()[:2]
     assert told == [2, 3, 4]
 
 
 def test_a_program_without_an_answer_is_replaced_by_a_solution():
-    opinion = ask(Programming([BROKEN, BROKEN, *[SEVENTEEN] * 3]), PENS, Event())
-    assert opinion.count == (3, 3)
+    vote = ask(Programming([BROKEN, BROKEN, *[SEVENTEEN] * 3]), PENS, Event())
+    assert vote.count == (3, 3)
 
 
 def test_a_talk_is_settled_by_programs_and_the_winner_is_in_words():
@@ -219,10 +219,10 @@ def test_an_attempt_without_an_answer_is_compared_with_nothing():
 
 def test_of_an_answer_that_cannot_be_compared_nothing_is_claimed():
     far = Trajectory(problem_id=PENS.id, steps=(Step(text="So."),), answer="7" * 5000)
-    opinion = Opinion((attempt("17"),) * VOTERS)
-    assert opinion.shares(far) is None
-    assert not opinion.outvotes(far)
-    assert on_solution(opinion, far, "en") == on_own_work(opinion, PENS, far) == ""
+    vote = MajorityVote((attempt("17"),) * VOTERS)
+    assert vote.shares(far) is None
+    assert not vote.outvotes(far)
+    assert on_solution(vote, far, "en") == on_own_work(vote, PENS, far) == ""
 
 
 def test_a_chinese_problem_is_answered_in_chinese():

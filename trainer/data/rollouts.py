@@ -12,11 +12,12 @@ from dataclasses import replace
 from typing import Any
 
 from runtime.checks.grading import grade
+from runtime.checks.stated import final_answer
 from runtime.engines.base import Engine, Sampling
 from runtime.prompts import templates
 from runtime.prompts.actor_turn import conversation
 from runtime.settings import Settings
-from runtime.text import final_answer, split_steps
+from runtime.text import split_steps
 from runtime.types import Problem
 from trainer.data.critiques.tasks import seed_of
 from trainer.runs import ResultFile, model_of, run_missing

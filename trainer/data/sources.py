@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from runtime.checks.grading import equal
+from runtime.checks.stated import final_answer
 from runtime.problems.json_rows import Row, RowError, question, read_rows, reference, scalar, steps
-from runtime.text import final_answer, is_closing, split_attempt
+from runtime.text import is_closing, split_attempt
 from runtime.types import Problem, Step, Trajectory, content_hash
 
 logger = logging.getLogger(__name__)

@@ -24,12 +24,12 @@ from threading import Event
 from typing import Any
 
 from runtime.checks.grading import grade
+from runtime.checks.stated import final_answer
 from runtime.engines.base import Completion, ContextOverflow, Engine, Metered, Sampling
 from runtime.prompts import templates
 from runtime.prompts.actor_turn import continuing
 from runtime.search.solutions import read_continuation
 from runtime.settings import Settings
-from runtime.text import final_answer
 from runtime.types import Problem, StepLabel
 from trainer.data.sources import Attempt
 from trainer.runs import ResultFile, model_of

@@ -14,7 +14,7 @@ from runtime.critic.critic import Critic, open_critic
 from runtime.engines.base import Engine, Sampling
 from runtime.events import CritiqueDone, StepJudged, value_of
 from runtime.events import Event as TalkEvent
-from runtime.search.self_consistency import Opinion
+from runtime.search.self_consistency import MajorityVote
 from runtime.settings import Settings
 from runtime.solving.actor import Actor
 from runtime.solving.loop import criticised, guarded
@@ -43,7 +43,7 @@ class Oracle:
         """Only where an answer is wrong: no vote may take a right one away."""
         return critique.first_error is not None and self.critic.wants_vote(critique)
 
-    def reconsider(self, problem: Problem, attempt: Trajectory, vote: Opinion, cancel: Event) -> None:
+    def reconsider(self, problem: Problem, attempt: Trajectory, vote: MajorityVote, cancel: Event) -> None:
         """No vote changes what it knows."""
 
     def _corrected(self, attempt: Trajectory, critique: Critique) -> Critique:

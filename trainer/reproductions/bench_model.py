@@ -31,6 +31,7 @@ from transformers import (
 )
 
 from runtime.checks.grading import grade
+from runtime.checks.stated import final_answer
 from runtime.engines.base import Engine, Sampling
 from runtime.engines.hf.loading import fastest_dtype
 from runtime.files import saved_by_library, write_whole
@@ -38,7 +39,6 @@ from runtime.problems import wordproblems
 from runtime.problems.worked import Worked
 from runtime.prompts.actor_turn import conversation
 from runtime.settings import Settings
-from runtime.text import final_answer
 from runtime.types import Message, Messages, content_hash
 from trainer.data.errors import InjectionError
 from trainer.data.examples.critic import critic_row, right_attempt, wrong_attempt

@@ -5,16 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
+from runtime.checks.arithmetic.units import Measure
+
 
 class Unreadable(ValueError):
     """The text does not have this form."""
-
-
-@dataclass(frozen=True)
-class Unit:
-    dimensions: tuple[tuple[str, int], ...]
-    """km/h: length 1, time -1."""
-    size: Fraction
 
 
 @dataclass(frozen=True)
@@ -23,7 +18,7 @@ class Number:
     """The value in its unit; for a percentage, the share."""
     decimals: int = 0
     """Number of decimal places, if it is written as a decimal."""
-    unit: Unit | None = None
+    unit: Measure | None = None
     percent: bool = False
     scale: Fraction = Fraction(1)
     """The factor of a word such as dozen or million; it is included in the value."""

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable
 from functools import lru_cache
 
 from runtime.checks.arithmetic.numerals import PLAIN
 
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
-_PARTS = {
-    **{"½": "1/2", "⅓": "1/3", "⅔": "2/3", "¼": "1/4", "¾": "3/4", "⅕": "1/5", "⅖": "2/5", "⅗": "3/5", "⅘": "4/5"},
-    **{"⅙": "1/6", "⅚": "5/6", "⅛": "1/8", "⅜": "3/8", "⅝": "5/8", "⅞": "7/8", "⅐": "1/7", "⅑": "1/9", "⅒": "1/10"},
-}
+
+
+def _fraction(sign: str) -> str:
+    """½ as 1/2."""
+    return unicodedata.normalize("NFKC", sign).replace("⁄", "/")
+
+
 _BOXED = re.compile(r"^.*\\boxed\s*\{(.*)\}\W*$", re.DOTALL)
 _WRAPPER = re.compile(
     r"""
@@ -34,8 +38,8 @@ _REWRITTEN: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], 
         (r"\\textless(?:\{\})?", "<"),
         (r"\\textgreater(?:\{\})?", ">"),
         (r"\\textbackslash", ""),
-        (r"(?<=\d)\s?([½⅓⅔¼¾⅕-⅞⅐-⅒])", lambda match: f" {_PARTS[match[1]]}"),
-        (r"([½⅓⅔¼¾⅕-⅞⅐-⅒])", lambda match: _PARTS[match[1]]),
+        (r"(?<=\d)\s?([½⅓⅔¼¾⅕-⅞⅐-⅒])", lambda match: f" {_fraction(match[1])}"),
+        (r"([½⅓⅔¼¾⅕-⅞⅐-⅒])", lambda match: _fraction(match[1])),
         (r"[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+", lambda match: f"^{{{match[0].translate(_SUPERSCRIPTS)}}}"),
         (r"⁄|∕", "/"),
         (r"(?<=\d)\s?\\\s?(?=\d)", "/"),  # 1\2

@@ -7,13 +7,13 @@ import re
 from fractions import Fraction
 
 from runtime.checks.answers.exact import Arithmetic, decimal
-from runtime.checks.answers.forms import Number, Unit, Unreadable
-from runtime.checks.arithmetic.units import LETTERS, unit_of
+from runtime.checks.answers.forms import Number, Unreadable
+from runtime.checks.arithmetic.units import LETTERS, SCALES, Measure, unit_of
 
 MAX_PARTS = 4
 _SCALES = {
-    **{"dozen": 12, "dozens": 12, "hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9},
-    **{"trillion": 10**12, "half": Fraction(1, 2), "halves": Fraction(1, 2)},
+    **SCALES,
+    **{"dozens": 12, "half": Fraction(1, 2), "halves": Fraction(1, 2)},
     **{
         name + plural: Fraction(1, part)
         for name, part in (
@@ -22,7 +22,6 @@ _SCALES = {
         )
         for plural in ("", "s")
     },
-    **{"百": 100, "千": 1000, "万": 10**4, "亿": 10**8},
 }
 _SCALE = re.compile(
     r"[ -]?(dozens?|hundred|thousand|million|billion|trillion|百|千|万|亿)(?![a-z米克瓦])", re.IGNORECASE
@@ -116,19 +115,19 @@ def _measured(text: str) -> tuple[Number, str]:
     return Number(value, decimals, unit, bool(percent), size), rest
 
 
-def _paid(symbol: str, unit: Unit | None) -> Unit | None:
+def _paid(symbol: str, unit: Measure | None) -> Measure | None:
     """The unit of $5 and of $5 per hour; in $5 dollars, the unit is the same as the symbol."""
     paid = unit_of(re.sub(r"^[a-z]+(?=[$£€¥])", "", symbol, flags=re.IGNORECASE))
     if paid is None or (unit and any(dimension in _MONEY for dimension, _ in unit.dimensions)):
         return unit
-    per = unit or Unit((), Fraction(1))
-    return Unit(_sorted([(paid[0], 1), *per.dimensions]), paid[1] * per.size)
+    per = unit or Measure((), Fraction(1))
+    return Measure(_sorted([(paid[0], 1), *per.dimensions]), paid[1] * per.size)
 
 
 _MONEY = ("dollar", "yuan", "euro", "sterling")
 
 
-def _unit(text: str) -> tuple[Unit | None, str]:
+def _unit(text: str) -> tuple[Measure | None, str]:
     """The unit at the start of a text, and the rest."""
     dimensions: list[tuple[str, int]] = []
     size, sign, at = Fraction(1), 1, re.match(r"[ -]?", text).end()
@@ -151,7 +150,7 @@ def _unit(text: str) -> tuple[Unit | None, str]:
     letter = re.match(r"([a-zA-Z])(?![a-zA-Z])| ([xyz])(?![a-zA-Z])", text)
     if not dimensions and letter and letter[0].strip().lower() not in LETTERS:
         raise Unreadable  # 2x
-    return (Unit(_sorted(dimensions), size), rest) if dimensions else (None, text)
+    return (Measure(_sorted(dimensions), size), rest) if dimensions else (None, text)
 
 
 def _sorted(dimensions: list[tuple[str, int]]) -> tuple[tuple[str, int], ...]:

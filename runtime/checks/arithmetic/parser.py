@@ -1,30 +1,22 @@
-"""Parses one expression from the tokens of a step, with the units and words between its numbers.
+"""Reads one expression from the tokens of a step.
 
-Possible algebra, functions and lists are not read; possible misreadings are marked (`Reading.doubt`). `numerals.py`
-makes the tokens, `expressions.py` computes the value.
+What could be algebra, a function or a list is not read at all; what could be a misreading is marked (`Reading.doubt`).
+The tokens come from `numerals.py`; the units and words between numbers are the subject of `named.py`, the value of what
+was read is that of `expressions.py`.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from runtime.checks.arithmetic.expressions import Leaf, Node, Unreadable
-from runtime.checks.arithmetic.numerals import OPENS_OPERAND, OPERATORS, Token
-from runtime.checks.arithmetic.units import ELSEWHERE, LETTERS, SCALES, are_parts, measure, unit_of
+from runtime.checks.arithmetic.named import CLAUSE, Cursor, is_letter
+from runtime.checks.arithmetic.numerals import OPERATORS, Token
+from runtime.checks.arithmetic.units import ELSEWHERE, LETTERS, SCALES, are_parts, measure
 
-MAX_TOKENS, MAX_DEPTH, MAX_WORDS = 200, 12, 8
-# After a number, these stand for an operation or an unknown, which is not read.
-UNREADABLE = re.compile(
-    "times|plus|minus|multiplied|divided|than|twice|half|double|squared|cubed|choose|mod|modulo|gcd|gcf|hcf|lcm|am|pm|o'clock|clock"
-)
-# After a number, these start a new clause, so a following sign may not belong to the number.
-CLAUSE = re.compile(
-    "and|or|so|but|then|if|when|which|that|who|is|are|was|were|has|have|had|with|because|since|while|"
-    "each|every|apiece|thus|therefore|hence|now|we|units?|parts?|shares?|portions?"
-)
+MAX_DEPTH = 12
 
 
 @dataclass(frozen=True)
@@ -63,49 +55,23 @@ def expression(tokens: Sequence[Token], start: int) -> Reading | None:
         tuple(parser.units),
         tuple(parser.ops),
         frozenset(word.removesuffix("s") for word in words if word.removesuffix("s") in ELSEWHERE),
-        frozenset(word for word in words if _is_letter(word) and word in LETTERS),
+        frozenset(word for word in words if is_letter(word) and word in LETTERS),
         parser.ambiguous,
         parser.doubt,
     )
 
 
-class _Parser:
-    """A recursive-descent parser over tokens, which skips units and words after numbers."""
+class _Parser(Cursor):
+    """Recursive descent over tokens."""
 
     def __init__(self, tokens: Sequence[Token], start: int) -> None:
-        self.tokens, self.start, self.at = tokens, start, start
-        self.units: list[str] = []
-        self.ops: list[str] = []
-        self.doubt = self.depth = 0
+        super().__init__(tokens, start)
+        self.depth = 0
         self.ambiguous = self.shares = False
 
-    def kind(self, ahead: int = 0) -> str:
-        return self.tokens[self.at + ahead].kind if self.at + ahead < len(self.tokens) else "end"
-
-    def attached(self) -> bool:
-        """Whether the next token follows the last one without a space."""
-        return self.at < len(self.tokens) and self.touches(self.at)
-
-    def touches(self, at: int) -> bool:
-        """Whether a token follows the one before it without a space."""
-        return self.tokens[at - 1].end == self.tokens[at].start
-
-    def doubts(self, level: int = 1) -> None:
-        self.doubt = max(self.doubt, level)
-
-    def take(self) -> Token:
-        if self.at >= len(self.tokens) or self.at - self.start > MAX_TOKENS:
-            raise Unreadable("the expression is unfinished or too long")
-        self.at += 1
-        return self.tokens[self.at - 1]
-
-    def operand_follows(self, ahead: int = 0) -> bool:
-        """Whether the sign at this place is followed by a number or a bracket."""
-        return self.kind(ahead + (2 if self.kind(ahead + 1) == "-" else 1)) in OPENS_OPERAND
-
     def dangles(self) -> None:
-        """Raise the doubt for a sign without a number: an unknown ("12 - x") or a dash; not in "T-shirt",
-        "dollars/hour" and "= 7 - that is"."""
+        """Raise the doubt for a sign without a number: an unknown ("12 - x") or a dash; not in "T-shirt", "dollars/hour"
+        and "= 7 - that is"."""
         word = self.tokens[self.at + 1].text.lower() if self.kind(1) == "word" else ""
         compound = len(word) > 1 and self.touches(self.at + 1)
         self.doubts(0 if compound or CLAUSE.fullmatch(word) else 2)
@@ -305,104 +271,6 @@ class _Parser:
         """Whether a word such as million or dozen follows; not "hundreds" of something."""
         return self.kind() == "word" and self.tokens[self.at].text.lower() in SCALES
 
-    def read_words(self) -> str:
-        """Skip the words after a number if the expression continues after them; returns the unit, or what is
-        counted."""
-        start = self.at
-        words, end, spaced_rate = self.words_ahead()
-        if not words:
-            self.at = end
-            return ""
-        unit = _unit(self.tokens[start:end])
-        attached, first = words[0].start == self.tokens[self.at - 1].end, words[0].text.lower()
-        self.units += [first] if unit_of(first) else []
-        if attached and _is_letter(first) and first not in LETTERS:
-            raise Unreadable("a variable")
-        behind = self.tokens[end].kind if end < len(self.tokens) else "end"
-        if behind in OPERATORS and not self.operand_follows(end - self.at):
-            self.doubts(0 if self.touches(end) else 2)  # "men's T-shirts", "apples - a gift"
-        elif behind == "/" and len(words) > 1 and not unit and self.touches(end) and self.touches(end + 1):
-            raise Unreadable("a division of something named, such as people tot/7")
-        elif behind in (*OPERATORS, "equals", "approx", "close") or (behind == "is" and self.ops):
-            self.judge_words([word.text.lower() for word in words], attached, spaced_rate)
-            self.at = end
-            unit = unit or words[-1].text.lower()
-        elif first in ("x", "y", "z") or (behind == "open" and attached):
-            raise Unreadable("a variable or a function")
-        elif behind in OPENS_OPERAND and _joins_numbers(words):
-            self.doubts()  # "3 hours 20 minutes", "3 and 1/3"
-        return unit
-
-    def words_ahead(self) -> tuple[list[Token], int, bool]:
-        """The following words, the index after them, and whether they have a rate written with spaces."""
-        words: list[Token] = []
-        at, spaced_rate = self.at, False
-        while at < len(self.tokens) and len(words) < MAX_WORDS:
-            token = self.tokens[at]
-            after = self.tokens[at + 1].kind if at + 1 < len(self.tokens) else "end"
-            if token.kind == "word":
-                words.append(token)
-                at += 1
-                if after in ("sup", "^") and self.touches(at):
-                    at += 1 if after == "sup" else 2  # m², m^2
-            elif token.kind == "/" and after == "word":
-                spaced_rate |= not self.touches(at) and not unit_of(self.tokens[at + 1].text)
-                at += 1
-            elif token.kind == "-" and not words and after == "word" and self.touches(at + 1):
-                at += 1  # "3-page"
-            elif token.kind == "open" and self.is_remark(at):
-                if self.touches(at) and self.tokens[at - 1].kind == "num":
-                    raise Unreadable("a product with an unknown, such as 5(number of days)")
-                at = token.partner + 1
-            else:
-                break
-        return words, at, spaced_rate
-
-    def is_remark(self, at: int) -> bool:
-        close = self.tokens[at].partner
-        return close - at <= MAX_WORDS and all(token.kind == "word" for token in self.tokens[at + 1 : close])
-
-    def judge_words(self, words: list[str], attached: bool, spaced_rate: bool) -> None:
-        """Raise the doubt, or Unreadable, if the words between a number and the next sign are not just a unit or a
-        name."""
-        first = words[0]
-        if first == "of" or any(map(UNREADABLE.fullmatch, words)):
-            raise Unreadable("words for a number or an operation")
-        for i, word in enumerate(words):
-            article = word == "a" and i + 1 < len(words)
-            if _is_letter(word) and word not in LETTERS and not article:
-                raise Unreadable("a variable")
-        if attached and first.isascii() and not unit_of(first) and len(first) < 5:
-            self.doubts(2)  # 3ab, 2lnx
-        if any(len(word) == 2 and word.isascii() and word.isalpha() and not _is_short_word(word) for word in words):
-            self.doubts()  # 0.5 × 32 xl
-        if len(words) > 3 or spaced_rate or any(map(CLAUSE.fullmatch, words)):
-            self.doubts()
-
-
-def _joins_numbers(words: list[Token]) -> bool:
-    """Whether the number continues after the words: "3 hours and 20 minutes", "3 and 1/3"."""
-    last = words[-1].text.lower()
-    return len(words) < 3 and (last == "and" or (len(words) == 1 and unit_of(last) is not None))
-
-
-SHORT = re.compile("of|in|at|is|to|on|by|it|he|we|as|so|an|or|do|if|up|us|be|no|go")
-
-
-def _is_short_word(word: str) -> bool:
-    return bool(SHORT.fullmatch(word)) or unit_of(word) is not None
-
-
-def _unit(tokens: Sequence[Token]) -> str:
-    """The unit at the start of these words, as written: "km/h" of "km/h on average"."""
-    for end in range(min(len(tokens), 5), 0, -1):
-        text = "".join(
-            token.text if token.kind in ("/", "^", "sup", "num") else f" {token.text}" for token in tokens[:end]
-        ).replace("/ ", "/")
-        if measure(text):
-            return text.strip().lower()
-    return ""
-
 
 def _is_range(op: str, left: Node | Leaf, right: Node | Leaf) -> bool:
     """Whether it is a range such as 3-5 apples."""
@@ -416,7 +284,7 @@ def _unlike(left: Node | Leaf, right: Node | Leaf) -> int:
         left = left.parts[1]
     one, other = left.unit, right.unit
     if not (one and other):
-        return 2 * _is_letter(one or other)
+        return 2 * is_letter(one or other)
     if measure(one) or measure(other):
         return 0
     return int(one.rstrip("s") != other.rstrip("s"))
@@ -424,9 +292,4 @@ def _unlike(left: Node | Leaf, right: Node | Leaf) -> int:
 
 def _is_power_of_letter(token: Token, after: Token) -> bool:
     """Whether it is the power of a unit's letter: 9 m^3."""
-    return after.kind in ("^", "sup") and _is_letter(token.text.lower())
-
-
-def _is_letter(word: str) -> bool:
-    """Whether it is a single Latin letter; Chinese characters are words."""
-    return len(word) == 1 and word.isalpha() and word < "\u4e00"
+    return after.kind in ("^", "sup") and is_letter(token.text.lower())

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
@@ -30,7 +31,7 @@ from runtime.engines.llamacpp.chat import Chat
 from runtime.engines.llamacpp.decoder import READ_AT_ONCE, Decoder
 from runtime.engines.llamacpp.drafts import PromptLookup
 from runtime.engines.llamacpp.jobs import Job, ScoreJob, WriteJob, keyed, token_of
-from runtime.engines.llamacpp.model import load_model
+from runtime.engines.llamacpp.model import load_model, make_context
 from runtime.engines.reply import Reply
 from runtime.types import Message, Messages
 
@@ -65,45 +66,21 @@ class LlamaCppEngine:
         self._closed = False
         self._missed_adapters: set[str] = set()
         self._close_lock = Lock()
-        self._model = load_model(path, extra_buffers)
-        self._chat = self._open_chat()
-        self.threads = threads if isinstance(threads, int) else threads(self._model)
-        self._context = self._make_context(context, parallel)
-        self._adapters = self._load_adapters(adapters or {})
+        with ExitStack() as unloading:
+            self._model = load_model(path, extra_buffers)
+            unloading.callback(llama.llama_model_free, self._model)
+            self._chat = Chat(self._model, path.name)
+            self.threads = threads if isinstance(threads, int) else threads(self._model)
+            self._context = make_context(self._model, parallel, context, READ_AT_ONCE + parallel, self.threads)
+            if not self._context:
+                raise EngineError(
+                    f"Not enough memory for {parallel} conversations of {context} tokens with {path.name}. "
+                    "Set SOLILOQUY_CONTEXT to a smaller number."
+                )
+            unloading.callback(llama.llama_free, self._context)
+            self._adapters = Adapters(self._model, adapters or {})
+            unloading.pop_all()  # all of it was loaded
         self._decoder = Decoder(self._model, self._context, parallel, self._adapters, SHELF)
-
-    def _open_chat(self) -> Chat:
-        try:
-            return Chat(self._model, self.path.name)
-        except EngineError:
-            llama.llama_model_free(self._model)
-            raise
-
-    def _make_context(self, length: int, parallel: int) -> int:
-        params = llama.llama_context_default_params()
-        params.n_ctx = length * parallel
-        params.n_seq_max = parallel
-        params.n_batch = params.n_ubatch = READ_AT_ONCE + parallel
-        params.kv_unified = False  # one buffer per sequence: measured fastest for batches
-        params.flash_attn_type = 1
-        params.n_threads = params.n_threads_batch = self.threads
-        params.no_perf = True
-        context = llama.llama_init_from_model(self._model, params)
-        if not context:
-            llama.llama_model_free(self._model)
-            raise EngineError(
-                f"Not enough memory for {parallel} conversations of {length} tokens with {self.path.name}. "
-                "Set SOLILOQUY_CONTEXT to a smaller number."
-            )
-        return context
-
-    def _load_adapters(self, files: Mapping[str, Path]) -> Adapters:
-        try:
-            return Adapters(self._model, files)
-        except EngineError:
-            llama.llama_free(self._context)
-            llama.llama_model_free(self._model)
-            raise
 
     # The protocol
 

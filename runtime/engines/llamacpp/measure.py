@@ -19,7 +19,7 @@ import numpy as np
 import psutil
 
 from runtime.engines.base import EngineError
-from runtime.engines.llamacpp.model import load_model
+from runtime.engines.llamacpp.model import load_model, make_context
 from runtime.models.machine import cores
 
 WIDTHS = (1, 4, 8, 16, 32, 64)
@@ -54,16 +54,12 @@ class Bench:
     """A context for `width` sequences of `length` tokens. Use as a context manager."""
 
     def __init__(self, model: int, width: int = 1, length: int = 256, threads: int = 1) -> None:
-        params = llama.llama_context_default_params()
-        params.n_ctx, params.n_seq_max = width * length, width
-        params.n_batch = params.n_ubatch = max(CHUNK, width)
-        params.n_threads = params.n_threads_batch = threads
-        params.kv_unified, params.flash_attn_type, params.no_perf = False, 1, True
-        self.context = llama.llama_init_from_model(model, params)
+        batch = max(CHUNK, width)
+        self.context = make_context(model, width, length, batch, threads)
         if not self.context:
             raise EngineError(f"Not enough memory to decode {width} replies at once. Close other programs.")
         self.memory = llama.llama_get_memory(self.context)
-        self._batch = llama.llama_batch_init(params.n_batch, 0, 1)
+        self._batch = llama.llama_batch_init(batch, 0, 1)
 
     def __enter__(self) -> Self:
         return self

@@ -79,6 +79,17 @@ def load_model(path: Path, extra_buffers: bool | None = None) -> int:
     return model
 
 
+def make_context(model: int, sequences: int, length: int, batch: int, threads: int) -> int:
+    """A context for so many sequences of so many tokens, decoded in batches of so many; 0 if memory is short."""
+    params = llama.llama_context_default_params()
+    params.n_ctx, params.n_seq_max = sequences * length, sequences
+    params.n_batch = params.n_ubatch = batch
+    params.n_threads = params.n_threads_batch = threads
+    params.kv_unified = False  # one buffer per sequence: measured fastest for batches
+    params.flash_attn_type, params.no_perf = 1, True
+    return llama.llama_init_from_model(model, params)
+
+
 def require_memory(name: str, size: int) -> None:
     """Raises EngineError if a file of `size` bytes cannot be loaded now."""
     needed, free = size + MEMORY_RESERVE, psutil.virtual_memory().available

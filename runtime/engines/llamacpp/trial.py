@@ -21,8 +21,8 @@ from runtime.engines.base import EngineError
 from runtime.engines.llamacpp.chat import Chat
 from runtime.engines.llamacpp.measure import CHUNK, Bench, Token
 from runtime.engines.llamacpp.model import load_model, repacked, safe_extra_buffers
+from runtime.engines.template import TRIALS
 from runtime.errors import SoliloquyError
-from runtime.types import Message, Messages
 
 try:
     import resource
@@ -41,20 +41,6 @@ SPARE = 1 << 29
 """Bytes of address space for libraries and threads, which reserve more than they use."""
 
 REMEDY = "Use another file of this model."
-PROBLEM = "A shop sells notebooks at 4 dollars each. Nadia buys 3 of them. How much does she pay in all?"
-QUESTION = "Read the solution of the pupil once more: is every line of it right?"
-SYSTEM = Message(role="system", content="You solve word problems, one short step per line.")
-ASKED = Message(role="user", content=PROBLEM)
-ANSWERED = Message(role="assistant", content="3 * 4 = 12\nThe answer is 12.")
-ASKED_AGAIN = Message(role="user", content=QUESTION)
-CONVERSATIONS: tuple[Messages, ...] = (
-    [SYSTEM, ASKED],
-    [ASKED],
-    [SYSTEM, ASKED, ANSWERED, ASKED_AGAIN],
-    [ASKED, ANSWERED, ASKED_AGAIN, ANSWERED, ASKED_AGAIN],
-)
-
-
 LONGEST = 900
 """Seconds after which the child ends itself, in case its parent is gone."""
 
@@ -116,7 +102,7 @@ def render(name: str, model: int) -> list[int]:
     try:
         with at_most(TEMPLATE_MEMORY):
             chat = Chat(model, name)
-            prompts = [short(name, chat.prompt_tokens(messages)) for messages in CONVERSATIONS]
+            prompts = [short(name, chat.prompt_tokens(messages)) for messages in TRIALS]
     except EngineError:
         raise
     except Exception as error:  # a template is a program and may raise anything

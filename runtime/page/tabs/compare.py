@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
@@ -11,7 +11,7 @@ from runtime.log.store import StoreError
 from runtime.page.desk import Desk
 from runtime.page.frame import Frame
 from runtime.page.serving import read, script
-from runtime.page.widgets import AT_ONCE, BARE, ON_MODEL, PASTED, QUIET, STOP
+from runtime.page.widgets import AT_ONCE, BARE, ON_MODEL, PASTED, QUIET, STOP, updates
 from runtime.session.comparison import NAMES, VERDICTS, CompareError
 from runtime.types import Depth, Vote
 from runtime.view import comparison
@@ -45,13 +45,8 @@ class CompareTab:
         keys = {"label": "solve.problem.label", "placeholder": "compare.placeholder"}
         limits = {"lines": 2, "max_lines": 14, "max_length": PASTED}
         self.box = localised(gr.Textbox, keys, interactive=True, elem_classes="sq-ask", **limits)
-        with gr.Row(elem_classes="sq-chips"):
-            localised(gr.HTML, {"value": "examples.label"}, elem_classes="sq-chips-label", **BARE)
-            keys = [f"example.solve.{i}" for i in range(1, EXAMPLES + 1)]
-            self.chips = {k: localised(gr.Button, {"value": f"{k}.name"}, elem_classes="sq-chip") for k in keys}
-        keys = {"label": "depth.label", "info": "depth.info", "choices": "depth"}
-        chosen = self.page.settings.depth
-        self.depth = localised(gr.Radio, keys, value=chosen, interactive=True, elem_classes="sq-mode")
+        self.chips = self.page.build_examples("solve", EXAMPLES)
+        self.depth = self.page.build_choice("depth")
         with gr.Row(elem_classes="sq-acts"):
             self.go = localised(gr.Button, {"value": "compare.button"}, interactive=False, elem_classes="sq-go")
             self.halt = localised(gr.Button, {"value": "stop.button"}, interactive=False, elem_classes=STOP)
@@ -78,14 +73,8 @@ class CompareTab:
         for name, button in self.votes.items():
             button.click(self.vote, [gr.State(name)], self.painted, **AT_ONCE)
         for key, chip in self.chips.items():
-            chip.click(self.example(key), None, [self.box], **QUIET)
+            chip.click(self.page.example(key, "text"), None, [self.box], **QUIET)
         self.tab.select(self.show, None, self.painted, **AT_ONCE)
-
-    def example(self, key: str) -> Callable[[gr.Request], str]:
-        def fill(request: gr.Request) -> str:
-            return word(f"{key}.text", self.page.desk(request).language)
-
-        return fill
 
     def paint(self, desk: Desk) -> dict[Any, dict[str, Any]]:
         """The updates that show the present state."""
@@ -113,34 +102,31 @@ class CompareTab:
 
     def show(self, request: gr.Request) -> dict[Any, Any]:
         with self.page.in_studio(request) as desk:
-            return self.updates(desk)
+            return updates(self.paint(desk))
 
     def begin(self, kept: dict[str, Any] | None, text: str, depth: Depth, request: gr.Request) -> dict[Any, Any]:
         with self.page.in_studio(request, kept) as desk:
             desk.begin_comparison(text, depth)
             remembered = {**(kept or {}), "compare": desk.comparison.session.id}
-            return {self.page.kept: gr.update(value=remembered), **self.updates(desk)}
+            return {self.page.kept: gr.update(value=remembered), **updates(self.paint(desk))}
 
     def follow(self, request: gr.Request) -> Iterator[dict[Any, Any]]:
         with self.page.in_studio(request) as desk:
             try:
                 for is_new in desk.follow_comparison():
-                    yield self.updates(desk) if is_new else dict.fromkeys(self.painted, gr.skip())
+                    yield updates(self.paint(desk)) if is_new else dict.fromkeys(self.painted, gr.skip())
             except Exception:
-                yield self.updates(desk)
+                yield updates(self.paint(desk))
                 raise
 
     def stop(self, request: gr.Request) -> dict[Any, Any]:
         with self.page.in_studio(request) as desk:
             desk.stop_comparison()
-            return self.updates(desk)
+            return updates(self.paint(desk))
 
     def vote(self, choice: str, request: gr.Request) -> dict[Any, Any]:
         with self.page.in_studio(request) as desk:
             if desk.comparison is None or desk.comparing:
                 raise CompareError(word("compare.nothing", desk.language))
             desk.comparison.cast(choice)
-            return self.updates(desk)
-
-    def updates(self, desk: Desk) -> dict[Any, Any]:
-        return {widget: gr.update(**changes) for widget, changes in self.paint(desk).items()}
+            return updates(self.paint(desk))

@@ -15,7 +15,7 @@ from runtime.models.jobs import ModelJobs, Task
 from runtime.page.desk import Desk
 from runtime.page.frame import Frame
 from runtime.page.serving import unsealed_environment
-from runtime.page.widgets import AT_ONCE, BARE, QUIET
+from runtime.page.widgets import AT_ONCE, BARE, QUIET, updates
 from runtime.view import models as models_view
 from runtime.view.words import word
 
@@ -114,12 +114,12 @@ class ModelsTab:
 
     def show(self, request: gr.Request) -> dict[Any, Any]:
         with self.page.in_studio(request) as desk:
-            return _updates(self.paint(desk))
+            return updates(self.paint(desk))
 
     def look(self, request: gr.Request) -> dict[Any, Any]:
         """Update the job, and the models too once it has ended."""
         with self.page.in_studio(request) as desk:
-            return _updates(self.paint_job(desk) if self.jobs.running else self.paint(desk))
+            return updates(self.paint_job(desk) if self.jobs.running else self.paint(desk))
 
     def begin_fetching(self, name: str, request: gr.Request) -> dict[Any, Any]:
         return self.begin("pull", name, request)
@@ -135,12 +135,12 @@ class ModelsTab:
             if not (model or "").strip():
                 raise ModelError(word("models.unnamed", desk.language))
             self.jobs.start(task, model)
-            return _updates(self.paint(desk))
+            return updates(self.paint(desk))
 
     def stop(self, request: gr.Request) -> dict[Any, Any]:
         with self.page.in_studio(request) as desk:
             self.jobs.stop()
-            return _updates(self.paint(desk))
+            return updates(self.paint(desk))
 
     def choose(self, name: str, request: gr.Request) -> dict[Any, Any]:
         """Use a model, now and after the next start."""
@@ -150,9 +150,4 @@ class ModelsTab:
             self.settings = chosen = self.settings.with_(model=name)
             self._used = name
             self.page.model.reload(lambda: engines.open_engine(chosen))
-            line, clock = gr.update(value=desk.model_line()), gr.update(active=True)
-            return {**_updates(self.paint(desk)), self.page.model_line: line, self.page.clock: clock}
-
-
-def _updates(changes: dict[Any, dict[str, Any]]) -> dict[Any, Any]:
-    return {widget: gr.update(**values) for widget, values in changes.items()}
+            return updates({**self.paint(desk), **self.page.loading(desk)})

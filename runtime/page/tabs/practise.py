@@ -9,7 +9,7 @@ import gradio as gr
 from runtime.page.desk import Desk
 from runtime.page.frame import Frame
 from runtime.page.serving import read, script
-from runtime.page.widgets import AT_ONCE, BARE, PASTED, QUIET, errors_shown
+from runtime.page.widgets import AT_ONCE, BARE, PASTED, QUIET, errors_shown, updates
 from runtime.tutoring.practice import FEWEST, MOST, Ladder
 
 TO_THE_BOX = "() => document.querySelector('.sq-practise textarea').focus()"
@@ -114,5 +114,4 @@ class PractiseTab:
     def shown(self, desk: Desk, kept: dict[str, Any] | None) -> dict[Any, Any]:
         """All updates, with the exercise for the browser to store."""
         remembered = {"value": {**(kept or {}), "practise": desk.exercise.kept}}
-        changes = {self.page.kept: remembered, **self.paint(desk)}
-        return {widget: gr.update(**values) for widget, values in changes.items()}
+        return updates({self.page.kept: remembered, **self.paint(desk)})

@@ -10,7 +10,7 @@ from runtime.models import adapters
 from runtime.models.adapter_cards import AdapterError
 from runtime.page.desk import Desk
 from runtime.page.frame import Frame, StudioError
-from runtime.page.widgets import AT_ONCE, BARE, QUIET
+from runtime.page.widgets import AT_ONCE, BARE, QUIET, updates
 from runtime.studio import training
 from runtime.studio.training import Training
 from runtime.studio.training.material import bases
@@ -106,7 +106,7 @@ class TrainTab:
 
     def show(self, request: gr.Request) -> dict[Any, Any]:
         with self.page.in_studio(request) as desk:
-            return self.updates(desk)
+            return updates(self.paint(desk))
 
     def begin(self, base: str, minutes: float, request: gr.Request) -> dict[Any, Any]:
         with self.page.in_studio(request) as desk:
@@ -115,17 +115,17 @@ class TrainTab:
                 key = f"train.missing.{found.missing[0]}" if found else "review.not_kept"
                 raise StudioError(word(key, desk.language))
             self.training.start(base, min(max(float(minutes or MINUTES), 0.1), LONGEST), desk.log)
-            return self.updates(desk)
+            return updates(self.paint(desk))
 
     def end(self, request: gr.Request) -> dict[Any, Any]:
         with self.page.in_studio(request) as desk:
             self.training.stop()
-            return self.updates(desk)
+            return updates(self.paint(desk))
 
     def go_on(self, request: gr.Request) -> dict[Any, Any]:
         with self.page.in_studio(request) as desk:
             self.training.resume()
-            return self.updates(desk)
+            return updates(self.paint(desk))
 
     def preview(self, request: gr.Request) -> str:
         with self.page.in_studio(request) as desk:
@@ -154,8 +154,4 @@ class TrainTab:
 
     def reload_model(self, desk: Desk) -> dict[Any, Any]:
         self.page.model.reload()
-        line, clock = gr.update(value=desk.model_line()), gr.update(active=True)
-        return {**self.updates(desk), self.page.model_line: line, self.page.clock: clock}
-
-    def updates(self, desk: Desk) -> dict[Any, Any]:
-        return {widget: gr.update(**changes) for widget, changes in self.paint(desk).items()}
+        return updates({**self.paint(desk), **self.page.loading(desk)})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
@@ -22,19 +22,14 @@ class WorkTab:
         self.page, self.kind = page, kind
         with page.localised(gr.Tab, {"label": f"tab.{kind}"}, id=kind), gr.Column(elem_classes="sq-form"):
             self.boxes = [self.build_box(name) for name in boxes]
-            with gr.Row(elem_classes="sq-chips"):
-                page.localised(gr.HTML, {"value": "examples.label"}, elem_classes="sq-chips-label", **BARE)
-                keys = [f"example.{kind}.{i}" for i in range(1, examples + 1)]
-                self.chips = {
-                    k: page.localised(gr.Button, {"value": f"{k}.name"}, elem_classes="sq-chip") for k in keys
-                }
+            self.chips = page.build_examples(kind, examples)
             # The help choice is shown first; handlers take it last, as only Solve has it.
-            first = [self.build_choice("help")] if kind == "solve" else []
+            first = [page.build_choice("help")] if kind == "solve" else []
             if kind == "solve":
                 with page.localised(gr.Accordion, {"label": "solve.more"}, open=False, elem_classes="sq-fold"):
-                    further = [self.build_choice("mode"), self.build_choice("depth")]
+                    further = [page.build_choice("mode"), page.build_choice("depth")]
             else:
-                further = [self.build_choice("depth")]
+                further = [page.build_choice("depth")]
             self.inputs = [*self.boxes, *further, *first]
             with gr.Row(elem_classes="sq-acts"):
                 # Enabled after loading: until then, a run would be replaced by the one that this browser had before.
@@ -48,12 +43,6 @@ class WorkTab:
         keys = {"label": f"{self.kind}.{name}.label", "placeholder": f"{self.kind}.{name}.placeholder"}
         lines = {"lines": 5 if name == "steps" else 3, "max_lines": 14, "max_length": PASTED}
         return self.page.localised(gr.Textbox, keys, interactive=True, elem_classes="sq-ask", **lines)
-
-    def build_choice(self, name: str) -> gr.Radio:
-        keys, chosen = {"label": f"{name}.label", "info": f"{name}.info", "choices": name}, self.page.settings
-        return self.page.localised(
-            gr.Radio, keys, value=getattr(chosen, name), interactive=True, elem_classes="sq-mode"
-        )
 
     def wire(self) -> None:
         outputs = [self.steps, self.go, self.halt]
@@ -70,7 +59,7 @@ class WorkTab:
             rated = event(self.rate, [self.page.consent], None, trigger_mode="multiple", **QUIET)
             rated.failure(self.restore, None, [self.steps], **QUIET)
         for key, chip in self.chips.items():
-            chip.click(self.example(key), None, self.boxes, **QUIET)
+            chip.click(self.page.example(key, *("text", "steps")[: len(self.boxes)]), None, self.boxes, **QUIET)
 
     def wire_help(self, outputs: list[Any]) -> None:
         """Events on a solution: more help, comparing an own answer, solving a step again."""
@@ -79,15 +68,6 @@ class WorkTab:
         depth = self.inputs[2]
         asked = self.steps.retry(self.begin_again, [depth], outputs, **AT_ONCE)
         self.runs.append(asked.success(self.follow, None, outputs, **ON_MODEL))
-
-    def example(self, key: str) -> Callable[[gr.Request], Any]:
-        names = ("text", "steps")[: len(self.boxes)]
-
-        def fill(request: gr.Request) -> Any:
-            texts = [word(f"{key}.{name}", self.page.desk(request).language) for name in names]
-            return texts if len(texts) > 1 else texts[0]
-
-        return fill
 
     def begin(
         self,

@@ -2,102 +2,62 @@
 
 from __future__ import annotations
 
-from runtime.problems.wordproblems.story import Number, Senseless, Story
+from runtime.problems.wordproblems.story import Senseless, Story
 from runtime.problems.wordproblems.words import TIMES, people, raised
 
 OLDEST = 95
-TENSES = {"now": ("is", "is", ""), "in": ("will be", "will", " be"), "ago": ("was", "was", "")}
-"""The verb of a sentence, and the two parts of a question around the person."""
 
 
 def tell(story: Story) -> None:
     """Two ages are given; asked is one of them, their sum, or the age of a third person, as old as both together."""
-    one, other = story.hero.name, story.friend.name
-    relation, time, ask = (
-        story.pick(("older", "younger", "times")),
-        story.pick(tuple(TENSES)),
-        story.pick(("one", "sum")),
-    )
+    relation = story.pick(("older", "younger", "times"))
+    time, ask = story.pick(("now", "in", "ago")), story.pick(("one", "sum"))
     if story.chance(0.25):
         time, ask = "now", "third"
     story.moves = [f"ages:{relation}", time, ask]
-    ages = _two_ages(story, relation, one, other)
-    story.distract(f"{one} has known {other} for @ months.", f"There are @ houses in the street of {one}.")
+    _two_ages(story, relation)
+    story.distract()
     if ask == "third":
-        _third_age(story, ages, one, other)
+        _third_age(story)
         return
-    when = ""
     if time != "now":
-        most = min(age.whole for age in ages) - 2
-        years = story.whole(2, 25 if time == "in" else most)
-        when = f" in {years} years" if time == "in" else f" {years} years ago"
-        names = (one, other) if ask == "sum" else (other,)
-        ages = [_moved(story, age, name, years, time) for age, name in zip(ages[-len(names) :], names, strict=True)]
-    _, before, behind = TENSES[time]
-    if ask == "one":
-        if ages[-1].value > OLDEST:
-            raise Senseless
-        story.questions = (
-            f"How old {before} {other}{behind}{when}?",
-            f"Find out how old {other} {TENSES[time][0]}{when}.",
-        )
-        return
-    story.work(
-        f"{ages[0]} + {ages[1]}",
-        "count",
-        "years",
-        "the sum of the two ages",
-        "The two ages add up to @ years.",
-        "The sum of their ages is @ years.",
-    )
-    story.questions = (
-        f"What {before} the sum of their ages{behind}{when}?",
-        f"To how many years do their ages add up{when or ' now'}?"
-        if time != "ago"
-        else f"What was the sum of both ages{when}?",
-    )
+        _move(story, time, ask)
+    if ask == "sum":
+        story.play("sum")
+    elif story["second"].value > OLDEST:
+        raise Senseless
+    story.play(f"{ask}_{time}")
 
 
-def _two_ages(story: Story, relation: str, one: str, other: str) -> list[Number]:
+def _two_ages(story: Story, relation: str) -> None:
     age = story.whole(6, 20)
-    story.tell(f"{one} is {age} years old.", f"{one} has just turned {age}.", f"{one} is {age}.")
+    story.let(first=age)
+    story.play("first")
     if relation == "times":
         factor = story.whole(2, 4)
-        story.tell(f"{other} is {TIMES[factor.whole]} as old as {one}.")
-        formula = f"{factor} × {age}"
+        story.let(times=TIMES[factor.whole], formula=f"{factor} × {age}")
     else:
         x = story.whole(2, 30) if relation == "older" else story.whole(2, age.whole - 3)
-        story.tell(f"{other} is {x} years {relation} than {one}.", f"{other} is {relation} than {one} by {x} years.")
-        formula = f"{age} + {x}" if relation == "older" else f"{age} - {x}"
-    label = f"the age of {other}"
-    return [age, story.work(formula, "count", "years", label, f"{other} is @ years old.", f"{other}'s age is @ years.")]
+        story.let(x=x, formula=f"{age} + {x}" if relation == "older" else f"{age} - {x}")
+    story.play(relation, "second")
 
 
-def _moved(story: Story, age: Number, name: str, years: Number, time: str) -> Number:
-    """A person's age in some years or some years ago."""
-    sign, when = ("+", f"in {years} years") if time == "in" else ("-", f"{years} years ago")
-    is_then = TENSES[time][0]
-    return story.work(
-        f"{age} {sign} {years}",
-        "count",
-        "years",
-        f"the age of {name} {when}",
-        f"{raised(when)}, {name} {is_then} @ years old.",
-        f"{name} {is_then} @ years old {when}.",
-    )
+def _move(story: Story, time: str, ask: str) -> None:
+    """The ages that are asked for, in some years or some years ago."""
+    youngest = min(story["first"].whole, story["second"].whole)
+    years = story.whole(2, 25 if time == "in" else youngest - 2)
+    when = f"in {years} years" if time == "in" else f"{years} years ago"
+    story.let(years=years, when=when, When=raised(when))
+    story.let(sign="+" if time == "in" else "-", **{"is": "will be" if time == "in" else "was"})
+    for which, person in (("first", "name"), ("second", "friend"))[ask == "one" :]:
+        story.let(age=story[which], person=story[person])
+        story.play("moved")
+        story.let(**{which: story["moved"]})
 
 
-def _third_age(story: Story, both: list[Number], one: str, other: str) -> None:
-    third = people(story.rng, 1)[0].name
-    if third in (one, other) or both[0].value + both[1].value > OLDEST:
+def _third_age(story: Story) -> None:
+    person = people(story.rng, 1)[0].name
+    if person in (story["name"], story["friend"]) or story["first"].value + story["second"].value > OLDEST:
         raise Senseless
-    story.tell(f"{third} is as old as both of them combined.", f"The age of {third} is the sum of their ages.")
-    story.work(
-        f"{both[0]} + {both[1]}",
-        "count",
-        "years",
-        f"the age of {third}",
-        f"{third} is @ years old.",
-        f"Together, and so for {third}, that is @ years.",
-    )
-    story.questions = (f"How old is {third}?", f"What is the age of {third} in years?")
+    story.let(person=person)
+    story.play("third")

@@ -3,41 +3,56 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Literal
 
-from runtime.problems.wordproblems.story import Kind, Number, Senseless, Story
+from runtime.problems.wordproblems.script import load
+from runtime.problems.wordproblems.story import Number, Senseless, Story
+from runtime.problems.wordproblems.words import raised
+from runtime.types import Value
 
 
-class Rate(NamedTuple):
-    """The texts of a theme: {p} is the hero, {r} an amount per time, {n} a number of times, {x} a number of the
-    unit."""
+class Rate(Value):
+    """A theme's words: {who} the hero as a subject, {name} the name, {rate} so much per time, {time} how long, {amount}
+    a number of the unit."""
 
-    name: str
     unit: str
-    kind: Kind
+    kind: Literal["count", "money", "measure"]
     time: str
     rates: tuple[int, int, int]
     """Smallest rate, largest rate and step: in hundredths for money, in tenths for a measure."""
     times: tuple[int, int]
     first: tuple[str, ...]
     then: tuple[str, ...]
-    """Another period, {n} {time} at {r}."""
+    """Another stretch, {time} at {rate}."""
     before: tuple[str, ...]
-    """{x} were there before."""
-    loss: tuple[str, ...]
-    """{x} are lost; empty if none can be."""
+    """{amount} was there before."""
+    loss: tuple[str, ...] = ()
+    """{amount} goes again; none where nothing can."""
     goal: tuple[str, ...]
     total: tuple[str, ...]
     """Sentences of the solution with the total as @."""
     ask: tuple[str, ...]
     rest: tuple[str, ...]
     """Questions for the amount missing to the goal."""
-    distractors: tuple[str, ...]
+    distract: tuple[str, ...]
     pace: tuple[str, ...]
-    """The rest is done at the new rate {r}."""
+    """The rest is done at the new rate {rate}."""
     average: str = ""
     """The average to ask for, such as "the average speed in kilometres per hour"; empty if that would be odd."""
+
+    @property
+    def scale(self) -> int:
+        """The parts of one in which `rates` are counted."""
+        return {"money": 100, "measure": 10}.get(self.kind, 1)
+
+    @property
+    def places(self) -> int:
+        return 2 if self.kind == "money" else 0
+
+
+RATES = {name: Rate.model_validate(fields) for name, fields in load("rate_themes").items()}
 
 
 def tell(story: Story, theme: Rate) -> None:
@@ -50,192 +65,122 @@ def tell(story: Story, theme: Rate) -> None:
         endings += [ask_average] * 2
     ending = story.pick(endings)
     story.moves = [f"rates:{stretches}", *["before"] * before, *["loss"] * loss, ending.__name__]
-    start = _before(story, theme) if before else None
-    parts, length = _stretches(story, theme, stretches)
-    if start:
-        parts = [start, *parts]
-    total = parts[0] if len(parts) == 1 else _sum(story, theme, parts)
+    story.let(kind=theme.kind, unit=theme.unit, period=theme.time)
+    parts = [_before(story, theme)] if before else []
+    parts += _stretches(story, theme, stretches)
+    if len(parts) == 1:
+        story.let(total=parts[0])
+    else:
+        _sum(story, theme, parts)
     if loss:
-        total = _loss(story, theme, total)
-    story.distract(*(text.replace("{p}", story.hero.name) for text in theme.distractors))
-    ending(story, theme, total, length)
+        _loss(story, theme)
+    story.distract(theme.distract)
+    ending(story, theme, story["total"])
 
 
-def amount(story: Story, theme: Rate) -> Number:
+def _rate(story: Story, theme: Rate) -> Number:
     """A random rate of the theme."""
-    value = story.between(*theme.rates)
-    if theme.kind == "money":
-        return story.given(Fraction(value, 100), 2)
-    return story.given(Fraction(value, 10) if theme.kind == "measure" else value)
-
-
-def _before(story: Story, theme: Rate) -> Number:
-    x = story.whole(theme.rates[0] * 2 // _scale(theme) + 2, theme.rates[1] * 4 // _scale(theme) + 9)
-    story.tell(story.pick(theme.before).format(p=story.hero.name, x=_shown(story, theme, x)))
-    return x
-
-
-def _scale(theme: Rate) -> int:
-    return {"money": 100, "measure": 10}.get(theme.kind, 1)
+    return story.given(Fraction(story.between(*theme.rates), theme.scale), theme.places)
 
 
 def _shown(story: Story, theme: Rate, number: str) -> str:
     return story.money(number) if theme.kind == "money" else f"{number} {theme.unit}"
 
 
-def _stretches(story: Story, theme: Rate, stretches: int) -> tuple[list[Number], list[Number]]:
+def _tell_amount(story: Story, theme: Rate, variants: Sequence[str], amount: Number) -> None:
+    story.let(amount=_shown(story, theme, amount))
+    story.tell(story.pick(variants))
+
+
+def _before(story: Story, theme: Rate) -> Number:
+    low, high, _ = theme.rates
+    number = story.whole(low * 2 // theme.scale + 2, high * 4 // theme.scale + 9)
+    _tell_amount(story, theme, theme.before, number)
+    return number
+
+
+def _stretches(story: Story, theme: Rate, stretches: int) -> list[Number]:
+    """What each stretch gives, and their times as a sum."""
     parts, times, used = [], [], set()
     for index in range(stretches):
-        rate, time = amount(story, theme), story.whole(*theme.times)
+        rate, time = _rate(story, theme), story.whole(*theme.times)
         if rate.value in used:
             raise Senseless
         used.add(rate.value)
         variants = (theme.first, theme.then[:1], theme.then[1:])[index]
-        if story.told:
-            variants = tuple(_again(text) for text in variants)
-        story.tell(story.pick(variants).format(p=story.subject(), r=_shown(story, theme, rate), n=time))
-        order = f"{rate} × {time}" if story.chance(0.6) else f"{time} × {rate}"
-        which = ("first", "next", "last")[index] + " "
-        label = f"the number of {theme.unit}" if theme.kind != "money" else "the money"
-        parts.append(
-            story.work(
-                order,
-                theme.kind,
-                theme.unit,
-                f"{label} for the {which if stretches > 1 else ''}{time} {theme.time}",
-                f"In {'the ' + which if stretches > 1 else ''}{time} {theme.time} that makes @ {theme.unit}.",
-                f"{time} {theme.time} give @ {theme.unit}.",
-                f"The {which if stretches > 1 else ''}{time} {theme.time} make @ {theme.unit}.",
-            )
+        text = story.pick([_again(text) for text in variants] if story.told else variants)
+        story.let(rate=_shown(story, theme, rate), time=time, who=story.subject())
+        story.tell(text)
+        which = ("first ", "next ", "last ")[index] if stretches > 1 else ""
+        story.let(
+            formula=f"{rate} × {time}" if story.chance(0.6) else f"{time} × {rate}",
+            amount_of=f"the number of {theme.unit}" if theme.kind != "money" else "the money",
+            which=which,
+            the_which=which and f"the {which}",
         )
+        story.play("stretch")
+        parts.append(story["stretch"])
         times.append(time)
-    return parts, times
+    story.let(times=" + ".join(times))
+    return parts
 
 
 def _again(text: str) -> str:
     """The sentence for a second period, with definite articles."""
-    return re.sub(r" a (tank|fence|report)\b", r" the \1", text).replace("A driver named {p}", "Then {p}")
+    return re.sub(r" a (tank|fence|report)\b", r" the \1", text).replace("A driver named {who}", "Then {who}")
 
 
-def _sum(story: Story, theme: Rate, parts: list[Number]) -> Number:
-    sentences = tuple(text.replace("{p}", story.hero.name) for text in theme.total)
-    return story.work(
-        " + ".join(parts),
-        theme.kind,
-        theme.unit,
-        "the whole amount",
-        *sentences,
-        f"In all that makes @ {theme.unit}.",
-    )
+def _sum(story: Story, theme: Rate, parts: list[Number]) -> None:
+    story.let(sum=" + ".join(parts))
+    move = story.script.moves["sum"]
+    story.let(total=story.work(move.model_copy(update={"says": (*theme.total, *move.says)})))
 
 
-def _loss(story: Story, theme: Rate, total: Number) -> Number:
-    x = story.whole(2, max(3, int(total.value * 2 / 3)))
-    story.tell(story.pick(theme.loss).format(p=story.hero.name, x=_shown(story, theme, x)))
-    return story.work(
-        f"{total} - {x}",
-        theme.kind,
-        theme.unit,
-        "the amount that remains",
-        f"That leaves @ {theme.unit}.",
-        f"Then @ {theme.unit} remain.",
-    )
+def _loss(story: Story, theme: Rate) -> None:
+    lost = story.whole(2, max(3, int(story["total"].value * 2 / 3)))
+    _tell_amount(story, theme, theme.loss, lost)
+    story.let(lost=lost)
+    story.play("loss")
+    story.let(total=story["loss"])
 
 
-def ask_total(story: Story, theme: Rate, total: Number, times: list[Number]) -> None:
-    story.questions = tuple(text.replace("{p}", story.hero.name) for text in theme.ask)
+def ask_total(story: Story, theme: Rate, total: Number) -> None:
+    story.questions = theme.ask
 
 
-def ask_goal(story: Story, theme: Rate, total: Number, times: list[Number]) -> None:
-    goal = _goal(story, theme, total)
-    story.tell(story.pick(theme.goal).format(p=story.hero.name, x=_shown(story, theme, goal)))
-    _missing(story, theme, total, goal)
-    story.questions = tuple(text.replace("{p}", story.hero.name) for text in theme.rest)
-
-
-def _goal(story: Story, theme: Rate, total: Number) -> Number:
+def ask_goal(story: Story, theme: Rate, total: Number) -> None:
     step = 10 if total.value < 500 else 50
-    return story.given((int(total.value * story.between(11, 20) / 10) // step + 1) * step)
+    goal = story.given((int(total.value * story.between(11, 20) / 10) // step + 1) * step)
+    _tell_amount(story, theme, theme.goal, goal)
+    story.let(goal=goal)
+    story.play("missing")
+    story.questions = theme.rest
 
 
-def _missing(story: Story, theme: Rate, total: Number, goal: Number) -> Number:
-    return story.work(
-        f"{goal} - {total}",
-        theme.kind,
-        theme.unit,
-        "the amount still missing",
-        f"@ {theme.unit} are still missing.",
-        f"Until {goal} {theme.unit}, @ {theme.unit} are missing.",
-        f"What is missing is @ {theme.unit}.",
-    )
-
-
-def ask_time(story: Story, theme: Rate, total: Number, times: list[Number]) -> None:
+def ask_time(story: Story, theme: Rate, total: Number) -> None:
     """Ask how long the rest takes at a new rate."""
-    rate = amount(story, theme)
-    rest, name = story.between(2, 9), story.hero.name
-    goal = story.given(total.value + rate.value * rest, 2 if theme.kind == "money" else 0)
+    rate = _rate(story, theme)
+    goal = story.given(total.value + rate.value * story.between(2, 9), theme.places)
     if any(quantity.value == rate.value for quantity in story.quantities[: rate.at]):
         raise Senseless
-    story.tell(story.pick(theme.goal).format(p=name, x=_shown(story, theme, goal)))
-    story.tell(story.pick(theme.pace).format(p=name, r=_shown(story, theme, rate)))
-    missing = _missing(story, theme, total, goal)
-    story.work(
-        f"{missing} / {rate}",
-        "count",
-        theme.time,
-        f"the number of {theme.time} still needed",
-        f"The rest takes @ {theme.time}.",
-        f"At the new rate that takes @ {theme.time}.",
-        f"It takes @ more {theme.time}.",
-    )
-    story.questions = (f"How many more {theme.time} does it take?", f"How many {theme.time} will the rest take?")
+    _tell_amount(story, theme, theme.goal, goal)
+    story.let(rate=_shown(story, theme, rate), new=rate, goal=goal)
+    story.tell(story.pick(theme.pace))
+    story.play("missing", "time")
 
 
-def ask_compare(story: Story, theme: Rate, total: Number, times: list[Number]) -> None:
+def ask_compare(story: Story, theme: Rate, total: Number) -> None:
     """A friend has a given number or twice as many."""
-    friend, name = story.friend.name, story.hero.name
-    other = story.given(int(total.value * story.between(12, 25) / 10) + 1)
-    verb = "make" if theme.kind == "money" else "manage"
-    story.tell(
-        f"In the same time, {friend} gets to {_shown(story, theme, other)}.",
-        f"For {friend} the same time gives {_shown(story, theme, other)} in all.",
-    )
-    story.work(
-        f"{other} - {total}",
-        theme.kind,
-        theme.unit,
-        f"the lead of {friend}",
-        f"{friend} is ahead by @ {theme.unit}.",
-        f"The difference is @ {theme.unit}.",
-    )
-    story.questions = (
-        f"How many {theme.unit} more does {friend} {verb} than {name}?",
-        f"By how many {theme.unit} is {friend} ahead of {name}?",
-        f"What is the difference between the two in {theme.unit}?",
-    )
+    theirs = story.given(int(total.value * story.between(12, 25) / 10) + 1)
+    story.let(theirs=theirs, amount=_shown(story, theme, theirs), do="make" if theme.kind == "money" else "manage")
+    story.play("compare")
 
 
-def ask_average(story: Story, theme: Rate, total: Number, times: list[Number]) -> None:
-    time = story.work(
-        " + ".join(times),
-        "count",
-        theme.time,
-        f"the number of {theme.time} in all",
-        f"That takes @ {theme.time} in all.",
-        f"Altogether it lasts @ {theme.time}.",
+def ask_average(story: Story, theme: Rate, total: Number) -> None:
+    story.let(
+        fine="money" if theme.kind == "money" else "measure",
+        per=f"{theme.unit} per {theme.time[:-1]}",
+        average_of=theme.average,
+        Average_of=raised(theme.average),
     )
-    per = f"{theme.unit} per {theme.time[:-1]}"
-    story.work(
-        f"{total} / {time}",
-        "money" if theme.kind == "money" else "measure",
-        per,
-        theme.average,
-        f"{theme.average} is @ {per}.".replace("the", "The", 1),
-        f"On average that is @ {per}.",
-    )
-    story.questions = (
-        f"What is {theme.average}?",
-        f"Find {theme.average}.",
-        f"What is {theme.average} over the whole time?",
-    )
+    story.play("times", "average")

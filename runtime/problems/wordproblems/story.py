@@ -9,15 +9,15 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
+from runtime.problems.wordproblems.script import Move, Script
 from runtime.problems.wordproblems.styles import Line, write
-from runtime.problems.wordproblems.words import Person, people, raised
+from runtime.problems.wordproblems.words import people, raised
 from runtime.problems.worked import Quantity, Worked, fill, worked_out
 from runtime.types import Problem
 
 T = TypeVar("T")
-Kind = Literal["count", "money", "measure", "percent"]
 LARGEST = 200_000
 MOST_STEPS = 8
 
@@ -39,16 +39,56 @@ class Number(str):
 
 
 class Story:
-    def __init__(self, rng: random.Random, theme: str) -> None:
-        self.rng, self.theme = rng, theme
+    def __init__(self, rng: random.Random, theme: str, script: Script) -> None:
+        self.rng, self.theme, self.script = rng, theme, script
         self.quantities: list[Quantity] = []
         self.told: list[str] = []
         self.lines: list[Line] = []
         self.moves: list[str] = []
-        self.questions: tuple[str, ...] = ()
+        self.questions: Sequence[str] = ()
         self.sign = rng.random() < 0.5
         """Whether money is written with a dollar sign in the question."""
-        self.hero, self.friend, self.other = people(rng, 3)
+        self.hero, friend, third = people(rng, 3)
+        self.names: dict[str, Any] = {
+            "name": self.hero.name,
+            "her": self.hero.hers,
+            "friend": friend.name,
+            "third": third.name,
+        }
+        """What can stand in a sentence, by its name there."""
+
+    def __getitem__(self, name: str) -> Any:
+        """What has this name; behind a dollar sign, the sum of money that has it."""
+        return self.money(self.names[name[1:]]) if name.startswith("$") else self.names[name]
+
+    def let(self, **names: Any) -> None:
+        self.names.update(names)
+
+    def choose(self, words: str) -> None:
+        """One of these words of the script, under their name; of tables, one with all its entries under theirs."""
+        chosen = self.pick(self.script.words[words])
+        self.let(**chosen if isinstance(chosen, dict) else {words: chosen})
+
+    def play(self, *moves: str) -> None:
+        """These moves of the script, one after the other."""
+        for name in moves:
+            move = self.script.moves[name]
+            for number, bounds in move.draw.items():
+                self.names[number] = self.whole(*bounds)
+            for number, bounds in move.cents.items():
+                self.names[number] = self.cents(*bounds)
+            for number, (of, low, high) in move.divisor.items():
+                self.names[number] = self.divisor(self[of], low, high)
+            if move.tell:
+                self.tell(*move.tell)
+            if move.step:
+                self.names[move.makes or name] = self.work(move)
+            if move.ask:
+                self.questions = move.ask
+
+    def said(self, text: str) -> str:
+        """A text with the names in it replaced."""
+        return text.format_map(self)
 
     def pick(self, choices: Sequence[T]) -> T:
         return choices[int(self.rng.random() * len(choices))]
@@ -88,41 +128,23 @@ class Story:
         return f"${number}" if self.sign else f"{number} dollars"
 
     def tell(self, *variants: str) -> None:
-        self.told.append(raised(self.pick(variants)))
+        self.told.append(raised(self.said(self.pick(variants))))
 
-    def subject(self, person: Person | None = None) -> str:
-        """The person's name, or the pronoun after the name was used."""
-        person = person or self.hero
-        return person.she if self.told and self.chance(0.5) else person.name
+    def subject(self) -> str:
+        """The hero's name, or the pronoun once somebody was named."""
+        return self.hero.she if self.told and self.chance(0.5) else self.hero.name
 
-    def work(self, formula: str, kind: Kind, unit: str, label: str, *sentences: str) -> Number:
-        """Add a step with a formula; returns its quantity. Raises Senseless for a value that makes no sense."""
-        blank = Quantity.model_construct(value=Fraction(0), formula=formula, places=2 if kind == "money" else 0)
-        quantity = worked_out(blank, self.quantities)
-        value = quantity.value
-        fine = 1 if kind == "count" else 100
-        if (
-            (value * fine).denominator != 1
-            or value <= 0
-            or value == 1
-            or value > LARGEST
-            or len(self.lines) == MOST_STEPS
-        ):
-            raise Senseless
-        number = self._number(quantity)
-        self.lines.append(Line(number.at, formula, unit, label, sentences))
-        return number
-
-    def distract(self, *variants: str) -> None:
-        """Sometimes add a sentence with a number that is not needed, after the first sentence."""
+    def distract(self, variants: Sequence[str] = ()) -> None:
+        """Now and then, a sentence with a number that is not needed, somewhere behind the first sentence; by default
+        one of the script."""
         if self.chance(0.22):
-            number = self.whole(7, 48)
-            self.told.insert(self.between(1, len(self.told)), raised(self.pick(variants).replace("@", number)))
+            number, place = self.whole(7, 48), self.between(1, len(self.told))
+            self.told.insert(place, raised(self.said(self.pick(variants or self.script.distract)).replace("@", number)))
 
     def finish(self, split: Literal["train", "dev", "test"]) -> Worked:
         """The problem with its question; the answer is the last computed quantity."""
         last = self.lines[-1]
-        text = fill(" ".join([*self.told, raised(self.pick(self.questions))]), self.quantities)
+        text = fill(" ".join([*self.told, raised(self.said(self.pick(self.questions)))]), self.quantities)
         problem = Problem.model_construct(
             text=text, answer=self.quantities[last.made].shown, source="wordproblems", split=split, licence="CC0-1.0"
         )
@@ -139,6 +161,27 @@ class Story:
     @property
     def template(self) -> str:
         return "-".join(self.moves)
+
+    def work(self, move: Move) -> Number:
+        """Add a step with a formula; returns its quantity. Raises Senseless for a value that makes no sense."""
+        formula, unit, label = map(self.said, move.step)
+        kind = self.said(move.kind)
+        blank = Quantity.model_construct(value=Fraction(0), formula=formula, places=2 if kind == "money" else 0)
+        quantity = worked_out(blank, self.quantities)
+        value = quantity.value
+        fine = 1 if kind == "count" else 100
+        if (
+            (value * fine).denominator != 1
+            or value <= 0
+            or value == 1
+            or value > LARGEST
+            or len(self.lines) == MOST_STEPS
+        ):
+            raise Senseless
+        number = self._number(quantity)
+        says = tuple(self.said(text) for text in move.says)
+        self.lines.append(Line(number.at, formula, unit, label, says))
+        return number
 
     def _number(self, quantity: Quantity) -> Number:
         number = Number(f"{{{len(self.quantities)}}}")

@@ -29,8 +29,6 @@ TIMES = {2: "twice", 3: "three times", 4: "four times", 5: "five times"}
 class Person(NamedTuple):
     name: str
     she: str
-    her: str
-    """Object: "a friend helps her"."""
     hers: str
     """Possessive: "her book"."""
 
@@ -40,7 +38,7 @@ def people(rng: random.Random, number: int) -> list[Person]:
     women, men = iter(rng.sample(WOMEN, number)), iter(rng.sample(MEN, number))
     first = rng.random() < 0.5
     return [
-        Person(next(women), "she", "her", "her") if (i % 2 == 0) == first else Person(next(men), "he", "him", "his")
+        Person(next(women), "she", "her") if (i % 2 == 0) == first else Person(next(men), "he", "his")
         for i in range(number)
     ]
 

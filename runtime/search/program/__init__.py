@@ -12,11 +12,11 @@ from fractions import Fraction
 from threading import Event
 from typing import Any
 
+from runtime.checks.stated import tidy_answer
 from runtime.engines.base import Completion, Engine, Sampling
 from runtime.prompts.actor_turn import conversation
 from runtime.search.program.interpreter import interpret
 from runtime.search.program.values import Fault, written
-from runtime.text import tidy_answer
 from runtime.types import Message, Problem
 
 FENCE = "```"

@@ -233,7 +233,7 @@ def test_only_the_word_is_not_missed_in_company():
 
 def test_every_heard_panel_is_fitted():
     fitted = fit_panels(ATTEMPTS, HEARD, ("verdict", "surprisal", "solutions"))
-    assert set(fitted) == {"arithmetic", "verdict", "surprisal", "solutions", "quick"}
+    assert set(fitted) == {"arithmetic", "verdict", "surprisal", "solutions", "quick", "deep", "deep without verdict"}
     assert fitted["arithmetic"].features == {}
     assert set(fitted["solutions"].features) <= {"agreement", "deviation", "approach"}
     assert fitted["quick"].features["verdict"] > 0

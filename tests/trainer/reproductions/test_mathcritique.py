@@ -11,10 +11,10 @@ import torch
 
 from runtime import settings
 from runtime.checks import arithmetic
+from runtime.checks.stated import final_answer
 from runtime.critic.aggregation import Aggregation, write_weights
 from runtime.engines.scripted import ScriptedEngine
 from runtime.problems import wordproblems
-from runtime.text import final_answer
 from runtime.types import Critique, Problem, Step, StepVerdict, Trajectory
 from trainer.data.examples.critic import critic_row
 from trainer.data.gsm8k import worked_from_gsm8k

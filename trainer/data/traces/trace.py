@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from runtime.checks import arithmetic
 from runtime.checks.grading import grade
-from runtime.text import CHECK, Language, LineReader, closing_line, final_answer, language_of, read_check
+from runtime.checks.stated import final_answer
+from runtime.text import CHECK, Language, LineReader, closing_line, language_of, read_check
 from runtime.types import Problem
 from trainer.data.wordings import read_wordings
 

@@ -14,6 +14,7 @@ from threading import Event
 from typing import TypeVar
 
 from runtime.checks.grading import grade
+from runtime.checks.stated import final_answer
 from runtime.critic.aggregation import Aggregation
 from runtime.critic.critic import NO_REASON, Critic
 from runtime.critic.evidence.verdict import ADAPTER as CRITIC
@@ -22,7 +23,7 @@ from runtime.events import value_of
 from runtime.prompts.actor_turn import ADAPTER as ACTOR
 from runtime.prompts.actor_turn import after_critique, conversation
 from runtime.prompts.critic_turn import put_to_critic, verdict_parts, verdict_words
-from runtime.text import final_answer, join_steps, language_of, split_steps
+from runtime.text import join_steps, language_of, split_steps
 from runtime.types import Critique, Message, Messages, Parent, Problem, Step, Trajectory, Value, step_score
 from trainer.runs import kept
 

@@ -16,10 +16,10 @@ from functools import partial
 from pathlib import Path
 
 from runtime.checks.grading import grade
+from runtime.checks.stated import final_answer
 from runtime.engines.base import Sampling
 from runtime.files import sha256_of
 from runtime.prompts.actor_turn import conversation
-from runtime.text import final_answer
 from runtime.types import Problem, content_hash
 from trainer.data.rows import Row
 from trainer.reproductions.mathcritique import report
