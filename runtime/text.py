@@ -1,7 +1,7 @@
 """The text format of steps, answers and self-talk, shared by serving and training data.
 
-A step is one line. An attempt ends with a closing line that states the answer, which is not a step. In self-talk, a line
-that starts with "Check:" judges the step before it.
+A step is one line. An attempt ends with a closing line that states the answer, which is not a step. In self-talk, a
+line that starts with "Check:" judges the step before it.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def _half_width(character: str) -> str:
 
 
 def language_of(text: str) -> Language:
-    """The language of a text: Chinese if it has Chinese characters enough, else English."""
+    """The language of a text: Chinese if it has at least two Chinese characters, else English."""
     return "zh-CN" if len(_CJK.findall(text)) >= 2 else "en"
 
 

@@ -1,7 +1,7 @@
 """Classifies lines of an attempt: a claim that can be checked, only a plan, or that the problem lacks data.
 
-Rules for both languages, without a model. A plan misread as a claim is judged like any line; a claim misread as a plan is
-shown as unchecked.
+Rules for both languages, without a model. A plan misread as a claim is judged like any line; a claim misread as a plan
+is shown as unchecked.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ _UNKNOWN = re.compile(
 
 
 def claims_something(line: str) -> bool:
-    """Whether a line has a calculation, a relation, or a statement with a number, which may be false. A plan ("multiply 3
-    by 4", "先求一共有多少") has none."""
+    """Whether a line has a calculation, a relation, or a statement with a number, which may be false. A plan ("multiply
+    3 by 4", "先求一共有多少") has none."""
     if _RELATION.search(line):
         return True
     if not (re.search(r"\d", line) or _NUMBER_WORD.search(line)):

@@ -268,8 +268,8 @@ class Desk:
 
     @contextmanager
     def storing(self, kind: str) -> Iterator[None]:
-        """Wraps the storing of what a person entered on a tab. Raises StoreError; the next view then has the reason, and
-        shows what is really stored."""
+        """Wraps the storing of what a person entered on a tab. Raises StoreError; the next view then has the reason,
+        and shows what is really stored."""
         try:
             yield
         except StoreError as error:

@@ -52,19 +52,19 @@ class Frame:
         return widget
 
     def build_choice(self, name: str) -> gr.Radio:
-        """One of the settings, to be chosen for the next run."""
+        """Radio buttons for one of the settings, which apply to the next run."""
         keys, chosen = {"label": f"{name}.label", "info": f"{name}.info", "choices": name}, getattr(self.settings, name)
         return self.localised(gr.Radio, keys, value=chosen, interactive=True, elem_classes="sq-mode")
 
     def build_examples(self, kind: str, number: int) -> dict[str, gr.Button]:
-        """Buttons that fill a form, by the key of their words."""
+        """Buttons that fill a form with an example, by the key of its texts."""
         with gr.Row(elem_classes="sq-chips"):
             self.localised(gr.HTML, {"value": "examples.label"}, elem_classes="sq-chips-label", **BARE)
             keys = [f"example.{kind}.{i}" for i in range(1, number + 1)]
             return {key: self.localised(gr.Button, {"value": f"{key}.name"}, elem_classes="sq-chip") for key in keys}
 
     def example(self, key: str, *texts: str) -> Callable[[gr.Request], Any]:
-        """The handler that fills one box, or several, with the texts of an example."""
+        """A handler that fills one or more boxes with the texts of an example."""
 
         def fill(request: gr.Request) -> Any:
             found = [word(f"{key}.{text}", self.desk(request).language) for text in texts]

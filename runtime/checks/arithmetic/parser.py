@@ -1,8 +1,7 @@
-"""Reads one expression from the tokens of a step.
+"""Parses one expression from the tokens of a step.
 
-What could be algebra, a function or a list is not read at all; what could be a misreading is marked (`Reading.doubt`).
-The tokens come from `numerals.py`; the units and words between numbers are the subject of `named.py`, the value of what
-was read is that of `expressions.py`.
+Possible algebra, functions and lists are not read; possible misreadings are marked (`Reading.doubt`). `numerals.py`
+makes the tokens, `named.py` reads the units and words between numbers, `expressions.py` computes the value.
 """
 
 from __future__ import annotations
@@ -62,7 +61,7 @@ def expression(tokens: Sequence[Token], start: int) -> Reading | None:
 
 
 class _Parser(Cursor):
-    """Recursive descent over tokens."""
+    """A recursive-descent parser over tokens."""
 
     def __init__(self, tokens: Sequence[Token], start: int) -> None:
         super().__init__(tokens, start)
@@ -70,8 +69,8 @@ class _Parser(Cursor):
         self.ambiguous = self.shares = False
 
     def dangles(self) -> None:
-        """Raise the doubt for a sign without a number: an unknown ("12 - x") or a dash; not in "T-shirt", "dollars/hour"
-        and "= 7 - that is"."""
+        """Raise the doubt for a sign without a number: an unknown ("12 - x") or a dash; not in "T-shirt",
+        "dollars/hour" and "= 7 - that is"."""
         word = self.tokens[self.at + 1].text.lower() if self.kind(1) == "word" else ""
         compound = len(word) > 1 and self.touches(self.at + 1)
         self.doubts(0 if compound or CLAUSE.fullmatch(word) else 2)

@@ -1,7 +1,7 @@
-"""Fresh school word problems whose solution is known to every number: stories put together from moves and words.
+"""Generates school word problems with worked solutions, by combining the moves and texts of a theme.
 
-A problem depends on its arguments alone. Whole themes and whole templates are kept for the splits dev and test, so that
-a score there is a score on what was never seen. What stories are told with is in `scripts`.
+A problem depends only on the arguments. Whole themes and templates are reserved for the splits dev and test, so that
+scores there are on unseen kinds of problems. The texts are in `scripts`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ TELLERS: dict[str, tuple[str, Tell]] = {
     "prices": ("prices", changes.prices),
     "packing": ("packing", changes.packing),
 }
-"""For each theme its script, and who tells its stories."""
+"""For each theme, its script and the function that makes its problems."""
 HELD_OUT: dict[str, Split] = {
     **dict.fromkeys(("beach", "cinema", "typing", "currency", "running"), "test"),
     **dict.fromkeys(("aquarium", "café", "painting", "recipes"), "dev"),
@@ -54,7 +54,7 @@ def generate(seed: int, number: int, split: Split = "train") -> Worked:
     """The problem with this number of a seed; the same arguments give the same problem."""
     rng = random.Random(f"{seed}/{split}/{number}")
     theme = _theme(rng, split)
-    while (story := _told(rng, theme, split)) is None:
+    while (story := _attempt(rng, theme, split)) is None:
         pass
     return story.finish(split)
 
@@ -84,7 +84,7 @@ def _theme(rng: random.Random, split: Split) -> str:
     return rng.choice(own if own and rng.random() > FAMILIAR else shared)
 
 
-def _told(rng: random.Random, theme: str, split: Split) -> Story | None:
+def _attempt(rng: random.Random, theme: str, split: Split) -> Story | None:
     """One attempt to make a story; None if its numbers make no sense or it belongs to another split."""
     script, tell = TELLERS[theme]
     story = Story(rng, theme, read(script))
@@ -97,4 +97,4 @@ def _told(rng: random.Random, theme: str, split: Split) -> Story | None:
 
 def _has_templates(theme: str, split: Split) -> bool:
     rng = random.Random(theme)
-    return any(_told(rng, theme, split) for _ in range(ATTEMPTS))
+    return any(_attempt(rng, theme, split) for _ in range(ATTEMPTS))

@@ -43,7 +43,7 @@ def _two_ages(story: Story, relation: str) -> None:
 
 
 def _move(story: Story, time: str, ask: str) -> None:
-    """The ages that are asked for, in some years or some years ago."""
+    """Add the ages in some years or some years ago."""
     youngest = min(story["first"].whole, story["second"].whole)
     years = story.whole(2, 25 if time == "in" else youngest - 2)
     when = f"in {years} years" if time == "in" else f"{years} years ago"

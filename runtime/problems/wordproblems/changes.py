@@ -1,4 +1,4 @@
-"""Stories of money that changes: currencies, prices that rise and fall; and of things counted in rows of rows."""
+"""Problems about currencies, about changing prices, and about things in nested groups."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def currency(story: Story) -> None:
 
 
 def prices(story: Story) -> None:
-    """A price, a rent or a pay that rises and falls by percentages."""
+    """A price, rent or pay that rises and falls by percentages."""
     story.choose("thing")
     start = story.whole(story["low"], story["high"], 20)
     story.let(value=start)

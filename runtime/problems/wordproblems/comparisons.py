@@ -40,8 +40,8 @@ def _compared(story: Story, n: Number) -> Number:
 
 
 def relate(story: Story, n: Number, way: str, most: int, factor: int, limit: int) -> None:
-    """The formula of a number that is compared with n, and what its sentence says: at most so many more or fewer, up to
-    so many times as many where n is within the limit, or half as many."""
+    """The formula of a number compared with n, and the words for it: up to `most` more or fewer, up to `factor` times
+    as many if n is within the limit, or half as many."""
     if way in ("more", "fewer"):
         x = story.whole(3, most)
         story.let(x=x, formula=f"{n} + {x}" if way == "more" else f"{n} - {x}")

@@ -33,7 +33,7 @@ def ratios(story: Story) -> None:
 
 
 def _difference(story: Story, one: tuple[Number, str], other: tuple[Number, str]) -> None:
-    """By how much the larger of two named numbers is larger."""
+    """Ask for the difference of two named numbers."""
     more, less = (one, other) if one[0].value > other[0].value else (other, one)
     story.let(large=more[0], small=less[0], more=more[1], less=less[1])
     story.play("difference")

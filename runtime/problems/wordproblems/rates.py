@@ -14,8 +14,8 @@ from runtime.types import Value
 
 
 class Rate(Value):
-    """A theme's words: {who} the hero as a subject, {name} the name, {rate} so much per time, {time} how long, {amount}
-    a number of the unit."""
+    """The texts of a theme: {who} is the hero as a subject, {name} the name, {rate} an amount per time, {time} a
+    duration, {amount} a number of the unit."""
 
     unit: str
     kind: Literal["count", "money", "measure"]
@@ -25,11 +25,11 @@ class Rate(Value):
     times: tuple[int, int]
     first: tuple[str, ...]
     then: tuple[str, ...]
-    """Another stretch, {time} at {rate}."""
+    """Another period, {time} at {rate}."""
     before: tuple[str, ...]
     """{amount} was there before."""
     loss: tuple[str, ...] = ()
-    """{amount} goes again; none where nothing can."""
+    """{amount} is lost; empty if nothing can be."""
     goal: tuple[str, ...]
     total: tuple[str, ...]
     """Sentences of the solution with the total as @."""
@@ -44,7 +44,7 @@ class Rate(Value):
 
     @property
     def scale(self) -> int:
-        """The parts of one in which `rates` are counted."""
+        """The divisor of `rates`: 100 for money, 10 for a measure, else 1."""
         return {"money": 100, "measure": 10}.get(self.kind, 1)
 
     @property
@@ -100,7 +100,7 @@ def _before(story: Story, theme: Rate) -> Number:
 
 
 def _stretches(story: Story, theme: Rate, stretches: int) -> list[Number]:
-    """What each stretch gives, and their times as a sum."""
+    """Add the periods; returns the amount of each, and stores the sum of their times."""
     parts, times, used = [], [], set()
     for index in range(stretches):
         rate, time = _rate(story, theme), story.whole(*theme.times)

@@ -11,14 +11,14 @@ from runtime.types import Value
 
 
 class Shop(Value):
-    """A theme's words: {name} is the hero, {items} what is bought with the prices."""
+    """The texts of a theme: {name} is the hero, {items} the things with their prices."""
 
     buys: tuple[str, ...]
     items: tuple[tuple[str, str, int, int, int], ...]
     """Singular, plural, lowest and highest price in cents, and the largest number bought."""
     distract: tuple[str, ...]
     extra: tuple[str, ...]
-    """What is paid beside, such as the bus: "{$price} is paid for parking." """
+    """Extra costs: "{$price} is paid for parking." """
     tip: bool = False
 
 
@@ -103,7 +103,7 @@ def voucher(story: Story, shop: Shop) -> None:
 
 
 def _note(story: Story) -> None:
-    """The smallest note that pays all of it."""
+    """Pay with the smallest note that is large enough, and ask for the change."""
     notes = [note for note in (5, 10, 20, 50, 100, 200) if note > story["total"].value]
     if not notes:
         raise Senseless
@@ -111,7 +111,7 @@ def _note(story: Story) -> None:
 
 
 def _ask_budget(story: Story) -> None:
-    """What a friend spends, or the two together."""
+    """Ask what a friend spends, or both together."""
     difference = story.given(Fraction(story.between(100, 3000, 50), 100), 2)
     less = story.chance(0.5) and difference.value < story["total"].value
     story.moves[-1] += "_less" if less else "_more"

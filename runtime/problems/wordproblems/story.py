@@ -55,22 +55,22 @@ class Story:
             "friend": friend.name,
             "third": third.name,
         }
-        """What can stand in a sentence, by its name there."""
+        """The values for the slots of a sentence, by name."""
 
     def __getitem__(self, name: str) -> Any:
-        """What has this name; behind a dollar sign, the sum of money that has it."""
+        """The value of a name; with a dollar sign before it, as a sum of money."""
         return self.money(self.names[name[1:]]) if name.startswith("$") else self.names[name]
 
     def let(self, **names: Any) -> None:
         self.names.update(names)
 
     def choose(self, words: str) -> None:
-        """One of these words of the script, under their name; of tables, one with all its entries under theirs."""
+        """Choose one of the script's `words` and store it under their name; of a table, store all its entries."""
         chosen = self.pick(self.script.words[words])
         self.let(**chosen if isinstance(chosen, dict) else {words: chosen})
 
     def play(self, *moves: str) -> None:
-        """These moves of the script, one after the other."""
+        """Play these moves of the script, one after another."""
         for name in moves:
             move = self.script.moves[name]
             for number, bounds in move.draw.items():
@@ -87,7 +87,7 @@ class Story:
                 self.questions = move.ask
 
     def said(self, text: str) -> str:
-        """A text with the names in it replaced."""
+        """A text with its slots filled."""
         return text.format_map(self)
 
     def pick(self, choices: Sequence[T]) -> T:
@@ -131,12 +131,12 @@ class Story:
         self.told.append(raised(self.said(self.pick(variants))))
 
     def subject(self) -> str:
-        """The hero's name, or the pronoun once somebody was named."""
+        """The hero's name, or the pronoun after the name was used."""
         return self.hero.she if self.told and self.chance(0.5) else self.hero.name
 
     def distract(self, variants: Sequence[str] = ()) -> None:
-        """Now and then, a sentence with a number that is not needed, somewhere behind the first sentence; by default
-        one of the script."""
+        """Sometimes add a sentence with a number that is not needed, after the first sentence; by default one of the
+        script's."""
         if self.chance(0.22):
             number, place = self.whole(7, 48), self.between(1, len(self.told))
             self.told.insert(place, raised(self.said(self.pick(variants or self.script.distract)).replace("@", number)))
