@@ -103,7 +103,7 @@ def voucher(story: Story, shop: Shop) -> None:
 
 
 def _note(story: Story) -> None:
-    """Pay with the smallest note that is large enough, and ask for the change."""
+    """Store the smallest note that is larger than the total. Raises Senseless if there is none."""
     notes = [note for note in (5, 10, 20, 50, 100, 200) if note > story["total"].value]
     if not notes:
         raise Senseless
