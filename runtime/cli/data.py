@@ -54,7 +54,7 @@ def export(
         for row in rows:
             print_json(row)
     print(f"{len(rows)} {'rated runs' if form == 'talks' else 'rows'} exported.", file=sys.stderr)
-    say_what_was_left_out(log)
+    print_left_out(log)
 
 
 @data_app.command()
@@ -84,7 +84,7 @@ def report(
         print_json({"runs": len(runs), "file": str(file)} if file else {"runs": len(runs), "text": text})
     elif not file:
         print(text, end="")
-    say_what_was_left_out(log)
+    print_left_out(log)
 
 
 @data_app.command("import")
@@ -104,9 +104,9 @@ def import_(
         fields = ", ".join(f"`{name}` of {count} rows" for name, count in done.left_out.items())
         print(f"Existing verdicts were not imported, so that they do not sway reviewers: {fields}.", file=sys.stderr)
     print(f"{done.new} attempts imported, {done.known} were already there.", file=sys.stderr)
-    say_what_was_left_out(log)
+    print_left_out(log)
 
 
-def say_what_was_left_out(log: SessionLog) -> None:
+def print_left_out(log: SessionLog) -> None:
     if log.unreadable:
         print(f"Damaged rows left out: {log.unreadable}.", file=sys.stderr)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from runtime.cli.data import data_app, say_what_was_left_out
+from runtime.cli.data import data_app, print_left_out
 from runtime.cli.models import models_app
 from runtime.cli.output import Json, print_json
 
@@ -130,7 +130,7 @@ def log(
 
     log = SessionLog(settings.load().database)
     runs = log.runs(limit, search)
-    say_what_was_left_out(log)
+    print_left_out(log)
     if as_json:
         print_json({"runs": runs})
         return

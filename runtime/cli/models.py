@@ -64,7 +64,7 @@ def pull(
     name = name or chosen.model or catalogue.suggested().name
     with _progress(f"Downloading {name}") as progress:
         path = catalogue.pull(name, chosen, progress)
-    _say(as_json, {"name": name, "path": str(path)}, f"{name} is ready: {path}")
+    _print(as_json, {"name": name, "path": str(path)}, f"{name} is ready: {path}")
 
 
 @models_app.command()
@@ -78,7 +78,7 @@ def add(
 
     with _progress(f"Adding {reference}") as progress:
         entry = catalogue.add(reference, settings.load(), progress)
-    _say(as_json, {"name": entry.name, "path": str(entry.path)}, f"{entry.name} was added: {entry.path}")
+    _print(as_json, {"name": entry.name, "path": str(entry.path)}, f"{entry.name} was added: {entry.path}")
 
 
 @models_app.command()
@@ -88,7 +88,7 @@ def use(name: Annotated[str, typer.Argument(help="The model to use from now on."
     from runtime.models import catalogue
 
     catalogue.use(name, settings.load())
-    _say(as_json, {"name": name}, f"{name} is used from now on.")
+    _print(as_json, {"name": name}, f"{name} is used from now on.")
 
 
 @models_app.command()
@@ -98,7 +98,7 @@ def remove(name: Annotated[str, typer.Argument(help="The model to remove.")], as
     from runtime.models import catalogue
 
     finding = catalogue.remove(name, settings.load())
-    _say(as_json, {"name": name, "finding": finding}, finding)
+    _print(as_json, {"name": name, "finding": finding}, finding)
 
 
 @models_app.command()
@@ -161,7 +161,7 @@ def adapter_use(
     from runtime.models import adapters
 
     chosen = adapters.use(base, role, None if version == "none" else version, settings.load())
-    _say_adapter(as_json, base, role, chosen.version)
+    _print_adapter(as_json, base, role, chosen.version)
 
 
 @models_app.command()
@@ -170,12 +170,12 @@ def adapter_back(base: Base, role: Role, as_json: Json = False) -> None:
     from runtime import settings
     from runtime.models import adapters
 
-    _say_adapter(as_json, base, role, adapters.back(base, role, settings.load()).version)
+    _print_adapter(as_json, base, role, adapters.back(base, role, settings.load()).version)
 
 
-def _say_adapter(as_json: bool, base: str, role: str, version: str | None) -> None:
+def _print_adapter(as_json: bool, base: str, role: str, version: str | None) -> None:
     chosen = f"Version {version} of the {role} adapter of {base}" if version else f"{base} without a {role} adapter"
-    _say(as_json, {"base": base, "role": role, "version": version}, f"{chosen} is used from now on.")
+    _print(as_json, {"base": base, "role": role, "version": version}, f"{chosen} is used from now on.")
 
 
 @contextmanager
@@ -190,7 +190,7 @@ def _progress(title: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def _say(as_json: bool, row: dict, sentence: str) -> None:
+def _print(as_json: bool, row: dict, sentence: str) -> None:
     if as_json:
         print_json(row)
     else:

@@ -67,13 +67,13 @@ class Access:
         self._tickets[ticket] = time.monotonic() + TICKET_LASTS
         return _with_token(bare, ticket)
 
-    def knows(self, token: str) -> bool:
+    def is_token(self, token: str) -> bool:
         """Whether this is the token."""
         return hmac.compare_digest(token.encode(), self.token.encode())
 
     def lets_in(self, token: str) -> bool:
         """Whether this is the token or a valid ticket, which is then used up."""
-        return self.knows(token) or self._tickets.pop(token, 0.0) > time.monotonic()
+        return self.is_token(token) or self._tickets.pop(token, 0.0) > time.monotonic()
 
     def has_password(self, headers: Headers) -> bool:
         """Whether a request has the password (HTTP basic authentication, with any user name)."""
@@ -165,7 +165,7 @@ class Guard:
         address without it: by a page, not by a redirect, as a redirect still counts as started by another program, and
         the browser would not send the cookie."""
         name = f"soliloquy-{(scope.get('server') or ('', 0))[1]}"  # cookies are a host's, whatever its port
-        if self.access.knows(_cookie(headers, name)) or self.access.has_password(headers):
+        if self.access.is_token(_cookie(headers, name)) or self.access.has_password(headers):
             stated = _parameters(scope)
             return _sent_on(scope) if scope["method"] == "GET" and PARAMETER in stated else None
         if scope["method"] == "GET" and self.access.lets_in(_parameters(scope).get(PARAMETER, "")):

@@ -89,12 +89,12 @@ class Page(Frame):
         self.blocks.unload(self.leave)
         self.language.input(self.speak, [self.kept, self.language], all_of_it, **QUIET)
         runs = [run for tab in [*self.tabs, self.compare] for run in tab.runs]
-        self.new.click(self.start_anew, [self.kept], all_of_it, cancels=runs, **QUIET)
+        self.new.click(self.start_new_session, [self.kept], all_of_it, cancels=runs, **QUIET)
         self.keep.input(self.set_keeping, [self.kept, self.keep], all_of_it, **AT_ONCE)
         for event in (*(run.then for run in runs), *(tab.halt.click for tab in [*self.tabs, self.compare])):
             event(self.after_run, None, [*lines, self.past.list], **QUIET)
         self.practise.checked.then(self.past.refresh, None, [self.past.list], **QUIET)
-        self.clock.tick(self.tell_model, None, [self.model_line, self.clock], **QUIET)
+        self.clock.tick(self.show_model, None, [self.model_line, self.clock], **QUIET)
 
     def keep_what_is_typed(self, opened: Any) -> None:
         """Keep typed texts in the browser tab, so that a reload or a restart of the server does not lose them."""
@@ -109,7 +109,7 @@ class Page(Frame):
         desk = self.open_desk(kept, request)
         return self.paint(desk, kept, {tab.kind: desk.texts(tab.kind) for tab in self.tabs})
 
-    def start_anew(self, kept: dict[str, Any] | None, request: gr.Request) -> dict[Any, Any]:
+    def start_new_session(self, kept: dict[str, Any] | None, request: gr.Request) -> dict[Any, Any]:
         """Start a new session; the old one stays in the log."""
         old = self.desk(request, kept)
         old.leave()
@@ -171,6 +171,6 @@ class Page(Frame):
         desk = self.desk(request)
         return updates({**self.keeping(desk), self.past.list: {"value": self.past.view(desk)}})
 
-    def tell_model(self, request: gr.Request) -> tuple[str, gr.Timer]:
+    def show_model(self, request: gr.Request) -> tuple[str, gr.Timer]:
         ready = self.model.readiness.state == "ready"
         return self.desk(request).model_line(), gr.Timer(active=not ready)

@@ -65,7 +65,7 @@ def verdict(equations: Iterable[Equation]) -> Literal["correct", "incorrect"] | 
     return "correct" if verdicts == {"correct"} else None
 
 
-def mended(step: str) -> str:
+def corrected(step: str) -> str:
     """The step up to its first incorrect equation, with the right side corrected: "6 × 7 = 41 pens in all" gives
     "6 × 7 = 42". Empty if no equation is incorrect, if the value is not a finite decimal or there is no sign before it,
     or if another number may be the wrong one."""

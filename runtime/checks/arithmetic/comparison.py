@@ -119,10 +119,10 @@ def _closeness(pair: Pair, claims: Claims) -> Literal["correct", "unsure"] | Non
     if off < unit and (decimals or rounded or has_percent(lone)):
         return "unsure"
     whole = not decimals and off < 1
-    return "unsure" if whole and (pair.counts or off <= _unsaid(exact, off)) else None
+    return "unsure" if whole and (pair.counts or off <= _unstated_rounding(exact, off)) else None
 
 
-def _unsaid(exact: Fraction, off: Fraction) -> Fraction:
+def _unstated_rounding(exact: Fraction, off: Fraction) -> Fraction:
     """How far a whole number may be off if rounding is not mentioned: rounded further than truncated."""
     return exact * UNSAID_ROUNDING if off <= Fraction(1, 2) else exact * UNSAID_ROUNDING / 4
 

@@ -142,7 +142,7 @@ def tokenize(text: str) -> list[Token]:
     matches = TOKEN.finditer(text[:MAX_CHARACTERS].translate(PLAIN))
     delimited = FORMULA.search(text[:MAX_CHARACTERS])
     found = [_token(match) for match in matches if match.lastgroup != "skip" and not (delimited and match[0] == "$")]
-    return _match_brackets(_read_said_signs(_read_shapes(found)))
+    return _match_brackets(_read_operation_words(_read_shapes(found)))
 
 
 def _read_shapes(tokens: list[Token]) -> list[Token]:
@@ -174,7 +174,7 @@ def _token(match: re.Match[str]) -> Token:
     return Token(kind, text, *match.span(), value)
 
 
-def _read_said_signs(tokens: list[Token]) -> list[Token]:
+def _read_operation_words(tokens: list[Token]) -> list[Token]:
     """Replace words for operations (times, of, x, 乘) by signs if they are between two numbers."""
     found: list[Token] = []
     skip_to = 0

@@ -68,7 +68,7 @@ class _Parser(Cursor):
         self.depth = 0
         self.ambiguous = self.shares = False
 
-    def dangles(self) -> None:
+    def note_dangling_sign(self) -> None:
         """Raise the doubt for a sign without a number: an unknown ("12 - x") or a dash; not in "T-shirt",
         "dollars/hour" and "= 7 - that is"."""
         word = self.tokens[self.at + 1].text.lower() if self.kind(1) == "word" else ""
@@ -79,7 +79,7 @@ class _Parser(Cursor):
         node = self.product()
         while self.kind() in ("+", "-"):
             if not self.operand_follows():
-                self.dangles()
+                self.note_dangling_sign()
                 break
             self.doubts(self.tokens[self.at].text == "--")  # a dash in LaTeX, or minus a negative number
             self.doubts(self.shares)  # 10% of the $400 + $1580
@@ -97,7 +97,7 @@ class _Parser(Cursor):
         while True:
             if self.kind() in ("*", "/"):
                 if not self.operand_follows():
-                    self.dangles()
+                    self.note_dangling_sign()
                     return node
                 self.doubts(self.ends_rate())
                 self.ambiguous |= self.divides_by_fraction()

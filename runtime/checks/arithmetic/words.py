@@ -19,6 +19,6 @@ CONVERSIONS = {7, 12, 24, 30, 52, 60, 100, 365}
 """Days, months, hours, minutes, weeks, cents."""
 
 
-def said_in_words(text: str) -> set[Fraction]:
+def numbers_in_words(text: str) -> set[Fraction]:
     """The numbers written in words in a text; for a share, the divisor."""
     return {Fraction(WORDS[word]) for word in re.findall(r"[a-z]+|[\u4e00-\u9fff]", text.lower()) if word in WORDS}

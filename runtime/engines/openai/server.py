@@ -78,7 +78,7 @@ class Server:
         self._host = urlsplit(url).netloc.rpartition("@")[2] or url
         # Not OPENAI_API_KEY, which is the key of another server.
         self._key = key or os.environ.get("SOLILOQUY_API_KEY")
-        if self._key and _is_overheard(url):
+        if self._key and _is_unencrypted(url):
             logger.warning(
                 "The key in SOLILOQUY_API_KEY is sent to %s unencrypted: others on the network can read it. Use https.",
                 self._host,
@@ -319,7 +319,7 @@ class Server:
         return EngineError(f"{self._host} failed: {detail}. See its log.")
 
 
-def _is_overheard(url: str) -> bool:
+def _is_unencrypted(url: str) -> bool:
     """Whether requests to this address leave this machine unencrypted."""
     parts = urlsplit(url)
     name = parts.hostname or ""

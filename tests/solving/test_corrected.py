@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from runtime.checks.arithmetic import check, mended, verdict
+from runtime.checks.arithmetic import check, corrected, verdict
 
 MENDED = r"""
 6 × 7 = 41 pens in all -> 6 × 7 = 42
@@ -62,12 +62,12 @@ It is a mistake to write 3 + 4 = 8
 @pytest.mark.parametrize("row", MENDED)
 def test_a_wrong_step_is_mended_up_to_its_right_side(row):
     step, right = row.split(" -> ")
-    assert mended(step) == right
+    assert corrected(step) == right
 
 
 @pytest.mark.parametrize("step", NOT_MENDED)
 def test_what_is_not_wrong_has_no_decimal_or_may_be_meant_otherwise_is_not_mended(step):
-    assert mended(step) == ""
+    assert corrected(step) == ""
 
 
 @given(st.integers(1, 9999), st.integers(2, 999), st.sampled_from(["=", " = ", " = $", " ≈ ", "\n= "]))
@@ -76,5 +76,5 @@ def test_a_mended_step_holds(a, b, sign):
     wrong = a * b + a * b // 5 + 7
     assume(sign != " ≈ " or wrong % 10)  # a round number may be meant as roughly that
     step = f"So it is {a} * {b}{sign}{wrong} in all"
-    assert mended(step) == f"So it is {a} * {b}{sign}{a * b}"
-    assert verdict(check(mended(step))) == "correct"
+    assert corrected(step) == f"So it is {a} * {b}{sign}{a * b}"
+    assert verdict(check(corrected(step))) == "correct"
