@@ -59,8 +59,8 @@ def clean(text: str, what: str = "problem", limit: int = 4000) -> str:
     """Normalise a person's text: line ends, full-width digits and signs; control characters are removed. Raises
     UnreadableError if it is empty, binary or longer than `limit` characters."""
     if len(text) > limit:
-        told = f"The {what} has {len(text):,} characters; at most {limit:,} can be read. Shorten it."
-        raise UnreadableError(told, f"long.{what}", count=f"{len(text):,}", limit=f"{limit:,}")
+        message = f"The {what} has {len(text):,} characters; at most {limit:,} can be read. Shorten it."
+        raise UnreadableError(message, f"long.{what}", count=f"{len(text):,}", limit=f"{limit:,}")
     if _BINARY.search(text) or text.count("\ufffd") > len(text) // 20 + 1:
         raise UnreadableError(f"The {what} is not text. Save it as plain text in UTF-8 and try again.", "not_text")
     text = text.replace("\r\n", "\n").replace("\r", "\n")

@@ -42,7 +42,7 @@ def examine(settings: Settings) -> dict[str, Any]:
 
 def _library(settings: Settings) -> dict[str, str]:
     """Whether llama.cpp works on this processor (tested again, not remembered), and its build flags."""
-    found = trial.library(settings, anew=True)
+    found = trial.library(settings, again=True)
     return {"probe": f"works: {found.said}" if found.works else found.said, "build": found.flags or "not known"}
 
 

@@ -96,11 +96,11 @@ def require(path: Path, settings: Settings, extra_buffers: bool | None = None) -
     return found
 
 
-def examine(path: Path, settings: Settings, extra_buffers: bool | None = None, anew: bool = False) -> Finding:
-    """The finding for a file, good or bad: the stored one, or a new one if there is none or with `anew`. Raises
+def examine(path: Path, settings: Settings, extra_buffers: bool | None = None, again: bool = False) -> Finding:
+    """The finding for a file, good or bad: the stored one, or a new one if there is none or with `again`. Raises
     ModelError if the file cannot be read."""
     key = _key(path, extra_buffers)
-    known = None if anew else _read(settings).get(key)
+    known = None if again else _read(settings).get(key)
     if known is None:
         known = _try(path, settings, extra_buffers)
         if known.lasting:
@@ -114,9 +114,9 @@ def is_known(path: Path, settings: Settings, extra_buffers: bool | None = None) 
     return found is not None and found.works
 
 
-def library(settings: Settings, anew: bool = False) -> Finding:
+def library(settings: Settings, again: bool = False) -> Finding:
     """The finding for the known good model: whether llama.cpp works on this processor."""
-    return examine(KNOWN_GOOD, settings, anew=anew)
+    return examine(KNOWN_GOOD, settings, again=again)
 
 
 # Storage

@@ -110,7 +110,7 @@ class Frame:
             raise StudioError(word("train.in_use", desk.language))
 
     def loading(self, desk: Desk) -> dict[Any, dict[str, Any]]:
-        """What the side shows from the moment on in which the model is loaded anew."""
+        """The updates of the side when another model starts loading."""
         return {self.model_line: {"value": desk.model_line()}, self.clock: {"active": True}}
 
     def leave(self, request: gr.Request) -> None:

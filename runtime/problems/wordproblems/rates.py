@@ -108,7 +108,7 @@ def _stretches(story: Story, theme: Rate, stretches: int) -> list[Number]:
             raise Senseless
         used.add(rate.value)
         variants = (theme.first, theme.then[:1], theme.then[1:])[index]
-        text = story.pick([_again(text) for text in variants] if story.told else variants)
+        text = story.pick([_again(text) for text in variants] if story.sentences else variants)
         story.let(rate=_shown(story, theme, rate), time=time, who=story.subject())
         story.tell(text)
         which = ("first ", "next ", "last ")[index] if stretches > 1 else ""

@@ -34,7 +34,7 @@ def _around(story: Story, way: str) -> None:
         story.moves[0] += "_work"
         story.play("fence_work")
     elif way == "trees":
-        story.let(what="lamps" if "lamps" in story.told[-1] else "bushes")
+        story.let(what="lamps" if "lamps" in story.sentences[-1] else "bushes")
         story.play("row")
 
 
@@ -44,13 +44,13 @@ def _area(story: Story, way: str) -> None:
         return
     story.play(way)
     if way == "path":
-        story.let(what="pond" if "pond" in story.told[-1] else "shed")
+        story.let(what="pond" if "pond" in story.sentences[-1] else "shed")
         story.play("small")
         x, y = story["x"].value, story["y"].value
         if not (x < story["length"].value and y < story["width"].value and y <= x):
             raise Senseless
         story.play("without")
     elif way == "part":
-        sand = "sand" in story.told[-1]
+        sand = "sand" in story.sentences[-1]
         story.let(what="sand" if sand else "vegetables", covers="covers" if sand else "take up")
         story.play("with")

@@ -42,7 +42,7 @@ class Story:
     def __init__(self, rng: random.Random, theme: str, script: Script) -> None:
         self.rng, self.theme, self.script = rng, theme, script
         self.quantities: list[Quantity] = []
-        self.told: list[str] = []
+        self.sentences: list[str] = []
         self.lines: list[Line] = []
         self.moves: list[str] = []
         self.questions: Sequence[str] = ()
@@ -86,7 +86,7 @@ class Story:
             if move.ask:
                 self.questions = move.ask
 
-    def said(self, text: str) -> str:
+    def filled(self, text: str) -> str:
         """A text with its slots filled."""
         return text.format_map(self)
 
@@ -128,23 +128,25 @@ class Story:
         return f"${number}" if self.sign else f"{number} dollars"
 
     def tell(self, *variants: str) -> None:
-        self.told.append(raised(self.said(self.pick(variants))))
+        self.sentences.append(raised(self.filled(self.pick(variants))))
 
     def subject(self) -> str:
         """The hero's name, or the pronoun after the name was used."""
-        return self.hero.she if self.told and self.chance(0.5) else self.hero.name
+        return self.hero.she if self.sentences and self.chance(0.5) else self.hero.name
 
     def distract(self, variants: Sequence[str] = ()) -> None:
         """Sometimes add a sentence with a number that is not needed, after the first sentence; by default one of the
         script's."""
         if self.chance(0.22):
-            number, place = self.whole(7, 48), self.between(1, len(self.told))
-            self.told.insert(place, raised(self.said(self.pick(variants or self.script.distract)).replace("@", number)))
+            number, place = self.whole(7, 48), self.between(1, len(self.sentences))
+            self.sentences.insert(
+                place, raised(self.filled(self.pick(variants or self.script.distract)).replace("@", number))
+            )
 
     def finish(self, split: Literal["train", "dev", "test"]) -> Worked:
         """The problem with its question; the answer is the last computed quantity."""
         last = self.lines[-1]
-        text = fill(" ".join([*self.told, raised(self.said(self.pick(self.questions)))]), self.quantities)
+        text = fill(" ".join([*self.sentences, raised(self.filled(self.pick(self.questions)))]), self.quantities)
         problem = Problem.model_construct(
             text=text, answer=self.quantities[last.made].shown, source="wordproblems", split=split, licence="CC0-1.0"
         )
@@ -165,7 +167,7 @@ class Story:
     def work(self, move: Move) -> Number:
         """Add a step with a formula; returns its quantity. Raises Senseless for a value that makes no sense."""
         formula, unit, label = map(self.said, move.step)
-        kind = self.said(move.kind)
+        kind = self.filled(move.kind)
         blank = Quantity.model_construct(value=Fraction(0), formula=formula, places=2 if kind == "money" else 0)
         quantity = worked_out(blank, self.quantities)
         value = quantity.value
@@ -179,7 +181,7 @@ class Story:
         ):
             raise Senseless
         number = self._number(quantity)
-        says = tuple(self.said(text) for text in move.says)
+        says = tuple(self.filled(text) for text in move.says)
         self.lines.append(Line(number.at, formula, unit, label, says))
         return number
 
