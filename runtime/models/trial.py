@@ -30,7 +30,7 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import IO
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import AliasChoices, Field, TypeAdapter, ValidationError
 
 from runtime import settings as configuration
 from runtime.errors import run_command_line
@@ -65,8 +65,9 @@ class Finding(Value):
     """The result of a trial."""
 
     works: bool
-    said: str
-    """The result in words; if the file cannot be used, a sentence with the remedy."""
+    text: str = Field(validation_alias=AliasChoices("text", "said"))
+    """The result in words; if the file cannot be used, a sentence with the remedy. Called `said` in earlier
+    releases."""
     extra_buffers: bool = False
     """Whether llama.cpp was allowed to put weights into extra buffers (repacked, or for AMX)."""
     repacked: bool = False
@@ -92,7 +93,7 @@ def require(path: Path, settings: Settings, extra_buffers: bool | None = None) -
     if not found.works and found.extra_buffers:
         found = examine(path, settings, False)
     if not found.works:
-        raise ModelError(found.said)
+        raise ModelError(found.text)
     return found
 
 
@@ -184,7 +185,7 @@ def _try(path: Path, settings: Settings, extra_buffers: bool | None) -> Finding:
         last_words = _last_line(errors)
     finding = Finding(
         works=report.works,
-        said=report.refused or f"ten tokens were decoded {time.monotonic() - started:.1f} s after the start",
+        text=report.refused or f"ten tokens were decoded {time.monotonic() - started:.1f} s after the start",
         extra_buffers=report.extra_buffers,
         repacked=report.repacked,
         flags=report.flags,
@@ -193,8 +194,8 @@ def _try(path: Path, settings: Settings, extra_buffers: bool | None) -> Finding:
     )
     if report.works or report.refused:
         return finding
-    said, lasting = _why(path, settings, report, timed_out, code, last_words)
-    return finding.model_copy(update={"said": said, "lasting": lasting})
+    text, lasting = _why(path, settings, report, timed_out, code, last_words)
+    return finding.model_copy(update={"text": text, "lasting": lasting})
 
 
 class _Report:
@@ -265,8 +266,8 @@ def _print(path: Path | None) -> Iterator[str]:
     settings = configuration.load()
     found = examine(path, settings) if path else library(settings)
     if not found.works:
-        raise ModelError(found.said)
-    yield f"llama.cpp works on this processor: {found.said} ({found.flags})."
+        raise ModelError(found.text)
+    yield f"llama.cpp works on this processor: {found.text} ({found.flags})."
 
 
 def main() -> None:

@@ -73,7 +73,7 @@ def status(run: Run, language: Language) -> str:
     if live is None:
         return word("status.thinking", language)
     if live.done:
-        doubted = next((i for i, said in live.verdicts.items() if said.verdict == "incorrect"), None)
+        doubted = next((i for i, verdict in live.verdicts.items() if verdict.verdict == "incorrect"), None)
         if run.kind == "check" and doubted is not None:
             return word("status.doubting", language, number=doubted + 1)
         return word("status.reading" if live.criticising else "status.thinking", language)

@@ -114,8 +114,8 @@ def _closeness(pair: Pair, claims: Claims) -> Literal["correct", "unsure"] | Non
         claims = [*claims, (in_percent(left.node), shown + unit / 2)]
     off, exact = min((abs(exact - shown), abs(exact)) for exact, shown in claims)
     if off <= unit / 2 and (decimals or rounded):
-        said = pair.about or (decimals and not pair.rounded)
-        return "correct" if said and (decimals or off * 7 <= exact) else "unsure"  # 2.5 is hardly "about 3"
+        stated = pair.about or (decimals and not pair.rounded)
+        return "correct" if stated and (decimals or off * 7 <= exact) else "unsure"  # 2.5 is hardly "about 3"
     if off < unit and (decimals or rounded or has_percent(lone)):
         return "unsure"
     whole = not decimals and off < 1

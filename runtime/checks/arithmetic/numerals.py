@@ -181,16 +181,16 @@ def _read_operation_words(tokens: list[Token]) -> list[Token]:
     for i, token in enumerate(tokens):
         if i < skip_to:
             continue
-        said = token.text.lower()
-        if token.kind != "said" and (token.kind, said) not in (("word", "x"), ("word", "的")):
+        word = token.text.lower()
+        if token.kind != "said" and (token.kind, word) not in (("word", "x"), ("word", "的")):
             found.append(token)
             continue
         after = i + 1
-        while said == "of" and after < len(tokens) and DETERMINER.fullmatch(tokens[after].text.lower()):
+        while word == "of" and after < len(tokens) and DETERMINER.fullmatch(tokens[after].text.lower()):
             after += 1  # 20% of the 50
         between = _ends_operand(found) and _opens_operand(tokens, after)
-        between = between and (said != "of" or _is_part(found)) and (said != "的" or _begins_part(tokens, after))
-        found.append(token._replace(kind=SAID[said] if between else "word"))
+        between = between and (word != "of" or _is_part(found)) and (word != "的" or _begins_part(tokens, after))
+        found.append(token._replace(kind=SAID[word] if between else "word"))
         skip_to = after if between else i + 1
     return found
 

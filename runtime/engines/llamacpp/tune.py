@@ -126,7 +126,7 @@ def _measure_buffers(original: _Original, settings: Settings) -> list[FormatSpee
     if tried.works and tried.extra_buffers == other:
         with measure.loaded(original.path, other) as model:
             return _compare(FILE, original, model, other)
-    why = tried.said if not tried.works else "not tried: with AMX, torch in the same process would break it"
+    why = tried.text if not tried.works else "not tried: with AMX, torch in the same process would break it"
     alone = _row(FILE, original.extra_buffers, [original.pace_of(original.model) for _ in range(ROUNDS)])
     return [alone, FormatSpeed(format=FILE, extra_buffers=other, finding=why)]
 
@@ -260,7 +260,7 @@ def _trials(copy: Path, settings: Settings) -> list[Finding]:
 
 def _try_buffers(name: str, original: _Original, copy: Path, tried: Finding, to_beat: float) -> FormatSpeed:
     if not tried.works:
-        return FormatSpeed(format=name, extra_buffers=tried.extra_buffers, finding=f"not used: {tried.said}")
+        return FormatSpeed(format=name, extra_buffers=tried.extra_buffers, finding=f"not used: {tried.text}")
     with measure.loaded(copy, tried.repacked) as model:
         _, row = _compare(name, original, model, tried.repacked)
         same = same_answers(original.choices, greedy_choices(model, TEXT, original.threads))

@@ -120,8 +120,8 @@ def part(story: Story, words: Stock) -> None:
     top = 1 if story.chance(0.65) else story.between(1, bottom.whole - 1)
     if top not in (1, 2, 3) or (bottom.whole == 4 and top == 2) or (bottom.whole == 6 and top in (2, 3)):
         raise Senseless
-    said = share(story.rng, top, bottom.whole)
-    story.let(share=said, Share=raised(said))
+    text = share(story.rng, top, bottom.whole)
+    story.let(share=text, Share=raised(text))
     _tell(story, story.script.moves["part_told"].tell)
     formula = f"{number} / {bottom}"
     if top > 1:

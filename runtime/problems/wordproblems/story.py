@@ -166,7 +166,7 @@ class Story:
 
     def work(self, move: Move) -> Number:
         """Add a step with a formula; returns its quantity. Raises Senseless for a value that makes no sense."""
-        formula, unit, label = map(self.said, move.step)
+        formula, unit, label = map(self.filled, move.step)
         kind = self.filled(move.kind)
         blank = Quantity.model_construct(value=Fraction(0), formula=formula, places=2 if kind == "money" else 0)
         quantity = worked_out(blank, self.quantities)

@@ -61,6 +61,6 @@ def listed(parts: Sequence[str]) -> str:
 def share(rng: random.Random, top: int, bottom: int) -> str:
     """A fraction in words or digits: a third, three quarters, 3/4."""
     if top == 1:
-        said = "half" if bottom == 2 else f"one {DENOMINATORS[bottom]}"
-        return rng.choice((said, said.replace("one ", "a "), f"1/{bottom}")).replace("a eighth", "an eighth")
+        text = "half" if bottom == 2 else f"one {DENOMINATORS[bottom]}"
+        return rng.choice((text, text.replace("one ", "a "), f"1/{bottom}")).replace("a eighth", "an eighth")
     return rng.choice((f"{NUMERATORS[top]} {DENOMINATORS[bottom]}s", f"{top}/{bottom}"))
