@@ -1,7 +1,7 @@
 # make app    set up .venv, fetch the model, open the app          (MODEL=qwen2.5-coder-0.5b make app takes another;
 #             seconds where llama.cpp can be had prebuilt or was compiled before, else minutes; NATIVE=1 make app compiles)
 # make test   set up .venv, fetch the small test model, run lint, import contracts and all tests
-# make test-browser   the browser tests that take minutes: labels become an adapter, kills while labels arrive
+# make test-browser   every browser test and whatever takes minutes: labels become an adapter, kills while labels arrive
 # make lint   ruff and the import contracts alone
 # make llama-server   build llama.cpp's own server, which benchmarks and a test compare with (some ten minutes)
 # make critic train the smallest base's critic on from the one in use, from training examples to the gate (some 15 minutes)
@@ -20,14 +20,15 @@ app: .venv/runtime.ready
 	@$(BIN)/python -m runtime models pull $(MODEL) || echo "Starting without a model; the page says what to do." >&2
 	@$(BIN)/python app.py $(if $(MODEL),--model $(MODEL)) $(ARGS)
 
-# In the order of the folders, not of the number of tests in a file: the slow files with few tests must not come last.
+# A worker that died is not replaced, and one that hangs shows where and dies: either ends the run.
 test: lint
 	@$(BIN)/python -m runtime models pull $(TEST_MODEL)
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal --max-worker-restart 0 \
+		-o faulthandler_timeout=400 -o faulthandler_exit_on_timeout=true $(ARGS)
 
 test-browser: .venv/tests.ready
 	@$(BIN)/python -m runtime models pull $(TEST_MODEL)
-	@$(BIN)/python -m pytest tests/browser -m slow -s $(ARGS)
+	@$(BIN)/python -m pytest -m "slow or browser" -s $(ARGS)
 
 lint: .venv/tests.ready
 	@$(BIN)/ruff check .
@@ -46,9 +47,10 @@ critic: .venv/trainer.ready
 	@$(BIN)/python -m runtime solve --no-log --model $(TEST_MODEL) --depth quick \
 		"Lena buys 3 notebooks for 4 dollars each and a pen for 2 dollars. How much does she pay in all?"
 
-# The browser tests drive a Chromium where there is one; this installs Debian's.
+# The browser tests drive a Chromium where there is one; this installs Debian's, and its lighter form where there is one.
 chromium:
 	@command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium fonts-noto-cjk >/dev/null)
+	@command -v chromium-headless-shell >/dev/null || apt-get install -y -qq chromium-headless-shell >/dev/null || true
 
 # Makes .venv, takes or compiles llama.cpp, and installs the rest. NATIVE=1 compiles where a prebuilt one could be had.
 .venv/runtime.ready: runtime/requirements.txt

@@ -5,6 +5,7 @@ import os
 
 import hypothesis
 import pytest
+from crashes import pytest_handlecrashitem  # noqa: F401 - a hook
 from places import CATALOGUE, MODELS, SMALL
 
 hypothesis.settings.register_profile("busy", deadline=None)
@@ -59,6 +60,15 @@ def tiny(tmp_path_factory):
     from tiny import tiny_model
 
     return tiny_model(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="session")
+def tiny_bases(tiny, tmp_path_factory):
+    """The tiny model, and others of the Qwen architectures."""
+    from tiny import tiny_model
+
+    folder = tmp_path_factory.mktemp("qwen")
+    return {"llama": tiny} | {name: tiny_model(folder, name) for name in ("qwen2", "qwen3")}
 
 
 @pytest.fixture(scope="session")

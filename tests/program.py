@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from unittest.mock import patch
 from urllib.parse import parse_qsl, urljoin, urlsplit
 from urllib.request import HTTPCookieProcessor, ProxyHandler, Request, build_opener
 
@@ -84,6 +86,26 @@ def run(*arguments, module="runtime", **environment):
         timeout=120,
         check=False,
     )
+
+
+def called(*arguments, module="runtime", **environment):
+    """As `run`, but within this process, where nothing of the process itself is in question: a second sooner."""
+    from runtime.cli.main import app as runtime
+    from runtime.errors import run_command_line
+    from trainer.__main__ import app as trainer
+
+    app = {"runtime": runtime, "trainer": trainer}[module]
+    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
+    with (
+        patch.dict(os.environ, environment),
+        patch.object(sys, "unraisablehook", sys.unraisablehook),
+        redirect_stdout(out),
+        redirect_stderr(err),
+        pytest.raises(SystemExit) as end,
+    ):
+        run_command_line(lambda: app([str(argument) for argument in arguments]))
+    said = (stream.buffer.getvalue().decode() for stream in (out, err))
+    return subprocess.CompletedProcess(arguments, end.value.code, *said)
 
 
 def refused(finished, *words):

@@ -5,6 +5,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tables import table
 
 from runtime.checks.stated import final_answer
 from runtime.text import (
@@ -28,7 +29,7 @@ from runtime.text import (
 )
 
 
-@pytest.mark.parametrize(
+@table(
     ("line", "step"),
     [
         ("2 + 3 = 5", "2 + 3 = 5"),
@@ -73,7 +74,7 @@ def test_a_power_written_with_stars_stays_a_power(line):
     assert split_attempt(line) == [line]
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "steps"),
     [
         ("", []),
@@ -104,7 +105,7 @@ def test_a_persons_lines_all_stay_so_that_their_numbers_mean_the_same(text, line
     assert split_attempt(text) == lines
 
 
-@pytest.mark.parametrize(
+@table(
     "line",
     [
         "The answer is 5.",
@@ -143,7 +144,7 @@ def test_a_line_that_states_the_answer_is_closing(line):
     assert read_line(line).kind == "closing"
 
 
-@pytest.mark.parametrize(
+@table(
     "line",
     [
         "",
@@ -197,7 +198,7 @@ def test_the_language_of_a_problem(text, expected):
 # clean
 
 
-@pytest.mark.parametrize(
+@table(
     ("raw", "text"),
     [
         ("  2 + 3 \n", "2 + 3"),
@@ -218,7 +219,7 @@ def test_a_persons_text_is_made_safe(raw, text):
     assert clean(raw) == text
 
 
-@pytest.mark.parametrize(
+@table(
     ("raw", "says"),
     [
         ("", "problem is empty"),
@@ -321,7 +322,7 @@ def test_a_line_without_words_is_nothing(line):
 # check lines
 
 
-@pytest.mark.parametrize(
+@table(
     ("line", "accepts", "words"),
     [
         ("Check: right.", True, "right."),
@@ -388,7 +389,7 @@ def test_a_numbered_closing_line_is_still_the_closing_one():
     assert split_steps("1. 3 + 4 = 7\n**Step 2:** So the answer is 7.") == ["3 + 4 = 7"]
 
 
-@pytest.mark.parametrize(
+@table(
     ("line", "bare"),
     [
         *((line, True) for line in ("10", " 46000", "$5.50", "12 dollars", "= 12", "12 元", "3/4", "The answer is 4.")),
@@ -399,7 +400,7 @@ def test_a_line_with_nothing_but_an_answer_is_told_from_a_step(line, bare):
     assert is_answer_line(line) is bare
 
 
-@pytest.mark.parametrize(
+@table(
     "line",
     [
         *("#### 25", "Step 7: #### 25", "Step 7: The answer is 25", "**Step 7:** The answer is: 25", "7. #### 25"),
@@ -413,7 +414,7 @@ def test_a_line_that_states_the_answer_is_known_by_whatever_label_stands_before_
     assert only_states_answer(line)
 
 
-@pytest.mark.parametrize(
+@table(
     "line",
     [
         *(

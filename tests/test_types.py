@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from tables import table
 
 from runtime.types import (
     EXPORTED,
@@ -80,7 +81,7 @@ def changed(**changes):
     return json.dumps({name: value for name, value in row.items() if value is not ...})
 
 
-@pytest.mark.parametrize(
+@table(
     "line",
     [
         changed(schema=SCHEMA + 1),
@@ -162,7 +163,7 @@ def test_the_score_is_that_of_the_least_likely_step():
     assert Critique(trajectory_id="t", verdicts=tuple(steps)).score == 0.4
 
 
-@pytest.mark.parametrize(
+@table(
     ("stored", "name"),
     [
         *(("model", "verdict"), ("expectation", "surprisal"), ("program", "program"), ("completions", "completions")),

@@ -15,15 +15,32 @@ from pathlib import Path
 import torch
 from peft import LoraConfig, get_peft_model
 from places import CATALOGUE, MODELS, SMALL
-from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+    Qwen3Config,
+    Qwen3ForCausalLM,
+)
 
 from runtime.engines.hf.gguf_files import read_once
 from runtime.engines.hf.loading import load_tokenizer
 from trainer.weights.export import to_gguf_adapter
 from trainer.weights.to_gguf import to_gguf
 
-HEADS, KEY_HEADS = 4, 2
-CONTEXT = 2048
+torch.set_num_threads(1)  # where tests run other work does too
+
+ARCHITECTURES = {
+    "llama": (LlamaConfig, LlamaForCausalLM, {"rms_norm_eps": 1e-5, "tie_word_embeddings": True}),
+    "qwen2": (Qwen2Config, Qwen2ForCausalLM, {"rms_norm_eps": 1e-6, "tie_word_embeddings": False}),
+    "qwen3": (Qwen3Config, Qwen3ForCausalLM, {"rms_norm_eps": 1e-6, "tie_word_embeddings": False, "head_dim": 16}),
+}
+"""The Qwen ones have no rotary permutation, biases or norms at the attention, and an output matrix of their own."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +60,13 @@ class Adapter:
 
 
 @read_once()
-def tiny_model(folder: Path, seed: int = 0) -> TinyModel:
+def tiny_model(folder: Path, architecture: str = "llama", seed: int = 0) -> TinyModel:
     """Two layers of random weights under the small model's tokenizer and chat template, written to `folder`."""
-    made = TinyModel(folder / "tiny", folder / "tiny.gguf")
+    name = "tiny" if architecture == "llama" else architecture
+    made = TinyModel(folder / name, folder / f"{name}.gguf")
     if not made.gguf.exists():
         tokenizer = load_tokenizer(small_file())
-        model = random_llama(tokenizer, seed)
+        model = random_model(tokenizer, architecture, seed)
         model.save_pretrained(made.hf)
         tokenizer.save_pretrained(made.hf)
         to_gguf(model, tokenizer, made.gguf)
@@ -80,28 +98,28 @@ def small_file() -> Path:
     return MODELS / next(base["file"] for base in bases if base["name"] == SMALL)
 
 
-def random_llama(tokenizer: PreTrainedTokenizerFast, seed: int) -> LlamaForCausalLM:
-    config = LlamaConfig(
+def random_model(tokenizer: PreTrainedTokenizerFast, architecture: str, seed: int) -> PreTrainedModel:
+    config_class, model_class, of_its_own = ARCHITECTURES[architecture]
+    config = config_class(
         vocab_size=len(tokenizer),
         hidden_size=64,
         intermediate_size=128,
         num_hidden_layers=2,
-        num_attention_heads=HEADS,
-        num_key_value_heads=KEY_HEADS,
-        max_position_embeddings=CONTEXT,
-        rms_norm_eps=1e-5,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=2048,
         rope_parameters={"rope_type": "default", "rope_theta": 10000.0},
-        tie_word_embeddings=True,
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
+        **of_its_own,
     )
-    model = LlamaForCausalLM(config).eval()
+    model = model_class(config).eval()
     generator = torch.Generator().manual_seed(seed)
-    for weight in model.parameters():
-        if weight.dim() == 2:
+    for name, weight in model.named_parameters():
+        if weight.dim() == 2 or name.endswith("bias"):
             torch.nn.init.normal_(weight, std=0.2, generator=generator)
     with torch.no_grad():
-        model.get_input_embeddings().weight *= often(tokenizer)
+        model.get_output_embeddings().weight *= often(tokenizer)
     return model
 
 

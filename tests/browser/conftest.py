@@ -1,13 +1,15 @@
 """The real page in a real Chromium, on a scripted model and a home folder of its own.
 
 Without a Chromium these tests are deselected and the reason is printed: `make test` passes on a bare machine. On Debian
-`apt install chromium` brings one; CHROMIUM names another one.
+`apt install chromium` brings one; CHROMIUM names another one. Where there is a headless shell it is preferred: a whole
+Chromium draws its own menus for every page, which nobody sees.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+import socket
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -35,8 +37,15 @@ def chromium() -> str | None:
     if find_spec("playwright") is None or find_spec("gradio") is None:
         return None
     named = os.environ.get("CHROMIUM")
-    names = [named] if named else ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"]
+    names = [named] if named else ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"]
     return next((path for name in names if (path := shutil.which(name))), None)
+
+
+def unused_port() -> int:
+    """A port that the system picks, so that tests in other processes do not look for one in the same place."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -71,7 +80,7 @@ def served(tmp_path: Path) -> Iterator[Callable[..., Served]]:
         tutor = engine or Tutor()
         load = (lambda: tutor) if isinstance(tutor, ScriptedEngine) else tutor
         page = app.build(Loading(load), settings, log, studio, unkept)
-        address = serving.serve(page, settings, "127.0.0.1", uploads=studio)
+        address = serving.serve(page, settings, "127.0.0.1", unused_port(), uploads=studio)
         up.append((page, log))
         return Served(address, tmp_path, log, page)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import pytest
@@ -16,9 +17,15 @@ OPTIONS = {
 SERIOUS = ("serious", "critical")
 
 
-@pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+EVERY = list(product(["en-US", "zh-CN"], ["light", "dark"], [1280, 390]))
+OFTEN = [("en-US", "light", 1280), ("zh-CN", "dark", 390)]
+"""Each language, scheme and width once; the others take a minute more."""
+
+
+@pytest.mark.parametrize(
+    ("locale", "scheme", "width"),
+    [pytest.param(*each, marks=[] if each in OFTEN else [pytest.mark.slow]) for each in EVERY],
+)
 def test_axe_finds_nothing_serious_on_any_tab(browser, served, locale, scheme, width):
     page = served(studio=True)
     context = browser.new_context(locale=locale, color_scheme=scheme, viewport={"width": width, "height": 1000})

@@ -109,6 +109,7 @@ def test_columns_fill_while_they_are_written_and_stop_ends_them(tab, served):
     expect(tab.get_by_role("button", name="A is better")).to_be_hidden()
 
 
+@pytest.mark.slow
 def test_esc_right_after_asking_is_not_lost(tab, served):
     compare(tab, served(Tutor(delay=0.4, first=COUNTING), studio=True))
     tab.keyboard.press("Escape")

@@ -70,18 +70,17 @@ def test_one_is_deleted_after_a_second_question_and_nothing_else_is(tab, two_run
     expect(tab.locator(".sq-step:visible")).to_have_count(0)
 
 
-@pytest.mark.parametrize(("name", "ending"), [("Save as Markdown", "md"), ("Save for printing", "html")])
-def test_one_is_saved_as_a_file(tab, two_runs, name, ending):
+def test_one_is_saved_as_a_file(tab, two_runs):
     unfold(tab, "Ann has")
-    with tab.expect_download() as waiting:
-        row(tab, "Ann has").get_by_role("button", name=name).click()
-    saved = waiting.value
-    assert re.fullmatch(rf"soliloquy-[\d-]{{10}}-\w{{6}}\.{ending}", saved.suggested_filename)
-    text = Path(saved.path()).read_text("utf-8")
-    assert "Ann has 3 bags" in text and "Tom reads" not in text and "not checked" in text
-    if ending == "html":
-        tab.set_content(text)
-        expect(tab.get_by_role("heading", name="My work with Soliloquy")).to_have_count(1)
+    for name, ending in (("Save as Markdown", "md"), ("Save for printing", "html")):
+        with tab.expect_download() as waiting:
+            row(tab, "Ann has").get_by_role("button", name=name).click()
+        saved = waiting.value
+        assert re.fullmatch(rf"soliloquy-[\d-]{{10}}-\w{{6}}\.{ending}", saved.suggested_filename)
+        text = Path(saved.path()).read_text("utf-8")
+        assert "Ann has 3 bags" in text and "Tom reads" not in text and "not checked" in text
+    tab.set_content(text)
+    expect(tab.get_by_role("heading", name="My work with Soliloquy")).to_have_count(1)
 
 
 def test_nothing_more_is_stored_once_it_is_turned_off(tab, two_runs):
@@ -135,19 +134,13 @@ def test_on_a_phone_the_list_is_folded_and_nothing_scrolls_sideways(tab, served)
     assert tab.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-@pytest.fixture
-def many_runs(tab, served):
-    """A page with 45 problems in its log, none of them on view."""
+def test_more_than_twenty_are_listed_on_demand_and_the_acts_of_the_last_one_open_where_they_are_seen(tab, served):
     page = served()
     session = page.log.start_session()
     for number in range(45):
         talk = SelfTalk(problem=Problem(text=f"What is {number} + 1?"), outcome=Outcome(status="settled", answer="1"))
         page.log.record(Run(new_id(), session, "solve", "direct", "m", Transcript(talk), created_at=now()))
     open_page(tab, page)
-    return page
-
-
-def test_more_than_twenty_are_listed_on_demand_and_that_is_said(tab, many_runs):
     rows = tab.locator(".sq-past-row")
     for count in (20, 40):
         expect(rows).to_have_count(count)
@@ -157,10 +150,7 @@ def test_more_than_twenty_are_listed_on_demand_and_that_is_said(tab, many_runs):
     expect(tab.get_by_role("button", name="Show more")).to_be_hidden()
     tab.get_by_role("searchbox", name="Search").fill("What")
     tab.get_by_text("Showing the newest 20.").wait_for()
-
-
-def test_the_acts_of_the_last_entry_open_where_they_are_seen(tab, many_runs):
-    last = tab.locator(".sq-past-row").last
+    last = rows.last
     last.locator(".sq-past-more").click()
     for name in ("Save as Markdown", "Delete"):
         expect(last.get_by_role("button", name=name)).to_be_in_viewport(ratio=1)

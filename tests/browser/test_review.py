@@ -43,6 +43,7 @@ def reviews(page: Served) -> list[dict[str, Any]]:
     return list(page.log.db["reviews"].rows)
 
 
+@pytest.mark.slow
 def test_ten_keys_in_a_second_store_ten_labels_which_a_reload_shows(tab, served):
     page = served(studio=True)
     imported(page, TEN, THREE)

@@ -88,6 +88,7 @@ def test_what_is_learned_is_shown_as_it_is_learned(tab, served, short_runs):
     assert set(tab.locator(".sq-examples mark").all_inner_texts()) == {"right", "wrong"}
 
 
+@pytest.mark.slow
 def test_a_version_that_is_not_here_cannot_be_used_and_is_named(tab, served, short_runs):
     page = served(studio=True)
     rate_all(page, 17)
@@ -107,6 +108,7 @@ def test_without_the_right_every_act_of_training_is_refused(served, short_runs):
     assert not (page.home / "training").exists()
 
 
+@pytest.mark.slow
 def test_both_rooms_speak_chinese(tab, served, short_runs):
     page = served(studio=True)
     rate_all(page, 2)

@@ -39,6 +39,10 @@ def test_the_page_works_and_says_that_nothing_is_kept_and_why(tab, served, tmp_p
 
 
 def test_a_page_that_was_asked_to_keep_nothing_does_not_call_it_a_mishap(tab, served):
-    open_page(tab, served(keep=False))
+    page = served(keep=False)
+    open_page(tab, page)
     expect(tab.get_by_text(re.compile("Saving is turned off"))).to_be_visible()
     expect(tab.locator(".sq-unkept.block")).to_be_hidden()
+    solve(tab)
+    expect(card(tab, 1).locator(".sq-tools")).to_be_hidden()
+    assert not (page.home / "soliloquy.db").exists()

@@ -10,6 +10,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tables import table
 
 from runtime.checks import algebra
 from runtime.checks.answers import read
@@ -302,12 +303,12 @@ UNJUDGED = [
 ]
 
 
-@pytest.mark.parametrize(("a", "b"), SAME)
+@table(("a", "b"), SAME)
 def test_these_say_the_same_in_other_notation(a, b):
     assert equal(a, b) is equal(b, a) is True
 
 
-@pytest.mark.parametrize(("a", "b"), DIFFERENT)
+@table(("a", "b"), DIFFERENT)
 def test_these_say_something_else(a, b):
     assert equal(a, b) is equal(b, a) is False
 
@@ -316,9 +317,7 @@ NOT_WORKED_OUT = ("15 gallons * 8", "P(4, 4)")
 """What stands before the sign of equality is taken for a label; the answer is what stands behind."""
 
 
-@pytest.mark.parametrize(
-    "text", sorted({a for a, _ in SAME if re.search("[0-9]", a) and not a.startswith(NOT_WORKED_OUT)})
-)
+@table("text", sorted({a for a, _ in SAME if re.search("[0-9]", a) and not a.startswith(NOT_WORKED_OUT)}))
 def test_with_another_digit_it_is_another_answer(text):
     places = [i for i, character in enumerate(text) if character in "0123456789"]
     for place in places[:1] + places[1:][-1:]:
@@ -326,12 +325,12 @@ def test_with_another_digit_it_is_another_answer(text):
         assert equal(text, other) is not True
 
 
-@pytest.mark.parametrize(("a", "b"), UNJUDGED)
+@table(("a", "b"), UNJUDGED)
 def test_what_can_be_read_in_two_ways_is_not_judged(a, b):
     assert equal(a, b) is equal(b, a) is None
 
 
-@pytest.mark.parametrize(
+@table(
     ("issue", "answer", "reference", "right"),
     [
         (1, "\\frac{2}{3}", "2/3", True),
@@ -384,7 +383,7 @@ def test_texts_that_people_reported_to_math_verify(text, answer):
 # against a reference
 
 
-@pytest.mark.parametrize(
+@table(
     ("answer", "reference", "right"),
     [
         ("50", "50%", True),
@@ -414,7 +413,7 @@ def test_a_reference_forgives_a_missing_sign_and_no_other_value(answer, referenc
 # votes
 
 
-@pytest.mark.parametrize(
+@table(
     ("answers", "together"),
     [
         (["5", "5 kg", "5"], [[0, 1, 2]]),

@@ -8,6 +8,7 @@ import pace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tables import table
 
 from runtime.checks.arithmetic import check, sentence, verdict
 
@@ -251,23 +252,23 @@ The ratio is 5:3.
 """.strip().splitlines()
 
 
-@pytest.mark.parametrize("step", RIGHT)
+@table("step", RIGHT)
 def test_a_right_step_is_correct(step):
     assert verdict(check(step)) == "correct", check(step)
 
 
-@pytest.mark.parametrize("step", WRONG)
+@table("step", WRONG)
 def test_a_wrong_step_is_incorrect(step):
     assert verdict(check(step)) == "incorrect", check(step)
 
 
-@pytest.mark.parametrize("step", UNSURE)
+@table("step", UNSURE)
 def test_a_doubtful_step_is_unsure(step):
     assert "unsure" in {equation.verdict for equation in check(step)}
     assert verdict(check(step)) is None
 
 
-@pytest.mark.parametrize("step", NOTHING)
+@table("step", NOTHING)
 def test_what_is_no_arithmetic_is_left_alone(step):
     assert check(step) == []
 
@@ -348,7 +349,11 @@ def test_a_right_rounding_is_never_incorrect(a, b, digits):
     assert verdict(check(f"{a} / {b} = {a / b:.{digits}f}")) != "incorrect"
 
 
-@given(st.text(alphabet="0123456789+-*/=()[]{}$%.,: x×÷\\frac<>^²", max_size=80))
+SIGNS = "0123456789+-*/=()[]{}$%.,: x×÷\\frac<>^²"
+WORDS = ["times", "plus", "apples", "of", "is", "km", "hours", "minutes", "dollars", "加", "等于", "个", "元", "余"]
+
+
+@given(st.lists(st.sampled_from([*SIGNS, *(f" {word} " for word in WORDS)]), max_size=60).map("".join))
 @settings(max_examples=300, deadline=None)
 def test_any_text_can_be_read(text):
     for equation in check(text):

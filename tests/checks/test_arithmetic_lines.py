@@ -9,6 +9,7 @@ import pace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tables import table
 
 from runtime.checks.arithmetic import check, verdict
 
@@ -494,22 +495,22 @@ base 2: 10 + 1 = 11
 """Right in one reading at least, or no equation of numbers at all."""
 
 
-@pytest.mark.parametrize("line", FALSE)
+@table("line", FALSE)
 def test_a_false_line_is_found(line):
     assert verdict(check(line)) == "incorrect", check(line)
 
 
-@pytest.mark.parametrize("line", RIGHT)
+@table("line", RIGHT)
 def test_a_right_line_is_confirmed(line):
     assert verdict(check(line)) == "correct", check(line)
 
 
-@pytest.mark.parametrize("line", SILENT)
+@table("line", SILENT)
 def test_a_line_that_nobody_can_judge_is_neither_accused_nor_confirmed(line):
     assert verdict(check(line)) is None, check(line)
 
 
-@pytest.mark.parametrize("line", NOT_FALSE)
+@table("line", NOT_FALSE)
 def test_a_line_that_may_be_right_is_not_accused(line):
     assert verdict(check(line)) != "incorrect", check(line)
 

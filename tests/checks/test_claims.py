@@ -1,6 +1,7 @@
 """What a line claims: a plan is no claim, and data that is missing is no number."""
 
 import pytest
+from tables import table
 
 from runtime.checks.claims import (
     claims_something,
@@ -50,13 +51,13 @@ PLANS = [
 ]
 
 
-@pytest.mark.parametrize("line", CLAIMS)
+@table("line", CLAIMS)
 def test_a_line_with_a_calculation_or_a_stated_number_can_be_checked(line):
     assert claims_something(line)
     assert not is_plan(line)
 
 
-@pytest.mark.parametrize("line", PLANS)
+@table("line", PLANS)
 def test_a_plan_holds_nothing_to_check(line):
     assert is_plan(line)
 
@@ -66,7 +67,7 @@ def test_a_line_that_only_states_the_answer_is_no_plan(line):
     assert not is_plan(line)
 
 
-@pytest.mark.parametrize(
+@table(
     "line",
     [
         "We cannot calculate this without the price of a pen.",
@@ -87,7 +88,7 @@ def test_missing_data_is_understood(line):
     assert says_no_data(line)
 
 
-@pytest.mark.parametrize(
+@table(
     "line",
     [
         "Since we can't have half a motorcycle, we know there are 20 motorcycles.",
@@ -110,7 +111,7 @@ def test_a_number_after_missing_data_is_invented_and_one_that_was_calculated_is_
     assert ends_without_data(["3 × 4 = 12", "The price is not given."])
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "answer"),
     [
         ("The total cost is 6 * P.", "6P"),
@@ -127,7 +128,7 @@ def test_a_number_is_not_cut_out_of_a_term_with_an_unknown(text, answer):
     assert stated_answer(text) == answer
 
 
-@pytest.mark.parametrize(
+@table(
     ("made", "status", "answer"),
     [
         (attempt("3 × 4 = 12", answer="12"), "settled", "12"),
@@ -161,7 +162,7 @@ def test_missing_data_of_an_attempt_that_calculates_on_is_no_ending():
     assert not lacks_data(attempt("The total is not given.", "3 × 4 = 12", answer="12"))
 
 
-@pytest.mark.parametrize(
+@table(
     ("lines", "count"),
     [
         (["a", "a"], 0),

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from places import ROOT
+from tables import table
 
 from runtime.checks import algebra
 from runtime.checks.grading import equal, grade
@@ -119,13 +120,13 @@ DIFFERENT = [
 UNJUDGED = [("", "12"), ("12", ""), ("12", " . "), ("twelve", "12"), ("1" * 2000, "1")]
 
 
-@pytest.mark.parametrize(("a", "b"), SAME)
+@table(("a", "b"), SAME)
 def test_these_say_the_same(a, b):
     assert equal(a, b) is True
     assert equal(b, a) is True
 
 
-@pytest.mark.parametrize(("a", "b"), DIFFERENT)
+@table(("a", "b"), DIFFERENT)
 def test_these_differ(a, b):
     assert equal(a, b) is False
     assert equal(b, a) is False

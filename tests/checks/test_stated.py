@@ -3,13 +3,14 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tables import table
 
 from runtime.checks.arithmetic.units import UNITS
 from runtime.checks.stated import final_answer, tidy_answer
 from runtime.text import split_attempt, split_steps
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "answer"),
     [
         ("", None),
@@ -60,7 +61,7 @@ def test_the_final_answer_of_a_text(text, answer):
     assert final_answer(text) == answer
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "answer"),
     [
         ("The answer is -$6.", "-6"),
@@ -96,7 +97,7 @@ def test_nothing_that_belongs_to_a_number_is_lost(text, answer):
     assert final_answer(text) == answer
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "answer"),
     [
         ("The answer is - 6", None),
@@ -114,7 +115,7 @@ def test_a_dash_is_a_minus_only_where_the_lines_before_say_so(text, answer):
     assert final_answer(text) == answer
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "answer"),
     [
         ("The answer is:\n\n\\[\n35\n\\]", "35"),
@@ -202,7 +203,7 @@ def test_a_minus_sign_is_the_same_wherever_the_answer_stands():
     assert final_answer("So it is −5") == final_answer("The answer is −5") == "-5"
 
 
-@pytest.mark.parametrize(
+@table(
     ("raw", "answer"),
     [
         ("5", "5"),

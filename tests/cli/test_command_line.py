@@ -15,14 +15,14 @@ from pathlib import Path
 
 import pytest
 from places import ROOT
-from program import run
+from program import called, run
 
 from runtime.environment import repair_no_proxy
 from runtime.errors import SoliloquyError, run_command_line
 from runtime.files import saved_by_library
 from trainer.runs import ResultFile, ResultsError
 
-COMMANDS = [("runtime", "log", "--json"), ("runtime", "models", "list"), ("trainer", "evaluate", "--help")]
+COMMANDS = [("runtime", "log", "--json"), ("trainer", "evaluate", "--help")]
 
 
 def ended(by):
@@ -132,7 +132,7 @@ def test_whatever_comes_on_stdin_is_answered(given, said):
 
 def test_a_pipe_is_no_model_file(tmp_path):
     os.mkfifo(tmp_path / "pipe.gguf")
-    finished = run("models", "add", tmp_path / "pipe.gguf")
+    finished = called("models", "add", tmp_path / "pipe.gguf")
     assert finished.returncode == 1
     assert "it is a device or a pipe" in " ".join(finished.stderr.split())
 
@@ -145,11 +145,11 @@ def test_paths_in_other_bytes_are_read_and_printed(tmp_path):
     home = {"SOLILOQUY_HOME": str(folder / "home")}
     done = run("import", rows, "--json", **home)
     assert json.loads(done.stdout) == {"imported": 1, "known": 0, "left_out": {}}
-    exported = json.loads(run("export", folder / "out.jsonl", "--json", **home).stdout)
+    exported = json.loads(called("export", folder / "out.jsonl", "--json", **home).stdout)
     assert os.fsencode(exported["file"]) == os.fsencode(folder / "out.jsonl")
-    missing = run("check", folder / "none.txt")
+    missing = called("check", folder / "none.txt")
     assert missing.returncode == 1 and "caf\\udce9/none.txt cannot be read" in missing.stderr
-    untold = run("examples", "--judged", folder / "none.jsonl", "--out", tmp_path, module="trainer")
+    untold = called("examples", "--judged", folder / "none.jsonl", "--out", tmp_path, module="trainer")
     assert untold.returncode == 1 and "caf\\udce9/none.jsonl cannot be read" in untold.stderr
 
 
@@ -292,9 +292,10 @@ def test_no_proxy_is_mended_for_httpx(given, mended, monkeypatch):
 
 
 def test_odd_proxies_keep_no_command_from_a_sentence():
-    value = "[::1],fe80::/10"
-    gone = run("solve", "2 + 3?", "--no-log", SOLILOQUY_SERVER="http://127.0.0.1:9/v1", NO_PROXY=value, no_proxy=value)
+    asked, odd = ("solve", "2 + 3?", "--no-log"), "[::1],fe80::/10"
+    server = {"SOLILOQUY_SERVER": "http://127.0.0.1:9/v1"}
+    gone = called(*asked, **server, NO_PROXY=odd, no_proxy=odd)
     assert gone.returncode == 1
     assert gone.stderr.startswith("Error: ") and "Traceback" not in gone.stderr
-    bad = run("solve", "2 + 3?", "--no-log", SOLILOQUY_SERVER="http://127.0.0.1:9/v1", HTTP_PROXY="::bad")
+    bad = called(*asked, **server, HTTP_PROXY="::bad")
     assert bad.returncode == 1 and bad.stderr.startswith("Error: The proxies of this environment cannot be used")

@@ -133,7 +133,7 @@ def test_a_second_clone_takes_what_the_first_one_compiled(clone):
     assert second.install() == (0, "")  # nothing is left to do
 
 
-@pytest.mark.parametrize("change", ["processor", "flags"])
+@pytest.mark.parametrize("change", ["processor", pytest.param("flags", marks=pytest.mark.slow)])
 def test_what_was_compiled_for_another_processor_or_with_other_flags_is_not_taken(change, clone):
     first, second = clone("first"), clone("second")
     assert first.install()[0] == 0
@@ -145,6 +145,7 @@ def test_what_was_compiled_for_another_processor_or_with_other_flags_is_not_take
     assert (code, second.count) == (0, 2), said
 
 
+@pytest.mark.slow
 def test_a_venv_that_was_killed_while_it_was_made_is_made_anew(clone):
     broken = clone("killed", venv=None)
     (broken.folder / ".venv" / "bin").mkdir(parents=True)

@@ -7,6 +7,7 @@ from threading import Event
 
 import pytest
 import torch
+from asking import ask
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -15,13 +16,8 @@ from runtime.engines.hf import HfEngine
 from runtime.engines.hf import model as hf_model
 from runtime.engines.hf.loading import fastest_dtype
 from runtime.engines.hf.rows import choose
-from runtime.types import Message
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(120)]
-
-
-def ask(text):
-    return [Message(role="user", content=text)]
 
 
 GREEDY = Sampling(max_tokens=20)
@@ -30,7 +26,6 @@ PROMPTS = [ask(f"Tell me about {number} ². " + "Go on. " * (5 * number % 7)) fo
 
 
 def made(tiny, adapters=None, **more):
-    torch.set_num_threads(1)
     folders = {name: adapter.peft for name, adapter in (adapters or {}).items()}
     return HfEngine(tiny.hf, adapters=folders, **{"dtype": "float32", "parallel": 3, "context": 1024} | more)
 

@@ -313,7 +313,8 @@ class Conversing(RuleBasedStateMachine):
             assert llama.llama_memory_seq_pos_max(held, lane.sequence) == len(lane.keys) - 1
 
 
-def test_a_thousand_random_operations_leave_the_memory_right(tiny, tiny_adapters):
+@pytest.mark.parametrize("times", [8, pytest.param(25, marks=pytest.mark.slow)])
+def test_hundreds_of_random_operations_leave_the_memory_right(times, tiny, tiny_adapters):
     fresh = {}
     for which, messages in enumerate(CONVERSATIONS):
         for adapter in (None, "actor", "critic"):
@@ -322,7 +323,11 @@ def test_a_thousand_random_operations_leave_the_memory_right(tiny, tiny_adapters
             engine.close()
     machine = type("Machine", (Conversing,), {"engine": open_engine(tiny, tiny_adapters), "truth": fresh})
     checks = settings(
-        max_examples=25, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck), database=None
+        max_examples=times,
+        stateful_step_count=40,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        database=None,
     )
     try:
         run_state_machine_as_test(machine, settings=checks)

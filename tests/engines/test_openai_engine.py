@@ -1,4 +1,4 @@
-"""The engine for servers of the OpenAI protocol, on the real servers with the real small model."""
+"""What is alone the engine's for servers of the OpenAI protocol, on the real servers with the real small model."""
 
 import json
 import math
@@ -70,34 +70,6 @@ def idle_within(seconds, engine):
     return quiet == 4
 
 
-def test_streaming_gives_the_pieces_of_the_text_that_sampling_gives(engine):
-    drained(engine.stream(SUM, GREEDY))  # the first reading of a prompt rounds otherwise than the later ones
-    pieces, streamed = drained(engine.stream(SUM, GREEDY))
-    assert "".join(pieces) == streamed.text
-    assert len(pieces) > 5
-    assert engine.model == "SmolLM2-135M-Instruct.Q4_1"
-    (whole,) = sampled(engine, SUM, GREEDY)
-    assert (whole.text, whole.finish) == (streamed.text, streamed.finish)
-    assert 0 < whole.completion_tokens <= 16
-    assert whole.prompt_tokens == engine.count(SUM)
-    assert whole.finish == ("length" if whole.completion_tokens == 16 else "stop")
-
-
-def test_a_stop_string_ends_a_reply_and_is_not_shown(engine):
-    _, whole = drained(engine.stream(SUM, GREEDY))
-    stop = whole.text[4:7]
-    pieces, stopped = drained(engine.stream(SUM, GREEDY, stop=[stop, "never written"]))
-    assert "".join(pieces) == stopped.text == whole.text[: whole.text.find(stop)]
-    assert stopped.finish == "stop"
-
-
-def test_each_reply_has_a_seed_of_its_own_and_repeats_with_it(engine):
-    groups = list(engine.sample([SUM, SUM], HOT, n=2))
-    assert [len(group) for group in groups] == [2, 2]
-    assert len({completion.text for group in groups for completion in group}) >= 3
-    assert sampled(engine, SUM, HOT) == sampled(engine, SUM, HOT)
-
-
 def test_cancelling_and_closing_end_a_stream_and_leave_the_server_to_others(engine):
     cancel = Event()
     stream = engine.stream(SUM, ENDLESS, cancel=cancel)
@@ -119,6 +91,16 @@ def test_what_does_not_fit_the_context_is_said_before_any_work(engine):
         drained(engine.stream(ask("word " * 1100), GREEDY))
     with pytest.raises(ContextOverflow, match=r"1024.*Shorten"):
         sampled(engine, ask("word " * 1100), GREEDY)
+
+
+def test_the_server_s_model_is_named_as_a_person_would(engine):
+    assert engine.model == "SmolLM2-135M-Instruct.Q4_1"
+
+
+def test_each_reply_has_a_seed_of_its_own_and_repeats_with_it(engine):
+    groups = list(engine.sample([SUM, SUM], HOT, n=2))
+    assert len({completion.text for group in groups for completion in group}) >= 3
+    assert sampled(engine, SUM, HOT) == sampled(engine, SUM, HOT)
 
 
 def test_a_reply_is_begun_where_its_beginning_is_empty(engine):

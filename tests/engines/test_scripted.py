@@ -4,21 +4,13 @@ import math
 from threading import Event
 
 import pytest
+from asking import ask, drained
 
 from runtime.engines.base import Completion, EngineError, Metered, Sampling
 from runtime.engines.scripted import ScriptedEngine
 
-ASK = [{"role": "user", "content": "What is 2 + 3?"}]
+ASK = ask("What is 2 + 3?")
 GREEDY = Sampling()
-
-
-def drained(stream):
-    pieces = []
-    while True:
-        try:
-            pieces.append(next(stream))
-        except StopIteration as end:
-            return pieces, end.value
 
 
 @pytest.mark.parametrize(

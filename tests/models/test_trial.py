@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 
 import hostile
@@ -281,12 +282,17 @@ def is_sentence(text):
     return text.endswith(".") and "Traceback" not in text and len(text) < 700
 
 
-def test_damaged_files_are_refused_or_work_and_harm_nobody(tmp_path, chosen):
+EVERY = pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.slow)])
+"""Each file costs a process: one of four is tried often, all of them where minutes do not count."""
+
+
+@EVERY
+def test_damaged_files_are_refused_or_work_and_harm_nobody(every, tmp_path, chosen):
     paths = {}
-    for name, content in hostile.damaged():
+    for name, content in islice(hostile.damaged(), 0, None, every):
         paths[name] = tmp_path / f"{len(paths)}.gguf"
         paths[name].write_bytes(content)
-    for name, changes in hostile.ABSURD.items():
+    for name, changes in islice(hostile.ABSURD.items(), 0, None, every):
         paths[f"absurd {name}"] = hostile.rewritten(tmp_path / f"{len(paths)}.gguf", changes)
     found = findings(list(paths.values()), chosen)
     said = {name: found[path] for name, path in paths.items()}
@@ -294,15 +300,16 @@ def test_damaged_files_are_refused_or_work_and_harm_nobody(tmp_path, chosen):
     working = {name for name, text in said.items() if text == "works"}
     assert not any(name.startswith("cut") for name in working)
     assert not working & {"weights that are no numbers", "infinite weights", "no weights", "absurd layers"}
-    assert len(said) >= 40
+    assert len(said) >= 40 // every
     served = subprocess.run([sys.executable, "-c", SERVE, *(str(paths[name]) for name in sorted(working))], timeout=120)
     assert served.returncode == 0
 
 
-def test_hostile_templates_are_refused_in_a_sentence(tmp_path, chosen):
+@EVERY
+def test_hostile_templates_are_refused_in_a_sentence(every, tmp_path, chosen):
     paths = {
         name: hostile.with_template(tmp_path / f"{number}.gguf", template)
-        for number, (name, (template, _)) in enumerate(hostile.REFUSED_TEMPLATES.items())
+        for number, (name, (template, _)) in enumerate(islice(hostile.REFUSED_TEMPLATES.items(), 0, None, every))
     }
     found = findings(list(paths.values()), chosen)
     said = {name: found[path] for name, path in paths.items()}

@@ -6,6 +6,7 @@ import socket
 import stat
 import time
 from base64 import b64encode
+from contextlib import ExitStack, closing
 from http.client import HTTPConnection
 from urllib.parse import parse_qsl, urlsplit
 
@@ -29,10 +30,15 @@ FILE = b'--b\r\nContent-Disposition: form-data; name="files"; filename="a.jsonl"
 class Page:
     """A served page, and its folder of temporary files."""
 
-    def __init__(self, home, address, access):
-        self.home, self.address, self.access = home, address, access
-        self.port = urlsplit(address).port
-        self.known = cookie(address)
+    def __init__(self, home, host="127.0.0.1", uploads=False, **changes):
+        import app
+
+        settings = configuration.load(home=home, **changes)
+        access = serving.access_of(settings)
+        self.home, self.blocks = home, app.build(Loading(ScriptedEngine), settings, None)
+        self.address = serving.serve(self.blocks, settings, host, access=access, uploads=uploads)
+        self.port = urlsplit(self.address).port
+        self.known = cookie(self.address)
 
     def ask(self, method, path, headers=None, body=None, known=True):
         """Status, headers and text of a request made by hand; `known` as by the browser that opened the page."""
@@ -44,24 +50,35 @@ class Page:
     def uploaded(self):
         return [path for path in (self.home / "tmp").rglob("*") if path.is_file()]
 
+    def close(self):
+        self.blocks.close(verbose=False)
+
 
 @pytest.fixture
 def served(home):
-    """Starts the page; several times if wanted."""
-    import app
+    """Starts a page that a test has for itself; several times if wanted."""
+    with ExitStack() as up:
+        yield lambda *host, **changes: up.enter_context(closing(Page(home, *host, **changes)))
 
-    up = []
 
-    def start(host="127.0.0.1", uploads=False, **changes):
-        settings = configuration.load(**changes)
-        page = app.build(Loading(ScriptedEngine), settings, None)
-        up.append(page)
-        access = serving.access_of(settings)
-        return Page(home, serving.serve(page, settings, host, access=access, uploads=uploads), access)
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    """One that only answers."""
+    with closing(Page(tmp_path_factory.mktemp("home"))) as made:
+        yield made
 
-    yield start
-    for page in up:
-        page.close(verbose=False)
+
+@pytest.fixture(scope="module")
+def open_studio(tmp_path_factory):
+    with closing(Page(tmp_path_factory.mktemp("home"), uploads=True)) as made:
+        yield made
+
+
+@pytest.fixture
+def studio(open_studio):
+    """One that would take files, too, into a folder of its own: Gradio has one for all pages of a process."""
+    serving.use_private_folder(open_studio.home)
+    return open_studio
 
 
 # Another user of the computer
@@ -76,28 +93,19 @@ def routes(blocks):
     return found
 
 
-def test_without_the_token_no_route_is_answered(home):
-    import app
-
-    settings = configuration.load()
-    blocks = app.build(Loading(ScriptedEngine), settings, None)
-    try:
-        page = Page(home, serving.serve(blocks, settings, "127.0.0.1"), None)
-        asked = [route for route in routes(blocks) if route[1] != guard.ASKED_BY_ITSELF]
-        assert len(asked) > 40
-        for method, path in [*asked, ("GET", "/v1/models"), ("GET", "/nothing"), ("GET", "/?token=wrong")]:
-            status, _, said = page.ask(method, path, known=False)
-            assert status == 403, (method, path)
-            assert method == "HEAD" or "Open the whole address that Soliloquy printed" in said
-        wrong = {"Cookie": page.known["Cookie"][:-1]}
-        assert page.ask("GET", "/", wrong, known=False)[0] == 403
-        assert "完整网址" in page.ask("GET", "/", {"Accept-Language": "zh-CN"}, known=False)[2]
-    finally:
-        blocks.close(verbose=False)
+def test_without_the_token_no_route_is_answered(page):
+    asked = [route for route in routes(page.blocks) if route[1] != guard.ASKED_BY_ITSELF]
+    assert len(asked) > 40
+    for method, path in [*asked, ("GET", "/v1/models"), ("GET", "/nothing"), ("GET", "/?token=wrong")]:
+        status, _, said = page.ask(method, path, known=False)
+        assert status == 403, (method, path)
+        assert method == "HEAD" or "Open the whole address that Soliloquy printed" in said
+    wrong = {"Cookie": page.known["Cookie"][:-1]}
+    assert page.ask("GET", "/", wrong, known=False)[0] == 403
+    assert "完整网址" in page.ask("GET", "/", {"Accept-Language": "zh-CN"}, known=False)[2]
 
 
-def test_the_printed_address_is_opened_once_and_kept_as_a_cookie_of_this_port(served):
-    page = served()
+def test_the_printed_address_is_opened_once_and_kept_as_a_cookie_of_this_port(page):
     opened = urlsplit(page.address)
     status, headers, said = page.ask("GET", f"/?{opened.query}&__theme=dark", known=False)
     assert status == 200 and 'content="0;url=/?__theme=dark"' in said and "gradio" not in said.lower()
@@ -112,8 +120,7 @@ def test_the_printed_address_is_opened_once_and_kept_as_a_cookie_of_this_port(se
 @pytest.mark.parametrize(
     "path", ["//evil.example/?", "/x?", '/"><script>?', '/?x="><script>&', "/?;url=//evil.example/&"]
 )
-def test_nobody_is_led_astray_by_an_address_with_a_token(served, path):
-    page = served()
+def test_nobody_is_led_astray_by_an_address_with_a_token(page, path):
     query = urlsplit(page.address).query
     with socket.create_connection(("127.0.0.1", page.port)) as raw:
         raw.sendall(f"GET {path}{query} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode())
@@ -205,8 +212,7 @@ def test_a_second_server_leaves_the_files_of_the_first_alone(tmp_path):
         {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"},
     ],
 )
-def test_whatever_comes_from_another_page_is_refused(served, headers):
-    page = served(uploads=True)
+def test_whatever_comes_from_another_page_is_refused(studio, headers):
     join = json.dumps({"fn_index": 0, "data": [], "session_hash": "s"})
     for method, path, more, body in (
         ("POST", "/gradio_api/upload", FORM, FILE % b"{}"),
@@ -219,8 +225,8 @@ def test_whatever_comes_from_another_page_is_refused(served, headers):
         ("GET", "/config", {}, None),
         ("GET", "/", {}, None),
     ):
-        assert page.ask(method, path, {**more, **headers}, body)[0] == 403, (method, path)
-    assert page.uploaded() == []
+        assert studio.ask(method, path, {**more, **headers}, body)[0] == 403, (method, path)
+    assert studio.uploaded() == []
 
 
 def test_a_link_may_open_the_page_and_the_page_may_ask(served):
@@ -233,17 +239,16 @@ def test_a_link_may_open_the_page_and_the_page_may_ask(served):
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:7860", "127.0.0.1.evil.example", "[", "", "192.0.2.1"])
-def test_a_name_that_is_not_ours_is_not_answered(served, host):
-    assert served().ask("GET", "/", {"Host": host})[0] == 400
+def test_a_name_that_is_not_ours_is_not_answered(page, host):
+    assert page.ask("GET", "/", {"Host": host})[0] == 400
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:80", "127.0.0.1", "[::1]", "[::1]:7860"])
-def test_this_machine_has_several_names(served, host):
-    assert served().ask("GET", "/", {"Host": host})[0] == 200
+def test_this_machine_has_several_names(page, host):
+    assert page.ask("GET", "/", {"Host": host})[0] == 200
 
 
-def test_a_websocket_is_refused(served):
-    page = served()
+def test_a_websocket_is_refused(page):
     upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
     assert page.ask("GET", "/", {**upgrade, "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA=="})[0] in (200, 403)
     status = page.ask("GET", "/gradio_api/queue/join", {**upgrade, "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA=="})[0]
@@ -253,27 +258,25 @@ def test_a_websocket_is_refused(served):
 # Much at once
 
 
-def test_without_the_studio_nothing_is_uploaded(served):
-    page = served()
+def test_without_the_studio_nothing_is_uploaded(page):
     status, _, said = page.ask("POST", "/gradio_api/upload", FORM, FILE % b"{}")
     assert status == 403 and "--studio" in said and page.uploaded() == []
 
 
 @pytest.mark.parametrize("path", ["/gradio_api/run/predict", "/gradio_api/queue/join", "/gradio_api/upload"])
-def test_a_long_body_is_refused_before_it_was_sent(served, path):
-    page = served(uploads=True)
-    with socket.create_connection(("127.0.0.1", page.port), timeout=20) as raw:
-        head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {page.known['Cookie']}\r\n"
+def test_a_long_body_is_refused_before_it_was_sent(studio, path):
+    with socket.create_connection(("127.0.0.1", studio.port), timeout=20) as raw:
+        head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {studio.known['Cookie']}\r\n"
         raw.sendall(f"{head}Content-Length: 300000000\r\n\r\n".encode())
         said = b"".join(iter(lambda: raw.recv(4096), b"")).decode()
     assert said.startswith("HTTP/1.1 413") and "at most 1 MB" in said
 
 
 @pytest.mark.parametrize("path", ["/gradio_api/run/predict", "/gradio_api/upload"])
-def test_a_body_that_does_not_say_how_long_it_is_ends_at_the_limit(served, path):
-    page, sent = served(uploads=True), 0
-    with socket.create_connection(("127.0.0.1", page.port), timeout=20) as raw:
-        head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {page.known['Cookie']}\r\n"
+def test_a_body_that_does_not_say_how_long_it_is_ends_at_the_limit(studio, path):
+    sent = 0
+    with socket.create_connection(("127.0.0.1", studio.port), timeout=20) as raw:
+        head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {studio.known['Cookie']}\r\n"
         kind = FORM["Content-Type"] if path.endswith("upload") else "application/json"
         raw.sendall(f"{head}Content-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
         try:
@@ -283,46 +286,37 @@ def test_a_body_that_does_not_say_how_long_it_is_ends_at_the_limit(served, path)
         except OSError:
             pass
     assert sent < 20_000_000
-    assert page.uploaded() == []
+    assert studio.uploaded() == []
 
 
 @pytest.mark.parametrize("path", ["/gradio_api/process_recording", "/gradio_api/component_server", "/login", "/x"])
-def test_what_the_page_does_not_need_is_not_there(served, path):
-    page = served(uploads=True)
-    assert page.ask("POST", path, JSON, "{}")[0] == 404
-    assert page.ask("PUT", "/", JSON, "{}")[0] == 404
+def test_what_the_page_does_not_need_is_not_there(studio, path):
+    assert studio.ask("POST", path, JSON, "{}")[0] == 404
+    assert studio.ask("PUT", "/", JSON, "{}")[0] == 404
 
 
-def test_a_page_that_was_closed_is_forgotten(home):
+def test_a_page_that_was_closed_is_forgotten(page):
     """Gradio keeps 0.7 MB of each page that was ever opened."""
-    import app
-
-    settings = configuration.load()
-    blocks = app.build(Loading(ScriptedEngine), settings, None)
-    try:
-        page = Page(home, serving.serve(blocks, settings, "127.0.0.1"), None)
-        opens = next(
-            number
-            for number, handler in blocks.fns.items()
-            if getattr(handler.fn, "__name__", "") == "open" and ("load" in dict(handler.targets).values())
-        )
-        remembered = blocks.state_holder.session_data
-        for number in range(5):
-            beat = HTTPConnection("127.0.0.1", page.port, timeout=20)
-            beat.request("GET", f"/gradio_api/heartbeat/s{number}", headers=page.known)
-            alive = beat.getresponse()
-            alive.read(5)
-            asked = json.dumps({"fn_index": opens, "data": [{}], "session_hash": f"s{number}"})
-            assert page.ask("POST", "/gradio_api/run/predict", JSON, asked)[0] == 200
-            assert f"s{number}" in remembered
-            alive.close()
-            beat.close()
-        deadline = time.monotonic() + 60
-        while remembered and time.monotonic() < deadline:
-            time.sleep(0.1)
-        assert not remembered and blocks.state_holder.capacity <= 32
-    finally:
-        blocks.close(verbose=False)
+    opens = next(
+        number
+        for number, handler in page.blocks.fns.items()
+        if getattr(handler.fn, "__name__", "") == "open" and ("load" in dict(handler.targets).values())
+    )
+    remembered = page.blocks.state_holder.session_data
+    for number in range(5):
+        beat = HTTPConnection("127.0.0.1", page.port, timeout=20)
+        beat.request("GET", f"/gradio_api/heartbeat/s{number}", headers=page.known)
+        alive = beat.getresponse()
+        alive.read(5)
+        asked = json.dumps({"fn_index": opens, "data": [{}], "session_hash": f"s{number}"})
+        assert page.ask("POST", "/gradio_api/run/predict", JSON, asked)[0] == 200
+        assert f"s{number}" in remembered
+        alive.close()
+        beat.close()
+    deadline = time.monotonic() + 60
+    while remembered and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not remembered and page.blocks.state_holder.capacity <= 32
 
 
 # Beyond this machine

@@ -236,11 +236,11 @@ def test_what_states_no_answer_is_neither_scored_nor_chosen():
 @pytest.mark.model
 @pytest.mark.timeout(60)
 def test_the_small_model_votes_and_is_chosen_from(small_engine):
-    sampling = Sampling(temperature=0.7, max_tokens=24, seed=1)
-    tried = sample_attempts(small_engine, PROBLEM, 4, sampling)
+    sampling = Sampling(temperature=0.7, max_tokens=80, seed=1)
+    tried = sample_attempts(small_engine, PROBLEM, 6, sampling)
     assert len({tuple(step.text for step in each.steps) for each in tried}) > 1
-    assert tried == sample_attempts(small_engine, PROBLEM, 4, sampling)
-    longest = best_of_n(small_engine, PROBLEM, 4, lambda a: float(len(a.steps)), sampling=sampling)
+    assert tried == sample_attempts(small_engine, PROBLEM, 6, sampling)
+    longest = best_of_n(small_engine, PROBLEM, 6, lambda a: float(len(a.steps)), sampling=sampling)
     assert longest == highest(tried, [float(len(each.steps)) for each in tried])
-    early, every = self_consistency(small_engine, PROBLEM, 4, sampling), majority(tried)
-    assert early.answer == every.answer or equal(early.answer, every.answer)
+    early, every = self_consistency(small_engine, PROBLEM, 6, sampling), majority(tried)
+    assert equal(early.answer, every.answer)

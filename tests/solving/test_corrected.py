@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from tables import table
 
 from runtime.checks.arithmetic import check, corrected, verdict
 
@@ -59,13 +59,13 @@ It is a mistake to write 3 + 4 = 8
 """.strip().splitlines()
 
 
-@pytest.mark.parametrize("row", MENDED)
+@table("row", MENDED)
 def test_a_wrong_step_is_mended_up_to_its_right_side(row):
     step, right = row.split(" -> ")
     assert corrected(step) == right
 
 
-@pytest.mark.parametrize("step", NOT_MENDED)
+@table("step", NOT_MENDED)
 def test_what_is_not_wrong_has_no_decimal_or_may_be_meant_otherwise_is_not_mended(step):
     assert corrected(step) == ""
 

@@ -6,6 +6,7 @@ import re
 from fractions import Fraction
 
 import pytest
+from tables import table
 
 from runtime.problems.wordproblems import generate
 from runtime.tutoring.hints import KEYS, RUNGS, Hint, gives_away, ladder
@@ -42,7 +43,7 @@ def test_a_ladder_in_chinese():
     assert "24（前面求得）" in said(problem, steps, 2, "34", "zh-CN")[0]
 
 
-@pytest.mark.parametrize(
+@table(
     ("step", "idea", "move"),
     [
         ("3 + 4 * 2 = 11", "several", "4 × 2"),
@@ -123,7 +124,7 @@ def test_a_number_that_is_also_a_result_is_left_out():
     assert idea.about == "add"
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "answer", "leaks"),
     [
         ("7 apples", "7", True),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from tables import table
 
 from runtime.events import (
     AttemptDone,
@@ -88,7 +89,7 @@ def told(run: Run, *names: str) -> list[tuple]:
 # The text itself
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "shown"),
     [
         ("Tom has $5 and Ann has $7.", "Tom has $5 and Ann has $7."),
@@ -111,7 +112,7 @@ def test_text_that_is_no_formula_is_shown_as_it_was_typed(text, shown):
     assert to_display(text) == shown
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "shown"),
     [
         (r"Tom pays $5, then \(x=5\) and $7.", "Tom pays $5, then [x=5] and $7."),
@@ -315,7 +316,7 @@ def test_an_answer_that_was_outvoted_is_not_called_free_of_mistakes():
 # What is said above and below
 
 
-@pytest.mark.parametrize(
+@table(
     ("events", "sentence"),
     [
         ([], "Thinking…"),

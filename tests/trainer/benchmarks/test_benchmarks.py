@@ -84,7 +84,7 @@ def test_the_plain_loop_reads_the_same_tokens_and_writes_the_same_words(small_mo
     loop, [solved] = PlainLoop(small_model, 512, 1), material(TINY).labelled
     for messages in beginnings(solved):
         assert loop.count(messages) == small_engine.count(messages)
-    ask = [messages], Sampling(max_tokens=12)
+    ask = [messages], Sampling(max_tokens=5)
     [[ours]], [[theirs]] = small_engine.sample(*ask), loop.sample(*ask)
     assert (ours.text, ours.completion_tokens, ours.finish) == (theirs.text, theirs.completion_tokens, theirs.finish)
     odds = [verdicts(engine, material(TINY), TINY)["log_odds"] for engine in (small_engine, loop)]

@@ -13,6 +13,7 @@ import datasets
 import pytest
 from places import ROOT
 from pydantic import ValidationError
+from tables import table
 
 from runtime.engines.base import Completion, ContextOverflow
 from runtime.engines.scripted import ScriptedEngine
@@ -310,7 +311,7 @@ def test_repeated_lines_are_told_apart_by_their_order():
 PROBLEM = "Lena buys 3 notebooks for 4 dollars each and a pen for 2 dollars. How much in all?"
 
 
-@pytest.mark.parametrize(
+@table(
     ("explanation", "answer", "steps", "leaked"),
     [
         ("It should be 14 dollars.", "14", ["4 × 3 = 11"], True),

@@ -1,6 +1,5 @@
 """MathCritique's experiments: what players learn, what is read out of turns, rounds that survive a kill, verdicts."""
 
-import json
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partialmethod
@@ -20,9 +19,7 @@ from trainer.data.examples.critic import critic_row
 from trainer.data.gsm8k import worked_from_gsm8k
 from trainer.data.rows import Row
 from trainer.data.sources import JudgedAttempt
-from trainer.reproductions.bench_model import Plan as BenchPlan
-from trainer.reproductions.bench_model import pretrain
-from trainer.reproductions.mathcritique import claims, examples, ground, report
+from trainer.reproductions.mathcritique import claims, examples, report
 from trainer.reproductions.mathcritique.claims import Measured
 from trainer.reproductions.mathcritique.ground import Ground, Judge
 from trainer.reproductions.mathcritique.improve import Improvement, Plan, Round
@@ -293,11 +290,8 @@ def test_what_was_not_improved_in_rounds_is_reported_without_them(tmp_path):
 
 
 @pytest.fixture
-def tiny_ground(home, monkeypatch):
-    """A base that writes nonsense, and a judge that has learned as little."""
-    plan = BenchPlan(blocks=4, talk_blocks=4, block=128, words_from=100, vocabulary=500, width=64, layers=1, batch=4)
-    made = pretrain(plan, settings.load())
-    monkeypatch.setattr(ground, "BENCH_FILE", made.gguf)
+def bench_ground(home, monkeypatch):
+    """The bench model, which solves some of these problems and not others."""
     # What a busy machine may decide anew in another home: who is decoded beside whom, threads, what is computed in.
     monkeypatch.setattr(Ground, "engine", partialmethod(Ground.engine, parallel=1))
     monkeypatch.setattr("trainer.training.sft.fastest_dtype", lambda device: torch.float32)
@@ -308,21 +302,19 @@ def by_rule(of: Ground) -> list[Row]:
     return [critic_row(attempt) for _, attempt in examples.put_in(of.problems(12, 5), 0)]
 
 
-PLAN = Plan(rounds=2, samples=2, problems=4, taught=12, test=4)
+PLAN = Plan(rounds=1, samples=3, problems=6, taught=12, test=4)
 
 
-def told(improvement: Improvement) -> list[str]:
-    return [found.model_dump_json() for found in improvement.run()]
-
-
-def test_a_killed_improvement_comes_to_the_same_end(tiny_ground, tmp_path, monkeypatch):
-    adapter = tiny_ground.tuned("critic", by_rule(tiny_ground))
+def test_a_killed_improvement_comes_to_the_same_end(bench_ground, tmp_path, monkeypatch):
+    adapter = bench_ground.tuned("critic", by_rule(bench_ground))
     judge = Judge(adapter, tmp_path / "weights.json")
     write_weights(judge.weights, {"quick": Aggregation(constant=-1.0)})
-    whole = told(Improvement(PLAN, tiny_ground, judge))
-    assert [json.loads(line)["number"] for line in whole] == [0, 1, 2]
+    whole = list(Improvement(PLAN, bench_ground, judge).run())
+    before, after = whole
+    assert (before.number, after.number) == (0, 1)
+    assert after.rows > after.refined > 0  # it learned from attempts that were right and from such as were mended
 
-    elsewhere = Ground("bench", tiny_ground.settings.with_(home=tmp_path / "again"))
+    elsewhere = Ground("bench", bench_ground.settings.with_(home=tmp_path / "again"))
     wrapped = Ground.tuned
     calls = []
 
@@ -334,34 +326,35 @@ def test_a_killed_improvement_comes_to_the_same_end(tiny_ground, tmp_path, monke
 
     monkeypatch.setattr(Ground, "tuned", killed)
     with pytest.raises(KeyboardInterrupt):
-        told(Improvement(PLAN, elsewhere, judge))
+        list(Improvement(PLAN, elsewhere, judge).run())
     monkeypatch.setattr(Ground, "tuned", wrapped)
     drawn = next((tmp_path / "again" / "improve").glob("*/attempts.jsonl"))
     stamp = drawn.stat().st_mtime_ns
-    assert told(Improvement(PLAN, elsewhere, judge)) == whole
-    vanilla = told(Improvement(replace(PLAN, arm="vanilla"), elsewhere, judge))
-    assert vanilla[0] == whole[0] and vanilla[1] != whole[1]  # all arms begin alike, and what they share is drawn once
+    assert list(Improvement(PLAN, elsewhere, judge).run()) == whole
+    vanilla = list(Improvement(replace(PLAN, arm="vanilla"), elsewhere, judge).run())
+    assert vanilla[0] == before  # all arms begin alike, and what they share is drawn once
     assert drawn.stat().st_mtime_ns == stamp
+    assert (vanilla[1].rows, vanilla[1].refined) == (after.rows - after.refined, 0)
 
 
-def test_all_that_is_read_out_is_drawn(tiny_ground, tmp_path):
-    judge = Judge(tiny_ground.tuned("critic", by_rule(tiny_ground)), tmp_path / "weights.json")
+def test_all_that_is_read_out_is_drawn(bench_ground, tmp_path):
+    judge = Judge(bench_ground.tuned("critic", by_rule(bench_ground)), tmp_path / "weights.json")
     write_weights(judge.weights, {"quick": Aggregation(constant=-1.0)})
-    problems = [worked.problem for worked in tiny_ground.problems(2, 6)]
-    played = play(lambda: tiny_ground.players(None, judge), problems, 2, 1, tmp_path / "turns")
+    problems = [worked.problem for worked in bench_ground.problems(2, 6)]
+    played = play(lambda: bench_ground.players(None, judge), problems, 2, 1, tmp_path / "turns")
     assert played.K == 2 and [len(some) for some in played.plain] == [6, 6]
     assert [len(some) for way in (played.parallel, played.chains) for some in way] == [2, 2, 2, 2]
     assert [turn.attempt.problem for turn in played.greedy] == problems
     assert [point.k for point in played.points()] == [1, 2]
     (tmp_path / "turns" / "chain-2.jsonl").unlink()  # as if it had been killed there
     opened = []
-    again = play(lambda: opened.append(1) or tiny_ground.players(None, judge), problems, 2, 1, tmp_path / "turns")
+    again = play(lambda: opened.append(1) or bench_ground.players(None, judge), problems, 2, 1, tmp_path / "turns")
     assert again == played and len(opened) <= 2
     assert play(lambda: pytest.fail("all is there"), problems, 2, 1, tmp_path / "turns") == played
 
 
-def test_a_teacher_places_the_actor_s_own_attempts_and_puts_errors_into_others(tiny_ground, tmp_path, monkeypatch):
-    worked = {one.problem.id: one for one in tiny_ground.problems(6, TEACHING_SEED)}
+def test_a_teacher_places_the_actor_s_own_attempts_and_puts_errors_into_others(bench_ground, tmp_path, monkeypatch):
+    worked = {one.problem.id: one for one in bench_ground.problems(6, TEACHING_SEED)}
 
     def tried(problem: Problem, number: int) -> Attempt:
         """The solution, or one whose last step is wrong."""
@@ -377,16 +370,16 @@ def test_a_teacher_places_the_actor_s_own_attempts_and_puts_errors_into_others(t
 
     monkeypatch.setattr(Ground, "players", lambda self, actor: nullcontext(Writer()))
     (actor := tmp_path / "actor.gguf").write_bytes(b"an adapter")
-    known = Teacher(tiny_ground, actor).material(3)
+    known = Teacher(bench_ground, actor).material(3)
     own = [(one, attempt) for one, attempt in known if one.problem in [p.problem for p in list(worked.values())[:3]]]
     assert len(own) == 6 and len(known) > len(own)
     assert {attempt.first_error for one, attempt in own} == {None, *(len(one.lines) for one, _ in own)}
     assert all(attempt.problem.id == one.problem.id for one, attempt in known)
 
 
-def test_an_adapter_is_tuned_once(tiny_ground):
-    rows = [examples.reasoned(worked) for worked in tiny_ground.problems(8, 1)]
-    made = tiny_ground.tuned("actor", rows)
+def test_an_adapter_is_tuned_once(bench_ground):
+    rows = [examples.reasoned(worked) for worked in bench_ground.problems(8, 1)]
+    made = bench_ground.tuned("actor", rows)
     stamp = made.stat().st_mtime_ns
-    assert tiny_ground.tuned("actor", rows).stat().st_mtime_ns == stamp
+    assert bench_ground.tuned("actor", rows).stat().st_mtime_ns == stamp
     assert made.name == "actor.gguf"

@@ -12,7 +12,6 @@ import torch
 from peft import PeftModel
 from places import ROOT
 from safetensors.torch import load_file
-from tiny_qwen import tiny_qwen
 from transformers import AutoModelForCausalLM, DynamicCache
 
 from runtime import settings
@@ -36,16 +35,10 @@ pytestmark = [pytest.mark.model, pytest.mark.timeout(120)]
 PAD = 2
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    torch.set_num_threads(1)
-
-
 @pytest.fixture(scope="module")
-def bases(tiny, tmp_path_factory):
+def bases(tiny_bases):
     """Folders of tiny models by architecture."""
-    folder = tmp_path_factory.mktemp("qwen")
-    return {"llama": tiny.hf} | {name: tiny_qwen(folder, name).hf for name in ("qwen2", "qwen3")}
+    return {name: base.hf for name, base in tiny_bases.items()}
 
 
 @pytest.fixture(scope="module")

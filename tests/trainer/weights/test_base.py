@@ -7,7 +7,6 @@ import gguf
 import llama_cpp as llama
 import pytest
 import torch
-from tiny_qwen import tiny_qwen
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
 
 from runtime import settings
@@ -25,12 +24,12 @@ TEXTS = ["What is 12 + 345?", "2 ² and ½ cup, ¼", "小明有24颗糖", "<|im_
 
 
 @pytest.fixture(scope="module")
-def quantized(tiny, tmp_path_factory):
+def quantized(tiny_bases, tmp_path_factory):
     """Q8_0 files by architecture: the embeddings of the first are its output matrix too, the other has its own."""
     folder = tmp_path_factory.mktemp("quantized")
     made = {"llama": folder / "llama.gguf", "qwen2": folder / "qwen2.q8.gguf"}
-    merge._quantize(tiny.gguf, made["llama"], merge.QUANTIZED["Q8_0"])
-    merge._quantize(tiny_qwen(folder / "whole", "qwen2").gguf, made["qwen2"], merge.QUANTIZED["Q8_0"])
+    for name, path in made.items():
+        merge._quantize(tiny_bases[name].gguf, path, merge.QUANTIZED["Q8_0"])
     return made
 
 

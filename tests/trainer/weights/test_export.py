@@ -10,7 +10,6 @@ import torch
 from peft import LoraConfig, PeftConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
 from tiny import tiny_adapter
-from tiny_qwen import tiny_qwen
 from transformers import AutoModelForCausalLM
 
 from runtime.engines.base import Sampling
@@ -29,23 +28,11 @@ pytestmark = [pytest.mark.model, pytest.mark.timeout(120)]
 ASKED = [Message(role="user", content="What is 2 + 3?")]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    torch.set_num_threads(1)
-
-
 @pytest.fixture(scope="module")
-def bases(tiny, tmp_path_factory):
-    """A tiny model by architecture."""
-    folder = tmp_path_factory.mktemp("qwen")
-    return {"llama": tiny} | {name: tiny_qwen(folder, name) for name in ("qwen2", "qwen3")}
-
-
-@pytest.fixture(scope="module")
-def adapters(bases, tiny_adapters, tmp_path_factory):
+def adapters(tiny_bases, tiny_adapters, tmp_path_factory):
     """Folders of peft by architecture: a plain adapter and an activated one."""
     folder, found = tmp_path_factory.mktemp("adapters"), {}
-    for name, base in bases.items():
+    for name, base in tiny_bases.items():
         made = tiny_adapters
         if name != "llama":
             called = {"actor": None, "critic": "<|im_start|>assistant\n"}
@@ -69,16 +56,16 @@ def value(path, key):
     ("architecture", "role"),
     [("llama", "actor"), ("llama", "critic"), ("qwen2", "actor"), ("qwen2", "critic"), ("qwen3", "actor")],
 )
-def test_llama_cpp_says_what_peft_says(architecture, role, bases, adapters, tmp_path):
-    base, adapter, gguf_file = bases[architecture], adapters[architecture][role], tmp_path / "adapter.gguf"
+def test_llama_cpp_says_what_peft_says(architecture, role, tiny_bases, adapters, tmp_path):
+    base, adapter, gguf_file = tiny_bases[architecture], adapters[architecture][role], tmp_path / "adapter.gguf"
     to_gguf_adapter(adapter, gguf_file, base.gguf, "f32")
     found = compared(base, adapter, gguf_file)
     assert found.max_difference < 1e-3
     assert (found.argmax_agreement, found.same_tokens, found.same_greedy) == (1, found.texts, found.texts)
 
 
-def test_the_comparison_sees_another_adapter_and_a_missing_permutation(bases, adapters, tmp_path, monkeypatch):
-    base, gguf_file = bases["llama"], tmp_path / "adapter.gguf"
+def test_the_comparison_sees_another_adapter_and_a_missing_permutation(tiny_bases, adapters, tmp_path, monkeypatch):
+    base, gguf_file = tiny_bases["llama"], tmp_path / "adapter.gguf"
     to_gguf_adapter(adapters["llama"]["critic"], gguf_file, base.gguf, "f32")
     found = compared(base, adapters["llama"]["actor"], gguf_file)
     assert found.max_difference > 0.1
@@ -88,8 +75,8 @@ def test_the_comparison_sees_another_adapter_and_a_missing_permutation(bases, ad
     assert compared(base, adapters["llama"]["actor"], gguf_file).max_difference > 0.1
 
 
-def test_llama_cpp_reads_where_an_activated_adapter_begins(bases, adapters, tmp_path):
-    base, adapter, gguf_file = bases["llama"], adapters["llama"]["critic"], tmp_path / "adapter.gguf"
+def test_llama_cpp_reads_where_an_activated_adapter_begins(tiny_bases, adapters, tmp_path):
+    base, adapter, gguf_file = tiny_bases["llama"], adapters["llama"]["critic"], tmp_path / "adapter.gguf"
     to_gguf_adapter(adapter, gguf_file, base.gguf)
     asked = json.loads((adapter / "adapter_config.json").read_text())["alora_invocation_tokens"]
     engine = LlamaCppEngine(base.gguf, context=512, threads=1, adapters={"critic": gguf_file})
@@ -101,8 +88,8 @@ def test_llama_cpp_reads_where_an_activated_adapter_begins(bases, adapters, tmp_
     ("type", "kinds", "agreement"),
     [("f16", {"F16"}, 0.98), ("q8_0", {"Q8_0", "F16"}, 0.85)],  # the random adapter is far stronger than a trained one
 )
-def test_smaller_types_say_nearly_the_same(type, kinds, agreement, bases, adapters, tmp_path):
-    base, adapter, gguf_file = bases["qwen2"], adapters["qwen2"]["actor"], tmp_path / "adapter.gguf"
+def test_smaller_types_say_nearly_the_same(type, kinds, agreement, tiny_bases, adapters, tmp_path):
+    base, adapter, gguf_file = tiny_bases["qwen2"], adapters["qwen2"]["actor"], tmp_path / "adapter.gguf"
     to_gguf_adapter(adapter, gguf_file, base.gguf, type)
     assert {tensor.tensor_type.name for tensor in export.open_gguf(gguf_file).tensors} == kinds
     found = compared(base, adapter, gguf_file)
@@ -110,8 +97,8 @@ def test_smaller_types_say_nearly_the_same(type, kinds, agreement, bases, adapte
     assert found.argmax_agreement > agreement
 
 
-def test_rank_stabilised_lora_keeps_its_strength(bases, tmp_path):
-    base, adapter, gguf_file = bases["qwen2"], tmp_path / "adapter", tmp_path / "adapter.gguf"
+def test_rank_stabilised_lora_keeps_its_strength(tiny_bases, tmp_path):
+    base, adapter, gguf_file = tiny_bases["qwen2"], tmp_path / "adapter", tmp_path / "adapter.gguf"
     config = LoraConfig(
         r=9, lora_alpha=3, use_rslora=True, target_modules=["q_proj", "down_proj"], task_type="CAUSAL_LM"
     )
@@ -124,23 +111,23 @@ def test_rank_stabilised_lora_keeps_its_strength(bases, tmp_path):
     assert compared(base, adapter, gguf_file).max_difference < 1e-3
 
 
-def test_an_adapter_names_its_base(bases, adapters, tmp_path):
-    base, adapter, gguf_file = bases["llama"], adapters["llama"]["actor"], tmp_path / "critic-1.gguf"
+def test_an_adapter_names_its_base(tiny_bases, adapters, tmp_path):
+    base, adapter, gguf_file = tiny_bases["llama"], adapters["llama"]["actor"], tmp_path / "critic-1.gguf"
     to_gguf_adapter(adapter, gguf_file, base.gguf)
     assert value(gguf_file, "general.name") == "critic-1"
     assert value(gguf_file, "soliloquy.base.name") == "tiny"
     assert value(gguf_file, "soliloquy.base.sha256") == sha256_of(base.gguf)
 
 
-def test_without_the_file_the_training_folder_tells_the_base(bases, adapters, tmp_path):
+def test_without_the_file_the_training_folder_tells_the_base(tiny_bases, adapters, tmp_path):
     folder, adapter = tmp_path / "base", tmp_path / "adapter"
-    shutil.copytree(bases["qwen2"].hf, folder)
+    shutil.copytree(tiny_bases["qwen2"].hf, folder)
     shutil.copytree(adapters["qwen2"]["actor"], adapter)
     config = json.loads((adapter / "adapter_config.json").read_text())
     (adapter / "adapter_config.json").write_text(json.dumps(config | {"base_model_name_or_path": str(folder)}))
     record = Source(file="some.Q4.gguf", bytes=1, modified=1, sha256="ab" * 32)
     (folder / RECORD).write_text(record.model_dump_json())
-    to_gguf_adapter(adapter, tmp_path / "a.gguf", bases["qwen2"].gguf)
+    to_gguf_adapter(adapter, tmp_path / "a.gguf", tiny_bases["qwen2"].gguf)
     to_gguf_adapter(adapter, tmp_path / "b.gguf")
     one, other = (export.open_gguf(tmp_path / name) for name in ("a.gguf", "b.gguf"))
     assert value(tmp_path / "b.gguf", "soliloquy.base.sha256") == "ab" * 32
@@ -151,8 +138,8 @@ def test_without_the_file_the_training_folder_tells_the_base(bases, adapters, tm
 
 @pytest.mark.parametrize("role", ["actor", "critic"])
 @pytest.mark.parametrize("architecture", ["llama", "qwen2"])
-def test_a_gguf_adapter_becomes_the_peft_adapter_it_was_made_from(architecture, role, bases, adapters, tmp_path):
-    base, adapter, gguf_file = bases[architecture], adapters[architecture][role], tmp_path / "adapter.gguf"
+def test_a_gguf_adapter_becomes_the_peft_adapter_it_was_made_from(architecture, role, tiny_bases, adapters, tmp_path):
+    base, adapter, gguf_file = tiny_bases[architecture], adapters[architecture][role], tmp_path / "adapter.gguf"
     to_gguf_adapter(adapter, gguf_file, base.gguf, "f32")
     config = to_peft(gguf_file, base.hf, tmp_path / "again")
     given = PeftConfig.from_pretrained(adapter)
@@ -163,11 +150,11 @@ def test_a_gguf_adapter_becomes_the_peft_adapter_it_was_made_from(architecture, 
     assert all(torch.equal(one[key].float(), other[key]) for key in one)
 
 
-def test_only_a_gguf_adapter_of_this_base_becomes_a_peft_adapter(bases, adapters, tmp_path):
+def test_only_a_gguf_adapter_of_this_base_becomes_a_peft_adapter(tiny_bases, adapters, tmp_path):
     gguf_file = tmp_path / "adapter.gguf"
-    to_gguf_adapter(adapters["qwen2"]["actor"], gguf_file, bases["qwen2"].gguf)
+    to_gguf_adapter(adapters["qwen2"]["actor"], gguf_file, tiny_bases["qwen2"].gguf)
     with pytest.raises(ExportError, match="this adapter's base"):
-        to_peft(gguf_file, bases["llama"].hf, tmp_path / "again")
+        to_peft(gguf_file, tiny_bases["llama"].hf, tmp_path / "again")
     assert not (tmp_path / "again").exists()
 
 
@@ -185,7 +172,7 @@ def changed(adapter, to, weights=None, **config):
     return to
 
 
-def test_what_a_gguf_adapter_cannot_carry_is_refused(bases, adapters, tmp_path):
+def test_what_a_gguf_adapter_cannot_carry_is_refused(tiny_bases, adapters, tmp_path):
     plain, out = adapters["llama"]["actor"], tmp_path / "out.gguf"
     layer = "base_model.model.model.layers.0.self_attn.q_proj"
     cases = {
@@ -196,32 +183,32 @@ def test_what_a_gguf_adapter_cannot_carry_is_refused(bases, adapters, tmp_path):
     }
     for folder, sentence in cases.items():
         with pytest.raises(ExportError, match=sentence):
-            to_gguf_adapter(folder, out, bases["llama"].gguf)
+            to_gguf_adapter(folder, out, tiny_bases["llama"].gguf)
     with pytest.raises(ExportError, match=r"'q2_k' is no number type of a GGUF adapter"):
-        to_gguf_adapter(plain, out, bases["llama"].gguf, "q2_k")
+        to_gguf_adapter(plain, out, tiny_bases["llama"].gguf, "q2_k")
     assert not out.exists()
 
 
-def test_an_adapter_of_another_base_is_refused(bases, adapters, tmp_path):
+def test_an_adapter_of_another_base_is_refused(tiny_bases, adapters, tmp_path):
     wide = {"base_model.model.model.layers.0.mlp.up_proj.lora_B.weight": torch.ones(256, 4)}
     other = changed(adapters["llama"]["actor"], tmp_path / "wide", wide)
     with pytest.raises(ExportError, match=r"does not fit tiny\.gguf.*the base that the adapter was trained on"):
-        to_gguf_adapter(other, tmp_path / "out.gguf", bases["llama"].gguf)
+        to_gguf_adapter(other, tmp_path / "out.gguf", tiny_bases["llama"].gguf)
 
 
-def test_an_architecture_that_was_never_compared_is_refused(bases, adapters, tmp_path, monkeypatch):
+def test_an_architecture_that_was_never_compared_is_refused(tiny_bases, adapters, tmp_path, monkeypatch):
     monkeypatch.delitem(export.PAIRED, "qwen2")
     with pytest.raises(ExportError, match=r"'qwen2', for which no export was ever compared"):
-        to_gguf_adapter(adapters["qwen2"]["actor"], tmp_path / "out.gguf", bases["qwen2"].gguf)
+        to_gguf_adapter(adapters["qwen2"]["actor"], tmp_path / "out.gguf", tiny_bases["qwen2"].gguf)
 
 
-def test_a_failed_export_leaves_nothing_behind(bases, adapters, tmp_path, monkeypatch):
+def test_a_failed_export_leaves_nothing_behind(tiny_bases, adapters, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(gguf.GGUFWriter, "write_tensors_to_file", full)
     with pytest.raises(ExportError, match=r"cannot be written.*No space left"):
-        to_gguf_adapter(adapters["llama"]["actor"], tmp_path / "new" / "out.gguf", bases["llama"].gguf)
+        to_gguf_adapter(adapters["llama"]["actor"], tmp_path / "new" / "out.gguf", tiny_bases["llama"].gguf)
     assert list((tmp_path / "new").iterdir()) == []
 
 
@@ -229,22 +216,22 @@ def test_a_failed_export_leaves_nothing_behind(bases, adapters, tmp_path, monkey
 
 
 @pytest.fixture(scope="module")
-def gguf_adapters(bases, adapters, tmp_path_factory):
+def gguf_adapters(tiny_bases, adapters, tmp_path_factory):
     """Plain adapters by architecture, and an activated one."""
     folder, made = tmp_path_factory.mktemp("adapters"), {}
-    for name, base in bases.items():
+    for name, base in tiny_bases.items():
         made[name] = folder / f"{name}.gguf"
         to_gguf_adapter(adapters[name]["actor"], made[name], base.gguf, "f32")
     made["activated"] = folder / "activated.gguf"
-    to_gguf_adapter(adapters["llama"]["critic"], made["activated"], bases["llama"].gguf)
+    to_gguf_adapter(adapters["llama"]["critic"], made["activated"], tiny_bases["llama"].gguf)
     return made
 
 
 @pytest.mark.parametrize(("architecture", "quantization", "limit"), [("llama", "F16", 2e-3), ("qwen2", "BF16", 2e-2)])
 def test_a_merged_file_has_the_weights_of_pefts_merge(
-    architecture, quantization, limit, bases, adapters, gguf_adapters, tmp_path
+    architecture, quantization, limit, tiny_bases, adapters, gguf_adapters, tmp_path
 ):
-    base, out = bases[architecture], tmp_path / "merged.gguf"
+    base, out = tiny_bases[architecture], tmp_path / "merged.gguf"
     merge.merge(base.gguf, gguf_adapters[architecture], out, quantization)
     model = AutoModelForCausalLM.from_pretrained(base.hf, dtype=torch.float32)
     expected = PeftModel.from_pretrained(model, adapters[architecture]["actor"]).merge_and_unload().state_dict()
@@ -254,8 +241,8 @@ def test_a_merged_file_has_the_weights_of_pefts_merge(
         assert torch.allclose(found[name], weight, atol=limit, rtol=limit), name
 
 
-def test_a_merged_file_says_what_peft_says(bases, adapters, gguf_adapters, tmp_path):
-    base, out = bases["llama"], tmp_path / "merged.gguf"
+def test_a_merged_file_says_what_peft_says(tiny_bases, adapters, gguf_adapters, tmp_path):
+    base, out = tiny_bases["llama"], tmp_path / "merged.gguf"
     merge.merge(base.gguf, gguf_adapters["llama"], out, "F16")
     trained = HfEngine(base.hf, adapters={"actor": adapters["llama"]["actor"]}, context=512, dtype="float32")
     merged = LlamaCppEngine(out, context=512, threads=1)
@@ -268,10 +255,10 @@ def test_a_merged_file_says_what_peft_says(bases, adapters, gguf_adapters, tmp_p
     trained.close()
 
 
-def test_stock_llama_cpp_opens_it_with_all_that_the_base_says(bases, gguf_adapters, tmp_path):
+def test_stock_llama_cpp_opens_it_with_all_that_the_base_says(tiny_bases, gguf_adapters, tmp_path):
     out = tmp_path / "merged.gguf"
-    merge.merge(bases["qwen2"].gguf, gguf_adapters["qwen2"], out, "Q4_K_M")
-    before, after = export.open_gguf(bases["qwen2"].gguf), export.open_gguf(out)
+    merge.merge(tiny_bases["qwen2"].gguf, gguf_adapters["qwen2"], out, "Q4_K_M")
+    before, after = export.open_gguf(tiny_bases["qwen2"].gguf), export.open_gguf(out)
     added = {"general.file_type", "general.quantization_version"}
     kept = {name for name in before.fields if not name.startswith("GGUF.")} - added
     assert {name for name in after.fields if not name.startswith("GGUF.")} - added == kept
@@ -285,9 +272,9 @@ def test_stock_llama_cpp_opens_it_with_all_that_the_base_says(bases, gguf_adapte
     model.close()
 
 
-def test_weights_that_the_adapter_leaves_alone_are_not_rounded_again(bases, gguf_adapters, tmp_path):
+def test_weights_that_the_adapter_leaves_alone_are_not_rounded_again(tiny_bases, gguf_adapters, tmp_path):
     small, out = tmp_path / "small.gguf", tmp_path / "merged.gguf"
-    merge._quantize(bases["llama"].gguf, small, merge.QUANTIZED["Q8_0"])
+    merge._quantize(tiny_bases["llama"].gguf, small, merge.QUANTIZED["Q8_0"])
     merge.merge(small, gguf_adapters["llama"], out, "Q8_0")
     before, after = ({t.name: t for t in export.open_gguf(path).tensors} for path in (small, out))
     for name in ("token_embd.weight", "output_norm.weight"):
@@ -297,11 +284,11 @@ def test_weights_that_the_adapter_leaves_alone_are_not_rounded_again(bases, gguf
     assert np.abs(rows[0] - rows[1]).max() > 0.1
 
 
-def test_what_cannot_be_merged_is_refused(bases, gguf_adapters, small_model, tmp_path):
+def test_what_cannot_be_merged_is_refused(tiny_bases, gguf_adapters, small_model, tmp_path):
     silent = tmp_path / "silent.gguf"
-    data = bases["llama"].gguf.read_bytes()
+    data = tiny_bases["llama"].gguf.read_bytes()
     silent.write_bytes(data.replace(b"tokenizer.chat_template", b"tokenizer.chat_templatX"))
-    base, out = bases["llama"].gguf, tmp_path / "merged.gguf"
+    base, out = tiny_bases["llama"].gguf, tmp_path / "merged.gguf"
     cases = [
         (base, gguf_adapters["activated"], "Q8_0", r"activated\.gguf is an activated adapter.*no merged file"),
         (silent, gguf_adapters["llama"], "Q8_0", r"silent\.gguf has no chat template"),
