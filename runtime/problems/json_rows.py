@@ -131,7 +131,7 @@ def parse(text: str) -> Any:
         try:
             json.dumps(value, ensure_ascii=False).encode()
         except UnicodeEncodeError as error:
-            raise ValueError("it is not valid text (it has half of a surrogate pair)") from error
+            raise ValueError("it is not text (it has half of a surrogate pair)") from error
     return value
 
 

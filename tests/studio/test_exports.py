@@ -253,7 +253,7 @@ def test_imported_attempts_wait_for_a_review_once(log, tmp_path):
         ({"problem": "1?"}, "line 2: `steps`"),
         ({"problem": "1?", "steps": []}, "line 2: `steps` is empty"),
         ({"problem": "x" * 100_001, "steps": ["1"]}, "line 2: The problem has 100,001 characters"),
-        ({"problem": "1?", "steps": ["1"], "source": "half a \ud800"}, "line 2: it is not valid text"),
+        ({"problem": "1?", "steps": ["1"], "source": "half a \ud800"}, "line 2: it is not text"),
     ],
 )
 def test_a_wrong_line_is_named_and_nothing_is_imported(line, told, log, tmp_path):
