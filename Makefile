@@ -1,8 +1,8 @@
 # make app    set up .venv, fetch the model, open the app          (MODEL=qwen2.5-coder-0.5b make app takes another;
 #             seconds where llama.cpp can be had prebuilt or was compiled before, else minutes; NATIVE=1 make app compiles)
-# make test   set up .venv, fetch the small test model, run lint, import contracts and all tests
+# make test   set up .venv, fetch the small test model, run lint, import contracts, types and all tests
 # make test-browser   every browser test and whatever takes minutes: labels become an adapter, kills while labels arrive
-# make lint   ruff and the import contracts alone
+# make lint   ruff, the import contracts and the types alone
 # make llama-server   build llama.cpp's own server, which benchmarks and a test compare with (some ten minutes)
 # make critic train the smallest base's critic on from the one in use, from training examples to the gate (some 15 minutes)
 # make bench  measure our engine beside llama.cpp's server and the plain loop (ARGS=--quick make bench: two minutes)
@@ -24,7 +24,7 @@ app: .venv/runtime.ready
 test: lint
 	@$(BIN)/python -m runtime models pull $(TEST_MODEL)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal --max-worker-restart 0 \
-		-o faulthandler_timeout=400 -o faulthandler_exit_on_timeout=true $(ARGS)
+		-o faulthandler_timeout=600 -o faulthandler_exit_on_timeout=true $(ARGS)
 
 test-browser: .venv/tests.ready
 	@$(BIN)/python -m runtime models pull $(TEST_MODEL)
@@ -34,6 +34,7 @@ lint: .venv/tests.ready
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports
+	@$(BIN)/pyrefly check
 
 bench: .venv/trainer.ready
 	@$(MAKE) --no-print-directory llama-server || echo "Going on without llama-server." >&2

@@ -67,8 +67,9 @@ def raise_on_interrupt() -> None:
 
 
 def _interrupt_main_thread() -> None:
-    if hasattr(signal, "pthread_kill"):
-        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)  # also ends a blocking system call
+    main = threading.main_thread().ident
+    if main is not None and hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(main, signal.SIGINT)  # also ends a blocking system call
     else:
         _thread.interrupt_main()
 

@@ -9,9 +9,20 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
-from typing import Literal, TypeVar
+from typing import TypeVar
 
-from runtime.types import Critique, Outcome, Parent, Problem, Provenance, SelfTalk, Step, StepVerdict, Trajectory
+from runtime.types import (
+    Critique,
+    Origin,
+    Outcome,
+    Parent,
+    Problem,
+    Provenance,
+    SelfTalk,
+    Step,
+    StepVerdict,
+    Trajectory,
+)
 
 Item = TypeVar("Item")
 Ended = TypeVar("Ended")
@@ -21,7 +32,7 @@ Ended = TypeVar("Ended")
 class Proposing:
     """The actor starts an attempt, after the kept steps of its parent."""
 
-    origin: Literal["sample", "refine", "selftalk", "student"]
+    origin: Origin
     kept: tuple[Step, ...] = ()
     parent: Parent | None = None
     made_by: Provenance | None = None
@@ -94,19 +105,9 @@ class Failed:
     """`SoliloquyError.kind`."""
 
 
-Event = (
-    Proposing
-    | Token
-    | StepDone
-    | AttemptDone
-    | Criticising
-    | StepJudged
-    | CritiqueDone
-    | Refining
-    | Voting
-    | Finished
-    | Failed
-)
+OfAttempt = Token | StepDone | StepJudged | AttemptDone | Criticising
+"""What happens to the attempt that was proposed last."""
+Event = Proposing | OfAttempt | CritiqueDone | Refining | Voting | Finished | Failed
 
 
 @dataclass(frozen=True)
@@ -151,16 +152,11 @@ def _folded(transcript: Transcript, event: Event) -> Transcript:
     match event:
         case Proposing():
             return Transcript(_with_partial(talk, live).model_copy(update={"outcome": None}), Live(event, event.kept))
-        case Token(text):
-            return Transcript(talk, replace(live, text=live.text + text))
-        case StepDone(step):
-            return Transcript(talk, replace(live, steps=(*live.steps, step), text=""))
-        case StepJudged(position, verdict):
-            return Transcript(talk, replace(live, verdicts={**live.verdicts, position: verdict}))
-        case AttemptDone(trajectory):
-            return Transcript(_with_turn(talk, trajectory), replace(live, steps=trajectory.steps, text="", done=True))
-        case Criticising():
-            return Transcript(talk, replace(live, criticising=True))
+        case Token() | StepDone() | StepJudged() | AttemptDone() | Criticising():
+            if live is None:
+                raise ValueError(f"{event} belongs to no attempt")
+            grown = _grown(live, event)
+            return Transcript(_with_turn(talk, event.trajectory) if isinstance(event, AttemptDone) else talk, grown)
         case CritiqueDone(critique):
             return Transcript(_with_turn(talk, critique), None)
         case Refining():
@@ -172,6 +168,20 @@ def _folded(transcript: Transcript, event: Event) -> Transcript:
         case Failed(message, kind):
             kept = _with_partial(talk, live)
             return Transcript(kept.model_copy(update={"outcome": Outcome(status="failed", note=message, error=kind)}))
+
+
+def _grown(live: Live, event: OfAttempt) -> Live:
+    match event:
+        case Token(text):
+            return replace(live, text=live.text + text)
+        case StepDone(step):
+            return replace(live, steps=(*live.steps, step), text="")
+        case StepJudged(position, verdict):
+            return replace(live, verdicts={**live.verdicts, position: verdict})
+        case AttemptDone(trajectory):
+            return replace(live, steps=trajectory.steps, text="", done=True)
+        case Criticising():
+            return replace(live, criticising=True)
 
 
 def shown(attempt: Trajectory) -> Iterator[Event]:

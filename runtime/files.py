@@ -10,7 +10,7 @@ import secrets
 import shutil
 import stat
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, BinaryIO
@@ -42,7 +42,7 @@ def folder_of(parent: Path, name: str, once: str) -> Path:
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[IO[bytes]]:
+def whole(path: Path) -> Generator[IO[bytes]]:
     """A file to write, which replaces `path` once the block has ended without an error. After a crash or on a full disk
     the earlier file stays. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -103,7 +103,7 @@ def append(path: Path, text: str) -> None:
 
 
 @contextmanager
-def saved_by_library(path: Path) -> Iterator[None]:
+def saved_by_library(path: Path) -> Generator[None]:
     """Wraps a library's writing to `path`: raises OSError for a full disk, whatever error the library raises for it."""
     try:
         yield

@@ -48,39 +48,46 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="SOLILOQUY_", frozen=True, extra="ignore", env_ignore_empty=True)
 
     home: Path = Field(default_factory=_home, description="Folder of the database, the exports and training runs.")
-    models: Path | None = Field(None, description="Folder of the model files; `home/models` if not set.")
-    model: str | None = Field(None, description="Name or path of the model to use; chosen by free memory if not set.")
+    models: Path | None = Field(default=None, description="Folder of the model files; `home/models` if not set.")
+    model: str | None = Field(
+        default=None, description="Name or path of the model to use; chosen by free memory if not set."
+    )
     server: str | None = Field(
-        None,
+        default=None,
         description="Address of an OpenAI-compatible server that runs the model, such as http://localhost:8000/v1.",
     )
     mode: Mode = Field(
-        "critic",
+        default="critic",
         description="How a problem is solved: direct (the actor alone), critic (most accurate), or selftalk.",
     )
     help: Help = Field(
-        "steps", description="How much of a solution the page shows: hints, one step at a time (steps), or full."
+        default="steps",
+        description="How much of a solution the page shows: hints, one step at a time (steps), or full.",
     )
     depth: Depth = Field(
-        "quick", description="How steps are judged: quick (one reading) or deep (also independent solutions)."
+        default="quick", description="How steps are judged: quick (one reading) or deep (also independent solutions)."
     )
-    rounds: int = Field(2, ge=0, le=10, description="The most refinements of one problem.")
-    temperature: float = Field(0.0, ge=0, le=2, description="Sampling temperature of the actor; 0 is greedy.")
-    seed: int = Field(0, ge=0, description="Seed of all sampling.")
-    max_tokens: int = Field(512, ge=16, le=8192, description="Longest attempt, in tokens.")
-    context: int = Field(4096, ge=512, le=131072, description="Length of the model's context, in tokens.")
-    threads: int | None = Field(None, ge=1, description="CPU threads; measured when the model is loaded if not set.")
-    language: Literal["en", "zh-CN"] | None = Field(None, description="Language of the page; the browser's if not set.")
-    log: bool = Field(True, description="Keep sessions in the local database.")
+    rounds: int = Field(default=2, ge=0, le=10, description="The most refinements of one problem.")
+    temperature: float = Field(default=0.0, ge=0, le=2, description="Sampling temperature of the actor; 0 is greedy.")
+    seed: int = Field(default=0, ge=0, description="Seed of all sampling.")
+    max_tokens: int = Field(default=512, ge=16, le=8192, description="Longest attempt, in tokens.")
+    context: int = Field(default=4096, ge=512, le=131072, description="Length of the model's context, in tokens.")
+    threads: int | None = Field(
+        default=None, ge=1, description="CPU threads; measured when the model is loaded if not set."
+    )
+    language: Literal["en", "zh-CN"] | None = Field(
+        default=None, description="Language of the page; the browser's if not set."
+    )
+    log: bool = Field(default=True, description="Keep sessions in the local database.")
     api_key_served: str | None = Field(
-        None,
+        default=None,
         min_length=8,
         pattern="^[!-~]+$",
         repr=False,
         description="Key that clients of `app.py --api` must send; a new one is made at every start if not set.",
     )
     password: str | None = Field(
-        None,
+        default=None,
         min_length=8,
         repr=False,
         description="Password of the page for other machines on the network; required to serve them.",

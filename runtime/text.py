@@ -223,7 +223,8 @@ def is_check(line: str) -> bool:
 
 def read_check(line: str) -> tuple[bool, str]:
     """Whether a check line accepts the step before it, and its text."""
-    words = _CHECK.match(line.strip())[1].strip()
+    found = _CHECK.match(line.strip())
+    words = found[1].strip() if found else ""
     return not _DOUBT.search(_NO_DOUBT.sub("", words)), words
 
 

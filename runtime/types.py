@@ -11,9 +11,10 @@ import json
 import re
 import unicodedata
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, model_validator
+from typing_extensions import TypedDict
 
 SCHEMA = 1
 
@@ -71,7 +72,7 @@ class Provenance(Value):
 
     engine: str
     model: str
-    adapter: str | None = Field(None, validation_alias=AliasChoices("adapter", "voice"))
+    adapter: str | None = Field(default=None, validation_alias=AliasChoices("adapter", "voice"))
     """The trained adapter that wrote it; called `voice` in rows and exports of earlier releases."""
     prompt: str | None = None
     """Name and hash of the prompt files used."""
@@ -96,6 +97,9 @@ class Parent(Value):
     kept: int = Field(ge=0)
 
 
+Origin = Literal["sample", "refine", "selftalk", "student", "reference"]
+
+
 class Trajectory(Value):
     """One attempt at a problem."""
 
@@ -104,7 +108,7 @@ class Trajectory(Value):
     steps: tuple[Step, ...]
     answer: str | None = None
     finish: Finish = "stop"
-    origin: Literal["sample", "refine", "selftalk", "student", "reference"] = "sample"
+    origin: Origin = "sample"
     parent: Parent | None = None
     made_by: Provenance | None = None
 
@@ -134,7 +138,7 @@ class Evidence(Value):
     by: Annotated[str, AfterValidator(source_name)]
     """A source of `runtime.critic.evidence`, the solver itself (selftalk), or a known solution (reference)."""
     verdict: Verdict
-    probability: float | None = Field(None, ge=0, le=1)
+    probability: float | None = Field(default=None, ge=0, le=1)
     """Probability that the step is right; None if the source gives none."""
     note: str | None = None
 
@@ -143,7 +147,7 @@ class StepVerdict(Value):
     """The verdict on one step and its evidence, which is empty if the step was not checked."""
 
     verdict: Verdict
-    probability: float | None = Field(None, ge=0, le=1)
+    probability: float | None = Field(default=None, ge=0, le=1)
     comment: str = ""
     evidence: tuple[Evidence, ...] = ()
 
@@ -250,18 +254,21 @@ class StepLabel(Value):
 
     @property
     def soft(self) -> float | None:
-        """Soft estimate (SE): the share that succeeded. None for all labels drawn until a success: those that ended
-        at one have too high a share, and without them only zeros would remain."""
+        """Soft estimate (SE): the share that succeeded. None if sampling ended at a success, as the share is then too
+        high; and also if it did not, as otherwise only zeros would remain."""
         return None if self.drawn == "until_success" else self.k / self.n
+
+
+Rating = Literal[1, 0, -1]
 
 
 class Feedback(Value):
     """A person's rating of a step, or of the whole run (`step` None)."""
 
-    step: int | None = Field(None, ge=0)
-    turn: int | None = Field(None, ge=0)
+    step: int | None = Field(default=None, ge=0)
+    turn: int | None = Field(default=None, ge=0)
     """Index of the trajectory among the talk's turns."""
-    rating: Literal[1, 0, -1] | None = None
+    rating: Rating | None = None
     """1 right, 0 unsure or no progress, -1 wrong (as in PRM800K); None withdraws an earlier rating."""
     reason: str | None = None
     correction: str | None = None
@@ -282,7 +289,7 @@ class Review(Value):
     ending: Ending
     explanation: str = ""
     """What is wrong with the first wrong step, in a sentence."""
-    seconds: float = Field(0.0, ge=0)
+    seconds: float = Field(default=0.0, ge=0)
     """Time spent on it with the page visible."""
     consent: bool = False
 
@@ -294,7 +301,7 @@ Vote = Literal[Mode, "same", "none"]
 class Cost(Value):
     """The cost of a run."""
 
-    first: float | None = Field(None, ge=0)
+    first: float | None = Field(default=None, ge=0)
     """Seconds to the first token; None if there was none."""
     seconds: float = Field(ge=0)
     calls: int = Field(ge=0)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Generator, Hashable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -65,7 +65,7 @@ class ResultFile:
 
 
 @contextmanager
-def _explained(place: Path) -> Iterator[None]:
+def _explained(place: Path) -> Generator[None]:
     try:
         yield
     except OSError as error:
@@ -77,8 +77,8 @@ def _explained(place: Path) -> Iterator[None]:
 
 def model_of(engine: Engine) -> dict[str, str | None]:
     """Which model an engine asks, for the name of a run: two files may have the same name."""
-    is_file = engine.path is not None and engine.path.is_file()
-    return {"model": engine.model, "model_sha256": sha256_of(engine.path) if is_file else None}
+    path = engine.path
+    return {"model": engine.model, "model_sha256": sha256_of(path) if path and path.is_file() else None}
 
 
 def run_missing(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 import secrets
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import ExitStack, aclosing, contextmanager
 
 from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
@@ -115,7 +115,7 @@ class Api:
             return await _whole(asked, follower, engine, request)
 
     @contextmanager
-    def _seat(self) -> Iterator[None]:
+    def _seat(self) -> Generator[None]:
         """Counts one of the AT_ONCE runs. Raises ApiError if there are as many already."""
         if self._running >= AT_ONCE:
             raise ApiError(f"{AT_ONCE} problems are being solved. Try again later.", 429, "busy", headers=AGAIN)
@@ -139,11 +139,11 @@ class Stream(StreamingResponse):
 
     def __init__(self, pieces: AsyncGenerator[str], seat: ExitStack) -> None:
         super().__init__(pieces, media_type="text/event-stream", headers={"Cache-Control": "no-cache"})
-        self._seat = seat
+        self._pieces, self._seat = pieces, seat
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         with self._seat:
-            async with aclosing(self.body_iterator):
+            async with aclosing(self._pieces):
                 await super().__call__(scope, receive, send)
 
 
@@ -221,7 +221,7 @@ async def _followed(follower: Follower) -> AsyncGenerator[Progress | None]:
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
+def _explained() -> Generator[None]:
     """Turns our errors into ApiError, with the HTTP status for the client."""
     try:
         yield
@@ -233,14 +233,16 @@ def _explained() -> Iterator[None]:
         raise ApiError(str(error), 503, "not_ready") from error
 
 
-def _refuse_failed(ended: Progress) -> Run:
+def _refuse_failed(ended: Progress | None) -> Run:
     """The finished run. Raises ApiError if it failed."""
+    if ended is None:
+        raise ApiError("The run ended without a result. Ask again.", 500, "run_failed", headers=NOT_AGAIN)
     run, event = ended.run, ended.event
     if run.status != "failed":
         return run
     if isinstance(event, Failed) and event.kind == ContextOverflow.kind:
-        raise ApiError(run.transcript.talk.outcome.note, 400, "context_length_exceeded", "messages")
-    raise ApiError(run.transcript.talk.outcome.note, 500, "run_failed", headers=NOT_AGAIN)
+        raise ApiError(run.outcome.note, 400, "context_length_exceeded", "messages")
+    raise ApiError(run.outcome.note, 500, "run_failed", headers=NOT_AGAIN)
 
 
 def _texts(latest: Progress | None) -> tuple[tuple[str, str], ...]:

@@ -157,8 +157,7 @@ def counted(usage: Usage) -> dict[str, int]:
 
 def ending(run: Run) -> dict[str, Any]:
     """How a run ended; `runtime.types.Status` explains each status."""
-    outcome = run.transcript.talk.outcome
-    return {"status": run.status, "answer": outcome.answer, "note": outcome.note, "run": run.id}
+    return {"status": run.status, "answer": run.outcome.answer, "note": run.outcome.note, "run": run.id}
 
 
 def model(name: str, created: int) -> dict[str, Any]:

@@ -46,8 +46,7 @@ class Worker:
         with self.lock:
             try:
                 process = self.process if self.process and self.process.poll() is None else self._start()
-                process.stdin.write(json.dumps([answer, reference]) + "\n")
-                process.stdin.flush()
+                print(json.dumps([answer, reference]), file=process.stdin, flush=True)
                 return json.loads(self.replies.get(timeout=DEADLINE))
             except (OSError, queue.Empty, json.JSONDecodeError):  # it died, hangs, or died with an empty line
                 self.stop()
@@ -59,7 +58,8 @@ class Worker:
             self.process.kill()
             self.process.wait()
             with contextlib.suppress(OSError):  # an unread question
-                self.process.stdin.close()
+                if self.process.stdin:
+                    self.process.stdin.close()
             self.process = None
 
     def forget(self) -> None:
@@ -131,7 +131,7 @@ def _parsed(text: str) -> list[Any] | None:
     from math_verify import parse
 
     for written in (f"${text}$", text):
-        found = parse(written, parsing_timeout=None)
+        found = parse(written, parsing_timeout=None)  # pyrefly: ignore[bad-argument-type]
         if len(found) > 1 and _signs(str(found[1])) == _signs(text):
             return found
     return None
@@ -149,7 +149,7 @@ def _equal_numbers(a: Any, b: Any) -> bool | None:
     """Compare two numbers to fifty digits, as 1/2^70 and 1/2^71 are equal as floats; None if one is not a number."""
     from sympy import Expr
 
-    if not all(isinstance(one, Expr) and not one.free_symbols and one.is_finite for one in (a, b)):
+    if not all(isinstance(one, Expr) and not one.free_symbols and one.is_finite for one in (a, b)):  # pyrefly: ignore[missing-attribute]
         return None
     size, off = abs(a.evalf(60)), abs((a - b).evalf(60))
     return bool(off <= size * 10**-50) if size.is_number and off.is_number and size.is_comparable else None

@@ -105,8 +105,8 @@ def related(answers: Sequence[str]) -> list[list[int]]:
     sets = [set(members) for members in alike(answers)]
     read_ = [read(answer) for answer in answers]
     for i, first in enumerate(read_):
-        for j in range(i):
-            if first and read_[j] and _could_meet(first, read_[j]):
+        for j, second in enumerate(read_[:i]):
+            if first and second and _could_meet(first, second):
                 one, other = (next(members for members in sets if place in members) for place in (i, j))
                 if one is not other:
                     sets.remove(other)
@@ -313,10 +313,10 @@ def _could_meet(a: Answer, b: Answer) -> bool:
     roundings overlap."""
     if _either(a, b) or _either(b, a):
         return True
-    a, b = _unnamed(a), _unnamed(b)
-    if isinstance(a, Number) and isinstance(b, Number):
-        reach = sum(Fraction(1, 2 * 10**number.decimals) for number in (a, b) if number.decimals >= 2)
-        return abs(a.value - b.value) <= reach or (a.unit == b.unit) < (a.size == b.size)
+    c, d = _unnamed(a), _unnamed(b)
+    if isinstance(c, Number) and isinstance(d, Number):
+        reach = sum(Fraction(1, 2 * 10**number.decimals) for number in (c, d) if number.decimals >= 2)
+        return abs(c.value - d.value) <= reach or (c.unit == d.unit) < (c.size == d.size)
     return False
 
 

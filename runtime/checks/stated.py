@@ -97,13 +97,14 @@ def _last_boxed(text: str) -> str | None:
         return None
     names = [found[0].strip() + " " if (found := _NAME_BEFORE.search(text[:start])) else "" for start, _ in row]
     names = names if len(set(names) - {""}) > 1 else [""] * len(row)
-    content = ""
+    said = ""
     for name, (start, close), before in zip(names, row, [0, *(close + 1 for _, close in row)], strict=False):
-        if content:
-            joint = _BETWEEN_BOXES.fullmatch(text[before:start])["joint"].strip()
-            content += ", " if joint in ",、，" else f"{'' if joint[0] == ',' else ' '}{joint} "
-        content += name + text[start + len("\\boxed{") : close]
-    return content
+        if said:
+            between = _BETWEEN_BOXES.fullmatch(text[before:start])
+            joint = between["joint"].strip() if between else ","
+            said += ", " if joint in ",、，" else f"{'' if joint[0] == ',' else ' '}{joint} "
+        said += name + text[start + len("\\boxed{") : close]
+    return said
 
 
 def _closing_brace(text: str, begin: int) -> int | None:
@@ -126,8 +127,8 @@ def _last_stated(text: str) -> str | None:
 
 
 def _only_judges(line: str) -> bool:
-    match = _ANSWER.search(line)
-    return is_check(line) or bool(match and _JUDGES.fullmatch(line[match.end() :].strip()))
+    said = _ANSWER.search(line)
+    return is_check(line) or bool(said and _JUDGES.fullmatch(line[said.end() :].strip()))
 
 
 def _block(text: str, below: bool) -> str | None:
@@ -162,10 +163,11 @@ def _sentence(text: str | None) -> str | None:
 
 def _with_its_sign(stated: str, before: str) -> str:
     dash = re.match(r"([-–—])\s+(?=\$?\.?\d)", stated)
-    if not dash:
+    rest = stated[dash.end() :] if dash else stated
+    amount = _AMOUNT.search(rest)
+    if not dash or not amount:
         return stated
-    rest = stated[dash.end() :]
-    number = rf"\$?{re.escape(_AMOUNT.search(rest)['number'])}(?![\d.,]*\d)"
+    number = rf"\$?{re.escape(amount['number'])}(?![\d.,]*\d)"
     with_minus = re.search(rf"(?:^|[=(,:是得为]|\bis)\s*[-−–]\s?{number}", before, re.MULTILINE)
     without = re.search(rf"(?<![-−–\d.,$])(?<![-−–]\s){number}", before)
     if dash[1] == "—" or (without and not with_minus):

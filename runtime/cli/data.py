@@ -36,16 +36,14 @@ def export(
     from runtime.studio.exports import FORMATS, rows_of, write_dataset, write_lines
     from runtime.studio.labelled import labelled_attempts
 
-    if form not in ("talks", *FORMATS):
+    name = next((known for known in FORMATS if known == form), None)
+    if name is None and form != "talks":
         raise typer.BadParameter(f"There is no format {form!r}. Choose one of talks, {', '.join(FORMATS)}.")
     log = SessionLog(settings.load().database)
-    if form == "talks":
-        rows = list(log.export(consented_only=not everything))
-    else:
-        attempts = list(labelled_attempts(log, consented_only=not everything))
-        rows = rows_of(form, attempts)
-    if place and form != "talks" and place.suffix != ".jsonl":
-        write_dataset(place, form, attempts, licence, consented_only=not everything)
+    attempts = list(labelled_attempts(log, consented_only=not everything)) if name else []
+    rows = rows_of(name, attempts) if name else list(log.export(consented_only=not everything))
+    if name and place and place.suffix != ".jsonl":
+        write_dataset(place, name, attempts, licence, consented_only=not everything)
     elif place:
         write_lines(place, rows)
     if as_json:

@@ -103,8 +103,8 @@ def _threads(found: Tuning | None) -> str:
 
 def _format(found: Tuning, used: bool) -> str:
     copy = found.copy_kept
-    rows = [row for row in found.formats if copy and row.format == copy.format]
-    kept = next((row for row in rows if row.extra_buffers == bool(copy.extra_buffers)), None)
+    ours = (copy.format, bool(copy.extra_buffers)) if copy else None
+    kept = next((row for row in found.formats if (row.format, row.extra_buffers) == ours), None)
     if kept is None:
         return "the file as it is; no other format was fast enough to keep a copy"
     state = "" if used else ", which cannot be used now: it was deleted, or memory is short"

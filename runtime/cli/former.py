@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-import click
 from typer.core import TyperGroup
+
+if TYPE_CHECKING:
+    from typer._click.core import Context
 
 Names = Mapping[str, str]
 """Today's name by former name."""
@@ -17,7 +20,7 @@ def group_reading(commands: Names, options: Mapping[str, Names]) -> type[TyperGr
     present name)."""
 
     class Group(TyperGroup):
-        def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
             return super().parse_args(ctx, todays(args, commands, options))
 
     return Group

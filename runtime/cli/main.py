@@ -19,6 +19,7 @@ from runtime.cli.models import models_app
 from runtime.cli.output import Json, print_json
 
 if TYPE_CHECKING:
+    from runtime.engines.base import Engine
     from runtime.log.run import Run
     from runtime.log.store import StoreError
     from runtime.session.session import Progress, Session
@@ -199,7 +200,8 @@ class _session:
     """A session; its model is unloaded at the end."""
 
     def __init__(self, settings: Settings, no_log: bool) -> None:
-        self.settings, self.no_log, self.engine = settings, no_log, None
+        self.settings, self.no_log = settings, no_log
+        self.engine: Engine | None = None
 
     def __enter__(self) -> Session:
         from runtime.log.store import SessionLog
@@ -208,7 +210,7 @@ class _session:
         log = None if self.no_log or not self.settings.log else SessionLog(self.settings.database)
         return Session(self.settings, self._load, log)
 
-    def _load(self):
+    def _load(self) -> Engine:
         from runtime import engines
 
         self.engine = engines.open_engine(self.settings)
@@ -219,7 +221,7 @@ class _session:
             self.engine.close()
 
 
-def _watch(progress: Iterator[Progress], quiet: bool) -> tuple[Run, str | None, float | None]:
+def _watch(progress: Iterator[Progress], quiet: bool) -> tuple[Run, StoreError | None, float | None]:
     """Follow a run to its end, printing steps as they are done."""
     from runtime.events import Refining, StepDone, Voting
 
@@ -237,15 +239,14 @@ def _watch(progress: Iterator[Progress], quiet: bool) -> tuple[Run, str | None, 
 
 
 def _report(run: Run, as_json: bool, extra: dict) -> None:
-    talk = run.transcript.talk
-    steps = _steps(run)
+    outcome, steps = run.outcome, _steps(run)
     if as_json:
         print_json(
             {
-                "answer": talk.outcome.answer,
-                "status": talk.outcome.status,
-                "note": talk.outcome.note,
-                "vote": talk.outcome.vote,
+                "answer": outcome.answer,
+                "status": outcome.status,
+                "note": outcome.note,
+                "vote": outcome.vote,
                 "steps": steps,
                 "mode": run.mode,
                 "model": run.model,
@@ -259,11 +260,11 @@ def _report(run: Run, as_json: bool, extra: dict) -> None:
         comment = f"  ({step['comment']})" if step["comment"] else ""
         print(f"{SIGNS[step['verdict']]} {i}. {step['text']}{comment}")
     if run.kind == "solve":
-        print(f"Answer: {talk.outcome.answer or 'none'}")
+        print(f"Answer: {outcome.answer or 'none'}")
         if run.status in UNCHECKED:
             print(UNCHECKED[run.status])
-    if talk.outcome.note and talk.outcome.status != "failed":  # `_end` prints a failure as an error
-        print(talk.outcome.note)
+    if outcome.note and outcome.status != "failed":  # `_end` prints a failure as an error
+        print(outcome.note)
 
 
 def _steps(run: Run) -> list[dict]:
@@ -284,7 +285,7 @@ def _steps(run: Run) -> list[dict]:
         rows.append(
             {
                 "text": step.text,
-                "verdict": None if unchecked else verdict.verdict,
+                "verdict": verdict.verdict if verdict and not unchecked else None,
                 "probability": verdict.probability if verdict else None,
                 "comment": verdict.comment if verdict else "",
                 "arithmetic": arithmetic.verdict if arithmetic else None,
@@ -299,7 +300,7 @@ def _rounds(run: Run) -> int:
 
 
 def _end(run: Run, unsaved: StoreError | None) -> None:
-    outcome = run.transcript.talk.outcome
+    outcome = run.outcome
     if outcome.status == "failed":
         print(f"Error: {outcome.note}", file=sys.stderr)
     if unsaved:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from threading import Event
+from typing import Protocol
 
 from runtime.critic.aggregation import Aggregation, fitted_with, read_weights
 from runtime.critic.evidence import DEPTHS, FEATURES_OF, READERS, SOURCES, arithmetic, examine, named, vote
@@ -57,6 +58,22 @@ def weights_of(engine: Engine, settings: Settings) -> Mapping[str, Aggregation]:
     base = adapters.base_of(engine.path, settings)
     fitted = FITTED / f"{base.name}.json" if base else None
     return read_weights(fitted) if fitted and fitted.exists() else {}
+
+
+class Judge(Protocol):
+    """Whoever judges the attempts of a talk: a critic, or one that knows the answer (`trainer.evaluation.oracle`)."""
+
+    def read(self, problem: Problem, attempt: Trajectory, cancel: Event) -> Reading: ...
+
+    def follow(self, problem: Problem, steps: Sequence[Step], cancel: Event) -> list[StepVerdict]: ...
+
+    def reconsider(
+        self, problem: Problem, attempt: Trajectory, majority: MajorityVote, cancel: Event
+    ) -> Critique | None: ...
+
+    def wants_vote(self, critique: Critique) -> bool: ...
+
+    def read_arithmetic(self, problem: Problem, attempt: Trajectory) -> Reading: ...
 
 
 class Critic:

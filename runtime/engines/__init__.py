@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from runtime.models import adapters, catalogue, machine, trial
 
 if TYPE_CHECKING:
+    from llama_cpp import llama_model_p
+
     from runtime.engines.base import Engine
     from runtime.settings import Settings
 
@@ -49,7 +51,7 @@ def load(
     found = trial.require(path, settings, extra_buffers)  # before llama.cpp is loaded into this process
     from runtime.engines.llamacpp import LlamaCppEngine, measure
 
-    def threads(model: int) -> int:
+    def threads(model: llama_model_p) -> int:
         return machine.threads_for(path, settings, lambda: measure.fastest_threads(model))
 
     files = files or {name: adapter.path for name, adapter in in_use.items()}

@@ -6,7 +6,7 @@ step-by-step generation, refinement from a correct prefix, and Monte Carlo label
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -59,16 +59,25 @@ Enough = Callable[[Sequence[Completion]], bool]
 class Engine(Protocol):
     """A loaded model. Every method may be called from any thread."""
 
-    name: str
-    """The implementation, such as "llamacpp"."""
-    model: str
-    """The name of the weights."""
-    path: Path | None
-    """The path of the weights; None if they are on a server."""
-    parallel: int
-    """Number of conversations decoded at once."""
-    adapters: frozenset[str]
-    """The trained adapters; for any other name, the base model is used."""
+    @property
+    def name(self) -> str:
+        """Which implementation this is, such as "llamacpp"."""
+
+    @property
+    def model(self) -> str:
+        """Which weights it holds, as a person would name them."""
+
+    @property
+    def path(self) -> Path | None:
+        """Where the weights lie on this machine; None where a server has them."""
+
+    @property
+    def parallel(self) -> int:
+        """How many conversations it decodes at once."""
+
+    @property
+    def adapters(self) -> frozenset[str]:
+        """The trained adapters it has; for any other the base answers."""
 
     def stream(
         self,
@@ -90,7 +99,7 @@ class Engine(Protocol):
         stop: Sequence[str] = (),
         cancel: Event | None = None,
         enough: Enough | None = None,
-    ) -> Iterator[list[Completion]]:
+    ) -> Generator[list[Completion]]:
         """Yields a list of `n` replies for each request, in order, decoded in parallel; each reply has its own seed.
         Common prefixes of requests are read once. When `enough` is true for a request, no more replies are sampled, so
         its list may be shorter. Setting `cancel`, or closing the iterator, ends the running replies."""
@@ -171,7 +180,7 @@ class Metered:
         stop: Sequence[str] = (),
         cancel: Event | None = None,
         enough: Enough | None = None,
-    ) -> Iterator[list[Completion]]:
+    ) -> Generator[list[Completion]]:
         for completions in self.engine.sample(requests, sampling, adapter, n, stop, cancel, enough):
             for completion in completions:
                 self._add(completion.prompt_tokens, completion.completion_tokens)

@@ -10,7 +10,7 @@ import math
 import re
 import time
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
 from threading import Event, Lock
 
@@ -80,7 +80,7 @@ class ScriptedEngine:
         stop: Sequence[str] = (),
         cancel: Event | None = None,
         enough: Enough | None = None,
-    ) -> Iterator[list[Completion]]:
+    ) -> Generator[list[Completion]]:
         for messages in requests:
             replies: list[Completion] = []
             while len(replies) < n and not (replies and enough and enough(replies)):

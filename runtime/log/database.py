@@ -10,7 +10,7 @@ import random
 import shutil
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import RLock
@@ -59,12 +59,12 @@ class DatabaseFile:
             return db
 
     @contextmanager
-    def reading(self) -> Iterator[Database]:
+    def reading(self) -> Generator[Database]:
         with self._explained():
             yield self._current()
 
     @contextmanager
-    def writing(self) -> Iterator[Database]:
+    def writing(self) -> Generator[Database]:
         """A transaction; inside another one, a part of it. It takes the write lock at the start: SQLite does not wait
         when a reader becomes a writer, and what was read could be out of date by then."""
         with self._explained():
@@ -176,7 +176,7 @@ class DatabaseFile:
             self._log_path.unlink(missing_ok=True)
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _explained(self) -> Generator[None]:
         """Hold the lock, and turn database errors into StoreError with a remedy."""
         try:
             with self._lock:
@@ -190,7 +190,7 @@ class DatabaseFile:
 
 
 @contextmanager
-def _transaction(db: Database) -> Iterator[None]:
+def _transaction(db: Database) -> Generator[None]:
     db.execute("begin immediate")
     try:
         yield

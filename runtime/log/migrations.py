@@ -12,13 +12,13 @@ migrations = Migrations("soliloquy")
 
 @migrations()
 def first_tables(db: Database) -> None:
-    db["sessions"].create({"id": str, "created_at": str}, pk="id")
-    db["problems"].create(
+    db.table("sessions").create({"id": str, "created_at": str}, pk="id")
+    db.table("problems").create(
         {"id": str, "text": str, "answer": str, "source": str, "licence": str, "created_at": str},
         pk="id",
         not_null={"text"},
     )
-    db["runs"].create(
+    db.table("runs").create(
         {
             "id": str,
             "session_id": str,
@@ -36,13 +36,13 @@ def first_tables(db: Database) -> None:
         not_null={"session_id", "problem_id", "talk"},
         foreign_keys=[("session_id", "sessions", "id"), ("problem_id", "problems", "id")],
     )
-    db["steps"].create(
+    db.table("steps").create(
         {"id": str, "run_id": str, "turn": int, "position": int, "text": str},
         pk="id",
         not_null={"run_id", "text"},
         foreign_keys=[("run_id", "runs", "id")],
     )
-    db["critiques"].create(
+    db.table("critiques").create(
         {
             "id": str,
             "step_id": str,
@@ -54,7 +54,7 @@ def first_tables(db: Database) -> None:
         pk="id",
         foreign_keys=[("step_id", "steps", "id")],
     )
-    db["labels"].create(
+    db.table("labels").create(
         {
             "id": str,
             "run_id": str,
@@ -70,9 +70,9 @@ def first_tables(db: Database) -> None:
         foreign_keys=[("run_id", "runs", "id"), ("step_id", "steps", "id")],
     )
     for table, column in (("runs", "session_id"), ("steps", "run_id"), ("critiques", "step_id"), ("labels", "run_id")):
-        db[table].create_index([column])
-    db["problems"].enable_fts(["text"], create_triggers=True, fts_version="FTS5")
-    db["steps"].enable_fts(["text"], create_triggers=True, fts_version="FTS5")
+        db.table(table).create_index([column])
+    db.table("problems").enable_fts(["text"], create_triggers=True, fts_version="FTS5")
+    db.table("steps").enable_fts(["text"], create_triggers=True, fts_version="FTS5")
     db.create_view(
         "latest_labels",
         "select * from labels where id in (select max(id) from labels group by run_id, coalesce(step_id, ''))",
@@ -85,8 +85,8 @@ def first_tables(db: Database) -> None:
 
 @migrations()
 def help_given(db: Database) -> None:
-    db["runs"].add_column("help", str)  # hints, steps or full; null (full) in older runs
-    db["hints"].create(
+    db.table("runs").add_column("help", str)  # hints, steps or full; null (full) in older runs
+    db.table("hints").create(
         {
             "id": str,
             "run_id": str,
@@ -98,12 +98,12 @@ def help_given(db: Database) -> None:
         not_null={"run_id", "level"},
         foreign_keys=[("run_id", "runs", "id"), ("step_id", "steps", "id")],
     )
-    db["hints"].create_index(["run_id"])
+    db.table("hints").create_index(["run_id"])
 
 
 @migrations()
 def reviews(db: Database) -> None:
-    db["reviews"].create(
+    db.table("reviews").create(
         {
             "id": str,
             "run_id": str,
@@ -118,7 +118,7 @@ def reviews(db: Database) -> None:
         not_null={"run_id", "turn", "ending"},
         foreign_keys=[("run_id", "runs", "id")],
     )
-    db["reviews"].create_index(["run_id"])
+    db.table("reviews").create_index(["run_id"])
     db.create_view(
         "latest_reviews", "select * from reviews where id in (select max(id) from reviews group by run_id, turn)"
     )
@@ -130,7 +130,7 @@ def reviews(db: Database) -> None:
 
 @migrations()
 def comparisons(db: Database) -> None:
-    db["costs"].create(
+    db.table("costs").create(
         {
             "run_id": str,
             "first": float,  # seconds to the first token; null if there was none
@@ -142,7 +142,7 @@ def comparisons(db: Database) -> None:
         pk="run_id",
         foreign_keys=[("run_id", "runs", "id")],
     )
-    db["votes"].create(
+    db.table("votes").create(
         {
             "id": str,
             "session_id": str,  # a comparison is a session of its own
@@ -153,7 +153,7 @@ def comparisons(db: Database) -> None:
         not_null={"session_id", "vote"},
         foreign_keys=[("session_id", "sessions", "id")],
     )
-    db["votes"].create_index(["session_id"])
+    db.table("votes").create_index(["session_id"])
     db.create_view("latest_votes", "select * from votes where id in (select max(id) from votes group by session_id)")
     db.execute(
         "create trigger votes_are_append_only before update on votes "
@@ -164,7 +164,7 @@ def comparisons(db: Database) -> None:
 @migrations()
 def taken_back(db: Database) -> None:
     # An empty label withdraws the one before it.
-    db["latest_labels"].drop()
+    db.view("latest_labels").drop()
     db.create_view(
         "latest_labels",
         "select * from labels where id in (select max(id) from labels group by run_id, coalesce(step_id, ''))"
@@ -182,7 +182,7 @@ def latest_by_order(db: Database) -> None:
         ("votes", "session_id", ""),
     ):
         view = f"latest_{table}"
-        db[view].drop()
+        db.view(view).drop()
         latest = f"select max(rowid) from {table} group by {group}"
         db.create_view(view, f"select * from {table} where rowid in ({latest}){more}")
 

@@ -8,6 +8,7 @@ from typing import Literal
 from runtime.events import Finished, Transcript, fold
 from runtime.types import Feedback, Help, Outcome, SelfTalk, Trajectory
 
+Kind = Literal["solve", "check"]
 PRACTISED = "practise"
 """Mode of a run of the Practise tab."""
 
@@ -18,7 +19,7 @@ class Run:
 
     id: str
     session_id: str
-    kind: Literal["solve", "check"]
+    kind: Kind
     mode: str
     model: str
     transcript: Transcript
@@ -35,6 +36,13 @@ class Run:
         outcome = self.transcript.talk.outcome
         return outcome.status if outcome else "running"
 
+    @property
+    def outcome(self) -> Outcome:
+        """The outcome of a run that has ended. Raises ValueError while it is running."""
+        if self.transcript.talk.outcome is None:
+            raise ValueError("a run that is still running has no outcome")
+        return self.transcript.talk.outcome
+
     def halted(self) -> Run:
         """The run ended now: with the status "stopped" if it was running."""
         if self.status != "running":  # a stopped vote keeps the outcome before it
@@ -49,11 +57,10 @@ def step_id(run_id: str, turn: int, position: int) -> str:
 
 def home_of(talk: SelfTalk, turn: int, position: int) -> tuple[int, int]:
     """Turn and position where a step was first written: a kept step belongs to the attempt it was kept from."""
-    trajectory = talk.turns[turn]
-    while trajectory.parent and position < trajectory.parent.kept:
-        known = (i for i, t in enumerate(talk.turns[:turn]) if isinstance(t, Trajectory))
-        earlier = next((i for i in known if talk.turns[i].id == trajectory.parent.trajectory_id), None)
+    attempts = {i: t for i, t in enumerate(talk.turns) if isinstance(t, Trajectory)}
+    while (parent := attempts[turn].parent) and position < parent.kept:
+        earlier = next((i for i, t in attempts.items() if i < turn and t.id == parent.trajectory_id), None)
         if earlier is None:  # only in a damaged row
             break
-        turn, trajectory = earlier, talk.turns[earlier]
+        turn = earlier
     return turn, position

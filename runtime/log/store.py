@@ -87,20 +87,20 @@ class SessionLog:
         """Store a new session; returns its id."""
         session = new_id()
         with self.transaction() as db:
-            db["sessions"].insert({"id": session, "created_at": now()})
+            db.table("sessions").insert({"id": session, "created_at": now()})
         return session
 
     def has_session(self, session: str) -> bool:
         with self._file.reading() as db:
-            return db["sessions"].count_where("id = ?", [session]) > 0
+            return db.table("sessions").count_where("id = ?", [session]) > 0
 
     def record(self, run: Run) -> None:
         """Store a run in its present state; call it again when the run has changed."""
         talk = as_talk(run.transcript)
         with self.transaction() as db:
             # The database may have been deleted meanwhile; then the session is missing in the new one.
-            db["sessions"].insert({"id": run.session_id, "created_at": now()}, ignore=True)
-            db["problems"].insert(
+            db.table("sessions").insert({"id": run.session_id, "created_at": now()}, ignore=True)
+            db.table("problems").insert(
                 {**talk.problem.model_dump(exclude={"split"}), "id": talk.problem.id, "created_at": now()}, ignore=True
             )
             # An upsert, not a replacement, as steps and labels refer to this row.
@@ -147,13 +147,13 @@ class SessionLog:
         sql = f"select id from steps where run_id = :run and id not in ({labelled})"
         for row in self._query(sql, {"run": run_id}):
             if row["id"] not in kept:
-                self.db["critiques"].delete_where("step_id = ?", [row["id"]])
-                self.db["steps"].delete(row["id"])
+                self.db.table("critiques").delete_where("step_id = ?", [row["id"]])
+                self.db.table("steps").delete(row["id"])
 
     def add_label(self, run_id: str, step: str | None, feedback: Feedback) -> None:
         """Append a label; earlier ones stay. Raises StoreError for an unknown run or step."""
         with self.transaction() as db:
-            db["labels"].insert(
+            db.table("labels").insert(
                 {
                     "id": new_id(),
                     "run_id": run_id,
@@ -170,7 +170,7 @@ class SessionLog:
         """Append the level of help given with each step id. Raises StoreError for an unknown run or step."""
         with self.transaction() as db:
             rows = [{"step_id": None if step == run_id else step, "level": n} for step, n in levels.items()]
-            db["hints"].insert_all({"id": new_id(), "run_id": run_id, **row, "created_at": now()} for row in rows)
+            db.table("hints").insert_all({"id": new_id(), "run_id": run_id, **row, "created_at": now()} for row in rows)
 
     def hints(self, run_id: str) -> dict[str, int]:
         """The most help given with each step of a run: level by step id (by run id for a solution without steps)."""
@@ -181,7 +181,7 @@ class SessionLog:
         """Delete a run with everything that belongs to it, and its problem if no other run has it."""
         with self.transaction() as db:
             steps = "select id from steps where run_id = ?"
-            db["critiques"].delete_where(f"step_id in ({steps})", [run_id])
+            db.table("critiques").delete_where(f"step_id in ({steps})", [run_id])
             for table, column in (
                 ("labels", "run_id"),
                 ("hints", "run_id"),
@@ -190,14 +190,14 @@ class SessionLog:
                 ("steps", "run_id"),
                 ("runs", "id"),
             ):
-                db[table].delete_where(f"{column} = ?", [run_id])
-            db["problems"].delete_where("id not in (select problem_id from runs)")
+                db.table(table).delete_where(f"{column} = ?", [run_id])
+            db.table("problems").delete_where("id not in (select problem_id from runs)")
 
     def add_review(self, run_id: str, review: Review) -> None:
         """Append a review. Raises StoreError for an unknown run."""
         row = {"id": new_id(), "run_id": run_id, **review.model_dump(), "created_at": now()}
         with self.transaction() as db:
-            db["reviews"].insert({**row, "consent": int(review.consent)})
+            db.table("reviews").insert({**row, "consent": int(review.consent)})
 
     def reviews(self, run_id: str) -> dict[int, Review]:
         """The latest review of each reviewed attempt of a run, by turn."""
@@ -218,7 +218,7 @@ class SessionLog:
     def add_cost(self, run_id: str, cost: Cost) -> None:
         """Store the cost of a run, replacing an earlier one. Raises StoreError for an unknown run."""
         with self.transaction() as db:
-            db["costs"].insert({"run_id": run_id, **cost.model_dump()}, replace=True)
+            db.table("costs").insert({"run_id": run_id, **cost.model_dump()}, replace=True)
 
     def costs(self, session: str) -> dict[str, Cost]:
         """The measured costs of a session's runs, by run id."""
@@ -228,7 +228,7 @@ class SessionLog:
     def add_vote(self, session: str, vote: Vote) -> None:
         """Append a vote on a comparison. Raises StoreError for an unknown session."""
         with self.transaction() as db:
-            db["votes"].insert({"id": new_id(), "session_id": session, "vote": vote, "created_at": now()})
+            db.table("votes").insert({"id": new_id(), "session_id": session, "vote": vote, "created_at": now()})
 
     def vote(self, session: str) -> Vote | None:
         """The latest vote on a comparison."""
@@ -301,7 +301,7 @@ class SessionLog:
 
     def count_runs(self) -> int:
         with self._file.reading() as db:
-            return db["runs"].count
+            return db.table("runs").count
 
     def export(self, consented_only: bool = True) -> Iterator[dict[str, Any]]:
         """Labelled runs as rows of the export format: the talk and its feedback."""

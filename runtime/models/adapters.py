@@ -125,7 +125,9 @@ def adapters_of(model: Path | str, settings: Settings) -> dict[str, Adapter]:
 def in_use(model: Path | str, settings: Settings) -> dict[str, Adapter | AdapterError]:
     """The adapters in use with a model, by role; for a damaged one, its error."""
     base = base_of(model, settings)
-    roles = sorted({role for known, role in _folders(settings) if base and known == base.name})
+    if base is None:
+        return {}
+    roles = sorted({role for known, role in _folders(settings) if known == base.name})
     found = {role: _found(base, role, settings) for role in roles}
     return {role: one for role, one in found.items() if one}
 

@@ -50,15 +50,19 @@ class ModelJobs:
 
     @property
     def running(self) -> bool:
-        return self.job is not None and self.job.state == "running"
+        return self._running is not None
+
+    @property
+    def _running(self) -> Job | None:
+        return self.job if self.job and self.job.state == "running" else None
 
     def start(self, task: Task, model: str) -> None:
         """Start a job; returns at once. Raises ModelError while another one is running."""
         if task not in get_args(Task) or not model.strip() or model.startswith("-"):
             raise ModelError("No model is given. Give the path of a GGUF file, or org/name-GGUF:Q4_K_M.")
         with self._lock:
-            if self.running:
-                raise ModelError(f"{self.job.model} is still being processed. Wait until it is done, or stop it first.")
+            if running := self._running:
+                raise ModelError(f"{running.model} is still being processed. Wait until it is done, or stop it first.")
             command = [sys.executable, "-m", "runtime.models.jobs", task, model.strip()]
             self._process = subprocess.Popen(
                 command, cwd=ROOT, env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -70,13 +74,13 @@ class ModelJobs:
     def stop(self) -> None:
         """Stop the job. What was downloaded is kept, and the next download continues from there."""
         with self._lock:
-            if self.running:
-                self.job = self.job.model_copy(update={"state": "stopped"})
+            if (running := self._running) and self._process:
+                self.job = running.model_copy(update={"state": "stopped"})
                 self._process.terminate()
 
     def _follow(self, process: subprocess.Popen[str]) -> None:
         with process:
-            for line in process.stdout:
+            for line in process.stdout or ():
                 self._update(process, json.loads(line))
         result = "The process ended without a result. Check the free memory and disk space, then try again."
         self._update(process, {"state": "failed", "result": result})
@@ -84,8 +88,8 @@ class ModelJobs:
     def _update(self, process: subprocess.Popen[str], changes: dict[str, Any]) -> None:
         """Apply a line of a process, unless its job has ended or another one was started."""
         with self._lock:
-            if self.running and self._process is process:
-                self.job = self.job.model_copy(update=changes)
+            if (running := self._running) and self._process is process:
+                self.job = running.model_copy(update=changes)
 
 
 def _act(task: Task, model: str) -> tuple[bool, str]:
@@ -120,4 +124,5 @@ def main(task: Task, model: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    [asked, name] = sys.argv[1:]
+    main(next(task for task in get_args(Task) if task == asked), name)

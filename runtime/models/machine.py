@@ -77,7 +77,7 @@ class Tuning(Value):
 
     threads: int | None = Field(ge=1)
     """None if the machine was too busy to measure; the next start measures again."""
-    width: int | None = Field(None, ge=1)
+    width: int | None = Field(default=None, ge=1)
     """Fastest batch size."""
     speeds: dict[int, float] = Field(default_factory=dict)
     """Tokens per second of the file itself by batch size."""

@@ -19,7 +19,8 @@ def _facts() -> dict[str, str]:
         lines = Path("/proc/cpuinfo").read_text("utf-8").split("\n\n")[0].splitlines()
     except OSError:
         return {}
-    return dict(map(str.strip, line.split(":", 1)) for line in lines if ":" in line)
+    pairs = (line.partition(":") for line in lines)
+    return {name.strip(): value.strip() for name, sign, value in pairs if sign}
 
 
 def abilities() -> frozenset[str]:

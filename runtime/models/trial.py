@@ -181,7 +181,8 @@ def _try(path: Path, settings: Settings, extra_buffers: bool | None) -> Finding:
             if child.poll() is None:
                 child.kill()
             code = child.wait()
-            child.stdout.close()
+            if child.stdout:
+                child.stdout.close()
         last_words = _last_line(errors)
     finding = Finding(
         works=report.works,
@@ -212,7 +213,7 @@ def _follow(child: subprocess.Popen[bytes], report: _Report, size: int) -> bool:
 
     def read() -> None:
         with suppress(ValueError, OSError):  # closed after a timeout
-            for line in child.stdout:
+            for line in child.stdout or ():
                 lines.put(line)
         lines.put(None)
 

@@ -5,11 +5,12 @@ The widgets only show what this class returns. It is independent of Gradio; a vi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 from html import escape
+from threading import Event
 from typing import Any
 
 from runtime.errors import SoliloquyError
@@ -20,13 +21,13 @@ from runtime.page.past import LISTED
 from runtime.session.comparison import Comparison, kept_comparison
 from runtime.session.follower import Follower
 from runtime.session.loader import Loading
-from runtime.session.session import Session
+from runtime.session.session import Progress, Session
 from runtime.settings import Settings
 from runtime.studio.reviewing import Reviewing
 from runtime.text import Language, UnreadableError
 from runtime.tutoring import disclosure
 from runtime.tutoring.disclosure import Wish
-from runtime.types import Depth, Feedback, Help, Trajectory
+from runtime.types import Depth, Feedback, Help, Rating, Trajectory
 from runtime.view import guided
 from runtime.view.words import explained, not_stored, texts, word
 
@@ -105,11 +106,17 @@ class Desk:
                 raise UnreadableError(word(f"error.empty.{name}", self.language))
         self._refuse_while(kind)
         self.try_to_keep()
-        act = partial(self.session.solve, help=help) if kind == "solve" else self.session.check
+        text, other = asked
+
+        def act(cancel: Event) -> Generator[Progress]:
+            if kind == "solve":
+                return self.session.solve(text, other, depth=depth, cancel=cancel, help=help)
+            return self.session.check(text, other, depth=depth, cancel=cancel)
+
         self._shown.pop(kind, None)
         self._unsaved.pop(kind, None)
         self._own_answer = None
-        self._followers[kind] = Follower(lambda cancel: act(*asked, depth=depth, cancel=cancel))
+        self._followers[kind] = Follower(act)
 
     def again(self, step: str, depth: Depth | None = None) -> None:
         """Prepare to solve again from a step of the shown solution on; does nothing if that is not possible."""
@@ -165,7 +172,7 @@ class Desk:
 
     # Comparing all modes
 
-    def begin_comparison(self, problem: str, depth: Depth | None = None) -> None:
+    def begin_comparison(self, problem: str, depth: Depth | None = None) -> Comparison:
         """Prepare to solve a problem in all modes. Raises UnreadableError for an empty one, BusyError, StoreError."""
         if not (problem or "").strip():
             raise UnreadableError(word("error.empty.problem", self.language))
@@ -173,6 +180,7 @@ class Desk:
         self.try_to_keep()
         self.comparison = begun = Comparison(self.settings, self.model, self.log)
         self._followers[COMPARE] = Follower(lambda cancel: begun.solve(problem, depth, cancel))
+        return begun
 
     def follow_comparison(self) -> Iterator[bool]:
         """Run it: yields True when something has changed, else False. Raises what the session raises."""
@@ -192,7 +200,8 @@ class Desk:
         """Stop the comparison; what was written stays."""
         if follower := self._followers.pop(COMPARE, None):
             follower.stop()
-            self.comparison.stop()
+            if self.comparison:
+                self.comparison.stop()
 
     @property
     def comparing(self) -> bool:
@@ -267,7 +276,7 @@ class Desk:
     # Labels
 
     @contextmanager
-    def storing(self, kind: str) -> Iterator[None]:
+    def storing(self, kind: str) -> Generator[None]:
         """Wraps the storing of what a person entered on a tab. Raises StoreError; the next view then has the reason,
         and shows what is really stored."""
         try:
@@ -282,7 +291,7 @@ class Desk:
         """The part of a view on what could not be stored; `epoch` makes the browser take the stored state again."""
         return {"unsaved": not_stored(self._unsaved.get(kind), self.language), "epoch": self._failures}
 
-    def rate(self, kind: str, step: str, rating: int | None, correction: str | None, consent: bool) -> None:
+    def rate(self, kind: str, step: str, rating: Rating | None, correction: str | None, consent: bool) -> None:
         """Store a label. Raises StoreError."""
         with self.storing(kind):
             run_id = step.split(":")[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from threading import RLock
 from typing import Any
@@ -13,7 +13,7 @@ from runtime.errors import SoliloquyError
 from runtime.log.store import SessionLog
 from runtime.page.desk import Desk
 from runtime.page.exercise import Exercise
-from runtime.page.widgets import BARE, errors_shown, in_words
+from runtime.page.widgets import BARE, errors_shown, in_words, page_of
 from runtime.session.loader import Loading
 from runtime.settings import Settings
 from runtime.view.words import understood, word
@@ -78,13 +78,13 @@ class Frame:
         log, exercise = None if kept.get("private") else self.log, Exercise(kept.get("practise"))
         known = kept.get("session"), exercise, kept.get("review"), kept.get("compare")
         with self._opening:
-            desk = self.desks[request.session_hash] = Desk(self.settings, self.model, log, understood(asked), *known)
+            desk = self.desks[page_of(request)] = Desk(self.settings, self.model, log, understood(asked), *known)
         return desk
 
     def desk(self, request: gr.Request, kept: dict[str, Any] | None = None) -> Desk:
         """The desk of the requesting page. Handlers that store or judge something pass the values that its browser has
         `kept`."""
-        page = request.session_hash
+        page = page_of(request)
         with self._opening:
             if page not in self.desks:  # the server was restarted while the page was open
                 self._unremembered.add(page)
@@ -95,9 +95,9 @@ class Frame:
             return self.desks[page]
 
     @contextmanager
-    def in_studio(self, request: gr.Request, kept: dict[str, Any] | None = None) -> Iterator[Desk]:
-        """Like `errors_shown`, but raises StudioError unless the page was started with --studio. Every handler of the
-        studio needs it, as a client can call a handler without its tab."""
+    def in_studio(self, request: gr.Request, kept: dict[str, Any] | None = None) -> Generator[Desk]:
+        """As `errors_shown`, for what only a page started with --studio may do. Asked at every act: its handler can be
+        called without its tab."""
         desk = self.desk(request, kept)
         with errors_shown(desk):
             if not self.studio:
@@ -110,13 +110,13 @@ class Frame:
             raise StudioError(word("train.in_use", desk.language))
 
     def loading(self, desk: Desk) -> dict[Any, dict[str, Any]]:
-        """The updates of the side when another model starts loading."""
+        """What the side shows from the moment on in which the model is loaded anew."""
         return {self.model_line: {"value": desk.model_line()}, self.clock: {"active": True}}
 
     def leave(self, request: gr.Request) -> None:
         """Free the memory of a closed page; Gradio would keep its widgets (0.7 MB a page) forever."""
-        self.blocks.state_holder.session_data.pop(request.session_hash, None)
-        self.blocks.state_holder.time_last_used.pop(request.session_hash, None)
-        self._unremembered.discard(request.session_hash)
-        if desk := self.desks.pop(request.session_hash, None):
+        self.blocks.state_holder.session_data.pop(page_of(request), None)
+        self.blocks.state_holder.time_last_used.pop(page_of(request), None)
+        self._unremembered.discard(page_of(request))
+        if desk := self.desks.pop(page_of(request), None):
             desk.leave()

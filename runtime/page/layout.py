@@ -17,7 +17,7 @@ from runtime.page.tabs.practise import PractiseTab
 from runtime.page.tabs.review import ReviewTab
 from runtime.page.tabs.train import TrainTab
 from runtime.page.tabs.work import WorkTab
-from runtime.page.widgets import AT_ONCE, BARE, QUIET, errors_shown, in_words, updates
+from runtime.page.widgets import AT_ONCE, BARE, QUIET, errors_shown, in_words, page_of, updates
 from runtime.session.loader import Loading
 from runtime.settings import Settings
 from runtime.view.words import LANGUAGES, catalogue, explained, understood, word
@@ -113,7 +113,7 @@ class Page(Frame):
         """Start a new session; the old one stays in the log."""
         old = self.desk(request, kept)
         old.leave()
-        self.desks[request.session_hash] = desk = Desk(
+        self.desks[page_of(request)] = desk = Desk(
             self.settings, self.model, old.wanted, old.language, exercise=old.exercise
         )
         return self.paint(desk, kept or {}, {tab.kind: [""] * len(tab.boxes) for tab in self.tabs})

@@ -36,7 +36,7 @@ def listing(
         "search": search,
         "rows": [_row(entry, row, language) for entry, row in [*entries.items()][:shown]],
         "more": word("past.newest", language, n=shown) if len(entries) > shown else "",
-        "empty": _left_out(log, language) if rows else empty,
+        "empty": _left_out(log, language) if log and rows else empty,
         "words": texts("past.", language),
     }
 

@@ -156,7 +156,7 @@ def empty_private_folder(home: Path) -> FileLock | None:
 def is_loopback(host: str) -> bool:
     """Whether only programs of this machine can reach this address."""
     try:
-        found = {address[0].partition("%")[0] for *_, address in socket.getaddrinfo(host, None)}
+        found = {str(address[0]).partition("%")[0] for *_, address in socket.getaddrinfo(host, None)}
     except (OSError, UnicodeError):
         return False
     return bool(found) and all(ip_address(address).is_loopback for address in found)

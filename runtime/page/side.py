@@ -67,7 +67,8 @@ class Past:
             if any(other.is_writing(run.id) for other in others for run in runs):
                 raise StoreError(word("error.past.running", desk.language))
             for run in runs:
-                self.page.log.delete_run(run.id)
+                if self.page.log:
+                    self.page.log.delete_run(run.id)
                 for other in others:
                     other.forget(run.id)
         return self.paint(desk, kept or {}, {})

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from html import escape
-from typing import Any, get_args
+from typing import Any, Literal, TypedDict, get_args
 
 import gradio as gr
 
@@ -28,10 +28,27 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "shelf": get_args(Shelf),
     "format": FORMATS,
 }
-"""The values of each choice; their texts have keys such as `mode.direct`."""
-QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-ON_MODEL = {"concurrency_id": "model", "concurrency_limit": 1, "show_progress": "hidden", "api_visibility": "private"}
-AT_ONCE = {**QUIET, "queue": True, "concurrency_limit": None}
+"""What a person may choose among; the words are those of `mode.direct` and so on."""
+
+
+class EventOptions(TypedDict, total=False):
+    """How Gradio runs the handler of an event."""
+
+    queue: bool
+    show_progress: Literal["hidden"]
+    api_visibility: Literal["private"]
+    concurrency_id: str
+    concurrency_limit: int | None
+
+
+QUIET: EventOptions = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+ON_MODEL: EventOptions = {
+    "concurrency_id": "model",
+    "concurrency_limit": 1,
+    "show_progress": "hidden",
+    "api_visibility": "private",
+}
+AT_ONCE: EventOptions = {**QUIET, "queue": True, "concurrency_limit": None}
 """In Gradio's queue, as errors of other events are not shown, but not waiting for the model."""
 STOP = ["sq-plain", "sq-stop"]
 """CSS classes of a button that Esc presses."""
@@ -40,6 +57,11 @@ PASTED = 100_000
 SECONDS = 12.0
 """Seconds that an error message is shown."""
 BARE = {"apply_default_css": False}
+
+
+def page_of(request: gr.Request) -> str:
+    """The name that Gradio gives to an open page."""
+    return request.session_hash or ""
 
 
 def in_words(keys: dict[str, str], language: Language) -> dict[str, Any]:
@@ -57,7 +79,7 @@ def updates(changes: dict[Any, dict[str, Any]]) -> dict[Any, Any]:
 
 
 @contextmanager
-def errors_shown(desk: Desk) -> Iterator[None]:
+def errors_shown(desk: Desk) -> Generator[None]:
     """Show a SoliloquyError to the person, as a message in the page's language."""
     try:
         yield

@@ -22,14 +22,14 @@ def read_attempt(path: Path) -> tuple[str, list[str]]:
     try:
         with open_regular(path) as file:
             data = file.read(LIMIT + 1)
-        text = data.decode("utf-8-sig")
     except OSError as error:
         raise UnreadableError(f"{path} cannot be read ({error.strerror}). Choose another file.") from error
-    except UnicodeDecodeError as error:
-        if len(data) <= LIMIT:  # of a longer file, only the last character may be cut
-            raise UnreadableError(f"{path} is not text in UTF-8. {_FORMS}") from error
     if len(data) > LIMIT:
         raise UnreadableError(f"{path} is too long for one attempt (more than {LIMIT:,} bytes). Shorten it.")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UnreadableError(f"{path} is not text in UTF-8. {_FORMS}") from error
     return _from_json(path, text) if text.lstrip().startswith("{") or _is_array(text) else _from_text(path, text)
 
 

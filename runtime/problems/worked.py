@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import operator
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from functools import cache
@@ -26,9 +26,9 @@ class Quantity(Value):
 
     value: Fraction
     formula: str = ""
-    """A formula over earlier quantities, such as "{0} × ({1} + {2})", with + - × / and parentheses."""
-    places: int = Field(0, ge=0, le=6)
-    """Decimal places to write if the value is not whole; 2 for money, 0 for as many as needed."""
+    """Of earlier quantities, such as "{0} × ({1} + {2})"; the signs are + - × / and parentheses."""
+    places: int = Field(default=0, ge=0, le=6)
+    """Digits written after the point where the value is not whole; 2 for money. 0: as many as it needs."""
 
     @property
     def shown(self) -> str:
@@ -100,7 +100,12 @@ def fill(text: str, quantities: Sequence[Quantity]) -> str:
     return _SLOT.sub(shown, text)
 
 
-_OPERATIONS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv}
+_OPERATIONS: dict[type[ast.operator], Callable[[Fraction, Fraction], Fraction]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+}
 
 
 @cache

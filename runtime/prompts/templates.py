@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from functools import cache
 from pathlib import Path
+from typing import get_args
 
 from runtime.text import Language
 from runtime.types import content_hash
@@ -33,4 +34,8 @@ def version(name: str, language: Language = "en") -> str:
 
 def all_versions() -> list[str]:
     """The versions of all prompts, for results that depend on them."""
-    return [version(path.stem, path.parent.name) for path in sorted(FOLDER.glob("*/*.txt"))]
+    return [
+        version(path.stem, language)
+        for language in get_args(Language)
+        for path in sorted((FOLDER / language).glob("*.txt"))
+    ]

@@ -55,13 +55,14 @@ class MajorityVote:
 
     def shares(self, attempt: Trajectory) -> bool | None:
         """Whether the most frequent answer is the attempt's, in this vote; None if that cannot be judged."""
-        if not attempt.answer or not self.winner:
+        won = self.winner.answer if self.winner else None
+        if not attempt.answer or not won:
             return False
         answers = [voter.answer for voter in self.voters if voter.answer]
         [own] = (places for places in groups([attempt.answer, *answers]) if 0 in places)
-        if answers.index(self.winner.answer) + 1 in own:
+        if answers.index(won) + 1 in own:
             return True
-        return False if equal(attempt.answer, self.winner.answer) is False else None
+        return False if equal(attempt.answer, won) is False else None
 
     def outvotes(self, attempt: Trajectory) -> bool:
         """Whether enough solutions agree on another answer than the attempt's, or the attempt has none."""

@@ -32,6 +32,13 @@ class Answered(Protocol):
     def answer(self) -> str | None: ...
 
 
+class Worded(Protocol):
+    """Whatever is written out: a solution, a program's numbers."""
+
+    @property
+    def text(self) -> str: ...
+
+
 Voter = TypeVar("Voter", bound=Answered)
 
 
@@ -81,9 +88,9 @@ def agreeing(answer: str | None, solutions: Sequence[Answered]) -> int:
 
 def votes(solutions: Sequence[Voter]) -> list[AnswerGroup[Voter]]:
     """Solutions grouped by answer, the largest group first; those without an answer are left out."""
-    voters = [solution for solution in solutions if solution.answer is not None]
-    found = sorted(groups([voter.answer for voter in voters]), key=len, reverse=True)
-    return [AnswerGroup(voters[places[0]].answer, tuple(voters[place] for place in places)) for places in found]
+    voters = [(solution.answer, solution) for solution in solutions if solution.answer is not None]
+    found = sorted(groups([answer for answer, _ in voters]), key=len, reverse=True)
+    return [AnswerGroup(voters[places[0]][0], tuple(voters[place][1] for place in places)) for places in found]
 
 
 def decided(solutions: Sequence[Answered], missing: int) -> bool:
@@ -104,7 +111,7 @@ def numbers_in(text: str) -> set[Fraction]:
     return {value for value in read if value is not None}
 
 
-def first_unmet(problem: Problem, steps: Sequence[str], solutions: Sequence[Solution]) -> int | None:
+def first_unmet(problem: Problem, steps: Sequence[str], solutions: Sequence[Worded]) -> int | None:
     """Index of the first step that makes a number which none of the solutions contains; None if there is none."""
     known = numbers_in(problem.text)
     met = set().union(*(numbers_in(solution.text) for solution in solutions))

@@ -4,12 +4,12 @@ random and hidden until the person has voted. Independent of the page."""
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from threading import Event
 from typing import get_args
 
-from runtime.engines.base import Engine, Metered
+from runtime.engines.base import Engine, Metered, Usage
 from runtime.errors import SoliloquyError
 from runtime.events import Token
 from runtime.log.run import Run
@@ -21,7 +21,7 @@ from runtime.types import Cost, Depth, Mode, Vote
 MODES: tuple[Mode, ...] = get_args(Mode)
 NAMES = ("A", "B", "C")
 """Names of the solutions before the vote, in the order in which they are made and shown."""
-VERDICTS = ("same", "none")
+VERDICTS: tuple[Vote, ...] = ("same", "none")
 """Votes for no name: all are equally good, or none is good."""
 
 
@@ -40,7 +40,7 @@ class Comparison:
         self._meter: Metered | None = None
         self.session = Session(settings, self._metered, log, kept)
         stored = log.runs_of(self.session.id) if log else []
-        self.runs: dict[Mode, Run] = {run.mode: run.halted() for run in stored}
+        self.runs: dict[Mode, Run] = {mode: run.halted() for run in stored for mode in MODES if mode == run.mode}
         self.costs: dict[Mode, Cost] = {}
         if log and stored:
             costs = log.costs(self.session.id)
@@ -56,7 +56,7 @@ class Comparison:
     def problem(self) -> str:
         return next((run.transcript.talk.problem.text for run in self.runs.values()), "")
 
-    def solve(self, text: str, depth: Depth | None, cancel: Event) -> Iterator[Progress]:
+    def solve(self, text: str, depth: Depth | None, cancel: Event) -> Generator[Progress]:
         """Solve a problem in every mode, yielding progress. Raises what `Session.solve` raises."""
         for mode in self.modes:
             if not cancel.is_set():
@@ -67,7 +67,7 @@ class Comparison:
         self._halted = True
         self.runs = {mode: run.halted() for mode, run in self.runs.items()}
 
-    def _solve(self, text: str, mode: Mode, depth: Depth | None, cancel: Event) -> Iterator[Progress]:
+    def _solve(self, text: str, mode: Mode, depth: Depth | None, cancel: Event) -> Generator[Progress]:
         first: float | None = None
         with closing(self.session.solve(text, mode, depth=depth, cancel=cancel)) as going:
             for progress in going:
@@ -82,7 +82,7 @@ class Comparison:
                 yield progress
 
     def _count(self, mode: Mode, run: Run, first: float | None) -> None:
-        usage = self._meter.usage
+        usage = self._meter.usage if self._meter else Usage()
         cost = Cost(
             first=first,
             seconds=run.seconds,

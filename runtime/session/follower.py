@@ -7,7 +7,7 @@ that it can stop at any moment; and at most one every `PACE` seconds, however fa
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from threading import Condition, Event, Thread
 
@@ -24,7 +24,7 @@ class Follower:
     """Runs `begin(cancel)` in a thread. Iterating yields the latest `Progress`, or None if there is nothing new, and
     raises what the run raised."""
 
-    def __init__(self, begin: Callable[[Event], Iterator[Progress]]) -> None:
+    def __init__(self, begin: Callable[[Event], Generator[Progress]]) -> None:
         self._begin = begin
         self._changed = Condition()
         self._started = self._ended = False

@@ -32,7 +32,8 @@ class Loading:
     fails, and calls `tell` with the sentence, unless it is the same as the last one."""
 
     def __init__(self, load: Callable[[], Engine], tell: Callable[[str], None] = lambda sentence: None) -> None:
-        self._load, self._engine = load, None
+        self._load = load
+        self._engine: Engine | None = None
         self._tell, self._told = tell, ""
         self._lock = Lock()
         self.readiness = Readiness("loading")

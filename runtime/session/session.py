@@ -6,7 +6,7 @@ Both `python -m runtime` and the page use this class. It is independent of Gradi
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from threading import Event
 
@@ -14,13 +14,13 @@ from runtime.critic.critic import open_critic
 from runtime.engines.base import Engine
 from runtime.events import AttemptDone, CritiqueDone, Failed, Finished, Refining, StepDone, Transcript, begin, fold
 from runtime.events import Event as TalkEvent
-from runtime.log.run import PRACTISED, Run
+from runtime.log.run import PRACTISED, Kind, Run
 from runtime.log.store import SessionLog, StoreError, new_id, now
 from runtime.settings import Settings
 from runtime.solving.loop import check, converse, converse_again, put_to_vote
 from runtime.text import clean, split_attempt
 from runtime.tutoring.disclosure import Wish, asked, is_open
-from runtime.types import Depth, Feedback, Help, Problem, SelfTalk
+from runtime.types import Depth, Feedback, Help, Problem, Rating, SelfTalk
 
 _WORTH_KEEPING = (StepDone, AttemptDone, CritiqueDone, Refining, Finished, Failed)
 
@@ -58,7 +58,7 @@ class Session:
         depth: Depth | None = None,
         cancel: Event | None = None,
         help: Help = "full",
-    ) -> Iterator[Progress]:
+    ) -> Generator[Progress]:
         """Solve a problem, yielding progress; `help` is how much of the solution is shown. Raises UnreadableError for
         an unusable text, SettingsError for an invalid setting, EngineError if there is no model."""
         problem = Problem(text=clean(text))
@@ -70,7 +70,7 @@ class Session:
 
     def check(
         self, text: str, steps: str | Sequence[str], depth: Depth | None = None, cancel: Event | None = None
-    ) -> Iterator[Progress]:
+    ) -> Generator[Progress]:
         """Judge a student's own steps, yielding progress. Raises what `solve` raises."""
         problem = Problem(text=clean(text))
         attempt = split_attempt(clean(steps if isinstance(steps, str) else "\n".join(steps), "solution"))
@@ -81,18 +81,20 @@ class Session:
 
     def again(
         self, run: Run, position: int, depth: Depth | None = None, cancel: Event | None = None
-    ) -> Iterator[Progress]:
+    ) -> Generator[Progress]:
         """Continue a finished run with a new version of its solution from the step at `position` on (from 0), yielding
         progress; nothing of it is hidden any more. After a stop or an error, the outcome before it is kept. Raises
         EngineError if there is no model."""
         talk, settings = run.transcript.talk, self.settings.with_(mode=run.mode, depth=depth)
+        if talk.chosen is None:
+            raise ValueError("a run without an attempt has nothing to be written again")
         engine = self._engine()
         number = len(talk.trajectories)
         events = converse_again(talk.problem, talk.chosen, position, engine, settings, number, cancel or Event())
         unfinished = Transcript(talk.model_copy(update={"outcome": None}), standing=talk.outcome)
         yield from self._follow(replace(run, transcript=unfinished, help="full"), events)
 
-    def vote(self, run: Run, cancel: Event | None = None) -> Iterator[Progress]:
+    def vote(self, run: Run, cancel: Event | None = None) -> Generator[Progress]:
         """Continue a finished run with a vote of further solutions on its outcome, yielding progress. The outcome stays
         visible meanwhile, and hidden steps stay hidden. Raises EngineError if there is no model."""
         settings = self.settings.with_(mode=run.mode if run.kind == "solve" else "critic")
@@ -110,7 +112,7 @@ class Session:
         self,
         run_id: str,
         step: str | None,
-        rating: int | None = None,
+        rating: Rating | None = None,
         reason: str | None = None,
         correction: str | None = None,
         consent: bool = False,
@@ -147,10 +149,10 @@ class Session:
         """The session's last stored run of a kind (solve or check)."""
         return self.log.latest_run(self.id, kind) if self.log else None
 
-    def _run(self, kind: str, mode: str, engine: Engine, problem: Problem) -> Run:
+    def _run(self, kind: Kind, mode: str, engine: Engine, problem: Problem) -> Run:
         return Run(new_id(), self.id, kind, mode, engine.model, begin(problem), created_at=now())
 
-    def _follow(self, run: Run, events: Iterator[TalkEvent]) -> Iterator[Progress]:
+    def _follow(self, run: Run, events: Generator[TalkEvent]) -> Generator[Progress]:
         started, unsaved = time.monotonic() - run.seconds, None
         try:
             for event in events:

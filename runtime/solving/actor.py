@@ -70,7 +70,8 @@ class Actor:
         prefix = "".join(f"{step.text}\n" for step in opening.kept) + begun
         halt, written, ended = Halt(self.cancel), _Written(opening.kept), None
         asked = [*messages, Message(role="assistant", content=prefix)]
-        reply = self.engine.stream(asked, self.sampling, opening.made_by.adapter, cancel=halt)
+        adapter = opening.made_by.adapter if opening.made_by else None
+        reply = self.engine.stream(asked, self.sampling, adapter, cancel=halt)
         lines = read_lines(reply, begun)
         while not isinstance(item := next_or_value(lines), Completion):
             if ended:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from threading import Event
 
-from runtime.critic.critic import Critic
+from runtime.critic.critic import Judge
 from runtime.engines.base import Engine, EngineError
 from runtime.events import CritiqueDone, Voting, next_or_value, shown, value_of
 from runtime.events import Event as TalkEvent
@@ -29,7 +29,7 @@ class Vote:
     problem: Problem
     attempt: Trajectory
     critique: Critique | None
-    critic: Critic | None
+    critic: Judge | None
 
     def held(self, found: Outcome, engine: Engine, cancel: Event) -> Generator[TalkEvent, None, Outcome]:
         """The generator's value is the outcome after the vote; it stays `found` after a stop, and where the engine
@@ -58,7 +58,7 @@ class Vote:
     def _applied(self, majority: MajorityVote, cancel: Event) -> Generator[TalkEvent, None, Outcome | None]:
         """The outcome after a vote; None after a stop. Events come last, as the old answer is shown until then."""
         standing, critique = self.attempt, self.critique
-        if majority.outvotes(self.attempt) and not self._is_own_work:
+        if majority.winner and majority.outvotes(self.attempt) and not self._is_own_work:
             standing = majority.winner
             critique = value_of(self.critic.read(self.problem, standing, cancel)) if self.critic else None
         critique = self._reconsidered(standing, critique, majority, cancel)

@@ -16,7 +16,7 @@ from runtime.checks.arithmetic import corrected
 from runtime.checks.claims import is_unsupported, lacks_data, shows_work
 from runtime.checks.grading import equal
 from runtime.checks.stated import final_answer
-from runtime.critic.critic import Critic, changes, open_critic, proven_wrong
+from runtime.critic.critic import Critic, Judge, changes, open_critic, proven_wrong
 from runtime.critic.explanation import look_again
 from runtime.engines.base import ContextOverflow, Engine, EngineError, Sampling
 from runtime.events import Event as TalkEvent
@@ -71,6 +71,8 @@ def converse_again(
 def put_to_vote(talk: SelfTalk, engine: Engine, settings: Settings, cancel: Event) -> Generator[TalkEvent]:
     """Let more solutions vote on a talk that has ended, of the actor or of a person. Its outcome stands unless enough
     of them agree on another answer."""
+    if talk.chosen is None or talk.outcome is None:
+        raise ValueError("a talk that has come to nothing cannot be voted on")
     critic = None if settings.mode == "direct" else open_critic(engine, settings)
     vote = Vote(talk.problem, talk.chosen, talk.critique_of(talk.chosen), critic)
     yield Finished((yield from vote.held(talk.outcome, engine, cancel)))
@@ -93,7 +95,7 @@ def self_talk(monologue: Monologue) -> Generator[TalkEvent]:
     yield Finished(outcome_of((yield from monologue.run())))
 
 
-def criticised(actor: Actor, critic: Critic, rounds: int) -> Generator[TalkEvent]:
+def criticised(actor: Actor, critic: Judge, rounds: int) -> Generator[TalkEvent]:
     """Actor and critic in turns; a refinement replaces what it refines only if the critic prefers it."""
     problem, cancel, notes = actor.problem, actor.cancel, []
     first = yield from _followed(actor.attempt(proven_wrong), actor, critic)
@@ -153,7 +155,7 @@ def _anew(actor: Actor, critic: Critic | None, attempt: Trajectory, position: in
     yield Finished(outcome_of(new, critique, stopped=actor.cancel.is_set()))
 
 
-def _with_second_try(first: Trajectory, actor: Actor, critic: Critic | None) -> Writing:
+def _with_second_try(first: Trajectory, actor: Actor, critic: Judge | None) -> Writing:
     """Ask the actor once more where its attempt ends without an answer, or states one that no step calculates: small
     models often say what they would do, and do not do it. The generator's value is the better of the two."""
     if first.finish != "stop" or lacks_data(first) or actor.cancel.is_set():
@@ -183,7 +185,7 @@ def _bolder(actor: Actor, number: int = 1) -> Actor:
     return Actor(actor.problem, actor.engine, sampling, actor.cancel)
 
 
-def _followed(writing: Writing, actor: Actor, critic: Critic) -> Writing:
+def _followed(writing: Writing, actor: Actor, critic: Judge) -> Writing:
     """An attempt, and the critic's verdict on each step as soon as it is written, up to the first error."""
     steps, verdicts = [], []
     while not isinstance(event := next_or_value(writing), Trajectory):
@@ -199,7 +201,7 @@ def _followed(writing: Writing, actor: Actor, critic: Critic) -> Writing:
     return event
 
 
-def _mend(attempt: Trajectory, actor: Actor, critic: Critic) -> Writing:
+def _mend(attempt: Trajectory, actor: Actor, critic: Judge) -> Writing:
     """While an attempt was cut off at a false equation, correct the equation and let the actor continue."""
     for number in range(1, MENDS + 1):
         if attempt.finish != "cut" or actor.cancel.is_set():

@@ -48,11 +48,9 @@ class Monologue:
     def run(self) -> Writing:
         """Yields events; the generator's value is the last attempt."""
         yield Proposing("selftalk", made_by=self.made_by)
-        for number in range(INTERRUPTIONS + 1):
-            prefix = self.written + self.begun
-            reply = yield from self._write(interruptible=number < INTERRUPTIONS)
-            if reply is not None:
-                break
+        prefix, interruptions = "", 0
+        while not (reply := (yield from self._write(interruptible=interruptions < INTERRUPTIONS))):
+            prefix, interruptions = self.written + self.begun, interruptions + 1
         finish = self.finish or reply.finish
         final = self._attempt(finish, stated_answer(prefix + reply.text) if finish == "stop" else None)
         yield AttemptDone(final)
@@ -103,7 +101,7 @@ class Monologue:
     def _interrupt(self, disproof: Evidence) -> Generator[TalkEvent]:
         self.begun, self.lines = corrected(self.steps[-1].text), []
         self.written += f"{CHECK[self.language]} {INTERRUPTION[self.language].format(disproof.note)}\n"
-        yield from self._judged(StepVerdict(verdict="incorrect", comment=disproof.note, evidence=(disproof,)))
+        yield from self._judged(StepVerdict(verdict="incorrect", comment=disproof.note or "", evidence=(disproof,)))
 
     def _judged(self, verdict: StepVerdict) -> Generator[TalkEvent]:
         """A rejected step ends the attempt; the next one keeps the steps before it."""

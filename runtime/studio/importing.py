@@ -52,7 +52,7 @@ def import_attempts(path: Path, log: SessionLog) -> Imported:
 
     talks = _once_each(path, read_rows(path, convert, NEEDS))
     with log.transaction():  # another process must not import the same attempts between reading and writing
-        known = {talk.turns[0].id for talk in log.talks(IMPORTED)}
+        known = {talk.trajectories[0].id for talk in log.talks(IMPORTED)}
         fresh = [talk for key, talk in talks.items() if key not in known]
         session = log.start_session() if fresh else ""
         for talk in fresh:
@@ -64,7 +64,7 @@ def _once_each(path: Path, rows: Iterable[tuple[str, SelfTalk]]) -> dict[str, Se
     """Attempts by id. Raises RowError if two rows contradict each other."""
     found: dict[str, tuple[str, SelfTalk]] = {}
     for place, talk in rows:
-        first, known = found.setdefault(talk.turns[0].id, (place, talk))
+        first, known = found.setdefault(talk.trajectories[0].id, (place, talk))
         if known != talk:
             raise RowError(
                 f"{path}, {first} and {place}: these rows have the same problem ({talk.problem.text[:60]!r}) and steps,"

@@ -32,7 +32,9 @@ class LabelledAttempt:
 
     @property
     def trajectory(self) -> Trajectory:
-        return self.run.transcript.talk.turns[self.turn]
+        found = self.run.transcript.talk.turns[self.turn]
+        assert isinstance(found, Trajectory), "`turn` is that of an attempt"
+        return found
 
     @property
     def steps(self) -> list[str]:
@@ -72,7 +74,8 @@ class LabelledAttempt:
     def error_type(self) -> str:
         """The reason given for the first wrong step; may be empty."""
         wrong = self.first_error
-        return (self.labels[wrong].reason or "") if wrong is not None else ""
+        label = self.labels[wrong] if wrong is not None else None
+        return (label.reason or "") if label else ""
 
     @property
     def holds(self) -> bool:

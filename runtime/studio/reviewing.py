@@ -57,12 +57,13 @@ class Reviewing:
     """One person's position in the queue; `at` is the attempt shown before the page was reloaded."""
 
     def __init__(self, log: SessionLog, at: str | None = None) -> None:
-        self.log, self.search, self.shelf = log, "", "open"
+        self.log, self.search = log, ""
+        self.shelf: Shelf = "open"
         self.revealed = False
         """Whether the reference answer and the critic's verdicts are shown; both would sway the reviewer."""
         self._behind: list[str] = []
         self.look_again()
-        if at in self.waiting:
+        if at and at in self.waiting:
             self.waiting.remove(at)
             self.waiting.insert(0, at)
 

@@ -90,7 +90,7 @@ def can_be_tried_again(run: Run) -> list[str]:
 def can_be_voted_on(run: Run) -> bool:
     """Whether a vote of more solutions would tell something new: the run was not compared with others yet."""
     talk = run.transcript.talk
-    if not _is_at_rest(run) or run.status in ("stopped", "failed") or talk.outcome.vote or talk.chosen is None:
+    if not _is_at_rest(run) or run.status in ("stopped", "failed") or run.outcome.vote or talk.chosen is None:
         return False
     critique = talk.critique_of(talk.chosen)
     sources = {evidence.by for verdict in critique.verdicts for evidence in verdict.evidence} if critique else set()

@@ -8,7 +8,7 @@ from typing import Any
 
 from runtime.session.comparison import MODES, NAMES, VERDICTS, Comparison
 from runtime.text import Language
-from runtime.types import Cost, Mode
+from runtime.types import Cost, Vote
 from runtime.view import guided
 from runtime.view.display import to_display
 from runtime.view.render import UNJUDGED
@@ -35,7 +35,7 @@ def steps(comparison: Comparison | None, place: int, busy: bool, language: Langu
     """The data of a solution's step list."""
     run = comparison.runs.get(comparison.modes[place]) if comparison else None
     shown = guided.view(run, language) if run else {}
-    if run is None and busy:
+    if comparison and run is None and busy:
         shown = {"status": word("compare.next" if _is_next(comparison, place) else "compare.later", language)}
     if comparison and not comparison.vote:
         shown = _blind(shown, language)
@@ -114,7 +114,7 @@ def status(comparison: Comparison | None, busy: bool, language: Language) -> str
     return f'<p role="status">{escape(text)}</p>' + (f'<p role="alert">{escape(unsaved)}</p>' if unsaved else "")
 
 
-def tally(votes: Mapping[str, int], language: Language) -> str:
+def tally(votes: Mapping[Vote, int], language: Language) -> str:
     """HTML table of the votes for each mode."""
     count = sum(votes.values())
     if not count:
@@ -124,6 +124,6 @@ def tally(votes: Mapping[str, int], language: Language) -> str:
     return table(word("compare.tally.caption", language, n=count), columns, rows)
 
 
-def _ways(language: Language) -> list[tuple[Mode | str, str]]:
-    modes = [(mode, word(f"mode.{mode}", language)) for mode in MODES]
-    return modes + [(verdict, word(f"compare.vote.{verdict}", language)) for verdict in VERDICTS]
+def _ways(language: Language) -> list[tuple[Vote, str]]:
+    modes = ((mode, word(f"mode.{mode}", language)) for mode in MODES)
+    return [*modes, *((verdict, word(f"compare.vote.{verdict}", language)) for verdict in VERDICTS)]

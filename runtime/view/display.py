@@ -78,8 +78,9 @@ def to_markdown(text: str) -> str:
     pieces, end = [], 0
     for match in _MATHS.finditer(text):
         if _formula(match):
-            sign = "$$" if match.lastgroup in ("block", "dollars") else "$"
-            pieces += [_literal(text[end : match.start()]), sign, " ".join(match[match.lastgroup].split()), sign]
+            kind = match.lastgroup or ""
+            sign = "$$" if kind in ("block", "dollars") else "$"
+            pieces += [_literal(text[end : match.start()]), sign, " ".join(match[kind].split()), sign]
             end = match.end()
     return _LINE_START.sub(r"\1\\\2", "".join([*pieces, _literal(text[end:])]))
 
@@ -98,7 +99,7 @@ def to_mathml(latex: str, block: bool = False) -> str | None:
 
 
 def _formula(match: re.Match[str]) -> str | None:
-    kind = match.lastgroup
+    kind = match.lastgroup or ""
     if kind == "single" and not _is_maths(match["single"]):
         return None
     return to_mathml(match[kind], block=kind in ("block", "dollars"))

@@ -14,17 +14,18 @@ from runtime.view.words import explained, word
 def ending(run: Run) -> str:
     """The run's status, or "no_answer" for a finished solution without an answer."""
     outcome = run.transcript.talk.outcome
-    without = outcome is not None and run.kind == "solve" and outcome.answer is None
-    return "no_answer" if without and outcome.status in ("settled", "unsettled") else run.status
+    if outcome and run.kind == "solve" and outcome.answer is None and outcome.status in ("settled", "unsettled"):
+        return "no_answer"
+    return run.status
 
 
 def ended(run: Run, language: Language) -> str:
     """One sentence on how the run ended."""
     # A check that found a mistake has been completed too.
     how = "settled" if (run.kind, run.status) == ("check", "unsettled") else ending(run)
-    sentence, outcome = word(f"status.{how}", language, seconds=f"{run.seconds:.1f}"), run.transcript.talk.outcome
+    said, outcome = word(f"status.{how}", language, seconds=f"{run.seconds:.1f}"), run.outcome
     if how != "failed" or not outcome.note:
-        return sentence
+        return said
     return word("status.failed.why", language, reason=explained(SoliloquyError(outcome.note, outcome.error), language))
 
 
@@ -89,11 +90,10 @@ def _solved(run: Run, reading: Reading) -> str:
 
 def _counted(run: Run, language: Language) -> str:
     """The answers of a vote with their counts. For own work the other answers are not shown, only their counts."""
-    outcome = run.transcript.talk.outcome
-    if not outcome.answers:
+    outcome = run.outcome
+    if not outcome.answers or not outcome.vote:
         return ""
-    of = outcome.vote[1]
-    silent = of - sum(count for _, count in outcome.answers)
+    silent = outcome.vote[1] - sum(count for _, count in outcome.answers)
     own = run.transcript.talk.chosen.answer if run.kind == "check" and run.transcript.talk.chosen else None
     names = [(_name(run, text, own, language), count) for text, count in outcome.answers]
     names += [(word("vote.no_answer", language), silent)] if silent else []

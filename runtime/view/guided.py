@@ -20,7 +20,7 @@ from runtime.view.words import word
 def view(run: Run, language: Language) -> dict[str, Any]:
     """The data of the step list: the whole run, or the part that the student asked for."""
     further = {"again": disclosure.can_be_tried_again(run), "votable": disclosure.can_be_voted_on(run)}
-    whole = {**render.view(run, language), **further}
+    whole: dict[str, Any] = {**render.view(run, language), **further}
     if run.kind == "check":
         return {**whole, "steps": [_mendable(row, language) for row in whole["steps"]]}
     if run.help == "full":
@@ -31,7 +31,7 @@ def view(run: Run, language: Language) -> dict[str, Any]:
     rows, seen = {row["id"]: row for row in whole["steps"]}, disclosure.seen(run)
     if is_whole(run):
         return {**whole, "steps": [rows[key] for key in keys if key in rows]}
-    answer = run.transcript.talk.outcome.answer
+    answer = run.outcome.answer
     shown = [_careful(rows[key], texts[seen:], answer) for key in keys[:seen]]
     hidden = [_stub(key, number, language) for number, key in enumerate(keys[seen:], seen + 1)]
     hidden[0]["hints"] = [hint_text(hint, language) for hint in disclosure.hints(run)]
@@ -55,7 +55,7 @@ def compared(run: Run, same: bool | None, tries: int, language: Language) -> dic
     """The reply to a student's own answer, the `tries`-th one (`disclosure.compare`). It never contains our answer,
     and allows for ours being wrong."""
     kind = {True: "same", False: "other", None: "unclear"}[same]
-    vote = run.transcript.talk.outcome.vote
+    vote = run.outcome.vote
     key = f"mine.{kind}"
     if kind != "unclear" and vote:
         key += ".voted" if vote[0] >= CERTAIN else ".divided"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from runtime.models.adapter_cards import Figure
+from runtime.models.adapter_cards import AdapterCard, Figure
 from runtime.models.download.files import size_text
 from runtime.models.inventory import AdapterInUse, Entry
 from runtime.models.jobs import Job
@@ -54,13 +54,13 @@ def _adapter(adapter: AdapterInUse, language: Language) -> str:
         if cannot
         else ""
     )
-    return f'<div class="sq-spoken"><p>{escape(head)}</p>{_figures(adapter, language)}{weak}</div>'
+    return f'<div class="sq-spoken"><p>{escape(head)}</p>{_figures(adapter.card, language)}{weak}</div>'
 
 
-def _figures(adapter: AdapterInUse, language: Language) -> str:
+def _figures(card: AdapterCard, language: Language) -> str:
     """HTML of the first held-out set on the adapter's card, beside the base model's figures."""
-    name, after = next(iter(adapter.card.metrics.items()), ("", {}))
-    before = adapter.card.base_metrics.get(name, {})
+    name, after = next(iter(card.metrics.items()), ("", {}))
+    before = card.base_metrics.get(name, {})
     judges = [metric for metric in _METRICS if metric in after]
     shown = judges or [metric for metric in after if metric == _SOLVED]
     if not shown:

@@ -33,7 +33,7 @@ def view(reviewing: Reviewing | None, language: Language) -> dict[str, Any]:
         "advances": True,
         "reasons": {name: word(f"review.reason.{name}", language) for name in REASONS},
     }
-    if attempt is None:
+    if reviewing is None or attempt is None:
         return shared
     return shared | {
         "item": attempt.key,
@@ -82,7 +82,7 @@ def _judged(attempt: LabelledAttempt, position: int, language: Language) -> dict
 def head(reviewing: Reviewing | None, language: Language) -> str:
     """HTML of the progress, the reason to review this attempt, the problem, and the reference answer if revealed."""
     attempt = reviewing.current if reviewing else None
-    if attempt is None:
+    if reviewing is None or attempt is None:
         return ""
     left, today = len(reviewing.waiting), reviewing.done_today
     key = "review.progress" if reviewing.shelf == "open" else "review.progress.done"

@@ -9,6 +9,7 @@ import json
 from functools import cache
 from pathlib import Path
 
+from runtime.errors import SoliloquyError
 from runtime.text import Language, language_of
 
 LOCALES = Path(__file__).parent / "locales"
@@ -38,9 +39,9 @@ def not_stored(error: Exception | None, language: Language) -> str:
 def explained(error: Exception | str, language: Language) -> str:
     """The text of an error in this language. An error without a translation stays as it is, with a note in Chinese that
     it is English."""
-    text, kind = str(error), getattr(error, "kind", "")
-    if kind and f"error.{kind}" in catalogue(language):
-        return word(f"error.{kind}", language, **error.values)
+    text = str(error)
+    if isinstance(error, SoliloquyError) and f"error.{error.kind}" in catalogue(language):
+        return word(f"error.{error.kind}", language, **error.values)
     is_foreign = language == "zh-CN" and bool(text) and language_of(text) == "en"
     return word("error.other", language, text=text) if is_foreign else text
 

@@ -10,7 +10,9 @@ from threading import Event, Lock, Thread
 
 import pytest
 
-from runtime.engines.base import EngineError, Sampling
+from runtime import settings
+from runtime.critic.critic import open_critic
+from runtime.engines.base import EngineError, Metered, Sampling
 from runtime.engines.openai import OpenAIEngine
 from runtime.engines.openai.server import Model, Server
 from runtime.types import Message
@@ -265,3 +267,10 @@ def test_a_reply_under_way_ends_when_the_engine_is_closed():
         assert time.monotonic() - began < 4
         with pytest.raises(EngineError, match="was closed"):
             engine.count(ASK)
+
+
+def test_a_critic_judges_with_a_server_that_has_no_file_of_the_model(home):
+    with connected(lambda handler, number: None) as (engine, _):
+        critic = open_critic(Metered(engine), settings.load())
+    assert critic.engine.path is None
+    assert not critic.fitted

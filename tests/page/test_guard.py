@@ -323,7 +323,7 @@ def test_a_page_that_was_closed_is_forgotten(page):
 
 
 def test_nobody_beyond_this_machine_is_let_in_without_a_password(served):
-    with pytest.raises(serving.OpenToOthersError, match=r"0\.0\.0\.0 others .* set SOLILOQUY_PASSWORD or give"):
+    with pytest.raises(serving.OpenToOthersError, match=r"at 0\.0\.0\.0, .* Set SOLILOQUY_PASSWORD or"):
         served("0.0.0.0")
     page = served("0.0.0.0", password=PASSWORD)
     assert urlsplit(page.address).hostname == "localhost"

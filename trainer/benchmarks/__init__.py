@@ -13,7 +13,7 @@ import multiprocessing
 import platform
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
@@ -23,7 +23,7 @@ from itertools import product
 from math import isfinite
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, cast
 
 import psutil
 from rich.table import Table
@@ -209,13 +209,13 @@ def measure(engine: Engine, sizes: Sizes, names: Iterable[str] = tuple(WORKLOADS
 
 
 @contextmanager
-def opened(name: str, path: Path, settings: Settings) -> Iterator[Engine]:
+def opened(name: str, path: Path, settings: Settings) -> Generator[Engine]:
     """An engine on a model file, with the context and threads of the settings. Raises SoliloquyError."""
     with ExitStack() as stack:
         if name == "loop":
-            engine = PlainLoop(path, settings.context, settings.threads)
+            engine = cast(Engine, PlainLoop(path, settings.context, settings.threads or 1))  # what the workloads call
         elif name == "llama-server":
-            url = stack.enter_context(llama_server(path, SLOTS, settings.context, settings.threads))
+            url = stack.enter_context(llama_server(path, SLOTS, settings.context, settings.threads or 1))
             engine = OpenAIEngine(url, parallel=SLOTS)
         else:
             file = batch_file(path, settings) if name == "ours+format" else path
@@ -253,8 +253,10 @@ class Options:
     @classmethod
     def of(cls, quick: bool, full: bool, share: float = 1.0, **given: Any) -> Options:
         """A trial, the usual run or the full one, a share of its work, changed by what is given. Raises BenchError."""
-        usual = {"bases": BASES[:1], "rounds": 1, "sizes": QUICK} if quick else {"sizes": Sizes().part(share)}
-        larger = {"bases": (*BASES, LARGER)} if full else {}
+        usual: dict[str, Any] = (
+            {"bases": BASES[:1], "rounds": 1, "sizes": QUICK} if quick else {"sizes": Sizes().part(share)}
+        )
+        larger: dict[str, Any] = {"bases": (*BASES, LARGER)} if full else {}
         return cls(**{**usual, **larger, **{name: value for name, value in given.items() if value is not None}})
 
     def __post_init__(self) -> None:

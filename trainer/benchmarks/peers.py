@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import time
 import urllib.request
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from itertools import accumulate
 from pathlib import Path
@@ -69,7 +69,7 @@ class PlainLoop:
         written = sampling.max_tokens if cut else len(self._chat.tokens(text))
         return Completion(text, "length" if cut else "stop", self.count(messages), written)
 
-    def sample(self, requests: Iterable[Messages], sampling: Sampling, n: int = 1) -> Iterator[list[Completion]]:
+    def sample(self, requests: Iterable[Messages], sampling: Sampling, n: int = 1) -> Generator[list[Completion]]:
         for number, messages in enumerate(requests):
             seeds = range(sampling.seed + number * n, sampling.seed + (number + 1) * n)
             replies = [self._create(messages, sampling, seed, stream=False) for seed in seeds]
@@ -100,7 +100,7 @@ class PlainLoop:
 
 
 @contextmanager
-def llama_server(model: Path, slots: int, context: int, threads: int) -> Iterator[str]:
+def llama_server(model: Path, slots: int, context: int, threads: int) -> Generator[str]:
     """llama.cpp's own server, `slots` conversations of `context` tokens each at once. Yields the address to give to a
     client, such as http://127.0.0.1:8080/v1. Raises ServerError."""
     if not BINARY.is_file():
@@ -112,7 +112,7 @@ def llama_server(model: Path, slots: int, context: int, threads: int) -> Iterato
 
 
 @contextmanager
-def serving(command: Sequence[object], seconds: float = START_SECONDS) -> Iterator[str]:
+def serving(command: Sequence[object], seconds: float = START_SECONDS) -> Generator[str]:
     """A server of the OpenAI protocol on a free port of this computer, waited for until it answers and always stopped.
     Yields its address. Raises ServerError."""
     with socket.socket() as bound:
@@ -146,4 +146,4 @@ def _wait_until_healthy(process: subprocess.Popen, url: str, seconds: float, log
     happened = "did not answer in time" if process.poll() is None else f"ended with code {process.returncode}"
     log.seek(0)
     last = "\n".join(log.read().splitlines()[-12:])
-    raise ServerError(f"{Path(process.args[0]).name} {happened}. The end of its log:\n{last}")
+    raise ServerError(f"llama-server {happened}. The end of its log:\n{last}")

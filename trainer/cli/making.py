@@ -42,8 +42,8 @@ def problems(
     from runtime.problems.wordproblems import Split
     from trainer.data import problems as writing
 
-    known(split, "splits", get_args(Split))
-    follow("Writing", writing.write(out, count, seed, split, processes), count)
+    [chosen] = known(split, "splits", get_args(Split))
+    follow("Writing", writing.write(out, count, seed, chosen, processes), count)
     report = writing.report(out)
     steps = ", ".join(f"{number}: {share:.1%}" for number, share in sorted(report.steps.items()))
     print(

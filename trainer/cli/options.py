@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, get_args
+from typing import TYPE_CHECKING, Annotated, TypeVar, get_args
 
 import typer
 
@@ -49,11 +49,14 @@ def modes_of(text: str) -> list[str]:
     return known(",".join(map(mode_name, listed(text))), "modes", (*get_args(Mode), ORACLE))
 
 
-def known(text: str, what: str, names: Sequence[str]) -> list[str]:
+Name = TypeVar("Name", bound=str)
+
+
+def known(text: str, what: str, names: Sequence[Name]) -> list[Name]:
     given = listed(text)
     if unknown := [name for name in given if name not in names]:
         raise typer.BadParameter(f"{', '.join(unknown)}: {what} are {', '.join(names)}")
-    return given
+    return [name for one in given for name in names if name == one]
 
 
 def adapter_files(text: str | None) -> dict[str, Path] | None:
@@ -86,7 +89,7 @@ def sources_of(text: str | None, depth: Depth) -> tuple[str, ...]:
 @contextmanager
 def collected(
     path: Path, sources: str | None, adapter: str | None, limit: int | None, model: str | None, parallel: int
-) -> Iterator[tuple[JudgedEvidence, Settings]]:
+) -> Generator[tuple[JudgedEvidence, Settings]]:
     """The evidence on a file of judged attempts."""
     from trainer.data.sources import read_judged
     from trainer.evaluation.evidence import JudgedEvidence
@@ -114,7 +117,7 @@ def adapter_hashes(files: Mapping[str, Path] | None, engine: Engine, settings: S
 @contextmanager
 def opened(
     model: str | None, parallel: int, adapters: Mapping[str, Path] | None = None
-) -> Iterator[tuple[Engine, Settings]]:
+) -> Generator[tuple[Engine, Settings]]:
     from runtime import engines, settings
 
     chosen = settings.load(model=model)

@@ -190,8 +190,8 @@ def retrain(
     from trainer.training.progress import ProgressBar
 
     measured = tuple(held_out or ())
-    apart = (*measured, *(apart or ()))
-    sources = Sources(generated, gsm8k, gsm8k_limit, judged, records, rollouts, collected, apart, seed)
+    unseen = (*measured, *(apart or ()))
+    sources = Sources(generated, gsm8k, gsm8k_limit, judged, records, rollouts, collected, unseen, seed)
     asked = sources_of(evidence, "quick")
     changes = {"four_bit": True} if four_bit else {}
     plan = Plan(base, sources, minutes, asked, measured, test, limit, go_on, ship, use, changes)
@@ -220,9 +220,9 @@ def improve(
     from trainer.reproductions.mathcritique.improve import ARMS, Improvement, Plan, first_actor
     from trainer.reproductions.mathcritique.judging import Teacher
 
-    known(arm, "arms", ARMS)
+    [chosen] = known(arm, "arms", ARMS)
     ground = Ground(base, settings.load())
-    plan = Plan(arm=arm, rounds=rounds, samples=samples, problems=problems, taught=problems, seed=seed)
+    plan = Plan(arm=chosen, rounds=rounds, samples=samples, problems=problems, taught=problems, seed=seed)
     judge = Teacher(ground, first_actor(ground, plan)).teach(taught)
     for found in Improvement(plan, ground, judge).run():
         print(found.model_dump_json(exclude={"test"}) if as_json else found.told, flush=True)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class Row(Value):
     """One turn of an adapter."""
 
-    messages: tuple[dict[Literal["role", "content"], str], ...] = Field(min_length=1)
+    messages: tuple[Message, ...] = Field(min_length=1)
     reply: tuple[tuple[str, Annotated[float, Field(ge=0)]], ...] = Field(min_length=1)
     ends: bool = True
     """Whether the turn is over after the last piece, so that ending is learned too."""

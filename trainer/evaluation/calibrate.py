@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 import numpy as np
 
@@ -76,7 +77,7 @@ def telling(given: Sequence[Case]) -> list[str]:
     best = left_out_loss(given, names)
     while len(names) > 1:
         losses = {name: left_out_loss(given, [other for other in names if other != name]) for name in names}
-        name = min(losses, key=losses.get)
+        name = min(losses, key=losses.__getitem__)
         if losses[name] > best:
             break
         best, names = losses[name], [other for other in names if other != name]
@@ -107,8 +108,8 @@ def fitted_by(given: Sequence[Case], names: Sequence[str]) -> Aggregation:
 def f1(given: Sequence[Case], weights: Aggregation) -> float:
     """ProcessBench's F1 (arXiv 2412.06559)."""
     hits = [(case.first_error is None, first_error(case.steps, weights) == case.first_error) for case in given]
-    shares = [np.mean([hit for right, hit in hits if right is kind] or [0.0]) for kind in (True, False)]
-    return float(harmonic(*shares))
+    shares = [fmean([hit for right, hit in hits if right is kind] or [0.0]) for kind in (True, False)]
+    return harmonic(*shares)
 
 
 def logistic(rows: Sequence[Features], labels: Sequence[bool]) -> tuple[float, Mapping]:

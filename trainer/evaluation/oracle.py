@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from threading import Event
 
 from runtime.checks.grading import grade
-from runtime.critic.critic import Critic, open_critic
+from runtime.critic.critic import Critic, Reading, open_critic
 from runtime.engines.base import Engine, Sampling
 from runtime.events import CritiqueDone, StepJudged, value_of
 from runtime.events import Event as TalkEvent
@@ -32,7 +32,7 @@ class Oracle:
         """Nothing yet: whether the answer is right shows at the end."""
         return []
 
-    def read(self, problem: Problem, attempt: Trajectory, cancel: Event) -> Iterator[TalkEvent]:
+    def read(self, problem: Problem, attempt: Trajectory, cancel: Event) -> Reading:
         """As the critic's. The generator's value is the critique."""
         critique = self._corrected(attempt, value_of(self.critic.read(problem, attempt, cancel)))
         yield from (StepJudged(number, verdict) for number, verdict in enumerate(critique.verdicts))
@@ -43,7 +43,7 @@ class Oracle:
         """Only where an answer is wrong: no vote may take a right one away."""
         return critique.first_error is not None and self.critic.wants_vote(critique)
 
-    def reconsider(self, problem: Problem, attempt: Trajectory, vote: MajorityVote, cancel: Event) -> None:
+    def reconsider(self, problem: Problem, attempt: Trajectory, majority: MajorityVote, cancel: Event) -> None:
         """No vote changes what it knows."""
 
     def _corrected(self, attempt: Trajectory, critique: Critique) -> Critique:

@@ -94,9 +94,9 @@ class Evaluation:
         return {
             "mode": mode,
             "problem": problem.model_dump(mode="json"),
-            "answer": talk.outcome.answer,
-            "status": talk.outcome.status,
-            "correct": grade(talk.outcome.answer, problem) is True,
+            "answer": talk.outcome.answer if talk.outcome else None,
+            "status": talk.outcome.status if talk.outcome else "failed",
+            "correct": talk.outcome is not None and grade(talk.outcome.answer, problem) is True,
             "attempts": len(talk.trajectories),
             "seconds": round(time.monotonic() - started, 2),
             **asdict(engine.usage),

@@ -109,7 +109,7 @@ class Retraining:
             "init": start,
             "rank": config.r,
             "alpha": config.lora_alpha,
-            "targets": tuple(config.target_modules),
+            "targets": tuple(config.target_modules or ()),
             "form": "activated" if config.alora_invocation_tokens else "plain",
             "learning_rate": recipe.learning_rate * SHARE_OF_RATE,
         }
@@ -199,13 +199,12 @@ class Retraining:
             fitted = self._collected(engine, apart, files, self.plan.evidence)
             found = fit_panels(fitted.attempts, fitted.findings(), fitted.sources, fitted.has_adapter)
             weights = {name: cautious(one) for name, one in found.items()}
-            figures, first = {}, None
+            figures, outcomes = {}, place / "outcomes.jsonl"
             for name, path in self._held_out.items():
                 collected = self._collected(engine, read_judged(path), files, DEPTHS["quick"])
                 figures[name] = critic.summary(collected, weights)["panels"]["quick"]
-                first = first or (collected.attempts, figures[name]["outcomes"])
-        outcomes = place / "outcomes.jsonl"
-        critic.write_outcomes(outcomes, *first)
+                if len(figures) == 1:  # the gate is asked about the first
+                    critic.write_outcomes(outcomes, collected.attempts, figures[name]["outcomes"])
         write_whole(place / "figures.json", json.dumps(figures, indent=1))
         return Measured(weights, figures, outcomes)
 
@@ -248,7 +247,7 @@ class Retraining:
 
     def _sources(self, counts: Mapping[str, int]) -> list[dict[str, Any]]:
         """What was learned from, with what the adapter that it goes on from had learned from."""
-        before = read_card(self._in_use.with_suffix(".json")).data if self.recipe.init else ()
+        before = read_card(self._in_use.with_suffix(".json")).data if self.recipe.init and self._in_use else ()
         had = Counter({one.name: one.count for one in before}) + Counter(counts)
         licences = LICENCES | {one.name: one.licence for one in before}
         return [

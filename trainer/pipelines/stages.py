@@ -7,7 +7,7 @@ failed. Where a file `stop` is put there, the command ends at the next moment at
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,7 +40,7 @@ class Stages:
             raise Stopped("It was stopped; what is done is kept, and the same command goes on from there.")
 
     @contextmanager
-    def until_the_end(self) -> Iterator[None]:
+    def until_the_end(self) -> Generator[None]:
         """Writes down how it ended, if it did not end well."""
         try:
             yield

@@ -39,7 +39,7 @@ from runtime.problems import wordproblems
 from runtime.problems.worked import Worked
 from runtime.prompts.actor_turn import conversation
 from runtime.settings import Settings
-from runtime.types import Message, Messages, content_hash
+from runtime.types import content_hash
 from trainer.data.errors import InjectionError
 from trainer.data.examples.critic import critic_row, right_attempt, wrong_attempt
 from trainer.data.rows import Row
@@ -96,8 +96,8 @@ class Blocks(Dataset):
     def __len__(self) -> int:
         return len(self.numbers)
 
-    def __getitem__(self, place: int) -> dict[str, list[int]]:
-        number, ids = self.numbers[place], []
+    def __getitem__(self, index: int) -> dict[str, list[int]]:
+        number, ids = self.numbers[index], []
         texts = self._texts(self.kinds[number % len(self.kinds)], number * SKIPPED)
         while len(ids) < self.plan.block:
             ids += self.tokenizer(next(texts))["input_ids"]
@@ -108,8 +108,9 @@ class Blocks(Dataset):
         stream = wordproblems.stream(self.plan.seed, "train", start)
         for worked in stream if write is sums else filter(self.plan.allows, stream):
             if text := write(worked):
-                is_text = isinstance(text, str)
-                yield text if is_text else self.tokenizer.apply_chat_template(_spoken(text), tokenize=False)
+                if not isinstance(text, str):
+                    text = str(self.tokenizer.apply_chat_template(_spoken(text), tokenize=False))
+                yield text
 
 
 Kind = Callable[[Worked], Row | str | None]
@@ -129,9 +130,9 @@ def judged(worked: Worked) -> Row | None:
         return None
 
 
-def _spoken(row: Row) -> Messages:
-    reply = "".join(text for text, _ in row.reply)
-    return [*row.messages, Message(role="assistant", content=reply)]
+def _spoken(row: Row) -> list[dict[str, str]]:
+    asked = [{"role": each["role"], "content": each["content"]} for each in row.messages]
+    return [*asked, {"role": "assistant", "content": "".join(text for text, _ in row.reply)}]
 
 
 def short(plan: Plan, split: wordproblems.Split, start: int = 0) -> Iterator[Worked]:
@@ -240,7 +241,7 @@ def _learned(
     trainer = Trainer(model, arguments, DataCollatorForLanguageModeling(tokenizer, mlm=False), blocks)
     begun = newest_checkpoint(place)
     trainer.train(resume_from_checkpoint=str(begun) if begun else None)
-    return trainer.model
+    return model
 
 
 def _dtype(kept: Path, device: str) -> torch.dtype:

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model, load_peft_weights, set_peft_model_state_dict
@@ -40,7 +40,7 @@ def open_for_tuning(folder: str, recipe: Recipe, device: str, invocation: Sequen
         _keep_differentiable(base)
     config = LoraConfig(
         r=recipe.rank,
-        lora_alpha=recipe.alpha,
+        lora_alpha=recipe.alpha,  # pyrefly: ignore[bad-argument-type]
         target_modules=recipe.targets if isinstance(recipe.targets, str) else list(recipe.targets),
         task_type="CAUSAL_LM",
         bias="none",
@@ -91,10 +91,10 @@ def save_adapter(model: PeftModel, folder: Path, invocation: Sequence[int]) -> N
     """Write the adapter as PEFT reads it, activated by `invocation` if there is one: whole, or not at all."""
     unfinished = folder.with_name(f".unfinished-{folder.name}")
     shutil.rmtree(unfinished, ignore_errors=True)
-    config = model.peft_config["default"]
+    config = cast(LoraConfig, model.peft_config["default"])
     config.alora_invocation_tokens = list(invocation) or None
     with saved_by_library(unfinished):
-        model.save_pretrained(unfinished, save_embedding_layers=False)
+        model.save_pretrained(str(unfinished), save_embedding_layers=False)
     shutil.rmtree(folder, ignore_errors=True)
     unfinished.replace(folder)
 
@@ -139,13 +139,19 @@ def collate(examples: Sequence[Example], pad: int, device: str) -> Batch:
 
 
 @torch.no_grad()
+def _inner(model: PeftModel) -> Any:
+    """The base inside, a causal LM with `model` and `lm_head`; torch declares neither."""
+    return model.base_model.model
+
+
 def read_prefix(model: PeftModel, batch: Batch) -> Kept:
     """What the frozen base keeps of what stands before the adapter. No gradient ever needs it."""
     if not batch.prefix.shape[1]:
         return ()
     positions = (batch.prefix_mask.cumsum(1) - 1).clamp(min=0)
     with model.disable_adapter():
-        cache = model.base_model.model.model(
+        read = _inner(model).model
+        cache = read(
             input_ids=batch.prefix, attention_mask=batch.prefix_mask, position_ids=positions, use_cache=True
         ).past_key_values
     return tuple((layer.keys, layer.values) for layer in cache.layers)
@@ -161,7 +167,7 @@ def loss(model: PeftModel, batch: Batch, kept: Kept) -> torch.Tensor:
         mask = torch.cat([batch.prefix_mask, mask], 1)
     steps = torch.arange(batch.suffix.shape[1], device=mask.device)
     positions = batch.prefix_mask.sum(1, keepdim=True) + steps
-    base = model.base_model.model
+    base = _inner(model)
     states = base.model(
         input_ids=batch.suffix, attention_mask=mask, position_ids=positions, **options
     ).last_hidden_state

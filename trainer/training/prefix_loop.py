@@ -8,7 +8,7 @@ tuned by the same loop, with nothing before it.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -62,7 +62,7 @@ class Tuning:
         """How much of the time that the recipe gives is used up."""
         return self.recipe.time_share(self.elapsed)
 
-    def run(self) -> Iterator[Progress]:
+    def run(self) -> Generator[Progress]:
         """Learn what was not learned yet, as long as there is time; yields after every step."""
         self.model.train()
         while not self.finished and self.time_share < 1:
@@ -97,7 +97,8 @@ class Tuning:
         value = loss(self.model, batch, self._prefix(chosen, batch))
         value.backward()
         for master, parameter in zip(self.masters, self.parameters, strict=True):
-            master.grad = parameter.grad.float()
+            if parameter.grad is not None:
+                master.grad = parameter.grad.float()
             parameter.grad = None
         torch.nn.utils.clip_grad_norm_(self.masters, 1.0)
         share = share_of_rate(self.done, len(self.schedule), self.recipe.warm_up, self.time_share)

@@ -6,7 +6,7 @@ from collections import deque
 from datetime import timedelta
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
 from rich.progress import Progress as RichProgress
 
 from trainer.training.schedule import Progress
@@ -22,7 +22,8 @@ class ProgressBar:
         self._title, self._minutes = title, minutes
         self._last: deque[Progress] = deque(maxlen=WINDOW)
         columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[told]}")
-        self._bar, self._task = RichProgress(*columns, console=Console(stderr=True)), None
+        self._bar = RichProgress(*columns, console=Console(stderr=True))
+        self._task: TaskID | None = None
 
     def __enter__(self) -> ProgressBar:
         return self

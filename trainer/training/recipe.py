@@ -30,7 +30,7 @@ class Recipe(Value):
     """Rows whose loss is looked at at each checkpoint; nothing is learned from them."""
     init: Path | None = None
     """Folder of an adapter to start from, of the same base, rank and targets."""
-    limit: int | None = Field(None, ge=1)
+    limit: int | None = Field(default=None, ge=1)
     """Only the first rows, all files counted together."""
     loop: Literal["prefix", "trl"] = "prefix"
     form: Literal["activated", "plain"] = "activated"
@@ -41,23 +41,23 @@ class Recipe(Value):
     """Hold the base in NF4 with double quantization while it is tuned: needed where memory is short."""
     dtype: Literal["float32", "bfloat16"] | None = None
     """What is computed in; the faster one of this machine, by measurement, if not set."""
-    rank: int = Field(16, ge=1, le=256)
-    alpha: float = Field(32, gt=0)
+    rank: int = Field(default=16, ge=1, le=256)
+    alpha: float = Field(default=32, gt=0)
     targets: str | tuple[str, ...] = "all-linear"
-    learning_rate: float = Field(4e-4, gt=0)
-    warm_up: int = Field(20, ge=0)
+    learning_rate: float = Field(default=4e-4, gt=0)
+    warm_up: int = Field(default=20, ge=0)
     """Steps."""
-    epochs: int = Field(1, ge=1)
-    batch: int = Field(8, ge=1)
+    epochs: int = Field(default=1, ge=1)
+    batch: int = Field(default=8, ge=1)
     """Rows a step."""
-    longest: int = Field(768, ge=32)
+    longest: int = Field(default=768, ge=32)
     """Tokens; longer rows are left out, and counted."""
-    minutes: float | None = Field(None, gt=0)
+    minutes: float | None = Field(default=None, gt=0)
     """Stop after this time, over all stretches of a run, at a checkpoint; with more minutes it goes on. The learning
     rate then follows the clock where that is ahead of the steps, so that it ends at zero: no such run is repeatable."""
     keep_prefixes: bool = False
     """Keep what the base read for the later epochs: faster, and about 12 KiB (0.5B) or 28 KiB (1.5B) a token."""
-    save_every: int = Field(50, ge=1)
+    save_every: int = Field(default=50, ge=1)
     """Steps between two checkpoints."""
     seed: int = 0
 

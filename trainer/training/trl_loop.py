@@ -17,7 +17,7 @@ import torch
 from datasets import Dataset
 from peft import PeftModel
 from torch.nn.utils.rnn import pad_sequence
-from transformers import PreTrainedTokenizerBase, PrinterCallback, TrainerCallback
+from transformers import PreTrainedTokenizerBase, PrinterCallback, TrainerCallback, TrainerControl, TrainerState
 from transformers.trainer import TRAINER_STATE_NAME
 from trl import SFTConfig, SFTTrainer
 
@@ -41,7 +41,7 @@ def tune_with_trl(
 ) -> bool:
     """Tune the model, going on from the newest checkpoint in the folder; returns whether all steps are done."""
     checkpoint = newest_checkpoint(folder / "trl")
-    state = _state(checkpoint) if checkpoint else {"global_step": 0, "max_steps": None}
+    state = (_state(checkpoint) if checkpoint else None) or {"global_step": 0, "max_steps": None}
     before, record = 0.0, Record(folder)
     if kept := record.cut(state["global_step"]):
         before = kept[-1].elapsed
@@ -74,7 +74,7 @@ class WeightedTrainer(SFTTrainer):
     seen: tuple[float, int, int]
     """Loss, rows and tokens of the step under way."""
 
-    def compute_loss(
+    def compute_loss(  # pyrefly: ignore[bad-override]
         self, model: torch.nn.Module, inputs: dict[str, Any], return_outputs: bool = False, **_: Any
     ) -> torch.Tensor | tuple[torch.Tensor, Any]:
         """Weighted cross-entropy, a mean over rows, from the log-probabilities of TRL's output layer."""
@@ -94,10 +94,10 @@ class Watch(TrainerCallback):
         self.begun = time.monotonic() - before
         self.started = 0.0
 
-    def on_step_begin(self, args, state, control, **_):
+    def on_step_begin(self, args: object, state: TrainerState, control: TrainerControl, **_: object) -> None:
         self.started = time.monotonic()
 
-    def on_step_end(self, args, state, control, **_):
+    def on_step_end(self, args: object, state: TrainerState, control: TrainerControl, **_: object) -> None:
         (loss, rows, tokens), now = self.trainer.seen, time.monotonic()
         elapsed, dev = now - self.begun, None
         ends = self.recipe.time_share(elapsed) >= 1 or state.global_step == state.max_steps
@@ -175,8 +175,8 @@ def _arguments(model: PeftModel, recipe: Recipe, folder: Path) -> SFTConfig:
 
 def newest_checkpoint(folder: Path) -> Path | None:
     """The newest of a Trainer's that is whole: its state is written last."""
-    whole = [path for path in folder.glob("checkpoint-*") if _state(path)]
-    return max(whole, key=lambda path: _state(path)["global_step"], default=None)
+    whole = {path: state["global_step"] for path in folder.glob("checkpoint-*") if (state := _state(path))}
+    return max(whole, key=whole.__getitem__, default=None)
 
 
 def _state(checkpoint: Path) -> dict[str, Any] | None:

@@ -6,7 +6,7 @@ It computes what peft computes, which `parity` measures; `merge` makes one file 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +55,7 @@ class Shape:
     key_heads: int
 
 
-def to_gguf_adapter(adapter_folder: Path, out: Path, base_gguf: Path | None = None, type: NumberType = "f16") -> None:
+def to_gguf_adapter(adapter_folder: Path, out: Path, base_gguf: Path | None = None, type: str = "f16") -> None:
     """Write a LoRA adapter of peft, plain or activated, as a GGUF adapter that llama.cpp loads beside its base.
 
     With `base_gguf` the adapter is checked against that file and names its SHA-256; else against the folder that it was
@@ -67,9 +67,9 @@ def to_gguf_adapter(adapter_folder: Path, out: Path, base_gguf: Path | None = No
         )
     config, weights = _read_adapter(adapter_folder)
     base = open_gguf(base_gguf) if base_gguf else None
-    shape = _shape_of_file(base, base_gguf) if base else _shape_of_folder(config)
+    shape = _shape_of_file(base, base_gguf) if base and base_gguf else _shape_of_folder(config)
     tensors = _gguf_tensors(config, weights, shape)
-    if base:
+    if base and base_gguf:
         require_fitting(tensors, base, adapter_folder.name, base_gguf.name)
     with finished(out) as unfinished:
         writer = GGUFWriter(unfinished, shape.architecture)
@@ -109,7 +109,7 @@ def _shape_of_file(base: GGUFReader, path: Path) -> Shape:
 
 
 def _shape_of_folder(config: LoraConfig) -> Shape:
-    name = config.base_model_name_or_path
+    name = str(config.base_model_name_or_path)
     try:
         base = AutoConfig.from_pretrained(name)
     except (OSError, ValueError) as error:
@@ -225,7 +225,7 @@ def metadata(reader: GGUFReader, key: str) -> Any:
 
 
 @contextmanager
-def finished(out: Path) -> Iterator[Path]:
+def finished(out: Path) -> Generator[Path]:
     """Where to write a file that appears at `out` when it is whole. Raises ExportError if it cannot be written."""
     try:
         out.parent.mkdir(parents=True, exist_ok=True)

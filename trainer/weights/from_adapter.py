@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from peft import LoraConfig
 from safetensors.torch import save_file
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig
 
 from runtime.files import saved_by_library
 from trainer.weights.export import (
@@ -69,7 +69,7 @@ def to_peft(gguf_adapter: Path, base_folder: Path, out: Path) -> LoraConfig:
     return config
 
 
-def _linear_modules(base: AutoConfig) -> dict[str, torch.nn.Linear]:
+def _linear_modules(base: PretrainedConfig) -> dict[str, torch.nn.Linear]:
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(base)
     return {name: module for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)}

@@ -111,16 +111,17 @@ def _against_base(candidate: Candidate) -> tuple[bool, str]:
     )
     ours, theirs = f1(candidate.adapter), f1(candidate.base)
     text += _f1_text(ours, theirs)
-    ok = better.is_gain and (ours is None or ours > theirs)
+    ok = better.is_gain and (ours is None or theirs is None or ours > theirs)
     return ok, f"{'Better' if ok else 'Not better'} than the base: {text}."
 
 
 def _against_current(candidate: Candidate, in_use: str) -> tuple[bool, str]:
     """A point estimate on the same rows: F1 where there are both kinds of attempts, else accuracy."""
-    against = paired(*_aligned(candidate.adapter, candidate.current))
+    current = candidate.current or {}
+    against = paired(*_aligned(candidate.adapter, current))
     low, high = against.interval
-    ours, theirs = f1(candidate.adapter), f1(candidate.current)
-    ok = ours >= theirs if ours is not None else against.difference >= 0
+    ours, theirs = f1(candidate.adapter), f1(current)
+    ok = ours >= theirs if ours is not None and theirs is not None else against.difference >= 0
     text = f"accuracy {against.difference:+.1%} [{low:+.1%}, {high:+.1%}]{_f1_text(ours, theirs)}"
     return ok, f"{'Not worse' if ok else 'Worse'} than version {in_use}, which is in use: {text}."
 

@@ -38,7 +38,7 @@ class Delta:
     scale: float
 
 
-def merge(base_gguf: Path, adapter_gguf: Path, out: Path, quantization: Quantization = "Q4_K_M") -> None:
+def merge(base_gguf: Path, adapter_gguf: Path, out: Path, quantization: str = "Q4_K_M") -> None:
     """Write a base with a plain adapter added to its weights. Tokenizer, chat template and all other metadata stay as
     they are, and so does every weight that the adapter leaves alone if it already has the type that is asked for.
     Raises ExportError."""
@@ -102,7 +102,7 @@ def _write_merged(
     kinds = {tensor.name: _merged_type(tensor, tensor.name in deltas, whole) for tensor in base.tensors}
     for tensor in base.tensors:
         block, size = gguf.GGML_QUANT_SIZES[kinds[tensor.name]]
-        shape, bytes = [int(n) for n in reversed(tensor.shape)], int(tensor.n_elements) // block * size
+        shape, bytes = [int(n) for n in reversed(tensor.shape)], tensor.n_elements // block * size
         writer.add_tensor_info(tensor.name, shape, np.dtype(np.float16), bytes, kinds[tensor.name])
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -142,13 +142,13 @@ def _copy_metadata(base: GGUFReader, writer: GGUFWriter, file_type: LlamaFileTyp
 def _quantize(source: Path, target: Path, number: int) -> None:
     params = llama.llama_model_quantize_default_params()
     params.ftype, params.allow_requantize = number, True
-    if llama.llama_model_quantize(str(source).encode(), str(target).encode(), ctypes.byref(params)) != 0:
+    if llama.llama_model_quantize(str(source).encode(), str(target).encode(), ctypes.pointer(params)) != 0:
         raise ExportError("llama.cpp cannot quantize the merged model. Choose F16, which needs no quantization.")
 
 
 def _require_disk(base: GGUFReader, folder: Path) -> None:
     """For a 16-bit copy and what is made of it."""
-    needed = 4 * sum(int(tensor.n_elements) for tensor in base.tensors)
+    needed = 4 * sum(tensor.n_elements for tensor in base.tensors)
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise ExportError(f"Merging needs up to {size_text(needed)} of disk, and {size_text(free)} are free.")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import llama_cpp as llama
 import numpy as np
+import torch
 from peft import PeftConfig
 
 from runtime.engines.base import EngineError
@@ -20,6 +21,8 @@ from runtime.engines.hf.model import Model
 from runtime.engines.llamacpp.adapters import Adapters
 from runtime.engines.llamacpp.chat import Chat
 from runtime.engines.llamacpp.measure import Bench, Token, loaded
+from runtime.engines.llamacpp.memory import memory_of
+from runtime.engines.llamacpp.model import vocab_of
 from runtime.types import Value
 
 ADAPTER = "adapter"
@@ -72,7 +75,7 @@ def parity(
         for text in texts:
             tokens = trained.tokenizer.encode(text, add_special_tokens=False)
             same_tokens += tokens == adapter.chat.tokens(text, special=True)
-            ours = trained.read(tokens, ADAPTER, list(range(len(tokens)))).logits.float().cpu().numpy()
+            ours = _logits(trained, tokens, list(range(len(tokens)))).float().cpu().numpy()
             theirs = adapter.read(tokens)
             differences.append(np.abs(ours - theirs).max())
             same += (ours.argmax(-1) == theirs.argmax(-1)).tolist()
@@ -90,10 +93,10 @@ def parity(
 def conversations(base_folder: Path, adapter_folder: Path) -> list[str]:
     """Some texts to compare on: questions as the chat template writes them, opened for the adapter."""
     tokenizer = load_tokenizer(base_folder)
-    config = PeftConfig.from_pretrained(adapter_folder)
-    called = tokenizer.decode(getattr(config, "alora_invocation_tokens", None) or [])
+    config = PeftConfig.from_pretrained(str(adapter_folder))
+    called = str(tokenizer.decode(getattr(config, "alora_invocation_tokens", None) or []))
     asked = [[{"role": "user", "content": question}] for question in QUESTIONS]
-    opened = [tokenizer.apply_chat_template(each, add_generation_prompt=True, tokenize=False) for each in asked]
+    opened = [str(tokenizer.apply_chat_template(each, add_generation_prompt=True, tokenize=False)) for each in asked]
     return [text if called in text else text + called for text in opened]
 
 
@@ -101,27 +104,34 @@ def _greedy_of_peft(model: Model, tokens: list[int], words: int) -> list[int]:
     written: list[int] = []
     while len(written) < words and not (written and written[-1] in model.ends):
         read = tokens + written
-        written.append(int(model.read(read, ADAPTER, [len(read) - 1]).logits[-1].argmax()))
+        written.append(int(_logits(model, read, [len(read) - 1])[-1].argmax()))
     return written
+
+
+def _logits(model: Model, tokens: list[int], marks: list[int]) -> torch.Tensor:
+    found = model.read(tokens, ADAPTER, marks).logits
+    if found is None:
+        raise EngineError("The reading was ended.")
+    return found
 
 
 class Served(Bench):
     """A GGUF base with an adapter in a context that rounds nothing: F32 keys and values, no flash attention. Raises
     EngineError if the adapter is damaged or does not fit."""
 
-    def __init__(self, model: int, adapter_gguf: Path, threads: int = 1, length: int = 4096) -> None:
+    def __init__(self, model: llama.llama_model_p, adapter_gguf: Path, threads: int = 1, length: int = 4096) -> None:
         params = llama.llama_context_default_params()
         params.n_ctx, params.n_batch, params.n_ubatch = length, AT_ONCE, AT_ONCE
         params.type_k = params.type_v = llama.GGML_TYPE_F32
         params.n_threads = params.n_threads_batch = threads
         params.flash_attn_type = llama.LLAMA_FLASH_ATTN_TYPE_DISABLED
         self._adapters = Adapters(model, {ADAPTER: adapter_gguf})
-        self.context = llama.llama_init_from_model(model, params)
-        if not self.context:
+        context = llama.llama_init_from_model(model, params)
+        if not context:
             raise EngineError("There is not enough memory to compare. Close other programs.")
-        self.memory, self._batch = llama.llama_get_memory(self.context), llama.llama_batch_init(AT_ONCE, 0, 1)
-        self.chat, self._adapter = Chat(model), self._adapters.get(ADAPTER)
-        self._vocab = llama.llama_model_get_vocab(model)
+        self.context, self.memory = context, memory_of(context)
+        self._batch = llama.llama_batch_init(AT_ONCE, 0, 1)
+        self.chat, self._adapter, self._vocab = Chat(model), self._adapters.by_name[ADAPTER], vocab_of(model)
         self._size = llama.llama_vocab_n_tokens(self._vocab)
 
     def read(self, tokens: Sequence[int]) -> np.ndarray:

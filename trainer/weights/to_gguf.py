@@ -27,7 +27,7 @@ def to_gguf(
 ) -> None:
     """Write a Llama or Qwen model; matrices become `type` where their rows allow it. The tokenizer must be a byte-level
     BPE that takes digit by digit. Raises ExportError."""
-    shape = shape_of(model.config, model.name_or_path)
+    shape = shape_of(model.config, str(model.name_or_path))
     names = names_of(shape)
     with finished(out) as unfinished:
         writer = GGUFWriter(unfinished, shape.architecture)
@@ -62,7 +62,7 @@ def _add_sizes(writer: GGUFWriter, config: PretrainedConfig) -> None:
 
 
 def _add_tokenizer(writer: GGUFWriter, tokenizer: PreTrainedTokenizerFast) -> None:
-    tokens = tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
+    tokens = tokenizer.convert_ids_to_tokens(list(range(len(tokenizer))))
     control = {number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
     merges = json.loads(tokenizer.backend_tokenizer.to_str())["model"]["merges"]
     writer.add_tokenizer_model("gpt2")
@@ -74,4 +74,4 @@ def _add_tokenizer(writer: GGUFWriter, tokenizer: PreTrainedTokenizerFast) -> No
     writer.add_eos_token_id(tokenizer.eos_token_id)
     writer.add_pad_token_id(tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id)
     writer.add_add_bos_token(False)
-    writer.add_chat_template(tokenizer.chat_template)
+    writer.add_chat_template(str(tokenizer.chat_template))

@@ -84,11 +84,12 @@ def _compound(numbers: list[Number]) -> Number:
         one and other and one.dimensions == other.dimensions and one.size > other.size
         for one, other in itertools.pairwise(units)
     )
-    if not falling or any(number.value < 0 for number in numbers[1:]):
+    last = units[-1]
+    if not falling or last is None or any(number.value < 0 for number in numbers[1:]):
         raise Unreadable
     sign = -1 if numbers[0].value < 0 else 1
     size = sign * (abs(numbers[0].size) + sum(number.size for number in numbers[1:]))
-    return Number(size / units[-1].size, numbers[-1].decimals, units[-1])
+    return Number(size / last.size, numbers[-1].decimals, last)
 
 
 def _measured(text: str) -> tuple[Number, str]:
@@ -130,7 +131,7 @@ _MONEY = ("dollar", "yuan", "euro", "sterling")
 def _unit(text: str) -> tuple[Measure | None, str]:
     """The unit at the start of a text, and the rest."""
     dimensions: list[tuple[str, int]] = []
-    size, sign, at = Fraction(1), 1, re.match(r"[ -]?", text).end()
+    size, sign, at = Fraction(1), 1, int(text[:1] in (" ", "-"))
     rest = text
     while found := _UNIT_WORD.match(text, at):
         known, end = _known_unit(text, found)

@@ -172,7 +172,7 @@ def _is_explained(equation: Equation, sentence: Sentence) -> bool:
         return True
     floor = 0 < left - right < 1 and right.denominator == 1 and sentence.left_over
     scaled = left and right / left in SCALES and sentence.scaled
-    return bool(floor or scaled or sentence.asked or sentence.refuted or sentence.function)
+    return floor or scaled or sentence.asked or sentence.refuted or sentence.function
 
 
 def _pretty(value: Fraction) -> str:

@@ -237,9 +237,10 @@ class _Parser(Cursor):
             return Node("mixed", (whole, Leaf(token.value or Fraction(0), token.text)))
         if (self.kind(), self.kind(1), self.kind(2)) == ("num", "/", "num"):
             top, _, bottom = self.tokens[self.at : self.at + 3]
-            if (top.value or 0) < (bottom.value or 0) and top.end + 1 == bottom.start:
+            over, under = top.value or Fraction(0), bottom.value or Fraction(0)
+            if over < under and top.end + 1 == bottom.start:
                 self.at += 3
-                fraction = Node("/", (Leaf(top.value, top.text), Leaf(bottom.value, bottom.text)))
+                fraction = Node("/", (Leaf(over, top.text), Leaf(under, bottom.text)))
                 return Node("mixed", (whole, fraction))
         return whole
 

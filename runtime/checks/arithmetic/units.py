@@ -110,8 +110,8 @@ def measure(text: str) -> Measure | None:
     is not a known unit."""
     text = text.strip().lower().replace("kmph", "km/h").replace("mph", "mi/h")
     parts = re.split(r"\s*(?:/|\bper\b|每|\ban?\b)\s*", text)
-    measures = [_simple(part) for part in parts]
-    if not 1 <= len(parts) <= 2 or None in measures:
+    measures = [one for part in parts if (one := _simple(part))]
+    if not 1 <= len(parts) == len(measures) <= 2:
         return None
     exponents, size = Counter(dict(measures[0].dimensions)), measures[0].size
     for below in measures[1:]:

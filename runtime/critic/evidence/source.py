@@ -78,8 +78,8 @@ class Collector:
     ) -> dict[str, Any]:
         """What these sources find, by name; a source that finds nothing is missing, as are those that read the attempt
         where it exceeds the context. Raises EngineError."""
-        asked = [source for source in sources if source.collect]
-        found = {source.name: source.collect(self, problem, attempt, cancel) for source in asked}
+        asked = [(source.name, source.collect) for source in sources if source.collect]
+        found = {name: collect(self, problem, attempt, cancel) for name, collect in asked}
         return {name: one for name, one in found.items() if one}
 
     def by_step(

@@ -12,6 +12,8 @@ from pathlib import Path
 from random import Random
 from threading import Event
 
+import torch
+
 from runtime.engines.base import Cancelled, Completion, ContextOverflow, Enough, Sampling
 from runtime.engines.hf.chat import Chat
 from runtime.engines.hf.model import Model
@@ -72,7 +74,7 @@ class HfEngine:
         stop: Sequence[str] = (),
         cancel: Event | None = None,
         enough: Enough | None = None,
-    ) -> Iterator[list[Completion]]:
+    ) -> Generator[list[Completion]]:
         adapter = self._known(adapter)
         for number, messages in enumerate(requests):
             tokens = self._prompt(messages, sampling)
@@ -127,7 +129,7 @@ class HfEngine:
         for start in range(0, len(rows), self.parallel):
             for _ in self._written(rows[start : start + self.parallel], sampling, adapter):
                 replies = [row.completion for row in rows if row.finish] if enough else []
-                if any(enough(replies[:size]) for size in range(asked + 1, len(replies) + 1)):
+                if enough and any(enough(replies[:size]) for size in range(asked + 1, len(replies) + 1)):
                     return replies
                 asked = len(replies)
         return [row.completion for row in rows]
@@ -151,7 +153,7 @@ class HfEngine:
                 yield [self._take(row, token) for row, token in zip(rows, drawn, strict=True)]
                 kept = [i for i, row in enumerate(rows) if not row.finish]
                 if 0 < len(kept) < len(rows):
-                    cache.batch_select_indices(kept)
+                    cache.batch_select_indices(torch.tensor(kept))
                 rows = [rows[i] for i in kept]
                 if rows:
                     logits = self._model.decode([row.written[-1] for row in rows], cache, adapter)

@@ -9,7 +9,7 @@ from transformers import PreTrainedTokenizerBase
 
 from runtime.engines.base import EngineError
 from runtime.engines.template import Template
-from runtime.types import Messages
+from runtime.types import Message, Messages
 
 
 class Chat:
@@ -23,12 +23,12 @@ class Chat:
                 "Use an instruct or chat version of this model."
             )
         self.name = name
-        self._template = Template(
-            lambda messages, opened: tokenizer.apply_chat_template(
-                messages, add_generation_prompt=opened, tokenize=False
-            ),
-            name,
-        )
+
+        def render(messages: Messages, opened: bool) -> str:
+            spoken = [{"role": each["role"], "content": each["content"]} for each in messages]
+            return str(tokenizer.apply_chat_template(spoken, add_generation_prompt=opened, tokenize=False))
+
+        self._template = Template(render, name)
         self._bos = tokenizer.bos_token or ""
         self.end: int = tokenizer.eos_token_id
         """The token that ends a turn."""
@@ -42,7 +42,7 @@ class Chat:
     def prompt_tokens(self, messages: Messages, opened: bool = True) -> list[int]:
         """The tokens of a conversation, with the assistant's turn open, or (`opened` False) without. Raises
         EngineError."""
-        spoken = [{**message, "content": self._defused(message["content"])} for message in messages]
+        spoken = [Message(role=each["role"], content=self._defused(each["content"])) for each in messages]
         unfinished = spoken.pop()["content"] if spoken[-1]["role"] == "assistant" else ""
         text = self._template(spoken, opened)
         add_bos = not (self._bos and text.startswith(self._bos))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from functools import cache
 
@@ -16,7 +16,7 @@ class Reader(GGUFReader):
     vocabulary needs hundreds of thousands of slices."""
 
     @property
-    def data(self) -> np.ndarray:
+    def data(self) -> np.ndarray:  # pyrefly: ignore[bad-override-mutable-attribute]
         return self._data
 
     @data.setter
@@ -25,10 +25,10 @@ class Reader(GGUFReader):
 
 
 @contextmanager
-def read_once() -> Iterator[None]:
+def read_once() -> Generator[None]:
     """Make transformers read each GGUF file once, instead of for config, tokenizer and weights, which takes seconds
     each time. Files must not change meanwhile."""
-    gguf.GGUFReader = cache(Reader)
+    gguf.GGUFReader = cache(Reader)  # pyrefly: ignore[bad-assignment]
     try:
         yield
     finally:

@@ -56,7 +56,7 @@ def load_base(
 
 def load_tokenizer(path: Path) -> PreTrainedTokenizerBase:
     """The tokenizer of a folder, a GGUF file or a model of a hub. Raises what transformers raises."""
-    tokenizer = AutoTokenizer.from_pretrained(**source(path))
+    tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(**source(path))  # pyrefly: ignore[bad-assignment]
     if path.suffix == ".gguf" and read_gguf_metadata(str(path))[0].get("tokenizer.ggml.pre") == "smollm":
         # transformers 5.23 does not restore that this tokenizer splits digits, which changes the tokens of " ²".
         digits, rest = pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)

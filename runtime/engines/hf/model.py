@@ -1,4 +1,5 @@
-"""The weights with their adapters, and the cache of the last conversation; one forward pass at a time."""
+"""The weights with their adapters, and the memory of the last conversation. One forward pass at a time, under a
+lock."""
 
 from __future__ import annotations
 
@@ -8,10 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
-from typing import Any
+from typing import Any, cast
 
 import torch
-from peft import PeftModel
+from peft import LoraModel, PeftModel
 from transformers import DynamicCache
 
 from runtime.engines.base import EngineError
@@ -43,8 +44,8 @@ class Model:
         self.tokenizer, self._base = load_base(path, self.device, four_bit, dtype)
         self._with_adapters: PeftModel | None = load_adapters(self._base, adapters)
         self._active = next(iter(adapters), None)
-        configs = {name: self._with_adapters.peft_config[name] for name in adapters}
-        # The tokens that activate an adapter; empty if it acts on all tokens.
+        configs = self._with_adapters.peft_config if self._with_adapters else {}
+        # The tokens from which on an adapter acts; none if it acts on all.
         self._called = {name: list(getattr(c, "alora_invocation_tokens", None) or []) for name, c in configs.items()}
         self.ends = self._end_tokens()
         self._lock = RLock()
@@ -106,7 +107,7 @@ class Model:
         """Each token with the adapter that reads it. An activated adapter (aLoRA, arXiv 2504.12397) reads from the last
         occurrence of its invocation on; the base reads the tokens before. Raises EngineError if there is none, as the
         adapter would silently do nothing."""
-        called, start = self._called.get(adapter, []), 0
+        called, start = self._called.get(adapter, []) if adapter else [], 0
         if called:
             places = (at for at in range(len(tokens) - len(called), -1, -1) if tokens[at : at + len(called)] == called)
             start = next(places, None)
@@ -121,9 +122,9 @@ class Model:
         with self._lock, torch.inference_mode():
             self.require_open()
             self._switch(adapter)
-            if self._called.get(adapter):
+            if adapter and self._called.get(adapter):
                 inputs["alora_offsets"] = adapted
-            model = self._with_adapters if adapter else self._base
+            model = self._with_adapters if adapter and self._with_adapters else self._base
             try:
                 return model(**inputs, use_cache=True).logits
             except (torch.OutOfMemoryError, MemoryError) as error:
@@ -137,12 +138,12 @@ class Model:
                 ) from error
 
     def _switch(self, adapter: str | None) -> None:
-        if adapter == self._active:
+        if adapter == self._active or self._with_adapters is None:
             return
         if adapter is None:
-            self._with_adapters.base_model.disable_adapter_layers()
+            cast(LoraModel, self._with_adapters.base_model).disable_adapter_layers()
         else:
-            self._with_adapters.base_model.enable_adapter_layers()
+            cast(LoraModel, self._with_adapters.base_model).enable_adapter_layers()
             self._with_adapters.set_adapter(adapter, inference_mode=True)
         self._active = adapter
 
@@ -155,8 +156,10 @@ class Model:
 
     def close(self) -> None:
         with self._lock:
+            if self._closed:
+                return
             self._closed = True
-            self._base = self._with_adapters = None
+            del self._base, self._with_adapters
             self._last = Reading([], DynamicCache(), None)
         gc.collect()
         if self.device == "cuda":

@@ -52,7 +52,7 @@ class Row:
 
     @property
     def completion(self) -> Completion:
-        return Completion(self.reply.text, self.finish, len(self.tokens), len(self.written))
+        return Completion(self.reply.text, self.finish or "cancelled", len(self.tokens), len(self.written))
 
 
 def choose(logits: torch.Tensor, sampling: Sampling, draws: Sequence[float]) -> list[int]:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Event, Lock
-from typing import Any
+from typing import Any, TypedDict
 
 # llama.cpp's threads spin while they wait for each other, by default for milliseconds, even if the other thread has no
 # core. With a short spin and both cores busy: 56 ms a token; with the default: 40 to 430 ms. So all threads are used on
@@ -41,6 +41,14 @@ SHELF = 1 << 28
 """Bytes for conversations kept outside the context: about thirty for the largest base."""
 
 
+class Prompt(TypedDict):
+    """What a job has to know of its prompt; see `Job`."""
+
+    keys: list[int]
+    adapter: int
+    adapter_begins: int
+
+
 class LlamaCppEngine:
     """A GGUF model, several conversations at once.
 
@@ -57,7 +65,7 @@ class LlamaCppEngine:
         path: Path,
         context: int = 4096,
         parallel: int = 2,
-        threads: int | Callable[[int], int] = measure.fastest_threads,
+        threads: int | Callable[[llama.llama_model_p], int] = measure.fastest_threads,
         adapters: Mapping[str, Path] | None = None,
         extra_buffers: bool | None = None,
     ) -> None:
@@ -71,13 +79,14 @@ class LlamaCppEngine:
             unloading.callback(llama.llama_model_free, self._model)
             self._chat = Chat(self._model, path.name)
             self.threads = threads if isinstance(threads, int) else threads(self._model)
-            self._context = make_context(self._model, parallel, context, READ_AT_ONCE + parallel, self.threads)
-            if not self._context:
+            made = make_context(self._model, parallel, context, READ_AT_ONCE + parallel, self.threads)
+            if not made:
                 raise EngineError(
                     f"Not enough memory for {parallel} conversations of {context} tokens with {path.name}. "
                     "Set SOLILOQUY_CONTEXT to a smaller number."
                 )
-            unloading.callback(llama.llama_free, self._context)
+            self._context = made
+            unloading.callback(llama.llama_free, made)
             self._adapters = Adapters(self._model, adapters or {})
             unloading.pop_all()  # all of it was loaded
         self._decoder = Decoder(self._model, self._context, parallel, self._adapters, SHELF)
@@ -114,13 +123,24 @@ class LlamaCppEngine:
         stop: Sequence[str] = (),
         cancel: Event | None = None,
         enough: Enough | None = None,
-    ) -> Iterator[list[Completion]]:
+    ) -> Generator[list[Completion]]:
         def jobs(number: int, messages: Messages, out: SimpleQueue, settled: Event) -> list[WriteJob]:
             prompt = self._read(messages, adapter, room=min(sampling.max_tokens, 16))
-            common = {**prompt, "out": out, "settled": settled, "also_cancel": cancel, "live": False, "lasting": False}
             fitting = self._fitting(sampling, prompt)
             seeds = range(sampling.seed + number * n, sampling.seed + (number + 1) * n)
-            return [WriteJob(**common, sampling=replace(fitting, seed=seed), reply=Reply(stop)) for seed in seeds]
+            return [
+                WriteJob(
+                    **prompt,
+                    out=out,
+                    settled=settled,
+                    also_cancel=cancel,
+                    live=False,
+                    lasting=False,
+                    sampling=replace(fitting, seed=seed),
+                    reply=Reply(stop),
+                )
+                for seed in seeds
+            ]
 
         return rollouts.run(requests, jobs, self._decoder.submit, self.parallel, enough)
 
@@ -169,11 +189,11 @@ class LlamaCppEngine:
         if self._closed:
             raise EngineError("The model was unloaded. Load it again.", "model.unloaded")
 
-    def _read(self, messages: Messages, adapter: str | None, room: int) -> dict[str, Any]:
+    def _read(self, messages: Messages, adapter: str | None, room: int) -> Prompt:
         self._require_open()
         return self._prompt(self._chat.prompt_tokens(messages), adapter, room)
 
-    def _prompt(self, tokens: list[int], adapter: str | None, room: int) -> dict[str, Any]:
+    def _prompt(self, tokens: list[int], adapter: str | None, room: int) -> Prompt:
         """The fields of a job for its prompt. Raises ContextOverflow if it leaves less room (in tokens) than this."""
         if len(tokens) + room > self.limit:
             raise ContextOverflow(
@@ -187,7 +207,7 @@ class LlamaCppEngine:
         begins = found.begins_at(tokens)
         return {"keys": keyed(tokens, found.number, begins), "adapter": found.number, "adapter_begins": begins}
 
-    def _fitting(self, sampling: Sampling, prompt: dict[str, Any]) -> Sampling:
+    def _fitting(self, sampling: Sampling, prompt: Prompt) -> Sampling:
         return replace(sampling, max_tokens=min(sampling.max_tokens, self.limit - len(prompt["keys"]) - 1))
 
     def _note(self, adapter: str | None) -> None:

@@ -21,7 +21,7 @@ class Adapter:
     number: int
     """Number of the adapter, from 1; 0 is the base."""
     name: str
-    pointer: int
+    pointer: llama.llama_adapter_lora_p
     """llama.cpp's handle."""
     invocation: tuple[int, ...]
     """The tokens that activate the adapter; empty if it acts on all tokens."""
@@ -43,15 +43,15 @@ class Adapter:
 class Adapters:
     """The adapters of a loaded model. Only the thread that owns the context may call `use`."""
 
-    def __init__(self, model: int, files: Mapping[str, Path]) -> None:
-        self._by_name = {name: _load(model, number, name, path) for number, (name, path) in enumerate(files.items(), 1)}
-        self._by_number = {adapter.number: adapter for adapter in self._by_name.values()}
+    def __init__(self, model: llama.llama_model_p, files: Mapping[str, Path]) -> None:
+        self.by_name = {name: _load(model, number, name, path) for number, (name, path) in enumerate(files.items(), 1)}
+        self._by_number = {adapter.number: adapter for adapter in self.by_name.values()}
         self._in_use = 0
 
     def get(self, name: str | None) -> Adapter | None:
-        return self._by_name.get(name) if name else None
+        return self.by_name.get(name) if name else None
 
-    def use(self, context: int, number: int) -> None:
+    def use(self, context: llama.llama_context_p, number: int) -> None:
         """Decode with this adapter from now on; 0 is the base."""
         if number == self._in_use:
             return
@@ -63,7 +63,7 @@ class Adapters:
         self._in_use = number
 
 
-def _load(model: int, number: int, name: str, path: Path) -> Adapter:
+def _load(model: llama.llama_model_p, number: int, name: str, path: Path) -> Adapter:
     if not path.is_file():
         raise EngineError(f"The adapter {name!r} has no file at {path}. Get it again, or remove it.")
     pointer = llama.llama_adapter_lora_init(model, str(path).encode())
@@ -73,4 +73,4 @@ def _load(model: int, number: int, name: str, path: Path) -> Adapter:
         )
     size = llama.llama_adapter_get_alora_n_invocation_tokens(pointer)
     invocation = llama.llama_adapter_get_alora_invocation_tokens(pointer)
-    return Adapter(number, name, pointer, tuple(invocation[i] for i in range(size)))
+    return Adapter(number, name, pointer, tuple(invocation[i] for i in range(size)) if invocation else ())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from threading import Event, Thread
 from typing import NamedTuple
@@ -69,17 +69,17 @@ class Breaker:
     used instead, on a string that is empty until a letter is written into it.
     """
 
-    def __init__(self, context: int, asked: Callable[[], bool]) -> None:
+    def __init__(self, context: llama.llama_context_p, asked: Callable[[], bool]) -> None:
         self._asked, self._flag = asked, ctypes.create_string_buffer(2)
         library = ctypes.cdll.msvcrt if sys.platform == "win32" else ctypes.CDLL(None)
         self._strlen = ctypes.cast(library.strlen, llama.ggml_abort_callback)
-        llama.llama_set_abort_callback(context, self._strlen, ctypes.addressof(self._flag))
+        llama.llama_set_abort_callback(context, self._strlen, ctypes.cast(self._flag, ctypes.c_void_p))
         self._watched, self._closing = Event(), False
         self._thread = Thread(target=self._watch, name="llama.cpp cancel", daemon=True)
         self._thread.start()
 
     @contextmanager
-    def watching(self, worth_it: bool) -> Iterator[None]:
+    def watching(self, worth_it: bool) -> Generator[None]:
         """Watch while a batch is decoded, if it is long enough (`worth_it`)."""
         self._flag[0] = b"\0"
         if worth_it:

@@ -7,24 +7,26 @@ import re
 import llama_cpp as llama
 from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 
+from runtime.engines.llamacpp.model import vocab_of
 from runtime.engines.template import Template, unusable
-from runtime.types import Messages
+from runtime.types import Message, Messages
 
 
 class Chat:
     """The tokenizer and the chat template of a loaded model, for any thread. Raises EngineError for a template whose
     text lacks the problem."""
 
-    def __init__(self, model: int, name: str = "this model") -> None:
-        self._vocab = llama.llama_model_get_vocab(model)
-        self._bos = self._special(llama.llama_vocab_bos(self._vocab))
-        source = llama.llama_model_chat_template(model, None).decode("utf-8", "replace")
-        self._template = jinja_template(source, self._bos, self._special(llama.llama_vocab_eos(self._vocab)), name)
+    def __init__(self, model: llama.llama_model_p, name: str = "this model") -> None:
+        self._vocab = vocab_of(model)
+        self._bos = self._special(llama.llama_vocab_bos(self._vocab))  # pyrefly: ignore[bad-argument-type]
+        source = (llama.llama_model_chat_template(model, None) or b"").decode("utf-8", "replace")
+        eos = self._special(llama.llama_vocab_eos(self._vocab))  # pyrefly: ignore[bad-argument-type]
+        self._template = jinja_template(source, self._bos, eos, name)
         self._controls = self._control_tokens()
 
     def prompt_tokens(self, messages: Messages) -> list[int]:
         """The tokens of a conversation, with the assistant's turn open."""
-        spoken = [{**message, "content": self._defused(message["content"])} for message in messages]
+        spoken = [Message(role=each["role"], content=self._defused(each["content"])) for each in messages]
         unfinished = spoken.pop()["content"] if spoken[-1]["role"] == "assistant" else ""
         return self.tokens(self._template(spoken) + unfinished, special=True)
 
@@ -56,4 +58,8 @@ def jinja_template(source: str, bos: str, eos: str, name: str) -> Template:
         formatter = Jinja2ChatFormatter(source, eos_token=eos, bos_token=bos)
     except Exception as error:
         raise unusable(name, error) from error
-    return Template(lambda messages, _opened: formatter(messages=messages).prompt, name)
+
+    def render(messages: Messages, _opened: bool) -> str:
+        return formatter(messages=messages).prompt  # pyrefly: ignore[bad-argument-type]
+
+    return Template(render, name)

@@ -9,6 +9,7 @@ import llama_cpp as llama
 import numpy as np
 
 from runtime.engines.llamacpp.measure import CHUNK, Bench, Token
+from runtime.engines.llamacpp.model import vocab_of
 
 SURE = 0.25
 """Margin in nats between the first and the second choice above which a choice is sure. Measured with lossless copies:
@@ -43,9 +44,9 @@ class Choice(NamedTuple):
     margin: float
 
 
-def greedy_choices(model: int, text: str, threads: int) -> list[Choice]:
+def greedy_choices(model: llama.llama_model_p, text: str, threads: int) -> list[Choice]:
     """The greedy choice after each token of a text."""
-    vocab = llama.llama_model_get_vocab(model)
+    vocab = vocab_of(model)
     data = text.encode("utf-8")
     buffer = (llama.llama_token * (len(data) + 8))()
     tokens = buffer[: llama.llama_tokenize(vocab, data, len(data), buffer, len(buffer), True, False)]

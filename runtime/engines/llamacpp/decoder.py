@@ -20,6 +20,7 @@ from runtime.engines.llamacpp.adapters import Adapters
 from runtime.engines.llamacpp.batch import Batch, Breaker, Part
 from runtime.engines.llamacpp.jobs import ADAPTER_SHIFT, Job, ScoreJob, WriteJob
 from runtime.engines.llamacpp.memory import Lane, Memory, common_prefix
+from runtime.engines.llamacpp.model import vocab_of
 from runtime.engines.llamacpp.sampling import Sampler, log_softmax_at
 from runtime.types import Finish
 
@@ -35,10 +36,12 @@ ABORTED = 2  # return value of llama_decode
 class Decoder:
     """Owns a llama.cpp context and its thread. `submit` may be called from any thread."""
 
-    def __init__(self, model: int, context: int, lanes: int, adapters: Adapters, room: int) -> None:
+    def __init__(
+        self, model: llama.llama_model_p, context: llama.llama_context_p, lanes: int, adapters: Adapters, room: int
+    ) -> None:
         self.context, self.adapters = context, adapters
         self.memory = Memory(context, lanes, room)
-        self._vocab = llama.llama_model_get_vocab(model)
+        self._vocab = vocab_of(model)
         self._size = llama.llama_vocab_n_tokens(self._vocab)
         self._capacity = READ_AT_ONCE + lanes
         self._batch = Batch(self._capacity)
@@ -86,8 +89,8 @@ class Decoder:
                 self._fail(EngineError(f"The model stopped in the middle of a reply ({error}). Try again."))
         self._fail(EngineError("The model was unloaded before the reply was finished."))
 
-    def _busy(self) -> list[Lane]:
-        return [lane for lane in self.memory.lanes if lane.job]
+    def _busy(self) -> list[tuple[Lane, Job]]:
+        return [(lane, lane.job) for lane in self.memory.lanes if lane.job]
 
     def _wait_for_work(self) -> bool:
         with self._wake:
@@ -96,8 +99,8 @@ class Decoder:
             return not self._closing
 
     def _drop_cancelled(self) -> None:
-        for lane in self._busy():
-            if lane.job.cancelled:
+        for lane, job in self._busy():
+            if job.cancelled:
                 self._finish(lane, "cancelled")
         for job in [job for job in list(self._waiting) if job.cancelled]:
             self._waiting.remove(job)
@@ -114,16 +117,14 @@ class Decoder:
 
     def _is_being_read(self, job: Job) -> bool:
         """Whether another lane is reading a longer prefix of this job's prompt than is in memory."""
-        reading = [lane for lane in self._busy() if len(lane.keys) < len(lane.job.keys) - 1]
-        coming = max((common_prefix(lane.job.keys, job.keys) for lane in reading), default=0)
+        reading = [other for lane, other in self._busy() if len(lane.keys) < len(other.keys) - 1]
+        coming = max((common_prefix(other.keys, job.keys) for other in reading), default=0)
         return coming > WORTH_WAITING and coming > self.memory.known(job.keys) + WORTH_WAITING
 
     def _admit(self, lane: Lane, job: Job) -> None:
         first_needed = job.marks[0] if isinstance(job, ScoreJob) else len(job.keys) - 1
         keep = self.memory.prepare(lane, job.keys, first_needed)
         lane.job, lane.pending, lane.lasting = job, deque(job.keys[keep:]), job.lasting
-        if isinstance(job, WriteJob):
-            job.sampler = Sampler(job.sampling)
 
     def _next_batch(self) -> list[Part]:
         """The parts of the next batch, for the adapter whose turn it is. Replies being written come first, so that a
@@ -131,11 +132,11 @@ class Decoder:
         busy = self._busy()
         if not busy:
             return []
-        adapter = min(busy, key=lambda lane: lane.decoded_at).pending[0] >> ADAPTER_SHIFT
-        alike = [lane for lane in busy if lane.pending[0] >> ADAPTER_SHIFT == adapter]
+        oldest, _ = min(busy, key=lambda one: one[0].decoded_at)
+        adapter = oldest.pending[0] >> ADAPTER_SHIFT
+        alike = [(lane, job) for lane, job in busy if lane.pending[0] >> ADAPTER_SHIFT == adapter]
         room, shares = self._capacity, {}
-        for lane in sorted(alike, key=lambda lane: len(lane.pending)):
-            job = lane.job
+        for lane, job in sorted(alike, key=lambda one: len(one[0].pending)):
             same_adapter = len(lane.pending)
             if len(lane.keys) < job.adapter_begins:
                 same_adapter = min(same_adapter, job.adapter_begins - len(lane.keys))
@@ -143,7 +144,7 @@ class Decoder:
             room -= shares[lane.sequence]
         self.adapters.use(self.context, adapter)
         alone = len(busy) == 1
-        parts = [self._part(lane, shares[lane.sequence], alone) for lane in alike if shares[lane.sequence]]
+        parts = [self._part(lane, shares[lane.sequence], alone) for lane, _ in alike if shares[lane.sequence]]
         return sorted(parts, key=lambda part: part.lane.sequence)  # llama.cpp needs sequences in order
 
     def _part(self, lane: Lane, share: int, alone: bool) -> Part:
@@ -195,39 +196,42 @@ class Decoder:
     def _logits(self, rows: int) -> np.ndarray:
         """The requested logits, in order: shape (rows, vocabulary); valid until the next batch."""
         first = ctypes.cast(llama.llama_get_logits(self.context), ctypes.c_void_p).value
+        if first is None:
+            raise EngineError("llama.cpp gave no logits")
         array = (ctypes.c_float * (rows * self._size)).from_address(first)
-        return np.frombuffer(array, np.float32).reshape(rows, self._size)
+        return np.frombuffer(memoryview(array), np.float32).reshape(rows, self._size)
 
     def _take(self, part: Part, logits: list[np.ndarray]) -> None:
-        if isinstance(part.lane.job, ScoreJob):
-            self._score(part.lane, logits)
-        elif logits:
-            self._write(part, logits)
+        job = part.lane.job
+        if isinstance(job, ScoreJob):
+            self._score(part.lane, job, logits)
+        elif isinstance(job, WriteJob) and logits:
+            self._write(part, job, logits)
 
-    def _score(self, lane: Lane, logits: list[np.ndarray]) -> None:
-        job = lane.job
+    def _score(self, lane: Lane, job: ScoreJob, logits: list[np.ndarray]) -> None:
         job.rows += [log_softmax_at(row, job.choices) for row in logits]
         if len(job.rows) == len(job.marks):
             self._finish(lane, "stop")
 
-    def _write(self, part: Part, logits: list[np.ndarray]) -> None:
+    def _write(self, part: Part, job: WriteJob, logits: list[np.ndarray]) -> None:
         """Sample a token, and a further one for each guess that is equal to the sampled token."""
-        lane, job = part.lane, part.lane.job
+        sampler = job.sampler = job.sampler or Sampler(job.sampling)
+        finish, key = None, 0
         certain = part.start + len(part.keys) - len(part.guesses)
         for row, guess in zip(logits, [*part.guesses, None], strict=True):
-            token = job.sampler.pick(row)
+            token = sampler.pick(row)
             finish = self._add(job, token)
             key = token | job.adapter << ADAPTER_SHIFT
             if finish or key != guess:
                 break
             certain += 1
-        if part.guesses:
+        if part.guesses and job.drafts:
             job.drafts.judged(len(part.guesses), certain + len(part.guesses) - part.start - len(part.keys))
-        self.memory.rewind(lane, certain)
+        self.memory.rewind(part.lane, certain)
         if finish:
-            self._finish(lane, finish)
+            self._finish(part.lane, finish)
         else:
-            lane.pending.append(key)
+            part.lane.pending.append(key)
 
     def _add(self, job: WriteJob, token: int) -> Finish | None:
         """Add a sampled token to the reply; returns why it ends, None if it goes on."""
@@ -245,24 +249,25 @@ class Decoder:
     def _finish(self, lane: Lane, finish: Finish) -> None:
         job, lane.job = lane.job, None
         lane.pending.clear()
-        self._answer(job, finish)
+        if job:
+            self._answer(job, finish)
 
     def _answer(self, job: Job, finish: Finish) -> None:
         if isinstance(job, ScoreJob):
             job.send(Cancelled("The reading was ended.") if finish == "cancelled" else job.rows)
-            return
-        if job.sampler:
-            job.sampler.free()
-        if (rest := job.reply.finish()) and job.live:
-            job.send(rest)
-        job.send(Completion(job.reply.text, finish, len(job.keys), job.written))
+        elif isinstance(job, WriteJob):
+            if job.sampler:
+                job.sampler.free()
+            if (rest := job.reply.finish()) and job.live:
+                job.send(rest)
+            job.send(Completion(job.reply.text, finish, len(job.keys), job.written))
 
     def _fail(self, error: EngineError) -> None:
         """Send the error to all jobs, and forget the content of the context, which is unknown after an error."""
         with self._wake:
-            jobs = [lane.job for lane in self._busy()] + list(self._waiting)
+            jobs = [job for _, job in self._busy()] + list(self._waiting)
             self._waiting.clear()
-        for lane in self._busy():
+        for lane, _ in self._busy():
             lane.job = None
             lane.pending.clear()
         self.memory.forget()

@@ -8,7 +8,7 @@ its own, not that of an engine.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
@@ -19,7 +19,8 @@ import numpy as np
 import psutil
 
 from runtime.engines.base import EngineError
-from runtime.engines.llamacpp.model import load_model, make_context
+from runtime.engines.llamacpp.memory import memory_of
+from runtime.engines.llamacpp.model import load_model, make_context, vocab_of
 from runtime.models.machine import cores
 
 WIDTHS = (1, 4, 8, 16, 32, 64)
@@ -41,7 +42,7 @@ class Token(NamedTuple):
 
 
 @contextmanager
-def loaded(path: Path, extra_buffers: bool | None = None) -> Iterator[int]:
+def loaded(path: Path, extra_buffers: bool | None = None) -> Generator[llama.llama_model_p]:
     """The model of a file, freed at the end. Raises EngineError."""
     model = load_model(path, extra_buffers)
     try:
@@ -53,12 +54,12 @@ def loaded(path: Path, extra_buffers: bool | None = None) -> Iterator[int]:
 class Bench:
     """A context for `width` sequences of `length` tokens. Use as a context manager."""
 
-    def __init__(self, model: int, width: int = 1, length: int = 256, threads: int = 1) -> None:
+    def __init__(self, model: llama.llama_model_p, width: int = 1, length: int = 256, threads: int = 1) -> None:
         batch = max(CHUNK, width)
-        self.context = make_context(model, width, length, batch, threads)
-        if not self.context:
+        context = make_context(model, width, length, batch, threads)
+        if not context:
             raise EngineError(f"Not enough memory to decode {width} replies at once. Close other programs.")
-        self.memory = llama.llama_get_memory(self.context)
+        self.context, self.memory = context, memory_of(context)
         self._batch = llama.llama_batch_init(batch, 0, 1)
 
     def __enter__(self) -> Self:
@@ -89,9 +90,9 @@ class Bench:
         llama.llama_memory_clear(self.memory, True)
 
 
-def _some_tokens(model: int, count: int) -> list[int]:
+def _some_tokens(model: llama.llama_model_p, count: int) -> list[int]:
     """Random ordinary tokens, the same at every call. One repeated token would use the caches better than text does."""
-    size = llama.llama_vocab_n_tokens(llama.llama_model_get_vocab(model))
+    size = llama.llama_vocab_n_tokens(vocab_of(model))
     return np.random.default_rng(0).integers(size // 100, size // 2, count).tolist()
 
 
@@ -103,7 +104,7 @@ def candidates(cores: int) -> list[int]:
     return sorted({1, max(1, cores // 2), max(1, cores - 1), cores}, reverse=True)
 
 
-def fastest_threads(model: int, seconds: float = 0.5, rounds: int = 3) -> int:
+def fastest_threads(model: llama.llama_model_p, seconds: float = 0.5, rounds: int = 3) -> int:
     """The number of threads that reads a short batch and then writes a token fastest. The candidates take turns for
     `seconds` (at least `rounds` times) and are compared by their medians, so that short loads do not matter."""
     tokens = [Token(token, position) for position, token in enumerate(_some_tokens(model, 17))]
@@ -132,7 +133,7 @@ def fastest_threads(model: int, seconds: float = 0.5, rounds: int = 3) -> int:
 # Speed
 
 
-def decode_speed(model: int, width: int, threads: int, steps: int = 16, seconds: float = 1.5) -> float:
+def decode_speed(model: llama.llama_model_p, width: int, threads: int, steps: int = 16, seconds: float = 1.5) -> float:
     """Tokens per second of `width` replies to one prompt, written in lockstep: the median of `steps` steps, or of as
     many as fit into `seconds` (at least three)."""
     tokens = _some_tokens(model, PROMPT + steps + 1)
@@ -148,7 +149,7 @@ def decode_speed(model: int, width: int, threads: int, steps: int = 16, seconds:
     return width / median(times[1:])  # the first step copies the shared prompt to every reply
 
 
-def prompt_speed(model: int, threads: int, seconds: float = 1.5) -> float:
+def prompt_speed(model: llama.llama_model_p, threads: int, seconds: float = 1.5) -> float:
     """Tokens per second of reading a prompt: the median of at least three readings of PROMPT tokens."""
     rows = [Token(token, i, logits=i == PROMPT - 1) for i, token in enumerate(_some_tokens(model, PROMPT))]
     with Bench(model, 1, PROMPT, threads) as bench:
@@ -176,13 +177,13 @@ class Pace(NamedTuple):
         return 2 / (1 / self.prompt + 1 / max(self.speeds.values()))
 
 
-def pace(model: int, widths: Sequence[int], threads: int, seconds: float = 1.0) -> Pace:
+def pace(model: llama.llama_model_p, widths: Sequence[int], threads: int, seconds: float = 1.0) -> Pace:
     """Measure reading, and writing at each batch size and at 1."""
     speeds = {width: decode_speed(model, width, threads, seconds=seconds) for width in sorted({1, *widths})}
     return Pace(prompt_speed(model, threads, seconds), speeds)
 
 
-def widths_that_fit(model: int, length: int) -> list[int]:
+def widths_that_fit(model: llama.llama_model_p, length: int) -> list[int]:
     """The batch sizes whose conversations of `length` tokens take at most half of the free memory."""
     head = llama.llama_model_n_embd(model) // llama.llama_model_n_head(model)
     values = 2 * llama.llama_model_n_layer(model) * llama.llama_model_n_head_kv(model) * head  # keys and values

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import llama_cpp as llama
 import numpy as np
 
+from runtime.engines.base import EngineError
 from runtime.engines.llamacpp.jobs import Job
 
 WORTH_COPYING = 4
@@ -46,6 +47,14 @@ class Shelved:
     data: np.ndarray
 
 
+def memory_of(context: llama.llama_context_p) -> llama.llama_memory_t:
+    """llama.cpp's own handle of what a context has read. Raises EngineError if it keeps nothing."""
+    memory = llama.llama_get_memory(context)
+    if memory is None:
+        raise EngineError("This model keeps nothing of what it reads. Use another one.")
+    return memory
+
+
 def common_prefix(a: Sequence[int], b: Sequence[int]) -> int:
     """Length of the common prefix of two lists of keys."""
     low, high = 0, min(len(a), len(b))
@@ -64,8 +73,8 @@ class Memory:
     """The contents of the lanes and the shelf. `room` is the size of the shelf in bytes; the least recently used
     conversation is dropped first."""
 
-    def __init__(self, context: int, lanes: int, room: int) -> None:
-        self._context, self._memory, self._room = context, llama.llama_get_memory(context), room
+    def __init__(self, context: llama.llama_context_p, lanes: int, room: int) -> None:
+        self._context, self._memory, self._room = context, memory_of(context), room
         self.lanes = [Lane(i) for i in range(lanes)]
         self._shelf: list[Shelved] = []
 
@@ -135,17 +144,18 @@ class Memory:
             self._shelf.pop(0)
 
     def _copy(self, lane: Lane) -> Shelved:
-        size = llama.llama_state_seq_get_size(self._context, lane.sequence)
+        size = llama.llama_state_seq_get_size(self._context, llama.llama_seq_id(lane.sequence))
         data = np.empty(size, np.uint8)
-        llama.llama_state_seq_get_data(self._context, _bytes(data), size, lane.sequence)
+        llama.llama_state_seq_get_data(self._context, _bytes(data), size, llama.llama_seq_id(lane.sequence))
         return Shelved(list(lane.keys), data)
 
     def _fill(self, lane: Lane, copied: Shelved) -> None:
-        taken = llama.llama_state_seq_set_data(self._context, _bytes(copied.data), copied.data.nbytes, lane.sequence)
+        data, sequence = copied.data, llama.llama_seq_id(lane.sequence)
+        taken = llama.llama_state_seq_set_data(self._context, _bytes(data), data.nbytes, sequence)
         if taken == 0:
             raise RuntimeError("a conversation could not be copied")
         lane.keys = list(copied.keys)
 
 
 def _bytes(data: np.ndarray) -> ctypes.Array:
-    return data.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8))
+    return (ctypes.c_uint8 * data.nbytes).from_buffer(data.data)

@@ -48,7 +48,7 @@ def repacked() -> bool:
     return bool(_buffers - {b"CPU", b"CPU_Mapped"})
 
 
-def load_model(path: Path, extra_buffers: bool | None = None) -> int:
+def load_model(path: Path, extra_buffers: bool | None = None) -> llama.llama_model_p:
     """Load a model, which the caller must free with `llama_model_free`; for `extra_buffers` see `safe_extra_buffers`.
     Raises EngineError if the file is damaged, has no chat template, or does not fit into the free memory."""
     try:
@@ -79,8 +79,10 @@ def load_model(path: Path, extra_buffers: bool | None = None) -> int:
     return model
 
 
-def make_context(model: int, sequences: int, length: int, batch: int, threads: int) -> int:
-    """A context for so many sequences of so many tokens, decoded in batches of so many; 0 if memory is short."""
+def make_context(
+    model: llama.llama_model_p, sequences: int, length: int, batch: int, threads: int
+) -> llama.llama_context_p | None:
+    """A context for so many sequences of so many tokens, decoded in batches of so many; None if memory is short."""
     params = llama.llama_context_default_params()
     params.n_ctx, params.n_seq_max = sequences * length, sequences
     params.n_batch = params.n_ubatch = batch
@@ -88,6 +90,14 @@ def make_context(model: int, sequences: int, length: int, batch: int, threads: i
     params.kv_unified = False  # one buffer per sequence: measured fastest for batches
     params.flash_attn_type, params.no_perf = 1, True
     return llama.llama_init_from_model(model, params)
+
+
+def vocab_of(model: llama.llama_model_p) -> llama.llama_vocab_p:
+    """The vocabulary of a loaded model. Raises EngineError if it has none."""
+    vocab = llama.llama_model_get_vocab(model)
+    if vocab is None:
+        raise EngineError("This model has no vocabulary. Download it again, or use another one.")
+    return vocab
 
 
 def require_memory(name: str, size: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from queue import SimpleQueue
 from threading import Event
 from typing import Any
@@ -40,7 +40,7 @@ class Group:
 
 def run(
     requests: Iterable[Messages], make: MakeJobs, submit: Callable[[Job], None], width: int, enough: Enough | None
-) -> Iterator[list[Completion]]:
+) -> Generator[list[Completion]]:
     """Yields the replies to each request. Twice as many jobs as lanes are submitted, so that no lane waits. The number
     of finished replies that wait for an earlier one is limited, so memory is too."""
     numbered = enumerate(requests)

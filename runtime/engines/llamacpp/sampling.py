@@ -30,7 +30,7 @@ class Sampler:
         data["id"], data["logit"] = ids, logits[ids]
         pointer = data.ctypes.data_as(ctypes.POINTER(llama.llama_token_data))
         array = llama.llama_token_data_array(data=pointer, size=len(ids), selected=-1, sorted=False)
-        llama.llama_sampler_apply(self._chain, ctypes.byref(array))
+        llama.llama_sampler_apply(self._chain, ctypes.byref(array))  # pyrefly: ignore[bad-argument-type]
         return array.data[array.selected].id
 
     def free(self) -> None:
@@ -39,7 +39,7 @@ class Sampler:
             self._chain = None
 
 
-def _chain(sampling: Sampling) -> ctypes.c_void_p:
+def _chain(sampling: Sampling) -> llama.llama_sampler_p:
     chain = llama.llama_sampler_chain_init(llama.llama_sampler_chain_default_params())
     for link in (
         llama.llama_sampler_init_top_k(sampling.top_k),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -20,7 +20,7 @@ import psutil
 from runtime.engines.base import EngineError
 from runtime.engines.llamacpp.chat import Chat
 from runtime.engines.llamacpp.measure import CHUNK, Bench, Token
-from runtime.engines.llamacpp.model import load_model, repacked, safe_extra_buffers
+from runtime.engines.llamacpp.model import load_model, repacked, safe_extra_buffers, vocab_of
 from runtime.engines.template import TRIALS
 from runtime.errors import SoliloquyError
 
@@ -78,7 +78,7 @@ def run(path: Path, extra_buffers: bool) -> None:
 
 
 @contextmanager
-def at_most(more: int) -> Iterator[None]:
+def at_most(more: int) -> Generator[None]:
     """Limit the growth of the address space to so many bytes; not with a GPU, whose driver reserves far more than it
     uses."""
     if resource is None or llama.llama_supports_gpu_offload():
@@ -96,7 +96,7 @@ def at_most(more: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_AS, before)
 
 
-def render(name: str, model: int) -> list[int]:
+def render(name: str, model: llama.llama_model_p) -> list[int]:
     """The tokens of the trial conversation. Raises EngineError if the template cannot be used, or if the tokens lack
     the person's text."""
     try:
@@ -118,10 +118,11 @@ def short(name: str, prompt: list[int]) -> list[int]:
     return prompt
 
 
-def decode(name: str, model: int, prompt: list[int]) -> None:
+def decode(name: str, model: llama.llama_model_p, prompt: list[int]) -> None:
     """Read a problem and write tokens, singly and in a batch. Raises EngineError if the logits are not finite."""
     with Bench(model, AT_ONCE, len(prompt) + WRITTEN + 2) as bench:
         rows: list[Token] = []
+        token = 0
         for start in range(0, len(prompt), CHUNK):
             stretch = prompt[start : start + CHUNK]
             rows = [Token(token, start + i) for i, token in enumerate(stretch)]
@@ -136,9 +137,9 @@ def decode(name: str, model: int, prompt: list[int]) -> None:
         likeliest(name, model, bench, AT_ONCE)
 
 
-def likeliest(name: str, model: int, bench: Bench, rows: int) -> int:
+def likeliest(name: str, model: llama.llama_model_p, bench: Bench, rows: int) -> int:
     """The likeliest token after the last row. Raises EngineError if the logits are not finite."""
-    size = llama.llama_vocab_n_tokens(llama.llama_model_get_vocab(model))
+    size = llama.llama_vocab_n_tokens(vocab_of(model))
     logits = np.ctypeslib.as_array(llama.llama_get_logits(bench.context), shape=(rows, size))
     if np.isnan(logits).any() or (logits.max(axis=1) == logits.min(axis=1)).any():
         raise EngineError(f"{name} is damaged: its logits are not finite numbers. Download or copy it again.")

@@ -12,7 +12,7 @@ from __future__ import annotations
 import ctypes
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,13 +62,13 @@ class _Original:
     """The file as it is usually loaded, with which everything is compared."""
 
     path: Path
-    model: int
+    model: llama.llama_model_p
     extra_buffers: bool
     threads: int
     widths: list[int]
     choices: list[Choice]
 
-    def pace_of(self, model: int) -> Pace:
+    def pace_of(self, model: llama.llama_model_p) -> Pace:
         return measure.pace(model, self.widths, self.threads, SECONDS)
 
 
@@ -131,7 +131,7 @@ def _measure_buffers(original: _Original, settings: Settings) -> list[FormatSpee
     return [alone, FormatSpeed(format=FILE, extra_buffers=other, finding=why)]
 
 
-def _compare(name: str, original: _Original, model: int, extra_buffers: bool) -> list[FormatSpeed]:
+def _compare(name: str, original: _Original, model: llama.llama_model_p, extra_buffers: bool) -> list[FormatSpeed]:
     """A row for the file as usual and one for the compared model, measured alternately."""
     turns = [(original.pace_of(original.model), original.pace_of(model)) for _ in range(ROUNDS)]
     own, others = zip(*turns, strict=True)
@@ -196,7 +196,7 @@ def _try_formats(
                 rows = _try(name, original, copy, settings, to_beat)
                 results += rows
                 for row in rows:
-                    if row.finding == KEPT and (best is None or row.ratio > best.ratio):
+                    if row.finding == KEPT and (best is None or (row.ratio or 0.0) > (best.ratio or 0.0)):
                         best = row
                 if best is None or best.format != name:
                     copy.unlink(missing_ok=True)
@@ -209,7 +209,7 @@ def _try_formats(
 
 
 @contextmanager
-def _workshop(folder: Path) -> Iterator[Path]:
+def _workshop(folder: Path) -> Generator[Path]:
     """A folder for unfinished copies, emptied before and after, as they are large and a program may be killed."""
     workshop = folder / ".unfinished"
     shutil.rmtree(workshop, ignore_errors=True)
@@ -264,7 +264,7 @@ def _try_buffers(name: str, original: _Original, copy: Path, tried: Finding, to_
     with measure.loaded(copy, tried.repacked) as model:
         _, row = _compare(name, original, model, tried.repacked)
         same = same_answers(original.choices, greedy_choices(model, TEXT, original.threads))
-    return row.model_copy(update={"same": same, "finding": verdict(row.ratio / to_beat, same)})
+    return row.model_copy(update={"same": same, "finding": verdict((row.ratio or 0.0) / to_beat, same)})
 
 
 KEPT = "kept for batches"
@@ -281,7 +281,8 @@ def _make(name: str, original: _Original, copy: Path) -> None:
     """Make a copy in this format. Raises EngineError if space is short, or the file has or cannot have this format."""
     number, bits = FORMATS[name]
     own = ctypes.create_string_buffer(16)
-    llama.llama_model_meta_val_str(original.model, b"general.file_type", own, len(own))
+    key = b"general.file_type"
+    llama.llama_model_meta_val_str(original.model, key, own, len(own))  # pyrefly: ignore[bad-argument-type]
     if own.value == str(number).encode():
         raise EngineError("the file itself has this format")
     size, free = llama.llama_model_n_params(original.model) * bits // 8, shutil.disk_usage(copy.parent).free
@@ -291,5 +292,5 @@ def _make(name: str, original: _Original, copy: Path) -> None:
     params = llama.llama_model_quantize_default_params()
     params.ftype, params.nthread, params.allow_requantize = number, original.threads, True
     source, target = os.fsencode(original.path), os.fsencode(copy)
-    if llama.llama_model_quantize(source, target, ctypes.byref(params)) != 0:
+    if llama.llama_model_quantize(source, target, ctypes.pointer(params)) != 0:
         raise EngineError("llama.cpp cannot convert this file")

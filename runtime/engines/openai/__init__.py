@@ -10,9 +10,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import replace
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from queue import Empty, SimpleQueue
 from threading import Event
 
@@ -35,6 +35,7 @@ class OpenAIEngine:
     """
 
     name = "openai"
+    path: Path | None = None
 
     def __init__(
         self,
@@ -90,7 +91,7 @@ class OpenAIEngine:
         stop: Sequence[str] = (),
         cancel: Event | None = None,
         enough: Enough | None = None,
-    ) -> Iterator[list[Completion]]:
+    ) -> Generator[list[Completion]]:
         """As in the protocol; a cancelled reply has no text."""
 
         def starts(number: int, messages: Messages) -> list[rollouts.Start]:
@@ -126,7 +127,7 @@ class OpenAIEngine:
         return Options(sampling, self._model(adapter), tuple(stop))
 
     def _model(self, adapter: str | None) -> str:
-        if adapter in self._server.models:
+        if adapter and adapter in self._server.models:
             return adapter
         if adapter and adapter not in self._missed_adapters:
             self._missed_adapters.add(adapter)

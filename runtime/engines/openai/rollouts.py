@@ -10,7 +10,7 @@ time.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from threading import Event
@@ -65,7 +65,7 @@ def run(
     n: int,
     cancel: Event | None,
     enough: Enough | None,
-) -> Iterator[list[Completion]]:
+) -> Generator[list[Completion]]:
     """Yields the replies to each request; `starts` returns for a request and its number the functions that request its
     replies. The number of finished replies that wait for an earlier one is limited, so memory is too."""
     numbered = enumerate(requests)

@@ -89,7 +89,10 @@ class Server:
                 base_url=url,
                 timeout=timeout,
                 max_retries=retries,
-                default_headers={"OpenAI-Organization": openai.omit, "OpenAI-Project": openai.omit},
+                default_headers={
+                    "OpenAI-Organization": openai.omit,  # pyrefly: ignore[bad-assignment]
+                    "OpenAI-Project": openai.omit,  # pyrefly: ignore[bad-assignment]
+                },
             )
         except Exception as error:
             raise EngineError(
@@ -272,7 +275,10 @@ class Server:
         return self._client.completions if "prompt" in asked else self._client.chat.completions
 
     async def _post(self, path: str, **asked: Any) -> dict[str, Any]:
-        return await self._client.post(self._root + path, cast_to=object, body=asked)
+        reply = await self._client.post(self._root + path, cast_to=object, body=asked)
+        if not isinstance(reply, dict):
+            raise EngineError(f"{self._host} does not answer {path} as these servers do. {WHOLE_ADDRESS}")
+        return reply
 
     async def _list_models(self) -> dict[str, Model]:
         client = self._client.with_options(max_retries=min(2, self._client.max_retries))

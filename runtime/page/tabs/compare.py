@@ -79,7 +79,7 @@ class CompareTab:
     def paint(self, desk: Desk) -> dict[Any, dict[str, Any]]:
         """The updates that show the present state."""
         found, busy, language = desk.comparison, desk.comparing, desk.language
-        shown = {self.problem: {"value": comparison.problem(found)}}
+        shown: dict[Any, dict[str, Any]] = {self.problem: {"value": comparison.problem(found)}}
         for place, (head, steps, figures) in enumerate(self.columns):
             shown[head] = {"value": comparison.head(found, place, language)}
             shown[steps] = {"value": comparison.steps(found, place, busy, language)}
@@ -106,8 +106,8 @@ class CompareTab:
 
     def begin(self, kept: dict[str, Any] | None, text: str, depth: Depth, request: gr.Request) -> dict[Any, Any]:
         with self.page.in_studio(request, kept) as desk:
-            desk.begin_comparison(text, depth)
-            remembered = {**(kept or {}), "compare": desk.comparison.session.id}
+            begun = desk.begin_comparison(text, depth)
+            remembered = {**(kept or {}), "compare": begun.session.id}
             return {self.page.kept: gr.update(value=remembered), **updates(self.paint(desk))}
 
     def follow(self, request: gr.Request) -> Iterator[dict[Any, Any]]:

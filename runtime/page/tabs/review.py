@@ -15,11 +15,11 @@ from runtime.page.desk import Desk
 from runtime.page.frame import Frame, StudioError
 from runtime.page.serving import read, script
 from runtime.page.widgets import AT_ONCE, BARE, QUIET
-from runtime.studio.exports import write_dataset, zipped
+from runtime.studio.exports import Format, write_dataset, zipped
 from runtime.studio.exports.card import LICENCES
 from runtime.studio.importing import import_attempts
 from runtime.studio.labelled import labelled_attempts
-from runtime.studio.reviewing import Reviewing
+from runtime.studio.reviewing import Reviewing, Shelf
 from runtime.types import Ending, Feedback
 from runtime.view import review
 from runtime.view.words import word
@@ -111,10 +111,10 @@ class ReviewTab:
 
     def finish(self, desk: Desk, reviewing: Reviewing, consent: bool, asked: Mapping[str, Any]) -> None:
         if not reviewing.waiting or asked.get("item") != reviewing.waiting[0]:
-            return  # the button was pressed twice
+            return  # pressed twice: the attempt that was meant is over already
         reviewing.catch_up(_ratings(asked, consent))
-        ending = asked.get("ending")
-        if ending not in get_args(Ending):
+        ending: Ending | None = asked.get("ending")
+        if ending is None or ending not in get_args(Ending):
             raise StudioError(f"There is no ending {ending!r}. Choose one of {', '.join(get_args(Ending))}.")
         with reviewing.log.transaction():  # no rating stored meanwhile can contradict the ending
             self.end(desk, reviewing, ending, asked, consent)
@@ -124,7 +124,7 @@ class ReviewTab:
             raise StudioError(word(f"review.need.{wrong}", desk.language))
         reviewing.finish(ending, str(asked.get("explanation") or "")[:1000], float(asked.get("seconds") or 0), consent)
 
-    def find(self, kept: dict[str, str], search: str, shelf: str, request: gr.Request) -> tuple[Any, ...]:
+    def find(self, kept: dict[str, str], search: str, shelf: Shelf, request: gr.Request) -> tuple[Any, ...]:
         with self.page.in_studio(request) as desk:
             _reviewing(desk).look_again((search or "").strip(), shelf)
             return self.shown(desk, kept)
@@ -135,7 +135,7 @@ class ReviewTab:
                 desk.reviewing.keep_up()
             return self.shown(desk, kept)
 
-    def write(self, name: str, licence: str, request: gr.Request) -> tuple[Any, ...]:
+    def write(self, name: Format, licence: str, request: gr.Request) -> tuple[Any, ...]:
         """Write a data set into the folder of exports, and as a zip file to download."""
         with self.page.in_studio(request) as desk:
             log, home = _reviewing(desk).log, self.page.settings.home
@@ -148,7 +148,7 @@ class ReviewTab:
     def read_in(self, file: str, kept: dict[str, str], request: gr.Request) -> tuple[Any, ...]:
         with self.page.in_studio(request) as desk:
             done = import_attempts(Path(file), _reviewing(desk).log)
-            desk.reviewing.look_again(search="", shelf="open")
+            _reviewing(desk).look_again(search="", shelf="open")
             text = word("import.done" if done.new else "import.none", desk.language, new=done.new, known=done.known)
             return f'<p role="status">{escape(text)}</p>', *self.shown(desk, kept)
 
@@ -167,10 +167,10 @@ def _reviewing(desk: Desk) -> Reviewing:
 
 
 def _ratings(asked: Mapping[str, Any], consent: bool) -> dict[str, Feedback]:
-    """The feedback by step id that the browser shows, which may not have been stored yet."""
-    return {step: _feedback(given, consent) for step, given in asked.get("said", {}).items()}
+    """What was said of steps here and may not have arrived yet."""
+    return {step: _feedback(said, consent) for step, said in asked.get("said", {}).items()}
 
 
-def _feedback(given: Mapping[str, Any], consent: bool) -> Feedback:
-    texts = {name: given.get(name) or None for name in ("reason", "correction")}
-    return Feedback(rating=given.get("rating"), consent=consent, **texts)
+def _feedback(said: Mapping[str, Any], consent: bool) -> Feedback:
+    texts = {name: said.get(name) or None for name in ("reason", "correction")}
+    return Feedback(rating=said.get("rating"), consent=consent, **texts)

@@ -93,7 +93,9 @@ class TrainTab:
             self.chart: {"value": loss_chart(points, language)},
             self.table: {"value": loss_table(points, language)},
             self.verdict: {"value": train_view.verdict(now, language)},
-            self.adapter: {"value": train_view.adapter(plan and plan.base, chosen and chosen.version, language)},
+            self.adapter: {
+                "value": train_view.adapter(plan.base if plan else None, chosen.version if chosen else None, language)
+            },
             self.start: {"interactive": bool(found and not found.missing and not busy)},
             self.halt: {"interactive": bool(now and now.state == "running")},
             self.resume: {"interactive": bool(now and now.state in ("stopped", "broken", "failed"))},
@@ -111,7 +113,7 @@ class TrainTab:
     def begin(self, base: str, minutes: float, request: gr.Request) -> dict[Any, Any]:
         with self.page.in_studio(request) as desk:
             found = training.readiness(desk.log, self.page.settings) if desk.log else None
-            if found is None or found.missing:
+            if desk.log is None or found is None or found.missing:
                 key = f"train.missing.{found.missing[0]}" if found else "review.not_kept"
                 raise StudioError(word(key, desk.language))
             self.training.start(base, min(max(float(minutes or MINUTES), 0.1), LONGEST), desk.log)
@@ -130,7 +132,7 @@ class TrainTab:
     def preview(self, request: gr.Request) -> str:
         with self.page.in_studio(request) as desk:
             found = training.readiness(desk.log, self.page.settings) if desk.log else None
-            rows = training.preview(desk.log) if found and found.wrong else []
+            rows = training.preview(desk.log) if desk.log and found and found.wrong else []
             return train_view.examples(rows, desk.language)
 
     def choose(self, request: gr.Request) -> dict[Any, Any]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import ast
 import operator
 from collections import ChainMap
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -174,6 +174,7 @@ class _Machine(Meter):
             case ast.UnaryOp(ast.UAdd(), operand):
                 return self.number(self.value(operand, scope))
             case ast.BoolOp(sign, operands):
+                result: Any = None
                 for operand in operands:
                     result = self.value(operand, scope)
                     if bool(result) == isinstance(sign, ast.Or):
@@ -191,7 +192,7 @@ class _Machine(Meter):
             case ast.Subscript(listed, index):
                 return self.part(self.value(listed, scope), index, scope)
             case ast.Call(function, arguments, keywords):
-                given = {keyword.arg: self.value(keyword.value, scope) for keyword in keywords}
+                given = {str(keyword.arg): self.value(keyword.value, scope) for keyword in keywords}
                 values = [self.value(argument, scope) for argument in arguments]
                 return self.call(self.value(function, scope), values, given)
             case ast.Attribute(owner, name):
@@ -304,7 +305,7 @@ def _member(owner: Any, name: str) -> Any:
     return MATHS[name]
 
 
-BINARY = {
+BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
@@ -312,4 +313,9 @@ BINARY = {
     ast.FloorDiv: operator.floordiv,
     ast.Mod: operator.mod,
 }
-ORDER = {ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge}
+ORDER: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+}

@@ -86,11 +86,10 @@ def _preference(attempt: LabelledAttempt) -> Iterator[Row]:
         if label and label.correction and label.correction != attempt.steps[position]:
             yield _pair(attempt, position, label.correction, attempt.steps[position])
     parent = attempt.trajectory.parent
-    refined = parent.kept if parent else None
-    if refined is not None and refined < len(attempt.steps) and attempt.ratings[refined] == 1:
-        wrong = _wrong_step(attempt, parent.trajectory_id, refined)
-        if wrong and wrong != attempt.steps[refined]:
-            yield _pair(attempt, refined, attempt.steps[refined], wrong)
+    if parent and parent.kept < len(attempt.steps) and attempt.ratings[parent.kept] == 1:
+        wrong, better = _wrong_step(attempt, parent.trajectory_id, parent.kept), attempt.steps[parent.kept]
+        if wrong and wrong != better:
+            yield _pair(attempt, parent.kept, better, wrong)
 
 
 def _wrong_step(attempt: LabelledAttempt, trajectory_id: str, position: int) -> str | None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 State = Literal["running", "stopping", "stopped", "broken", "failed", "over"]
+ENDED: tuple[State, ...] = ("over", "stopped", "failed")
 STAGES = ("examples", "tuning", "adapter", "measuring", "gate")
 STAGES_FILE, STEPS_FILE, STOP_FILE = "stages.jsonl", "progress.jsonl", "stop"
 RECENT = 20
@@ -65,7 +66,7 @@ def read_standing(folder: Path, alive: bool) -> Standing:
     """The state of the run in a folder; `alive`: its process is running."""
     stages = [_renamed(row) for row in _rows(folder / STAGES_FILE)]
     last = stages[-1] if stages else {}
-    ended = last.get("stage") if last.get("stage") in ("over", "stopped", "failed") else None
+    ended = next((stage for stage in ENDED if stage == last.get("stage")), None)
     begun = next((row for row in reversed(stages) if row.get("stage") in STAGES), {})
     tuning = next((row for row in reversed(stages) if row.get("stage") == "tuning"), {})
     rows = _rows(Path(tuning["folder"]) / STEPS_FILE) if tuning else []
@@ -96,7 +97,7 @@ def _renamed(row: dict[str, Any]) -> dict[str, Any]:
     return row
 
 
-def _state(folder: Path, alive: bool, ended: str | None) -> State:
+def _state(folder: Path, alive: bool, ended: State | None) -> State:
     if alive:  # `ended` is then that of the part before it was resumed
         return "stopping" if (folder / STOP_FILE).exists() else "running"
     return ended or "broken"

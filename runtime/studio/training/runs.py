@@ -89,7 +89,7 @@ class Training:
 
     def stop(self) -> None:
         """Ask the run to stop; it finishes its current step and saves first."""
-        if not self.running:
+        if not (self.running and self.folder):
             raise TrainingError("No training is running, so there is nothing to stop.")
         (self.folder / STOP_FILE).touch()
 

@@ -49,14 +49,21 @@ class Annotation:
 
 
 class Annotator(Protocol):
-    name: str
-    """Kept with every critique."""
-    prompt: str | None
-    """The prompt file that asks for it."""
-    hinted: bool
-    """Whether it uses what is known."""
-    scaffold: bool
-    """Whether the form is written for it."""
+    @property
+    def name(self) -> str:
+        """Kept with every critique."""
+
+    @property
+    def prompt(self) -> str | None:
+        """The prompt file that asks for it."""
+
+    @property
+    def hinted(self) -> bool:
+        """Whether it uses what is known."""
+
+    @property
+    def scaffold(self) -> bool:
+        """Whether the form is written for it."""
 
     def annotate(self, jobs: Sequence[Job], seed: int) -> list[Annotation | None]:
         """A critique of each attempt; None where this annotator has none to give. Raises EngineError."""
@@ -189,7 +196,8 @@ class _Draft:
         verdict, _, rest = reply.text.strip().partition("\n")
         words, more, _ = rest.strip().removeprefix(explanation.strip()).strip().partition("\n")
         if reply.finish == "length" and not more:
-            words = _WHOLE.match(words)[0]
+            whole = _WHOLE.match(words)
+            words = whole[0] if whole else ""
         space = "" if self.text.endswith("：") else " "
         self.text += f"{space}{verdict.strip()}\n{explanation}{words}"
         self.replies.append(reply)

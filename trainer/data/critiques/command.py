@@ -79,7 +79,7 @@ def make(
         actor = critic = opened(model) if needs_model else None
         if prompted and annotator_model not in (None, model):
             critic = opened(annotator_model)
-        judge: Annotator = Prompted(critic, hinted, scaffold) if prompted else Structural()
+        judge: Annotator = Prompted(critic, hinted, scaffold) if prompted and critic else Structural()
         run = Critiques(work, judge, recipe, Path(settings.load().home), actor, critic)
         follow("Critiques", run.run(), len(run.tasks))
     run.save(out)

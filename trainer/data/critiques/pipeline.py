@@ -129,7 +129,7 @@ class Critiques:
         engine = Metered(self.engine) if self.engine else None
         recipe = self.recipe
         writer = engine if self.writer is self.engine else self.writer  # so that what it writes is counted too
-        actor = engine and Actor(engine, recipe.seed, recipe.samples, recipe.temperature, recipe.max_tokens)
+        actor = Actor(engine, recipe.seed, recipe.samples, recipe.temperature, recipe.max_tokens) if engine else None
         try:
             generated = self._generate(task, actor, writer)
             made = [known_by_rule(each, task, recipe.seed, generated) for each in mixed(generated, recipe.wrong)]
@@ -155,12 +155,12 @@ class Critiques:
             made += location_aware(actor, task, right[0].path)
         if "rg3" in chosen and worked:
             made += injected(task, worked, self.recipe.seed)
-        elif actor and right and "rg3" in chosen:
+        elif actor and writer and right and "rg3" in chosen:
             made += inserted(actor, task, right[0].path, writer)
         return [*made, *reference]
 
     def _record(self, task: Task, actor: Actor | None, made: Made, annotation: Annotation | None) -> Record:
-        critique = annotation and self._critique(task, made, annotation)
+        critique = self._critique(task, made, annotation) if annotation else None
         refined: Refined | None = None
         # What could not be learnt from anyway is not worth the refinements.
         if actor and critique and critique.usable and self.recipe.refinements:
@@ -173,7 +173,7 @@ class Critiques:
             traj=made.path,
             first_error=made.known.first_error,
             critiques=(critique,) if critique else (),
-            refines=refined.examples if refined and critique.usable else (),
+            refines=refined.examples if refined and critique and critique.usable else (),
             cost=_costs(made, annotation, refined),
             prov=Origins(seed=self.recipe.seed, licence=task.problem.licence),
         )

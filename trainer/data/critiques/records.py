@@ -52,8 +52,8 @@ class Label(Value):
 
     by: Source
     value: Literal[1, 0, -1]
-    k: int | None = Field(None, ge=0)
-    n: int | None = Field(None, ge=1)
+    k: int | None = Field(default=None, ge=0)
+    n: int | None = Field(default=None, ge=1)
 
 
 class ErrorType(Value):
@@ -110,7 +110,7 @@ class Path(Value):
     gen: Generation | None = None
     """None for what was not drawn from a model."""
     inject: Inject | None = None
-    location_hint: int | None = Field(None, ge=1)
+    location_hint: int | None = Field(default=None, ge=1)
     """From where on a wrong attempt may be wrong (RG2): the first error is at this step or later."""
 
     @model_validator(mode="after")
@@ -143,7 +143,7 @@ class Filter(Value):
 
     K: int = Field(ge=1)
     n_correct: int = Field(ge=0)
-    n_shortcut: int = Field(0, ge=0)
+    n_shortcut: int = Field(default=0, ge=0)
     actor: str
     kept: bool
 

@@ -55,5 +55,5 @@ def refine(actor: Actor, task: Task, path: Path, critique_id: str, critique: str
     honest = [solution for solution in right if not is_shortcut(solution.text, before, reference)]
     kept = len(honest) >= STAYS_RIGHT * K if path.correct else len(honest) >= k
     found = Filter(K=K, n_correct=len(honest), n_shortcut=len(right) - len(honest), actor=actor.engine.model, kept=kept)
-    examples = tuple(Refine(critique_id=critique_id, text=s.text, answer=s.answer) for s in honest[:1])
+    examples = tuple(Refine(critique_id=critique_id, text=s.text, answer=s.answer) for s in honest[:1] if s.answer)
     return Refined(found, examples, tuple(replies))

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path as FilePath
-from typing import Any
+from typing import Any, Literal
 
 from runtime.checks.arithmetic import MARK
 from runtime.checks.arithmetic.numerals import read_number
@@ -165,10 +165,8 @@ def labelled(path: Path, known: Known) -> Path:
 
 def _step(i: int, text: str, known: Known) -> RecordStep:
     labels = (Label(by=known.by, value=1 if known.labels[i - 1] else 0),) if known.labels else ()
-    wrong_here = known.first_error is not None and known.first_error.i == i and known.kind is not None
-    return RecordStep(
-        i=i, text=text, labels=labels, error_type=ErrorType(type=known.kind, by=known.by) if wrong_here else None
-    )
+    kind = known.kind if known.first_error is not None and known.first_error.i == i else None
+    return RecordStep(i=i, text=text, labels=labels, error_type=ErrorType(type=kind, by=known.by) if kind else None)
 
 
 def generation(engine: Engine, sampling: Sampling, reply: Completion, index: int = 0) -> Generation:
@@ -188,7 +186,7 @@ def prompt_of(name: str, language: Language, system: bool = True) -> Prompt:
     return Prompt(template=template, hash=digest, system=templates.version("system", language) if system else None)
 
 
-def cost(role: str, replies: Iterable[Completion]) -> RoleCost:
+def cost(role: Literal["actor", "annotator"], replies: Iterable[Completion]) -> RoleCost:
     replies = list(replies)
     read, written = sum(r.prompt_tokens for r in replies), sum(r.completion_tokens for r in replies)
     return RoleCost(role=role, calls=len(replies), in_tokens=read, out_tokens=written)

@@ -113,9 +113,11 @@ def _carried_out(scene: Scene, fault: Fault, kind: ErrorType) -> Injected | None
     first = at - (fault.skipped is not None)
     if not _arithmetic_agrees(lines, first, kind) or pairs[first][0] == pairs[first][1]:
         return None
-    later = [None if old == new else "accumulation" for old, new in pairs[first + 1 :]]
+    later: list[ErrorType | None] = [None if old == new else "accumulation" for old, new in pairs[first + 1 :]]
     comment = chosen(fault.comments, worked, lines[: first + 1], scene.rng)
-    return comment and Injected(
+    if not comment:
+        return None
+    return Injected(
         problem=worked.problem,
         lines=lines,
         first_error=first,

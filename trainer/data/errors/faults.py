@@ -11,7 +11,7 @@ from fractions import Fraction
 from itertools import combinations
 
 from trainer.data.errors import slips
-from trainer.data.errors.formulas import Leaf, Operation, exchanged, leaves, operations, parse, used, write
+from trainer.data.errors.formulas import Leaf, Operation, Part, Path, exchanged, leaves, operations, parse, used, write
 from trainer.data.errors.scene import Fault, Scene, slots
 from trainer.data.wordings import read_wordings
 
@@ -197,7 +197,7 @@ def accumulation(scene: Scene) -> Iterator[Fault]:
 def _not_carried_over(scene: Scene, right: int, copy: str) -> tuple[str, ...]:
     shown = scene.worked.quantities[right].shown
     made = scene.names.made_in(right)
-    where = "the step before" if made == scene.step - 1 else f"step {made + 1}"
+    where = "the step before" if made is None or made == scene.step - 1 else f"step {made + 1}"
     return (
         f"In {where} you found {shown}, but here it has become {copy}. Go on with {shown}.",
         f"The {copy} should be {shown}, as you found in {where}.",
@@ -205,13 +205,13 @@ def _not_carried_over(scene: Scene, right: int, copy: str) -> tuple[str, ...]:
     )
 
 
-def copied_as(scene: Scene, path: tuple[str, ...], right: int, copy: str, comments: tuple[str, ...]) -> Iterator[Fault]:
+def copied_as(scene: Scene, path: Path, right: int, copy: str, comments: tuple[str, ...]) -> Iterator[Fault]:
     """A number of the formula written as another, in the whole line."""
     text = scene.text.replace(f"{{{right}}}", copy)
     yield from right_sum(scene, exchanged(scene.tree, path, Leaf(copy)), comments, text)
 
 
-def right_sum(scene: Scene, tree: Operation, comments: tuple[str, ...], text: str = "") -> Iterator[Fault]:
+def right_sum(scene: Scene, tree: Part, comments: tuple[str, ...], text: str = "") -> Iterator[Fault]:
     """A fault that is a right sum of another formula."""
     try:
         quantity = scene.with_formula(tree)
@@ -221,6 +221,6 @@ def right_sum(scene: Scene, tree: Operation, comments: tuple[str, ...], text: st
         yield Fault(quantity, text or scene.text, comments)
 
 
-def leaf_values(scene: Scene) -> list[tuple[tuple[str, ...], Leaf, Fraction]]:
+def leaf_values(scene: Scene) -> list[tuple[Path, Leaf, Fraction]]:
     """The numbers of the formula with their places and values."""
     return [(path, leaf, leaf.value(scene.worked.quantities)) for path, leaf in leaves(scene.tree)]

@@ -14,7 +14,7 @@ from runtime.problems.worked import Quantity
 
 Path = tuple[Literal["left", "right"], ...]
 """The way from the root of a formula to a part of it."""
-SIGNS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "×", ast.Div: "/"}
+SIGNS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "×", ast.Div: "/"}
 _WORK = {"+": operator.add, "-": operator.sub, "×": operator.mul, "/": operator.truediv}
 _RANK = {"+": 1, "-": 1, "×": 2, "/": 2}
 
@@ -95,6 +95,8 @@ def used(part: Part) -> set[int]:
 
 def exchanged(part: Part, path: Path, new: Part) -> Part:
     """The formula with another part in this place."""
-    if not path:
+    if not path or isinstance(part, Leaf):
         return new
-    return replace(part, **{path[0]: exchanged(getattr(part, path[0]), path[1:], new)})
+    if path[0] == "left":
+        return replace(part, left=exchanged(part.left, path[1:], new))
+    return replace(part, right=exchanged(part.right, path[1:], new))

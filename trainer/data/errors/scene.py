@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from runtime.problems.worked import Quantity, Worked
-from trainer.data.errors.formulas import Leaf, Operation, Part, leaves, parse, used, write
+from trainer.data.errors.formulas import Leaf, Operation, Part, Path, leaves, parse, used, write
 from trainer.data.errors.naming import Names
 
 
@@ -36,7 +36,9 @@ class Scene:
     @property
     def number(self) -> int:
         """The quantity that the step makes."""
-        return self.worked.steps[self.step].makes
+        made = self.worked.steps[self.step].makes
+        assert made is not None, "a scene is of a step that makes a number"
+        return made
 
     @property
     def right(self) -> Quantity:
@@ -95,6 +97,6 @@ def users(worked: Worked, quantity: int) -> list[int]:
     return [i for i, formula in formulas if formula and quantity in used(parse(formula))]
 
 
-def slots(part: Part) -> list[tuple[tuple[str, ...], int]]:
+def slots(part: Part) -> list[tuple[Path, int]]:
     """The places of a formula's quantities."""
     return [(path, leaf.quantity) for path, leaf in leaves(part) if leaf.quantity is not None]

@@ -98,10 +98,11 @@ def collected(path: Path) -> Iterator[JudgedAttempt]:
 
 def _with_begun(attempt: JudgedAttempt) -> Iterator[JudgedAttempt]:
     """A wrong attempt and its beginning before the error; nothing, if only a line that is not judged is wrong."""
-    if attempt.first_error < len(judged(attempt.steps)):
+    place = attempt.first_error
+    if place is not None and place < len(judged(attempt.steps)):
         yield attempt
-        if attempt.first_error > 0:
-            begun = attempt.steps[: attempt.first_error]
+        if place > 0:
+            begun = attempt.steps[:place]
             yield replace(attempt, steps=begun, first_error=None, explanation="", answer=None, error_type=None)
 
 

@@ -46,7 +46,7 @@ def rollouts(path: Path, seed: int, wordings: int = 1) -> Iterator[Trace]:
     own kind of solution keeps what it can do (trainer/LOG.md)."""
     for written in read_graded(path):
         steps, answer = plain_steps(written.steps), written.answer
-        if not (written.correct and steps and any(matches(n, answer) for n in _NUMBER.findall(steps[-1]))):
+        if not (answer and written.correct and steps and any(matches(n, answer) for n in _NUMBER.findall(steps[-1]))):
             continue
         problem = written.problem.model_copy(update={"answer": answer})
         accepted = Trace(problem, tuple(Told(step, True) for step in steps), answer)
@@ -100,7 +100,7 @@ def _missing(worked: Worked, begun: Sequence[str]) -> Sequence[str]:
 
 def _doubt(attempt: JudgedAttempt) -> str:
     """What is wrong with the first error: a false equation is put right."""
-    language, step = language_of(attempt.problem.text), attempt.steps[attempt.first_error]
+    language, step = language_of(attempt.problem.text), attempt.steps[attempt.first_error or 0]
     false = next((one for one in arithmetic.check(step) if one.verdict == "incorrect"), None)
     return arithmetic.sentence(false, language) if false else attempt.explanation or WORDS[language]["astray"]
 

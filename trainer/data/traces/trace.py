@@ -66,7 +66,7 @@ class Trace:
 
 
 def _pieces(told: Told, check: str) -> list[tuple[str, float]]:
-    decision = _FIRST_WORD.match(told.words)[0]
+    decision = _FIRST_WORD.findall(told.words)[0]
     rest = told.words[len(decision) :]
     return [(f"{told.step}\n", float(told.right)), (check, 1.0), (f" {decision}", DECISION), (f"{rest}\n", 1.0)]
 

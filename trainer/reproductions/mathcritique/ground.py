@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -67,7 +67,7 @@ class Ground:
         return engines.open_engine(settings, parallel, batches=True, files=adapters or {})
 
     @contextmanager
-    def players(self, actor: Path | None, judge: Judge | None = None) -> Iterator[Players]:
+    def players(self, actor: Path | None, judge: Judge | None = None) -> Generator[Players]:
         """Both players, or the actor alone; without an adapter of its own the bare base is the actor."""
         adapters = ({CRITIC: judge.adapter} if judge else {}) | ({ACTOR: actor} if actor else {})
         with closing(self.engine(adapters)) as engine:

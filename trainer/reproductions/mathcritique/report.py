@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import fmean
@@ -26,12 +26,12 @@ SIGNS = {
 def write(folder: Path, name: str, facts: Mapping[str, Any], claims: Sequence[Claim], measured: Measured) -> Path:
     """Writes `<name>.md` and its plots; the value is the Markdown file. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
-    plots = {"test-time": plot_curves, "difficulty": _difficulty}
-    if measured.rounds:
-        plots["rounds"] = _rounds
-    for title, draw in plots.items():
+    for title, draw in (("test-time", plot_curves), ("difficulty", _difficulty)):
         with figure(folder / f"{name}-{title}.png") as one:
-            draw(one, measured.rounds if draw is _rounds else measured.played)
+            draw(one, measured.played)
+    if measured.rounds:
+        with figure(folder / f"{name}-rounds.png") as one:
+            _rounds(one, measured.rounds)
     path = folder / f"{name}.md"
     write_whole(path, "\n\n".join(_parts(name, facts, claims, measured)) + "\n")
     return path
@@ -111,7 +111,7 @@ def plot_curves(figure: Any, played: Played) -> None:
 
 
 @contextmanager
-def figure(path: Path) -> Iterator[Any]:
+def figure(path: Path) -> Generator[Any]:
     """A figure of matplotlib, saved as a PNG at the end."""
     import matplotlib
 
