@@ -1,4 +1,4 @@
-"""Reading a person's attempt from a file: every form that is taken, and what is said of the others."""
+"""Reading a person's attempt from a file: every accepted form, and the messages for the others."""
 
 import json
 import os
@@ -81,12 +81,12 @@ def test_an_unusable_file_is_named_with_the_reason(data, says, tmp_path):
     assert str(path) in str(caught.value)
 
 
-def test_a_text_that_begins_with_a_bracket_is_no_json(tmp_path):
+def test_text_that_starts_with_a_bracket_is_not_taken_for_json(tmp_path):
     assert read_attempt(written(tmp_path, "[Problem 3] 2 + 3?\n\n2 + 3 = 5")) == ("[Problem 3] 2 + 3?", ["2 + 3 = 5"])
 
 
 @pytest.mark.parametrize("name", ["question", "problem"])
-def test_the_text_of_a_problem_has_either_name(name, tmp_path):
+def test_a_problems_text_is_read_under_either_field_name(name, tmp_path):
     assert read_attempt(written(tmp_path, json.dumps({name: PROBLEM, "steps": STEPS}))) == (PROBLEM, STEPS)
 
 

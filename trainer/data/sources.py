@@ -1,4 +1,4 @@
-"""Problems and judged attempts from JSON lines, as they are found in the wild; a bad line is named, never skipped."""
+"""Readers of problems and labelled attempts in public JSON formats. A bad line is reported, never skipped."""
 
 from __future__ import annotations
 
@@ -20,23 +20,24 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class JudgedAttempt:
-    """An attempt and what is known of it."""
+    """An attempt with its labels."""
 
     problem: Problem
     steps: tuple[str, ...]
     first_error: int | None = None
-    """Its index from 0; None if every step is right, and for a model's attempt that was only graded (`correct`)."""
+    """Index of the first error from 0; None if every step is right, or if only the answer was graded (`correct`)."""
     answer: str | None = None
-    """What a closing line, which is no step, states."""
+    """The answer stated by a closing line, which is no step."""
     explanation: str = ""
-    """What a teacher says of the first error."""
+    """A person's description of the first error."""
     error_type: str | None = None
     correct: bool | None = None
-    """Whether the answer is right; None where it was not graded."""
+    """Whether the answer is right; None if it was not graded."""
 
     @property
     def trajectory(self) -> Trajectory:
-        """As the critic reads it. Without a closing line the attempt is a person's: its last line states the answer."""
+        """The attempt as the critic reads it. Without a closing line it is a person's, and its last line states the
+        answer."""
         return Trajectory(
             problem_id=self.problem.id,
             steps=tuple(Step(text=step) for step in self.steps),
@@ -62,7 +63,7 @@ class Attempt:
 
     @property
     def fault(self) -> str | None:
-        """Why it cannot be labelled, if it cannot."""
+        """The reason why it cannot be labelled, or None."""
         if not self.steps:
             return "it has no steps"
         if not all(step.strip() for step in self.steps):
@@ -72,8 +73,8 @@ class Attempt:
 
     @property
     def beginnings(self) -> list[tuple[str, ...]]:
-        """What completions go on from: the steps up to each, but for a last one that states the answer."""
-        # Before a line without a number only an explicit statement counts: "The answer is 5", "#### 5", a box.
+        """The prefixes to complete: the steps up to each one, except a last step that states the answer."""
+        # In a line before one without a number only an explicit statement counts: "The answer is 5", "#### 5", a box.
         stated = is_closing(self.steps[-1]) or final_answer(f"{self.steps[-1]}\n.") is not None
         return [self.steps[:end] for end in range(1, len(self.steps) + (not stated))]
 
@@ -87,15 +88,15 @@ ATTEMPTS = "Each row needs `question`, `steps` and the reference `answer`."
 
 
 def read_problems(path: Path, limit: int | None = None) -> list[Problem]:
-    """Rows with `question` (or `problem`) and `answer`; GSM8K's "... #### 12" is read, and of a multiple-choice row the
-    text of the right choice. Raises RowError."""
+    """Rows with `question` (or `problem`) and `answer`. GSM8K's "... #### 12" is parsed; for a multiple-choice row the
+    answer is the text of the right choice. Raises RowError."""
     return [problem for _, problem in read_rows(path, problem_of, PROBLEMS, limit)]
 
 
 def read_judged(path: Path, limit: int | None = None) -> list[JudgedAttempt]:
-    """Attempts of `limit` rows: ProcessBench's (`problem`, `steps`, `label`, `final_answer_correct`), or with
-    `question`, `steps`, `first_error_index`, where a `reference_solution` is a right attempt too; each attempt once.
-    An attempt that two rows judge differently is left out, and that is said. Raises RowError."""
+    """Labelled attempts of `limit` rows, each attempt once: ProcessBench's (`problem`, `steps`, `label`,
+    `final_answer_correct`), or rows with `question`, `steps`, `first_error_index`; a `reference_solution` counts as a
+    right attempt. Contradicting rows are left out with a warning. Raises RowError."""
     found: dict[str, tuple[str, JudgedAttempt]] = {}
     disputed: dict[str, str] = {}
     for place, attempts in read_rows(path, _noting_scores(path, _judged), JUDGED, limit):
@@ -111,17 +112,16 @@ def read_judged(path: Path, limit: int | None = None) -> list[JudgedAttempt]:
 
 
 def _name_disputed(path: Path, places: list[str], others: bool) -> None:
-    """Says which rows judge the same attempt differently. Raises RowError where there are no others."""
-    told = f"{path} judges {len(places)} attempts in two ways, such as {'; '.join(places[:3])}"
+    """Warn about rows that contradict each other. Raises RowError if no others are left."""
+    told = f"{path} contradicts itself on {len(places)} attempts, such as {'; '.join(places[:3])}"
     if not others:
-        raise RowError(f"{told}. Leave one of each out.")
+        raise RowError(f"{told}. Remove one of each.")
     if places:
         logger.warning("%s. They are left out.", told)
 
 
 def read_graded(path: Path) -> list[JudgedAttempt]:
-    """What `trainer rollouts` wrote, without empty attempts; the source of its problems says that these are attempts.
-    Raises RowError."""
+    """The rows of `trainer rollouts`, without empty attempts. Raises RowError."""
     return [attempt for _, attempt in read_rows(path, _graded, GRADED) if attempt.steps]
 
 
@@ -163,8 +163,8 @@ ERROR_TYPE = ("error_type", "error_category")
 
 
 def _first_error(row: Row, count: int) -> int | None:
-    """The index of the first error, from 0; None if every step is right. A bare `label` is no index: elsewhere 1 and 0
-    say whether the whole is right."""
+    """The index of the first error from 0; None if every step is right. A `label` alone is refused: in other formats 1
+    and 0 mean right and wrong."""
     names = [name for name in FIRST_ERROR if name in row]
     if not names:
         raise ValueError("`first_error_index` is missing")
@@ -198,12 +198,12 @@ def _attempt(row: Row) -> Attempt:
 
 
 def _either(row: Row, *names: str) -> str:
-    """The first of these fields that is there, as text."""
+    """The first of these fields that exists, as text."""
     return next((text for name in names if (text := scalar(row, name))), "")
 
 
 def _noting_scores(path: Path, convert: Callable[[Row], T]) -> Callable[[Row], T]:
-    """Says once that soft labels of the steps, as SCAN-PRM has them, are there and not used."""
+    """Warn once if rows have soft step labels (as in SCAN-PRM), which are not used."""
     noted = False
 
     def noting(row: Row) -> T:
@@ -211,7 +211,7 @@ def _noting_scores(path: Path, convert: Callable[[Row], T]) -> Callable[[Row], T
         made = convert(row)
         if row.get("scores") is not None and not noted:
             noted = True
-            logger.warning("%s has `scores` of its steps: they are not used.", path)
+            logger.warning("%s has `scores` of its steps. They are not used.", path)
         return made
 
     return noting
