@@ -24,7 +24,7 @@ app: .venv/runtime.ready
 test: lint
 	@$(BIN)/python -m runtime models pull $(TEST_MODEL)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal --max-worker-restart 0 \
-		-o faulthandler_timeout=400 -o faulthandler_exit_on_timeout=true $(ARGS)
+		-o faulthandler_timeout=600 -o faulthandler_exit_on_timeout=true $(ARGS)
 
 test-browser: .venv/tests.ready
 	@$(BIN)/python -m runtime models pull $(TEST_MODEL)

@@ -30,7 +30,7 @@ def options():
     """What `make test` gives to pytest."""
     recipe = (ROOT / "Makefile").read_text("utf-8").split("\ntest:")[1].replace("\\\n", " ")
     (given,) = re.findall(r"pytest (--numprocesses .*) \$\(ARGS\)", recipe)
-    return given.replace("$(JOBS)", "2").replace("timeout=400", "timeout=5").split()
+    return given.replace("$(JOBS)", "2").replace("timeout=600", "timeout=5").split()
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ def test_without_the_token_no_route_is_answered(page):
     for method, path in [*asked, ("GET", "/v1/models"), ("GET", "/nothing"), ("GET", "/?token=wrong")]:
         status, _, said = page.ask(method, path, known=False)
         assert status == 403, (method, path)
-        assert method == "HEAD" or "open the whole address that Soliloquy printed" in said
+        assert method == "HEAD" or "Open the whole address that Soliloquy printed" in said
     wrong = {"Cookie": page.known["Cookie"][:-1]}
     assert page.ask("GET", "/", wrong, known=False)[0] == 403
     assert "完整网址" in page.ask("GET", "/", {"Accept-Language": "zh-CN"}, known=False)[2]

@@ -255,7 +255,7 @@ def test_rows_of_gsm8k_are_read_with_the_solution_in_their_answer(tmp_path):
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ({"question": "2 + 3?", "answer": "5", "solution": "2 + 3 = 5"}, "holds no solution with marks"),
+        ({"question": "2 + 3?", "answer": "5", "solution": "2 + 3 = 5"}, "holds no solution with calculations"),
         ({"question": "Some?", "answer": "5", "solution": "9 - 4 = <<9-4=5>>5"}, "is in doubt in each of 1 solutions"),
         ({"answer": "5", "solution": "2 + 3 = <<2+3=5>>5"}, "line 1: `question`"),
         ({"question": "2 + 3?", "solution": "2 + 3 = <<2+3=5>>5"}, "line 1: `answer`"),
