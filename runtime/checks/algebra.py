@@ -122,7 +122,7 @@ def _judged(first: str, second: str) -> bool | None:
         return None
     if "." not in first + second and (exact := _equal_numbers(a[0], b[0])) is not None:
         return exact
-    return bool(verify(a, b, timeout_seconds=None)) or bool(verify(b, a, timeout_seconds=None))
+    return verify(a, b, timeout_seconds=None) or verify(b, a, timeout_seconds=None)
 
 
 def _parsed(text: str) -> list[Any] | None:
