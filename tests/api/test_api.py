@@ -279,7 +279,7 @@ def test_the_client_understands_a_refusal(served):
         ({"messages": [{"role": "user", "content": " "}]}, "is empty. Write the problem"),
         ({"messages": []}, "messages"),
         ({"messages": [{"role": "assistant", "content": "2"}]}, "is empty. Write the problem"),
-        ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "image_url. Write it as text"),
+        ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "image_url. Send text only"),
         ({"messages": [{"role": "user", "content": "x" * 5000}]}, "at most 4,000 can be read. Shorten it"),
         ({"temperature": 9}, "temperature"),
         ({"max_tokens": 1}, "max_tokens"),

@@ -227,7 +227,7 @@ def test_a_wrong_line_is_named_first_then_hinted_at_and_explained_last(tab, serv
     line = card(tab, 1)
     expect(line).not_to_contain_text("24", use_inner_text=True)
     line.get_by_role("button", name="Give me a hint to fix it").click()
-    expect(line).to_contain_text("once more, with care: 48 ÷ 2", use_inner_text=True)
+    expect(line).to_contain_text("again, with care: 48 ÷ 2", use_inner_text=True)
     expect(line).not_to_contain_text("24", use_inner_text=True)
     line.get_by_role("button", name="Show what is wrong").click()
     expect(line).to_contain_text("is 24, not 26", use_inner_text=True)

@@ -87,8 +87,7 @@ def test_the_defaults_in_the_help_are_those_of_the_settings():
     assert len(shown) == 6
     for option in shown:
         default = Settings.model_fields[option.name].default
-        shortest = f"{default:g}" if isinstance(default, float) else default
-        assert option.help.endswith(f"default {shortest}."), option.name
+        assert option.show_default == (f"{default:g}" if isinstance(default, float) else str(default)), option.name
 
 
 def test_help_of_the_log_loads_nothing_heavy():

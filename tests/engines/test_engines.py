@@ -360,7 +360,7 @@ def test_an_adapter_changes_the_text_and_leaves_the_base_unchanged(engine):
 
 def test_an_activated_adapter_whose_tokens_are_missing_is_an_error(engine):
     for call in (reply, sampled, lambda *_, adapter: engine.choice_logprobs(SUM, PARTS, CHOICES, adapter)):
-        with pytest.raises(EngineError, match="'uncalled' was not called"):
+        with pytest.raises(EngineError, match="'uncalled' cannot act"):
             call(engine, SUM, adapter="uncalled")
 
 

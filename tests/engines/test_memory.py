@@ -191,7 +191,7 @@ def test_an_activated_critic_rereads_only_its_own_turn(engine, cost):
 def test_an_activated_adapter_without_its_tokens_is_an_error(tiny, tiny_adapters):
     engine = LlamaCppEngine(tiny.gguf, context=512, threads=1, adapters={"uncalled": tiny_adapters["uncalled"].gguf})
     try:
-        with pytest.raises(EngineError, match="was not called"):
+        with pytest.raises(EngineError, match="its invocation is not in the prompt"):
             written(engine, ask(PROBLEM), adapter="uncalled")
         assert written(engine, ask(PROBLEM))
     finally:

@@ -137,9 +137,9 @@ def test_a_choice_that_is_not_among_the_likeliest_gets_a_bound(llama_server, sma
 
 
 def test_a_server_without_the_needed_feature_is_named(llama_cpp_server):
-    with pytest.raises(EngineError, match=r"127\.0\.0\.1:\d+ cannot go on.*Use llama-server or vLLM"):
+    with pytest.raises(EngineError, match=r"127\.0\.0\.1:\d+ cannot continue.*Use llama-server or vLLM"):
         sampled(llama_cpp_server, COUNT, GREEDY)
-    with pytest.raises(EngineError, match=r"127\.0\.0\.1:\d+ cannot say how likely"):
+    with pytest.raises(EngineError, match=r"127\.0\.0\.1:\d+ does not return probabilities"):
         llama_cpp_server.choice_logprobs(SUM, ["5 ["], ["+", "-"])
 
 

@@ -222,7 +222,7 @@ def test_candidate_thread_counts_follow_the_cores(cores, numbers):
         (1.9, 1.0, "kept"),
         (1.3, 0.99, "kept"),
         (1.29, 1.0, "not 1.3 times as fast"),
-        (3.0, 0.98, "other words at 2%"),
+        (3.0, 0.98, "2% of its choices differ"),
         (1.0, 0.5, "other words"),
     ],
 )
@@ -353,7 +353,7 @@ def test_a_copy_is_used_until_a_later_measurement_rejects_it(small_model, tmp_pa
 
 @pytest.mark.parametrize(
     ("lack", "words"),
-    [("disk", "GiB of disk, and"), ("memory", "GiB of memory, and"), ("folder", "cannot be written")],
+    [("disk", "GiB of disk, and"), ("memory", "GiB of memory, but"), ("folder", "cannot be written")],
 )
 def test_a_copy_that_does_not_fit_is_only_reported(lack, words, small_model, tmp_path, hasty, monkeypatch):
     folder = tmp_path / "models"
@@ -412,7 +412,7 @@ def test_doctor_shows_a_thorough_measurement(kept, model, chosen):
     )
     machine.remember(model, chosen, found)
     facts = told(chosen)
-    assert facts["batches"] == "16 at once write 180 tokens/s, one alone 59"
+    assert facts["batches"] == "180 tokens/s with 16 replies at once, 59 with one"
     assert "BF16, 1.9 times" in facts["format"]
     assert "40%" in facts["measured"]
     kept.unlink()

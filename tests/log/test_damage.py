@@ -186,7 +186,7 @@ def test_commands_skip_damaged_rows_and_report_them(command, log):
     damage(log, "runs", "talk", "{", ill.id, "id")
     done = CliRunner().invoke(app, command)
     assert done.exit_code == 0 and WELL.text in done.stdout and ILL.text not in done.stdout
-    assert "cannot be read: 1 rows." in done.stderr
+    assert "Damaged rows left out: 1." in done.stderr
 
 
 def test_reporting_a_damaged_run_gives_an_error_message(log):

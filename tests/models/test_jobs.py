@@ -46,14 +46,14 @@ def test_a_file_is_added_and_verified_in_a_child_process(chosen, own):
     jobs = ModelJobs(chosen, os.environ)
     jobs.start("add", str(own))
     assert jobs.running
-    assert (ended(jobs).state, jobs.job.said) == ("done", "own")
+    assert (ended(jobs).state, jobs.job.result) == ("done", "own")
     assert [entry.path for entry in catalogue.installed(chosen)] == [own]
     jobs.start("verify", "own")
     assert ended(jobs).state == "done"
     own.write_bytes(own.read_bytes()[:-1] + b"x")
     jobs.start("verify", "own")
     assert ended(jobs).state == "failed"
-    assert "has changed since it was added" in jobs.job.said
+    assert "has changed since it was added" in jobs.job.result
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_a_failed_job_gives_an_error_message(task, model, words, chosen):
     jobs = ModelJobs(chosen, {**os.environ, "HF_HUB_OFFLINE": "1"})
     jobs.start(task, model)
     assert ended(jobs).state == "failed"
-    assert words in jobs.job.said
+    assert words in jobs.job.result
     assert words in models_view.job(jobs.job, "en")
 
 
@@ -100,7 +100,7 @@ def test_a_process_that_dies_silently_is_a_failure(chosen, tmp_path):
     jobs.start("add", str(pipe))
     jobs._process.kill()
     assert ended(jobs).state == "failed"
-    assert "without a result" in jobs.job.said
+    assert "without a result" in jobs.job.result
 
 
 def test_progress_is_reported_line_by_line(chosen, own, capsys, monkeypatch):
@@ -110,7 +110,7 @@ def test_progress_is_reported_line_by_line(chosen, own, capsys, monkeypatch):
     size = own.stat().st_size
     assert {"done": 1 << 20, "total": size} in rows
     assert {"done": size, "total": size} in rows
-    assert rows[-1] == {"state": "done", "said": "own"}
+    assert rows[-1] == {"state": "done", "result": "own"}
     view = models_view.job(Job(task="add", model="own", done=1 << 19, total=1 << 20), "en")
     assert '<progress max="1048576" value="524288">' in view
     assert "0.5 MiB / 1.0 MiB" in view

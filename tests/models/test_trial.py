@@ -149,6 +149,14 @@ def test_a_probe_result_is_cached_until_file_library_processor_or_kernel_change(
             assert not trial.examine(own, chosen).works
 
 
+def test_a_finding_of_the_last_release_is_still_read(library, chosen, own):
+    trial.require(own, chosen)
+    findings = chosen.home / "trials.json"
+    findings.write_text(findings.read_text("utf-8").replace('"text":', '"said":'), "utf-8")
+    library("llama_decode", SIGILL)
+    assert '"said":' in findings.read_text("utf-8") and trial.require(own, chosen).works
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b'{"x": 3}', b"\xff"])
 def test_a_damaged_cache_is_ignored(content, chosen, own):
     (chosen.home / "trials.json").write_bytes(content)

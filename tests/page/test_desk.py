@@ -36,7 +36,7 @@ def refuse(*_, **__):
 def test_a_running_task_is_not_replaced_by_a_second_request(log):
     desk = a_desk(log)
     desk.begin("solve", QUESTION, "direct")
-    with pytest.raises(BusyError, match="press Stop first"):
+    with pytest.raises(BusyError, match="or press Stop"):
         desk.begin("solve", "Another one: 1 + 1?", "direct")
     *_, view = desk.follow("solve")
     assert view["answer"] and desk.texts("solve") == [QUESTION]
@@ -52,12 +52,12 @@ def test_opening_the_log_is_retried_when_there_is_something_to_store(tmp_path, m
     home.parent.write_text("in the way")
     log = SessionLog(home / "soliloquy.db", at_once=False)
     desk = a_desk(log)
-    assert desk.log is None and "SOLILOQUY_HOME" in str(desk.mishap)
+    assert desk.log is None and "SOLILOQUY_HOME" in str(desk.log_error)
     view = solved(desk)
     assert view["answer"] and not view["rateable"]
     home.parent.unlink()
     view = solved(desk)
-    assert view["rateable"] and not desk.mishap and not view["unsaved"]
+    assert view["rateable"] and not desk.log_error and not view["unsaved"]
     assert log.count_runs() == 1
     log.close()
 
@@ -81,7 +81,7 @@ def test_with_storing_turned_off_comparisons_and_reviews_are_not_stored_either(l
 def test_on_a_full_disk_the_page_opens_and_warns_that_nothing_is_kept(log, monkeypatch):
     monkeypatch.setattr(log, "start_session", refuse)
     desk = a_desk(log)
-    assert (desk.log, desk.mishap) == (None, FULL)
+    assert (desk.log, desk.log_error) == (None, FULL)
     assert solved(desk)["answer"] and log.count_runs() == 0
 
 

@@ -324,7 +324,7 @@ def test_a_closed_page_frees_its_memory(page):
 
 
 def test_other_machines_need_a_password(served):
-    with pytest.raises(serving.OpenToOthersError, match=r"0\.0\.0\.0 others .* set SOLILOQUY_PASSWORD or give"):
+    with pytest.raises(serving.OpenToOthersError, match=r"at 0\.0\.0\.0, .* Set SOLILOQUY_PASSWORD or"):
         served("0.0.0.0")
     page = served("0.0.0.0", password=PASSWORD)
     assert urlsplit(page.address).hostname == "localhost"

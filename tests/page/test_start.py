@@ -44,7 +44,7 @@ def test_the_page_is_served_despite_a_busy_port_proxies_no_display_and_no_model(
         with started(tmp_path, "--port", str(port), **proxies, **odd, all_proxy="socks5://127.0.0.1:9") as app:
             assert f"Port {port} is busy, so the next free one is used." in app.said
             assert "Soliloquy" in get(app.address)
-            assert "no display here" in app.process.stdout.readline()
+            assert "There is no display" in app.process.stdout.readline()
             app.process.send_signal(signal.SIGINT)
             assert app.process.wait(120) == 0
 
@@ -131,9 +131,9 @@ def test_a_read_only_home_is_reported_at_the_start_and_retried(what, monkeypatch
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--port", "0"], "is no port"),
-        (["--port", "70000"], "is no port"),
-        (["--port", "http"], "is no port"),
+        (["--port", "0"], "is not a port"),
+        (["--port", "70000"], "is not a port"),
+        (["--port", "http"], "is not a port"),
         (["--api", "--api-key", "sk-12345678"], "give --api-key-file FILE, or set SOLILOQUY_API_KEY_SERVED"),
         (["--api-key-file", __file__], "give --api too"),
         (["--api", "--api-key-file", "/nowhere"], "/nowhere cannot be read"),
@@ -209,5 +209,7 @@ def test_a_disabled_loopback_is_reported(monkeypatch):
         raise OSError(101, "Network is unreachable")
 
     monkeypatch.setattr(socket, "create_connection", unreachable)
-    with pytest.raises(OSError, match=r"Nothing at 127\.0\.0\.1 can be reached .*unreachable.*`ip link set lo up`"):
+    with pytest.raises(
+        OSError, match=r"127\.0\.0\.1 cannot be reached from this machine .*unreachable.*`ip link set lo up`"
+    ):
         serving.free_port("127.0.0.1", None)

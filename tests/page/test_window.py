@@ -148,7 +148,7 @@ def test_without_a_display_only_the_address_is_printed(monkeypatch, said, show):
     monkeypatch.delenv("DISPLAY")
     opens(monkeypatch, tab := Browser())
     show(ADDRESS, said.append)
-    assert len(said) == 1 and "no display here" in said[0] and tab.opened == []
+    assert len(said) == 1 and "There is no display" in said[0] and tab.opened == []
 
 
 def test_without_any_browser_a_remedy_is_printed(said):

@@ -271,7 +271,7 @@ def test_gsm8k_solutions_that_give_no_example_are_an_error(row, said, tmp_path):
 
 def test_no_training_examples_is_an_error(tmp_path):
     right = written(tmp_path, {**PROCESSBENCH, "label": -1})
-    with pytest.raises(RowError, match=r"rows\.jsonl gave no attempts to learn from"):
+    with pytest.raises(RowError, match=r"rows\.jsonl has no attempts to learn from"):
         critic.write_examples(critic.Sources(judged=right), tmp_path / "out")
     with pytest.raises(RowError, match="There is nothing to learn from"):
         critic.write_examples(critic.Sources(), tmp_path / "out")

@@ -27,7 +27,7 @@ def compared(log, engine=None, text=QUESTION):
 
 def shown(comparison, language="en"):
     """All text that the page shows of it."""
-    parts = [compare_view.problem(comparison), compare_view.told(comparison, False, language)]
+    parts = [compare_view.problem(comparison), compare_view.status(comparison, False, language)]
     for place in range(len(NAMES)):
         for part in (compare_view.head, compare_view.figures):
             parts.append(part(comparison, place, language))
@@ -134,7 +134,7 @@ def test_a_stopped_comparison_ends_and_cannot_be_voted_on(log):
     comparison.stop()
     assert [run.status for run in comparison.runs.values()] == ["stopped"]
     assert not comparison.can_vote
-    assert word("compare.cut_short", "en") in compare_view.told(comparison, False, "en")
+    assert word("compare.cut_short", "en") in compare_view.status(comparison, False, "en")
     with pytest.raises(CompareError):
         comparison.cast("A")
 

@@ -98,7 +98,7 @@ def test_without_a_log_nothing_is_stored_and_rating_is_an_error():
     session = session_with(ScriptedEngine(SOLVED), None)
     run = last(session.solve(QUESTION)).run
     assert run.status == "settled"
-    with pytest.raises(StoreError, match="not stored"):
+    with pytest.raises(StoreError, match="cannot be stored"):
         session.rate(run.id, None, 1)
 
 

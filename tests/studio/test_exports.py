@@ -265,7 +265,7 @@ def test_a_wrong_line_is_named_and_nothing_is_imported(line, told, log, tmp_path
 @pytest.mark.parametrize("other", [{"answer": 3}, {"attempt_answer": "3"}, {"source": "theirs"}])
 def test_contradicting_rows_of_an_import_are_named_and_refused(other, log, tmp_path):
     row = {"problem": "1 + 1?", "steps": ["1 + 1 = 2"], "answer": 2, "attempt_answer": "2"}
-    with pytest.raises(RowError, match=r"they have the same problem \('1 \+ 1\?'\) and steps, and differ"):
+    with pytest.raises(RowError, match=r"these rows have the same problem \('1 \+ 1\?'\) and steps, but differ"):
         import_attempts(write(tmp_path / "in.jsonl", row, row | other), log)
     assert log.count_runs() == 0
     assert import_attempts(write(tmp_path / "in.jsonl", row, row), log).new == 1

@@ -132,7 +132,7 @@ def test_a_run_is_followed_stopped_and_resumed(log, begun):
     halfway = begun.standing()
     assert (halfway.state, halfway.stage, halfway.steps) == ("running", "tuning", 400)
     assert 0 < halfway.seconds_left < 600
-    with pytest.raises(TrainingError, match="already"):
+    with pytest.raises(TrainingError, match="Another training is running"):
         begun.start("smollm2-135m", 10, log)
     # A server started after the first was closed finds the same run.
     assert Written(settings.load()).running

@@ -10,7 +10,7 @@ from tables import table
 
 from runtime.problems.wordproblems import generate
 from runtime.tutoring.hints import KEYS, RUNGS, Hint, gives_away, ladder
-from runtime.view.guided import spoken
+from runtime.view.guided import hint_text
 from runtime.view.words import LANGUAGES
 
 APPLES = "Ann has 3 bags with 4 apples each. She gives away 5 apples. How many apples are left?"
@@ -18,7 +18,7 @@ APPLE_STEPS = ["Ann has 3 * 4 = 12 apples.", "She gives away 5, so 12 - 5 = 7 ar
 
 
 def said(problem: str, steps: list[str], position: int, answer: str | None, language: str = "en") -> list[str]:
-    return [spoken(hint, language) for hint in ladder(problem, steps, position, answer)]
+    return [hint_text(hint, language) for hint in ladder(problem, steps, position, answer)]
 
 
 def test_hints_go_from_the_known_numbers_to_the_first_operation():
@@ -155,7 +155,7 @@ def test_the_result_of_a_hidden_step_is_found_in_a_text(text):
 def test_the_wordings_hold_no_numbers(language):
     for rung in RUNGS:
         for about in KEYS[rung]:
-            words = spoken(Hint(rung, about), language)
+            words = hint_text(Hint(rung, about), language)
             assert words.strip() and not any(character.isdigit() for character in words)
 
 
@@ -168,7 +168,7 @@ def test_no_hint_at_a_generated_problem_reveals_its_step_or_the_answer(language)
         for position, step in enumerate(worked.steps):
             secrets = {worked.quantities[i].value for i in (step.makes, worked.answer) if i is not None}
             for hint in ladder(worked.problem.text, worked.lines, position, worked.result):
-                words = spoken(hint, language).replace(",", "")
+                words = hint_text(hint, language).replace(",", "")
                 shown = {Fraction(number) for number in re.findall(r"\d+(?:\.\d+)?", words)}
                 assert not shown & secrets, (worked.problem.text, worked.lines[position], words)
                 moves += hint.about == "sum"

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
-from runtime.checks.arithmetic.words import CONVERSIONS, said_in_words
+from runtime.checks.arithmetic.words import CONVERSIONS, numbers_in_words
 from runtime.checks.grading import matches
 from runtime.problems.json_rows import Row, RowError, question, read_rows
 from runtime.problems.worked import Quantity, Worked, WorkedStep, worked_out
@@ -119,7 +119,7 @@ class _Reader:
             if value not in self.told:
                 self.told.add(value)
                 self.quantities.append(_quantity(match[0]))
-        self.told |= said_in_words(self.problem)
+        self.told |= numbers_in_words(self.problem)
 
     def read(self, line: str) -> WorkedStep:
         """One line of the solution. Raises _InDoubt."""

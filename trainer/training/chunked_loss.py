@@ -48,7 +48,6 @@ class _WeightedLoss(torch.autograd.Function):
 
     @staticmethod
     # pyrefly: ignore[bad-override]
-    # pyrefly: ignore[bad-override]
     def backward(ctx: Any, above: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
         (gradient,) = ctx.saved_tensors
         return gradient * above, None, None, None
