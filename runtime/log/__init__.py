@@ -5,7 +5,8 @@ import sys
 # sqlite_utils imports pandas and numpy where they are installed, to store their values, which we never do. That is most
 # of a second for every command that opens the log.
 _UNUSED = [name for name in ("numpy", "pandas") if name not in sys.modules]
-sys.modules.update(dict.fromkeys(_UNUSED))  # None makes an import fail
+for name in _UNUSED:
+    sys.modules[name] = None  # pyrefly: ignore[unsupported-operation]  # None makes an import fail
 try:
     import sqlite_utils  # noqa: F401
 finally:
