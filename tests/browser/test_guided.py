@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import time
 from base64 import b64decode
 from collections import defaultdict
 from contextlib import suppress
+from threading import Event
 from typing import Any
 
 import pytest
@@ -200,7 +200,8 @@ def test_a_step_is_tried_again_and_the_old_version_stays_visible(tab, served):
 
 
 def test_a_second_opinion_keeps_the_outvoted_solution_visible(tab, served):
-    page = served(Voters())
+    engine = Voters()
+    page = served(engine)
     open_page(tab, page)
     solve(tab)  # direct mode: the wrong solution is kept
     expect(tab.locator(".sq-answer-text:visible")).to_have_text("8")
@@ -208,6 +209,7 @@ def test_a_second_opinion_keeps_the_outvoted_solution_visible(tab, served):
     second.click()
     for locator in (tab.locator(".sq-says:visible"), tab.locator(".sq-vote-about:visible")):
         expect(locator).to_contain_text(re.compile(r"[2-5] of 5 done, \d+ s"))
+    engine.seen.set()
     expect(tab.locator(".sq-answer-text:visible")).to_have_text("7")
     expect(tab.locator(".sq-note:visible")).to_contain_text("The first solution gave 8, but 4 of 5 reach")
     expect(tab.locator(".sq-note:visible")).to_contain_text("Answers: 7 (4×) · 8 (1×).")
@@ -236,7 +238,8 @@ def test_a_wrong_line_is_named_first_then_hinted_at_and_explained_last(tab, serv
 
 def test_a_differing_answer_is_put_to_a_vote_and_the_solution_stays_hidden(tab, served):
     wire = Wire(tab)
-    open_page(tab, served(Voters(first=STEPS, delay=0.01), mode="direct"))
+    engine = Voters(first=STEPS, delay=0.01)
+    open_page(tab, served(engine, mode="direct"))
     ask(tab, "Hints only")
     tab.get_by_label("Your answer", exact=True).fill("7")
     press(tab, "Check")
@@ -244,6 +247,7 @@ def test_a_differing_answer_is_put_to_a_vote_and_the_solution_stays_hidden(tab, 
     expect(said).to_contain_text("mine may be wrong")
     press(tab, "Solve it a few more times and compare")
     expect(said).to_contain_text(re.compile(r"[2-5] of 5 done"))
+    engine.seen.set()
     expect(said).to_contain_text("of my 5 solutions reach your answer")
     expect(tab.get_by_role("button", name="Solve it a few more times and compare")).to_be_hidden()
     expect(tab.locator('.sq-step[data-state="locked"]')).to_have_count(2)
@@ -251,13 +255,19 @@ def test_a_differing_answer_is_put_to_a_vote_and_the_solution_stays_hidden(tab, 
 
 
 class Voters(Tutor):
-    """Solutions that vote arrive one after the other, so the page can show progress."""
+    """Solutions that vote arrive one after the other. After two of them it waits until `seen` is set, so that the page
+    can show progress and a test can look at it."""
+
+    def __init__(self, **given):
+        super().__init__(**given)
+        self.seen = Event()
 
     def sample(self, requests, sampling, adapter=None, n=1, enough=None, **options):
         for _ in requests:
             replies = []
             for _ in range(n):
-                time.sleep(0.5)
+                if len(replies) == 2:
+                    self.seen.wait(60)
                 replies.append(Completion("\n".join(RIGHT), "stop", 1, 1))
                 if enough:
                     enough(replies)

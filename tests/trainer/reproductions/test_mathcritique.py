@@ -299,10 +299,10 @@ def bench_ground(home, monkeypatch):
 
 
 def by_rule(of: Ground) -> list[Row]:
-    return [critic_row(attempt) for _, attempt in examples.put_in(of.problems(12, 5), 0)]
+    return [critic_row(attempt) for _, attempt in examples.put_in(of.problems(4, 5), 0)]
 
 
-PLAN = Plan(rounds=1, samples=2, problems=4, taught=12, test=2)
+PLAN = Plan(rounds=1, samples=2, problems=3, taught=4, test=2)
 
 
 @pytest.mark.timeout(300)
