@@ -278,6 +278,8 @@ def test_the_runtime_starts_the_trainer_without_importing_it():
 
 def test_run_files_of_an_earlier_release_are_read(tmp_path):
     plan = training.Plan(base="smollm2-135m", minutes=7.5, attempts=3, created_at=now())
+    (tmp_path / "stages.jsonl").write_text('{"stage": "lessons"}\n')
+    assert read_standing(tmp_path, True).stage == "examples"
     lines = [{"stage": "voice"}, {"stage": "measuring", "what": "voice"}]
     (tmp_path / "stages.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines[:1]))
     assert "Saving the new critic" in standing(read_standing(tmp_path, True), plan, "", "en")

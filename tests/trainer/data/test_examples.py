@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from runtime import settings
 from runtime.checks.grading import equal
 from runtime.prompts.critic_turn import judged, put_to_critic, verdict_parts, verdict_words
 from runtime.text import language_of
@@ -13,6 +14,7 @@ from trainer.data.examples.critic import (
     EXPLANATION,
     Sources,
     critic_row,
+    examples_folder,
     generated,
     gsm8k,
     judged_row,
@@ -233,3 +235,10 @@ def test_examples_are_split_by_problem_and_held_out_problems_left_out(tmp_path, 
     counts = [sum(sum(kinds.values()) for kinds in report[part].values()) for part in ("learned", "kept apart")]
     assert counts == [len(learned), len(watched)]
     assert report["held out"]
+
+
+def test_the_folder_of_an_earlier_release_is_used_where_there_is_no_other(tmp_path):
+    chosen = settings.load().with_(home=tmp_path)
+    assert examples_folder(chosen) == tmp_path / "examples"
+    (tmp_path / "lessons").mkdir()
+    assert examples_folder(chosen) == tmp_path / "lessons"

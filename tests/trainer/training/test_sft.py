@@ -420,8 +420,9 @@ def test_paths_in_a_recipe_are_relative_to_the_data_folder(tmp_path):
         Run(recipe.model_copy(update={"base": "org/model"}), settings.load())
 
 
-def test_a_recipe_of_an_earlier_release_with_the_key_voice_is_read(tmp_path):
-    (tmp_path / "recipe.yaml").write_text("base: a\nvoice: critic\ndata: [x]\n")
+def test_a_recipe_of_an_earlier_release_is_read(tmp_path):
+    (tmp_path / "recipe.yaml").write_text("base: a\nvoice: critic\ndata: [x]\nloop: prefixed\n")
+    assert read_recipe(tmp_path / "recipe.yaml", tmp_path).loop == "prefix"
     assert read_recipe(tmp_path / "recipe.yaml", tmp_path).role == "critic"
     assert read_recipe(tmp_path / "recipe.yaml", tmp_path, role="actor").role == "actor"
 
