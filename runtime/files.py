@@ -51,14 +51,14 @@ def whole(path: Path) -> Generator[IO[bytes]]:
     try:
         with open_private(unfinished) as file:
             yield file
-            settle(file)
+            flush_to_disk(file)
         unfinished.replace(path)
     finally:
         with suppress(OSError):  # the first error is the one to raise
             unfinished.unlink(missing_ok=True)
 
 
-def settle(*files: IO[bytes]) -> None:
+def flush_to_disk(*files: IO[bytes]) -> None:
     """Flush files to the disk. Raises OSError, at the latest here if the disk is full."""
     for file in files:
         file.flush()

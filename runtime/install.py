@@ -21,7 +21,7 @@ import tempfile
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 from runtime.models import processor
@@ -65,7 +65,7 @@ def main() -> None:
 
 
 @contextlib.contextmanager
-def alone() -> Iterator[None]:
+def alone() -> Generator[None, None, None]:
     """Hold a lock on `.venv`, which the system releases when the process ends."""
     with (ROOT / ".venv.lock").open("w") as lock:
         if fcntl:

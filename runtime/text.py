@@ -1,7 +1,7 @@
-"""The format contract: how steps, answers and self-talk are written, shared by serving and by training data.
+"""The text format of steps, answers and self-talk, shared by serving and training data.
 
-A step is one line. An attempt ends with a closing line that states the answer; that line is not a step. Self-talk is
-a solution in which a line that begins with the check mark word judges the step before it. Nothing here generates.
+A step is one line. An attempt ends with a closing line that states the answer, which is not a step. In self-talk, a
+line that starts with "Check:" judges the step before it.
 """
 
 from __future__ import annotations
@@ -48,19 +48,19 @@ _BINARY = re.compile(r"[\x00\ud800-\udfff]")
 
 
 JOINED = 400
-"""Characters beyond which lines are no longer joined to one step."""
+"""Most characters of lines that are joined to one step."""
 
 
 class UnreadableError(SoliloquyError):
-    """A text cannot be taken as a problem or as steps; the message says why and what to do."""
+    """A text cannot be used as a problem or as steps."""
 
 
 def clean(text: str, what: str = "problem", limit: int = 4000) -> str:
-    """A person's text, made safe to work with: line ends and full-width digits and signs unified, control characters
-    gone. Raises UnreadableError if it is empty, binary or longer than `limit` characters."""
+    """Normalise a person's text: line ends, full-width digits and signs; control characters are removed. Raises
+    UnreadableError if it is empty, binary or longer than `limit` characters."""
     if len(text) > limit:
-        told = f"The {what} has {len(text):,} characters; at most {limit:,} can be read. Shorten it."
-        raise UnreadableError(told, f"long.{what}", count=f"{len(text):,}", limit=f"{limit:,}")
+        message = f"The {what} has {len(text):,} characters; at most {limit:,} can be read. Shorten it."
+        raise UnreadableError(message, f"long.{what}", count=f"{len(text):,}", limit=f"{limit:,}")
     if _BINARY.search(text) or text.count("\ufffd") > len(text) // 20 + 1:
         raise UnreadableError(f"The {what} is not text. Save it as plain text in UTF-8 and try again.", "not_text")
     text = text.replace("\r\n", "\n").replace("\r", "\n")
@@ -71,32 +71,32 @@ def clean(text: str, what: str = "problem", limit: int = 4000) -> str:
 
 
 def _half_width(character: str) -> str:
-    """Full-width digits, letters and operators as everybody types them; Chinese punctuation stays."""
+    """The usual form of a full-width digit, letter or operator; Chinese punctuation stays."""
     if "\uff01" <= character <= "\uff5e" and (character.isalnum() or character in "＋－＝／＊％．＜＞＄"):
         return unicodedata.normalize("NFKC", character)
     return character
 
 
 def language_of(text: str) -> Language:
-    """The language a problem is written in, and so the one to answer in."""
+    """The language of a text: Chinese if it has at least two Chinese characters, else English."""
     return "zh-CN" if len(_CJK.findall(text)) >= 2 else "en"
 
 
 def split_steps(text: str) -> list[str]:
-    """The steps of an attempt: its lines without the closing one, without numbering and bullets. A line that ends in a
-    colon belongs to the next, and a displayed formula is one line, however many it is written in."""
+    """The steps of an attempt: its lines without the closing one, numbering and bullets. A line that ends in a colon is
+    joined to the next one, and the lines of a displayed formula to one."""
     reader = LineReader()
     return [line.text for line in [*reader.push(text), *reader.finish()] if line.kind == "step"]
 
 
 def split_attempt(text: str) -> list[str]:
-    """A person's own lines: all of them, so that "line 3" means to them what it means to us."""
+    """A person's own lines, including the closing one, so that line numbers match theirs."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return [tidy_step(line) or line for line in lines]
 
 
 def tidy_step(line: str) -> str:
-    """One line as a step: no "Step 3:", bullet or bold mark in front; they are the page's business."""
+    """A line as a step, without a leading "Step 3:", bullet or bold mark."""
     line = _LABEL.sub("", _HEADING.sub("", line.strip()))
     line = _BOLD.sub(r"\1", BULLET.sub("", line)).strip()
     return line if re.search(r"\w", line) else ""
@@ -118,14 +118,14 @@ def is_closing(line: str) -> bool:
 
 
 def is_answer_line(line: str) -> bool:
-    """Whether a line holds nothing but an answer, whatever label stands before it: a closing line, a box, or a number
-    with at most a sign and a unit."""
+    """Whether a line has only an answer, maybe after a label: a closing line, a box, or a number with a sign and a
+    unit."""
     text = _LINE_LABEL.sub("", line.strip())
     return is_closing(text) or bool(_BARE.fullmatch(text) or _STATES.match(text))
 
 
 def only_states_answer(line: str) -> bool:
-    """Whether an answer line calculates nothing, so that there is nothing to judge in it."""
+    """Whether a line is an answer line without a calculation, so that it has nothing to judge."""
     return is_answer_line(line) and not _CALCULATES.search(line)
 
 
@@ -138,12 +138,12 @@ class Line:
 
 
 class LineReader:
-    """Cuts a growing reply into lines as they become complete; `rest` is the line being written."""
+    """Splits a growing reply into lines as they become complete; `rest` is the line being written."""
 
     def __init__(self) -> None:
         self.rest = ""
         self._announced = ""
-        """Lines that go on in the next one."""
+        """Lines to be joined with the next one."""
 
     def push(self, piece: str) -> list[Line]:
         self.rest += piece
@@ -169,13 +169,13 @@ class LineReader:
 
 
 def goes_on(line: str) -> bool:
-    """Whether a line needs the next one: it announces something, or a formula is open."""
+    """Whether a line is to be joined with the next one: it ends in a colon, or a formula is open."""
     open_formula = line.count("\\[") > line.count("\\]")
     return len(line) < JOINED and (open_formula or line.rstrip().rstrip("*").endswith((":", "：")))
 
 
 def read_line(line: str) -> Line | None:
-    """What one line is; None for an empty one."""
+    """The kind and text of a line; None for an empty one."""
     if not line.strip():
         return None
     if is_closing(line):
@@ -187,14 +187,15 @@ def read_line(line: str) -> Line | None:
 
 
 TURNS = 3
-"""So often the same lines one after the other: a small model that goes in circles would fill its context with them."""
+"""A reply is stopped after so many repetitions of the same lines; a small model would repeat them until its context is
+full."""
 LONGEST_CIRCLE = 4
-"""Lines of which a circle is looked for."""
+"""Most lines of a repeated block."""
 
 
 def repeated(lines: Sequence[str]) -> int:
-    """How many of the last lines only repeat what stands before them, where a text goes in circles; 0 if it does not.
-    Case, spaces and a full stop are left aside."""
+    """The number of last lines that only repeat a block before them TURNS times; 0 if they do not. Case, spaces and
+    full stops are ignored."""
     tail = [" ".join(line.split()).casefold().rstrip(".。!！") for line in lines[-TURNS * LONGEST_CIRCLE :]]
     for period in range(1, len(tail) // TURNS + 1):
         turns = [tail[len(tail) - (turn + 1) * period : len(tail) - turn * period] for turn in range(TURNS)]
@@ -203,7 +204,7 @@ def repeated(lines: Sequence[str]) -> int:
     return 0
 
 
-# Self-talk: after a step, a line of its own says what the model thinks of it.
+# Self-talk: a line after a step has the model's judgement of it.
 
 CHECK = {"en": "Check:", "zh-CN": "检查："}
 _CHECK = re.compile(r"^\W*(?:check|检查)\s*[:：]\s*(.*)$", re.IGNORECASE)
@@ -221,13 +222,13 @@ def is_check(line: str) -> bool:
 
 
 def read_check(line: str) -> tuple[bool, str]:
-    """Whether a check line accepts the step before it, and its words."""
+    """Whether a check line accepts the step before it, and its text."""
     found = _CHECK.match(line.strip())
     words = found[1].strip() if found else ""
     return not _DOUBT.search(_NO_DOUBT.sub("", words)), words
 
 
 def numbered(steps: Sequence[str], language: Language = "en") -> str:
-    """Steps with their numbers, as a critic reads them."""
+    """The steps with their numbers, one a line, for a critic's prompt."""
     word = "第 {} 步：" if language == "zh-CN" else "Step {}: "
     return "\n".join(word.format(i) + step for i, step in enumerate(steps, 1))

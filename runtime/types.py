@@ -1,7 +1,7 @@
-"""The core values: what travels between runtime, trainer, database and files.
+"""The core types that runtime, trainer, database and files share.
 
-All are frozen and compare by value; none does any I/O. Derived facts are properties. Their JSON, with a `schema` number
-and the name of the type, is the export format: one object a line (`to_json`, `from_json`).
+All are frozen, compare by value and do no I/O. Derived facts are properties. The export format is their JSON with a
+`schema` number and the name of the type, one object a line (`to_json`, `from_json`).
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ SCHEMA = 1
 
 Verdict = Literal["correct", "incorrect", "unsure"]
 Mode = Literal["direct", "critic", "selftalk"]
-"""How a problem is solved: by the actor alone, by actor and critic in turns, or by one model that doubts and corrects
+"""How a problem is solved: by the actor alone, by actor and critic in turns, or by one model that checks and corrects
 itself."""
 Depth = Literal["quick", "deep"]
-"""How much the critic asks before it judges: what is best per second, or what is best."""
+"""How much evidence the critic collects: the best for its time, or the best."""
 Help = Literal["hints", "steps", "full"]
-"""How much of a solution a student is shown: hints alone, a step whenever it is asked for, or all of it at once."""
+"""How much of a solution a student is shown: only hints, one step at a time, or all of it."""
 Finish = Literal["stop", "length", "repeated", "cancelled", "cut"]
-"""How a text ended: by itself, at its limit, stopped because it repeated itself, by the user, or cut off at a step that
-was proven wrong."""
+"""How a text ended: by itself, at its length limit, because it repeated itself, by the user, or at a step that was
+proven wrong."""
 Status = Literal["settled", "unsettled", "unchecked", "unanswerable", "stopped", "failed"]
-"""How a talk ended. settled: nobody objects; unsettled: a critic or a vote does, or there is no answer; unchecked: an
-answer that no step shows the calculation of; unanswerable: the solver says that the problem lacks data; stopped: by the
-user; failed: by an error."""
+"""How a talk ended. settled: there is no objection; unsettled: the critic or a vote objects, or there is no answer;
+unchecked: no step shows how the answer was calculated; unanswerable: the solver states that the problem lacks data;
+stopped: by the user; failed: by an error."""
 
 
 class Value(BaseModel):
@@ -40,7 +40,7 @@ class Value(BaseModel):
 
 
 def content_hash(*parts: str) -> str:
-    """A short, stable name for some text: 16 hexadecimal digits of its SHA-256."""
+    """A short, stable id of a text: 16 hexadecimal digits of its SHA-256."""
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:16]
 
 
@@ -49,14 +49,14 @@ class Problem(Value):
 
     text: str
     answer: str | None = None
-    """The reference answer; no actor or critic ever sees it."""
+    """The reference answer, which actors and critics never get."""
     source: str = "student"
     split: Literal["train", "dev", "test"] | None = None
     licence: str | None = None
 
     @property
     def id(self) -> str:
-        """Hash of the normalised text, so that duplicates and leakage become visible."""
+        """A hash of the normalised text, to find duplicates and leakage."""
         words = re.sub(r"\s+", " ", unicodedata.normalize("NFKC", self.text)).strip().lower()
         return content_hash(words)
 
@@ -68,12 +68,12 @@ class Step(Value):
 
 
 class Provenance(Value):
-    """Who made something: enough to make it again."""
+    """How something was made, in enough detail to make it again."""
 
     engine: str
     model: str
     adapter: str | None = Field(default=None, validation_alias=AliasChoices("adapter", "voice"))
-    """The trained adapter that wrote it. Rows and exports of earlier releases call it `voice`."""
+    """The trained adapter that wrote it; called `voice` in rows and exports of earlier releases."""
     prompt: str | None = None
     """Name and hash of the prompt files used."""
     temperature: float = 0.0
@@ -119,32 +119,32 @@ class Trajectory(Value):
 
 
 FORMER_SOURCES = {"model": "verdict", "expectation": "surprisal"}
-"""Sources of evidence by the names under which the first release stored them."""
+"""Sources of evidence by their names in the first release."""
 
 
 def source_name(name: str) -> str:
-    """The name of a source of evidence, whichever release wrote it."""
+    """Today's name of a source of evidence."""
     return FORMER_SOURCES.get(name, name)
 
 
 def mode_name(name: Any) -> Any:
-    """The name of a mode, whichever release wrote it: `direct` was called `plain` once."""
+    """Today's name of a mode: `direct` was called `plain` in earlier releases."""
     return "direct" if name == "plain" else name
 
 
 class Evidence(Value):
-    """What one source says of a step."""
+    """The finding of one source on a step."""
 
     by: Annotated[str, AfterValidator(source_name)]
     """A source of `runtime.critic.evidence`, the solver itself (selftalk), or a known solution (reference)."""
     verdict: Verdict
     probability: float | None = Field(default=None, ge=0, le=1)
-    """Probability that the step is right; None if this source gives none."""
+    """Probability that the step is right; None if the source gives none."""
     note: str | None = None
 
 
 class StepVerdict(Value):
-    """The joined judgement of one step, and the evidence it rests on (empty: nobody looked)."""
+    """The verdict on one step and its evidence, which is empty if the step was not checked."""
 
     verdict: Verdict
     probability: float | None = Field(default=None, ge=0, le=1)
@@ -170,12 +170,13 @@ class Critique(Value):
 
     @property
     def score(self) -> float:
-        """How much the critic likes the whole attempt: its least likely step. 0 if a step was found incorrect
-        by a source that gives no probability; 1 for an attempt without steps."""
+        """The score of the whole attempt: the lowest score of its steps (`step_score`); 1 for an attempt without
+        steps."""
         return min((step_score(step) for step in self.verdicts), default=1.0)
 
 
 def step_score(step: StepVerdict) -> float:
+    """The probability that a step is right; without one, 1, 0.5 or 0 by its verdict."""
     if step.probability is not None:
         return step.probability
     return {"correct": 1.0, "unsure": 0.5, "incorrect": 0.0}[step.verdict]
@@ -192,21 +193,21 @@ class Outcome(Value):
     trajectory_id: str | None = None
     """The attempt that the answer is taken from."""
     note: str = ""
-    """What a person should know about the answer, such as which other answer was given up, and why."""
+    """What a person should know about the answer, such as an answer that was rejected, and why."""
     error: str = ""
-    """The kind of error that ended it, if there are words for that."""
+    """`SoliloquyError.kind` of the error that ended it."""
     vote: tuple[int, int] | None = None
-    """How many solutions come to the most frequent answer, and of how many; None if none were asked to vote."""
+    """Number of solutions with the most frequent answer, and number of all; None without a vote."""
     answers: tuple[tuple[str, int], ...] = ()
-    """The answers of the solutions that voted, most frequent first, each with how many came to it."""
+    """The answers of the vote with their counts, most frequent first."""
 
     def noting(self, text: str) -> Outcome:
-        """The same, and a person should know this too."""
+        """A copy with a text added to the note, unless it is there."""
         return self if text in self.note else self.model_copy(update={"note": f"{self.note} {text}".lstrip()})
 
 
 class SelfTalk(Value):
-    """Attempts and critiques in the order in which they were made: shown, logged, exported and trained on."""
+    """Attempts and critiques in the order in which they were made."""
 
     problem: Problem
     turns: tuple[Turn, ...] = ()
@@ -218,7 +219,7 @@ class SelfTalk(Value):
 
     @property
     def chosen(self) -> Trajectory | None:
-        """The attempt that the outcome rests on; the last one while there is no outcome."""
+        """The attempt that the outcome is taken from; the last one while there is no outcome."""
         wanted = self.outcome and self.outcome.trajectory_id
         found = [t for t in self.trajectories if not wanted or t.id == wanted]
         return found[-1] if found else None
@@ -234,7 +235,7 @@ LabelSource = Literal["human", "annotator", "rollouts", "injection", "rule", "cr
 
 
 class StepLabel(Value):
-    """What one source knows of a step: a rating, k of n completions that reached the reference answer, or a
+    """The label of a step by one source: a rating, k of n completions that reached the reference answer, or a
     probability that the step is right."""
 
     step: int = Field(ge=0)
@@ -243,11 +244,11 @@ class StepLabel(Value):
     value: Rating | None = None
     k: int | None = Field(default=None, ge=0)
     n: int | None = Field(default=None, ge=1)
-    """Completions that were judged. One that was cut off at the limit of tokens has failed."""
+    """Number of completions. One that was cut off at the token limit counts as failed."""
     p: float | None = Field(default=None, ge=0, le=1)
     drawn: Literal["all", "until_success", "none"] = "all"
-    """all: as many as were asked for. until_success: no more once one succeeded. none: the step states the answer and
-    was graded itself, as 0 or 1 of 1."""
+    """all: the requested number. until_success: sampling ended at the first success. none: the step states the answer,
+    which was graded, as 0 or 1 of 1."""
     reason: str | None = None
     """The kind of error in the step."""
     correction: str | None = None
@@ -265,16 +266,16 @@ class StepLabel(Value):
 
     @property
     def hard(self) -> bool | None:
-        """Whether the step is not wrong. HE: any completion succeeded; ending at the first success does not change it.
-        None for a probability, as its threshold is not known."""
+        """Whether the step is not wrong. Hard estimate (HE): any completion succeeded; ending at the first success does
+        not change it. None for a probability, as its threshold is not known."""
         if self.value is not None:
             return self.value >= 0
         return None if self.k is None else self.k > 0
 
     @property
     def soft(self) -> float | None:
-        """SE: the share that succeeded. None for all labels drawn until a success: those that ended there have too
-        high a share, and without them only zeros would be left."""
+        """Soft estimate (SE): the share that succeeded. None if sampling ended at a success, as the share is then too
+        high; and also if it did not, as otherwise only zeros would remain."""
         if self.k is None or self.n is None:
             return self.p
         return None if self.drawn == "until_success" else self.k / self.n
@@ -364,26 +365,26 @@ class LabelledTrajectory(Value):
 
 
 class Feedback(Value):
-    """A person's word on a step, or on the whole (`step` None)."""
+    """A person's rating of a step, or of the whole run (`step` None)."""
 
     step: int | None = Field(default=None, ge=0)
     turn: int | None = Field(default=None, ge=0)
     """Index of the trajectory among the talk's turns."""
     rating: Rating | None = None
-    """1 right, 0 unsure or no progress, -1 wrong (the meaning of PRM800K); None takes an earlier rating back."""
+    """1 right, 0 unsure or no progress, -1 wrong (as in PRM800K); None withdraws an earlier rating."""
     reason: str | None = None
     correction: str | None = None
     consent: bool = False
-    """Whether the person allows this to leave the machine by an export."""
+    """Whether the person allows this to be exported."""
 
 
 Ending = Literal["solution", "found_error", "give_up", "bad_problem"]
-"""How a person ended the review of an attempt (PRM800K's words): all steps hold; an error was found; neither could be
-said; the problem itself is of no use."""
+"""The conclusion of a review, in PRM800K's words: all steps are right, an error was found, neither could be decided, or
+the problem is unusable."""
 
 
 class Review(Value):
-    """A person's word on a whole attempt, once its steps were rated."""
+    """A person's review of a whole attempt, after rating its steps."""
 
     turn: int = Field(ge=0)
     """Index of the attempt among the talk's turns."""
@@ -391,30 +392,29 @@ class Review(Value):
     explanation: str = ""
     """What is wrong with the first wrong step, in a sentence."""
     seconds: float = Field(default=0.0, ge=0)
-    """Spent on it with the page in view."""
+    """Time spent on it with the page visible."""
     consent: bool = False
 
 
 Vote = Literal[Mode, "same", "none"]
-"""Which of a problem's solutions a person likes best, by the way in which it was made; or all are as good, or none is
-good."""
+"""A person's vote on solutions of all modes: the mode of the best one, or all are equally good, or none is good."""
 
 
 class Cost(Value):
-    """What a run took of the machine."""
+    """The cost of a run."""
 
     first: float | None = Field(default=None, ge=0)
-    """Seconds until the first token; None if there came none."""
+    """Seconds to the first token; None if there was none."""
     seconds: float = Field(ge=0)
     calls: int = Field(ge=0)
-    """How often the model was asked."""
+    """Number of calls to the model."""
     prompt_tokens: int = Field(ge=0)
     tokens: int = Field(ge=0)
-    """What it wrote."""
+    """Number of generated tokens."""
 
     @property
     def per_second(self) -> float:
-        """Tokens written a second, over the whole run."""
+        """Generated tokens per second, over the whole run."""
         return self.tokens / self.seconds if self.seconds else 0.0
 
 
@@ -422,7 +422,7 @@ EXPORTED = {t.__name__: t for t in (Problem, Trajectory, Critique, SelfTalk, Fee
 
 
 def to_json(value: Value) -> str:
-    """One line of the export format."""
+    """A value as one line of the export format."""
     return json.dumps(
         {"schema": SCHEMA, "type": type(value).__name__, **value.model_dump(mode="json")}, ensure_ascii=False
     )
@@ -432,7 +432,7 @@ def from_json(line: str) -> Value:
     """The value that `to_json` wrote. Raises ValueError for another schema, type or shape."""
     row = json.loads(line)
     if not isinstance(row, dict) or row.get("schema") != SCHEMA or str(row.get("type")) not in EXPORTED:
-        raise ValueError(f"not a line of schema {SCHEMA} of Soliloquy: {line[:80]!r}")
+        raise ValueError(f"not a line of Soliloquy's export format, schema {SCHEMA}: {line[:80]!r}")
     kind = EXPORTED[str(row.pop("type"))]
     row.pop("schema")
     return kind.model_validate(row)

@@ -1,10 +1,10 @@
-"""How the tests speak to an engine."""
+"""Helpers with which the tests call an engine."""
 
 from runtime.types import Message
 
 
 def ask(text, begun=None):
-    """A conversation of one question, with the beginning of its reply where one is given."""
+    """A conversation of one question, with the beginning of its reply if given."""
     messages = [Message(role="user", content=text)]
     return messages if begun is None else [*messages, Message(role="assistant", content=begun)]
 

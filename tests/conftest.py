@@ -1,4 +1,4 @@
-"""What all tests share: a home of their own, and the small real model where it is kept on this computer."""
+"""What all tests share: a home of their own, and the small real model if this computer has it."""
 
 import json
 import os
@@ -14,8 +14,8 @@ hypothesis.settings.load_profile("busy")
 
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch):
-    """A fresh home for every test, so that none can touch a person's files, and no weights that ship with a base that
-    happens to be here."""
+    """A fresh home for every test, so that no test touches a person's files or uses weights shipped for a base that is
+    present here."""
     for name in [name for name in os.environ if name.startswith("SOLILOQUY_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("SOLILOQUY_HOME", str(tmp_path))
@@ -48,7 +48,7 @@ def small_model():
 def small_engine(small_model):
     from runtime.engines.llamacpp import LlamaCppEngine
 
-    # One thread: where tests run other work does too, and a second thread would wait for a busy core.
+    # One thread: other work runs beside the tests, and a second thread would wait for a busy core.
     engine = LlamaCppEngine(small_model, context=1024, parallel=4, threads=1)
     yield engine
     engine.close()
@@ -64,7 +64,7 @@ def tiny(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def tiny_bases(tiny, tmp_path_factory):
-    """The tiny model, and others of the Qwen architectures."""
+    """The tiny model, and tiny models of the Qwen architectures."""
     from tiny import tiny_model
 
     folder = tmp_path_factory.mktemp("qwen")
@@ -73,8 +73,8 @@ def tiny_bases(tiny, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def tiny_adapters(tiny, tmp_path_factory):
-    """Adapters of the tiny model in both formats: one that acts always, one that acts from the assistant's last turn
-    on, one whose turn never comes."""
+    """Adapters of the tiny model in both formats: one that always acts, one activated by the assistant's last turn, one
+    whose activation tokens never come."""
     from tiny import tiny_adapter
 
     called = {"actor": None, "critic": "<|im_start|>assistant\n", "uncalled": "<|im_start|>nobody\n"}

@@ -1,9 +1,9 @@
-"""What ends a run of all tests when one of the processes that run them dies."""
+"""Ends the test run when one of its worker processes dies."""
 
 import pytest
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_handlecrashitem(report: pytest.TestReport) -> None:
-    """Name the process and its test, and leave: pytest-xdist would wait for what nobody runs any more."""
+    """Report the process and its test, and exit: pytest-xdist would wait for ever for the lost test."""
     pytest.exit(report.longrepr, returncode=1)

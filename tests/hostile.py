@@ -1,4 +1,4 @@
-"""Model files that are damaged or meant ill: made of the small model that ships with Soliloquy."""
+"""Damaged and malicious model files, made from the small model that ships with Soliloquy."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def with_template(path: Path, template: str) -> Path:
 
 
 def rewritten(path: Path, changes: dict[str, object]) -> Path:
-    """The small model with other metadata; a value of None leaves an entry out."""
+    """The small model with other metadata; a value of None removes an entry."""
     reader = GGUFReader(KNOWN_GOOD)
     writer = GGUFWriter(path, "llama")
     for name, field in reader.fields.items():
@@ -93,7 +93,7 @@ def rewritten(path: Path, changes: dict[str, object]) -> Path:
 
 
 def damaged() -> Iterator[tuple[str, bytes]]:
-    """Files by what is wrong with them. None has to be refused: some can be used all the same."""
+    """Files by what is wrong with them. Some can be used nevertheless."""
     whole, head = good(), data_start()
     for cut in (3, 4, 12, 23, 24, 31, 200, 4_000, head // 2, head - 1, head, head + 1, len(whole) // 2, len(whole) - 1):
         yield f"cut at {cut}", whole[:cut]

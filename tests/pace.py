@@ -1,15 +1,15 @@
-"""How long work takes beside a fixed piece of Python: a limit that a slow or busy machine keeps as a fast one does."""
+"""Processor time measured in units of a fixed piece of Python, so that limits hold on slow and busy machines too."""
 
 import time
 from collections.abc import Callable
 
 SOON = 40
-"""Units that nobody waits for: half a second on a laptop. The heaviest work that is held to it takes seventeen; what
-grows with the square of its input takes hundreds."""
+"""A limit in units, half a second on a laptop. The heaviest work tested takes seventeen; work that grows with the
+square of its input takes hundreds."""
 
 
 def units(work: Callable[[], object], rounds: int = 3) -> float:
-    """The processor time of `work` in this thread, in units of some ten milliseconds, the least of so many rounds."""
+    """The processor time of `work` in this thread, in units of about ten milliseconds: the least of several rounds."""
     return min(_seconds(work) / _seconds(_unit) for _ in range(rounds))
 
 

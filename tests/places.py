@@ -1,9 +1,9 @@
-"""Where the tests find what they did not make themselves."""
+"""Paths and files that the tests find instead of making."""
 
 from runtime import settings
 from runtime.files import ROOT
 
-# Asked before any test moves the home: the model files are read from where a person keeps them, and never written.
+# Read before any test moves the home: the model files are read from a person's folder, and never written.
 MODELS = settings.load().models_dir.absolute()
 CATALOGUE = ROOT / "data" / "models" / "catalogue.json"
 SMALL = "smollm2-135m"

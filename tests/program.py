@@ -1,4 +1,4 @@
-"""The real program in a process of its own."""
+"""The real program in a child process."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BARE = {"PATH": os.defpath, "HOME": os.environ.get("HOME", "/")}
 
 
 def get(address: str, **headers: str) -> str:
-    """What a browser that opens this address ends up with: it keeps the cookie, and follows the page that leads on."""
+    """The page a browser ends up with at this address: it keeps the cookie and follows the redirect."""
     browser = build_opener(ProxyHandler({}), HTTPCookieProcessor())
     for _ in range(2):
         with browser.open(Request(address, headers=headers), timeout=30) as answered:
@@ -39,7 +39,7 @@ def get(address: str, **headers: str) -> str:
 
 
 def cookie(address: str) -> dict[str, str]:
-    """The header by which a browser that has opened this address is known."""
+    """The header by which the page recognises a browser that has opened this address."""
     opened = urlsplit(address)
     return {"Cookie": f"soliloquy-{opened.port}={dict(parse_qsl(opened.query))['token']}"}
 
@@ -49,19 +49,19 @@ class Program:
     address: str
     process: subprocess.Popen[str]
     said: str
-    """Until it was ready; what comes after is to be read from the process."""
+    """The output until it was ready; the rest is still to be read from the process."""
 
 
 @contextmanager
 def program(
     home: Path, models: Path, *flags: str, environment: Mapping[str, str] = os.environ, cwd: Path | None = None
 ) -> Iterator[Program]:
-    """`app.py` with a home of its own, once it says that it is ready; killed at the end."""
+    """`app.py` with its own home, once it reports that it is ready; killed at the end."""
     places = {"SOLILOQUY_HOME": str(home), "SOLILOQUY_MODELS": str(models), "PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(
         [sys.executable, APP, *flags], env={**environment, **places}, cwd=cwd, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # a shell in the background has it ignored
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # a background process of a shell ignores it
     )  # fmt: skip
     said = ""
     try:
@@ -89,7 +89,7 @@ def run(*arguments, module="runtime", **environment):
 
 
 def called(*arguments, module="runtime", **environment):
-    """As `run`, but within this process, where nothing of the process itself is in question: a second sooner."""
+    """Like `run`, but in this process, for tests that do not depend on the process; saves a second."""
     from runtime.cli.main import app as runtime
     from runtime.errors import run_command_line
     from trainer.__main__ import app as trainer

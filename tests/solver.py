@@ -1,4 +1,4 @@
-"""A model that solves one problem, for tests of what is around it."""
+"""A model that solves one problem, for tests of the parts around it."""
 
 from runtime.engines.scripted import ScriptedEngine
 
@@ -7,7 +7,7 @@ RIGHT = "The pens cost 3 × 4 = 12 dollars.\nIn all she pays 12 + 5 = 17 dollars
 
 
 class Solver(ScriptedEngine):
-    """Solves the problem rightly, however it is asked."""
+    """Solves the problem correctly in every mode."""
 
     def _next(self, messages):
         self.calls.append(list(messages))

@@ -1,4 +1,4 @@
-"""Tables of cases that cost less than a test does: one test reads a whole table."""
+"""Tables of cases that are cheaper than tests: one test reads a whole table."""
 
 from collections.abc import Callable, Iterable
 from functools import wraps
@@ -9,8 +9,8 @@ import pytest
 
 
 def table(names: str | tuple[str, ...], rows: Iterable[Any]) -> Callable:
-    """As `pytest.mark.parametrize`, but one test, which reads every row and reports all rows that fail. For tests of
-    pure code alone: whatever a fixture makes would be the same for all rows."""
+    """Like `pytest.mark.parametrize`, but one test that reads every row and reports all failing rows. Only for pure
+    code, as all rows share the same fixtures."""
     cases = [{names: row} if isinstance(names, str) else dict(zip(names, row, strict=True)) for row in rows]
 
     def whole(test: Callable) -> Callable:
@@ -26,7 +26,7 @@ def table(names: str | tuple[str, ...], rows: Iterable[Any]) -> Callable:
             if failures:
                 raise BaseExceptionGroup(f"{len(failures)} of {len(cases)} rows", failures)
 
-        each_row.__signature__ = Signature()  # else pytest would look for fixtures of these names
+        each_row.__signature__ = Signature()  # otherwise pytest would look for fixtures of these names
         return each_row
 
     return whole

@@ -27,7 +27,7 @@ def test_after(number):
 
 
 def options():
-    """What `make test` gives to pytest."""
+    """The pytest options of `make test`."""
     recipe = (ROOT / "Makefile").read_text("utf-8").split("\ntest:")[1].replace("\\\n", " ")
     (given,) = re.findall(r"pytest (--numprocesses .*) \$\(ARGS\)", recipe)
     return given.replace("$(JOBS)", "2").replace("timeout=600", "timeout=5").split()
@@ -37,10 +37,10 @@ def options():
     "deed",
     [
         "os.abort()",
-        "ctypes.PyDLL(None).sleep(60)",  # holds the interpreter, so that no signal is heard
+        "ctypes.PyDLL(None).sleep(60)",  # holds the interpreter lock, so that signals are not handled
     ],
 )
-def test_a_worker_that_dies_or_hangs_ends_the_run_with_its_name_and_the_test_s(deed, tmp_path):
+def test_a_worker_that_dies_or_hangs_ends_the_run_with_its_name_and_its_test(deed, tmp_path):
     (tmp_path / "test_dying.py").write_text(LAST_WORDS.format(deed=deed))
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests"), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     began = time.monotonic()

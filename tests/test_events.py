@@ -1,4 +1,4 @@
-"""Folding events gives the talk; whatever had been shown is kept, however the talk ends."""
+"""Folding events gives the run; everything shown is kept, however the run ends."""
 
 from functools import reduce
 
@@ -60,7 +60,7 @@ def after(*events):
     return reduce(fold, events, begin(PROBLEM))
 
 
-def test_a_whole_talk_folds_into_its_turns_and_outcome():
+def test_events_fold_into_turns_and_outcome():
     talk = fold_all(PROBLEM, WHOLE)
     assert talk.turns == (FIRST, FIRST_CRITIQUE, SECOND, SECOND_CRITIQUE)
     assert talk.outcome == SETTLED
@@ -92,7 +92,7 @@ def test_a_refinement_begins_with_the_kept_steps():
         ((StepDone(ONE), Token("5 + "), Token("4 ")), ["2 + 3 = 5", "5 + 4"]),
     ],
 )
-def test_an_attempt_that_was_broken_off_is_kept(end, events, steps):
+def test_an_interrupted_attempt_is_kept(end, events, steps):
     maker = Provenance(engine="scripted", model="m")
     talk = after(Proposing("sample", made_by=maker), *events, ENDINGS[end]).talk
     assert talk.outcome.status == end
@@ -101,7 +101,7 @@ def test_an_attempt_that_was_broken_off_is_kept(end, events, steps):
 
 
 @pytest.mark.parametrize("end", ENDINGS)
-def test_a_refinement_that_was_broken_off_keeps_its_parent(end):
+def test_an_interrupted_refinement_keeps_its_parent(end):
     kept = after(*WHOLE[:13], Token("5 + 4"), ENDINGS[end]).talk.trajectories[-1]
     assert (kept.origin, kept.parent, kept.finish) == ("refine", PARENT, "cancelled")
     assert kept.steps == (ONE, Step(text="5 + 4"))
@@ -115,20 +115,20 @@ def test_a_finished_attempt_is_not_kept_twice(end):
 
 
 @pytest.mark.parametrize("end", ENDINGS)
-def test_verdicts_that_were_shown_are_kept_when_the_critic_is_broken_off(end):
+def test_shown_verdicts_are_kept_when_the_critic_is_interrupted(end):
     talk = after(*WHOLE[:9], ENDINGS[end]).talk
     assert talk.critique_of(FIRST).verdicts == (RIGHT,)
 
 
 @pytest.mark.parametrize("end", ENDINGS)
-def test_verdicts_that_were_shown_are_kept_when_the_actor_is_broken_off(end):
+def test_shown_verdicts_are_kept_when_the_actor_is_interrupted(end):
     talk = after(Proposing("sample"), StepDone(ONE), StepJudged(0, RIGHT), Token("5 +"), ENDINGS[end]).talk
     [attempt] = talk.trajectories
     assert [step.text for step in attempt.steps] == [ONE.text, "5 +"]
     assert talk.critique_of(attempt).verdicts == (RIGHT,)
 
 
-def test_an_attempt_that_the_next_one_replaces_is_kept():
+def test_a_replaced_attempt_is_kept():
     assert after(*WHOLE[:5], *WHOLE[:8]).talk.turns == (
         Trajectory(problem_id=PROBLEM.id, steps=(ONE, Step(text="5 + 4 = 8")), finish="cancelled"),
         FIRST,
@@ -140,7 +140,7 @@ def test_a_failure_is_the_outcome_with_its_message():
 
 
 @pytest.mark.parametrize("count", range(len(WHOLE) + 1))
-def test_as_talk_holds_every_step_shown_so_far(count):
+def test_as_talk_contains_every_step_shown_so_far(count):
     transcript = after(*WHOLE[:count])
     talk = as_talk(transcript)
     assert talk.turns[: len(transcript.talk.turns)] == transcript.talk.turns

@@ -1,4 +1,4 @@
-"""Files are there as a whole or not at all."""
+"""Files are written completely or not at all."""
 
 import os
 import random
@@ -18,13 +18,13 @@ def broken():
     raise OSError(28, "No space left on device")
 
 
-def test_text_bytes_and_parts_are_written_to_their_end(tmp_path):
+def test_text_bytes_and_parts_are_written_completely(tmp_path):
     for content in ("ab\n", b"ab\n", ["a", "b\n"], iter(["ab", "\n"])):
         write_whole(tmp_path / "deep" / "file", content)
         assert (tmp_path / "deep" / "file").read_bytes() == b"ab\n"
 
 
-def test_a_full_disk_leaves_the_file_that_was_there_and_nothing_else(tmp_path):
+def test_a_full_disk_leaves_only_the_old_file(tmp_path):
     file = tmp_path / "file"
     file.write_text("old")
     with pytest.raises(OSError, match="No space"):
@@ -42,17 +42,17 @@ def left_over(folder, name, pid, age=3600.0):
 
 @pytest.fixture
 def gone():
-    """The number of a process that has ended."""
+    """The id of a process that has ended."""
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
     return process.pid
 
 
-def test_what_a_killed_process_left_is_swept_and_what_is_being_written_is_not(tmp_path, gone):
+def test_leftovers_of_killed_processes_are_deleted_and_files_being_written_are_not(tmp_path, gone):
     swept = [left_over(tmp_path, "data.jsonl", gone), left_over(tmp_path, "a b", os.getpid(), age=90_000)]
     kept = [
         left_over(tmp_path, "data.jsonl", os.getpid()),
-        left_over(tmp_path, "fresh", gone, age=5),  # perhaps of another machine
+        left_over(tmp_path, "fresh", gone, age=5),  # perhaps from another machine
         tmp_path / "mine.part",
         tmp_path / ".mine.part",
         tmp_path / ".mine.part" / "x.gguf.part",
@@ -65,7 +65,7 @@ def test_what_a_killed_process_left_is_swept_and_what_is_being_written_is_not(tm
     assert all(path.exists() for path in kept)
 
 
-def test_two_threads_that_write_one_file_leave_one_of_both_whole(tmp_path):
+def test_two_threads_writing_one_file_leave_one_complete_version(tmp_path):
     texts = ["a" * 200_000, "b" * 200_000]
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda n: write_whole(tmp_path / "file", texts[n % 2]), range(40)))
@@ -73,7 +73,7 @@ def test_two_threads_that_write_one_file_leave_one_of_both_whole(tmp_path):
     assert list(tmp_path.iterdir()) == [tmp_path / "file"]
 
 
-def test_a_kill_while_a_file_is_written_leaves_the_old_or_the_new_one_whole(tmp_path):
+def test_a_kill_during_a_write_leaves_the_old_or_the_new_file_complete(tmp_path):
     whole, rng = {"old\n" * 50_000, "new\n" * 50_000}, random.Random(0)
     write_whole(tmp_path / "file", max(whole))
     for _ in range(30):

@@ -1,4 +1,4 @@
-"""A student's journey from end to end, with the small real model: the README as code."""
+"""A student's journey from end to end with the small real model, as the README describes it."""
 
 import json
 
@@ -49,7 +49,7 @@ def test_own_work_is_checked_from_the_file_to_the_first_error(home, small_engine
 
 
 @pytest.mark.model
-def test_an_engine_is_loaded_by_the_name_that_the_settings_give(small_model):
+def test_the_engine_named_in_the_settings_is_loaded(small_model):
     from runtime.models import catalogue
 
     chosen = settings.load(model="smollm2-135m", threads=1, context=512)

@@ -1,4 +1,4 @@
-"""Settings: who wins over whom, where they are kept, and what is said of unusable ones."""
+"""Settings: their precedence, where they are stored, and the messages for bad ones."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ def write_config(home, text):
     (home / "config.toml").write_text(text, "utf-8")
 
 
-def test_a_flag_wins_over_the_environment_over_the_file_over_the_default(home, monkeypatch):
+def test_precedence_is_flag_environment_file_default(home, monkeypatch):
     assert load().rounds == 2
     write_config(home, "rounds = 3\nseed = 5")
     assert load().rounds == 3
@@ -28,7 +28,7 @@ def test_an_empty_variable_is_no_value(home, monkeypatch):
     assert load().rounds == 3
 
 
-def test_with_replaces_what_is_given_and_keeps_the_rest(monkeypatch):
+def test_with_changes_replaces_given_values_and_keeps_the_rest(monkeypatch):
     monkeypatch.setenv("SOLILOQUY_ROUNDS", "4")
     changed = load(seed=7, mode="direct").with_(rounds=1, mode=None)
     assert (changed.rounds, changed.seed, changed.mode) == (1, 7, "direct")
@@ -58,7 +58,7 @@ def test_the_models_folder_can_be_moved_alone(tmp_path, monkeypatch):
     assert load().home == tmp_path
 
 
-def test_a_tilde_means_the_persons_folder_everywhere(tmp_path, monkeypatch):
+def test_a_tilde_is_expanded_everywhere(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path / "me"))
     monkeypatch.setenv("SOLILOQUY_HOME", "~/tutor")
     monkeypatch.setenv("SOLILOQUY_MODELS", "~/weights")
@@ -67,7 +67,7 @@ def test_a_tilde_means_the_persons_folder_everywhere(tmp_path, monkeypatch):
     assert load().models_dir == tmp_path / "me" / "weights"
 
 
-def test_remembering_keeps_other_keys_and_comments(home):
+def test_storing_a_value_keeps_other_keys_and_comments(home):
     write_config(home, '# my own choice\nrounds = 3  # more is slow\nmode = "plain"\n\n[unknown]\nkey = 1\n')
     remember(model="smollm2-135m", mode="selftalk")
     text = (home / "config.toml").read_text("utf-8")
@@ -81,12 +81,12 @@ def test_remembering_keeps_other_keys_and_comments(home):
     assert (load().rounds, load().seed) == (3, 2)
 
 
-def test_what_was_remembered_is_quoted_safely():
+def test_stored_values_are_quoted_safely():
     remember(model='a "b" \\ é 模型 ]')
     assert load().model == 'a "b" \\ é 模型 ]'
 
 
-def test_forgetting_what_was_never_set_is_no_error():
+def test_removing_an_unset_value_is_no_error():
     remember(model=None)
     assert load().model is None
 
@@ -122,7 +122,7 @@ def test_a_bad_value_is_an_error_that_names_the_setting_and_the_value(name, valu
 
 @pytest.mark.parametrize("broken", [b"rounds = ", b"rounds = 2\nrounds = 3", b"\xff\xfe", b'model = "caf\xe9"'])
 @pytest.mark.parametrize("act", [load, lambda: remember(rounds=1)], ids=["load", "remember"])
-def test_a_broken_config_file_is_named_and_left_as_it_is(act, broken, home):
+def test_a_broken_config_file_is_named_and_not_changed(act, broken, home):
     (home / "config.toml").write_bytes(broken)
     with pytest.raises(SettingsError, match=r"config\.toml"):
         act()
@@ -136,14 +136,14 @@ def test_a_home_that_cannot_be_written_is_an_error_with_a_remedy(tmp_path, monke
         remember(rounds=1)
 
 
-def test_unknown_keys_of_a_newer_version_are_let_be(home):
+def test_unknown_keys_of_a_newer_version_are_kept(home):
     write_config(home, "rounds = 3\nfuture = true\n")
     assert load().rounds == 3
     assert isinstance(load().home, Path)
 
 
 @pytest.mark.parametrize("way", ["flag", "environment", "file"])
-def test_the_mode_plain_of_earlier_releases_is_called_direct(way, home, monkeypatch):
+def test_the_old_mode_plain_becomes_direct(way, home, monkeypatch):
     if way == "environment":
         monkeypatch.setenv("SOLILOQUY_MODE", "plain")
     if way == "file":

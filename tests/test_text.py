@@ -1,4 +1,4 @@
-"""The format contract: lines, steps, closing lines, answers and check lines, in English and Chinese."""
+"""The text format: lines, steps, closing lines, answers and check lines, in English and Chinese."""
 
 from itertools import pairwise
 
@@ -59,17 +59,17 @@ from runtime.text import (
         ("**", ""),
     ],
 )
-def test_a_step_loses_its_numbering_and_marks_and_nothing_else(line, step):
+def test_numbering_and_markup_are_removed_from_a_step_and_nothing_else(line, step):
     assert tidy_step(line) == step
 
 
 @pytest.mark.parametrize("line", ["第3天小明吃了 5 个苹果", "第 2 个数是 7", "Step 2 costs 5 dollars more than step 1"])
-def test_words_that_only_look_like_a_number_of_a_step_stay(line):
+def test_words_that_only_resemble_a_step_number_are_kept(line):
     assert tidy_step(line) == line
 
 
 @pytest.mark.parametrize("line", ["2**3 = 8", "x**2 + 1 = 10", "2 ** 3 = 8"])
-def test_a_power_written_with_stars_stays_a_power(line):
+def test_a_power_written_with_stars_is_kept(line):
     assert tidy_step(line) == line
     assert split_attempt(line) == [line]
 
@@ -101,7 +101,7 @@ def test_the_steps_of_a_text_are_its_lines_without_the_closing_one(text, steps):
         (" \n", []),
     ],
 )
-def test_a_persons_lines_all_stay_so_that_their_numbers_mean_the_same(text, lines):
+def test_all_lines_of_a_person_are_kept_so_that_line_numbers_match(text, lines):
     assert split_attempt(text) == lines
 
 
@@ -139,7 +139,7 @@ def test_a_persons_lines_all_stay_so_that_their_numbers_mean_the_same(text, line
         "正确答案是 5",
     ],
 )
-def test_a_line_that_states_the_answer_is_closing(line):
+def test_a_line_that_states_the_answer_is_a_closing_line(line):
     assert is_closing(line)
     assert read_line(line).kind == "closing"
 
@@ -161,7 +161,7 @@ def test_a_line_that_states_the_answer_is_closing(line):
         "Check: the answer is right.",
     ],
 )
-def test_a_line_that_reasons_is_not_closing(line):
+def test_a_line_of_reasoning_is_not_a_closing_line(line):
     assert not is_closing(line)
 
 
@@ -172,7 +172,7 @@ def test_a_heading_is_not_a_closing_line(line):
 
 @pytest.mark.parametrize("answer", ["5", "-3", "1/2", "x = 5", "12%", "3.5", "12:30"])
 @pytest.mark.parametrize("language", ["en", "zh-CN"])
-def test_a_closing_line_is_recognised_and_gives_its_answer_back(language, answer):
+def test_a_written_closing_line_is_recognised_with_its_answer(language, answer):
     line = closing_line(answer, language)
     assert is_closing(line)
     assert final_answer(line) == answer
@@ -191,11 +191,11 @@ def test_a_closing_line_is_recognised_and_gives_its_answer_back(language, answer
         ("Wieviel ist 2 + 3?", "en"),
     ],
 )
-def test_the_language_of_a_problem(text, expected):
+def test_the_language_of_a_problem_is_detected(text, expected):
     assert language_of(text) == expected
 
 
-# clean
+# Cleaning
 
 
 @table(
@@ -215,7 +215,7 @@ def test_the_language_of_a_problem(text, expected):
         ("x" * 4000, "x" * 4000),
     ],
 )
-def test_a_persons_text_is_made_safe(raw, text):
+def test_unsafe_characters_are_removed_from_a_persons_text(raw, text):
     assert clean(raw) == text
 
 
@@ -237,7 +237,7 @@ def test_an_unusable_text_is_refused_with_a_reason(raw, says):
         clean(raw)
 
 
-def test_the_reason_names_what_was_read():
+def test_the_reason_names_the_kind_of_text():
     with pytest.raises(UnreadableError, match="The solution is empty"):
         clean("", "solution")
     with pytest.raises(UnreadableError, match="at most 3 "):
@@ -245,7 +245,7 @@ def test_the_reason_names_what_was_read():
 
 
 @given(st.text(st.characters(exclude_categories=("Cs",)), max_size=60))
-def test_cleaning_twice_is_cleaning_once(raw):
+def test_cleaning_is_idempotent(raw):
     try:
         text = clean(raw)
     except UnreadableError:
@@ -254,7 +254,7 @@ def test_cleaning_twice_is_cleaning_once(raw):
     assert "\r" not in text
 
 
-# lines of a growing reply
+# Lines of a growing reply
 
 
 def read_in(pieces):
@@ -282,7 +282,7 @@ REPLY = st.lists(
 
 
 @given(REPLY, st.lists(st.integers(0, 200)))
-def test_however_a_reply_is_cut_its_lines_are_the_same(text, cuts):
+def test_the_lines_of_a_reply_do_not_depend_on_how_it_is_split(text, cuts):
     places = [0, *sorted(min(cut, len(text)) for cut in cuts), len(text)]
     pieces = [text[a:b] for a, b in pairwise(places)]
     assert "".join(pieces) == text
@@ -290,7 +290,7 @@ def test_however_a_reply_is_cut_its_lines_are_the_same(text, cuts):
     assert read_in(pieces) == read_in([text]) == read_in(text) == expected
 
 
-def test_a_line_is_given_when_it_is_complete_and_never_again():
+def test_each_line_is_emitted_once_when_it_is_complete():
     reader = LineReader()
     assert reader.push("2 + 3") == []
     assert reader.rest == "2 + 3"
@@ -310,16 +310,16 @@ def test_a_line_is_given_when_it_is_complete_and_never_again():
         ("#### 5", "#### 5", "closing"),
     ],
 )
-def test_what_a_line_is(line, text, kind):
+def test_lines_are_classified(line, text, kind):
     assert (read_line(line).text, read_line(line).kind) == (text, kind)
 
 
 @pytest.mark.parametrize("line", ["", "   ", "\t", "---", "**"])
-def test_a_line_without_words_is_nothing(line):
+def test_a_line_without_words_is_dropped(line):
     assert read_line(line) is None
 
 
-# check lines
+# Check lines
 
 
 @table(
@@ -355,12 +355,12 @@ def test_a_check_line_accepts_or_doubts_the_step_before_it(line, accepts, words)
 @pytest.mark.parametrize(
     "line", ["2 + 3 = 5", "Checking: fine", "She checks: 5", "The check: 5 dollars", "检查一下", ""]
 )
-def test_other_lines_are_no_check_lines(line):
+def test_other_lines_are_not_check_lines(line):
     assert not is_check(line)
 
 
 @pytest.mark.parametrize("word", CHECK.values())
-def test_the_word_that_we_ask_for_opens_a_check_line(word):
+def test_the_requested_keyword_starts_a_check_line(word):
     assert is_check(f"{word} 5")
 
 
@@ -370,7 +370,7 @@ def test_steps_are_numbered_in_the_language_of_the_problem():
     assert numbered([]) == ""
 
 
-def test_a_line_that_ends_in_a_colon_and_a_displayed_formula_are_one_step():
+def test_a_line_ending_in_a_colon_and_the_displayed_formula_after_it_are_one_step():
     text = (
         "Work out the cost:\n\\[\n3 \\times 4 = 12\n\\]\n\nNow add:\n- 12 + 5 = 17\nThe answer is:\n\\[\\boxed{17}\\]\n"
     )
@@ -378,7 +378,7 @@ def test_a_line_that_ends_in_a_colon_and_a_displayed_formula_are_one_step():
     assert final_answer(text) == "17"
 
 
-def test_a_colon_at_the_very_end_and_a_formula_that_never_closes_are_steps_too():
+def test_a_final_colon_and_an_unclosed_formula_are_steps():
     assert split_steps("We know this:") == ["We know this:"]
     assert split_steps("So \\[ 3 + 4") == ["So \\[ 3 + 4"]
     assert len(split_steps("So \\[\n" + "3 + 4 = 7, again and again\n" * 40)) > 10
@@ -396,7 +396,7 @@ def test_a_numbered_closing_line_is_still_the_closing_one():
         *((line, False) for line in ("5*3=15", "5 + 3", "She has 5", "x = 5", "7 apples left", "3 × 4 = 12", "")),
     ],
 )
-def test_a_line_with_nothing_but_an_answer_is_told_from_a_step(line, bare):
+def test_a_line_with_only_an_answer_is_not_a_step(line, bare):
     assert is_answer_line(line) is bare
 
 
@@ -409,7 +409,7 @@ def test_a_line_with_nothing_but_an_answer_is_told_from_a_step(line, bare):
         *("第7步：答案是 25。", "步骤 7：答案：25", "答：小明有 25 元。", "所以答案是 25 元", "第 3 步：25"),
     ],
 )
-def test_a_line_that_states_the_answer_is_known_by_whatever_label_stands_before_it(line):
+def test_an_answer_line_is_recognised_with_any_label(line):
     assert is_answer_line(line)
     assert only_states_answer(line)
 
@@ -432,6 +432,6 @@ def test_a_labelled_step_is_no_answer_line(line):
 
 
 @pytest.mark.parametrize("line", ["The answer is 3 × 4 = 13.", "#### 3*4 = 13", "答：3 × 4 = 13", "Answer: 13 = 3 + 9"])
-def test_an_answer_line_that_calculates_does_not_only_state_the_answer(line):
+def test_an_answer_line_with_a_calculation_is_a_step(line):
     assert is_answer_line(line)
     assert not only_states_answer(line)

@@ -1,4 +1,4 @@
-"""The core values: their JSON comes back as it went, their ids are stable, their derived facts are right."""
+"""The core values: JSON round trips, stable ids, right derived facts."""
 
 import json
 
@@ -91,7 +91,7 @@ def test_there_is_an_example_of_every_exported_type():
 
 
 @pytest.mark.parametrize("value", [value for values in VALUES.values() for value in values], ids=lambda v: str(type(v)))
-def test_json_comes_back_as_the_same_value(value):
+def test_json_round_trips_give_the_same_value(value):
     line = to_json(value)
     assert from_json(line) == value
     assert "\n" not in line
@@ -145,7 +145,7 @@ def test_a_problem_keeps_its_id_whatever_its_case_spaces_and_width(text):
 
 
 def test_a_problems_id_never_changes_between_versions_and_ignores_all_but_the_text():
-    # SHA-256 of "what is 2 + 3?", its first 16 digits: stored databases hold it.
+    # The first 16 digits of the SHA-256 of "what is 2 + 3?": stored databases contain it.
     assert Problem(text="What is 2 + 3?", answer="5", source="x").id == content_hash("what is 2 + 3?")
     assert content_hash("a", "b") == "f04cdced9736a69d"
 
@@ -193,7 +193,7 @@ def test_the_score_is_that_of_the_least_likely_step():
         *((name, name) for name in ("arithmetic", "solutions", "vote", "selftalk", "reference", "verdict")),
     ],
 )
-def test_evidence_of_the_first_release_has_todays_names(stored, name):
+def test_evidence_of_the_first_release_is_renamed(stored, name):
     written = json.loads(to_json(Critique(trajectory_id="x", verdicts=(DOUBT,))))
     written["verdicts"][0]["evidence"][0]["by"] = stored
     [verdict] = from_json(json.dumps(written)).verdicts
@@ -201,7 +201,7 @@ def test_evidence_of_the_first_release_has_todays_names(stored, name):
     assert json.loads(to_json(from_json(json.dumps(written))))["verdicts"][0]["evidence"][0]["by"] == name
 
 
-def test_a_verdict_finds_what_a_source_said():
+def test_evidence_of_a_verdict_is_found_by_source():
     assert DOUBT.evidence_by("arithmetic").note == "3"
     assert DOUBT.evidence_by("selftalk") is None
 
@@ -229,7 +229,7 @@ def test_the_critique_of_an_attempt_is_its_latest():
     assert talk.trajectories == (FIRST, SECOND)
 
 
-def test_a_maker_of_an_earlier_release_says_voice_for_adapter():
+def test_a_maker_stored_with_the_old_key_voice_is_read():
     old = MAKER.model_dump(mode="json")
     old["voice"] = old.pop("adapter")
     assert Provenance.model_validate(old) == MAKER == Provenance.model_validate_json(json.dumps(old))

@@ -1,7 +1,7 @@
-"""Tiny models for tests: random weights that speak the small model's tokens, for transformers and for llama.cpp.
+"""Tiny models for tests: random weights with the small model's tokenizer, for transformers and for llama.cpp.
 
-Both files of a model (or of an adapter) hold the same numbers, so what two engines compute can be compared exactly.
-The text is without sense, but it is made of whole words, depends on all that was read, and never repeats for long.
+Both files of a model (or of an adapter) hold the same numbers, so the results of two engines can be compared exactly.
+The text makes no sense, but it consists of whole words, depends on everything read, and does not repeat for long.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ from runtime.engines.hf.loading import load_tokenizer
 from trainer.weights.export import to_gguf_adapter
 from trainer.weights.to_gguf import to_gguf
 
-torch.set_num_threads(1)  # where tests run other work does too
+torch.set_num_threads(1)  # other work runs beside the tests
 
 ARCHITECTURES = {
     "llama": (LlamaConfig, LlamaForCausalLM, {"rms_norm_eps": 1e-5, "tie_word_embeddings": True}),
     "qwen2": (Qwen2Config, Qwen2ForCausalLM, {"rms_norm_eps": 1e-6, "tie_word_embeddings": False}),
     "qwen3": (Qwen3Config, Qwen3ForCausalLM, {"rms_norm_eps": 1e-6, "tie_word_embeddings": False, "head_dim": 16}),
 }
-"""The Qwen ones have no rotary permutation, biases or norms at the attention, and an output matrix of their own."""
+"""Tiny Qwen models: no rotary permutation, biases or norms in the attention, and a separate output matrix."""
 
 
 @dataclass(frozen=True)
 class TinyModel:
-    """The same weights as a folder of transformers and as an F32 GGUF file."""
+    """The same weights as a transformers folder and as an F32 GGUF file."""
 
     hf: Path
     gguf: Path
@@ -53,7 +53,7 @@ class TinyModel:
 
 @dataclass(frozen=True)
 class Adapter:
-    """The same adapter as a folder of peft and as an F32 GGUF adapter."""
+    """The same adapter as a peft folder and as an F32 GGUF adapter."""
 
     peft: Path
     gguf: Path
@@ -61,7 +61,7 @@ class Adapter:
 
 @read_once()
 def tiny_model(folder: Path, architecture: str = "llama", seed: int = 0) -> TinyModel:
-    """Two layers of random weights under the small model's tokenizer and chat template, written to `folder`."""
+    """Write two layers of random weights with the small model's tokenizer and chat template to `folder`."""
     name = "tiny" if architecture == "llama" else architecture
     made = TinyModel(folder / name, folder / f"{name}.gguf")
     if not made.gguf.exists():
@@ -74,8 +74,8 @@ def tiny_model(folder: Path, architecture: str = "llama", seed: int = 0) -> Tiny
 
 
 def tiny_adapter(model: TinyModel, folder: Path, name: str, activated: str | None = None, seed: int = 0) -> Adapter:
-    """A random LoRA adapter, strong enough to change every word. With `activated`, such as "<|im_start|>assistant\\n",
-    it acts only from the last place on where that text begins."""
+    """A random LoRA adapter, strong enough to change every word. With `activated`, such as
+    "<|im_start|>assistant\\n", it acts only from the last place at which that text begins."""
     made = Adapter(folder / name, folder / f"{name}.gguf")
     base = AutoModelForCausalLM.from_pretrained(model.hf, dtype=torch.float32)
     invocation = activated and AutoTokenizer.from_pretrained(model.hf).encode(activated, add_special_tokens=False)
@@ -124,8 +124,8 @@ def random_model(tokenizer: PreTrainedTokenizerFast, architecture: str, seed: in
 
 
 def often(tokenizer: PreTrainedTokenizerFast) -> torch.Tensor:
-    """Scales of the embeddings, which are the last layer too. Words with their space, which are read again as they
-    were written, are written almost always; the end of a reply about once in a hundred words."""
+    """Scales of the embeddings, which are also the output layer. Words with their space, which tokenise the same way
+    when read again, are written almost always; the end of a reply about once in a hundred words."""
     tokens = tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
     scales = [2.0 if re.fullmatch("Ġ[a-z]+", token) else 0.4 for token in tokens]
     scales[tokenizer.eos_token_id] = 3.5

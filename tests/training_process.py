@@ -1,4 +1,4 @@
-"""A short process that writes what the trainer writes, with the trainer's own means, and stops as it does."""
+"""A short process that writes the trainer's files with the trainer's own functions, and stops as it does."""
 
 WRITER = """
 import json, sys, time

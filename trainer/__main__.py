@@ -16,7 +16,7 @@ from trainer.cli.former import Group
 
 app = typer.Typer(
     cls=Group,
-    help="Soliloquy's trainer: measure critics and actors, make data, tune better ones.",
+    help="Soliloquy's trainer: make data, train adapters, measure solvers and critics.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -27,9 +27,9 @@ for group in (making, tuning, measuring):
 
 @app.callback()
 def begin() -> None:
-    """Keeps two libraries from telling whoever trains what only their makers can act upon."""
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # a kernel on a hub, which is not fetched
-    warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)  # peft still asks it
+    """Silences two library warnings on which a user cannot act."""
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # about a kernel on a hub, which is not fetched
+    warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)  # peft still reads it
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""A run directory: what was asked for, and every result as soon as it is there, so that a killed run goes on.
+"""Run directories: a run's configuration, and every result as soon as it exists, so that a killed run resumes.
 
-The directory is named after a hash of everything that decides the results; the same command finds its own again.
+The directory is named by a hash of everything that determines the results, so the same command finds its own run.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ V = TypeVar("V", bound=Value)
 
 
 class ResultsError(SoliloquyError):
-    """Results cannot be stored; the text names the file and the remedy."""
+    """Results cannot be stored. The message names the file and the remedy."""
 
 
 class ResultFile:
-    """JSON lines of results, each with a `key`; a line that was cut off by a crash is dropped and made again."""
+    """Results as JSON lines, each with a `key`. A line truncated by a crash is dropped and made again."""
 
     def __init__(self, folder: Path, name: str, config: dict[str, Any]) -> None:
         digest = content_hash(json.dumps(config, sort_keys=True, ensure_ascii=False))
@@ -48,16 +48,16 @@ class ResultFile:
             os.truncate(self.path, len(whole))
         rows = []
         for line in whole.split(b"\n")[:-1]:
-            with suppress(ValueError):  # what a crash or another process cut into is made again
+            with suppress(ValueError):  # lines damaged by a crash or another process are redone
                 rows.append(json.loads(line))
         return [row for row in rows if isinstance(row, dict) and "key" in row]
 
     def forget(self, hopeless: Callable[[dict[str, Any]], bool]) -> None:
-        """Leave out results that are to be made again; of two with the same key the later one counts."""
+        """Drop results that are to be made again; of two rows with the same key the later one counts."""
         self.rows = {key: row for key, row in self.rows.items() if not hopeless(row)}
 
     def add(self, row: dict[str, Any]) -> None:
-        """Append one result and make it last. On a full disk nothing of it stays. Raises ResultsError."""
+        """Append one result durably. On a full disk no part of it stays. Raises ResultsError."""
         with self._lock:
             with _explained(self.path):
                 append(self.path, json.dumps(row, ensure_ascii=False) + "\n")
@@ -70,13 +70,13 @@ def _explained(place: Path) -> Generator[None]:
         yield
     except OSError as error:
         raise ResultsError(
-            f"{place} cannot be written ({error.strerror}). Look for room and rights there, and give the same command "
-            "again: it goes on from here."
+            f"{place} cannot be written ({error.strerror}). Check space and permissions, and give the same command "
+            "again; it resumes from here."
         ) from error
 
 
 def model_of(engine: Engine) -> dict[str, str | None]:
-    """Which model an engine asks, for the name of a run: two files may have the same name."""
+    """The engine's model for the name of a run. Files are identified by hash, as two may have the same name."""
     path = engine.path
     return {"model": engine.model, "model_sha256": sha256_of(path) if path and path.is_file() else None}
 
@@ -84,7 +84,7 @@ def model_of(engine: Engine) -> dict[str, str | None]:
 def run_missing(
     work: Iterable[tuple[str, T]], do: Callable[[T], dict[str, Any]], results: ResultFile, workers: int
 ) -> Iterator[str]:
-    """Do what has no result yet, `workers` at a time; yields the key of each piece of work once it has one."""
+    """Do the work without a result, `workers` items at a time; yields each key once its result exists."""
     missing: dict[str, T] = {}
     for key, item in work:
         if key in results.rows:
@@ -102,7 +102,7 @@ def run_missing(
 
 
 def kept(path: Path, kind: type[V], make: Callable[[], Iterable[V]]) -> list[V]:
-    """The values of a file, made first if it is not there; it appears when it is whole."""
+    """The values of a file. If it is missing, `make` produces them first, and it appears only when complete."""
     if not path.exists():
         write_whole(path, (f"{value.model_dump_json()}\n" for value in make()))
     return [kind.model_validate_json(line) for line in path.read_text("utf-8").split("\n")[:-1]]

@@ -10,7 +10,7 @@ from math import comb, sqrt
 Z = 1.6449
 """Two-sided 90 % of the normal distribution."""
 CHANCE = 0.1
-"""Two-sided probability of the exact test above which a difference may be chance: what 90 % intervals leave out."""
+"""Largest two-sided p-value of a gain, matching the 90 % intervals."""
 
 
 def wilson(successes: int, n: int) -> tuple[float, float]:
@@ -25,15 +25,15 @@ def wilson(successes: int, n: int) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Paired:
-    """How one way does against another on the same problems."""
+    """The difference of two methods on the same problems."""
 
     difference: float
     interval: tuple[float, float]
     wins: int
-    """Problems of which more was gained than lost."""
+    """Problems with a net gain."""
     losses: int
     p: float
-    """Exact McNemar test, two-sided."""
+    """p-value of the exact McNemar test, two-sided."""
 
     def __str__(self) -> str:
         low, high = self.interval
@@ -41,14 +41,14 @@ class Paired:
 
     @property
     def is_gain(self) -> bool:
-        """Whether this is hardly chance. The interval alone would take three won and none lost for certain."""
+        """Whether the gain is significant. The interval alone would accept three wins without a loss."""
         return self.interval[0] > 0 and self.p <= CHANCE
 
 
 def paired(a: Sequence[bool], b: Sequence[bool], of: Sequence[Hashable] | None = None) -> Paired:
-    """a against b, problem by problem; both in the same order. `of` tells which problem each entry is an attempt at,
-    where there are several: these stand and fall together and are no independent trials, so they count as one
-    (clustered errors: Miller 2024, arXiv 2411.00640)."""
+    """Compare a with b, entry by entry in the same order. `of` names the problem of each entry if there are several
+    attempts per problem; these are not independent, so each problem is one cluster (clustered errors: Miller 2024,
+    arXiv 2411.00640)."""
     gains: dict[Hashable, int] = defaultdict(int)
     for problem, x, y in zip(range(len(a)) if of is None else of, a, b, strict=True):
         gains[problem] += x - y
@@ -61,18 +61,18 @@ def paired(a: Sequence[bool], b: Sequence[bool], of: Sequence[Hashable] | None =
 
 
 def mcnemar(wins: int, losses: int) -> float:
-    """Probability of a split at least as uneven, were wins and losses equally likely."""
+    """Two-sided p-value of a split at least as uneven if wins and losses were equally likely."""
     n = wins + losses
     tail = sum(comb(n, k) for k in range(min(wins, losses) + 1)) / 2**n
     return min(1.0, 2 * tail)
 
 
 def f1(truth: Sequence[bool], found: Sequence[bool], kind: bool = True) -> float:
-    """F1 of finding those that are of a kind; 0 where none is, and none was found."""
+    """F1 of finding the items of a kind; 0 if there are none and none was found."""
     hits = sum(a is kind and b is kind for a, b in zip(truth, found, strict=True))
     return 2 * hits / max(1, truth.count(kind) + found.count(kind))
 
 
 def harmonic(a: float, b: float) -> float:
-    """Harmonic mean: ProcessBench's F1 of the accuracies on wrong and on right attempts (arXiv 2412.06559)."""
+    """Harmonic mean; of the accuracies on wrong and right attempts it is ProcessBench's F1 (arXiv 2412.06559)."""
     return 2 * a * b / (a + b) if a + b else 0.0

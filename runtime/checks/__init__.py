@@ -1,1 +1,1 @@
-"""Exact checks: is this answer equal to that one, is this equation true?"""
+"""Exact checks: whether answers are equal, whether equations are true, and what a line claims."""

@@ -1,7 +1,7 @@
-"""Are two mathematical expressions equal? Decided by math-verify, in a process of its own with a deadline.
+"""Whether two mathematical expressions are equal, by math-verify in a process of its own with a deadline.
 
-math-verify may hang, and guards itself with `signal.alarm`, which fails outside the main thread; so it runs as
-`python -m runtime.checks.algebra`, JSON lines in and out, and is ended at the deadline. Safe to call from any thread.
+math-verify may hang, and its own timeout (`signal.alarm`) fails outside the main thread. So it runs as
+`python -m runtime.checks.algebra`, with JSON lines on stdin and stdout, and is killed at the deadline. Thread-safe.
 """
 
 from __future__ import annotations
@@ -26,14 +26,15 @@ MEMORY = 4 << 30
 
 
 def equal(answer: str, reference: str) -> bool | None:
-    """None: one of the two cannot be read, or not to its end, or it took too long. Symmetric."""
+    """Whether two expressions are equal; None if one of them cannot be read as a whole, or at the deadline.
+    Symmetric."""
     return WORKER.ask(answer, reference)
 
 
 class Worker:
-    """The process that runs math-verify: started when first asked, ended at the deadline, and then started anew.
+    """The process that runs math-verify: started at the first question, killed at a deadline, and then started again.
 
-    It is a module of its own to Python, so nothing of the caller's main module is run again, whoever the caller is.
+    It is started as a module, not with multiprocessing, so that the caller's main module is not run again.
     """
 
     def __init__(self) -> None:
@@ -47,22 +48,22 @@ class Worker:
                 process = self.process if self.process and self.process.poll() is None else self._start()
                 print(json.dumps([answer, reference]), file=process.stdin, flush=True)
                 return json.loads(self.replies.get(timeout=DEADLINE))
-            except (OSError, queue.Empty, json.JSONDecodeError):  # gone, hanging, or gone with an empty line
+            except (OSError, queue.Empty, json.JSONDecodeError):  # it died, hangs, or died with an empty line
                 self.stop()
                 return None
 
     def stop(self) -> None:
-        """End the process, hanging or not, and leave no zombie."""
+        """Kill the process, even if it hangs, and leave no zombie."""
         if self.process is not None:
             self.process.kill()
             self.process.wait()
-            with contextlib.suppress(OSError):  # a question that was never read
+            with contextlib.suppress(OSError):  # an unread question
                 if self.process.stdin:
                     self.process.stdin.close()
             self.process = None
 
     def forget(self) -> None:
-        """In a forked child: the process and the lock are the parent's."""
+        """Start afresh in a forked child, as process and lock belong to the parent."""
         self.__init__()
 
     def _start(self) -> subprocess.Popen[str]:
@@ -76,7 +77,7 @@ class Worker:
             stderr=subprocess.DEVNULL,
             encoding="utf-8",
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))},
-            start_new_session=True,  # Ctrl-C in a terminal is for the caller
+            start_new_session=True,  # so that Ctrl+C in a terminal reaches only the caller
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
         threading.Thread(target=_collect, args=(self.process.stdout, self.replies), daemon=True).start()
@@ -85,7 +86,7 @@ class Worker:
 
 
 def _collect(stream: TextIO, replies: queue.Queue[str]) -> None:
-    """Reading a pipe has no timeout on every system, a queue has. An empty line marks the end."""
+    """Move lines from the pipe to a queue, which unlike a pipe has a timeout on every system; "" marks the end."""
     with stream:
         for line in stream:
             replies.put(line)
@@ -100,16 +101,16 @@ if hasattr(os, "register_at_fork"):
 
 def _serve() -> None:
     """The worker: reads pairs of answers, writes true, false or null."""
-    import math_verify  # noqa: F401  # half a second; only the worker pays it
+    import math_verify  # noqa: F401  # takes half a second, so only the worker imports it
 
-    if sys.platform == "linux":  # elsewhere there is no such limit, or it cannot be set
+    if sys.platform == "linux":  # other systems have no such limit
         import resource
 
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))  # 9^9^9^9 would fill the machine before the deadline
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))  # 9^9^9^9 would fill the memory before the deadline
     print(json.dumps("ready"), flush=True)
     for line in sys.stdin:
         if os.name == "posix":
-            signal.alarm(int(DEADLINE) + 2)  # ends a hanging worker whose parent is gone
+            signal.alarm(int(DEADLINE) + 2)  # ends a hanging worker whose parent has died
         print(json.dumps(_judged(*json.loads(line))), flush=True)
 
 
@@ -121,11 +122,12 @@ def _judged(first: str, second: str) -> bool | None:
         return None
     if "." not in first + second and (exact := _equal_numbers(a[0], b[0])) is not None:
         return exact
-    return bool(verify(a, b, timeout_seconds=None)) or bool(verify(b, a, timeout_seconds=None))
+    return verify(a, b, timeout_seconds=None) or verify(b, a, timeout_seconds=None)
 
 
 def _parsed(text: str) -> list[Any] | None:
-    """What math-verify reads; None if that is only a part of the text, such as the 7 of 7+\\mathrm{e}."""
+    """The expression that math-verify reads; None if it reads only a part of the text, such as the 7 of
+    7+\\mathrm{e}."""
     from math_verify import parse
 
     for written in (f"${text}$", text):
@@ -136,7 +138,7 @@ def _parsed(text: str) -> list[Any] | None:
 
 
 def _signs(text: str) -> list[str]:
-    """Digits and letters without commands, in any order."""
+    """The sorted digits and letters of a text, without LaTeX commands."""
     return sorted(re.findall(r"[0-9a-z]", _COMMAND.sub("", text.lower())))
 
 
@@ -144,7 +146,7 @@ _COMMAND = re.compile(r"\\[a-z]+|sqrt|frac|pi|sin|cos|tan|log|ln|exp")
 
 
 def _equal_numbers(a: Any, b: Any) -> bool | None:
-    """Two numbers to fifty digits, as floats hold 1/2^70 and 1/2^71 for the same; None if they are no two numbers."""
+    """Compare two numbers to fifty digits, as 1/2^70 and 1/2^71 are equal as floats; None if one is not a number."""
     from sympy import Expr
 
     if not all(isinstance(one, Expr) and not one.free_symbols and one.is_finite for one in (a, b)):  # pyrefly: ignore[missing-attribute]

@@ -1,7 +1,7 @@
-"""What the lines of an attempt claim: something that can be checked, only a plan, or that the problem lacks data.
+"""Classifies lines of an attempt: a claim that can be checked, only a plan, or that the problem lacks data.
 
-Rules for both languages, without a model. A line that is misread as a claim is judged as before; one that is misread as
-a plan is only called unchecked.
+Rules for both languages, without a model. A plan misread as a claim is judged like any line; a claim misread as a plan
+is shown as unchecked.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ _UNKNOWN = re.compile(
 
 
 def claims_something(line: str) -> bool:
-    """Whether a line holds a calculation, a relation, or a statement with a number: something that may be false. A plan
-    ("multiply 3 by 4", "先求一共有多少") holds none."""
+    """Whether a line has a calculation, a relation, or a statement with a number, which may be false. A plan ("multiply
+    3 by 4", "先求一共有多少") has none."""
     if _RELATION.search(line):
         return True
     if not (re.search(r"\d", line) or _NUMBER_WORD.search(line)):
@@ -62,27 +62,27 @@ def claims_something(line: str) -> bool:
 
 
 def is_plan(line: str) -> bool:
-    """Whether there is nothing in a line that could be checked."""
+    """Whether a line has nothing that could be checked."""
     return not claims_something(line) and not is_answer_line(line)
 
 
 def is_unsupported(attempt: Trajectory) -> bool:
-    """Whether an attempt states a number as its answer, and no step shows where that comes from."""
+    """Whether an attempt states a number as its answer, but no step shows how it was found."""
     return bool(re.search(r"\d", attempt.answer or "")) and not shows_work(attempt)
 
 
 def shows_work(attempt: Trajectory) -> bool:
-    """Whether any step, but for those that only state the answer, holds something to check."""
+    """Whether any step, other than those that only state the answer, claims something."""
     return any(claims_something(step.text) for step in attempt.steps if not is_answer_line(step.text))
 
 
 def lacks_data(attempt: Trajectory) -> bool:
-    """Whether an attempt ends by saying that the problem does not hold what would be needed."""
+    """Whether an attempt ends with the statement that the problem lacks data."""
     return attempt.finish == "stop" and ends_without_data([step.text for step in attempt.steps])
 
 
 def ends_without_data(lines: Iterable[str]) -> bool:
-    """Whether lines say that something is missing and calculate nothing afterwards."""
+    """Whether a line states that data is missing, and no later line calculates."""
     missing = False
     for line in lines:
         if _RELATION.search(line):
@@ -93,7 +93,7 @@ def ends_without_data(lines: Iterable[str]) -> bool:
 
 
 def says_no_data(line: str) -> bool:
-    """Whether one line says that the problem lacks something, a closing line such as "The answer is unknown" too."""
+    """Whether a line states that data is missing, including a closing line such as "The answer is unknown"."""
     if _RELATION.search(line):
         return False
     return bool(_NO_DATA.search(line) or (is_answer_line(line) and _UNKNOWN.search(line)))

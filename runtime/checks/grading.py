@@ -1,19 +1,19 @@
-"""Do these answers say the same? Two of them (`equal`), those of a vote (`groups`), one and its reference (`matches`).
+"""Compares answers: two of them (`equal`), those of a vote (`groups`), or one with its reference (`matches`).
 
-`answers.py` reads what an answer says; what is only known to algebra is asked of `algebra.py`. There are two relations.
-Two answers are *the same* if they say the same in all they tell; that is transitive. One *tells more* than another if
-it is the same with something added: a unit (`5 kg` for `5`), a name (`x = 4` for `4`), brackets (`(1, 2)` for `1, 2`),
-or further decimals, where the other is rounded to two or more (`1/3` for `0.33`).
+`answers` parses them, `algebra.py` compares formulas. There are two relations. Two answers are *the same* if they agree
+in every part; this is transitive. One is *more detailed* than another if it is the same with something added: a unit
+(`5 kg` for `5`), a name (`x = 4` for `4`), brackets (`(1, 2)` for `1, 2`), or further decimals, if the other is rounded
+to two or more (`1/3` for `0.33`).
 
-- In a vote, answers that are the same are together. One that tells less joins those that tell more only if they are
-  all together, and every answer of the vote with a unit (name, brackets) has that one: `5` joins `5 kg` unless somebody
-  says `3 m`. So answers of a vote are in groups: equality is symmetric and transitive among them.
-- Two answers are equal if they would be together in a vote of the two. That is symmetric.
-- Against a reference alone a missing sign is forgiven: `50` for `50 %` and `50 %` for `50`, but only above 1, as 0.5
+- In a vote, answers that are the same form a group. A less detailed answer joins the more detailed ones only if those
+  are all in one group, and every answer of the vote with a unit (name, brackets) has the same one: `5` joins `5 kg`
+  unless another answer is `3 m`. So within a vote, equality is symmetric and transitive.
+- Two answers are equal if they would form one group in a vote of the two. This is symmetric.
+- Only against a reference, a missing sign is forgiven: `50` for `50 %` and `50 %` for `50`, but only above 1, as 0.5
   and 1 may be shares themselves; `3:45` for `3:45 pm`, and `7` for `7 pm`; and `8` for `8 dozen` and `8 dozen` for
   `8`, as the question may ask for dozens.
 
-What cannot be compared, such as twelve and 12, is None: neither the same nor different. Safe to call from any thread.
+The result is None if two answers cannot be compared, such as twelve and 12. Thread-safe.
 """
 
 from __future__ import annotations
@@ -41,20 +41,20 @@ from runtime.checks.answers import (
 from runtime.types import Problem
 
 MAX_LISTED = 30
-"""Items of two lists that are compared in any order."""
+"""Most items of two lists that are compared in any order."""
 Relation = Callable[[Answer, Answer], bool | None]
 
 
 def grade(answer: str | None, problem: Problem) -> bool | None:
-    """Whether an answer is the reference answer. None: there is none, or one of the two cannot be read."""
+    """Whether an answer matches the problem's reference; None if one is missing or they cannot be compared."""
     if not answer or not problem.answer:
         return None
     return matches(answer, problem.answer)
 
 
 def matches(answer: str, reference: str) -> bool | None:
-    """Whether an answer is right by a reference: equal to it, or equal once a missing percent sign or half of the day
-    is forgiven, or a word that counts in dozens or millions, which the question may have."""
+    """Whether an answer is equal to a reference, where a missing percent sign, half of the day, or word such as dozen
+    or million, which the question may have, is forgiven. None if they cannot be compared."""
     found = equal(answer, reference)
     if found is False and (first := read(answer)) and (second := read(reference)):
         return _forgiven(_unnamed(first), _unnamed(second))
@@ -62,7 +62,7 @@ def matches(answer: str, reference: str) -> bool | None:
 
 
 def equal(a: str, b: str) -> bool | None:
-    """Whether two answers say the same; None if that cannot be judged."""
+    """Whether two answers are equal; None if they cannot be compared."""
     first, second = read(a), read(b)
     if first is None or second is None:
         return None
@@ -72,12 +72,12 @@ def equal(a: str, b: str) -> bool | None:
     for more, less in ((first, second), (second, first)):
         if True in verdicts:
             break
-        verdicts.append(_tells_more(more, less))
+        verdicts.append(_is_more_detailed(more, less))
     return True if True in verdicts else None if None in verdicts else False
 
 
 def groups(answers: Sequence[str]) -> list[list[int]]:
-    """The places of answers that are together in a vote, in the order of their first ones."""
+    """The groups of equal answers in a vote, as indices, in the order of their first members."""
     classes = alike(answers)
     heads = [_head(answers, members) for members in classes]
     found = list(range(len(classes)))
@@ -91,7 +91,7 @@ def groups(answers: Sequence[str]) -> list[list[int]]:
 
 
 def alike(answers: Sequence[str]) -> list[list[int]]:
-    """The places of answers that are the same in all they tell. Whatever else is answered, they stay together."""
+    """The groups of answers that are the same, as indices; further answers do not split them."""
     classes: list[list[int]] = []
     for i, answer in enumerate(answers):
         home = next((members for members in classes if _is_same_text(answers[members[0]], answer)), None)
@@ -100,7 +100,8 @@ def alike(answers: Sequence[str]) -> list[list[int]]:
 
 
 def related(answers: Sequence[str]) -> list[list[int]]:
-    """The places of answers that further answers could bring together; no group ever holds answers of two of these."""
+    """The sets of answers, as indices, that further answers could join into one group; no group can have answers of two
+    sets."""
     sets = [set(members) for members in alike(answers)]
     read_ = [read(answer) for answer in answers]
     for i, first in enumerate(read_):
@@ -130,7 +131,7 @@ def _as_text(text: str) -> str:
 
 
 def _same(a: Answer, b: Answer) -> bool | None:
-    """Whether two answers are the same in all they tell."""
+    """Whether two answers are the same; None if they cannot be compared."""
     match a, b:
         case Number(), Number():
             dimensions = [answer.unit.dimensions if answer.unit else None for answer in (a, b)]
@@ -175,7 +176,7 @@ def _parts(answer: Clock | Ratio) -> tuple[Fraction, ...]:
 
 
 def _listed(a: Listing, b: Listing, relation: Relation, in_order: bool) -> bool | None:
-    """Whether the items of two lists are in a relation, one to one."""
+    """Whether the items of two lists can be matched one to one by a relation."""
     if len(a.items) != len(b.items):
         return False
     if in_order:
@@ -208,7 +209,7 @@ def _all(verdicts: Iterable[bool | None]) -> bool | None:
 
 
 def _written(answer: Answer) -> str:
-    """For algebra."""
+    """The answer as text for algebra."""
     match answer:
         case Number():
             return f"{answer.value.numerator}/{answer.value.denominator}".removesuffix("/1")
@@ -220,18 +221,18 @@ def _written(answer: Answer) -> str:
             return ""
 
 
-# Telling more
+# More detailed
 
 
-def _tells_more(more: Answer, less: Answer) -> bool | None:
-    """Whether one answer is another with something added."""
+def _is_more_detailed(more: Answer, less: Answer) -> bool | None:
+    """Whether `more` is `less` with something added."""
     match more, less:
         case Number(), Number():
             if less.unit is None or (more.unit and more.unit.dimensions == less.unit.dimensions):
                 return _rounded(more, less)
             return False
         case Named(), Named():
-            return _tells_more(more.value, less.value) if more.name == less.name else False
+            return _is_more_detailed(more.value, less.value) if more.name == less.name else False
         case Named(name), Formula(text) if name[0] == "(":  # (B) 4
             return name.strip("()") == choice(text)
         case Named(), _:
@@ -247,11 +248,11 @@ def _tells_more(more: Answer, less: Answer) -> bool | None:
 
 
 def _either(more: Answer, less: Answer) -> bool | None:
-    return True if (found := _same(more, less)) else _tells_more(more, less) or found
+    return True if (found := _same(more, less)) else _is_more_detailed(more, less) or found
 
 
 def _rounded(exact: Number, rounded: Number) -> bool:
-    """Whether a number is another one, or that one rounded (half up) to the two or more decimals it has."""
+    """Whether two numbers are equal, or the second is the first rounded half up to its two or more decimals."""
     value = exact.value
     if rounded.unit and exact.unit:
         value = exact.size / rounded.unit.size
@@ -264,11 +265,11 @@ def _rounded(exact: Number, rounded: Number) -> bool:
 
 
 def _adds(more: Answer | None, less: Answer | None) -> bool:
-    return more is not None and less is not None and _tells_more(more, less) is True
+    return more is not None and less is not None and _is_more_detailed(more, less) is True
 
 
 def _head(answers: Sequence[str], members: Sequence[int]) -> Answer | None:
-    """The one of several same answers that says the most exact number: 2 of 2 and 2.00."""
+    """The most exact of several answers that are the same: 2 rather than 2.00."""
     read_ = [read(answers[i]) for i in members]
     numbers = [answer for answer in read_ if isinstance(answer, Number)]
     if not numbers:
@@ -278,7 +279,7 @@ def _head(answers: Sequence[str], members: Sequence[int]) -> Answer | None:
 
 
 def _detail(answer: Answer | None) -> tuple[int, int]:
-    """How much an answer tells, to begin with those that tell most."""
+    """Sort key: the most detailed answers first."""
     if answer is None:
         return (0, 0)
     decimals = answer.decimals if isinstance(answer, Number) and answer.decimals >= 2 else 99
@@ -286,7 +287,7 @@ def _detail(answer: Answer | None) -> tuple[int, int]:
 
 
 def _marks(answer: Answer | None) -> frozenset[object]:
-    """The units, names and brackets that an answer has."""
+    """The units, names and brackets of an answer."""
     match answer:
         case Number(unit=unit) if unit:
             return frozenset([unit])
@@ -301,14 +302,15 @@ def _marks(answer: Answer | None) -> frozenset[object]:
 
 
 def _may_join(less: Answer | None, more: Answer | None, others: Sequence[Answer | None]) -> bool:
-    """Whether all others of the kind that have marks have those of the richer one, or no mark is added."""
+    """Whether `less` may join `more`: it adds no mark, or all answers with marks of that kind have the same ones."""
     marks, kind = _marks(more), type(_unnamed(more))
     alike = (_marks(other) for other in others if type(_unnamed(other)) is kind)
     return marks == _marks(less) or all(found in (frozenset(), marks) for found in alike)
 
 
 def _could_meet(a: Answer, b: Answer) -> bool:
-    """Whether a third answer could tell more than both: more than `_tells_more` between them, as roundings overlap."""
+    """Whether a third answer could be more detailed than both; this is weaker than `_is_more_detailed` between them, as
+    roundings overlap."""
     if _either(a, b) or _either(b, a):
         return True
     c, d = _unnamed(a), _unnamed(b)

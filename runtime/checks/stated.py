@@ -1,4 +1,4 @@
-"""The answer that an attempt states: in a box, behind "the answer is", or as the last number; tidied for comparing."""
+"""Extracts the answer of an attempt: in a box, after "the answer is", or as the last number."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MEASURES = (
     r"(?:\^\{?[23]\}?|\s?[²³])?)|(?:平方|立方)?(?:分钟|小时|个月|毫米|厘米|分米|千米|公里|千克|公斤|毫升|[秒天周年米克吨升角])"
     r"(?:/(?:分钟|小时|[秒天时分]))?"
 )
-"""What is measured, not counted: without it the number may be another one."""
+"""Units of measure, which are part of an answer; names of counted things are not."""
 _AMOUNT = re.compile(
     rf"(?P<number>{_NUMBERS.pattern})"
     r"(?P<more>\s?[½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞]|[eE][-+]?\d{1,3}(?![\w.])|\s?per ?cent\b"
@@ -47,14 +47,14 @@ _ENDS = re.compile(r"(?<!\.m)\.\s+(?=[A-Z])|。(?=.)")
 _REASON = re.compile(r",?\s+(?:because|since)\s|,\s*(?:which|as|so)\s|[，,]?(?:因为|所以)|[，,]这")
 _UNSURE = "- ?"
 _PLACEHOLDER = re.compile(r"\W*N(?![A-Za-z0-9])\s*[^\W\d]{0,12}\W*")
-"""Stands for the answer in the actor's prompt. A small model that has only made a plan copies it (trainer/LOG.md)."""
+"""The placeholder for the answer in the actor's prompt. A small model copies it after a mere plan (trainer/LOG.md)."""
 _TERM = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)\s*[*×·]?\s*([BDEJNP-RU-Zbejnp-ru-z])(?![A-Za-z])[^\d=]{0,20}$")
-"""A number times an unknown; letters that stand for units are left out."""
+"""A number times an unknown, without letters that are units."""
 
 
 def stated_answer(text: str) -> str | None:
-    """The answer a finished text states; None where it says that data is missing, whatever numbers it mentions. A last
-    line that ends in an unknown ("6P dollars") states that, and not the number before the letter."""
+    """The answer of a finished text; None if it states that data is missing. If the last line ends in a term with an
+    unknown ("6P dollars"), the answer is that term, not its number."""
     lines = text.splitlines()
     if ends_without_data(lines):
         return None
@@ -64,18 +64,18 @@ def stated_answer(text: str) -> str | None:
 
 
 def final_answer(text: str) -> str | None:
-    """The answer an attempt states. The first of these counts that there is:
+    """The answer of an attempt: the first of these that exists.
 
-    1. What the last \\boxed{...} holds. Boxes with nothing but "and", "or", a comma or "x =" between are one answer.
-    2. What follows the last "the answer is" (also in Chinese) or "####", up to the end of its sentence; where nothing
-       follows in that line, the block below it: a line, a displayed formula, what a code fence holds, or a list. A line
-       that judges states nothing: "Check: ...", "the answer is correct".
-    3. The last number of the last line, with a unit that measures it.
+    1. The content of the last \\boxed{...}. Boxes separated only by "and", "or", a comma or "x =" are one answer.
+    2. The text after the last "the answer is" (also in Chinese) or "####", up to the end of its sentence. If nothing
+       follows in that line, the block below it: a line, a displayed formula, the content of a code fence, or a list.
+       Lines that judge are skipped: "Check: ...", "the answer is correct".
+    3. The last number of the last line, with its unit of measure.
 
-    A minus apart from its number ("The answer is - 6") may be a dash. It is what the lines before show: a minus if they
-    write -6 and never 6, a dash if they write 6 and never -6. Else nobody can tell, and no answer is stated.
+    A minus sign with a space ("The answer is - 6") may be a dash. It is a minus if the lines before have -6 and never
+    6, and a dash if they have 6 and never -6. Otherwise the answer is unknown.
 
-    None if there is nothing of the kind, only a placeholder, or such a dash."""
+    None if there is no answer, only a placeholder, or such an unclear sign."""
     for found in (_last_boxed(text), _last_stated(text)):
         if found:
             return None if found == _UNSURE or _PLACEHOLDER.fullmatch(found) else tidy_answer(found)
@@ -86,7 +86,7 @@ def final_answer(text: str) -> str | None:
 
 
 def _last_boxed(text: str) -> str | None:
-    """What the last box holds, with the boxes in a row before it."""
+    """The content of the last box, with the adjacent boxes before it."""
     row: list[tuple[int, int]] = []
     for start in reversed([found.start() for found in _BOX.finditer(text)]):
         close = _closing_brace(text, start + len("\\boxed"))
@@ -117,7 +117,7 @@ def _closing_brace(text: str, begin: int) -> int | None:
 
 
 def _last_stated(text: str) -> str | None:
-    """What the last statement states; `_UNSURE` if nobody can tell whether its number has a minus."""
+    """The answer of the last statement; `_UNSURE` if it is unclear whether its number has a minus sign."""
     for found in reversed(list(_ANSWER.finditer(text))):
         line = text[text.rfind("\n", 0, found.start()) + 1 :].partition("\n")[0]
         stated = _sentence(_block(text[found.end() :], below="\n" in found[0]))
@@ -132,8 +132,8 @@ def _only_judges(line: str) -> bool:
 
 
 def _block(text: str, below: bool) -> str | None:
-    """The line that a text begins with, or the lines of the formula, fence or list that begin with it. A list stands
-    below the line that states it."""
+    """The first line of a text, or the lines of the formula, fence or list that starts there. A list counts only if it
+    is `below` the line that announces it."""
     lines = [line.strip() for line in text.strip().splitlines() if line.strip(" \t\n:：*")]
     if not lines:
         return None
@@ -153,7 +153,7 @@ def _block(text: str, below: bool) -> str | None:
 
 
 def _sentence(text: str | None) -> str | None:
-    """Without further sentences, and without a reason behind a short answer."""
+    """The first sentence, without a reason after a short answer."""
     if not text:
         return None
     text = _ENDS.split(text, maxsplit=1)[0]
@@ -176,12 +176,12 @@ def _with_its_sign(stated: str, before: str) -> str:
 
 
 def _signed(text: str) -> str:
-    """-$6 as -6."""
+    """The answer with its sign first: -$6 becomes -6."""
     return re.sub(r"([-−])\s?\\?\$\s?(?=\.?\d)", r"\1", text)
 
 
 def _shown(amount: re.Match[str]) -> str:
-    """A number and what belongs to it: 1200, 2½, 4e3, 25%, 1.5 million, 20 minutes, 3千米."""
+    """A number with the parts that belong to it: 1200, 2½, 4e3, 25%, 1.5 million, 20 minutes, 3千米."""
     number, more = amount["number"].replace(",", "").replace("−", "-"), (amount["more"] or "").strip(" -")
     if re.match(r"per ?cent", more, re.IGNORECASE):
         return f"{number}%"
@@ -189,9 +189,9 @@ def _shown(amount: re.Match[str]) -> str:
 
 
 def tidy_answer(raw: str) -> str | None:
-    """An answer as a person would write it in a box: "$1,200." is 1200, "14 dollars" is 14, "about 20 minutes" is
-    20 minutes; anything else stays. Money and what is counted go; a unit that measures stays, as 20 minutes are not 20
-    hours."""
+    """An answer as a person would write it in a box: 1200 for "$1,200.", 14 for "14 dollars", 20 minutes for "about 20
+    minutes"; other texts stay. Currencies and names of counted things are removed; units of measure stay, as 20 minutes
+    are not 20 hours."""
     text = re.sub(r"\\[()\[\]]|\*\*|\\text\{([^}]*)\}|\\!|```\w*|`", r"\1", raw)
     text = text.replace("\\$", "$").replace("\\%", "%")
     text = re.sub(r"<<[^<>]*>>", "", text).strip().rstrip(".。").strip()

@@ -20,7 +20,7 @@ data_app = typer.Typer()
 @data_app.command()
 def export(
     place: Annotated[
-        Path | None, typer.Argument(help="A .jsonl file, or a folder for rows and data card; stdout if not given.")
+        Path | None, typer.Argument(help="A .jsonl file, or a folder for rows and data card.", show_default="stdout")
     ] = None,
     form: Annotated[
         str,
@@ -52,13 +52,13 @@ def export(
         for row in rows:
             print_json(row)
     print(f"{len(rows)} {'rated runs' if form == 'talks' else 'rows'} exported.", file=sys.stderr)
-    say_what_was_left_out(log)
+    print_left_out(log)
 
 
 @data_app.command()
 def report(
     session: Annotated[str, typer.Argument(help="Id of a session or a run (`log --json` lists them).")],
-    file: Annotated[Path | None, typer.Argument(help="File to write; stdout if not given.")] = None,
+    file: Annotated[Path | None, typer.Argument(help="File to write.", show_default="stdout")] = None,
     form: Annotated[str, typer.Option("--format", help="md (Markdown) or html (a page to print).")] = "md",
     as_json: Json = False,
 ) -> None:
@@ -82,7 +82,7 @@ def report(
         print_json({"runs": len(runs), "file": str(file)} if file else {"runs": len(runs), "text": text})
     elif not file:
         print(text, end="")
-    say_what_was_left_out(log)
+    print_left_out(log)
 
 
 @data_app.command("import")
@@ -102,9 +102,9 @@ def import_(
         fields = ", ".join(f"`{name}` of {count} rows" for name, count in done.left_out.items())
         print(f"Existing verdicts were not imported, so that they do not sway reviewers: {fields}.", file=sys.stderr)
     print(f"{done.new} attempts imported, {done.known} were already there.", file=sys.stderr)
-    say_what_was_left_out(log)
+    print_left_out(log)
 
 
-def say_what_was_left_out(log: SessionLog) -> None:
+def print_left_out(log: SessionLog) -> None:
     if log.unreadable:
-        print(f"{log.unreadable} damaged rows were left out.", file=sys.stderr)
+        print(f"Damaged rows left out: {log.unreadable}.", file=sys.stderr)

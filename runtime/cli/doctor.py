@@ -42,8 +42,8 @@ def examine(settings: Settings) -> dict[str, Any]:
 
 def _library(settings: Settings) -> dict[str, str]:
     """Whether llama.cpp works on this processor (tested again, not remembered), and its build flags."""
-    found = trial.library(settings, anew=True)
-    return {"probe": f"works: {found.said}" if found.works else found.said, "build": found.flags or "not known"}
+    found = trial.library(settings, again=True)
+    return {"probe": f"works: {found.text}" if found.works else found.text, "build": found.flags or "not known"}
 
 
 def _tried(settings: Settings) -> dict[str, str]:
@@ -56,7 +56,7 @@ def _tried(settings: Settings) -> dict[str, str]:
         if path.is_dir():
             return "a folder, which llama.cpp does not run"
         found = trial.require(path, settings, machine.extra_buffers(path, settings))
-        return f"works: {found.said}, {_BUFFERS[found.extra_buffers]}"
+        return f"works: {found.text}, {_BUFFERS[found.extra_buffers]}"
 
     return {"model trial": _or_why_not(trial_of_model)}
 

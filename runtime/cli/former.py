@@ -1,4 +1,4 @@
-"""Commands and options under the names that earlier releases gave them: read, and today's name is said."""
+"""Reads the names of commands and options in earlier releases, and prints today's names."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from typer._click.core import Context
 
 Names = Mapping[str, str]
-"""Today's name for each former one."""
+"""Today's name by former name."""
 
 
 def group_reading(commands: Names, options: Mapping[str, Names]) -> type[TyperGroup]:
-    """A group of commands that reads former names too: of its commands, and of the options of each command (by today's
-    name of that)."""
+    """A group of commands that also accepts former names of its commands, and of the options of each command (by its
+    present name)."""
 
     class Group(TyperGroup):
         def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
@@ -27,7 +27,7 @@ def group_reading(commands: Names, options: Mapping[str, Names]) -> type[TyperGr
 
 
 def todays(args: Sequence[str], commands: Names, options: Mapping[str, Names]) -> list[str]:
-    """A command with its arguments, in today's names; says on stderr which names are former ones."""
+    """A command line with former names replaced by today's; prints each replacement on stderr."""
     if not args:
         return []
     command = _today(args[0], commands)

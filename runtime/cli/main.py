@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from runtime.cli.data import data_app, say_what_was_left_out
+from runtime.cli.data import data_app, print_left_out
 from runtime.cli.models import models_app
 from runtime.cli.output import Json, print_json
 
@@ -46,10 +46,11 @@ def _keep_private() -> None:
 
 DepthOption = Annotated[
     str | None,
-    typer.Option("--depth", help="quick (one reading) or deep (also independent solutions); default quick."),
+    typer.Option("--depth", help="quick (one reading) or deep (also independent solutions).", show_default="quick"),
 ]
 Model = Annotated[
-    str | None, typer.Option(help="Name of an installed model, or path of a GGUF file; default: what fits in memory.")
+    str | None,
+    typer.Option(help="Name of an installed model, or path of a GGUF file.", show_default="what fits in memory"),
 ]
 NoLog = Annotated[bool, typer.Option("--no-log", help="Do not store this run.")]
 
@@ -68,13 +69,15 @@ def solve(
     problem: Annotated[str, typer.Argument(help="The problem, in English or Chinese; - reads it from stdin.")],
     mode: Annotated[
         str | None,
-        typer.Option(help="direct (no checking), critic, or selftalk (checks its own steps); default critic."),
+        typer.Option(help="direct (no checking), critic, or selftalk (checks its own steps).", show_default="critic"),
     ] = None,
-    rounds: Annotated[int | None, typer.Option(help="Most refinements, 0 to 10; default 2.")] = None,
+    rounds: Annotated[int | None, typer.Option(help="Most refinements, 0 to 10.", show_default="2")] = None,
     depth: DepthOption = None,
     model: Model = None,
-    temperature: Annotated[float | None, typer.Option(help="Sampling temperature, 0 (greedy) to 2; default 0.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of all sampling; default 0.")] = None,
+    temperature: Annotated[
+        float | None, typer.Option(help="Sampling temperature, 0 (greedy) to 2.", show_default="0")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of all sampling.", show_default="0")] = None,
     no_log: NoLog = False,
     as_json: Json = False,
 ) -> None:
@@ -128,7 +131,7 @@ def log(
 
     log = SessionLog(settings.load().database)
     runs = log.runs(limit, search)
-    say_what_was_left_out(log)
+    print_left_out(log)
     if as_json:
         print_json({"runs": runs})
         return

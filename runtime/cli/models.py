@@ -52,7 +52,7 @@ def list_(as_json: Json = False) -> None:
 @models_app.command()
 def pull(
     name: Annotated[
-        str | None, typer.Argument(help="A name from `models list`; what fits this machine if not given.")
+        str | None, typer.Argument(help="A name from `models list`.", show_default="what fits in memory")
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -64,7 +64,7 @@ def pull(
     name = name or chosen.model or catalogue.suggested().name
     with _progress(f"Downloading {name}") as progress:
         path = catalogue.pull(name, chosen, progress)
-    _say(as_json, {"name": name, "path": str(path)}, f"{name} is ready: {path}")
+    _print(as_json, {"name": name, "path": str(path)}, f"{name} is ready: {path}")
 
 
 @models_app.command()
@@ -78,7 +78,7 @@ def add(
 
     with _progress(f"Adding {reference}") as progress:
         entry = catalogue.add(reference, settings.load(), progress)
-    _say(as_json, {"name": entry.name, "path": str(entry.path)}, f"{entry.name} was added: {entry.path}")
+    _print(as_json, {"name": entry.name, "path": str(entry.path)}, f"{entry.name} was added: {entry.path}")
 
 
 @models_app.command()
@@ -88,7 +88,7 @@ def use(name: Annotated[str, typer.Argument(help="The model to use from now on."
     from runtime.models import catalogue
 
     catalogue.use(name, settings.load())
-    _say(as_json, {"name": name}, f"{name} is used from now on.")
+    _print(as_json, {"name": name}, f"{name} is used from now on.")
 
 
 @models_app.command()
@@ -98,12 +98,14 @@ def remove(name: Annotated[str, typer.Argument(help="The model to remove.")], as
     from runtime.models import catalogue
 
     finding = catalogue.remove(name, settings.load())
-    _say(as_json, {"name": name, "finding": finding}, finding)
+    _print(as_json, {"name": name, "finding": finding}, finding)
 
 
 @models_app.command()
 def verify(
-    name: Annotated[str | None, typer.Argument(help="The model to verify; all installed ones if not given.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="The model to verify.", show_default="all installed models")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Verify the SHA-256 checksums of model files."""
@@ -159,7 +161,7 @@ def adapter_use(
     from runtime.models import adapters
 
     chosen = adapters.use(base, role, None if version == "none" else version, settings.load())
-    _say_adapter(as_json, base, role, chosen.version)
+    _print_adapter(as_json, base, role, chosen.version)
 
 
 @models_app.command()
@@ -168,12 +170,12 @@ def adapter_back(base: Base, role: Role, as_json: Json = False) -> None:
     from runtime import settings
     from runtime.models import adapters
 
-    _say_adapter(as_json, base, role, adapters.back(base, role, settings.load()).version)
+    _print_adapter(as_json, base, role, adapters.back(base, role, settings.load()).version)
 
 
-def _say_adapter(as_json: bool, base: str, role: str, version: str | None) -> None:
+def _print_adapter(as_json: bool, base: str, role: str, version: str | None) -> None:
     chosen = f"Version {version} of the {role} adapter of {base}" if version else f"{base} without a {role} adapter"
-    _say(as_json, {"base": base, "role": role, "version": version}, f"{chosen} is used from now on.")
+    _print(as_json, {"base": base, "role": role, "version": version}, f"{chosen} is used from now on.")
 
 
 @contextmanager
@@ -188,7 +190,7 @@ def _progress(title: str) -> Generator[Callable[[int, int], None]]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def _say(as_json: bool, row: dict, sentence: str) -> None:
+def _print(as_json: bool, row: dict, sentence: str) -> None:
     if as_json:
         print_json(row)
     else:

@@ -1,4 +1,4 @@
-"""What the commands share: the option --json, and how one object is printed for it."""
+"""The option --json of all commands, and printing its object."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from threading import Event
 
-from runtime.checks.arithmetic.words import CONVERSIONS, said_in_words
+from runtime.checks.arithmetic.words import CONVERSIONS, numbers_in_words
 from runtime.checks.grading import equal
 from runtime.engines.base import Completion, Engine, Sampling
 from runtime.prompts.actor_turn import continuing
@@ -43,7 +43,7 @@ def look_again(engine: Engine, problem: Problem, attempt: Trajectory, position: 
     if not any(written):
         stands = numbers_in(agreed.answer)
         return _DONE[language] if stands and stands <= numbers_in(before) else ""
-    known = numbers_in(f"{problem.text}\n{before}") | said_in_words(problem.text) | CONVERSIONS
+    known = numbers_in(f"{problem.text}\n{before}") | numbers_in_words(problem.text) | CONVERSIONS
     done = {_key(move) for step in steps[: position + 1] for move in calculations(step)}
     for lines in written:
         new = next((move for line in lines for move in calculations(line) if _key(move) not in done), "")

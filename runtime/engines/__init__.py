@@ -1,4 +1,4 @@
-"""Generation behind one protocol (`base.Engine`); an implementation is imported only when it is chosen."""
+"""Text generation behind one protocol (`base.Engine`). An implementation is imported only when it is chosen."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 def open_engine(
     settings: Settings, parallel: int = 2, batches: bool = False, files: Mapping[str, Path] | None = None
 ) -> Engine:
-    """The engine that the settings name, holding `parallel` conversations at once: a server, or a model of this
-    machine. With `batches` the weights' format that measured best for many replies at once is taken. `files`
-    are adapters to use in the place of those in use. Raises EngineError, ModelError."""
+    """The engine of the settings, for `parallel` conversations at once: a server, or a model of this machine. `batches`
+    uses the weight format that measured fastest for batches. `files` are adapter files to use instead of the adapters
+    in use. Raises EngineError, ModelError."""
     if settings.server:
         from runtime.engines.openai import OpenAIEngine
 
@@ -37,9 +37,9 @@ def load(
     files: Mapping[str, Path] | None = None,
     extra_buffers: bool | None = None,
 ) -> Engine:
-    """The engine for a GGUF file (llama.cpp) or a folder of transformers', with the adapters in use. A file that is new
-    here is tried in a process of its own first; `extra_buffers` are what measured best (`trial`). Raises EngineError,
-    ModelError."""
+    """The engine for a GGUF file (llama.cpp) or a transformers folder, with the adapters in use. A file that is new on
+    this machine is first tested in a child process (`models.trial`); `extra_buffers` is what measured fastest. Raises
+    EngineError, ModelError."""
     in_use = adapters.adapters_of(path, settings) if files is None else {}
     if path.is_dir():
         from runtime.engines.hf import HfEngine
@@ -48,7 +48,7 @@ def load(
         return HfEngine(path, parallel, settings.context, folders)
     if not trial.is_known(path, settings, extra_buffers):
         catalogue.require_unchanged(path, settings)
-    found = trial.require(path, settings, extra_buffers)  # before llama.cpp comes into this process
+    found = trial.require(path, settings, extra_buffers)  # before llama.cpp is loaded into this process
     from runtime.engines.llamacpp import LlamaCppEngine, measure
 
     def threads(model: llama_model_p) -> int:

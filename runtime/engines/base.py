@@ -1,6 +1,6 @@
-"""The one interface through which everything generates, and the values that cross it.
+"""The protocol of all engines, and its values.
 
-`messages` are chat messages; a last message of the assistant is unfinished and is continued. That one rule gives
+`messages` are chat messages. If the last one is the assistant's, it is unfinished and is continued: this gives
 step-by-step generation, refinement from a correct prefix, and Monte Carlo labels.
 """
 
@@ -17,22 +17,22 @@ from runtime.types import Finish, Message, Messages, Provenance
 
 
 class EngineError(SoliloquyError):
-    """An engine cannot do what was asked; the text names the cause and the remedy."""
+    """An engine cannot do what was requested."""
 
 
 class ContextOverflow(EngineError):
-    """The conversation does not fit the context; raised before any work starts."""
+    """The conversation does not fit into the context; raised before any work starts."""
 
     kind = "too_long"
 
 
 class Cancelled(EngineError):
-    """Somebody ended a reading before it was done."""
+    """The caller cancelled a reading."""
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """How words are drawn. A temperature of 0 is greedy, and the rest is then without meaning."""
+    """Sampling parameters. A temperature of 0 is greedy; the others then have no effect."""
 
     temperature: float = 0.0
     top_k: int = 40
@@ -44,7 +44,7 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Completion:
-    """A finished reply: its text without the stop string, why it ended, and what it cost in tokens."""
+    """A finished reply: its text without the stop string, why it ended, and the numbers of tokens."""
 
     text: str
     finish: Finish
@@ -53,7 +53,7 @@ class Completion:
 
 
 Enough = Callable[[Sequence[Completion]], bool]
-"""Asked with the replies that a request has so far, after each: True ends those still under way."""
+"""Called after each reply with all replies of a request so far; True ends the others."""
 
 
 class Engine(Protocol):
@@ -87,8 +87,8 @@ class Engine(Protocol):
         stop: Sequence[str] = (),
         cancel: Event | None = None,
     ) -> Generator[str, None, Completion]:
-        """The reply piece by piece; the generator's return value is the whole. Setting `cancel`, or closing the
-        generator, ends it within one decoding step. Raises ContextOverflow, EngineError."""
+        """Yields a reply in pieces and returns the Completion. Setting `cancel`, or closing the generator, ends it
+        within one decoding step. Raises ContextOverflow, EngineError."""
 
     def sample(
         self,
@@ -100,10 +100,9 @@ class Engine(Protocol):
         cancel: Event | None = None,
         enough: Enough | None = None,
     ) -> Generator[list[Completion]]:
-        """`n` replies to every request, decoded in parallel, in the order of the requests; each reply has a seed of
-        its own. What requests share at their beginnings is read once. With `enough` a request whose replies settle it
-        gets no more of them, so its list may be shorter than `n`. Setting `cancel`, or closing the iterator, ends what
-        is under way."""
+        """Yields a list of `n` replies for each request, in order, decoded in parallel; each reply has its own seed.
+        Common prefixes of requests are read once. When `enough` is true for a request, no more replies are sampled, so
+        its list may be shorter. Setting `cancel`, or closing the iterator, ends the running replies."""
 
     def choice_logprobs(
         self,
@@ -114,15 +113,15 @@ class Engine(Protocol):
         since: int = 0,
         cancel: Event | None = None,
     ) -> list[list[float]]:
-        """Log-probabilities of each choice's first token after each part of a given reply, the parts following each
-        other: shape (len(parts) - since, len(choices)), as nothing is asked of the first `since` parts. One reading of
-        the whole reply. Setting `cancel` ends it with Cancelled. Raises ContextOverflow, EngineError."""
+        """Log-probabilities of each choice's first token after each part of a given reply, which is the parts joined:
+        shape (len(parts) - since, len(choices)), as the first `since` parts are not scored. The reply is read once.
+        Setting `cancel` ends it. Raises Cancelled, ContextOverflow, EngineError."""
 
     def count(self, messages: Messages) -> int:
-        """Tokens of a conversation as this model reads it."""
+        """Number of tokens of a conversation in this model's format."""
 
     def close(self) -> None:
-        """Free the model. Replies still under way end with EngineError."""
+        """Free the model. Running replies end with EngineError."""
 
 
 def provenance(engine: Engine, prompt: str, sampling: Sampling | None = None, adapter: str | None = None) -> Provenance:
@@ -140,7 +139,7 @@ def provenance(engine: Engine, prompt: str, sampling: Sampling | None = None, ad
 
 @dataclass
 class Usage:
-    """What an engine did: calls, tokens it was given and tokens it wrote."""
+    """Numbers of calls, of prompt tokens and of generated tokens."""
 
     calls: int = 0
     prompt_tokens: int = 0
@@ -148,7 +147,7 @@ class Usage:
 
 
 class Metered:
-    """An engine that counts what passes through it, for figures per problem; two may count together."""
+    """An engine that counts its usage, for figures per problem; two can share one count."""
 
     def __init__(self, engine: Engine, usage: Usage | None = None) -> None:
         self.engine, self.usage = engine, usage or Usage()

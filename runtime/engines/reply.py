@@ -1,4 +1,4 @@
-"""A reply while it grows: bytes of tokens to text, and the search for stop strings that are split over tokens."""
+"""Builds a reply from the bytes of its tokens, and finds stop strings that are split over tokens."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 
 class Reply:
-    """Collects a reply. What `push` returns is safe to show: complete characters that no stop string can claim."""
+    """A growing reply. `push` returns text that is safe to show: complete characters that cannot be part of a stop
+    string."""
 
     def __init__(self, stop: Sequence[str] = ()) -> None:
         self.text = ""
@@ -17,11 +18,11 @@ class Reply:
         self._held = ""
 
     def push(self, data: bytes) -> str:
-        """Take one token's bytes; return the text that became certain. After a stop string nothing more is taken."""
+        """Add a token's bytes; returns the text that became certain. After a stop string nothing is added."""
         return self._take(self._decoder.decode(data))
 
     def finish(self) -> str:
-        """No more bytes will come: return what was held back."""
+        """End the reply; returns the text that was held back."""
         shown = self._take(self._decoder.decode(b"", final=True)) + self._held
         self.text += self._held
         self._held = ""
@@ -33,7 +34,7 @@ class Reply:
         self._held += text
         found = [(at + len(stop), at) for stop in self._stop if (at := self._held.find(stop)) >= 0]
         if found:
-            # The one that was complete first, as if the text had come letter by letter.
+            # The stop string that is complete first, as if the text had arrived letter by letter.
             self.stopped, keep, rest = True, min(found)[1], len(self._held)
         else:
             keep = rest = len(self._held) - self._possible_start()
@@ -42,7 +43,7 @@ class Reply:
         return shown
 
     def _possible_start(self) -> int:
-        """Length of the longest end of the held text that may be the beginning of a stop string."""
+        """Length of the longest suffix of the held text that may be the start of a stop string."""
         longest = max((len(stop) for stop in self._stop), default=1) - 1
         for size in range(min(longest, len(self._held)), 0, -1):
             if any(stop.startswith(self._held[-size:]) for stop in self._stop):

@@ -1,8 +1,7 @@
-"""An engine that replays queued replies: the real loop, session, log and page run on it without a model.
+"""An engine that replays queued replies, so that tests run the real loop, session, log and page without a model.
 
-Replies are taken in order. Verdicts are queued apart, as the probability of the first choice against the second; of
-more choices than two none is likelier than another.
-Every call is kept in `calls`, so a test can see what the loop asked for.
+Replies are taken in order. Verdicts have a queue of their own, as the probability of the first of two choices; more
+than two choices get equal probabilities. All calls are kept in `calls`.
 """
 
 from __future__ import annotations
@@ -21,8 +20,8 @@ from runtime.types import Finish, Messages
 
 
 class ScriptedEngine:
-    """`replies` are texts (or exceptions to raise); `verdicts` are probabilities that a step is right, one per part.
-    `delay` seconds pass before each word, for looking at a page while it streams; `adapters` it claims to have."""
+    """`replies` are texts, or exceptions to raise; `verdicts` are probabilities that a step is right, one per part.
+    `delay` is the pause before each word in seconds, to watch a page stream; `adapters` are the names it reports."""
 
     name = "scripted"
     model = "scripted"

@@ -1,9 +1,9 @@
-"""Conversations in a model's own chat template, whatever roles it knows.
+"""Renders conversations with a model's own chat template, adapting them to the roles that it supports.
 
-Some templates know no system role, and some demand that user and assistant take turns (Gemma, Mistral). What a template
-can do is found out by rendering trial conversations when a model is loaded, not by its name: a system text that it does
-not pass on is put before the user's first text, and turns of one role in a row become one. A template that takes our
-conversations as they are gets them unchanged: trained adapters have read exactly those prompts.
+Some templates have no system role, and some require that user and assistant alternate (Gemma, Mistral). This is tested
+by rendering trial conversations when a model is loaded. If needed, the system text is put before the user's first text,
+and consecutive messages of one role are merged. A template that accepts our conversations gets them unchanged, as
+adapters were trained on exactly those prompts.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from runtime.engines.base import EngineError
 from runtime.types import Message, Messages
 
 Render = Callable[[Messages, bool], str]
-"""The text of a conversation; True opens the assistant's next turn. May raise anything: templates are programs."""
+"""Renders a conversation; True opens the assistant's next turn. May raise any exception, as templates are programs."""
 
 BETWEEN = "\n\n"
-"""Between texts that are put into one turn."""
+"""Separator of texts that are merged into one turn."""
 
 
 _SYSTEM = Message(role="system", content="You solve word problems, one short step per line.")
@@ -40,7 +40,7 @@ _REPEATS = [_ASKED, _ASKED_AGAIN, _SOLVED, _JUDGED, _THANKED]
 
 
 class Template:
-    """A chat template that renders every conversation. Raises EngineError if it cannot pass on a problem."""
+    """A chat template that renders every conversation. Raises EngineError if the rendered text lacks the problem."""
 
     def __init__(self, render: Render, name: str) -> None:
         self.render, self.name = render, name
@@ -49,8 +49,8 @@ class Template:
         for trial in TRIALS[:2]:
             if _lost(trial, self(trial)):
                 raise EngineError(
-                    f"The chat template of {name} drops the problem: the model would never see it. Use another file of"
-                    " this model, or another model."
+                    f"The chat template of {name} drops the problem, so the model would not see it. Use another file"
+                    " of this model, or another model."
                 )
 
     def __call__(self, messages: Messages, opened: bool = True) -> str:
@@ -66,16 +66,16 @@ class Template:
         return _merged(messages) if self.merges_turns or self.folds_system else messages
 
     def _passes_on(self, trial: Messages) -> bool:
-        """Whether the template takes a trial as it is."""
+        """Whether the template renders all texts of a trial conversation unchanged."""
         try:
             text = self.render(trial, True)
-        except Exception:  # noqa: BLE001 - a template is somebody else's program
+        except Exception:  # noqa: BLE001 - a template is a program and may raise anything
             return False
         return not _lost(trial, text)
 
 
 def unusable(name: str, error: Exception) -> EngineError:
-    """What to say of a template that cannot be read or rendered."""
+    """The error for a template that cannot be read or rendered."""
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
     return EngineError(
         f"The chat template of {name} cannot be used ({reason}). Use another file of this model, or another model."
@@ -87,11 +87,11 @@ def _lost(messages: Messages, text: str) -> str | None:
 
 
 def _folded(messages: Messages) -> Messages:
-    """System texts as the user's."""
+    """The conversation with system texts put before the user's first text."""
     return [Message(role="user", content=m["content"]) if m["role"] == "system" else m for m in messages]
 
 
 def _merged(messages: Messages) -> Messages:
-    """Turns of one role in a row as one."""
+    """The conversation with consecutive messages of one role merged."""
     runs = ((role, list(run)) for role, run in groupby(messages, key=itemgetter("role")))
     return [Message(role=role, content=BETWEEN.join(m["content"] for m in run)) for role, run in runs]

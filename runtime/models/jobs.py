@@ -27,7 +27,7 @@ PACE = 0.2
 
 
 class Job(Value):
-    """The state of a job. `said` is the name of the model or a sentence, and the reason if the job failed."""
+    """The state of a job. `result` is the name of the model or a sentence, and the reason if the job failed."""
 
     task: Task
     model: str
@@ -35,7 +35,7 @@ class Job(Value):
     done: int = 0
     total: int = 0
     """Bytes; 0 while unknown."""
-    said: str = ""
+    result: str = ""
 
 
 class ModelJobs:
@@ -82,8 +82,8 @@ class ModelJobs:
         with process:
             for line in process.stdout or ():
                 self._update(process, json.loads(line))
-        said = "The process ended without a result. Check the free memory and disk space, then try again."
-        self._update(process, {"state": "failed", "said": said})
+        result = "The process ended without a result. Check the free memory and disk space, then try again."
+        self._update(process, {"state": "failed", "result": result})
 
     def _update(self, process: subprocess.Popen[str], changes: dict[str, Any]) -> None:
         """Apply a line of a process, unless its job has ended or another one was started."""
@@ -117,10 +117,10 @@ def _print(**row: object) -> None:
 
 def main(task: Task, model: str) -> None:
     try:
-        went_well, said = _act(task, model)
+        went_well, result = _act(task, model)
     except SoliloquyError as error:
-        went_well, said = False, str(error)
-    _print(state="done" if went_well else "failed", said=said)
+        went_well, result = False, str(error)
+    _print(state="done" if went_well else "failed", result=result)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import IO
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import AliasChoices, Field, TypeAdapter, ValidationError
 
 from runtime import settings as configuration
 from runtime.errors import run_command_line
@@ -65,8 +65,9 @@ class Finding(Value):
     """The result of a trial."""
 
     works: bool
-    said: str
-    """The result in words; if the file cannot be used, a sentence with the remedy."""
+    text: str = Field(validation_alias=AliasChoices("text", "said"))
+    """The result in words; if the file cannot be used, a sentence with the remedy. Called `said` in earlier
+    releases."""
     extra_buffers: bool = False
     """Whether llama.cpp was allowed to put weights into extra buffers (repacked, or for AMX)."""
     repacked: bool = False
@@ -92,15 +93,15 @@ def require(path: Path, settings: Settings, extra_buffers: bool | None = None) -
     if not found.works and found.extra_buffers:
         found = examine(path, settings, False)
     if not found.works:
-        raise ModelError(found.said)
+        raise ModelError(found.text)
     return found
 
 
-def examine(path: Path, settings: Settings, extra_buffers: bool | None = None, anew: bool = False) -> Finding:
-    """The finding for a file, good or bad: the stored one, or a new one if there is none or with `anew`. Raises
+def examine(path: Path, settings: Settings, extra_buffers: bool | None = None, again: bool = False) -> Finding:
+    """The finding for a file, good or bad: the stored one, or a new one if there is none or with `again`. Raises
     ModelError if the file cannot be read."""
     key = _key(path, extra_buffers)
-    known = None if anew else _read(settings).get(key)
+    known = None if again else _read(settings).get(key)
     if known is None:
         known = _try(path, settings, extra_buffers)
         if known.lasting:
@@ -114,9 +115,9 @@ def is_known(path: Path, settings: Settings, extra_buffers: bool | None = None) 
     return found is not None and found.works
 
 
-def library(settings: Settings, anew: bool = False) -> Finding:
+def library(settings: Settings, again: bool = False) -> Finding:
     """The finding for the known good model: whether llama.cpp works on this processor."""
-    return examine(KNOWN_GOOD, settings, anew=anew)
+    return examine(KNOWN_GOOD, settings, again=again)
 
 
 # Storage
@@ -185,7 +186,7 @@ def _try(path: Path, settings: Settings, extra_buffers: bool | None) -> Finding:
         last_words = _last_line(errors)
     finding = Finding(
         works=report.works,
-        said=report.refused or f"ten tokens were decoded {time.monotonic() - started:.1f} s after the start",
+        text=report.refused or f"ten tokens were decoded {time.monotonic() - started:.1f} s after the start",
         extra_buffers=report.extra_buffers,
         repacked=report.repacked,
         flags=report.flags,
@@ -194,8 +195,8 @@ def _try(path: Path, settings: Settings, extra_buffers: bool | None) -> Finding:
     )
     if report.works or report.refused:
         return finding
-    said, lasting = _why(path, settings, report, timed_out, code, last_words)
-    return finding.model_copy(update={"said": said, "lasting": lasting})
+    text, lasting = _why(path, settings, report, timed_out, code, last_words)
+    return finding.model_copy(update={"text": text, "lasting": lasting})
 
 
 class _Report:
@@ -266,8 +267,8 @@ def _print(path: Path | None) -> Iterator[str]:
     settings = configuration.load()
     found = examine(path, settings) if path else library(settings)
     if not found.works:
-        raise ModelError(found.said)
-    yield f"llama.cpp works on this processor: {found.said} ({found.flags})."
+        raise ModelError(found.text)
+    yield f"llama.cpp works on this processor: {found.text} ({found.flags})."
 
 
 def main() -> None:

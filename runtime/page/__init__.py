@@ -1,1 +1,1 @@
-"""What the page shows and does, without Gradio: one open page, its views, its words, the step list in the browser."""
+"""The page in the browser, made with Gradio: its widgets and events, how it is served, and who may use it."""

@@ -1,6 +1,6 @@
-"""What one open page works on: its session, its language, and the run that each tab shows.
+"""The state of one open page: its session, its language, and the run that each tab shows.
 
-The page's widgets only carry what this class gives them. It knows nothing of Gradio; a view is a plain dictionary.
+The widgets only show what this class returns. It is independent of Gradio; a view is a plain dictionary.
 """
 
 from __future__ import annotations
@@ -34,17 +34,18 @@ from runtime.view.words import explained, not_stored, texts, word
 KINDS = ("solve", "check")
 COMPARE = "compare"
 MAX_ANSWER = 200
-SAID_BY_SCRIPT = ("rate.", "give.", "mine.", "why.button", "again.", "mend.", "vote.")
-"""Which words the step list's own script puts into buttons and labels."""
+SCRIPT_TEXTS = ("rate.", "give.", "mine.", "why.button", "again.", "mend.", "vote.")
+"""Prefixes of the texts that the step list's script uses."""
 
 
 class BusyError(SoliloquyError):
-    """Something must end first; the text says what."""
+    """Something that is running must end first."""
 
 
 class Desk:
-    """`kept_session` is the session that this browser had before, if it had one; `exercise` what it practised,
-    `kept_item` what it reviewed, `kept_comparison` what it compared. Without a log nothing is kept."""
+    """The desk of an open page. `kept_session`, `exercise`, `kept_item` and `kept_comparison` are the session, the
+    exercise, the attempt in review and the comparison that this browser had before, if any. Without a log nothing is
+    stored."""
 
     def __init__(
         self,
@@ -58,37 +59,37 @@ class Desk:
         kept_comparison: str | None = None,
     ) -> None:
         self.settings, self.model, self.language = settings, model, language
-        self.mishap: StoreError | None = None
-        """Why nothing is kept although it should be, if that is so."""
+        self.log_error: StoreError | None = None
+        """The error of a log that cannot be used, if so."""
         try:
             self.session = Session(settings, model, log, kept_session)
         except StoreError as error:
-            self.session, self.mishap = Session(settings, model, None, kept_session), error
+            self.session, self.log_error = Session(settings, model, None, kept_session), error
         self.log, self.wanted = self.session.log, log
-        """Where things are stored, and where they shall be as soon as that can be opened."""
+        """The log in use, and the one to use as soon as it can be opened."""
         self.exercise = exercise or Exercise()
         self.search = ""
-        """What the list of earlier runs is searched for."""
+        """The search text of the list of earlier runs."""
         self.listed = LISTED
-        """How many of them are listed."""
+        """The number of entries in that list."""
         self._kept_item, self._kept_comparison = kept_item, kept_comparison
         self._followers: dict[str, Follower] = {}
-        # What goes on in no follower was broken off, as by a crash.
+        # A run that is stored as running, but has no follower, was interrupted, such as by a crash.
         self._shown: dict[str, Run] = {kind: run.halted() for kind in KINDS if (run := self.session.latest(kind))}
         self._labels: dict[str, Feedback] = {}
         self._own_answer: tuple[str, int] | None = None
-        """What a student compared with the solution on view last, and how often they did."""
+        """The student's last own answer to the shown problem, and the number of answers so far."""
         self._unsaved: dict[str, StoreError] = {}
-        self._mishaps = 0
+        self._failures = 0
 
     @cached_property
     def reviewing(self) -> Reviewing | None:
-        """This person's way through the attempts to review; None where nothing is stored."""
+        """This person's review queue; None if nothing is stored."""
         return Reviewing(self.log, self._kept_item) if self.log else None
 
     @cached_property
     def comparison(self) -> Comparison | None:
-        """One problem in all ways, on view in Compare."""
+        """The comparison shown in Compare, if any."""
         return kept_comparison(self.settings, self.model, self.log, self._kept_comparison)
 
     @property
@@ -98,8 +99,8 @@ class Desk:
     # Runs
 
     def begin(self, kind: str, *asked: str, depth: Depth | None = None, help: Help = "full") -> None:
-        """Get ready to solve (problem, mode), showing as much as `help` says, or to check (problem, steps). Raises
-        UnreadableError for empty ones, BusyError while another of that kind goes on."""
+        """Prepare to solve (problem, mode) with this much help, or to check (problem, steps); `follow` runs it. Raises
+        UnreadableError for an empty text, BusyError while another run of that kind is running."""
         for name, text in zip(("problem", "steps" if kind == "check" else "mode"), asked, strict=True):
             if not (text or "").strip():
                 raise UnreadableError(word(f"error.empty.{name}", self.language))
@@ -118,7 +119,7 @@ class Desk:
         self._followers[kind] = Follower(act)
 
     def again(self, step: str, depth: Depth | None = None) -> None:
-        """Get ready to write the solution on view anew from one of its steps on. Nothing happens for any other step."""
+        """Prepare to solve again from a step of the shown solution on; does nothing if that is not possible."""
         run = self._shown.get("solve")
         if run is None or "solve" in self._followers or step not in disclosure.can_be_tried_again(run):
             return
@@ -126,26 +127,26 @@ class Desk:
         self._followers["solve"] = Follower(lambda cancel: self.session.again(run, position, depth, cancel))
 
     def vote(self, kind: str) -> None:
-        """Get ready to let more solutions vote on what is on view. Nothing happens where they can say nothing new."""
+        """Prepare a vote of further solutions on the shown run; does nothing if that is not possible."""
         run = self._shown.get(kind)
         if run and kind not in self._followers and disclosure.can_be_voted_on(run):
             self._followers[kind] = Follower(lambda cancel: self.session.vote(run, cancel))
 
     def follow(self, kind: str) -> Iterator[dict[str, Any] | None]:
-        """The view whenever there is something new, None as a heartbeat. Raises what the session raises."""
-        yield None  # a run may be stopped before it is followed, and Gradio empties a page that it hears nothing for
+        """Run what was prepared: yields the view when it has changed, else None. Raises what the session raises."""
+        yield None  # a run may be stopped before it is followed, and Gradio clears the outputs of an empty generator
         follower = self._followers.get(kind)
         if follower is None:
             return
         try:
-            told = None
+            shown = None
             for progress in follower:
                 if progress:
                     self._shown[kind] = progress.run
                     self._unsaved |= {kind: progress.unsaved} if progress.unsaved else {}
                     yield self.view(kind)
-                elif kind not in self._shown and told != self.model.readiness.state:
-                    told = self.model.readiness.state
+                elif kind not in self._shown and shown != self.model.readiness.state:
+                    shown = self.model.readiness.state
                     yield self.view(kind, status=self._before_first_word())
                 else:
                     yield None
@@ -157,7 +158,7 @@ class Desk:
         yield self.view(kind)
 
     def stop(self, kind: str) -> dict[str, Any]:
-        """End a run; what was written stays on view, which is the value."""
+        """Stop a run; returns the view, with what was written so far."""
         follower = self._followers.pop(kind, None)
         run = follower.stop() if follower else None
         if run:
@@ -165,14 +166,14 @@ class Desk:
         return self.view(kind, word("status.unbegun", self.language) if follower and not run else None)
 
     def leave(self) -> None:
-        """Nobody looks any more: let the model go."""
+        """Stop all runs, as the page was closed."""
         for follower in self._followers.values():
             follower.cancel.set()
 
-    # All ways at once
+    # Comparing all modes
 
     def begin_comparison(self, problem: str, depth: Depth | None = None) -> Comparison:
-        """Get ready to solve a problem in all ways. Raises UnreadableError for an empty one, BusyError, StoreError."""
+        """Prepare to solve a problem in all modes. Raises UnreadableError for an empty one, BusyError, StoreError."""
         if not (problem or "").strip():
             raise UnreadableError(word("error.empty.problem", self.language))
         self._refuse_while(COMPARE)
@@ -182,8 +183,8 @@ class Desk:
         return begun
 
     def follow_comparison(self) -> Iterator[bool]:
-        """True whenever there is something new, False as a heartbeat. Raises what the session raises."""
-        yield False  # as above
+        """Run it: yields True when something has changed, else False. Raises what the session raises."""
+        yield False  # as in `follow`
         follower = self._followers.get(COMPARE)
         if follower is None:
             return
@@ -196,7 +197,7 @@ class Desk:
         yield True
 
     def stop_comparison(self) -> None:
-        """End it; what was written stays on view."""
+        """Stop the comparison; what was written stays."""
         if follower := self._followers.pop(COMPARE, None):
             follower.stop()
             if self.comparison:
@@ -209,14 +210,14 @@ class Desk:
     # Help with a solution
 
     def give(self, wish: Wish) -> None:
-        """Show the next hint or step of the solution on view, or all that is left."""
+        """Show the next hint or step of the shown solution, or all the rest."""
         if run := self._shown.get("solve"):
-            self._own_answer = None  # the answer may have been changed since
+            self._own_answer = None  # the box may hold another answer by now
             self._shown["solve"], unsaved = self.session.give(run, wish)
             self._unsaved |= {"solve": unsaved} if unsaved else {}
 
     def compare(self, answer: str) -> None:
-        """Say whether a student's answer is that of the solution on view."""
+        """Compare a student's answer with that of the shown solution; the view has the result."""
         if "solve" in self._shown:
             _, tries = self._own_answer or ("", 0)
             self._own_answer = answer[:MAX_ANSWER], tries + 1
@@ -224,31 +225,31 @@ class Desk:
     # Earlier runs
 
     def keep_in(self, log: SessionLog | None) -> None:
-        """From now on store in this log, or nowhere; a comparison that was begun is not taken up again."""
+        """Store in this log from now on (None: nowhere); a comparison that was started is then not stored further."""
         self.session.keep_in(log)
-        self.log, self.wanted, self.mishap = log, log, None
+        self.log, self.wanted, self.log_error = log, log, None
         self.__dict__.pop("reviewing", None)
         if log is None and self.comparison:
             self.comparison.session.keep_in(None)
 
     def try_to_keep(self) -> None:
-        """A log that could not be opened is tried again whenever there is something to store."""
+        """Try again to open a log that could not be opened."""
         if self.wanted and not self.log:
             with suppress(StoreError):
                 self.keep_in(self.wanted)
 
     def reopen(self, run: Run) -> str:
-        """Show a stored run again; the value is its kind. Raises BusyError while another of that kind goes on."""
+        """Show a stored run again; returns its kind. Raises BusyError while another run of that kind is running."""
         self._refuse_while(run.kind)
         self._shown[run.kind] = run.halted()
         self._unsaved.pop(run.kind, None)
         self._own_answer = None
-        # The log knows what was said of it, here or elsewhere.
-        self._labels = {step: said for step, said in self._labels.items() if not step.startswith(run.id)}
+        # The log has its latest labels, from this page or another.
+        self._labels = {step: label for step, label in self._labels.items() if not step.startswith(run.id)}
         return run.kind
 
     def reopen_comparison(self, session: str) -> str:
-        """Show a stored comparison again; the value is `COMPARE`. Raises BusyError while another one goes on."""
+        """Show a stored comparison again; returns `COMPARE`. Raises BusyError while another one is running."""
         self._refuse_while(COMPARE)
         self.comparison = kept_comparison(self.settings, self.model, self.log, session)
         return COMPARE
@@ -258,12 +259,12 @@ class Desk:
             raise BusyError(word("error.busy", self.language))
 
     def is_writing(self, run_id: str) -> bool:
-        """Whether this run goes on here, or is about to, so that it would be stored again."""
+        """Whether this run is running here or prepared, so that it would be stored again."""
         going_on = [f.latest.run.id for f in self._followers.values() if f.latest]
         return run_id in [*going_on, *(run.id for kind, run in self._shown.items() if kind in self._followers)]
 
     def forget(self, run_id: str) -> None:
-        """A run was deleted: show it no longer."""
+        """Remove a deleted run from all tabs."""
         for kind in [kind for kind, run in self._shown.items() if run.id == run_id]:
             del self._shown[kind]
         self.exercise.forget(run_id)
@@ -276,22 +277,22 @@ class Desk:
 
     @contextmanager
     def storing(self, kind: str) -> Generator[None]:
-        """What a person says on a tab is stored in here. Raises StoreError; the next view then says why, and shows what
-        is really stored."""
+        """Wraps the storing of what a person entered on a tab. Raises StoreError; the next view then has the reason,
+        and shows what is really stored."""
         try:
             yield
         except StoreError as error:
             self._unsaved[kind] = error
-            self._mishaps += 1
+            self._failures += 1
             raise
         self._unsaved.pop(kind, None)
 
     def trouble(self, kind: str) -> dict[str, Any]:
-        """What a view says of things that could not be stored."""
-        return {"unsaved": not_stored(self._unsaved.get(kind), self.language), "epoch": self._mishaps}
+        """The part of a view on what could not be stored; `epoch` makes the browser take the stored state again."""
+        return {"unsaved": not_stored(self._unsaved.get(kind), self.language), "epoch": self._failures}
 
     def rate(self, kind: str, step: str, rating: Rating | None, correction: str | None, consent: bool) -> None:
-        """Store a label. Raises as `storing` does."""
+        """Store a label. Raises StoreError."""
         with self.storing(kind):
             run_id = step.split(":")[0]
             self._labels[step] = self.session.rate(run_id, step, rating, correction=correction or None, consent=consent)
@@ -299,7 +300,7 @@ class Desk:
     # Views
 
     def view(self, kind: str, status: str | None = None) -> dict[str, Any]:
-        """All that a tab's step list shows."""
+        """The data of a tab's step list."""
         run = self._shown.get(kind)
         shown = guided.view(replace(run, labels=run.labels | self._labels), self.language) if run else {}
         if run and kind == "solve" and self._own_answer and run.transcript.talk.outcome:
@@ -312,13 +313,13 @@ class Desk:
             "language": self.language,
             "title": word(f"steps.{kind}", self.language),
             "empty": word(f"steps.empty.{kind}", self.language),
-            "words": texts(SAID_BY_SCRIPT, self.language),
+            "words": texts(SCRIPT_TEXTS, self.language),
             "busy": kind in self._followers,
             "rateable": self.log is not None,
         }
 
     def model_line(self) -> str:
-        """HTML that says whether the model is ready, and what to do if there is none."""
+        """HTML of the model's state, and what to do if there is none."""
         state, name, error = self.model.readiness.state, self.model.readiness.text, self.model.readiness.error
         head = word(f"model.{state}", self.language, name=name)
         reason = explained(error or name, self.language)
@@ -326,7 +327,7 @@ class Desk:
         return f'<div class="{state}"><b>{escape(head)}</b>{escape(more)}</div>'
 
     def texts(self, kind: str) -> list[str]:
-        """What was asked in the run on view, to fill the form again."""
+        """The texts of the shown run, to fill the form again."""
         run = self._shown.get(kind)
         if run is None:
             return []

@@ -1,7 +1,7 @@
-"""The problem that one page practises: the story, the student's lines as judged, and the way to the next problem.
+"""The problem of a page's Practise tab: the story, the student's judged lines, and the next problem.
 
-The answer and the solution are in no view before the student has reached the one or asked for the other. It knows
-nothing of Gradio.
+No view contains the answer before the student has found it, or the solution before the student asks for it. Independent
+of Gradio.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from runtime.view.words import not_stored, word
 
 SEEDS = 1 << 31
 Keep = Callable[[SelfTalk, str | None], tuple[Run, StoreError | None]]
-"""Stores a judged attempt in the place of an earlier one; the session's `practised`."""
+"""Stores a judged attempt, replacing an earlier one (`Session.practised`)."""
 
 
 class Exercise:
-    """`kept` is what `kept` gave before the page was loaded again; what is no such thing is passed over."""
+    """An exercise. `kept` is the property `kept` from before the page was reloaded; invalid values are ignored."""
 
     def __init__(self, kept: Mapping[str, Any] | None = None) -> None:
         found = kept if isinstance(kept, Mapping) else {}
@@ -45,7 +45,7 @@ class Exercise:
 
     @property
     def kept(self) -> dict[str, Any]:
-        """What brings this problem back: plain values that the browser may know."""
+        """Plain values that restore this problem; they do not reveal its answer."""
         return {"seed": self.seed, "number": self.number, "steps": self.ladder.steps, "group": self.group}
 
     def _begin(self, start: int) -> None:
@@ -58,22 +58,22 @@ class Exercise:
         self.run: Run | None = None
         self.stored_as: str | None = None
         self.unsaved: StoreError | None = None
-        self.said = ("practise.length", len(self.worked.steps))
+        self.remark = ("practise.length", len(self.worked.steps))
         self.ended = self.shown = self.stumbled = False
 
-    # What a student does
+    # The student's actions
 
     def choose(self, group: str | None, steps: int, untouched: bool) -> None:
-        """Another kind of problem: at once while this one is untouched, else from the next one on."""
+        """Choose group and number of steps: for a new problem if this one is untouched, else from the next one on."""
         self.group = _group(group)
         self.ladder = Ladder(_whole(steps, FEWEST, MOST) or self.ladder.steps)
         if untouched and not self.judgement.lines:
             self._begin(self.number + 1)
         else:
-            self.said = ("practise.later", self.ladder.steps)
+            self.remark = ("practise.later", self.ladder.steps)
 
     def check(self, text: str, keep: Keep, language: Language) -> None:
-        """Judge a student's lines. Raises UnreadableError for none."""
+        """Judge and store a student's lines. Raises UnreadableError for an empty text."""
         if not text.strip():
             raise UnreadableError(word("error.empty.steps", language))
         self.lines = split_attempt(clean(text, "solution"))
@@ -91,7 +91,7 @@ class Exercise:
             self._end("missed")
 
     def next(self) -> None:
-        """Go on; a problem that was tried in vain counts as missed, one that was not begun does not count."""
+        """Go to the next problem. One tried without success counts as missed; an untouched one does not count."""
         if self.stumbled and not self.ended:
             self._end("missed")
         self._begin(self.number + 1)
@@ -99,14 +99,14 @@ class Exercise:
     def _end(self, result: Any) -> None:
         before, self.ladder, self.ended = self.ladder.steps, self.ladder.after(result), True
         if self.ladder.steps != before:
-            self.said = ("practise.harder" if self.ladder.steps > before else "practise.easier", self.ladder.steps)
+            self.remark = ("practise.harder" if self.ladder.steps > before else "practise.easier", self.ladder.steps)
 
     def forget(self, run_id: str) -> None:
-        """The stored attempt was deleted; a further check begins another."""
+        """Forget a stored attempt that was deleted; the next check stores a new one."""
         if self.stored_as == run_id:
             self.stored_as = None
 
-    # What is shown
+    # Views
 
     def story(self, language: Language) -> str:
         """HTML of the problem."""
@@ -115,12 +115,12 @@ class Exercise:
         return f'<h2>{head}</h2><p lang="en">{to_display(self.worked.problem.text)}</p>{foreign}'
 
     def quiet(self, language: Language) -> str:
-        """HTML of one line on how hard this problem or the next one is."""
-        key, number = self.said
+        """HTML of one line on the length of this problem or the next."""
+        key, number = self.remark
         return f'<p role="status">{escape(word(key if number > 1 else f"{key}.one", language, number=number))}</p>'
 
     def solution(self, language: Language) -> str:
-        """HTML of the worked solution; empty until it is asked for."""
+        """HTML of the worked solution; empty until the student asks for it."""
         if not self.shown:
             return ""
         steps = "".join(f"<li>{to_display(line)}</li>" for line in self.worked.lines)
@@ -129,7 +129,7 @@ class Exercise:
         return f'<section><h2>{escape(head)}</h2><ol lang="en">{steps}</ol>{closing}</section>'
 
     def view(self, language: Language) -> dict[str, Any]:
-        """What the step list shows: the student's own lines, judged."""
+        """The data of the step list: the student's judged lines."""
         steps: dict[str, Any] = {}
         if self.run:
             # Written again: the page's language may have changed since.
@@ -152,7 +152,7 @@ class Exercise:
         return f"{self.worked.result} {self.worked.unit}".strip()
 
     def _finding(self, language: Language) -> str:
-        """HTML of what came of it; empty where a line is to be looked at again."""
+        """HTML of the result; empty if a line is wrong."""
         if self.judgement.solved:
             return to_display(word("practise.solved", language, answer=self._answer))
         if self.judgement.first_error is not None:
@@ -161,7 +161,7 @@ class Exercise:
         return to_display(word("practise.so_far" if begun else "practise.nothing", language))
 
     def _talk(self, language: Language) -> SelfTalk:
-        """The attempt as everything else knows attempts."""
+        """The attempt and its judgement as a talk."""
         solved, wrong = self.judgement.solved, self.judgement.first_error
         attempt = Trajectory(
             problem_id=self.worked.problem.id,
@@ -170,7 +170,7 @@ class Exercise:
             origin="student",
         )
         verdicts = tuple(_verdict(line, self.judgement.arrives, language) for line in self.judgement.lines)
-        if wrong is not None:  # what comes after rests on it, so only the first one is talked about
+        if wrong is not None:  # later lines depend on it, so only the first error has a comment
             verdicts = (*verdicts[: wrong + 1], *(v.model_copy(update={"comment": ""}) for v in verdicts[wrong + 1 :]))
         critique = Critique(trajectory_id=attempt.id, verdicts=verdicts)
         status = "settled" if wrong is None else "unsettled"
@@ -179,7 +179,7 @@ class Exercise:
 
 
 def _verdict(line: Judged, arrives: bool, language: Language) -> StepVerdict:
-    """A judged line in the terms of a critique, so that it is shown, stored and exported as any other."""
+    """A judged line as a verdict, so that it is shown, stored and exported like any other."""
     sums = (Evidence(by="arithmetic", verdict="correct"),) if line.sums else ()
     if line.finding == "slip":
         comment = word("practise.slip", language, sum=line.equation)
@@ -195,10 +195,10 @@ def _verdict(line: Judged, arrives: bool, language: Language) -> StepVerdict:
 
 
 def _group(value: Any) -> str | None:
-    """A group of themes; None for all, and for anything else that a browser may say."""
+    """A group of themes from the browser; None for all, or for an invalid value."""
     return value if isinstance(value, str) and value in GROUPS else None
 
 
 def _whole(value: Any, least: int, most: int) -> int | None:
-    """A whole number within bounds, however a browser says it; None for anything else."""
+    """An integer within bounds from the browser, which may send a float; None for an invalid value."""
     return int(value) if isinstance(value, int | float) and least <= value <= most else None

@@ -1,4 +1,4 @@
-"""What the tabs stand in: who has the page open, its words, and the widgets that concern more than one tab."""
+"""What all tabs share: the desks of the open pages, localised widgets, and rights."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from runtime.view.words import understood, word
 
 
 class StudioError(SoliloquyError):
-    """An act of the studio on a page that was started without it."""
+    """The studio is not available, or cannot do this now."""
 
 
 class Frame:
-    """One `Desk` for each page that is open somewhere."""
+    """The page's state on the server: one `Desk` for each open page."""
 
     blocks: gr.Blocks
     kept: gr.BrowserState
-    """What the browser remembers: session, language, and what it must not lose."""
+    """What the browser stores: session, language, exercise, review, comparison."""
     clock: gr.Timer
     panes: gr.Tabs
     model_line: gr.HTML
@@ -38,32 +38,33 @@ class Frame:
         self.model, self.settings, self.log, self.studio = model, settings, log, studio
         self.desks: dict[str, Desk] = {}
         self._unremembered: set[str] = set()
-        """Pages whose desk was made by a question that did not hand on what their browser has kept."""
+        """Pages whose desk was made by a request without the values that their browser stores."""
         self._opening = RLock()
-        """Held while a desk is made: the page's first questions come in threads of their own, and all of them must find
-        the one whose session the browser will remember."""
+        """Held while a desk is made: the first requests of a page arrive in several threads, and all must get the same
+        desk."""
         self.texts: list[tuple[Any, dict[str, str]]] = []
 
-    def say(self, kind: Callable[..., Any], keys: dict[str, str], **options: Any) -> Any:
-        """A widget whose words come from the catalogue and follow the language."""
+    def localised(self, kind: Callable[..., Any], keys: dict[str, str], **options: Any) -> Any:
+        """A widget whose texts come from the locales and change with the language; `keys` maps its properties to keys
+        of the locales."""
         widget = kind(**in_words(keys, self.settings.language or "en"), **options)
         self.texts.append((widget, keys))
         return widget
 
     def build_choice(self, name: str) -> gr.Radio:
-        """One of the settings, to be chosen for the next run."""
+        """Radio buttons for one of the settings, which apply to the next run."""
         keys, chosen = {"label": f"{name}.label", "info": f"{name}.info", "choices": name}, getattr(self.settings, name)
-        return self.say(gr.Radio, keys, value=chosen, interactive=True, elem_classes="sq-mode")
+        return self.localised(gr.Radio, keys, value=chosen, interactive=True, elem_classes="sq-mode")
 
     def build_examples(self, kind: str, number: int) -> dict[str, gr.Button]:
-        """Buttons that fill a form, by the key of their words."""
+        """Buttons that fill a form with an example, by the key of its texts."""
         with gr.Row(elem_classes="sq-chips"):
-            self.say(gr.HTML, {"value": "examples.label"}, elem_classes="sq-chips-label", **BARE)
+            self.localised(gr.HTML, {"value": "examples.label"}, elem_classes="sq-chips-label", **BARE)
             keys = [f"example.{kind}.{i}" for i in range(1, number + 1)]
-            return {key: self.say(gr.Button, {"value": f"{key}.name"}, elem_classes="sq-chip") for key in keys}
+            return {key: self.localised(gr.Button, {"value": f"{key}.name"}, elem_classes="sq-chip") for key in keys}
 
     def example(self, key: str, *texts: str) -> Callable[[gr.Request], Any]:
-        """The handler that fills one box, or several, with the texts of an example."""
+        """A handler that fills one or more boxes with the texts of an example."""
 
         def fill(request: gr.Request) -> Any:
             found = [word(f"{key}.{text}", self.desk(request).language) for text in texts]
@@ -72,7 +73,7 @@ class Frame:
         return fill
 
     def open_desk(self, kept: dict[str, Any], request: gr.Request) -> Desk:
-        """With the session that this browser had, in its language."""
+        """Make the desk of a page, with the session and language that its browser stores."""
         asked = kept.get("language") or self.settings.language or request.headers.get("accept-language")
         log, exercise = None if kept.get("private") else self.log, Exercise(kept.get("practise"))
         known = kept.get("session"), exercise, kept.get("review"), kept.get("compare")
@@ -81,10 +82,11 @@ class Frame:
         return desk
 
     def desk(self, request: gr.Request, kept: dict[str, Any] | None = None) -> Desk:
-        """Of the page that asks. What stores or judges something hands on what its browser has `kept`."""
+        """The desk of the requesting page. Handlers that store or judge something pass the values that its browser has
+        `kept`."""
         page = page_of(request)
         with self._opening:
-            if page not in self.desks:  # the server was started again below an open page
+            if page not in self.desks:  # the server was restarted while the page was open
                 self._unremembered.add(page)
                 self.open_desk({}, request)
             if kept and page in self._unremembered and not self.desks[page].running:
@@ -103,7 +105,7 @@ class Frame:
             yield desk
 
     def refuse_while_solving(self, desk: Desk) -> None:
-        """To be asked before the model is loaded anew, which would end what somebody is waiting for."""
+        """Raises StudioError while any page is using the model. Call it before loading another model."""
         if any(other.running for other in self.desks.values()):
             raise StudioError(word("train.in_use", desk.language))
 
@@ -112,7 +114,7 @@ class Frame:
         return {self.model_line: {"value": desk.model_line()}, self.clock: {"active": True}}
 
     def leave(self, request: gr.Request) -> None:
-        """The page was closed. Gradio would remember its widgets for good, which takes 0.7 MB a page."""
+        """Free the memory of a closed page; Gradio would keep its widgets (0.7 MB a page) forever."""
         self.blocks.state_holder.session_data.pop(page_of(request), None)
         self.blocks.state_holder.time_last_used.pop(page_of(request), None)
         self._unremembered.discard(page_of(request))

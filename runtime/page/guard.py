@@ -1,10 +1,10 @@
-"""Who may ask the page, and for what: ASGI middleware that stands before all of its routes.
+"""Access control of the page: ASGI middleware before all of its routes.
 
-Three kinds of strangers reach a server on a person's own computer. A web page in another tab makes the person's browser
-send requests: whatever the browser marks as coming from elsewhere is refused. Another user of the computer connects to
-the port: without the token of the printed address, which the browser then keeps in a cookie, nothing is answered.
-Whoever has a long body to send fills memory or disk: bodies are read here, up to a limit, before anything else sees
-them. The API for other programs has a key and a limit of its own (`runtime/api`).
+It protects a server on a person's own computer against three attacks. Web pages in other tabs can make the browser send
+requests: those that the browser marks as coming from another site are refused. Other users of the computer can connect
+to the port: requests need the token of the printed address, which the browser then keeps in a cookie. Large bodies can
+fill memory or disk: bodies are read here, up to a limit. The API for other programs has its own key and limit
+(`runtime/api`).
 """
 
 from __future__ import annotations
@@ -30,53 +30,53 @@ from runtime.view.words import understood, word
 
 PARAMETER = "token"
 LARGEST = 1 << 20
-"""Bytes of a request; the longest texts that the page takes have some thousands."""
+"""Largest request in bytes; the longest texts of the page have a few thousand."""
 LARGEST_UPLOAD = LARGEST + (64 << 10)
-"""Bytes of a file of attempts that the studio imports, with what the browser puts around it."""
+"""Largest upload of a file of attempts in bytes, including the browser's form data around it."""
 UPLOAD = "/gradio_api/upload"
 ASKED_BY_ITSELF = "/gradio_api/startup-events"
-"""Gradio asks for this once, without a token, while it launches; it changes nothing afterwards."""
+"""Gradio requests this once, without a token, while it launches; later requests have no effect."""
 WRITES = frozenset(f"/gradio_api/{name}" for name in ("queue/join", "run/predict", "cancel", "reset"))
-"""All that the page sends to; whatever else Gradio offers is not there."""
+"""The only paths that the page sends to; Gradio's others are not served."""
 EVERYWHERE = frozenset(("0.0.0.0", "::"))
-"""Addresses to listen at that stand for all of this machine's."""
+"""Addresses to listen on that mean all addresses of this machine."""
 READS = ("GET", "HEAD", "OPTIONS")
 API = "/v1/"
 A_YEAR = 365 * 24 * 3600
 TICKET_LASTS = 120.0
-"""Seconds."""
+"""Seconds that a ticket is valid."""
 AFTER_A_WRONG_PASSWORD = 1.0
-"""Seconds until the next one is looked at."""
+"""Seconds to wait after a wrong password."""
 
 
 class Access:
-    """What opens the page: its token, tickets for one visit each, and a password if one is set."""
+    """What opens the page: its token, tickets for one visit, and a password if one is set."""
 
     def __init__(self, token: str, password: str | None = None) -> None:
         self.token, self.password = token, password
         self._tickets: dict[str, float] = {}
 
     def address(self, bare: str) -> str:
-        """The address to print and to keep to oneself."""
+        """The address with the token, to print; it must stay secret."""
         return _with_token(bare, self.token)
 
     def address_for_one_visit(self, bare: str) -> str:
-        """The address to hand to a browser. Its command line can be seen by other users of the computer, so it opens
-        the page only once, and only soon."""
+        """The address with a ticket, for a browser's command line. Other users of the computer can see that, so the
+        ticket opens the page only once and for TICKET_LASTS."""
         ticket = new_token()
         self._tickets[ticket] = time.monotonic() + TICKET_LASTS
         return _with_token(bare, ticket)
 
-    def knows(self, token: str) -> bool:
+    def is_token(self, token: str) -> bool:
         """Whether this is the token."""
         return hmac.compare_digest(token.encode(), self.token.encode())
 
     def lets_in(self, token: str) -> bool:
-        """Whether this is the token, or a ticket, which is used up then."""
-        return self.knows(token) or self._tickets.pop(token, 0.0) > time.monotonic()
+        """Whether this is the token or a valid ticket, which is then used up."""
+        return self.is_token(token) or self._tickets.pop(token, 0.0) > time.monotonic()
 
     def has_password(self, headers: Headers) -> bool:
-        """Whether a request states the password, in HTTP's basic way and with any name."""
+        """Whether a request has the password (HTTP basic authentication, with any user name)."""
         kind, _, given = headers.get("authorization", "").partition(" ")
         if self.password is None or kind.lower() != "basic":
             return False
@@ -92,8 +92,7 @@ def new_token() -> str:
 
 
 def kept_token(home: Path) -> str:
-    """The token of this home, so that a page that is open goes on after a restart; where none can be kept, a new one
-    each time."""
+    """The stored token of this home, so that open pages work after a restart; a new one if it cannot be stored."""
     path = home / "page-token"
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -115,9 +114,9 @@ def _with_token(bare: str, token: str) -> str:
 
 
 class Guard:
-    """Middleware that refuses strangers. `hosts` are the names under which the page may be asked for; with one of
-    `EVERYWHERE` any number will do, as no other site can stand behind one. With `api` its routes are left to their own
-    key; with `uploads` files may be sent."""
+    """The middleware. `hosts` are the host names under which the page may be requested; with one of `EVERYWHERE` any IP
+    address is accepted, as DNS rebinding needs a name. `api`: the API's routes check their own key. `uploads`: files
+    may be sent."""
 
     def __init__(self, app: ASGIApp, access: Access, hosts: tuple[str, ...], api: bool, uploads: bool) -> None:
         self.app, self.access, self.hosts, self.api, self.uploads = app, access, hosts, api, uploads
@@ -145,7 +144,8 @@ class Guard:
         await (refused or self.app)(scope, receive, send)
 
     def _refuse_stranger(self, scope: Scope, headers: Headers) -> Response | None:
-        """What another web page asks for, or asks under a name of its own (DNS rebinding). A link may open the page."""
+        """Refuse requests of other web pages, also under a host name of their own (DNS rebinding). A link may open the
+        page."""
         if not self._is_ours(headers.get("host", "")):
             return _refusal("host", 400, headers)
         opened = (scope["method"], scope["path"], headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest"))
@@ -161,10 +161,11 @@ class Guard:
         return name in self.hosts or (not EVERYWHERE.isdisjoint(self.hosts) and _is_number(name))
 
     async def _refuse_without_token(self, scope: Scope, headers: Headers) -> Response | None:
-        """Who states the token is given a cookie, and sent on to the address without it. The browser is sent on by a
-        page of our own: of a redirection it would remember that another program began it, and keep the cookie back."""
+        """Refuse requests without token or password. A request with the token gets a cookie and is sent on to the
+        address without it: by a page, not by a redirect, as a redirect still counts as started by another program, and
+        the browser would not send the cookie."""
         name = f"soliloquy-{(scope.get('server') or ('', 0))[1]}"  # cookies are a host's, whatever its port
-        if self.access.knows(_cookie(headers, name)) or self.access.has_password(headers):
+        if self.access.is_token(_cookie(headers, name)) or self.access.has_password(headers):
             stated = _parameters(scope)
             return _sent_on(scope) if scope["method"] == "GET" and PARAMETER in stated else None
         if scope["method"] == "GET" and self.access.lets_in(_parameters(scope).get(PARAMETER, "")):
@@ -188,8 +189,8 @@ class Guard:
 
 
 def _is_foreign(headers: Headers) -> bool:
-    """Whether the browser says that another page asks. Another port is another page, though a browser calls it the same
-    site; other programs say nothing of this."""
+    """Whether the browser marks a request as coming from another page. Another port is another page, although browsers
+    call it the same site. Programs that are no browsers do not send these headers."""
     origin = headers.get("origin")
     if headers.get("sec-fetch-site") in ("cross-site", "same-site"):
         return True
@@ -213,7 +214,7 @@ def _parameters(scope: Scope) -> dict[str, str]:
 
 
 def _sent_on(scope: Scope) -> Response:
-    """A page that leads to the address without the token, of which the history then knows nothing."""
+    """A page that leads to the address without the token, so that the browser's history does not contain it."""
     rest = urlencode({name: value for name, value in _parameters(scope).items() if name != PARAMETER})
     target = escape(f"/?{rest}" if rest else "/")
     page = f'<!DOCTYPE html><title>Soliloquy</title><meta http-equiv="refresh" content="0;url={target}">'
@@ -222,12 +223,12 @@ def _sent_on(scope: Scope) -> Response:
 
 def _refusal(key: str, status: int, headers: Headers, more: dict[str, str] | None = None) -> Response:
     text = word(f"access.{key}", understood(headers.get("accept-language")))
-    # The rest of a body that nobody reads must not be taken for the next request.
+    # The connection is closed, as an unread body would be taken for the next request.
     return PlainTextResponse(f"{text}\n", status, {"Connection": "close", "Cache-Control": "no-store", **(more or {})})
 
 
 async def _read(receive: Receive, headers: Headers, most: int) -> bytes | None:
-    """The body; None if it is longer than that many bytes, whether it says so beforehand or not."""
+    """The body; None if it has more than `most` bytes, by its header or in fact."""
     stated = headers.get("content-length", "0")
     if not stated.isdigit() or int(stated[:20]) > most:
         return None
@@ -243,7 +244,7 @@ async def _read(receive: Receive, headers: Headers, most: int) -> bytes | None:
 
 
 def _again(body: bytes, receive: Receive) -> Receive:
-    """`receive` as if nobody had read the body yet."""
+    """A `receive` that gives the body again."""
     whole: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def received() -> Any:

@@ -1,4 +1,4 @@
-"""The page: its side, its tabs, and what concerns all of it."""
+"""The page: its side, its tabs, and the events that concern all of it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from runtime.view.words import LANGUAGES, catalogue, explained, understood, word
 
 
 class Page(Frame):
-    """The widgets around the tabs, and what concerns the page as a whole."""
+    """The whole page: side, tabs and their events."""
 
     def __init__(
         self,
@@ -32,10 +32,10 @@ class Page(Frame):
         settings: Settings,
         log: SessionLog | None,
         studio: bool = False,
-        mishap: StoreError | str = "",
+        log_error: StoreError | str = "",
     ) -> None:
         super().__init__(model, settings, log, studio)
-        self.mishap = mishap
+        self.log_error = log_error
         with gr.Blocks(title="Soliloquy", analytics_enabled=False, fill_width=True) as self.blocks:
             self.kept = gr.BrowserState({}, storage_key="soliloquy", secret="readable after a restart too")
             self.clock = gr.Timer(1)
@@ -54,28 +54,30 @@ class Page(Frame):
         self.blocks.queue(max_size=20)
 
     def build_side(self) -> None:
-        self.say(gr.HTML, {"value": "app.brand"}, elem_classes="sq-brand", **BARE)
-        self.new = self.say(gr.Button, {"value": "app.new"}, elem_classes="sq-new")
+        self.localised(gr.HTML, {"value": "app.brand"}, elem_classes="sq-brand", **BARE)
+        self.new = self.localised(gr.Button, {"value": "app.new"}, elem_classes="sq-new")
         self.past = Past(self)
         self.model_line = gr.HTML(elem_classes="sq-model", **BARE)
         names = [(catalogue(language)["language.name"], language) for language in LANGUAGES]
         keys = {"label": "app.language"}
-        self.language = self.say(gr.Dropdown, keys, choices=names, interactive=True, elem_classes="sq-language")
+        self.language = self.localised(gr.Dropdown, keys, choices=names, interactive=True, elem_classes="sq-language")
         self.look = Look(self)
         keeps = self.log is not None
         keys = {"label": "app.keep", "info": "app.keep.info"}
-        self.keep = self.say(gr.Checkbox, keys, interactive=True, visible=keeps, value=True, elem_classes="sq-consent")
+        self.keep = self.localised(
+            gr.Checkbox, keys, interactive=True, visible=keeps, value=True, elem_classes="sq-consent"
+        )
         keys = {"label": "app.consent", "info": "app.consent.info"}
-        self.consent = self.say(gr.Checkbox, keys, interactive=True, visible=keeps, elem_classes="sq-consent")
+        self.consent = self.localised(gr.Checkbox, keys, interactive=True, visible=keeps, elem_classes="sq-consent")
         where = "app.server" if self.settings.server else "app.offline"
         self.unkept = gr.HTML(visible=False, elem_classes="sq-offline", **BARE)
-        self.mishap_line = gr.HTML(visible=bool(self.mishap), elem_classes="sq-unkept", **BARE)
-        self.say(gr.HTML, {"value": where}, elem_classes="sq-offline", **BARE)
+        self.log_error_line = gr.HTML(visible=bool(self.log_error), elem_classes="sq-unkept", **BARE)
+        self.localised(gr.HTML, {"value": where}, elem_classes="sq-offline", **BARE)
 
     def wire(self) -> None:
         for tab in [*self.tabs, self.practise, *self.rooms]:
             tab.wire()
-        lines = [self.unkept, self.mishap_line]
+        lines = [self.unkept, self.log_error_line]
         steps = [*(tab.steps for tab in self.tabs), self.past.list, *self.practise.outputs]
         painted = [widget for room in self.rooms for widget in room.painted]
         words = [widget for widget, _ in self.texts]
@@ -87,28 +89,28 @@ class Page(Frame):
         self.blocks.unload(self.leave)
         self.language.input(self.speak, [self.kept, self.language], all_of_it, **QUIET)
         runs = [run for tab in [*self.tabs, self.compare] for run in tab.runs]
-        self.new.click(self.start_anew, [self.kept], all_of_it, cancels=runs, **QUIET)
+        self.new.click(self.start_new_session, [self.kept], all_of_it, cancels=runs, **QUIET)
         self.keep.input(self.set_keeping, [self.kept, self.keep], all_of_it, **AT_ONCE)
         for event in (*(run.then for run in runs), *(tab.halt.click for tab in [*self.tabs, self.compare])):
             event(self.after_run, None, [*lines, self.past.list], **QUIET)
         self.practise.checked.then(self.past.refresh, None, [self.past.list], **QUIET)
-        self.clock.tick(self.tell_model, None, [self.model_line, self.clock], **QUIET)
+        self.clock.tick(self.show_model, None, [self.model_line, self.clock], **QUIET)
 
     def keep_what_is_typed(self, opened: Any) -> None:
-        """In the browser tab alone: a reload, or a server that was started again, takes no word away."""
+        """Keep typed texts in the browser tab, so that a reload or a restart of the server does not lose them."""
         boxes = [*(box for tab in self.tabs for box in tab.boxes), self.practise.box, self.compare.box]
         opened.then(None, boxes, boxes, js="(...texts) => soliloquyTyped.restore(texts)", **QUIET)
         for number, box in enumerate(boxes):
             box.change(None, [box], None, js=f"(text) => {{ soliloquyTyped.keep({number}, text); }}", **QUIET)
 
     def open(self, kept: dict[str, Any] | None, request: gr.Request) -> dict[Any, Any]:
-        """The page is loaded: go on with the session that this browser had, in its language."""
+        """Show the session and language that this browser stores, when the page is loaded."""
         kept = kept or {}
         desk = self.open_desk(kept, request)
         return self.paint(desk, kept, {tab.kind: desk.texts(tab.kind) for tab in self.tabs})
 
-    def start_anew(self, kept: dict[str, Any] | None, request: gr.Request) -> dict[Any, Any]:
-        """A new problem begins a new session; the old one stays in the log."""
+    def start_new_session(self, kept: dict[str, Any] | None, request: gr.Request) -> dict[Any, Any]:
+        """Start a new session; the old one stays in the log."""
         old = self.desk(request, kept)
         old.leave()
         self.desks[page_of(request)] = desk = Desk(
@@ -122,14 +124,14 @@ class Page(Frame):
         return self.paint(desk, {**(kept or {}), "language": desk.language}, {})
 
     def set_keeping(self, kept: dict[str, Any] | None, keep: bool, request: gr.Request) -> dict[Any, Any]:
-        """Store what is done here from now on, or nothing more. What is stored already stays."""
+        """Turn storing on or off from now on; what is stored stays."""
         desk = self.desk(request, kept)
         with errors_shown(desk):
             desk.keep_in(self.log if keep else None)
         return self.paint(desk, {**(kept or {}), "private": not keep}, {})
 
     def paint(self, desk: Desk, kept: dict[str, Any], filled: dict[str, list[str]]) -> dict[Any, Any]:
-        """Every widget in the desk's language; `filled` puts texts into a tab's boxes."""
+        """Update every widget to the desk's state and language; `filled` has texts for a tab's boxes."""
         changes: dict[Any, dict[str, Any]] = {w: in_words(keys, desk.language) for w, keys in self.texts}
         changes[self.language]["value"] = desk.language
         changes[self.model_line] = {"value": desk.model_line()}
@@ -153,22 +155,22 @@ class Page(Frame):
         return updates(changes)
 
     def keeping(self, desk: Desk) -> dict[Any, dict[str, Any]]:
-        """Whether nothing is kept, by wish or by mishap."""
-        mishap = "" if desk.log else desk.mishap or self.mishap
-        told = word("app.unkept", desk.language, reason=escape(explained(mishap, desk.language)))
+        """The lines that tell the person that nothing is stored: by choice, or because of an error."""
+        log_error = "" if desk.log else desk.log_error or self.log_error
+        text = word("app.unkept", desk.language, reason=escape(explained(log_error, desk.language)))
         return {
             self.unkept: {
                 "value": escape(word("app.not_kept", desk.language)),
-                "visible": not (desk.log or mishap),
+                "visible": not (desk.log or log_error),
             },
-            self.mishap_line: {"value": told, "visible": bool(mishap)},
+            self.log_error_line: {"value": text, "visible": bool(log_error)},
         }
 
     def after_run(self, request: gr.Request) -> dict[Any, Any]:
-        """A run was stored, or not."""
+        """Update the list of earlier runs and the lines on storing."""
         desk = self.desk(request)
         return updates({**self.keeping(desk), self.past.list: {"value": self.past.view(desk)}})
 
-    def tell_model(self, request: gr.Request) -> tuple[str, gr.Timer]:
+    def show_model(self, request: gr.Request) -> tuple[str, gr.Timer]:
         ready = self.model.readiness.state == "ready"
         return self.desk(request).model_line(), gr.Timer(active=not ready)

@@ -1,4 +1,4 @@
-"""The list of earlier runs beside the tabs, and one of them as a file to save. It knows nothing of Gradio."""
+"""The list of earlier runs, and saving one as a file. Independent of Gradio."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from runtime.view import report
 from runtime.view.words import explained, texts, word
 
 LISTED = 20
-"""Entries at first, and so many more whenever more are asked for."""
+"""Entries listed at first, and added by "Show more"."""
 LONGEST = 90
-"""Characters of a problem; the page cuts them to what fits."""
+"""Most characters of a title; the page cuts it further to fit."""
 
 
 def listing(
     log: SessionLog | None, language: Language, search: str = "", comparisons: bool = False, shown: int = LISTED
 ) -> dict[str, Any]:
-    """What the list shows: the newest runs, or those in which some words stand, and whether there are more; why there
-    are none, if there are none. With `comparisons` the runs of one are one entry, which goes by its session."""
+    """The data of the list: the newest runs that a search finds, whether there are more, and the reason if there are
+    none. With `comparisons`, the runs of a comparison are one entry with the id of their session."""
     empty = word("past.none" if search.strip() else "past.empty", language)
     try:
         rows = log.runs(len(MODES) * (shown + 1), search) if log else []
-    except StoreError as error:  # the page itself must open all the same
+    except StoreError as error:  # the page must open even if the log cannot be read
         rows, empty = [], explained(error, language)
     entries: dict[str, dict[str, Any]] = {}
     for row in rows:
@@ -42,7 +42,7 @@ def listing(
 
 
 def document(log: SessionLog | None, entry: str, form: str, language: Language) -> dict[str, str]:
-    """An entry as a file: its name, its media type and its text. Raises StoreError where it is not stored."""
+    """An entry as a file: name, media type and text. Raises StoreError if it is not stored."""
     runs = runs_of(log, entry, language)
     if form not in _MEDIA:
         raise StoreError(word("error.past.gone", language))
@@ -51,7 +51,7 @@ def document(log: SessionLog | None, entry: str, form: str, language: Language) 
 
 
 def runs_of(log: SessionLog | None, entry: str, language: Language) -> list[Run]:
-    """What an entry stands for: a run, or all of a comparison. Raises StoreError where it is not stored."""
+    """The runs of an entry: one, or all of a comparison. Raises StoreError if it is not stored."""
     runs = log.runs_of(entry) if log else []
     if not runs:
         raise StoreError(word("error.past.gone", language))

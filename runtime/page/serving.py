@@ -1,5 +1,7 @@
-"""How the page is served so that it stays on this machine: what the environment may not change, where it listens, and
-that the browser loads nothing from anywhere else, whatever a model may have written. `guard.py` refuses strangers.
+"""Serves the page to this machine only: command line, environment, address and port, and a content policy.
+
+The content policy makes the browser load nothing from elsewhere, whatever a model may have written. `guard.py` controls
+access.
 """
 
 from __future__ import annotations
@@ -41,41 +43,41 @@ STATIC = Path(__file__).parent / "static"
 
 
 def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
-    """What the command line asks for: `words`, else what this program was called with."""
-    parser = argparse.ArgumentParser(description="Soliloquy's page, in the browser of this machine.")
+    """Parse the command line: `words`, or the program's own arguments."""
+    parser = argparse.ArgumentParser(description="Open Soliloquy in the browser of this machine.")
     add = parser.add_argument
-    add("--server-name", "--host", default="127.0.0.1", help="address to listen on (%(default)s)")
-    add("--server-port", "--port", type=_port, help="port; the next free one is taken if it is busy")
+    add("--server-name", "--host", default="127.0.0.1", help="address to listen on; default %(default)s")
+    add("--server-port", "--port", type=_port, help=f"port; default {FIRST_PORT}, or the next free one")
     add("--desktop", action="store_const", const="window", dest="show", help="open a window of its own")
-    add("--inbrowser", action="store_const", const="tab", dest="show", help="open a browser tab (the default)")
+    add("--inbrowser", action="store_const", const="tab", dest="show", help="open a browser tab (default)")
     add("--no-browser", action="store_const", const="address", dest="show", help="only print the address")
-    add("--lang", choices=LANGUAGES, help="language of the page; the browser's if not given")
-    add("--model", help="name or path of the model")
-    add("--no-log", action="store_false", dest="log", default=None, help="keep nothing")
-    add("--studio", action="store_true", help="also review what was stored, export it and train with it")
+    add("--lang", choices=LANGUAGES, help="language of the page; default: the browser's")
+    add("--model", help="name of an installed model, or path of a GGUF file; default: what fits in memory")
+    add("--no-log", action="store_false", dest="log", default=None, help="do not store runs")
+    add("--studio", action="store_true", help="add the tabs to compare, review, export, train and manage models")
     add("--api", action="store_true", help="also serve /v1/chat/completions and /v1/models to other programs")
-    add("--api-key-file", type=_secret, metavar="FILE", dest="api_key", help="holds the key that they must send")
-    add("--password-file", type=_secret, metavar="FILE", dest="password", help="holds what the page asks others for")
+    add("--api-key-file", type=_secret, metavar="FILE", dest="api_key", help="file with the key of the API")
+    add("--password-file", type=_secret, metavar="FILE", dest="password", help="file with the password of the page")
     add("--api-key", dest="shown", help=argparse.SUPPRESS)  # named, so that it is not taken for --api-key-file
     parser.set_defaults(show="tab")
     given = parser.parse_args(words)
     if given.shown is not None:
         parser.error(
-            "every user of this computer can read a key on the command line: write it into a file and give"
+            "every user of this computer can see a key on the command line: write it into a file and give"
             " --api-key-file FILE, or set SOLILOQUY_API_KEY_SERVED"
         )
     if given.api_key and not given.api:
-        parser.error("--api-key-file holds the key of the API: give --api too")
+        parser.error("--api-key-file is only used with --api: give --api too")
     return given
 
 
 def _secret(path: str) -> str:
-    """The first line of a file, which no list of processes shows."""
+    """The first line of a file; unlike an argument, other users cannot see it in the list of processes."""
     try:
         with Path(path).expanduser().open(encoding="utf-8") as file:
             secret = file.readline(4096).strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise argparse.ArgumentTypeError(f"{path} cannot be read ({error}); name a text file") from error
+        raise argparse.ArgumentTypeError(f"{path} cannot be read ({error}); give a text file") from error
     if not secret:
         raise argparse.ArgumentTypeError(f"{path} has nothing in its first line; write the secret there")
     return secret
@@ -83,13 +85,13 @@ def _secret(path: str) -> str:
 
 def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
-        raise argparse.ArgumentTypeError(f"{text!r} is no port; take a number from 1 to 65535")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port; give a number from 1 to 65535")
     return int(text)
 
 
 def seal_environment() -> None:
-    """To be called before Gradio is imported: no telemetry, and no proxies, of which a SOCKS one breaks the import, as
-    does NO_PROXY with an address in brackets."""
+    """Turn off telemetry and proxies; call this before Gradio is imported. A SOCKS proxy breaks the import, as does an
+    address in brackets in NO_PROXY."""
     for name in SEALED:
         _before.setdefault(name, os.environ.get(name))
     os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_OFFLINE": "1"}
@@ -99,24 +101,24 @@ def seal_environment() -> None:
 
 
 def unsealed_environment() -> dict[str, str]:
-    """For a process of its own that may ask a hub: the environment with the person's network settings."""
+    """The environment with the user's network settings, for a process that may use the network."""
     kept = {name: value for name, value in os.environ.items() if name not in SEALED}
     return kept | {name: value for name, value in _before.items() if value is not None}
 
 
 def read(name: str) -> str:
-    """A file of the page."""
+    """The text of a file of `static`."""
     return (STATIC / name).read_text("utf-8")
 
 
 def script(*names: str) -> str:
-    """Files of one script of the page, after what all of them build with."""
+    """One script of several files of `static`, after the helpers that all of them use."""
     return "".join(map(read, ["make.js", *names]))
 
 
 @cache
 def private_folder(home: Path, name: str) -> Path:
-    """A folder below `home`, for this user's eyes only; where none can be made, one that goes when the program ends."""
+    """A folder in `home` that only this user can read; if it cannot be used, a temporary one, deleted at exit."""
     folder = home / name
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -129,14 +131,14 @@ def private_folder(home: Path, name: str) -> Path:
 
 
 def use_private_folder(home: Path) -> None:
-    """Gradio's temporary files go there."""
+    """Let Gradio put its temporary files into a private folder."""
     os.environ["GRADIO_TEMP_DIR"] = str(private_folder(home, "tmp"))
 
 
 @cache
 def empty_private_folder(home: Path) -> FileLock | None:
-    """Delete what a server that has ended left of Gradio's temporary files, unless another one uses them right now. The
-    lock says so to later ones, for as long as this program runs."""
+    """Delete Gradio's temporary files of servers that have ended; returns a lock, held until this program ends, that
+    stops later servers from deleting ours. None if another server holds it, and nothing is deleted."""
     folder = private_folder(home, "tmp")
     lock = FileLock(folder / ".in-use", mode=0o600)
     try:
@@ -152,7 +154,7 @@ def empty_private_folder(home: Path) -> FileLock | None:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only programs of this machine can reach what listens there."""
+    """Whether only programs of this machine can reach this address."""
     try:
         found = {str(address[0]).partition("%")[0] for *_, address in socket.getaddrinfo(host, None)}
     except (OSError, UnicodeError):
@@ -161,24 +163,23 @@ def is_loopback(host: str) -> bool:
 
 
 def require_reachable(host: str) -> None:
-    """Raises OSError if a program that listens at `host` could not be reached from this machine, as without its
-    loopback interface."""
+    """Raises OSError if a server at `host` cannot be reached from this machine, as without a loopback interface."""
     try:
         server = socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except OSError:  # the search for a port says more
+    except OSError:  # `free_port` raises a better error for this
         return
     try:
         with server:
             socket.create_connection(server.getsockname()[:2], timeout=10).close()
     except OSError as error:
         raise OSError(
-            f"Nothing at {host} can be reached from this machine ({error.strerror or error}). Switch its network"
-            " interface on (`ip link set lo up` for loopback), or choose another --host."
+            f"{host} cannot be reached from this machine ({error.strerror or error}). Turn its network interface on"
+            " (`ip link set lo up` for loopback), or choose another --host."
         ) from error
 
 
 def free_port(host: str, wanted: int | None) -> int:
-    """The port asked for, or the next one above it that nobody listens on. Raises OSError if none of 100 is free."""
+    """The wanted port (None: FIRST_PORT), or the next free one. Raises OSError if none of 100 is free."""
     require_reachable(host)
     first, refused = wanted or FIRST_PORT, "there is none"
     for port in range(first, min(first + 100, 65536)):
@@ -190,17 +191,17 @@ def free_port(host: str, wanted: int | None) -> int:
                 refused = error
                 continue
             return port
-    raise OSError(f"No port from {first} on can be used at {host} ({refused}). Choose another --port or --host.")
+    raise OSError(f"No port from {first} on is free at {host} ({refused}). Choose another --port or --host.")
 
 
 OPEN_PAGES = 32
-"""Of so many Gradio remembers the widgets, 0.7 MB each: a question that comes after a page was closed opens it anew."""
+"""Most pages whose widgets Gradio keeps (0.7 MB each); a late request of a closed page adds it again."""
 TRIES = 5
-"""Ports that may be taken away between finding and using them."""
+"""Most ports to try, as another program may take a port after it was found free."""
 
 
 class OpenToOthersError(SoliloquyError):
-    """The page would be open to whoever reaches this machine."""
+    """The page would be open to everyone who can reach this machine."""
 
 
 def serve(
@@ -212,13 +213,13 @@ def serve(
     access: Access | None = None,
     uploads: bool = False,
 ) -> str:
-    """Launch a Gradio page, and the `routes` of the API beside it; the value is its address, which opens the page from
-    then on. With `uploads` files may be sent to it. Raises OSError, OpenToOthersError."""
+    """Launch the page and the `routes` of the API; returns the address with the token. `uploads`: files may be sent.
+    Raises OSError, OpenToOthersError."""
     access = access or access_of(settings)
     if not is_loopback(host) and access.password is None:
         raise OpenToOthersError(
-            f"At {host} others on the network can reach the page, so it needs a password: set SOLILOQUY_PASSWORD or"
-            " give --password-file FILE, or leave --host out to stay on this machine."
+            f"Others on the network can reach the page at {host}, so it needs a password. Set SOLILOQUY_PASSWORD or"
+            " give --password-file FILE, or leave out --host to serve this machine only."
         )
     use_private_folder(settings.home)
     hosts = (*LOOPBACK, host.lower(), socket.gethostname().lower())
@@ -230,13 +231,13 @@ def serve(
         chosen = free_port(host, port)
         try:
             return access.address(_launch(page, host, chosen, routes, middleware))
-        except OSError:  # another program took it since it was found free
+        except OSError:  # another program has taken the port meanwhile
             port = chosen + 1
     return access.address(_launch(page, host, free_port(host, port), routes, middleware))
 
 
 def access_of(settings: Settings) -> Access:
-    """What opens the page of this home."""
+    """The token and password of this home's page."""
     return Access(guard.kept_token(settings.home), settings.password)
 
 
@@ -260,14 +261,14 @@ def _launch(page: Any, host: str, port: int, routes: Sequence[BaseRoute], middle
         app_kwargs={"middleware": middleware, "openapi_url": None, "routes": list(routes)},
         theme="base",
         head=f"<style>{css}</style><script>{read('look.js')}{read('typed.js')}</script>",
-        # Else Gradio asks for the page once and gives up after 3 seconds, which a busy machine may well need.
+        # Otherwise Gradio requests the page once and fails after 3 seconds, which a busy machine may need.
         _frontend=False,
     )
     return address
 
 
 class ContentPolicy:
-    """Middleware that tells the browser to load nothing from elsewhere."""
+    """Middleware that adds the content policy, so that the browser loads nothing from elsewhere."""
 
     def __init__(self, app: Any) -> None:
         self.app = app

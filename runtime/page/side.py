@@ -1,4 +1,4 @@
-"""The parts of the page's side that are more than a widget: the list of earlier runs, and how the page looks."""
+"""Two parts of the page's side: the list of earlier runs, and the appearance."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from runtime.view.words import word
 
 
 class Past:
-    """The list of earlier runs: search, open on the right tab, save, delete."""
+    """The list of earlier runs: search, open in its tab, save, delete."""
 
     def __init__(self, page: Frame) -> None:
         self.page = page
@@ -25,7 +25,7 @@ class Past:
         self.list = gr.HTML({}, visible=page.log is not None, elem_classes="sq-past-box", **template, **BARE)
 
     def wire(self, everything: list[Any], paint: Callable[..., dict[Any, Any]]) -> None:
-        """`everything` is what a run that is opened again may change; `paint` shows all of it anew."""
+        """`everything`: the widgets that change when a run is opened again; `paint` updates them."""
         self.paint = paint
         self.list.input(self.search, None, [self.list], trigger_mode="always_last", **QUIET)
         self.list.download(self.save, None, [self.list], **AT_ONCE)
@@ -46,7 +46,7 @@ class Past:
         return self.view(desk)
 
     def save(self, asked: gr.EventData, request: gr.Request) -> dict[str, Any]:
-        """The list with a file, which the browser stores at once; the machine keeps no copy."""
+        """The list with a file, which the browser saves at once; the server keeps no copy."""
         desk = self.page.desk(request)
         with errors_shown(desk):
             file = past.document(self.page.log, str(asked.entry), str(asked.format), desk.language)
@@ -75,12 +75,12 @@ class Past:
 
 
 class Look:
-    """Theme and text size: matters of this browser alone, which the server never hears of."""
+    """Theme and text size, which the browser stores; they are not sent to the server."""
 
     def __init__(self, page: Frame) -> None:
-        with page.say(gr.Accordion, {"label": "app.look"}, open=False, elem_classes=["sq-fold", "sq-look"]):
+        with page.localised(gr.Accordion, {"label": "app.look"}, open=False, elem_classes=["sq-fold", "sq-look"]):
             self.radios = {
-                name: page.say(
+                name: page.localised(
                     gr.Radio,
                     {"label": f"{name}.label", "choices": name},
                     value=first,

@@ -1,4 +1,4 @@
-"""What the tabs share: how events are run, how words get into widgets, how errors are told."""
+"""What the tabs share: options of events, texts of widgets, and showing errors."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ ON_MODEL: EventOptions = {
     "api_visibility": "private",
 }
 AT_ONCE: EventOptions = {**QUIET, "queue": True, "concurrency_limit": None}
-"""Through the queue, as the page shows no message of an event outside it; but never behind the model."""
+"""In Gradio's queue, as errors of other events are not shown, but not waiting for the model."""
 STOP = ["sq-plain", "sq-stop"]
-"""The classes of a button that Esc presses."""
+"""CSS classes of a button that Esc presses."""
 PASTED = 100_000
-"""Characters that a box takes: what is too long for a problem is said, not cut."""
+"""Most characters of a box; more than a problem may have, so that a long text gives an error instead of being cut."""
 SECONDS = 12.0
-"""For which a message stays."""
+"""Seconds that an error message is shown."""
 BARE = {"apply_default_css": False}
 
 
@@ -65,6 +65,7 @@ def page_of(request: gr.Request) -> str:
 
 
 def in_words(keys: dict[str, str], language: Language) -> dict[str, Any]:
+    """The properties of a widget in a language; `choices` names an entry of CHOICES."""
     found: dict[str, Any] = {name: word(key, language) for name, key in keys.items() if name != "choices"}
     if "choices" in keys:
         name = keys["choices"]
@@ -79,7 +80,7 @@ def updates(changes: dict[Any, dict[str, Any]]) -> dict[Any, Any]:
 
 @contextmanager
 def errors_shown(desk: Desk) -> Generator[None]:
-    """The boundary to the person: our errors become a message that stays long enough to be read, and goes."""
+    """Show a SoliloquyError to the person, as a message in the page's language."""
     try:
         yield
     except SoliloquyError as error:

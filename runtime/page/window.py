@@ -1,5 +1,6 @@
-"""Where a person sees the page: a window of its own, a tab of the browser, or, on a machine without a display, the
-address alone. What is shown, and why, is said through `say`.
+"""Opens the page in a window of its own or in a browser tab; without a display, the address alone is printed.
+
+`say` prints what is opened, and why.
 """
 
 from __future__ import annotations
@@ -32,14 +33,14 @@ WINDOWS_PATHS = (r"Google\Chrome\Application\chrome.exe", r"Microsoft\Edge\Appli
 WINDOWS_FOLDERS = ("PROGRAMFILES", "PROGRAMFILES(X86)", "LOCALAPPDATA")
 WIDTH, HEIGHT = 1280, 900
 AT_ONCE = 4.0
-"""Seconds; a browser that ends sooner showed no window, or handed the page to one that was open."""
+"""Seconds. A browser that ends sooner showed no window, or passed the page to a browser that was open already."""
 
 
 def show_window(address: str, profile: Path, say: Say) -> bool:
-    """Show the page in a window of its own until that is closed. `profile` is the folder in which the window keeps what
-    a browser keeps. False if there is no such window: a tab is tried instead, and the caller goes on serving."""
+    """Show the page in a window of its own until that is closed; `profile` is the folder of its browser profile.
+    Returns False if no window could be opened: then a tab is tried, and the caller must go on serving."""
     if not _has_display():
-        say("There is no display here, so no window was opened. Open the address in a browser of this machine.")
+        say("There is no display, so no window was opened. Open the address in a browser of this machine.")
         return False
     why = "pywebview is not installed"
     if importlib.util.find_spec("webview"):
@@ -55,7 +56,7 @@ def show_window(address: str, profile: Path, say: Say) -> bool:
         if ended is None:
             return True
         if ended == 0:
-            say("The page went to a window that was open already. Ctrl+C ends Soliloquy.")
+            say("The page was opened in a window that was open already. Press Ctrl+C to stop Soliloquy.")
             return False
         say(f"{Path(program).stem} could not open a window (it ended with code {ended}).")
     show_tab(address, say)
@@ -63,9 +64,9 @@ def show_window(address: str, profile: Path, say: Say) -> bool:
 
 
 def show_tab(address: str, say: Say) -> None:
-    """Open a tab of the browser, if there is one that does not take over the terminal."""
+    """Open a browser tab, unless the browser would run in the terminal."""
     if not (_has_display() or os.environ.get("BROWSER")):
-        say("There is no display here, so no browser was opened. Open the address in a browser of this machine.")
+        say("There is no display, so no browser was opened. Open the address in a browser of this machine.")
     elif _open_tab(address):
         say("Opening a browser tab.")
     else:
@@ -73,13 +74,13 @@ def show_tab(address: str, say: Say) -> None:
 
 
 def browser_program() -> str | None:
-    """A browser that can show one page as a window."""
+    """The path of a browser that can show a page as a window; None if there is none."""
     return next((found for name in _programs() if (found := shutil.which(name))), None)
 
 
 def window_command(program: str, address: str, profile: Path) -> list[str]:
-    """The command line of such a window. With a profile of its own it ends when its window is closed, and keeps
-    nothing among the person's own tabs. What browsers fetch for themselves is turned off."""
+    """The command line of a browser window. With its own profile, the browser ends when the window is closed, and is
+    separate from the user's tabs. The browser's own network requests are turned off."""
     return [
         program,
         f"--app={address}",
@@ -108,8 +109,8 @@ def _has_display() -> bool:
 
 
 def _show_in_webview(address: str, profile: Path, say: Say) -> str:
-    """Show the page in a window of pywebview until it is closed. The value says why there was none, if there was none:
-    without GTK or Qt it cannot draw."""
+    """Show the page in a window of pywebview until it is closed. Returns "", or the reason why there was no window,
+    such as missing GTK and Qt."""
     webview = importlib.import_module("webview")
     webview.settings["ALLOW_DOWNLOADS"] = True
     say("Opening a window (pywebview).")
@@ -122,7 +123,7 @@ def _show_in_webview(address: str, profile: Path, say: Say) -> str:
 
 
 def _run(command: list[str]) -> int | None:
-    """Run a window until it is closed. The value is its exit code if it ended at once."""
+    """Run a window until it is closed; returns its exit code if it ended within AT_ONCE, else None."""
     window = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         return window.wait(AT_ONCE)
@@ -130,7 +131,7 @@ def _run(command: list[str]) -> int | None:
         window.wait()
         return None
     finally:
-        window.terminate()  # where we are ended before it
+        window.terminate()  # if this program ends first
 
 
 def _open_tab(address: str) -> bool:
@@ -138,6 +139,6 @@ def _open_tab(address: str) -> bool:
         browser = webbrowser.get()
     except webbrowser.Error:
         return False
-    # One of this very kind is a browser in the terminal, unless the person chose it.
+    # A plain GenericBrowser runs in the terminal, unless the user chose it.
     in_terminal = type(browser) is webbrowser.GenericBrowser and not os.environ.get("BROWSER")
     return not in_terminal and browser.open(address)

@@ -1,1 +1,1 @@
-"""Where problems come from: generated, worked, or read from a person's file."""
+"""Sources of problems: generated word problems, worked solutions, and files."""

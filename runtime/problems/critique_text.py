@@ -1,8 +1,8 @@
-"""How a critique is written, and read again however untidily a model wrote it.
+"""The text format of critiques, and a tolerant parser for critiques written by models.
 
-A block of three lines per step - the step's own sentence, the verdict, the explanation - then the verdict on the final
-answer with its explanation. Models merge, skip and split steps (in the published samples a third of the critiques have
-as many verdicts as steps), so a verdict belongs to the steps whose characters its sentence repeats, never to a number.
+Three lines per step - the step's sentence, the verdict, the explanation - then the verdict on the final answer with its
+explanation. Models merge, skip and split steps (in a third of the published samples the numbers of verdicts and steps
+agree), so a verdict is assigned to the steps whose text its sentence repeats, never by number.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _SIGNS = str.maketrans({"×": "*", "·": "*", "÷": "/", "−": "-", "–": "-",
 
 @dataclass(frozen=True)
 class Block:
-    """What is said of one sentence of the solution; `correct` None where no verdict can be read."""
+    """The critique of one sentence of the solution; `correct` is None if no verdict can be read."""
 
     sentence: str
     correct: bool | None
@@ -55,15 +55,15 @@ class Block:
 
 @dataclass(frozen=True)
 class Reading:
-    """A critique as it was read, one verdict and explanation per step of the solution."""
+    """A parsed critique, with one verdict and explanation per step of the solution."""
 
     verdicts: tuple[bool | None, ...]
     explains: tuple[str, ...]
     final: bool | None
     ok: bool
-    """Whether every block has a verdict and a place in the solution, and every step that must be judged is."""
+    """Whether every block has a verdict and matches the solution, and every required step is judged."""
     explanations: tuple[str, ...] = ()
-    """Everything said in the critic's own words, the words on the final answer last."""
+    """All explanations in the critic's own words; the one on the final answer comes last."""
 
     @property
     def first_error(self) -> int | None:
@@ -72,7 +72,7 @@ class Reading:
 
 
 def write(blocks: Sequence[Block], final: bool, explanation: str, language: Language = "en") -> str:
-    """A critique as text; every block must have a verdict. Calculator marks are left out of the sentences."""
+    """A critique as text; every block must have a verdict. GSM8K's calculator annotations are left out."""
     restated, verdict, explain, answer, right, wrong = LABELS[language]
     parts = [
         f"{restated}{sentence(block.sentence)}\n{verdict}{right if block.correct else wrong}\n"
@@ -83,13 +83,13 @@ def write(blocks: Sequence[Block], final: bool, explanation: str, language: Lang
 
 
 def sentence(step: str) -> str:
-    """A step as a critique repeats it: on one line, without calculator marks."""
+    """A step as a critique repeats it: on one line, without calculator annotations."""
     return " ".join(_MARK.sub("", step).split())
 
 
 def parse(text: str, steps: Sequence[str], answer: str | None = None, stop_at_first: bool = False) -> Reading:
-    """What a critique says of these steps. With `stop_at_first` the steps after the first wrong one need no verdict.
-    A sentence that repeats the line stating the answer is taken as a word on the answer."""
+    """Parse a critique of these steps. With `stop_at_first` steps after the first wrong one need no verdict. A block
+    that repeats the answer line is a verdict on the answer."""
     draft = _read(text)
     places = _Places(steps, answer)
     verdicts: list[bool | None] = [None] * len(steps)
@@ -139,7 +139,7 @@ def _read(text: str) -> _Draft:
 
 
 def read_verdict(words: str) -> bool | None:
-    """The verdict that a line begins with; None for none, for half a one, and for the template "Correct|Wrong"."""
+    """The verdict at the beginning of a line; None for no or half a verdict, and for the template "Correct|Wrong"."""
     line = (words.splitlines() or [""])[0]
     wrong = bool(_WRONG.search(line))
     right = bool(_RIGHT.search(_WRONG.sub(" ", line)))
@@ -147,7 +147,7 @@ def read_verdict(words: str) -> bool | None:
 
 
 class _Places:
-    """Where in a solution a sentence stands, by characters that carry meaning."""
+    """Locates sentences in a solution by their significant characters."""
 
     def __init__(self, steps: Sequence[str], answer: str | None) -> None:
         closing = [] if answer is None else [closing_line(answer), closing_line(answer, "zh-CN")]
@@ -159,8 +159,8 @@ class _Places:
         self._from = 0
 
     def find(self, sentence: str) -> list[int] | None:
-        """The steps that a sentence repeats, [] for the closing line, None if it stands nowhere. Of several places
-        the first behind the last one found is meant."""
+        """The steps that a sentence repeats, [] for the answer line, None if it is not found. Of several matches the
+        first after the previous one is taken."""
         wanted = _bare(sentence) or "\0"
         start = self.text.find(wanted, self._from)
         start = self.text.find(wanted) if start < 0 else start
@@ -171,6 +171,6 @@ class _Places:
 
 
 def _bare(text: str) -> str:
-    """Letters, digits and signs of arithmetic only: what survives a model's retelling of a line."""
+    """Letters, digits and arithmetic signs only: what remains when a model repeats a line."""
     lines = " ".join(tidy_step(line.strip(" \"'“”‘’「」")) for line in _MARK.sub("", text).splitlines())
     return _MEANINGLESS.sub("", lines.translate(_SIGNS).casefold())

@@ -1,7 +1,7 @@
-"""Rows of a file that a person names: JSON lines, or one JSON array. All commands read them here, so that whatever is
-wrong is one sentence with the file, the line, the field and the remedy, and a file without rows is never a success.
+"""Reads the rows of a file of JSON lines or one JSON array, and the fields that all formats share.
 
-What rows of problems and attempts have in common (`question`, `answer`, `steps`) is read here too.
+All commands read files here. An error is one sentence with file, line, field and remedy; a file without rows is an
+error. The shared fields are `question`, `answer` and `steps`.
 """
 
 from __future__ import annotations
@@ -24,29 +24,29 @@ Row = dict[str, Any]
 T = TypeVar("T")
 
 LONGEST_ROW = 1 << 24
-"""Bytes; a file that has no line ends is not JSON lines."""
+"""Most bytes of a line, as a file without line ends is not JSON lines."""
 LARGEST_ARRAY = 1 << 28
-"""Bytes of one JSON array, which has to be held as a whole."""
+"""Most bytes of a JSON array, which is parsed as a whole."""
 
 
 class RowError(SoliloquyError):
-    """A file of rows cannot be used; the text names the file, the line, what is wrong there, and what is needed."""
+    """A file of rows cannot be used; the text names file, line, fault and remedy."""
 
 
 # Files
 
 
 def read_rows(path: Path, convert: Callable[[Row], T], needs: str, limit: int | None = None) -> Iterator[tuple[str, T]]:
-    """What `convert` makes of each of the first `limit` rows, with the row's place ("line 3"). `needs` is a sentence
-    that says what a row must have; `convert` raises ValueError or a SoliloquyError for one that has not. Raises
-    RowError, also for a file without rows."""
+    """Yields (place, value) for each of the first `limit` rows: the place is such as "line 3", the value is made by
+    `convert`, which raises ValueError or SoliloquyError for a wrong row. `needs` is a sentence on what a row must have.
+    Raises RowError, also for a file without rows."""
     place = ""
     try:
         with open_regular(path) as file:
             for place, value in islice(_rows(file), limit):
                 yield place, _converted(value(), convert)
     except OSError as error:
-        raise RowError(f"{path} cannot be read ({error.strerror}).") from error
+        raise RowError(f"{path} cannot be read ({error.strerror}). Choose another file.") from error
     except _Unreadable as error:
         raise RowError(f"{path} cannot be read ({error}). {needs}") from error
     except (ValueError, SoliloquyError) as error:
@@ -56,21 +56,21 @@ def read_rows(path: Path, convert: Callable[[Row], T], needs: str, limit: int | 
 
 
 def some(path: Path, values: Iterable[T], what: str) -> Iterator[T]:
-    """The values that came of a file. Raises RowError if there are none."""
+    """The values read from a file. Raises RowError if there are none."""
     found = False
     for value in values:
         found = True
         yield value
     if not found:
-        raise RowError(f"{path} gave no {what}. See that it is the right file for this option.")
+        raise RowError(f"{path} has no {what}. Check that it is the right file for this option.")
 
 
 class _Unreadable(Exception):
-    """The bytes are no rows; the text says why."""
+    """The bytes cannot be read as rows; the text is the reason."""
 
 
 def _rows(file: BinaryIO) -> Iterator[tuple[str, Callable[[], Any]]]:
-    """The place of each line that is not blank, or of each element of an array, and what gives its value."""
+    """The place of each non-blank line or element of an array, with a function that parses it."""
     begins = file.read(1 << 16).removeprefix(b"\xef\xbb\xbf").lstrip()
     file.seek(0)
     yield from _elements(file) if begins.startswith(b"[") else _lines(file)
@@ -105,7 +105,7 @@ def _decoded(data: bytes, what: str) -> str:
 
 
 def parse(text: str) -> Any:
-    """The value of a JSON text. Raises ValueError, whose text a person understands."""
+    """Parse JSON. Raises ValueError with a text for a person."""
     try:
         value = json.loads(text)
     except RecursionError as error:
@@ -113,13 +113,13 @@ def parse(text: str) -> Any:
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}" if "\n" in text else f"character {error.pos + 1}"
         raise ValueError(f"it is not valid JSON ({place}: {error.msg})") from error
-    except ValueError as error:  # Python reads no integer of more than 4,300 digits
-        raise ValueError("it is not valid JSON for us (a number has thousands of digits)") from error
+    except ValueError as error:  # Python does not parse integers of more than 4,300 digits
+        raise ValueError("a number in it has thousands of digits") from error
     if "\\ud" in text.lower():
         try:
             json.dumps(value, ensure_ascii=False).encode()
         except UnicodeEncodeError as error:
-            raise ValueError("it is not text (it holds half of a surrogate pair)") from error
+            raise ValueError("it is not text (it has half of a surrogate pair)") from error
     return value
 
 
@@ -143,18 +143,18 @@ def cause(error: Exception) -> str:
 
 
 def question(row: Row) -> str:
-    """`question` or `problem`, a text. Raises ValueError."""
+    """The text of `question` or `problem`. Raises ValueError."""
     names = [name for name in ("question", "problem") if row.get(name) is not None]
     texts = [row[name].strip() for name in names if isinstance(row[name], str)]
     if not names or len(texts) < len(names) or not any(texts):
         raise ValueError("`question` (text) is missing")
     if len({*texts} - {""}) > 1:
-        raise ValueError("`question` and `problem` differ; leave one of them out")
+        raise ValueError("`question` and `problem` differ; delete one of them")
     return max(texts)
 
 
 def steps(row: Row) -> tuple[str, ...]:
-    """`steps`, a list of texts. Raises ValueError."""
+    """The texts of `steps`. Raises ValueError."""
     return texts(row, "steps")
 
 
@@ -194,7 +194,7 @@ def correctness(row: Row, name: str) -> bool | None:
 
 
 def scalar(row: Row, name: str) -> str | None:
-    """A text or a number as text; None if there is none. Raises ValueError for anything else."""
+    """A field with a text or a number, as text; None if it is missing. Raises ValueError for other values."""
     value = row.get(name)
     if value is None:
         return None
@@ -205,8 +205,8 @@ def scalar(row: Row, name: str) -> str | None:
 
 
 def reference(row: Row) -> str | None:
-    """The reference `answer`: what follows "####" in one of GSM8K's, the text of the choice in a multiple-choice row.
-    None if there is none. Raises ValueError."""
+    """The reference answer of `answer`: the text after "####" as in GSM8K, or the text of the choice in a
+    multiple-choice row; None if it is missing. Raises ValueError."""
     answer = scalar(row, "answer")
     choices = next((row[name] for name in ("choices", "options") if row.get(name) is not None), None)
     if answer is None or "####" not in answer:
@@ -217,7 +217,8 @@ def reference(row: Row) -> str | None:
 
 
 def _chosen(given: Any, answer: str, choices: Any) -> str:
-    """The text of the choice that `answer` names by its index from 0, by its letter, or by its text."""
+    """The text of the choice that `answer` names by index from 0, letter or text. Raises ValueError if it is
+    unclear."""
     texts = _choices(choices)
     by_text = [text for text in texts.values() if text == answer]
     is_index = isinstance(given, int) and 0 <= given < len(texts)
@@ -230,7 +231,7 @@ def _chosen(given: Any, answer: str, choices: Any) -> str:
 
 
 def _choices(choices: Any) -> dict[str, str]:
-    """Texts by letter: of a list, with or without letters before them, or of an object."""
+    """The choices by letter, from a list, with or without letters in the texts, or an object. Raises ValueError."""
     if isinstance(choices, dict) and isinstance(choices.get("text"), list):  # ARC: {"text": [...], "label": [...]}
         choices = dict(zip(choices.get("label") or _LETTERS, choices["text"], strict=False))
     if isinstance(choices, list):
@@ -244,6 +245,6 @@ _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def _without_letter(letter: str, text: str) -> str:
-    """Of "B) 6000" only 6000."""
+    """The text of a choice without its letter: 6000 of "B) 6000"."""
     name, sign, rest = text[:1], text[1:2], text[2:].strip()
     return rest if name.upper() == letter.upper() and sign in tuple(").:") and rest else text

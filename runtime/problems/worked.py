@@ -1,7 +1,7 @@
-"""Worked problems: stories whose solution is known to every number and can be worked again.
+"""Problems with worked solutions, whose numbers can be computed again after a change.
 
-A step is a template over quantities: `{3}` shows the value of quantity 3, `{=3}` its whole equation ("4 × 3 = 12"). So
-a step that goes wrong (`trainer.data.errors`) carries its consequences into every later one, as a person's would.
+A step is a template over quantities: `{3}` is the value of quantity 3, `{=3}` its whole equation ("4 × 3 = 12"). So an
+error put into one step (`trainer.data.errors`) also changes the later steps, as in a person's work.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _SLOT = re.compile(r"\{(=?)(\d+)\}")
 
 
 class Quantity(Value):
-    """A number of the story: given (no formula), or made from earlier ones."""
+    """A number of the problem: given (without a formula), or computed from earlier ones."""
 
     value: Fraction
     formula: str = ""
@@ -32,7 +32,7 @@ class Quantity(Value):
 
     @property
     def shown(self) -> str:
-        """As it is written: 12, 3.75, 4.50, 1/3."""
+        """The value as text: 12, 3.75, 4.50, 1/3."""
         value = self.value
         if value.denominator == 1:
             return str(value.numerator)
@@ -49,7 +49,7 @@ class WorkedStep(Value):
     text: str
     """With slots: "Lena pays {=3} dollars for the notebooks." """
     makes: int | None = None
-    """The quantity that this step works out; None for a step that only states something."""
+    """Index of the quantity that this step computes; None for a step that only states something."""
 
 
 class Worked(Value):
@@ -59,25 +59,25 @@ class Worked(Value):
     quantities: tuple[Quantity, ...]
     steps: tuple[WorkedStep, ...]
     answer: int
-    """Which quantity is asked for."""
+    """Index of the quantity that is asked for."""
     theme: str = ""
     template: str = ""
     unit: str = ""
-    """Of the answer, in words; may be empty."""
+    """The unit of the answer in words; may be empty."""
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """The steps as they are written, without the line that states the answer."""
+        """The texts of the steps, without the line that states the answer."""
         return tuple(fill(step.text, self.quantities) for step in self.steps)
 
     @property
     def result(self) -> str:
-        """The answer as it is written, without a unit."""
+        """The answer as text, without its unit."""
         return self.quantities[self.answer].shown
 
     def changed(self, quantities: Mapping[int, Quantity]) -> Worked:
-        """The same story with these quantities put in the place of those, and all that follow from them worked out
-        again. The problem and its reference answer stay. Raises ZeroDivisionError where nothing follows."""
+        """A copy with these quantities (by index) replaced, and all that depend on them computed again. The problem and
+        its reference answer stay. Raises ZeroDivisionError."""
         made: list[Quantity] = []
         for number, old in enumerate(self.quantities):
             new = quantities.get(number)
@@ -86,12 +86,12 @@ class Worked(Value):
 
 
 def worked_out(quantity: Quantity, earlier: Sequence[Quantity]) -> Quantity:
-    """A quantity with the value that its formula gives. Raises ZeroDivisionError."""
+    """A quantity with the value of its formula. Raises ZeroDivisionError."""
     return quantity.model_copy(update={"value": _value(_tree(quantity.formula), earlier)})
 
 
 def fill(text: str, quantities: Sequence[Quantity]) -> str:
-    """A template with its slots filled: values, and equations where a slot begins with an equals sign."""
+    """Fill a template: `{3}` with a value, `{=3}` with an equation."""
 
     def shown(slot: re.Match[str]) -> str:
         quantity = quantities[int(slot[2])]
@@ -121,4 +121,4 @@ def _value(node: ast.expr, earlier: Sequence[Quantity]) -> Fraction:
             return earlier[int(name[1:])].value
         case ast.Constant(int(number)):
             return Fraction(number)
-    raise ValueError(f"{ast.unparse(node)} is no formula")
+    raise ValueError(f"{ast.unparse(node)} is not a formula")

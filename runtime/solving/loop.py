@@ -12,7 +12,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import replace
 from threading import Event
 
-from runtime.checks.arithmetic import mended
+from runtime.checks.arithmetic import corrected
 from runtime.checks.claims import is_unsupported, lacks_data, shows_work
 from runtime.checks.grading import equal
 from runtime.checks.stated import final_answer
@@ -209,7 +209,7 @@ def _mend(attempt: Trajectory, actor: Actor, critic: Judge) -> Writing:
         position = len(attempt.steps) - 1
         critique = yield from critic.read_arithmetic(actor.problem, attempt)
         yield Refining(position, critique.verdicts[position].comment)
-        begun = mended(attempt.steps[position].text)
+        begun = corrected(attempt.steps[position].text)
         writing = actor.mend(attempt, position, begun, proven_wrong if number < MENDS else None)
         attempt = yield from _followed(writing, actor, critic)
     return attempt

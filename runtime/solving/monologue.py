@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from threading import Event
 
-from runtime.checks.arithmetic import mended
+from runtime.checks.arithmetic import corrected
 from runtime.checks.claims import says_no_data
 from runtime.checks.stated import stated_answer
 from runtime.critic.evidence.arithmetic import of_arithmetic
@@ -99,7 +99,7 @@ class Monologue:
         del self.steps[kept:], self.verdicts[kept:]
 
     def _interrupt(self, disproof: Evidence) -> Generator[TalkEvent]:
-        self.begun, self.lines = mended(self.steps[-1].text), []
+        self.begun, self.lines = corrected(self.steps[-1].text), []
         self.written += f"{CHECK[self.language]} {INTERRUPTION[self.language].format(disproof.note)}\n"
         yield from self._judged(StepVerdict(verdict="incorrect", comment=disproof.note or "", evidence=(disproof,)))
 

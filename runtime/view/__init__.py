@@ -1,1 +1,1 @@
-"""What a person sees of a run, as plain dictionaries and safe HTML. Nothing here imports Gradio."""
+"""Views of runs, reviews, training and models as plain dictionaries and safe HTML. Nothing here imports Gradio."""

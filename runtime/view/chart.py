@@ -1,5 +1,4 @@
-"""Losses as a line chart in SVG, drawn with the page's colours, and the same numbers as a table for whoever cannot see
-it."""
+"""Losses of a training run as a line chart (SVG, in the page's colours), and as a table for screen readers."""
 
 from __future__ import annotations
 
@@ -12,13 +11,13 @@ from runtime.view.words import word
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 720, 260, 60, 34, 12
 MOST = 500
-"""Points that are drawn; of more, neighbours are joined to their mean."""
+"""Most points drawn; more are averaged in groups of neighbours."""
 ROWS = 12
-"""Of the table."""
+"""Most rows of the table."""
 
 
 def loss_chart(points: Sequence[Point], language: Language) -> str:
-    """The whole run: what was learned from, and what was only looked at."""
+    """The training loss, raw and smoothed, and the loss on examples kept apart."""
     if not points:
         return ""
     learned = _thinned([(point.step, point.loss) for point in points])
@@ -51,7 +50,7 @@ def _thinned(pairs: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
 
 
 def _smoothed(pairs: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The mean of a twentieth of the run around each point."""
+    """A moving average over a twentieth of the run."""
     reach = max(1, len(pairs) // 40)
     found = []
     for i, (x, _) in enumerate(pairs):
@@ -92,7 +91,7 @@ def _legend(language: Language) -> str:
 
 
 def loss_table(points: Sequence[Point], language: Language) -> str:
-    """Some moments of the run, those where the rows kept apart were looked at first of all."""
+    """A table of losses: at the steps with a loss on examples kept apart, if there are any."""
     if not points:
         return ""
     looked = [i for i, point in enumerate(points) if point.dev is not None]

@@ -1,4 +1,4 @@
-"""A comparison as the page shows it: a head, a step list and figures for each solution, and how the votes stand."""
+"""Views of a comparison: head, steps and figures of each solution, and the votes so far."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from runtime.view.words import not_stored, texts, word
 
 
 def problem(comparison: Comparison | None) -> str:
-    """HTML of what was asked, which the box may hold no longer."""
+    """HTML of the problem."""
     return f'<p class="sq-problem">{to_display(comparison.problem)}</p>' if comparison and comparison.problem else ""
 
 
 def head(comparison: Comparison | None, place: int, language: Language) -> str:
-    """The name of a solution; how it was made is said once there was a vote."""
+    """HTML of a solution's name, with its mode once the person has voted."""
     name, made, sign = word("compare.name", language, name=NAMES[place]), "", ""
     if comparison and comparison.vote:
         made = f"<span>{escape(word(f'mode.{comparison.modes[place]}', language))}</span>"
@@ -32,7 +32,7 @@ def head(comparison: Comparison | None, place: int, language: Language) -> str:
 
 
 def steps(comparison: Comparison | None, place: int, busy: bool, language: Language) -> dict[str, Any]:
-    """All that the step list of a solution shows."""
+    """The data of a solution's step list."""
     run = comparison.runs.get(comparison.modes[place]) if comparison else None
     shown = guided.view(run, language) if run else {}
     if comparison and run is None and busy:
@@ -52,8 +52,7 @@ def steps(comparison: Comparison | None, place: int, busy: bool, language: Langu
 
 
 def _blind(shown: dict[str, Any], language: Language) -> dict[str, Any]:
-    """Only the lines as they stand and the answer: verdicts, retries and times tell how a solution was made, and would
-    sway a vote."""
+    """Keep only the present lines and the answer, as verdicts, retries and times would reveal the mode."""
     standing = [row for row in shown.get("steps", []) if row["state"] != "replaced"]
     rows = [{**row, **UNJUDGED, "state": _blind_state(row)} for row in standing]
     rows = [{**row, "label": word("step.solve", language, number=number)} for number, row in enumerate(rows, 1)]
@@ -75,7 +74,7 @@ def _is_next(comparison: Comparison, place: int) -> bool:
 
 
 def figures(comparison: Comparison | None, place: int, language: Language) -> str:
-    """What a solution took, once there was a vote: who is quick is known by that."""
+    """HTML of a solution's cost, once the person has voted: the cost would reveal the mode."""
     cost = comparison.costs.get(comparison.modes[place]) if comparison and comparison.vote else None
     if cost is None:
         return ""
@@ -101,22 +100,22 @@ def _figures(cost: Cost, language: Language) -> dict[str, str]:
 
 
 def status(comparison: Comparison | None, busy: bool, language: Language) -> str:
-    """What a person is asked to say, or has said."""
+    """HTML of the question to vote on, or of the vote."""
     if comparison is None or busy:
         return ""
     if comparison.vote:
         key = comparison.vote if comparison.vote in VERDICTS else "name"
-        said = word(f"compare.voted.{key}", language, name=comparison.chosen() or "")
+        text = word(f"compare.voted.{key}", language, name=comparison.chosen() or "")
     elif comparison.is_whole:
-        said = word("compare.ask", language)
+        text = word("compare.ask", language)
     else:
-        said = word("compare.cut_short", language)
+        text = word("compare.cut_short", language)
     unsaved = not_stored(comparison.unsaved, language)
-    return f'<p role="status">{escape(said)}</p>' + (f'<p role="alert">{escape(unsaved)}</p>' if unsaved else "")
+    return f'<p role="status">{escape(text)}</p>' + (f'<p role="alert">{escape(unsaved)}</p>' if unsaved else "")
 
 
 def tally(votes: Mapping[Vote, int], language: Language) -> str:
-    """How often each way was voted for."""
+    """HTML table of the votes for each mode."""
     count = sum(votes.values())
     if not count:
         return f"<p>{escape(word('compare.tally.none', language))}</p>"

@@ -1,7 +1,7 @@
-"""Text as the page shows it: escaped, with LaTeX turned into MathML and money left alone.
+"""Text as safe HTML: everything is escaped, LaTeX becomes MathML, and dollar amounts stay as they are.
 
-Whatever a model or a person wrote is text here: tags, links and images come out as the characters they were typed with,
-and the MathML is rebuilt from the few elements and attributes that only draw. Nothing here knows of steps or runs.
+Tags, links and images in a text are shown as characters. The MathML is rebuilt from a list of allowed elements and
+attributes that only affect drawing.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from latex2mathml.converter import convert_to_element
 
 LONGEST_FORMULA = 1000
 DEEPEST_FORMULA = 30
-"""Braces within braces; the converter is recursive."""
+"""Most nested braces, as the converter is recursive."""
 DEEPEST_ELEMENT = 60
-"""Elements within elements; so is what writes them out, whatever room the caller has left it."""
+"""Most nested elements, as the serialiser is recursive."""
 
 _CALCULATOR = re.compile(r"<<[^<>\n]*>>")  # GSM8K writes 48/2=<<48/2=24>>24
 _BOXED = r"\\boxed\s*\{(?:[^{}]|\{[^{}]*\})*\}"
@@ -36,7 +36,7 @@ _LOOSE_END = re.compile(r"^[-+*/=<>,.;:)]|[-+*/=<,;:(]$")
 
 _MARKDOWN = re.compile(r"[\\`*_{}\[\]<>$|~]")
 _LINE_START = re.compile(r"^([^\S\n]*\d*)([-+#.)=])", re.MULTILINE)
-"""Signs that make something of the text behind them, and those that do so only where a line begins."""
+"""Markdown's special characters: anywhere, and only at the start of a line."""
 
 _ELEMENTS = re.compile(
     r"math|mrow|mi|mn|mo|mtext|mspace|mfrac|msqrt|mroot|msub|msup|msubsup|munder|mover|munderover|mtable|mtr|mtd"
@@ -48,17 +48,17 @@ _ATTRIBUTES = re.compile(
 )
 _LENGTHS = re.compile(r"width|height|depth|lspace|rspace|linethickness|rowspacing|columnspacing|minsize|maxsize")
 _MODEST = re.compile(r"(-0(?=\.)|\d)?(\.\d+)?[a-z%]*")
-"""A length that cannot push a formula over the rest of the page."""
+"""A length too small to move a formula over the rest of the page."""
 
 
 @lru_cache(maxsize=2048)
 def to_display(text: str) -> str:
-    """HTML of a text: formulas as MathML, everything else literally."""
+    """A text as HTML: formulas as MathML, everything else escaped."""
     text = _CALCULATOR.sub("", text)
     pieces, end = [], 0
     for match in _MATHS.finditer(text):
         if formula := _formula(match):
-            # Without a word joiner a full stop after a formula may begin the next line.
+            # A word joiner keeps a full stop on the line of the formula before it.
             joined = formula + "\u2060" if text[match.end() : match.end() + 1] in _CLINGING else formula
             pieces += [_prose(text[end : match.start()]), joined]
             end = match.end()
@@ -67,13 +67,13 @@ def to_display(text: str) -> str:
 
 @lru_cache(maxsize=256)
 def answer_to_display(answer: str) -> str:
-    """HTML of an answer, which is often LaTeX without its delimiters."""
+    """An answer as HTML; it is often LaTeX without delimiters."""
     bare = re.search(r"\\[a-zA-Z]+|[\^_]\w", answer) and not re.search(r"\$|\\\(|\\\[", answer)
     return (bare and to_mathml(answer)) or to_display(answer)
 
 
 def to_markdown(text: str) -> str:
-    """Markdown of a text: formulas between dollar signs, everything else literally."""
+    """A text as Markdown: formulas between dollar signs, everything else escaped."""
     text = _CALCULATOR.sub("", text)
     pieces, end = [], 0
     for match in _MATHS.finditer(text):
@@ -86,7 +86,7 @@ def to_markdown(text: str) -> str:
 
 
 def to_mathml(latex: str, block: bool = False) -> str | None:
-    """A formula as MathML; None if it cannot be read as one."""
+    """A LaTeX formula as MathML; None if it cannot be converted."""
     if not latex.strip() or len(latex) > LONGEST_FORMULA or _depth(latex) > DEEPEST_FORMULA:
         return None
     try:
@@ -94,7 +94,7 @@ def to_mathml(latex: str, block: bool = False) -> str | None:
         if _height(element) > DEEPEST_ELEMENT:
             return None
         return tostring(_plain(element), encoding="unicode", short_empty_elements=False)
-    except Exception:  # noqa: BLE001 - the converter slips in every manner over what it cannot read
+    except Exception:  # noqa: BLE001 - the converter raises all kinds of errors for invalid LaTeX
         return None
 
 
@@ -106,7 +106,7 @@ def _formula(match: re.Match[str]) -> str | None:
 
 
 def _is_maths(inside: str) -> bool:
-    """Whether what stands between two single dollar signs is a formula rather than the words between two prices."""
+    """Whether the text between two dollar signs is a formula and not the words between two prices."""
     return not _PROSE.search(_COMMAND.sub("", inside)) and not _LOOSE_END.search(inside)
 
 
@@ -134,10 +134,10 @@ def _height(element: Element) -> int:
 
 
 def _plain(element: Element) -> Element:
-    """The same formula of drawing elements only; the converter copies links, classes and styles through."""
+    """A copy with allowed elements and attributes only, as the converter passes links, classes and styles through."""
     tag = element.tag if _ELEMENTS.fullmatch(element.tag) else "mrow"
     copy = Element(tag, {name: value for name, value in element.attrib.items() if _only_draws(name, value)})
-    # The converter leaves character references in its texts, to be written out unescaped.
+    # The converter leaves character references in its texts.
     copy.text = unescape(element.text) if element.text else None
     copy.extend([_plain(child) for child in element])
     return copy

@@ -1,4 +1,4 @@
-"""What came of a run, in words: its answer, how it ended, and what to know before trusting it."""
+"""The end of a run in words: its answer, its status, and cautions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from runtime.view.words import explained, word
 
 
 def ending(run: Run) -> str:
-    """How it ended, in the page's words: a solution without an answer is said to be one."""
+    """The run's status, or "no_answer" for a finished solution without an answer."""
     outcome = run.transcript.talk.outcome
     if outcome and run.kind == "solve" and outcome.answer is None and outcome.status in ("settled", "unsettled"):
         return "no_answer"
@@ -20,8 +20,8 @@ def ending(run: Run) -> str:
 
 
 def ended(run: Run, language: Language) -> str:
-    """One sentence on how it ended."""
-    # Own work that has a mistake in it is checked to the end all the same.
+    """One sentence on how the run ended."""
+    # A check that found a mistake has been completed too.
     how = "settled" if (run.kind, run.status) == ("check", "unsettled") else ending(run)
     said, outcome = word(f"status.{how}", language, seconds=f"{run.seconds:.1f}"), run.outcome
     if how != "failed" or not outcome.note:
@@ -30,7 +30,7 @@ def ended(run: Run, language: Language) -> str:
 
 
 def answer(run: Run, language: Language) -> str:
-    """HTML of what came out: the answer of a solution, or which line of an own attempt to look at first."""
+    """HTML of the answer of a solution, or of the finding on own work."""
     outcome = run.transcript.talk.outcome
     if outcome is None or (run.kind == "check" and outcome.status in ("failed", "stopped")):
         return ""
@@ -43,20 +43,20 @@ def answer(run: Run, language: Language) -> str:
 
 
 def note(run: Run, language: Language) -> str:
-    """HTML of what a person should know before trusting the answer."""
+    """The cautions as HTML."""
     return to_display(caution(run, language))
 
 
 def caution(run: Run, language: Language) -> str:
-    """What a person should know before trusting the answer."""
+    """What a person should know before trusting the answer: the outcome's note, the votes, and the cautions."""
     outcome = run.transcript.talk.outcome
     if outcome is None:
         return ""
-    said = outcome.note if outcome.status != "failed" else ""  # in the language of the problem
+    text = outcome.note if outcome.status != "failed" else ""  # in the language of the problem
     if counted := _counted(run, language):
-        said = f"{said} {counted}" if language_of(said) == "en" else f"{said}{counted}"
+        text = f"{text} {counted}" if language_of(text) == "en" else f"{text}{counted}"
     cautions = ("" if language == "zh-CN" else " ").join(_cautions(run, language))
-    return f"{said}{'' if language_of(said) == language == 'zh-CN' else ' '}{cautions}".strip()
+    return f"{text}{'' if language_of(text) == language == 'zh-CN' else ' '}{cautions}".strip()
 
 
 def _cautions(run: Run, language: Language) -> list[str]:
@@ -78,7 +78,7 @@ def _cautions(run: Run, language: Language) -> list[str]:
 
 
 def _solved(run: Run, reading: Reading) -> str:
-    """The key of what to know of a solution: who objects to it, what nobody could check, or who looked at it."""
+    """The key of a solution's caution, by how it ended and how it was checked."""
     match ending(run):
         case "settled":
             return _SOLVED_BY.get(run.mode, "note.direct")
@@ -89,15 +89,15 @@ def _solved(run: Run, reading: Reading) -> str:
 
 
 def _counted(run: Run, language: Language) -> str:
-    """The answers of a second opinion, each with how many solutions come to it; of own work only the numbers."""
+    """The answers of a vote with their counts. For own work the other answers are not shown, only their counts."""
     outcome = run.outcome
     if not outcome.answers or not outcome.vote:
         return ""
     silent = outcome.vote[1] - sum(count for _, count in outcome.answers)
     own = run.transcript.talk.chosen.answer if run.kind == "check" and run.transcript.talk.chosen else None
-    told = [(_name(run, text, own, language), count) for text, count in outcome.answers]
-    told += [(word("vote.no_answer", language), silent)] if silent else []
-    listed = [word("vote.count", language, answer=name, count=count) for name, count in told]
+    names = [(_name(run, text, own, language), count) for text, count in outcome.answers]
+    names += [(word("vote.no_answer", language), silent)] if silent else []
+    listed = [word("vote.count", language, answer=name, count=count) for name, count in names]
     return word("vote.answers", language, answers=" · ".join(listed))
 
 
@@ -108,7 +108,7 @@ def _name(run: Run, text: str, own: str | None, language: Language) -> str:
 
 
 def _objection(reading: Reading) -> str:
-    """Who objects to a solution: the critic, or the solutions that did not agree, which the outcome's note tells of."""
+    """The key of the objection to a solution: by the critic, or by the vote."""
     return "note.divided" if reading.first_error is None else "note.unsettled"
 
 
@@ -116,7 +116,7 @@ _SOLVED_BY = {"critic": "note.settled", "selftalk": "note.selftalk", "direct": "
 
 
 def finding(run: Run, language: Language) -> str:
-    """Which line of an own attempt to look at first."""
+    """The finding on own work: which line to check first, or that no mistake was found."""
     reading = read_run(run)
     verdicts = [reading.verdicts.get(home) for home in reading.current]
     if reading.first_error is not None:

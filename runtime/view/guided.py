@@ -1,7 +1,7 @@
-"""A solution as a student sees it who asked for hints, or for one step at a time.
+"""The view of a solution for a student who wants hints, or one step at a time.
 
-Whatever the student has not asked for yet stays on the server: a hidden step is a stub without a word of it, and while
-the solution is being worked out nothing is said of it at all.
+What the student has not asked for stays on the server: a hidden step is sent as a stub without its text, and nothing is
+sent while the problem is being solved.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from runtime.view.words import word
 
 
 def view(run: Run, language: Language) -> dict[str, Any]:
-    """Everything the step list shows of a run: all of it, or what was asked for."""
+    """The data of the step list: the whole run, or the part that the student asked for."""
     further = {"again": disclosure.can_be_tried_again(run), "votable": disclosure.can_be_voted_on(run)}
     whole: dict[str, Any] = {**render.view(run, language), **further}
     if run.kind == "check":
@@ -34,7 +34,7 @@ def view(run: Run, language: Language) -> dict[str, Any]:
     answer = run.outcome.answer
     shown = [_careful(rows[key], texts[seen:], answer) for key in keys[:seen]]
     hidden = [_stub(key, number, language) for number, key in enumerate(keys[seen:], seen + 1)]
-    hidden[0]["hints"] = [spoken(hint, language) for hint in disclosure.hints(run)]
+    hidden[0]["hints"] = [hint_text(hint, language) for hint in disclosure.hints(run)]
     return {
         **whole,
         "steps": shown + hidden,
@@ -47,13 +47,13 @@ def view(run: Run, language: Language) -> dict[str, Any]:
 
 
 def is_whole(run: Run) -> bool:
-    """Whether nothing of a run is held back."""
+    """Whether no part of a run is hidden."""
     return run.kind == "check" or disclosure.is_open(run)
 
 
 def compared(run: Run, same: bool | None, tries: int, language: Language) -> dict[str, Any]:
-    """What a student is told of an answer of their own (`guide.compare`), the `tries`-th one; ours is never in it, and
-    may be the wrong one."""
+    """The reply to a student's own answer, the `tries`-th one (`disclosure.compare`). It never contains our answer,
+    and allows for ours being wrong."""
     kind = {True: "same", False: "other", None: "unclear"}[same]
     vote = run.outcome.vote
     key = f"mine.{kind}"
@@ -69,8 +69,8 @@ def compared(run: Run, same: bool | None, tries: int, language: Language) -> dic
     return {"kind": kind, "text": word(key, language, agree=agree, n=n), "tries": tries}
 
 
-def spoken(hint: Hint, language: Language) -> str:
-    """A hint in words."""
+def hint_text(hint: Hint, language: Language) -> str:
+    """The text of a hint."""
     parts = [*hint.known, *(word("hint.found", language, number=number) for number in hint.found)]
     *first, last = parts or [""]
     listed = ("、" if language == "zh-CN" else ", ").join(first)
@@ -79,7 +79,7 @@ def spoken(hint: Hint, language: Language) -> str:
 
 
 def _careful(row: dict[str, Any], hidden: list[str], answer: str | None) -> dict[str, Any]:
-    """A row without remarks that may speak of what is still hidden: only exact arithmetic keeps to its step."""
+    """A row without comments that may reveal hidden steps; only those on false arithmetic are kept."""
     exact = any(badge["kind"] == "arithmetic_wrong" for badge in row["badges"])
     comment = row["comment"] if exact and not gives_away(row["comment"], hidden, answer) else ""
     text = row["comment_text"] if comment else ""
@@ -87,10 +87,10 @@ def _careful(row: dict[str, Any], hidden: list[str], answer: str | None) -> dict
 
 
 def _mendable(row: dict[str, Any], language: Language) -> dict[str, Any]:
-    """A line that needs another look: first only that, then a hint, and what is wrong with it last of all."""
+    """A flagged line of own work: the student can ask for a hint, and then for what is wrong."""
     if row["state"] != "flagged":
         return row
-    return {**row, "comment": "", "mend": {"hint": spoken(to_mend(row["text"]), language), "show": row["comment"]}}
+    return {**row, "comment": "", "mend": {"hint": hint_text(to_mend(row["text"]), language), "show": row["comment"]}}
 
 
 def _stub(key: str, number: int, language: Language) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The models of this machine as the page shows them, and the job that is done on one."""
+"""Views of the models and of the current job (download, add, verify)."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from runtime.view.words import word
 
 _METRICS = ("f1", "accuracy_error", "accuracy_correct")
 _SOLVED = "accuracy"
-"""The metric of adapters that solve."""
+"""Main metric of an actor's card."""
 _SIGNS = {"fits": "✓", "tight": "?", "too_large": "✗"}
 
 
 def cards(entries: Sequence[Entry], used: str | None, language: Language) -> str:
-    """A card for each model."""
+    """HTML cards of the models."""
     return f'<ul class="sq-models">{"".join(_card(entry, entry.name == used, language) for entry in entries)}</ul>'
 
 
@@ -58,7 +58,7 @@ def _adapter(adapter: AdapterInUse, language: Language) -> str:
 
 
 def _figures(card: AdapterCard, language: Language) -> str:
-    """What was measured first of all on its card, beside the untrained base."""
+    """HTML of the first held-out set on the adapter's card, beside the base model's figures."""
     name, after = next(iter(card.metrics.items()), ("", {}))
     before = card.base_metrics.get(name, {})
     judges = [metric for metric in _METRICS if metric in after]
@@ -79,15 +79,15 @@ def _share(figure: Figure | None) -> str:
 
 
 def job(now: Job | None, language: Language) -> str:
-    """How the newest job stands."""
+    """HTML of the state of the newest job."""
     if now is None:
         return ""
-    said = word(f"models.{now.task}.{now.state}", language, model=now.model, name=now.said or now.model)
-    reason = f"<p>{escape(now.said)}</p>" if now.said and (now.state == "failed" or now.task == "verify") else ""
+    status = word(f"models.{now.task}.{now.state}", language, model=now.model, name=now.result or now.model)
+    reason = f"<p>{escape(now.result)}</p>" if now.result and (now.state == "failed" or now.task == "verify") else ""
     state = {"running": "running", "done": "over", "failed": "failed", "stopped": "stopped"}[now.state]
     return (
         f'<div class="sq-standing sq-is-{state}" aria-busy="{str(now.state == "running").lower()}">'
-        f'<p class="sq-sentence" role="status"><span class="sq-pulse" aria-hidden="true"></span>{escape(said)}</p>'
+        f'<p class="sq-sentence" role="status"><span class="sq-pulse" aria-hidden="true"></span>{escape(status)}</p>'
         f"{_bar(now, language)}{reason}</div>"
     )
 
@@ -95,6 +95,6 @@ def job(now: Job | None, language: Language) -> str:
 def _bar(now: Job, language: Language) -> str:
     if now.state != "running":
         return ""
-    told = f"{size_text(now.done)} / {size_text(now.total)}" if now.total else word("models.asking", language)
+    text = f"{size_text(now.done)} / {size_text(now.total)}" if now.total else word("models.asking", language)
     value = f' max="{now.total}" value="{now.done}"' if now.total else ""
-    return f'<label class="sq-ready"><progress{value}></progress> <span>{escape(told)}</span></label>'
+    return f'<label class="sq-ready"><progress{value}></progress> <span>{escape(text)}</span></label>'

@@ -1,4 +1,4 @@
-"""A run read step by step: which attempt counts, what was said of each of its steps, and which goes wrong first."""
+"""Reads a run step by step: the chosen attempt, the verdict on each step, and the first error."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from runtime.log.run import Run, home_of
 from runtime.types import Critique, SelfTalk, StepVerdict, Trajectory
 
 Home = tuple[int, int]
-"""Where a step was first written: index of its attempt among the talk's turns, and its position there."""
+"""Where a step was first written: index of its attempt among the talk's turns, and its position in it."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What is known of a talk as it stands, step by step."""
+    """The steps and verdicts of a talk."""
 
     talk: SelfTalk
     attempts: dict[int, Trajectory]
     verdicts: dict[Home, StepVerdict]
     current: list[Home]
-    """The steps of the attempt that counts: the chosen one, or the one under way."""
+    """The steps of the chosen attempt, or of the one being written."""
     first_error: int | None
-    """Index in `current`; later steps rest on it."""
+    """Index in `current`, from 0; later steps depend on it."""
     writing: Home | None
 
 
 def read_run(run: Run) -> Reading:
-    """The run as it stands, the attempt under way included."""
+    """Read a run, including the attempt being written."""
     live, talk = run.transcript.live, as_talk(run.transcript)
     attempts = {turn: t for turn, t in enumerate(talk.turns) if isinstance(t, Trajectory)}
     chosen = _chosen_turn(talk, attempts)
@@ -45,13 +45,13 @@ def read_run(run: Run) -> Reading:
 
 
 def _chosen_turn(talk: SelfTalk, attempts: dict[int, Trajectory]) -> int | None:
-    """The attempt that the outcome rests on; the last one while there is no outcome."""
+    """The turn of the attempt that the outcome is taken from; of the last one while there is no outcome."""
     wanted = talk.outcome and talk.outcome.trajectory_id
     return next((turn for turn in reversed(attempts) if not wanted or attempts[turn].id == wanted), None)
 
 
 def _verdicts(talk: SelfTalk, attempts: dict[int, Trajectory], chosen: int | None) -> dict[Home, StepVerdict]:
-    """The latest verdict on every step; on a kept one, what was said of the attempt that counts."""
+    """The latest verdict on every step; for a kept step, that in the chosen attempt's critique."""
     found: dict[int, Critique] = {}
     for index, item in enumerate(talk.turns):
         if isinstance(item, Critique):

@@ -1,7 +1,7 @@
-"""A run as the page shows it: plain values, the same for a run that is going on and for one that was stored.
+"""The view of a run as plain values, for a running and for a stored one alike.
 
-Steps appear in the order in which they were first written. A refinement keeps its parent's first steps, which are shown
-once; what it replaces stays visible, and is marked. Nothing here knows of the page's widgets.
+Steps are in the order in which they were first written. Steps that a refinement kept are shown once; those that it
+replaced stay visible and are marked.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ UNJUDGED: dict[str, Any] = {"sign": "", "word": "", "comment": "", "comment_text
 
 
 def view(run: Run, language: Language) -> dict[str, Any]:
-    """Everything the step list shows of a run."""
+    """The data of the step list."""
     voting = run.transcript.voting is not None
     return {
         "run": run.id,
@@ -64,7 +64,7 @@ def steps(run: Run, language: Language) -> list[dict[str, Any]]:
 
 
 def status(run: Run, language: Language) -> str:
-    """One sentence on what is happening, which changes only when a step or a phase is done."""
+    """One sentence on what is happening. It changes only after a step or a phase, as screen readers read it aloud."""
     talk, live = run.transcript.talk, run.transcript.live
     if voting := run.transcript.voting:
         return word("status.voting", language, done=voting.done, of=voting.of, seconds=f"{run.seconds:.0f}")
@@ -73,7 +73,7 @@ def status(run: Run, language: Language) -> str:
     if live is None:
         return word("status.thinking", language)
     if live.done:
-        doubted = next((i for i, said in live.verdicts.items() if said.verdict == "incorrect"), None)
+        doubted = next((i for i, verdict in live.verdicts.items() if verdict.verdict == "incorrect"), None)
         if run.kind == "check" and doubted is not None:
             return word("status.doubting", language, number=doubted + 1)
         return word("status.reading" if live.criticising else "status.thinking", language)
@@ -122,7 +122,7 @@ def _state(reading: Reading, home: Home, verdict: StepVerdict | None) -> State:
 
 
 def _is_divided(talk: SelfTalk) -> bool:
-    """Whether a second opinion disagrees with what stands, or with itself: nothing looks right then."""
+    """Whether the vote disagrees with the answer, or is not clear; then no step is shown as right."""
     if talk.outcome is None or talk.outcome.vote is None:
         return False
     return talk.outcome.vote[0] < CERTAIN or talk.outcome.status == "unsettled"
@@ -147,8 +147,8 @@ def _badge_kinds(verdict: StepVerdict) -> list[str]:
 
 
 def _badges(run: Run, state: State, verdict: StepVerdict | None, language: Language) -> list[dict[str, str]]:
-    """Who looked at a step, and what they said; "not checked" only once nobody will look any more."""
-    if state == "plan":  # whoever accepts it has looked at nothing that could be wrong
+    """The badges of a step's evidence; "not checked" only after the run has ended."""
+    if state == "plan":  # a plan has nothing that could be checked
         return []
     kinds = _badge_kinds(verdict) if verdict else []
     if not kinds and run.status != "running" and state != "replaced":
@@ -157,7 +157,7 @@ def _badges(run: Run, state: State, verdict: StepVerdict | None, language: Langu
 
 
 def _why(run: Run, state: State, verdict: StepVerdict | None, language: Language) -> list[dict[str, str]]:
-    """What the badges say, in sentences, each with what its source noted; the comment on view is not said again."""
+    """A sentence for each badge, with the note of its source unless that is shown as the comment."""
     if state == "plan":
         return [{"kind": "plan", "text": word("why.plan", language), "note": ""}]
     shown = _comment(verdict) if verdict else ""

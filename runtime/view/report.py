@@ -1,6 +1,6 @@
-"""A session to take along: what was asked and written, what was said of each step, as Markdown or as a page to print.
+"""A report of runs as Markdown or as an HTML page to print: problems, steps, verdicts, ratings and answers.
 
-The page holds everything it needs and loads nothing. Words and signs are those of the app.
+The page loads nothing from elsewhere.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ _TEMPLATE, _STYLE = (Path(__file__).with_name(f"report.{kind}").read_text("utf-8
 
 
 def markdown(runs: Sequence[Run], language: Language) -> str:
-    """Runs as Markdown, formulas between dollar signs."""
+    """A report as Markdown, with formulas between dollar signs."""
     parts = "\n".join(_markdown(run, language) for run in runs)
     return f"# {word('report.title', language)}\n\n{parts}\n{word('report.foot', language)}\n"
 
 
 def html(runs: Sequence[Run], language: Language) -> str:
-    """Runs as one page, ready to be printed."""
+    """A report as an HTML page."""
     return _TEMPLATE.format(
         language=language,
         title=escape(word("report.title", language)),
@@ -72,12 +72,12 @@ def _html_step(row: dict[str, Any], language: Language) -> str:
 
 
 def _steps(run: Run, language: Language) -> list[dict[str, Any]]:
-    """All steps of a run, but for those that the student has not asked for yet."""
+    """The rows of a run's steps, without the hidden ones."""
     return render.steps(run, language) if guided.is_whole(run) else guided.view(run, language)["steps"]
 
 
 def _head(run: Run, language: Language) -> str:
-    """What was done, and when."""
+    """The kind of a run and its date."""
     try:
         when = f"{datetime.fromisoformat(run.created_at).astimezone():%Y-%m-%d %H:%M}"
     except ValueError:
@@ -86,12 +86,12 @@ def _head(run: Run, language: Language) -> str:
 
 
 def run_kind(kind: str, mode: str) -> str:
-    """solve, check or practise: what a person would call a run."""
+    """The kind of a run for a person: solve, check or practise."""
     return PRACTISED if mode == PRACTISED else kind
 
 
 def _remarks(row: dict[str, Any], language: Language) -> Iterator[tuple[str, str]]:
-    """What was said of a step, each with what it is: the verdict with its sign, the comment, and the person's word."""
+    """(label, text) of everything noted on a step: verdict and badges, comment, rating and correction."""
     verdict = " ".join(filter(None, [row["sign"], row["word"]]))
     badges = ", ".join(badge["text"] for badge in row["badges"])
     yield "", f"{verdict} ({badges})" if verdict and badges else verdict or badges
@@ -104,7 +104,7 @@ def _remarks(row: dict[str, Any], language: Language) -> Iterator[tuple[str, str
 
 
 def _ending(run: Run, language: Language) -> Iterator[tuple[str, str]]:
-    """What came out, and what to know before trusting it."""
+    """(label, text) of the finding, the answer and the cautions."""
     if not guided.is_whole(run):
         return
     outcome = run.transcript.talk.outcome

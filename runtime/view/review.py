@@ -1,4 +1,4 @@
-"""A review as the page shows it: plain values for the step list, HTML for the problem above it."""
+"""Views of the Review tab: plain values for the step list, HTML for the problem above it."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _SHOWN = {
 
 
 def view(reviewing: Reviewing | None, language: Language) -> dict[str, Any]:
-    """All that the step list of Review shows."""
+    """The data of the step list."""
     attempt = reviewing.current if reviewing else None
-    spoken = texts(("rate.", "review."), language)
+    words = texts(("rate.", "review."), language)
     shared = {
         "language": language,
         "title": word("review.title", language),
         "empty": empty(reviewing, language),
-        "words": spoken | {"rate.unsure": spoken["review.neutral"], "rate.keys": spoken["review.keys"]},
+        "words": words | {"rate.unsure": words["review.neutral"], "rate.keys": words["review.keys"]},
         "rateable": True,
         "advances": True,
         "reasons": {name: word(f"review.reason.{name}", language) for name in REASONS},
@@ -48,7 +48,7 @@ def view(reviewing: Reviewing | None, language: Language) -> dict[str, Any]:
 
 
 def empty(reviewing: Reviewing | None, language: Language) -> str:
-    """What stands in the place of an attempt."""
+    """The text shown if there is no attempt to review."""
     if reviewing is None:
         return word("review.not_kept", language)
     if reviewing.search:
@@ -71,7 +71,7 @@ def _steps(attempt: LabelledAttempt, revealed: bool, language: Language) -> list
 
 
 def _judged(attempt: LabelledAttempt, position: int, language: Language) -> dict[str, str]:
-    """The critic's word on a step of this attempt, whatever became of it in later ones."""
+    """The critic's verdict on a step of this attempt, even if a later attempt replaced the step."""
     verdicts = attempt.critique.verdicts if attempt.critique else ()
     if position >= len(verdicts) or not verdicts[position].evidence:
         return {"state": "plain", "sign": "", "word": ""}
@@ -80,7 +80,7 @@ def _judged(attempt: LabelledAttempt, position: int, language: Language) -> dict
 
 
 def head(reviewing: Reviewing | None, language: Language) -> str:
-    """HTML: how far one is, why this attempt waits, the problem, and the reference answer if it may be seen."""
+    """HTML of the progress, the reason to review this attempt, the problem, and the reference answer if revealed."""
     attempt = reviewing.current if reviewing else None
     if reviewing is None or attempt is None:
         return ""
@@ -96,7 +96,7 @@ def head(reviewing: Reviewing | None, language: Language) -> str:
 
 
 def _reason(reviewing: Reviewing, reason: Why, language: Language) -> str:
-    """Why an attempt waits; what the critic thinks of it is not said before it is revealed."""
+    """The reason to review an attempt; empty if it would reveal the critic's verdict."""
     if reviewing.shelf == "done" or (reason in JUDGED and not reviewing.revealed):
         return ""
     return word(f"review.why.{reason}", language)
@@ -104,12 +104,12 @@ def _reason(reviewing: Reviewing, reason: Why, language: Language) -> str:
 
 def _reference(attempt: LabelledAttempt, language: Language) -> str:
     facts = [("review.reference", attempt.problem.answer), ("review.stated", attempt.trajectory.answer)]
-    told = [f"<dt>{escape(word(key, language))}</dt><dd>{answer_to_display(text)}</dd>" for key, text in facts if text]
-    return f'<dl class="sq-reference">{"".join(told)}</dl>' if told else ""
+    rows = [f"<dt>{escape(word(key, language))}</dt><dd>{answer_to_display(text)}</dd>" for key, text in facts if text]
+    return f'<dl class="sq-reference">{"".join(rows)}</dl>' if rows else ""
 
 
 def guide(language: Language) -> str:
-    """HTML: what the ratings mean, to be opened."""
+    """HTML of the explanation of the ratings, folded."""
     rows = "".join(
         f'<li><b class="sq-{name}">{sign} {escape(word(f"review.guide.{name}.name", language))}</b> '
         f"{escape(word(f'review.guide.{name}', language))}</li>"

@@ -1,4 +1,4 @@
-"""Figures as an HTML table whose rows and columns have names."""
+"""An HTML table with named rows and columns."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from html import escape
 
 
 def table(caption: str, columns: Iterable[str], rows: Iterable[tuple[str, Sequence[str]]]) -> str:
-    """`rows` are names with their cells. Whatever is given is text."""
+    """A table as HTML. `rows` are (name, cells); all texts are escaped."""
     heads = "".join(f'<th scope="col">{escape(name)}</th>' for name in columns)
     body = "".join(
         f'<tr><th scope="row">{escape(name)}</th>{"".join(f"<td>{escape(cell)}</td>" for cell in cells)}</tr>'

@@ -1,4 +1,4 @@
-"""Training as the page shows it: HTML of what there is to learn from, how a run stands, and what came of it."""
+"""Views of the Train tab as HTML: the data for training, the state of a run, and its result."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SPEAKERS = ("base", "current", "adapter")
 
 
 def ready(found: Readiness, language: Language) -> str:
-    """How much there is to learn from, and why it cannot begin, if it cannot."""
+    """The ratings and attempts for training, and what is missing before it can start."""
     done = min(found.ratings, NEEDED)
     facts = [("corrections", found.corrections), ("wrong", found.wrong), ("right", found.right)]
     items = "".join(f"<li>{escape(word(f'train.have.{name}', language, n=n))}</li>" for name, n in facts)
@@ -31,18 +31,18 @@ def ready(found: Readiness, language: Language) -> str:
 
 
 def standing(now: Standing | None, plan: Plan | None, printed: str, language: Language) -> str:
-    """Where the newest run stands."""
+    """The state of the newest run."""
     if now is None or plan is None:
         return f'<p class="sq-empty">{escape(word("train.none", language))}</p>'
     what = word("train.plan", language, base=plan.base, minutes=f"{plan.minutes:g}", attempts=plan.attempts)
-    told = escape(_sentence(now, language))
+    sentence = escape(_sentence(now, language))
     failure = (
         f'<pre class="sq-log" lang="en">{escape(now.failure or printed)}</pre>' if now.state in _ENDED_BADLY else ""
     )
     busy = str(now.state in ("running", "stopping")).lower()
     return (
         f'<div class="sq-standing sq-is-{now.state}" aria-busy="{busy}"><p class="sq-what">{escape(what)}</p>'
-        f'<p class="sq-sentence" role="status"><span class="sq-pulse" aria-hidden="true"></span>{told}</p>'
+        f'<p class="sq-sentence" role="status"><span class="sq-pulse" aria-hidden="true"></span>{sentence}</p>'
         f"{_stages(now, language)}{failure}</div>"
     )
 
@@ -73,7 +73,7 @@ def _stages(now: Standing, language: Language) -> str:
 
 
 def verdict(now: Standing | None, language: Language) -> str:
-    """What the gate says, and the figures before and after on the same attempts that nothing was learned from."""
+    """The gate's decision, and the figures before and after on the same held-out attempts."""
     if now is None or not now.verdict:
         return ""
     better = bool(now.verdict.get("promoted"))
@@ -106,7 +106,7 @@ def _share(figure: Mapping[str, Any] | None) -> str:
 
 
 def adapter(base: str | None, version: str | None, language: Language) -> str:
-    """Which adapter a base uses now."""
+    """The version of the adapter that a base uses."""
     if base is None:
         return ""
     key = "train.adapter" if version else "train.adapter.none"
@@ -114,7 +114,7 @@ def adapter(base: str | None, version: str | None, language: Language) -> str:
 
 
 def examples(rows: Sequence[Mapping[str, Any]], language: Language) -> str:
-    """Examples as they are learned: what is only read in grey, what is learned marked."""
+    """Training examples: the context in grey, the text that is learned marked."""
     if not rows:
         return f"<p>{escape(word('train.preview.none', language))}</p>"
     items = "".join(

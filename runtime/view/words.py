@@ -1,6 +1,6 @@
-"""Every word the page says, in the language it is set to.
+"""The texts of the page in its languages.
 
-The catalogues are `locales/*.json`, flat and with the same keys; `word` looks one up and fills its placeholders.
+The catalogues are `locales/*.json`, flat and with the same keys; `word` looks up a text and fills its placeholders.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def catalogue(language: Language) -> dict[str, str]:
 
 
 def word(key: str, language: Language, **values: object) -> str:
-    """A text of the page with its placeholders filled."""
+    """A text of the page with its placeholders filled. Raises KeyError for an unknown key or a missing value."""
     return catalogue(language)[key].format(**values)
 
 
@@ -37,7 +37,8 @@ def not_stored(error: Exception | None, language: Language) -> str:
 
 
 def explained(error: Exception | str, language: Language) -> str:
-    """An error in the language of the page. What has no words there is told as it is, and said to be English."""
+    """The text of an error in this language. An error without a translation stays as it is, with a note in Chinese that
+    it is English."""
     text = str(error)
     if isinstance(error, SoliloquyError) and f"error.{error.kind}" in catalogue(language):
         return word(f"error.{error.kind}", language, **error.values)
@@ -46,6 +47,6 @@ def explained(error: Exception | str, language: Language) -> str:
 
 
 def understood(tag: str | None) -> Language:
-    """The language to speak to somebody who asks for `tag`, such as "zh-TW" or a whole Accept-Language header."""
+    """The page's language for a tag such as "zh-TW", or for an Accept-Language header."""
     first = (tag or "").split(",")[0].strip().lower()
     return "zh-CN" if first.startswith("zh") else "en"

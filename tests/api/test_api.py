@@ -1,5 +1,5 @@
-"""The API beside the page, asked by the `openai` client and by hand: who may ask, what is answered, live and at once,
-what an error says, and that a client that goes away frees the model."""
+"""The API beside the page, called by the `openai` client and by raw requests: access, replies whole and streamed, error
+messages, and disconnecting clients, which free the model."""
 
 import json
 import time
@@ -38,7 +38,7 @@ AGREED = [RIGHT, RIGHT]
 
 @pytest.fixture
 def served(home):
-    """Starts the API alone, on replies or on what loads an engine."""
+    """Start the API alone, on queued replies or on a function that loads an engine."""
     up = []
 
     def start(*replies, load=None, delay=0.0, keep=True):
@@ -78,7 +78,7 @@ class Served:
         return self.client().chat.completions.create(model=f"soliloquy-{mode}", messages=messages, **options)
 
     def ask(self, body, headers=None, path="/v1/chat/completions", method="POST"):
-        """Status, headers and JSON of a request made by hand."""
+        """Status, headers and JSON of a raw request."""
         connection = HTTPConnection(urlsplit(self.address).netloc, timeout=20)
         headers = {"Authorization": f"Bearer {KEY}", **(headers or {})}
         connection.request(method, path, body, headers)
@@ -97,7 +97,7 @@ def wait_until(true, seconds=10):
 
 
 def streamed(stream):
-    """The two texts put together, and the last piece with a choice and the one with the usage, if there was one."""
+    """The reasoning and content of a stream joined, its last piece with a choice, and its usage piece, if any."""
     texts, last, usage = {"reasoning_content": "", "content": ""}, None, None
     with stream:
         for piece in stream:
@@ -110,7 +110,7 @@ def streamed(stream):
 
 
 @pytest.mark.parametrize("wanted", [True, False])
-def test_it_is_served_beside_the_page_only_if_it_is_wanted(home, wanted):
+def test_the_api_is_served_beside_the_page_only_if_requested(home, wanted):
     import app
     from runtime.page import serving
 
@@ -132,7 +132,7 @@ def test_it_is_served_beside_the_page_only_if_it_is_wanted(home, wanted):
         page.close(verbose=False)
 
 
-def test_the_three_ways_to_solve_are_the_models(served):
+def test_the_three_modes_are_listed_as_models(served):
     client = served().client()
     names = ["soliloquy-direct", "soliloquy-critic", "soliloquy-selftalk"]
     assert [model.id for model in client.models.list()] == names
@@ -141,7 +141,7 @@ def test_the_three_ways_to_solve_are_the_models(served):
         client.models.retrieve("gpt-9")
 
 
-def test_a_plain_answer_is_the_solution_without_a_thought(served):
+def test_the_direct_mode_has_no_reasoning_content(served):
     up = served(RIGHT)
     reply = up.complete("direct")
     message = reply.choices[0].message
@@ -154,7 +154,7 @@ def test_a_plain_answer_is_the_solution_without_a_thought(served):
     assert up.log.run(reply.soliloquy["run"]).transcript.talk.outcome.answer == "17"
 
 
-def test_a_critics_attempt_that_was_given_up_is_thought_and_the_mended_one_the_answer(served):
+def test_rejected_attempts_are_reasoning_content_and_the_refined_one_is_the_answer(served):
     message = served(SLIP, MENDED, *AGREED).complete("critic").choices[0].message
     assert message.content == WHOLE
     lines = message.reasoning_content.splitlines()
@@ -165,7 +165,7 @@ def test_a_critics_attempt_that_was_given_up_is_thought_and_the_mended_one_the_a
     assert lines[5:] == ["✓ Step 1: looks right", "✓ Step 2: looks right"]
 
 
-def test_self_talk_tells_its_doubts(served):
+def test_self_talk_streams_its_doubts_as_reasoning(served):
     message = served(DOUBTING).complete("selftalk").choices[0].message
     assert message.content == WHOLE
     assert "The book makes 12 - 5 = 7 dollars.\n" in message.reasoning_content
@@ -176,7 +176,7 @@ def test_self_talk_tells_its_doubts(served):
 @pytest.mark.parametrize(
     ("mode", "replies"), [("direct", [RIGHT]), ("critic", [SLIP, MENDED, *AGREED]), ("selftalk", [DOUBTING])]
 )
-def test_a_stream_tells_what_a_whole_reply_tells(served, mode, replies):
+def test_a_stream_has_the_content_of_a_whole_reply(served, mode, replies):
     whole = served(*replies).complete(mode)
     up = served(*replies, delay=0.02)
     stream = up.complete(mode, stream=True, stream_options={"include_usage": True})
@@ -187,7 +187,7 @@ def test_a_stream_tells_what_a_whole_reply_tells(served, mode, replies):
     assert usage == whole.usage
 
 
-def test_a_stream_says_its_first_step_before_the_last_is_written(served):
+def test_a_stream_sends_each_step_as_soon_as_it_is_written(served):
     up = served(RIGHT, delay=0.1)
     began, first = time.monotonic(), None
     for piece in up.complete("direct", stream=True):
@@ -210,7 +210,7 @@ def test_a_stream_is_events_that_end_with_done(served):
     assert all(json.loads(event.removeprefix("data: "))["object"] == "chat.completion.chunk" for event in events[:-2])
 
 
-def test_a_stream_that_has_nothing_to_say_for_long_is_kept_open(served, monkeypatch):
+def test_a_silent_stream_is_kept_open(served, monkeypatch):
     monkeypatch.setattr(routes, "SILENCE", 0.1)
     up = served(RIGHT, RIGHT, delay=0.1)
     body = {"model": "soliloquy-direct", "stream": True, "messages": [{"role": "user", "content": QUESTION}]}
@@ -222,7 +222,7 @@ def test_a_stream_that_has_nothing_to_say_for_long_is_kept_open(served, monkeypa
     assert texts["content"] == WHOLE
 
 
-def test_what_is_told_only_grows_while_a_run_goes_on():
+def test_streamed_text_is_never_taken_back():
     plan = "Add the apples.\nThe answer is N."
     direct = [("direct", [RIGHT]), ("direct", [plan, RIGHT])]
     for mode, replies in [*direct, ("critic", [SLIP, MENDED, *AGREED]), ("selftalk", [DOUBTING])]:
@@ -235,7 +235,7 @@ def test_what_is_told_only_grows_while_a_run_goes_on():
         assert before[1] == ("Add the apples.\n" if plan in replies else "") + WHOLE
 
 
-def test_a_chinese_problem_is_thought_about_in_chinese(served):
+def test_a_chinese_problem_gets_chinese_reasoning(served):
     wrong, mended = "小红有 3 × 4 = 14 个苹果。\n答案是 14。", " 个苹果。\n答案是 12。"
     right = "小红有 3 × 4 = 12 个苹果。\n答案是 12。"
     up = served(wrong, mended, right, right)
@@ -259,7 +259,7 @@ def test_the_last_message_of_the_user_is_the_problem(served):
 
 
 @pytest.mark.parametrize("given", [None, "", "Bearer", "Bearer sk-wrong", f"Basic {KEY}", "Bearer schlüssel"])
-def test_nobody_without_the_key_is_answered(served, given):
+def test_requests_without_the_key_are_refused(served, given):
     up = served(RIGHT)
     for method, path in (("GET", "/v1/models"), ("POST", "/v1/chat/completions")):
         status, headers, said = up.ask("{}", {"Authorization": given or ""}, path, method)
@@ -279,14 +279,14 @@ def test_the_client_understands_a_refusal(served):
         ({"messages": [{"role": "user", "content": " "}]}, "is empty. Write the problem"),
         ({"messages": []}, "messages"),
         ({"messages": [{"role": "assistant", "content": "2"}]}, "is empty. Write the problem"),
-        ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "image_url. Write it as text"),
+        ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "image_url. Send text only"),
         ({"messages": [{"role": "user", "content": "x" * 5000}]}, "at most 4,000 can be read. Shorten it"),
         ({"temperature": 9}, "temperature"),
         ({"max_tokens": 1}, "max_tokens"),
         ({"n": 2}, "Leave n out"),
     ],
 )
-def test_what_cannot_be_answered_is_said_with_its_remedy(served, change, said):
+def test_invalid_requests_get_an_error_with_a_remedy(served, change, said):
     up = served(RIGHT)
     asked = {"model": "soliloquy-direct", "messages": [{"role": "user", "content": QUESTION}], **change}
     status, _, answered = up.ask(json.dumps(asked))
@@ -295,7 +295,7 @@ def test_what_cannot_be_answered_is_said_with_its_remedy(served, change, said):
     assert not up.engine.calls
 
 
-def test_a_body_that_is_no_request_or_too_large_is_refused(served):
+def test_an_invalid_or_too_large_body_is_refused(served):
     up = served()
     assert up.ask("{nonsense")[0] == 400
     assert up.ask("[1]")[0] == 400
@@ -321,13 +321,13 @@ def test_a_body_that_is_no_request_or_too_large_is_refused(served):
     ],
     ids=lambda body: body[-24:].decode("latin-1"),
 )
-def test_a_body_that_cannot_be_read_is_answered_with_a_sentence(served, body):
+def test_an_unreadable_body_gets_an_error_message(served, body):
     status, _, said = served(RIGHT).ask(body)
     assert status == 400 and said["error"]["message"].endswith((".", "them)."))
     assert len(said["error"]["message"]) < 500
 
 
-def test_a_body_that_does_not_say_how_long_it_is_ends_at_the_limit(served):
+def test_a_body_of_unknown_length_is_cut_off_at_the_limit(served):
     up, sent = served(), 0
     connection = HTTPConnection(urlsplit(up.address).netloc, timeout=20)
     connection.putrequest("POST", "/v1/chat/completions")
@@ -343,20 +343,20 @@ def test_a_body_that_does_not_say_how_long_it_is_ends_at_the_limit(served):
 
 @pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize("mode", ["direct", "critic", "selftalk"])
-def test_a_problem_that_is_longer_than_the_context_is_the_client_s_to_shorten(served, mode, stream):
+def test_a_problem_longer_than_the_context_is_a_client_error(served, mode, stream):
     wrong = ContextOverflow("This is too long for the model (900 tokens of at most 512). Shorten the text.")
     with pytest.raises(openai.BadRequestError, match="Shorten the text") as refused:
         served(wrong).complete(mode, stream=stream)
     assert refused.value.code == "context_length_exceeded"
 
 
-def test_an_unknown_model_is_named_with_those_there_are(served):
+def test_an_unknown_model_is_refused_with_the_known_ones(served):
     with pytest.raises(openai.NotFoundError, match="soliloquy-selftalk") as refused:
         served().complete("genius")
     assert refused.value.code == "model_not_found"
 
 
-def test_while_the_model_loads_a_client_is_told_when_to_come_back(served):
+def test_while_the_model_loads_clients_get_a_retry_time(served):
     ready = Event()
 
     def load():
@@ -374,7 +374,7 @@ def test_while_the_model_loads_a_client_is_told_when_to_come_back(served):
     assert reply.choices[0].message.content == WHOLE
 
 
-def test_without_a_model_the_reason_is_told_and_a_later_request_finds_one(served):
+def test_without_a_model_the_reason_is_returned_and_a_later_request_succeeds(served):
     found = []
 
     def load():
@@ -392,7 +392,7 @@ def test_without_a_model_the_reason_is_told_and_a_later_request_finds_one(served
     assert up.complete("direct").choices[0].message.content == WHOLE
 
 
-def test_a_run_that_fails_says_so_live_and_at_once(served):
+def test_a_failed_run_is_reported_in_streams_and_whole_replies(served):
     wrong = EngineError("The model ran out of memory. Close other programs and try again.")
     with pytest.raises(openai.InternalServerError, match="Close other programs") as refused:
         served(wrong).complete("direct")
@@ -401,13 +401,13 @@ def test_a_run_that_fails_says_so_live_and_at_once(served):
         served(wrong).complete("direct", stream=True)
 
 
-def test_a_solution_that_ran_out_of_tokens_ended_by_its_length(served):
+def test_a_truncated_solution_has_the_finish_reason_length(served):
     reply = served("word " * 100).complete("direct", max_tokens=20)
     assert reply.choices[0].finish_reason == "length"
 
 
 @pytest.mark.parametrize("stream", [True, False])
-def test_a_client_that_goes_away_stops_the_run(served, stream):
+def test_a_client_that_disconnects_stops_its_run(served, stream):
     up = served("The pens cost 3 × 4 = 12 dollars.\n" * 400, delay=0.05)
     connection = HTTPConnection(urlsplit(up.address).netloc, timeout=20)
     body = {"model": "soliloquy-direct", "stream": stream, "messages": [{"role": "user", "content": QUESTION}]}
@@ -419,7 +419,7 @@ def test_a_client_that_goes_away_stops_the_run(served, stream):
     assert time.monotonic() - left < 2
 
 
-def test_more_runs_than_the_server_can_follow_are_sent_away(served, monkeypatch):
+def test_excess_runs_are_refused(served, monkeypatch):
     monkeypatch.setattr(routes, "AT_ONCE", 1)
     up = served("The pens cost 3 × 4 = 12 dollars.\n" * 50, RIGHT, delay=0.05)
     first = up.complete("direct", stream=True)
@@ -438,7 +438,7 @@ def test_without_a_log_nothing_is_kept(served, home):
     assert not (home / "soliloquy.db").exists()
 
 
-def test_every_new_key_is_another():
+def test_every_generated_key_differs():
     keys = {routes.new_key() for _ in range(50)}
     assert len(keys) == 50 and all(len(key) > 30 for key in keys)
 
@@ -456,5 +456,5 @@ def test_every_mode_is_a_model():
     assert set(shapes.MODELS.values()) == {"direct", "critic", "selftalk"}
 
 
-def test_the_model_plain_of_earlier_releases_is_called_direct():
+def test_the_old_model_plain_is_served_as_direct():
     assert shapes.mode_of("soliloquy-plain") == "direct"

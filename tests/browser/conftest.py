@@ -1,8 +1,8 @@
-"""The real page in a real Chromium, on a scripted model and a home folder of its own.
+"""The real page in a real Chromium, with a scripted model and its own home folder.
 
-Without a Chromium these tests are deselected and the reason is printed: `make test` passes on a bare machine. On Debian
-`apt install chromium` brings one; CHROMIUM names another one. Where there is a headless shell it is preferred: a whole
-Chromium draws its own menus for every page, which nobody sees.
+Without a Chromium these tests are deselected and the reason is printed, so that `make test` passes on a bare machine.
+On Debian `apt install chromium` installs one; the variable CHROMIUM names another. A headless shell is preferred,
+because a full Chromium also draws its own menus for every page.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from runtime.engines.scripted import ScriptedEngine
 
 HERE = Path(__file__).parent
 PATIENCE = 30_000
-"""Milliseconds until what should be seen is missed: a busy machine is slow, not wrong."""
+"""Timeout of one expectation in milliseconds. Long, because a busy machine is slow and not wrong."""
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -33,7 +33,7 @@ FLAGS = [
 
 
 def chromium() -> str | None:
-    """Where the browser is; None if there is none or nothing to drive it with."""
+    """Path of the browser, or None if there is none or Playwright is missing."""
     if find_spec("playwright") is None or find_spec("gradio") is None:
         return None
     named = os.environ.get("CHROMIUM")
@@ -42,7 +42,7 @@ def chromium() -> str | None:
 
 
 def unused_port() -> int:
-    """A port that the system picks, so that tests in other processes do not look for one in the same place."""
+    """A port chosen by the system, so that parallel tests do not try the same one."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
@@ -65,7 +65,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Callable[..., Served]]:
-    """Starts the page on an engine; several times if wanted."""
+    """Starts the page on an engine; may be called several times."""
     import app
     from runtime import settings as configuration
     from runtime.log.store import SessionLog
@@ -104,7 +104,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def tab(browser: Any) -> Iterator[Any]:
-    """A fresh browser tab, which remembers what it asked for in `tab.asked`."""
+    """A fresh browser tab; `tab.asked` lists the addresses it requested."""
     context = browser.new_context(locale="en-US", viewport={"width": 1280, "height": 1000})
     page = context.new_page()
     page.set_default_timeout(PATIENCE)

@@ -29,7 +29,7 @@ COUNTING = ["Ann has 3 * 4 = 12 apples.", *(f"She counts {number} of them." for 
 
 
 def wait_until(true: Callable[[], Any], seconds: float = 30) -> Any:
-    """What `true` says once it says something."""
+    """Poll `true` until it returns something true, and return that."""
     deadline = time.monotonic() + seconds
     while not (found := true()) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -67,7 +67,7 @@ def reload(tab: Any) -> None:
     tab.locator(".sq-step:visible").first.wait_for()
 
 
-def test_steps_stream_and_show_who_checked_them(tab, served):
+def test_steps_stream_and_show_their_evidence(tab, served):
     page = served(Tutor(delay=0.03))
     open_page(tab, page)
     solve(tab, mode="With a checker", wait=False)
@@ -83,7 +83,7 @@ def test_steps_stream_and_show_who_checked_them(tab, served):
     expect(mended).to_have_count(1)
     expect(mended.locator("mfrac")).to_have_count(1)
     expect(tab.locator(".sq-answer-text:visible")).to_have_text("7")
-    # The page asks nobody else.
+    # The page makes no other requests.
     assert [url for url in tab.asked if not url.startswith((urljoin(page.address, "/"), "data:", "blob:"))] == []
 
 
@@ -178,7 +178,7 @@ def test_stop_keeps_the_steps_and_frees_the_page(tab, served):
     assert len(stopped) == 1
 
 
-def test_esc_right_after_asking_is_not_lost(tab, served):
+def test_esc_right_after_starting_is_not_lost(tab, served):
     open_page(tab, served(Tutor(delay=0.3, first=COUNTING)))
     tab.get_by_label("Full solution", exact=True).check()
     for number, key in enumerate(["", "Shift+Enter", "Control+Enter"]):
@@ -198,7 +198,7 @@ def test_esc_right_after_asking_is_not_lost(tab, served):
 
 def test_two_browsers_at_once_wait_for_each_other_and_keep_their_own_work(tab, browser, served):
     class Counting(Tutor):
-        """Is at the first problem until it is stopped."""
+        """Keeps working on the first problem until it is stopped."""
 
         def _next(self, messages):
             counts = any(PROBLEM in message["content"] for message in messages)
@@ -212,7 +212,7 @@ def test_two_browsers_at_once_wait_for_each_other_and_keep_their_own_work(tab, b
     card(tab, 2).wait_for()  # so that a whole step is kept
     solve(other, pens, wait=False)
     other.get_by_text("Another tab is using the model. You are next.").wait_for()
-    tab.keyboard.press("Escape")  # who stops gives the model to the next
+    tab.keyboard.press("Escape")  # stopping frees the model for the next request
     tab.get_by_text(re.compile("^Stopped")).wait_for()
     other.get_by_text(re.compile("^Finished")).wait_for()
     runs = list(page.log.db["runs"].rows)
@@ -223,8 +223,8 @@ def test_two_browsers_at_once_wait_for_each_other_and_keep_their_own_work(tab, b
     context.close()
 
 
-def test_the_first_questions_of_a_page_find_the_session_that_the_browser_remembers(tmp_path, monkeypatch):
-    import app  # which sees to the environment before Gradio is imported
+def test_the_first_requests_of_a_page_find_the_session_of_its_browser(tmp_path, monkeypatch):
+    import app  # sets up the environment before Gradio is imported
 
     seconds = iter([0.5, 0.1])
 
@@ -236,7 +236,7 @@ def test_the_first_questions_of_a_page_find_the_session_that_the_browser_remembe
     monkeypatch.setattr("runtime.page.frame.Desk", SlowDesk)
     page = app.Page(Loading(Tutor), settings.load(home=tmp_path), None)
     request = SimpleNamespace(session_hash="tab", headers={})
-    clock = Thread(target=page.desk, args=[request])  # asks before the page is open, and is slower
+    clock = Thread(target=page.desk, args=[request])  # starts before the page is open, and is slower
     clock.start()
     time.sleep(0.1)
     opened = page.open({}, request)
@@ -244,7 +244,7 @@ def test_the_first_questions_of_a_page_find_the_session_that_the_browser_remembe
     assert opened[page.kept]["value"]["session"] == page.desk(request).session.id
 
 
-def test_hostile_text_is_shown_and_never_obeyed(tab, served):
+def test_hostile_text_is_shown_and_never_executed(tab, served):
     hostile = "<img src=http://evil.example/x.png onerror=\"document.title='owned'\"> ${alert(1)} {{x}} $5"
     open_page(tab, served(Tutor(first=[hostile, "The answer is <b>1</b>."])))
     solve(tab)
@@ -253,7 +253,7 @@ def test_hostile_text_is_shown_and_never_obeyed(tab, served):
     assert tab.title() == "Soliloquy"
 
 
-def test_the_language_changes_every_text_and_is_remembered(tab, served):
+def test_switching_the_language_changes_every_text_and_is_remembered(tab, served):
     open_page(tab, served())
     solve(tab)
     before = visible_texts(tab)
@@ -271,7 +271,7 @@ def test_the_language_changes_every_text_and_is_remembered(tab, served):
         "▼",
         "8",
     }
-    kept |= {PROBLEM, "⋯"}  # the list of earlier work, and signs
+    kept |= {PROBLEM, "⋯"}  # the list of earlier work, and symbols
     assert visible_texts(tab) & before <= kept
     expect(tab.locator("html")).to_have_attribute("lang", "zh-CN")
     reload(tab)
@@ -293,7 +293,7 @@ def visible_texts(tab: Any) -> set[str]:
     return set(tab.evaluate(script))
 
 
-def test_without_a_model_the_page_says_what_to_do_and_goes_on_once_there_is_one(tab, served):
+def test_without_a_model_the_page_shows_a_remedy_and_continues_once_there_is_one(tab, served):
     found: list[Tutor] = []
 
     def load() -> Tutor:

@@ -1,4 +1,4 @@
-"""Nobody is shut out: axe finds nothing serious on any tab, light and dark, in both languages, wide and narrow."""
+"""Accessibility: axe finds no serious problem on any tab, light and dark, in both languages, wide and narrow."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SERIOUS = ("serious", "critical")
 
 EVERY = list(product(["en-US", "zh-CN"], ["light", "dark"], [1280, 390]))
 OFTEN = [("en-US", "light", 1280), ("zh-CN", "dark", 390)]
-"""Each language, scheme and width once; the others take a minute more."""
+"""Each language, scheme and width once; the remaining combinations take another minute."""
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_axe_finds_nothing_serious_on_any_tab(browser, served, locale, scheme, w
     tab = context.new_page()
     tab.goto(page.address)
     tab.locator(".sq-go").first.wait_for()
-    tab.wait_for_function("document.querySelector('.sq-past-head')?.textContent")  # its words have come
+    tab.wait_for_function("document.querySelector('.sq-past-head')?.textContent")  # its text has arrived
     shown = [button.inner_text() for button in tab.get_by_role("tab").all()]
     folded = tab.locator(".overflow-dropdown button").all_inner_texts()
     found = {}
@@ -55,7 +55,7 @@ def choose(tab: Any, name: str) -> None:
 
 
 def serious(tab: Any) -> list[str]:
-    """What axe finds, a line each."""
+    """The findings of axe, one per line."""
     results = Axe().run(tab, options=OPTIONS)
     return [
         f"{problem['id']}: {problem['nodes'][0]['html'][:120]} {problem['nodes'][0]['failureSummary'][:200]}"

@@ -1,4 +1,4 @@
-"""Compare in a real browser: three solutions beside each other, a blind vote, a reload; and who may not."""
+"""Compare in a real browser: three solutions side by side, a blind vote, a reload, and permissions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from runtime.page.tabs.compare import CompareTab
 pytestmark = pytest.mark.browser
 
 COUNTING = [f"{n} + 1 = {n + 1} apples." for n in range(40)]
-"""Goes on for a minute: nobody stops too late, however slow the machine is."""
+"""Runs for a minute, so that a stop comes in time even on a slow machine."""
 MODES = {"direct": "No checking", "critic": "With a checker", "selftalk": "Self-talk"}
 
 
@@ -40,7 +40,7 @@ def heads(tab: Any) -> Any:
     return tab.locator(".sq-place")
 
 
-def test_three_solutions_a_blind_vote_and_all_of_it_again_after_a_reload(tab, served):
+def test_a_comparison_with_its_blind_vote_survives_a_reload(tab, served):
     page = served(Tutor(), studio=True)
     compare(tab, page)
     tab.get_by_role("button", name="C is better").wait_for()
@@ -71,7 +71,7 @@ def test_three_solutions_a_blind_vote_and_all_of_it_again_after_a_reload(tab, se
     assert all(address.startswith((urljoin(page.address, "/"), "data:", "blob:")) for address in tab.asked)
 
 
-def test_earlier_work_lists_a_comparison_once_and_opens_it_whole(tab, served):
+def test_earlier_work_lists_a_comparison_once_and_reopens_it(tab, served):
     page = served(Tutor(), studio=True)
     compare(tab, page)
     tab.get_by_role("button", name="C is better").click()
@@ -96,7 +96,7 @@ def test_earlier_work_lists_a_comparison_once_and_opens_it_whole(tab, served):
     expect(tab.locator(".sq-step")).to_have_count(0)
 
 
-def test_columns_fill_while_they_are_written_and_stop_ends_them(tab, served):
+def test_columns_stream_and_stop_ends_them(tab, served):
     page = served(Tutor(delay=0.4, first=COUNTING), studio=True)
     compare(tab, page)
     first = tab.locator(".sq-column").nth(0)
@@ -110,7 +110,7 @@ def test_columns_fill_while_they_are_written_and_stop_ends_them(tab, served):
 
 
 @pytest.mark.slow
-def test_esc_right_after_asking_is_not_lost(tab, served):
+def test_esc_right_after_starting_is_not_lost(tab, served):
     compare(tab, served(Tutor(delay=0.4, first=COUNTING), studio=True))
     tab.keyboard.press("Escape")
     tab.get_by_text("so you cannot vote on them").wait_for()
@@ -130,7 +130,7 @@ def test_columns_stand_side_by_side_or_below_each_other(tab, served):
     assert tab.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-def test_without_the_right_nothing_can_be_compared(served):
+def test_without_permission_comparisons_are_refused(served):
     page = served()
     handlers = {
         n: one for n, one in page.blocks.fns.items() if isinstance(getattr(one.fn, "__self__", None), CompareTab)

@@ -1,12 +1,12 @@
-"""A solution that is given bit by bit, in a real browser: what was not asked for never leaves the server."""
+"""A solution revealed bit by bit, in a real browser: what was not requested never leaves the server."""
 
 from __future__ import annotations
 
 import re
-import time
 from base64 import b64decode
 from collections import defaultdict
 from contextlib import suppress
+from threading import Event
 from typing import Any
 
 import pytest
@@ -26,11 +26,12 @@ STEPS = [
     "The answer is 88364236.",
 ]
 SECRETS = ["88382736", "Altogether", "88364236", "Taking"]
-"""What only the steps hold: result and word of the first, then of the second. The numbers are too long for chance."""
+"""Text found only in the steps: result and word of the first, then of the second. The numbers are too long to occur by
+chance."""
 
 
 class Wire:
-    """Everything that the server has sent to a browser tab: bodies of responses, streams while they last, sockets."""
+    """Everything the server has sent to a browser tab: response bodies, streams while they last, websockets."""
 
     def __init__(self, tab: Any) -> None:
         self._tab = tab
@@ -45,8 +46,8 @@ class Wire:
         try:
             begun = self._devtools.send("Network.streamResourceContent", {"requestId": request})
             self._keep(request, begun["bufferedData"])
-        except Error:  # it is at its end already
-            with suppress(Error):  # a redirection has no body
+        except Error:  # it has ended already
+            with suppress(Error):  # a redirect has no body
                 body = self._devtools.send("Network.getResponseBody", {"requestId": request})
                 self._received[request] += b64decode(body["body"]) if body["base64Encoded"] else body["body"].encode()
 
@@ -60,7 +61,7 @@ class Wire:
         return b"\n".join(self._received.values()).decode("utf-8", "replace")
 
     def carries(self, *texts: str) -> bool:
-        """Whether these have come, or come within a few seconds: proof that the wire is heard."""
+        """Whether these texts arrive within a few seconds: shows that the recording works."""
         for _ in range(100):
             if all(text in self.text() for text in texts):
                 return True
@@ -91,7 +92,7 @@ def test_hints_only_sends_nothing_of_the_solution_before_it_is_asked_for(tab, se
     assert wire.tells() == []
     expect(tab.locator('.sq-step[data-state="locked"]')).to_have_count(2)
     expect(tab.get_by_role("button", name="Next step", exact=True)).to_be_hidden()
-    # The buttons are not the rule: the server keeps it.
+    # The server enforces the rule, not only the buttons.
     tab.evaluate("document.querySelector('.sq-wish-step').click()")
     for number, said in enumerate(["73104 crates and 1209 lamps", "again and again", "73104 × 1209 = …"], 1):
         press(tab, "Hint")
@@ -142,7 +143,7 @@ def test_one_step_at_a_time_shows_the_next_step_and_keeps_the_focus(tab, served)
     expect(tab.locator(".sq-answer-text:visible")).to_have_text("88364236")
 
 
-def test_an_own_answer_is_compared_and_ours_is_not_told(tab, served):
+def test_an_own_answer_is_compared_without_revealing_the_solution(tab, served):
     wire = Wire(tab)
     open_page(tab, served(Tutor(first=STEPS)))
     ask(tab, "Hints only")
@@ -166,26 +167,26 @@ def test_an_own_answer_is_compared_and_ours_is_not_told(tab, served):
     expect(tab.locator('.sq-step[data-state="locked"]')).to_have_count(2)
 
 
-def test_why_says_what_the_sources_found_without_asking_anybody(tab, served):
+def test_why_shows_the_stored_evidence_without_a_request(tab, served):
     open_page(tab, served())
     solve(tab, mode="With a checker")
     first = card(tab, 1)
     expect(first.locator(".sq-why-list")).to_be_hidden()
-    tab.wait_for_timeout(2000)  # what the run's end makes the page ask for
+    tab.wait_for_timeout(2000)  # requests that the end of the run causes
     tab.asked.clear()
     first.get_by_role("button", name="Step 1: Why?").click()
     reasons = first.locator(".sq-why-list")
     expect(reasons).to_contain_text("worked out again exactly and is right", use_inner_text=True)
     expect(reasons).to_contain_text("independent solutions reach the same answer", use_inner_text=True)
-    assert not [url for url in tab.asked if "/assets/" not in url]  # Gradio may still be fetching parts of itself
+    assert not [url for url in tab.asked if "/assets/" not in url]  # Gradio may still be loading its own parts
     first.get_by_role("button", name="Step 1: Why?").click()
     expect(reasons).to_be_hidden()
 
 
-def test_a_step_is_tried_again_and_the_old_version_stays_in_sight(tab, served):
+def test_a_step_is_tried_again_and_the_old_version_stays_visible(tab, served):
     page = served()
     open_page(tab, page)
-    solve(tab)  # no checking: the wrong solution stands
+    solve(tab)  # direct mode: the wrong solution is kept
     expect(tab.locator(".sq-answer-text:visible")).to_have_text("8")
     card(tab, 2).get_by_role("button", name="Step 2: Try this step again").click()
     tab.locator('.sq-step[data-state="replaced"]').filter(has_text="12 - 5 = 8").wait_for()
@@ -198,15 +199,17 @@ def test_a_step_is_tried_again_and_the_old_version_stays_in_sight(tab, served):
     expect(tab.locator(".sq-answer-text:visible")).to_have_text("7")
 
 
-def test_a_second_opinion_is_asked_for_and_the_outvoted_solution_stays_in_sight(tab, served):
-    page = served(Voters())
+def test_a_second_opinion_keeps_the_outvoted_solution_visible(tab, served):
+    engine = Voters()
+    page = served(engine)
     open_page(tab, page)
-    solve(tab)  # no checking: the wrong solution stands
+    solve(tab)  # direct mode: the wrong solution is kept
     expect(tab.locator(".sq-answer-text:visible")).to_have_text("8")
     second = tab.get_by_role("button", name="Get a second opinion")
     second.click()
     for locator in (tab.locator(".sq-says:visible"), tab.locator(".sq-vote-about:visible")):
         expect(locator).to_contain_text(re.compile(r"[2-5] of 5 done, \d+ s"))
+    engine.seen.set()
     expect(tab.locator(".sq-answer-text:visible")).to_have_text("7")
     expect(tab.locator(".sq-note:visible")).to_contain_text("The first solution gave 8, but 4 of 5 reach")
     expect(tab.locator(".sq-note:visible")).to_contain_text("Answers: 7 (4×) · 8 (1×).")
@@ -226,7 +229,7 @@ def test_a_wrong_line_is_named_first_then_hinted_at_and_explained_last(tab, serv
     line = card(tab, 1)
     expect(line).not_to_contain_text("24", use_inner_text=True)
     line.get_by_role("button", name="Give me a hint to fix it").click()
-    expect(line).to_contain_text("once more, with care: 48 ÷ 2", use_inner_text=True)
+    expect(line).to_contain_text("again, with care: 48 ÷ 2", use_inner_text=True)
     expect(line).not_to_contain_text("24", use_inner_text=True)
     line.get_by_role("button", name="Show what is wrong").click()
     expect(line).to_contain_text("is 24, not 26", use_inner_text=True)
@@ -235,7 +238,8 @@ def test_a_wrong_line_is_named_first_then_hinted_at_and_explained_last(tab, serv
 
 def test_a_differing_answer_is_put_to_a_vote_and_the_solution_stays_hidden(tab, served):
     wire = Wire(tab)
-    open_page(tab, served(Voters(first=STEPS, delay=0.01), mode="direct"))
+    engine = Voters(first=STEPS, delay=0.01)
+    open_page(tab, served(engine, mode="direct"))
     ask(tab, "Hints only")
     tab.get_by_label("Your answer", exact=True).fill("7")
     press(tab, "Check")
@@ -243,6 +247,7 @@ def test_a_differing_answer_is_put_to_a_vote_and_the_solution_stays_hidden(tab, 
     expect(said).to_contain_text("mine may be wrong")
     press(tab, "Solve it a few more times and compare")
     expect(said).to_contain_text(re.compile(r"[2-5] of 5 done"))
+    engine.seen.set()
     expect(said).to_contain_text("of my 5 solutions reach your answer")
     expect(tab.get_by_role("button", name="Solve it a few more times and compare")).to_be_hidden()
     expect(tab.locator('.sq-step[data-state="locked"]')).to_have_count(2)
@@ -250,13 +255,19 @@ def test_a_differing_answer_is_put_to_a_vote_and_the_solution_stays_hidden(tab, 
 
 
 class Voters(Tutor):
-    """Solutions that vote come one after the other, so that a page can say how far they are."""
+    """Solutions that vote arrive one after the other. After two of them it waits until `seen` is set, so that the page
+    can show progress and a test can look at it."""
+
+    def __init__(self, **given):
+        super().__init__(**given)
+        self.seen = Event()
 
     def sample(self, requests, sampling, adapter=None, n=1, enough=None, **options):
         for _ in requests:
             replies = []
             for _ in range(n):
-                time.sleep(0.5)
+                if len(replies) == 2:
+                    self.seen.wait(60)
                 replies.append(Completion("\n".join(RIGHT), "stop", 1, 1))
                 if enough:
                     enough(replies)
@@ -266,7 +277,7 @@ class Voters(Tutor):
 DIVIDED = [f"She keeps {n} + 1 = {n + 1} of them.\nThe answer is {n + 1}." for n in (20, 30, 40, 50)]
 
 
-def test_a_second_opinion_that_is_divided_takes_the_green_off_the_steps(tab, served):
+def test_a_divided_second_opinion_removes_the_green_from_the_steps(tab, served):
     first = "Ann has 3 * 4 = 12 apples.\nShe keeps 12 - 5 = 7 of them.\nThe answer is 7."
     open_page(tab, served(ScriptedEngine([first, *DIVIDED]), depth="quick"))
     solve(tab, mode="With a checker")
@@ -290,7 +301,7 @@ ENDS = [
 ]
 
 
-def test_what_nobody_could_check_is_neither_green_nor_praised(tab, served):
+def test_an_unchecked_solution_is_neither_green_nor_praised(tab, served):
     engine = ScriptedEngine()
     open_page(tab, served(engine, depth="quick"))
     for replies, state, status, note in ENDS:

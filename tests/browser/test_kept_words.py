@@ -1,4 +1,4 @@
-"""What a person typed and what they are told, in a real browser: nothing is cut or lost in silence."""
+"""Typed text and messages, in a real browser: nothing is cut or lost without a message."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def box(tab: Any) -> Any:
     return tab.get_by_label("Problem", exact=True)
 
 
-def test_an_empty_problem_and_one_over_the_limit_are_explained_and_the_message_ends(tab, served, monkeypatch):
+def test_an_empty_or_too_long_problem_gets_a_message_that_disappears(tab, served, monkeypatch):
     monkeypatch.setattr(widgets, "SECONDS", 2.0)
     open_page(tab, served())
     tab.get_by_role("button", name="Solve", exact=True).click()
@@ -39,7 +39,7 @@ def test_an_empty_problem_and_one_over_the_limit_are_explained_and_the_message_e
     expect(message).to_have_count(0)
 
 
-def test_errors_are_told_in_the_language_of_the_page(tab, served):
+def test_errors_are_shown_in_the_pages_language(tab, served):
     open_page(tab, served())
     tab.get_by_role("combobox", name="Language").click()
     tab.get_by_role("option", name="简体中文").click()
@@ -49,7 +49,7 @@ def test_errors_are_told_in_the_language_of_the_page(tab, served):
     tab.get_by_text("题目有 6,400 个字符，最多能读 4,000 个。").first.wait_for()
 
 
-def test_what_was_typed_survives_a_reload_and_new_problem_clears_it(tab, served):
+def test_typed_text_survives_a_reload_and_new_problem_clears_it(tab, served):
     open_page(tab, served())
     box(tab).fill("Half a problem")
     tab.get_by_role("tab", name="Check my work").click()
@@ -65,7 +65,7 @@ def test_what_was_typed_survives_a_reload_and_new_problem_clears_it(tab, served)
     expect(box(tab)).to_have_value("")
 
 
-def test_what_was_typed_survives_a_server_that_was_started_again(tab, served):
+def test_typed_text_survives_a_restart_of_the_server(tab, served):
     page = served()
     open_page(tab, page)
     box(tab).fill(PROBLEM)
@@ -85,7 +85,7 @@ def test_what_was_typed_survives_a_server_that_was_started_again(tab, served):
 
 
 def solve_again_after_a_reload(tab: Any) -> None:
-    """Gradio reloads the page at some moment after it missed its server, and a click just before that is lost."""
+    """Wait for Gradio's reload of the page after it lost its server; a click just before it would be lost."""
     for _ in range(3):
         tab.get_by_label("Full solution", exact=True).check()
         tab.get_by_role("button", name="Solve", exact=True).click()

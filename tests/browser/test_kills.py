@@ -1,4 +1,4 @@
-"""Labels that were acknowledged outlive kill -9 of the real program, and a burst of a thousand loses none.
+"""Acknowledged labels survive kill -9 of the real program, and none of a burst of a thousand is lost.
 
 make test-browser
 """
@@ -29,7 +29,7 @@ OPEN = build_opener(ProxyHandler({}))
 
 @pytest.fixture
 def rating(served):
-    """The number of the handler that stores a rating, and the run that is rated, in a home that a program can take."""
+    """The number of the handler that stores a rating, and the run that is rated, in a home for the real program."""
     page = served(studio=True)
     imported(page, TEN)
     number = min(number for name, (number, _) in studio_handlers(page).items() if ".rate " in name)
@@ -38,7 +38,7 @@ def rating(served):
 
 
 def acknowledged(address: str, number: int, hand: str, label: dict[str, Any]) -> bool:
-    """Store a label as the page does; whether the program said that it is stored."""
+    """Store a label as the page does; return whether the program acknowledged it."""
     body = {"fn_index": number, "data": [True], "session_hash": hand, "event_data": label}
     root, known = urljoin(address, "/gradio_api/queue/"), cookie(address)
     asked = Request(f"{root}join", json.dumps(body).encode(), {"Content-Type": "application/json", **known})
@@ -49,7 +49,7 @@ def acknowledged(address: str, number: int, hand: str, label: dict[str, Any]) ->
                 told = json.loads(line.decode().removeprefix("data:")) if line.startswith(b"data:") else {}
                 if told.get("msg") == "process_completed":
                     return bool(told["success"])
-    except (OSError, HTTPException, ValueError):  # it was killed meanwhile
+    except (OSError, HTTPException, ValueError):  # the program was killed meanwhile
         return False
     return False
 
@@ -62,7 +62,7 @@ def stored(page: Any) -> set[str]:
     return {row["reason"] for row in page.labels()}
 
 
-def test_every_acknowledged_label_outlives_a_kill(rating):
+def test_every_acknowledged_label_survives_a_kill(rating):
     number, run, page = rating
     rng, kept = random.Random(0), []
     for kill in range(KILLS):
@@ -92,7 +92,7 @@ def test_every_acknowledged_label_outlives_a_kill(rating):
     assert not set(kept) - there
 
 
-def test_a_burst_of_a_thousand_labels_is_stored_whole(rating):
+def test_a_burst_of_a_thousand_labels_is_stored_completely(rating):
     number, run, page = rating
     with (
         program(page.home, page.home / "no-models", "--no-browser", "--studio") as app,

@@ -1,7 +1,7 @@
-"""The loop closes: ratings and corrections given on the page retrain a critic on this machine, the gate compares it,
-the page puts it to use and takes it back. The real program and the real small model, for some fifteen minutes.
+"""The whole loop: ratings and corrections on the page retrain a critic on this machine, the gate compares it, the page
+puts it into use and takes it back. Uses the real program and the real small model; about fifteen minutes.
 
-    make test-browser
+make test-browser
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ pytestmark = [pytest.mark.browser, pytest.mark.model, pytest.mark.slow, pytest.m
 BASE = SMALL
 RATED, CORRECTED, MINUTES = 30, 10, 4
 SEED = 71
-"""Of stories that no other part of the project draws."""
+"""A seed whose problems occur nowhere else in the project."""
 QUARTER = 15 * 60_000
 """Milliseconds."""
 
 
 def attempts() -> dict[str, tuple[LabelledTrajectory, str]]:
-    """By problem: an attempt whose first error is known, and what should stand in its place."""
+    """By problem: an attempt with known first error, and its correction."""
     made = {}
     for number, worked in enumerate(islice(wordproblems.stream(SEED, "train"), RATED)):
         attempt = wrong_attempt(worked, SEED) if number % 2 else right_attempt(worked)
@@ -46,7 +46,7 @@ def attempts() -> dict[str, tuple[LabelledTrajectory, str]]:
 
 
 def models_of(home: Path) -> Path:
-    """A models folder of its own, with the base that is here."""
+    """A models folder of its own, with the base of this machine."""
     own = home / "models"
     own.mkdir()
     base = next(base for base in catalogue.catalogue() if base.name == BASE)
@@ -55,7 +55,7 @@ def models_of(home: Path) -> Path:
 
 
 def rate(tab: Any, attempt: LabelledTrajectory, corrected: str) -> None:
-    """As a collector does who knows better: by key up to the first wrong step, and how to put that right."""
+    """Rate as a careful collector does: by key up to the first wrong step, with its correction."""
     card(tab, 1).locator(".sq-card").focus()
     last = len(attempt.steps) if attempt.first_error is None else attempt.first_error
     for _ in range(last):
@@ -73,7 +73,7 @@ def rate(tab: Any, attempt: LabelledTrajectory, corrected: str) -> None:
     tab.keyboard.press("Control+Enter")
 
 
-def test_what_a_collector_says_becomes_an_adapter_that_is_used_and_taken_back(tab, tmp_path):
+def test_ratings_become_an_adapter_that_can_be_used_and_taken_back(tab, tmp_path):
     started, truth = time.monotonic(), attempts()
     file = tmp_path / "attempts.jsonl"
     rows = ({"problem": text, "steps": attempt.steps} for text, (attempt, _) in truth.items())
@@ -112,7 +112,7 @@ def test_what_a_collector_says_becomes_an_adapter_that_is_used_and_taken_back(ta
         tab.get_by_role("button", name="Start training").click()
         tab.get_by_text("Training: step").wait_for(timeout=QUARTER)
         told("it learns")
-        tab.goto("about:blank")  # it goes on without anybody looking
+        tab.goto("about:blank")  # it continues without an open page
         tab.goto(app.address)
         tab.get_by_role("tab", name="Train").click()
         tab.get_by_text("Training: step").wait_for(timeout=QUARTER)

@@ -1,4 +1,4 @@
-"""Models in a real browser: what is there, a model of one's own, added, verified and used; and who may not."""
+"""Models in a real browser: the list; adding, verifying and using an own model; permissions."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_model_of_ones_own_is_added_verified_and_used(tab, served, tmp_path, m
     assert all(address.startswith((urljoin(page.address, "/"), "data:", "blob:", "about:")) for address in tab.asked)
 
 
-def test_what_cannot_be_added_is_said_on_the_page(tab, served, tmp_path):
+def test_a_file_that_cannot_be_added_is_explained_on_the_page(tab, served, tmp_path):
     page = served(studio=True, models=tmp_path / "models")
     open_models(tab, page)
     tab.get_by_role("button", name="Add", exact=True).click()
@@ -67,7 +67,7 @@ def test_what_cannot_be_added_is_said_on_the_page(tab, served, tmp_path):
     tab.get_by_text("/nowhere/model.gguf could not be added.").wait_for()
 
 
-def test_without_the_right_no_model_is_touched(served, tmp_path):
+def test_without_permission_no_model_can_be_changed(served, tmp_path):
     page = served(models=tmp_path / "models")
     handlers = {
         n: one for n, one in page.blocks.fns.items() if isinstance(getattr(one.fn, "__self__", None), ModelsTab)

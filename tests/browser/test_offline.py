@@ -1,7 +1,7 @@
-"""Nothing leaves the machine: the program, a model and a browser in a network with nobody else in it.
+"""Nothing leaves the machine: the program, a model and a browser in a network without other hosts.
 
-Linux can give a process a network of its own, with a loopback and no way out; whatever tries to leave it all the same,
-a name server asked included, is counted by the kernel.
+Linux can give a process its own network with a loopback and no way out. The kernel counts every packet that tries to
+leave, name lookups included.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import pytest
 TESTS = Path(__file__).parents[1]
 ALONE = ["unshare", "--map-root-user", "--net"]
 NO_NAMES = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"
-"""A Chromium asks for its maker's services by itself (18 attempts on an empty page); what the page asks for is seen."""
+"""Chromium calls its maker's services by itself (18 attempts on an empty page); this keeps its look-ups at home."""
 
 pytestmark = [pytest.mark.browser, pytest.mark.model, pytest.mark.timeout(300)]
 
@@ -32,7 +32,7 @@ def can_be_alone() -> bool:
 
 
 @pytest.mark.skipif(not can_be_alone(), reason="this system gives no process a network of its own")
-def test_with_no_network_at_all_every_tab_opens_a_problem_is_solved_and_nobody_is_asked(tmp_path):
+def test_without_a_network_every_tab_works_and_no_request_leaves_the_machine(tmp_path):
     done = subprocess.run([*ALONE, sys.executable, __file__, str(tmp_path)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout.splitlines()[-1])
@@ -43,7 +43,7 @@ def test_with_no_network_at_all_every_tab_opens_a_problem_is_solved_and_nobody_i
 
 
 def raise_loopback() -> None:
-    """In a new network it is down."""
+    """Bring up the loopback, which is down in a new network."""
     up_and_running, set_flags = 0x41, 0x8914  # IFF_UP | IFF_RUNNING, SIOCSIFFLAGS
     with socket.socket() as any_socket:
         fcntl.ioctl(any_socket, set_flags, struct.pack("16sh14x", b"lo", up_and_running))
@@ -58,7 +58,7 @@ def counted(protocol: str, name: str) -> int:
 
 
 def look_around(home: Path) -> dict[str, object]:
-    """What a person meets who opens every tab and solves a problem, and what tried to leave meanwhile."""
+    """Open every tab and solve a problem; return the packets that tried to leave meanwhile."""
     from conftest import FLAGS, chromium
     from places import MODELS, SMALL
     from playwright.sync_api import sync_playwright
@@ -79,7 +79,7 @@ def look_around(home: Path) -> dict[str, object]:
         for name in tabs:
             tab.get_by_role("tab", name=name, exact=True).click()
             tab.get_by_role("tabpanel").filter(visible=True).first.wait_for()
-        tab.wait_for_timeout(1_000)  # what a tab asks for late
+        tab.wait_for_timeout(1_000)  # late requests of a tab
         return {
             "tabs": tabs,
             "steps": steps,

@@ -1,8 +1,8 @@
-"""How long a student waits on this machine: for the page, for the first words, for the critic, for a stop.
+"""A student's waiting times on this machine: for the page, the first words, the critic, a stop.
 
-    BASE=qwen2.5-coder-1.5b make test-browser
+BASE=qwen2.5-coder-1.5b make test-browser
 
-The figures are printed. Only what holds on any machine is asserted; the aims are those of two free cores.
+The figures are printed. Only limits that hold on any machine are asserted; the goals are for two free cores.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def told(what: str, milliseconds: list[float]) -> None:
     print(f"{what}: {listed} s", flush=True)
 
 
-def test_what_a_student_waits_for(browser, tmp_path):
+def test_a_students_waiting_times_are_within_their_limits(browser, tmp_path):
     with program(tmp_path, MODELS, "--no-browser", "--model", BASE) as app:
         paints = []
         for _ in range(3):
@@ -87,7 +87,7 @@ def test_what_a_student_waits_for(browser, tmp_path):
 
 
 def stopped(page: Any, where: str) -> float:
-    """Milliseconds from a stop until the page takes the next problem."""
+    """Milliseconds from a stop until the page accepts the next problem."""
     page.reload()
     page.get_by_text(f"Ready: {BASE}").wait_for()
     choose_mode(page, "With a checker")
@@ -104,7 +104,7 @@ def stopped(page: Any, where: str) -> float:
 
 
 def closed(page: Any, other: Any, address: str) -> float:
-    """Milliseconds from closing a tab that solves to the first words for who waits behind it."""
+    """Milliseconds from closing a tab that is solving to the first words in the tab that waits."""
     other.goto(address)
     other.get_by_text(f"Ready: {BASE}").wait_for()
     solve(page, f"{PROBLEMS[0]} Say it before the tab is closed.", mode="With a checker", wait=False)

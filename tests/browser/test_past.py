@@ -30,7 +30,7 @@ def unfold(tab: Any, words: str) -> None:
 
 @pytest.fixture
 def two_runs(tab, served):
-    """A page on which two problems were solved; the second one is on view."""
+    """A page with two solved problems; the second one is shown."""
     page = served()
     open_page(tab, page)
     solve(tab)
@@ -58,7 +58,7 @@ def test_an_earlier_run_is_found_and_shown_again_on_its_tab(tab, two_runs):
     tab.get_by_text("Nothing found.").wait_for()
 
 
-def test_one_is_deleted_after_a_second_question_and_nothing_else_is(tab, two_runs):
+def test_a_run_is_deleted_after_a_confirmation_and_no_other_is(tab, two_runs):
     unfold(tab, "Tom reads")
     row(tab, "Tom reads").get_by_role("button", name="Delete").click()
     row(tab, "Tom reads").get_by_role("button", name="Keep it").click()
@@ -70,7 +70,7 @@ def test_one_is_deleted_after_a_second_question_and_nothing_else_is(tab, two_run
     expect(tab.locator(".sq-step:visible")).to_have_count(0)
 
 
-def test_one_is_saved_as_a_file(tab, two_runs):
+def test_a_run_is_saved_as_a_file(tab, two_runs):
     unfold(tab, "Ann has")
     for name, ending in (("Save as Markdown", "md"), ("Save for printing", "html")):
         with tab.expect_download() as waiting:
@@ -83,7 +83,7 @@ def test_one_is_saved_as_a_file(tab, two_runs):
     expect(tab.get_by_role("heading", name="My work with Soliloquy")).to_have_count(1)
 
 
-def test_nothing_more_is_stored_once_it_is_turned_off(tab, two_runs):
+def test_turning_storage_off_takes_effect_at_once(tab, two_runs):
     tab.get_by_label("Save my work on this device").uncheck()
     tab.get_by_text("Saving is turned off").wait_for()
     solve(tab, "Five and five?")
@@ -134,7 +134,7 @@ def test_on_a_phone_the_list_is_folded_and_nothing_scrolls_sideways(tab, served)
     assert tab.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-def test_more_than_twenty_are_listed_on_demand_and_the_acts_of_the_last_one_open_where_they_are_seen(tab, served):
+def test_more_than_twenty_runs_are_listed_on_demand_and_the_last_ones_menu_is_visible(tab, served):
     page = served()
     session = page.log.start_session()
     for number in range(45):

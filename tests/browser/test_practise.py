@@ -1,4 +1,4 @@
-"""Practising in a real browser, on a machine without a model, by keyboard alone."""
+"""Practising in a real browser, on a machine without a model, by keyboard only."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def story(tab: Any) -> str:
 
 
 def worked(tab: Any, steps: int = 2) -> Any:
-    """The problem on view with its solution, found again by its story."""
+    """The shown problem with its solution, found by its text."""
     return wait_until(lambda: _found(tab, steps))
 
 
@@ -49,7 +49,7 @@ def _found(tab: Any, steps: int) -> Any:
 
 @pytest.fixture
 def practising(tab, served, monkeypatch):
-    """The tab on a page without a model. What every exercise began is noted here, as no browser may know it."""
+    """The tab on a page without a model. The problems are recorded here, as the browser gets no solutions."""
     from runtime.page import serving
     from runtime.page.exercise import Exercise
 
@@ -106,7 +106,7 @@ def press(tab: Any, name: str) -> None:
     tab.keyboard.press("Enter")
 
 
-def test_practise_from_a_wrong_line_to_the_answer_and_a_harder_problem(tab, practising):
+def test_practising_leads_from_a_wrong_line_to_the_answer_and_a_harder_problem(tab, practising):
     first = worked(tab)
     right, last = first.lines[0], first.lines[1]
     type_lines(tab, ["3 + 4 = 8"])
@@ -131,7 +131,7 @@ def test_practise_from_a_wrong_line_to_the_answer_and_a_harder_problem(tab, prac
     assert [(run["kind"], run["mode"], run["status"]) for run in runs] == [("check", PRACTISED, "settled")] * 3
 
 
-def test_two_solutions_asked_for_make_it_easier(tab, practising):
+def test_two_shown_solutions_make_the_next_problem_easier(tab, practising):
     for _ in range(2):
         solution = worked(tab).lines
         expect(tab.locator(".sq-solution section")).to_have_count(0)
@@ -144,23 +144,23 @@ def test_two_solutions_asked_for_make_it_easier(tab, practising):
     tab.get_by_text("This one takes 1 step.").wait_for()
 
 
-def test_the_answer_reaches_the_browser_only_with_the_student(tab, practising):
+def test_the_answer_reaches_the_browser_only_when_the_student_writes_it(tab, practising):
     problem = worked(tab)
     press(tab, "Check")
     tab.get_by_text("There are no steps yet").wait_for()
     tab.get_by_role("button", name="Show me the solution", exact=True).focus()
-    tab.keyboard.press("Escape")  # gives nothing away
+    tab.keyboard.press("Escape")  # reveals nothing
     type_lines(tab, ["3 + 4 = 8"])
     tab.get_by_text("Work this out again").wait_for()
     assert story(tab) and not tab.locator(".sq-solution li").count()
-    assert was_sent(tab, problem.problem.text)  # so what was sent is heard
+    assert was_sent(tab, problem.problem.text)  # shows that the recording works
     assert not [line for line in problem.lines if was_sent(tab, line)]
     press(tab, "Show me the solution")
     tab.locator(".sq-solution li").first.wait_for()
     assert [line for line in problem.lines if was_sent(tab, line)] == list(problem.lines)
 
 
-def test_a_problem_stays_over_a_reload_and_the_wishes_are_followed(tab, practising):
+def test_a_problem_survives_a_reload_and_the_options_are_followed(tab, practising):
     choose(tab, "Measuring")
     tab.get_by_role("radio", name="3", exact=True).check()
     tab.get_by_text("This one takes 3 steps.").wait_for()

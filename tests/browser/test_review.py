@@ -1,4 +1,4 @@
-"""What a collector does on the page, in a real browser: rate by key, finish, export, import; and who may not."""
+"""What a collector does on the page, in a real browser: rate by key, finish, export, import; and permissions."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_ten_keys_in_a_second_store_ten_labels_which_a_reload_shows(tab, served)
     expect(checked).to_have_text(["✓", "?"] * 5)
 
 
-def test_a_review_goes_from_the_first_error_to_the_next_attempt(tab, served):
+def test_rating_the_first_error_leads_to_the_next_attempt(tab, served):
     page = served(studio=True)
     imported(page, THREE)
     review(tab, page)
@@ -98,7 +98,7 @@ def test_a_review_goes_from_the_first_error_to_the_next_attempt(tab, served):
     expect(tab.get_by_role("button", name="First error found")).to_have_attribute("aria-pressed", "true")
 
 
-def test_an_ending_that_contradicts_the_ratings_is_refused_kindly(tab, served):
+def test_an_ending_that_contradicts_the_ratings_is_refused_with_the_reason(tab, served):
     page = served(studio=True)
     imported(page, THREE)
     review(tab, page)
@@ -125,7 +125,7 @@ def test_undo_takes_a_rating_back_and_back_shows_the_attempt_before(tab, served)
     expect(tab.locator(".sq-problem:visible")).to_have_text(first)
 
 
-def test_what_somebody_else_rated_meanwhile_is_not_taken_back(tab, served):
+def test_undo_does_not_remove_a_rating_made_elsewhere_meanwhile(tab, served):
     page = served(studio=True)
     imported(page, THREE)
     review(tab, page)
@@ -136,7 +136,7 @@ def test_what_somebody_else_rated_meanwhile_is_not_taken_back(tab, served):
     assert [row["rating"] for row in page.labels()] == [1]
 
 
-def test_the_answer_and_the_critic_are_hidden_until_they_are_asked_for(tab, served):
+def test_the_answer_and_the_critique_are_hidden_until_requested(tab, served):
     page = served(studio=True)
     open_page(tab, page)
     solve(tab, mode="With a checker")
@@ -153,7 +153,7 @@ def test_the_answer_and_the_critic_are_hidden_until_they_are_asked_for(tab, serv
     tab.get_by_text("the checker found a mistake").or_(tab.get_by_text("somebody rated a step wrong")).wait_for()
 
 
-def test_find_searches_while_it_is_typed(tab, served):
+def test_search_results_update_while_typing(tab, served):
     page = served(studio=True)
     imported(page, THREE, TEN)
     review(tab, page)
@@ -191,7 +191,7 @@ def test_exports_hold_what_the_log_holds(tab, served, tmp_path):
     assert {name: len(rows_of(name, labelled_attempts(page.log))) for name in FORMATS}["messages"] == 2
 
 
-def test_attempts_are_brought_in_and_a_wrong_file_is_explained(tab, served, tmp_path):
+def test_attempts_are_imported_and_a_bad_file_is_explained(tab, served, tmp_path):
     page = served(studio=True)
     review(tab, page)
     tab.get_by_text("No attempts to review yet.").wait_for()
@@ -206,11 +206,11 @@ def test_attempts_are_brought_in_and_a_wrong_file_is_explained(tab, served, tmp_
     expect(card(tab, 1)).to_contain_text("3 + 4 = 8")
 
 
-# Rights
+# Permissions
 
 
 def studio_handlers(page: Served) -> dict[str, tuple[int, int]]:
-    """Every handler of the studio: its number, and how many inputs it takes."""
+    """Every handler of the studio: its number, and the number of its inputs."""
     bound = {number: getattr(one.fn, "__self__", None) for number, one in page.blocks.fns.items()}
     return {
         f"{type(room).__name__}.{page.blocks.fns[number].fn.__name__} {number}": (
@@ -223,7 +223,7 @@ def studio_handlers(page: Served) -> dict[str, tuple[int, int]]:
 
 
 def call(page: Served, number: int, *data: Any, event: dict[str, Any] | None = None) -> str:
-    """What the queue answers to a handler that is called by its number, as no browser would."""
+    """The reply of the queue to a handler called by its number, which no browser does."""
     asked = {"fn_index": number, "data": list(data), "session_hash": "intruder", "event_data": event}
     body = json.dumps(asked).encode()
     root, known = urljoin(page.address, "/gradio_api/queue/"), cookie(page.address)
@@ -236,7 +236,7 @@ def call(page: Served, number: int, *data: Any, event: dict[str, Any] | None = N
     raise AssertionError("the queue did not answer")
 
 
-def test_without_the_right_there_is_no_studio_and_raw_calls_are_refused(tab, served):
+def test_without_permission_there_is_no_studio_and_raw_calls_are_refused(tab, served):
     page = served()
     imported(page, THREE)
     open_page(tab, page)
@@ -250,7 +250,7 @@ def test_without_the_right_there_is_no_studio_and_raw_calls_are_refused(tab, ser
     assert page.labels() == [] and not (page.home / "exports").exists()
 
 
-def test_with_the_right_the_same_raw_call_is_answered(served):
+def test_with_permission_the_same_raw_call_is_answered(served):
     page = served(studio=True)
     imported(page, THREE)
     number = next(number for name, (number, _) in studio_handlers(page).items() if ".find " in name)

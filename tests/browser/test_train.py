@@ -1,6 +1,6 @@
-"""Training as a collector sees it: what is there to learn from, a run that outlives the tab, and which adapter is used.
+"""The training tab: usable ratings, a run that outlives the tab, and the adapter in use.
 
-The trainer's place is taken by a short process that writes the same files by the trainer's own means.
+A short process takes the trainer's place; it writes the same files with the trainer's own functions.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PASSED = "The new critic passed: better than the untrained model, and not clearl
 
 @pytest.fixture
 def short_runs(monkeypatch):
-    """Every run is the short process, and a base is there."""
+    """Starts the short process for every run; one base is present."""
     monkeypatch.setattr(
         "runtime.studio.training.runs.Training.command",
         lambda self, folder, plan: [sys.executable, "-c", WRITER, str(folder), "300"],
@@ -52,7 +52,7 @@ def open_train(tab: Any, page: Served) -> None:
     assert tab.get_by_role("tab").all_inner_texts().count("Train") == 1
 
 
-def test_too_few_ratings_are_counted_and_nothing_can_be_started(tab, served, short_runs):
+def test_with_too_few_ratings_training_cannot_start(tab, served, short_runs):
     page = served(studio=True)
     rate_all(page, 4)
     open_train(tab, page)
@@ -61,7 +61,7 @@ def test_too_few_ratings_are_counted_and_nothing_can_be_started(tab, served, sho
     expect(tab.get_by_role("button", name="Start training")).to_be_disabled()
 
 
-def test_a_run_goes_on_without_the_tab_is_stopped_and_gone_on_with(tab, served, short_runs):
+def test_a_run_continues_without_the_tab_and_can_be_stopped_and_resumed(tab, served, short_runs):
     page = served(studio=True)
     rate_all(page, 17)
     open_train(tab, page)
@@ -79,7 +79,7 @@ def test_a_run_goes_on_without_the_tab_is_stopped_and_gone_on_with(tab, served, 
     expect(tab.get_by_role("button", name="Use the new critic")).to_be_enabled()
 
 
-def test_what_is_learned_is_shown_as_it_is_learned(tab, served, short_runs):
+def test_training_examples_are_previewed_in_training_format(tab, served, short_runs):
     page = served(studio=True)
     rate_all(page, 20)
     open_train(tab, page)
@@ -89,7 +89,7 @@ def test_what_is_learned_is_shown_as_it_is_learned(tab, served, short_runs):
 
 
 @pytest.mark.slow
-def test_a_version_that_is_not_here_cannot_be_used_and_is_named(tab, served, short_runs):
+def test_a_missing_version_is_named_and_cannot_be_used(tab, served, short_runs):
     page = served(studio=True)
     rate_all(page, 17)
     open_train(tab, page)
@@ -99,7 +99,7 @@ def test_a_version_that_is_not_here_cannot_be_used_and_is_named(tab, served, sho
     tab.locator(".toast-body, .toast-wrap").get_by_text("smollm2-135m").first.wait_for()
 
 
-def test_without_the_right_every_act_of_training_is_refused(served, short_runs):
+def test_without_permission_training_is_refused(served, short_runs):
     page = served()
     handlers = {n: one for n, one in page.blocks.fns.items() if isinstance(getattr(one.fn, "__self__", None), TrainTab)}
     assert len(handlers) >= 7
@@ -109,7 +109,7 @@ def test_without_the_right_every_act_of_training_is_refused(served, short_runs):
 
 
 @pytest.mark.slow
-def test_both_rooms_speak_chinese(tab, served, short_runs):
+def test_both_studio_tabs_are_translated_into_chinese(tab, served, short_runs):
     page = served(studio=True)
     rate_all(page, 2)
     review(tab, page)

@@ -1,4 +1,4 @@
-"""A home that cannot be written: the page works, keeps nothing, and says so in the person's language."""
+"""An unwritable home: the page works, stores nothing, and shows that in the person's language."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.browser
 
 
 def reason_for(tmp_path: Path) -> str:
-    """What a real log says of a folder that cannot be made."""
+    """The message of a real log whose folder cannot be made."""
     import app
     from runtime import settings
 
@@ -22,7 +22,7 @@ def reason_for(tmp_path: Path) -> str:
     return reason
 
 
-def test_the_page_works_and_says_that_nothing_is_kept_and_why(tab, served, tmp_path):
+def test_the_page_works_and_shows_why_nothing_is_kept(tab, served, tmp_path):
     open_page(tab, served(keep=False, unkept=reason_for(tmp_path)))
     told = tab.locator(".sq-unkept.block")
     expect(told).to_contain_text("Your work cannot be saved")
@@ -38,7 +38,7 @@ def test_the_page_works_and_says_that_nothing_is_kept_and_why(tab, served, tmp_p
     told.get_by_text("暂时无法保存").wait_for()
 
 
-def test_a_page_that_was_asked_to_keep_nothing_does_not_call_it_a_mishap(tab, served):
+def test_storage_turned_off_on_purpose_is_not_shown_as_a_fault(tab, served):
     page = served(keep=False)
     open_page(tab, page)
     expect(tab.get_by_text(re.compile("Saving is turned off"))).to_be_visible()

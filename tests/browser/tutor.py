@@ -1,4 +1,4 @@
-"""A scripted model that solves one problem with a mistake in it, and a page that is served for a test."""
+"""A scripted model that makes one mistake, and a page served for a test."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RIGHT = [
 
 
 class Tutor(ScriptedEngine):
-    """Writes the wrong solution at first, and the right one from any beginning it is given."""
+    """Writes the wrong solution first, and the right one from any prefix it is given."""
 
     def __init__(self, delay: float = 0.0, first: list[str] | None = None) -> None:
         super().__init__(delay=delay)
@@ -29,7 +29,7 @@ class Tutor(ScriptedEngine):
     def sample(
         self, requests: Iterable[Messages], sampling: Sampling, adapter: str | None = None, n: int = 1, **options: Any
     ) -> Iterator[list[Completion]]:
-        """Independent solutions, for a critic or a vote that asks for some, are right."""
+        """Independent solutions, for a critic or a vote, are right."""
         for _ in requests:
             yield [Completion("\n".join(RIGHT), "stop", 1, 1)] * n
 
@@ -44,7 +44,7 @@ class Tutor(ScriptedEngine):
 
 @dataclass
 class Served:
-    """A page that is up: its address, its home folder, the log it writes, and Gradio's side of it."""
+    """A running page: its address, home folder, log, and Gradio's side of it."""
 
     address: str
     home: Path

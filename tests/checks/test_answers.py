@@ -1,4 +1,4 @@
-"""What answers say, however they are written: kinds of notation, votes, references, generated quantities."""
+"""The meaning of answers in any notation: kinds of notation, votes, references, generated quantities."""
 
 from __future__ import annotations
 
@@ -304,21 +304,21 @@ UNJUDGED = [
 
 
 @table(("a", "b"), SAME)
-def test_these_say_the_same_in_other_notation(a, b):
+def test_equal_answers_in_other_notation_are_equal(a, b):
     assert equal(a, b) is equal(b, a) is True
 
 
 @table(("a", "b"), DIFFERENT)
-def test_these_say_something_else(a, b):
+def test_different_answers_are_not_equal(a, b):
     assert equal(a, b) is equal(b, a) is False
 
 
 NOT_WORKED_OUT = ("15 gallons * 8", "P(4, 4)")
-"""What stands before the sign of equality is taken for a label; the answer is what stands behind."""
+"""Text before an equals sign is a label; the answer follows it."""
 
 
 @table("text", sorted({a for a, _ in SAME if re.search("[0-9]", a) and not a.startswith(NOT_WORKED_OUT)}))
-def test_with_another_digit_it_is_another_answer(text):
+def test_a_changed_digit_makes_a_different_answer(text):
     places = [i for i, character in enumerate(text) if character in "0123456789"]
     for place in places[:1] + places[1:][-1:]:
         other = f"{text[:place]}{(int(text[place]) + 2) % 10}{text[place + 1 :]}"
@@ -326,7 +326,7 @@ def test_with_another_digit_it_is_another_answer(text):
 
 
 @table(("a", "b"), UNJUDGED)
-def test_what_can_be_read_in_two_ways_is_not_judged(a, b):
+def test_ambiguous_answers_are_not_judged(a, b):
     assert equal(a, b) is equal(b, a) is None
 
 
@@ -364,7 +364,7 @@ def test_what_can_be_read_in_two_ways_is_not_judged(a, b):
         (82, "1 - \\frac{1}{\\mathrm{e}}", "1 + \\frac{1}{\\mathrm{e}}", False),
     ],
 )
-def test_pairs_that_people_reported_to_math_verify(issue, answer, reference, right):
+def test_pairs_reported_to_math_verify_are_judged_correctly(issue, answer, reference, right):
     assert (grade(answer, Problem(text="?", answer=reference)) is True) is right
 
 
@@ -376,11 +376,11 @@ def test_pairs_that_people_reported_to_math_verify(issue, answer, reference, rig
         ("Right: 905\n\nThus, the number of residents is **73**.\n\n---\n\n✅ Final Answer: **73**", "73"),
     ],
 )
-def test_texts_that_people_reported_to_math_verify(text, answer):
+def test_texts_reported_to_math_verify_are_read_correctly(text, answer):
     assert final_answer(text) == answer
 
 
-# against a reference
+# compared with a reference
 
 
 @table(
@@ -405,7 +405,7 @@ def test_texts_that_people_reported_to_math_verify(text, answer):
         ("5 m", "5 cm", False),
     ],
 )
-def test_a_reference_forgives_a_missing_sign_and_no_other_value(answer, reference, right):
+def test_a_missing_unit_sign_matches_a_reference_and_another_value_does_not(answer, reference, right):
     assert matches(answer, reference) is right
     assert (grade(answer, Problem(text="?", answer=reference)) is True) is right
 
@@ -437,7 +437,7 @@ def test_a_reference_forgives_a_missing_sign_and_no_other_value(answer, referenc
         ([], []),
     ],
 )
-def test_answers_of_a_vote_are_in_groups(answers, together):
+def test_answers_of_a_vote_are_grouped(answers, together):
     assert groups(answers) == together
     order = list(range(len(answers)))
     random.Random(1).shuffle(order)
@@ -448,14 +448,14 @@ def test_answers_of_a_vote_are_in_groups(answers, together):
 # generated answers
 
 MEASURES = {"m": ["m", "meters", "metres", "米"], "minutes": ["min", "minutes", "minute", "分钟"], "kg": ["kg", "千克"]}
-"""Ways to write each unit."""
+"""The spellings of each unit."""
 SIZES = {("m", "cm"): 100, ("minutes", "seconds"): 60, ("kg", "g"): 1000}
 WRAPPED = ["{}", " {} ", "**{}**", "$${}$$", "\\boxed{{{}}}", "The answer is {}.", "答案是 {}。", "#### {}", "`{}`"]
 VALUES = st.fractions(min_value=-(10**5), max_value=10**5, max_denominator=60)
 
 
 def numerals(value: Fraction) -> list[str]:
-    """The ways to write a number."""
+    """The spellings of a number."""
     top, bottom = abs(value.numerator), value.denominator
     sign = "-" if value < 0 else ""
     if bottom == 1:
@@ -483,7 +483,7 @@ def quantities(draw, value: Fraction | None = None, unit: str | None = None):
 
 @given(quantities(), st.sampled_from(WRAPPED))
 @settings(max_examples=300, deadline=None)
-def test_a_quantity_equals_itself_however_it_is_wrapped(quantity, wrapped):
+def test_a_quantity_equals_itself_in_any_wrapping(quantity, wrapped):
     _, _, text = quantity
     assert equal(text, text) is True
     assert equal(wrapped.format(text), text) is equal(text, wrapped.format(text)) is True
@@ -512,7 +512,7 @@ def test_other_values_and_other_units_are_different(one, other):
 
 @given(st.integers(1, 500), st.sampled_from(sorted(SIZES)))
 @settings(max_examples=100, deadline=None)
-def test_a_measure_may_be_said_in_smaller_units_and_in_two(count, units):
+def test_a_measure_may_be_written_in_smaller_units_or_in_two(count, units):
     large, small = units
     size = SIZES[units]
     assert equal(f"{count} {large}", f"{count * size} {small}") is True
@@ -522,8 +522,8 @@ def test_a_measure_may_be_said_in_smaller_units_and_in_two(count, units):
 
 @given(st.lists(quantities(), min_size=1, max_size=7), st.randoms(use_true_random=False))
 @settings(max_examples=200, deadline=None)
-def test_a_vote_parts_its_answers_into_groups_whatever_their_order(voters, random):
-    """Being together is reflexive, symmetric and transitive, as every answer is in exactly one group."""
+def test_grouping_does_not_depend_on_the_order_of_answers(voters, random):
+    """Sharing a group is reflexive, symmetric and transitive, because every answer is in exactly one group."""
     answers = [text for _, _, text in voters]
     found = groups(answers)
     assert sorted(i for places in found for i in places) == list(range(len(answers)))
@@ -540,7 +540,7 @@ def test_a_vote_parts_its_answers_into_groups_whatever_their_order(voters, rando
 
 @given(st.lists(quantities(), min_size=1, max_size=5), quantities())
 @settings(max_examples=150, deadline=None)
-def test_a_further_answer_never_parts_those_that_say_the_same_nor_joins_the_unrelated(voters, late):
+def test_a_further_answer_never_splits_equal_answers_nor_joins_unrelated_ones(voters, late):
     answers = [text for _, _, text in voters]
     later = groups([*answers, late[2]])
     assert all(any(set(same) <= set(places) for places in later) for same in alike(answers))
@@ -589,7 +589,7 @@ LONG = [
 
 
 @pytest.mark.parametrize("text", LONG, ids=range(len(LONG)))
-def test_hostile_answers_neither_raise_nor_take_long(text):
+def test_hostile_answers_neither_raise_nor_exceed_the_time_limit(text):
     started = time.monotonic()
     for other in ("5", text):
         assert equal(text, other) in (True, False, None)

@@ -269,11 +269,11 @@ def test_a_doubtful_step_is_unsure(step):
 
 
 @table("step", NOTHING)
-def test_what_is_no_arithmetic_is_left_alone(step):
+def test_text_without_arithmetic_is_ignored(step):
     assert check(step) == []
 
 
-def test_an_equation_says_where_it_stands_and_what_is_right():
+def test_an_equation_has_its_position_and_its_right_value():
     step = "First, 3 * 4 = 13 apples; then 13 + 2 = 15."
     first, second = check(step)
     assert step[slice(*first.span)] == "3 * 4 = 13"
@@ -292,13 +292,13 @@ def test_an_equation_says_where_it_stands_and_what_is_right():
         ("5/0 = 1", "5/0 has no value.", "5/0 没有值。"),
     ],
 )
-def test_the_sentence_names_the_right_value(step, english, chinese):
+def test_the_message_names_the_right_value(step, english, chinese):
     (equation,) = check(step)
     assert sentence(equation, "en") == english
     assert sentence(equation, "zh-CN") == chinese
 
 
-def test_the_expected_value_is_written_for_people():
+def test_the_expected_value_is_formatted_for_people():
     assert check("1/3 = 0.5")[0].expected == "1/3 ≈ 0.33"
     assert check("2 + 2 = 5")[0].left == Fraction(4)
 
@@ -376,5 +376,5 @@ def test_any_text_can_be_read(text):
         "\n" * 100_000,
     ],
 )
-def test_a_hundred_thousand_characters_are_no_burden(step):
+def test_a_hundred_thousand_characters_are_read_within_the_time_limit(step):
     assert pace.units(lambda: check(step)) < pace.SOON

@@ -1,6 +1,6 @@
-"""Lines in as many manners as people write them: what is false is found, what is right or may be right is not accused.
+"""Lines in the many ways people write them: false ones are found; right or possibly right ones are never rejected.
 
-The lines of each table were written before the checker was tried on them.
+The lines of each table were written before the checker was run on them.
 """
 
 from __future__ import annotations
@@ -292,7 +292,7 @@ They walk around the field: 10 / 4 = 3 laps.
 20 ÷ 1/4 = 5
 50/2=25-5=20
 """.strip().splitlines()
-"""Nobody can tell: neither accused nor vouched for."""
+"""Undecidable: neither incorrect nor correct."""
 
 NOT_FALSE = r"""
 $15\%$ of $\$2.00 = 0.15 \times \$2.00$
@@ -492,7 +492,7 @@ A = 1/2 × 3 × 4 = 6
 base 2: 10 + 1 = 11
 1 + 1 = 0 (mod 2)
 """.strip().splitlines()
-"""Right in one reading at least, or no equation of numbers at all."""
+"""Right in at least one reading, or no equation of numbers."""
 
 
 @table("line", FALSE)
@@ -506,12 +506,12 @@ def test_a_right_line_is_confirmed(line):
 
 
 @table("line", SILENT)
-def test_a_line_that_nobody_can_judge_is_neither_accused_nor_confirmed(line):
+def test_an_undecidable_line_is_unsure(line):
     assert verdict(check(line)) is None, check(line)
 
 
 @table("line", NOT_FALSE)
-def test_a_line_that_may_be_right_is_not_accused(line):
+def test_a_line_that_may_be_right_is_not_called_incorrect(line):
     assert verdict(check(line)) != "incorrect", check(line)
 
 
@@ -548,7 +548,7 @@ BESIDE = [
 
 @given(st.integers(2, 99), st.integers(2, 99), st.integers(1, 9), st.sampled_from(BESIDE), st.sampled_from("+×"))
 @settings(max_examples=200, deadline=None)
-def test_what_stands_beside_an_equation_hides_nothing(a, b, off, manner, sign):
+def test_text_around_an_equation_does_not_hide_an_error(a, b, off, manner, sign):
     value = a + b if sign == "+" else a * b
     assert verdict(check(manner.format(f"{a} {sign} {b} = {value}"))) == "correct"
     assert verdict(check(manner.format(f"{a} {sign} {b} = {value + off}"))) == "incorrect"
@@ -556,7 +556,7 @@ def test_what_stands_beside_an_equation_hides_nothing(a, b, off, manner, sign):
 
 @given(st.integers(2, 999), st.integers(2, 99), st.integers(1, 9))
 @settings(max_examples=100, deadline=None)
-def test_a_calculator_mark_is_one_equation_with_what_stands_around_it(a, b, off):
+def test_a_calculator_mark_and_the_text_around_it_are_one_equation(a, b, off):
     (one,) = check(f"It is {a}*{b}=<<{a}*{b}={a * b}>>{a * b} in all.")[:1]
     assert one.verdict == "correct"
     assert verdict(check(f"It is {a}*{b}=<<{a}*{b}={a * b}>>{a * b} in all.")) == "correct"
@@ -595,7 +595,7 @@ PIECES += [
 
 @given(st.lists(st.sampled_from(PIECES), max_size=400), st.integers(1, 40))
 @settings(max_examples=150, deadline=None)
-def test_no_line_of_two_thousand_characters_is_a_burden(pieces, times):
+def test_lines_of_two_thousand_characters_are_checked_within_the_time_limit(pieces, times):
     line = ("".join(pieces) * times)[:2000]
     assert pace.units(lambda: check(line), rounds=1) < 2 * pace.SOON
 
@@ -617,5 +617,5 @@ def test_no_line_of_two_thousand_characters_is_a_burden(pieces, times):
         "1=2=" * 500,
     ],
 )
-def test_the_worst_lines_are_checked_at_once(line):
+def test_the_worst_lines_are_checked_within_the_time_limit(line):
     assert pace.units(lambda: check(line)) < 2 * pace.SOON

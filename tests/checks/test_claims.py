@@ -1,4 +1,4 @@
-"""What a line claims: a plan is no claim, and data that is missing is no number."""
+"""The claim of a line: a plan makes none, and missing data is no number."""
 
 import pytest
 from tables import table
@@ -52,7 +52,7 @@ PLANS = [
 
 
 @table("line", CLAIMS)
-def test_a_line_with_a_calculation_or_a_stated_number_can_be_checked(line):
+def test_a_line_with_a_calculation_or_a_number_can_be_checked(line):
     assert claims_something(line)
     assert not is_plan(line)
 
@@ -84,7 +84,7 @@ def test_a_line_that_only_states_the_answer_is_no_plan(line):
         "答案是无法确定。",
     ],
 )
-def test_missing_data_is_understood(line):
+def test_a_statement_of_missing_data_is_recognised(line):
     assert says_no_data(line)
 
 
@@ -99,7 +99,7 @@ def test_missing_data_is_understood(line):
         *PLANS,
     ],
 )
-def test_what_only_sounds_like_missing_data_is_not_taken_for_it(line):
+def test_text_that_only_resembles_missing_data_is_not_taken_for_it(line):
     assert not says_no_data(line)
 
 
@@ -144,7 +144,7 @@ def test_a_number_is_not_cut_out_of_a_term_with_an_unknown(text, answer):
         (attempt("Half are left.", "The answer is 24.", answer="24", origin="student"), "unchecked", "24"),
     ],
 )
-def test_how_an_attempt_ends(made, status, answer):
+def test_the_ending_of_an_attempt_is_classified(made, status, answer):
     found = outcome_of(made)
     assert (found.status, found.answer) == (status, answer)
 
@@ -158,7 +158,7 @@ def test_an_answer_that_other_solutions_reach_is_checked_without_steps_too():
     assert outcome_of(made, Critique(trajectory_id=made.id, verdicts=(word,))).status == "unchecked"
 
 
-def test_missing_data_of_an_attempt_that_calculates_on_is_no_ending():
+def test_a_statement_of_missing_data_before_further_calculation_is_no_ending():
     assert not lacks_data(attempt("The total is not given.", "3 × 4 = 12", answer="12"))
 
 
@@ -176,5 +176,5 @@ def test_missing_data_of_an_attempt_that_calculates_on_is_no_ending():
         ([], 0),
     ],
 )
-def test_lines_that_go_in_circles_are_counted(lines, count):
+def test_repeated_lines_are_counted(lines, count):
     assert repeated(lines) == count

@@ -1,4 +1,4 @@
-"""Equality of answers: a table of everyday notations, and the worker under threads, hangs and odd callers."""
+"""Equality of answers: a table of everyday notations, and the worker with threads, hangs and unusual callers."""
 
 from __future__ import annotations
 
@@ -121,19 +121,19 @@ UNJUDGED = [("", "12"), ("12", ""), ("12", " . "), ("twelve", "12"), ("1" * 2000
 
 
 @table(("a", "b"), SAME)
-def test_these_say_the_same(a, b):
+def test_equal_answers_are_graded_right(a, b):
     assert equal(a, b) is True
     assert equal(b, a) is True
 
 
 @table(("a", "b"), DIFFERENT)
-def test_these_differ(a, b):
+def test_different_answers_are_graded_wrong(a, b):
     assert equal(a, b) is False
     assert equal(b, a) is False
 
 
 @pytest.mark.parametrize(("a", "b"), UNJUDGED)
-def test_these_cannot_be_judged(a, b):
+def test_undecidable_answers_are_not_graded(a, b):
     assert equal(a, b) is None
 
 
@@ -148,7 +148,7 @@ NUMBERS = st.fractions(min_value=-(10**6), max_value=10**6, max_denominator=500)
 
 @given(NUMBERS)
 @settings(max_examples=200, deadline=None)
-def test_a_fraction_equals_itself_in_other_words(number):
+def test_a_fraction_equals_itself_in_other_notation(number):
     plain = f"{number.numerator}/{number.denominator}"
     assert equal(plain, rf"The answer is \boxed{{{plain}}}.")
     assert equal(f"{number.numerator * 3}/{number.denominator * 3}", plain)
@@ -161,7 +161,7 @@ def test_other_whole_numbers_are_never_equal(number, off):
     assert equal(f"{number} apples", f"{number + off}") is False
 
 
-def test_many_threads_may_ask_at_once():
+def test_many_threads_may_compare_at_once():
     pairs = [(f"x^2 + {n}x", f"x(x+{n})") for n in range(1, 17)] + [(f"x + {n}", f"x - {n}") for n in range(1, 17)]
     with ThreadPoolExecutor(32) as pool:
         assert list(pool.map(lambda pair: equal(*pair), pairs)) == [True] * 16 + [False] * 16
@@ -177,7 +177,7 @@ def test_a_hanging_comparison_ends_at_the_deadline_and_the_next_one_works():
     assert equal("x+x", "2x") is True
 
 
-def test_a_script_without_a_main_guard_can_ask_and_leaves_no_process_behind(tmp_path):
+def test_a_script_without_a_main_guard_can_grade_and_leaves_no_process_behind(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
         "print('started')\n"
@@ -200,7 +200,7 @@ def test_a_script_without_a_main_guard_can_ask_and_leaves_no_process_behind(tmp_
         assert not Path(f"/proc/{worker}").exists()
 
 
-def test_everyday_answers_need_no_worker(monkeypatch):
+def test_everyday_answers_are_graded_without_the_worker(monkeypatch):
     monkeypatch.setattr(algebra.WORKER, "ask", lambda *_: pytest.fail("asked"))
     assert equal("$1,234.50", "1234.5 dollars") is True
     assert equal("Saturday", "Sunday") is False

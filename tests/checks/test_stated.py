@@ -1,4 +1,4 @@
-"""The answer that an attempt states, in English and Chinese."""
+"""The answer stated by an attempt, in English and Chinese."""
 
 import pytest
 from hypothesis import given
@@ -57,7 +57,7 @@ from runtime.text import split_attempt, split_steps
         ("答案是 4。\n不对，答案是 5。", "5"),
     ],
 )
-def test_the_final_answer_of_a_text(text, answer):
+def test_the_final_answer_of_a_text_is_found(text, answer):
     assert final_answer(text) == answer
 
 
@@ -93,7 +93,7 @@ def test_the_final_answer_of_a_text(text, answer):
         ("20 - 2 = <<20-2=18>>18 left", "18"),
     ],
 )
-def test_nothing_that_belongs_to_a_number_is_lost(text, answer):
+def test_an_answer_keeps_everything_that_belongs_to_its_number(text, answer):
     assert final_answer(text) == answer
 
 
@@ -111,7 +111,7 @@ def test_nothing_that_belongs_to_a_number_is_lost(text, answer):
         ("The answer is -6.", "-6"),
     ],
 )
-def test_a_dash_is_a_minus_only_where_the_lines_before_say_so(text, answer):
+def test_a_dash_is_a_minus_only_if_earlier_lines_show_it(text, answer):
     assert final_answer(text) == answer
 
 
@@ -132,7 +132,7 @@ def test_a_dash_is_a_minus_only_where_the_lines_before_say_so(text, answer):
         ("答案是：\n$$\n35\n$$", "35"),
     ],
 )
-def test_an_answer_may_stand_in_a_block_of_its_own(text, answer):
+def test_an_answer_may_be_in_a_block_of_its_own(text, answer):
     assert final_answer(text) == answer
 
 
@@ -179,15 +179,15 @@ def test_a_line_that_judges_states_no_answer(text, answer):
         ("The answer is the sum of 4 and 5, which is 9.", "the sum of 4 and 5, which is 9"),
     ],
 )
-def test_a_reason_behind_an_answer_is_none_of_it(text, answer):
+def test_a_reason_after_an_answer_is_not_part_of_it(text, answer):
     assert final_answer(text) == answer
 
 
-def test_every_unit_that_measures_stays_in_an_answer():
+def test_units_of_measurement_are_kept_in_an_answer():
     measuring = {"time", "length", "mass", "volume"}
     words = [word for word, (dimension, _) in UNITS.items() if dimension in measuring]
     lost = [word for word in words if tidy_answer(f"5 {word}" if word.isascii() else f"5{word}") == "5"]
-    assert set(lost) <= {"s", "h", "inche"}  # letters that stand for much else, and no word
+    assert set(lost) <= {"s", "h", "inche"}  # single letters have many other meanings, and "inche" is no word
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_a_number_between_chinese_words_is_found(text, answer):
     assert tidy_answer(text) == answer
 
 
-def test_a_minus_sign_is_the_same_wherever_the_answer_stands():
+def test_a_minus_sign_is_read_the_same_in_every_answer_form():
     assert final_answer("So it is −5") == final_answer("The answer is −5") == "-5"
 
 
@@ -239,12 +239,12 @@ def test_a_minus_sign_is_the_same_wherever_the_answer_stands():
         ("$", None),
     ],
 )
-def test_an_answer_is_tidied_as_a_person_would_write_it(raw, answer):
+def test_an_answer_is_normalised_to_common_notation(raw, answer):
     assert tidy_answer(raw) == answer
 
 
 @given(st.text())
-def test_no_text_breaks_the_reading_of_answers_and_steps(text):
+def test_any_text_can_be_split_into_steps_and_answer(text):
     answer = final_answer(text)
     assert answer is None or answer
     assert all(step == step.strip() != "" for step in split_steps(text) + split_attempt(text))

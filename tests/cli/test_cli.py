@@ -1,4 +1,4 @@
-"""The command lines, as a person runs them: results on stdout, one sentence on stderr, an exit code."""
+"""The command lines as a person runs them: results on stdout, one sentence on stderr, an exit code."""
 
 import json
 import subprocess
@@ -22,14 +22,14 @@ from trainer.cli.options import sources_of
 PLANTED = sorted((ROOT / "data" / "seed" / "planted").glob("*.txt"))
 
 
-def test_every_command_has_help_and_says_what_it_does():
+def test_every_command_of_the_runtime_has_help():
     commands = ["solve", "check", "log", "export", "import", "report", "doctor", "models"]
     for command in [*commands, "models list", "models pull", "models add"]:
         finished = called(*command.split(), "--help")
         assert finished.returncode == 0 and "Usage" in finished.stdout, command
 
 
-def test_every_stage_of_the_trainer_has_help_and_says_what_it_does():
+def test_every_command_of_the_trainer_has_help():
     assert called("--help", module="trainer").returncode == 0
     stages = get_command(app).commands
     assert {"evaluate", "evaluate-critic", "calibrate", "labels", "problems", "critiques", "examples"} <= set(stages)
@@ -52,7 +52,7 @@ def test_every_stage_of_the_trainer_has_help_and_says_what_it_does():
         ("promote --voice critic", "promote --role critic"),
     ],
 )
-def test_commands_and_options_of_earlier_releases_are_read_and_todays_name_is_said(given, read, capsys):
+def test_old_commands_and_options_are_read_and_the_new_name_is_printed(given, read, capsys):
     assert todays(given.split(), former.COMMANDS, former.OPTIONS) == read.split()
     assert " is called " in capsys.readouterr().err
     command, *options = read.split()
@@ -62,7 +62,7 @@ def test_commands_and_options_of_earlier_releases_are_read_and_todays_name_is_sa
     assert capsys.readouterr().err == ""
 
 
-def test_names_of_earlier_releases_are_not_shown(tmp_path):
+def test_help_omits_names_of_earlier_releases(tmp_path):
     shown = CliRunner().invoke(app, ["--help"]).stdout
     assert "calibrate" in shown and not {*former.COMMANDS} & {*get_command(app).commands}
     given = ["weigh", "--trajectories", str(tmp_path / "none.jsonl"), "--out", str(tmp_path / "w.json")]
@@ -71,12 +71,12 @@ def test_names_of_earlier_releases_are_not_shown(tmp_path):
     assert "mood: sources are arithmetic, verdict, surprisal" in " ".join(refused.output.split())
 
 
-def test_sources_of_the_first_release_have_todays_names():
+def test_sources_of_the_first_release_are_renamed():
     assert sources_of("model,expectation", "quick") == ("verdict", "surprisal")
     assert sources_of(None, "quick") == ("arithmetic", "verdict", "surprisal")
 
 
-def test_a_command_that_names_a_removed_source_goes_on_without_it(capsys):
+def test_a_removed_source_on_the_command_line_is_ignored(capsys):
     assert sources_of("arithmetic,program,solutions,completions", "deep") == ("arithmetic", "solutions")
     assert capsys.readouterr().err == "Left out, as no fitted rule uses them any more: program, completions.\n"
 
@@ -87,8 +87,7 @@ def test_the_defaults_in_the_help_are_those_of_the_settings():
     assert len(shown) == 6
     for option in shown:
         default = Settings.model_fields[option.name].default
-        shortest = f"{default:g}" if isinstance(default, float) else default
-        assert option.help.endswith(f"default {shortest}."), option.name
+        assert option.show_default == (f"{default:g}" if isinstance(default, float) else str(default)), option.name
 
 
 def test_help_of_the_log_loads_nothing_heavy():
@@ -106,7 +105,7 @@ def test_help_of_the_log_loads_nothing_heavy():
     ("problem", "word"),
     [("", "empty"), ("x" * 100_000, "100,000 characters"), ("1 + \x01\ufffd\ufffd\ufffd", "not text")],
 )
-def test_an_unusable_problem_is_refused_in_one_sentence(problem, word):
+def test_an_unusable_problem_is_refused_with_a_message(problem, word):
     refused(called("solve", problem), word)
 
 
@@ -125,7 +124,7 @@ def test_without_any_model_the_remedy_is_named(tmp_path):
     refused(called("solve", "1 + 1?", SOLILOQUY_MODELS=str(tmp_path / "none")), "models pull")
 
 
-def test_a_database_of_a_newer_version_is_left_alone(home):
+def test_a_database_of_a_newer_version_is_not_changed(home):
     log = SessionLog(home / "soliloquy.db")
     log.db["_sqlite_migrations"].insert({"migration_set": "soliloquy", "name": "from_the_future", "applied_at": "2030"})
     log.close()
@@ -168,7 +167,7 @@ def test_planted_wrong_arithmetic_is_named_at_its_step(small_model):
 
 
 @pytest.mark.model
-def test_what_was_rated_with_consent_is_exported_whole_or_not_at_all(home, small_model):
+def test_ratings_with_consent_are_exported_completely_or_not_at_all(home, small_model):
     result = json.loads(called("solve", "What is 2 + 3?", "--json", "--mode", "direct", "--model", small_model).stdout)
     log = SessionLog(home / "soliloquy.db")
     log.add_label(result["run"], None, Feedback(rating=1, consent=True))

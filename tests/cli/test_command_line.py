@@ -1,4 +1,4 @@
-"""Where commands end: Ctrl+C, full disks, closed streams and odd environments become an exit code and a sentence."""
+"""How commands end: Ctrl+C, full disks, closed streams and odd environments give an exit code and one sentence."""
 
 import errno
 import json
@@ -38,7 +38,7 @@ def ended(by):
 
 @pytest.fixture(autouse=True)
 def streams(monkeypatch):
-    """What a command line changes of this process is put back."""
+    """Restores what a command line changes in this process."""
     for name in ("stdin", "stdout", "stderr", "unraisablehook"):
         monkeypatch.setattr(sys, name, getattr(sys, name))
 
@@ -66,21 +66,21 @@ def streams(monkeypatch):
         ),
     ],
 )
-def test_every_end_has_an_exit_code_and_at_most_a_sentence(by, code, said, capfd):
+def test_every_error_has_an_exit_code_and_at_most_one_sentence(by, code, said, capfd):
     assert ended(by) == code
     assert capfd.readouterr().err == said
 
 
-def test_a_fault_of_the_program_keeps_its_traceback():
+def test_a_bug_keeps_its_traceback():
     with pytest.raises(ZeroDivisionError):
         run_command_line(lambda: print(1 / 0))
 
 
-# The output
+# Output
 
 
 def to(place, *words, **environment):
-    """A command whose stdout is a file or a pipe that nobody reads."""
+    """A command whose stdout is a file, or a pipe that nobody reads."""
     return subprocess.run(
         [sys.executable, "-m", *words], cwd=ROOT, env={**os.environ, **environment}, stdout=place,
         stderr=subprocess.PIPE, text=True, timeout=120, check=False,
@@ -88,7 +88,7 @@ def to(place, *words, **environment):
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-def test_a_full_disk_behind_stdout_is_a_sentence(words):
+def test_a_full_disk_behind_stdout_gives_an_error_message(words):
     with open("/dev/full", "wb") as full:  # noqa: PTH123 - it is no path
         finished = to(full, *words)
     assert (finished.returncode, finished.stderr.count("\n")) == (1, 1)
@@ -96,7 +96,7 @@ def test_a_full_disk_behind_stdout_is_a_sentence(words):
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-def test_a_reader_that_went_away_is_no_traceback(words):
+def test_a_closed_pipe_gives_no_traceback(words):
     reading, writing = os.pipe()
     os.close(reading)
     try:
@@ -108,7 +108,7 @@ def test_a_reader_that_went_away_is_no_traceback(words):
 
 
 @pytest.mark.parametrize("closed", ["2>&-", "<&- >&- 2>&-"])
-def test_closed_streams_are_empty_ones(closed):
+def test_closed_streams_count_as_empty(closed):
     command = f"{sys.executable} -m runtime models list --json {closed}"
     finished = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, text=True, check=False)
     assert finished.returncode == 0
@@ -117,13 +117,13 @@ def test_closed_streams_are_empty_ones(closed):
         assert json.loads(finished.stdout)["models"]
 
 
-# The input
+# Input
 
 
 @pytest.mark.parametrize(
     ("given", "said"), [("'\\351 is 2 + 3?'", "is not text"), ("''", "is empty"), ("'%2000000d'", "at most 4,000")]
 )
-def test_whatever_comes_on_stdin_is_answered(given, said):
+def test_any_stdin_gets_an_answer_or_an_error_message(given, said):
     command = f"printf {given} | {sys.executable} -m runtime solve - --no-log"
     finished = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, text=True, check=False)
     assert finished.returncode == 1
@@ -157,7 +157,7 @@ def test_paths_in_other_bytes_are_read_and_printed(tmp_path):
 
 
 def interrupted(*words, after):
-    """The exit code, as a shell has it, and what was said, of a command that gets Ctrl+C."""
+    """The exit code, as a shell reports it, and the output of a command that gets Ctrl+C."""
     process = subprocess.Popen(
         [sys.executable, *map(str, words)], cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
@@ -182,11 +182,11 @@ def test_ctrl_c_ends_quietly_at_any_time(after, words, home):
     many = home / "many.jsonl"
     many.write_text("".join(f'{{"question": "What is {i} + 1?", "answer": {i + 1}}}\n' for i in range(5000)))
     code, said = interrupted(*(word.format(home=home, many=many) for word in words), after=after)
-    assert code == 130 or (code == 0 and "ready" in said)  # a page that was served ends as it always did
+    assert code == 130 or (code == 0 and "ready" in said)  # a served page ends normally
     assert "Traceback" not in said and "Exception" not in said
 
 
-def test_an_interrupt_that_a_callback_swallowed_comes_again(tmp_path):
+def test_an_interrupt_swallowed_by_a_callback_is_raised_again(tmp_path):
     """As llama.cpp calls back while it loads a model."""
     code = (
         "import ctypes, os, signal, time\n"
@@ -205,12 +205,12 @@ def test_an_interrupt_that_a_callback_swallowed_comes_again(tmp_path):
     assert (finished.returncode, finished.stderr) == (130, "")
 
 
-# The disk
+# Disk
 
 
 @contextmanager
 def room(path, extra):
-    """A disk on which the files of this process may only get so much longer than this one."""
+    """A disk on which the files of this process may grow only by this many bytes."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + extra, hard))
     try:
@@ -219,7 +219,7 @@ def room(path, extra):
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_a_result_that_does_not_fit_leaves_the_earlier_ones_whole(tmp_path):
+def test_on_a_full_disk_earlier_results_stay_complete(tmp_path):
     results = ResultFile(tmp_path, "run", {"a": 1})
     results.add({"key": "first"})
     before = results.path.read_bytes()
@@ -239,15 +239,15 @@ def test_a_result_that_does_not_fit_leaves_the_earlier_ones_whole(tmp_path):
         (PermissionError(errno.EACCES, "Permission denied"), False),
     ],
 )
-def test_a_full_disk_is_one_error_whichever_library_writes(error, full, tmp_path):
+def test_a_full_disk_is_the_same_error_in_every_library(error, full, tmp_path):
     with pytest.raises(OSError if full else type(error)) as caught, saved_by_library(tmp_path / "model"):
         raise error
     assert not full or caught.value.errno == errno.ENOSPC
     assert full or caught.value is error
 
 
-def test_a_trainer_command_on_a_full_disk_is_a_sentence_and_goes_on_later(home):
-    """With a disk of its own where the system lets us make one."""
+def test_a_trainer_command_on_a_full_disk_ends_with_a_message_and_resumes_later(home):
+    """Uses a small disk of its own if the system allows one."""
     disk = home / "disk"
     disk.mkdir()
     mounted = ["unshare", "-rm", "sh", "-c", 'mount -t tmpfs -o size=300k tmpfs "$0" && exec "$@"', disk]
@@ -265,7 +265,7 @@ def test_a_trainer_command_on_a_full_disk_is_a_sentence_and_goes_on_later(home):
     assert "0 of them twice" in finished.stdout and finished.returncode == 0
 
 
-# The environment
+# Environment
 
 
 @pytest.mark.parametrize(
@@ -281,7 +281,7 @@ def test_a_trainer_command_on_a_full_disk_is_a_sentence_and_goes_on_later(home):
         ("", ""),
     ],
 )
-def test_no_proxy_is_mended_for_httpx(given, mended, monkeypatch):
+def test_no_proxy_is_rewritten_for_httpx(given, mended, monkeypatch):
     import httpx
 
     monkeypatch.setenv("NO_PROXY", given)
@@ -291,7 +291,7 @@ def test_no_proxy_is_mended_for_httpx(given, mended, monkeypatch):
     httpx.Client().close()
 
 
-def test_odd_proxies_keep_no_command_from_a_sentence():
+def test_odd_proxies_give_an_error_message():
     asked, odd = ("solve", "2 + 3?", "--no-log"), "[::1],fe80::/10"
     server = {"SOLILOQUY_SERVER": "http://127.0.0.1:9/v1"}
     gone = called(*asked, **server, NO_PROXY=odd, no_proxy=odd)

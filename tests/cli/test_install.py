@@ -1,4 +1,4 @@
-"""`python -m runtime.install` with the real pip and venv, and a small package in the place of llama.cpp."""
+"""`python -m runtime.install` with the real pip and venv, and a small package instead of llama.cpp."""
 
 import io
 import os
@@ -59,7 +59,7 @@ def empty_venv(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory):
-    """A folder with the source of the package that is compiled."""
+    """A folder with the source of the package to be compiled."""
     folder = tmp_path_factory.mktemp("packages")
     files = {"pyproject.toml": PYPROJECT, "backend.py": BACKEND, "wheel_of.py": WHEEL_OF}
     files["PKG-INFO"] = "Metadata-Version: 2.1\nName: llama-cpp-python\nVersion: 0.3.99\n"
@@ -72,7 +72,7 @@ def packages(tmp_path_factory):
 
 
 class Clone:
-    """A clone of the project, as far as setting it up goes."""
+    """A clone of the project, with the files that the installation needs."""
 
     def __init__(self, folder, packages, venv=None):
         self.folder, self.builds = folder, folder.parent / "builds"
@@ -98,14 +98,14 @@ class Clone:
         )  # fmt: skip
 
     def install(self, **environment):
-        """(exit code, what was said)"""
+        """(exit code, output)"""
         process = self.begin(**environment)
         said, _ = process.communicate(timeout=200)
         return process.returncode, said
 
     @property
     def kind(self):
-        """Which llama.cpp is installed."""
+        """The version of the installed llama.cpp."""
         python = self.folder / ".venv" / "bin" / "python"
         found = subprocess.run(
             [python, "-c", "import llama_cpp; print(llama_cpp.KIND)"], capture_output=True, text=True
@@ -122,7 +122,7 @@ def clone(tmp_path, packages, empty_venv):
     return lambda name="clone", venv=empty_venv: Clone(tmp_path / name, packages, venv)
 
 
-def test_a_second_clone_takes_what_the_first_one_compiled(clone):
+def test_a_second_clone_reuses_the_compiled_package(clone):
     first, second = clone("first"), clone("second")
     code, said = first.install()
     assert (code, first.kind, first.count) == (0, "compiled", 1), said
@@ -130,11 +130,11 @@ def test_a_second_clone_takes_what_the_first_one_compiled(clone):
     code, said = second.install()
     assert (code, second.kind, second.count) == (0, "compiled", 1), said
     assert "Compiling" not in said
-    assert second.install() == (0, "")  # nothing is left to do
+    assert second.install() == (0, "")  # nothing left to do
 
 
 @pytest.mark.parametrize("change", ["processor", pytest.param("flags", marks=pytest.mark.slow)])
-def test_what_was_compiled_for_another_processor_or_with_other_flags_is_not_taken(change, clone):
+def test_a_package_compiled_for_another_processor_or_with_other_flags_is_not_reused(change, clone):
     first, second = clone("first"), clone("second")
     assert first.install()[0] == 0
     if change == "processor":
@@ -146,7 +146,7 @@ def test_what_was_compiled_for_another_processor_or_with_other_flags_is_not_take
 
 
 @pytest.mark.slow
-def test_a_venv_that_was_killed_while_it_was_made_is_made_anew(clone):
+def test_a_half_made_venv_is_made_again(clone):
     broken = clone("killed", venv=None)
     (broken.folder / ".venv" / "bin").mkdir(parents=True)
     (broken.folder / ".venv" / "bin" / "python").symlink_to(sys.executable)
@@ -154,7 +154,7 @@ def test_a_venv_that_was_killed_while_it_was_made_is_made_anew(clone):
     assert (code, broken.kind) == (0, "compiled"), said
 
 
-def test_two_at_once_wait_for_each_other(clone):
+def test_two_installations_at_once_wait_for_each_other(clone):
     both = clone()
     processes = [both.begin() for _ in range(2)]
     said = [process.communicate(timeout=200)[0] for process in processes]
@@ -163,7 +163,7 @@ def test_two_at_once_wait_for_each_other(clone):
     assert sum("Another `make` is setting up .venv" in text for text in said) == 1
 
 
-def test_a_llama_cpp_that_somebody_installed_is_kept(clone, index):
+def test_an_installed_llama_cpp_is_kept(clone, index):
     made = clone()
     [wheel] = (Path(made.folder.parent) / "index" / "llama-cpp-python").glob("*.whl")
     subprocess.run([made.folder / ".venv" / "bin" / "python", "-m", "pip", "install", "-q", "--no-index", wheel])
@@ -171,13 +171,13 @@ def test_a_llama_cpp_that_somebody_installed_is_kept(clone, index):
     assert (code, made.kind, made.count) == (0, "prebuilt", 0), said
 
 
-def test_without_a_compiler_the_remedy_is_named(clone, tmp_path):
+def test_without_a_compiler_the_error_names_the_remedy(clone, tmp_path):
     code, said = clone().install(PATH=str(tmp_path), CC="", CXX="")
     assert code == 1
     assert "there is no C++ compiler. Install one" in said and "build-essential" in said and "Traceback" not in said
 
 
-def test_a_build_that_fails_is_a_sentence_and_a_log(clone):
+def test_a_failed_build_gives_an_error_message_and_a_log(clone):
     failing = clone()
     code, said = failing.install(BUILD_FAILS="1")
     assert code == 1 and "Traceback" not in said
@@ -186,7 +186,7 @@ def test_a_build_that_fails_is_a_sentence_and_a_log(clone):
     assert failing.install()[0] == 0
 
 
-def test_packages_that_cannot_be_had_are_a_sentence(clone):
+def test_unavailable_packages_give_an_error_message(clone):
     lonely = clone()
     with (lonely.folder / "runtime" / "requirements.txt").open("a") as requirements:
         requirements.write("a-package-of-nobody\n")
@@ -195,7 +195,7 @@ def test_packages_that_cannot_be_had_are_a_sentence(clone):
     assert "pip could not install what the app needs (" in said and "a-package-of-nobody" in said
 
 
-# the prebuilt wheel
+# Prebuilt wheel
 
 
 @pytest.fixture
@@ -215,12 +215,12 @@ def index(tmp_path):
     server.shutdown()
 
 
-def test_a_prebuilt_wheel_is_taken_where_there_is_one_unless_native_is_asked_for(clone, index):
+def test_a_prebuilt_wheel_is_preferred_unless_native_is_set(clone, index):
     reached = {"LLAMA_CPP_INDEX": index, "PIP_NO_INDEX": ""}
     first, second = clone("first"), clone("second")
     code, said = first.install(**reached)
     assert (code, first.kind, first.count) == (0, "prebuilt", 0), said
-    assert "seconds, where compiling takes minutes (NATIVE=1 compiles)" in said
+    assert "takes seconds; compiling would take minutes (NATIVE=1 compiles)" in said
     code, said = second.install(**reached, NATIVE="1")
     assert (code, second.kind, second.count) == (0, "compiled", 1), said
 
@@ -232,7 +232,7 @@ def test_a_prebuilt_wheel_that_does_not_run_here_is_replaced_by_a_compiled_one(c
     assert "The prebuilt llama.cpp does not run here." in said
 
 
-def test_an_index_that_never_answers_costs_seconds():
+def test_an_index_that_never_answers_is_given_up_in_seconds():
     from runtime import install
 
     with socket.socket() as silent:
@@ -243,7 +243,7 @@ def test_an_index_that_never_answers_costs_seconds():
         assert time.monotonic() - started < install.PATIENCE + 2
 
 
-def test_the_processor_is_known_by_its_abilities(monkeypatch):
+def test_the_processor_is_identified_by_its_instruction_sets(monkeypatch):
     monkeypatch.setattr(processor, "_facts", lambda: {"model name": "AMD EPYC", "flags": "avx2 fma"})
     name = processor.name()
     assert name.startswith("AMD EPYC ") and processor.abilities() == {"avx2", "fma"}

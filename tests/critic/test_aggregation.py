@@ -1,4 +1,4 @@
-"""The fitted rule: log-odds that add up, two thresholds, and what is read of files of the first release."""
+"""The fitted rule: log-odds that add up, two thresholds, and files of the first release."""
 
 import json
 import math
@@ -23,7 +23,7 @@ RULE = Aggregation(constant=1.0, features={"verdict": 0.5, "deviation": -3.0}, r
         ({"verdict": 2.0}, 2.0),
         ({"verdict": -4.0}, -1.0),
         ({"verdict": 2.0, "deviation": 1.0}, -1.0),
-        ({"verdict": 2.0, "approach": 1.0}, 2.0),  # a feature without a weight says nothing
+        ({"verdict": 2.0, "approach": 1.0}, 2.0),  # a feature without a weight is ignored
     ],
 )
 def test_the_log_odds_are_the_constant_and_the_weighted_features(features, log_odds):
@@ -33,7 +33,7 @@ def test_the_log_odds_are_the_constant_and_the_weighted_features(features, log_o
 @pytest.mark.parametrize(
     ("probability", "verdict"), [(0.0, "unsure"), (0.599, "unsure"), (0.6, "correct"), (1.0, "correct")]
 )
-def test_a_step_that_is_not_blamed_is_right_or_unsure(probability, verdict):
+def test_a_step_that_is_not_rejected_is_correct_or_unsure(probability, verdict):
     assert RULE.verdict(probability) == verdict
 
 
@@ -46,8 +46,8 @@ def test_a_step_that_is_not_blamed_is_right_or_unsure(probability, verdict):
         ([1.0, 0.29], 1),
         ([0.9, 0.9, 0.9], None),
         ([0.7, 0.7, 0.7], None),  # 0.34
-        ([0.7, 0.7, 0.7, 0.8], 0),  # 0.27: no step alone, but all together
-        ([0.9, 0.6, 0.5, 0.9], 1),  # too much doubt at the third, and the second is likelier the first error
+        ([0.7, 0.7, 0.7, 0.8], 0),  # 0.27: no single step, but all together
+        ([0.9, 0.6, 0.5, 0.9], 1),  # below the threshold at the third step; the second is likelier the first error
         ([0.9, 0.6, 0.1], 2),
         ([None, 0.29, None], 1),
         ([None, None], None),
@@ -58,12 +58,12 @@ def test_an_attempt_is_right_only_if_all_its_steps_are(steps, place):
     assert RULE.first_error(steps) == place
 
 
-def test_nothing_is_looked_at_once_there_is_too_much_doubt():
+def test_reading_ends_once_the_product_is_below_the_threshold():
     assert RULE.first_error(iter([0.9, 0.2, None])) == RULE.first_error([0.9, 0.2]) == 1
 
 
 @given(st.lists(st.floats(0, 1), max_size=9), st.floats(0.01, 0.99))
-def test_an_error_is_found_where_the_product_falls_below_the_threshold_and_is_the_likeliest_first_one(steps, reject):
+def test_below_the_threshold_the_likeliest_first_error_is_rejected(steps, reject):
     place = RULE.model_copy(update={"reject": reject}).first_error(steps)
     products = [math.prod(steps[:end]) for end in range(len(steps) + 1)]
     if any(abs(product - reject) < 1e-9 for product in products):
@@ -76,7 +76,7 @@ def test_an_error_is_found_where_the_product_falls_below_the_threshold_and_is_th
         assert chances[place] == pytest.approx(max(chances))
 
 
-def test_a_sign_is_heard_only_if_it_weighs_something():
+def test_only_features_with_a_weight_are_collected():
     assert RULE.uses({"verdict": 0.0})
     assert not RULE.uses({"approach": 1.0})
     assert not RULE.uses({})
@@ -84,7 +84,7 @@ def test_a_sign_is_heard_only_if_it_weighs_something():
 
 
 @pytest.mark.parametrize("log_odds", [-5000.0, -700.0, -3.0, 0.0, 3.0, 700.0, 5000.0])
-def test_no_log_odds_are_too_large(log_odds):
+def test_extreme_log_odds_do_not_overflow(log_odds):
     assert 0 <= sigmoid(log_odds) <= 1
     assert sigmoid(log_odds) + sigmoid(-log_odds) == pytest.approx(1)
 
@@ -92,24 +92,24 @@ def test_no_log_odds_are_too_large(log_odds):
 @pytest.mark.parametrize(
     "change", [{"features": {"mood": 1.0}}, {"reject": 0.0}, {"reject": 1.0}, {"doubt": 1.5}, {"thresholds": 1}]
 )
-def test_an_unknown_sign_or_an_impossible_threshold_is_refused(change):
+def test_an_unknown_feature_or_an_impossible_threshold_is_refused(change):
     with pytest.raises(ValidationError):
         Aggregation(constant=0.0, **change)
 
 
-def test_a_rule_is_the_same_once_written_and_read():
+def test_a_rule_survives_a_round_trip():
     rule = Aggregation(constant=0.25, features=dict.fromkeys(FEATURES, -0.5), reject=0.4)
     assert Aggregation.model_validate_json(rule.model_dump_json()) == rule
 
 
-# What the first release stored
+# Files of the first release
 
 
 FORMER = {"constant": 2.9, "signs": {"surprise": 0.4, "word": 0.9, "agreement": 2.0}, "reject": 0.4}
 NOW = Aggregation(constant=2.9, features={"surprisal": 0.4, "verdict": 0.9, "agreement": 2.0}, reject=0.4)
 
 
-def test_a_file_of_weights_of_the_first_release_is_read_and_written_in_todays_words(tmp_path):
+def test_a_weights_file_of_the_first_release_is_read_and_written_with_new_names(tmp_path):
     path = tmp_path / "weights.json"
     panels = ("quick", "model", "expectation", "deep without model")
     path.write_text(json.dumps(dict.fromkeys(panels, FORMER)))
@@ -129,14 +129,14 @@ def test_a_card_of_the_first_release_brings_its_rule():
 
 
 @pytest.mark.parametrize("feature", sorted(REMOVED_FEATURES))
-def test_a_rule_of_the_last_release_with_a_feature_that_was_removed_is_left_out(feature, tmp_path):
+def test_a_rule_of_the_last_release_with_a_removed_feature_is_left_out(feature, tmp_path):
     path = tmp_path / "weights.json"
     path.write_text(json.dumps({"quick": FORMER, "deep": {"constant": 1.0, "signs": {"word": 1.0, feature: 0.5}}}))
     assert read_weights(path) == {"quick": NOW}
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "data" / "models" / "weights").glob("*.json")), ids=lambda p: p.stem)
-def test_the_weights_that_ship_are_read(path):
+def test_the_shipped_weights_can_be_read(path):
     assert all(rule.features.keys() <= {*FEATURES} for rule in read_weights(path).values())
 
 
@@ -144,6 +144,6 @@ CARDS = [path for path in ROOT.glob("data/models/adapters/*/critic/*.json") if p
 
 
 @pytest.mark.parametrize("path", sorted(CARDS), ids=lambda path: path.stem)
-def test_the_rules_on_the_cards_that_ship_are_read(path):
+def test_the_rules_on_shipped_cards_can_be_read(path):
     rules = fitted_with(read_card(path))
     assert rules["quick"].uses(["verdict", "surprisal"])

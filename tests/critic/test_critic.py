@@ -1,4 +1,4 @@
-"""How the critic reads an attempt: who is asked, what settles it, and what it says of the first error."""
+"""How the critic judges an attempt: which sources it asks, what decides, and its comment on the first error."""
 
 import json
 from hashlib import sha256
@@ -32,15 +32,15 @@ CHINESE = Problem(text="小明有3支笔，每支4元，又买了一本5元的�
 SEVENTEEN = Solution("3 × 4 = 12, and 12 + 5 = 17.\nThe answer is 17.", "17")
 TWELVE = Solution("3 × 4 = 12.\nThe answer is 12.", "12")
 HEEDED = Aggregation(constant=0.0, features={"verdict": 1.0})
-"""As a trained adapter has them: its word counts for what it says."""
+"""The rule of a trained adapter: its verdict has a weight."""
 SURPRISED = Aggregation(constant=1.0, features={"surprisal": 0.5})
 OTHERWISE = Aggregation(constant=2.0, features={"surprisal": 0.25, "agreement": 2.0})
-"""As a base without an adapter has them."""
+"""The rule of a base without an adapter."""
 RIGHT, WRONG = 0.99, 0.01
 
 
 class Adapted(ScriptedEngine):
-    """Remembers which adapter was asked for what."""
+    """Records which adapter was used for which call."""
 
     def __init__(self, *given, **named):
         super().__init__(*given, **named)
@@ -72,13 +72,13 @@ def verdicts(trajectory, findings=None, weights=UNTRAINED, panel=DEPTHS["deep"])
 
 
 def read(reader, trajectory, problem=PROBLEM, cancel=None):
-    """The critique, and the positions in the order in which they were told."""
+    """The critique, and the positions of verdicts in the order in which they were emitted."""
     events = list(reader.read(problem, trajectory, cancel or Event()))
     assert isinstance(events[-1], CritiqueDone)
     return events[-1].critique, [event.position for event in events if isinstance(event, StepJudged)]
 
 
-# What settles it
+# What decides
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def read(reader, trajectory, problem=PROBLEM, cancel=None):
         (("3 × 4 = 12", "12 + 5 = 18"), ("18", "18", "18"), ["correct", "incorrect"]),
     ],
 )
-def test_a_blame_is_taken_back_only_unproven_and_where_the_solutions_are_certain_of_that_answer(steps, answers, found):
+def test_only_an_unproven_objection_is_withdrawn_and_only_by_a_certain_vote(steps, answers, found):
     mine = attempt(*steps, answer=steps[-1][-2:])
     vote = MajorityVote(tuple(attempt("So it is.", answer=answer) for answer in answers))
     odds = (4.0, 4.0) if steps[-1].endswith("18") else (-0.3, -0.1)
@@ -98,7 +98,7 @@ def test_a_blame_is_taken_back_only_unproven_and_where_the_solutions_are_certain
     assert [verdict.verdict for verdict in said] == found
 
 
-def test_a_false_equation_settles_it_whatever_the_others_say():
+def test_a_false_equation_is_an_error_whatever_the_other_sources_find():
     heard = {"verdict": (9.0, 9.0), "solutions": (Solution("12, 18", "18"),) * 4}
     said = judge(PROBLEM, attempt("3 × 4 = 12", "12 + 5 = 18", answer="18"), heard, HEEDED, DEPTHS["deep"])
     assert [step.verdict for step in said] == ["correct", "incorrect"]
@@ -108,21 +108,21 @@ def test_a_false_equation_settles_it_whatever_the_others_say():
     assert said[1].evidence_by("verdict").verdict == "correct"
 
 
-def test_other_solutions_are_not_heard_against_the_steps_before_a_proven_error():
+def test_solutions_do_not_count_against_steps_before_a_proven_error():
     heard = {"solutions": (SEVENTEEN,) * 4}
     said = judge(PROBLEM, attempt("3 + 4 = 7", "7 + 5 = 13", answer="13"), heard, UNTRAINED, DEPTHS["deep"])
-    assert [step.verdict for step in said] == ["correct", "incorrect"]  # else the first would be: nobody meets 7
+    assert [step.verdict for step in said] == ["correct", "incorrect"]  # although no solution contains 7
     assert "12" in said[1].comment
 
 
 @pytest.mark.parametrize("depth", ["quick", "deep"])
-def test_of_a_proven_error_nobody_is_asked(depth):
+def test_a_proven_error_needs_no_other_source(depth):
     engine = Adapted(verdicts=[RIGHT], adapters=["critic"])
     critique, told = read(Critic(engine, depth=depth), attempt("9 pens", "3 × 4 = 13", "13 + 5 = 18", answer="18"))
     assert critique.first_error == 1
     assert critique.verdicts[1].comment == "3 × 4 is 12, not 13."
     assert engine.spoken == [("verdicts", "critic"), ("surprisal", None)]
-    assert [call[-1]["content"] for call in engine.calls] == ["9 pens [", ""]  # surprisal is asked before the 9
+    assert [call[-1]["content"] for call in engine.calls] == ["9 pens [", ""]  # surprisal is collected before the 9
     assert set(told) == {0, 1}
 
 
@@ -132,7 +132,7 @@ def test_a_wrong_idea_before_a_proven_error_is_the_first_error():
     assert read(reader, attempt("She buys pens alone.", "3 × 4 = 13"))[0].first_error == 0
 
 
-def test_nothing_is_said_of_steps_after_the_first_error():
+def test_steps_after_the_first_error_are_not_judged():
     assert verdicts(attempt("3 × 4 = 13", "13 + 5 = 18", "so 18")) == ["incorrect"]
     assert verdicts(attempt("a", "b", "c"), {"verdict": (5.0, -5.0, 5.0)}, HEEDED) == ["correct", "incorrect"]
 
@@ -141,25 +141,25 @@ def test_steps_are_unsure_without_any_evidence():
     assert verdicts(attempt("The pens come first.")) == ["unsure"]
 
 
-def test_one_agreeing_solution_speaks_for_the_attempt():
+def test_one_agreeing_solution_supports_the_attempt():
     heard = {"solutions": (SEVENTEEN, TWELVE, TWELVE, TWELVE)}
     assert verdicts(attempt("3 × 4 = 12", "12 + 5 = 17", answer="17"), heard) == ["correct", "correct"]
 
 
-def test_the_first_number_that_nobody_meets_is_where_the_solutions_differ():
+def test_the_first_number_that_no_solution_contains_is_the_first_error():
     heard = {"solutions": (SEVENTEEN,) * 4}
     assert verdicts(attempt("3 × 4 = 12", "12 - 5 = 7", "so 7 dollars", answer="7"), heard) == ["correct", "incorrect"]
     assert verdicts(attempt("3 × 4 = 12", "so she pays 12 dollars", answer="12"), heard) == ["correct", "incorrect"]
 
 
-def test_an_untrained_word_is_kept_and_weighs_nothing():
+def test_an_untrained_verdict_is_stored_without_weight():
     [said] = judge(PROBLEM, attempt("She pays for all."), {"verdict": (-4.0,)}, UNTRAINED, DEPTHS["deep"])
     assert (said.verdict, said.probability) == ("unsure", None)
     assert said.evidence_by("verdict").verdict == "incorrect"
     assert said.evidence_by("verdict").probability == pytest.approx(0.018, abs=0.001)
 
 
-def test_a_trained_word_counts_as_much_as_it_was_worth():
+def test_a_trained_verdict_counts_with_its_fitted_weight():
     doubtful = {"verdict": (-4.0,)}
     assert verdicts(attempt("She pays for all."), doubtful, HEEDED) == ["incorrect"]
     halved = HEEDED.model_copy(update={"features": {"verdict": 0.1}})
@@ -179,35 +179,35 @@ def test_a_trained_word_counts_as_much_as_it_was_worth():
         ([Evidence(by="verdict", verdict="incorrect", probability=0.1)], {"verdict": -2.2}, "incorrect"),
     ],
 )
-def test_evidence_is_joined(evidence, signs, verdict):
+def test_evidence_of_all_sources_is_combined(evidence, signs, verdict):
     [joined] = verdicts_on([StepEvidence(evidence, signs)], HEEDED)
     assert joined.verdict == verdict
     assert joined.evidence == tuple(evidence)
 
 
-# Who is asked
+# Which sources are asked
 
 
-def test_a_critic_who_only_reads_judges_step_by_step_and_tells_each_verdict_once():
+def test_a_reading_critic_judges_step_by_step_and_emits_each_verdict_once():
     engine = Adapted(verdicts=[0.9, 0.8, 0.7], adapters=["critic"])
     critique, told = read(Critic(engine, depth="quick"), attempt("3 × 4 = 12", "12 + 5 = 17", "so 17", answer="17"))
     assert engine.spoken == [("verdicts", "critic"), ("surprisal", None)] * 3
-    assert told == [0, 1, 2, 2]  # the last once more, with what is said of it
+    assert told == [0, 1, 2, 2]  # the last one again, with its comment
     assert [step.evidence_by("verdict").probability for step in critique.verdicts] == pytest.approx([0.9, 0.8, 0.7])
 
 
-def test_too_much_doubt_falls_back_on_the_step_that_is_likelier_the_first_error():
+def test_when_doubt_accumulates_the_likeliest_first_error_is_rejected():
     engine = Adapted(["The book costs 5."], verdicts=[0.9, 0.55, 0.6, 0.9], adapters=["critic"])
     critic = Critic(engine, depth="quick", weights={"quick": HEEDED})
     lines = attempt("She pays for the pens.", "The book is free.", "So nothing is added.", "That is all.")
     critique, told = read(critic, lines)
     assert [step.verdict for step in critique.verdicts] == ["correct", "incorrect"]
-    assert engine.spoken.count(("verdicts", "critic")) == 3  # 0.9, 0.5, 0.3: the last step need not be read
-    assert told == [0, 1, 1, 1]  # rather right, then blamed, then with what is said of it
+    assert engine.spoken.count(("verdicts", "critic")) == 3  # products 0.9, 0.5, 0.3: the last step need not be read
+    assert told == [0, 1, 1, 1]  # first correct, then rejected, then with its comment
     assert [step.evidence_by("verdict").verdict for step in critique.verdicts] == ["correct", "unsure"]
 
 
-def test_a_base_without_an_adapter_is_asked_for_no_verdict_word():
+def test_a_base_without_a_critic_adapter_is_not_asked_for_verdicts():
     engine = Adapted(verdicts=[WRONG, WRONG], adapters=["actor"])
     critique, _ = read(Critic(engine, depth="quick"), attempt("3 × 4 = 12", "so 12", answer="12"))
     assert engine.spoken == [("surprisal", None)] * 2
@@ -228,7 +228,7 @@ def test_a_quick_critic_samples_no_solutions_and_a_deep_one_does(given, silent):
     assert {evidence.by for evidence in critique.verdicts[0].evidence} == set(DEPTHS["deep"]) - silent
 
 
-def test_a_second_reading_of_the_same_problem_asks_only_for_its_verdicts():
+def test_judging_a_second_attempt_asks_only_for_its_verdicts():
     engine = ScriptedEngine([SEVENTEEN.text] * SOLUTIONS)
     reader = Critic(engine)
     read(reader, attempt("3 × 4 = 12", "12 - 5 = 7", answer="7"))
@@ -238,15 +238,15 @@ def test_a_second_reading_of_the_same_problem_asks_only_for_its_verdicts():
     assert critique.first_error is None
 
 
-def test_an_attempt_too_long_to_be_read_whole_leaves_the_readers_silent():
+def test_an_attempt_longer_than_the_context_has_no_reading_evidence():
     critique, _ = read(Critic(Overfull(adapters=["critic"]), depth="quick"), attempt("3 × 4 = 12", "so she pays"))
     assert [step.verdict for step in critique.verdicts] == ["correct", "unsure"]
     assert [evidence.by for evidence in critique.verdicts[0].evidence] == ["arithmetic"]
 
 
-def test_after_a_stop_nobody_is_asked_any_more():
+def test_after_a_stop_no_source_is_asked():
     class Stopping(Adapted):
-        """Somebody stops it when the second verdict is given."""
+        """Stops at the second verdict."""
 
         def choice_logprobs(self, *given, **named):
             rows = super().choice_logprobs(*given, **named)
@@ -269,10 +269,10 @@ def test_arithmetic_alone_judges_without_an_engine():
     assert engine.calls == []
 
 
-# What is said of an error
+# The comment on an error
 
 
-def test_an_adapter_is_not_asked_for_a_reason_and_says_that_it_knows_none():
+def test_a_trained_critic_is_not_asked_for_a_reason_and_the_comment_has_none():
     engine = Adapted(["The book costs 5 dollars."], verdicts=[RIGHT, WRONG], adapters=["critic"])
     trajectory = attempt("3 × 4 = 12", "The book is free.", "so 12")
     critique, _ = read(Critic(engine, depth="quick", weights={"quick": HEEDED}), trajectory)
@@ -284,13 +284,13 @@ WAY = "12 + 5 = 17\nThe answer is 17."
 
 
 def checked(reader, *steps):
-    """The last verdict on a person's own steps, and every event on the way to it."""
+    """The last verdict on a person's own steps, and all events before it."""
     events = list(check(PROBLEM, steps, reader, Event()))
     critique = next(event.critique for event in events if isinstance(event, CritiqueDone))
     return critique.verdicts[-1], events
 
 
-def test_a_person_is_told_what_the_solver_would_do_there():
+def test_the_comment_on_a_persons_step_names_the_solvers_next_step():
     engine = Adapted([WAY] * CONTINUATIONS, verdicts=[RIGHT, WRONG], adapters=["critic"])
     verdict, events = checked(Critic(engine, depth="quick", weights={"quick": HEEDED}), "3 × 4 = 12", "so 12")
     assert verdict.verdict == "incorrect"
@@ -299,13 +299,13 @@ def test_a_person_is_told_what_the_solver_would_do_there():
     assert of_last == ["", verdict.comment], "the doubt is told at once, the reason when it is known"
 
 
-def test_what_the_solver_would_do_tells_more_than_that_others_differ():
+def test_the_solvers_next_step_replaces_the_note_that_others_differ():
     heard = [SEVENTEEN.text] * SOLUTIONS
     verdict, _ = checked(Critic(ScriptedEngine([*heard, *[WAY] * CONTINUATIONS])), "3 × 4 = 12", "12 - 5 = 7")
     assert "12 + 5" in verdict.comment
 
 
-def test_after_a_stop_in_the_second_look_no_reason_is_given():
+def test_stopping_the_explanation_leaves_no_reason():
     class Stopping(Adapted):
         def sample(self, *given, **named):
             cancel.set()
@@ -317,20 +317,20 @@ def test_after_a_stop_in_the_second_look_no_reason_is_given():
     assert (done.critique.verdicts[0].verdict, done.critique.verdicts[0].comment) == ("incorrect", "")
 
 
-def test_a_proven_error_is_not_looked_at_again():
+def test_a_proven_error_needs_no_explanation_by_the_solver():
     verdict, _ = checked(Critic(ScriptedEngine(), depth="quick"), "3 × 4 = 13")
     assert verdict.comment == "3 × 4 is 12, not 13."
 
 
 @pytest.mark.parametrize("error", [ContextOverflow("too long"), EngineError("the server is gone")])
-def test_a_step_that_cannot_be_looked_at_again_is_blamed_all_the_same(error):
+def test_a_step_that_cannot_be_explained_is_still_rejected(error):
     engine = Adapted([error], verdicts=[WRONG], adapters=["critic"])
     verdict, events = checked(Critic(engine, depth="quick", weights={"quick": HEEDED}), "The book is free.")
     assert verdict.comment.startswith("Something seems wrong with this step, but I cannot say")
     assert isinstance(events[-1], Finished)
 
 
-def test_what_a_source_noted_stands_with_an_adapter_and_without():
+def test_notes_are_kept_with_and_without_an_adapter():
     wrong = attempt("3 × 4 = 12", "12 - 5 = 7", answer="7")
     heard = [SEVENTEEN.text] * SOLUTIONS
     for adapters in ([], ["critic"]):
@@ -339,7 +339,7 @@ def test_what_a_source_noted_stands_with_an_adapter_and_without():
 
 
 @pytest.mark.parametrize("problem", [PROBLEM, CHINESE])
-def test_a_student_is_never_told_the_answer_by_the_evidence(problem):
+def test_the_evidence_never_contains_the_answer(problem):
     engine = ScriptedEngine([SEVENTEEN.text] * SOLUTIONS)
     critique, _ = read(Critic(engine), attempt("3 × 4 = 12", "12 - 5 = 7", answer="7", problem=problem), problem)
     said = [critique.verdicts[1].comment, *(e.note for step in critique.verdicts for e in step.evidence if e.note)]
@@ -351,7 +351,7 @@ def test_a_student_is_never_told_the_answer_by_the_evidence(problem):
 # The critic's turn
 
 
-def test_a_persons_own_lines_are_read_as_they_are_and_an_actors_end_in_their_answer():
+def test_own_lines_are_read_unchanged_and_an_actors_attempt_ends_with_its_answer():
     lines = ("3 × 4 = 12", "12 + 5 = 17")
     own = conversation(PROBLEM, attempt(*lines, answer="17"))
     assert own[-1] == {"role": "assistant", "content": "3 × 4 = 12\n12 + 5 = 17"}
@@ -370,7 +370,7 @@ def test_a_last_line_with_nothing_but_the_answer_is_not_judged():
     assert critique.first_error == 1
 
 
-def test_the_critic_has_not_seen_the_steps_before_its_own_turn():
+def test_the_steps_appear_only_in_the_critics_own_turn():
     asked = put_to_critic(PROBLEM)
     assert [message["role"] for message in asked] == ["system", "user"]
     assert asked[-1]["content"].startswith(PROBLEM.text)
@@ -380,7 +380,7 @@ def test_the_critic_has_not_seen_the_steps_before_its_own_turn():
     ("language", "written"),
     [("en", "a [right]\nb [right]\nc ["), ("zh-CN", "a [正确]\nb [正确]\nc [")],
 )
-def test_the_verdicts_stand_behind_the_steps_they_are_of(language, written):
+def test_each_verdict_follows_its_step(language, written):
     parts = verdict_parts(("a", "b", "c"), language)
     assert len(parts) == 3
     assert "".join(parts) == written
@@ -395,7 +395,7 @@ def test_a_chinese_attempt_is_judged_in_chinese():
     assert engine.calls[-2][-1]["content"] == "3 × 4 = 12 元 [正确]\n一共 17 元 ["
 
 
-# Its weights
+# Its rule
 
 
 def loaded(path, **given):
@@ -405,14 +405,14 @@ def loaded(path, **given):
     return engine
 
 
-def test_an_engine_without_an_adapter_has_the_untrained_rule():
+def test_an_engine_without_adapters_uses_the_untrained_rule():
     reader = open_critic(ScriptedEngine(), settings.load())
     assert (reader.weights, reader.fitted) == (UNTRAINED, {})
     assert UNTRAINED.uses({"agreement": 1.0})
     assert not UNTRAINED.uses({"verdict": 1.0})
 
 
-def test_the_adapter_brings_its_weights_for_the_depth_that_is_set(monkeypatch):
+def test_the_adapters_rule_for_the_chosen_depth_is_used(monkeypatch):
     deep = Aggregation(constant=1.0, features={"verdict": 0.5, "agreement": 2.0})
     card = SimpleNamespace(aggregation={"quick": HEEDED, "deep": deep})
     monkeypatch.setattr(critic.adapters, "adapters_of", lambda base, _: {"critic": SimpleNamespace(card=card)})
@@ -423,7 +423,7 @@ def test_the_adapter_brings_its_weights_for_the_depth_that_is_set(monkeypatch):
     assert open_critic(loaded(None, adapters=["critic"]), settings.load()).weights == UNTRAINED
 
 
-def test_sources_that_were_never_fitted_beside_an_adapter_are_not_asked():
+def test_sources_without_a_fitted_rule_for_the_adapter_are_not_asked():
     engine = Adapted(verdicts=[RIGHT, RIGHT], adapters=["critic"])
     reader = Critic(engine, depth="deep", weights={"quick": HEEDED})
     assert reader.weights == HEEDED
@@ -433,7 +433,7 @@ def test_sources_that_were_never_fitted_beside_an_adapter_are_not_asked():
 
 
 @pytest.mark.parametrize("depth", ["quick", "deep"])
-def test_who_weighs_nothing_is_not_asked(depth):
+def test_sources_without_weight_are_not_asked(depth):
     weights = {"quick": HEEDED, "deep": OTHERWISE}
     panel = Critic(ScriptedEngine(adapters=["critic"]), depth=depth, weights=weights).sources
     assert panel == {"quick": ("arithmetic", "verdict"), "deep": ("arithmetic", "surprisal", "solutions")}[depth]
@@ -458,21 +458,21 @@ def bases(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(("depth", "weights"), [("quick", SURPRISED), ("deep", OTHERWISE)])
-def test_a_base_without_an_adapter_is_judged_with_the_weights_that_ship_with_it(depth, weights, bases):
+def test_a_base_without_an_adapter_uses_its_shipped_rule(depth, weights, bases):
     reader = open_critic(loaded(bases / "small-q4.gguf"), settings.load(depth=depth))
     assert (reader.weights, reader.fitted) == (weights, {"quick": SURPRISED, "deep": OTHERWISE})
     others = {"quick": ("surprisal",), "deep": ("surprisal", "solutions")}[depth]
     assert reader.sources == ("arithmetic", *others)
 
 
-def test_without_weights_of_its_own_a_base_is_weighed_as_untrained(bases):
+def test_a_base_without_a_shipped_rule_uses_the_untrained_rule(bases):
     (bases / "stranger.gguf").write_text("stranger")
     for path in (bases / "large-q4.gguf", bases / "stranger.gguf", None):
         reader = open_critic(loaded(path), settings.load())
         assert (reader.weights, reader.fitted) == (UNTRAINED, {})
 
 
-def test_the_weights_of_an_adapter_go_before_those_of_its_base(bases, monkeypatch):
+def test_an_adapters_rule_takes_precedence_over_its_bases(bases, monkeypatch):
     spoken = {"critic": SimpleNamespace(card=SimpleNamespace(aggregation={"quick": HEEDED}))}
     monkeypatch.setattr(critic.adapters, "adapters_of", lambda *_: spoken)
     chosen, small = settings.load(depth="quick"), bases / "small-q4.gguf"
@@ -496,7 +496,7 @@ ANSWERS = [
 
 
 @pytest.mark.parametrize("answers", ANSWERS)
-def test_nobody_judges_the_lines_that_only_state_the_answer(answers):
+def test_lines_that_only_state_the_answer_are_not_judged(answers):
     steps = ("3 × 4 = 12", "12 + 5 = 17", *answers)
     others = (SEVENTEEN, SEVENTEEN, SEVENTEEN)
     heard = {"verdict": (5.0,) * 2, "surprisal": (-0.1,) * 2, "solutions": others}
@@ -509,20 +509,20 @@ def test_nobody_judges_the_lines_that_only_state_the_answer(answers):
 
 
 @pytest.mark.parametrize("answers", ANSWERS)
-def test_a_right_attempt_is_accepted_however_its_answer_is_stated(answers):
+def test_a_right_attempt_is_accepted_in_every_form_of_answer_line(answers):
     engine = ScriptedEngine([], verdicts=[RIGHT, RIGHT] + [WRONG] * len(answers), adapters=["critic"])
     reader = Critic(engine, depth="quick", weights={"quick": HEEDED})
     critique, _ = read(reader, attempt("3 × 4 = 12", "12 - 5 = 7", *answers, answer="7"))
     assert critique.first_error is None
 
 
-def test_what_other_solutions_deny_is_blamed_on_a_step_and_not_on_the_stated_answer():
+def test_disagreement_is_blamed_on_a_step_and_not_on_the_answer_line():
     steps = ("3 × 4 = 12", "12 - 5 = 7", "Step 3: #### 7", "Step 4: The answer is 7")
     heard = {"solutions": (SEVENTEEN, SEVENTEEN)}
     said = critic.examine(PROBLEM, attempt(*steps, answer="7"), heard, ("solutions",))
     assert [bool(one.features.get("deviation")) for one in said] == [False, True, False, False]
 
 
-def test_a_false_equation_in_the_line_that_states_the_answer_is_still_found():
+def test_a_false_equation_in_the_answer_line_is_found():
     critique, _ = read(Critic(ScriptedEngine()), attempt("She buys pens.", "The answer is 3 × 4 = 13."))
     assert critique.first_error == 1

@@ -1,4 +1,4 @@
-"""What each source is asked, and what it gives of every step: evidence for a person, and features for the rule."""
+"""What each source collects, and its result for every step: evidence for a person, and features for the rule."""
 
 from threading import Event
 
@@ -35,7 +35,7 @@ def features(trajectory, findings, panel=ALL, problem=PROBLEM):
 
 
 def verdicts(trajectory, findings, source, problem=PROBLEM):
-    """What one source says of each step; None where it says nothing."""
+    """The evidence of one source on each step, or None."""
     found = (next(iter(one.evidence), None) for one in examine(problem, trajectory, findings, [source]))
     return [evidence and evidence.verdict for evidence in found]
 
@@ -44,25 +44,25 @@ def collect(collector, problem, trajectory, panel, cancel=None):
     return collector.collect(problem, trajectory, named(panel), cancel or Event())
 
 
-# What they say
+# What they find
 
 
-def test_arithmetic_speaks_where_there_is_something_to_check_and_names_what_is_wrong():
+def test_arithmetic_reports_on_steps_with_equations_and_names_the_error():
     said = examine(PROBLEM, attempt("She buys pens.", "3 × 4 = 12", "12 + 5 = 18"), {}, ["arithmetic"])
     assert [[evidence.verdict for evidence in one.evidence] for one in said] == [[], ["correct"], ["incorrect"]]
     assert said[2].disproof.note == "12 + 5 is 17, not 18."
     assert said[1].disproof is None
-    assert all(not one.features for one in said)  # it is proven or it is not; no rule is needed
+    assert all(not one.features for one in said)  # proven or not, so it needs no rule
 
 
-def test_the_verdict_word_is_its_log_odds_for_the_rule_and_its_probability_for_a_person():
+def test_the_verdict_gives_log_odds_to_the_rule_and_a_probability_to_the_reader():
     said = examine(PROBLEM, RIGHT, {"verdict": (2.0, -1.0)}, ["verdict"])
     assert [one.features for one in said] == [{"verdict": 2.0}, {"verdict": -1.0}]
     assert [one.evidence[0].verdict for one in said] == ["correct", "incorrect"]
     assert [one.evidence[0].probability for one in said] == [sigmoid(2.0), sigmoid(-1.0)]
 
 
-def test_a_model_that_was_not_heard_says_nothing():
+def test_without_verdicts_the_model_gives_no_evidence():
     assert features(RIGHT, {}) == [{}, {}]
 
 
@@ -73,18 +73,18 @@ def test_a_model_that_was_not_heard_says_nothing():
         ((SEVENTEEN, SEVENTEEN, Solution("well", None)), 1.0),
     ],
 )
-def test_solutions_that_reach_the_answer_support_every_step(solutions, share):
+def test_agreeing_solutions_support_every_step(solutions, share):
     assert features(RIGHT, {"solutions": solutions}) == [{"agreement": share}] * 2
     assert verdicts(RIGHT, {"solutions": solutions}, "solutions") == ["correct", "correct"]
 
 
-def test_where_no_solution_reaches_it_they_count_against_the_first_number_that_they_never_meet():
+def test_disagreeing_solutions_count_against_the_first_number_they_lack():
     found = {"solutions": (SEVENTEEN,) * 4}
     assert features(WRONG, found) == [{"approach": 1.0}, {"deviation": 1.0}, {}]
     assert verdicts(WRONG, found, "solutions") == ["unsure", "incorrect", None]
 
 
-def test_the_last_step_is_blamed_when_all_numbers_are_met():
+def test_the_last_step_is_blamed_if_the_solutions_contain_all_numbers():
     heard = {"solutions": (SEVENTEEN,) * 4}
     assert features(attempt("3 × 4 = 12", "so she pays 12 dollars", answer="12"), heard) == [
         {"approach": 1.0},
@@ -92,18 +92,18 @@ def test_the_last_step_is_blamed_when_all_numbers_are_met():
     ]
 
 
-def test_only_those_of_the_most_frequent_answer_are_compared_with():
+def test_only_solutions_with_the_most_frequent_answer_are_compared():
     seven = Solution("12 - 5 = 7 and 7 + 1 = 8", "8")
     assert features(WRONG, {"solutions": (seven, SEVENTEEN, SEVENTEEN)})[1] == {"deviation": 1.0}
     assert features(WRONG, {"solutions": (SEVENTEEN, seven, seven)})[1] == {"approach": 1.0}
 
 
-def test_solutions_without_an_answer_have_no_features():
+def test_solutions_without_an_answer_give_no_evidence():
     assert features(WRONG, {"solutions": (Solution("well", None),) * 4}) == [{}, {}, {}]
 
 
 @pytest.mark.parametrize("problem", [PROBLEM, CHINESE])
-def test_no_note_tells_the_answer(problem):
+def test_no_note_contains_the_answer(problem):
     heard = {"solutions": (SEVENTEEN,) * 4, "surprisal": (0.0, -9.0, 0.0)}
     said = examine(problem, attempt(*[s.text for s in WRONG.steps], answer="7", problem=problem), heard, ALL)
     notes = [evidence.note for one in said for evidence in one.evidence if evidence.note]
@@ -112,21 +112,21 @@ def test_no_note_tells_the_answer(problem):
     assert all(("解答" in note or "这里" in note) == (problem is CHINESE) for note in notes)
 
 
-def test_a_source_that_is_left_out_leaves_no_trace():
+def test_evidence_of_an_unlisted_source_is_ignored():
     heard = {"verdict": (1.0, 1.0), "solutions": (SEVENTEEN,)}
     said = examine(PROBLEM, RIGHT, heard, ("arithmetic",))
     assert [[evidence.by for evidence in one.evidence] for one in said] == [["arithmetic"]] * 2
     assert [one.features for one in said] == [{}, {}]
 
 
-def test_an_attempt_without_steps_is_no_trouble():
+def test_an_attempt_without_steps_has_no_evidence():
     assert examine(PROBLEM, attempt(answer="7"), {"solutions": (SEVENTEEN,) * 2}, ALL) == []
 
 
-# What they are asked
+# What they ask for
 
 
-def test_solutions_are_asked_for_in_pairs_until_one_agrees_whole():
+def test_solutions_are_sampled_in_pairs_until_one_agrees_completely():
     right, wrong = SEVENTEEN.text, TWELVE.text
     for replies, asked in (([right] * 4, 2), ([right, wrong, right, right], 4), ([wrong] * 4, 4)):
         engine = ScriptedEngine(replies)
@@ -134,7 +134,7 @@ def test_solutions_are_asked_for_in_pairs_until_one_agrees_whole():
         assert len(engine.calls) == asked
 
 
-def test_the_solutions_of_a_problem_are_sampled_once():
+def test_solutions_are_sampled_once_per_problem():
     engine = ScriptedEngine([SEVENTEEN.text] * SOLUTIONS)
     collector = Collector(engine)
     for trajectory in (WRONG, RIGHT, WRONG):
@@ -142,7 +142,7 @@ def test_the_solutions_of_a_problem_are_sampled_once():
     assert len(engine.calls) == SOLUTIONS
 
 
-def test_another_problem_is_asked_anew():
+def test_another_problem_is_sampled_again():
     engine = ScriptedEngine([SEVENTEEN.text] * 4)
     collector = Collector(engine)
     for problem in (PROBLEM, CHINESE):
@@ -150,7 +150,7 @@ def test_another_problem_is_asked_anew():
     assert len(engine.calls) == 4
 
 
-def test_a_stop_asks_for_nothing_and_is_not_remembered_as_silence():
+def test_after_a_stop_nothing_is_sampled_or_cached():
     cancel, engine = Event(), ScriptedEngine([SEVENTEEN.text] * SOLUTIONS)
     cancel.set()
     collector = Collector(engine)
@@ -159,7 +159,7 @@ def test_a_stop_asks_for_nothing_and_is_not_remembered_as_silence():
     assert len(collect(collector, PROBLEM, WRONG, ("solutions",))["solutions"]) == SOLUTIONS
 
 
-def test_only_the_panel_is_asked():
+def test_only_the_named_sources_are_collected():
     engine = ScriptedEngine(verdicts=[0.9, 0.2])
     heard = collect(Collector(engine), PROBLEM, RIGHT, ("arithmetic", "verdict"))
     assert len(engine.calls) == 1
@@ -168,7 +168,7 @@ def test_only_the_panel_is_asked():
     assert engine.calls[0][-1]["content"] == "3 × 4 = 12 [right]\n12 + 5 = 17 ["
 
 
-def test_a_reader_is_asked_of_a_step_once_however_many_attempts_begin_with_it():
+def test_a_step_shared_by_attempts_is_scored_once():
     engine = ScriptedEngine(verdicts=[0.9, 0.8, 0.3])
     collector, panel = Collector(engine), ("verdict", "surprisal")
     first = collect(collector, PROBLEM, attempt("3 × 4 = 12", "12 + 5 = 17", "so 17"), panel)
@@ -185,7 +185,7 @@ def test_a_reader_is_asked_of_a_step_once_however_many_attempts_begin_with_it():
     assert len(engine.calls) == asked + 2
 
 
-def test_what_was_read_before_an_attempt_grew_too_long_stands():
+def test_scores_from_before_an_attempt_became_too_long_are_kept():
     class Small(ScriptedEngine):
         def choice_logprobs(self, messages, parts, *given, **named):
             if len(parts) > 1:
@@ -197,7 +197,7 @@ def test_what_was_read_before_an_attempt_grew_too_long_stands():
     assert collect(collector, PROBLEM, attempt("She buys pens", "and a book"), ("verdict",)) == begun
 
 
-def test_an_attempt_too_long_to_be_read_whole_leaves_the_readers_silent_and_the_others_not():
+def test_an_attempt_longer_than_the_context_lacks_only_the_evidence_of_reading_sources():
     class Overfull(ScriptedEngine):
         def choice_logprobs(self, *given, **named):
             raise ContextOverflow("too long")
@@ -207,7 +207,7 @@ def test_an_attempt_too_long_to_be_read_whole_leaves_the_readers_silent_and_the_
     assert len(heard["solutions"]) == 2
 
 
-def test_who_is_still_on_the_way_is_not_wrong():
+def test_an_unfinished_attempt_is_not_counted_as_deviating():
     findings = {"solutions": (SEVENTEEN,) * 4}
     begun = attempt("3 × 4 = 12", answer="12")
     assert features(begun, findings, ["solutions"]) == [{}]
@@ -228,6 +228,6 @@ def test_votes_join_answers_that_are_equal_in_value():
     assert agreeing(None, solutions) == 0
 
 
-def test_numbers_of_the_problem_and_of_earlier_steps_are_known():
+def test_numbers_of_the_problem_and_earlier_steps_count_as_known():
     assert first_unmet(PROBLEM, ["3 pens for 4 dollars and 5", "that is 12", "12 + 5 = 17"], [SEVENTEEN]) is None
     assert first_unmet(PROBLEM, ["3 pens", "that is 9", "and 17"], [SEVENTEEN]) == 1

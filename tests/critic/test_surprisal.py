@@ -1,4 +1,4 @@
-"""What the model itself would have written: where it is asked, how the worst place counts, what is said of a step."""
+"""Surprisal: where the model is asked, how the maximum over a step counts, and what a person is shown."""
 
 from threading import Event
 
@@ -20,7 +20,7 @@ LIKELY, UNLIKELY = -0.25, -4.25
 
 class Writer(ScriptedEngine):
     """A model that would have written `own`, a text as long as the attempt: at every place its digit or sign is likely
-    and all others are not. `unlikely` says by place how little they are."""
+    and all others are not. `unlikely` gives the log-probability of the others by place."""
 
     def __init__(self, *own, unlikely=None):
         super().__init__()
@@ -37,7 +37,7 @@ class Writer(ScriptedEngine):
 
 
 def own_choice(text, place):
-    """The digit or sign that a text has at a place, with the space before it."""
+    """The digit or sign at a place of a text, with the space before it."""
     return max((choice for choice in CHOICES if text.startswith(choice, place)), key=len)
 
 
@@ -62,7 +62,7 @@ def attempt(*steps, problem=PROBLEM):
         (["", "12 dollars", ""], ["1", "2"]),
     ],
 )
-def test_the_parts_and_what_was_written_between_them_give_back_the_steps(steps, decides):
+def test_parts_and_the_tokens_between_them_join_to_the_steps(steps, decides):
     engine, whole = Writer(*steps), "".join(f"{step}\n" for step in steps)
     assert surprises(engine, PROBLEM, steps) == [0.0] * len(steps)
     [(_, parts, choices, _)] = engine.asked
@@ -73,11 +73,11 @@ def test_the_parts_and_what_was_written_between_them_give_back_the_steps(steps, 
     assert "".join(parts) + rest == whole
     assert own_choice(rest, 0) == decides[-1]
     assert not any(digit in rest.removeprefix(decides[-1]) for digit in "0123456789")
-    # every part but the first begins with what was written at the place before it
+    # every part but the first begins with the text written at the place before it
     assert all(part.startswith(written) for part, written in zip(parts[1:], decides, strict=False))
 
 
-def test_the_model_is_asked_once_and_as_the_actor_that_it_is():
+def test_surprisal_takes_one_call_with_the_actors_prompt():
     for problem in (PROBLEM, CHINESE):
         engine = Writer("3 × 4 = 12", "12 + 5 = 17")
         surprises(engine, problem, ["3 × 4 = 12", "12 + 5 = 17"])
@@ -86,7 +86,7 @@ def test_the_model_is_asked_once_and_as_the_actor_that_it_is():
 
 
 @pytest.mark.parametrize("steps", [[], ["She pays for all."], ["笔和书。", "- or both"]])
-def test_where_nothing_decides_nothing_is_read(steps):
+def test_steps_without_digits_or_signs_are_not_scored(steps):
     engine = Writer()
     assert surprises(engine, PROBLEM, steps) == [0.0] * len(steps)
     assert engine.asked == []
@@ -104,28 +104,28 @@ def test_where_nothing_decides_nothing_is_read(steps):
         ("共3×4元", "共3+4元"),
     ],
 )
-def test_another_number_or_sign_than_the_models_own_is_a_surprise_of_that_step_alone(step, own):
+def test_an_unexpected_number_or_sign_raises_the_surprisal_of_its_step_only(step, own):
     found = surprises(Writer("3 × 4 = 12", own, "so 17"), PROBLEM, ["3 × 4 = 12", step, "so 17"])
     assert found == [0.0, UNLIKELY - LIKELY, 0.0]
 
 
 @pytest.mark.parametrize(("sign", "digit"), [(-2.25, -9.25), (-9.25, -2.25)])
-def test_the_worst_place_of_a_step_counts(sign, digit):
+def test_a_steps_surprisal_is_its_maximum(sign, digit):
     own, step = "12 + 5 = 17", "12 - 5 = 07"
     engine = Writer(own, unlikely={own.index(" +"): sign, own.index("17"): digit})
     assert surprises(engine, PROBLEM, [step]) == [-9.0]
 
 
-def test_a_step_without_digits_is_no_surprise_between_two_that_are():
+def test_a_step_without_digits_has_zero_surprisal():
     engine = Writer("3 + 4 = 7", "She pays for all.", "so 17")
     found = surprises(engine, PROBLEM, ["3 × 4 = 7", "She pays for all.", "so 12"])
     assert found == [UNLIKELY - LIKELY, 0.0, UNLIKELY - LIKELY]
 
 
-# What is said of a step
+# What a person is shown
 
 
-def test_only_who_asks_for_it_has_it():
+def test_surprisal_is_collected_only_if_requested():
     wrong, engine = attempt("3 × 4 = 12", "12 - 5 = 7"), Writer("3 × 4 = 12", "12 + 5 = 7")
     assert Collector(engine).collect(PROBLEM, wrong, named(["arithmetic"]), Event()) == {}
     assert engine.asked == []
@@ -135,7 +135,7 @@ def test_only_who_asks_for_it_has_it():
 
 
 @pytest.mark.parametrize(("problem", "word"), [(PROBLEM, "expected"), (CHINESE, "本该")])
-def test_its_sign_is_the_surprise_and_its_note_says_so_without_the_number(problem, word):
+def test_the_feature_is_the_surprisal_and_the_note_omits_the_number(problem, word):
     values = (0.0, UNEXPECTED, UNEXPECTED - 0.1)
     said = examine(problem, attempt("1 + 1", "2 + 1", "3 + 1", problem=problem), {"surprisal": values}, ("surprisal",))
     assert [one.features for one in said] == [{"surprisal": value} for value in values]
@@ -149,13 +149,13 @@ def test_its_sign_is_the_surprise_and_its_note_says_so_without_the_number(proble
     assert not any(sign.isdigit() for sign in evidence[2].note)
 
 
-def test_of_a_step_without_a_number_or_a_sign_nothing_was_to_be_expected():
+def test_a_step_without_a_number_or_sign_has_no_surprisal_feature():
     words, number = examine(PROBLEM, attempt("Add the book.", "so 17"), {"surprisal": (0.0, 0.0)}, ["surprisal"])
     assert (words.evidence, words.features) == ([], {"surprisal": 0.0})
     assert [one.by for one in number.evidence] == ["surprisal"]
 
 
-def test_a_surprise_counts_as_much_as_it_is_worth():
+def test_surprisal_counts_with_its_fitted_weight():
     wrong, heard = attempt("3 × 4 = 12", "12 - 5 = 7", "so 7"), {"surprisal": (0.0, -9.0, 0.0)}
     for weight, verdicts in ((0.5, ["correct", "incorrect"]), (0.2, ["correct", "unsure", "correct"])):
         rule = Aggregation(constant=1.5, features={"surprisal": weight}, reject=0.2)

@@ -1,4 +1,4 @@
-"""Words out of logits, and guesses at words: cheaper than llama.cpp's way or faster, and never other words."""
+"""Sampling from logits, and speculative guesses: faster than llama.cpp's way, with the same text."""
 
 import ctypes
 
@@ -29,13 +29,13 @@ def test_the_candidates_hold_the_largest_logits(seed, k, spread):
     assert np.array_equal(np.sort(logits[found])[::-1][:k], largest)
 
 
-def test_few_candidates_are_enough():
+def test_top_candidates_are_few():
     logits = np.random.default_rng(0).normal(size=150_000).astype(np.float32)
     assert len(top_candidates(logits, 40)) < 300
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_a_sampler_draws_what_llama_cpps_own_chain_draws_from_all(seed):
+def test_the_sampler_matches_llama_cpps_sampler_chain(seed):
     sampling = Sampling(temperature=0.8, seed=seed)
     all_of_them = Sampler(Sampling(temperature=0.8, top_k=40, seed=seed))
     few = Sampler(sampling)
@@ -60,7 +60,7 @@ def test_log_softmax():
 # guesses
 
 
-def test_what_followed_the_same_three_tokens_is_guessed():
+def test_guesses_repeat_what_followed_the_same_three_tokens():
     lookup = PromptLookup([1, 2, 3, 4, 5, 6, 7, 1, 2, 3])
     assert lookup.propose(10) == [4, 5, 6]
     assert lookup.propose(2) == [4, 5]
@@ -68,7 +68,7 @@ def test_what_followed_the_same_three_tokens_is_guessed():
     assert PromptLookup([]).propose(5) == []
 
 
-def test_the_latest_place_counts():
+def test_guesses_come_from_the_latest_match():
     assert PromptLookup([1, 2, 3, 4, 1, 2, 3, 5, 1, 2, 3]).propose(1) == [5]
 
 
@@ -129,7 +129,7 @@ def test_a_stop_string_inside_a_guess_ends_the_reply(lone_engine, monkeypatch):
     assert guessed.finish == "stop"
 
 
-def test_guessing_changes_no_sampled_word_and_saves_steps(lone_engine, monkeypatch):
+def test_guessing_changes_no_sampled_token_and_saves_steps(lone_engine, monkeypatch):
     taken = []
     for seed in range(6):
         hot = Sampling(temperature=1.0, max_tokens=20, seed=seed)

@@ -1,4 +1,4 @@
-"""What is the transformers engine's alone: it agrees with transformers and peft, and reads nothing twice."""
+"""The transformers engine alone: it agrees with transformers and peft, and reads nothing twice."""
 
 import gc
 import shutil
@@ -39,7 +39,7 @@ def engine(tiny, tiny_adapters):
 
 @pytest.fixture
 def reference(tiny, tiny_adapters):
-    """What transformers and peft make of the same files: by adapter, the tokenizer and the model."""
+    """transformers and peft on the same files: by adapter, the tokenizer and the model."""
 
     def load(adapter):
         model = AutoModelForCausalLM.from_pretrained(tiny.hf, dtype=torch.float32)
@@ -51,7 +51,7 @@ def reference(tiny, tiny_adapters):
 
 @pytest.fixture
 def lengths(engine, monkeypatch):
-    """Tokens that every row of a pass is given from now on, pass by pass."""
+    """Records the number of tokens per row, for each forward pass from now on."""
     seen, forward = [], engine._model._base.forward
 
     def watched(**inputs):
@@ -70,7 +70,7 @@ def texts(engine, prompts=PROMPTS, **more):
 
 
 @pytest.mark.parametrize("adapter", [None, "actor", "critic"])
-def test_the_text_is_that_of_generate(adapter, engine, reference):
+def test_the_text_equals_that_of_generate(adapter, engine, reference):
     tokenizer, model = reference(adapter)
     expected = []
     for messages in PROMPTS:
@@ -84,7 +84,7 @@ def test_the_text_is_that_of_generate(adapter, engine, reference):
 
 @pytest.mark.parametrize("adapter", [None, "actor", "critic"])
 @pytest.mark.parametrize("at_once", [512, 7])
-def test_choices_have_the_probabilities_of_one_forward_pass(adapter, at_once, engine, reference, monkeypatch):
+def test_choices_have_the_probabilities_of_a_single_forward_pass(adapter, at_once, engine, reference, monkeypatch):
     monkeypatch.setattr(hf_model, "READ_AT_ONCE", at_once)
     tokenizer, model = reference(adapter)
     opened = tokenizer.apply_chat_template(PROMPTS[0], add_generation_prompt=True, tokenize=False)
@@ -114,21 +114,21 @@ def test_the_prompt_of_many_samples_is_read_once(engine, lengths):
     assert set(lengths[1:]) == {1}
 
 
-def test_what_two_requests_share_is_read_once(engine, lengths):
+def test_the_shared_prefix_of_two_requests_is_read_once(engine, lengths):
     facts = "The sum of a and b is c. " * 20
     list(engine.sample([ask(facts + "First?"), ask(facts + "Second?")], Sampling(max_tokens=1)))
     assert lengths[0] > 100
     assert lengths[1] < 20
 
 
-def test_a_reply_is_read_on_from_where_it_was_written(engine, lengths):
+def test_a_continued_reply_is_not_read_again(engine, lengths):
     text = "".join(engine.stream(ask("Say more about it."), GREEDY))
     del lengths[:]
     engine.choice_logprobs(ask("Say more about it."), [text, " Right"], CHOICES)
     assert sum(lengths) < 6
 
 
-def test_a_prompt_stops_being_read_when_it_is_cancelled(engine, lengths, monkeypatch):
+def test_cancelling_stops_the_reading_of_a_prompt(engine, lengths, monkeypatch):
     class SetAfterThreePasses(Event):
         def is_set(self):
             return len(lengths) >= 3
@@ -155,12 +155,12 @@ LOGITS = torch.tensor([[2.0, 1.0, 0.0, -1.0, -9.0]])
         (Sampling(temperature=9.0, top_k=99, top_p=1.0, min_p=0.0), {0, 1, 2, 3, 4}),
     ],
 )
-def test_only_likely_tokens_are_drawn(sampling, possible):
+def test_only_tokens_within_the_sampling_limits_are_drawn(sampling, possible):
     draws = [i / 400 for i in range(400)] + [1 - 1e-12]
     assert set(choose(LOGITS.repeat(len(draws), 1), sampling, draws)) == possible
 
 
-def test_tokens_are_drawn_as_often_as_they_are_likely():
+def test_tokens_are_drawn_in_proportion_to_their_probability():
     draws = [(i + 0.5) / 2000 for i in range(2000)]
     tokens = choose(LOGITS.repeat(2000, 1), Sampling(temperature=2.0, top_k=0, top_p=1.0, min_p=0.0), draws)
     shares = torch.tensor(tokens).bincount(minlength=5) / 2000
@@ -170,7 +170,7 @@ def test_tokens_are_drawn_as_often_as_they_are_likely():
 # loading and closing
 
 
-def test_another_number_type_is_nearly_the_same_model(engine, tiny):
+def test_another_number_type_gives_nearly_the_same_scores(engine, tiny):
     low = made(tiny, dtype="bfloat16")
     found, expected = (torch.tensor(each.choice_logprobs(PROMPTS[0], PARTS, CHOICES)) for each in (low, engine))
     assert 0 < (found - expected).abs().max() < 0.5
@@ -181,8 +181,8 @@ def test_another_number_type_is_nearly_the_same_model(engine, tiny):
     "device",
     ["cpu", pytest.param("cuda", marks=[pytest.mark.gpu, pytest.mark.skipif("not torch.cuda.is_available()")])],
 )
-def test_four_bits_speak_with_adapters_too(device, tiny, tiny_adapters):
-    # On a GPU both are the default.
+def test_adapters_work_on_a_four_bit_base(device, tiny, tiny_adapters):
+    # Both are the default on a GPU.
     quantized = made(tiny, tiny_adapters, **({"four_bit": True} if device == "cpu" else {"dtype": None}))
     assert "Linear4bit" in {type(module).__name__ for module in quantized._model._base.modules()}
     base, *adapted = (texts(quantized, adapter=adapter) for adapter in (None, "actor", "critic"))
@@ -200,7 +200,7 @@ def test_closing_frees_the_weights(tiny, tiny_adapters):
     assert weights() is None
 
 
-def test_too_little_memory_is_said_with_a_remedy(engine, monkeypatch):
+def test_too_little_memory_is_an_error_with_a_remedy(engine, monkeypatch):
     def full(**inputs):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
@@ -218,20 +218,20 @@ def copied(folder, to, **changes):
     return to
 
 
-def test_what_cannot_be_loaded_is_refused_with_a_sentence(tiny, tmp_path):
+def test_a_folder_that_cannot_be_loaded_is_refused_with_a_message(tiny, tmp_path):
     cases = {
-        tmp_path / "none": r"none cannot be read: there is no such folder",
-        tmp_path / "none.gguf": r"none\.gguf cannot be read: there is no such file",
+        tmp_path / "none": r"There is no folder .*none",
+        tmp_path / "none.gguf": r"There is no file .*none\.gguf",
         copied(tiny.hf, tmp_path / "bare", chat_template=None): r"bare has no chat template.*instruct or chat version",
-        copied(tiny.hf, tmp_path / "empty", model=None): r"empty could not be loaded as a model of transformers",
-        copied(tiny.hf, tmp_path / "cut", model="cut"): r"cut could not be loaded as a model of transformers",
+        copied(tiny.hf, tmp_path / "empty", model=None): r"empty could not be loaded by transformers",
+        copied(tiny.hf, tmp_path / "cut", model="cut"): r"cut could not be loaded by transformers",
     }
     for path, sentence in cases.items():
         with pytest.raises(EngineError, match=sentence):
             HfEngine(path, dtype="float32")
 
 
-def test_an_adapter_that_does_not_fit_is_refused_with_a_sentence(tiny, tiny_adapters, tmp_path):
+def test_an_adapter_of_another_model_is_refused_with_a_message(tiny, tiny_adapters, tmp_path):
     config = (tiny_adapters["actor"].peft / "adapter_config.json").read_text().replace('"r": 4', '"r": 8')
     wide = copied(tiny_adapters["actor"].peft, tmp_path / "wide", adapter_config=config)
     cases = {tmp_path: r"is not in .*adapter_config\.json is missing", wide: "does not fit this model"}

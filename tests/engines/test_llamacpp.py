@@ -1,4 +1,4 @@
-"""What is llama.cpp's alone, on the real small model: slots that are freed, control tokens, files that are refused."""
+"""The llama.cpp engine alone, on the real small model: slots that are freed, control tokens, files that are refused."""
 
 import shutil
 import time
@@ -51,7 +51,7 @@ def test_closing_the_generator_frees_its_slots(how, small_engine):
     assert load <= 0.2
 
 
-def test_closing_the_engine_ends_whoever_waits_with_an_error(own_engine):
+def test_closing_the_engine_raises_in_waiting_threads(own_engine):
     streams = [own_engine.stream(COUNT, Sampling(max_tokens=400)) for _ in range(3)]
     with ThreadPoolExecutor(3) as pool:
         waiting = [pool.submit(drained, stream) for stream in streams]
@@ -77,11 +77,11 @@ def control_tokens(path):
     return [text.decode() for text in found]
 
 
-def test_control_tokens_in_a_persons_text_are_only_text(small_engine, small_model):
+def test_control_tokens_in_a_persons_text_are_read_as_plain_text(small_engine, small_model):
     tokens = control_tokens(small_model)
     assert "<|im_end|>" in tokens
     empty = small_engine.count(ask(""))
-    # A control token costs one token each; the same letters as text cost several.
+    # A control token is one token; the same letters as text are several.
     opened = [token for token in tokens if small_engine.count(ask(token * 20)) <= empty + 21]
     assert opened == []
 
@@ -89,7 +89,7 @@ def test_control_tokens_in_a_persons_text_are_only_text(small_engine, small_mode
 # files
 
 
-def test_a_file_cut_in_half_is_refused_with_a_sentence(small_model, tmp_path):
+def test_a_truncated_file_is_refused_with_a_message(small_model, tmp_path):
     path = tmp_path / "half.gguf"
     with small_model.open("rb") as source, path.open("wb") as half:
         shutil.copyfileobj(source, half)
@@ -98,7 +98,7 @@ def test_a_file_cut_in_half_is_refused_with_a_sentence(small_model, tmp_path):
         LlamaCppEngine(path)
 
 
-def test_a_file_without_a_chat_template_is_refused_with_a_sentence(small_model, tmp_path):
+def test_a_file_without_a_chat_template_is_refused_with_a_message(small_model, tmp_path):
     path, size = tmp_path / "base.gguf", small_model.stat().st_size
     with small_model.open("rb") as source, path.open("wb") as file:
         head = source.read(1 << 23)
@@ -110,13 +110,13 @@ def test_a_file_without_a_chat_template_is_refused_with_a_sentence(small_model, 
 
 
 @pytest.mark.parametrize("data", [b"", b"GGUF", b"not a model at all" * 100])
-def test_a_file_that_is_no_model_is_refused_with_a_sentence(data, tmp_path):
+def test_a_file_that_is_no_model_is_refused_with_a_message(data, tmp_path):
     path = tmp_path / "other.gguf"
     path.write_bytes(data)
     with pytest.raises(EngineError, match=r"other\.gguf"):
         LlamaCppEngine(path)
 
 
-def test_a_missing_file_is_refused_with_a_sentence(tmp_path):
+def test_a_missing_file_is_refused_with_a_message(tmp_path):
     with pytest.raises(EngineError, match=r"none\.gguf cannot be read"):
         LlamaCppEngine(tmp_path / "none.gguf")

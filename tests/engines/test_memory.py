@@ -1,4 +1,4 @@
-"""Nothing is read twice, and what was not read again is as if it had been: lanes, copies, adapters, forks."""
+"""Cached tokens are not read again, and the results equal those of a fresh context: lanes, copies, adapters, forks."""
 
 import threading
 import time
@@ -51,7 +51,7 @@ def engine(tiny, tiny_adapters):
 
 @pytest.fixture
 def cost(engine):
-    """How many tokens a call has the model read and write."""
+    """The number of tokens that a call has the model read and write."""
 
     def measured(call, *arguments, **named):
         before = engine._decoder.decoded
@@ -84,34 +84,34 @@ def test_a_tree_of_prefixes_is_read_once(engine, cost):
     lines = ATTEMPT.split("\n")
     prefixes = [ask(PROBLEM, "\n".join(lines[: i + 1]) + "\n") for i in range(3)]
     tokens, _ = cost(lambda: list(engine.sample(prefixes, Sampling(max_tokens=2), n=6)))
-    # A branch that lacks less than is worth waiting for may read that itself, if it comes while another one reads it.
+    # A branch that lacks only a few tokens may read them itself if it arrives while another branch reads them.
     assert tokens <= engine.count(prefixes[-1]) + 18 * 2 + len(prefixes) * WORTH_WAITING
 
 
-def test_actor_critic_and_refiner_read_only_what_is_new(engine, cost):
+def test_actor_critic_and_refiner_read_only_new_tokens(engine, cost):
     streamed(engine, ask(PROBLEM), 40)
     actor = [*ask(PROBLEM), Message(role="assistant", content=streamed(engine, ask(PROBLEM), 40))]
     critic = [*actor, Message(role="user", content="Is it right?")]
     new = engine.count(critic) - engine.count(actor)
     tokens, _ = cost(engine.choice_logprobs, critic, ["Yes"], CHOICES)
-    assert tokens <= new + 8  # the end of the actor's turn may be cut into other tokens
+    assert tokens <= new + 8  # the end of the actor's turn may be tokenised differently
     list(engine.sample([ask("Something else entirely.")], Sampling(max_tokens=30), n=8))  # takes every lane
     tokens, _ = cost(streamed, engine, [*critic, Message(role="assistant", content="So")], 1)
     assert tokens <= new + 10
 
 
-def test_a_critic_who_reads_along_reads_each_step_once(engine, cost):
+def test_a_critic_judging_step_by_step_reads_each_step_once(engine, cost):
     steps = [f"{line} [" for line in ATTEMPT.split("\n")]
     whole = engine.count([*ask(PROBLEM), Message(role="assistant", content="".join(steps))])
     read = 0
     for number in range(len(steps)):
-        streamed(engine, ask(PROBLEM), 3)  # the actor goes on in between
+        streamed(engine, ask(PROBLEM), 3)  # meanwhile the actor continues
         tokens, _ = cost(engine.choice_logprobs, ask(PROBLEM), steps[: number + 1], CHOICES, "critic", number)
         read += tokens
     assert read <= whole + WORTH_COPYING * len(steps)
 
 
-def test_a_conversation_comes_back_from_the_shelf_as_it_was(engine, cost):
+def test_a_conversation_is_restored_unchanged_from_the_shelf(engine, cost):
     first = streamed(engine, ask(PROBLEM), 30)
     list(engine.sample([ask("Something else entirely.")], Sampling(max_tokens=30), n=8))
     tokens, again = cost(streamed, engine, ask(PROBLEM), 30)
@@ -119,7 +119,7 @@ def test_a_conversation_comes_back_from_the_shelf_as_it_was(engine, cost):
     assert tokens <= 30 < engine.count(ask(PROBLEM))
 
 
-def test_the_shelf_keeps_to_its_size(engine):
+def test_the_shelf_stays_within_its_size_limit(engine):
     memory = engine._decoder.memory
     memory._room = 1 << 16
     for number in range(30):
@@ -128,7 +128,7 @@ def test_the_shelf_keeps_to_its_size(engine):
     assert memory._shelf
 
 
-def test_replies_of_unequal_lengths_keep_their_words_when_they_are_moved(engine):
+def test_replies_of_unequal_length_are_unchanged_when_they_are_moved(engine):
     def all_at_once():
         found = {}
 
@@ -151,7 +151,7 @@ def test_replies_of_unequal_lengths_keep_their_words_when_they_are_moved(engine)
 
 
 @pytest.mark.parametrize("adapter", [None, "actor", "critic"])
-def test_an_adapter_says_what_it_says_in_an_engine_of_its_own(adapter, engine, tiny, tiny_adapters):
+def test_an_adapter_beside_others_writes_the_same_text_as_alone(adapter, engine, tiny, tiny_adapters):
     for other in ("critic", None, "actor"):
         written(engine, ask(PROBLEM), adapter=other)
     fresh = open_engine(tiny, tiny_adapters)
@@ -165,11 +165,11 @@ def test_an_adapter_says_what_it_says_in_an_engine_of_its_own(adapter, engine, t
         fresh.close()
 
 
-def test_adapters_differ(engine):
+def test_different_adapters_write_different_texts(engine):
     assert len({written(engine, ask(PROBLEM), adapter=adapter) for adapter in (None, "actor", "critic")}) == 3
 
 
-def test_the_actor_is_bit_for_bit_the_same_after_an_activated_critic_spoke(engine):
+def test_an_activated_critic_leaves_the_actors_logits_unchanged(engine):
     def actor():
         return engine.choice_logprobs(ask(PROBLEM), [ATTEMPT, " So"], CHOICES)
 
@@ -180,18 +180,18 @@ def test_the_actor_is_bit_for_bit_the_same_after_an_activated_critic_spoke(engin
     assert actor() == before
 
 
-def test_an_activated_critic_reads_again_only_its_own_turn(engine, cost):
+def test_an_activated_critic_rereads_only_its_own_turn(engine, cost):
     streamed(engine, ask(PROBLEM), 40)
     tokens, _ = cost(written, engine, ask(PROBLEM), 1, adapter="critic")
-    assert tokens <= 6  # the three tokens that call it, and what they end with
+    assert tokens <= 6  # the three activation tokens and the end of the turn
     tokens, _ = cost(written, engine, ask(PROBLEM), 1, adapter="actor")
-    assert tokens >= engine.count(ask(PROBLEM))  # a plain adapter has read everything for itself
+    assert tokens >= engine.count(ask(PROBLEM))  # a plain adapter must read everything itself
 
 
-def test_an_adapter_that_is_never_called_is_an_error(tiny, tiny_adapters):
+def test_an_activated_adapter_without_its_tokens_is_an_error(tiny, tiny_adapters):
     engine = LlamaCppEngine(tiny.gguf, context=512, threads=1, adapters={"uncalled": tiny_adapters["uncalled"].gguf})
     try:
-        with pytest.raises(EngineError, match="was not called"):
+        with pytest.raises(EngineError, match="its invocation is not in the prompt"):
             written(engine, ask(PROBLEM), adapter="uncalled")
         assert written(engine, ask(PROBLEM))
     finally:
@@ -212,7 +212,7 @@ def test_adapters_in_one_batch_take_turns_and_all_end(engine):
     assert found == {adapter: streamed(engine, ask(PROBLEM), 20, adapter=adapter) for adapter in found}
 
 
-def test_what_is_no_adapter_of_this_base_is_refused(tiny, tiny_adapters, small_model):
+def test_a_file_that_is_no_adapter_of_this_base_is_refused(tiny, tiny_adapters, small_model):
     with pytest.raises(EngineError, match="not an adapter of this model"):
         LlamaCppEngine(small_model, context=512, threads=1, adapters={"critic": tiny_adapters["critic"].gguf})
     with pytest.raises(EngineError, match="has no file"):
@@ -257,7 +257,7 @@ def test_cancelling_takes_less_than_a_third_of_a_second(at, small_model):
 
 
 class Conversing(RuleBasedStateMachine):
-    """Random calls, some cancelled in the middle; after each, any conversation is judged as by a fresh context."""
+    """Random calls, some cancelled midway; after each, any conversation gets the same scores as in a fresh context."""
 
     engine: LlamaCppEngine
     truth: dict
@@ -304,9 +304,9 @@ class Conversing(RuleBasedStateMachine):
 
     @invariant()
     def lanes_say_what_they_hold(self):
-        written(self.engine, ask("Hello"), 1)  # whatever was left before it is dropped by now, or dropped next
+        written(self.engine, ask("Hello"), 1)  # whatever was left before is dropped by now or with the next step
         decoder = self.engine._decoder
-        while any(lane.job for lane in decoder.memory.lanes):  # who left is noticed with the next step
+        while any(lane.job for lane in decoder.memory.lanes):  # a closed reply is noticed at the next step
             time.sleep(0.001)
         held = llama.llama_get_memory(decoder.context)
         for lane in decoder.memory.lanes:
@@ -314,7 +314,7 @@ class Conversing(RuleBasedStateMachine):
 
 
 @pytest.mark.parametrize("times", [8, pytest.param(25, marks=pytest.mark.slow)])
-def test_hundreds_of_random_operations_leave_the_memory_right(times, tiny, tiny_adapters):
+def test_hundreds_of_random_operations_leave_the_memory_consistent(times, tiny, tiny_adapters):
     fresh = {}
     for which, messages in enumerate(CONVERSATIONS):
         for adapter in (None, "actor", "critic"):
@@ -338,5 +338,5 @@ def test_hundreds_of_random_operations_leave_the_memory_right(times, tiny, tiny_
 @pytest.mark.parametrize(
     ("a", "b", "common"), [([], [], 0), ([1], [2], 0), ([1, 2], [1, 2, 3], 2), ([1, 2, 3], [1, 5, 3], 1), ([1], [1], 1)]
 )
-def test_common_prefix(a, b, common):
+def test_the_common_prefix_of_token_lists_is_measured(a, b, common):
     assert common_prefix(a, b) == common_prefix(b, a) == common

@@ -1,4 +1,4 @@
-"""What is alone the engine's for servers of the OpenAI protocol, on the real servers with the real small model."""
+"""The engine for servers of the OpenAI protocol alone, on real servers with the real small model."""
 
 import json
 import math
@@ -32,7 +32,7 @@ def sampled(engine, messages, sampling, **more):
 
 @pytest.fixture(scope="module")
 def llama_server(small_model):
-    """The engine on llama.cpp's own server: everything but adapters."""
+    """The engine on llama.cpp's own server, which offers everything but adapters."""
     if not peers.BINARY.is_file():
         pytest.skip("llama.cpp's server is not here: make llama-server")
     with peers.llama_server(small_model, slots=4, context=1024, threads=1) as url:
@@ -62,7 +62,7 @@ def slots_at_work(engine):
 
 
 def idle_within(seconds, engine):
-    """Whether the server comes to rest; a request that was just ended may still be on its way to it."""
+    """Whether the server becomes idle; a request that was just cancelled may still be on its way to it."""
     deadline, quiet = time.monotonic() + seconds, 0
     while quiet < 4 and time.monotonic() < deadline:
         quiet = 0 if slots_at_work(engine) else quiet + 1
@@ -70,7 +70,7 @@ def idle_within(seconds, engine):
     return quiet == 4
 
 
-def test_cancelling_and_closing_end_a_stream_and_leave_the_server_to_others(engine):
+def test_cancelling_and_closing_end_a_stream_and_free_the_server(engine):
     cancel = Event()
     stream = engine.stream(SUM, ENDLESS, cancel=cancel)
     next(stream)
@@ -83,27 +83,27 @@ def test_cancelling_and_closing_end_a_stream_and_leave_the_server_to_others(engi
     stream.close()
     began = time.monotonic()
     assert sampled(engine, SUM, Sampling(max_tokens=1))[0].completion_tokens == 1
-    assert time.monotonic() - began < 5  # 900 tokens take more
+    assert time.monotonic() - began < 5  # 900 tokens would take longer
 
 
-def test_what_does_not_fit_the_context_is_said_before_any_work(engine):
+def test_a_prompt_longer_than_the_context_is_refused_before_it_is_sent(engine):
     with pytest.raises(ContextOverflow, match=r"1024.*Shorten"):
         drained(engine.stream(ask("word " * 1100), GREEDY))
     with pytest.raises(ContextOverflow, match=r"1024.*Shorten"):
         sampled(engine, ask("word " * 1100), GREEDY)
 
 
-def test_the_server_s_model_is_named_as_a_person_would(engine):
+def test_a_servers_model_has_a_readable_name(engine):
     assert engine.model == "SmolLM2-135M-Instruct.Q4_1"
 
 
-def test_each_reply_has_a_seed_of_its_own_and_repeats_with_it(engine):
+def test_each_reply_has_its_own_seed_and_repeats_with_it(engine):
     groups = list(engine.sample([SUM, SUM], HOT, n=2))
     assert len({completion.text for group in groups for completion in group}) >= 3
     assert sampled(engine, SUM, HOT) == sampled(engine, SUM, HOT)
 
 
-def test_a_reply_is_begun_where_its_beginning_is_empty(engine):
+def test_a_reply_with_an_empty_prefix_starts_a_new_turn(engine):
     begun = ask("What is 2 + 3? Explain.", "")
     assert sampled(engine, begun, GREEDY)[0].text == sampled(engine, SUM, GREEDY)[0].text
     assert engine.count(begun) == engine.count(SUM)
@@ -119,13 +119,13 @@ def test_an_unfinished_reply_is_continued_to_the_letter(llama_server):
         assert rest.prompt_tokens == llama_server.count(begun) == whole.prompt_tokens + kept
 
 
-def test_conversations_are_read_and_judged_as_our_own_engine_does(llama_server, small_engine):
+def test_servers_read_and_score_conversations_like_our_own_engine(llama_server, small_engine):
     steps = ["2 + 3 = 5 [", "+]\n5 + 5 = 11 ["]
     assert llama_server.count(COUNT) == small_engine.count(COUNT)
     theirs = llama_server.choice_logprobs(SUM, steps, ["+", "-", " 1"])
     ours = small_engine.choice_logprobs(SUM, steps, ["+", "-", " 1"])
     for their_row, our_row in zip(theirs, ours, strict=True):
-        assert their_row == pytest.approx(our_row, abs=0.3)  # sums of floats over other batches
+        assert their_row == pytest.approx(our_row, abs=0.3)  # floats are summed in other batches
 
 
 def test_a_choice_that_is_not_among_the_likeliest_gets_a_bound(llama_server, small_engine):
@@ -136,14 +136,14 @@ def test_a_choice_that_is_not_among_the_likeliest_gets_a_bound(llama_server, sma
     assert math.exp(min(theirs)) < 1e-4
 
 
-def test_a_server_that_cannot_do_it_is_named(llama_cpp_server):
-    with pytest.raises(EngineError, match=r"127\.0\.0\.1:\d+ cannot go on.*Use llama-server or vLLM"):
+def test_a_server_without_the_needed_feature_is_named(llama_cpp_server):
+    with pytest.raises(EngineError, match=r"127\.0\.0\.1:\d+ cannot continue.*Use llama-server or vLLM"):
         sampled(llama_cpp_server, COUNT, GREEDY)
-    with pytest.raises(EngineError, match=r"127\.0\.0\.1:\d+ cannot say how likely"):
+    with pytest.raises(EngineError, match=r"127\.0\.0\.1:\d+ does not return probabilities"):
         llama_cpp_server.choice_logprobs(SUM, ["5 ["], ["+", "-"])
 
 
-def test_enough_ends_what_is_not_needed_any_more(llama_server):
+def test_enough_ends_requests_that_are_no_longer_needed(llama_server):
     asked = []
 
     def two(replies):
@@ -152,7 +152,7 @@ def test_enough_ends_what_is_not_needed_any_more(llama_server):
 
     (group,) = llama_server.sample([COUNT], HOT, n=40, enough=two)
     assert 2 <= len(group) <= 5
-    assert asked[0] <= llama_server.parallel  # it is asked once there is any, and no more can come at once
+    assert asked[0] <= llama_server.parallel  # at most `parallel` requests run at once
     assert {reply.finish for reply in group} <= {"stop", "length"}
     assert idle_within(5, llama_server)
 

@@ -1,4 +1,4 @@
-"""What goes wrong between the engine and a server of the OpenAI protocol, played by a stand-in on this computer."""
+"""Faults between the engine and a server of the OpenAI protocol, simulated by a stand-in on this computer."""
 
 import json
 import logging
@@ -35,8 +35,8 @@ def sampled(engine, **more):
 
 @contextmanager
 def stand_in(answer):
-    """A server that lists two models and gives everything else to `answer(handler, number)`; yields an address and the
-    requests that came: path, headers and body."""
+    """A server that lists two models and passes every other request to `answer(handler, number)`; yields an address and
+    the received requests: path, headers and body."""
     came, lock = [], Lock()
 
     class Handler(BaseHTTPRequestHandler):
@@ -97,7 +97,7 @@ def say_five(handler, _):
     stream(handler, "fi", "ve")
 
 
-def test_an_overloaded_server_is_asked_again_when_it_says():
+def test_an_overloaded_server_is_retried_after_the_time_it_names():
     def answer(handler, number):
         say_five(handler, 2) if number == 2 else handler.reply(429, {"error": {"message": "slow down"}}, Retry_After=1)
 
@@ -108,53 +108,53 @@ def test_an_overloaded_server_is_asked_again_when_it_says():
         assert len(came) == 2
 
 
-def test_a_server_that_only_fails_is_given_up():
+def test_a_server_that_keeps_failing_is_given_up():
     with connected(lambda handler, _: handler.reply(500, {"error": {"message": "out of paper"}}), retries=1) as (
         e,
         came,
     ):
-        with pytest.raises(EngineError, match=r"127\.0\.0\.1:\d+ could not do it: out of paper"):
+        with pytest.raises(EngineError, match=r"127\.0\.0\.1:\d+ failed: out of paper"):
             sampled(e)
         assert len(came) == 2
 
 
-def test_a_reply_that_breaks_off_in_the_middle_is_no_reply():
+def test_an_interrupted_reply_is_an_error():
     with connected(lambda handler, _: stream(handler, "2 + ", finish=None)) as (engine, _):
         pieces = engine.stream(ASK, GREEDY)
         assert next(pieces) == "2 + "
-        with pytest.raises(EngineError, match="broke off in the middle"):
+        with pytest.raises(EngineError, match="ended the connection in the middle"):
             next(pieces)
 
 
 @pytest.mark.parametrize("lost", [lambda handler: handler.connection.close(), lambda h: stream(h, "fi", finish=None)])
-def test_a_lost_connection_is_made_again(lost):
+def test_a_lost_connection_is_restored(lost):
     with connected(lambda handler, number: lost(handler) if number == 1 else say_five(handler, 2)) as (engine, came):
         assert sampled(engine) == ["five"]
         assert len(came) == 2
 
 
-def test_a_silent_server_is_left_after_the_time_allowed():
+def test_a_silent_server_is_given_up_after_the_timeout():
     silent = connected(lambda *_: time.sleep(2), timeout=0.2, retries=0)
-    with silent as (engine, _), pytest.raises(EngineError, match=r"silent for 0\.2 s"):
+    with silent as (engine, _), pytest.raises(EngineError, match=r"did not respond for 0\.2 s"):
         sampled(engine)
 
 
-def test_a_server_that_is_not_there_is_named():
+def test_an_unreachable_server_is_named():
     with stand_in(say_five) as (url, _):
         pass
     with pytest.raises(EngineError, match=r"127\.0\.0\.1:\d+ cannot be reached"):
         OpenAIEngine(url, retries=0)
 
 
-def test_an_address_or_a_model_that_is_not_there_says_what_would_be():
+def test_a_wrong_address_or_model_gets_an_error_with_the_available_ones():
     with stand_in(say_five) as (url, _):
-        with pytest.raises(EngineError, match=r"has no model z\. Name one of these: m"):
+        with pytest.raises(EngineError, match=r"has no model z\. Choose one of: m"):
             OpenAIEngine(url, model="z")
         with pytest.raises(EngineError, match=r"whole address of its API, such as .*/v1"):
             OpenAIEngine(f"{url}/pages")
 
 
-def test_the_key_is_sent_and_never_told(monkeypatch, caplog):
+def test_the_key_is_sent_and_never_shown(monkeypatch, caplog):
     caplog.set_level(logging.DEBUG)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-other")
     monkeypatch.setenv("SOLILOQUY_API_KEY", KEY)
@@ -171,7 +171,7 @@ def test_the_key_is_sent_and_never_told(monkeypatch, caplog):
     assert not [text for text in told if KEY in text]
 
 
-def test_a_key_that_was_meant_for_another_server_is_not_sent(monkeypatch):
+def test_a_key_for_another_server_is_not_sent(monkeypatch):
     for name in ("OPENAI_API_KEY", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID"):
         monkeypatch.setenv(name, KEY)
     with connected(say_five) as (engine, came):
@@ -191,14 +191,14 @@ def test_a_key_that_was_meant_for_another_server_is_not_sent(monkeypatch):
         ("http://127.0.0.1.example/v1", True),
     ],
 )
-def test_a_key_that_travels_unencrypted_is_warned_of(monkeypatch, caplog, url, overheard):
+def test_an_unencrypted_key_causes_a_warning(monkeypatch, caplog, url, overheard):
     monkeypatch.setenv("SOLILOQUY_API_KEY", KEY)
     monkeypatch.setattr(Server, "ask", lambda *_: {"m": Model("m", "somebody", None)})
     Server(url, None, 1, None, 1.0, 0).close()
     assert ("unencrypted" in caplog.text) == overheard and KEY not in caplog.text
 
 
-def test_a_server_of_another_kind_gets_nothing_that_only_ours_know():
+def test_other_kinds_of_server_get_only_standard_fields():
     with connected(say_five) as (engine, came):
         sampled(engine, stop=["\n"])
         path, _, body = came[0]
@@ -211,17 +211,17 @@ def test_a_server_of_another_kind_gets_nothing_that_only_ours_know():
     }
 
 
-def test_an_adapter_is_a_model_of_its_name_and_a_missing_one_is_said_once(caplog):
+def test_an_adapter_is_served_as_a_model_and_a_missing_one_is_reported_once(caplog):
     with connected(say_five) as (engine, came):
         for adapter in ("critic", "poet", "poet", None):
             sampled(engine, adapter=adapter)
     assert [body["model"] for _, _, body in came] == ["critic", "m", "m", "m"]
     assert [record.message for record in caplog.records if "poet" in record.message] == [
-        "The server of m has no adapter 'poet'; the untrained base answers."
+        "The server of m has no adapter 'poet'; the base model is used."
     ]
 
 
-def test_no_more_requests_are_under_way_than_allowed_and_replies_keep_their_order():
+def test_concurrent_requests_are_limited_and_replies_keep_their_order():
     at_once, most, lock, drawn = 0, 0, Lock(), []
 
     def answer(handler, number):
@@ -250,7 +250,7 @@ def test_no_more_requests_are_under_way_than_allowed_and_replies_keep_their_orde
     assert len(drawn) <= 21 + 2 * 8 * 3
 
 
-def test_a_reply_under_way_ends_when_the_engine_is_closed():
+def test_closing_the_engine_ends_a_running_reply():
     arrived = Event()
 
     def answer(handler, number):

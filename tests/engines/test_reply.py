@@ -1,4 +1,4 @@
-"""A reply while it grows: characters and stop strings that are split over tokens."""
+"""A growing reply: characters and stop strings that are split over tokens."""
 
 from itertools import pairwise
 
@@ -10,7 +10,7 @@ from runtime.engines.reply import Reply
 
 
 def shown(chunks, stop=()):
-    """What is shown piece by piece, and the reply at its end."""
+    """The pieces shown, and the reply at its end."""
     reply, pieces = Reply(stop), []
     for chunk in chunks:
         pieces.append(reply.push(chunk))
@@ -35,14 +35,14 @@ def shown(chunks, stop=()):
         ([], ["x"], [""]),
     ],
 )
-def test_what_is_shown_is_certain_and_nothing_after_a_stop_string(chunks, stop, pieces):
+def test_shown_text_is_final_and_ends_before_a_stop_string(chunks, stop, pieces):
     assert shown([chunk.encode() for chunk in chunks], stop)[0] == pieces
 
 
 @pytest.mark.parametrize(
     ("chunks", "stopped"), [([b"a\n"], True), ([b"a", b"\n", b"b"], True), ([b"a"], False), ([], False)]
 )
-def test_it_is_known_whether_a_stop_string_came(chunks, stopped):
+def test_a_completion_records_whether_a_stop_string_ended_it(chunks, stopped):
     assert shown(chunks, ["\n"])[1].stopped is stopped
 
 
@@ -75,14 +75,14 @@ STOPS = st.lists(st.text("ab\né模", min_size=1, max_size=4), max_size=3)
 
 @given(WORDS, STOPS, CUTS)
 @example("abc", ["abc", "b"], [1, 2])
-def test_however_the_bytes_are_cut_the_text_is_the_same(text, stop, cuts):
+def test_the_text_does_not_depend_on_how_its_bytes_are_split(text, stop, cuts):
     data = text.encode()
     whole, cut_up = shown([data], stop)[1], shown(cut(data, cuts), stop)[1]
     assert (cut_up.text, cut_up.stopped) == (whole.text, whole.stopped)
 
 
 @given(WORDS, STOPS, CUTS)
-def test_the_text_is_the_beginning_up_to_a_stop_string(text, stop, cuts):
+def test_the_text_ends_before_the_first_stop_string(text, stop, cuts):
     reply = shown(cut(text.encode(), cuts), stop)[1]
     assert text.startswith(reply.text)
     assert not any(word in reply.text for word in stop)
@@ -94,5 +94,5 @@ def test_the_text_is_the_beginning_up_to_a_stop_string(text, stop, cuts):
 
 
 @given(st.binary(max_size=30), CUTS)
-def test_bytes_that_are_no_text_give_the_same_signs_however_they_are_cut(data, cuts):
+def test_invalid_bytes_decode_the_same_however_they_are_split(data, cuts):
     assert shown(cut(data, cuts))[1].text == data.decode("utf-8", "replace")

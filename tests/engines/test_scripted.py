@@ -1,4 +1,4 @@
-"""The scripted engine, on which the loop is tested, and the meter that counts what passes through an engine."""
+"""The scripted engine, on which the loop is tested, and the meter that counts calls and tokens of an engine."""
 
 import math
 from threading import Event
@@ -68,7 +68,7 @@ def test_verdicts_are_probabilities_of_the_first_choice(right):
     assert engine.calls == [[*ASK, {"role": "assistant", "content": "2 + 3 = 5\nso 5\n"}]]
 
 
-def test_of_many_choices_none_is_likelier_and_no_verdict_is_taken():
+def test_more_than_two_choices_are_equally_likely_and_use_no_queued_verdict():
     engine = ScriptedEngine(verdicts=[0.2])
     rows = engine.choice_logprobs(ASK, ["2 +", " 3"], "0123456789")
     assert [math.exp(value) for row in rows for value in row] == pytest.approx([0.1] * 20)

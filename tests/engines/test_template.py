@@ -1,4 +1,4 @@
-"""Chat templates of every kind: what the model reads of a conversation, and which templates are refused."""
+"""Chat templates of every kind: the prompt that results, and which templates are refused."""
 
 import json
 import shutil
@@ -36,7 +36,7 @@ GEMMA = (
     "<start_of_turn>{{ 'model' if m['role'] == 'assistant' else m['role'] }}\n{{ m['content'] | trim }}<end_of_turn>\n"
     "{% endfor %}{% if add_generation_prompt %}<start_of_turn>model\n{% endif %}"
 )
-MISTRAL = (  # a system text stands in the last turn of the user; the others must alternate
+MISTRAL = (  # puts the system text into the last user turn; the other turns must alternate
     "{% if messages[0]['role'] == 'system' %}{% set system = messages[0]['content'] %}{% set rest = messages[1:] %}"
     "{% else %}{% set system = none %}{% set rest = messages %}{% endif %}{{ bos_token }}"
     "{% for m in rest %}{% if (m['role'] == 'user') != (loop.index0 % 2 == 0) %}"
@@ -45,7 +45,7 @@ MISTRAL = (  # a system text stands in the last turn of the user; the others mus
     "[INST] {% if loop.last and system %}{{ system }}\n\n{% endif %}{{ m['content'] }}[/INST]"
     "{% else %} {{ m['content'] }}{{ eos_token }}{% endif %}{% endfor %}"
 )
-NO_SYSTEM = (  # knows the user's and the assistant's turns and writes nothing for any other
+NO_SYSTEM = (  # writes user and assistant turns only
     "{% for m in messages %}{% if m['role'] == 'user' %}USER: {{ m['content'] }}\n"
     "{% elif m['role'] == 'assistant' %}ASSISTANT: {{ m['content'] }}\n{% endif %}{% endfor %}ASSISTANT:"
 )
@@ -88,12 +88,12 @@ def template(source):
         (NO_SYSTEM, "USER: Be brief.\n\n2 + 3?\nASSISTANT: 5\nUSER: And 4 more?\nASSISTANT:"),
     ],
 )
-def test_a_conversation_is_passed_on_by_every_kind_of_template(source, read):
+def test_every_kind_of_template_keeps_the_whole_conversation(source, read):
     assert template(source)(TALK) == read
 
 
 @pytest.mark.parametrize("source", [GEMMA, MISTRAL])
-def test_turns_of_one_role_in_a_row_are_merged_where_roles_must_alternate(source):
+def test_consecutive_turns_of_one_role_are_merged_if_roles_must_alternate(source):
     twice = [message("user", "one"), message("user", "two"), message("assistant", "a"), message("assistant", "b"),
              message("user", "three")]  # fmt: skip
     once = [message("user", "one\n\ntwo"), message("assistant", "a\n\nb"), message("user", "three")]
@@ -101,7 +101,7 @@ def test_turns_of_one_role_in_a_row_are_merged_where_roles_must_alternate(source
 
 
 @pytest.mark.parametrize("source", [CHATML, LLAMA3])
-def test_a_template_that_takes_everything_gets_it_unchanged(source):
+def test_a_template_without_restrictions_gets_the_conversation_unchanged(source):
     messages = [*TALK, message("user", "Again?"), message("system", "Last.")]
     plain = Jinja2ChatFormatter(source, eos_token="</s>", bos_token="<s>")
     assert template(source)(messages) == plain(messages=messages).prompt
@@ -130,18 +130,18 @@ def test_a_template_that_takes_everything_gets_it_unchanged(source):
         ),
     ],
 )
-def test_a_template_that_is_broken_or_loses_words_is_refused_in_a_sentence(source, said):
+def test_a_template_that_fails_or_drops_text_is_refused_with_a_message(source, said):
     with pytest.raises(EngineError, match=f"The chat template of model.gguf .*({said}).* or another model") as caught:
         template(source)
     assert "\n" not in str(caught.value)
 
 
-def test_a_conversation_that_a_template_refuses_later_is_an_error_in_a_sentence():
+def test_a_conversation_that_a_template_refuses_is_an_error_with_a_message():
     with pytest.raises(EngineError, match=r"The chat template of model\.gguf cannot be used \(Conversation roles must"):
         template(GEMMA)([message("assistant", "5"), message("user", "2 + 3?")])
 
 
-# Models that trained adapters belong to: their prompts must never change
+# Models with trained adapters: their prompts must never change
 
 
 def shipped():
@@ -152,7 +152,7 @@ def shipped():
 
 
 @pytest.mark.parametrize("path", list(shipped()))
-def test_the_prompts_of_our_models_are_those_of_their_own_template(path):
+def test_the_prompts_of_our_models_equal_those_of_their_own_template(path):
     if not path.is_file():
         pytest.skip(f"{path.stem} is not here")
     params = llama.llama_model_default_params()
@@ -184,7 +184,7 @@ def test_the_prompts_of_our_models_are_those_of_their_own_template(path):
 
 
 def test_a_real_model_with_a_template_without_system_role_answers(tmp_path):
-    """The bench model, told by its file to alternate strictly and to know no system role."""
+    """The bench model with a chat template that needs alternating turns and has no system role."""
     gguf = rewritten(tmp_path / "gemma.gguf", GEMMA)
     engine = LlamaCppEngine(gguf, context=256, parallel=1, threads=1)
     try:
@@ -221,7 +221,7 @@ def rewritten(path, source):
 
 @pytest.mark.model
 @pytest.mark.parametrize("source", [CHATML, GEMMA, MISTRAL, NO_SYSTEM])
-def test_transformers_reads_the_same_of_every_kind_of_template(source, tiny):
+def test_transformers_renders_every_kind_of_template_the_same(source, tiny):
     from runtime.engines.hf.chat import Chat as HfChat
     from runtime.engines.hf.loading import load_tokenizer
 

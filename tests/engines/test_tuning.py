@@ -1,4 +1,4 @@
-"""What is measured on a machine, what is remembered of it, and what follows. Speeds themselves are never asserted."""
+"""Measurements of a machine: what is stored, and what follows from it. Speeds themselves are never asserted."""
 
 import hashlib
 import json
@@ -46,33 +46,33 @@ def refuse():
     raise AssertionError("measured although it was known")
 
 
-# memory
+# Stored measurements
 
 
-def test_threads_are_measured_once_and_then_remembered(model, chosen):
+def test_the_thread_count_is_measured_once_and_stored(model, chosen):
     assert machine.threads_for(model, chosen, lambda: 3, quiet) == 3
     assert machine.threads_for(model, chosen, refuse, quiet) == 3
 
 
-def test_threads_that_are_set_are_neither_measured_nor_remembered(model, chosen):
+def test_a_configured_thread_count_is_neither_measured_nor_stored(model, chosen):
     assert machine.threads_for(model, chosen.with_(threads=5), refuse, quiet) == 5
     assert machine.recall(model, chosen) is None
 
 
-def test_what_a_busy_machine_measures_holds_no_core_back_and_is_not_remembered(model, chosen, monkeypatch):
+def test_a_measurement_on_a_busy_machine_is_not_stored_and_all_cores_are_used(model, chosen, monkeypatch):
     monkeypatch.setattr(machine, "cores", lambda: 8)
     assert machine.threads_for(model, chosen, lambda: 1, busy) == 8
     assert machine.threads_for(model, chosen, lambda: 2, quiet) == 2
 
 
-def test_threads_measured_later_leave_the_rest_as_it_was(model, chosen):
+def test_measuring_threads_again_leaves_the_other_measurements(model, chosen):
     machine.remember(model, chosen, Tuning(threads=None, width=32, others=0.5))
     assert machine.threads_for(model, chosen, lambda: 2, quiet) == 2
     assert machine.recall(model, chosen).width == 32
 
 
 @pytest.mark.parametrize("what", ["name", "size", "processor", "cores", "version"])
-def test_a_measurement_counts_only_where_it_was_made(what, model, chosen, monkeypatch):
+def test_a_measurement_is_used_only_on_the_same_machine_and_file(what, model, chosen, monkeypatch):
     machine.threads_for(model, chosen, lambda: 3, quiet)
     if what == "name":
         model = model.rename(model.with_name("other.gguf"))
@@ -88,7 +88,7 @@ def test_a_measurement_counts_only_where_it_was_made(what, model, chosen, monkey
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"\xff\xfe", b'{"x": {"threads": "many"}}', b'{"x": 3}'])
-def test_a_damaged_memory_is_ignored_and_written_anew(content, model, chosen):
+def test_a_damaged_measurement_file_is_ignored_and_replaced(content, model, chosen):
     chosen.home.mkdir()
     (chosen.home / "tuning.json").write_bytes(content)
     assert machine.recall(model, chosen) is None
@@ -97,13 +97,13 @@ def test_a_damaged_memory_is_ignored_and_written_anew(content, model, chosen):
     assert [file.name for file in chosen.home.iterdir()] == ["tuning.json"]
 
 
-def test_a_home_that_cannot_be_written_is_only_not_remembered(model, chosen):
+def test_with_an_unwritable_home_measurements_work_and_are_not_stored(model, chosen):
     chosen.home.write_text("a file where a folder should be")
     assert machine.threads_for(model, chosen, lambda: 3, quiet) == 3
     assert machine.threads_for(model, chosen, lambda: 4, quiet) == 4
 
 
-def test_two_files_are_remembered_side_by_side(model, chosen):
+def test_measurements_of_two_files_are_stored_side_by_side(model, chosen):
     other = model.with_name("other.gguf")
     other.write_bytes(b"other weights")
     machine.threads_for(model, chosen, lambda: 1, quiet)
@@ -119,16 +119,16 @@ def test_the_width_is_the_measured_one_or_the_default(model, chosen):
     assert machine.batch_width(model, chosen, default=7) == 32
 
 
-# the processor's other users
+# Load from other programs
 
 
 def spin(seconds):
     ends = time.perf_counter() + seconds
     while time.perf_counter() < ends:
-        hashlib.sha256(bytes(1 << 16))  # without the lock of the interpreter
+        hashlib.sha256(bytes(1 << 16))  # releases the interpreter lock
 
 
-def test_other_programs_are_seen():
+def test_load_from_other_programs_is_detected():
     program = "import time\nends = time.time() + 20\nwhile time.time() < ends: pass"
     others = [subprocess.Popen([sys.executable, "-c", program]) for _ in range(psutil.cpu_count())]
     try:
@@ -141,7 +141,7 @@ def test_other_programs_are_seen():
             other.wait()
 
 
-def test_the_own_work_is_not_taken_for_that_of_others():
+def test_load_from_this_process_is_not_counted():
     share, process = machine.watch_others(), psutil.Process()
     started, before = time.perf_counter(), process.cpu_times()
     threads = [Thread(target=spin, args=(1.0,)) for _ in range(psutil.cpu_count())]
@@ -155,12 +155,12 @@ def test_the_own_work_is_not_taken_for_that_of_others():
     assert others + own / psutil.cpu_count() < 1.1
 
 
-# the copy for batches
+# The copy for batches
 
 
 @pytest.fixture
 def kept(model, chosen):
-    """A copy that was kept for `model`."""
+    """A stored copy of `model`."""
     copy = machine.copies_dir(chosen) / "model.BF16.gguf"
     copy.parent.mkdir(parents=True)
     copy.write_bytes(b"faster weights")
@@ -176,12 +176,12 @@ def kept(model, chosen):
     return copy
 
 
-def test_batches_use_the_copy_that_was_kept(kept, model, chosen):
+def test_batches_use_the_stored_copy(kept, model, chosen):
     assert machine.batch_file(model, chosen) == kept
 
 
 @pytest.mark.parametrize("change", ["gone", "cut short", "written anew", "another original", "no memory"])
-def test_a_copy_that_is_not_what_was_kept_is_not_used(change, kept, model, chosen, monkeypatch):
+def test_a_changed_copy_is_not_used(change, kept, model, chosen, monkeypatch):
     if change == "gone":
         kept.unlink()
     elif change == "cut short":
@@ -200,7 +200,7 @@ def test_without_a_measurement_batches_use_the_file_itself(model, chosen):
     assert machine.batch_file(model.with_name("none.gguf"), chosen) == model.with_name("none.gguf")
 
 
-# decisions
+# Decisions
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_the_best_width_is_the_smallest_of_the_fast_ones(speeds, width):
 
 
 @pytest.mark.parametrize(("cores", "numbers"), [(1, [1]), (2, [2, 1]), (4, [4, 3, 2, 1]), (8, [8, 7, 4, 1])])
-def test_threads_worth_trying(cores, numbers):
+def test_candidate_thread_counts_follow_the_cores(cores, numbers):
     assert measure.candidates(cores) == numbers
 
 
@@ -222,11 +222,11 @@ def test_threads_worth_trying(cores, numbers):
         (1.9, 1.0, "kept"),
         (1.3, 0.99, "kept"),
         (1.29, 1.0, "not 1.3 times as fast"),
-        (3.0, 0.98, "other words at 2%"),
+        (3.0, 0.98, "2% of its choices differ"),
         (1.0, 0.5, "other words"),
     ],
 )
-def test_a_format_must_be_faster_and_say_the_same(ratio, same, words):
+def test_a_format_must_be_faster_and_write_the_same_text(ratio, same, words):
     assert words in tune.verdict(ratio, same)
 
 
@@ -241,14 +241,14 @@ def speeds_of(name, extra_buffers, alone=1.0, ratio=1.0, same=1.0, finding=""):
     ("alone", "ratio", "chosen"),
     [(1.0, 1.0, (True, True)), (1.04, 2.0, (True, False)), (2.1, 1.3, (False, False)), (0.5, 0.5, (True, True))],
 )
-def test_other_buffers_are_used_where_they_are_clearly_faster(alone, ratio, chosen):
+def test_other_buffers_are_used_only_if_they_are_clearly_faster(alone, ratio, chosen):
     rows = [speeds_of(machine.FILE, True), speeds_of(machine.FILE, False, alone, ratio)]
     assert (tune._best_buffers(rows, "alone"), tune._best_buffers(rows, "ratio")) == chosen
     rows[1] = FormatSpeed(format=machine.FILE, extra_buffers=False, finding="not used: it dies")
     assert (tune._best_buffers(rows, "alone"), tune._best_buffers(rows, "ratio")) == (True, True)
 
 
-def test_the_measured_buffers_are_those_of_what_will_be_loaded(kept, model, chosen):
+def test_the_buffer_setting_measured_for_the_loaded_file_is_used(kept, model, chosen):
     found = machine.recall(model, chosen)
     assert machine.extra_buffers(model, chosen) is None
     copy = found.copy_kept.model_copy(update={"extra_buffers": True})
@@ -267,7 +267,7 @@ def test_near_ties_do_not_count_as_other_answers():
     assert compare.same_answers(original, other) == 7 / 8
 
 
-# the real model
+# The real model
 
 
 @pytest.fixture(scope="module")
@@ -276,10 +276,10 @@ def loaded(small_model):
         yield model
 
 
-def test_threads_are_measured_on_the_real_model_in_a_moment(loaded):
+def test_measuring_threads_on_the_real_model_is_quick(loaded):
     started = time.perf_counter()
     assert measure.fastest_threads(loaded, seconds=0.2) in measure.candidates(machine.cores())
-    assert time.perf_counter() - started < 60  # half a second where nothing else runs
+    assert time.perf_counter() - started < 60  # half a second on an idle machine
 
 
 def test_a_batch_writes_faster_than_one_reply(loaded):
@@ -288,7 +288,7 @@ def test_a_batch_writes_faster_than_one_reply(loaded):
             loaded, 1, threads=1, steps=4
         )
 
-    assert any(faster() for _ in range(5))  # one moment of a busy machine says nothing
+    assert any(faster() for _ in range(5))  # a single moment of a busy machine proves nothing
 
 
 def test_a_long_context_leaves_room_for_fewer_replies(loaded):
@@ -296,7 +296,7 @@ def test_a_long_context_leaves_room_for_fewer_replies(loaded):
     assert measure.widths_that_fit(loaded, 1 << 40) == [1]
 
 
-def test_the_chosen_words_are_those_of_the_reference(small_model, loaded):
+def test_chosen_tokens_equal_the_references(small_model, loaded):
     from trainer.benchmarks.peers import plain_llama
 
     text = "One, two, three, four, five, six, seven. " * 8  # longer than one chunk
@@ -314,7 +314,7 @@ def test_the_chosen_words_are_those_of_the_reference(small_model, loaded):
 
 @pytest.fixture
 def hasty(monkeypatch):
-    """The thorough minute in some seconds: one format, one width, a short text. Any speed is worth a copy."""
+    """The full measurement in a few seconds: one format, one width, a short text. Any speed justifies a copy."""
     monkeypatch.setattr(tune, "FORMATS", {"BF16": tune.FORMATS["BF16"]})
     monkeypatch.setattr(tune, "TEXT", compare.TEXT[:100])
     monkeypatch.setattr(tune, "ROUNDS", 1)
@@ -323,9 +323,7 @@ def hasty(monkeypatch):
     monkeypatch.setattr(measure, "WIDTHS", (4,))
 
 
-def test_a_copy_is_made_kept_and_used_until_a_later_measurement_finds_it_useless(
-    small_model, tmp_path, hasty, monkeypatch
-):
+def test_a_copy_is_used_until_a_later_measurement_rejects_it(small_model, tmp_path, hasty, monkeypatch):
     folder = tmp_path / "models"
     folder.mkdir()
     shutil.copy(small_model, folder)
@@ -355,9 +353,9 @@ def test_a_copy_is_made_kept_and_used_until_a_later_measurement_finds_it_useless
 
 @pytest.mark.parametrize(
     ("lack", "words"),
-    [("disk", "GiB of disk, and"), ("memory", "GiB of memory, and"), ("folder", "cannot be written")],
+    [("disk", "GiB of disk, and"), ("memory", "GiB of memory, but"), ("folder", "cannot be written")],
 )
-def test_a_copy_for_which_there_is_no_room_is_only_said_so(lack, words, small_model, tmp_path, hasty, monkeypatch):
+def test_a_copy_that_does_not_fit_is_only_reported(lack, words, small_model, tmp_path, hasty, monkeypatch):
     folder = tmp_path / "models"
     if lack == "disk":
         monkeypatch.setattr(tune, "DISK_RESERVE", 1 << 60)
@@ -374,14 +372,14 @@ def test_a_copy_for_which_there_is_no_room_is_only_said_so(lack, words, small_mo
     assert not folder.is_dir() or not any((folder / "tuned").iterdir())
 
 
-def test_a_model_for_which_memory_is_short_is_refused_with_a_sentence(small_model, chosen, monkeypatch):
+def test_a_model_that_exceeds_memory_is_refused_with_a_message(small_model, chosen, monkeypatch):
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=1 << 20))
     with pytest.raises(EngineError, match=r"needs about .* of memory.*Close other programs"):
         tune.tune(small_model, chosen, lambda *_: None)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"not a model"])
-def test_a_file_that_is_no_model_is_refused_with_a_sentence(content, chosen, tmp_path):
+def test_a_file_that_is_no_model_is_refused_with_a_message(content, chosen, tmp_path):
     path = tmp_path / "other.gguf"
     if content is not None:
         path.write_bytes(content)
@@ -397,7 +395,7 @@ def told(chosen):
     return {name: facts.get(name) for name in ("threads", "batches", "format", "measured")}
 
 
-def test_doctor_says_what_is_known_and_how_more_is_learnt(model, chosen):
+def test_doctor_shows_measurements_and_how_to_make_more(model, chosen):
     chosen = chosen.with_(model=str(model))
     assert "when the model is loaded" in told(chosen)["threads"]
     assert "doctor --tune" in told(chosen)["batches"]
@@ -414,14 +412,14 @@ def test_doctor_shows_a_thorough_measurement(kept, model, chosen):
     )
     machine.remember(model, chosen, found)
     facts = told(chosen)
-    assert facts["batches"] == "16 at once write 180 tokens/s, one alone 59"
+    assert facts["batches"] == "180 tokens/s with 16 replies at once, 59 with one"
     assert "BF16, 1.9 times" in facts["format"]
     assert "40%" in facts["measured"]
     kept.unlink()
     assert "cannot be used now" in told(chosen)["format"]
 
 
-def test_doctor_without_a_model_says_nothing_of_speed(chosen):
+def test_doctor_without_a_model_omits_speed(chosen):
     assert set(told(chosen).values()) == {None}
 
 
@@ -437,7 +435,7 @@ def test_the_table_has_every_figure():
     json.loads(found.model_dump_json())
 
 
-def test_the_command_refuses_a_damaged_model_in_one_sentence(model):
+def test_the_command_refuses_a_damaged_model_with_a_message(model):
     finished = subprocess.run(
         [sys.executable, "-m", "runtime", "doctor", "--tune", "--model", str(model)],
         capture_output=True,

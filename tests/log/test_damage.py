@@ -1,5 +1,5 @@
-"""One damaged row stops nothing: lists, exports, reviews and reports leave it out and count it, opening it is a
-sentence, and every other row is read as before."""
+"""Damaged rows: lists, exports and reports skip and count them, opening one gives an error message, and all other rows
+are read as before."""
 
 import json
 import sqlite3
@@ -52,7 +52,7 @@ def talk(problem):
 
 
 def filled(log, problem, session=None):
-    """A run with everything that can be stored of one."""
+    """A run with a value in everything that can be stored."""
     session = session or log.start_session()
     run = Run(new_id(), session, "solve", "direct", "m", Transcript(talk(problem)), created_at=now())
     log.record(run)
@@ -66,19 +66,19 @@ def filled(log, problem, session=None):
 
 
 def damage(log, table, column, value, key, where="run_id"):
-    """Put a value where none such was ever written; bytes with letters in them as text, which they are not."""
+    """Store an impossible value; bytes with letters in them are stored as text, which they are not."""
     as_text = isinstance(value, bytes) and any(chr(byte).isalpha() for byte in value if byte < 128)
     with closing(sqlite3.connect(log.path)) as database:
         for (trigger,) in database.execute("select name from sqlite_master where type = 'trigger'").fetchall():
             database.execute(f"drop trigger {trigger}")
         given = "cast(? as text)" if as_text else "?"
-        with suppress(sqlite3.IntegrityError):  # what the table itself refuses
+        with suppress(sqlite3.IntegrityError):  # refused by the table itself
             database.execute(f"update {table} set {column} = {given} where {where} = ?", [value, key])
         database.commit()
 
 
 def keys(run):
-    """How the rows of a run are found, table by table."""
+    """The condition that finds the rows of a run, by table."""
     own = dict.fromkeys(("labels", "reviews", "hints", "costs"), ("run_id", run.id))
     return own | {
         "runs": ("id", run.id),
@@ -88,7 +88,7 @@ def keys(run):
 
 
 def everything_that_reads(log):
-    """What reads the log, each with what it makes of it."""
+    """All functions that read the log, with their results."""
     given = configuration.load()
     yield "list", past.listing(log, "en")["rows"]
     yield "search", past.listing(log, "zh-CN", "What")["rows"]
@@ -134,7 +134,7 @@ def check(log, table, column, *values):
 
 
 @pytest.mark.parametrize("place", PLACES, ids="-".join)
-def test_damaged_values_in_any_column_stop_nothing(place, log):
+def test_damaged_values_in_any_column_are_skipped(place, log):
     check(log, *place, *FAULTS)
     assert log.unreadable or place[1] == "consent"
 
@@ -144,14 +144,14 @@ TALK = json.dumps(talk(ILL).model_dump(mode="json"))
 
 @given(start=st.integers(0, len(TALK)), length=st.integers(0, 60), put=st.binary(max_size=6))
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_a_talk_with_a_hole_in_it_stops_nothing(start, length, put, tmp_path_factory):
+def test_a_run_with_damaged_json_is_skipped(start, length, put, tmp_path_factory):
     log = SessionLog(tmp_path_factory.mktemp("hole") / "soliloquy.db")
     whole = TALK.encode()
     check(log, "runs", "talk", whole[:start] + put + whole[start + length :])
     log.close()
 
 
-def test_a_damaged_consent_is_none(log):
+def test_a_damaged_consent_counts_as_no_consent(log):
     run = filled(log, ILL)
     for value in (b"\x01", "1x", "yes", 2, None):
         damage(log, "labels", "consent", value, run.id)
@@ -160,7 +160,7 @@ def test_a_damaged_consent_is_none(log):
 
 
 @pytest.mark.parametrize("parent", ["unknown", "its own"])
-def test_a_refinement_of_nothing_known_does_not_go_round_for_ever(parent, log):
+def test_a_refinement_with_a_wrong_parent_causes_no_endless_loop(parent, log):
     run = filled(log, ILL)
     found = json.loads(TALK)
     known = talk(ILL).turns[1].id if parent == "its own" else "0" * 16
@@ -169,7 +169,7 @@ def test_a_refinement_of_nothing_known_does_not_go_round_for_ever(parent, log):
     assert dict(everything_that_reads(log))["attempts"]
 
 
-def test_what_was_left_out_is_counted_once_and_said(log):
+def test_skipped_rows_are_counted_once_and_reported(log):
     ill = filled(log, ILL)
     filled(log, WELL)
     damage(log, "runs", "talk", "{", ill.id, "id")
@@ -181,15 +181,15 @@ def test_what_was_left_out_is_counted_once_and_said(log):
 
 
 @pytest.mark.parametrize("command", [["log"], ["export"], ["export", "--format", "stepwise"]])
-def test_commands_leave_it_out_and_say_so(command, log):
+def test_commands_skip_damaged_rows_and_report_them(command, log):
     ill, _ = filled(log, ILL), filled(log, WELL)
     damage(log, "runs", "talk", "{", ill.id, "id")
     done = CliRunner().invoke(app, command)
     assert done.exit_code == 0 and WELL.text in done.stdout and ILL.text not in done.stdout
-    assert "cannot be read: 1 rows." in done.stderr
+    assert "Damaged rows left out: 1." in done.stderr
 
 
-def test_a_report_of_a_damaged_run_is_a_sentence(log):
+def test_reporting_a_damaged_run_gives_an_error_message(log):
     ill = filled(log, ILL)
     damage(log, "runs", "talk", "{", ill.id, "id")
     done = CliRunner().invoke(app, ["report", ill.id])

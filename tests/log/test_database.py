@@ -1,5 +1,5 @@
-"""One file and several processes: all of them can keep what they do, what was acknowledged outlives a kill, and a file
-that was deleted or replaced below an open log is noticed."""
+"""One database file and several processes: all can store, acknowledged rows survive a kill, and a file deleted or
+replaced under an open log is noticed."""
 
 import json
 import os
@@ -32,8 +32,8 @@ def recorded(log, session=None):
 
 
 def in_pairs(tmp_path, rounds, work):
-    """Each round runs the work twice at once, in processes of their own that begin together, on a home that is new in
-    each round; the values are the homes."""
+    """Run the work twice at once per round, in processes that start together, on a home that is new in each round;
+    return the homes."""
     script = f"""
 import sys, time
 from pathlib import Path
@@ -81,7 +81,7 @@ for line in gates:
 
 
 @pytest.mark.timeout(300)
-def test_two_processes_that_open_a_fresh_home_at_once_can_both_keep_a_run(tmp_path):
+def test_two_processes_can_open_a_fresh_home_at_once_and_both_store_a_run(tmp_path):
     for home in in_pairs(tmp_path, 20, 'log = SessionLog(home / "soliloquy.db"); recorded(log); log.close()'):
         log = SessionLog(home / "soliloquy.db")
         assert len(log.runs()) == 2
@@ -101,7 +101,7 @@ def test_two_imports_of_the_same_rows_at_once_store_each_row_once(tmp_path):
         log.close()
 
 
-def test_a_log_that_another_program_holds_is_opened_as_soon_as_that_is_done(tmp_path, monkeypatch):
+def test_opening_a_locked_log_waits_for_the_lock(tmp_path, monkeypatch):
     monkeypatch.setattr("runtime.log.database.PATIENCE", 0.1)
     monkeypatch.setattr("runtime.log.database.NEXT_TRY", 0.05)
     path = tmp_path / "soliloquy.db"
@@ -133,7 +133,7 @@ def test_two_logs_that_read_before_they_write_wait_for_each_other(tmp_path):
 
 
 def writer(path, run_id, say):
-    """Stores labels for ever and says of each that it is stored; now and then a session, a review or a new run."""
+    """Store labels for ever and acknowledge each; sometimes a session, a review or a new run."""
     log, number = SessionLog(path), 0
     while True:
         reason = f"{os.getpid()}/{number}"
@@ -145,10 +145,10 @@ def writer(path, run_id, say):
 
 
 def killed_writer(path, run_id, labels, seconds):
-    """What a writer acknowledged until it was killed: some seconds after it had acknowledged so many labels."""
+    """The labels a writer acknowledged until it was killed, seconds after acknowledging the first few."""
     listen, say = os.pipe()
     pid = os.fork()
-    if pid == 0:  # never back into the test
+    if pid == 0:  # never return into the test
         try:
             writer(path, run_id, say)
         finally:
@@ -166,7 +166,7 @@ def killed_writer(path, run_id, labels, seconds):
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("kills", [20, pytest.param(100, marks=pytest.mark.slow)])
-def test_every_acknowledged_label_outlives_a_kill(kills, tmp_path):
+def test_every_acknowledged_label_survives_a_kill(kills, tmp_path):
     path, rng, kept = tmp_path / "soliloquy.db", random.Random(0), []
     log = SessionLog(path)
     run = recorded(log)
@@ -186,7 +186,7 @@ def test_every_acknowledged_label_outlives_a_kill(kills, tmp_path):
 
 
 @pytest.mark.timeout(120)
-def test_a_kill_while_a_fresh_home_is_opened_leaves_one_that_can_be_opened(tmp_path):
+def test_a_kill_while_a_fresh_home_is_created_leaves_a_usable_home(tmp_path):
     rng = random.Random(1)
     for kill in range(30):
         path = tmp_path / f"{kill}" / "soliloquy.db"
@@ -205,7 +205,7 @@ def test_a_kill_while_a_fresh_home_is_opened_leaves_one_that_can_be_opened(tmp_p
         log.close()
 
 
-# The file is gone, or another one
+# The file is deleted or replaced
 
 
 def unlink_all(path):
@@ -214,7 +214,7 @@ def unlink_all(path):
 
 
 @pytest.mark.parametrize("what", ["database", "all files", "home"])
-def test_a_run_goes_on_in_a_new_database_where_the_old_one_was_deleted(what, tmp_path):
+def test_a_run_continues_in_a_new_database_if_the_old_one_was_deleted(what, tmp_path):
     path = tmp_path / "home" / "soliloquy.db"
     log = SessionLog(path)
     run = recorded(log)
@@ -234,7 +234,7 @@ def test_a_run_goes_on_in_a_new_database_where_the_old_one_was_deleted(what, tmp
     again.close()
 
 
-def test_a_database_that_was_replaced_is_used_and_the_old_log_of_writes_is_not_mixed_into_it(tmp_path):
+def test_a_replaced_database_is_used_without_the_old_write_ahead_log(tmp_path):
     path, spare = tmp_path / "soliloquy.db", tmp_path / "spare" / "soliloquy.db"
     theirs = SessionLog(spare)
     copied = recorded(theirs)
@@ -253,7 +253,7 @@ def test_a_database_that_was_replaced_is_used_and_the_old_log_of_writes_is_not_m
 
 
 @pytest.mark.parametrize("how", ["written to", "closed", "forgotten"])
-def test_what_another_process_keeps_in_a_new_database_outlives_a_log_of_the_old_one(how, tmp_path):
+def test_closing_a_log_of_a_deleted_database_does_not_harm_the_new_one(how, tmp_path):
     path = tmp_path / "soliloquy.db"
     old = SessionLog(path)
     recorded(old)
@@ -273,7 +273,7 @@ def test_what_another_process_keeps_in_a_new_database_outlives_a_log_of_the_old_
     new.close()
 
 
-def test_what_was_written_into_a_file_that_was_deleted_meanwhile_is_not_called_stored(tmp_path):
+def test_a_write_into_a_deleted_file_is_reported_as_not_stored(tmp_path):
     log = SessionLog(tmp_path / "soliloquy.db")
     run = recorded(log)
     with pytest.raises(StoreError, match="so this was not stored"), log.transaction():
@@ -289,7 +289,8 @@ def test_what_was_written_into_a_file_that_was_deleted_meanwhile_is_not_called_s
 
 
 def limited(path, limit):
-    """In a process of its own, whose files may have only so many bytes: what it acknowledged, and how it ended."""
+    """Run in a child process whose files are limited to this many bytes; return what it acknowledged and how it
+    ended."""
     listen, say = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -312,7 +313,7 @@ def limited(path, limit):
     return told
 
 
-def test_a_file_that_may_grow_no_more_is_a_sentence_and_nothing_is_half_written(tmp_path):
+def test_a_file_size_limit_gives_an_error_message_and_no_partial_row(tmp_path):
     path = tmp_path / "soliloquy.db"
     SessionLog(path).close()
     *kept, last = limited(path, 2_000_000)
@@ -326,7 +327,7 @@ def test_a_file_that_may_grow_no_more_is_a_sentence_and_nothing_is_half_written(
 
 @pytest.mark.parametrize("table", ["sessions", "problems", "runs", "steps", "critiques"])
 @pytest.mark.parametrize("fault", ["disk I/O error", "database or disk is full"])
-def test_a_run_is_stored_whole_or_not_at_all(table, fault, tmp_path):
+def test_a_run_is_stored_completely_or_not_at_all(table, fault, tmp_path):
     from runtime.types import Critique, StepVerdict
 
     log = SessionLog(tmp_path / "soliloquy.db")
@@ -344,7 +345,7 @@ def test_a_run_is_stored_whole_or_not_at_all(table, fault, tmp_path):
     log.close()
 
 
-def test_a_database_that_became_read_only_is_a_sentence_and_is_written_again_later(tmp_path):
+def test_a_database_that_turned_read_only_is_reported_and_used_again_later(tmp_path):
     log = SessionLog(tmp_path / "soliloquy.db")
     run = recorded(log)
     log.db.execute("pragma query_only = on")

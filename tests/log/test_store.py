@@ -1,4 +1,4 @@
-"""The session log: what is recorded comes back, labels are never changed, and every failure is a sentence."""
+"""The session log: runs are restored as recorded, labels never change, and every failure has a message."""
 
 import json
 import os
@@ -141,7 +141,7 @@ def test_a_run_recorded_again_is_one_run_and_keeps_its_labels(log):
     assert [len(rows(log, table)) for table in ("runs", "problems", "steps", "critiques")] == [1, 1, 4, 4]
 
 
-def test_steps_stand_once_where_they_were_first_written(log):
+def test_a_kept_step_is_stored_once(log):
     run = recorded(log)
     assert [(row["id"], row["turn"], row["position"], row["text"]) for row in rows(log, "steps")] == [
         (f"{run.id}:0:0", 0, 0, ONE.text),
@@ -154,7 +154,7 @@ def test_steps_stand_once_where_they_were_first_written(log):
 @pytest.mark.parametrize(
     ("place", "home"), [((0, 1), (0, 1)), ((2, 0), (0, 0)), ((2, 1), (2, 1)), ((4, 0), (0, 0)), ((4, 1), (2, 1))]
 )
-def test_a_kept_step_belongs_to_the_attempt_it_was_kept_from(place, home):
+def test_a_kept_step_belongs_to_its_original_attempt(place, home):
     assert home_of(TALK, *place) == home
 
 
@@ -171,7 +171,7 @@ def test_verdicts_point_at_the_step_they_judge_with_all_evidence(log):
     assert [Evidence.model_validate(said) for said in evidence] == list(WRONG.evidence)
 
 
-def test_a_run_is_kept_as_far_as_it_went_at_every_event(log):
+def test_a_run_is_stored_after_every_event(log):
     run = a_run(log, kind="check")
     transcript = begin(PROBLEM)
     events = [Proposing("sample"), Token("2 +"), StepDone(ONE), Token("5 + 4"), StepDone(BAD), AttemptDone(FIRST)]
@@ -186,7 +186,7 @@ def test_a_run_is_kept_as_far_as_it_went_at_every_event(log):
     assert log.run(run.id).status == "unsettled"
 
 
-def test_a_line_that_turned_out_to_be_no_step_leaves_no_row(log):
+def test_a_line_that_is_no_step_after_all_leaves_no_row(log):
     run, opening = a_run(log), fold(fold(begin(PROBLEM), Proposing("sample")), StepDone(ONE))
     log.record(replace(run, transcript=fold(opening, Token("The answer is"))))
     one_step = Trajectory(problem_id=PROBLEM.id, steps=(ONE,), answer="5")
@@ -224,7 +224,7 @@ def test_the_newest_runs_come_first_with_their_problem_and_number_of_labels(log)
         ("'; drop table runs; --", False),
     ],
 )
-def test_search_finds_words_of_the_problem_and_of_steps_and_survives_any_query(words, found, log):
+def test_search_covers_problem_and_steps_and_accepts_any_query(words, found, log):
     run = recorded(log)
     recorded(log, SelfTalk(problem=Problem(text="1 + 1?")))
     assert [row["id"] for row in log.runs(search=words)] == ([run.id] if found else [])
@@ -255,7 +255,7 @@ def test_the_latest_label_counts_and_all_are_kept(log):
     assert [row["rating"] for row in rows(log, "labels")] == [-1, 0, 1, -1]
 
 
-def test_what_was_taken_back_is_said_no_longer_and_leaves_the_machine_no_more(log):
+def test_a_withdrawn_rating_is_neither_shown_nor_exported(log):
     run = recorded(log)
     step = step_id(run.id, 2, 1)
     log.add_label(run.id, step, Feedback(rating=0, consent=True))
@@ -274,7 +274,7 @@ def test_the_last_of_many_quick_labels_is_the_latest(log):
     assert [row["reason"] for row in rows(log, "labels")] == [str(i) for i in range(200)]
 
 
-def test_half_a_character_is_refused_with_a_sentence(log):
+def test_a_lone_surrogate_is_refused_with_a_message(log):
     run = recorded(log)
     with pytest.raises(StoreError, match="half a character"):
         log.add_label(run.id, None, Feedback(correction="5 \ud83d"))
@@ -289,7 +289,7 @@ def test_a_label_cannot_be_changed(log):
     assert log.labels(run.id)[run.id].rating == 1
 
 
-def test_a_deleted_run_is_gone_with_all_that_was_said_of_it_and_nothing_else_is(log):
+def test_deleting_a_run_deletes_its_labels_and_nothing_else(log):
     first, second = recorded(log), recorded(log)
     other = recorded(log, TALK.model_copy(update={"problem": Problem(text="Another one, about elephants")}))
     for run in (first, second):
@@ -307,7 +307,7 @@ def test_a_deleted_run_is_gone_with_all_that_was_said_of_it_and_nothing_else_is(
     log.delete_run("unknown")
 
 
-def test_a_session_is_told_run_by_run_and_a_run_by_itself(log):
+def test_runs_of_lists_a_session_or_a_single_run(log):
     first = recorded(log)
     second = recorded(log, session_id=first.session_id)
     recorded(log)
@@ -330,7 +330,7 @@ def test_a_label_on_an_unknown_step_or_run_is_refused(log):
     assert rows(log, "labels") == []
 
 
-def test_what_was_rated_does_not_become_other_words(log):
+def test_rated_text_is_never_replaced(log):
     run = recorded(log, TALK.model_copy(update={"turns": (FIRST,)}))
     other = FIRST.model_copy(update={"steps": (ONE, GOOD)})
     changed = replace(run, transcript=Transcript(TALK.model_copy(update={"turns": (other,)})))
@@ -343,7 +343,7 @@ def test_what_was_rated_does_not_become_other_words(log):
     log.record(replace(changed, seconds=2.0))
 
 
-def test_work_that_nobody_rated_may_be_written_over(log):
+def test_unrated_work_may_be_overwritten(log):
     run = recorded(log)
     assert log.record_unrated(replace(run, seconds=7.0))
     assert log.run(run.id).seconds == 7.0
@@ -378,12 +378,12 @@ def test_two_open_logs_of_one_file_see_each_others_runs(log):
 
 @pytest.fixture
 def backwards(monkeypatch):
-    """Every id is older than the one before."""
+    """Every id is smaller than the one before."""
     moments = iter(range(2_000_000_000_000, 0, -86_400_000))
     monkeypatch.setattr("time.time_ns", lambda: next(moments) * 10**6)
 
 
-def test_the_latest_word_is_the_one_that_was_said_last_whatever_the_clock_says(log, backwards):
+def test_the_latest_label_is_the_last_inserted_even_if_the_clock_was_set_back(log, backwards):
     run = recorded(log)
     step = step_id(run.id, 2, 1)
     for rating in (-1, 0, 1):
@@ -400,7 +400,7 @@ def test_the_latest_word_is_the_one_that_was_said_last_whatever_the_clock_says(l
 
 
 @pytest.mark.parametrize("withdrawn", [Feedback(rating=1), Feedback(consent=True), Feedback()])
-def test_consent_that_was_withdrawn_after_the_clock_was_set_back_counts(withdrawn, log, backwards):
+def test_withdrawing_consent_counts_even_after_the_clock_was_set_back(withdrawn, log, backwards):
     run = recorded(log)
     step = step_id(run.id, 2, 1)
     log.add_label(run.id, step, Feedback(rating=1, consent=True))
@@ -412,7 +412,7 @@ def test_consent_that_was_withdrawn_after_the_clock_was_set_back_counts(withdraw
 
 
 @pytest.mark.parametrize("act", ["vacuum", "dump"])
-def test_the_latest_word_stays_the_latest_in_a_copy_of_the_database(act, log, backwards, tmp_path):
+def test_the_latest_label_stays_the_latest_in_a_copy_of_the_database(act, log, backwards, tmp_path):
     run = recorded(log)
     other = recorded(log)
     for rating in (-1, 0, 1):
@@ -428,7 +428,7 @@ def test_the_latest_word_stays_the_latest_in_a_copy_of_the_database(act, log, ba
     assert log.labels(run.id)[run.id] == Feedback(rating=1)
 
 
-def test_runs_stand_in_the_order_in_which_they_were_made(log, backwards):
+def test_runs_are_ordered_by_insertion(log, backwards):
     first = recorded(log)
     second = recorded(log, session_id=first.session_id)
     log.record(first)
@@ -442,14 +442,14 @@ def test_runs_stand_in_the_order_in_which_they_were_made(log, backwards):
 
 
 def before(name):
-    """The migrations up to one."""
+    """The migrations before the named one."""
     older = Migrations("soliloquy")
     for migration in takewhile(lambda migration: migration.name != name, migrations._migrations):
         older(name=migration.name)(migration.fn)
     return older
 
 
-def test_the_mode_plain_of_a_database_of_the_first_release_is_called_direct(tmp_path):
+def test_the_mode_plain_of_an_old_database_becomes_direct(tmp_path):
     path = tmp_path / "old.db"
     with closing(sqlite3.connect(path)) as connection:
         db = Database(connection)
@@ -467,7 +467,7 @@ def test_the_mode_plain_of_a_database_of_the_first_release_is_called_direct(tmp_
             connection.execute("update votes set vote = 'critic'")
 
 
-def test_a_database_of_an_older_version_counts_the_latest_by_order_too(tmp_path, backwards):
+def test_in_an_older_database_too_the_last_inserted_label_counts(tmp_path, backwards):
     path = tmp_path / "old.db"
     with closing(sqlite3.connect(path)) as connection:
         db = Database(connection)
@@ -485,7 +485,7 @@ def test_a_database_of_an_older_version_counts_the_latest_by_order_too(tmp_path,
 # export
 
 
-def test_only_what_people_consented_to_leaves_the_machine(log):
+def test_only_rows_with_consent_are_exported(log):
     step = "{}:0:0".format
     shared, private, withdrawn, unlabelled = (recorded(log, created_at=f"2026-01-0{i}") for i in range(1, 5))
     log.add_label(shared.id, step(shared.id), Feedback(rating=1, consent=True))
@@ -530,7 +530,7 @@ def test_a_database_of_a_newer_version_is_refused_and_left_alone(log):
 
 @contextmanager
 def without_rights():
-    """As a person who owns nothing: for the superuser no folder is read-only."""
+    """Run as an unprivileged user: for the superuser no folder is read-only."""
     was = os.geteuid()
     if was == 0:
         os.seteuid(65534)

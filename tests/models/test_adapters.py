@@ -1,4 +1,4 @@
-"""Adapters of a model: small files under a small catalogue, and a real adapter spoken with by llama.cpp."""
+"""Adapters of a model: small files in a small catalogue, and a real adapter in llama.cpp."""
 
 import hashlib
 import json
@@ -30,7 +30,7 @@ def sha256(data):
 
 @pytest.fixture
 def chosen(tmp_path, monkeypatch):
-    """Settings of a home with two small bases, the first of them here, and no shipped adapters."""
+    """Settings of a home with two small bases, the first of them present, and no shipped adapters."""
     monkeypatch.setenv("SOLILOQUY_MODELS", str(tmp_path / "models"))
     monkeypatch.setattr(adapters, "SHIPPED", tmp_path / "shipped")
     rows = [
@@ -54,7 +54,7 @@ def card(version="1", base="small", role="critic", data=b"1", base_sha256=None, 
 
 
 def put(root, version="1", base="small", role="critic", current=True, **more):
-    """A version whose bytes are its name, in use unless told otherwise."""
+    """A version whose bytes are its name, in use by default."""
     folder = root / base / role
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{version}.gguf").write_bytes(version.encode())
@@ -79,13 +79,13 @@ def own(chosen):
         ("tuned/small-q4.BF16.gguf", True),
         ("tuned/small-q4.Q8_0.gguf", True),
         ("tuned/smaller-q4.BF16.gguf", False),
-        ("small-q4.BF16.gguf", False),  # no copy of ours: whose weights these are is not known
+        ("small-q4.BF16.gguf", False),  # not a copy of ours, so its weights are unknown
         ("elsewhere/small-q4.gguf", True),
         ("elsewhere/renamed.gguf", False),
         ("large-q4.gguf", False),
     ],
 )
-def test_a_base_is_known_by_name_and_size_and_so_are_its_copies(file, found, chosen):
+def test_a_base_and_its_copies_are_recognised_by_name_and_size(file, found, chosen):
     path = put(own(chosen))
     model = chosen.models_dir / file
     model.parent.mkdir(exist_ok=True)
@@ -101,7 +101,7 @@ def test_a_base_of_another_size_is_not_the_base(chosen):
     assert adapters.adapters_of(chosen.models_dir / "small-q4.gguf", chosen) == {}
 
 
-def test_a_renamed_base_is_known_by_the_marker_beside_it(chosen):
+def test_a_renamed_base_is_recognised_by_its_marker_file(chosen):
     put(own(chosen))
     renamed = chosen.models_dir / "renamed.gguf"
     renamed.write_bytes(BASE)
@@ -109,7 +109,7 @@ def test_a_renamed_base_is_known_by_the_marker_beside_it(chosen):
     assert set(adapters.adapters_of(renamed, chosen)) == {"critic"}
 
 
-def test_a_folder_made_of_a_base_has_its_adapters_where_peft_can_read_them(chosen, tmp_path):
+def test_an_unpacked_base_uses_adapters_in_peft_format(chosen, tmp_path):
     path = put(own(chosen))
     folder = tmp_path / "bases" / "small-q4"
     folder.mkdir(parents=True)
@@ -121,7 +121,7 @@ def test_a_folder_made_of_a_base_has_its_adapters_where_peft_can_read_them(chose
     assert adapters.adapters_of(folder, chosen)["critic"].folder == path.with_suffix("")
 
 
-def test_a_file_of_ones_own_has_adapters_under_its_own_name_unless_it_is_a_base(chosen, tmp_path):
+def test_an_added_file_has_its_own_adapters_unless_it_is_a_base(chosen, tmp_path):
     mine, copy = tmp_path / "mine.gguf", tmp_path / "copy.gguf"
     rows = [(mine, b"my weights"), (copy, BASE)]
     for path, data in rows:
@@ -137,7 +137,7 @@ def test_a_file_of_ones_own_has_adapters_under_its_own_name_unless_it_is_a_base(
     assert [role.path for role in adapters.adapters_of("copy", chosen).values()] == [small_adapter]
 
 
-def test_a_name_is_enough_even_for_a_base_that_is_not_here(chosen):
+def test_adapters_are_listed_for_a_base_that_is_not_downloaded(chosen):
     put(own(chosen), base="large", base_sha256=sha256(OTHER))
     assert set(adapters.adapters_of("large", chosen)) == {"critic"}
     assert adapters.adapters_of("unheard-of", chosen) == {}
@@ -183,7 +183,7 @@ def gone_with_its_card(path):
         (other_base, "trained on other weights"),
     ],
 )
-def test_a_damaged_adapter_is_named_and_the_others_go_on(spoil, said, chosen, caplog):
+def test_a_damaged_adapter_is_named_and_the_others_work(spoil, said, chosen, caplog):
     path = put(own(chosen))
     put(own(chosen), "2", current=False)
     put(own(chosen), role="actor")
@@ -196,12 +196,12 @@ def test_a_damaged_adapter_is_named_and_the_others_go_on(spoil, said, chosen, ca
     assert "actor 1" in doctor.examine(chosen.with_(model="small"))["adapters"]
 
 
-def test_the_doctor_says_when_there_is_no_adapter(chosen):
+def test_doctor_reports_a_missing_adapter(chosen):
     assert "none" in doctor.examine(chosen.with_(model="small"))["adapters"]
 
 
 @pytest.mark.parametrize("version", ["current", "none", "../1", "", "a b", ".1"])
-def test_a_version_is_a_file_name_of_its_own(version):
+def test_an_unusable_version_name_is_refused(version):
     with pytest.raises(ValidationError):
         card(version, data=b"x")
 
@@ -209,7 +209,7 @@ def test_a_version_is_a_file_name_of_its_own(version):
 # Versions
 
 
-def test_what_ships_is_the_default_and_a_person_may_choose_otherwise(chosen, tmp_path):
+def test_the_shipped_adapter_is_the_default_and_another_can_be_chosen(chosen, tmp_path):
     put(tmp_path / "shipped")
     put(tmp_path / "shipped", "2")
     mine = put(own(chosen), "3", current=False)
@@ -249,7 +249,7 @@ def test_using_the_same_version_twice_is_one_choice(chosen):
         ("small", "critic", "2", "damaged"),
     ],
 )
-def test_what_cannot_be_used_is_refused_and_changes_nothing(base, role, version, said, chosen):
+def test_an_unusable_version_is_refused_without_a_change(base, role, version, said, chosen):
     put(own(chosen))
     put(own(chosen), "2", current=False).write_bytes(b"spoilt")
     with pytest.raises(AdapterError, match=said):
@@ -257,7 +257,7 @@ def test_what_cannot_be_used_is_refused_and_changes_nothing(base, role, version,
     assert adapters.current("small", "critic", chosen).version == "1"
 
 
-def test_an_adapter_that_cannot_be_chosen_for_want_of_rights_says_so(chosen):
+def test_choosing_an_adapter_without_write_permission_is_an_error(chosen):
     put(own(chosen), current=False)
     (own(chosen) / "small/critic/current.json").mkdir()
     with pytest.raises(AdapterError, match=r"current\.json cannot be written"):
@@ -302,7 +302,7 @@ def test_the_commands_of_earlier_releases_still_work_and_are_not_shown(chosen):
 # Earlier releases
 
 
-def test_a_card_that_says_voice_for_role_is_read_and_written_anew(tmp_path):
+def test_a_card_with_the_old_key_voice_is_read_and_rewritten(tmp_path):
     old = card().model_dump(mode="json")
     old["voice"] = old.pop("role")
     (tmp_path / "card.json").write_text(json.dumps(old))
@@ -310,7 +310,7 @@ def test_a_card_that_says_voice_for_role_is_read_and_written_anew(tmp_path):
     assert json.loads(read_card(tmp_path / "card.json").model_dump_json())["role"] == "critic"
 
 
-def test_the_folder_of_an_earlier_release_is_used_where_there_is_no_other(chosen):
+def test_the_adapter_folder_of_an_earlier_release_is_used_if_there_is_no_other(chosen):
     path = put(chosen.models_dir / "voices")
     assert adapters.adapters_of("small", chosen)["critic"].path == path
     adapters.use("small", "critic", None, chosen)
@@ -322,13 +322,13 @@ def test_the_folder_of_an_earlier_release_is_used_where_there_is_no_other(chosen
 # Engines
 
 
-def test_an_engine_says_which_adapters_it_has():
+def test_an_engine_lists_its_adapters():
     assert ScriptedEngine().adapters == frozenset()
     assert Metered(ScriptedEngine(adapters=["critic"])).adapters == {"critic"}
 
 
-def test_a_loaded_model_and_its_copy_speak_with_the_adapter_in_use(chosen, tiny, tiny_adapters):
-    """The tiny model takes the place of a person's own; its copy has another name, as `tuning` gives it."""
+def test_a_loaded_model_and_its_copy_use_the_current_adapter(chosen, tiny, tiny_adapters):
+    """The tiny model as a person's own model; its copy has the name that tuning gives it."""
     (chosen.models_dir / "tuned").mkdir()
     copy = shutil.copy(tiny.gguf, chosen.models_dir / "tuned" / "tiny.F32.gguf")
     added = models.add(str(tiny.gguf), chosen, lambda done, total: None)

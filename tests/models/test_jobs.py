@@ -1,4 +1,4 @@
-"""Models fetched, added and verified by a process of its own, and what is told of each: real files, no network."""
+"""Fetching, adding and verifying models in a child process, and the reported progress: real files, no network."""
 
 import json
 import os
@@ -42,18 +42,18 @@ def ended(jobs, seconds=30):
     return jobs.job
 
 
-def test_a_file_is_added_and_verified_by_a_process_of_its_own(chosen, own):
+def test_a_file_is_added_and_verified_in_a_child_process(chosen, own):
     jobs = ModelJobs(chosen, os.environ)
     jobs.start("add", str(own))
     assert jobs.running
-    assert (ended(jobs).state, jobs.job.said) == ("done", "own")
+    assert (ended(jobs).state, jobs.job.result) == ("done", "own")
     assert [entry.path for entry in catalogue.installed(chosen)] == [own]
     jobs.start("verify", "own")
     assert ended(jobs).state == "done"
     own.write_bytes(own.read_bytes()[:-1] + b"x")
     jobs.start("verify", "own")
     assert ended(jobs).state == "failed"
-    assert "has changed since it was added" in jobs.job.said
+    assert "has changed since it was added" in jobs.job.result
 
 
 @pytest.mark.parametrize(
@@ -65,23 +65,23 @@ def test_a_file_is_added_and_verified_by_a_process_of_its_own(chosen, own):
         ("verify", "unknown", "is not on this machine"),
     ],
 )
-def test_what_cannot_be_done_is_said_in_a_sentence(task, model, words, chosen):
+def test_a_failed_job_gives_an_error_message(task, model, words, chosen):
     jobs = ModelJobs(chosen, {**os.environ, "HF_HUB_OFFLINE": "1"})
     jobs.start(task, model)
     assert ended(jobs).state == "failed"
-    assert words in jobs.job.said
+    assert words in jobs.job.result
     assert words in models_view.job(jobs.job, "en")
 
 
-def test_nothing_and_an_option_are_no_model(chosen):
+def test_an_empty_name_or_an_option_is_refused_as_a_model(chosen):
     for text in ("", "  ", "--help"):
         with pytest.raises(ModelError, match="No model is given"):
             ModelJobs(chosen, os.environ).start("add", text)
 
 
-def test_one_job_at_a_time_which_can_be_stopped(chosen, tmp_path):
+def test_jobs_run_one_at_a_time_and_can_be_stopped(chosen, tmp_path):
     pipe = tmp_path / "pipe.gguf"
-    os.mkfifo(pipe)  # whoever opens it waits for a writer
+    os.mkfifo(pipe)  # opening it waits for a writer
     jobs = ModelJobs(chosen, os.environ)
     jobs.start("add", str(pipe))
     with pytest.raises(ModelError, match="stop it first"):
@@ -93,30 +93,30 @@ def test_one_job_at_a_time_which_can_be_stopped(chosen, tmp_path):
     assert jobs.job.state == "stopped"
 
 
-def test_a_process_that_dies_without_a_word_is_a_failure(chosen, tmp_path):
+def test_a_process_that_dies_silently_is_a_failure(chosen, tmp_path):
     pipe = tmp_path / "pipe.gguf"
     os.mkfifo(pipe)
     jobs = ModelJobs(chosen, os.environ)
     jobs.start("add", str(pipe))
     jobs._process.kill()
     assert ended(jobs).state == "failed"
-    assert "without a result" in jobs.job.said
+    assert "without a result" in jobs.job.result
 
 
-def test_progress_is_told_in_lines(chosen, own, capsys, monkeypatch):
+def test_progress_is_reported_line_by_line(chosen, own, capsys, monkeypatch):
     monkeypatch.setattr(model_jobs, "PACE", 0)
     model_jobs.main("add", str(own))
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     size = own.stat().st_size
     assert {"done": 1 << 20, "total": size} in rows
     assert {"done": size, "total": size} in rows
-    assert rows[-1] == {"state": "done", "said": "own"}
+    assert rows[-1] == {"state": "done", "result": "own"}
     view = models_view.job(Job(task="add", model="own", done=1 << 19, total=1 << 20), "en")
     assert '<progress max="1048576" value="524288">' in view
     assert "0.5 MiB / 1.0 MiB" in view
 
 
-def test_a_process_may_ask_a_hub_although_the_page_may_not(monkeypatch):
+def test_a_job_may_use_the_network_although_the_page_may_not(monkeypatch):
     monkeypatch.setattr(serving, "_before", {})
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy:1")
@@ -146,7 +146,7 @@ def test_each_model_says_whether_it_fits_and_whether_it_is_here(chosen, own, mon
     assert [found[name].fit for name in ("qwen2.5-coder-1.5b", "own")] == ["too_large", "fits"]
 
 
-def test_the_memory_of_the_model_in_use_would_be_free(chosen, own, monkeypatch):
+def test_the_memory_of_the_model_in_use_counts_as_free(chosen, own, monkeypatch):
     catalogue.add(str(own), chosen, lambda done, total: None)
     memory(monkeypatch, available=1 << 20, total=GIB)
     alone = {entry.name: entry.fit for entry in inventory.entries(chosen, None)}
@@ -170,7 +170,7 @@ def test_an_adapter_is_shown_with_the_figures_of_its_card(chosen):
         assert "<b>a<b" not in shown
 
 
-def test_an_adapter_that_solves_is_shown_with_what_it_solves(chosen):
+def test_an_adapter_is_shown_with_its_solving_rate(chosen):
     adapters = next(e for e in inventory.entries(chosen, None) if e.name == "qwen2.5-coder-0.5b").adapters
     adapter = next(adapter for adapter in adapters if adapter.name == "selftalk")
     entry = Entry(name="a", bytes=1, here=True, memory=1, fit="fits", adapters=(adapter,))
@@ -182,7 +182,7 @@ def test_an_adapter_that_solves_is_shown_with_what_it_solves(chosen):
     assert "problems solved" in shown and f"{adapter_s:.0%}" in shown and f"{base_s:.0%}" in shown
 
 
-def test_another_model_is_loaded_in_the_place_of_the_first():
+def test_another_model_replaces_the_loaded_one():
     closed = []
 
     def engine(name):

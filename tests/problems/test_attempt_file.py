@@ -1,4 +1,4 @@
-"""Reading a person's attempt from a file: every form that is taken, and what is said of the others."""
+"""Reading a person's attempt from a file: every accepted form, and the messages for the others."""
 
 import json
 import os
@@ -51,10 +51,10 @@ def test_a_problem_of_several_lines_stays_whole_and_every_line_is_a_step(tmp_pat
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        ("", "holds no steps"),
-        (" \n\n \n", "holds no steps"),
-        ("Only a problem.", "holds no steps"),
-        ("Two lines\nof a problem.", "holds no steps"),
+        ("", "has no steps"),
+        (" \n\n \n", "has no steps"),
+        ("Only a problem.", "has no steps"),
+        ("Two lines\nof a problem.", "has no steps"),
         (b"caf\xe9\n\n2 + 3", "not text in UTF-8"),
         (b"\x89PNG\r\n\x1a\n\x00", "not text in UTF-8"),
         ('{"problem": ', "not valid JSON"),
@@ -64,8 +64,8 @@ def test_a_problem_of_several_lines_stays_whole_and_every_line_is_a_step(tmp_pat
         ('{"problem": 5, "steps": ["5"]}', "`question`"),
         ('{"problem": "2 + 3?", "steps": "5"}', "`steps`"),
         ('{"problem": "2 + 3?", "steps": [5]}', "`steps`"),
-        ('{"problem": "2 + 3?", "steps": []}', "holds no steps"),
-        ('{"problem": "2 + 3?", "steps": [" ", "\\n"]}', "holds no steps"),
+        ('{"problem": "2 + 3?", "steps": []}', "has no steps"),
+        ('{"problem": "2 + 3?", "steps": [" ", "\\n"]}', "has no steps"),
         ('{"problem": ' + "[" * 90_000, "nested too deeply"),
         ('{"problem": "2 + 3?", "steps": ["5"], "points": ' + "1" * 5000 + "}", "thousands of digits"),
         ('[{"problem": "2 + 3?", "steps": ["5"]}]', "one attempt is checked at a time"),
@@ -81,12 +81,12 @@ def test_an_unusable_file_is_named_with_the_reason(data, says, tmp_path):
     assert str(path) in str(caught.value)
 
 
-def test_a_text_that_begins_with_a_bracket_is_no_json(tmp_path):
+def test_text_that_starts_with_a_bracket_is_not_taken_for_json(tmp_path):
     assert read_attempt(written(tmp_path, "[Problem 3] 2 + 3?\n\n2 + 3 = 5")) == ("[Problem 3] 2 + 3?", ["2 + 3 = 5"])
 
 
 @pytest.mark.parametrize("name", ["question", "problem"])
-def test_the_text_of_a_problem_has_either_name(name, tmp_path):
+def test_a_problems_text_is_read_under_either_field_name(name, tmp_path):
     assert read_attempt(written(tmp_path, json.dumps({name: PROBLEM, "steps": STEPS}))) == (PROBLEM, STEPS)
 
 

@@ -1,4 +1,4 @@
-"""Files of rows as they are found: read as what they are, or refused with the line, the field and the remedy."""
+"""Files of JSON rows: each row is read by its own fields, or refused with the line, the field and the remedy."""
 
 import json
 import logging
@@ -71,7 +71,7 @@ every_reader = pytest.mark.parametrize("reader", READERS)
         ('{"question": "1?",\n "answer": "1"}\n', "line 1: it is not valid JSON"),
     ],
 )
-def test_no_reader_takes_what_is_no_row(reader, text, said, log, tmp_path):
+def test_every_reader_refuses_invalid_rows(reader, text, said, log, tmp_path):
     path = tmp_path / "rows.jsonl"
     path.write_text(text, "utf-8")
     with pytest.raises(RowError, match=rf"rows\.jsonl.*{said}"):
@@ -80,21 +80,21 @@ def test_no_reader_takes_what_is_no_row(reader, text, said, log, tmp_path):
 
 
 @pytest.mark.parametrize("reader", [reader for reader in READERS if reader != "examples"])
-def test_an_empty_file_is_no_success(reader, log, tmp_path):
+def test_an_empty_file_is_an_error(reader, log, tmp_path):
     with pytest.raises(RowError, match=r"rows\.jsonl holds no rows\. "):
         READERS[reader](written(tmp_path), log)
 
 
-def test_a_few_examples_leave_none_to_watch(tmp_path):
+def test_a_small_data_set_has_no_validation_rows(tmp_path):
     assert list(read_examples(written(tmp_path))) == []
 
 
 @every_reader
-def test_no_reader_waits_for_a_device_or_a_pipe_or_reads_bytes_as_text(reader, log, tmp_path):
+def test_every_reader_refuses_devices_pipes_and_binary_files(reader, log, tmp_path):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "latin").write_bytes(b'{"question": "caf\xe9"}\n')
     (tmp_path / "endless").touch()
-    os.truncate(tmp_path / "endless", LONGEST_ROW + 2)  # zeros, on no blocks
+    os.truncate(tmp_path / "endless", LONGEST_ROW + 2)  # a sparse file of zeros
     for place, said in {
         "/dev/zero": "device or a pipe; save its content to a file",
         "pipe": "device or a pipe",
@@ -118,7 +118,7 @@ def test_an_array_in_one_file_is_read_like_lines(log, tmp_path):
         read_judged(path)
 
 
-def test_a_long_problem_does_not_keep_a_whole_file_out(log, tmp_path):
+def test_a_too_long_problem_does_not_reject_the_whole_file(log, tmp_path):
     rows = [{"problem": f"{i} + 1?", "steps": [f"{i} + 1 = {i + 1}"]} for i in range(30)]
     rows[7]["problem"] = "x" * 4415
     assert import_attempts(written(tmp_path, *rows), log).new == 30
@@ -163,7 +163,7 @@ def test_the_answer_of_a_multiple_choice_row_is_the_text_of_the_choice(changes, 
 
 
 @pytest.mark.parametrize("wrong", [True, ["5"], {"text": "5"}, float("nan"), float("inf")])
-def test_an_answer_is_a_text_or_a_number_everywhere(wrong, log, tmp_path):
+def test_every_reader_accepts_an_answer_as_text_or_number(wrong, log, tmp_path):
     row = {"question": "2 + 3?", "steps": ["2 + 3 = 5 <<2+3=5>>"], "answer": wrong, "solution": "2+3=<<2+3=5>>5"}
     for reader in ("problems", "attempts", "import", "gsm8k", "tasks"):
         with pytest.raises(RowError, match="line 1: `answer`"):
@@ -204,24 +204,24 @@ def test_two_names_of_the_first_error_that_differ_are_refused(tmp_path):
         judged(tmp_path, {"first_error_index": 0})
 
 
-def test_rows_that_judge_the_same_attempt_differently_are_named_and_left_out(tmp_path, caplog):
+def test_contradicting_rows_are_named_and_left_out(tmp_path, caplog):
     (other,) = judged(tmp_path, {}, {"steps": ["9"], "label": 0}, {"label": -1}, {"label": 1})
     assert other.steps == ("9",)
-    assert "in two ways, such as line 1 (first error 1) and line 3 (no error). They are left out." in caplog.text
-    with pytest.raises(RowError, match=r"in two ways, such as line 1 .* and line 2 .*\. Leave one of each out"):
+    assert "attempts, such as line 1 (first error 1) and line 3 (no error). They are left out." in caplog.text
+    with pytest.raises(RowError, match=r"attempts, such as line 1 .* and line 2 .*\. Remove one of each"):
         judged(tmp_path, {}, {"label": 0})
     assert len(judged(tmp_path, {}, {})) == 1
 
 
-def test_attempts_that_two_sources_judge_differently_are_left_out(tmp_path, caplog):
+def test_attempts_on_which_two_sources_contradict_each_other_are_left_out(tmp_path, caplog):
     (wrong,) = judged(tmp_path, {})
     (right,) = judged(tmp_path, {"label": -1})
     (other,) = judged(tmp_path, {"steps": ["9"], "label": 0})
     assert critic.mixed([[wrong, other], [right, wrong]], 0) == [other]
-    assert "1 attempts are left out: they are judged in two ways" in caplog.text
+    assert "1 attempts are left out, because two sources" in caplog.text
 
 
-def test_what_teachers_say_of_an_error_is_read_under_every_name(tmp_path):
+def test_error_descriptions_are_read_under_every_field_name(tmp_path):
     told = {"error_description": "Tires are no bicycles.", "error_category": "Unit conversion error"}
     own = {"explanation": "Tires are no bicycles.", "error_type": "Unit conversion error"}
     for names in (told, own):
@@ -231,16 +231,16 @@ def test_what_teachers_say_of_an_error_is_read_under_every_name(tmp_path):
     assert pieces.endswith("Tires are no bicycles.")
 
 
-def test_soft_labels_are_said_not_to_be_used(tmp_path, caplog, log):
+def test_unused_soft_labels_are_reported(tmp_path, caplog, log):
     row = {**PROCESSBENCH, "scores": [0.9, 0.2]}
     with caplog.at_level(logging.WARNING):
         read_judged(written(tmp_path, row, row))
-    assert caplog.text.count("has `scores` of its steps: they are not used") == 1
+    assert caplog.text.count("has `scores` of its steps. They are not used") == 1
     done = import_attempts(written(tmp_path, row, {"problem": "1?", "steps": ["1"]}), log)
     assert (done.new, done.left_out) == (2, {"label": 1, "scores": 1})
 
 
-# Marked solutions
+# GSM8K solutions
 
 
 def test_rows_of_gsm8k_are_read_with_the_solution_in_their_answer(tmp_path):
@@ -256,26 +256,29 @@ def test_rows_of_gsm8k_are_read_with_the_solution_in_their_answer(tmp_path):
     ("row", "said"),
     [
         ({"question": "2 + 3?", "answer": "5", "solution": "2 + 3 = 5"}, "holds no solution with calculations"),
-        ({"question": "Some?", "answer": "5", "solution": "9 - 4 = <<9-4=5>>5"}, "is in doubt in each of 1 solutions"),
+        (
+            {"question": "Some?", "answer": "5", "solution": "9 - 4 = <<9-4=5>>5"},
+            "each of 1 solutions has a number of ambiguous",
+        ),
         ({"answer": "5", "solution": "2 + 3 = <<2+3=5>>5"}, "line 1: `question`"),
         ({"question": "2 + 3?", "solution": "2 + 3 = <<2+3=5>>5"}, "line 1: `answer`"),
     ],
 )
-def test_annotated_solutions_that_give_nothing_are_no_success(row, said, tmp_path):
+def test_gsm8k_solutions_that_give_no_example_are_an_error(row, said, tmp_path):
     with pytest.raises(RowError, match=said):
         list(gsm8k_problems(written(tmp_path, row), 0))
 
 
-def test_examples_from_nothing_are_no_success(tmp_path):
+def test_no_training_examples_is_an_error(tmp_path):
     right = written(tmp_path, {**PROCESSBENCH, "label": -1})
-    with pytest.raises(RowError, match=r"rows\.jsonl gave no attempts to learn from"):
+    with pytest.raises(RowError, match=r"rows\.jsonl has no attempts to learn from"):
         critic.write_examples(critic.Sources(judged=right), tmp_path / "out")
     with pytest.raises(RowError, match="There is nothing to learn from"):
         critic.write_examples(critic.Sources(), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
-# The shared reader itself
+# The shared reader
 
 
 def test_a_limit_counts_rows_and_reads_no_further(tmp_path):

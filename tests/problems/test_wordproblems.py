@@ -1,4 +1,4 @@
-"""Generated word problems: every solution holds, every number is sensible, nothing of one split is in another."""
+"""Generated word problems: solutions are right, numbers are sensible, and the splits share nothing."""
 
 import hashlib
 import json
@@ -54,7 +54,7 @@ def test_every_answer_is_graded_right_and_a_nearby_one_wrong(everything):
         assert grade(str(int(worked.quantities[worked.answer].value) + 1), worked.problem) is False
 
 
-def test_steps_work_out_every_number_that_is_not_given_and_end_with_the_answer(everything):
+def test_steps_compute_every_number_that_is_not_given_and_end_with_the_answer(everything):
     for worked in everything:
         made = [number for number, quantity in enumerate(worked.quantities) if quantity.formula]
         assert [step.makes for step in worked.steps] == made
@@ -77,7 +77,7 @@ def test_numbers_are_sensible(everything):
 
 
 def test_given_numbers_stand_in_the_question(everything):
-    """So that whoever reads it can know them; twice, half and the like are said in words."""
+    """A reader must be able to find each number; twice, half and the like are written as words."""
     for worked in everything:
         used = {int(at) for quantity in worked.quantities for at in re.findall(r"\{(\d+)\}", quantity.formula)}
         hidden = [
@@ -94,7 +94,7 @@ def _says(text: str, number: str) -> bool:
     return bool(re.search(f"{digits}|{words.get(number, '(?!)')}", text, re.IGNORECASE))
 
 
-def test_english_is_whole(everything):
+def test_english_texts_are_grammatical(everything):
     for worked in everything:
         for text in (worked.problem.text, *worked.lines):
             assert not re.search(r"[{}@]|  | [.,?]|(?<![\d./])1 [a-z]{3,}s\b|\b(\w+) \1\b", text), text
@@ -103,7 +103,7 @@ def test_english_is_whole(everything):
         assert not re.search(r"\b(?:gives|from|by|to|named) (?:he|she)\b", worked.problem.text), worked.problem.text
 
 
-def test_lines_are_steps_as_the_product_splits_them(everything):
+def test_each_line_is_one_step_of_the_runtime(everything):
     for worked in everything:
         attempt = "\n".join([*worked.lines, f"The answer is {worked.result}."])
         assert len(split_attempt(attempt)) == len(worked.steps) + 1, attempt
@@ -143,7 +143,7 @@ def test_the_problems_of_a_seed_stay_what_they_were(problems):
     assert hashlib.sha256(told.encode()).hexdigest()[:16] == "10ce13351a75b6b8"
 
 
-def test_problems_are_what_their_types_say(everything):
+def test_problems_match_their_types(everything):
     for worked in everything[::10]:
         assert Worked.model_validate(worked.model_dump()) == worked
     assert everything[0].problem == Problem.model_validate(everything[0].problem.model_dump())
@@ -155,7 +155,7 @@ def test_duplicates_are_rare(everything):
     assert len(everything) - len(ids) <= len(everything) // 100
 
 
-def test_a_changed_number_is_carried_into_all_that_follows(everything):
+def test_a_changed_number_is_propagated_to_later_steps(everything):
     for worked in everything:
         assert worked.changed({}) == worked
         first = worked.steps[0].makes
@@ -165,7 +165,7 @@ def test_a_changed_number_is_carried_into_all_that_follows(everything):
         for line in moved.lines[1:]:
             left, right = re.split(" = ", line, maxsplit=1)
             assert left and right
-            # A wrong number may leave a fraction behind; the check may be unsure then, never "incorrect".
+            # A wrong number may lead to a fraction; the check may then be unsure, never "incorrect".
             assert arithmetic.verdict(arithmetic.check(line)) != "incorrect", line
     longest = max(everything, key=lambda worked: len(worked.steps))
     start = next(at for at, quantity in enumerate(longest.quantities) if not quantity.formula)
@@ -173,7 +173,7 @@ def test_a_changed_number_is_carried_into_all_that_follows(everything):
     assert other.quantities[start].value == 5
 
 
-def test_a_file_goes_on_where_it_was_cut_off(tmp_path):
+def test_a_truncated_file_is_continued(tmp_path):
     whole, cut = tmp_path / "whole.jsonl", tmp_path / "cut.jsonl"
     assert list(write(whole, 1200, 5, "train", processes=2))[-1] == 1200
     list(write(cut, 700, 5, "train"))
@@ -189,7 +189,7 @@ def test_a_file_goes_on_where_it_was_cut_off(tmp_path):
     assert abs(sum(found.templates.values()) - 1) < 1e-9 and max(found.themes.values()) < 0.1
 
 
-def test_a_killed_run_leaves_a_file_that_goes_on(tmp_path):
+def test_a_file_left_by_a_killed_run_is_continued(tmp_path):
     path = tmp_path / "killed.jsonl"
     code = f"import pathlib, trainer.data.problems as p; list(p.write(pathlib.Path({str(path)!r}), 10**6, 6, 'dev'))"
     process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)
@@ -204,16 +204,16 @@ def test_a_killed_run_leaves_a_file_that_goes_on(tmp_path):
     assert numbers == list(range(done + 20))
 
 
-def test_a_file_of_other_problems_is_not_touched(tmp_path):
+def test_a_file_of_other_problems_is_not_overwritten(tmp_path):
     path = tmp_path / "problems.jsonl"
     list(write(path, 3, 1, "train"))
     before = path.read_bytes()
     for seed, split in ((2, "train"), (1, "test")):
-        with pytest.raises(ProblemsError, match="seed 1, split train: name another file"):
+        with pytest.raises(ProblemsError, match=r"seed 1, split train\. Name another file"):
             list(write(path, 5, seed, split))
     assert path.read_bytes() == before
     path.write_text('{"a": 1}\n', "utf-8")
-    with pytest.raises(ProblemsError, match="something else"):
+    with pytest.raises(ProblemsError, match="something other than problems"):
         list(write(path, 5, 1, "train"))
     with pytest.raises(RowError, match="cannot be read"):
         report(tmp_path / "missing.jsonl")

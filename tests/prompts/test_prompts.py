@@ -1,4 +1,4 @@
-"""The prompts: the same ones in both languages, and filled in one pass."""
+"""The prompts: the same ones in both languages, and filled in a single pass."""
 
 import re
 
@@ -28,7 +28,7 @@ def test_every_language_has_the_same_placeholders(name):
 
 
 @pytest.mark.parametrize(("name", "language"), FILES)
-def test_what_is_filled_in_stands_there_word_for_word_and_is_not_filled_again(name, language):
+def test_values_are_inserted_verbatim_and_not_expanded_again(name, language):
     names = placeholders(name, language)
     values = {other: rf"\frac{{1}}{{2}} {{{other}}} {{problem}} {{0}} {{}} %s $1 \1 \g<0> {other}" for other in names}
     text = templates.fill(name, language, **values)
@@ -40,21 +40,21 @@ def test_what_is_filled_in_stands_there_word_for_word_and_is_not_filled_again(na
 
 
 @pytest.mark.parametrize(("name", "language"), [file for file in FILES if placeholders(*file)])
-def test_a_missing_value_is_an_error_and_never_left_in_the_text(name, language):
+def test_a_missing_value_is_an_error(name, language):
     missing, *others = placeholders(name, language)
     with pytest.raises(KeyError, match=missing):
         templates.fill(name, language, **dict.fromkeys(others, "x"))
 
 
 @pytest.mark.parametrize(("name", "language"), FILES)
-def test_a_prompt_is_text_without_blank_edges(name, language):
+def test_prompts_have_no_leading_or_trailing_blanks(name, language):
     text = templates.template(name, language)
     assert text == text.strip("\n") != ""
     assert "\r" not in text
     assert bool(re.search(r"[\u4e00-\u9fff]", text)) == (language == "zh-CN")
 
 
-def test_a_version_names_the_prompt_and_its_very_words():
+def test_a_prompts_version_depends_on_its_name_and_text():
     versions = templates.all_versions()
     assert len(set(versions)) == len(versions) == len(FILES)
     assert templates.version("actor", "zh-CN") in versions

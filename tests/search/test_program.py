@@ -1,4 +1,4 @@
-"""Solutions written as programs: their answers, and what they may not do."""
+"""Solutions written as programs: their answers and their limits."""
 
 from fractions import Fraction
 from threading import Event
@@ -68,7 +68,7 @@ PROGRAMS = [
 
 
 @pytest.mark.parametrize(("lines", "answer"), [row[1:] for row in PROGRAMS], ids=[row[0] for row in PROGRAMS])
-def test_a_program_comes_to_what_python_makes_of_it_but_exactly(lines, answer):
+def test_a_program_gives_pythons_result_in_exact_arithmetic(lines, answer):
     program = solved(*lines)
     assert (program.fault, program.answer) == (None, answer)
     names = {}
@@ -154,14 +154,14 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("lines", HOSTILE.values(), ids=HOSTILE.keys())
-def test_whatever_a_program_tries_it_ends_soon_and_with_a_fault(lines):
+def test_a_hostile_program_ends_soon_with_a_fault(lines):
     assert pace.units(lambda: solved(*lines)) < pace.SOON
     program = solved(*lines)
     assert program.fault
     assert program.answer is None
 
 
-def test_a_fault_says_where_and_what():
+def test_a_fault_names_its_line_and_reason():
     assert solved("x = 1", "return x.real").fault == "line 3: .real is not allowed"
     assert solved("import os").fault == "line 2: the import of os is not allowed"
     assert solved("return totl").fault == "line 2: totl is not known"
@@ -174,18 +174,18 @@ def test_a_program_never_runs_in_python(tmp_path):
     assert not target.exists()
 
 
-def test_one_program_leaves_nothing_to_the_next():
+def test_programs_share_no_state():
     assert run("abs = 5\n\ndef solution():\n    return abs\n").answer == "5"
     assert solved("return abs(-2)").answer == "2"
 
 
-def test_what_a_model_writes_after_the_function_is_not_run():
+def test_text_after_the_function_is_not_run():
     shown = "print(solution())\nif __name__ == '__main__':\n    main()\nassert solution() == 17\n"
     assert run(f"import math\n\ndef solution():\n{RIGHT}\n{shown}").answer == "17"
     assert "solution is not known" in run("x = 1\n").fault
 
 
-def test_a_long_but_honest_search_still_ends():
+def test_a_long_search_within_the_limits_succeeds():
     program = solved("for x in range(1, 2000):", "    if x * 3 + 8 == 4799:", "        return x")
     assert program.answer == "1597"
 
@@ -194,11 +194,11 @@ def test_a_long_but_honest_search_still_ends():
     ("number", "text"),
     [("-12", "-12"), ("3.75", "3.75"), ("-1/3", "-1/3"), ("1/12345", "0.0000810045"), ("-0.5", "-0.5"), ("100", "100")],
 )
-def test_a_number_is_written_as_people_do(number, text):
+def test_numbers_are_formatted_as_people_write_them(number, text):
     assert written(Fraction(number)) == text
 
 
-def test_programs_are_asked_for_together_and_begun_for_the_model():
+def test_programs_are_sampled_together_from_a_given_prefix():
     engine = ScriptedEngine([f"{RIGHT}```\nThat is it.", "    return 3 +\n", "    return open('x')\n"])
     programs = sample_programs(engine, PROBLEM, 3, SAMPLING, Event())
     assert [program.answer for program in programs] == ["17", None, None]
@@ -209,13 +209,13 @@ def test_programs_are_asked_for_together_and_begun_for_the_model():
 
 
 @pytest.mark.parametrize("tail", ["\n# Test it\nprint(solution())", "\nprint(solution())", "\nif True:\n    x = 1 +"])
-def test_what_only_tests_the_program_is_not_waited_for(tail):
+def test_generation_stops_when_the_function_is_complete(tail):
     [program] = sample_programs(ScriptedEngine([f"    # in all\n{RIGHT}{tail}"]), PROBLEM, 1, SAMPLING, Event())
     assert (program.answer, program.fault) == ("17", None)
     assert program.code.endswith("return pens + book\n")
 
 
-def test_a_chinese_problem_is_asked_in_chinese():
+def test_a_chinese_problem_gets_a_chinese_prompt():
     engine = ScriptedEngine(["    return 7\n"])
     problem = Problem(text="小明有3个苹果，又买了4个。一共有几个？")
     [program] = sample_programs(engine, problem, 1, SAMPLING, Event())
@@ -223,7 +223,7 @@ def test_a_chinese_problem_is_asked_in_chinese():
     assert program.answer == "7"
 
 
-def test_a_program_that_was_cut_off_is_not_run():
+def test_a_truncated_program_is_not_run():
     program = read_program(Completion("    return 12\n", "length", 1, 1))
     assert program.answer is None
     assert "end" in program.fault

@@ -1,4 +1,4 @@
-"""One answer from many attempts: votes, scores, and an early end that never changes who wins."""
+"""One answer from many attempts: votes, scores, and early stopping that never changes the winner."""
 
 import math
 
@@ -36,7 +36,7 @@ def replies(*answers):
     return [f"2 + 3 = {answer}\nThe answer is {answer}." for answer in answers]
 
 
-# choosing
+# Choosing
 
 
 @pytest.mark.parametrize(
@@ -91,14 +91,14 @@ def test_every_attempt_needs_a_score(choose):
         choose(attempts("5", "6"), [0.5])
 
 
-# deciding early
+# Deciding early
 
 ANSWERS = ["5", "5.0", "$5", "6", "12/2", "7", "seven", "x + 1", "1 + x", None]
-"""Several ways to write an answer; here equality is transitive."""
+"""Several spellings of an answer, within which equality is transitive."""
 
 
 UNITS = ["5", "5 kg", "5000 g", "5 m", "6", "0.33", "1/3", "0.333", "50%", "0.5", "50", "(1, 2)", "2 and 1", None]
-"""Answers that others may join or leave, as the vote goes on."""
+"""Answers that others may join or leave as the vote continues."""
 
 
 @given(st.lists(st.sampled_from(UNITS), min_size=1, max_size=9), st.randoms(use_true_random=False))
@@ -130,15 +130,15 @@ def test_a_bare_number_votes_for_a_unit_only_if_there_is_one(answers, answer, we
     ("answers", "missing", "settled"),
     [
         (["5", "5", "5", "5 kg"], 1, True),
-        (["5", "5 kg", "5", "5 kg"], 1, False),  # somebody may say 5 m yet
+        (["5", "5 kg", "5", "5 kg"], 1, False),  # a later answer may be 5 m
         (["50%", "0.5", "0.5", "50"], 1, True),
     ],
 )
-def test_what_may_be_parted_yet_does_not_decide(answers, missing, settled):
+def test_a_group_that_may_still_split_does_not_decide(answers, missing, settled):
     assert decided(attempts(*answers), missing) is settled
 
 
-def test_who_agrees_is_counted_within_the_vote():
+def test_agreement_is_counted_within_the_groups_of_the_vote():
     assert agreeing("5", attempts("5", "5 kg", None, "6")) == 2
     assert agreeing("5", attempts("5", "5 kg", "5 m")) == 1
     assert agreeing("5 kg", attempts("5", "5", "5 kg")) == 3
@@ -152,7 +152,7 @@ def said(answer):
 
 @given(st.lists(st.sampled_from(ANSWERS), min_size=1, max_size=12), st.randoms(use_true_random=False))
 def test_a_decided_vote_is_never_overturned(answers, random):
-    """Whatever the order in which replies end; an engine shows those that have ended in the order of their seeds."""
+    """Independent of the order in which replies end; an engine yields the finished ones in the order of their seeds."""
     solutions = [read_solution(said(answer)) for answer in answers]
     winner = majority(solutions).answer
     ending = random.sample(range(len(answers)), len(answers))
@@ -170,7 +170,7 @@ def test_stopping_early_finds_the_winner_of_all(answers):
     every = majority([read_solution(said(answer)) for answer in answers])
     assert early.answer == every.answer
     groups = [len(vote.solutions) for vote in votes([read_solution(said(a)) for a in answers[: len(engine.calls)]])]
-    if len(engine.calls) < len(answers):  # not one reply too many was asked for, and not one too few
+    if len(engine.calls) < len(answers):  # exactly as many replies as needed were sampled
         assert groups[0] > sum(groups[1:2]) + len(answers) - len(engine.calls)
     before = [read_solution(said(answer)) for answer in answers[: len(engine.calls) - 1]]
     assert not (before and decided(before, missing=len(answers) - len(before)))
@@ -189,17 +189,17 @@ def test_stopping_early_finds_the_winner_of_all(answers):
         ([], 3, False),
     ],
 )
-def test_a_vote_is_decided_when_what_is_missing_cannot_make_a_tie(answers, missing, settled):
+def test_a_vote_is_decided_when_the_missing_answers_cannot_make_a_tie(answers, missing, settled):
     assert decided(attempts(*answers), missing) is settled
 
 
-def test_self_consistency_asks_for_no_more_than_decides():
+def test_self_consistency_samples_no_more_than_needed():
     engine = ScriptedEngine(replies("5", "6", "5", "5", "5", "7", "8", "9"))
     choice = self_consistency(engine, PROBLEM, 7)
     assert (choice.answer, choice.weight, len(engine.calls)) == ("5", 4, 5)
 
 
-# sampling
+# Sampling
 
 
 def test_attempts_are_steps_and_an_answer_in_one_conversation():
@@ -211,7 +211,7 @@ def test_attempts_are_steps_and_an_answer_in_one_conversation():
     assert [step.text for step in first.steps] == ["2 + 3 = 5"]
     assert (first.answer, first.finish, first.problem_id) == ("5", "stop", PROBLEM.id)
     assert (first.made_by.temperature, first.made_by.seed, first.made_by.adapter) == (0.7, 3, "actor")
-    assert (second.answer, second.finish) == (None, "length")  # cut off: its numbers are no answer
+    assert (second.answer, second.finish) == (None, "length")  # truncated: its numbers are no answer
     assert engine.calls[0] == engine.calls[1]
     assert "REFERENCE" not in str(engine.calls)
 
@@ -225,7 +225,7 @@ def test_the_best_of_n_is_the_verifiers_choice():
     assert (choice.answer, choice.weight) == ("5", pytest.approx(0.8))
 
 
-def test_what_states_no_answer_is_neither_scored_nor_chosen():
+def test_an_attempt_without_an_answer_is_neither_scored_nor_chosen():
     engine = ScriptedEngine(["I do not know.", *replies("5"), "No."])
     scored = []
     choice = best_of_n(engine, PROBLEM, 3, lambda a: scored.append(a.answer) or 0.1)
@@ -235,7 +235,7 @@ def test_what_states_no_answer_is_neither_scored_nor_chosen():
 
 @pytest.mark.model
 @pytest.mark.timeout(60)
-def test_the_small_model_votes_and_is_chosen_from(small_engine):
+def test_voting_and_best_of_n_work_with_the_small_model(small_engine):
     sampling = Sampling(temperature=0.7, max_tokens=80, seed=1)
     tried = sample_attempts(small_engine, PROBLEM, 6, sampling)
     assert len({tuple(step.text for step in each.steps) for each in tried}) > 1

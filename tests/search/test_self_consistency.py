@@ -1,4 +1,4 @@
-"""A second opinion: who is asked, when enough have spoken, and what a person is told of the vote."""
+"""Self-consistency ("second opinion"): who is sampled, when the vote is decided, and the note a person reads."""
 
 from threading import Event
 
@@ -34,7 +34,7 @@ def deep(engine):
 
 
 def solved(*replies, cancel=None, problem=PENS, depth="deep"):
-    """A problem solved by these replies, which the critic's adapter never doubts."""
+    """A problem solved by these replies; the critic's adapter accepts everything."""
     engine = ScriptedEngine(replies, verdicts=[0.99] * 40, adapters=["critic"])
     critic = Critic(engine, depth=depth, weights=HEEDED)
     events = criticised(Actor(problem, engine, Sampling(), cancel or Event()), critic, 2)
@@ -46,21 +46,21 @@ def checked(*replies, steps=("3 × 4 = 12", "12 + 5 = 17"), problem=PENS):
     return fold_all(problem, check(problem, steps, deep(engine), Event())).outcome
 
 
-def test_nobody_is_asked_once_the_vote_is_decided():
+def test_no_solution_is_sampled_once_the_vote_is_decided():
     engine = ScriptedEngine([SEVENTEEN] * VOTERS)
     vote = ask(engine, PENS, Event(), [attempt("17")])
     assert (vote.winner.answer, vote.count) == ("17", (CERTAIN, CERTAIN))
     assert len(engine.calls) == CERTAIN - 1
 
 
-def test_who_states_no_answer_has_no_vote_but_was_asked():
+def test_a_solution_without_an_answer_counts_in_the_total_but_has_no_vote():
     vote = ask(ScriptedEngine([SILENT] * VOTERS), PENS, Event())
     assert (vote.winner, vote.count) == (None, (0, VOTERS))
     assert not vote.is_certain
     assert not vote.outvotes(attempt("17"))
 
 
-def test_others_are_asked_until_it_is_known_whether_the_vote_is_certain():
+def test_sampling_continues_until_it_is_known_whether_the_vote_is_certain():
     vote = ask(ScriptedEngine([SILENT, SILENT, TWELVE, TWELVE]), PENS, Event(), [attempt("12")])
     assert (vote.count, vote.is_certain) == ((3, VOTERS), True)
 
@@ -70,20 +70,20 @@ def test_others_are_asked_until_it_is_known_whether_the_vote_is_certain():
     [
         ("5", ["5 kg", "5 kg", "5"], True),
         ("5 kg", ["5 m", "5 m", "5 m"], False),
-        ("5", ["5 kg", "5 kg", "5 kg", "3 m"], None),  # of which unit?
+        ("5", ["5 kg", "5 kg", "5 kg", "3 m"], None),  # the unit is unknown
         ("50", ["50%", "0.5", "50%"], False),
         ("1 hour", ["60 minutes"] * 3, True),
         ("twelve", ["12"] * 3, None),
     ],
 )
-def test_an_answer_is_shared_as_the_vote_groups_it(own, others, shares):
+def test_agreement_follows_the_groups_of_the_vote(own, others, shares):
     vote = MajorityVote(tuple(map(attempt, others)))
     assert vote.shares(attempt(own)) is shares
     assert vote.outvotes(attempt(own)) is (shares is False)
 
 
 class Programming(ScriptedEngine):
-    """An engine of the base whose programs vote: two of its solutions are programs, which it is asked for first."""
+    """An engine of the base whose programs vote: it is first asked for two programs."""
 
     model = "qwen2.5-coder-1.5b-instruct-q4_k_m.repacked"
 
@@ -91,7 +91,7 @@ class Programming(ScriptedEngine):
 PROGRAM, OTHER, BROKEN = "    return 3 * 4 + 5", "    return 12 - 5", "    return pens"
 
 
-def test_two_programs_that_agree_with_the_solution_at_hand_decide():
+def test_two_agreeing_programs_confirm_the_given_solution():
     engine = Programming([PROGRAM] * 2)
     vote = ask(engine, PENS, Event(), [attempt("17")])
     assert (vote.count, vote.winner.answer, len(engine.calls)) == ((3, 3), "17", 2)
@@ -99,7 +99,7 @@ def test_two_programs_that_agree_with_the_solution_at_hand_decide():
     assert [voter.made_by.prompt.partition("@")[0] for voter in vote.voters[1:]] == ["en/program"] * 2
 
 
-def test_solutions_are_written_until_programs_and_they_decide_and_one_in_words_is_shown():
+def test_worded_solutions_follow_the_programs_until_the_vote_is_decided():
     told, engine = [], Programming([PROGRAM, OTHER, SEVEN, SEVENTEEN, SEVENTEEN])
     vote = ask(engine, PENS, Event(), tell=told.append)
     assert (vote.answers, vote.count) == ((("17", 3), ("7", 2)), (3, VOTERS))
@@ -112,25 +112,25 @@ def test_a_program_without_an_answer_is_replaced_by_a_solution():
     assert vote.count == (3, 3)
 
 
-def test_a_talk_is_settled_by_programs_and_the_winner_is_in_words():
+def test_programs_decide_a_vote_and_the_winner_is_a_worded_solution():
     engine = Programming([SEVEN, PROGRAM, PROGRAM, SEVENTEEN], verdicts=[0.99] * 40, adapters=["critic"])
     talk = fold_all(PENS, criticised(Actor(PENS, engine, Sampling(), Event()), deep(engine), 2))
     assert (talk.outcome.answer, talk.outcome.vote, len(talk.chosen.steps)) == ("17", (3, 4), 2)
 
 
-def test_a_certain_vote_has_a_solution_in_words_whatever_the_base():
+def test_a_certain_vote_always_includes_a_worded_solution():
     assert all(base.program_voters < CERTAIN for base in catalogue.catalogue())
     assert catalogue.program_voters("scripted") == 0
 
 
-def test_a_solution_that_the_others_share_stands():
+def test_a_solution_that_others_agree_with_is_kept():
     talk, _ = solved(SEVENTEEN, SEVENTEEN, SEVEN, SEVENTEEN)
     assert len(talk.trajectories) == 1
     assert (talk.outcome.answer, talk.outcome.status) == ("17", "settled")
     assert (talk.outcome.note, talk.outcome.vote) == ("3 of 4 solutions reach this answer.", (3, 4))
 
 
-def test_a_solution_that_is_outvoted_gives_way_and_that_is_said():
+def test_an_outvoted_solution_is_replaced_with_a_note():
     talk, _ = solved(SEVEN, SEVENTEEN, SEVENTEEN, SEVENTEEN)
     first, winner = talk.trajectories
     assert (first.answer, winner.answer, talk.outcome.answer) == ("7", "17", "17")
@@ -139,7 +139,7 @@ def test_a_solution_that_is_outvoted_gives_way_and_that_is_said():
     assert talk.outcome.note == "The first solution gave 7, but 3 of 4 reach the answer shown here."
 
 
-def test_a_stop_while_the_winner_is_read_leaves_what_stood():
+def test_stopping_while_the_winner_is_judged_keeps_the_solution():
     class Stopping(ScriptedEngine):
         def choice_logprobs(self, *given, **named):
             cancel.set()
@@ -153,24 +153,24 @@ def test_a_stop_while_the_winner_is_read_leaves_what_stood():
     assert end == Finished(talk.outcome)
 
 
-def test_where_the_solutions_do_not_agree_a_person_is_warned_and_the_answer_stays():
+def test_without_agreement_the_answer_is_kept_with_a_warning():
     talk, _ = solved(SEVEN, SEVENTEEN, TWELVE, SIXTY, SEVENTEEN)
     assert (talk.outcome.answer, talk.outcome.status, talk.outcome.vote) == ("7", "unsettled", (2, 5))
     assert "do not agree with each other: do not rely on this answer" in talk.outcome.note
 
 
-def test_an_actor_that_never_came_to_an_answer_is_helped_out():
+def test_a_vote_supplies_the_answer_that_the_actor_lacks():
     plan = "Add up.\nThe answer is N."
     talk, _ = solved(plan, plan, SEVENTEEN, SEVENTEEN, SEVENTEEN)
     assert (talk.outcome.answer, talk.outcome.note) == ("17", "3 of 4 solutions reach this answer.")
 
 
-def test_a_quick_look_asks_nobody():
+def test_the_quick_check_asks_for_no_vote():
     talk, engine = solved(SEVENTEEN, depth="quick")
     assert (talk.outcome.note, len(engine.replies)) == ("", 0)
 
 
-def test_a_stop_during_the_vote_leaves_the_solution_as_it_was():
+def test_stopping_the_vote_keeps_the_solution():
     class Stopping(ScriptedEngine):
         def sample(self, *given, **named):
             cancel.set()
@@ -190,13 +190,13 @@ def test_a_stop_during_the_vote_leaves_the_solution_as_it_was():
         ([SEVEN, TWELVE, SIXTY, SILENT, SEVEN], "settled", "My 5 solutions do not agree"),
     ],
 )
-def test_a_person_is_told_how_the_vote_stands_to_their_answer(replies, status, told):
+def test_a_check_reports_how_the_vote_compares_with_the_persons_answer(replies, status, told):
     outcome = checked(*replies)
     assert outcome.note.startswith(told)
     assert (outcome.answer, outcome.status) == ("17", status)
 
 
-def test_a_line_that_was_doubted_is_no_longer_blamed_where_the_solutions_share_the_answer():
+def test_an_agreeing_vote_withdraws_the_doubt_about_a_line():
     doubts = [0.3, 0.9]
     engine = ScriptedEngine(["Who knows."] * 5 + [SEVENTEEN] * 3, verdicts=doubts, adapters=["critic"])
     talk = fold_all(PENS, check(PENS, ["3 × 4 = 12", "12 + 5 = 17"], deep(engine), Event()))
@@ -206,18 +206,18 @@ def test_a_line_that_was_doubted_is_no_longer_blamed_where_the_solutions_share_t
     assert last.verdicts[0].evidence_by("vote").note == "3 of 3 independent solutions reach the same answer."
 
 
-def test_a_false_sum_stays_false_whatever_the_solutions_say():
+def test_a_vote_does_not_excuse_a_false_sum():
     engine = ScriptedEngine([SEVENTEEN] * 3, verdicts=[0.9] * 9, adapters=["critic"])
     talk = fold_all(PENS, check(PENS, ["3 × 4 = 13", "13 + 5 = 18", "It is 17."], deep(engine), Event()))
     assert talk.critique_of(talk.chosen).first_error == 0
     assert talk.outcome.status == "unsettled"
 
 
-def test_an_attempt_without_an_answer_is_compared_with_nothing():
+def test_an_attempt_without_an_answer_is_not_compared():
     assert checked(*[SEVENTEEN] * 3, steps=("First the pens.", "Then the book.")).note == ""
 
 
-def test_of_an_answer_that_cannot_be_compared_nothing_is_claimed():
+def test_an_answer_that_cannot_be_compared_gets_no_claim():
     far = Trajectory(problem_id=PENS.id, steps=(Step(text="So."),), answer="7" * 5000)
     vote = MajorityVote((attempt("17"),) * VOTERS)
     assert vote.shares(far) is None
@@ -225,20 +225,20 @@ def test_of_an_answer_that_cannot_be_compared_nothing_is_claimed():
     assert on_solution(vote, far, "en") == on_own_work(vote, PENS, far) == ""
 
 
-def test_a_chinese_problem_is_answered_in_chinese():
+def test_a_chinese_problem_gets_a_chinese_note():
     reply = "一共 3 × 4 + 5 = 17 元。\n答案是 17。"
     assert checked(*[reply] * 3, problem=CHINESE).note == "我解了 3 次，有 3 次也得到你的答案。"
     assert solved(*[reply] * 3, problem=CHINESE)[0].outcome.note == "解了 3 次，有 3 次得到这个答案。"
 
 
-def test_an_error_of_the_engine_keeps_what_was_made():
+def test_an_engine_error_keeps_the_finished_part():
     engine = ScriptedEngine([EngineError("gone")], verdicts=[0.99] * 9, adapters=["critic"])
     *_, end = check(PENS, ["3 × 4 = 12"], deep(engine), Event())
     assert isinstance(end, Finished)
     assert (end.outcome.status, end.outcome.note, end.outcome.vote) == ("settled", "gone", None)
 
 
-def test_a_vote_that_fails_again_says_so_once():
+def test_a_vote_that_fails_twice_is_reported_once():
     talk, _ = solved(SEVENTEEN, depth="quick")
     for _ in range(2):
         engine = ScriptedEngine([EngineError("gone")], adapters=["critic"])
@@ -247,6 +247,6 @@ def test_a_vote_that_fails_again_says_so_once():
     assert (talk.outcome.answer, talk.outcome.note) == ("17", "gone")
 
 
-def test_every_sentence_is_there_in_both_languages():
+def test_every_message_exists_in_both_languages():
     for words in (self_consistency._SOLVED, self_consistency._CHECKED):
         assert words["en"].keys() == words["zh-CN"].keys()

@@ -1,4 +1,4 @@
-"""A problem solved in all ways: what each took, what is stored, and a vote that is cast once and blind."""
+"""A problem solved in all modes: the cost of each, what is stored, and a blind vote that is cast once."""
 
 import json
 import sqlite3
@@ -26,8 +26,8 @@ def compared(log, engine=None, text=QUESTION):
 
 
 def shown(comparison, language="en"):
-    """Everything of it that the page shows."""
-    parts = [compare_view.problem(comparison), compare_view.told(comparison, False, language)]
+    """All text that the page shows of it."""
+    parts = [compare_view.problem(comparison), compare_view.status(comparison, False, language)]
     for place in range(len(NAMES)):
         for part in (compare_view.head, compare_view.figures):
             parts.append(part(comparison, place, language))
@@ -35,7 +35,7 @@ def shown(comparison, language="en"):
     return "\n".join(parts)
 
 
-def test_each_way_is_solved_once_counted_and_stored(log):
+def test_each_mode_is_run_once_measured_and_stored(log):
     comparison = compared(log)
     assert sorted(comparison.runs) == sorted(comparison.costs) == sorted(MODES)
     stored = log.runs_of(comparison.session.id)
@@ -44,7 +44,7 @@ def test_each_way_is_solved_once_counted_and_stored(log):
     assert log.costs(comparison.session.id) == {run.id: comparison.costs[run.mode] for run in stored}
 
 
-def test_the_count_begins_anew_for_each_way(log):
+def test_counts_restart_for_each_mode(log):
     comparison = compared(log)
     direct = comparison.costs["direct"]
     assert direct.calls == 1
@@ -54,7 +54,7 @@ def test_the_count_begins_anew_for_each_way(log):
         assert 0 < cost.first <= cost.seconds == comparison.runs[mode].seconds
 
 
-def test_tokens_a_second_are_over_the_whole_run_and_none_where_nothing_took_time():
+def test_tokens_a_second_cover_the_whole_run_and_are_unknown_at_zero_time():
     assert Cost(seconds=4, calls=2, prompt_tokens=9, tokens=50).per_second == 12.5
     assert Cost(seconds=0, calls=0, prompt_tokens=0, tokens=0).per_second == 0
 
@@ -65,7 +65,7 @@ def test_the_order_is_shuffled():
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_no_way_is_named_before_the_vote_and_all_are_after_it(language, log):
+def test_modes_are_named_only_after_the_vote(language, log):
     comparison = compared(log)
     names = {word(f"mode.{mode}", language) for mode in MODES}
     before = shown(comparison, language)
@@ -81,7 +81,7 @@ def test_no_way_is_named_before_the_vote_and_all_are_after_it(language, log):
     assert word("compare.yours", language) not in compare_view.head(comparison, 0, language)
 
 
-def test_a_vote_for_a_name_is_kept_as_the_way_it_stands_for(log):
+def test_a_vote_is_stored_as_the_mode_behind_its_letter(log):
     first, second, third = compared(log), compared(log), compared(log)
     first.cast("C")
     second.cast("same")
@@ -93,7 +93,7 @@ def test_a_vote_for_a_name_is_kept_as_the_way_it_stands_for(log):
     assert "<table" not in compare_view.tally({}, "en")
 
 
-def test_a_second_vote_and_one_for_nothing_are_refused(log):
+def test_a_second_vote_and_an_unknown_letter_are_refused(log):
     comparison = compared(log)
     with pytest.raises(CompareError, match="'D'"):
         comparison.cast("D")
@@ -115,7 +115,7 @@ def test_a_stored_vote_cannot_be_changed(log):
         log.add_vote("unknown", "same")
 
 
-def test_a_comparison_comes_back_as_it_was(log):
+def test_a_comparison_survives_a_round_trip(log):
     comparison = compared(log)
     again = kept_comparison(settings.load(), Solver, log, comparison.session.id)
     assert again.modes == comparison.modes
@@ -126,7 +126,7 @@ def test_a_comparison_comes_back_as_it_was(log):
     assert kept_comparison(settings.load(), Solver, log, "unknown") is None
 
 
-def test_what_is_stopped_ends_there_and_has_no_vote(log):
+def test_a_stopped_comparison_ends_and_cannot_be_voted_on(log):
     comparison, cancel = Comparison(settings.load(), Solver, log), Event()
     for progress in comparison.solve(QUESTION, "quick", cancel):
         if isinstance(progress.event, StepDone):
@@ -134,12 +134,12 @@ def test_what_is_stopped_ends_there_and_has_no_vote(log):
     comparison.stop()
     assert [run.status for run in comparison.runs.values()] == ["stopped"]
     assert not comparison.can_vote
-    assert word("compare.cut_short", "en") in compare_view.told(comparison, False, "en")
+    assert word("compare.cut_short", "en") in compare_view.status(comparison, False, "en")
     with pytest.raises(CompareError):
         comparison.cast("A")
 
 
-def test_a_model_that_does_not_let_go_writes_no_more_on_what_was_stopped():
+def test_a_stopped_comparison_takes_no_more_events():
     comparison = Comparison(settings.load(), Solver, None)
     events = comparison.solve(QUESTION, "quick", Event())
     while not isinstance(next(events).event, StepDone):
@@ -149,21 +149,21 @@ def test_a_model_that_does_not_let_go_writes_no_more_on_what_was_stopped():
     assert comparison.runs[comparison.modes[0]].status == "stopped"
 
 
-def test_without_a_log_it_is_compared_and_named_all_the_same():
+def test_a_comparison_works_without_a_log():
     comparison = compared(None)
     comparison.cast("A")
     assert comparison.vote == comparison.modes[0]
     assert comparison.costs
 
 
-def test_a_deleted_run_takes_its_cost_along(log):
+def test_deleting_a_run_deletes_its_cost(log):
     comparison = compared(log)
     log.delete_run(comparison.runs["direct"].id)
     assert len(log.costs(comparison.session.id)) == 2
     assert not kept_comparison(settings.load(), Solver, log, comparison.session.id).can_vote
 
 
-def test_what_waits_says_so_and_a_run_that_is_over_says_what_it_took(log):
+def test_waiting_runs_are_marked_and_finished_runs_show_their_cost(log):
     comparison = Comparison(settings.load(), Solver, log)
     events = comparison.solve(QUESTION, "quick", Event())
     next(events)
@@ -182,7 +182,7 @@ def test_what_waits_says_so_and_a_run_that_is_over_says_what_it_took(log):
 
 
 class Doubted(Solver):
-    """Slips first, so that a critic has something to say and a step is written again."""
+    """Makes a false sum first, so that the critic objects and a step is rewritten."""
 
     def _next(self, messages):
         said = super()._next(messages)
@@ -205,7 +205,7 @@ def test_verdicts_retries_and_times_are_hidden_before_the_vote(language, log):
 
 
 @pytest.mark.parametrize("phase", [Criticising(), Voting()])
-def test_what_is_done_does_not_tell_a_way_before_the_vote(log, phase):
+def test_the_status_does_not_reveal_a_mode_before_the_vote(log, phase):
     comparison = compared(log)
     mode, unfinished = comparison.modes[0], begin(comparison.runs[comparison.modes[0]].transcript.talk.problem)
     attempt = comparison.runs[mode].transcript.talk.chosen

@@ -1,4 +1,4 @@
-"""A student's session on queued replies: followed live, stored while it goes on, never lost."""
+"""A student's session on queued replies: streamed, stored while it runs, never lost."""
 
 import signal
 import subprocess
@@ -18,7 +18,7 @@ from runtime.session.session import Session
 from runtime.text import UnreadableError
 
 SOLVED = [RIGHT] * 3
-"""An attempt, and all that the critic asks for where everybody agrees with it."""
+"""An attempt, and the replies that the critic asks for if everything agrees with it."""
 
 
 def session_with(engine, log, **kept):
@@ -49,7 +49,7 @@ def test_steps_are_stored_while_the_run_goes_on(log):
     assert log.labels(progress.run.id)[step_id(progress.run.id, 0, 0)].rating == 1
 
 
-def test_a_reader_who_goes_away_leaves_a_stopped_run_with_its_steps(log):
+def test_if_the_reader_leaves_the_run_is_stored_as_stopped(log):
     session = session_with(ScriptedEngine(SOLVED), log)
     progress = session.solve(QUESTION)
     for now in progress:
@@ -61,24 +61,24 @@ def test_a_reader_who_goes_away_leaves_a_stopped_run_with_its_steps(log):
     assert [step.text for step in run.transcript.talk.trajectories[0].steps] == RIGHT.splitlines()[:1]
 
 
-def test_an_engine_that_breaks_leaves_a_failed_run_with_its_reason(log):
+def test_an_engine_error_is_stored_as_a_failed_run_with_its_reason(log):
     session = session_with(ScriptedEngine([EngineError("the model broke")]), log)
     run = last(session.solve(QUESTION)).run
     assert (run.status, run.transcript.talk.outcome.note) == ("failed", "the model broke")
     assert log.run(run.id).status == "failed"
 
 
-def test_a_full_disk_takes_no_word_off_the_screen(log):
+def test_a_full_disk_removes_nothing_from_the_screen(log):
     session = session_with(ScriptedEngine(SOLVED), log)
     pages = next(iter(log.db.query("pragma page_count")))["page_count"]
     log.db.execute(f"pragma max_page_count = {pages}")
-    text = QUESTION + " " + "word " * 700  # more than the free room of the file's last pages
+    text = QUESTION + " " + "word " * 700  # longer than the free space of the file's last pages
     end = last(session.solve(text))
     assert end.run.transcript.talk.outcome.answer == "17"
     assert "The disk is full" in str(end.unsaved)
 
 
-def test_own_work_names_the_first_error_and_judges_nothing_after_it(log):
+def test_checking_own_work_ends_at_the_first_error(log):
     steps = ["The pens cost 3 × 4 = 14 dollars.", "In all 14 + 5 = 19 dollars.", "Answer: 19"]
     session = session_with(ScriptedEngine(), log)
     run = last(session.check(QUESTION, steps)).run
@@ -88,22 +88,22 @@ def test_own_work_names_the_first_error_and_judges_nothing_after_it(log):
     assert [step.text for step in run.transcript.talk.trajectories[0].steps] == steps
 
 
-def test_a_session_goes_on_under_its_own_name_and_an_unknown_one_begins_anew(log):
+def test_a_session_resumes_by_its_id_and_an_unknown_id_starts_a_new_one(log):
     first = session_with(ScriptedEngine(), log)
     assert session_with(ScriptedEngine(), log, session_id=first.id).id == first.id
     assert session_with(ScriptedEngine(), log, session_id="made up").id not in ("made up", first.id)
 
 
-def test_without_a_log_nothing_is_kept_and_rating_says_so():
+def test_without_a_log_nothing_is_stored_and_rating_is_an_error():
     session = session_with(ScriptedEngine(SOLVED), None)
     run = last(session.solve(QUESTION)).run
     assert run.status == "settled"
-    with pytest.raises(StoreError, match="not stored"):
+    with pytest.raises(StoreError, match="cannot be stored"):
         session.rate(run.id, None, 1)
 
 
-def test_a_reason_stands_as_long_as_its_rating_does(log):
-    """It is given where attempts are reviewed, and the same step can be rated and corrected elsewhere."""
+def test_a_reason_is_kept_only_with_its_rating(log):
+    """Reasons are given where attempts are reviewed; the same step can be rated and corrected elsewhere."""
     session = session_with(ScriptedEngine(SOLVED), log)
     run = last(session.solve(QUESTION)).run
     step = step_id(run.id, 0, 0)
@@ -115,7 +115,7 @@ def test_a_reason_stands_as_long_as_its_rating_does(log):
 
 
 @pytest.mark.parametrize("text", ["", "  \n", "x" * 5000, "a\x00b"])
-def test_an_unusable_problem_is_refused_before_the_model_is_needed(text, log):
+def test_an_unusable_problem_is_refused_before_the_model_is_loaded(text, log):
     def no_engine():
         raise AssertionError("the model was asked for")
 
@@ -146,7 +146,7 @@ list(session.solve("How much do 3 notebooks at 4 dollars and a pen for 2 dollars
 """
 
 
-def test_a_crash_of_the_process_leaves_what_was_shown_in_the_log(log):
+def test_after_a_crash_the_log_holds_what_was_shown(log):
     done = subprocess.run([sys.executable, "-c", CRASH], cwd=ROOT, capture_output=True, timeout=60)
     assert done.returncode == -signal.SIGABRT
     (row,) = log.runs()

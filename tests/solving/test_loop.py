@@ -1,4 +1,4 @@
-"""The loop, with queued replies: who is asked, what is kept, and that no answer changes in silence."""
+"""The loop, with queued replies: which calls are made, what is kept, and that no answer changes without a note."""
 
 from threading import Event
 
@@ -23,9 +23,9 @@ SLIP = "The pens cost 3 × 4 = 14 dollars.\nIn all she pays 14 + 5 = 19 dollars.
 BAD_IDEA = "The pens cost 3 × 4 = 12 dollars.\nThe book makes 12 - 5 = 7 dollars.\nThe answer is 7."
 MENDED_END = "In all she pays 12 + 5 = 17 dollars.\nThe answer is 17."
 AGREED = [RIGHT, RIGHT]
-"""What the critic hears of an attempt that says 17: the first pair agrees, so there is no second."""
+"""Replies for the critic of an attempt that answers 17: the first pair agrees, so there is no second."""
 OPPOSED = [RIGHT] * SOLUTIONS
-"""And of one that says anything else."""
+"""Replies for the critic of any other attempt."""
 ALSO_BAD = "She pays 3 + 4 + 5 = 12 dollars.\nThe answer is 12."
 
 
@@ -34,7 +34,7 @@ def talk_of(engine, mode="critic", problem=PENS, cancel=None, **changes):
     return fold_all(problem, converse(problem, engine, chosen, cancel or Event()))
 
 
-def test_plain_asks_the_actor_once_and_nobody_else():
+def test_the_direct_mode_calls_the_actor_once():
     engine = ScriptedEngine([RIGHT])
     talk = talk_of(engine, "direct")
     assert talk.outcome.answer == "17"
@@ -52,7 +52,7 @@ def test_an_attempt_that_all_sources_accept_is_settled_without_a_refinement(give
     assert {e.by for e in critique.verdicts[0].evidence} == set(DEPTHS["deep"]) - silent
 
 
-def test_a_critic_who_only_reads_judges_each_step_as_soon_as_it_is_there():
+def test_a_reading_critic_judges_each_step_as_soon_as_it_is_complete():
     engine = ScriptedEngine([RIGHT], adapters=["critic"])
     events = list(converse(PENS, engine, settings.load(mode="critic", depth="quick"), Event()))
     done = next(i for i, event in enumerate(events) if isinstance(event, AttemptDone))
@@ -61,12 +61,12 @@ def test_a_critic_who_only_reads_judges_each_step_as_soon_as_it_is_there():
     assert [written[i - 1] for i in spoken] == [event for event in written if isinstance(event, StepDone)]
     assert [written[i].position for i in spoken] == [0, 1]
     assert {e.by for i in spoken for e in written[i].verdict.evidence} == set(DEPTHS["quick"])
-    # What was judged is not read again, and nobody changes his mind.
+    # Judged steps are not read again, and their verdicts do not change.
     assert len(engine.calls) == 1 + 2 * len(spoken)
     assert [event for event in after if isinstance(event, StepJudged)][:2] == [written[i] for i in spoken]
 
 
-def test_what_follows_a_wrong_step_is_written_and_not_judged():
+def test_steps_after_a_wrong_one_are_written_and_not_judged():
     attempt = "She pays for all.\nThe book is free.\n3 × 4 = 12\nThe answer is 12."
     engine = ScriptedEngine([attempt, "It costs 5."], verdicts=[0.99, 0.01], adapters=["critic"])
     critic = Critic(engine, depth="quick", weights={"quick": Aggregation(constant=0.0, features={"verdict": 1.0})})
@@ -75,7 +75,7 @@ def test_what_follows_a_wrong_step_is_written_and_not_judged():
     assert {event.position for event in events if isinstance(event, StepJudged)} == {0, 1}
 
 
-def test_what_the_critic_said_along_the_way_stands_after_a_stop():
+def test_verdicts_given_before_a_stop_are_kept():
     cancel, engine = Event(), ScriptedEngine([RIGHT], adapters=["critic"])
     talk, shown = begin(PENS), []
     for event in converse(PENS, engine, settings.load(mode="critic", depth="quick"), cancel):
@@ -86,17 +86,17 @@ def test_what_the_critic_said_along_the_way_stands_after_a_stop():
     [attempt] = talk.talk.trajectories
     assert (attempt.finish, talk.talk.outcome.status) == ("cancelled", "stopped")
     assert list(talk.talk.critique_of(attempt).verdicts) == shown
-    assert len(engine.calls) == 3  # the actor, and the two readers of one step
+    assert len(engine.calls) == 3  # the actor, and two scoring calls for one step
 
 
-def test_a_critic_who_has_to_know_the_end_waits_for_it():
+def test_a_critic_that_needs_the_whole_attempt_waits_for_its_end():
     asked = settings.load(mode="critic", depth="deep")
     events = list(converse(PENS, ScriptedEngine([RIGHT, *AGREED]), asked, Event()))
     done = next(i for i, event in enumerate(events) if isinstance(event, AttemptDone))
     assert not [event for event in events[:done] if isinstance(event, StepJudged)]
 
 
-def test_a_false_equation_is_put_right_before_anything_follows_from_it():
+def test_a_false_equation_is_corrected_before_the_next_step():
     rest = " dollars.\nIn all she pays 12 + 5 = 17 dollars.\nThe answer is 17."
     engine = ScriptedEngine([SLIP, rest, *AGREED])
     talk = talk_of(engine)
@@ -106,7 +106,7 @@ def test_a_false_equation_is_put_right_before_anything_follows_from_it():
     assert "3 × 4 is 12, not 14" in talk.critique_of(first).verdicts[0].comment
     assert second.steps[0].text == "The pens cost 3 × 4 = 12 dollars."
     assert talk.outcome.answer == "17"
-    # The actor goes on from the mended words themselves.
+    # The actor continues from the corrected text.
     assert engine.calls[1][-1] == {"role": "assistant", "content": "The pens cost 3 × 4 = 12"}
 
 
@@ -119,14 +119,14 @@ def test_a_false_equation_is_put_right_before_anything_follows_from_it():
         ("3 × 4 = 12\nThe answer is 12.\n" * 9, ["3 × 4 = 12"], "stop", "12"),
     ],
 )
-def test_an_actor_that_goes_in_circles_is_stopped_and_repeats_nothing(reply, steps, finish, answer):
+def test_a_repetitive_actor_is_stopped_and_its_repetitions_dropped(reply, steps, finish, answer):
     talk = talk_of(ScriptedEngine([reply]), "direct")
     attempt = talk.chosen
     assert ([step.text for step in attempt.steps], attempt.finish, attempt.answer) == (steps, finish, answer)
     assert talk.outcome.status == ("settled" if answer else "unsettled")
 
 
-def test_one_model_that_goes_in_circles_is_stopped_too():
+def test_repetitive_self_talk_is_stopped_too():
     line = "3 × 4 = 12 dollars.\nCheck: right.\n"
     attempt = talk_of(ScriptedEngine([line * 30 + "The answer is 12."]), "selftalk").chosen
     assert ([step.text for step in attempt.steps], attempt.finish, attempt.answer) == (
@@ -140,7 +140,7 @@ GUESS = "Work out what the pens cost.\nAdd the price of the book.\nThe answer is
 
 
 @pytest.mark.parametrize("mode", ["direct", "critic"])
-def test_an_answer_without_a_calculation_is_asked_for_again_with_one(mode):
+def test_an_answer_without_a_calculation_is_requested_again(mode):
     engine = ScriptedEngine([GUESS, RIGHT, *AGREED])
     talk = talk_of(engine, mode)
     guess, solution = talk.trajectories
@@ -151,7 +151,7 @@ def test_an_answer_without_a_calculation_is_asked_for_again_with_one(mode):
 
 @pytest.mark.parametrize("mode", ["direct", "critic"])
 @pytest.mark.parametrize("again", [GUESS, "Add.\nThe answer is 9.", "I do not know."])
-def test_an_answer_that_stays_without_a_calculation_is_not_checked(mode, again):
+def test_an_answer_that_still_lacks_a_calculation_is_not_checked(mode, again):
     engine = ScriptedEngine([GUESS, again, *[BAD_IDEA] * SOLUTIONS, *[again] * 20])
     talk = fold_all(PENS, converse(PENS, engine, settings.load(mode=mode, depth="quick"), Event()))
     assert (talk.outcome.status, talk.outcome.answer) == ("unchecked", "12")
@@ -159,7 +159,7 @@ def test_an_answer_that_stays_without_a_calculation_is_not_checked(mode, again):
 
 
 @pytest.mark.parametrize("mode", ["direct", "critic", "selftalk"])
-def test_missing_data_is_kept_as_the_outcome_and_nobody_is_asked_for_a_number(mode):
+def test_missing_data_is_the_outcome_and_no_number_is_requested(mode):
     engine = ScriptedEngine(["The price of 3 pens is not given.\nWe cannot calculate this without it.", RIGHT])
     talk = talk_of(engine, mode)
     assert (talk.outcome.status, talk.outcome.answer, len(talk.trajectories)) == ("unanswerable", None, 1)
@@ -176,7 +176,7 @@ PLAN = "Work out what the pens cost.\nAdd the price of the book.\nThe answer is 
 
 
 @pytest.mark.parametrize("mode", ["direct", "critic"])
-def test_an_actor_that_only_made_a_plan_is_asked_once_more(mode):
+def test_an_actor_that_wrote_only_a_plan_is_asked_again(mode):
     talk = talk_of(ScriptedEngine([PLAN, RIGHT, *AGREED]), mode)
     plan, solution = talk.trajectories
     assert (plan.answer, solution.answer, talk.outcome.answer) == (None, "17", "17")
@@ -185,12 +185,12 @@ def test_an_actor_that_only_made_a_plan_is_asked_once_more(mode):
     assert talk.critique_of(plan) is None
 
 
-def test_who_plans_twice_has_no_answer_and_nobody_goes_on_asking():
+def test_two_plans_in_a_row_end_without_an_answer():
     talk = talk_of(ScriptedEngine([PLAN, PLAN]), "direct")
     assert (len(talk.trajectories), talk.outcome.answer) == (2, None)
 
 
-def test_refinement_keeps_the_correct_prefix_and_is_told_of_the_critique():
+def test_refinement_keeps_the_correct_prefix_and_gets_the_critique():
     engine = ScriptedEngine([BAD_IDEA, *OPPOSED, MENDED_END])
     talk = talk_of(engine)
     wrong, refined = talk.trajectories
@@ -203,14 +203,14 @@ def test_refinement_keeps_the_correct_prefix_and_is_told_of_the_critique():
     assert begun["content"] == "The pens cost 3 × 4 = 12 dollars.\n"
 
 
-def test_a_changed_answer_is_said_with_the_old_one():
+def test_a_changed_answer_is_reported_with_the_old_one():
     engine = ScriptedEngine([BAD_IDEA, *OPPOSED, MENDED_END])
     note = talk_of(engine).outcome.note
     assert "7" in note
     assert "17" in note
 
 
-def test_a_refinement_the_critic_likes_no_better_is_not_taken_and_that_is_said():
+def test_a_refinement_that_scores_no_better_is_rejected_with_a_note():
     engine = ScriptedEngine([BAD_IDEA, *OPPOSED, ALSO_BAD])
     talk = talk_of(engine, rounds=1)
     assert talk.outcome.status == "unsettled"
@@ -218,13 +218,13 @@ def test_a_refinement_the_critic_likes_no_better_is_not_taken_and_that_is_said()
     assert "12" in talk.outcome.note
 
 
-def test_no_round_is_played_when_none_is_allowed():
+def test_with_zero_rounds_nothing_is_refined():
     talk = talk_of(ScriptedEngine([BAD_IDEA, *OPPOSED]), rounds=0)
     assert len(talk.trajectories) == 1
     assert talk.outcome.status == "unsettled"
 
 
-def test_self_talk_writes_a_rejected_step_again():
+def test_self_talk_rewrites_a_rejected_step():
     reply = (
         "The pens cost 3 × 4 = 12 dollars.\nCheck: right.\nThe book makes 12 - 5 = 7 dollars.\n"
         "Check: wrong, the book is paid too.\nIn all she pays 12 + 5 = 17 dollars.\nCheck: right.\nThe answer is 17."
@@ -238,7 +238,7 @@ def test_self_talk_writes_a_rejected_step_again():
     assert talk.outcome.answer == "17"
 
 
-def test_exact_arithmetic_interrupts_a_model_that_believes_itself():
+def test_exact_arithmetic_interrupts_a_model_that_accepts_its_own_error():
     slip = "The pens cost 3 × 4 = 13 dollars.\nCheck: right.\nIn all she pays 13 + 5 = 18 dollars.\nThe answer is 18."
     rest = " dollars.\nCheck: right.\nIn all she pays 12 + 5 = 17 dollars.\nCheck: right.\nThe answer is 17."
     engine = ScriptedEngine([slip, rest])
@@ -258,7 +258,7 @@ def test_exact_arithmetic_interrupts_a_model_that_believes_itself():
     assert said == f"The pens cost 3 × 4 = 13 dollars.\n{told}\nThe pens cost 3 × 4 = 12"
 
 
-def test_a_model_that_slips_on_and_on_is_let_go_and_nobody_is_sure():
+def test_after_repeated_false_sums_self_talk_continues_unsure():
     again = " for 3 × 4 = 13.\nCheck: right.\nThe answer is 13."
     talk = talk_of(ScriptedEngine(["It is 3 × 4 = 13.\nCheck: right.\nThe answer is 13.", *[again] * 20]), "selftalk")
     assert len(talk.trajectories) == INTERRUPTIONS + 1
@@ -266,7 +266,7 @@ def test_a_model_that_slips_on_and_on_is_let_go_and_nobody_is_sure():
     assert talk.outcome.answer == "13"
 
 
-def test_an_error_of_the_engine_ends_the_talk_and_keeps_what_was_made():
+def test_an_engine_error_ends_the_run_and_keeps_its_steps():
     engine = ScriptedEngine([BAD_IDEA, *OPPOSED, EngineError("the model broke")])
     events = list(converse(PENS, engine, settings.load(mode="critic", depth="deep"), Event()))
     assert isinstance(events[-1], Failed)
@@ -277,7 +277,7 @@ def test_an_error_of_the_engine_ends_the_talk_and_keeps_what_was_made():
     assert isinstance(talk.turns[-1], Critique)
 
 
-def test_stop_ends_the_talk_at_once_and_keeps_the_steps():
+def test_stop_ends_the_run_at_once_and_keeps_the_steps():
     cancel, seen = Event(), []
     for event in converse(PENS, ScriptedEngine([RIGHT, *AGREED]), settings.load(mode="critic", depth="deep"), cancel):
         seen.append(event)
@@ -290,7 +290,7 @@ def test_stop_ends_the_talk_at_once_and_keeps_the_steps():
 
 
 @pytest.mark.parametrize("mode", ["direct", "critic", "selftalk"])
-def test_a_chinese_problem_is_asked_in_chinese(mode):
+def test_a_chinese_problem_gets_a_chinese_prompt(mode):
     problem = Problem(text="小明有3支笔，每支4元，一共多少元？")
     engine = ScriptedEngine(["一共 3 × 4 = 12 元。\n答案是 12。"] * 3)
     talk = talk_of(engine, mode, problem)
@@ -299,7 +299,7 @@ def test_a_chinese_problem_is_asked_in_chinese(mode):
 
 
 class Heard(ScriptedEngine):
-    """Remembers which adapter was asked."""
+    """Records which adapter was used."""
 
     def stream(self, messages, sampling, adapter=None, *rest, **named):
         self.asked = adapter
@@ -307,7 +307,7 @@ class Heard(ScriptedEngine):
 
 
 @pytest.mark.parametrize(("mode", "adapter"), [("direct", "actor"), ("selftalk", "selftalk")])
-def test_a_trained_adapter_speaks_and_is_named_and_without_one_the_base_does(mode, adapter):
+def test_a_trained_adapter_is_used_and_recorded_and_without_one_the_base(mode, adapter):
     for adapters, named in (([adapter], adapter), ([], None)):
         engine = Heard([RIGHT], adapters=adapters)
         talk = talk_of(engine, mode)

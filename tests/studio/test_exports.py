@@ -1,4 +1,4 @@
-"""What people said, as data sets: every format holds what the log holds, and only what people allowed."""
+"""Ratings as data sets: every format holds what the log holds, and only what people consented to."""
 
 import json
 from pathlib import Path
@@ -46,7 +46,7 @@ def rate(log, run, turn, position, **said):
 
 @pytest.fixture
 def rated(log):
-    """A run with a wrong attempt and its refinement, both rated; another one without consent."""
+    """A run with a wrong attempt and its refinement, both rated; and a run without consent."""
     run = recorded(log)
     rate(log, run, 0, 0, rating=1)
     rate(log, run, 0, 1, rating=-1, reason="arithmetic", correction="12 - 5 = 7 apples.")
@@ -98,8 +98,8 @@ def test_preferences_come_from_corrections_and_from_second_tries(log, rated):
     ]
 
 
-def test_messages_do_not_double_the_line_that_states_the_answer(log):
-    """An attempt from elsewhere, and a person's own, holds its answer among its lines."""
+def test_messages_contain_the_answer_line_once(log):
+    """An imported attempt, or a person's own, contains its answer among its lines."""
     lines = (Step(text="3 * 4 = 12."), Step(text="The answer is 12."))
     own = Trajectory(problem_id=PROBLEM.id, steps=lines, answer="12", origin="student")
     run = recorded(log, SelfTalk(problem=PROBLEM, turns=(own,), outcome=Outcome(status="settled")))
@@ -109,12 +109,12 @@ def test_messages_do_not_double_the_line_that_states_the_answer(log):
     assert row["messages"][1]["content"] == "3 * 4 = 12.\nThe answer is 12."
 
 
-def test_messages_hold_only_solutions_in_which_every_step_was_rated_and_none_wrong(log, rated):
+def test_messages_contain_only_solutions_with_every_step_rated_right(log, rated):
     (row,) = rows(log, "messages")
     assert row["messages"][1]["content"] == "3 * 4 = 12.\n12 - 5 = 7.\nThe answer is 7."
 
 
-def test_the_trainer_reads_and_learns_from_what_people_judged(log, rated, tmp_path):
+def test_the_trainer_reads_exported_attempts(log, rated, tmp_path):
     place = write_dataset(tmp_path / "judged", "judged", labelled_attempts(log), "cc0-1.0").folder / "data.jsonl"
     wrong, right = read_judged(place)
     assert (wrong.first_error, wrong.explanation, wrong.error_type) == (1, "12 - 5 is 7.", "arithmetic")
@@ -122,7 +122,7 @@ def test_the_trainer_reads_and_learns_from_what_people_judged(log, rated, tmp_pa
     assert [attempt.first_error for attempt in people(place)] == [1, None]
 
 
-def test_nothing_of_a_bad_problem_is_learned_from(log):
+def test_attempts_at_a_bad_problem_are_not_exported(log):
     run = recorded(log)
     rate(log, run, 0, 0, rating=-1, correction="?")
     for turn in (0, 1):
@@ -130,13 +130,13 @@ def test_nothing_of_a_bad_problem_is_learned_from(log):
     assert [len(rows(log, name)) for name in FORMATS] == [2, 0, 0, 0, 0]
 
 
-def test_without_consent_nothing_leaves_and_with_all_everything_does(log, rated):
+def test_without_consent_nothing_is_exported_unless_all_is_given(log, rated):
     assert [len(rows(log, name)) for name in FORMATS] == [2, 2, 2, 1, 2]
     everything = [len(rows(log, name, consented_only=False)) for name in FORMATS]
     assert everything == [4, 3, 2, 1, 4]
 
 
-def test_consent_given_later_counts_for_what_is_said_then(log):
+def test_consent_given_later_counts_for_later_labels(log):
     run = recorded(log)
     rate(log, run, 0, 0, rating=-1, consent=False)
     assert rows(log, "stepwise") == []
@@ -157,7 +157,7 @@ def test_datasets_reads_as_many_rows_as_the_log_holds(name, log, rated, tmp_path
         assert sorted(filter(None, told)) == sorted(stored[step] for step in steps)
 
 
-def test_the_card_counts_names_the_licence_and_says_who_agreed(log, rated, tmp_path):
+def test_the_card_has_counts_licence_and_consent(log, rated, tmp_path):
     done = write_dataset(tmp_path / "out", "stepwise", labelled_attempts(log), "cc0-1.0")
     card = (done.folder / "README.md").read_text("utf-8")
     assert card.startswith("---\nlicense: cc0-1.0\nlanguage: [en]\n")
@@ -178,7 +178,7 @@ def test_an_archive_holds_rows_and_card(log, rated, tmp_path):
         assert len(archive.read("out/data.jsonl").splitlines()) == 2
 
 
-def test_an_archive_that_breaks_off_leaves_the_one_that_was_there(log, rated, tmp_path, monkeypatch):
+def test_an_interrupted_archive_leaves_the_old_one(log, rated, tmp_path, monkeypatch):
     done = write_dataset(tmp_path / "out", "stepwise", labelled_attempts(log), "cc0-1.0")
     place = zipped(done.folder, tmp_path / "tmp" / "out.zip")
     before = place.read_bytes()
@@ -188,8 +188,8 @@ def test_an_archive_that_breaks_off_leaves_the_one_that_was_there(log, rated, tm
     assert place.read_bytes() == before and list(place.parent.iterdir()) == [place]
 
 
-def test_no_moment_sees_a_card_that_tells_of_other_rows(log, rated, tmp_path, monkeypatch):
-    """What somebody finds who looks, or who comes after a kill, at each moment at which a file is put in its place."""
+def test_card_and_rows_match_at_every_moment_of_an_export(log, rated, tmp_path, monkeypatch):
+    """The files as a reader, or a restart after a kill, finds them at each moment at which a file is replaced."""
     folder, seen = tmp_path / "out", []
     replace = Path.replace
 
@@ -210,7 +210,7 @@ def test_no_moment_sees_a_card_that_tells_of_other_rows(log, rated, tmp_path, mo
     assert look() and seen[0][0] == 3 and seen[-1] == (2, False)
 
 
-def test_a_data_set_that_breaks_off_leaves_rows_and_card_that_were_there(log, rated, tmp_path, monkeypatch):
+def test_an_interrupted_export_leaves_the_old_rows_and_card(log, rated, tmp_path, monkeypatch):
     folder = tmp_path / "out"
     write_dataset(folder, "stepwise", labelled_attempts(log), "cc0-1.0")
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
@@ -220,7 +220,7 @@ def test_a_data_set_that_breaks_off_leaves_rows_and_card_that_were_there(log, ra
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
-def test_a_place_that_cannot_be_written_is_named(log, tmp_path):
+def test_an_unwritable_destination_is_named(log, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ExportError, match="cannot be written"):
         write_dataset(tmp_path / "file" / "out", "stepwise", labelled_attempts(log), "cc0-1.0")
@@ -234,7 +234,7 @@ def write(path, *lines):
     return path
 
 
-def test_imported_attempts_wait_for_a_review_once(log, tmp_path):
+def test_imported_attempts_enter_the_review_queue_once(log, tmp_path):
     row = {"question": "1 + 1?", "steps": ["1 + 1 = 3"], "answer": 2, "attempt_answer": "3", "source": "mine"}
     file = write(tmp_path / "in.jsonl", row, {"problem": "2 + 2?", "steps": ["4"]})
     assert import_attempts(file, log).new == 2
@@ -263,7 +263,7 @@ def test_a_wrong_line_is_named_and_nothing_is_imported(line, told, log, tmp_path
 
 
 @pytest.mark.parametrize("other", [{"answer": 3}, {"attempt_answer": "3"}, {"source": "theirs"}])
-def test_two_rows_that_say_different_things_of_one_attempt_are_named_and_refused(other, log, tmp_path):
+def test_contradicting_rows_of_an_import_are_named_and_refused(other, log, tmp_path):
     row = {"problem": "1 + 1?", "steps": ["1 + 1 = 2"], "answer": 2, "attempt_answer": "2"}
     with pytest.raises(RowError, match=r"these rows have the same problem \('1 \+ 1\?'\) and steps, but differ"):
         import_attempts(write(tmp_path / "in.jsonl", row, row | other), log)
@@ -271,7 +271,7 @@ def test_two_rows_that_say_different_things_of_one_attempt_are_named_and_refused
     assert import_attempts(write(tmp_path / "in.jsonl", row, row), log).new == 1
 
 
-def test_an_import_that_breaks_off_stores_nothing(log, tmp_path):
+def test_an_interrupted_import_stores_nothing(log, tmp_path):
     file = write(tmp_path / "in.jsonl", *({"problem": f"{n}?", "steps": ["1"]} for n in range(9)))
     log.db.execute("create temp trigger fault before insert on runs when (select count(*) from runs) = 5 "
                    "begin select raise(abort, 'disk I/O error'); end")  # fmt: skip

@@ -1,4 +1,4 @@
-"""The review queue: what comes first, and that nothing a person says of an attempt is lost or contradicts itself."""
+"""The review queue: its order, and that no label is lost or contradicts another."""
 
 import pytest
 
@@ -46,7 +46,7 @@ def rate(log, run, *ratings):
         log.add_label(run, step_id(run, 0, position), Feedback(rating=rating, consent=True))
 
 
-def test_the_queue_begins_with_what_most_can_be_learned_from(log):
+def test_the_queue_starts_with_the_most_informative_attempts(log):
     begun = recorded(log, "begun", SURE, SURE)
     rate(log, begun, 1)
     new = recorded(log, "new", SURE, SURE)
@@ -61,13 +61,13 @@ def test_the_queue_begins_with_what_most_can_be_learned_from(log):
     assert reasons == ["disliked", "disputed", "doubtful", "arithmetic", "new", "begun"]
 
 
-def test_a_word_against_the_whole_run_counts_as_disliked(log):
+def test_a_negative_rating_of_the_run_counts_as_disliked(log):
     run = recorded(log, "whole", SURE, SURE)
     log.add_label(run, None, Feedback(rating=-1))
     assert why(attempt_of(log, f"{run}:0")) == "disliked"
 
 
-def test_what_is_finished_leaves_the_queue_and_stands_on_the_other_shelf(log):
+def test_a_finished_review_moves_from_the_queue_to_the_finished_list(log):
     runs = [recorded(log, text) for text in ("one", "two")]
     reviewing = Reviewing(log)
     first = reviewing.current.key
@@ -78,7 +78,7 @@ def test_what_is_finished_leaves_the_queue_and_stands_on_the_other_shelf(log):
     assert reviewing.current.key == first
     reviewing.finish("bad_problem", "", 1.0, consent=False)
     assert log.reviews(first.split(":")[0])[0].ending == "bad_problem"
-    assert len(list(log.db["reviews"].rows)) == 2  # nothing earlier is changed
+    assert len(list(log.db["reviews"].rows)) == 2  # earlier rows are not changed
 
 
 def test_reviews_are_append_only_and_belong_to_a_run(log):
@@ -110,7 +110,7 @@ def test_an_ending_must_fit_the_ratings(ratings, ending, objection, log):
     assert Reviewing(log).objection(ending) == objection
 
 
-def test_a_label_that_is_still_on_its_way_is_stored_with_the_ending(log):
+def test_a_pending_label_is_stored_with_the_ending(log):
     run = recorded(log, "one")
     rate(log, run, 1)
     reviewing = Reviewing(log)
@@ -120,7 +120,7 @@ def test_a_label_that_is_still_on_its_way_is_stored_with_the_ending(log):
     assert reviewing.objection("found_error") is None
 
 
-def test_later_comes_again_and_the_attempt_on_view_stays_when_the_queue_is_made_anew(log):
+def test_postponed_attempts_return_and_rebuilding_the_queue_keeps_the_current_one(log):
     for text in ("one", "two", "three"):
         recorded(log, text)
     reviewing = Reviewing(log)
@@ -158,7 +158,7 @@ def test_each_attempt_of_a_run_is_reviewed_and_a_kept_step_has_one_label(log):
 # What is shown
 
 
-def test_the_answer_and_the_critic_are_not_sent_before_they_are_asked_for(log):
+def test_answer_and_critique_are_not_sent_before_they_are_requested(log):
     run = recorded(log, "secret", SURE, FALSE_SUM)
     reviewing = Reviewing(log)
     shown = view(reviewing, "en")
@@ -175,19 +175,19 @@ def test_the_answer_and_the_critic_are_not_sent_before_they_are_asked_for(log):
 @pytest.mark.parametrize(
     ("ratings", "able"), [((), False), ((1,), False), ((1, 1), True), ((-1,), True), ((1, -1), True)]
 )
-def test_the_critic_is_asked_only_once_a_person_has_judged(log, ratings, able):
+def test_the_critic_runs_only_after_a_person_has_judged(log, ratings, able):
     rate(log, recorded(log, "secret", SURE, FALSE_SUM), *ratings)
     assert Reviewing(log).can_reveal is able
 
 
-def test_what_a_person_typed_is_text(log):
+def test_typed_text_is_escaped(log):
     recorded(log, "<img src=x onerror=alert(1)>", steps=("<i>1</i>",))
     shown = head(Reviewing(log), "en") + view(Reviewing(log), "en")["steps"][0]["html"]
     assert "<img" not in shown and "<i>" not in shown
 
 
 @pytest.mark.parametrize("language", ["en", "zh-CN"])
-def test_an_empty_queue_says_what_to_do(language, log):
+def test_an_empty_queue_shows_what_to_do(language, log):
     assert view(Reviewing(log), language)["empty"] and "item" not in view(Reviewing(log), language)
     assert view(None, language)["empty"] and head(None, language) == ""
     assert guide(language).startswith("<details")

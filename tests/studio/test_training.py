@@ -1,4 +1,4 @@
-"""A run of the trainer as the page follows it: begun once, read from its files, stopped by a file, gone on with."""
+"""A run of the trainer as the page follows it: started once, read from its files, stopped by a file, resumed."""
 
 import json
 import os
@@ -48,7 +48,7 @@ def rated(log, number, wrong):
 # Readiness
 
 
-def test_readiness_counts_what_may_be_learned_from_and_says_what_is_missing(log):
+def test_readiness_counts_usable_ratings_and_names_what_is_missing(log):
     found = training.readiness(log, settings.load())
     assert (found.ratings, found.wrong, found.right) == (0, 0, 0)
     assert {"ratings", "errors"} <= set(found.missing)
@@ -59,7 +59,7 @@ def test_readiness_counts_what_may_be_learned_from_and_says_what_is_missing(log)
     assert not {"ratings", "errors"} & set(found.missing)
 
 
-def test_a_wrong_line_that_only_states_the_answer_is_not_counted_as_an_example(log, tmp_path):
+def test_a_wrong_answer_line_is_not_counted_as_a_training_example(log, tmp_path):
     file = tmp_path / "in.jsonl"
     file.write_text(json.dumps({"problem": "1 + 1?", "steps": ["1 + 1 = 2", "The answer is 3."]}) + "\n")
     import_attempts(file, log)
@@ -74,7 +74,7 @@ def test_only_bases_with_a_recipe_can_be_trained():
     assert set(found) <= {path.stem.removeprefix("critic-") for path in (ROOT / "trainer/recipes/sft").glob("critic-*")}
 
 
-def test_the_preview_shows_examples_as_the_trainer_writes_them(log):
+def test_the_preview_equals_the_trainers_examples(log):
     for number in range(20):
         rated(log, number, wrong=True)
     rows = training.preview(log, limit=3)
@@ -84,11 +84,11 @@ def test_the_preview_shows_examples_as_the_trainer_writes_them(log):
     assert "<mark>right</mark>" in examples(rows, "en") and "What is" in examples(rows, "en")
 
 
-# A run is begun as a short process in the trainer's place
+# A short process takes the trainer's place
 
 
 class Written(Training):
-    """Begins a short process in the place of hours of tuning."""
+    """Starts a short process instead of hours of training."""
 
     steps = 400
 
@@ -115,7 +115,7 @@ def wait_until(true, seconds=90):
     return found
 
 
-def test_the_command_is_the_trainers_own_and_names_only_what_it_knows(log, monkeypatch):
+def test_the_training_command_uses_only_existing_options(log, monkeypatch):
     runs = Training(settings.load())
     plan = training.Plan(base="smollm2-135m", minutes=7.5, attempts=3, created_at=now())
     command = runs.command(Path("/tmp/x"), plan)
@@ -126,15 +126,15 @@ def test_the_command_is_the_trainers_own_and_names_only_what_it_knows(log, monke
     assert command[command.index("--minutes") + 1] == "7.5"
 
 
-def test_a_run_is_followed_stopped_and_gone_on_with(log, begun):
+def test_a_run_is_followed_stopped_and_resumed(log, begun):
     begun.start("smollm2-135m", 10, log)
     wait_until(lambda: len(begun.standing().points) > 5)
     halfway = begun.standing()
     assert (halfway.state, halfway.stage, halfway.steps) == ("running", "tuning", 400)
     assert 0 < halfway.seconds_left < 600
-    with pytest.raises(TrainingError, match="already"):
+    with pytest.raises(TrainingError, match="Another training is running"):
         begun.start("smollm2-135m", 10, log)
-    # Another server, started after the first was closed, finds the same run.
+    # A server started after the first was closed finds the same run.
     assert Written(settings.load()).running
     begun.stop()
     assert begun.standing().state in ("stopping", "stopped")
@@ -149,7 +149,7 @@ def test_a_run_is_followed_stopped_and_gone_on_with(log, begun):
     assert len(list(begun.home.iterdir())) == 1
 
 
-def test_the_newest_run_is_the_one_that_was_begun_last_whatever_the_clock_says(log, begun, monkeypatch):
+def test_the_newest_run_is_the_last_started_even_if_the_clock_was_set_back(log, begun, monkeypatch):
     moments = iter(range(2_000_000_000, 0, -86_400))
     monkeypatch.setattr("time.time_ns", lambda: next(moments) * 10**9)
     monkeypatch.setattr(Training, "_launch", lambda self, folder, plan: None)
@@ -163,7 +163,7 @@ def test_the_newest_run_is_the_one_that_was_begun_last_whatever_the_clock_says(l
     assert begun.folder == folders[-1]
 
 
-def test_a_run_that_was_killed_is_seen_as_broken_off_and_goes_on(log, begun):
+def test_a_killed_run_is_recognised_as_interrupted_and_resumes(log, begun):
     begun.start("smollm2-135m", 10, log)
     wait_until(lambda: begun.standing().points)
     pid = json.loads((begun.folder / "process.json").read_text())["pid"]
@@ -174,7 +174,7 @@ def test_a_run_that_was_killed_is_seen_as_broken_off_and_goes_on(log, begun):
     wait_until(lambda: begun.standing().state == "over")
 
 
-def test_a_number_that_another_process_has_by_now_deceives_nobody(log, begun):
+def test_a_reused_process_id_is_not_taken_for_the_run(log, begun):
     begun.start("smollm2-135m", 10, log)
     known = begun.folder / "process.json"
     pid = json.loads(known.read_text())["pid"]
@@ -197,7 +197,7 @@ run_command_line(command)
 """
 
 
-def test_what_went_wrong_is_told(log, begun, monkeypatch):
+def test_a_failed_run_shows_its_error(log, begun, monkeypatch):
     monkeypatch.setattr(Written, "command", lambda self, folder, plan: [sys.executable, "-c", FAILING, str(folder)])
     begun.start("smollm2-135m", 10, log)
     wait_until(lambda: not begun.running)
@@ -206,7 +206,7 @@ def test_what_went_wrong_is_told(log, begun, monkeypatch):
     assert "no room for &lt;examples&gt;" in standing(begun.standing(), begun.plan, begun.last_lines(), "en")
 
 
-def test_a_base_that_is_not_here_is_refused(log):
+def test_a_base_that_is_not_downloaded_is_refused(log):
     with pytest.raises(TrainingError, match="cannot be trained here"):
         Training(settings.load()).start("none", 1, log)
 
@@ -214,7 +214,7 @@ def test_a_base_that_is_not_here_is_refused(log):
 # The trainer's side
 
 
-def test_stages_are_written_and_a_file_stops_them(tmp_path):
+def test_stages_are_recorded_and_a_stop_file_ends_them(tmp_path):
     stages = Stages(tmp_path)
     with pytest.raises(Stopped), stages.until_the_end():
         stages.begin("examples", n=3)
@@ -235,18 +235,18 @@ def points(count, dev_every=50):
     return tuple(Point(i, 2 / i, 1.0, float(i), 1 / i if i % dev_every == 0 else None) for i in range(1, count + 1))
 
 
-def test_the_time_that_is_left_is_that_of_the_last_steps_and_never_beyond_the_limit():
+def test_the_remaining_time_follows_recent_steps_and_the_time_limit():
     assert Standing("running", "tuning", points=points(100), steps=160).seconds_left == 60
     assert Standing("running", "tuning", points=points(100), steps=9999, minutes=2).seconds_left == 20
     assert Standing("running", "measuring", points=points(100), steps=160).seconds_left is None
 
 
-def test_a_line_that_is_being_written_is_left_out(tmp_path):
+def test_an_unfinished_line_is_left_out(tmp_path):
     (tmp_path / "stages.jsonl").write_text('{"stage": "lessons"}\n{"stage": "tun')
     assert read_standing(tmp_path, True).stage == "examples"
 
 
-def test_the_chart_shows_the_whole_run_and_no_more_points_than_can_be_seen():
+def test_the_chart_covers_the_whole_run_with_a_limited_number_of_points():
     drawn = loss_chart(points(5000), "en")
     raw = drawn.split('class="sq-raw" points="')[1].split('"')[0].split()
     assert len(raw) == 500
@@ -257,7 +257,7 @@ def test_the_chart_shows_the_whole_run_and_no_more_points_than_can_be_seen():
     assert loss_chart(points(1), "en").count("<svg") == 3
 
 
-def test_a_verdict_shows_before_and_after():
+def test_a_gate_verdict_shows_figures_before_and_after():
     figures = {"n": 160, "adapter": {"f1": {"value": 0.9}}, "base": {"f1": {"value": 0.7}}}
     told = {"promoted": True, "version": "v1", "reasons": ["Better <than> the base"], "figures": figures}
     shown = verdict(Standing("over", "gate", verdict=told), "en")
@@ -276,8 +276,10 @@ def test_the_runtime_starts_the_trainer_without_importing_it():
     assert done.stdout.split() == ["False", "False"]
 
 
-def test_the_files_of_a_run_of_an_earlier_release_are_read(tmp_path):
+def test_run_files_of_an_earlier_release_are_read(tmp_path):
     plan = training.Plan(base="smollm2-135m", minutes=7.5, attempts=3, created_at=now())
+    (tmp_path / "stages.jsonl").write_text('{"stage": "lessons"}\n')
+    assert read_standing(tmp_path, True).stage == "examples"
     lines = [{"stage": "voice"}, {"stage": "measuring", "what": "voice"}]
     (tmp_path / "stages.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines[:1]))
     assert "Saving the new critic" in standing(read_standing(tmp_path, True), plan, "", "en")

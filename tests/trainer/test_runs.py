@@ -1,4 +1,4 @@
-"""A run directory: what is done stays done, however the run ended."""
+"""A run directory: finished work is kept, however the run ended."""
 
 import json
 import os
@@ -45,7 +45,7 @@ def test_every_key_is_done_once_and_stored(tmp_path):
     assert sorted(row["key"] for row in stored(results)) == sorted(EXPECTED)
 
 
-def test_a_key_that_is_asked_for_twice_is_done_once(tmp_path):
+def test_a_duplicate_key_is_done_once(tmp_path):
     done = []
     results = opened(tmp_path)
     finished(results, [("a", 1), ("b", 2), ("a", 1)], lambda item: done.append(item) or squared(item))
@@ -64,13 +64,13 @@ def test_a_reopened_run_does_only_what_is_missing(tmp_path):
 
 
 @pytest.mark.parametrize("sign", ["\n", "\r", "\x0b", "\x1c", "\x85", "\u2028", "\u2029"])
-def test_a_row_that_holds_any_line_break_is_read_again(sign, tmp_path):
+def test_rows_with_any_kind_of_line_break_are_read_back(sign, tmp_path):
     opened(tmp_path).add({"key": "a", "text": f"one{sign}two"})
     assert opened(tmp_path).rows == {"a": {"key": "a", "text": f"one{sign}two"}}
 
 
 @pytest.mark.parametrize("missing", [1, 2, 20, 30])
-def test_a_line_that_was_cut_off_is_dropped_and_made_again(missing, tmp_path):
+def test_a_truncated_line_is_dropped_and_redone(missing, tmp_path):
     results = opened(tmp_path)
     finished(results, workers=1)
     results.path.write_bytes(results.path.read_bytes()[:-missing])
@@ -81,7 +81,7 @@ def test_a_line_that_was_cut_off_is_dropped_and_made_again(missing, tmp_path):
     assert len(stored(again)) == 12
 
 
-def test_the_folder_is_named_after_everything_that_decides_the_results(tmp_path):
+def test_the_folder_name_depends_on_everything_that_decides_the_results(tmp_path):
     first = opened(tmp_path, {"a": 1, "b": {"c": 2, "d": 3}})
     assert opened(tmp_path, {"b": {"d": 3, "c": 2}, "a": 1}).folder == first.folder
     others = [opened(tmp_path, {"a": 1, "b": {"c": 2, "d": 4}}), opened(tmp_path, {"a": "1"}), opened(tmp_path, {})]
@@ -110,7 +110,7 @@ def test_an_error_stops_the_run_and_keeps_what_was_done(tmp_path):
     assert opened(tmp_path).rows == EXPECTED
 
 
-def test_a_run_whose_reader_goes_away_begins_nothing_more(tmp_path):
+def test_a_run_starts_no_more_work_once_its_reader_is_gone(tmp_path):
     done = []
 
     def do(item):
@@ -140,7 +140,7 @@ for key in run_missing([(f"k{i}", i) for i in range(40)], do, results, 2):
 """
 
 
-def test_a_killed_run_goes_on_and_ends_with_the_same_rows(tmp_path):
+def test_a_killed_run_resumes_and_ends_with_the_same_rows(tmp_path):
     command = [sys.executable, "-c", PROGRAM, str(tmp_path)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     for _ in range(7):
@@ -157,7 +157,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_rows(tmp_path):
     assert len(stored(results)) == 40
 
 
-def test_lines_that_a_crash_or_another_process_cut_into_are_made_again(tmp_path):
+def test_lines_damaged_by_a_crash_or_another_process_are_redone(tmp_path):
     results = opened(tmp_path)
     finished(results)
     whole = results.path.read_bytes().split(b"\n")
@@ -169,7 +169,7 @@ def test_lines_that_a_crash_or_another_process_cut_into_are_made_again(tmp_path)
     assert again.rows == opened(tmp_path).rows == EXPECTED
 
 
-def test_a_full_disk_is_a_sentence_and_leaves_no_half_line(tmp_path):
+def test_a_full_disk_gives_an_error_message_and_no_partial_line(tmp_path):
     results = opened(tmp_path)
     results.add({"key": "a", "text": "x" * 100})
     before = results.path.read_bytes()

@@ -46,7 +46,7 @@ def test_the_interval_lies_between_0_and_1_and_holds_the_share(n):
         (2, 8, 2 * (1 + 10 + 45) / 1024),
     ],
 )
-def test_mcnemars_exact_p(wins, losses, p):
+def test_mcnemars_exact_p_value(wins, losses, p):
     assert mcnemar(wins, losses) == mcnemar(losses, wins) == pytest.approx(p)
 
 
@@ -68,7 +68,7 @@ def test_the_same_run_twice_does_not_differ():
     assert paired([], []).p == 1.0
 
 
-def test_attempts_at_one_problem_stand_and_fall_together():
+def test_intervals_cluster_attempts_by_problem():
     a, b = [True] * 6 + [False] * 2, [False] * 4 + [True] * 4
     once = paired(a, b)
     assert paired(a * 3, b * 3, of=[*range(8)] * 3) == once

@@ -1,4 +1,4 @@
-"""A solution given bit by bit: what was asked for is shown, the rest stays away, and the log knows how far it went."""
+"""A solution revealed bit by bit: requested parts are shown, the rest is withheld, and the log stores the progress."""
 
 from __future__ import annotations
 
@@ -59,24 +59,24 @@ def test_hints_lead_to_a_step_and_a_step_to_the_next(log):
     assert all(session.give(run, wish) == (run, None) for wish in ("hint", "step", "all"))
 
 
-def test_hints_only_means_that_no_step_is_given_for_the_asking(log):
+def test_in_hints_only_no_step_can_be_requested(log):
     session, run = solved(log, "hints")
     assert session.give(run, "step") == (run, None)
     assert session.give(run, "nonsense") == (run, None)
 
 
-def test_one_step_at_a_time_begins_with_the_first(log):
+def test_steps_are_revealed_one_at_a_time_from_the_first(log):
     session, run = solved(log, "steps")
     assert disclosure.seen(run) == 1
     assert disclosure.is_open(given(session, run, "step"))
 
 
-def test_a_solution_of_one_step_is_not_given_away_at_once(log):
+def test_a_solution_of_one_step_is_not_revealed_at_once(log):
     _, run = solved(log, "steps", ["So 731 * 12 - 185 = 8587.\nThe answer is 8587."])
     assert disclosure.seen(run) == 0
 
 
-def test_an_answer_without_steps_is_held_back_too(log):
+def test_an_answer_without_steps_is_hidden_too(log):
     session, run = solved(log, "hints", ["The answer is 8587."] * 2)
     assert "8587" not in sent(run)
     run = given(session, run, "all")
@@ -85,15 +85,15 @@ def test_an_answer_without_steps_is_held_back_too(log):
 
 
 @pytest.mark.parametrize("help", ["hints", "steps"])
-def test_while_it_is_worked_out_nothing_is_said_of_it(log, help):
+def test_a_running_solution_reveals_nothing(log, help):
     session = Session(settings.load(), lambda: ScriptedEngine([PLAIN]), log)
     for progress in session.solve(QUESTION, "direct", help=help):
         if progress.run.status == "running":
             assert not any(word in sent(progress.run) for word in ("8772", "8587", "Altogether", "Remaining"))
 
 
-def test_replaced_steps_and_remarks_give_nothing_away(log):
-    """With a critic there is a wrong attempt, a note on it, and the evidence."""
+def test_replaced_steps_and_notes_reveal_nothing(log):
+    """With a critic the run has a wrong attempt, a note on it, and the evidence."""
     _, run = solved(log, "hints", [WRONG, MENDED], "critic")
     assert len(run.transcript.talk.trajectories) == 2
     outcome = run.transcript.talk.outcome.model_copy(update={"note": "An earlier attempt said 8600, not 8587."})
@@ -102,7 +102,7 @@ def test_replaced_steps_and_remarks_give_nothing_away(log):
     assert not any(word in sent(run) for word in ("8772", "8587", "8600", "Altogether", "Nobody"))
 
 
-def test_what_was_given_is_stored_and_comes_back(log):
+def test_revealed_steps_are_stored_and_restored(log):
     session, run = solved(log, "hints")
     run = given(session, run, "hint", "hint")
     stored = log.run(run.id)
@@ -111,14 +111,14 @@ def test_what_was_given_is_stored_and_comes_back(log):
     assert [row["level"] for row in log.db["hints"].rows] == [1, 2]
 
 
-def test_a_hint_that_cannot_be_stored_says_so(log):
+def test_a_hint_that_cannot_be_stored_is_an_error(log):
     session, _ = solved(log, "hints")
     with pytest.raises(StoreError):
         log.add_hints("no such run", {"no such run:0:0": 1})
     assert session.latest("solve").hints == {}
 
 
-def test_without_a_log_help_is_given_all_the_same():
+def test_hints_work_without_a_log():
     session, run = solved(None, "hints")
     assert disclosure.is_open(given(session, run, "all"))
 
@@ -134,7 +134,7 @@ def test_an_own_answer_is_compared(log, own, same):
     assert "8587" not in said["text"] and said["kind"] == {True: "same", False: "other", None: "unclear"}[same]
 
 
-def test_an_answer_that_was_objected_to_is_no_measure(log):
+def test_an_answer_the_critic_rejected_is_not_used_to_judge_the_students(log):
     _, run = solved(log, "hints")
     outcome = run.transcript.talk.outcome.model_copy(update={"status": "unsettled"})
     doubted = replace(
@@ -147,7 +147,7 @@ def told(run, own, tries=1, language="en"):
     return guided.compared(run, disclosure.compare(run, own), tries, language)["text"]
 
 
-def test_a_differing_answer_is_not_called_wrong_on_the_word_of_one_solution(log):
+def test_one_solution_is_not_enough_to_call_a_different_answer_wrong(log):
     _, run = solved(log, "hints", [WRONG])
     assert (
         told(run, "8587")
@@ -167,7 +167,7 @@ def test_a_differing_answer_is_not_called_wrong_on_the_word_of_one_solution(log)
         (WRONG, ["I pass."] * 4, "8600", "The same as my first answer. But my 5 solutions do not agree"),
     ],
 )
-def test_a_vote_tells_whose_answer_is_likelier_and_shows_nothing_of_the_solution(log, first, others, own, said):
+def test_a_vote_compares_both_answers_and_reveals_nothing_of_the_solution(log, first, others, own, said):
     session, run = solved(log, "hints", [first, *others])
     views = []
     for progress in session.vote(run):
@@ -181,7 +181,7 @@ def test_a_vote_tells_whose_answer_is_likelier_and_shows_nothing_of_the_solution
         assert "8587" not in json.dumps(view) and "8600" not in json.dumps(view)
 
 
-def test_a_stopped_solution_can_be_seen_as_far_as_it_went(log):
+def test_a_stopped_solution_can_be_revealed_up_to_its_last_step(log):
     session, run = solved(log, "hints")
     talk = run.transcript.talk.model_copy(update={"outcome": Outcome(status="stopped")})
     run = replace(run, transcript=replace(run.transcript, talk=talk))
@@ -189,7 +189,7 @@ def test_a_stopped_solution_can_be_seen_as_far_as_it_went(log):
     assert len(guided.view(given(session, run, "all"), "en")["steps"]) == 2
 
 
-def test_a_step_is_written_anew_in_the_same_run(log):
+def test_a_step_is_rewritten_in_the_same_run(log):
     engine = ScriptedEngine([PLAIN, AGAIN])
     session = Session(settings.load(), lambda: engine, log)
     *_, first = session.solve(QUESTION, "direct")
@@ -205,7 +205,7 @@ def test_a_step_is_written_anew_in_the_same_run(log):
 
 
 @pytest.mark.parametrize(("reply", "note"), [(EngineError("the model broke"), "the model broke"), (AGAIN, "")])
-def test_a_new_version_that_fails_or_is_stopped_leaves_the_old_one(log, reply, note):
+def test_a_rewrite_that_fails_or_is_stopped_keeps_the_old_version(log, reply, note):
     session = Session(settings.load(), lambda: ScriptedEngine([PLAIN]), log)
     *_, first = session.solve(QUESTION, "direct")
     session = Session(settings.load(), lambda: ScriptedEngine([reply]), log, session.id)
@@ -219,7 +219,7 @@ def test_a_new_version_that_fails_or_is_stopped_leaves_the_old_one(log, reply, n
     assert log.run(first.run.id).transcript.talk == now.run.transcript.talk
 
 
-def test_a_new_version_that_nobody_follows_any_more_leaves_the_old_one(log):
+def test_an_abandoned_rewrite_keeps_the_old_version(log):
     session = Session(settings.load(), lambda: ScriptedEngine([PLAIN, AGAIN]), log)
     *_, first = session.solve(QUESTION, "direct")
     going_on = session.again(first.run, 1)
@@ -232,7 +232,7 @@ def test_a_new_version_that_nobody_follows_any_more_leaves_the_old_one(log):
     assert now.run.halted().transcript.talk.outcome == first.run.transcript.talk.outcome
 
 
-def test_only_what_is_shown_and_finished_can_be_tried_again(log):
+def test_only_finished_steps_that_are_shown_can_be_tried_again(log):
     session, run = solved(log, "steps")
     assert disclosure.can_be_tried_again(run) == []
     assert disclosure.can_be_tried_again(replace(run, mode="selftalk", help="full")) == []
@@ -244,9 +244,9 @@ def test_only_what_is_shown_and_finished_can_be_tried_again(log):
     )
 
 
-def test_a_second_opinion_is_offered_where_nobody_has_compared_what_is_shown_with_others(log):
+def test_a_second_opinion_is_offered_if_no_vote_covers_the_shown_solution(log):
     session, run = solved(log, "steps")
-    assert disclosure.can_be_voted_on(run)  # of what is hidden too: a student's own answer may be the right one
+    assert disclosure.can_be_voted_on(run)  # while it is hidden too: a student's own answer may be the right one
     run = given(session, run, "all")
     assert disclosure.can_be_voted_on(run)
     assert not disclosure.can_be_voted_on(replace(run, transcript=fold(run.transcript, Voting())))
@@ -261,7 +261,7 @@ def test_a_second_opinion_is_offered_where_nobody_has_compared_what_is_shown_wit
         assert disclosure.can_be_voted_on(replace(run, transcript=replace(run.transcript, talk=talk))) is offered
 
 
-def test_what_a_run_came_to_stays_on_view_while_others_vote_and_their_vote_is_stored(log):
+def test_the_outcome_stays_visible_during_a_vote_which_is_stored(log):
     session, run = solved(log, "full", [PLAIN, WRONG, PLAIN])
     views = [guided.view(progress.run, "en") for progress in session.vote(run)]
     assert [(view["answer"], view["votable"], view["again"]) for view in views[:1]] == [("8587", False, [])]
@@ -270,7 +270,7 @@ def test_what_a_run_came_to_stays_on_view_while_others_vote_and_their_vote_is_st
     assert "3 of 4 solutions reach this answer." in views[-1]["note"]
 
 
-def test_a_solution_that_is_outvoted_afterwards_gives_way(log):
+def test_an_outvoted_solution_is_replaced_afterwards(log):
     session, run = solved(log, "full", [WRONG, PLAIN, PLAIN, PLAIN])
     *_, end = session.vote(run)
     assert (run.transcript.talk.outcome.answer, end.run.transcript.talk.outcome.answer) == ("8600", "8587")
@@ -279,7 +279,7 @@ def test_a_solution_that_is_outvoted_afterwards_gives_way(log):
     assert log.run(run.id).transcript.talk == end.run.transcript.talk
 
 
-def test_what_was_opened_stays_open_when_another_solution_takes_its_place(log):
+def test_a_replacement_solution_stays_as_open_as_the_old_one(log):
     session, run = solved(log, "hints", [WRONG, PLAIN, PLAIN, PLAIN])
     *_, end = session.vote(given(session, run, "all"))
     view = guided.view(end.run, "en")
@@ -287,7 +287,7 @@ def test_what_was_opened_stays_open_when_another_solution_takes_its_place(log):
 
 
 @pytest.mark.parametrize("end", ["stop", "error"])
-def test_a_vote_that_does_not_come_to_its_end_takes_nothing_away(log, end):
+def test_an_unfinished_vote_keeps_the_solution(log, end):
     session, run = solved(log, "full", [PLAIN, *[WRONG] * 4] if end == "stop" else [PLAIN, EngineError("gone")])
     cancel = threading.Event()
     events = session.vote(run, cancel)
@@ -303,7 +303,7 @@ def test_a_vote_that_does_not_come_to_its_end_takes_nothing_away(log, end):
     assert log.run(run.id).transcript.talk.outcome == after
 
 
-def test_a_log_from_before_there_were_hints_shows_its_runs_in_full(home):
+def test_runs_stored_before_hints_existed_are_shown_in_full(home):
     path = home / "soliloquy.db"
     older = Migrations("soliloquy")
     older(name="first_tables")(first_tables)

@@ -1,4 +1,4 @@
-"""Hints from exact structure: what they are made of, and that none gives away what is still hidden."""
+"""Hints from the exact structure: their parts, and that none reveals what is still hidden."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tables import table
 
 from runtime.problems.wordproblems import generate
 from runtime.tutoring.hints import KEYS, RUNGS, Hint, gives_away, ladder
-from runtime.view.guided import spoken
+from runtime.view.guided import hint_text
 from runtime.view.words import LANGUAGES
 
 APPLES = "Ann has 3 bags with 4 apples each. She gives away 5 apples. How many apples are left?"
@@ -18,10 +18,10 @@ APPLE_STEPS = ["Ann has 3 * 4 = 12 apples.", "She gives away 5, so 12 - 5 = 7 ar
 
 
 def said(problem: str, steps: list[str], position: int, answer: str | None, language: str = "en") -> list[str]:
-    return [spoken(hint, language) for hint in ladder(problem, steps, position, answer)]
+    return [hint_text(hint, language) for hint in ladder(problem, steps, position, answer)]
 
 
-def test_a_ladder_goes_from_what_is_known_to_the_first_move():
+def test_hints_go_from_the_known_numbers_to_the_first_operation():
     assert said(APPLES, APPLE_STEPS, 0, "7") == [
         "Look at what you know: 3 bags and 4 apples. What can you work out from that?",
         "The idea: the same amount again and again. Which operation does that?",
@@ -29,13 +29,13 @@ def test_a_ladder_goes_from_what_is_known_to_the_first_move():
     ]
 
 
-def test_a_ladder_names_what_was_found_before():
+def test_hints_mention_earlier_results():
     known, _, move = said(APPLES, APPLE_STEPS, 1, "7")
     assert "5 apples and 12 (found before)" in known or "12 (found before)" in known
     assert move == "Begin like this: 12 - 5 = …"
 
 
-def test_a_ladder_in_chinese():
+def test_hints_are_written_in_chinese():
     problem = "小明有 48 张邮票，他把其中的一半送给小红，又买了 10 张。小明现在有多少张邮票？"
     steps = ["送出 48 ÷ 2 = 24（张）", "剩下 48 - 24 = 24（张）", "现在有 24 + 10 = 34（张）"]
     known, idea, move = said(problem, steps, 0, "34", "zh-CN")
@@ -56,8 +56,8 @@ def test_a_ladder_in_chinese():
         ("３ × ４ ＝ １２", "multiply", "3 × 4"),
     ],
 )
-def test_the_idea_and_the_first_operation_of_a_step(step, idea, move):
-    second, third = ladder("", [step], 0, None)  # no problem, so nothing is known
+def test_a_step_gives_a_hint_at_its_idea_and_one_at_its_first_operation(step, idea, move):
+    second, third = ladder("", [step], 0, None)  # without a problem no numbers are known
     assert (second.about, third.sum) == (idea, move)
 
 
@@ -70,14 +70,14 @@ def test_the_idea_and_the_first_operation_of_a_step(step, idea, move):
         (["3 * 4 = 12", "She has that many apples."], ["end"] * 3),
     ],
 )
-def test_a_step_without_a_sum_gets_a_hint_of_its_own_or_none(steps, about):
+def test_a_step_without_a_sum_gets_a_special_hint_or_none(steps, about):
     assert [hint.about for hint in ladder("Solve.", steps, len(steps) - 1, None)] == about
 
 
 PLANS = ["First find how many apples there are.", "Then take some away.", "Then count them.", "That is all."]
 
 
-def test_a_plan_gets_hints_at_the_problem_once_and_no_filler_after_that():
+def test_a_plan_gets_hints_at_the_problem_only_once():
     assert said(APPLES, PLANS, 0, "7") == [
         "The problem gives you: 3 bags, 4 apples and 5 apples. How do these fit together?",
         "The problem asks: How many apples are left?",
@@ -87,7 +87,7 @@ def test_a_plan_gets_hints_at_the_problem_once_and_no_filler_after_that():
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_no_hint_is_said_twice_in_one_solution(language):
+def test_no_hint_is_repeated_in_one_solution(language):
     for number in range(60):
         worked = generate(2, number)
         steps = [line for line in worked.lines for line in ("Think about it.", line)]
@@ -112,7 +112,7 @@ def test_hints_keep_whole_units_in_chinese(problem, step, known):
     assert ladder(problem, [step], 0, None)[0].known == known
 
 
-def test_a_number_that_gives_a_hidden_result_away_leaves_no_empty_words():
+def test_removing_a_revealing_number_leaves_a_whole_sentence():
     assert said("Tom has 7 pens.", ["So there are 7 pens."], 0, "7") == []
 
 
@@ -155,21 +155,21 @@ def test_the_result_of_a_hidden_step_is_found_in_a_text(text):
 def test_the_wordings_hold_no_numbers(language):
     for rung in RUNGS:
         for about in KEYS[rung]:
-            words = spoken(Hint(rung, about), language)
+            words = hint_text(Hint(rung, about), language)
             assert words.strip() and not any(character.isdigit() for character in words)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_no_hint_at_a_generated_problem_gives_its_step_or_the_answer_away(language):
-    """Judged by the values the story was made of, and not by what the module under test reads."""
+def test_no_hint_at_a_generated_problem_reveals_its_step_or_the_answer(language):
+    """Compared with the values that the story was made from, not with what the tested module reads."""
     moves = 0
     for number in range(300):
         worked = generate(1, number)
         for position, step in enumerate(worked.steps):
             secrets = {worked.quantities[i].value for i in (step.makes, worked.answer) if i is not None}
             for hint in ladder(worked.problem.text, worked.lines, position, worked.result):
-                words = spoken(hint, language).replace(",", "")
+                words = hint_text(hint, language).replace(",", "")
                 shown = {Fraction(number) for number in re.findall(r"\d+(?:\.\d+)?", words)}
                 assert not shown & secrets, (worked.problem.text, worked.lines[position], words)
                 moves += hint.about == "sum"
-    assert moves > 500  # most steps have a first move of their own
+    assert moves > 500  # most steps have their own first operation

@@ -1,4 +1,4 @@
-"""Practising: problems of the wanted kind, lines held against the exact solution, and the way up and down."""
+"""Practising: problems of the requested kind, lines checked against the exact solution, and the change of level."""
 
 from __future__ import annotations
 
@@ -46,30 +46,30 @@ PENS = Worked(
         ("First the pens.", "remark"),
     ],
 )
-def test_a_line_is_held_against_its_sums_and_the_solution(line, finding):
+def test_a_line_is_checked_against_arithmetic_and_the_solution(line, finding):
     assert judge(PENS, [line]).lines[0].finding == finding
 
 
-def test_a_slip_names_the_sum_and_not_its_value():
+def test_a_false_sum_is_named_without_its_value():
     assert judge(PENS, ["12 + 5 = 18"]).lines[0].equation == "12 + 5"
 
 
-def test_the_first_line_to_look_at_again():
+def test_the_first_line_to_look_at_again_is_found():
     judgement = judge(PENS, ["3 × 4 = 12", "12 - 5 = 7", "7 + 1 = 9"])
     assert (judgement.first_error, judgement.solved) == (1, False)
 
 
-def test_another_way_to_the_answer_is_let_stand_and_a_slip_on_it_is_not():
+def test_another_way_to_the_answer_is_accepted_and_a_false_sum_in_it_is_not():
     assert judge(PENS, ["5 + 4 = 9", "9 + 8 = 17"]).solved
     assert judge(PENS, ["5 + 4 = 8", "9 + 8 = 17"]).first_error == 0
 
 
-def test_nothing_is_solved_before_the_answer():
+def test_a_problem_is_not_solved_before_its_answer_is_written():
     assert not judge(PENS, ["3 × 4 = 12"]).solved and judge(PENS, ["3 × 4 = 12"]).first_error is None
     assert not judge(PENS, ["17", "17 + 4 = 21"]).solved
 
 
-def test_own_solutions_are_accepted_and_changed_ones_are_not():
+def test_reference_solutions_are_accepted_and_changed_ones_rejected():
     """Over many stories: the reference lines solve the problem; with one right side changed that line is named."""
     rng = random.Random(7)
     for worked in islice(wordproblems.stream(11), 300):
@@ -82,7 +82,7 @@ def test_own_solutions_are_accepted_and_changed_ones_are_not():
 
 
 @pytest.mark.parametrize("group", [None, *GROUPS])
-def test_a_fresh_problem_is_of_the_wanted_kind_and_does_not_say_its_answer(group):
+def test_a_fresh_problem_has_the_requested_kind_and_does_not_contain_its_answer(group):
     number, worked = fresh(3, 40, 2, group)
     assert number >= 40 and (group is None or worked.theme in GROUPS[group])
     assert len(worked.steps) == 2 or group == "reading"
@@ -90,7 +90,7 @@ def test_a_fresh_problem_is_of_the_wanted_kind_and_does_not_say_its_answer(group
     assert sum(q.value == worked.quantities[worked.answer].value for q in worked.quantities) == 1
 
 
-def test_where_no_story_is_so_long_the_nearest_is_taken():
+def test_if_no_story_is_long_enough_the_nearest_length_is_used():
     assert len(fresh(1, 0, MOST, "measuring")[1].steps) >= 4
 
 
@@ -98,7 +98,7 @@ def test_every_theme_of_the_training_split_belongs_to_one_group():
     assert sorted(theme for themes in GROUPS.values() for theme in themes) == sorted(wordproblems.themes("train"))
 
 
-def test_two_right_at_once_are_harder_two_missed_easier_and_neither_beyond_the_ends():
+def test_two_right_answers_raise_the_level_and_two_missed_lower_it_within_limits():
     assert Ladder(2).after("right").after("right") == Ladder(3)
     assert Ladder(2).after("right").after("mended").after("right") == Ladder(2, 1)
     assert Ladder(2).after("missed").after("right").after("missed") == Ladder(2, -1)

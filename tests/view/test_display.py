@@ -1,4 +1,4 @@
-"""Text as the page shows it, whatever text it is: safe HTML, always, and soon."""
+"""Any text as the page shows it: safe HTML, within a time limit."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PRINTED = DRAWING | {"html", "head", "meta", "title", "style", "body", "main", "
 }  # fmt: skip
 ACTING = re.compile(r"on\w+|href|src|srcdoc|style|xlink:href|action|formaction|data")
 SECONDS = 3.0
-"""On a busy machine; an idle one takes a tenth of it."""
+"""On a busy machine; an idle one needs a tenth of it."""
 
 PIECES = (
     *(r"\(", r"\)", r"\[", r"\]", "$", "$$", "{", "}", "[", "]", "(", ")", "^", "_", "&", r"\\", "'", "|", "#", "%"),
@@ -70,7 +70,7 @@ texts = st.one_of(
 
 
 class Elements(HTMLParser):
-    """The elements of some HTML, what they carry, and the text that is left."""
+    """The elements of some HTML, their attributes, and the remaining text."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -122,15 +122,15 @@ def test_any_text_becomes_safe_html(text):
 
 
 @pytest.mark.parametrize("text", HARD, ids=lambda text: f"{text[:12]!r} of {len(text)}")
-def test_a_text_that_was_made_to_break_the_page_is_shown(text):
+def test_text_made_to_break_the_page_is_shown_safely(text):
     is_safe(within(SECONDS, to_display.__wrapped__, text))
     is_safe(within(SECONDS, answer_to_display.__wrapped__, text))
     within(SECONDS, to_markdown, text)
 
 
 @given(texts)
-def test_a_formula_needs_little_room_on_the_stack(text):
-    """As deep below other calls as a page's handler may be."""
+def test_formulas_are_converted_with_little_stack(text):
+    """As deep in the call stack as a handler of the page may be."""
 
     def deeper(calls: int):
         return to_display.__wrapped__(text) if calls == 0 else deeper(calls - 1)
@@ -145,12 +145,12 @@ def test_what_cannot_be_a_formula_is_shown_as_it_was_typed():
 
 
 @pytest.mark.parametrize("latex", [r"a\hspace{99em}b", r"\rule{1em}{99em}", r"a\hspace{-9em}b"])
-def test_a_formula_stays_in_its_place(latex):
+def test_formulas_stay_in_their_position(latex):
     assert not re.search(r'"-?\d{2}em"|"-9em"', to_mathml(latex))
 
 
 def run_of(texts: list[str], kind: str) -> Run:
-    """A run in which nothing is what it should be."""
+    """A run in which every value is invalid."""
     problem, step, comment, note, answer, correction = texts
     problem = Problem(text=problem or "?")
     attempt = Trajectory(problem_id=problem.id, steps=(Step(text=step), Step(text=comment)), answer=answer)
@@ -179,7 +179,7 @@ def test_any_run_can_be_shown_and_printed(texts, kind, language):
 
 
 @pytest.mark.parametrize("text", HARD, ids=lambda text: f"{text[:12]!r} of {len(text)}")
-def test_a_stored_run_that_was_made_to_break_the_page_is_listed_and_printed(log, text):
+def test_a_stored_run_made_to_break_the_page_is_listed_and_printed_safely(log, text):
     run = run_of([text[:4000]] * 6, "solve")
     log.start_session()
     (session,) = [log.start_session()]

@@ -1,4 +1,4 @@
-"""The catalogues of the page: the same keys, nothing empty, the same placeholders."""
+"""The strings of the page: the same keys, nothing empty, the same placeholders."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from runtime.view.words import LANGUAGES, LOCALES, catalogue, explained, underst
 
 ENGLISH = catalogue("en")
 SILENT = {"verdict.plain"}
-"""A step that nobody judged has no verdict word."""
+"""A step without a verdict has no verdict word."""
 
 
 def placeholders(text: str) -> set[str]:
@@ -33,7 +33,7 @@ def test_every_language_has_a_file_and_every_file_is_a_language():
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_keys_are_the_same_and_nothing_is_empty(language):
+def test_all_languages_have_the_same_keys_and_no_empty_string(language):
     assert list(catalogue(language)) == list(ENGLISH)
     assert {key for key, text in catalogue(language).items() if not text.strip()} == SILENT
 
@@ -68,11 +68,11 @@ def test_every_key_that_the_code_asks_for_exists_and_every_key_is_asked_for():
     ("asked", "language"),
     [("zh-CN", "zh-CN"), ("zh-TW,zh;q=0.9,en;q=0.8", "zh-CN"), ("en-GB,zh;q=0.5", "en"), ("fr", "en"), (None, "en")],
 )
-def test_a_language_we_do_not_speak_falls_back_to_a_near_one(asked, language):
+def test_an_unsupported_language_falls_back_to_the_nearest(asked, language):
     assert understood(asked) == language
 
 
-def test_a_word_is_filled_in():
+def test_placeholders_are_filled_in():
     assert word("step.solve", "en", number=3) == "Step 3"
     assert word("step.solve", "zh-CN", number=3) == "第 3 步"
 
@@ -87,12 +87,12 @@ TROUBLES = [
 
 
 @pytest.mark.parametrize(("error", "said"), TROUBLES)
-def test_an_error_is_told_in_the_language_of_the_page(error, said):
+def test_errors_are_translated_into_the_pages_language(error, said):
     assert said in explained(error, "zh-CN")
     assert not re.search(r"[\u4e00-\u9fff]", explained(error, "en"))
 
 
-def test_what_is_told_in_chinese_already_stays_as_it_is():
+def test_chinese_messages_are_not_translated_again():
     assert explained(SoliloquyError("题目是空的。"), "zh-CN") == "题目是空的。"
 
 
@@ -106,12 +106,12 @@ def test_a_text_that_cannot_be_read_is_refused_in_both_languages(text, what):
 
 
 @pytest.mark.parametrize("trouble", _REMEDIES)
-def test_every_trouble_of_the_store_has_words(trouble):
+def test_every_store_error_has_a_translation(trouble):
     error = StoreError("sql", f"store.{trouble}", path="/db")
     assert explained(error, "en") != "sql" and "英文" not in explained(error, "zh-CN")
 
 
-def test_a_run_that_failed_says_why_in_the_language_of_the_page():
+def test_a_failed_run_shows_its_reason_in_the_pages_language():
     failed = Outcome(status="failed", note="This is too long for the model.", error="too_long")
     run = Run("R", "S", "solve", "direct", "m", Transcript(SelfTalk(problem=Problem(text="?"), outcome=failed)))
     assert ended(run, "zh-CN") == "无法继续：内容太长，模型一次读不完。请缩短文字，或调高 SOLILOQUY_CONTEXT。"

@@ -1,4 +1,4 @@
-"""What the page shows of a run: live or stored, kept and replaced steps, verdicts, badges, labels, both languages."""
+"""The display of a run: streamed or stored, kept and replaced steps, verdicts, badges, labels, both languages."""
 
 from __future__ import annotations
 
@@ -141,18 +141,18 @@ def test_formulas_become_mathml(text, shown):
         r"\color{red;background:url(//x)}{x}",
     ],
 )
-def test_a_formula_carries_nothing_but_a_formula(latex):
+def test_formulas_contain_only_allowed_elements(latex):
     html = to_display(rf"\({latex}\)")
     assert set(re.findall(r"<([a-z]+)", html)) <= {"math", "mrow", "mi", "mn", "mo", "mtext", "mstyle"}
     assert not re.search(r"<[^>]*\s(href|class|style|onerror|mathcolor)=", html)
 
 
 @pytest.mark.parametrize("latex", ["", "{" * 200, r"\frac" * 3000, r"\left(" * 200, "x^", r"\begin{array}{cc}"])
-def test_what_is_no_formula_is_said_to_be_none(latex):
+def test_text_that_is_no_formula_is_recognised(latex):
     assert to_mathml(latex) is None
 
 
-def test_an_answer_is_shown_as_a_formula_where_it_is_one():
+def test_an_answer_that_is_a_formula_is_shown_as_one():
     assert answer_to_display("12") == "12"
     assert answer_to_display("$5") == "$5"
     assert "<mfrac>" in answer_to_display(r"\frac{1}{2}")
@@ -162,7 +162,7 @@ def test_an_answer_is_shown_as_a_formula_where_it_is_one():
 # Steps
 
 
-def test_a_finished_attempt_shows_verdicts_signs_and_badges():
+def test_a_finished_attempt_shows_verdicts_evidence_and_badges():
     run = run_of(*written(FIRST), *read(FIRST, RIGHT, WRONG), Finished(Outcome(status="unsettled", answer="8")))
     assert told(run, "id", "label", "state", "sign", "word") == [
         ("R:0:0", "Step 1", "ok", "✓", "looks right"),
@@ -188,7 +188,7 @@ def test_a_refinement_shows_kept_steps_once_and_replaced_ones_still():
     assert steps(run, "en")[0]["badges"][0]["kind"] == "model_right", "what was said of the attempt that counts"
 
 
-def test_a_refinement_that_was_not_taken_is_the_one_struck_out():
+def test_a_rejected_refinement_is_struck_out():
     run = run_of(*REFINED, Finished(Outcome(status="unsettled", answer="8", trajectory_id=FIRST.id)))
     assert told(run, "text", "state") == [
         ("3 * 4 = 12", "ok"),
@@ -198,7 +198,7 @@ def test_a_refinement_that_was_not_taken_is_the_one_struck_out():
     ]
 
 
-def test_nothing_is_called_unchecked_while_somebody_may_still_look():
+def test_no_step_is_called_unchecked_while_the_critic_may_still_judge_it():
     made = attempt("3 * 4 = 12")
     assert steps(run_of(*written(made)), "en")[0]["badges"] == []
     done = run_of(*written(made), Finished(Outcome(status="settled")), mode="direct")
@@ -227,13 +227,13 @@ def test_nothing_is_called_unchecked_while_somebody_may_still_look():
         ),
     ],
 )
-def test_a_badge_says_who_looked(verdict, state, badges):
+def test_badges_name_the_evidence_sources(verdict, state, badges):
     made = attempt("3 * 4 = 12")
     row = steps(run_of(*written(made), *read(made, verdict), Finished(Outcome(status="settled"))), "en")[0]
     assert (row["state"], [badge["kind"] for badge in row["badges"]]) == (state, badges)
 
 
-def test_the_line_being_written_keeps_its_id_when_it_is_done():
+def test_a_line_keeps_its_id_when_it_is_finished():
     before = [Proposing("sample"), StepDone(Step(text="3 * 4 = 12")), Token("12 - "), Token("5")]
     live = run_of(*before)
     assert told(live, "id", "text", "state") == [("R:0:0", "3 * 4 = 12", "plain"), ("R:0:1", "12 - 5", "streaming")]
@@ -241,7 +241,7 @@ def test_the_line_being_written_keeps_its_id_when_it_is_done():
     assert told(done, "id", "text", "state")[1] == ("R:0:1", "12 - 5 = 7", "plain")
 
 
-def test_a_verdict_shows_while_the_critic_still_reads():
+def test_verdicts_appear_while_the_critic_is_still_reading():
     live = run_of(*written(FIRST), Criticising(), StepJudged(0, RIGHT), StepJudged(1, WRONG))
     assert [row["state"] for row in steps(live, "en")] == ["ok", "flagged", "depends"]
 
@@ -260,7 +260,7 @@ def test_labels_and_corrections_are_shown():
     assert "<math" in rows[1]["correction_html"] and "&lt; 8" in rows[1]["correction_html"]
 
 
-def test_hostile_text_is_escaped_wherever_it_comes_from():
+def test_hostile_text_is_escaped_everywhere():
     hostile = "<img src=x onerror=alert(1)>"
     made = attempt(hostile, answer=hostile)
     verdict = WRONG.model_copy(update={"comment": hostile})
@@ -303,7 +303,7 @@ def test_the_first_error_is_named_and_later_lines_depend_on_it():
         ),
     ],
 )
-def test_a_check_claims_no_more_than_was_found(verdicts, finding):
+def test_a_check_claims_only_what_was_found(verdicts, finding):
     status = "unsettled" if WRONG in verdicts else "settled"
     assert answer(checked(*verdicts, status=status), "en") == finding
 
@@ -313,7 +313,7 @@ def test_an_answer_that_was_outvoted_is_not_called_free_of_mistakes():
     assert said == "I found no clear mistake, but my own solutions reach a different answer."
 
 
-# What is said above and below
+# The status and the note
 
 
 @table(
@@ -341,7 +341,7 @@ def test_the_status_is_one_sentence(events, sentence):
     assert status(run_of(*events), "en") == sentence
 
 
-def test_while_a_line_of_ones_own_is_looked_at_again_its_number_is_said():
+def test_while_an_own_line_is_explained_its_number_is_shown():
     events = [*written(FIRST), Criticising(), StepJudged(1, WRONG)]
     assert status(run_of(*events, kind="check"), "en") == "The checker is reading line 2 again…"
     assert status(run_of(*events), "en") == "The checker is reading…"
@@ -357,11 +357,11 @@ def test_while_a_line_of_ones_own_is_looked_at_again_its_number_is_said():
         (Outcome(status="stopped"), "critic", "What was written so far"),
     ],
 )
-def test_the_note_says_how_far_to_trust_the_answer(outcome, mode, begins):
+def test_the_note_states_how_reliable_the_answer_is(outcome, mode, begins):
     assert note(run_of(*written(FIRST), Finished(outcome), mode=mode), "en").startswith(begins)
 
 
-def test_a_blame_that_was_taken_back_is_gone_though_another_attempt_was_written_since():
+def test_a_withdrawn_objection_disappears_even_after_another_attempt():
     back = read(FIRST, RIGHT, RIGHT)[-1]
     settled = Outcome(status="settled", answer="8", trajectory_id=FIRST.id)
     run = run_of(*written(FIRST), *read(FIRST, RIGHT, WRONG), *written(SECOND), back, Finished(settled))
@@ -369,7 +369,7 @@ def test_a_blame_that_was_taken_back_is_gone_though_another_attempt_was_written_
     assert "flagged" not in states and states[:2] == ["ok", "ok"]
 
 
-def test_an_objection_that_stands_is_told_beside_the_answer():
+def test_a_standing_objection_is_shown_beside_the_answer():
     unsettled = Finished(Outcome(status="unsettled", answer="8"))
     assert note(run_of(*written(FIRST), *read(FIRST, RIGHT, WRONG), unsettled), "en").startswith(
         "The checker still finds a step wrong"
@@ -379,25 +379,25 @@ def test_an_objection_that_stands_is_told_beside_the_answer():
 @pytest.mark.parametrize(
     ("said", "told"), [("Two agree.", "Two agree. 没有检查出错误"), ("两个一致。", "两个一致。没有检查出错误")]
 )
-def test_what_is_said_in_the_language_of_the_problem_is_joined_as_that_language_is(said, told):
+def test_sentences_are_joined_by_the_rules_of_their_language(said, told):
     settled = Finished(Outcome(status="settled", answer="7", trajectory_id=FIRST.id, note=said))
     assert note(run_of(*written(FIRST), settled, mode="critic"), "zh-CN").startswith(told)
 
 
-def test_what_was_judged_without_a_model_is_not_called_the_critic_s():
+def test_a_check_without_a_model_is_not_attributed_to_the_critic():
     done = Finished(Outcome(status="settled", answer="7", trajectory_id=FIRST.id))
     own = attempt("3 * 4 = 12", answer="12", origin="student")
     practised = run_of(*written(own), *read(own, RIGHT), done, kind="check", mode=PRACTISED)
     assert note(practised, "en").startswith("Checked exactly, without a model")
 
 
-def test_an_attempt_that_was_cut_short_says_so():
+def test_a_truncated_attempt_is_marked():
     made = attempt("3 * 4 = 12", finish="length")
     run = run_of(*written(made), Finished(Outcome(status="settled", trajectory_id=made.id)), mode="direct")
     assert "length limit" in note(run, "en") and answer(run, "en") == "No answer was found."
 
 
-def test_the_page_speaks_chinese():
+def test_the_page_is_translated_into_chinese():
     made = attempt("3 × 4 = 12", "12 - 5 = 8（个）", "还剩 8 个", answer="8")
     run = run_of(
         *written(made), *read(made, RIGHT, WRONG), Finished(Outcome(status="unsettled", answer="8")), problem=ZH_PROBLEM
@@ -414,7 +414,7 @@ def test_the_page_speaks_chinese():
 SHARED = StepVerdict(verdict="correct", evidence=(Evidence(by="solutions", verdict="correct"),))
 
 
-def test_a_step_that_only_plans_gets_no_green_tick_whoever_agrees():
+def test_a_plan_gets_no_green_tick_even_if_sources_agree():
     made = attempt("First find how many apples there are.", "3 * 4 = 12", answer="12")
     run = run_of(*written(made), *read(made, SHARED, RIGHT), Finished(outcome_of(made)))
     plan, sum_ = steps(run, "en")
@@ -450,7 +450,7 @@ def test_a_solution_without_an_answer_is_never_praised(made, state, said):
         shown = view(run_of(*written(made), *read(made, RIGHT), Finished(outcome_of(made)), mode=mode), "en")
         assert (shown["state"], shown["answer"]) == (state, said)
         assert not re.search("finds a step wrong|found no mistake", shown["note"])
-    old = Outcome(status="settled", trajectory_id=made.id)  # as it was stored before
+    old = Outcome(status="settled", trajectory_id=made.id)  # as stored by earlier releases
     assert view(run_of(*written(made), Finished(old)), "en")["state"] == "no_answer"
 
 
@@ -465,14 +465,14 @@ def test_a_solution_without_an_answer_is_never_praised(made, state, said):
         ({"status": "settled", "vote": (4, 5), "answers": (("8", 4), ("7", 1))}, "ok", "Answers: 8 (4×) · 7 (1×)."),
     ],
 )
-def test_a_second_opinion_that_disagrees_takes_the_green_off_and_tells_its_answers(outcome, state, told):
+def test_a_disagreeing_second_opinion_removes_the_green_and_lists_its_answers(outcome, state, told):
     found = Outcome(answer="8", trajectory_id=FIRST.id, **outcome)
     run = run_of(*written(FIRST), *read(FIRST, RIGHT, RIGHT, RIGHT), Finished(found))
     assert {row["state"] for row in steps(run, "en")} == {state}
     assert told in note(run, "en")
 
 
-def test_a_second_opinion_on_own_work_tells_no_answer():
+def test_a_second_opinion_on_own_work_reveals_no_answer():
     own = attempt("3 * 4 = 12", "So 8 are left", answer="8", origin="student")
     found = Outcome(
         status="unsettled", answer="8", trajectory_id=own.id, vote=(3, 5), answers=(("7", 3), ("8", 1), ("6", 1))
@@ -482,7 +482,7 @@ def test_a_second_opinion_on_own_work_tells_no_answer():
     assert "Answers: another (3×) · yours (1×) · another (1×)." in note(run, "en")
 
 
-def test_own_lines_without_a_calculation_are_said_not_to_be_checked():
+def test_own_lines_without_a_calculation_are_marked_as_not_checked():
     own = attempt("Half of them are left.", "The answer is 24.", answer="24", origin="student")
     run = run_of(*written(own), *read(own, RIGHT, RIGHT), Finished(outcome_of(own)), kind="check", mode="check")
     shown = view(run, "en")
@@ -490,12 +490,12 @@ def test_own_lines_without_a_calculation_are_said_not_to_be_checked():
     assert shown["answer"].startswith("Your lines show no calculation")
 
 
-def test_a_reply_that_repeated_itself_is_said_to_be_cut():
+def test_a_repetitive_reply_is_marked_as_cut():
     made = attempt("3 * 4 = 12", finish="repeated")
     assert "repeating myself" in note(run_of(*written(made), Finished(outcome_of(made)), mode="direct"), "en")
 
 
-def test_a_plan_of_which_nobody_says_anything_is_called_one_too():
+def test_a_plan_without_evidence_is_marked_as_a_plan():
     made = attempt("First find how many apples there are.", "3 * 4 = 12", answer="12")
     read_by_critic = run_of(*written(made), *read(made, UNSEEN, RIGHT), Finished(outcome_of(made)))
     assert steps(read_by_critic, "en")[0]["word"] == "plan, not checked"

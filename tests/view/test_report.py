@@ -1,4 +1,4 @@
-"""A session to take along: all that was said is in it, text stays text, and the page to print loads nothing."""
+"""A session as a file: it is complete, text stays text, and the printable page loads nothing."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def a_run(session: str, kind: str = "solve", mode: str = "critic", number: int =
 
 @pytest.fixture
 def stored(log):
-    """A session of two runs, with a person's word on a step of the first."""
+    """A session of two runs, with a label on a step of the first."""
     session = log.start_session()
     for number, run in enumerate((a_run(session), a_run(session, "check", number=2)), 1):
         log.record(run)
@@ -57,7 +57,7 @@ def stored(log):
 
 
 class Text(HTMLParser):
-    """The words of a page, and the elements in it."""
+    """The words of a page, and its elements."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ class Text(HTMLParser):
 
 
 @pytest.mark.parametrize("language", ["en", "zh-CN"])
-def test_both_forms_say_all_that_was_said(stored, language):
+def test_both_formats_contain_the_whole_session(stored, language):
     printed, plain = Text(html(stored, language)).words, markdown(stored, language)
     for text in (printed, plain):
         assert text.count(word("verdict.flagged.solve", language)) == 1 and "✗" in text and "✓" in text
@@ -86,7 +86,7 @@ def test_both_forms_say_all_that_was_said(stored, language):
     assert r"Ann pays \$5 and Tom pays \$7. \<b\>How much" in plain
 
 
-def test_the_page_to_print_loads_nothing_and_obeys_no_text(stored):
+def test_the_printable_page_loads_nothing_and_executes_no_text(stored):
     page = Text(html(stored, "en"))
     assert HOSTILE in page.words
     assert not {tag for tag, _ in page.elements} & {"img", "script", "link", "a", "iframe"}
@@ -109,7 +109,7 @@ def test_the_page_to_print_loads_nothing_and_obeys_no_text(stored):
         ("# no heading", r"\# no heading"),
     ],
 )
-def test_text_stays_text_in_markdown(text, expected):
+def test_text_is_escaped_in_markdown(text, expected):
     assert to_markdown(text) == expected
 
 
@@ -124,7 +124,7 @@ def test_the_command_line_writes_a_session(stored, tmp_path):
     refused(command("report", session, "--format", "pdf"), "pdf", "html")
 
 
-def test_the_list_names_the_newest_runs_and_finds_words(log, stored):
+def test_the_list_shows_the_newest_runs_and_can_be_searched(log, stored):
     log.record(a_run(stored[0].session_id, "check", PRACTISED, 3))
     view = listing(log, "en")
     assert view["more"] == ""
@@ -138,12 +138,12 @@ def test_the_list_names_the_newest_runs_and_finds_words(log, stored):
     assert listing(None, "en")["rows"] == []
 
 
-def test_a_list_that_cannot_be_read_says_why(log, stored):
+def test_an_unreadable_list_shows_the_reason(log, stored):
     log.db.execute("drop view latest_labels")
     assert "cannot be used" in listing(log, "en")["empty"]
 
 
-def test_a_run_as_a_file(log, stored):
+def test_a_run_is_exported_as_a_file(log, stored):
     file = document(log, stored[0].id, "md", "en")
     assert re.fullmatch(r"soliloquy-2026-01-02-\w{6}\.md", file["name"])
     assert file["text"] == markdown(stored[:1], "en") and file["type"] == "text/markdown"

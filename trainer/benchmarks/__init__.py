@@ -1,9 +1,9 @@
-"""Our engine beside llama.cpp's server and llama-cpp-python's loop: the same work, engine after engine.
+"""Speed of our engine beside llama.cpp's server and llama-cpp-python's loop on the same work.
 
     python -m trainer bench [--quick | --full]
 
-Every engine is a process of its own and starts a round with nothing read. Results are kept at once, so a killed run
-goes on; a finished one is measured anew by the next command. No workload meets a problem of another one.
+Every engine runs in its own process and starts each round with an empty cache. Results are stored at once, so a killed
+run resumes; after a finished run the next command measures again. Workloads do not share problems.
 """
 
 from __future__ import annotations
@@ -49,26 +49,26 @@ from trainer.runs import ResultFile
 BASES, LARGER = ("smollm2-135m", "qwen2.5-coder-0.5b"), "qwen2.5-coder-1.5b"
 ENGINES = ("loop", "llama-server", "ours", "ours+format")
 CONTEXT = 1024
-"""Tokens of one conversation: the longest of a turn has about 500."""
+"""Tokens per conversation; the longest turn has about 500."""
 PARALLEL, SLOTS = 32, 16
-"""Conversations that our engine holds unless the best number was measured, and those of llama.cpp's server."""
+"""Conversations at once: of our engine unless a better number was measured, and of llama.cpp's server."""
 BUSY = 30
-"""Percent of the processors that others may use before the figures are doubtful."""
+"""Load of other programs, in percent, above which the figures are doubtful."""
 SEED = ROOT / "data" / "seed"
 SOLUTIONS = SEED / "bench_solutions.jsonl"
 CRITIC = "Check this solution. Copy every step, write [right] or [wrong] after it, and say why."
 
 
 class BenchError(SoliloquyError):
-    """Something cannot be measured; the text says why."""
+    """Something cannot be measured. The message gives the reason."""
 
 
-# What is measured
+# Workloads
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much work each workload is."""
+    """Amount of work per workload."""
 
     turns: int = 3
     attempt_tokens: int = 88
@@ -83,7 +83,7 @@ class Sizes:
     label_tokens: int = 64
 
     def part(self, share: float) -> Sizes:
-        """So much of the work: fewer problems and solutions, each as large as before."""
+        """A share of the work: fewer problems and solutions of the same size."""
         counts = ("turns", "judged", "problems", "labelled")
         return replace(self, **{name: max(1, round(share * getattr(self, name))) for name in counts})
 
@@ -92,7 +92,7 @@ QUICK = Sizes(1, 24, 16, 32, 4, 4, 4, 32, 1, 4, 16)
 
 
 def asked_of_critic(solved: LabelledTrajectory) -> tuple[list[Message], list[str], tuple[str, str]]:
-    """The conversation, the parts of the critic's reply, and the words that it chooses from."""
+    """The critic's request: the conversation, the parts of its reply, and the verdict words."""
     language = language_of(solved.problem.text)
     return put_to_critic(solved.problem), verdict_parts(solved.steps, language), verdict_words(language)
 
@@ -115,8 +115,8 @@ class Material:
 
 
 def material(sizes: Sizes) -> Material:
-    """The file ends with problems on which no base of ours ends a reply of `stream` and `turn` before its limit, so
-    that all engines write as much."""
+    """The workloads' problems. The file ends with problems on which our bases do not end a reply of `stream` or `turn`
+    before its limit, so that all engines write the same number of tokens."""
     solved = read_judged(SOLUTIONS)
     known = {each.problem.id for each in solved}
     english = (each for each in read_problems(SEED / "simple_problems.jsonl") if language_of(each.text) == "en")
@@ -131,7 +131,7 @@ def material(sizes: Sizes) -> Material:
 
 
 def turn(engine: Engine, given: Material, sizes: Sizes) -> dict[str, Any]:
-    """A student's turn: the actor attempts, the critic reads the attempt and writes, the actor writes it again."""
+    """A student's turn: the actor attempts, the critic reads and writes, the actor refines."""
     critic_waits, refiner_waits, tokens = [], [], 0
     for problem in given.turns:
         attempt, _ = _write(engine, conversation(problem), sizes.attempt_tokens)
@@ -161,13 +161,13 @@ def verdicts(engine: Engine, given: Material, sizes: Sizes) -> dict[str, Any]:
 
 
 def samples(engine: Engine, given: Material, sizes: Sizes) -> dict[str, Any]:
-    """Samples of every problem; each ends where it ends, so the lengths are ragged."""
+    """Samples of every problem, of different lengths."""
     asked = [conversation(problem) for problem in given.problems]
     return _drawn(engine, asked, sizes.sample_tokens, sizes.samples)
 
 
 def labels(engine: Engine, given: Material, sizes: Sizes) -> dict[str, Any]:
-    """Monte Carlo step labels: completions from every step of given solutions."""
+    """Monte Carlo step labels: rollouts from every step of given solutions."""
     asked = [messages for each in given.labelled for messages in beginnings(each)]
     return _drawn(engine, asked, sizes.label_tokens, sizes.completions)
 
@@ -190,7 +190,7 @@ def _write(engine: Engine, messages: list[Message], max_tokens: int) -> tuple[Co
 
 
 def measure(engine: Engine, sizes: Sizes, names: Iterable[str] = tuple(WORKLOADS)) -> dict[str, dict[str, Any]]:
-    """By workload: its seconds, its tokens, and what it found. Weights and code are touched once before."""
+    """Seconds, tokens and results by workload, after a warm-up."""
     given, hello, found = material(sizes), [Message(role="user", content="Say hello to the class.")], {}
     _write(engine, hello, 8)
     _drawn(engine, [hello], 8, 2)
@@ -198,7 +198,7 @@ def measure(engine: Engine, sizes: Sizes, names: Iterable[str] = tuple(WORKLOADS
         started = time.perf_counter()
         result = WORKLOADS[name](engine, given, sizes)
         found[name] = {"seconds": time.perf_counter() - started, **result}
-    if "verdicts" in found:  # its tokens are those of every conversation, once
+    if "verdicts" in found:  # counts every conversation once
         asked = map(asked_of_critic, given.judged)
         read = ([*messages, Message(role="assistant", content="".join(parts))] for messages, parts, _ in asked)
         found["verdicts"]["tokens"] = sum(map(engine.count, read))
@@ -213,21 +213,25 @@ def opened(name: str, path: Path, settings: Settings) -> Generator[Engine]:
     """An engine on a model file, with the context and threads of the settings. Raises SoliloquyError."""
     with ExitStack() as stack:
         if name == "loop":
-            engine = cast(Engine, PlainLoop(path, settings.context, settings.threads or 1))  # what the workloads call
+            engine = cast(
+                Engine, PlainLoop(path, settings.context, settings.threads or 1)
+            )  # implements what the workloads call
         elif name == "llama-server":
             url = stack.enter_context(llama_server(path, SLOTS, settings.context, settings.threads or 1))
             engine = OpenAIEngine(url, parallel=SLOTS)
         else:
             file = batch_file(path, settings) if name == "ours+format" else path
             if name == "ours+format" and file == path:
-                raise BenchError(f"No faster format is known; `python -m runtime doctor --tune --model {path}` tries.")
+                raise BenchError(
+                    f"No faster format is known. `python -m runtime doctor --tune --model {path}` looks for one."
+                )
             engine = engines.load(file, settings, batch_width(path, settings, PARALLEL))
         stack.callback(engine.close)
         yield engine
 
 
 def _measured(name: str, path: Path, settings: Settings, sizes: Sizes, names: Sequence[str]) -> dict[str, Any]:
-    """What a process does: the figures of each workload, or why there are none."""
+    """Runs in the child process: the figures of each workload, or the error."""
     try:
         with opened(name, path, settings) as engine:
             return {"workloads": measure(engine, sizes, names)}
@@ -247,12 +251,13 @@ class Options:
     workloads: tuple[str, ...] = tuple(WORKLOADS)
     rounds: int = 3
     threads: int = field(default_factory=cores)
-    """Of every engine."""
+    """CPU threads of every engine."""
     sizes: Sizes = Sizes()
 
     @classmethod
     def of(cls, quick: bool, full: bool, share: float = 1.0, **given: Any) -> Options:
-        """A trial, the usual run or the full one, a share of its work, changed by what is given. Raises BenchError."""
+        """The options of a trial, the usual or the full run, a share of its work, with the given changes. Raises
+        BenchError."""
         usual: dict[str, Any] = (
             {"bases": BASES[:1], "rounds": 1, "sizes": QUICK} if quick else {"sizes": Sizes().part(share)}
         )
@@ -266,7 +271,7 @@ class Options:
 
 
 class Bench:
-    """One set of options on this machine. Raises ModelError for a base that is not here."""
+    """One set of options on this machine. Raises ModelError for a missing base."""
 
     def __init__(self, options: Options, settings: Settings) -> None:
         self.options = options
@@ -275,13 +280,13 @@ class Bench:
         self.left_out: dict[str, str] = {}
         self.machine = {"cpu": processor.name(), "threads": options.threads, "system": platform.platform()}
         chosen = asdict(options)
-        del chosen["rounds"]  # a run with more of them goes on from one with fewer
+        del chosen["rounds"]  # with more rounds a run resumes
         self.results = ResultFile(settings.home / "benches", "bench", {"code": _version(), **self.machine, **chosen})
 
     def run(self) -> Iterator[str]:
-        """Measure what was not measured yet; yields a line on each engine."""
+        """Measure what is missing; yields a line per engine."""
         if (busy := psutil.cpu_percent(interval=1.0)) > BUSY:
-            yield f"Others use {busy:.0f} % of the processors: the figures will be doubtful."
+            yield f"Other programs use {busy:.0f} % of the processors. The figures will be doubtful."
         for base, number, engine in product(self.options.bases, range(self.options.rounds), self.options.engines):
             key, place = f"{number}/{base}/{engine}", f"{engine}, {base}"
             if key in self.results.rows or place in self.left_out:
@@ -296,7 +301,7 @@ class Bench:
                 yield f"{key}: {seconds}"
 
     def _apart(self, engine: str, path: Path) -> dict[str, Any]:
-        """Measured in a process of its own, so that no engine is slowed, starved of memory or ended by another."""
+        """Measure in a child process, so that engines do not share caches, memory or crashes."""
         work = (engine, path, self.settings, self.options.sizes, self.options.workloads)
         with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
             try:
@@ -305,8 +310,8 @@ class Bench:
                 return {"error": "Its process ended."}
 
     def finish(self) -> dict[str, Any]:
-        """The machine, the rows of the table and why others are missing, also written beside the measurements, in
-        `report.json`. Raises BenchError if nothing was measured."""
+        """The machine, the rows of the table, and the reasons for missing ones; also written to `report.json`. Raises
+        BenchError if nothing was measured."""
         if not self.results.rows:
             raise BenchError(f"Nothing could be measured. {next(iter(self.left_out.values()), '')}")
         report = {"machine": self.machine, "rows": rows(self.results.rows.values()), "left_out": self.left_out}
@@ -317,7 +322,7 @@ class Bench:
 
 
 def _version() -> str:
-    """Of all that decides speed: llama.cpp's package and our own code."""
+    """A hash of everything that determines speed: llama.cpp's package and our code."""
     code = sorted([*(ROOT / "runtime" / "engines").rglob("*.py"), *Path(__file__).parent.glob("*.py")])
     return content_hash(version("llama-cpp-python"), *(path.read_text("utf-8") for path in code))
 
@@ -343,7 +348,7 @@ def rows(results: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _figures(measured: Rounds, loop: Rounds) -> dict[str, Any]:
-    """Medians over rounds; ratios, text and log-odds are compared with the loop's of the same round."""
+    """Medians over rounds; ratios, text and log-odds are compared with the loop's in the same round."""
     found, pairs = list(measured.values()), [(measured[i], loop[i]) for i in measured.keys() & loop.keys()]
     seconds = [one["seconds"] for one in found]
     ratios = [_speed(ours) / _speed(theirs) for ours, theirs in pairs]
@@ -371,7 +376,7 @@ def _speed(found: dict[str, Any]) -> float:
 
 
 def table(report: dict[str, Any]) -> Table:
-    """For a person; an engine of ours that is slower than a peer is red."""
+    """The report as a table; our engine is red if a peer is faster."""
     drawn = Table(title="{cpu}, {threads} threads".format(**report["machine"]))
     for name in ("engine", "seconds", "spread", "tokens/s", "x loop", "remarks"):
         drawn.add_column(name, justify="left" if name in ("engine", "remarks") else "right")

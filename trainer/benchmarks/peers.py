@@ -1,4 +1,4 @@
-"""What our engine is compared with: llama-cpp-python's own loop, and llama.cpp's server as a process of its own."""
+"""The engines we compare with: llama-cpp-python's loop, and llama.cpp's server in a process of its own."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from runtime.files import ROOT
 from runtime.types import Messages
 
 START_SECONDS = 120.0
-"""A large model on a slow disk is read in less."""
+"""Enough to load a large model from a slow disk."""
 STOP_SECONDS = 10.0
 BINARY = ROOT / ".venv" / "llama-server" / "llama-server"
 
 
 class ServerError(SoliloquyError):
-    """A server is not there or did not start; the text holds the end of its log."""
+    """A server is missing or did not start. The message ends with its log."""
 
 
 def plain_llama(path: Path, **options: Any) -> llama_cpp.Llama:
-    """llama-cpp-python's own class. It has no argument for extra buffers, which are dangerous on some processors
-    (`safe_extra_buffers`), so the defaults that it asks for are changed."""
+    """llama-cpp-python's class with safe extra buffers (`safe_extra_buffers`). It has no argument for them, so its
+    default parameters are replaced while it loads."""
     low_level, usual = llama_cpp.llama_cpp, llama_cpp.llama_cpp.llama_model_default_params
 
     def safe() -> Any:
@@ -51,8 +51,8 @@ def plain_llama(path: Path, **options: Any) -> llama_cpp.Llama:
 
 
 class PlainLoop:
-    """`create_completion`, one reply at a time, which reuses what it shares with the last prompt. It has what the
-    workloads use of the engine protocol: no adapters, no stop strings, no cancelling."""
+    """`create_completion`, one reply at a time, reusing the common prefix with the last prompt. Implements the part of
+    the engine protocol that the workloads use: no adapters, stop strings or cancelling."""
 
     parallel = 1
 
@@ -101,8 +101,8 @@ class PlainLoop:
 
 @contextmanager
 def llama_server(model: Path, slots: int, context: int, threads: int) -> Generator[str]:
-    """llama.cpp's own server, `slots` conversations of `context` tokens each at once. Yields the address to give to a
-    client, such as http://127.0.0.1:8080/v1. Raises ServerError."""
+    """llama.cpp's own server for `slots` conversations of `context` tokens each. Yields a client address such as
+    http://127.0.0.1:8080/v1. Raises ServerError."""
     if not BINARY.is_file():
         raise ServerError(f"llama.cpp's server is not at {BINARY}. Build it once: make llama-server")
     command = [BINARY, "--model", model, "--alias", model.stem, "--parallel", slots, "--ctx-size", context * slots]
@@ -113,8 +113,8 @@ def llama_server(model: Path, slots: int, context: int, threads: int) -> Generat
 
 @contextmanager
 def serving(command: Sequence[object], seconds: float = START_SECONDS) -> Generator[str]:
-    """A server of the OpenAI protocol on a free port of this computer, waited for until it answers and always stopped.
-    Yields its address. Raises ServerError."""
+    """Start a server of the OpenAI protocol on a free port, wait until it answers, and always stop it. Yields its
+    address. Raises ServerError."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         port = bound.getsockname()[1]
@@ -135,7 +135,7 @@ def serving(command: Sequence[object], seconds: float = START_SECONDS) -> Genera
 
 
 def _wait_until_healthy(process: subprocess.Popen, url: str, seconds: float, log: Any) -> None:
-    """Servers list their models once these are loaded; until then llama-server answers 503 to everything."""
+    """Wait until the server lists its models; llama-server answers 503 until they are loaded."""
     deadline = time.monotonic() + seconds
     while process.poll() is None and time.monotonic() < deadline:
         try:

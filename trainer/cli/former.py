@@ -1,4 +1,4 @@
-"""What earlier releases called the commands and options of the trainer."""
+"""Names of commands and options in earlier releases, which are still read."""
 
 from __future__ import annotations
 

@@ -11,7 +11,9 @@ import typer
 
 from trainer.cli.options import (
     Collected,
+    Generated,
     Gsm8k,
+    Gsm8kLimit,
     HeldOut,
     Json,
     Judged,
@@ -20,6 +22,7 @@ from trainer.cli.options import (
     Parallel,
     Records,
     Rollouts,
+    Seed,
     follow,
     known,
     opened,
@@ -30,15 +33,15 @@ app = typer.Typer()
 
 @app.command()
 def problems(
-    out: Annotated[Path, typer.Option(help="JSON lines to write; a file that was begun is gone on with.")],
-    count: Annotated[int, typer.Option(min=1, help="How many.")] = 1000,
-    seed: int = 0,
+    out: Annotated[Path, typer.Option(help="JSON lines to write; an unfinished file is continued.")],
+    count: Annotated[int, typer.Option(min=1, help="Number of problems.")] = 1000,
+    seed: Seed = 0,
     split: Annotated[
-        str, typer.Option(help="train, dev or test: whole themes and structures are kept apart.")
+        str, typer.Option(help="train, dev or test; whole themes and structures belong to one of them.")
     ] = "train",
-    processes: Annotated[int, typer.Option(min=1)] = 2,
+    processes: Annotated[int, typer.Option(min=1, help="Number of processes.")] = 2,
 ) -> None:
-    """Write fresh word problems with their solutions. Resumable."""
+    """Generate word problems with exact solutions. Resumable."""
     from runtime.problems.wordproblems import Split
     from trainer.data import problems as writing
 
@@ -47,34 +50,40 @@ def problems(
     report = writing.report(out)
     steps = ", ".join(f"{number}: {share:.1%}" for number, share in sorted(report.steps.items()))
     print(
-        f"{report.count:,} problems, {report.duplicates:,} of them twice; {len(report.themes)} themes, "
+        f"{report.count:,} problems, {report.duplicates:,} of them repeated; {len(report.themes)} themes, "
         f"{len(report.templates):,} structures, the most frequent {max(report.templates.values()):.1%}\nsteps: {steps}"
     )
 
 
 @app.command()
 def critiques(
-    problems: Annotated[str, typer.Option(help="How many fresh problems, or JSON lines with `question`, `answer`.")],
-    out: Annotated[Path, typer.Option(help="The records, JSON lines to write.")],
-    annotator: Annotated[str, typer.Option(help="structural (exact) or llm.")] = "structural",
-    generators: Annotated[str, typer.Option(help="rg1,rg2,rg3.")] = "rg1,rg2,rg3",
-    form: Annotated[str, typer.Option("--format", help="full: every step; first: up to the first error.")] = "full",
-    seed: int = 0,
-    refinements: Annotated[int, typer.Option(min=0, help="Tries of the actor to use a critique.")] = 10,
-    keep: Annotated[int, typer.Option(min=1, help="Tries that must succeed for a critique to be kept.")] = 3,
-    hints: Annotated[bool, typer.Option(help="Tell the annotator what is known of the error.")] = True,
-    scaffold: Annotated[bool, typer.Option(help="Begin every block of a critique for the model.")] = True,
-    show: Annotated[int, typer.Option(help="Critiques of each generator to print.")] = 10,
+    problems: Annotated[
+        str, typer.Option(help="Number of fresh problems, or a file of JSON lines with `question`, `answer`.")
+    ],
+    out: Annotated[Path, typer.Option(help="JSON lines of records to write.")],
+    annotator: Annotated[str, typer.Option(help="structural (exact labels) or llm.")] = "structural",
+    generators: Annotated[str, typer.Option(help="Generators of attempts, comma-separated.")] = "rg1,rg2,rg3",
+    form: Annotated[
+        str, typer.Option("--format", help="full (judge every step) or first (up to the first error).")
+    ] = "full",
+    seed: Seed = 0,
+    refinements: Annotated[int, typer.Option(min=0, help="Refinements per critique; 0 turns the filter off.")] = 10,
+    keep: Annotated[int, typer.Option(min=1, help="Right refinements needed to keep a critique.")] = 3,
+    hints: Annotated[bool, typer.Option(help="Give the annotator the answer and the first error.")] = True,
+    scaffold: Annotated[bool, typer.Option(help="Write the format of the critique for the model.")] = True,
+    show: Annotated[int, typer.Option(help="Critiques per generator to print.")] = 10,
     against: Annotated[
-        Path | None, typer.Option(help="Another annotator's file of the same attempts, to compare with.")
+        Path | None, typer.Option(help="Another annotator's file on the same attempts, to compare with.")
     ] = None,
     model: Model = None,
-    annotator_model: Model = None,
+    annotator_model: Annotated[
+        str | None, typer.Option(help="Model of the annotator llm; default: the actor's.")
+    ] = None,
     limit: Limit = None,
     parallel: Parallel = 16,
     as_json: Json = False,
 ) -> None:
-    """Make attempts that go wrong, critiques of them, and keep those that help (AutoMathCritique). Resumable."""
+    """Make flawed attempts and critiques, and keep critiques that help an actor (AutoMathCritique). Resumable."""
     from trainer.data.critiques import command
 
     recipe = command.read_recipe(generators, form, seed=seed, refinements=refinements, keep=keep)
@@ -87,18 +96,18 @@ def critiques(
 
 @app.command()
 def examples(
-    out: Annotated[Path, typer.Option(help="Folder to write: rows to learn from, and judged attempts kept apart.")],
-    generated: Annotated[int, typer.Option(min=0, help="Attempts at fresh problems.")] = 1000,
+    out: Annotated[Path, typer.Option(help="Folder to write: training rows, and attempts kept apart.")],
+    generated: Generated = 1000,
     gsm8k: Gsm8k = None,
-    gsm8k_limit: Annotated[int | None, typer.Option(min=1, help="Attempts from those at most.")] = None,
+    gsm8k_limit: Gsm8kLimit = None,
     judged: Judged = None,
     records: Records = None,
     rollouts: Rollouts = None,
     collected: Collected = None,
     held_out: HeldOut = None,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> None:
-    """Make training examples for the critic out of judged attempts, right and wrong ones in balance."""
+    """Make training examples for the critic from labelled attempts, half of them right."""
     from trainer.data.examples import critic as making
 
     sources = making.Sources(
@@ -112,15 +121,15 @@ def rollouts(
     problems: Annotated[Path, typer.Option(help="JSON lines with `question` and `answer`.")],
     out: Annotated[Path, typer.Option(help="JSON lines to write: `question`, `steps`, `correct`.")],
     sometimes: Annotated[
-        Path | None, typer.Option(help="Write the problems here that were solved in 20 to 80 % of the rollouts.")
+        Path | None, typer.Option(help="File to write: problems solved in 20 to 80 % of the rollouts.")
     ] = None,
-    n: Annotated[int, typer.Option(min=1, help="Rollouts of each problem.")] = 2,
+    n: Annotated[int, typer.Option(min=1, help="Rollouts per problem.")] = 2,
     temperature: Annotated[float, typer.Option(min=0.1, max=2, help="Sampling temperature.")] = 0.8,
     limit: Limit = None,
     model: Model = None,
     parallel: Parallel = 16,
 ) -> None:
-    """Sample solutions of a model, and grade their answers. Resumable."""
+    """Sample solutions from a model and grade their answers. Resumable."""
     from runtime.files import write_whole
     from trainer.data.rollouts import Rollouts
     from trainer.data.sources import read_problems
@@ -142,18 +151,18 @@ def rollouts(
 
 @app.command()
 def traces(
-    out: Annotated[Path, typer.Option(help="Folder to write: rows to learn from, and some kept apart.")],
-    generated: Annotated[int, typer.Option(min=0, help="Talks about fresh problems.")] = 1000,
+    out: Annotated[Path, typer.Option(help="Folder to write: training rows and validation rows.")],
+    generated: Annotated[int, typer.Option(min=0, help="Traces of fresh problems.")] = 1000,
     gsm8k: Gsm8k = None,
-    gsm8k_limit: Annotated[int | None, typer.Option(min=1, help="Talks about those at most.")] = None,
-    records: Annotated[Path | None, typer.Option(help="What `critiques` wrote, with refinements.")] = None,
+    gsm8k_limit: Gsm8kLimit = None,
+    records: Records = None,
     rollouts: Rollouts = None,
-    wordings: Annotated[int, typer.Option(min=1, help="Talks about each of those.")] = 3,
+    wordings: Annotated[int, typer.Option(min=1, help="Wordings per rollout.")] = 3,
     held_out: HeldOut = None,
-    seed: int = 0,
-    show: Annotated[int, typer.Option(min=0, help="Talks to print.")] = 0,
+    seed: Seed = 0,
+    show: Annotated[int, typer.Option(min=0, help="Traces to print.")] = 0,
 ) -> None:
-    """Make self-talk out of solutions and critiques: steps, checks, what was doubted put right. And without talk."""
+    """Make self-talk for training (steps, checks, corrections), and the same solutions without checks."""
     from itertools import chain
 
     from trainer.data.examples.selftalk import write_traces
@@ -175,15 +184,17 @@ def traces(
 @app.command()
 def labels(
     trajectories: Annotated[Path, typer.Option(help="JSON lines with `question`, `steps` and the reference `answer`.")],
-    n: Annotated[int, typer.Option(min=1, help="Completions after each step.")] = 8,
-    stop_early: Annotated[bool, typer.Option("--stop-early", help="One success is enough: HE, but no SE.")] = False,
-    temperature: Annotated[float, typer.Option(min=0.1, max=2, help="Sampling temperature of completions.")] = 0.7,
+    n: Annotated[int, typer.Option(min=1, help="Rollouts from each step.")] = 8,
+    stop_early: Annotated[
+        bool, typer.Option("--stop-early", help="Stop at a step's first success: hard labels only.")
+    ] = False,
+    temperature: Annotated[float, typer.Option(min=0.1, max=2, help="Sampling temperature.")] = 0.7,
     limit: Limit = None,
     model: Model = None,
     parallel: Parallel = 16,
     as_json: Json = False,
 ) -> None:
-    """Label steps by completions: how many of n reach the answer from there (Math-Shepherd). Resumable."""
+    """Label steps by rollouts: how many of n from each step reach the answer (Math-Shepherd). Resumable."""
     from trainer.data.sources import read_attempts
     from trainer.data.step_labels import Labelling
 
@@ -198,7 +209,8 @@ def labels(
     for failure in summary["failed"]:
         print(f"Row {failure['row']} was not labelled: {failure['error']}", file=sys.stderr)
     print(
-        f"{summary['model']}, {summary['labelled']} attempts: {summary['right']} of {summary['steps']} steps right (HE)"
-        f"\n{summary['calls']} completions, {summary['completion_tokens']} tokens, {summary['unfinished']} cut off"
+        f"{summary['model']}, {summary['labelled']} attempts: "
+        f"{summary['right']} of {summary['steps']} steps right (hard labels)"
+        f"\n{summary['calls']} rollouts, {summary['completion_tokens']} tokens, {summary['unfinished']} truncated"
     )
     print(f"The labels are in {summary['results']}", file=sys.stderr)

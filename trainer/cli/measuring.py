@@ -1,4 +1,4 @@
-"""Commands that measure: how often problems are solved, how well steps are judged, how fast all of it is."""
+"""Commands that evaluate: solving, judging, speed."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from trainer.cli.options import (
     Limit,
     Model,
     Parallel,
+    Seed,
     Sources,
     adapter_files,
     adapter_hashes,
@@ -33,21 +34,21 @@ app = typer.Typer()
 def evaluate(
     problems: Annotated[Path, typer.Option(help="JSON lines with `question` and `answer`.")],
     mode: Annotated[
-        str, typer.Option(help="Modes to compare on the same problems: direct,critic,oracle,selftalk.")
+        str, typer.Option(help="Modes to compare, comma-separated: direct, critic, selftalk, oracle.")
     ] = "direct",
     adapters: Annotated[
         str | None,
-        typer.Option("--adapters", help="Instead of those in use: selftalk=FILE.gguf,actor=..., or none."),
+        typer.Option("--adapters", help="ROLE=FILE.gguf, comma-separated, or none; default: those in use."),
     ] = None,
     critic: Annotated[
-        str | None, typer.Option(help="The model that criticises, with its adapter, if it is not the one that solves.")
+        str | None, typer.Option(help="Model of the critic, used with its adapter; default: the actor's model.")
     ] = None,
     limit: Limit = None,
     model: Model = None,
     parallel: Parallel = 16,
     as_json: Json = False,
 ) -> None:
-    """Measure how often problems are solved, with 90 % intervals and what it costs. Resumable."""
+    """Measure how often problems are solved, with 90 % intervals and cost. Resumable."""
     from trainer.data.sources import read_problems
     from trainer.evaluation.solving import Evaluation
     from trainer.statistics import Paired
@@ -77,20 +78,22 @@ def evaluate(
         )
     for name, row in summary["paired"].items():
         print(f"{name}: {Paired(**row)}")
-    print(f"Every talk is in {summary['run']}", file=sys.stderr)
+    print(f"All runs are in {summary['run']}", file=sys.stderr)
 
 
 @app.command()
 def curves(
     problems: Annotated[Path, typer.Option(help="JSON lines with `question` and `answer`.")],
-    out: Annotated[Path, typer.Option(help="Folder to write: every turn, a table, a picture.")],
-    k: Annotated[int, typer.Option(min=1, help="Turns of actor and critic; three plain attempts for each.")] = 4,
-    seed: int = 0,
+    out: Annotated[Path, typer.Option(help="Folder to write: samples, a table, a plot.")],
+    k: Annotated[
+        int, typer.Option(min=1, help="Most turns of actor and critic; plain voting gets three attempts per turn.")
+    ] = 4,
+    seed: Seed = 0,
     limit: Limit = None,
     model: Model = None,
     parallel: Parallel = 16,
 ) -> None:
-    """Votes and refinements at test time, in parallel and in a chain, with their cost. What was drawn is kept."""
+    """Measure voting with and without the critic against calls and tokens. Resumable."""
     from runtime.critic.critic import weights_of
     from runtime.files import write_whole
     from runtime.prompts import templates
@@ -103,7 +106,7 @@ def curves(
     rows = read_problems(problems, limit)
     with opened(model, parallel) as (engine, settings):
         players = Players(engine, weights_of(engine, settings), settings.max_tokens)
-        # What was drawn of other problems, or by other players, must not be read as these turns.
+        # Turns are stored under a hash of everything that determines them.
         adapters, texts = adapter_hashes(None, engine, settings), templates.all_versions()
         decides = (k, seed, settings.max_tokens, engine.model, adapters, players.weights, texts)
         name = content_hash(*(problem.id for problem in rows), *map(str, decides))
@@ -118,22 +121,20 @@ def curves(
 
 @app.command()
 def evaluate_critic(
-    trajectories: Annotated[Path, typer.Option(help="JSON lines: ProcessBench rows, or first-error rows.")],
+    trajectories: Annotated[Path, typer.Option(help="JSON lines of labelled attempts, such as ProcessBench's.")],
     sources: Sources = None,
     adapter: AdapterFile = None,
     weights: Annotated[
-        Path | None, typer.Option(help="What `calibrate` wrote; those of the adapter in use if unset.")
+        Path | None, typer.Option(help="File of the command `calibrate`; default: the rule of the adapter in use.")
     ] = None,
-    outcomes: Annotated[
-        Path | None, typer.Option(help="Write what was right, attempt by attempt, for the gate.")
-    ] = None,
-    panel: Annotated[str, typer.Option(help="The panel whose outcomes are written.")] = "quick",
+    outcomes: Annotated[Path | None, typer.Option(help="File to write: one result per attempt, for `promote`.")] = None,
+    panel: Annotated[str, typer.Option(help="Panel whose results are written.")] = "quick",
     limit: Limit = None,
     model: Model = None,
     parallel: Parallel = 16,
     as_json: Json = False,
 ) -> None:
-    """Measure how well the critic finds the first error, each source of evidence alone and all together. Resumable."""
+    """Measure how well the critic finds the first error, by each evidence source and by all. Resumable."""
     from rich.console import Console
 
     from runtime.critic.aggregation import read_weights
@@ -159,18 +160,18 @@ def evaluate_critic(
 
 @app.command()
 def calibrate(
-    trajectories: Annotated[Path, typer.Option(help="JSON lines of judged attempts, kept for nothing else.")],
-    out: Annotated[Path, typer.Option(help="The fitted weights, a JSON file to write.")],
+    trajectories: Annotated[Path, typer.Option(help="JSON lines of labelled attempts that are used for nothing else.")],
+    out: Annotated[Path, typer.Option(help="JSON file to write: the fitted rules.")],
     sources: Sources = None,
     adapter: AdapterFile = None,
     card: Annotated[
-        Path | None, typer.Option(help="Card of the promoted adapter: depths that it has no weights for get these.")
+        Path | None, typer.Option(help="Card of a promoted adapter; rules of depths it lacks are added.")
     ] = None,
     limit: Limit = None,
     model: Model = None,
     parallel: Parallel = 16,
 ) -> None:
-    """Fit the rule that puts evidence together, for each set of sources. Resumable."""
+    """Fit the rule that combines evidence, for each set of sources. Resumable."""
     from runtime.critic.aggregation import write_weights
     from trainer.evaluation.calibrate import fit_panels
     from trainer.weights.promote import add_depths
@@ -182,19 +183,21 @@ def calibrate(
         shown = ", ".join(f"{feature} {weight:+.2f}" for feature, weight in weights.features.items())
         print(f"{name:22} {weights.constant:+.2f} {shown}; rejects below {weights.reject:.2f}")
     if card:
-        print(f"{card} has weights for these depths now: {', '.join(add_depths(card, fitted)) or 'no new ones'}")
+        print(f"{card} now has rules for these depths: {', '.join(add_depths(card, fitted)) or 'no new ones'}")
 
 
 @app.command()
 def bench(
-    quick: Annotated[bool, typer.Option("--quick", help="The smallest base, little work, one round: a trial.")] = False,
-    full: Annotated[bool, typer.Option("--full", help="The largest base too: hours.")] = False,
-    bases: Annotated[str | None, typer.Option(help="Names of installed models, with commas.")] = None,
-    engines: Annotated[str | None, typer.Option(help="Only these engines, with commas.")] = None,
-    workloads: Annotated[str | None, typer.Option(help="Only these workloads, with commas.")] = None,
-    rounds: Annotated[int | None, typer.Option(min=1, help="How often each engine takes its turn.")] = None,
-    share: Annotated[float, typer.Option(min=0.01, max=1, help="Only so much of the problems and solutions.")] = 1,
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of every engine; all cores if unset.")] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Measure the smallest base only, with little work and one round.")
+    ] = False,
+    full: Annotated[bool, typer.Option("--full", help="Measure the largest base too (hours).")] = False,
+    bases: Annotated[str | None, typer.Option(help="Installed models, comma-separated; default: two.")] = None,
+    engines: Annotated[str | None, typer.Option(help="Engines, comma-separated; default: all.")] = None,
+    workloads: Annotated[str | None, typer.Option(help="Workloads, comma-separated; default: all.")] = None,
+    rounds: Annotated[int | None, typer.Option(min=1, help="Measurements per engine; default: 3.")] = None,
+    share: Annotated[float, typer.Option(min=0.01, max=1, help="Share of the problems and solutions to use.")] = 1,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of every engine; default: all cores.")] = None,
     as_json: Json = False,
 ) -> None:
     """Measure our engine beside llama.cpp's server and the plain loop. Resumable."""

@@ -1,4 +1,4 @@
-"""What the commands share: their options, an engine, a progress bar."""
+"""Shared parts of the commands: options, an engine, a progress bar."""
 
 from __future__ import annotations
 
@@ -16,30 +16,33 @@ if TYPE_CHECKING:
     from runtime.types import Depth
     from trainer.evaluation.evidence import JudgedEvidence
 
-Limit = Annotated[int | None, typer.Option(min=1, help="Only the first N rows of the file.")]
-Model = Annotated[str | None, typer.Option(help="Name of an installed model, or path of a GGUF file.")]
-Parallel = Annotated[int, typer.Option(min=1, max=64, help="How many conversations are decoded together.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Use only the first N rows; default: all.")]
+Model = Annotated[str | None, typer.Option(help="Name of an installed model, or a GGUF file; default: the app's.")]
+Parallel = Annotated[int, typer.Option(min=1, max=64, help="Conversations decoded at once.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+Seed = Annotated[int, typer.Option(help="Random seed.")]
 AdapterFile = Annotated[
     str | None,
     typer.Option(
-        "--adapter", help="A critic's adapter (GGUF) in the place of the one in use, or none for the bare base."
+        "--adapter", help="Adapter of the critic (a GGUF file), or none for the bare base; default: the one in use."
     ),
 ]
-Data = Annotated[Path | None, typer.Option(help="Folder of the training examples; `examples` of the home if unset.")]
-Gsm8k = Annotated[Path | None, typer.Option(help="Problems whose solutions have GSM8K's calculations, `<<48/2=24>>`.")]
-Judged = Annotated[Path | None, typer.Option(help="Attempts judged by people.")]
-Records = Annotated[Path | None, typer.Option(help="What `critiques` wrote.")]
-Rollouts = Annotated[Path | None, typer.Option(help="What `rollouts` wrote: right ones are learned from.")]
-Collected = Annotated[Path | None, typer.Option(help="What people judged in the app (its export `judged`).")]
-HeldOut = Annotated[list[Path] | None, typer.Option(help="Problems that must not occur; may be given often.")]
-Sources = Annotated[str | None, typer.Option("--sources", help="Sources of evidence, with commas; a vote costs most.")]
+Data = Annotated[Path | None, typer.Option(help="Folder of training examples; default: `examples` in the home.")]
+Generated = Annotated[int, typer.Option(min=0, help="Attempts at fresh problems.")]
+Gsm8k = Annotated[Path | None, typer.Option(help="Problems with GSM8K's annotated solutions (`<<48/2=24>>`).")]
+Gsm8kLimit = Annotated[int | None, typer.Option(min=1, help="Most problems to use of that file; default: all.")]
+Judged = Annotated[Path | None, typer.Option(help="Attempts labelled by people.")]
+Records = Annotated[Path | None, typer.Option(help="File of the command `critiques`.")]
+Rollouts = Annotated[Path | None, typer.Option(help="File of the command `rollouts`; right ones are used.")]
+Collected = Annotated[Path | None, typer.Option(help="Attempts labelled in the app (its export `judged`).")]
+HeldOut = Annotated[list[Path] | None, typer.Option(help="File of problems to keep out of training; may be repeated.")]
+Sources = Annotated[str | None, typer.Option("--sources", help="Evidence sources, comma-separated; vote costs most.")]
 REMOVED_SOURCES = ("program", "programs", "completions", "rollouts")
-"""Sources of evidence that the last release had; a command that names one goes on without it."""
+"""Evidence sources of the last release, which are ignored when named."""
 
 ROLES = ("actor", "critic", "selftalk")
 CONTEXT = 2048
-"""Tokens of one conversation while measuring: school problems are short, and many are held at once."""
+"""Tokens per conversation: school problems are short, and many are decoded at once."""
 
 
 def modes_of(text: str) -> list[str]:
@@ -60,7 +63,7 @@ def known(text: str, what: str, names: Sequence[Name]) -> list[Name]:
 
 
 def adapter_files(text: str | None) -> dict[str, Path] | None:
-    """The files of `name=file,name=file`; none for "none"."""
+    """The files of `name=file,name=file`; empty for "none"."""
     if text is None or text == "none":
         return None if text is None else {}
     pairs = [part.partition("=") for part in listed(text)]
@@ -74,7 +77,7 @@ def listed(text: str) -> list[str]:
 
 
 def sources_of(text: str | None, depth: Depth) -> tuple[str, ...]:
-    """The sources of evidence that a text names, by whichever release's names; those of a depth if there is none."""
+    """The named sources of evidence, also by names of earlier releases; without a text those of a depth."""
     from runtime.critic.evidence import DEPTHS, NAMES
     from runtime.types import source_name
 
@@ -90,7 +93,7 @@ def sources_of(text: str | None, depth: Depth) -> tuple[str, ...]:
 def collected(
     path: Path, sources: str | None, adapter: str | None, limit: int | None, model: str | None, parallel: int
 ) -> Generator[tuple[JudgedEvidence, Settings]]:
-    """The evidence on a file of judged attempts."""
+    """The evidence on a file of labelled attempts."""
     from trainer.data.sources import read_judged
     from trainer.evaluation.evidence import JudgedEvidence
 
@@ -105,7 +108,7 @@ def collected(
 
 
 def adapter_hashes(files: Mapping[str, Path] | None, engine: Engine, settings: Settings) -> dict[str, str]:
-    """The hashes of the adapters that an engine uses: of these files, or of those in use."""
+    """Hashes of the adapters that an engine uses: of these files, or of those in use."""
     from runtime.files import sha256_of
     from runtime.models.adapters import adapters_of
 
@@ -127,7 +130,7 @@ def opened(
 
 
 def follow(title: str, done: Iterator[object], total: int) -> None:
-    """A bar on stderr, with the rate and the time that is left."""
+    """Show a progress bar on stderr, with rate and remaining time."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
     from rich.text import Text

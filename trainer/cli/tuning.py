@@ -1,4 +1,4 @@
-"""Commands that make adapters: tune, export, promote."""
+"""Commands that make adapters: train, export, promote."""
 
 from __future__ import annotations
 
@@ -9,22 +9,41 @@ from typing import Annotated
 
 import typer
 
-from trainer.cli.options import Collected, Data, Gsm8k, Json, Judged, Limit, Records, Rollouts, known, sources_of
+from trainer.cli.options import (
+    Collected,
+    Data,
+    Generated,
+    Gsm8k,
+    Gsm8kLimit,
+    HeldOut,
+    Json,
+    Judged,
+    Limit,
+    Records,
+    Rollouts,
+    Seed,
+    known,
+    sources_of,
+)
 from trainer.cli.options import Sources as EvidenceSources
 
 app = typer.Typer()
 
+Ship = Annotated[bool, typer.Option("--ship", help="Put it into data/models/adapters instead of your models folder.")]
+
 
 @app.command()
 def sft(
-    recipe: Annotated[Path, typer.Argument(help="A recipe, such as one of trainer/recipes/sft/.")],
+    recipe: Annotated[Path, typer.Argument(help="YAML recipe, such as one of trainer/recipes/sft/.")],
     data: Data = None,
-    minutes: Annotated[float | None, typer.Option(min=0.01, help="Stop at a checkpoint after so much time.")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(min=0.01, help="Time limit in minutes; default: the recipe's.")
+    ] = None,
     limit: Limit = None,
-    loop: Annotated[str | None, typer.Option(help="prefix (ours) or trl; the recipe's if unset.")] = None,
+    loop: Annotated[str | None, typer.Option(help="prefix (ours) or trl; default: the recipe's.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Tune a low-rank adapter (LoRA; QLoRA on a 4-bit base). Resumable."""
+    """Train a low-rank adapter (LoRA; QLoRA on a 4-bit base). Resumable."""
     from runtime import settings
     from trainer.data.examples.critic import examples_folder
     from trainer.training.progress import ProgressBar
@@ -33,40 +52,40 @@ def sft(
 
     chosen = settings.load()
     read = read_recipe(recipe, data or examples_folder(chosen), minutes=minutes, limit=limit, loop=loop)
-    with ProgressBar("Tuning", minutes or read.minutes) as bar:
+    with ProgressBar("Training", minutes or read.minutes) as bar:
         summary = Run(read, chosen).run(bar)
     if as_json:
         print(json.dumps(summary, ensure_ascii=False))
         return
     losses, tenth = summary["losses"], max(1, len(summary["losses"]) // 10)
     print(
-        f"{summary['rows']} rows, {summary['too_long']} too long, {summary['nothing_to_learn']} without a word to learn"
+        f"{summary['rows']} rows, {summary['too_long']} too long, {summary['nothing_to_learn']} without weights"
         f"\nloss {sum(losses[:tenth]) / tenth:.3f} -> {sum(losses[-tenth:]) / tenth:.3f} in {summary['steps']} steps, "
         f"{summary['seconds']:.0f} s: {summary['examples_per_second']} examples/s, "
         f"{summary['tokens_per_second']} tokens/s in {summary['dtype']}"
     )
     if not summary["finished"]:
-        print("The time was over before the rows: the same command with more --minutes goes on.", file=sys.stderr)
+        print("The time limit came before the last row. The same command with more --minutes resumes.", file=sys.stderr)
     print(f"The adapter is in {summary['adapter']}", file=sys.stderr)
 
 
 @app.command(hidden=True, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def sft_speed() -> None:
-    """What compared the two loops in the first release."""
+    """Compared the two loops in the first release."""
     raise typer.BadParameter("`sft RECIPE --loop prefix` and `sft RECIPE --loop trl` each print their speed.")
 
 
 @app.command()
 def export(
-    adapter: Annotated[Path, typer.Argument(help="Folder of the trained peft adapter.")],
-    base: Annotated[str, typer.Option(help="Name of the model it was trained on, or path of its GGUF file.")],
-    out: Annotated[Path, typer.Option(help="The GGUF adapter, a file, to write.")],
-    type: Annotated[str, typer.Option(help="Of its numbers: f16, f32 or q8_0.")] = "f16",
-    merge: Annotated[str | None, typer.Option(help="Write a merged model too: Q4_K_M, Q8_0, F16 or BF16.")] = None,
-    check: Annotated[bool, typer.Option(help="Compare with peft: logits and greedy text.")] = True,
+    adapter: Annotated[Path, typer.Argument(help="Folder of the trained adapter in peft's format.")],
+    base: Annotated[str, typer.Option(help="Model it was trained on: a name or a GGUF file.")],
+    out: Annotated[Path, typer.Option(help="GGUF adapter to write.")],
+    type: Annotated[str, typer.Option(help="Number type: f16, f32 or q8_0.")] = "f16",
+    merge: Annotated[str | None, typer.Option(help="Also write a merged model: Q4_K_M, Q8_0, F16 or BF16.")] = None,
+    check: Annotated[bool, typer.Option(help="Compare logits and greedy text with peft.")] = True,
     as_json: Json = False,
 ) -> None:
-    """Write a peft adapter as a GGUF adapter and compare the two; with --merge also base and adapter in one file."""
+    """Export a peft adapter as a GGUF adapter and compare the two; with --merge also merge it into its base."""
     from runtime import settings
     from runtime.models import catalogue
     from trainer.weights.base import base_folder
@@ -91,8 +110,8 @@ def export(
     print(f"{out}: {summary['bytes']:,} bytes")
     if check:
         print(
-            f"beside peft: {summary['argmax_agreement']:.1%} of {summary['tokens']} tokens the same, logits differ by "
-            f"at most {summary['max_difference']:.2g}, {summary['same_greedy']} of {summary['texts']} texts go on alike"
+            f"compared with peft: {summary['argmax_agreement']:.1%} of {summary['tokens']} tokens agree, logits within "
+            f"{summary['max_difference']:.2g}, {summary['same_greedy']} of {summary['texts']} texts continue the same"
         )
     if merge:
         print(f"{summary['merged']}: base and adapter in one file")
@@ -100,21 +119,21 @@ def export(
 
 @app.command()
 def promote(
-    candidate: Annotated[Path, typer.Argument(help="The adapter, a GGUF file.")],
-    card: Annotated[Path, typer.Option(help="Its card so far (JSON): version, recipe, data, licence ...")],
-    base: Annotated[str, typer.Option(help="Name of the base that it was trained on.")],
-    role: Annotated[str, typer.Option("--role", help="critic, actor or selftalk.")],
-    held_out: Annotated[str, typer.Option(help="Name of the held-out set, for the card.")],
-    results: Annotated[Path, typer.Option(help="JSON lines of its outcomes, one for each attempt.")],
-    base_results: Annotated[Path, typer.Option(help="Those of the untrained base, on the same rows.")],
-    current_results: Annotated[Path | None, typer.Option(help="Those of the version in use.")] = None,
+    candidate: Annotated[Path, typer.Argument(help="Adapter (a GGUF file).")],
+    card: Annotated[Path, typer.Option(help="Its card (JSON): version, recipe, data, licence ...")],
+    base: Annotated[str, typer.Option(help="Base that it was trained on.")],
+    role: Annotated[str, typer.Option("--role", help="Its role: critic, actor or selftalk.")],
+    held_out: Annotated[str, typer.Option(help="Name of the held-out set in the card.")],
+    results: Annotated[Path, typer.Option(help="JSON lines of its results, one per attempt.")],
+    base_results: Annotated[Path, typer.Option(help="Results of the untrained base on the same rows.")],
+    current_results: Annotated[Path | None, typer.Option(help="Results of the version in use.")] = None,
     adapter: Annotated[
-        Path | None, typer.Option(help="Folder of the same adapter in peft's form, kept for transformers.")
+        Path | None, typer.Option(help="Folder of the same adapter in peft's format, for the transformers engine.")
     ] = None,
-    ship: Annotated[bool, typer.Option("--ship", help="Into data/models/adapters, not your models folder.")] = False,
+    ship: Ship = False,
     as_json: Json = False,
 ) -> None:
-    """Put an adapter into use if it measures better than the untrained base and not worse than the one in use."""
+    """Put an adapter into use if it passes the gate: better than its base, not worse than the one in use."""
     from runtime import settings
     from trainer.weights.promote import Options, promote, told
 
@@ -127,13 +146,13 @@ def promote(
 
 @app.command()
 def pretrain(
-    blocks: Annotated[int, typer.Option(min=1, help="Pieces of 512 tokens to learn from, each once.")] = 32_000,
-    most_steps: Annotated[int, typer.Option(min=1, max=8, help="Steps of their solutions, at most.")] = 3,
-    seed: int = 0,
-    measure: Annotated[int, typer.Option(min=0, help="Problems to measure on afterwards, of each kind.")] = 200,
+    blocks: Annotated[int, typer.Option(min=1, help="Training blocks of 512 tokens, each read once.")] = 32_000,
+    most_steps: Annotated[int, typer.Option(min=1, max=8, help="Most steps per solution.")] = 3,
+    seed: Seed = 0,
+    measure: Annotated[int, typer.Option(min=0, help="Test problems of each kind; 0 skips the test.")] = 200,
     as_json: Json = False,
 ) -> None:
-    """Make the bench model: a tiny Llama from scratch, to try methods with. Resumable."""
+    """Train the bench model, a tiny Llama from scratch for quick experiments. Resumable."""
     from contextlib import closing
 
     from runtime import engines, settings
@@ -155,34 +174,34 @@ def pretrain(
 
 @app.command()
 def retrain(
-    base: Annotated[str, typer.Option(help="Name of an installed base with a recipe in trainer/recipes/sft.")],
-    minutes: Annotated[float | None, typer.Option(min=0.1, help="Tune for so long; all examples if unset.")] = None,
-    generated: Annotated[int, typer.Option(min=0, help="Attempts at fresh problems to learn from.")] = 1000,
+    base: Annotated[str, typer.Option(help="Installed base with a recipe in trainer/recipes/sft.")],
+    minutes: Annotated[
+        float | None, typer.Option(min=0.1, help="Time limit of training in minutes; default: none.")
+    ] = None,
+    generated: Generated = 1000,
     gsm8k: Gsm8k = None,
-    gsm8k_limit: Annotated[int | None, typer.Option(min=1, help="Attempts from those at most.")] = None,
+    gsm8k_limit: Gsm8kLimit = None,
     judged: Judged = None,
     records: Records = None,
     rollouts: Rollouts = None,
     collected: Collected = None,
     held_out: Annotated[
-        list[Path] | None, typer.Option(help="Judged attempts to measure on; may be given often.")
+        list[Path] | None, typer.Option(help="Labelled attempts to also measure on; may be repeated.")
     ] = None,
-    apart: Annotated[list[Path] | None, typer.Option(help="Further problems that must not be learned from.")] = None,
+    apart: HeldOut = None,
     evidence: EvidenceSources = None,
     test: Annotated[int, typer.Option(min=100, help="Generated held-out attempts.")] = 160,
     limit: Limit = None,
-    four_bit: Annotated[
-        bool, typer.Option("--four-bit", help="Hold the base in NF4 while it is tuned (QLoRA).")
-    ] = False,
-    seed: int = 0,
-    go_on: Annotated[bool, typer.Option("--go-on", help="Start from the adapter in use, not from the base.")] = False,
-    ship: Annotated[bool, typer.Option("--ship", help="Into data/models/adapters, not your models folder.")] = False,
-    use: Annotated[bool, typer.Option(help="Put a promoted adapter into use; else it waits to be chosen.")] = True,
+    four_bit: Annotated[bool, typer.Option("--four-bit", help="Keep the base in NF4 during training (QLoRA).")] = False,
+    seed: Seed = 0,
+    go_on: Annotated[bool, typer.Option("--go-on", help="Start from the adapter in use instead of the base.")] = False,
+    ship: Ship = False,
+    use: Annotated[bool, typer.Option(help="Put a promoted adapter into use at once.")] = True,
     progress: Annotated[
         Path | None, typer.Option(help="Folder for `stages.jsonl`; a file `stop` in it ends the command.")
     ] = None,
 ) -> None:
-    """From a base to a promoted critic: examples, tuning, adapter, weights, measuring, gate. Resumable."""
+    """Make a critic in one command: examples, training, adapter, rule, measurement, gate. Resumable."""
     from runtime import settings
     from trainer.data.examples.critic import Sources
     from trainer.pipelines.retrain import Plan, Retraining
@@ -196,25 +215,27 @@ def retrain(
     changes = {"four_bit": True} if four_bit else {}
     plan = Plan(base, sources, minutes, asked, measured, test, limit, go_on, ship, use, changes)
     stages = Stages(progress)
-    with stages.until_the_end(), ProgressBar("Tuning", minutes) as bar:
+    with stages.until_the_end(), ProgressBar("Training", minutes) as bar:
         for line in Retraining(plan, settings.load(), stages).run(bar):
             print(line, flush=True)
 
 
 @app.command()
 def improve(
-    base: Annotated[str, typer.Option(help="bench, or smollm2-135m.")] = "bench",
+    base: Annotated[str, typer.Option(help="bench or smollm2-135m.")] = "bench",
     arm: Annotated[
-        str, typer.Option(help="vanilla, critic (every attempt), difficulty (failures only).")
+        str, typer.Option(help="vanilla, critic (criticise every attempt) or difficulty (failures only).")
     ] = "difficulty",
-    rounds: Annotated[int, typer.Option(min=1, help="Rounds at most.")] = 3,
-    samples: Annotated[int, typer.Option(min=1, help="Attempts at a problem, refinements after a critique.")] = 4,
+    rounds: Annotated[int, typer.Option(min=1, help="Most rounds.")] = 3,
+    samples: Annotated[int, typer.Option(min=1, help="Attempts per problem, and refinements per critique.")] = 4,
     problems: Annotated[int, typer.Option(min=1, help="Problems to improve on.")] = 300,
-    taught: Annotated[int, typer.Option(min=1, help="Problems that the critic is taught on, twice as many.")] = 1000,
-    seed: int = 0,
+    taught: Annotated[
+        int, typer.Option(min=1, help="Half the number of problems that the critic is trained on.")
+    ] = 1000,
+    seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
-    """Let an actor learn from its own right attempts, with the critic in the loop or without. Resumable."""
+    """Run rounds of self-improvement of an actor, with or without the critic in the loop. Resumable."""
     from runtime import settings
     from trainer.reproductions.mathcritique.ground import Ground
     from trainer.reproductions.mathcritique.improve import ARMS, Improvement, Plan, first_actor
@@ -230,14 +251,14 @@ def improve(
 
 @app.command()
 def reproduce(
-    paper: Annotated[str, typer.Argument(help="mathcritique")] = "mathcritique",
+    paper: Annotated[str, typer.Argument(help="Paper to test: mathcritique.")] = "mathcritique",
     budget: Annotated[
-        str, typer.Option(help="small: half an hour on two cores; full: an hour; players: no rounds.")
+        str, typer.Option(help="small (half an hour on two cores), full (an hour) or players (no rounds).")
     ] = "small",
-    base: Annotated[str, typer.Option(help="bench, or smollm2-135m.")] = "bench",
+    base: Annotated[str, typer.Option(help="bench or smollm2-135m.")] = "bench",
     out: Annotated[Path, typer.Option(help="Folder of the report.")] = Path("data/reports"),
 ) -> None:
-    """Test the claims of a paper anew, and write a report with a verdict for each. Resumable."""
+    """Test a paper's claims and write a report with a verdict on each. Resumable."""
     from runtime import settings
     from trainer.reproductions.mathcritique.ground import Ground
     from trainer.reproductions.mathcritique.reproduce import BUDGETS, reproduced

@@ -1,10 +1,10 @@
-"""Does a test problem stand in the training data? The same text, or the same thirteen words in a row.
+"""Overlaps of training data with test problems: the same text, or the same thirteen words in a row.
 
     report = decontaminate.find(training_texts, {"dev": [...], "test": [...]})
     clean = decontaminate.drop(rows, report)
 
-Texts are compared in lower case, without marks and spaces; a text of fewer than thirteen words only as a whole. Two
-problems that were made from one template overlap only where thirteen words in a row, numbers included, are the same.
+Texts are compared in lower case, without punctuation and spaces; texts of fewer than thirteen words only as a whole.
+Two problems from one template overlap only if thirteen words in a row, including numbers, are the same.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from runtime.problems.json_rows import Row, read_rows
 T = TypeVar("T")
 
 WINDOW = 13
-"""Words in a row that nobody writes twice by chance."""
+"""Words in a row that do not repeat by chance."""
 _WORD = re.compile(r"[\u4e00-\u9fff]|[^\W_\u4e00-\u9fff]+(?:[.,]\d+)*")
 
 
 @dataclass(frozen=True)
 class Overlap:
-    """A training text that is, or shares a run of words with, a held-out one. Rows are counted from 0."""
+    """A training text that equals a held-out one or shares a run of words with it. Rows are counted from 0."""
 
     row: int
     held_out: str
@@ -36,7 +36,7 @@ class Overlap:
     held_out_row: int
     how: Literal["same", "window"]
     words: str
-    """What both say."""
+    """The common words."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,11 @@ class Report:
     texts: int
     held_out: dict[str, int]
     overlaps: tuple[Overlap, ...]
-    """At most one for each training text and held-out set."""
+    """At most one per training text and held-out set."""
 
     @property
     def rows(self) -> frozenset[int]:
-        """The training texts that must go."""
+        """The training texts to drop."""
         return frozenset(overlap.row for overlap in self.overlaps)
 
     def summary(self) -> dict[str, Any]:
@@ -84,12 +84,12 @@ Key = tuple[Literal["same", "window"], tuple[str, ...]]
 
 
 def _keys(said: tuple[str, ...]) -> list[Key]:
-    """What a text is found by: all of it, and every run of thirteen words."""
+    """Keys of a text: its whole, and every run of thirteen words."""
     return [("same", said), *(("window", window) for window in windows(said))] if said else []
 
 
 def _places(rows: Iterable[str]) -> dict[Key, int]:
-    """The first row of a held-out set with each key."""
+    """The first row of a held-out set by key."""
     found: dict[Key, int] = {}
     for place, text in enumerate(rows):
         for key in _keys(words(text)):
@@ -98,20 +98,20 @@ def _places(rows: Iterable[str]) -> dict[Key, int]:
 
 
 def drop(rows: Sequence[T], report: Report) -> list[T]:
-    """The rows without those that overlap. Raises ValueError if the report is of other rows."""
+    """The rows without overlaps. Raises ValueError if the report is about other rows."""
     if len(rows) != report.texts:
         raise ValueError(f"the report is of {report.texts} texts, not of these {len(rows)} rows")
     return [row for place, row in enumerate(rows) if place not in report.rows]
 
 
 def words(text: str) -> tuple[str, ...]:
-    """The words of a text, normalised; each Chinese character is one."""
+    """The words of a text, normalised; each Chinese character is a word."""
     return tuple(_WORD.findall(unicodedata.normalize("NFKC", text).casefold()))
 
 
 def read_texts(path: Path) -> list[str]:
-    """The problem of each JSON line: `question`, `text`, or `problem`, a text or an object with `text`. Raises
-    RowError for a line without one, because what was not compared is not clean."""
+    """The problem of each JSON line: `question`, `text`, or `problem` (text, or an object with `text`). Raises RowError
+    for a line without one, because an uncompared row may overlap."""
     return [text for _, text in read_rows(path, _text, "What is held out needs a problem in every row.")]
 
 
@@ -124,5 +124,5 @@ def _text(row: Row) -> str:
 
 
 def windows(said: tuple[str, ...]) -> Iterable[tuple[str, ...]]:
-    """Every run of thirteen words; none of a shorter text."""
+    """Every run of thirteen words; none for a shorter text."""
     return (said[start : start + WINDOW] for start in range(len(said) - WINDOW + 1))

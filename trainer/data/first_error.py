@@ -1,8 +1,8 @@
-"""Rollouts as training examples for the critic: a solution of the same problem tells where a wrong one goes wrong.
+"""Rollouts as training examples for the critic: the first error of a wrong one is located by right solutions.
 
-A model makes other errors than those that are put in by rule. A critic that met only the latter told right attempts of
-the bench model's actor from wrong ones worse than its base. That holds for fresh problems, which have one way: of
-people's attempts one reference names the teacher's step in fewer than half (trainer/LOG.md).
+Models make other errors than the inserted ones: a critic trained only on inserted errors discriminated the rollouts of
+the bench model's actor worse than its base. This works on fresh problems, which have one solution path; on people's
+attempts one reference locates the teacher's step in fewer than half (trainer/LOG.md).
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from runtime.search.solutions import Solution, first_unmet
 from runtime.types import LabelledTrajectory
 
 OF_EACH = 2
-"""Right and wrong attempts that are learned from at one problem."""
+"""Right and wrong attempts used per problem."""
 
 
 def with_first_error(attempts: Sequence[LabelledTrajectory], reference: Solution) -> Iterator[LabelledTrajectory]:
-    """Of a model's graded attempts at one problem those that can be learned from, each once: right ones without a false
-    equation, and wrong ones whose first error can be told."""
+    """The usable ones of a model's graded attempts at one problem, each once: right ones without a false equation, and
+    wrong ones whose first error can be located."""
     different = list({attempt.steps: attempt for attempt in attempts}.values())
     right = [one for one in different if is_sound(one)]
     ways = [reference, *(Solution("\n".join(one.steps), one.answer) for one in right)]
@@ -35,13 +35,13 @@ def _at(attempt: LabelledTrajectory, place: int | None) -> LabelledTrajectory:
 
 
 def is_sound(attempt: LabelledTrajectory) -> bool:
-    """Right, and not by luck: an answer can be right beside a false equation."""
+    """Right without a false equation, which would make the answer luck."""
     return attempt.correct is True and _first_false(attempt) is None
 
 
 def _leaves(attempt: LabelledTrajectory, ways: Sequence[Solution]) -> int | None:
-    """The first step that is false or makes a number which no right way meets; None if there is neither, or if it is a
-    last line that only states the answer, which is not judged."""
+    """Index of the first step that is false or computes a number found in no right solution; None without one, or if it
+    is an answer line, which is not judged."""
     unmet = first_unmet(attempt.problem, attempt.steps, ways)
     found = [place for place in (_first_false(attempt), unmet) if place is not None]
     return min(found) if found and min(found) < len(steps_to_judge(attempt.steps)) else None

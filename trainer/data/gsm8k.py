@@ -1,7 +1,7 @@
 """GSM8K's solutions ("sold 48/2 = <<48/2=24>>24 clips") as worked problems.
 
-Every calculation becomes a quantity with its formula, so that it can be worked again with other numbers. A solution
-in which the origin of any number is in doubt is not converted: half of a chain would carry errors only half way.
+Every calculation becomes a quantity with its formula, so that it can be recomputed with other numbers. A solution with
+a number of ambiguous origin is not converted, because an error would not propagate through it correctly.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
-from runtime.checks.arithmetic.words import CONVERSIONS, said_in_words
+from runtime.checks.arithmetic.words import CONVERSIONS, numbers_in_words
 from runtime.checks.grading import matches
 from runtime.problems.json_rows import Row, RowError, question, read_rows
 from runtime.problems.worked import Quantity, Worked, WorkedStep, worked_out
@@ -42,19 +42,19 @@ _BARE = re.compile(
 _LONE = re.compile(rf"(?<![\w.,{{/]){_NUMBER}(?![\w/}}])")
 _FRACTION = re.compile(r"(?<![\w.{])(\d+)/(\d+)(?![\w}])")
 _LETTER = re.compile(r"(?<![\w'’])[b-zB-HJ-Z](?![\w'’.])")
-"""A variable: equations that are solved, not calculated."""
+"""A variable: such equations are solved, not calculated."""
 _LABEL = re.compile(r"(?:[A-Za-z]{3,}\)?|\d%)\s*=\s*$")
 _EVERYDAY = {1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 24, 30, 31, 36, 50, 52, 60, 100, 365, 1000, 3600}
-"""Numbers that nobody has to be told: days, minutes, cents, halves."""
+"""Numbers of common knowledge: days, minutes, cents, halves."""
 
 
 class _InDoubt(Exception):
-    """It is not certain where some number comes from."""
+    """The origin of a number is ambiguous."""
 
 
 def worked_from_gsm8k(problem: Problem, solution: str) -> Worked | None:
-    """A solution as a worked problem, its lines as they were written but for the annotations and the form of the
-    calculations ("$4 x 2 = $8" becomes "4 × 2 = 8 dollars"); None where any number is in doubt."""
+    """A solution as a worked problem. Lines are kept except for annotations and the notation of calculations ("$4 x 2 =
+    $8" becomes "4 × 2 = 8 dollars"). None if any number is ambiguous."""
     reader = _Reader(problem.text)
     try:
         steps = tuple(reader.read(line) for line in split_steps(solution))
@@ -67,8 +67,8 @@ def worked_from_gsm8k(problem: Problem, solution: str) -> Worked | None:
 
 
 def gsm8k_problems(path: Path, seed: int) -> Iterator[Worked]:
-    """The annotated solutions of a file (`question`, `answer`, and `solution` unless the answer is GSM8K's own, which
-    holds it) as worked problems, in random order. Raises RowError, also where none can be used."""
+    """The annotated solutions of a file (`question`, `answer`, and `solution` unless it is in `answer`, as in GSM8K) as
+    worked problems, in random order. Raises RowError, also if none can be used."""
     rows = [row for _, row in read_rows(path, _annotated, _NEEDS) if row]
     if not rows:
         raise RowError(f"{path} holds no solution with calculations such as <<48/2=24>>. {_NEEDS}")
@@ -79,7 +79,7 @@ def gsm8k_problems(path: Path, seed: int) -> Iterator[Worked]:
             found = True
             yield worked
     if not found:
-        raise RowError(f"{path}: the origin of some number is in doubt in each of {len(rows)} solutions. {_NEEDS}")
+        raise RowError(f"{path}: each of {len(rows)} solutions has a number of ambiguous origin. {_NEEDS}")
 
 
 _NEEDS = "Each row needs `question`, `answer`, and a `solution` with GSM8K's `<<48/2=24>>`, or GSM8K's own `answer`."
@@ -98,19 +98,19 @@ def _number(text: str) -> Fraction:
 
 
 def _quantity(text: str, formula: str = "") -> Quantity:
-    """A number as it was written."""
+    """A number with its decimal places."""
     decimals = len(text.partition(".")[2])
     return Quantity(value=_number(text), formula=formula, places=min(decimals, 6))
 
 
 @dataclass
 class _Reader:
-    """Reads line after line and remembers which quantities there are."""
+    """Reads lines in order and records the quantities."""
 
     problem: str
     quantities: list[Quantity] = field(default_factory=list)
     told: set[Fraction] = field(default_factory=set)
-    """Numbers of the problem, in figures or in words."""
+    """Numbers of the problem, in digits or words."""
     used: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -119,7 +119,7 @@ class _Reader:
             if value not in self.told:
                 self.told.add(value)
                 self.quantities.append(_quantity(match[0]))
-        self.told |= said_in_words(self.problem)
+        self.told |= numbers_in_words(self.problem)
 
     def read(self, line: str) -> WorkedStep:
         """One line of the solution. Raises _InDoubt."""
@@ -143,7 +143,7 @@ class _Reader:
         return WorkedStep(text=_LONE.sub(self._mention, text), makes=makes)
 
     def _calculated(self, match: re.Match[str]) -> int | None:
-        """The quantity that a calculation makes; None for an annotation that only repeats a number."""
+        """The quantity that a calculation computes; None for an annotation that only repeats a number."""
         said, annotation = match["said"], match.groupdict().get("annotation")
         calculation, _, _ = (annotation or _last_side(said)).partition("=")
         calculation = _plain(calculation)
@@ -158,7 +158,7 @@ class _Reader:
             raise _InDoubt
         formula = self._formula(calculation)
         if re.match(r"(?:st|nd|rd|th)\b", match.string[match.end() :]):
-            raise _InDoubt  # the 2nd floor would become the 3nd
+            raise _InDoubt  # "2nd" would become "3nd"
         made = worked_out(_quantity(match["result"], formula), self.quantities)
         if made.value != _number(match["result"]) or made.value <= 0:
             raise _InDoubt
@@ -178,7 +178,7 @@ class _Reader:
         return re.sub(r"\((\d) / (\d+)\)", r"(\1/\2)", formula)
 
     def _origin(self, text: str) -> str:
-        """The slot of a number in a formula, or the number itself if it is an everyday one."""
+        """The slot of a number in a formula, or the number itself if it is common knowledge."""
         value = _number(text)
         made = self._made(value)
         if made is not None:
@@ -197,14 +197,14 @@ class _Reader:
         return f"{{{len(self.quantities) - 1}}}"
 
     def _is_share(self, value: Fraction) -> bool:
-        """Whether a number says a percentage, or a word, of the problem in another way: 0.2, 80 or 1.2 for 20%."""
+        """Whether a number restates a percentage or a word of the problem: 0.2, 80 or 1.2 for 20%."""
         percent = {value * 100, value * 100 - 100, 100 - value * 100, 100 - value, value - 100, 100 + value}
         parts = {1 / value, 1 - value, value - 1} if value else set()
         words = {Fraction(1, 2), Fraction(1, 4), Fraction(3, 4), Fraction(3, 2)}
         return bool(percent & self.told or parts & self.told or value in words)
 
     def _made(self, value: Fraction) -> int | None:
-        """The earlier result that a number repeats; an unused one, then the latest, where there are several."""
+        """The earlier result that a number repeats: an unused one, otherwise the latest."""
         made = [i for i, quantity in enumerate(self.quantities) if quantity.formula and quantity.value == value]
         unused = [i for i in made if i not in self.used]
         if len(unused) > 1:
@@ -216,7 +216,7 @@ class _Reader:
         return found[0] if found else None
 
     def _shown(self, match: re.Match[str], made: int | None, behind: str) -> str:
-        """A calculation in a template: the whole equation, or only the result where no equation was written."""
+        """A calculation in a template: the whole equation, or only the result if no equation was written."""
         money = match["money"] or match.groupdict().get("money_inside") or ""
         if made is None:
             return f"{money}{match['result']}"
@@ -230,7 +230,7 @@ class _Reader:
         return f"{{={made}}}" + (" dollars" if dollars else "") + glue
 
     def _mention(self, match: re.Match[str]) -> str:
-        """A number in a line's words: a slot where it can only be an earlier result."""
+        """A number in a line's text: a slot if it can only be an earlier result."""
         value = _number(match[0])
         made = [i for i, quantity in enumerate(self.quantities) if quantity.formula and quantity.value == value]
         if not made and not (value in self.told or value in _EVERYDAY or self._is_share(value)):
@@ -238,11 +238,11 @@ class _Reader:
         if not made:
             return match[0]
         if value in self.told or value in CONVERSIONS:
-            raise _InDoubt  # the problem's number, or the result that happens to be equal?
+            raise _InDoubt  # ambiguous: the problem's number, or an equal result
         return f"{{{made[-1]}}}"
 
     def answer(self, problem: Problem) -> int:
-        """The last result. Raises _InDoubt if it is not the reference answer, or another one came to nothing."""
+        """The last result. Raises _InDoubt if it differs from the reference answer, or another result is unused."""
         made = [i for i, quantity in enumerate(self.quantities) if quantity.formula]
         if not made or not matches(self.quantities[made[-1]].shown, problem.answer or ""):
             raise _InDoubt
@@ -252,7 +252,7 @@ class _Reader:
 
 
 def _calculations(line: str) -> Iterator[re.Match[str]]:
-    """Annotated ones, and equations between them that are not."""
+    """Annotated calculations, and equations between them without an annotation."""
     at = 0
     for match in _CALCULATION.finditer(line):
         yield from _BARE.finditer(line, at, match.start())
@@ -267,7 +267,7 @@ def _last_side(said: str) -> str:
 
 
 def _plain(calculation: str) -> str:
-    """A calculation in Python's signs, without units: "20% of $50" is (20/100)*50."""
+    """A calculation in Python's operators, without units: "20% of $50" is (20/100)*50."""
     text = re.sub(r"\b(?:of|times)\b|[×xX]|\)\s*(?=\()|(?<=[\d])\s*(?=\()", "*", calculation.replace(",", ""))
     text = re.sub(r"\bplus\b", "+", re.sub(r"\bminus\b", "-", text))
     text = re.sub(r"[-–−]", "-", text).replace("÷", "/").replace("$", "")

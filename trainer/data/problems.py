@@ -1,7 +1,6 @@
-"""Generated word problems as JSON lines, by the million, on several processes; and what such a file holds.
+"""Generated word problems as JSON lines, by the million, on several processes; and statistics of such a file.
 
-The lines stand in the order of their numbers, so that a file that was broken off by anything goes on where it stopped,
-and ends up the same as one written at once.
+Lines are ordered by number, so an interrupted file is continued and ends up the same as one written at once.
 """
 
 from __future__ import annotations
@@ -24,31 +23,31 @@ from runtime.problems.wordproblems import Split, generate
 T = TypeVar("T")
 
 CHUNK = 500
-"""Problems that a process makes at once."""
+"""Problems per task of a process."""
 BEGINNING = b'{"question": '
 SEARCHED = 1 << 16
-"""Bytes at the end of a file in which its last line must begin."""
+"""The last line must begin within this many bytes of the end of the file."""
 
 
 class ProblemsError(SoliloquyError):
-    """A file cannot be continued or read; the text says why."""
+    """A file cannot be continued or read. The message gives the reason."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a file of problems holds."""
+    """Statistics of a file of problems."""
 
     count: int
     duplicates: int
-    """Problems whose text was there before."""
+    """Problems with a repeated text."""
     themes: dict[str, float]
-    """Share of each, the largest first; so with templates and steps."""
+    """Share of each theme, the largest first; the same for templates and steps."""
     templates: dict[str, float]
     steps: dict[int, float]
 
 
 def row(number: int, seed: int, split: Split) -> dict[str, Any]:
-    """One problem as it is written."""
+    """One problem as a JSON row."""
     worked = generate(seed, number, split)
     return {
         "question": worked.problem.text,
@@ -65,8 +64,8 @@ def row(number: int, seed: int, split: Split) -> dict[str, Any]:
 
 
 def write(path: Path, count: int, seed: int, split: Split, processes: int = 1) -> Iterator[int]:
-    """Write what is missing of the problems 0 to `count`; yields how many there are, now and then. Raises ProblemsError
-    for a file of other problems."""
+    """Write the missing ones of the problems 0 to `count`; yields the number written so far from time to time. Raises
+    ProblemsError for a file of other problems."""
     path.parent.mkdir(parents=True, exist_ok=True)
     done = _mended(path, seed, split)
     yield done
@@ -80,9 +79,9 @@ def write(path: Path, count: int, seed: int, split: Split, processes: int = 1) -
 
 
 def report(path: Path) -> Report:
-    """Read a whole file. Raises RowError."""
+    """Statistics of a whole file. Raises RowError."""
     counted: tuple[Counter[Any], ...] = Counter(), Counter(), Counter(), Counter()
-    for _, facts in read_rows(path, _facts, "Write the problems anew."):
+    for _, facts in read_rows(path, _facts, "Generate the problems again."):
         for counter, fact in zip(counted, facts, strict=True):
             counter[fact] += 1
     themes, templates, steps, seen = counted
@@ -101,7 +100,7 @@ def _shares(counted: Counter[Any]) -> dict[Any, float]:
 
 
 def _mended(path: Path, seed: int, split: Split) -> int:
-    """How many whole lines the file has, after a line that was cut off is dropped."""
+    """The number of complete lines, after dropping a truncated one."""
     if not path.exists():
         return 0
     with path.open("rb") as file:
@@ -116,15 +115,15 @@ def _mended(path: Path, seed: int, split: Split) -> int:
         found = json.loads(whole.split(b"\n")[-2])
         number, made_by = found["number"], (found["seed"], found["split"])
     except (ValueError, KeyError, TypeError, IndexError) as error:
-        raise ProblemsError(f"{path} holds something else than problems: name another file.") from error
+        raise ProblemsError(f"{path} holds something other than problems. Name another file.") from error
     if made_by != (seed, split):
-        raise ProblemsError(f"{path} holds problems of seed {made_by[0]}, split {made_by[1]}: name another file.")
+        raise ProblemsError(f"{path} holds problems of seed {made_by[0]}, split {made_by[1]}. Name another file.")
     os.truncate(path, size - len(end) + len(whole))
     return number + 1
 
 
 def _texts(starts: list[tuple[int, int]], make: partial[str], processes: int) -> Iterator[str]:
-    """What is made of every piece, in order."""
+    """The text of each chunk, in order."""
     if processes == 1 or len(starts) < 2:
         yield from map(make, starts)
         return
@@ -133,7 +132,7 @@ def _texts(starts: list[tuple[int, int]], make: partial[str], processes: int) ->
 
 
 def _without_interrupts(start: Callable[[], T]) -> T:
-    """Starts processes that leave Ctrl+C to this one, which ends them."""
+    """Start processes that ignore Ctrl+C; this process ends them."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         return start()

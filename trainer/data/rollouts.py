@@ -1,7 +1,7 @@
-"""Rollouts: solutions that a model samples for problems whose answer is known, graded.
+"""Rollouts: graded solutions that a model samples for problems with known answers.
 
-Right ones show a critic the manner of the actor that it will judge (`examples --rollouts`): one that met right steps
-only in the manner of textbooks doubts everything else.
+Right ones show a critic the style of the actor that it will judge (`examples --rollouts`): a critic that saw right
+steps only in the style of textbooks rejects everything else.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from trainer.runs import ResultFile, model_of, run_missing
 
 
 class Rollouts:
-    """`n` rollouts of each problem. A killed run goes on."""
+    """`n` rollouts per problem. A killed run resumes."""
 
     def __init__(
         self, problems: Sequence[Problem], engine: Engine, settings: Settings, n: int, temperature: float
@@ -43,7 +43,7 @@ class Rollouts:
         self.results = ResultFile(settings.home / "rollouts", "rollouts", config)
 
     def run(self) -> Iterator[str]:
-        """Yields the id of each problem whose rollouts are there. Raises EngineError."""
+        """Yields the id of each problem once its rollouts exist. Raises EngineError."""
         work = [(problem.id, problem) for problem in self.problems]
         yield from run_missing(work, self._sample, self.results, max(1, self.engine.parallel // self.n))
 
@@ -54,13 +54,13 @@ class Rollouts:
 
     @property
     def sometimes(self) -> list[Problem]:
-        """The problems that were solved in 20 to 80 % of the rollouts: neither safe nor out of reach, so a critic has
-        something to win. A rollout that was cut off is no solution."""
+        """Problems solved in 20 to 80 % of the rollouts, where a critic can improve the result. A truncated rollout
+        counts as unsolved."""
         solved = Counter(row["question"] for row in self.rows() if row["correct"])
         return [problem for problem in self.problems if 0.2 <= solved[problem.text] / self.n <= 0.8]
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """Every rollout that came to an end, graded, in the order of the problems."""
+        """Every finished rollout, graded, in the order of the problems."""
         for problem in self.problems:
             for text in self.results.rows.get(problem.id, {}).get("texts", ()):
                 stated = final_answer(text)

@@ -1,7 +1,8 @@
-"""What an adapter learns from: conversations whose last turn is made of pieces, some learned, some only read.
+"""Training rows: conversations whose last turn consists of pieces with weights in the loss.
 
 JSON lines: `{"messages": [...], "reply": [["Lena has 3 × 4 = 12 pens. [", 0], ["right", 1], ["]", 1]]}`. The messages
-are the conversation before the adapter's turn; a piece's number is the weight of each of its tokens in the loss.
+are the conversation before the adapter's turn; a piece's number is the weight of each of its tokens, 0 for text that is
+only read.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class Row(Value):
     messages: tuple[Message, ...] = Field(min_length=1)
     reply: tuple[tuple[str, Annotated[float, Field(ge=0)]], ...] = Field(min_length=1)
     ends: bool = True
-    """Whether the turn is over after the last piece, so that ending is learned too."""
+    """Whether the turn ends after the last piece, so that the end token is learned too."""
     source: str = ""
 
 
@@ -37,7 +38,7 @@ class Example:
     """A row as tokens. `weights[i]` is the weight of predicting `suffix[i]`; 0 for tokens that are only read."""
 
     prefix: tuple[int, ...]
-    """What the base reads before the adapter begins; empty for an adapter that acts on all tokens."""
+    """Tokens before the adapter acts, which the base reads; empty for an adapter that acts on all tokens."""
     suffix: tuple[int, ...]
     weights: tuple[float, ...]
 
@@ -48,26 +49,26 @@ class Example:
 
 class Encoder:
     """Turns rows into tokens as the runtime's engines do: conversation first, then piece by piece. Raises EngineError
-    if an activated adapter cannot be called by this chat template."""
+    if the chat template cannot activate an activated adapter."""
 
     def __init__(self, chat: Chat, form: Literal["activated", "plain"]) -> None:
         self.chat, self.form = chat, form
         spoken = [Message(role="user", content="?")]
         opening = chat.prompt_tokens(spoken)[len(chat.prompt_tokens(spoken, opened=False)) :]
         self.invocation = tuple(opening) if form == "activated" else ()
-        """The tokens that open an adapter's turn, from which on an activated adapter acts."""
+        """The tokens that open an adapter's turn; an activated adapter acts from them on."""
         if form == "activated" and not self.invocation:
             raise EngineError(
-                f"The chat template of {chat.name} writes nothing to open a reply, so that no activated adapter can be "
-                "called by it. Train with `form: plain`."
+                f"The chat template of {chat.name} writes nothing to open a reply, so an activated adapter cannot be "
+                "activated by it. Train with `form: plain`."
             )
 
     def __call__(self, row: Row) -> Example:
-        """Raises ValueError if the conversation does not end in the words that call the activated adapter."""
+        """Raises ValueError if the conversation does not end in the activation tokens."""
         read = self.chat.prompt_tokens([*row.messages, Message(role="assistant", content="")])
         begin = len(read) - len(self.invocation) if self.invocation else 0
         if self.invocation and tuple(read[begin:]) != self.invocation:
-            raise ValueError("the conversation does not end in the words that call this adapter")
+            raise ValueError("the conversation does not end in the tokens that activate this adapter")
         tokens, weights = read[begin:], [0.0] * (len(read) - begin)
         for text, weight in row.reply:
             piece = self.chat.plain_tokens(text)
@@ -80,7 +81,7 @@ class Encoder:
 
 
 def read_rows(path: Path, limit: int | None = None) -> Iterator[Row]:
-    """The rows of a file; none of one with no bytes, as a few examples leave none to watch. Raises RowError."""
+    """The rows of a file; an empty file has none, as small data sets have no validation rows. Raises RowError."""
     if path.is_file() and not path.stat().st_size:
         return
     needs = "Rows to learn from are written by `trainer examples` and `trainer traces`."
@@ -88,7 +89,7 @@ def read_rows(path: Path, limit: int | None = None) -> Iterator[Row]:
 
 
 def write_rows(path: Path, rows: Iterable[Row]) -> int:
-    """Write rows as JSON lines; returns how many."""
+    """Write rows as JSON lines; return their number."""
     lines = [row.model_dump_json() + "\n" for row in rows]
     write_whole(path, lines)
     return len(lines)

@@ -24,8 +24,8 @@ ATTEMPTS = "Each row needs `question`, `steps` and the reference `answer`, or th
 
 
 def read_problems(path: Path, limit: int | None = None) -> list[Problem]:
-    """Rows with `question` (or `problem`) and `answer`; GSM8K's "... #### 12" is read, and of a multiple-choice row the
-    text of the right choice. Raises RowError."""
+    """Rows with `question` (or `problem`) and `answer`, or of a public format that has reference answers. GSM8K's
+    "... #### 12" is parsed; for a multiple-choice row the answer is the text of the right choice. Raises RowError."""
     return [problem for _, problem in read_rows(path, problem_of, PROBLEMS, limit)]
 
 
@@ -41,8 +41,8 @@ def problem_of(row: Row) -> Problem:
 
 
 def read_judged(path: Path, limit: int | None = None) -> list[LabelledTrajectory]:
-    """The attempts of `limit` rows whose first error is known, each attempt once; of a row that holds several, those.
-    An attempt that two rows judge differently is left out, and that is said. Raises RowError."""
+    """The attempts of `limit` rows whose first error is known, each attempt once. Contradicting rows are left out with
+    a warning. Raises RowError, also for a row without such an attempt."""
     found: dict[str, tuple[str, LabelledTrajectory]] = {}
     disputed: dict[str, str] = {}
     for place, attempts in read_rows(path, _noting_scores(path, _judged), JUDGED, limit):
@@ -58,17 +58,16 @@ def read_judged(path: Path, limit: int | None = None) -> list[LabelledTrajectory
 
 
 def _name_disputed(path: Path, places: list[str], others: bool) -> None:
-    """Says which rows judge the same attempt differently. Raises RowError where there are no others."""
-    told = f"{path} judges {len(places)} attempts in two ways, such as {'; '.join(places[:3])}"
+    """Warn about rows that contradict each other. Raises RowError if no others are left."""
+    told = f"{path} contradicts itself on {len(places)} attempts, such as {'; '.join(places[:3])}"
     if not others:
-        raise RowError(f"{told}. Leave one of each out.")
+        raise RowError(f"{told}. Remove one of each.")
     if places:
         logger.warning("%s. They are left out.", told)
 
 
 def read_graded(path: Path) -> list[LabelledTrajectory]:
-    """What `trainer rollouts` wrote, without empty attempts; the source of its problems says that these are attempts.
-    Raises RowError."""
+    """The rows of `trainer rollouts`, without empty attempts. Raises RowError."""
     found = (attempt for _, attempts in read_rows(path, _graded, GRADED) for attempt in attempts if attempt.steps)
     return [attempt.model_copy(update={"problem": _as_attempts(attempt.problem)}) for attempt in found]
 
@@ -110,7 +109,7 @@ def _said(attempt: LabelledTrajectory) -> str:
 def _noting_scores(
     path: Path, convert: Callable[[Row], list[LabelledTrajectory]]
 ) -> Callable[[Row], list[LabelledTrajectory]]:
-    """Says once that soft labels of the steps, as SCAN-PRM has them, are there and not used."""
+    """Warn once if rows have soft step labels (as in SCAN-PRM), which are not used."""
     noted = False
 
     def noting(row: Row) -> list[LabelledTrajectory]:
@@ -118,7 +117,7 @@ def _noting_scores(
         made = convert(row)
         if row.get("scores") is not None and not noted:
             noted = True
-            logger.warning("%s has `scores` of its steps: they are not used.", path)
+            logger.warning("%s has `scores` of its steps. They are not used.", path)
         return made
 
     return noting

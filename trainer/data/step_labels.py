@@ -1,14 +1,14 @@
-"""Step labels from completions (Math-Shepherd, arXiv 2312.08935): from how many of n tries does the actor get home?
+"""Step labels by Monte Carlo rollouts (Math-Shepherd, arXiv 2312.08935): how many of n completions reach the answer?
 
     python -m trainer labels --trajectories FILE.jsonl --n 8
 
-After every step of an attempt n completions are drawn and graded against the reference answer, and k of n is kept. A
-last step that states the answer has nothing to complete: it is graded itself. Labels err: a wrong step from which one
-completion in five still gets home is called right (HE) 59 times of 100 with n = 4, and 83 times with n = 8.
+After every step n completions are sampled and graded against the reference answer; k of n is stored. A last step that
+states the answer is graded itself. The labels have errors: a wrong step from which one in five completions succeeds is
+labelled right (hard estimate) in 59 % of cases with n = 4, and in 83 % with n = 8.
 
-The beginnings of an attempt, each growing out of the last, are one request to the engine; those that attempts at a
-problem share are asked for once. The seeds of a beginning depend on its length alone, so the order of the file or an
-interruption changes a label no more than the rounding of another batch does.
+The prefixes of an attempt are one request to the engine; a prefix shared by attempts is completed once. Seeds depend
+only on the length of the prefix, so the order of the file or an interruption changes labels no more than batch rounding
+does.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ from trainer.runs import ResultFile, model_of
 
 
 class Labelling:
-    """One file of attempts, one completer, n completions after each step. With `stop_early` the first success after a
-    step ends the others."""
+    """Labels a file of attempts with n completions after each step. With `stop_early`, the first success after a step
+    ends the others."""
 
     def __init__(
         self,
@@ -56,8 +56,8 @@ class Labelling:
         self.results = ResultFile(Path(settings.home) / "labels", "labels", config)
 
     def run(self) -> Iterator[str]:
-        """Label what is not labelled yet; yields once per usable attempt. Raises EngineError; what is done stays."""
-        # So many problems at a time that one of them may end while the others keep the engine busy.
+        """Label what is missing; yields once per usable attempt. Raises EngineError; finished labels are kept."""
+        # Enough problems at once to keep the engine busy while one of them ends.
         cancel, pool = Event(), ThreadPoolExecutor(1 + -(-self.engine.parallel // self.n))
         ordered = sorted(self.usable.values(), key=lambda a: (a.problem.text, a.problem.answer or "", a.steps))
         groups = [list(group) for _, group in groupby(ordered, attrgetter("problem"))]
@@ -75,7 +75,7 @@ class Labelling:
             row = self.results.rows.get(key_of(attempt))
             if row is None:
                 row = self._label(attempt, known, cancel)
-                if cancel.is_set():  # what was cut off is no label
+                if cancel.is_set():  # a partial label is dropped
                     return []
                 self.results.add({"key": key_of(attempt), **row})
             known |= zip(beginnings(attempt.steps), _labels(row), strict=False)
@@ -110,7 +110,7 @@ class Labelling:
         }
 
     def summary(self) -> dict[str, Any]:
-        """What was labelled and what it cost, and every row that was not, with the reason."""
+        """Counts and cost of the labels, and every row without a label with its reason."""
         rows = self.results.rows
         faults = [fault_of(attempt) or rows[key_of(attempt)].get("error") for attempt in self.attempts]
         done = [rows[key] for key in self.usable if "error" not in rows[key]]
@@ -134,7 +134,7 @@ def key_of(attempt: LabelledTrajectory) -> str:
 
 
 def fault_of(attempt: LabelledTrajectory) -> str | None:
-    """Why an attempt cannot be labelled, if it cannot."""
+    """The reason why an attempt cannot be labelled, or None."""
     if not attempt.steps:
         return "it has no steps"
     if not all(step.strip() for step in attempt.steps):
@@ -144,14 +144,14 @@ def fault_of(attempt: LabelledTrajectory) -> str | None:
 
 
 def beginnings(steps: Sequence[str]) -> list[tuple[str, ...]]:
-    """What completions go on from: the steps up to each, but for a last one that states the answer."""
-    # Before a line without a number only an explicit statement counts: "The answer is 5", "#### 5", a box.
+    """The prefixes to complete: the steps up to each one, except a last step that states the answer."""
+    # In a line before one without a number only an explicit statement counts: "The answer is 5", "#### 5", a box.
     stated = is_closing(steps[-1]) or final_answer(f"{steps[-1]}\n.") is not None
     return [tuple(steps[:end]) for end in range(1, len(steps) + (not stated))]
 
 
 def judge(problem: Problem) -> Callable[..., bool]:
-    """Tells whether a completion, or where it says nothing the step before it, reaches the reference answer."""
+    """A function that grades a completion, or for an empty one the step before it, against the reference answer."""
     right = cache(lambda answer: grade(answer, problem) is True)
 
     def succeeded(reply: Completion, step: str = "") -> bool:

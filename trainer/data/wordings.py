@@ -1,4 +1,4 @@
-"""What is said in training data: TOML files beside the code that fills them in."""
+"""Wordings of training data, in TOML files beside the code that uses them."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Measuring: how often problems are solved, how well steps are judged."""
+"""Evaluation of solvers and critics."""

@@ -1,10 +1,10 @@
-"""Fits the rule that puts evidence together, on judged attempts that nothing else is measured on.
+"""Fits the rule that combines evidence, on labelled attempts that nothing else is measured on.
 
     python -m trainer calibrate --trajectories FILE.jsonl --out weights.json
 
 For every set of sources: a logistic regression over the features of each step up to the first error (right or wrong),
-without the features that tell nothing new of attempts left out of the fit, then the threshold that finds first errors
-best (ProcessBench's F1) on all of them. A source without a feature that has a weight is not asked by the app.
+after backward elimination of features by cross-validated log loss; then the threshold with the best ProcessBench F1 on
+all attempts. The app does not ask a source none of whose features has a weight.
 """
 
 from __future__ import annotations
@@ -23,33 +23,33 @@ from runtime.types import LabelledTrajectory
 from trainer.statistics import harmonic
 
 NEED_CRITIC = {source.name for source in SOURCES if source.needs_critic}
-"""What a base that was never trained as a critic is not asked."""
+"""Sources that need a trained critic."""
 PANELS: dict[str, tuple[str, ...]] = {
     **{source.name: (source.name,) for source in SOURCES if source.name != vote.NAME},
     **DEPTHS,
     **{f"deep without {name}": tuple(other for other in DEPTHS["deep"] if other != name) for name in NEED_CRITIC},
 }
-"""The sets of sources that are compared: each alone, which a vote cannot be, and those that are used together."""
+"""The panels (sets of sources) that are compared: each source alone, except a vote, and the combinations in use."""
 RIDGE = 0.5
-"""Pull of the weights towards 0: there are few attempts, and features that are nearly the same."""
+"""L2 penalty of the weights: there are few attempts, and nearly identical features."""
 FOLDS = 5
 GRID = tuple(round(0.02 * step, 2) for step in range(1, 48))
-"""Thresholds that are tried."""
+"""Candidate thresholds."""
 AT_MOST = 0.4
-"""Probability that an attempt is right below which the app may object."""
+"""The app objects only if the probability that an attempt is right is below this."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """The evidence on an attempt, step by step, and where its first error is."""
+    """The evidence on an attempt, step by step, and its first error."""
 
     steps: tuple[StepEvidence, ...]
     first_error: int | None
 
     @property
     def fitted(self) -> list[tuple[StepEvidence, bool]]:
-        """The steps up to the first error that the rule is for, and whether each is right. What arithmetic refutes
-        needs no rule, and what follows is not looked at."""
+        """The steps up to the first error on which the rule is fitted, and whether each is right. Steps refuted by
+        arithmetic need no rule, and later steps are not judged."""
         ends = (number for number, one in enumerate(self.steps) if one.disproof or number - 1 == self.first_error)
         return [(one, number != self.first_error) for number, one in enumerate(self.steps[: next(ends, None)])]
 
@@ -57,7 +57,7 @@ class Case:
 def cases(
     attempts: Sequence[LabelledTrajectory], findings: Sequence[Findings | None], sources: Sequence[str]
 ) -> list[Case]:
-    """The attempts of which evidence could be collected."""
+    """The attempts whose evidence could be collected."""
     return [
         Case(tuple(examine(attempt.problem, attempt.trajectory, found, sources)), attempt.first_error)
         for attempt, found in zip(attempts, findings, strict=True)
@@ -66,15 +66,15 @@ def cases(
 
 
 def fit(given: Sequence[Case]) -> Aggregation:
-    """Weights and threshold of one set of sources."""
+    """Weights and threshold of one panel."""
     fitted = fitted_by(given, telling(given))
     best = max(GRID, key=lambda reject: f1(given, fitted.model_copy(update={"reject": reject})))
     return fitted.model_copy(update={"reject": best, "doubt": max(best, 0.5)})
 
 
 def telling(given: Sequence[Case]) -> list[str]:
-    """The features worth having: one after the other those are dropped without which attempts left out of the fit are
-    told no worse, as every source costs seconds."""
+    """Backward feature elimination by cross-validated log loss: a feature is dropped if the loss does not rise without
+    it, as every source costs seconds."""
     names = [name for name in FEATURES if any(name in one.features for case in given for one in case.steps)]
     best = left_out_loss(given, names)
     while len(names) > 1:
@@ -87,8 +87,8 @@ def telling(given: Sequence[Case]) -> list[str]:
 
 
 def left_out_loss(given: Sequence[Case], names: Sequence[str]) -> float:
-    """Mean log loss of the steps of each fold, judged as the other folds say; neighbours share a fold, as they may be
-    attempts at one problem."""
+    """Mean log loss of the steps of each fold under weights fitted on the other folds. Neighbours share a fold, as they
+    may be attempts at one problem."""
     folds = [given[len(given) * part // FOLDS : len(given) * (part + 1) // FOLDS] for part in range(FOLDS)]
     losses = []
     for number, fold in enumerate(folds):
@@ -137,14 +137,14 @@ def fit_panels(
     sources: Sequence[str],
     has_adapter: bool = True,
 ) -> dict[str, Aggregation]:
-    """Weights of every panel whose sources were asked."""
+    """Weights of every panel whose sources were collected."""
     panels = panels_among(sources, has_adapter)
     return {name: fit(cases(attempts, findings, panel)) for name, panel in panels.items()}
 
 
 def panels_among(sources: Sequence[str], has_adapter: bool = True) -> dict[str, tuple[str, ...]]:
-    """The panels made of these sources; arithmetic is always there. Of a base that was never trained as a critic the
-    verdict word is measured alone, for comparison; in company it is neither asked nor missed, as in the app."""
+    """The panels made of these sources and arithmetic. Without a trained critic the verdict is measured only alone, for
+    comparison; combined panels leave it out, as the app does."""
     if not has_adapter:
         alone = {name: (name,) for name in sources if name in NEED_CRITIC}
         return alone | panels_among([name for name in sources if name not in NEED_CRITIC])
@@ -154,7 +154,6 @@ def panels_among(sources: Sequence[str], has_adapter: bool = True) -> dict[str, 
 
 
 def cautious(weights: Aggregation) -> Aggregation:
-    """As the app judges: an attempt counts as wrong only where three to two speak against it, a step as unsure below
-    the threshold that finds most errors. A student who is told that right work is wrong loses more than one who is told
-    nothing."""
+    """The rule as the app uses it: an attempt is rejected only below a probability of 0.4, and a step is unsure below
+    the threshold that finds most errors. Being told that right work is wrong harms a student more than no message."""
     return weights.model_copy(update={"reject": min(AT_MOST, weights.reject), "doubt": max(0.5, weights.reject)})

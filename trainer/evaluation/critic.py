@@ -2,10 +2,10 @@
 
     python -m trainer evaluate-critic --trajectories FILE.jsonl
 
-ProcessBench's figures (arXiv 2412.06559): accuracy on wrong attempts (the first error at its exact place), on right
-ones (none found), and their harmonic mean F1. Beside them: telling right attempts from wrong ones (MathCritique's
-discrimination), calibration of the step probabilities, and the share found by type of error. One table: each source
-of evidence alone, all together, and what each costs in seconds.
+ProcessBench's figures (arXiv 2412.06559): accuracy on wrong attempts (the exact first error), accuracy on right ones
+(no error reported), and their harmonic mean F1. Also: discrimination of right and wrong attempts (MathCritique),
+calibration of the step probabilities, and recall by type of error. One table row per panel: each source alone, all
+together, and their cost in seconds.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from trainer.evaluation.evidence import JudgedEvidence
 from trainer.statistics import f1, harmonic, wilson
 
 AND_VOTE = " and a vote"
-"""Of a panel's name: what nobody proves was taken back where solutions that voted come to the attempt's answer."""
+"""Suffix of panels in which a vote withdraws unproven objections if its solutions reach the attempt's answer."""
 SHARE = "{:.0%} [{:.0%}, {:.0%}]"
 BINS = 10
-"""Of probabilities, for the expected calibration error (Guo et al. 2017, arXiv 1706.04599)."""
+"""Bins of the expected calibration error (Guo et al. 2017, arXiv 1706.04599)."""
 
 
 def summary(collected: JudgedEvidence, weights: Mapping[str, Aggregation]) -> dict[str, Any]:
-    """The figures of every panel whose sources were asked."""
+    """The figures of every panel whose sources were collected."""
     findings = collected.findings()
     return {
         "n": len(findings),
@@ -58,8 +58,8 @@ def summary(collected: JudgedEvidence, weights: Mapping[str, Aggregation]) -> di
 
 
 def panels_of(collected: JudgedEvidence, weights: Mapping[str, Aggregation]) -> dict[str, tuple[str, ...]]:
-    """Those whose sources were asked; and as the app asks no source without a weight, those of which only such are
-    missing."""
+    """The panels whose sources were collected. Sources without a weight are not required, because the app does not ask
+    them."""
     asked = {
         name: tuple(s for s in panel if s == arithmetic.NAME or weights[name].uses(FEATURES_OF[s]))
         for name, panel in DEPTHS.items()
@@ -71,8 +71,8 @@ def panels_of(collected: JudgedEvidence, weights: Mapping[str, Aggregation]) -> 
 
 
 def _weights_of(name: str, panel: Sequence[str], weights: Mapping[str, Aggregation]) -> Aggregation:
-    """Of a panel without weights of its own: those of the quick check where it has all that counts there, as a verdict
-    word alone beside which nothing else does; else those of an untrained base."""
+    """The rule of a panel. A panel without its own uses the quick rule if it contains all features that have a weight
+    there, otherwise the untrained rule."""
     quick = weights.get("quick", UNTRAINED)
     features = {feature for source in panel for feature in FEATURES_OF[source]}
     has_all = {feature for feature in quick.features if quick.uses([feature])} <= features
@@ -86,7 +86,7 @@ def figures(
     panel: Sequence[str],
     weights: Aggregation,
 ) -> dict[str, Any]:
-    """Of one panel. An attempt without evidence counts as missed."""
+    """The figures of one panel. An attempt without evidence counts as missed."""
     known = [attempt for attempt, one in zip(attempts, findings, strict=True) if one is not None]
     given = cases(attempts, findings, panel)
     places = [first_error(case.steps, weights) for case in given]
@@ -112,15 +112,14 @@ def _share(attempts: Sequence[LabelledTrajectory], outcomes: Sequence[bool], is_
 
 
 def discrimination(attempts: Sequence[LabelledTrajectory], flagged: Sequence[bool]) -> dict[str, float]:
-    """Whether an attempt has any error at all: accuracy, and F1 of both classes."""
+    """Whether an attempt has any error: accuracy, and F1 of both classes."""
     wrong = [attempt.first_error is not None for attempt in attempts]
     accuracy = sum(a is b for a, b in zip(wrong, flagged, strict=True)) / len(wrong)
     return {"accuracy": accuracy, "f1_wrong": f1(wrong, flagged), "f1_right": f1(wrong, flagged, False)}
 
 
 def calibration(given: Sequence[Case], weights: Aggregation) -> dict[str, float]:
-    """Of the probability that a step is right, over steps up to the first error: expected calibration error and Brier
-    score."""
+    """Expected calibration error and Brier score of the step probabilities, over steps up to the first error."""
     bins: dict[int, list[tuple[float, bool]]] = defaultdict(list)
     for case in given:
         for one, right in case.fitted:
@@ -143,18 +142,18 @@ def _by_type(attempts: Sequence[LabelledTrajectory], outcomes: Sequence[bool]) -
 
 
 def weights_in_use(engine: Engine, settings: Settings) -> Mapping[str, Aggregation]:
-    """Those that the app would use."""
+    """The rules that the app would use, by depth."""
     return open_critic(engine, settings).fitted
 
 
 def write_outcomes(path: Path, attempts: Sequence[LabelledTrajectory], outcomes: Mapping[str, bool]) -> None:
-    """What the gate compares: a line for each attempt."""
+    """Write the outcomes for the gate, one JSON line per attempt. Raises OSError."""
     lines = ({"key": a.key, "right": outcomes[a.key], "first_error_index": a.first_error} for a in attempts)
     write_whole(path, (json.dumps(line) + "\n" for line in lines))
 
 
 def table(report: Mapping[str, Any]) -> Table:
-    """The panels side by side."""
+    """One row per panel."""
     made = Table(title=f"{report['model']}: {report['n_error']} wrong and {report['n_correct']} right attempts")
     for column in ("panel", "F1", "on wrong", "on right", "any error: acc.", "F1 wrong / right", "ECE", "seconds"):
         made.add_column(column, justify="left" if column == "panel" else "right")
@@ -173,7 +172,7 @@ def table(report: Mapping[str, Any]) -> Table:
 
 
 def type_table(report: Mapping[str, Any]) -> Table | None:
-    """The share of first errors found at their place, by the type that teachers named; None if they named none."""
+    """Recall of first errors by the error type of the labels; None without types."""
     panels = report["panels"]
     kinds = next((row["by_type"] for row in panels.values()), {})
     if not kinds:

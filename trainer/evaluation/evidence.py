@@ -1,4 +1,4 @@
-"""Evidence collected on judged attempts, kept with what it cost: measuring and fitting both start here."""
+"""Evidence collected on labelled attempts, stored with its cost; used for evaluation and calibration."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from trainer.runs import ResultFile, model_of, run_missing
 
 
 class JudgedEvidence:
-    """Collects evidence on a file of judged attempts. Resumable; a longer file goes on from a shorter one. `adapter`
-    tells one of a base from another, such as the hash of its file. What failed is tried again by the next run."""
+    """Collects evidence on labelled attempts. Resumable, also with a longer file. `adapter` identifies the critic's
+    adapter, for example by the hash of its file. Failures are retried by the next run."""
 
     def __init__(
         self,
@@ -46,14 +46,14 @@ class JudgedEvidence:
 
     @property
     def work(self) -> list[tuple[str, list[LabelledTrajectory]]]:
-        """Neighbouring attempts at the same problem together: its solutions are sampled once. The key says what they
-        are, not where they stand."""
+        """Consecutive attempts at the same problem, grouped so that its solutions are sampled once. The key depends on
+        the attempts and not on their position."""
         groups = (list(group) for _, group in groupby(self.attempts, key=lambda attempt: attempt.problem.id))
         return [(content_hash(*(attempt.key for attempt in group)), group) for group in groups]
 
     def run(self) -> Iterator[str]:
-        """Collect what is missing; yields once per problem. Attempts at one problem are read one after another: a
-        source that reads takes the longest with the first of those that begin alike."""
+        """Collect what is missing; yields once per problem. Attempts at one problem are read one after another, so
+        sources that read pay for a shared prefix only once."""
         self.results.forget(lambda row: any("error" in one for one in row["attempts"]))
         yield from run_missing(self.work, self._collect, self.results, self.engine.parallel)
 
@@ -68,7 +68,7 @@ class JudgedEvidence:
                 started = time.monotonic()
                 findings |= collector.collect(attempt.problem, attempt.trajectory, named([source]), Event())
                 seconds[source] = round(time.monotonic() - started, 3)
-        except EngineError as error:  # too long for the context, say: that attempt counts as missed
+        except EngineError as error:  # for example too long for the context: the attempt counts as missed
             return {"error": str(error)}
         return {"findings": to_json(findings), "seconds": seconds}
 
@@ -77,12 +77,12 @@ class JudgedEvidence:
         return ADAPTER in self.engine.adapters
 
     def findings(self) -> list[Findings | None]:
-        """What was collected of each attempt; None where that failed."""
+        """The findings on each attempt, or None if collecting failed."""
         return [from_json(row["findings"]) if "error" not in row else None for row in self._rows()]
 
     def seconds(self, source: str) -> float:
-        """What a source took for an attempt, on average. Attempts that are read at once share the engine, so each
-        one's time is its share."""
+        """Mean seconds of a source per attempt. Attempts processed at once share the engine, so times are divided by
+        their number."""
         spent = [row["seconds"].get(source, 0.0) for row in self._rows() if "error" not in row]
         return sum(spent) / max(1, len(spent)) / min(self.engine.parallel, max(1, len(self.work)))
 

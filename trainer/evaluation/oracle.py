@@ -1,7 +1,7 @@
-"""The critic told whether the answer is right: how much could be won if it always knew when to object.
+"""The oracle, a critic that knows whether the answer is right: the upper limit for any critic.
 
-Right attempts pass; of wrong ones the critic still has to say where. MathCritique (arXiv 2411.16579) measures its
-critics beside this bound.
+It accepts right attempts; in wrong ones the critic still has to locate the error. MathCritique (arXiv 2411.16579)
+compares its critics with this bound.
 """
 
 from __future__ import annotations
@@ -22,29 +22,29 @@ from runtime.types import Critique, Problem, Step, StepVerdict, Trajectory, step
 
 
 class Oracle:
-    """A critic that knows the reference answer, and nothing else, of the problem."""
+    """A critic that knows the reference answer of the problem, and nothing else."""
 
     def __init__(self, critic: Critic, reference: Problem) -> None:
         self.critic, self.reference = critic, reference
         self.read_arithmetic = critic.read_arithmetic
 
     def follow(self, problem: Problem, steps: Sequence[Step], cancel: Event) -> list[StepVerdict]:
-        """Nothing yet: whether the answer is right shows at the end."""
+        """No verdicts: the oracle decides when the answer is known."""
         return []
 
     def read(self, problem: Problem, attempt: Trajectory, cancel: Event) -> Reading:
-        """As the critic's. The generator's value is the critique."""
+        """Like the critic's `read`. The generator returns the critique."""
         critique = self._corrected(attempt, value_of(self.critic.read(problem, attempt, cancel)))
         yield from (StepJudged(number, verdict) for number, verdict in enumerate(critique.verdicts))
         yield CritiqueDone(critique)
         return critique
 
     def wants_vote(self, critique: Critique) -> bool:
-        """Only where an answer is wrong: no vote may take a right one away."""
+        """Only on a wrong answer, because a vote must not replace a right one."""
         return critique.first_error is not None and self.critic.wants_vote(critique)
 
     def reconsider(self, problem: Problem, attempt: Trajectory, majority: MajorityVote, cancel: Event) -> None:
-        """No vote changes what it knows."""
+        """A vote does not change the oracle's verdict."""
 
     def _corrected(self, attempt: Trajectory, critique: Critique) -> Critique:
         verdicts = list(critique.verdicts)
@@ -59,8 +59,8 @@ class Oracle:
 def converse_knowing(
     problem: Problem, asked: Problem, engine: Engine, settings: Settings, judge: Engine | None = None
 ) -> Iterator[TalkEvent]:
-    """Solve `asked`, which holds no answer, with a critic that knows the one of `problem`; `judge` is the critic's
-    engine, if it is another one."""
+    """Solve `asked`, which holds no answer, with an oracle for `problem`; `judge` is the critic's engine if it
+    differs."""
     sampling = Sampling(temperature=settings.temperature, max_tokens=settings.max_tokens, seed=settings.seed)
     oracle = Oracle(open_critic(judge or engine, settings), problem)
     return guarded(criticised(Actor(asked, engine, sampling, Event()), oracle, settings.rounds))

@@ -1,10 +1,10 @@
-"""How often problems are solved, mode by mode on the same problems, with what it costs.
+"""How often problems are solved in each mode, on the same problems, and at what cost.
 
     python -m trainer evaluate --problems FILE.jsonl --mode direct,critic,oracle
 
-Problems are solved as the app solves them (`runtime.solving.loop.converse`), as many at once as the engine decodes
-together; the run is resumable, and every talk is kept in its run directory. The mode "oracle" is no mode of the app:
-its critic is told whether an answer is right.
+Problems are solved as in the app (`runtime.solving.loop.converse`), as many at once as the engine decodes together. The
+run is resumable, and every run is stored in its directory. The mode "oracle" exists only here: its critic knows whether
+an answer is right.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ ORACLE = "oracle"
 
 
 class Evaluation:
-    """One file of problems, one model, one mode or more."""
+    """Problems, one model, and one or more modes."""
 
     def __init__(
         self,
@@ -45,8 +45,8 @@ class Evaluation:
         adapters: Mapping[str, str] | None = None,
         judge: Engine | None = None,
     ) -> None:
-        """`adapters`: the hashes of those that the engine speaks with, or its judge, which is the critic's engine where
-        that is another one."""
+        """`adapters`: hashes of the engine's adapters, or of the judge's. `judge`: the critic's engine if it is another
+        one."""
         self.problems, self.modes, self.engine, self.settings = problems, modes, engine, settings
         self.judge, is_criticised = judge, not {"critic", ORACLE}.isdisjoint(modes)
         config = {
@@ -65,14 +65,14 @@ class Evaluation:
         return len(self.problems) * len(self.modes)
 
     def run(self) -> Iterator[str]:
-        """Solve what is not solved yet, and what failed; yields once per problem and mode."""
+        """Solve what is missing or failed; yields once per problem and mode."""
         self.results.forget(lambda row: row["status"] == "failed")
         work = [(key, (mode, problem)) for mode in self.modes for key, problem in self._keyed(mode)]
         yield from run_missing(work, self._solve, self.results, self.engine.parallel)
 
     def _keyed(self, mode: str) -> list[tuple[str, Problem]]:
-        """Each problem with the key of its result: what it is, not where it stands, so a longer file goes on from a
-        shorter one. The same problem twice is two problems."""
+        """Each problem with the key of its result. Keys depend on the problem and not on its position, so a longer file
+        resumes a shorter one. A repeated problem counts each time."""
         seen: Counter[str] = Counter()
         keyed = []
         for problem in self.problems:
@@ -83,7 +83,7 @@ class Evaluation:
 
     def _solve(self, item: tuple[str, Problem]) -> dict[str, Any]:
         mode, problem = item
-        asked = problem.model_copy(update={"answer": None})  # nobody who solves it may see the answer
+        asked = problem.model_copy(update={"answer": None})  # no prompt may contain the answer
         engine, started = Metered(self.engine), time.monotonic()
         judge = Metered(self.judge, engine.usage) if self.judge else None
         if mode == ORACLE:

@@ -1,1 +1,1 @@
-"""Several stages in one command: retraining from the log, rounds of self-improvement."""
+"""Several stages in one command."""

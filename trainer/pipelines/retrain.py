@@ -1,9 +1,9 @@
-"""From a base to a promoted critic in one command: every stage of the trainer in its order.
+"""From a base to a promoted critic in one command.
 
     python -m trainer retrain --base smollm2-135m --minutes 5
 
-examples -> tuning -> GGUF adapter -> weights fitted on attempts kept apart -> adapter and bare base measured on the
-same held-out attempts -> the gate. Every stage is the one that can be called alone; what is done is not done again.
+examples -> training -> GGUF adapter -> rule fitted on attempts kept apart -> adapter and bare base measured on the same
+held-out attempts -> the gate. Each stage is also a command of its own; finished stages are not repeated.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ RECIPES = ROOT / "trainer" / "recipes" / "sft"
 CONTEXT, PARALLEL = 2048, 8
 IN_USE = "in use"
 NUMBER_TYPE = "q8_0"
-"""Of the adapter's numbers where their shape allows it: a third smaller than f16."""
+"""Number type of the adapter where row lengths allow it: a third smaller than f16."""
 SHARE_OF_RATE = 0.3
-"""Of the recipe's learning rate, where an adapter in use learns on."""
+"""Factor of the recipe's learning rate when training continues from the adapter in use."""
 FITTED = 200
-"""Attempts kept apart from which weights are fitted, at most: two or three numbers need no more."""
+"""Most attempts that the rule is fitted on; two or three coefficients need no more."""
 TEST_SEED = 3
-"""Of the generated held-out attempts: always the same ones."""
+"""Seed of the generated held-out attempts, which are the same in every run."""
 CANNOT = (
     "It judges school word problems; algebra, geometry and proofs were not among its training examples.",
     "It was tuned on English attempts; how it judges Chinese ones was not measured.",
@@ -63,31 +63,31 @@ CANNOT = (
 
 @dataclass(frozen=True)
 class Plan:
-    """What to make, and from what."""
+    """What to make, and from which data."""
 
     base: str
     sources: Sources
     minutes: float | None = None
     evidence: tuple[str, ...] = DEPTHS["quick"]
-    """Its sources when weights are fitted; with those of a deep check its weights are fitted too."""
+    """Sources of the fitted rule; with those of the deep check its rule is fitted too."""
     held_out: tuple[Path, ...] = ()
-    """Judged attempts to measure on, beside generated ones. The gate looks at the generated ones, whose right and wrong
-    attempts are written in the same manner."""
+    """Labelled attempts to measure on besides the generated ones. The gate uses the generated ones, whose right and
+    wrong attempts have the same style."""
     test: int = 160
-    """Generated held-out attempts."""
+    """Number of generated held-out attempts."""
     limit: int | None = None
-    """Rows to learn from, at most."""
+    """Most training rows."""
     go_on: bool = False
     """Start from the adapter in use, if there is one."""
     ship: bool = False
     use: bool = True
-    """Put a promoted adapter into use; else it waits to be chosen."""
+    """Put a promoted adapter into use; otherwise it can be chosen later."""
     changes: Mapping[str, Any] = field(default_factory=dict)
-    """Entries of the recipe to change."""
+    """Changed entries of the recipe."""
 
 
 class Retraining:
-    """One plan on this machine. Raises what its stages raise."""
+    """One schedule on this machine. Raises what its stages raise."""
 
     def __init__(self, plan: Plan, settings: Settings, stages: Stages | None = None) -> None:
         self.stages = stages or Stages()
@@ -103,7 +103,8 @@ class Retraining:
         return self._going_on(recipe, self._in_use) if self.plan.go_on and self._in_use else recipe
 
     def _going_on(self, recipe: Recipe, adapter: Path) -> Recipe:
-        """From an adapter on: its form and size, and a lower rate, which keeps what it knows."""
+        """The recipe with the adapter's form and size, and a lower learning rate, which keeps what the adapter has
+        learned."""
         start = self.examples / f"start-{adapter.stem}"
         config = to_peft(adapter, base_folder(recipe.base, self.settings), start)
         changes = {
@@ -117,7 +118,7 @@ class Retraining:
         return recipe.model_copy(update=changes)
 
     def run(self, report: Report) -> Iterator[str]:
-        """Tells of every stage when it is over; the last line is the gate's verdict."""
+        """Yields a line after every stage; the last one is the gate's verdict."""
         self.stages.begin("examples")
         learned = self._learned()
         yield f"{sum(sum(kinds.values()) for kinds in learned.values())} examples in {self.examples}"
@@ -129,16 +130,16 @@ class Retraining:
             self.stages.pause()
 
         tuned = run.run(told)
-        yield f"tuned in {tuned['seconds']:.0f} s, {tuned['steps']} steps, {tuned['examples_per_second']} examples/s"
+        yield f"trained in {tuned['seconds']:.0f} s, {tuned['steps']} steps, {tuned['examples_per_second']} examples/s"
         self.stages.begin("adapter")
         adapter = run.folder / "critic.gguf"
-        # Anew, since with more minutes a run goes on in its folder.
+        # Exported again each time: with more minutes a run resumes in the same folder.
         to_gguf_adapter(run.adapter, adapter, self.gguf, NUMBER_TYPE)
         yield f"adapter of {adapter.stat().st_size / 1e6:.1f} MB in {adapter}"
         alike = parity(run.base, run.adapter, self.gguf, adapter, conversations(run.base, run.adapter))
         yield (
-            f"beside peft: {alike.argmax_agreement:.1%} of {alike.tokens} tokens the same, logits differ by at most "
-            f"{alike.max_difference:.2g}, {alike.same_greedy} of {alike.texts} texts go on alike"
+            f"compared with peft: {alike.argmax_agreement:.1%} of {alike.tokens} tokens agree, logits within "
+            f"{alike.max_difference:.2g}, {alike.same_greedy} of {alike.texts} texts continue the same"
         )
         reports = {}
         measured = {"adapter": {ROLE: adapter}, "base": {}}
@@ -165,7 +166,7 @@ class Retraining:
 
     @cached_property
     def _in_use(self) -> Path | None:
-        """The adapter that a new one must not be worse than, if there is one."""
+        """The adapter in use, if any."""
         base = self.plan.base
         shipped = adapters.read_current(adapters.SHIPPED / base / ROLE)
         now = (shipped if self.plan.ship else adapters.current(base, ROLE, self.settings)).version
@@ -193,7 +194,7 @@ class Retraining:
         return dict(zip(self._names, [made, *self.plan.held_out], strict=True))
 
     def _measured(self, files: Mapping[str, Path], place: Path) -> Measured:
-        """Weights are fitted on what was kept apart, then looked at where nothing was fitted."""
+        """Fit the rule on attempts kept apart, then measure on held-out ones."""
         place.mkdir(exist_ok=True)
         with closing(engines.open_engine(self.settings, PARALLEL, batches=True, files=files)) as engine:
             apart = read_judged(self.examples / "fit.jsonl", FITTED)
@@ -229,7 +230,7 @@ class Retraining:
         self, sha256: str, tuned: dict[str, Any], learned: dict[str, dict[str, int]], reports: dict[str, Measured]
     ) -> dict:
         depths: tuple[Depth, ...] = ("quick", "deep")
-        # Examples are read in a random order, so what there was no time for is missing from all sources alike.
+        # Examples are read in random order, so a time limit leaves out the same share of every source.
         present = {name: sum(kinds.values()) for name, kinds in learned.items()}
         read = min(tuned["rows"], tuned["steps"] * self.recipe.batch) / sum(present.values())
         kept = {name: reports["adapter"].weights[name] for name in depths if name in reports["adapter"].weights}
@@ -247,7 +248,7 @@ class Retraining:
         }
 
     def _sources(self, counts: Mapping[str, int]) -> list[dict[str, Any]]:
-        """What was learned from, with what the adapter that it goes on from had learned from."""
+        """The training data, including that of the adapter it started from."""
         before = read_card(self._in_use.with_suffix(".json")).data if self.recipe.init and self._in_use else ()
         had = Counter({one.name: one.count for one in before}) + Counter(counts)
         licences = LICENCES | {one.name: one.licence for one in before}
@@ -268,7 +269,7 @@ LICENCES = {
 
 @dataclass(frozen=True)
 class Measured:
-    """An adapter, or the bare base, in the critic's role."""
+    """Measurements of an adapter, or of the bare base, as critic."""
 
     weights: Mapping[str, Aggregation]
     figures: dict[str, dict[str, Any]]

@@ -1,7 +1,7 @@
-"""The stages of a long command, written down for whoever follows it from outside, and how it is asked to stop.
+"""A record of the stages of a long command, for an observer in another process, and a way to stop it.
 
-In the folder that `--progress` names, `stages.jsonl` gets a line when a stage begins, and a last one: over, stopped or
-failed. Where a file `stop` is put there, the command ends at the next moment at which it can go on later.
+In the folder given by `--progress`, `stages.jsonl` gets a line when a stage begins, and a last one: over, stopped or
+failed. If a file `stop` appears there, the command ends at the next point from which it can resume.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ FILE, STOP = "stages.jsonl", "stop"
 
 
 class Stopped(SoliloquyError):
-    """Somebody asked for an end."""
+    """A stop was requested."""
 
 
 class Stages:
-    """Without a folder nothing is written, and nobody asks."""
+    """Without a folder nothing is recorded and no stop can be requested."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder
 
     def begin(self, stage: str, **facts: Any) -> None:
-        """Raises Stopped if an end was asked for."""
+        """Record a new stage. Raises Stopped if a stop was requested."""
         self.pause()
         self._write(stage, **facts)
 
     def pause(self) -> None:
-        """A moment at which the command can stop and go on later. Raises Stopped."""
+        """A point from which the command can resume. Raises Stopped if a stop was requested."""
         if self.folder and (self.folder / STOP).exists():
-            raise Stopped("It was stopped; what is done is kept, and the same command goes on from there.")
+            raise Stopped("It was stopped. Finished work is kept; the same command resumes it.")
 
     @contextmanager
     def until_the_end(self) -> Generator[None]:
-        """Writes down how it ended, if it did not end well."""
+        """Record a stop or a failure."""
         try:
             yield
         except Stopped:

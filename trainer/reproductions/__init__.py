@@ -1,1 +1,1 @@
-"""The papers' claims, tested at small scale."""
+"""Reproductions of papers' claims at small scale."""

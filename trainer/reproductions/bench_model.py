@@ -1,10 +1,10 @@
-"""The bench model: a tiny Llama from scratch, with which an experiment takes minutes instead of days.
+"""The bench model: a tiny Llama trained from scratch, with which an experiment takes minutes instead of days.
 
     python -m trainer pretrain --blocks 32000
 
-First it learns to solve generated word problems of a few steps, asked as the app asks its actor, and sums; then it also
-reads some of what critics, refining actors and self-talkers say, as any base has read how people talk. It is something
-to try methods and to test programs with, never something for students. The same plan makes the same model.
+First it learns generated word problems of a few steps, in the app's prompt format, and sums. Then it also reads
+critiques, refinements and self-talk, as any base has read discussions. It serves for trying methods and testing
+programs, never for students. The same schedule gives the same model.
 """
 
 from __future__ import annotations
@@ -56,24 +56,24 @@ CHAT = (
     "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
 )
 SKIPPED = 64
-"""So many problems further on the next block begins; it takes those that are short enough, until it is full."""
+"""The next block begins this many problems later; a block takes those that are short enough until it is full."""
 EQUATION = re.compile(r"\d[\d.]*(?: [-+×/] \d[\d.]*)+ = \d[\d.]*")
 
 
 @dataclass(frozen=True)
 class Plan:
-    """All that decides the model."""
+    """Everything that determines the model."""
 
     blocks: int = 32_000
-    """Pieces of text of the same length, each read once: solutions and sums."""
+    """Blocks of solutions and sums, each read once."""
     talk_blocks: int = 8_000
-    """Those that are read after them, with talk about solutions."""
+    """Blocks read after them, which also contain critiques, refinements and self-talk."""
     block: int = 512
-    """Tokens of one."""
+    """Tokens per block."""
     most_steps: int = 3
-    """Longer solutions are left out."""
+    """Problems with longer solutions are left out."""
     words_from: int = 20_000
-    """Problems whose words the tokenizer is made of."""
+    """Number of problems the tokenizer is trained on."""
     vocabulary: int = 2048
     width: int = 256
     layers: int = 6
@@ -88,7 +88,8 @@ class Plan:
 
 
 class Blocks(Dataset):
-    """Texts behind one another as tokens, a block of one kind made when it is asked for; the kinds take turns."""
+    """Concatenated texts as blocks of tokens. Each block holds one kind of text and is made on demand; the kinds
+    alternate."""
 
     def __init__(self, plan: Plan, tokenizer: PreTrainedTokenizerFast, kinds: Sequence[Kind], numbers: range) -> None:
         self.plan, self.tokenizer, self.kinds, self.numbers = plan, tokenizer, kinds, numbers
@@ -104,7 +105,7 @@ class Blocks(Dataset):
         return {"input_ids": ids[: self.plan.block]}
 
     def _texts(self, write: Kind, start: int) -> Iterator[str]:
-        """Sums of all solutions, and everything else about short ones."""
+        """Texts of one kind: sums from all solutions, everything else from short ones."""
         stream = wordproblems.stream(self.plan.seed, "train", start)
         for worked in stream if write is sums else filter(self.plan.allows, stream):
             if text := write(worked):
@@ -114,16 +115,16 @@ class Blocks(Dataset):
 
 
 Kind = Callable[[Worked], Row | str | None]
-"""What is written about a problem: an example, or plain text; None where there is nothing to write."""
+"""Writes about a problem an example, plain text, or None if it has nothing to write."""
 
 
 def sums(worked: Worked) -> str:
-    """The equations of a solution, a line each: more sums for the same time."""
+    """The equations of a solution, one per line, which gives more sums for the same time."""
     return "".join(f"{equation}\n" for line in worked.lines for equation in EQUATION.findall(line))
 
 
 def judged(worked: Worked) -> Row | None:
-    """A critic's turn on a right attempt or on a wrong one."""
+    """A critic's turn on a right or a wrong attempt."""
     try:
         return critic_row(wrong_attempt(worked, 0) if int(worked.problem.id, 16) % 2 else right_attempt(worked))
     except InjectionError:
@@ -136,12 +137,12 @@ def _spoken(row: Row) -> list[dict[str, str]]:
 
 
 def short(plan: Plan, split: wordproblems.Split, start: int = 0) -> Iterator[Worked]:
-    """Problems of at most as many steps as the plan allows."""
+    """Problems with at most `most_steps` steps."""
     return filter(plan.allows, wordproblems.stream(plan.seed, split, start))
 
 
 def learn_tokenizer(plan: Plan) -> PreTrainedTokenizerFast:
-    """A byte-level BPE of the words of problems and of self-talk about them, every digit by itself."""
+    """A byte-level BPE trained on problems and self-talk; every digit is a token of its own."""
     model = Tokenizer(models.BPE())
     digits = pre_tokenizers.Digits(individual_digits=True)
     model.pre_tokenizer = pre_tokenizers.Sequence([digits, pre_tokenizers.ByteLevel(add_prefix_space=False)])
@@ -184,14 +185,14 @@ def untaught(plan: Plan, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM
 
 @dataclass(frozen=True)
 class Made:
-    """A bench model as a folder of transformers and as a GGUF file."""
+    """A bench model as a transformers folder and as a GGUF file."""
 
     folder: Path
     gguf: Path
 
 
 def pretrain(plan: Plan, settings: Settings) -> Made:
-    """Teach the model; a run that was broken off goes on from its last checkpoint."""
+    """Train the model. An interrupted run resumes from its last checkpoint."""
     place = settings.home / "bench-models" / content_hash(repr(sorted(asdict(plan).items())))
     made = Made(place / "model", place / f"{NAME}.gguf")
     if made.gguf.exists():
@@ -245,15 +246,15 @@ def _learned(
 
 
 def _dtype(kept: Path, device: str) -> torch.dtype:
-    """What was found fastest when the run began: one that goes on computes in the same type."""
+    """The number type that was fastest when the run started; a resumed run keeps it."""
     if not kept.exists():
         write_whole(kept, str(fastest_dtype(device)).removeprefix("torch."))
     return getattr(torch, kept.read_text("utf-8"))
 
 
 def pass_rates(plan: Plan, engine: Engine, n: int) -> dict[str, dict[str, Any]]:
-    """Greedy, on problems that were not learned from: familiar themes with a fresh seed, and the split test, whose
-    themes and templates were held out; each as a whole and by number of steps."""
+    """Share of problems solved greedily, by number of steps, on problems outside the training data: familiar themes
+    with a fresh seed, and the test split, whose themes and templates are held out."""
     fresh = replace(plan, seed=plan.seed + 1)
     return {name: _by_steps(engine, list(islice(short(fresh, split), n))) for name, split in SETS.items()}
 

@@ -2,7 +2,7 @@
 
     python -m trainer sft trainer/recipes/sft/critic-smollm2-135m.yaml --data FOLDER
 
-Rows say which words an adapter learns; everything else is only read. Two loops train the same rows: TRL's trainer
-(`with_trl`), and one that lets the frozen base read what stands before an activated adapter once, without gradients
-(`prefix`).
+Training rows weight the tokens that an adapter learns; all other tokens are only read. Two loops train the same rows:
+TRL's trainer (`trl`), and our own (`prefix`), in which the frozen base reads what precedes an activated adapter once
+and without gradients.
 """

@@ -1,7 +1,7 @@
-"""The loss of the last layer without its logits: a vocabulary is wide, and all its words for all tokens are gigabytes.
+"""Cross-entropy of the output layer in chunks of tokens. The logits of a wide vocabulary for all tokens take gigabytes.
 
-The last layer is frozen, so the gradient of its input can be computed as soon as a part of the logits is there; then
-that part's memory serves the next one (Cut Cross-Entropy, arXiv 2411.09009, and Liger do the same in GPU kernels).
+The output layer is frozen, so the gradient of its input is computed per chunk and the memory of its logits reused (Cut
+Cross-Entropy, arXiv 2411.09009, and Liger do the same in GPU kernels).
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from typing import Any
 import torch
 
 TOKENS = 256
-"""Rows of the vocabulary's width that are held at once, in two precisions: some 230 MB at 152,000 words."""
+"""Tokens per chunk. At 152,000 words their logits in two precisions take about 230 MB."""
 
 
 def weighted_loss(
     states: torch.Tensor, head: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor
 ) -> torch.Tensor:
-    """Sum of `weights` (tokens) times the cross-entropy of `targets` (tokens) under `states` (tokens, width) and the
-    frozen `head` (words, width), in float32."""
+    """Sum over tokens of `weights` (T,) times the cross-entropy of `targets` (T,), given `states` (T, width) and the
+    frozen `head` (vocabulary, width); computed in float32."""
     return _WeightedLoss.apply(states, head, targets, weights)
 
 
@@ -40,14 +40,13 @@ class _WeightedLoss(torch.autograd.Function):
             chosen = scores.gather(1, words)
             sums = scores.exp_().sum(1, keepdim=True)
             total += (weight * (sums.log() - chosen)).sum()
-            scores *= weight / sums  # the gradient of the logits: probabilities, less one for the word that came
+            scores *= weight / sums  # gradient of the logits: probabilities minus one-hot targets
             scores.scatter_add_(1, words, -weight.to(scores.dtype))
             torch.mm(logits.copy_(scores), head, out=gradient[part])
         ctx.save_for_backward(gradient)
         return total
 
     @staticmethod
-    # pyrefly: ignore[bad-override]
     # pyrefly: ignore[bad-override]
     def backward(ctx: Any, above: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
         (gradient,) = ctx.saved_tensors

@@ -1,4 +1,4 @@
-"""A base with an adapter to tune, and batches of rows as the base and its adapter read them."""
+"""A base with an adapter to train, and batches of rows as base and adapter read them."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from trainer.training.chunked_loss import weighted_loss
 from trainer.training.recipe import Recipe, RecipeError
 
 Kept = tuple[tuple[torch.Tensor, torch.Tensor], ...]
-"""Keys and values of a prefix, layer by layer, each of shape (rows, heads, tokens, width)."""
+"""Keys and values of a prefix per layer, each of shape (B, heads, T, width)."""
 
 
 def open_for_tuning(folder: str, recipe: Recipe, device: str, invocation: Sequence[int] = ()) -> PeftModel:
-    """The base, frozen, with an adapter to tune: a new one, or that of `recipe.init`. With `invocation` PEFT lets it
-    act from those tokens on; without, it acts on all that it is given. Raises EngineError, RecipeError."""
+    """The frozen base with a trainable adapter: a new one, or that of `recipe.init`. With `invocation` PEFT activates
+    it from those tokens on; otherwise it acts on all tokens. Raises EngineError, RecipeError."""
     dtype = getattr(torch, recipe.dtype) if recipe.dtype else fastest_dtype(device)
     quantized = {"quantization_config": nf4(dtype)} if recipe.four_bit else {}
     try:
         base = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, device_map={"": device}, **quantized)
     except (OSError, ValueError, ImportError, KeyError, RuntimeError, SafetensorError) as error:
         raise EngineError(
-            f"{folder} could not be loaded to be tuned ({first_line(error)}). "
-            "Name a folder of transformers, a model of the catalogue, or a model of a hub within reach."
+            f"{folder} could not be loaded for training ({first_line(error)}). "
+            "Name a transformers folder, a model of the catalogue, or a model of a reachable hub."
         ) from error
     if recipe.four_bit:
         _keep_differentiable(base)
@@ -49,15 +49,15 @@ def open_for_tuning(folder: str, recipe: Recipe, device: str, invocation: Sequen
     torch.manual_seed(recipe.seed)
     model = get_peft_model(base, config, autocast_adapter_dtype=False)
     for parameter in learned_parameters(model):
-        parameter.data = parameter.data.to(dtype)  # those beside 4-bit weights come in float32
+        parameter.data = parameter.data.to(dtype)  # beside 4-bit weights they are created in float32
     if recipe.init:
         load_adapter(model, recipe.init)
     return model
 
 
 def _keep_differentiable(base: PreTrainedModel) -> None:
-    """On processors with AVX-512 bitsandbytes repacks a layer that is read in eval mode, for good, and nothing that is
-    packed so lets a gradient through: after one look at the loss of rows kept apart, little would be learned."""
+    """On CPUs with AVX-512 bitsandbytes repacks a layer for good once it is used in eval mode, and packed layers pass
+    no gradient: after one validation almost nothing would be learned."""
     from bitsandbytes.nn import Linear4bit
 
     for module in base.modules():
@@ -70,25 +70,25 @@ def learned_parameters(model: PeftModel) -> list[torch.nn.Parameter]:
 
 
 def load_adapter(model: PeftModel, adapter: Path) -> None:
-    """Fill the adapter with the weights in a folder. Raises RecipeError if they are others."""
+    """Load the adapter's weights from a folder. Raises RecipeError if they do not match."""
     try:
         result = set_peft_model_state_dict(model, load_peft_weights(str(adapter), device="cpu"))
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise RecipeError(
-            f"The adapter {adapter} cannot be started from ({first_line(error)}). "
-            "Name one of the same base, rank and targets as `init`."
+            f"The adapter {adapter} cannot be loaded ({first_line(error)}). "
+            "As `init`, name one with the same base, rank and targets."
         ) from error
     missing = [key for key in result.missing_keys if "lora_" in key]
     if missing or result.unexpected_keys:
         raise RecipeError(
-            f"The adapter {adapter} does not hold the matrices of this recipe "
+            f"The adapter {adapter} lacks the matrices of this recipe "
             f"({len(missing)} missing, {len(result.unexpected_keys)} unknown). "
-            "Name one of the same base, rank and targets as `init`."
+            "As `init`, name one with the same base, rank and targets."
         )
 
 
 def save_adapter(model: PeftModel, folder: Path, invocation: Sequence[int]) -> None:
-    """Write the adapter as PEFT reads it, activated by `invocation` if there is one: whole, or not at all."""
+    """Write the adapter for PEFT atomically, activated by `invocation` if given."""
     unfinished = folder.with_name(f".unfinished-{folder.name}")
     shutil.rmtree(unfinished, ignore_errors=True)
     config = cast(LoraConfig, model.peft_config["default"])
@@ -100,20 +100,20 @@ def save_adapter(model: PeftModel, folder: Path, invocation: Sequence[int]) -> N
 
 
 def pad_token(tokenizer: PreTrainedTokenizerBase) -> int:
-    """The token that fills rows up; which one is of no matter, as nothing reads it."""
+    """The padding token; any token will do, as it is masked."""
     return tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows side by side. Prefixes are padded on the left, suffixes on the right, so that they meet."""
+    """Rows as padded tensors: prefixes (B, P) padded on the left, suffixes (B, T) on the right, so that they meet."""
 
     prefix: torch.Tensor
     suffix: torch.Tensor
     prefix_mask: torch.Tensor
     suffix_mask: torch.Tensor
     weights: torch.Tensor
-    """Shape of `suffix`: the weight of predicting each of its tokens."""
+    """(B, T): the weight of predicting each suffix token."""
 
     @property
     def tokens(self) -> int:
@@ -145,7 +145,7 @@ def _inner(model: PeftModel) -> Any:
 
 
 def read_prefix(model: PeftModel, batch: Batch) -> Kept:
-    """What the frozen base keeps of what stands before the adapter. No gradient ever needs it."""
+    """The base's keys and values of the prefix, computed without gradients."""
     if not batch.prefix.shape[1]:
         return ()
     positions = (batch.prefix_mask.cumsum(1) - 1).clamp(min=0)
@@ -158,11 +158,11 @@ def read_prefix(model: PeftModel, batch: Batch) -> Kept:
 
 
 def loss(model: PeftModel, batch: Batch, kept: Kept) -> torch.Tensor:
-    """Weighted cross-entropy of the learned tokens, a mean over rows: each row's weights add up to what it counts."""
+    """Weighted cross-entropy of the suffix tokens, averaged over rows; a row counts by the sum of its weights."""
     options: dict[str, Any] = {"use_cache": False}
     mask = batch.suffix_mask
     if kept:
-        # The cache is made anew each time: reading the suffix lengthens it.
+        # A new cache each time, because reading the suffix extends it.
         options = {"past_key_values": DynamicCache(kept), "use_cache": True}
         mask = torch.cat([batch.prefix_mask, mask], 1)
     steps = torch.arange(batch.suffix.shape[1], device=mask.device)

@@ -1,8 +1,8 @@
-"""Tuning an adapter whose prefix is read once by the frozen base.
+"""A training loop in which the frozen base reads the prefix of each row once.
 
-What precedes an activated adapter (aLoRA, arXiv 2504.12397) is read by the base alone: its keys and values need no
-gradient, so they are computed without one, and for later epochs they can be kept. An adapter that acts on all tokens is
-tuned by the same loop, with nothing before it.
+Tokens before an activated adapter (aLoRA, arXiv 2504.12397) are read by the base alone. Their keys and values need no
+gradients, so they are computed without, and can be kept for later epochs. An adapter that acts on all tokens is trained
+by the same loop with an empty prefix.
 """
 
 from __future__ import annotations
@@ -23,13 +23,14 @@ from trainer.training.recipe import Recipe
 from trainer.training.schedule import Progress, Record, batches, share_of_rate
 
 SPARE_MEMORY = 2 << 30
-"""Bytes that prefixes which are kept leave to everything else."""
+"""Bytes of memory that kept prefixes must leave free."""
 AT_RISK = 600.0
-"""Seconds of learning that a crash may cost where steps are slow; dev rows wait for `save_every`, as they take long."""
+"""Most seconds of training that a crash may cost if steps are slow. Validation waits for `save_every`, as it is
+slow."""
 
 
 class Tuning:
-    """One run over the rows of a recipe, in a folder that a killed run goes on in."""
+    """Training of a recipe's rows in a folder in which a killed run resumes."""
 
     def __init__(
         self,
@@ -43,7 +44,7 @@ class Tuning:
         self.model, self.examples, self.recipe, self.folder, self.pad = model, examples, recipe, folder, pad
         self.dev, self.device = dev, str(model.device)
         self.parameters = learned_parameters(model)
-        # Half precision is enough to compute with and too coarse to sum small changes in.
+        # Half precision suffices for the forward pass but is too coarse to accumulate small updates.
         self.masters = [p.detach().float().clone().requires_grad_() for p in self.parameters]
         self.optimizer = torch.optim.AdamW(self.masters, lr=recipe.learning_rate, betas=(0.9, 0.99), weight_decay=0.0)
         self.schedule = batches(examples, recipe.batch, recipe.epochs, recipe.seed)
@@ -59,11 +60,11 @@ class Tuning:
 
     @property
     def time_share(self) -> float:
-        """How much of the time that the recipe gives is used up."""
+        """The used share of the recipe's time limit."""
         return self.recipe.time_share(self.elapsed)
 
     def run(self) -> Generator[Progress]:
-        """Learn what was not learned yet, as long as there is time; yields after every step."""
+        """Train the remaining steps within the time limit; yields after every step."""
         self.model.train()
         while not self.finished and self.time_share < 1:
             started, chosen = time.monotonic(), self.schedule[self.done]
@@ -75,12 +76,12 @@ class Tuning:
             stops = self.done % self.recipe.save_every == 0 or self.finished or self.time_share >= 1
             if stops:
                 progress = self._looked_at(progress)
-            self.record.add(progress)  # before the checkpoint: what is too much is cut when the run goes on
+            self.record.add(progress)  # before the checkpoint; surplus lines are cut when the run resumes
             if stops or self.elapsed - self.saved >= AT_RISK:
                 self._save()
             try:
                 yield progress
-            except GeneratorExit:  # whoever asked for steps wants no more now
+            except GeneratorExit:  # the caller wants no more steps
                 self._save()
                 raise
 
@@ -127,7 +128,7 @@ class Tuning:
 
     @torch.no_grad()
     def held_out(self, examples: Sequence[Example]) -> float:
-        """Mean loss of rows that nothing is learned from."""
+        """Mean loss of validation rows."""
         self.model.eval()
         total = 0.0
         ordered = sorted(examples, key=lambda e: e.length)
@@ -138,7 +139,7 @@ class Tuning:
         self.model.train()
         return total / len(ordered)
 
-    # A killed run goes on
+    # Checkpoints
 
     @property
     def _checkpoint(self) -> Path:

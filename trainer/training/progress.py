@@ -1,4 +1,4 @@
-"""A run on the terminal: a bar, and what the last steps say."""
+"""Progress of a training run on the terminal."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from rich.progress import Progress as RichProgress
 from trainer.training.schedule import Progress
 
 WINDOW = 20
-"""Steps over which is averaged."""
+"""Number of recent steps that figures are averaged over."""
 
 
 class ProgressBar:
-    """Told of every step (`Run.run(bar)`), it shows them on stderr until it is closed."""
+    """A callback for `Run.run` that shows every step on stderr until it is closed."""
 
     def __init__(self, title: str, minutes: float | None = None) -> None:
         self._title, self._minutes = title, minutes
@@ -32,7 +32,7 @@ class ProgressBar:
         self._bar.stop()
 
     def __call__(self, progress: Progress) -> None:
-        if self._task is None:  # not before: a model that is loaded writes lines of its own
+        if self._task is None:  # not earlier: loading a model prints lines of its own
             self._bar.start()
             self._task = self._bar.add_task(self._title, total=progress.steps, told="")
         self._last.append(progress)
@@ -40,7 +40,7 @@ class ProgressBar:
 
 
 def told(last: list[Progress], minutes: float | None) -> str:
-    """Loss, rates and the time that is left, by the last steps."""
+    """Loss, rates and remaining time (h:mm:ss), averaged over the last steps."""
     seconds, now = sum(step.seconds for step in last), last[-1]
     left = (now.steps - now.step) * seconds / len(last)
     if minutes:

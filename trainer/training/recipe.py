@@ -1,4 +1,4 @@
-"""A recipe: everything that decides what a tuning run makes, in one YAML file."""
+"""A recipe: everything that determines a training run, in one YAML file."""
 
 from __future__ import annotations
 
@@ -14,57 +14,57 @@ from runtime.types import Value
 
 
 class RecipeError(SoliloquyError):
-    """A recipe cannot be used; the text names the entry and the remedy."""
+    """A recipe cannot be used. The message names the entry and the remedy."""
 
 
 class Recipe(Value):
-    """How an adapter is tuned."""
+    """How an adapter is trained."""
 
     base: str
-    """Name of a model of the catalogue, a folder of transformers, a GGUF file, or a hub's model."""
+    """Name of a model of the catalogue, a transformers folder, a GGUF file, or a model of a hub."""
     role: str
-    """What the adapter is for: "critic", "actor", "selftalk"."""
+    """The adapter's role: "critic", "actor", "selftalk"."""
     data: tuple[Path, ...] = Field(min_length=1)
-    """Files of rows (`trainer.data.rows`), from the folder of the data."""
+    """Files of rows (`trainer.data.rows`), relative to the data folder."""
     dev: Path | None = None
-    """Rows whose loss is looked at at each checkpoint; nothing is learned from them."""
+    """Validation rows, whose loss is computed at each checkpoint."""
     init: Path | None = None
-    """Folder of an adapter to start from, of the same base, rank and targets."""
+    """Folder of an adapter to start from, with the same base, rank and targets."""
     limit: int | None = Field(default=None, ge=1)
-    """Only the first rows, all files counted together."""
+    """Use only the first rows, counted over all files."""
     loop: Literal["prefix", "trl"] = "prefix"
     form: Literal["activated", "plain"] = "activated"
     packing: bool = False
-    """Put the rows of a batch behind each other and not side by side: saves padding, and pays with flash attention
-    only. For plain adapters in TRL's loop: an activated one is looked for once a sequence."""
+    """Concatenate the rows of a batch instead of padding them; faster only with flash attention. For plain adapters in
+    TRL's loop, because activation is found only once per sequence."""
     four_bit: bool = False
-    """Hold the base in NF4 with double quantization while it is tuned: needed where memory is short."""
+    """Keep the base in NF4 with double quantization during training, to save memory."""
     dtype: Literal["float32", "bfloat16"] | None = None
-    """What is computed in; the faster one of this machine, by measurement, if not set."""
+    """Number type of the computation. Default: the faster one on this machine, measured."""
     rank: int = Field(default=16, ge=1, le=256)
     alpha: float = Field(default=32, gt=0)
     targets: str | tuple[str, ...] = "all-linear"
     learning_rate: float = Field(default=4e-4, gt=0)
     warm_up: int = Field(default=20, ge=0)
-    """Steps."""
+    """Steps of linear warm-up."""
     epochs: int = Field(default=1, ge=1)
     batch: int = Field(default=8, ge=1)
-    """Rows a step."""
+    """Rows per step."""
     longest: int = Field(default=768, ge=32)
-    """Tokens; longer rows are left out, and counted."""
+    """Longest row in tokens; longer ones are skipped and counted."""
     minutes: float | None = Field(default=None, gt=0)
-    """Stop after this time, over all stretches of a run, at a checkpoint; with more minutes it goes on. The learning
-    rate then follows the clock where that is ahead of the steps, so that it ends at zero: no such run is repeatable."""
+    """Time limit over all parts of a run, kept at a checkpoint; with a larger limit the run resumes. The learning rate
+    then follows the clock if that is ahead of the steps, so that it ends at zero; such a run is not reproducible."""
     keep_prefixes: bool = False
-    """Keep what the base read for the later epochs: faster, and about 12 KiB (0.5B) or 28 KiB (1.5B) a token."""
+    """Keep the base's keys and values for later epochs: faster, and 12 KiB (0.5B) or 28 KiB (1.5B) per token."""
     save_every: int = Field(default=50, ge=1)
-    """Steps between two checkpoints."""
+    """Steps between checkpoints."""
     seed: int = 0
 
     @field_validator("loop", mode="before")
     @classmethod
     def _loop(cls, name: Any) -> Any:
-        """Recipes of earlier releases say `prefixed`."""
+        """Read the name `prefixed` of earlier releases."""
         return "prefix" if name == "prefixed" else name
 
     @model_validator(mode="after")
@@ -74,13 +74,13 @@ class Recipe(Value):
         return self
 
     def time_share(self, elapsed: float) -> float:
-        """How much of `minutes` these seconds are; 0 where no time is set."""
+        """The share of `minutes` that these seconds are; 0 without a limit."""
         return elapsed / (60 * self.minutes) if self.minutes else 0.0
 
 
 def read_recipe(path: Path, data: Path, **changes: object) -> Recipe:
-    """The recipe of a file, with the given entries changed; None changes nothing. The files it names are looked for
-    from the folder `data` on. Raises RecipeError."""
+    """The recipe of a file with the given entries changed; None changes nothing. Its files are relative to `data`.
+    Raises RecipeError."""
     try:
         entries = yaml.safe_load(path.read_text("utf-8"))
         given = {name: value for name, value in changes.items() if value is not None}

@@ -1,4 +1,4 @@
-"""What both loops share: which rows each step reads, how fast it learns, and what is written down of it."""
+"""What both loops share: batches, the learning rate, and the record of progress."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ FILE = "progress.jsonl"
 
 @dataclass(frozen=True)
 class Progress:
-    """One step of tuning."""
+    """One training step."""
 
     step: int
     steps: int
     loss: float
     examples: int
     tokens: int
-    """Of these examples, padding left out."""
+    """Tokens of these examples without padding."""
     seconds: float
-    """What the step took."""
+    """Duration of the step."""
     elapsed: float
-    """Seconds of the whole run up to here, over all its stretches."""
+    """Seconds of the whole run so far, over all its parts."""
     dev: float | None = None
-    """Mean loss of rows that nothing is learned from, where it was looked at."""
+    """Mean loss of validation rows, if computed at this step."""
 
 
 Report = Callable[[Progress], None]
-"""Hears of every step."""
+"""A callback for every step."""
 
 
 def batches(examples: Sequence[Example], size: int, epochs: int, seed: int) -> list[list[int]]:
-    """Which examples each step reads: neighbours in length, so that little is padded, in random order. The batches of
-    an epoch are those of every other, so that what was read for one can be kept."""
+    """Indexes of the examples of each step: similar lengths, so that little is padded, in random order. All epochs have
+    the same batches, so that prefixes can be kept."""
     rng, order = random.Random(seed), list(range(len(examples)))
     rng.shuffle(order)
     made: list[list[int]] = []
@@ -50,14 +50,14 @@ def batches(examples: Sequence[Example], size: int, epochs: int, seed: int) -> l
 
 
 def share_of_rate(done: int, steps: int, warm_up: int, time_share: float = 0.0) -> float:
-    """The share of the learning rate that the step after `done` ones learns with: a linear warm-up, then a cosine to
-    zero. It is at zero when the steps or the time are used up, whichever comes first."""
+    """The learning rate's factor at the step after `done` ones: linear warm-up, then a cosine to zero at the last step
+    or the time limit, whichever comes first."""
     warm = min(1.0, (done + 1) / max(1, warm_up))
     return warm * 0.5 * (1 + math.cos(math.pi * min(1.0, max(done / steps, time_share))))
 
 
 class Record:
-    """The progress of a run, a line a step, in its folder."""
+    """The progress of a run in its folder, one JSON line per step."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / FILE
@@ -69,7 +69,7 @@ class Record:
         return [Progress(**json.loads(line)) for line in lines]
 
     def cut(self, done: int) -> list[Progress]:
-        """Forget the steps after a checkpoint, which are made again; returns those before it."""
+        """Drop the steps after a checkpoint, which are repeated; return the others."""
         kept = self.read()[:done]
         write_whole(self.path, map(_line, kept))
         return kept

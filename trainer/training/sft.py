@@ -1,8 +1,8 @@
-"""One run of a recipe: from the base and the rows to an adapter in its own folder, where a killed run goes on.
+"""One run of a recipe: from base and rows to an adapter in its own folder, in which a killed run resumes.
 
-The folder, `adapters/<hash>` of the settings' home, is named after all that decides the adapter: the recipe, the
-contents of its files, the base. In it lie `config.json`, `progress.jsonl` (a line a step), the checkpoint, and at the
-end `adapter/` as PEFT reads it, and `run.json`.
+The folder, `adapters/<hash>` in the settings' home, is named by a hash of everything that determines the adapter: the
+recipe, the contents of its files, the base. It holds `config.json`, `progress.jsonl` (one line per step), the
+checkpoint, and at the end `adapter/` in PEFT's format and `run.json`.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ from trainer.weights.base import base_folder, source_of
 
 LIBRARIES = ("torch", "transformers", "peft", "trl", "accelerate", "bitsandbytes")
 DEV_ROWS = 64
-"""How many rows are looked at at a checkpoint, at most: more would cost more than they tell."""
+"""Most validation rows per checkpoint."""
 
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Rows as tokens, and how many were of no use."""
+    """Rows as tokens, and the numbers of skipped ones."""
 
     examples: list[Example]
     too_long: int
@@ -59,7 +59,7 @@ class Run:
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         decides = {
             **recipe.model_dump(mode="json", exclude=_INCIDENTAL),
-            # By the names and values of the first release, so that its runs go on.
+            # By the names and values of the first release, so that its runs resume.
             **{"voice": recipe.role, "loop": "prefixed" if recipe.loop == "prefix" else recipe.loop},
             **_contents(recipe, self.base),
         }
@@ -69,11 +69,11 @@ class Run:
         self.recipe = recipe.model_copy(update={"dtype": self._dtype(recipe)})
 
     def _dtype(self, recipe: Recipe) -> str:
-        """What is computed in. A run that goes on keeps what was measured when it began."""
+        """Number type of the computation. A resumed run keeps the one measured at its start."""
         config = self.folder / "config.json"
         begun = json.loads(config.read_text("utf-8"))["dtype"] if config.exists() else None
         measured = recipe.dtype or begun or str(fastest_dtype(self.device)).removeprefix("torch.")
-        # float16, the choice on GPUs without bfloat16, loses small gradients.
+        # float16, the fastest on GPUs without bfloat16, loses small gradients.
         return "float32" if measured == "float16" else measured
 
     @property
@@ -86,8 +86,8 @@ class Run:
             return load_tokenizer(self.base)
         except (OSError, ValueError) as error:
             raise RecipeError(
-                f"base: {self.recipe.base} has no tokenizer that can be read here ({first_line(error)}). "
-                "Name a model of the catalogue, a folder of transformers, or a model of a hub within reach."
+                f"base: {self.recipe.base} has no readable tokenizer ({first_line(error)}). "
+                "Name a model of the catalogue, a transformers folder, or a model of a reachable hub."
             ) from error
 
     @cached_property
@@ -96,18 +96,19 @@ class Run:
 
     @cached_property
     def training_set(self) -> TrainingSet:
-        """All rows to learn from."""
+        """All training rows."""
         return self._read(self.recipe.data, self.recipe.limit)
 
     def run(self, report: Report = lambda progress: None) -> dict[str, Any]:
-        """Tune, telling of every step; returns what `run.json` holds. A run that was done is not done again."""
+        """Train, with `report` called after every step; return the content of `run.json`. A finished run is not
+        repeated."""
         if self.summary and self.summary["finished"]:
             return self.summary
         rows = self.training_set
         if not rows.examples:
             raise RecipeError(
-                f"None of the rows can be learned from: {rows.too_long} are longer than {self.recipe.longest} tokens "
-                f"(`longest`), {rows.nothing_to_learn} have nothing to learn."
+                f"No row can be used: {rows.too_long} are longer than {self.recipe.longest} tokens "
+                f"(`longest`), {rows.nothing_to_learn} have no token with weight."
             )
         self.folder.mkdir(parents=True, exist_ok=True)
         write_whole(self.folder / "config.json", self.recipe.model_dump_json(indent=2))
@@ -119,16 +120,16 @@ class Run:
 
     @property
     def summary(self) -> dict[str, Any] | None:
-        """What `run.json` holds; None before an adapter is there."""
+        """The content of `run.json`, or None before there is an adapter."""
         path = self.folder / "run.json"
         return json.loads(path.read_text("utf-8")) if path.exists() else None
 
-    # The two loops. Both leave the adapter in its folder and say whether all rows were read.
+    # Both loops leave the adapter in its folder and return whether all rows were read.
 
     def _with_prefixes(self, examples: list[Example], dev: list[Example], report: Report) -> bool:
         model = open_for_tuning(self.base.as_posix(), self.recipe, self.device)
         tuning = Tuning(model, examples, self.recipe, self.folder, pad_token(self.tokenizer), dev)
-        with closing(tuning.run()) as steps:  # if the report ends it, what was learned is saved
+        with closing(tuning.run()) as steps:  # if `report` raises, the progress is saved
             for progress in steps:
                 report(progress)
         save_adapter(model, self.adapter, self.encoder.invocation)
@@ -183,7 +184,7 @@ class Run:
 
 
 _INCIDENTAL = {"role", "base", "data", "dev", "init", "minutes", "save_every", "keep_prefixes"}
-"""What does not change the adapter, and what is counted otherwise: files by their contents, the role by its former
+"""Entries without influence on the adapter, or identified otherwise: files by their contents, the role by its former
 name."""
 
 
@@ -193,7 +194,7 @@ def _base(recipe: Recipe, settings: Settings) -> Path:
 
 
 def _contents(recipe: Recipe, base: Path) -> dict[str, Any]:
-    """The files that decide the adapter, by their contents."""
+    """Hashes of the files that determine the adapter."""
     made_from = source_of(base)
     files = [*recipe.data, *([recipe.init / "adapter_model.safetensors"] if recipe.init else [])]
     try:

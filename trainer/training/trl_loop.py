@@ -1,7 +1,7 @@
-"""The same rows through TRL's SFTTrainer, for GPUs: whole rows, with an activated adapter masked by PEFT.
+"""Training through TRL's SFTTrainer, for GPUs: whole rows, with an activated adapter masked by PEFT.
 
-On a processor the prefix loop is 3.8 to 5.7 times as fast (trainer/LOG.md). Order, learning rate and checkpoints are
-the trainer's own; only the loss, which weights every token, is ours.
+On a CPU the prefix loop is 3.8 to 5.7 times as fast (trainer/LOG.md). Order, learning rate and checkpoints are the
+trainer's; only the loss, which weights every token, is ours.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from trainer.training.recipe import Recipe
 from trainer.training.schedule import Progress, Record, Report
 
 IGNORED = -100
-"""The label of a token that is not learned."""
+"""Label of a token without weight."""
 
 
 def tune_with_trl(
@@ -39,7 +39,7 @@ def tune_with_trl(
     report: Report,
     dev: Sequence[Example] = (),
 ) -> bool:
-    """Tune the model, going on from the newest checkpoint in the folder; returns whether all steps are done."""
+    """Train the model, resuming from the newest checkpoint in the folder; return whether all steps are done."""
     checkpoint = newest_checkpoint(folder / "trl")
     state = (_state(checkpoint) if checkpoint else None) or {"global_step": 0, "max_steps": None}
     before, record = 0.0, Record(folder)
@@ -47,7 +47,7 @@ def tune_with_trl(
         before = kept[-1].elapsed
     finished = state["global_step"] == state["max_steps"]
     if checkpoint and (finished or recipe.time_share(before) >= 1):
-        # Nothing is left to do, and the trainer would not even load what was learned.
+        # Nothing is left to do, and the trainer would not even load the adapter.
         load_adapter(model, checkpoint)
         return finished
     trainer = WeightedTrainer(
@@ -58,8 +58,8 @@ def tune_with_trl(
         eval_dataset=_dataset(dev) if dev else None,
         data_collator=Collator(pad_token(tokenizer), recipe.packing),
     )
-    # With a 4-bit base the constructor casts to bfloat16, which some processors hardly compute in; and half precision
-    # is too coarse to sum small changes in.
+    # With a 4-bit base the constructor casts to bfloat16, in which some CPUs are slow; and half precision
+    # is too coarse to accumulate small updates.
     for parameter in learned_parameters(model):
         parameter.data = parameter.data.float()
     trainer.remove_callback(PrinterCallback)  # it writes to stdout, which is for results
@@ -72,12 +72,12 @@ class WeightedTrainer(SFTTrainer):
     """TRL's trainer with a weight for every token."""
 
     seen: tuple[float, int, int]
-    """Loss, rows and tokens of the step under way."""
+    """Loss, rows and tokens of the current step."""
 
     def compute_loss(  # pyrefly: ignore[bad-override]
         self, model: torch.nn.Module, inputs: dict[str, Any], return_outputs: bool = False, **_: Any
     ) -> torch.Tensor | tuple[torch.Tensor, Any]:
-        """Weighted cross-entropy, a mean over rows, from the log-probabilities of TRL's output layer."""
+        """Weighted cross-entropy, averaged over rows, from the log-probabilities of TRL's output layer."""
         weights, rows, tokens = inputs.pop("weights"), inputs.pop("rows"), inputs.pop("tokens")
         outputs = model(**inputs, use_cache=False, fused_lm_head=True)
         loss = -(outputs.log_probs * weights[:, 1:]).sum() / rows
@@ -86,8 +86,8 @@ class WeightedTrainer(SFTTrainer):
 
 
 class Watch(TrainerCallback):
-    """Writes every step down, and stops at a checkpoint when the time is over. `before` are the seconds of earlier
-    stretches of the run."""
+    """Records every step, and stops at a checkpoint when the time limit is reached. `before` is the duration in seconds
+    of the run's earlier parts."""
 
     def __init__(self, trainer: WeightedTrainer, recipe: Recipe, record: Record, report: Report, before: float) -> None:
         self.trainer, self.recipe, self.record, self.report = trainer, recipe, record, report
@@ -112,7 +112,7 @@ class Watch(TrainerCallback):
 
 
 class Collator:
-    """Rows side by side, padded on the right; or packed: behind each other, each with positions of its own."""
+    """Rows padded on the right, or packed: concatenated, each with its own positions."""
 
     def __init__(self, pad: int, packing: bool) -> None:
         self.fill = {"input_ids": pad, "labels": IGNORED, "weights": 0.0, "attention_mask": 0}
@@ -123,7 +123,10 @@ class Collator:
         columns = {name: [torch.tensor(row[name]) for row in rows] for name in ("input_ids", "labels", "weights")}
         if self.packing:
             for label, weight in zip(columns["labels"], columns["weights"], strict=True):
-                label[0], weight[0] = IGNORED, 0.0  # the first token of a row would be predicted from the row before it
+                label[0], weight[0] = (
+                    IGNORED,
+                    0.0,
+                )  # otherwise predicted from the row before it
             batch = {name: torch.cat(values)[None] for name, values in columns.items()}
             batch["position_ids"] = torch.cat([torch.arange(length) for length in lengths])[None]
         else:
@@ -143,7 +146,7 @@ def _dataset(examples: Sequence[Example]) -> Dataset:
 
 
 def _arguments(model: PeftModel, recipe: Recipe, folder: Path) -> SFTConfig:
-    # TRL's and transformers' own lines would tear the bar of the command line.
+    # Lines from TRL and transformers would break the progress bar.
     logging.getLogger("trl").setLevel(logging.ERROR)
     on_processor = model.device.type == "cpu"
     return SFTConfig(
@@ -160,8 +163,8 @@ def _arguments(model: PeftModel, recipe: Recipe, folder: Path) -> SFTConfig:
         seed=recipe.seed,
         use_cpu=on_processor,
         bf16=recipe.dtype == "bfloat16",
-        gradient_checkpointing=recipe.four_bit,  # both where memory is short
-        save_strategy="no",  # `Watch` says when
+        gradient_checkpointing=recipe.four_bit,  # both save memory
+        save_strategy="no",  # `Watch` decides
         save_total_limit=2,
         logging_strategy="no",
         report_to="none",
@@ -174,7 +177,7 @@ def _arguments(model: PeftModel, recipe: Recipe, folder: Path) -> SFTConfig:
 
 
 def newest_checkpoint(folder: Path) -> Path | None:
-    """The newest of a Trainer's that is whole: its state is written last."""
+    """The newest complete checkpoint of a Trainer; its state is written last."""
     whole = {path: state["global_step"] for path in folder.glob("checkpoint-*") if (state := _state(path))}
     return max(whole, key=whole.__getitem__, default=None)
 

@@ -1,1 +1,1 @@
-"""Adapters and models as files: export, import, merge, parity, and the gate before one is used."""
+"""Adapters and models as files: export, import, merge, parity, and the gate."""

@@ -1,7 +1,7 @@
-"""The base that an adapter is trained on: a folder of transformers, made once from the GGUF file that is served.
+"""The base that an adapter is trained on: a transformers folder, unpacked once from the GGUF file that is served.
 
-A GGUF file is unpacked to plain bfloat16 weights (one trains on the weights that are served), its tokenizer and chat
-template beside them, in `bases` of the settings' home. `source.json` there says from which bytes it was made.
+The weights become bfloat16, so that training uses the weights that are served. The folder also holds the tokenizer and
+chat template; it is in `bases` of the settings' home. Its `source.json` identifies the GGUF file.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ RECORD = "source.json"
 
 
 class BaseError(SoliloquyError):
-    """A base cannot be made ready for training."""
+    """A base cannot be prepared for training."""
 
 
 class Source(Value):
-    """The GGUF file that a folder was made from."""
+    """The GGUF file that a folder was unpacked from."""
 
     file: str
     bytes: int
     modified: int
-    """Nanoseconds; a file that was touched is hashed again before its folder is believed."""
+    """Nanoseconds. A file with another time is hashed again."""
     sha256: str
 
 
 def base_folder(model: str | Path, settings: Settings) -> Path:
-    """The folder to train on: `model` itself if it is one, else made of its GGUF file, which is named by path or as in
-    the catalogue. Raises ModelError if there is no such model, BaseError if it cannot be converted."""
+    """The folder to train on: `model` itself if it is a folder, otherwise the unpacked GGUF file, given by path or by
+    name in the catalogue. Raises ModelError if there is no such model, BaseError if it cannot be converted."""
     path = catalogue.resolve(settings.with_(model=str(model)))
     if path.is_dir():
         return path
@@ -60,7 +60,7 @@ def base_folder(model: str | Path, settings: Settings) -> Path:
 
 
 def source_of(folder: Path) -> Source | None:
-    """Which GGUF file a folder was made from; None if it was not made here."""
+    """The GGUF file that a folder was unpacked from, or None."""
     try:
         return Source.model_validate_json((folder / RECORD).read_bytes())
     except (OSError, ValidationError):
@@ -76,10 +76,10 @@ def _is_current(folder: Path, path: Path) -> bool:
 
 @read_once()
 def _convert(path: Path, folder: Path) -> None:
-    """The folder appears when it is whole: a conversion that was killed leaves none."""
+    """Unpack the file. The folder appears only when complete."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     needed, free = 4 * path.stat().st_size, shutil.disk_usage(folder.parent).free
-    if free < needed:  # 16 bits a weight instead of four to five
+    if free < needed:  # 16 bits per weight instead of four to five
         raise BaseError(f"{path.name} needs up to {size_text(needed)} of disk, and {size_text(free)} are free.")
     with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=folder.parent) as workshop:
         unfinished = Path(workshop) / folder.name
@@ -89,7 +89,7 @@ def _convert(path: Path, folder: Path) -> None:
         ).model_dump_json(indent=1)
         try:
             load_tokenizer(path).save_pretrained(unfinished)
-            # Without `dequantize` transformers refuses to save the model, and may leave it packed.
+            # Without `dequantize`, transformers refuses to save the model or may keep it packed.
             plain = {"dtype": torch.bfloat16, "quantization_config": GgufConfig(dequantize=True)}
             AutoModelForCausalLM.from_pretrained(**source(path), **plain).save_pretrained(unfinished)
         except (ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:

@@ -1,6 +1,6 @@
-"""From peft to llama.cpp: a trained adapter's folder becomes a GGUF adapter, a file of a few MiB beside its base.
+"""Export of a peft adapter folder as a GGUF adapter, a file of a few MiB used beside its base.
 
-It computes what peft computes, which `parity` measures; `merge` makes one file of a base and an adapter.
+`parity` measures that llama.cpp then computes the same as peft; `merge` writes base and adapter into one file.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from trainer.weights.base import source_of
 NumberType = Literal["f16", "f32", "q8_0"]
 
 PAIRED = {"llama": True, "qwen2": False, "qwen3": False}
-"""Whether llama.cpp turns neighbouring rows of an architecture's queries and keys, where transformers turns two halves.
-A wrong entry breaks nothing and makes every word wrong, so that an unknown architecture is refused."""
+"""Whether llama.cpp rotates neighbouring rows of queries and keys for this architecture, where transformers rotates two
+halves. A wrong entry raises no error and makes every token wrong, so unknown architectures are refused."""
 ARCHITECTURES = {"mistral": "llama"}
-"""GGUF's name of an architecture, where transformers has another."""
+"""GGUF's architecture names that differ from transformers'."""
 BASE_NAME = "soliloquy.base.name"
 ALPHA, INVOCATION = "adapter.lora.alpha", "adapter.alora.invocation_tokens"
 
@@ -41,15 +41,15 @@ class ExportError(SoliloquyError):
     """A peft adapter cannot become a GGUF adapter, or one cannot be merged."""
 
 
-# peft adapter -> GGUF adapter
+# From peft to GGUF
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What must be known of a base to name and order the rows of its adapters."""
+    """The sizes of a base that determine names and row order of its adapters' tensors."""
 
     architecture: str
-    """GGUF's name."""
+    """In GGUF's naming."""
     blocks: int
     heads: int
     key_heads: int
@@ -58,8 +58,8 @@ class Shape:
 def to_gguf_adapter(adapter_folder: Path, out: Path, base_gguf: Path | None = None, type: str = "f16") -> None:
     """Write a LoRA adapter of peft, plain or activated, as a GGUF adapter that llama.cpp loads beside its base.
 
-    With `base_gguf` the adapter is checked against that file and names its SHA-256; else against the folder that it was
-    trained on, which may know the file that it was made from. Raises ExportError.
+    With `base_gguf` the adapter is checked against that file and records its SHA-256; otherwise against the folder it
+    was trained on, which may record its GGUF file. Raises ExportError.
     """
     if type not in get_args(NumberType):
         raise ExportError(
@@ -97,7 +97,7 @@ def _read_adapter(folder: Path) -> tuple[LoraConfig, dict[str, np.ndarray]]:
             "damaged. Name the folder that the training wrote."
         ) from error
     if not isinstance(config, LoraConfig) or config.rank_pattern or config.alpha_pattern:
-        raise ExportError(f"{folder} is no plain LoRA with one rank and one alpha. Train it again as one.")
+        raise ExportError(f"{folder} is no plain LoRA with one rank and one alpha. Train such an adapter.")
     return config, {key: weight.float().numpy() for key, weight in weights.items()}
 
 
@@ -113,12 +113,12 @@ def _shape_of_folder(config: LoraConfig) -> Shape:
     try:
         base = AutoConfig.from_pretrained(name)
     except (OSError, ValueError) as error:
-        raise ExportError(f"The base {name!r} of this adapter is not here. Name its GGUF file with --base.") from error
+        raise ExportError(f"The base {name!r} of this adapter is missing. Name its GGUF file with --base.") from error
     return shape_of(base, name)
 
 
 def shape_of(config: PretrainedConfig, name: str) -> Shape:
-    """That of a model of transformers. Raises ExportError if its architecture is not known."""
+    """The shape of a transformers model. Raises ExportError if its architecture is unknown."""
     heads = config.num_attention_heads
     key_heads = getattr(config, "num_key_value_heads", None) or heads
     architecture = ARCHITECTURES.get(config.model_type, config.model_type)
@@ -128,15 +128,15 @@ def shape_of(config: PretrainedConfig, name: str) -> Shape:
 def _known(shape: Shape, name: str) -> Shape:
     if shape.architecture not in PAIRED:
         raise ExportError(
-            f"{name} has the architecture {shape.architecture!r}, for which no export was ever compared with peft. "
-            f"Known are {', '.join(PAIRED)}; to add one, extend PAIRED in trainer/weights/export.py and check "
+            f"{name} has the architecture {shape.architecture!r}, whose export has not been compared with peft. "
+            f"Supported are {', '.join(PAIRED)}; to add one, extend PAIRED in trainer/weights/export.py and check "
             "its parity."
         )
     return shape
 
 
 def _gguf_tensors(config: LoraConfig, weights: dict[str, np.ndarray], shape: Shape) -> dict[str, np.ndarray]:
-    """The matrices by GGUF's names, each A before its B, as llama.cpp multiplies them."""
+    """The matrices by GGUF's names, each A before its B, in the order of llama.cpp's multiplication."""
     names, tensors = names_of(shape), {}
     for key, value in sorted(weights.items()):
         module, _, side = key.removeprefix("base_model.model.").removesuffix(".weight").rpartition(".")
@@ -154,23 +154,23 @@ def _gguf_tensors(config: LoraConfig, weights: dict[str, np.ndarray], shape: Sha
 
 
 def names_of(shape: Shape) -> gguf.TensorNameMap:
-    """From the modules of transformers to the tensors of GGUF."""
+    """A map from transformers' modules to GGUF's tensors."""
     architecture = next(key for key, name in gguf.MODEL_ARCH_NAMES.items() if name == shape.architecture)
     return gguf.get_tensor_name_map(architecture, shape.blocks)
 
 
 def rotary(value: np.ndarray, module: str, shape: Shape) -> np.ndarray:
-    """Rows of queries and keys in the order in which llama.cpp turns them: pairs side by side, not two halves."""
+    """Rows of queries and keys in llama.cpp's rotary order: neighbouring pairs instead of two halves."""
     return _reordered(value, module, shape, lambda rows: (2, rows // 2))
 
 
 def halves_of(value: np.ndarray, module: str, shape: Shape) -> np.ndarray:
-    """What `rotary` was given."""
+    """The inverse of `rotary`."""
     return _reordered(value, module, shape, lambda rows: (rows // 2, 2))
 
 
 def _reordered(value: np.ndarray, module: str, shape: Shape, read: Callable[[int], tuple[int, int]]) -> np.ndarray:
-    """`read` says how the rows of one head are laid out; they come out the other way round."""
+    """Swap the two axes of each head's rows; `read` gives their sizes from the number of rows."""
     heads = {"q_proj": shape.heads, "k_proj": shape.key_heads}.get(module.rpartition(".")[2])
     if heads is None or not PAIRED[shape.architecture]:
         return value
@@ -179,7 +179,7 @@ def _reordered(value: np.ndarray, module: str, shape: Shape, read: Callable[[int
 
 
 def _base_named(config: LoraConfig, base_gguf: Path | None) -> dict[str, str]:
-    """Which base the adapter belongs to, as far as it is known."""
+    """Metadata that identify the base, as far as it is known."""
     if base_gguf:
         return {BASE_NAME: base_gguf.stem, BASE_KEY: sha256_of(base_gguf)}
     folder = Path(config.base_model_name_or_path or "")
@@ -190,7 +190,7 @@ def _base_named(config: LoraConfig, base_gguf: Path | None) -> dict[str, str]:
 
 
 def require_fitting(tensors: dict[str, np.ndarray], base: GGUFReader, adapter: str, base_name: str) -> None:
-    """Raises ExportError unless each pair of matrices has a weight in the base, of its shape."""
+    """Raises ExportError unless each pair of matrices has a weight of its shape in the base."""
     shapes = {tensor.name: tuple(tensor.shape) for tensor in base.tensors}  # (in, out)
     for name, value in tensors.items():
         weight, _, side = name.rpartition(".")
@@ -206,12 +206,12 @@ def require_fitting(tensors: dict[str, np.ndarray], base: GGUFReader, adapter: s
 
 
 def fitting(kind: GGMLQuantizationType, value: np.ndarray, other: GGMLQuantizationType) -> GGMLQuantizationType:
-    """The number type, or another one where the rows cannot be cut into its blocks."""
+    """The number type, or `other` if rows do not fit its block size."""
     return kind if value.shape[-1] % gguf.GGML_QUANT_SIZES[kind][0] == 0 else other
 
 
 def open_gguf(path: Path) -> GGUFReader:
-    """Raises ExportError if the file is missing or none."""
+    """Raises ExportError if the file is missing or not GGUF."""
     try:
         return Reader(path)
     except (OSError, ValueError, KeyError, IndexError) as error:
@@ -219,14 +219,14 @@ def open_gguf(path: Path) -> GGUFReader:
 
 
 def metadata(reader: GGUFReader, key: str) -> Any:
-    """The value of a key; None if it is not there."""
+    """The value of a key, or None."""
     field = reader.get_field(key)
     return None if field is None else field.contents()
 
 
 @contextmanager
 def finished(out: Path) -> Generator[Path]:
-    """Where to write a file that appears at `out` when it is whole. Raises ExportError if it cannot be written."""
+    """Yields a temporary path; the file is moved to `out` when complete. Raises ExportError if it cannot be written."""
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=out.parent) as workshop:

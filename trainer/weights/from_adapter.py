@@ -1,4 +1,4 @@
-"""From a GGUF adapter back to a peft adapter, so that tuning can go on from the adapter in use."""
+"""Import of a GGUF adapter as a peft adapter, so that training can continue from the adapter in use."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ WEIGHTS = "adapter_model.safetensors"
 
 
 def to_peft(gguf_adapter: Path, base_folder: Path, out: Path) -> LoraConfig:
-    """Write the peft adapter that a GGUF adapter was exported from, but for what the file's number type rounded off.
-    Returns its configuration. Raises ExportError if the adapter is none of this base."""
+    """Write the peft adapter that a GGUF adapter was exported from, up to the rounding of the file's number type.
+    Returns its configuration. Raises ExportError if the adapter does not belong to this base."""
     base = AutoConfig.from_pretrained(base_folder)
     shape = shape_of(base, base_folder.name)
     modules = _linear_modules(base)
@@ -39,15 +39,14 @@ def to_peft(gguf_adapter: Path, base_folder: Path, out: Path) -> LoraConfig:
     made_for = metadata(reader, "general.architecture")
     if made_for != shape.architecture:
         raise ExportError(
-            f"{gguf_adapter.name} is for a {made_for} model, {base_folder.name} is none. Name this adapter's base."
+            f"{gguf_adapter.name} is for a {made_for} model, unlike {base_folder.name}. Name this adapter's base."
         )
     for tensor in reader.tensors:
         name, _, side = tensor.name.partition(".weight.")
         module = places.get(name)
         if module is None or side not in ("lora_a", "lora_b"):
             raise ExportError(
-                f"{gguf_adapter.name} holds {tensor.name}, for which {base_folder.name} has no place. "
-                "Name this adapter's base."
+                f"{gguf_adapter.name} holds {tensor.name}, which {base_folder.name} lacks. Name this adapter's base."
             )
         value = gguf.dequantize(tensor.data, tensor.tensor_type)
         if side == "lora_b":

@@ -1,6 +1,6 @@
 """The gate: an adapter is promoted if it is better than the untrained base and not worse than the version in use.
 
-All three are measured on the same held-out rows, and compared attempt by attempt. Nothing is read or written here.
+All three are measured on the same held-out rows and compared attempt by attempt. This module reads and writes no files.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from runtime.types import Value
 from trainer.statistics import harmonic, paired, wilson
 
 ROWS = 100
-"""Fewer held-out rows than this promote nothing: their interval is wide, and its normal form not to be trusted."""
+"""Least number of held-out rows: with fewer the interval is wide, and its normal approximation unreliable."""
 ROWS_OF_A_KIND = 20
-"""A critic is measured on at least so many right and so many wrong attempts."""
+"""Least number of right and of wrong attempts for a critic."""
 SHIPPED_BYTES = 40 << 20
-"""What all shipped versions may take together."""
+"""Limit for all shipped versions together."""
 
 
 class Verdict(Value):
-    """What the gate says of a candidate."""
+    """The gate's decision on a candidate."""
 
     promoted: bool
     reasons: tuple[str, ...]
-    """A sentence each: every condition that failed, or every one that held."""
+    """One sentence each: every failed condition, or, if none failed, every condition."""
     figures: dict[str, Any]
 
 
@@ -35,7 +35,7 @@ class Verdict(Value):
 class Outcome:
     right: bool
     wrong_attempt: bool | None = None
-    """Whether the attempt holds an error; None where there is nothing of the kind, as with an actor."""
+    """Whether the attempt holds an error; None for roles that judge no attempts."""
 
 
 Outcomes = Mapping[str, Outcome]
@@ -43,7 +43,7 @@ Outcomes = Mapping[str, Outcome]
 
 @dataclass(frozen=True)
 class Candidate:
-    """An adapter that asks to be promoted, and what was measured."""
+    """An adapter proposed for promotion, and its measurements."""
 
     card: AdapterCard
     held_out: str
@@ -51,12 +51,12 @@ class Candidate:
     adapter: Outcomes
     base: Outcomes
     current: Outcomes | None = None
-    """Of the version in use."""
+    """Outcomes of the version in use."""
 
 
 def judge(candidate: Candidate, in_use: str | None, shipped: int | None = None) -> Verdict:
-    """Better than the untrained base, not worse than the version in use (None: there is none), and small enough:
-    `shipped` are the bytes of all that ships, the candidate with it; None if it is not to be shipped."""
+    """Better than the untrained base, not worse than the version in use (`in_use`, None without one), and small enough:
+    `shipped` is the size in bytes of everything shipped including the candidate, None if it is not to be shipped."""
     wrong = _wrong_rows(candidate, in_use)
     if wrong:
         return Verdict(promoted=False, reasons=tuple(wrong), figures={"n": len(candidate.adapter)})
@@ -71,27 +71,27 @@ def judge(candidate: Candidate, in_use: str | None, shipped: int | None = None) 
 
 
 def _wrong_rows(candidate: Candidate, in_use: str | None) -> list[str]:
-    """Why the measurements cannot be compared."""
+    """Reasons why the measurements cannot be compared."""
     measured, wrong = candidate.adapter, []
     if candidate.held_out in {source.name for source in candidate.card.data}:
-        wrong.append(f"{candidate.held_out} is among its training data: measure it on rows that it never saw.")
+        wrong.append(f"{candidate.held_out} is part of its training data. Measure it on other rows.")
     if len(measured) < ROWS:
-        wrong.append(f"{len(measured)} rows are too few: at least {ROWS} are needed.")
+        wrong.append(f"{len(measured)} rows are too few; at least {ROWS} are needed.")
     kinds = [row.wrong_attempt for row in measured.values()]
     if candidate.card.role == "critic" and min(kinds.count(True), kinds.count(False)) < ROWS_OF_A_KIND:
         wrong.append(
             f"A critic needs at least {ROWS_OF_A_KIND} wrong and {ROWS_OF_A_KIND} right attempts (`first_error_index`"
-            f" in each row); here are {kinds.count(True)} and {kinds.count(False)}."
+            f" in each row); these are {kinds.count(True)} and {kinds.count(False)}."
         )
     if in_use and candidate.current is None:
-        wrong.append(f"Version {in_use} is in use: measure it on the same rows (--current-results).")
+        wrong.append(f"Version {in_use} is in use. Measure it on the same rows (--current-results).")
     others_by_name = {"the untrained base": candidate.base, f"version {in_use}": candidate.current if in_use else None}
     for name, others in others_by_name.items():
         if others is not None and _labels(others) != _labels(measured):
             same = len(_labels(others).items() & _labels(measured).items())
             wrong.append(
-                f"The candidate was measured on {len(measured)} rows and {name} on {len(others)}, of which {same} are"
-                " the same: measure both on the same file."
+                f"The candidate was measured on {len(measured)} rows and {name} on {len(others)}; {same} of these are"
+                " the same. Measure both on the same file."
             )
     return wrong
 
@@ -101,9 +101,9 @@ def _labels(outcomes: Outcomes) -> dict[str, bool | None]:
 
 
 def _against_base(candidate: Candidate) -> tuple[bool, str]:
-    """The interval of the difference lies above 0, and the exact test agrees: of three wins and no loss the interval
-    thinks too much. Where the set holds right and wrong attempts, F1 must rise too: else a critic that accepts
-    everything would win on a set of mostly right ones."""
+    """The interval of the difference must lie above 0 and the exact test agree, because the interval alone is too
+    confident about three wins without a loss. With both kinds of attempts F1 must rise too; otherwise a critic that
+    accepts everything would win on a set of mostly right attempts."""
     better = paired(*_aligned(candidate.adapter, candidate.base))
     text = (
         f"on {len(candidate.adapter)} rows of {candidate.held_out} its accuracy is {_share(candidate.adapter):.1%},"
@@ -116,7 +116,7 @@ def _against_base(candidate: Candidate) -> tuple[bool, str]:
 
 
 def _against_current(candidate: Candidate, in_use: str) -> tuple[bool, str]:
-    """A point estimate on the same rows: F1 where there are both kinds of attempts, else accuracy."""
+    """Point estimates on the same rows: F1 if there are both kinds of attempts, else accuracy."""
     current = candidate.current or {}
     against = paired(*_aligned(candidate.adapter, current))
     low, high = against.interval
@@ -145,13 +145,13 @@ def _share(outcomes: Outcomes) -> float:
 
 
 def f1(outcomes: Outcomes) -> float | None:
-    """ProcessBench's: the harmonic mean of the accuracies on wrong and on right attempts; None without both."""
+    """ProcessBench's F1: the harmonic mean of the accuracies on wrong and on right attempts; None without both."""
     kinds = [[row.right for row in outcomes.values() if row.wrong_attempt is kind] for kind in (True, False)]
     return harmonic(*(sum(rows) / len(rows) for rows in kinds)) if all(kinds) else None
 
 
 def figures_of(outcomes: Outcomes) -> dict[str, Figure]:
-    """For a card."""
+    """Accuracies with intervals, and F1, for a card."""
     groups = {"accuracy": [row.right for row in outcomes.values()]}
     groups |= {
         name: [row.right for row in outcomes.values() if row.wrong_attempt is kind]

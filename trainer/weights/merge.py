@@ -1,6 +1,6 @@
-"""A base and an adapter in one GGUF file, which stock llama.cpp, Ollama or LM Studio open.
+"""A base and an adapter merged into one GGUF file, for stock llama.cpp, Ollama or LM Studio.
 
-The weights of such a file are rounded a second time: an adapter beside its base is closer to what was trained.
+Merged weights are rounded a second time, so an adapter beside its base is closer to the trained one.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ WHOLE = {
     "F16": (GGMLQuantizationType.F16, LlamaFileType.MOSTLY_F16),
     "BF16": (GGMLQuantizationType.BF16, LlamaFileType.MOSTLY_BF16),
 }
-"""Formats of whole weights, which are written at once; llama.cpp makes the others of a file with whole weights."""
+"""Unquantized formats, which are written directly; llama.cpp makes the others from a file of these."""
 QUANTIZED = {"Q4_K_M": llama.LLAMA_FTYPE_MOSTLY_Q4_K_M, "Q8_0": llama.LLAMA_FTYPE_MOSTLY_Q8_0}
 
 
 @dataclass(frozen=True)
 class Delta:
-    """What an adapter adds to one weight: scale * b @ a."""
+    """The change of one weight by an adapter: scale * b @ a."""
 
     a: np.ndarray
     b: np.ndarray
@@ -39,9 +39,8 @@ class Delta:
 
 
 def merge(base_gguf: Path, adapter_gguf: Path, out: Path, quantization: str = "Q4_K_M") -> None:
-    """Write a base with a plain adapter added to its weights. Tokenizer, chat template and all other metadata stay as
-    they are, and so does every weight that the adapter leaves alone if it already has the type that is asked for.
-    Raises ExportError."""
+    """Write a base with a plain adapter added to its weights. Tokenizer, chat template and other metadata are copied,
+    and so are weights without a change that already have the requested type. Raises ExportError."""
     if quantization not in get_args(Quantization):
         raise ExportError(f"{quantization!r} is no known type. Choose one of {', '.join(get_args(Quantization))}.")
     base, adapter = open_gguf(base_gguf), open_gguf(adapter_gguf)
@@ -52,7 +51,7 @@ def merge(base_gguf: Path, adapter_gguf: Path, out: Path, quantization: str = "Q
         if quantization in WHOLE:
             _write_merged(base, deltas, unfinished, *WHOLE[quantization])
         else:
-            merged = unfinished.with_name(f"{unfinished.name}.whole")  # whatever the other is called
+            merged = unfinished.with_name(f"{unfinished.name}.whole")  # an unused name
             _write_merged(base, deltas, merged, None, None)
             _quantize(merged, unfinished, QUANTIZED[quantization])
 
@@ -62,12 +61,12 @@ def _require_mergeable(base: GGUFReader, adapter: GGUFReader, base_name: str, ad
         raise ExportError(f"{adapter_name} is not an adapter. Name the GGUF file that `trainer export` wrote.")
     if metadata(adapter, INVOCATION):
         raise ExportError(
-            f"{adapter_name} is an activated adapter: it acts only from its opening words on, which no merged file "
+            f"{adapter_name} is an activated adapter: it acts only from its activation tokens on, which no merged file "
             "can do. Use it beside its base, or train a plain LoRA to merge."
         )
     if not metadata(base, "tokenizer.chat_template"):
         raise ExportError(
-            f"{base_name} has no chat template, so the merged file would be spoken to in the wrong format. "
+            f"{base_name} has no chat template, so the merged file would get prompts in the wrong format. "
             "Use an instruct or chat version of this model."
         )
     if (metadata(base, "split.count") or 1) > 1:
@@ -96,7 +95,8 @@ def _write_merged(
     whole: GGMLQuantizationType | None,
     file_type: LlamaFileType | None,
 ) -> None:
-    """All weights as `whole`; without it the merged ones as F16 and the others as they are. One is held at a time."""
+    """Write all weights as `whole`, or if it is None the merged ones as F16 and the others unchanged. Holds one weight
+    in memory at a time."""
     writer = GGUFWriter(out, metadata(base, "general.architecture"))
     _copy_metadata(base, writer, file_type)
     kinds = {tensor.name: _merged_type(tensor, tensor.name in deltas, whole) for tensor in base.tensors}
@@ -125,7 +125,7 @@ def _merged_type(tensor: gguf.ReaderTensor, merged: bool, whole: GGMLQuantizatio
 def _copy_metadata(base: GGUFReader, writer: GGUFWriter, file_type: LlamaFileType | None) -> None:
     for name, field in base.fields.items():
         if name.startswith("GGUF.") or name == "general.architecture":
-            continue  # written by the writer itself
+            continue  # the writer adds these
         if name == "general.file_type" and file_type is not None:
             continue
         kind, value = field.types[0], field.contents()
@@ -133,7 +133,7 @@ def _copy_metadata(base: GGUFReader, writer: GGUFWriter, file_type: LlamaFileTyp
             writer.data_alignment = value
         if kind != GGUFValueType.ARRAY:
             writer.add_key_value(name, value, kind)
-        elif value:  # the writer cannot write an empty list, and readers take it as a missing one
+        elif value:  # the writer cannot write an empty list; for readers a missing one is the same
             writer.add_key_value(name, value, kind, field.types[-1])
     if file_type is not None:
         writer.add_file_type(file_type)
@@ -147,7 +147,7 @@ def _quantize(source: Path, target: Path, number: int) -> None:
 
 
 def _require_disk(base: GGUFReader, folder: Path) -> None:
-    """For a 16-bit copy and what is made of it."""
+    """Raises ExportError without room for a 16-bit copy and its quantization."""
     needed = 4 * sum(tensor.n_elements for tensor in base.tensors)
     free = shutil.disk_usage(folder).free
     if needed > free:

@@ -1,7 +1,7 @@
-"""Does llama.cpp compute what peft computes with an adapter: logits at every place of some texts, and greedy text.
+"""Compares llama.cpp and peft with an adapter: logits at every position of some texts, and greedy text.
 
 With an F32 file of the base both compute the same numbers up to rounding (measured: 1e-4). On the quantized file that
-is served the weights of the base differ, so the likeliest tokens and the greedy text are what to look at.
+is served the base's weights differ, so compare the most likely tokens and the greedy text.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from runtime.types import Value
 
 ADAPTER = "adapter"
 AT_ONCE = 512
-"""Tokens that llama.cpp reads in one batch."""
+"""Tokens per batch of llama.cpp."""
 QUESTIONS = (
     "A shop sells notebooks at 4 dollars each. Nadia buys 3 and pays with a 50 dollar note. How much change is that?",
     "A train travels 180 km at a speed of 72 km/h. How long does it take?\n180 / 72 = 2.5 hours.\nIs this right?",
@@ -36,19 +36,19 @@ QUESTIONS = (
 
 
 class Parity(Value):
-    """How well llama.cpp and peft agree."""
+    """Agreement of llama.cpp and peft."""
 
     texts: int
     tokens: int
-    """Places at which the logits of the next token were compared."""
+    """Positions at which the logits of the next token were compared."""
     max_difference: float
     """Largest difference of two logits."""
     argmax_agreement: float
-    """Share of the places at which the same token is the likeliest."""
+    """Share of positions with the same most likely token."""
     same_tokens: int
-    """Texts that both cut into the same tokens."""
+    """Texts that both tokenise the same way."""
     same_greedy: int
-    """Texts that both go on in the same words."""
+    """Texts that both continue with the same tokens."""
 
 
 def parity(
@@ -62,9 +62,9 @@ def parity(
 ) -> Parity:
     """Compare a peft adapter on its base folder with its GGUF adapter on a GGUF base.
 
-    `texts` are conversations as the chat template writes them; an activated adapter needs its opening words in each.
-    `words` is how many tokens of greedy text are compared, `threads` is for llama.cpp. Raises EngineError if a file
-    does not fit another, or an adapter is not called.
+    `texts` are conversations in the chat template; with an activated adapter each needs its activation tokens. `words`
+    is the number of greedy tokens to compare, `threads` is for llama.cpp. Raises EngineError if a file does not fit
+    another, or the activation tokens are missing.
     """
     differences, same, same_tokens, same_greedy = [], [], 0, 0
     with (
@@ -91,7 +91,7 @@ def parity(
 
 
 def conversations(base_folder: Path, adapter_folder: Path) -> list[str]:
-    """Some texts to compare on: questions as the chat template writes them, opened for the adapter."""
+    """Texts to compare on: questions in the chat template, with the adapter's activation tokens."""
     tokenizer = load_tokenizer(base_folder)
     config = PeftConfig.from_pretrained(str(adapter_folder))
     called = str(tokenizer.decode(getattr(config, "alora_invocation_tokens", None) or []))
@@ -116,7 +116,7 @@ def _logits(model: Model, tokens: list[int], marks: list[int]) -> torch.Tensor:
 
 
 class Served(Bench):
-    """A GGUF base with an adapter in a context that rounds nothing: F32 keys and values, no flash attention. Raises
+    """A GGUF base with an adapter, in a context with F32 keys and values and without flash attention. Raises
     EngineError if the adapter is damaged or does not fit."""
 
     def __init__(self, model: llama.llama_model_p, adapter_gguf: Path, threads: int = 1, length: int = 4096) -> None:
@@ -135,14 +135,14 @@ class Served(Bench):
         self._size = llama.llama_vocab_n_tokens(self._vocab)
 
     def read(self, tokens: Sequence[int]) -> np.ndarray:
-        """Logits (tokens, vocabulary) after each token of a new conversation. What stands before an activated adapter
-        is read by the base."""
+        """Logits (tokens, vocabulary) after each token of a new conversation. The base reads the text before an
+        activated adapter."""
         self.forget()
         begins = self._adapter.begins_at(tokens)
         return np.concatenate([self._read(tokens[:begins], 0, 0), self._read(tokens[begins:], begins)])
 
     def greedy(self, tokens: Sequence[int], words: int) -> list[int]:
-        """The likeliest continuation, its end included if it comes."""
+        """The greedy continuation, up to `words` tokens, including the end token."""
         logits, written = self.read(tokens)[-1:], []
         while len(written) < words:
             written.append(int(logits[-1].argmax()))

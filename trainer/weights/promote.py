@@ -1,11 +1,11 @@
-"""An adapter is promoted: judged by the gate, given its card, and put beside its earlier versions.
+"""Promotion of an adapter: the gate's verdict, a card, and a place beside its earlier versions.
 
     python -m trainer promote CRITIC.gguf --card card.json --base qwen2.5-coder-0.5b --role critic --held-out NAME
         --results ADAPTER.jsonl --base-results BASE.jsonl [--current-results CURRENT.jsonl] [--ship]
 
-Results are JSON lines, one for each attempt: `key`, `right` (was it judged rightly) and, for a critic,
-`first_error_index` (null: a right attempt); `correct` of `trainer evaluate` counts as `right`. All files must hold the
-same rows. Every earlier version stays reachable (`python -m runtime models adapter-back`).
+Results are JSON lines, one per attempt: `key`, `right` (whether it was judged correctly) and, for a critic,
+`first_error_index` (null for a right attempt); `correct` of `trainer evaluate` counts as `right`. All files must hold
+the same rows. Earlier versions can be restored (`python -m runtime models adapter-back`).
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ PEFT_FILES = ("adapter_model.safetensors", "adapter_config.json")
 
 
 class PromoteError(SoliloquyError):
-    """A candidate cannot be judged: something of it is missing, or does not belong together."""
+    """A candidate cannot be judged: something is missing or does not match."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line says."""
+    """The options of the command line."""
 
     gguf: Path
     card: Path
@@ -55,22 +55,22 @@ class Options:
     base_results: Path
     current_results: Path | None = None
     adapter: Path | None = None
-    """The same adapter as a folder of peft, kept for the engine of transformers."""
+    """The same adapter as a peft folder, kept for the transformers engine."""
     ship: bool = False
-    """Into the product's own data instead of a person's models folder."""
+    """Put it into the repository's data instead of a person's models folder."""
     use: bool = True
-    """Put it into use; else it waits to be chosen."""
+    """Put it into use; otherwise it can be chosen later."""
 
 
 def promote(options: Options, settings: Settings) -> tuple[Verdict, Path | None]:
-    """The gate's verdict and, if it is promoted, the file of the adapter. Raises PromoteError, AdapterError."""
+    """The gate's verdict and, if promoted, the path of the adapter. Raises PromoteError, AdapterError."""
     base = adapters.named_base(options.base, settings)
     card = read_draft(options.card, options.gguf, base, options.role)
     root = adapters.SHIPPED if options.ship else adapters.own_root(settings)
     folder = root / base.name / options.role
     taken = adapters.version_names(folder) if options.ship else adapters.versions(base.name, options.role, settings)
     if card.version in taken:
-        raise PromoteError(f"There is a version {card.version} already. Give the card a version of its own.")
+        raise PromoteError(f"Version {card.version} exists already. Give the card another version.")
     now = adapters.read_current(folder) if options.ship else adapters.current(base.name, options.role, settings)
     candidate = Candidate(
         card,
@@ -86,7 +86,7 @@ def promote(options: Options, settings: Settings) -> tuple[Verdict, Path | None]
 
 
 def told(verdict: Verdict, path: Path | None, as_json: bool) -> str:
-    """The verdict for a person, or as one JSON object."""
+    """The verdict as text or as one JSON object."""
     if as_json:
         return json.dumps(verdict.model_dump() | {"path": str(path) if path else None}, ensure_ascii=False)
     return "\n".join([f"{path} is in use now." if path else "Not promoted.", *verdict.reasons])
@@ -95,12 +95,12 @@ def told(verdict: Verdict, path: Path | None, as_json: bool) -> str:
 def _peft_files(options: Options) -> list[Path]:
     files = [options.adapter / name for name in PEFT_FILES] if options.adapter else []
     if missing := next((file for file in files if not file.is_file()), None):
-        raise PromoteError(f"{missing} is not there. Name the folder that peft wrote.")
+        raise PromoteError(f"{missing} is missing. Name the folder that peft wrote.")
     return files
 
 
 def _put(candidate: Candidate, options: Options, verdict: Verdict, folder: Path, now: Current) -> Path:
-    """The card is written after what it describes, and the choice last: a crash leaves what was in use in use."""
+    """Write the adapter, then its card, and last the choice, so that a crash leaves the old version in use."""
     name = candidate.held_out
     card = candidate.card.model_copy(
         update={
@@ -121,8 +121,8 @@ def _put(candidate: Candidate, options: Options, verdict: Verdict, folder: Path,
 
 
 def add_depths(path: Path, fitted: Mapping[str, Aggregation]) -> list[str]:
-    """Give a promoted adapter the weights of the depths that its card has none for yet, and name these. Those that the
-    gate looked at stay. Raises AdapterError."""
+    """Add to a promoted adapter's card the rules of depths it lacks; return their names. Rules that the gate measured
+    are kept. Raises AdapterError."""
     card = read_card(path)
     new = {
         depth: cautious(fitted[depth]).model_dump()
@@ -135,22 +135,22 @@ def add_depths(path: Path, fitted: Mapping[str, Aggregation]) -> list[str]:
     return list(new)
 
 
-# Reading
+# Reading results
 
 
 MODE_OF = {"actor": "direct", "selftalk": "selftalk"}
-"""The mode of `trainer evaluate` that tells how good an adapter is in its role."""
+"""The mode of `trainer evaluate` that measures a role."""
 
 
 def read_outcomes(path: Path, role: str) -> dict[str, Outcome]:
-    """The results in an adapter's role; rows of other modes are passed over. Raises RowError."""
+    """The outcomes for an adapter's role; rows of other modes are skipped. Raises RowError."""
     found: dict[str, Outcome] = {}
     wanted = MODE_OF.get(role)
     for place, (mode, key, outcome) in read_rows(path, _outcome, _RESULT):
         if mode not in (None, wanted):
             continue
         if key in found:
-            raise RowError(f"{path}, {place}: {key!r} was there before. Each attempt may count once.")
+            raise RowError(f"{path}, {place}: {key!r} occurs twice. Each attempt may count once.")
         found[key] = outcome
     if not found:
         raise RowError(f"{path} holds no results of the mode {wanted!r}. {_RESULT}")
@@ -159,38 +159,38 @@ def read_outcomes(path: Path, role: str) -> dict[str, Outcome]:
 
 _RESULT = "A result of one attempt needs `key`, and `right` or `correct`."
 _FIRST_ERROR = ("first_error_index", "first_error")
-"""The older name too: results are kept."""
+"""The second name is that of earlier releases."""
 
 
 def _outcome(row: Row) -> tuple[str | None, str, Outcome]:
-    """The mode, the attempt's key and how it was judged. Raises ValueError, KeyError."""
+    """Mode, key and outcome of a row. Raises ValueError, KeyError."""
     right = row["right"] if "right" in row else row["correct"]
     if not isinstance(right, bool):
         raise ValueError(f"{right!r} is neither true nor false")
     wrong = next((row[name] is not None for name in _FIRST_ERROR if name in row), None)
-    mode, slash, problem = str(row["key"]).partition("/")  # of results by mode, else the key is all there is
+    mode, slash, problem = str(row["key"]).partition("/")  # rows with a mode; others have only the key
     return mode_name(row.get("mode")), mode_name(mode) + slash + problem, Outcome(right, wrong)
 
 
 def read_draft(path: Path, gguf: Path, base: BaseModel, role: str) -> AdapterCard:
-    """The card that the stages before wrote. What is known here need not stand in it: the base and its hash, the role,
-    the hash of the file, and when it was made. Raises PromoteError if it contradicts that."""
+    """The card written by the earlier stages. Base, hashes, role and date are filled in if missing. Raises PromoteError
+    if the card contradicts them."""
     known = {"base": base.name, "base_sha256": base.sha256, "role": role, "sha256": _checked(gguf, base)}
     try:
         draft = with_role(json.loads(path.read_text("utf-8")))
         contrary = [name for name, value in known.items() if draft.get(name, value) != value]
         if contrary:
-            raise PromoteError(f"{path} says another {' and '.join(contrary)} than {gguf} has. Use that file's card.")
+            raise PromoteError(f"{path} has another {' and '.join(contrary)} than {gguf}. Use that file's card.")
         made = datetime.now(UTC).isoformat(timespec="seconds")
         return AdapterCard.model_validate({"created": made, **draft, **known})
     except (OSError, ValueError, AttributeError) as error:
         wrong = error.errors() if isinstance(error, ValidationError) else ()
         text = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in wrong) or first_line(error)
-        raise PromoteError(f"{path} is no card of an adapter: {text}. Mend it.") from error
+        raise PromoteError(f"{path} is no adapter card: {text}. Correct it.") from error
 
 
 def _checked(gguf: Path, base: BaseModel) -> str:
-    """The hash of a whole adapter of this base. Raises PromoteError, BadGGUF."""
+    """The hash of a complete adapter of this base. Raises PromoteError, BadGGUF."""
     read_header(gguf)
     trained_on = GGUFReader(gguf).get_field(BASE_KEY)
     if trained_on is None or trained_on.contents() != base.sha256:
@@ -200,7 +200,7 @@ def _checked(gguf: Path, base: BaseModel) -> str:
     return sha256_of(gguf)
 
 
-# The card for people
+# The card as text
 
 
 def card_text(card: AdapterCard) -> str:
@@ -211,7 +211,7 @@ def card_text(card: AdapterCard) -> str:
         f" SHA-256 of the file: `{card.sha256}`.",
         "## How good it is",
         _table(card),
-        "Intervals cover 90 %. The untrained base stands in the same role, on the same rows.",
+        "Intervals cover 90 %. The untrained base was measured in the same role on the same rows.",
         _bullets("Why it was promoted", card.gate),
         _bullets("What it cannot do", card.cannot),
         _bullets("What it was trained on", [f"{one.name}: {one.count:,} ({one.licence})" for one in card.data]),

@@ -1,6 +1,6 @@
-"""A model of transformers and its tokenizer as one GGUF file, chat template and all: for models that are made here.
+"""Export of a transformers model with its tokenizer and chat template as one GGUF file, for models trained here.
 
-Not for models of a hub: those are there as GGUF already, and their tokenizers have many kinds.
+Models of a hub exist as GGUF already, and their tokenizers are of many kinds.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerF
 from trainer.weights.export import ExportError, finished, fitting, names_of, rotary, shape_of, write_file
 
 DIGIT_BY_DIGIT = "smollm"
-"""llama.cpp's name for a byte-level BPE whose words are GPT-2's and whose digits stand alone."""
+"""llama.cpp's name for a byte-level BPE with GPT-2's pre-tokenisation and single digits."""
 
 
 def to_gguf(
@@ -25,8 +25,8 @@ def to_gguf(
     out: Path,
     type: GGMLQuantizationType = GGMLQuantizationType.F32,
 ) -> None:
-    """Write a Llama or Qwen model; matrices become `type` where their rows allow it. The tokenizer must be a byte-level
-    BPE that takes digit by digit. Raises ExportError."""
+    """Write a Llama or Qwen model; matrices become `type` if their row length allows it. The tokenizer must be a
+    byte-level BPE with single digits. Raises ExportError."""
     shape = shape_of(model.config, str(model.name_or_path))
     names = names_of(shape)
     with finished(out) as unfinished:
@@ -38,7 +38,9 @@ def to_gguf(
                 continue
             module, _, ending = key.rpartition(".")
             if (name := names.get_name(module)) is None:
-                raise ExportError(f"{key} has no place in a GGUF file of a {shape.architecture} model. Write another.")
+                raise ExportError(
+                    f"{key} has no name in a GGUF file of a {shape.architecture} model. Export another model."
+                )
             value = np.ascontiguousarray(rotary(weight.float().cpu().numpy(), module, shape))
             kind = fitting(type if value.ndim == 2 else GGMLQuantizationType.F32, value, GGMLQuantizationType.F32)
             writer.add_tensor(f"{name}.{ending}", gguf.quantize(value, kind), raw_dtype=kind)

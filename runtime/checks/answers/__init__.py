@@ -1,19 +1,19 @@
-"""Reads an answer into what it says: a number with its unit, a time, a ratio, a range, a list, a formula, or words.
+"""Parses an answer: a number with its unit, a time, a ratio, a range, a list, a formula, or words.
 
-How it is written does not matter: LaTeX, full-width and number signs (½, √, ²), code fences, "the answer is" and the
-like are taken off first. Nothing is compared here; that is up to `grading.py`. Reading never raises, and its time is
-bounded: by MAX_CHARACTERS, MAX_DEPTH and MAX_BITS. Safe to call from any thread.
+The notation does not matter: LaTeX, full-width and special signs (½, √, ²), code fences, "the answer is" and the like
+are removed first. `grading.py` compares answers. Parsing never raises, and its time is bounded by MAX_CHARACTERS,
+MAX_DEPTH and MAX_BITS. Thread-safe.
 
-Where a notation can be read in two ways, these rules decide:
+Ambiguous notations are read by these rules:
 
 - `5-6` and `5 to 6` are ranges, not a difference; `10-3` and `5 - 6` are differences.
-- `(1, 6)` is a point and an open interval at once, written the same; `1 < x < 6` is that interval.
+- `(1, 6)` is both a point and an open interval, which are written the same; `1 < x < 6` is that interval.
 - `1, 2`, `1 and 2`, `1 or 2` and `{1, 2}` have no order; `(1, 2)` and `[1, 2]` have one.
-- `3:45` is a time on the 24-hour clock where it can be one, else a ratio.
-- `3 and 1/3` may be two numbers or one: it stays words.
-- `5 apples` is the number 5: what is counted is no unit. Only measures and money are.
-- `20 minutes` may be said in hours, `50%` as a share: both are values. `50` is not `50%`.
-- A number in a sentence is the answer only where it is the only one.
+- `3:45` is a time on the 24-hour clock if it can be one, else a ratio.
+- `3 and 1/3` may be two numbers or one, so it is read as words.
+- `5 apples` is the number 5: only measures and money are units, not things that are counted.
+- `20 minutes` equals a number of hours, and `50%` a share. `50` is not `50%`.
+- A number in a sentence is the answer only if it is the only number.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ MAX_FORMULA = 300
 
 @lru_cache(4096)
 def read(text: str) -> Answer | None:
-    """What an answer says; None for an empty one, or one of more than MAX_CHARACTERS."""
+    """The parsed answer; None if it is empty or has more than MAX_CHARACTERS."""
     if len(text) > MAX_CHARACTERS:
         return None
     plain = unwrapped(text)
@@ -115,7 +115,7 @@ def _ratio(text: str, _: int) -> Ratio:
 
 
 def _assignment(text: str, depth: int) -> Answer:
-    """x = 4, x ∈ [1, 6), total = 4. A word of several letters is a label, not a name."""
+    """x = 4, x ∈ [1, 6), total = 4. A single letter is a name; a word is a label, which is dropped."""
     if labelled := _LABELLED.fullmatch(text):
         return Named(f"({labelled[1].lower()})", _read(labelled[2], depth))
     if member := _MEMBER.fullmatch(text):
@@ -133,7 +133,7 @@ def _assignment(text: str, depth: int) -> Answer:
 
 
 def _interval(text: str, depth: int) -> Answer:
-    """[1, 6), 1 < x ≤ 6, x > 3, (-∞, 1)∪(2, ∞), (1, 2), {1, 2}; brackets around one answer are none."""
+    """[1, 6), 1 < x ≤ 6, x > 3, (-∞, 1)∪(2, ∞), (1, 2), {1, 2}; brackets around a single answer are dropped."""
     if "∪" in text:
         return Listing(tuple(_read(part, depth) for part in text.split("∪") if part.strip()))
     if chain := _CHAIN.fullmatch(text):
@@ -172,7 +172,7 @@ def _bracketed(text: str, depth: int) -> Answer:
 
 
 def _span(text: str, _: int) -> Span:
-    """5-6 and 5 to 6. Only numbers that rise; 10-3 and 5 - 6 are differences."""
+    """5-6 and 5 to 6, if the second number is larger; 10-3 and 5 - 6 are differences."""
     found = _BETWEEN.fullmatch(text) or _SPAN.fullmatch(text)
     if not found:
         raise Unreadable
@@ -189,7 +189,7 @@ def _amount(text: str, _: int) -> Number:
 
 
 def _listing(text: str, depth: int) -> Listing:
-    """Several answers. "x = 2, 3" says x of both; ± stands for two."""
+    """Several answers. In "x = 2, 3" the name belongs to both; ± gives two answers."""
     if text.count("±") == 1:
         return Listing(tuple(_read(text.replace("±", sign).strip().lstrip("+"), depth) for sign in "+-"))
     if text[0] in "ⓐⓑ":
@@ -228,7 +228,7 @@ def _split(text: str, separator: str = "") -> list[str]:
 
 
 def _equation(text: str, _: int) -> Number:
-    """7 × 2 = 14 says 14, if it is true; 7 pens × 2 = 14 pens and total cost = 14 do."""
+    """The value of 7 × 2 = 14, if it is true, of 7 pens × 2 = 14 pens, and of total cost = 14."""
     sides = text.split("=")
     if len(sides) < 2:
         raise Unreadable
@@ -257,15 +257,16 @@ _MATHS = re.compile(r"[\d^_+\-*/=<>≤≥\\(θ∞]|^[a-zA-Z]$")
 _NUMBERED = re.compile(r"(?<![\w.])[-−]?[$£€¥]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:\s?/\s?\d+)?|(?<![\w.])\.\d+")
 _UNKNOWN = re.compile(r"(?<![a-zA-Z])[a-z](?![a-zA-Z])")
 _SIGNS = re.compile(r"(?:[0-9A-Za-z\\\\^_+\-*/=<>≤≥(){}.!|'×·÷∞ ]|(?<=\d),(?=\d{3})|(?<=sqrt)\[\w+\])*")
-"""All that a formula for algebra is made of; a parser that skips a sign takes two formulas for the same."""
+"""The characters allowed in a formula; the algebra parser skips others, and would find different formulas equal."""
 _NOT_ASKED = re.compile(
     r"\d\.\d+\.|(?:\d\s+){3}|\^\s?[{(]*\d+\s?\^|\^\s?[{(]*-?\d{5}|\d{5}!|!{3}|=.*=|(?<![\\A-Za-z])[A-Za-z]{2,}\("
 )
-"""No mathematics, several equations, unknown functions, or a tower of powers on which algebra would hang."""
+"""Texts not passed to algebra: no mathematics, several equations, unknown functions, or towers of powers, on which it
+would hang."""
 
 
 def _is_formula(text: str) -> bool:
-    """Whether algebra may be asked about a text: it has signs of mathematics, no words, and is whole and short."""
+    """Whether a text may be passed to algebra: it has mathematical signs and no words, and is complete and short."""
     if len(text) > MAX_FORMULA or not _is_balanced(text) or not _SIGNS.fullmatch(text) or _NOT_ASKED.search(text):
         return False
     if re.search(r"[^\W\d_]\)? ?[.,:;!?'](?:\s|$)", text):
@@ -286,7 +287,7 @@ def _is_balanced(text: str) -> bool:
 
 
 def _sentence(text: str) -> Number | Words:
-    """A sentence with one number says that number, with the unit behind it; any other is words."""
+    """A sentence: its number with the unit behind it, if there is just one; otherwise words."""
     spaced = re.sub(r"(?<=[\u4e00-\u9fff])(?=[-\d$.])", " ", text)
     found = list(_NUMBERED.finditer(spaced))
     if len(found) == 1 and len(re.findall(r"\d+", spaced)) == len(re.findall(r"\d+", found[0][0])):

@@ -1,4 +1,4 @@
-"""The exact value of a numeral or a calculation, in plain signs or LaTeX; bounded, so that 9^9^9 is not worked out."""
+"""The exact value of a numeral or calculation in plain or LaTeX notation; bounded, so that 9^9^9 is not computed."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from runtime.checks.answers.forms import Unreadable
 
 MAX_DEPTH = 24
 MAX_BITS = 8192
-"""Of a value."""
+"""Most bits of a value."""
 
 
 class Arithmetic:
-    """The exact value of what a text begins with: numerals, fractions, powers, sums, in plain signs and in LaTeX."""
+    """Parses the expression at the start of a text: numerals, fractions, powers and sums, in plain or LaTeX
+    notation."""
 
     NUMERAL = re.compile(
         r"\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?![\d.,]*\d)|\d+(?:\.\d+)?|\.\d+"
@@ -35,7 +36,7 @@ class Arithmetic:
         self.is_literal, self.decimals = False, 0
 
     def goes_on(self, pattern: re.Pattern[str]) -> bool:
-        """Take a sign if a number follows it; the slash of 18 km/h does not stand before one."""
+        """Consume a sign if a number follows; not the slash of 18 km/h."""
         start = self.at
         if self.take(pattern) and re.match(r"-?\s?(?:[\d.(\[{]|\\frac)", self.text[self.at :]):
             return True
@@ -120,7 +121,7 @@ class Arithmetic:
         return bounded(value)
 
     def mixed(self, whole: Fraction) -> Fraction:
-        """1 1/2 and 1\\frac{1}{2}; 4 10/3 is no number."""
+        """A mixed number such as 1 1/2 or 1\\frac{1}{2}; not 4 10/3."""
         found = self.take(re.compile(r"\s?\\frac\{(\d+)\}\{(\d+)\}")) or self.take(
             re.compile(r"[ -](\d+)\s?/\s?(\d+)(?!\d)(?!\.\d)")
         )

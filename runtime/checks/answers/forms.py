@@ -1,4 +1,4 @@
-"""What an answer may be: a number with its unit, a time, a ratio, a range, a list, a formula, or words."""
+"""The forms of an answer: a number with its unit, a time, a ratio, a range, a list, a formula, or words."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from runtime.checks.arithmetic.units import Measure
 
 
 class Unreadable(ValueError):
-    """A text is not of this form."""
+    """The text does not have this form."""
 
 
 @dataclass(frozen=True)
 class Number:
     value: Fraction
-    """In its unit; of a percentage, the share."""
+    """The value in its unit; for a percentage, the share."""
     decimals: int = 0
-    """Places behind the point of the value, if it is written as one decimal."""
+    """Number of decimal places, if it is written as a decimal."""
     unit: Measure | None = None
     percent: bool = False
     scale: Fraction = Fraction(1)
-    """Of a word that counts in dozens or millions; it is in the value too."""
+    """The factor of a word such as dozen or million; it is included in the value."""
 
     @property
     def size(self) -> Fraction:
-        """The value in the smallest unit of its dimension."""
+        """The value in the smallest unit of its dimensions."""
         return self.value * (self.unit.size if self.unit else 1)
 
 
@@ -33,7 +33,7 @@ class Number:
 class Clock:
     minutes: int
     half: bool
-    """Whether morning or afternoon is certain."""
+    """Whether it is known to be morning or afternoon."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Ratio:
 
 @dataclass(frozen=True)
 class Span:
-    """From one number to another: 5-6, 5 to 6."""
+    """A range of numbers: 5-6, 5 to 6."""
 
     low: Number
     high: Number
@@ -51,7 +51,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Listing:
-    """Several answers; with brackets their order counts. An interval is a listing of its two ends."""
+    """Several answers; with brackets, they are ordered. An interval is a listing of its two ends."""
 
     items: tuple[Answer, ...]
     left: str = ""
@@ -64,7 +64,7 @@ class Listing:
 
 @dataclass(frozen=True)
 class Named:
-    """x = 4. Words before the sign ("total = 4") are no name."""
+    """An answer with a name: x = 4. Words before the sign ("total = 4") are not a name."""
 
     name: str
     value: Answer
@@ -78,7 +78,7 @@ class Formula:
 @dataclass(frozen=True)
 class Words:
     text: str
-    """Lower case, without articles and quotation marks."""
+    """The text in lower case, without articles and quotation marks."""
 
     @property
     def has_digits(self) -> bool:

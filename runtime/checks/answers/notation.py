@@ -1,4 +1,4 @@
-"""Takes off what does not matter to an answer: LaTeX, boxes, code fences, "the answer is", number signs."""
+"""Removes notation that does not change an answer: LaTeX, boxes, code fences, "the answer is", special number signs."""
 
 from __future__ import annotations
 
@@ -72,15 +72,15 @@ _REWRITTEN: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], 
     )
 )
 _BARE = re.compile(r"[-$]?\$?\d[\d.,]*(?: [a-z]{3,12})?")
-"""A number, with at most a word."""
+"""A number with at most one word."""
 _MATHS_DOLLARS = re.compile(r"(?<!\\)\$([^$]*[^$\s\\])\$(?!\d)")
 
 
 @lru_cache(4096)
 def unwrapped(text: str) -> str:
-    """The answer without the words, the box, the mathematics marks and the full stop around it."""
+    """The answer without words, box, mathematics delimiters and full stop around it."""
     text = text.translate(PLAIN).strip()
-    if _BARE.fullmatch(text):  # as most are
+    if _BARE.fullmatch(text):  # the most frequent case, for speed
         return text.rstrip(".")
     text = _BOXED.sub(r"\1", text)
     for pattern, new in _REWRITTEN:
@@ -95,7 +95,7 @@ def unwrapped(text: str) -> str:
 
 
 def _rooted(text: str) -> str:
-    """\\sqrt(3) as \\sqrt{3} and e^(2x) as e^{2x}; a LaTeX parser takes the bracket for a sign of its own."""
+    """Write \\sqrt(3) as \\sqrt{3} and e^(2x) as e^{2x}, as a LaTeX parser reads only the bracket as the argument."""
     for found in reversed(list(re.finditer(r"(?:\\sqrt(?:\[[^\[\]]{1,9}\])?|\^)\s?\(", text))):
         close = closing(text, found.end() - 1)
         if close is not None:
@@ -104,7 +104,7 @@ def _rooted(text: str) -> str:
 
 
 def closing(text: str, at: int) -> int | None:
-    """The index of the bracket that closes the one at an index; of whichever kind, as in [1, 6)."""
+    """The index of the bracket that closes the one at `at`, of any kind, as in [1, 6); None if there is none."""
     depth = 0
     for i in range(at, len(text)):
         depth += (text[i] in "([{") - (text[i] in ")]}")
@@ -122,6 +122,6 @@ def worded(text: str) -> str:
 
 
 def choice(text: str) -> str | None:
-    """The letter of a choice: B, (b), C)."""
+    """The letter of a multiple choice: B, (b), C)."""
     found = _CHOICE.fullmatch(text)
     return found[1].lower() if found else None

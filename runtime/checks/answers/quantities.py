@@ -1,4 +1,4 @@
-"""Reads a number with its unit: 5 apples, $1.5 million, 20-minute, 4 ft 3 in, 60 km/h, 3万2千, 百分之五十."""
+"""Parses a number with its unit: 5 apples, $1.5 million, 20-minute, 4 ft 3 in, 60 km/h, 3万2千, 百分之五十."""
 
 from __future__ import annotations
 
@@ -50,19 +50,19 @@ _MORE_UNITS = {
 }
 _PER = re.compile(r"\s?(?:/|per |a |an |each |每)\s?", re.IGNORECASE)
 _REMARK = re.compile(r"(?:[^\W\d_]|[ '’\-,.%°/()（）\"“”:&]|\d(?=\)))*")
-"""Words behind a number."""
+"""Words after a number."""
 _JOINT = re.compile(r"[ ,.]*(?:and |和|零)?")
-"""Between the parts of 4 ft 3 in."""
+"""The text between the parts of 4 ft 3 in."""
 _CALCULATES = re.compile(
     r"\s?/\s?\W|(?:st|nd|rd|th)\b|[a-zA-Z]?\(|\s?(?:(?:to|or|but|not|times|more|less|plus|minus)\b|[-:](?![a-z])|[或加减乘除])"
     r"|.*\b(?:and|or|not)$|.*[和或]$",
     re.IGNORECASE,
 )
-"""Words that make more of the number than itself."""
+"""Words that change the number."""
 
 
 def quantity(text: str) -> Number:
-    """A number with its unit, and words of what it counts; 2 hours 10 minutes. Raises Unreadable."""
+    """A number with its unit and words, such as 5 red apples or 2 hours 10 minutes. Raises Unreadable."""
     if not text:
         raise Unreadable
     text = re.sub(r"^(?:negative|minus|负) ?(?=[\d.])", "-", text, flags=re.IGNORECASE)
@@ -78,7 +78,7 @@ def quantity(text: str) -> Number:
 
 
 def _compound(numbers: list[Number]) -> Number:
-    """4 ft 3 in: units of one dimension that grow smaller; the sum is said in the smallest."""
+    """The sum of 4 ft 3 in, in the smallest unit; the units must have one dimension and decrease. Raises Unreadable."""
     units = [number.unit for number in numbers]
     falling = all(
         one and other and one.dimensions == other.dimensions and one.size > other.size
@@ -93,7 +93,7 @@ def _compound(numbers: list[Number]) -> Number:
 
 
 def _measured(text: str) -> tuple[Number, str]:
-    """The number with its unit that a text begins with, and the rest from the next number on."""
+    """The number with its unit at the start of a text, and the rest from the next number on."""
     money = _CURRENCY.match(text)
     if money:
         text = money["sign"] + text[money.end() :]
@@ -117,7 +117,7 @@ def _measured(text: str) -> tuple[Number, str]:
 
 
 def _paid(symbol: str, unit: Measure | None) -> Measure | None:
-    """The unit of $5 and of $5 per hour; $5 dollars has one already."""
+    """The unit of $5 and of $5 per hour; in $5 dollars, the unit is the same as the symbol."""
     paid = unit_of(re.sub(r"^[a-z]+(?=[$£€¥])", "", symbol, flags=re.IGNORECASE))
     if paid is None or (unit and any(dimension in _MONEY for dimension, _ in unit.dimensions)):
         return unit
@@ -129,7 +129,7 @@ _MONEY = ("dollar", "yuan", "euro", "sterling")
 
 
 def _unit(text: str) -> tuple[Measure | None, str]:
-    """The unit that a text begins with, and what follows it."""
+    """The unit at the start of a text, and the rest."""
     dimensions: list[tuple[str, int]] = []
     size, sign, at = Fraction(1), 1, int(text[:1] in (" ", "-"))
     rest = text
@@ -162,7 +162,7 @@ def _sorted(dimensions: list[tuple[str, int]]) -> tuple[tuple[str, int], ...]:
 
 
 def _known_unit(text: str, found: re.Match[str]) -> tuple[tuple[str, Fraction] | None, int]:
-    """Dimension and size of a word, and where it ends; of Chinese, the longest beginning that is a unit."""
+    """Dimension and size of a unit, and its end; in Chinese, which has no spaces, the longest prefix that is a unit."""
     word = found["word"]
     if word[0] >= "\u4e00":
         for length in range(min(4, len(word)), 0, -1):
@@ -178,7 +178,7 @@ def _known_unit(text: str, found: re.Match[str]) -> tuple[tuple[str, Fraction] |
 
 
 def _leading_number(text: str) -> tuple[Fraction, int, int]:
-    """Value and decimals of the longest expression that a text begins with, and where it ends."""
+    """Value, decimal places and end of the longest expression at the start of a text."""
     chinese = _CHINESE.match(text)
     if chinese and re.search(r"[\u4e00-\u9fff]", chinese[0]):
         end = chinese.end()

@@ -1,8 +1,7 @@
-"""Finds every chain a op b = c written in a step and checks it exactly.
+"""Finds every chain a op b = c in a step and checks it exactly.
 
-A right step must never be called incorrect: what could be our misreading is "unsure", and algebra is left alone.
-Tokens, expressions, chains and their comparison are modules of their own (`numerals.py`, `parser.py`, `chains.py`,
-`comparison.py`); here they come together. What to make of a finding is up to the critic.
+A right step must never be called incorrect: a possible misreading gives "unsure", and algebra is ignored. Tokens,
+expressions, chains and their comparison are in `numerals.py`, `parser.py`, `chains.py` and `comparison.py`.
 """
 
 from __future__ import annotations
@@ -23,32 +22,32 @@ from runtime.checks.arithmetic.sentences import Sentence, around
 from runtime.types import Verdict
 
 MARK = re.compile(r"<<([^<>\n]{1,200})>>")
-"""GSM8K's own notation: 48/2 = <<48/2=24>>24."""
+"""GSM8K's calculator notation: 48/2 = <<48/2=24>>24."""
 SCALES = (12, 100, 1000, 10**4, 10**6, 10**9)
 
 
 @dataclass(frozen=True)
 class Equation:
-    """Two neighbouring sides of a chain, in plain signs, and what exact calculation says of them."""
+    """Two adjacent sides of a chain, in plain signs, and the result of exact calculation."""
 
     text: str
     span: tuple[int, int]
-    """Where it stands in the step."""
+    """Start and end in the step."""
     left: Fraction | None
-    """None where there is no value: a division by zero."""
+    """Value of the left side; None for a division by zero."""
     right: Fraction | None
     verdict: Verdict
     expected: str
-    """What the left side really is, such as "12", "3.75", "1/3 ≈ 0.33"; empty where there is no value."""
+    """The value of the left side as text, such as "12", "3.75", "1/3 ≈ 0.33"; empty if there is none."""
     blank: int | None = None
-    """Where in the step the right side's number begins; None where no other number can be put in its place."""
+    """Where the right side's number starts in the step; None if another number cannot be put in its place."""
     left_alone: bool = False
-    """Whether it may be no equation between numbers at all."""
+    """Whether it may not be an equation between numbers."""
 
 
 def check(step: str) -> list[Equation]:
-    """Every equation between numbers in a step, in order. What may be none counts only beside others: whoever confirms
-    those does not confirm the step."""
+    """Every equation between numbers in a step, in order. Those that may be none (`left_alone`) are included only if
+    there are others, as the step is then not confirmed by the others alone."""
     step = step[:MAX_CHARACTERS]
     found = list(_equations(MARK.sub(lambda mark: " " * len(mark[0]), step), 0))
     for mark in MARK.finditer(step):
@@ -59,17 +58,17 @@ def check(step: str) -> list[Equation]:
 
 
 def verdict(equations: Iterable[Equation]) -> Literal["correct", "incorrect"] | None:
-    """One word for a step; None if there was nothing to check, or nothing wrong but something unsure."""
+    """The verdict on a step's equations; None if there are none, or if none is wrong but one is unsure."""
     verdicts = {equation.verdict for equation in equations}
     if "incorrect" in verdicts:
         return "incorrect"
     return "correct" if verdicts == {"correct"} else None
 
 
-def mended(step: str) -> str:
-    """The step up to the right side of its first incorrect equation, put right there: "6 × 7 = 41 pens in all" gives
-    "6 × 7 = 42". Empty if nothing is incorrect, or no sign and finite decimal are there to do so, or another number may
-    be the wrong one."""
+def corrected(step: str) -> str:
+    """The step up to its first incorrect equation, with the right side corrected: "6 × 7 = 41 pens in all" gives
+    "6 × 7 = 42". Empty if no equation is incorrect, if the value is not a finite decimal or there is no sign before it,
+    or if another number may be the wrong one."""
     wrong = next((equation for equation in check(step) if equation.verdict == "incorrect"), None)
     if wrong is None or wrong.blank is None or wrong.left is None:
         return ""
@@ -80,7 +79,7 @@ def mended(step: str) -> str:
 
 
 def sentence(equation: Equation, language: Literal["en", "zh-CN"]) -> str:
-    """What a student should read about an equation that is not right."""
+    """A sentence for a student on an equation that is not right."""
     left, _, right = equation.text.rpartition(" = ")
     chinese = language == "zh-CN"
     if not equation.expected:
@@ -92,7 +91,7 @@ def sentence(equation: Equation, language: Literal["en", "zh-CN"]) -> str:
 
 
 def _equations(text: str, offset: int) -> Iterator[Equation]:
-    """The equations of a text that stands at this place of the step."""
+    """The equations of a text that starts at `offset` in the step."""
     for pair in pairs(tokenize(text)):
         start, end = pair.span
         sentence = around(text, start, end)
@@ -117,7 +116,7 @@ def _judged(pair: Pair, sentence: Sentence) -> Equation | None:
 
 
 def _equation(pair: Pair, judged: Verdict) -> Equation:
-    """A pair as it is shown."""
+    """The Equation of a judged pair."""
     right = pair.right.node
     text = f"{write(pair.left.node)} = {write(right)}"
     try:
@@ -134,7 +133,7 @@ def _equation(pair: Pair, judged: Verdict) -> Equation:
 
 
 def _exact_in_units(pair: Pair) -> Fraction | None:
-    """The left side in the right side's unit, where both have units and differ."""
+    """The left side in the right side's unit, if both have units and differ."""
     left, right = pair.left.node, pair.right.node
     if quantities.compare(left, right) != "different" or not quantities.all_have_units(left) or not right.unit:
         return None
@@ -142,7 +141,7 @@ def _exact_in_units(pair: Pair) -> Fraction | None:
 
 
 def _with_units(pair: Pair) -> Equation:
-    """An equation that is false for its units: 60 km/h × 30 min = 1800 km."""
+    """An equation that is false because of its units: 60 km/h × 30 min = 1800 km."""
     left, right = pair.left.node, pair.right.node
     exact = _exact_in_units(pair) or Fraction(0)
     text = f"{write(left, with_units=True)} = {write(right, with_units=True)}"
@@ -151,7 +150,7 @@ def _with_units(pair: Pair) -> Equation:
 
 
 def _with_remainder(pair: Pair, stated: int | None) -> Equation | None:
-    """17 / 5 = 3 remainder 2, with what is stated behind the 3; None if no remainder is."""
+    """The equation 17 / 5 = 3 remainder 2 with the stated remainder; None if none is stated."""
     left, right = pair.left.node, pair.right.node
     if stated is None or not (isinstance(left, Node) and left.op in ("/", "÷") and isinstance(right, Leaf)):
         return None
@@ -167,7 +166,7 @@ def _with_remainder(pair: Pair, stated: int | None) -> Equation | None:
 
 
 def _is_explained(equation: Equation, sentence: Sentence) -> bool:
-    """Whether other words of the sentence explain a disagreement: what remains, thousands, a question, a refutation."""
+    """Whether the sentence explains that the sides differ: by a remainder, thousands, a question or a refutation."""
     left, right = equation.left, equation.right
     if left is None or right is None:
         return True
@@ -177,7 +176,7 @@ def _is_explained(equation: Equation, sentence: Sentence) -> bool:
 
 
 def _pretty(value: Fraction) -> str:
-    """12, 3.75, or 1/3 ≈ 0.33 for what does not end within four decimals."""
+    """A value as text: 12, 3.75, or 1/3 ≈ 0.33 if it needs more than four decimals."""
     decimal = Decimal(value.numerator) / Decimal(value.denominator)
     if value.denominator == 1:
         return str(value.numerator)

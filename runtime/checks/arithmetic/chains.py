@@ -1,6 +1,6 @@
-"""Finds the chains a op b = c in the tokens of a step, as pairs of neighbouring sides that can be compared.
+"""Finds the chains a op b = c in the tokens of a step, as pairs of adjacent sides.
 
-What stands around a chain may change what it says ("twice 5 + 3 = ..."), so it adds to the doubt of its sides.
+Words around a chain may change its meaning ("twice 5 + 3 = ..."), so they add to the doubt of its sides.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from runtime.checks.arithmetic.parser import Reading, expression
 from runtime.checks.arithmetic.units import unit_of
 
 MAX_SIDES = 12
-"""Of a chain, how many are looked at for a copy of an earlier one."""
+"""Most sides of a chain that are searched for a copy of an earlier one."""
 FILLER = re.compile("a|total|of|only|just|exactly")
 ABOUT = re.compile("about|approximately|approx|around|roughly|nearly|almost|约|大约|大概|~")
 
@@ -36,21 +36,21 @@ class Pair(NamedTuple):
     left: Reading
     right: Reading
     about: bool
-    """Whether the sign between them says so: ≈, "is about"; or what stands right beside them."""
+    """Whether the sides are stated to be approximately equal: by ≈, "is about", or words beside them."""
     span: tuple[int, int]
-    """Where the two stand in the text."""
+    """Start and end of both sides in the text."""
     blank: int | None
-    """Where the right side's number begins, behind its currency sign; None if it does not follow a sign."""
+    """Where the right side's number starts, after a currency sign; None if it does not follow an equals sign."""
     counts: bool = False
     """Whether the right side is a number of whole things."""
     measured: bool = False
-    """Whether a letter stands behind the right side as a unit does: "= 12 m", not "= 12m"."""
+    """Whether a letter follows the right side as a unit: "= 12 m", not "= 12m"."""
     rounded: bool = False
-    """Whether the sentence speaks of rounding, though not of this equation."""
+    """Whether the sentence mentions rounding, but not of this equation."""
 
 
 def pairs(tokens: Sequence[Token]) -> Iterator[Pair]:
-    """Neighbouring sides of every chain."""
+    """The adjacent sides of every chain."""
     at = ended = 0
     while at < len(tokens):
         left = _first_side(tokens, at, ended)
@@ -70,8 +70,8 @@ def _chain(tokens: Sequence[Token], left: Reading) -> Iterator[Pair]:
 
 
 def _trusted(tokens: Sequence[Token], chain: Sequence[Pair]) -> Iterator[Pair]:
-    """The pairs of a chain that say something. All of them are in doubt where one side was not read whole, or is a torn
-    copy of an earlier one: "1 × 50 + 3 × 60 = 2301 × 50 + 3 × 60 = 230"."""
+    """The pairs of a chain to judge. All are in doubt if one side was not read completely, or is a broken copy of an
+    earlier one: "1 × 50 + 3 × 60 = 2301 × 50 + 3 × 60 = 230"."""
     sides = [chain[0].left, *(pair.right for pair in chain[:MAX_SIDES])]
     texts = ["".join(token.text for token in tokens[side.start : side.end]) for side in sides]
     torn = any(
@@ -103,7 +103,7 @@ def _doubted(reading: Reading, doubt: int) -> Reading:
 
 
 def _is_one_number(reading: Reading) -> bool:
-    """A number, a fraction, or what a bracket holds."""
+    """Whether it is a single number, a fraction, or a bracket."""
     node = reading.node
     if isinstance(node, Node) and node.op == "/":
         return not node.parts[0].unit  # "1550 m / 50 m" is a division
@@ -111,8 +111,8 @@ def _is_one_number(reading: Reading) -> bool:
 
 
 def _next_pair(tokens: Sequence[Token], left: Reading, chained: bool, named: bool) -> Pair | None:
-    """The side just read with the one behind the next sign; None where the chain ends. `named`: the words before the
-    left side have given it a name."""
+    """The last side paired with the one after the next sign; None at the end of the chain. `named`: words before the
+    left side name it."""
     relation = tokens[left.end] if left.end < len(tokens) else None
     if relation is None or relation.kind not in RELATIONS:
         return None
@@ -143,7 +143,7 @@ def _next_pair(tokens: Sequence[Token], left: Reading, chained: bool, named: boo
 
 
 def _with_letters(pair: Pair) -> Pair:
-    """2 k + 1 = 9: a letter on one side only is rather an unknown than a unit, unless longer units stand beside it."""
+    """2 k + 1 = 9: a letter on one side only is more likely an unknown than a unit, unless there are longer units."""
     left, right = pair.left, pair.right
     units = {unit for side in (left, right) for unit in side.units if len(unit) > 1 and unit_of(unit)}
     if left.letters == right.letters or units or (not left.letters and pair.measured):
@@ -160,12 +160,12 @@ def _is_measured(tokens: Sequence[Token], right: Reading) -> bool:
 
 
 def _is_about(tokens: Sequence[Token], at: int) -> bool:
-    """Whether a word says that what follows is rounded: "around 10 / 4 = 3"."""
+    """Whether a word marks the following value as rounded: "around 10 / 4 = 3"."""
     return at >= 0 and bool(ABOUT.fullmatch(tokens[at].text.lower()))
 
 
 def _blank(tokens: Sequence[Token], right: Reading) -> int:
-    """Behind the currency sign, and inside the bracket of \\boxed{12}."""
+    """Where the number starts: after the currency sign, and inside the bracket of \\boxed{12}."""
     at = right.start
     while tokens[at].kind == "cur" or (tokens[at].kind == "open" and not right.ops):
         at += 1
@@ -184,12 +184,12 @@ def _skip_fillers(tokens: Sequence[Token], at: int) -> tuple[int, bool]:
 
 
 def _ends_claim(tokens: Sequence[Token], right: Reading) -> bool:
-    """Whether "is 5" ends there: not "is 5 more than", "is 5 times"."""
+    """Whether a claim such as "is 5" ends there; not "is 5 more than", "is 5 times"."""
     return not right.ops and (right.end == len(tokens) or tokens[right.end].text.lower() not in COMPARED)
 
 
 def _is_labelled(tokens: Sequence[Token], lone: Reading, chained: bool, named: bool) -> bool:
-    """Whether words make a number the name of something: "Week 3 = 12/2", "8 batches = 5.5 × 8", "n = 3 = 12/4"."""
+    """Whether a number is part of a name: "Week 3 = 12/2", "8 batches = 5.5 × 8", "n = 3 = 12/4"."""
     if not lone.ops:
         named |= not chained and lone.start > 0 and tokens[lone.start - 1].kind in ("word", *RELATIONS)
         named |= lone.start > 1 and tokens[lone.start - 2].text.lower() == "e"  # i.e. 700 = ...
@@ -197,14 +197,14 @@ def _is_labelled(tokens: Sequence[Token], lone: Reading, chained: bool, named: b
 
 
 def _is_out_of_place(tokens: Sequence[Token], left: Reading, right: Reading) -> bool:
-    """Whether two expressions stand beside one another by chance: "covers 2520 km in 14/3 = 2520 × 3/14", or as columns
-    of a table in the line "= 7/2 = 63/4"."""
+    """Whether two expressions are adjacent by chance: "covers 2520 km in 14/3 = 2520 × 3/14", or columns of a table
+    such as "= 7/2 = 63/4"."""
     columns = left.start == 1 and tokens[0].kind in RELATIONS and left.ops == right.ops
     return columns or (_is_one_number(left) and follows_preposition(tokens, left.start))
 
 
 def _is_percent_claim(pair: Pair) -> bool:
-    """0.25 = 25%, but not "20% = $10" (of something)."""
+    """Whether it is a claim such as 0.25 = 25%; not "20% = $10" (of something)."""
     left, right = pair.left.node, pair.right.node
     decimal = isinstance(left, Leaf) and left.value <= 1 and not pair.left.units
     return decimal and isinstance(right, Node) and right.op == "pct"

@@ -1,8 +1,8 @@
 """Judges whether the two sides of an equation are equal: exactly, or rounded to the digits shown.
 
-A right step must never be called incorrect: where some reading makes a disagreement right (brackets or bars left out,
-units that change, rounding on the way), it is "unsure". And a wrong one must not be called correct: what was not read
-whole, or adds hours to kilometres, is unsure too.
+A right step must never be called incorrect: if the sides differ but another reading makes them equal (missing brackets,
+other units, intermediate rounding), the verdict is "unsure". A wrong step must not be called correct: what was not read
+completely, or adds hours to kilometres, is unsure too.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ from runtime.types import Verdict
 Claims = list[tuple[Fraction, Fraction]]
 SUMS = {"+", "-"}
 COINS = (5, 10, 25)
-# Months of four weeks and of thirty days, years of 52 weeks: not exact, but everybody's. km/h and m/s.
+# Conversions that are common but not exact: months of four weeks or thirty days, years of 52 weeks; km/h and m/s.
 CALENDAR = {Fraction(4), Fraction(30), Fraction(52)}
 SPEEDS = {Fraction(18, 5)}
 UNSAID_ROUNDING = Fraction(1, 50)
-"""Share of a value up to which a whole number may be its rounding although nothing says so: 346.15 as 346."""
+"""Largest relative difference at which a whole number may be a rounding that is not mentioned: 346.15 as 346."""
 
 
 def judge(pair: Pair) -> Verdict | None:
-    """What exact calculation says of a pair. None: better left alone."""
+    """The verdict on a pair; None if it should be ignored."""
     left, right = pair.left, pair.right
     try:
         claims, units = claimed(left, right), quantities.compare(left.node, right.node)
@@ -60,7 +60,7 @@ def judge(pair: Pair) -> Verdict | None:
 
 
 def _confirmed(pair: Pair, units: str | None) -> Verdict | None:
-    """Of sides whose numbers agree, or that agree with their units."""
+    """The verdict on sides that agree as numbers or with their units."""
     left, right = pair.left, pair.right
     if max(left.doubt, right.doubt) == 2:
         return None
@@ -71,8 +71,8 @@ def _confirmed(pair: Pair, units: str | None) -> Verdict | None:
 
 
 def claimed(left: Reading, right: Reading) -> Claims:
-    """The pairs of numbers that the equation may claim to be equal: 15/60 = 25% and 15/60 × 100 = 25% are both said,
-    and "= 4!" may be a factorial or the end of a sentence."""
+    """The pairs of numbers that the equation may claim to be equal: people write both 15/60 = 25% and 15/60 × 100 =
+    25%, and "= 4!" may be a factorial or the end of a sentence."""
     exact, shown = evaluate(left.node), evaluate(right.node)
     if has_percent(right.node):
         plain = in_percent(right.node)
@@ -85,8 +85,8 @@ def claimed(left: Reading, right: Reading) -> Claims:
 
 
 def may_be_meant_otherwise(pair: Pair) -> bool:
-    """Whether a false equation may have been meant as another one that is right, so that nobody can say which of its
-    numbers is wrong: (10 - 2) × 3 = 24 without the brackets, 8 - 5 = 3 turned round."""
+    """Whether a false equation may have been meant as another one that is right, so that it is unclear which number is
+    wrong: (10 - 2) × 3 = 24 without the brackets, or 8 - 5 = 3 with its sides exchanged."""
     exact, shown = claimed(pair.left, pair.right)[0]
     calculated = bool(pair.right.ops) and not _is_fraction(pair.right.node)
     return calculated or shown in (-exact, left_to_right(pair.left.node))
@@ -97,7 +97,7 @@ def _is_fraction(node: Node | Leaf) -> bool:
 
 
 def _closeness(pair: Pair, claims: Claims) -> Literal["correct", "unsure"] | None:
-    """Correct: rounded to the digits shown. Unsure: cut off, rounded up, or rounded on the way (33.33 × 3 = 100)."""
+    """Correct: rounded to the digits shown. Unsure: truncated, rounded up, or rounded before (33.33 × 3 = 100)."""
     left, right = pair.left, pair.right
     lone = right.node if not right.ops else left.node if not left.ops else None
     if lone is None:
@@ -109,29 +109,29 @@ def _closeness(pair: Pair, claims: Claims) -> Literal["correct", "unsure"] | Non
     while rounded and not decimals and shown and (shown / (unit * 10)).denominator == 1:
         unit *= 10  # "about 3300"
     if has_percent(right.node):
-        claims = claims[1:]  # the others count in percent, as the digits shown do
+        claims = claims[1:]  # the others are in percent, like the digits shown
     elif has_percent(left.node):
         claims = [*claims, (in_percent(left.node), shown + unit / 2)]
     off, exact = min((abs(exact - shown), abs(exact)) for exact, shown in claims)
     if off <= unit / 2 and (decimals or rounded):
-        said = pair.about or (decimals and not pair.rounded)
-        return "correct" if said and (decimals or off * 7 <= exact) else "unsure"  # 2.5 is hardly "about 3"
+        stated = pair.about or (decimals and not pair.rounded)
+        return "correct" if stated and (decimals or off * 7 <= exact) else "unsure"  # 2.5 is hardly "about 3"
     if off < unit and (decimals or rounded or has_percent(lone)):
         return "unsure"
     whole = not decimals and off < 1
-    return "unsure" if whole and (pair.counts or off <= _unsaid(exact, off)) else None
+    return "unsure" if whole and (pair.counts or off <= _unstated_rounding(exact, off)) else None
 
 
-def _unsaid(exact: Fraction, off: Fraction) -> Fraction:
-    """How far a whole number may be off without a word: when rounded, more than when cut off."""
+def _unstated_rounding(exact: Fraction, off: Fraction) -> Fraction:
+    """How far a whole number may be off if rounding is not mentioned: rounded further than truncated."""
     return exact * UNSAID_ROUNDING if off <= Fraction(1, 2) else exact * UNSAID_ROUNDING / 4
 
 
 def _may_be_right(pair: Pair, claims: Claims, units: str | None) -> bool:
-    """Whether some charitable reading makes a disagreement right."""
+    """Whether some charitable reading makes the sides equal."""
     left, right = pair.left, pair.right
     exact, shown = claims[0]
-    measured = units == "different" and _all_have_units(pair)  # no conversion explains anything then
+    measured = units == "different" and _all_have_units(pair)  # then no conversion can explain the difference
     return bool(
         _reads_otherwise(pair, claims)
         or _is_share(left.node, exact, shown)
@@ -146,7 +146,7 @@ def _may_be_right(pair: Pair, claims: Claims, units: str | None) -> bool:
 
 
 def _reads_otherwise(pair: Pair, claims: Claims) -> bool:
-    """Whether the signs can be read so that the sides agree, up to rounding."""
+    """Whether the signs can be read in another way so that the sides agree, up to rounding."""
     left, right = ({*readings(node), *readings(without_scales(node))} for node in (pair.left.node, pair.right.node))
     left |= {exact for exact, _ in claims} | tails(pair.left.node)
     right |= {shown for _, shown in claims}
@@ -157,7 +157,7 @@ def _reads_otherwise(pair: Pair, claims: Claims) -> bool:
 
 
 def _slack(reading: Reading) -> Fraction:
-    """How far the value may be off because its decimals were rounded before."""
+    """How far the value may be off because its decimals were rounded."""
     exact, total = evaluate(reading.node), Fraction(0)
     for leaf in leaves(reading.node)[:20]:
         if leaf.decimals >= 2:
@@ -175,13 +175,13 @@ def _known_units(*sides: Reading) -> set[tuple[str, Fraction]]:
 
 
 def _units_mixed(reading: Reading) -> bool:
-    """Whether a sum holds two sizes of one dimension: $3.50 + 75 cents."""
+    """Whether a sum has different units of one dimension: $3.50 + 75 cents."""
     known = _known_units(reading)
     return bool(SUMS.intersection(reading.ops)) and len(known) > len({dimension for dimension, _ in known})
 
 
 def _is_share(node: Node | Leaf, exact: Fraction, shown: Fraction) -> bool:
-    """2/5 = 3.2 hectares, of something named before; 21/33 = 64, in percent."""
+    """Whether it may be a share: 2/5 = 3.2 hectares (of something named before), or 21/33 = 64 (in percent)."""
     if not (isinstance(node, Node) and node.op == "/" and 0 < abs(exact) < 1 and abs(shown) >= 1):
         return False
     in_percent = shown.denominator == 1 and abs(exact * 100 - shown) <= Fraction(1, 2)
@@ -189,13 +189,13 @@ def _is_share(node: Node | Leaf, exact: Fraction, shown: Fraction) -> bool:
 
 
 def _unknown_conversion(left: Reading, right: Reading) -> bool:
-    """Whether a unit stands on one side only whose size is not known here, beside another unit on the other."""
+    """Whether one side has a unit of unknown size, and the other another unit."""
     both = (left.other_units or left.units) and (right.other_units or right.units)
     return bool(both and left.other_units != right.other_units)
 
 
 def _converts(left: Reading, right: Reading, exact: Fraction, shown: Fraction) -> bool:
-    """Whether another unit explains the disagreement: 2 × 1 hour = 120 minutes, 20 × 5 = $1."""
+    """Whether another unit explains the difference: 2 × 1 hour = 120 minutes, 20 × 5 = $1."""
     if not exact or not shown or set(left.units) == set(right.units):
         return False
     for dimension, size in _known_units(left, right):

@@ -1,8 +1,8 @@
-"""What stands beside an equation and may change what it says.
+"""Finds text beside an equation that may change its meaning, and gives the level of doubt.
 
-Before: "the remainder of 23 / 4", "twice 5 + 3", "Day 1 * 2". Behind: the unknown of "= 2y", the ratio of "= 4 : 3",
-the remainder of "= 5 R 3". An equation was read whole only if nothing of the kind is there. The level of a doubt is
-that of `Reading.doubt`, and UNREAD where the number at this place is only the tail of something.
+Before: "the remainder of 23 / 4", "twice 5 + 3", "Day 1 * 2". After: the unknown of "= 2y", the ratio of "= 4 : 3", the
+remainder of "= 5 R 3". The levels are those of `Reading.doubt`, and UNREAD if the number is only the end of an
+expression.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from runtime.checks.arithmetic.units import ELSEWHERE, LETTERS, measure, unit_of
 
 RELATIONS = ("equals", "approx", "is")
 UNREAD = 3
-"""The doubt of an expression that is only the tail of something unread: it is left alone."""
-# Behind these words a number is not what it looks like: "twice 5 + 3", "half of 10 + 3", "to the power 1 + 1".
+"""Doubt about an expression that is only the end of one that was not read; it is ignored."""
+# After these words a number has another meaning: "twice 5 + 3", "half of 10 + 3", "to the power 1 + 1".
 CHANGES_NUMBER = re.compile(
     "twice|thrice|half|double|triple|times|than|mod|modulo|over|root|choose|plus|minus|hundred|thousand|"
     "sin|cos|tan|log|ln|abs|max|min|power|exponent|index"
@@ -31,13 +31,13 @@ SHARE = re.compile(
     r"half|halves|(?:third|quarter|fourth|fifth|sixth|seventh|eighth|ninth|tenth|\d+th)s?|"
     "fraction|multiple|root|square|cube"
 )
-# "The cost of 3 × 4" is 3 × 4; "the average of 3 + 5 + 7" and "the weight of 50 + 70 students" are something else.
+# "The cost of 3 × 4" is 3 × 4, but "the average of 3 + 5 + 7" is not 15, and "the weight of 50 + 70 students" not 120.
 VALUE = re.compile(
     "total|sum|product|difference|quotient|cost|price|profit|loss|distance|value|result|amount|rate|speed|length|width|"
     "height|area|perimeter|volume|time|pace|wage|salary|income|fee|fare|discount|tax|tip|interest|budget|balance|"
     "consist|consists|consisting|rest|share|portion|score|all|expression|calculation|answer|because|money|instead"
 )
-# The sentence is about a function of what follows: its digits, its remainder.
+# Words for functions of what follows, such as its digits or its remainder.
 FUNCTION = re.compile(
     r"\b(?:(?<!no )remainders?|digits?|ceiling|floor|gcd|gcf|hcf|lcm|multiples|divisors|modulo|modulus|mod)\b|"
     r"l \. c \. m|余数|个位|末位|尾数|末尾|最大公|最小公",
@@ -50,7 +50,7 @@ OPERATES = re.compile("than|squared|cubed|mod|modulo|am|pm|o'clock|base|half|x|y
 FREQUENCY = re.compile(
     "a|an|as|more|less|per|each|every|in|the|longer|larger|bigger|faster|older|higher|and|that|[,.;!)，。]"
 )
-# Words behind a number that are not what is counted.
+# Words after a number that are not the things counted.
 NO_THING = re.compile(
     "and|or|so|but|then|because|since|which|that|who|is|are|was|were|for|in|on|at|to|by|as|if|when|while|with|left|more|"
     "less|fewer|per|each|every|therefore|thus|hence|rounded|approximately|about|we|he|she|they|it|the|所以|因此|那么|约|左右"
@@ -63,7 +63,7 @@ RATIO = (":", "：")
 
 
 def doubt_before(tokens: Sequence[Token], start: int, ended: int) -> int:
-    """How what stands before an expression may change it; `ended` is where the last equation did."""
+    """The doubt from the text before an expression; `ended` is the end of the last equation."""
     if start == 0 or (start == ended and tokens[start].kind != "open"):
         return 0
     while start > 1 and tokens[start - 1].kind == "cur":
@@ -104,19 +104,19 @@ def _doubt_behind_stop(tokens: Sequence[Token], start: int) -> int:
 
 
 def is_listed(tokens: Sequence[Token], start: int, ended: int, items: int) -> bool:
-    """Whether an expression stands behind so many items of a list: "the lcm of 7, 8, 12 = ..."."""
+    """Whether an expression follows at least `items` items of a list: "the lcm of 7, 8, 12 = ..."."""
     commas = [i for i in range(max(0, start - 40), start) if tokens[i].text in (",", "，", "、")]
     last = len(commas) >= items and commas[-1] == start - 1 != ended
     return last and tokens[start - 2].kind in (*ENDS_OPERAND, "stop", "ell")
 
 
 def follows_preposition(tokens: Sequence[Token], start: int) -> bool:
-    """Whether a number is part of what was told before: "covers 2520 km in 14/3 = ..."."""
+    """Whether a number belongs to the words before it: "covers 2520 km in 14/3 = ..."."""
     return start > 0 and bool(PREPOSITION.fullmatch(tokens[start - 1].text.lower()))
 
 
 def _word_changes(tokens: Sequence[Token], at: int) -> bool:
-    """Whether the word before a number makes another number of it."""
+    """Whether the word before a number changes the number."""
     last = at
     while at > 0 and DETERMINER.fullmatch(tokens[at].text.lower()):
         at -= 1
@@ -130,7 +130,7 @@ def _word_changes(tokens: Sequence[Token], at: int) -> bool:
 
 
 def _is_function(tokens: Sequence[Token], of: int) -> bool:
-    """Whether what stands before an "of" makes something else of what follows; "a stack of 3 + 4" is 3 + 4."""
+    """Whether the word before an "of" is a function of what follows; not in "a stack of 3 + 4"."""
     if of == 0 or tokens[of - 1].kind == "stop":
         return False  # "Of those 40 × 0.8 = 32 ..."
     noun = tokens[of - 1]
@@ -141,7 +141,7 @@ def _is_function(tokens: Sequence[Token], of: int) -> bool:
 
 
 def doubt_behind(tokens: Sequence[Token], side: Reading) -> int:
-    """How what stands behind the last side of an equation may change it."""
+    """The doubt from the text after the last side of an equation."""
     if side.end >= len(tokens):
         return 0
     match tokens[side.end].kind:
@@ -160,13 +160,13 @@ def doubt_behind(tokens: Sequence[Token], side: Reading) -> int:
 
 
 def _begins_equation(tokens: Sequence[Token], at: int) -> bool:
-    """7*8=56 56+4=60: a second equation on the line."""
+    """Whether a second equation starts on the line: 7*8=56 56+4=60."""
     found = expression(tokens, at)
     return bool(found and found.ops and found.end < len(tokens) and tokens[found.end].kind in RELATIONS)
 
 
 def _doubt_of_bracket(tokens: Sequence[Token], at: int) -> int:
-    """A remark may stand there, an equation, or else a factor: 33 (1/3), 9 (x - 1)."""
+    """The doubt from a bracket, which may be a remark, an equation, or a factor: 33 (1/3), 9 (x - 1)."""
     inside = tokens[at + 1 : tokens[at].partner]
     if any(token.kind in RELATIONS for token in inside):
         return 0
@@ -176,7 +176,7 @@ def _doubt_of_bracket(tokens: Sequence[Token], at: int) -> int:
 
 
 def _doubt_of_stop(tokens: Sequence[Token], at: int) -> int:
-    """4 : 3, "6, 760, 000", and "9 m . 60" and "3 . something" of texts that were torn apart."""
+    """The doubt from a punctuation mark: 4 : 3, "6, 760, 000", and "9 m . 60" or "3 . something" of broken texts."""
     at = next((i for i in range(at, min(at + 4, len(tokens))) if tokens[i].kind != "word"), len(tokens))
     if at + 1 >= len(tokens) or tokens[at].kind != "stop":
         return 0
@@ -193,7 +193,7 @@ def _doubt_of_stop(tokens: Sequence[Token], at: int) -> int:
 
 
 def _doubt_of_word(tokens: Sequence[Token], side: Reading) -> int:
-    """2y, "3 times x", "20% of", "8 more than x", "3 and a half"; but "7 of them"."""
+    """The doubt from a word: 2y, "3 times x", "20% of", "8 more than x", "3 and a half"; none in "7 of them"."""
     before, token, *rest = tokens[side.end - 1 : side.end + 2]
     after = rest[0] if rest else None
     word, attached = token.text.lower(), token.start == before.end
@@ -217,7 +217,7 @@ def _doubt_of_word(tokens: Sequence[Token], side: Reading) -> int:
 
 
 def counts_things(tokens: Sequence[Token], side: Reading) -> bool:
-    """Whether the number is one of whole things: "6 full boxes", "7（个）"; not of km, kg or yuan."""
+    """Whether the number counts whole things: "6 full boxes", "7（个）"; not km, kg or yuan."""
     if side.end >= len(tokens):
         return False
     token = tokens[side.end]
@@ -227,7 +227,7 @@ def counts_things(tokens: Sequence[Token], side: Reading) -> bool:
 
 
 def runs_on(tokens: Sequence[Token], side: Reading) -> bool:
-    """Whether words within a side may begin another equation: "= 1/5 remaining work = 4/5", "= 50/3 t = ..."."""
+    """Whether words inside a side may start another equation: "= 1/5 remaining work = 4/5", "= 50/3 t = ..."."""
     words = {token.text.lower() for token in tokens[side.start : side.end] if token.kind == "word"} - {"per", "a"}
     names = (word for word in words if word.removesuffix("s") not in ELSEWHERE)
     return any(measure(word) is None or (len(word) == 1 and word.isascii()) for word in names)

@@ -1,6 +1,6 @@
-"""Expressions as small trees: their exact value, and the values that other ways of reading the same signs give.
+"""Expression trees: their exact value, and the values of other readings of the same signs.
 
-The trees are made by `parser.py`. Values are fractions; nothing is ever executed.
+`parser.py` makes the trees. Values are fractions; no text is executed.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from runtime.checks.arithmetic.units import size_of
 
 MAX_EXPONENT, MAX_FACTORIAL = 12, 20
 MAX_ROW, MAX_READINGS = 24, 200
-"""How many operations in a row are read in other ways, and in how many of them."""
+"""Most operations in a row that are read in other ways, and most of these readings."""
 
 
 CURRENCIES = ("$", "\\$", "£", "€", "¥")
 
 
 class Unreadable(ValueError):
-    """The text at this place is no expression that we can read with certainty."""
+    """The text is not an expression that can be read with certainty."""
 
 
 class Leaf(NamedTuple):
     value: Fraction
     text: str
     unit: str = ""
-    """The words behind it: a unit, or what is counted."""
+    """The words after it: a unit, or what is counted."""
 
     @property
     def decimals(self) -> int:
@@ -47,7 +47,7 @@ class Node(NamedTuple):
 
 
 def evaluate(node: Node | Leaf, percent: Fraction = Fraction(1, 100)) -> Fraction:
-    """The exact value. Raises ZeroDivisionError, and Unreadable for what would grow too large."""
+    """The exact value. Raises ZeroDivisionError, and Unreadable if it would become too large."""
     if isinstance(node, Leaf):
         return node.value
     values = [evaluate(part, percent) for part in node.parts]
@@ -79,14 +79,14 @@ def _apply(op: str, values: list[Fraction], percent: Fraction) -> Fraction:
             return _root(values[0])
         case "!":
             if values[0] not in range(MAX_FACTORIAL + 1):
-                raise Unreadable("the factorial of what is no small whole number")
+                raise Unreadable("the argument of the factorial is not a small whole number")
             return Fraction(factorial(int(values[0])))
         case _:
             return values[0]
 
 
 def _root(value: Fraction) -> Fraction:
-    """The square root, where it is a fraction: others have no exact value here."""
+    """The square root, if it is rational. Raises Unreadable."""
     if value < 0 or any(isqrt(part) ** 2 != part for part in (value.numerator, value.denominator)):
         raise Unreadable("the root is not rational")
     return Fraction(isqrt(value.numerator), isqrt(value.denominator))
@@ -99,7 +99,7 @@ def _in_last_unit(node: Node, values: list[Fraction]) -> Fraction:
 
 
 def in_percent(node: Node | Leaf) -> Fraction:
-    """The value of an expression in which 20% counts as 20."""
+    """The value of an expression with 20% read as 20."""
     return evaluate(node, Fraction(1))
 
 
@@ -112,14 +112,14 @@ def leaves(node: Node | Leaf) -> list[Leaf]:
 
 
 def exchange(node: Node | Leaf, old: Leaf, new: Leaf) -> Node | Leaf:
-    """The same expression with another number in one place."""
+    """The expression with one number exchanged."""
     if isinstance(node, Leaf):
         return new if node is old else node
     return node._replace(parts=tuple(exchange(part, old, new) for part in node.parts))
 
 
 def without_scales(node: Node | Leaf) -> Node | Leaf:
-    """The same expression with 3 million as 3: whoever writes "2.5 million + 3 = 5.5 million" counts in millions."""
+    """The expression with 3 million read as 3, as in "2.5 million + 3 = 5.5 million"."""
     if isinstance(node, Leaf):
         return node
     return (
@@ -130,7 +130,7 @@ def without_scales(node: Node | Leaf) -> Node | Leaf:
 
 
 def write(node: Node | Leaf, with_units: bool = False) -> str:
-    """The expression in plain signs, without words, and without units unless they are wanted."""
+    """The expression in plain signs, without words, and with units only on request."""
     if with_units and node.unit and not (isinstance(node, Node) and node.op in ("scale", "compound")):
         bare = write(node._replace(unit=""), with_units)
         return f"{node.unit}{bare}" if node.unit in CURRENCIES else f"{bare} {node.unit}"
@@ -159,7 +159,7 @@ def write(node: Node | Leaf, with_units: bool = False) -> str:
 
 
 def partial_values(node: Node | Leaf) -> list[Fraction]:
-    """What one has after each operation when calculating in the order of writing: 3 + 4 × 2 gives 3, 7, 14."""
+    """The intermediate values when calculating strictly from left to right: 3 + 4 × 2 gives 3, 7, 14."""
     operators, operands = _flatten(node)
     values = [evaluate(operands[0])]
     for op, operand in zip(operators, operands[1:], strict=True):
@@ -168,13 +168,13 @@ def partial_values(node: Node | Leaf) -> list[Fraction]:
 
 
 def readings(node: Node | Leaf) -> set[Fraction]:
-    """The values of an expression however its signs may be read: a slash is the bar of a fraction that may reach as far
-    as one likes on both sides (60 × 2 / 60 + 40), 2 1/2 may be a product, 50 + 10% may be 55, -3² may be 9."""
+    """The values of all readings of an expression: a slash may be a fraction bar of any extent (60 × 2 / 60 + 40), 2
+    1/2 may be a product, 50 + 10% may be 55, -3² may be 9."""
     return set(islice(_readings(node), MAX_READINGS))
 
 
 def tails(node: Node | Leaf) -> set[Fraction]:
-    """The values of what stands behind a minus sign that may be a dash: "the total of 20 numbers - 20 × 5 = 100"."""
+    """The values of the parts after a minus sign that may be a dash: "the total of 20 numbers - 20 × 5 = 100"."""
     operators, operands = _flatten(node)
     if len(operators) > MAX_ROW:
         return set()
@@ -186,7 +186,7 @@ def tails(node: Node | Leaf) -> set[Fraction]:
 
 
 def left_to_right(node: Node | Leaf) -> Fraction:
-    """What comes out if the order of operations is not kept: (3 + 4) × 2 for 3 + 4 × 2."""
+    """The value without precedence of operations: (3 + 4) × 2 for 3 + 4 × 2."""
     return partial_values(node)[-1]
 
 
@@ -212,7 +212,7 @@ def _readings(node: Node | Leaf) -> Iterator[Fraction]:
 
 
 def _under_one_root(operators: list[str], operands: list[Node | Leaf]) -> Iterator[Fraction]:
-    """√289 - 64 as √(289 - 64)."""
+    """The value of √289 - 64 read as √(289 - 64)."""
     try:
         yield _root(_value_of(operators, [Leaf(evaluate(operand), "") for operand in operands]))
     except (Unreadable, ZeroDivisionError):
@@ -220,7 +220,7 @@ def _under_one_root(operators: list[str], operands: list[Node | Leaf]) -> Iterat
 
 
 def _ways(node: Node, parts: list[Leaf]) -> Iterator[Fraction]:
-    """The ways to read one sign that is no operation between others."""
+    """The readings of a single node that is not a row of operations."""
     try:
         yield evaluate(node._replace(parts=tuple(parts))) if node.op != "compound" else evaluate(node)
     except ZeroDivisionError:
@@ -236,7 +236,7 @@ def _ways(node: Node, parts: list[Leaf]) -> Iterator[Fraction]:
 
 
 def _with_bars(operators: list[str], operands: list[Leaf]) -> Iterator[Fraction]:
-    """The values of a row of operations, with up to two of its slashes read as bars of fractions."""
+    """The values of a row of operations with up to two slashes read as fraction bars."""
     rows = [(operators, operands)]
     for _ in range(3 if len(operators) <= MAX_ROW else 1):
         following: list[tuple[list[str], list[Leaf]]] = []
@@ -250,7 +250,7 @@ def _with_bars(operators: list[str], operands: list[Leaf]) -> Iterator[Fraction]
 
 
 def _bars(operators: list[str], operands: list[Leaf]) -> Iterator[tuple[list[str], list[Leaf]]]:
-    """The rows that one bar leaves, with the fraction as one number."""
+    """The rows with one slash read as a fraction bar, and the fraction as one number."""
     for at in (i for i, operator in enumerate(operators) if operator in ("/", "÷")):
         for start, end in product(range(at + 1), range(at + 1, len(operands))):
             try:
@@ -262,7 +262,7 @@ def _bars(operators: list[str], operands: list[Leaf]) -> Iterator[tuple[list[str
 
 
 def _value_of(operators: list[str], operands: list[Leaf]) -> Fraction:
-    """Products before sums, from left to right."""
+    """The value of a row: products before sums, from left to right."""
     total, term, sign = Fraction(0), operands[0].value, 1
     for operator, operand in zip(operators, operands[1:], strict=True):
         if operator in ("+", "-"):
@@ -273,7 +273,7 @@ def _value_of(operators: list[str], operands: list[Leaf]) -> Fraction:
 
 
 def _flatten(node: Node | Leaf) -> tuple[list[str], list[Node | Leaf]]:
-    """The signs and operands of an expression in the order of writing; brackets stay closed."""
+    """The operators and operands of an expression in written order; a bracket is one operand."""
     if isinstance(node, Leaf) or node.op not in ("+", "-", "*", "/", "÷"):
         return [], [node]
     (left_operators, left), (right_operators, right) = map(_flatten, node.parts)

@@ -1,4 +1,4 @@
-"""Reads the words behind a number: its unit, what is counted, or a sign that this is no arithmetic."""
+"""Reads the words after a number: its unit, what is counted, or a sign that this is not arithmetic."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from runtime.checks.arithmetic.numerals import OPENS_OPERAND, OPERATORS, Token
 from runtime.checks.arithmetic.units import LETTERS, measure, unit_of
 
 MAX_TOKENS, MAX_WORDS = 200, 8
-# After a number these stand for an operation or an unknown that we do not read.
+# After a number, these stand for an operation or an unknown, which is not read.
 UNREADABLE = re.compile(
     "times|plus|minus|multiplied|divided|than|twice|half|double|squared|cubed|choose|mod|modulo|gcd|gcf|hcf|lcm|am|pm|o'clock|clock"
 )
-# After a number these begin a new clause, so the sign that follows may not belong to the number.
+# After a number, these start a new clause, so a following sign may not belong to the number.
 CLAUSE = re.compile(
     "and|or|so|but|then|if|when|which|that|who|is|are|was|were|has|have|had|with|because|since|while|"
     "each|every|apiece|thus|therefore|hence|now|we|units?|parts?|shares?|portions?"
@@ -22,7 +22,7 @@ CLAUSE = re.compile(
 
 
 class Cursor:
-    """A place among tokens, and what was found on the way to it."""
+    """A position among tokens, with the units, operations and doubt found so far."""
 
     def __init__(self, tokens: Sequence[Token], start: int) -> None:
         self.tokens, self.start, self.at = tokens, start, start
@@ -51,12 +51,12 @@ class Cursor:
         return self.tokens[self.at - 1]
 
     def operand_follows(self, ahead: int = 0) -> bool:
-        """Whether the sign at this place is followed by a number or a bracket."""
+        """Whether a number or a bracket follows the sign at this position."""
         return self.kind(ahead + (2 if self.kind(ahead + 1) == "-" else 1)) in OPENS_OPERAND
 
     def read_words(self) -> str:
-        """Skip the words after a number if the expression goes on behind them; the value is the unit, or else what is
-        counted there."""
+        """Skip the words after a number if the expression continues after them; returns the unit, or what is
+        counted."""
         start = self.at
         words, end, spaced_rate = self.words_ahead()
         if not words:
@@ -83,7 +83,7 @@ class Cursor:
         return unit
 
     def words_ahead(self) -> tuple[list[Token], int, bool]:
-        """The words that follow, the index behind them, and whether a rate among them is written with spaces."""
+        """The following words, the index after them, and whether they have a rate written with spaces."""
         words: list[Token] = []
         at, spaced_rate = self.at, False
         while at < len(self.tokens) and len(words) < MAX_WORDS:
@@ -112,10 +112,11 @@ class Cursor:
         return close - at <= MAX_WORDS and all(token.kind == "word" for token in self.tokens[at + 1 : close])
 
     def judge_words(self, words: list[str], attached: bool, spaced_rate: bool) -> None:
-        """Whether what stands between a number and the next sign is a unit or a name, and nothing else."""
+        """Raise the doubt, or Unreadable, if the words between a number and the next sign are not just a unit or a
+        name."""
         first = words[0]
         if first == "of" or any(map(UNREADABLE.fullmatch, words)):
-            raise Unreadable("words that stand for a number or an operation")
+            raise Unreadable("words for a number or an operation")
         for i, word in enumerate(words):
             article = word == "a" and i + 1 < len(words)
             if is_letter(word) and word not in LETTERS and not article:
@@ -129,7 +130,7 @@ class Cursor:
 
 
 def _joins_numbers(words: list[Token]) -> bool:
-    """Whether the number goes on behind the words: "3 hours and 20 minutes", "3 and 1/3"."""
+    """Whether the number continues after the words: "3 hours and 20 minutes", "3 and 1/3"."""
     last = words[-1].text.lower()
     return len(words) < 3 and (last == "and" or (len(words) == 1 and unit_of(last) is not None))
 
@@ -142,7 +143,7 @@ def _is_short_word(word: str) -> bool:
 
 
 def _unit(tokens: Sequence[Token]) -> str:
-    """The unit that these words begin with, as it is written: "km/h" of "km/h on average"."""
+    """The unit at the start of these words, as written: "km/h" of "km/h on average"."""
     for end in range(min(len(tokens), 5), 0, -1):
         text = "".join(
             token.text if token.kind in ("/", "^", "sup", "num") else f" {token.text}" for token in tokens[:end]
@@ -153,5 +154,5 @@ def _unit(tokens: Sequence[Token]) -> str:
 
 
 def is_letter(word: str) -> bool:
-    """A lone letter; Chinese signs are words."""
+    """Whether it is a single Latin letter; Chinese characters are words."""
     return len(word) == 1 and word.isalpha() and word < "\u4e00"

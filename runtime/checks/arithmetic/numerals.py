@@ -1,7 +1,6 @@
-"""Reads numbers and signs in a student's notation: plain text, LaTeX, full-width signs, operations said in words.
+"""Tokenises numbers and signs in a student's notation: plain text, LaTeX, full-width signs, operations in words.
 
-`tokenize` keeps positions, so that a finding can be shown in the student's own text. What the tokens say together is
-up to `parser.py`.
+`tokenize` keeps positions, so that findings can be shown in the student's text. `parser.py` reads the tokens.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 MAX_CHARACTERS, MAX_DIGITS = 5_000, 60
-# One character for one, so that positions in the translated text are positions in the student's.
+# Each character is replaced by one character, so that positions stay the same.
 PLAIN = str.maketrans("０１２３４５６７８９＋－×＝（）％．／＊：＄￥−–‐‑‒", "0123456789+-×=()%./*:$¥-----")
 SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 NUMBER = re.compile(
@@ -25,14 +24,14 @@ NUMBER = re.compile(
     re.VERBOSE,
 )
 THOUSANDS = re.compile(r"\{,\}|,\\!|\\,|[ \u00a0\u202f]")
-"""Other ways to write the comma of 1,234: 1{,}234, 1,\\!234, 1\\,234, 1 234."""
+"""Other thousands separators: 1{,}234, 1,\\!234, 1\\,234, 1 234."""
 
 
 def _latex(*names: str) -> str:
     return rf"\\(?:{'|'.join(names)})(?![A-Za-z])"
 
 
-# The first pattern that fits makes the token, so the order matters.
+# The first matching pattern makes the token, so the order matters.
 PATTERNS: dict[str, tuple[str, ...]] = {
     "skip": (
         r"[ \t\r\f\u00a0\u2009\u202f]+",
@@ -63,7 +62,7 @@ PATTERNS: dict[str, tuple[str, ...]] = {
         r"=+ ?>|(?:- ?){1,3}>",
         r"\?(?!\s{0,9}[-+*/=×÷])(?!(?<= \?) ?[(\d])",  # but "7 + ? = 12" has an unknown, and 7 ? 5 a lost sign
         r"[,;.!:\n，。；！？、：—]",
-        # What stands beside an equation and is no part of it: ∴, arrows, ticks, bars of a table, pictures.
+        # Signs beside an equation that are no part of it: ∴, arrows, ticks, table bars, pictures.
         r"[∴∵|【】←-⇿①-⓿☀-☄☇-✔✖-➿⟰-⟿⬀-⯿※\ufe0f\U0001f000-\U0001faff]",
         _latex("implies", "iff", "(?:long|Long)?(?:left|Left)?(?:r|R)ightarrow", "to", "therefore", "because", "hline"),
         r"\\(?:begin|end) ?\{[a-z]{1,12}\*?\}(?:\{[lcr|]{1,9}\})?|\\\\",
@@ -102,7 +101,7 @@ TOKEN = re.compile(
     "|".join(f"(?P<{name}>{'|'.join(patterns)})" for name, patterns in PATTERNS.items()), re.IGNORECASE | re.DOTALL
 )
 FORMULA = re.compile(r"\$\$|(?<=[\w)}\]])\$(?=[\s,.;:)?!，。]|$)")
-"""The end of a formula: where there is one, every dollar sign is such a mark, and money is written \\$5."""
+"""The end of a LaTeX formula. If a text has one, all dollar signs are delimiters, and money is written \\$5."""
 KINDS = {
     **{"power": "^", "times": "*", "over": "/", "plus": "+", "minus": "-"},
     **{"text": "word", "unit": "word", "latin": "word", "chinese": "word", "degree": "word"},
@@ -127,11 +126,11 @@ class Token(NamedTuple):
     end: int
     value: Fraction | None = None
     partner: int = 0
-    """Of an opening bracket: the index of the closing one."""
+    """For an opening bracket: the index of the closing one."""
 
 
 def read_number(text: str) -> Fraction | None:
-    """The number written as 1234, 1,234.5, 1{,}234 or 1 234; None for times, lists and decimal commas."""
+    """The value of a number such as 1234, 1,234.5, 1{,}234 or 1 234; None for times, lists and decimal commas."""
     text = THOUSANDS.sub(",", text)
     if len(text) > MAX_DIGITS or not NUMBER.fullmatch(text):
         return None
@@ -139,15 +138,15 @@ def read_number(text: str) -> Fraction | None:
 
 
 def tokenize(text: str) -> list[Token]:
-    """The tokens of a text; positions are those of the text. Text beyond the limit is not read."""
+    """The tokens of a text, with positions in it. Text beyond the limit is not read."""
     matches = TOKEN.finditer(text[:MAX_CHARACTERS].translate(PLAIN))
     delimited = FORMULA.search(text[:MAX_CHARACTERS])
     found = [_token(match) for match in matches if match.lastgroup != "skip" and not (delimited and match[0] == "$")]
-    return _match_brackets(_read_said_signs(_read_shapes(found)))
+    return _match_brackets(_read_operation_words(_read_shapes(found)))
 
 
 def _read_shapes(tokens: list[Token]) -> list[Token]:
-    """◆ and ★ are ornaments, but between two numbers an operation that somebody has made up."""
+    """Read ◆ and ★ between two numbers as an invented operation, elsewhere as ornaments."""
     bare = [token for token in tokens if token.kind != "cur"]
     between = {
         shape.start
@@ -175,23 +174,23 @@ def _token(match: re.Match[str]) -> Token:
     return Token(kind, text, *match.span(), value)
 
 
-def _read_said_signs(tokens: list[Token]) -> list[Token]:
-    """Words that say an operation (times, of, x, 乘) become its sign where they stand between two numbers."""
+def _read_operation_words(tokens: list[Token]) -> list[Token]:
+    """Replace words for operations (times, of, x, 乘) by signs if they are between two numbers."""
     found: list[Token] = []
     skip_to = 0
     for i, token in enumerate(tokens):
         if i < skip_to:
             continue
-        said = token.text.lower()
-        if token.kind != "said" and (token.kind, said) not in (("word", "x"), ("word", "的")):
+        word = token.text.lower()
+        if token.kind != "said" and (token.kind, word) not in (("word", "x"), ("word", "的")):
             found.append(token)
             continue
         after = i + 1
-        while said == "of" and after < len(tokens) and DETERMINER.fullmatch(tokens[after].text.lower()):
+        while word == "of" and after < len(tokens) and DETERMINER.fullmatch(tokens[after].text.lower()):
             after += 1  # 20% of the 50
         between = _ends_operand(found) and _opens_operand(tokens, after)
-        between = between and (said != "of" or _is_part(found)) and (said != "的" or _begins_part(tokens, after))
-        found.append(token._replace(kind=SAID[said] if between else "word"))
+        between = between and (word != "of" or _is_part(found)) and (word != "的" or _begins_part(tokens, after))
+        found.append(token._replace(kind=SAID[word] if between else "word"))
         skip_to = after if between else i + 1
     return found
 
@@ -202,7 +201,7 @@ def _ends_operand(tokens: Sequence[Token]) -> bool:
 
 
 def _opens_operand(tokens: Sequence[Token], at: int) -> bool:
-    """Whether a number begins here, with or without a minus of its own: "5 times -3", but not "x - 3"."""
+    """Whether a number starts here, maybe with a minus sign: "5 times -3", but not "x - 3"."""
     if at + 1 < len(tokens) and tokens[at].kind == "-" and tokens[at].end == tokens[at + 1].start:
         at += 1 if tokens[at - 1].end < tokens[at].start and tokens[at - 2].end < tokens[at - 1].start else 0
     return at < len(tokens) and tokens[at].kind in OPENS_OPERAND
@@ -216,12 +215,12 @@ def _is_part(tokens: Sequence[Token]) -> bool:
 
 
 def _begins_part(tokens: Sequence[Token], at: int) -> bool:
-    """Whether a share begins here: 100 的 20%, 80 的 1/4."""
+    """Whether a share starts here: 100 的 20%, 80 的 1/4."""
     return tokens[at].kind in ("frac", "vulgar") or (at + 1 < len(tokens) and tokens[at + 1].kind in ("pct", "/"))
 
 
 def _match_brackets(tokens: list[Token]) -> list[Token]:
-    """Opening brackets learn where they close; what follows one that never closes cannot be read with certainty."""
+    """Set the partner of each opening bracket; what follows an unclosed one is marked as not certain."""
     waiting: list[int] = []
     for i, token in enumerate(tokens):
         if token.kind == "open":

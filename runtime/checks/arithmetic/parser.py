@@ -1,8 +1,7 @@
-"""Reads one expression from the tokens of a step.
+"""Parses one expression from the tokens of a step.
 
-What could be algebra, a function or a list is not read at all; what could be a misreading is marked (`Reading.doubt`).
-The tokens come from `numerals.py`; the units and words between numbers are the subject of `named.py`, the value of what
-was read is that of `expressions.py`.
+Possible algebra, functions and lists are not read; possible misreadings are marked (`Reading.doubt`). `numerals.py`
+makes the tokens, `named.py` reads the units and words between numbers, `expressions.py` computes the value.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ MAX_DEPTH = 12
 
 @dataclass(frozen=True)
 class Reading:
-    """An expression found in a text: tokens[start:end], what it says, and how sure we are that we read it right."""
+    """An expression in a text: its tokens[start:end], its tree, its units, and the doubt about it."""
 
     node: Node | Leaf
     start: int
@@ -29,17 +28,17 @@ class Reading:
     units: tuple[str, ...] = ()
     ops: tuple[str, ...] = ()
     other_units: frozenset[str] = frozenset()
-    """Units whose conversions are not known here."""
+    """Units without a known conversion."""
     letters: frozenset[str] = frozenset()
-    """Lone letters that may be units or unknowns."""
+    """Single letters that may be units or unknowns."""
     ambiguous: bool = False
-    """Whether both ways to read a division are usual: 20 ÷ 1/4."""
+    """Whether a division has two usual readings: 20 ÷ 1/4."""
     doubt: int = 0
-    """0: read with certainty; 1: a disagreement may be our misreading; 2: it may not be arithmetic at all."""
+    """0: certain; 1: if the sides differ, it may be a misreading; 2: it may not be arithmetic at all."""
 
 
 def expression(tokens: Sequence[Token], start: int) -> Reading | None:
-    """The longest expression that begins at a token, or None if there is none that we can read."""
+    """The longest expression that starts at a token; None if none can be read."""
     parser = _Parser(tokens, start)
     try:
         node = parser.sum()
@@ -62,16 +61,16 @@ def expression(tokens: Sequence[Token], start: int) -> Reading | None:
 
 
 class _Parser(Cursor):
-    """Recursive descent over tokens."""
+    """A recursive-descent parser over tokens."""
 
     def __init__(self, tokens: Sequence[Token], start: int) -> None:
         super().__init__(tokens, start)
         self.depth = 0
         self.ambiguous = self.shares = False
 
-    def dangles(self) -> None:
-        """A sign without a number: an unknown ("12 - x"), or a dash. It is harmless in "T-shirt", "dollars/hour" and
-        "= 7 - that is"."""
+    def note_dangling_sign(self) -> None:
+        """Raise the doubt for a sign without a number: an unknown ("12 - x") or a dash; not in "T-shirt",
+        "dollars/hour" and "= 7 - that is"."""
         word = self.tokens[self.at + 1].text.lower() if self.kind(1) == "word" else ""
         compound = len(word) > 1 and self.touches(self.at + 1)
         self.doubts(0 if compound or CLAUSE.fullmatch(word) else 2)
@@ -80,7 +79,7 @@ class _Parser(Cursor):
         node = self.product()
         while self.kind() in ("+", "-"):
             if not self.operand_follows():
-                self.dangles()
+                self.note_dangling_sign()
                 break
             self.doubts(self.tokens[self.at].text == "--")  # a dash in LaTeX, or minus a negative number
             self.doubts(self.shares)  # 10% of the $400 + $1580
@@ -98,14 +97,14 @@ class _Parser(Cursor):
         while True:
             if self.kind() in ("*", "/"):
                 if not self.operand_follows():
-                    self.dangles()
+                    self.note_dangling_sign()
                     return node
                 self.doubts(self.ends_rate())
                 self.ambiguous |= self.divides_by_fraction()
                 op = self.take()
                 self.shares |= op.text.lower() == "of"
                 if op.text.lower() == "of" and len(self.ops) > 1:
-                    self.doubts()  # "2 + 1/2 of 8": how far "of" reaches is a matter of taste
+                    self.doubts()  # "2 + 1/2 of 8": the extent of "of" is unclear
                 self.ops.append(op.kind)
                 node = Node("÷" if op.text in ("÷", "\\div") else op.kind, (node, self.signed()))
             elif self.kind() == "open" and self.implicit_product():
@@ -117,17 +116,17 @@ class _Parser(Cursor):
                 return node
 
     def divides_by_fraction(self) -> bool:
-        """20 ÷ 1/4: the spaces say 80, the order of operations 5."""
+        """Whether it is a division such as 20 ÷ 1/4: 80 by the spaces, 5 by the order of operations."""
         tight = self.kind() == "/" and self.kind(1) == self.kind(3) == "num" and self.kind(2) == "/"
         return tight and not self.touches(self.at + 1) and self.touches(self.at + 2) and self.touches(self.at + 3)
 
     def ends_rate(self) -> bool:
-        """24 degrees / 3 degrees/5%, 7/12 / 1/12: which division comes first is seen from the spaces, if at all."""
+        """24 degrees / 3 degrees/5%, 7/12 / 1/12: whether the spaces show that this division comes last."""
         rate = self.attached() and self.tokens[self.at - 1].kind == "word"
         return self.kind() == "/" and self.ops.count("/") >= (1 if rate else 2)
 
     def implicit_product(self) -> bool:
-        """2(3+4), but "8 (4+4) apples" is a remark unless an operation goes on behind it."""
+        """Whether it is a product such as 2(3+4); "8 (4+4) apples" is a remark, unless an operation follows."""
         if self.attached():
             return True
         close = self.tokens[self.at].partner
@@ -158,7 +157,7 @@ class _Parser(Cursor):
         return node._replace(unit=self.read_words() or node.unit)
 
     def smaller_part(self) -> tuple[Token, Token, Token] | None:
-        """The unit just ahead, with the number and the unit that go on behind it: hour 20 minutes, 千克 200 克."""
+        """The next unit, with a number and a smaller unit after it: hour 20 minutes, 千克 200 克."""
         ahead = [token for token in self.tokens[self.at : self.at + 5] if token.text.lower() != "and"][:3]
         if [token.kind for token in ahead] != ["word", "num", "word"]:
             return None
@@ -194,7 +193,7 @@ class _Parser(Cursor):
             self.ops.append("/")
             node = self.latex_fraction()
         else:
-            raise Unreadable(f"{token.text!r} is no operand")
+            raise Unreadable(f"{token.text!r} is not an operand")
         return self.suffixes(node)
 
     def radicand(self) -> Node | Leaf:
@@ -221,12 +220,12 @@ class _Parser(Cursor):
         self.doubts(opened == "{" and before in OPERATORS[:4] and self.kind(1) == "close")  # {12} + {10}
         node = self.sum()
         if self.take().kind != "close":
-            raise Unreadable("the bracket holds something else")
+            raise Unreadable("the bracket has other content")
         self.depth -= 1
         return node if isinstance(node, Leaf) else Node("floor" if opened == "[" else "group", (node,))
 
     def mixed(self, whole: Leaf) -> Node | Leaf:
-        """1 1/2 and 1\\frac{1}{2}: a whole number followed by a proper fraction."""
+        """A mixed number: a whole number followed by a proper fraction, such as 1 1/2 or 1\\frac{1}{2}."""
         below = self.at > 1 and self.tokens[self.at - 2].kind == "/"
         if whole.value.denominator > 1 or below:
             return whole  # "9/64 3/8" are two fractions
@@ -265,22 +264,22 @@ class _Parser(Cursor):
             elif token.kind == "cur" and "$" not in token.text:
                 self.units.append(token.text)
         if self.kind() in ("bad", "frac") or (self.kind() == "num" and self.attached()):
-            raise Unreadable("something unknown belongs to the number")
+            raise Unreadable("an unknown word belongs to the number")
         return node
 
     def scale_word(self) -> bool:
-        """3 million, 2 dozen eggs; but "hundreds" of something is no number."""
+        """Whether a word such as million or dozen follows; not "hundreds" of something."""
         return self.kind() == "word" and self.tokens[self.at].text.lower() in SCALES
 
 
 def _is_range(op: str, left: Node | Leaf, right: Node | Leaf) -> bool:
-    """3-5 apples."""
+    """Whether it is a range such as 3-5 apples."""
     return op == "-" and isinstance(left, Leaf) and isinstance(right, Leaf) and left.value < right.value
 
 
 def _unlike(left: Node | Leaf, right: Node | Leaf) -> int:
-    """How far two parts of a sum may be no numbers to be added: 7h + 6; 2 pens + 3 books may be what they cost. Known
-    units are compared elsewhere."""
+    """The doubt that the parts of a sum cannot be added: 7h + 6; in 2 pens + 3 books, prices may be added. Known units
+    are compared elsewhere."""
     while isinstance(left, Node) and left.op in ("+", "-"):
         left = left.parts[1]
     one, other = left.unit, right.unit
@@ -292,5 +291,5 @@ def _unlike(left: Node | Leaf, right: Node | Leaf) -> int:
 
 
 def _is_power_of_letter(token: Token, after: Token) -> bool:
-    """9 m^3."""
+    """Whether it is the power of a unit's letter: 9 m^3."""
     return after.kind in ("^", "sup") and is_letter(token.text.lower())

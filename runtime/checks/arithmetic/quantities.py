@@ -1,6 +1,6 @@
-"""Holds the two sides of an equation against each other as quantities, with their units: 60 km/h × 30 min is 30 km.
+"""Compares the two sides of an equation as quantities with units: 60 km/h × 30 min is 30 km.
 
-Only what is written out is judged: where a factor has no unit ("5 hours × $10"), its unit may go without saying.
+Only complete units are judged: if one is not written ("5 hours × $10", meaning per hour), nothing is concluded.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ PURE: Dimensions = ()
 
 
 class Contradiction(Exception):
-    """Units that cannot go together: hours divided by km/h, or hours added to km."""
+    """The units do not fit together: hours divided by km/h, or hours added to km."""
 
 
 class Quantity(NamedTuple):
     value: Fraction
-    """In the smallest units."""
+    """The value in the smallest units."""
     dimensions: Dimensions
 
 
 def compare(left: Node | Leaf, right: Node | Leaf) -> Literal["same", "different", "contradiction"] | None:
-    """What the units say of two sides; None where they say nothing. Raises ZeroDivisionError."""
+    """Compare two sides with their units; None if the units are incomplete. Raises ZeroDivisionError."""
     if not _has_unit(left):
         return None
     try:
@@ -41,27 +41,27 @@ def compare(left: Node | Leaf, right: Node | Leaf) -> Literal["same", "different
     if one.dimensions == other.dimensions:
         return "same" if one.value == other.value else "different"
     if not other.dimensions or not one.dimensions:
-        # The unit of a result often goes without saying, and so does a unit that nothing was said of before.
+        # The unit of a result is often not written, nor a unit that did not occur before.
         return "contradiction" if _is_odd(one.dimensions) else None
     return "contradiction" if _has_rate(left) else None
 
 
 def all_have_units(node: Node | Leaf) -> bool:
-    """Whether no number of an expression goes without a unit: only then no conversion may have been meant by one, as
-    60 is in "3 hours × 60 = 180 minutes"."""
+    """Whether every number of an expression has a unit. Otherwise one may be a conversion, such as the 60 in "3 hours ×
+    60 = 180 minutes"."""
     if node.unit or isinstance(node, Leaf) or node.op == "compound":
         return bool(node.unit)
     return all(map(all_have_units, node.parts))
 
 
 def in_units_of(value: Fraction, right: Node | Leaf) -> Fraction:
-    """A value in smallest units as a number of the right side's unit."""
+    """A value in the smallest units, converted to the right side's unit."""
     unit = measure(right.unit)
     return value / unit.size if unit else value
 
 
 def quantity(node: Node | Leaf) -> Quantity:
-    """Raises Unreadable where a unit is unknown or may go without saying, and Contradiction."""
+    """The quantity of an expression. Raises Unreadable if a unit is unknown or may be missing, and Contradiction."""
     if isinstance(node, Leaf):
         return _with_unit(node.value, node.unit)
     if node.op == "compound":
@@ -88,7 +88,7 @@ def _joined(op: str, one: Quantity, other: Quantity) -> Quantity:
     if op in ("+", "-"):
         if one.dimensions != other.dimensions:
             if not one.dimensions or not other.dimensions:
-                raise Unreadable("the unit of one part goes without saying")
+                raise Unreadable("the unit of one part is not written")
             raise Contradiction
         return Quantity(one.value + other.value if op == "+" else one.value - other.value, one.dimensions)
     exponents = Counter(dict(one.dimensions))
@@ -103,7 +103,7 @@ def _joined(op: str, one: Quantity, other: Quantity) -> Quantity:
     if rated and _is_odd(dimensions) and all(part.dimensions for part in (one, other)):
         raise Contradiction
     if not rated and op == "*" and one.dimensions and other.dimensions and one.dimensions != other.dimensions:
-        raise Unreadable("5 hours × $10: a rate goes without saying")
+        raise Unreadable("5 hours × $10: a rate is not written")
     return Quantity(value, dimensions)
 
 
@@ -116,7 +116,7 @@ def _is_rate(dimensions: Dimensions) -> bool:
 
 
 def _is_odd(dimensions: Dimensions) -> bool:
-    """Whether nothing in school is measured so: hours per km per hour."""
+    """Whether no school problem has such dimensions: hours per km per hour."""
     return any(abs(exponent) > (3 if name == "length" else 1) for name, exponent in dimensions) or len(dimensions) > 2
 
 

@@ -1,4 +1,4 @@
-"""What the sentence around an equation says of it: that it is rounded, wrong, a question, or leaves a remainder."""
+"""Finds in the sentence around an equation whether it is rounded, wrong, a question, or has a remainder."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import lru_cache
 from runtime.checks.arithmetic.context import FUNCTION
 
 REACH = 160
-"""Characters on either side that are looked at."""
+"""Characters on either side that are searched."""
 _END = re.compile(r"[.;!?](?=\s|$)|[。；！？\n]")
 _NEXT_EQUATION = re.compile(r"=|≈|⟹|⇒|→|\\implies")
 _ROUNDED = re.compile(
@@ -20,7 +20,7 @@ _ROUNDED = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-"""Said right behind an equation, and so of it."""
+"""Words right after an equation, which refer to it."""
 _SPEAKS_OF_ROUNDING = re.compile(
     r"\bround(?:ed|ing)\b|\bround (?:it|this|that|up|down|to|off)\b|\bapproximat|\bestimat|\bnearest\b|"
     "四舍五入|近似|进一法|去尾法|取整|估算|估计",
@@ -33,7 +33,7 @@ _REFUTED = re.compile(
     "不是|不等|不可能|不对|矛盾|错",
     re.IGNORECASE,
 )
-"""The clause speaks of a wrong equation, or of numbers that do not add up like everyday ones."""
+"""Words that mark an equation as wrong, or as one of modular or binary numbers."""
 _REMAINDER = re.compile(
     r"""
     [^\d\n=.;…]{0,40}?                                      # " apples each, with a"
@@ -49,22 +49,22 @@ _SCALE = re.compile(r"dozen|hundred|thousand|million|billion|[百千万亿]")
 
 @dataclass(frozen=True)
 class Sentence:
-    """Of one equation in its sentence."""
+    """The findings on one equation in its sentence."""
 
     rounded: bool
-    """It is said to be rounded."""
+    """It is stated to be rounded."""
     speaks_of_rounding: bool
     refuted: bool
     asked: bool
     function: bool
-    """The sentence is about a digit, a remainder, a common divisor of what is written."""
+    """The sentence is about a digit, a remainder or a common divisor of the numbers."""
     left_over: bool
     scaled: bool
     remainder: int | None
 
 
 def around(text: str, start: int, end: int) -> Sentence:
-    """The sentence around the equation at this place."""
+    """The findings on the equation at this position."""
     before = _END.split(text[max(0, start - REACH) : start])[-1]
     rest = text[end : end + REACH]
     sentence = _END.split(rest, maxsplit=1)[0]
@@ -91,5 +91,5 @@ def around(text: str, start: int, end: int) -> Sentence:
 
 @lru_cache(64)
 def _present(text: str) -> frozenset[re.Pattern[str]]:
-    """What a text speaks of at all: most speak of nothing of the kind, and a long one has many equations."""
+    """The patterns that occur in a text at all. Cached, as most texts have none and a long text has many equations."""
     return frozenset(one for one in (_SPEAKS_OF_ROUNDING, _REFUTED, FUNCTION, _LEFT_OVER, _SCALE) if one.search(text))

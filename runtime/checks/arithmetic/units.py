@@ -51,17 +51,17 @@ UNITS: dict[str, tuple[str, Fraction]] = {
     for word in words.split()
 }
 LETTERS = frozenset("mghslkt")
-"""Letters that more likely stand for a unit than for an unknown."""
+"""Letters that are more likely a unit than an unknown."""
 SCALES: dict[str, int] = {
     **{"dozen": 12, "hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12},
     **{"百": 100, "千": 1000, "万": 10**4, "亿": 10**8, "百万": 10**6, "千万": 10**7, "百亿": 10**10, "千亿": 10**11},
     **{"万亿": 10**12},
 }
-"""Words that are part of the number before them."""
+"""Words that multiply the number before them."""
 _ROUGH = re.compile(
     r"\b(?:month|year|yr|nickel|dime|quarter|mile|mi|mph|yard|yd|foot|feet|ft|inch|inche|lb|oz|ounce)s?\b|个月|年"
 )
-"""Units whose size in others is not everybody's (a month of four weeks or of thirty days), or that mean two things."""
+"""Units without an agreed size (a month of four weeks or of thirty days), or with two meanings."""
 ELSEWHERE = frozenset(
     word
     for words in (
@@ -73,9 +73,9 @@ ELSEWHERE = frozenset(
     )
     for word in words.split()
 )
-"""Units whose conversions are not known here, or not everybody's."""
+"""Units whose conversions are unknown here or not agreed."""
 _CLOCK = {"时": ("time", Fraction(3600)), "分": ("time", Fraction(60))}
-"""Units only in company, as 1时20分: 分 alone may be a mark or money."""
+"""Units only in combination, such as 1时20分, as 分 alone may be a mark or money."""
 _POWERS = {"square ": 2, "sq ": 2, "cubic ": 3, "平方": 2, "立方": 3}
 
 
@@ -86,28 +86,28 @@ def unit_of(word: str) -> tuple[str, Fraction] | None:
 
 
 class Measure(NamedTuple):
-    """What a unit measures: the exponents of its dimensions (km/h: length 1, time -1), and its size in the smallest."""
+    """The dimensions of a unit with exponents (km/h: length 1, time -1), and its size in the smallest units."""
 
     dimensions: tuple[tuple[str, int], ...]
     size: Fraction
 
 
 def size_of(word: str) -> Fraction:
-    """Raises KeyError for a word that is no unit."""
+    """The size of a unit. Raises KeyError for an unknown word."""
     unit = unit_of(word) or _CLOCK[word]
     return unit[1]
 
 
 def are_parts(larger: str, smaller: str) -> bool:
-    """Whether a quantity may be written in two units: hours and minutes, 时 and 分, feet and inches."""
+    """Whether one quantity may be written in both units: hours and minutes, 时 and 分, feet and inches."""
     one, other = (unit_of(word) or _CLOCK.get(word) for word in (larger, smaller))
     return bool(one and other and one[0] == other[0] != "count" and one[1] > other[1])
 
 
 @lru_cache(4096)
 def measure(text: str) -> Measure | None:
-    """What the words behind a number measure: "km", "km/h", "miles per hour", "m²", "平方米", "元/千克"; None if any of
-    them is no known unit."""
+    """The measure of the words after a number: "km", "km/h", "miles per hour", "m²", "平方米", "元/千克"; None if one
+    is not a known unit."""
     text = text.strip().lower().replace("kmph", "km/h").replace("mph", "mi/h")
     parts = re.split(r"\s*(?:/|\bper\b|每|\ban?\b)\s*", text)
     measures = [one for part in parts if (one := _simple(part))]
@@ -121,12 +121,12 @@ def measure(text: str) -> Measure | None:
 
 
 def is_rough(text: str) -> bool:
-    """Whether a unit among these words has no one size in others."""
+    """Whether these words have a unit without an agreed size."""
     return bool(_ROUGH.search(text.lower()))
 
 
 def _simple(text: str) -> Measure | None:
-    """km, m², m^2, square metres."""
+    """The measure of a simple unit: km, m², m^2, square metres."""
     exponent = 1
     for word, power in _POWERS.items():
         if text.startswith(word):

@@ -1,4 +1,4 @@
-"""Numbers that are said without digits, and those that nobody has to be told."""
+"""Numbers in words ("three", "half"), and common conversion factors."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ WORDS = {
     **{sign: value for value, sign in enumerate("一二三四五六七八九十", 1)},
 }
 CONVERSIONS = {7, 12, 24, 30, 52, 60, 100, 365}
-"""Days, months, hours, minutes, cents."""
+"""Days, months, hours, minutes, weeks, cents."""
 
 
-def said_in_words(text: str) -> set[Fraction]:
-    """The numbers that a text names in words; of a share, the number that is divided by."""
+def numbers_in_words(text: str) -> set[Fraction]:
+    """The numbers written in words in a text; for a share, the divisor."""
     return {Fraction(WORDS[word]) for word in re.findall(r"[a-z]+|[\u4e00-\u9fff]", text.lower()) if word in WORDS}

@@ -1,8 +1,7 @@
-"""transformers behind the Engine protocol: a model folder, a GGUF file or a hub's model, on a GPU or a processor.
+"""The transformers engine: a model folder, a GGUF file or a model of a hub, on a GPU or a processor.
 
-The replies to one prompt are decoded together, one request after the other. Whoever has a GPU and many requests serves
-them by vLLM (`runtime.engines.openai`). This is an own loop and not `generate`, which has no seed for every reply and
-no end for a single one.
+The replies to one prompt are decoded together, one request after another. For many requests on a GPU, use vLLM
+(`runtime.engines.openai`). It has its own loop, as `generate` cannot seed each reply or end a single one.
 """
 
 from __future__ import annotations
@@ -28,10 +27,10 @@ logger = logging.getLogger(__name__)
 class HfEngine:
     """A model of transformers.
 
-    `parallel` is how many replies to a prompt are decoded together, `context` the length of each in tokens, `adapters`
-    are folders of peft adapters by name. `four_bit` (NF4) is the default on a GPU; `dtype`, such as "float32", is
-    measured if not given. Raises EngineError if files are missing or do not fit each other, if there is no chat
-    template, or if memory is short.
+    `parallel` is the number of replies to a prompt that are decoded together, `context` the length of each in tokens,
+    `adapters` are folders of peft adapters by name. `four_bit` (NF4) is the default on a GPU; the fastest `dtype`, such
+    as "float32", is measured if not given. Raises EngineError if files are missing or do not fit each other, if there
+    is no chat template, or if memory is short.
     """
 
     name = "hf"
@@ -125,7 +124,7 @@ class HfEngine:
     def _replies(
         self, rows: list[Row], sampling: Sampling, adapter: str | None, enough: Enough | None
     ) -> list[Completion]:
-        """The replies to one prompt, `parallel` at a time; those that are finished once they are enough."""
+        """The replies to one prompt, `parallel` at a time; without those that were ended early."""
         asked = 0
         for start in range(0, len(rows), self.parallel):
             for _ in self._written(rows[start : start + self.parallel], sampling, adapter):
@@ -136,8 +135,8 @@ class HfEngine:
         return [row.completion for row in rows]
 
     def _written(self, rows: list[Row], sampling: Sampling, adapter: str | None) -> Iterator[list[str]]:
-        """Write replies to one prompt side by side, a token of each at a time; yields what became certain of the texts
-        under way. What a single row wrote is remembered: whoever speaks next reads on from there."""
+        """Write replies to one prompt together, a token of each at a time; yields the new texts. The memory of a single
+        reply is kept, as the conversation may continue from it."""
         first, tokens = rows[0], rows[0].tokens
         reading = self._model.read(tokens, adapter, [len(tokens) - 1], lambda: not first.cancelled)
         if reading.logits is None:
@@ -187,10 +186,11 @@ class HfEngine:
             )
 
     def _known(self, adapter: str | None) -> str | None:
-        """An adapter that this engine does not hold is answered by the base, and that is said once."""
+        """The adapter, or None if this engine does not have it: then the base model is used, and a warning is logged
+        once."""
         if adapter is None or adapter in self.adapters:
             return adapter
         if adapter not in self._missed_adapters:
             self._missed_adapters.add(adapter)
-            logger.warning("%s has no adapter %r; the untrained base answers.", self.model, adapter)
+            logger.warning("%s has no adapter %r; the base model is used.", self.model, adapter)
         return None

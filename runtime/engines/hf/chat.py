@@ -1,4 +1,4 @@
-"""Conversations to tokens, in the format that the tokenizer's chat template names: the same tokens as llama.cpp's."""
+"""Tokenises conversations with the tokenizer's chat template, to the same tokens as llama.cpp."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from runtime.types import Message, Messages
 
 
 class Chat:
-    """A tokenizer and its chat template. May be used from any thread. Raises EngineError for a template that cannot
-    pass on a problem."""
+    """A tokenizer and its chat template, for any thread. Raises EngineError for a template whose text lacks the
+    problem."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, name: str) -> None:
         if not tokenizer.chat_template:
             raise EngineError(
-                f"{name} has no chat template, so it would be spoken to in the wrong format. "
+                f"{name} has no chat template, so its prompt format is unknown. "
                 "Use an instruct or chat version of this model."
             )
         self.name = name
@@ -33,15 +33,15 @@ class Chat:
         self.end: int = tokenizer.eos_token_id
         """The token that ends a turn."""
         self.tokenizer: Tokenizer = tokenizer.backend_tokenizer
-        # Whether control tokens are read as such is a state of the tokenizer, which other threads would see.
+        # A lock, as recognising control tokens is a state of the tokenizer that all threads share.
         self._plain = Tokenizer.from_str(self.tokenizer.to_str())
         self._plain.encode_special_tokens = True
         special = [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
         self._controls = re.compile("|".join(map(re.escape, special)) or r"(?!)")
 
     def prompt_tokens(self, messages: Messages, opened: bool = True) -> list[int]:
-        """The conversation in the model's own format, open for the assistant's next word, or else after its last turn.
-        Raises EngineError."""
+        """The tokens of a conversation, with the assistant's turn open, or (`opened` False) without. Raises
+        EngineError."""
         spoken = [Message(role=each["role"], content=self._defused(each["content"])) for each in messages]
         unfinished = spoken.pop()["content"] if spoken[-1]["role"] == "assistant" else ""
         text = self._template(spoken, opened)
@@ -49,9 +49,9 @@ class Chat:
         return self.tokenizer.encode(text + unfinished, add_special_tokens=add_bos).ids
 
     def plain_tokens(self, text: str) -> list[int]:
-        """Tokens of a text in which control tokens are only text."""
+        """Tokens of a text; control tokens are treated as text."""
         return self._plain.encode(text, add_special_tokens=False).ids
 
     def _defused(self, content: str) -> str:
-        """A person's text must not close its own turn: what would be read as a control token is broken up."""
+        """Break up control tokens in a person's text, so that it cannot close its own turn."""
         return self._controls.sub(lambda found: f"{found[0][0]} {found[0][1:]}", content)

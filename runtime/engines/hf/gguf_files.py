@@ -1,4 +1,4 @@
-"""GGUF files as Python reads them: their vocabularies are long, so quickly, and once."""
+"""Reads GGUF files faster than the `gguf` package does, and only once."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from gguf import GGUFReader
 
 
 class Reader(GGUFReader):
-    """The package's reader on a plain array: numpy's memory-mapped ones are several times as slow to cut, and a
-    vocabulary is hundreds of thousands of cuts."""
+    """The package's reader on a plain array. Slicing numpy's memory-mapped arrays is several times as slow, and a
+    vocabulary needs hundreds of thousands of slices."""
 
     @property
     def data(self) -> np.ndarray:  # pyrefly: ignore[bad-override-mutable-attribute]
@@ -26,8 +26,8 @@ class Reader(GGUFReader):
 
 @contextmanager
 def read_once() -> Generator[None]:
-    """Within this, transformers reads each GGUF file once; it asks for it anew for the config, the tokenizer and the
-    weights, and takes seconds each time. Files must not change meanwhile."""
+    """Make transformers read each GGUF file once, instead of for config, tokenizer and weights, which takes seconds
+    each time. Files must not change meanwhile."""
     gguf.GGUFReader = cache(Reader)  # pyrefly: ignore[bad-assignment]
     try:
         yield

@@ -1,4 +1,5 @@
-"""The weights, their adapters, and what they have read: one lock, one forward pass at a time."""
+"""The weights with their adapters, and the memory of the last conversation. One forward pass at a time, under a
+lock."""
 
 from __future__ import annotations
 
@@ -18,9 +19,9 @@ from runtime.engines.base import EngineError
 from runtime.engines.hf.loading import first_line, load_adapters, load_base
 
 READ_AT_ONCE = 512
-"""Prompt tokens of one forward pass: the longest that a cancel waits for."""
+"""Most prompt tokens of one forward pass; cancelling waits for one pass."""
 ENDS = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "<|end|>", "<end_of_turn>")
-"""Tokens that end a reply whatever else a model's files say, as in llama.cpp."""
+"""Tokens that end a reply in addition to those of the model's files, as in llama.cpp."""
 
 Keys = list[tuple[int, str | None]]
 """Tokens, each with the adapter that reads it."""
@@ -28,7 +29,7 @@ Keys = list[tuple[int, str | None]]
 
 @dataclass(eq=False)
 class Reading:
-    """What was read, its keys and values, and the logits (marks, vocabulary) that were asked for."""
+    """A prompt that was read: its keys, its key-value cache, and the requested logits (marks, vocabulary)."""
 
     keys: Keys
     cache: DynamicCache
@@ -36,7 +37,7 @@ class Reading:
 
 
 class Model:
-    """A loaded base with its adapters. May be used from any thread. Raises EngineError if it cannot be loaded."""
+    """A loaded base with its adapters, for any thread. Raises EngineError if it cannot be loaded."""
 
     def __init__(self, path: Path, adapters: Mapping[str, Path], four_bit: bool | None, dtype: str | None) -> None:
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -64,8 +65,8 @@ class Model:
         marks: Sequence[int],
         go_on: Callable[[], bool] = lambda: True,
     ) -> Reading:
-        """Read a prompt from where it differs from the last one, for the logits after the tokens at `marks`. Ends
-        early, without logits, when `go_on` says no."""
+        """Read a prompt, from where it differs from the last one, and return the logits after the tokens at `marks`.
+        Ends early, without logits, when `go_on` returns False."""
         keys, last = self._keys(tokens, adapter), self._last
         if last.keys == keys and last.logits is not None and marks == [len(tokens) - 1]:
             return Reading(keys, forked(last.cache, len(keys)), last.logits)
@@ -89,12 +90,12 @@ class Model:
         return Reading(keys, cache, logits)
 
     def decode(self, tokens: Sequence[int], cache: DynamicCache, adapter: str | None) -> torch.Tensor:
-        """Read the next token of each row of a cache; the logits (rows, vocabulary) of the one after it."""
+        """Read the next token of each row of a cache; returns the logits after it, shape (rows, vocabulary)."""
         rows = self._tensor(tokens)[:, None]
         return self._forward(adapter, adapted=[1] * len(tokens), input_ids=rows, past_key_values=cache)[:, -1]
 
     def remember(self, tokens: list[int], read: list[int], cache: DynamicCache, adapter: str | None) -> None:
-        """Keep a prompt and what was read of its reply."""
+        """Keep the cache of a prompt and of the part of its reply that was read."""
         self._keep(self._keys(tokens, adapter) + [(token, adapter) for token in read], cache, None)
 
     def _keep(self, keys: Keys, cache: DynamicCache, logits: torch.Tensor | None) -> None:
@@ -103,18 +104,21 @@ class Model:
                 self._last = Reading(keys, forked(cache, len(keys)), logits)
 
     def _keys(self, tokens: Sequence[int], adapter: str | None) -> Keys:
-        """An activated adapter (aLoRA, arXiv 2504.12397) reads from the last place of its opening words on, the base
-        what is before them. Raises EngineError if they are nowhere: the adapter would do nothing, unnoticed."""
+        """Each token with the adapter that reads it. An activated adapter (aLoRA, arXiv 2504.12397) reads from the last
+        occurrence of its invocation on; the base reads the tokens before. Raises EngineError if there is none, as the
+        adapter would silently do nothing."""
         called, start = self._called.get(adapter, []) if adapter else [], 0
         if called:
             places = (at for at in range(len(tokens) - len(called), -1, -1) if tokens[at : at + len(called)] == called)
             start = next(places, None)
             if start is None:
-                raise EngineError(f"The adapter {adapter!r} was not called: its opening words are not in the prompt.")
+                raise EngineError(
+                    f"The adapter {adapter!r} cannot act: its invocation is not in the prompt. Use its training prompt."
+                )
         return [(token, adapter if at >= start else None) for at, token in enumerate(tokens)]
 
     def _forward(self, adapter: str | None, adapted: list[int], **inputs: Any) -> torch.Tensor:
-        """Logits of one pass. Of each row the last `adapted` tokens are read by an activated adapter."""
+        """The logits of one pass; in each row, an activated adapter reads the last `adapted` tokens."""
         with self._lock, torch.inference_mode():
             self.require_open()
             self._switch(adapter)
@@ -148,7 +152,7 @@ class Model:
 
     def require_open(self) -> None:
         if self._closed:
-            raise EngineError("The model was unloaded. Load it again to go on.", "model.unloaded")
+            raise EngineError("The model was unloaded. Load it again.", "model.unloaded")
 
     def close(self) -> None:
         with self._lock:
@@ -163,13 +167,13 @@ class Model:
 
 
 def common(first: Keys, second: Keys) -> int:
-    """Length of the beginning that both share."""
+    """Length of the common prefix."""
     pairs = zip(first, second, strict=False)
     return next((at for at, (a, b) in enumerate(pairs) if a != b), min(len(first), len(second)))
 
 
 def forked(cache: DynamicCache, length: int) -> DynamicCache:
-    """The first tokens of a cache as a cache of its own; nothing is copied until it grows."""
+    """A new cache with the first `length` tokens of a cache; nothing is copied until it grows."""
     fork = DynamicCache()
     if length:
         fork.layers = [copy.copy(layer) for layer in cache.layers]

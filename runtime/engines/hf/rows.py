@@ -1,4 +1,4 @@
-"""A reply while it is written, and the choice of its next token."""
+"""A reply while it is written, and sampling its next token."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from runtime.types import Finish
 
 @dataclass(eq=False)
 class Row:
-    """One reply while it is written."""
+    """A reply while it is written."""
 
     tokens: list[int]
     """The prompt."""
     room: int
-    """Tokens that may be written."""
+    """Most tokens to write."""
     reply: Reply
     random: Random
     cancel: Event | None = None
@@ -38,7 +38,7 @@ class Row:
         return self.cancel is not None and self.cancel.is_set()
 
     def write(self, token: int, tokenizer: Tokenizer) -> str:
-        """Take a token; return the text that became certain."""
+        """Add a token; returns the text that became certain."""
         self.written.append(token)
         piece = self.reply.push((self._text.step(tokenizer, token) or "").encode())
         if self.reply.stopped:
@@ -46,7 +46,7 @@ class Row:
         return piece + self.end("length") if len(self.written) >= self.room else piece
 
     def end(self, finish: Finish) -> str:
-        """No more tokens will come: return the text that was held back."""
+        """End the reply; returns the text that was held back."""
         self.finish = finish
         return self.reply.finish()
 
@@ -56,8 +56,8 @@ class Row:
 
 
 def choose(logits: torch.Tensor, sampling: Sampling, draws: Sequence[float]) -> list[int]:
-    """The next token of each row. `draws` are numbers from 0 to 1, one for each row, so that what a row is given does
-    not depend on the rows beside it; the filters are llama.cpp's and in its order."""
+    """The next token of each row. `draws` has a random number from 0 to 1 for each row, so that a row's tokens do not
+    depend on the other rows. The filters are llama.cpp's, in its order."""
     if sampling.temperature <= 0:
         return logits.argmax(-1).tolist()
     size = logits.shape[-1]
@@ -67,5 +67,5 @@ def choose(logits: torch.Tensor, sampling: Sampling, draws: Sequence[float]) -> 
     kept[:, 0] = True
     below = (values / sampling.temperature).masked_fill(~kept, -torch.inf).softmax(-1).cumsum(-1)
     place = (below <= torch.tensor(draws, device=below.device)[:, None]).sum(-1)
-    place = place.minimum(kept.sum(-1) - 1)  # the sum may end a little below 1
+    place = place.minimum(kept.sum(-1) - 1)  # the sum of the probabilities may be slightly below 1
     return tokens.gather(-1, place[:, None])[:, 0].tolist()

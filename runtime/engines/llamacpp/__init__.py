@@ -1,8 +1,8 @@
-"""llama.cpp behind the Engine protocol: a GGUF file on this processor (or GPU, if llama.cpp was built for one).
+"""The llama.cpp engine: a GGUF file on this processor (or GPU, if llama.cpp was built for one).
 
-This file loads the model and keeps the promises of the protocol. `chat` makes tokens of conversations, `decoder` owns
-the context and its thread, `memory` knows what was read before, `adapters` holds the adapters, `rollouts` feeds many
-requests at once. Verified calls and measured designs: llama-cpp-python 0.3.36, low-level API.
+This file loads the model and implements the protocol. `chat` tokenises conversations, `decoder` owns the context and
+its thread, `memory` manages what was read before, `adapters` the adapters, and `rollouts` runs many requests at once.
+Tested and measured with the low-level API of llama-cpp-python 0.3.36.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from queue import SimpleQueue
 from threading import Event, Lock
 from typing import Any, TypedDict
 
-# llama.cpp's threads wait for each other by spinning, by default for milliseconds; on a busy machine they spin while
-# the one they wait for has no core. Measured with both cores taken: 56 ms a token so, 40 to 430 ms without. So all
-# threads are kept on a busy machine: two of them write 1.7 to 3 times as fast as one there (135M and 0.5B), too.
+# llama.cpp's threads spin while they wait for each other, by default for milliseconds, even if the other thread has no
+# core. With a short spin and both cores busy: 56 ms a token; with the default: 40 to 430 ms. So all threads are used on
+# a busy machine too, where two are 1.7 to 3 times as fast as one (135M and 0.5B).
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 import llama_cpp as llama
@@ -38,7 +38,7 @@ from runtime.types import Message, Messages
 logger = logging.getLogger(__name__)
 
 SHELF = 1 << 28
-"""Bytes of conversations that are kept outside the context: some thirty of the largest base."""
+"""Bytes for conversations kept outside the context: about thirty for the largest base."""
 
 
 class Prompt(TypedDict):
@@ -52,10 +52,10 @@ class Prompt(TypedDict):
 class LlamaCppEngine:
     """A GGUF model, several conversations at once.
 
-    `context` is the length of each conversation in tokens, `parallel` how many are decoded together, `threads` how
-    many are used or what finds the best number for a loaded model, `adapters` are adapter files by name; for
-    `extra_buffers` see `load_model`. Raises EngineError if a file is damaged, has no chat template or does not fit the
-    base, or if memory is short.
+    `context` is the length of each conversation in tokens, `parallel` the number decoded together, `threads` a number
+    or a function that finds the best one for a loaded model, `adapters` are adapter files by name; for `extra_buffers`
+    see `load_model`. Raises EngineError if a file is damaged, has no chat template or does not fit the base, or if
+    memory is short.
     """
 
     name = "llamacpp"
@@ -187,14 +187,14 @@ class LlamaCppEngine:
 
     def _require_open(self) -> None:
         if self._closed:
-            raise EngineError("The model was unloaded. Load it again to go on.", "model.unloaded")
+            raise EngineError("The model was unloaded. Load it again.", "model.unloaded")
 
     def _read(self, messages: Messages, adapter: str | None, room: int) -> Prompt:
         self._require_open()
         return self._prompt(self._chat.prompt_tokens(messages), adapter, room)
 
     def _prompt(self, tokens: list[int], adapter: str | None, room: int) -> Prompt:
-        """What a job has to know of its prompt. Raises ContextOverflow if it leaves less room than this."""
+        """The fields of a job for its prompt. Raises ContextOverflow if it leaves less room (in tokens) than this."""
         if len(tokens) + room > self.limit:
             raise ContextOverflow(
                 f"This is too long for the model ({len(tokens)} tokens of at most "
@@ -211,19 +211,19 @@ class LlamaCppEngine:
         return replace(sampling, max_tokens=min(sampling.max_tokens, self.limit - len(prompt["keys"]) - 1))
 
     def _note(self, adapter: str | None) -> None:
-        """An adapter that this engine does not hold is answered by the base, and that is said once."""
+        """Log a warning, once, for an adapter that this engine does not have; the base model is used."""
         if adapter and adapter not in self._missed_adapters:
             self._missed_adapters.add(adapter)
-            logger.warning("%s has no adapter %r; the untrained base answers.", self.model, adapter)
+            logger.warning("%s has no adapter %r; the base model is used.", self.model, adapter)
 
 
 def refines(messages: Messages) -> bool:
-    """Whether there is an earlier reply that a new one may repeat."""
+    """Whether the conversation has an earlier reply that the new one may repeat."""
     return any(message["role"] == "assistant" for message in messages[:-1])
 
 
 def result(job: Job) -> Any:
-    """The next thing a job has to say. Raises what went wrong with it."""
+    """The next item of a job. Raises it if it is an exception."""
     _, item = job.out.get()
     if isinstance(item, Exception):
         raise item

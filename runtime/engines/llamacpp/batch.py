@@ -1,4 +1,4 @@
-"""One batch of llama.cpp: its arrays, and the switch that breaks it off while it is being decoded."""
+"""A batch of llama.cpp: its arrays, and aborting it while it is decoded."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ import numpy as np
 from runtime.engines.llamacpp.jobs import ADAPTER_SHIFT
 from runtime.engines.llamacpp.memory import Lane
 
-GLANCE = 0.02
-"""Seconds between two looks at the cancel flags while a long batch is being decoded."""
+POLL = 0.02
+"""Seconds between two checks of the cancel flags while a long batch is decoded."""
 
 
 class Part(NamedTuple):
-    """What one lane adds to a batch: keys from a position on, the last of them guesses."""
+    """The keys that one lane adds to a batch, from a position on; the last ones may be guesses."""
 
     lane: Lane
     start: int
     keys: list[int]
     guesses: list[int]
     wanted: list[int]
-    """Indices into `keys` whose logits are asked for."""
+    """Indices into `keys` whose logits are needed."""
 
 
 class Batch:
-    """Room for so many tokens, filled anew for every decoding step."""
+    """The arrays for a number of tokens, filled again for every decoding step."""
 
     def __init__(self, capacity: int) -> None:
         self.raw = llama.llama_batch_init(capacity, 0, 1)
@@ -43,7 +43,7 @@ class Batch:
         np.ctypeslib.as_array(self.raw.n_seq_id, shape=(capacity,))[:] = 1
 
     def fill(self, parts: list[Part]) -> None:
-        """Put the parts one after another; their lanes must be in the order of their sequences."""
+        """Fill the arrays with the parts in order, which must be that of their lanes' sequences."""
         at = 0
         for part in parts:
             end = at + len(part.keys)
@@ -62,11 +62,11 @@ class Batch:
 
 
 class Breaker:
-    """Breaks off a batch once `asked` says so, looking several times a second.
+    """Aborts a batch when `asked` returns True; it is called several times a second.
 
-    llama.cpp asks a C function between two operations whether it shall stop. Python cannot be that function: it would
-    be called hundreds of times a batch and wait for the interpreter's lock each time. The C library's `strlen` can: it
-    reads a string that is empty until somebody writes a letter into it.
+    llama.cpp calls a C function between two operations and stops if it returns non-zero. A Python function would be too
+    slow: it is called hundreds of times a batch and would wait for the interpreter's lock. The C library's `strlen` is
+    used instead, on a string that is empty until a letter is written into it.
     """
 
     def __init__(self, context: llama.llama_context_p, asked: Callable[[], bool]) -> None:
@@ -80,7 +80,7 @@ class Breaker:
 
     @contextmanager
     def watching(self, worth_it: bool) -> Generator[None]:
-        """While a batch is decoded that takes long enough for somebody to want it broken off."""
+        """Watch while a batch is decoded, if it is long enough (`worth_it`)."""
         self._flag[0] = b"\0"
         if worth_it:
             self._watched.set()
@@ -99,4 +99,4 @@ class Breaker:
             self._watched.wait()
             if self._asked():
                 self._flag[0] = b"!"
-            time.sleep(GLANCE)
+            time.sleep(POLL)

@@ -1,4 +1,4 @@
-"""Conversations to tokens, in the format that the model file itself names."""
+"""Tokenises conversations with the chat template of the model file."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from runtime.types import Message, Messages
 
 
 class Chat:
-    """The tokenizer and the chat template of a loaded model. May be used from any thread. Raises EngineError for a
-    template that cannot pass on a problem."""
+    """The tokenizer and the chat template of a loaded model, for any thread. Raises EngineError for a template whose
+    text lacks the problem."""
 
     def __init__(self, model: llama.llama_model_p, name: str = "this model") -> None:
         self._vocab = vocab_of(model)
@@ -25,13 +25,13 @@ class Chat:
         self._controls = self._control_tokens()
 
     def prompt_tokens(self, messages: Messages) -> list[int]:
-        """The conversation in the model's own format, open for the assistant's next word."""
+        """The tokens of a conversation, with the assistant's turn open."""
         spoken = [Message(role=each["role"], content=self._defused(each["content"])) for each in messages]
         unfinished = spoken.pop()["content"] if spoken[-1]["role"] == "assistant" else ""
         return self.tokens(self._template(spoken) + unfinished, special=True)
 
     def tokens(self, text: str, special: bool = False) -> list[int]:
-        """Tokens of a text; only with `special` are control tokens read as such."""
+        """Tokens of a text; `special` recognises control tokens."""
         data = text.encode("utf-8")
         add_bos = special and llama.llama_vocab_get_add_bos(self._vocab) and not text.startswith(self._bos)
         buffer = (llama.llama_token * (len(data) + 8))()
@@ -39,7 +39,7 @@ class Chat:
         return list(buffer[:size])
 
     def _defused(self, content: str) -> str:
-        """A person's text must not close its own turn: what would be read as a control token is broken up."""
+        """Break up control tokens in a person's text, so that it cannot close its own turn."""
         return self._controls.sub(lambda found: f"{found[0][0]} {found[0][1:]}", content)
 
     def _control_tokens(self) -> re.Pattern[str]:
@@ -53,7 +53,7 @@ class Chat:
 
 
 def jinja_template(source: str, bos: str, eos: str, name: str) -> Template:
-    """The template that a model file holds, tried on conversations; `name` is the file's. Raises EngineError."""
+    """The tested template of a model file (`name`). Raises EngineError."""
     try:
         formatter = Jinja2ChatFormatter(source, eos_token=eos, bos_token=bos)
     except Exception as error:

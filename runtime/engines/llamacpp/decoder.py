@@ -1,8 +1,8 @@
-"""Continuous batching over one llama.cpp context: a single thread owns the context, everybody else hands it jobs.
+"""Continuous batching over one llama.cpp context. One thread owns the context; other threads submit jobs to it.
 
-A job gets a lane of the context as soon as one is free; the longest beginning of its prompt that was ever read and is
-still known is put there first. The owner thread decodes one batch at a time, mixing prompts that are being read with
-replies that are being written; a batch has one adapter, and adapters take turns. A finished job frees its lane at once.
+A job gets a lane of the context as soon as one is free, starting with the longest prefix of its prompt that is still in
+memory. The owner thread decodes one batch at a time, which mixes prompts being read with replies being written; a batch
+has one adapter, and adapters take turns. A finished job frees its lane at once.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from runtime.engines.llamacpp.sampling import Sampler, log_softmax_at
 from runtime.types import Finish
 
 READ_AT_ONCE = 128
-"""Prompt tokens a batch takes; more are hardly read faster."""
+"""Most prompt tokens in a batch; more are hardly faster."""
 WORTH_WAITING = 16
-"""Tokens that another job is just reading and that a waiting one needs too: then it waits for them."""
+"""A job waits if another one is reading at least so many tokens that it needs too."""
 LONG_BATCH = 24
-"""Tokens of a batch that may take long enough for somebody to want it broken off."""
-ABORTED = 2  # what llama_decode returns then
+"""Batches with at least so many tokens can be aborted; shorter ones end soon."""
+ABORTED = 2  # return value of llama_decode
 
 
 class Decoder:
@@ -50,7 +50,7 @@ class Decoder:
         self._wake = Condition()
         self._closing = False
         self.decoded = 0
-        """Tokens that went through the model since it was loaded."""
+        """Number of tokens decoded since the model was loaded."""
         self._step = 0
         self._breaker = Breaker(context, self._somebody_left)
         self._thread = Thread(target=self._run, name="llama.cpp", daemon=True)
@@ -59,12 +59,12 @@ class Decoder:
     def submit(self, job: Job) -> None:
         with self._wake:
             if self._closing:
-                raise EngineError("The model was unloaded. Load it again to go on.", "model.unloaded")
+                raise EngineError("The model was unloaded. Load it again.", "model.unloaded")
             self._waiting.append(job)
             self._wake.notify()
 
     def close(self) -> None:
-        """End the thread; jobs still under way receive an EngineError. The context may be freed afterwards."""
+        """End the thread; running jobs receive an EngineError. The context may be freed afterwards."""
         with self._wake:
             self._closing = True
             self._wake.notify()
@@ -80,12 +80,12 @@ class Decoder:
     def _run(self) -> None:
         while self._wait_for_work():
             try:
-                self._drop_cancelled()  # first, so that who stopped and asks again finds what was read already
+                self._drop_cancelled()  # first, so that a job that was stopped and submitted again finds its prefix
                 self._admit_waiting()
                 self.memory.close_ranks()
                 if parts := self._next_batch():
                     self._decode(parts)
-            except Exception as error:  # noqa: BLE001 - the boundary of this thread: whoever waits must hear of it
+            except Exception as error:  # noqa: BLE001 - any error in this thread must reach the waiting callers
                 self._fail(EngineError(f"The model stopped in the middle of a reply ({error}). Try again."))
         self._fail(EngineError("The model was unloaded before the reply was finished."))
 
@@ -116,7 +116,7 @@ class Decoder:
                 self._admit(lane, job)
 
     def _is_being_read(self, job: Job) -> bool:
-        """Whether another lane is on its way to more of this job's beginning than is known anywhere."""
+        """Whether another lane is reading a longer prefix of this job's prompt than is in memory."""
         reading = [other for lane, other in self._busy() if len(lane.keys) < len(other.keys) - 1]
         coming = max((common_prefix(other.keys, job.keys) for other in reading), default=0)
         return coming > WORTH_WAITING and coming > self.memory.known(job.keys) + WORTH_WAITING
@@ -127,8 +127,8 @@ class Decoder:
         lane.job, lane.pending, lane.lasting = job, deque(job.keys[keep:]), job.lasting
 
     def _next_batch(self) -> list[Part]:
-        """Keys of every busy lane whose turn it is. Replies under way come first, so that a long prompt does not halt
-        them; guesses are worth their time only where one reply is written alone."""
+        """The parts of the next batch, for the adapter whose turn it is. Replies being written come first, so that a
+        long prompt does not stop them. Guesses are only worth their time if one reply is written alone."""
         busy = self._busy()
         if not busy:
             return []
@@ -145,7 +145,7 @@ class Decoder:
         self.adapters.use(self.context, adapter)
         alone = len(busy) == 1
         parts = [self._part(lane, shares[lane.sequence], alone) for lane, _ in alike if shares[lane.sequence]]
-        return sorted(parts, key=lambda part: part.lane.sequence)  # llama.cpp wants neighbours one after another
+        return sorted(parts, key=lambda part: part.lane.sequence)  # llama.cpp needs sequences in order
 
     def _part(self, lane: Lane, share: int, alone: bool) -> Part:
         start, keys = len(lane.keys), [lane.pending.popleft() for _ in range(share)]
@@ -188,13 +188,13 @@ class Decoder:
         return None
 
     def _undo(self, parts: list[Part]) -> None:
-        """A batch was broken off: as if it had never been."""
+        """Undo a batch that was aborted."""
         for part in parts:
             part.lane.pending.extendleft(reversed(part.keys[: len(part.keys) - len(part.guesses)]))
             self.memory.rewind(part.lane, part.start)
 
     def _logits(self, rows: int) -> np.ndarray:
-        """The rows of the tokens that asked for them, in order, (rows, vocabulary); valid until the next batch."""
+        """The requested logits, in order: shape (rows, vocabulary); valid until the next batch."""
         first = ctypes.cast(llama.llama_get_logits(self.context), ctypes.c_void_p).value
         if first is None:
             raise EngineError("llama.cpp gave no logits")
@@ -214,13 +214,13 @@ class Decoder:
             self._finish(lane, "stop")
 
     def _write(self, part: Part, job: WriteJob, logits: list[np.ndarray]) -> None:
-        """Draw a token, and another one for each guess that turns out to be what was drawn."""
+        """Sample a token, and a further one for each guess that is equal to the sampled token."""
         sampler = job.sampler = job.sampler or Sampler(job.sampling)
         finish, key = None, 0
         certain = part.start + len(part.keys) - len(part.guesses)
         for row, guess in zip(logits, [*part.guesses, None], strict=True):
             token = sampler.pick(row)
-            finish = self._say(job, token)
+            finish = self._add(job, token)
             key = token | job.adapter << ADAPTER_SHIFT
             if finish or key != guess:
                 break
@@ -233,15 +233,15 @@ class Decoder:
         else:
             part.lane.pending.append(key)
 
-    def _say(self, job: WriteJob, token: int) -> Finish | None:
-        """Add a drawn token to the reply; how it ends, if it does."""
+    def _add(self, job: WriteJob, token: int) -> Finish | None:
+        """Add a sampled token to the reply; returns why it ends, None if it goes on."""
         if llama.llama_vocab_is_eog(self._vocab, token):
             return "stop"
         job.written += 1
         if job.drafts is not None:
             job.drafts.append(token)
         if (piece := job.reply.push(self._piece(token))) and job.live:
-            job.tell(piece)
+            job.send(piece)
         if job.reply.stopped:
             return "stop"
         return "length" if job.written >= job.sampling.max_tokens else None
@@ -254,16 +254,16 @@ class Decoder:
 
     def _answer(self, job: Job, finish: Finish) -> None:
         if isinstance(job, ScoreJob):
-            job.tell(Cancelled("The reading was ended.") if finish == "cancelled" else job.rows)
+            job.send(Cancelled("The reading was ended.") if finish == "cancelled" else job.rows)
         elif isinstance(job, WriteJob):
             if job.sampler:
                 job.sampler.free()
             if (rest := job.reply.finish()) and job.live:
-                job.tell(rest)
-            job.tell(Completion(job.reply.text, finish, len(job.keys), job.written))
+                job.send(rest)
+            job.send(Completion(job.reply.text, finish, len(job.keys), job.written))
 
     def _fail(self, error: EngineError) -> None:
-        """Tell everybody who waits, and forget what the context holds: after an error it cannot be trusted."""
+        """Send the error to all jobs, and forget the content of the context, which is unknown after an error."""
         with self._wake:
             jobs = [job for _, job in self._busy()] + list(self._waiting)
             self._waiting.clear()
@@ -274,7 +274,7 @@ class Decoder:
         for job in jobs:
             if isinstance(job, WriteJob) and job.sampler:
                 job.sampler.free()
-            job.tell(error)
+            job.send(error)
 
     def _piece(self, token: int) -> bytes:
         if token not in self._pieces:

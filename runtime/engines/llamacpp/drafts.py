@@ -1,7 +1,7 @@
-"""Guesses at the next tokens from what the conversation has said before (prompt lookup, n-gram speculation).
+"""Guesses the next tokens from the conversation so far (prompt lookup, n-gram speculation).
 
-A refinement repeats much of what it refines. Tokens that followed the same three tokens earlier are decoded together
-with the token at hand; each counts only if the sampler then draws it anyway, so neither greedy text nor the
+A refinement repeats much of the attempt it refines. The tokens that followed the same three tokens earlier are decoded
+together with the present one. A guess is used only if the sampler draws it anyway, so neither greedy text nor the
 distribution of sampled text changes.
 """
 
@@ -14,7 +14,7 @@ LONGEST = 7
 
 
 class PromptLookup:
-    """Remembers where each run of three tokens was last followed by something."""
+    """Remembers where each sequence of three tokens last occurred."""
 
     def __init__(self, tokens: Iterable[int]) -> None:
         self._tokens: list[int] = []
@@ -24,13 +24,13 @@ class PromptLookup:
             self.append(token)
 
     def append(self, token: int) -> None:
-        """A token of the prompt, or one that was drawn."""
+        """Add a token of the prompt or a sampled one."""
         if len(self._tokens) >= NGRAM:
             self._after[tuple(self._tokens[-NGRAM:])] = len(self._tokens)
         self._tokens.append(token)
 
     def propose(self, at_most: int) -> list[int]:
-        """What may follow now; empty where nothing similar was said, or guessing has not paid lately."""
+        """Guesses at the next tokens; empty if the last three tokens are new, or if guesses failed recently."""
         if self._pause:
             self._pause -= 1
             return []
@@ -38,7 +38,7 @@ class PromptLookup:
         return self._tokens[start : start + min(self._length, at_most)] if start is not None else []
 
     def judged(self, proposed: int, accepted: int) -> None:
-        """Learn from a guess: longer after a full success, silent for a while after a failure."""
+        """Adapt to a guess: longer ones after a full success, none for a while after a failure."""
         if accepted == proposed:
             self._length = min(self._length * 2 + 1, LONGEST)
         elif accepted * 2 < proposed:

@@ -1,8 +1,8 @@
-"""How fast a loaded model is on this machine: threads, speed, width.
+"""Measures a loaded model on this machine: best number of threads, speed, best batch size.
 
-Nothing here is assumed from the processor's name: one more thread may halve a time or, on a busy machine, multiply
-it, and the best format of the weights differs from one processor to the next. Every function takes a model of
-llama.cpp and uses a small context of its own, so an engine's context is never touched.
+Nothing is assumed from the processor's name: one more thread may halve the time or, on a busy machine, multiply it, and
+the fastest weight format differs between processors. Every function takes a llama.cpp model and uses a small context of
+its own, not that of an engine.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from runtime.models.machine import cores
 
 WIDTHS = (1, 4, 8, 16, 32, 64)
 PROMPT = 64
-"""Tokens that are in the context before a decoding step is timed."""
+"""Tokens in the context before a decoding step is timed."""
 CHUNK = 64
 """Tokens read at once."""
 HOPELESS = 2.0
-"""A number of threads that took so many times as long as the best is not tried again."""
+"""A number of threads is not measured again if it took so many times as long as the best."""
 
 
 class Token(NamedTuple):
@@ -43,7 +43,7 @@ class Token(NamedTuple):
 
 @contextmanager
 def loaded(path: Path, extra_buffers: bool | None = None) -> Generator[llama.llama_model_p]:
-    """The model of a file, freed at the end. Raises EngineError as `load_model` does."""
+    """The model of a file, freed at the end. Raises EngineError."""
     model = load_model(path, extra_buffers)
     try:
         yield model
@@ -73,7 +73,7 @@ class Bench:
         llama.llama_set_n_threads(self.context, threads, threads)
 
     def decode(self, rows: Sequence[Token]) -> float:
-        """Decode one batch; returns the seconds until its logits were there. Raises EngineError."""
+        """Decode one batch; returns the seconds until its logits are available. Raises EngineError."""
         batch = self._batch
         for i, row in enumerate(rows):
             batch.token[i], batch.pos[i], batch.logits[i] = row.token, row.position, row.logits
@@ -91,7 +91,7 @@ class Bench:
 
 
 def _some_tokens(model: llama.llama_model_p, count: int) -> list[int]:
-    """Ordinary tokens, the same at every call. One token repeated would be kinder to the caches than text is."""
+    """Random ordinary tokens, the same at every call. One repeated token would use the caches better than text does."""
     size = llama.llama_vocab_n_tokens(vocab_of(model))
     return np.random.default_rng(0).integers(size // 100, size // 2, count).tolist()
 
@@ -100,13 +100,13 @@ def _some_tokens(model: llama.llama_model_p, count: int) -> list[int]:
 
 
 def candidates(cores: int) -> list[int]:
-    """Numbers of threads worth trying, most first."""
+    """Numbers of threads to measure, largest first."""
     return sorted({1, max(1, cores // 2), max(1, cores - 1), cores}, reverse=True)
 
 
 def fastest_threads(model: llama.llama_model_p, seconds: float = 0.5, rounds: int = 3) -> int:
-    """Threads that read a short batch and then write a word fastest. The candidates take turns for `seconds` (at least
-    `rounds` times), and each is judged by its median, so that neither a passing load nor a lucky moment decides."""
+    """The number of threads that reads a short batch and then writes a token fastest. The candidates take turns for
+    `seconds` (at least `rounds` times) and are compared by their medians, so that short loads do not matter."""
     tokens = [Token(token, position) for position, token in enumerate(_some_tokens(model, 17))]
     with Bench(model) as bench:
 
@@ -115,12 +115,12 @@ def fastest_threads(model: llama.llama_model_p, seconds: float = 0.5, rounds: in
             bench.forget()
             return bench.decode(tokens[:16]) + bench.decode(tokens[16:])
 
-        once(cores())  # the first reading of the weights from disk is not the processor's speed
+        once(cores())  # not measured, as the weights are first read from the disk
         times: dict[int, list[float]] = {}
         for threads in candidates(cores()):
             times[threads] = [once(threads)]
             if times[threads][0] > HOPELESS * min(times.values())[0]:
-                break  # fewer would take longer still, seconds for a large model
+                break  # fewer threads would take longer still, seconds for a large model
         ends = time.perf_counter() + seconds
         while len(times) > 1 and (time.perf_counter() < ends or len(next(iter(times.values()))) < rounds):
             for threads in times:
@@ -134,8 +134,8 @@ def fastest_threads(model: llama.llama_model_p, seconds: float = 0.5, rounds: in
 
 
 def decode_speed(model: llama.llama_model_p, width: int, threads: int, steps: int = 16, seconds: float = 1.5) -> float:
-    """Tokens per second when `width` replies that share a prompt are written in lockstep: the median of `steps`
-    steps, or of as many as fit into `seconds` (at least three)."""
+    """Tokens per second of `width` replies to one prompt, written in lockstep: the median of `steps` steps, or of as
+    many as fit into `seconds` (at least three)."""
     tokens = _some_tokens(model, PROMPT + steps + 1)
     with Bench(model, width, PROMPT + steps + 1, threads) as bench:
         bench.decode([Token(token, i, logits=False) for i, token in enumerate(tokens[:PROMPT])])
@@ -150,7 +150,7 @@ def decode_speed(model: llama.llama_model_p, width: int, threads: int, steps: in
 
 
 def prompt_speed(model: llama.llama_model_p, threads: int, seconds: float = 1.5) -> float:
-    """Tokens per second when a prompt is read: the median of some readings of PROMPT tokens (at least three)."""
+    """Tokens per second of reading a prompt: the median of at least three readings of PROMPT tokens."""
     rows = [Token(token, i, logits=i == PROMPT - 1) for i, token in enumerate(_some_tokens(model, PROMPT))]
     with Bench(model, 1, PROMPT, threads) as bench:
         times: list[float] = []
@@ -161,30 +161,30 @@ def prompt_speed(model: llama.llama_model_p, threads: int, seconds: float = 1.5)
 
 
 class Pace(NamedTuple):
-    """Tokens per second of one loaded file: reading, and writing by how many replies are written at once."""
+    """Tokens per second of a loaded file: of reading, and of writing by batch size."""
 
     prompt: float
     speeds: dict[int, float]
 
     @property
     def alone(self) -> float:
-        """Of one reply, with as many tokens read as written."""
+        """Speed of one reply with as many tokens read as written."""
         return 2 / (1 / self.prompt + 1 / self.speeds[1])
 
     @property
     def batches(self) -> float:
-        """Of the best width, with as many tokens read as written: a critic reads more, an actor less."""
+        """Speed of the best batch size with as many tokens read as written; a critic reads more, an actor less."""
         return 2 / (1 / self.prompt + 1 / max(self.speeds.values()))
 
 
 def pace(model: llama.llama_model_p, widths: Sequence[int], threads: int, seconds: float = 1.0) -> Pace:
-    """What reading and writing at each width measure now; a width of 1 is always among them."""
+    """Measure reading, and writing at each batch size and at 1."""
     speeds = {width: decode_speed(model, width, threads, seconds=seconds) for width in sorted({1, *widths})}
     return Pace(prompt_speed(model, threads, seconds), speeds)
 
 
 def widths_that_fit(model: llama.llama_model_p, length: int) -> list[int]:
-    """The widths whose conversations of `length` tokens take at most half of the memory that is free."""
+    """The batch sizes whose conversations of `length` tokens take at most half of the free memory."""
     head = llama.llama_model_n_embd(model) // llama.llama_model_n_head(model)
     values = 2 * llama.llama_model_n_layer(model) * llama.llama_model_n_head_kv(model) * head  # keys and values
     fitting = psutil.virtual_memory().available // 2 // (2 * values * length)  # of two bytes each
@@ -192,5 +192,5 @@ def widths_that_fit(model: llama.llama_model_p, length: int) -> list[int]:
 
 
 def best_width(speeds: dict[int, float]) -> int:
-    """The smallest width that is within 5 % of the fastest: a wider one only costs memory."""
+    """The smallest batch size within 5 % of the fastest, as a larger one only needs more memory."""
     return min(width for width, speed in speeds.items() if speed >= 0.95 * max(speeds.values()))

@@ -1,8 +1,8 @@
-"""The key-value memory of a context: lanes, and the shelf of conversations that had to leave theirs.
+"""The key-value memory: the lanes of the context, and a shelf of conversations that were moved out of it.
 
-Each lane is one sequence of the context with a buffer of its own: measured fastest for batches. llama.cpp decodes only
-neighbouring sequences in one pass (with a hole in every fourth lane a batch took 2.5 times as long), so busy lanes are
-kept together, and any conversation may be copied into any lane: milliseconds, where reading it again takes seconds.
+A lane is a sequence of the context with its own buffer, which measured fastest for batches. llama.cpp decodes only
+adjacent sequences in one pass (with a gap at every fourth lane a batch took 2.5 times as long), so busy lanes are kept
+adjacent. Any conversation can be copied into any lane: this takes milliseconds, reading it again takes seconds.
 """
 
 from __future__ import annotations
@@ -19,28 +19,29 @@ from runtime.engines.base import EngineError
 from runtime.engines.llamacpp.jobs import Job
 
 WORTH_COPYING = 4
-"""Tokens that a copy must save; reading one costs about as much as copying a hundred."""
+"""A conversation is copied if that saves reading so many tokens; reading one takes as long as copying about a
+hundred."""
 WORTH_KEEPING = 16
-"""Tokens that must be lost for a conversation to go to the shelf."""
+"""A conversation is moved to the shelf if otherwise so many tokens would be lost."""
 
 
 @dataclass(eq=False)
 class Lane:
     sequence: int
     keys: list[int] = field(default_factory=list)
-    """What this sequence of the context holds."""
+    """The keys that this sequence contains."""
     job: Job | None = None
     pending: deque[int] = field(default_factory=deque)
-    """Keys of the job that were not decoded yet."""
+    """Keys of the job that are not decoded yet."""
     lasting: bool = False
-    """Whether what it holds is worth keeping once another job needs the lane."""
+    """Whether the content is worth keeping when another job needs the lane."""
     decoded_at: int = 0
-    """The step that last decoded something of it."""
+    """The last step that decoded a key of it."""
 
 
 @dataclass(eq=False)
 class Shelved:
-    """A conversation outside the context: its keys, and the bytes of its memory."""
+    """A conversation outside the context: its keys and its key-value memory as bytes."""
 
     keys: list[int]
     data: np.ndarray
@@ -55,7 +56,7 @@ def memory_of(context: llama.llama_context_p) -> llama.llama_memory_t:
 
 
 def common_prefix(a: Sequence[int], b: Sequence[int]) -> int:
-    """How many keys two lists have in common at their beginning."""
+    """Length of the common prefix of two lists of keys."""
     low, high = 0, min(len(a), len(b))
     if a[:high] == b[:high]:
         return high
@@ -69,8 +70,8 @@ def common_prefix(a: Sequence[int], b: Sequence[int]) -> int:
 
 
 class Memory:
-    """Knows what every lane and the shelf hold. `room` is the size of the shelf in bytes; what was used longest ago
-    leaves it first."""
+    """The contents of the lanes and the shelf. `room` is the size of the shelf in bytes; the least recently used
+    conversation is dropped first."""
 
     def __init__(self, context: llama.llama_context_p, lanes: int, room: int) -> None:
         self._context, self._memory, self._room = context, memory_of(context), room
@@ -78,12 +79,12 @@ class Memory:
         self._shelf: list[Shelved] = []
 
     def known(self, keys: Sequence[int]) -> int:
-        """How much of a beginning was read already, wherever it is."""
+        """Length of the longest prefix of these keys in any lane or on the shelf."""
         return max(common_prefix(place.keys, keys) for place in self._places())
 
     def prepare(self, lane: Lane, keys: Sequence[int], at_most: int) -> int:
-        """Put the longest known beginning of `keys` into a free lane, at most so many; returns how many there are. What
-        the lane held goes to the shelf if it is worth it."""
+        """Put the longest known prefix of `keys`, at most `at_most` long, into a free lane; returns its length. The
+        earlier content of the lane goes to the shelf if it is worth keeping."""
         source = max(self._places(), key=lambda place: min(common_prefix(place.keys, keys), at_most))
         keep, there = (min(common_prefix(place.keys, keys), at_most) for place in (source, lane))
         if source is not lane and keep >= there + WORTH_COPYING:
@@ -97,13 +98,13 @@ class Memory:
         return keep
 
     def rewind(self, lane: Lane, keep: int) -> None:
-        """Forget all but the first keys of a lane."""
+        """Remove all but the first `keep` keys of a lane."""
         if keep < len(lane.keys):
             del lane.keys[keep:]
             llama.llama_memory_seq_rm(self._memory, lane.sequence, keep, -1)
 
     def close_ranks(self) -> None:
-        """Move jobs so that busy lanes are neighbours."""
+        """Move jobs so that busy lanes are adjacent."""
         busy = [lane for lane in self.lanes if lane.job]
         while busy and busy[-1].sequence - busy[0].sequence >= len(busy):
             last = busy.pop()
@@ -116,7 +117,7 @@ class Memory:
             busy = [lane for lane in self.lanes if lane.job]
 
     def forget(self) -> None:
-        """Nothing that was read can be trusted any more."""
+        """Clear everything."""
         llama.llama_memory_clear(self._memory, True)
         self._shelf.clear()
         for lane in self.lanes:

@@ -1,4 +1,4 @@
-"""A GGUF file into memory."""
+"""Loads a GGUF file into memory."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ GIB = 1 << 30
 ERROR_LEVEL = 4  # ggml_log_level
 _BUFFER = re.compile(rb"(\S+) +model buffer size")
 _buffers: set[bytes] = set()
-"""Names of the buffers of the model that was loaded last."""
+"""Names of the buffers of the last loaded model."""
 
 
 @llama.llama_log_callback
 def _silence(level: int, text: bytes, user_data: ctypes.c_void_p) -> None:
-    """llama.cpp reports every tensor; what goes wrong is known from what its calls return."""
+    """Drop llama.cpp's log, except buffer names and errors: it reports every tensor."""
     if found := _BUFFER.search(text):
         _buffers.add(found[1])
     if level == ERROR_LEVEL:
@@ -35,29 +35,29 @@ def _silence(level: int, text: bytes, user_data: ctypes.c_void_p) -> None:
 
 
 def safe_extra_buffers(wanted: bool | None) -> bool:
-    """Whether weights may go into llama.cpp's extra buffers, where they are repacked for this processor's instructions.
-    None, if nobody has measured, is yes but for AMX: GCC throws away the tile configuration that ggml sets
-    (ggml-org/llama.cpp PR 26954), and torch, once it has used AMX in this process, replaces it."""
+    """Whether to use llama.cpp's extra buffers, where weights are repacked for this processor's instructions. If it was
+    not measured (None): yes, except with AMX, as GCC drops the tile configuration that ggml sets (ggml-org/llama.cpp PR
+    26954), and torch replaces it when it uses AMX in the same process."""
     if b"AMX_INT8 = 1" not in llama.llama_print_system_info():
         return wanted is not False
     return wanted is True and find_spec("torch") is None
 
 
 def repacked() -> bool:
-    """Whether any weights of the model that was loaded last are in extra buffers: many formats have no other form."""
+    """Whether any weights of the last loaded model are in extra buffers; many formats cannot be repacked."""
     return bool(_buffers - {b"CPU", b"CPU_Mapped"})
 
 
 def load_model(path: Path, extra_buffers: bool | None = None) -> llama.llama_model_p:
-    """The loaded model, to be freed with `llama_model_free`; for `extra_buffers` see `safe_extra_buffers`. Raises
-    EngineError if the file is damaged, has no chat template, or does not fit into the free memory."""
+    """Load a model, which the caller must free with `llama_model_free`; for `extra_buffers` see `safe_extra_buffers`.
+    Raises EngineError if the file is damaged, has no chat template, or does not fit into the free memory."""
     try:
         header = read_header(path)
     except (BadGGUF, OSError) as error:
         raise EngineError(str(error)) from error
     if not (header.chat_template or "").strip():
         raise EngineError(
-            f"{path.name} has no chat template, so it would be spoken to in the wrong format. "
+            f"{path.name} has no chat template, so its prompt format is unknown. "
             "Use an instruct or chat version of this model.",
             "model.no_template",
             name=path.name,
@@ -71,7 +71,8 @@ def load_model(path: Path, extra_buffers: bool | None = None) -> llama.llama_mod
     model = llama.llama_model_load_from_file(os.fsencode(path), params)
     if not model:
         raise EngineError(
-            f"{path.name} could not be loaded: the file is damaged or llama.cpp does not know its kind.",
+            f"{path.name} could not be loaded: the file is damaged, or llama.cpp does not support it. Use another"
+            " model, or download it again.",
             "model.damaged",
             name=path.name,
         )
@@ -104,7 +105,7 @@ def require_memory(name: str, size: int) -> None:
     needed, free = size + MEMORY_RESERVE, psutil.virtual_memory().available
     if needed > free:
         raise EngineError(
-            f"{name} needs about {needed / GIB:.1f} GiB of memory, and {free / GIB:.1f} GiB are free. "
+            f"{name} needs about {needed / GIB:.1f} GiB of memory, but only {free / GIB:.1f} GiB are free. "
             "Close other programs or use a smaller model.",
             "model.memory",
             name=name,

@@ -1,4 +1,4 @@
-"""Many requests through one decoder: lazily taken, in parallel, given back in order."""
+"""Runs many requests through one decoder in parallel. Requests are taken lazily, replies are yielded in order."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from runtime.engines.llamacpp.jobs import Job, WriteJob
 from runtime.types import Messages
 
 MakeJobs = Callable[[int, Messages, SimpleQueue, Event], list[WriteJob]]
-"""The jobs of a request (its number is given), answering into this queue, needless once this event is set."""
+"""Makes the jobs of a request from its number, its messages, the queue for replies, and the event that ends them."""
 
 
 class Group:
-    """The jobs of one request and the replies they have given."""
+    """The jobs of one request and their replies so far."""
 
     def __init__(self, jobs: list[WriteJob], settled: Event) -> None:
         self.jobs, self.settled = jobs, settled
@@ -33,7 +33,7 @@ class Group:
             self.settled.set()
 
     def replies(self) -> list[Completion]:
-        """In the order of their seeds; without those that were not needed any more."""
+        """The replies in the order of their seeds, without those that were ended early."""
         given = (self._replies[job] for job in self.jobs if job in self._replies)
         return [reply for reply in given if reply.finish != "cancelled" or not self.settled.is_set()]
 
@@ -41,8 +41,8 @@ class Group:
 def run(
     requests: Iterable[Messages], make: MakeJobs, submit: Callable[[Job], None], width: int, enough: Enough | None
 ) -> Generator[list[Completion]]:
-    """The replies to each request. Twice as many jobs as there are lanes are under way, so that no lane waits; however
-    long the first reply takes, only so many later ones are held back, so a million requests never sit in memory."""
+    """Yields the replies to each request. Twice as many jobs as lanes are submitted, so that no lane waits. The number
+    of finished replies that wait for an earlier one is limited, so memory is too."""
     numbered = enumerate(requests)
     finished: SimpleQueue[tuple[Job, Any]] = SimpleQueue()
     groups: deque[Group] = deque()

@@ -1,4 +1,4 @@
-"""From a row of logits to a token or to probabilities."""
+"""Samples tokens and computes log-probabilities from a row of logits."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ROWS = 128
 
 
 class Sampler:
-    """Draws the tokens of one reply with llama.cpp's own samplers, seeded; `free` it when the reply is finished."""
+    """Samples the tokens of one reply with llama.cpp's samplers, seeded; `free` it when the reply is finished."""
 
     def __init__(self, sampling: Sampling) -> None:
         self._top_k = sampling.top_k
@@ -53,8 +53,8 @@ def _chain(sampling: Sampling) -> llama.llama_sampler_p:
 
 
 def top_candidates(logits: np.ndarray, k: int) -> np.ndarray:
-    """Ids of tokens among which the `k` largest logits are for certain; all of them if `k` is 0 or large. A vocabulary
-    of 150,000 in the sampler costs a twentieth of a batch, these few hundred nothing."""
+    """Ids of a few hundred tokens that include those of the `k` largest logits; all ids if `k` is 0 or large. Sampling
+    from a vocabulary of 150,000 would take a twentieth of the time of a batch."""
     columns = len(logits) // _ROWS
     if k <= 0 or k >= columns:
         return np.arange(len(logits), dtype=np.int32)

@@ -1,8 +1,7 @@
-"""The child process of a trial (`runtime.models.trial`): load a file, fill in its chat template, read a problem, write.
+"""The child process of a trial (`runtime.models.trial`): loads a file, fills in its chat template, reads and writes.
 
-`python -m runtime.engines.llamacpp.trial FILE None|True|False` tells in JSON lines which stage it has come to, and in
-the last one that the file works or why it is refused. It may die or hang at any moment, and takes no more memory than
-is free.
+`python -m runtime.engines.llamacpp.trial FILE None|True|False` prints the stages as JSON lines; the last line is that
+the file works, or why it is refused. It may die or hang at any moment, and its memory is limited to what is free.
 """
 
 from __future__ import annotations
@@ -27,23 +26,23 @@ from runtime.errors import SoliloquyError
 
 try:
     import resource
-except ImportError:  # on Windows; there memory is not limited
+except ImportError:  # on Windows, where memory is not limited
     resource = None
 
 WRITTEN = 10
-"""Tokens that are written one after the other ..."""
+"""Number of tokens written one after another."""
 AT_ONCE = 8
-"""... and so many at once: batches have kernels of their own."""
+"""Number of tokens written in one batch, as batches use other kernels."""
 TEMPLATE_MEMORY = 1 << 29
-"""Bytes that filling in a template may take."""
+"""Most bytes for filling in a template."""
 LONGEST_PROMPT = 1 << 14
-"""Tokens of a probe conversation; an ordinary template makes some two hundred of it."""
+"""Most tokens of the trial conversation; an ordinary template makes about two hundred."""
 SPARE = 1 << 29
-"""Bytes of address space for libraries and threads, which take more than they fill."""
+"""Bytes of address space for libraries and threads, which reserve more than they use."""
 
 REMEDY = "Use another file of this model."
 LONGEST = 900
-"""Seconds after which the child ends by itself, should nobody be there any more to end it."""
+"""Seconds after which the child ends itself, in case its parent is gone."""
 
 
 def main(file: str, wanted: str) -> None:
@@ -51,36 +50,37 @@ def main(file: str, wanted: str) -> None:
         signal.alarm(LONGEST)
     path, extra_buffers = Path(file), {"True": True, "False": False}.get(wanted)
     llama.llama_backend_init()
-    tell(stage="load", flags=llama.llama_print_system_info().decode().strip(" |"))
+    report(stage="load", flags=llama.llama_print_system_info().decode().strip(" |"))
     try:
         extra_buffers = safe_extra_buffers(extra_buffers)
-        tell(extra_buffers=extra_buffers)
+        report(extra_buffers=extra_buffers)
         run(path, extra_buffers)
     except SoliloquyError as error:
-        tell(refused=str(error))
+        report(refused=str(error))
     except MemoryError:
-        tell(refused=f"{path.name} needs more memory than is free. Close other programs or use a smaller model.")
+        report(refused=f"{path.name} needs more memory than is free. Close other programs or use a smaller model.")
     else:
-        tell(works=True)
+        report(works=True)
 
 
-def tell(**said: object) -> None:
-    print(json.dumps(said), flush=True)
+def report(**facts: object) -> None:
+    print(json.dumps(facts), flush=True)
 
 
 def run(path: Path, extra_buffers: bool) -> None:
-    """Raises EngineError."""
+    """Load the file and run all stages. Raises EngineError."""
     with at_most(path.stat().st_size + psutil.virtual_memory().available + SPARE):
         model = load_model(path, extra_buffers)
-        tell(stage="template", repacked=repacked())
+        report(stage="template", repacked=repacked())
         chat = render(path.name, model)
-        tell(stage="decode")
+        report(stage="decode")
         decode(path.name, model, chat)
 
 
 @contextmanager
 def at_most(more: int) -> Generator[None]:
-    """Address space may grow by so many bytes. Not with a GPU's driver, which reserves what it never uses."""
+    """Limit the growth of the address space to so many bytes; not with a GPU, whose driver reserves far more than it
+    uses."""
     if resource is None or llama.llama_supports_gpu_offload():
         yield
         return
@@ -88,7 +88,7 @@ def at_most(more: int) -> Generator[None]:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     before = resource.getrlimit(resource.RLIMIT_AS)
     limit = psutil.Process().memory_info().vms + more
-    with suppress(OSError, ValueError):  # a lower limit may be set already
+    with suppress(OSError, ValueError):  # a lower limit may be set
         resource.setrlimit(resource.RLIMIT_AS, (limit, before[1]))
     try:
         yield
@@ -97,29 +97,29 @@ def at_most(more: int) -> Generator[None]:
 
 
 def render(name: str, model: llama.llama_model_p) -> list[int]:
-    """The tokens of a probe conversation. Raises EngineError if the template cannot be used, or if what a person asks
-    is not in what the model would read."""
+    """The tokens of the trial conversation. Raises EngineError if the template cannot be used, or if the tokens lack
+    the person's text."""
     try:
         with at_most(TEMPLATE_MEMORY):
             chat = Chat(model, name)
             prompts = [short(name, chat.prompt_tokens(messages)) for messages in TRIALS]
     except EngineError:
         raise
-    except Exception as error:  # a template is a program of somebody else: anything may be raised
+    except Exception as error:  # a template is a program and may raise anything
         what = f"{type(error).__name__}: {error}"[:200].strip().rstrip(":.")
         raise EngineError(f"The chat template of {name} cannot be used ({what}). {REMEDY}") from error
     return prompts[0]
 
 
 def short(name: str, prompt: list[int]) -> list[int]:
-    """The prompt. Raises EngineError if the template makes far too much of a short problem."""
+    """The prompt. Raises EngineError if it is far too long for a short problem."""
     if len(prompt) > LONGEST_PROMPT:
         raise EngineError(f"The chat template of {name} makes {len(prompt):,} tokens of a short problem. {REMEDY}")
     return prompt
 
 
 def decode(name: str, model: llama.llama_model_p, prompt: list[int]) -> None:
-    """Read a problem and write tokens, alone and in a batch. Raises EngineError if no numbers come out."""
+    """Read a problem and write tokens, singly and in a batch. Raises EngineError if the logits are not finite."""
     with Bench(model, AT_ONCE, len(prompt) + WRITTEN + 2) as bench:
         rows: list[Token] = []
         token = 0
@@ -138,11 +138,11 @@ def decode(name: str, model: llama.llama_model_p, prompt: list[int]) -> None:
 
 
 def likeliest(name: str, model: llama.llama_model_p, bench: Bench, rows: int) -> int:
-    """The likeliest token after the last row."""
+    """The likeliest token after the last row. Raises EngineError if the logits are not finite."""
     size = llama.llama_vocab_n_tokens(vocab_of(model))
     logits = np.ctypeslib.as_array(llama.llama_get_logits(bench.context), shape=(rows, size))
     if np.isnan(logits).any() or (logits.max(axis=1) == logits.min(axis=1)).any():
-        raise EngineError(f"{name} is damaged: its weights make no numbers. Fetch or copy it again.")
+        raise EngineError(f"{name} is damaged: its logits are not finite numbers. Download or copy it again.")
     return int(logits[-1].argmax())
 
 

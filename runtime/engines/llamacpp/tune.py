@@ -1,10 +1,10 @@
-"""The thorough minutes of `doctor --tune`: threads, width, buffers, and whether another format is faster.
+"""The measurements of `doctor --tune`: threads, batch size, extra buffers, and whether another weight format is faster.
 
-A format of few bits is read quickly, which helps a single reply; batches are limited by arithmetic, and there BF16 or
-F16 may be twice as fast, or half as fast on a processor without instructions for them. Weights that llama.cpp repacks
-into extra buffers read a prompt twice as fast on one processor and half as fast on another. So the file is measured
-with and without them, copies in other formats too, in turns with the file as it is loaded usually, and the best is
-used. A copy is kept only if it is worth its disk space and says the same.
+Formats with few bits need less memory bandwidth, which limits a single reply. Batches are limited by arithmetic: there
+BF16 or F16 may be twice as fast, or half as fast on a processor without instructions for them. Weights repacked into
+extra buffers read a prompt twice as fast on one processor and half as fast on another. So the file is measured with and
+without extra buffers, and so are copies in other formats, alternating with the file as it is usually loaded. A copy is
+kept only if it is much faster and makes the same choices.
 """
 
 from __future__ import annotations
@@ -32,34 +32,34 @@ from runtime.models.trial import Finding
 from runtime.settings import Settings
 
 Progress = Callable[[int, int, str], None]
-"""Called with the measurements that are done, how many there are in all, and what comes next."""
+"""Called with the number of measurements done, the number in all, and the name of the next."""
 
 FORMATS = {
     "BF16": (llama.LLAMA_FTYPE_MOSTLY_BF16, 16),
     "F16": (llama.LLAMA_FTYPE_MOSTLY_F16, 16),
     "Q4_0": (llama.LLAMA_FTYPE_MOSTLY_Q4_0, 5),
 }
-"""llama.cpp's number of each format, and bits per weight with some room."""
+"""llama.cpp's number of each format, and its bits per weight, rounded up."""
 COMPARED = (16, 32)
-"""Replies at once that files are compared by, besides reading and one reply."""
+"""Batch sizes at which formats are compared, besides one reply."""
 BETTER = 1.05
-"""Buffers other than the usual are used if they are so many times as fast."""
+"""Smallest speed-up for which unusual buffers are used."""
 WORTH_IT = 1.3
-"""A copy is kept if it is at least so many times as fast as the file itself ..."""
+"""Smallest speed-up for which a copy is kept."""
 SAME = 0.99
-"""... and chooses the same word at this share of the places where the file is sure."""
+"""Smallest share of equal choices for which a copy is kept (`compare.same_answers`)."""
 ROUNDS = 3
-"""Turns of what is compared."""
+"""Number of alternating measurements."""
 SECONDS = 1.0
-"""How long one measurement of a speed takes, besides reading its prompt."""
+"""Duration of one measurement, besides reading its prompt."""
 GIB = 1 << 30
 DISK_RESERVE = GIB
-"""Bytes of disk that a copy leaves free."""
+"""Bytes of disk to leave free."""
 
 
 @dataclass(frozen=True)
 class _Original:
-    """The file as it is loaded usually, which everything is compared with."""
+    """The file as it is usually loaded, with which everything is compared."""
 
     path: Path
     model: llama.llama_model_p
@@ -73,9 +73,10 @@ class _Original:
 
 
 def tune(path: Path, settings: Settings, progress: Progress) -> Tuning:
-    """Measure everything, remember it, and keep a faster copy if there is one that says the same.
+    """Measure everything, store the results, and keep a faster copy that makes the same choices, if there is one.
 
-    Raises EngineError or ModelError if the file itself cannot be loaded; what cannot be tried is only said so."""
+    Raises EngineError or ModelError if the file itself cannot be loaded. For formats that cannot be measured, the
+    reason is stored."""
     share_of_others = watch_others()
     usual = trial.require(path, settings).extra_buffers
     with measure.loaded(path, usual) as model:
@@ -84,7 +85,7 @@ def tune(path: Path, settings: Settings, progress: Progress) -> Tuning:
         progress(0, total, "threads")
         threads = settings.threads or measure.fastest_threads(model, seconds=2.0)
         speeds = dict.fromkeys(widths, 0.0)
-        for done, width in enumerate(widths * 2, 1):  # twice, at different moments of a machine that is shared
+        for done, width in enumerate(widths * 2, 1):  # twice, at different times, as the machine may be shared
             progress(done, total, f"{width} at once")
             speeds[width] = max(speeds[width], measure.decode_speed(model, width, threads, seconds=SECONDS))
         compared = [width for width in COMPARED if width in widths] or widths[:1]
@@ -117,7 +118,7 @@ def tune(path: Path, settings: Settings, progress: Progress) -> Tuning:
 
 
 def _measure_buffers(original: _Original, settings: Settings) -> list[FormatSpeed]:
-    """The file as it is loaded usually, and with the other kind of buffers if that works here."""
+    """Rows for the file as it is usually loaded, and with the other buffer type if that works here."""
     other = not original.extra_buffers
     if original.extra_buffers and not trial.examine(original.path, settings, True).repacked:
         return [_row(FILE, True, [original.pace_of(original.model) for _ in range(ROUNDS)])]
@@ -125,13 +126,13 @@ def _measure_buffers(original: _Original, settings: Settings) -> list[FormatSpee
     if tried.works and tried.extra_buffers == other:
         with measure.loaded(original.path, other) as model:
             return _compare(FILE, original, model, other)
-    why = tried.said if not tried.works else "not tried: with AMX, torch in the same process would break it"
+    why = tried.text if not tried.works else "not tried: with AMX, torch in the same process would break it"
     alone = _row(FILE, original.extra_buffers, [original.pace_of(original.model) for _ in range(ROUNDS)])
     return [alone, FormatSpeed(format=FILE, extra_buffers=other, finding=why)]
 
 
 def _compare(name: str, original: _Original, model: llama.llama_model_p, extra_buffers: bool) -> list[FormatSpeed]:
-    """A row for the file as usual and one for what is compared with it, measured in turns."""
+    """A row for the file as usual and one for the compared model, measured alternately."""
     turns = [(original.pace_of(original.model), original.pace_of(model)) for _ in range(ROUNDS)]
     own, others = zip(*turns, strict=True)
     return [
@@ -160,14 +161,14 @@ def _row(name: str, extra_buffers: bool, paces: Sequence[Pace], alone: float = 1
 
 
 def _best_buffers(rows: list[FormatSpeed], figure: str) -> bool:
-    """The first row's, which are the usual ones, if no other is clearly better."""
+    """The buffer type of the fastest row; that of the first row, the usual one, if no other is clearly faster."""
     usual, *others = rows
     better = [row for row in others if (getattr(row, figure) or 0.0) >= BETTER]
     return max(better, key=lambda row: getattr(row, figure)).extra_buffers if better else usual.extra_buffers
 
 
 def _reported(rows: list[FormatSpeed], buffers: Buffers, kept: Copy | None) -> Iterator[FormatSpeed]:
-    """The rows of the file itself, with what each is used for."""
+    """The rows of the file itself, each with its use as the finding."""
     for row in rows:
         uses = [
             use
@@ -183,8 +184,8 @@ def _reported(rows: list[FormatSpeed], buffers: Buffers, kept: Copy | None) -> I
 def _try_formats(
     original: _Original, settings: Settings, to_beat: float, progress: Callable[[int, str], None]
 ) -> tuple[list[FormatSpeed], Copy | None]:
-    """What every format measured, and the copy that was kept. `to_beat` is how fast the file itself writes batches, in
-    multiples of the usual."""
+    """The rows of all other formats, and the copy that was kept. `to_beat` is the speed-up of the file itself for
+    batches with its best buffers."""
     folder, results = copies_dir(settings), []
     try:
         with _workshop(folder) as workshop:
@@ -209,7 +210,7 @@ def _try_formats(
 
 @contextmanager
 def _workshop(folder: Path) -> Generator[Path]:
-    """A place for unfinished copies, emptied before and after: they are large, and a program may be killed."""
+    """A folder for unfinished copies, emptied before and after, as they are large and a program may be killed."""
     workshop = folder / ".unfinished"
     shutil.rmtree(workshop, ignore_errors=True)
     workshop.mkdir(parents=True)
@@ -224,7 +225,7 @@ def _file_name(path: Path, name: str) -> str:
 
 
 def _keep(best: FormatSpeed | None, path: Path, workshop: Path, folder: Path) -> Copy | None:
-    """Moves the best copy to where it stays, and deletes those of an earlier time."""
+    """Move the best copy to its place, and delete earlier copies."""
     for name in FORMATS:
         (folder / _file_name(path, name)).unlink(missing_ok=True)
     if best is None:
@@ -242,7 +243,7 @@ def _keep(best: FormatSpeed | None, path: Path, workshop: Path, folder: Path) ->
 
 
 def _try(name: str, original: _Original, copy: Path, settings: Settings, to_beat: float) -> list[FormatSpeed]:
-    """Make a copy in this format and measure it in turns with the original, in all kinds of buffers it has."""
+    """Make a copy in this format and measure it with each buffer type, alternating with the original."""
     try:
         _make(name, original, copy)
         return [_try_buffers(name, original, copy, tried, to_beat) for tried in _trials(copy, settings)]
@@ -251,7 +252,7 @@ def _try(name: str, original: _Original, copy: Path, settings: Settings, to_beat
 
 
 def _trials(copy: Path, settings: Settings) -> list[Finding]:
-    """What a copy comes to with and without extra buffers; one, if llama.cpp has none for it or may not use them."""
+    """The trials of a copy with and without extra buffers; only one if it cannot have them."""
     tried = trial.examine(copy, settings, True)
     same = tried.works and not tried.repacked
     return [tried] if same else [tried, trial.examine(copy, settings, False)]
@@ -259,7 +260,7 @@ def _trials(copy: Path, settings: Settings) -> list[Finding]:
 
 def _try_buffers(name: str, original: _Original, copy: Path, tried: Finding, to_beat: float) -> FormatSpeed:
     if not tried.works:
-        return FormatSpeed(format=name, extra_buffers=tried.extra_buffers, finding=f"not used: {tried.said}")
+        return FormatSpeed(format=name, extra_buffers=tried.extra_buffers, finding=f"not used: {tried.text}")
     with measure.loaded(copy, tried.repacked) as model:
         _, row = _compare(name, original, model, tried.repacked)
         same = same_answers(original.choices, greedy_choices(model, TEXT, original.threads))
@@ -270,14 +271,14 @@ KEPT = "kept for batches"
 
 
 def verdict(ratio: float, same: float) -> str:
-    """What a format's figures mean, in words."""
+    """A format's figures in words."""
     if same < SAME:
-        return f"not used: it chooses other words at {1 - same:.0%} of the places"
+        return f"not used: {1 - same:.0%} of its choices differ"
     return KEPT if ratio >= WORTH_IT else f"not used: it is not {WORTH_IT} times as fast"
 
 
 def _make(name: str, original: _Original, copy: Path) -> None:
-    """Raises EngineError if there is no room, no need, or no way."""
+    """Make a copy in this format. Raises EngineError if space is short, or the file has or cannot have this format."""
     number, bits = FORMATS[name]
     own = ctypes.create_string_buffer(16)
     key = b"general.file_type"

@@ -1,8 +1,8 @@
-"""Any server of the OpenAI protocol behind the Engine protocol: llama-server, vLLM, llama_cpp.server and others.
+"""The engine for servers of the OpenAI protocol: llama-server, vLLM, llama_cpp.server and others.
 
-`server` talks to it and knows what the kinds of servers differ in, `rollouts` feeds it many requests.
+`server` makes the requests and handles the differences between servers, `rollouts` runs many requests at once.
 
-| server | goes on with an unfinished reply | counts tokens | choice_logprobs |
+| server | continues an unfinished reply | counts tokens | choice_logprobs |
 | llama-server, vLLM | yes | exactly | yes |
 | llama_cpp.server, others | no: EngineError | by an estimate | no: EngineError |
 """
@@ -25,13 +25,13 @@ logger = logging.getLogger(__name__)
 
 
 class OpenAIEngine:
-    """One model of a server at `url`, such as http://127.0.0.1:8080/v1; the first that the server lists if none is
-    named. At most `parallel` replies are under way at once. An adapter is a model that the server lists under the
-    adapter's name, as vLLM does.
+    """A model of the server at `url`, such as http://127.0.0.1:8080/v1; by default the first that the server lists. At
+    most `parallel` replies are requested at once. An adapter is a model that the server lists under the adapter's name,
+    as vLLM does.
 
-    `key` is taken from SOLILOQUY_API_KEY if not given. `timeout` is the seconds that the server
-    may be silent; overload, failures and lost connections are tried again `retries` times, after 0.5 to 8 s or when the
-    server says. Raises EngineError if the server cannot be reached or has no such model.
+    `key` is by default that in SOLILOQUY_API_KEY. `timeout` is the longest silence of the server in seconds. Overload,
+    failures and lost connections are retried `retries` times, after 0.5 to 8 s or as the server requests. Raises
+    EngineError if the server cannot be reached or does not have the model.
     """
 
     name = "openai"
@@ -51,7 +51,7 @@ class OpenAIEngine:
         self._server = Server(url, model, parallel, key, timeout, retries)
         served = self._server.model.name
         self.adapters = frozenset(self._server.models) - {served}
-        # llama-server names a model by its path unless told otherwise, which means nothing on another computer.
+        # llama-server by default names a model by its path, which has no meaning on another computer.
         self.model = PurePath(served).stem if served.endswith(".gguf") else served
 
     def stream(
@@ -68,7 +68,7 @@ class OpenAIEngine:
         written: list[str] = []
         try:
             while not (cancel and cancel.is_set()):
-                ended = work.done()  # asked first: whatever was written before the end is in the queue by then
+                ended = work.done()  # before reading the queue, which then has everything that was written
                 try:
                     written.append(out.get(timeout=0 if ended else rollouts.POLL))
                 except Empty:
@@ -92,7 +92,7 @@ class OpenAIEngine:
         cancel: Event | None = None,
         enough: Enough | None = None,
     ) -> Generator[list[Completion]]:
-        """As the protocol says; a reply that was cancelled is given without its text."""
+        """As in the protocol; a cancelled reply has no text."""
 
         def starts(number: int, messages: Messages) -> list[rollouts.Start]:
             prompt = self._server.submit(self._server.prompt, messages)
@@ -111,13 +111,13 @@ class OpenAIEngine:
         since: int = 0,
         cancel: Event | None = None,
     ) -> list[list[float]]:
-        """As the protocol says, with a short request for each part, of which the server reads only what is new.
-        llama-server gives the likeliest words alone, a thousand of them: a choice that is less likely than these gets
-        the value of the last, which is at least its own. Raises EngineError for a server that gives none of this."""
+        """As in the protocol, with a short request for each part, of which the server reads only the new tokens.
+        llama-server returns only the thousand likeliest tokens; a choice that is not among them gets the value of the
+        last, an upper bound. Raises EngineError for a server without log-probabilities."""
         return self._server.ask(self._server.score, messages, parts, choices, self._model(adapter), since, cancel)
 
     def count(self, messages: Messages) -> int:
-        """Exact where the server tells; else a token for every three bytes and four for every message."""
+        """Exact if the server counts tokens; else an estimate of a token for three bytes and four for each message."""
         return length(self._server.ask(self._server.prompt, messages))
 
     def close(self) -> None:
@@ -131,5 +131,5 @@ class OpenAIEngine:
             return adapter
         if adapter and adapter not in self._missed_adapters:
             self._missed_adapters.add(adapter)
-            logger.warning("The server of %s has no adapter %r; the untrained base answers.", self.model, adapter)
+            logger.warning("The server of %s has no adapter %r; the base model is used.", self.model, adapter)
         return self._server.model.name

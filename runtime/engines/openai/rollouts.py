@@ -1,9 +1,10 @@
-"""Many requests to one server: lazily taken, in parallel, given back in order.
+"""Sends many requests to one server in parallel. Requests are taken lazily, replies are yielded in order.
 
-While there are conversations enough to keep the server busy, the replies to one of them are asked for in turn: the
-server then still has its prompt. Measured on llama-server with 4 slots, 4 conversations of 115 tokens and 4 replies of
-24 tokens to each: 5.2 s in turn, 11.5 s all at once, 4.9 s by the server's own `n`, which counts no tokens of single
-replies and cannot end one. vLLM finds shared prompts again by itself; there all three take the same time.
+If there are enough conversations to keep the server busy, the replies to each are requested one after another, as the
+server then still has the prompt in memory. Measured on llama-server with 4 slots, 4 conversations of 115 tokens and 4
+replies of 24 tokens to each: 5.2 s one after another, 11.5 s all at once, 4.9 s with the server's own `n`, which does
+not count the tokens of single replies and cannot end one. vLLM caches shared prompts; there all three take the same
+time.
 """
 
 from __future__ import annotations
@@ -19,22 +20,22 @@ from runtime.engines.openai.server import result
 from runtime.types import Messages
 
 POLL = 0.05
-"""Seconds between two looks at a caller's `cancel`."""
+"""Seconds between two checks of `cancel`."""
 CANCELLED = Completion("", "cancelled", 0, 0)
 
 Start = Callable[[], "Future[Completion]"]
-"""Asks for a reply."""
+"""Requests a reply."""
 
 
 @dataclass
 class Group:
-    """The replies to one conversation: those still to be asked for, and those that were, by their seeds."""
+    """The replies to one conversation: those still to be requested, and those requested, by seed."""
 
     waiting: deque[Start]
     works: list[Future[Completion]] = field(default_factory=list)
     busy: int = 0
     settled: bool = False
-    """Whether the replies that are there were found enough."""
+    """Whether the replies so far are enough."""
 
     def start(self) -> Future[Completion]:
         self.busy += 1
@@ -42,7 +43,7 @@ class Group:
         return self.works[-1]
 
     def take(self, work: Future[Completion], enough: Enough | None) -> None:
-        """A piece of work ended. Raises EngineError if it failed."""
+        """Take a finished reply. Raises EngineError if it failed."""
         self.busy -= 1
         if not self.settled and result(work) and enough and enough(self.replies()):
             self.settled = True
@@ -65,14 +66,14 @@ def run(
     cancel: Event | None,
     enough: Enough | None,
 ) -> Generator[list[Completion]]:
-    """The replies to each request; `starts` gives for a request and its number what asks for each of its `n` replies.
-    However long the first one takes, only so many later ones are held back, so a million never sit in memory."""
+    """Yields the replies to each request; `starts` returns for a request and its number the functions that request its
+    replies. The number of finished replies that wait for an earlier one is limited, so memory is too."""
     numbered = enumerate(requests)
     groups: deque[Group] = deque()
     under_way: dict[Future[Completion], Group] = {}
 
     def next_group() -> Group | None:
-        """The one to ask a reply for: of those under way the least busy, or a new one before any gets two at once."""
+        """The conversation for the next request: the least busy one, or a new one before any has two at once."""
         least = min((group for group in groups if group.waiting), key=lambda group: group.busy, default=None)
         if (least is None or least.busy) and len(groups) < 8 * parallel and (request := next(numbered, None)):
             least = Group(deque(starts(*request)))

@@ -1,10 +1,10 @@
-"""A connection to a server of the OpenAI protocol: requests, errors, and what the kinds of servers differ in.
+"""A connection to a server of the OpenAI protocol: requests, errors, and the differences between servers.
 
-The openai client speaks the protocol, retries and times out. All requests live on one event loop in a thread of its
-own, so ending a reply is cancelling its task, which closes its connection, which ends the work at the server.
+The openai client handles the protocol, retries and timeouts. All requests run on one event loop in a thread of its own;
+cancelling the task of a reply closes its connection, which ends the work on the server.
 
-llama-server and vLLM make tokens of a conversation on request; their replies are asked for with these tokens, which
-says exactly where an unfinished reply goes on (llama-server's chat would give its beginning back) and how long it is.
+llama-server and vLLM tokenise conversations. Replies are requested with these tokens, so that an unfinished reply is
+continued exactly (llama-server's chat would repeat its beginning) and its length is known.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ from runtime.types import Messages
 logger = logging.getLogger(__name__)
 
 LLAMA_SERVER, VLLM, LLAMA_CPP_PYTHON = "llamacpp", "vllm", "me"
-"""What each kind of server calls itself in its list of models (`owned_by`)."""
+"""The value of `owned_by` in each server's list of models."""
 TELLS_TOKENS = (LLAMA_SERVER, VLLM)
 LIKELIEST = 1000
-"""Words whose probability llama-server is asked for: 8 ms more than none with 49,000 words, 20 ms with 152,000; all
-of them would take 0.3 and 1.7 s."""
+"""Number of probabilities requested from llama-server. It takes 8 ms with a vocabulary of 49,000 and 20 ms with
+152,000; all probabilities would take 0.3 and 1.7 s."""
 OVERFLOW = ("exceed_context_size", "context_length_exceeded", "maximum context length")
 WHOLE_ADDRESS = "Give the whole address of its API, such as http://127.0.0.1:8080/v1."
 PLAIN = {"stream": False, "stream_options": openai.omit, "max_tokens": 1}
-CLOSED = "The connection to the server was closed. Open it again to go on."
+CLOSED = "The connection to the server was closed. Open it again."
 
 Prompt = dict[str, Any]
-"""What a reply is asked for with: `prompt`, its tokens, or `messages`."""
+"""The prompt of a request: its tokens (`prompt`), or `messages`."""
 
 
 class BrokenOff(EngineError):
-    """The end of a reply never came."""
+    """The connection was lost in the middle of a reply."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,12 @@ class Model:
     name: str
     kind: str
     limit: int | None
-    """Tokens of one conversation, if the server tells."""
+    """Most tokens of one conversation, if the server reports it."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """How a reply is to be written."""
+    """The options of a request."""
 
     sampling: Sampling
     model: str
@@ -66,8 +66,8 @@ class Options:
 
 
 class Server:
-    """The server at `url`. Methods that are coroutines are for `submit` and `ask`, which may be called from any thread
-    and raise EngineError."""
+    """The server at `url`. Run its coroutines with `submit` and `ask`, which may be called from any thread and raise
+    EngineError."""
 
     def __init__(
         self, url: str, model: str | None, parallel: int, key: str | None, timeout: float, retries: int
@@ -76,11 +76,11 @@ class Server:
         self._pauses = [min(0.5 * 2**attempt, 8.0) for attempt in range(retries)]
         self._root = url.rstrip("/").removesuffix("/v1")
         self._host = urlsplit(url).netloc.rpartition("@")[2] or url
-        # Never OPENAI_API_KEY, which was not meant for this server.
+        # Not OPENAI_API_KEY, which is the key of another server.
         self._key = key or os.environ.get("SOLILOQUY_API_KEY")
-        if self._key and _is_overheard(url):
+        if self._key and _is_unencrypted(url):
             logger.warning(
-                "The key in SOLILOQUY_API_KEY goes to %s unencrypted, so others on the network can read it. Use https.",
+                "The key in SOLILOQUY_API_KEY is sent to %s unencrypted: others on the network can read it. Use https.",
                 self._host,
             )
         try:
@@ -97,7 +97,7 @@ class Server:
         except Exception as error:
             raise EngineError(
                 f"The proxies of this environment cannot be used ({error}). Unset ALL_PROXY, HTTP_PROXY, HTTPS_PROXY"
-                " and NO_PROXY, or mend them."
+                " and NO_PROXY, or correct them."
             ) from error
         self._close_lock = Lock()
         self._gate = asyncio.Semaphore(parallel)
@@ -108,7 +108,7 @@ class Server:
             self.models = self.ask(self._list_models)
             self.model = self.models.get(model) if model else next(iter(self.models.values()))
             if not self.model:
-                raise EngineError(f"{self._host} has no model {model}. Name one of these: {', '.join(self.models)}.")
+                raise EngineError(f"{self._host} has no model {model}. Choose one of: {', '.join(self.models)}.")
         except EngineError:
             self.close()
             raise
@@ -120,7 +120,7 @@ class Server:
             try:
                 return await work(*arguments)
             except openai.OpenAIError as error:
-                raise self._explained(error) from None  # what is left out may hold the key
+                raise self._explained(error) from None  # the original error may contain the key
 
         with self._close_lock:
             if self._closed:
@@ -147,13 +147,13 @@ class Server:
     # Conversations
 
     async def prompt(self, messages: Messages) -> Prompt:
-        """A last message of the assistant is left open, and an empty one left out."""
+        """The prompt of a conversation. A last message of the assistant is left open; an empty one is left out."""
         unfinished = messages[-1]["role"] == "assistant" and messages[-1]["content"]
         spoken = messages if unfinished or messages[-1]["role"] != "assistant" else messages[:-1]
         asked: dict[str, Any] = {"messages": list(spoken)}
         if self.model.kind not in TELLS_TOKENS:
             if unfinished:
-                raise EngineError(f"{self._host} cannot go on with an unfinished reply. Use llama-server or vLLM.")
+                raise EngineError(f"{self._host} cannot continue an unfinished reply. Use llama-server or vLLM.")
             return asked
         if unfinished:
             asked |= {"continue_final_message": True, "add_generation_prompt": False}
@@ -163,7 +163,7 @@ class Server:
         return {"prompt": (await self._post("/tokenize", content=text, add_special=True))["tokens"]}
 
     async def tokens(self, text: str) -> list[int]:
-        """Tokens of a text within a reply."""
+        """The tokens of a text inside a reply."""
         asked = {"content": text, "parse_special": False}
         if self.model.kind == VLLM:
             asked = {"prompt": text, "add_special_tokens": False, "model": self.model.name}
@@ -172,7 +172,7 @@ class Server:
     # Replies
 
     async def complete(self, prompt: Future[Prompt], options: Options) -> Completion:
-        """The whole reply; asked for again if the connection is lost in the middle."""
+        """A whole reply; requested again if the connection is lost in the middle."""
         for seconds in self._pauses:
             try:
                 return await self.write(prompt, options)
@@ -181,10 +181,10 @@ class Server:
         return await self.write(prompt, options)
 
     async def write(self, prompt: Future[Prompt], options: Options, live: SimpleQueue[str] | None = None) -> Completion:
-        """The reply, its pieces into `live` as they come. It is streamed in any case: a server that writes a reply as a
-        whole may not notice for long that nobody waits for it any more."""
-        said = await asyncio.wrap_future(prompt)
-        asked = self._request(said, options, live is not None)
+        """A reply; its pieces are put into `live` as they arrive. It is always streamed, as a server notices a closed
+        connection late if it sends the reply as a whole."""
+        given = await asyncio.wrap_future(prompt)
+        asked = self._request(given, options, live is not None)
         pieces, finish, usage = [], None, None
         async with self._gate, await self._endpoint(asked).create(**asked) as chunks:
             with suppress(openai.APIConnectionError):
@@ -192,15 +192,15 @@ class Server:
                     usage = chunk.usage or usage
                     for choice in chunk.choices:
                         finish = choice.finish_reason or finish
-                        if text := choice.text if "prompt" in said else choice.delta.content:
+                        if text := choice.text if "prompt" in given else choice.delta.content:
                             pieces.append(text)
                             if live:
                                 live.put(text)
         if finish is None:
-            if not pieces:  # llama_cpp.server: only the answer to a plain request says what is wrong
+            if not pieces:  # llama_cpp.server: only a request without streaming returns the error
                 await self._endpoint(asked).create(**{**asked, **PLAIN})
-            raise BrokenOff(f"{self._host} broke off in the middle of a reply. Ask again.")
-        read, wrote = (usage.prompt_tokens, usage.completion_tokens) if usage else (length(said), len(pieces))
+            raise BrokenOff(f"{self._host} ended the connection in the middle of a reply. Try again.")
+        read, wrote = (usage.prompt_tokens, usage.completion_tokens) if usage else (length(given), len(pieces))
         return Completion("".join(pieces), "length" if finish == "length" else "stop", read, wrote)
 
     async def score(
@@ -214,7 +214,7 @@ class Server:
     ) -> list[list[float]]:
         """As `Engine.choice_logprobs`."""
         if self.model.kind not in TELLS_TOKENS:
-            raise EngineError(f"{self._host} cannot say how likely a given word is. Use llama-server or vLLM.")
+            raise EngineError(f"{self._host} does not return probabilities of tokens. Use llama-server or vLLM.")
         tokens = (await self.prompt(messages))["prompt"]
         wanted = [(await self.tokens(choice))[0] for choice in choices]
         rows = []
@@ -228,8 +228,8 @@ class Server:
         return rows
 
     async def _likely(self, tokens: list[int], wanted: list[int], model: str) -> dict[int, float]:
-        """Log-probabilities of what may follow these tokens. vLLM gives those that are wanted, an old one the
-        likeliest 20, and names tokens by their numbers only if asked to."""
+        """Log-probabilities of next tokens. vLLM returns those of the wanted tokens, or of the likeliest 20 if it is
+        old, and token ids only on request."""
         asked = {"model": model, "prompt": tokens, "max_tokens": 1, "temperature": 0, "logprobs": LIKELIEST}
         if self.model.kind == VLLM:
             asked |= {"logprobs": 20, "logprob_token_ids": wanted, "return_tokens_as_token_ids": True}
@@ -237,15 +237,17 @@ class Server:
             reply = await self._post("/v1/completions", **asked)
         found = reply["choices"][0].get("logprobs")
         if not found:
-            raise EngineError(f"{self._host} gives no probabilities of words. Start it so that it does, or update it.")
+            raise EngineError(
+                f"{self._host} returns no probabilities of tokens. Turn them on at its start, or update it."
+            )
         if self.model.kind == VLLM:
             return {int(name.removeprefix("token_id:")): value for name, value in found["top_logprobs"][0].items()}
         return {each["id"]: each["logprob"] for each in found["content"][0]["top_logprobs"]}
 
     def _request(self, prompt: Prompt, options: Options, live: bool) -> dict[str, Any]:
-        """What these kinds of servers know beyond OpenAI's own is sent to them alone: others refuse it. vLLM would take
-        a penalty for repetition from the model's files, and punish a step for naming the same number again; it puts
-        many words into one message if nobody watches them come."""
+        """The body of a request. Options beyond OpenAI's are sent only to the servers that have them, as others refuse
+        them. For vLLM, the repetition penalty of the model's files is turned off, as it would penalise a number that is
+        named again; and tokens are sent in larger chunks unless the reply is shown live."""
         sampling, room = options.sampling, options.sampling.max_tokens
         if "prompt" in prompt and self.model.limit:
             room = min(room, self.model.limit - len(prompt["prompt"]))
@@ -302,25 +304,29 @@ class Server:
 
     def _explained(self, error: openai.OpenAIError) -> EngineError:
         body = getattr(error, "body", None)
-        said = str(body.get("message") or body) if isinstance(body, dict) else str(error)
-        said = (said.replace(self._key, "***") if self._key else said)[:300]
+        detail = str(body.get("message") or body) if isinstance(body, dict) else str(error)
+        detail = (detail.replace(self._key, "***") if self._key else detail)[:300]
         if isinstance(error, openai.APIStatusError) and any(sign in str(body) for sign in OVERFLOW):
-            return ContextOverflow(f"This is too long for the model ({said}). Shorten the text.")
+            return ContextOverflow(f"This is too long for the model ({detail}). Shorten the text.")
         if isinstance(error, openai.APITimeoutError):
-            return EngineError(f"{self._host} was silent for {self._timeout:g} s. Ask for less at once or wait longer.")
+            return EngineError(
+                f"{self._host} did not respond for {self._timeout:g} s. Send fewer requests at once, or try later."
+            )
         if isinstance(error, openai.APIConnectionError):
-            return EngineError(f"{self._host} cannot be reached or hung up. Check the address and that it runs.")
+            return EngineError(
+                f"{self._host} cannot be reached or closed the connection. Check the address, and that it is running."
+            )
         if isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
-            return EngineError(f"{self._host} refused the key ({said}). Set SOLILOQUY_API_KEY to one that it knows.")
+            return EngineError(f"{self._host} refused the key ({detail}). Set SOLILOQUY_API_KEY to a valid one.")
         if isinstance(error, openai.NotFoundError):
-            return EngineError(f"{self._host} does not have this ({said}). {WHOLE_ADDRESS}")
+            return EngineError(f"{self._host} does not have this ({detail}). {WHOLE_ADDRESS}")
         if isinstance(error, openai.RateLimitError):
-            return EngineError(f"{self._host} is overloaded ({said}). Try later, or with fewer requests at once.")
-        return EngineError(f"{self._host} could not do it: {said}. Its log says more.")
+            return EngineError(f"{self._host} is overloaded ({detail}). Try later, or with fewer requests at once.")
+        return EngineError(f"{self._host} failed: {detail}. See its log.")
 
 
-def _is_overheard(url: str) -> bool:
-    """Whether what is sent there leaves this machine as it is."""
+def _is_unencrypted(url: str) -> bool:
+    """Whether requests to this address leave this machine unencrypted."""
     parts = urlsplit(url)
     name = parts.hostname or ""
     try:
@@ -331,7 +337,7 @@ def _is_overheard(url: str) -> bool:
 
 
 def result(work: Future[Any]) -> Any:
-    """What a piece of work came to. Raises EngineError."""
+    """The result of a task. Raises EngineError."""
     try:
         return work.result()
     except CancelledError:
@@ -339,7 +345,7 @@ def result(work: Future[Any]) -> Any:
 
 
 def length(prompt: Prompt) -> int:
-    """In tokens; a token for every three bytes and four for every message where the server does not tell."""
+    """Length of a prompt in tokens; estimated as in `OpenAIEngine.count` if the tokens are unknown."""
     if "prompt" in prompt:
         return len(prompt["prompt"])
     return sum(4 + -(-len(message["content"].encode()) // 3) for message in prompt["messages"])

@@ -67,7 +67,7 @@ def _download(partial: Partial, slot: Slot, requirement: str) -> Path:
     """Download a wheel with pip, which uses the user's mirrors, proxies and certificates. Raises Unavailable."""
     # Each attempt has its own folder, as the pip of a killed process may still be writing.
     own = Path(tempfile.mkdtemp(dir=partial.wheels))
-    temporary, said = own / "tmp", own / "pip.txt"
+    temporary, log = own / "tmp", own / "pip.txt"
     temporary.mkdir()
     # Without pip's cache, which would keep a second copy of every part.
     flags = ["--no-deps", "--only-binary=:all:", "--no-cache-dir", "--no-input", "--disable-pip-version-check"]
@@ -76,7 +76,7 @@ def _download(partial: Partial, slot: Slot, requirement: str) -> Path:
     environment = {"PIP_RETRIES": "2", **os.environ, **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary))}
     expected = slot.part.wheel_bytes or slot.part.bytes
     most = 2 * expected + SLACK  # one copy in pip's temporary folder, and one in ours
-    with said.open("wb") as output:
+    with log.open("wb") as output:
         pip = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
         try:
             while pip.poll() is None:
@@ -93,7 +93,7 @@ def _download(partial: Partial, slot: Slot, requirement: str) -> Path:
                 pip.wait()
                 shutil.rmtree(own, ignore_errors=True)
     if pip.returncode:
-        raise _pip_error(said.read_text("utf-8", errors="replace"))
+        raise _pip_error(log.read_text("utf-8", errors="replace"))
     (wheel,) = own.glob("*.whl")
     wheel = wheel.replace(partial.wheels / wheel.name)
     shutil.rmtree(own, ignore_errors=True)

@@ -1,6 +1,6 @@
 
-// A solution given bit by bit: hints at the first hidden step, buttons for more, and a student's own answer. What is
-// hidden is not here; every press asks the server for the next bit.
+// A solution shown step by step: hints on the first hidden step, buttons for more, and a student's own answer. Hidden
+// text is not in the browser; every click requests the next part from the server.
 const WISHES = ["hint", "step", "all"];
 const asks = make("div", "sq-give", { role: "group" });
 for (const wish of WISHES) {
@@ -12,11 +12,11 @@ const field = make("input", "sq-mine-field", { type: "text", maxlength: "200", a
 const field_label = make("label", "sq-mine-label", {}, make("span", ""), field);
 const compare = make("button", "sq-mine-check", { type: "button" });
 const verdict = make("p", "sq-mine-said", { role: "status" });
-const others = make("button", "sq-mine-vote", { type: "button" }); // which of two answers is right: more solutions vote
+const others = make("button", "sq-mine-vote", { type: "button" }); // further solutions vote on which of two answers is right
 const mine_row = make("div", "sq-mine", {}, field_label, compare, verdict, others);
 list.after(asks, mine_row);
 
-// Every press is answered: what was said before goes, and comes again even if it is the same.
+// The reply is cleared at every click, so that an equal reply is noticed too.
 compare.onclick = () => {
   put(verdict, field.value.trim() ? "" : say("mine.empty"));
   set(verdict, "data-kind", "");

@@ -1,6 +1,6 @@
-// The keys of a form: Ctrl+Enter asks, Esc stops. Esc is heard everywhere, as a button that was pressed and then disabled
-// has lost the focus; and from the moment of asking on, though Stop can only be pressed once there is something to stop.
-// The value is to be called by what asks in other ways.
+// The keys of a form: Ctrl+Enter submits, Esc stops. Esc works everywhere, as a button that is disabled after a click has
+// lost the focus, and from the moment of submitting on, although Stop is enabled only later. Returns a function that other
+// ways of submitting must call.
 function hearKeys(form) {
   const enabled = (kind) => form.querySelector(`button.${kind}:not([disabled])`);
   let asking = false;
@@ -13,7 +13,7 @@ function hearKeys(form) {
   form.addEventListener("keydown", (event) => {
     if (event.isComposing || event.target.closest(".sq") || event.key !== "Enter") return;
     if (event.ctrlKey || event.metaKey) enabled("sq-go")?.click();
-    else if (event.shiftKey) ask(); // the text box itself sends it
+    else if (event.shiftKey) ask(); // the text box itself submits
   });
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || event.isComposing || !form.offsetParent) return;

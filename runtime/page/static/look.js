@@ -1,5 +1,5 @@
-// Theme and text size, kept by this browser alone and set before the first paint. Gradio sets the theme of the system by
-// itself, also later on; an observer puts the chosen one back before anything is drawn.
+// Theme and text size, stored in this browser only and set before the first paint. Gradio sets the system's theme, also
+// later on; an observer restores the chosen one before anything is drawn.
 window.soliloquyLook = (() => {
   const root = document.documentElement;
   const fresh = { theme: "system", size: "normal" };
@@ -8,7 +8,7 @@ window.soliloquyLook = (() => {
     try {
       return { ...fresh, ...JSON.parse(localStorage.getItem("soliloquy-look")) };
     } catch {
-      return fresh; // no storage, or not ours: the look of the system
+      return fresh; // no storage, or an invalid value: use the system's theme
     }
   };
   let look = read();
@@ -34,7 +34,7 @@ window.soliloquyLook = (() => {
       try {
         localStorage.setItem("soliloquy-look", JSON.stringify(look));
       } catch {
-        // no storage: it holds until the page is left
+        // no storage: kept until the page is left
       }
     },
   };

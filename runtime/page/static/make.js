@@ -1,4 +1,4 @@
-// What every script of the page builds with: an element, its class, its attributes and what is in it.
+// Makes an element with its class, attributes and children; all scripts of the page use it.
 function make(tag, className, attributes = {}, ...children) {
   const made = document.createElement(tag);
   made.className = className;

@@ -1,27 +1,27 @@
 
-// A line that needs another look: a hint when it is asked for, and then what is wrong.
-const mending = new Map(); // step id -> how much of it is told: 1 the hint, 2 all
+// A flagged line of own work: first a hint on request, then what is wrong.
+const mending = new Map(); // step id -> how much of it is shown: 1 the hint, 2 all
 
 function showMend(row) {
   const body = cards.get(row.id).item.querySelector(".sq-body");
-  let told = body.querySelector(".sq-mend");
-  if (!row.mend) return told?.remove();
-  if (!told) {
+  let box = body.querySelector(".sq-mend");
+  if (!row.mend) return box?.remove();
+  if (!box) {
     const more = make("button", "sq-mend-more", { type: "button" });
     more.onclick = () => {
       mending.set(row.id, (mending.get(row.id) || 0) + 1);
       showMend(cards.get(row.id).row);
     };
-    const said = make("div", "", { "aria-live": "polite" }, make("p", "sq-hint"), make("p", "sq-hint"));
-    told = make("div", "sq-mend", {}, said, more);
-    body.querySelector(".sq-comment").after(told);
+    const parts = make("div", "", { "aria-live": "polite" }, make("p", "sq-hint"), make("p", "sq-hint"));
+    box = make("div", "sq-mend", {}, parts, more);
+    body.querySelector(".sq-comment").after(box);
   }
   const stage = mending.get(row.id) || 0;
-  const [hint, all] = told.firstElementChild.children;
+  const [hint, all] = box.firstElementChild.children;
   put(hint, stage > 0 ? row.mend.hint : "");
   putHtml(all, stage > 1 ? row.mend.show : "");
   const next = stage === 0 ? "hint" : stage === 1 && row.mend.show ? "show" : "";
-  const more = told.lastElementChild;
+  const more = box.lastElementChild;
   if (!next && more === document.activeElement) body.closest(".sq-card").focus({ preventScroll: true });
   put(more, next && say("mend." + next));
 }

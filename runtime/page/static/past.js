@@ -1,11 +1,11 @@
-// The list of earlier runs: search, open, save, delete. It is drawn anew only when it has changed, so focus stays.
+// The list of earlier runs: search, open, save, delete. It is drawn again only when it has changed, to keep the focus.
 const root = element.querySelector(".sq-past");
 const part = (name) => root.querySelector(".sq-past-" + name);
 const search = part("search");
 const list = part("list");
 let drawn = "";
 let saved = "";
-let unfolded = ""; // id of the entry whose acts are shown
+let unfolded = ""; // id of the entry whose actions are shown
 let typing = 0;
 
 const view = () => props.value || {};
@@ -53,7 +53,7 @@ function unfold(id, asking = false) {
     acts.hidden = !mine;
     acts.replaceChildren(...(mine ? (asking ? askedActs(id) : plainActs(id)) : []));
     if (mine && asking) acts.querySelector(".sq-past-keep").focus();
-    if (mine) item.scrollIntoView({ block: "nearest" }); // the last one opens below the edge of the list
+    if (mine) item.scrollIntoView({ block: "nearest" }); // the actions of the last entry open below the edge of the list
   }
 }
 

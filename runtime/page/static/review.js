@@ -1,5 +1,5 @@
-// What Review adds to the step list (steps.js, in the same scope): what follows the first error is optional, how the
-// attempt ends, and the time that it was looked at.
+// Additions of the Review tab to the step list (steps.js, in the same scope): steps after the first error are optional;
+// the conclusion; and the time spent.
 const ENDINGS = ["solution", "found_error", "give_up", "bad_problem"];
 const explains = make("textarea", "sq-area", { rows: "2", maxlength: "1000" });
 const explained = make("label", "sq-explained", {}, make("span", "sq-explained-label"), explains);
@@ -20,7 +20,7 @@ turns.append(
 part("answer").before(finish);
 
 let item = null;
-let spent = 0; // milliseconds with the page in view
+let spent = 0; // milliseconds with the page visible
 let since = performance.now();
 let ended = false;
 document.addEventListener("visibilitychange", () => {
@@ -41,14 +41,14 @@ function showOptional(card, optional) {
   if (!view().revealed) put(card.querySelector(".sq-verdict"), optional ? say("review.optional") : "");
 }
 
-// How the attempt would end by what was said so far.
+// The conclusion suggested by the ratings so far.
 function suggested() {
   const said = ratings();
   if (said.includes(-1)) return "found_error";
   return said.length && said.every((rating) => rating !== null && rating !== undefined) ? "solution" : null;
 }
 
-// Only what was said here: on another page somebody may have said more of it meanwhile.
+// Only ratings given on this page, as others may have been given on another page meanwhile.
 function saidHere() {
   const here = (view().steps || []).filter((row) => mine.has(row.id));
   return Object.fromEntries(here.map((row) => [row.id, label(row.id)]));
@@ -81,7 +81,7 @@ function review() {
     set(endings.children[i], "data-suggested", suggested() === ending);
     set(endings.children[i], "aria-pressed", now.ending === ending);
   }
-  const judged = now.ending || suggested(); // before that the critic's word would sway who rates
+  const judged = now.ending || suggested(); // before that, the critic's verdict would sway the reviewer
   put(turns.children[0], now.can_reveal && (judged || now.revealed) ? say(now.revealed ? "review.hide" : "review.reveal") : "");
   put(turns.children[1], now.can_go_back ? say("review.back") : "");
   put(turns.children[2], now.can_skip ? say("review.skip") : "");

@@ -4,11 +4,11 @@ const root = element.querySelector(".sq");
 const part = (name) => root.querySelector(".sq-" + name);
 const list = part("steps");
 const cards = new Map(); // step id -> {item, row}
-const mine = new Map(); // step id -> {rating, reason, correction} said here and not yet seen in what the server sends
-const past = []; // what `u` takes back: [step id, label before]
+const mine = new Map(); // step id -> {rating, reason, correction} given here that the server has not sent back yet
+const past = []; // what `u` undoes: [step id, label before]
 const RATINGS = [[1, "right", "✓"], [0, "unsure", "?"], [-1, "wrong", "✗"]];
 const PENCIL = '<svg viewBox="0 0 20 20" width="16" height="16" aria-hidden="true"><path d="M3 17l1-4L14 3l3 3L7 16z" fill="none" stroke="currentColor" stroke-width="1.6" stroke-linejoin="round"/></svg>';
-const listeners = []; // told whenever something was shown or said
+const listeners = []; // called whenever something was shown or rated
 let epoch = 0;
 
 const view = () => props.value || {};
@@ -94,7 +94,7 @@ function patchLabel(item, row) {
   set(correction, "data-title", say("rate.correction"));
 }
 
-// Why a step is wrong: only where the view offers reasons
+// The kind of error in a step, if the view has reasons
 function patchReasons(box, row, said) {
   box.hidden = said.rating !== -1 || !view().reasons;
   if (box.hidden) return;
@@ -111,7 +111,7 @@ function patchReasons(box, row, said) {
   }
 }
 
-// The whole
+// The whole list
 
 function show() {
   const now = view();
@@ -151,7 +151,7 @@ function show() {
   for (const hear of listeners) hear();
 }
 
-// What a person says
+// Rating
 
 function label(id) {
   const row = cards.get(id).row;

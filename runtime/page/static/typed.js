@@ -1,5 +1,5 @@
-// What was typed into the boxes, kept for this browser tab alone: it survives a reload, which a server that was started
-// again asks for. Nothing is kept before it was given back once, as the page fills its boxes while it opens.
+// Typed texts, stored for this browser tab only. They survive a reload, which a restarted server requests. Nothing is
+// stored before the texts were restored, as the page fills its boxes while it opens.
 window.soliloquyTyped = (() => {
   const key = "soliloquy-typed";
   let ready = false;
@@ -7,7 +7,7 @@ window.soliloquyTyped = (() => {
     try {
       return JSON.parse(sessionStorage.getItem(key)) || {};
     } catch {
-      return {}; // no storage, or not ours
+      return {}; // no storage, or an invalid value
     }
   };
   return {
@@ -16,7 +16,7 @@ window.soliloquyTyped = (() => {
       try {
         sessionStorage.setItem(key, JSON.stringify({ ...read(), [box]: text }));
       } catch {
-        // no storage: it is lost with the page
+        // no storage: lost with the page
       }
     },
     restore(texts) {

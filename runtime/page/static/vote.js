@@ -1,5 +1,5 @@
 
-// A second opinion on what is on view: more solutions vote, once, and only when it is asked for.
+// A second opinion on the shown run: further solutions vote, once, on request.
 const vote = make("button", "sq-vote", { type: "button" });
 const about_vote = make("p", "sq-vote-about");
 const voting = make("div", "sq-second", {}, vote, about_vote);
@@ -18,7 +18,7 @@ function leaveVote() {
 function showVote() {
   const able = view().votable && !view().busy;
   if (!able) leaveVote();
-  const goes_on = view().voting ? view().status : ""; // said here too, as the status line may be far above
+  const goes_on = view().voting ? view().status : ""; // repeated here, as the status line may be far above
   voting.hidden = !able && !goes_on;
   vote.disabled = false;
   put(vote, able ? say("vote.button") : "");

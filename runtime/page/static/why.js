@@ -1,5 +1,5 @@
 
-// "Why?" under a step: what its badges mean, in sentences. All of it came with the step, so nobody is asked.
+// "Why?" under a step: the meaning of its badges in sentences, which came with the step.
 const explained = new Set(); // ids of steps whose reasons are open
 
 function showWhy(row) {

@@ -1,1 +1,1 @@
-"""The page's tabs, a module each."""
+"""The tabs of the page, one module each."""

@@ -1,4 +1,4 @@
-"""Compare: one problem solved in all ways side by side, and a vote that is cast before the ways are named."""
+"""The Compare tab: one problem solved in all modes side by side, and a blind vote."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ EXAMPLES = 4
 
 class CompareTab:
     def __init__(self, page: Frame) -> None:
-        self.page, say = page, page.say
+        self.page, localised = page, page.localised
         with (
-            say(gr.Tab, {"label": "tab.compare"}, id="compare", visible=page.studio) as self.tab,
+            localised(gr.Tab, {"label": "tab.compare"}, id="compare", visible=page.studio) as self.tab,
             gr.Column(elem_classes=["sq-form", "sq-compare"]),
         ):
             self.build_form()
@@ -34,25 +34,25 @@ class CompareTab:
             self.status = gr.HTML(elem_classes="sq-info", js_on_load=script("keys.js", "compare.js"), **BARE)
             with gr.Row(visible=False, elem_classes="sq-acts") as self.ballot:
                 keys = {name: f"compare.vote.{name}" for name in (*NAMES, *VERDICTS)}
-                self.votes = {n: say(gr.Button, {"value": k}, elem_classes="sq-plain") for n, k in keys.items()}
-            with say(gr.Accordion, {"label": "compare.tally"}, open=False, elem_classes="sq-fold"):
+                self.votes = {n: localised(gr.Button, {"value": k}, elem_classes="sq-plain") for n, k in keys.items()}
+            with localised(gr.Accordion, {"label": "compare.tally"}, open=False, elem_classes="sq-fold"):
                 self.tally = gr.HTML(elem_classes="sq-train", **BARE)
         columns = [widget for column in self.columns for widget in column]
         self.painted = [self.problem, *columns, self.status, self.ballot, self.tally, self.go, self.halt]
 
     def build_form(self) -> None:
-        say = self.page.say
+        localised = self.page.localised
         keys = {"label": "solve.problem.label", "placeholder": "compare.placeholder"}
         limits = {"lines": 2, "max_lines": 14, "max_length": PASTED}
-        self.box = say(gr.Textbox, keys, interactive=True, elem_classes="sq-ask", **limits)
+        self.box = localised(gr.Textbox, keys, interactive=True, elem_classes="sq-ask", **limits)
         self.chips = self.page.build_examples("solve", EXAMPLES)
         self.depth = self.page.build_choice("depth")
         with gr.Row(elem_classes="sq-acts"):
-            self.go = say(gr.Button, {"value": "compare.button"}, interactive=False, elem_classes="sq-go")
-            self.halt = say(gr.Button, {"value": "stop.button"}, interactive=False, elem_classes=STOP)
+            self.go = localised(gr.Button, {"value": "compare.button"}, interactive=False, elem_classes="sq-go")
+            self.halt = localised(gr.Button, {"value": "stop.button"}, interactive=False, elem_classes=STOP)
 
     def build_column(self) -> tuple[gr.HTML, gr.HTML, gr.HTML]:
-        """The head, the steps and the figures of a solution. Its keys are those of a form without buttons."""
+        """The head, the steps and the figures of a solution."""
         with gr.Column(elem_classes=["sq-form", "sq-column"], min_width=0):
             head = gr.HTML(**BARE)
             steps = gr.HTML(
@@ -77,7 +77,7 @@ class CompareTab:
         self.tab.select(self.show, None, self.painted, **AT_ONCE)
 
     def paint(self, desk: Desk) -> dict[Any, dict[str, Any]]:
-        """All of the tab as it stands now."""
+        """The updates that show the present state."""
         found, busy, language = desk.comparison, desk.comparing, desk.language
         shown: dict[Any, dict[str, Any]] = {self.problem: {"value": comparison.problem(found)}}
         for place, (head, steps, figures) in enumerate(self.columns):
@@ -95,10 +95,10 @@ class CompareTab:
     def votes_so_far(self) -> dict[Vote, int]:
         try:
             return self.page.log.tally() if self.page.log else {}
-        except StoreError:  # the page itself must open all the same
+        except StoreError:  # the page must open even if the log cannot be read
             return {}
 
-    # Acts. Each asks for the right itself.
+    # Handlers; each checks `in_studio`.
 
     def show(self, request: gr.Request) -> dict[Any, Any]:
         with self.page.in_studio(request) as desk:
@@ -124,9 +124,9 @@ class CompareTab:
             desk.stop_comparison()
             return updates(self.paint(desk))
 
-    def vote(self, said: str, request: gr.Request) -> dict[Any, Any]:
+    def vote(self, choice: str, request: gr.Request) -> dict[Any, Any]:
         with self.page.in_studio(request) as desk:
             if desk.comparison is None or desk.comparing:
                 raise CompareError(word("compare.nothing", desk.language))
-            desk.comparison.cast(said)
+            desk.comparison.cast(choice)
             return updates(self.paint(desk))

@@ -1,4 +1,4 @@
-"""Models: which there are and how good their adapters are, which is used; add, fetch and verify in the background."""
+"""The Models tab: list, choose, add, download and verify models, with the figures of their adapters."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from runtime.view import models as models_view
 from runtime.view.words import word
 
 PACE = 0.5
-"""Seconds between two looks at a job."""
+"""Seconds between two updates of a job."""
 
 
 class ModelsTab:
     def __init__(self, page: Frame) -> None:
-        self.page, say = page, page.say
+        self.page, localised = page, page.localised
         self.settings = page.settings
         self._used: str | None = None
         self.jobs = ModelJobs(page.settings, unsealed_environment())
         with (
-            say(gr.Tab, {"label": "tab.models"}, id="models", visible=page.studio) as self.tab,
+            localised(gr.Tab, {"label": "tab.models"}, id="models", visible=page.studio) as self.tab,
             gr.Column(elem_classes="sq-form"),
         ):
             self.clock = gr.Timer(PACE, active=False)
@@ -38,20 +38,22 @@ class ModelsTab:
             with gr.Row(elem_classes="sq-filters"):
                 names = self.names() if page.studio else []
                 keys = {"label": "models.which"}
-                self.which = say(
+                self.which = localised(
                     gr.Dropdown, keys, choices=names, value=next(iter(names), None), interactive=True,
                     elem_classes="sq-pick",
                 )  # fmt: skip
             with gr.Row(elem_classes="sq-acts"):
-                self.use = say(gr.Button, {"value": "models.use"}, elem_classes="sq-go")
-                self.fetch = say(gr.Button, {"value": "models.fetch"}, elem_classes="sq-plain")
-                self.verify = say(gr.Button, {"value": "models.verify"}, elem_classes="sq-plain")
+                self.use = localised(gr.Button, {"value": "models.use"}, elem_classes="sq-go")
+                self.fetch = localised(gr.Button, {"value": "models.fetch"}, elem_classes="sq-plain")
+                self.verify = localised(gr.Button, {"value": "models.verify"}, elem_classes="sq-plain")
             with gr.Row(elem_classes="sq-filters"):
                 keys = {"label": "models.add.label", "placeholder": "models.add.placeholder", "info": "models.add.info"}
-                self.box = say(gr.Textbox, keys, interactive=True, max_lines=1, max_length=1000, elem_classes="sq-ask")
+                self.box = localised(
+                    gr.Textbox, keys, interactive=True, max_lines=1, max_length=1000, elem_classes="sq-ask"
+                )
             with gr.Row(elem_classes="sq-acts"):
-                self.add = say(gr.Button, {"value": "models.add"}, elem_classes="sq-plain")
-                self.halt = say(gr.Button, {"value": "stop.button"}, interactive=False, elem_classes="sq-plain")
+                self.add = localised(gr.Button, {"value": "models.add"}, elem_classes="sq-plain")
+                self.halt = localised(gr.Button, {"value": "stop.button"}, interactive=False, elem_classes="sq-plain")
             self.status = gr.HTML(elem_classes="sq-train", **BARE)
         acts = [self.use, self.fetch, self.verify, self.add, self.halt]
         self.painted = [self.cards, self.which, self.status, *acts, self.clock]
@@ -67,8 +69,8 @@ class ModelsTab:
         self.halt.click(self.stop, None, self.painted, **AT_ONCE)
 
     def used(self) -> str | None:
-        """The name of the model that is used; None if there is none, or one that is not of this machine. What is added
-        later changes nothing of it."""
+        """The name of the model in use; None if there is none on this machine. Once known, it changes only by
+        `choose`."""
         try:
             choice = None if self.settings.server or self._used else catalogue.choose(self.settings)
         except SoliloquyError:
@@ -84,12 +86,12 @@ class ModelsTab:
             return []
 
     def paint(self, desk: Desk) -> dict[Any, dict[str, Any]]:
-        """All of the tab as it stands now."""
+        """The updates that show the present state."""
         used = self.used()
         try:
             found = inventory.entries(self.settings, used)
             cards = models_view.cards(found, used, desk.language)
-        except SoliloquyError as error:  # the page itself must open all the same
+        except SoliloquyError as error:  # the page must open all the same
             found, cards = [], f'<p role="alert">{escape(str(error))}</p>'
         return {
             self.cards: {"value": cards},
@@ -108,14 +110,14 @@ class ModelsTab:
             **idle,
         }
 
-    # Acts. Each asks for the right itself.
+    # Handlers; each checks `in_studio`.
 
     def show(self, request: gr.Request) -> dict[Any, Any]:
         with self.page.in_studio(request) as desk:
             return updates(self.paint(desk))
 
     def look(self, request: gr.Request) -> dict[Any, Any]:
-        """While a job goes on only that is looked at; once it is over, the models too."""
+        """Update the job, and the models too once it has ended."""
         with self.page.in_studio(request) as desk:
             return updates(self.paint_job(desk) if self.jobs.running else self.paint(desk))
 
@@ -141,7 +143,7 @@ class ModelsTab:
             return updates(self.paint(desk))
 
     def choose(self, name: str, request: gr.Request) -> dict[Any, Any]:
-        """Use a model from now on, also after the next start."""
+        """Use a model, now and after the next start."""
         with self.page.in_studio(request) as desk:
             self.page.refuse_while_solving(desk)
             catalogue.use(name or "", self.settings)

@@ -1,4 +1,4 @@
-"""Practise: a fresh problem, a box for the student's own steps, and what each line is worth. It needs no model."""
+"""The Practise tab: a generated problem, a box for the student's own steps, and the judged lines. It needs no model."""
 
 from __future__ import annotations
 
@@ -16,39 +16,39 @@ TO_THE_BOX = "() => document.querySelector('.sq-practise textarea').focus()"
 
 
 class PractiseTab:
-    """The tab: what to practise, the problem, the box, and the lines as they were judged."""
+    """The tab: choices, problem, box and judged lines."""
 
     kind = "practise"
 
     def __init__(self, page: Frame) -> None:
         self.page = page
         with (
-            page.say(gr.Tab, {"label": "tab.practise"}, id=self.kind),
+            page.localised(gr.Tab, {"label": "tab.practise"}, id=self.kind),
             gr.Column(elem_classes=["sq-form", "sq-practise"]),
         ):
             with gr.Row(elem_classes="sq-choices"):
                 self.build_choices()
             self.story = gr.HTML(elem_classes="sq-story", **BARE)
             keys = {"label": "check.steps.label", "placeholder": "check.steps.placeholder"}
-            self.box = page.say(
+            self.box = page.localised(
                 gr.Textbox, keys, interactive=True, elem_classes="sq-ask", lines=4, max_lines=14, max_length=PASTED
             )
             with gr.Row(elem_classes="sq-acts"):
-                self.go = page.say(gr.Button, {"value": "practise.button"}, elem_classes="sq-go")
-                self.reveal = page.say(gr.Button, {"value": "practise.show"}, elem_classes="sq-plain")
-                self.onward = page.say(gr.Button, {"value": "practise.next"}, elem_classes="sq-plain")
+                self.go = page.localised(gr.Button, {"value": "practise.button"}, elem_classes="sq-go")
+                self.reveal = page.localised(gr.Button, {"value": "practise.show"}, elem_classes="sq-plain")
+                self.onward = page.localised(gr.Button, {"value": "practise.next"}, elem_classes="sq-plain")
             self.quiet = gr.HTML(elem_classes="sq-quiet", **BARE)
             self.steps = gr.HTML({}, html_template=read("steps.html"), js_on_load=script("keys.js", "steps.js"), **BARE)
             self.solution = gr.HTML(elem_classes="sq-solution", **BARE)
         self.outputs = [self.group, self.count, self.story, self.quiet, self.steps, self.solution, self.reveal]
 
     def build_choices(self) -> None:
-        """What to practise, and how long it may be."""
+        """The group of themes and the number of steps."""
         keys = {"label": "group.label", "choices": "group"}
-        self.group = self.page.say(gr.Dropdown, keys, value="any", interactive=True, elem_classes="sq-language")
+        self.group = self.page.localised(gr.Dropdown, keys, value="any", interactive=True, elem_classes="sq-language")
         counts = [(str(number), number) for number in range(FEWEST, MOST + 1)]
         keys = {"label": "practise.steps"}
-        self.count = self.page.say(
+        self.count = self.page.localised(
             gr.Radio, keys, choices=counts, value=Ladder().steps, interactive=True, elem_classes="sq-mode"
         )
 
@@ -60,7 +60,7 @@ class PractiseTab:
         )
         self.reveal.click(self.show_solution, [kept], [kept, *self.outputs], **QUIET)
         self.onward.click(self.next, [kept], everything, **QUIET).then(None, None, None, js=TO_THE_BOX, **QUIET)
-        # Each tells its own wish alone, so that two quick choices do not undo each other.
+        # Each handler gets only its own choice, so that two quick choices do not undo each other.
         rest = [kept, self.box, *(widget for widget in self.outputs if widget not in (self.group, self.count))]
         for event, act, wish in (
             (self.group.input, self.choose_group, self.group),
@@ -69,7 +69,7 @@ class PractiseTab:
             event(act, [kept, wish, self.box], rest, trigger_mode="always_last", **QUIET)
 
     def paint(self, desk: Desk) -> dict[Any, dict[str, Any]]:
-        """What every widget of the tab shows of the desk's exercise."""
+        """The updates that show the desk's exercise."""
         exercise, language = desk.exercise, desk.language
         return {
             self.group: {"value": exercise.group or "any"},
@@ -112,6 +112,6 @@ class PractiseTab:
         return {widget: change for widget, change in changes.items() if widget not in (self.group, self.count)}
 
     def shown(self, desk: Desk, kept: dict[str, Any] | None) -> dict[Any, Any]:
-        """All that is shown; the browser keeps which problem it is, and how hard the next one."""
+        """All updates, with the exercise for the browser to store."""
         remembered = {"value": {**(kept or {}), "practise": desk.exercise.kept}}
         return updates({self.page.kept: remembered, **self.paint(desk)})

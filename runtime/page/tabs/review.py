@@ -1,4 +1,4 @@
-"""Review: one stored attempt at a time, rated step by step; what was said as data sets; attempts from elsewhere."""
+"""The Review tab: rate stored attempts step by step, export ratings as data sets, import attempts."""
 
 from __future__ import annotations
 
@@ -27,44 +27,48 @@ from runtime.view.words import word
 
 class ReviewTab:
     def __init__(self, page: Frame) -> None:
-        self.page, say = page, page.say
+        self.page, localised = page, page.localised
         with (
-            say(gr.Tab, {"label": "tab.review"}, id="review", visible=page.studio) as self.tab,
+            localised(gr.Tab, {"label": "tab.review"}, id="review", visible=page.studio) as self.tab,
             gr.Column(elem_classes="sq-form"),
         ):
             with gr.Row(elem_classes="sq-filters"):
                 keys = {"label": "review.search", "placeholder": "review.search.placeholder"}
-                self.search = say(gr.Textbox, keys, interactive=True, max_lines=1, elem_classes="sq-ask")
+                self.search = localised(gr.Textbox, keys, interactive=True, max_lines=1, elem_classes="sq-ask")
                 keys = {"label": "shelf.label", "choices": "shelf"}
-                self.shelf = say(gr.Radio, keys, value="open", interactive=True, elem_classes="sq-mode")
+                self.shelf = localised(gr.Radio, keys, value="open", interactive=True, elem_classes="sq-mode")
             self.guide = gr.HTML(elem_classes="sq-guide-box", **BARE)
             self.head = gr.HTML(elem_classes="sq-head-box", **BARE)
             self.steps = gr.HTML(
                 {}, html_template=read("steps.html"), js_on_load=script("keys.js", "steps.js", "review.js"), **BARE
             )
-            with say(gr.Accordion, {"label": "export.title"}, open=False, elem_classes="sq-fold"):
+            with localised(gr.Accordion, {"label": "export.title"}, open=False, elem_classes="sq-fold"):
                 self.build_export()
         self.painted = [self.guide, self.head, self.steps]
 
     def build_export(self) -> None:
-        say = self.page.say
-        say(gr.HTML, {"value": "export.info"}, elem_classes="sq-info", **BARE)
+        localised = self.page.localised
+        localised(gr.HTML, {"value": "export.info"}, elem_classes="sq-info", **BARE)
         with gr.Row(elem_classes="sq-filters"):
             keys = {"label": "format.label", "choices": "format"}
-            self.format = say(gr.Dropdown, keys, value="stepwise", interactive=True, elem_classes="sq-pick")
+            self.format = localised(gr.Dropdown, keys, value="stepwise", interactive=True, elem_classes="sq-pick")
             keys = {"label": "export.licence"}
-            self.licence = say(gr.Dropdown, keys, choices=LICENCES, interactive=True, elem_classes="sq-pick")
+            self.licence = localised(gr.Dropdown, keys, choices=LICENCES, interactive=True, elem_classes="sq-pick")
         with gr.Row(elem_classes="sq-acts"):
-            self.export = say(gr.Button, {"value": "export.button"}, elem_classes="sq-plain")
-            self.file = say(gr.DownloadButton, {"label": "export.download"}, visible=False, elem_classes="sq-plain")
+            self.export = localised(gr.Button, {"value": "export.button"}, elem_classes="sq-plain")
+            self.file = localised(
+                gr.DownloadButton, {"label": "export.download"}, visible=False, elem_classes="sq-plain"
+            )
             kinds = [".jsonl", ".json"]
-            self.load = say(gr.UploadButton, {"label": "import.button"}, file_types=kinds, elem_classes="sq-plain")
+            self.load = localised(
+                gr.UploadButton, {"label": "import.button"}, file_types=kinds, elem_classes="sq-plain"
+            )
         self.status = gr.HTML(elem_classes="sq-info", **BARE)
 
     def wire(self) -> None:
         shown = [self.head, self.steps, self.page.kept]
         for event in (self.steps.like, self.steps.edit):
-            # Several labels may come within one second; none may wait or be dropped.
+            # Several labels may arrive within one second; none may wait or be dropped.
             rated = event(self.rate, [self.page.consent], None, trigger_mode="multiple", **QUIET)
             rated.failure(self.restore, [self.page.kept], shown, **QUIET)
         acted = self.steps.submit(self.act, [self.page.kept, self.page.consent], shown, **AT_ONCE)
@@ -84,14 +88,14 @@ class ReviewTab:
             self.steps: {"value": self.view(desk)},
         }
 
-    # Acts. Each asks for the right itself.
+    # Handlers; each checks `in_studio`.
 
     def rate(self, consent: bool, label: gr.EventData, request: gr.Request) -> None:
         with self.page.in_studio(request) as desk, desk.storing("review"):
             _reviewing(desk).rate(label.step_id, _feedback(label._data, consent))
 
     def act(self, kept: dict[str, str], consent: bool, asked: gr.EventData, request: gr.Request) -> tuple[Any, ...]:
-        """Finish, skip, go back, or look at the answer."""
+        """Finish, skip, go back, or reveal the answer."""
         with self.page.in_studio(request) as desk:
             reviewing = _reviewing(desk)
             if asked.act == "finish":
@@ -111,8 +115,8 @@ class ReviewTab:
         reviewing.catch_up(_ratings(asked, consent))
         ending: Ending | None = asked.get("ending")
         if ending is None or ending not in get_args(Ending):
-            raise StudioError(f"There is no ending {ending!r}: take one of {', '.join(get_args(Ending))}.")
-        with reviewing.log.transaction():  # what somebody rates meanwhile may not contradict the ending
+            raise StudioError(f"There is no ending {ending!r}. Choose one of {', '.join(get_args(Ending))}.")
+        with reviewing.log.transaction():  # no rating stored meanwhile can contradict the ending
             self.end(desk, reviewing, ending, asked, consent)
 
     def end(self, desk: Desk, reviewing: Reviewing, ending: Ending, asked: Mapping[str, Any], consent: bool) -> None:
@@ -132,21 +136,21 @@ class ReviewTab:
             return self.shown(desk, kept)
 
     def write(self, name: Format, licence: str, request: gr.Request) -> tuple[Any, ...]:
-        """A data set in the folder of exports, and as a file to take away."""
+        """Write a data set into the folder of exports, and as a zip file to download."""
         with self.page.in_studio(request) as desk:
             log, home = _reviewing(desk).log, self.page.settings.home
             folder = home / "exports" / f"{datetime.now():%Y-%m-%d-%H%M%S}-{name}"
             done = write_dataset(folder, name, labelled_attempts(log), licence)
-            told = word("export.done", desk.language, rows=done.rows, folder=done.folder)
+            text = word("export.done", desk.language, rows=done.rows, folder=done.folder)
             archive = zipped(folder, home / "tmp" / f"{folder.name}.zip")
-            return f'<p role="status">{escape(told)}</p>', gr.update(value=str(archive), visible=True)
+            return f'<p role="status">{escape(text)}</p>', gr.update(value=str(archive), visible=True)
 
     def read_in(self, file: str, kept: dict[str, str], request: gr.Request) -> tuple[Any, ...]:
         with self.page.in_studio(request) as desk:
             done = import_attempts(Path(file), _reviewing(desk).log)
             _reviewing(desk).look_again(search="", shelf="open")
-            told = word("import.done" if done.new else "import.none", desk.language, new=done.new, known=done.known)
-            return f'<p role="status">{escape(told)}</p>', *self.shown(desk, kept)
+            text = word("import.done" if done.new else "import.none", desk.language, new=done.new, known=done.known)
+            return f'<p role="status">{escape(text)}</p>', *self.shown(desk, kept)
 
     def shown(self, desk: Desk, kept: dict[str, str] | None) -> tuple[Any, ...]:
         view = self.view(desk)

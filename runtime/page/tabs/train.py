@@ -1,4 +1,4 @@
-"""Train: what there is to learn from, a run of the trainer that goes on by itself, and the choice of an adapter."""
+"""The Train tab: the data for training, a run of the trainer as a process of its own, and the choice of an adapter."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from runtime.view.words import word
 ROLE = "critic"
 MINUTES, LONGEST = 10, 600
 PACE = 2
-"""Seconds between two looks at a run."""
+"""Seconds between two updates of a run."""
 
 
 class TrainTab:
     def __init__(self, page: Frame) -> None:
-        self.page, say = page, page.say
+        self.page, localised = page, page.localised
         self.training = Training(page.settings)
         with (
-            say(gr.Tab, {"label": "tab.train"}, id="train", visible=page.studio) as self.tab,
+            localised(gr.Tab, {"label": "tab.train"}, id="train", visible=page.studio) as self.tab,
             gr.Column(elem_classes="sq-form"),
         ):
             self.clock = gr.Timer(PACE, active=False)
@@ -37,32 +37,34 @@ class TrainTab:
             self.build_recipe()
             self.status = gr.HTML(elem_classes="sq-train", **BARE)
             self.chart = gr.HTML(elem_classes="sq-train", **BARE)
-            with say(gr.Accordion, {"label": "train.table"}, open=False, elem_classes="sq-fold"):
+            with localised(gr.Accordion, {"label": "train.table"}, open=False, elem_classes="sq-fold"):
                 self.table = gr.HTML(elem_classes="sq-train", **BARE)
             self.verdict = gr.HTML(elem_classes="sq-train", **BARE)
             self.adapter = gr.HTML(elem_classes="sq-info", **BARE)
             with gr.Row(elem_classes="sq-acts"):
-                self.use = say(gr.Button, {"value": "train.use"}, interactive=False, elem_classes="sq-plain")
-                self.back = say(gr.Button, {"value": "train.back"}, interactive=False, elem_classes="sq-plain")
+                self.use = localised(gr.Button, {"value": "train.use"}, interactive=False, elem_classes="sq-plain")
+                self.back = localised(gr.Button, {"value": "train.back"}, interactive=False, elem_classes="sq-plain")
         shown = [self.ready, self.status, self.chart, self.table, self.verdict, self.adapter]
         self.painted = [*shown, self.start, self.halt, self.resume, self.use, self.back, self.clock]
 
     def build_recipe(self) -> None:
-        say, here = self.page.say, bases(self.page.settings) if self.page.studio else ()
+        localised, here = self.page.localised, bases(self.page.settings) if self.page.studio else ()
         with gr.Row(elem_classes="sq-filters"):
             first = here[0] if here else None
             keys = {"label": "train.base", "info": "train.base.info"}
-            self.base = say(
+            self.base = localised(
                 gr.Dropdown, keys, choices=list(here), value=first, interactive=True, elem_classes="sq-pick"
             )
             keys = {"label": "train.time", "info": "train.time.info"}
             limits = {"minimum": 1, "maximum": LONGEST, "precision": 0}
-            self.minutes = say(gr.Number, keys, value=MINUTES, interactive=True, elem_classes="sq-number", **limits)
+            self.minutes = localised(
+                gr.Number, keys, value=MINUTES, interactive=True, elem_classes="sq-number", **limits
+            )
         with gr.Row(elem_classes="sq-acts"):
-            self.start = say(gr.Button, {"value": "train.start"}, interactive=False, elem_classes="sq-go")
-            self.halt = say(gr.Button, {"value": "train.stop"}, interactive=False, elem_classes="sq-plain")
-            self.resume = say(gr.Button, {"value": "train.resume"}, interactive=False, elem_classes="sq-plain")
-            self.look = say(gr.Button, {"value": "train.preview"}, elem_classes="sq-plain")
+            self.start = localised(gr.Button, {"value": "train.start"}, interactive=False, elem_classes="sq-go")
+            self.halt = localised(gr.Button, {"value": "train.stop"}, interactive=False, elem_classes="sq-plain")
+            self.resume = localised(gr.Button, {"value": "train.resume"}, interactive=False, elem_classes="sq-plain")
+            self.look = localised(gr.Button, {"value": "train.preview"}, elem_classes="sq-plain")
         self.examples = gr.HTML(elem_classes="sq-train", **BARE)
 
     def wire(self) -> None:
@@ -77,7 +79,7 @@ class TrainTab:
         self.back.click(self.go_back, None, with_model, **AT_ONCE)
 
     def paint(self, desk: Desk) -> dict[Any, dict[str, Any]]:
-        """All of the tab as it stands now."""
+        """The updates that show the present state."""
         language, now, plan = desk.language, self.training.standing(), self.training.plan
         points = now.points if now else ()
         busy = now is not None and now.state in ("running", "stopping")
@@ -102,7 +104,7 @@ class TrainTab:
             self.clock: {"active": busy},
         }
 
-    # Acts. Each asks for the right itself.
+    # Handlers; each checks `in_studio`.
 
     def show(self, request: gr.Request) -> dict[Any, Any]:
         with self.page.in_studio(request) as desk:
@@ -141,17 +143,17 @@ class TrainTab:
                 raise AdapterError(word("train.nothing_made", desk.language))
             self.page.refuse_while_solving(desk)
             adapters.use(plan.base, ROLE, now.verdict["version"], self.page.settings)
-            return self.spoken_anew(desk)
+            return self.reload_model(desk)
 
     def go_back(self, request: gr.Request) -> dict[Any, Any]:
-        """Use again what was used before."""
+        """Use the version before the present one."""
         with self.page.in_studio(request) as desk:
             if self.training.plan is None:
                 raise AdapterError(word("train.nothing_made", desk.language))
             self.page.refuse_while_solving(desk)
             adapters.back(self.training.plan.base, ROLE, self.page.settings)
-            return self.spoken_anew(desk)
+            return self.reload_model(desk)
 
-    def spoken_anew(self, desk: Desk) -> dict[Any, Any]:
+    def reload_model(self, desk: Desk) -> dict[Any, Any]:
         self.page.model.reload()
         return updates({**self.paint(desk), **self.page.loading(desk)})

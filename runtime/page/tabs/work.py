@@ -1,4 +1,4 @@
-"""Solve and Check my work: a form, a step list, and the run that they begin, show and stop."""
+"""The tabs Solve and Check my work: a form, a step list, and the events of a run."""
 
 from __future__ import annotations
 
@@ -16,31 +16,33 @@ from runtime.view.words import word
 
 
 class WorkTab:
-    """One tab: its form, its step list, and the run they begin, show and stop."""
+    """One tab: its form, its step list, and the events that start, show and stop a run."""
 
     def __init__(self, page: Frame, kind: str, boxes: list[str], examples: int) -> None:
         self.page, self.kind = page, kind
-        with page.say(gr.Tab, {"label": f"tab.{kind}"}, id=kind), gr.Column(elem_classes="sq-form"):
+        with page.localised(gr.Tab, {"label": f"tab.{kind}"}, id=kind), gr.Column(elem_classes="sq-form"):
             self.boxes = [self.build_box(name) for name in boxes]
             self.chips = page.build_examples(kind, examples)
-            # The first choice is what a student thinks of first; handlers take it last, as only Solve has it.
+            # The help choice is shown first; handlers take it last, as only Solve has it.
             first = [page.build_choice("help")] if kind == "solve" else []
             if kind == "solve":
-                with page.say(gr.Accordion, {"label": "solve.more"}, open=False, elem_classes="sq-fold"):
+                with page.localised(gr.Accordion, {"label": "solve.more"}, open=False, elem_classes="sq-fold"):
                     further = [page.build_choice("mode"), page.build_choice("depth")]
             else:
                 further = [page.build_choice("depth")]
             self.inputs = [*self.boxes, *further, *first]
             with gr.Row(elem_classes="sq-acts"):
-                # Not to be pressed before the page knows what this browser had, which would take its place.
-                self.go = page.say(gr.Button, {"value": f"{kind}.button"}, interactive=False, elem_classes="sq-go")
-                self.halt = page.say(gr.Button, {"value": "stop.button"}, interactive=False, elem_classes=STOP)
+                # Enabled after loading: until then, a run would be replaced by the one that this browser had before.
+                self.go = page.localised(
+                    gr.Button, {"value": f"{kind}.button"}, interactive=False, elem_classes="sq-go"
+                )
+                self.halt = page.localised(gr.Button, {"value": "stop.button"}, interactive=False, elem_classes=STOP)
             self.steps = gr.HTML({}, html_template=read("steps.html"), js_on_load=_script(kind), **BARE)
 
     def build_box(self, name: str) -> gr.Textbox:
         keys = {"label": f"{self.kind}.{name}.label", "placeholder": f"{self.kind}.{name}.placeholder"}
         lines = {"lines": 5 if name == "steps" else 3, "max_lines": 14, "max_length": PASTED}
-        return self.page.say(gr.Textbox, keys, interactive=True, elem_classes="sq-ask", **lines)
+        return self.page.localised(gr.Textbox, keys, interactive=True, elem_classes="sq-ask", **lines)
 
     def wire(self) -> None:
         outputs = [self.steps, self.go, self.halt]
@@ -53,14 +55,14 @@ class WorkTab:
             self.wire_help(outputs)
         self.halt.click(self.stop, None, outputs, cancels=self.runs, **QUIET)
         for event in (self.steps.like, self.steps.edit):
-            # Several labels may come within one second; none may wait for the model or be dropped.
+            # Several labels may arrive within one second; none may wait for the model or be dropped.
             rated = event(self.rate, [self.page.consent], None, trigger_mode="multiple", **QUIET)
             rated.failure(self.restore, None, [self.steps], **QUIET)
         for key, chip in self.chips.items():
             chip.click(self.page.example(key, *("text", "steps")[: len(self.boxes)]), None, self.boxes, **QUIET)
 
     def wire_help(self, outputs: list[Any]) -> None:
-        """What a student may ask of a solution: more of it, a comparison, a step written anew."""
+        """Events on a solution: more help, comparing an own answer, solving a step again."""
         self.steps.select(self.give, None, [self.steps], **QUIET)
         self.steps.submit(self.compare, None, [self.steps], **QUIET)
         depth = self.inputs[2]
@@ -92,7 +94,7 @@ class WorkTab:
         return self._begun(desk)
 
     def _begun(self, desk: Desk) -> tuple[Any, ...]:
-        """What is shown until the model is free."""
+        """The view until the model is free."""
         view = desk.view(self.kind)
         if view["busy"]:
             others = any(other.running for other in self.page.desks.values() if other is not desk)
@@ -113,7 +115,7 @@ class WorkTab:
         return _outputs(self.page.desk(request).stop(self.kind))
 
     def give(self, wish: gr.EventData, request: gr.Request) -> dict[str, Any]:
-        """The next hint or step was asked for, or all that is left."""
+        """Give the next hint or step, or all the rest."""
         desk = self.page.desk(request)
         desk.give(wish.wish)
         return desk.view(self.kind)
@@ -131,7 +133,7 @@ class WorkTab:
 
 
 def _script(kind: str) -> str:
-    """The step list's script: a solution can be given bit by bit, an own line be mended, and both be voted on."""
+    """The script of the step list: with help on a solution or on correcting an own line, and with votes on both."""
     return script("keys.js", "steps.js", "why.js", "vote.js", "guide.js" if kind == "solve" else "mend.js")
 
 

@@ -1,7 +1,7 @@
-"""Fresh school word problems whose solution is known to every number: stories put together from moves and words.
+"""Generates school word problems with worked solutions, by combining the moves and texts of a theme.
 
-A problem depends on its arguments alone. Whole themes and whole templates are kept for the splits dev and test, so that
-a score there is a score on what was never seen. What stories are told with is in `scripts`.
+A problem depends only on the arguments. Whole themes and templates are reserved for the splits dev and test, so that
+scores there are on unseen kinds of problems. The texts are in `scripts`.
 """
 
 from __future__ import annotations
@@ -37,41 +37,41 @@ TELLERS: dict[str, tuple[str, Tell]] = {
     "prices": ("prices", changes.prices),
     "packing": ("packing", changes.packing),
 }
-"""For each theme its script, and who tells its stories."""
+"""For each theme, its script and the function that makes its problems."""
 HELD_OUT: dict[str, Split] = {
     **dict.fromkeys(("beach", "cinema", "typing", "currency", "running"), "test"),
     **dict.fromkeys(("aquarium", "café", "painting", "recipes"), "dev"),
 }
 """Themes that only one split has."""
 FAMILIAR = 0.4
-"""Share of the problems of dev and test whose theme the training has too, in templates that it has not."""
+"""Share of problems in dev and test with a theme of the training split, but with other templates."""
 
 ATTEMPTS = 100
-"""After so many without a template of the split, a theme is taken to have none."""
+"""Attempts to get a template of the split, after which another theme is tried."""
 
 
 def generate(seed: int, number: int, split: Split = "train") -> Worked:
-    """The problem of this seed with this number; the same arguments give the same problem."""
+    """The problem with this number of a seed; the same arguments give the same problem."""
     rng = random.Random(f"{seed}/{split}/{number}")
     theme = _theme(rng, split)
-    while (story := _told(rng, theme, split)) is None:
+    while (story := _attempt(rng, theme, split)) is None:
         pass
     return story.finish(split)
 
 
 def stream(seed: int, split: Split = "train", start: int = 0) -> Iterator[Worked]:
-    """One problem after the other, without an end."""
+    """An endless stream of problems, from number `start` on."""
     return (generate(seed, number, split) for number in count(start))
 
 
 @cache
 def themes(split: Split) -> tuple[str, ...]:
-    """The themes of the problems of a split: its own, and those of all in which some template belongs to it."""
+    """The themes of a split: its own, and shared ones with a template that belongs to it."""
     return tuple(theme for theme in TELLERS if HELD_OUT.get(theme, split) == split and _has_templates(theme, split))
 
 
 def split_of(theme: str, template: str) -> Split:
-    """Which split a template belongs to. One that only a held-out theme has goes with it."""
+    """The split of a template. A template of a held-out theme belongs to the split of the theme."""
     if template.startswith(f"{theme}:") and theme in HELD_OUT:
         return HELD_OUT[theme]
     place = crc32(template.encode()) % 100
@@ -84,8 +84,8 @@ def _theme(rng: random.Random, split: Split) -> str:
     return rng.choice(own if own and rng.random() > FAMILIAR else shared)
 
 
-def _told(rng: random.Random, theme: str, split: Split) -> Story | None:
-    """One attempt; None if it came out senseless or belongs to another split."""
+def _attempt(rng: random.Random, theme: str, split: Split) -> Story | None:
+    """One attempt to make a story; None if its numbers make no sense or it belongs to another split."""
     script, tell = TELLERS[theme]
     story = Story(rng, theme, read(script))
     try:
@@ -97,4 +97,4 @@ def _told(rng: random.Random, theme: str, split: Split) -> Story | None:
 
 def _has_templates(theme: str, split: Split) -> bool:
     rng = random.Random(theme)
-    return any(_told(rng, theme, split) for _ in range(ATTEMPTS))
+    return any(_attempt(rng, theme, split) for _ in range(ATTEMPTS))

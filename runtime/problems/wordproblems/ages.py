@@ -1,4 +1,4 @@
-"""Stories of two ages, now, in some years or some years ago."""
+"""Problems about two ages: now, in some years, or some years ago."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ OLDEST = 95
 
 
 def tell(story: Story) -> None:
-    """Two ages, then one of them, their sum, or a third person's who is as old as both together."""
+    """Two ages are given; asked is one of them, their sum, or the age of a third person, as old as both together."""
     relation = story.pick(("older", "younger", "times"))
     time, ask = story.pick(("now", "in", "ago")), story.pick(("one", "sum"))
     if story.chance(0.25):
@@ -43,7 +43,7 @@ def _two_ages(story: Story, relation: str) -> None:
 
 
 def _move(story: Story, time: str, ask: str) -> None:
-    """The ages that are asked for, in some years or some years ago."""
+    """Add the ages in some years or some years ago."""
     youngest = min(story["first"].whole, story["second"].whole)
     years = story.whole(2, 25 if time == "in" else youngest - 2)
     when = f"in {years} years" if time == "in" else f"{years} years ago"

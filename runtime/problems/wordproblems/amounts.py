@@ -1,4 +1,4 @@
-"""Stories of time, of recipes, and of large units in small ones."""
+"""Problems about time, recipes, and conversion of units."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from runtime.problems.wordproblems.story import Senseless, Story
 
 
 def times(story: Story) -> None:
-    """Minutes and hours: several times the same activity, breaks, what is left of a span."""
+    """Minutes and hours: repeated activities, breaks, and the rest of a time span."""
     story.choose("activity")
     story.let(number=story.whole(2, 7), long=story.whole(15, 95, 5))
     pause, ending = story.chance(0.5), story.pick(("minutes", "hours", "left", "week", "finish"))
@@ -24,7 +24,7 @@ def times(story: Story) -> None:
 
 
 def recipes(story: Story) -> None:
-    """A recipe made for more or fewer people."""
+    """A recipe for more or fewer people."""
     story.choose("dish")
     story.choose("ingredient")
     people = story.whole(2, 8)
@@ -47,7 +47,7 @@ def recipes(story: Story) -> None:
 
 
 def units(story: Story) -> None:
-    """A large unit changed into a small one, parts taken away, the rest divided."""
+    """Convert a large unit into a small one, then take parts away or divide."""
     story.choose("material")
     low, high = story["size"]
     amount = Fraction(story.between(low * 2, high * 2), 2) if story.chance(0.4) else story.between(low, high)

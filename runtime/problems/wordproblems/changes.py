@@ -1,4 +1,4 @@
-"""Stories of money that changes: currencies, prices that rise and fall; and of things counted in rows of rows."""
+"""Problems about currencies, about changing prices, and about things in nested groups."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from runtime.problems.wordproblems.story import Story
 
 
 def currency(story: Story) -> None:
-    """Money changed into that of another country, and back."""
+    """Money changed into a foreign currency, and back."""
     story.choose("currency")
     story.let(dollars=story.whole(20, 400, 5), value=story.whole(*story["rate"]))
     ending = story.pick(("plain", "spend", "back", "fee", "each"))
@@ -26,7 +26,7 @@ def currency(story: Story) -> None:
 
 
 def prices(story: Story) -> None:
-    """A price, a rent or a pay that rises and falls by percentages."""
+    """A price, rent or pay that rises and falls by percentages."""
     story.choose("thing")
     start = story.whole(story["low"], story["high"], 20)
     story.let(value=start)
@@ -47,7 +47,7 @@ def prices(story: Story) -> None:
 
 
 def packing(story: Story) -> None:
-    """Seats, boxes and shelves in rows: products of several numbers, something missing, something added."""
+    """Things in nested groups, such as seats in rows: products of several numbers, with some missing or added."""
     story.choose("rows")
     story.let(a=story.whole(2, 12), b=story.whole(3, 15), c=story.whole(4, 12))
     ending = story.pick(("plain", "broken", "two", "per", "more"))

@@ -1,4 +1,4 @@
-"""Stories of people compared: who has more, how many they have together, averages."""
+"""Problems that compare people: who has more, how many they have together, averages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ COUNTED = {3: "three", 4: "four", 5: "five", 6: "six"}
 
 
 def compare(story: Story) -> None:
-    """A chain of people, each compared with the one before."""
+    """A chain of people, each compared with the previous one."""
     story.choose("activity")
     persons = [person.name for person in people(story.rng, story.pick((2, 2, 3, 3, 4)))]
     number = story.whole(story["most"] // 5, story["most"])
@@ -27,7 +27,7 @@ def compare(story: Story) -> None:
 
 
 def _compared(story: Story, n: Number) -> Number:
-    """How the next one compares, told and worked out."""
+    """Tell how the next person compares, and compute their number."""
     way = story.pick(("more", "fewer", "times", "half", "part"))
     story.moves.append(way)
     if way == "part":
@@ -40,8 +40,8 @@ def _compared(story: Story, n: Number) -> Number:
 
 
 def relate(story: Story, n: Number, way: str, most: int, factor: int, limit: int) -> None:
-    """The formula of a number that is compared with n, and what its sentence says: at most so many more or fewer, up to
-    so many times as many where n is within the limit, or half as many."""
+    """The formula of a number compared with n, and the words for it: up to `most` more or fewer, up to `factor` times
+    as many if n is within the limit, or half as many."""
     if way in ("more", "fewer"):
         x = story.whole(3, most)
         story.let(x=x, formula=f"{n} + {x}" if way == "more" else f"{n} - {x}")
@@ -66,7 +66,7 @@ def _ask_of_all(story: Story, numbers: list[Number]) -> None:
 
 
 def averages(story: Story) -> None:
-    """The average of several numbers, the missing one, or the change by one more."""
+    """The average of several numbers, a missing number, or the average with one more."""
     story.choose("measured")
     days, way, unit = story.between(3, 6), story.pick(("plain", "missing", "more")), story["unit"]
     story.moves = ["averages:" + way, str(days)]

@@ -1,4 +1,4 @@
-"""Stories of a whole and its parts: ratios, and the groups of a school, a club or a camp."""
+"""Problems about a whole and its parts: ratios, and groups of people."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from runtime.problems.wordproblems.words import listed, share
 
 
 def ratios(story: Story) -> None:
-    """A whole divided in a ratio, or a part from another."""
+    """Divide a whole in a ratio, or compute one part from another."""
     story.choose("mixture")
     a, b = story.whole(2, 7), story.whole(2, 9)
     if a.value == b.value or a.whole % 2 == b.whole % 2 == 0 or {a.whole, b.whole} in ({3, 6}, {3, 9}, {6, 9}):
@@ -33,14 +33,14 @@ def ratios(story: Story) -> None:
 
 
 def _difference(story: Story, one: tuple[Number, str], other: tuple[Number, str]) -> None:
-    """By how much the larger of two named numbers is larger."""
+    """Ask for the difference of two named numbers."""
     more, less = (one, other) if one[0].value > other[0].value else (other, one)
     story.let(large=more[0], small=less[0], more=more[1], less=less[1])
     story.play("difference")
 
 
 def school(story: Story) -> None:
-    """Parts of a group of people: fractions, percentages, those who are left."""
+    """Parts of a group of people: fractions, percentages, the rest."""
     story.choose("people")
     acts = story.rng.sample(story["acts"], len(story["acts"]))
     total, parts = story.whole(40, 900, 20), story.pick((1, 2, 2, 3))

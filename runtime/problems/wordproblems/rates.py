@@ -1,4 +1,4 @@
-"""Stories of so much per hour, day or minute: stretches at one rate or several, and what is asked of the whole."""
+"""Problems about rates per hour, day or minute: periods at one or more rates, and the questions about the total."""
 
 from __future__ import annotations
 
@@ -14,37 +14,37 @@ from runtime.types import Value
 
 
 class Rate(Value):
-    """A theme's words: {who} the hero as a subject, {name} the name, {rate} so much per time, {time} how long, {amount}
-    a number of the unit."""
+    """The texts of a theme: {who} is the hero as a subject, {name} the name, {rate} an amount per time, {time} a
+    duration, {amount} a number of the unit."""
 
     unit: str
     kind: Literal["count", "money", "measure"]
     time: str
     rates: tuple[int, int, int]
-    """From, to, in steps of: in hundredths where the kind is money, in tenths for a measure."""
+    """Smallest rate, largest rate and step: in hundredths for money, in tenths for a measure."""
     times: tuple[int, int]
     first: tuple[str, ...]
     then: tuple[str, ...]
-    """Another stretch, {time} at {rate}."""
+    """Another period, {time} at {rate}."""
     before: tuple[str, ...]
     """{amount} was there before."""
     loss: tuple[str, ...] = ()
-    """{amount} goes again; none where nothing can."""
+    """{amount} is lost; empty if nothing can be."""
     goal: tuple[str, ...]
     total: tuple[str, ...]
-    """Sentences of the solution with @: what a stretch gives in all."""
+    """Sentences of the solution with the total as @."""
     ask: tuple[str, ...]
     rest: tuple[str, ...]
-    """Asks what is missing to the goal."""
+    """Questions for the amount missing to the goal."""
     distract: tuple[str, ...]
     pace: tuple[str, ...]
     """The rest is done at the new rate {rate}."""
     average: str = ""
-    """Of what the average is asked, such as "the average speed in kilometres per hour"; none where it is odd."""
+    """The average to ask for, such as "the average speed in kilometres per hour"; empty if that would be odd."""
 
     @property
     def scale(self) -> int:
-        """The parts of one in which `rates` are counted."""
+        """The divisor of `rates`: 100 for money, 10 for a measure, else 1."""
         return {"money": 100, "measure": 10}.get(self.kind, 1)
 
     @property
@@ -56,7 +56,7 @@ RATES = {name: Rate.model_validate(fields) for name, fields in load("rate_themes
 
 
 def tell(story: Story, theme: Rate) -> None:
-    """A whole story of this theme."""
+    """A whole problem of this theme."""
     stretches = story.pick((1, 1, 2, 2, 3))
     before = story.chance(0.3) and bool(theme.before)
     loss = story.chance(0.25) and bool(theme.loss)
@@ -79,7 +79,7 @@ def tell(story: Story, theme: Rate) -> None:
 
 
 def _rate(story: Story, theme: Rate) -> Number:
-    """A rate of the theme's size."""
+    """A random rate of the theme."""
     return story.given(Fraction(story.between(*theme.rates), theme.scale), theme.places)
 
 
@@ -100,7 +100,7 @@ def _before(story: Story, theme: Rate) -> Number:
 
 
 def _stretches(story: Story, theme: Rate, stretches: int) -> list[Number]:
-    """What each stretch gives, and their times as a sum."""
+    """Add the periods; returns the amount of each, and stores the sum of their times."""
     parts, times, used = [], [], set()
     for index in range(stretches):
         rate, time = _rate(story, theme), story.whole(*theme.times)
@@ -108,7 +108,7 @@ def _stretches(story: Story, theme: Rate, stretches: int) -> list[Number]:
             raise Senseless
         used.add(rate.value)
         variants = (theme.first, theme.then[:1], theme.then[1:])[index]
-        text = story.pick([_again(text) for text in variants] if story.told else variants)
+        text = story.pick([_again(text) for text in variants] if story.sentences else variants)
         story.let(rate=_shown(story, theme, rate), time=time, who=story.subject())
         story.tell(text)
         which = ("first ", "next ", "last ")[index] if stretches > 1 else ""
@@ -126,7 +126,7 @@ def _stretches(story: Story, theme: Rate, stretches: int) -> list[Number]:
 
 
 def _again(text: str) -> str:
-    """The sentence where something was told before: what it is about is known."""
+    """The sentence for a second period, with definite articles."""
     return re.sub(r" a (tank|fence|report)\b", r" the \1", text).replace("A driver named {who}", "Then {who}")
 
 
@@ -158,7 +158,7 @@ def ask_goal(story: Story, theme: Rate, total: Number) -> None:
 
 
 def ask_time(story: Story, theme: Rate, total: Number) -> None:
-    """How long the rest takes at a new rate."""
+    """Ask how long the rest takes at a new rate."""
     rate = _rate(story, theme)
     goal = story.given(total.value + rate.value * story.between(2, 9), theme.places)
     if any(quantity.value == rate.value for quantity in story.quantities[: rate.at]):
@@ -170,7 +170,7 @@ def ask_time(story: Story, theme: Rate, total: Number) -> None:
 
 
 def ask_compare(story: Story, theme: Rate, total: Number) -> None:
-    """A friend has a fixed number or twice as many."""
+    """A friend has a given number or twice as many."""
     theirs = story.given(int(total.value * story.between(12, 25) / 10) + 1)
     story.let(theirs=theirs, amount=_shown(story, theme, theirs), do="make" if theme.kind == "money" else "manage")
     story.play("compare")

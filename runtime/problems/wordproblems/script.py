@@ -1,4 +1,4 @@
-"""What stories are told with, read from the TOML files in `scripts`: moves, and words to choose from."""
+"""Reads the TOML files in `scripts`, which have the moves and texts of the problems."""
 
 from __future__ import annotations
 
@@ -15,37 +15,36 @@ FOLDER = Path(__file__).parent / "scripts"
 
 
 class Move(Value):
-    """One turn of a story: numbers are drawn, a sentence is told, a step is worked out, a question is asked, each of
-    them only where the move has it.
+    """A move of a problem: draws numbers, adds a sentence, a step or a question; each part is optional.
 
-    In every text {x} stands for what the story calls x and {$x} for that sum of money; in `says`, @ stands for the
-    equation. Of the variants of a sentence the story picks one.
+    In every text, {x} is replaced by the value called x and {$x} by that sum of money; in `says`, @ is replaced by the
+    equation. One variant of each sentence is chosen.
     """
 
     draw: dict[str, tuple[int, ...]] = Field(default_factory=dict)
-    """Whole numbers: from, to, in steps of."""
+    """Whole numbers to draw: smallest, largest, step."""
     cents: dict[str, tuple[int, ...]] = Field(default_factory=dict)
-    """Sums of money, likewise."""
+    """Sums of money to draw, in the same way, in cents."""
     divisor: dict[str, tuple[str, int, int]] = Field(default_factory=dict)
-    """Numbers that divide that one: from, to."""
+    """Divisors to draw: of which number, smallest, largest."""
     tell: tuple[str, ...] = ()
     step: tuple[str, str, str] | tuple[()] = ()
-    """The formula of a number, its unit, and what it is: "the number of apples left"."""
+    """The formula of a number, its unit, and a noun phrase for it: "the number of apples left"."""
     makes: str = ""
-    """How the story calls that number; if empty, as the move."""
+    """The name of that number; if empty, the name of the move."""
     kind: str = "count"
-    """Or money or measure, which need not be whole."""
+    """count, or money or measure, which need not be whole."""
     says: tuple[str, ...] = ()
-    """The step in a sentence."""
+    """The step as a sentence, in variants."""
     ask: tuple[str, ...] = ()
 
 
 class Script(NamedTuple):
     moves: dict[str, Move]
     words: dict[str, list[Any]]
-    """Texts, or tables of texts and numbers that go together."""
+    """Texts, or tables of texts and numbers that belong together."""
     distract: tuple[str, ...]
-    """Sentences in which @ is a number that is not needed."""
+    """Sentences with a number that is not needed, as @."""
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Stories of a rectangle: the way around it, its area, and what they cost."""
+"""Problems about rectangles: perimeter, area, and their costs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from runtime.problems.wordproblems.story import Senseless, Story
 
 
 def geometry(story: Story) -> None:
-    """A rectangle, or two: perimeter, area, fence, seed, what is left."""
+    """One or two rectangles: perimeter, area, a fence, the rest of an area."""
     story.choose("thing")
     fine = story.chance(0.3)
     length = story.given(Fraction(story.between(40, 400, 5), 10) if fine else story.between(8, 60))
@@ -34,7 +34,7 @@ def _around(story: Story, way: str) -> None:
         story.moves[0] += "_work"
         story.play("fence_work")
     elif way == "trees":
-        story.let(what="lamps" if "lamps" in story.told[-1] else "bushes")
+        story.let(what="lamps" if "lamps" in story.sentences[-1] else "bushes")
         story.play("row")
 
 
@@ -44,13 +44,13 @@ def _area(story: Story, way: str) -> None:
         return
     story.play(way)
     if way == "path":
-        story.let(what="pond" if "pond" in story.told[-1] else "shed")
+        story.let(what="pond" if "pond" in story.sentences[-1] else "shed")
         story.play("small")
         x, y = story["x"].value, story["y"].value
         if not (x < story["length"].value and y < story["width"].value and y <= x):
             raise Senseless
         story.play("without")
     elif way == "part":
-        sand = "sand" in story.told[-1]
+        sand = "sand" in story.sentences[-1]
         story.let(what="sand" if sand else "vegetables", covers="covers" if sand else "take up")
         story.play("with")

@@ -1,4 +1,4 @@
-"""Stories of paying: several kinds of things at their prices, what changes the sum, who pays it."""
+"""Problems about shopping: several kinds of things, changes of the sum, and the questions about it."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from runtime.types import Value
 
 
 class Shop(Value):
-    """A theme's words: {name} is the hero, {items} what is bought with the prices."""
+    """The texts of a theme: {name} is the hero, {items} the things with their prices."""
 
     buys: tuple[str, ...]
     items: tuple[tuple[str, str, int, int, int], ...]
-    """Singular, plural, price from and to in cents, largest number that one buys."""
+    """Singular, plural, lowest and highest price in cents, and the largest number bought."""
     distract: tuple[str, ...]
     extra: tuple[str, ...]
-    """What is paid beside, such as the bus: "{$price} is paid for parking." """
+    """Extra costs: "{$price} is paid for parking." """
     tip: bool = False
 
 
@@ -26,7 +26,7 @@ SHOPS = {name: Shop.model_validate(fields) for name, fields in load("shops").ite
 
 
 def tell(story: Story, shop: Shop) -> None:
-    """A whole story of this theme."""
+    """A whole problem of this theme."""
     kinds = story.pick((1, 1, 2, 2, 2, 3))
     changes = [change for change in (extra, discount, voucher, tax) if story.chance(0.27)][:2]
     ending = story.pick(("ask_total", "ask_change", "ask_split", "ask_budget", "ask_months"))
@@ -103,7 +103,7 @@ def voucher(story: Story, shop: Shop) -> None:
 
 
 def _note(story: Story) -> None:
-    """The smallest note that pays all of it."""
+    """Store the smallest note that is larger than the total. Raises Senseless if there is none."""
     notes = [note for note in (5, 10, 20, 50, 100, 200) if note > story["total"].value]
     if not notes:
         raise Senseless
@@ -111,7 +111,7 @@ def _note(story: Story) -> None:
 
 
 def _ask_budget(story: Story) -> None:
-    """What a friend spends, or the two together."""
+    """Ask what a friend spends, or both together."""
     difference = story.given(Fraction(story.between(100, 3000, 50), 100), 2)
     less = story.chance(0.5) and difference.value < story["total"].value
     story.moves[-1] += "_less" if less else "_more"

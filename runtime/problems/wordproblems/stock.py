@@ -1,7 +1,7 @@
-"""Stories of somebody's stock of things: how it begins, what happens to it, what is asked.
+"""Problems about a person's stock of things.
 
-One beginning, up to three events and one question make a template; every theme has its own words for them. The number
-of things there are is called `number` throughout.
+One beginning, up to three events and one question make a template; every theme has its own texts for them. The present
+number of things is called `number`.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from runtime.types import Value
 
 
 class Stock(Value):
-    """A theme's words. In its sentences {who} is the hero as a subject, {name} the name."""
+    """The texts of a theme. In them, {who} is the hero as a subject, {name} the name."""
 
     things: tuple[str, ...]
     containers: tuple[str, ...]
     others: str
     price: tuple[int, int]
-    """Cents for one, from and to."""
+    """Lowest and highest price of one, in cents."""
     kinds: tuple[tuple[str, str], ...] = (("red", "blue"), ("large", "small"), ("old", "new"))
     begin: tuple[str, ...]
     packed: tuple[str, ...]
@@ -35,7 +35,7 @@ class Stock(Value):
     each: tuple[str, ...]
     """The hero gives {b} {things} to each of {a} others."""
     grow: tuple[str, ...] = ()
-    """The number {grows} (doubles, triples); none where it cannot."""
+    """The number {grows} (doubles, triples); empty if it cannot."""
     distract: tuple[str, ...]
 
 
@@ -44,7 +44,7 @@ Part = Callable[[Story, Stock], None]
 
 
 def tell(story: Story, words: Stock) -> None:
-    """A whole story of this theme."""
+    """A whole problem of this theme."""
     story.let(things=story.pick(words.things), others=words.others)
     beginning = story.pick(BEGINNINGS)
     events = [story.pick(EVENTS) for _ in range(story.pick((0, 1, 1, 2, 2, 2, 3, 3)))]
@@ -59,7 +59,8 @@ def tell(story: Story, words: Stock) -> None:
 
 
 def _tell(story: Story, variants: Sequence[str]) -> None:
-    """Once some things have gone, no part of them may be taken for one of all: they are "the remaining" then."""
+    """Add a sentence. After some things have gone, they are called "the remaining", so that a part of them is not taken
+    for a part of all."""
     gone = any("left" in line.label for line in story.lines)
     story.let(who=story.subject(), the="the remaining" if gone else "the")
     story.tell(story.pick(variants))
@@ -113,14 +114,14 @@ def give_each(story: Story, words: Stock) -> None:
 
 
 def part(story: Story, words: Stock) -> None:
-    """A fraction goes."""
+    """A fraction is given away."""
     number = story["number"]
     bottom = story.divisor(number, 2, 6)
     top = 1 if story.chance(0.65) else story.between(1, bottom.whole - 1)
     if top not in (1, 2, 3) or (bottom.whole == 4 and top == 2) or (bottom.whole == 6 and top in (2, 3)):
         raise Senseless
-    said = share(story.rng, top, bottom.whole)
-    story.let(share=said, Share=raised(said))
+    text = share(story.rng, top, bottom.whole)
+    story.let(share=text, Share=raised(text))
     _tell(story, story.script.moves["part_told"].tell)
     formula = f"{number} / {bottom}"
     if top > 1:
@@ -135,7 +136,7 @@ def half(story: Story, words: Stock) -> None:
 
 
 def percent(story: Story, words: Stock) -> None:
-    """So many percent are lost."""
+    """A percentage is lost."""
     story.let(percent=story.whole(5, 60, 5))
     _tell(story, story.script.moves["percent_told"].tell)
     story.play("percent_gone", "percent")
@@ -182,7 +183,7 @@ def ask_sale(story: Story, words: Stock) -> None:
 
 
 def ask_compare(story: Story, words: Stock) -> None:
-    """Somebody else has more, fewer or so many times as many."""
+    """Another person has more, fewer, or a multiple."""
     number, way = story["number"], story.pick(("more", "fewer", "times", "half"))
     relate(story, number, way, max(4, number.whole // 2), 5, 250)
     story.play("half_as_many" if way == "half" else way, "theirs")

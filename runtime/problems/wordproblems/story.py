@@ -1,7 +1,7 @@
-"""A story while it is told: its numbers, its sentences, and the steps that work its answer out.
+"""A word problem while it is made: its numbers, its sentences, and the steps of its solution.
 
-Nothing senseless gets through: a whole number of things, money to the cent, at least two of whatever is counted (so
-every noun is in the plural), or `Senseless` is raised and the story is begun anew.
+Things are whole numbers, money has whole cents, and there are at least two of everything counted, so that every noun is
+plural. Otherwise `Senseless` is raised and the problem is made again.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ MOST_STEPS = 8
 
 
 class Senseless(Exception):
-    """These numbers make no sensible story."""
+    """The numbers make no sense in this problem."""
 
 
 class Number(str):
-    """A quantity of the story: as text it is its slot, so that it can stand in any sentence or formula."""
+    """A quantity of the problem. As text it is its slot, for use in sentences and formulas."""
 
     __slots__ = ("at", "value")
     at: int
@@ -42,7 +42,7 @@ class Story:
     def __init__(self, rng: random.Random, theme: str, script: Script) -> None:
         self.rng, self.theme, self.script = rng, theme, script
         self.quantities: list[Quantity] = []
-        self.told: list[str] = []
+        self.sentences: list[str] = []
         self.lines: list[Line] = []
         self.moves: list[str] = []
         self.questions: Sequence[str] = ()
@@ -55,22 +55,22 @@ class Story:
             "friend": friend.name,
             "third": third.name,
         }
-        """What can stand in a sentence, by its name there."""
+        """The values for the slots of a sentence, by name."""
 
     def __getitem__(self, name: str) -> Any:
-        """What has this name; behind a dollar sign, the sum of money that has it."""
+        """The value of a name; with a dollar sign before it, as a sum of money."""
         return self.money(self.names[name[1:]]) if name.startswith("$") else self.names[name]
 
     def let(self, **names: Any) -> None:
         self.names.update(names)
 
     def choose(self, words: str) -> None:
-        """One of these words of the script, under their name; of tables, one with all its entries under theirs."""
+        """Choose one of the script's `words` and store it under their name; of a table, store all its entries."""
         chosen = self.pick(self.script.words[words])
         self.let(**chosen if isinstance(chosen, dict) else {words: chosen})
 
     def play(self, *moves: str) -> None:
-        """These moves of the script, one after the other."""
+        """Play these moves of the script, one after another."""
         for name in moves:
             move = self.script.moves[name]
             for number, bounds in move.draw.items():
@@ -86,8 +86,8 @@ class Story:
             if move.ask:
                 self.questions = move.ask
 
-    def said(self, text: str) -> str:
-        """A text with the names in it replaced."""
+    def filled(self, text: str) -> str:
+        """A text with its slots filled."""
         return text.format_map(self)
 
     def pick(self, choices: Sequence[T]) -> T:
@@ -97,27 +97,27 @@ class Story:
         return self.rng.random() < probability
 
     def between(self, low: int, high: int, step: int = 1) -> int:
-        """A number from low to high, both included, in steps."""
+        """A random number from low to high, inclusive, in steps."""
         return low + step * int(self.rng.random() * ((high - low) // step + 1))
 
     def given(self, value: Fraction | int, places: int = 0) -> Number:
-        """A number that the question names. Raises Senseless for 1, as the words around it are in the plural."""
+        """A number given in the question. Raises Senseless for 1, as the nouns are plural."""
         if value == 1:
             raise Senseless
         return self._number(Quantity.model_construct(value=Fraction(value), formula="", places=places))
 
     def whole(self, low: int, high: int, step: int = 1) -> Number:
-        """A given whole number between these."""
+        """A given random whole number from low to high."""
         if high < low:
             raise Senseless
         return self.given(self.between(low, high, step))
 
     def cents(self, low: int, high: int, step: int = 5) -> Number:
-        """A given sum of money, between these many cents."""
+        """A given random sum of money; the arguments are in cents."""
         return self.given(Fraction(self.between(low, high, step), 100), 2)
 
     def divisor(self, of: Number, low: int = 2, high: int = 12) -> Number:
-        """A given number that divides that one and leaves at least 2."""
+        """A given random divisor of a number, with a quotient of at least 2. Raises Senseless if there is none."""
         value = of.whole
         found = [d for d in range(low, high + 1) if value % d == 0 and value // d > 1]
         if not found or of.value.denominator != 1:
@@ -128,23 +128,25 @@ class Story:
         return f"${number}" if self.sign else f"{number} dollars"
 
     def tell(self, *variants: str) -> None:
-        self.told.append(raised(self.said(self.pick(variants))))
+        self.sentences.append(raised(self.filled(self.pick(variants))))
 
     def subject(self) -> str:
-        """The hero's name, or the pronoun once somebody was named."""
-        return self.hero.she if self.told and self.chance(0.5) else self.hero.name
+        """The hero's name, or the pronoun after the name was used."""
+        return self.hero.she if self.sentences and self.chance(0.5) else self.hero.name
 
     def distract(self, variants: Sequence[str] = ()) -> None:
-        """Now and then, a sentence with a number that is not needed, somewhere behind the first sentence; by default
-        one of the script."""
+        """Sometimes add a sentence with a number that is not needed, after the first sentence; by default one of the
+        script's."""
         if self.chance(0.22):
-            number, place = self.whole(7, 48), self.between(1, len(self.told))
-            self.told.insert(place, raised(self.said(self.pick(variants or self.script.distract)).replace("@", number)))
+            number, place = self.whole(7, 48), self.between(1, len(self.sentences))
+            self.sentences.insert(
+                place, raised(self.filled(self.pick(variants or self.script.distract)).replace("@", number))
+            )
 
     def finish(self, split: Literal["train", "dev", "test"]) -> Worked:
-        """The story with its question; the answer is what was worked out last."""
+        """The problem with its question; the answer is the last computed quantity."""
         last = self.lines[-1]
-        text = fill(" ".join([*self.told, raised(self.said(self.pick(self.questions)))]), self.quantities)
+        text = fill(" ".join([*self.sentences, raised(self.filled(self.pick(self.questions)))]), self.quantities)
         problem = Problem.model_construct(
             text=text, answer=self.quantities[last.made].shown, source="wordproblems", split=split, licence="CC0-1.0"
         )
@@ -163,9 +165,9 @@ class Story:
         return "-".join(self.moves)
 
     def work(self, move: Move) -> Number:
-        """A step. Raises Senseless where its value could not be."""
-        formula, unit, label = map(self.said, move.step)
-        kind = self.said(move.kind)
+        """Add a step with a formula; returns its quantity. Raises Senseless for a value that makes no sense."""
+        formula, unit, label = map(self.filled, move.step)
+        kind = self.filled(move.kind)
         blank = Quantity.model_construct(value=Fraction(0), formula=formula, places=2 if kind == "money" else 0)
         quantity = worked_out(blank, self.quantities)
         value = quantity.value
@@ -179,7 +181,7 @@ class Story:
         ):
             raise Senseless
         number = self._number(quantity)
-        says = tuple(self.said(text) for text in move.says)
+        says = tuple(self.filled(text) for text in move.says)
         self.lines.append(Line(number.at, formula, unit, label, says))
         return number
 

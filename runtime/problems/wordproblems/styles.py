@@ -1,6 +1,6 @@
-"""The ways of writing a solution down: an equation in a sentence, before it, alone, behind a label, step by step.
+"""Writes the steps of a solution in different styles: an equation in a sentence, before it, alone, or after a label.
 
-A solution mostly keeps to one manner, as a person does; some mix them. All say the same.
+Most solutions keep to one style, as a person does; some mix them.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ WORDS = {
 
 
 class Line(NamedTuple):
-    """A step before its style is chosen. "@" in a sentence stands for the equation, or for the value behind one."""
+    """A step before its style is chosen. "@" in a sentence is replaced by the equation, or by the value after one."""
 
     made: int
-    """Which quantity it works out."""
+    """Index of the quantity that it computes."""
     formula: str
     unit: str
     label: str
-    """What is worked out, as a noun phrase: "the number of apples left"."""
+    """The quantity as a noun phrase: "the number of apples left"."""
     sentences: tuple[str, ...]
 
 
 def write(rng: random.Random, lines: Sequence[Line]) -> tuple[WorkedStep, ...]:
-    """The steps of a solution, in one manner or a mixture."""
+    """The steps of a solution, in one style or a mixture."""
     manner = rng.choice(MANNERS) if rng.random() < 0.7 else ""
     steps = []
     for index, line in enumerate(lines):
@@ -99,7 +99,7 @@ def _ordered(rng: random.Random, whole: str, place: str) -> str:
 
 
 def _verb(rng: random.Random, line: Line, equation: str) -> str:
-    """Adding gives 12 + 5 = 17 apples."""
+    """A sentence with a verb for the operation: "adding gives 12 + 5 = 17 apples"."""
     signs = [sign for sign in WORDS if f" {sign} " in line.formula]
     if len(signs) != 1:
         return f"working this out gives {equation} {line.unit}".rstrip() + "."

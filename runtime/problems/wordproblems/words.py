@@ -1,4 +1,4 @@
-"""People and small words of the stories: names of many origins, pronouns, lists, fractions in words."""
+"""People and small words of word problems: names of many origins, pronouns, lists, fractions in words."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Person(NamedTuple):
 
 
 def people(rng: random.Random, number: int) -> list[Person]:
-    """Different people; one and the next are a woman and a man, so that a pronoun is never in doubt between the two."""
+    """Different people, alternately women and men, so that pronouns for two of them are not ambiguous."""
     women, men = iter(rng.sample(WOMEN, number)), iter(rng.sample(MEN, number))
     first = rng.random() < 0.5
     return [
@@ -44,7 +44,7 @@ def people(rng: random.Random, number: int) -> list[Person]:
 
 
 def lowered(sentence: str) -> str:
-    """The sentence as it goes on behind "First, ": names keep their capital."""
+    """The sentence to follow "First, ": with a lower-case start, unless that is a name."""
     word = sentence.split(maxsplit=1)[0].rstrip(",").removesuffix("'s")
     return sentence if word in NAMES else sentence[0].lower() + sentence[1:]
 
@@ -59,8 +59,8 @@ def listed(parts: Sequence[str]) -> str:
 
 
 def share(rng: random.Random, top: int, bottom: int) -> str:
-    """A fraction as it is said or written: a third, three quarters, 3/4."""
+    """A fraction in words or digits: a third, three quarters, 3/4."""
     if top == 1:
-        said = "half" if bottom == 2 else f"one {DENOMINATORS[bottom]}"
-        return rng.choice((said, said.replace("one ", "a "), f"1/{bottom}")).replace("a eighth", "an eighth")
+        text = "half" if bottom == 2 else f"one {DENOMINATORS[bottom]}"
+        return rng.choice((text, text.replace("one ", "a "), f"1/{bottom}")).replace("a eighth", "an eighth")
     return rng.choice((f"{NUMERATORS[top]} {DENOMINATORS[bottom]}s", f"{top}/{bottom}"))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from runtime.errors import SoliloquyError
-from runtime.files import settle, whole, write_whole
+from runtime.files import flush_to_disk, whole, write_whole
 from runtime.studio.exports.card import card
 from runtime.studio.exports.formats import Format, rows_of
 from runtime.studio.labelled import LabelledAttempt
@@ -37,7 +37,7 @@ def write_dataset(
     with _explained(folder), whole(about) as file, whole(folder / "data.jsonl") as data:
         file.write(text.encode())
         data.writelines(map(_line, rows))
-        settle(file, data)  # if the disk is full, this raises and the earlier data set stays
+        flush_to_disk(file, data)  # if the disk is full, this raises and the earlier data set stays
         # The old card is deleted first, so that new rows never have a card with a consent that they do not have.
         about.unlink(missing_ok=True)
     return Exported(folder, len(rows))

@@ -1,4 +1,4 @@
-"""The benchmark: that engines do the same work, that its arithmetic is right, and that a killed run goes on."""
+"""The benchmark: engines do the same work, its arithmetic is right, and a killed run resumes."""
 
 import json
 from itertools import islice
@@ -45,11 +45,11 @@ def test_ratios_are_taken_within_a_round_and_medians_over_them():
 
 
 @pytest.mark.parametrize(("tokens", "ratio"), [(200, 2.0), (50, 0.5)])
-def test_words_count_and_not_seconds(tokens, ratio):
+def test_a_ratio_compares_tokens_a_second(tokens, ratio):
     assert row_of("ours", [result("loop", 0, 10.0), result("ours", 0, 10.0, tokens)])["ratio_to_loop"] == ratio
 
 
-def test_a_row_of_ours_that_is_slower_than_a_peer_is_red():
+def test_a_row_of_ours_slower_than_a_peer_is_red():
     times = {"llama-server": 3.0, "loop": 9.0, "ours": 4.0, "ours+format": 2.0}
     machine = {"cpu": "a processor", "threads": 1}
     drawn = table({"machine": machine, "rows": rows(result(name, 0, s) for name, s in times.items())})
@@ -80,7 +80,7 @@ def test_every_solution_is_right_and_no_workload_meets_the_problems_of_another()
     assert len(set(ids)) == len(ids)
 
 
-def test_the_plain_loop_reads_the_same_tokens_and_writes_the_same_words(small_model, small_engine):
+def test_the_plain_loop_reads_and_writes_the_same_tokens(small_model, small_engine):
     loop, [solved] = PlainLoop(small_model, 512, 1), material(TINY).labelled
     for messages in beginnings(solved):
         assert loop.count(messages) == small_engine.count(messages)
@@ -88,13 +88,13 @@ def test_the_plain_loop_reads_the_same_tokens_and_writes_the_same_words(small_mo
     [[ours]], [[theirs]] = small_engine.sample(*ask), loop.sample(*ask)
     assert (ours.text, ours.completion_tokens, ours.finish) == (theirs.text, theirs.completion_tokens, theirs.finish)
     odds = [verdicts(engine, material(TINY), TINY)["log_odds"] for engine in (small_engine, loop)]
-    assert odds[0] == pytest.approx(odds[1], abs=0.6)  # kernels for many tokens differ a little from those for one
+    assert odds[0] == pytest.approx(odds[1], abs=0.6)  # kernels for many tokens round differently
 
 
-def test_a_killed_bench_goes_on_and_reports_every_row_once(small_model):
+def test_a_killed_bench_resumes_and_reports_every_row_once(small_model):
     options = Options(bases=("smollm2-135m",), engines=("loop", "ours"), rounds=1, threads=1, sizes=TINY)
     killed = Bench(options, settings.load()).run()
-    done = [line for line in islice(killed, 2) if "/" in line][:1]  # one may tell how busy the machine is
+    done = [line for line in islice(killed, 2) if "/" in line][:1]  # the first may be a note on the machine's load
     killed.close()
     bench = Bench(options, settings.load())
     assert len(bench.results.rows) >= 1
@@ -112,7 +112,7 @@ def test_a_killed_bench_goes_on_and_reports_every_row_once(small_model):
     assert table(report).row_count == len(report["rows"]) + len(WORKLOADS)
 
 
-def test_an_engine_that_fails_is_left_out_with_its_reason(small_model):
+def test_a_failing_engine_is_left_out_with_its_reason(small_model):
     options = Options(bases=("smollm2-135m",), engines=("ours+format",), rounds=2, threads=1, sizes=TINY)
     bench = Bench(options, settings.load())
     [line] = [line for line in bench.run() if "doubtful" not in line]
@@ -121,6 +121,6 @@ def test_an_engine_that_fails_is_left_out_with_its_reason(small_model):
         bench.finish()
 
 
-def test_an_unknown_engine_is_named_with_the_known_ones():
+def test_an_unknown_engine_is_refused_with_the_known_ones():
     with pytest.raises(BenchError, match="vllm: engines are loop"):
         Options.of(quick=True, full=False, engines=("vllm",))

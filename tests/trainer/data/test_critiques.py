@@ -1,4 +1,4 @@
-"""AutoMathCritique: how attempts go wrong, what is said of them, what is kept, and that no interruption shows."""
+"""AutoMathCritique: flawed attempts, critiques, the filter, and resumption after any interruption."""
 
 import json
 import os
@@ -55,14 +55,14 @@ def told(story=None):
 
 
 def slipped(first_error=None):
-    """An error that was put into the first step or the last, as asked."""
+    """An error inserted into the first step or the last, as requested."""
     task = told()
     tries = (made for seed in range(50) for made in injected(task, task.worked, seed))
     return next(made for made in tries if first_error in (None, made.known.first_error.i))
 
 
 class Answering(ScriptedEngine):
-    """Replies by what it is asked, so that order and interruptions cannot matter; keeps the seeds it was given."""
+    """Replies by request, so that order and interruptions do not matter; records the seeds."""
 
     def __init__(self, answer):
         super().__init__()
@@ -80,10 +80,10 @@ def queue(*replies):
     return Actor(ScriptedEngine(replies), seed=1, samples=len(replies))
 
 
-# generators
+# Generators
 
 
-def test_rg1_keeps_wrong_and_right_samples_once_and_drops_what_was_not_finished():
+def test_rg1_keeps_distinct_finished_samples_wrong_and_right():
     cut = Completion("4 × 3 = 11", "length", 1, 1)
     replies = iter([WRONG, RIGHT, WRONG, cut, "No idea.", "4 × 3 = 12\nThe answer is N."])
     actor = Actor(Answering(lambda *asked: next(replies)), seed=1, samples=6)
@@ -96,7 +96,7 @@ def test_rg1_keeps_wrong_and_right_samples_once_and_drops_what_was_not_finished(
     assert made[0].path.lines == ("4 × 3 = 11 dollars", "11 + 2 = 13 dollars")
 
 
-def test_rg2_keeps_the_beginning_and_gets_warmer_until_the_answer_breaks():
+def test_rg2_keeps_a_prefix_and_raises_the_temperature_until_the_answer_is_wrong():
     task, rest = told(), "12 + 2 = 14 dollars\nThe answer is 14."
     actor = queue(rest, rest, "12 × 2 = 24 dollars\nThe answer is 24.", "never asked for")
     *right, wrong = location_aware(actor, task, gold(task).path)
@@ -108,7 +108,7 @@ def test_rg2_keeps_the_beginning_and_gets_warmer_until_the_answer_breaks():
     assert all(call[-1]["content"] == "4 × 3 = 12 dollars\n" for call in actor.engine.calls)
 
 
-def test_rg2_gives_up_after_the_warmest_and_needs_two_steps():
+def test_rg2_gives_up_at_the_highest_temperature_and_needs_two_steps():
     task, rest = told(), "12 + 2 = 14 dollars\nThe answer is 14."
     actor = queue(*[rest] * len(WARMER))
     assert all(made.path.correct for made in location_aware(actor, task, gold(task).path))
@@ -116,7 +116,7 @@ def test_rg2_gives_up_after_the_warmest_and_needs_two_steps():
     assert location_aware(actor, task, gold(replace(task, gold=("4 × 3 + 2 = 14",))).path) == []
 
 
-def test_rg3_takes_the_first_version_that_passes_the_checks_and_lets_the_actor_finish():
+def test_rg3_takes_the_first_valid_rewrite_and_lets_the_actor_continue():
     task = told()
     asked = []
 
@@ -136,7 +136,7 @@ def test_rg3_takes_the_first_version_that_passes_the_checks_and_lets_the_actor_f
     assert made.path.steps[place].error_type.type == made.path.inject.type
 
 
-def test_rg3_gives_nothing_if_the_actor_always_finds_back_or_no_version_is_usable():
+def test_rg3_gives_nothing_if_the_actor_always_recovers_or_no_rewrite_is_valid():
     task = told()
     back = Answering(lambda messages, *rest: RIGHT if messages[-1]["role"] == "assistant" else "4 + 3 = 7 dollars")
     assert inserted(Actor(back, seed=3), task, gold(task).path, back) == []
@@ -144,7 +144,7 @@ def test_rg3_gives_nothing_if_the_actor_always_finds_back_or_no_version_is_usabl
     assert inserted(Actor(same, seed=3), task, gold(task).path, same) == []
 
 
-def test_rg3_by_rule_knows_the_truth_of_every_step():
+def test_rg3_by_rule_labels_every_step():
     early, late = slipped(1), slipped(2)
     assert early.known.labels == (False, False) and late.known.labels == (True, False)
     for made in (early, late):
@@ -159,7 +159,7 @@ def attempted(*lines, others=()):
     return known_by_rule(made, told(), others=others)
 
 
-def test_rules_know_a_slip_of_calculation_and_what_follows_from_it():
+def test_rules_locate_a_false_calculation_and_what_follows_from_it():
     made = attempted("4 × 3 = 11 dollars", "11 + 2 = 13 dollars", "The answer is 13.")
     assert made.known.labels == (False, False) and made.known.kind == "calculation"
     assert "4 × 3 is 12, not 11." in made.known.explanations[0] and "step 1" in made.known.explanations[1]
@@ -169,7 +169,7 @@ def test_rules_know_a_slip_of_calculation_and_what_follows_from_it():
     assert attempted("4 × 3 = 12", "2 + 12 = 14", "The answer is 14.").known.labels == (True, True)
 
 
-def test_rules_know_a_wrong_idea_and_say_what_would_lead_on():
+def test_rules_locate_a_wrong_idea_and_name_the_right_next_step():
     made = attempted("4 + 3 = 7", "7 + 2 = 9", "The answer is 9.")
     assert made.known.labels == (False, False) and made.known.kind == "logical"
     assert "4 × 3" in made.known.explanations[0] and "12" not in made.known.explanations[0]
@@ -178,7 +178,7 @@ def test_rules_know_a_wrong_idea_and_say_what_would_lead_on():
     assert "12 + 2" in late.known.explanations[1] and "14" not in late.known.explanations[1]
 
 
-def test_a_number_that_another_right_attempt_meets_is_no_wrong_idea():
+def test_a_number_found_in_another_right_attempt_is_no_wrong_idea():
     lines = ("4 + 2 = 6", "6 + 3 = 9", "The answer is 9.")
     [other] = from_scratch(queue("4 + 2 = 6\n6 + 2 × 4 = 14\nThe answer is 14."), told())
     assert other.path.correct and attempted(*lines).known.labels == (False, False)
@@ -188,28 +188,28 @@ def test_a_number_that_another_right_attempt_meets_is_no_wrong_idea():
 @pytest.mark.parametrize(
     "lines",
     [
-        ("4 + 2 = 6", "6 × 2 = 12", "The answer is 12."),  # it comes back to a number of the solution
-        ("3 + 4 = 8", "8 + 2 = 10", "The answer is 10."),  # a wrong idea and a slip
+        ("4 + 2 = 6", "6 × 2 = 12", "The answer is 12."),  # returns to a number of the solution
+        ("3 + 4 = 8", "8 + 2 = 10", "The answer is 10."),  # a wrong idea and a false calculation
         ("4 × 3 = 11", "12 + 3 = 15", "The answer is 15."),
         ("She pays 12 dollars.", "12 + 2 = 15", "The answer is 15."),  # no sum
         ("4 × 3 = 12", "12 + 2 = 14", "The answer is 15."),  # right steps, wrong answer
         ("4 + 4 + 4 + 2 = 14", "5 × 2 = 10", "The answer is 14."),
     ],
 )
-def test_where_anything_is_uncertain_rules_say_nothing(lines):
+def test_rules_give_no_label_if_anything_is_uncertain(lines):
     made = attempted(*lines)
     assert made.known.labels is None and all(step.labels == () for step in made.path.steps)
 
 
-def test_as_many_right_attempts_as_wrong_ones_and_the_reference_beside_an_inserted_error():
+def test_right_and_wrong_attempts_are_balanced_and_an_inserted_error_brings_its_reference():
     task = told()
     sampled = from_scratch(queue(WRONG, RIGHT, WRONG.replace("13", "15"), WRONG.replace("13", "16")), task)
     chosen = mixed([*sampled, slipped(), gold(task)], most=2)
-    assert [m.path.origin for m in chosen] == ["rg1", "rg1", "rg3", "gold"]  # the sample has the same words as gold
+    assert [m.path.origin for m in chosen] == ["rg1", "rg1", "rg3", "gold"]  # the reference equals a sample
     assert mixed([gold(task)], 2) == []
 
 
-def test_seeds_depend_on_the_problem_and_the_purpose_alone():
+def test_seeds_depend_only_on_the_problem_and_the_purpose():
     engine = Answering(lambda *asked: WRONG)
     tasks = [told(), told(worked(name="Mia"))]
     for task in [*tasks, *reversed(tasks)]:
@@ -219,7 +219,7 @@ def test_seeds_depend_on_the_problem_and_the_purpose_alone():
     assert seed_of(5, "a", "b") != seed_of(6, "a", "b") != seed_of(5, "ab")
 
 
-# reading critiques
+# Parsing critiques
 
 STEPS = ("Lena pays 4 × 3 = 12 dollars.", "With the pen it is <<12+2=13>>12 + 2 = 13 dollars.", "So 13 × 1 = 13.")
 FULL = write(
@@ -227,7 +227,7 @@ FULL = write(
 )
 
 
-def test_what_was_written_is_read_again_in_both_languages():
+def test_a_written_critique_is_parsed_back_in_both_languages():
     for language in ("en", "zh-CN"):
         blocks = [Block(step, i == 0, f"because {i}") for i, step in enumerate(STEPS)]
         reading = parse(write(blocks, False, "so", language), STEPS)
@@ -266,7 +266,7 @@ MESSY = {
 
 
 @pytest.mark.parametrize("text", MESSY.values(), ids=MESSY)
-def test_messy_critiques_are_read(text):
+def test_badly_formatted_critiques_are_parsed(text):
     reading = parse(text, STEPS, "13")
     assert reading.ok
     assert (reading.verdicts, reading.final) == ((True, False, False), False)
@@ -286,13 +286,13 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize("text", UNREADABLE.values(), ids=UNREADABLE)
-def test_what_cannot_be_placed_or_has_no_verdict_is_not_ok(text):
+def test_a_critique_with_unknown_steps_or_missing_verdicts_is_not_ok(text):
     reading = parse(text, STEPS, "13")
     assert not reading.ok
     assert len(reading.verdicts) == len(reading.explains) == 3
 
 
-def test_after_the_first_wrong_step_nothing_is_due_in_the_short_format():
+def test_the_short_format_ends_at_the_first_wrong_step():
     short = write([Block(STEPS[0], True), Block(STEPS[1], False)], False, "x")
     assert not parse(short, STEPS).ok
     reading = parse(short, STEPS, stop_at_first=True)
@@ -300,13 +300,13 @@ def test_after_the_first_wrong_step_nothing_is_due_in_the_short_format():
     assert not parse(write([Block(STEPS[1], False)], False, "x"), STEPS, stop_at_first=True).ok
 
 
-def test_repeated_lines_are_told_apart_by_their_order():
+def test_repeated_lines_are_matched_in_order():
     steps = ("2 + 2 = 4", "Then again:", "2 + 2 = 4")
     text = write([Block(step, i < 2) for i, step in enumerate(steps)], False, "x")
     assert parse(text, steps).verdicts == (True, True, False)
 
 
-# guards
+# Guards
 
 PROBLEM = "Lena buys 3 notebooks for 4 dollars each and a pen for 2 dollars. How much in all?"
 
@@ -333,24 +333,24 @@ PROBLEM = "Lena buys 3 notebooks for 4 dollars each and a pen for 2 dollars. How
         ("参考答案不是这个。", "14", [], True),
     ],
 )
-def test_a_leak_is_the_answer_where_it_could_not_be_known(explanation, answer, steps, leaked):
+def test_a_leak_is_the_answer_before_it_can_be_known(explanation, answer, steps, leaked):
     assert leaks([explanation], answer, PROBLEM, steps, "13") is leaked
 
 
-def test_a_refinement_without_the_work_is_a_shortcut():
+def test_a_refinement_that_skips_the_calculations_is_a_shortcut():
     assert is_shortcut("The answer is 14.", RIGHT, None)
-    assert is_shortcut("4 × 3 = 12, the answer is 14.", RIGHT, None)  # 4 numbers; 7 less 2 are 5
+    assert is_shortcut("4 × 3 = 12, the answer is 14.", RIGHT, None)  # 4 numbers; at least 7 - 2 = 5 are needed
     assert not is_shortcut("4 × 3 = 12 and 2 more: 14.", RIGHT, None)
     assert not is_shortcut("The answer is 14.", "It is 13.", RIGHT)
 
 
 @pytest.mark.parametrize("step", ["This is a mistake: 4", "Incorrectly 4 + 3", "4, which is wrong", "应该是 4"])
-def test_an_error_that_announces_itself(step):
+def test_a_step_that_mentions_its_own_error_is_detected(step):
     assert announces_error(step)
     assert not announces_error("4 × 3 = 11 dollars for the notebooks")
 
 
-# annotators
+# Annotators
 
 
 def job(made, stop_at_first=False, **known):
@@ -358,7 +358,7 @@ def job(made, stop_at_first=False, **known):
 
 
 @pytest.mark.parametrize("stop_at_first", [False, True])
-def test_structural_critiques_say_exactly_what_is_known(stop_at_first):
+def test_structural_critiques_state_exactly_the_known_labels(stop_at_first):
     for made in (slipped(1), slipped(2), gold(told())):
         [annotation] = Structural().annotate([job(made, stop_at_first)], seed=0)
         reading = parse(annotation.text, made.path.lines, made.path.final, stop_at_first)
@@ -369,13 +369,13 @@ def test_structural_critiques_say_exactly_what_is_known(stop_at_first):
         assert not leaks(reading.explanations, "14", PROBLEM, made.path.lines[: (first or 9) + 1], made.path.final)
 
 
-def test_the_structural_annotator_says_nothing_of_what_it_does_not_know():
+def test_the_structural_annotator_skips_attempts_without_labels():
     [made] = from_scratch(queue(WRONG), told())
     assert made.known.labels is None
     assert Structural().annotate([job(made)], seed=0) == [None]
 
 
-def test_the_prompted_annotator_is_told_the_hints_and_without_them_nothing():
+def test_the_prompted_annotator_gets_exactly_the_hints_of_its_job():
     made = slipped(1)
     asked = job(made, kind="calculation")
     engine = Answering(lambda *_: "x")
@@ -394,7 +394,7 @@ def test_the_prompted_annotator_is_told_the_hints_and_without_them_nothing():
 
 
 @pytest.mark.parametrize("stop_at_first", [False, True])
-def test_a_scaffold_keeps_any_model_to_the_form(stop_at_first):
+def test_a_scaffold_forces_the_format_on_any_model(stop_at_first):
     late, early = slipped(2), slipped(1)
 
     def answer(messages, *rest):
@@ -412,7 +412,7 @@ def test_a_scaffold_keeps_any_model_to_the_form(stop_at_first):
     assert all(call[-1]["role"] == "assistant" for call in engine.calls)
 
 
-# the filter
+# The filter
 
 
 def refined(correct_of_ten, made, k=3):
@@ -444,14 +444,14 @@ def test_a_refinement_that_only_states_the_answer_does_not_count():
     assert "critique" in messages[-1]["content"]
 
 
-# the pipeline
+# The pipeline
 
 NAMES = ("Lena", "Mia", "Tom", "Ali")
 STORIES = [worked(3 + i, 2 + i, name) for i, name in enumerate(NAMES)]
 
 
 def model(messages, seed, temperature):
-    """An actor that is right half of the time, and an annotator that now and then says too much."""
+    """An actor that is right half of the time, and an annotator that sometimes leaks the answer."""
     text = " ".join(message["content"] for message in messages)
     name = next(name for name in NAMES if f" {name} buys" in f" {text}")
     story = STORIES[NAMES.index(name)]
@@ -484,7 +484,7 @@ def saved(critiques, out, stop_after=None):
     return out.read_bytes()
 
 
-def test_every_record_validates_keeps_its_making_and_opens_in_datasets(tmp_path):
+def test_every_record_validates_keeps_its_provenance_and_opens_in_datasets(tmp_path):
     out = tmp_path / "out.jsonl"
     saved(run(tmp_path), out)
     records = [from_json(line) for line in out.read_text("utf-8").splitlines()]
@@ -501,7 +501,7 @@ def test_every_record_validates_keeps_its_making_and_opens_in_datasets(tmp_path)
     assert len(table) == len(records) and table[0]["schema"] == "mr/2" and table[0]["traj"]["origin"] == "rg1"
 
 
-def test_the_report_counts_by_generator_and_shows_critiques(tmp_path):
+def test_the_report_counts_by_generator_and_prints_critiques(tmp_path):
     critiques = run(tmp_path)
     list(critiques.run())
     records = list(critiques.records())
@@ -527,7 +527,7 @@ def test_two_annotators_are_compared_on_the_attempts_that_both_judged(tmp_path):
 
 
 class Accepting(Structural):
-    """Finds nothing wrong."""
+    """Accepts every step."""
 
     name = "accepting"
 
@@ -536,7 +536,7 @@ class Accepting(Structural):
         return [Annotation(write(each, True, "Yes.", "en"), ()) for each in blocks]
 
 
-def test_an_interrupted_run_ends_in_the_same_bytes(tmp_path):
+def test_an_interrupted_run_resumes_to_the_same_bytes(tmp_path):
     whole = saved(run(tmp_path / "whole"), tmp_path / "whole.jsonl")
     path = run(tmp_path / "whole").results.path
     for stopped in (1, 3):
@@ -568,7 +568,7 @@ run.save(home / "out.jsonl")
 """
 
 
-def test_a_killed_run_goes_on_and_ends_in_the_same_bytes(tmp_path):
+def test_a_killed_run_resumes_to_the_same_bytes(tmp_path):
     lines = []
     for pens in range(3, 33):
         solution = f"4 * {pens} = <<4*{pens}={4 * pens}>>{4 * pens}\n{4 * pens} + 2 = <<{4 * pens}+2={4 * pens + 2}>>"
@@ -593,13 +593,13 @@ def test_a_killed_run_goes_on_and_ends_in_the_same_bytes(tmp_path):
     assert len(ids) == len(set(ids)) == 60
 
 
-def test_a_problem_is_made_the_same_whatever_else_is_to_be_done(tmp_path):
+def test_a_problems_records_do_not_depend_on_the_other_problems(tmp_path):
     alone = saved(run(tmp_path, stories=STORIES[2:3]), tmp_path / "alone")
     together = saved(run(tmp_path, stories=[*STORIES[::-1], STORIES[2]]), tmp_path / "together")
     assert alone in together and together.count(alone) == 1
 
 
-def test_rules_alone_need_no_model_and_agree_with_the_truth_everywhere(tmp_path):
+def test_rules_alone_need_no_model_and_agree_with_every_known_label(tmp_path):
     recipe = Recipe(generators=("rg3",), refinements=0)
     critiques = Critiques([told(s) for s in STORIES], Structural(), recipe, tmp_path)
     list(critiques.run())
@@ -628,7 +628,7 @@ def test_a_record_that_was_changed_or_contradicts_itself_is_refused(tmp_path):
         Record.model_validate({**record.model_dump(), "critiques": [short.model_dump()]})
 
 
-def test_generated_problems_are_known_to_every_number_again(tmp_path):
+def test_generated_problems_are_rebuilt_with_every_number(tmp_path):
     file = tmp_path / "problems.jsonl"
     for _ in problems.write(file, 5, seed=3, split="dev", processes=1):
         pass
@@ -638,7 +638,7 @@ def test_generated_problems_are_known_to_every_number_again(tmp_path):
     assert read_tasks(file)[0].worked is None
 
 
-def test_problems_of_a_file_come_with_their_solutions(tmp_path):
+def test_problems_of_a_file_bring_their_solutions(tmp_path):
     file = tmp_path / "problems.jsonl"
     rows = [
         {"question": "2 + 3 + 4?", "answer": "9", "solution": "2 + 3 = <<2+3=5>>5\n5 + 4 = <<5+4=9>>9"},
@@ -651,7 +651,7 @@ def test_problems_of_a_file_come_with_their_solutions(tmp_path):
     assert read_tasks(file, 1) == [first]
 
 
-def test_the_command_makes_the_same_file_again_and_counts_what_it_made(tmp_path, capsys):
+def test_the_command_is_reproducible_and_reports_counts(tmp_path, capsys):
     given = tmp_path / "problems.jsonl"
     solution = "4 * 3 = <<4*3=12>>12 dollars\n12 + 2 = <<12+2=14>>14 dollars"
     given.write_text(json.dumps({"question": PROBLEM, "answer": "14", "solution": solution}), "utf-8")
@@ -674,7 +674,7 @@ def test_the_command_makes_the_same_file_again_and_counts_what_it_made(tmp_path,
         ("rg1", "full", 11, "11"),
     ],
 )
-def test_a_recipe_that_cannot_be_made_is_refused(generators, form, keep, named):
+def test_an_impossible_recipe_is_refused(generators, form, keep, named):
     with pytest.raises(command.RecipeError, match=named):
         command.read_recipe(generators, form, seed=0, refinements=10, keep=keep)
 
@@ -684,14 +684,14 @@ def test_an_unknown_annotator_is_refused(tmp_path):
         command.make("1", tmp_path / "out", Recipe(), annotator="gpt")
 
 
-def test_the_order_of_generators_on_the_command_line_changes_nothing():
+def test_the_order_of_generators_on_the_command_line_does_not_matter():
     first, second = (
         command.read_recipe(names, "full", seed=0, refinements=0, keep=3) for names in ("rg3,rg1", "rg1,rg3")
     )
     assert first == second and not first.stop_at_first
 
 
-def test_a_conversation_that_does_not_fit_is_reported_and_the_others_are_made(tmp_path):
+def test_a_conversation_longer_than_the_context_is_reported_and_skipped(tmp_path):
     class Small(Answering):
         def sample(self, requests, *rest, **options):
             requests = list(requests)
@@ -714,7 +714,7 @@ def test_a_conversation_that_does_not_fit_is_reported_and_the_others_are_made(tm
 @pytest.mark.parametrize(
     ("answer", "kind"), [("14", "int"), ("1,400", "int"), ("4.50", "number"), ("3/8", "number"), ("B", "choice")]
 )
-def test_the_type_of_an_answer(answer, kind):
+def test_answers_are_classified_by_type(answer, kind):
     assert answer_type(answer) == kind
 
 
@@ -723,7 +723,7 @@ def test_labels_are_distinct_in_each_language():
         assert len(set(labels)) == len(labels)
 
 
-def test_what_the_prompt_says_of_its_example_is_not_said_of_another_attempt():
+def test_a_critique_that_copies_the_prompts_example_is_detected():
     prompt = templates.template("annotate", "en")
     copied = "Each of the 3 boxes holds 6 eggs, so multiplying them counts all eggs."
     assert parrots(["Fine.", copied], prompt)

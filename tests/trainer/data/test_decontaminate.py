@@ -1,4 +1,4 @@
-"""Overlaps of training problems with held-out ones: found where they are, and only there."""
+"""Overlaps of training problems with held-out ones: all are found, and nothing else."""
 
 import json
 
@@ -18,7 +18,7 @@ def overlaps(text, **held_out):
 @pytest.mark.parametrize(
     "text", [LONG, LONG.upper(), f"  {LONG}\n".replace(" ", "  "), LONG.replace(".", " !"), LONG.replace("a", "ａ")]
 )
-def test_the_same_text_is_found_however_it_is_written(text):
+def test_the_same_text_is_found_in_other_notation(text):
     assert overlaps(text, dev=[OTHER, LONG]) == [(0, "dev", 1, "same")]
 
 
@@ -30,7 +30,7 @@ def test_thirteen_words_in_a_row_are_an_overlap_and_twelve_are_none():
     assert find([f"Once {thirteen} more"], {"dev": [LONG]}).overlaps[0].words == thirteen.lower()
 
 
-def test_a_short_text_is_compared_as_a_whole_only():
+def test_a_short_text_must_match_completely():
     assert overlaps("What is 2 + 3?", dev=["what is 2+3"]) == [(0, "dev", 0, "same")]
     assert overlaps("What is 2 + 3 + 4?", dev=["what is 2+3"]) == []
     assert overlaps("!?", dev=["…"]) == []

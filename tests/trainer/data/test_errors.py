@@ -1,4 +1,4 @@
-"""Wrong steps put into right solutions: exact labels, plausible consequences, comments that do not tell the answer."""
+"""Errors inserted into right solutions: exact labels, plausible consequences, comments without the answer."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ ANNOTATED = [
 
 
 def _worked(text: str, given: tuple[str, ...], formulas: tuple[str, ...], steps: tuple[str, ...]) -> Worked:
-    """A hand-made problem; the steps make the quantities of the formulas one after the other, "-" makes none."""
+    """A hand-made problem; each step computes the quantity of the next formula, and "-" computes none."""
     quantities = [Quantity(value=Fraction(number)) for number in given]
     for formula in formulas:
         quantities.append(Quantity(value=parse(formula).value(quantities), formula=formula))
@@ -83,7 +83,7 @@ def _worked(text: str, given: tuple[str, ...], formulas: tuple[str, ...], steps:
 
 @cache
 def problems() -> tuple[Worked, ...]:
-    """Twelve: eight from marks, four made by hand."""
+    """Twelve: eight from GSM8K solutions, four made by hand."""
     annotated = [worked_from_gsm8k(Problem(text=text, answer=answer), told) for text, told, answer in ANNOTATED]
     by_hand = [
         _worked(
@@ -117,7 +117,7 @@ def problems() -> tuple[Worked, ...]:
 
 @cache
 def attempts():
-    """Every kind at every step of every problem, with a dozen seeds: (worked, step, injected)."""
+    """Every error type at every step of every problem, with a dozen seeds: (worked, step, injected)."""
     made = []
     for worked in problems():
         for step, kind, seed in product(range(len(worked.steps)), KINDS, range(12)):
@@ -130,14 +130,14 @@ def numbers(text: str) -> set[Fraction]:
     return {Fraction(number.replace(",", "")) for number in re.findall(r"\d+(?:,\d{3})*(?:\.\d+)?", text)}
 
 
-def test_all_problems_of_this_test_are_right():
+def test_the_test_problems_are_right():
     for worked in problems():
         assert worked is not None
         assert equal(worked.result, worked.problem.answer)
 
 
-def test_every_label_is_what_was_injected():
-    """The labels against what the formulas say depends on what, without a look at the texts."""
+def test_every_label_matches_the_inserted_error():
+    """The labels follow from the dependencies of the formulas, without reading the texts."""
     assert len(attempts()) >= 500
     for worked, step, kind, injected in attempts():
         skipped = len(worked.lines) - len(injected.lines)
@@ -162,21 +162,21 @@ def ancestors(worked: Worked, quantity: int) -> set[int]:
     return direct.union(*(ancestors(worked, earlier) for earlier in direct))
 
 
-def test_only_slips_of_calculation_are_wrong_sums():
+def test_only_calculation_errors_make_false_equations():
     for _, _, kind, injected in attempts():
         found = [arithmetic.verdict(arithmetic.check(line)) for line in injected.lines]
         wrong = [i for i, verdict in enumerate(found) if verdict == "incorrect"]
         assert wrong == ([injected.first_error] if kind == "calculation" else [])
 
 
-def test_comments_never_tell_the_answer():
+def test_comments_never_contain_the_answer():
     for worked, _, _, injected in attempts():
         known = numbers(" ".join((worked.problem.text, *injected.lines[: injected.first_error + 1])))
         answer = Fraction(worked.problem.answer)
         assert answer in known or answer not in numbers(injected.explanation), injected.explanation
 
 
-def test_numbers_stay_plausible_and_no_step_speaks_of_a_mistake():
+def test_numbers_stay_plausible_and_no_step_mentions_a_mistake():
     for worked, _, _, injected in attempts():
         text = " ".join(injected.lines)
         assert not re.search(r"mistake|wrong|error|= -|[{}]", text)
@@ -190,7 +190,7 @@ def test_every_kind_is_possible_on_every_problem_with_two_calculations():
         assert {kind for kind in KINDS if (worked.problem.id, kind) in possible} >= {*KINDS} - {"accumulation"}
 
 
-def test_the_same_seed_gives_the_same_and_seeds_differ():
+def test_a_seed_is_reproducible_and_seeds_differ():
     worked = problems()[0]
     assert inject_random(worked, 5) == inject_random(worked, 5)
     assert len({inject_random(worked, seed).lines for seed in range(20)}) > 8
@@ -213,14 +213,14 @@ def test_a_step_left_out_is_missing_and_the_comment_names_it():
     assert all(injected.first_error == 0 and "48 × 5" in injected.explanation for injected in skipped)
 
 
-def test_a_result_carried_over_wrongly_was_right_in_the_step_before():
+def test_a_wrongly_copied_result_was_right_in_the_step_before():
     worked = problems()[5]
     injected = inject(worked, 1, "accumulation", 1)
     assert injected.lines[0] == worked.lines[0]
     assert "378" not in injected.lines[1] and "378" in injected.explanation
 
 
-def test_praise_names_nothing_that_is_not_known_at_the_step():
+def test_praise_mentions_only_numbers_known_at_the_step():
     for worked in problems():
         for step, seed in product(range(len(worked.steps)), range(8)):
             known = numbers(" ".join((worked.problem.text, *worked.lines[: step + 1]))) | {
@@ -242,5 +242,5 @@ def test_a_solution_without_a_calculation_is_refused():
 @pytest.mark.parametrize(
     "formula", ["{0} + {1} × 2", "({0} + {1}) × 2", "{0} - ({1} - 2)", "{0} / (2 × {1})", "{0} × {1} / 100"]
 )
-def test_a_formula_is_written_as_it_was_read(formula):
+def test_a_formula_survives_a_round_trip(formula):
     assert write(parse(formula)) == formula

@@ -1,9 +1,10 @@
-"""Training examples for the critic: it learns what it will be asked, and right attempts are half of them."""
+"""Training examples for the critic: they equal the runtime's prompts, and half of the attempts are right."""
 
 import json
 
 import pytest
 
+from runtime import settings
 from runtime.checks.grading import equal
 from runtime.problems.formats import attempts as own
 from runtime.problems.labelled import labelled
@@ -15,6 +16,7 @@ from trainer.data.examples.critic import (
     EXPLANATION,
     Sources,
     critic_row,
+    examples_folder,
     generated,
     gsm8k,
     mixed,
@@ -52,7 +54,7 @@ def pieces(attempt):
 
 
 def up_to_verdicts(attempt):
-    """The reply as it stands before each verdict, and that verdict with its weight."""
+    """The text of the reply before each verdict, and that verdict with its weight."""
     read = ""
     for number, (text, weight) in enumerate(pieces(attempt)):
         if number % 2 == 1:
@@ -74,7 +76,7 @@ def write_gsm8k(folder, rows=ANNOTATED):
 
 
 @each_attempt
-def test_before_every_verdict_stands_what_the_runtime_reads_there(attempt):
+def test_the_text_before_every_verdict_equals_the_runtimes(attempt):
     language = language_of(attempt.problem.text)
     found = list(up_to_verdicts(attempt))
     end = len(judged(attempt.steps)) if attempt.first_error is None else attempt.first_error + 1
@@ -84,12 +86,12 @@ def test_before_every_verdict_stands_what_the_runtime_reads_there(attempt):
 
 
 @each_attempt
-def test_the_conversation_is_the_one_that_the_runtime_puts_to_the_critic(attempt):
+def test_the_conversation_equals_the_runtimes_critic_conversation(attempt):
     assert list(critic_row(attempt).messages) == put_to_critic(attempt.problem)
 
 
 @each_attempt
-def test_every_step_is_right_but_the_first_error(attempt):
+def test_steps_before_the_first_error_are_labelled_right(attempt):
     right, wrong = verdict_words(language_of(attempt.problem.text))
     words = [word for _, word, _ in up_to_verdicts(attempt)]
     if attempt.first_error is None:
@@ -99,38 +101,38 @@ def test_every_step_is_right_but_the_first_error(attempt):
 
 
 @each_attempt
-def test_verdicts_are_learned_and_steps_are_only_read(attempt):
+def test_only_verdicts_have_weight(attempt):
     assert all(weight == 1.0 for _, _, weight in up_to_verdicts(attempt))
     steps = [weight for text, weight in pieces(attempt) if text.endswith("[")]
     assert steps == [0.0] * len(list(up_to_verdicts(attempt)))
 
 
 @each_attempt
-def test_only_a_wrong_step_is_explained_and_only_an_explanation_ends_the_turn(attempt):
+def test_only_a_wrong_step_has_an_explanation_and_only_that_ends_the_turn(attempt):
     row, verdicts = critic_row(attempt), len(list(up_to_verdicts(attempt)))
     assert row.ends == bool(attempt.explanation)
     assert row.reply[2 * verdicts :] == (
         ((f"] {attempt.explanation}", row.reply[-1][1]),) if attempt.explanation else ()
     )
     if attempt.explanation:
-        assert 0 < row.reply[-1][1] < 1  # each of its tokens weighs less than a verdict
+        assert 0 < row.reply[-1][1] < 1  # each of its tokens has less weight than a verdict
         assert row.reply[-1][1] * max(1, len(attempt.explanation) // 4) <= EXPLANATION
 
 
-def test_a_right_attempt_explains_nothing_even_if_somebody_did():
+def test_a_right_attempt_has_no_explanation_even_if_the_record_has_one():
     attempt = labelled(PENS, ("3 × 4 = 12", "12 + 5 = 17"), None, answer="17", explanation=WHY)
     assert WHY not in "".join(text for text, _ in pieces(attempt))
     assert not critic_row(attempt).ends
 
 
 @each_attempt
-def test_the_tokens_before_every_verdict_are_those_that_an_engine_reads(attempt, chat):
+def test_the_tokens_before_every_verdict_equal_an_engines(attempt, chat):
     language = language_of(attempt.problem.text)
     example = Encoder(chat, "plain")(critic_row(attempt))
     read = chat.prompt_tokens([*put_to_critic(attempt.problem), Message(role="assistant", content="")])
     found = list(up_to_verdicts(attempt))
     for part, (_, word, _) in zip(verdict_parts([*attempt.steps[: len(found)]], language), found, strict=True):
-        read += chat.plain_tokens(part)  # as `choice_logprobs` puts them together
+        read += chat.plain_tokens(part)  # as `choice_logprobs` joins them
         assert list(example.suffix[: len(read)]) == read
         assert example.suffix[len(read)] == chat.plain_tokens(word)[0]
         assert example.weights[len(read)] == 1.0
@@ -144,10 +146,10 @@ def chat(small_model):
     return Chat(load_tokenizer(small_model), "small")
 
 
-# Where attempts come from
+# Sources of attempts
 
 
-def test_right_and_wrong_attempts_come_in_turns():
+def test_right_and_wrong_attempts_alternate():
     attempts = list(generated(30, seed=3))
     assert [attempt.first_error is None for attempt in attempts] == [True, False] * 15
     for attempt in attempts:
@@ -160,7 +162,7 @@ def test_the_same_seed_makes_the_same_attempts():
     assert list(generated(6, seed=3)) != list(generated(6, seed=4))
 
 
-def test_peoples_solutions_give_each_problem_once_right_or_with_an_error_put_in(tmp_path):
+def test_human_solutions_are_used_once_right_or_with_an_inserted_error(tmp_path):
     bare = ("How many are 2 and 2?", "It is 4.", "4")
     wrong_mark = ("Sam has 3 bags of 8. How many?", "Sam has 3*8=<<3*8=25>>25.", "25")
     attempts = list(gsm8k(write_gsm8k(tmp_path, [*ANNOTATED, bare, wrong_mark]), seed=1))
@@ -170,7 +172,7 @@ def test_peoples_solutions_give_each_problem_once_right_or_with_an_error_put_in(
     assert len(list(gsm8k(write_gsm8k(tmp_path), seed=1, limit=3))) == 3
 
 
-def test_records_give_the_first_step_that_a_usable_critique_rejects(tmp_path):
+def test_the_first_error_of_a_record_comes_from_a_usable_critique(tmp_path):
     def critique(name, verdicts, **changes):
         explained = tuple("" if right else f"{name} says why." for right in verdicts)
         given = {"hints": (), "text": "", "final": False, "leak": False, "stop_at_first": False}
@@ -200,13 +202,13 @@ def test_records_give_the_first_step_that_a_usable_critique_rejects(tmp_path):
 
 
 @each_attempt
-def test_a_judged_attempt_is_read_back_as_it_was_written(attempt, tmp_path):
+def test_a_judged_attempt_survives_a_round_trip(attempt, tmp_path):
     path = tmp_path / "judged.jsonl"
     path.write_text(json.dumps(own.write([attempt]), ensure_ascii=False) + "\n", "utf-8")
     assert read_judged(path) == [attempt]
 
 
-def test_every_attempt_is_taken_once_in_an_order_that_the_seed_decides():
+def test_every_attempt_is_used_once_in_an_order_given_by_the_seed():
     attempts = list(ATTEMPTS.values())
     taken = mixed([attempts, attempts[:3]], seed=5)
     assert sorted(taken, key=lambda a: a.key) == sorted(attempts, key=lambda a: a.key)
@@ -217,7 +219,7 @@ def test_every_attempt_is_taken_once_in_an_order_that_the_seed_decides():
 # Files
 
 
-def test_examples_are_written_with_whole_problems_kept_apart_and_held_out_ones_gone(tmp_path, monkeypatch):
+def test_examples_are_split_by_problem_and_held_out_problems_left_out(tmp_path, monkeypatch):
     monkeypatch.setattr("trainer.data.examples.critic.FITTED_FROM", 0)
     held_out = tmp_path / "held_out.jsonl"
     held_out.write_text(json.dumps({"question": ANNOTATED[0][0], "answer": "19"}) + "\n", "utf-8")
@@ -234,3 +236,10 @@ def test_examples_are_written_with_whole_problems_kept_apart_and_held_out_ones_g
     counts = [sum(sum(kinds.values()) for kinds in report[part].values()) for part in ("learned", "kept apart")]
     assert counts == [len(learned), len(watched)]
     assert report["held out"]
+
+
+def test_the_folder_of_an_earlier_release_is_used_where_there_is_no_other(tmp_path):
+    chosen = settings.load().with_(home=tmp_path)
+    assert examples_folder(chosen) == tmp_path / "examples"
+    (tmp_path / "lessons").mkdir()
+    assert examples_folder(chosen) == tmp_path / "lessons"

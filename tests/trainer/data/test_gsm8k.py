@@ -1,4 +1,4 @@
-"""Solutions with GSM8K's marks as worked problems: how they read, what follows from what, and what is left alone."""
+"""GSM8K solutions as worked problems: their text, their dependencies, and which are skipped."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ READ = [
         "54",
         ("Rosa sold 36 / 2 = 18 cups on Tuesday.", "She sold 36 + 18 = 54 cups in all."),
     ),
-    (  # dollars move behind the result; units inside a calculation go
+    (  # the dollar sign moves behind the result; units inside a calculation are removed
         "A pen costs $2.50. Ben buys 4 pens and a bag for $13. How much does he pay?",
         "The pens cost 4 pens * $2.50/pen = $<<4*2.5=10.00>>10.00.\nHe pays $10 + $13 = $<<10+13=23>>23 in all.",
         "23",
@@ -29,7 +29,7 @@ READ = [
         "64",
         ("The discount is 80 × 20 / 100 = 16 dollars.", "Without the $16 it costs 80 - 16 = 64 dollars."),
     ),
-    (  # two calculations in a line, one of them without a mark
+    (  # two calculations in a line, one of them without calculator marks
         "Ali has 7 boxes of 9 nails and 11 loose ones. How many nails does he have?",
         "There are 7 x 9 = 63 nails in boxes, so 63 + 11 = <<63+11=74>>74 nails.",
         "74",
@@ -39,7 +39,7 @@ READ = [
         "Tom is 4. Ida is 5 times as old, and 3 years more. How old is Ida?",
         "Ida = 4 * 5 + 3 = 20 + 3 = <<4*5+3=23>>23 years",
         "23",
-        None,  # 20 is worked out on the way: nobody knows where
+        None,  # 20 is an intermediate result without a line of its own
     ),
 ]
 IN_DOUBT = {
@@ -64,7 +64,7 @@ IN_DOUBT = {
 
 
 @pytest.mark.parametrize(("question", "solution", "answer", "lines"), READ, ids=[row[0][:20] for row in READ])
-def test_an_annotated_solution_reads_as_it_was_written(question, solution, answer, lines):
+def test_a_gsm8k_solution_is_read_as_written(question, solution, answer, lines):
     worked = worked_from_gsm8k(Problem(text=question, answer=answer), solution)
     if lines is None:
         assert worked is None
@@ -75,7 +75,7 @@ def test_an_annotated_solution_reads_as_it_was_written(question, solution, answe
 
 
 @pytest.mark.parametrize("reason", IN_DOUBT)
-def test_what_is_in_doubt_is_left_alone(reason):
+def test_ambiguous_solutions_are_skipped(reason):
     question, solution, answer = IN_DOUBT[reason]
     assert worked_from_gsm8k(Problem(text=question, answer=answer), solution) is None
 

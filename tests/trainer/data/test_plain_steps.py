@@ -1,4 +1,4 @@
-"""What models write, as steps of a talk."""
+"""Model solutions as plain steps."""
 
 import pytest
 
@@ -22,5 +22,5 @@ from trainer.data.traces.material import plain_steps
         (["The answer is 5."], []),
     ],
 )
-def test_markup_goes_and_every_step_holds_a_calculation(lines, steps):
+def test_plain_steps_have_no_markup_and_each_holds_a_calculation(lines, steps):
     assert plain_steps(lines) == steps

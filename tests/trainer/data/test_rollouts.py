@@ -1,4 +1,4 @@
-"""Attempts of a model at known problems: graded, kept, gone on with, and what a critic learns from them."""
+"""Rollouts of a model at known problems: graded, stored, resumed, and turned into examples for a critic."""
 
 import json
 
@@ -25,7 +25,7 @@ def sampled(replies, problems=PROBLEMS, n=2):
     return Rollouts(problems, engine, settings.load(), n, 0.8)
 
 
-def test_attempts_are_graded_and_keep_the_order_of_the_problems():
+def test_rollouts_are_graded_and_keep_the_order_of_the_problems():
     made = sampled([RIGHT, WRONG, WRONG, RIGHT])
     list(made.run())
     rows = list(made.rows())
@@ -34,7 +34,7 @@ def test_attempts_are_graded_and_keep_the_order_of_the_problems():
     assert rows[1]["attempt_answer"] == "5"
 
 
-def test_what_was_sampled_is_not_sampled_again():
+def test_a_finished_rollout_is_not_sampled_again():
     list(sampled([RIGHT, WRONG], PROBLEMS[:1]).run())
     again = sampled([], PROBLEMS[:1])
     list(again.run())
@@ -42,7 +42,7 @@ def test_what_was_sampled_is_not_sampled_again():
     assert len(list(again.rows())) == 2
 
 
-def test_problems_between_safe_and_out_of_reach():
+def test_problems_solved_sometimes_are_listed():
     made = sampled([RIGHT, WRONG, WRONG, WRONG])
     list(made.run())
     assert made.sometimes == PROBLEMS[:1]
@@ -75,11 +75,11 @@ STORY = Problem(text="4 books for 3 dollars each and a pen for 2 dollars: how mu
         ([RIGHT_WAY, WRONG_IDEA, OTHER_WAY], [(RIGHT_WAY, None), (OTHER_WAY, None), (WRONG_IDEA, 1)]),
         ([FALSE_SUM], [(FALSE_SUM, 1)]),
         ([WRONG_PLAN, LUCKY_SUM], [(WRONG_PLAN, 0)]),
-        ([ONLY_SAID], []),  # nothing tells the place
-        ([WRONG_PLAN, WRONG_PLAN, WRONG_IDEA, FALSE_SUM], [(WRONG_PLAN, 0), (WRONG_IDEA, 1)]),  # two, and each once
+        ([ONLY_SAID], []),  # nothing locates the error
+        ([WRONG_PLAN, WRONG_PLAN, WRONG_IDEA, FALSE_SUM], [(WRONG_PLAN, 0), (WRONG_IDEA, 1)]),  # each distinct one once
     ],
 )
-def test_a_solution_tells_where_wrong_attempts_leave_the_way(attempts, learned):
+def test_a_known_solution_locates_the_first_error_of_a_wrong_attempt(attempts, learned):
     answers = [(steps, "14" if steps in RIGHT_ANSWER else "9") for steps in attempts]
     graded = [labelled(STORY, steps, answer=answer, correct=answer == "14") for steps, answer in answers]
     way = Solution("4 × 3 = 12\n12 + 2 = 14", "14")
@@ -89,7 +89,7 @@ def test_a_solution_tells_where_wrong_attempts_leave_the_way(attempts, learned):
 @pytest.mark.parametrize(
     "row", ['{"question": "?", "steps": [], "correct": "yes"}', '{"question": "?", "correct": true}']
 )
-def test_a_bad_row_of_attempts_is_named(tmp_path, row):
+def test_a_bad_row_of_rollouts_is_named(tmp_path, row):
     file = tmp_path / "attempts.jsonl"
     file.write_text(row)
     with pytest.raises(RowError, match="line 1"):

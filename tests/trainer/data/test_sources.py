@@ -1,4 +1,4 @@
-"""Problems and judged attempts from files as they are found in the wild."""
+"""Problems and labelled attempts from public files."""
 
 import json
 
@@ -54,7 +54,7 @@ def test_problems_keep_their_source_and_licence_and_either_name_of_the_text(tmp_
 @pytest.mark.parametrize(
     ("prefix", "ends"), [("\ufeff", "\n"), ("", "\r\n"), ("\n \n", "\n\n"), ("\ufeff", "\r\n\r\n")]
 )
-def test_byte_order_marks_line_ends_and_blank_lines_do_not_matter(prefix, ends, tmp_path):
+def test_byte_order_marks_line_endings_and_blank_lines_are_accepted(prefix, ends, tmp_path):
     rows = [{"question": f"{i} + 1?\u2028 é 模\x85", "answer": i + 1} for i in range(3)]
     found = read_problems(written(tmp_path, *rows, prefix=prefix, ends=ends))
     assert [(problem.text, problem.answer) for problem in found] == [

@@ -1,4 +1,4 @@
-"""Step labels from completions: what is asked, what is counted, and what an interruption or a bad row leaves."""
+"""Step labels from rollouts: what is sampled, what is counted, and the effect of interruptions and bad rows."""
 
 import json
 import os
@@ -27,7 +27,7 @@ RIGHT, WRONG = "The answer is 9.", "The answer is 8."
 
 
 class Answering(ScriptedEngine):
-    """Replies by a function of the beginning that it is to go on from and of how often it was asked for it."""
+    """Replies by a function of the prefix to continue from and of how often it was requested."""
 
     def __init__(self, answer):
         super().__init__()
@@ -47,7 +47,7 @@ class Answering(ScriptedEngine):
 
     @property
     def beginnings(self):
-        """What it was to go on from, in order and without repetitions in a row."""
+        """The prefixes to continue from, in order, without immediate repetitions."""
         begun = [call[-1]["content"] for call in self.calls]
         return [text for i, text in enumerate(begun) if i == 0 or begun[i - 1] != text]
 
@@ -75,7 +75,7 @@ def always(text):
     return Answering(lambda begun, count: text)
 
 
-# counting
+# Counting
 
 
 def test_k_of_n_completions_reach_the_reference_answer():
@@ -85,7 +85,7 @@ def test_k_of_n_completions_reach_the_reference_answer():
     assert "soft" not in json.dumps(done.results.rows)
 
 
-def test_a_completion_that_is_cut_off_has_failed(monkeypatch):
+def test_a_truncated_completion_counts_as_failed(monkeypatch):
     monkeypatch.setenv("SOLILOQUY_MAX_TOKENS", "16")
     done = labelled([attempt("2 + 3 = 5")], always("so " * 14 + "is 9 and so on"))
     assert counts(done) == [(0, 2)]
@@ -93,7 +93,7 @@ def test_a_completion_that_is_cut_off_has_failed(monkeypatch):
 
 
 @pytest.mark.parametrize(("reply", "k"), [("", 2), ("\n", 2), ("Done.", 2), ("No, 8.", 0), ("The answer is N.", 0)])
-def test_where_a_completion_says_nothing_the_step_before_it_counts(reply, k):
+def test_an_empty_completion_takes_the_answer_of_the_last_step(reply, k):
     assert counts(labelled([attempt()], always(reply))) == [(0, 2), (k, 2)]
 
 
@@ -132,10 +132,10 @@ def test_impossible_counts_are_refused(wrong):
         StepLabel(by="rollouts", step=0, **wrong)
 
 
-# asking
+# Sampling
 
 
-def test_beginnings_grow_and_what_attempts_share_is_asked_for_once():
+def test_shared_prefixes_are_completed_once_in_order_of_length():
     engine = always(RIGHT)
     tree = [attempt("a", "b", "c"), attempt("a", "d"), attempt("a", "b"), attempt("a", "b", "e"), attempt("a", "d")]
     done = labelled(tree, engine, n=3)
@@ -146,7 +146,7 @@ def test_beginnings_grow_and_what_attempts_share_is_asked_for_once():
     assert done.summary()["labelled"] == 4  # the same attempt twice is one
 
 
-def test_what_was_only_graded_is_completed_where_steps_follow_it():
+def test_a_graded_step_is_completed_if_another_attempt_continues_from_it():
     engine = always(WRONG)
     done = labelled([attempt("a", "The answer is 9."), attempt("a", "The answer is 9.", "b")], engine)
     assert engine.beginnings == ["a\n", "a\nThe answer is 9.\n", "a\nThe answer is 9.\nb\n"]
@@ -154,7 +154,7 @@ def test_what_was_only_graded_is_completed_where_steps_follow_it():
     assert counts(done, 1) == [(0, 2)] * 3
 
 
-def test_the_seeds_of_a_beginning_depend_on_its_length_alone():
+def test_the_seeds_of_a_prefix_depend_only_on_its_length():
     engine = always(RIGHT)
     labelled([attempt("a", "b", "c"), attempt("a", "b", "d"), attempt("e")], engine, n=5)
     assert engine.seeds == [0, 10, 0]
@@ -164,7 +164,7 @@ def test_the_seeds_of_a_beginning_depend_on_its_length_alone():
     assert engine.seeds == [0]  # the first was labelled before
 
 
-def test_the_completer_sees_no_answer_and_is_asked_as_the_actor_is():
+def test_the_completer_gets_the_actors_prompt_without_the_answer():
     engine = always(RIGHT)
     labelled([attempt("a", problem=Problem(text="What is it?", answer="REFERENCE"))], engine, n=1)
     [messages] = engine.calls
@@ -172,10 +172,10 @@ def test_the_completer_sees_no_answer_and_is_asked_as_the_actor_is():
     assert "REFERENCE" not in str(messages)
 
 
-# stopping early
+# Stopping early
 
 
-def test_one_success_ends_a_step_and_leaves_no_share():
+def test_with_stop_early_one_success_ends_a_step_and_there_is_no_soft_label():
     engine = Answering(lambda begun, count: RIGHT if begun == "2 + 3 = 5\n" and count == 3 else WRONG)
     done = labelled([attempt()], engine, n=5, stop_early=True)
     first, second = labels(done)
@@ -199,7 +199,7 @@ def test_stopping_early_never_changes_the_hard_label():
     assert {True, False} == {each for row in hard for each in row}
 
 
-def test_every_problem_is_judged_by_its_own_answer():
+def test_every_problem_is_graded_by_its_own_answer():
     problems = [Problem(text=f"What is {i}?", answer=str(i % 3)) for i in range(9)]
     done = labelled(
         [attempt("a", problem=problem) for problem in problems], always("The answer is 1."), n=4, stop_early=True
@@ -207,10 +207,10 @@ def test_every_problem_is_judged_by_its_own_answer():
     assert [counts(done, i) for i in range(9)] == [[(0, 4)], [(1, 1)], [(0, 4)]] * 3
 
 
-# going on
+# Resuming
 
 
-def test_a_finished_run_asks_nothing_again_and_a_longer_file_goes_on():
+def test_a_finished_run_is_reused_and_a_longer_file_resumes_it():
     first = labelled([attempt("a", "b")], always(RIGHT))
     engine = always(WRONG)
     again = labelled([attempt("a", "b"), attempt("a", "c"), attempt("x")], engine)
@@ -221,14 +221,14 @@ def test_a_finished_run_asks_nothing_again_and_a_longer_file_goes_on():
 
 
 @pytest.mark.parametrize("options", [{"n": 3}, {"temperature": 0.5}, {"stop_early": True}])
-def test_other_options_are_another_run(options):
+def test_other_options_start_another_run(options):
     engine = always(RIGHT)
     labelled([attempt()], always(RIGHT))
     labelled([attempt()], engine, **options)
     assert engine.calls
 
 
-def test_an_engine_that_fails_ends_the_run_and_what_is_labelled_stays():
+def test_an_engine_error_ends_the_run_and_keeps_its_labels():
     def answer(begun, count):
         return EngineError("It is gone.") if begun == "c\n" and failing else RIGHT if count == 1 else WRONG
 
@@ -241,7 +241,7 @@ def test_an_engine_that_fails_ends_the_run_and_what_is_labelled_stays():
     assert [counts(done, place) for place in range(4)] == [[(1, 2)]] * 4
 
 
-def test_leaving_early_cancels_and_stores_no_half_label():
+def test_leaving_early_cancels_and_stores_no_partial_label():
     engine = Answering(lambda begun, count: RIGHT if begun.startswith("quick") else "word " * 200)
     engine.delay = 0.02
     rows = [attempt(first, problem=Problem(text=f"{first}?", answer="9")) for first in ("quick", "slow", "slower")]
@@ -270,7 +270,7 @@ def many():
     return [attempt("a", str(i), problem=Problem(text=f"What is {i // 2}?", answer="9")) for i in range(24)]
 
 
-def test_a_killed_run_goes_on_and_ends_as_if_it_had_not_been(tmp_path):
+def test_a_killed_run_resumes_to_the_same_labels(tmp_path):
     process = subprocess.Popen([sys.executable, "-c", KILLED], cwd=ROOT, stdout=subprocess.PIPE, env=dict(os.environ))
     for _ in range(4):
         assert process.stdout.readline()
@@ -285,10 +285,10 @@ def test_a_killed_run_goes_on_and_ends_as_if_it_had_not_been(tmp_path):
     assert [counts(labelling, place) for place in range(24)] == [[(2, 2), (2, 2)]] * 24
 
 
-# rows that cannot be labelled
+# Rows that cannot be labelled
 
 
-def test_a_row_that_cannot_be_labelled_is_named_and_the_others_go_on():
+def test_a_row_that_cannot_be_labelled_is_reported_and_skipped():
     def answer(begun, count):
         return ContextOverflow("This is too long for the model.") if "LONG" in begun else RIGHT
 
@@ -338,7 +338,7 @@ def test_a_row_of_another_form_is_named_by_its_line(wrong, tmp_path):
         read_attempts(written(tmp_path, row, {**row, **wrong}))
 
 
-# the real model
+# The real model
 
 
 @pytest.mark.model

@@ -1,4 +1,4 @@
-"""Self-talk traces: what is known of every step stays known, slips are mended, and the talk sounds like one person."""
+"""Self-talk traces: every step keeps its label, errors are corrected, and the wording varies."""
 
 import json
 from collections import Counter
@@ -22,7 +22,7 @@ WRONG = Told("3 + 4 = 7 dollars", False, "You have to multiply here.")
 DOUBTED = Told("3 + 4 = 7 dollars", False, "wait, I have to multiply here.")
 
 
-def test_hundreds_of_talks_are_sound_and_half_of_them_mend_a_slip():
+def test_hundreds_of_traces_are_sound_and_half_of_them_correct_an_error():
     kept, left_out = sound(generated(400, seed=1))
     assert len(kept) + sum(left_out.values()) == 400
     assert len(kept) > 395
@@ -31,7 +31,7 @@ def test_hundreds_of_talks_are_sound_and_half_of_them_mend_a_slip():
     assert 0.35 < slips[1] / len(kept) < 0.6
 
 
-def test_a_slip_is_followed_by_the_step_that_mends_it():
+def test_a_wrong_step_is_followed_by_its_correction():
     for worked in islice(wordproblems.stream(3), 100):
         told = from_worked(worked, 3).told
         right = [one.step for one in told if one.right]
@@ -41,26 +41,26 @@ def test_a_slip_is_followed_by_the_step_that_mends_it():
                 assert one.step != told[place + 1].step and told[place + 1].right
 
 
-def test_the_model_speaks_of_itself_in_many_wordings():
+def test_checks_have_many_wordings_in_the_first_person():
     said = [one.words for seed in range(60) for one in smoothed(Trace(PROBLEM, (WRONG, RIGHT), "12"), seed).told]
     assert len(set(said)) > 12
     assert not any(word in f" {words} " for words in said for word in (" you ", " You ", " your "))
     assert any("I have to multiply" in words for words in said)
 
 
-def test_you_becomes_i_or_me():
+def test_the_second_person_becomes_the_first():
     wrong = Told("3 + 4 = 7", False, "Adding does not bring you closer; you need to multiply, and your sum is 7.")
     said = {smoothed(Trace(PROBLEM, (wrong, RIGHT), "12"), seed).told[0].words for seed in range(20)}
     assert all("bring me closer; I need to multiply, and my sum is 7." in words for words in said)
 
 
-def test_a_step_that_goes_wrong_is_read_and_not_learned():
+def test_a_wrong_step_is_read_and_not_learned():
     pieces = Trace(PROBLEM, (DOUBTED, RIGHT), "12").pieces
     assert [text for text, weight in pieces if not weight] == ["3 + 4 = 7 dollars\n"]
     assert "".join(text for text, _ in pieces) == Trace(PROBLEM, (DOUBTED, RIGHT), "12").text
 
 
-def test_the_first_word_of_a_check_decides_and_weighs_most():
+def test_the_first_word_of_a_check_has_the_largest_weight():
     kept, _ = sound(generated(200, seed=4))
     first = {
         right: {one.words.split()[0].strip(",.:") for trace in kept for one in trace.told if one.right == right}
@@ -71,7 +71,7 @@ def test_the_first_word_of_a_check_decides_and_weighs_most():
     assert weighed == first[True] | first[False]
 
 
-def test_people_s_solutions_become_talks_and_held_out_problems_stay_out(tmp_path):
+def test_human_solutions_become_traces_and_held_out_problems_are_left_out(tmp_path):
     question = (
         "Weng earns $12 an hour for babysitting. Yesterday, she did 3 hours of babysitting. How much did she earn?"
     )
@@ -85,7 +85,7 @@ def test_people_s_solutions_become_talks_and_held_out_problems_stay_out(tmp_path
     assert report["traces"] == 0 and report["left out"] == {"overlaps with a held-out problem": 1}
 
 
-def test_right_attempts_of_a_model_become_talks_in_its_own_words(tmp_path):
+def test_right_rollouts_become_traces_in_the_models_own_words(tmp_path):
     path = tmp_path / "attempts.jsonl"
     question = "Weng earns $12 an hour for babysitting. Yesterday she did 3 hours of babysitting. What did she earn?"
     steps = [r"She worked 3 hours at 12 dollars: \[ 12 \times 3 = 36 \]"]
@@ -104,18 +104,18 @@ def test_right_attempts_of_a_model_become_talks_in_its_own_words(tmp_path):
     [
         ((RIGHT,), "13", "answer"),
         ((Told("3 × 4 = 13 dollars", True, "yes."),), "12", "false equation"),
-        ((RIGHT, DOUBTED), "12", "ends in a doubt"),
-        ((Told("3 × 4 = 12 dollars", False, "fine."), RIGHT), "12", "do not say what is known"),
-        ((Told("The answer is 12.", True, "yes."), RIGHT), "12", "cannot be read back"),
-        ((), "12", "ends in a doubt"),
+        ((RIGHT, DOUBTED), "12", "ends with a doubt"),
+        ((Told("3 × 4 = 12 dollars", False, "fine."), RIGHT), "12", "contradict the labels"),
+        ((Told("The answer is 12.", True, "yes."), RIGHT), "12", "cannot be parsed"),
+        ((), "12", "ends with a doubt"),
     ],
 )
-def test_what_nobody_should_learn_from_is_named(told, answer, named):
+def test_a_faulty_trace_names_its_fault(told, answer, named):
     assert named in Trace(PROBLEM, told, answer).fault
     assert Trace(PROBLEM, (DOUBTED, RIGHT), "12").fault is None
 
 
-def test_rows_are_written_with_some_kept_apart(tmp_path):
+def test_rows_are_split_into_training_and_validation(tmp_path):
     report = write_traces(tmp_path, generated(150, seed=2))
     learned, apart = (list(read_rows(tmp_path / name)) for name in ("selftalk.jsonl", "dev.jsonl"))
     assert report["traces"] == len(learned) + len(apart)
@@ -125,7 +125,7 @@ def test_rows_are_written_with_some_kept_apart(tmp_path):
     assert all(language_of(row.messages[-1]["content"]) == "en" for row in learned)
 
 
-def test_the_actor_learns_the_solutions_without_the_talk(tmp_path):
+def test_actor_examples_hold_solutions_without_checks(tmp_path):
     write_traces(tmp_path, [Trace(PROBLEM, (DOUBTED, RIGHT), "12"), Trace(PROBLEM, (RIGHT,), "12")])
     [example] = [row for name in ("actor", "actor-dev") for row in read_rows(tmp_path / f"{name}.jsonl")]
     assert example.reply == ((f"{RIGHT.step}\nThe answer is 12.", 1.0),)

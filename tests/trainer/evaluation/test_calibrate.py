@@ -1,4 +1,4 @@
-"""Fitting the rule that puts evidence together: the optimum, the threshold, and what is fitted on."""
+"""Fitting the rule that combines evidence: the optimum, the threshold, and the steps it is fitted on."""
 
 import itertools
 
@@ -42,12 +42,12 @@ PROVEN = Evidence(by="arithmetic", verdict="incorrect", note="3 × 4 is 12, not 
 
 
 def case(*words, first_error=None):
-    """An attempt of which only the model speaks, with these log-odds."""
+    """An attempt with evidence only from the model: these log-odds."""
     return Case(tuple(StepEvidence(features={"verdict": float(word)}) for word in words), first_error)
 
 
 def loss(parameters):
-    """What ridge regression makes least; the constant is not pulled."""
+    """The loss of ridge regression; the constant is not penalised."""
     constant, word, agreement = parameters
     odds = np.array([constant + word * s.get("verdict", 0) + agreement * s.get("agreement", 0) for s, _ in ROWS])
     right = np.array([label for _, label in ROWS])
@@ -55,7 +55,7 @@ def loss(parameters):
 
 
 def brute_force():
-    """The least point of a grid that is drawn ever closer around it."""
+    """The minimum on a grid that is narrowed again and again."""
     middle, width = np.zeros(3), 8.0
     while width > 1e-6:
         points = [middle + width * np.array(shift) for shift in itertools.product((-1, -0.5, 0, 0.5, 1), repeat=3)]
@@ -70,11 +70,11 @@ def brute_force():
 def test_newtons_method_finds_the_optimum_that_brute_force_finds():
     constant, weights = logistic([signs for signs, _ in ROWS], [label for _, label in ROWS])
     assert [constant, weights["verdict"], weights["agreement"]] == pytest.approx(list(brute_force()), abs=1e-4)
-    assert set(weights) == {"verdict", "agreement"}  # no weight for what nobody said
+    assert set(weights) == {"verdict", "agreement"}  # no weight for a feature that never occurs
 
 
 @pytest.mark.parametrize("scale", [1, 10, 1000])
-def test_what_parts_right_from_wrong_perfectly_gets_a_finite_weight(scale):
+def test_perfectly_separating_features_get_a_finite_weight(scale):
     rows = [{"verdict": float(scale)}] * 20 + [{"verdict": -float(scale)}] * 20
     constant, weights = logistic(rows, [True] * 20 + [False] * 20)
     assert abs(constant) < 1e-6
@@ -84,19 +84,19 @@ def test_what_parts_right_from_wrong_perfectly_gets_a_finite_weight(scale):
 
 
 @pytest.mark.parametrize("label", [True, False])
-def test_labels_that_are_all_the_same_stay_finite(label):
+def test_identical_labels_give_a_finite_constant(label):
     constant, weights = logistic([{"verdict": 1.0}, {"verdict": 2.0}, {}], [label] * 3)
     assert (constant > 3) == label
     assert np.isfinite([constant, *weights.values()]).all()
 
 
-def test_signs_that_say_the_same_share_their_weight():
+def test_identical_features_share_their_weight():
     rows = [{"verdict": 1.0, "agreement": 1.0}, {"verdict": -1.0, "agreement": -1.0}] * 5
     _, weights = logistic(rows, [True, False] * 5)
     assert weights["verdict"] == pytest.approx(weights["agreement"])
 
 
-def test_nothing_said_and_nothing_known_is_a_rule_that_says_nothing():
+def test_without_features_the_rule_has_only_a_constant():
     assert logistic([], []) == (0.0, {})
     constant, weights = logistic([{}, {}, {}, {}], [True, True, True, False])
     assert weights == {}
@@ -107,7 +107,7 @@ def test_nothing_said_and_nothing_known_is_a_rule_that_says_nothing():
 
 
 def test_the_threshold_is_the_one_that_finds_first_errors_best():
-    # A low word means a wrong step in four of ten cases only: a step counts as wrong though it is likely right.
+    # A low log-odds means a wrong step in only four of ten cases: a step is rejected though it is likely right.
     given = [case(1)] * 60 + [case(-1)] * 6 + [case(-1, first_error=0)] * 4
     fitted = fit(given)
     low, high = fitted.probability({"verdict": -1.0}), fitted.probability({"verdict": 1.0})
@@ -124,14 +124,14 @@ def test_errors_are_found_at_their_place():
     assert f1(given, fitted) == 1
 
 
-def test_what_stands_behind_the_first_error_is_not_fitted():
+def test_steps_after_the_first_error_are_not_fitted():
     begun = [(2, -2), (2, -1), (1, -2)]
     short = [case(*words, first_error=1) for words in begun] + [case(1, 2)]
     long = [case(*words, 9, -9, 9, first_error=1) for words in begun] + [case(1, 2)]
     assert fitted_by(short, ["verdict"]) == fitted_by(long, ["verdict"])
 
 
-def test_what_arithmetic_refutes_and_what_comes_after_the_first_error_is_not_fitted():
+def test_steps_refuted_by_arithmetic_and_steps_after_the_first_error_are_not_fitted():
     first, proven, after = (
         StepEvidence(features={"verdict": 1.0}),
         StepEvidence([PROVEN], {"verdict": 9.0}),
@@ -143,7 +143,7 @@ def test_what_arithmetic_refutes_and_what_comes_after_the_first_error_is_not_fit
     assert Case((first, after), None).fitted == [(first, True), (after, True)]
 
 
-def test_a_sign_that_tells_nothing_new_is_dropped_and_one_that_does_is_kept():
+def test_a_redundant_feature_is_dropped_and_an_informative_one_kept():
     rng = np.random.default_rng(0)
 
     def attempt(number, honest):
@@ -163,13 +163,13 @@ def test_a_sign_that_tells_nothing_new_is_dropped_and_one_that_does_is_kept():
 # Where a panel finds the first error
 
 
-def test_a_false_equation_is_an_error_whatever_the_rule_unless_one_comes_before_it():
+def test_a_false_equation_is_an_error_whatever_the_rule_unless_an_error_precedes_it():
     proven = StepEvidence([PROVEN], {"verdict": 9.0})
     assert first_error((StepEvidence(features={"verdict": 9.0}), proven, StepEvidence()), WORD) == 1
     assert first_error((StepEvidence(features={"verdict": -9.0}), proven, StepEvidence()), WORD) == 0
 
 
-def test_a_step_of_which_nobody_says_anything_is_no_error():
+def test_a_step_without_evidence_is_no_error():
     doubtful = Aggregation(constant=-5.0, features={"verdict": 1.0})
     assert first_error((StepEvidence(), StepEvidence(features={"approach": 1.0})), doubtful) is None
     assert first_error(case(0).steps, doubtful) == 0
@@ -181,7 +181,7 @@ def test_f1_is_the_harmonic_mean_of_both_accuracies():
     assert f1([case(1)], WORD) == 0  # without a wrong attempt there is nothing to find
 
 
-# From what was heard
+# From collected evidence
 
 
 ATTEMPTS = [
@@ -195,7 +195,7 @@ HEARD = [
 ]
 
 
-def test_an_attempt_that_could_not_be_heard_is_no_case():
+def test_an_attempt_whose_collection_failed_is_left_out():
     assert [one.first_error for one in cases(ATTEMPTS, [None, HEARD[1]], ("verdict",))] == [1]
 
 
@@ -208,7 +208,7 @@ def test_a_panel_has_only_its_own_sources():
     assert [one.features for one in second.steps] == [{"surprisal": 0.0}, {"surprisal": -9.0}]
 
 
-def test_panels_are_those_whose_sources_were_asked():
+def test_only_panels_whose_sources_were_collected_are_fitted():
     assert set(panels_among(("verdict",))) == {"arithmetic", "verdict"}
     assert set(panels_among(("verdict", "surprisal"))) == {"arithmetic", "verdict", "surprisal", "quick"}
     every = panels_among(("arithmetic", "verdict", "surprisal", "solutions"))
@@ -220,7 +220,7 @@ def test_panels_are_those_whose_sources_were_asked():
     assert set(panels_among(())) == {"arithmetic"}
 
 
-def test_only_the_word_is_not_missed_in_company():
+def test_a_panel_may_lack_the_verdict_but_no_other_source():
     untrained = panels_among(("surprisal", "solutions"))
     assert "verdict" not in untrained
     assert untrained["quick"] == ("arithmetic", "surprisal")
@@ -231,7 +231,7 @@ def test_only_the_word_is_not_missed_in_company():
         assert ("quick" in panels_among(rest)) == (missing != "surprisal")
 
 
-def test_every_heard_panel_is_fitted():
+def test_every_collected_panel_is_fitted():
     fitted = fit_panels(ATTEMPTS, HEARD, ("verdict", "surprisal", "solutions"))
     assert set(fitted) == {"arithmetic", "verdict", "surprisal", "solutions", "quick", "deep", "deep without verdict"}
     assert fitted["arithmetic"].features == {}

@@ -1,4 +1,4 @@
-"""Measuring the critic, on queued replies: ProcessBench's figures, what is kept of the evidence, and what it cost."""
+"""Measuring the critic on queued replies: ProcessBench's figures, the stored evidence, and its cost."""
 
 import json
 
@@ -30,7 +30,8 @@ WORD = Aggregation(constant=0.0, features={"verdict": 1.0}, reject=0.5)
 ALL = ("verdict", "surprisal", "solutions")
 REPLIES = [FIVE] * SOLUTIONS
 VERDICTS = [0.9, 0.9, 0.9, 0.2, 0.4]
-"""Two of each attempt, but the last two begin alike: the word finds no slip, the wrong step, and one error too many."""
+"""Two per attempt, but the last two attempts start alike: the verdicts miss the false sum, find the wrong step, and
+reject one right step."""
 
 
 def hear(engine, attempts=ATTEMPTS, panel=ALL):
@@ -40,7 +41,7 @@ def hear(engine, attempts=ATTEMPTS, panel=ALL):
 
 
 def one_by_one(*given, **named):
-    """An engine that is asked one thing at a time, so that replies come in the order of the problems."""
+    """An engine that takes one request at a time, so that replies come in the order of the problems."""
     engine = ScriptedEngine(*given, **named)
     engine.parallel = 1
     return engine
@@ -49,7 +50,7 @@ def one_by_one(*given, **named):
 # The evidence
 
 
-def test_what_every_source_found_is_kept():
+def test_the_findings_of_every_source_are_stored():
     heard = hear(ScriptedEngine(REPLIES, VERDICTS)).findings()
     assert [len(one["verdict"]) for one in heard] == [2, 2, 2]
     assert heard[1]["verdict"][0] > 0 > heard[1]["verdict"][1]
@@ -58,7 +59,7 @@ def test_what_every_source_found_is_kept():
     assert heard[0]["solutions"][0] == Solution(FIVE, "5")
 
 
-def test_finished_evidence_asks_nobody_again_and_is_the_same():
+def test_finished_evidence_is_read_back_without_calling_the_engine():
     first, engine = hear(ScriptedEngine(REPLIES, VERDICTS)), ScriptedEngine()
     again = hear(engine)
     assert engine.calls == []
@@ -66,7 +67,7 @@ def test_finished_evidence_asks_nobody_again_and_is_the_same():
     assert summary(again, {"verdict": WORD}) == summary(first, {"verdict": WORD})
 
 
-def test_a_longer_file_goes_on_from_a_shorter_one():
+def test_a_longer_file_resumes_the_run_of_a_shorter_one():
     other = labelled(Problem(text="What is three and one?"), ("3 + 1 = 4",), None, answer="4")
     hear(ScriptedEngine(REPLIES, VERDICTS))
     engine = ScriptedEngine(["The answer is 4."] * 2)
@@ -74,14 +75,14 @@ def test_a_longer_file_goes_on_from_a_shorter_one():
     assert len(engine.calls) == 4
 
 
-def test_other_sources_are_another_run():
+def test_other_sources_start_another_run():
     engine = ScriptedEngine(verdicts=VERDICTS)
     hear(ScriptedEngine(REPLIES, VERDICTS))
     assert hear(engine, panel=("verdict",)).findings()[0].keys() == {"verdict"}
     assert len(engine.calls) == 3
 
 
-def test_what_cannot_be_heard_counts_as_missed_and_is_not_the_end():
+def test_an_attempt_whose_collection_fails_counts_as_missed():
     other = labelled(Problem(text="What is three and one?"), ("3 + 1 = 4",), None, answer="4")
     engine = one_by_one([EngineError("the model broke"), "The answer is 4.", "The answer is 4."])
     collected = hear(engine, [RIGHT, other], ("solutions",))
@@ -91,14 +92,14 @@ def test_what_cannot_be_heard_counts_as_missed_and_is_not_the_end():
     assert report["panels"]["solutions"]["right"]["accuracy"] == 0.5
 
 
-def test_nobody_who_is_heard_sees_the_answer():
+def test_no_source_sees_the_reference_answer():
     engine = ScriptedEngine(REPLIES, VERDICTS)
     hear(engine)
     assert len(engine.calls) == 2 * 3 + SOLUTIONS
     assert "REFERENCE" not in str(engine.calls)
 
 
-def test_the_seconds_of_a_source_are_its_own():
+def test_seconds_are_counted_per_source():
     collected = hear(ScriptedEngine(REPLIES, VERDICTS, delay=0.004), [WRONG])
     assert collected.seconds("solutions") > collected.seconds("verdict") >= 0
     assert collected.seconds("solutions") >= SOLUTIONS * len(FIVE.split()) * 0.004
@@ -108,52 +109,52 @@ def test_the_seconds_of_a_source_are_its_own():
 # The figures
 
 
-def test_the_figures_are_those_of_processbench():
+def test_figures_are_computed_as_in_processbench():
     report = summary(hear(ScriptedEngine(REPLIES, VERDICTS, adapters=["critic"])), {"verdict": WORD, "quick": WORD})
     assert (report["n"], report["n_error"], report["n_correct"], report["failed"]) == (3, 2, 1, 0)
     panels = report["panels"]
-    # exact arithmetic finds the slip, and objects to nothing that is right
+    # exact arithmetic finds the false sum and rejects nothing that is right
     assert (panels["arithmetic"]["wrong"]["accuracy"], panels["arithmetic"]["right"]["accuracy"]) == (0.5, 1.0)
     assert panels["arithmetic"]["f1"] == pytest.approx(2 / 3)
-    # the model finds the other one, and an error too many
+    # the model finds the other error, and rejects one right step
     assert panels["verdict"]["wrong"]["accuracy"] == 0.5
     assert (panels["verdict"]["right"]["accuracy"], panels["verdict"]["f1"]) == (0.0, 0.0)
     assert panels["quick"]["wrong"]["accuracy"] == 1.0
-    # where the solutions are heard too, all is found
+    # together with the solutions everything is found
     assert panels["deep"]["f1"] == 1.0
     assert panels["deep"]["wrong"]["n"] == 2
     low, high = panels["verdict"]["wrong"]["interval"]
     assert low < 0.5 < high
 
 
-def test_a_panel_needs_only_those_who_weigh_something():
+def test_a_panel_needs_only_sources_with_a_weight():
     heard = hear(ScriptedEngine(["Yes."] * 6, VERDICTS, adapters=["critic"]), panel=("arithmetic", "verdict"))
     assert summary(heard, {"quick": WORD})["panels"]["quick"]["wrong"]["accuracy"] == 1.0
     assert "quick" not in summary(heard, {"quick": Aggregation(constant=0.0, features={"surprisal": 1.0})})["panels"]
     assert "quick" not in summary(heard, {})["panels"]
 
 
-def test_an_adapter_alone_is_judged_as_in_the_check_in_which_nothing_else_counts():
+def test_the_verdict_alone_uses_the_quick_rule_if_that_has_no_other_feature():
     heard = hear(ScriptedEngine([], VERDICTS, adapters=["critic"]), panel=("arithmetic", "verdict"))
     alone = summary(heard, {"quick": WORD})["panels"]["verdict"]
-    assert (alone["wrong"]["accuracy"], alone["right"]["accuracy"]) == (0.5, 0.0)  # a slip is what it does not see
+    assert (alone["wrong"]["accuracy"], alone["right"]["accuracy"]) == (0.5, 0.0)  # the verdicts miss the false sum
     both = {"quick": Aggregation(constant=0.0, features={"verdict": 1.0, "surprisal": 1.0}, reject=0.5)}
     assert summary(heard, both)["panels"]["verdict"]["wrong"]["accuracy"] == 0.0
 
 
-def test_beside_a_vote_a_blame_that_nobody_proves_is_taken_back():
+def test_a_vote_withdraws_an_unproven_objection():
     engine = one_by_one([FIVE] * 3, VERDICTS, adapters=["critic"])
     heard = hear(engine, panel=("arithmetic", "verdict", "vote"))
     panels = summary(heard, {"quick": WORD})["panels"]
     alone, voted = panels["quick"], panels["quick and a vote"]
     assert (alone["wrong"]["accuracy"], voted["wrong"]["accuracy"]) == (1.0, 1.0)
     assert (alone["right"]["accuracy"], voted["right"]["accuracy"]) == (0.0, 1.0)
-    assert not engine.replies  # the problem was solved anew once for all three attempts
+    assert not engine.replies  # the problem was solved once for all three attempts
 
 
-def test_a_panel_without_weights_is_judged_as_an_untrained_base():
+def test_a_panel_without_weights_uses_the_untrained_rule():
     report = summary(hear(ScriptedEngine(REPLIES, VERDICTS)), {})
-    assert report["panels"]["verdict"]["wrong"]["accuracy"] == 0.0  # its word weighs nothing
+    assert report["panels"]["verdict"]["wrong"]["accuracy"] == 0.0  # its verdict has no weight
     assert weights_in_use(ScriptedEngine(), settings.load()) == {}
     assert not UNTRAINED.features.get("verdict")
 
@@ -176,13 +177,13 @@ def test_discrimination_asks_only_whether_there_is_an_error():
     assert told["f1_right"] == pytest.approx(2 * 2 / (2 * 2 + 1 + 1))
 
 
-def test_calibration_compares_probabilities_with_what_was_right():
+def test_calibration_compares_probabilities_with_the_share_of_right_steps():
     sure = StepEvidence(features={"verdict": 2.0})  # 0.881
     doubtful = StepEvidence(features={"verdict": -2.0})  # 0.119
     given = [Case((sure, sure, doubtful), 2), Case((sure, sure), None), Case((sure, doubtful, sure), 0)]
     p, q = WORD.probability(sure.features), WORD.probability(doubtful.features)
     told = calibration(given, WORD)
-    # five sure steps, four of them right, and a doubtful one that is wrong; nothing behind the first error
+    # five sure steps, four of them right, and a doubtful one that is wrong; steps after the first error do not count
     assert told["ece"] == pytest.approx((abs(5 * p - 4) + q) / 6)
     assert told["brier"] == pytest.approx((4 * (1 - p) ** 2 + p**2 + q**2) / 6)
     assert calibration([Case((StepEvidence(),), None)], WORD) == {}

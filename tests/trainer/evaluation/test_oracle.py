@@ -1,4 +1,4 @@
-"""The critic that knows whether an answer is right: what it lets pass, and where it objects."""
+"""The oracle, a critic that knows whether an answer is right: what it accepts, and which step it rejects."""
 
 from threading import Event
 
@@ -15,7 +15,7 @@ from trainer.evaluation.oracle import Oracle
 KNOWN = Problem(text="Ana buys 3 pens for 4 dollars each. How much does she pay?", answer="12")
 ASKED = KNOWN.model_copy(update={"answer": None})
 DOUBTING = {"quick": Aggregation(constant=0.0, features={"verdict": 1.0}, reject=0.01)}
-"""Objects to hardly anything by itself."""
+"""Rejects almost nothing by itself."""
 
 
 def read(answer, odds):
@@ -28,18 +28,18 @@ def read(answer, odds):
     return next(event.critique for event in events if isinstance(event, CritiqueDone))
 
 
-def test_a_right_answer_passes_whatever_the_critic_thinks():
+def test_the_oracle_accepts_a_right_answer_even_if_the_critic_objects():
     critique = read("12", [0.001, 0.5, 0.9])
     assert critique.first_error is None
     assert len(critique.verdicts) == 3
 
 
-def test_of_a_wrong_answer_the_least_likely_step_is_objected_to():
+def test_in_a_wrong_attempt_the_oracle_rejects_the_least_likely_step():
     critique = read("7", [0.9, 0.2, 0.6])
     assert critique.first_error == 1
 
 
-def test_a_vote_for_a_wrong_answer_changes_nothing_of_what_is_known():
+def test_a_vote_for_a_wrong_answer_does_not_change_the_oracles_verdict():
     wrong = "They cost 3 + 4 = 7 dollars.\nThe answer is 7."
     engine = ScriptedEngine([wrong] * 3, [0.9] * 9, adapters=["critic"])
     oracle = Oracle(Critic(engine, depth="deep", weights=DOUBTING), KNOWN)
@@ -48,7 +48,7 @@ def test_a_vote_for_a_wrong_answer_changes_nothing_of_what_is_known():
     assert (talk.outcome.status, talk.critique_of(talk.chosen).first_error) == ("unsettled", 0)
 
 
-def test_nobody_votes_on_a_right_answer():
+def test_the_oracle_asks_for_no_vote_on_a_right_answer():
     right, wrong = "They cost 3 × 4 = 12 dollars.\nThe answer is 12.", "They cost 3 + 4 = 7 dollars.\nThe answer is 7."
     engine = ScriptedEngine([right, *[wrong] * 4], [0.9] * 9, adapters=["critic"])
     oracle = Oracle(Critic(engine, depth="deep", weights=DOUBTING), KNOWN)
@@ -56,6 +56,6 @@ def test_nobody_votes_on_a_right_answer():
     assert (talk.outcome.answer, talk.outcome.status, talk.outcome.vote) == ("12", "settled", None)
 
 
-def test_where_the_critic_objects_itself_its_place_stands():
+def test_if_the_critic_objects_its_first_error_is_kept():
     critique = read("7", [0.9, 0.9, 0.001])
     assert critique.first_error == 2

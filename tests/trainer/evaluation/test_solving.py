@@ -1,4 +1,4 @@
-"""Measuring, on queued replies: the figures, their resumption, and who may see the answer."""
+"""Measuring solving on queued replies: the figures, resumption, and that no prompt contains the answer."""
 
 import pytest
 
@@ -34,12 +34,12 @@ def test_modes_are_compared_on_the_same_problems():
     assert (paired["wins"], paired["losses"], paired["difference"]) == (1, 3, -0.5)
 
 
-def test_a_finished_evaluation_asks_the_model_nothing_again():
+def test_a_finished_evaluation_does_not_call_the_model_again():
     first = run(Evaluation(PROBLEMS, ["direct"], ScriptedEngine([FOUR] * 4), settings.load()))
     assert run(Evaluation(PROBLEMS, ["direct"], ScriptedEngine([]), settings.load())) == first
 
 
-def test_a_longer_file_goes_on_from_a_shorter_one():
+def test_a_longer_file_resumes_the_run_of_a_shorter_one():
     run(Evaluation(PROBLEMS[:3], ["direct"], ScriptedEngine([FOUR] * 3), settings.load()))
     engine = ScriptedEngine([FOUR])
     assert run(Evaluation(PROBLEMS, ["direct"], engine, settings.load()))["n"] == 4
@@ -51,19 +51,19 @@ def test_the_same_problem_twice_counts_twice():
     assert run(Evaluation(twice, ["direct"], ScriptedEngine([FOUR] * 2), settings.load()))["n"] == 2
 
 
-def test_nobody_who_solves_a_problem_sees_its_answer():
+def test_no_prompt_contains_the_reference_answer():
     engine = ScriptedEngine([FOUR])
     run(Evaluation([Problem(text="What is it?", answer="REFERENCE")], ["direct"], engine, settings.load()))
     assert "REFERENCE" not in str(engine.calls)
 
 
-def test_a_model_that_breaks_is_a_failed_row_and_not_the_end():
+def test_a_model_error_is_a_failed_row_and_the_evaluation_continues():
     summary = run(Evaluation(PROBLEMS, ["direct"], ScriptedEngine([FOUR]), settings.load()))
     assert summary["modes"]["direct"]["failed"] == 3
 
 
-def test_a_critic_of_another_model_reads_what_the_actor_wrote():
-    """Its word sends the attempt back, its calls are counted, and a run without it is another run."""
+def test_a_critic_of_another_model_judges_the_actors_attempts():
+    """Its verdict sends the attempt back, its calls are counted, and a run without it is another run."""
     wrong, weights = (
         "2 + 3 is so many.\nThe answer is 6.",
         {"quick": Aggregation(constant=0.0, features={"verdict": 1.0})},

@@ -1,4 +1,4 @@
-"""From training examples to the gate in one command, on a tiny model: from the base, and from the adapter in use on."""
+"""From training examples to the gate in one command, on a tiny model: from the base, and from the adapter in use."""
 
 import json
 
@@ -23,7 +23,7 @@ CARD = {
 
 @pytest.fixture
 def chosen(tiny, tmp_path, monkeypatch):
-    """Settings under which the tiny model is an added one with a recipe."""
+    """Settings in which the tiny model is an added one with a recipe."""
     monkeypatch.setenv("SOLILOQUY_MODELS", str(tmp_path / "models"))
     monkeypatch.setattr(retrain, "RECIPES", tmp_path)
     (tmp_path / "critic-tiny.yaml").write_text(RECIPE)
@@ -38,7 +38,7 @@ def plan(collected=None, **changes):
 
 
 def put_into_use(adapter, chosen, tmp_path):
-    """As the gate does for an adapter that is better than its base."""
+    """A verdict of the gate for an adapter that is better than its base."""
     files = {right: tmp_path / f"{right}.jsonl" for right in (True, False)}
     for right, file in files.items():
         rows = ({"key": str(i), "right": right, "first_error": 0 if i % 2 else None} for i in range(100))
@@ -51,18 +51,18 @@ def put_into_use(adapter, chosen, tmp_path):
     return path
 
 
-def test_all_stages_from_the_base_to_the_gate(chosen):
+def test_retrain_runs_all_stages_from_the_base_to_the_gate(chosen):
     made = Retraining(plan(), chosen)
     told = "\n".join(made.run(lambda progress: None))
     measured = ("adapter on wordproblems-test: F1", "base on")
-    for line in ("examples in", "tuned in", "adapter of", "beside peft:", *measured):
+    for line in ("examples in", "trained in", "adapter of", "compared with peft:", *measured):
         assert line in told
     assert "in use on" not in told
     assert made.recipe.init is None
     assert ("is in use now" in told) == (adapters.current("tiny", "critic", chosen).version is not None)
 
 
-def test_going_on_begins_with_the_adapter_in_use_and_is_measured_beside_it(chosen, tiny, tiny_adapters, tmp_path):
+def test_go_on_starts_training_from_the_adapter_in_use_and_compares_with_it(chosen, tiny, tiny_adapters, tmp_path):
     adapter = tmp_path / "adapter.gguf"
     to_gguf_adapter(tiny_adapters["critic"].peft, adapter, tiny.gguf, "f32")
     path = put_into_use(adapter, chosen, tmp_path)
@@ -75,7 +75,7 @@ def test_going_on_begins_with_the_adapter_in_use_and_is_measured_beside_it(chose
     assert Retraining(plan(), chosen).recipe.init is None
 
 
-def test_what_people_judged_in_the_app_is_learned_right_or_wrong(chosen, tmp_path):
+def test_attempts_judged_in_the_app_become_training_examples(chosen, tmp_path):
     rows = [
         {"question": f"What is {n} + 1, twice?", "steps": [f"{n} + 1 = {n + 1}", f"{n + 1} * 2 = {2 * n + 2 + n % 2}"],
          "first_error": 1 if n % 2 else -1}

@@ -1,4 +1,4 @@
-"""The bench model: made from nothing, the same each time, and spoken to as it was taught."""
+"""The bench model: trained from scratch, reproducible, with the same prompt format in training and use."""
 
 from dataclasses import replace
 
@@ -19,7 +19,7 @@ def made():
     return pretrain(PLAN, settings.load())
 
 
-def test_the_file_reads_conversations_as_they_were_taught(made):
+def test_the_file_formats_conversations_as_in_training(made):
     engine = engines.open_engine(settings.load(model=str(made.gguf), context=1024), 2)
     tokenizer = AutoTokenizer.from_pretrained(made.folder)
     for worked, _ in zip(short(PLAN, "train"), range(5), strict=False):
@@ -31,7 +31,7 @@ def test_the_file_reads_conversations_as_they_were_taught(made):
     engine.close()
 
 
-def test_a_plan_makes_the_same_model_and_makes_it_once(made, tmp_path):
+def test_a_schedule_is_reproducible_and_trained_once(made, tmp_path):
     written = made.gguf.stat().st_mtime_ns
     assert pretrain(PLAN, settings.load()).gguf.stat().st_mtime_ns == written
     again = pretrain(PLAN, settings.load().with_(home=tmp_path / "elsewhere"))
@@ -39,7 +39,7 @@ def test_a_plan_makes_the_same_model_and_makes_it_once(made, tmp_path):
 
 
 @pytest.mark.parametrize("kind", [sums, reasoned, judged, refined, talked, corrected])
-def test_a_block_is_full_of_one_kind_of_short_texts(kind):
+def test_a_block_is_filled_with_short_texts_of_one_kind(kind):
     tokenizer = learn_tokenizer(PLAN)
     [block] = Blocks(replace(PLAN, most_steps=2, block=1024), tokenizer, [kind], range(3, 4))
     assert len(block["input_ids"]) == 1024
@@ -50,15 +50,15 @@ def test_a_block_is_full_of_one_kind_of_short_texts(kind):
         assert text.startswith("<|im_start|>system") and text.count("<|im_end|>") > 3
 
 
-def test_only_short_problems_are_taken():
+def test_only_short_problems_are_used():
     brief = replace(PLAN, most_steps=2)
     assert max(len(worked.lines) for worked, _ in zip(short(brief, "train"), range(40), strict=False)) == 2
 
 
-def test_every_digit_stands_alone():
+def test_every_digit_is_a_token_of_its_own():
     assert len(learn_tokenizer(PLAN)("1234.5")["input_ids"]) == 6
 
 
-def test_the_answer_is_taught_in_the_words_that_are_read_back():
+def test_the_answer_is_taught_in_the_format_that_is_parsed():
     worked = next(short(PLAN, "train"))
     assert reasoned(worked).reply[-1][0].endswith(f"The answer is {worked.result}.")

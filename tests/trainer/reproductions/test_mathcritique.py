@@ -1,4 +1,4 @@
-"""MathCritique's experiments: what players learn, what is read out of turns, rounds that survive a kill, verdicts."""
+"""MathCritique's experiments: training examples, turns, rounds that survive a kill, and verdicts."""
 
 from contextlib import nullcontext
 from dataclasses import replace
@@ -47,18 +47,18 @@ def turn(before: str, objects: bool, after: str, problem: Problem = PROBLEM) -> 
     return Turn(attempt=attempt(before, problem), reading=reading, refined=attempt(after, problem))
 
 
-# What the critic says
+# The critic's reply
 
 
 def criticised(weights: dict[str, float], *replies: str) -> tuple[Reading, ScriptedEngine]:
-    """A wrong attempt at a problem, read by a critic whose adapter is sure that its second step is wrong."""
+    """A wrong attempt, and a critic whose adapter is sure that its second step is wrong."""
     engine = ScriptedEngine(replies, verdicts=[0.99, 0.01] * 9, adapters=["critic"])
     players = Players(engine, {"quick": Aggregation(constant=0.0, features=weights)})
     [reading] = players.critiques([attempt("12", Problem(text=PROBLEM.text, answer="7"))])
     return reading, engine
 
 
-def test_the_critics_adapter_gives_its_reason_in_one_line_after_its_own_verdict():
+def test_the_critics_reason_is_one_line_after_its_verdict():
     reading, engine = criticised({"verdict": 1.0}, "You need the book too.\nMore words.")
     assert reading.critique.verdicts[1].comment == "You need the book too."
     assert engine.calls[-1][-1]["content"] == "There are 3 pens. [right]\n3 × 4 = 12 [wrong]"
@@ -66,10 +66,10 @@ def test_the_critics_adapter_gives_its_reason_in_one_line_after_its_own_verdict(
     assert reading.cost.written > 0
 
 
-# What the players learn
+# Training examples
 
 
-def test_a_refinement_goes_on_from_the_right_steps_and_learns_only_what_is_new():
+def test_a_refinement_example_continues_the_right_steps_and_learns_only_new_ones():
     rows = [(worked, row) for worked in WORKED if (row := examples.refined(worked, 1))]
     assert len(rows) > 20
     for worked, row in rows:
@@ -80,7 +80,7 @@ def test_a_refinement_goes_on_from_the_right_steps_and_learns_only_what_is_new()
         assert "A teacher checked" in row.messages[-1]["content"]
 
 
-def test_who_corrects_whole_attempts_learns_no_wrong_ones_and_checks_once():
+def test_a_correction_example_has_no_weight_on_the_wrong_attempt_and_one_check():
     rows = [examples.corrected(worked, 1) for worked in WORKED]
     mended = [row for row in rows if len(row.reply) == 2]
     assert 8 < len(mended) < 32
@@ -91,7 +91,7 @@ def test_who_corrects_whole_attempts_learns_no_wrong_ones_and_checks_once():
     assert all(row.reply[0][0].endswith("Check: right.") for row in rows if len(row.reply) == 1)
 
 
-def test_self_talk_is_learned_but_for_its_slips():
+def test_self_talk_is_learned_except_its_errors():
     rows = [row for worked in WORKED if (row := examples.talked(worked, 1))]
     unlearned = [text for row in rows for text, weight in row.reply if weight == 0]
     assert unlearned and not any("Check:" in text for text in unlearned)
@@ -109,7 +109,7 @@ def made(*steps: str, place: int | None, answer: str) -> examples.Known:
     return STORY, labelled(STORY.problem, steps, place, answer=answer)
 
 
-def test_who_talks_over_an_own_attempt_doubts_its_first_error_and_goes_on_from_there():
+def test_self_talk_on_an_own_attempt_doubts_its_first_error_and_continues_from_there():
     row = examples.talked_over(made("4 × 3 = 12", "12 - 2 = 10", place=1, answer="10"))
     text = "".join(piece for piece, _ in row.reply)
     assert [weight for piece, weight in row.reply if "12 - 2" in piece] == [0]
@@ -119,18 +119,18 @@ def test_who_talks_over_an_own_attempt_doubts_its_first_error_and_goes_on_from_t
     assert mended.endswith("The answer is 14.") and mended.count("Check:") == 2
 
 
-def test_a_false_sum_is_put_right_in_the_talk_and_a_right_attempt_is_nodded_to():
+def test_self_talk_on_an_own_attempt_corrects_a_false_sum_and_accepts_a_right_attempt():
     slipped = examples.talked_over(made("4 × 3 = 13", "13 + 2 = 15", place=0, answer="15"))
     assert "4 × 3 is 12, not 13." in "".join(piece for piece, _ in slipped.reply)
     nodded = examples.talked_over(made("4 × 3 = 12, and 12 + 2 = 14", place=None, answer="14"))
     assert all(weight for _, weight in nodded.reply)
 
 
-def test_a_talk_that_could_not_be_mended_is_no_example():
+def test_self_talk_that_cannot_be_corrected_is_no_example():
     assert examples.talked_over(made("4 × 3 = 12", "12 + 2 = 14", "14 + 3 = 17", place=2, answer="17")) is None
 
 
-def test_who_corrects_an_own_attempt_begins_anew_only_where_it_is_wrong():
+def test_a_correction_of_an_own_attempt_starts_again_only_if_it_is_wrong():
     wrong = examples.corrected_over(made("4 + 3 + 2 = 9", place=0, answer="9"))
     assert [weight for _, weight in wrong.reply] == [0, 1]
     assert wrong.reply[1][0].endswith("The answer is 14.")
@@ -138,26 +138,26 @@ def test_who_corrects_an_own_attempt_begins_anew_only_where_it_is_wrong():
     assert right.reply == (("12 + 2 = 14\nThe answer is 14.\nCheck: right.", 1.0),)
 
 
-def test_the_actor_is_asked_to_go_on_before_the_doubted_step():
+def test_the_actor_continues_from_the_step_before_the_doubted_one():
     one = turn("7", True, "12")
     *_, request, begun = refining(one.attempt, one.reading)
     assert "Step 2 is not right" in request["content"]
     assert begun == {"role": "assistant", "content": "There are 3 pens.\n"}
 
 
-# What is read out of turns
+# Turns
 
 
-def test_what_counts_depends_on_when_is_refined():
+def test_the_counted_answer_depends_on_when_to_refine():
     objected, spared = turn("7", True, "12"), turn("7", False, "12")
     assert objected.taken().right and not spared.taken().right
     assert spared.taken("always").right and spared.taken("wrong").right
     assert not turn("12", True, "7").taken().right and turn("12", True, "7").taken("wrong").right
     assert objected.cost.turns == 3 and spared.cost.turns == 2
-    assert spared.reading.place == 1  # nobody objects: the step that is liked least
+    assert spared.reading.place == 1  # without an objection: the least likely step
 
 
-def test_votes_and_passes():
+def test_votes_and_pass_at_k_are_counted():
     assert voted([attempt("7"), attempt("12"), attempt("12.0"), attempt("12")])
     assert not voted([attempt("7"), attempt("12")])  # a tie goes to the first
     assert pass_at(1, [True, False, False, False]) == 0.25
@@ -165,7 +165,7 @@ def test_votes_and_passes():
     assert pass_at(2, [True, True, True, False]) == 1.0
 
 
-def test_told_counts_both_kinds():
+def test_discrimination_counts_right_and_wrong_attempts():
     told = Told(right=[True, True, False, False], accepted=[True, False, False, False], problems=list("aabb"))
     assert told.hits == [True, False, True, True]
     assert told.f1() == pytest.approx(0.8) and told.f1(True) == pytest.approx(2 / 3)
@@ -175,7 +175,7 @@ def test_told_counts_both_kinds():
 
 
 def measured(helps: bool) -> Measured:
-    """Forty problems; with `helps` every wrong attempt is mended by the critic, else every right one is spoilt."""
+    """Forty problems; with `helps` the critic has every wrong attempt corrected, else every right one spoilt."""
     problems = [Problem(text=f"What is {i} + {i}?", answer="12") for i in range(40)]
     plain = [[attempt("12" if i % 2 else "7", problem)] * 6 for i, problem in enumerate(problems)]
     one = turn("7", True, "12") if helps else turn("12", True, "7")
@@ -203,8 +203,8 @@ def test_a_claim_holds_where_the_critic_helps_and_not_where_it_harms(tmp_path):
     assert harmed["MC2"] == harmed["MC3"] == harmed["MC4"] == "does not hold"
 
 
-def test_who_spoils_right_answers_is_not_praised_for_outvoting_none():
-    """A fifth of what nobody votes with is right, so the actor can; whether its votes are spoilt is another matter."""
+def test_mc11_counts_only_problems_that_the_actor_can_solve():
+    """A fifth of the attempts without a vote is right, so the actor can solve them; spoilt votes are measured apart."""
     spoilt = measured(helps=False)
     assert claims.mc11(spoilt).verdict == "does not hold"
     assert "of 20 problems" in claims.mc11(spoilt).evidence[0]
@@ -215,7 +215,7 @@ def test_who_spoils_right_answers_is_not_praised_for_outvoting_none():
 
 
 def chained(parallel: str, *chain: str) -> claims.Claim:
-    """Ten problems with the right answer 12: what each turn in parallel comes to, and each of the chain."""
+    """Ten problems with the right answer 12: the answer of each parallel turn, and of each turn of the chain."""
     problems = [Problem(text=f"What is {i} + {i}?", answer="12") for i in range(10)]
     plain = [[attempt("7", problem)] * 9 for problem in problems]
     side_by_side = [[turn("7", True, parallel, problem)] * 3 for problem in problems]
@@ -224,15 +224,15 @@ def chained(parallel: str, *chain: str) -> claims.Claim:
     return claims.mc10(replace(measured(helps=True), played=played))
 
 
-def test_a_chain_is_compared_with_its_last_turn_and_with_as_many_in_parallel():
-    assert chained("12", "12", "12", "7").verdict == "does not hold"  # the vote in parallel is as good
-    assert chained("7", "12", "12", "7").verdict == "does not hold"  # more is found in the chain
+def test_a_chain_is_compared_with_its_last_turn_and_with_parallel_samples():
+    assert chained("12", "12", "12", "7").verdict == "does not hold"  # the parallel vote is as good
+    assert chained("7", "12", "12", "7").verdict == "does not hold"  # the chain finds more
     assert chained("12", "7", "7", "12").verdict == "does not hold"  # the last turn is better than the vote
-    assert "the vote over 3 in parallel 100.0%" in chained("12", "12", "12", "7").evidence[2]
+    assert "vote over 3 parallel turns 100.0%" in chained("12", "12", "12", "7").evidence[2]
 
 
-def test_a_gain_that_another_arm_has_too_is_the_least():
-    """MC8, in whole problems: 113 - 110 and 105 - 102 of 200 are the same."""
+def test_mc8_ties_are_no_difference():
+    """MC8, in whole problems: the gains 113 - 110 and 105 - 102 of 200 are the same."""
 
     def arm(alone: int, helped: int) -> Round:
         answers = [("12" if i < alone else "7", i >= alone, "12" if i < helped else "7") for i in range(200)]
@@ -243,7 +243,7 @@ def test_a_gain_that_another_arm_has_too_is_the_least():
     assert claims.mc8(replace(m, rounds=rounds)).verdict == "consistent"
 
 
-def test_seeds_tried_on_the_same_problems_are_no_more_problems():
+def test_repeated_seeds_do_not_narrow_the_interval():
     solved, missed = ([turn("12", False, "12")] * 3, [turn("7", False, "7")] * 3)
     rounds = {
         arm: [Round(number=n, shares=(0.2,) * 5, test=tuple(last if n else missed)) for n in (0, 1)]
@@ -279,7 +279,7 @@ def test_the_report_names_every_claim_and_its_plots_are_there(tmp_path):
         assert f"try-{name}.png" in text and (tmp_path / f"try-{name}.png").stat().st_size > 10_000
 
 
-def test_what_was_not_improved_in_rounds_is_reported_without_them(tmp_path):
+def test_without_rounds_the_report_leaves_their_claims_unmeasured(tmp_path):
     found = replace(measured(helps=True), rounds={})
     text = report.write(tmp_path, "try", {"base": "bench"}, claims.all_claims(found), found).read_text("utf-8")
     assert "| MC5 |" in text and text.count("| not measured |") == 5  # MC5 to MC9
@@ -291,22 +291,22 @@ def test_what_was_not_improved_in_rounds_is_reported_without_them(tmp_path):
 
 @pytest.fixture
 def bench_ground(home, monkeypatch):
-    """The bench model, which solves some of these problems and not others."""
-    # What a busy machine may decide anew in another home: who is decoded beside whom, threads, what is computed in.
+    """The bench model, which solves some of these problems."""
+    # A busy machine may decide these differently in another home: batches, threads, number types.
     monkeypatch.setattr(Ground, "engine", partialmethod(Ground.engine, parallel=1))
     monkeypatch.setattr("trainer.training.sft.fastest_dtype", lambda device: torch.float32)
     return Ground("bench", settings.load(threads=1))
 
 
 def by_rule(of: Ground) -> list[Row]:
-    return [critic_row(attempt) for _, attempt in examples.put_in(of.problems(12, 5), 0)]
+    return [critic_row(attempt) for _, attempt in examples.put_in(of.problems(4, 5), 0)]
 
 
-PLAN = Plan(rounds=1, samples=2, problems=4, taught=12, test=2)
+PLAN = Plan(rounds=1, samples=2, problems=3, taught=4, test=2)
 
 
 @pytest.mark.timeout(300)
-def test_a_killed_improvement_comes_to_the_same_end(bench_ground, tmp_path, monkeypatch):
+def test_a_killed_improvement_resumes_to_the_same_result(bench_ground, tmp_path, monkeypatch):
     monkeypatch.setattr(improve, "GAUGE", 2)
     adapter = bench_ground.tuned("critic", by_rule(bench_ground))
     judge = Judge(adapter, tmp_path / "weights.json")
@@ -322,7 +322,7 @@ def test_a_killed_improvement_comes_to_the_same_end(bench_ground, tmp_path, monk
 
     def killed(self, *args, **changes):
         calls.append(args[0])
-        if len(calls) == 2:  # after the turns of the first round were drawn
+        if len(calls) == 2:  # after the turns of the first round were sampled
             raise KeyboardInterrupt
         return wrapped(self, *args, **changes)
 
@@ -334,12 +334,12 @@ def test_a_killed_improvement_comes_to_the_same_end(bench_ground, tmp_path, monk
     stamp = drawn.stat().st_mtime_ns
     assert list(Improvement(PLAN, elsewhere, judge).run()) == whole
     vanilla = list(Improvement(replace(PLAN, arm="vanilla"), elsewhere, judge).run())
-    assert vanilla[0] == before  # all arms begin alike, and what they share is drawn once
+    assert vanilla[0] == before  # all arms start alike; shared work is done once
     assert drawn.stat().st_mtime_ns == stamp
     assert (vanilla[1].rows, vanilla[1].refined) == (after.rows - after.refined, 0)
 
 
-def test_all_that_is_read_out_is_drawn(bench_ground, tmp_path):
+def test_every_reported_turn_is_sampled(bench_ground, tmp_path):
     judge = Judge(bench_ground.tuned("critic", by_rule(bench_ground)), tmp_path / "weights.json")
     write_weights(judge.weights, {"quick": Aggregation(constant=-1.0)})
     problems = [worked.problem for worked in bench_ground.problems(2, 6)]
@@ -355,7 +355,7 @@ def test_all_that_is_read_out_is_drawn(bench_ground, tmp_path):
     assert play(lambda: pytest.fail("all is there"), problems, 2, 1, tmp_path / "turns") == played
 
 
-def test_a_teacher_places_the_actor_s_own_attempts_and_puts_errors_into_others(bench_ground, tmp_path, monkeypatch):
+def test_a_teacher_labels_the_actors_attempts_and_inserts_errors_into_others(bench_ground, tmp_path, monkeypatch):
     worked = {one.problem.id: one for one in bench_ground.problems(6, TEACHING_SEED)}
 
     def tried(problem: Problem, number: int) -> Attempt:

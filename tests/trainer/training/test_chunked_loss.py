@@ -1,4 +1,4 @@
-"""The loss without its logits is the loss with them."""
+"""The loss in chunks equals the loss on all logits."""
 
 import pytest
 import torch
@@ -8,7 +8,7 @@ from trainer.training import chunked_loss
 
 
 @pytest.mark.parametrize("tokens", [1, 7, 8, 21])
-def test_value_and_gradient_are_those_of_cross_entropy(tokens, monkeypatch):
+def test_value_and_gradient_equal_those_of_cross_entropy(tokens, monkeypatch):
     monkeypatch.setattr(chunked_loss, "TOKENS", 8)
     torch.manual_seed(tokens)
     states, matrix = torch.randn(tokens, 16, requires_grad=True), torch.randn(50, 16)
@@ -21,7 +21,7 @@ def test_value_and_gradient_are_those_of_cross_entropy(tokens, monkeypatch):
     torch.testing.assert_close(states.grad, gradient, atol=1e-6, rtol=1e-4)
 
 
-def test_half_precision_is_summed_in_full_and_impossible_words_stay_finite():
+def test_half_precision_is_summed_in_float32_and_impossible_tokens_stay_finite():
     states = torch.full((4, 8), 30.0, dtype=torch.bfloat16, requires_grad=True)
     matrix = torch.cat([torch.ones(1, 8), -torch.ones(9, 8)]).to(torch.bfloat16)
     found = chunked_loss.weighted_loss(states, matrix, torch.full((4,), 9), torch.ones(4))

@@ -1,4 +1,4 @@
-"""An adapter is tuned on the words it is to learn, by either loop, to the same adapter wherever the run was killed."""
+"""Supervised fine-tuning of an adapter, by either loop; a killed run resumes to the same adapter."""
 
 import json
 import os
@@ -78,7 +78,7 @@ def recipe_of(base, *files, **changes):
 
 
 def opened(base, invocation=(), noise=0.05, **changes):
-    """A base with an adapter that is not zero any more, so that its gradients are not either."""
+    """A base with a non-zero adapter, so that its gradients are not zero either."""
     model = open_for_tuning(str(base), recipe_of(base, **changes), "cpu", invocation)
     generator = torch.Generator().manual_seed(1)
     for name, weight in model.named_parameters():
@@ -99,7 +99,7 @@ def ours(model, examples):
 
 
 def pefts(model, examples):
-    """The same loss on whole rows, as PEFT masks the adapter itself."""
+    """The same loss on whole rows, with PEFT masking the adapter."""
     batch = Collator(PAD, packing=False)(list(_dataset(examples)))
     logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits[:, :-1]
     losses = -logits.log_softmax(-1).gather(2, batch["input_ids"][:, 1:, None]).squeeze(2)
@@ -117,7 +117,7 @@ def require_equal(found, expected, tolerance=1e-5):
 # Rows
 
 
-def test_a_row_becomes_the_tokens_that_the_engines_read(chat):
+def test_a_row_has_the_tokens_that_the_engines_read(chat):
     row = Row(messages=({"role": "user", "content": "Is it?"},), reply=(("a [", 0), ("right", 1.0), ("]", 0.5)))
     encoder = Encoder(chat, "activated")
     example = encoder(row)
@@ -130,7 +130,7 @@ def test_a_row_becomes_the_tokens_that_the_engines_read(chat):
     assert chat.tokenizer.decode(encoder.invocation, skip_special_tokens=False) == "<|im_start|>assistant\n"
 
 
-def test_a_critics_example_teaches_its_verdicts_and_its_reason(chat):
+def test_a_critic_example_has_weight_on_its_verdicts_and_its_reason(chat):
     problem = Problem(text="How much are 3 pens at 4 dollars?")
     attempt = labelled(problem, ("3 × 4 = 13", "It is 13."), 0, "13", "3 × 4 is 12.")
     example = Encoder(chat, "activated")(critic_row(attempt))
@@ -171,7 +171,7 @@ def test_padding_does_not_matter(bases, examples, architecture):
     require_equal(found, expected)
 
 
-def test_what_has_no_weight_is_not_learned(bases, chat):
+def test_tokens_without_weight_are_not_learned(bases, chat):
     def with_last(word):
         row = Row(messages=ROWS[0].messages, reply=(("so [", 0), ("right", 1), (word, 0)), ends=False)
         return ours(opened(bases["llama"]), [Encoder(chat, "activated")(row)])
@@ -194,24 +194,24 @@ def test_packed_rows_do_not_see_each_other(bases, chat):
     assert values[0] == pytest.approx(values[1], abs=1e-4)
 
 
-# Plan
+# Schedule
 
 
-def test_every_row_is_read_once_an_epoch_in_batches_that_are_the_same_in_each(examples):
+def test_every_row_is_read_once_per_epoch_in_fixed_batches(examples):
     plan = batches(examples, 3, 2, seed=1)
     first, second = plan[: len(plan) // 2], plan[len(plan) // 2 :]
     assert sorted(i for batch in first for i in batch) == list(range(len(examples)))
     assert sorted(first) == sorted(second) and first != second
 
 
-def test_the_rate_ends_at_zero_with_the_steps_or_with_the_time():
+def test_the_learning_rate_reaches_zero_at_the_last_step_or_at_the_time_limit():
     assert share_of_rate(0, 10, 5) == pytest.approx(0.2)
     assert share_of_rate(5, 10, 0) == pytest.approx(0.5)
     assert share_of_rate(10, 10, 0) == share_of_rate(3, 10, 0, time_share=1.2) == pytest.approx(0)
     assert share_of_rate(5, 10, 0, time_share=0.1) == share_of_rate(5, 10, 0)
 
 
-def test_the_bar_tells_the_mean_of_the_last_steps_and_no_more_time_than_there_is():
+def test_progress_shows_recent_means_and_at_most_the_time_that_is_left():
     steps = [Progress(n, 12, loss=n, examples=8, tokens=400, seconds=4.0, elapsed=4.0 * n) for n in (1, 2)]
     assert told(steps, None) == "loss 1.500, 2.00 examples/s, 100 tokens/s, 0:00:40 left"
     assert told(steps, 0.5).endswith("0:00:22 left")
@@ -261,7 +261,7 @@ Run(Recipe.model_validate_json(sys.argv[1]), settings.load()).run(report)
 
 
 @pytest.mark.parametrize("loop", ["prefix", "trl"])
-def test_a_run_that_was_killed_goes_on_to_the_same_adapter(bases, data, tmp_path, loop):
+def test_a_killed_run_resumes_and_ends_with_the_same_adapter(bases, data, tmp_path, loop):
     recipe = recipe_of(bases["llama"], data, epochs=2, loop=loop, keep_prefixes=True)
     undisturbed = Run(recipe, settings.load(home=tmp_path / "undisturbed"))
     expected = undisturbed.run()
@@ -280,13 +280,13 @@ def test_a_run_that_was_killed_goes_on_to_the_same_adapter(bases, data, tmp_path
     with (run.folder / "progress.jsonl").open("a") as file:
         file.write('{"step": 6, "st')
     summary = run.run(lambda progress: steps.append(progress.step))
-    assert steps == [5, 6, 7, 8]  # from the checkpoint after the fourth step on
+    assert steps == [5, 6, 7, 8]  # from the checkpoint after the fourth step
     assert summary["losses"] == pytest.approx(expected["losses"], abs=1e-6)
     found, wanted = (load_file(r.adapter / "adapter_model.safetensors") for r in (run, undisturbed))
     assert all(torch.equal(found[name], wanted[name]) for name in wanted) and found.keys() == wanted.keys()
 
 
-def test_where_steps_are_slow_a_crash_costs_minutes_not_the_steps_between_two_looks(bases, data, monkeypatch):
+def test_slow_runs_save_checkpoints_by_time(bases, data, monkeypatch):
     monkeypatch.setattr(prefix_loop, "AT_RISK", 0.0)
     run = Run(recipe_of(bases["llama"], data, epochs=2, save_every=100), settings.load())
     checkpoint, kept = run.folder / "checkpoint.pt", []
@@ -294,13 +294,13 @@ def test_where_steps_are_slow_a_crash_costs_minutes_not_the_steps_between_two_lo
     assert kept == [1, 2, 3, 4, 5, 6, 7, 8]
 
 
-def test_a_run_whose_report_ends_it_is_saved_at_that_step(bases, data, tmp_path):
+def test_a_run_stopped_by_its_callback_is_saved_at_that_step(bases, data, tmp_path):
     recipe = recipe_of(bases["llama"], data, epochs=2, save_every=4)
     undisturbed = Run(recipe, settings.load(home=tmp_path / "undisturbed"))
     expected = undisturbed.run()
 
     class EnoughError(Exception):
-        """Somebody asked for an end."""
+        """Requests an end."""
 
     def stop_after_two(progress):
         if progress.step == 2:
@@ -317,13 +317,13 @@ def test_a_run_whose_report_ends_it_is_saved_at_that_step(bases, data, tmp_path)
     assert all(torch.equal(found[name], wanted[name]) for name in wanted)
 
 
-def test_a_finished_run_is_not_done_again(bases, data):
+def test_a_finished_run_is_not_repeated(bases, data):
     recipe, steps = recipe_of(bases["llama"], data), []
     summary = Run(recipe, settings.load()).run()
     assert Run(recipe, settings.load()).run(steps.append) == summary and not steps
 
 
-def test_a_run_stops_when_its_time_is_over_and_goes_on_with_more(bases, data):
+def test_a_run_stops_at_its_time_limit_and_resumes_with_a_longer_one(bases, data):
     recipe = recipe_of(bases["llama"], data, minutes=1e-6)
     summary = Run(recipe, settings.load()).run()
     assert summary["steps"] == 1 and not summary["finished"]
@@ -331,7 +331,7 @@ def test_a_run_stops_when_its_time_is_over_and_goes_on_with_more(bases, data):
     assert summary["steps"] == 4 and summary["finished"]
 
 
-def test_rows_that_are_too_long_or_teach_nothing_are_counted(bases, tmp_path):
+def test_skipped_rows_are_counted(bases, tmp_path):
     long = Row(messages=({"role": "user", "content": "word " * 900},), reply=(("right", 1),))
     empty = Row(messages=({"role": "user", "content": "?"},), reply=(("right", 0),))
     write_rows(tmp_path / "rows.jsonl", [*ROWS[:2], long, empty])
@@ -342,7 +342,7 @@ def test_rows_that_are_too_long_or_teach_nothing_are_counted(bases, tmp_path):
         Run(recipe_of(bases["llama"], tmp_path / "rows.jsonl"), settings.load()).run()
 
 
-def test_tuning_begins_with_the_adapter_that_is_named(bases, data, examples, tmp_path):
+def test_tuning_starts_from_the_named_adapter(bases, data, examples, tmp_path):
     first = opened(bases["llama"])
     save_adapter(first, tmp_path / "first", ())
     again = open_for_tuning(str(bases["llama"]), recipe_of(bases["llama"], init=tmp_path / "first"), "cpu")
@@ -361,7 +361,7 @@ def test_a_four_bit_base_is_tuned(bases, data, examples, tmp_path):
     assert sum(losses[4:]) < sum(losses[:4])
 
 
-def test_a_look_at_the_loss_changes_no_gradient_of_a_four_bit_base(bases, examples, tmp_path):
+def test_evaluating_the_loss_does_not_change_the_gradients_of_a_four_bit_base(bases, examples, tmp_path):
     pytest.importorskip("bitsandbytes")
     model = open_for_tuning(str(bases["qwen2"]), recipe_of(bases["qwen2"], four_bit=True), "cpu")
     tuning = Tuning(model, examples, recipe_of(bases["qwen2"], four_bit=True), tmp_path, PAD)
@@ -380,7 +380,7 @@ def test_a_look_at_the_loss_changes_no_gradient_of_a_four_bit_base(bases, exampl
     assert all(torch.equal(*pair) for pair in zip(before, gradients(), strict=True))
 
 
-def test_a_packed_plain_adapter_is_tuned_as_one_that_is_not(bases, data):
+def test_packing_does_not_change_the_training_of_a_plain_adapter(bases, data):
     losses = [
         Run(recipe_of(bases["llama"], data, loop="trl", form="plain", packing=packing), settings.load()).run()["losses"]
         for packing in (False, True)
@@ -388,7 +388,7 @@ def test_a_packed_plain_adapter_is_tuned_as_one_that_is_not(bases, data):
     assert losses[0] == pytest.approx(losses[1], abs=1e-3)
 
 
-def test_the_loops_have_the_same_loss(bases, data):
+def test_both_loops_have_the_same_loss(bases, data):
     all_at_once = [recipe_of(bases["llama"], data, loop=loop, batch=len(ROWS)) for loop in ("prefix", "trl")]
     ours, theirs = (Run(recipe, settings.load()).run()["losses"] for recipe in all_at_once)
     assert len(ours) == 1 and ours == pytest.approx(theirs, abs=1e-3)
@@ -407,13 +407,13 @@ def test_the_loops_have_the_same_loss(bases, data):
         ("a: [", "not a recipe"),
     ],
 )
-def test_what_is_wrong_with_a_recipe_is_named(tmp_path, text, named):
+def test_a_bad_recipe_is_refused_with_the_reason(tmp_path, text, named):
     (tmp_path / "recipe.yaml").write_text(text)
     with pytest.raises(RecipeError, match=named):
         read_recipe(tmp_path / "recipe.yaml", tmp_path)
 
 
-def test_a_recipe_names_its_files_from_the_folder_of_the_data_on(tmp_path):
+def test_paths_in_a_recipe_are_relative_to_the_data_folder(tmp_path):
     (tmp_path / "recipe.yaml").write_text("base: a\nrole: critic\ndata: [examples/critic.jsonl]\n")
     recipe = read_recipe(tmp_path / "recipe.yaml", tmp_path / "here", limit=5, minutes=None)
     assert recipe.data == (tmp_path / "here" / "examples" / "critic.jsonl",) and recipe.limit == 5
@@ -421,13 +421,14 @@ def test_a_recipe_names_its_files_from_the_folder_of_the_data_on(tmp_path):
         Run(recipe.model_copy(update={"base": "org/model"}), settings.load())
 
 
-def test_a_recipe_of_an_earlier_release_says_voice_for_role(tmp_path):
-    (tmp_path / "recipe.yaml").write_text("base: a\nvoice: critic\ndata: [x]\n")
+def test_a_recipe_of_an_earlier_release_is_read(tmp_path):
+    (tmp_path / "recipe.yaml").write_text("base: a\nvoice: critic\ndata: [x]\nloop: prefixed\n")
+    assert read_recipe(tmp_path / "recipe.yaml", tmp_path).loop == "prefix"
     assert read_recipe(tmp_path / "recipe.yaml", tmp_path).role == "critic"
     assert read_recipe(tmp_path / "recipe.yaml", tmp_path, role="actor").role == "actor"
 
 
-def test_a_run_lies_where_earlier_releases_put_it(bases, data, tmp_path):
+def test_a_run_folder_keeps_the_name_of_earlier_releases(bases, data, tmp_path):
     chosen = settings.load().with_(home=tmp_path)
     fresh = Run(recipe_of(bases["llama"], data), chosen).folder
     assert fresh.parent == tmp_path / "adapters"

@@ -1,4 +1,4 @@
-"""The base that an adapter is trained on: the weights that are served, unpacked once."""
+"""The base that an adapter is trained on: the served weights, unpacked once."""
 
 import os
 import shutil
@@ -25,7 +25,7 @@ TEXTS = ["What is 12 + 345?", "2 ² and ½ cup, ¼", "小明有24颗糖", "<|im_
 
 @pytest.fixture(scope="module")
 def quantized(tiny_bases, tmp_path_factory):
-    """Q8_0 files by architecture: the embeddings of the first are its output matrix too, the other has its own."""
+    """Q8_0 files by architecture: the first shares its embeddings with the output, the other has its own output."""
     folder = tmp_path_factory.mktemp("quantized")
     made = {"llama": folder / "llama.gguf", "qwen2": folder / "qwen2.q8.gguf"}
     for name, path in made.items():
@@ -40,7 +40,7 @@ def folders(quantized, tmp_path_factory):
 
 
 @pytest.mark.parametrize("architecture", ["llama", "qwen2"])
-def test_a_file_becomes_a_folder_of_its_weights(architecture, quantized, folders):
+def test_a_gguf_file_is_unpacked_into_a_transformers_folder(architecture, quantized, folders):
     path, folder = quantized[architecture], folders[architecture]
     assert (folder.parent.name, folder.name) == ("bases", path.stem)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype="auto")
@@ -55,20 +55,20 @@ def test_a_file_becomes_a_folder_of_its_weights(architecture, quantized, folders
     for key, weight in weights.items():
         module, _, ending = key.rpartition(".")
         if (tied and module == "lm_head") or (tied and module.endswith(("q_proj", "k_proj"))):
-            continue  # tied, or in another order: the next test reads them
+            continue  # tied, or in another order: the next test covers them
         tensor = stored[f"{names.get_name(module)}.{ending}"]
         expected = torch.from_numpy(gguf.dequantize(tensor.data, tensor.tensor_type).copy())
         assert torch.equal(weight, expected.to(torch.bfloat16)), key
 
 
-def test_rows_are_in_the_order_of_transformers(folders, tiny):
+def test_rotary_rows_are_in_the_order_of_transformers(folders, tiny):
     whole = AutoModelForCausalLM.from_pretrained(tiny.hf, dtype=torch.float32)
     unpacked = AutoModelForCausalLM.from_pretrained(folders["llama"], dtype=torch.float32)
     for (name, one), other in zip(whole.named_parameters(), unpacked.parameters(), strict=True):
         assert torch.allclose(one, other, atol=2e-2, rtol=2e-2), name
 
 
-def test_tokens_and_template_are_those_of_the_file(quantized, folders):
+def test_tokens_and_chat_template_equal_those_of_the_file(quantized, folders):
     tokenizer = AutoTokenizer.from_pretrained(folders["llama"])
     with loaded(quantized["llama"]) as model:
         chat = Chat(model)
@@ -88,7 +88,7 @@ def test_a_file_is_unpacked_again_only_when_it_changes(quantized, folders, tmp_p
     shutil.copytree(folders["llama"], folder)
     weights, made_from = folder / "model.safetensors", source_of(folder)
     first = weights.stat().st_ino
-    os.utime(path, ns=(1, 1))  # touched, the same bytes
+    os.utime(path, ns=(1, 1))  # a new time, the same bytes
     assert base_folder(path, chosen) == folder
     assert weights.stat().st_ino == first
     data = bytearray(path.read_bytes())
@@ -110,7 +110,7 @@ def test_an_unfinished_conversion_leaves_nothing(quantized, home, monkeypatch):
     assert list((home / "bases").iterdir()) == []
 
 
-def test_what_is_no_model_is_refused(home):
+def test_a_file_that_is_no_model_is_refused(home):
     damaged = home / "damaged.gguf"
     damaged.write_bytes(b"GGUF" + bytes(60))
     with pytest.raises(BaseError, match=r"damaged\.gguf could not be read by transformers"):

@@ -1,4 +1,4 @@
-"""llama.cpp says with an adapter what peft says; a merged file is the base with the adapter in its weights."""
+"""With an adapter, llama.cpp and peft agree; a merged file is the base with the adapter in its weights."""
 
 import json
 import shutil
@@ -30,7 +30,7 @@ ASKED = [Message(role="user", content="What is 2 + 3?")]
 
 @pytest.fixture(scope="module")
 def adapters(tiny_bases, tiny_adapters, tmp_path_factory):
-    """Folders of peft by architecture: a plain adapter and an activated one."""
+    """Peft folders by architecture: a plain adapter and an activated one."""
     folder, found = tmp_path_factory.mktemp("adapters"), {}
     for name, base in tiny_bases.items():
         made = tiny_adapters
@@ -49,14 +49,14 @@ def value(path, key):
     return export.metadata(export.open_gguf(path), key)
 
 
-# peft adapter to GGUF adapter
+# From peft to GGUF
 
 
 @pytest.mark.parametrize(
     ("architecture", "role"),
     [("llama", "actor"), ("llama", "critic"), ("qwen2", "actor"), ("qwen2", "critic"), ("qwen3", "actor")],
 )
-def test_llama_cpp_says_what_peft_says(architecture, role, tiny_bases, adapters, tmp_path):
+def test_llama_cpp_and_peft_agree_with_an_adapter(architecture, role, tiny_bases, adapters, tmp_path):
     base, adapter, gguf_file = tiny_bases[architecture], adapters[architecture][role], tmp_path / "adapter.gguf"
     to_gguf_adapter(adapter, gguf_file, base.gguf, "f32")
     found = compared(base, adapter, gguf_file)
@@ -64,7 +64,9 @@ def test_llama_cpp_says_what_peft_says(architecture, role, tiny_bases, adapters,
     assert (found.argmax_agreement, found.same_tokens, found.same_greedy) == (1, found.texts, found.texts)
 
 
-def test_the_comparison_sees_another_adapter_and_a_missing_permutation(tiny_bases, adapters, tmp_path, monkeypatch):
+def test_the_parity_check_detects_another_adapter_and_a_missing_permutation(
+    tiny_bases, adapters, tmp_path, monkeypatch
+):
     base, gguf_file = tiny_bases["llama"], tmp_path / "adapter.gguf"
     to_gguf_adapter(adapters["llama"]["critic"], gguf_file, base.gguf, "f32")
     found = compared(base, adapters["llama"]["actor"], gguf_file)
@@ -75,7 +77,7 @@ def test_the_comparison_sees_another_adapter_and_a_missing_permutation(tiny_base
     assert compared(base, adapters["llama"]["actor"], gguf_file).max_difference > 0.1
 
 
-def test_llama_cpp_reads_where_an_activated_adapter_begins(tiny_bases, adapters, tmp_path):
+def test_llama_cpp_reads_the_activation_tokens_of_an_adapter(tiny_bases, adapters, tmp_path):
     base, adapter, gguf_file = tiny_bases["llama"], adapters["llama"]["critic"], tmp_path / "adapter.gguf"
     to_gguf_adapter(adapter, gguf_file, base.gguf)
     asked = json.loads((adapter / "adapter_config.json").read_text())["alora_invocation_tokens"]
@@ -88,7 +90,7 @@ def test_llama_cpp_reads_where_an_activated_adapter_begins(tiny_bases, adapters,
     ("type", "kinds", "agreement"),
     [("f16", {"F16"}, 0.98), ("q8_0", {"Q8_0", "F16"}, 0.85)],  # the random adapter is far stronger than a trained one
 )
-def test_smaller_types_say_nearly_the_same(type, kinds, agreement, tiny_bases, adapters, tmp_path):
+def test_smaller_tensor_types_agree_nearly(type, kinds, agreement, tiny_bases, adapters, tmp_path):
     base, adapter, gguf_file = tiny_bases["qwen2"], adapters["qwen2"]["actor"], tmp_path / "adapter.gguf"
     to_gguf_adapter(adapter, gguf_file, base.gguf, type)
     assert {tensor.tensor_type.name for tensor in export.open_gguf(gguf_file).tensors} == kinds
@@ -97,7 +99,7 @@ def test_smaller_types_say_nearly_the_same(type, kinds, agreement, tiny_bases, a
     assert found.argmax_agreement > agreement
 
 
-def test_rank_stabilised_lora_keeps_its_strength(tiny_bases, tmp_path):
+def test_rank_stabilised_lora_keeps_its_scale(tiny_bases, tmp_path):
     base, adapter, gguf_file = tiny_bases["qwen2"], tmp_path / "adapter", tmp_path / "adapter.gguf"
     config = LoraConfig(
         r=9, lora_alpha=3, use_rslora=True, target_modules=["q_proj", "down_proj"], task_type="CAUSAL_LM"
@@ -119,7 +121,7 @@ def test_an_adapter_names_its_base(tiny_bases, adapters, tmp_path):
     assert value(gguf_file, "soliloquy.base.sha256") == sha256_of(base.gguf)
 
 
-def test_without_the_file_the_training_folder_tells_the_base(tiny_bases, adapters, tmp_path):
+def test_without_the_file_the_base_is_read_from_the_training_folder(tiny_bases, adapters, tmp_path):
     folder, adapter = tmp_path / "base", tmp_path / "adapter"
     shutil.copytree(tiny_bases["qwen2"].hf, folder)
     shutil.copytree(adapters["qwen2"]["actor"], adapter)
@@ -158,11 +160,11 @@ def test_only_a_gguf_adapter_of_this_base_becomes_a_peft_adapter(tiny_bases, ada
     assert not (tmp_path / "again").exists()
 
 
-# what cannot become a GGUF adapter
+# What cannot become a GGUF adapter
 
 
 def changed(adapter, to, weights=None, **config):
-    """A copy of an adapter with other settings or further weights."""
+    """A copy of an adapter with other settings or additional weights."""
     shutil.copytree(adapter, to)
     path = to / "adapter_config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | config))
@@ -172,7 +174,7 @@ def changed(adapter, to, weights=None, **config):
     return to
 
 
-def test_what_a_gguf_adapter_cannot_carry_is_refused(tiny_bases, adapters, tmp_path):
+def test_adapters_with_unsupported_parts_are_refused(tiny_bases, adapters, tmp_path):
     plain, out = adapters["llama"]["actor"], tmp_path / "out.gguf"
     layer = "base_model.model.model.layers.0.self_attn.q_proj"
     cases = {
@@ -212,7 +214,7 @@ def test_a_failed_export_leaves_nothing_behind(tiny_bases, adapters, tmp_path, m
     assert list((tmp_path / "new").iterdir()) == []
 
 
-# merged files
+# Merged files
 
 
 @pytest.fixture(scope="module")
@@ -241,7 +243,7 @@ def test_a_merged_file_has_the_weights_of_pefts_merge(
         assert torch.allclose(found[name], weight, atol=limit, rtol=limit), name
 
 
-def test_a_merged_file_says_what_peft_says(tiny_bases, adapters, gguf_adapters, tmp_path):
+def test_a_merged_file_agrees_with_peft(tiny_bases, adapters, gguf_adapters, tmp_path):
     base, out = tiny_bases["llama"], tmp_path / "merged.gguf"
     merge.merge(base.gguf, gguf_adapters["llama"], out, "F16")
     trained = HfEngine(base.hf, adapters={"actor": adapters["llama"]["actor"]}, context=512, dtype="float32")
@@ -255,7 +257,7 @@ def test_a_merged_file_says_what_peft_says(tiny_bases, adapters, gguf_adapters, 
     trained.close()
 
 
-def test_stock_llama_cpp_opens_it_with_all_that_the_base_says(tiny_bases, gguf_adapters, tmp_path):
+def test_stock_llama_cpp_opens_a_merged_file_with_the_metadata_of_the_base(tiny_bases, gguf_adapters, tmp_path):
     out = tmp_path / "merged.gguf"
     merge.merge(tiny_bases["qwen2"].gguf, gguf_adapters["qwen2"], out, "Q4_K_M")
     before, after = export.open_gguf(tiny_bases["qwen2"].gguf), export.open_gguf(out)
@@ -272,7 +274,7 @@ def test_stock_llama_cpp_opens_it_with_all_that_the_base_says(tiny_bases, gguf_a
     model.close()
 
 
-def test_weights_that_the_adapter_leaves_alone_are_not_rounded_again(tiny_bases, gguf_adapters, tmp_path):
+def test_untouched_weights_keep_their_bytes(tiny_bases, gguf_adapters, tmp_path):
     small, out = tmp_path / "small.gguf", tmp_path / "merged.gguf"
     merge._quantize(tiny_bases["llama"].gguf, small, merge.QUANTIZED["Q8_0"])
     merge.merge(small, gguf_adapters["llama"], out, "Q8_0")
@@ -284,7 +286,7 @@ def test_weights_that_the_adapter_leaves_alone_are_not_rounded_again(tiny_bases,
     assert np.abs(rows[0] - rows[1]).max() > 0.1
 
 
-def test_what_cannot_be_merged_is_refused(tiny_bases, gguf_adapters, small_model, tmp_path):
+def test_adapters_that_cannot_be_merged_are_refused(tiny_bases, gguf_adapters, small_model, tmp_path):
     silent = tmp_path / "silent.gguf"
     data = tiny_bases["llama"].gguf.read_bytes()
     silent.write_bytes(data.replace(b"tokenizer.chat_template", b"tokenizer.chat_templatX"))

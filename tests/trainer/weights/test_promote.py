@@ -1,4 +1,4 @@
-"""The gate, as a table of measurements, and what it writes."""
+"""The gate, as a table of measurements, and the files it writes."""
 
 import hashlib
 import json
@@ -38,7 +38,7 @@ def card(role="critic", **more):
 
 
 def rows(wrong, correct, size=200, prefix="a"):
-    """Outcomes of a critic: half the attempts hold an error; so many of each kind are judged rightly."""
+    """Results of a critic: half of the attempts hold an error; this many of each kind are judged correctly."""
     half = size // 2
     return {
         f"{prefix}{i}": Outcome(right=i % half < (wrong if i < half else correct), wrong_attempt=i < half)
@@ -65,12 +65,12 @@ def plainly(right, size=200):
         (rows(0, 100), rows(40, 40), None, False, "Not better than the base: .* F1 0.0%"),  # accepts everything
         (rows(60, 80), rows(30, 10), rows(60, 80), True, "Not worse than version 1"),
         (rows(60, 80), rows(30, 10), rows(62, 80), False, "Worse than version 1, which is in use: accuracy -1.0%"),
-        (rows(60, 80), rows(30, 10), rows(99, 45), True, "accuracy -2.0%"),  # F1 rises, and that is what counts
+        (rows(60, 80), rows(30, 10), rows(99, 45), True, "accuracy -2.0%"),  # F1 rises, which decides
         (plainly(120), plainly(80), plainly(110), True, r"Not worse than version 1.* \+5.0%"),
         (plainly(120), plainly(80), plainly(121), False, "Worse than version 1"),
     ],
 )
-def test_better_than_the_base_and_not_worse_than_what_is_in_use(adapter, base, current, promoted, said):
+def test_the_gate_needs_a_gain_over_the_base_and_no_loss_to_the_adapter_in_use(adapter, base, current, promoted, said):
     made = card("critic" if f1(adapter) is not None else "actor")
     verdict = judge(Candidate(made, "held", adapter, base, current), "1" if current else None)
     assert verdict.promoted is promoted
@@ -80,41 +80,41 @@ def test_better_than_the_base_and_not_worse_than_what_is_in_use(adapter, base, c
 @pytest.mark.parametrize(
     ("adapter", "base", "current", "in_use", "said"),
     [
-        (rows(40, 45, 98), rows(1, 1, 98), None, None, "98 rows are too few: at least 100"),
+        (rows(40, 45, 98), rows(1, 1, 98), None, None, "98 rows are too few; at least 100"),
         (plainly(200), plainly(1), None, None, "at least 20 wrong and 20 right attempts .* are 0 and 0"),
-        (rows(60, 80), rows(1, 1, prefix="b"), None, None, "200 rows and the untrained base on 200, of which 0 are"),
+        (rows(60, 80), rows(1, 1, prefix="b"), None, None, "200 rows and the untrained base on 200; 0 of these are"),
         (rows(60, 80), rows(1, 1, 198), None, None, "200 rows and the untrained base on 198"),
         (rows(60, 80), rows(1, 1), rows(1, 1, 400), "3", "200 rows and version 3 on 400"),
-        (rows(60, 80), rows(1, 1), None, "3", "Version 3 is in use: measure it on the same rows"),
+        (rows(60, 80), rows(1, 1), None, "3", "Version 3 is in use. Measure it on the same rows"),
     ],
 )
-def test_measurements_that_prove_nothing_promote_nothing(adapter, base, current, in_use, said):
+def test_inconclusive_measurements_are_refused(adapter, base, current, in_use, said):
     verdict = judge(Candidate(card(), "held", adapter, base, current), in_use)
     assert not verdict.promoted
     assert re.search(said, "\n".join(verdict.reasons)), verdict.reasons
 
 
-def test_rows_that_it_was_trained_on_prove_nothing():
+def test_rows_of_the_training_data_are_refused():
     verdict = judge(Candidate(card(), "generated", rows(90, 90), rows(1, 1)), None)
     assert verdict.promoted is False
-    assert "among its training data" in verdict.reasons[0]
+    assert "part of its training data" in verdict.reasons[0]
 
 
 @pytest.mark.parametrize(("excess", "promoted"), [(0, True), (1, False)])
-def test_what_ships_together_has_a_size(excess, promoted):
+def test_shipped_adapters_have_a_size_limit(excess, promoted):
     verdict = judge(Candidate(card(), "held", rows(60, 80), rows(30, 10)), None, gate.SHIPPED_BYTES + excess)
     assert verdict.promoted is promoted
     assert ("Too large" in verdict.reasons[0]) is not promoted
 
 
-def test_the_same_rows_in_another_order_are_the_same_rows():
+def test_the_order_of_result_rows_does_not_matter():
     base = rows(30, 10)
     turned = dict(reversed(base.items()))
     said = [judge(Candidate(card(), "held", rows(60, 80), other), None) for other in (base, turned)]
     assert said[0] == said[1]
 
 
-def test_figures_of_a_card_are_those_of_processbench():
+def test_a_cards_figures_are_computed_as_in_processbench():
     found = figures_of(rows(60, 80))
     assert {name: (figure.value, figure.n) for name, figure in found.items()} == {
         "accuracy": (0.7, 200),
@@ -177,7 +177,7 @@ def options(folder, version="1", measured=None, current=None, value=1.0, **more)
     return Options(**known | more)
 
 
-def test_a_promoted_adapter_is_in_use_and_its_forerunner_stays_reachable(chosen, tmp_path):
+def test_a_promoted_adapter_is_in_use_and_the_previous_one_can_be_restored(chosen, tmp_path):
     _, first = promote.promote(options(tmp_path), chosen)
     asked = options(tmp_path, "2", rows(70, 80), current=rows(60, 80), value=2.0)
     verdict, second = promote.promote(asked, chosen)
@@ -189,7 +189,7 @@ def test_a_promoted_adapter_is_in_use_and_its_forerunner_stays_reachable(chosen,
     assert not list(chosen.models_dir.rglob("*.part"))
 
 
-def test_an_adapter_that_waits_to_be_chosen_changes_nothing_until_then(chosen, tmp_path):
+def test_an_adapter_promoted_without_use_changes_nothing_until_it_is_chosen(chosen, tmp_path):
     promote.promote(options(tmp_path), chosen)
     asked = options(tmp_path, "2", rows(70, 80), current=rows(60, 80), value=2.0, use=False)
     verdict, waiting = promote.promote(asked, chosen)
@@ -199,7 +199,7 @@ def test_an_adapter_that_waits_to_be_chosen_changes_nothing_until_then(chosen, t
     assert adapters.adapters_of("small", chosen)["critic"].path == waiting
 
 
-def test_the_card_holds_what_was_measured_and_reads_as_text(chosen, tmp_path):
+def test_the_card_holds_the_measurements_and_prints_as_text(chosen, tmp_path):
     _, path = promote.promote(options(tmp_path), chosen)
     made = adapters.adapters_of("small", chosen)["critic"].card
     assert made.metrics["held"]["f1"].value == pytest.approx(2 * 0.6 * 0.8 / 1.4)
@@ -234,7 +234,7 @@ def test_a_refused_adapter_leaves_everything_as_it_was(chosen, tmp_path):
 
 def test_shipped_adapters_have_their_own_history_and_one_size(chosen, tmp_path, monkeypatch):
     promote.promote(options(tmp_path), chosen)
-    verdict, path = promote.promote(options(tmp_path, ship=True), chosen)  # needs no comparison: none ships yet
+    verdict, path = promote.promote(options(tmp_path, ship=True), chosen)  # nothing to compare with: none ships yet
     assert verdict.promoted
     assert path == tmp_path / "shipped/small/critic/1.gguf"
     assert adapters.read_current(path.parent) == Current(version="1", before=(None,))
@@ -249,7 +249,7 @@ def test_the_adapter_of_peft_is_kept_beside_it(chosen, tmp_path):
     folder = tmp_path / "peft"
     folder.mkdir()
     (folder / "adapter_config.json").write_text("{}")
-    with pytest.raises(PromoteError, match=r"adapter_model\.safetensors is not there"):
+    with pytest.raises(PromoteError, match=r"adapter_model\.safetensors is missing"):
         promote.promote(options(tmp_path, adapter=folder), chosen)
     (folder / "adapter_model.safetensors").write_bytes(b"weights")
     promote.promote(options(tmp_path, adapter=folder), chosen)
@@ -257,7 +257,7 @@ def test_the_adapter_of_peft_is_kept_beside_it(chosen, tmp_path):
     assert (kept / "adapter_model.safetensors").read_bytes() == b"weights"
 
 
-def test_what_does_not_belong_together_is_refused(chosen, tmp_path):
+def test_mismatched_adapters_cards_and_results_are_refused(chosen, tmp_path):
     stranger = adapter(tmp_path / "stranger.gguf", base="ab" * 32)
     nameless = adapter(tmp_path / "nameless.gguf", base=None)
     for file in (stranger, nameless):
@@ -267,17 +267,17 @@ def test_what_does_not_belong_together_is_refused(chosen, tmp_path):
         promote.promote(options(tmp_path, base="nobody"), chosen)
     contrary = tmp_path / "contrary.json"
     contrary.write_text(json.dumps(DRAFT | {"sha256": "cd" * 32, "voice": "actor"}))
-    with pytest.raises(PromoteError, match="says another role and sha256"):
+    with pytest.raises(PromoteError, match="has another role and sha256"):
         promote.promote(options(tmp_path, card=contrary), chosen)
     contrary.write_text(json.dumps(DRAFT | {"licence": None, "extra": 1}))
     with pytest.raises(PromoteError, match=r"licence: .*; extra: "):
         promote.promote(options(tmp_path, card=contrary), chosen)
     promote.promote(options(tmp_path), chosen)
-    with pytest.raises(PromoteError, match="There is a version 1 already"):
+    with pytest.raises(PromoteError, match="Version 1 exists already"):
         promote.promote(options(tmp_path, current=rows(60, 80)), chosen)
 
 
-def test_results_are_read_from_both_evaluations(tmp_path):
+def test_results_of_both_evaluations_are_read(tmp_path):
     path = tmp_path / "results.jsonl"
     path.write_text(
         '{"key": "a", "right": true, "first_error_index": 0}\n{"key": "b", "right": false, "first_error": null}\n'
@@ -287,7 +287,7 @@ def test_results_are_read_from_both_evaluations(tmp_path):
     path.write_text("".join(json.dumps(row) + "\n" for row in kinds))
     assert read_outcomes(path, "actor") == {"direct/a/0": Outcome(False)}
     assert read_outcomes(path, "selftalk") == {"selftalk/a/0": Outcome(True)}
-    path.write_text('{"key": "plain/a/0", "mode": "plain", "correct": false}\n')  # as the first release named it
+    path.write_text('{"key": "plain/a/0", "mode": "plain", "correct": false}\n')  # the first release's name
     assert read_outcomes(path, "actor") == {"direct/a/0": Outcome(False)}
 
 
@@ -298,7 +298,7 @@ def test_results_are_read_from_both_evaluations(tmp_path):
         ('{"key": "b"}', "line 2: `correct` is missing"),
         ('{"right": true}', "line 2: `key` is missing"),
         ('{"key": "b", "right": 1}', "1 is neither true nor false"),
-        ('{"key": "a", "right": true}', "'a' was there before"),
+        ('{"key": "a", "right": true}', "'a' occurs twice"),
         ("[]", "line 2: it is not a JSON object"),
     ],
 )
@@ -309,7 +309,7 @@ def test_a_bad_line_of_results_is_named(line, said, tmp_path):
         read_outcomes(path, "critic")
 
 
-def test_depths_that_were_never_fitted_are_added_and_measured_ones_stay(tmp_path):
+def test_add_depths_adds_missing_rules_and_keeps_existing_ones(tmp_path):
     path = tmp_path / "1.json"
     path.write_text(card().model_dump_json())
     fitted = {

@@ -1,7 +1,7 @@
-"""Who writes critiques: the rule that knows each step's truth, or a model that is shown what is known of the attempt.
+"""Annotators, which write critiques: from exact labels, or by a model with hints.
 
-An annotator gets hints - the reference answer, where the first error is, of which type - that no critic will ever
-see; it must judge as if it had found everything itself. Unaided, even strong models err in judging.
+An annotator gets hints (the reference answer, the place and type of the first error) that no critic will have; it must
+write as if it had found everything itself. Without hints even strong models often judge wrongly.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from trainer.data.wordings import read_wordings
 
 _WORDS = read_wordings(__file__)
 SHORT = 160
-"""Tokens of one verdict with its explanation."""
+"""Token limit of one verdict with its explanation."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """An attempt to be criticised, with what is known of it, which is for the annotator's eyes only."""
+    """An attempt to be criticised, with the hints for the annotator."""
 
     task: Task
     made: Made
@@ -51,26 +51,26 @@ class Annotation:
 class Annotator(Protocol):
     @property
     def name(self) -> str:
-        """Kept with every critique."""
+        """Stored with every critique."""
 
     @property
     def prompt(self) -> str | None:
-        """The prompt file that asks for it."""
+        """Name of the prompt file."""
 
     @property
     def hinted(self) -> bool:
-        """Whether it uses what is known."""
+        """Whether it uses the hints."""
 
     @property
     def scaffold(self) -> bool:
-        """Whether the form is written for it."""
+        """Whether the format is written for it."""
 
     def annotate(self, jobs: Sequence[Job], seed: int) -> list[Annotation | None]:
-        """A critique of each attempt; None where this annotator has none to give. Raises EngineError."""
+        """A critique per attempt, or None if this annotator cannot write one. Raises EngineError."""
 
 
 class Structural:
-    """Exact labels, where every step's truth is known: of generated problems, with or without an error put in."""
+    """Writes critiques from exact labels: for generated problems, with or without an inserted error."""
 
     name, prompt, hinted, scaffold = "structural", None, True, True
 
@@ -93,11 +93,11 @@ class Structural:
 
 
 class Prompted:
-    """A model on any engine, greedy. With `hinted` off it must find everything itself, to measure what hints are worth.
+    """A model on any engine, sampled greedily. Without `hinted` the prompt has no hints, which measures their value.
 
-    Small models do not keep to a form. With a scaffold the form is written for them: the step's sentence and the label,
-    then the model's verdict and explanation, then the next step; what it has read before is not read again. A server
-    that cannot go on with a begun reply must do without.
+    Small models do not keep to a format. With a scaffold the format is written for them: the step's sentence and the
+    label, then the model's verdict and explanation, then the next step; cached text is not read again. Servers that
+    cannot continue a reply must work without it.
     """
 
     prompt = "annotate"
@@ -119,7 +119,7 @@ class Prompted:
         return [(reply.text, (reply,)) for [reply] in replies]
 
     def _in_scaffolds(self, jobs: Sequence[Job], seed: int) -> list[tuple[str, tuple[Completion, ...]]]:
-        """All attempts side by side, one verdict of each at a time."""
+        """Write all critiques in parallel, one verdict of each at a time."""
         drafts = [_Draft(job) for job in jobs]
         sampling = Sampling(max_tokens=SHORT, seed=seed)
         while under_way := [draft for draft in drafts if draft.advance()]:
@@ -131,7 +131,7 @@ class Prompted:
         return [(draft.text, tuple(draft.replies)) for draft in drafts]
 
     def messages(self, job: Job) -> Messages:
-        """What the model reads."""
+        """The prompt."""
         language = job.task.language
         lines = numbered(job.path.lines, language)
         if job.path.final is not None:
@@ -147,7 +147,7 @@ class Prompted:
         return [{"role": "user", "content": request}]
 
     def _told(self, job: Job) -> dict[Hint, str]:
-        """The hints that it is given, each with its words."""
+        """The hints in its prompt, each as a sentence."""
         said, path, known = _WORDS[job.task.language]["told"], job.path, job.made.known
         told: dict[Hint, str] = {}
         if not self.hinted:
@@ -165,11 +165,11 @@ class Prompted:
 
 
 _WHOLE = re.compile(r"(?:.*[.!?。！？](?=\s|$))?")
-"""The whole sentences of an explanation that was cut off."""
+"""Complete sentences of a truncated explanation."""
 
 
 class _Draft:
-    """A critique that grows step by step; `advance` writes the next label, `take` what the model says to it."""
+    """A critique written step by step: `advance` adds the next label, `take` the model's text."""
 
     def __init__(self, job: Job) -> None:
         self.job, self.text = job, ""
@@ -177,7 +177,7 @@ class _Draft:
         self._next, self._ended = 0, False
 
     def advance(self) -> bool:
-        """Write the form up to the next verdict; False once the final answer has been judged."""
+        """Write the format up to the next verdict; False once the final answer has been judged."""
         if self._ended:
             return False
         restated, verdict, _, answer, *_ = LABELS[self.job.task.language]
@@ -191,7 +191,7 @@ class _Draft:
         return True
 
     def take(self, reply: Completion) -> None:
-        """The verdict and its explanation; anything behind them was the model running on."""
+        """Add verdict and explanation; later text of the reply is dropped."""
         _, _, explanation, _, _, _ = LABELS[self.job.task.language]
         verdict, _, rest = reply.text.strip().partition("\n")
         words, more, _ = rest.strip().removeprefix(explanation.strip()).strip().partition("\n")

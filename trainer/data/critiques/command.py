@@ -1,4 +1,4 @@
-"""The command: which problems, which actor, which annotator; the report."""
+"""The command `critiques`: problems, actor, annotator, and the report."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CONTEXT = 4096
 
 
 class RecipeError(SoliloquyError):
-    """What was asked for cannot be made; the text says what is missing."""
+    """The request cannot be fulfilled. The message names what is missing."""
 
 
 def read_recipe(generators: str, form: str, **chosen: Any) -> Recipe:
@@ -60,14 +60,14 @@ def make(
     against: Path | None = None,
     follow: Callable[[str, Iterator[str], int], object] = lambda title, done, total: list(done),
 ) -> dict[str, Any]:
-    """Make, or finish, the file `out`, with a bar by `follow` and `show` critiques of each generator on stderr; returns
-    the summary. `problems` are so many fresh ones, or a file with `question`, `answer` and perhaps `solution`;
-    `scaffold` writes the form for a model; the annotator's model is the actor's if there is none; `against` are another
-    annotator's records of the same attempts. Raises SoliloquyError."""
+    """Make or resume the file `out`, with a progress bar by `follow` and `show` critiques per generator on stderr;
+    return the summary. `problems` is a number of fresh problems, or a file with `question`, `answer` and optionally
+    `solution`. `scaffold` writes the format for a model. The annotator's model is the actor's by default. `against` is
+    another annotator's file on the same attempts. Raises SoliloquyError."""
     if annotator not in ANNOTATORS:
         raise RecipeError(f"--annotator {annotator!r} is not known; it is {' or '.join(ANNOTATORS)}.")
     prompted, work = annotator == "llm", read_work(problems, recipe.seed, limit)
-    # Rules alone make and judge RG3 of problems whose numbers are known; others are then passed over.
+    # Rules alone make and judge RG3 of problems with known numbers; other problems are then skipped.
     needs_model = prompted or recipe.generators != ("rg3",) or recipe.refinements > 0
     with ExitStack() as stack:
 
@@ -91,7 +91,7 @@ def make(
 
 
 def read_work(problems: str, seed: int, limit: int | None) -> list[tasks.Task]:
-    """Fresh problems where a number is given, else the file's. Raises RowError."""
+    """Fresh problems for a number, otherwise the file's problems. Raises RowError."""
     if problems.isdecimal():
         made = (wordproblems.generate(seed, number, "train") for number in range(int(problems)))
         return [tasks.Task(each.problem, each, each.lines) for each in made]
@@ -99,13 +99,13 @@ def read_work(problems: str, seed: int, limit: int | None) -> list[tasks.Task]:
 
 
 def show(summary: dict[str, Any], as_json: bool) -> None:
-    """The summary for a person or, as one object, for a program."""
+    """The summary as text or as one JSON object."""
     if as_json:
         print(json.dumps(summary, ensure_ascii=False))
         return
     Console(width=110).print(report.table(summary["generators"]))
     if found := summary.get("against"):
-        print(f"Agrees with what is known: {Paired(**found)} (p = {found['p']:.2g})")
+        print(f"Agreement with known labels: {Paired(**found)} (p = {found['p']:.2g})")
     for failure in summary["failed"]:
         print(f"Problem {failure['problem']} was left out: {failure['error']}", file=sys.stderr)
     print(f"{summary['records']} records of {summary['done']} problems are in {summary['out']}")

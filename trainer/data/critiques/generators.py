@@ -1,8 +1,8 @@
-"""RG1, RG2 and RG3: three ways to a flawed attempt, from knowing only that its answer is wrong to knowing which step is
-wrong and how.
+"""RG1, RG2 and RG3: three ways to make a flawed attempt. For RG1 only the answer is known to be wrong, for RG3 the
+wrong step and its error.
 
-Each takes a task and gives the attempts it made, wrong ones and, where they fell out on the way, right ones too.
-A reply that was not finished is no attempt: nothing can be said of its answer.
+Each generator takes a task and returns its attempts, including right ones made on the way. Truncated replies are
+dropped, because their answer is unknown.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ Generator = Literal["rg1", "rg2", "rg3"]
 GENERATORS: tuple[Generator, ...] = get_args(Generator)
 WARMER = (0.7, 0.8, 0.9, 1.0, 1.1, 1.2)
 INSERTED: tuple[ErrorKind, ...] = ("calculation", "logical", "misread", "formula", "missing", "unit_sign")
-"""The types that a model is asked for; an accumulated error is nobody's first."""
+"""Types requested from a model; accumulation is left out, as it cannot be a first error."""
 TRIES = 3
-"""Versions of a wrong step that a model writes at once, and ends that the actor writes to the first that will do."""
+"""Wrong steps sampled from a model at once, and continuations sampled from the first usable one."""
 FINISHING = 0.7
-"""The temperature at which the actor goes on from a wrong step."""
+"""Sampling temperature of continuations after a wrong step."""
 
 
 @dataclass(frozen=True)
 class Actor:
-    """Who draws attempts, and how."""
+    """The model that samples attempts, and its sampling parameters."""
 
     engine: Engine
     seed: int
     samples: int = 10
-    """RG1: attempts drawn for each problem."""
+    """RG1: attempts per problem."""
     temperature: float = 1.0
-    """RG1: at which temperature."""
+    """RG1: sampling temperature."""
     max_tokens: int = 512
 
     def sampling(self, temperature: float, task: Task, *purpose: str) -> Sampling:
@@ -52,7 +52,7 @@ class Actor:
 
 
 def from_scratch(actor: Actor, task: Task) -> list[Made]:
-    """RG1: sampled warm, wrong ones (`rg1`) and right ones (`sample`) alike, each once."""
+    """RG1: distinct samples, wrong ones (`rg1`) and right ones (`sample`)."""
     sampling = actor.sampling(actor.temperature, task, "rg1")
     replies = draw(actor.engine, conversation(task.problem), sampling, actor.samples)
     made = [
@@ -63,14 +63,14 @@ def from_scratch(actor: Actor, task: Task) -> list[Made]:
 
 
 def renamed(made: Made) -> Made:
-    """An attempt that turned out right is a plain sample."""
+    """Label a right attempt as a plain sample."""
     sample = made.path.model_copy(update={"origin": "sample"})
     return replace(made, path=sample) if made.path.correct else made
 
 
 def location_aware(actor: Actor, task: Task, template: Path) -> list[Made]:
-    """RG2: keep the first k steps of a right path and go on ever warmer until the answer breaks. Right ends on the way
-    are given too: they begin like the wrong one."""
+    """RG2: keep the first k steps of a right path and continue at rising temperatures until the answer is wrong. Right
+    attempts on the way are returned too, as they share the prefix."""
     dice = actor.dice(task, "rg2")
     if len(template.steps) < 2:
         return []
@@ -91,8 +91,8 @@ def location_aware(actor: Actor, task: Task, template: Path) -> list[Made]:
 
 
 def inserted(actor: Actor, task: Task, template: Path, writer: Engine) -> list[Made]:
-    """RG3 by a model: it writes one step of a right path wrongly, in a way that was chosen, and the actor goes on from
-    there. Nothing if no version passes the checks or the actor always finds back."""
+    """RG3 by a model: it rewrites one step of a right path with an error of a chosen type, and the actor continues from
+    it. Returns nothing if no rewrite passes the checks or the actor always recovers."""
     dice = actor.dice(task, "rg3")
     kind, place = dice.choice(INSERTED), dice.randrange(len(template.steps))
     begun = template.lines[:place]

@@ -1,8 +1,8 @@
-"""What must not pass into training data: critiques that give the answer away, refinements that only copy it, and
-inserted errors that announce themselves.
+"""Filters for training data: critiques that reveal the answer, refinements that copy it, and inserted errors that
+mention themselves.
 
-An annotator that was shown the reference answer names it in a third of the published critiques although neither the
-problem nor the attempt holds it, and a filter on right refinements then prefers exactly those.
+Annotators shown the reference answer reveal it in a third of the published critiques where neither problem nor attempt
+contains it, and a filter on right refinements prefers exactly those.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from runtime.checks.arithmetic.numerals import read_number
 from runtime.search.solutions import numbers_in
 
 SLACK = 2
-"""How many numbers fewer than its models a refinement may hold before it counts as a shortcut."""
+"""A refinement may have this many numbers fewer than the shorter of its models before it counts as a shortcut."""
 
 _TOLD = re.compile(
     r"\b(?:reference|expected|official|ground[- ]truth)\s+(?:final\s+)?(?:answer|solution)\b"
@@ -30,15 +30,15 @@ _NAMED = (
     "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen "
     "nineteen twenty"
 )
-"""Not "one": it is a pronoun too."""
+"""Without "one", which is also a pronoun."""
 _VALUES = {word: str(value) for value, word in enumerate(_NAMED.split(), 2)}
 _STEP_NUMBER = re.compile(r"\bsteps?\s+\d+(?:(?:,|\s+and|\s+or)\s+\d+)*|第\s*\d+\s*步", re.IGNORECASE)
 _WORDS = re.compile(rf"\b(?:{'|'.join(_VALUES)})\b", re.IGNORECASE)
 
 
 def leaks(explanations: Sequence[str], answer: str, problem: str, steps: Sequence[str], final: str | None) -> bool:
-    """Whether a critique names the reference answer although a reader of the problem and of `steps` (those up to the
-    first error, or all) and of the attempt's own answer could not have it from there, or says that it was told."""
+    """Whether a critique contains the reference answer although the problem, `steps` (up to the first error, or all)
+    and the attempt's own answer do not, or mentions that it was told the answer."""
     if not _TOLD.search(problem) and any(map(_TOLD.search, explanations)):
         return True
     said = [_STEP_NUMBER.sub("", words) for words in explanations]
@@ -49,7 +49,7 @@ _UNIT = re.compile(r"(?<=\d)\s+[A-Za-z][A-Za-z ]*\.?$")
 
 
 def _names(texts: Sequence[str], answer: str) -> bool:
-    # Signs are left aside on both sides ("a loss of 5" names -5), and so are units ("it comes to 14" names 14 dollars).
+    # Signs are ignored on both sides ("a loss of 5" names -5), and so are units ("it comes to 14" names 14 dollars).
     value = read_number(_UNIT.sub("", answer.strip()).lstrip("$-−").rstrip("%").replace(",", ""))
     if value is None:
         plain = r"(?<!\w)" + re.escape(answer.strip()) + r"(?!\w)"
@@ -58,21 +58,21 @@ def _names(texts: Sequence[str], answer: str) -> bool:
 
 
 COPIED = 20
-"""Characters from which on an explanation that stands in the prompt was copied from its example."""
+"""Least length in characters of an explanation that counts as copied if the prompt contains it."""
 
 
 def parrots(explanations: Sequence[str], prompt: str) -> bool:
-    """Whether something was said of this attempt that the prompt says of its example: small annotators do that."""
+    """Whether an explanation is copied from the prompt's example, as small annotators do."""
     return any(len(words.strip()) >= COPIED and words.strip() in prompt for words in explanations)
 
 
 def is_shortcut(refinement: str, original: str, reference: str | None) -> bool:
-    """Whether a refinement holds so few numbers that it must have skipped the work: more than two below the fewer of
-    the reference solution's and the original attempt's."""
+    """Whether a refinement skipped the work: it has more than two numbers fewer than the shorter of the reference
+    solution and the original attempt."""
     counts = [len(re.findall(r"\d+", text)) for text in (original, reference) if text]
     return bool(counts) and len(re.findall(r"\d+", refinement)) < min(counts) - SLACK
 
 
 def announces_error(step: str) -> bool:
-    """Whether an inserted error says of itself that it is one."""
+    """Whether an inserted error mentions that it is one."""
     return bool(_ANNOUNCED.search(step))

@@ -1,8 +1,7 @@
-"""From problems to records: make attempts, have them criticised, keep what helps the actor.
+"""From problems to records: make attempts, criticise them, keep critiques that help the actor.
 
-A problem is one piece of work, done alone and written as one line, so a run that was killed at any point goes on with
-the next problem, and no record is lost or made twice. The finished file holds the problems in their own order and the
-same bytes, however often the run was broken off.
+Each problem is processed alone and stored as one line, so a killed run resumes at the next problem without lost or
+duplicate records. The finished file has the problems in their order and the same bytes after any interruption.
 """
 
 from __future__ import annotations
@@ -39,31 +38,31 @@ from trainer.data.critiques.tasks import Made, Task, answer_type, cost, prompt_o
 from trainer.runs import ResultFile
 
 PROMPTS = ("system", "actor", "annotate", "insert", "revise")
-"""Every prompt that has a part in a record."""
+"""Every prompt that influences a record."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What is asked for."""
+    """The options of a run."""
 
     generators: tuple[Generator, ...] = GENERATORS
     seed: int = 0
     samples: int = 10
-    """Attempts that RG1 draws for each problem."""
+    """Attempts per problem that RG1 samples."""
     temperature: float = 1.0
     wrong: int = 2
-    """At most so many wrong attempts of each generator at one problem; as many right ones are mixed in."""
+    """Most wrong attempts per generator and problem; as many right ones are added."""
     stop_at_first: bool = False
-    """Whether a critique ends at the first wrong step. Else every step is judged."""
+    """Whether a critique ends at the first wrong step; otherwise every step is judged."""
     refinements: int = 10
-    """K; 0 leaves the filter out."""
+    """K; 0 turns the filter off."""
     keep: int = 3
-    """k: how many refinements of a wrong attempt must be right."""
+    """k: the number of refinements of a wrong attempt that must be right."""
     max_tokens: int = 512
 
 
 class Critiques:
-    """One run over a list of tasks. Without an `actor` only what needs none is made."""
+    """One run over a list of tasks. Without an `actor` only what needs no model is made."""
 
     def __init__(
         self,
@@ -93,23 +92,23 @@ class Critiques:
         self.results = ResultFile(home / "critiques", "critiques", config)
 
     def run(self) -> Iterator[str]:
-        """Do what is not done yet, one problem after the other; yields each one's id. Raises EngineError."""
+        """Process the missing problems in order; yields each one's id. Raises EngineError."""
         for task in self.tasks:
             if task.problem.id not in self.results.rows:
                 self.results.add({"key": task.problem.id, **self._work(task)})
             yield task.problem.id
 
     def records(self) -> Iterator[Record]:
-        """What is there so far, in the order of the problems."""
+        """The records so far, in the order of the problems."""
         for line in self._lines():
             yield from_json(line)
 
     def save(self, out: FilePath) -> None:
-        """Write the finished file at once: nobody ever sees half of it."""
+        """Write the finished file atomically."""
         write_whole(out, (line + "\n" for line in self._lines()))
 
     def summary(self) -> dict[str, Any]:
-        """Problems, failures and what the actor cost, what came to nothing included."""
+        """Counts of problems and failures, and the actor's cost including discarded replies."""
         rows = [self.results.rows[task.problem.id] for task in self.tasks if task.problem.id in self.results.rows]
         done = [row for row in rows if "error" not in row]
         return {
@@ -128,7 +127,7 @@ class Critiques:
     def _work(self, task: Task) -> dict[str, Any]:
         engine = Metered(self.engine) if self.engine else None
         recipe = self.recipe
-        writer = engine if self.writer is self.engine else self.writer  # so that what it writes is counted too
+        writer = engine if self.writer is self.engine else self.writer  # so that its tokens are counted too
         actor = Actor(engine, recipe.seed, recipe.samples, recipe.temperature, recipe.max_tokens) if engine else None
         try:
             generated = self._generate(task, actor, writer)
@@ -141,7 +140,7 @@ class Critiques:
         return {"records": lines, **_spent(engine)}
 
     def _generate(self, task: Task, actor: Actor | None, writer: Engine | None) -> list[Made]:
-        """Everything that the chosen generators make of a problem, in the order rg1, rg2, rg3, gold."""
+        """The attempts of the chosen generators at a problem, in the order rg1, rg2, rg3, gold."""
         chosen, worked = self.recipe.generators, task.worked
         reference = [gold(task, self.recipe.seed)] if task.gold else []
         needs_template = "rg2" in chosen or ("rg3" in chosen and worked is None)
@@ -162,7 +161,7 @@ class Critiques:
     def _record(self, task: Task, actor: Actor | None, made: Made, annotation: Annotation | None) -> Record:
         critique = self._critique(task, made, annotation) if annotation else None
         refined: Refined | None = None
-        # What could not be learnt from anyway is not worth the refinements.
+        # Unusable critiques do not justify the cost of refinements.
         if actor and critique and critique.usable and self.recipe.refinements:
             recipe = self.recipe
             refined = refine(actor, task, made.path, critique.id, critique.text, recipe.refinements, recipe.keep)
@@ -204,8 +203,8 @@ def _spent(engine: Metered | None) -> dict[str, int]:
 
 
 def mixed(made: Sequence[Made], most: int) -> list[Made]:
-    """At most `most` wrong attempts of each origin, and as many right ones as wrong ones. Beside an error that was put
-    into the reference solution stands that solution, so that no critic can tell truth by style."""
+    """At most `most` wrong attempts of each origin, and as many right ones. An error inserted into the reference
+    solution brings that solution, so that style does not reveal the label."""
     wrong = [each for each in made if each.path.correct is False]
     kept = [each for i, each in enumerate(wrong) if sum(w.path.origin == each.path.origin for w in wrong[:i]) < most]
     by_rule = any(each.path.inject and each.path.inject.by == "structure" for each in kept)
@@ -218,7 +217,7 @@ def mixed(made: Sequence[Made], most: int) -> list[Made]:
 
 
 def agrees(reading: critique_text.Reading, made: Made) -> bool:
-    """Whether a critique says what is known: of the answer, of single steps, of the place of the first error."""
+    """Whether a critique agrees with the known labels of the answer, the steps and the first error."""
     path, known, found = made.path, made.known, reading.first_error
     if reading.final is not path.correct:
         return False

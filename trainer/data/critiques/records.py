@@ -1,7 +1,7 @@
-"""The record of the trainer's data, schema mr/2: one attempt at a problem, its critiques, and how each was made.
+"""The record format of critiques, schema mr/2: one attempt at a problem, its critiques, and how each was made.
 
-One record is one line of JSON (`to_json`, `from_json`). Names of fields are those of the schema. Steps are counted
-from 1 here, as in the text that people and models read. What can be derived is a property and never stored.
+One record is one line of JSON (`to_json`, `from_json`). Field names are those of the schema. Steps are counted from 1,
+as in texts for people and models. Derived values are properties and never stored.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from runtime.types import Finish, Value, content_hash
 SCHEMA = "mr/2"
 
 Origin = Literal["sample", "rg1", "rg2", "rg3", "gold"]
-"""sample: a right one among an actor's. rg1: a wrong one. rg2: begun right, then warmer. rg3: with an error put in.
-gold: the reference solution."""
+"""sample: a right sample of an actor. rg1: a wrong one. rg2: a right prefix, then a higher temperature. rg3: with an
+inserted error. gold: the reference solution."""
 ErrorKind = Literal[
     "calculation", "logical", "accumulation", "unrelated", "misread", "formula", "missing", "unit_sign", "other"
 ]
@@ -35,12 +35,12 @@ class RecordProblem(Value):
     split: Literal["train", "dev", "test"] | None = None
     answer: str
     solution: str | None = None
-    """The reference solution, one step a line, where one is known."""
+    """The reference solution, one step per line, if known."""
     answer_type: AnswerType
 
 
 class Prompt(Value):
-    """The words that asked for something: file and hash, and those of the system prompt with it."""
+    """A prompt: file and hash, and those of its system prompt."""
 
     template: str
     hash: str
@@ -48,7 +48,7 @@ class Prompt(Value):
 
 
 class Label(Value):
-    """What is known of a step: 1 good, 0 bad, -1 neutral; of completions, how many of n got home."""
+    """The label of a step: 1 good, 0 bad, -1 neutral; for rollouts, k of n reached the answer."""
 
     by: Source
     value: Literal[1, 0, -1]
@@ -69,14 +69,14 @@ class RecordStep(Value):
 
 
 class Kept(Value):
-    """The attempt that an attempt was begun from, and how many of its steps stand."""
+    """The attempt that an attempt was continued from, and the number of its steps that were kept."""
 
     id: str
     kept: int = Field(ge=0)
 
 
 class Generation(Value):
-    """How a text was drawn. `T_schedule` holds every temperature that was tried, the last one being `T`."""
+    """Sampling parameters of a text. `T_schedule` holds every temperature that was tried; the last one is `T`."""
 
     model: str
     T: float
@@ -88,7 +88,7 @@ class Generation(Value):
 
 
 class Inject(Value):
-    """An error that was put in: at which step, of which type, by a rule ("structure") or a model's name."""
+    """An inserted error: its step, its type, and its author, a rule ("structure") or a model's name."""
 
     step: int = Field(ge=1)
     type: ErrorKind
@@ -96,22 +96,22 @@ class Inject(Value):
 
 
 class Path(Value):
-    """An attempt at the problem; `steps` joined by line ends are `text`."""
+    """An attempt at the problem; `text` is `steps` joined by newlines."""
 
     text: str
     steps: tuple[RecordStep, ...]
     final: str | None
     valid: bool
-    """Whether it states an answer that can be read."""
+    """Whether it states a readable answer."""
     correct: bool | None
     finish: Finish = "stop"
     origin: Origin
     parent: Kept | None = None
     gen: Generation | None = None
-    """None for what was not drawn from a model."""
+    """None for text that no model sampled."""
     inject: Inject | None = None
     location_hint: int | None = Field(default=None, ge=1)
-    """From where on a wrong attempt may be wrong (RG2): the first error is at this step or later."""
+    """RG2: the first error is at this step or later."""
 
     @model_validator(mode="after")
     def _coherent(self) -> Path:
@@ -131,15 +131,15 @@ class Path(Value):
 
 
 class FirstError(Value):
-    """The first wrong step (None: there is none), and how that is known. By "rg2" it is only where to look from."""
+    """The first wrong step (None: there is none), and the source of that label. For "rg2" it is a lower bound."""
 
     i: int | None = Field(ge=1)
     by: Source
 
 
 class Filter(Value):
-    """What became of a critique in the actor's hands: `n_correct` of K refinements were right, and not by copying the
-    answer (`n_shortcut`)."""
+    """The result of refining with a critique: `n_correct` of K refinements were right without copying the answer
+    (`n_shortcut` copied it)."""
 
     K: int = Field(ge=1)
     n_correct: int = Field(ge=0)
@@ -149,7 +149,7 @@ class Filter(Value):
 
 
 class CritiqueRecord(Value):
-    """One critique: its text, and what was read from it, one verdict per step (None: not judged)."""
+    """One critique: its text and the parsed result, one verdict per step (None: not judged)."""
 
     id: str
     by: str
@@ -162,22 +162,22 @@ class CritiqueRecord(Value):
     final: bool | None
     parse_ok: bool
     agrees: bool
-    """Whether its verdicts agree with what is known of the attempt."""
+    """Whether its verdicts agree with the known labels."""
     leak: bool
     parrot: bool = False
-    """Whether it says of the attempt what the prompt says of its example."""
+    """Whether it copies the prompt's example."""
     stop_at_first: bool
     filter: Filter | None = None
 
     @property
     def usable(self) -> bool:
-        """Whether a critic may learn from it; without refinements the filter has no say."""
+        """Whether it may be used as training data; without refinements the filter does not count."""
         sound = self.parse_ok and self.agrees and not self.leak and not self.parrot
         return sound and (self.filter is None or self.filter.kept)
 
 
 class Refine(Value):
-    """A right refinement that a critique led to: an example of using it."""
+    """A right refinement after a critique: a training example of its use."""
 
     critique_id: str
     text: str
@@ -194,7 +194,7 @@ class RoleCost(Value):
 
 
 class Origins(Value):
-    """Where a record comes from. There is no time in it, so that the same seed gives the same bytes."""
+    """Provenance of a record, without a time, so that the same seed gives the same bytes."""
 
     seed: int
     licence: str | None = None
@@ -203,10 +203,10 @@ class Origins(Value):
 class Record(Value):
     problem: RecordProblem
     prompt: Prompt | None
-    """What the actor was asked with; None for a path that no model made."""
+    """The actor's prompt; None for a path that no model made."""
     traj: Path
     first_error: FirstError | None = None
-    """None: nothing but the answer is known to be wrong."""
+    """None: only the answer is known to be wrong."""
     critiques: tuple[CritiqueRecord, ...] = ()
     refines: tuple[Refine, ...] = ()
     cost: tuple[RoleCost, ...] = ()
@@ -234,18 +234,18 @@ class Record(Value):
 
 
 def to_json(record: Record) -> str:
-    """One line of the file."""
+    """The record as one JSON line."""
     head = {"schema": SCHEMA, "id": record.id, "group": record.group}
     return json.dumps({**head, **record.model_dump(mode="json")}, ensure_ascii=False)
 
 
 def from_json(line: str) -> Record:
-    """The record that `to_json` wrote. Raises ValueError for another schema or shape, or where it was changed since."""
+    """Parse a record. Raises ValueError for another schema or shape, or if it was changed."""
     return from_row(json.loads(line))
 
 
 def read_records(path: FilePath) -> list[Record]:
-    """What `trainer critiques` wrote. Raises RowError."""
+    """Read the file of `trainer critiques`. Raises RowError."""
     return [record for _, record in read_rows(path, from_row, "Name what `trainer critiques` wrote.")]
 
 

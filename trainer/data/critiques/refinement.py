@@ -1,7 +1,7 @@
-"""The filter: a critique is worth keeping if the actor, having read it, gets the problem right often enough.
+"""The refinement filter: a critique is kept if it leads the actor to enough right refinements.
 
-K refinements are drawn of each critique; that of a wrong attempt is kept if at least k are right, that of a right one
-if (nearly) all stay right. A refinement that skips the work and states the answer does not count.
+K refinements are sampled per critique. The critique of a wrong attempt is kept if at least k are right, that of a right
+attempt if (nearly) all stay right. A refinement that skips the work and states the answer does not count.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from trainer.data.critiques.records import Filter, Path, Refine
 from trainer.data.critiques.tasks import Task, draw
 
 STAYS_RIGHT = 0.9
-"""The share of refinements that must stay right after a critique of a right attempt."""
+"""Share of refinements that must stay right after a critique of a right attempt."""
 TEMPERATURE = 0.7
 
 
@@ -29,12 +29,12 @@ TEMPERATURE = 0.7
 class Refined:
     filter: Filter
     examples: tuple[Refine, ...]
-    """At most one right refinement, to learn from how a critique is used."""
+    """At most one right refinement, as a training example of using a critique."""
     replies: tuple[Completion, ...]
 
 
 def revision(task: Task, path: Path, critique: str) -> Messages:
-    """The conversation in which the actor made the attempt, then read the critique."""
+    """The actor's conversation: problem, attempt, critique."""
     request = templates.fill("revise", task.language, critique=critique)
     written = join_steps(path.lines, path.final, task.language)
     return [
@@ -45,7 +45,7 @@ def revision(task: Task, path: Path, critique: str) -> Messages:
 
 
 def refine(actor: Actor, task: Task, path: Path, critique_id: str, critique: str, K: int, k: int) -> Refined:
-    """Draw K refinements and decide. Raises EngineError."""
+    """Sample K refinements and decide. Raises EngineError."""
     sampling = actor.sampling(TEMPERATURE, task, "refine", critique_id)
     replies = draw(actor.engine, revision(task, path, critique), sampling, K)
     before = join_steps(path.lines, path.final)

@@ -1,5 +1,5 @@
-"""What came of a run, by generator: how many attempts were made, criticised, readable, free of leaks and kept; and
-critiques to read, because no count says whether they sound like a patient tutor."""
+"""Counts of a run by generator (attempts made, criticised, parsed, free of leaks, kept), and sample critiques to read,
+because counts do not show their tone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ COLUMNS = ("made", "wrong", "annotated", "parsed", "agreeing", "leaked", "parrot
 
 
 def counts(records: Iterable[Record]) -> dict[str, dict[str, int]]:
-    """One row for each origin, and "all". Attempts are counted; `kept`: those whose critique may be learnt from."""
+    """One row per origin, and "all". Attempts are counted; `kept` are those with a usable critique."""
     rows = {origin: dict.fromkeys(COLUMNS, 0) for origin in (*get_args(Origin), "all")}
     for record in records:
         critiques = record.critiques
@@ -38,7 +38,7 @@ def counts(records: Iterable[Record]) -> dict[str, dict[str, int]]:
 
 
 def against(records: Iterable[Record], others: Iterable[Record]) -> Paired:
-    """Critiques of the same attempts by two annotators: which of them say what is known of the attempt."""
+    """Compare two annotators on the same attempts: whose critiques agree with the known labels."""
     first, second = _agreeing(records), _agreeing(others)
     both = sorted(first.keys() & second.keys())
     return paired([first[each] for each in both], [second[each] for each in both], of=[group for group, _ in both])
@@ -62,7 +62,7 @@ def table(rows: dict[str, dict[str, int]]) -> Table:
 
 
 def examples(records: Sequence[Record], n: int = 10, seed: int = 0) -> str:
-    """`n` critiques of each origin with the attempt before them, drawn by a seed, kept ones first."""
+    """`n` critiques per origin with their attempts, sampled by a seed, kept ones first."""
     parts = []
     for origin in get_args(Origin):
         found = [record for record in records if record.traj.origin == origin and record.critiques]
@@ -76,6 +76,6 @@ def _example(record: Record, title: str) -> str:
     critique, path = record.critiques[0], record.traj
     state = [name for name, holds in {"kept": critique.usable, "leak": critique.leak}.items() if holds]
     state += [] if critique.parse_ok else ["unreadable"]
-    state += [] if critique.agrees else ["disagrees with what is known"]
+    state += [] if critique.agrees else ["disagrees with known labels"]
     lines = [f"--- {title} ({', '.join(state) or 'not kept'})", record.problem.text, ""]
     return "\n".join([*lines, *path.lines, f"Answer: {path.final} (right: {record.problem.answer})", "", critique.text])

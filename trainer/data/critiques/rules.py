@@ -1,10 +1,10 @@
-"""What can be said with certainty of a drawn attempt at a problem whose every number is known.
+"""Exact labels for sampled attempts at problems whose every number is known.
 
-A step is right if its equations hold and make numbers that the reference solution makes too. The first step with a
-false equation, all before it being right, is the first error, and it is one of calculation. So is, as a wrong idea, the
-first step that makes a number which neither the reference nor another right attempt meets, if the attempt never comes
-back to their numbers and ends wrong. After an error a step is wrong that works with a number which only the error
-brought in. Another way to the answer, words without a sum: of these nothing is certain, and then nothing is said.
+A step is right if its equations hold and compute only numbers of the reference solution. The first step with a false
+equation, if all before it are right, is the first error, of type calculation. A first step that computes a number found
+neither in the reference nor in another right attempt is the first error, a wrong idea, if the attempt never returns to
+their numbers and its answer is wrong. After an error a step is wrong if it uses a number that only the error produced.
+Other solution paths and steps without equations are undecidable, and such attempts get no labels.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from trainer.data.errors.comments import wanted
 from trainer.data.wordings import read_wordings
 
 STEP = {language: words["step"] for language, words in read_wordings(__file__).items()}
-"""What is said of a step, by language and topic; `follows`: it only carries an earlier error along."""
+"""Explanations of steps, by language and topic; `follows`: the step only propagates an earlier error."""
 
 
 def known_by_rule(made: Made, task: Task, seed: int = 0, others: Iterable[Made] = ()) -> Made:
-    """The attempt with the labels of its steps, if all of them are certain; else as it was. `others` are attempts at
-    the same problem."""
+    """The attempt with the labels of its steps if all of them are certain, otherwise unchanged. `others` are attempts
+    at the same problem."""
     if task.worked is None or made.known.labels is not None or made.path.correct is None:
         return made
     met = set().union(*(numbers_in(other.path.text) for other in others if other.path.correct))
@@ -61,14 +61,14 @@ class _Reader:
     labels: list[bool] = field(default_factory=list)
     explanations: list[str] = field(default_factory=list)
     spoilt: set[Fraction] = field(default_factory=set)
-    """Numbers that only the error brought in."""
+    """Numbers that only the error produced."""
 
     @property
     def first_error(self) -> int | None:
         return self.labels.index(False) if False in self.labels else None
 
     def read(self, line: str, seen: Sequence[str]) -> bool:
-        """Judge one more step; False if nothing is certain of it."""
+        """Judge one more step; False if it is undecidable."""
         equations = arithmetic.check(line)
         verdict = arithmetic.verdict(equations)
         story = self.true_numbers
@@ -80,7 +80,7 @@ class _Reader:
         if verdict == "correct" and made <= story and used <= story:
             return self._say(True, self._words("right", *_sides(equations[-1])))
         wrong = [equation for equation in equations if equation.verdict == "incorrect"]
-        # The left side is what the solution needs, so nothing but the calculation went wrong.
+        # The left side is what the solution needs, so only the calculation went wrong.
         slip = bool(wrong) and all(equation.left in story for equation in wrong)
         if self.first_error is not None or not used <= story or made <= story:
             return False
@@ -97,7 +97,7 @@ class _Reader:
 
     @property
     def true_numbers(self) -> set[Fraction]:
-        """Those of the problem and of its solution."""
+        """Numbers of the problem and its solution."""
         return numbers_in(self.task.problem.text) | {quantity.value for quantity in self.worked.quantities}
 
     def _say(self, right: bool, words: str) -> bool:
@@ -109,14 +109,14 @@ class _Reader:
         return self.dice.choice(STEP[self.task.language][topic]).format(*values)
 
     def _wrong(self, equation: Equation, seen: Sequence[str]) -> str:
-        """What the left side really is, unless that is the answer of the problem."""
+        """The right value of the left side, unless that is the answer of the problem."""
         words = arithmetic.sentence(equation, self.task.language)
         if leaks([words], self.task.problem.answer or "", self.task.problem.text, seen, None):
             return self._words("slip_untold", *_sides(equation))
         return self._words("slip") + words
 
     def _astray(self, equation: Equation, seen: Sequence[str]) -> str | None:
-        """What would lead on instead of a right sum; None where nothing is left to say or it would name the answer."""
+        """What to calculate instead; None if nothing is left or it would reveal the answer."""
         known = numbers_in("\n".join([self.task.problem.text, *seen[:-1]]))
         made = (step.makes for step in self.worked.steps if step.makes is not None)
         missing = next((one for one in made if self.worked.quantities[one].value not in known), None)

@@ -1,7 +1,7 @@
-"""RG3 by rule: where every number of a solution is known, an error is put in exactly, with all that follows from it.
+"""RG3 by rule: an exact error is inserted, with its consequences, into solutions whose numbers are all known.
 
-The truth of each step comes with the attempt, so its critique needs no model. The reference solution itself is the
-right attempt that belongs beside the wrong one: same words, another truth.
+Every step has an exact label, so the critique needs no model. The reference solution is the matching right attempt: the
+same style with another label.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from trainer.data.errors.comments import explain_right
 
 
 def injected(task: Task, worked: Worked, seed: int) -> list[Made]:
-    """The reference solution with one error and its consequences; nothing where none can be put in."""
+    """The reference solution with one error and its consequences; empty if none fits."""
     try:
         wrong = inject_random(worked, seed_of(seed, task.problem.id, "inject"))
     except InjectionError:
@@ -35,7 +35,7 @@ def injected(task: Task, worked: Worked, seed: int) -> list[Made]:
 
 
 def gold(task: Task, seed: int = 0) -> Made:
-    """The reference solution as an attempt in which every step is known to be right; why, where that can be said."""
+    """The reference solution as an attempt with every step right, and explanations where possible."""
     worked, explanations = task.worked, None
     if worked:
         seeds = [seed_of(seed, task.problem.id, "right", str(i)) for i in range(len(task.gold))]
@@ -45,7 +45,7 @@ def gold(task: Task, seed: int = 0) -> Made:
 
 
 def _explain(task: Task, worked: Worked, wrong: Injected, seed: int) -> list[str]:
-    """A sentence for each step: why it holds, what is wrong, or that it rests on what is wrong."""
+    """A sentence per step: why it is right, what is wrong, or that it depends on the error."""
     dice = random.Random(seed_of(seed, task.problem.id, "explain"))
     explained = []
     for i, right in enumerate(wrong.labels):

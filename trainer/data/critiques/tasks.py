@@ -1,5 +1,5 @@
-"""What the generators work on: problems, with the solution where it is known, and attempts at them with what is certain
-of each. A seed depends on the problem and on what it is for, never on the order of the work."""
+"""The generators' tasks: problems, with the solution if known, and attempts with their known labels. Seeds depend on
+the problem and the purpose, never on the order of work."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _DIGIT = re.compile(r"\d")
 
 @dataclass(frozen=True)
 class Task:
-    """A problem to make attempts at. `gold` holds the steps of the reference solution; empty if there is none."""
+    """A problem to attempt. `gold` holds the steps of the reference solution, or nothing."""
 
     problem: Problem
     worked: Worked | None = None
@@ -58,31 +58,31 @@ class Task:
 
 @dataclass(frozen=True)
 class Known:
-    """What is certain of an attempt beside its answer."""
+    """Known labels of an attempt besides its answer."""
 
     first_error: FirstError | None = None
     labels: tuple[bool, ...] | None = None
     """Whether each step is right."""
     by: Source = "gold"
-    """How the labels are known."""
+    """Source of the labels."""
     explanations: tuple[str, ...] | None = None
-    """Why, one sentence or two per step."""
+    """One or two sentences per step."""
     kind: ErrorKind | None = None
 
 
 @dataclass(frozen=True)
 class Made:
-    """An attempt that a generator made."""
+    """An attempt made by a generator."""
 
     path: Path
     known: Known = Known()
     replies: tuple[Completion, ...] = ()
-    """What it took of the actor."""
+    """The actor's replies that went into it."""
 
 
 def read_tasks(file: FilePath, limit: int | None = None) -> list[Task]:
-    """Rows with `question` and `answer`, and perhaps a `solution`, one step a line; what `trainer problems` wrote is
-    known to every number. Raises RowError."""
+    """Rows with `question`, `answer` and optionally `solution`, one step per line. Problems from `trainer problems` are
+    rebuilt with every number. Raises RowError."""
     return [task for _, task in read_rows(file, _task_of, PROBLEMS, limit)]
 
 
@@ -96,7 +96,7 @@ def _task_of(row: Row) -> Task:
 
 
 def _made_again(row: dict[str, Any]) -> Worked | None:
-    """A generated problem, from the seed and the number in its row; None if it is no such row, or of other code."""
+    """The generated problem of a row's seed and number; None for other rows, or if the generator has changed."""
     match row:
         case {"seed": int(seed), "number": int(number), "split": ("train" | "dev" | "test") as split}:
             worked = wordproblems.generate(seed, number, split)
@@ -105,20 +105,20 @@ def _made_again(row: dict[str, Any]) -> Worked | None:
 
 
 def _task(problem: Problem, solution: str) -> Task:
-    """With every number of the solution known where GSM8K's annotations say enough. Steps are shown without them, as
-    they would tell the reference from what an actor writes."""
+    """A task with every number of the solution if GSM8K's annotations determine them. Steps are shown without
+    annotations, which would distinguish the reference from an actor's text."""
     worked = worked_from_gsm8k(problem, solution) if MARK.search(solution) else None
     return Task(problem, worked, worked.lines if worked else tuple(split_steps(MARK.sub("", solution))))
 
 
 def seed_of(seed: int, *parts: str) -> int:
-    """A seed for one piece of work, 31 bits."""
+    """A seed of 31 bits for one piece of work."""
     return int(content_hash(str(seed), *parts)[:8], 16) >> 1
 
 
 def draw(engine: Engine, messages: Messages, sampling: Sampling, n: int = 1) -> list[Completion]:
-    """`n` replies to one conversation. One conversation a call: replies that are decoded beside others can be rounded
-    otherwise, and the same seed must write the same words whatever else is to be done."""
+    """`n` replies to one conversation, in a call of its own: batches round differently, and the same seed must give the
+    same text whatever else is sampled."""
     [replies] = engine.sample([messages], sampling, n=n)
     return replies
 
@@ -134,7 +134,7 @@ def attempt(
     known: Known | None = None,
     hint: int | None = None,
 ) -> Made:
-    """A reply of the actor as an attempt; `begun` are the steps that it went on from."""
+    """A reply of the actor as an attempt; `begun` is the prefix it continued."""
     lines = [*begun, *split_steps(reply.text)]
     final = read_continuation(reply, join_steps(begun)).answer
     path = path_of(task, lines, final, origin, known or Known())
@@ -143,7 +143,7 @@ def attempt(
 
 
 def path_of(task: Task, lines: Sequence[str], final: str | None, origin: Origin, known: Known) -> Path:
-    """Steps and an answer as a path, graded, with the labels that are known."""
+    """Steps and an answer as a graded path with the known labels."""
     if final and _DIGIT.search(task.problem.answer or "") and not _DIGIT.search(final):
         final = None  # "The answer is N.", copied from the instruction
     correct = grade(final, task.problem)
@@ -158,7 +158,7 @@ def path_of(task: Task, lines: Sequence[str], final: str | None, origin: Origin,
 
 
 def labelled(path: Path, known: Known) -> Path:
-    """The path with what became known of its steps."""
+    """The path with labels on its steps."""
     steps = tuple(_step(i, line, known) for i, line in enumerate(path.lines, 1))
     return path.model_copy(update={"steps": steps})
 

@@ -1,15 +1,15 @@
-"""A wrong step of a chosen kind at a chosen place of a right solution, and what follows from it.
+"""Inserts an error of a chosen type at a chosen step of a right solution, and propagates it.
 
-The kinds are those of MATH-Minos. As a kind of what is injected they mean:
+The types are those of MATH-Minos. Here they mean:
 
-- calculation: the right formula with a wrong result; the only kind that exact arithmetic finds
-- logical: a wrong sign, order or number, or one left out; the sum itself is right
+- calculation: the right formula with a wrong result; the only type that exact arithmetic finds
+- logical: a wrong operation, order or number, or a missing one; the equation itself is true
 - accumulation: an earlier result carried over wrongly, miscopied or replaced by an older one
-- unrelated: a right sum that does not lead to the answer
+- unrelated: a true equation that does not lead to the answer
 - other: a number of the problem misread, a percentage taken as a whole number, a wrong unit, an earlier step left out
 
-Later steps are worked out from the wrong one, as a person would; they are of the kind "accumulation" where that changes
-them. So labels are exact: nothing here is guessed by a model.
+Later steps are computed from the wrong one, as a person would; if that changes them they have the type "accumulation".
+So labels are exact and need no model.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from trainer.data.errors.scene import Fault, Scene, scene_of
 
 ErrorType = Literal["calculation", "logical", "accumulation", "unrelated", "other"]
 WEIGHTS: dict[ErrorType, float] = {"logical": 0.4, "other": 0.3, "calculation": 0.2, "unrelated": 0.1}
-"""How often `inject_random` tries a kind first; slips of calculation are found by exact arithmetic anyway."""
+"""Weights with which `inject_random` tries types first. Calculation is rarer, as exact arithmetic finds it anyway."""
 _FAULTS: dict[ErrorType, Callable[[Scene], Iterator[Fault]]] = {
     "calculation": faults.calculation,
     "logical": faults.logical,
@@ -41,15 +41,15 @@ _FAULTS: dict[ErrorType, Callable[[Scene], Iterator[Fault]]] = {
     "other": misreadings.other,
 }
 LARGEST = 120
-"""How many times larger or smaller than the right number a wrong one may be."""
+"""Largest ratio between a wrong number and the right one."""
 
 
 class InjectionError(SoliloquyError):
-    """No plausible wrong step can be made of a solution."""
+    """No plausible error fits a solution."""
 
 
 class Injected(Value):
-    """An attempt with one wrong step, and all that is known of it."""
+    """An attempt with one inserted error, and its labels."""
 
     problem: Problem
     lines: tuple[str, ...]
@@ -58,21 +58,21 @@ class Injected(Value):
     """Index of the wrong step among the lines."""
     kind: ErrorType
     error_types: tuple[ErrorType | None, ...]
-    """Of every line: the kind at the first error, accumulation where a later one follows from it, None where right."""
+    """Per line: the type at the first error, accumulation if it follows from the error, None if right."""
     explanation: str
-    """What a patient tutor says of the wrong step; never the answer of the problem."""
+    """A tutor's comment on the wrong step; never the answer of the problem."""
     answer: str
-    """The wrong answer that the attempt comes to."""
+    """The wrong answer of the attempt."""
 
     @property
     def labels(self) -> tuple[bool, ...]:
-        """Whether each line is right: exact, as it is known where the error was made and what followed from it."""
+        """Exact labels: whether each line is right."""
         return tuple(kind is None for kind in self.error_types)
 
 
 def inject(worked: Worked, step: int, kind: ErrorType, seed: int) -> Injected | None:
-    """The solution with this step gone wrong; None if no plausible attempt with a wrong answer comes of it. If an
-    earlier step is left out, the wrong step moves forward by one: `first_error` says where it is."""
+    """The solution with an error at this step; None if no plausible attempt with a wrong answer results. If an earlier
+    step is left out, the wrong step moves forward by one: see `first_error`."""
     rng = random.Random(f"{worked.problem.id} {step} {kind} {seed}")
     scene = scene_of(worked, step, rng)
     if scene is None:
@@ -82,8 +82,8 @@ def inject(worked: Worked, step: int, kind: ErrorType, seed: int) -> Injected | 
 
 
 def inject_random(worked: Worked, seed: int) -> Injected:
-    """The solution with some step gone wrong in some way, kinds by `WEIGHTS`, every step as likely as any other.
-    Raises InjectionError if nothing fits."""
+    """The solution with an error of a random type (by `WEIGHTS`) at a random step (uniform). Raises InjectionError if
+    none fits."""
     rng = random.Random(f"{worked.problem.id} {seed}")
     kinds: list[ErrorType] = sorted(WEIGHTS, key=lambda kind: rng.random() ** (1 / WEIGHTS[kind]), reverse=True)
     for kind in kinds:
@@ -96,7 +96,7 @@ def inject_random(worked: Worked, seed: int) -> Injected:
 
 
 def _carried_out(scene: Scene, fault: Fault, kind: ErrorType) -> Injected | None:
-    """The attempt that comes of a fault; None if it is not plausible, or right after all."""
+    """The attempt with this fault; None if it is not plausible, or still right."""
     worked, at = scene.worked, scene.step
     steps = [*worked.steps[:at], worked.steps[at].model_copy(update={"text": fault.text}), *worked.steps[at + 1 :]]
     try:
@@ -129,7 +129,7 @@ def _carried_out(scene: Scene, fault: Fault, kind: ErrorType) -> Injected | None
 
 
 def _is_plausible(right: Worked, wrong: Worked) -> bool:
-    """Whether all numbers are such as a student would accept."""
+    """Whether a student would accept all numbers."""
     return all(
         old.value == new.value or _fits(old.value, new.value)
         for old, new in zip(right.quantities, wrong.quantities, strict=True)
@@ -143,6 +143,6 @@ def _fits(old: Fraction, new: Fraction) -> bool:
 
 
 def _arithmetic_agrees(lines: tuple[str, ...], first: int, kind: ErrorType) -> bool:
-    """Whether exact arithmetic objects to a slip of calculation, and to nothing else."""
+    """Whether exact arithmetic rejects a calculation error, and nothing else."""
     verdicts = [arithmetic.verdict(arithmetic.check(line)) for line in lines[first:]]
     return (verdicts[0] == "incorrect") == (kind == "calculation") and "incorrect" not in verdicts[1:]

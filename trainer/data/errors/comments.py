@@ -1,4 +1,4 @@
-"""What a patient tutor says: the choice among wordings, and words for a right step."""
+"""A tutor's comments: the choice of wording, and comments on right steps."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _WORDS = read_wordings(__file__)
 
 
 def chosen(comments: Sequence[str], worked: Worked, seen: Sequence[str], rng: random.Random) -> str | None:
-    """One of the comments that do not name the answer; None if all do. What stands in the problem or in the lines
-    seen so far tells nobody anything."""
+    """One of the comments without the answer; None if all contain it. Numbers in the problem or in the lines seen so
+    far reveal nothing."""
     allowed = [comment for comment in comments if not names_answer(comment, worked, seen)]
     return rng.choice(allowed) if allowed else None
 
 
 def names_answer(comment: str, worked: Worked, seen: Sequence[str]) -> bool:
-    """Whether a comment names the answer, which stands neither in the problem nor in the lines seen so far."""
+    """Whether a comment contains the answer, and neither the problem nor the lines seen so far do."""
     answer = worked.quantities[worked.answer]
     known = " ".join((worked.problem.text, *seen))
     if answer.value in {value for value, _ in numbers(known)}:
@@ -39,7 +39,7 @@ def explain_right(worked: Worked, step: int, seed: int) -> str:
 
 
 def wanted(worked: Worked, quantity: int, rng: random.Random) -> str:
-    """What has to be worked out to get a quantity, without its value: for whoever worked out something else."""
+    """What to calculate to get a quantity, without its value, for someone who calculated something else."""
     return _said(worked, quantity, _WORDS["wanted"], Names(worked).called, rng)
 
 
@@ -50,7 +50,7 @@ def _said(
     called: Callable[[int], str],
     rng: random.Random,
 ) -> str:
-    """One of the wordings for how a quantity is made; of two numbers there are more than of many."""
+    """One of the wordings for how a quantity is computed; there are more for two numbers than for many."""
     quantity = worked.quantities[made]
     tree = parse(quantity.formula)
     wordings = told["any"]

@@ -1,7 +1,7 @@
-"""The ways in which a step goes wrong: calculation, logical, unrelated, and results carried over wrongly.
+"""Faults of a step: calculation, logical, unrelated, and results carried over wrongly.
 
-Each function lists what could happen at one step, in the order in which it should be tried; whether the rest of the
-solution stays plausible is decided by who tries it.
+Each function yields candidate faults for one step in the order to try them. The caller checks whether the rest of the
+solution stays plausible.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def calculation(scene: Scene) -> Iterator[Fault]:
     for slip in scene.rng.sample(found, len(found)):
         wrong = scene.right.model_copy(update={"value": slip.value})
         left, right = scene.equation, scene.right.shown
-        told = scene.number == scene.worked.answer and slip.hint == slips.MIXED  # its digits would be the answer's
+        told = scene.number == scene.worked.answer and slip.hint == slips.MIXED  # else it reveals the answer
         hint = f" {slip.hint}" if slip.hint and not told else ""
         comments = (
             f"{left} is {right}, not {wrong.shown}.",
@@ -38,7 +38,7 @@ def calculation(scene: Scene) -> Iterator[Fault]:
 
 
 def logical(scene: Scene) -> Iterator[Fault]:
-    """Right sums of a wrong idea: another sign, swapped sides, another number, or one left out."""
+    """True equations with a wrong idea: another operation, swapped sides, another number, or one left out."""
     ideas = [list(_other_signs(scene)), list(_other_numbers(scene)), list(_left_out(scene))]
     for idea in ideas:
         scene.rng.shuffle(idea)
@@ -66,7 +66,7 @@ def _said(scene: Scene, operation: Operation, wordings: Sequence[str]) -> tuple[
         **{"a_have": "have" if _is_several(a) else "has", "b_have": "have" if _is_several(b) else "has"},
         **{"b_come": "come" if _is_several(b) else "comes", "b_it": "them" if _is_several(b) else "it"},
     }
-    if operation.right.value(scene.worked.quantities) <= 1:  # then it is the other way round
+    if operation.right.value(scene.worked.quantities) <= 1:  # then multiplying makes it smaller
         wordings = tuple(text for text in wordings if not text.startswith(("Multiplying makes", "Dividing gives")))
     made = tuple(text.format(**words) for text in wordings)
     if operation.sign == "×":
@@ -76,7 +76,7 @@ def _said(scene: Scene, operation: Operation, wordings: Sequence[str]) -> tuple[
 
 
 def _one_for_each(scene: Scene, operation: Operation) -> tuple[str, ...]:
-    """A reason to multiply, where the problem gives one of the numbers for each of something."""
+    """A reason to multiply, if the problem gives one of the numbers per unit of something."""
     sides = [(operation.left, operation.right), (operation.right, operation.left)]
     for one, count in sides:
         if not isinstance(one, Leaf) or one.quantity is None or not scene.names.is_for_each(one.quantity):
@@ -101,7 +101,7 @@ def _capital(text: str) -> str:
 
 
 def _other_numbers(scene: Scene) -> Iterator[Fault]:
-    """A number of the story in another's place, above all one that no step needs."""
+    """Another number of the story, first of all one that no step needs."""
     for path, right in slots(scene.tree):
         value = scene.worked.quantities[right].value
         for wrong in scene.known:
@@ -124,7 +124,7 @@ def _not_that_number(scene: Scene, right: int, wrong: int) -> tuple[str, ...]:
 
 
 def _left_out(scene: Scene) -> Iterator[Fault]:
-    """One number less than needed."""
+    """One number fewer than needed."""
     for path, operation in operations(scene.tree):
         if not path and all(isinstance(side, Leaf) for side in (operation.left, operation.right)):
             continue
@@ -143,7 +143,7 @@ def _left_out(scene: Scene) -> Iterator[Fault]:
 
 
 def unrelated(scene: Scene) -> Iterator[Fault]:
-    """True arithmetic that does not lead to the answer."""
+    """A true equation that does not lead to the answer."""
     formulas = [used(parse(quantity.formula)) for quantity in scene.worked.quantities if quantity.formula]
     pairs = [pair for pair in combinations(scene.known, 2) if not any(set(pair) <= numbers for numbers in formulas)]
     for a, b in scene.rng.sample(pairs, len(pairs)):
@@ -178,7 +178,7 @@ def _leads_nowhere(scene: Scene, a: int, b: int, sign: str) -> tuple[str, ...]:
 
 
 def accumulation(scene: Scene) -> Iterator[Fault]:
-    """An earlier result carried over wrongly: miscopied, or an older one taken in its place."""
+    """An earlier result carried over wrongly: miscopied, or replaced by an older one."""
     earlier = {step.makes for step in scene.worked.steps[: scene.step]}
     for path, right in scene.rng.sample(slots(scene.tree), len(slots(scene.tree))):
         if right not in earlier:
@@ -206,13 +206,13 @@ def _not_carried_over(scene: Scene, right: int, copy: str) -> tuple[str, ...]:
 
 
 def copied_as(scene: Scene, path: Path, right: int, copy: str, comments: tuple[str, ...]) -> Iterator[Fault]:
-    """A number of the formula written as another, in the whole line."""
+    """A number of the formula replaced by a miscopied one in the whole line."""
     text = scene.text.replace(f"{{{right}}}", copy)
     yield from right_sum(scene, exchanged(scene.tree, path, Leaf(copy)), comments, text)
 
 
 def right_sum(scene: Scene, tree: Part, comments: tuple[str, ...], text: str = "") -> Iterator[Fault]:
-    """A fault that is a right sum of another formula."""
+    """A fault that is a true equation with another formula."""
     try:
         quantity = scene.with_formula(tree)
     except ZeroDivisionError:
@@ -222,5 +222,5 @@ def right_sum(scene: Scene, tree: Part, comments: tuple[str, ...], text: str = "
 
 
 def leaf_values(scene: Scene) -> list[tuple[Path, Leaf, Fraction]]:
-    """The numbers of the formula with their places and values."""
+    """The numbers of the formula with their paths and values."""
     return [(path, leaf, leaf.value(scene.worked.quantities)) for path, leaf in leaves(scene.tree)]

@@ -1,4 +1,4 @@
-"""Formulas of `runtime.problems.worked` as small trees, to put a sign or a number in another's place."""
+"""Formulas of `runtime.problems.worked` as small trees, to replace an operation or a number."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Literal
 from runtime.problems.worked import Quantity
 
 Path = tuple[Literal["left", "right"], ...]
-"""The way from the root of a formula to a part of it."""
+"""The path from the root of a formula to a part of it."""
 SIGNS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "×", ast.Div: "/"}
 _WORK = {"+": operator.add, "-": operator.sub, "×": operator.mul, "/": operator.truediv}
 _RANK = {"+": 1, "-": 1, "×": 2, "/": 2}
@@ -62,7 +62,7 @@ def _part(node: ast.expr) -> Part:
 
 
 def write(part: Part) -> str:
-    """The formula of a tree, with no more parentheses than it needs."""
+    """The formula of a tree, with minimal parentheses."""
     if isinstance(part, Leaf):
         return part.text
     left, right = write(part.left), write(part.right)
@@ -73,7 +73,7 @@ def write(part: Part) -> str:
 
 
 def parts(part: Part, path: Path = ()) -> Iterator[tuple[Path, Part]]:
-    """Every part of a formula with the way to it, from the root down."""
+    """Every part of a formula with its path, from the root down."""
     yield path, part
     if isinstance(part, Operation):
         yield from parts(part.left, (*path, "left"))
@@ -89,12 +89,12 @@ def leaves(part: Part) -> list[tuple[Path, Leaf]]:
 
 
 def used(part: Part) -> set[int]:
-    """The quantities of a formula."""
+    """Indexes of the quantities in a formula."""
     return {leaf.quantity for _, leaf in leaves(part) if leaf.quantity is not None}
 
 
 def exchanged(part: Part, path: Path, new: Part) -> Part:
-    """The formula with another part in this place."""
+    """The formula with the part at this path replaced."""
     if not path or isinstance(part, Leaf):
         return new
     if path[0] == "left":

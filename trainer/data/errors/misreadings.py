@@ -1,4 +1,4 @@
-"""The other ways in which a step goes wrong: misread numbers, percentages, units, and steps left out."""
+"""Faults of the type "other": misread numbers, percentages, units, and steps left out."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CONVERSIONS = read_wordings(__file__)["conversions"]
 
 
 def other(scene: Scene) -> Iterator[Fault]:
-    """What is none of the named kinds, in an order that changes from step to step; the rare ones mostly first."""
+    """Candidate faults in an order that varies by step; rare ones mostly first."""
     rare = [*_percent_as_whole(scene), *_wrong_unit(scene)]
     common = [list(_skipped_step(scene)), list(_misread(scene))]
     for ideas in common:
@@ -28,7 +28,7 @@ def other(scene: Scene) -> Iterator[Fault]:
 
 
 def _misread(scene: Scene) -> Iterator[Fault]:
-    """A number of the problem read as another."""
+    """A number of the problem misread."""
     for path, right in slots(scene.tree):
         if not scene.names.is_given(right):
             continue
@@ -37,7 +37,7 @@ def _misread(scene: Scene) -> Iterator[Fault]:
         told = {value for value, _ in numbers(scene.worked.problem.text)}
         for copy in slips.of_copying(number):
             if Fraction(copy) in told:
-                continue  # that would be another number of the story
+                continue  # which is another number of the story
             comments = (
                 f"The problem says {number.shown}, not {copy}." + (f" Read it again: “{quote}”" if quote else ""),
                 f"Look at the problem once more: it is {number.shown}, not {copy}." + (f" “{quote}”" if quote else ""),
@@ -75,7 +75,7 @@ def _out_of_hundred(scene: Scene, percent: str = "") -> tuple[str, ...]:
 
 
 def _wrong_unit(scene: Scene) -> Iterator[Fault]:
-    """A wrong number of minutes in an hour, days in a week, cents in a dollar."""
+    """A wrong number of minutes per hour, days per week, cents per dollar."""
     words = f"{scene.worked.problem.text} {scene.worked.steps[scene.step].text}".lower()
     for path, leaf, value in leaf_values(scene):
         if leaf.quantity is not None and scene.names.is_given(leaf.quantity):
@@ -87,7 +87,7 @@ def _wrong_unit(scene: Scene) -> Iterator[Fault]:
 
 
 def _skipped_step(scene: Scene) -> Iterator[Fault]:
-    """An earlier step left out: what should have been worked out there is replaced by a number that went into it."""
+    """An earlier step left out: its result is replaced by one of the numbers it uses."""
     for path, right in slots(scene.tree):
         made = scene.names.made_in(right)
         if made is None or made >= scene.step or users(scene.worked, right) != [scene.step]:

@@ -1,4 +1,4 @@
-"""How a tutor speaks of the numbers of a story: "24 clips", "$15", "20%", "the 24 clips from step 1"."""
+"""A tutor's words for the numbers of a story: "24 clips", "$15", "20%", "the 24 clips from step 1"."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LONGEST_QUOTE = 110
 
 
 def numbers(text: str) -> Iterator[tuple[Fraction, re.Match[str]]]:
-    """The numbers of a text with the places where they stand."""
+    """The numbers of a text with their matches."""
     for match in NUMBER.finditer(text):
         yield Fraction(match[2].replace(",", "")), match
 
@@ -42,16 +42,16 @@ class Names:
 
     @property
     def question(self) -> str | None:
-        """The question of the problem, if it is short enough to be quoted."""
+        """The question of the problem, if it is short enough to quote."""
         asked = [sentence for sentence in self.sentences if sentence.endswith("?")]
         return asked[-1] if asked and len(asked[-1]) <= LONGEST_QUOTE else None
 
     def made_in(self, quantity: int) -> int | None:
-        """Index of the step that makes a quantity."""
+        """Index of the step that computes a quantity."""
         return next((i for i, step in enumerate(self._worked.steps) if step.makes == quantity), None)
 
     def called(self, quantity: int) -> str:
-        """A number with its noun where one stands behind it: "24 clips"."""
+        """A number with the noun after it, if any: "24 clips"."""
         number = self._worked.quantities[quantity]
         step = self.made_in(quantity)
         if step is not None:
@@ -82,7 +82,7 @@ class Names:
         return f"the {self.called(quantity)} from {where}"
 
     def quote(self, quantity: int) -> str | None:
-        """The sentence of the problem in which a given number stands, if it is short enough to be quoted."""
+        """The sentence of the problem with a given number, if it is short enough to quote."""
         value = self._worked.quantities[quantity].value
         if self._worked.quantities[quantity].formula:
             return None
@@ -92,7 +92,7 @@ class Names:
         return None
 
     def is_for_each(self, quantity: int) -> bool:
-        """Whether the problem gives a number for every one of something: "12 pencils each", "$5 per hour"."""
+        """Whether the problem gives a number per unit: "12 pencils each", "$5 per hour"."""
         if not self.is_given(quantity):
             return False
         text, value = self._worked.problem.text, self._worked.quantities[quantity].value
@@ -100,7 +100,7 @@ class Names:
         return any(_EACH.search(text[max(start - 25, 0) : end + 25]) for start, end in places)
 
     def is_given(self, quantity: int) -> bool:
-        """Whether a number stands in the problem in figures."""
+        """Whether the problem contains a number in digits."""
         number = self._worked.quantities[quantity]
         found = {value for value, _ in numbers(self._worked.problem.text)}
         return not number.formula and number.value in found

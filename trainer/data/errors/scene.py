@@ -1,4 +1,4 @@
-"""What a fault is made from, and what it is."""
+"""A right step as the setting for a fault, and the fault."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ class Fault:
     """One way to get a step wrong."""
 
     quantity: Quantity
-    """What the student has in the place of the right quantity."""
+    """The wrong quantity."""
     text: str
     """The step as the student writes it, a template."""
     comments: tuple[str, ...]
-    """What a tutor may say of it, one of them."""
+    """A tutor's possible comments; one is chosen."""
     skipped: int | None = None
-    """An earlier step that the student leaves out."""
+    """Index of an earlier step that the student leaves out."""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A right step with all that is known when it is written."""
+    """A right step, and what is known when it is written."""
 
     worked: Worked
     step: int
@@ -35,7 +35,7 @@ class Scene:
 
     @property
     def number(self) -> int:
-        """The quantity that the step makes."""
+        """Index of the quantity that the step computes."""
         made = self.worked.steps[self.step].makes
         assert made is not None, "a scene is of a step that makes a number"
         return made
@@ -65,7 +65,7 @@ class Scene:
 
     @cached_property
     def known(self) -> list[int]:
-        """The quantities that the student knows: told in the problem, or made in the steps before."""
+        """Indexes of known quantities: given in the problem, or computed in earlier steps."""
         made = {step.makes for step in self.worked.steps[: self.step]}
         return [i for i in range(len(self.worked.quantities)) if i in made or self.names.is_given(i)]
 
@@ -81,7 +81,7 @@ class Scene:
 
 
 def scene_of(worked: Worked, step: int, rng: random.Random) -> Scene | None:
-    """The scene of a step that calculates something; None for any other."""
+    """The scene of a step with a calculation; None for any other."""
     made = worked.steps[step].makes
     if made is None or not worked.quantities[made].formula:
         return None
@@ -91,12 +91,12 @@ def scene_of(worked: Worked, step: int, rng: random.Random) -> Scene | None:
 
 
 def users(worked: Worked, quantity: int) -> list[int]:
-    """The steps whose formulas use a quantity."""
+    """Indexes of the steps whose formulas use a quantity."""
     made = [(i, step.makes) for i, step in enumerate(worked.steps) if step.makes is not None]
     formulas = [(i, worked.quantities[number].formula) for i, number in made]
     return [i for i, formula in formulas if formula and quantity in used(parse(formula))]
 
 
 def slots(part: Part) -> list[tuple[Path, int]]:
-    """The places of a formula's quantities."""
+    """Paths and indexes of a formula's quantities."""
     return [(path, leaf.quantity) for path, leaf in leaves(part) if leaf.quantity is not None]

@@ -1,4 +1,4 @@
-"""Wrong numbers as people write them: forgotten carries, neighbours in the times table, swapped digits."""
+"""Wrong numbers as people write them: forgotten carries, neighbours in the multiplication table, swapped digits."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from trainer.data.errors.formulas import Leaf, Operation, Part, leaves
 
 MIXED = "The digits got mixed up."
 LIKE = "6778960134"
-"""For each digit the one that it is most easily taken for."""
+"""For each digit, the one it is most easily mistaken for."""
 
 
 class Slip(NamedTuple):
     value: Fraction
     hint: str
-    """What went wrong, as a sentence that tells nothing of the right number; may be empty."""
+    """A sentence on what went wrong, without the right number; may be empty."""
 
 
 def of_result(tree: Part, right: Quantity, quantities: Sequence[Quantity]) -> list[Slip]:
-    """Wrong results for a calculation, the likeliest kinds first; none is the right one or below zero."""
+    """Wrong results of a calculation, the likeliest kinds first; all are positive and differ from the right one."""
     sums = isinstance(tree, Operation) and tree.sign in "+-"
     round_numbers = all(leaf.value(quantities) % 10 == 0 for _, leaf in leaves(tree))
     just_off = (right.value < 60 or sums) and not round_numbers
@@ -31,7 +31,7 @@ def of_result(tree: Part, right: Quantity, quantities: Sequence[Quantity]) -> li
 
 
 def of_copying(number: Quantity) -> list[str]:
-    """How a number of at least two digits is misread or miscopied."""
+    """Misreadings of a number of at least two digits."""
     shown = number.shown
     digits = [place for place, sign in enumerate(shown) if sign.isdigit()]
     if "/" in shown or len(digits) < 2:
@@ -48,7 +48,7 @@ def _starts_wrong(text: str) -> bool:
 
 
 def _of_signs(tree: Part, quantities: Sequence[Quantity]) -> Iterator[Slip]:
-    """Slips of one operation between two numbers."""
+    """Slips in one operation on two numbers."""
     if not isinstance(tree, Operation) or not isinstance(tree.left, Leaf) or not isinstance(tree.right, Leaf):
         return
     left, right = tree.left.value(quantities), tree.right.value(quantities)
@@ -79,7 +79,7 @@ def _without_borrowing(left: int, right: int) -> Fraction:
 
 
 def _of_digits(right: Quantity, just_off: bool, zeros: bool) -> Iterator[Slip]:
-    """Slips that only look at the result."""
+    """Slips that depend only on the result."""
     value = right.value
     unit = Fraction(1, 10 ** len(right.shown.partition(".")[2])) if "/" not in right.shown else Fraction(1)
     for off in (1, -1):

@@ -1,4 +1,4 @@
-"""Training examples for the actor: a right solution alone."""
+"""Training examples for the actor: right solutions without checks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from trainer.data.traces.trace import Trace
 
 
 def actor_row(trace: Trace) -> Row:
-    """The solution of a trace, without the talk and without what was doubted."""
+    """The solution of a trace, without checks and doubted steps."""
     steps = (one.step for one in trace.told if one.right)
     text = join_steps(steps, trace.answer, language_of(trace.problem.text))
     return Row(messages=tuple(conversation(trace.problem)), reply=((text, 1.0),), source=trace.problem.source)

@@ -1,9 +1,9 @@
-"""Training examples for the critic: judged attempts from every source, right and wrong ones alike.
+"""Training examples for the critic: labelled attempts from every source, half of them right.
 
     python -m trainer examples --generated 4000 --gsm8k problems.jsonl --judged first_error.jsonl --out FOLDER
 
-Worked problems, generated or GSM8K's, give a right attempt and one with an error put in, in turns: a critic
-that sees more wrong attempts than right ones accepts nothing. Attempts that people judged come as they are.
+Worked problems, generated or from GSM8K, alternately give a right attempt and one with an inserted error: a critic
+trained mostly on wrong attempts accepts nothing. Attempts judged by people are used as they are.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ EXPLANATION = 0.5
 
 
 def critic_row(attempt: LabelledTrajectory) -> Row:
-    """The critic's turn on an attempt: a verdict on each step up to the first wrong one, and what is wrong with it."""
+    """The critic's turn on an attempt: a verdict on each step up to the first wrong one, and its explanation."""
     right, wrong = verdict_words(language_of(attempt.problem.text))
     steps = judged(attempt.steps)
     end = len(steps) if attempt.first_error is None else attempt.first_error + 1
@@ -61,14 +61,14 @@ def critic_row(attempt: LabelledTrajectory) -> Row:
 
 
 def generated(count: int, seed: int, split: wordproblems.Split = "train") -> Iterator[LabelledTrajectory]:
-    """Attempts at fresh problems: right, wrong, right, wrong."""
+    """Attempts at fresh problems, alternately right and wrong."""
     for number, worked in enumerate(islice(wordproblems.stream(seed, split), count)):
         yield right_attempt(worked) if number % 2 == 0 else wrong_attempt(worked, seed)
 
 
 def gsm8k(path: Path, seed: int, limit: int | None = None) -> Iterator[LabelledTrajectory]:
-    """Attempts from GSM8K's solutions, each problem once, right or with an error put in. What cannot
-    be read with certainty is passed over."""
+    """Attempts from GSM8K's solutions, each problem once, right or with an inserted error. Ambiguous solutions are
+    skipped."""
     found = 0
     for worked in gsm8k_problems(path, seed):
         try:
@@ -81,16 +81,15 @@ def gsm8k(path: Path, seed: int, limit: int | None = None) -> Iterator[LabelledT
 
 
 def people(path: Path) -> Iterator[LabelledTrajectory]:
-    """Wrong attempts that people judged, and their beginnings before the error, which are right. Not the reference
-    solutions beside them: those are written in another manner, and a critic that may tell right from wrong by manner
-    learns nothing else (trainer/LOG.md)."""
+    """Wrong attempts judged by people, and their right prefixes. Reference solutions are left out: they are in another
+    style, and a critic that can use style as a cue learns nothing else (trainer/LOG.md)."""
     return (
         attempt for judged in read_judged(path) if judged.first_error is not None for attempt in _with_begun(judged)
     )
 
 
 def collected(path: Path) -> Iterator[LabelledTrajectory]:
-    """What people judged in the app, right attempts too: there all are written in one manner."""
+    """Attempts judged in the app, including right ones, as all are in one style."""
     for attempt in read_judged(path):
         if attempt.first_error is None:
             yield attempt
@@ -99,7 +98,7 @@ def collected(path: Path) -> Iterator[LabelledTrajectory]:
 
 
 def _with_begun(attempt: LabelledTrajectory) -> Iterator[LabelledTrajectory]:
-    """A wrong attempt and its beginning before the error; nothing, if only a line that is not judged is wrong."""
+    """A wrong attempt and its prefix before the error; empty if only an unjudged line is wrong."""
     place = attempt.first_error
     if place is not None and place < len(judged(attempt.steps)):
         yield attempt
@@ -108,19 +107,19 @@ def _with_begun(attempt: LabelledTrajectory) -> Iterator[LabelledTrajectory]:
 
 
 def rollouts(path: Path) -> Iterator[LabelledTrajectory]:
-    """Right attempts in the manner of the models that wrote them (`trainer rollouts`)."""
+    """Right rollouts, which have the style of the model to be judged (`trainer rollouts`)."""
     return (labelled(one.problem, one.steps, None, one.answer) for one in read_graded(path) if is_sound(one))
 
 
 def recorded(path: Path) -> Iterator[LabelledTrajectory]:
-    """Attempts that `trainer critiques` made, where a critique of them may be learned from."""
+    """Attempts of `trainer critiques` with a usable critique."""
     for record in read_records(path):
         critique = next((critique for critique in record.critiques if critique.usable), None)
         if critique is None:
             continue
         place = critique.verdicts.index(False) if False in critique.verdicts else None
         if place is not None and place >= len(judged(record.traj.lines)):
-            continue  # a wrong last line that only states the answer is not judged
+            continue  # a wrong answer line is not judged
         given = record.problem
         yield labelled(
             Problem(text=given.text, answer=given.answer, source=given.dataset, licence=record.prov.licence),
@@ -137,7 +136,7 @@ def right_attempt(worked: Worked) -> LabelledTrajectory:
 
 
 def wrong_attempt(worked: Worked, seed: int) -> LabelledTrajectory:
-    """Raises InjectionError where no error fits."""
+    """Raises InjectionError if no error fits."""
     made = inject_random(worked, seed)
     return labelled(
         worked.problem, made.lines, made.first_error, answer=made.answer, explanation=made.explanation,
@@ -146,7 +145,7 @@ def wrong_attempt(worked: Worked, seed: int) -> LabelledTrajectory:
 
 
 def mixed(sources: Iterable[Iterable[LabelledTrajectory]], seed: int) -> list[LabelledTrajectory]:
-    """All attempts in one random order, each once; those that two sources judge differently are left out."""
+    """All attempts shuffled, each once; attempts on which two sources contradict each other are left out."""
     found: dict[str, LabelledTrajectory] = {}
     disputed: set[str] = set()
     for attempt in (attempt for source in sources for attempt in source):
@@ -154,7 +153,7 @@ def mixed(sources: Iterable[Iterable[LabelledTrajectory]], seed: int) -> list[La
         if known.first_error != attempt.first_error:
             disputed.add(attempt.key)
     if disputed:
-        logger.warning("%d attempts are left out: they are judged in two ways.", len(disputed))
+        logger.warning("%d attempts are left out, because two sources contradict each other on them.", len(disputed))
     attempts = [attempt for key, attempt in found.items() if key not in disputed]
     random.Random(seed).shuffle(attempts)
     return attempts
@@ -162,7 +161,7 @@ def mixed(sources: Iterable[Iterable[LabelledTrajectory]], seed: int) -> list[La
 
 @dataclass(frozen=True)
 class Sources:
-    """Where judged attempts come from."""
+    """Sources of labelled attempts."""
 
     generated: int = 0
     gsm8k: Path | None = None
@@ -171,42 +170,42 @@ class Sources:
     records: Path | None = None
     rollouts: Path | None = None
     collected: Path | None = None
-    """What people judged in the app."""
+    """Attempts judged in the app."""
     held_out: tuple[Path, ...] = ()
-    """Files of problems that nothing may be learned from."""
+    """Files of held-out problems."""
     seed: int = 0
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """All that are read."""
+        """All files to read."""
         learned = (self.gsm8k, self.judged, self.records, self.rollouts, self.collected)
         return (*(file for file in learned if file), *self.held_out)
 
 
 def examples_folder(settings: Settings) -> Path:
-    """Where training examples lie if no other folder is named."""
+    """The default folder of training examples."""
     return folder_of(settings.home, "examples", once="lessons")
 
 
 KEPT_APART = 0.06
-"""Share of the problems of each source that is kept for fitting weights and thresholds."""
+"""Share of the problems of each source kept apart for fitting rules and thresholds."""
 FITTED_FROM = 1000
-"""Fresh problems of which that share is kept, even if fewer are learned from: weights need some sixty attempts."""
+"""Least number of fresh problems to keep that share of: fitting needs about sixty attempts."""
 
 
 def write_examples(sources: Sources, folder: Path) -> dict[str, Any]:
-    """Writes `critic.jsonl` (rows to learn from), `dev.jsonl` (rows whose loss is watched), `fit.jsonl` (the judged
-    attempts behind them, for `calibrate`) and says how many came from where. Problems that share thirteen words with a
-    held-out file are dropped. Raises RowError, also where nothing is left to learn from."""
+    """Write `critic.jsonl` (training rows), `dev.jsonl` (validation rows) and `fit.jsonl` (the attempts behind the
+    validation rows, for `calibrate`); return counts by source. Problems that share thirteen words with a held-out file
+    are dropped. Raises RowError, also if no training row is left."""
     attempts = mixed(_read(sources), sources.seed)
     report = find([a.problem.text for a in attempts], {str(p): read_texts(p) for p in sources.held_out})
     attempts = drop(attempts, report)
-    # Attempts at one problem side by side, as `calibrate` leaves out neighbours together.
+    # Attempts at one problem are neighbours, because `calibrate` keeps neighbours in one fold.
     kept = sorted((a for a in attempts if kept_apart(a.problem)), key=lambda attempt: attempt.problem.id)
     learned = [a for a in attempts if not kept_apart(a.problem)]
     if not learned:
         raise RowError(
-            f"There is nothing to learn from: all of {len(kept)} attempts are kept apart. Give more, or --generated."
+            f"There is nothing to learn from: all {len(kept)} attempts are kept apart. Give more, or use --generated."
         )
     write_rows(folder / "critic.jsonl", map(critic_row, learned))
     write_rows(folder / "dev.jsonl", map(critic_row, kept))
@@ -235,7 +234,7 @@ def _read(sources: Sources) -> Iterator[Iterable[LabelledTrajectory]]:
 
 
 def kept_apart(problem: Problem) -> bool:
-    """Whole problems, chosen by their text alone, so that every run keeps the same ones."""
+    """Whether a problem is kept apart; depends on its text only, so every run keeps the same ones."""
     return int(problem.id, 16) % 1000 < 1000 * KEPT_APART
 
 

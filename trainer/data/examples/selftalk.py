@@ -1,4 +1,4 @@
-"""Training examples for self-talk, and the same solutions without the talk for the actor.
+"""Training examples for self-talk, and the same solutions without checks for the actor.
 
 python -m trainer traces --generated 2000 --rollouts rollouts.jsonl --out FOLDER
 """
@@ -19,16 +19,15 @@ from trainer.data.traces.trace import Trace
 
 
 def selftalk_row(trace: Trace) -> Row:
-    """A trace as a turn of the model. A step that goes wrong is read and not learned: the model learns to doubt such
-    steps, not to make them."""
+    """A trace as a turn of the model. Wrong steps have no weight: the model learns to doubt them, not to write them."""
     messages = conversation(trace.problem, prompt="selftalk")
     return Row(messages=tuple(messages), reply=tuple(trace.pieces), source=trace.problem.source)
 
 
 def write_traces(folder: Path, traces: Iterable[Trace], held_out: Sequence[Path] = ()) -> dict[str, Any]:
-    """Writes `selftalk.jsonl` (rows to learn from) and `dev.jsonl` (problems kept apart), the same solutions without
-    the talk as `actor.jsonl` and `actor-dev.jsonl`, and says what came of it. Problems that share thirteen words with a
-    held-out file are dropped."""
+    """Write `selftalk.jsonl` (training rows) and `dev.jsonl` (validation rows), and the same solutions without checks
+    as `actor.jsonl` and `actor-dev.jsonl`; return counts. Problems that share thirteen words with a held-out file are
+    dropped."""
     kept, left_out = sound(traces)
     report = find([trace.problem.text for trace in kept], {str(path): read_texts(path) for path in held_out})
     kept = drop(kept, report)
@@ -44,6 +43,6 @@ def write_traces(folder: Path, traces: Iterable[Trace], held_out: Sequence[Path]
 
 
 def sound(traces: Iterable[Trace]) -> tuple[list[Trace], dict[str, int]]:
-    """Those to learn from, and how many were left out for which reason."""
+    """The usable traces, and the number left out by reason."""
     judged = [(trace, trace.fault) for trace in traces]
     return [trace for trace, fault in judged if not fault], dict(Counter(fault for _, fault in judged if fault))

@@ -1,5 +1,4 @@
-"""What traces are made of: worked problems, GSM8K's solutions, right rollouts of a model, critiques that
-helped."""
+"""Sources of traces: worked problems, GSM8K's solutions, right rollouts, critiques that helped."""
 
 from __future__ import annotations
 
@@ -28,7 +27,7 @@ _FRACTION = re.compile(r"\\[dt]?frac\{([^{}]*)\}\{([^{}]*)\}")
 _TEXT = re.compile(r"\\(?:text|mathrm|textbf|boxed)\{([^{}]*)\}")
 _MARKUP = re.compile(r"\\[\[\]()]|\\[,;! ]|\\quad|\*\*|`")
 SLIPS = 0.5
-"""Share of the traces of worked problems in which a step goes wrong first."""
+"""Share of traces of worked problems that contain a wrong step."""
 
 
 def generated(count: int, seed: int, split: wordproblems.Split = "train") -> Iterator[Trace]:
@@ -42,8 +41,8 @@ def gsm8k(path: Path, seed: int, limit: int | None = None) -> Iterator[Trace]:
 
 
 def rollouts(path: Path, seed: int, wordings: int = 1) -> Iterator[Trace]:
-    """Traces of right rollouts (`trainer rollouts`), each in so many wordings: who learns to talk about its
-    own kind of solution keeps what it can do (trainer/LOG.md)."""
+    """Traces of right rollouts (`trainer rollouts`), each in `wordings` wordings. Training on its own kind of solution
+    keeps a model's ability (trainer/LOG.md)."""
     for written in read_graded(path):
         steps, answer = plain_steps(written.steps), written.answer
         if not (answer and written.correct and steps and any(matches(n, answer) for n in _NUMBER.findall(steps[-1]))):
@@ -59,14 +58,14 @@ _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?(?:/\d+)?")
 
 
 def recorded(path: Path, seed: int) -> Iterator[Trace]:
-    """Traces of what `trainer critiques` wrote."""
+    """Traces of the records of `trainer critiques`."""
     for trace in map(from_record, read_records(path)):
         if trace:
             yield smoothed(trace, seed)
 
 
 def from_worked(worked: Worked, seed: int) -> Trace:
-    """The reference solution as a talk; in half of them a step goes wrong first and is mended at once."""
+    """The reference solution as a trace; in half of them a wrong step comes first and is corrected at once."""
     dice = random.Random(f"{worked.problem.id} {seed} talk")
     told = [Told(line, True, explain_right(worked, i, seed)) for i, line in enumerate(worked.lines)]
     if dice.random() < SLIPS:
@@ -75,14 +74,14 @@ def from_worked(worked: Worked, seed: int) -> Trace:
         except InjectionError:
             return Trace(worked.problem, tuple(told), worked.result)
         at = wrong.first_error
-        if wrong.lines[:at] == worked.lines[:at]:  # alike so far, so the right steps from there on mend it
+        if wrong.lines[:at] == worked.lines[:at]:  # same prefix, so the remaining right steps correct it
             told.insert(at, Told(wrong.lines[at], False, wrong.explanation))
     return Trace(worked.problem, tuple(told), worked.result)
 
 
 def from_attempt(worked: Worked, attempt: LabelledTrajectory) -> Trace:
-    """A judged attempt as the talk of who made it: right steps are nodded to, the first error is doubted, and the steps
-    of the solution that are still missing mend it."""
+    """A labelled attempt as a trace: right steps are accepted, the first error is doubted, and the missing steps of the
+    solution correct it."""
     place, steps = attempt.first_error, attempt.steps
     if place is None:
         return Trace(worked.problem, tuple(Told(step, True) for step in steps), worked.result)
@@ -92,22 +91,22 @@ def from_attempt(worked: Worked, attempt: LabelledTrajectory) -> Trace:
 
 
 def _missing(worked: Worked, begun: Sequence[str]) -> Sequence[str]:
-    """The solution from the first line on that makes a number which was not there yet."""
+    """The solution from the first line that computes a new number."""
     known = numbers_in("\n".join([worked.problem.text, *begun]))
     new = (place for place, line in enumerate(worked.lines) if numbers_in(line) - known)
     return worked.lines[next(new, len(worked.lines)) :]
 
 
 def _doubt(attempt: LabelledTrajectory) -> str:
-    """What is wrong with the first error: a false equation is put right."""
+    """The doubt about the first error: for a false equation its correction."""
     language, step = language_of(attempt.problem.text), attempt.steps[attempt.first_error or 0]
     false = next((one for one in arithmetic.check(step) if one.verdict == "incorrect"), None)
     return arithmetic.sentence(false, language) if false else attempt.explanation or WORDS[language]["astray"]
 
 
 def from_record(record: Record) -> Trace | None:
-    """A wrong attempt up to its first error, then what the actor wrote once it had read the critique; None where no
-    usable critique led to a right refinement that goes on from the right steps."""
+    """A wrong attempt up to its first error, then the actor's refinement; None without a usable critique and a right
+    refinement that keeps the right steps."""
     critique = next((critique for critique in record.critiques if critique.usable), None)
     if critique is None or False not in critique.verdicts or not record.refines:
         return None
@@ -117,17 +116,16 @@ def from_record(record: Record) -> Trace | None:
     lines, said = record.traj.lines, critique.explains
     begun = [Told(lines[i], True, said[i]) for i in range(place)]
     if steps[:place] != list(lines[:place]) or lines[place] in steps[place:]:
-        return None  # it began anew, or says again what was doubted
+        return None  # it restarted, or repeats the doubted step
     mended = [Told(step, True) for step in steps[len(begun) :]]
     problem = Problem(text=record.problem.text, answer=record.problem.answer, source=record.problem.dataset)
     return Trace(problem, (*begun, Told(lines[place], False, said[place]), *mended), refined.answer)
 
 
 def plain_steps(lines: Sequence[str]) -> list[str] | None:
-    """What a model wrote, as a person would say it: no markup, and a calculation in every step. Small models write
-    headings, plans and displayed formulas over several lines; what leads to a calculation belongs to its step. Words
-    after the last one are left out, and so is a program that repeats it all. None where anything remains that is no
-    plain text, or where a sum is false."""
+    """A model's text as plain steps: no markup, and a calculation in every step. Small models write headings, plans and
+    displayed formulas over several lines; text that leads to a calculation is part of its step. Text after the last one
+    is dropped, and so is a program. None if markup remains or an equation is false."""
     steps, begun = [], ""
     for line in map(_plain, takewhile(lambda line: "python" not in line.lower(), lines)):
         begun = f"{begun} {line}".strip()

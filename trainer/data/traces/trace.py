@@ -1,4 +1,4 @@
-"""A trace: steps, what the model says to each, and the answer."""
+"""A trace: steps, the model's check of each, and the answer."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from trainer.data.wordings import read_wordings
 WORDS = read_wordings(__file__)
 
 DECISION = 4.0
-"""The weight of the first word of a check in the loss: with it the model doubts or goes on, and it is one word of two
+"""Weight of the first word of a check in the loss: it decides between doubt and acceptance, and is one token in two
 hundred."""
 
 
 @dataclass(frozen=True)
 class Told:
-    """A step and what the model says to it."""
+    """A step and the model's check of it."""
 
     step: str
     right: bool
@@ -37,31 +37,31 @@ class Trace:
 
     @property
     def text(self) -> str:
-        """As the model writes it."""
+        """The trace as the model writes it."""
         return "".join(piece for piece, _ in self.pieces)
 
     @property
     def pieces(self) -> list[tuple[str, float]]:
-        """The text in pieces, each with its weight for who learns from it: steps that go wrong have none."""
+        """The text in pieces with their weights in the loss; wrong steps have weight 0."""
         language = language_of(self.problem.text)
         lines = [piece for one in self.told for piece in _pieces(one, CHECK[language])]
         return [*lines, (closing_line(self.answer, language), 1.0)]
 
     @property
     def fault(self) -> str | None:
-        """Why nobody should learn from it, if so: the talk is read back as the app reads it."""
+        """The reason not to train on it, or None. The text is parsed as in the app."""
         reader = LineReader()
         lines = [*reader.push(self.text), *reader.finish()]
         if [line.kind for line in lines] != ["step", "check"] * len(self.told) + ["closing"]:
-            return "its lines cannot be read back"
+            return "its lines cannot be parsed"
         checks = [read_check(line.text)[0] for line in lines if line.kind == "check"]
         if checks != [one.right for one in self.told]:
-            return "its checks do not say what is known"
+            return "its checks contradict the labels"
         accepted = [arithmetic.verdict(arithmetic.check(one.step)) for one in self.told if one.right]
         if "incorrect" in accepted:
             return "it accepts a false equation"
         if not self.told or not self.told[-1].right:
-            return "it ends in a doubt"
+            return "it ends with a doubt"
         return None if grade(final_answer(self.text), self.problem) else "its answer is wrong"
 
 
@@ -74,11 +74,11 @@ def _pieces(told: Told, check: str) -> list[tuple[str, float]]:
 _FIRST_WORD = re.compile(r"\w*")
 
 
-# In the model's own words: first person, many wordings, and often only a word
+# Rewording: first person, many wordings, often a single word
 
 
 def smoothed(trace: Trace, seed: int) -> Trace:
-    """The same talk in the model's own words: what a tutor said to "you" it says of itself, and often less."""
+    """The trace with checks in the first person and random wordings, often shortened."""
     dice, language = random.Random(f"{trace.problem.id} {seed} words"), language_of(trace.problem.text)
     told = tuple(Told(one.step, one.right, _own(one, dice, language)) for one in trace.told)
     return Trace(trace.problem, told, trace.answer)
@@ -98,9 +98,9 @@ def _own(told: Told, dice: random.Random, language: Language) -> str:
 
 
 BRIEF = 0.4
-"""Share of the right steps to which only a word is said."""
+"""Share of right steps whose check is only a word."""
 _MAY_GO_ON = re.compile(r"(?:The|This|Here|That|It|There|In|A|An|Taking|Look|Something|Nothing)\b")
-"""Whether a sentence can stand behind a dash or colon in small letters."""
+"""Whether a sentence can follow a dash or colon in lower case."""
 _PRAISED = re.compile(r"^(?:Right|Yes|This holds)[,:]\s*")
 _PERSON = {
     "you are": "I am", "you have": "I have", "you need": "I need", "you": "I", "your": "my", "yours": "mine",

@@ -1,1 +1,1 @@
-"""MathCritique (arXiv 2411.16579) as experiments: two players at test time, self-improvement, self-talk, its claims."""
+"""MathCritique (arXiv 2411.16579): actor and critic at test time, self-improvement, self-talk, and its claims."""

@@ -1,9 +1,9 @@
-"""MathCritique's claims MC1-MC12 put to the test: a verdict for each, with the figures it rests on.
+"""A verdict on each of MathCritique's claims MC1-MC12, with the figures behind it.
 
 holds: the 90 % interval of every paired difference lies on the claimed side. consistent: every difference does. does
 not hold: some difference is zero or has the other sign. MC3, MC6, MC8, MC10 and MC11 compare shares or counts without
-an interval, so they are consistent at best; MC7 lets easy problems lose within the interval. What was not measured is
-said to be so.
+an interval, so they are consistent at best; MC7 allows a loss on easy problems within the interval. Claims that were
+not measured are marked so.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ class Claim(Value):
 
 @dataclass(frozen=True)
 class Measured:
-    """All that was measured on one ground."""
+    """All measurements on one base."""
 
     played: Played
     told: Mapping[str, Told]
-    """On the same attempts: "base" and "adapter" (the word alone), "joined" (the quick panel)."""
+    """Discrimination of the same attempts: "base" and "adapter" (verdict only), "joined" (the quick panel)."""
     rounds: Mapping[Arm, Sequence[Sequence[Round]]]
-    """By arm: for each seed the rounds, the first being the actor before any."""
+    """By arm, for each seed: the rounds, the first being the actor before any."""
     talks: Mapping[str, Bools]
-    """Greedy, problem by problem: "self-correction", "self-talk"."""
+    """Whether each problem is solved greedily by "self-correction" and by "self-talk"."""
 
 
 def verdict_of(*differences: Paired) -> Verdict:
@@ -59,11 +59,11 @@ def mc1(m: Measured) -> Claim:
     base, adapter = m.told["base"], m.told["adapter"]
     difference = paired(adapter.hits, base.hits, of=adapter.problems)
     lines = [
-        f"{name}: {_share(told.hits)} told rightly, F1 of the wrong ones {told.f1():.1%}, of the right ones "
+        f"{name}: {_share(told.hits)} classified correctly, F1 of wrong attempts {told.f1():.1%}, of right ones "
         f"{told.f1(True):.1%}"
         for name, told in m.told.items()
     ]
-    says = "The tuned critic tells right attempts from wrong ones better than the same base."
+    says = "The trained critic separates right attempts from wrong ones better than its base."
     return Claim(id="MC1", says=says, verdict=verdict_of(difference), evidence=(*lines, _told(difference)))
 
 
@@ -73,7 +73,7 @@ def mc2(m: Measured) -> Claim:
     lines = (
         f"alone {_share(plain)}, with the critic {_share(critic)}, with an oracle {_share(oracle)}",
         _told(difference),
-        f"refined whatever the critic says: {_share([turn.taken('always').right for turn in m.played.greedy])}",
+        f"refined in any case: {_share([turn.taken('always').right for turn in m.played.greedy])}",
     )
     says = "One refinement after a critique solves more problems."
     return Claim(id="MC2", says=says, verdict=verdict_of(difference), evidence=lines)
@@ -84,7 +84,7 @@ def mc3(m: Measured) -> Claim:
     grows = fmean(gains[-2:]) > fmean(gains[:2]) and sum(gain >= 0 for gain in gains) >= BINS - 1
     verdict: Verdict = "consistent" if grows else "does not hold"
     shown = ", ".join(f"{gain:+.1%}" for gain in gains)
-    says = "Nearly every difficulty gains by the critic, hard problems the most."
+    says = "The critic helps at nearly every difficulty, and most on hard problems."
     return Claim(id="MC3", says=says, verdict=verdict, evidence=(f"gain by difficulty, easiest first: {shown}",))
 
 
@@ -118,7 +118,7 @@ def mc5(m: Measured) -> Claim:
 
 
 def mc6(m: Measured) -> Claim:
-    says = "What is learned holds more hard problems and fewer easy ones than in vanilla improvement."
+    says = "The training data holds more hard problems and fewer easy ones than in vanilla improvement."
     if not {"vanilla", "difficulty"} <= set(m.rounds):
         return _unmeasured("MC6", says)
     shares = {arm: _mean_shares(m.rounds[arm]) for arm in m.rounds}
@@ -129,8 +129,8 @@ def mc6(m: Measured) -> Claim:
 
 
 def mc7(m: Measured) -> Claim:
-    """Of the first seed."""
-    says = "On the test the loop is about as good on easy problems and better on hard ones."
+    """Uses the first seed."""
+    says = "On test problems, in-the-loop improvement is about as good on easy ones and better on hard ones."
     if not {"vanilla", "difficulty"} <= set(m.rounds):
         return _unmeasured("MC7", says)
     ours, theirs = (m.rounds[arm][0][-1].solved for arm in ("difficulty", "vanilla"))
@@ -143,31 +143,31 @@ def mc7(m: Measured) -> Claim:
 
 
 def mc8(m: Measured) -> Claim:
-    """Of the first seed."""
-    says = "The loop is best with and without a critic at test time, and gains least from one."
+    """Uses the first seed."""
+    says = "In-the-loop improvement is best with and without a critic at test time, and gains least from one."
     if not {"vanilla", "difficulty"} <= set(m.rounds):
         return _unmeasured("MC8", says)
-    last = {"taught only": m.rounds["vanilla"][0][0], **{arm: runs[0][-1] for arm, runs in m.rounds.items()}}
+    last = {"original data only": m.rounds["vanilla"][0][0], **{arm: runs[0][-1] for arm, runs in m.rounds.items()}}
     grid = {name: (row.solved, row.solved_with_critic) for name, row in last.items()}
     lines = [
         f"{name}: alone {_share(alone)}, with the critic {_share(helped)} ({fmean(helped) - fmean(alone):+.1%})"
         for name, (alone, helped) in grid.items()
     ]
-    gains = {name: sum(helped) - sum(alone) for name, (alone, helped) in grid.items()}  # of the same problems
+    gains = {name: sum(helped) - sum(alone) for name, (alone, helped) in grid.items()}  # counts on the same problems
     best = all(sum(grid["difficulty"][i]) == max(sum(row[i]) for row in grid.values()) for i in (0, 1))
     verdict = "consistent" if best and gains["difficulty"] == min(gains.values()) else "does not hold"
     return Claim(id="MC8", says=says, verdict=verdict, evidence=tuple(lines))
 
 
 def mc9() -> Claim:
-    return _unmeasured("MC9", "One critic helps actors of all sizes, on easy data the less the larger they are.")
+    return _unmeasured("MC9", "One critic helps actors of all sizes; on easy data it helps large ones less.")
 
 
 def mc10(m: Measured) -> Claim:
     ks, chains = range(1, m.played.K + 1), m.played.chains
     parallel = [[turn.taken().right for turn in some] for some in m.played.parallel]
     sequential = [[turn.taken().right for turn in chain] for chain in chains]
-    # The turns of a chain come in an order, so its first k are taken and nothing is estimated.
+    # The turns of a chain are ordered, so its first k are taken and nothing is estimated.
     passes = {
         k: (fmean(pass_at(k, some) for some in parallel), fmean(any(some[:k]) for some in sequential)) for k in ks
     }
@@ -176,28 +176,29 @@ def mc10(m: Measured) -> Claim:
     side_by_side = [voted(some) for some in m.played.taken]
     lines = (
         "pass@k, parallel and sequential: " + ", ".join(f"{k}: {a:.1%} {b:.1%}" for k, (a, b) in passes.items()),
-        f"the last of the chain {_share(final)}, the vote over it {_share(votes)}; {_told(paired(votes, final))}",
-        f"the vote over {m.played.K} in parallel {_share(side_by_side)}; the chain's against it "
+        f"last turn of the chain {_share(final)}, vote over the chain {_share(votes)}; {_told(paired(votes, final))}",
+        f"vote over {m.played.K} parallel turns {_share(side_by_side)}; the chain's vote compared with it "
         f"{_told(paired(votes, side_by_side))}",
     )
-    # With k = 1 both are one turn, drawn twice.
+    # With k = 1 both are a single turn, sampled twice.
     ahead = all(a >= b for k, (a, b) in passes.items() if k > 1)
     holds = ahead and sum(final) < sum(votes) and sum(side_by_side) < sum(votes)
     says = (
-        "pass@k: parallel is at least as good as sequential. The vote over a long chain is better than its last turn, "
-        "and than the vote over as many in parallel."
+        "pass@k: parallel is at least as good as sequential. The vote over a long chain is better than its last turn "
+        "and than the vote over as many parallel turns."
     )
     return Claim(id="MC10", says=says, verdict="consistent" if holds else "does not hold", evidence=lines)
 
 
 def mc11(m: Measured) -> Claim:
-    """A wrong answer wins although the actor can: at least a fifth is right of the attempts that nobody votes with."""
+    """A wrong answer wins although the actor can solve the problem: at least a fifth of the attempts outside the vote
+    is right."""
     K = m.played.K
     able = [i for i, some in enumerate(m.played.plain) if 5 * sum(one.right for one in some[K:]) >= len(some[K:])]
     ways = {"without": [some[:K] for some in m.played.plain], "with": m.played.taken}
     lost = {name: sum(not voted(way[i]) for i in able) for name, way in ways.items()}
     evidence = (
-        f"of {len(able)} problems of whose other attempts a fifth is right the vote misses {lost['without']} without "
+        f"of {len(able)} problems with a fifth of the other attempts right, the vote misses {lost['without']} without "
         f"and {lost['with']} with the critic"
     )
     says = "With the critic fewer wrong answers outvote the right one."
@@ -210,18 +211,18 @@ def mc12(m: Measured) -> Claim:
     whole, steps = m.talks["self-correction"], m.talks["self-talk"]
     up, over = paired(steps, whole), paired(two, steps)
     lines = (
-        f"self-correction {_share(whole)}, self-talk {_share(steps)}, two players {_share(two)}; the actor alone "
+        f"self-correction {_share(whole)}, self-talk {_share(steps)}, actor and critic {_share(two)}; the actor alone "
         f"{_share(alone)}",
         f"self-talk over self-correction: {_told(up)}",
-        f"two players over self-talk: {_told(over)}",
+        f"actor and critic over self-talk: {_told(over)}",
     )
-    says = "Self-correction of whole attempts < self-talk step by step < two players."
+    says = "Self-correction of whole attempts < step-level self-talk < actor and critic."
     return Claim(id="MC12", says=says, verdict=verdict_of(up, over), evidence=lines)
 
 
 def _by_round(m: Measured, ours: Arm, theirs: Arm) -> Iterator[tuple[list[bool], list[bool], Paired]]:
-    """Whether the test problems are solved, all seeds together, round by round, in rounds that both arms have. Every
-    seed is tested on the same problems."""
+    """Whether the test problems are solved, over all seeds, for each round that both arms have. Every seed is tested on
+    the same problems."""
     arms = m.rounds[ours], m.rounds[theirs]
     for number in range(1, min(len(rounds) for arm in arms for rounds in arm)):
         a, b = ([right for rounds in arm for right in rounds[number].solved] for arm in arms)

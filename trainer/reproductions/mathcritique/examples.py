@@ -1,6 +1,6 @@
-"""What the players learn from, as rows: solutions, refinements after critiques, and talks of one model.
+"""Training examples for actor, critic and self-talk: solutions, refinements after critiques, and self-talk.
 
-Every row comes from a worked problem whose steps are known exactly, or from an attempt that was graded.
+Every row comes from a worked problem whose steps are known exactly, or from a graded attempt.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ Known = tuple[Worked, LabelledTrajectory]
 
 
 def reasoned(worked: Worked) -> Row:
-    """The reference solution: D_reason."""
+    """The reference solution (D_reason in the paper)."""
     return _row(worked, conversation(worked.problem), ((_solution(worked), 1.0),))
 
 
 def refined(worked: Worked, seed: int = 0) -> Row | None:
-    """What a refinement looks like, from a solution that was made wrong: D_refine. None where no error fits."""
+    """A refinement of a solution with an inserted error (D_refine). None if no error fits."""
     wrong = _wrong(worked, seed)
     if wrong is None or wrong.lines[: wrong.first_error] != worked.lines[: wrong.first_error]:
         return None
@@ -46,13 +46,13 @@ def refined(worked: Worked, seed: int = 0) -> Row | None:
 
 
 def direct(attempt: Attempt) -> Row:
-    """A right attempt, learned as if it had been the first: an element of D_t."""
+    """A right attempt as a direct solution: an element of D_t."""
     asked = conversation(attempt.problem)
     return Row(messages=tuple(asked), reply=((attempt.text, 1.0),), source=attempt.problem.source)
 
 
 def put_in(problems: Iterable[Worked], seed: int) -> Iterator[Known]:
-    """Attempts by rule: right, wrong, right, wrong."""
+    """Right solutions and solutions with an inserted error, alternating."""
     for number, worked in enumerate(problems):
         try:
             yield worked, wrong_attempt(worked, seed) if number % 2 else right_attempt(worked)
@@ -61,12 +61,12 @@ def put_in(problems: Iterable[Worked], seed: int) -> Iterator[Known]:
 
 
 def talked(worked: Worked, seed: int = 0) -> Row | None:
-    """Step-level self-talk about a solution; None where the talk is not sound."""
+    """Step-level self-talk on a solution; None if the trace has a fault."""
     return _talk(smoothed(from_worked(worked, seed), seed))
 
 
 def talked_over(known: Known) -> Row | None:
-    """Step-level self-talk of who makes this attempt; None where the talk is not sound."""
+    """Step-level self-talk on this attempt; None if the trace has a fault."""
     return _talk(smoothed(from_attempt(*known), 0))
 
 
@@ -75,8 +75,8 @@ def _talk(trace: Trace) -> Row | None:
 
 
 def corrected(worked: Worked, seed: int = 0) -> Row:
-    """Trajectory-level self-correction, the baseline of self-talk: a whole attempt, one check of it at its end, and
-    where that is wrong a whole new attempt. Half of the attempts are wrong."""
+    """Trajectory-level self-correction, the baseline of self-talk: a whole attempt, one check at its end, and a new
+    attempt if it is wrong. Half of the attempts are wrong."""
     wrong = _wrong(worked, seed) if int(worked.problem.id, 16) % 2 else None
     if wrong is None:
         return corrected_over((worked, right_attempt(worked)))
@@ -84,7 +84,7 @@ def corrected(worked: Worked, seed: int = 0) -> Row:
 
 
 def corrected_over(known: Known) -> Row:
-    """Self-correction of who makes this attempt."""
+    """Self-correction of this attempt."""
     worked, attempt = known
     asked, check = conversation(worked.problem, prompt="selftalk"), CHECK[language_of(worked.problem.text)]
     first = join_steps(attempt.steps, attempt.answer)
@@ -94,7 +94,7 @@ def corrected_over(known: Known) -> Row:
 
 
 def _comment(wrong: Injected) -> str:
-    """What the critic would say: where exact arithmetic refutes the step, it speaks."""
+    """The critic's comment: the exact correction if arithmetic refutes the step, else the explanation."""
     equations = arithmetic.check(wrong.lines[wrong.first_error])
     false = next((equation for equation in equations if equation.verdict == "incorrect"), None)
     return arithmetic.sentence(false, "en") if false else wrong.explanation

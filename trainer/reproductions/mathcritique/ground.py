@@ -1,4 +1,4 @@
-"""What an experiment stands on: a base, problems it can nearly solve, and adapters tuned on that base."""
+"""The setting of an experiment: a base, problems it can nearly solve, and adapters trained on that base."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from trainer.weights.export import to_gguf_adapter
 
 BENCH = "bench"
 BENCH_FILE = ROOT / "data" / "models" / "bench" / "bench.gguf"
-"""The bench model that comes with the project (`trainer pretrain` makes another)."""
+"""The bench model that ships with the project (`trainer pretrain` makes another)."""
 RECIPES = ROOT / "trainer" / "recipes" / "sft"
 CONTEXT, PARALLEL = 1024, 32
 Adapters = dict[str, Path]
@@ -35,7 +35,7 @@ Adapters = dict[str, Path]
 
 @dataclass(frozen=True)
 class Judge:
-    """A critic's adapter, and the file of the weights that were fitted with it."""
+    """A critic's adapter, and the file of the rules fitted with it."""
 
     adapter: Path
     weights: Path
@@ -43,39 +43,39 @@ class Judge:
 
 @dataclass(frozen=True)
 class Ground:
-    """A base and the problems that are put to it."""
+    """A base and its problems."""
 
     base: str
     """"bench", or a model of the catalogue with a recipe for its actor."""
     settings: Settings
     most_steps: int = 3
-    """Problems with longer solutions are not asked."""
+    """Problems with longer solutions are left out."""
 
     @property
     def gguf(self) -> Path:
-        """Raises ModelError."""
+        """Path of the base. Raises ModelError."""
         return BENCH_FILE if self.base == BENCH else catalogue.resolve(self.settings.with_(model=self.base))
 
     def problems(self, count: int, seed: int, split: wordproblems.Split = "train") -> list[Worked]:
-        """Fresh ones; another seed, other ones."""
+        """Fresh problems; another seed gives other ones."""
         short = (one for one in wordproblems.stream(seed, split) if len(one.lines) <= self.most_steps)
         return list(islice(short, count))
 
     def engine(self, adapters: Adapters | None = None, parallel: int = PARALLEL) -> Engine:
-        """To be closed by the caller. Raises EngineError, ModelError."""
+        """An engine on the base; the caller closes it. Raises EngineError, ModelError."""
         settings = self.settings.with_(model=str(self.gguf), context=CONTEXT)
         return engines.open_engine(settings, parallel, batches=True, files=adapters or {})
 
     @contextmanager
     def players(self, actor: Path | None, judge: Judge | None = None) -> Generator[Players]:
-        """Both players, or the actor alone; without an adapter of its own the bare base is the actor."""
+        """Actor and critic, or the actor alone; without `actor` the bare base is the actor."""
         adapters = ({CRITIC: judge.adapter} if judge else {}) | ({ACTOR: actor} if actor else {})
         with closing(self.engine(adapters)) as engine:
             yield Players(engine, read_weights(judge.weights) if judge else {})
 
     def tuned(self, adapter: str, rows: Iterable[Row]) -> Path:
-        """An adapter that learned these rows, as a GGUF file; made once, gone on with after a crash. Raises what tuning
-        raises."""
+        """An adapter trained on these rows, as a GGUF file. Trained once; an interrupted run resumes. Raises what
+        training raises."""
         lines = list(rows)
         name = content_hash(*(row.model_dump_json() for row in lines))
         path = RECIPES / f"actor-{self.base}.yaml"

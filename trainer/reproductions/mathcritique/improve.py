@@ -1,12 +1,11 @@
-"""Self-improvement in rounds: the actor learns from its own right attempts, and, with the critic in the loop, from
+"""Self-improvement in rounds: the actor learns from its own right attempts and, with the critic in the loop, from
 refinements of its wrong ones (MathCritique, arXiv 2411.16579).
 
     python -m trainer improve --arm difficulty --rounds 3 --samples 4
 
-Every round starts again from the base and learns the original data beside what the round before drew. Three arms:
-vanilla (right attempts only), critic (every attempt is criticised and refined), difficulty (only failures are, so that
-hard problems get the extra turns). A run that was killed goes on with the stage it was in, and comes to the same end
-but for roundings.
+Every round starts from the base and trains on the original data plus what the actor of the round before sampled. Three
+arms: vanilla (right attempts only), critic (every attempt is criticised and refined), difficulty (only failures are, so
+that hard problems get the extra turns). A killed run resumes at its stage and ends with the same result up to rounding.
 """
 
 from __future__ import annotations
@@ -34,67 +33,67 @@ from trainer.reproductions.mathcritique.testtime import Turn, turns
 Arm = Literal["vanilla", "critic", "difficulty"]
 ARMS: tuple[Arm, ...] = get_args(Arm)
 CRITICISED = {"vanilla": lambda one: False, "critic": lambda one: True, "difficulty": lambda one: not one.right}
-"""Which attempts an arm has criticised."""
+"""Whether an arm criticises an attempt."""
 BINS = 5
 GAUGE = 8
-"""Attempts of the first actor at each problem, by which its difficulty is told."""
+"""Attempts of the first actor at each problem, which measure its difficulty."""
 TEST_SEED = 7001
 
 
 @dataclass(frozen=True)
 class Plan:
-    """All that decides a run beside the base and the critic."""
+    """Everything that determines a run besides the base and the critic."""
 
     arm: Arm = "difficulty"
     rounds: int = 3
     samples: int = 4
     """N: attempts at each problem, and refinements after each critique."""
     problems: int = 300
-    """To improve on."""
+    """Number of problems to improve on."""
     taught: int = 300
-    """Problems of the original data: a solution of each, and a refinement."""
+    """Number of problems of the original data: a solution of each, and a refinement."""
     test: int = 200
     reserved: int = 1
-    """Right refinements that are kept of each critique."""
+    """Right refinements kept per critique."""
     original: bool = True
-    """Learn the original data in every round."""
+    """Train on the original data in every round."""
     previous: bool = False
-    """Learn what earlier rounds drew, too."""
+    """Train on the samples of earlier rounds too."""
     patience: int = 2
-    """Stop after so many rounds in a row that solve no more of the problems set apart for this."""
+    """Stop after this many rounds in a row without a gain on the validation problems."""
     seed: int = 0
 
 
 class Round(Value):
-    """What a round learned from and how good it made the actor. Round 0 is the actor before any."""
+    """The data of a round and the quality of its actor. Round 0 is the first actor."""
 
     number: int
     rows: int = 0
-    """Elements of D_t."""
+    """Size of the round's data D_t."""
     refined: int = 0
-    """Of these, refinements after a critique."""
+    """Refinements among them."""
     shares: tuple[float, ...] = ()
-    """Of D_t, by difficulty, the easiest problems first."""
+    """Shares of D_t by difficulty, easiest first."""
     cost: Spent = Spent()
-    """Of drawing."""
+    """Cost of sampling."""
     watched: float = 0.0
-    """Share of the problems set apart that are solved."""
+    """Share of validation problems solved."""
     test: tuple[Turn, ...] = ()
-    """Greedy on the test problems, with a critic at test time."""
+    """Greedy turns on the test problems, with a critic at test time."""
 
     @property
     def told(self) -> str:
-        """In one line."""
+        """Summary in one line."""
         alone, helped = (sum(right) for right in (self.solved, self.solved_with_critic))
         shares = " ".join(f"{share:.0%}" for share in self.shares) or "-"
         return (
             f"round {self.number}: {alone} of {len(self.test)} solved, {helped} with the critic; "
-            f"learned from {self.rows} ({self.refined} refined; by difficulty {shares})"
+            f"trained on {self.rows} rows ({self.refined} refined; by difficulty {shares})"
         )
 
     @property
     def solved(self) -> list[bool]:
-        """Alone, problem by problem."""
+        """Whether each test problem is solved without the critic."""
         return [turn.attempt.right for turn in self.test]
 
     @property
@@ -103,7 +102,7 @@ class Round(Value):
 
 
 def first_actor(ground: Ground, plan: Plan) -> Path:
-    """The adapter that learned the original data alone: round 0 of every arm. Raises what tuning raises."""
+    """The adapter trained on the original data alone: round 0 of every arm. Raises what training raises."""
     return ground.tuned(ACTOR, _shuffled(_original(ground, plan), plan, 0))
 
 
@@ -113,14 +112,14 @@ def _original(ground: Ground, plan: Plan) -> list[Row]:
 
 
 def _shuffled(rows: Sequence[Row], plan: Plan, number: int) -> list[Row]:
-    """In the order of a round."""
+    """Rows in the order of a round."""
     mixed = list(rows)
     random.Random(f"{plan.seed} {number}").shuffle(mixed)
     return mixed
 
 
 class Improvement:
-    """One arm. The judge stays as it is in all rounds."""
+    """One arm. The critic stays the same in all rounds."""
 
     def __init__(self, plan: Plan, ground: Ground, judge: Judge) -> None:
         self.plan, self.ground, self.judge = plan, ground, judge
@@ -129,10 +128,10 @@ class Improvement:
         name = content_hash(shared, str(ground.most_steps), *decides)
         self.folder = ground.settings.home / "improve" / f"{plan.arm}-{name}"
         self.beginning = ground.settings.home / "improve" / f"beginning-{name}"
-        """What all arms share: how good the first actor is, and what it draws."""
+        """Folder shared by all arms: the first actor's measurements and samples."""
 
     def run(self) -> Iterator[Round]:
-        """Yields a round when it is measured. Raises what tuning and engines raise."""
+        """Yields each round once it is measured. Raises what training and engines raise."""
         actor = self.first_actor
         done = [self._measured(Round(number=0), actor)]
         yield done[-1]
@@ -166,7 +165,7 @@ class Improvement:
     # A round
 
     def _rollouts(self, number: int, actor: Path) -> tuple[list[Row], Round]:
-        """D_t, and what is to be told of it."""
+        """Rows of D_t, and the round without its test."""
         place, plan = self.folder / f"round-{number}", self.plan
         seed = 1000 * (plan.seed + 1) + 10 * number
         asked = [one.problem for one in self._problems]
@@ -186,7 +185,7 @@ class Improvement:
         return [direct(one) for one in rollouts], found
 
     def _mended(self, pairs: Sequence[tuple[Attempt, Reading]], refinements: Sequence[Attempt]) -> list[Attempt]:
-        """The right refinements that took no shortcut, at most `reserved` of each critique."""
+        """Right refinements without shortcuts, at most `reserved` per critique."""
         references = {one.problem.id: join_steps(one.lines, one.result) for one in self._problems}
         kept_ones = []
         for i, (attempt, _) in enumerate(pairs):
@@ -198,12 +197,12 @@ class Improvement:
 
     @staticmethod
     def _unlike(attempts: Iterator[Attempt]) -> list[Attempt]:
-        """Each text once for a problem."""
+        """Each text once per problem."""
         return list({(one.problem.id, one.text): one for one in attempts}.values())
 
     @cached_property
     def _bin_of(self) -> dict[str, int]:
-        """How hard each problem is for the actor of round 0: 0 the easiest fifth, 4 the hardest."""
+        """Difficulty of each problem for the actor of round 0: 0 for the easiest fifth, 4 for the hardest."""
         asked, path = [one.problem for one in self._problems], self.beginning / "gauge.jsonl"
         opened = partial(self.ground.players, self.first_actor, self.judge)
         attempts = sampled(path, Attempt, opened, lambda p: p.attempts(asked, GAUGE, seed=self.plan.seed))

@@ -1,4 +1,5 @@
-"""The critic of the experiments: taught on an actor's own attempts and on errors put in, tried on other attempts."""
+"""The critic of the experiments: trained on an actor's own attempts and on inserted errors, tested on other
+attempts."""
 
 from __future__ import annotations
 
@@ -30,28 +31,28 @@ from trainer.statistics import f1
 
 TEACHING_SEED, FITTING_SEED = 201, 202
 FITTED_ON = 80
-"""Problems at whose attempts weights are fitted."""
+"""Number of problems whose attempts the rule is fitted on."""
 TRIES = 4
-"""Attempts of the actor at each problem that a critic is taught or calibrated on."""
+"""Attempts of the actor per problem, for training and calibrating a critic."""
 
 
 @dataclass(frozen=True)
 class Teacher:
-    """Makes a critic for an actor. Everything is made once. Raises what tuning and engines raise."""
+    """Trains a critic for an actor. Results are cached. Raises what training and engines raise."""
 
     ground: Ground
     actor: Path
 
     def material(self, problems: int) -> list[Known]:
-        """The actor's own attempts at so many problems, and as many others with errors put in. A critic that met only
-        the latter told right from wrong worse than its base (trainer/LOG.md)."""
+        """Attempts of the actor at this many problems, and errors inserted into the solutions of as many others. A
+        critic trained only on inserted errors discriminated worse than its base (trainer/LOG.md)."""
         worked = self.ground.problems(2 * problems, TEACHING_SEED)
         known = [*self._own(worked[:problems], TEACHING_SEED), *put_in(worked[problems:], 0)]
         random.Random(TEACHING_SEED).shuffle(known)
         return known
 
     def teach(self, problems: int) -> Judge:
-        """An adapter that learned from this material, with its weights."""
+        """An adapter trained on this material, with its fitted rules."""
         adapter = self.ground.tuned(CRITIC, (critic_row(attempt) for _, attempt in self.material(problems)))
         weights = adapter.with_name("weights.json")
         if not weights.exists():
@@ -59,13 +60,13 @@ class Teacher:
         return Judge(adapter, weights)
 
     def weights(self, adapter: Path | None) -> dict[str, Aggregation]:
-        """Of the quick panel and of each of its sources alone, for an adapter or the bare base."""
+        """Rules of the quick panel and of each of its sources alone, for an adapter or the bare base."""
         collected = self._collect(adapter, self._apart)
         return fit_panels(collected.attempts, collected.findings(), collected.sources, collected.has_adapter)
 
     def discriminate(self, adapter: Path | None, panel: str, attempts: Sequence[Attempt]) -> Told:
-        """How well a panel tells right attempts from wrong ones, whatever the step. The bare base has the panel
-        "verdict" for its word, with a threshold as well chosen as the adapter's."""
+        """How well a panel separates right attempts from wrong ones, whatever the step. For the bare base the panel
+        "verdict" means its untrained verdict, with a threshold fitted as for the adapter."""
         collected = self._collect(adapter, [_labelled(one) for one in attempts if one.trajectory.steps])
         sources = panels_among(collected.sources, collected.has_adapter)[panel]
         weights = self.weights(adapter)[panel]
@@ -79,7 +80,7 @@ class Teacher:
         return [attempt for _, attempt in self._own(self.ground.problems(FITTED_ON, FITTING_SEED), FITTING_SEED)]
 
     def _own(self, worked: Sequence[Worked], seed: int) -> list[Known]:
-        """The actor's own attempts of which the first error is known: at fresh problems there is one way only."""
+        """The actor's own attempts whose first error is known; fresh problems have only one solution path."""
         asked = [one.problem for one in worked]
         name = content_hash(sha256_of(self.ground.gguf), sha256_of(self.actor), *(problem.id for problem in asked))
         path = self.ground.settings.home / "mathcritique" / f"own-{name}.jsonl"
@@ -93,7 +94,7 @@ class Teacher:
         ]
 
     def _collect(self, adapter: Path | None, attempts: Sequence[LabelledTrajectory]) -> JudgedEvidence:
-        """The evidence of a quick check, one attempt after the other, so that it is always the same."""
+        """The evidence of a quick check, one attempt at a time, so that it is reproducible."""
         with closing(self.ground.engine({CRITIC: adapter} if adapter else {}, parallel=1)) as engine:
             name = content_hash(str(adapter)) if adapter else "none"
             collected = JudgedEvidence(attempts, engine, self.ground.settings, DEPTHS["quick"], name)
@@ -103,7 +104,7 @@ class Teacher:
 
 
 def _labelled(attempt: Attempt) -> LabelledTrajectory:
-    """Which step of a wrong attempt is wrong is not known; it is taken to be the first."""
+    """The first error of a wrong attempt is unknown and not needed; 0 is used."""
     lines = tuple(step.text for step in attempt.trajectory.steps)
     place = None if attempt.right else 0
     return labelled(attempt.problem, lines, place, attempt.answer, correct=attempt.right)
@@ -111,17 +112,17 @@ def _labelled(attempt: Attempt) -> LabelledTrajectory:
 
 @dataclass(frozen=True)
 class Told:
-    """Attempt by attempt: whether it is right, and whether it was accepted."""
+    """Per attempt: whether it is right, and whether it was accepted."""
 
     right: list[bool]
     accepted: list[bool]
     problems: list[str]
-    """What each is an attempt at."""
+    """The problem of each attempt."""
 
     @property
     def hits(self) -> list[bool]:
         return [a == b for a, b in zip(self.right, self.accepted, strict=True)]
 
     def f1(self, positive: bool = False) -> float:
-        """Of finding the wrong attempts, or the right ones."""
+        """F1 of finding the wrong attempts, or with `positive` the right ones."""
         return f1(self.right, self.accepted, positive)

@@ -1,7 +1,7 @@
-"""Actor and critic on many problems at once: attempts, critiques of them, refinements, each with what it cost.
+"""Actor and critic on many problems at once: attempts, critiques and refinements, each with its cost.
 
-The app plays one problem at a time (`runtime.solving.loop`); experiments need thousands of turns, so every kind of turn
-is asked for in one go and decoded side by side.
+The app solves one problem at a time (`runtime.solving.loop`). Experiments need thousands of turns, so all turns of one
+kind are sampled in one call and decoded in batches.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from trainer.runs import kept
 V = TypeVar("V", bound=Value)
 
 TEMPERATURE = 0.7
-"""Of attempts and refinements, where more than one is drawn."""
+"""Sampling temperature of attempts and refinements when several are sampled."""
 COMMENT_TOKENS = 60
 
 
 class Spent(Value):
-    """Turns of a player, a critique counted once however often it asks the model, and tokens read and written."""
+    """Turns (a critique counts once, however many calls it takes), and tokens read and written."""
 
     turns: int = 0
     read: int = 0
@@ -46,7 +46,7 @@ class Spent(Value):
 
 
 class Attempt(Value):
-    """An attempt at a problem, graded."""
+    """A graded attempt at a problem."""
 
     problem: Problem
     trajectory: Trajectory
@@ -59,18 +59,18 @@ class Attempt(Value):
 
     @property
     def can_be_refined(self) -> bool:
-        """Whether it came to an end: one that was cut off at the limit of tokens has no solution to go back into."""
+        """Whether it is complete: a truncated attempt has no solution to go back into."""
         return bool(self.trajectory.steps) and self.trajectory.finish == "stop"
 
     @property
     def text(self) -> str:
-        """As an actor writes it."""
+        """The attempt as an actor writes it."""
         steps = (step.text for step in self.trajectory.steps)
         return join_steps(steps, self.answer, language_of(self.problem.text))
 
 
 class Reading(Value):
-    """What the critic said of an attempt."""
+    """The critique of an attempt, with its cost."""
 
     critique: Critique
     cost: Spent = Spent()
@@ -81,7 +81,7 @@ class Reading(Value):
 
     @property
     def place(self) -> int:
-        """The step to go back to: the first error, or else the step that is liked least."""
+        """Index of the step to go back to: the first error, or else the least likely step."""
         verdicts = self.critique.verdicts
         found = self.critique.first_error
         return found if found is not None else min(range(len(verdicts)), key=lambda i: step_score(verdicts[i]))
@@ -89,7 +89,7 @@ class Reading(Value):
 
 @dataclass(frozen=True)
 class Players:
-    """The two players on one engine, which may hold adapters for both."""
+    """Actor and critic on one engine, which may have adapters for both."""
 
     engine: Engine
     weights: Mapping[str, Aggregation]
@@ -104,14 +104,15 @@ class Players:
         return [_read(problem, one) for problem, some in zip(problems, replies, strict=True) for one in some]
 
     def critiques(self, attempts: Sequence[Attempt]) -> list[Reading]:
-        """One of each attempt, by a critic that knows no answer. One after the other: what is decoded beside others can
-        be rounded otherwise, and a run that was killed must come to the same end."""
+        """One critique per attempt, by a critic without the answer. One at a time: batches may round differently, and a
+        killed run must end with the same result."""
         return [self._criticise(attempt) for attempt in attempts]
 
     def refinements(
         self, pairs: Sequence[tuple[Attempt, Reading]], n: int = 1, temperature: float = TEMPERATURE, seed: int = 0
     ) -> list[Attempt]:
-        """`n` refinements of each attempt, which go on from the steps before the one that the critic doubts."""
+        """`n` refinements of each attempt, which continue from the steps before the rejected one. Raises
+        EngineError."""
         replies = self._written([refining(*pair) for pair in pairs], n, temperature, seed)
         return [
             _read(attempt.problem, reply, attempt, reading.place)
@@ -134,12 +135,12 @@ class Players:
 
 
 Opened = Callable[[], AbstractContextManager[Players]]
-"""Both players on an engine that has read nothing yet, as what it has read decides about roundings."""
+"""Opens actor and critic on a new engine, because what an engine has read before changes its roundings."""
 
 
 def sampled(path: Path, kind: type[V], opened: Opened, ask: Callable[[Players], Iterable[V]]) -> list[V]:
-    """What players are asked for, kept in a file and not asked for again. Each time on an engine of its own: a run that
-    was killed between two has read nothing."""
+    """Samples of players, stored in a file and not sampled again. Each call opens a new engine, so that a killed run
+    resumes with the same result."""
 
     def make() -> Iterator[V]:
         with opened() as players:
@@ -149,8 +150,8 @@ def sampled(path: Path, kind: type[V], opened: Opened, ask: Callable[[Players], 
 
 
 def worded(engine: Engine, problem: Problem, attempt: Trajectory, critique: Critique) -> Critique:
-    """A critique with a reason for the first error: where no source has noted one, what the critic's adapter goes on to
-    say after its verdict, which is MathCritique's natural-language feedback. (The app keeps to what can be checked.)"""
+    """The critique with a reason for the first error: if no source noted one, the text that the critic's adapter writes
+    after its verdict, MathCritique's natural-language feedback. (The app shows only what can be checked.)"""
     language, place = language_of(problem.text), critique.first_error
     if place is None or critique.verdicts[place].comment != NO_REASON[language]:
         return critique
@@ -163,7 +164,7 @@ def worded(engine: Engine, problem: Problem, attempt: Trajectory, critique: Crit
 
 
 def refining(attempt: Attempt, reading: Reading) -> Messages:
-    """The actor's conversation after a critique, up to where it goes on."""
+    """The actor's conversation after a critique, with the kept steps as the beginning of its reply."""
     place, wrong = reading.place, attempt.trajectory
     comment = reading.critique.verdicts[place].comment
     kept = "".join(f"{step.text}\n" for step in wrong.steps[:place])

@@ -24,7 +24,7 @@ SIGNS = {
 
 
 def write(folder: Path, name: str, facts: Mapping[str, Any], claims: Sequence[Claim], measured: Measured) -> Path:
-    """Writes `<name>.md` and its plots; the value is the Markdown file. Raises OSError."""
+    """Write `<name>.md` and its plots; return the path of the Markdown file. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
     for title, draw in (("test-time", plot_curves), ("difficulty", _difficulty)):
         with figure(folder / f"{name}-{title}.png") as one:
@@ -41,14 +41,13 @@ def _parts(name: str, facts: Mapping[str, Any], claims: Sequence[Claim], measure
     verdicts = [f"| {claim.id} | {claim.says} | {SIGNS[claim.verdict]} |" for claim in claims]
     parts = [
         f"# MathCritique on {facts['base']}",
-        "What the paper claims (arXiv 2411.16579), tested anew. Intervals cover 90 %, tests are paired problem by "
+        "Claims of arXiv 2411.16579, tested at small scale. Intervals cover 90 %; tests are paired problem by "
         "problem. *holds*: every interval lies on the claimed side; *consistent*: every difference does (MC3, MC6, "
         "MC8, MC10 and MC11 have no interval, so they are consistent at best). A turn is an attempt, a critique or a "
-        "refinement, however often it asks the model. Beside MC1, where its word is heard alone too, the critic is the "
-        "app's quick check: its word, exact arithmetic, and what the model expected to read. The self-talkers of MC12 "
-        " have no such help.",
+        "refinement, however many calls it takes. The critic is the app's quick check: its verdict, exact arithmetic "
+        "and surprisal; MC1 also tests the verdict alone. Self-talk in MC12 gets no help from the critic.",
         "\n".join(f"- {key}: {value}" for key, value in facts.items()),
-        "\n".join(["| claim | says | verdict |", "|---|---|---|", *verdicts]),
+        "\n".join(["| claim | statement | verdict |", "|---|---|---|", *verdicts]),
         *(
             "\n".join([f"## {c.id}: {c.verdict}\n", f"{c.says}\n", *map("- {}".format, c.evidence)])
             for c in claims
@@ -76,13 +75,13 @@ def _rounds_table(measured: Measured) -> str:
                     f"{helped:.1%} | {found.cost.turns} | {found.cost.written} |"
                 )
     head = (
-        "| arm | seed | round | learned | refined | by difficulty, easiest first | solved | with critic | turns | "
+        "| arm | seed | round | rows | refined | by difficulty, easiest first | solved | with critic | turns | "
         "tokens written |"
     )
     return "\n".join([head, "|---|---|---|---|---|---|---|---|---|---|", *rows])
 
 
-# Votes with the critic and without
+# Votes with and without the critic
 
 
 def curves_table(played: Played) -> str:
@@ -112,7 +111,7 @@ def plot_curves(figure: Any, played: Played) -> None:
 
 @contextmanager
 def figure(path: Path) -> Generator[Any]:
-    """A figure of matplotlib, saved as a PNG at the end."""
+    """A matplotlib figure, saved as a PNG at the end."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -125,7 +124,7 @@ def figure(path: Path) -> Generator[Any]:
 
 
 def _quiet(*axes: Any) -> None:
-    """Little ink beside the data."""
+    """Remove the frame's top and right, and draw a light grid."""
     for one in axes:
         one.spines[["top", "right"]].set_visible(False)
         one.grid(axis="y", color="#e6e6e6")
@@ -141,7 +140,7 @@ def _difficulty(one: Any, played: Played) -> None:
     bars = axes.bar(range(1, len(gains) + 1), gains, color=WITH)
     axes.bar_label(bars, fmt="%+.1f")
     axes.axhline(0, color=INK, linewidth=0.8)
-    axes.set(xlabel="difficulty (1: the easiest fifth)", ylabel="points won by one refinement")
+    axes.set(xlabel="difficulty (1: the easiest fifth)", ylabel="gain by one refinement, % points")
     _quiet(axes)
 
 
@@ -156,6 +155,6 @@ def _rounds(one: Any, rounds_of: Mapping[Arm, Sequence[Sequence[Round]]]) -> Non
         shares = [fmean(found.shares[i] for rounds in runs for found in rounds[1:]) for i in range(BINS)]
         right.plot(bins, [100 * share for share in shares], "o-", color=ARM_COLOURS[arm])
     left.set(xlabel="round", ylabel="solved alone, %", xticks=range(most))
-    right.set(xlabel="difficulty (1: the easiest fifth)", ylabel="share of what is learned, %", xticks=bins)
+    right.set(xlabel="difficulty (1: the easiest fifth)", ylabel="share of training data, %", xticks=bins)
     left.legend(frameon=False)
     _quiet(left, right)

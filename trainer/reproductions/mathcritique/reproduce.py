@@ -1,9 +1,9 @@
-"""Every claim of MathCritique tested anew, from a base to a report.
+"""Tests of every claim of MathCritique, from a base to a report.
 
     python -m trainer reproduce mathcritique --budget small
 
-A critic, an actor, self-talk and self-correction are tuned on fresh problems; both players play others; the actor
-improves itself in three arms. What was done is kept, and not done again.
+A critic, an actor, self-talk and self-correction are trained on fresh problems; actor and critic solve other problems;
+the actor improves itself in three arms. Finished parts are stored and not repeated.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ TALK_TOKENS = 384
 
 @dataclass(frozen=True)
 class Budget:
-    """How much is done."""
+    """The amount of work."""
 
     taught: int
-    """Problems at which the actor makes attempts that critic and talkers learn from, and as many with errors put in."""
+    """Problems whose attempts by the actor train the critic and self-talk; as many others get an inserted error."""
     problems: int
-    """That both players play."""
+    """Problems that actor and critic are tested on."""
     improvement: Plan
     seeds: int
     """Runs of each arm."""
@@ -55,43 +55,45 @@ BUDGETS = {
     "full": Budget(700, 240, _PLAN, seeds=2),
     "players": Budget(250, 120, replace(_PLAN, taught=600), seeds=0, arms=()),
 }
-"""The full one goes on from what the small one did. Players alone, without rounds, are for bases that learn slowly,
-and whose actor has to be taught these problems first."""
+"""`full` continues from the results of `small`. `players` has no rounds; it is for bases that learn slowly, whose actor
+must be trained on such problems first."""
 
 
 def reproduced(ground: Ground, budget: str, out: Path) -> Iterator[str]:
-    """Do all of it and write the report; says what is done, and last where the report is."""
+    """Run everything and write the report; yields progress messages, the last of which names the report."""
     one = Reproduction(ground, BUDGETS[budget])
     yield from one.run()
     claims = all_claims(one.measured)
     facts = {
         "base": ground.base,
         "budget": f"{budget}: {BUDGETS[budget]}",
-        "minutes of the last stretch": ", ".join(f"{name} {seconds / 60:.1f}" for name, seconds in one.seconds.items()),
+        "minutes since the last start": ", ".join(
+            f"{name} {seconds / 60:.1f}" for name, seconds in one.seconds.items()
+        ),
     }
     yield from (f"{claim.id} {claim.verdict}: {claim.says}" for claim in claims)
-    yield f"the report is in {report.write(out, f'mathcritique-{ground.base}-{budget}', facts, claims, one.measured)}"
+    yield f"wrote the report: {report.write(out, f'mathcritique-{ground.base}-{budget}', facts, claims, one.measured)}"
 
 
 class Reproduction:
-    """One base under one budget. Raises what tuning and engines raise."""
+    """One base with one budget. Raises what training and engines raise."""
 
     def __init__(self, ground: Ground, budget: Budget) -> None:
         self.ground, self.budget = ground, budget
         self.seconds: dict[str, float] = {}
 
     def run(self) -> Iterator[str]:
-        """Says what is done; `measured` is there at the end."""
-        actor = self._timed("the actor", lambda: first_actor(self.ground, self.budget.improvement))
-        yield f"the actor is taught: {actor}"
+        """Yields progress messages; sets `measured` at the end."""
+        actor = self._timed("actor", lambda: first_actor(self.ground, self.budget.improvement))
+        yield f"trained the actor: {actor}"
         teacher = Teacher(self.ground, actor)
-        judge = self._timed("the critic", lambda: teacher.teach(self.budget.taught))
-        yield f"the critic is taught: {judge.adapter}"
+        judge = self._timed("critic", lambda: teacher.teach(self.budget.taught))
+        yield f"trained the critic: {judge.adapter}"
         problems = [one.problem for one in self.ground.problems(self.budget.problems, PLAY_SEED)]
-        played = self._timed("playing", lambda: self._played(problems, actor, judge))
-        yield f"{len(problems)} problems are played"
+        played = self._timed("test-time turns", lambda: self._played(problems, actor, judge))
+        yield f"sampled actor and critic at {len(problems)} problems"
         attempts = [turn.attempt for turn in played.greedy] + [some[0] for some in played.plain]
-        told = self._timed("telling right from wrong", lambda: {
+        told = self._timed("discrimination", lambda: {
             "base": teacher.discriminate(None, "verdict", attempts),
             "adapter": teacher.discriminate(judge.adapter, "verdict", attempts),
             "joined": teacher.discriminate(judge.adapter, "quick", attempts),
@@ -101,7 +103,7 @@ class Reproduction:
         for name, example in (("self-correction", corrected_over), ("self-talk", talked_over)):
             rows = [row for one in known if (row := example(one))]
             talks[name] = self._timed(name, lambda rows=rows: self._talks(rows, problems))
-            yield f"{name}: {sum(talks[name])} of {len(problems)} problems are solved"
+            yield f"{name}: {sum(talks[name])} of {len(problems)} problems solved"
         rounds: dict[Arm, list[list[Round]]] = {arm: [] for arm in self.budget.arms}
         for seed in range(self.budget.seeds):
             for arm in self.budget.arms:
@@ -109,7 +111,7 @@ class Reproduction:
                 improvement = Improvement(plan, self.ground, judge)
                 rounds[arm].append(self._timed(arm, lambda one=improvement: list(one.run())))
                 solved = [sum(turn.attempt.right for turn in found.test) for found in rounds[arm][-1]]
-                yield f"{arm}, seed {seed}: {solved} of {len(improvement.test)} solved, round by round"
+                yield f"{arm}, seed {seed}: solved by round {solved} of {len(improvement.test)}"
         self.measured = Measured(played, told, rounds, talks)
 
     def _timed(self, name: str, do: Callable):
@@ -125,7 +127,7 @@ class Reproduction:
         return play(partial(self.ground.players, actor, judge), problems, self.budget.K, PLAY_SEED, folder)
 
     def _talks(self, examples: Sequence[Row], problems: Sequence[Problem]) -> list[bool]:
-        """Whether one model that talks to itself solves the problems, greedily."""
+        """Whether one model with self-talk solves each problem, greedily."""
         adapter = self.ground.tuned("selftalk", examples)
         with closing(self.ground.engine({"selftalk": adapter})) as engine:
             asked = [conversation(problem, prompt="selftalk") for problem in problems]

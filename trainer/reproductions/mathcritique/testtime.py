@@ -1,7 +1,7 @@
-"""Actor and critic at test time: one attempt and its refinement, many in parallel, or one refined again and again.
+"""Actor and critic at test time: one attempt and its refinement, many in parallel, or one refined repeatedly.
 
-Every read-out (single, oracle, MV@K, pass@k, sequential) is taken from the same stored turns, so that they can be
-compared problem by problem, at equal turns and at equal tokens.
+Every figure (single, oracle, MV@K, pass@k, sequential) comes from the same stored turns, so that they can be compared
+problem by problem, at equal turns and at equal tokens.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ Bools = list[bool]
 
 
 class Turn(Value):
-    """An attempt, what the critic said of it, and what the actor made of that."""
+    """An attempt, its critique, and the actor's refinement."""
 
     attempt: Attempt
     reading: Reading
     refined: Attempt
-    """The attempt itself where it cannot be refined."""
+    """The attempt itself if it cannot be refined."""
 
     def taken(self, when: Literal["objects", "always", "wrong"] = "objects") -> Attempt:
-        """What counts in the end: the refinement where the critic objects, always, or where the attempt is wrong
-        (which only an oracle knows)."""
+        """The attempt that counts: the refinement if the critic objects, always, or if the attempt is wrong (known only
+        to an oracle)."""
         refine = {"objects": self.reading.objects, "always": True, "wrong": not self.attempt.right}[when]
         return self.refined if refine else self.attempt
 
     @property
     def cost(self) -> Spent:
-        """Of the turn as it is played: no refinement where the critic does not object."""
+        """Cost of the turn as the app runs it: without refinement if the critic does not object."""
         spent = self.attempt.cost + self.reading.cost
         return spent + self.refined.cost if self.reading.objects else spent
 
@@ -63,28 +63,29 @@ UNREAD = Reading(critique=Critique(trajectory_id="", verdicts=()))
 
 
 class Played(Value):
-    """Everything that was drawn for one set of problems; a list for each problem in their order."""
+    """All samples for one set of problems; each field has one entry per problem, in their order."""
 
     greedy: list[Turn]
     plain: list[list[Attempt]]
     """Independent attempts, three for each turn in `parallel`."""
     parallel: list[list[Turn]]
-    """Turns that begin with the first of the plain attempts."""
+    """Turns that start from the first of the plain attempts."""
     chains: list[list[Turn]]
-    """Turns each of which begins with what the one before came to."""
+    """Turns that each start from the result of the one before."""
 
     @property
     def K(self) -> int:
-        """Turns in parallel, and in a chain."""
+        """Turns in parallel, and turns per chain."""
         return len(self.parallel[0])
 
     @property
     def taken(self) -> list[list[Attempt]]:
-        """What the turns in parallel came to."""
+        """The attempts that count of the parallel turns."""
         return [[turn.taken() for turn in some] for some in self.parallel]
 
     def single(self) -> tuple[Bools, Bools, Bools]:
-        """Greedy: alone, refined where the critic objects, refined where the attempt is wrong."""
+        """Whether each problem is solved greedily: alone, refined if the critic objects, refined if the attempt is
+        wrong."""
         return (
             [turn.attempt.right for turn in self.greedy],
             [turn.taken().right for turn in self.greedy],
@@ -92,14 +93,14 @@ class Played(Value):
         )
 
     def bins(self, count: int = 5) -> list[list[int]]:
-        """Problems by the pass rate of the plain attempts, in bins of equal size, the easiest first. Those that turns
-        in parallel begin with do not count: a gain over attempts that were chosen for being wrong is none."""
+        """Problems by the pass rate of the plain attempts, in bins of equal size, easiest first. Attempts that parallel
+        turns start from are left out: a gain over attempts selected for being wrong would be an artefact."""
         rates = [sum(attempt.right for attempt in some[self.K :]) for some in self.plain]
         order = sorted(range(len(rates)), key=lambda i: -rates[i])
         return [list(map(int, part)) for part in np.array_split(order, count)]
 
     def by_bin(self, count: int = 5) -> list[tuple[Bools, Bools]]:
-        """With the critic and alone, over all turns in parallel at the problems of each bin."""
+        """Whether each parallel turn is right with the critic and alone, by bin."""
         parts = [[turn for place in places for turn in self.parallel[place]] for places in self.bins(count)]
         return [([turn.taken().right for turn in some], [turn.attempt.right for turn in some]) for some in parts]
 
@@ -124,16 +125,16 @@ class Played(Value):
 
 @dataclass(frozen=True)
 class Point:
-    """Votes with K turns and with 3K plain attempts, problem by problem, and what both cost a problem."""
+    """Votes with K turns and with 3K plain attempts, problem by problem, and their cost per problem."""
 
     k: int
     critic: Bools
     plain: Bools
     critic_turns: float
     critic_tokens: float
-    """Written."""
+    """Tokens written."""
     critic_read: float
-    """Whole prompts, though most of them were read before."""
+    """Tokens read: whole prompts, though most of them are cached."""
     plain_tokens: float
     plain_read: float
 
@@ -141,8 +142,8 @@ class Point:
 def play(
     opened: Opened, problems: Sequence[Problem], K: int, seed: int, folder: Path, temperature: float = TEMPERATURE
 ) -> Played:
-    """Draw all that the read-outs need: 3K plain attempts at each problem, K turns in parallel, a chain of K turns.
-    Each part is kept in `folder` once it is whole, and not drawn again."""
+    """Sample everything that the figures need: 3K plain attempts per problem, K parallel turns, a chain of K turns.
+    Each finished part is stored in `folder` and not sampled again."""
 
     def attempts(name: str, count: int, temperature: float) -> list[Attempt]:
         asked = (problems, count, temperature, seed)
@@ -171,12 +172,12 @@ def _in_parts(values: list[V], size: int) -> list[list[V]]:
 
 
 def voted(attempts: Sequence[Attempt]) -> bool:
-    """Whether the plurality of the answers is right; those without an answer have no vote, ties go to the first."""
+    """Whether the most frequent answer is right; attempts without an answer have no vote, ties go to the first."""
     chosen = majority([attempt.trajectory for attempt in attempts]).attempt
     return next((one.right for one in attempts if one.trajectory is chosen), False)
 
 
 def pass_at(k: int, right: Sequence[bool]) -> float:
-    """Unbiased estimate of the chance that one of k attempts is right (arXiv 2107.03374)."""
+    """Unbiased estimate of the probability that one of k attempts is right (arXiv 2107.03374)."""
     n, c = len(right), sum(right)
     return 1 - comb(n - c, k) / comb(n, k)

@@ -1,4 +1,4 @@
-"""A wrong step put right at its first incorrect equation: a table of notations, and random products."""
+"""Correcting a wrong step at its first incorrect equation: a table of notations, and random products."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tables import table
 
-from runtime.checks.arithmetic import check, mended, verdict
+from runtime.checks.arithmetic import check, corrected, verdict
 
 MENDED = r"""
 6 × 7 = 41 pens in all -> 6 × 7 = 42
@@ -60,21 +60,21 @@ It is a mistake to write 3 + 4 = 8
 
 
 @table("row", MENDED)
-def test_a_wrong_step_is_mended_up_to_its_right_side(row):
+def test_a_wrong_step_is_corrected_at_its_first_right_hand_side(row):
     step, right = row.split(" -> ")
-    assert mended(step) == right
+    assert corrected(step) == right
 
 
 @table("step", NOT_MENDED)
-def test_what_is_not_wrong_has_no_decimal_or_may_be_meant_otherwise_is_not_mended(step):
-    assert mended(step) == ""
+def test_steps_that_are_right_ambiguous_or_without_decimal_are_not_corrected(step):
+    assert corrected(step) == ""
 
 
 @given(st.integers(1, 9999), st.integers(2, 999), st.sampled_from(["=", " = ", " = $", " ≈ ", "\n= "]))
 @settings(max_examples=200, deadline=None)
-def test_a_mended_step_holds(a, b, sign):
+def test_a_corrected_step_is_correct(a, b, sign):
     wrong = a * b + a * b // 5 + 7
-    assume(sign != " ≈ " or wrong % 10)  # a round number may be meant as roughly that
+    assume(sign != " ≈ " or wrong % 10)  # a round number may be meant as an approximation
     step = f"So it is {a} * {b}{sign}{wrong} in all"
-    assert mended(step) == f"So it is {a} * {b}{sign}{a * b}"
-    assert verdict(check(mended(step))) == "correct"
+    assert corrected(step) == f"So it is {a} * {b}{sign}{a * b}"
+    assert verdict(check(corrected(step))) == "correct"
