@@ -114,8 +114,17 @@ class Trajectory(Value):
 
     @property
     def id(self) -> str:
+        """A hash of the problem, the origin, the attempt that it revises, the answer and the steps."""
+        return self._hash(f"answer {self.answer}")
+
+    @property
+    def former_id(self) -> str:
+        """The id in earlier releases, which did not depend on the answer."""
+        return self._hash()
+
+    def _hash(self, *more: str) -> str:
         revised = self.parent.trajectory_id if self.parent else ""
-        return content_hash(self.problem_id, self.origin, revised, *(step.text for step in self.steps))
+        return content_hash(self.problem_id, self.origin, revised, *more, *(step.text for step in self.steps))
 
 
 FORMER_SOURCES = {"model": "verdict", "expectation": "surprisal"}
@@ -227,6 +236,27 @@ class SelfTalk(Value):
     def critique_of(self, trajectory: Trajectory) -> Critique | None:
         found = [t for t in self.turns if isinstance(t, Critique) and t.trajectory_id == trajectory.id]
         return found[-1] if found else None
+
+
+def with_current_ids(talk: SelfTalk) -> SelfTalk:
+    """A stored talk whose parents, critiques and outcome refer to attempts by today's ids, whichever release wrote
+    it."""
+    current: dict[str, str] = {}
+    turns: list[Trajectory | Critique] = []
+    for turn in talk.turns:
+        if isinstance(turn, Critique):
+            turns.append(turn.model_copy(update={"trajectory_id": current.get(turn.trajectory_id, turn.trajectory_id)}))
+            continue
+        former, parent = turn.former_id, turn.parent
+        if parent and parent.trajectory_id in current:
+            known = parent.model_copy(update={"trajectory_id": current[parent.trajectory_id]})
+            turn = turn.model_copy(update={"parent": known})
+        current[former] = turn.id
+        turns.append(turn)
+    outcome = talk.outcome
+    if outcome and outcome.trajectory_id in current:
+        outcome = outcome.model_copy(update={"trajectory_id": current[outcome.trajectory_id]})
+    return talk.model_copy(update={"turns": tuple(turns), "outcome": outcome})
 
 
 Rating = Literal[1, 0, -1]
@@ -435,4 +465,5 @@ def from_json(line: str) -> Value:
         raise ValueError(f"not a line of Soliloquy's export format, schema {SCHEMA}: {line[:80]!r}")
     kind = EXPORTED[str(row.pop("type"))]
     row.pop("schema")
-    return kind.model_validate(row)
+    value = kind.model_validate(row)
+    return with_current_ids(value) if isinstance(value, SelfTalk) else value

@@ -154,8 +154,24 @@ def test_ids_tell_different_texts_apart():
     assert Problem(text="2 + 3").id != Problem(text="2 + 4").id
     assert attempt("ab", "c").id != attempt("a", "bc").id
     assert attempt("a").id != attempt("a", origin="refine").id
+    assert len({attempt("a", answer=answer).id for answer in (None, "", "1", "2")}) == 4
     parents = [Parent(trajectory_id=name, kept=0) for name in "xy"]
     assert len({attempt("a", origin="refine", parent=parent).id for parent in parents}) == 2
+
+
+def test_a_talk_of_an_earlier_release_refers_to_its_attempts_by_todays_ids():
+    """Earlier releases left the answer out of an attempt's id."""
+    parent = Parent(trajectory_id=FIRST.former_id, kept=1)
+    second = SECOND.model_copy(update={"parent": parent})
+    former = TALK.model_copy(
+        update={
+            "turns": (FIRST, CRITIQUE.model_copy(update={"trajectory_id": FIRST.former_id}), second),
+            "outcome": Outcome(status="settled", answer="3", trajectory_id=second.former_id, note="4 was given up"),
+        }
+    )
+    assert former != TALK
+    assert from_json(to_json(former)) == TALK
+    assert (TALK.critique_of(FIRST), TALK.chosen) == (CRITIQUE, SECOND)
 
 
 def verdicts(*words, probability=None):

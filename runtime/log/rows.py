@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from sqlite_utils import Database
 
 from runtime.log.run import home_of, step_id
-from runtime.types import Critique, Feedback, Help, Review, SelfTalk, Trajectory
+from runtime.types import Critique, Feedback, Help, Review, SelfTalk, Trajectory, with_current_ids
 
 
 class StoredRun(BaseModel):
@@ -42,7 +42,7 @@ class Listed(BaseModel):
 def talk_of(row: dict[str, Any]) -> SelfTalk:
     """The talk of a run's row. Like every reader here, raises ValueError, TypeError or AttributeError for a damaged
     row."""
-    return SelfTalk.model_validate_json(row["talk"])
+    return with_current_ids(SelfTalk.model_validate_json(row["talk"]))
 
 
 def listed_of(row: dict[str, Any]) -> dict[str, Any]:

@@ -127,6 +127,21 @@ def test_a_reopened_database_gives_the_same_run(log):
     again.close()
 
 
+def test_a_run_of_an_earlier_release_is_read_with_todays_ids(log):
+    """Earlier releases left the answer out of an attempt's id."""
+    second = SECOND.model_copy(update={"parent": Parent(trajectory_id=FIRST.former_id, kept=1)})
+    third = THIRD.model_copy(update={"parent": Parent(trajectory_id=second.former_id, kept=2)})
+    former = {FIRST.id: FIRST.former_id, SECOND.id: second.former_id, THIRD.id: third.former_id}
+    run = recorded(log)
+    stored = rows(log, "runs")[0]["talk"]
+    for today, before in former.items():
+        stored = stored.replace(today, before)
+    log.db.execute("update runs set talk = ?", [stored])
+    log.db.conn.commit()
+    assert SelfTalk.model_validate_json(stored) != TALK
+    assert log.run(run.id).transcript.talk == TALK
+
+
 def test_a_run_recorded_again_is_one_run_and_keeps_its_labels(log):
     run = replace(recorded(log, TALK.model_copy(update={"turns": (FIRST,), "outcome": None})), seconds=9.0)
     assert log.run(run.id).status == "running"

@@ -262,13 +262,20 @@ def test_a_wrong_line_is_named_and_nothing_is_imported(line, told, log, tmp_path
     assert log.count_runs() == 0
 
 
-@pytest.mark.parametrize("other", [{"answer": 3}, {"attempt_answer": "3"}, {"source": "theirs"}])
+@pytest.mark.parametrize("other", [{"answer": 3}, {"source": "theirs"}, {"licence": "MIT"}])
 def test_contradicting_rows_of_an_import_are_named_and_refused(other, log, tmp_path):
     row = {"problem": "1 + 1?", "steps": ["1 + 1 = 2"], "answer": 2, "attempt_answer": "2"}
     with pytest.raises(RowError, match=r"these rows have the same problem \('1 \+ 1\?'\) and steps, but differ"):
         import_attempts(write(tmp_path / "in.jsonl", row, row | other), log)
     assert log.count_runs() == 0
     assert import_attempts(write(tmp_path / "in.jsonl", row, row), log).new == 1
+
+
+def test_attempts_with_the_same_steps_and_different_answers_are_two(log, tmp_path):
+    row = {"problem": "1 + 1?", "steps": ["1 + 1 = 2"], "attempt_answer": "2"}
+    file = write(tmp_path / "in.jsonl", row, row | {"attempt_answer": "3"})
+    assert import_attempts(file, log).new == 2
+    assert import_attempts(file, log).new == 0
 
 
 def test_an_interrupted_import_stores_nothing(log, tmp_path):
