@@ -3,10 +3,10 @@
 from runtime.types import Message
 
 
-def ask(text, begun=None):
+def ask(text, prefix=None):
     """A conversation of one question, with the beginning of its reply if given."""
     messages = [Message(role="user", content=text)]
-    return messages if begun is None else [*messages, Message(role="assistant", content=begun)]
+    return messages if prefix is None else [*messages, Message(role="assistant", content=prefix)]
 
 
 def drained(stream):

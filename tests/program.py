@@ -30,12 +30,12 @@ def get(address: str, **headers: str) -> str:
     browser = build_opener(ProxyHandler({}), HTTPCookieProcessor())
     for _ in range(2):
         with browser.open(Request(address, headers=headers), timeout=30) as answered:
-            said = answered.read().decode()
-        led_on = re.search(r'http-equiv="refresh" content="0;url=([^"]+)"', said)
+            body = answered.read().decode()
+        led_on = re.search(r'http-equiv="refresh" content="0;url=([^"]+)"', body)
         if not led_on:
             break
         address = urljoin(address, led_on[1])
-    return said
+    return body
 
 
 def cookie(address: str) -> dict[str, str]:
@@ -48,7 +48,7 @@ def cookie(address: str) -> dict[str, str]:
 class Program:
     address: str
     process: subprocess.Popen[str]
-    said: str
+    output: str
     """The output until it was ready; the rest is still to be read from the process."""
 
 
@@ -63,14 +63,14 @@ def program(
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # a background process of a shell ignores it
     )  # fmt: skip
-    said = ""
+    output = ""
     try:
         for line in process.stdout:
-            said += line
+            output += line
             if ready := re.search(r"ready at (\S+)", line):
-                yield Program(ready[1], process, said)
+                yield Program(ready[1], process, output)
                 return
-        pytest.fail(f"the program did not start: {said}")
+        pytest.fail(f"the program did not start: {output}")
     finally:
         process.kill()
         process.wait()
@@ -104,8 +104,8 @@ def called(*arguments, module="runtime", **environment):
         pytest.raises(SystemExit) as end,
     ):
         run_command_line(lambda: app([str(argument) for argument in arguments]))
-    said = (stream.buffer.getvalue().decode() for stream in (out, err))
-    return subprocess.CompletedProcess(arguments, end.value.code, *said)
+    outputs = (stream.buffer.getvalue().decode() for stream in (out, err))
+    return subprocess.CompletedProcess(arguments, end.value.code, *outputs)
 
 
 def refused(finished, *words):

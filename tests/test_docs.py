@@ -58,7 +58,7 @@ OURS = [words[2:] for _, words in COMMANDS if words[:2] == [PYTHON, "-m"] and wo
 MODULES = {name: get_command(app) for name, app in APPS.items()}
 
 
-def spoken(words: list[str]) -> str:
+def command_line(words: list[str]) -> str:
     return " ".join(words)
 
 
@@ -83,7 +83,7 @@ def test_the_documents_hold_commands():
     assert len(OURS) > 40 and {name for name, _ in COMMANDS} >= {*DOCUMENTS[:4]}
 
 
-@pytest.mark.parametrize(("document", "words"), COMMANDS, ids=[spoken(words)[:70] for _, words in COMMANDS])
+@pytest.mark.parametrize(("document", "words"), COMMANDS, ids=[command_line(words)[:70] for _, words in COMMANDS])
 def test_every_command_is_one_that_its_program_takes(document, words):
     while "=" in words[0] and "/" not in words[0].split("=")[0]:  # an environment variable of this command
         words = words[1:]
@@ -148,7 +148,7 @@ def made_small(words: list[str]) -> list[str]:
     """A command with the bench model and options that make it short."""
     models = {i + 1 for i, word in enumerate(words) if word in ("--model", "--critic", "--annotator-model")}
     words = [BENCH if i in models else word for i, word in enumerate(words)]
-    short = (options.split() for name, options in SMALLER.items() if name in spoken(words))
+    short = (options.split() for name, options in SMALLER.items() if name in command_line(words))
     return [*words, *next(short, [])]
 
 
@@ -158,18 +158,18 @@ def test_the_quick_commands_of_a_document_succeed(document, workshop):
     quick = [
         words[2:]
         for words in commands_of(TEXTS[document])
-        if words[:2] == [PYTHON, "-m"] and words[2] in APPS and not any(slow in spoken(words) for slow in SLOW)
+        if words[:2] == [PYTHON, "-m"] and words[2] in APPS and not any(slow in command_line(words) for slow in SLOW)
     ]
     for words in quick:
         if "ID" in words:
             run = json.loads(invoked(["runtime", "log", "--json"]).stdout)["runs"][0]["id"]
             words = [run if word == "ID" else word for word in words]
         done = invoked(made_small(words))
-        assert done.exit_code == 0, f"{spoken(words)}: {done.output} {done.exception!r}"
+        assert done.exit_code == 0, f"{command_line(words)}: {done.output} {done.exception!r}"
         written = words[words.index("--out") + 1 :][:1] if "--out" in words else words[2:3] * (words[1] == "export")
-        assert all(Path(file).exists() for file in written), spoken(words)
+        assert all(Path(file).exists() for file in written), command_line(words)
         if words[1] in ("log", "solve", "check"):
-            assert done.stdout.strip(), spoken(words)
+            assert done.stdout.strip(), command_line(words)
 
 
 @pytest.mark.parametrize(

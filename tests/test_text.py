@@ -232,8 +232,8 @@ def test_unsafe_characters_are_removed_from_a_persons_text(raw, text):
         ("2 + 3 \ud800", "not text"),
     ],
 )
-def test_an_unusable_text_is_refused_with_a_reason(raw, says):
-    with pytest.raises(UnreadableError, match=says):
+def test_an_unusable_text_is_refused_with_a_reason(raw, message):
+    with pytest.raises(UnreadableError, match=message):
         clean(raw)
 
 
@@ -348,8 +348,8 @@ def test_a_line_without_words_is_dropped(line):
 )
 def test_a_check_line_accepts_or_doubts_the_step_before_it(line, accepts, words):
     assert is_check(line)
-    accepted, said = read_check(line)
-    assert (accepted, said.lstrip("* ")) == (accepts, words.lstrip("* "))
+    accepted, comment = read_check(line)
+    assert (accepted, comment.lstrip("* ")) == (accepts, words.lstrip("* "))
 
 
 @pytest.mark.parametrize(

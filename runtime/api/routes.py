@@ -110,8 +110,8 @@ class Api:
             seat.callback(follower.cancel.set)
             if asked.stream:
                 followed = _followed(follower)
-                begun = await _begun(followed, request)
-                return Stream(_pieces(asked, begun, followed, engine), seat.pop_all())
+                first = await _first_text(followed, request)
+                return Stream(_pieces(asked, first, followed, engine), seat.pop_all())
             return await _whole(asked, follower, engine, request)
 
     @contextmanager
@@ -159,7 +159,7 @@ async def _whole(asked: Asked, follower: Follower, engine: Metered, request: Req
     return JSONResponse(Reply(asked.model).whole(message, finish(run.transcript.talk), run, engine.usage))
 
 
-async def _begun(followed: AsyncGenerator[Progress | None], request: Request) -> Progress | None:
+async def _first_text(followed: AsyncGenerator[Progress | None], request: Request) -> Progress | None:
     """The first progress with text, or the latest after SILENCE seconds. Waiting for it lets an early failure be
     answered with an error status instead of a broken stream. Raises ApiError."""
     latest, since = None, time.monotonic()
@@ -175,14 +175,14 @@ async def _begun(followed: AsyncGenerator[Progress | None], request: Request) ->
 
 
 async def _pieces(
-    asked: Asked, begun: Progress | None, followed: AsyncGenerator[Progress | None], engine: Metered
+    asked: Asked, first: Progress | None, followed: AsyncGenerator[Progress | None], engine: Metered
 ) -> AsyncGenerator[str]:
     """The events of a streamed reply; an error is the last one."""
     reply, sent, latest = Reply(asked.model), {"reasoning_content": "", "content": ""}, None
     yield reply.piece({"role": "assistant", "content": ""})
     sent_at = time.monotonic()
     try:
-        async with aclosing(_joined(begun, followed)) as all_of_it:
+        async with aclosing(_joined(first, followed)) as all_of_it:
             async for progress in all_of_it:
                 latest = progress or latest
                 for name, text in _texts(latest):
@@ -203,9 +203,9 @@ async def _pieces(
     yield shapes.DONE
 
 
-async def _joined(begun: Progress | None, followed: AsyncGenerator[Progress | None]) -> AsyncGenerator[Progress | None]:
+async def _joined(first: Progress | None, followed: AsyncGenerator[Progress | None]) -> AsyncGenerator[Progress | None]:
     async with aclosing(followed):
-        yield begun
+        yield first
         async for progress in followed:
             yield progress
 

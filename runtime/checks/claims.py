@@ -87,12 +87,12 @@ def ends_without_data(lines: Iterable[str]) -> bool:
     for line in lines:
         if _RELATION.search(line):
             missing = False
-        elif says_no_data(line):
+        elif states_missing_data(line):
             missing = True
     return missing
 
 
-def says_no_data(line: str) -> bool:
+def states_missing_data(line: str) -> bool:
     """Whether a line states that data is missing, including a closing line such as "The answer is unknown"."""
     if _RELATION.search(line):
         return False

@@ -97,14 +97,14 @@ def _last_boxed(text: str) -> str | None:
         return None
     names = [found[0].strip() + " " if (found := _NAME_BEFORE.search(text[:start])) else "" for start, _ in row]
     names = names if len(set(names) - {""}) > 1 else [""] * len(row)
-    said = ""
+    answer = ""
     for name, (start, close), before in zip(names, row, [0, *(close + 1 for _, close in row)], strict=False):
-        if said:
+        if answer:
             between = _BETWEEN_BOXES.fullmatch(text[before:start])
             joint = between["joint"].strip() if between else ","
-            said += ", " if joint in ",、，" else f"{'' if joint[0] == ',' else ' '}{joint} "
-        said += name + text[start + len("\\boxed{") : close]
-    return said
+            answer += ", " if joint in ",、，" else f"{'' if joint[0] == ',' else ' '}{joint} "
+        answer += name + text[start + len("\\boxed{") : close]
+    return answer
 
 
 def _closing_brace(text: str, begin: int) -> int | None:
@@ -127,8 +127,8 @@ def _last_stated(text: str) -> str | None:
 
 
 def _only_judges(line: str) -> bool:
-    said = _ANSWER.search(line)
-    return is_check(line) or bool(said and _JUDGES.fullmatch(line[said.end() :].strip()))
+    match = _ANSWER.search(line)
+    return is_check(line) or bool(match and _JUDGES.fullmatch(line[match.end() :].strip()))
 
 
 def _block(text: str, below: bool) -> str | None:

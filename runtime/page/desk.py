@@ -178,9 +178,9 @@ class Desk:
             raise UnreadableError(word("error.empty.problem", self.language))
         self._refuse_while(COMPARE)
         self.try_to_keep()
-        self.comparison = begun = Comparison(self.settings, self.model, self.log)
-        self._followers[COMPARE] = Follower(lambda cancel: begun.solve(problem, depth, cancel))
-        return begun
+        self.comparison = comparison = Comparison(self.settings, self.model, self.log)
+        self._followers[COMPARE] = Follower(lambda cancel: comparison.solve(problem, depth, cancel))
+        return comparison
 
     def follow_comparison(self) -> Iterator[bool]:
         """Run it: yields True when something has changed, else False. Raises what the session raises."""

@@ -157,8 +157,8 @@ class Exercise:
             return to_display(word("practise.solved", language, answer=self._answer))
         if self.judgement.first_error is not None:
             return ""
-        begun = any(line.finding == "step" for line in self.judgement.lines)
-        return to_display(word("practise.so_far" if begun else "practise.nothing", language))
+        has_step = any(line.finding == "step" for line in self.judgement.lines)
+        return to_display(word("practise.so_far" if has_step else "practise.nothing", language))
 
     def _talk(self, language: Language) -> SelfTalk:
         """The attempt and its judgement as a talk."""

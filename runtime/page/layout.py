@@ -87,7 +87,7 @@ class Page(Frame):
         opened = self.blocks.load(self.open, [self.kept], all_of_it, **QUIET)
         self.keep_what_is_typed(opened)
         self.blocks.unload(self.leave)
-        self.language.input(self.speak, [self.kept, self.language], all_of_it, **QUIET)
+        self.language.input(self.set_language, [self.kept, self.language], all_of_it, **QUIET)
         runs = [run for tab in [*self.tabs, self.compare] for run in tab.runs]
         self.new.click(self.start_new_session, [self.kept], all_of_it, cancels=runs, **QUIET)
         self.keep.input(self.set_keeping, [self.kept, self.keep], all_of_it, **AT_ONCE)
@@ -118,7 +118,7 @@ class Page(Frame):
         )
         return self.paint(desk, kept or {}, {tab.kind: [""] * len(tab.boxes) for tab in self.tabs})
 
-    def speak(self, kept: dict[str, Any] | None, language: str, request: gr.Request) -> dict[Any, Any]:
+    def set_language(self, kept: dict[str, Any] | None, language: str, request: gr.Request) -> dict[Any, Any]:
         desk = self.desk(request, kept)
         desk.language = understood(language)
         return self.paint(desk, {**(kept or {}), "language": desk.language}, {})

@@ -107,8 +107,8 @@ def parse(text: str, steps: Sequence[str], answer: str | None = None, stop_at_fi
     first_wrong = next((i for i, verdict in enumerate(verdicts) if verdict is False), len(steps))
     due = verdicts[: first_wrong + 1] if stop_at_first else verdicts
     ok = ok and final is not None and None not in due
-    said = (*(block.explanation for block in draft.blocks), draft.closing)
-    return Reading(tuple(verdicts), tuple(explains), final, ok, tuple(words for words in said if words))
+    texts = (*(block.explanation for block in draft.blocks), draft.closing)
+    return Reading(tuple(verdicts), tuple(explains), final, ok, tuple(words for words in texts if words))
 
 
 @dataclass

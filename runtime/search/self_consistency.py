@@ -74,16 +74,16 @@ def ask(
     problem: Problem,
     cancel: Event,
     own: Sequence[Trajectory] = (),
-    tell: Callable[[int], None] = lambda done: None,
+    report: Callable[[int], None] = lambda done: None,
 ) -> MajorityVote:
     """The vote of `VOTERS` solutions, those at hand among them. No more are written once they decide the answer, and
-    whether it is certain. `tell` is called with how many there are. Raises EngineError."""
+    whether it is certain. `report` is called with how many there are. Raises EngineError."""
     programs = _programs(engine, problem, cancel)
     missing = VOTERS - len(own) - len(programs)
 
     def enough(replies: Sequence[Completion]) -> bool:
         voters, left = [*own, *map(read_solution, replies), *programs], missing - len(replies)
-        tell(len(voters))
+        report(len(voters))
         most = max((len(vote.solutions) for vote in votes(voters)), default=0)
         return decided(voters, left) and not most < CERTAIN <= most + left
 

@@ -29,12 +29,12 @@ class Readiness:
 
 class Loading:
     """Calls `load` when the engine is first needed; all callers wait for the same engine. Raises SoliloquyError if that
-    fails, and calls `tell` with the sentence, unless it is the same as the last one."""
+    fails, and calls `report` with the sentence, unless it is the same as the last one."""
 
-    def __init__(self, load: Callable[[], Engine], tell: Callable[[str], None] = lambda sentence: None) -> None:
+    def __init__(self, load: Callable[[], Engine], report: Callable[[str], None] = lambda sentence: None) -> None:
         self._load = load
         self._engine: Engine | None = None
-        self._tell, self._told = tell, ""
+        self._report, self._reported = report, ""
         self._lock = Lock()
         self.readiness = Readiness("loading")
 
@@ -70,9 +70,9 @@ class Loading:
     def _missing(self, error: SoliloquyError) -> None:
         sentence = str(error)
         self.readiness = Readiness("missing", sentence, error)
-        if sentence != self._told:
-            self._told = sentence
-            self._tell(sentence)
+        if sentence != self._reported:
+            self._reported = sentence
+            self._report(sentence)
 
     def reload(self, load: Callable[[], Engine] | None = None) -> None:
         """Close the engine and load it again, with the adapters now in use, or with another `load`; returns at once."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from threading import Event
 
-from runtime.checks.claims import says_no_data
+from runtime.checks.claims import states_missing_data
 from runtime.checks.stated import stated_answer
 from runtime.engines.base import Completion, Engine, Sampling, provenance
 from runtime.events import AttemptDone, Proposing, StepDone, Token, next_or_value
@@ -37,9 +37,9 @@ class Actor:
         opening = Proposing("sample", made_by=self._made_by("actor"))
         return self._write(conversation(self.problem), opening, stop_at)
 
-    def mend(self, wrong: Trajectory, position: int, begun: str, stop_at: ProvenWrong | None) -> Writing:
-        """Continue from the step at `position`, of which `begun` is the corrected beginning."""
-        return self._write(conversation(self.problem), self._refining("actor", wrong, position), stop_at, begun)
+    def correct(self, wrong: Trajectory, position: int, line_start: str, stop_at: ProvenWrong | None) -> Writing:
+        """Continue from the step at `position`, of which `line_start` is the corrected beginning."""
+        return self._write(conversation(self.problem), self._refining("actor", wrong, position), stop_at, line_start)
 
     def refine(self, wrong: Trajectory, position: int, comment: str, stop_at: ProvenWrong | None = None) -> Writing:
         """Continue from the steps before the one at `position`, given the critic's comment on that step."""
@@ -64,15 +64,15 @@ class Actor:
         return provenance(self.engine, version, self.sampling, ADAPTER)
 
     def _write(
-        self, messages: list[Message], opening: Proposing, stop_at: ProvenWrong | None, begun: str = ""
+        self, messages: list[Message], opening: Proposing, stop_at: ProvenWrong | None, line_start: str = ""
     ) -> Writing:
         yield opening
-        prefix = "".join(f"{step.text}\n" for step in opening.kept) + begun
+        prefix = "".join(f"{step.text}\n" for step in opening.kept) + line_start
         halt, written, ended = Halt(self.cancel), _Written(opening.kept), None
         asked = [*messages, Message(role="assistant", content=prefix)]
         adapter = opening.made_by.adapter if opening.made_by else None
         reply = self.engine.stream(asked, self.sampling, adapter, cancel=halt)
-        lines = read_lines(reply, begun)
+        lines = read_lines(reply, line_start)
         while not isinstance(item := next_or_value(lines), Completion):
             if ended:
                 continue  # decoded before the halt took effect
@@ -107,7 +107,7 @@ class _Written:
 
     def take(self, line: Line) -> Step | None:
         """The step that a line is, if it is one."""
-        is_step = line.kind == "step" or (line.kind == "closing" and says_no_data(line.text))
+        is_step = line.kind == "step" or (line.kind == "closing" and states_missing_data(line.text))
         self._lines.append(line.text)
         self._is_step.append(is_step)
         if is_step:
@@ -136,12 +136,14 @@ class Halt(Event):
         return super().is_set() or self._outer.is_set()
 
 
-def read_lines(reply: Generator[str, None, Completion], begun: str = "") -> Generator[Token | Line, None, Completion]:
+def read_lines(
+    reply: Generator[str, None, Completion], line_start: str = ""
+) -> Generator[Token | Line, None, Completion]:
     """A growing reply as tokens and, as soon as one is complete, lines. The generator's value is the completion."""
     reader = LineReader()
-    reader.push(begun)
-    if begun:
-        yield Token(begun)
+    reader.push(line_start)
+    if line_start:
+        yield Token(line_start)
     while not isinstance(piece := next_or_value(reply), Completion):
         lines = reader.push(piece)
         yield from lines

@@ -50,7 +50,7 @@ class Vote:
     ) -> Generator[TalkEvent, None, MajorityVote]:
         """The vote, which takes minutes; its progress is reported meanwhile."""
         ask = partial(self_consistency.ask, engine, self.problem, cancel, at_hand)
-        counting = meanwhile(lambda tell: ask(tell=tell), cancel)
+        counting = meanwhile(lambda report: ask(report=report), cancel)
         while not isinstance(item := next_or_value(counting), MajorityVote):
             yield Voting(max(item, len(at_hand)), VOTERS)
         return item

@@ -33,7 +33,7 @@ REFINE_TEMPERATURE = 0.7
 """A greedy actor would often write the same wrong step again."""
 AGAIN = 1000
 """Added to the seed for versions that a person asks for."""
-MENDS = 8
+CORRECTIONS = 8
 """How many false equations are corrected in one attempt before the actor may continue regardless."""
 
 
@@ -65,7 +65,7 @@ def converse_again(
     adapter is not used: the actor writes, and the critic reads unless the mode is without one."""
     sampling = Sampling(REFINE_TEMPERATURE, max_tokens=settings.max_tokens, seed=settings.seed + AGAIN + number)
     critic = None if settings.mode == "direct" else open_critic(engine, settings)
-    return guarded(_anew(Actor(problem, engine, sampling, cancel), critic, attempt, position))
+    return guarded(_again(Actor(problem, engine, sampling, cancel), critic, attempt, position))
 
 
 def put_to_vote(talk: SelfTalk, engine: Engine, settings: Settings, cancel: Event) -> Generator[TalkEvent]:
@@ -103,7 +103,7 @@ def criticised(actor: Actor, critic: Judge, rounds: int) -> Generator[TalkEvent]
     if lacks_data(first) and not cancel.is_set():  # going on would only make it invent what is missing
         yield Finished(outcome_of(first))
         return
-    best = yield from _mend(first, actor, critic)
+    best = yield from _correct(first, actor, critic)
     critique = yield from critic.read(problem, best, cancel)
     for number in range(1, rounds + 1):
         position = critique.first_error
@@ -114,7 +114,7 @@ def criticised(actor: Actor, critic: Judge, rounds: int) -> Generator[TalkEvent]
         try:
             writing = _bolder(actor, number).refine(best, position, comment, proven_wrong)
             new = yield from _followed(writing, actor, critic)
-            new = yield from _mend(new, actor, critic)
+            new = yield from _correct(new, actor, critic)
         except ContextOverflow:  # no room to continue: what there is stays
             break
         new_critique = yield from critic.read(problem, new, cancel)
@@ -143,14 +143,14 @@ def _own_work(problem: Problem, steps: Sequence[str], critic: Critic, cancel: Ev
     yield Finished(found)
 
 
-def _anew(actor: Actor, critic: Critic | None, attempt: Trajectory, position: int) -> Generator[TalkEvent]:
+def _again(actor: Actor, critic: Critic | None, attempt: Trajectory, position: int) -> Generator[TalkEvent]:
     """The person asked for it, so the new version counts, whatever the critic says of it."""
-    writing = actor.mend(attempt, position, "", proven_wrong if critic else None)
+    writing = actor.correct(attempt, position, "", proven_wrong if critic else None)
     if critic is None:
         yield Finished(outcome_of((yield from writing)))
         return
     new = yield from _followed(writing, actor, critic)
-    new = yield from _mend(new, actor, critic)
+    new = yield from _correct(new, actor, critic)
     critique = yield from critic.read(actor.problem, new, actor.cancel)
     yield Finished(outcome_of(new, critique, stopped=actor.cancel.is_set()))
 
@@ -201,16 +201,16 @@ def _followed(writing: Writing, actor: Actor, critic: Judge) -> Writing:
     return event
 
 
-def _mend(attempt: Trajectory, actor: Actor, critic: Judge) -> Writing:
+def _correct(attempt: Trajectory, actor: Actor, critic: Judge) -> Writing:
     """While an attempt was cut off at a false equation, correct the equation and let the actor continue."""
-    for number in range(1, MENDS + 1):
+    for number in range(1, CORRECTIONS + 1):
         if attempt.finish != "cut" or actor.cancel.is_set():
             break
         position = len(attempt.steps) - 1
         critique = yield from critic.read_arithmetic(actor.problem, attempt)
         yield Refining(position, critique.verdicts[position].comment)
-        begun = corrected(attempt.steps[position].text)
-        writing = actor.mend(attempt, position, begun, proven_wrong if number < MENDS else None)
+        line_start = corrected(attempt.steps[position].text)
+        writing = actor.correct(attempt, position, line_start, proven_wrong if number < CORRECTIONS else None)
         attempt = yield from _followed(writing, actor, critic)
     return attempt
 

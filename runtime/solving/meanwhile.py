@@ -17,17 +17,17 @@ EVERY = 5.0
 def meanwhile(
     work: Callable[[Callable[[int], None]], Result], cancel: Event, every: float = EVERY
 ) -> Generator[int, None, Result]:
-    """Run `work(tell)`, and yield the last number told whenever there is a new one, and every few seconds. The
+    """Run `work(report)`, and yield the last number reported whenever there is a new one, and every few seconds. The
     generator's value is the result. Raises what the work raises; closing the generator sets `cancel`."""
-    told: SimpleQueue[int | None] = SimpleQueue()
+    numbers: SimpleQueue[int | None] = SimpleQueue()
     ended: Future[Result] = Future()
 
     def run() -> None:
         try:
-            ended.set_result(work(told.put))
+            ended.set_result(work(numbers.put))
         except BaseException as error:  # noqa: BLE001 - raised again in the reader's thread
             ended.set_exception(error)
-        told.put(None)
+        numbers.put(None)
 
     Thread(target=run, name="meanwhile", daemon=True).start()
     last = 0
@@ -35,7 +35,7 @@ def meanwhile(
         while True:
             number: int | None = last
             with suppress(Empty):
-                number = told.get(timeout=every)
+                number = numbers.get(timeout=every)
             if number is None:
                 return ended.result()
             yield (last := number)

@@ -10,7 +10,7 @@ from collections.abc import Generator, Sequence
 from threading import Event
 
 from runtime.checks.arithmetic import corrected
-from runtime.checks.claims import says_no_data
+from runtime.checks.claims import states_missing_data
 from runtime.checks.stated import stated_answer
 from runtime.critic.evidence.arithmetic import of_arithmetic
 from runtime.engines.base import Completion, Engine, Sampling, provenance
@@ -38,7 +38,7 @@ class Monologue:
         self.steps: list[Step] = []
         self.verdicts: list[StepVerdict] = []
         self.parent: Parent | None = None
-        self.written, self.begun = "", ""
+        self.written, self.line_start = "", ""
         """The lines so far, and the given beginning of the next one."""
         self.lines: list[Line] = []
         """Those since the last interruption."""
@@ -50,7 +50,7 @@ class Monologue:
         yield Proposing("selftalk", made_by=self.made_by)
         prefix, interruptions = "", 0
         while not (reply := (yield from self._write(interruptible=interruptions < INTERRUPTIONS))):
-            prefix, interruptions = self.written + self.begun, interruptions + 1
+            prefix, interruptions = self.written + self.line_start, interruptions + 1
         finish = self.finish or reply.finish
         final = self._attempt(finish, stated_answer(prefix + reply.text) if finish == "stop" else None)
         yield AttemptDone(final)
@@ -59,10 +59,10 @@ class Monologue:
 
     def _write(self, interruptible: bool) -> Generator[TalkEvent, None, Completion | None]:
         """Let the model write until its end, or until it is interrupted; the value is the completion, or None."""
-        so_far = Message(role="assistant", content=self.written + self.begun)
+        so_far = Message(role="assistant", content=self.written + self.line_start)
         asked = [*conversation(self.problem, prompt="selftalk"), so_far]
         halt = Halt(self.cancel)
-        lines = read_lines(self.engine.stream(asked, self.sampling, self.made_by.adapter, cancel=halt), self.begun)
+        lines = read_lines(self.engine.stream(asked, self.sampling, self.made_by.adapter, cancel=halt), self.line_start)
         while not isinstance(item := next_or_value(lines), Completion):
             if halt.is_set() and not self.cancel.is_set():
                 continue  # decoded before the halt took effect
@@ -74,12 +74,12 @@ class Monologue:
 
     def _line(self, line: Line, interruptible: bool) -> Generator[TalkEvent, None, bool]:
         """The generator's value is whether the model has to be interrupted."""
-        self.written, self.begun = f"{self.written}{line.text}\n", ""
+        self.written, self.line_start = f"{self.written}{line.text}\n", ""
         self.lines.append(line)
-        if count := repeated([said.text for said in self.lines]):
+        if count := repeated([each.text for each in self.lines]):
             self._end_repetition(self.lines[-count:])
             return True
-        if line.kind == "step" or (line.kind == "closing" and says_no_data(line.text)):
+        if line.kind == "step" or (line.kind == "closing" and states_missing_data(line.text)):
             self.verdicts += [StepVerdict(verdict="unsure")] * (len(self.steps) - len(self.verdicts))
             self.steps.append(Step(text=line.text))
             yield StepDone(self.steps[-1])
@@ -99,7 +99,7 @@ class Monologue:
         del self.steps[kept:], self.verdicts[kept:]
 
     def _interrupt(self, disproof: Evidence) -> Generator[TalkEvent]:
-        self.begun, self.lines = corrected(self.steps[-1].text), []
+        self.line_start, self.lines = corrected(self.steps[-1].text), []
         self.written += f"{CHECK[self.language]} {INTERRUPTION[self.language].format(disproof.note)}\n"
         yield from self._judged(StepVerdict(verdict="incorrect", comment=disproof.note or "", evidence=(disproof,)))
 

@@ -72,14 +72,14 @@ def ladder(problem: str, steps: Sequence[str], position: int, answer: str | None
     return tuple(safe for hint in made if (safe := _safe(hint, hidden, answer)))
 
 
-def to_mend(step: str) -> Hint:
+def correction_hint(step: str) -> Hint:
     """A hint at a wrong step: its false equation without the result, if there is one."""
     wrong = next((equation for equation in arithmetic.check(step) if equation.verdict == "incorrect"), None)
     if wrong is None or wrong.left is None:
         return Hint("mend")
     left = _SLASH.sub(" ÷ ", wrong.text.rpartition(" = ")[0])
-    told = abs(wrong.left) in _values(left, with_parts=True)
-    return Hint("mend") if told else Hint("mend", "sum", sum=left)
+    reveals = abs(wrong.left) in _values(left, with_parts=True)
+    return Hint("mend") if reveals else Hint("mend", "sum", sum=left)
 
 
 def calculations(step: str) -> list[str]:
@@ -183,13 +183,13 @@ def _ideas(node: Node | Leaf) -> Iterator[str]:
 
 def _sources(expression: Node, problem: str, before: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The numbers of an expression that come from the problem, as quoted there, and from earlier steps."""
-    said = {value: quote for quote in reversed(list(_quotes(problem))) for value in _values(quote)}
+    quoted = {value: quote for quote in reversed(list(_quotes(problem))) for value in _values(quote)}
     results = {value for step in before for value in _results(step)}
     known: dict[str, None] = {}
     found: dict[str, None] = {}
     for leaf in leaves(expression):
-        if leaf.value in said:
-            known[said[leaf.value]] = None
+        if leaf.value in quoted:
+            known[quoted[leaf.value]] = None
         elif leaf.value in results:
             found[leaf.text] = None
     return tuple(known), tuple(found)

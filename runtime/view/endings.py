@@ -23,9 +23,9 @@ def ended(run: Run, language: Language) -> str:
     """One sentence on how the run ended."""
     # A check that found a mistake has been completed too.
     how = "settled" if (run.kind, run.status) == ("check", "unsettled") else ending(run)
-    said, outcome = word(f"status.{how}", language, seconds=f"{run.seconds:.1f}"), run.outcome
+    text, outcome = word(f"status.{how}", language, seconds=f"{run.seconds:.1f}"), run.outcome
     if how != "failed" or not outcome.note:
-        return said
+        return text
     return word("status.failed.why", language, reason=explained(SoliloquyError(outcome.note, outcome.error), language))
 
 

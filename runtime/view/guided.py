@@ -12,7 +12,7 @@ from runtime.log.run import Run
 from runtime.search.self_consistency import CERTAIN
 from runtime.text import Language
 from runtime.tutoring import disclosure
-from runtime.tutoring.hints import Hint, gives_away, to_mend
+from runtime.tutoring.hints import Hint, correction_hint, gives_away
 from runtime.view import render
 from runtime.view.words import word
 
@@ -22,7 +22,7 @@ def view(run: Run, language: Language) -> dict[str, Any]:
     further = {"again": disclosure.can_be_tried_again(run), "votable": disclosure.can_be_voted_on(run)}
     whole: dict[str, Any] = {**render.view(run, language), **further}
     if run.kind == "check":
-        return {**whole, "steps": [_mendable(row, language) for row in whole["steps"]]}
+        return {**whole, "steps": [_correctable(row, language) for row in whole["steps"]]}
     if run.help == "full":
         return whole
     if run.status == "running":
@@ -86,11 +86,15 @@ def _careful(row: dict[str, Any], hidden: list[str], answer: str | None) -> dict
     return {**row, "comment": comment, "comment_text": text, "why": [{**why, "note": ""} for why in row["why"]]}
 
 
-def _mendable(row: dict[str, Any], language: Language) -> dict[str, Any]:
+def _correctable(row: dict[str, Any], language: Language) -> dict[str, Any]:
     """A flagged line of own work: the student can ask for a hint, and then for what is wrong."""
     if row["state"] != "flagged":
         return row
-    return {**row, "comment": "", "mend": {"hint": hint_text(to_mend(row["text"]), language), "show": row["comment"]}}
+    return {
+        **row,
+        "comment": "",
+        "mend": {"hint": hint_text(correction_hint(row["text"]), language), "show": row["comment"]},
+    }
 
 
 def _stub(key: str, number: int, language: Language) -> dict[str, Any]:

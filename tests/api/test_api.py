@@ -26,7 +26,7 @@ from runtime.session.session import Session
 
 KEY = "sk-of-the-test"
 SLIP = "The pens cost 3 × 4 = 14 dollars.\nIn all she pays 14 + 5 = 19 dollars.\nThe answer is 19."
-MENDED = " dollars.\nIn all she pays 12 + 5 = 17 dollars.\nThe answer is 17."
+CORRECTED = " dollars.\nIn all she pays 12 + 5 = 17 dollars.\nThe answer is 17."
 DOUBTING = (
     "The pens cost 3 × 4 = 12 dollars.\nCheck: right.\nThe book makes 12 - 5 = 7 dollars.\nCheck: wrong. Add it.\n"
     "In all she pays 12 + 5 = 17 dollars.\nCheck: right.\nThe answer is 17."
@@ -83,9 +83,9 @@ class Served:
         headers = {"Authorization": f"Bearer {KEY}", **(headers or {})}
         connection.request(method, path, body, headers)
         answered = connection.getresponse()
-        said = answered.read()
+        reply = answered.read()
         is_json = answered.headers["content-type"] == "application/json"
-        return answered.status, answered.headers, json.loads(said) if is_json else said
+        return answered.status, answered.headers, json.loads(reply) if is_json else reply
 
 
 def wait_until(true, seconds=10):
@@ -155,7 +155,7 @@ def test_the_direct_mode_has_no_reasoning_content(served):
 
 
 def test_rejected_attempts_are_reasoning_content_and_the_refined_one_is_the_answer(served):
-    message = served(SLIP, MENDED, *AGREED).complete("critic").choices[0].message
+    message = served(SLIP, CORRECTED, *AGREED).complete("critic").choices[0].message
     assert message.content == WHOLE
     lines = message.reasoning_content.splitlines()
     assert lines[0] == "The pens cost 3 × 4 = 14 dollars."
@@ -174,7 +174,7 @@ def test_self_talk_streams_its_doubts_as_reasoning(served):
 
 
 @pytest.mark.parametrize(
-    ("mode", "replies"), [("direct", [RIGHT]), ("critic", [SLIP, MENDED, *AGREED]), ("selftalk", [DOUBTING])]
+    ("mode", "replies"), [("direct", [RIGHT]), ("critic", [SLIP, CORRECTED, *AGREED]), ("selftalk", [DOUBTING])]
 )
 def test_a_stream_has_the_content_of_a_whole_reply(served, mode, replies):
     whole = served(*replies).complete(mode)
@@ -225,8 +225,8 @@ def test_a_silent_stream_is_kept_open(served, monkeypatch):
 def test_streamed_text_is_never_taken_back():
     plan = "Add the apples.\nThe answer is N."
     direct = [("direct", [RIGHT]), ("direct", [plan, RIGHT])]
-    for mode, replies in [*direct, ("critic", [SLIP, MENDED, *AGREED]), ("selftalk", [DOUBTING])]:
-        session = Session(configuration.load(mode=mode), lambda said=replies: ScriptedEngine(said), None)
+    for mode, replies in [*direct, ("critic", [SLIP, CORRECTED, *AGREED]), ("selftalk", [DOUBTING])]:
+        session = Session(configuration.load(mode=mode), lambda given=replies: ScriptedEngine(given), None)
         before = ("", "")
         for progress in session.solve(QUESTION):
             now = (telling.thinking(progress.run), telling.solution(progress.run))
@@ -236,9 +236,9 @@ def test_streamed_text_is_never_taken_back():
 
 
 def test_a_chinese_problem_gets_chinese_reasoning(served):
-    wrong, mended = "小红有 3 × 4 = 14 个苹果。\n答案是 14。", " 个苹果。\n答案是 12。"
+    wrong, continuation = "小红有 3 × 4 = 14 个苹果。\n答案是 14。", " 个苹果。\n答案是 12。"
     right = "小红有 3 × 4 = 12 个苹果。\n答案是 12。"
-    up = served(wrong, mended, right, right)
+    up = served(wrong, continuation, right, right)
     reply = up.complete("critic", "小红有 3 袋苹果，每袋 4 个。一共有多少个苹果？")
     assert "重新做" in reply.choices[0].message.reasoning_content
     assert reply.choices[0].message.content.endswith("答案是 12。")
@@ -262,9 +262,9 @@ def test_the_last_message_of_the_user_is_the_problem(served):
 def test_requests_without_the_key_are_refused(served, given):
     up = served(RIGHT)
     for method, path in (("GET", "/v1/models"), ("POST", "/v1/chat/completions")):
-        status, headers, said = up.ask("{}", {"Authorization": given or ""}, path, method)
+        status, headers, body = up.ask("{}", {"Authorization": given or ""}, path, method)
         assert status == 401 and headers["www-authenticate"] == "Bearer"
-        assert said["error"]["code"] == "invalid_api_key" and "bearer token" in said["error"]["message"]
+        assert body["error"]["code"] == "invalid_api_key" and "bearer token" in body["error"]["message"]
     assert not up.engine.calls
 
 
@@ -274,7 +274,7 @@ def test_the_client_understands_a_refusal(served):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"messages": [{"role": "user", "content": " "}]}, "is empty. Write the problem"),
         ({"messages": []}, "messages"),
@@ -286,11 +286,11 @@ def test_the_client_understands_a_refusal(served):
         ({"n": 2}, "Leave n out"),
     ],
 )
-def test_invalid_requests_get_an_error_with_a_remedy(served, change, said):
+def test_invalid_requests_get_an_error_with_a_remedy(served, change, message):
     up = served(RIGHT)
     asked = {"model": "soliloquy-direct", "messages": [{"role": "user", "content": QUESTION}], **change}
     status, _, answered = up.ask(json.dumps(asked))
-    assert status == 400 and said in answered["error"]["message"]
+    assert status == 400 and message in answered["error"]["message"]
     assert answered["error"]["type"] == "invalid_request_error"
     assert not up.engine.calls
 
@@ -322,9 +322,9 @@ def test_an_invalid_or_too_large_body_is_refused(served):
     ids=lambda body: body[-24:].decode("latin-1"),
 )
 def test_an_unreadable_body_gets_an_error_message(served, body):
-    status, _, said = served(RIGHT).ask(body)
-    assert status == 400 and said["error"]["message"].endswith((".", "them)."))
-    assert len(said["error"]["message"]) < 500
+    status, _, reply = served(RIGHT).ask(body)
+    assert status == 400 and reply["error"]["message"].endswith((".", "them)."))
+    assert len(reply["error"]["message"]) < 500
 
 
 def test_a_body_of_unknown_length_is_cut_off_at_the_limit(served):

@@ -79,9 +79,9 @@ def test_steps_stream_and_show_their_evidence(tab, served):
     replaced = tab.locator('.sq-step[data-state="replaced"]').first
     expect(replaced).to_contain_text("12 - 5 = 8")
     expect(replaced).to_contain_text("arithmetic wrong")
-    mended = tab.locator('.sq-step[data-state="ok"]').filter(has_text="12 - 5 = 7")
-    expect(mended).to_have_count(1)
-    expect(mended.locator("mfrac")).to_have_count(1)
+    corrected = tab.locator('.sq-step[data-state="ok"]').filter(has_text="12 - 5 = 7")
+    expect(corrected).to_have_count(1)
+    expect(corrected.locator("mfrac")).to_have_count(1)
     expect(tab.locator(".sq-answer-text:visible")).to_have_text("7")
     # The page makes no other requests.
     assert [url for url in tab.asked if not url.startswith((urljoin(page.address, "/"), "data:", "blob:"))] == []

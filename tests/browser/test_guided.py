@@ -44,8 +44,8 @@ class Wire:
 
     def _listen(self, request: str) -> None:
         try:
-            begun = self._devtools.send("Network.streamResourceContent", {"requestId": request})
-            self._keep(request, begun["bufferedData"])
+            received = self._devtools.send("Network.streamResourceContent", {"requestId": request})
+            self._keep(request, received["bufferedData"])
         except Error:  # it has ended already
             with suppress(Error):  # a redirect has no body
                 body = self._devtools.send("Network.getResponseBody", {"requestId": request})
@@ -68,7 +68,7 @@ class Wire:
             self._tab.wait_for_timeout(50)
         return False
 
-    def tells(self) -> list[str]:
+    def revealed(self) -> list[str]:
         return [secret for secret in SECRETS if secret in self.text()]
 
 
@@ -89,22 +89,22 @@ def test_hints_only_sends_nothing_of_the_solution_before_it_is_asked_for(tab, se
     choose_mode(tab, "With a checker")
     ask(tab, "Hints only")
     assert wire.carries("Worked out in 2 steps")
-    assert wire.tells() == []
+    assert wire.revealed() == []
     expect(tab.locator('.sq-step[data-state="locked"]')).to_have_count(2)
     expect(tab.get_by_role("button", name="Next step", exact=True)).to_be_hidden()
     # The server enforces the rule, not only the buttons.
     tab.evaluate("document.querySelector('.sq-wish-step').click()")
-    for number, said in enumerate(["73104 crates and 1209 lamps", "again and again", "73104 × 1209 = …"], 1):
+    for number, hint in enumerate(["73104 crates and 1209 lamps", "again and again", "73104 × 1209 = …"], 1):
         press(tab, "Hint")
-        expect(card(tab, 1).locator(".sq-hint").nth(number - 1)).to_contain_text(said)
-        assert wire.tells() == []
+        expect(card(tab, 1).locator(".sq-hint").nth(number - 1)).to_contain_text(hint)
+        assert wire.revealed() == []
     press(tab, "Hint")
     tab.get_by_text("73104 * 1209 = 88382736").wait_for()
     assert wire.carries(*SECRETS[:2])
     for number in range(3):
         press(tab, "Hint")
         card(tab, 2).locator(".sq-hint").nth(number).wait_for()
-    assert wire.tells() == SECRETS[:2]
+    assert wire.revealed() == SECRETS[:2]
     press(tab, "Show all")
     tab.get_by_text("88382736 - 18500 = 88364236").wait_for()
     expect(tab.locator(".sq-answer-text:visible")).to_have_text("88364236")
@@ -122,7 +122,7 @@ def test_a_reload_gives_no_more_than_was_asked_for(tab, served):
     tab.reload()
     card(tab, 1).locator(".sq-hint").wait_for()
     assert wire.carries("73104 crates and 1209 lamps")
-    assert wire.tells() == []
+    assert wire.revealed() == []
     assert [row["level"] for row in page.log.db["hints"].rows] == [1]
 
 
@@ -132,7 +132,7 @@ def test_one_step_at_a_time_shows_the_next_step_and_keeps_the_focus(tab, served)
     ask(tab, "One step at a time")
     card(tab, 1).get_by_text("73104 * 1209 = 88382736").wait_for()
     expect(card(tab, 2)).to_have_attribute("data-state", "locked")
-    assert not set(SECRETS[2:]) & set(wire.tells())
+    assert not set(SECRETS[2:]) & set(wire.revealed())
     card(tab, 1).locator(".sq-card").focus()
     tab.keyboard.press("h")
     card(tab, 2).locator(".sq-hint").wait_for()
@@ -147,7 +147,7 @@ def test_an_own_answer_is_compared_without_revealing_the_solution(tab, served):
     wire = Wire(tab)
     open_page(tab, served(Tutor(first=STEPS)))
     ask(tab, "Hints only")
-    said = tab.locator(".sq-mine-said")
+    verdict = tab.locator(".sq-mine-said")
     for own, reply in (
         ("8,600", "That is different from my answer, and mine may be wrong"),
         ("lots", "cannot compare this"),
@@ -156,14 +156,14 @@ def test_an_own_answer_is_compared_without_revealing_the_solution(tab, served):
         (" ", "Type your answer first"),
     ):
         tab.get_by_label("Your answer", exact=True).fill(own)
-        expect(said).to_be_hidden()
+        expect(verdict).to_be_hidden()
         press(tab, "Check")
-        said.get_by_text(reply).wait_for()
-    assert wire.tells() == []
+        verdict.get_by_text(reply).wait_for()
+    assert wire.revealed() == []
     tab.get_by_label("Your answer", exact=True).fill("88,364,236 lamps")
     tab.keyboard.press("Enter")
-    said.get_by_text("The same as mine").wait_for()
-    assert wire.tells() == []
+    verdict.get_by_text("The same as mine").wait_for()
+    assert wire.revealed() == []
     expect(tab.locator('.sq-step[data-state="locked"]')).to_have_count(2)
 
 
@@ -243,15 +243,15 @@ def test_a_differing_answer_is_put_to_a_vote_and_the_solution_stays_hidden(tab, 
     ask(tab, "Hints only")
     tab.get_by_label("Your answer", exact=True).fill("7")
     press(tab, "Check")
-    said = tab.locator(".sq-mine-said")
-    expect(said).to_contain_text("mine may be wrong")
+    verdict = tab.locator(".sq-mine-said")
+    expect(verdict).to_contain_text("mine may be wrong")
     press(tab, "Solve it a few more times and compare")
-    expect(said).to_contain_text(re.compile(r"[2-5] of 5 done"))
+    expect(verdict).to_contain_text(re.compile(r"[2-5] of 5 done"))
     engine.seen.set()
-    expect(said).to_contain_text("of my 5 solutions reach your answer")
+    expect(verdict).to_contain_text("of my 5 solutions reach your answer")
     expect(tab.get_by_role("button", name="Solve it a few more times and compare")).to_be_hidden()
     expect(tab.locator('.sq-step[data-state="locked"]')).to_have_count(2)
-    assert wire.tells() == []
+    assert wire.revealed() == []
 
 
 class Voters(Tutor):

@@ -46,9 +46,9 @@ def acknowledged(address: str, number: int, hand: str, label: dict[str, Any]) ->
         OPEN.open(asked, timeout=20).read()
         with OPEN.open(Request(f"{root}data?session_hash={hand}", headers=known), timeout=20) as stream:
             for line in stream:
-                told = json.loads(line.decode().removeprefix("data:")) if line.startswith(b"data:") else {}
-                if told.get("msg") == "process_completed":
-                    return bool(told["success"])
+                message = json.loads(line.decode().removeprefix("data:")) if line.startswith(b"data:") else {}
+                if message.get("msg") == "process_completed":
+                    return bool(message["success"])
     except (OSError, HTTPException, ValueError):  # the program was killed meanwhile
         return False
     return False
@@ -73,13 +73,13 @@ def test_every_acknowledged_label_survives_a_kill(rating):
         ):
 
             def work(hand: int, kill: int = kill, over: Event = over, address: str = app.address) -> list[str]:
-                said, position = [], 0
+                reasons, position = [], 0
                 while not over.is_set():
                     reason = f"{kill}/{hand}/{position}"
                     if acknowledged(address, number, f"{kill}-{hand}", label(run, position, reason)):
-                        said.append(reason)
+                        reasons.append(reason)
                     position += 1
-                return said
+                return reasons
 
             at_work = [hands.submit(work, hand) for hand in range(HANDS)]
             time.sleep(rng.uniform(0.3, 1.5))

@@ -79,7 +79,7 @@ def test_ratings_become_an_adapter_that_can_be_used_and_taken_back(tab, tmp_path
     rows = ({"problem": text, "steps": attempt.steps} for text, (attempt, _) in truth.items())
     file.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
 
-    def told(what: str) -> None:
+    def report(what: str) -> None:
         print(f"{time.monotonic() - started:6.0f} s  {what}", flush=True)
 
     own = models_of(tmp_path)
@@ -101,7 +101,7 @@ def test_ratings_become_an_adapter_that_can_be_used_and_taken_back(tab, tmp_path
         assert corrections == CORRECTED
         with sqlite3.connect(tmp_path / "soliloquy.db") as log:
             assert log.execute("select count(*) from reviews").fetchone() == (RATED,)
-        told(f"{RATED} attempts rated, {CORRECTED} steps corrected")
+        report(f"{RATED} attempts rated, {CORRECTED} steps corrected")
         tab.get_by_role("button", name="Export", exact=True).click()
         tab.get_by_text(re.compile(rf"^{RATED} rows, with a card")).wait_for()
 
@@ -111,20 +111,20 @@ def test_ratings_become_an_adapter_that_can_be_used_and_taken_back(tab, tmp_path
         tab.get_by_label("Training time in minutes").fill(str(MINUTES))
         tab.get_by_role("button", name="Start training").click()
         tab.get_by_text("Training: step").wait_for(timeout=QUARTER)
-        told("it learns")
+        report("it learns")
         tab.goto("about:blank")  # it continues without an open page
         tab.goto(app.address)
         tab.get_by_role("tab", name="Train").click()
         tab.get_by_text("Training: step").wait_for(timeout=QUARTER)
         tab.get_by_role("button", name="Stop and save").click()
         tab.get_by_text("Stopped and saved.").wait_for(timeout=QUARTER)
-        told("left, come back to, stopped and saved")
+        report("left, come back to, stopped and saved")
         tab.get_by_role("button", name="Continue").click()
         tab.get_by_text("Training: step").wait_for(timeout=QUARTER)
-        told("it goes on")
+        report("it goes on")
         end = tab.get_by_text(re.compile(r"Version \S+ is ready|not clearly better"))
         end.wait_for(timeout=QUARTER)
-        told(end.inner_text())
+        report(end.inner_text())
         assert adapters.current(BASE, "critic", here).version == before
         if "not clearly better" in end.inner_text():
             pytest.skip("The gate kept the adapter before, as it should where a new one is not better.")
@@ -138,10 +138,10 @@ def test_ratings_become_an_adapter_that_can_be_used_and_taken_back(tab, tmp_path
         solve(tab, problem, mode="With a checker", wait=False)
         tab.locator(".sq-says:visible", has_text="Finished").wait_for()
         assert tab.locator('.sq-step:visible[data-state="ok"], .sq-step:visible[data-state="flagged"]').count()
-        told("solved with the new adapter")
+        report("solved with the new adapter")
         tab.get_by_role("tab", name="Train").click()
         tab.get_by_role("button", name="Use the old critic again").click()
-        spoken = f"is version {before}" if before else "is untrained"
-        tab.get_by_text(spoken).wait_for()
+        state = f"is version {before}" if before else "is untrained"
+        tab.get_by_text(state).wait_for()
         assert adapters.current(BASE, "critic", here).version == before
-        told("taken back")
+        report("taken back")

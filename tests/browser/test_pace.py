@@ -46,7 +46,7 @@ WATCH = """() => {
 }"""
 
 
-def told(what: str, milliseconds: list[float]) -> None:
+def report(what: str, milliseconds: list[float]) -> None:
     listed = ", ".join(f"{value / 1000:.2f}" for value in milliseconds)
     print(f"{what}: {listed} s", flush=True)
 
@@ -62,8 +62,8 @@ def test_a_students_waiting_times_are_within_their_limits(browser, tmp_path):
             paints.append(page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime"))
             ready = page.evaluate("performance.now()")
             context.close()
-        told("\nfirst paint", paints)
-        told("page ready to use, the last time", [ready])
+        report("\nfirst paint", paints)
+        report("page ready to use, the last time", [ready])
         page = browser.new_page(locale="en-US")
         page.set_default_timeout(90_000)
         page.goto(app.address)
@@ -77,12 +77,12 @@ def test_a_students_waiting_times_are_within_their_limits(browser, tmp_path):
             seen = page.evaluate("window.seen")
             words.append(seen["words"])
             waits += [seen["verdicts"][step] - whole for step, whole in seen["steps"].items()]
-        told("first words after Solve", words)
-        told("verdict on each step after it was whole", waits)
+        report("first words after Solve", words)
+        report("verdict on each step after it was whole", waits)
         stops = [stopped(page, where) for where in ("prefill", "actor", "critic")]
-        told("page free again after Stop in prefill, actor, critic", stops)
+        report("page free again after Stop in prefill, actor, critic", stops)
         freed = closed(page, browser.new_page(locale="en-US"), app.address)
-        told("first words of the next in line after the tab before it was closed", [freed])
+        report("first words of the next in line after the tab before it was closed", [freed])
     assert all(words) and waits and max(*stops, freed) < 10_000
 
 
@@ -96,11 +96,11 @@ def stopped(page: Any, where: str) -> float:
         page.locator('.sq-step[data-state="streaming"]:visible').first.wait_for()
     elif where == "critic":
         page.locator('.sq-step:not([data-state="streaming"]):visible').first.wait_for()
-    begun = time.monotonic()
+    started = time.monotonic()
     page.keyboard.press("Escape")
     page.get_by_text(re.compile("^(Stopped|Finished)")).wait_for()
     page.get_by_role("button", name="Solve", exact=True).wait_for()
-    return 1000 * (time.monotonic() - begun)
+    return 1000 * (time.monotonic() - started)
 
 
 def closed(page: Any, other: Any, address: str) -> float:
@@ -111,7 +111,7 @@ def closed(page: Any, other: Any, address: str) -> float:
     page.locator('.sq-step[data-state="streaming"]:visible').first.wait_for()
     solve(other, f"{PROBLEMS[1]} Say it to who waits.", mode="With a checker", wait=False)
     other.get_by_text("You are next.").wait_for()
-    begun = time.monotonic()
+    started = time.monotonic()
     page.close()
     other.locator(".sq-step:visible").first.wait_for()
-    return 1000 * (time.monotonic() - begun)
+    return 1000 * (time.monotonic() - started)

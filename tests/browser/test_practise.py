@@ -53,16 +53,16 @@ def practising(tab, served, monkeypatch):
     from runtime.page import serving
     from runtime.page.exercise import Exercise
 
-    begun: list[Exercise] = []
+    exercises: list[Exercise] = []
     take = Exercise._take
 
     def noted(exercise: Exercise, *problem: Any) -> None:
         take(exercise, *problem)
-        begun.append(exercise)
+        exercises.append(exercise)
 
     monkeypatch.setattr(Exercise, "_take", noted)
-    tab.practised = lambda: next(e.kept for e in reversed(begun) if e.worked.problem.text == story(tab))
-    tab.heard = sent = bytearray()
+    tab.practised = lambda: next(e.kept for e in reversed(exercises) if e.worked.problem.text == story(tab))
+    tab.received = sent = bytearray()
     answer = serving.ContentPolicy.__call__
 
     async def overheard(policy: Any, scope: Any, receive: Any, send: Any) -> None:
@@ -98,7 +98,7 @@ def lines(tab: Any) -> Any:
 
 
 def was_sent(tab: Any, line: str) -> bool:
-    return json.dumps(to_display(line), ensure_ascii=False)[1:-1] in tab.heard.decode("utf-8", "ignore")
+    return json.dumps(to_display(line), ensure_ascii=False)[1:-1] in tab.received.decode("utf-8", "ignore")
 
 
 def press(tab: Any, name: str) -> None:

@@ -230,9 +230,9 @@ def call(page: Served, number: int, *data: Any, event: dict[str, Any] | None = N
     urlopen(Request(f"{root}join", body, {"Content-Type": "application/json", **known})).read()
     with urlopen(Request(f"{root}data?session_hash=intruder", headers=known), timeout=20) as stream:
         for line in stream:
-            told = json.loads(line.decode().removeprefix("data:")) if line.startswith(b"data:") else {}
-            if told.get("msg") == "process_completed":
-                return json.dumps(told["output"])
+            message = json.loads(line.decode().removeprefix("data:")) if line.startswith(b"data:") else {}
+            if message.get("msg") == "process_completed":
+                return json.dumps(message["output"])
     raise AssertionError("the queue did not answer")
 
 

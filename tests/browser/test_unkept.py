@@ -24,18 +24,18 @@ def reason_for(tmp_path: Path) -> str:
 
 def test_the_page_works_and_shows_why_nothing_is_kept(tab, served, tmp_path):
     open_page(tab, served(keep=False, unkept=reason_for(tmp_path)))
-    told = tab.locator(".sq-unkept.block")
-    expect(told).to_contain_text("Your work cannot be saved")
-    expect(told).not_to_contain_text("set SOLILOQUY_HOME", use_inner_text=True)
-    told.get_by_text("Why, and what to do").click()
-    told.get_by_text("set SOLILOQUY_HOME").wait_for()
+    notice = tab.locator(".sq-unkept.block")
+    expect(notice).to_contain_text("Your work cannot be saved")
+    expect(notice).not_to_contain_text("set SOLILOQUY_HOME", use_inner_text=True)
+    notice.get_by_text("Why, and what to do").click()
+    notice.get_by_text("set SOLILOQUY_HOME").wait_for()
     expect(tab.get_by_text("Offline: nothing leaves this device")).to_be_visible()
     solve(tab)
     expect(card(tab, 1)).to_contain_text("3 * 4 = 12")
     expect(card(tab, 1).locator(".sq-tools")).to_be_hidden()
     tab.get_by_role("combobox", name="Language").click()
     tab.get_by_role("option", name="简体中文").click()
-    told.get_by_text("暂时无法保存").wait_for()
+    notice.get_by_text("暂时无法保存").wait_for()
 
 
 def test_storage_turned_off_on_purpose_is_not_shown_as_a_fault(tab, served):

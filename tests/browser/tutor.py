@@ -34,10 +34,10 @@ class Tutor(ScriptedEngine):
             yield [Completion("\n".join(RIGHT), "stop", 1, 1)] * n
 
     def _next(self, messages: Messages) -> str:
-        begun = messages[-1]["content"] if messages[-1]["role"] == "assistant" else ""
-        if not begun:
+        prefix = messages[-1]["content"] if messages[-1]["role"] == "assistant" else ""
+        if not prefix:
             return "\n".join(self.first)
-        *done, tail = begun.split("\n")
+        *done, tail = prefix.split("\n")
         rest = RIGHT[len(done) :] or [""]
         return "\n".join([rest[0].removeprefix(tail) if rest[0].startswith(tail) else " are left.", *rest[1:]])
 

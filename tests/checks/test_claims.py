@@ -9,7 +9,7 @@ from runtime.checks.claims import (
     is_plan,
     is_unsupported,
     lacks_data,
-    says_no_data,
+    states_missing_data,
 )
 from runtime.checks.stated import stated_answer
 from runtime.solving.outcomes import outcome_of
@@ -85,7 +85,7 @@ def test_a_line_that_only_states_the_answer_is_no_plan(line):
     ],
 )
 def test_a_statement_of_missing_data_is_recognised(line):
-    assert says_no_data(line)
+    assert states_missing_data(line)
 
 
 @table(
@@ -100,7 +100,7 @@ def test_a_statement_of_missing_data_is_recognised(line):
     ],
 )
 def test_text_that_only_resembles_missing_data_is_not_taken_for_it(line):
-    assert not says_no_data(line)
+    assert not states_missing_data(line)
 
 
 def test_a_number_after_missing_data_is_invented_and_one_that_was_calculated_is_not():

@@ -44,7 +44,7 @@ def streams(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("by", "code", "said"),
+    ("by", "code", "message"),
     [
         ("all right", 0, ""),
         (SoliloquyError("It cannot. Do this."), 1, "Error: It cannot. Do this.\n"),
@@ -66,9 +66,9 @@ def streams(monkeypatch):
         ),
     ],
 )
-def test_every_error_has_an_exit_code_and_at_most_one_sentence(by, code, said, capfd):
+def test_every_error_has_an_exit_code_and_at_most_one_sentence(by, code, message, capfd):
     assert ended(by) == code
-    assert capfd.readouterr().err == said
+    assert capfd.readouterr().err == message
 
 
 def test_a_bug_keeps_its_traceback():
@@ -121,13 +121,13 @@ def test_closed_streams_count_as_empty(closed):
 
 
 @pytest.mark.parametrize(
-    ("given", "said"), [("'\\351 is 2 + 3?'", "is not text"), ("''", "is empty"), ("'%2000000d'", "at most 4,000")]
+    ("given", "message"), [("'\\351 is 2 + 3?'", "is not text"), ("''", "is empty"), ("'%2000000d'", "at most 4,000")]
 )
-def test_any_stdin_gets_an_answer_or_an_error_message(given, said):
+def test_any_stdin_gets_an_answer_or_an_error_message(given, message):
     command = f"printf {given} | {sys.executable} -m runtime solve - --no-log"
     finished = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, text=True, check=False)
     assert finished.returncode == 1
-    assert finished.stderr.startswith("Error: ") and said in finished.stderr
+    assert finished.stderr.startswith("Error: ") and message in finished.stderr
 
 
 def test_a_pipe_is_no_model_file(tmp_path):
@@ -149,8 +149,8 @@ def test_paths_in_other_bytes_are_read_and_printed(tmp_path):
     assert os.fsencode(exported["file"]) == os.fsencode(folder / "out.jsonl")
     missing = called("check", folder / "none.txt")
     assert missing.returncode == 1 and "caf\\udce9/none.txt cannot be read" in missing.stderr
-    untold = called("examples", "--judged", folder / "none.jsonl", "--out", tmp_path, module="trainer")
-    assert untold.returncode == 1 and "caf\\udce9/none.jsonl cannot be read" in untold.stderr
+    missing = called("examples", "--judged", folder / "none.jsonl", "--out", tmp_path, module="trainer")
+    assert missing.returncode == 1 and "caf\\udce9/none.jsonl cannot be read" in missing.stderr
 
 
 # Ctrl+C
@@ -164,8 +164,8 @@ def interrupted(*words, after):
     )  # fmt: skip
     time.sleep(after)
     process.send_signal(signal.SIGINT)
-    said = process.communicate(timeout=120)[0]
-    return 128 - process.returncode if process.returncode < 0 else process.returncode, said
+    output = process.communicate(timeout=120)[0]
+    return 128 - process.returncode if process.returncode < 0 else process.returncode, output
 
 
 @pytest.mark.timeout(300)
@@ -181,9 +181,9 @@ def interrupted(*words, after):
 def test_ctrl_c_ends_quietly_at_any_time(after, words, home):
     many = home / "many.jsonl"
     many.write_text("".join(f'{{"question": "What is {i} + 1?", "answer": {i + 1}}}\n' for i in range(5000)))
-    code, said = interrupted(*(word.format(home=home, many=many) for word in words), after=after)
-    assert code == 130 or (code == 0 and "ready" in said)  # a served page ends normally
-    assert "Traceback" not in said and "Exception" not in said
+    code, output = interrupted(*(word.format(home=home, many=many) for word in words), after=after)
+    assert code == 130 or (code == 0 and "ready" in output)  # a served page ends normally
+    assert "Traceback" not in output and "Exception" not in output
 
 
 def test_an_interrupt_swallowed_by_a_callback_is_raised_again(tmp_path):
@@ -262,14 +262,14 @@ def test_a_trainer_command_on_a_full_disk_ends_with_a_message_and_resumes_later(
     finished = subprocess.run([*mounted, "sh", "-c", filled], cwd=ROOT, capture_output=True, text=True, check=False)
     assert "Error: No space left on device" in finished.stderr
     assert "Traceback" not in finished.stderr and "\n1\n" in finished.stderr
-    assert "0 of them twice" in finished.stdout and finished.returncode == 0
+    assert "0 of them repeated" in finished.stdout and finished.returncode == 0
 
 
 # Environment
 
 
 @pytest.mark.parametrize(
-    ("given", "mended"),
+    ("given", "expected"),
     [
         ("[::1]", "::1"),
         ("fe80::/10", ""),
@@ -281,13 +281,13 @@ def test_a_trainer_command_on_a_full_disk_ends_with_a_message_and_resumes_later(
         ("", ""),
     ],
 )
-def test_no_proxy_is_rewritten_for_httpx(given, mended, monkeypatch):
+def test_no_proxy_is_rewritten_for_httpx(given, expected, monkeypatch):
     import httpx
 
     monkeypatch.setenv("NO_PROXY", given)
     monkeypatch.delenv("no_proxy", raising=False)
     repair_no_proxy()
-    assert os.environ["NO_PROXY"] == mended
+    assert os.environ["NO_PROXY"] == expected
     httpx.Client().close()
 
 

@@ -100,8 +100,8 @@ class Clone:
     def install(self, **environment):
         """(exit code, output)"""
         process = self.begin(**environment)
-        said, _ = process.communicate(timeout=200)
-        return process.returncode, said
+        output, _ = process.communicate(timeout=200)
+        return process.returncode, output
 
     @property
     def kind(self):
@@ -124,12 +124,12 @@ def clone(tmp_path, packages, empty_venv):
 
 def test_a_second_clone_reuses_the_compiled_package(clone):
     first, second = clone("first"), clone("second")
-    code, said = first.install()
-    assert (code, first.kind, first.count) == (0, "compiled", 1), said
-    assert "Compiling llama.cpp for this processor" in said and "Compiled in" in said
-    code, said = second.install()
-    assert (code, second.kind, second.count) == (0, "compiled", 1), said
-    assert "Compiling" not in said
+    code, output = first.install()
+    assert (code, first.kind, first.count) == (0, "compiled", 1), output
+    assert "Compiling llama.cpp for this processor" in output and "Compiled in" in output
+    code, output = second.install()
+    assert (code, second.kind, second.count) == (0, "compiled", 1), output
+    assert "Compiling" not in output
     assert second.install() == (0, "")  # nothing left to do
 
 
@@ -141,8 +141,8 @@ def test_a_package_compiled_for_another_processor_or_with_other_flags_is_not_reu
         text = (second.folder / "runtime" / "models" / "processor.py").read_text()
         changed = text + "\n\ndef abilities():\n    return frozenset({'amx_tile'})\n"
         (second.folder / "runtime" / "models" / "processor.py").write_text(changed)
-    code, said = second.install(**({"CMAKE_ARGS": "-DGGML_NATIVE=OFF"} if change == "flags" else {}))
-    assert (code, second.count) == (0, 2), said
+    code, output = second.install(**({"CMAKE_ARGS": "-DGGML_NATIVE=OFF"} if change == "flags" else {}))
+    assert (code, second.count) == (0, 2), output
 
 
 @pytest.mark.slow
@@ -150,38 +150,40 @@ def test_a_half_made_venv_is_made_again(clone):
     broken = clone("killed", venv=None)
     (broken.folder / ".venv" / "bin").mkdir(parents=True)
     (broken.folder / ".venv" / "bin" / "python").symlink_to(sys.executable)
-    code, said = broken.install()
-    assert (code, broken.kind) == (0, "compiled"), said
+    code, output = broken.install()
+    assert (code, broken.kind) == (0, "compiled"), output
 
 
 def test_two_installations_at_once_wait_for_each_other(clone):
     both = clone()
     processes = [both.begin() for _ in range(2)]
-    said = [process.communicate(timeout=200)[0] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], said
+    output = [process.communicate(timeout=200)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], output
     assert both.count == 1
-    assert sum("Another `make` is setting up .venv" in text for text in said) == 1
+    assert sum("Another `make` is setting up .venv" in text for text in output) == 1
 
 
 def test_an_installed_llama_cpp_is_kept(clone, index):
     made = clone()
     [wheel] = (Path(made.folder.parent) / "index" / "llama-cpp-python").glob("*.whl")
     subprocess.run([made.folder / ".venv" / "bin" / "python", "-m", "pip", "install", "-q", "--no-index", wheel])
-    code, said = made.install()
-    assert (code, made.kind, made.count) == (0, "prebuilt", 0), said
+    code, output = made.install()
+    assert (code, made.kind, made.count) == (0, "prebuilt", 0), output
 
 
 def test_without_a_compiler_the_error_names_the_remedy(clone, tmp_path):
-    code, said = clone().install(PATH=str(tmp_path), CC="", CXX="")
+    code, output = clone().install(PATH=str(tmp_path), CC="", CXX="")
     assert code == 1
-    assert "there is no C++ compiler. Install one" in said and "build-essential" in said and "Traceback" not in said
+    assert (
+        "there is no C++ compiler. Install one" in output and "build-essential" in output and "Traceback" not in output
+    )
 
 
 def test_a_failed_build_gives_an_error_message_and_a_log(clone):
     failing = clone()
-    code, said = failing.install(BUILD_FAILS="1")
-    assert code == 1 and "Traceback" not in said
-    assert "llama.cpp could not be compiled" in said
+    code, output = failing.install(BUILD_FAILS="1")
+    assert code == 1 and "Traceback" not in output
+    assert "llama.cpp could not be compiled" in output
     assert "tdpbssd" in (failing.folder / ".venv" / "llama.cpp.log").read_text()
     assert failing.install()[0] == 0
 
@@ -190,9 +192,9 @@ def test_unavailable_packages_give_an_error_message(clone):
     lonely = clone()
     with (lonely.folder / "runtime" / "requirements.txt").open("a") as requirements:
         requirements.write("a-package-of-nobody\n")
-    code, said = lonely.install()
-    assert code == 1 and "Traceback" not in said
-    assert "pip could not install what the app needs (" in said and "a-package-of-nobody" in said
+    code, output = lonely.install()
+    assert code == 1 and "Traceback" not in output
+    assert "pip could not install what the app needs (" in output and "a-package-of-nobody" in output
 
 
 # Prebuilt wheel
@@ -218,18 +220,18 @@ def index(tmp_path):
 def test_a_prebuilt_wheel_is_preferred_unless_native_is_set(clone, index):
     reached = {"LLAMA_CPP_INDEX": index, "PIP_NO_INDEX": ""}
     first, second = clone("first"), clone("second")
-    code, said = first.install(**reached)
-    assert (code, first.kind, first.count) == (0, "prebuilt", 0), said
-    assert "takes seconds; compiling would take minutes (NATIVE=1 compiles)" in said
-    code, said = second.install(**reached, NATIVE="1")
-    assert (code, second.kind, second.count) == (0, "compiled", 1), said
+    code, output = first.install(**reached)
+    assert (code, first.kind, first.count) == (0, "prebuilt", 0), output
+    assert "takes seconds; compiling would take minutes (NATIVE=1 compiles)" in output
+    code, output = second.install(**reached, NATIVE="1")
+    assert (code, second.kind, second.count) == (0, "compiled", 1), output
 
 
 def test_a_prebuilt_wheel_that_does_not_run_here_is_replaced_by_a_compiled_one(clone, index):
     made = clone()
-    code, said = made.install(LLAMA_CPP_INDEX=index, PIP_NO_INDEX="", DIES="prebuilt")
-    assert (code, made.kind) == (0, "compiled"), said
-    assert "The prebuilt llama.cpp does not run here." in said
+    code, output = made.install(LLAMA_CPP_INDEX=index, PIP_NO_INDEX="", DIES="prebuilt")
+    assert (code, made.kind) == (0, "compiled"), output
+    assert "The prebuilt llama.cpp does not run here." in output
 
 
 def test_an_index_that_never_answers_is_given_up_in_seconds():

@@ -44,15 +44,15 @@ class Adapted(ScriptedEngine):
 
     def __init__(self, *given, **named):
         super().__init__(*given, **named)
-        self.spoken = []
+        self.requests = []
 
     def stream(self, messages, sampling, adapter=None, *rest, **named):
-        self.spoken.append(("words", adapter))
+        self.requests.append(("words", adapter))
         return super().stream(messages, sampling, adapter, *rest, **named)
 
     def choice_logprobs(self, messages, parts, choices, adapter=None, *rest, **named):
         rows = super().choice_logprobs(messages, parts, choices, adapter, *rest, **named)
-        self.spoken.append(("verdicts" if len(choices) == 2 else "surprisal", adapter))
+        self.requests.append(("verdicts" if len(choices) == 2 else "surprisal", adapter))
         return rows
 
 
@@ -94,36 +94,36 @@ def test_only_an_unproven_objection_is_withdrawn_and_only_by_a_certain_vote(step
     mine = attempt(*steps, answer=steps[-1][-2:])
     vote = MajorityVote(tuple(attempt("So it is.", answer=answer) for answer in answers))
     odds = (4.0, 4.0) if steps[-1].endswith("18") else (-0.3, -0.1)
-    said = judge(PROBLEM, mine, {"verdict": odds, "vote": vote}, HEEDED, ("arithmetic", "verdict", "vote"))
-    assert [verdict.verdict for verdict in said] == found
+    judged = judge(PROBLEM, mine, {"verdict": odds, "vote": vote}, HEEDED, ("arithmetic", "verdict", "vote"))
+    assert [verdict.verdict for verdict in judged] == found
 
 
 def test_a_false_equation_is_an_error_whatever_the_other_sources_find():
-    heard = {"verdict": (9.0, 9.0), "solutions": (Solution("12, 18", "18"),) * 4}
-    said = judge(PROBLEM, attempt("3 × 4 = 12", "12 + 5 = 18", answer="18"), heard, HEEDED, DEPTHS["deep"])
-    assert [step.verdict for step in said] == ["correct", "incorrect"]
-    assert said[1].comment == "12 + 5 is 17, not 18."
-    assert said[1].probability == pytest.approx(0.01)
-    assert said[1].evidence_by("arithmetic").verdict == "incorrect"
-    assert said[1].evidence_by("verdict").verdict == "correct"
+    findings = {"verdict": (9.0, 9.0), "solutions": (Solution("12, 18", "18"),) * 4}
+    judged = judge(PROBLEM, attempt("3 × 4 = 12", "12 + 5 = 18", answer="18"), findings, HEEDED, DEPTHS["deep"])
+    assert [step.verdict for step in judged] == ["correct", "incorrect"]
+    assert judged[1].comment == "12 + 5 is 17, not 18."
+    assert judged[1].probability == pytest.approx(0.01)
+    assert judged[1].evidence_by("arithmetic").verdict == "incorrect"
+    assert judged[1].evidence_by("verdict").verdict == "correct"
 
 
 def test_solutions_do_not_count_against_steps_before_a_proven_error():
-    heard = {"solutions": (SEVENTEEN,) * 4}
-    said = judge(PROBLEM, attempt("3 + 4 = 7", "7 + 5 = 13", answer="13"), heard, UNTRAINED, DEPTHS["deep"])
-    assert [step.verdict for step in said] == ["correct", "incorrect"]  # although no solution contains 7
-    assert "12" in said[1].comment
+    findings = {"solutions": (SEVENTEEN,) * 4}
+    judged = judge(PROBLEM, attempt("3 + 4 = 7", "7 + 5 = 13", answer="13"), findings, UNTRAINED, DEPTHS["deep"])
+    assert [step.verdict for step in judged] == ["correct", "incorrect"]  # although no solution contains 7
+    assert "12" in judged[1].comment
 
 
 @pytest.mark.parametrize("depth", ["quick", "deep"])
 def test_a_proven_error_needs_no_other_source(depth):
     engine = Adapted(verdicts=[RIGHT], adapters=["critic"])
-    critique, told = read(Critic(engine, depth=depth), attempt("9 pens", "3 × 4 = 13", "13 + 5 = 18", answer="18"))
+    critique, emitted = read(Critic(engine, depth=depth), attempt("9 pens", "3 × 4 = 13", "13 + 5 = 18", answer="18"))
     assert critique.first_error == 1
     assert critique.verdicts[1].comment == "3 × 4 is 12, not 13."
-    assert engine.spoken == [("verdicts", "critic"), ("surprisal", None)]
+    assert engine.requests == [("verdicts", "critic"), ("surprisal", None)]
     assert [call[-1]["content"] for call in engine.calls] == ["9 pens [", ""]  # surprisal is collected before the 9
-    assert set(told) == {0, 1}
+    assert set(emitted) == {0, 1}
 
 
 def test_a_wrong_idea_before_a_proven_error_is_the_first_error():
@@ -142,21 +142,24 @@ def test_steps_are_unsure_without_any_evidence():
 
 
 def test_one_agreeing_solution_supports_the_attempt():
-    heard = {"solutions": (SEVENTEEN, TWELVE, TWELVE, TWELVE)}
-    assert verdicts(attempt("3 × 4 = 12", "12 + 5 = 17", answer="17"), heard) == ["correct", "correct"]
+    findings = {"solutions": (SEVENTEEN, TWELVE, TWELVE, TWELVE)}
+    assert verdicts(attempt("3 × 4 = 12", "12 + 5 = 17", answer="17"), findings) == ["correct", "correct"]
 
 
 def test_the_first_number_that_no_solution_contains_is_the_first_error():
-    heard = {"solutions": (SEVENTEEN,) * 4}
-    assert verdicts(attempt("3 × 4 = 12", "12 - 5 = 7", "so 7 dollars", answer="7"), heard) == ["correct", "incorrect"]
-    assert verdicts(attempt("3 × 4 = 12", "so she pays 12 dollars", answer="12"), heard) == ["correct", "incorrect"]
+    findings = {"solutions": (SEVENTEEN,) * 4}
+    assert verdicts(attempt("3 × 4 = 12", "12 - 5 = 7", "so 7 dollars", answer="7"), findings) == [
+        "correct",
+        "incorrect",
+    ]
+    assert verdicts(attempt("3 × 4 = 12", "so she pays 12 dollars", answer="12"), findings) == ["correct", "incorrect"]
 
 
 def test_an_untrained_verdict_is_stored_without_weight():
-    [said] = judge(PROBLEM, attempt("She pays for all."), {"verdict": (-4.0,)}, UNTRAINED, DEPTHS["deep"])
-    assert (said.verdict, said.probability) == ("unsure", None)
-    assert said.evidence_by("verdict").verdict == "incorrect"
-    assert said.evidence_by("verdict").probability == pytest.approx(0.018, abs=0.001)
+    [judged] = judge(PROBLEM, attempt("She pays for all."), {"verdict": (-4.0,)}, UNTRAINED, DEPTHS["deep"])
+    assert (judged.verdict, judged.probability) == ("unsure", None)
+    assert judged.evidence_by("verdict").verdict == "incorrect"
+    assert judged.evidence_by("verdict").probability == pytest.approx(0.018, abs=0.001)
 
 
 def test_a_trained_verdict_counts_with_its_fitted_weight():
@@ -190,9 +193,9 @@ def test_evidence_of_all_sources_is_combined(evidence, signs, verdict):
 
 def test_a_reading_critic_judges_step_by_step_and_emits_each_verdict_once():
     engine = Adapted(verdicts=[0.9, 0.8, 0.7], adapters=["critic"])
-    critique, told = read(Critic(engine, depth="quick"), attempt("3 × 4 = 12", "12 + 5 = 17", "so 17", answer="17"))
-    assert engine.spoken == [("verdicts", "critic"), ("surprisal", None)] * 3
-    assert told == [0, 1, 2, 2]  # the last one again, with its comment
+    critique, emitted = read(Critic(engine, depth="quick"), attempt("3 × 4 = 12", "12 + 5 = 17", "so 17", answer="17"))
+    assert engine.requests == [("verdicts", "critic"), ("surprisal", None)] * 3
+    assert emitted == [0, 1, 2, 2]  # the last one again, with its comment
     assert [step.evidence_by("verdict").probability for step in critique.verdicts] == pytest.approx([0.9, 0.8, 0.7])
 
 
@@ -200,17 +203,17 @@ def test_when_doubt_accumulates_the_likeliest_first_error_is_rejected():
     engine = Adapted(["The book costs 5."], verdicts=[0.9, 0.55, 0.6, 0.9], adapters=["critic"])
     critic = Critic(engine, depth="quick", weights={"quick": HEEDED})
     lines = attempt("She pays for the pens.", "The book is free.", "So nothing is added.", "That is all.")
-    critique, told = read(critic, lines)
+    critique, emitted = read(critic, lines)
     assert [step.verdict for step in critique.verdicts] == ["correct", "incorrect"]
-    assert engine.spoken.count(("verdicts", "critic")) == 3  # products 0.9, 0.5, 0.3: the last step need not be read
-    assert told == [0, 1, 1, 1]  # first correct, then rejected, then with its comment
+    assert engine.requests.count(("verdicts", "critic")) == 3  # products 0.9, 0.5, 0.3: the last step need not be read
+    assert emitted == [0, 1, 1, 1]  # first correct, then rejected, then with its comment
     assert [step.evidence_by("verdict").verdict for step in critique.verdicts] == ["correct", "unsure"]
 
 
 def test_a_base_without_a_critic_adapter_is_not_asked_for_verdicts():
     engine = Adapted(verdicts=[WRONG, WRONG], adapters=["actor"])
     critique, _ = read(Critic(engine, depth="quick"), attempt("3 × 4 = 12", "so 12", answer="12"))
-    assert engine.spoken == [("surprisal", None)] * 2
+    assert engine.requests == [("surprisal", None)] * 2
     assert [step.evidence_by("verdict") for step in critique.verdicts] == [None, None]
     assert [step.evidence_by("surprisal").verdict for step in critique.verdicts] == ["correct", "correct"]
 
@@ -250,7 +253,7 @@ def test_after_a_stop_no_source_is_asked():
 
         def choice_logprobs(self, *given, **named):
             rows = super().choice_logprobs(*given, **named)
-            if len(self.spoken) == 2:
+            if len(self.requests) == 2:
                 cancel.set()
             return rows
 
@@ -277,7 +280,7 @@ def test_a_trained_critic_is_not_asked_for_a_reason_and_the_comment_has_none():
     trajectory = attempt("3 × 4 = 12", "The book is free.", "so 12")
     critique, _ = read(Critic(engine, depth="quick", weights={"quick": HEEDED}), trajectory)
     assert critique.verdicts[1].comment.startswith("Something seems wrong with this step, but I cannot say")
-    assert engine.spoken == [("verdicts", "critic")] * 2
+    assert engine.requests == [("verdicts", "critic")] * 2
 
 
 WAY = "12 + 5 = 17\nThe answer is 17."
@@ -300,8 +303,8 @@ def test_the_comment_on_a_persons_step_names_the_solvers_next_step():
 
 
 def test_the_solvers_next_step_replaces_the_note_that_others_differ():
-    heard = [SEVENTEEN.text] * SOLUTIONS
-    verdict, _ = checked(Critic(ScriptedEngine([*heard, *[WAY] * CONTINUATIONS])), "3 × 4 = 12", "12 - 5 = 7")
+    replies = [SEVENTEEN.text] * SOLUTIONS
+    verdict, _ = checked(Critic(ScriptedEngine([*replies, *[WAY] * CONTINUATIONS])), "3 × 4 = 12", "12 - 5 = 7")
     assert "12 + 5" in verdict.comment
 
 
@@ -332,9 +335,9 @@ def test_a_step_that_cannot_be_explained_is_still_rejected(error):
 
 def test_notes_are_kept_with_and_without_an_adapter():
     wrong = attempt("3 × 4 = 12", "12 - 5 = 7", answer="7")
-    heard = [SEVENTEEN.text] * SOLUTIONS
+    replies = [SEVENTEEN.text] * SOLUTIONS
     for adapters in ([], ["critic"]):
-        noted, _ = read(Critic(ScriptedEngine(heard, adapters=adapters)), wrong)
+        noted, _ = read(Critic(ScriptedEngine(replies, adapters=adapters)), wrong)
         assert noted.verdicts[1].comment == f"{SOLUTIONS} independent solutions differ from here on."
 
 
@@ -342,10 +345,10 @@ def test_notes_are_kept_with_and_without_an_adapter():
 def test_the_evidence_never_contains_the_answer(problem):
     engine = ScriptedEngine([SEVENTEEN.text] * SOLUTIONS)
     critique, _ = read(Critic(engine), attempt("3 × 4 = 12", "12 - 5 = 7", answer="7", problem=problem), problem)
-    said = [critique.verdicts[1].comment, *(e.note for step in critique.verdicts for e in step.evidence if e.note)]
-    assert len(said) == 2
-    assert not any("17" in words for words in said)
-    assert all((problem is CHINESE) == ("解答" in words) for words in said)
+    notes = [critique.verdicts[1].comment, *(e.note for step in critique.verdicts for e in step.evidence if e.note)]
+    assert len(notes) == 2
+    assert not any("17" in words for words in notes)
+    assert all((problem is CHINESE) == ("解答" in words) for words in notes)
 
 
 # The critic's turn
@@ -429,7 +432,7 @@ def test_sources_without_a_fitted_rule_for_the_adapter_are_not_asked():
     assert reader.weights == HEEDED
     critique, _ = read(reader, attempt("3 × 4 = 12", "12 + 5 = 17", answer="17"))
     assert [step.verdict for step in critique.verdicts] == ["correct", "correct"]
-    assert engine.spoken == [("verdicts", "critic")] * 2
+    assert engine.requests == [("verdicts", "critic")] * 2
 
 
 @pytest.mark.parametrize("depth", ["quick", "deep"])
@@ -473,8 +476,8 @@ def test_a_base_without_a_shipped_rule_uses_the_untrained_rule(bases):
 
 
 def test_an_adapters_rule_takes_precedence_over_its_bases(bases, monkeypatch):
-    spoken = {"critic": SimpleNamespace(card=SimpleNamespace(aggregation={"quick": HEEDED}))}
-    monkeypatch.setattr(critic.adapters, "adapters_of", lambda *_: spoken)
+    in_use = {"critic": SimpleNamespace(card=SimpleNamespace(aggregation={"quick": HEEDED}))}
+    monkeypatch.setattr(critic.adapters, "adapters_of", lambda *_: in_use)
     chosen, small = settings.load(depth="quick"), bases / "small-q4.gguf"
     assert open_critic(loaded(small, adapters=["critic"]), chosen).weights == HEEDED
     assert open_critic(loaded(small, adapters=["actor"]), chosen).weights == SURPRISED
@@ -499,12 +502,12 @@ ANSWERS = [
 def test_lines_that_only_state_the_answer_are_not_judged(answers):
     steps = ("3 × 4 = 12", "12 + 5 = 17", *answers)
     others = (SEVENTEEN, SEVENTEEN, SEVENTEEN)
-    heard = {"verdict": (5.0,) * 2, "surprisal": (-0.1,) * 2, "solutions": others}
+    findings = {"verdict": (5.0,) * 2, "surprisal": (-0.1,) * 2, "solutions": others}
     panel = ("arithmetic", "verdict", "surprisal", "solutions")
-    said = critic.examine(PROBLEM, attempt(*steps, answer="7"), heard, panel)
-    assert [bool(one.evidence or one.features) for one in said] == [True, True, *(False for _ in answers)]
-    assert critic.first_error(said, SURPRISED) != len(steps) - 1
-    agreeing = critic.examine(PROBLEM, attempt(*steps, answer="17"), heard, panel)
+    examined = critic.examine(PROBLEM, attempt(*steps, answer="7"), findings, panel)
+    assert [bool(one.evidence or one.features) for one in examined] == [True, True, *(False for _ in answers)]
+    assert critic.first_error(examined, SURPRISED) != len(steps) - 1
+    agreeing = critic.examine(PROBLEM, attempt(*steps, answer="17"), findings, panel)
     assert not any(one.evidence for one in agreeing[2:])
 
 
@@ -518,9 +521,9 @@ def test_a_right_attempt_is_accepted_in_every_form_of_answer_line(answers):
 
 def test_disagreement_is_blamed_on_a_step_and_not_on_the_answer_line():
     steps = ("3 × 4 = 12", "12 - 5 = 7", "Step 3: #### 7", "Step 4: The answer is 7")
-    heard = {"solutions": (SEVENTEEN, SEVENTEEN)}
-    said = critic.examine(PROBLEM, attempt(*steps, answer="7"), heard, ("solutions",))
-    assert [bool(one.features.get("deviation")) for one in said] == [False, True, False, False]
+    findings = {"solutions": (SEVENTEEN, SEVENTEEN)}
+    examined = critic.examine(PROBLEM, attempt(*steps, answer="7"), findings, ("solutions",))
+    assert [bool(one.features.get("deviation")) for one in examined] == [False, True, False, False]
 
 
 def test_a_false_equation_in_the_answer_line_is_found():

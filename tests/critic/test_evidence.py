@@ -48,18 +48,18 @@ def collect(collector, problem, trajectory, panel, cancel=None):
 
 
 def test_arithmetic_reports_on_steps_with_equations_and_names_the_error():
-    said = examine(PROBLEM, attempt("She buys pens.", "3 × 4 = 12", "12 + 5 = 18"), {}, ["arithmetic"])
-    assert [[evidence.verdict for evidence in one.evidence] for one in said] == [[], ["correct"], ["incorrect"]]
-    assert said[2].disproof.note == "12 + 5 is 17, not 18."
-    assert said[1].disproof is None
-    assert all(not one.features for one in said)  # proven or not, so it needs no rule
+    examined = examine(PROBLEM, attempt("She buys pens.", "3 × 4 = 12", "12 + 5 = 18"), {}, ["arithmetic"])
+    assert [[evidence.verdict for evidence in one.evidence] for one in examined] == [[], ["correct"], ["incorrect"]]
+    assert examined[2].disproof.note == "12 + 5 is 17, not 18."
+    assert examined[1].disproof is None
+    assert all(not one.features for one in examined)  # proven or not, so it needs no rule
 
 
 def test_the_verdict_gives_log_odds_to_the_rule_and_a_probability_to_the_reader():
-    said = examine(PROBLEM, RIGHT, {"verdict": (2.0, -1.0)}, ["verdict"])
-    assert [one.features for one in said] == [{"verdict": 2.0}, {"verdict": -1.0}]
-    assert [one.evidence[0].verdict for one in said] == ["correct", "incorrect"]
-    assert [one.evidence[0].probability for one in said] == [sigmoid(2.0), sigmoid(-1.0)]
+    examined = examine(PROBLEM, RIGHT, {"verdict": (2.0, -1.0)}, ["verdict"])
+    assert [one.features for one in examined] == [{"verdict": 2.0}, {"verdict": -1.0}]
+    assert [one.evidence[0].verdict for one in examined] == ["correct", "incorrect"]
+    assert [one.evidence[0].probability for one in examined] == [sigmoid(2.0), sigmoid(-1.0)]
 
 
 def test_without_verdicts_the_model_gives_no_evidence():
@@ -85,8 +85,8 @@ def test_disagreeing_solutions_count_against_the_first_number_they_lack():
 
 
 def test_the_last_step_is_blamed_if_the_solutions_contain_all_numbers():
-    heard = {"solutions": (SEVENTEEN,) * 4}
-    assert features(attempt("3 × 4 = 12", "so she pays 12 dollars", answer="12"), heard) == [
+    findings = {"solutions": (SEVENTEEN,) * 4}
+    assert features(attempt("3 × 4 = 12", "so she pays 12 dollars", answer="12"), findings) == [
         {"approach": 1.0},
         {"deviation": 1.0},
     ]
@@ -104,19 +104,19 @@ def test_solutions_without_an_answer_give_no_evidence():
 
 @pytest.mark.parametrize("problem", [PROBLEM, CHINESE])
 def test_no_note_contains_the_answer(problem):
-    heard = {"solutions": (SEVENTEEN,) * 4, "surprisal": (0.0, -9.0, 0.0)}
-    said = examine(problem, attempt(*[s.text for s in WRONG.steps], answer="7", problem=problem), heard, ALL)
-    notes = [evidence.note for one in said for evidence in one.evidence if evidence.note]
+    findings = {"solutions": (SEVENTEEN,) * 4, "surprisal": (0.0, -9.0, 0.0)}
+    examined = examine(problem, attempt(*[s.text for s in WRONG.steps], answer="7", problem=problem), findings, ALL)
+    notes = [evidence.note for one in examined for evidence in one.evidence if evidence.note]
     assert len(notes) == 2
     assert not any("17" in note for note in notes)
     assert all(("解答" in note or "这里" in note) == (problem is CHINESE) for note in notes)
 
 
 def test_evidence_of_an_unlisted_source_is_ignored():
-    heard = {"verdict": (1.0, 1.0), "solutions": (SEVENTEEN,)}
-    said = examine(PROBLEM, RIGHT, heard, ("arithmetic",))
-    assert [[evidence.by for evidence in one.evidence] for one in said] == [["arithmetic"]] * 2
-    assert [one.features for one in said] == [{}, {}]
+    findings = {"verdict": (1.0, 1.0), "solutions": (SEVENTEEN,)}
+    examined = examine(PROBLEM, RIGHT, findings, ("arithmetic",))
+    assert [[evidence.by for evidence in one.evidence] for one in examined] == [["arithmetic"]] * 2
+    assert [one.features for one in examined] == [{}, {}]
 
 
 def test_an_attempt_without_steps_has_no_evidence():
@@ -161,10 +161,10 @@ def test_after_a_stop_nothing_is_sampled_or_cached():
 
 def test_only_the_named_sources_are_collected():
     engine = ScriptedEngine(verdicts=[0.9, 0.2])
-    heard = collect(Collector(engine), PROBLEM, RIGHT, ("arithmetic", "verdict"))
+    findings = collect(Collector(engine), PROBLEM, RIGHT, ("arithmetic", "verdict"))
     assert len(engine.calls) == 1
-    assert heard["verdict"][0] > 0 > heard["verdict"][1]
-    assert heard == {"verdict": heard["verdict"]}
+    assert findings["verdict"][0] > 0 > findings["verdict"][1]
+    assert findings == {"verdict": findings["verdict"]}
     assert engine.calls[0][-1]["content"] == "3 × 4 = 12 [right]\n12 + 5 = 17 ["
 
 
@@ -193,8 +193,8 @@ def test_scores_from_before_an_attempt_became_too_long_are_kept():
             return super().choice_logprobs(messages, parts, *given, **named)
 
     collector = Collector(Small(verdicts=[0.9]))
-    begun = collect(collector, PROBLEM, attempt("She buys pens"), ("verdict",))
-    assert collect(collector, PROBLEM, attempt("She buys pens", "and a book"), ("verdict",)) == begun
+    first = collect(collector, PROBLEM, attempt("She buys pens"), ("verdict",))
+    assert collect(collector, PROBLEM, attempt("She buys pens", "and a book"), ("verdict",)) == first
 
 
 def test_an_attempt_longer_than_the_context_lacks_only_the_evidence_of_reading_sources():
@@ -202,15 +202,15 @@ def test_an_attempt_longer_than_the_context_lacks_only_the_evidence_of_reading_s
         def choice_logprobs(self, *given, **named):
             raise ContextOverflow("too long")
 
-    heard = collect(Collector(Overfull([SEVENTEEN.text] * 2)), PROBLEM, RIGHT, ALL)
-    assert heard.keys() == {"solutions"}
-    assert len(heard["solutions"]) == 2
+    findings = collect(Collector(Overfull([SEVENTEEN.text] * 2)), PROBLEM, RIGHT, ALL)
+    assert findings.keys() == {"solutions"}
+    assert len(findings["solutions"]) == 2
 
 
 def test_an_unfinished_attempt_is_not_counted_as_deviating():
     findings = {"solutions": (SEVENTEEN,) * 4}
-    begun = attempt("3 × 4 = 12", answer="12")
-    assert features(begun, findings, ["solutions"]) == [{}]
+    unfinished = attempt("3 × 4 = 12", answer="12")
+    assert features(unfinished, findings, ["solutions"]) == [{}]
     for meant in (
         attempt("3 × 4 = 12", "12 dollars", answer="12"),
         attempt("3 × 4 = 12", answer="12", origin="sample"),

@@ -129,17 +129,19 @@ def test_surprisal_is_collected_only_if_requested():
     wrong, engine = attempt("3 × 4 = 12", "12 - 5 = 7"), Writer("3 × 4 = 12", "12 + 5 = 7")
     assert Collector(engine).collect(PROBLEM, wrong, named(["arithmetic"]), Event()) == {}
     assert engine.asked == []
-    heard = Collector(engine).collect(PROBLEM, wrong, named(["arithmetic", "surprisal"]), Event())
-    assert heard == {"surprisal": (0.0, UNLIKELY - LIKELY)}
-    assert all(not one.features for one in examine(PROBLEM, wrong, heard, ("arithmetic",)))
+    findings = Collector(engine).collect(PROBLEM, wrong, named(["arithmetic", "surprisal"]), Event())
+    assert findings == {"surprisal": (0.0, UNLIKELY - LIKELY)}
+    assert all(not one.features for one in examine(PROBLEM, wrong, findings, ("arithmetic",)))
 
 
 @pytest.mark.parametrize(("problem", "word"), [(PROBLEM, "expected"), (CHINESE, "本该")])
 def test_the_feature_is_the_surprisal_and_the_note_omits_the_number(problem, word):
     values = (0.0, UNEXPECTED, UNEXPECTED - 0.1)
-    said = examine(problem, attempt("1 + 1", "2 + 1", "3 + 1", problem=problem), {"surprisal": values}, ("surprisal",))
-    assert [one.features for one in said] == [{"surprisal": value} for value in values]
-    evidence = [one.evidence[0] for one in said]
+    examined = examine(
+        problem, attempt("1 + 1", "2 + 1", "3 + 1", problem=problem), {"surprisal": values}, ("surprisal",)
+    )
+    assert [one.features for one in examined] == [{"surprisal": value} for value in values]
+    evidence = [one.evidence[0] for one in examined]
     assert [(one.by, one.verdict) for one in evidence] == [
         *[("surprisal", "correct")] * 2,
         ("surprisal", "incorrect"),
@@ -156,8 +158,8 @@ def test_a_step_without_a_number_or_sign_has_no_surprisal_feature():
 
 
 def test_surprisal_counts_with_its_fitted_weight():
-    wrong, heard = attempt("3 × 4 = 12", "12 - 5 = 7", "so 7"), {"surprisal": (0.0, -9.0, 0.0)}
+    wrong, findings = attempt("3 × 4 = 12", "12 - 5 = 7", "so 7"), {"surprisal": (0.0, -9.0, 0.0)}
     for weight, verdicts in ((0.5, ["correct", "incorrect"]), (0.2, ["correct", "unsure", "correct"])):
         rule = Aggregation(constant=1.5, features={"surprisal": weight}, reject=0.2)
-        said = judge(PROBLEM, wrong, heard, rule, DEPTHS["quick"])
-        assert [step.verdict for step in said] == verdicts
+        judged = judge(PROBLEM, wrong, findings, rule, DEPTHS["quick"])
+        assert [step.verdict for step in judged] == verdicts

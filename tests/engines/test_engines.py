@@ -117,15 +117,15 @@ def test_streaming_gives_the_pieces_of_the_text_that_sampling_gives(any_engine):
 
 def test_an_unfinished_reply_of_the_assistant_is_continued(engine):
     pieces, whole = drained(engine.stream(SUM, GREEDY))
-    begun = "".join(pieces[:5])
-    (rest,) = sampled(engine, ask(SUM[0]["content"], begun), Sampling(max_tokens=8))
-    assert whole.text.startswith(begun + rest.text)
+    prefix = "".join(pieces[:5])
+    (rest,) = sampled(engine, ask(SUM[0]["content"], prefix), Sampling(max_tokens=8))
+    assert whole.text.startswith(prefix + rest.text)
     assert len(rest.text) > 10
     assert rest.prompt_tokens == whole.prompt_tokens + 5
 
 
 def test_white_space_at_the_end_of_an_unfinished_reply_is_read(engine):
-    sizes = [engine.count(ask("Hi", begun)) for begun in ("The sum", "The sum\n", "The sum\n\nis", "The sum\n\nis\n")]
+    sizes = [engine.count(ask("Hi", prefix)) for prefix in ("The sum", "The sum\n", "The sum\n\nis", "The sum\n\nis\n")]
     assert sizes == sorted(set(sizes))
 
 
@@ -205,10 +205,10 @@ def test_a_request_that_is_settled_gets_no_more_replies(any_engine):
 def test_cancelling_ends_a_reply_within_a_few_steps(engine):
     cancel = Event()
     stream = engine.stream(LONG, LONGER, cancel=cancel)
-    begun = [next(stream) for _ in range(3)]
+    first = [next(stream) for _ in range(3)]
     cancel.set()
     rest, found = drained(stream)
-    assert (found.finish, found.text) == ("cancelled", "".join(begun + rest))
+    assert (found.finish, found.text) == ("cancelled", "".join(first + rest))
     assert found.completion_tokens < 60
 
 
@@ -230,10 +230,10 @@ def test_a_request_cancelled_before_it_starts_writes_nothing(any_engine):
 
 def test_the_engine_works_after_a_generator_was_closed_early(any_engine):
     expected = reply(any_engine, SUM)
-    begun = [any_engine.stream(LONG, LONGER) for _ in range(5)] + [any_engine.sample([SUM] * 3, GREEDY, n=2)]
-    for generator in begun[1:]:
+    generators = [any_engine.stream(LONG, LONGER) for _ in range(5)] + [any_engine.sample([SUM] * 3, GREEDY, n=2)]
+    for generator in generators[1:]:
         next(generator)
-    for generator in begun:
+    for generator in generators:
         generator.close()
     assert reply(any_engine, SUM) == expected
 

@@ -303,7 +303,7 @@ class Conversing(RuleBasedStateMachine):
             assert row == pytest.approx(expected, abs=2e-2)
 
     @invariant()
-    def lanes_say_what_they_hold(self):
+    def lanes_match_the_memory(self):
         written(self.engine, ask("Hello"), 1)  # whatever was left before is dropped by now or with the next step
         decoder = self.engine._decoder
         while any(lane.job for lane in decoder.memory.lanes):  # a closed reply is noticed at the next step

@@ -104,19 +104,19 @@ def test_each_reply_has_its_own_seed_and_repeats_with_it(engine):
 
 
 def test_a_reply_with_an_empty_prefix_starts_a_new_turn(engine):
-    begun = ask("What is 2 + 3? Explain.", "")
-    assert sampled(engine, begun, GREEDY)[0].text == sampled(engine, SUM, GREEDY)[0].text
-    assert engine.count(begun) == engine.count(SUM)
+    unfinished = ask("What is 2 + 3? Explain.", "")
+    assert sampled(engine, unfinished, GREEDY)[0].text == sampled(engine, SUM, GREEDY)[0].text
+    assert engine.count(unfinished) == engine.count(SUM)
 
 
 def test_an_unfinished_reply_is_continued_to_the_letter(llama_server):
     pieces, whole = drained(llama_server.stream(COUNT, GREEDY))
     assert whole.text.startswith(" 9, 10,")
     for kept in (1, 2, 5):
-        begun = ask("Count from 1 to 1000.", COUNT[-1]["content"] + "".join(pieces[:kept]))
-        (rest,) = sampled(llama_server, begun, Sampling(max_tokens=4))
+        unfinished = ask("Count from 1 to 1000.", COUNT[-1]["content"] + "".join(pieces[:kept]))
+        (rest,) = sampled(llama_server, unfinished, Sampling(max_tokens=4))
         assert rest.text == "".join(pieces[kept : kept + 4])
-        assert rest.prompt_tokens == llama_server.count(begun) == whole.prompt_tokens + kept
+        assert rest.prompt_tokens == llama_server.count(unfinished) == whole.prompt_tokens + kept
 
 
 def test_servers_read_and_score_conversations_like_our_own_engine(llama_server, small_engine):

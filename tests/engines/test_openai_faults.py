@@ -93,13 +93,15 @@ def stream(handler, *texts, finish="stop"):
         handler.wfile.write(f"data: {json.dumps(chunk)}\n\n".encode())
 
 
-def say_five(handler, _):
+def reply_five(handler, _):
     stream(handler, "fi", "ve")
 
 
 def test_an_overloaded_server_is_retried_after_the_time_it_names():
     def answer(handler, number):
-        say_five(handler, 2) if number == 2 else handler.reply(429, {"error": {"message": "slow down"}}, Retry_After=1)
+        reply_five(handler, 2) if number == 2 else handler.reply(
+            429, {"error": {"message": "slow down"}}, Retry_After=1
+        )
 
     with connected(answer) as (engine, came):
         began = time.monotonic()
@@ -128,7 +130,7 @@ def test_an_interrupted_reply_is_an_error():
 
 @pytest.mark.parametrize("lost", [lambda handler: handler.connection.close(), lambda h: stream(h, "fi", finish=None)])
 def test_a_lost_connection_is_restored(lost):
-    with connected(lambda handler, number: lost(handler) if number == 1 else say_five(handler, 2)) as (engine, came):
+    with connected(lambda handler, number: lost(handler) if number == 1 else reply_five(handler, 2)) as (engine, came):
         assert sampled(engine) == ["five"]
         assert len(came) == 2
 
@@ -140,14 +142,14 @@ def test_a_silent_server_is_given_up_after_the_timeout():
 
 
 def test_an_unreachable_server_is_named():
-    with stand_in(say_five) as (url, _):
+    with stand_in(reply_five) as (url, _):
         pass
     with pytest.raises(EngineError, match=r"127\.0\.0\.1:\d+ cannot be reached"):
         OpenAIEngine(url, retries=0)
 
 
 def test_a_wrong_address_or_model_gets_an_error_with_the_available_ones():
-    with stand_in(say_five) as (url, _):
+    with stand_in(reply_five) as (url, _):
         with pytest.raises(EngineError, match=r"has no model z\. Choose one of: m"):
             OpenAIEngine(url, model="z")
         with pytest.raises(EngineError, match=r"whole address of its API, such as .*/v1"):
@@ -165,16 +167,16 @@ def test_the_key_is_sent_and_never_shown(monkeypatch, caplog):
     with connected(answer) as (engine, came):
         with pytest.raises(EngineError, match=r"refused the key.*SOLILOQUY_API_KEY") as caught:
             sampled(engine)
-        told = [repr(engine), *traceback.format_exception(caught.value), caplog.text]
+        texts = [repr(engine), *traceback.format_exception(caught.value), caplog.text]
     assert came[0][1]["Authorization"] == f"Bearer {KEY}"
     assert len(caplog.records) > 0
-    assert not [text for text in told if KEY in text]
+    assert not [text for text in texts if KEY in text]
 
 
 def test_a_key_for_another_server_is_not_sent(monkeypatch):
     for name in ("OPENAI_API_KEY", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID"):
         monkeypatch.setenv(name, KEY)
-    with connected(say_five) as (engine, came):
+    with connected(reply_five) as (engine, came):
         assert sampled(engine) == ["five"]
     assert not [value for value in came[0][1].values() if KEY in value]
 
@@ -199,7 +201,7 @@ def test_an_unencrypted_key_causes_a_warning(monkeypatch, caplog, url, overheard
 
 
 def test_other_kinds_of_server_get_only_standard_fields():
-    with connected(say_five) as (engine, came):
+    with connected(reply_five) as (engine, came):
         sampled(engine, stop=["\n"])
         path, _, body = came[0]
     assert path == "/v1/chat/completions"
@@ -212,7 +214,7 @@ def test_other_kinds_of_server_get_only_standard_fields():
 
 
 def test_an_adapter_is_served_as_a_model_and_a_missing_one_is_reported_once(caplog):
-    with connected(say_five) as (engine, came):
+    with connected(reply_five) as (engine, came):
         for adapter in ("critic", "poet", "poet", None):
             sampled(engine, adapter=adapter)
     assert [body["model"] for _, _, body in came] == ["critic", "m", "m", "m"]

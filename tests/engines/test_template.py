@@ -108,7 +108,7 @@ def test_a_template_without_restrictions_gets_the_conversation_unchanged(source)
 
 
 @pytest.mark.parametrize(
-    ("source", "said"),
+    ("source", "reason"),
     [
         ("{% for m in messages %}{{ m['content'] }}", "cannot be used"),
         ("{{ messages | nothing }}", "cannot be used"),
@@ -130,8 +130,8 @@ def test_a_template_without_restrictions_gets_the_conversation_unchanged(source)
         ),
     ],
 )
-def test_a_template_that_fails_or_drops_text_is_refused_with_a_message(source, said):
-    with pytest.raises(EngineError, match=f"The chat template of model.gguf .*({said}).* or another model") as caught:
+def test_a_template_that_fails_or_drops_text_is_refused_with_a_message(source, reason):
+    with pytest.raises(EngineError, match=f"The chat template of model.gguf .*({reason}).* or another model") as caught:
         template(source)
     assert "\n" not in str(caught.value)
 
@@ -176,9 +176,11 @@ def test_the_prompts_of_our_models_equal_those_of_their_own_template(path):
         ]
         for talk in talks:
             assert chat._template(talk) == plain(messages=talk).prompt
-            said = [*talk, message("assistant", "3 + 4")]
+            unfinished = [*talk, message("assistant", "3 + 4")]
             if talk[-1]["role"] == "user":
-                assert chat.prompt_tokens(said) == chat.tokens(plain(messages=talk).prompt + "3 + 4", special=True)
+                assert chat.prompt_tokens(unfinished) == chat.tokens(
+                    plain(messages=talk).prompt + "3 + 4", special=True
+                )
     finally:
         llama.llama_model_free(model)
 

@@ -223,7 +223,7 @@ def test_candidate_thread_counts_follow_the_cores(cores, numbers):
         (1.3, 0.99, "kept"),
         (1.29, 1.0, "not 1.3 times as fast"),
         (3.0, 0.98, "2% of its choices differ"),
-        (1.0, 0.5, "other words"),
+        (1.0, 0.5, "50% of its choices differ"),
     ],
 )
 def test_a_format_must_be_faster_and_write_the_same_text(ratio, same, words):
@@ -328,8 +328,8 @@ def test_a_copy_is_used_until_a_later_measurement_rejects_it(small_model, tmp_pa
     folder.mkdir()
     shutil.copy(small_model, folder)
     path, chosen = folder / small_model.name, settings.load(home=tmp_path, models=folder, threads=1)
-    told = []
-    found = tune.tune(path, chosen, lambda done, total, what: told.append((done, total)))
+    reports = []
+    found = tune.tune(path, chosen, lambda done, total, what: reports.append((done, total)))
     copy = folder / "tuned" / f"{small_model.stem}.BF16.gguf"
     assert machine.batch_file(path, chosen) == copy
     assert copy.stat().st_size > 2 * path.stat().st_size
@@ -340,7 +340,7 @@ def test_a_copy_is_used_until_a_later_measurement_rejects_it(small_model, tmp_pa
     assert machine.extra_buffers(path, chosen, batches=True) is found.copy_kept.extra_buffers is not None
     assert found.width in found.speeds
     assert machine.recall(path, chosen) == found
-    assert [done for done, _ in told] == list(range(told[-1][1] + 1))
+    assert [done for done, _ in reports] == list(range(reports[-1][1] + 1))
     assert [file.name for file in copy.parent.iterdir()] == [copy.name]
     assert [entry.path for entry in catalogue.installed(chosen)] == [path]
     assert "BF16" in doctor.examine(chosen)["format"]
@@ -390,18 +390,18 @@ def test_a_file_that_is_no_model_is_refused_with_a_message(content, chosen, tmp_
 # doctor
 
 
-def told(chosen):
+def doctor_facts(chosen):
     facts = doctor.examine(chosen)
     return {name: facts.get(name) for name in ("threads", "batches", "format", "measured")}
 
 
 def test_doctor_shows_measurements_and_how_to_make_more(model, chosen):
     chosen = chosen.with_(model=str(model))
-    assert "when the model is loaded" in told(chosen)["threads"]
-    assert "doctor --tune" in told(chosen)["batches"]
+    assert "when the model is loaded" in doctor_facts(chosen)["threads"]
+    assert "doctor --tune" in doctor_facts(chosen)["batches"]
     machine.threads_for(model, chosen, lambda: 3, quiet)
-    assert told(chosen)["threads"] == "3, measured"
-    assert told(chosen.with_(threads=5))["threads"] == "5, as set"
+    assert doctor_facts(chosen)["threads"] == "3, as measured"
+    assert doctor_facts(chosen.with_(threads=5))["threads"] == "5, as set"
 
 
 def test_doctor_shows_a_thorough_measurement(kept, model, chosen):
@@ -411,16 +411,16 @@ def test_doctor_shows_a_thorough_measurement(kept, model, chosen):
         update={"speeds": {1: 59.0, 16: 180.0}, "formats": (row,), "others": 0.4}
     )
     machine.remember(model, chosen, found)
-    facts = told(chosen)
+    facts = doctor_facts(chosen)
     assert facts["batches"] == "180 tokens/s with 16 replies at once, 59 with one"
     assert "BF16, 1.9 times" in facts["format"]
     assert "40%" in facts["measured"]
     kept.unlink()
-    assert "cannot be used now" in told(chosen)["format"]
+    assert "cannot be used now" in doctor_facts(chosen)["format"]
 
 
 def test_doctor_without_a_model_omits_speed(chosen):
-    assert set(told(chosen).values()) == {None}
+    assert set(doctor_facts(chosen).values()) == {None}
 
 
 def test_the_table_has_every_figure():

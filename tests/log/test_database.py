@@ -58,7 +58,7 @@ for line in gates:
                          env=environment, cwd=ROOT)
         for _ in range(2)
     ]  # fmt: skip
-    said, homes = [], []
+    results, homes = [], []
     try:
         for number in range(rounds):
             home = tmp_path / f"home-{number}"
@@ -68,12 +68,12 @@ for line in gates:
                 print(home, file=process.stdin, flush=True)
             time.sleep(0.01)
             (home / "go").touch()
-            said += [process.stdout.readline().strip() for process in pair]
+            results += [process.stdout.readline().strip() for process in pair]
     finally:
         for process in pair:
             process.kill()
             process.wait()
-    assert said == ["ok"] * (2 * rounds)
+    assert results == ["ok"] * (2 * rounds)
     return homes
 
 
@@ -132,13 +132,13 @@ def test_two_logs_that_read_before_they_write_wait_for_each_other(tmp_path):
 # Kills
 
 
-def writer(path, run_id, say):
+def writer(path, run_id, acknowledge):
     """Store labels for ever and acknowledge each; sometimes a session, a review or a new run."""
     log, number = SessionLog(path), 0
     while True:
         reason = f"{os.getpid()}/{number}"
         log.add_label(run_id, step_id(run_id, 0, 0), Feedback(rating=1, reason=reason, consent=number % 2 == 0))
-        os.write(say, f"{reason}\n".encode())
+        os.write(acknowledge, f"{reason}\n".encode())
         if number % 10 == 0:
             recorded(log)
         number += 1
@@ -146,22 +146,22 @@ def writer(path, run_id, say):
 
 def killed_writer(path, run_id, labels, seconds):
     """The labels a writer acknowledged until it was killed, seconds after acknowledging the first few."""
-    listen, say = os.pipe()
+    read_end, write_end = os.pipe()
     pid = os.fork()
     if pid == 0:  # never return into the test
         try:
-            writer(path, run_id, say)
+            writer(path, run_id, write_end)
         finally:
             os._exit(1)
-    os.close(say)
-    with os.fdopen(listen) as heard:
-        told = "".join(heard.readline() for _ in range(labels))
+    os.close(write_end)
+    with os.fdopen(read_end) as pipe:
+        lines = "".join(pipe.readline() for _ in range(labels))
         time.sleep(seconds)
         os.kill(pid, signal.SIGKILL)
         _, status = os.waitpid(pid, 0)
-        told = (told + heard.read()).split("\n")
+        lines = (lines + pipe.read()).split("\n")
     assert os.WIFSIGNALED(status), "it ended before it was killed"
-    return told[:-1]
+    return lines[:-1]
 
 
 @pytest.mark.timeout(300)
@@ -291,7 +291,7 @@ def test_a_write_into_a_deleted_file_is_reported_as_not_stored(tmp_path):
 def limited(path, limit):
     """Run in a child process whose files are limited to this many bytes; return what it acknowledged and how it
     ended."""
-    listen, say = os.pipe()
+    read_end, write_end = os.pipe()
     pid = os.fork()
     if pid == 0:
         try:
@@ -301,16 +301,16 @@ def limited(path, limit):
             while True:
                 run = recorded(log)
                 log.add_label(run.id, step_id(run.id, 0, 0), Feedback(rating=1))
-                os.write(say, f"{run.id}\n".encode())
+                os.write(write_end, f"{run.id}\n".encode())
         except StoreError as error:
-            os.write(say, f"StoreError: {error}\n".encode())
+            os.write(write_end, f"StoreError: {error}\n".encode())
         finally:
             os._exit(0)
-    os.close(say)
-    with os.fdopen(listen) as heard:
-        told = heard.read().splitlines()
+    os.close(write_end)
+    with os.fdopen(read_end) as pipe:
+        lines = pipe.read().splitlines()
     os.waitpid(pid, 0)
-    return told
+    return lines
 
 
 def test_a_file_size_limit_gives_an_error_message_and_no_partial_row(tmp_path):

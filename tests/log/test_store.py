@@ -183,7 +183,7 @@ def test_verdicts_point_at_the_step_they_judge_with_all_evidence(log):
         (f"{run.id}:2:1", "correct", 0.9, ""),
     ]
     evidence = json.loads(rows(log, "critiques")[1]["evidence"])
-    assert [Evidence.model_validate(said) for said in evidence] == list(WRONG.evidence)
+    assert [Evidence.model_validate(row) for row in evidence] == list(WRONG.evidence)
 
 
 def test_a_run_is_stored_after_every_event(log):
@@ -265,8 +265,8 @@ def test_the_latest_label_counts_and_all_are_kept(log):
     for rating in (-1, 0, 1):
         log.add_label(run.id, step, Feedback(rating=rating, reason=f"r{rating}", correction="5 + 4 = 9", consent=True))
     log.add_label(run.id, None, Feedback(rating=-1))
-    said = Feedback(turn=2, step=1, rating=1, reason="r1", correction="5 + 4 = 9", consent=True)
-    assert log.labels(run.id) == {step: said, run.id: Feedback(rating=-1)}
+    latest = Feedback(turn=2, step=1, rating=1, reason="r1", correction="5 + 4 = 9", consent=True)
+    assert log.labels(run.id) == {step: latest, run.id: Feedback(rating=-1)}
     assert [row["rating"] for row in rows(log, "labels")] == [-1, 0, 1, -1]
 
 

@@ -173,7 +173,7 @@ def gone_with_its_card(path):
 
 
 @pytest.mark.parametrize(
-    ("spoil", "said"),
+    ("spoil", "message"),
     [
         (spoilt_bytes, "1.gguf is damaged"),
         (gone, "1.gguf is damaged or missing"),
@@ -183,7 +183,7 @@ def gone_with_its_card(path):
         (other_base, "trained on other weights"),
     ],
 )
-def test_a_damaged_adapter_is_named_and_the_others_work(spoil, said, chosen, caplog):
+def test_a_damaged_adapter_is_named_and_the_others_work(spoil, message, chosen, caplog):
     path = put(own(chosen))
     put(own(chosen), "2", current=False)
     put(own(chosen), role="actor")
@@ -191,8 +191,8 @@ def test_a_damaged_adapter_is_named_and_the_others_work(spoil, said, chosen, cap
     with caplog.at_level(logging.WARNING):
         assert set(adapters.adapters_of("small", chosen)) == {"actor"}
     assert "The critic adapter is not used" in caplog.text
-    assert said in caplog.text
-    assert said in doctor.examine(chosen.with_(model="small"))["adapters"]
+    assert message in caplog.text
+    assert message in doctor.examine(chosen.with_(model="small"))["adapters"]
     assert "actor 1" in doctor.examine(chosen.with_(model="small"))["adapters"]
 
 
@@ -241,7 +241,7 @@ def test_using_the_same_version_twice_is_one_choice(chosen):
 
 
 @pytest.mark.parametrize(
-    ("base", "role", "version", "said"),
+    ("base", "role", "version", "message"),
     [
         ("small", "critic", "7", "Choose one of: 1, 2"),
         ("small", "actor", "1", "small critic"),
@@ -249,10 +249,10 @@ def test_using_the_same_version_twice_is_one_choice(chosen):
         ("small", "critic", "2", "damaged"),
     ],
 )
-def test_an_unusable_version_is_refused_without_a_change(base, role, version, said, chosen):
+def test_an_unusable_version_is_refused_without_a_change(base, role, version, message, chosen):
     put(own(chosen))
     put(own(chosen), "2", current=False).write_bytes(b"spoilt")
-    with pytest.raises(AdapterError, match=said):
+    with pytest.raises(AdapterError, match=message):
         adapters.use(base, role, version, chosen)
     assert adapters.current("small", "critic", chosen).version == "1"
 
@@ -337,12 +337,12 @@ def test_a_loaded_model_and_its_copy_use_the_current_adapter(chosen, tiny, tiny_
     made = card(base="tiny", base_sha256=added.sha256, data=path.read_bytes())
     path.with_suffix(".json").write_text(made.model_dump_json())
     adapters.use("tiny", "critic", "1", chosen)
-    said = []
+    replies = []
     for file in (tiny.gguf, copy):
         engine = engines.load(file, chosen.with_(threads=1, context=512), 1)
         assert engine.adapters == {"critic"}
-        ((spoken,), (plain,)) = (next(engine.sample([ASKED], Sampling(max_tokens=8), v)) for v in ("critic", None))
-        said.append((spoken.text, plain.text))
+        ((adapted,), (plain,)) = (next(engine.sample([ASKED], Sampling(max_tokens=8), v)) for v in ("critic", None))
+        replies.append((adapted.text, plain.text))
         engine.close()
-    assert said[0] == said[1]
-    assert said[0][0] != said[0][1]
+    assert replies[0] == replies[1]
+    assert replies[0][0] != replies[0][1]

@@ -95,9 +95,9 @@ def test_a_broken_library_is_distinguished_from_a_broken_file(deadly, library, c
     library(deadly, SIGILL)
     with pytest.raises(ModelError) as error:
         engines.load(own, chosen)
-    said = str(error.value)
-    assert "llama.cpp died with SIGILL (an instruction that this processor does not have)" in said
-    assert "NATIVE=1 make app" in said and "SOLILOQUY_SERVER" in said
+    message = str(error.value)
+    assert "llama.cpp died with SIGILL (an instruction that this processor does not have)" in message
+    assert "NATIVE=1 make app" in message and "SOLILOQUY_SERVER" in message
 
 
 def test_a_file_that_crashes_a_working_library_is_named(library, chosen, own):
@@ -166,8 +166,8 @@ def test_a_damaged_cache_is_ignored(content, chosen, own):
 
 def test_the_page_waits_for_a_model_without_dying(library, chosen, own):
     library("llama_decode", SIGILL)
-    told = []
-    loading = Loading(lambda: engines.load(own, chosen), told.append)
+    reported = []
+    loading = Loading(lambda: engines.load(own, chosen), reported.append)
     loading.start()
     ends = time.monotonic() + 60
     while loading.readiness.state == "loading" and time.monotonic() < ends:
@@ -175,7 +175,7 @@ def test_the_page_waits_for_a_model_without_dying(library, chosen, own):
     assert loading.readiness.state == "missing" and "SIGILL" in loading.readiness.text
     with pytest.raises(SoliloquyError, match="SIGILL"):
         loading()
-    assert told == [loading.readiness.text]
+    assert reported == [loading.readiness.text]
 
 
 @pytest.mark.parametrize(
@@ -214,10 +214,10 @@ def test_the_app_opens_without_a_model_and_shows_why(library, own, tmp_path):
     environment = {**BARE, "PYTHONPATH": os.environ["PYTHONPATH"]}
     with program(tmp_path / "home", tmp_path, "--no-browser", "--model", str(own), environment=environment) as app:
         assert "Soliloquy" in get(app.address)
-        said = app.said
-        while "There is no model to ask" not in said:
-            said += app.process.stdout.readline()
-        assert re.search(r"There is no model to ask: llama\.cpp died with SIGILL .* NATIVE=1 make app", said)
+        output = app.output
+        while "There is no model to ask" not in output:
+            output += app.process.stdout.readline()
+        assert re.search(r"There is no model to ask: llama\.cpp died with SIGILL .* NATIVE=1 make app", output)
         assert app.process.poll() is None
 
 
@@ -295,12 +295,12 @@ def test_damaged_files_are_refused_or_work_without_a_crash(every, tmp_path, chos
     for name, changes in islice(hostile.ABSURD.items(), 0, None, every):
         paths[f"absurd {name}"] = hostile.rewritten(tmp_path / f"{len(paths)}.gguf", changes)
     found = findings(list(paths.values()), chosen)
-    said = {name: found[path] for name, path in paths.items()}
-    assert {name: text for name, text in said.items() if text != "works" and not is_sentence(text)} == {}
-    working = {name for name, text in said.items() if text == "works"}
+    outcomes = {name: found[path] for name, path in paths.items()}
+    assert {name: text for name, text in outcomes.items() if text != "works" and not is_sentence(text)} == {}
+    working = {name for name, text in outcomes.items() if text == "works"}
     assert not any(name.startswith("cut") for name in working)
     assert not working & {"weights that are no numbers", "infinite weights", "no weights", "absurd layers"}
-    assert len(said) >= 40 // every
+    assert len(outcomes) >= 40 // every
     served = subprocess.run([sys.executable, "-c", SERVE, *(str(paths[name]) for name in sorted(working))], timeout=120)
     assert served.returncode == 0
 
@@ -312,10 +312,10 @@ def test_hostile_templates_are_refused_with_a_message(every, tmp_path, chosen):
         for number, (name, (template, _)) in enumerate(islice(hostile.REFUSED_TEMPLATES.items(), 0, None, every))
     }
     found = findings(list(paths.values()), chosen)
-    said = {name: found[path] for name, path in paths.items()}
+    outcomes = {name: found[path] for name, path in paths.items()}
     wrong = {
         name: text
-        for name, text in said.items()
+        for name, text in outcomes.items()
         if text == "works" or not is_sentence(text) or hostile.REFUSED_TEMPLATES[name][1] not in text
     }
     assert wrong == {}
@@ -325,10 +325,10 @@ def test_hostile_templates_are_refused_with_a_message(every, tmp_path, chosen):
 def test_an_endless_template_is_stopped(name, tmp_path, chosen, monkeypatch):
     monkeypatch.setattr(trial, "DEADLINES", {**trial.DEADLINES, "template": 3.0})
     path = hostile.with_template(tmp_path / "endless.gguf", hostile.ENDLESS_TEMPLATES[name])
-    said = finding(path, chosen)
-    assert "template" in said and is_sentence(said)
+    message = finding(path, chosen)
+    assert "template" in message and is_sentence(message)
     started = time.monotonic()
-    assert finding(path, chosen) == said
+    assert finding(path, chosen) == message
     assert time.monotonic() - started < 3
 
 

@@ -98,9 +98,9 @@ def test_every_route_is_refused_without_the_token(page):
     asked = [route for route in routes(page.blocks) if route[1] != guard.ASKED_BY_ITSELF]
     assert len(asked) > 40
     for method, path in [*asked, ("GET", "/v1/models"), ("GET", "/nothing"), ("GET", "/?token=wrong")]:
-        status, _, said = page.ask(method, path, known=False)
+        status, _, body = page.ask(method, path, known=False)
         assert status == 403, (method, path)
-        assert method == "HEAD" or "Open the whole address that Soliloquy printed" in said
+        assert method == "HEAD" or "Open the whole address that Soliloquy printed" in body
     wrong = {"Cookie": page.known["Cookie"][:-1]}
     assert page.ask("GET", "/", wrong, known=False)[0] == 403
     assert "完整网址" in page.ask("GET", "/", {"Accept-Language": "zh-CN"}, known=False)[2]
@@ -108,14 +108,14 @@ def test_every_route_is_refused_without_the_token(page):
 
 def test_the_printed_address_sets_a_cookie_for_this_port(page):
     opened = urlsplit(page.address)
-    status, headers, said = page.ask("GET", f"/?{opened.query}&__theme=dark", known=False)
-    assert status == 200 and 'content="0;url=/?__theme=dark"' in said and "gradio" not in said.lower()
+    status, headers, body = page.ask("GET", f"/?{opened.query}&__theme=dark", known=False)
+    assert status == 200 and 'content="0;url=/?__theme=dark"' in body and "gradio" not in body.lower()
     kept = headers["set-cookie"]
     assert kept.startswith(f"soliloquy-{page.port}=")
     assert {"HttpOnly", "SameSite=strict", "Path=/"} <= {each.strip() for each in kept.split(";")}
     assert "Soliloquy" in get(page.address)
-    status, headers, said = page.ask("GET", f"/?{opened.query}")
-    assert (status, headers["set-cookie"]) == (200, None) and 'content="0;url=/"' in said
+    status, headers, body = page.ask("GET", f"/?{opened.query}")
+    assert (status, headers["set-cookie"]) == (200, None) and 'content="0;url=/"' in body
 
 
 @pytest.mark.parametrize(
@@ -125,8 +125,8 @@ def test_an_address_with_a_token_redirects_to_this_page_only(page, path):
     query = urlsplit(page.address).query
     with socket.create_connection(("127.0.0.1", page.port)) as raw:
         raw.sendall(f"GET {path}{query} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode())
-        said = b"".join(iter(lambda: raw.recv(4096), b"")).decode()
-    assert "<script" not in said and re.search(r'content="0;url=/(\?[\w=%&;.+-]*)?">', said)
+        response = b"".join(iter(lambda: raw.recv(4096), b"")).decode()
+    assert "<script" not in response and re.search(r'content="0;url=/(\?[\w=%&;.+-]*)?">', response)
 
 
 def test_an_open_page_keeps_working_after_a_restart(served):
@@ -235,8 +235,8 @@ def test_links_to_the_page_and_its_own_requests_are_allowed(served):
     link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
     assert page.ask("GET", "/", link)[0] == 200
     own = {"Origin": f"http://127.0.0.1:{page.port}", "Sec-Fetch-Site": "same-origin"}
-    status, _, said = page.ask("POST", "/gradio_api/upload", {**FORM, **own}, FILE % b"{}")
-    assert status == 200 and len(page.uploaded()) == 1 and "a.jsonl" in said
+    status, _, body = page.ask("POST", "/gradio_api/upload", {**FORM, **own}, FILE % b"{}")
+    assert status == 200 and len(page.uploaded()) == 1 and "a.jsonl" in body
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:7860", "127.0.0.1.evil.example", "[", "", "192.0.2.1"])
@@ -260,8 +260,8 @@ def test_a_websocket_is_refused(page):
 
 
 def test_without_the_studio_uploads_are_refused(page):
-    status, _, said = page.ask("POST", "/gradio_api/upload", FORM, FILE % b"{}")
-    assert status == 403 and "--studio" in said and page.uploaded() == []
+    status, _, body = page.ask("POST", "/gradio_api/upload", FORM, FILE % b"{}")
+    assert status == 403 and "--studio" in body and page.uploaded() == []
 
 
 @pytest.mark.parametrize("path", ["/gradio_api/run/predict", "/gradio_api/queue/join", "/gradio_api/upload"])
@@ -269,8 +269,8 @@ def test_a_long_body_is_refused_by_its_announced_length(studio, path):
     with socket.create_connection(("127.0.0.1", studio.port), timeout=20) as raw:
         head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {studio.known['Cookie']}\r\n"
         raw.sendall(f"{head}Content-Length: 300000000\r\n\r\n".encode())
-        said = b"".join(iter(lambda: raw.recv(4096), b"")).decode()
-    assert said.startswith("HTTP/1.1 413") and "at most 1 MB" in said
+        response = b"".join(iter(lambda: raw.recv(4096), b"")).decode()
+    assert response.startswith("HTTP/1.1 413") and "at most 1 MB" in response
 
 
 @pytest.mark.parametrize("path", ["/gradio_api/run/predict", "/gradio_api/upload"])

@@ -42,7 +42,7 @@ def test_the_page_is_served_despite_a_busy_port_proxies_no_display_and_no_model(
         port = busy.getsockname()[1]
         odd = {"NO_PROXY": "[::1],fe80::/10", "no_proxy": "[::1]"}
         with started(tmp_path, "--port", str(port), **proxies, **odd, all_proxy="socks5://127.0.0.1:9") as app:
-            assert f"Port {port} is busy, so the next free one is used." in app.said
+            assert f"Port {port} is busy, so the next free one is used." in app.output
             assert "Soliloquy" in get(app.address)
             assert "There is no display" in app.process.stdout.readline()
             app.process.send_signal(signal.SIGINT)
@@ -61,7 +61,7 @@ def test_an_unwritable_home_is_reported_and_the_program_ends_with_its_window(tmp
     (tmp_path / "chromium").chmod(0o755)
     environment = {"DISPLAY": ":99", "PATH": f"{tmp_path}:{os.defpath}", "SOLILOQUY_HOME": str(tmp_path / "file/home")}
     with started(tmp_path, "--desktop", **environment) as app:
-        assert "Your work cannot be saved: " in app.said and "SOLILOQUY_HOME" in app.said
+        assert "Your work cannot be saved: " in app.output and "SOLILOQUY_HOME" in app.output
         assert "Opening a window of chromium" in app.process.stdout.readline()
         assert "Soliloquy" in get(app.address)
         assert app.process.wait(60) == 0
@@ -75,7 +75,7 @@ def test_an_unwritable_home_is_reported_and_the_program_ends_with_its_window(tmp
 
 def test_a_generated_api_key_is_printed_and_a_configured_one_is_not(tmp_path):
     with started(tmp_path, "--api", "--no-browser") as app:
-        url, key = re.search(r"The API is at (\S+) with the key (\S+)", app.said).groups()
+        url, key = re.search(r"The API is at (\S+) with the key (\S+)", app.output).groups()
         client = openai.OpenAI(base_url=url, api_key=key, max_retries=0)
         assert "soliloquy-critic" in [model.id for model in client.models.list()]
         with pytest.raises(
@@ -84,7 +84,7 @@ def test_a_generated_api_key_is_printed_and_a_configured_one_is_not(tmp_path):
             messages = [{"role": "user", "content": "What is 1 + 1?"}]
             client.chat.completions.create(model="soliloquy-critic", messages=messages)
     with started(tmp_path, "--api", "--no-browser", SOLILOQUY_API_KEY_SERVED="sk-set-before") as app:
-        assert "The API is at" in app.said and "sk-set-before" not in app.said
+        assert "The API is at" in app.output and "sk-set-before" not in app.output
         assert "soliloquy-critic" in get(urljoin(app.address, "/v1/models"), Authorization="Bearer sk-set-before")
 
 
@@ -129,7 +129,7 @@ def test_a_read_only_home_is_reported_at_the_start_and_retried(what, monkeypatch
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["--port", "0"], "is not a port"),
         (["--port", "70000"], "is not a port"),
@@ -140,10 +140,10 @@ def test_a_read_only_home_is_reported_at_the_start_and_retried(what, monkeypatch
         (["--password-file", os.devnull], "has nothing in its first line"),
     ],
 )
-def test_unusable_flags_get_an_error_message(capsys, words, said):
+def test_unusable_flags_get_an_error_message(capsys, words, message):
     with pytest.raises(SystemExit):
         serving.arguments(words)
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_flags_choose_between_tab_window_and_address():

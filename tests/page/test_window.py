@@ -35,7 +35,7 @@ def machine(monkeypatch):
 
 
 @pytest.fixture
-def said():
+def printed():
     return []
 
 
@@ -90,84 +90,84 @@ class Browser(webbrowser.BaseBrowser):
         return True
 
 
-def test_pywebview_is_preferred_and_keeps_its_storage(monkeypatch, tmp_path, said):
+def test_pywebview_is_preferred_and_keeps_its_storage(monkeypatch, tmp_path, printed):
     started = []
     module, made = with_webview(monkeypatch, lambda _, more: started.append(more))
     finds(monkeypatch, chromium="/usr/bin/chromium")
-    assert window.show_window(ADDRESS, tmp_path, said.append)
+    assert window.show_window(ADDRESS, tmp_path, printed.append)
     assert made[0][0] == ("Soliloquy", ADDRESS)
     assert started == [{"private_mode": False, "storage_path": str(tmp_path)}]
     assert module.settings["ALLOW_DOWNLOADS"] is True
-    assert said == ["Opening a window (pywebview)."]
+    assert printed == ["Opening a window (pywebview)."]
 
 
-def test_a_browser_is_used_if_pywebview_cannot_draw(monkeypatch, tmp_path, said):
+def test_a_browser_is_used_if_pywebview_cannot_draw(monkeypatch, tmp_path, printed):
     def fail(module, _):
         raise module.WebViewException("You must have either QT or GTK installed")
 
     with_webview(monkeypatch, fail)
     finds(monkeypatch, chromium=program(tmp_path, "time.sleep(1)"))
-    assert window.show_window(ADDRESS, tmp_path, said.append)
-    assert "QT or GTK" in said[-1] and said[-1].startswith("Opening a window of chromium")
+    assert window.show_window(ADDRESS, tmp_path, printed.append)
+    assert "QT or GTK" in printed[-1] and printed[-1].startswith("Opening a window of chromium")
 
 
-def test_a_window_of_a_browser_is_waited_for(monkeypatch, tmp_path, said):
+def test_a_window_of_a_browser_is_waited_for(monkeypatch, tmp_path, printed):
     body = f"time.sleep(1); open({str(tmp_path / 'given')!r}, 'w').write(json.dumps(sys.argv[1:]))"
     finds(monkeypatch, chromium=program(tmp_path, body))
-    assert window.show_window(ADDRESS, tmp_path / "profile", said.append)
+    assert window.show_window(ADDRESS, tmp_path / "profile", printed.append)
     given = json.loads((tmp_path / "given").read_text())
     assert given[:2] == [f"--app={ADDRESS}", f"--user-data-dir={tmp_path / 'profile'}"]
     assert "--no-first-run" in given and "--disable-background-networking" in given
-    assert said == ["Opening a window of chromium, as pywebview is not installed."]
+    assert printed == ["Opening a window of chromium, as pywebview is not installed."]
 
 
-def test_a_page_opened_in_an_existing_window_is_still_served(monkeypatch, tmp_path, said):
+def test_a_page_opened_in_an_existing_window_is_still_served(monkeypatch, tmp_path, printed):
     finds(monkeypatch, chromium=program(tmp_path, "sys.exit(0)"))
     opens(monkeypatch, tab := Browser())
-    assert not window.show_window(ADDRESS, tmp_path, said.append)
-    assert "open already" in said[-1] and tab.opened == []
+    assert not window.show_window(ADDRESS, tmp_path, printed.append)
+    assert "open already" in printed[-1] and tab.opened == []
 
 
-def test_a_tab_is_opened_if_the_browser_cannot_open_a_window(monkeypatch, tmp_path, said):
+def test_a_tab_is_opened_if_the_browser_cannot_open_a_window(monkeypatch, tmp_path, printed):
     finds(monkeypatch, chromium=program(tmp_path, "sys.exit(7)"))
     opens(monkeypatch, tab := Browser())
-    assert not window.show_window(ADDRESS, tmp_path, said.append)
-    assert "ended with code 7" in said[-2] and said[-1] == "Opening a browser tab."
+    assert not window.show_window(ADDRESS, tmp_path, printed.append)
+    assert "ended with code 7" in printed[-2] and printed[-1] == "Opening a browser tab."
     assert tab.opened == [ADDRESS]
 
 
-def test_a_tab_is_opened_if_no_program_can_show_a_window(monkeypatch, tmp_path, said):
+def test_a_tab_is_opened_if_no_program_can_show_a_window(monkeypatch, tmp_path, printed):
     opens(monkeypatch, tab := Browser())
-    assert not window.show_window(ADDRESS, tmp_path, said.append)
-    assert "no Chromium, Chrome or Edge" in said[0] and said[1] == "Opening a browser tab."
+    assert not window.show_window(ADDRESS, tmp_path, printed.append)
+    assert "no Chromium, Chrome or Edge" in printed[0] and printed[1] == "Opening a browser tab."
     assert tab.opened == [ADDRESS]
 
 
 @pytest.mark.parametrize("show", [window.show_tab, lambda a, say: window.show_window(a, Path(), say)])
-def test_without_a_display_only_the_address_is_printed(monkeypatch, said, show):
+def test_without_a_display_only_the_address_is_printed(monkeypatch, printed, show):
     monkeypatch.delenv("DISPLAY")
     opens(monkeypatch, tab := Browser())
-    show(ADDRESS, said.append)
-    assert len(said) == 1 and "There is no display" in said[0] and tab.opened == []
+    show(ADDRESS, printed.append)
+    assert len(printed) == 1 and "There is no display" in printed[0] and tab.opened == []
 
 
-def test_without_any_browser_a_remedy_is_printed(said):
-    window.show_tab(ADDRESS, said.append)
-    assert said == ["No browser was found. Install one, or open the address in any browser of this machine."]
+def test_without_any_browser_a_remedy_is_printed(printed):
+    window.show_tab(ADDRESS, printed.append)
+    assert printed == ["No browser was found. Install one, or open the address in any browser of this machine."]
 
 
-def test_a_terminal_browser_is_used_only_if_it_was_chosen(monkeypatch, tmp_path, said):
+def test_a_terminal_browser_is_used_only_if_it_was_chosen(monkeypatch, tmp_path, printed):
     opened = tmp_path / "opened"
     lynx = tmp_path / "lynx"
     lynx.write_text(f"#!/bin/sh\necho $1 > {opened}\n")
     lynx.chmod(0o755)
     opens(monkeypatch, webbrowser.GenericBrowser(str(lynx)))
-    window.show_tab(ADDRESS, said.append)
-    assert said[-1].startswith("No browser was found") and not opened.exists()
+    window.show_tab(ADDRESS, printed.append)
+    assert printed[-1].startswith("No browser was found") and not opened.exists()
     monkeypatch.setenv("BROWSER", str(lynx))
     monkeypatch.delenv("DISPLAY")
-    window.show_tab(ADDRESS, said.append)
-    assert said[-1] == "Opening a browser tab." and opened.read_text().strip() == ADDRESS
+    window.show_tab(ADDRESS, printed.append)
+    assert printed[-1] == "Opening a browser tab." and opened.read_text().strip() == ADDRESS
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_browsers_are_found_on_each_operating_system(monkeypatch, platform, wher
 
 @pytest.mark.browser
 @pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium")
-def test_a_real_chromium_shows_the_page_with_this_very_command_line(monkeypatch, tmp_path, said):
+def test_a_real_chromium_shows_the_page_with_this_very_command_line(monkeypatch, tmp_path, printed):
     asked = []
 
     class Page(BaseHTTPRequestHandler):
@@ -208,7 +208,7 @@ def test_a_real_chromium_shows_the_page_with_this_very_command_line(monkeypatch,
     wrapped = program(tmp_path, f"os.execv({CHROMIUM!r}, [{CHROMIUM!r}, {flags}, *sys.argv[1:]])")
     finds(monkeypatch, chromium=wrapped)
     try:
-        assert window.show_window(f"http://127.0.0.1:{server.server_port}/", tmp_path / "profile", said.append)
+        assert window.show_window(f"http://127.0.0.1:{server.server_port}/", tmp_path / "profile", printed.append)
     finally:
         server.shutdown()
     assert asked[0][0] == "/" and "Chrome" in asked[0][1]

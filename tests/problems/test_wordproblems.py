@@ -83,12 +83,12 @@ def test_given_numbers_stand_in_the_question(everything):
         hidden = [
             worked.quantities[at].shown
             for at in used
-            if not worked.quantities[at].formula and not _says(worked.problem.text, worked.quantities[at].shown)
+            if not worked.quantities[at].formula and not _contains(worked.problem.text, worked.quantities[at].shown)
         ]
         assert not hidden, (hidden, worked.problem.text)
 
 
-def _says(text: str, number: str) -> bool:
+def _contains(text: str, number: str) -> bool:
     words = {"2": "half|twice|double", "3": "third|triple|three", "4": "quarter|four", "5": "fifth|five", "6": "sixth"}
     digits = rf"(?<![\d.]){re.escape(number)}(?!\d|\.\d)|/{number}\b"
     return bool(re.search(f"{digits}|{words.get(number, '(?!)')}", text, re.IGNORECASE))
@@ -139,8 +139,8 @@ def test_the_same_arguments_give_the_same_problem_in_any_process():
 
 def test_the_problems_of_a_seed_stay_what_they_were(problems):
     """Practice and data sets name a problem by its seed and number. A change of the texts changes the digest here."""
-    told = "\n".join(worked.model_dump_json() for split in SPLITS for worked in problems[split])
-    assert hashlib.sha256(told.encode()).hexdigest()[:16] == "10ce13351a75b6b8"
+    rows = "\n".join(worked.model_dump_json() for split in SPLITS for worked in problems[split])
+    assert hashlib.sha256(rows.encode()).hexdigest()[:16] == "10ce13351a75b6b8"
 
 
 def test_problems_match_their_types(everything):

@@ -8,7 +8,7 @@ import pytest
 
 from runtime.engines.base import Completion
 from runtime.engines.scripted import ScriptedEngine
-from runtime.search.program import BEGUN, read_program, run, sample_programs
+from runtime.search.program import PROGRAM_START, read_program, run, sample_programs
 from runtime.search.program.values import written
 from runtime.search.selection import SAMPLING
 from runtime.search.solutions import votes
@@ -205,7 +205,7 @@ def test_programs_are_sampled_together_from_a_given_prefix():
     assert [bool(program.fault) for program in programs] == [False, True, True]
     for call in engine.calls:
         assert PROBLEM.text in call[-2]["content"]
-        assert call[-1] == {"role": "assistant", "content": BEGUN}
+        assert call[-1] == {"role": "assistant", "content": PROGRAM_START}
 
 
 @pytest.mark.parametrize("tail", ["\n# Test it\nprint(solution())", "\nprint(solution())", "\nif True:\n    x = 1 +"])

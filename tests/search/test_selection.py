@@ -145,7 +145,7 @@ def test_agreement_is_counted_within_the_groups_of_the_vote():
     assert agreeing(None, attempts("5")) == agreeing("5", []) == 0
 
 
-def said(answer):
+def completion(answer):
     text = "I do not know." if answer is None else f"The answer is {answer}."
     return Completion(text, "stop", 1, len(text.split()))
 
@@ -153,7 +153,7 @@ def said(answer):
 @given(st.lists(st.sampled_from(ANSWERS), min_size=1, max_size=12), st.randoms(use_true_random=False))
 def test_a_decided_vote_is_never_overturned(answers, random):
     """Independent of the order in which replies end; an engine yields the finished ones in the order of their seeds."""
-    solutions = [read_solution(said(answer)) for answer in answers]
+    solutions = [read_solution(completion(answer)) for answer in answers]
     winner = majority(solutions).answer
     ending = random.sample(range(len(answers)), len(answers))
     for count in range(1, len(answers) + 1):
@@ -164,15 +164,17 @@ def test_a_decided_vote_is_never_overturned(answers, random):
 
 @given(st.lists(st.sampled_from(ANSWERS), min_size=1, max_size=12))
 def test_stopping_early_finds_the_winner_of_all(answers):
-    texts = [said(answer).text for answer in answers]
+    texts = [completion(answer).text for answer in answers]
     engine = ScriptedEngine(texts)
     early = self_consistency(engine, PROBLEM, len(answers))
-    every = majority([read_solution(said(answer)) for answer in answers])
+    every = majority([read_solution(completion(answer)) for answer in answers])
     assert early.answer == every.answer
-    groups = [len(vote.solutions) for vote in votes([read_solution(said(a)) for a in answers[: len(engine.calls)]])]
+    groups = [
+        len(vote.solutions) for vote in votes([read_solution(completion(a)) for a in answers[: len(engine.calls)]])
+    ]
     if len(engine.calls) < len(answers):  # exactly as many replies as needed were sampled
         assert groups[0] > sum(groups[1:2]) + len(answers) - len(engine.calls)
-    before = [read_solution(said(answer)) for answer in answers[: len(engine.calls) - 1]]
+    before = [read_solution(completion(answer)) for answer in answers[: len(engine.calls) - 1]]
     assert not (before and decided(before, missing=len(answers) - len(before)))
 
 

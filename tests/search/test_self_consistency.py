@@ -100,11 +100,11 @@ def test_two_agreeing_programs_confirm_the_given_solution():
 
 
 def test_worded_solutions_follow_the_programs_until_the_vote_is_decided():
-    told, engine = [], Programming([PROGRAM, OTHER, SEVEN, SEVENTEEN, SEVENTEEN])
-    vote = ask(engine, PENS, Event(), tell=told.append)
+    counts, engine = [], Programming([PROGRAM, OTHER, SEVEN, SEVENTEEN, SEVENTEEN])
+    vote = ask(engine, PENS, Event(), report=counts.append)
     assert (vote.answers, vote.count) == ((("17", 3), ("7", 2)), (3, VOTERS))
     assert [step.text for step in vote.winner.steps] == SEVENTEEN.splitlines()[:2]
-    assert told == [2, 3, 4]
+    assert counts == [2, 3, 4]
 
 
 def test_a_program_without_an_answer_is_replaced_by_a_solution():
@@ -183,16 +183,16 @@ def test_stopping_the_vote_keeps_the_solution():
 
 
 @pytest.mark.parametrize(
-    ("replies", "status", "told"),
+    ("replies", "status", "counts"),
     [
         ([SEVENTEEN] * 3, "settled", "3 of my 3 solutions reach your answer too."),
         ([SEVEN] * 3, "unsettled", "3 of my 3 solutions reach a different answer from yours."),
         ([SEVEN, TWELVE, SIXTY, SILENT, SEVEN], "settled", "My 5 solutions do not agree"),
     ],
 )
-def test_a_check_reports_how_the_vote_compares_with_the_persons_answer(replies, status, told):
+def test_a_check_reports_how_the_vote_compares_with_the_persons_answer(replies, status, counts):
     outcome = checked(*replies)
-    assert outcome.note.startswith(told)
+    assert outcome.note.startswith(counts)
     assert (outcome.answer, outcome.status) == ("17", status)
 
 

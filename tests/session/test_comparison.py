@@ -71,12 +71,12 @@ def test_modes_are_named_only_after_the_vote(language, log):
     before = shown(comparison, language)
     assert not [name for name in {*names, "critic", "selftalk"} if f'"{name}"' in before or f">{name}<" in before]
     assert word("compare.yours", language) not in before
-    telling = [word(key, language) for key in ("note.direct", "badge.not_checked", "badge.arithmetic_right")]
-    assert not [text for text in telling if text in before]
+    mode_words = [word(key, language) for key in ("note.direct", "badge.not_checked", "badge.arithmetic_right")]
+    assert not [text for text in mode_words if text in before]
     comparison.cast("B")
     after = shown(comparison, language)
     assert all(f">{name}<" in after for name in names)
-    assert all(text in after for text in telling)
+    assert all(text in after for text in mode_words)
     assert word("compare.yours", language) in compare_view.head(comparison, 1, language)
     assert word("compare.yours", language) not in compare_view.head(comparison, 0, language)
 
@@ -185,8 +185,8 @@ class Doubted(Solver):
     """Makes a false sum first, so that the critic objects and a step is rewritten."""
 
     def _next(self, messages):
-        said = super()._next(messages)
-        return said if messages[-1]["role"] == "assistant" and messages[-1]["content"] else said.replace("12 ", "14 ")
+        reply = super()._next(messages)
+        return reply if messages[-1]["role"] == "assistant" and messages[-1]["content"] else reply.replace("12 ", "14 ")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -213,5 +213,5 @@ def test_the_status_does_not_reveal_a_mode_before_the_vote(log, phase):
         unfinished = fold(unfinished, event)
     comparison.runs[mode] = replace(comparison.runs[mode], transcript=unfinished)
     for language in LANGUAGES:
-        told = compare_view.steps(comparison, 0, True, language)["status"]
-        assert told == word("compare.working", language)
+        status = compare_view.steps(comparison, 0, True, language)["status"]
+        assert status == word("compare.working", language)

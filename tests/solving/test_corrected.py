@@ -8,7 +8,7 @@ from tables import table
 
 from runtime.checks.arithmetic import check, corrected, verdict
 
-MENDED = r"""
+CORRECTED = r"""
 6 × 7 = 41 pens in all -> 6 × 7 = 42
 6*7=41 -> 6*7=42
 So, 6 × 7 =  41. -> So, 6 × 7 =  42
@@ -35,7 +35,7 @@ $$3 + 4 = 8$$ -> $$3 + 4 = 7
 <<48/2=25>>25 -> <<48/2=24
 """.strip().splitlines()
 
-NOT_MENDED = r"""
+UNCORRECTED = r"""
 6 × 7 = 42
 They went home.
 2x + 3 = 11
@@ -59,13 +59,13 @@ It is a mistake to write 3 + 4 = 8
 """.strip().splitlines()
 
 
-@table("row", MENDED)
+@table("row", CORRECTED)
 def test_a_wrong_step_is_corrected_at_its_first_right_hand_side(row):
     step, right = row.split(" -> ")
     assert corrected(step) == right
 
 
-@table("step", NOT_MENDED)
+@table("step", UNCORRECTED)
 def test_steps_that_are_right_ambiguous_or_without_decimal_are_not_corrected(step):
     assert corrected(step) == ""
 

@@ -21,7 +21,7 @@ PENS = Problem(text="Ana buys 3 pens for 4 dollars each and a book for 5 dollars
 RIGHT = "The pens cost 3 × 4 = 12 dollars.\nIn all she pays 12 + 5 = 17 dollars.\nThe answer is 17."
 SLIP = "The pens cost 3 × 4 = 14 dollars.\nIn all she pays 14 + 5 = 19 dollars.\nThe answer is 19."
 BAD_IDEA = "The pens cost 3 × 4 = 12 dollars.\nThe book makes 12 - 5 = 7 dollars.\nThe answer is 7."
-MENDED_END = "In all she pays 12 + 5 = 17 dollars.\nThe answer is 17."
+CORRECTED_END = "In all she pays 12 + 5 = 17 dollars.\nThe answer is 17."
 AGREED = [RIGHT, RIGHT]
 """Replies for the critic of an attempt that answers 17: the first pair agrees, so there is no second."""
 OPPOSED = [RIGHT] * SOLUTIONS
@@ -57,13 +57,13 @@ def test_a_reading_critic_judges_each_step_as_soon_as_it_is_complete():
     events = list(converse(PENS, engine, settings.load(mode="critic", depth="quick"), Event()))
     done = next(i for i, event in enumerate(events) if isinstance(event, AttemptDone))
     written, after = events[:done], events[done + 1 :]
-    spoken = [i for i, event in enumerate(written) if isinstance(event, StepJudged)]
-    assert [written[i - 1] for i in spoken] == [event for event in written if isinstance(event, StepDone)]
-    assert [written[i].position for i in spoken] == [0, 1]
-    assert {e.by for i in spoken for e in written[i].verdict.evidence} == set(DEPTHS["quick"])
+    judged = [i for i, event in enumerate(written) if isinstance(event, StepJudged)]
+    assert [written[i - 1] for i in judged] == [event for event in written if isinstance(event, StepDone)]
+    assert [written[i].position for i in judged] == [0, 1]
+    assert {e.by for i in judged for e in written[i].verdict.evidence} == set(DEPTHS["quick"])
     # Judged steps are not read again, and their verdicts do not change.
-    assert len(engine.calls) == 1 + 2 * len(spoken)
-    assert [event for event in after if isinstance(event, StepJudged)][:2] == [written[i] for i in spoken]
+    assert len(engine.calls) == 1 + 2 * len(judged)
+    assert [event for event in after if isinstance(event, StepJudged)][:2] == [written[i] for i in judged]
 
 
 def test_steps_after_a_wrong_one_are_written_and_not_judged():
@@ -191,20 +191,20 @@ def test_two_plans_in_a_row_end_without_an_answer():
 
 
 def test_refinement_keeps_the_correct_prefix_and_gets_the_critique():
-    engine = ScriptedEngine([BAD_IDEA, *OPPOSED, MENDED_END])
+    engine = ScriptedEngine([BAD_IDEA, *OPPOSED, CORRECTED_END])
     talk = talk_of(engine)
     wrong, refined = talk.trajectories
     assert talk.critique_of(wrong).first_error == 1
     assert refined.parent.kept == 1
     assert refined.steps[0] == wrong.steps[0]
     assert talk.outcome.answer == "17"
-    request, begun = next(call[-2:] for call in engine.calls if "teacher" in call[-2]["content"])
+    request, prefix = next(call[-2:] for call in engine.calls if "teacher" in call[-2]["content"])
     assert "12 - 5 = 7" in request["content"]
-    assert begun["content"] == "The pens cost 3 × 4 = 12 dollars.\n"
+    assert prefix["content"] == "The pens cost 3 × 4 = 12 dollars.\n"
 
 
 def test_a_changed_answer_is_reported_with_the_old_one():
-    engine = ScriptedEngine([BAD_IDEA, *OPPOSED, MENDED_END])
+    engine = ScriptedEngine([BAD_IDEA, *OPPOSED, CORRECTED_END])
     note = talk_of(engine).outcome.note
     assert "7" in note
     assert "17" in note
@@ -253,9 +253,9 @@ def test_exact_arithmetic_interrupts_a_model_that_accepts_its_own_error():
     )
     assert final.steps[0].text == "The pens cost 3 × 4 = 12 dollars."
     assert (final.parent.kept, talk.outcome.answer) == (0, "17")
-    said = engine.calls[-1][-1]["content"]
-    told = "Check: no, not right. 3 × 4 is 12, not 13."
-    assert said == f"The pens cost 3 × 4 = 13 dollars.\n{told}\nThe pens cost 3 × 4 = 12"
+    unfinished = engine.calls[-1][-1]["content"]
+    check = "Check: no, not right. 3 × 4 is 12, not 13."
+    assert unfinished == f"The pens cost 3 × 4 = 13 dollars.\n{check}\nThe pens cost 3 × 4 = 12"
 
 
 def test_after_repeated_false_sums_self_talk_continues_unsure():
@@ -298,7 +298,7 @@ def test_a_chinese_problem_gets_a_chinese_prompt(mode):
     assert "数学老师" in engine.calls[0][0]["content"]
 
 
-class Heard(ScriptedEngine):
+class RecordingEngine(ScriptedEngine):
     """Records which adapter was used."""
 
     def stream(self, messages, sampling, adapter=None, *rest, **named):
@@ -309,6 +309,6 @@ class Heard(ScriptedEngine):
 @pytest.mark.parametrize(("mode", "adapter"), [("direct", "actor"), ("selftalk", "selftalk")])
 def test_a_trained_adapter_is_used_and_recorded_and_without_one_the_base(mode, adapter):
     for adapters, named in (([adapter], adapter), ([], None)):
-        engine = Heard([RIGHT], adapters=adapters)
+        engine = RecordingEngine([RIGHT], adapters=adapters)
         talk = talk_of(engine, mode)
         assert (engine.asked, talk.trajectories[0].made_by.adapter) == (named, named)

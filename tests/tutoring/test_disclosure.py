@@ -25,7 +25,7 @@ from runtime.view import guided
 
 QUESTION = "A ship carries 731 crates of 12 lamps each. 185 lamps break. How many lamps are whole?"
 WRONG = "Altogether 731 * 12 = 8772 lamps.\nNobody would say 8772 - 185 = 8600 here.\nThe answer is 8600."
-MENDED = " lamps.\nThe answer is 8587."
+CORRECTED = " lamps.\nThe answer is 8587."
 PLAIN = "Altogether 731 * 12 = 8772 lamps.\nRemaining 8772 - 185 = 8587 lamps.\nThe answer is 8587."
 AGAIN = "Remove 185: 8772 - 185 = 8587.\nThe answer is 8587."
 
@@ -94,7 +94,7 @@ def test_a_running_solution_reveals_nothing(log, help):
 
 def test_replaced_steps_and_notes_reveal_nothing(log):
     """With a critic the run has a wrong attempt, a note on it, and the evidence."""
-    _, run = solved(log, "hints", [WRONG, MENDED], "critic")
+    _, run = solved(log, "hints", [WRONG, CORRECTED], "critic")
     assert len(run.transcript.talk.trajectories) == 2
     outcome = run.transcript.talk.outcome.model_copy(update={"note": "An earlier attempt said 8600, not 8587."})
     talk = run.transcript.talk.model_copy(update={"outcome": outcome})
@@ -130,8 +130,9 @@ def test_hints_work_without_a_log():
 def test_an_own_answer_is_compared(log, own, same):
     _, run = solved(log, "hints")
     assert disclosure.compare(run, own) is same
-    said = guided.compared(run, same, 1, "en")
-    assert "8587" not in said["text"] and said["kind"] == {True: "same", False: "other", None: "unclear"}[same]
+    comparison = guided.compared(run, same, 1, "en")
+    assert "8587" not in comparison["text"]
+    assert comparison["kind"] == {True: "same", False: "other", None: "unclear"}[same]
 
 
 def test_an_answer_the_critic_rejected_is_not_used_to_judge_the_students(log):
@@ -143,23 +144,23 @@ def test_an_answer_the_critic_rejected_is_not_used_to_judge_the_students(log):
     assert "may be wrong" in guided.compared(doubted, False, 1, "en")["text"]
 
 
-def told(run, own, tries=1, language="en"):
+def comparison_text(run, own, tries=1, language="en"):
     return guided.compared(run, disclosure.compare(run, own), tries, language)["text"]
 
 
 def test_one_solution_is_not_enough_to_call_a_different_answer_wrong(log):
     _, run = solved(log, "hints", [WRONG])
     assert (
-        told(run, "8587")
+        comparison_text(run, "8587")
         == "That is different from my answer, and mine may be wrong. Shall I solve it again and compare?"
     )
-    assert told(run, "8587", tries=2).startswith("This is different from my answer too.")
-    assert "也可能是我错了" in told(run, "8587", language="zh-CN")
+    assert comparison_text(run, "8587", tries=2).startswith("This is different from my answer too.")
+    assert "也可能是我错了" in comparison_text(run, "8587", language="zh-CN")
     assert disclosure.can_be_voted_on(run)
 
 
 @pytest.mark.parametrize(
-    ("first", "others", "own", "said"),
+    ("first", "others", "own", "text"),
     [
         (WRONG, [PLAIN] * 4, "8587", "✓ Right: 3 of my 5 solutions reach your answer."),
         (PLAIN, [PLAIN] * 4, "8600", "3 of my 3 solutions reach a different answer from yours."),
@@ -167,14 +168,14 @@ def test_one_solution_is_not_enough_to_call_a_different_answer_wrong(log):
         (WRONG, ["I pass."] * 4, "8600", "The same as my first answer. But my 5 solutions do not agree"),
     ],
 )
-def test_a_vote_compares_both_answers_and_reveals_nothing_of_the_solution(log, first, others, own, said):
+def test_a_vote_compares_both_answers_and_reveals_nothing_of_the_solution(log, first, others, own, text):
     session, run = solved(log, "hints", [first, *others])
     views = []
     for progress in session.vote(run):
         views.append(guided.view(progress.run, "en"))
         run = progress.run
     assert views[0]["status"].startswith("Solving it again to compare: 1 of 5 done")
-    assert told(run, own).startswith(said)
+    assert comparison_text(run, own).startswith(text)
     for view in views:
         assert view["answer"] == view["note"] == ""
         assert all(step["state"] == "locked" for step in view["steps"])
@@ -291,9 +292,9 @@ def test_an_unfinished_vote_keeps_the_solution(log, end):
     session, run = solved(log, "full", [PLAIN, *[WRONG] * 4] if end == "stop" else [PLAIN, EngineError("gone")])
     cancel = threading.Event()
     events = session.vote(run, cancel)
-    begun = next(events).run
-    assert begun.transcript.voting
-    assert begun.halted().transcript == run.transcript
+    voting = next(events).run
+    assert voting.transcript.voting
+    assert voting.halted().transcript == run.transcript
     if end == "stop":
         cancel.set()
     *_, last = events

@@ -17,12 +17,12 @@ APPLES = "Ann has 3 bags with 4 apples each. She gives away 5 apples. How many a
 APPLE_STEPS = ["Ann has 3 * 4 = 12 apples.", "She gives away 5, so 12 - 5 = 7 are left.", "So 7 apples are left."]
 
 
-def said(problem: str, steps: list[str], position: int, answer: str | None, language: str = "en") -> list[str]:
+def hint_texts(problem: str, steps: list[str], position: int, answer: str | None, language: str = "en") -> list[str]:
     return [hint_text(hint, language) for hint in ladder(problem, steps, position, answer)]
 
 
 def test_hints_go_from_the_known_numbers_to_the_first_operation():
-    assert said(APPLES, APPLE_STEPS, 0, "7") == [
+    assert hint_texts(APPLES, APPLE_STEPS, 0, "7") == [
         "Look at what you know: 3 bags and 4 apples. What can you work out from that?",
         "The idea: the same amount again and again. Which operation does that?",
         "Begin like this: 3 × 4 = …",
@@ -30,7 +30,7 @@ def test_hints_go_from_the_known_numbers_to_the_first_operation():
 
 
 def test_hints_mention_earlier_results():
-    known, _, move = said(APPLES, APPLE_STEPS, 1, "7")
+    known, _, move = hint_texts(APPLES, APPLE_STEPS, 1, "7")
     assert "5 apples and 12 (found before)" in known or "12 (found before)" in known
     assert move == "Begin like this: 12 - 5 = …"
 
@@ -38,9 +38,9 @@ def test_hints_mention_earlier_results():
 def test_hints_are_written_in_chinese():
     problem = "小明有 48 张邮票，他把其中的一半送给小红，又买了 10 张。小明现在有多少张邮票？"
     steps = ["送出 48 ÷ 2 = 24（张）", "剩下 48 - 24 = 24（张）", "现在有 24 + 10 = 34（张）"]
-    known, idea, move = said(problem, steps, 0, "34", "zh-CN")
+    known, idea, move = hint_texts(problem, steps, 0, "34", "zh-CN")
     assert "48 张" in known and "平均分" in idea and "48 ÷ 2" in move
-    assert "24（前面求得）" in said(problem, steps, 2, "34", "zh-CN")[0]
+    assert "24（前面求得）" in hint_texts(problem, steps, 2, "34", "zh-CN")[0]
 
 
 @table(
@@ -78,12 +78,12 @@ PLANS = ["First find how many apples there are.", "Then take some away.", "Then 
 
 
 def test_a_plan_gets_hints_at_the_problem_only_once():
-    assert said(APPLES, PLANS, 0, "7") == [
+    assert hint_texts(APPLES, PLANS, 0, "7") == [
         "The problem gives you: 3 bags, 4 apples and 5 apples. How do these fit together?",
         "The problem asks: How many apples are left?",
     ]
-    assert [said(APPLES, PLANS, position, "7") for position in (1, 2, 3)] == [[], [], []]
-    assert said(APPLES, PLANS, 0, "5")[0].startswith("The problem gives you: 3 bags and 4 apples. How")
+    assert [hint_texts(APPLES, PLANS, position, "7") for position in (1, 2, 3)] == [[], [], []]
+    assert hint_texts(APPLES, PLANS, 0, "5")[0].startswith("The problem gives you: 3 bags and 4 apples. How")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -92,7 +92,7 @@ def test_no_hint_is_repeated_in_one_solution(language):
         worked = generate(2, number)
         steps = [line for line in worked.lines for line in ("Think about it.", line)]
         for plan in range(0, len(steps), 2):
-            found = said(worked.problem.text, steps, plan, worked.result, language)
+            found = hint_texts(worked.problem.text, steps, plan, worked.result, language)
             assert bool(found) == (plan == 0), (plan, found)
 
 
@@ -113,7 +113,7 @@ def test_hints_keep_whole_units_in_chinese(problem, step, known):
 
 
 def test_removing_a_revealing_number_leaves_a_whole_sentence():
-    assert said("Tom has 7 pens.", ["So there are 7 pens."], 0, "7") == []
+    assert hint_texts("Tom has 7 pens.", ["So there are 7 pens."], 0, "7") == []
 
 
 def test_a_number_that_is_also_a_result_is_left_out():

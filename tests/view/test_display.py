@@ -108,9 +108,9 @@ def is_safe(html: str, allowed: set[str] = DRAWING) -> None:
 
 def within(seconds: float, act, *given):
     began = time.monotonic()
-    said = act(*given)
+    result = act(*given)
     assert time.monotonic() - began < seconds
-    return said
+    return result
 
 
 @settings(max_examples=1000)

@@ -86,9 +86,9 @@ TROUBLES = [
 ]
 
 
-@pytest.mark.parametrize(("error", "said"), TROUBLES)
-def test_errors_are_translated_into_the_pages_language(error, said):
-    assert said in explained(error, "zh-CN")
+@pytest.mark.parametrize(("error", "text"), TROUBLES)
+def test_errors_are_translated_into_the_pages_language(error, text):
+    assert text in explained(error, "zh-CN")
     assert not re.search(r"[\u4e00-\u9fff]", explained(error, "en"))
 
 

@@ -82,7 +82,7 @@ REFINED = [
 ]
 
 
-def told(run: Run, *names: str) -> list[tuple]:
+def columns(run: Run, *names: str) -> list[tuple]:
     return [tuple(row[name] for name in names) for row in steps(run, "en")]
 
 
@@ -164,7 +164,7 @@ def test_an_answer_that_is_a_formula_is_shown_as_one():
 
 def test_a_finished_attempt_shows_verdicts_evidence_and_badges():
     run = run_of(*written(FIRST), *read(FIRST, RIGHT, WRONG), Finished(Outcome(status="unsettled", answer="8")))
-    assert told(run, "id", "label", "state", "sign", "word") == [
+    assert columns(run, "id", "label", "state", "sign", "word") == [
         ("R:0:0", "Step 1", "ok", "✓", "looks right"),
         ("R:0:1", "Step 2", "flagged", "✗", "looks wrong"),
         ("R:0:2", "Step 3", "depends", "↳", "depends on step 2"),
@@ -179,7 +179,7 @@ def test_a_finished_attempt_shows_verdicts_evidence_and_badges():
 
 def test_a_refinement_shows_kept_steps_once_and_replaced_ones_still():
     run = run_of(*REFINED, Finished(Outcome(status="settled", answer="7", trajectory_id=SECOND.id)))
-    assert told(run, "id", "text", "state") == [
+    assert columns(run, "id", "text", "state") == [
         ("R:0:0", "3 * 4 = 12", "ok"),
         ("R:0:1", "12 - 5 = 8", "replaced"),
         ("R:0:2", "8 are left", "replaced"),
@@ -190,7 +190,7 @@ def test_a_refinement_shows_kept_steps_once_and_replaced_ones_still():
 
 def test_a_rejected_refinement_is_struck_out():
     run = run_of(*REFINED, Finished(Outcome(status="unsettled", answer="8", trajectory_id=FIRST.id)))
-    assert told(run, "text", "state") == [
+    assert columns(run, "text", "state") == [
         ("3 * 4 = 12", "ok"),
         ("12 - 5 = 8", "flagged"),
         ("8 are left", "depends"),
@@ -236,9 +236,9 @@ def test_badges_name_the_evidence_sources(verdict, state, badges):
 def test_a_line_keeps_its_id_when_it_is_finished():
     before = [Proposing("sample"), StepDone(Step(text="3 * 4 = 12")), Token("12 - "), Token("5")]
     live = run_of(*before)
-    assert told(live, "id", "text", "state") == [("R:0:0", "3 * 4 = 12", "plain"), ("R:0:1", "12 - 5", "streaming")]
+    assert columns(live, "id", "text", "state") == [("R:0:0", "3 * 4 = 12", "plain"), ("R:0:1", "12 - 5", "streaming")]
     done = run_of(*before, StepDone(Step(text="12 - 5 = 7")))
-    assert told(done, "id", "text", "state")[1] == ("R:0:1", "12 - 5 = 7", "plain")
+    assert columns(done, "id", "text", "state")[1] == ("R:0:1", "12 - 5 = 7", "plain")
 
 
 def test_verdicts_appear_while_the_critic_is_still_reading():
@@ -282,7 +282,7 @@ def checked(*verdicts: StepVerdict, status="unsettled") -> Run:
 
 def test_the_first_error_is_named_and_later_lines_depend_on_it():
     run = checked(RIGHT, WRONG)
-    assert told(run, "label", "word") == [
+    assert columns(run, "label", "word") == [
         ("Line 1", "looks right"),
         ("Line 2", "check this line again"),
         ("Line 3", "depends on line 2"),
@@ -309,8 +309,8 @@ def test_a_check_claims_only_what_was_found(verdicts, finding):
 
 
 def test_an_answer_that_was_outvoted_is_not_called_free_of_mistakes():
-    said = answer(checked(RIGHT, RIGHT, RIGHT, status="unsettled"), "en")
-    assert said == "I found no clear mistake, but my own solutions reach a different answer."
+    text = answer(checked(RIGHT, RIGHT, RIGHT, status="unsettled"), "en")
+    assert text == "I found no clear mistake, but my own solutions reach a different answer."
 
 
 # The status and the note
@@ -377,11 +377,11 @@ def test_a_standing_objection_is_shown_beside_the_answer():
 
 
 @pytest.mark.parametrize(
-    ("said", "told"), [("Two agree.", "Two agree. 没有检查出错误"), ("两个一致。", "两个一致。没有检查出错误")]
+    ("sentence", "start"), [("Two agree.", "Two agree. 没有检查出错误"), ("两个一致。", "两个一致。没有检查出错误")]
 )
-def test_sentences_are_joined_by_the_rules_of_their_language(said, told):
-    settled = Finished(Outcome(status="settled", answer="7", trajectory_id=FIRST.id, note=said))
-    assert note(run_of(*written(FIRST), settled, mode="critic"), "zh-CN").startswith(told)
+def test_sentences_are_joined_by_the_rules_of_their_language(sentence, start):
+    settled = Finished(Outcome(status="settled", answer="7", trajectory_id=FIRST.id, note=sentence))
+    assert note(run_of(*written(FIRST), settled, mode="critic"), "zh-CN").startswith(start)
 
 
 def test_a_check_without_a_model_is_not_attributed_to_the_critic():
@@ -439,23 +439,23 @@ def test_an_answer_without_a_calculation_is_not_checked_as_a_whole(mode):
 
 
 @pytest.mark.parametrize(
-    ("made", "state", "said"),
+    ("made", "state", "shown_answer"),
     [
         (attempt("3 * 4 = 12"), "no_answer", "No answer was found."),
         (attempt("The price is not given."), "unanswerable", "I could not find everything I need in the problem."),
     ],
 )
-def test_a_solution_without_an_answer_is_never_praised(made, state, said):
+def test_a_solution_without_an_answer_is_never_praised(made, state, shown_answer):
     for mode in ("direct", "critic", "selftalk"):
         shown = view(run_of(*written(made), *read(made, RIGHT), Finished(outcome_of(made)), mode=mode), "en")
-        assert (shown["state"], shown["answer"]) == (state, said)
+        assert (shown["state"], shown["answer"]) == (state, shown_answer)
         assert not re.search("finds a step wrong|found no mistake", shown["note"])
     old = Outcome(status="settled", trajectory_id=made.id)  # as stored by earlier releases
     assert view(run_of(*written(made), Finished(old)), "en")["state"] == "no_answer"
 
 
 @pytest.mark.parametrize(
-    ("outcome", "state", "told"),
+    ("outcome", "state", "text"),
     [
         (
             {"status": "unsettled", "vote": (2, 5), "answers": (("8", 2), ("7", 2))},
@@ -465,11 +465,11 @@ def test_a_solution_without_an_answer_is_never_praised(made, state, said):
         ({"status": "settled", "vote": (4, 5), "answers": (("8", 4), ("7", 1))}, "ok", "Answers: 8 (4×) · 7 (1×)."),
     ],
 )
-def test_a_disagreeing_second_opinion_removes_the_green_and_lists_its_answers(outcome, state, told):
+def test_a_disagreeing_second_opinion_removes_the_green_and_lists_its_answers(outcome, state, text):
     found = Outcome(answer="8", trajectory_id=FIRST.id, **outcome)
     run = run_of(*written(FIRST), *read(FIRST, RIGHT, RIGHT, RIGHT), Finished(found))
     assert {row["state"] for row in steps(run, "en")} == {state}
-    assert told in note(run, "en")
+    assert text in note(run, "en")
 
 
 def test_a_second_opinion_on_own_work_reveals_no_answer():

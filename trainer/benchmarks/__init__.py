@@ -99,8 +99,8 @@ def asked_of_critic(solved: LabelledTrajectory) -> tuple[list[Message], list[str
 
 def beginnings(solved: LabelledTrajectory) -> list[list[Message]]:
     """The conversation up to each step of a right solution."""
-    begun = ("".join(f"{step}\n" for step in solved.steps[: end + 1]) for end in range(len(solved.steps)))
-    return [[*conversation(solved.problem), Message(role="assistant", content=text)] for text in begun]
+    prefixes = ("".join(f"{step}\n" for step in solved.steps[: end + 1]) for end in range(len(solved.steps)))
+    return [[*conversation(solved.problem), Message(role="assistant", content=text)] for text in prefixes]
 
 
 @dataclass(frozen=True)
@@ -395,11 +395,11 @@ def table(report: dict[str, Any]) -> Table:
 
 
 def _remarks(row: dict[str, Any]) -> str:
-    said = [f"{row['tokens']:.0f} tokens"]
+    remarks = [f"{row['tokens']:.0f} tokens"]
     if "critic_waits" in row:
-        said.append(f"first words {row['critic_waits']:.2f} and {row['refiner_waits']:.2f} s")
+        remarks.append(f"first words {row['critic_waits']:.2f} and {row['refiner_waits']:.2f} s")
     if "same_text" in row:
-        said.append("same text" if row["same_text"] else "another text")
+        remarks.append("same text" if row["same_text"] else "another text")
     if "largest_difference" in row:
-        said.append(f"log-odds within {row['largest_difference']}")
-    return ", ".join(said)
+        remarks.append(f"log-odds within {row['largest_difference']}")
+    return ", ".join(remarks)

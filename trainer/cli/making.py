@@ -168,7 +168,7 @@ def traces(
     from trainer.data.examples.selftalk import write_traces
     from trainer.data.traces import material
 
-    told = list(
+    written = list(
         chain(
             material.generated(generated, seed),
             material.gsm8k(gsm8k, seed, gsm8k_limit) if gsm8k else (),
@@ -176,8 +176,8 @@ def traces(
             material.rollouts(rollouts, seed, wordings) if rollouts else (),
         )
     )
-    print(json.dumps(write_traces(out, told, held_out or ()), indent=1))
-    for trace in told[:show]:
+    print(json.dumps(write_traces(out, written, held_out or ()), indent=1))
+    for trace in written[:show]:
         print(f"\n{trace.problem.text}\n\n{trace.text}")
 
 

@@ -135,11 +135,11 @@ def promote(
 ) -> None:
     """Put an adapter into use if it passes the gate: better than its base, not worse than the one in use."""
     from runtime import settings
-    from trainer.weights.promote import Options, promote, told
+    from trainer.weights.promote import Options, promote, verdict_text
 
     options = Options(candidate, card, base, role, held_out, results, base_results, current_results, adapter, ship)
     verdict, path = promote(options, settings.load())
-    print(told(verdict, path, as_json))
+    print(verdict_text(verdict, path, as_json))
     if not verdict.promoted:
         raise typer.Exit(1)
 
@@ -167,8 +167,8 @@ def pretrain(
         print(json.dumps({"gguf": str(made.gguf), "bytes": made.gguf.stat().st_size, "pass_rates": rates}))
         return
     for name, row in rates.items():
-        told = ", ".join(f"{steps} {rate['rate']:.0%} of {rate['n']}" for steps, rate in row.items())
-        print(f"{name}: {told}")
+        shares = ", ".join(f"{steps} {rate['rate']:.0%} of {rate['n']}" for steps, rate in row.items())
+        print(f"{name}: {shares}")
     print(f"{made.gguf.stat().st_size / 2**20:.1f} MiB in {made.gguf}")
 
 
@@ -246,7 +246,7 @@ def improve(
     plan = Plan(arm=chosen, rounds=rounds, samples=samples, problems=problems, taught=problems, seed=seed)
     judge = Teacher(ground, first_actor(ground, plan)).teach(taught)
     for found in Improvement(plan, ground, judge).run():
-        print(found.model_dump_json(exclude={"test"}) if as_json else found.told, flush=True)
+        print(found.model_dump_json(exclude={"test"}) if as_json else found.summary, flush=True)
 
 
 @app.command()

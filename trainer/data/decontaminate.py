@@ -83,9 +83,9 @@ def find(texts: Iterable[str], held_out: Mapping[str, Iterable[str]]) -> Report:
 Key = tuple[Literal["same", "window"], tuple[str, ...]]
 
 
-def _keys(said: tuple[str, ...]) -> list[Key]:
+def _keys(words: tuple[str, ...]) -> list[Key]:
     """Keys of a text: its whole, and every run of thirteen words."""
-    return [("same", said), *(("window", window) for window in windows(said))] if said else []
+    return [("same", words), *(("window", window) for window in windows(words))] if words else []
 
 
 def _places(rows: Iterable[str]) -> dict[Key, int]:
@@ -123,6 +123,6 @@ def _text(row: Row) -> str:
     return found
 
 
-def windows(said: tuple[str, ...]) -> Iterable[tuple[str, ...]]:
+def windows(words: tuple[str, ...]) -> Iterable[tuple[str, ...]]:
     """Every run of thirteen words; none for a shorter text."""
-    return (said[start : start + WINDOW] for start in range(len(said) - WINDOW + 1))
+    return (words[start : start + WINDOW] for start in range(len(words) - WINDOW + 1))

@@ -109,17 +109,17 @@ class _Reader:
 
     problem: str
     quantities: list[Quantity] = field(default_factory=list)
-    told: set[Fraction] = field(default_factory=set)
+    in_problem: set[Fraction] = field(default_factory=set)
     """Numbers of the problem, in digits or words."""
     used: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         for match in re.finditer(_NUMBER, self.problem):
             value = _number(match[0])
-            if value not in self.told:
-                self.told.add(value)
+            if value not in self.in_problem:
+                self.in_problem.add(value)
                 self.quantities.append(_quantity(match[0]))
-        self.told |= numbers_in_words(self.problem)
+        self.in_problem |= numbers_in_words(self.problem)
 
     def read(self, line: str) -> WorkedStep:
         """One line of the solution. Raises _InDoubt."""
@@ -144,17 +144,18 @@ class _Reader:
 
     def _calculated(self, match: re.Match[str]) -> int | None:
         """The quantity that a calculation computes; None for an annotation that only repeats a number."""
-        said, annotation = match["said"], match.groupdict().get("annotation")
-        calculation, _, _ = (annotation or _last_side(said)).partition("=")
+        expression, annotation = match["said"], match.groupdict().get("annotation")
+        calculation, _, _ = (annotation or _last_side(expression)).partition("=")
         calculation = _plain(calculation)
         if re.fullmatch(r"[\d.]+", calculation):
             if self._made(_number(match["result"])) is None:
                 raise _InDoubt
-            if said:
+            if expression:
                 raise _InDoubt
             return None
-        same = said and any(_numbers(side) == _numbers(calculation) for side in (_last_side(said), said))
-        if said and annotation and not same:
+        sides = (_last_side(expression), expression) if expression else ()
+        same = any(_numbers(side) == _numbers(calculation) for side in sides)
+        if expression and annotation and not same:
             raise _InDoubt
         formula = self._formula(calculation)
         if re.match(r"(?:st|nd|rd|th)\b", match.string[match.end() :]):
@@ -182,13 +183,13 @@ class _Reader:
         value = _number(text)
         made = self._made(value)
         if made is not None:
-            if made in self.used and (value in self.told or value in _EVERYDAY):
+            if made in self.used and (value in self.in_problem or value in _EVERYDAY):
                 raise _InDoubt
             self.used.add(made)
             return f"{{{made}}}"
         if (given := self._given(value)) is not None:
             return f"{{{given}}}"
-        known = value in self.told or value in _EVERYDAY or self._is_share(value)
+        known = value in self.in_problem or value in _EVERYDAY or self._is_share(value)
         if not known:
             raise _InDoubt
         if value.denominator == 1:
@@ -201,7 +202,7 @@ class _Reader:
         percent = {value * 100, value * 100 - 100, 100 - value * 100, 100 - value, value - 100, 100 + value}
         parts = {1 / value, 1 - value, value - 1} if value else set()
         words = {Fraction(1, 2), Fraction(1, 4), Fraction(3, 4), Fraction(3, 2)}
-        return bool(percent & self.told or parts & self.told or value in words)
+        return bool(percent & self.in_problem or parts & self.in_problem or value in words)
 
     def _made(self, value: Fraction) -> int | None:
         """The earlier result that a number repeats: an unused one, otherwise the latest."""
@@ -233,11 +234,11 @@ class _Reader:
         """A number in a line's text: a slot if it can only be an earlier result."""
         value = _number(match[0])
         made = [i for i, quantity in enumerate(self.quantities) if quantity.formula and quantity.value == value]
-        if not made and not (value in self.told or value in _EVERYDAY or self._is_share(value)):
+        if not made and not (value in self.in_problem or value in _EVERYDAY or self._is_share(value)):
             raise _InDoubt
         if not made:
             return match[0]
-        if value in self.told or value in CONVERSIONS:
+        if value in self.in_problem or value in CONVERSIONS:
             raise _InDoubt  # ambiguous: the problem's number, or an equal result
         return f"{{{made[-1]}}}"
 
@@ -261,9 +262,9 @@ def _calculations(line: str) -> Iterator[re.Match[str]]:
     yield from _BARE.finditer(line, at)
 
 
-def _last_side(said: str) -> str:
+def _last_side(expression: str) -> str:
     """Of "7 * 2 + 6 = 14 + 6 =": 14 + 6."""
-    return [side for side in said.split("=") if side.strip()][-1]
+    return [side for side in expression.split("=") if side.strip()][-1]
 
 
 def _plain(calculation: str) -> str:

@@ -67,7 +67,7 @@ def write(path: Path, count: int, seed: int, split: Split, processes: int = 1) -
     """Write the missing ones of the problems 0 to `count`; yields the number written so far from time to time. Raises
     ProblemsError for a file of other problems."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    done = _mended(path, seed, split)
+    done = _repaired(path, seed, split)
     yield done
     starts = [(start, min(start + CHUNK, count)) for start in range(done, count, CHUNK)]
     with path.open("a", encoding="utf-8") as file:
@@ -99,7 +99,7 @@ def _shares(counted: Counter[Any]) -> dict[Any, float]:
     return {key: number / counted.total() for key, number in counted.most_common()}
 
 
-def _mended(path: Path, seed: int, split: Split) -> int:
+def _repaired(path: Path, seed: int, split: Split) -> int:
     """The number of complete lines, after dropping a truncated one."""
     if not path.exists():
         return 0

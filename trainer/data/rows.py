@@ -53,8 +53,8 @@ class Encoder:
 
     def __init__(self, chat: Chat, form: Literal["activated", "plain"]) -> None:
         self.chat, self.form = chat, form
-        spoken = [Message(role="user", content="?")]
-        opening = chat.prompt_tokens(spoken)[len(chat.prompt_tokens(spoken, opened=False)) :]
+        question = [Message(role="user", content="?")]
+        opening = chat.prompt_tokens(question)[len(chat.prompt_tokens(question, opened=False)) :]
         self.invocation = tuple(opening) if form == "activated" else ()
         """The tokens that open an adapter's turn; an activated adapter acts from them on."""
         if form == "activated" and not self.invocation:

@@ -125,11 +125,11 @@ class Retraining:
         run = Run(self.recipe, self.settings)
         self.stages.begin("tuning", folder=str(run.folder), minutes=self.plan.minutes)
 
-        def told(progress: Progress) -> None:
+        def show(progress: Progress) -> None:
             report(progress)
             self.stages.pause()
 
-        tuned = run.run(told)
+        tuned = run.run(show)
         yield f"trained in {tuned['seconds']:.0f} s, {tuned['steps']} steps, {tuned['examples_per_second']} examples/s"
         self.stages.begin("adapter")
         adapter = run.folder / "critic.gguf"
@@ -148,7 +148,7 @@ class Retraining:
         for name, files in measured.items():
             self.stages.begin("measuring", what=name)
             reports[name] = self._measured(files, run.folder / name)
-            yield from (f"{name} on {place}: {_told(report)}" for place, report in reports[name].figures.items())
+            yield from (f"{name} on {place}: {_summary(report)}" for place, report in reports[name].figures.items())
         self.stages.begin("gate")
         card = run.folder / "card.json"
         write_whole(card, json.dumps(self._card(sha256_of(adapter), tuned, learned, reports)))
@@ -283,5 +283,5 @@ def _figures(report: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return {name: figure.model_dump() for name, figure in {"f1": Figure(value=report["f1"], n=n), **shares}.items()}
 
 
-def _told(report: Mapping[str, Any]) -> str:
+def _summary(report: Mapping[str, Any]) -> str:
     return f"F1 {report['f1']:.1%} (wrong {report['wrong']['accuracy']:.0%}, right {report['right']['accuracy']:.0%})"

@@ -58,5 +58,5 @@ class Stages:
         if self.folder is None:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
-        told = {"stage": stage, "at": datetime.now(UTC).isoformat(timespec="milliseconds"), **facts}
-        append(self.folder / FILE, json.dumps(told, ensure_ascii=False) + "\n")
+        entry = {"stage": stage, "at": datetime.now(UTC).isoformat(timespec="milliseconds"), **facts}
+        append(self.folder / FILE, json.dumps(entry, ensure_ascii=False) + "\n")

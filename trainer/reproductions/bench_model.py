@@ -110,7 +110,7 @@ class Blocks(Dataset):
         for worked in stream if write is sums else filter(self.plan.allows, stream):
             if text := write(worked):
                 if not isinstance(text, str):
-                    text = str(self.tokenizer.apply_chat_template(_spoken(text), tokenize=False))
+                    text = str(self.tokenizer.apply_chat_template(_messages(text), tokenize=False))
                 yield text
 
 
@@ -131,7 +131,7 @@ def judged(worked: Worked) -> Row | None:
         return None
 
 
-def _spoken(row: Row) -> list[dict[str, str]]:
+def _messages(row: Row) -> list[dict[str, str]]:
     asked = [{"role": each["role"], "content": each["content"]} for each in row.messages]
     return [*asked, {"role": "assistant", "content": "".join(text for text, _ in row.reply)}]
 
@@ -154,7 +154,7 @@ def learn_tokenizer(plan: Plan) -> PreTrainedTokenizerFast:
         show_progress=False,
     )
     stories = islice(short(plan, "train"), plan.words_from)
-    texts = (message["content"] for story in stories for message in _spoken(reasoned(story)))
+    texts = (message["content"] for story in stories for message in _messages(reasoned(story)))
     talks = (trace.text for trace in generated(plan.words_from // 10, plan.seed))
     model.train_from_iterator(chain(texts, talks), trainer)
     return PreTrainedTokenizerFast(
@@ -240,8 +240,8 @@ def _learned(
         dataloader_num_workers=0,
     )
     trainer = Trainer(model, arguments, DataCollatorForLanguageModeling(tokenizer, mlm=False), blocks)
-    begun = newest_checkpoint(place)
-    trainer.train(resume_from_checkpoint=str(begun) if begun else None)
+    checkpoint = newest_checkpoint(place)
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     return model
 
 

@@ -21,7 +21,12 @@ class ProgressBar:
     def __init__(self, title: str, minutes: float | None = None) -> None:
         self._title, self._minutes = title, minutes
         self._last: deque[Progress] = deque(maxlen=WINDOW)
-        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[told]}")
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[summary]}"),
+        )
         self._bar = RichProgress(*columns, console=Console(stderr=True))
         self._task: TaskID | None = None
 
@@ -34,12 +39,12 @@ class ProgressBar:
     def __call__(self, progress: Progress) -> None:
         if self._task is None:  # not earlier: loading a model prints lines of its own
             self._bar.start()
-            self._task = self._bar.add_task(self._title, total=progress.steps, told="")
+            self._task = self._bar.add_task(self._title, total=progress.steps, summary="")
         self._last.append(progress)
-        self._bar.update(self._task, completed=progress.step, told=told(list(self._last), self._minutes))
+        self._bar.update(self._task, completed=progress.step, summary=summary(list(self._last), self._minutes))
 
 
-def told(last: list[Progress], minutes: float | None) -> str:
+def summary(last: list[Progress], minutes: float | None) -> str:
     """Loss, rates and remaining time (h:mm:ss), averaged over the last steps."""
     seconds, now = sum(step.seconds for step in last), last[-1]
     left = (now.steps - now.step) * seconds / len(last)

@@ -71,8 +71,8 @@ class Run:
     def _dtype(self, recipe: Recipe) -> str:
         """Number type of the computation. A resumed run keeps the one measured at its start."""
         config = self.folder / "config.json"
-        begun = json.loads(config.read_text("utf-8"))["dtype"] if config.exists() else None
-        measured = recipe.dtype or begun or str(fastest_dtype(self.device)).removeprefix("torch.")
+        earlier = json.loads(config.read_text("utf-8"))["dtype"] if config.exists() else None
+        measured = recipe.dtype or earlier or str(fastest_dtype(self.device)).removeprefix("torch.")
         # float16, the fastest on GPUs without bfloat16, loses small gradients.
         return "float32" if measured == "float16" else measured
 

@@ -91,7 +91,7 @@ class Watch(TrainerCallback):
 
     def __init__(self, trainer: WeightedTrainer, recipe: Recipe, record: Record, report: Report, before: float) -> None:
         self.trainer, self.recipe, self.record, self.report = trainer, recipe, record, report
-        self.begun = time.monotonic() - before
+        self.started = time.monotonic() - before
         self.started = 0.0
 
     def on_step_begin(self, args: object, state: TrainerState, control: TrainerControl, **_: object) -> None:
@@ -99,7 +99,7 @@ class Watch(TrainerCallback):
 
     def on_step_end(self, args: object, state: TrainerState, control: TrainerControl, **_: object) -> None:
         (loss, rows, tokens), now = self.trainer.seen, time.monotonic()
-        elapsed, dev = now - self.begun, None
+        elapsed, dev = now - self.started, None
         ends = self.recipe.time_share(elapsed) >= 1 or state.global_step == state.max_steps
         stops = ends or state.global_step % self.recipe.save_every == 0
         if stops and self.trainer.eval_dataset is not None:

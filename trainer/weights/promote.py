@@ -85,7 +85,7 @@ def promote(options: Options, settings: Settings) -> tuple[Verdict, Path | None]
     return verdict, _put(candidate, options, verdict, folder, now) if verdict.promoted else None
 
 
-def told(verdict: Verdict, path: Path | None, as_json: bool) -> str:
+def verdict_text(verdict: Verdict, path: Path | None, as_json: bool) -> str:
     """The verdict as text or as one JSON object."""
     if as_json:
         return json.dumps(verdict.model_dump() | {"path": str(path) if path else None}, ensure_ascii=False)

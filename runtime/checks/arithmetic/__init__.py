@@ -95,7 +95,7 @@ def _equations(text: str, offset: int) -> Iterator[Equation]:
     for pair in pairs(tokenize(text)):
         start, end = pair.span
         sentence = around(text, start, end)
-        pair = pair._replace(about=pair.about or sentence.rounded, rounded=sentence.speaks_of_rounding)
+        pair = pair._replace(about=pair.about or sentence.rounded, rounded=sentence.mentions_rounding)
         equation = _with_remainder(pair, sentence.remainder) or _judged(pair, sentence)
         if equation is None:
             continue

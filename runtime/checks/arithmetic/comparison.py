@@ -37,7 +37,7 @@ COINS = (5, 10, 25)
 # Conversions that are common but not exact: months of four weeks or thirty days, years of 52 weeks; km/h and m/s.
 CALENDAR = {Fraction(4), Fraction(30), Fraction(52)}
 SPEEDS = {Fraction(18, 5)}
-UNSAID_ROUNDING = Fraction(1, 50)
+UNSTATED_ROUNDING = Fraction(1, 50)
 """Largest relative difference at which a whole number may be a rounding that is not mentioned: 346.15 as 346."""
 
 
@@ -124,7 +124,7 @@ def _closeness(pair: Pair, claims: Claims) -> Literal["correct", "unsure"] | Non
 
 def _unstated_rounding(exact: Fraction, off: Fraction) -> Fraction:
     """How far a whole number may be off if rounding is not mentioned: rounded further than truncated."""
-    return exact * UNSAID_ROUNDING if off <= Fraction(1, 2) else exact * UNSAID_ROUNDING / 4
+    return exact * UNSTATED_ROUNDING if off <= Fraction(1, 2) else exact * UNSTATED_ROUNDING / 4
 
 
 def _may_be_right(pair: Pair, claims: Claims, units: str | None) -> bool:

@@ -107,7 +107,7 @@ KINDS = {
     **{"text": "word", "unit": "word", "latin": "word", "chinese": "word", "degree": "word"},
     **{"date": "bad", "repeating": "bad"},
 }
-SAID = {
+OPERATION_WORDS = {
     **dict.fromkeys(("times", "multiplied by", "of", "x", "乘以", "乘", "的"), "*"),
     **dict.fromkeys(("divided by", "除以"), "/"),
     **dict.fromkeys(("plus", "加上", "加"), "+"),
@@ -190,7 +190,7 @@ def _read_operation_words(tokens: list[Token]) -> list[Token]:
             after += 1  # 20% of the 50
         between = _ends_operand(found) and _opens_operand(tokens, after)
         between = between and (word != "of" or _is_part(found)) and (word != "的" or _begins_part(tokens, after))
-        found.append(token._replace(kind=SAID[word] if between else "word"))
+        found.append(token._replace(kind=OPERATION_WORDS[word] if between else "word"))
         skip_to = after if between else i + 1
     return found
 

@@ -21,7 +21,7 @@ _ROUNDED = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 """Words right after an equation, which refer to it."""
-_SPEAKS_OF_ROUNDING = re.compile(
+_MENTIONS_ROUNDING = re.compile(
     r"\bround(?:ed|ing)\b|\bround (?:it|this|that|up|down|to|off)\b|\bapproximat|\bestimat|\bnearest\b|"
     "四舍五入|近似|进一法|去尾法|取整|估算|估计",
     re.IGNORECASE,
@@ -53,7 +53,7 @@ class Sentence:
 
     rounded: bool
     """It is stated to be rounded."""
-    speaks_of_rounding: bool
+    mentions_rounding: bool
     refuted: bool
     asked: bool
     function: bool
@@ -73,18 +73,18 @@ def around(text: str, start: int, end: int) -> Sentence:
     near = (clause, text[start:end], behind)
     present = _present(text)
 
-    def speaks(of: re.Pattern[str], *where: str) -> bool:
+    def mentions(of: re.Pattern[str], *where: str) -> bool:
         return of in present and any(map(of.search, where))
 
     remainder = _REMAINDER.match(rest[:80])
     return Sentence(
         rounded=bool(_ROUNDED.match(sentence)),
-        speaks_of_rounding=speaks(_SPEAKS_OF_ROUNDING, before, sentence),
-        refuted=speaks(_REFUTED, *near, re.split(r"(?<=\w)[,;]", rest.lstrip(" .,(（$"), maxsplit=1)[0][:30]),
+        mentions_rounding=mentions(_MENTIONS_ROUNDING, before, sentence),
+        refuted=mentions(_REFUTED, *near, re.split(r"(?<=\w)[,;]", rest.lstrip(" .,(（$"), maxsplit=1)[0][:30]),
         asked=rest.lstrip(" $").startswith(("?", "？")),
-        function=speaks(FUNCTION, before, re.split("[,，]", behind)[0][:30]),
-        left_over=speaks(_LEFT_OVER, before, sentence),
-        scaled=speaks(_SCALE, before, *near),
+        function=mentions(FUNCTION, before, re.split("[,，]", behind)[0][:30]),
+        left_over=mentions(_LEFT_OVER, before, sentence),
+        scaled=mentions(_SCALE, before, *near),
         remainder=int(remainder[1]) if remainder else None,
     )
 
@@ -92,4 +92,4 @@ def around(text: str, start: int, end: int) -> Sentence:
 @lru_cache(64)
 def _present(text: str) -> frozenset[re.Pattern[str]]:
     """The patterns that occur in a text at all. Cached, as most texts have none and a long text has many equations."""
-    return frozenset(one for one in (_SPEAKS_OF_ROUNDING, _REFUTED, FUNCTION, _LEFT_OVER, _SCALE) if one.search(text))
+    return frozenset(one for one in (_MENTIONS_ROUNDING, _REFUTED, FUNCTION, _LEFT_OVER, _SCALE) if one.search(text))

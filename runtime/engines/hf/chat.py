@@ -25,8 +25,8 @@ class Chat:
         self.name = name
 
         def render(messages: Messages, opened: bool) -> str:
-            spoken = [{"role": each["role"], "content": each["content"]} for each in messages]
-            return str(tokenizer.apply_chat_template(spoken, add_generation_prompt=opened, tokenize=False))
+            turns = [{"role": each["role"], "content": each["content"]} for each in messages]
+            return str(tokenizer.apply_chat_template(turns, add_generation_prompt=opened, tokenize=False))
 
         self._template = Template(render, name)
         self._bos = tokenizer.bos_token or ""
@@ -42,9 +42,9 @@ class Chat:
     def prompt_tokens(self, messages: Messages, opened: bool = True) -> list[int]:
         """The tokens of a conversation, with the assistant's turn open, or (`opened` False) without. Raises
         EngineError."""
-        spoken = [Message(role=each["role"], content=self._defused(each["content"])) for each in messages]
-        unfinished = spoken.pop()["content"] if spoken[-1]["role"] == "assistant" else ""
-        text = self._template(spoken, opened)
+        turns = [Message(role=each["role"], content=self._defused(each["content"])) for each in messages]
+        unfinished = turns.pop()["content"] if turns[-1]["role"] == "assistant" else ""
+        text = self._template(turns, opened)
         add_bos = not (self._bos and text.startswith(self._bos))
         return self.tokenizer.encode(text + unfinished, add_special_tokens=add_bos).ids
 

@@ -26,9 +26,9 @@ class Chat:
 
     def prompt_tokens(self, messages: Messages) -> list[int]:
         """The tokens of a conversation, with the assistant's turn open."""
-        spoken = [Message(role=each["role"], content=self._defused(each["content"])) for each in messages]
-        unfinished = spoken.pop()["content"] if spoken[-1]["role"] == "assistant" else ""
-        return self.tokens(self._template(spoken) + unfinished, special=True)
+        turns = [Message(role=each["role"], content=self._defused(each["content"])) for each in messages]
+        unfinished = turns.pop()["content"] if turns[-1]["role"] == "assistant" else ""
+        return self.tokens(self._template(turns) + unfinished, special=True)
 
     def tokens(self, text: str, special: bool = False) -> list[int]:
         """Tokens of a text; `special` recognises control tokens."""

@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 LLAMA_SERVER, VLLM, LLAMA_CPP_PYTHON = "llamacpp", "vllm", "me"
 """The value of `owned_by` in each server's list of models."""
-TELLS_TOKENS = (LLAMA_SERVER, VLLM)
+GIVES_TOKENS = (LLAMA_SERVER, VLLM)
 LIKELIEST = 1000
 """Number of probabilities requested from llama-server. It takes 8 ms with a vocabulary of 49,000 and 20 ms with
 152,000; all probabilities would take 0.3 and 1.7 s."""
@@ -149,9 +149,9 @@ class Server:
     async def prompt(self, messages: Messages) -> Prompt:
         """The prompt of a conversation. A last message of the assistant is left open; an empty one is left out."""
         unfinished = messages[-1]["role"] == "assistant" and messages[-1]["content"]
-        spoken = messages if unfinished or messages[-1]["role"] != "assistant" else messages[:-1]
-        asked: dict[str, Any] = {"messages": list(spoken)}
-        if self.model.kind not in TELLS_TOKENS:
+        turns = messages if unfinished or messages[-1]["role"] != "assistant" else messages[:-1]
+        asked: dict[str, Any] = {"messages": list(turns)}
+        if self.model.kind not in GIVES_TOKENS:
             if unfinished:
                 raise EngineError(f"{self._host} cannot continue an unfinished reply. Use llama-server or vLLM.")
             return asked
@@ -213,7 +213,7 @@ class Server:
         cancel: Event | None,
     ) -> list[list[float]]:
         """As `Engine.choice_logprobs`."""
-        if self.model.kind not in TELLS_TOKENS:
+        if self.model.kind not in GIVES_TOKENS:
             raise EngineError(f"{self._host} does not return probabilities of tokens. Use llama-server or vLLM.")
         tokens = (await self.prompt(messages))["prompt"]
         wanted = [(await self.tokens(choice))[0] for choice in choices]
@@ -268,7 +268,7 @@ class Server:
             "stop": list(options.stop) or openai.omit,
             "stream": True,
             "stream_options": {"include_usage": True},
-            "extra_body": more if self.model.kind in (*TELLS_TOKENS, LLAMA_CPP_PYTHON) else {},
+            "extra_body": more if self.model.kind in (*GIVES_TOKENS, LLAMA_CPP_PYTHON) else {},
         }
 
     def _endpoint(self, asked: dict[str, Any]) -> Any:

@@ -1,31 +1,31 @@
 
 // A flagged line of own work: first a hint on request, then what is wrong.
-const mending = new Map(); // step id -> how much of it is shown: 1 the hint, 2 all
+const stages = new Map(); // step id -> how much of it is shown: 1 the hint, 2 all
 
-function showMend(row) {
+function showCorrection(row) {
   const body = cards.get(row.id).item.querySelector(".sq-body");
   let box = body.querySelector(".sq-mend");
   if (!row.mend) return box?.remove();
   if (!box) {
     const more = make("button", "sq-mend-more", { type: "button" });
     more.onclick = () => {
-      mending.set(row.id, (mending.get(row.id) || 0) + 1);
-      showMend(cards.get(row.id).row);
+      stages.set(row.id, (stages.get(row.id) || 0) + 1);
+      showCorrection(cards.get(row.id).row);
     };
     const parts = make("div", "", { "aria-live": "polite" }, make("p", "sq-hint"), make("p", "sq-hint"));
     box = make("div", "sq-mend", {}, parts, more);
     body.querySelector(".sq-comment").after(box);
   }
-  const stage = mending.get(row.id) || 0;
+  const stage = stages.get(row.id) || 0;
   const [hint, all] = box.firstElementChild.children;
   put(hint, stage > 0 ? row.mend.hint : "");
   putHtml(all, stage > 1 ? row.mend.show : "");
   const next = stage === 0 ? "hint" : stage === 1 && row.mend.show ? "show" : "";
   const more = box.lastElementChild;
   if (!next && more === document.activeElement) body.closest(".sq-card").focus({ preventScroll: true });
-  put(more, next && say("mend." + next));
+  put(more, next && word("mend." + next));
 }
 
-const showMending = () => (view().steps || []).forEach(showMend);
-watch("value", showMending);
-showMending();
+const showCorrections = () => (view().steps || []).forEach(showCorrection);
+watch("value", showCorrections);
+showCorrections();

@@ -13,7 +13,7 @@ const button = (className, act) => {
 };
 for (const ending of ENDINGS) endings.append(button("sq-ending sq-ends-" + ending, () => end(ending)));
 turns.append(
-  button("sq-reveal", () => trigger("submit", { act: "reveal", said: saidHere() })),
+  button("sq-reveal", () => trigger("submit", { act: "reveal", said: feedbackHere() })),
   button("sq-back", () => trigger("submit", { act: "back" })),
   button("sq-skip", () => trigger("submit", { act: "skip" })),
 );
@@ -38,18 +38,18 @@ function firstWrong() {
 
 function showOptional(card, optional) {
   set(card, "data-optional", optional);
-  if (!view().revealed) put(card.querySelector(".sq-verdict"), optional ? say("review.optional") : "");
+  if (!view().revealed) put(card.querySelector(".sq-verdict"), optional ? word("review.optional") : "");
 }
 
 // The conclusion suggested by the ratings so far.
 function suggested() {
-  const said = ratings();
-  if (said.includes(-1)) return "found_error";
-  return said.length && said.every((rating) => rating !== null && rating !== undefined) ? "solution" : null;
+  const rated = ratings();
+  if (rated.includes(-1)) return "found_error";
+  return rated.length && rated.every((rating) => rating !== null && rating !== undefined) ? "solution" : null;
 }
 
 // Only ratings given on this page, as others may have been given on another page meanwhile.
-function saidHere() {
+function feedbackHere() {
   const here = (view().steps || []).filter((row) => mine.has(row.id));
   return Object.fromEntries(here.map((row) => [row.id, label(row.id)]));
 }
@@ -57,7 +57,7 @@ function saidHere() {
 function end(how) {
   const seconds = (spent + performance.now() - since) / 1000;
   ended = true;
-  trigger("submit", { act: "finish", item: view().item, ending: how, explanation: explains.value, seconds, said: saidHere() });
+  trigger("submit", { act: "finish", item: view().item, ending: how, explanation: explains.value, seconds, said: feedbackHere() });
 }
 
 function review() {
@@ -74,17 +74,17 @@ function review() {
   const wrong = firstWrong();
   [...list.children].forEach((card, i) => showOptional(card, wrong >= 0 && i > wrong));
   explained.hidden = wrong < 0;
-  put(explained.firstElementChild, say("review.explain"));
-  set(endings, "aria-label", say("review.endings"));
+  put(explained.firstElementChild, word("review.explain"));
+  set(endings, "aria-label", word("review.endings"));
   for (const [i, ending] of ENDINGS.entries()) {
-    put(endings.children[i], say("review.end." + ending));
+    put(endings.children[i], word("review.end." + ending));
     set(endings.children[i], "data-suggested", suggested() === ending);
     set(endings.children[i], "aria-pressed", now.ending === ending);
   }
   const judged = now.ending || suggested(); // before that, the critic's verdict would sway the reviewer
-  put(turns.children[0], now.can_reveal && (judged || now.revealed) ? say(now.revealed ? "review.hide" : "review.reveal") : "");
-  put(turns.children[1], now.can_go_back ? say("review.back") : "");
-  put(turns.children[2], now.can_skip ? say("review.skip") : "");
+  put(turns.children[0], now.can_reveal && (judged || now.revealed) ? word(now.revealed ? "review.hide" : "review.reveal") : "");
+  put(turns.children[1], now.can_go_back ? word("review.back") : "");
+  put(turns.children[2], now.can_skip ? word("review.skip") : "");
 }
 
 explains.addEventListener("keydown", (event) => {

@@ -12,7 +12,7 @@ const listeners = []; // called whenever something was shown or rated
 let epoch = 0;
 
 const view = () => props.value || {};
-const say = (key, values = {}) =>
+const word = (key, values = {}) =>
   Object.entries(values).reduce((text, [name, value]) => text.replace(`{${name}}`, value), view().words?.[key] || "");
 
 function put(node, text) {
@@ -72,42 +72,42 @@ function patchCard(item, row) {
 }
 
 function patchLabel(item, row) {
-  const said = label(row.id);
+  const feedback = label(row.id);
   const tools = item.querySelector(".sq-tools");
   tools.hidden = !view().rateable || row.state === "streaming" || row.state === "locked";
-  set(tools.firstElementChild, "aria-label", say("rate.group", { label: row.label }));
+  set(tools.firstElementChild, "aria-label", word("rate.group", { label: row.label }));
   for (const [i, [rating, name]] of RATINGS.entries()) {
     const button = tools.firstElementChild.children[i];
-    set(button, "aria-checked", said.rating === rating);
-    set(button, "aria-label", `${row.label}: ${say("rate." + name)}`);
-    set(button, "title", `${say("rate." + name)} (${i + 1})`);
+    set(button, "aria-checked", feedback.rating === rating);
+    set(button, "aria-label", `${row.label}: ${word("rate." + name)}`);
+    set(button, "title", `${word("rate." + name)} (${i + 1})`);
   }
-  set(tools.lastElementChild, "aria-label", `${row.label}: ${say("rate.correct")}`);
-  set(tools.lastElementChild, "title", `${say("rate.correct")} (E)`);
-  patchReasons(item.querySelector(".sq-reasons"), row, said);
+  set(tools.lastElementChild, "aria-label", `${row.label}: ${word("rate.correct")}`);
+  set(tools.lastElementChild, "title", `${word("rate.correct")} (E)`);
+  patchReasons(item.querySelector(".sq-reasons"), row, feedback);
   const correction = item.querySelector(".sq-correction");
-  if (said.correction && said.correction === row.correction) putHtml(correction, row.correction_html);
+  if (feedback.correction && feedback.correction === row.correction) putHtml(correction, row.correction_html);
   else {
     delete correction.dataset.html;
-    put(correction, said.correction);
+    put(correction, feedback.correction);
   }
-  set(correction, "data-title", say("rate.correction"));
+  set(correction, "data-title", word("rate.correction"));
 }
 
 // The kind of error in a step, if the view has reasons
-function patchReasons(box, row, said) {
-  box.hidden = said.rating !== -1 || !view().reasons;
+function patchReasons(box, row, feedback) {
+  box.hidden = feedback.rating !== -1 || !view().reasons;
   if (box.hidden) return;
   const names = Object.keys(view().reasons);
   if (box.children.length !== names.length) {
     box.replaceChildren(...names.map((name) => make("button", "sq-reason", { type: "button", role: "radio", tabindex: "-1", "data-reason": name })));
   }
-  set(box, "aria-label", say("rate.reason"));
+  set(box, "aria-label", word("rate.reason"));
   for (const button of box.children) {
     const name = button.dataset.reason;
     put(button, view().reasons[name]);
-    set(button, "aria-checked", said.reason === name);
-    button.onclick = () => because(row.id, said.reason === name ? "" : name);
+    set(button, "aria-checked", feedback.reason === name);
+    button.onclick = () => because(row.id, feedback.reason === name ? "" : name);
   }
 }
 
@@ -147,8 +147,8 @@ function show() {
   putHtml(part("answer-text"), now.answer || "");
   putHtml(part("note"), now.note || "");
   part("answer").hidden = !now.answer && !now.note;
-  put(part("keys"), rows.length && now.rateable ? say("rate.keys") : "");
-  for (const hear of listeners) hear();
+  put(part("keys"), rows.length && now.rateable ? word("rate.keys") : "");
+  for (const listener of listeners) listener();
 }
 
 // Rating
@@ -158,16 +158,16 @@ function label(id) {
   return mine.get(id) || { rating: row.rating, reason: row.reason || "", correction: row.correction };
 }
 
-function tell(id, said, kind) {
-  mine.set(id, said);
+function setFeedback(id, feedback, kind) {
+  mine.set(id, feedback);
   patchLabel(cards.get(id).item, cards.get(id).row);
-  trigger(kind, { step_id: id, ...said });
-  for (const hear of listeners) hear();
+  trigger(kind, { step_id: id, ...feedback });
+  for (const listener of listeners) listener();
 }
 
 function rate(id, rating) {
   past.push([id, label(id)]);
-  tell(id, { ...label(id), rating, reason: rating === -1 ? label(id).reason : "" }, "like");
+  setFeedback(id, { ...label(id), rating, reason: rating === -1 ? label(id).reason : "" }, "like");
 }
 
 function rateByKey(item, rating) {
@@ -177,20 +177,20 @@ function rateByKey(item, rating) {
 
 function because(id, reason) {
   past.push([id, label(id)]);
-  tell(id, { ...label(id), reason }, "like");
+  setFeedback(id, { ...label(id), reason }, "like");
 }
 
 function undo() {
   const last = past.pop();
   if (!last || !cards.has(last[0])) return;
-  tell(last[0], last[1], "like");
+  setFeedback(last[0], last[1], "like");
   if (view().advances) cards.get(last[0]).item.firstElementChild.focus();
 }
 
 function openEditor(id) {
   const { item, row } = cards.get(id);
   if (item.querySelector("textarea")) return;
-  const area = make("textarea", "sq-area", { rows: "2", maxlength: "4000", "aria-label": `${row.label}: ${say("rate.correct")}` });
+  const area = make("textarea", "sq-area", { rows: "2", maxlength: "4000", "aria-label": `${row.label}: ${word("rate.correct")}` });
   area.value = label(id).correction || row.text;
   const close = () => {
     editor.remove();
@@ -198,11 +198,11 @@ function openEditor(id) {
   };
   const keep = () => {
     past.push([id, label(id)]);
-    tell(id, { ...label(id), correction: area.value.trim() }, "edit");
+    setFeedback(id, { ...label(id), correction: area.value.trim() }, "edit");
     close();
   };
-  const save = make("button", "sq-save", { type: "button" }, say("rate.save"));
-  const cancel = make("button", "sq-cancel", { type: "button" }, say("rate.cancel"));
+  const save = make("button", "sq-save", { type: "button" }, word("rate.save"));
+  const cancel = make("button", "sq-cancel", { type: "button" }, word("rate.cancel"));
   save.onclick = keep;
   cancel.onclick = close;
   area.onkeydown = (event) => {

@@ -106,8 +106,8 @@ class CompareTab:
 
     def begin(self, kept: dict[str, Any] | None, text: str, depth: Depth, request: gr.Request) -> dict[Any, Any]:
         with self.page.in_studio(request, kept) as desk:
-            begun = desk.begin_comparison(text, depth)
-            remembered = {**(kept or {}), "compare": begun.session.id}
+            comparison = desk.begin_comparison(text, depth)
+            remembered = {**(kept or {}), "compare": comparison.session.id}
             return {self.page.kept: gr.update(value=remembered), **updates(self.paint(desk))}
 
     def follow(self, request: gr.Request) -> Iterator[dict[Any, Any]]:

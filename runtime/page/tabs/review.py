@@ -168,9 +168,9 @@ def _reviewing(desk: Desk) -> Reviewing:
 
 def _ratings(asked: Mapping[str, Any], consent: bool) -> dict[str, Feedback]:
     """What was said of steps here and may not have arrived yet."""
-    return {step: _feedback(said, consent) for step, said in asked.get("said", {}).items()}
+    return {step: _feedback(entered, consent) for step, entered in asked.get("said", {}).items()}
 
 
-def _feedback(said: Mapping[str, Any], consent: bool) -> Feedback:
-    texts = {name: said.get(name) or None for name in ("reason", "correction")}
-    return Feedback(rating=said.get("rating"), consent=consent, **texts)
+def _feedback(entered: Mapping[str, Any], consent: bool) -> Feedback:
+    texts = {name: entered.get(name) or None for name in ("reason", "correction")}
+    return Feedback(rating=entered.get("rating"), consent=consent, **texts)

@@ -81,19 +81,19 @@ class WorkTab:
         desk = self.page.desk(request, kept)
         with errors_shown(desk):
             desk.begin(self.kind, first, second, depth=depth, help=help)
-        return self._begun(desk)
+        return self._started(desk)
 
     def begin_again(self, depth: Depth, asked: gr.EventData, request: gr.Request) -> tuple[Any, ...]:
         desk = self.page.desk(request)
         desk.again(str(asked.step_id), depth)
-        return self._begun(desk)
+        return self._started(desk)
 
     def begin_vote(self, request: gr.Request) -> tuple[Any, ...]:
         desk = self.page.desk(request)
         desk.vote(self.kind)
-        return self._begun(desk)
+        return self._started(desk)
 
-    def _begun(self, desk: Desk) -> tuple[Any, ...]:
+    def _started(self, desk: Desk) -> tuple[Any, ...]:
         """The view until the model is free."""
         view = desk.view(self.kind)
         if view["busy"]:

@@ -19,14 +19,14 @@ from runtime.problems.wordproblems.story import Senseless, Story
 from runtime.problems.worked import Worked
 
 Split = Literal["train", "dev", "test"]
-Tell = Callable[[Story], None]
-TELLERS: dict[str, tuple[str, Tell]] = {
-    **{name: ("stock", partial(stock.tell, words=words)) for name, words in stock.STOCKS.items()},
-    **{name: ("shopping", partial(shopping.tell, shop=shop)) for name, shop in shopping.SHOPS.items()},
-    **{name: ("rates", partial(rates.tell, theme=rate)) for name, rate in rates.RATES.items()},
+Write = Callable[[Story], None]
+WRITERS: dict[str, tuple[str, Write]] = {
+    **{name: ("stock", partial(stock.write, words=words)) for name, words in stock.STOCKS.items()},
+    **{name: ("shopping", partial(shopping.write, shop=shop)) for name, shop in shopping.SHOPS.items()},
+    **{name: ("rates", partial(rates.write, theme=rate)) for name, rate in rates.RATES.items()},
     "comparisons": ("comparisons", comparisons.compare),
     "averages": ("averages", comparisons.averages),
-    "ages": ("ages", ages.tell),
+    "ages": ("ages", ages.write),
     "ratios": ("ratios", parts.ratios),
     "school": ("school", parts.school),
     "geometry": ("geometry", shapes.geometry),
@@ -67,7 +67,7 @@ def stream(seed: int, split: Split = "train", start: int = 0) -> Iterator[Worked
 @cache
 def themes(split: Split) -> tuple[str, ...]:
     """The themes of a split: its own, and shared ones with a template that belongs to it."""
-    return tuple(theme for theme in TELLERS if HELD_OUT.get(theme, split) == split and _has_templates(theme, split))
+    return tuple(theme for theme in WRITERS if HELD_OUT.get(theme, split) == split and _has_templates(theme, split))
 
 
 def split_of(theme: str, template: str) -> Split:
@@ -86,10 +86,10 @@ def _theme(rng: random.Random, split: Split) -> str:
 
 def _attempt(rng: random.Random, theme: str, split: Split) -> Story | None:
     """One attempt to make a story; None if its numbers make no sense or it belongs to another split."""
-    script, tell = TELLERS[theme]
+    script, write = WRITERS[theme]
     story = Story(rng, theme, read(script))
     try:
-        tell(story)
+        write(story)
     except Senseless:
         return None
     return story if split_of(theme, story.template) == split else None

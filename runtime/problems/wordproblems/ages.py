@@ -8,7 +8,7 @@ from runtime.problems.wordproblems.words import TIMES, people, raised
 OLDEST = 95
 
 
-def tell(story: Story) -> None:
+def write(story: Story) -> None:
     """Two ages are given; asked is one of them, their sum, or the age of a third person, as old as both together."""
     relation = story.pick(("older", "younger", "times"))
     time, ask = story.pick(("now", "in", "ago")), story.pick(("one", "sum"))

@@ -55,7 +55,7 @@ class Rate(Value):
 RATES = {name: Rate.model_validate(fields) for name, fields in load("rate_themes").items()}
 
 
-def tell(story: Story, theme: Rate) -> None:
+def write(story: Story, theme: Rate) -> None:
     """A whole problem of this theme."""
     stretches = story.pick((1, 1, 2, 2, 3))
     before = story.chance(0.3) and bool(theme.before)
@@ -87,15 +87,15 @@ def _shown(story: Story, theme: Rate, number: str) -> str:
     return story.money(number) if theme.kind == "money" else f"{number} {theme.unit}"
 
 
-def _tell_amount(story: Story, theme: Rate, variants: Sequence[str], amount: Number) -> None:
+def _add_amount(story: Story, theme: Rate, variants: Sequence[str], amount: Number) -> None:
     story.let(amount=_shown(story, theme, amount))
-    story.tell(story.pick(variants))
+    story.add_sentence(story.pick(variants))
 
 
 def _before(story: Story, theme: Rate) -> Number:
     low, high, _ = theme.rates
     number = story.whole(low * 2 // theme.scale + 2, high * 4 // theme.scale + 9)
-    _tell_amount(story, theme, theme.before, number)
+    _add_amount(story, theme, theme.before, number)
     return number
 
 
@@ -110,7 +110,7 @@ def _stretches(story: Story, theme: Rate, stretches: int) -> list[Number]:
         variants = (theme.first, theme.then[:1], theme.then[1:])[index]
         text = story.pick([_again(text) for text in variants] if story.sentences else variants)
         story.let(rate=_shown(story, theme, rate), time=time, who=story.subject())
-        story.tell(text)
+        story.add_sentence(text)
         which = ("first ", "next ", "last ")[index] if stretches > 1 else ""
         story.let(
             formula=f"{rate} × {time}" if story.chance(0.6) else f"{time} × {rate}",
@@ -133,12 +133,12 @@ def _again(text: str) -> str:
 def _sum(story: Story, theme: Rate, parts: list[Number]) -> None:
     story.let(sum=" + ".join(parts))
     move = story.script.moves["sum"]
-    story.let(total=story.work(move.model_copy(update={"says": (*theme.total, *move.says)})))
+    story.let(total=story.work(move.model_copy(update={"step_sentence": (*theme.total, *move.step_sentence)})))
 
 
 def _loss(story: Story, theme: Rate) -> None:
     lost = story.whole(2, max(3, int(story["total"].value * 2 / 3)))
-    _tell_amount(story, theme, theme.loss, lost)
+    _add_amount(story, theme, theme.loss, lost)
     story.let(lost=lost)
     story.play("loss")
     story.let(total=story["loss"])
@@ -151,7 +151,7 @@ def ask_total(story: Story, theme: Rate, total: Number) -> None:
 def ask_goal(story: Story, theme: Rate, total: Number) -> None:
     step = 10 if total.value < 500 else 50
     goal = story.given((int(total.value * story.between(11, 20) / 10) // step + 1) * step)
-    _tell_amount(story, theme, theme.goal, goal)
+    _add_amount(story, theme, theme.goal, goal)
     story.let(goal=goal)
     story.play("missing")
     story.questions = theme.rest
@@ -163,9 +163,9 @@ def ask_time(story: Story, theme: Rate, total: Number) -> None:
     goal = story.given(total.value + rate.value * story.between(2, 9), theme.places)
     if any(quantity.value == rate.value for quantity in story.quantities[: rate.at]):
         raise Senseless
-    _tell_amount(story, theme, theme.goal, goal)
+    _add_amount(story, theme, theme.goal, goal)
     story.let(rate=_shown(story, theme, rate), new=rate, goal=goal)
-    story.tell(story.pick(theme.pace))
+    story.add_sentence(story.pick(theme.pace))
     story.play("missing", "time")
 
 

@@ -17,8 +17,8 @@ FOLDER = Path(__file__).parent / "scripts"
 class Move(Value):
     """A move of a problem: draws numbers, adds a sentence, a step or a question; each part is optional.
 
-    In every text, {x} is replaced by the value called x and {$x} by that sum of money; in `says`, @ is replaced by the
-    equation. One variant of each sentence is chosen.
+    In every text, {x} is replaced by the value called x and {$x} by that sum of money; in `step_sentence`, @ is
+    replaced by the equation. One variant of each sentence is chosen.
     """
 
     draw: dict[str, tuple[int, ...]] = Field(default_factory=dict)
@@ -27,14 +27,14 @@ class Move(Value):
     """Sums of money to draw, in the same way, in cents."""
     divisor: dict[str, tuple[str, int, int]] = Field(default_factory=dict)
     """Divisors to draw: of which number, smallest, largest."""
-    tell: tuple[str, ...] = ()
+    sentence: tuple[str, ...] = ()
     step: tuple[str, str, str] | tuple[()] = ()
     """The formula of a number, its unit, and a noun phrase for it: "the number of apples left"."""
     makes: str = ""
     """The name of that number; if empty, the name of the move."""
     kind: str = "count"
     """count, or money or measure, which need not be whole."""
-    says: tuple[str, ...] = ()
+    step_sentence: tuple[str, ...] = ()
     """The step as a sentence, in variants."""
     ask: tuple[str, ...] = ()
 

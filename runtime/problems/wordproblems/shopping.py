@@ -25,7 +25,7 @@ class Shop(Value):
 SHOPS = {name: Shop.model_validate(fields) for name, fields in load("shops").items()}
 
 
-def tell(story: Story, shop: Shop) -> None:
+def write(story: Story, shop: Shop) -> None:
     """A whole problem of this theme."""
     kinds = story.pick((1, 1, 2, 2, 2, 3))
     changes = [change for change in (extra, discount, voucher, tax) if story.chance(0.27)][:2]
@@ -62,7 +62,7 @@ def buy(story: Story, shop: Shop, kinds: int) -> None:
         story.play("cost")
         sums.append(story["cost"])
     story.let(items=listed(parts), sum=" + ".join(sums), total=sums[0])
-    story.tell(story.pick(shop.buys))
+    story.add_sentence(story.pick(shop.buys))
     if len(sums) > 1:
         story.play("sum")
     elif not story.lines:
@@ -71,7 +71,7 @@ def buy(story: Story, shop: Shop, kinds: int) -> None:
 
 def extra(story: Story, shop: Shop) -> None:
     story.let(price=story.cents(150, 1200, 50))
-    story.tell(story.pick(shop.extra))
+    story.add_sentence(story.pick(shop.extra))
     story.play("extra")
 
 

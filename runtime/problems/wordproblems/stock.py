@@ -43,7 +43,7 @@ STOCKS = {name: Stock.model_validate(fields) for name, fields in load("stocks").
 Part = Callable[[Story, Stock], None]
 
 
-def tell(story: Story, words: Stock) -> None:
+def write(story: Story, words: Stock) -> None:
     """A whole problem of this theme."""
     story.let(things=story.pick(words.things), others=words.others)
     beginning = story.pick(BEGINNINGS)
@@ -58,24 +58,24 @@ def tell(story: Story, words: Stock) -> None:
     ending(story, words)
 
 
-def _tell(story: Story, variants: Sequence[str]) -> None:
+def _add_sentence(story: Story, variants: Sequence[str]) -> None:
     """Add a sentence. After some things have gone, they are called "the remaining", so that a part of them is not taken
     for a part of all."""
     gone = any("left" in line.label for line in story.lines)
     story.let(who=story.subject(), the="the remaining" if gone else "the")
-    story.tell(story.pick(variants))
+    story.add_sentence(story.pick(variants))
 
 
 def plain(story: Story, words: Stock) -> None:
     number = story.whole(24, 180, 6) if story.chance(0.7) else story.whole(15, 250)
     story.let(number=number, n=number)
-    _tell(story, words.begin)
+    _add_sentence(story, words.begin)
 
 
 def packed(story: Story, words: Stock) -> None:
     story.let(a=story.whole(3, 15), b=story.whole(4, 24, story.pick((1, 2, 4))))
     story.let(containers=story.pick(words.containers))
-    _tell(story, words.packed)
+    _add_sentence(story, words.packed)
     story.play("packed")
 
 
@@ -84,32 +84,32 @@ def kinds(story: Story, words: Stock) -> None:
     a, b, things = story.whole(12, 96), story.whole(12, 96), story["things"]
     both = story.pick((f"{a} {one} and {b} {other} {things}", f"{a} {one} {things} and {b} {other} ones"))
     story.let(one=one, other=other, a=a, b=b, both=both)
-    _tell(story, [text.replace("{n} {things}", "{both}") for text in words.begin])
+    _add_sentence(story, [text.replace("{n} {things}", "{both}") for text in words.begin])
     story.play("kinds")
 
 
 def daily(story: Story, words: Stock) -> None:
     story.let(a=story.whole(3, 14), b=story.whole(4, 24))
-    _tell(story, words.daily)
+    _add_sentence(story, words.daily)
     story.play("daily")
 
 
 def gain(story: Story, words: Stock) -> None:
     story.let(n=story.whole(4, max(10, story["number"].whole // 2)))
-    _tell(story, words.gain)
+    _add_sentence(story, words.gain)
     story.play("gain")
 
 
 def lose(story: Story, words: Stock) -> None:
     story.let(n=story.whole(3, min(story["number"].whole * 2 // 3, 400)))
-    _tell(story, words.lose)
+    _add_sentence(story, words.lose)
     story.play("lose")
 
 
 def give_each(story: Story, words: Stock) -> None:
     a = story.whole(2, 9)
     story.let(a=a, b=story.whole(2, story["number"].whole * 3 // 4 // a.whole))
-    _tell(story, words.each)
+    _add_sentence(story, words.each)
     story.play("given", "give_each")
 
 
@@ -122,7 +122,7 @@ def part(story: Story, words: Stock) -> None:
         raise Senseless
     text = share(story.rng, top, bottom.whole)
     story.let(share=text, Share=raised(text))
-    _tell(story, story.script.moves["part_told"].tell)
+    _add_sentence(story, story.script.moves["part_told"].sentence)
     formula = f"{number} / {bottom}"
     if top > 1:
         formula = f"{formula} × {top}" if story.chance(0.5) else f"{number} × {top} / {bottom}"
@@ -131,14 +131,14 @@ def part(story: Story, words: Stock) -> None:
 
 
 def half(story: Story, words: Stock) -> None:
-    _tell(story, story.script.moves["half_told"].tell)
+    _add_sentence(story, story.script.moves["half_told"].sentence)
     story.play("half")
 
 
 def percent(story: Story, words: Stock) -> None:
     """A percentage is lost."""
     story.let(percent=story.whole(5, 60, 5))
-    _tell(story, story.script.moves["percent_told"].tell)
+    _add_sentence(story, story.script.moves["percent_told"].sentence)
     story.play("percent_gone", "percent")
 
 
@@ -148,7 +148,7 @@ def multiply(story: Story, words: Stock) -> None:
     factor = story.given(story.pick((2, 2, 3)))
     twice = factor.whole == 2
     story.let(factor=factor, grows="doubles" if twice else "triples", Twice="Twice" if twice else "Three times")
-    _tell(story, words.grow)
+    _add_sentence(story, words.grow)
     story.play("multiply")
 
 

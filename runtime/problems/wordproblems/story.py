@@ -79,8 +79,8 @@ class Story:
                 self.names[number] = self.cents(*bounds)
             for number, (of, low, high) in move.divisor.items():
                 self.names[number] = self.divisor(self[of], low, high)
-            if move.tell:
-                self.tell(*move.tell)
+            if move.sentence:
+                self.add_sentence(*move.sentence)
             if move.step:
                 self.names[move.makes or name] = self.work(move)
             if move.ask:
@@ -127,7 +127,7 @@ class Story:
     def money(self, number: str) -> str:
         return f"${number}" if self.sign else f"{number} dollars"
 
-    def tell(self, *variants: str) -> None:
+    def add_sentence(self, *variants: str) -> None:
         self.sentences.append(raised(self.filled(self.pick(variants))))
 
     def subject(self) -> str:
@@ -181,8 +181,8 @@ class Story:
         ):
             raise Senseless
         number = self._number(quantity)
-        says = tuple(self.filled(text) for text in move.says)
-        self.lines.append(Line(number.at, formula, unit, label, says))
+        step_sentence = tuple(self.filled(text) for text in move.step_sentence)
+        self.lines.append(Line(number.at, formula, unit, label, step_sentence))
         return number
 
     def _number(self, quantity: Quantity) -> Number:

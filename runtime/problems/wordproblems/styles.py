@@ -94,8 +94,8 @@ def _ordered(rng: random.Random, whole: str, place: str) -> str:
         "middle": ("Then ", "Next, ", "After that, "),
         "last": ("Finally, ", "So ", "Therefore, ", "In the end, "),
     }
-    begun = whole.split(maxsplit=1)[0] in ("Now", "Then", "After", "With")
-    return whole if begun else rng.choice(openings[place]) + lowered(whole)
+    has_opening = whole.split(maxsplit=1)[0] in ("Now", "Then", "After", "With")
+    return whole if has_opening else rng.choice(openings[place]) + lowered(whole)
 
 
 def _verb(rng: random.Random, line: Line, equation: str) -> str:

@@ -20,7 +20,7 @@ from runtime.search.program.values import Fault, written
 from runtime.types import Message, Problem
 
 FENCE = "```"
-BEGUN = f"{FENCE}python\nimport math\n\ndef solution():\n"
+PROGRAM_START = f"{FENCE}python\nimport math\n\ndef solution():\n"
 """How every reply begins, so that small models write the function that was asked for."""
 STOP = (FENCE, "\n#", "\nprint(", "\nif ")
 """What ends the program: small models go on with examples and tests."""
@@ -43,14 +43,14 @@ def sample_programs(
     engine: Engine, problem: Problem, n: int, sampling: Sampling, cancel: Event
 ) -> list[ProgramSolution]:
     """`n` programs, decoded together and run. Raises EngineError."""
-    messages = [*conversation(problem, prompt="program"), Message(role="assistant", content=BEGUN)]
+    messages = [*conversation(problem, prompt="program"), Message(role="assistant", content=PROGRAM_START)]
     [replies] = engine.sample([messages], sampling, n=n, stop=STOP, cancel=cancel)
     return [read_program(reply) for reply in replies]
 
 
 def read_program(reply: Completion) -> ProgramSolution:
-    """A reply that goes on from `BEGUN`, run unless it is unfinished."""
-    code = BEGUN.removeprefix(f"{FENCE}python\n") + reply.text
+    """A reply that goes on from `PROGRAM_START`, run unless it is unfinished."""
+    code = PROGRAM_START.removeprefix(f"{FENCE}python\n") + reply.text
     return run(code) if reply.finish == "stop" else ProgramSolution(code, fault="it was not written to its end")
 
 

@@ -49,14 +49,14 @@ def worked(price=4, pens=3, name="Lena"):
     return Worked(problem=problem, quantities=quantities, steps=steps, answer=4)
 
 
-def told(story=None):
+def task_of(story=None):
     story = story or worked()
     return Task(story.problem, story, story.lines)
 
 
 def slipped(first_error=None):
     """An error inserted into the first step or the last, as requested."""
-    task = told()
+    task = task_of()
     tries = (made for seed in range(50) for made in injected(task, task.worked, seed))
     return next(made for made in tries if first_error in (None, made.known.first_error.i))
 
@@ -87,7 +87,7 @@ def test_rg1_keeps_distinct_finished_samples_wrong_and_right():
     cut = Completion("4 × 3 = 11", "length", 1, 1)
     replies = iter([WRONG, RIGHT, WRONG, cut, "No idea.", "4 × 3 = 12\nThe answer is N."])
     actor = Actor(Answering(lambda *asked: next(replies)), seed=1, samples=6)
-    made = from_scratch(actor, told())
+    made = from_scratch(actor, task_of())
     assert [(m.path.origin, m.path.correct, m.path.final) for m in made] == [
         ("rg1", False, "13"),
         ("sample", True, "14"),
@@ -97,7 +97,7 @@ def test_rg1_keeps_distinct_finished_samples_wrong_and_right():
 
 
 def test_rg2_keeps_a_prefix_and_raises_the_temperature_until_the_answer_is_wrong():
-    task, rest = told(), "12 + 2 = 14 dollars\nThe answer is 14."
+    task, rest = task_of(), "12 + 2 = 14 dollars\nThe answer is 14."
     actor = queue(rest, rest, "12 × 2 = 24 dollars\nThe answer is 24.", "never asked for")
     *right, wrong = location_aware(actor, task, gold(task).path)
     assert wrong.path.lines == ("4 × 3 = 12 dollars", "12 × 2 = 24 dollars")
@@ -109,7 +109,7 @@ def test_rg2_keeps_a_prefix_and_raises_the_temperature_until_the_answer_is_wrong
 
 
 def test_rg2_gives_up_at_the_highest_temperature_and_needs_two_steps():
-    task, rest = told(), "12 + 2 = 14 dollars\nThe answer is 14."
+    task, rest = task_of(), "12 + 2 = 14 dollars\nThe answer is 14."
     actor = queue(*[rest] * len(WARMER))
     assert all(made.path.correct for made in location_aware(actor, task, gold(task).path))
     assert not actor.engine.replies
@@ -117,7 +117,7 @@ def test_rg2_gives_up_at_the_highest_temperature_and_needs_two_steps():
 
 
 def test_rg3_takes_the_first_valid_rewrite_and_lets_the_actor_continue():
-    task = told()
+    task = task_of()
     asked = []
 
     def answer(messages, seed, temperature):
@@ -137,7 +137,7 @@ def test_rg3_takes_the_first_valid_rewrite_and_lets_the_actor_continue():
 
 
 def test_rg3_gives_nothing_if_the_actor_always_recovers_or_no_rewrite_is_valid():
-    task = told()
+    task = task_of()
     back = Answering(lambda messages, *rest: RIGHT if messages[-1]["role"] == "assistant" else "4 + 3 = 7 dollars")
     assert inserted(Actor(back, seed=3), task, gold(task).path, back) == []
     same = Answering(lambda messages, *rest: re.search(r"which is right:\n(.*)", messages[-1]["content"])[1])
@@ -155,8 +155,8 @@ def test_rg3_by_rule_labels_every_step():
 
 
 def attempted(*lines, others=()):
-    [made] = from_scratch(queue("\n".join(lines)), told())
-    return known_by_rule(made, told(), others=others)
+    [made] = from_scratch(queue("\n".join(lines)), task_of())
+    return known_by_rule(made, task_of(), others=others)
 
 
 def test_rules_locate_a_false_calculation_and_what_follows_from_it():
@@ -180,7 +180,7 @@ def test_rules_locate_a_wrong_idea_and_name_the_right_next_step():
 
 def test_a_number_found_in_another_right_attempt_is_no_wrong_idea():
     lines = ("4 + 2 = 6", "6 + 3 = 9", "The answer is 9.")
-    [other] = from_scratch(queue("4 + 2 = 6\n6 + 2 × 4 = 14\nThe answer is 14."), told())
+    [other] = from_scratch(queue("4 + 2 = 6\n6 + 2 × 4 = 14\nThe answer is 14."), task_of())
     assert other.path.correct and attempted(*lines).known.labels == (False, False)
     assert attempted(*lines, others=[other]).known.labels is None
 
@@ -202,7 +202,7 @@ def test_rules_give_no_label_if_anything_is_uncertain(lines):
 
 
 def test_right_and_wrong_attempts_are_balanced_and_an_inserted_error_brings_its_reference():
-    task = told()
+    task = task_of()
     sampled = from_scratch(queue(WRONG, RIGHT, WRONG.replace("13", "15"), WRONG.replace("13", "16")), task)
     chosen = mixed([*sampled, slipped(), gold(task)], most=2)
     assert [m.path.origin for m in chosen] == ["rg1", "rg1", "rg3", "gold"]  # the reference equals a sample
@@ -211,7 +211,7 @@ def test_right_and_wrong_attempts_are_balanced_and_an_inserted_error_brings_its_
 
 def test_seeds_depend_only_on_the_problem_and_the_purpose():
     engine = Answering(lambda *asked: WRONG)
-    tasks = [told(), told(worked(name="Mia"))]
+    tasks = [task_of(), task_of(worked(name="Mia"))]
     for task in [*tasks, *reversed(tasks)]:
         from_scratch(Actor(engine, seed=5), task)
     first, second, *again = [sampling.seed for sampling in engine.samplings]
@@ -354,12 +354,12 @@ def test_a_step_that_mentions_its_own_error_is_detected(step):
 
 
 def job(made, stop_at_first=False, **known):
-    return Job(told(), replace(made, known=replace(made.known, **known)), stop_at_first)
+    return Job(task_of(), replace(made, known=replace(made.known, **known)), stop_at_first)
 
 
 @pytest.mark.parametrize("stop_at_first", [False, True])
 def test_structural_critiques_state_exactly_the_known_labels(stop_at_first):
-    for made in (slipped(1), slipped(2), gold(told())):
+    for made in (slipped(1), slipped(2), gold(task_of())):
         [annotation] = Structural().annotate([job(made, stop_at_first)], seed=0)
         reading = parse(annotation.text, made.path.lines, made.path.final, stop_at_first)
         first = made.known.labels.index(False) if False in made.known.labels else None
@@ -370,7 +370,7 @@ def test_structural_critiques_state_exactly_the_known_labels(stop_at_first):
 
 
 def test_the_structural_annotator_skips_attempts_without_labels():
-    [made] = from_scratch(queue(WRONG), told())
+    [made] = from_scratch(queue(WRONG), task_of())
     assert made.known.labels is None
     assert Structural().annotate([job(made)], seed=0) == [None]
 
@@ -418,7 +418,7 @@ def test_a_scaffold_forces_the_format_on_any_model(stop_at_first):
 def refined(correct_of_ten, made, k=3):
     replies = iter([RIGHT] * correct_of_ten + [WRONG] * (10 - correct_of_ten))
     actor = Actor(Answering(lambda *asked: next(replies)), seed=0)
-    return refine(actor, told(), made.path, "id", "critique", 10, k)
+    return refine(actor, task_of(), made.path, "id", "critique", 10, k)
 
 
 @pytest.mark.parametrize(("right", "kept"), [(2, False), (3, True), (10, True)])
@@ -431,13 +431,13 @@ def test_a_critique_of_a_wrong_attempt_must_help_often_enough(right, kept):
 
 @pytest.mark.parametrize(("right", "kept"), [(8, False), (9, True)])
 def test_a_critique_of_a_right_attempt_must_leave_it_right(right, kept):
-    assert refined(right, gold(told())).filter.kept is kept
+    assert refined(right, gold(task_of())).filter.kept is kept
 
 
 def test_a_refinement_that_only_states_the_answer_does_not_count():
     made = slipped()
     actor = Actor(Answering(lambda *asked: "The answer is 14."), seed=0)
-    found = refine(actor, told(), made.path, "id", "critique", 4, 1)
+    found = refine(actor, task_of(), made.path, "id", "critique", 4, 1)
     assert (found.filter.n_correct, found.filter.n_shortcut, found.filter.kept) == (0, 4, False)
     messages = actor.engine.calls[0]
     assert [m["role"] for m in messages] == ["system", "user", "assistant", "user"]
@@ -459,20 +459,20 @@ def model(messages, seed, temperature):
         solution = messages[-1]["content"].split("The student's solution:\n")[1].split("\n\nFor your eyes")[0]
         lines = [re.sub(r"^Step \d+: ", "", line) for line in solution.splitlines()][:-1]
         right = [line in story.lines for line in lines]
-        said = f"It is {story.result}." if len(text) % 3 == 0 else "Look again."
-        blocks = [Block(line, ok, said) for line, ok in zip(lines, right, strict=True)]
+        comment = f"It is {story.result}." if len(text) % 3 == 0 else "Look again."
+        blocks = [Block(line, ok, comment) for line, ok in zip(lines, right, strict=True)]
         return write(blocks, all(right) and f"is {story.result}." in solution, "So it is.")
     lines = story.changed({3: story.quantities[3].model_copy(update={"value": Fraction(seed % 4 + 30)})})
     lines, answer = (story.lines, story.result) if seed % 2 else (lines.lines, lines.result)
-    begun = messages[-1]["content"] if messages[-1]["role"] == "assistant" else ""
-    rest = [line for line in lines if line not in begun]
+    prefix = messages[-1]["content"] if messages[-1]["role"] == "assistant" else ""
+    rest = [line for line in lines if line not in prefix]
     return "\n".join([*rest, f"The answer is {answer}."])
 
 
 def run(home, recipe=None, annotator=None, stories=STORIES):
     engine = Answering(model)
     recipe = recipe or Recipe(samples=4, refinements=4, keep=1)
-    tasks = [told(story) for story in stories]
+    tasks = [task_of(story) for story in stories]
     return Critiques(tasks, annotator or Prompted(engine, scaffold=False), recipe, home, engine, engine)
 
 
@@ -601,7 +601,7 @@ def test_a_problems_records_do_not_depend_on_the_other_problems(tmp_path):
 
 def test_rules_alone_need_no_model_and_agree_with_every_known_label(tmp_path):
     recipe = Recipe(generators=("rg3",), refinements=0)
-    critiques = Critiques([told(s) for s in STORIES], Structural(), recipe, tmp_path)
+    critiques = Critiques([task_of(s) for s in STORIES], Structural(), recipe, tmp_path)
     list(critiques.run())
     records = list(critiques.records())
     assert [record.traj.correct for record in records] == [False, True] * len(STORIES)
@@ -701,7 +701,7 @@ def test_a_conversation_longer_than_the_context_is_reported_and_skipped(tmp_path
 
     engine = Small(model)
     critiques = Critiques(
-        [told(s) for s in STORIES], Prompted(engine, scaffold=False), Recipe(samples=2), tmp_path, engine
+        [task_of(s) for s in STORIES], Prompted(engine, scaffold=False), Recipe(samples=2), tmp_path, engine
     )
     list(critiques.run())
     summary = critiques.summary()

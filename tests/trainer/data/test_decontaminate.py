@@ -23,8 +23,8 @@ def test_the_same_text_is_found_in_other_notation(text):
 
 
 def test_thirteen_words_in_a_row_are_an_overlap_and_twelve_are_none():
-    said = LONG.split()
-    thirteen, twelve = " ".join(said[2 : 2 + WINDOW]), " ".join(said[2 : 1 + WINDOW])
+    words = LONG.split()
+    thirteen, twelve = " ".join(words[2 : 2 + WINDOW]), " ".join(words[2 : 1 + WINDOW])
     assert overlaps(f"Once {thirteen} and so on", dev=[LONG]) == [(0, "dev", 0, "window")]
     assert overlaps(f"Once {twelve} and so on", dev=[LONG]) == []
     assert find([f"Once {thirteen} more"], {"dev": [LONG]}).overlaps[0].words == thirteen.lower()

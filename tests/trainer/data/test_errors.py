@@ -84,7 +84,7 @@ def _worked(text: str, given: tuple[str, ...], formulas: tuple[str, ...], steps:
 @cache
 def problems() -> tuple[Worked, ...]:
     """Twelve: eight from GSM8K solutions, four made by hand."""
-    annotated = [worked_from_gsm8k(Problem(text=text, answer=answer), told) for text, told, answer in ANNOTATED]
+    annotated = [worked_from_gsm8k(Problem(text=text, answer=answer), solution) for text, solution, answer in ANNOTATED]
     by_hand = [
         _worked(
             "Noor has 24 red and 36 blue beads. She shares them among 5 friends and 30 cups. How many for each friend?",

@@ -40,16 +40,16 @@ class Answering(ScriptedEngine):
         return super().sample(requests, sampling, adapter, n, stop, cancel, enough)
 
     def _next(self, messages):
-        begun = (messages[-2]["content"].split("\n")[0], messages[-1]["content"])
-        self.asked[begun] = self.asked.get(begun, 0) + 1
-        self.replies.append(self.answer(begun[1], self.asked[begun]))
+        request = (messages[-2]["content"].split("\n")[0], messages[-1]["content"])
+        self.asked[request] = self.asked.get(request, 0) + 1
+        self.replies.append(self.answer(request[1], self.asked[request]))
         return super()._next(messages)
 
     @property
     def beginnings(self):
         """The prefixes to continue from, in order, without immediate repetitions."""
-        begun = [call[-1]["content"] for call in self.calls]
-        return [text for i, text in enumerate(begun) if i == 0 or begun[i - 1] != text]
+        prefixes = [call[-1]["content"] for call in self.calls]
+        return [text for i, text in enumerate(prefixes) if i == 0 or prefixes[i - 1] != text]
 
 
 def attempt(*steps, problem=PROBLEM):
@@ -72,7 +72,7 @@ def counts(labelling, place=0):
 
 
 def always(text):
-    return Answering(lambda begun, count: text)
+    return Answering(lambda prefix, count: text)
 
 
 # Counting
@@ -176,7 +176,7 @@ def test_the_completer_gets_the_actors_prompt_without_the_answer():
 
 
 def test_with_stop_early_one_success_ends_a_step_and_there_is_no_soft_label():
-    engine = Answering(lambda begun, count: RIGHT if begun == "2 + 3 = 5\n" and count == 3 else WRONG)
+    engine = Answering(lambda prefix, count: RIGHT if prefix == "2 + 3 = 5\n" and count == 3 else WRONG)
     done = labelled([attempt()], engine, n=5, stop_early=True)
     first, second = labels(done)
     assert (first.k, first.n, second.k, second.n) == (1, 3, 0, 5)
@@ -187,8 +187,8 @@ def test_with_stop_early_one_success_ends_a_step_and_there_is_no_soft_label():
 
 
 def test_stopping_early_never_changes_the_hard_label():
-    def answer(begun, count):
-        return RIGHT if (len(begun) * 7 + count) % 11 == 0 else WRONG
+    def answer(prefix, count):
+        return RIGHT if (len(prefix) * 7 + count) % 11 == 0 else WRONG
 
     tree = [attempt("a", "bb", "ccc"), attempt("a", "dddd"), attempt("eeeee", "The answer is 9.")]
     full = labelled(tree, Answering(answer), n=4)
@@ -229,8 +229,8 @@ def test_other_options_start_another_run(options):
 
 
 def test_an_engine_error_ends_the_run_and_keeps_its_labels():
-    def answer(begun, count):
-        return EngineError("It is gone.") if begun == "c\n" and failing else RIGHT if count == 1 else WRONG
+    def answer(prefix, count):
+        return EngineError("It is gone.") if prefix == "c\n" and failing else RIGHT if count == 1 else WRONG
 
     rows, failing = [attempt("a"), attempt("b"), attempt("c"), attempt("d")], True
     with pytest.raises(EngineError, match="gone"):
@@ -242,7 +242,7 @@ def test_an_engine_error_ends_the_run_and_keeps_its_labels():
 
 
 def test_leaving_early_cancels_and_stores_no_partial_label():
-    engine = Answering(lambda begun, count: RIGHT if begun.startswith("quick") else "word " * 200)
+    engine = Answering(lambda prefix, count: RIGHT if prefix.startswith("quick") else "word " * 200)
     engine.delay = 0.02
     rows = [attempt(first, problem=Problem(text=f"{first}?", answer="9")) for first in ("quick", "slow", "slower")]
     labelling = Labelling(rows, engine, settings.load(), 2)
@@ -289,8 +289,8 @@ def test_a_killed_run_resumes_to_the_same_labels(tmp_path):
 
 
 def test_a_row_that_cannot_be_labelled_is_reported_and_skipped():
-    def answer(begun, count):
-        return ContextOverflow("This is too long for the model.") if "LONG" in begun else RIGHT
+    def answer(prefix, count):
+        return ContextOverflow("This is too long for the model.") if "LONG" in prefix else RIGHT
 
     rows = [
         attempt("a"),
@@ -304,8 +304,8 @@ def test_a_row_that_cannot_be_labelled_is_reported_and_skipped():
     done = labelled(rows, Answering(answer))
     summary = done.summary()
     assert [failure["row"] for failure in summary["failed"]] == [2, 3, 4, 5, 6]
-    said = [failure["error"] for failure in summary["failed"]]
-    assert [re.search("no steps|empty step|reference answer|too long", error)[0] for error in said] == [
+    errors = [failure["error"] for failure in summary["failed"]]
+    assert [re.search("no steps|empty step|reference answer|too long", error)[0] for error in errors] == [
         "no steps",
         "empty step",
         "reference answer",

@@ -13,45 +13,47 @@ from runtime.types import Problem
 from trainer.data.examples.selftalk import sound, write_traces
 from trainer.data.rows import read_rows
 from trainer.data.traces.material import from_worked, generated, gsm8k, rollouts
-from trainer.data.traces.trace import DECISION, Told, Trace, smoothed
+from trainer.data.traces.trace import DECISION, CheckedStep, Trace, smoothed
 
 PROBLEM = Problem(text="Ana buys 3 pens for 4 dollars each. How much does she pay?", answer="12")
-RIGHT = Told("3 × 4 = 12 dollars", True, "Right: 3 × 4 is 12.")
-WRONG = Told("3 + 4 = 7 dollars", False, "You have to multiply here.")
+RIGHT = CheckedStep("3 × 4 = 12 dollars", True, "Right: 3 × 4 is 12.")
+WRONG = CheckedStep("3 + 4 = 7 dollars", False, "You have to multiply here.")
 
-DOUBTED = Told("3 + 4 = 7 dollars", False, "wait, I have to multiply here.")
+DOUBTED = CheckedStep("3 + 4 = 7 dollars", False, "wait, I have to multiply here.")
 
 
 def test_hundreds_of_traces_are_sound_and_half_of_them_correct_an_error():
     kept, left_out = sound(generated(400, seed=1))
     assert len(kept) + sum(left_out.values()) == 400
     assert len(kept) > 395
-    slips = Counter(sum(not one.right for one in trace.told) for trace in kept)
+    slips = Counter(sum(not one.right for one in trace.steps) for trace in kept)
     assert set(slips) == {0, 1}
     assert 0.35 < slips[1] / len(kept) < 0.6
 
 
 def test_a_wrong_step_is_followed_by_its_correction():
     for worked in islice(wordproblems.stream(3), 100):
-        told = from_worked(worked, 3).told
-        right = [one.step for one in told if one.right]
+        steps = from_worked(worked, 3).steps
+        right = [one.step for one in steps if one.right]
         assert right == list(worked.lines)
-        for place, one in enumerate(told):
+        for place, one in enumerate(steps):
             if not one.right:
-                assert one.step != told[place + 1].step and told[place + 1].right
+                assert one.step != steps[place + 1].step and steps[place + 1].right
 
 
 def test_checks_have_many_wordings_in_the_first_person():
-    said = [one.words for seed in range(60) for one in smoothed(Trace(PROBLEM, (WRONG, RIGHT), "12"), seed).told]
-    assert len(set(said)) > 12
-    assert not any(word in f" {words} " for words in said for word in (" you ", " You ", " your "))
-    assert any("I have to multiply" in words for words in said)
+    checks = [one.words for seed in range(60) for one in smoothed(Trace(PROBLEM, (WRONG, RIGHT), "12"), seed).steps]
+    assert len(set(checks)) > 12
+    assert not any(word in f" {words} " for words in checks for word in (" you ", " You ", " your "))
+    assert any("I have to multiply" in words for words in checks)
 
 
 def test_the_second_person_becomes_the_first():
-    wrong = Told("3 + 4 = 7", False, "Adding does not bring you closer; you need to multiply, and your sum is 7.")
-    said = {smoothed(Trace(PROBLEM, (wrong, RIGHT), "12"), seed).told[0].words for seed in range(20)}
-    assert all("bring me closer; I need to multiply, and my sum is 7." in words for words in said)
+    wrong = CheckedStep(
+        "3 + 4 = 7", False, "Adding does not bring you closer; you need to multiply, and your sum is 7."
+    )
+    checks = {smoothed(Trace(PROBLEM, (wrong, RIGHT), "12"), seed).steps[0].words for seed in range(20)}
+    assert all("bring me closer; I need to multiply, and my sum is 7." in words for words in checks)
 
 
 def test_a_wrong_step_is_read_and_not_learned():
@@ -63,7 +65,7 @@ def test_a_wrong_step_is_read_and_not_learned():
 def test_the_first_word_of_a_check_has_the_largest_weight():
     kept, _ = sound(generated(200, seed=4))
     first = {
-        right: {one.words.split()[0].strip(",.:") for trace in kept for one in trace.told if one.right == right}
+        right: {one.words.split()[0].strip(",.:") for trace in kept for one in trace.steps if one.right == right}
         for right in (True, False)
     }
     assert first == {True: {"right", "yes"}, False: {"wait", "no"}}
@@ -79,7 +81,7 @@ def test_human_solutions_become_traces_and_held_out_problems_are_left_out(tmp_pa
     source, other = tmp_path / "gsm8k.jsonl", tmp_path / "held_out.jsonl"
     source.write_text(json.dumps({"question": question, "solution": solution, "answer": "36", "source": "gsm8k"}))
     [trace] = gsm8k(source, seed=0)
-    assert trace.answer == "36" and any("12 × 3 = 36" in one.step for one in trace.told)
+    assert trace.answer == "36" and any("12 × 3 = 36" in one.step for one in trace.steps)
     other.write_text(json.dumps({"question": question}))
     report = write_traces(tmp_path, gsm8k(source, seed=0), [other])
     assert report["traces"] == 0 and report["left out"] == {"overlaps with a held-out problem": 1}
@@ -95,23 +97,23 @@ def test_right_rollouts_become_traces_in_the_models_own_words(tmp_path):
     path.write_text("".join(json.dumps(row) + "\n" for row in (attempt, wrong, by_luck)))
     talks = list(rollouts(path, seed=0, wordings=8))
     assert len(talks) == 8 and not any(trace.fault for trace in talks)
-    assert all(trace.told[-1].step.endswith("12 dollars: 12 × 3 = 36") for trace in talks)
-    assert {len(trace.told) for trace in talks} == {1, 2}
+    assert all(trace.steps[-1].step.endswith("12 dollars: 12 × 3 = 36") for trace in talks)
+    assert {len(trace.steps) for trace in talks} == {1, 2}
 
 
 @pytest.mark.parametrize(
-    "told, answer, named",
+    "steps, answer, named",
     [
         ((RIGHT,), "13", "answer"),
-        ((Told("3 × 4 = 13 dollars", True, "yes."),), "12", "false equation"),
+        ((CheckedStep("3 × 4 = 13 dollars", True, "yes."),), "12", "false equation"),
         ((RIGHT, DOUBTED), "12", "ends with a doubt"),
-        ((Told("3 × 4 = 12 dollars", False, "fine."), RIGHT), "12", "contradict the labels"),
-        ((Told("The answer is 12.", True, "yes."), RIGHT), "12", "cannot be parsed"),
+        ((CheckedStep("3 × 4 = 12 dollars", False, "fine."), RIGHT), "12", "contradict the labels"),
+        ((CheckedStep("The answer is 12.", True, "yes."), RIGHT), "12", "cannot be parsed"),
         ((), "12", "ends with a doubt"),
     ],
 )
-def test_a_faulty_trace_names_its_fault(told, answer, named):
-    assert named in Trace(PROBLEM, told, answer).fault
+def test_a_faulty_trace_names_its_fault(steps, answer, named):
+    assert named in Trace(PROBLEM, steps, answer).fault
     assert Trace(PROBLEM, (DOUBTED, RIGHT), "12").fault is None
 
 

@@ -53,13 +53,13 @@ def put_into_use(adapter, chosen, tmp_path):
 
 def test_retrain_runs_all_stages_from_the_base_to_the_gate(chosen):
     made = Retraining(plan(), chosen)
-    told = "\n".join(made.run(lambda progress: None))
+    printed = "\n".join(made.run(lambda progress: None))
     measured = ("adapter on wordproblems-test: F1", "base on")
     for line in ("examples in", "trained in", "adapter of", "compared with peft:", *measured):
-        assert line in told
-    assert "in use on" not in told
+        assert line in printed
+    assert "in use on" not in printed
     assert made.recipe.init is None
-    assert ("is in use now" in told) == (adapters.current("tiny", "critic", chosen).version is not None)
+    assert ("is in use now" in printed) == (adapters.current("tiny", "critic", chosen).version is not None)
 
 
 def test_go_on_starts_training_from_the_adapter_in_use_and_compares_with_it(chosen, tiny, tiny_adapters, tmp_path):
@@ -67,8 +67,8 @@ def test_go_on_starts_training_from_the_adapter_in_use_and_compares_with_it(chos
     to_gguf_adapter(tiny_adapters["critic"].peft, adapter, tiny.gguf, "f32")
     path = put_into_use(adapter, chosen, tmp_path)
     made = Retraining(plan(go_on=True), chosen)
-    told = "\n".join(made.run(lambda progress: None))
-    assert "in use on wordproblems-test: F1" in told
+    printed = "\n".join(made.run(lambda progress: None))
+    assert "in use on wordproblems-test: F1" in printed
     recipe = made.recipe
     assert (recipe.rank, recipe.form, recipe.init.name) == (4, "activated", f"start-{path.stem}")
     assert recipe.learning_rate == pytest.approx(1e-3 * SHARE_OF_RATE)

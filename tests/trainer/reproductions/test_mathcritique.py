@@ -23,7 +23,7 @@ from trainer.reproductions.mathcritique import claims, examples, improve, report
 from trainer.reproductions.mathcritique.claims import Measured
 from trainer.reproductions.mathcritique.ground import Ground, Judge
 from trainer.reproductions.mathcritique.improve import Improvement, Plan, Round
-from trainer.reproductions.mathcritique.judging import TEACHING_SEED, Teacher, Told
+from trainer.reproductions.mathcritique.judging import TEACHING_SEED, Discrimination, Teacher
 from trainer.reproductions.mathcritique.play import Attempt, Players, Reading, Spent, refining
 from trainer.reproductions.mathcritique.testtime import Played, Turn, pass_at, play, voted
 from trainer.statistics import paired
@@ -82,9 +82,9 @@ def test_a_refinement_example_continues_the_right_steps_and_learns_only_new_ones
 
 def test_a_correction_example_has_no_weight_on_the_wrong_attempt_and_one_check():
     rows = [examples.corrected(worked, 1) for worked in WORKED]
-    mended = [row for row in rows if len(row.reply) == 2]
-    assert 8 < len(mended) < 32
-    for row in mended:
+    corrected = [row for row in rows if len(row.reply) == 2]
+    assert 8 < len(corrected) < 32
+    for row in corrected:
         (wrong, weight), (talk, _) = row.reply
         assert weight == 0 and talk.startswith("Check: wrong")
         assert (wrong + talk).count("Check:") == 1
@@ -113,10 +113,10 @@ def test_self_talk_on_an_own_attempt_doubts_its_first_error_and_continues_from_t
     row = examples.talked_over(made("4 × 3 = 12", "12 - 2 = 10", place=1, answer="10"))
     text = "".join(piece for piece, _ in row.reply)
     assert [weight for piece, weight in row.reply if "12 - 2" in piece] == [0]
-    doubted, mended = text.split("12 - 2 = 10\n")
+    doubted, corrected = text.split("12 - 2 = 10\n")
     assert doubted.startswith("4 × 3 = 12\nCheck: ") and "books" not in text
-    assert "the story asks for another step here." in mended.lower()
-    assert mended.endswith("The answer is 14.") and mended.count("Check:") == 2
+    assert "the story asks for another step here." in corrected.lower()
+    assert corrected.endswith("The answer is 14.") and corrected.count("Check:") == 2
 
 
 def test_self_talk_on_an_own_attempt_corrects_a_false_sum_and_accepts_a_right_attempt():
@@ -140,9 +140,9 @@ def test_a_correction_of_an_own_attempt_starts_again_only_if_it_is_wrong():
 
 def test_the_actor_continues_from_the_step_before_the_doubted_one():
     one = turn("7", True, "12")
-    *_, request, begun = refining(one.attempt, one.reading)
+    *_, request, prefix = refining(one.attempt, one.reading)
     assert "Step 2 is not right" in request["content"]
-    assert begun == {"role": "assistant", "content": "There are 3 pens.\n"}
+    assert prefix == {"role": "assistant", "content": "There are 3 pens.\n"}
 
 
 # Turns
@@ -166,9 +166,11 @@ def test_votes_and_pass_at_k_are_counted():
 
 
 def test_discrimination_counts_right_and_wrong_attempts():
-    told = Told(right=[True, True, False, False], accepted=[True, False, False, False], problems=list("aabb"))
-    assert told.hits == [True, False, True, True]
-    assert told.f1() == pytest.approx(0.8) and told.f1(True) == pytest.approx(2 / 3)
+    found = Discrimination(
+        right=[True, True, False, False], accepted=[True, False, False, False], problems=list("aabb")
+    )
+    assert found.hits == [True, False, True, True]
+    assert found.f1() == pytest.approx(0.8) and found.f1(True) == pytest.approx(2 / 3)
 
 
 # Verdicts
@@ -182,15 +184,15 @@ def measured(helps: bool) -> Measured:
     turns = [[one.model_copy(update={"attempt": some[0]})] * 2 for some in plain]
     played = Played(greedy=[some[0] for some in turns], plain=plain, parallel=turns, chains=turns)
     right, known = [True, False] * 20, [problem.id for problem in problems]
-    good, bad = Told(right, right, known), Told(right, [not one for one in right], known)
+    good, bad = Discrimination(right, right, known), Discrimination(right, [not one for one in right], known)
     strong, weak = (
         [Round(number=n, shares=(0.1, 0.1, 0.2, 0.3, 0.3), test=tuple(played.greedy)) for n in (0, 1)],
         [Round(number=n, shares=(0.3, 0.3, 0.2, 0.1, 0.1), test=tuple(played.greedy)) for n in (0, 1)],
     )
     rounds = {"vanilla": [weak], "difficulty": [strong]}
-    told = {"base": bad, "adapter": good, "joined": good}
+    discrimination = {"base": bad, "adapter": good, "joined": good}
     talks = {"self-correction": [False] * 40, "self-talk": [i % 2 == 0 for i in range(40)]}
-    return Measured(played, told, rounds, talks)
+    return Measured(played, discrimination, rounds, talks)
 
 
 def test_a_claim_holds_where_the_critic_helps_and_not_where_it_harms(tmp_path):
@@ -299,7 +301,7 @@ def bench_ground(home, monkeypatch):
 
 
 def by_rule(of: Ground) -> list[Row]:
-    return [critic_row(attempt) for _, attempt in examples.put_in(of.problems(4, 5), 0)]
+    return [critic_row(attempt) for _, attempt in examples.right_and_wrong(of.problems(4, 5), 0)]
 
 
 PLAN = Plan(rounds=1, samples=2, problems=3, taught=4, test=2)

@@ -22,10 +22,9 @@ from runtime.types import Message, Problem
 from trainer.data.examples.critic import critic_row
 from trainer.data.rows import Encoder, Row, read_rows, write_rows
 from trainer.data.sources import RowError
-from trainer.training import prefix_loop
+from trainer.training import prefix_loop, progress
 from trainer.training.modelling import collate, learned_parameters, loss, open_for_tuning, read_prefix, save_adapter
 from trainer.training.prefix_loop import Tuning
-from trainer.training.progress import told
 from trainer.training.recipe import Recipe, RecipeError, read_recipe
 from trainer.training.schedule import Progress, batches, share_of_rate
 from trainer.training.sft import Run
@@ -213,8 +212,8 @@ def test_the_learning_rate_reaches_zero_at_the_last_step_or_at_the_time_limit():
 
 def test_progress_shows_recent_means_and_at_most_the_time_that_is_left():
     steps = [Progress(n, 12, loss=n, examples=8, tokens=400, seconds=4.0, elapsed=4.0 * n) for n in (1, 2)]
-    assert told(steps, None) == "loss 1.500, 2.00 examples/s, 100 tokens/s, 0:00:40 left"
-    assert told(steps, 0.5).endswith("0:00:22 left")
+    assert progress.summary(steps, None) == "loss 1.500, 2.00 examples/s, 100 tokens/s, 0:00:40 left"
+    assert progress.summary(steps, 0.5).endswith("0:00:22 left")
 
 
 # Runs

@@ -54,7 +54,7 @@ def plainly(right, size=200):
 
 
 @pytest.mark.parametrize(
-    ("adapter", "base", "current", "promoted", "said"),
+    ("adapter", "base", "current", "promoted", "reason"),
     [
         (rows(60, 80), rows(30, 10), None, True, "Better than the base: on 200 rows of held its accuracy is 70.0%"),
         (rows(60, 80), rows(60, 80), None, False, r"\+0.0% \[\+0.0%, \+0.0%\], .* F1 68.6%"),
@@ -70,15 +70,17 @@ def plainly(right, size=200):
         (plainly(120), plainly(80), plainly(121), False, "Worse than version 1"),
     ],
 )
-def test_the_gate_needs_a_gain_over_the_base_and_no_loss_to_the_adapter_in_use(adapter, base, current, promoted, said):
+def test_the_gate_needs_a_gain_over_the_base_and_no_loss_to_the_adapter_in_use(
+    adapter, base, current, promoted, reason
+):
     made = card("critic" if f1(adapter) is not None else "actor")
     verdict = judge(Candidate(made, "held", adapter, base, current), "1" if current else None)
     assert verdict.promoted is promoted
-    assert re.search(said, "\n".join(verdict.reasons)), verdict.reasons
+    assert re.search(reason, "\n".join(verdict.reasons)), verdict.reasons
 
 
 @pytest.mark.parametrize(
-    ("adapter", "base", "current", "in_use", "said"),
+    ("adapter", "base", "current", "in_use", "reason"),
     [
         (rows(40, 45, 98), rows(1, 1, 98), None, None, "98 rows are too few; at least 100"),
         (plainly(200), plainly(1), None, None, "at least 20 wrong and 20 right attempts .* are 0 and 0"),
@@ -88,10 +90,10 @@ def test_the_gate_needs_a_gain_over_the_base_and_no_loss_to_the_adapter_in_use(a
         (rows(60, 80), rows(1, 1), None, "3", "Version 3 is in use. Measure it on the same rows"),
     ],
 )
-def test_inconclusive_measurements_are_refused(adapter, base, current, in_use, said):
+def test_inconclusive_measurements_are_refused(adapter, base, current, in_use, reason):
     verdict = judge(Candidate(card(), "held", adapter, base, current), in_use)
     assert not verdict.promoted
-    assert re.search(said, "\n".join(verdict.reasons)), verdict.reasons
+    assert re.search(reason, "\n".join(verdict.reasons)), verdict.reasons
 
 
 def test_rows_of_the_training_data_are_refused():
@@ -110,8 +112,8 @@ def test_shipped_adapters_have_a_size_limit(excess, promoted):
 def test_the_order_of_result_rows_does_not_matter():
     base = rows(30, 10)
     turned = dict(reversed(base.items()))
-    said = [judge(Candidate(card(), "held", rows(60, 80), other), None) for other in (base, turned)]
-    assert said[0] == said[1]
+    verdicts = [judge(Candidate(card(), "held", rows(60, 80), other), None) for other in (base, turned)]
+    assert verdicts[0] == verdicts[1]
 
 
 def test_a_cards_figures_are_computed_as_in_processbench():
@@ -228,8 +230,11 @@ def test_a_refused_adapter_leaves_everything_as_it_was(chosen, tmp_path):
     assert not verdict.promoted
     assert path is None
     assert {path: path.read_bytes() for path in chosen.models_dir.rglob("*") if path.is_file()} == before
-    assert promote.told(verdict, path, as_json=False).startswith("Not promoted.\nWorse than version 1")
-    assert json.loads(promote.told(verdict, path, as_json=True))["figures"]["current"]["accuracy"]["value"] == 0.705
+    assert promote.verdict_text(verdict, path, as_json=False).startswith("Not promoted.\nWorse than version 1")
+    assert (
+        json.loads(promote.verdict_text(verdict, path, as_json=True))["figures"]["current"]["accuracy"]["value"]
+        == 0.705
+    )
 
 
 def test_shipped_adapters_have_their_own_history_and_one_size(chosen, tmp_path, monkeypatch):
@@ -292,7 +297,7 @@ def test_results_of_both_evaluations_are_read(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "reason"),
     [
         ("{", "line 2: it is not valid JSON"),
         ('{"key": "b"}', "line 2: `correct` is missing"),
@@ -302,10 +307,10 @@ def test_results_of_both_evaluations_are_read(tmp_path):
         ("[]", "line 2: it is not a JSON object"),
     ],
 )
-def test_a_bad_line_of_results_is_named(line, said, tmp_path):
+def test_a_bad_line_of_results_is_named(line, reason, tmp_path):
     path = tmp_path / "results.jsonl"
     path.write_text(f'{{"key": "a", "right": true}}\n{line}\n')
-    with pytest.raises(RowError, match=said):
+    with pytest.raises(RowError, match=reason):
         read_outcomes(path, "critic")
 
 

@@ -109,7 +109,7 @@ class Prompted:
     def annotate(self, jobs: Sequence[Job], seed: int) -> list[Annotation | None]:
         written = self._in_scaffolds(jobs, seed) if self.scaffold else self._freely(jobs, seed)
         return [
-            Annotation(text, tuple(self._told(job)), replies)
+            Annotation(text, tuple(self._hints(job)), replies)
             for job, (text, replies) in zip(jobs, written, strict=True)
         ]
 
@@ -142,26 +142,26 @@ class Prompted:
             problem=job.task.problem.text,
             solution=lines,
             extent=_WORDS[language]["extent"]["first" if job.stop_at_first else "full"],
-            hints="\n".join(self._told(job).values()) or _WORDS[language]["told"]["none"],
+            hints="\n".join(self._hints(job).values()) or _WORDS[language]["told"]["none"],
         )
         return [{"role": "user", "content": request}]
 
-    def _told(self, job: Job) -> dict[Hint, str]:
+    def _hints(self, job: Job) -> dict[Hint, str]:
         """The hints in its prompt, each as a sentence."""
-        said, path, known = _WORDS[job.task.language]["told"], job.path, job.made.known
-        told: dict[Hint, str] = {}
+        sentences, path, known = _WORDS[job.task.language]["told"], job.path, job.made.known
+        hints: dict[Hint, str] = {}
         if not self.hinted:
-            return told
+            return hints
         if (answer := job.task.problem.answer) is not None:
-            told["answer"] = said["answer"].format(answer)
+            hints["answer"] = sentences["answer"].format(answer)
             if path.correct is not None:
-                told["answer"] += "\n" + said["right" if path.correct else "wrong"]
+                hints["answer"] += "\n" + sentences["right" if path.correct else "wrong"]
         first = known.first_error if path.correct is False else None
         if first and first.i is not None:
-            told["location"] = said["after" if first.by == "rg2" else "location"].format(first.i)
+            hints["location"] = sentences["after" if first.by == "rg2" else "location"].format(first.i)
         if known.kind:
-            told["type"] = said["type"].format(said[known.kind])
-        return told
+            hints["type"] = sentences["type"].format(sentences[known.kind])
+        return hints
 
 
 _WHOLE = re.compile(r"(?:.*[.!?。！？](?=\s|$))?")

@@ -75,13 +75,13 @@ def location_aware(actor: Actor, task: Task, template: Path) -> list[Made]:
     if len(template.steps) < 2:
         return []
     kept = dice.randint(1, len(template.steps) - 1)
-    begun, found = template.lines[:kept], []
+    prefix, found = template.lines[:kept], []
     for tried, temperature in enumerate(WARMER, 1):
         sampling = actor.sampling(temperature, task, "rg2", str(temperature))
-        [reply] = draw(actor.engine, continuing(task.problem, begun), sampling)
+        [reply] = draw(actor.engine, continuing(task.problem, prefix), sampling)
         gen = generation(actor.engine, sampling, reply).model_copy(update={"T_schedule": WARMER[:tried]})
         known = Known(first_error=FirstError(i=kept + 1, by="rg2"))
-        made = attempt(task, reply, "rg2", gen, begun, Kept(id=template.id, kept=kept), known=known, hint=kept + 1)
+        made = attempt(task, reply, "rg2", gen, prefix, Kept(id=template.id, kept=kept), known=known, hint=kept + 1)
         if made.path.correct:
             plain = made.path.model_copy(update={"location_hint": None})
             found.append(renamed(replace(made, path=plain, known=Known())))
@@ -95,16 +95,16 @@ def inserted(actor: Actor, task: Task, template: Path, writer: Engine) -> list[M
     it. Returns nothing if no rewrite passes the checks or the actor always recovers."""
     dice = actor.dice(task, "rg3")
     kind, place = dice.choice(INSERTED), dice.randrange(len(template.steps))
-    begun = template.lines[:place]
+    prefix = template.lines[:place]
     for wrong in _wrong_versions(actor, task, template.lines, place, kind, writer):
         sampling = actor.sampling(FINISHING, task, "rg3", wrong)
-        for index, reply in enumerate(draw(actor.engine, continuing(task.problem, [*begun, wrong]), sampling, TRIES)):
+        for index, reply in enumerate(draw(actor.engine, continuing(task.problem, [*prefix, wrong]), sampling, TRIES)):
             made = attempt(
                 task,
                 reply,
                 "rg3",
                 generation(actor.engine, sampling, reply, index),
-                [*begun, wrong],
+                [*prefix, wrong],
                 Kept(id=template.id, kept=place),
                 Inject(step=place + 1, type=kind, by=writer.model),
                 Known(FirstError(i=place + 1, by="inject"), kind=kind, by="inject"),

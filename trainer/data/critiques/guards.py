@@ -16,7 +16,7 @@ from runtime.search.solutions import numbers_in
 SLACK = 2
 """A refinement may have this many numbers fewer than the shorter of its models before it counts as a shortcut."""
 
-_TOLD = re.compile(
+_MENTIONS_REFERENCE = re.compile(
     r"\b(?:reference|expected|official|ground[- ]truth)\s+(?:final\s+)?(?:answer|solution)\b"
     r"|\banswer key\b|\bhints?\b|\bgrader\b|\bI was (?:told|given)\b|参考答案|标准答案|提示",
     re.IGNORECASE,
@@ -39,10 +39,10 @@ _WORDS = re.compile(rf"\b(?:{'|'.join(_VALUES)})\b", re.IGNORECASE)
 def leaks(explanations: Sequence[str], answer: str, problem: str, steps: Sequence[str], final: str | None) -> bool:
     """Whether a critique contains the reference answer although the problem, `steps` (up to the first error, or all)
     and the attempt's own answer do not, or mentions that it was told the answer."""
-    if not _TOLD.search(problem) and any(map(_TOLD.search, explanations)):
+    if not _MENTIONS_REFERENCE.search(problem) and any(map(_MENTIONS_REFERENCE.search, explanations)):
         return True
-    said = [_STEP_NUMBER.sub("", words) for words in explanations]
-    return _names(said, answer) and not _names([problem, *steps, final or ""], answer)
+    texts = [_STEP_NUMBER.sub("", words) for words in explanations]
+    return _names(texts, answer) and not _names([problem, *steps, final or ""], answer)
 
 
 _UNIT = re.compile(r"(?<=\d)\s+[A-Za-z][A-Za-z ]*\.?$")

@@ -222,7 +222,7 @@ def agrees(reading: critique_text.Reading, made: Made) -> bool:
     if reading.final is not path.correct:
         return False
     if known.labels is not None:
-        return all(said in (None, truth) for said, truth in zip(reading.verdicts, known.labels, strict=True))
+        return all(verdict in (None, truth) for verdict, truth in zip(reading.verdicts, known.labels, strict=True))
     if path.correct:
         return found is None
     if found is None or known.first_error is None or known.first_error.i is None:

@@ -20,7 +20,7 @@ def counts(records: Iterable[Record]) -> dict[str, dict[str, int]]:
     rows = {origin: dict.fromkeys(COLUMNS, 0) for origin in (*get_args(Origin), "all")}
     for record in records:
         critiques = record.critiques
-        told = {
+        facts = {
             "made": True,
             "wrong": record.traj.correct is False,
             "annotated": bool(critiques),
@@ -31,7 +31,7 @@ def counts(records: Iterable[Record]) -> dict[str, dict[str, int]]:
             "refined": any(critique.filter for critique in critiques),
             "kept": any(critique.usable for critique in critiques),
         }
-        for name, holds in told.items():
+        for name, holds in facts.items():
             rows[record.traj.origin][name] += holds
             rows["all"][name] += holds
     return {origin: row for origin, row in rows.items() if row["made"]}

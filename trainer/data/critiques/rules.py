@@ -76,9 +76,9 @@ class _Reader:
         used = set().union(*(numbers_in(equation.text.rpartition(" = ")[0]) for equation in equations))
         if verdict == "correct" and used & self.spoilt:
             self.spoilt |= made - story
-            return bool(made - story) and self._say(False, self._words("follows", (self.first_error or 0) + 1))
+            return bool(made - story) and self._judge(False, self._words("follows", (self.first_error or 0) + 1))
         if verdict == "correct" and made <= story and used <= story:
-            return self._say(True, self._words("right", *_sides(equations[-1])))
+            return self._judge(True, self._words("right", *_sides(equations[-1])))
         wrong = [equation for equation in equations if equation.verdict == "incorrect"]
         # The left side is what the solution needs, so only the calculation went wrong.
         slip = bool(wrong) and all(equation.left in story for equation in wrong)
@@ -93,14 +93,14 @@ class _Reader:
     def _err(self, kind: ErrorKind, made: set[Fraction], words: str) -> bool:
         self.kind = kind
         self.spoilt |= made - self.true_numbers
-        return self._say(False, words)
+        return self._judge(False, words)
 
     @property
     def true_numbers(self) -> set[Fraction]:
         """Numbers of the problem and its solution."""
         return numbers_in(self.task.problem.text) | {quantity.value for quantity in self.worked.quantities}
 
-    def _say(self, right: bool, words: str) -> bool:
+    def _judge(self, right: bool, words: str) -> bool:
         self.labels.append(right)
         self.explanations.append(words)
         return True
@@ -122,10 +122,10 @@ class _Reader:
         missing = next((one for one in made if self.worked.quantities[one].value not in known), None)
         if missing is None or self.task.language != "en":
             return None
-        begun = self._words("astray", *_sides(equation))
-        words = f"{begun} {wanted(self.worked, missing, self.dice)}"
-        told = leaks([words], self.task.problem.answer or "", self.task.problem.text, seen, None)
-        return None if told else words
+        opening = self._words("astray", *_sides(equation))
+        words = f"{opening} {wanted(self.worked, missing, self.dice)}"
+        leaking = leaks([words], self.task.problem.answer or "", self.task.problem.text, seen, None)
+        return None if leaking else words
 
 
 def _sides(equation: Equation) -> tuple[str, str]:

@@ -30,8 +30,8 @@ def injected(task: Task, worked: Worked, seed: int) -> list[Made]:
         kind=wrong.kind,
     )
     path = path_of(task, wrong.lines, wrong.answer, "rg3", known)
-    put_in = Inject(step=wrong.first_error + 1, type=wrong.kind, by="structure")
-    return [Made(path.model_copy(update={"inject": put_in}), known)] if path.correct is False else []
+    error = Inject(step=wrong.first_error + 1, type=wrong.kind, by="structure")
+    return [Made(path.model_copy(update={"inject": error}), known)] if path.correct is False else []
 
 
 def gold(task: Task, seed: int = 0) -> Made:

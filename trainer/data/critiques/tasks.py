@@ -128,15 +128,15 @@ def attempt(
     reply: Completion,
     origin: Origin,
     gen: Generation | None = None,
-    begun: Sequence[str] = (),
+    prefix: Sequence[str] = (),
     parent: Kept | None = None,
     inject: Inject | None = None,
     known: Known | None = None,
     hint: int | None = None,
 ) -> Made:
     """A reply of the actor as an attempt; `begun` is the prefix it continued."""
-    lines = [*begun, *split_steps(reply.text)]
-    final = read_continuation(reply, join_steps(begun)).answer
+    lines = [*prefix, *split_steps(reply.text)]
+    final = read_continuation(reply, join_steps(prefix)).answer
     path = path_of(task, lines, final, origin, known or Known())
     more = {"finish": reply.finish, "gen": gen, "parent": parent, "inject": inject, "location_hint": hint}
     return Made(path.model_copy(update=more), known or Known(), (reply,))

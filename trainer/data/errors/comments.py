@@ -35,28 +35,28 @@ def explain_right(worked: Worked, step: int, seed: int) -> str:
     made = worked.steps[step].makes
     if made is None or not worked.quantities[made].formula:
         return rng.choice(_WORDS["stated"])
-    return _said(worked, made, _WORDS["right"], lambda quantity: Names(worked).with_origin(quantity, step), rng)
+    return _worded(worked, made, _WORDS["right"], lambda quantity: Names(worked).with_origin(quantity, step), rng)
 
 
 def wanted(worked: Worked, quantity: int, rng: random.Random) -> str:
     """What to calculate to get a quantity, without its value, for someone who calculated something else."""
-    return _said(worked, quantity, _WORDS["wanted"], Names(worked).called, rng)
+    return _worded(worked, quantity, _WORDS["wanted"], Names(worked).called, rng)
 
 
-def _said(
+def _worded(
     worked: Worked,
     made: int,
-    told: Mapping[str, list[str]],
+    templates: Mapping[str, list[str]],
     called: Callable[[int], str],
     rng: random.Random,
 ) -> str:
     """One of the wordings for how a quantity is computed; there are more for two numbers than for many."""
     quantity = worked.quantities[made]
     tree = parse(quantity.formula)
-    wordings = told["any"]
+    wordings = templates["any"]
     a = b = ""
     if isinstance(tree, Operation) and isinstance(tree.left, Leaf) and isinstance(tree.right, Leaf):
-        wordings = wordings + told[tree.sign] * 2
+        wordings = wordings + templates[tree.sign] * 2
         a, b = (leaf.text if leaf.quantity is None else called(leaf.quantity) for leaf in (tree.left, tree.right))
     has, have = ("have" if _is_many(name) else "has" for name in (a, b))
     formula = fill(quantity.formula, worked.quantities)

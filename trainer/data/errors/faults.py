@@ -24,8 +24,8 @@ def calculation(scene: Scene) -> Iterator[Fault]:
     for slip in scene.rng.sample(found, len(found)):
         wrong = scene.right.model_copy(update={"value": slip.value})
         left, right = scene.equation, scene.right.shown
-        told = scene.number == scene.worked.answer and slip.hint == slips.MIXED  # else it reveals the answer
-        hint = f" {slip.hint}" if slip.hint and not told else ""
+        reveals = scene.number == scene.worked.answer and slip.hint == slips.MIXED  # else it reveals the answer
+        hint = f" {slip.hint}" if slip.hint and not reveals else ""
         comments = (
             f"{left} is {right}, not {wrong.shown}.",
             f"{left} is {right}, not {wrong.shown}.{hint}",
@@ -51,15 +51,15 @@ def _other_signs(scene: Scene) -> Iterator[Fault]:
     for path, operation in operations(scene.tree):
         for wrong, wordings in _WORDS["instead_of"][operation.sign].items():
             other = exchanged(scene.tree, path, Operation(operation.left, wrong, operation.right))
-            yield from right_sum(scene, other, _said(scene, operation, wordings))
+            yield from right_sum(scene, other, _worded(scene, operation, wordings))
         if operation.sign in "-/":
             other = exchanged(scene.tree, path, Operation(operation.right, operation.sign, operation.left))
             put = _WORDS["put_right"][operation.sign]
-            told = ("These are the wrong way round: " + put + ".", "Mind the order: you have to " + put + ".")
-            yield from right_sum(scene, other, _said(scene, operation, told))
+            order_comments = ("These are the wrong way round: " + put + ".", "Mind the order: you have to " + put + ".")
+            yield from right_sum(scene, other, _worded(scene, operation, order_comments))
 
 
-def _said(scene: Scene, operation: Operation, wordings: Sequence[str]) -> tuple[str, ...]:
+def _worded(scene: Scene, operation: Operation, wordings: Sequence[str]) -> tuple[str, ...]:
     a, b = scene.called(operation.left), scene.called(operation.right)
     words = {
         **{"a": a, "b": b, "A": _capital(a), "B": _capital(b), "second": scene.names.equation(write(operation.right))},

@@ -34,9 +34,9 @@ def _misread(scene: Scene) -> Iterator[Fault]:
             continue
         number = scene.worked.quantities[right]
         quote = scene.names.quote(right)
-        told = {value for value, _ in numbers(scene.worked.problem.text)}
+        given = {value for value, _ in numbers(scene.worked.problem.text)}
         for copy in slips.of_copying(number):
-            if Fraction(copy) in told:
+            if Fraction(copy) in given:
                 continue  # which is another number of the story
             comments = (
                 f"The problem says {number.shown}, not {copy}." + (f" Read it again: “{quote}”" if quote else ""),
@@ -52,14 +52,14 @@ def _percent_as_whole(scene: Scene) -> Iterator[Fault]:
     """20% taken as 20."""
     if not re.search(r"%|percent", scene.worked.problem.text):
         return
-    told = {value for value, match in numbers(scene.worked.problem.text) if match[3]}
+    percentages = {value for value, match in numbers(scene.worked.problem.text) if match[3]}
     for path, operation in operations(scene.tree):
         if operation.sign == "/" and isinstance(operation.right, Leaf) and operation.right.text == "100":
             tree = exchanged(scene.tree, path, operation.left)
             if isinstance(tree, Operation):
                 yield from right_sum(scene, tree, _out_of_hundred(scene))
     for path, _, value in leaf_values(scene):
-        if value < 1 and value * 100 in told:
+        if value < 1 and value * 100 in percentages:
             whole = str(int(value * 100)) if (value * 100).denominator == 1 else str(float(value * 100))
             yield from right_sum(scene, exchanged(scene.tree, path, Leaf(whole)), _out_of_hundred(scene, whole))
 
@@ -80,9 +80,13 @@ def _wrong_unit(scene: Scene) -> Iterator[Fault]:
     for path, leaf, value in leaf_values(scene):
         if leaf.quantity is not None and scene.names.is_given(leaf.quantity):
             continue
-        for factor, taken, large, small, told in _CONVERSIONS:
+        for factor, taken, large, small, comment in _CONVERSIONS:
             if value == Fraction(factor) and re.search(large, words) and re.search(small, words):
-                comments = (told, f"{told} So it is {scene.equation}.", f"Check the units: {told[0].lower()}{told[1:]}")
+                comments = (
+                    comment,
+                    f"{comment} So it is {scene.equation}.",
+                    f"Check the units: {comment[0].lower()}{comment[1:]}",
+                )
                 yield from right_sum(scene, exchanged(scene.tree, path, Leaf(taken)), comments)
 
 

@@ -10,6 +10,6 @@ from trainer.data.traces.trace import Trace
 
 def actor_row(trace: Trace) -> Row:
     """The solution of a trace, without checks and doubted steps."""
-    steps = (one.step for one in trace.told if one.right)
+    steps = (one.step for one in trace.steps if one.right)
     text = join_steps(steps, trace.answer, language_of(trace.problem.text))
     return Row(messages=tuple(conversation(trace.problem)), reply=((text, 1.0),), source=trace.problem.source)

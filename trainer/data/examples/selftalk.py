@@ -37,9 +37,9 @@ def write_traces(folder: Path, traces: Iterable[Trace], held_out: Sequence[Path]
         write_rows(folder / f"{talks}.jsonl", map(selftalk_row, traces))
         once = {row.model_dump_json(): row for row in map(actor_row, traces)}
         write_rows(folder / f"{solutions}.jsonl", once.values())
-    mended = sum(not all(one.right for one in trace.told) for trace in kept)
+    corrected = sum(not all(one.right for one in trace.steps) for trace in kept)
     left_out |= {"overlaps with a held-out problem": len(report.rows)} if report.rows else {}
-    return {"traces": len(kept), "with a slip": mended, "kept apart": len(apart), "left out": left_out}
+    return {"traces": len(kept), "with a slip": corrected, "kept apart": len(apart), "left out": left_out}
 
 
 def sound(traces: Iterable[Trace]) -> tuple[list[Trace], dict[str, int]]:

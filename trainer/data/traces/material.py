@@ -20,7 +20,7 @@ from trainer.data.errors import InjectionError, inject_random
 from trainer.data.errors.comments import explain_right
 from trainer.data.gsm8k import gsm8k_problems, worked_from_gsm8k
 from trainer.data.sources import read_graded
-from trainer.data.traces.trace import WORDS, Told, Trace, smoothed
+from trainer.data.traces.trace import WORDS, CheckedStep, Trace, smoothed
 
 _SIGNS = {r"\times": "×", r"\cdot": "×", r"\div": "/", r"\%": "%", r"\$": "$"}
 _FRACTION = re.compile(r"\\[dt]?frac\{([^{}]*)\}\{([^{}]*)\}")
@@ -48,7 +48,7 @@ def rollouts(path: Path, seed: int, wordings: int = 1) -> Iterator[Trace]:
         if not (answer and written.correct and steps and any(matches(n, answer) for n in _NUMBER.findall(steps[-1]))):
             continue
         problem = written.problem.model_copy(update={"answer": answer})
-        accepted = Trace(problem, tuple(Told(step, True) for step in steps), answer)
+        accepted = Trace(problem, tuple(CheckedStep(step, True) for step in steps), answer)
         worked = worked_from_gsm8k(problem, "\n".join(steps))
         for number in range(seed, seed + wordings):
             yield smoothed(from_worked(worked, number) if worked else accepted, number)
@@ -67,16 +67,16 @@ def recorded(path: Path, seed: int) -> Iterator[Trace]:
 def from_worked(worked: Worked, seed: int) -> Trace:
     """The reference solution as a trace; in half of them a wrong step comes first and is corrected at once."""
     dice = random.Random(f"{worked.problem.id} {seed} talk")
-    told = [Told(line, True, explain_right(worked, i, seed)) for i, line in enumerate(worked.lines)]
+    steps = [CheckedStep(line, True, explain_right(worked, i, seed)) for i, line in enumerate(worked.lines)]
     if dice.random() < SLIPS:
         try:
             wrong = inject_random(worked, seed)
         except InjectionError:
-            return Trace(worked.problem, tuple(told), worked.result)
+            return Trace(worked.problem, tuple(steps), worked.result)
         at = wrong.first_error
         if wrong.lines[:at] == worked.lines[:at]:  # same prefix, so the remaining right steps correct it
-            told.insert(at, Told(wrong.lines[at], False, wrong.explanation))
-    return Trace(worked.problem, tuple(told), worked.result)
+            steps.insert(at, CheckedStep(wrong.lines[at], False, wrong.explanation))
+    return Trace(worked.problem, tuple(steps), worked.result)
 
 
 def from_attempt(worked: Worked, attempt: LabelledTrajectory) -> Trace:
@@ -84,15 +84,17 @@ def from_attempt(worked: Worked, attempt: LabelledTrajectory) -> Trace:
     solution correct it."""
     place, steps = attempt.first_error, attempt.steps
     if place is None:
-        return Trace(worked.problem, tuple(Told(step, True) for step in steps), worked.result)
-    begun = [Told(step, True) for step in steps[:place]]
-    mended = [Told(line, True) for line in _missing(worked, steps[:place])]
-    return Trace(worked.problem, (*begun, Told(steps[place], False, _doubt(attempt)), *mended), worked.result)
+        return Trace(worked.problem, tuple(CheckedStep(step, True) for step in steps), worked.result)
+    accepted = [CheckedStep(step, True) for step in steps[:place]]
+    corrected = [CheckedStep(line, True) for line in _missing(worked, steps[:place])]
+    return Trace(
+        worked.problem, (*accepted, CheckedStep(steps[place], False, _doubt(attempt)), *corrected), worked.result
+    )
 
 
-def _missing(worked: Worked, begun: Sequence[str]) -> Sequence[str]:
+def _missing(worked: Worked, accepted: Sequence[str]) -> Sequence[str]:
     """The solution from the first line that computes a new number."""
-    known = numbers_in("\n".join([worked.problem.text, *begun]))
+    known = numbers_in("\n".join([worked.problem.text, *accepted]))
     new = (place for place, line in enumerate(worked.lines) if numbers_in(line) - known)
     return worked.lines[next(new, len(worked.lines)) :]
 
@@ -113,28 +115,30 @@ def from_record(record: Record) -> Trace | None:
     place, refined = critique.verdicts.index(False), record.refines[0]
     reader = LineReader()
     steps = [line.text for line in [*reader.push(refined.text), *reader.finish()] if line.kind == "step"]
-    lines, said = record.traj.lines, critique.explains
-    begun = [Told(lines[i], True, said[i]) for i in range(place)]
+    lines, explanations = record.traj.lines, critique.explains
+    accepted = [CheckedStep(lines[i], True, explanations[i]) for i in range(place)]
     if steps[:place] != list(lines[:place]) or lines[place] in steps[place:]:
         return None  # it restarted, or repeats the doubted step
-    mended = [Told(step, True) for step in steps[len(begun) :]]
+    corrected = [CheckedStep(step, True) for step in steps[len(accepted) :]]
     problem = Problem(text=record.problem.text, answer=record.problem.answer, source=record.problem.dataset)
-    return Trace(problem, (*begun, Told(lines[place], False, said[place]), *mended), refined.answer)
+    return Trace(
+        problem, (*accepted, CheckedStep(lines[place], False, explanations[place]), *corrected), refined.answer
+    )
 
 
 def plain_steps(lines: Sequence[str]) -> list[str] | None:
     """A model's text as plain steps: no markup, and a calculation in every step. Small models write headings, plans and
     displayed formulas over several lines; text that leads to a calculation is part of its step. Text after the last one
     is dropped, and so is a program. None if markup remains or an equation is false."""
-    steps, begun = [], ""
+    steps, unfinished = [], ""
     for line in map(_plain, takewhile(lambda line: "python" not in line.lower(), lines)):
-        begun = f"{begun} {line}".strip()
-        found = arithmetic.verdict(arithmetic.check(begun))
-        if "\\" in begun or found == "incorrect":
+        unfinished = f"{unfinished} {line}".strip()
+        found = arithmetic.verdict(arithmetic.check(unfinished))
+        if "\\" in unfinished or found == "incorrect":
             return None
         if found == "correct":
-            steps.append(begun)
-            begun = ""
+            steps.append(unfinished)
+            unfinished = ""
     return steps
 
 

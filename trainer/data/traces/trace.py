@@ -21,7 +21,7 @@ hundred."""
 
 
 @dataclass(frozen=True)
-class Told:
+class CheckedStep:
     """A step and the model's check of it."""
 
     step: str
@@ -32,7 +32,7 @@ class Told:
 @dataclass(frozen=True)
 class Trace:
     problem: Problem
-    told: tuple[Told, ...]
+    steps: tuple[CheckedStep, ...]
     answer: str
 
     @property
@@ -44,7 +44,7 @@ class Trace:
     def pieces(self) -> list[tuple[str, float]]:
         """The text in pieces with their weights in the loss; wrong steps have weight 0."""
         language = language_of(self.problem.text)
-        lines = [piece for one in self.told for piece in _pieces(one, CHECK[language])]
+        lines = [piece for one in self.steps for piece in _pieces(one, CHECK[language])]
         return [*lines, (closing_line(self.answer, language), 1.0)]
 
     @property
@@ -52,23 +52,23 @@ class Trace:
         """The reason not to train on it, or None. The text is parsed as in the app."""
         reader = LineReader()
         lines = [*reader.push(self.text), *reader.finish()]
-        if [line.kind for line in lines] != ["step", "check"] * len(self.told) + ["closing"]:
+        if [line.kind for line in lines] != ["step", "check"] * len(self.steps) + ["closing"]:
             return "its lines cannot be parsed"
         checks = [read_check(line.text)[0] for line in lines if line.kind == "check"]
-        if checks != [one.right for one in self.told]:
+        if checks != [one.right for one in self.steps]:
             return "its checks contradict the labels"
-        accepted = [arithmetic.verdict(arithmetic.check(one.step)) for one in self.told if one.right]
+        accepted = [arithmetic.verdict(arithmetic.check(one.step)) for one in self.steps if one.right]
         if "incorrect" in accepted:
             return "it accepts a false equation"
-        if not self.told or not self.told[-1].right:
+        if not self.steps or not self.steps[-1].right:
             return "it ends with a doubt"
         return None if grade(final_answer(self.text), self.problem) else "its answer is wrong"
 
 
-def _pieces(told: Told, check: str) -> list[tuple[str, float]]:
-    decision = _FIRST_WORD.findall(told.words)[0]
-    rest = told.words[len(decision) :]
-    return [(f"{told.step}\n", float(told.right)), (check, 1.0), (f" {decision}", DECISION), (f"{rest}\n", 1.0)]
+def _pieces(step: CheckedStep, check: str) -> list[tuple[str, float]]:
+    decision = _FIRST_WORD.findall(step.words)[0]
+    rest = step.words[len(decision) :]
+    return [(f"{step.step}\n", float(step.right)), (check, 1.0), (f" {decision}", DECISION), (f"{rest}\n", 1.0)]
 
 
 _FIRST_WORD = re.compile(r"\w*")
@@ -80,19 +80,19 @@ _FIRST_WORD = re.compile(r"\w*")
 def smoothed(trace: Trace, seed: int) -> Trace:
     """The trace with checks in the first person and random wordings, often shortened."""
     dice, language = random.Random(f"{trace.problem.id} {seed} words"), language_of(trace.problem.text)
-    told = tuple(Told(one.step, one.right, _own(one, dice, language)) for one in trace.told)
-    return Trace(trace.problem, told, trace.answer)
+    steps = tuple(CheckedStep(one.step, one.right, _own(one, dice, language)) for one in trace.steps)
+    return Trace(trace.problem, steps, trace.answer)
 
 
-def _own(told: Told, dice: random.Random, language: Language) -> str:
-    if told.right and (not told.words or dice.random() < BRIEF):
+def _own(step: CheckedStep, dice: random.Random, language: Language) -> str:
+    if step.right and (not step.words or dice.random() < BRIEF):
         return dice.choice(WORDS[language]["brief"])
-    words = told.words
+    words = step.words
     if language == "en":
         words = _YOU.sub(lambda found: _PERSON[found[0].lower()], _TO_YOU.sub(r"\1me", words))
-    if told.right:
+    if step.right:
         words = _PRAISED.sub("", words)
-    opening = dice.choice(WORDS[language]["nods" if told.right else "doubts"])
+    opening = dice.choice(WORDS[language]["nods" if step.right else "doubts"])
     goes_on = not opening.endswith(". {}") and _MAY_GO_ON.match(words)
     return opening.format(words[:1].lower() + words[1:] if goes_on else words)
 

@@ -15,7 +15,7 @@ from typing import Literal
 
 from runtime.types import Value
 from trainer.reproductions.mathcritique.improve import BINS, Arm, Round
-from trainer.reproductions.mathcritique.judging import Told
+from trainer.reproductions.mathcritique.judging import Discrimination
 from trainer.reproductions.mathcritique.testtime import Played, pass_at, voted
 from trainer.statistics import Paired, paired, wilson
 
@@ -27,7 +27,7 @@ class Claim(Value):
     """One claim after its test."""
 
     id: str
-    says: str
+    statement: str
     verdict: Verdict
     evidence: tuple[str, ...]
 
@@ -37,7 +37,7 @@ class Measured:
     """All measurements on one base."""
 
     played: Played
-    told: Mapping[str, Told]
+    discrimination: Mapping[str, Discrimination]
     """Discrimination of the same attempts: "base" and "adapter" (verdict only), "joined" (the quick panel)."""
     rounds: Mapping[Arm, Sequence[Sequence[Round]]]
     """By arm, for each seed: the rounds, the first being the actor before any."""
@@ -56,15 +56,15 @@ def all_claims(m: Measured) -> list[Claim]:
 
 
 def mc1(m: Measured) -> Claim:
-    base, adapter = m.told["base"], m.told["adapter"]
+    base, adapter = m.discrimination["base"], m.discrimination["adapter"]
     difference = paired(adapter.hits, base.hits, of=adapter.problems)
     lines = [
-        f"{name}: {_share(told.hits)} classified correctly, F1 of wrong attempts {told.f1():.1%}, of right ones "
-        f"{told.f1(True):.1%}"
-        for name, told in m.told.items()
+        f"{name}: {_share(found.hits)} classified correctly, F1 of wrong attempts {found.f1():.1%}, of right ones "
+        f"{found.f1(True):.1%}"
+        for name, found in m.discrimination.items()
     ]
-    says = "The trained critic separates right attempts from wrong ones better than its base."
-    return Claim(id="MC1", says=says, verdict=verdict_of(difference), evidence=(*lines, _told(difference)))
+    statement = "The trained critic separates right attempts from wrong ones better than its base."
+    return Claim(id="MC1", statement=statement, verdict=verdict_of(difference), evidence=(*lines, _with_p(difference)))
 
 
 def mc2(m: Measured) -> Claim:
@@ -72,11 +72,11 @@ def mc2(m: Measured) -> Claim:
     difference = paired(critic, plain)
     lines = (
         f"alone {_share(plain)}, with the critic {_share(critic)}, with an oracle {_share(oracle)}",
-        _told(difference),
+        _with_p(difference),
         f"refined in any case: {_share([turn.taken('always').right for turn in m.played.greedy])}",
     )
-    says = "One refinement after a critique solves more problems."
-    return Claim(id="MC2", says=says, verdict=verdict_of(difference), evidence=lines)
+    statement = "One refinement after a critique solves more problems."
+    return Claim(id="MC2", statement=statement, verdict=verdict_of(difference), evidence=lines)
 
 
 def mc3(m: Measured) -> Claim:
@@ -84,8 +84,10 @@ def mc3(m: Measured) -> Claim:
     grows = fmean(gains[-2:]) > fmean(gains[:2]) and sum(gain >= 0 for gain in gains) >= BINS - 1
     verdict: Verdict = "consistent" if grows else "does not hold"
     shown = ", ".join(f"{gain:+.1%}" for gain in gains)
-    says = "The critic helps at nearly every difficulty, and most on hard problems."
-    return Claim(id="MC3", says=says, verdict=verdict, evidence=(f"gain by difficulty, easiest first: {shown}",))
+    statement = "The critic helps at nearly every difficulty, and most on hard problems."
+    return Claim(
+        id="MC3", statement=statement, verdict=verdict, evidence=(f"gain by difficulty, easiest first: {shown}",)
+    )
 
 
 def mc4(m: Measured) -> Claim:
@@ -93,11 +95,11 @@ def mc4(m: Measured) -> Claim:
     differences = [paired(row.critic, row.plain) for row in rows]
     lines = [
         f"K = {row.k}: critic {_share(row.critic)} in {row.critic_turns:.1f} turns and {row.critic_tokens:.0f} tokens, "
-        f"MV@{3 * row.k} {_share(row.plain)} in {3 * row.k} turns and {row.plain_tokens:.0f} tokens; {_told(one)}"
+        f"MV@{3 * row.k} {_share(row.plain)} in {3 * row.k} turns and {row.plain_tokens:.0f} tokens; {_with_p(one)}"
         for row, one in zip(rows, differences, strict=True)
     ]
-    says = "MV@K with the critic beats MV@3K without, for every K."
-    return Claim(id="MC4", says=says, verdict=verdict_of(*differences), evidence=tuple(lines))
+    statement = "MV@K with the critic beats MV@3K without, for every K."
+    return Claim(id="MC4", statement=statement, verdict=verdict_of(*differences), evidence=tuple(lines))
 
 
 def mc5(m: Measured) -> Claim:
@@ -105,48 +107,52 @@ def mc5(m: Measured) -> Claim:
         return _unmeasured("MC5", "In-the-loop improvement beats vanilla improvement in every round.")
     pairs = list(_by_round(m, "difficulty", "vanilla"))
     lines = [
-        f"round {number}: vanilla {_share(b)}, in the loop {_share(a)}; {_told(gain)}"
+        f"round {number}: vanilla {_share(b)}, in the loop {_share(a)}; {_with_p(gain)}"
         for number, (a, b, gain) in enumerate(pairs, 1)
     ]
     if "critic" in m.rounds:
         lines += [
-            f"round {number}: every attempt criticised {_share(a)}; against failures only {_told(gain)}"
+            f"round {number}: every attempt criticised {_share(a)}; against failures only {_with_p(gain)}"
             for number, (a, _, gain) in enumerate(_by_round(m, "critic", "difficulty"), 1)
         ]
-    says = "In-the-loop improvement beats vanilla improvement in every round."
-    return Claim(id="MC5", says=says, verdict=verdict_of(*(gain for *_, gain in pairs)), evidence=tuple(lines))
+    statement = "In-the-loop improvement beats vanilla improvement in every round."
+    return Claim(
+        id="MC5", statement=statement, verdict=verdict_of(*(gain for *_, gain in pairs)), evidence=tuple(lines)
+    )
 
 
 def mc6(m: Measured) -> Claim:
-    says = "The training data holds more hard problems and fewer easy ones than in vanilla improvement."
+    statement = "The training data holds more hard problems and fewer easy ones than in vanilla improvement."
     if not {"vanilla", "difficulty"} <= set(m.rounds):
-        return _unmeasured("MC6", says)
+        return _unmeasured("MC6", statement)
     shares = {arm: _mean_shares(m.rounds[arm]) for arm in m.rounds}
     loop, vanilla = shares["difficulty"], shares["vanilla"]
     holds = loop[-1] > vanilla[-1] and loop[0] < vanilla[0]
     lines = [f"{arm}: {', '.join(f'{share:.1%}' for share in row)} (easiest first)" for arm, row in shares.items()]
-    return Claim(id="MC6", says=says, verdict="consistent" if holds else "does not hold", evidence=tuple(lines))
+    return Claim(
+        id="MC6", statement=statement, verdict="consistent" if holds else "does not hold", evidence=tuple(lines)
+    )
 
 
 def mc7(m: Measured) -> Claim:
     """Uses the first seed."""
-    says = "On test problems, in-the-loop improvement is about as good on easy ones and better on hard ones."
+    statement = "On test problems, in-the-loop improvement is about as good on easy ones and better on hard ones."
     if not {"vanilla", "difficulty"} <= set(m.rounds):
-        return _unmeasured("MC7", says)
+        return _unmeasured("MC7", statement)
     ours, theirs = (m.rounds[arm][0][-1].solved for arm in ("difficulty", "vanilla"))
     first = m.rounds["difficulty"][0][0].solved
     parts = [[i for i, right in enumerate(first) if right is kind] for kind in (True, False)]
     easy_gain, hard_gain = (paired([ours[i] for i in part], [theirs[i] for i in part]) for part in parts)
-    lines = (f"solved before: {_told(easy_gain)}", f"not solved before: {_told(hard_gain)}")
+    lines = (f"solved before: {_with_p(easy_gain)}", f"not solved before: {_with_p(hard_gain)}")
     verdict = verdict_of(hard_gain) if easy_gain.interval[1] >= 0 else "does not hold"
-    return Claim(id="MC7", says=says, verdict=verdict, evidence=lines)
+    return Claim(id="MC7", statement=statement, verdict=verdict, evidence=lines)
 
 
 def mc8(m: Measured) -> Claim:
     """Uses the first seed."""
-    says = "In-the-loop improvement is best with and without a critic at test time, and gains least from one."
+    statement = "In-the-loop improvement is best with and without a critic at test time, and gains least from one."
     if not {"vanilla", "difficulty"} <= set(m.rounds):
-        return _unmeasured("MC8", says)
+        return _unmeasured("MC8", statement)
     last = {"original data only": m.rounds["vanilla"][0][0], **{arm: runs[0][-1] for arm, runs in m.rounds.items()}}
     grid = {name: (row.solved, row.solved_with_critic) for name, row in last.items()}
     lines = [
@@ -156,7 +162,7 @@ def mc8(m: Measured) -> Claim:
     gains = {name: sum(helped) - sum(alone) for name, (alone, helped) in grid.items()}  # counts on the same problems
     best = all(sum(grid["difficulty"][i]) == max(sum(row[i]) for row in grid.values()) for i in (0, 1))
     verdict = "consistent" if best and gains["difficulty"] == min(gains.values()) else "does not hold"
-    return Claim(id="MC8", says=says, verdict=verdict, evidence=tuple(lines))
+    return Claim(id="MC8", statement=statement, verdict=verdict, evidence=tuple(lines))
 
 
 def mc9() -> Claim:
@@ -176,18 +182,18 @@ def mc10(m: Measured) -> Claim:
     side_by_side = [voted(some) for some in m.played.taken]
     lines = (
         "pass@k, parallel and sequential: " + ", ".join(f"{k}: {a:.1%} {b:.1%}" for k, (a, b) in passes.items()),
-        f"last turn of the chain {_share(final)}, vote over the chain {_share(votes)}; {_told(paired(votes, final))}",
+        f"last turn of the chain {_share(final)}, vote over the chain {_share(votes)}; {_with_p(paired(votes, final))}",
         f"vote over {m.played.K} parallel turns {_share(side_by_side)}; the chain's vote compared with it "
-        f"{_told(paired(votes, side_by_side))}",
+        f"{_with_p(paired(votes, side_by_side))}",
     )
     # With k = 1 both are a single turn, sampled twice.
     ahead = all(a >= b for k, (a, b) in passes.items() if k > 1)
     holds = ahead and sum(final) < sum(votes) and sum(side_by_side) < sum(votes)
-    says = (
+    statement = (
         "pass@k: parallel is at least as good as sequential. The vote over a long chain is better than its last turn "
         "and than the vote over as many parallel turns."
     )
-    return Claim(id="MC10", says=says, verdict="consistent" if holds else "does not hold", evidence=lines)
+    return Claim(id="MC10", statement=statement, verdict="consistent" if holds else "does not hold", evidence=lines)
 
 
 def mc11(m: Measured) -> Claim:
@@ -201,9 +207,9 @@ def mc11(m: Measured) -> Claim:
         f"of {len(able)} problems with a fifth of the other attempts right, the vote misses {lost['without']} without "
         f"and {lost['with']} with the critic"
     )
-    says = "With the critic fewer wrong answers outvote the right one."
+    statement = "With the critic fewer wrong answers outvote the right one."
     verdict = "consistent" if lost["with"] < lost["without"] else "does not hold"
-    return Claim(id="MC11", says=says, verdict=verdict, evidence=(evidence,))
+    return Claim(id="MC11", statement=statement, verdict=verdict, evidence=(evidence,))
 
 
 def mc12(m: Measured) -> Claim:
@@ -213,11 +219,11 @@ def mc12(m: Measured) -> Claim:
     lines = (
         f"self-correction {_share(whole)}, self-talk {_share(steps)}, actor and critic {_share(two)}; the actor alone "
         f"{_share(alone)}",
-        f"self-talk over self-correction: {_told(up)}",
-        f"actor and critic over self-talk: {_told(over)}",
+        f"self-talk over self-correction: {_with_p(up)}",
+        f"actor and critic over self-talk: {_with_p(over)}",
     )
-    says = "Self-correction of whole attempts < step-level self-talk < actor and critic."
-    return Claim(id="MC12", says=says, verdict=verdict_of(up, over), evidence=lines)
+    statement = "Self-correction of whole attempts < step-level self-talk < actor and critic."
+    return Claim(id="MC12", statement=statement, verdict=verdict_of(up, over), evidence=lines)
 
 
 def _by_round(m: Measured, ours: Arm, theirs: Arm) -> Iterator[tuple[list[bool], list[bool], Paired]]:
@@ -235,8 +241,8 @@ def _mean_shares(runs: Sequence[Sequence[Round]]) -> list[float]:
     return [fmean(row[i] for row in rows) for i in range(BINS)]
 
 
-def _unmeasured(id: str, says: str) -> Claim:
-    return Claim(id=id, says=says, verdict="not measured", evidence=())
+def _unmeasured(id: str, statement: str) -> Claim:
+    return Claim(id=id, statement=statement, verdict="not measured", evidence=())
 
 
 def _share(right: Bools) -> str:
@@ -244,5 +250,5 @@ def _share(right: Bools) -> str:
     return f"{sum(right) / max(1, len(right)):.1%} [{low:.1%}, {high:.1%}]"
 
 
-def _told(one: Paired) -> str:
+def _with_p(one: Paired) -> str:
     return f"{one}, p {one.p:.2g}"

@@ -51,7 +51,7 @@ def direct(attempt: Attempt) -> Row:
     return Row(messages=tuple(asked), reply=((attempt.text, 1.0),), source=attempt.problem.source)
 
 
-def put_in(problems: Iterable[Worked], seed: int) -> Iterator[Known]:
+def right_and_wrong(problems: Iterable[Worked], seed: int) -> Iterator[Known]:
     """Right solutions and solutions with an inserted error, alternating."""
     for number, worked in enumerate(problems):
         try:

@@ -82,7 +82,7 @@ class Round(Value):
     """Greedy turns on the test problems, with a critic at test time."""
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """Summary in one line."""
         alone, helped = (sum(right) for right in (self.solved, self.solved_with_critic))
         shares = " ".join(f"{share:.0%}" for share in self.shares) or "-"
@@ -178,13 +178,13 @@ class Improvement:
         pairs, file = list(zip(chosen, readings, strict=True)), place / "refinements.jsonl"
         refinements = sampled(file, Attempt, opened, lambda p: p.refinements(pairs, plan.samples, seed=seed + 1))
         right = self._unlike(one for one in attempts if one.right)
-        mended = self._mended(pairs, refinements)
+        refined = self._useful(pairs, refinements)
         cost = sum((one.cost for one in (*attempts, *readings, *refinements)), Spent())
-        rollouts = [*right, *mended]
-        found = Round(number=number, rows=len(rollouts), refined=len(mended), shares=self._shares(rollouts), cost=cost)
+        rollouts = [*right, *refined]
+        found = Round(number=number, rows=len(rollouts), refined=len(refined), shares=self._shares(rollouts), cost=cost)
         return [direct(one) for one in rollouts], found
 
-    def _mended(self, pairs: Sequence[tuple[Attempt, Reading]], refinements: Sequence[Attempt]) -> list[Attempt]:
+    def _useful(self, pairs: Sequence[tuple[Attempt, Reading]], refinements: Sequence[Attempt]) -> list[Attempt]:
         """Right refinements without shortcuts, at most `reserved` per critique."""
         references = {one.problem.id: join_steps(one.lines, one.result) for one in self._problems}
         kept_ones = []

@@ -24,7 +24,7 @@ from trainer.data.examples.critic import critic_row
 from trainer.data.first_error import with_first_error
 from trainer.evaluation.calibrate import cases, fit_panels, panels_among
 from trainer.evaluation.evidence import JudgedEvidence
-from trainer.reproductions.mathcritique.examples import Known, put_in
+from trainer.reproductions.mathcritique.examples import Known, right_and_wrong
 from trainer.reproductions.mathcritique.ground import Ground, Judge
 from trainer.reproductions.mathcritique.play import Attempt, sampled
 from trainer.statistics import f1
@@ -47,7 +47,7 @@ class Teacher:
         """Attempts of the actor at this many problems, and errors inserted into the solutions of as many others. A
         critic trained only on inserted errors discriminated worse than its base (trainer/LOG.md)."""
         worked = self.ground.problems(2 * problems, TEACHING_SEED)
-        known = [*self._own(worked[:problems], TEACHING_SEED), *put_in(worked[problems:], 0)]
+        known = [*self._own(worked[:problems], TEACHING_SEED), *right_and_wrong(worked[problems:], 0)]
         random.Random(TEACHING_SEED).shuffle(known)
         return known
 
@@ -64,7 +64,7 @@ class Teacher:
         collected = self._collect(adapter, self._apart)
         return fit_panels(collected.attempts, collected.findings(), collected.sources, collected.has_adapter)
 
-    def discriminate(self, adapter: Path | None, panel: str, attempts: Sequence[Attempt]) -> Told:
+    def discriminate(self, adapter: Path | None, panel: str, attempts: Sequence[Attempt]) -> Discrimination:
         """How well a panel separates right attempts from wrong ones, whatever the step. For the bare base the panel
         "verdict" means its untrained verdict, with a threshold fitted as for the adapter."""
         collected = self._collect(adapter, [_labelled(one) for one in attempts if one.trajectory.steps])
@@ -73,7 +73,7 @@ class Teacher:
         judged_cases = cases(collected.attempts, collected.findings(), sources)
         accepted = [first_error(case.steps, weights) is None for case in judged_cases]
         problems = [one.problem.id for one in collected.attempts]
-        return Told([case.first_error is None for case in judged_cases], accepted, problems)
+        return Discrimination([case.first_error is None for case in judged_cases], accepted, problems)
 
     @cached_property
     def _apart(self) -> list[LabelledTrajectory]:
@@ -111,7 +111,7 @@ def _labelled(attempt: Attempt) -> LabelledTrajectory:
 
 
 @dataclass(frozen=True)
-class Told:
+class Discrimination:
     """Per attempt: whether it is right, and whether it was accepted."""
 
     right: list[bool]

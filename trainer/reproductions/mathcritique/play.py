@@ -158,8 +158,8 @@ def worded(engine: Engine, problem: Problem, attempt: Trajectory, critique: Crit
     steps = [step.text for step in attempt.steps[: place + 1]]
     turn = "".join(verdict_parts(steps, language)) + f"{verdict_words(language)[1]}]"
     asked = [*put_to_critic(problem), Message(role="assistant", content=turn)]
-    [[said]] = engine.sample([asked], Sampling(max_tokens=COMMENT_TOKENS), CRITIC, stop=("\n",))
-    blamed = critique.verdicts[place].model_copy(update={"comment": said.text.strip()})
+    [[reply]] = engine.sample([asked], Sampling(max_tokens=COMMENT_TOKENS), CRITIC, stop=("\n",))
+    blamed = critique.verdicts[place].model_copy(update={"comment": reply.text.strip()})
     return critique.model_copy(update={"verdicts": (*critique.verdicts[:place], blamed)})
 
 

@@ -38,7 +38,7 @@ def write(folder: Path, name: str, facts: Mapping[str, Any], claims: Sequence[Cl
 
 
 def _parts(name: str, facts: Mapping[str, Any], claims: Sequence[Claim], measured: Measured) -> list[str]:
-    verdicts = [f"| {claim.id} | {claim.says} | {SIGNS[claim.verdict]} |" for claim in claims]
+    verdicts = [f"| {claim.id} | {claim.statement} | {SIGNS[claim.verdict]} |" for claim in claims]
     parts = [
         f"# MathCritique on {facts['base']}",
         "Claims of arXiv 2411.16579, tested at small scale. Intervals cover 90 %; tests are paired problem by "
@@ -49,7 +49,7 @@ def _parts(name: str, facts: Mapping[str, Any], claims: Sequence[Claim], measure
         "\n".join(f"- {key}: {value}" for key, value in facts.items()),
         "\n".join(["| claim | statement | verdict |", "|---|---|---|", *verdicts]),
         *(
-            "\n".join([f"## {c.id}: {c.verdict}\n", f"{c.says}\n", *map("- {}".format, c.evidence)])
+            "\n".join([f"## {c.id}: {c.verdict}\n", f"{c.statement}\n", *map("- {}".format, c.evidence)])
             for c in claims
             if c.evidence
         ),

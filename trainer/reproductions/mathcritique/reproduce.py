@@ -71,7 +71,7 @@ def reproduced(ground: Ground, budget: str, out: Path) -> Iterator[str]:
             f"{name} {seconds / 60:.1f}" for name, seconds in one.seconds.items()
         ),
     }
-    yield from (f"{claim.id} {claim.verdict}: {claim.says}" for claim in claims)
+    yield from (f"{claim.id} {claim.verdict}: {claim.statement}" for claim in claims)
     yield f"wrote the report: {report.write(out, f'mathcritique-{ground.base}-{budget}', facts, claims, one.measured)}"
 
 
@@ -93,7 +93,7 @@ class Reproduction:
         played = self._timed("test-time turns", lambda: self._played(problems, actor, judge))
         yield f"sampled actor and critic at {len(problems)} problems"
         attempts = [turn.attempt for turn in played.greedy] + [some[0] for some in played.plain]
-        told = self._timed("discrimination", lambda: {
+        discrimination = self._timed("discrimination", lambda: {
             "base": teacher.discriminate(None, "verdict", attempts),
             "adapter": teacher.discriminate(judge.adapter, "verdict", attempts),
             "joined": teacher.discriminate(judge.adapter, "quick", attempts),
@@ -112,7 +112,7 @@ class Reproduction:
                 rounds[arm].append(self._timed(arm, lambda one=improvement: list(one.run())))
                 solved = [sum(turn.attempt.right for turn in found.test) for found in rounds[arm][-1]]
                 yield f"{arm}, seed {seed}: solved by round {solved} of {len(improvement.test)}"
-        self.measured = Measured(played, told, rounds, talks)
+        self.measured = Measured(played, discrimination, rounds, talks)
 
     def _timed(self, name: str, do: Callable):
         started = time.monotonic()

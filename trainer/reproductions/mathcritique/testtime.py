@@ -149,8 +149,8 @@ def play(
         asked = (problems, count, temperature, seed)
         return sampled(folder / f"{name}.jsonl", Attempt, opened, lambda players: players.attempts(*asked))
 
-    def judged(name: str, begun: Sequence[Attempt], temperature: float, seed: int) -> list[Turn]:
-        return kept(folder / f"{name}.jsonl", Turn, lambda: turns(opened, begun, temperature, seed))
+    def judged(name: str, attempts: Sequence[Attempt], temperature: float, seed: int) -> list[Turn]:
+        return kept(folder / f"{name}.jsonl", Turn, lambda: turns(opened, attempts, temperature, seed))
 
     plain = _in_parts(attempts("plain", 3 * K, temperature), 3 * K)
     parallel = judged("parallel", [attempt for some in plain for attempt in some[:K]], temperature, seed + 1)
