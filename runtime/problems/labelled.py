@@ -49,9 +49,10 @@ def by_labels(labels: Sequence[StepLabel], count: int) -> int | Unknown | None:
 def known_steps(attempt: LabelledTrajectory) -> list[bool]:
     """Whether each step is right, from the first one to the last before a step of which it is not known."""
     known = {label.step: label.hard for label in attempt.labels if label.by != "critic" and label.hard is not None}
-    if not known and attempt.is_judged:
+    if attempt.is_judged:
         wrong = attempt.first_error
-        return [True] * len(attempt.steps) if wrong is None else [True] * wrong + [False]
+        known = dict.fromkeys(range(len(attempt.steps) if wrong is None else wrong), True) | known
+        known |= {} if wrong is None else {wrong: False}
     found: list[bool] = []
     while (right := known.get(len(found))) is not None:
         found.append(right)

@@ -55,7 +55,8 @@ def write(attempts: Sequence[LabelledTrajectory]) -> Row:
         raise ValueError(f"only {len(known)} of {len(attempt.steps)} steps are labelled, and this format needs all")
     if attempt.correct is not known[-1]:
         raise ValueError("the last step must have the label of the answer, and the answer must be graded")
-    lines = [f"Step {number}: {' '.join(step.split())} " for number, step in enumerate(attempt.steps, 1)]
+    steps = (" ".join(_NUMBER.sub("", step).split()) for step in attempt.steps)
+    lines = [f"Step {number}: {step} " for number, step in enumerate(steps, 1)]
     signs = ["+" if right else "-" for right in known]
     tagged, signed = (
         f"{attempt.problem.text} " + "\n".join(f"{line}{end}" for line, end in zip(lines, ends, strict=True))

@@ -24,11 +24,14 @@ def write(attempts: Sequence[LabelledTrajectory]) -> Row:
     place, known = judged(attempt), attempt.provenance
     if attempt.correct is None:
         raise ValueError("whether the final answer is right is not known, which this format needs")
-    named = compact({"id": known.row, "generator": known.generator})
+    problem = attempt.problem
+    named = compact(
+        {"id": known.row, "source": problem.source or None, "licence": problem.licence, "generator": known.generator}
+    )
     steps = [*attempt.steps] if attempt.answer is None else [*attempt.steps, f"The answer is {attempt.answer}."]
     return {
         **named,
-        "problem": attempt.problem.text,
+        "problem": problem.text,
         "steps": steps,
         "label": -1 if place is None else place,
         "final_answer_correct": attempt.correct,

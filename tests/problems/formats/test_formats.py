@@ -25,8 +25,8 @@ def rated(*ratings, **more):
 MADE_BY = {"labeler": "a", "timestamp": "2023-01-22T04:34:27", "is_quality_control_question": False}
 ROWS = {
     "ProcessBench": {
-        "id": "gsm8k-0", "generator": "Qwen2-7B", "problem": ASKED, "steps": STEPS, "label": 1,
-        "final_answer_correct": False,
+        "id": "gsm8k-0", "generator": "Qwen2-7B", "source": "gsm8k", "licence": "MIT", "problem": ASKED, "steps": STEPS,
+        "label": 1, "final_answer_correct": False,
     },
     "MR-GSM8K": {
         "uuid": "u1", "question": ASKED, "ground_truth_answer": "17", "question_type": "original",
@@ -291,6 +291,13 @@ def test_an_attempt_is_written_in_another_format_with_its_facts_or_refused_with_
         assert again.steps[: len(attempt.steps)] == attempt.steps[: len(again.steps)]
         for fact in ("first_error_index", "correct"):
             assert getattr(again, fact) in (getattr(attempt, fact), None, "unknown")
+
+
+def test_a_rated_step_and_the_accepted_ones_before_it_become_stepwise_labels():
+    stepwise = next(one for one in FORMATS if one.name == "TRL stepwise")
+    assert stepwise.write(read(ROWS["rated steps"])) == {
+        "prompt": ASKED, "completions": STEPS[:2], "labels": [True, False],
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["ProcessBench", "MR-GSM8K", "BIG-Bench-Mistake", "TRL stepwise", "Math-Shepherd"])
