@@ -37,7 +37,7 @@ def labelled(
 def by_labels(labels: Sequence[StepLabel], count: int) -> int | Unknown | None:
     """The first error of `count` steps, where their labels decide it: the first wrong step, if all before it are
     labelled; None if all steps are labelled and none is wrong. A critic's labels decide nothing."""
-    known = {label.step: label.hard for label in labels if label.by != "critic" and label.hard is not None}
+    known = _hard(labels)
     for place in range(count):
         if place not in known:
             return "unknown"
@@ -46,9 +46,14 @@ def by_labels(labels: Sequence[StepLabel], count: int) -> int | Unknown | None:
     return None
 
 
+def _hard(labels: Sequence[StepLabel]) -> dict[int, bool]:
+    """Whether a step is right, for each step of which labels state it. A critic's labels do not."""
+    return {label.step: label.hard for label in labels if label.by != "critic" and label.hard is not None}
+
+
 def known_steps(attempt: LabelledTrajectory) -> list[bool]:
     """Whether each step is right, from the first one to the last before a step of which it is not known."""
-    known = {label.step: label.hard for label in attempt.labels if label.by != "critic" and label.hard is not None}
+    known = _hard(attempt.labels)
     if attempt.is_judged:
         wrong = attempt.first_error
         known = dict.fromkeys(range(len(attempt.steps) if wrong is None else wrong), True) | known
