@@ -134,7 +134,7 @@ def attempt(
     known: KnownLabels | None = None,
     hint: int | None = None,
 ) -> GeneratedAttempt:
-    """A reply of the actor as an attempt; `begun` is the prefix it continued."""
+    """A reply of the actor as an attempt; `prefix` are the lines it continued."""
     lines = [*prefix, *split_steps(reply.text)]
     final = read_continuation(reply, join_steps(prefix)).answer
     path = path_of(task, lines, final, origin, known or KnownLabels())
