@@ -28,18 +28,6 @@ LONGEST_ROW = 1 << 24
 LARGEST_ARRAY = 1 << 28
 """Most bytes of a JSON array, which is parsed as a whole."""
 
-_PUBLIC = {
-    "PRM800K": [{"question", "label", "labeler"}, {"question", "label", "timestamp"}],
-    "Math-Shepherd": [{"input", "label", "task"}],
-    "Step-DPO": [{"prompt", "full_chosen", "full_rejected"}, {"prompt", "initial_reason_steps"}],
-    "TRL's stepwise supervision": [{"prompt", "completions", "labels"}],
-    "TRL's preference pairs": [{"prompt", "chosen", "rejected"}],
-    "BIG-Bench-Mistake": [{"input", "steps", "mistake_index"}],
-    "PRMBench": [{"modified_process", "error_steps"}, {"original_process", "modified_process"}],
-    "chat messages": [{"messages"}],
-}
-"""The fields by which public formats that are not read here are recognised."""
-
 
 class RowError(SoliloquyError):
     """A file of rows cannot be used; the text names file, line, fault and remedy."""
@@ -62,7 +50,7 @@ def read_rows(path: Path, convert: Callable[[Row], T], needs: str, limit: int | 
     except _Unreadable as error:
         raise RowError(f"{path} cannot be read ({error}). {needs}") from error
     except (ValueError, SoliloquyError) as error:
-        raise RowError(f"{path}, {place}: {_cause(error)}. {needs}") from error
+        raise RowError(f"{path}, {place}: {cause(error)}. {needs}") from error
     if not place:
         raise RowError(f"{path} holds no rows. {needs}")
 
@@ -141,12 +129,11 @@ def _converted(row: Any, convert: Callable[[Row], T]) -> T:
     try:
         return convert(row)
     except (ValueError, KeyError, SoliloquyError) as error:
-        if known := next((name for name, sets in _PUBLIC.items() if any(fields <= {*row} for fields in sets)), None):
-            raise ValueError(f"it is a row in the form of {known}, which is not read here ({_cause(error)})") from error
-        raise ValueError(_cause(error)) from error
+        raise ValueError(cause(error)) from error
 
 
-def _cause(error: Exception) -> str:
+def cause(error: Exception) -> str:
+    """What is wrong with a row, for a person."""
     if isinstance(error, ValidationError):
         return "; ".join(f"`{'.'.join(map(str, one['loc']))}`: {one['msg']}" for one in error.errors()[:3])
     return f"`{error.args[0]}` is missing" if isinstance(error, KeyError) else str(error).rstrip(".")
@@ -168,10 +155,42 @@ def question(row: Row) -> str:
 
 def steps(row: Row) -> tuple[str, ...]:
     """The texts of `steps`. Raises ValueError."""
-    found = row.get("steps")
-    if not isinstance(found, list) or not all(isinstance(step, str) for step in found):
-        raise ValueError("`steps` (a list of texts) is missing")
+    return texts(row, "steps")
+
+
+def texts(row: Row, name: str) -> tuple[str, ...]:
+    """A list of texts. Raises ValueError."""
+    found = row.get(name)
+    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+        raise ValueError(f"`{name}` (a list of texts) is missing")
     return tuple(found)
+
+
+def text(row: Row, name: str) -> str:
+    """A text that is not empty. Raises ValueError."""
+    found = row.get(name)
+    if not isinstance(found, str) or not found.strip():
+        raise ValueError(f"`{name}` (text) is missing")
+    return found.strip()
+
+
+def flag(row: Row, name: str) -> bool | None:
+    """True or false; None if there is neither. Raises ValueError for anything else."""
+    found = row.get(name)
+    if found is not None and not isinstance(found, bool):
+        raise ValueError(f"`{name}` must be true or false; it is {found!r}")
+    return found
+
+
+def correctness(row: Row, name: str) -> bool | None:
+    """True or false, also as 1 or 0 or as a word; None if there is none. Raises ValueError for anything else."""
+    found = row.get(name)
+    if found is None or found == "N/A":
+        return None
+    known = {"correct": True, "true": True, "1": True, "wrong": False, "incorrect": False, "false": False, "0": False}
+    if (word := str(found).strip().lower()) not in known:
+        raise ValueError(f"`{name}` must be correct or wrong; it is {found!r}")
+    return known[word]
 
 
 def scalar(row: Row, name: str) -> str | None:

@@ -1,8 +1,8 @@
 """Imports attempts into the log, so that people can review them.
 
-The file holds JSON lines or one array of objects with `problem` (or `question`) and `steps` (a list of texts), and
-optionally `answer` (the reference), `attempt_answer` (the answer of the attempt), `source` and `licence`. Attempts that
-are in the log already are skipped.
+The file holds JSON lines or one array, in any format of `runtime.problems.formats`. What the file says of the attempts
+is left out, as it would sway the reviewer; so are reference solutions. Attempts that are in the log already are
+skipped.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from runtime.events import Transcript
 from runtime.files import shown
 from runtime.log.run import Run
 from runtime.log.store import SessionLog, new_id, now
-from runtime.problems.json_rows import Row, RowError, question, read_rows, reference, scalar, steps
+from runtime.problems import formats
+from runtime.problems.json_rows import Row, RowError, read_rows
 from runtime.text import clean
-from runtime.types import Outcome, Problem, SelfTalk, Step, Trajectory
+from runtime.types import LabelledTrajectory, Outcome, Problem, SelfTalk, Step, Trajectory
 
 IMPORTED = "imported"
 """The mode of an imported run."""
@@ -28,10 +29,11 @@ LONGEST_TEXT = 100_000
 """Most characters of a problem or a step; more than for typed text."""
 JUDGEMENTS = (
     "label", "labels", "first_error_index", "first_error", "scores", "ratings", "explanation", "error_description",
-    "error_type", "error_category", "reference_solution",
+    "error_type", "error_category", "reference_solution", "mistake_index", "error_steps", "rating", "critic",
+    "correctness-origin", "model_output_solution_first_error_step",
 )  # fmt: skip
 """Fields that are not imported, as they would sway the reviewer."""
-NEEDS = "Each row needs `problem` and `steps`."
+NEEDS = "Each row needs `problem` and `steps`, or the fields of a public format."
 
 
 @dataclass(frozen=True)
@@ -46,9 +48,9 @@ def import_attempts(path: Path, log: SessionLog) -> Imported:
     """Import the attempts of a file: all of them, or none if a row is wrong. Raises RowError, StoreError."""
     left_out: Counter[str] = Counter()
 
-    def convert(row: Row) -> SelfTalk:
+    def convert(row: Row) -> list[SelfTalk]:
         left_out.update(name for name in JUDGEMENTS if row.get(name) is not None)
-        return _talk(row)
+        return [_talk(attempt) for attempt in formats.read(row) if attempt.provenance.role != "reference"]
 
     talks = _once_each(path, read_rows(path, convert, NEEDS))
     with log.transaction():  # another process must not import the same attempts between reading and writing
@@ -60,10 +62,10 @@ def import_attempts(path: Path, log: SessionLog) -> Imported:
     return Imported(len(fresh), len(talks) - len(fresh), dict(left_out))
 
 
-def _once_each(path: Path, rows: Iterable[tuple[str, SelfTalk]]) -> dict[str, SelfTalk]:
+def _once_each(path: Path, rows: Iterable[tuple[str, list[SelfTalk]]]) -> dict[str, SelfTalk]:
     """Attempts by id. Raises RowError if two rows contradict each other."""
     found: dict[str, tuple[str, SelfTalk]] = {}
-    for place, talk in rows:
+    for place, talk in ((place, talk) for place, talks in rows for talk in talks):
         first, known = found.setdefault(talk.trajectories[0].id, (place, talk))
         if known != talk:
             raise RowError(
@@ -73,22 +75,18 @@ def _once_each(path: Path, rows: Iterable[tuple[str, SelfTalk]]) -> dict[str, Se
     return {key: talk for key, (_, talk) in found.items()}
 
 
-def _talk(row: Row) -> SelfTalk:
-    kept = tuple(Step(text=clean(step, "step", LONGEST_TEXT)) for step in steps(row) if step.strip())
+def _talk(given: LabelledTrajectory) -> SelfTalk:
+    kept = tuple(Step(text=clean(step, "step", LONGEST_TEXT)) for step in given.steps if step.strip())
     if not kept:
         raise ValueError("`steps` is empty")
     problem = Problem(
-        text=clean(question(row), limit=LONGEST_TEXT), answer=_clean(reference(row), "answer"),
-        source=_text(row, "source") or IMPORTED, licence=_text(row, "licence") or _text(row, "license"),
+        text=clean(given.problem.text, limit=LONGEST_TEXT), answer=_clean(given.problem.answer, "answer"),
+        source=_clean(given.problem.source, "source") or IMPORTED, licence=_clean(given.problem.licence, "licence"),
     )  # fmt: skip
-    stated = _text(row, "attempt_answer")
+    stated = _clean(given.answer, "attempt_answer")
     attempt = Trajectory(problem_id=problem.id, steps=kept, answer=stated, origin="sample" if stated else "student")
     outcome = Outcome(status="stopped", answer=stated, trajectory_id=attempt.id)
     return SelfTalk(problem=problem, turns=(attempt,), outcome=outcome)
-
-
-def _text(row: Row, name: str) -> str | None:
-    return _clean(scalar(row, name), name)
 
 
 def _clean(text: str | None, what: str) -> str | None:

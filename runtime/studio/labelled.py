@@ -10,7 +10,16 @@ from dataclasses import dataclass, replace
 
 from runtime.log.run import Run, home_of, step_id
 from runtime.log.store import SessionLog
-from runtime.types import Critique, Feedback, Problem, Review, Trajectory
+from runtime.types import (
+    Critique,
+    Feedback,
+    LabelledTrajectory,
+    LabelProvenance,
+    Problem,
+    Review,
+    StepLabel,
+    Trajectory,
+)
 
 
 @dataclass(frozen=True)
@@ -87,11 +96,34 @@ class LabelledAttempt:
         """Whether the review says that the problem is unusable."""
         return self.review is not None and self.review.ending == "bad_problem"
 
+    @property
+    def known(self) -> LabelledTrajectory:
+        """The attempt with what people know of it, as data formats express it."""
+        first_error = self.first_error if self.first_error is not None or self.holds else "unknown"
+        return LabelledTrajectory(
+            problem=self.problem, trajectory=self.trajectory, first_error_index=first_error,
+            labels=tuple(_step_label(i, label) for i, label in enumerate(self.labels) if label and _says(label)),
+            explanation=self.explanation, error_type=self.error_type or None,
+            provenance=LabelProvenance(
+                annotator="local", created=self.run.created_at, generator=self.run.model,
+                seconds=self.review.seconds if self.review else None,
+                ending=self.review.ending if self.review else None,
+            ),
+        )  # fmt: skip
+
     def allowed(self) -> LabelledAttempt:
         """The attempt with only the labels and the review that may be exported."""
         review = self.review if self.review and self.review.consent else None
         run = replace(self.run, labels={key: label for key, label in self.run.labels.items() if label.consent})
         return replace(self, run=run, labels=tuple(run.labels.get(key) for key in self.step_ids), review=review)
+
+
+def _step_label(step: int, label: Feedback) -> StepLabel:
+    return StepLabel(step=step, by="human", value=label.rating, reason=label.reason, correction=label.correction)
+
+
+def _says(label: Feedback) -> bool:
+    return any(said is not None for said in (label.rating, label.reason, label.correction))
 
 
 def attempts_of(run: Run, reviews: Mapping[int, Review]) -> Iterator[LabelledAttempt]:

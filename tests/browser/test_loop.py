@@ -22,8 +22,8 @@ from test_app import card, solve
 from runtime import settings
 from runtime.models import adapters, catalogue
 from runtime.problems import wordproblems
+from runtime.types import LabelledTrajectory
 from trainer.data.examples.critic import right_attempt, wrong_attempt
-from trainer.data.sources import JudgedAttempt
 
 pytestmark = [pytest.mark.browser, pytest.mark.model, pytest.mark.slow, pytest.mark.timeout(3600)]
 
@@ -35,7 +35,7 @@ QUARTER = 15 * 60_000
 """Milliseconds."""
 
 
-def attempts() -> dict[str, tuple[JudgedAttempt, str]]:
+def attempts() -> dict[str, tuple[LabelledTrajectory, str]]:
     """By problem: an attempt with known first error, and its correction."""
     made = {}
     for number, worked in enumerate(islice(wordproblems.stream(SEED, "train"), RATED)):
@@ -54,7 +54,7 @@ def models_of(home: Path) -> Path:
     return own
 
 
-def rate(tab: Any, attempt: JudgedAttempt, corrected: str) -> None:
+def rate(tab: Any, attempt: LabelledTrajectory, corrected: str) -> None:
     """Rate as a careful collector does: by key up to the first wrong step, with its correction."""
     card(tab, 1).locator(".sq-card").focus()
     last = len(attempt.steps) if attempt.first_error is None else attempt.first_error

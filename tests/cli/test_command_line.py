@@ -262,7 +262,7 @@ def test_a_trainer_command_on_a_full_disk_ends_with_a_message_and_resumes_later(
     finished = subprocess.run([*mounted, "sh", "-c", filled], cwd=ROOT, capture_output=True, text=True, check=False)
     assert "Error: No space left on device" in finished.stderr
     assert "Traceback" not in finished.stderr and "\n1\n" in finished.stderr
-    assert "0 of them twice" in finished.stdout and finished.returncode == 0
+    assert "0 of them repeated" in finished.stdout and finished.returncode == 0
 
 
 # Environment

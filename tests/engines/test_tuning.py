@@ -223,7 +223,7 @@ def test_candidate_thread_counts_follow_the_cores(cores, numbers):
         (1.3, 0.99, "kept"),
         (1.29, 1.0, "not 1.3 times as fast"),
         (3.0, 0.98, "2% of its choices differ"),
-        (1.0, 0.5, "other words"),
+        (1.0, 0.5, "50% of its choices differ"),
     ],
 )
 def test_a_format_must_be_faster_and_write_the_same_text(ratio, same, words):
@@ -400,7 +400,7 @@ def test_doctor_shows_measurements_and_how_to_make_more(model, chosen):
     assert "when the model is loaded" in doctor_facts(chosen)["threads"]
     assert "doctor --tune" in doctor_facts(chosen)["batches"]
     machine.threads_for(model, chosen, lambda: 3, quiet)
-    assert doctor_facts(chosen)["threads"] == "3, measured"
+    assert doctor_facts(chosen)["threads"] == "3, as measured"
     assert doctor_facts(chosen.with_(threads=5))["threads"] == "5, as set"
 
 

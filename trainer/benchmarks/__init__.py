@@ -41,9 +41,9 @@ from runtime.prompts.actor_turn import conversation
 from runtime.prompts.critic_turn import put_to_critic, verdict_parts, verdict_words
 from runtime.settings import Settings
 from runtime.text import language_of
-from runtime.types import Message, Problem, content_hash
+from runtime.types import LabelledTrajectory, Message, Problem, content_hash
 from trainer.benchmarks.peers import PlainLoop, llama_server
-from trainer.data.sources import JudgedAttempt, read_judged, read_problems
+from trainer.data.sources import read_judged, read_problems
 from trainer.runs import ResultFile
 
 BASES, LARGER = ("smollm2-135m", "qwen2.5-coder-0.5b"), "qwen2.5-coder-1.5b"
@@ -91,13 +91,13 @@ class Sizes:
 QUICK = Sizes(1, 24, 16, 32, 4, 4, 4, 32, 1, 4, 16)
 
 
-def asked_of_critic(solved: JudgedAttempt) -> tuple[list[Message], list[str], tuple[str, str]]:
+def asked_of_critic(solved: LabelledTrajectory) -> tuple[list[Message], list[str], tuple[str, str]]:
     """The critic's request: the conversation, the parts of its reply, and the verdict words."""
     language = language_of(solved.problem.text)
     return put_to_critic(solved.problem), verdict_parts(solved.steps, language), verdict_words(language)
 
 
-def beginnings(solved: JudgedAttempt) -> list[list[Message]]:
+def beginnings(solved: LabelledTrajectory) -> list[list[Message]]:
     """The conversation up to each step of a right solution."""
     prefixes = ("".join(f"{step}\n" for step in solved.steps[: end + 1]) for end in range(len(solved.steps)))
     return [[*conversation(solved.problem), Message(role="assistant", content=text)] for text in prefixes]
@@ -109,8 +109,8 @@ class Material:
 
     turns: Sequence[Problem]
     stream: Problem
-    labelled: Sequence[JudgedAttempt]
-    judged: Sequence[JudgedAttempt]
+    labelled: Sequence[LabelledTrajectory]
+    judged: Sequence[LabelledTrajectory]
     problems: Sequence[Problem]
 
 

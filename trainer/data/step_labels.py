@@ -23,15 +23,15 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from runtime.checks.grading import grade
+from runtime.checks.grading import equal, grade
 from runtime.checks.stated import final_answer
 from runtime.engines.base import Completion, ContextOverflow, Engine, Metered, Sampling
 from runtime.prompts import templates
 from runtime.prompts.actor_turn import continuing
 from runtime.search.solutions import read_continuation
 from runtime.settings import Settings
-from runtime.types import Problem, StepLabel
-from trainer.data.sources import Attempt
+from runtime.text import is_closing
+from runtime.types import LabelledTrajectory, Problem, StepLabel, content_hash
 from trainer.runs import ResultFile, model_of
 
 
@@ -41,7 +41,7 @@ class Labelling:
 
     def __init__(
         self,
-        attempts: Sequence[Attempt],
+        attempts: Sequence[LabelledTrajectory],
         engine: Engine,
         settings: Settings,
         n: int = 8,
@@ -49,7 +49,7 @@ class Labelling:
         stop_early: bool = False,
     ) -> None:
         self.attempts, self.engine, self.n, self.stop_early = attempts, engine, n, stop_early
-        self.usable = {attempt.key: attempt for attempt in attempts if not attempt.fault}
+        self.usable = {key_of(attempt): attempt for attempt in attempts if not fault_of(attempt)}
         self.sampling = Sampling(temperature=temperature, max_tokens=settings.max_tokens, seed=settings.seed)
         asked = {"n": n, "stop_early": stop_early, "context": settings.context, **asdict(self.sampling)}
         config = {**model_of(engine), "prompts": templates.all_versions(), **asked}
@@ -59,7 +59,7 @@ class Labelling:
         """Label what is missing; yields once per usable attempt. Raises EngineError; finished labels are kept."""
         # Enough problems at once to keep the engine busy while one of them ends.
         cancel, pool = Event(), ThreadPoolExecutor(1 + -(-self.engine.parallel // self.n))
-        ordered = sorted(self.usable.values(), key=lambda a: (a.problem.text, a.problem.answer, a.steps))
+        ordered = sorted(self.usable.values(), key=lambda a: (a.problem.text, a.problem.answer or "", a.steps))
         groups = [list(group) for _, group in groupby(ordered, attrgetter("problem"))]
         try:
             for task in as_completed([pool.submit(self._label_all, group, cancel) for group in groups]):
@@ -68,41 +68,43 @@ class Labelling:
             cancel.set()
             pool.shutdown(cancel_futures=True)
 
-    def _label_all(self, attempts: Sequence[Attempt], cancel: Event) -> list[str]:
+    def _label_all(self, attempts: Sequence[LabelledTrajectory], cancel: Event) -> list[str]:
         """Label attempts at one problem, one after the other."""
         known: dict[tuple[str, ...], StepLabel] = {}
         for attempt in attempts:
-            row = self.results.rows.get(attempt.key)
+            row = self.results.rows.get(key_of(attempt))
             if row is None:
                 row = self._label(attempt, known, cancel)
                 if cancel.is_set():  # a partial label is dropped
                     return []
-                self.results.add({"key": attempt.key, **row})
-            known |= zip(attempt.beginnings, _labels(row), strict=False)
-        return [attempt.key for attempt in attempts]
+                self.results.add({"key": key_of(attempt), **row})
+            known |= zip(beginnings(attempt.steps), _labels(row), strict=False)
+        return [key_of(attempt) for attempt in attempts]
 
-    def _label(self, attempt: Attempt, known: dict[tuple[str, ...], StepLabel], cancel: Event) -> dict[str, Any]:
-        engine, unfinished, beginnings = Metered(self.engine), 0, attempt.beginnings
-        labels = [known[steps] for steps in beginnings if steps in known]
+    def _label(
+        self, attempt: LabelledTrajectory, known: dict[tuple[str, ...], StepLabel], cancel: Event
+    ) -> dict[str, Any]:
+        engine, unfinished, begun = Metered(self.engine), 0, beginnings(attempt.steps)
+        labels = [known[steps] for steps in begun if steps in known]
         succeeded = judge(attempt.problem)
-        requests = (continuing(attempt.problem, steps) for steps in beginnings[len(labels) :])
+        requests = (continuing(attempt.problem, steps) for steps in begun[len(labels) :])
         sampling = replace(self.sampling, seed=self.sampling.seed + len(labels) * self.n)
         enough = (lambda replies: any(map(succeeded, replies))) if self.stop_early else None
         drawn = "until_success" if self.stop_early else "all"
         try:
             for replies in engine.sample(requests, sampling, n=self.n, cancel=cancel, enough=enough):
                 k = sum(succeeded(reply, attempt.steps[len(labels)]) for reply in replies)
-                labels.append(StepLabel(step=len(labels), k=k, n=len(replies), drawn=drawn))
+                labels.append(StepLabel(step=len(labels), by="rollouts", k=k, n=len(replies), drawn=drawn))
                 unfinished += sum(reply.finish == "length" for reply in replies)
         except ContextOverflow as error:
             return {"error": str(error)}
         if len(labels) < len(attempt.steps):
             right = grade(final_answer(attempt.steps[-1]), attempt.problem) is True
-            labels.append(StepLabel(step=len(labels), k=int(right), n=1, drawn="none"))
+            labels.append(StepLabel(step=len(labels), by="rollouts", k=int(right), n=1, drawn="none"))
         return {
             "problem": attempt.problem.model_dump(mode="json"),
             "steps": attempt.steps,
-            "labels": [label.model_dump(mode="json") for label in labels],
+            "labels": [label.model_dump(mode="json", exclude_none=True) for label in labels],
             "unfinished": unfinished,
             **asdict(engine.usage),
         }
@@ -110,7 +112,7 @@ class Labelling:
     def summary(self) -> dict[str, Any]:
         """Counts and cost of the labels, and every row without a label with its reason."""
         rows = self.results.rows
-        faults = [attempt.fault or rows[attempt.key].get("error") for attempt in self.attempts]
+        faults = [fault_of(attempt) or rows[key_of(attempt)].get("error") for attempt in self.attempts]
         done = [rows[key] for key in self.usable if "error" not in rows[key]]
         labels = [label for row in done for label in _labels(row)]
         costs = ("calls", "unfinished", "prompt_tokens", "completion_tokens")
@@ -119,11 +121,33 @@ class Labelling:
             "model": self.engine.model,
             "labelled": len(done),
             "steps": len(labels),
-            "right": sum(label.hard for label in labels),
+            "right": sum(label.hard is True for label in labels),
             **{name: sum(row[name] for row in done) for name in costs},
             "failed": [{"row": number, "error": fault} for number, fault in enumerate(faults, 1) if fault],
             "results": str(self.results.path),
         }
+
+
+def key_of(attempt: LabelledTrajectory) -> str:
+    """By which results refer to it: with the reference answer, as labels depend on it."""
+    return content_hash(attempt.problem.text, attempt.problem.answer or "", *attempt.steps)
+
+
+def fault_of(attempt: LabelledTrajectory) -> str | None:
+    """The reason why an attempt cannot be labelled, or None."""
+    if not attempt.steps:
+        return "it has no steps"
+    if not all(step.strip() for step in attempt.steps):
+        return "it has an empty step"
+    answer = attempt.problem.answer or ""
+    return None if equal(answer, answer) else "its reference answer is missing or cannot be read"
+
+
+def beginnings(steps: Sequence[str]) -> list[tuple[str, ...]]:
+    """The prefixes to complete: the steps up to each one, except a last step that states the answer."""
+    # In a line before one without a number only an explicit statement counts: "The answer is 5", "#### 5", a box.
+    stated = is_closing(steps[-1]) or final_answer(f"{steps[-1]}\n.") is not None
+    return [tuple(steps[:end]) for end in range(1, len(steps) + (not stated))]
 
 
 def judge(problem: Problem) -> Callable[..., bool]:

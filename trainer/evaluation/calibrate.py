@@ -19,7 +19,7 @@ from runtime.critic.aggregation import Aggregation, Features
 from runtime.critic.critic import first_error
 from runtime.critic.evidence import DEPTHS, FEATURES, SOURCES, arithmetic, examine, vote
 from runtime.critic.evidence.source import Findings, StepEvidence
-from trainer.data.sources import JudgedAttempt
+from runtime.types import LabelledTrajectory
 from trainer.statistics import harmonic
 
 NEED_CRITIC = {source.name for source in SOURCES if source.needs_critic}
@@ -54,7 +54,9 @@ class Case:
         return [(one, number != self.first_error) for number, one in enumerate(self.steps[: next(ends, None)])]
 
 
-def cases(attempts: Sequence[JudgedAttempt], findings: Sequence[Findings | None], sources: Sequence[str]) -> list[Case]:
+def cases(
+    attempts: Sequence[LabelledTrajectory], findings: Sequence[Findings | None], sources: Sequence[str]
+) -> list[Case]:
     """The attempts whose evidence could be collected."""
     return [
         Case(tuple(examine(attempt.problem, attempt.trajectory, found, sources)), attempt.first_error)
@@ -130,7 +132,7 @@ def logistic(rows: Sequence[Features], labels: Sequence[bool]) -> tuple[float, M
 
 
 def fit_panels(
-    attempts: Sequence[JudgedAttempt],
+    attempts: Sequence[LabelledTrajectory],
     findings: Sequence[Findings | None],
     sources: Sequence[str],
     has_adapter: bool = True,

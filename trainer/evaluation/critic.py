@@ -25,7 +25,7 @@ from runtime.critic.evidence.source import Findings
 from runtime.engines.base import Engine
 from runtime.files import write_whole
 from runtime.settings import Settings
-from trainer.data.sources import JudgedAttempt
+from runtime.types import LabelledTrajectory
 from trainer.evaluation.calibrate import Case, cases, panels_among
 from trainer.evaluation.evidence import JudgedEvidence
 from trainer.statistics import f1, harmonic, wilson
@@ -81,7 +81,10 @@ def _weights_of(name: str, panel: Sequence[str], weights: Mapping[str, Aggregati
 
 
 def figures(
-    attempts: Sequence[JudgedAttempt], findings: Sequence[Findings | None], panel: Sequence[str], weights: Aggregation
+    attempts: Sequence[LabelledTrajectory],
+    findings: Sequence[Findings | None],
+    panel: Sequence[str],
+    weights: Aggregation,
 ) -> dict[str, Any]:
     """The figures of one panel. An attempt without evidence counts as missed."""
     known = [attempt for attempt, one in zip(attempts, findings, strict=True) if one is not None]
@@ -102,13 +105,13 @@ def figures(
     }
 
 
-def _share(attempts: Sequence[JudgedAttempt], outcomes: Sequence[bool], is_right: bool) -> dict[str, Any]:
+def _share(attempts: Sequence[LabelledTrajectory], outcomes: Sequence[bool], is_right: bool) -> dict[str, Any]:
     hits = [o for a, o in zip(attempts, outcomes, strict=True) if (a.first_error is None) is is_right]
     share = sum(hits) / len(hits) if hits else 0.0
     return {"accuracy": share, "n": len(hits), "interval": wilson(sum(hits), len(hits))}
 
 
-def discrimination(attempts: Sequence[JudgedAttempt], flagged: Sequence[bool]) -> dict[str, float]:
+def discrimination(attempts: Sequence[LabelledTrajectory], flagged: Sequence[bool]) -> dict[str, float]:
     """Whether an attempt has any error: accuracy, and F1 of both classes."""
     wrong = [attempt.first_error is not None for attempt in attempts]
     accuracy = sum(a is b for a, b in zip(wrong, flagged, strict=True)) / len(wrong)
@@ -130,7 +133,7 @@ def calibration(given: Sequence[Case], weights: Aggregation) -> dict[str, float]
     return {"ece": sum(gaps) / len(pairs), "brier": sum((p - right) ** 2 for p, right in pairs) / len(pairs)}
 
 
-def _by_type(attempts: Sequence[JudgedAttempt], outcomes: Sequence[bool]) -> dict[str, Any]:
+def _by_type(attempts: Sequence[LabelledTrajectory], outcomes: Sequence[bool]) -> dict[str, Any]:
     grouped: dict[str, list[bool]] = defaultdict(list)
     for attempt, outcome in zip(attempts, outcomes, strict=True):
         if attempt.first_error is not None and attempt.error_type:
@@ -143,7 +146,7 @@ def weights_in_use(engine: Engine, settings: Settings) -> Mapping[str, Aggregati
     return open_critic(engine, settings).fitted
 
 
-def write_outcomes(path: Path, attempts: Sequence[JudgedAttempt], outcomes: Mapping[str, bool]) -> None:
+def write_outcomes(path: Path, attempts: Sequence[LabelledTrajectory], outcomes: Mapping[str, bool]) -> None:
     """Write the outcomes for the gate, one JSON line per attempt. Raises OSError."""
     lines = ({"key": a.key, "right": outcomes[a.key], "first_error_index": a.first_error} for a in attempts)
     write_whole(path, (json.dumps(line) + "\n" for line in lines))

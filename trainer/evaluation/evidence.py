@@ -16,8 +16,7 @@ from runtime.engines.base import Engine, EngineError
 from runtime.models.catalogue import program_voters
 from runtime.prompts import templates
 from runtime.settings import Settings
-from runtime.types import content_hash
-from trainer.data.sources import JudgedAttempt
+from runtime.types import LabelledTrajectory, content_hash
 from trainer.runs import ResultFile, model_of, run_missing
 
 
@@ -27,7 +26,7 @@ class JudgedEvidence:
 
     def __init__(
         self,
-        attempts: Sequence[JudgedAttempt],
+        attempts: Sequence[LabelledTrajectory],
         engine: Engine,
         settings: Settings,
         sources: Sequence[str],
@@ -46,7 +45,7 @@ class JudgedEvidence:
         self.results = ResultFile(Path(settings.home) / "evaluations", "evidence", config)
 
     @property
-    def work(self) -> list[tuple[str, list[JudgedAttempt]]]:
+    def work(self) -> list[tuple[str, list[LabelledTrajectory]]]:
         """Consecutive attempts at the same problem, grouped so that its solutions are sampled once. The key depends on
         the attempts and not on their position."""
         groups = (list(group) for _, group in groupby(self.attempts, key=lambda attempt: attempt.problem.id))
@@ -58,11 +57,11 @@ class JudgedEvidence:
         self.results.forget(lambda row: any("error" in one for one in row["attempts"]))
         yield from run_missing(self.work, self._collect, self.results, self.engine.parallel)
 
-    def _collect(self, attempts: list[JudgedAttempt]) -> dict[str, Any]:
+    def _collect(self, attempts: list[LabelledTrajectory]) -> dict[str, Any]:
         collector = Collector(self.engine, self.settings.max_tokens, self.settings.seed)
         return {"attempts": [self._collect_one(collector, attempt) for attempt in attempts]}
 
-    def _collect_one(self, collector: Collector, attempt: JudgedAttempt) -> dict[str, Any]:
+    def _collect_one(self, collector: Collector, attempt: LabelledTrajectory) -> dict[str, Any]:
         findings, seconds = {}, {}
         try:
             for source in self.sources:

@@ -25,10 +25,11 @@ from runtime.critic.evidence.verdict import ADAPTER as ROLE
 from runtime.files import ROOT, sha256_of, write_whole
 from runtime.models import adapters, catalogue
 from runtime.models.adapter_cards import DataSource, Figure, read_card
+from runtime.problems.formats import attempts as own
 from runtime.settings import Settings
-from runtime.types import Depth, content_hash
-from trainer.data.examples.critic import Sources, examples_folder, generated, judged_row, write_examples
-from trainer.data.sources import JudgedAttempt, read_judged
+from runtime.types import Depth, LabelledTrajectory, content_hash
+from trainer.data.examples.critic import Sources, examples_folder, generated, write_examples
+from trainer.data.sources import read_judged
 from trainer.evaluation import critic
 from trainer.evaluation.calibrate import cautious, fit_panels
 from trainer.evaluation.evidence import JudgedEvidence
@@ -188,7 +189,7 @@ class Retraining:
     def _held_out(self) -> dict[str, Path]:
         made = self.examples / f"test-{self.plan.test}.jsonl"
         if not made.exists():
-            rows = (judged_row(attempt) for attempt in generated(self.plan.test, TEST_SEED, "test"))
+            rows = (own.write([attempt]) for attempt in generated(self.plan.test, TEST_SEED, "test"))
             write_whole(made, (json.dumps(row) + "\n" for row in rows))
         return dict(zip(self._names, [made, *self.plan.held_out], strict=True))
 
@@ -210,7 +211,7 @@ class Retraining:
         return Measured(weights, figures, outcomes)
 
     def _collected(
-        self, engine: Any, attempts: list[JudgedAttempt], files: Mapping[str, Path], sources: tuple[str, ...]
+        self, engine: Any, attempts: list[LabelledTrajectory], files: Mapping[str, Path], sources: tuple[str, ...]
     ) -> JudgedEvidence:
         name = sha256_of(files[ROLE]) if files else "none"
         collected = JudgedEvidence(attempts, engine, self.settings, sources, name)

@@ -1,4 +1,4 @@
-"""The export formats: converts labelled attempts to rows.
+"""Chooses what of labelled attempts is exported; `runtime.problems.formats` writes the rows.
 
 `prm800k` has the fields of PRM800K's second phase, `stepwise` and `preference` have TRL's columns, `messages` holds
 conversations, and `judged` is the input of `python -m trainer retrain --collected`.
@@ -7,16 +7,18 @@ conversations, and `judged` is the input of `python -m trainer retrain --collect
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from runtime.log.run import home_of, step_id
+from runtime.problems.formats import attempts as own
+from runtime.problems.formats import messages, prm800k, trl_preference, trl_stepwise
+from runtime.problems.json_rows import Row
+from runtime.problems.labelled import labelled
 from runtime.studio.labelled import LabelledAttempt
-from runtime.text import is_closing, join_steps, language_of
-from runtime.types import Feedback, Trajectory, content_hash
+from runtime.types import LabelProvenance, Problem, Trajectory, content_hash
 
 Format = Literal["prm800k", "stepwise", "preference", "messages", "judged"]
 FORMATS: tuple[Format, ...] = get_args(Format)
-Row = dict[str, Any]
 
 
 def rows_of(name: Format, attempts: Iterable[LabelledAttempt]) -> list[Row]:
@@ -38,43 +40,16 @@ def _prm800k(attempt: LabelledAttempt) -> Iterator[Row]:
     rated = any(rating is not None for rating in attempt.ratings)
     if not (rated or attempt.review or any(label and label.correction for label in attempt.labels)):
         return
-    review, problem = attempt.review, attempt.problem
-    yield {
-        "labeler": "local",
-        "timestamp": attempt.run.created_at,
-        "generation": attempt.run.model,
-        "is_quality_control_question": False,
-        "is_initial_screening_question": False,
-        "question": {
-            "problem": problem.text,
-            "ground_truth_answer": problem.answer,
-            "pre_generated_steps": attempt.steps,
-            "pre_generated_answer": attempt.trajectory.answer,
-        },
-        "label": {
-            "steps": [_prm800k_step(*pair) for pair in zip(attempt.steps, attempt.labels, strict=True)],
-            "total_time": round(1000 * review.seconds) if review else None,
-            "finish_reason": review.ending if review else None,
-        },
-    }
-
-
-def _prm800k_step(text: str, label: Feedback | None) -> Row:
-    correction = label.correction if label else None
-    return {
-        "completions": [{"text": text, "rating": label.rating if label else None, "flagged": False}],
-        "human_completion": {"text": correction, "rating": None, "source": "human"} if correction else None,
-        "chosen_completion": None if correction else 0,
-        "reason": label.reason if label else None,
-    }
+    yield prm800k.write([attempt.known])
 
 
 def _stepwise(attempt: LabelledAttempt) -> Iterator[Row]:
     """The rated steps up to the first wrong one. A neutral step counts as true, as in PRM800K's paper."""
     rated = attempt.rated
     if rated and not attempt.spoiled:
-        completions, labels = attempt.steps[: len(rated)], [rating >= 0 for rating in rated]
-        yield {"prompt": attempt.problem.text, "completions": completions, "labels": labels}
+        known = attempt.known
+        labels = tuple(label for label in known.labels if label.step < len(rated))
+        yield trl_stepwise.write([known.model_copy(update={"labels": labels})])
 
 
 def _preference(attempt: LabelledAttempt) -> Iterator[Row]:
@@ -103,34 +78,29 @@ def _wrong_step(attempt: LabelledAttempt, trajectory_id: str, position: int) -> 
 
 
 def _pair(attempt: LabelledAttempt, position: int, chosen: str, rejected: str) -> Row:
-    before = "".join(f"{step}\n" for step in attempt.steps[:position])
-    return {"prompt": f"{attempt.problem.text}\n\n{before}", "chosen": chosen, "rejected": rejected}
+    before = attempt.steps[:position]
+    return trl_preference.write(
+        [
+            labelled(attempt.problem, [*before, chosen], provenance=LabelProvenance(role="chosen")),
+            labelled(attempt.problem, [*before, rejected], provenance=LabelProvenance(role="rejected")),
+        ]
+    )
 
 
 def _messages(attempt: LabelledAttempt) -> Iterator[Row]:
     """Solutions in which every step is right."""
     if attempt.holds and not attempt.spoiled:
-        stated = is_closing(attempt.steps[-1])  # a student's own last line may state the answer already
-        closing = None if stated else attempt.trajectory.answer
-        solution = join_steps(attempt.steps, closing, language_of(attempt.problem.text))
-        question, answer = {"role": "user"}, {"role": "assistant"}
-        yield {"messages": [question | {"content": attempt.problem.text}, answer | {"content": solution}]}
+        yield messages.write([attempt.known])
 
 
 def _judged(attempt: LabelledAttempt) -> Iterator[Row]:
-    """Attempts whose first error is known, or in which every step is right."""
-    if attempt.spoiled or (attempt.first_error is None and not attempt.holds):
+    """Attempts whose first error is known, or in which every step is right; without labels and reference answer."""
+    known = attempt.known
+    if attempt.spoiled or not known.is_judged:
         return
-    wrong = attempt.first_error
-    yield {
-        "question": attempt.problem.text,
-        "steps": attempt.steps,
-        "first_error_index": -1 if wrong is None else wrong,
-        "attempt_answer": attempt.trajectory.answer,
-        "explanation": attempt.explanation,
-        "error_type": attempt.error_type,
-        "source": attempt.problem.source,
-    }
+    problem = Problem(text=known.problem.text, source=known.problem.source)
+    bare = known.model_copy(update={"problem": problem, "labels": (), "provenance": LabelProvenance()})
+    yield own.write([bare]) | {"attempt_answer": known.trajectory.answer, "error_type": attempt.error_type}
 
 
 _MAKERS: dict[Format, Callable[[LabelledAttempt], Iterator[Row]]] = {

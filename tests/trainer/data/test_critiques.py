@@ -17,14 +17,14 @@ from tables import table
 
 from runtime.engines.base import Completion, ContextOverflow
 from runtime.engines.scripted import ScriptedEngine
-from runtime.problems import wordproblems
+from runtime.problems import critique_text, wordproblems
+from runtime.problems.critique_text import Block, parse, write
 from runtime.problems.worked import Quantity, Worked, WorkedStep
 from runtime.prompts import templates
 from runtime.types import Problem
 from trainer.data import problems
-from trainer.data.critiques import command, critique_text, report
+from trainer.data.critiques import command, report
 from trainer.data.critiques.annotators import Annotation, Job, Prompted, Structural
-from trainer.data.critiques.critique_text import Block, parse, write
 from trainer.data.critiques.generators import WARMER, Actor, from_scratch, inserted, location_aware
 from trainer.data.critiques.guards import announces_error, is_shortcut, leaks, parrots
 from trainer.data.critiques.pipeline import Critiques, Recipe, agrees, mixed

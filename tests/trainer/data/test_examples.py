@@ -6,6 +6,8 @@ import pytest
 
 from runtime import settings
 from runtime.checks.grading import equal
+from runtime.problems.formats import attempts as own
+from runtime.problems.labelled import labelled
 from runtime.prompts.critic_turn import judged, put_to_critic, verdict_parts, verdict_words
 from runtime.text import language_of
 from runtime.types import Message, Problem
@@ -17,13 +19,12 @@ from trainer.data.examples.critic import (
     examples_folder,
     generated,
     gsm8k,
-    judged_row,
     mixed,
     recorded,
     write_examples,
 )
 from trainer.data.rows import Encoder, read_rows
-from trainer.data.sources import JudgedAttempt, read_judged
+from trainer.data.sources import read_judged
 
 PENS = Problem(
     text="Ana buys 3 pens for 4 dollars each and a book for 5 dollars. How much does she pay?", source="made"
@@ -31,13 +32,13 @@ PENS = Problem(
 CHINESE = Problem(text="小明有3支笔，每支4元，又买了一本5元的书，一共多少元？", source="made")
 WHY = "The book is bought too, so its price is added."
 ATTEMPTS = {
-    "right": JudgedAttempt(PENS, ("3 × 4 = 12", "12 + 5 = 17"), None, answer="17"),
-    "a person's": JudgedAttempt(PENS, ("3 × 4 = 12", "12 + 5 = 17", "Answer: 17"), None),
-    "first wrong": JudgedAttempt(PENS, ("3 + 4 = 7", "7 + 5 = 12"), 0, answer="12", explanation=WHY),
-    "in the middle": JudgedAttempt(PENS, ("3 × 4 = 12", "12 - 5 = 7", "so 7"), 1, answer="7", explanation=WHY),
-    "last wrong": JudgedAttempt(PENS, ("3 × 4 = 12", "so 12 dollars"), 1, answer="12", explanation=WHY),
-    "nobody says why": JudgedAttempt(PENS, ("3 × 4 = 12", "12 - 5 = 7", "so 7"), 1),
-    "in Chinese": JudgedAttempt(CHINESE, ("3 × 4 = 12", "12 - 5 = 7"), 1, answer="7", explanation="书也要付钱。"),
+    "right": labelled(PENS, ("3 × 4 = 12", "12 + 5 = 17"), None, answer="17"),
+    "a person's": labelled(PENS, ("3 × 4 = 12", "12 + 5 = 17", "Answer: 17"), None),
+    "first wrong": labelled(PENS, ("3 + 4 = 7", "7 + 5 = 12"), 0, answer="12", explanation=WHY),
+    "in the middle": labelled(PENS, ("3 × 4 = 12", "12 - 5 = 7", "so 7"), 1, answer="7", explanation=WHY),
+    "last wrong": labelled(PENS, ("3 × 4 = 12", "so 12 dollars"), 1, answer="12", explanation=WHY),
+    "nobody says why": labelled(PENS, ("3 × 4 = 12", "12 - 5 = 7", "so 7"), 1),
+    "in Chinese": labelled(CHINESE, ("3 × 4 = 12", "12 - 5 = 7"), 1, answer="7", explanation="书也要付钱。"),
 }
 each_attempt = pytest.mark.parametrize("attempt", ATTEMPTS.values(), ids=ATTEMPTS)
 ANNOTATED = [
@@ -119,7 +120,7 @@ def test_only_a_wrong_step_has_an_explanation_and_only_that_ends_the_turn(attemp
 
 
 def test_a_right_attempt_has_no_explanation_even_if_the_record_has_one():
-    attempt = JudgedAttempt(PENS, ("3 × 4 = 12", "12 + 5 = 17"), None, answer="17", explanation=WHY)
+    attempt = labelled(PENS, ("3 × 4 = 12", "12 + 5 = 17"), None, answer="17", explanation=WHY)
     assert WHY not in "".join(text for text, _ in pieces(attempt))
     assert not critic_row(attempt).ends
 
@@ -203,7 +204,7 @@ def test_the_first_error_of_a_record_comes_from_a_usable_critique(tmp_path):
 @each_attempt
 def test_a_judged_attempt_survives_a_round_trip(attempt, tmp_path):
     path = tmp_path / "judged.jsonl"
-    path.write_text(json.dumps(judged_row(attempt), ensure_ascii=False) + "\n", "utf-8")
+    path.write_text(json.dumps(own.write([attempt]), ensure_ascii=False) + "\n", "utf-8")
     assert read_judged(path) == [attempt]
 
 

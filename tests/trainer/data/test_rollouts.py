@@ -6,12 +6,13 @@ import pytest
 
 from runtime import settings
 from runtime.engines.scripted import ScriptedEngine
+from runtime.problems.labelled import labelled
 from runtime.search.solutions import Solution
 from runtime.types import Problem
 from trainer.data.examples.critic import rollouts
 from trainer.data.first_error import with_first_error
 from trainer.data.rollouts import Rollouts
-from trainer.data.sources import JudgedAttempt, RowError
+from trainer.data.sources import RowError
 
 RIGHT, WRONG = "2 + 2 = 4\nThe answer is 4.", "2 + 2 = 5\nThe answer is 5."
 LUCKY = "2 + 2 = 5, and one less is right.\nThe answer is 4."
@@ -80,7 +81,7 @@ STORY = Problem(text="4 books for 3 dollars each and a pen for 2 dollars: how mu
 )
 def test_a_known_solution_locates_the_first_error_of_a_wrong_attempt(attempts, learned):
     answers = [(steps, "14" if steps in RIGHT_ANSWER else "9") for steps in attempts]
-    graded = [JudgedAttempt(STORY, steps, answer=answer, correct=answer == "14") for steps, answer in answers]
+    graded = [labelled(STORY, steps, answer=answer, correct=answer == "14") for steps, answer in answers]
     way = Solution("4 × 3 = 12\n12 + 2 = 14", "14")
     assert [(one.steps, one.first_error) for one in with_first_error(graded, way)] == learned
 

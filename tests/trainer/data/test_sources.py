@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from runtime.types import Problem
-from trainer.data.sources import JudgedAttempt, RowError, read_judged, read_problems
+from runtime.problems.labelled import labelled
+from runtime.types import LabelProvenance, Problem
+from trainer.data.sources import RowError, read_judged, read_problems
 
 
 def written(folder, *rows, prefix="", ends="\n"):
@@ -77,9 +78,10 @@ BENCH = {"id": "gsm8k-0", "problem": "2 + 3 + 4?", "steps": ["2 + 3 = 5", "5 + 4
     [({}, 1), ({"label": 0}, 0), ({"label": -1}, None), ({"final_answer_correct": True}, 1)],
 )
 def test_a_row_of_processbench_is_one_attempt(changes, first_error, tmp_path):
-    problem = Problem(text="2 + 3 + 4?", source="")
-    expected = JudgedAttempt(problem, ("2 + 3 = 5", "5 + 4 = 8"), first_error)
-    assert read_judged(written(tmp_path, {**BENCH, **changes})) == [expected]
+    (found,) = read_judged(written(tmp_path, {**BENCH, **changes}))
+    assert found.problem == Problem(text="2 + 3 + 4?", source="")
+    assert (found.steps, found.first_error, found.answer) == (("2 + 3 = 5", "5 + 4 = 8"), first_error, None)
+    assert found.correct is changes.get("final_answer_correct", False)
 
 
 def test_a_reference_solution_counts_as_a_right_attempt(tmp_path):
@@ -87,9 +89,11 @@ def test_a_reference_solution_counts_as_a_right_attempt(tmp_path):
     reference = "1. 2 + 3 = 5\n\nThe answer is 5."
     path = written(tmp_path, {**row, "reference_solution": reference}, {**row, "reference_solution": "  "}, BENCH)
     problem = Problem(text="2 + 3?", source="handmade")
-    wrong = JudgedAttempt(problem, ("2 + 3 = 6",), 0)
+    wrong = labelled(problem, ("2 + 3 = 6",), 0)
     found = read_judged(path, limit=2)
-    assert found == [wrong, JudgedAttempt(problem, ("2 + 3 = 5", "The answer is 5."), None)]
+    reference = LabelProvenance(role="reference")
+    right = labelled(problem, ("2 + 3 = 5", "The answer is 5."), None, correct=True, provenance=reference)
+    assert found == [wrong, right]
 
 
 GOOD = {"question": "2 + 3?", "answer": "5"}

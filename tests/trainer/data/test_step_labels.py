@@ -16,9 +16,10 @@ from pydantic import ValidationError
 from runtime import settings
 from runtime.engines.base import ContextOverflow, EngineError
 from runtime.engines.scripted import ScriptedEngine
+from runtime.problems.labelled import labelled as labelled_trajectory
 from runtime.types import Problem, StepLabel
-from trainer.data.sources import Attempt, RowError, read_attempts
-from trainer.data.step_labels import Labelling
+from trainer.data.sources import RowError, read_attempts
+from trainer.data.step_labels import Labelling, key_of
 
 PROBLEM = Problem(text="What is 2 + 3 + 4?", answer="9")
 STEPS = ("2 + 3 = 5", "5 + 4 = 9")
@@ -52,7 +53,7 @@ class Answering(ScriptedEngine):
 
 
 def attempt(*steps, problem=PROBLEM):
-    return Attempt(problem, steps or STEPS)
+    return labelled_trajectory(problem, steps or STEPS)
 
 
 def labelled(attempts, engine, n=2, **options):
@@ -62,7 +63,7 @@ def labelled(attempts, engine, n=2, **options):
 
 
 def labels(labelling, place=0):
-    row = labelling.results.rows[labelling.attempts[place].key]
+    row = labelling.results.rows[key_of(labelling.attempts[place])]
     return [StepLabel(**label) for label in row["labels"]]
 
 
@@ -79,7 +80,7 @@ def always(text):
 
 def test_k_of_n_completions_reach_the_reference_answer():
     done = labelled([attempt()], ScriptedEngine([RIGHT, WRONG, "It is 9.", "9 eggs\n#### 9.0"]))
-    assert labels(done) == [StepLabel(step=0, k=1, n=2), StepLabel(step=1, k=2, n=2)]
+    assert labels(done) == [StepLabel(by="rollouts", step=0, k=1, n=2), StepLabel(by="rollouts", step=1, k=2, n=2)]
     assert [(label.hard, label.soft) for label in labels(done)] == [(True, 0.5), (True, 1.0)]
     assert "soft" not in json.dumps(done.results.rows)
 
@@ -111,7 +112,7 @@ def test_an_empty_completion_takes_the_answer_of_the_last_step(reply, k):
 def test_a_last_step_that_states_the_answer_is_graded_and_not_completed(last, k):
     engine = always(WRONG)
     done = labelled([attempt(*STEPS, last)], engine)
-    assert labels(done)[2] == StepLabel(step=2, k=k, n=1, drawn="none")
+    assert labels(done)[2] == StepLabel(by="rollouts", step=2, k=k, n=1, drawn="none")
     assert labels(done)[2].soft == k
     assert engine.beginnings == ["2 + 3 = 5\n", "2 + 3 = 5\n5 + 4 = 9\n"]
 
@@ -119,13 +120,16 @@ def test_a_last_step_that_states_the_answer_is_graded_and_not_completed(last, k)
 def test_a_step_that_states_an_answer_and_is_not_the_last_is_completed():
     engine = always(RIGHT)
     done = labelled([attempt("The answer is 8.", "No. The answer is 9.")], engine)
-    assert labels(done) == [StepLabel(step=0, k=2, n=2), StepLabel(step=1, k=1, n=1, drawn="none")]
+    assert labels(done) == [
+        StepLabel(by="rollouts", step=0, k=2, n=2),
+        StepLabel(by="rollouts", step=1, k=1, n=1, drawn="none"),
+    ]
 
 
 @pytest.mark.parametrize("wrong", [{"k": 0, "n": 0}, {"k": -1, "n": 2}, {"k": 3, "n": 2}])
 def test_impossible_counts_are_refused(wrong):
     with pytest.raises(ValidationError):
-        StepLabel(step=0, **wrong)
+        StepLabel(by="rollouts", step=0, **wrong)
 
 
 # Sampling
@@ -243,11 +247,11 @@ def test_leaving_early_cancels_and_stores_no_partial_label():
     rows = [attempt(first, problem=Problem(text=f"{first}?", answer="9")) for first in ("quick", "slow", "slower")]
     labelling = Labelling(rows, engine, settings.load(), 2)
     run = labelling.run()
-    assert next(run) == rows[0].key
+    assert next(run) == key_of(rows[0])
     started = time.monotonic()
     run.close()
     assert time.monotonic() - started < 1
-    assert list(labelling.results.rows) == [rows[0].key]
+    assert list(labelling.results.rows) == [key_of(rows[0])]
     assert counts(labelling) == [(2, 2)]
 
 
@@ -290,7 +294,7 @@ def test_a_row_that_cannot_be_labelled_is_reported_and_skipped():
 
     rows = [
         attempt("a"),
-        Attempt(PROBLEM, ()),
+        labelled_trajectory(PROBLEM, ()),
         attempt("a", " "),
         attempt("a", problem=Problem(text="Why?")),
         attempt("a", problem=Problem(text="Why?", answer="9" * 2000)),
@@ -323,7 +327,7 @@ def written(folder, *rows):
 )
 def test_attempts_are_read_with_their_reference_answer(answer, read, tmp_path):
     row = {"question": "What is it?", "steps": ["a", "b"], "answer": answer, "source": "own"}
-    expected = Attempt(Problem(text="What is it?", answer=read, source="own"), ("a", "b"))
+    expected = labelled_trajectory(Problem(text="What is it?", answer=read or None, source="own"), ("a", "b"))
     assert read_attempts(written(tmp_path, row, {**row, "steps": []}), limit=1) == [expected]
 
 
@@ -347,8 +351,8 @@ def test_the_small_model_labels_a_short_solution(small_engine, monkeypatch):
     [first, last], [wrong] = labels(done, 0), labels(done, 1)
     assert (first.n, last, wrong) == (
         4,
-        StepLabel(step=1, k=1, n=1, drawn="none"),
-        StepLabel(step=0, k=0, n=1, drawn="none"),
+        StepLabel(by="rollouts", step=1, k=1, n=1, drawn="none"),
+        StepLabel(by="rollouts", step=0, k=0, n=1, drawn="none"),
     )
     assert first.hard
     assert done.summary()["calls"] == 4

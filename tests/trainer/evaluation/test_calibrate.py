@@ -9,9 +9,9 @@ from runtime.critic.aggregation import Aggregation, AggregationError, read_weigh
 from runtime.critic.critic import first_error
 from runtime.critic.evidence import DEPTHS
 from runtime.critic.evidence.source import StepEvidence
+from runtime.problems.labelled import labelled
 from runtime.search.solutions import Solution
 from runtime.types import Evidence, Problem
-from trainer.data.sources import JudgedAttempt
 from trainer.evaluation.calibrate import (
     GRID,
     RIDGE,
@@ -185,8 +185,8 @@ def test_f1_is_the_harmonic_mean_of_both_accuracies():
 
 
 ATTEMPTS = [
-    JudgedAttempt(PROBLEM, ("3 × 4 = 12", "12 + 5 = 17"), None, answer="17"),
-    JudgedAttempt(PROBLEM, ("3 × 4 = 12", "12 - 5 = 7"), 1, answer="7"),
+    labelled(PROBLEM, ("3 × 4 = 12", "12 + 5 = 17"), None, answer="17"),
+    labelled(PROBLEM, ("3 × 4 = 12", "12 - 5 = 7"), 1, answer="7"),
 ]
 SEVENTEEN = (Solution("12, 17", "17"),)
 HEARD = [

@@ -12,18 +12,18 @@ from runtime.critic.evidence.solutions import SOLUTIONS
 from runtime.critic.evidence.source import StepEvidence
 from runtime.engines.base import EngineError
 from runtime.engines.scripted import ScriptedEngine
+from runtime.problems.labelled import labelled
 from runtime.search.solutions import Solution
 from runtime.types import Problem
-from trainer.data.sources import JudgedAttempt
 from trainer.evaluation import critic
 from trainer.evaluation.calibrate import Case
 from trainer.evaluation.critic import calibration, discrimination, figures, summary, table, weights_in_use
 from trainer.evaluation.evidence import JudgedEvidence
 
 PROBLEM = Problem(text="What is two and two and one?", answer="REFERENCE")
-SLIP = JudgedAttempt(PROBLEM, ("2 + 2 = 5", "5 + 1 = 6"), 0, answer="6", error_type="calculation")
-WRONG = JudgedAttempt(PROBLEM, ("2 + 2 = 4", "4 - 1 = 3"), 1, answer="3", error_type="logical")
-RIGHT = JudgedAttempt(PROBLEM, ("2 + 2 = 4", "4 + 1 = 5"), None, answer="5")
+SLIP = labelled(PROBLEM, ("2 + 2 = 5", "5 + 1 = 6"), 0, answer="6", error_type="calculation")
+WRONG = labelled(PROBLEM, ("2 + 2 = 4", "4 - 1 = 3"), 1, answer="3", error_type="logical")
+RIGHT = labelled(PROBLEM, ("2 + 2 = 4", "4 + 1 = 5"), None, answer="5")
 ATTEMPTS = [SLIP, WRONG, RIGHT]
 FIVE = "2 + 2 = 4\n4 + 1 = 5\nThe answer is 5."
 WORD = Aggregation(constant=0.0, features={"verdict": 1.0}, reject=0.5)
@@ -68,7 +68,7 @@ def test_finished_evidence_is_read_back_without_calling_the_engine():
 
 
 def test_a_longer_file_resumes_the_run_of_a_shorter_one():
-    other = JudgedAttempt(Problem(text="What is three and one?"), ("3 + 1 = 4",), None, answer="4")
+    other = labelled(Problem(text="What is three and one?"), ("3 + 1 = 4",), None, answer="4")
     hear(ScriptedEngine(REPLIES, VERDICTS))
     engine = ScriptedEngine(["The answer is 4."] * 2)
     assert len(hear(engine, [*ATTEMPTS, other]).findings()) == 4
@@ -83,7 +83,7 @@ def test_other_sources_start_another_run():
 
 
 def test_an_attempt_whose_collection_fails_counts_as_missed():
-    other = JudgedAttempt(Problem(text="What is three and one?"), ("3 + 1 = 4",), None, answer="4")
+    other = labelled(Problem(text="What is three and one?"), ("3 + 1 = 4",), None, answer="4")
     engine = one_by_one([EngineError("the model broke"), "The answer is 4.", "The answer is 4."])
     collected = hear(engine, [RIGHT, other], ("solutions",))
     assert [one is None for one in collected.findings()] == [True, False]

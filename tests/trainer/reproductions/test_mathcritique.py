@@ -14,11 +14,11 @@ from runtime.checks.stated import final_answer
 from runtime.critic.aggregation import Aggregation, write_weights
 from runtime.engines.scripted import ScriptedEngine
 from runtime.problems import wordproblems
+from runtime.problems.labelled import labelled
 from runtime.types import Critique, Problem, Step, StepVerdict, Trajectory
 from trainer.data.examples.critic import critic_row
 from trainer.data.gsm8k import worked_from_gsm8k
 from trainer.data.rows import Row
-from trainer.data.sources import JudgedAttempt
 from trainer.reproductions.mathcritique import claims, examples, improve, report
 from trainer.reproductions.mathcritique.claims import Measured
 from trainer.reproductions.mathcritique.ground import Ground, Judge
@@ -106,7 +106,7 @@ STORY = worked_from_gsm8k(
 
 
 def made(*steps: str, place: int | None, answer: str) -> examples.LabelledSolution:
-    return STORY, JudgedAttempt(STORY.problem, steps, place, answer=answer)
+    return STORY, labelled(STORY.problem, steps, place, answer=answer)
 
 
 def test_self_talk_on_an_own_attempt_doubts_its_first_error_and_continues_from_there():

@@ -17,10 +17,11 @@ from transformers import AutoModelForCausalLM, DynamicCache
 from runtime import settings
 from runtime.engines.hf.chat import Chat
 from runtime.engines.hf.loading import load_tokenizer
+from runtime.problems.labelled import labelled
 from runtime.types import Message, Problem
 from trainer.data.examples.critic import critic_row
 from trainer.data.rows import Encoder, Row, read_rows, write_rows
-from trainer.data.sources import JudgedAttempt, RowError
+from trainer.data.sources import RowError
 from trainer.training import prefix_loop, progress
 from trainer.training.modelling import collate, learned_parameters, loss, open_for_tuning, read_prefix, save_adapter
 from trainer.training.prefix_loop import Tuning
@@ -130,7 +131,7 @@ def test_a_row_has_the_tokens_that_the_engines_read(chat):
 
 def test_a_critic_example_has_weight_on_its_verdicts_and_its_reason(chat):
     problem = Problem(text="How much are 3 pens at 4 dollars?")
-    attempt = JudgedAttempt(problem, ("3 × 4 = 13", "It is 13."), 0, "13", "3 × 4 is 12.")
+    attempt = labelled(problem, ("3 × 4 = 13", "It is 13."), 0, "13", "3 × 4 is 12.")
     example = Encoder(chat, "activated")(critic_row(attempt))
     learned = [token for token, weight in zip(example.suffix, example.weights, strict=True) if weight]
     assert chat.tokenizer.decode(learned, skip_special_tokens=False).endswith("] 3 × 4 is 12.<|im_end|>")

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from runtime.engines.base import Completion, Engine, Sampling
+from runtime.problems.critique_text import LABELS, Block, read_verdict, sentence, write
 from runtime.prompts import templates
 from runtime.text import closing_line, numbered
 from runtime.types import Message, Messages
-from trainer.data.critiques.critique_text import LABELS, Block, read_verdict, sentence, write
 from trainer.data.critiques.records import Hint, Path
 from trainer.data.critiques.tasks import GeneratedAttempt, Task, seed_of
 from trainer.data.wordings import read_wordings

@@ -13,10 +13,10 @@ from typing import Any, get_args
 
 from runtime.engines.base import ContextOverflow, Engine, Metered, Usage
 from runtime.files import write_whole
+from runtime.problems import critique_text
 from runtime.prompts import templates
 from runtime.text import Language
 from runtime.types import content_hash
-from trainer.data.critiques import critique_text
 from trainer.data.critiques.annotators import Annotation, Annotator, Job
 from trainer.data.critiques.generators import GENERATORS, Actor, Generator, from_scratch, inserted, location_aware
 from trainer.data.critiques.guards import leaks, parrots

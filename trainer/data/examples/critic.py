@@ -13,7 +13,7 @@ import logging
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -21,19 +21,21 @@ from typing import Any
 
 from runtime.files import folder_of, write_whole
 from runtime.problems import wordproblems
+from runtime.problems.formats import attempts as own
 from runtime.problems.json_rows import RowError, some
+from runtime.problems.labelled import labelled
 from runtime.problems.worked import Worked
 from runtime.prompts.critic_turn import judged, put_to_critic, verdict_words
 from runtime.settings import Settings
 from runtime.text import language_of
-from runtime.types import Problem
+from runtime.types import LabelledTrajectory, Problem
 from trainer.data.critiques.records import read_records
 from trainer.data.decontaminate import drop, find, read_texts
 from trainer.data.errors import InjectionError, inject_random
 from trainer.data.first_error import is_sound
 from trainer.data.gsm8k import gsm8k_problems
 from trainer.data.rows import Row, write_rows
-from trainer.data.sources import JudgedAttempt, read_graded, read_judged
+from trainer.data.sources import read_graded, read_judged
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +43,7 @@ EXPLANATION = 0.5
 """The weight of a whole explanation in the loss; a verdict has 1."""
 
 
-def critic_row(attempt: JudgedAttempt) -> Row:
+def critic_row(attempt: LabelledTrajectory) -> Row:
     """The critic's turn on an attempt: a verdict on each step up to the first wrong one, and its explanation."""
     right, wrong = verdict_words(language_of(attempt.problem.text))
     steps = judged(attempt.steps)
@@ -58,13 +60,13 @@ def critic_row(attempt: JudgedAttempt) -> Row:
     return Row(messages=tuple(messages), reply=tuple(reply), ends=bool(explained), source=attempt.problem.source)
 
 
-def generated(count: int, seed: int, split: wordproblems.Split = "train") -> Iterator[JudgedAttempt]:
+def generated(count: int, seed: int, split: wordproblems.Split = "train") -> Iterator[LabelledTrajectory]:
     """Attempts at fresh problems, alternately right and wrong."""
     for number, worked in enumerate(islice(wordproblems.stream(seed, split), count)):
         yield right_attempt(worked) if number % 2 == 0 else wrong_attempt(worked, seed)
 
 
-def gsm8k(path: Path, seed: int, limit: int | None = None) -> Iterator[JudgedAttempt]:
+def gsm8k(path: Path, seed: int, limit: int | None = None) -> Iterator[LabelledTrajectory]:
     """Attempts from GSM8K's solutions, each problem once, right or with an inserted error. Ambiguous solutions are
     skipped."""
     found = 0
@@ -78,7 +80,7 @@ def gsm8k(path: Path, seed: int, limit: int | None = None) -> Iterator[JudgedAtt
             return
 
 
-def people(path: Path) -> Iterator[JudgedAttempt]:
+def people(path: Path) -> Iterator[LabelledTrajectory]:
     """Wrong attempts judged by people, and their right prefixes. Reference solutions are left out: they are in another
     style, and a critic that can use style as a cue learns nothing else (trainer/LOG.md)."""
     return (
@@ -86,7 +88,7 @@ def people(path: Path) -> Iterator[JudgedAttempt]:
     )
 
 
-def collected(path: Path) -> Iterator[JudgedAttempt]:
+def collected(path: Path) -> Iterator[LabelledTrajectory]:
     """Attempts judged in the app, including right ones, as all are in one style."""
     for attempt in read_judged(path):
         if attempt.first_error is None:
@@ -95,22 +97,21 @@ def collected(path: Path) -> Iterator[JudgedAttempt]:
             yield from _with_begun(attempt)
 
 
-def _with_begun(attempt: JudgedAttempt) -> Iterator[JudgedAttempt]:
+def _with_begun(attempt: LabelledTrajectory) -> Iterator[LabelledTrajectory]:
     """A wrong attempt and its prefix before the error; empty if only an unjudged line is wrong."""
     place = attempt.first_error
     if place is not None and place < len(judged(attempt.steps)):
         yield attempt
         if place > 0:
-            begun = attempt.steps[:place]
-            yield replace(attempt, steps=begun, first_error=None, explanation="", answer=None, error_type=None)
+            yield labelled(attempt.problem, attempt.steps[:place], None)
 
 
-def rollouts(path: Path) -> Iterator[JudgedAttempt]:
+def rollouts(path: Path) -> Iterator[LabelledTrajectory]:
     """Right rollouts, which have the style of the model to be judged (`trainer rollouts`)."""
-    return filter(is_sound, read_graded(path))
+    return (labelled(one.problem, one.steps, None, one.answer) for one in read_graded(path) if is_sound(one))
 
 
-def recorded(path: Path) -> Iterator[JudgedAttempt]:
+def recorded(path: Path) -> Iterator[LabelledTrajectory]:
     """Attempts of `trainer critiques` with a usable critique."""
     for record in read_records(path):
         critique = next((critique for critique in record.critiques if critique.usable), None)
@@ -120,7 +121,7 @@ def recorded(path: Path) -> Iterator[JudgedAttempt]:
         if place is not None and place >= len(judged(record.traj.lines)):
             continue  # a wrong answer line is not judged
         given = record.problem
-        yield JudgedAttempt(
+        yield labelled(
             Problem(text=given.text, answer=given.answer, source=given.dataset, licence=record.prov.licence),
             record.traj.lines,
             place,
@@ -130,35 +131,22 @@ def recorded(path: Path) -> Iterator[JudgedAttempt]:
         )
 
 
-def right_attempt(worked: Worked) -> JudgedAttempt:
-    return JudgedAttempt(worked.problem, worked.lines, None, answer=worked.result)
+def right_attempt(worked: Worked) -> LabelledTrajectory:
+    return labelled(worked.problem, worked.lines, None, answer=worked.result)
 
 
-def wrong_attempt(worked: Worked, seed: int) -> JudgedAttempt:
+def wrong_attempt(worked: Worked, seed: int) -> LabelledTrajectory:
     """Raises InjectionError if no error fits."""
     made = inject_random(worked, seed)
-    return JudgedAttempt(
+    return labelled(
         worked.problem, made.lines, made.first_error, answer=made.answer, explanation=made.explanation,
         error_type=made.kind,
     )  # fmt: skip
 
 
-def judged_row(attempt: JudgedAttempt) -> dict[str, object]:
-    """The row format of `trainer.data.sources.read_judged`."""
-    return {
-        "question": attempt.problem.text,
-        "steps": list(attempt.steps),
-        "first_error_index": -1 if attempt.first_error is None else attempt.first_error,
-        "attempt_answer": attempt.answer,
-        "explanation": attempt.explanation,
-        "error_type": attempt.error_type,
-        "source": attempt.problem.source,
-    }
-
-
-def mixed(sources: Iterable[Iterable[JudgedAttempt]], seed: int) -> list[JudgedAttempt]:
+def mixed(sources: Iterable[Iterable[LabelledTrajectory]], seed: int) -> list[LabelledTrajectory]:
     """All attempts shuffled, each once; attempts on which two sources contradict each other are left out."""
-    found: dict[str, JudgedAttempt] = {}
+    found: dict[str, LabelledTrajectory] = {}
     disputed: set[str] = set()
     for attempt in (attempt for source in sources for attempt in source):
         known = found.setdefault(attempt.key, attempt)
@@ -221,7 +209,7 @@ def write_examples(sources: Sources, folder: Path) -> dict[str, Any]:
         )
     write_rows(folder / "critic.jsonl", map(critic_row, learned))
     write_rows(folder / "dev.jsonl", map(critic_row, kept))
-    lines = (json.dumps(judged_row(attempt), ensure_ascii=False) + "\n" for attempt in kept)
+    lines = (json.dumps(own.write([attempt]), ensure_ascii=False) + "\n" for attempt in kept)
     write_whole(folder / "fit.jsonl", lines)
     return {
         "learned": _counted(learned),
@@ -230,7 +218,7 @@ def write_examples(sources: Sources, folder: Path) -> dict[str, Any]:
     }
 
 
-def _read(sources: Sources) -> Iterator[Iterable[JudgedAttempt]]:
+def _read(sources: Sources) -> Iterator[Iterable[LabelledTrajectory]]:
     if sources.generated:
         yield generated(sources.generated, sources.seed)
         enough = max(sources.generated, FITTED_FROM)
@@ -250,7 +238,7 @@ def kept_apart(problem: Problem) -> bool:
     return int(problem.id, 16) % 1000 < 1000 * KEPT_APART
 
 
-def _counted(attempts: Sequence[JudgedAttempt]) -> dict[str, dict[str, int]]:
+def _counted(attempts: Sequence[LabelledTrajectory]) -> dict[str, dict[str, int]]:
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for attempt in attempts:
         counts[attempt.problem.source or "judged"]["right" if attempt.first_error is None else "wrong"] += 1

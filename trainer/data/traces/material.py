@@ -14,12 +14,12 @@ from runtime.problems import wordproblems
 from runtime.problems.worked import Worked
 from runtime.search.solutions import numbers_in
 from runtime.text import LineReader, language_of
-from runtime.types import Problem
+from runtime.types import LabelledTrajectory, Problem
 from trainer.data.critiques.records import Record, read_records
 from trainer.data.errors import InjectionError, inject_random
 from trainer.data.errors.comments import explain_right
 from trainer.data.gsm8k import gsm8k_problems, worked_from_gsm8k
-from trainer.data.sources import JudgedAttempt, read_graded
+from trainer.data.sources import read_graded
 from trainer.data.traces.trace import WORDS, CheckedStep, Trace, smoothed
 
 _SIGNS = {r"\times": "×", r"\cdot": "×", r"\div": "/", r"\%": "%", r"\$": "$"}
@@ -79,7 +79,7 @@ def from_worked(worked: Worked, seed: int) -> Trace:
     return Trace(worked.problem, tuple(steps), worked.result)
 
 
-def from_attempt(worked: Worked, attempt: JudgedAttempt) -> Trace:
+def from_attempt(worked: Worked, attempt: LabelledTrajectory) -> Trace:
     """A labelled attempt as a trace: right steps are accepted, the first error is doubted, and the missing steps of the
     solution correct it."""
     place, steps = attempt.first_error, attempt.steps
@@ -99,7 +99,7 @@ def _missing(worked: Worked, accepted: Sequence[str]) -> Sequence[str]:
     return worked.lines[next(new, len(worked.lines)) :]
 
 
-def _doubt(attempt: JudgedAttempt) -> str:
+def _doubt(attempt: LabelledTrajectory) -> str:
     """The doubt about the first error: for a false equation its correction."""
     language, step = language_of(attempt.problem.text), attempt.steps[attempt.first_error or 0]
     false = next((one for one in arithmetic.check(step) if one.verdict == "incorrect"), None)

@@ -8,21 +8,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from runtime.checks import arithmetic
+from runtime.problems.labelled import labelled
 from runtime.problems.worked import Worked
 from runtime.prompts.actor_turn import after_critique, conversation
 from runtime.text import CHECK, join_steps, language_of
-from runtime.types import Step, Trajectory
+from runtime.types import LabelledTrajectory, Step, Trajectory
 from trainer.data.errors import Injected, InjectionError, inject_random
 from trainer.data.examples.critic import right_attempt, wrong_attempt
 from trainer.data.examples.selftalk import selftalk_row
 from trainer.data.rows import Row
-from trainer.data.sources import JudgedAttempt
 from trainer.data.traces.material import from_attempt, from_worked
 from trainer.data.traces.trace import Trace, smoothed
 from trainer.reproductions.mathcritique.play import Attempt
 
 DOUBT = "wrong, I go through it again."
-LabelledSolution = tuple[Worked, JudgedAttempt]
+LabelledSolution = tuple[Worked, LabelledTrajectory]
 """An attempt whose first error is known, and the solution of its problem."""
 
 
@@ -65,9 +65,9 @@ def talked(worked: Worked, seed: int = 0) -> Row | None:
     return _talk(smoothed(from_worked(worked, seed), seed))
 
 
-def talked_over(labelled: LabelledSolution) -> Row | None:
+def talked_over(solution: LabelledSolution) -> Row | None:
     """Step-level self-talk on this attempt; None if the trace has a fault."""
-    return _talk(smoothed(from_attempt(*labelled), 0))
+    return _talk(smoothed(from_attempt(*solution), 0))
 
 
 def _talk(trace: Trace) -> Row | None:
@@ -80,12 +80,12 @@ def corrected(worked: Worked, seed: int = 0) -> Row:
     wrong = _wrong(worked, seed) if int(worked.problem.id, 16) % 2 else None
     if wrong is None:
         return corrected_over((worked, right_attempt(worked)))
-    return corrected_over((worked, JudgedAttempt(worked.problem, wrong.lines, wrong.first_error, answer=wrong.answer)))
+    return corrected_over((worked, labelled(worked.problem, wrong.lines, wrong.first_error, answer=wrong.answer)))
 
 
-def corrected_over(labelled: LabelledSolution) -> Row:
+def corrected_over(solution: LabelledSolution) -> Row:
     """Self-correction of this attempt."""
-    worked, attempt = labelled
+    worked, attempt = solution
     asked, check = conversation(worked.problem, prompt="selftalk"), CHECK[language_of(worked.problem.text)]
     first = join_steps(attempt.steps, attempt.answer)
     if attempt.first_error is None:

@@ -16,12 +16,12 @@ from runtime.critic.critic import first_error
 from runtime.critic.evidence import DEPTHS
 from runtime.critic.evidence.verdict import ADAPTER as CRITIC
 from runtime.files import sha256_of
+from runtime.problems.labelled import labelled
 from runtime.problems.worked import Worked
 from runtime.search.solutions import Solution
-from runtime.types import content_hash
+from runtime.types import LabelledTrajectory, content_hash
 from trainer.data.examples.critic import critic_row
 from trainer.data.first_error import with_first_error
-from trainer.data.sources import JudgedAttempt
 from trainer.evaluation.calibrate import cases, fit_panels, panels_among
 from trainer.evaluation.evidence import JudgedEvidence
 from trainer.reproductions.mathcritique.examples import LabelledSolution, right_and_wrong
@@ -47,9 +47,9 @@ class Teacher:
         """Attempts of the actor at this many problems, and errors inserted into the solutions of as many others. A
         critic trained only on inserted errors discriminated worse than its base (trainer/LOG.md)."""
         worked = self.ground.problems(2 * problems, TEACHING_SEED)
-        labelled = [*self._own(worked[:problems], TEACHING_SEED), *right_and_wrong(worked[problems:], 0)]
-        random.Random(TEACHING_SEED).shuffle(labelled)
-        return labelled
+        material = [*self._own(worked[:problems], TEACHING_SEED), *right_and_wrong(worked[problems:], 0)]
+        random.Random(TEACHING_SEED).shuffle(material)
+        return material
 
     def teach(self, problems: int) -> Judge:
         """An adapter trained on this material, with its fitted rules."""
@@ -76,7 +76,7 @@ class Teacher:
         return Discrimination([case.first_error is None for case in judged_cases], accepted, problems)
 
     @cached_property
-    def _apart(self) -> list[JudgedAttempt]:
+    def _apart(self) -> list[LabelledTrajectory]:
         return [attempt for _, attempt in self._own(self.ground.problems(FITTED_ON, FITTING_SEED), FITTING_SEED)]
 
     def _own(self, worked: Sequence[Worked], seed: int) -> list[LabelledSolution]:
@@ -93,7 +93,7 @@ class Teacher:
             for attempt in with_first_error(some, Solution("\n".join(one.lines), one.result))
         ]
 
-    def _collect(self, adapter: Path | None, attempts: Sequence[JudgedAttempt]) -> JudgedEvidence:
+    def _collect(self, adapter: Path | None, attempts: Sequence[LabelledTrajectory]) -> JudgedEvidence:
         """The evidence of a quick check, one attempt at a time, so that it is reproducible."""
         with closing(self.ground.engine({CRITIC: adapter} if adapter else {}, parallel=1)) as engine:
             name = content_hash(str(adapter)) if adapter else "none"
@@ -103,11 +103,11 @@ class Teacher:
             return collected
 
 
-def _labelled(attempt: Attempt) -> JudgedAttempt:
+def _labelled(attempt: Attempt) -> LabelledTrajectory:
     """The first error of a wrong attempt is unknown and not needed; 0 is used."""
     lines = tuple(step.text for step in attempt.trajectory.steps)
     place = None if attempt.right else 0
-    return JudgedAttempt(attempt.problem, lines, place, attempt.answer, correct=attempt.right)
+    return labelled(attempt.problem, lines, place, attempt.answer, correct=attempt.right)
 
 
 @dataclass(frozen=True)
