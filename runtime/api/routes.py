@@ -20,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 
 from runtime.api import shapes
 from runtime.api.shapes import ApiError, Asked, Reply
-from runtime.api.telling import finish, solution, thinking
+from runtime.api.texts import finish, solution, thinking
 from runtime.engines.base import ContextOverflow, Metered
 from runtime.errors import SoliloquyError
 from runtime.events import Failed

@@ -144,8 +144,8 @@ def open_adapter(base: BaseModel, role: str, version: str, settings: Settings) -
     """A version, whose file is checked against its card. Raises AdapterError."""
     folder = next((f for f in _places(base.name, role, settings) if (f / f"{version}.json").is_file()), None)
     if folder is None:
-        known = ", ".join(versions(base.name, role, settings)) or "none"
-        raise AdapterError(f"{base.name} has no version {version!r} of the {role} adapter. Choose one of: {known}.")
+        names = ", ".join(versions(base.name, role, settings)) or "none"
+        raise AdapterError(f"{base.name} has no version {version!r} of the {role} adapter. Choose one of: {names}.")
     card, path = read_card(folder / f"{version}.json"), folder / f"{version}.gguf"
     if card.base_sha256 != base.sha256:
         raise AdapterError(f"{path} was trained on other weights than those of {base.name}. {_remedy(base.name, role)}")
@@ -250,14 +250,14 @@ def named_base(name: str, settings: Settings) -> BaseModel:
     """The base of a name. Raises AdapterError if it is unknown."""
     if base := base_of(name, settings):
         return base
-    known = ", ".join(base.name for base in catalogue.catalogue())
-    raise AdapterError(f"{name!r} is neither in the catalogue ({known}) nor an added model. Choose one of those.")
+    names = ", ".join(base.name for base in catalogue.catalogue())
+    raise AdapterError(f"{name!r} is neither in the catalogue ({names}) nor an added model. Choose one of those.")
 
 
 def _require_usable(base: str, role: str, version: str | None, settings: Settings) -> None:
-    known = list(listed(settings))
-    if (base, role) not in known:
-        names = ", ".join(f"{name} {role}" for name, role in known) or "none"
+    installed = list(listed(settings))
+    if (base, role) not in installed:
+        names = ", ".join(f"{name} {role}" for name, role in installed) or "none"
         raise AdapterError(f"{base} has no {role} adapter. Choose one of: {names}.")
     if version is not None:
         open_adapter(named_base(base, settings), role, version, settings)

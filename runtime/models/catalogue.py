@@ -154,9 +154,9 @@ def _named(model: str, settings: Settings) -> Choice:
     _require_utf8(path)
     if path.is_file() or (path / "config.json").is_file():
         return Choice(name=path.stem, path=path.absolute(), reason=f"{path} is set.")
-    known = ", ".join(dict.fromkeys([base.name for base in catalogue()] + list(here)))
+    names = ", ".join(dict.fromkeys([base.name for base in catalogue()] + list(here)))
     raise ModelError(
-        f"The model {model!r} is neither a known name ({known}) nor a file. Choose another one, or add it.",
+        f"The model {model!r} is neither a known name ({names}) nor a file. Choose another one, or add it.",
         "model.unknown",
         name=model,
     )
@@ -365,5 +365,5 @@ def _base(name: str) -> Base:
     for base in catalogue():
         if base.name == name:
             return base
-    known = ", ".join(base.name for base in catalogue())
-    raise ModelError(f"{name!r} is not in the catalogue. Choose one of: {known}.")
+    names = ", ".join(base.name for base in catalogue())
+    raise ModelError(f"{name!r} is not in the catalogue. Choose one of: {names}.")

@@ -172,32 +172,32 @@ def threads_for(
     busy during the measurement, every core is used and nothing is stored."""
     if settings.threads:
         return settings.threads
-    known = recall(path, settings)
-    if known and known.threads:
-        return known.threads
+    stored = recall(path, settings)
+    if stored and stored.threads:
+        return stored.threads
     share_of_others = watch()
     threads = measure()
     if (others := share_of_others()) > BUSY:
         return cores()
-    found = known.model_copy(update={"threads": threads}) if known else Tuning(threads=threads, others=others)
+    found = stored.model_copy(update={"threads": threads}) if stored else Tuning(threads=threads, others=others)
     remember(path, settings, found)
     return threads
 
 
 def batch_width(path: Path, settings: Settings, default: int = 16) -> int:
     """The fastest batch size; `default` if it was not measured."""
-    known = recall(path, settings)
-    return known.width if known and known.width else default
+    stored = recall(path, settings)
+    return stored.width if stored and stored.width else default
 
 
 def extra_buffers(path: Path, settings: Settings, batches: bool = False) -> bool | None:
     """Whether extra buffers were faster for a file (or its copy, for batches); None if not measured."""
-    known = recall(path, settings)
-    if known is None:
+    stored = recall(path, settings)
+    if stored is None:
         return None
-    if batches and known.copy_kept and batch_file(path, settings) != path:
-        return known.copy_kept.extra_buffers
-    return known.buffers.batches if batches else known.buffers.alone
+    if batches and stored.copy_kept and batch_file(path, settings) != path:
+        return stored.copy_kept.extra_buffers
+    return stored.buffers.batches if batches else stored.buffers.alone
 
 
 def copies_dir(settings: Settings) -> Path:
@@ -208,10 +208,10 @@ def copies_dir(settings: Settings) -> Path:
 def batch_file(path: Path, settings: Settings) -> Path:
     """The file to use for batches: its faster copy if that is complete, up to date and fits into the free memory; else
     the file itself."""
-    known = recall(path, settings)
-    if known is None or known.copy_kept is None:
+    stored = recall(path, settings)
+    if stored is None or stored.copy_kept is None:
         return path
-    kept, copy = known.copy_kept, copies_dir(settings) / known.copy_kept.file
+    kept, copy = stored.copy_kept, copies_dir(settings) / stored.copy_kept.file
     if not copy.is_file() or path.stat().st_mtime_ns != kept.original_modified:
         return path
     found = copy.stat()

@@ -101,12 +101,12 @@ def examine(path: Path, settings: Settings, extra_buffers: bool | None = None, a
     """The finding for a file, good or bad: the stored one, or a new one if there is none or with `again`. Raises
     ModelError if the file cannot be read."""
     key = _key(path, extra_buffers)
-    known = None if again else _read(settings).get(key)
-    if known is None:
-        known = _try(path, settings, extra_buffers)
-        if known.lasting:
-            _remember(key, known, settings)
-    return known
+    finding = None if again else _read(settings).get(key)
+    if finding is None:
+        finding = _try(path, settings, extra_buffers)
+        if finding.lasting:
+            _remember(key, finding, settings)
+    return finding
 
 
 def is_known(path: Path, settings: Settings, extra_buffers: bool | None = None) -> bool:

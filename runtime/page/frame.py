@@ -76,9 +76,9 @@ class Frame:
         """Make the desk of a page, with the session and language that its browser stores."""
         asked = kept.get("language") or self.settings.language or request.headers.get("accept-language")
         log, exercise = None if kept.get("private") else self.log, Exercise(kept.get("practise"))
-        known = kept.get("session"), exercise, kept.get("review"), kept.get("compare")
+        stored = kept.get("session"), exercise, kept.get("review"), kept.get("compare")
         with self._opening:
-            desk = self.desks[page_of(request)] = Desk(self.settings, self.model, log, understood(asked), *known)
+            desk = self.desks[page_of(request)] = Desk(self.settings, self.model, log, understood(asked), *stored)
         return desk
 
     def desk(self, request: gr.Request, kept: dict[str, Any] | None = None) -> Desk:

@@ -122,9 +122,9 @@ class Session:
         if self.log is None:
             raise StoreError("Saving is turned off, so a rating cannot be stored. Turn saving on.")
         with self.log.transaction():
-            known = self.log.labels(run_id).get(step or run_id)
-            if reason is None and known and known.rating == rating:
-                reason = known.reason
+            earlier = self.log.labels(run_id).get(step or run_id)
+            if reason is None and earlier and earlier.rating == rating:
+                reason = earlier.reason
             feedback = Feedback(rating=rating, reason=reason, correction=correction, consent=consent)
             self.log.add_label(run_id, step, feedback)
         return feedback

@@ -17,7 +17,8 @@ from solver import QUESTION, RIGHT
 from starlette.applications import Starlette
 
 from runtime import settings as configuration
-from runtime.api import routes, shapes, telling
+from runtime.api import routes, shapes
+from runtime.api.texts import solution, thinking
 from runtime.engines.base import ContextOverflow, EngineError
 from runtime.engines.scripted import ScriptedEngine
 from runtime.log.store import SessionLog
@@ -229,7 +230,7 @@ def test_streamed_text_is_never_taken_back():
         session = Session(configuration.load(mode=mode), lambda given=replies: ScriptedEngine(given), None)
         before = ("", "")
         for progress in session.solve(QUESTION):
-            now = (telling.thinking(progress.run), telling.solution(progress.run))
+            now = (thinking(progress.run), solution(progress.run))
             assert all(text.startswith(earlier) for text, earlier in zip(now, before, strict=True))
             before = now
         assert before[1] == ("Add the apples.\n" if plan in replies else "") + WHOLE

@@ -23,8 +23,8 @@ from trainer.cli.options import (
     Records,
     Rollouts,
     Seed,
+    choices,
     follow,
-    known,
     opened,
 )  # fmt: skip
 
@@ -45,7 +45,7 @@ def problems(
     from runtime.problems.wordproblems import Split
     from trainer.data import problems as writing
 
-    [chosen] = known(split, "splits", get_args(Split))
+    [chosen] = choices(split, "splits", get_args(Split))
     follow("Writing", writing.write(out, count, seed, chosen, processes), count)
     report = writing.report(out)
     steps = ", ".join(f"{number}: {share:.1%}" for number, share in sorted(report.steps.items()))

@@ -49,13 +49,13 @@ def modes_of(text: str) -> list[str]:
     from runtime.types import Mode, mode_name
     from trainer.evaluation.solving import ORACLE
 
-    return known(",".join(map(mode_name, listed(text))), "modes", (*get_args(Mode), ORACLE))
+    return choices(",".join(map(mode_name, listed(text))), "modes", (*get_args(Mode), ORACLE))
 
 
 Name = TypeVar("Name", bound=str)
 
 
-def known(text: str, what: str, names: Sequence[Name]) -> list[Name]:
+def choices(text: str, what: str, names: Sequence[Name]) -> list[Name]:
     given = listed(text)
     if unknown := [name for name in given if name not in names]:
         raise typer.BadParameter(f"{', '.join(unknown)}: {what} are {', '.join(names)}")
@@ -86,7 +86,7 @@ def sources_of(text: str | None, depth: Depth) -> tuple[str, ...]:
     names = [source_name(name) for name in listed(text)]
     if removed := [name for name in names if name in REMOVED_SOURCES]:
         print(f"Left out, as no fitted rule uses them any more: {', '.join(removed)}.", file=sys.stderr)
-    return tuple(known(",".join(name for name in names if name not in removed), "sources", NAMES))
+    return tuple(choices(",".join(name for name in names if name not in removed), "sources", NAMES))
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from trainer.cli.options import (
     Records,
     Rollouts,
     Seed,
-    known,
+    choices,
     sources_of,
 )
 from trainer.cli.options import Sources as EvidenceSources
@@ -241,7 +241,7 @@ def improve(
     from trainer.reproductions.mathcritique.improve import ARMS, Improvement, Plan, first_actor
     from trainer.reproductions.mathcritique.judging import Teacher
 
-    [chosen] = known(arm, "arms", ARMS)
+    [chosen] = choices(arm, "arms", ARMS)
     ground = Ground(base, settings.load())
     plan = Plan(arm=chosen, rounds=rounds, samples=samples, problems=problems, taught=problems, seed=seed)
     judge = Teacher(ground, first_actor(ground, plan)).teach(taught)
@@ -263,7 +263,7 @@ def reproduce(
     from trainer.reproductions.mathcritique.ground import Ground
     from trainer.reproductions.mathcritique.reproduce import BUDGETS, reproduced
 
-    known(paper, "papers", ("mathcritique",))
-    known(budget, "budgets", tuple(BUDGETS))
+    choices(paper, "papers", ("mathcritique",))
+    choices(budget, "budgets", tuple(BUDGETS))
     for line in reproduced(Ground(base, settings.load()), budget, out):
         print(line, flush=True)

@@ -84,10 +84,10 @@ class Labelling:
     def _label(
         self, attempt: LabelledTrajectory, known: dict[tuple[str, ...], StepLabel], cancel: Event
     ) -> dict[str, Any]:
-        engine, unfinished, begun = Metered(self.engine), 0, beginnings(attempt.steps)
-        labels = [known[steps] for steps in begun if steps in known]
+        engine, unfinished, prefixes = Metered(self.engine), 0, beginnings(attempt.steps)
+        labels = [known[steps] for steps in prefixes if steps in known]
         succeeded = judge(attempt.problem)
-        requests = (continuing(attempt.problem, steps) for steps in begun[len(labels) :])
+        requests = (continuing(attempt.problem, steps) for steps in prefixes[len(labels) :])
         sampling = replace(self.sampling, seed=self.sampling.seed + len(labels) * self.n)
         enough = (lambda replies: any(map(succeeded, replies))) if self.stop_early else None
         drawn = "until_success" if self.stop_early else "all"

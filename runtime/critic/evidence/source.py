@@ -89,12 +89,12 @@ class Collector:
         returns the numbers from there on. Shorter after a stop or where the context is exceeded."""
         steps = judged([step.text for step in attempt.steps])
         beginnings = _beginnings(source, problem, steps)
-        known = next((number for number, one in enumerate(beginnings) if one not in self.memory), len(steps))
-        if known < len(steps):
+        first_unread = next((number for number, one in enumerate(beginnings) if one not in self.memory), len(steps))
+        if first_unread < len(steps):
             try:
-                self.memory |= zip(beginnings[known:], ask(steps, known), strict=True)
+                self.memory |= zip(beginnings[first_unread:], ask(steps, first_unread), strict=True)
             except (ContextOverflow, Cancelled):
-                del beginnings[known:]
+                del beginnings[first_unread:]
         return tuple(self.memory[one] for one in beginnings)
 
     def has_read(self, problem: Problem, attempt: Trajectory, sources: Sequence[Source]) -> bool:

@@ -119,7 +119,7 @@ class Decoder:
         """Whether another lane is reading a longer prefix of this job's prompt than is in memory."""
         reading = [other for lane, other in self._busy() if len(lane.keys) < len(other.keys) - 1]
         coming = max((common_prefix(other.keys, job.keys) for other in reading), default=0)
-        return coming > WORTH_WAITING and coming > self.memory.known(job.keys) + WORTH_WAITING
+        return coming > WORTH_WAITING and coming > self.memory.cached_prefix(job.keys) + WORTH_WAITING
 
     def _admit(self, lane: Lane, job: Job) -> None:
         first_needed = job.marks[0] if isinstance(job, ScoreJob) else len(job.keys) - 1

@@ -78,7 +78,7 @@ class Memory:
         self.lanes = [Lane(i) for i in range(lanes)]
         self._shelf: list[Shelved] = []
 
-    def known(self, keys: Sequence[int]) -> int:
+    def cached_prefix(self, keys: Sequence[int]) -> int:
         """Length of the longest prefix of these keys in any lane or on the shelf."""
         return max(common_prefix(place.keys, keys) for place in self._places())
 

@@ -18,7 +18,7 @@ list.after(asks, mine_row);
 
 // The reply is cleared at every click, so that an equal reply is noticed too.
 compare.onclick = () => {
-  put(verdict, field.value.trim() ? "" : word("mine.empty"));
+  put(verdict, field.value.trim() ? "" : phrase("mine.empty"));
   set(verdict, "data-kind", "");
   if (field.value.trim()) trigger("submit", { answer: field.value });
 };
@@ -41,7 +41,7 @@ function showHints(row) {
     hints = make("ul", "sq-hints", { "aria-live": "polite" });
     body.append(hints);
   }
-  set(hints, "aria-label", word("give.hints"));
+  set(hints, "aria-label", phrase("give.hints"));
   row.hints.forEach((text, i) => put(hints.children[i] || hints.appendChild(make("li", "sq-hint")), text));
 }
 
@@ -62,8 +62,8 @@ function showAgain(row) {
     links.append(button);
   }
   button.hidden = !view().again?.includes(row.id);
-  put(button.lastElementChild, word("again.button"));
-  set(button, "aria-label", `${row.label}: ${word("again.button")}`);
+  put(button.lastElementChild, phrase("again.button"));
+  set(button, "aria-label", `${row.label}: ${phrase("again.button")}`);
 }
 
 function showGuide() {
@@ -74,21 +74,21 @@ function showGuide() {
   if (!able && asks.contains(document.activeElement)) list.lastElementChild?.firstElementChild.focus();
   asks.hidden = !able;
   WISHES.forEach((wish, i) => {
-    put(asks.children[i], word("give." + wish));
+    put(asks.children[i], phrase("give." + wish));
     asks.children[i].hidden = wish === "step" && now.help !== "steps";
   });
   mine_row.hidden = !now.comparable;
   if (mine_row.hidden) field.value = "";
   compare.disabled = !able;
-  put(field_label.firstElementChild, word("mine.label"));
-  set(field, "placeholder", word("mine.placeholder"));
-  put(compare, word("mine.button"));
+  put(field_label.firstElementChild, phrase("mine.label"));
+  set(field, "placeholder", phrase("mine.placeholder"));
+  put(compare, phrase("mine.button"));
   put(verdict, (now.voting ? now.status : now.compared?.text) || "");
   set(verdict, "data-kind", (!now.voting && now.compared?.kind) || "");
-  put(others, able && now.compared?.kind === "other" && now.votable ? word("mine.vote") : "");
+  put(others, able && now.compared?.kind === "other" && now.votable ? phrase("mine.vote") : "");
   const keys = part("keys");
   const added = now.help === "steps" ? ["hint", "step"] : ["hint"];
-  if (able && keys.textContent) put(keys, [word("rate.keys"), ...added.map((wish) => word("give.keys." + wish))].join(" · "));
+  if (able && keys.textContent) put(keys, [phrase("rate.keys"), ...added.map((wish) => phrase("give.keys." + wish))].join(" · "));
 }
 
 root.addEventListener("keydown", (event) => {

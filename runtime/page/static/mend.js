@@ -23,7 +23,7 @@ function showCorrection(row) {
   const next = stage === 0 ? "hint" : stage === 1 && row.mend.show ? "show" : "";
   const more = box.lastElementChild;
   if (!next && more === document.activeElement) body.closest(".sq-card").focus({ preventScroll: true });
-  put(more, next && word("mend." + next));
+  put(more, next && phrase("mend." + next));
 }
 
 const showCorrections = () => (view().steps || []).forEach(showCorrection);

@@ -9,7 +9,7 @@ let unfolded = ""; // id of the entry whose actions are shown
 let typing = 0;
 
 const view = () => props.value || {};
-const word = (key, values = {}) =>
+const phrase = (key, values = {}) =>
   Object.entries(values).reduce((text, [name, value]) => text.replace(`{${name}}`, value), view().words?.["past." + key] || "");
 
 function button(className, text, act, attributes = {}) {
@@ -32,7 +32,7 @@ function makeRow(row) {
   const open = button("sq-past-open", "", () => openRun(row.id));
   open.append(make("span", "sq-past-title", {}, row.title), about);
   const more = button("sq-past-more", "⋯", () => unfold(unfolded === row.id ? "" : row.id), {
-    "aria-label": word("more", { title: row.title }),
+    "aria-label": phrase("more", { title: row.title }),
     "aria-expanded": "false",
   });
   item.append(open, more, make("div", "sq-past-acts", { hidden: "" }));
@@ -58,8 +58,8 @@ function unfold(id, asking = false) {
 }
 
 function plainActs(id) {
-  const save = (format) => button("sq-past-act", word(format), () => trigger("download", { entry: id, format }));
-  return [save("md"), save("html"), button("sq-past-act sq-past-bad", word("delete"), () => unfold(id, true))];
+  const save = (format) => button("sq-past-act", phrase(format), () => trigger("download", { entry: id, format }));
+  return [save("md"), save("html"), button("sq-past-act sq-past-bad", phrase("delete"), () => unfold(id, true))];
 }
 
 function askedActs(id) {
@@ -72,8 +72,8 @@ function askedActs(id) {
     unfold(id);
     list.querySelector(`[data-id="${id}"] .sq-past-bad`).focus();
   };
-  const question = make("p", "sq-past-question", {}, word("sure"));
-  return [question, button("sq-past-act sq-past-keep", word("keep"), keep), button("sq-past-act sq-past-bad", word("gone"), gone)];
+  const question = make("p", "sq-past-question", {}, phrase("sure"));
+  return [question, button("sq-past-act sq-past-keep", phrase("keep"), keep), button("sq-past-act sq-past-bad", phrase("gone"), gone)];
 }
 
 function save(file) {
@@ -84,16 +84,16 @@ function save(file) {
 
 function show() {
   const now = view();
-  part("head").textContent = word("title");
-  search.placeholder = word("search");
-  search.setAttribute("aria-label", word("search"));
-  list.setAttribute("aria-label", word("title"));
+  part("head").textContent = phrase("title");
+  search.placeholder = phrase("search");
+  search.setAttribute("aria-label", phrase("search"));
+  list.setAttribute("aria-label", phrase("title"));
   part("empty").textContent = now.empty || "";
   part("empty").hidden = !now.empty;
   const rest = part("rest");
   rest.hidden = !now.more;
   rest.firstElementChild.textContent = now.more || "";
-  rest.lastElementChild.textContent = word("further");
+  rest.lastElementChild.textContent = phrase("further");
   const wanted = JSON.stringify([now.rows, now.language]);
   if (wanted !== drawn) {
     drawn = wanted;

@@ -38,7 +38,7 @@ function firstWrong() {
 
 function showOptional(card, optional) {
   set(card, "data-optional", optional);
-  if (!view().revealed) put(card.querySelector(".sq-verdict"), optional ? word("review.optional") : "");
+  if (!view().revealed) put(card.querySelector(".sq-verdict"), optional ? phrase("review.optional") : "");
 }
 
 // The conclusion suggested by the ratings so far.
@@ -74,17 +74,17 @@ function review() {
   const wrong = firstWrong();
   [...list.children].forEach((card, i) => showOptional(card, wrong >= 0 && i > wrong));
   explained.hidden = wrong < 0;
-  put(explained.firstElementChild, word("review.explain"));
-  set(endings, "aria-label", word("review.endings"));
+  put(explained.firstElementChild, phrase("review.explain"));
+  set(endings, "aria-label", phrase("review.endings"));
   for (const [i, ending] of ENDINGS.entries()) {
-    put(endings.children[i], word("review.end." + ending));
+    put(endings.children[i], phrase("review.end." + ending));
     set(endings.children[i], "data-suggested", suggested() === ending);
     set(endings.children[i], "aria-pressed", now.ending === ending);
   }
   const judged = now.ending || suggested(); // before that, the critic's verdict would sway the reviewer
-  put(turns.children[0], now.can_reveal && (judged || now.revealed) ? word(now.revealed ? "review.hide" : "review.reveal") : "");
-  put(turns.children[1], now.can_go_back ? word("review.back") : "");
-  put(turns.children[2], now.can_skip ? word("review.skip") : "");
+  put(turns.children[0], now.can_reveal && (judged || now.revealed) ? phrase(now.revealed ? "review.hide" : "review.reveal") : "");
+  put(turns.children[1], now.can_go_back ? phrase("review.back") : "");
+  put(turns.children[2], now.can_skip ? phrase("review.skip") : "");
 }
 
 explains.addEventListener("keydown", (event) => {

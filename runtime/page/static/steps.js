@@ -12,7 +12,7 @@ const listeners = []; // called whenever something was shown or rated
 let epoch = 0;
 
 const view = () => props.value || {};
-const word = (key, values = {}) =>
+const phrase = (key, values = {}) =>
   Object.entries(values).reduce((text, [name, value]) => text.replace(`{${name}}`, value), view().words?.[key] || "");
 
 function put(node, text) {
@@ -75,15 +75,15 @@ function patchLabel(item, row) {
   const feedback = label(row.id);
   const tools = item.querySelector(".sq-tools");
   tools.hidden = !view().rateable || row.state === "streaming" || row.state === "locked";
-  set(tools.firstElementChild, "aria-label", word("rate.group", { label: row.label }));
+  set(tools.firstElementChild, "aria-label", phrase("rate.group", { label: row.label }));
   for (const [i, [rating, name]] of RATINGS.entries()) {
     const button = tools.firstElementChild.children[i];
     set(button, "aria-checked", feedback.rating === rating);
-    set(button, "aria-label", `${row.label}: ${word("rate." + name)}`);
-    set(button, "title", `${word("rate." + name)} (${i + 1})`);
+    set(button, "aria-label", `${row.label}: ${phrase("rate." + name)}`);
+    set(button, "title", `${phrase("rate." + name)} (${i + 1})`);
   }
-  set(tools.lastElementChild, "aria-label", `${row.label}: ${word("rate.correct")}`);
-  set(tools.lastElementChild, "title", `${word("rate.correct")} (E)`);
+  set(tools.lastElementChild, "aria-label", `${row.label}: ${phrase("rate.correct")}`);
+  set(tools.lastElementChild, "title", `${phrase("rate.correct")} (E)`);
   patchReasons(item.querySelector(".sq-reasons"), row, feedback);
   const correction = item.querySelector(".sq-correction");
   if (feedback.correction && feedback.correction === row.correction) putHtml(correction, row.correction_html);
@@ -91,7 +91,7 @@ function patchLabel(item, row) {
     delete correction.dataset.html;
     put(correction, feedback.correction);
   }
-  set(correction, "data-title", word("rate.correction"));
+  set(correction, "data-title", phrase("rate.correction"));
 }
 
 // The kind of error in a step, if the view has reasons
@@ -102,7 +102,7 @@ function patchReasons(box, row, feedback) {
   if (box.children.length !== names.length) {
     box.replaceChildren(...names.map((name) => make("button", "sq-reason", { type: "button", role: "radio", tabindex: "-1", "data-reason": name })));
   }
-  set(box, "aria-label", word("rate.reason"));
+  set(box, "aria-label", phrase("rate.reason"));
   for (const button of box.children) {
     const name = button.dataset.reason;
     put(button, view().reasons[name]);
@@ -147,7 +147,7 @@ function show() {
   putHtml(part("answer-text"), now.answer || "");
   putHtml(part("note"), now.note || "");
   part("answer").hidden = !now.answer && !now.note;
-  put(part("keys"), rows.length && now.rateable ? word("rate.keys") : "");
+  put(part("keys"), rows.length && now.rateable ? phrase("rate.keys") : "");
   for (const listener of listeners) listener();
 }
 
@@ -190,7 +190,7 @@ function undo() {
 function openEditor(id) {
   const { item, row } = cards.get(id);
   if (item.querySelector("textarea")) return;
-  const area = make("textarea", "sq-area", { rows: "2", maxlength: "4000", "aria-label": `${row.label}: ${word("rate.correct")}` });
+  const area = make("textarea", "sq-area", { rows: "2", maxlength: "4000", "aria-label": `${row.label}: ${phrase("rate.correct")}` });
   area.value = label(id).correction || row.text;
   const close = () => {
     editor.remove();
@@ -201,8 +201,8 @@ function openEditor(id) {
     setFeedback(id, { ...label(id), correction: area.value.trim() }, "edit");
     close();
   };
-  const save = make("button", "sq-save", { type: "button" }, word("rate.save"));
-  const cancel = make("button", "sq-cancel", { type: "button" }, word("rate.cancel"));
+  const save = make("button", "sq-save", { type: "button" }, phrase("rate.save"));
+  const cancel = make("button", "sq-cancel", { type: "button" }, phrase("rate.cancel"));
   save.onclick = keep;
   cancel.onclick = close;
   area.onkeydown = (event) => {

@@ -21,8 +21,8 @@ function showVote() {
   const goes_on = view().voting ? view().status : ""; // repeated here, as the status line may be far above
   voting.hidden = !able && !goes_on;
   vote.disabled = false;
-  put(vote, able ? word("vote.button") : "");
-  put(about_vote, able ? word("vote.about") : goes_on);
+  put(vote, able ? phrase("vote.button") : "");
+  put(about_vote, able ? phrase("vote.about") : goes_on);
 }
 
 watch("value", showVote);

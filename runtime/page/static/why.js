@@ -18,9 +18,9 @@ function showWhy(row) {
   const button = body.querySelector(".sq-why");
   const reasons = body.querySelector(".sq-why-list");
   const open = explained.has(row.id) && row.why.length > 0;
-  put(button, row.why.length && row.state !== "streaming" ? word("why.button") : "");
+  put(button, row.why.length && row.state !== "streaming" ? phrase("why.button") : "");
   set(button, "aria-expanded", open);
-  set(button, "aria-label", `${row.label}: ${word("why.button")}`);
+  set(button, "aria-label", `${row.label}: ${phrase("why.button")}`);
   reasons.hidden = !open;
   const wanted = JSON.stringify(row.why);
   if (!open || reasons.dataset.shown === wanted) return;

@@ -105,7 +105,7 @@ STORY = worked_from_gsm8k(
 )
 
 
-def made(*steps: str, place: int | None, answer: str) -> examples.Known:
+def made(*steps: str, place: int | None, answer: str) -> examples.LabelledSolution:
     return STORY, labelled(STORY.problem, steps, place, answer=answer)
 
 

@@ -18,7 +18,7 @@ from runtime.prompts import templates
 from runtime.text import closing_line, numbered
 from runtime.types import Message, Messages
 from trainer.data.critiques.records import Hint, Path
-from trainer.data.critiques.tasks import Made, Task, seed_of
+from trainer.data.critiques.tasks import GeneratedAttempt, Task, seed_of
 from trainer.data.wordings import read_wordings
 
 _WORDS = read_wordings(__file__)
@@ -31,7 +31,7 @@ class Job:
     """An attempt to be criticised, with the hints for the annotator."""
 
     task: Task
-    made: Made
+    made: GeneratedAttempt
     stop_at_first: bool = False
 
     @property

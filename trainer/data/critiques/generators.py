@@ -18,7 +18,7 @@ from runtime.prompts.actor_turn import continuing, conversation
 from runtime.text import numbered, split_steps
 from trainer.data.critiques.guards import announces_error
 from trainer.data.critiques.records import ErrorKind, FirstError, Inject, Kept, Path
-from trainer.data.critiques.tasks import Known, Made, Task, attempt, draw, generation, seed_of
+from trainer.data.critiques.tasks import GeneratedAttempt, KnownLabels, Task, attempt, draw, generation, seed_of
 
 Generator = Literal["rg1", "rg2", "rg3"]
 GENERATORS: tuple[Generator, ...] = get_args(Generator)
@@ -51,7 +51,7 @@ class Actor:
         return random.Random(seed_of(self.seed, task.problem.id, *purpose))
 
 
-def from_scratch(actor: Actor, task: Task) -> list[Made]:
+def from_scratch(actor: Actor, task: Task) -> list[GeneratedAttempt]:
     """RG1: distinct samples, wrong ones (`rg1`) and right ones (`sample`)."""
     sampling = actor.sampling(actor.temperature, task, "rg1")
     replies = draw(actor.engine, conversation(task.problem), sampling, actor.samples)
@@ -62,13 +62,13 @@ def from_scratch(actor: Actor, task: Task) -> list[Made]:
     return _distinct(renamed(each) for each in made)
 
 
-def renamed(made: Made) -> Made:
+def renamed(made: GeneratedAttempt) -> GeneratedAttempt:
     """Label a right attempt as a plain sample."""
     sample = made.path.model_copy(update={"origin": "sample"})
     return replace(made, path=sample) if made.path.correct else made
 
 
-def location_aware(actor: Actor, task: Task, template: Path) -> list[Made]:
+def location_aware(actor: Actor, task: Task, template: Path) -> list[GeneratedAttempt]:
     """RG2: keep the first k steps of a right path and continue at rising temperatures until the answer is wrong. Right
     attempts on the way are returned too, as they share the prefix."""
     dice = actor.dice(task, "rg2")
@@ -80,17 +80,17 @@ def location_aware(actor: Actor, task: Task, template: Path) -> list[Made]:
         sampling = actor.sampling(temperature, task, "rg2", str(temperature))
         [reply] = draw(actor.engine, continuing(task.problem, prefix), sampling)
         gen = generation(actor.engine, sampling, reply).model_copy(update={"T_schedule": WARMER[:tried]})
-        known = Known(first_error=FirstError(i=kept + 1, by="rg2"))
+        known = KnownLabels(first_error=FirstError(i=kept + 1, by="rg2"))
         made = attempt(task, reply, "rg2", gen, prefix, Kept(id=template.id, kept=kept), known=known, hint=kept + 1)
         if made.path.correct:
             plain = made.path.model_copy(update={"location_hint": None})
-            found.append(renamed(replace(made, path=plain, known=Known())))
+            found.append(renamed(replace(made, path=plain, known=KnownLabels())))
         elif _is_wrong(made) and len(made.path.steps) > kept:
             return _distinct([*found, made])
     return _distinct(found)
 
 
-def inserted(actor: Actor, task: Task, template: Path, writer: Engine) -> list[Made]:
+def inserted(actor: Actor, task: Task, template: Path, writer: Engine) -> list[GeneratedAttempt]:
     """RG3 by a model: it rewrites one step of a right path with an error of a chosen type, and the actor continues from
     it. Returns nothing if no rewrite passes the checks or the actor always recovers."""
     dice = actor.dice(task, "rg3")
@@ -107,7 +107,7 @@ def inserted(actor: Actor, task: Task, template: Path, writer: Engine) -> list[M
                 [*prefix, wrong],
                 Kept(id=template.id, kept=place),
                 Inject(step=place + 1, type=kind, by=writer.model),
-                Known(FirstError(i=place + 1, by="inject"), kind=kind, by="inject"),
+                KnownLabels(FirstError(i=place + 1, by="inject"), kind=kind, by="inject"),
             )
             if _is_wrong(made):
                 return [made]
@@ -133,13 +133,13 @@ def _wrong_versions(
     return [line for line in alone if _plain(line) != _plain(steps[place]) and not announces_error(line)]
 
 
-def _is_wrong(made: Made) -> bool:
+def _is_wrong(made: GeneratedAttempt) -> bool:
     return made.path.correct is False and bool(made.path.steps)
 
 
-def _distinct(made: Iterable[Made]) -> list[Made]:
+def _distinct(made: Iterable[GeneratedAttempt]) -> list[GeneratedAttempt]:
     """Attempts that can be judged, each text once."""
-    found: dict[tuple[str, str | None], Made] = {}
+    found: dict[tuple[str, str | None], GeneratedAttempt] = {}
     for each in made:
         if each.path.correct is not None and each.path.steps:
             found.setdefault((each.path.text, each.path.final), each)

@@ -34,7 +34,7 @@ from trainer.data.critiques.records import (
 from trainer.data.critiques.refinement import Refined, refine
 from trainer.data.critiques.rules import known_by_rule
 from trainer.data.critiques.structure import gold, injected
-from trainer.data.critiques.tasks import Made, Task, answer_type, cost, prompt_of
+from trainer.data.critiques.tasks import GeneratedAttempt, Task, answer_type, cost, prompt_of
 from trainer.runs import ResultFile
 
 PROMPTS = ("system", "actor", "annotate", "insert", "revise")
@@ -139,12 +139,12 @@ class Critiques:
             return {"error": str(error), **_spent(engine)}
         return {"records": lines, **_spent(engine)}
 
-    def _generate(self, task: Task, actor: Actor | None, writer: Engine | None) -> list[Made]:
+    def _generate(self, task: Task, actor: Actor | None, writer: Engine | None) -> list[GeneratedAttempt]:
         """The attempts of the chosen generators at a problem, in the order rg1, rg2, rg3, gold."""
         chosen, worked = self.recipe.generators, task.worked
         reference = [gold(task, self.recipe.seed)] if task.gold else []
         needs_template = "rg2" in chosen or ("rg3" in chosen and worked is None)
-        made: list[Made] = []
+        made: list[GeneratedAttempt] = []
         if actor and ("rg1" in chosen or (needs_template and not reference)):
             made += from_scratch(actor, task)
         right = [*reference, *(each for each in made if each.path.correct)]
@@ -158,7 +158,7 @@ class Critiques:
             made += inserted(actor, task, right[0].path, writer)
         return [*made, *reference]
 
-    def _record(self, task: Task, actor: Actor | None, made: Made, annotation: Annotation | None) -> Record:
+    def _record(self, task: Task, actor: Actor | None, made: GeneratedAttempt, annotation: Annotation | None) -> Record:
         critique = self._critique(task, made, annotation) if annotation else None
         refined: Refined | None = None
         # Unusable critiques do not justify the cost of refinements.
@@ -177,7 +177,7 @@ class Critiques:
             prov=Origins(seed=self.recipe.seed, licence=task.problem.licence),
         )
 
-    def _critique(self, task: Task, made: Made, annotation: Annotation) -> CritiqueRecord:
+    def _critique(self, task: Task, made: GeneratedAttempt, annotation: Annotation) -> CritiqueRecord:
         path, recipe = made.path, self.recipe
         reading = critique_text.parse(annotation.text, path.lines, path.final, recipe.stop_at_first)
         prompt = self.annotator.prompt
@@ -202,7 +202,7 @@ def _spent(engine: Metered | None) -> dict[str, int]:
     return asdict(engine.usage if engine else Usage())
 
 
-def mixed(made: Sequence[Made], most: int) -> list[Made]:
+def mixed(made: Sequence[GeneratedAttempt], most: int) -> list[GeneratedAttempt]:
     """At most `most` wrong attempts of each origin, and as many right ones. An error inserted into the reference
     solution brings that solution, so that style does not reveal the label."""
     wrong = [each for each in made if each.path.correct is False]
@@ -210,13 +210,13 @@ def mixed(made: Sequence[Made], most: int) -> list[Made]:
     by_rule = any(each.path.inject and each.path.inject.by == "structure" for each in kept)
     right = [each for each in made if each.path.correct]
     right.sort(key=lambda each: (each.path.origin == "gold") != by_rule)
-    alike: dict[str, Made] = {}
+    alike: dict[str, GeneratedAttempt] = {}
     for each in right:
         alike.setdefault(each.path.text, each)
     return [*kept, *list(alike.values())[: len(kept)]]
 
 
-def agrees(reading: critique_text.Reading, made: Made) -> bool:
+def agrees(reading: critique_text.Reading, made: GeneratedAttempt) -> bool:
     """Whether a critique agrees with the known labels of the answer, the steps and the first error."""
     path, known, found = made.path, made.known, reading.first_error
     if reading.final is not path.correct:
@@ -231,7 +231,7 @@ def agrees(reading: critique_text.Reading, made: Made) -> bool:
     return found >= place if known.first_error.by == "rg2" else found == place
 
 
-def _leaks(task: Task, path: Path, reading: critique_text.Reading, made: Made) -> bool:
+def _leaks(task: Task, path: Path, reading: critique_text.Reading, made: GeneratedAttempt) -> bool:
     first = made.known.first_error
     exact = first.i - 1 if first and first.i and first.by != "rg2" else reading.first_error
     steps = path.lines if exact is None else path.lines[: exact + 1]
@@ -252,7 +252,7 @@ def _problem(task: Task) -> RecordProblem:
     )
 
 
-def _costs(made: Made, annotation: Annotation | None, refined: Refined | None) -> tuple[RoleCost, ...]:
+def _costs(made: GeneratedAttempt, annotation: Annotation | None, refined: Refined | None) -> tuple[RoleCost, ...]:
     drawn = [*made.replies, *(refined.replies if refined else ())]
     costs = (cost("actor", drawn), cost("annotator", annotation.replies if annotation else ()))
     return tuple(each for each in costs if each.calls)

@@ -20,7 +20,7 @@ from runtime.problems.worked import Worked
 from runtime.search.solutions import numbers_in
 from trainer.data.critiques.guards import leaks
 from trainer.data.critiques.records import ErrorKind, FirstError
-from trainer.data.critiques.tasks import Known, Made, Task, labelled, seed_of
+from trainer.data.critiques.tasks import GeneratedAttempt, KnownLabels, Task, labelled, seed_of
 from trainer.data.errors.comments import wanted
 from trainer.data.wordings import read_wordings
 
@@ -28,7 +28,9 @@ STEP = {language: words["step"] for language, words in read_wordings(__file__).i
 """Explanations of steps, by language and topic; `follows`: the step only propagates an earlier error."""
 
 
-def known_by_rule(made: Made, task: Task, seed: int = 0, others: Iterable[Made] = ()) -> Made:
+def known_by_rule(
+    made: GeneratedAttempt, task: Task, seed: int = 0, others: Iterable[GeneratedAttempt] = ()
+) -> GeneratedAttempt:
     """The attempt with the labels of its steps if all of them are certain, otherwise unchanged. `others` are attempts
     at the same problem."""
     if task.worked is None or made.known.labels is not None or made.path.correct is None:
@@ -40,7 +42,7 @@ def known_by_rule(made: Made, task: Task, seed: int = 0, others: Iterable[Made] 
     if (reader.first_error is None) != made.path.correct:
         return made
     first = None if reader.first_error is None else reader.first_error + 1
-    known = Known(
+    known = KnownLabels(
         first_error=FirstError(i=first, by="rule"),
         labels=tuple(reader.labels),
         by="rule",

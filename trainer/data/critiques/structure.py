@@ -11,18 +11,18 @@ import random
 from runtime.problems.worked import Worked
 from trainer.data.critiques.records import FirstError, Inject
 from trainer.data.critiques.rules import STEP
-from trainer.data.critiques.tasks import Known, Made, Task, path_of, seed_of
+from trainer.data.critiques.tasks import GeneratedAttempt, KnownLabels, Task, path_of, seed_of
 from trainer.data.errors import Injected, InjectionError, inject_random
 from trainer.data.errors.comments import explain_right
 
 
-def injected(task: Task, worked: Worked, seed: int) -> list[Made]:
+def injected(task: Task, worked: Worked, seed: int) -> list[GeneratedAttempt]:
     """The reference solution with one error and its consequences; empty if none fits."""
     try:
         wrong = inject_random(worked, seed_of(seed, task.problem.id, "inject"))
     except InjectionError:
         return []
-    known = Known(
+    known = KnownLabels(
         first_error=FirstError(i=wrong.first_error + 1, by="inject"),
         labels=wrong.labels,
         by="inject",
@@ -31,17 +31,17 @@ def injected(task: Task, worked: Worked, seed: int) -> list[Made]:
     )
     path = path_of(task, wrong.lines, wrong.answer, "rg3", known)
     error = Inject(step=wrong.first_error + 1, type=wrong.kind, by="structure")
-    return [Made(path.model_copy(update={"inject": error}), known)] if path.correct is False else []
+    return [GeneratedAttempt(path.model_copy(update={"inject": error}), known)] if path.correct is False else []
 
 
-def gold(task: Task, seed: int = 0) -> Made:
+def gold(task: Task, seed: int = 0) -> GeneratedAttempt:
     """The reference solution as an attempt with every step right, and explanations where possible."""
     worked, explanations = task.worked, None
     if worked:
         seeds = [seed_of(seed, task.problem.id, "right", str(i)) for i in range(len(task.gold))]
         explanations = tuple(explain_right(worked, i, each) for i, each in enumerate(seeds))
-    known = Known(FirstError(i=None, by="gold"), (True,) * len(task.gold), "gold", explanations)
-    return Made(path_of(task, task.gold, task.problem.answer, "gold", known), known)
+    known = KnownLabels(FirstError(i=None, by="gold"), (True,) * len(task.gold), "gold", explanations)
+    return GeneratedAttempt(path_of(task, task.gold, task.problem.answer, "gold", known), known)
 
 
 def _explain(task: Task, worked: Worked, wrong: Injected, seed: int) -> list[str]:

@@ -57,7 +57,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownLabels:
     """Known labels of an attempt besides its answer."""
 
     first_error: FirstError | None = None
@@ -71,11 +71,11 @@ class Known:
 
 
 @dataclass(frozen=True)
-class Made:
+class GeneratedAttempt:
     """An attempt made by a generator."""
 
     path: Path
-    known: Known = Known()
+    known: KnownLabels = KnownLabels()
     replies: tuple[Completion, ...] = ()
     """The actor's replies that went into it."""
 
@@ -131,18 +131,18 @@ def attempt(
     prefix: Sequence[str] = (),
     parent: Kept | None = None,
     inject: Inject | None = None,
-    known: Known | None = None,
+    known: KnownLabels | None = None,
     hint: int | None = None,
-) -> Made:
-    """A reply of the actor as an attempt; `begun` is the prefix it continued."""
+) -> GeneratedAttempt:
+    """A reply of the actor as an attempt; `prefix` are the lines it continued."""
     lines = [*prefix, *split_steps(reply.text)]
     final = read_continuation(reply, join_steps(prefix)).answer
-    path = path_of(task, lines, final, origin, known or Known())
+    path = path_of(task, lines, final, origin, known or KnownLabels())
     more = {"finish": reply.finish, "gen": gen, "parent": parent, "inject": inject, "location_hint": hint}
-    return Made(path.model_copy(update=more), known or Known(), (reply,))
+    return GeneratedAttempt(path.model_copy(update=more), known or KnownLabels(), (reply,))
 
 
-def path_of(task: Task, lines: Sequence[str], final: str | None, origin: Origin, known: Known) -> Path:
+def path_of(task: Task, lines: Sequence[str], final: str | None, origin: Origin, known: KnownLabels) -> Path:
     """Steps and an answer as a graded path with the known labels."""
     if final and _DIGIT.search(task.problem.answer or "") and not _DIGIT.search(final):
         final = None  # "The answer is N.", copied from the instruction
@@ -157,13 +157,13 @@ def path_of(task: Task, lines: Sequence[str], final: str | None, origin: Origin,
     )
 
 
-def labelled(path: Path, known: Known) -> Path:
+def labelled(path: Path, known: KnownLabels) -> Path:
     """The path with labels on its steps."""
     steps = tuple(_step(i, line, known) for i, line in enumerate(path.lines, 1))
     return path.model_copy(update={"steps": steps})
 
 
-def _step(i: int, text: str, known: Known) -> RecordStep:
+def _step(i: int, text: str, known: KnownLabels) -> RecordStep:
     labels = (Label(by=known.by, value=1 if known.labels[i - 1] else 0),) if known.labels else ()
     kind = known.kind if known.first_error is not None and known.first_error.i == i else None
     return RecordStep(i=i, text=text, labels=labels, error_type=ErrorType(type=kind, by=known.by) if kind else None)

@@ -22,7 +22,7 @@ from trainer.data.traces.trace import Trace, smoothed
 from trainer.reproductions.mathcritique.play import Attempt
 
 DOUBT = "wrong, I go through it again."
-Known = tuple[Worked, LabelledTrajectory]
+LabelledSolution = tuple[Worked, LabelledTrajectory]
 """An attempt whose first error is known, and the solution of its problem."""
 
 
@@ -51,7 +51,7 @@ def direct(attempt: Attempt) -> Row:
     return Row(messages=tuple(asked), reply=((attempt.text, 1.0),), source=attempt.problem.source)
 
 
-def right_and_wrong(problems: Iterable[Worked], seed: int) -> Iterator[Known]:
+def right_and_wrong(problems: Iterable[Worked], seed: int) -> Iterator[LabelledSolution]:
     """Right solutions and solutions with an inserted error, alternating."""
     for number, worked in enumerate(problems):
         try:
@@ -65,9 +65,9 @@ def talked(worked: Worked, seed: int = 0) -> Row | None:
     return _talk(smoothed(from_worked(worked, seed), seed))
 
 
-def talked_over(known: Known) -> Row | None:
+def talked_over(solution: LabelledSolution) -> Row | None:
     """Step-level self-talk on this attempt; None if the trace has a fault."""
-    return _talk(smoothed(from_attempt(*known), 0))
+    return _talk(smoothed(from_attempt(*solution), 0))
 
 
 def _talk(trace: Trace) -> Row | None:
@@ -83,9 +83,9 @@ def corrected(worked: Worked, seed: int = 0) -> Row:
     return corrected_over((worked, labelled(worked.problem, wrong.lines, wrong.first_error, answer=wrong.answer)))
 
 
-def corrected_over(known: Known) -> Row:
+def corrected_over(solution: LabelledSolution) -> Row:
     """Self-correction of this attempt."""
-    worked, attempt = known
+    worked, attempt = solution
     asked, check = conversation(worked.problem, prompt="selftalk"), CHECK[language_of(worked.problem.text)]
     first = join_steps(attempt.steps, attempt.answer)
     if attempt.first_error is None:

@@ -24,7 +24,7 @@ from trainer.data.examples.critic import critic_row
 from trainer.data.first_error import with_first_error
 from trainer.evaluation.calibrate import cases, fit_panels, panels_among
 from trainer.evaluation.evidence import JudgedEvidence
-from trainer.reproductions.mathcritique.examples import Known, right_and_wrong
+from trainer.reproductions.mathcritique.examples import LabelledSolution, right_and_wrong
 from trainer.reproductions.mathcritique.ground import Ground, Judge
 from trainer.reproductions.mathcritique.play import Attempt, sampled
 from trainer.statistics import f1
@@ -43,13 +43,13 @@ class Teacher:
     ground: Ground
     actor: Path
 
-    def material(self, problems: int) -> list[Known]:
+    def material(self, problems: int) -> list[LabelledSolution]:
         """Attempts of the actor at this many problems, and errors inserted into the solutions of as many others. A
         critic trained only on inserted errors discriminated worse than its base (trainer/LOG.md)."""
         worked = self.ground.problems(2 * problems, TEACHING_SEED)
-        known = [*self._own(worked[:problems], TEACHING_SEED), *right_and_wrong(worked[problems:], 0)]
-        random.Random(TEACHING_SEED).shuffle(known)
-        return known
+        material = [*self._own(worked[:problems], TEACHING_SEED), *right_and_wrong(worked[problems:], 0)]
+        random.Random(TEACHING_SEED).shuffle(material)
+        return material
 
     def teach(self, problems: int) -> Judge:
         """An adapter trained on this material, with its fitted rules."""
@@ -79,7 +79,7 @@ class Teacher:
     def _apart(self) -> list[LabelledTrajectory]:
         return [attempt for _, attempt in self._own(self.ground.problems(FITTED_ON, FITTING_SEED), FITTING_SEED)]
 
-    def _own(self, worked: Sequence[Worked], seed: int) -> list[Known]:
+    def _own(self, worked: Sequence[Worked], seed: int) -> list[LabelledSolution]:
         """The actor's own attempts whose first error is known; fresh problems have only one solution path."""
         asked = [one.problem for one in worked]
         name = content_hash(sha256_of(self.ground.gguf), sha256_of(self.actor), *(problem.id for problem in asked))

@@ -78,9 +78,9 @@ class _Verdicts:
 
     def new(self, critique: Critique, steps: Sequence[Step], language: Language) -> Iterable[str]:
         for position, found in enumerate(critique.verdicts):
-            known = self._verdicts.get(position)
+            before = self._verdicts.get(position)
             self._verdicts[position] = found
-            if (found.evidence or found.comment) and (known is None or known.verdict != found.verdict):
+            if (found.evidence or found.comment) and (before is None or before.verdict != found.verdict):
                 only_plans = position < len(steps) and is_plan(steps[position].text)
                 yield _verdict_line(position, found, only_plans, language)
 
