@@ -220,7 +220,7 @@ def test_unsafe_characters_are_removed_from_a_persons_text(raw, text):
 
 
 @table(
-    ("raw", "says"),
+    ("raw", "message"),
     [
         ("", "problem is empty"),
         (" \n\t", "problem is empty"),
