@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from math import comb, sqrt
+from statistics import fmean, variance
 
 Z = 1.6449
 """Two-sided 90 % of the normal distribution."""
@@ -13,7 +14,7 @@ CHANCE = 0.1
 """Largest two-sided p-value of a gain, matching the 90 % intervals."""
 
 
-def wilson(successes: int, n: int) -> tuple[float, float]:
+def wilson(successes: float, n: float) -> tuple[float, float]:
     """Interval of a share (Wilson 1927): sensible for small n and for shares near 0 and 1."""
     if n == 0:
         return 0.0, 1.0
@@ -21,6 +22,22 @@ def wilson(successes: int, n: int) -> tuple[float, float]:
     middle = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = Z * sqrt(share * (1 - share) / n + z2 / (4 * n * n)) / (1 + z2 / n)
     return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def clustered(shares: Sequence[float]) -> tuple[float, float]:
+    """Interval of the mean of shares, one for each problem, that are each a mean over samples: Wilson's, for as many
+    yes-or-no trials as have the same variance, and at least one a problem."""
+    n = len(shares)
+    mean = fmean(shares) if shares else 0.0
+    spread = variance(shares) / n if n > 1 else 0.0
+    trials = max(n, mean * (1 - mean) / spread) if spread else n
+    return wilson(mean * trials, trials)
+
+
+def pass_at(k: int, right: Sequence[bool]) -> float:
+    """Unbiased estimate of the probability that one of k attempts is right (arXiv 2107.03374)."""
+    n, c = len(right), sum(right)
+    return 1 - comb(n - c, k) / comb(n, k)
 
 
 @dataclass(frozen=True)
@@ -45,11 +62,11 @@ class Paired:
         return self.interval[0] > 0 and self.p <= CHANCE
 
 
-def paired(a: Sequence[bool], b: Sequence[bool], of: Sequence[Hashable] | None = None) -> Paired:
-    """Compare a with b, entry by entry in the same order. `of` names the problem of each entry if there are several
-    attempts per problem; these are not independent, so each problem is one cluster (clustered errors: Miller 2024,
-    arXiv 2411.00640)."""
-    gains: dict[Hashable, int] = defaultdict(int)
+def paired(a: Sequence[float], b: Sequence[float], of: Sequence[Hashable] | None = None) -> Paired:
+    """Compare a with b, entry by entry in the same order: whether, or in which share of samples, each is right. `of`
+    names the problem of each entry if there are several attempts per problem; these are not independent, so each
+    problem is one cluster (clustered errors: Miller 2024, arXiv 2411.00640)."""
+    gains: dict[Hashable, float] = defaultdict(float)
     for problem, x, y in zip(range(len(a)) if of is None else of, a, b, strict=True):
         gains[problem] += x - y
     if not gains:

@@ -13,7 +13,6 @@ import typer
 if TYPE_CHECKING:
     from runtime.engines.base import Engine
     from runtime.settings import Settings
-    from runtime.types import Depth
     from trainer.evaluation.evidence import JudgedEvidence
 
 Limit = Annotated[int | None, typer.Option(min=1, help="Use only the first N rows; default: all.")]
@@ -24,8 +23,13 @@ Seed = Annotated[int, typer.Option(help="Random seed.")]
 AdapterFile = Annotated[
     str | None,
     typer.Option(
-        "--adapter", help="Adapter of the critic (a GGUF file), or none for the bare base; default: the one in use."
+        "--adapter",
+        help="Adapter of the critic (a GGUF file), ROLE=FILE.gguf comma-separated, or none; default: those in use.",
     ),
+]
+AdapterFiles = Annotated[
+    str | None,
+    typer.Option("--adapters", help="ROLE=FILE.gguf, comma-separated, or none; default: those in use."),
 ]
 Data = Annotated[Path | None, typer.Option(help="Folder of training examples; default: `examples` in the home.")]
 Generated = Annotated[int, typer.Option(min=0, help="Attempts at fresh problems.")]
@@ -78,14 +82,12 @@ def listed(text: str) -> list[str]:
     return list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
 
 
-def sources_of(text: str | None, depth: Depth) -> tuple[str, ...]:
-    """The named sources of evidence, also by names of earlier releases; without a text those of a depth."""
-    from runtime.critic.evidence import DEPTHS, NAMES
+def sources_of(text: str | None) -> tuple[str, ...]:
+    """The named sources of evidence, also by names of earlier releases; none without a text."""
+    from runtime.critic.evidence import NAMES
     from runtime.types import source_name
 
-    if text is None:
-        return DEPTHS[depth]
-    names = [source_name(name) for name in listed(text)]
+    names = [source_name(name) for name in listed(text or "")]
     if removed := [name for name in names if name in REMOVED_SOURCES]:
         print(f"Left out, as no fitted rule uses them any more: {', '.join(removed)}.", file=sys.stderr)
     return tuple(choices(",".join(name for name in names if name not in removed), "sources", NAMES))
@@ -95,18 +97,39 @@ def sources_of(text: str | None, depth: Depth) -> tuple[str, ...]:
 def collected(
     path: Path, sources: str | None, adapter: str | None, limit: int | None, model: str | None, parallel: int
 ) -> Generator[tuple[JudgedEvidence, Settings]]:
-    """The evidence on a file of labelled attempts."""
+    """The evidence on a file of labelled attempts. Unless sources are named, they are those of the deep check: the
+    verdict always, as its baseline is the bare base, and a verifier's score if there is a verifier."""
+    from runtime.critic.evidence import DEPTHS, usable
     from trainer.data.sources import read_judged
     from trainer.evaluation.evidence import JudgedEvidence
 
-    chosen = sources_of(sources, "deep")
+    named = sources_of(sources)
     attempts = read_judged(path, limit)
-    files = None if adapter is None else {} if adapter == "none" else {"critic": Path(adapter)}
+    files = _critics_files(adapter)
     with opened(model, parallel, files) as (engine, settings):
-        name = adapter_hashes(files, engine, settings).get("critic", "none")
-        evidence = JudgedEvidence(attempts, engine, settings, chosen, name)
+        chosen = named or usable(DEPTHS["deep"], {"critic", *engine.adapters})
+        hashes = adapter_hashes(files, engine, settings)
+        evidence = JudgedEvidence(attempts, engine, settings, chosen, hashes)
         follow("Reading", evidence.run(), len(evidence.work))
         yield evidence, settings
+
+
+def _critics_files(text: str | None) -> dict[str, Path] | None:
+    """Like `adapter_files`; a file without a role is the critic's."""
+    return adapter_files(text if text in (None, "none") or "=" in text else f"critic={text}")
+
+
+def critic_version(text: str | None, engine: Engine, settings: Settings) -> str | None:
+    """The version of the critic that an engine has, of which an adapter that is not in use has the card beside it."""
+    from runtime.models.adapter_cards import read_card
+    from runtime.models.adapters import adapters_of
+
+    files = _critics_files(text)
+    if files is not None:
+        card = files["critic"].with_suffix(".json") if "critic" in files else None
+        return read_card(card).version if card and card.exists() else None
+    critic = adapters_of(engine.path, settings).get("critic") if engine.path else None
+    return critic.card.version if critic else None
 
 
 def adapter_hashes(files: Mapping[str, Path] | None, engine: Engine, settings: Settings) -> dict[str, str]:

@@ -122,7 +122,7 @@ def promote(
     candidate: Annotated[Path, typer.Argument(help="Adapter (a GGUF file).")],
     card: Annotated[Path, typer.Option(help="Its card (JSON): version, recipe, data, licence ...")],
     base: Annotated[str, typer.Option(help="Base that it was trained on.")],
-    role: Annotated[str, typer.Option("--role", help="Its role: critic, actor or selftalk.")],
+    role: Annotated[str, typer.Option("--role", help="Its role: critic, verifier, actor or selftalk.")],
     held_out: Annotated[str, typer.Option(help="Name of the held-out set in the card.")],
     results: Annotated[Path, typer.Option(help="JSON lines of its results, one per attempt.")],
     base_results: Annotated[Path, typer.Option(help="Results of the untrained base on the same rows.")],
@@ -204,14 +204,14 @@ def retrain(
     """Make a critic in one command: examples, training, adapter, rule, measurement, gate. Resumable."""
     from runtime import settings
     from trainer.data.examples.critic import Sources
-    from trainer.pipelines.retrain import Plan, Retraining
+    from trainer.pipelines.retrain import QUICK, Plan, Retraining
     from trainer.pipelines.stages import Stages
     from trainer.training.progress import ProgressBar
 
     measured = tuple(held_out or ())
     unseen = (*measured, *(apart or ()))
     sources = Sources(generated, gsm8k, gsm8k_limit, judged, records, rollouts, collected, unseen, seed)
-    asked = sources_of(evidence, "quick")
+    asked = sources_of(evidence) or QUICK
     changes = {"four_bit": True} if four_bit else {}
     plan = Plan(base, sources, minutes, asked, measured, test, limit, go_on, ship, use, changes)
     stages = Stages(progress)
