@@ -2,7 +2,7 @@
 
 A bag of words, which knows nothing of the problem, has to tell the injected steps of one kind from right steps. If it
 can, a critic trained on them learns the manner of the generator instead of mathematics, so a kind is fit for training
-only if the area under the curve stays below `LARGEST_AUC`. Numbers are all the same word, as a wrong number is the error
+only if the area under the curve stays below `LARGEST_AUC`. All numbers are one word, as a wrong number is the error
 itself; the signs of operations are words.
 """
 

@@ -28,7 +28,7 @@ from runtime.problems.worked import Worked
 from runtime.prompts.critic_turn import judged, put_to_critic, verdict_words
 from runtime.settings import Settings
 from runtime.text import language_of
-from runtime.types import LabelledTrajectory, Problem
+from runtime.types import LabelledTrajectory, Problem, StepLabel
 from trainer.data.critiques.records import read_records
 from trainer.data.decontaminate import drop, find, read_texts
 from trainer.data.errors import InjectionError, inject_random
@@ -132,7 +132,10 @@ def recorded(path: Path) -> Iterator[LabelledTrajectory]:
 
 
 def right_attempt(worked: Worked) -> LabelledTrajectory:
-    return labelled(worked.problem, worked.lines, None, answer=worked.result)
+    return labelled(
+        worked.problem, worked.lines, None, answer=worked.result, correct=True,
+        labels=_labels_by_injection([None] * len(worked.lines)),
+    )  # fmt: skip
 
 
 def wrong_attempt(worked: Worked, seed: int) -> LabelledTrajectory:
@@ -140,8 +143,15 @@ def wrong_attempt(worked: Worked, seed: int) -> LabelledTrajectory:
     made = inject_random(worked, seed)
     return labelled(
         worked.problem, made.lines, made.first_error, answer=made.answer, explanation=made.explanation,
-        error_type=made.kind,
+        error_type=made.kind, correct=False, labels=_labels_by_injection(made.error_types),
     )  # fmt: skip
+
+
+def _labels_by_injection(types: Sequence[str | None]) -> tuple[StepLabel, ...]:
+    """The label of every step, also after the error, from the type of its error."""
+    return tuple(
+        StepLabel(step=place, by="injection", value=-1 if kind else 1, reason=kind) for place, kind in enumerate(types)
+    )
 
 
 def mixed(sources: Iterable[Iterable[LabelledTrajectory]], seed: int) -> list[LabelledTrajectory]:
