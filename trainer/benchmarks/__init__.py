@@ -36,12 +36,13 @@ from runtime.events import next_or_value
 from runtime.files import ROOT
 from runtime.models import catalogue, processor
 from runtime.models.machine import batch_file, batch_width, cores
+from runtime.problems.labelled import LabelledTrajectory
 from runtime.prompts import templates
 from runtime.prompts.actor_turn import conversation
 from runtime.prompts.critic_turn import put_to_critic, verdict_parts, verdict_words
 from runtime.settings import Settings
 from runtime.text import language_of
-from runtime.types import LabelledTrajectory, Message, Problem, content_hash
+from runtime.types import Message, Problem, content_hash
 from trainer.benchmarks.peers import PlainLoop, llama_server
 from trainer.data.sources import read_judged, read_problems
 from trainer.runs import ResultFile
