@@ -128,7 +128,7 @@ def evaluate_critic(
         Path | None, typer.Option(help="File of the command `calibrate`; default: the rule of the adapter in use.")
     ] = None,
     outcomes: Annotated[Path | None, typer.Option(help="File to write: one result per attempt, for `promote`.")] = None,
-    panel: Annotated[str, typer.Option(help="Panel whose results are written.")] = "quick",
+    panel: Annotated[str, typer.Option(help="Panel (set of sources) whose results go to --outcomes.")] = "quick",
     limit: Limit = None,
     model: Model = None,
     parallel: Parallel = 16,

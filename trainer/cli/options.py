@@ -37,7 +37,13 @@ Gsm8kLimit = Annotated[int | None, typer.Option(min=1, help="Most problems to us
 Records = Annotated[Path | None, typer.Option(help="File of the command `critiques`.")]
 Rollouts = Annotated[Path | None, typer.Option(help="File of the command `rollouts`; right ones are used.")]
 HeldOut = Annotated[list[Path] | None, typer.Option(help="File of problems to keep out of training; may be repeated.")]
-Sources = Annotated[str | None, typer.Option("--sources", help="Evidence sources, comma-separated; vote costs most.")]
+Sources = Annotated[
+    str | None,
+    typer.Option(
+        "--sources",
+        help="Evidence sources, comma-separated: arithmetic, verdict, surprisal, solutions, vote (costs most).",
+    ),
+]
 REMOVED_SOURCES = ("program", "programs", "completions", "rollouts")
 """Evidence sources of the last release, which are ignored when named."""
 
