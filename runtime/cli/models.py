@@ -124,7 +124,7 @@ def verify(
 
 
 Base = Annotated[str, typer.Argument(help="Name of a model, such as qwen2.5-coder-0.5b.")]
-Role = Annotated[str, typer.Argument(metavar="ROLE", help="critic, actor or selftalk.")]
+Role = Annotated[str, typer.Argument(metavar="ROLE", help="critic, verifier, actor or selftalk.")]
 
 
 @models_app.command("adapters")

@@ -11,7 +11,7 @@ from runtime.errors import SoliloquyError
 from runtime.files import write_whole
 from runtime.types import Value
 
-Role = Literal["actor", "critic", "selftalk"]
+Role = Literal["actor", "critic", "selftalk", "verifier"]
 BASE_KEY = "soliloquy.base.sha256"
 """Metadata key of a GGUF adapter: the SHA-256 of the base file it was trained on."""
 

@@ -40,7 +40,6 @@ Sources = Annotated[str | None, typer.Option("--sources", help="Evidence sources
 REMOVED_SOURCES = ("program", "programs", "completions", "rollouts")
 """Evidence sources of the last release, which are ignored when named."""
 
-ROLES = ("actor", "critic", "selftalk")
 CONTEXT = 2048
 """Tokens per conversation: school problems are short, and many are decoded at once."""
 
@@ -64,11 +63,14 @@ def choices(text: str, what: str, names: Sequence[Name]) -> list[Name]:
 
 def adapter_files(text: str | None) -> dict[str, Path] | None:
     """The files of `name=file,name=file`; empty for "none"."""
+    from runtime.models.adapter_cards import Role
+
     if text is None or text == "none":
         return None if text is None else {}
     pairs = [part.partition("=") for part in listed(text)]
-    if bad := [name for name, _, file in pairs if name not in ROLES or not Path(file).is_file()]:
-        raise typer.BadParameter(f"{', '.join(bad)}: adapters are {', '.join(ROLES)}, each =FILE.gguf, or none")
+    roles = get_args(Role)
+    if bad := [name for name, _, file in pairs if name not in roles or not Path(file).is_file()]:
+        raise typer.BadParameter(f"{', '.join(bad)}: adapters are {', '.join(roles)}, each =FILE.gguf, or none")
     return {name: Path(file) for name, _, file in pairs}
 
 
