@@ -10,16 +10,8 @@ from dataclasses import dataclass, replace
 
 from runtime.log.run import Run, home_of, step_id
 from runtime.log.store import SessionLog
-from runtime.types import (
-    Critique,
-    Feedback,
-    LabelledTrajectory,
-    LabelProvenance,
-    Problem,
-    Review,
-    StepLabel,
-    Trajectory,
-)
+from runtime.problems.labelled import LabelledTrajectory, LabelProvenance, StepLabel
+from runtime.types import Critique, Feedback, Problem, Review, Trajectory
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,12 @@ from typing import Annotated, Any, get_args
 import typer
 
 from trainer.cli.options import (
-    Collected,
+    ExampleOptions,
     Generated,
     Gsm8k,
     Gsm8kLimit,
     HeldOut,
     Json,
-    Judged,
     Limit,
     Model,
     Parallel,
@@ -26,6 +25,7 @@ from trainer.cli.options import (
     choices,
     follow,
     opened,
+    spread,
 )  # fmt: skip
 
 app = typer.Typer()
@@ -95,25 +95,16 @@ def critiques(
 
 
 @app.command()
+@spread
 def examples(
     out: Annotated[Path, typer.Option(help="Folder to write: training rows, and attempts kept apart.")],
-    generated: Generated = 1000,
-    gsm8k: Gsm8k = None,
-    gsm8k_limit: Gsm8kLimit = None,
-    judged: Judged = None,
-    records: Records = None,
-    rollouts: Rollouts = None,
-    collected: Collected = None,
+    made_from: ExampleOptions,
     held_out: HeldOut = None,
-    seed: Seed = 0,
 ) -> None:
     """Make training examples for the critic from labelled attempts, half of them right."""
-    from trainer.data.examples import critic as making
+    from trainer.data.examples.critic import write_examples
 
-    sources = making.Sources(
-        generated, gsm8k, gsm8k_limit, judged, records, rollouts, collected, tuple(held_out or ()), seed
-    )
-    print(json.dumps(making.write_examples(sources, out), indent=1))
+    print(json.dumps(write_examples(made_from.sources(held_out or ()), out), indent=1))
 
 
 @app.command()

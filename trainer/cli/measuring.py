@@ -204,7 +204,8 @@ def bench(
     from rich.console import Console
 
     from runtime import settings
-    from trainer.benchmarks import Bench, Options, table
+    from trainer.benchmarks.running import Bench, Options
+    from trainer.benchmarks.table import table
 
     given = {"bases": bases, "engines": engines, "workloads": workloads}
     chosen = {name: tuple(listed(text)) for name, text in given.items() if text}

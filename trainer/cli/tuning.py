@@ -10,20 +10,15 @@ from typing import Annotated, Any
 import typer
 
 from trainer.cli.options import (
-    Collected,
     Data,
-    Generated,
-    Gsm8k,
-    Gsm8kLimit,
+    ExampleOptions,
     HeldOut,
     Json,
-    Judged,
     Limit,
-    Records,
-    Rollouts,
     Seed,
     choices,
     sources_of,
+    spread,
 )
 from trainer.cli.options import Sources as EvidenceSources
 
@@ -198,18 +193,13 @@ def pretrain(
 
 
 @app.command()
+@spread
 def retrain(
     base: Annotated[str, typer.Option(help="Installed base with a recipe in trainer/recipes/sft.")],
+    made_from: ExampleOptions,
     minutes: Annotated[
         float | None, typer.Option(min=0.1, help="Time limit of training in minutes; default: none.")
     ] = None,
-    generated: Generated = 1000,
-    gsm8k: Gsm8k = None,
-    gsm8k_limit: Gsm8kLimit = None,
-    judged: Judged = None,
-    records: Records = None,
-    rollouts: Rollouts = None,
-    collected: Collected = None,
     held_out: Annotated[
         list[Path] | None, typer.Option(help="Labelled attempts to also measure on; may be repeated.")
     ] = None,
@@ -218,7 +208,6 @@ def retrain(
     test: Annotated[int, typer.Option(min=100, help="Generated held-out attempts.")] = 160,
     limit: Limit = None,
     four_bit: Annotated[bool, typer.Option("--four-bit", help="Keep the base in NF4 during training (QLoRA).")] = False,
-    seed: Seed = 0,
     go_on: Annotated[bool, typer.Option("--go-on", help="Start from the adapter in use instead of the base.")] = False,
     ship: Ship = False,
     use: Annotated[bool, typer.Option(help="Put a promoted adapter into use at once.")] = True,
@@ -228,14 +217,12 @@ def retrain(
 ) -> None:
     """Make a critic in one command: examples, training, adapter, rule, measurement, gate. Resumable."""
     from runtime import settings
-    from trainer.data.examples.critic import Sources
     from trainer.pipelines.retrain import Plan, Retraining
     from trainer.pipelines.stages import Stages
     from trainer.training.progress import ProgressBar
 
     measured = tuple(held_out or ())
-    unseen = (*measured, *(apart or ()))
-    sources = Sources(generated, gsm8k, gsm8k_limit, judged, records, rollouts, collected, unseen, seed)
+    sources = made_from.sources((*measured, *(apart or ())))
     asked = sources_of(evidence, "quick")
     changes = {"four_bit": True} if four_bit else {}
     plan = Plan(base, sources, minutes, asked, measured, test, limit, go_on, ship, use, changes)

@@ -26,8 +26,9 @@ from runtime.files import ROOT, sha256_of, write_whole
 from runtime.models import adapters, catalogue
 from runtime.models.adapter_cards import DataSource, Figure, read_card
 from runtime.problems.formats import attempts as own
+from runtime.problems.labelled import LabelledTrajectory
 from runtime.settings import Settings
-from runtime.types import Depth, LabelledTrajectory, content_hash
+from runtime.types import Depth, content_hash
 from trainer.data.examples.attempts import examples_folder, generated
 from trainer.data.examples.critic import Sources, write_examples
 from trainer.data.sources import read_judged

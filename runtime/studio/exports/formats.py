@@ -13,9 +13,9 @@ from runtime.log.run import home_of, step_id
 from runtime.problems.formats import attempts as own
 from runtime.problems.formats import messages, prm800k, trl_preference, trl_stepwise
 from runtime.problems.json_rows import Row
-from runtime.problems.labelled import labelled
+from runtime.problems.labelled import LabelProvenance, labelled
 from runtime.studio.labelled import LabelledAttempt
-from runtime.types import LabelProvenance, Problem, Trajectory, content_hash
+from runtime.types import Problem, Trajectory, content_hash
 
 Format = Literal["prm800k", "stepwise", "preference", "messages", "judged"]
 FORMATS: tuple[Format, ...] = get_args(Format)

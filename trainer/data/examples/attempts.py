@@ -19,11 +19,11 @@ from runtime.files import folder_of, write_whole
 from runtime.problems import wordproblems
 from runtime.problems.formats import attempts as own
 from runtime.problems.json_rows import RowError
-from runtime.problems.labelled import labelled
+from runtime.problems.labelled import LabelledTrajectory, labelled
 from runtime.problems.worked import Worked
 from runtime.prompts.critic_turn import judged
 from runtime.settings import Settings
-from runtime.types import LabelledTrajectory, Problem
+from runtime.types import Problem
 from trainer.data import decontaminate
 from trainer.data.critiques.records import read_records
 from trainer.data.errors import InjectionError, inject_random

@@ -15,10 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from runtime.problems.json_rows import some
-from runtime.problems.labelled import labelled
+from runtime.problems.labelled import LabelledTrajectory, labelled
 from runtime.prompts.critic_turn import judged, put_to_critic, verdict_words
 from runtime.text import language_of
-from runtime.types import LabelledTrajectory
 from trainer.data.examples.attempts import divided, fresh, gsm8k, mixed, recorded, write_attempts
 from trainer.data.first_error import is_sound
 from trainer.data.rows import Row, write_rows

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from runtime.problems.json_rows import some
+from runtime.problems.labelled import LabelledTrajectory, StepLabel
 from runtime.prompts.critic_turn import verdict_words
 from runtime.prompts.verifier_turn import put_to_verifier, score_parts
 from runtime.text import language_of
-from runtime.types import LabelledTrajectory, StepLabel
 from trainer.data.examples.attempts import divided, fresh, gsm8k, mixed, recorded, write_attempts
 from trainer.data.rows import ScoredRow, write_rows
 from trainer.data.sources import read_attempts
