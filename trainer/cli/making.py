@@ -11,6 +11,7 @@ import typer
 
 from trainer.cli.options import (
     ExampleOptions,
+    Generated,
     Gsm8k,
     Gsm8kLimit,
     HeldOut,
@@ -104,6 +105,36 @@ def examples(
     from trainer.data.examples.critic import write_examples
 
     print(json.dumps(write_examples(made_from.sources(held_out or ()), out), indent=1))
+
+
+@app.command()
+def verifier_examples(
+    out: Annotated[Path, typer.Option(help="Folder to write: training rows, and attempts kept apart.")],
+    generated: Generated = 1000,
+    gsm8k: Gsm8k = None,
+    gsm8k_limit: Gsm8kLimit = None,
+    records: Records = None,
+    labelled: Annotated[
+        list[Path] | None,
+        typer.Option(help="Labelled attempts in any format, such as Math-Shepherd's; may be repeated."),
+    ] = None,
+    held_out: HeldOut = None,
+    estimate: Annotated[
+        str, typer.Option(help="Label of a step by rollouts: hard (any succeeded) or soft (the share).")
+    ] = "hard",
+    after_error: Annotated[
+        str, typer.Option(help="Labels of steps after the first error: ignore, wrong, or labelled (their own).")
+    ] = "ignore",
+    seed: Seed = 0,
+) -> None:
+    """Make training examples for the verifier from attempts whose steps or answers are labelled."""
+    from trainer.data.examples import verifier as making
+
+    [estimated] = choices(estimate, "estimates", get_args(making.Estimate))
+    [after] = choices(after_error, "labels after the first error", get_args(making.AfterError))
+    files = tuple(labelled or ()), tuple(held_out or ())
+    sources = making.Sources(generated, gsm8k, gsm8k_limit, records, *files, estimated, after, seed)
+    print(json.dumps(making.write_examples(sources, out), indent=1))
 
 
 @app.command()

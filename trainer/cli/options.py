@@ -32,6 +32,7 @@ AdapterFile = Annotated[
     ),
 ]
 Data = Annotated[Path | None, typer.Option(help="Folder of training examples; default: `examples` in the home.")]
+Generated = Annotated[int, typer.Option(min=0, help="Attempts at fresh problems.")]
 Gsm8k = Annotated[Path | None, typer.Option(help="Problems with GSM8K's annotated solutions (`<<48/2=24>>`).")]
 Gsm8kLimit = Annotated[int | None, typer.Option(min=1, help="Most problems to use of that file; default: all.")]
 Records = Annotated[Path | None, typer.Option(help="File of the command `critiques`.")]
@@ -55,7 +56,7 @@ CONTEXT = 2048
 class ExampleOptions:
     """The options of every command that makes training examples of labelled attempts (`spread`)."""
 
-    generated: Annotated[int, typer.Option(min=0, help="Attempts at fresh problems.")] = 1000
+    generated: Generated = 1000
     gsm8k: Gsm8k = None
     gsm8k_limit: Gsm8kLimit = None
     judged: Annotated[Path | None, typer.Option(help="Attempts labelled by people.")] = None
