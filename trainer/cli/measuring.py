@@ -128,7 +128,7 @@ def evaluate_critic(
         Path | None, typer.Option(help="File of the command `calibrate`; default: the rule of the adapter in use.")
     ] = None,
     outcomes: Annotated[Path | None, typer.Option(help="File to write: one result per attempt, for `promote`.")] = None,
-    panel: Annotated[str, typer.Option(help="Panel whose results are written.")] = "quick",
+    panel: Annotated[str, typer.Option(help="Panel (set of sources) whose results go to --outcomes.")] = "quick",
     limit: Limit = None,
     model: Model = None,
     parallel: Parallel = 16,
@@ -232,7 +232,8 @@ def bench(
     from rich.console import Console
 
     from runtime import settings
-    from trainer.benchmarks import Bench, Options, table
+    from trainer.benchmarks.running import Bench, Options
+    from trainer.benchmarks.table import table
 
     given = {"bases": bases, "engines": engines, "workloads": workloads}
     chosen = {name: tuple(listed(text)) for name, text in given.items() if text}

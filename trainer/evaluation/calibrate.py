@@ -19,7 +19,7 @@ from runtime.critic.aggregation import Aggregation, Features
 from runtime.critic.critic import first_error
 from runtime.critic.evidence import DEPTHS, FEATURES, SOURCES, arithmetic, examine, vote
 from runtime.critic.evidence.source import Findings, StepEvidence
-from runtime.types import LabelledTrajectory
+from runtime.problems.labelled import LabelledTrajectory
 from trainer.statistics import harmonic, ridge_logistic
 
 NEED_CRITIC = {source.name for source in SOURCES if source.needs_critic}

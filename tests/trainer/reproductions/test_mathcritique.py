@@ -296,7 +296,7 @@ def bench_ground(home, monkeypatch):
     """The bench model, which solves some of these problems."""
     # A busy machine may decide these differently in another home: batches, threads, number types.
     monkeypatch.setattr(Ground, "engine", partialmethod(Ground.engine, parallel=1))
-    monkeypatch.setattr("trainer.training.sft.fastest_dtype", lambda device: torch.float32)
+    monkeypatch.setattr("trainer.training.run.fastest_dtype", lambda device: torch.float32)
     return Ground("bench", settings.load(threads=1))
 
 

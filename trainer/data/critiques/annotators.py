@@ -142,7 +142,8 @@ class Prompted(ABC, Generic[J]):
     def annotate(self, jobs: Sequence[J], seed: int) -> list[Annotation | None]:
         written = self._in_scaffolds(jobs, seed) if self.scaffold else self._freely(jobs, seed)
         return [
-            Annotation(text, tuple(self.hints(job)), replies) for job, (text, replies) in zip(jobs, written, strict=True)
+            Annotation(text, tuple(self.hints(job)), replies)
+            for job, (text, replies) in zip(jobs, written, strict=True)
         ]
 
     def _freely(self, jobs: Sequence[J], seed: int) -> list[tuple[str, tuple[Completion, ...]]]:

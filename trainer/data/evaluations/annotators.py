@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 from runtime.checks import arithmetic
 from runtime.engines.base import Completion
+from runtime.problems.labelled import LabelledTrajectory
 from runtime.problems.worked import Worked
 from runtime.prompts import templates
 from runtime.text import Language, language_of
-from runtime.types import LabelledTrajectory, Message, Messages
+from runtime.types import Message, Messages
 from trainer.data.critiques.annotators import Annotation, Draft, Prompted, whole_sentences
 from trainer.data.critiques.guards import leaks
 from trainer.data.critiques.records import Hint
@@ -67,7 +68,8 @@ class Structural:
         explained: list[str] = []
         for place, right in enumerate(job.labels):
             comment = self._comment(job) if place == job.first_error else ""
-            words = comment or (_holds(job, place, dice) if right else _fails(job, place, sources[place], dice))
+            source = job.first_error if _accumulates(job, place) else sources[place]
+            words = comment or (_holds(job, place, dice) if right else _fails(job, place, source, dice))
             if words is None:
                 return None
             explained.append(words)
@@ -87,6 +89,12 @@ class Teacher(Structural):
 
     def _comment(self, job: Labelled) -> str:
         return job.attempt.explanation
+
+
+def _accumulates(job: Labelled, place: int) -> bool:
+    """Whether the label of a step after the first error says that it is wrong because of that."""
+    reasons = {label.step: label.reason for label in job.attempt.labels}
+    return place != job.first_error and reasons.get(place) == "accumulation"
 
 
 def _holds(job: Labelled, place: int, dice: random.Random) -> str | None:

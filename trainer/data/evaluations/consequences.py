@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from runtime.checks import arithmetic
+from runtime.problems.labelled import LabelledTrajectory
 from runtime.search.solutions import numbers_in
-from runtime.types import LabelledTrajectory
 from trainer.data.critiques.rules import sides
 
 
@@ -23,7 +23,7 @@ def carried_on(attempt: LabelledTrajectory, labels: Sequence[bool | None]) -> li
         used, made = numbers_of(line)
         source = min((wrong[number] for number in used if number in wrong), default=None)
         if label is False or (label is None and source is not None):
-            wrong |= {number: place for number in made - known - wrong.keys()}
+            wrong |= dict.fromkeys(made - known - wrong.keys(), place)
         else:
             known |= used | made
             wrong = {number: step for number, step in wrong.items() if number not in known}
@@ -39,4 +39,3 @@ def numbers_of(step: str) -> tuple[set[Fraction], set[Fraction]]:
     used = set().union(*(numbers_in(sides(equation)[0]) for equation in equations))
     made = {equation.right for equation in equations if equation.right is not None}
     return used - made, made
-

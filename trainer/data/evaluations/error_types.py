@@ -2,8 +2,8 @@
 
 By rule: a type that its author or a person gave it; a false equation is a calculation error; a step that goes on from a
 wrong number accumulates; a true calculation whose result nothing uses is unrelated; any other calculation or reasoning
-is logical, and a step without words or numbers to judge is other. Or by a model, which reads the definitions and chooses
-one word.
+is logical, and a step without a word or a number is other. Or by a model, which reads the definitions and chooses a
+word.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from typing import get_args
 
 from runtime.checks import arithmetic
 from runtime.engines.base import Engine
+from runtime.problems.labelled import LabelledTrajectory
 from runtime.prompts import templates
 from runtime.search.solutions import numbers_in
 from runtime.text import language_of
-from runtime.types import LabelledTrajectory, Message
+from runtime.types import Message
 from trainer.data.critiques.records import ErrorKind
 from trainer.data.errors import ErrorType
 from trainer.data.evaluations.consequences import carried_on, numbers_of

@@ -11,7 +11,7 @@ from typing import Any, get_args
 from runtime.engines.base import ContextOverflow
 from runtime.prompts import templates
 from runtime.text import Language
-from runtime.types import content_hash, to_json
+from runtime.types import content_hash
 from trainer.data.critiques.annotators import Annotation, Annotator
 from trainer.data.critiques.guards import parrots
 from trainer.data.evaluations import text
@@ -38,13 +38,12 @@ class Evaluations:
     def __init__(self, jobs: Sequence[Labelled], annotator: Annotator[Labelled], seed: int, home: Path) -> None:
         self.jobs, self.annotator, self.seed = jobs, annotator, seed
         self.groups = {_key(group): group for group in _grouped(jobs)}
+        prompts = [annotator.prompt] if annotator.prompt else []
         config = {
             "annotator": annotator.name,
             "hinted": annotator.hinted,
             "scaffold": annotator.scaffold,
-            "prompts": [templates.version(annotator.prompt, each) for each in get_args(Language)]
-            if annotator.prompt
-            else [],
+            "prompts": [templates.version(prompt, language) for prompt in prompts for language in get_args(Language)],
             "seed": seed,
         }
         self.results = ResultFile(home / "evaluations", "evaluations", config)
@@ -134,4 +133,4 @@ def _grouped(jobs: Sequence[Labelled]) -> list[Sequence[Labelled]]:
 def _key(group: Sequence[Labelled]) -> str:
     """A hash of everything that the texts on these attempts depend on."""
     worked = (job.worked.model_dump_json() if job.worked else "" for job in group)
-    return content_hash(*(to_json(job.attempt) for job in group), *(str(job.labels) for job in group), *worked)
+    return content_hash(*(job.attempt.model_dump_json() for job in group), *(str(job.labels) for job in group), *worked)

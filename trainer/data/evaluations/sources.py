@@ -8,11 +8,12 @@ from itertools import islice
 from pathlib import Path
 
 from runtime.problems import wordproblems
+from runtime.problems.labelled import LabelledTrajectory
 from runtime.problems.worked import Worked
-from runtime.types import LabelledTrajectory
 from trainer.data.evaluations.annotators import Labelled
-from trainer.data.evaluations.labels import outcome, step_labels
-from trainer.data.examples.critic import right_attempt, wrong_attempt
+from trainer.data.evaluations.labels import step_labels
+from trainer.data.examples.attempts import right_attempt, wrong_attempt
+from trainer.data.examples.verifier import outcome
 from trainer.data.sources import read_attempts
 
 
@@ -42,6 +43,6 @@ def known(attempt: LabelledTrajectory, worked: Worked | None = None) -> Labelled
         return Unusable(attempt, "not every step is labelled")
     if correct is None:
         return Unusable(attempt, "the outcome is unknown")
-    if correct is not labels[-1]:
+    if bool(correct) is not labels[-1]:
         return Unusable(attempt, "the last step's label is not the outcome")
-    return Labelled(attempt, tuple(labels), correct, worked)
+    return Labelled(attempt, tuple(labels), bool(correct), worked)

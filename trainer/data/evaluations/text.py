@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from runtime.problems.critique_text import read_verdict
+from runtime.problems.labelled import LabelledTrajectory
 from runtime.text import Language, closing_line, language_of, numbered
-from runtime.types import LabelledTrajectory
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,9 @@ FORMATS: dict[Language, Format] = {
 }
 _STEP = re.compile(r"^[\s>#*_]*(?:step\s*(\d{1,3})|第\s*(\d{1,3})\s*步)[\s*_]*[:：.)][\s*_]*(?:is\s+)?", re.IGNORECASE)
 _FINAL = re.compile(r"^[\s>#*_]*(?:the\s+final\s+answer\s+is|最终答案(?:是)?)[\s*_:：]*", re.IGNORECASE)
-_OPENING = re.compile(r"[\s*_\"“]*(?:true|false|(?:in)?correct|right|wrong|not\s+\w+|正确|错误|不正确|对|错)", re.IGNORECASE)
+_OPENING = re.compile(
+    r"[\s*_\"“]*(?:true|false|(?:in)?correct|right|wrong|not\s+\w+|正确|错误|不正确|对|错)", re.IGNORECASE
+)
 _SENTENCE = re.compile(r"[.。!！,，;；:：\n]|$")
 
 

@@ -1,22 +1,25 @@
 """Training examples for the first stage of a verifier (MATH-Minos): evaluations in words, without a label in sight.
 
-    python -m trainer evaluations --generated 4000 --out FOLDER
+python -m trainer evaluations --generated 4000 --out FOLDER
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from runtime.files import write_whole
+from runtime.problems.formats import soliloquy
+from runtime.problems.labelled import LabelledTrajectory, StepLabel, WrittenCritique
 from runtime.prompts import templates
-from runtime.types import LabelledTrajectory, Message, StepLabel, WrittenCritique, to_json
+from runtime.types import Message
 from trainer.data.decontaminate import drop, find, read_texts
 from trainer.data.evaluations import error_types
 from trainer.data.evaluations.pipeline import Evaluation
 from trainer.data.evaluations.text import solution
-from trainer.data.examples.critic import kept_apart
+from trainer.data.examples.attempts import kept_apart
 from trainer.data.rows import Row, write_rows
 
 
@@ -45,7 +48,8 @@ def write_evaluations(
     learned = [one for one in used if not kept_apart(one.job.attempt.problem)]
     write_rows(folder / "evaluations.jsonl", map(evaluation_row, learned))
     write_rows(folder / "dev.jsonl", map(evaluation_row, apart))
-    write_whole(folder / "attempts.jsonl", (to_json(evaluated(one, annotator)) + "\n" for one in used))
+    rows = (soliloquy.write([evaluated(one, annotator)]) for one in used)
+    write_whole(folder / "attempts.jsonl", (json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
     return {"learned": len(learned), "kept apart": len(apart), "overlaps with a held-out problem": len(report.rows)}
 
 

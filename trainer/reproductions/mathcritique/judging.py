@@ -16,10 +16,10 @@ from runtime.critic.critic import first_error
 from runtime.critic.evidence import DEPTHS
 from runtime.critic.evidence.verdict import ADAPTER as CRITIC
 from runtime.files import sha256_of
-from runtime.problems.labelled import labelled
+from runtime.problems.labelled import LabelledTrajectory, labelled
 from runtime.problems.worked import Worked
 from runtime.search.solutions import Solution
-from runtime.types import LabelledTrajectory, content_hash
+from runtime.types import content_hash
 from trainer.data.examples.critic import critic_row
 from trainer.data.first_error import with_first_error
 from trainer.evaluation.calibrate import cases, fit_panels, panels_among
