@@ -26,12 +26,13 @@ from typing import Any
 from runtime.checks.grading import equal, grade
 from runtime.checks.stated import final_answer
 from runtime.engines.base import Completion, ContextOverflow, Engine, Metered, Sampling
+from runtime.problems.labelled import LabelledTrajectory, StepLabel
 from runtime.prompts import templates
 from runtime.prompts.actor_turn import continuing
 from runtime.search.solutions import read_continuation
 from runtime.settings import Settings
 from runtime.text import is_closing
-from runtime.types import LabelledTrajectory, Problem, StepLabel, content_hash
+from runtime.types import Problem, content_hash
 from trainer.runs import ResultFile, model_of
 
 

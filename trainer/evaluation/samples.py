@@ -117,7 +117,7 @@ class Solutions:
         asked = problem.model_copy(update={"answer": None})  # no prompt may contain the answer
         seed = seed_of(self.settings.seed, problem.id)
         greedy = Sampling(max_tokens=self.sampling.max_tokens)
-        rows = {}
+        rows: dict[str, Any] = {}
         for name, sampling, n in ((GREEDY, greedy, 1), ("samples", replace(self.sampling, seed=seed), self.n)):
             engine = Metered(self.engine)
             attempts = sample_attempts(engine, asked, n, sampling, self.adapter)

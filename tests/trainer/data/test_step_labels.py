@@ -16,8 +16,9 @@ from pydantic import ValidationError
 from runtime import settings
 from runtime.engines.base import ContextOverflow, EngineError
 from runtime.engines.scripted import ScriptedEngine
+from runtime.problems.labelled import StepLabel
 from runtime.problems.labelled import labelled as labelled_trajectory
-from runtime.types import Problem, StepLabel
+from runtime.types import Problem
 from trainer.data.sources import RowError, read_attempts
 from trainer.data.step_labels import Labelling, key_of
 
