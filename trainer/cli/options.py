@@ -46,7 +46,8 @@ Sources = Annotated[
     str | None,
     typer.Option(
         "--sources",
-        help="Evidence sources, comma-separated: arithmetic, verdict, surprisal, solutions, vote (costs most).",
+        help="Evidence sources, comma-separated: arithmetic, verdict, verifier, surprisal, solutions, "
+        "vote (costs most).",
     ),
 ]
 REMOVED_SOURCES = ("program", "programs", "completions", "rollouts")
