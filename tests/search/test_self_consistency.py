@@ -257,7 +257,7 @@ WEIGHTED = Choosing(votes="weighted", voted=Reliability(constant=0.0, scores=1.0
 
 
 def rated(*replies, scores, choosing=WEIGHTED, depth="deep", own=None):
-    """A problem solved by these replies, or own steps checked with them; these are the verifier's scores of the steps."""
+    """A problem solved by these replies, or own steps checked with them; the verifier scores the steps so."""
     engine = ScriptedEngine(replies, verdicts=[0.99] * 40, adapters=["critic"])
     verifier = Verifier(ScriptedEngine(verdicts=scores), choosing)
     critic = Critic(engine, depth=depth, weights=HEEDED)

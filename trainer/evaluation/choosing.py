@@ -28,7 +28,7 @@ from trainer.statistics import clustered, paired, pass_at
 MAJORITY, BEST, WEIGHTED = "majority", "best-of-n", "weighted"
 METHODS: Mapping[str, Choose] = {MAJORITY: majority, BEST: highest, WEIGHTED: weighted_majority}
 NEEDS_SCORES = (BEST, WEIGHTED)
-COLOURS = (WITHOUT, WITH, OTHER, "#4c8c4a", "#c2a33e", "#8c564b")
+COLOURS = (WITHOUT, WITH, OTHER, "#4c8c4a", "#c2a33e", "#8c564b", "#5a7fb8", "#d07f9e", FAINT)
 
 
 @dataclass(frozen=True)
@@ -176,28 +176,30 @@ def _line(row: Mapping[str, Any]) -> str:
 
 
 def plot(drawn: Any, report: Mapping[str, Any]) -> None:
-    """Accuracy against N, and against tokens, with 90 % intervals in the left half."""
+    """Accuracy against N, with the 90 % interval of self-consistency, and against tokens."""
     left, right = drawn.subplots(1, 2, sharey=True)
     by_method: dict[str, list[Mapping[str, Any]]] = {}
     for row in report["rows"]:
         by_method.setdefault(row["method"], []).append(row)
-    for number, (method, points) in enumerate(by_method.items()):
-        tokens, accuracies = [p["written"] + p["read"] for p in points], [100 * p["accuracy"] for p in points]
+    colours = iter(COLOURS)
+    for method, points in by_method.items():
+        ns, tokens = [p["n"] for p in points], [p["written"] + p["read"] for p in points]
+        accuracies = [100 * p["accuracy"] for p in points]
         if method == GREEDY:
             left.axhline(accuracies[0], color=INK, linestyle=":", linewidth=1, label=method)
             right.plot(tokens, accuracies, "o", color=INK)
             continue
-        colour = COLOURS[number % len(COLOURS)]
-        ns, intervals = [p["n"] for p in points], [p["interval"] for p in points]
-        left.plot(ns, accuracies, "o-", color=colour, label=method)
-        left.fill_between(ns, *([100 * end for end in ends] for ends in zip(*intervals, strict=True)),
-                          color=colour, alpha=0.12, linewidth=0)  # fmt: skip
-        right.plot(tokens, accuracies, "o-", color=colour)
+        colour = next(colours)
+        for axes, x in ((left, ns), (right, tokens)):
+            axes.plot(x, accuracies, "o-", color=colour, label=method, markersize=4)
+        if method == MAJORITY:
+            low, high = ([100 * p["interval"][end] for p in points] for end in (0, 1))
+            left.fill_between(ns, low, high, color=colour, alpha=0.12, linewidth=0)
     ceiling = report["pass"]
     left.plot([*ceiling], [100 * share for share in ceiling.values()], "--", color=FAINT, label="any of N right")
-    for axes, label in ((left, "solutions a problem (N)"), (right, "tokens a problem, written and read by a verifier")):
-        axes.set_xscale("log", base=2)
-        axes.set(xlabel=label)
-    left.set(ylabel="right, %")
+    left.set(xscale="log", xlabel="solutions a problem (N)", ylabel="right, %")
+    left.set_xticks([*ceiling], [*map(str, ceiling)], minor=False)
+    left.minorticks_off()
+    right.set(xscale="log", xlabel="tokens a problem, written and read by the verifier")
     left.legend(frameon=False, fontsize=8)
     quiet(left, right)

@@ -29,7 +29,7 @@ from trainer.runs import ResultFile, model_of, run_missing
 Choose = Callable[[Sequence[Trajectory], Sequence[float]], Choice]
 """A choice among attempts, given a score for each."""
 GREEDY = "greedy"
-SUBSETS = 32
+SUBSETS = 64
 """Most subsets of one size that are drawn of the samples of a problem."""
 
 
@@ -72,11 +72,14 @@ class Sampled:
         return fmean(self.is_right(self.choose(choose, aggregate, places)) for places in drawn)
 
     def subsets(self, size: int) -> list[tuple[int, ...]]:
-        """All subsets of the places of the samples if they are at most `SUBSETS`, else as many random ones, in random
-        order, as the first of equals wins."""
+        """Subsets of the places of the samples. The first of equals wins, so order counts: all samples come in theirs,
+        as in the app; if there are few subsets, each comes in both directions; else `SUBSETS` are drawn in random
+        order."""
         places = range(len(self.samples))
-        if comb(len(places), size) <= SUBSETS:
-            return list(combinations(places, size))
+        if size == len(places):
+            return [tuple(places)]
+        if 2 * comb(len(places), size) <= SUBSETS:
+            return [way for some in combinations(places, size) for way in (some, some[::-1])]
         rng = random.Random(f"{self.problem.id} {size}")
         return [tuple(rng.sample(places, size)) for _ in range(SUBSETS)]
 
