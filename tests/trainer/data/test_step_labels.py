@@ -14,10 +14,11 @@ from places import ROOT
 from pydantic import ValidationError
 
 from runtime import settings
-from runtime.engines.base import ContextOverflow, EngineError
+from runtime.engines.base import ContextOverflow, EngineError, Sampling
 from runtime.engines.scripted import ScriptedEngine
 from runtime.problems.labelled import labelled as labelled_trajectory
 from runtime.types import Problem, StepLabel
+from trainer.data.completer import Completer
 from trainer.data.sources import RowError, read_attempts
 from trainer.data.step_labels import Labelling, key_of
 
@@ -40,15 +41,21 @@ class Answering(ScriptedEngine):
         return super().sample(requests, sampling, adapter, n, stop, cancel, enough)
 
     def _next(self, messages):
-        request = (messages[-2]["content"].split("\n")[0], messages[-1]["content"])
+        begun = messages[-1]["content"] if messages[-1]["role"] == "assistant" else ""
+        request = (messages[1]["content"].split("\n")[0], begun)
         self.asked[request] = self.asked.get(request, 0) + 1
-        self.replies.append(self.answer(request[1], self.asked[request]))
+        self.replies.append(self.answer(begun, self.asked[request]))
         return super()._next(messages)
+
+    @property
+    def continued(self):
+        """The requests that continue a prefix, in order; the others are for the problem alone."""
+        return [call for call in self.calls if call[-1]["role"] == "assistant"]
 
     @property
     def beginnings(self):
         """The prefixes to continue from, in order, without immediate repetitions."""
-        prefixes = [call[-1]["content"] for call in self.calls]
+        prefixes = [call[-1]["content"] for call in self.continued]
         return [text for i, text in enumerate(prefixes) if i == 0 or prefixes[i - 1] != text]
 
 
@@ -56,8 +63,14 @@ def attempt(*steps, problem=PROBLEM):
     return labelled_trajectory(problem, steps or STEPS)
 
 
+def prepared(attempts, engine, n=2, by="every-step", wrong_only=False, temperature=0.7, stop_early=False):
+    chosen = settings.load()
+    sampling = Sampling(temperature=temperature, max_tokens=chosen.max_tokens, seed=chosen.seed)
+    return Labelling(attempts, Completer(engine, chosen, sampling, n, stop_early), by, wrong_only)
+
+
 def labelled(attempts, engine, n=2, **options):
-    labelling = Labelling(attempts, engine, settings.load(), n, **options)
+    labelling = prepared(attempts, engine, n, **options)
     list(labelling.run())
     return labelling
 
@@ -79,7 +92,7 @@ def always(text):
 
 
 def test_k_of_n_completions_reach_the_reference_answer():
-    done = labelled([attempt()], ScriptedEngine([RIGHT, WRONG, "It is 9.", "9 eggs\n#### 9.0"]))
+    done = labelled([attempt()], ScriptedEngine([WRONG, WRONG, RIGHT, WRONG, "It is 9.", "9 eggs\n#### 9.0"]))
     assert labels(done) == [StepLabel(by="rollouts", step=0, k=1, n=2), StepLabel(by="rollouts", step=1, k=2, n=2)]
     assert [(label.hard, label.soft) for label in labels(done)] == [(True, 0.5), (True, 1.0)]
     assert "soft" not in json.dumps(done.results.rows)
@@ -89,7 +102,7 @@ def test_a_truncated_completion_counts_as_failed(monkeypatch):
     monkeypatch.setenv("SOLILOQUY_MAX_TOKENS", "16")
     done = labelled([attempt("2 + 3 = 5")], always("so " * 14 + "is 9 and so on"))
     assert counts(done) == [(0, 2)]
-    assert done.summary()["unfinished"] == 2
+    assert done.summary()["unfinished"] == 4  # with those of the problem alone
 
 
 @pytest.mark.parametrize(("reply", "k"), [("", 2), ("\n", 2), ("Done.", 2), ("No, 8.", 0), ("The answer is N.", 0)])
@@ -140,7 +153,7 @@ def test_shared_prefixes_are_completed_once_in_order_of_length():
     tree = [attempt("a", "b", "c"), attempt("a", "d"), attempt("a", "b"), attempt("a", "b", "e"), attempt("a", "d")]
     done = labelled(tree, engine, n=3)
     assert engine.beginnings == ["a\n", "a\nb\n", "a\nb\nc\n", "a\nb\ne\n", "a\nd\n"]
-    assert len(engine.calls) == 15
+    assert len(engine.continued) == 15
     assert all(engine.lazy)
     assert [len(labels(done, place)) for place in range(5)] == [3, 2, 2, 3, 2]
     assert done.summary()["labelled"] == 4  # the same attempt twice is one
@@ -157,19 +170,20 @@ def test_a_graded_step_is_completed_if_another_attempt_continues_from_it():
 def test_the_seeds_of_a_prefix_depend_only_on_its_length():
     engine = always(RIGHT)
     labelled([attempt("a", "b", "c"), attempt("a", "b", "d"), attempt("e")], engine, n=5)
-    assert engine.seeds == [0, 10, 0]
+    assert engine.seeds == [0, 5, 15, 5]
     other = Problem(text="Another?", answer="9")
     engine = always(RIGHT)
     labelled([attempt("a", "b", "c"), attempt("a", "b", "d", problem=other)], engine, n=5)
-    assert engine.seeds == [0]  # the first was labelled before
+    assert engine.seeds == [0, 5]  # the first was labelled before
 
 
 def test_the_completer_gets_the_actors_prompt_without_the_answer():
     engine = always(RIGHT)
     labelled([attempt("a", problem=Problem(text="What is it?", answer="REFERENCE"))], engine, n=1)
-    [messages] = engine.calls
-    assert [message["role"] for message in messages] == ["system", "user", "assistant"]
-    assert "REFERENCE" not in str(messages)
+    alone, continued = engine.calls
+    assert [message["role"] for message in continued] == ["system", "user", "assistant"]
+    assert alone == continued[:2]
+    assert "REFERENCE" not in str(continued)
 
 
 # Stopping early
@@ -183,7 +197,7 @@ def test_with_stop_early_one_success_ends_a_step_and_there_is_no_soft_label():
     assert (first.hard, second.hard) == (True, False)
     assert first.drawn == second.drawn == "until_success"
     assert first.soft is second.soft is None
-    assert len(engine.calls) == 8
+    assert len(engine.continued) == 8
 
 
 def test_stopping_early_never_changes_the_hard_label():
@@ -215,7 +229,7 @@ def test_a_finished_run_is_reused_and_a_longer_file_resumes_it():
     engine = always(WRONG)
     again = labelled([attempt("a", "b"), attempt("a", "c"), attempt("x")], engine)
     assert engine.beginnings == ["a\nc\n", "x\n"]
-    assert engine.seeds == [2, 0]
+    assert engine.seeds == [4, 2]
     assert counts(again, 0) == counts(first) == [(2, 2), (2, 2)]
     assert counts(again, 1) == [(2, 2), (0, 2)]
 
@@ -242,10 +256,10 @@ def test_an_engine_error_ends_the_run_and_keeps_its_labels():
 
 
 def test_leaving_early_cancels_and_stores_no_partial_label():
-    engine = Answering(lambda prefix, count: RIGHT if prefix.startswith("quick") else "word " * 200)
+    engine = Answering(lambda prefix, count: "word " * 200 if prefix.startswith("slow") else RIGHT)
     engine.delay = 0.02
     rows = [attempt(first, problem=Problem(text=f"{first}?", answer="9")) for first in ("quick", "slow", "slower")]
-    labelling = Labelling(rows, engine, settings.load(), 2)
+    labelling = prepared(rows, engine)
     run = labelling.run()
     assert next(run) == key_of(rows[0])
     started = time.monotonic()
@@ -258,10 +272,10 @@ def test_leaving_early_cancels_and_stores_no_partial_label():
 KILLED = """
 import sys
 sys.path[:0] = ["tests", "tests/trainer/data"]
-from test_step_labels import Answering, many, settings, Labelling, RIGHT
-engine = Answering(lambda begun, count: RIGHT)
+from test_step_labels import Answering, RIGHT, many, prepared
+engine = Answering(lambda prefix, count: RIGHT)
 engine.delay = 0.02
-for _ in Labelling(many(), engine, settings.load(), 2).run():
+for _ in prepared(many(), engine, by=sys.argv[1]).run():
     print("one", flush=True)
 """
 
@@ -270,19 +284,22 @@ def many():
     return [attempt("a", str(i), problem=Problem(text=f"What is {i // 2}?", answer="9")) for i in range(24)]
 
 
-def test_a_killed_run_resumes_to_the_same_labels(tmp_path):
-    process = subprocess.Popen([sys.executable, "-c", KILLED], cwd=ROOT, stdout=subprocess.PIPE, env=dict(os.environ))
+@pytest.mark.parametrize(("by", "found"), [("every-step", [(2, 2), (2, 2)]), ("bisection", [(None, None), (2, 2)])])
+def test_a_killed_run_resumes_to_the_same_labels(by, found):
+    command = [sys.executable, "-c", KILLED, by]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, env=dict(os.environ))
     for _ in range(4):
         assert process.stdout.readline()
     process.send_signal(signal.SIGKILL)
     process.wait()
     engine = always(RIGHT)
-    labelling = Labelling(many(), engine, settings.load(), 2)
-    kept = len(labelling.results.rows)
+    labelling = prepared(many(), engine, by=by)
+    kept, completed = len(labelling.results.rows), len(labelling.completer.results.rows)
     assert 4 <= kept < 24
+    assert completed > kept
     list(labelling.run())
-    assert len(engine.calls) <= 2 * 36 - 2 * kept
-    assert [counts(labelling, place) for place in range(24)] == [[(2, 2), (2, 2)]] * 24
+    assert [counts(labelling, place) for place in range(24)] == [found] * 24
+    assert len(engine.calls) == 2 * (len(labelling.completer.results.rows) - completed)  # nothing is sampled twice
 
 
 # Rows that cannot be labelled
@@ -355,7 +372,7 @@ def test_the_small_model_labels_a_short_solution(small_engine, monkeypatch):
         StepLabel(by="rollouts", step=0, k=0, n=1, drawn="none"),
     )
     assert first.hard
-    assert done.summary()["calls"] == 4
+    assert done.summary()["calls"] == 8
 
 
 @pytest.mark.model
