@@ -1,8 +1,8 @@
 """The completer of Math-Shepherd (arXiv 2312.08935): how many of n completions of a prefix reach the reference answer?
 
-Each prefix is completed once and stored as soon as its completions are graded, so an interrupted run loses only what was
-being sampled. The seeds of a prefix depend only on its length: neither the order of the work nor the choice of prefixes
-changes the completions, apart from rounding in batches.
+Each prefix is completed once and stored as soon as its completions are graded, so an interrupted run loses only what
+was being sampled. The seeds of a prefix depend only on its length: neither the order of the work nor the choice of
+prefixes changes the completions, apart from rounding in batches.
 """
 
 from __future__ import annotations

@@ -88,11 +88,11 @@ class Labelling:
         """Label what is missing; yields once per usable attempt. Raises EngineError; finished labels are kept."""
         for _ in self.measure_confidence():
             pass
-        yield from self._each(self._ordered(), self._label_all)
+        yield from self._each(self.ordered(), self._label_all)
 
-    def _ordered(self) -> list[list[LabelledTrajectory]]:
-        """The attempts, grouped by problem: wrong ones before right ones, problems that are mostly solved first.
-        Attempts with a common beginning are neighbours."""
+    def ordered(self) -> list[list[LabelledTrajectory]]:
+        """The attempts in the order of work, grouped by problem: wrong ones before right ones, problems that are mostly
+        solved first. Attempts with a common beginning are neighbours."""
 
         def rank(attempt: LabelledTrajectory) -> tuple[bool, float, int]:
             k, n = self._confidence[attempt.problem]

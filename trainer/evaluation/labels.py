@@ -153,33 +153,29 @@ class Part:
             self.tokens += sum(part.tokens)
             yield part
 
-    def is_solvable(self) -> bool:
-        [alone] = self.complete([()])
-        return alone.k > 0
 
-
-def _first_wrong(part: Part) -> Place:
+def _first_wrong(part: Part, solvable: bool) -> Place:
     place = by_labels(every_step(part.attempt, part.complete), len(part.attempt.steps))
-    return place if place != 0 or part.is_solvable() else "unknown"
+    return "unknown" if place == 0 and not solvable else place
 
 
-def _after_last_right(part: Part) -> Place:
+def _after_last_right(part: Part, solvable: bool) -> Place:
     right = [label.step for label in every_step(part.attempt, part.complete) if label.hard]
     if not right:
-        return 0 if part.is_solvable() else "unknown"
+        return 0 if solvable else "unknown"
     return right[-1] + 1 if right[-1] + 1 < len(part.attempt.steps) else None
 
 
-def _bisected(part: Part) -> Place:
-    return by_labels(bisection(part.attempt, part.complete, part.is_solvable()), len(part.attempt.steps))
+def _bisected(part: Part, solvable: bool) -> Place:
+    return by_labels(bisection(part.attempt, part.complete, solvable), len(part.attempt.steps))
 
 
-WAYS: dict[str, Callable[[Part], Place]] = {
+WAYS: dict[str, Callable[[Part, bool], Place]] = {
     "every step": _first_wrong,
     "every step, monotone": _after_last_right,
     "bisection": _bisected,
 }
-"""Ways to find a first error. The problem alone is completed too where its confidence decides."""
+"""Ways to find a first error, given whether the completer solves the problem alone; all pay for knowing that."""
 
 
 @dataclass(frozen=True)
@@ -209,7 +205,8 @@ def search(wrong: Sequence[LabelledTrajectory], completer: Completer, way: str, 
         used = [
             Part(attempt, completer, slice(start, start + size)) for start in range(0, completer.n - size + 1, size)
         ]
-        places = [WAYS[way](part) for part in used]
+        solvable = [alone.k > 0 for part in used for alone in part.complete([()])]
+        places = [WAYS[way](part, known) for part, known in zip(used, solvable, strict=True)]
         found.append(fmean(place == attempt.first_error for place in places))
         decided.append(fmean(isinstance(place, int) for place in places))
         tokens.append(fmean(part.tokens for part in used))

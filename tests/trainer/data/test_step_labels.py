@@ -7,17 +7,22 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 from places import ROOT
 from pydantic import ValidationError
+from servers import stand_in, stream
 
 from runtime import settings
+from runtime.engines import open_engine
 from runtime.engines.base import ContextOverflow, EngineError, Sampling
+from runtime.engines.openai import OpenAIEngine
 from runtime.engines.scripted import ScriptedEngine
+from runtime.problems.labelled import by_labels
 from runtime.problems.labelled import labelled as labelled_trajectory
-from runtime.types import Problem, StepLabel
+from runtime.types import LabelProvenance, Problem, StepLabel
 from trainer.data.completer import Completer
 from trainer.data.sources import RowError, read_attempts
 from trainer.data.step_labels import Labelling, key_of
@@ -59,8 +64,8 @@ class Answering(ScriptedEngine):
         return [text for i, text in enumerate(prefixes) if i == 0 or prefixes[i - 1] != text]
 
 
-def attempt(*steps, problem=PROBLEM):
-    return labelled_trajectory(problem, steps or STEPS)
+def attempt(*steps, problem=PROBLEM, answer=None):
+    return labelled_trajectory(problem, steps or STEPS, answer=answer)
 
 
 def prepared(attempts, engine, n=2, by="every-step", wrong_only=False, temperature=0.7, stop_early=False):
@@ -77,7 +82,7 @@ def labelled(attempts, engine, n=2, **options):
 
 def labels(labelling, place=0):
     row = labelling.results.rows[key_of(labelling.attempts[place])]
-    return [StepLabel(**label) for label in row["labels"]]
+    return [StepLabel(**label) for label in row.get("labels", ())]
 
 
 def counts(labelling, place=0):
@@ -186,6 +191,144 @@ def test_the_completer_gets_the_actors_prompt_without_the_answer():
     assert "REFERENCE" not in str(continued)
 
 
+# Bisection
+
+
+def failing_from(place):
+    """A completer that reaches the answer from fewer than `place` steps only."""
+    return Answering(lambda prefix, count: RIGHT if prefix.count("\n") < place else WRONG)
+
+
+LETTERS = tuple("abcdefgh")
+
+
+@pytest.mark.parametrize("first", range(8))
+def test_bisection_finds_the_first_error_with_few_completions(first):
+    engine = failing_from(first + 1)
+    done = labelled([attempt(*LETTERS, "The answer is 8.")], engine, n=3, by="bisection")
+    found = labels(done)
+    assert by_labels(found, 9) == first
+    assert [label.step for label in found] == list(range(first + 1))  # nothing is claimed of the steps after it
+    assert (found[first].k, found[first].n) == (0, 3)
+    assert first == 0 or found[first - 1].k == 3  # the prefix before the error was seen to reach the answer
+    assert len(engine.continued) <= 3 * 4
+    assert done.summary()["first_errors"] == 1
+
+
+def test_steps_before_a_good_prefix_are_derived_and_have_no_soft_label():
+    done = labelled([attempt(*LETTERS, "The answer is 8.")], failing_from(7), n=3, by="bisection")
+    derived = [label.drawn == "derived" for label in labels(done)]
+    assert derived == [True, True, True, True, False, False, False]
+    assert [(label.hard, label.soft, label.k) for label in labels(done)][:5] == [(True, None, None)] * 4 + [
+        (True, 1, 3)
+    ]
+    assert done.summary()["derived"] == 4
+
+
+def test_bisection_finds_the_error_that_the_labels_of_every_step_find():
+    for first in range(4):
+        attempts = [attempt(f"a {first}", "b", "c", "d", answer="8")]
+        every, half = (labelled(attempts, failing_from(first + 1), by=by) for by in ("every-step", "bisection"))
+        assert by_labels(labels(every), 4) == by_labels(labels(half), 4) == first
+        assert half.summary()["calls"] <= every.summary()["calls"]
+
+
+def test_every_way_uses_the_completions_of_the_other():
+    attempts = [attempt(*LETTERS)]
+    labelled(attempts, failing_from(5))
+    engine = Answering(lambda prefix, count: AssertionError("nothing is missing"))
+    assert by_labels(labels(labelled(attempts, engine, by="bisection")), 8) == 4
+    assert engine.calls == []
+
+
+def test_without_a_success_before_the_first_step_nothing_is_claimed():
+    done = labelled([attempt("a", "b", answer="8")], always(WRONG), by="bisection")
+    assert labels(done) == []
+    assert (done.summary()["undecided"], done.summary()["first_errors"]) == (1, 0)
+    assert read_attempts(done.results.path)[0].is_judged is False
+
+
+def test_a_wrong_attempt_that_reaches_the_answer_from_every_step_is_undecided():
+    wrong = attempt("a", "b").model_copy(update={"correct": False})
+    assert labels(labelled([wrong], always(RIGHT), by="bisection")) == []
+    unknown = labelled([attempt("a", "c")], always(RIGHT), by="bisection")
+    assert [label.step for label in labels(unknown)] == [0, 1]
+
+
+def test_the_last_step_of_a_wrong_answer_is_wrong_if_all_before_it_reach_the_answer():
+    done = labelled([attempt("a", "b", answer="8")], always(RIGHT), n=3, by="bisection")
+    assert counts(done) == [(3, 3), (0, 1)]
+    assert labels(done)[1].drawn == "none"
+
+
+def test_a_right_answer_costs_a_bisection_nothing():
+    engine = always(WRONG)
+    done = labelled([attempt("a", "b", answer="9")], engine, by="bisection")
+    assert engine.continued == []
+    assert [(label.hard, label.drawn) for label in labels(done)] == [(True, "derived"), (True, "none")]
+
+
+# Order and confidence
+
+
+class Solving(Answering):
+    """Solves "What is i?" `rates[i]` times, and never from a prefix."""
+
+    def __init__(self, rates):
+        super().__init__(lambda prefix, count: RIGHT if not prefix and count <= self.rate else WRONG)
+        self.rates = rates
+
+    def _next(self, messages):
+        self.rate = self.rates[int(re.search(r"\d+", messages[1]["content"])[0])]
+        return super()._next(messages)
+
+
+def test_wrong_attempts_at_problems_that_are_mostly_solved_come_first():
+    problems = [Problem(text=f"What is {i}?", answer="9") for i in range(4)]
+    rows = [attempt("a", problem=problems[0], answer="9")]
+    rows += [attempt("b", problem=problem, answer="8") for problem in problems]
+    labelling = prepared(rows, Solving([2, 0, 1, 2]))
+    list(labelling.measure_confidence())
+    assert [rows.index(one) for group in labelling.ordered() for one in group] == [1, 4, 3, 2, 0]
+
+
+def test_the_confidence_of_the_completer_is_kept_with_the_row():
+    done = labelled([attempt("a")], ScriptedEngine([RIGHT, WRONG, WRONG, WRONG]), n=2)
+    [row] = read_attempts(done.results.path)
+    assert (row.provenance.confidence, row.provenance.annotator) == (0.5, "scripted")
+
+
+def test_graded_attempts_of_the_completer_itself_are_its_confidence():
+    written = {"generator": "scripted", "format": None}
+    rows = [
+        attempt(letter, answer="9" if letter == "a" else "8").model_copy(
+            update={"correct": letter == "a", "provenance": LabelProvenance(**written)}
+        )
+        for letter in "abcd"
+    ]
+    engine = always(WRONG)
+    done = labelled(rows, engine)
+    assert len(engine.calls) == len(engine.continued) == 0  # every answer is graded
+    assert {row.provenance.confidence for row in read_attempts(done.results.path)} == {0.25}
+    engine = always(WRONG)
+    labelled(rows[:3], engine)  # too few to rely on
+    assert len(engine.calls) == 2
+
+
+def test_right_attempts_can_be_left_out():
+    rows = [attempt("a", answer="9"), attempt("b", answer="8"), attempt("c", "The answer is 9.")]
+    done = labelled(rows, always(WRONG), by="bisection", wrong_only=True)
+    assert list(done.results.rows) == [key_of(rows[1])]
+    assert (done.summary()["labelled"], done.summary()["failed"]) == (1, [])
+
+
+def test_what_people_know_of_the_error_is_not_written_beside_the_labels():
+    known = labelled_trajectory(PROBLEM, ("a", "b"), 0, "8", "It is twice as much.", "logical")
+    done = labelled([known], failing_from(2), by="bisection")
+    [row] = read_attempts(done.results.path)
+    assert (row.first_error, row.explanation, row.error_type, row.answer) == (1, "", None, "8")
+
+
 # Stopping early
 
 
@@ -280,8 +423,9 @@ for _ in prepared(many(), engine, by=sys.argv[1]).run():
 """
 
 
-def many():
-    return [attempt("a", str(i), problem=Problem(text=f"What is {i // 2}?", answer="9")) for i in range(24)]
+def many(answer=None):
+    problems = [Problem(text=f"What is {i}?", answer="9") for i in range(12)]
+    return [attempt("a", str(i), problem=problems[i // 2], answer=answer) for i in range(24)]
 
 
 @pytest.mark.parametrize(("by", "found"), [("every-step", [(2, 2), (2, 2)]), ("bisection", [(None, None), (2, 2)])])
@@ -300,6 +444,32 @@ def test_a_killed_run_resumes_to_the_same_labels(by, found):
     list(labelling.run())
     assert [counts(labelling, place) for place in range(24)] == [found] * 24
     assert len(engine.calls) == 2 * (len(labelling.completer.results.rows) - completed)  # nothing is sampled twice
+
+
+def vllm_dying_after(number):
+    """Requests to a server of vLLM's kind, which breaks every connection from the request of this number on."""
+
+    def answer(handler, count):
+        if count >= number:
+            handler.connection.close()
+        elif handler.path == "/tokenize":
+            handler.reply(200, {"tokens": [1, 2, 3]})
+        else:
+            stream(handler, "The answer", " is 9.")
+
+    return answer
+
+
+def test_two_servers_share_the_work_and_one_finishes_it_if_the_other_dies(caplog, monkeypatch):
+    monkeypatch.setattr(OpenAIEngine.__init__, "__defaults__", (None, 8, None, 60.0, 0))  # without retries
+    with ExitStack() as opened:
+        urls = [opened.enter_context(stand_in(vllm_dying_after(number), "vllm"))[0] for number in (20, 10_000)]
+        engine = opened.enter_context(closing(open_engine(settings.load(server=", ".join(urls)), parallel=2)))
+        done = labelled(many("8"), engine, by="bisection")
+    assert "1 of 2 servers are left" in caplog.text
+    assert done.summary()["first_errors"] == 24
+    with pytest.raises(EngineError, match="No server is left"):
+        labelled([attempt("another")], engine)
 
 
 # Rows that cannot be labelled
