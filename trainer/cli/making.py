@@ -141,19 +141,16 @@ def rollouts(
     from trainer.data.rollouts import Rollouts
     from trainer.data.sources import read_problems
 
-    def line(row: dict[str, Any]) -> str:
-        return json.dumps(row, ensure_ascii=False) + "\n"
-
     with opened(model, parallel, server=server) as (engine, settings):
         sampling = sampling_of(settings, temperature, full_distribution)
         sampled = Rollouts(read_problems(problems, limit), engine, settings, sampling, n)
         follow("Sampling", sampled.run(), len(sampled.problems), lambda: sampled.tokens)
     rows = list(sampled.rows())
-    write_whole(out, map(line, rows))
+    write_whole(out, map(_line, rows))
     print(f"{len(rows)} rollouts are in {out}, {sum(row['correct'] for row in rows)} of them right")
     if sometimes:
         chosen = [{"question": p.text, "answer": p.answer, "source": p.source} for p in sampled.sometimes]
-        write_whole(sometimes, map(line, chosen))
+        write_whole(sometimes, map(_line, chosen))
         print(f"{len(chosen)} of {len(sampled.problems)} problems are in {sometimes}")
 
 
@@ -204,13 +201,15 @@ def labels(
     ] = False,
     temperature: Annotated[float, typer.Option(min=0.1, max=2, help="Sampling temperature.")] = 0.7,
     full_distribution: FullDistribution = False,
+    out: Annotated[Path | None, typer.Option(help="JSON lines to write: the attempts with their labels.")] = None,
     limit: Limit = None,
     model: Model = None,
     server: Server = None,
     parallel: Parallel = 16,
     as_json: Json = False,
 ) -> None:
-    """Label steps by rollouts: how many of n from each step reach the answer (Math-Shepherd). Resumable."""
+    """Label steps by rollouts: how many of n completions of a prefix reach the answer (Math-Shepherd). Resumable."""
+    from runtime.files import write_whole
     from trainer.data.completer import Completer
     from trainer.data.sources import read_attempts
     from trainer.data.step_labels import By, Labelling
@@ -223,6 +222,8 @@ def labels(
         follow("Solving", labelling.measure_confidence(), len(labelling.problems), lambda: completer.tokens)
         follow("Labelling", labelling.run(), len(labelling.usable), lambda: completer.tokens)
         summary = labelling.summary()
+    if out:
+        write_whole(out, map(_line, labelling.rows()))
     if as_json:
         print(json.dumps(summary, ensure_ascii=False))
         return
@@ -234,7 +235,7 @@ def labels(
         f"\n{summary['first_errors']} first errors found, {summary['undecided']} attempts undecided"
         f"\n{summary['calls']} completions, {summary['completion_tokens']} tokens, {summary['unfinished']} truncated"
     )
-    print(f"The labels are in {summary['results']}", file=sys.stderr)
+    print(f"The labels are in {out or summary['results']}", file=sys.stderr)
 
 
 @app.command()
@@ -267,7 +268,7 @@ def agree(
         with collected(decided, quick, adapter, model, parallel) as (evidence, settings):
             opinions = agreement.by_critic(evidence, weights_in_use(evidence.engine, settings))
     kept = agreement.agreed(attempts, opinions)
-    write_whole(out, (json.dumps(own.write([attempt]), ensure_ascii=False) + "\n" for attempt in kept))
+    write_whole(out, (_line(own.write([attempt])) for attempt in kept))
     counts = agreement.counts(attempts, opinions)
     if as_json:
         print(json.dumps({"n": len(attempts), "kept": len(kept), "counts": counts}))
@@ -275,3 +276,7 @@ def agree(
     print(f"{len(kept)} of {len(attempts)} attempts are in {out}")
     for relation, count in counts.items():
         print(f"{count:6} {relation}")
+
+
+def _line(row: dict[str, Any]) -> str:
+    return json.dumps(row, ensure_ascii=False) + "\n"

@@ -143,13 +143,20 @@ class Labelling:
         }
         return own.write([attempt.model_copy(update=known)])
 
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """The labelled attempts in the order of the file, as rows of our own format."""
+        for key in self.usable:
+            row = self.results.rows[key]
+            if "error" not in row:
+                yield {name: value for name, value in row.items() if name != "key"}
+
     def summary(self) -> dict[str, Any]:
         """Counts and cost of the labels, and every row without a label with its reason."""
         rows = self.results.rows
         faults = [fault_of(attempt) or rows.get(key_of(attempt), {}).get("error") for attempt in self.attempts]
-        done = {key: own.read(rows[key])[0] for key in self.usable if "error" not in rows[key]}
-        labels = [label for attempt in done.values() for label in attempt.labels]
-        places = [by_labels(attempt.labels, len(attempt.steps)) for attempt in done.values()]
+        done = [own.read(row)[0] for row in self.rows()]
+        labels = [label for attempt in done for label in attempt.labels]
+        places = [by_labels(attempt.labels, len(attempt.steps)) for attempt in done]
         tried = {(a.problem, prefix) for a in self.usable.values() for prefix in [(), *prefixes(a)]}
         completed = [found for where in tried if (found := self.completer.known(*where))]
         return {

@@ -11,6 +11,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
+from answering import Answering
 from places import ROOT
 from pydantic import ValidationError
 from servers import stand_in, stream
@@ -30,38 +31,6 @@ from trainer.data.step_labels import Labelling, key_of
 PROBLEM = Problem(text="What is 2 + 3 + 4?", answer="9")
 STEPS = ("2 + 3 = 5", "5 + 4 = 9")
 RIGHT, WRONG = "The answer is 9.", "The answer is 8."
-
-
-class Answering(ScriptedEngine):
-    """Replies by a function of the prefix to continue from and of how often it was requested."""
-
-    def __init__(self, answer):
-        super().__init__()
-        self.answer, self.asked = answer, {}
-        self.seeds, self.lazy = [], []
-
-    def sample(self, requests, sampling, adapter=None, n=1, stop=(), cancel=None, enough=None):
-        self.seeds.append(sampling.seed)
-        self.lazy.append(iter(requests) is requests)
-        return super().sample(requests, sampling, adapter, n, stop, cancel, enough)
-
-    def _next(self, messages):
-        begun = messages[-1]["content"] if messages[-1]["role"] == "assistant" else ""
-        request = (messages[1]["content"].split("\n")[0], begun)
-        self.asked[request] = self.asked.get(request, 0) + 1
-        self.replies.append(self.answer(begun, self.asked[request]))
-        return super()._next(messages)
-
-    @property
-    def continued(self):
-        """The requests that continue a prefix, in order; the others are for the problem alone."""
-        return [call for call in self.calls if call[-1]["role"] == "assistant"]
-
-    @property
-    def beginnings(self):
-        """The prefixes to continue from, in order, without immediate repetitions."""
-        prefixes = [call[-1]["content"] for call in self.continued]
-        return [text for i, text in enumerate(prefixes) if i == 0 or prefixes[i - 1] != text]
 
 
 def attempt(*steps, problem=PROBLEM, answer=None):
@@ -415,7 +384,8 @@ def test_leaving_early_cancels_and_stores_no_partial_label():
 KILLED = """
 import sys
 sys.path[:0] = ["tests", "tests/trainer/data"]
-from test_step_labels import Answering, RIGHT, many, prepared
+from answering import Answering
+from test_step_labels import RIGHT, many, prepared
 engine = Answering(lambda prefix, count: RIGHT)
 engine.delay = 0.02
 for _ in prepared(many(), engine, by=sys.argv[1]).run():
@@ -551,6 +521,7 @@ def test_the_command_labels_and_reports(tmp_path):
     row = {"question": "What is 2 + 2?", "steps": ["2 + 2 = 4", "The answer is 4."], "answer": "4"}
     path = written(tmp_path, row, {**row, "steps": []})
     command = [sys.executable, "-m", "trainer", "labels", "--trajectories", path, "--n", "2", "--stop-early", "--json"]
+    command += ["--out", tmp_path / "labels.jsonl"]
     options = {"SOLILOQUY_MAX_TOKENS": "16", "SOLILOQUY_THREADS": "1", "SOLILOQUY_MODEL": "smollm2-135m"}
     finished = subprocess.run(
         [*command, "--parallel", "2"],
@@ -565,3 +536,5 @@ def test_the_command_labels_and_reports(tmp_path):
     assert [failure["row"] for failure in summary["failed"]] == [2]
     [stored] = Path(summary["results"]).read_text("utf-8").splitlines()
     assert [label["drawn"] for label in json.loads(stored)["labels"]] == ["until_success", "none"]
+    [written_row] = read_attempts(tmp_path / "labels.jsonl")
+    assert [label.drawn for label in written_row.labels] == ["until_success", "none"]
