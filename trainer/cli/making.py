@@ -11,14 +11,13 @@ import typer
 
 from trainer.cli.options import (
     AdapterFile,
-    Collected,
+    ExampleOptions,
     FullDistribution,
     Generated,
     Gsm8k,
     Gsm8kLimit,
     HeldOut,
     Json,
-    Judged,
     Limit,
     Model,
     Parallel,
@@ -31,9 +30,12 @@ from trainer.cli.options import (
     follow,
     opened,
     sampling_of,
+    spread,
 )  # fmt: skip
 
 app = typer.Typer()
+
+LABELS = ("shown", "hidden")
 
 
 @app.command()
@@ -100,24 +102,81 @@ def critiques(
 
 
 @app.command()
+def evaluations(
+    out: Annotated[Path, typer.Option(help="Folder to write: training rows, validation rows, the attempts.")],
+    generated: Annotated[int, typer.Option(min=0, help="Attempts at fresh problems.")] = 0,
+    trajectories: Annotated[
+        list[Path] | None, typer.Option(help="File of attempts whose steps are labelled; may be repeated.")
+    ] = None,
+    annotator: Annotated[
+        str, typer.Option(help="structural (by rule), llm, or teacher (people's words; their licence applies).")
+    ] = "structural",
+    labels: Annotated[str, typer.Option(help="shown or hidden: what a model is told.")] = "shown",
+    scaffold: Annotated[bool, typer.Option(help="Write the numbers of the lines for a model.")] = True,
+    split: Annotated[str, typer.Option(help="train, dev or test: split of the fresh problems.")] = "train",
+    held_out: HeldOut = None,
+    seed: Seed = 0,
+    show: Annotated[int, typer.Option(min=0, help="Evaluations to print.")] = 0,
+    model: Model = None,
+    limit: Limit = None,
+    parallel: Parallel = 16,
+    as_json: Json = False,
+) -> None:
+    """Explain the labels of steps in words, for the first stage of a verifier (MATH-Minos). Resumable."""
+    from runtime.problems.wordproblems import Split
+    from trainer.data.evaluations import command
+
+    [annotator], [labels] = choices(annotator, "annotators", command.ANNOTATORS), choices(labels, "labels", LABELS)
+    if labels == "hidden" and annotator != "llm":
+        raise typer.BadParameter(f"--labels hidden is for --annotator llm; {annotator} writes from the labels")
+    [chosen] = choices(split, "splits", get_args(Split))
+    order = command.Order(
+        generated, chosen, tuple(trajectories or ()), limit, annotator, labels == "shown", scaffold, model, parallel,
+        tuple(held_out or ()), seed,
+    )  # fmt: skip
+    command.show(command.make(order, out, 0 if as_json else show, follow), as_json)
+
+
+@app.command()
+@spread
 def examples(
+    out: Annotated[Path, typer.Option(help="Folder to write: training rows, and attempts kept apart.")],
+    made_from: ExampleOptions,
+    held_out: HeldOut = None,
+) -> None:
+    """Make training examples for the critic from labelled attempts, half of them right."""
+    from trainer.data.examples.critic import write_examples
+
+    print(json.dumps(write_examples(made_from.sources(held_out or ()), out), indent=1))
+
+
+@app.command()
+def verifier_examples(
     out: Annotated[Path, typer.Option(help="Folder to write: training rows, and attempts kept apart.")],
     generated: Generated = 1000,
     gsm8k: Gsm8k = None,
     gsm8k_limit: Gsm8kLimit = None,
-    judged: Judged = None,
     records: Records = None,
-    rollouts: Rollouts = None,
-    collected: Collected = None,
+    labelled: Annotated[
+        list[Path] | None,
+        typer.Option(help="Labelled attempts in any format, such as Math-Shepherd's; may be repeated."),
+    ] = None,
     held_out: HeldOut = None,
+    estimate: Annotated[
+        str, typer.Option(help="Label of a step by rollouts: hard (any succeeded) or soft (the share).")
+    ] = "hard",
+    after_error: Annotated[
+        str, typer.Option(help="Labels of steps after the first error: ignore, wrong, or labelled (their own).")
+    ] = "ignore",
     seed: Seed = 0,
 ) -> None:
-    """Make training examples for the critic from labelled attempts, half of them right."""
-    from trainer.data.examples import critic as making
+    """Make training examples for the verifier from attempts whose steps or answers are labelled."""
+    from trainer.data.examples import verifier as making
 
-    sources = making.Sources(
-        generated, gsm8k, gsm8k_limit, judged, records, rollouts, collected, tuple(held_out or ()), seed
-    )
+    [estimated] = choices(estimate, "estimates", get_args(making.Estimate))
+    [after] = choices(after_error, "labels after the first error", get_args(making.AfterError))
+    files = tuple(labelled or ()), tuple(held_out or ())
+    sources = making.Sources(generated, gsm8k, gsm8k_limit, records, *files, estimated, after, seed)
     print(json.dumps(making.write_examples(sources, out), indent=1))
 
 

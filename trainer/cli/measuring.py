@@ -131,7 +131,7 @@ def evaluate_critic(
         Path | None, typer.Option(help="File of the command `calibrate`; default: the rule of the adapter in use.")
     ] = None,
     outcomes: Annotated[Path | None, typer.Option(help="File to write: one result per attempt, for `promote`.")] = None,
-    panel: Annotated[str, typer.Option(help="Panel whose results are written.")] = "quick",
+    panel: Annotated[str, typer.Option(help="Panel (set of sources) whose results go to --outcomes.")] = "quick",
     limit: Limit = None,
     model: Model = None,
     parallel: Parallel = 16,
@@ -237,6 +237,34 @@ def calibrate(
 
 
 @app.command()
+def bag_of_words(
+    problems: Annotated[int, typer.Option(min=100, help="Fresh problems; errors go into half of them.")] = 2000,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Test whether wording gives inserted errors away: a bag of words has to tell them from right steps."""
+    from dataclasses import asdict
+    from itertools import islice
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from runtime.problems import wordproblems
+    from trainer.data.errors.bag_of_words import LARGEST_AUC, telling
+
+    found = telling(list(islice(wordproblems.stream(seed), problems)), seed)
+    if as_json:
+        print(json.dumps([asdict(one) for one in found], ensure_ascii=False))
+        return
+    shown = Table("kind", title=f"AUC of a bag of words (0.5: chance; fit for training: at most {LARGEST_AUC})")
+    for column in ("steps", "any right step", "the same steps"):
+        shown.add_column(column, justify="right")
+    for one in found:
+        shown.add_row(one.kind, str(one.n), f"{one.any_step:.3f}", f"{one.same_steps:.3f}")
+    Console(width=110).print(shown)
+
+
+@app.command()
 def bench(
     quick: Annotated[
         bool, typer.Option("--quick", help="Measure the smallest base only, with little work and one round.")
@@ -254,7 +282,8 @@ def bench(
     from rich.console import Console
 
     from runtime import settings
-    from trainer.benchmarks import Bench, Options, table
+    from trainer.benchmarks.running import Bench, Options
+    from trainer.benchmarks.table import table
 
     given = {"bases": bases, "engines": engines, "workloads": workloads}
     chosen = {name: tuple(listed(text)) for name, text in given.items() if text}

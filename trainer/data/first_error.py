@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from runtime.checks import arithmetic
+from runtime.problems.labelled import LabelledTrajectory
 from runtime.prompts.critic_turn import judged as steps_to_judge
 from runtime.search.solutions import Solution, first_unmet
-from runtime.types import LabelledTrajectory
 
 OF_EACH = 2
 """Right and wrong attempts used per problem."""

@@ -31,9 +31,9 @@ from runtime.checks.grading import equal, grade
 from runtime.checks.stated import final_answer
 from runtime.engines.base import ContextOverflow
 from runtime.problems.formats import attempts as own
-from runtime.problems.labelled import by_labels
+from runtime.problems.labelled import LabelledTrajectory, StepLabel, by_labels
 from runtime.text import is_closing
-from runtime.types import LabelledTrajectory, Problem, StepLabel, content_hash
+from runtime.types import Problem, content_hash
 from trainer.data.completer import Completed, Completer, Prefix
 from trainer.runs import ResultFile
 

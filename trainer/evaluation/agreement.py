@@ -15,7 +15,7 @@ from typing import Literal
 
 from runtime.critic.aggregation import Aggregation
 from runtime.critic.critic import UNTRAINED, first_error
-from runtime.types import LabelledTrajectory
+from runtime.problems.labelled import LabelledTrajectory
 from trainer.data.first_error import first_false
 from trainer.evaluation.calibrate import cases
 from trainer.evaluation.evidence import JudgedEvidence

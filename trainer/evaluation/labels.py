@@ -29,13 +29,12 @@ from rich.table import Table
 from runtime.checks.stated import final_answer
 from runtime.problems import formats, wordproblems
 from runtime.problems.json_rows import Row, read_rows
-from runtime.problems.labelled import by_labels
+from runtime.problems.labelled import LabelledTrajectory, Unknown, by_labels
 from runtime.problems.worked import Worked
 from runtime.search.solutions import Solution, first_unmet
-from runtime.types import LabelledTrajectory, Unknown
 from trainer.data.completer import Completed, Completer, Prefix
 from trainer.data.errors import InjectionError
-from trainer.data.examples.critic import wrong_attempt
+from trainer.data.examples.attempts import wrong_attempt
 from trainer.data.step_labels import bisection, every_step, prefixes
 from trainer.statistics import clustered, clustered_share
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from runtime.files import append, write_whole
-from trainer.data.rows import Example
+from trainer.data.rows import Tokens
 
 FILE = "progress.jsonl"
 
@@ -37,7 +37,7 @@ Report = Callable[[Progress], None]
 """A callback for every step."""
 
 
-def batches(examples: Sequence[Example], size: int, epochs: int, seed: int) -> list[list[int]]:
+def batches(examples: Sequence[Tokens], size: int, epochs: int, seed: int) -> list[list[int]]:
     """Indexes of the examples of each step: similar lengths, so that little is padded, in random order. All epochs have
     the same batches, so that prefixes can be kept."""
     rng, order = random.Random(seed), list(range(len(examples)))

@@ -8,9 +8,9 @@ from typing import Any
 
 from runtime.problems.formats.format import Format, compact
 from runtime.problems.json_rows import Row, flag, question, reference, scalar, steps
-from runtime.problems.labelled import by_labels, labelled
+from runtime.problems.labelled import LabelledTrajectory, LabelProvenance, StepLabel, Unknown, by_labels, labelled
 from runtime.text import split_attempt
-from runtime.types import LabelledTrajectory, LabelProvenance, Problem, StepLabel, Unknown
+from runtime.types import Problem
 
 FIRST_ERROR = ("first_error_index", "first_error", "label")
 EXPLANATION = ("explanation", "error_description")

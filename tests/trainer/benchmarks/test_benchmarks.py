@@ -8,20 +8,10 @@ import pytest
 from runtime import settings
 from runtime.checks import arithmetic
 from runtime.engines.base import Sampling
-from trainer.benchmarks import (
-    SOLUTIONS,
-    WORKLOADS,
-    Bench,
-    BenchError,
-    Options,
-    Sizes,
-    beginnings,
-    material,
-    rows,
-    table,
-    verdicts,
-)
 from trainer.benchmarks.peers import PlainLoop
+from trainer.benchmarks.running import Bench, BenchError, Options
+from trainer.benchmarks.table import rows, table
+from trainer.benchmarks.workloads import SOLUTIONS, WORKLOADS, Sizes, beginnings, material, verdicts
 from trainer.data.sources import read_problems
 
 TINY = Sizes(1, 6, 4, 6, 1, 2, 2, 6, 1, 2, 4)

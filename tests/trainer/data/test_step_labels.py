@@ -21,9 +21,9 @@ from runtime.engines import open_engine
 from runtime.engines.base import ContextOverflow, EngineError, Sampling
 from runtime.engines.openai import OpenAIEngine
 from runtime.engines.scripted import ScriptedEngine
-from runtime.problems.labelled import by_labels
+from runtime.problems.labelled import LabelProvenance, StepLabel, by_labels
 from runtime.problems.labelled import labelled as labelled_trajectory
-from runtime.types import LabelProvenance, Problem, StepLabel
+from runtime.types import Problem
 from trainer.data.completer import Completer
 from trainer.data.sources import RowError, read_attempts
 from trainer.data.step_labels import Labelling, key_of

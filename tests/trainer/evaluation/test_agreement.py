@@ -10,8 +10,8 @@ from places import ROOT
 from runtime import settings
 from runtime.critic.aggregation import Aggregation
 from runtime.engines.scripted import ScriptedEngine
-from runtime.problems.labelled import labelled
-from runtime.types import Problem, StepLabel
+from runtime.problems.labelled import StepLabel, labelled
+from runtime.types import Problem
 from trainer.data.sources import read_attempts
 from trainer.evaluation import agreement
 from trainer.evaluation.evidence import JudgedEvidence

@@ -67,7 +67,7 @@ class Critiques:
     def __init__(
         self,
         tasks: Sequence[Task],
-        annotator: Annotator,
+        annotator: Annotator[Job],
         recipe: Recipe,
         home: FilePath,
         actor: Engine | None = None,
