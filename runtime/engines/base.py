@@ -41,10 +41,14 @@ class Sampling:
     max_tokens: int = 512
     seed: int = 0
 
+    def unfiltered(self) -> Sampling:
+        """The same without top_k, top_p and min_p."""
+        return replace(self, top_k=0, top_p=1.0, min_p=0.0)
+
     def full(self) -> Sampling:
-        """The same from the whole distribution of the model: temperature 1, no filter. Rates that are estimated from
-        samples, such as Monte Carlo labels, need it: a filtered distribution is another one at any temperature."""
-        return replace(self, temperature=1.0, top_k=0, top_p=1.0, min_p=0.0)
+        """The same from the model's own distribution: temperature 1, unfiltered. Rates that are estimated from samples,
+        such as Monte Carlo labels, need it: on a filtered set of tokens no temperature restores it."""
+        return replace(self.unfiltered(), temperature=1.0)
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,9 @@ def critiques(
         str, typer.Option("--format", help="full (judge every step) or first (up to the first error).")
     ] = "full",
     seed: Seed = 0,
+    unfiltered: Annotated[
+        bool, typer.Option("--unfiltered", help="Sample attempts without top-k, top-p and min-p.")
+    ] = False,
     refinements: Annotated[int, typer.Option(min=0, help="Refinements per critique; 0 turns the filter off.")] = 10,
     keep: Annotated[int, typer.Option(min=1, help="Right refinements needed to keep a critique.")] = 3,
     hints: Annotated[bool, typer.Option(help="Give the annotator the answer and the first error.")] = True,
@@ -93,7 +96,8 @@ def critiques(
     """Make flawed attempts and critiques, and keep critiques that help an actor (AutoMathCritique). Resumable."""
     from trainer.data.critiques import command
 
-    recipe = command.read_recipe(generators, form, seed=seed, refinements=refinements, keep=keep)
+    chosen = {"seed": seed, "refinements": refinements, "keep": keep, "unfiltered": unfiltered}
+    recipe = command.read_recipe(generators, form, **chosen)
     models, shown = (model, annotator_model), 0 if as_json else show
     summary = command.make(
         problems, out, recipe, annotator, hints, scaffold, *models, parallel, limit, shown, against, follow
