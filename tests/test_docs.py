@@ -38,6 +38,7 @@ SMALLER = {
     "trainer rollouts": "--n 1 --limit 2",
     "--annotator llm": "--problems 1 --generators rg1 --refinements 0",
     "trainer labels": "--n 1 --limit 1",
+    "trainer evaluate-labels": "--generated 2 --n 1",
     "trainer evaluate ": "--limit 1",
     "trainer evaluate-critic": "--limit 1",
     "trainer curves": "--k 1 --limit 2",

@@ -7,7 +7,7 @@ step-by-step generation, refinement from a correct prefix, and Monte Carlo label
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
 from typing import Protocol
@@ -40,6 +40,11 @@ class Sampling:
     min_p: float = 0.05
     max_tokens: int = 512
     seed: int = 0
+
+    def full(self) -> Sampling:
+        """The same from the whole distribution of the model: temperature 1, no filter. Rates that are estimated from
+        samples, such as Monte Carlo labels, need it: a filtered distribution is another one at any temperature."""
+        return replace(self, temperature=1.0, top_k=0, top_p=1.0, min_p=0.0)
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,13 @@ import typer
 
 from trainer.cli.options import (
     AdapterFile,
+    FullDistribution,
     Json,
     Limit,
     Model,
     Parallel,
     Seed,
+    Server,
     Sources,
     adapter_files,
     adapter_hashes,
@@ -25,6 +27,7 @@ from trainer.cli.options import (
     listed,
     modes_of,
     opened,
+    sampling_of,
 )
 
 app = typer.Typer()
@@ -139,10 +142,11 @@ def evaluate_critic(
 
     from runtime.critic.aggregation import read_weights
     from runtime.types import source_name
+    from trainer.data.sources import read_judged
     from trainer.evaluation import critic as evaluation
 
     fitted = read_weights(weights) if weights else None
-    with collected(trajectories, sources, adapter, limit, model, parallel) as (evidence, settings):
+    with collected(read_judged(trajectories, limit), sources, adapter, model, parallel) as (evidence, settings):
         summary = evaluation.summary(evidence, fitted or evaluation.weights_in_use(evidence.engine, settings))
     panel = source_name(panel)
     if outcomes and panel not in summary["panels"]:
@@ -156,6 +160,51 @@ def evaluate_critic(
     console.print(evaluation.table(summary))
     if by_type := evaluation.type_table(summary):
         console.print(by_type)
+
+
+@app.command()
+def evaluate_labels(
+    trajectories: Annotated[
+        Path | None, typer.Option(help="JSON lines of attempts with their first error and a `reference_solution`.")
+    ] = None,
+    generated: Annotated[int, typer.Option(min=0, help="Attempts at fresh problems, with an inserted error.")] = 0,
+    most_steps: Annotated[int, typer.Option(min=1, help="Most steps of a fresh problem's solution.")] = 8,
+    n: Annotated[int, typer.Option(min=1, help="Completions of each prefix; smaller numbers are read from them.")] = 16,
+    temperature: Annotated[float, typer.Option(min=0.1, max=2, help="Sampling temperature.")] = 0.7,
+    full_distribution: FullDistribution = False,
+    seed: Seed = 0,
+    limit: Limit = None,
+    model: Model = None,
+    server: Server = None,
+    parallel: Parallel = 16,
+    as_json: Json = False,
+) -> None:
+    """Measure labels by rollouts where the first error is known: quality by n, against a rule, and cost. Resumable."""
+    from rich.console import Console
+
+    from trainer.data.completer import Completer
+    from trainer.data.step_labels import Labelling
+    from trainer.evaluation import labels as evaluation
+
+    known = list(evaluation.generated(generated, seed, most_steps))
+    known += evaluation.read_known(trajectories, limit) if trajectories else []
+    if not known:
+        raise typer.BadParameter("give --trajectories, --generated, or both")
+    with opened(model, parallel, server=server) as (engine, settings):
+        completer = Completer(engine, settings, sampling_of(settings, temperature, full_distribution), n)
+        labelling = Labelling([one.attempt for one in known], completer)
+        follow("Solving", labelling.measure_confidence(), len(labelling.problems), lambda: completer.tokens)
+        follow("Labelling", labelling.run(), len(labelling.usable), lambda: completer.tokens)
+        summary = evaluation.summary(known, completer)
+    if as_json:
+        print(json.dumps(summary, ensure_ascii=False))
+        return
+    print(
+        f"{summary['attempts']} attempts at {summary['problems']} problems, {summary['left_out']} left out; the "
+        f"completer solves {summary['solved']['share']:.0%} of the time"
+    )
+    for table in evaluation.tables(summary):
+        Console(width=130).print(table)
 
 
 @app.command()
@@ -173,10 +222,11 @@ def calibrate(
 ) -> None:
     """Fit the rule that combines evidence, for each set of sources. Resumable."""
     from runtime.critic.aggregation import write_weights
+    from trainer.data.sources import read_judged
     from trainer.evaluation.calibrate import fit_panels
     from trainer.weights.promote import add_depths
 
-    with collected(trajectories, sources, adapter, limit, model, parallel) as (evidence, _):
+    with collected(read_judged(trajectories, limit), sources, adapter, model, parallel) as (evidence, _):
         fitted = fit_panels(evidence.attempts, evidence.findings(), evidence.sources, evidence.has_adapter)
     write_weights(out, fitted)
     for name, weights in fitted.items():
