@@ -237,6 +237,43 @@ def calibrate(
 
 
 @app.command()
+def error_types(
+    trajectories: Annotated[list[Path] | None, typer.Option(help="File of labelled attempts; may be repeated.")] = None,
+    generated: Annotated[int, typer.Option(min=0, help="Attempts at fresh problems, half of them wrong.")] = 0,
+    model: Annotated[str | None, typer.Option(help="Model that chooses the types; default: rules.")] = None,
+    seed: Seed = 0,
+    limit: Limit = None,
+    parallel: Parallel = 16,
+    as_json: Json = False,
+) -> None:
+    """Assign one of MATH-Minos' five types to every wrong step, and count them by data set."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from trainer.data.evaluations.error_types import TYPES, by_model, by_rule, counts
+    from trainer.data.examples import attempts as made
+    from trainer.data.sources import read_attempts
+
+    attempts = [
+        *made.generated(generated, seed),
+        *(a for path in trajectories or () for a in read_attempts(path, limit)),
+    ]
+    if not attempts:
+        raise typer.BadParameter("give --trajectories or --generated")
+    with opened(model, parallel) if model else nullcontext((None, None)) as (engine, _):
+        found = counts(attempts, by_model(engine) if engine else by_rule)
+    if as_json:
+        print(json.dumps(found, ensure_ascii=False))
+        return
+    shown = Table("attempts", *TYPES, "wrong steps", title=f"Types of wrong steps, by {model or 'rule'}")
+    for source, row in found.items():
+        total = sum(row.values())
+        shares = (f"{n} ({n / max(1, total):.0%})" for n in row.values())
+        shown.add_row(source, *shares, str(total))
+    Console(width=120).print(shown)
+
+
+@app.command()
 def bag_of_words(
     problems: Annotated[int, typer.Option(min=100, help="Fresh problems; errors go into half of them.")] = 2000,
     seed: Seed = 0,
