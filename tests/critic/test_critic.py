@@ -472,7 +472,10 @@ def test_a_joined_rule_weighs_the_verifiers_score():
     assert engine.requests == [("verdicts", "critic"), ("verdicts", "verifier")] * 2
     assert [step.probability for step in critique.verdicts] == pytest.approx([0.9, 0.38], abs=0.01)
     assert critique.first_error == 1
-    assert [e.verdict for e in critique.verdicts[1].evidence] == ["unsure", "incorrect"]  # the verdict word alone agrees
+    assert [e.verdict for e in critique.verdicts[1].evidence] == [
+        "unsure",
+        "incorrect",
+    ]  # the verdict word alone agrees
 
 
 @pytest.mark.parametrize(
