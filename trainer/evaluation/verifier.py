@@ -180,12 +180,12 @@ def first_errors(
     cases: Sequence[Case], span_of: Callable[[Case], Span], fitted_on: Sequence[Case] | None
 ) -> dict[str, Any] | None:
     """ProcessBench's figures of a rule, and the cut chosen on all rows at hand; None without both right and wrong
-    attempts."""
+    attempts, or other problems to choose a cut on."""
     judged = [case for case in cases if case.judged]
-    wrong = np.array([case.first_error is not None for case in judged], dtype=bool)
-    if wrong.all() or not wrong.any():
+    wrong, problems = np.array([case.first_error is not None for case in judged]), [case.problem for case in judged]
+    if wrong.all() or not wrong.any() or (fitted_on is None and len(set(problems)) == 1):
         return None
-    spans, problems = spans_of(judged, span_of), [case.problem for case in judged]
+    spans = spans_of(judged, span_of)
     if fitted_on is None:
         cut, hits = best_cut(spans, wrong), cross_fitted(spans, wrong, problems)
     else:
@@ -194,7 +194,10 @@ def first_errors(
         hits = found(spans, cut)
 
     def f1(drawn: np.ndarray) -> float:
-        return harmonic(*(float(hits[drawn][wrong[drawn] == kind].mean()) for kind in (True, False)))
+        kinds = [hits[drawn][wrong[drawn] == kind] for kind in (True, False)]
+        if not all(map(len, kinds)):
+            raise ValueError("F1 needs right and wrong attempts")
+        return harmonic(*(float(kind.mean()) for kind in kinds))
 
     everything = np.arange(len(judged))
     shares = {name: hits[wrong == kind] for name, kind in (("wrong", True), ("right", False))}
@@ -216,14 +219,15 @@ def found(spans: np.ndarray, cut: float) -> np.ndarray:
 
 
 def best_cut(spans: np.ndarray, wrong: np.ndarray) -> float:
-    """The cut with the best F1, in the middle between the ends of spans. Raises ValueError if no span has an end."""
+    """The cut with the best F1 (the best accuracy where all attempts are of one kind), in the middle between the ends
+    of spans. Raises ValueError if no span has an end."""
     ends = np.unique(spans[np.isfinite(spans)])
     if not len(ends):
         raise ValueError("there are no scores to choose a cut on")
     cuts = (ends[:-1] + ends[1:]) / 2 if len(ends) > 1 else ends
     hits = (spans[:, 0] < cuts[:, None]) & (cuts[:, None] <= spans[:, 1])
-    shares = [hits[:, wrong == kind].mean(1) for kind in (True, False)]
-    return float(cuts[np.argmax([harmonic(*pair) for pair in zip(*shares, strict=True)])])
+    shares = [hits[:, wrong == kind].mean(1) for kind in (True, False) if kind in wrong]
+    return float(cuts[np.argmax([harmonic(pair[0], pair[-1]) for pair in zip(*shares, strict=True)])])
 
 
 def cross_fitted(spans: np.ndarray, wrong: np.ndarray, problems: Sequence[str]) -> np.ndarray:
