@@ -17,7 +17,7 @@ CHANCE = 0.1
 """Largest two-sided p-value of a gain, matching the 90 % intervals."""
 
 
-def wilson(successes: int, n: int) -> tuple[float, float]:
+def wilson(successes: float, n: float) -> tuple[float, float]:
     """Interval of a share (Wilson 1927): sensible for small n and for shares near 0 and 1."""
     if n == 0:
         return 0.0, 1.0
@@ -25,6 +25,28 @@ def wilson(successes: int, n: int) -> tuple[float, float]:
     middle = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = Z * sqrt(share * (1 - share) / n + z2 / (4 * n * n)) / (1 + z2 / n)
     return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def clustered(values: Sequence[float], of: Sequence[Hashable]) -> tuple[float, tuple[float, float]]:
+    """Mean of values of which those with the same entry in `of` (such as a problem) are not independent, and its
+    interval by cluster-robust errors (Miller 2024, arXiv 2411.00640)."""
+    if not values:
+        return 0.0, (0.0, 0.0)
+    mean = sum(values) / len(values)
+    residuals: dict[Hashable, float] = defaultdict(float)
+    for value, cluster in zip(values, of, strict=True):
+        residuals[cluster] += value - mean
+    half = Z * sqrt(sum(residual * residual for residual in residuals.values())) / len(values)
+    return mean, (mean - half, mean + half)
+
+
+def clustered_share(values: Sequence[float], of: Sequence[Hashable]) -> tuple[float, tuple[float, float]]:
+    """As `clustered`, for values from 0 to 1: Wilson's interval with the number of independent values that would vary
+    as much (Kish's effective sample size), so it is sensible near 0 and 1."""
+    share, (low, high) = clustered(values, of)
+    variance = ((high - low) / (2 * Z)) ** 2
+    number = min(len(values), share * (1 - share) / variance) if variance else len(set(of))
+    return share, wilson(share * number, number)
 
 
 @dataclass(frozen=True)
@@ -109,14 +131,14 @@ def harmonic(a: float, b: float) -> float:
     return 2 * a * b / (a + b) if a + b else 0.0
 
 
-def clustered(
-    statistic: Callable[[np.ndarray], float], clusters: Sequence[Hashable], resamples: int = 500, seed: int = 0
+def resampled(
+    statistic: Callable[[np.ndarray], float], of: Sequence[Hashable], resamples: int = 500, seed: int = 0
 ) -> tuple[float, float]:
-    """Interval of a statistic by bootstrap over clusters, such as problems with several attempts each: whole clusters
-    are drawn. `statistic` is given the indices of the drawn items; draws for which it raises ValueError are left out.
-    Raises ValueError if none is left."""
+    """Interval of a statistic that is no mean, by bootstrap: whole clusters of items with the same entry in `of` (such
+    as a problem) are drawn. `statistic` is given the indices of the drawn items; draws for which it raises ValueError
+    are left out. Raises ValueError if none is left."""
     members: dict[Hashable, list[int]] = defaultdict(list)
-    for place, cluster in enumerate(clusters):
+    for place, cluster in enumerate(of):
         members[cluster].append(place)
     groups, random = [np.array(places) for places in members.values()], np.random.default_rng(seed)
     values = []

@@ -36,6 +36,7 @@ class Row(Value):
     ends: bool = True
     """Whether the turn ends after the last piece, so that the end token is learned too."""
     source: str = ""
+    licence: str | None = None
 
 
 Label = Annotated[float, Field(ge=0, le=1)]

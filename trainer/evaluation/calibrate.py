@@ -22,7 +22,7 @@ from runtime.critic.evidence.source import Findings, StepEvidence
 from runtime.problems.labelled import LabelledTrajectory
 from trainer.statistics import harmonic, ridge_logistic
 
-NEED_CRITIC = {source.name for source in SOURCES if source.needs_critic}
+NEED_CRITIC = {source.name for source in SOURCES if source.needs_adapter == "critic"}
 """Sources that need a trained critic."""
 PANELS: dict[str, tuple[str, ...]] = {
     **{source.name: (source.name,) for source in SOURCES if source.name != vote.NAME},

@@ -30,7 +30,7 @@ from runtime.settings import Settings
 from trainer.data.examples.verifier import outcome, step_labels
 from trainer.plots import BLUE, BROWN, INK, VIOLET, quiet
 from trainer.runs import ResultFile, model_of, run_missing
-from trainer.statistics import Bin, auc, calibration_error, clustered, harmonic, reliability
+from trainer.statistics import Bin, auc, calibration_error, harmonic, reliability, resampled
 
 FOLDS = 5
 """Parts of the problems; the cut for each is chosen on the others."""
@@ -143,8 +143,8 @@ def separation(scored: Sequence[tuple[str, float, bool]]) -> dict[str, Any] | No
     return {
         "n": len(scores),
         "right": int(truth.sum()),
-        "auc": {"value": area(everything), "interval": clustered(area, problems)},
-        "ece": {"value": error(everything), "interval": clustered(error, problems)},
+        "auc": {"value": area(everything), "interval": resampled(area, problems)},
+        "ece": {"value": error(everything), "interval": resampled(error, problems)},
         "bins": [asdict(one) for one in reliability(scores, truth)],
     }
 
@@ -202,7 +202,7 @@ def first_errors(
     everything = np.arange(len(judged))
     shares = {name: hits[wrong == kind] for name, kind in (("wrong", True), ("right", False))}
     return {
-        "f1": {"value": f1(everything), "interval": clustered(f1, problems)},
+        "f1": {"value": f1(everything), "interval": resampled(f1, problems)},
         **{name: {"accuracy": float(share.mean()), "n": len(share)} for name, share in shares.items()},
         "cut": cut,
     }

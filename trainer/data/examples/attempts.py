@@ -19,7 +19,7 @@ from runtime.files import folder_of, write_whole
 from runtime.problems import wordproblems
 from runtime.problems.formats import attempts as own
 from runtime.problems.json_rows import RowError
-from runtime.problems.labelled import LabelledTrajectory, labelled
+from runtime.problems.labelled import LabelledTrajectory, StepLabel, labelled
 from runtime.problems.worked import Worked
 from runtime.prompts.critic_turn import judged
 from runtime.settings import Settings
@@ -92,7 +92,8 @@ def recorded(path: Path) -> Iterator[LabelledTrajectory]:
 
 
 def right_attempt(worked: Worked) -> LabelledTrajectory:
-    return labelled(worked.problem, worked.lines, None, answer=worked.result)
+    labels = _labels([None] * len(worked.lines))
+    return labelled(worked.problem, worked.lines, None, answer=worked.result, correct=True, labels=labels)
 
 
 def wrong_attempt(worked: Worked, seed: int) -> LabelledTrajectory:
@@ -100,8 +101,15 @@ def wrong_attempt(worked: Worked, seed: int) -> LabelledTrajectory:
     made = inject_random(worked, seed)
     return labelled(
         worked.problem, made.lines, made.first_error, answer=made.answer, explanation=made.explanation,
-        error_type=made.kind,
+        error_type=made.kind, correct=False, labels=_labels(made.error_types),
     )  # fmt: skip
+
+
+def _labels(types: Sequence[str | None]) -> tuple[StepLabel, ...]:
+    """The label of every step, those after the error too, from the type of its error."""
+    return tuple(
+        StepLabel(step=place, by="injection", value=-1 if kind else 1, reason=kind) for place, kind in enumerate(types)
+    )
 
 
 def mixed(sources: Iterable[Iterable[LabelledTrajectory]], seed: int) -> list[LabelledTrajectory]:
