@@ -102,6 +102,7 @@ def curves(
     from runtime.prompts import templates
     from runtime.types import content_hash
     from trainer.data.sources import read_problems
+    from trainer.plots import figure
     from trainer.reproductions.mathcritique import report
     from trainer.reproductions.mathcritique.play import Players
     from trainer.reproductions.mathcritique.testtime import play
@@ -115,8 +116,8 @@ def curves(
         name = content_hash(*(problem.id for problem in rows), *map(str, decides))
         played = play(lambda: nullcontext(players), rows, k, seed, out / f"turns-{name}")
     write_whole(out / "curves.md", report.curves_table(played) + "\n")
-    with report.figure(out / "curves.png") as figure:
-        report.plot_curves(figure, played)
+    with figure(out / "curves.png") as one:
+        report.plot_curves(one, played)
     print(report.curves_table(played))
     for name, right in zip(("alone", "with the critic", "with an oracle"), played.single(), strict=True):
         print(f"greedy, {name}: {sum(right)} of {len(right)}")
@@ -160,6 +161,52 @@ def evaluate_critic(
     console.print(evaluation.table(summary))
     if by_type := evaluation.type_table(summary):
         console.print(by_type)
+
+
+@app.command()
+def evaluate_verifier(
+    trajectories: Annotated[Path, typer.Option(help="Labelled attempts in any format, such as ProcessBench's.")],
+    adapter: Annotated[
+        str | None,
+        typer.Option(help="Adapter of the verifier (a GGUF file), or none for the bare base; default: the one in use."),
+    ] = None,
+    fit: Annotated[
+        Path | None,
+        typer.Option(help="Other labelled attempts, to choose the cut on; default: other problems of the same file."),
+    ] = None,
+    plot: Annotated[Path | None, typer.Option(help="Reliability plot to write (PNG).")] = None,
+    limit: Limit = None,
+    model: Model = None,
+    parallel: Parallel = 16,
+    as_json: Json = False,
+) -> None:
+    """Measure how well a verifier's scores tell right steps and attempts from wrong ones. Resumable."""
+    from rich.console import Console
+
+    from runtime.search.verifier import ADAPTER
+    from trainer.data.examples.verifier import labelled_attempts
+    from trainer.evaluation import verifier as evaluation
+    from trainer.plots import figure
+
+    files: dict[str, Path] | None = {} if adapter == "none" else {ADAPTER: Path(adapter)} if adapter else None
+    with opened(model, parallel, files) as (engine, settings):
+        name = adapter_hashes(files, engine, settings).get(ADAPTER, "none")
+        attempts = [list(labelled_attempts(path, limit)) for path in (trajectories, fit) if path]
+        scored = [evaluation.Scoring(some, engine, settings, name) for some in attempts]
+        for scoring in scored:
+            follow("Scoring", scoring.run(), len(scoring.attempts))
+    measured, *others = [scoring.cases() for scoring in scored]
+    summary = {
+        "model": engine.model,
+        **evaluation.summary(measured, *others),
+        "failed": len(scored[0].attempts) - len(measured),
+        "seconds": round(scored[0].seconds, 3),
+        "run": str(scored[0].results.folder),
+    }
+    if plot:
+        with figure(plot) as one:
+            evaluation.plot_reliability(one, summary)
+    print(json.dumps(summary, ensure_ascii=False)) if as_json else Console(width=150).print(evaluation.table(summary))
 
 
 @app.command()

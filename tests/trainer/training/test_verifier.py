@@ -277,8 +277,9 @@ def test_objectives_are_different_runs_and_refuse_each_others_rows(tiny, data, t
 def test_every_recipe_makes_two_steps_on_a_tiny_model_of_its_architecture(bases, data, path):
     name = read_recipe(path, data.parent).base.lower()
     architecture = "qwen3" if "qwen3" in name else "qwen2" if "qwen" in name else "llama"
-    small = {"base": str(bases[architecture]), "batch": 3, "dtype": "float32", "data": (data,), "dev": data}
-    read = read_recipe(path, data.parent, **small)
+    for file in ("verifier.jsonl", "verifier-dev.jsonl"):
+        write_rows(data.parent / file, ROWS)
+    read = read_recipe(path, data.parent, base=str(bases[architecture]), batch=3, dtype="float32")
     assert (read.role, read.objective) == ("verifier", "prm") and path.read_text().startswith("# ")
     summary = Run(read, settings.load()).run()
     assert summary["steps"] == 2 and all(map(math.isfinite, summary["losses"]))
