@@ -1,4 +1,4 @@
-"""Figures for reports: one look for all of them."""
+"""The look of all plots."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 INK, FAINT = "#333333", "#999999"
-WITH, WITHOUT, OTHER = "#1f6f8b", "#b3560f", "#7a5195"
+BLUE, BROWN, VIOLET = "#1f6f8b", "#b3560f", "#7a5195"
 
 
 @contextmanager

@@ -14,14 +14,29 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 import typer
 
 if TYPE_CHECKING:
-    from runtime.engines.base import Engine
+    from runtime.engines.base import Engine, Sampling
+    from runtime.problems.labelled import LabelledTrajectory
     from runtime.settings import Settings
+    from runtime.types import Depth
     from trainer.data.examples.critic import Sources as ExampleSources
     from trainer.evaluation.evidence import JudgedEvidence
 
 Limit = Annotated[int | None, typer.Option(min=1, help="Use only the first N rows; default: all.")]
 Model = Annotated[str | None, typer.Option(help="Name of an installed model, or a GGUF file; default: the app's.")]
 Parallel = Annotated[int, typer.Option(min=1, max=64, help="Conversations decoded at once.")]
+Server = Annotated[
+    str | None,
+    typer.Option(
+        help="Address of an OpenAI-compatible server that runs the model; several, comma-separated, share the work. "
+        "Default: the model of this machine, or SOLILOQUY_SERVER."
+    ),
+]
+FullDistribution = Annotated[
+    bool,
+    typer.Option(
+        "--full-distribution", help="Sample at temperature 1 without top-k, top-p and min-p, whatever --temperature is."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 Seed = Annotated[int, typer.Option(help="Random seed.")]
 AdapterFile = Annotated[
@@ -143,19 +158,22 @@ def sources_of(text: str | None) -> tuple[str, ...]:
 
 @contextmanager
 def collected(
-    path: Path, sources: str | None, adapter: str | None, limit: int | None, model: str | None, parallel: int
+    attempts: Sequence[LabelledTrajectory],
+    sources: str | None,
+    adapter: str | None,
+    model: str | None,
+    parallel: int,
+    depth: Depth = "deep",
 ) -> Generator[tuple[JudgedEvidence, Settings]]:
-    """The evidence on a file of labelled attempts. Unless sources are named, they are those of the deep check: the
-    verdict always, as its baseline is the bare base, and a verifier's score if there is a verifier."""
+    """The evidence on labelled attempts. Unless sources are named, they are those of this depth: always the verdict,
+    whose baseline is the bare base, and a verifier's score if there is a verifier."""
     from runtime.critic.evidence import DEPTHS, usable
-    from trainer.data.sources import read_judged
     from trainer.evaluation.evidence import JudgedEvidence
 
     named = sources_of(sources)
-    attempts = read_judged(path, limit)
     files = _critics_files(adapter)
     with opened(model, parallel, files) as (engine, settings):
-        chosen = named or usable(DEPTHS["deep"], {"critic", *engine.adapters})
+        chosen = named or usable(DEPTHS[depth], {"critic", *engine.adapters})
         hashes = adapter_hashes(files, engine, settings)
         evidence = JudgedEvidence(attempts, engine, settings, chosen, hashes)
         follow("Reading", evidence.run(), len(evidence.work))
@@ -192,25 +210,37 @@ def adapter_hashes(files: Mapping[str, Path] | None, engine: Engine, settings: S
 
 @contextmanager
 def opened(
-    model: str | None, parallel: int, adapters: Mapping[str, Path] | None = None
+    model: str | None, parallel: int, adapters: Mapping[str, Path] | None = None, server: str | None = None
 ) -> Generator[tuple[Engine, Settings]]:
     from runtime import engines, settings
 
-    chosen = settings.load(model=model)
+    chosen = settings.load(model=model, server=server)
     chosen = chosen.with_(context=min(chosen.context, CONTEXT))
     with closing(engines.open_engine(chosen, parallel, batches=True, files=adapters)) as engine:
         yield engine, chosen
 
 
-def follow(title: str, done: Iterator[object], total: int) -> None:
-    """Show a progress bar on stderr, with rate and remaining time."""
+def sampling_of(settings: Settings, temperature: float, full_distribution: bool) -> Sampling:
+    from runtime.engines.base import Sampling
+
+    sampling = Sampling(temperature=temperature, max_tokens=settings.max_tokens, seed=settings.seed)
+    return sampling.full() if full_distribution else sampling
+
+
+def follow(title: str, done: Iterator[object], total: int, tokens: Callable[[], int] | None = None) -> None:
+    """Show a progress bar on stderr, with rate, remaining time and, if `tokens` counts them, generated tokens/s."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
     from rich.text import Text
 
+    before = tokens() if tokens else 0
+
     class Rate(ProgressColumn):
         def render(self, task):
-            return Text("" if not task.speed else f"{task.speed * 60:,.1f}/min")
+            rates = [f"{task.speed * 60:,.1f}/min"] if task.speed else []
+            if tokens and task.elapsed:
+                rates.append(f"{(tokens() - before) / task.elapsed:,.0f} tokens/s")
+            return Text(", ".join(rates))
 
     columns = TextColumn(title), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn()
     with Progress(*columns, console=Console(stderr=True)) as progress:

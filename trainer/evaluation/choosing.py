@@ -22,13 +22,13 @@ from runtime.search.selection import highest, majority, weighted_majority
 from runtime.search.self_consistency import VOTERS
 from trainer.evaluation import reliability
 from trainer.evaluation.samples import GREEDY, Choose, Sampled
-from trainer.plots import FAINT, INK, OTHER, WITH, WITHOUT, figure, quiet
-from trainer.statistics import clustered, paired, pass_at
+from trainer.plots import BLUE, BROWN, FAINT, INK, VIOLET, figure, quiet
+from trainer.statistics import clustered_share, paired, pass_at
 
 MAJORITY, BEST, WEIGHTED = "majority", "best-of-n", "weighted"
 METHODS: Mapping[str, Choose] = {MAJORITY: majority, BEST: highest, WEIGHTED: weighted_majority}
 NEEDS_SCORES = (BEST, WEIGHTED)
-COLOURS = (WITHOUT, WITH, OTHER, "#4c8c4a", "#c2a33e", "#8c564b", "#5a7fb8", "#d07f9e", FAINT)
+COLOURS = (BROWN, BLUE, VIOLET, "#4c8c4a", "#c2a33e", "#8c564b", "#5a7fb8", "#d07f9e", FAINT)
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Row:
             "method": self.method,
             "n": self.size,
             "accuracy": self.accuracy,
-            "interval": clustered(self.shares),
+            "interval": clustered_share(self.shares, range(len(self.shares)))[1],
             "written": self.written,
             "read": self.read,
             "against_majority": asdict(difference) if difference else None,

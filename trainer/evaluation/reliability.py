@@ -8,8 +8,8 @@ answer is *solid* above the probability from which on at least 95 % of the answe
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import Any
 
@@ -20,7 +20,8 @@ from runtime.search.self_consistency import VOTERS, is_enough
 from trainer.evaluation.calibrate import logistic
 from trainer.evaluation.samples import Sampled
 from trainer.plots import FAINT, quiet
-from trainer.statistics import clustered, paired, wilson
+from trainer.statistics import Paired, calibration_error, clustered_share, paired, wilson
+from trainer.statistics import reliability as bins_of
 
 PRECISION = 0.95
 OPINIONS = 8
@@ -125,36 +126,19 @@ def rated(opinions: Sequence[Opinion], rule: Reliability, least: float) -> list[
 
 def figures(found: Sequence[Rated]) -> dict[str, Any]:
     """Coverage (the share of answers that pass for solid) and their precision, with intervals, and the calibration."""
-    coverage, solid = _by_problem(found, lambda one: one.solid), [one for one in found if one.solid]
-    precision = _by_problem(solid, lambda one: one.opinion.right)
+    problems, solid = [one.opinion.problem for one in found], [one for one in found if one.solid]
+    coverage, covered = clustered_share([one.solid for one in found], problems)
+    precision, right = clustered_share([one.opinion.right for one in solid], [one.opinion.problem for one in solid])
+    bins = bins_of([one.p for one in found], [one.opinion.right for one in found], BINS)
     return {
-        "coverage": fmean(coverage.values()),
-        "coverage_interval": clustered([*coverage.values()]),
-        "precision": fmean(precision.values()) if solid else None,
-        "precision_interval": clustered([*precision.values()]) if solid else wilson(0, 0),
-        "problems": len(coverage),
-        "ece": calibration_error(found),
-        "bins": bins(found),
+        "coverage": coverage,
+        "coverage_interval": covered,
+        "precision": precision if solid else None,
+        "precision_interval": right if solid else wilson(0, 0),
+        "problems": len({*problems}),
+        "ece": calibration_error(bins),
+        "bins": [asdict(one) for one in bins],
     }
-
-
-def _by_problem(found: Sequence[Rated], of: Callable[[Rated], bool]) -> dict[str, float]:
-    grouped: dict[str, list[bool]] = {}
-    for one in found:
-        grouped.setdefault(one.opinion.problem, []).append(of(one))
-    return {problem: fmean(values) for problem, values in grouped.items()}
-
-
-def bins(found: Sequence[Rated]) -> list[tuple[float, float, int]]:
-    """Mean probability, share of right answers and number of answers in bins of equal mass, the least likely first."""
-    ordered = sorted(found, key=lambda one: one.p)
-    parts = [ordered[len(ordered) * part // BINS : len(ordered) * (part + 1) // BINS] for part in range(BINS)]
-    return [(fmean(o.p for o in part), fmean(o.opinion.right for o in part), len(part)) for part in parts if part]
-
-
-def calibration_error(found: Sequence[Rated]) -> float:
-    """Expected calibration error (Guo et al. 2017, arXiv 1706.04599)."""
-    return sum(n * abs(p - right) for p, right, n in bins(found)) / len(found)
 
 
 def summary(sampled: Sequence[Sampled], choosing: Choosing) -> dict[str, Any]:
@@ -165,15 +149,23 @@ def summary(sampled: Sequence[Sampled], choosing: Choosing) -> dict[str, Any]:
     if any(one.greedy.scores for one in sampled):
         opinions = second_opinions(sampled, choosing)
         helped = cross_fitted(opinions, WITH_SCORES)
-        before, after = (_by_problem(found, lambda one: one.solid) for found in (plain, helped))
-        gain = paired(*([side[problem] for problem in before if problem in after] for side in (after, before)))
-        report["with a verifier"] = figures(helped) | {"gain": str(gain)}
+        report["with a verifier"] = figures(helped) | {"gain": str(_gain(helped, plain))}
         if choosing.voted:
             report["as the card rates it"] = figures(rated(opinions, choosing.voted, PRECISION))
         if choosing.alone:
             single = single_answers(sampled, choosing)
             report["a single solution, as the card rates it"] = figures(rated(single, choosing.alone, PRECISION))
     return report
+
+
+def _gain(helped: Sequence[Rated], plain: Sequence[Rated]) -> Paired:
+    """The difference of the shares of solid answers, problem by problem."""
+    sides: list[dict[str, list[bool]]] = [{}, {}]
+    for side, found in zip(sides, (helped, plain), strict=True):
+        for one in found:
+            side.setdefault(one.opinion.problem, []).append(one.solid)
+    common = [problem for problem in sides[1] if problem in sides[0]]
+    return paired(*([fmean(side[problem]) for problem in common] for side in sides))
 
 
 def table(report: Mapping[str, Any]) -> str:
@@ -194,7 +186,8 @@ def plot(drawn: Any, report: Mapping[str, Any]) -> None:
     axes = drawn.subplots()
     axes.plot([0, 1], [0, 1], ":", color=FAINT)
     for (name, row), style in zip(report.items(), ("s--", "o-", "^-", "v-"), strict=False):
-        axes.plot([p for p, _, _ in row["bins"]], [right for _, right, _ in row["bins"]], style, label=name)
+        predicted, right = ([one[key] for one in row["bins"]] for key in ("predicted", "found"))
+        axes.plot(predicted, right, style, label=name)
     axes.set(xlabel="probability", ylabel="share that is right", xlim=(0, 1), ylim=(0, 1))
     axes.legend(frameon=False, fontsize=8)
     quiet(axes)

@@ -8,9 +8,10 @@ by the same loop with an empty prefix.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import torch
@@ -41,9 +42,12 @@ class Tuning:
         folder: Path,
         pad: int,
         dev: Sequence[Tokens] = (),
+        predict: Callable[[PeftModel], dict[str, Any]] | None = None,
     ) -> None:
+        """`predict` measures the model beside its loss on `dev`."""
         self.model, self.examples, self.loss, self.recipe = model, examples, loss, recipe
         self.folder, self.pad, self.dev, self.device = folder, pad, dev, str(model.device)
+        self.predict = predict
         self.parameters = learned_parameters(model)
         # Half precision suffices for the forward pass but is too coarse to accumulate small updates.
         self.masters = [p.detach().float().clone().requires_grad_() for p in self.parameters]
@@ -91,8 +95,17 @@ class Tuning:
             return progress
         started = time.monotonic()
         value = self.held_out(self.dev)
+        outcomes = self._predicted()
         self.elapsed += time.monotonic() - started
-        return replace(progress, dev=value, elapsed=self.elapsed)
+        return replace(progress, dev=value, outcomes=outcomes, elapsed=self.elapsed)
+
+    def _predicted(self) -> dict[str, Any] | None:
+        if self.predict is None:
+            return None
+        self.model.eval()
+        found = self.predict(self.model)
+        self.model.train()
+        return found
 
     def _step(self, chosen: list[int]) -> tuple[float, int]:
         batch = collate([self.examples[i] for i in chosen], self.pad, self.device)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from peft import PeftModel
 from transformers import PreTrainedTokenizerBase
 
 from runtime.engines.hf.chat import Chat
@@ -27,12 +29,13 @@ from runtime.problems.json_rows import RowError
 from runtime.settings import Settings
 from runtime.types import content_hash
 from trainer.data.rows import Encoder, Example, Row, ScoredExample, ScoredRow, read_rows
+from trainer.evaluation.meta import meta_evaluation
 from trainer.training import sft
 from trainer.training.modelling import Loss, open_for_tuning, pad_token, save_adapter
 from trainer.training.prefix_loop import Tuning
 from trainer.training.recipe import Recipe, RecipeError
 from trainer.training.schedule import Record, Report
-from trainer.training.verifier import BalancedLoss
+from trainer.training.verifier import BalancedLoss, attempt_scores
 from trainer.weights.base import base_folder, source_of
 
 LIBRARIES = ("torch", "transformers", "peft", "trl", "accelerate", "bitsandbytes")
@@ -132,13 +135,29 @@ class Run:
 
     def _with_prefixes(self, examples: list, dev: list, report: Report) -> bool:
         loss: Loss = sft.loss if self.recipe.objective == "sft" else BalancedLoss.of(examples)
-        model = open_for_tuning(self.base.as_posix(), self.recipe, self.device)
-        tuning = Tuning(model, examples, loss, self.recipe, self.folder, pad_token(self.tokenizer), dev)
+        model, pad = open_for_tuning(self.base.as_posix(), self.recipe, self.device), pad_token(self.tokenizer)
+        tuning = Tuning(model, examples, loss, self.recipe, self.folder, pad, dev, self._prediction(pad))
         with closing(tuning.run()) as steps:  # if `report` raises, the progress is saved
             for progress in steps:
                 report(progress)
         save_adapter(model, self.adapter, self.encoder.invocation)
         return tuning.finished
+
+    def _prediction(self, pad: int) -> Callable[[PeftModel], dict[str, Any]] | None:
+        """Measures how a verifier predicts the outcomes of the validation attempts; None without any."""
+        if self.recipe.objective == "sft" or not self.recipe.dev:
+            return None
+        rows = (self.encoder(_as_predicted(row, self.recipe)) for row in islice(read_rows(self.recipe.dev), DEV_ROWS))
+        attempts = [row for row in rows if isinstance(row, ScoredExample) and row.marks]
+        attempts = [attempt for attempt in attempts if attempt.length <= self.recipe.longest]
+        if not attempts:
+            return None
+        right = [attempt.labels[-1] > 0.5 for attempt in attempts]
+
+        def predict(model: PeftModel) -> dict[str, Any]:
+            return meta_evaluation(attempt_scores(model, attempts, self.recipe.batch, pad), right).model_dump()
+
+        return predict
 
     def _with_trl(self, examples: list, dev: list, report: Report) -> bool:
         from trainer.training.trl_loop import tune_with_trl
@@ -182,6 +201,7 @@ class Run:
             "examples_per_second": round(sum(step.examples for step in steps) / seconds, 3),
             "losses": [step.loss for step in steps],
             "dev_losses": {step.step: step.dev for step in steps if step.dev is not None},
+            "meta_evaluation": {step.step: step.outcomes for step in steps if step.outcomes},
             "dtype": self.recipe.dtype,
             "device": self.device,
             "versions": {name: version(name) for name in LIBRARIES},
@@ -202,6 +222,14 @@ def _as_learned(row: Row | ScoredRow, recipe: Recipe) -> Row | ScoredRow:
     if recipe.objective == "sft":
         raise ValueError("it is a scored turn, which objective: prm or orm learns")
     return row.of_outcome if recipe.objective == "orm" else row
+
+
+def _as_predicted(row: Row | ScoredRow, recipe: Recipe) -> Row | ScoredRow:
+    """The row with every mark that the objective reads, each labelled with the outcome. Raises ValueError as above."""
+    learned = _as_learned(row, recipe)
+    if isinstance(learned, Row) or recipe.objective == "orm":
+        return learned
+    return learned.model_copy(update={"labels": (learned.outcome,) * len(learned.parts)})
 
 
 def _base(recipe: Recipe, settings: Settings) -> Path:

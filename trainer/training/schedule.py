@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from runtime.files import append, write_whole
 from trainer.data.rows import Tokens
@@ -31,6 +32,8 @@ class Progress:
     """Seconds of the whole run so far, over all its parts."""
     dev: float | None = None
     """Mean loss of validation rows, if computed at this step."""
+    outcomes: dict[str, Any] | None = None
+    """How well a verifier predicts the outcomes of the validation attempts then (`trainer.evaluation.meta`)."""
 
 
 Report = Callable[[Progress], None]

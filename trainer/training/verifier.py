@@ -18,7 +18,7 @@ from peft import PeftModel
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from trainer.data.rows import ScoredExample
-from trainer.training.modelling import Batch, Kept, output_layer, read_suffix
+from trainer.training.modelling import Batch, Kept, collate, output_layer, read_prefix, read_suffix
 from trainer.training.recipe import RecipeError
 
 
@@ -30,6 +30,18 @@ def log_odds(model: PeftModel, batch: Batch[ScoredExample], kept: Kept) -> torch
     at_marks = states[rows, [mark for example in batch.examples for mark in example.marks]]
     # Taken from each other first, as two large logits in half precision would leave little of their difference.
     return (at_marks.float() * (head[right].float() - head[wrong].float())).sum(1)
+
+
+@torch.no_grad()
+def attempt_scores(model: PeftModel, examples: Sequence[ScoredExample], size: int, pad: int) -> list[float]:
+    """The score of each attempt: the lowest probability at its marks; an outcome reward model has only one. `size`
+    attempts are read at once."""
+    scores: list[float] = []
+    for start in range(0, len(examples), size):
+        batch = collate(examples[start : start + size], pad, str(model.device))
+        odds = log_odds(model, batch, read_prefix(model, batch)).sigmoid()
+        scores += [part.min().item() for part in odds.split([len(example.marks) for example in batch.examples])]
+    return scores
 
 
 @dataclass(frozen=True)

@@ -96,6 +96,14 @@ def test_rg1_keeps_distinct_finished_samples_wrong_and_right():
     assert made[0].path.lines == ("4 × 3 = 11 dollars", "11 + 2 = 13 dollars")
 
 
+def test_attempts_can_be_sampled_without_filters():
+    for unfiltered, filters in ((False, (40, 0.95, 0.05)), (True, (0, 1.0, 0.0))):
+        actor = Actor(Answering(lambda *asked: WRONG), seed=1, samples=2, unfiltered=unfiltered)
+        from_scratch(actor, task_of())
+        [sampling] = actor.engine.samplings
+        assert (sampling.top_k, sampling.top_p, sampling.min_p, sampling.temperature) == (*filters, 1.0)
+
+
 def test_rg2_keeps_a_prefix_and_raises_the_temperature_until_the_answer_is_wrong():
     task, rest = task_of(), "12 + 2 = 14 dollars\nThe answer is 14."
     actor = queue(rest, rest, "12 × 2 = 24 dollars\nThe answer is 24.", "never asked for")

@@ -2,8 +2,6 @@
 
 import random
 
-import pytest
-
 from runtime.models.adapter_cards import Choosing, Reliability
 from runtime.search.reliability import likelihood
 from runtime.search.selection import Choice
@@ -12,8 +10,6 @@ from runtime.types import Problem, Step, Trajectory
 from trainer.evaluation import reliability
 from trainer.evaluation.reliability import (
     Opinion,
-    Rated,
-    calibration_error,
     cross_fitted,
     fit,
     second_opinions,
@@ -97,12 +93,6 @@ def test_cross_fitting_rates_every_opinion_once_by_rules_of_other_problems():
     assert first != [
         likelihood(everything, one.choice, one.n) for one in opinions if one.problem == opinions[0].problem
     ]
-
-
-def test_the_calibration_error_has_bins_of_equal_mass():
-    sure = [Rated(opinion(i, 0.5, i % 2 == 0), 0.5, False) for i in range(50)]
-    assert calibration_error(sure) == pytest.approx(0.0, abs=0.05)
-    assert calibration_error([Rated(one.opinion, 0.9, False) for one in sure]) == pytest.approx(0.4, abs=0.05)
 
 
 def test_the_mappings_of_a_card_are_measured_as_they_are():

@@ -21,7 +21,7 @@ from trainer.data.rows import Encoder, Row, ScoredRow, read_rows, write_rows
 from trainer.training.modelling import collate, open_for_tuning, read_prefix
 from trainer.training.recipe import RecipeError, read_recipe
 from trainer.training.run import Run
-from trainer.training.verifier import BalancedLoss, log_odds
+from trainer.training.verifier import BalancedLoss, attempt_scores, log_odds
 from trainer.weights.export import to_gguf_adapter
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(120)]
@@ -225,6 +225,27 @@ def test_a_trained_verifier_scores_what_it_learned_where_it_is_served(tiny, data
         assert all((one > 0) == (label > 0.5) for one, label in learned), engine.name
 
 
+@pytest.mark.parametrize("objective", ["prm", "orm"])
+def test_the_outcomes_of_the_validation_attempts_are_predicted_at_every_checkpoint(tiny, data, tmp_path, objective):
+    recipe = verifier_of(tiny.hf, data, objective=objective, epochs=12, dev=data)
+    summary = Run(recipe, settings.load()).run()
+    assert summary["meta_evaluation"].keys() == summary["dev_losses"].keys()
+    last = list(summary["meta_evaluation"].values())[-1]
+    assert last["n"] == len(ROWS)
+    if objective == "orm":
+        assert last["accuracy"] == last["macro_f1"] == last["auc"] == 1.0
+
+
+def test_an_attempts_score_is_that_of_its_worst_step(bases, chat):
+    model, rows = opened(bases["llama"]), [scored(1, 1, 0, 1, outcome=0), scored(2, 1, outcome=1)]
+    examples = [Encoder(chat, "activated")(row) for row in rows]
+    scores = attempt_scores(model, examples, 1, PAD)
+    batch = collate(examples, PAD, "cpu")
+    with torch.no_grad():
+        odds = log_odds(model, batch, read_prefix(model, batch)).sigmoid().tolist()
+    assert scores == pytest.approx([min(odds[:3]), odds[3]], abs=1e-5)
+
+
 def test_a_killed_run_resumes_and_ends_with_the_same_adapter(tiny, data, tmp_path):
     recipe = verifier_of(tiny.hf, data, epochs=3)
     undisturbed = Run(recipe, settings.load(home=tmp_path / "undisturbed"))
@@ -256,8 +277,9 @@ def test_objectives_are_different_runs_and_refuse_each_others_rows(tiny, data, t
 def test_every_recipe_makes_two_steps_on_a_tiny_model_of_its_architecture(bases, data, path):
     name = read_recipe(path, data.parent).base.lower()
     architecture = "qwen3" if "qwen3" in name else "qwen2" if "qwen" in name else "llama"
-    small = {"base": str(bases[architecture]), "batch": 3, "dtype": "float32", "data": (data,), "dev": data}
-    read = read_recipe(path, data.parent, **small)
+    for file in ("verifier.jsonl", "verifier-dev.jsonl"):
+        write_rows(data.parent / file, ROWS)
+    read = read_recipe(path, data.parent, base=str(bases[architecture]), batch=3, dtype="float32")
     assert (read.role, read.objective) == ("verifier", "prm") and path.read_text().startswith("# ")
     summary = Run(read, settings.load()).run()
     assert summary["steps"] == 2 and all(map(math.isfinite, summary["losses"]))

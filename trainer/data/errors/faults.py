@@ -39,19 +39,27 @@ def calculation(scene: Scene) -> Iterator[Fault]:
 
 def logical(scene: Scene) -> Iterator[Fault]:
     """True equations with a wrong idea: another operation, swapped sides, another number, or one left out."""
-    ideas = [list(other_signs(scene)), list(other_numbers(scene)), list(left_out(scene))]
-    for idea in ideas:
+    numbers, shorter = list(other_numbers(scene)), list(left_out(scene))
+    for idea in (numbers, shorter):
         scene.rng.shuffle(idea)
+    ideas = [list(other_signs(scene)), numbers, shorter]
     scene.rng.shuffle(ideas)
     for idea in ideas:
         yield from idea
 
 
+FREQUENCY = {"×": 8, "/": 4, "-": 3, "+": 1}
+"""Weights with which wrong signs are tried first, so that the signs of wrong steps are about as frequent as those of
+right ones. A plain draw gives mostly "+", as other results are often not plausible."""
+
+
 def other_signs(scene: Scene) -> Iterator[Fault]:
+    """Another operation, in an order by `FREQUENCY`, or the two sides swapped."""
     for path, operation in operations(scene.tree):
-        for wrong, wordings in _WORDS["instead_of"][operation.sign].items():
+        instead = _WORDS["instead_of"][operation.sign]
+        for wrong in sorted(instead, key=lambda sign: scene.rng.random() ** (1 / FREQUENCY[sign]), reverse=True):
             other = exchanged(scene.tree, path, Operation(operation.left, wrong, operation.right))
-            yield from right_sum(scene, other, _worded(scene, operation, wordings))
+            yield from right_sum(scene, other, _worded(scene, operation, instead[wrong]))
         if operation.sign in "-/":
             other = exchanged(scene.tree, path, Operation(operation.right, operation.sign, operation.left))
             put = _WORDS["put_right"][operation.sign]

@@ -23,7 +23,7 @@ from trainer.data.critiques.records import ErrorKind
 from trainer.data.errors import ErrorType
 from trainer.data.evaluations.consequences import carried_on, numbers_of
 from trainer.data.evaluations.labels import step_labels
-from trainer.data.evaluations.text import solution
+from trainer.data.evaluations.text import parse, solution
 
 TYPES: tuple[ErrorType, ...] = get_args(ErrorType)
 Assign = Callable[[LabelledTrajectory], list[ErrorType | None]]
@@ -82,32 +82,39 @@ def _type(attempt: LabelledTrajectory, place: int, goes_on_from_error: bool) -> 
     return "logical" if any(character.isalnum() for character in step) else "other"
 
 
-def by_model(engine: Engine, explanations: Callable[[LabelledTrajectory], Sequence[str]] | None = None) -> Assign:
-    """The types by a model: the most probable of the five words. `explanations` gives an evaluation of each step, shown
-    beside it. Raises ContextOverflow, EngineError."""
+def by_model(engine: Engine) -> Assign:
+    """The types by a model: for each wrong step the most probable of the five words. Beside the labelled solution it
+    reads what was said of the step. Raises ContextOverflow, EngineError."""
 
     def assign(attempt: LabelledTrajectory) -> list[ErrorType | None]:
-        labels, language = step_labels(attempt), language_of(attempt.problem.text)
-        told = explanations(attempt) if explanations else [""] * len(labels)
-        found: list[ErrorType | None] = []
-        for place, label in enumerate(labels):
-            if label is not False:
-                found.append(None)
-                continue
-            request = templates.fill(
-                "error_type",
-                language,
-                problem=attempt.problem.text,
-                solution=solution(attempt, labels),
-                number=str(place + 1),
-                evaluation=told[place] or "-",
-            )
-            messages = [Message(role="user", content=request)]
-            [scores] = engine.choice_logprobs(messages, [f"{place + 1}: ["], TYPES)
-            found.append(max(zip(scores, TYPES, strict=True))[1])
-        return found
+        labels, told = step_labels(attempt), explanations(attempt)
+        return [
+            None if label is not False else ask(attempt, labels, place, told[place])
+            for place, label in enumerate(labels)
+        ]
+
+    def ask(attempt: LabelledTrajectory, labels: Sequence[bool | None], place: int, told: str) -> ErrorType:
+        request = templates.fill(
+            "error_type",
+            language_of(attempt.problem.text),
+            problem=attempt.problem.text,
+            solution=solution(attempt, labels),
+            number=str(place + 1),
+            evaluation=told or "-",
+        )
+        [scores] = engine.choice_logprobs([Message(role="user", content=request)], [f"{place + 1}: ["], TYPES)
+        return max(zip(scores, TYPES, strict=True))[1]
 
     return assign
+
+
+def explanations(attempt: LabelledTrajectory) -> list[str]:
+    """What was said of each step: in the last evaluation of the attempt, or at its first error."""
+    written = parse(attempt.critiques[-1].text, len(attempt.steps)).explanations if attempt.critiques else ()
+    told = [*written] or [""] * len(attempt.steps)
+    if isinstance(attempt.first_error_index, int):
+        told[attempt.first_error_index] = told[attempt.first_error_index] or attempt.explanation
+    return told
 
 
 def counts(attempts: Iterable[LabelledTrajectory], assign: Assign = by_rule) -> dict[str, dict[ErrorType, int]]:

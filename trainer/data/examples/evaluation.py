@@ -38,18 +38,18 @@ def evaluation_row(made: Evaluation) -> Row:
 def write_evaluations(
     folder: Path, made: Sequence[Evaluation], annotator: str, held_out: Sequence[Path] = ()
 ) -> dict[str, Any]:
-    """Write `evaluations.jsonl` and `dev.jsonl` (training and validation rows), and `attempts.jsonl` (the attempts
-    behind them with labels, error types and texts); return counts. Problems that share thirteen words with a held-out
-    file are dropped."""
+    """Write `evaluations.jsonl` and `evaluations-dev.jsonl` (training and validation rows), and `evaluated.jsonl` (the
+    attempts behind them with labels, error types and texts); return counts. Problems that share thirteen words with a
+    held-out file are dropped."""
     used = [one for one in made if one.fault is None]
     report = find([one.job.attempt.problem.text for one in used], {str(path): read_texts(path) for path in held_out})
     used = drop(used, report)
     apart = [one for one in used if kept_apart(one.job.attempt.problem)]
     learned = [one for one in used if not kept_apart(one.job.attempt.problem)]
     write_rows(folder / "evaluations.jsonl", map(evaluation_row, learned))
-    write_rows(folder / "dev.jsonl", map(evaluation_row, apart))
+    write_rows(folder / "evaluations-dev.jsonl", map(evaluation_row, apart))
     rows = (soliloquy.write([evaluated(one, annotator)]) for one in used)
-    write_whole(folder / "attempts.jsonl", (json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    write_whole(folder / "evaluated.jsonl", (json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
     return {"learned": len(learned), "kept apart": len(apart), "overlaps with a held-out problem": len(report.rows)}
 
 

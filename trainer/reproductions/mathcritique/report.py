@@ -8,12 +8,13 @@ from statistics import fmean
 from typing import Any
 
 from runtime.files import write_whole
-from trainer.plots import INK, OTHER, WITH, WITHOUT, figure, quiet
+from trainer.plots import BLUE, BROWN, INK, VIOLET, figure, quiet
 from trainer.reproductions.mathcritique.claims import Claim, Measured
 from trainer.reproductions.mathcritique.improve import BINS, Arm, Round
 from trainer.reproductions.mathcritique.testtime import Played
 
-ARM_COLOURS = {"vanilla": WITHOUT, "difficulty": WITH, "critic": OTHER}
+WITH, WITHOUT = BLUE, BROWN
+ARM_COLOURS = {"vanilla": WITHOUT, "difficulty": WITH, "critic": VIOLET}
 SIGNS = {
     "holds": "✓ holds",
     "consistent": "~ consistent",
