@@ -25,8 +25,8 @@ from trainer.reproductions.mathcritique.ground import Ground, Judge
 from trainer.reproductions.mathcritique.improve import Improvement, Plan, Round
 from trainer.reproductions.mathcritique.judging import TEACHING_SEED, Discrimination, Teacher
 from trainer.reproductions.mathcritique.play import Attempt, Players, Reading, Spent, refining
-from trainer.reproductions.mathcritique.testtime import Played, Turn, pass_at, play, voted
-from trainer.statistics import paired
+from trainer.reproductions.mathcritique.testtime import Played, Turn, play, voted
+from trainer.statistics import paired, pass_at
 
 PROBLEM = Problem(text="Ana buys 3 pens for 4 dollars each. How much does she pay?", answer="12")
 WORKED = list(islice(wordproblems.stream(3), 40))
