@@ -22,7 +22,8 @@ def test_a_typed_problem_is_solved_criticised_rated_stored_and_exported(home, sm
     assert talk.chosen.steps
     critique = talk.critique_of(talk.chosen)
     assert critique.verdicts
-    assert {evidence.by for verdict in critique.verdicts for evidence in verdict.evidence} >= {"arithmetic", "solutions"}
+    found = {evidence.by for verdict in critique.verdicts for evidence in verdict.evidence}
+    assert found >= {"arithmetic", "solutions"}
 
     session.rate(end.run.id, step_id(end.run.id, 0, 0), rating=1, consent=True)
     session.rate(end.run.id, None, rating=-1)

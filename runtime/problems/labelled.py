@@ -28,9 +28,9 @@ class StepLabel(Value):
     n: int | None = Field(default=None, ge=1)
     """Number of completions. One that was cut off at the token limit counts as failed."""
     p: float | None = Field(default=None, ge=0, le=1)
-    drawn: Literal["all", "until_success", "none"] = "all"
-    """all: the requested number. until_success: sampling ended at the first success. none: the step states the answer,
-    which was graded, as 0 or 1 of 1."""
+    drawn: Literal["all", "until_success", "none", "derived"] = "all"
+    """all: the requested number. until_success: sampling ended at the first success. none: the answer that the step
+    states was graded, as 0 or 1 of 1. derived: nothing was measured; the step is right, as a later one is."""
     reason: str | None = None
     """The kind of error in the step."""
     correction: str | None = None
@@ -84,6 +84,9 @@ class LabelProvenance(Value):
     """The model that wrote the attempt."""
     annotator: str | None = None
     """The person or program that labelled it."""
+    confidence: float | None = Field(default=None, ge=0, le=1)
+    """Share of the annotator's own solutions of the problem that are right (self-confidence in SCAN, arXiv
+    2509.16548)."""
     created: str | None = None
     seconds: float | None = Field(default=None, ge=0)
     """Spent on labelling it."""

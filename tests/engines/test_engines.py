@@ -142,6 +142,18 @@ def test_a_stop_string_ends_a_reply_and_is_not_shown(any_engine):
         assert found.completion_tokens < whole.completion_tokens
 
 
+def test_full_sampling_turns_every_filter_off(any_engine):
+    if any_engine.name == "scripted":
+        pytest.skip("it samples nothing")
+
+    def first_tokens(sampling):
+        return len({one.text for one in sampled(any_engine, SUM, replace(sampling, max_tokens=1), n=40)})
+
+    everything = first_tokens(HOT.full())
+    for one_filter in ({"top_k": 8}, {"top_p": 0.2}, {"min_p": 0.6}):
+        assert first_tokens(replace(HOT.full(), **one_filter)) <= everything / 2
+
+
 def test_a_character_of_several_tokens_is_shown_whole(engine):
     wild = Sampling(temperature=30.0, top_k=0, top_p=1.0, min_p=0.0, max_tokens=100, seed=1)
     pieces, whole = drained(engine.stream(SUM, wild))

@@ -153,6 +153,7 @@ LOGITS = torch.tensor([[2.0, 1.0, 0.0, -1.0, -9.0]])
         (Sampling(temperature=1.0, top_k=0, top_p=0.0, min_p=0.0), {0}),
         (Sampling(temperature=1.0, top_k=0, top_p=1.0, min_p=0.2), {0, 1}),
         (Sampling(temperature=9.0, top_k=99, top_p=1.0, min_p=0.0), {0, 1, 2, 3, 4}),
+        (Sampling(temperature=0.2).full(), {0, 1, 2, 3, 4}),
     ],
 )
 def test_only_tokens_within_the_sampling_limits_are_drawn(sampling, possible):

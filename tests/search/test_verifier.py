@@ -1,9 +1,11 @@
 """A verifier's scores: one reading, no verdict fed back, and the aggregates of Math-Shepherd."""
 
+import math
+
 import pytest
 
 from runtime.engines.scripted import ScriptedEngine
-from runtime.search.verifier import AGGREGATES, score_steps
+from runtime.search.verifier import AGGREGATES, first_error_likelihoods, score_steps
 from runtime.types import Problem
 
 PENS = Problem(text="Lena has 3 boxes of 4 pens and loses 2. How many are left?")
@@ -37,3 +39,16 @@ def test_aggregates_of_step_scores():
         "last": 0.8,
         "mean": 0.733,
     }
+
+
+def test_the_likelihoods_of_all_places_of_a_first_error_are_a_distribution():
+    scores = [0.9, 0.5, 0.8]
+    odds = [math.log(p / (1 - p)) for p in scores]
+    expected = [0.1, 0.9 * 0.5, 0.9 * 0.5 * 0.2, 0.9 * 0.5 * 0.8]
+    found = [math.exp(likelihood) for likelihood in first_error_likelihoods(odds)]
+    assert found == pytest.approx(expected) and sum(found) == pytest.approx(1)
+    assert first_error_likelihoods([]) == [0.0]
+
+
+def test_certain_steps_have_finite_likelihoods():
+    assert first_error_likelihoods([900.0, -900.0]) == [-900.0, 0.0, -900.0]

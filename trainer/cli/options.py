@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 import typer
 
 if TYPE_CHECKING:
-    from runtime.engines.base import Engine
+    from runtime.engines.base import Engine, Sampling
+    from runtime.problems.labelled import LabelledTrajectory
     from runtime.settings import Settings
     from runtime.types import Depth
     from trainer.data.examples.critic import Sources as ExampleSources
@@ -23,6 +24,19 @@ if TYPE_CHECKING:
 Limit = Annotated[int | None, typer.Option(min=1, help="Use only the first N rows; default: all.")]
 Model = Annotated[str | None, typer.Option(help="Name of an installed model, or a GGUF file; default: the app's.")]
 Parallel = Annotated[int, typer.Option(min=1, max=64, help="Conversations decoded at once.")]
+Server = Annotated[
+    str | None,
+    typer.Option(
+        help="Address of an OpenAI-compatible server that runs the model; several, comma-separated, share the work. "
+        "Default: the model of this machine, or SOLILOQUY_SERVER."
+    ),
+]
+FullDistribution = Annotated[
+    bool,
+    typer.Option(
+        "--full-distribution", help="Sample at temperature 1 without top-k, top-p and min-p, whatever --temperature is."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 Seed = Annotated[int, typer.Option(help="Random seed.")]
 AdapterFile = Annotated[
@@ -32,16 +46,22 @@ AdapterFile = Annotated[
     ),
 ]
 Data = Annotated[Path | None, typer.Option(help="Folder of training examples; default: `examples` in the home.")]
+Generated = Annotated[int, typer.Option(min=0, help="Attempts at fresh problems.")]
 Gsm8k = Annotated[Path | None, typer.Option(help="Problems with GSM8K's annotated solutions (`<<48/2=24>>`).")]
 Gsm8kLimit = Annotated[int | None, typer.Option(min=1, help="Most problems to use of that file; default: all.")]
 Records = Annotated[Path | None, typer.Option(help="File of the command `critiques`.")]
 Rollouts = Annotated[Path | None, typer.Option(help="File of the command `rollouts`; right ones are used.")]
 HeldOut = Annotated[list[Path] | None, typer.Option(help="File of problems to keep out of training; may be repeated.")]
-Sources = Annotated[str | None, typer.Option("--sources", help="Evidence sources, comma-separated; vote costs most.")]
+Sources = Annotated[
+    str | None,
+    typer.Option(
+        "--sources",
+        help="Evidence sources, comma-separated: arithmetic, verdict, surprisal, solutions, vote (costs most).",
+    ),
+]
 REMOVED_SOURCES = ("program", "programs", "completions", "rollouts")
 """Evidence sources of the last release, which are ignored when named."""
 
-ROLES = ("actor", "critic", "selftalk")
 CONTEXT = 2048
 """Tokens per conversation: school problems are short, and many are decoded at once."""
 
@@ -50,7 +70,7 @@ CONTEXT = 2048
 class ExampleOptions:
     """The options of every command that makes training examples of labelled attempts (`spread`)."""
 
-    generated: Annotated[int, typer.Option(min=0, help="Attempts at fresh problems.")] = 1000
+    generated: Generated = 1000
     gsm8k: Gsm8k = None
     gsm8k_limit: Gsm8kLimit = None
     judged: Annotated[Path | None, typer.Option(help="Attempts labelled by people.")] = None
@@ -104,11 +124,14 @@ def choices(text: str, what: str, names: Sequence[Name]) -> list[Name]:
 
 def adapter_files(text: str | None) -> dict[str, Path] | None:
     """The files of `name=file,name=file`; empty for "none"."""
+    from runtime.models.adapter_cards import Role
+
     if text is None or text == "none":
         return None if text is None else {}
     pairs = [part.partition("=") for part in listed(text)]
-    if bad := [name for name, _, file in pairs if name not in ROLES or not Path(file).is_file()]:
-        raise typer.BadParameter(f"{', '.join(bad)}: adapters are {', '.join(ROLES)}, each =FILE.gguf, or none")
+    roles = get_args(Role)
+    if bad := [name for name, _, file in pairs if name not in roles or not Path(file).is_file()]:
+        raise typer.BadParameter(f"{', '.join(bad)}: adapters are {', '.join(roles)}, each =FILE.gguf, or none")
     return {name: Path(file) for name, _, file in pairs}
 
 
@@ -131,14 +154,12 @@ def sources_of(text: str | None, depth: Depth) -> tuple[str, ...]:
 
 @contextmanager
 def collected(
-    path: Path, sources: str | None, adapter: str | None, limit: int | None, model: str | None, parallel: int
+    attempts: Sequence[LabelledTrajectory], sources: str | None, adapter: str | None, model: str | None, parallel: int
 ) -> Generator[tuple[JudgedEvidence, Settings]]:
-    """The evidence on a file of labelled attempts."""
-    from trainer.data.sources import read_judged
+    """The evidence on labelled attempts."""
     from trainer.evaluation.evidence import JudgedEvidence
 
     chosen = sources_of(sources, "deep")
-    attempts = read_judged(path, limit)
     files = None if adapter is None else {} if adapter == "none" else {"critic": Path(adapter)}
     with opened(model, parallel, files) as (engine, settings):
         name = adapter_hashes(files, engine, settings).get("critic", "none")
@@ -159,25 +180,37 @@ def adapter_hashes(files: Mapping[str, Path] | None, engine: Engine, settings: S
 
 @contextmanager
 def opened(
-    model: str | None, parallel: int, adapters: Mapping[str, Path] | None = None
+    model: str | None, parallel: int, adapters: Mapping[str, Path] | None = None, server: str | None = None
 ) -> Generator[tuple[Engine, Settings]]:
     from runtime import engines, settings
 
-    chosen = settings.load(model=model)
+    chosen = settings.load(model=model, server=server)
     chosen = chosen.with_(context=min(chosen.context, CONTEXT))
     with closing(engines.open_engine(chosen, parallel, batches=True, files=adapters)) as engine:
         yield engine, chosen
 
 
-def follow(title: str, done: Iterator[object], total: int) -> None:
-    """Show a progress bar on stderr, with rate and remaining time."""
+def sampling_of(settings: Settings, temperature: float, full_distribution: bool) -> Sampling:
+    from runtime.engines.base import Sampling
+
+    sampling = Sampling(temperature=temperature, max_tokens=settings.max_tokens, seed=settings.seed)
+    return sampling.full() if full_distribution else sampling
+
+
+def follow(title: str, done: Iterator[object], total: int, tokens: Callable[[], int] | None = None) -> None:
+    """Show a progress bar on stderr, with rate, remaining time and, if `tokens` counts them, generated tokens/s."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
     from rich.text import Text
 
+    before = tokens() if tokens else 0
+
     class Rate(ProgressColumn):
         def render(self, task):
-            return Text("" if not task.speed else f"{task.speed * 60:,.1f}/min")
+            rates = [f"{task.speed * 60:,.1f}/min"] if task.speed else []
+            if tokens and task.elapsed:
+                rates.append(f"{(tokens() - before) / task.elapsed:,.0f} tokens/s")
+            return Text(", ".join(rates))
 
     columns = TextColumn(title), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn()
     with Progress(*columns, console=Console(stderr=True)) as progress:

@@ -14,7 +14,7 @@ from runtime.prompts.actor_turn import after_critique, conversation
 from runtime.text import CHECK, join_steps, language_of
 from runtime.types import Step, Trajectory
 from trainer.data.errors import Injected, InjectionError, inject_random
-from trainer.data.examples.critic import right_attempt, wrong_attempt
+from trainer.data.examples.attempts import right_attempt, wrong_attempt
 from trainer.data.examples.selftalk import selftalk_row
 from trainer.data.rows import Row
 from trainer.data.traces.material import from_attempt, from_worked

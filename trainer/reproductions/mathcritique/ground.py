@@ -22,12 +22,10 @@ from runtime.types import content_hash
 from trainer.data.rows import Row, write_rows
 from trainer.reproductions.mathcritique.play import Players
 from trainer.training.recipe import read_recipe
-from trainer.training.sft import Run
+from trainer.training.run import Run
+from trainer.weights.base import BENCH, BENCH_FILE
 from trainer.weights.export import to_gguf_adapter
 
-BENCH = "bench"
-BENCH_FILE = ROOT / "data" / "models" / "bench" / "bench.gguf"
-"""The bench model that ships with the project (`trainer pretrain` makes another)."""
 RECIPES = ROOT / "trainer" / "recipes" / "sft"
 CONTEXT, PARALLEL = 1024, 32
 Adapters = dict[str, Path]
