@@ -14,7 +14,6 @@ from runtime.page.widgets import AT_ONCE, BARE, ON_MODEL, PASTED, QUIET, STOP, e
 from runtime.types import Depth, Help
 from runtime.view.words import word
 
-
 SAME = (gr.skip(), gr.skip(), gr.skip())
 """Outputs of a run's events that change nothing."""
 
