@@ -11,7 +11,6 @@ from trainer.data.examples.critic import Sources
 from trainer.pipelines import retrain
 from trainer.pipelines.retrain import SHARE_OF_RATE, Plan, Retraining
 from trainer.weights import gate
-from trainer.weights.parity import conversations
 from trainer.weights.promote import Options, promote
 
 TEST = 40
@@ -34,7 +33,6 @@ def chosen(tmp_path_factory):
         patched.setattr("runtime.critic.critic.FITTED", folder / "weights")
         patched.setattr(retrain, "RECIPES", folder)
         patched.setattr(retrain, "FITTED", 24)
-        patched.setattr(retrain, "conversations", lambda *folders: conversations(*folders)[:1])
         patched.setattr(gate, "ROWS", TEST)
         patched.setattr(gate, "ROWS_OF_A_KIND", TEST // 3)
         yield found
