@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-INK, BLUE, BROWN, VIOLET = "#333333", "#1f6f8b", "#b3560f", "#7a5195"
+INK, FAINT = "#333333", "#999999"
+BLUE, BROWN, VIOLET = "#1f6f8b", "#b3560f", "#7a5195"
 
 
 @contextmanager

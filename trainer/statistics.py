@@ -49,6 +49,12 @@ def clustered_share(values: Sequence[float], of: Sequence[Hashable]) -> tuple[fl
     return share, wilson(share * number, number)
 
 
+def pass_at(k: int, right: Sequence[bool]) -> float:
+    """Unbiased estimate of the probability that one of k attempts is right (arXiv 2107.03374)."""
+    n, c = len(right), sum(right)
+    return 1 - comb(n - c, k) / comb(n, k)
+
+
 @dataclass(frozen=True)
 class Paired:
     """The difference of two methods on the same problems."""
@@ -71,11 +77,11 @@ class Paired:
         return self.interval[0] > 0 and self.p <= CHANCE
 
 
-def paired(a: Sequence[bool], b: Sequence[bool], of: Sequence[Hashable] | None = None) -> Paired:
-    """Compare a with b, entry by entry in the same order. `of` names the problem of each entry if there are several
-    attempts per problem; these are not independent, so each problem is one cluster (clustered errors: Miller 2024,
-    arXiv 2411.00640)."""
-    gains: dict[Hashable, int] = defaultdict(int)
+def paired(a: Sequence[float], b: Sequence[float], of: Sequence[Hashable] | None = None) -> Paired:
+    """Compare a with b, entry by entry in the same order: whether, or in which share of samples, each is right. `of`
+    names the problem of each entry if there are several attempts per problem; these are not independent, so each
+    problem is one cluster (clustered errors: Miller 2024, arXiv 2411.00640)."""
+    gains: dict[Hashable, float] = defaultdict(float)
     for problem, x, y in zip(range(len(a)) if of is None else of, a, b, strict=True):
         gains[problem] += x - y
     if not gains:

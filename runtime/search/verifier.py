@@ -14,7 +14,7 @@ from threading import Event
 
 from runtime.engines.base import Cancelled, ContextOverflow, Engine
 from runtime.models import adapters
-from runtime.models.adapter_cards import Choosing, Role
+from runtime.models.adapter_cards import Choosing
 from runtime.odds import log_sigmoid, sigmoid
 from runtime.prompts.critic_turn import verdict_words
 from runtime.prompts.verifier_turn import put_to_verifier, score_parts
@@ -24,7 +24,7 @@ from runtime.settings import Settings
 from runtime.text import language_of
 from runtime.types import Problem, Trajectory
 
-ADAPTER: Role = "verifier"
+ADAPTER = "verifier"
 
 Aggregate = Callable[[Sequence[float]], float]
 AGGREGATES: Mapping[str, Aggregate] = {

@@ -70,16 +70,16 @@ def test_help_omits_names_of_earlier_releases(tmp_path):
     given = ["weigh", "--trajectories", str(tmp_path / "none.jsonl"), "--out", str(tmp_path / "w.json")]
     refused = CliRunner().invoke(app, [*given, "--witnesses", "model,mood"])
     assert refused.exit_code == 2
-    assert "mood: sources are arithmetic, verdict, surprisal" in " ".join(refused.output.split())
+    assert "mood: sources are arithmetic, verdict, verifier, surprisal" in " ".join(refused.output.split())
 
 
 def test_sources_of_the_first_release_are_renamed():
-    assert sources_of("model,expectation", "quick") == ("verdict", "surprisal")
-    assert sources_of(None, "quick") == ("arithmetic", "verdict", "surprisal")
+    assert sources_of("model,expectation") == ("verdict", "surprisal")
+    assert sources_of(None) == ()
 
 
 def test_a_removed_source_on_the_command_line_is_ignored(capsys):
-    assert sources_of("arithmetic,program,solutions,completions", "deep") == ("arithmetic", "solutions")
+    assert sources_of("arithmetic,program,solutions,completions") == ("arithmetic", "solutions")
     assert capsys.readouterr().err == "Left out, as no fitted rule uses them any more: program, completions.\n"
 
 

@@ -14,7 +14,6 @@ from runtime.page.widgets import AT_ONCE, BARE, ON_MODEL, PASTED, QUIET, STOP, e
 from runtime.types import Depth, Help
 from runtime.view.words import word
 
-
 SAME = (gr.skip(), gr.skip(), gr.skip())
 """Outputs of a run's events that change nothing."""
 
@@ -119,8 +118,8 @@ class WorkTab:
     def _present(self, request: gr.Request) -> tuple[Any, ...]:
         """What the page shows once a run has ended. A later run is shown by its own event."""
         desk = self.page.open_desk_of(request)
-        view = desk.view(self.kind) if desk else {"busy": True}
-        return SAME if view["busy"] else _outputs(view)
+        view = desk.view(self.kind) if desk else None
+        return _outputs(view) if view and not view["busy"] else SAME
 
     def stop(self, request: gr.Request) -> tuple[Any, ...]:
         return _outputs(self.page.desk(request).stop(self.kind))
