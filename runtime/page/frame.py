@@ -95,8 +95,8 @@ class Frame:
             return self.desks[page]
 
     def open_desk_of(self, request: gr.Request) -> Desk | None:
-        """The desk that the requesting page has now, after what may have taken minutes: "New problem" replaces it, and a
-        closed page has none."""
+        """The desk that the requesting page has now, which may have been replaced during a run; None for a closed
+        page."""
         return self.desks.get(page_of(request))
 
     @contextmanager

@@ -25,7 +25,8 @@ from runtime.session.loader import Loading
 pytestmark = pytest.mark.browser
 
 PROBLEM = "Ann has 3 bags with 4 apples each and gives away 5. How many are left?"
-COUNTING = ["Ann has 3 * 4 = 12 apples.", *(f"She counts {number} of them." for number in range(1, 60))]
+COUNTING = ["Ann has 3 * 4 = 12 apples.", *(f"She counts {number} of them." for number in range(1, 400))]
+"""Takes minutes, so that a stop comes in time on a slow machine too."""
 
 
 def wait_until(true: Callable[[], Any], seconds: float = 30) -> Any:

@@ -146,7 +146,7 @@ class Retraining:
             f"{alike.max_difference:.2g}, {alike.same_greedy} of {alike.texts} texts continue the same"
         )
         reports = {}
-        measured = {"adapter": {ROLE: adapter}, "base": {}}
+        measured: dict[str, dict[str, Path]] = {"adapter": {ROLE: adapter}, "base": {}}
         if self._in_use:
             measured[IN_USE] = {ROLE: self._in_use}
         for name, files in measured.items():

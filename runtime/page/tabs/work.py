@@ -118,8 +118,8 @@ class WorkTab:
     def _present(self, request: gr.Request) -> tuple[Any, ...]:
         """What the page shows once a run has ended. A later run is shown by its own event."""
         desk = self.page.open_desk_of(request)
-        view = desk.view(self.kind) if desk else {"busy": True}
-        return SAME if view["busy"] else _outputs(view)
+        view = desk.view(self.kind) if desk else None
+        return _outputs(view) if view and not view["busy"] else SAME
 
     def stop(self, request: gr.Request) -> tuple[Any, ...]:
         return _outputs(self.page.desk(request).stop(self.kind))

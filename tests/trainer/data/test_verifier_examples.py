@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from public_rows import PRM800K, PROCESSBENCH, SHEPHERD
 from tables import table
 
 from runtime.problems.formats import math_shepherd, prm800k
@@ -108,29 +109,8 @@ def write(path, *rows):
     return path
 
 
-SHEPHERD = {
-    "input": "Ana has 3 pens. How many? Step 1: 3 + 1 = 4 ки\nStep 2: 4 + 1 = 6 ки\nStep 3: The answer is: 6 ки",
-    "label": "Ana has 3 pens. How many? Step 1: 3 + 1 = 4 +\nStep 2: 4 + 1 = 6 -\nStep 3: The answer is: 6 -",
-    "task": "GSM8K",
-}
-PROCESSBENCH = {"id": "a-0", "problem": "Bo has 2?", "steps": ["2 + 2 = 4", "4 + 1 = 6"], "label": 1,
-                "final_answer_correct": False, "generator": "g"}  # fmt: skip
-RATED = {
-    "labeler": "a", "timestamp": "t", "generation": 1,
-    "question": {"problem": "Cy has 5?", "ground_truth_answer": "6"},
-    "label": {
-        "finish_reason": "solution", "total_time": 1000,
-        "steps": [
-            {"completions": [{"text": "5 + 1 = 6", "rating": 1}, {"text": "5 + 1 = 7", "rating": -1}],
-             "human_completion": None, "chosen_completion": 0},
-            {"completions": [{"text": "So 6.", "rating": 0}], "human_completion": None, "chosen_completion": 0},
-        ],
-    },
-}  # fmt: skip
-
-
 def test_public_formats_become_rows(tmp_path):
-    path = write(tmp_path / "all.jsonl", SHEPHERD, PROCESSBENCH, RATED)
+    path = write(tmp_path / "all.jsonl", SHEPHERD, PROCESSBENCH, PRM800K)
     found = [scored_row(one, after_error="labelled") for one in labelled_attempts(path)]
     assert [(row.labels, row.outcome) for row in found] == [
         ((1, 0, 0), 0),
