@@ -39,7 +39,7 @@ def calculation(scene: Scene) -> Iterator[Fault]:
 
 def logical(scene: Scene) -> Iterator[Fault]:
     """True equations with a wrong idea: another operation, swapped sides, another number, or one left out."""
-    ideas = [list(_other_signs(scene)), list(_other_numbers(scene)), list(_left_out(scene))]
+    ideas = [list(other_operation(scene)), list(_other_numbers(scene)), list(_left_out(scene))]
     for idea in ideas:
         scene.rng.shuffle(idea)
     scene.rng.shuffle(ideas)
@@ -47,7 +47,7 @@ def logical(scene: Scene) -> Iterator[Fault]:
         yield from idea
 
 
-def _other_signs(scene: Scene) -> Iterator[Fault]:
+def other_operation(scene: Scene) -> Iterator[Fault]:
     for path, operation in operations(scene.tree):
         for wrong, wordings in _WORDS["instead_of"][operation.sign].items():
             other = exchanged(scene.tree, path, Operation(operation.left, wrong, operation.right))

@@ -19,7 +19,7 @@ _CONVERSIONS = read_wordings(__file__)["conversions"]
 def other(scene: Scene) -> Iterator[Fault]:
     """Candidate faults in an order that varies by step; rare ones mostly first."""
     rare = [*_percent_as_whole(scene), *_wrong_unit(scene)]
-    common = [list(_skipped_step(scene)), list(_misread(scene))]
+    common = [list(skipped_step(scene)), list(misread(scene))]
     for ideas in common:
         scene.rng.shuffle(ideas)
     scene.rng.shuffle(common)
@@ -27,7 +27,7 @@ def other(scene: Scene) -> Iterator[Fault]:
     yield from ideas
 
 
-def _misread(scene: Scene) -> Iterator[Fault]:
+def misread(scene: Scene) -> Iterator[Fault]:
     """A number of the problem misread."""
     for path, right in slots(scene.tree):
         if not scene.names.is_given(right):
@@ -90,7 +90,7 @@ def _wrong_unit(scene: Scene) -> Iterator[Fault]:
                 yield from right_sum(scene, exchanged(scene.tree, path, Leaf(taken)), comments)
 
 
-def _skipped_step(scene: Scene) -> Iterator[Fault]:
+def skipped_step(scene: Scene) -> Iterator[Fault]:
     """An earlier step left out: its result is replaced by one of the numbers it uses."""
     for path, right in slots(scene.tree):
         made = scene.names.made_in(right)
