@@ -50,7 +50,7 @@ class Tried(Value):
     trajectory: Trajectory
     right: bool
     place: int | None = None
-    """Index of the first wrong line, where it is known."""
+    """Index of the first wrong line, where it is known; it is looked for in the attempts that are rewritten."""
     kind: str | None = None
     """Kind of the first error."""
     comment: str = ""
@@ -101,15 +101,19 @@ class Measured(Value):
     def gain(self, told: Told, of: Literal["wrong", "all"] = "wrong") -> Paired:
         """Gain in right answers if the wrong attempts, or all, are rewritten after a critique that tells so much. An
         attempt that cannot be rewritten stays as it is."""
-        first = [one for some in self.attempts for one in some[:RETRIED]]
-        after = [one.right if of == "wrong" and one.right else one.after.get(told, one.right) for one in first]
-        return paired(after, [one.right for one in first], [one.trajectory.problem_id for one in first])
+        after = [one.right if of == "wrong" and one.right else one.after.get(told, one.right) for one in self._first]
+        return paired(after, [one.right for one in self._first], [one.trajectory.problem_id for one in self._first])
+
+    @property
+    def _first(self) -> list[Tried]:
+        """The attempts that are rewritten."""
+        return [one for some in self.attempts for one in some[:RETRIED]]
 
     @property
     def rates(self) -> list[tuple[int, int]]:
         """For each level, the numbers of first errors, and of steps before which nothing was wrong."""
         errors, steps = [0] * LEVELS, [0] * LEVELS
-        for one in chain.from_iterable(self.attempts):
+        for one in self._first:
             if one.right or one.place is not None:
                 errors[one.level] += one.place is not None
                 steps[one.level] += one.steps if one.place is None else one.place + 1
@@ -118,7 +122,7 @@ class Measured(Value):
     @property
     def kinds(self) -> dict[str, int]:
         """Numbers of first errors by kind, the most frequent ones first."""
-        return dict(Counter(one.kind for one in chain.from_iterable(self.attempts) if one.kind).most_common())
+        return dict(Counter(one.kind for one in self._first if one.kind).most_common())
 
     @property
     def criteria(self) -> tuple[Criterion, ...]:
@@ -141,8 +145,8 @@ class Measured(Value):
         )  # fmt: skip
 
     def _criterion(self, name: Name, what: str, gain: Paired, **bounds: float) -> Criterion:
-        n = sum(len(some[:RETRIED]) for some in self.attempts)
-        return Criterion(name=name, what=what, value=gain.difference, n=n, interval=gain.interval, **bounds)
+        n, value = len(self._first), gain.difference
+        return Criterion(name=name, what=what, value=value, n=n, interval=gain.interval, **bounds)
 
 
 def misses(criteria: Sequence[Criterion], needs: Collection[Name] | None = None) -> list[Name]:
@@ -161,7 +165,10 @@ def measure(
     """Sample this many attempts at each problem, and rewrites of the first ones. Raises EngineError."""
     asked = (conversation(worked.problem) for worked in problems)
     replies = engine.sample(asked, sampling, adapter, samples)
-    attempts = [[_tried(worked, one) for one in some] for worked, some in zip(problems, replies, strict=True)]
+    attempts = [
+        [_tried(worked, one, number < RETRIED) for number, one in enumerate(some)]
+        for worked, some in zip(problems, replies, strict=True)
+    ]
     work = [
         (worked, one, told)
         for worked, some in zip(problems, attempts, strict=True)
@@ -175,7 +182,7 @@ def measure(
     return Measured(attempts=tuple(map(tuple, attempts)))
 
 
-def _tried(worked: Worked, reply: Completion) -> Tried:
+def _tried(worked: Worked, reply: Completion, located: bool) -> Tried:
     lines = split_steps(reply.text)
     trajectory = Trajectory(
         problem_id=worked.problem.id,
@@ -184,7 +191,7 @@ def _tried(worked: Worked, reply: Completion) -> Tried:
         finish=reply.finish,
     )
     right = _is_right(worked, reply)
-    found = None if right else diagnose(worked, lines)
+    found = diagnose(worked, lines) if located and not right else None
     known = {"place": found.place, "kind": found.kind, "comment": found.comment} if found else {}
     return Tried(level=level_of(worked), steps=len(worked.steps), trajectory=trajectory, right=right, **known)
 
