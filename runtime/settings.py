@@ -54,7 +54,8 @@ class Settings(BaseSettings):
     )
     server: str | None = Field(
         default=None,
-        description="Address of an OpenAI-compatible server that runs the model, such as http://localhost:8000/v1.",
+        description="Address of an OpenAI-compatible server that runs the model, such as http://localhost:8000/v1; "
+        "several with the same model, comma-separated, share the work.",
     )
     mode: Mode = Field(
         default="critic",

@@ -7,3 +7,5 @@ from runtime.files import ROOT
 MODELS = settings.load().models_dir.absolute()
 CATALOGUE = ROOT / "data" / "models" / "catalogue.json"
 SMALL = "smollm2-135m"
+BENCH = ROOT / "data" / "models" / "bench" / "bench.gguf"
+"""A tiny model that ships with the project: where any model will do, it takes a tenth of the time."""

@@ -30,14 +30,16 @@ ELSEWHERE = {"vllm", ".venv/llama-server/llama-server"}
 """Programs of others, whose options are not checked here."""
 BENCH = str(ROOT / "data" / "models" / "bench" / "bench.gguf")
 SLOW = (
-    "runtime models pull", "runtime doctor --tune", "trainer retrain", "trainer sft", "trainer export",
+    "runtime models pull", "runtime doctor --tune", "trainer retrain", "trainer sft", "trainer verifier ", "trainer export",
     "trainer calibrate", "trainer promote", "trainer pretrain", "trainer improve", "trainer reproduce",
 )  # fmt: skip
 """Commands that need a network, a file of a long run, or minutes: parsed here, and run by the tests of their code."""
 SMALLER = {
     "trainer rollouts": "--n 1 --limit 2",
+    "trainer evaluations --generated 60 --annotator llm": "--generated 1",
     "--annotator llm": "--problems 1 --generators rg1 --refinements 0",
     "trainer labels": "--n 1 --limit 1",
+    "trainer evaluate-labels": "--generated 2 --n 1",
     "trainer evaluate ": "--limit 1",
     "trainer evaluate-critic": "--limit 1",
     "trainer curves": "--k 1 --limit 2",

@@ -1,4 +1,5 @@
-"""Intervals and paired tests for accuracies. All intervals cover 90 %."""
+"""Intervals and paired tests for accuracies, figures of classifiers, and the one that is fitted here. All intervals
+cover 90 %."""
 
 from __future__ import annotations
 
@@ -7,13 +8,15 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from math import comb, sqrt
 
+import numpy as np
+
 Z = 1.6449
 """Two-sided 90 % of the normal distribution."""
 CHANCE = 0.1
 """Largest two-sided p-value of a gain, matching the 90 % intervals."""
 
 
-def wilson(successes: int, n: int) -> tuple[float, float]:
+def wilson(successes: float, n: float) -> tuple[float, float]:
     """Interval of a share (Wilson 1927): sensible for small n and for shares near 0 and 1."""
     if n == 0:
         return 0.0, 1.0
@@ -21,6 +24,28 @@ def wilson(successes: int, n: int) -> tuple[float, float]:
     middle = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = Z * sqrt(share * (1 - share) / n + z2 / (4 * n * n)) / (1 + z2 / n)
     return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def clustered(values: Sequence[float], of: Sequence[Hashable]) -> tuple[float, tuple[float, float]]:
+    """Mean of values of which those with the same entry in `of` (such as a problem) are not independent, and its
+    interval by cluster-robust errors (Miller 2024, arXiv 2411.00640)."""
+    if not values:
+        return 0.0, (0.0, 0.0)
+    mean = sum(values) / len(values)
+    residuals: dict[Hashable, float] = defaultdict(float)
+    for value, cluster in zip(values, of, strict=True):
+        residuals[cluster] += value - mean
+    half = Z * sqrt(sum(residual * residual for residual in residuals.values())) / len(values)
+    return mean, (mean - half, mean + half)
+
+
+def clustered_share(values: Sequence[float], of: Sequence[Hashable]) -> tuple[float, tuple[float, float]]:
+    """As `clustered`, for values from 0 to 1: Wilson's interval with the number of independent values that would vary
+    as much (Kish's effective sample size), so it is sensible near 0 and 1."""
+    share, (low, high) = clustered(values, of)
+    variance = ((high - low) / (2 * Z)) ** 2
+    number = min(len(values), share * (1 - share) / variance) if variance else len(set(of))
+    return share, wilson(share * number, number)
 
 
 @dataclass(frozen=True)
@@ -71,6 +96,33 @@ def f1(truth: Sequence[bool], found: Sequence[bool], kind: bool = True) -> float
     """F1 of finding the items of a kind; 0 if there are none and none was found."""
     hits = sum(a is kind and b is kind for a, b in zip(truth, found, strict=True))
     return 2 * hits / max(1, truth.count(kind) + found.count(kind))
+
+
+def auc(scores: Sequence[float], truth: Sequence[bool]) -> float:
+    """Area under the ROC curve: the share of pairs of a true and a false item in which the true one has the higher
+    score; ties count half. Raises ValueError if all items are of one class."""
+    right = np.asarray(truth, dtype=bool)
+    if right.all() or not right.any():
+        raise ValueError("the area under the curve needs items of both classes")
+    _, level, counts = np.unique(np.asarray(scores, dtype=float), return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[level]  # the mean rank of equal scores
+    hits = right.sum()
+    return float((ranks[right].sum() - hits * (hits + 1) / 2) / (hits * (~right).sum()))
+
+
+def ridge_logistic(x: np.ndarray, y: np.ndarray, ridge: float, most_steps: int = 50) -> np.ndarray:
+    """Logistic regression with an L2 penalty on all weights but the constant, by Newton's method: x (n, d) and y (n,)
+    give the constant and the weights (d + 1,)."""
+    x = np.hstack([np.ones((len(x), 1)), x])
+    beta, pull = np.zeros(x.shape[1]), np.diag([0.0] + [ridge] * (x.shape[1] - 1))
+    for _ in range(most_steps):
+        p = 1 / (1 + np.exp(-np.clip(x @ beta, -30, 30)))
+        curvature = x.T @ (x * (p * (1 - p))[:, None]) + pull + 1e-9 * np.eye(len(beta))
+        step = np.linalg.solve(curvature, x.T @ (y - p) - pull @ beta)
+        beta += step
+        if np.abs(step).max() < 1e-6:
+            break
+    return beta
 
 
 def harmonic(a: float, b: float) -> float:

@@ -20,7 +20,7 @@ data_app = typer.Typer()
 @data_app.command()
 def export(
     place: Annotated[
-        Path | None, typer.Argument(help="A .jsonl file, or a folder for rows and data card.", show_default="stdout")
+        Path | None, typer.Argument(help="A .jsonl file, or a folder for rows and data card; default: stdout.")
     ] = None,
     form: Annotated[
         str,
@@ -58,7 +58,7 @@ def export(
 @data_app.command()
 def report(
     session: Annotated[str, typer.Argument(help="Id of a session or a run (`log --json` lists them).")],
-    file: Annotated[Path | None, typer.Argument(help="File to write.", show_default="stdout")] = None,
+    file: Annotated[Path | None, typer.Argument(help="File to write; default: stdout.")] = None,
     form: Annotated[str, typer.Option("--format", help="md (Markdown) or html (a page to print).")] = "md",
     as_json: Json = False,
 ) -> None:

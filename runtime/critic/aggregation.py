@@ -18,10 +18,10 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, AliasChoices, Field, TypeAdapter, ValidationError, field_validator
 
 from runtime.critic.evidence import FEATURES
-from runtime.critic.odds import sigmoid
 from runtime.errors import SoliloquyError
 from runtime.files import write_whole
 from runtime.models.adapter_cards import AdapterCard
+from runtime.odds import sigmoid
 from runtime.types import Value, Verdict, source_name
 
 Features = Mapping[str, float]
@@ -104,7 +104,7 @@ def read_weights(path: Path) -> dict[str, Aggregation]:
 
 
 def fitted_with(card: AdapterCard) -> dict[str, Aggregation]:
-    """The weights on the card of a trained critic, by depth. Raises AggregationError."""
+    """The weights on the card of a trained critic or verifier, by depth. Raises AggregationError."""
     try:
         return _FILE.validate_python(card.aggregation)
     except ValidationError as error:

@@ -12,11 +12,22 @@ from threading import Event
 from typing import Protocol
 
 from runtime.critic.aggregation import Aggregation, fitted_with, read_weights
-from runtime.critic.evidence import DEPTHS, FEATURES_OF, READERS, SOURCES, arithmetic, examine, named, vote
+from runtime.critic.evidence import (
+    DEPTHS,
+    FEATURES_OF,
+    NEEDS,
+    READERS,
+    SOURCES,
+    arithmetic,
+    examine,
+    named,
+    usable,
+    verifier,
+    vote,
+)
 from runtime.critic.evidence.arithmetic import of_arithmetic
 from runtime.critic.evidence.source import Collector, Findings, StepEvidence
 from runtime.critic.evidence.verdict import ADAPTER
-from runtime.critic.evidence.verdict import NAME as VERDICT
 from runtime.engines.base import Engine, EngineError, provenance
 from runtime.events import Criticising, CritiqueDone, StepJudged
 from runtime.events import Event as TalkEvent
@@ -49,12 +60,17 @@ def open_critic(engine: Engine, settings: Settings) -> Critic:
 
 
 def weights_of(engine: Engine, settings: Settings) -> Mapping[str, Aggregation]:
-    """The fitted rules of an engine, by depth; empty if there are none."""
+    """The fitted rules of an engine, by depth; empty if there are none. Those that a verifier's card joins with the
+    critic in use have priority over the critic's own."""
     if engine.path is None:
         return {}
-    in_use = adapters.adapters_of(engine.path, settings) if ADAPTER in engine.adapters else {}
-    if ADAPTER in in_use:
-        return fitted_with(in_use[ADAPTER].card)
+    in_use = adapters.adapters_of(engine.path, settings) if {ADAPTER, verifier.ADAPTER} & engine.adapters else {}
+    cards = {role: one.card for role, one in in_use.items() if role in engine.adapters}
+    joined, own = cards.get(verifier.ADAPTER), cards.get(ADAPTER)
+    if joined and joined.aggregation and joined.beside == (own.version if own else None):
+        return fitted_with(joined)
+    if own:
+        return fitted_with(own)
     base = adapters.base_of(engine.path, settings)
     fitted = FITTED / f"{base.name}.json" if base else None
     return read_weights(fitted) if fitted and fitted.exists() else {}
@@ -87,18 +103,18 @@ class Critic:
         depth: Depth = "deep",
         weights: Mapping[str, Aggregation] | None = None,
     ) -> None:
-        self.fitted, has_adapter = weights or {}, ADAPTER in engine.adapters
-        self.shallower = has_adapter and "quick" in self.fitted and depth not in self.fitted
+        self.fitted, is_trained = weights or {}, not engine.adapters.isdisjoint(NEEDS.values())
+        self.shallower = is_trained and "quick" in self.fitted and depth not in self.fitted
         """Whether it judges at "quick" although another depth was asked for, as its adapter has no rule for that."""
         if self.shallower:
             depth = "quick"
         self.engine, self.weights = engine, self.fitted.get(depth, UNTRAINED)
         # The verdict word of an untrained base is no better than chance, and with a fitted rule a source without a
         # weight is not worth the wait.
-        silent = {source.name for source in SOURCES if source.needs_critic and not has_adapter}
+        asked = usable(DEPTHS[depth], engine.adapters)
         if depth in self.fitted:
-            silent |= {name for name in DEPTHS[depth] if not self.weights.uses(FEATURES_OF[name])}
-        self.sources = tuple(name for name in DEPTHS[depth] if name == arithmetic.NAME or name not in silent)
+            asked = tuple(n for n in asked if n == arithmetic.NAME or self.weights.uses(FEATURES_OF[n]))
+        self.sources = asked
         self.reads_only = set(self.sources) <= set(READERS)
         """Whether a step can be judged before the next one is written."""
         self.collector = Collector(engine, max_tokens, seed)
@@ -250,8 +266,8 @@ def _blamed(step: StepEvidence, weights: Aggregation) -> StepVerdict:
 
 
 def _doubting(evidence: Evidence) -> Evidence:
-    """A verdict word that accepts the blamed step alone is shown as unsure: the doubt is about the steps together."""
-    agrees = (evidence.by, evidence.verdict) == (VERDICT, "correct")
+    """A trained model that accepts the blamed step alone is shown as unsure: the doubt is about the steps together."""
+    agrees = evidence.by in NEEDS and evidence.verdict == "correct"
     return evidence.model_copy(update={"verdict": "unsure"}) if agrees else evidence
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,16 +19,29 @@ if TYPE_CHECKING:
 def open_engine(
     settings: Settings, parallel: int = 2, batches: bool = False, files: Mapping[str, Path] | None = None
 ) -> Engine:
-    """The engine of the settings, for `parallel` conversations at once: a server, or a model of this machine. `batches`
+    """The engine of the settings, for `parallel` conversations at once: servers, each for that many, or a model of this
+    machine. `batches`
     uses the weight format that measured fastest for batches. `files` are adapter files to use instead of the adapters
     in use. Raises EngineError, ModelError."""
     if settings.server:
-        from runtime.engines.openai import OpenAIEngine
-
-        return OpenAIEngine(settings.server, settings.model, parallel)
+        return _served(settings.server.split(","), settings.model, parallel)
     path = catalogue.resolve(settings)
     extra_buffers = machine.extra_buffers(path, settings, batches)
     return load(machine.batch_file(path, settings) if batches else path, settings, parallel, files, extra_buffers)
+
+
+def _served(addresses: Sequence[str], model: str | None, parallel: int) -> Engine:
+    from runtime.engines.openai import OpenAIEngine
+    from runtime.engines.spread import SpreadEngine
+
+    servers: list[OpenAIEngine] = []
+    with ExitStack() as closing:
+        for address in addresses:
+            servers.append(OpenAIEngine(address.strip(), model, parallel))
+            closing.callback(servers[-1].close)
+        engine = servers[0] if len(servers) == 1 else SpreadEngine(servers)
+        closing.pop_all()  # all were reached
+    return engine
 
 
 def load(

@@ -7,7 +7,7 @@ step-by-step generation, refinement from a correct prefix, and Monte Carlo label
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
 from typing import Protocol
@@ -40,6 +40,15 @@ class Sampling:
     min_p: float = 0.05
     max_tokens: int = 512
     seed: int = 0
+
+    def unfiltered(self) -> Sampling:
+        """The same without top_k, top_p and min_p."""
+        return replace(self, top_k=0, top_p=1.0, min_p=0.0)
+
+    def full(self) -> Sampling:
+        """The same from the model's own distribution: temperature 1, unfiltered. Rates that are estimated from samples,
+        such as Monte Carlo labels, need it: on a filtered set of tokens no temperature restores it."""
+        return replace(self.unfiltered(), temperature=1.0)
 
 
 @dataclass(frozen=True)

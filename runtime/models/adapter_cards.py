@@ -11,7 +11,7 @@ from runtime.errors import SoliloquyError
 from runtime.files import write_whole
 from runtime.types import Value
 
-Role = Literal["actor", "critic", "selftalk"]
+Role = Literal["actor", "critic", "selftalk", "verifier"]
 BASE_KEY = "soliloquy.base.sha256"
 """Metadata key of a GGUF adapter: the SHA-256 of the base file it was trained on."""
 
@@ -35,6 +35,30 @@ class DataSource(Value):
     name: str
     licence: str
     count: int = Field(ge=0)
+
+
+class Reliability(Value):
+    """The probability that a chosen answer is right: a logistic function of the solutions that reach it, fitted on
+    development problems (`runtime.search.reliability` evaluates it)."""
+
+    constant: float
+    votes: float = 0.0
+    """Weight of the log-odds of the share of solutions that reach it."""
+    scores: float = 0.0
+    """Weight of the log-odds of the sum of their scores among as many perfect ones."""
+
+
+class Choosing(Value):
+    """How the scores of a verifier are used on several solutions, as measured on development problems."""
+
+    aggregate: Literal["min", "product", "last", "mean"] = "min"
+    """From the scores of the steps to that of a solution (`runtime.search.verifier.AGGREGATES`)."""
+    votes: Literal["majority", "weighted"] = "majority"
+    """weighted: each vote counts as much as its score, which the gate has measured to be better."""
+    alone: Reliability | None = None
+    """Of the answer of a single solution."""
+    voted: Reliability | None = None
+    """Of the answer that a second opinion chooses."""
 
 
 class AdapterCard(Value):
@@ -61,6 +85,10 @@ class AdapterCard(Value):
         default_factory=dict, validation_alias=AliasChoices("aggregation", "join")
     )
     """The fitted rule that combines its evidence with that of the other sources, by depth."""
+    beside: str | None = None
+    """The version of the critic with which a verifier's rule was fitted; without that critic the rule is not used."""
+    choosing: Choosing | None = None
+    """How a verifier's scores choose among solutions; None for other roles, and where that was not measured."""
     gate: tuple[str, ...] = ()
     """The reasons for promoting it, a sentence each."""
     sha256: str

@@ -1,12 +1,152 @@
-"""Makes labelled trajectories from plain texts, and derives a first error from labels."""
+"""An attempt with what is known of its steps: labels, first error, critiques.
+
+`LabelledTrajectory` is the one type that is judged, learned from and measured on. It is frozen and compares by value.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
 
 from runtime.checks.stated import final_answer
-from runtime.types import LabelledTrajectory, Problem, Step, StepLabel, Trajectory, Unknown
+from runtime.types import Problem, Rating, Step, Trajectory, Value, content_hash
+
+LabelSource = Literal["human", "annotator", "rollouts", "injection", "rule", "critic"]
+
+
+class StepLabel(Value):
+    """The label of a step by one source: a rating, k of n completions that reached the reference answer, or a
+    probability that the step is right."""
+
+    step: int = Field(ge=0)
+    by: LabelSource | None = None
+    """None where a data format does not state it."""
+    value: Rating | None = None
+    k: int | None = Field(default=None, ge=0)
+    n: int | None = Field(default=None, ge=1)
+    """Number of completions. One that was cut off at the token limit counts as failed."""
+    p: float | None = Field(default=None, ge=0, le=1)
+    drawn: Literal["all", "until_success", "none", "derived"] = "all"
+    """all: the requested number. until_success: sampling ended at the first success. none: the answer that the step
+    states was graded, as 0 or 1 of 1. derived: nothing was measured; the step is right, as a later one is."""
+    reason: str | None = None
+    """The kind of error in the step."""
+    correction: str | None = None
+    """A person's own version of the step."""
+
+    @model_validator(mode="after")
+    def _possible(self) -> StepLabel:
+        if (self.k is None) != (self.n is None):
+            raise ValueError("`k` and `n` belong together")
+        if self.k is not None and self.n is not None and self.k > self.n:
+            raise ValueError(f"{self.k} of {self.n} completions cannot have succeeded")
+        if all(known is None for known in (self.value, self.k, self.p, self.reason, self.correction)):
+            raise ValueError("a label needs `value`, `k` and `n`, or `p`")
+        return self
+
+    @property
+    def hard(self) -> bool | None:
+        """Whether the step is not wrong. Hard estimate (HE): any completion succeeded; ending at the first success does
+        not change it. None for a probability, as its threshold is not known."""
+        if self.value is not None:
+            return self.value >= 0
+        return None if self.k is None else self.k > 0
+
+    @property
+    def soft(self) -> float | None:
+        """Soft estimate (SE): the share that succeeded. None if sampling ended at a success, as the share is then too
+        high; and also if it did not, as otherwise only zeros would remain."""
+        if self.k is None or self.n is None:
+            return self.p
+        return None if self.drawn == "until_success" else self.k / self.n
+
+
+class WrittenCritique(Value):
+    """A critique as text."""
+
+    text: str
+    by: str | None = None
+    """The model that wrote it."""
+
+
+class LabelProvenance(Value):
+    """How a labelled trajectory was made. What its format does not state is None."""
+
+    format: str | None = None
+    """A name of `runtime.problems.formats`."""
+    row: str | None = None
+    """The id of its row there."""
+    role: Literal["chosen", "rejected", "reference", "refinement", "alternative"] | None = None
+    """What it is to the other attempts of its row."""
+    generator: str | None = None
+    """The model that wrote the attempt."""
+    annotator: str | None = None
+    """The person or program that labelled it."""
+    confidence: float | None = Field(default=None, ge=0, le=1)
+    """Share of the annotator's own solutions of the problem that are right (self-confidence in SCAN, arXiv
+    2509.16548)."""
+    created: str | None = None
+    seconds: float | None = Field(default=None, ge=0)
+    """Spent on labelling it."""
+    ending: str | None = None
+    """How the labelling ended (PRM800K's `finish_reason`)."""
+
+
+Unknown = Literal["unknown"]
+
+
+class LabelledTrajectory(Value):
+    """An attempt and what is known of it. `labelled` makes one of plain texts, `runtime.problems.formats` reads and
+    writes them."""
+
+    problem: Problem
+    trajectory: Trajectory
+    labels: tuple[StepLabel, ...] = ()
+    first_error_index: int | Unknown | None = "unknown"
+    """Index of the first wrong step, from 0; None: no step is wrong."""
+    correct: bool | None = None
+    """Whether the final answer is right; None where that is not known."""
+    explanation: str = ""
+    """What is wrong with the first wrong step."""
+    error_type: str | None = None
+    """The type of the first error."""
+    critiques: tuple[WrittenCritique, ...] = ()
+    provenance: LabelProvenance = LabelProvenance()
+
+    @model_validator(mode="after")
+    def _inside(self) -> LabelledTrajectory:
+        places = [label.step for label in self.labels]
+        places += [self.first_error_index] if isinstance(self.first_error_index, int) else []
+        if any(not 0 <= place < len(self.trajectory.steps) for place in places):
+            raise ValueError(f"a label is not on one of the {len(self.trajectory.steps)} steps")
+        return self
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        return tuple(step.text for step in self.trajectory.steps)
+
+    @property
+    def answer(self) -> str | None:
+        """The answer that is stated beside the steps; None where the last step has to state it."""
+        return None if self.trajectory.origin == "student" else self.trajectory.answer
+
+    @property
+    def is_judged(self) -> bool:
+        return self.first_error_index != "unknown"
+
+    @property
+    def first_error(self) -> int | None:
+        """`first_error_index`, where it is known. Raises ValueError where it is not."""
+        if self.first_error_index == "unknown":
+            raise ValueError("the first error of this attempt is not known")
+        return self.first_error_index
+
+    @property
+    def key(self) -> str:
+        """A name for the problem's text, the steps and the answer, by which results refer to the attempt."""
+        return content_hash(self.problem.text, self.answer or "", *self.steps)
 
 
 def labelled(

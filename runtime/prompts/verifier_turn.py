@@ -1,7 +1,7 @@
 """The verifier's turn: every step ends in a neutral mark, at which the verdict words are scored but never written.
 
-Unlike the critic's turn, no verdict is fed back: the score of a step does not depend on those of the steps before it. So
-the same reading serves an attempt with several errors, an outcome reward model (the last mark) and a process reward
+Unlike the critic's turn, no verdict is fed back: the score of a step does not depend on those of the steps before.
+So the same reading serves an attempt with several errors, an outcome reward model (the last mark) and a process reward
 model (all marks).
 """
 

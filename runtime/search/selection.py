@@ -6,14 +6,14 @@ Choosing is separate from sampling, so that every method and every N can use the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Event
 
-from runtime.engines.base import Completion, Engine, Enough, Sampling, provenance
+from runtime.engines.base import Engine, Enough, Sampling, provenance
 from runtime.prompts import templates
 from runtime.prompts.actor_turn import conversation
-from runtime.search.solutions import TEMPERATURE, decided, read_solution, votes
+from runtime.search.solutions import TEMPERATURE, read_solution, votes
 from runtime.text import language_of, split_steps
 from runtime.types import Problem, Step, Trajectory
 
@@ -25,43 +25,51 @@ class Choice:
     """The chosen attempt; None if no attempt states an answer."""
 
     attempt: Trajectory | None = None
+    votes: int = 0
+    """How many attempts reach its answer; chosen by its score alone, only itself."""
     weight: float = 0.0
-    """The number of votes for its answer, the sum of their probabilities, or its own score."""
+    """The sum of their scores."""
 
     @property
     def answer(self) -> str | None:
         return self.attempt.answer if self.attempt else None
 
 
-Score = Callable[[Trajectory], float]
-"""A verifier's score of an attempt."""
-Choose = Callable[[Sequence[Trajectory], Sequence[float]], Choice]
-"""A choice among attempts, given a score for each."""
-
-
-def majority(attempts: Sequence[Trajectory]) -> Choice:
-    """The first attempt with the most frequent answer; of equally frequent ones the first."""
-    groups = [group.solutions for group in votes(attempts)]
-    return Choice(groups[0][0], len(groups[0])) if groups else Choice()
-
-
-def highest(attempts: Sequence[Trajectory], scores: Sequence[float]) -> Choice:
-    """The attempt with the highest score among those that state an answer. Scores may have any scale."""
-    choices = [Choice(attempt, score) for attempt, score in zip(attempts, scores, strict=True)]
-    return max((c for c in choices if c.answer is not None), key=lambda c: c.weight, default=Choice())
+def majority(attempts: Sequence[Trajectory], scores: Sequence[float] = ()) -> Choice:
+    """The first attempt with the most frequent answer; of equally frequent ones the first. Scores, if there are any,
+    only add up."""
+    groups = _by_answer(attempts, scores or [1.0] * len(attempts))
+    return _elected(groups[0], groups[0][0]) if groups else Choice()
 
 
 def weighted_majority(attempts: Sequence[Trajectory], scores: Sequence[float]) -> Choice:
-    """The best attempt with the answer whose scores have the largest sum. Raises ValueError for scores that are no
-    probabilities: with negative logits every further vote for an answer would count against it."""
+    """The best attempt with the answer whose scores have the largest sum, one with steps before one without. Raises
+    ValueError for scores that are no probabilities: with negative logits every further vote for an answer would count
+    against it."""
     if wrong := [score for score in scores if not 0 <= score <= 1]:
         raise ValueError(f"A score of {wrong[0]} is no probability and cannot be summed. Put logits through a sigmoid.")
-    groups = [group.solutions for group in votes([Choice(*scored) for scored in zip(attempts, scores, strict=True)])]
+    groups = _by_answer(attempts, scores)
     if not groups:
         return Choice()
-    winner = max(groups, key=lambda group: sum(choice.weight for choice in group))
-    best = max(winner, key=lambda choice: choice.weight)
-    return Choice(best.attempt, sum(choice.weight for choice in winner))
+    winners = max(groups, key=lambda group: sum(choice.weight for choice in group))
+    return _elected(winners, max(winners, key=lambda one: (bool(one.attempt and one.attempt.steps), one.weight)))
+
+
+def highest(attempts: Sequence[Trajectory], scores: Sequence[float]) -> Choice:
+    """Best-of-N: the attempt with the highest score among those that state an answer. Scores may have any scale."""
+    choices = [Choice(attempt, 1, score) for attempt, score in zip(attempts, scores, strict=True)]
+    return max((c for c in choices if c.answer is not None), key=lambda c: c.weight, default=Choice())
+
+
+def _by_answer(attempts: Sequence[Trajectory], scores: Sequence[float]) -> list[tuple[Choice, ...]]:
+    """The attempts with their scores, grouped by answer, the largest group first. Those without an answer are left
+    out."""
+    scored = [Choice(attempt, 1, score) for attempt, score in zip(attempts, scores, strict=True)]
+    return [group.solutions for group in votes(scored)]
+
+
+def _elected(group: Sequence[Choice], chosen: Choice) -> Choice:
+    return Choice(chosen.attempt, len(group), sum(one.weight for one in group))
 
 
 def sample_attempts(
@@ -86,36 +94,3 @@ def sample_attempts(
         )
         for reply in replies
     ]
-
-
-def self_consistency(
-    engine: Engine,
-    problem: Problem,
-    n: int,
-    sampling: Sampling = SAMPLING,
-    adapter: str | None = None,
-    cancel: Event | None = None,
-) -> Choice:
-    """The most frequent answer of `n` attempts; sampling ends once it cannot change any more. Raises EngineError."""
-
-    def enough(replies: Sequence[Completion]) -> bool:
-        return decided([read_solution(reply) for reply in replies], missing=n - len(replies))
-
-    return majority(sample_attempts(engine, problem, n, sampling, adapter, cancel, enough))
-
-
-def best_of_n(
-    engine: Engine,
-    problem: Problem,
-    n: int,
-    score: Score,
-    choose: Choose = highest,
-    sampling: Sampling = SAMPLING,
-    adapter: str | None = None,
-    cancel: Event | None = None,
-) -> Choice:
-    """A choice among `n` attempts by a verifier's scores: `highest`, or `weighted_majority` for scores from 0 to 1.
-    Raises EngineError."""
-    attempts = sample_attempts(engine, problem, n, sampling, adapter, cancel)
-    answered = [attempt for attempt in attempts if attempt.answer is not None]
-    return choose(answered, [score(attempt) for attempt in answered])

@@ -8,18 +8,21 @@ often as a worded solution, at 89 tokens instead of 211.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from threading import Event
 
 from runtime.checks.grading import equal, groups
-from runtime.engines.base import Completion, Engine, provenance
+from runtime.engines.base import Completion, Engine, Sampling, provenance
+from runtime.models.adapter_cards import Choosing
 from runtime.models.catalogue import program_voters
 from runtime.prompts import templates
 from runtime.prompts.actor_turn import ADAPTER
 from runtime.search.program import sample_programs
-from runtime.search.selection import SAMPLING, majority, sample_attempts
-from runtime.search.solutions import agreeing, decided, read_solution, votes
+from runtime.search.reliability import likelihood
+from runtime.search.selection import SAMPLING, Choice, majority, sample_attempts, weighted_majority
+from runtime.search.solutions import Answered, agreeing, decided, read_solution, votes
+from runtime.search.verifier import Verifier
 from runtime.text import Language, language_of
 from runtime.types import Problem, Trajectory
 
@@ -33,11 +36,33 @@ class MajorityVote:
     """The outcome of a vote."""
 
     voters: tuple[Trajectory, ...]
+    scores: tuple[float, ...] = ()
+    """A verifier's score of each voter, where there is one."""
+    choosing: Choosing | None = None
+    """How its card uses them."""
+
+    @property
+    def is_weighted(self) -> bool:
+        """Whether a vote counts as much as its score."""
+        return self.choosing is not None and self.choosing.votes == "weighted"
 
     @cached_property
+    def choice(self) -> Choice:
+        choose = weighted_majority if self.is_weighted else majority
+        return choose(self.voters, self.scores)
+
+    @property
     def winner(self) -> Trajectory | None:
-        """The first solution with the most frequent answer; None if no solution states one."""
-        return majority(self.voters).attempt
+        """The first solution with the most frequent answer, or the best one with the answer of the largest weight; None
+        if no solution states one."""
+        return self.choice.attempt
+
+    @property
+    def reliability(self) -> float | None:
+        """The probability that the winner's answer is right; None without a mapping in a verifier's card."""
+        if self.winner is None or self.choosing is None or self.choosing.voted is None:
+            return None
+        return likelihood(self.choosing.voted, self.choice, len(self.voters))
 
     @property
     def count(self) -> tuple[int, int]:
@@ -68,6 +93,12 @@ class MajorityVote:
         """Whether enough solutions agree on another answer than the attempt's, or the attempt has none."""
         return self.is_certain and self.shares(attempt) is False
 
+    def replaces(self, attempt: Trajectory) -> bool:
+        """Whether the winner takes the place of an attempt: it outvotes it, or has the larger weight where weights have
+        proven better than votes. A program, which has no steps, is shown only if it outvotes."""
+        preferred = self.is_weighted and self.winner and self.winner.steps and self.shares(attempt) is False
+        return self.outvotes(attempt) or bool(preferred)
+
 
 def ask(
     engine: Engine,
@@ -75,31 +106,43 @@ def ask(
     cancel: Event,
     own: Sequence[Trajectory] = (),
     report: Callable[[int], None] = lambda done: None,
+    seed: int = 0,
+    verifier: Verifier | None = None,
 ) -> MajorityVote:
-    """The vote of `VOTERS` solutions, those at hand among them. No more are written once they decide the answer, and
-    whether it is certain. `report` is called with how many there are. Raises EngineError."""
-    programs = _programs(engine, problem, cancel)
+    """The vote of `VOTERS` solutions, those at hand among them. No more are written once `is_enough`. `report` is
+    called with how many there are. A verifier scores all of them. Raises EngineError."""
+    sampling = replace(SAMPLING, seed=seed)
+    programs = _programs(engine, problem, sampling, cancel)
     missing = VOTERS - len(own) - len(programs)
 
     def enough(replies: Sequence[Completion]) -> bool:
-        voters, left = [*own, *map(read_solution, replies), *programs], missing - len(replies)
+        voters = [*own, *map(read_solution, replies), *programs]
         report(len(voters))
-        most = max((len(vote.solutions) for vote in votes(voters)), default=0)
-        return decided(voters, left) and not most < CERTAIN <= most + left
+        return is_enough(voters)
 
-    if programs and enough(()):
-        return MajorityVote((*own, *programs))
-    adapter = ADAPTER if ADAPTER in engine.adapters else None
-    written = sample_attempts(engine, problem, missing, adapter=adapter, cancel=cancel, enough=enough)
-    return MajorityVote((*own, *written, *programs))
+    written: list[Trajectory] = []
+    if not (programs and enough(())):
+        adapter = ADAPTER if ADAPTER in engine.adapters else None
+        written = sample_attempts(engine, problem, missing, sampling, adapter, cancel, enough)
+    voters = (*own, *written, *programs)
+    if verifier is None or cancel.is_set():
+        return MajorityVote(voters)
+    return MajorityVote(voters, verifier.scores(problem, voters, cancel), verifier.choosing)
 
 
-def _programs(engine: Engine, problem: Problem, cancel: Event) -> list[Trajectory]:
+def is_enough(voters: Sequence[Answered]) -> bool:
+    """Whether the missing ones of `VOTERS` solutions can change neither the most frequent answer nor whether it is
+    certain."""
+    left, most = VOTERS - len(voters), max((len(vote.solutions) for vote in votes(voters)), default=0)
+    return decided(voters, left) and not most < CERTAIN <= most + left
+
+
+def _programs(engine: Engine, problem: Problem, sampling: Sampling, cancel: Event) -> list[Trajectory]:
     """The voters that are programs: attempts without steps. A program that returns no answer is no voter."""
     if not (n := program_voters(engine.model)):
         return []
-    answers = [program.answer for program in sample_programs(engine, problem, n, SAMPLING, cancel)]
-    made_by = provenance(engine, templates.version("program", language_of(problem.text)), SAMPLING)
+    answers = [program.answer for program in sample_programs(engine, problem, n, sampling, cancel)]
+    made_by = provenance(engine, templates.version("program", language_of(problem.text)), sampling)
     return [Trajectory(problem_id=problem.id, steps=(), answer=a, made_by=made_by) for a in answers if a is not None]
 
 
@@ -108,7 +151,8 @@ def on_solution(vote: MajorityVote, before: Trajectory, language: Language) -> s
     compared."""
     agree, n = vote.count
     if not vote.is_certain:
-        return _SOLVED[language]["uncertain"].format(n=n)
+        kind = "preferred" if before.answer and vote.replaces(before) else "uncertain"
+        return _SOLVED[language][kind].format(n=n, old=before.answer)
     if vote.shares(before) is None:
         return ""
     kind = "outvoted" if before.answer and vote.outvotes(before) else "agree"
@@ -129,11 +173,14 @@ _SOLVED: dict[Language, dict[str, str]] = {
         "agree": "{agree} of {n} solutions reach this answer.",
         "outvoted": "The first solution gave {old}, but {agree} of {n} reach the answer shown here.",
         "uncertain": "My {n} solutions do not agree with each other: do not rely on this answer.",
+        "preferred": "The first solution gave {old}. My {n} solutions do not agree with each other; the one shown here "
+        "was rated best, but do not rely on it.",
     },
     "zh-CN": {
         "agree": "解了 {n} 次，有 {agree} 次得到这个答案。",
         "outvoted": "第一次解出的是 {old}，但 {n} 次中有 {agree} 次得到现在这个答案。",
         "uncertain": "我解了 {n} 次，结果不一致：请不要依赖这个答案。",
+        "preferred": "第一次解出的是 {old}。我解了 {n} 次，结果不一致；这里是评分最高的一种，但请不要依赖它。",
     },
 }
 _CHECKED: dict[Language, dict[str, str]] = {

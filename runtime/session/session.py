@@ -16,6 +16,7 @@ from runtime.events import AttemptDone, CritiqueDone, Failed, Finished, Refining
 from runtime.events import Event as TalkEvent
 from runtime.log.run import PRACTISED, Kind, Run
 from runtime.log.store import SessionLog, StoreError, new_id, now
+from runtime.search.verifier import open_verifier
 from runtime.settings import Settings
 from runtime.solving.loop import check, converse, converse_again, put_to_vote
 from runtime.text import clean, split_attempt
@@ -76,7 +77,8 @@ class Session:
         attempt = split_attempt(clean(steps if isinstance(steps, str) else "\n".join(steps), "solution"))
         engine = self._engine()
         critic = open_critic(engine, self.settings.with_(depth=depth))
-        events = check(problem, attempt, critic, cancel or Event())
+        verifier = open_verifier(engine, self.settings)
+        events = check(problem, attempt, critic, cancel or Event(), verifier)
         yield from self._follow(self._run("check", "check", engine, problem), events)
 
     def again(

@@ -16,6 +16,7 @@ from runtime.events import CritiqueDone, Voting, next_or_value, shown, value_of
 from runtime.events import Event as TalkEvent
 from runtime.search import self_consistency
 from runtime.search.self_consistency import VOTERS, MajorityVote
+from runtime.search.verifier import Verifier
 from runtime.solving.meanwhile import meanwhile
 from runtime.solving.outcomes import outcome_of
 from runtime.text import language_of
@@ -30,6 +31,9 @@ class Vote:
     attempt: Trajectory
     critique: Critique | None
     critic: Judge | None
+    seed: int = 0
+    """Of the solutions that vote."""
+    verifier: Verifier | None = None
 
     def held(self, found: Outcome, engine: Engine, cancel: Event) -> Generator[TalkEvent, None, Outcome]:
         """The generator's value is the outcome after the vote; it stays `found` after a stop, and where the engine
@@ -49,7 +53,8 @@ class Vote:
         self, engine: Engine, at_hand: Sequence[Trajectory], cancel: Event
     ) -> Generator[TalkEvent, None, MajorityVote]:
         """The vote, which takes minutes; its progress is reported meanwhile."""
-        ask = partial(self_consistency.ask, engine, self.problem, cancel, at_hand)
+        by = {"seed": self.seed, "verifier": self.verifier}
+        ask = partial(self_consistency.ask, engine, self.problem, cancel, at_hand, **by)
         counting = meanwhile(lambda report: ask(report=report), cancel)
         while not isinstance(item := next_or_value(counting), MajorityVote):
             yield Voting(max(item, len(at_hand)), VOTERS)
@@ -58,7 +63,7 @@ class Vote:
     def _applied(self, majority: MajorityVote, cancel: Event) -> Generator[TalkEvent, None, Outcome | None]:
         """The outcome after a vote; None after a stop. Events come last, as the old answer is shown until then."""
         standing, critique = self.attempt, self.critique
-        if majority.winner and majority.outvotes(self.attempt) and not self._is_own_work:
+        if majority.winner and majority.replaces(self.attempt) and not self._is_own_work:
             standing = majority.winner
             critique = value_of(self.critic.read(self.problem, standing, cancel)) if self.critic else None
         critique = self._reconsidered(standing, critique, majority, cancel)
@@ -92,7 +97,15 @@ class Vote:
             status = "unsettled"
         elif status == "unchecked" and majority.is_certain and majority.shares(standing):
             status = "settled"
-        return outcome.model_copy(update={"vote": majority.count, "answers": majority.answers, "status": status})
+        is_rated = not self._is_own_work and majority.shares(standing)
+        return outcome.model_copy(
+            update={
+                "vote": majority.count,
+                "answers": majority.answers,
+                "status": status,
+                "reliability": majority.reliability if is_rated else None,
+            }
+        )
 
     @property
     def _is_own_work(self) -> bool:

@@ -21,13 +21,14 @@ from runtime.critic.explanation import look_again
 from runtime.engines.base import ContextOverflow, Engine, EngineError, Sampling
 from runtime.events import Event as TalkEvent
 from runtime.events import Failed, Finished, Proposing, Refining, StepDone, next_or_value, shown
+from runtime.search.verifier import Verifier, open_verifier
 from runtime.settings import Settings
 from runtime.solving.actor import Actor, Writing
 from runtime.solving.answer_vote import Vote
 from runtime.solving.monologue import Monologue
 from runtime.solving.outcomes import outcome_of
 from runtime.text import Language, language_of
-from runtime.types import Critique, Problem, SelfTalk, Step, Trajectory
+from runtime.types import Critique, Outcome, Problem, SelfTalk, Step, Trajectory
 
 REFINE_TEMPERATURE = 0.7
 """A greedy actor would often write the same wrong step again."""
@@ -47,15 +48,18 @@ def converse(
         case "direct":
             events = direct(actor)
         case "critic":
-            events = criticised(actor, open_critic(judge or engine, settings), settings.rounds)
+            judge = judge or engine
+            events = criticised(actor, open_critic(judge, settings), settings.rounds, open_verifier(judge, settings))
         case "selftalk":
             events = self_talk(Monologue(problem, engine, sampling, cancel))
     return guarded(events)
 
 
-def check(problem: Problem, steps: Sequence[str], critic: Critic, cancel: Event) -> Generator[TalkEvent]:
-    """Judge a person's own steps."""
-    return guarded(_own_work(problem, steps, critic, cancel))
+def check(
+    problem: Problem, steps: Sequence[str], critic: Critic, cancel: Event, verifier: Verifier | None = None
+) -> Generator[TalkEvent]:
+    """Judge a person's own steps; a verifier weighs the votes, if one is held."""
+    return guarded(_own_work(problem, steps, critic, cancel, verifier))
 
 
 def converse_again(
@@ -74,7 +78,8 @@ def put_to_vote(talk: SelfTalk, engine: Engine, settings: Settings, cancel: Even
     if talk.chosen is None or talk.outcome is None:
         raise ValueError("a talk that has come to nothing cannot be voted on")
     critic = None if settings.mode == "direct" else open_critic(engine, settings)
-    vote = Vote(talk.problem, talk.chosen, talk.critique_of(talk.chosen), critic)
+    critique, verifier = talk.critique_of(talk.chosen), open_verifier(engine, settings)
+    vote = Vote(talk.problem, talk.chosen, critique, critic, settings.seed, verifier)
     yield Finished((yield from vote.held(talk.outcome, engine, cancel)))
 
 
@@ -95,8 +100,9 @@ def self_talk(monologue: Monologue) -> Generator[TalkEvent]:
     yield Finished(outcome_of((yield from monologue.run())))
 
 
-def criticised(actor: Actor, critic: Judge, rounds: int) -> Generator[TalkEvent]:
-    """Actor and critic in turns; a refinement replaces what it refines only if the critic prefers it."""
+def criticised(actor: Actor, critic: Judge, rounds: int, verifier: Verifier | None = None) -> Generator[TalkEvent]:
+    """Actor and critic in turns; a refinement replaces what it refines only if the critic prefers it. A verifier rates
+    how likely the answer is right, and weighs the votes, if one is held."""
     problem, cancel, notes = actor.problem, actor.cancel, []
     first = yield from _followed(actor.attempt(proven_wrong), actor, critic)
     first = yield from _with_second_try(first, actor, critic)
@@ -124,11 +130,24 @@ def criticised(actor: Actor, critic: Judge, rounds: int) -> Generator[TalkEvent]
             best, critique = new, new_critique
     found = outcome_of(best, critique, " ".join(notes), stopped=cancel.is_set())
     if critic.wants_vote(critique) and not cancel.is_set():
-        found = yield from Vote(problem, best, critique, critic).held(found, actor.engine, cancel)
+        vote = Vote(problem, best, critique, critic, actor.sampling.seed, verifier)
+        found = yield from vote.held(found, actor.engine, cancel)
+    elif verifier and found.answer:
+        found = _rated(found, problem, best, verifier, cancel)
     yield Finished(found)
 
 
-def _own_work(problem: Problem, steps: Sequence[str], critic: Critic, cancel: Event) -> Generator[TalkEvent]:
+def _rated(found: Outcome, problem: Problem, attempt: Trajectory, verifier: Verifier, cancel: Event) -> Outcome:
+    """With the probability that the answer is right; without it after a stop, and where the engine fails."""
+    try:
+        return found.model_copy(update={"reliability": verifier.reliability(problem, attempt, cancel)})
+    except EngineError:
+        return found
+
+
+def _own_work(
+    problem: Problem, steps: Sequence[str], critic: Critic, cancel: Event, verifier: Verifier | None
+) -> Generator[TalkEvent]:
     attempt = Trajectory(
         problem_id=problem.id,
         steps=tuple(Step(text=text) for text in steps),
@@ -139,7 +158,8 @@ def _own_work(problem: Problem, steps: Sequence[str], critic: Critic, cancel: Ev
     critique = yield from critic.read(problem, attempt, cancel, look_again)
     found = outcome_of(attempt, critique)
     if critic.wants_vote(critique) and not cancel.is_set():
-        found = yield from Vote(problem, attempt, critique, critic).held(found, critic.engine, cancel)
+        vote = Vote(problem, attempt, critique, critic, critic.collector.seed, verifier)
+        found = yield from vote.held(found, critic.engine, cancel)
     yield Finished(found)
 
 

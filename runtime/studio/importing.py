@@ -18,8 +18,9 @@ from runtime.log.run import Run
 from runtime.log.store import SessionLog, new_id, now
 from runtime.problems import formats
 from runtime.problems.json_rows import Row, RowError, read_rows
+from runtime.problems.labelled import LabelledTrajectory
 from runtime.text import clean
-from runtime.types import LabelledTrajectory, Outcome, Problem, SelfTalk, Step, Trajectory
+from runtime.types import Outcome, Problem, SelfTalk, Step, Trajectory
 
 IMPORTED = "imported"
 """The mode of an imported run."""

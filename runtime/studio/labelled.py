@@ -10,20 +10,14 @@ from dataclasses import dataclass, replace
 
 from runtime.log.run import Run, home_of, step_id
 from runtime.log.store import SessionLog
-from runtime.types import (
-    Critique,
-    Feedback,
-    LabelledTrajectory,
-    LabelProvenance,
-    Problem,
-    Review,
-    StepLabel,
-    Trajectory,
-)
+from runtime.problems.labelled import LabelledTrajectory, LabelProvenance, StepLabel, by_labels
+from runtime.types import Critique, Feedback, Problem, Review, Trajectory
 
 
 @dataclass(frozen=True)
 class LabelledAttempt:
+    """An attempt and where it is stored; `known` is what people know of it."""
+
     run: Run
     turn: int
     step_ids: tuple[str, ...]
@@ -58,56 +52,25 @@ class LabelledAttempt:
         return [label.rating if label else None for label in self.labels]
 
     @property
-    def rated(self) -> list[int]:
-        """The ratings from the first step to the first wrong step, or to the last before an unrated step."""
-        found: list[int] = []
-        for rating in self.ratings:
-            if rating is None:
-                break
-            found.append(rating)
-            if rating < 0:
-                break
-        return found
-
-    @property
-    def first_error(self) -> int | None:
-        """Index, from 0, of the first step rated wrong, if all steps before it are rated; else None."""
-        return len(self.rated) - 1 if self.rated[-1:] == [-1] else None
-
-    @property
-    def explanation(self) -> str:
-        """The reviewer's explanation of the first wrong step; may be empty."""
-        return self.review.explanation if self.review and self.first_error is not None else ""
-
-    @property
-    def error_type(self) -> str:
-        """The reason given for the first wrong step; may be empty."""
-        wrong = self.first_error
-        label = self.labels[wrong] if wrong is not None else None
-        return (label.reason or "") if label else ""
-
-    @property
-    def holds(self) -> bool:
-        """Whether every step is rated and none is wrong."""
-        return len(self.rated) == len(self.steps) and self.first_error is None
-
-    @property
     def spoiled(self) -> bool:
         """Whether the review says that the problem is unusable."""
         return self.review is not None and self.review.ending == "bad_problem"
 
     @property
     def known(self) -> LabelledTrajectory:
-        """The attempt with what people know of it, as data formats express it."""
-        first_error = self.first_error if self.first_error is not None or self.holds else "unknown"
+        """The attempt with what people know of it: the first error where all steps before it are rated, the reviewer's
+        explanation of it and its kind."""
+        labels = tuple(_step_label(i, label) for i, label in enumerate(self.labels) if label and _says(label))
+        first_error = by_labels(labels, len(self.steps))
+        wrong = self.labels[first_error] if isinstance(first_error, int) else None
+        review = self.review
         return LabelledTrajectory(
-            problem=self.problem, trajectory=self.trajectory, first_error_index=first_error,
-            labels=tuple(_step_label(i, label) for i, label in enumerate(self.labels) if label and _says(label)),
-            explanation=self.explanation, error_type=self.error_type or None,
+            problem=self.problem, trajectory=self.trajectory, labels=labels, first_error_index=first_error,
+            explanation=review.explanation if review and wrong else "",
+            error_type=(wrong.reason or None) if wrong else None,
             provenance=LabelProvenance(
                 annotator="local", created=self.run.created_at, generator=self.run.model,
-                seconds=self.review.seconds if self.review else None,
-                ending=self.review.ending if self.review else None,
+                seconds=review.seconds if review else None, ending=review.ending if review else None,
             ),
         )  # fmt: skip
 

@@ -96,7 +96,7 @@ class Reviewing:
     def can_reveal(self) -> bool:
         """Whether the person has judged the attempt, so that the critic's verdicts may be shown."""
         attempt = self.current
-        return attempt is not None and (attempt.review is not None or attempt.holds or attempt.first_error is not None)
+        return attempt is not None and (attempt.review is not None or attempt.known.is_judged)
 
     @property
     def can_go_back(self) -> bool:
@@ -121,9 +121,10 @@ class Reviewing:
         attempt = self.current
         if attempt is None or ending in ("give_up", "bad_problem"):
             return None
+        first_error, has_error = attempt.known.first_error_index, -1 in attempt.ratings
         if ending == "found_error":
-            return None if attempt.first_error is not None else "unrated" if -1 in attempt.ratings else "no_error"
-        return None if attempt.holds else "has_error" if -1 in attempt.ratings else "unrated"
+            return None if isinstance(first_error, int) else "unrated" if has_error else "no_error"
+        return None if first_error is None else "has_error" if has_error else "unrated"
 
     def finish(self, ending: Ending, explanation: str, seconds: float, consent: bool) -> None:
         """Store the review of the attempt that is shown and go to the next one. Raises StoreError."""

@@ -107,5 +107,6 @@ def _stub(key: str, number: int, language: Language) -> dict[str, Any]:
 def _status(run: Run, seen: int, count: int, ended: str, language: Language) -> str:
     if run.transcript.voting or run.status in ("stopped", "failed"):
         return ended
-    key = "status.worked_out" if seen == 0 else "status.seen"
-    return word(key, language, seen=seen, count=count, left=count - seen)
+    if seen:
+        return word("status.seen", language, seen=seen, count=count)
+    return word("status.worked_out" if count > 1 else "status.worked_out.one", language, count=count)

@@ -76,7 +76,7 @@ def ask(tab: Any, help: str) -> None:
     tab.get_by_label(help, exact=True).check()
     tab.get_by_label("Problem", exact=True).fill(PROBLEM)
     tab.get_by_role("button", name="Solve", exact=True).click()
-    tab.get_by_text(re.compile("^Worked out in 2 steps|^1 of 2")).wait_for()
+    tab.get_by_text(re.compile("^Worked out in 2 steps|^Shown: 1 of 2")).wait_for()
 
 
 def press(tab: Any, name: str) -> None:

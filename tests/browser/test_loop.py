@@ -22,8 +22,8 @@ from test_app import card, solve
 from runtime import settings
 from runtime.models import adapters, catalogue
 from runtime.problems import wordproblems
-from runtime.types import LabelledTrajectory
-from trainer.data.examples.critic import right_attempt, wrong_attempt
+from runtime.problems.labelled import LabelledTrajectory
+from trainer.data.examples.attempts import right_attempt, wrong_attempt
 
 pytestmark = [pytest.mark.browser, pytest.mark.model, pytest.mark.slow, pytest.mark.timeout(3600)]
 

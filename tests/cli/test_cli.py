@@ -1,6 +1,7 @@
 """The command lines as a person runs them: results on stdout, one sentence on stderr, an exit code."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 
 from runtime.cli.former import todays
 from runtime.cli.main import app as runtime_app
+from runtime.critic.evidence import NAMES
 from runtime.log.store import SessionLog
 from runtime.settings import Settings
 from runtime.types import Feedback
@@ -87,7 +89,13 @@ def test_the_defaults_in_the_help_are_those_of_the_settings():
     assert len(shown) == 6
     for option in shown:
         default = Settings.model_fields[option.name].default
-        assert option.show_default == (f"{default:g}" if isinstance(default, float) else str(default)), option.name
+        named = f"{default:g}" if isinstance(default, float) else default
+        assert f"; default: {named}." in option.help, option.name
+
+
+def test_the_help_names_every_source_of_evidence():
+    [option] = [o for o in get_command(app).commands["evaluate-critic"].params if o.name == "sources"]
+    assert set(NAMES) <= set(re.findall(r"\w+", option.help))
 
 
 def test_help_of_the_log_loads_nothing_heavy():

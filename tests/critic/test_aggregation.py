@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from runtime.critic.aggregation import FEATURES, REMOVED_FEATURES, Aggregation, fitted_with, read_weights, write_weights
-from runtime.critic.odds import sigmoid
 from runtime.files import ROOT
 from runtime.models.adapter_cards import AdapterCard, read_card
+from runtime.odds import sigmoid
 
 RULE = Aggregation(constant=1.0, features={"verdict": 0.5, "deviation": -3.0}, reject=0.3, doubt=0.6)
 

@@ -218,9 +218,17 @@ def test_a_base_without_a_critic_adapter_is_not_asked_for_verdicts():
     assert [step.evidence_by("surprisal").verdict for step in critique.verdicts] == ["correct", "correct"]
 
 
-@pytest.mark.parametrize(("given", "silent"), [(["critic"], set()), ([], {"verdict"})])
+@pytest.mark.parametrize(
+    ("given", "silent"),
+    [
+        (["critic"], {"verifier"}),
+        (["verifier"], {"verdict"}),
+        (["critic", "verifier"], set()),
+        ([], {"verdict", "verifier"}),
+    ],
+)
 def test_a_quick_critic_samples_no_solutions_and_a_deep_one_does(given, silent):
-    right, readings = attempt("3 × 4 = 12", "12 + 5 = 17", answer="17"), 2 - len(silent)
+    right, readings = attempt("3 × 4 = 12", "12 + 5 = 17", answer="17"), 3 - len(silent)
     quick = ScriptedEngine(adapters=given)
     deep = ScriptedEngine([SEVENTEEN.text] * 2, adapters=given)
     critique, _ = read(Critic(quick, depth="quick"), right)
@@ -417,7 +425,7 @@ def test_an_engine_without_adapters_uses_the_untrained_rule():
 
 def test_the_adapters_rule_for_the_chosen_depth_is_used(monkeypatch):
     deep = Aggregation(constant=1.0, features={"verdict": 0.5, "agreement": 2.0})
-    card = SimpleNamespace(aggregation={"quick": HEEDED, "deep": deep})
+    card = SimpleNamespace(aggregation={"quick": HEEDED, "deep": deep}, version="1")
     monkeypatch.setattr(critic.adapters, "adapters_of", lambda base, _: {"critic": SimpleNamespace(card=card)})
     engine = loaded(Path("base.gguf"), adapters=["critic"])
     assert open_critic(engine, settings.load(depth="quick")).weights == HEEDED
@@ -440,6 +448,56 @@ def test_sources_without_weight_are_not_asked(depth):
     weights = {"quick": HEEDED, "deep": OTHERWISE}
     panel = Critic(ScriptedEngine(adapters=["critic"]), depth=depth, weights=weights).sources
     assert panel == {"quick": ("arithmetic", "verdict"), "deep": ("arithmetic", "surprisal", "solutions")}[depth]
+
+
+JOINED = Aggregation(constant=0.0, features={"verdict": 0.5, "verifier": 0.5})
+
+
+def test_a_rule_that_was_fitted_without_a_verifier_stays_as_it_was():
+    """Same requests, same verdicts, whether or not the engine has one."""
+    line = attempt("3 × 4 = 12", "The book is free.", "so 12", answer="12")
+    readings = []
+    for adapters in (["critic"], ["critic", "verifier"]):
+        engine = Adapted(["No."], verdicts=[RIGHT, 0.6, 0.5], adapters=adapters)
+        critique, emitted = read(Critic(engine, depth="quick", weights={"quick": HEEDED}), line)
+        readings.append((critique.verdicts, emitted, engine.requests, engine.calls))
+    assert readings[0] == readings[1]
+
+
+def test_a_joined_rule_weighs_the_verifiers_score():
+    engine = Adapted(verdicts=[0.9, 0.9, 0.6, 0.2], adapters=["critic", "verifier"])
+    reader = Critic(engine, depth="quick", weights={"quick": JOINED})
+    critique, _ = read(reader, attempt("3 × 4 = 12", "The book is free."))
+    assert reader.sources == ("arithmetic", "verdict", "verifier")
+    assert engine.requests == [("verdicts", "critic"), ("verdicts", "verifier")] * 2
+    assert [step.probability for step in critique.verdicts] == pytest.approx([0.9, 0.38], abs=0.01)
+    assert critique.first_error == 1
+    assert [e.verdict for e in critique.verdicts[1].evidence] == [
+        "unsure",
+        "incorrect",
+    ]  # the verdict word alone agrees
+
+
+@pytest.mark.parametrize(
+    ("adapters", "beside", "rule"),
+    [
+        (["critic", "verifier"], "1", JOINED),
+        (["critic", "verifier"], "0", HEEDED),  # fitted beside an earlier critic
+        (["critic", "verifier"], None, HEEDED),
+        (["critic"], "1", HEEDED),
+        (["verifier"], None, JOINED),
+        (["verifier"], "1", SURPRISED),
+    ],
+)
+def test_a_joined_rule_is_used_only_beside_the_critic_it_was_fitted_with(bases, monkeypatch, adapters, beside, rule):
+    cards = {
+        "critic": SimpleNamespace(aggregation={"quick": HEEDED}, version="1"),
+        "verifier": SimpleNamespace(aggregation={"quick": JOINED}, version="7", beside=beside),
+    }
+    in_use = {role: SimpleNamespace(card=card) for role, card in cards.items()}
+    monkeypatch.setattr(critic.adapters, "adapters_of", lambda *_: in_use)
+    engine = loaded(bases / "small-q4.gguf", adapters=adapters)
+    assert open_critic(engine, settings.load(depth="quick")).weights == rule
 
 
 @pytest.fixture
@@ -476,7 +534,7 @@ def test_a_base_without_a_shipped_rule_uses_the_untrained_rule(bases):
 
 
 def test_an_adapters_rule_takes_precedence_over_its_bases(bases, monkeypatch):
-    in_use = {"critic": SimpleNamespace(card=SimpleNamespace(aggregation={"quick": HEEDED}))}
+    in_use = {"critic": SimpleNamespace(card=SimpleNamespace(aggregation={"quick": HEEDED}, version="1"))}
     monkeypatch.setattr(critic.adapters, "adapters_of", lambda *_: in_use)
     chosen, small = settings.load(depth="quick"), bases / "small-q4.gguf"
     assert open_critic(loaded(small, adapters=["critic"]), chosen).weights == HEEDED

@@ -7,9 +7,9 @@ import pytest
 from runtime.critic.evidence import DEPTHS, examine, named
 from runtime.critic.evidence.solutions import SOLUTIONS
 from runtime.critic.evidence.source import Collector
-from runtime.critic.odds import sigmoid
 from runtime.engines.base import ContextOverflow
 from runtime.engines.scripted import ScriptedEngine
+from runtime.odds import sigmoid
 from runtime.search.solutions import Solution, agreeing, first_unmet, votes
 from runtime.types import Problem, Step, Trajectory
 
@@ -60,6 +60,15 @@ def test_the_verdict_gives_log_odds_to_the_rule_and_a_probability_to_the_reader(
     assert [one.features for one in examined] == [{"verdict": 2.0}, {"verdict": -1.0}]
     assert [one.evidence[0].verdict for one in examined] == ["correct", "incorrect"]
     assert [one.evidence[0].probability for one in examined] == [sigmoid(2.0), sigmoid(-1.0)]
+
+
+def test_the_verifier_gives_log_odds_to_the_rule_and_reads_no_verdict():
+    engine = ScriptedEngine(verdicts=[0.9, 0.2])
+    findings = collect(Collector(engine), PROBLEM, RIGHT, ("verifier",))
+    assert [sigmoid(odds) for odds in findings["verifier"]] == pytest.approx([0.9, 0.2])
+    assert engine.calls[0][-1]["content"] == "3 × 4 = 12 []\n12 + 5 = 17 ["
+    assert features(RIGHT, findings) == [{"verifier": odds} for odds in findings["verifier"]]
+    assert verdicts(RIGHT, findings, "verifier") == ["correct", "incorrect"]
 
 
 def test_without_verdicts_the_model_gives_no_evidence():

@@ -142,6 +142,18 @@ def test_a_stop_string_ends_a_reply_and_is_not_shown(any_engine):
         assert found.completion_tokens < whole.completion_tokens
 
 
+@pytest.mark.parametrize("filtered", [{"top_k": 10}, {"top_p": 0.3}, {"min_p": 0.5}])
+def test_full_sampling_turns_every_filter_off(filtered, any_engine):
+    if any_engine.name == "scripted":
+        pytest.skip("it samples nothing")
+    full = replace(HOT, max_tokens=1).full()
+    kept, whole = (
+        {one.text for one in sampled(any_engine, SUM, sampling, n=100)}
+        for sampling in (replace(full, **filtered), full)
+    )
+    assert len(whole) > 2 * len(kept)
+
+
 def test_a_character_of_several_tokens_is_shown_whole(engine):
     wild = Sampling(temperature=30.0, top_k=0, top_p=1.0, min_p=0.0, max_tokens=100, seed=1)
     pieces, whole = drained(engine.stream(SUM, wild))

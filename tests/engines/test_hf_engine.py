@@ -167,6 +167,14 @@ def test_tokens_are_drawn_in_proportion_to_their_probability():
     assert shares.allclose((LOGITS[0] / 2).softmax(-1), atol=2e-3)
 
 
+def test_full_sampling_can_draw_the_last_token_of_a_large_vocabulary():
+    # In single precision a sum over so many tokens reaches 1 before the last ones.
+    logits = torch.linspace(0, -3, 150_000)[None]
+    sampling = Sampling().full()
+    assert (logits.softmax(-1).cumsum(-1) - logits.softmax(-1) >= 1).any()
+    assert choose(logits, sampling, [1 - 1e-12]) == [149_999]
+
+
 # loading and closing
 
 

@@ -1,20 +1,19 @@
 """Faults between the engine and a server of the OpenAI protocol, simulated by a stand-in on this computer."""
 
-import json
 import logging
 import time
 import traceback
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Lock, Thread
 
 import pytest
+from servers import stand_in, stream
 
 from runtime import settings
 from runtime.critic.critic import open_critic
 from runtime.engines.base import EngineError, Metered, Sampling
 from runtime.engines.openai import OpenAIEngine
-from runtime.engines.openai.server import Model, Server
+from runtime.engines.openai.server import Model, Options, Server
 from runtime.types import Message
 
 pytestmark = pytest.mark.timeout(30)
@@ -34,47 +33,6 @@ def sampled(engine, **more):
 
 
 @contextmanager
-def stand_in(answer):
-    """A server that lists two models and passes every other request to `answer(handler, number)`; yields an address and
-    the received requests: path, headers and body."""
-    came, lock = [], Lock()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            if self.path == "/v1/models":
-                self.reply(200, {"data": [{"id": "m", "owned_by": "somebody"}, {"id": "critic"}]})
-            else:
-                self.reply(404, {"error": {"message": "no such page"}})
-
-        def do_POST(self):
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            with lock:
-                came.append((self.path, self.headers, body))
-                number = len(came)
-            answer(self, number)
-
-        def reply(self, status, body, **headers):
-            data = json.dumps(body).encode()
-            self.send_response(status)
-            for name, value in {"Content-Type": "application/json", "Content-Length": len(data), **headers}.items():
-                self.send_header(name.replace("_", "-"), str(value))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/v1", came
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
-@contextmanager
 def connected(answer, **options):
     with stand_in(answer) as (url, came):
         engine = OpenAIEngine(url, **options)
@@ -82,15 +40,6 @@ def connected(answer, **options):
             yield engine, came
         finally:
             engine.close()
-
-
-def stream(handler, *texts, finish="stop"):
-    handler.send_response(200)
-    handler.send_header("Content-Type", "text/event-stream")
-    handler.end_headers()
-    for text, reason in [*((text, None) for text in texts), (None, finish)][: None if finish else -1]:
-        chunk = {"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": reason}]}
-        handler.wfile.write(f"data: {json.dumps(chunk)}\n\n".encode())
 
 
 def reply_five(handler, _):
@@ -211,6 +160,20 @@ def test_other_kinds_of_server_get_only_standard_fields():
         "stream",
         "stream_options",
     }
+
+
+def test_full_sampling_is_requested_as_no_filter_at_all():
+    with connected(reply_five) as (engine, came):
+        list(engine.sample([ASK], GREEDY.full()))
+    body = came[0][2]
+    assert (body["temperature"], body["top_p"]) == (1.0, 1.0)
+    with stand_in(reply_five) as (url, came):
+        vllm = Server(url, "m", 1, None, 1.0, 0)
+        vllm.model = Model("m", "vllm", None)
+        prompt = {"messages": ASK}
+        asked = vllm._request(prompt, Options(GREEDY.full(), "m", ()), live=False)["extra_body"]
+        vllm.close()
+    assert (asked["top_k"], asked["min_p"]) == (0, 0.0)
 
 
 def test_an_adapter_is_served_as_a_model_and_a_missing_one_is_reported_once(caplog):

@@ -104,7 +104,7 @@ def test_rated_lines_are_not_overwritten(session, log):
     solve(exercise, session)
     assert exercise.run.id != rated and log.count_runs() == 2
     [attempt] = labelled_attempts(log)
-    assert (attempt.steps, attempt.first_error) == (["2 + 2 = 5"], 0)
+    assert (attempt.steps, attempt.known.first_error) == (["2 + 2 = 5"], 0)
 
 
 def test_only_a_solution_right_at_the_first_check_raises_the_level(session):

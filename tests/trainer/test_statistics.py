@@ -2,9 +2,10 @@
 
 from math import sqrt
 
+import numpy as np
 import pytest
 
-from trainer.statistics import harmonic, mcnemar, paired, wilson
+from trainer.statistics import Z, auc, clustered, clustered_share, harmonic, mcnemar, paired, ridge_logistic, wilson
 
 
 @pytest.mark.parametrize(
@@ -88,3 +89,34 @@ def test_runs_of_different_length_cannot_be_paired():
 @pytest.mark.parametrize(("a", "b", "mean"), [(1, 1, 1), (0, 1, 0), (0, 0, 0), (0.5, 1, 2 / 3), (0.3, 0.6, 0.4)])
 def test_the_harmonic_mean(a, b, mean):
     assert harmonic(a, b) == harmonic(b, a) == pytest.approx(mean)
+
+
+def test_values_of_one_cluster_count_as_one():
+    alone, (low, high) = clustered([1, 0, 1, 0], range(4))
+    # Residuals of 1/2 each: the half-width is z sqrt(4 / 4) / 4.
+    assert (alone, low, high) == pytest.approx((0.5, 0.5 - Z / 4, 0.5 + Z / 4))
+    repeated, interval = clustered([1, 0, 1, 0] * 5, [*range(4)] * 5)
+    assert (repeated, *interval) == pytest.approx((alone, low, high))
+
+
+def test_the_interval_of_a_clustered_share_is_wilsons_with_fewer_values():
+    alone, by_four = range(20), [number % 4 for number in range(20)]
+    assert clustered_share([1, 1, 1, 0] * 5, alone)[1] == pytest.approx(wilson(15, 20))
+    assert clustered_share([1, 1, 1, 0] * 5, by_four)[1] == pytest.approx(wilson(3, 4))
+    assert clustered_share([1.0] * 20, by_four) == (1.0, wilson(4, 4))
+    assert clustered_share([], []) == (0.0, (0.0, 1.0))
+
+
+def test_auc_counts_the_pairs_in_the_right_order():
+    assert auc([0.9, 0.8, 0.3, 0.1], [True, False, True, False]) == 0.75
+    assert auc([0.5, 0.5], [True, False]) == 0.5
+    with pytest.raises(ValueError, match="both classes"):
+        auc([0.1, 0.2], [True, True])
+
+
+def test_ridge_logistic_finds_the_rule_behind_the_labels():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(4000, 2))
+    y = rng.random(4000) < 1 / (1 + np.exp(-(0.5 + 2 * x[:, 0] - x[:, 1])))
+    assert np.allclose(ridge_logistic(x, y.astype(float), 0.1), [0.5, 2, -1], atol=0.15)
+    assert abs(ridge_logistic(x, y.astype(float), 1e6)[1]) < 0.01

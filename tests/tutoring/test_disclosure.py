@@ -47,6 +47,15 @@ def sent(run, language="en"):
     return json.dumps(guided.view(run, language), ensure_ascii=False)
 
 
+def test_the_status_counts_the_steps_that_are_shown(log):
+    short = ["Altogether 731 * 12 = 8772 lamps.\nThe answer is 8772."]
+    runs = solved(log, "hints"), solved(log, "steps"), solved(log, "hints", short)
+    begun = ("Worked out in 2 steps.", "Shown: 1 of 2 steps.", "Worked out in one step.")
+    assert [guided.view(run, "en")["status"][: len(text)] for (_, run), text in zip(runs, begun, strict=True)] == [
+        *begun
+    ]
+
+
 def test_hints_lead_to_a_step_and_a_step_to_the_next(log):
     session, run = solved(log, "hints")
     assert disclosure.seen(run) == 0

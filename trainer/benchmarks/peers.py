@@ -23,6 +23,8 @@ from runtime.errors import SoliloquyError
 from runtime.files import ROOT
 from runtime.types import Messages
 
+SLOTS = 16
+"""Conversations of llama.cpp's server at once."""
 START_SECONDS = 120.0
 """Enough to load a large model from a slow disk."""
 STOP_SECONDS = 10.0

@@ -1,4 +1,4 @@
-"""Commands that make data: problems, rollouts, critiques, training examples, step labels."""
+"""Commands that make data: problems, rollouts, critiques, training examples, step labels and those agreed on."""
 
 from __future__ import annotations
 
@@ -10,25 +10,32 @@ from typing import Annotated, Any, get_args
 import typer
 
 from trainer.cli.options import (
-    Collected,
+    AdapterFile,
+    ExampleOptions,
+    FullDistribution,
     Generated,
     Gsm8k,
     Gsm8kLimit,
     HeldOut,
     Json,
-    Judged,
     Limit,
     Model,
     Parallel,
     Records,
     Rollouts,
     Seed,
+    Server,
     choices,
+    collected,
     follow,
     opened,
+    sampling_of,
+    spread,
 )  # fmt: skip
 
 app = typer.Typer()
+
+LABELS = ("shown", "hidden")
 
 
 @app.command()
@@ -67,6 +74,9 @@ def critiques(
         str, typer.Option("--format", help="full (judge every step) or first (up to the first error).")
     ] = "full",
     seed: Seed = 0,
+    unfiltered: Annotated[
+        bool, typer.Option("--unfiltered", help="Sample attempts without top-k, top-p and min-p.")
+    ] = False,
     refinements: Annotated[int, typer.Option(min=0, help="Refinements per critique; 0 turns the filter off.")] = 10,
     keep: Annotated[int, typer.Option(min=1, help="Right refinements needed to keep a critique.")] = 3,
     hints: Annotated[bool, typer.Option(help="Give the annotator the answer and the first error.")] = True,
@@ -86,7 +96,8 @@ def critiques(
     """Make flawed attempts and critiques, and keep critiques that help an actor (AutoMathCritique). Resumable."""
     from trainer.data.critiques import command
 
-    recipe = command.read_recipe(generators, form, seed=seed, refinements=refinements, keep=keep)
+    chosen = {"seed": seed, "refinements": refinements, "keep": keep, "unfiltered": unfiltered}
+    recipe = command.read_recipe(generators, form, **chosen)
     models, shown = (model, annotator_model), 0 if as_json else show
     summary = command.make(
         problems, out, recipe, annotator, hints, scaffold, *models, parallel, limit, shown, against, follow
@@ -95,24 +106,81 @@ def critiques(
 
 
 @app.command()
+def evaluations(
+    out: Annotated[Path, typer.Option(help="Folder to write: training rows, validation rows, the attempts.")],
+    generated: Annotated[int, typer.Option(min=0, help="Attempts at fresh problems.")] = 0,
+    trajectories: Annotated[
+        list[Path] | None, typer.Option(help="File of attempts whose steps are labelled; may be repeated.")
+    ] = None,
+    annotator: Annotated[
+        str, typer.Option(help="structural (by rule), llm, or teacher (people's words; their licence applies).")
+    ] = "structural",
+    labels: Annotated[str, typer.Option(help="shown or hidden: what a model is told.")] = "shown",
+    scaffold: Annotated[bool, typer.Option(help="Write the numbers of the lines for a model.")] = True,
+    split: Annotated[str, typer.Option(help="train, dev or test: split of the fresh problems.")] = "train",
+    held_out: HeldOut = None,
+    seed: Seed = 0,
+    show: Annotated[int, typer.Option(min=0, help="Evaluations to print.")] = 0,
+    model: Model = None,
+    limit: Limit = None,
+    parallel: Parallel = 16,
+    as_json: Json = False,
+) -> None:
+    """Explain the labels of steps in words, for the first stage of a verifier (MATH-Minos). Resumable."""
+    from runtime.problems.wordproblems import Split
+    from trainer.data.evaluations import command
+
+    [annotator], [labels] = choices(annotator, "annotators", command.ANNOTATORS), choices(labels, "labels", LABELS)
+    if labels == "hidden" and annotator != "llm":
+        raise typer.BadParameter(f"--labels hidden is for --annotator llm; {annotator} writes from the labels")
+    [chosen] = choices(split, "splits", get_args(Split))
+    order = command.Order(
+        generated, chosen, tuple(trajectories or ()), limit, annotator, labels == "shown", scaffold, model, parallel,
+        tuple(held_out or ()), seed,
+    )  # fmt: skip
+    command.show(command.make(order, out, 0 if as_json else show, follow), as_json)
+
+
+@app.command()
+@spread
 def examples(
+    out: Annotated[Path, typer.Option(help="Folder to write: training rows, and attempts kept apart.")],
+    made_from: ExampleOptions,
+    held_out: HeldOut = None,
+) -> None:
+    """Make training examples for the critic from labelled attempts, half of them right."""
+    from trainer.data.examples.critic import write_examples
+
+    print(json.dumps(write_examples(made_from.sources(held_out or ()), out), indent=1))
+
+
+@app.command()
+def verifier_examples(
     out: Annotated[Path, typer.Option(help="Folder to write: training rows, and attempts kept apart.")],
     generated: Generated = 1000,
     gsm8k: Gsm8k = None,
     gsm8k_limit: Gsm8kLimit = None,
-    judged: Judged = None,
     records: Records = None,
-    rollouts: Rollouts = None,
-    collected: Collected = None,
+    labelled: Annotated[
+        list[Path] | None,
+        typer.Option(help="Labelled attempts in any format, such as Math-Shepherd's; may be repeated."),
+    ] = None,
     held_out: HeldOut = None,
+    estimate: Annotated[
+        str, typer.Option(help="Label of a step by rollouts: hard (any succeeded) or soft (the share).")
+    ] = "hard",
+    after_error: Annotated[
+        str, typer.Option(help="Labels of steps after the first error: ignore, wrong, or labelled (their own).")
+    ] = "ignore",
     seed: Seed = 0,
 ) -> None:
-    """Make training examples for the critic from labelled attempts, half of them right."""
-    from trainer.data.examples import critic as making
+    """Make training examples for the verifier from attempts whose steps or answers are labelled."""
+    from trainer.data.examples import verifier as making
 
-    sources = making.Sources(
-        generated, gsm8k, gsm8k_limit, judged, records, rollouts, collected, tuple(held_out or ()), seed
-    )
+    [estimated] = choices(estimate, "estimates", get_args(making.Estimate))
+    [after] = choices(after_error, "labels after the first error", get_args(making.AfterError))
+    files = tuple(labelled or ()), tuple(held_out or ())
+    sources = making.Sources(generated, gsm8k, gsm8k_limit, records, *files, estimated, after, seed)
     print(json.dumps(making.write_examples(sources, out), indent=1))
 
 
@@ -125,8 +193,10 @@ def rollouts(
     ] = None,
     n: Annotated[int, typer.Option(min=1, help="Rollouts per problem.")] = 2,
     temperature: Annotated[float, typer.Option(min=0.1, max=2, help="Sampling temperature.")] = 0.8,
+    full_distribution: FullDistribution = False,
     limit: Limit = None,
     model: Model = None,
+    server: Server = None,
     parallel: Parallel = 16,
 ) -> None:
     """Sample solutions from a model and grade their answers. Resumable."""
@@ -134,18 +204,16 @@ def rollouts(
     from trainer.data.rollouts import Rollouts
     from trainer.data.sources import read_problems
 
-    def line(row: dict[str, Any]) -> str:
-        return json.dumps(row, ensure_ascii=False) + "\n"
-
-    with opened(model, parallel) as (engine, settings):
-        sampled = Rollouts(read_problems(problems, limit), engine, settings, n, temperature)
-        follow("Sampling", sampled.run(), len(sampled.problems))
+    with opened(model, parallel, server=server) as (engine, settings):
+        sampling = sampling_of(settings, temperature, full_distribution)
+        sampled = Rollouts(read_problems(problems, limit), engine, settings, sampling, n)
+        follow("Sampling", sampled.run(), len(sampled.problems), lambda: sampled.tokens)
     rows = list(sampled.rows())
-    write_whole(out, map(line, rows))
+    write_whole(out, map(_line, rows))
     print(f"{len(rows)} rollouts are in {out}, {sum(row['correct'] for row in rows)} of them right")
     if sometimes:
         chosen = [{"question": p.text, "answer": p.answer, "source": p.source} for p in sampled.sometimes]
-        write_whole(sometimes, map(line, chosen))
+        write_whole(sometimes, map(_line, chosen))
         print(f"{len(chosen)} of {len(sampled.problems)} problems are in {sometimes}")
 
 
@@ -184,33 +252,94 @@ def traces(
 @app.command()
 def labels(
     trajectories: Annotated[Path, typer.Option(help="JSON lines with `question`, `steps` and the reference `answer`.")],
-    n: Annotated[int, typer.Option(min=1, help="Rollouts from each step.")] = 8,
+    by: Annotated[
+        str, typer.Option(help="every-step (all prefixes are completed) or bisection (a search for the first error).")
+    ] = "every-step",
+    n: Annotated[int, typer.Option(min=1, help="Completions of a prefix.")] = 8,
     stop_early: Annotated[
-        bool, typer.Option("--stop-early", help="Stop at a step's first success: hard labels only.")
+        bool, typer.Option("--stop-early", help="Stop at a prefix's first success: hard labels only.")
+    ] = False,
+    wrong_only: Annotated[
+        bool, typer.Option("--wrong-only", help="Leave out attempts that end in the right answer.")
     ] = False,
     temperature: Annotated[float, typer.Option(min=0.1, max=2, help="Sampling temperature.")] = 0.7,
+    full_distribution: FullDistribution = False,
+    out: Annotated[Path | None, typer.Option(help="JSON lines to write: the attempts with their labels.")] = None,
     limit: Limit = None,
     model: Model = None,
+    server: Server = None,
     parallel: Parallel = 16,
     as_json: Json = False,
 ) -> None:
-    """Label steps by rollouts: how many of n from each step reach the answer (Math-Shepherd). Resumable."""
+    """Label steps by rollouts: how many of n completions of a prefix reach the answer (Math-Shepherd). Resumable."""
+    from runtime.files import write_whole
+    from trainer.data.completer import Completer
     from trainer.data.sources import read_attempts
-    from trainer.data.step_labels import Labelling
+    from trainer.data.step_labels import By, Labelling
 
     attempts = read_attempts(trajectories, limit)
-    with opened(model, parallel) as (engine, settings):
-        labelling = Labelling(attempts, engine, settings, n, temperature, stop_early)
-        follow("Labelling", labelling.run(), len(labelling.usable))
+    [chosen] = choices(by, "ways", get_args(By))
+    with opened(model, parallel, server=server) as (engine, settings):
+        completer = Completer(engine, settings, sampling_of(settings, temperature, full_distribution), n, stop_early)
+        labelling = Labelling(attempts, completer, chosen, wrong_only)
+        follow("Solving", labelling.measure_confidence(), len(labelling.problems), lambda: completer.tokens)
+        follow("Labelling", labelling.run(), len(labelling.usable), lambda: completer.tokens)
         summary = labelling.summary()
+    if out:
+        write_whole(out, map(_line, labelling.rows()))
     if as_json:
         print(json.dumps(summary, ensure_ascii=False))
         return
     for failure in summary["failed"]:
         print(f"Row {failure['row']} was not labelled: {failure['error']}", file=sys.stderr)
     print(
-        f"{summary['model']}, {summary['labelled']} attempts: "
-        f"{summary['right']} of {summary['steps']} steps right (hard labels)"
-        f"\n{summary['calls']} rollouts, {summary['completion_tokens']} tokens, {summary['unfinished']} truncated"
+        f"{summary['model']}, {summary['labelled']} attempts: {summary['right']} of {summary['steps']} labelled steps "
+        f"right (hard labels), {summary['derived']} of them derived"
+        f"\n{summary['first_errors']} first errors found, {summary['undecided']} attempts undecided"
+        f"\n{summary['calls']} completions, {summary['completion_tokens']} tokens, {summary['unfinished']} truncated"
     )
-    print(f"The labels are in {summary['results']}", file=sys.stderr)
+    print(f"The labels are in {out or summary['results']}", file=sys.stderr)
+
+
+@app.command()
+def agree(
+    trajectories: Annotated[Path, typer.Option(help="Labelled attempts, such as the labels of the command `labels`.")],
+    out: Annotated[Path, typer.Option(help="JSON lines to write: the rows on which labels and judge agree.")],
+    judge: Annotated[
+        str, typer.Option(help="arithmetic (exact; finds only false equations) or critic (its quick check).")
+    ] = "critic",
+    adapter: AdapterFile = None,
+    limit: Limit = None,
+    model: Model = None,
+    parallel: Parallel = 16,
+    as_json: Json = False,
+) -> None:
+    """Keep labelled attempts on whose first error a judge agrees with the labels. Resumable."""
+    from runtime.critic.evidence import DEPTHS
+    from runtime.files import write_whole
+    from runtime.problems.formats import attempts as own
+    from trainer.data.sources import read_attempts
+    from trainer.evaluation import agreement
+    from trainer.evaluation.critic import weights_in_use
+
+    [chosen] = choices(judge, "judges", get_args(agreement.Judge))
+    attempts = read_attempts(trajectories, limit)
+    if chosen == "arithmetic":
+        opinions = agreement.by_arithmetic(attempts)
+    else:
+        decided, quick = [attempt for attempt in attempts if attempt.is_judged], ",".join(DEPTHS["quick"])
+        with collected(decided, quick, adapter, model, parallel) as (evidence, settings):
+            opinions = agreement.by_critic(evidence, weights_in_use(evidence.engine, settings))
+    kept = agreement.agreed(attempts, opinions)
+    write_whole(out, (_line(own.write([attempt])) for attempt in kept))
+    counts = agreement.counts(attempts, opinions)
+    if as_json:
+        print(json.dumps({"n": len(attempts), "kept": len(kept), "counts": counts}))
+        return
+    print(f"{len(kept)} of {len(attempts)} attempts are in {out}")
+    for relation, count in counts.items():
+        print(f"{count:6} {relation}")
+
+
+def _line(row: dict[str, Any]) -> str:
+    return json.dumps(row, ensure_ascii=False) + "\n"

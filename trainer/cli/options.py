@@ -3,22 +3,40 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import wraps
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar, get_args
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 
 import typer
 
 if TYPE_CHECKING:
-    from runtime.engines.base import Engine
+    from runtime.engines.base import Engine, Sampling
+    from runtime.problems.labelled import LabelledTrajectory
     from runtime.settings import Settings
     from runtime.types import Depth
+    from trainer.data.examples.critic import Sources as ExampleSources
     from trainer.evaluation.evidence import JudgedEvidence
 
 Limit = Annotated[int | None, typer.Option(min=1, help="Use only the first N rows; default: all.")]
 Model = Annotated[str | None, typer.Option(help="Name of an installed model, or a GGUF file; default: the app's.")]
 Parallel = Annotated[int, typer.Option(min=1, max=64, help="Conversations decoded at once.")]
+Server = Annotated[
+    str | None,
+    typer.Option(
+        help="Address of an OpenAI-compatible server that runs the model; several, comma-separated, share the work. "
+        "Default: the model of this machine, or SOLILOQUY_SERVER."
+    ),
+]
+FullDistribution = Annotated[
+    bool,
+    typer.Option(
+        "--full-distribution", help="Sample at temperature 1 without top-k, top-p and min-p, whatever --temperature is."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 Seed = Annotated[int, typer.Option(help="Random seed.")]
 AdapterFile = Annotated[
@@ -31,18 +49,60 @@ Data = Annotated[Path | None, typer.Option(help="Folder of training examples; de
 Generated = Annotated[int, typer.Option(min=0, help="Attempts at fresh problems.")]
 Gsm8k = Annotated[Path | None, typer.Option(help="Problems with GSM8K's annotated solutions (`<<48/2=24>>`).")]
 Gsm8kLimit = Annotated[int | None, typer.Option(min=1, help="Most problems to use of that file; default: all.")]
-Judged = Annotated[Path | None, typer.Option(help="Attempts labelled by people.")]
 Records = Annotated[Path | None, typer.Option(help="File of the command `critiques`.")]
 Rollouts = Annotated[Path | None, typer.Option(help="File of the command `rollouts`; right ones are used.")]
-Collected = Annotated[Path | None, typer.Option(help="Attempts labelled in the app (its export `judged`).")]
 HeldOut = Annotated[list[Path] | None, typer.Option(help="File of problems to keep out of training; may be repeated.")]
-Sources = Annotated[str | None, typer.Option("--sources", help="Evidence sources, comma-separated; vote costs most.")]
+Sources = Annotated[
+    str | None,
+    typer.Option(
+        "--sources",
+        help="Evidence sources, comma-separated: arithmetic, verdict, surprisal, solutions, vote (costs most).",
+    ),
+]
 REMOVED_SOURCES = ("program", "programs", "completions", "rollouts")
 """Evidence sources of the last release, which are ignored when named."""
 
-ROLES = ("actor", "critic", "selftalk")
 CONTEXT = 2048
 """Tokens per conversation: school problems are short, and many are decoded at once."""
+
+
+@dataclass(frozen=True)
+class ExampleOptions:
+    """The options of every command that makes training examples of labelled attempts (`spread`)."""
+
+    generated: Generated = 1000
+    gsm8k: Gsm8k = None
+    gsm8k_limit: Gsm8kLimit = None
+    judged: Annotated[Path | None, typer.Option(help="Attempts labelled by people.")] = None
+    records: Records = None
+    rollouts: Rollouts = None
+    collected: Annotated[Path | None, typer.Option(help="Attempts labelled in the app (its export `judged`).")] = None
+    seed: Seed = 0
+
+    def sources(self, held_out: Iterable[Path]) -> ExampleSources:
+        """Where the examples come from. `held_out` are files of problems to keep out of them."""
+        from trainer.data.examples.critic import Sources
+
+        return Sources(**vars(self), held_out=tuple(held_out))
+
+
+def spread(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with an option for each field of its parameter `made_from`, an `ExampleOptions`; typer has no groups
+    of options."""
+    shared = signature(ExampleOptions, eval_str=True).parameters.values()
+    parameters: list[Parameter] = []
+    for parameter in signature(command, eval_str=True).parameters.values():
+        parameters += shared if parameter.annotation is ExampleOptions else [parameter]
+
+    @wraps(command)
+    def called(**given: Any) -> None:
+        made_from = ExampleOptions(**{one.name: given.pop(one.name) for one in shared})
+        command(made_from=made_from, **given)
+
+    # what typer reads
+    called.__dict__["__signature__"] = Signature([one.replace(kind=Parameter.KEYWORD_ONLY) for one in parameters])
+    called.__annotations__ = {one.name: one.annotation for one in parameters}
+    return called
 
 
 def modes_of(text: str) -> list[str]:
@@ -64,11 +124,14 @@ def choices(text: str, what: str, names: Sequence[Name]) -> list[Name]:
 
 def adapter_files(text: str | None) -> dict[str, Path] | None:
     """The files of `name=file,name=file`; empty for "none"."""
+    from runtime.models.adapter_cards import Role
+
     if text is None or text == "none":
         return None if text is None else {}
     pairs = [part.partition("=") for part in listed(text)]
-    if bad := [name for name, _, file in pairs if name not in ROLES or not Path(file).is_file()]:
-        raise typer.BadParameter(f"{', '.join(bad)}: adapters are {', '.join(ROLES)}, each =FILE.gguf, or none")
+    roles = get_args(Role)
+    if bad := [name for name, _, file in pairs if name not in roles or not Path(file).is_file()]:
+        raise typer.BadParameter(f"{', '.join(bad)}: adapters are {', '.join(roles)}, each =FILE.gguf, or none")
     return {name: Path(file) for name, _, file in pairs}
 
 
@@ -91,14 +154,12 @@ def sources_of(text: str | None, depth: Depth) -> tuple[str, ...]:
 
 @contextmanager
 def collected(
-    path: Path, sources: str | None, adapter: str | None, limit: int | None, model: str | None, parallel: int
+    attempts: Sequence[LabelledTrajectory], sources: str | None, adapter: str | None, model: str | None, parallel: int
 ) -> Generator[tuple[JudgedEvidence, Settings]]:
-    """The evidence on a file of labelled attempts."""
-    from trainer.data.sources import read_judged
+    """The evidence on labelled attempts."""
     from trainer.evaluation.evidence import JudgedEvidence
 
     chosen = sources_of(sources, "deep")
-    attempts = read_judged(path, limit)
     files = None if adapter is None else {} if adapter == "none" else {"critic": Path(adapter)}
     with opened(model, parallel, files) as (engine, settings):
         name = adapter_hashes(files, engine, settings).get("critic", "none")
@@ -119,25 +180,37 @@ def adapter_hashes(files: Mapping[str, Path] | None, engine: Engine, settings: S
 
 @contextmanager
 def opened(
-    model: str | None, parallel: int, adapters: Mapping[str, Path] | None = None
+    model: str | None, parallel: int, adapters: Mapping[str, Path] | None = None, server: str | None = None
 ) -> Generator[tuple[Engine, Settings]]:
     from runtime import engines, settings
 
-    chosen = settings.load(model=model)
+    chosen = settings.load(model=model, server=server)
     chosen = chosen.with_(context=min(chosen.context, CONTEXT))
     with closing(engines.open_engine(chosen, parallel, batches=True, files=adapters)) as engine:
         yield engine, chosen
 
 
-def follow(title: str, done: Iterator[object], total: int) -> None:
-    """Show a progress bar on stderr, with rate and remaining time."""
+def sampling_of(settings: Settings, temperature: float, full_distribution: bool) -> Sampling:
+    from runtime.engines.base import Sampling
+
+    sampling = Sampling(temperature=temperature, max_tokens=settings.max_tokens, seed=settings.seed)
+    return sampling.full() if full_distribution else sampling
+
+
+def follow(title: str, done: Iterator[object], total: int, tokens: Callable[[], int] | None = None) -> None:
+    """Show a progress bar on stderr, with rate, remaining time and, if `tokens` counts them, generated tokens/s."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
     from rich.text import Text
 
+    before = tokens() if tokens else 0
+
     class Rate(ProgressColumn):
         def render(self, task):
-            return Text("" if not task.speed else f"{task.speed * 60:,.1f}/min")
+            rates = [f"{task.speed * 60:,.1f}/min"] if task.speed else []
+            if tokens and task.elapsed:
+                rates.append(f"{(tokens() - before) / task.elapsed:,.0f} tokens/s")
+            return Text(", ".join(rates))
 
     columns = TextColumn(title), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn()
     with Progress(*columns, console=Console(stderr=True)) as progress:

@@ -5,30 +5,26 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from trainer.cli.options import (
-    Collected,
     Data,
-    Generated,
-    Gsm8k,
-    Gsm8kLimit,
+    ExampleOptions,
     HeldOut,
     Json,
-    Judged,
     Limit,
-    Records,
-    Rollouts,
     Seed,
     choices,
     sources_of,
+    spread,
 )
 from trainer.cli.options import Sources as EvidenceSources
 
 app = typer.Typer()
 
+Minutes = Annotated[float | None, typer.Option(min=0.01, help="Time limit in minutes; default: the recipe's.")]
 Ship = Annotated[bool, typer.Option("--ship", help="Put it into data/models/adapters instead of your models folder.")]
 
 
@@ -36,30 +32,54 @@ Ship = Annotated[bool, typer.Option("--ship", help="Put it into data/models/adap
 def sft(
     recipe: Annotated[Path, typer.Argument(help="YAML recipe, such as one of trainer/recipes/sft/.")],
     data: Data = None,
-    minutes: Annotated[
-        float | None, typer.Option(min=0.01, help="Time limit in minutes; default: the recipe's.")
-    ] = None,
+    minutes: Minutes = None,
     limit: Limit = None,
     loop: Annotated[str | None, typer.Option(help="prefix (ours) or trl; default: the recipe's.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Train a low-rank adapter (LoRA; QLoRA on a 4-bit base). Resumable."""
+    """Train a low-rank adapter (LoRA; QLoRA on a 4-bit base) to write. Resumable."""
+    _train(recipe, data, as_json, minutes=minutes, limit=limit, loop=loop)
+
+
+@app.command()
+def verifier(
+    recipe: Annotated[Path, typer.Argument(help="YAML recipe, such as one of trainer/recipes/verifier/.")],
+    data: Data = None,
+    objective: Annotated[
+        str | None, typer.Option(help="prm (scores every step) or orm (the answer); default: the recipe's.")
+    ] = None,
+    init: Annotated[
+        Path | None,
+        typer.Option(help="Folder of an adapter to start from, such as one trained on evaluations (MATH-Minos)."),
+    ] = None,
+    minutes: Minutes = None,
+    limit: Limit = None,
+    as_json: Json = False,
+) -> None:
+    """Train a verifier: an adapter that scores steps or answers without writing. Resumable."""
+    if objective:
+        choices(objective, "objectives of a verifier", ("prm", "orm"))
+    start = init and init.resolve()
+    _train(recipe, data, as_json, objective=objective, init=start, minutes=minutes, limit=limit)
+
+
+def _train(recipe: Path, data: Path | None, as_json: bool, **changes: Any) -> None:
     from runtime import settings
-    from trainer.data.examples.critic import examples_folder
+    from trainer.data.examples.attempts import examples_folder
     from trainer.training.progress import ProgressBar
     from trainer.training.recipe import read_recipe
-    from trainer.training.sft import Run
+    from trainer.training.run import Run
 
     chosen = settings.load()
-    read = read_recipe(recipe, data or examples_folder(chosen), minutes=minutes, limit=limit, loop=loop)
-    with ProgressBar("Training", minutes or read.minutes) as bar:
+    read = read_recipe(recipe, data or examples_folder(chosen), **changes)
+    with ProgressBar("Training", read.minutes) as bar:
         summary = Run(read, chosen).run(bar)
     if as_json:
         print(json.dumps(summary, ensure_ascii=False))
         return
     losses, tenth = summary["losses"], max(1, len(summary["losses"]) // 10)
     print(
-        f"{summary['rows']} rows, {summary['too_long']} too long, {summary['nothing_to_learn']} without weights"
+        f"{summary['rows']} rows, {summary['too_long']} too long, {summary['nothing_to_learn']} with nothing to learn"
         f"\nloss {sum(losses[:tenth]) / tenth:.3f} -> {sum(losses[-tenth:]) / tenth:.3f} in {summary['steps']} steps, "
         f"{summary['seconds']:.0f} s: {summary['examples_per_second']} examples/s, "
         f"{summary['tokens_per_second']} tokens/s in {summary['dtype']}"
@@ -122,7 +142,7 @@ def promote(
     candidate: Annotated[Path, typer.Argument(help="Adapter (a GGUF file).")],
     card: Annotated[Path, typer.Option(help="Its card (JSON): version, recipe, data, licence ...")],
     base: Annotated[str, typer.Option(help="Base that it was trained on.")],
-    role: Annotated[str, typer.Option("--role", help="Its role: critic, actor or selftalk.")],
+    role: Annotated[str, typer.Option("--role", help="Its role: critic, actor, selftalk or verifier.")],
     held_out: Annotated[str, typer.Option(help="Name of the held-out set in the card.")],
     results: Annotated[Path, typer.Option(help="JSON lines of its results, one per attempt.")],
     base_results: Annotated[Path, typer.Option(help="Results of the untrained base on the same rows.")],
@@ -173,18 +193,13 @@ def pretrain(
 
 
 @app.command()
+@spread
 def retrain(
     base: Annotated[str, typer.Option(help="Installed base with a recipe in trainer/recipes/sft.")],
+    made_from: ExampleOptions,
     minutes: Annotated[
         float | None, typer.Option(min=0.1, help="Time limit of training in minutes; default: none.")
     ] = None,
-    generated: Generated = 1000,
-    gsm8k: Gsm8k = None,
-    gsm8k_limit: Gsm8kLimit = None,
-    judged: Judged = None,
-    records: Records = None,
-    rollouts: Rollouts = None,
-    collected: Collected = None,
     held_out: Annotated[
         list[Path] | None, typer.Option(help="Labelled attempts to also measure on; may be repeated.")
     ] = None,
@@ -193,7 +208,6 @@ def retrain(
     test: Annotated[int, typer.Option(min=100, help="Generated held-out attempts.")] = 160,
     limit: Limit = None,
     four_bit: Annotated[bool, typer.Option("--four-bit", help="Keep the base in NF4 during training (QLoRA).")] = False,
-    seed: Seed = 0,
     go_on: Annotated[bool, typer.Option("--go-on", help="Start from the adapter in use instead of the base.")] = False,
     ship: Ship = False,
     use: Annotated[bool, typer.Option(help="Put a promoted adapter into use at once.")] = True,
@@ -203,14 +217,12 @@ def retrain(
 ) -> None:
     """Make a critic in one command: examples, training, adapter, rule, measurement, gate. Resumable."""
     from runtime import settings
-    from trainer.data.examples.critic import Sources
     from trainer.pipelines.retrain import Plan, Retraining
     from trainer.pipelines.stages import Stages
     from trainer.training.progress import ProgressBar
 
     measured = tuple(held_out or ())
-    unseen = (*measured, *(apart or ()))
-    sources = Sources(generated, gsm8k, gsm8k_limit, judged, records, rollouts, collected, unseen, seed)
+    sources = made_from.sources((*measured, *(apart or ())))
     asked = sources_of(evidence, "quick")
     changes = {"four_bit": True} if four_bit else {}
     plan = Plan(base, sources, minutes, asked, measured, test, limit, go_on, ship, use, changes)

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from runtime.checks import arithmetic
+from runtime.problems.labelled import LabelledTrajectory
 from runtime.prompts.critic_turn import judged as steps_to_judge
 from runtime.search.solutions import Solution, first_unmet
-from runtime.types import LabelledTrajectory
 
 OF_EACH = 2
 """Right and wrong attempts used per problem."""
@@ -36,17 +36,18 @@ def _at(attempt: LabelledTrajectory, place: int | None) -> LabelledTrajectory:
 
 def is_sound(attempt: LabelledTrajectory) -> bool:
     """Right without a false equation, which would make the answer luck."""
-    return attempt.correct is True and _first_false(attempt) is None
+    return attempt.correct is True and first_false(attempt) is None
 
 
 def _leaves(attempt: LabelledTrajectory, ways: Sequence[Solution]) -> int | None:
     """Index of the first step that is false or computes a number found in no right solution; None without one, or if it
     is an answer line, which is not judged."""
     unmet = first_unmet(attempt.problem, attempt.steps, ways)
-    found = [place for place in (_first_false(attempt), unmet) if place is not None]
+    found = [place for place in (first_false(attempt), unmet) if place is not None]
     return min(found) if found and min(found) < len(steps_to_judge(attempt.steps)) else None
 
 
-def _first_false(attempt: LabelledTrajectory) -> int | None:
+def first_false(attempt: LabelledTrajectory) -> int | None:
+    """Index of the first step with an equation that exact arithmetic refutes; None without one."""
     found = (arithmetic.verdict(arithmetic.check(step)) for step in attempt.steps)
     return next((place for place, verdict in enumerate(found) if verdict == "incorrect"), None)

@@ -1,18 +1,23 @@
-"""Training rows: conversations whose last turn consists of pieces with weights in the loss.
+"""Training rows, as JSON lines. `messages` is the conversation before the adapter's turn, and the turn is either
+written or scored.
 
-JSON lines: `{"messages": [...], "reply": [["Lena has 3 × 4 = 12 pens. [", 0], ["right", 1], ["]", 1]]}`. The messages
-are the conversation before the adapter's turn; a piece's number is the weight of each of its tokens, 0 for text that is
-only read.
+A written turn consists of pieces, each with the weight of its tokens in the loss, 0 for text that is only read:
+`{"messages": [...], "reply": [["Lena has 3 × 4 = 12 pens. [", 0], ["right", 1], ["]", 1]]}`.
+
+A scored turn consists of parts that are only read; at the end of each, the probability of the first word against the
+second is learned:
+`{"messages": [...], "parts": ["3 × 4 = 12 [", "]\\n12 - 2 = 9 ["], "words": ["right", "wrong"], "labels": [1, 0],
+"outcome": 0}`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from runtime.engines.base import EngineError
 from runtime.files import write_whole
@@ -24,27 +29,85 @@ if TYPE_CHECKING:
 
 
 class Row(Value):
-    """One turn of an adapter."""
+    """One turn that an adapter writes."""
 
     messages: tuple[Message, ...] = Field(min_length=1)
     reply: tuple[tuple[str, Annotated[float, Field(ge=0)]], ...] = Field(min_length=1)
     ends: bool = True
     """Whether the turn ends after the last piece, so that the end token is learned too."""
     source: str = ""
+    licence: str | None = None
+
+
+Label = Annotated[float, Field(ge=0, le=1)]
+"""The probability that something is right: 0 or 1, or a share of rollouts."""
+
+
+class ScoredRow(Value):
+    """One turn that a verifier scores."""
+
+    messages: tuple[Message, ...] = Field(min_length=1)
+    parts: tuple[str, ...] = Field(min_length=1)
+    words: tuple[str, str]
+    """The words for "right" and "wrong"."""
+    labels: tuple[Label | None, ...]
+    """Of the steps, one for each part; None is ignored."""
+    outcome: Label | None = None
+    """The label of the whole attempt."""
+    source: str = ""
+
+    @model_validator(mode="after")
+    def _labelled(self) -> ScoredRow:
+        if len(self.labels) != len(self.parts):
+            raise ValueError(f"there are {len(self.labels)} labels of {len(self.parts)} parts")
+        return self
+
+    @property
+    def of_outcome(self) -> ScoredRow:
+        """The same turn with one label: that of the whole attempt, at the last mark."""
+        return self.model_copy(update={"labels": (*[None] * (len(self.parts) - 1), self.outcome)})
 
 
 @dataclass(frozen=True)
-class Example:
-    """A row as tokens. `weights[i]` is the weight of predicting `suffix[i]`; 0 for tokens that are only read."""
+class Tokens:
+    """The tokens of a row."""
 
     prefix: tuple[int, ...]
     """Tokens before the adapter acts, which the base reads; empty for an adapter that acts on all tokens."""
     suffix: tuple[int, ...]
-    weights: tuple[float, ...]
 
     @property
     def length(self) -> int:
         return len(self.prefix) + len(self.suffix)
+
+
+@dataclass(frozen=True)
+class Example(Tokens):
+    """A written turn."""
+
+    weights: tuple[float, ...]
+    """The weight of predicting each token of the suffix; 0 for tokens that are only read."""
+
+    @property
+    def learned(self) -> int:
+        """Number of tokens with weight."""
+        return sum(weight > 0 for weight in self.weights)
+
+
+@dataclass(frozen=True)
+class ScoredExample(Tokens):
+    """A scored turn."""
+
+    marks: tuple[int, ...]
+    """Places in the suffix at which a label is learned: at the logits of that very token, which predict the next."""
+    labels: tuple[float, ...]
+    words: tuple[int, int]
+    """The first tokens of the words for "right" and "wrong"."""
+
+    @property
+    def learned(self) -> int:
+        """Number of labels."""
+        return len(self.labels)
 
 
 class Encoder:
@@ -63,13 +126,13 @@ class Encoder:
                 "activated by it. Train with `form: plain`."
             )
 
-    def __call__(self, row: Row) -> Example:
+    def __call__(self, row: Row | ScoredRow) -> Example | ScoredExample:
         """Raises ValueError if the conversation does not end in the activation tokens."""
-        read = self.chat.prompt_tokens([*row.messages, Message(role="assistant", content="")])
-        begin = len(read) - len(self.invocation) if self.invocation else 0
-        if self.invocation and tuple(read[begin:]) != self.invocation:
-            raise ValueError("the conversation does not end in the tokens that activate this adapter")
-        tokens, weights = read[begin:], [0.0] * (len(read) - begin)
+        return self._written(row) if isinstance(row, Row) else self._scored(row)
+
+    def _written(self, row: Row) -> Example:
+        prefix, tokens = self._opened(row.messages)
+        weights = [0.0] * len(tokens)
         for text, weight in row.reply:
             piece = self.chat.plain_tokens(text)
             tokens += piece
@@ -77,18 +140,42 @@ class Encoder:
         if row.ends:
             tokens.append(self.chat.end)
             weights.append(row.reply[-1][1])
-        return Example(tuple(read[:begin]), tuple(tokens), tuple(weights))
+        return Example(tuple(prefix), tuple(tokens), tuple(weights))
+
+    def _scored(self, row: ScoredRow) -> ScoredExample:
+        prefix, tokens = self._opened(row.messages)
+        right, wrong = (self.chat.plain_tokens(word)[0] for word in row.words)
+        if right == wrong:
+            raise ValueError(f"the words {' and '.join(row.words)} begin with the same token")
+        marks: dict[int, float] = {}
+        for text, label in zip(row.parts, row.labels, strict=True):
+            tokens += self.chat.plain_tokens(text)
+            if label is not None:
+                marks[len(tokens) - 1] = label
+        return ScoredExample(tuple(prefix), tuple(tokens), tuple(marks), tuple(marks.values()), (right, wrong))
+
+    def _opened(self, messages: Sequence[Message]) -> tuple[list[int], list[int]]:
+        """The tokens that the base reads, and those that open the adapter's turn."""
+        read = self.chat.prompt_tokens([*messages, Message(role="assistant", content="")])
+        begin = len(read) - len(self.invocation) if self.invocation else 0
+        if self.invocation and tuple(read[begin:]) != self.invocation:
+            raise ValueError("the conversation does not end in the tokens that activate this adapter")
+        return read[:begin], read[begin:]
 
 
-def read_rows(path: Path, limit: int | None = None) -> Iterator[Row]:
+def read_rows(path: Path, limit: int | None = None) -> Iterator[Row | ScoredRow]:
     """The rows of a file; an empty file has none, as small data sets have no validation rows. Raises RowError."""
     if path.is_file() and not path.stat().st_size:
         return
-    needs = "Rows to learn from are written by `trainer examples` and `trainer traces`."
-    yield from (row for _, row in json_rows.read_rows(path, Row.model_validate, needs, limit))
+    needs = "Rows to learn from are written by `trainer examples`, `verifier-examples` and `traces`."
+    yield from (row for _, row in json_rows.read_rows(path, _row, needs, limit))
 
 
-def write_rows(path: Path, rows: Iterable[Row]) -> int:
+def _row(row: json_rows.Row) -> Row | ScoredRow:
+    return (ScoredRow if "parts" in row else Row).model_validate(row)
+
+
+def write_rows(path: Path, rows: Iterable[Row | ScoredRow]) -> int:
     """Write rows as JSON lines; return their number."""
     lines = [row.model_dump_json() + "\n" for row in rows]
     write_whole(path, lines)

@@ -10,7 +10,8 @@ from pathlib import Path
 from runtime.problems import formats
 from runtime.problems.formats.attempts import problem_of as own_problem
 from runtime.problems.json_rows import Row, RowError, read_rows
-from runtime.types import LabelledTrajectory, Problem
+from runtime.problems.labelled import LabelledTrajectory
+from runtime.types import Problem
 
 logger = logging.getLogger(__name__)
 

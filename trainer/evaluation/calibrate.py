@@ -19,10 +19,10 @@ from runtime.critic.aggregation import Aggregation, Features
 from runtime.critic.critic import first_error
 from runtime.critic.evidence import DEPTHS, FEATURES, SOURCES, arithmetic, examine, vote
 from runtime.critic.evidence.source import Findings, StepEvidence
-from runtime.types import LabelledTrajectory
-from trainer.statistics import harmonic
+from runtime.problems.labelled import LabelledTrajectory
+from trainer.statistics import harmonic, ridge_logistic
 
-NEED_CRITIC = {source.name for source in SOURCES if source.needs_critic}
+NEED_CRITIC = {source.name for source in SOURCES if source.needs_adapter == "critic"}
 """Sources that need a trained critic."""
 PANELS: dict[str, tuple[str, ...]] = {
     **{source.name: (source.name,) for source in SOURCES if source.name != vote.NAME},
@@ -115,19 +115,10 @@ def f1(given: Sequence[Case], weights: Aggregation) -> float:
 
 
 def logistic(rows: Sequence[Features], labels: Sequence[bool]) -> tuple[float, Mapping]:
-    """Ridge logistic regression by Newton's method: the constant, and a weight for every feature that occurs."""
+    """Ridge logistic regression: the constant, and a weight for every feature that occurs."""
     names = [name for name in FEATURES if any(name in row for row in rows)]
-    x = np.array([[1.0, *(row.get(name, 0.0) for name in names)] for row in rows]).reshape(len(rows), len(names) + 1)
-    y, beta = np.array(labels, dtype=float), np.zeros(len(names) + 1)
-    pull = np.diag([0.0] + [RIDGE] * len(names))
-    for _ in range(50):
-        p = 1 / (1 + np.exp(-np.clip(x @ beta, -30, 30)))
-        step = np.linalg.solve(
-            x.T @ (x * (p * (1 - p))[:, None]) + pull + 1e-9 * np.eye(len(beta)), x.T @ (y - p) - pull @ beta
-        )
-        beta += step
-        if np.abs(step).max() < 1e-6:
-            break
+    x = np.array([[row.get(name, 0.0) for name in names] for row in rows]).reshape(len(rows), len(names))
+    beta = ridge_logistic(x, np.array(labels, dtype=float), RIDGE)
     return float(beta[0]), {name: float(weight) for name, weight in zip(names, beta[1:], strict=True)}
 
 

@@ -24,8 +24,8 @@ from runtime.critic.evidence import DEPTHS, FEATURES_OF, arithmetic, vote
 from runtime.critic.evidence.source import Findings
 from runtime.engines.base import Engine
 from runtime.files import write_whole
+from runtime.problems.labelled import LabelledTrajectory
 from runtime.settings import Settings
-from runtime.types import LabelledTrajectory
 from trainer.evaluation.calibrate import Case, cases, panels_among
 from trainer.evaluation.evidence import JudgedEvidence
 from trainer.statistics import f1, harmonic, wilson

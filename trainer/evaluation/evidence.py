@@ -14,9 +14,10 @@ from runtime.critic.evidence.source import Collector, Findings
 from runtime.critic.evidence.verdict import ADAPTER
 from runtime.engines.base import Engine, EngineError
 from runtime.models.catalogue import program_voters
+from runtime.problems.labelled import LabelledTrajectory
 from runtime.prompts import templates
 from runtime.settings import Settings
-from runtime.types import LabelledTrajectory, content_hash
+from runtime.types import content_hash
 from trainer.runs import ResultFile, model_of, run_missing
 
 

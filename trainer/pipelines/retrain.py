@@ -26,17 +26,19 @@ from runtime.files import ROOT, sha256_of, write_whole
 from runtime.models import adapters, catalogue
 from runtime.models.adapter_cards import DataSource, Figure, read_card
 from runtime.problems.formats import attempts as own
+from runtime.problems.labelled import LabelledTrajectory
 from runtime.settings import Settings
-from runtime.types import Depth, LabelledTrajectory, content_hash
-from trainer.data.examples.critic import Sources, examples_folder, generated, write_examples
+from runtime.types import Depth, content_hash
+from trainer.data.examples.attempts import examples_folder, generated
+from trainer.data.examples.critic import Sources, write_examples
 from trainer.data.sources import read_judged
 from trainer.evaluation import critic
 from trainer.evaluation.calibrate import cautious, fit_panels
 from trainer.evaluation.evidence import JudgedEvidence
 from trainer.pipelines.stages import Stages
 from trainer.training.recipe import Recipe, read_recipe
+from trainer.training.run import Run
 from trainer.training.schedule import Progress, Report
-from trainer.training.sft import Run
 from trainer.weights.base import base_folder
 from trainer.weights.export import to_gguf_adapter
 from trainer.weights.from_adapter import to_peft

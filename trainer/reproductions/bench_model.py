@@ -41,7 +41,8 @@ from runtime.prompts.actor_turn import conversation
 from runtime.settings import Settings
 from runtime.types import content_hash
 from trainer.data.errors import InjectionError
-from trainer.data.examples.critic import critic_row, right_attempt, wrong_attempt
+from trainer.data.examples.attempts import right_attempt, wrong_attempt
+from trainer.data.examples.critic import critic_row
 from trainer.data.rows import Row
 from trainer.data.traces.material import generated
 from trainer.reproductions.mathcritique.examples import corrected, reasoned, refined, talked

@@ -1,8 +1,10 @@
-"""Supervised fine-tuning of low-rank adapters (LoRA, arXiv 2106.09685; QLoRA, arXiv 2305.14314).
+"""Training of low-rank adapters (LoRA, arXiv 2106.09685; QLoRA, arXiv 2305.14314).
 
     python -m trainer sft trainer/recipes/sft/critic-smollm2-135m.yaml --data FOLDER
+    python -m trainer verifier trainer/recipes/verifier/smollm2-135m.yaml --data FOLDER
 
-Training rows weight the tokens that an adapter learns; all other tokens are only read. Two loops train the same rows:
-TRL's trainer (`trl`), and our own (`prefix`), in which the frozen base reads what precedes an activated adapter once
-and without gradients.
+A `Run` reads a recipe's rows and trains them with the loss of its objective: the words of a turn that an adapter writes
+(`sft`), or the scores of a turn that a verifier reads (`verifier`). Two loops train written turns: TRL's trainer
+(`trl`), and our own (`prefix`), in which the frozen base reads what precedes an activated adapter once and without
+gradients. Scored turns have the second.
 """

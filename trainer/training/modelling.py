@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Generic, TypeVar, cast
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model, load_peft_weights, set_peft_model_state_dict
 from safetensors import SafetensorError
+from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoModelForCausalLM, DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
 from runtime.engines.base import EngineError
 from runtime.engines.hf.loading import fastest_dtype, first_line, nf4
 from runtime.files import saved_by_library
-from trainer.data.rows import Example
-from trainer.training.chunked_loss import weighted_loss
+from trainer.data.rows import Tokens
 from trainer.training.recipe import Recipe, RecipeError
 
+E = TypeVar("E", bound=Tokens)
 Kept = tuple[tuple[torch.Tensor, torch.Tensor], ...]
 """Keys and values of a prefix per layer, each of shape (B, heads, T, width)."""
 
@@ -105,45 +106,50 @@ def pad_token(tokenizer: PreTrainedTokenizerBase) -> int:
 
 
 @dataclass(frozen=True)
-class Batch:
+class Batch(Generic[E]):
     """Rows as padded tensors: prefixes (B, P) padded on the left, suffixes (B, T) on the right, so that they meet."""
 
+    examples: Sequence[E]
     prefix: torch.Tensor
     suffix: torch.Tensor
     prefix_mask: torch.Tensor
     suffix_mask: torch.Tensor
-    weights: torch.Tensor
-    """(B, T): the weight of predicting each suffix token."""
 
     @property
     def tokens(self) -> int:
         return int(self.prefix_mask.sum() + self.suffix_mask.sum())
 
 
-def collate(examples: Sequence[Example], pad: int, device: str) -> Batch:
-    width, length = (max(len(getattr(e, part)) for e in examples) for part in ("prefix", "suffix"))
+Loss = Callable[[PeftModel, Batch, Kept], torch.Tensor]
+"""What a run minimises: a scalar, averaged over the rows of a batch."""
 
-    def right(values: Sequence[float], fill: float) -> list[float]:
-        return [*values, *[fill] * (length - len(values))]
 
-    def left(values: Sequence[int], fill: int) -> list[int]:
-        return [*[fill] * (width - len(values)), *values]
+def collate(examples: Sequence[E], pad: int, device: str) -> Batch[E]:
+    def padded(rows: list[list[int]], fill: int, left: bool) -> torch.Tensor:
+        side = "left" if left else "right"
+        return pad_sequence([torch.tensor(row, dtype=torch.long) for row in rows], True, fill, side).to(device)
 
+    prefixes, suffixes = [list(e.prefix) for e in examples], [list(e.suffix) for e in examples]
     return Batch(
-        prefix=torch.tensor([left(e.prefix, pad) for e in examples], device=device, dtype=torch.long),
-        suffix=torch.tensor([right(e.suffix, pad) for e in examples], device=device, dtype=torch.long),
-        prefix_mask=torch.tensor([left([1] * len(e.prefix), 0) for e in examples], device=device, dtype=torch.long),
-        suffix_mask=torch.tensor([right([1] * len(e.suffix), 0) for e in examples], device=device, dtype=torch.long),
-        weights=torch.tensor([right(e.weights, 0.0) for e in examples], device=device),
+        examples,
+        prefix=padded(prefixes, pad, left=True),
+        suffix=padded(suffixes, pad, left=False),
+        prefix_mask=padded([[1] * len(row) for row in prefixes], 0, left=True),
+        suffix_mask=padded([[1] * len(row) for row in suffixes], 0, left=False),
     )
 
 
-@torch.no_grad()
 def _inner(model: PeftModel) -> Any:
     """The base inside, a causal LM with `model` and `lm_head`; torch declares neither."""
     return model.base_model.model
 
 
+def output_layer(model: PeftModel) -> torch.Tensor:
+    """The frozen matrix (vocabulary, width) that makes logits of final states."""
+    return _inner(model).lm_head.weight
+
+
+@torch.no_grad()
 def read_prefix(model: PeftModel, batch: Batch) -> Kept:
     """The base's keys and values of the prefix, computed without gradients."""
     if not batch.prefix.shape[1]:
@@ -157,8 +163,8 @@ def read_prefix(model: PeftModel, batch: Batch) -> Kept:
     return tuple((layer.keys, layer.values) for layer in cache.layers)
 
 
-def loss(model: PeftModel, batch: Batch, kept: Kept) -> torch.Tensor:
-    """Weighted cross-entropy of the suffix tokens, averaged over rows; a row counts by the sum of its weights."""
+def read_suffix(model: PeftModel, batch: Batch, kept: Kept) -> torch.Tensor:
+    """The final states (B, T, width) of the suffix, read by the adapter after the prefix."""
     options: dict[str, Any] = {"use_cache": False}
     mask = batch.suffix_mask
     if kept:
@@ -167,11 +173,5 @@ def loss(model: PeftModel, batch: Batch, kept: Kept) -> torch.Tensor:
         mask = torch.cat([batch.prefix_mask, mask], 1)
     steps = torch.arange(batch.suffix.shape[1], device=mask.device)
     positions = batch.prefix_mask.sum(1, keepdim=True) + steps
-    base = _inner(model)
-    states = base.model(
-        input_ids=batch.suffix, attention_mask=mask, position_ids=positions, **options
-    ).last_hidden_state
-    weights = batch.weights[:, 1:]
-    learned = weights > 0
-    total = weighted_loss(states[:, :-1][learned], base.lm_head.weight, batch.suffix[:, 1:][learned], weights[learned])
-    return total / len(batch.suffix)
+    read = _inner(model).model
+    return read(input_ids=batch.suffix, attention_mask=mask, position_ids=positions, **options).last_hidden_state

@@ -8,17 +8,18 @@ by the same loop with an empty prefix.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import torch
 from peft import PeftModel
 
 from runtime.files import saved_by_library
-from trainer.data.rows import Example
-from trainer.training.modelling import Batch, Kept, collate, learned_parameters, loss, read_prefix
+from trainer.data.rows import Tokens
+from trainer.training.modelling import Batch, Kept, Loss, collate, learned_parameters, read_prefix
 from trainer.training.recipe import Recipe
 from trainer.training.schedule import Progress, Record, batches, share_of_rate
 
@@ -35,14 +36,18 @@ class Tuning:
     def __init__(
         self,
         model: PeftModel,
-        examples: Sequence[Example],
+        examples: Sequence[Tokens],
+        loss: Loss,
         recipe: Recipe,
         folder: Path,
         pad: int,
-        dev: Sequence[Example] = (),
+        dev: Sequence[Tokens] = (),
+        predict: Callable[[PeftModel], dict[str, Any]] | None = None,
     ) -> None:
-        self.model, self.examples, self.recipe, self.folder, self.pad = model, examples, recipe, folder, pad
-        self.dev, self.device = dev, str(model.device)
+        """`predict` measures the model beside its loss on `dev`."""
+        self.model, self.examples, self.loss, self.recipe = model, examples, loss, recipe
+        self.folder, self.pad, self.dev, self.device = folder, pad, dev, str(model.device)
+        self.predict = predict
         self.parameters = learned_parameters(model)
         # Half precision suffices for the forward pass but is too coarse to accumulate small updates.
         self.masters = [p.detach().float().clone().requires_grad_() for p in self.parameters]
@@ -90,12 +95,21 @@ class Tuning:
             return progress
         started = time.monotonic()
         value = self.held_out(self.dev)
+        outcomes = self._predicted()
         self.elapsed += time.monotonic() - started
-        return replace(progress, dev=value, elapsed=self.elapsed)
+        return replace(progress, dev=value, outcomes=outcomes, elapsed=self.elapsed)
+
+    def _predicted(self) -> dict[str, Any] | None:
+        if self.predict is None:
+            return None
+        self.model.eval()
+        found = self.predict(self.model)
+        self.model.train()
+        return found
 
     def _step(self, chosen: list[int]) -> tuple[float, int]:
         batch = collate([self.examples[i] for i in chosen], self.pad, self.device)
-        value = loss(self.model, batch, self._prefix(chosen, batch))
+        value = self.loss(self.model, batch, self._prefix(chosen, batch))
         value.backward()
         for master, parameter in zip(self.masters, self.parameters, strict=True):
             if parameter.grad is not None:
@@ -127,7 +141,7 @@ class Tuning:
             parameter.copy_(master)
 
     @torch.no_grad()
-    def held_out(self, examples: Sequence[Example]) -> float:
+    def held_out(self, examples: Sequence[Tokens]) -> float:
         """Mean loss of validation rows."""
         self.model.eval()
         total = 0.0
@@ -135,7 +149,7 @@ class Tuning:
         for start in range(0, len(ordered), self.recipe.batch):
             part = ordered[start : start + self.recipe.batch]
             batch = collate(part, self.pad, self.device)
-            total += loss(self.model, batch, read_prefix(self.model, batch)).item() * len(part)
+            total += self.loss(self.model, batch, read_prefix(self.model, batch)).item() * len(part)
         self.model.train()
         return total / len(ordered)
 

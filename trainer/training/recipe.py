@@ -23,13 +23,17 @@ class Recipe(Value):
     base: str
     """Name of a model of the catalogue, a transformers folder, a GGUF file, or a model of a hub."""
     role: str
-    """The adapter's role: "critic", "actor", "selftalk"."""
+    """The adapter's role: "critic", "actor", "selftalk", "verifier"."""
+    objective: Literal["sft", "prm", "orm"] = "sft"
+    """What is learned: the words of a turn (`trainer.training.sft`), or a verifier's score at every mark (prm) or at the
+    last one (orm; `trainer.training.verifier`)."""
     data: tuple[Path, ...] = Field(min_length=1)
     """Files of rows (`trainer.data.rows`), relative to the data folder."""
     dev: Path | None = None
     """Validation rows, whose loss is computed at each checkpoint."""
     init: Path | None = None
-    """Folder of an adapter to start from, with the same base, rank and targets."""
+    """Folder of an adapter to start from, with the same base, rank and targets. A verifier that starts from one trained
+    on written evaluations is MATH-Minos (arXiv 2406.14024)."""
     limit: int | None = Field(default=None, ge=1)
     """Use only the first rows, counted over all files."""
     loop: Literal["prefix", "trl"] = "prefix"
@@ -73,6 +77,12 @@ class Recipe(Value):
             raise ValueError("packing needs form: plain and loop: trl")
         return self
 
+    @model_validator(mode="after")
+    def _loop_fits(self) -> Recipe:
+        if self.objective != "sft" and self.loop == "trl":
+            raise ValueError(f"objective: {self.objective} needs loop: prefix")
+        return self
+
     def time_share(self, elapsed: float) -> float:
         """The share of `minutes` that these seconds are; 0 without a limit."""
         return elapsed / (60 * self.minutes) if self.minutes else 0.0
@@ -87,13 +97,13 @@ def read_recipe(path: Path, data: Path, **changes: object) -> Recipe:
         recipe = Recipe.model_validate({**with_role(entries), **given})
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(
-            f"{path} cannot be read ({error}). Name a recipe, such as one of trainer/recipes/sft/."
+            f"{path} cannot be read ({error}). Name a recipe, such as one of trainer/recipes/."
         ) from error
     except (yaml.YAMLError, TypeError, AttributeError) as error:
-        raise RecipeError(f"{path} is not a recipe in YAML ({error}). Compare it with trainer/recipes/sft/.") from error
+        raise RecipeError(f"{path} is not a recipe in YAML ({error}). Compare it with trainer/recipes/.") from error
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'recipe'}: {e['msg']}" for e in error.errors())
-        raise RecipeError(f"{path}: {wrong}. Compare it with trainer/recipes/sft/.") from error
+        raise RecipeError(f"{path}: {wrong}. Compare it with trainer/recipes/.") from error
     return recipe.model_copy(
         update={
             "data": tuple(data / file for file in recipe.data),

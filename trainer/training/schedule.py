@@ -8,9 +8,10 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from runtime.files import append, write_whole
-from trainer.data.rows import Example
+from trainer.data.rows import Tokens
 
 FILE = "progress.jsonl"
 
@@ -31,13 +32,15 @@ class Progress:
     """Seconds of the whole run so far, over all its parts."""
     dev: float | None = None
     """Mean loss of validation rows, if computed at this step."""
+    outcomes: dict[str, Any] | None = None
+    """How well a verifier predicts the outcomes of the validation attempts then (`trainer.evaluation.meta`)."""
 
 
 Report = Callable[[Progress], None]
 """A callback for every step."""
 
 
-def batches(examples: Sequence[Example], size: int, epochs: int, seed: int) -> list[list[int]]:
+def batches(examples: Sequence[Tokens], size: int, epochs: int, seed: int) -> list[list[int]]:
     """Indexes of the examples of each step: similar lengths, so that little is padded, in random order. All epochs have
     the same batches, so that prefixes can be kept."""
     rng, order = random.Random(seed), list(range(len(examples)))

@@ -7,19 +7,21 @@ is scored here (see `runtime.critic.aggregation` and `runtime.critic.critic`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Any, get_args
 
 from pydantic import TypeAdapter
 
-from runtime.critic.evidence import arithmetic, solutions, surprisal, verdict, vote
+from runtime.critic.evidence import arithmetic, solutions, surprisal, verdict, verifier, vote
 from runtime.critic.evidence.source import Findings, Source, StepEvidence
+from runtime.models.adapter_cards import Role
 from runtime.prompts.critic_turn import judged
 from runtime.types import Depth, Problem, Trajectory
 
 SOURCES: tuple[Source, ...] = (
     arithmetic.SOURCE,
     verdict.SOURCE,
+    verifier.SOURCE,
     surprisal.SOURCE,
     solutions.SOURCE,
     vote.SOURCE,
@@ -31,6 +33,8 @@ DEPTHS: dict[Depth, tuple[str, ...]] = {
     depth: tuple(source.name for source in SOURCES if depth in source.depths) for depth in get_args(Depth)
 }
 """The sources of each depth; measured in trainer/LOG.md."""
+NEEDS: dict[str, Role] = {source.name: source.needs_adapter for source in SOURCES if source.needs_adapter}
+"""The role of the adapter that a source needs."""
 FEATURES = tuple(feature for source in SOURCES for feature in source.features)
 FEATURES_OF = {source.name: source.features for source in SOURCES}
 
@@ -39,6 +43,11 @@ def named(names: Iterable[str]) -> list[Source]:
     """The sources of these names, in the order of the list."""
     wanted = {*names}
     return [source for source in SOURCES if source.name in wanted]
+
+
+def usable(names: Iterable[str], roles: Container[str]) -> tuple[str, ...]:
+    """The sources among these that need no adapter, or one of these roles."""
+    return tuple(name for name in names if name not in NEEDS or NEEDS[name] in roles)
 
 
 def examine(problem: Problem, attempt: Trajectory, findings: Findings, sources: Sequence[str]) -> list[StepEvidence]:

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from threading import Event
 
 from runtime.critic.evidence.source import Collector, Source, StepEvidence
-from runtime.critic.odds import sigmoid
+from runtime.models.adapter_cards import Role
+from runtime.odds import sigmoid
 from runtime.prompts.critic_turn import put_to_critic, verdict_parts, verdict_words
 from runtime.text import language_of
 from runtime.types import Evidence, Problem, Trajectory
 
 NAME = "verdict"
-ADAPTER = "critic"
+ADAPTER: Role = "critic"
 
 
 def _collect(collector: Collector, problem: Problem, attempt: Trajectory, cancel: Event) -> tuple[float, ...]:
@@ -44,5 +45,5 @@ SOURCE = Source(
     badges={"correct": "model_right", "unsure": "model_doubts", "incorrect": "model_wrong"},
     depths=("quick", "deep"),
     reads_only=True,
-    needs_critic=True,
+    needs_adapter=ADAPTER,
 )

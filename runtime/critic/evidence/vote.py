@@ -21,7 +21,7 @@ NAME = "vote"
 def _collect(collector: Collector, problem: Problem, _: Trajectory, cancel: Event) -> MajorityVote:
     key = (NAME, problem.id)
     if key not in collector.memory:
-        collector.memory[key] = self_consistency.ask(collector.engine, problem, cancel)
+        collector.memory[key] = self_consistency.ask(collector.engine, problem, cancel, seed=collector.seed)
     return collector.memory[key]
 
 

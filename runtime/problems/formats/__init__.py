@@ -21,7 +21,7 @@ from runtime.problems.formats import (
 )
 from runtime.problems.formats.format import Format
 from runtime.problems.json_rows import Row, cause
-from runtime.types import LabelledTrajectory
+from runtime.problems.labelled import LabelledTrajectory
 
 FORMATS: tuple[Format, ...] = (
     soliloquy.FORMAT,

@@ -8,9 +8,9 @@ from typing import Any
 
 from runtime.problems.formats.format import Format, compact
 from runtime.problems.json_rows import Row, flag, question, reference, scalar, steps
-from runtime.problems.labelled import by_labels, labelled
+from runtime.problems.labelled import LabelledTrajectory, LabelProvenance, StepLabel, Unknown, by_labels, labelled
 from runtime.text import split_attempt
-from runtime.types import LabelledTrajectory, LabelProvenance, Problem, StepLabel, Unknown
+from runtime.types import Problem
 
 FIRST_ERROR = ("first_error_index", "first_error", "label")
 EXPLANATION = ("explanation", "error_description")
@@ -26,7 +26,10 @@ def read(row: Row, name: str | None = None) -> list[LabelledTrajectory]:
         problem, lines, by_labels(labels, len(lines)) if place == "unknown" and labels else place,
         scalar(row, "attempt_answer"), either(row, *EXPLANATION), either(row, *ERROR_TYPE) or None,
         correct=flag(row, "correct") if "correct" in row else flag(row, "final_answer_correct"), labels=labels,
-        provenance=LabelProvenance(format=name, row=scalar(row, "id"), generator=scalar(row, "generator")),
+        provenance=LabelProvenance(
+            format=name, row=scalar(row, "id"), generator=scalar(row, "generator"), annotator=scalar(row, "annotator"),
+            confidence=row.get("confidence"),
+        ),
     )  # fmt: skip
     return [attempt, *(reference_solution(problem, row, "reference_solution", name))]
 
@@ -91,6 +94,8 @@ def write(attempts: Sequence[LabelledTrajectory]) -> Row:
         "reference_solution": "\n".join(others[0].steps) if others else None,
         "id": attempt.provenance.row,
         "generator": attempt.provenance.generator,
+        "annotator": attempt.provenance.annotator,
+        "confidence": attempt.provenance.confidence,
     }
     return {
         "question": attempt.problem.text,
@@ -108,7 +113,7 @@ FORMAT = Format(
     "our own rows",
     (frozenset(),),
     "Each row needs `question` and `steps`; known are `first_error_index` (from 0; -1: there is none), `answer`,"
-    " `attempt_answer`, `correct`, `labels`, `explanation`, `error_type`, `source`, `licence`",
+    " `attempt_answer`, `correct`, `labels`, `explanation`, `error_type`, `source`, `licence`, `generator`",
     read,
     write,
 )

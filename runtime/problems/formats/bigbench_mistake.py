@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from runtime.problems.formats.format import Format, judged, marks, only, reference_answer
 from runtime.problems.json_rows import Row, scalar, text, texts
-from runtime.problems.labelled import labelled
-from runtime.types import LabelledTrajectory, LabelProvenance, Problem
+from runtime.problems.labelled import LabelledTrajectory, LabelProvenance, labelled
+from runtime.types import Problem
 
 NAME = "BIG-Bench-Mistake"
 

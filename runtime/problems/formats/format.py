@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from runtime.problems.json_rows import Row
-from runtime.types import LabelledTrajectory
+from runtime.problems.labelled import LabelledTrajectory
 
 
 @dataclass(frozen=True)

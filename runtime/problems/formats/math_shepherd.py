@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from runtime.problems.formats.format import Format, marks, only
 from runtime.problems.json_rows import Row, text
-from runtime.problems.labelled import by_labels, known_steps, labelled
-from runtime.types import LabelledTrajectory, LabelProvenance, Problem, StepLabel
+from runtime.problems.labelled import LabelledTrajectory, LabelProvenance, StepLabel, by_labels, known_steps, labelled
+from runtime.types import Problem
 
 NAME = "Math-Shepherd"
 TAG = "ки"

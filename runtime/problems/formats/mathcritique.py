@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from runtime.problems.critique_text import parse
 from runtime.problems.formats.format import Format, compact, marks, reference_answer
 from runtime.problems.json_rows import Row, correctness, reference, scalar, text
-from runtime.problems.labelled import labelled
+from runtime.problems.labelled import LabelledTrajectory, LabelProvenance, StepLabel, WrittenCritique, labelled
 from runtime.text import join_steps, split_attempt
-from runtime.types import LabelledTrajectory, LabelProvenance, Problem, StepLabel, WrittenCritique
+from runtime.types import Problem
 
 NAME = "MathCritique"
 

@@ -8,9 +8,9 @@ from typing import Any
 from runtime.checks.stated import final_answer
 from runtime.problems.formats.format import Format, marks, only
 from runtime.problems.json_rows import Row
-from runtime.problems.labelled import labelled
+from runtime.problems.labelled import LabelledTrajectory, LabelProvenance, labelled
 from runtime.text import is_closing, join_steps, language_of, split_attempt
-from runtime.types import LabelledTrajectory, LabelProvenance, Problem
+from runtime.types import Problem
 
 NAME = "messages"
 

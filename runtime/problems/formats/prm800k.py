@@ -12,8 +12,8 @@ from typing import Any
 
 from runtime.problems.formats.format import Format, marks
 from runtime.problems.json_rows import Row, scalar, text
-from runtime.problems.labelled import by_labels, labelled
-from runtime.types import LabelledTrajectory, LabelProvenance, Problem, StepLabel
+from runtime.problems.labelled import LabelledTrajectory, LabelProvenance, StepLabel, by_labels, labelled
+from runtime.types import Problem
 
 NAME = "PRM800K"
 Labelled = tuple[str, StepLabel | None]

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from runtime.problems.formats.format import Format, compact, marks
 from runtime.problems.json_rows import Row, scalar, text, texts
-from runtime.problems.labelled import by_labels, labelled
-from runtime.types import LabelledTrajectory, LabelProvenance, Problem, StepLabel
+from runtime.problems.labelled import LabelledTrajectory, LabelProvenance, StepLabel, by_labels, labelled
+from runtime.types import Problem
 
 NAME = "PRMBench"
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from runtime.problems.formats import attempts as own
 from runtime.problems.formats.format import Format, compact, judged, marks, only
 from runtime.problems.json_rows import Row
-from runtime.types import LabelledTrajectory
+from runtime.problems.labelled import LabelledTrajectory
 
 NAME = "ProcessBench"
 

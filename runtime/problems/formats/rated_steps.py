@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from runtime.problems.formats.attempts import problem_of
 from runtime.problems.formats.format import Format, compact, marks, only
 from runtime.problems.json_rows import Row, scalar, text, texts
-from runtime.problems.labelled import labelled
-from runtime.types import LabelledTrajectory, LabelProvenance, StepLabel
+from runtime.problems.labelled import LabelledTrajectory, LabelProvenance, StepLabel, labelled
 
 NAME = "rated steps"
 

@@ -1,26 +1,27 @@
-"""Our own values as JSON (`runtime.types.to_json`): everything that is known of a labelled trajectory."""
+"""Our own values as JSON: everything that is known of a labelled trajectory, and the number of the schema."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from runtime.problems.formats.format import Format, marks, only
 from runtime.problems.json_rows import Row
-from runtime.types import LabelledTrajectory, from_json, to_json
+from runtime.problems.labelled import LabelledTrajectory
+from runtime.types import SCHEMA
 
 NAME = "Soliloquy"
+TYPE = LabelledTrajectory.__name__
 
 
 def read(row: Row) -> list[LabelledTrajectory]:
-    value = from_json(json.dumps(row))
-    if not isinstance(value, LabelledTrajectory):
-        raise ValueError(f"`type` must be LabelledTrajectory; it is {row['type']!r}")
-    return [value]
+    for name, wanted in (("schema", SCHEMA), ("type", TYPE)):
+        if row[name] != wanted:
+            raise ValueError(f"`{name}` must be {wanted}; it is {row[name]!r}")
+    return [LabelledTrajectory.model_validate({k: v for k, v in row.items() if k not in ("schema", "type")})]
 
 
 def write(attempts: Sequence[LabelledTrajectory]) -> Row:
-    return json.loads(to_json(only(attempts)))
+    return {"schema": SCHEMA, "type": TYPE, **only(attempts).model_dump(mode="json")}
 
 
 FORMAT = Format(

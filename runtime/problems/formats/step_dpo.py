@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from runtime.problems.formats.format import Format, compact, marks
 from runtime.problems.json_rows import Row, scalar, text
-from runtime.problems.labelled import labelled
-from runtime.types import LabelledTrajectory, LabelProvenance, Problem, StepLabel
+from runtime.problems.labelled import LabelledTrajectory, LabelProvenance, StepLabel, labelled
+from runtime.types import Problem
 
 NAME = "Math-Step-DPO-10K"
 _STEP = re.compile(r"\s*(?:^|\n|\s)Step \d+:\s*")

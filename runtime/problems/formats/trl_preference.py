@@ -11,9 +11,9 @@ from typing import Any
 
 from runtime.problems.formats.format import Format, marks
 from runtime.problems.json_rows import Row
-from runtime.problems.labelled import labelled
+from runtime.problems.labelled import LabelledTrajectory, LabelProvenance, labelled
 from runtime.text import split_attempt
-from runtime.types import LabelledTrajectory, LabelProvenance, Problem
+from runtime.types import Problem
 
 NAME = "TRL preference"
 

@@ -13,9 +13,9 @@ from runtime.log.run import home_of, step_id
 from runtime.problems.formats import attempts as own
 from runtime.problems.formats import messages, prm800k, trl_preference, trl_stepwise
 from runtime.problems.json_rows import Row
-from runtime.problems.labelled import labelled
+from runtime.problems.labelled import LabelProvenance, known_steps, labelled
 from runtime.studio.labelled import LabelledAttempt
-from runtime.types import LabelProvenance, Problem, Trajectory, content_hash
+from runtime.types import Problem, Trajectory, content_hash
 
 Format = Literal["prm800k", "stepwise", "preference", "messages", "judged"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -45,10 +45,11 @@ def _prm800k(attempt: LabelledAttempt) -> Iterator[Row]:
 
 def _stepwise(attempt: LabelledAttempt) -> Iterator[Row]:
     """The rated steps up to the first wrong one. A neutral step counts as true, as in PRM800K's paper."""
-    rated = attempt.rated
-    if rated and not attempt.spoiled:
-        known = attempt.known
-        labels = tuple(label for label in known.labels if label.step < len(rated))
+    known = attempt.known
+    right = known_steps(known)
+    if right and not attempt.spoiled:
+        end = right.index(False) + 1 if False in right else len(right)
+        labels = tuple(label for label in known.labels if label.step < end)
         yield trl_stepwise.write([known.model_copy(update={"labels": labels})])
 
 
@@ -89,8 +90,9 @@ def _pair(attempt: LabelledAttempt, position: int, chosen: str, rejected: str) -
 
 def _messages(attempt: LabelledAttempt) -> Iterator[Row]:
     """Solutions in which every step is right."""
-    if attempt.holds and not attempt.spoiled:
-        yield messages.write([attempt.known])
+    known = attempt.known
+    if known.first_error_index is None and not attempt.spoiled:
+        yield messages.write([known])
 
 
 def _judged(attempt: LabelledAttempt) -> Iterator[Row]:
@@ -100,7 +102,7 @@ def _judged(attempt: LabelledAttempt) -> Iterator[Row]:
         return
     problem = Problem(text=known.problem.text, source=known.problem.source)
     bare = known.model_copy(update={"problem": problem, "labels": (), "provenance": LabelProvenance()})
-    yield own.write([bare]) | {"attempt_answer": known.trajectory.answer, "error_type": attempt.error_type}
+    yield own.write([bare]) | {"attempt_answer": known.trajectory.answer, "error_type": known.error_type or ""}
 
 
 _MAKERS: dict[Format, Callable[[LabelledAttempt], Iterator[Row]]] = {

@@ -7,9 +7,9 @@ import pytest
 
 from runtime.problems.formats import FORMATS, format_of, read
 from runtime.problems.json_rows import RowError
-from runtime.problems.labelled import labelled
+from runtime.problems.labelled import LabelledTrajectory, StepLabel, WrittenCritique, labelled
 from runtime.studio.importing import import_attempts
-from runtime.types import LabelledTrajectory, Problem, StepLabel, WrittenCritique
+from runtime.types import Problem
 from trainer.data.sources import read_attempts, read_judged, read_problems
 
 ASKED = "Tom has 3 pens for 4 dollars each. What do they cost with a book for 5?"

@@ -24,7 +24,7 @@ from runtime.prompts import templates
 from runtime.types import Problem
 from trainer.data import problems
 from trainer.data.critiques import command, report
-from trainer.data.critiques.annotators import Annotation, Job, Prompted, Structural
+from trainer.data.critiques.annotators import Annotation, Job, PromptedCritic, Structural
 from trainer.data.critiques.generators import WARMER, Actor, from_scratch, inserted, location_aware
 from trainer.data.critiques.guards import announces_error, is_shortcut, leaks, parrots
 from trainer.data.critiques.pipeline import Critiques, Recipe, agrees, mixed
@@ -94,6 +94,14 @@ def test_rg1_keeps_distinct_finished_samples_wrong_and_right():
     ]
     assert actor.temperature == made[0].path.gen.T and made[1].path.gen.index == 1
     assert made[0].path.lines == ("4 × 3 = 11 dollars", "11 + 2 = 13 dollars")
+
+
+def test_attempts_can_be_sampled_without_filters():
+    for unfiltered, filters in ((False, (40, 0.95, 0.05)), (True, (0, 1.0, 0.0))):
+        actor = Actor(Answering(lambda *asked: WRONG), seed=1, samples=2, unfiltered=unfiltered)
+        from_scratch(actor, task_of())
+        [sampling] = actor.engine.samplings
+        assert (sampling.top_k, sampling.top_p, sampling.min_p, sampling.temperature) == (*filters, 1.0)
 
 
 def test_rg2_keeps_a_prefix_and_raises_the_temperature_until_the_answer_is_wrong():
@@ -379,17 +387,17 @@ def test_the_prompted_annotator_gets_exactly_the_hints_of_its_job():
     made = slipped(1)
     asked = job(made, kind="calculation")
     engine = Answering(lambda *_: "x")
-    [annotation] = Prompted(engine, scaffold=False).annotate([asked], seed=0)
+    [annotation] = PromptedCritic(engine, scaffold=False).annotate([asked], seed=0)
     request = engine.calls[-1][-1]["content"]
     assert annotation.text == "x" and len(annotation.replies) == 1
     assert annotation.hints == ("answer", "location", "type")
     assert "answer is 14." in request and "wrong step is step 1." in request and "does not come out" in request
     assert request.index("For your eyes only") < request.index("answer is 14.")
-    [blind] = Prompted(engine, hinted=False, scaffold=False).annotate([asked], seed=0)
+    [blind] = PromptedCritic(engine, hinted=False, scaffold=False).annotate([asked], seed=0)
     request = engine.calls[-1][-1]["content"]
     assert blind.hints == () and "14" not in request.replace("4 × 3", "") and "(nothing)" in request
     later = job(made, stop_at_first=True, first_error=FirstError(i=1, by="rg2"))
-    text = Prompted(engine).messages(later)[-1]["content"]
+    text = PromptedCritic(engine).messages(later)[-1]["content"]
     assert "step 1 or a later one" in text and "Stop at the first wrong step" in text
 
 
@@ -404,7 +412,7 @@ def test_a_scaffold_forces_the_format_on_any_model(stop_at_first):
 
     engine = Answering(answer)
     jobs = [job(late, stop_at_first), job(early, stop_at_first)]
-    for made, annotation in zip((late, early), Prompted(engine).annotate(jobs, 0), strict=True):
+    for made, annotation in zip((late, early), PromptedCritic(engine).annotate(jobs, 0), strict=True):
         reading = parse(annotation.text, made.path.lines, made.path.final, stop_at_first)
         due = made.known.labels.index(False) + 1 if stop_at_first else 2
         assert reading.ok and reading.verdicts[:due] == made.known.labels[:due]
@@ -473,7 +481,7 @@ def run(home, recipe=None, annotator=None, stories=STORIES):
     engine = Answering(model)
     recipe = recipe or Recipe(samples=4, refinements=4, keep=1)
     tasks = [task_of(story) for story in stories]
-    return Critiques(tasks, annotator or Prompted(engine, scaffold=False), recipe, home, engine, engine)
+    return Critiques(tasks, annotator or PromptedCritic(engine, scaffold=False), recipe, home, engine, engine)
 
 
 def saved(critiques, out, stop_after=None):
@@ -701,7 +709,7 @@ def test_a_conversation_longer_than_the_context_is_reported_and_skipped(tmp_path
 
     engine = Small(model)
     critiques = Critiques(
-        [task_of(s) for s in STORIES], Prompted(engine, scaffold=False), Recipe(samples=2), tmp_path, engine
+        [task_of(s) for s in STORIES], PromptedCritic(engine, scaffold=False), Recipe(samples=2), tmp_path, engine
     )
     list(critiques.run())
     summary = critiques.summary()

@@ -12,17 +12,8 @@ from runtime.prompts.critic_turn import judged, put_to_critic, verdict_parts, ve
 from runtime.text import language_of
 from runtime.types import Message, Problem
 from trainer.data.critiques.records import CritiqueRecord, Origins, Path, Record, RecordProblem, RecordStep, to_json
-from trainer.data.examples.critic import (
-    EXPLANATION,
-    Sources,
-    critic_row,
-    examples_folder,
-    generated,
-    gsm8k,
-    mixed,
-    recorded,
-    write_examples,
-)
+from trainer.data.examples.attempts import examples_folder, generated, gsm8k, mixed, recorded
+from trainer.data.examples.critic import EXPLANATION, Sources, critic_row, write_examples
 from trainer.data.rows import Encoder, read_rows
 from trainer.data.sources import read_judged
 
@@ -220,7 +211,7 @@ def test_every_attempt_is_used_once_in_an_order_given_by_the_seed():
 
 
 def test_examples_are_split_by_problem_and_held_out_problems_left_out(tmp_path, monkeypatch):
-    monkeypatch.setattr("trainer.data.examples.critic.FITTED_FROM", 0)
+    monkeypatch.setattr("trainer.data.examples.attempts.FITTED_FROM", 0)
     held_out = tmp_path / "held_out.jsonl"
     held_out.write_text(json.dumps({"question": ANNOTATED[0][0], "answer": "19"}) + "\n", "utf-8")
     sources = Sources(generated=120, gsm8k=write_gsm8k(tmp_path), held_out=(held_out,), seed=2)

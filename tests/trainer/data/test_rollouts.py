@@ -5,6 +5,7 @@ import json
 import pytest
 
 from runtime import settings
+from runtime.engines.base import Sampling
 from runtime.engines.scripted import ScriptedEngine
 from runtime.problems.labelled import labelled
 from runtime.search.solutions import Solution
@@ -22,7 +23,7 @@ PROBLEMS = [Problem(text=f"What is two and two, number {i}?", answer="4", source
 def sampled(replies, problems=PROBLEMS, n=2):
     engine = ScriptedEngine(replies)
     engine.parallel = 1  # so that the replies come in the order of the problems
-    return Rollouts(problems, engine, settings.load(), n, 0.8)
+    return Rollouts(problems, engine, settings.load(), Sampling(temperature=0.8), n)
 
 
 def test_rollouts_are_graded_and_keep_the_order_of_the_problems():

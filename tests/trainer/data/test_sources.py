@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from runtime.problems.labelled import labelled
-from runtime.types import LabelProvenance, Problem
+from runtime.problems.labelled import LabelProvenance, labelled
+from runtime.types import Problem
 from trainer.data.sources import RowError, read_judged, read_problems
 
 

@@ -7,17 +7,24 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
+from answering import Answering
 from places import ROOT
 from pydantic import ValidationError
+from servers import stand_in, stream
 
 from runtime import settings
-from runtime.engines.base import ContextOverflow, EngineError
+from runtime.engines import open_engine
+from runtime.engines.base import ContextOverflow, EngineError, Sampling
+from runtime.engines.openai import OpenAIEngine
 from runtime.engines.scripted import ScriptedEngine
+from runtime.problems.labelled import LabelProvenance, StepLabel, by_labels
 from runtime.problems.labelled import labelled as labelled_trajectory
-from runtime.types import Problem, StepLabel
+from runtime.types import Problem
+from trainer.data.completer import Completer
 from trainer.data.sources import RowError, read_attempts
 from trainer.data.step_labels import Labelling, key_of
 
@@ -26,45 +33,25 @@ STEPS = ("2 + 3 = 5", "5 + 4 = 9")
 RIGHT, WRONG = "The answer is 9.", "The answer is 8."
 
 
-class Answering(ScriptedEngine):
-    """Replies by a function of the prefix to continue from and of how often it was requested."""
-
-    def __init__(self, answer):
-        super().__init__()
-        self.answer, self.asked = answer, {}
-        self.seeds, self.lazy = [], []
-
-    def sample(self, requests, sampling, adapter=None, n=1, stop=(), cancel=None, enough=None):
-        self.seeds.append(sampling.seed)
-        self.lazy.append(iter(requests) is requests)
-        return super().sample(requests, sampling, adapter, n, stop, cancel, enough)
-
-    def _next(self, messages):
-        request = (messages[-2]["content"].split("\n")[0], messages[-1]["content"])
-        self.asked[request] = self.asked.get(request, 0) + 1
-        self.replies.append(self.answer(request[1], self.asked[request]))
-        return super()._next(messages)
-
-    @property
-    def beginnings(self):
-        """The prefixes to continue from, in order, without immediate repetitions."""
-        prefixes = [call[-1]["content"] for call in self.calls]
-        return [text for i, text in enumerate(prefixes) if i == 0 or prefixes[i - 1] != text]
+def attempt(*steps, problem=PROBLEM, answer=None):
+    return labelled_trajectory(problem, steps or STEPS, answer=answer)
 
 
-def attempt(*steps, problem=PROBLEM):
-    return labelled_trajectory(problem, steps or STEPS)
+def prepared(attempts, engine, n=2, by="every-step", wrong_only=False, temperature=0.7, stop_early=False):
+    chosen = settings.load()
+    sampling = Sampling(temperature=temperature, max_tokens=chosen.max_tokens, seed=chosen.seed)
+    return Labelling(attempts, Completer(engine, chosen, sampling, n, stop_early), by, wrong_only)
 
 
 def labelled(attempts, engine, n=2, **options):
-    labelling = Labelling(attempts, engine, settings.load(), n, **options)
+    labelling = prepared(attempts, engine, n, **options)
     list(labelling.run())
     return labelling
 
 
 def labels(labelling, place=0):
     row = labelling.results.rows[key_of(labelling.attempts[place])]
-    return [StepLabel(**label) for label in row["labels"]]
+    return [StepLabel(**label) for label in row.get("labels", ())]
 
 
 def counts(labelling, place=0):
@@ -79,7 +66,7 @@ def always(text):
 
 
 def test_k_of_n_completions_reach_the_reference_answer():
-    done = labelled([attempt()], ScriptedEngine([RIGHT, WRONG, "It is 9.", "9 eggs\n#### 9.0"]))
+    done = labelled([attempt()], ScriptedEngine([WRONG, WRONG, RIGHT, WRONG, "It is 9.", "9 eggs\n#### 9.0"]))
     assert labels(done) == [StepLabel(by="rollouts", step=0, k=1, n=2), StepLabel(by="rollouts", step=1, k=2, n=2)]
     assert [(label.hard, label.soft) for label in labels(done)] == [(True, 0.5), (True, 1.0)]
     assert "soft" not in json.dumps(done.results.rows)
@@ -89,7 +76,7 @@ def test_a_truncated_completion_counts_as_failed(monkeypatch):
     monkeypatch.setenv("SOLILOQUY_MAX_TOKENS", "16")
     done = labelled([attempt("2 + 3 = 5")], always("so " * 14 + "is 9 and so on"))
     assert counts(done) == [(0, 2)]
-    assert done.summary()["unfinished"] == 2
+    assert done.summary()["unfinished"] == 4  # with those of the problem alone
 
 
 @pytest.mark.parametrize(("reply", "k"), [("", 2), ("\n", 2), ("Done.", 2), ("No, 8.", 0), ("The answer is N.", 0)])
@@ -140,7 +127,7 @@ def test_shared_prefixes_are_completed_once_in_order_of_length():
     tree = [attempt("a", "b", "c"), attempt("a", "d"), attempt("a", "b"), attempt("a", "b", "e"), attempt("a", "d")]
     done = labelled(tree, engine, n=3)
     assert engine.beginnings == ["a\n", "a\nb\n", "a\nb\nc\n", "a\nb\ne\n", "a\nd\n"]
-    assert len(engine.calls) == 15
+    assert len(engine.continued) == 15
     assert all(engine.lazy)
     assert [len(labels(done, place)) for place in range(5)] == [3, 2, 2, 3, 2]
     assert done.summary()["labelled"] == 4  # the same attempt twice is one
@@ -157,19 +144,158 @@ def test_a_graded_step_is_completed_if_another_attempt_continues_from_it():
 def test_the_seeds_of_a_prefix_depend_only_on_its_length():
     engine = always(RIGHT)
     labelled([attempt("a", "b", "c"), attempt("a", "b", "d"), attempt("e")], engine, n=5)
-    assert engine.seeds == [0, 10, 0]
+    assert engine.seeds == [0, 5, 15, 5]
     other = Problem(text="Another?", answer="9")
     engine = always(RIGHT)
     labelled([attempt("a", "b", "c"), attempt("a", "b", "d", problem=other)], engine, n=5)
-    assert engine.seeds == [0]  # the first was labelled before
+    assert engine.seeds == [0, 5]  # the first was labelled before
 
 
 def test_the_completer_gets_the_actors_prompt_without_the_answer():
     engine = always(RIGHT)
     labelled([attempt("a", problem=Problem(text="What is it?", answer="REFERENCE"))], engine, n=1)
-    [messages] = engine.calls
-    assert [message["role"] for message in messages] == ["system", "user", "assistant"]
-    assert "REFERENCE" not in str(messages)
+    alone, continued = engine.calls
+    assert [message["role"] for message in continued] == ["system", "user", "assistant"]
+    assert alone == continued[:2]
+    assert "REFERENCE" not in str(continued)
+
+
+# Bisection
+
+
+def failing_from(place):
+    """A completer that reaches the answer from fewer than `place` steps only."""
+    return Answering(lambda prefix, count: RIGHT if prefix.count("\n") < place else WRONG)
+
+
+LETTERS = tuple("abcdefgh")
+
+
+@pytest.mark.parametrize("first", range(8))
+def test_bisection_finds_the_first_error_with_few_completions(first):
+    engine = failing_from(first + 1)
+    done = labelled([attempt(*LETTERS, "The answer is 8.")], engine, n=3, by="bisection")
+    found = labels(done)
+    assert by_labels(found, 9) == first
+    assert [label.step for label in found] == list(range(first + 1))  # nothing is claimed of the steps after it
+    assert (found[first].k, found[first].n) == (0, 3)
+    assert first == 0 or found[first - 1].k == 3  # the prefix before the error was seen to reach the answer
+    assert len(engine.continued) <= 3 * 4
+    assert done.summary()["first_errors"] == 1
+
+
+def test_steps_before_a_good_prefix_are_derived_and_have_no_soft_label():
+    done = labelled([attempt(*LETTERS, "The answer is 8.")], failing_from(7), n=3, by="bisection")
+    derived = [label.drawn == "derived" for label in labels(done)]
+    assert derived == [True, True, True, True, False, False, False]
+    assert [(label.hard, label.soft, label.k) for label in labels(done)][:5] == [(True, None, None)] * 4 + [
+        (True, 1, 3)
+    ]
+    assert done.summary()["derived"] == 4
+
+
+def test_bisection_finds_the_error_that_the_labels_of_every_step_find():
+    for first in range(4):
+        attempts = [attempt(f"a {first}", "b", "c", "d", answer="8")]
+        every, half = (labelled(attempts, failing_from(first + 1), by=by) for by in ("every-step", "bisection"))
+        assert by_labels(labels(every), 4) == by_labels(labels(half), 4) == first
+        assert half.summary()["calls"] <= every.summary()["calls"]
+
+
+def test_every_way_uses_the_completions_of_the_other():
+    attempts = [attempt(*LETTERS)]
+    labelled(attempts, failing_from(5))
+    engine = Answering(lambda prefix, count: AssertionError("nothing is missing"))
+    assert by_labels(labels(labelled(attempts, engine, by="bisection")), 8) == 4
+    assert engine.calls == []
+
+
+def test_without_a_success_before_the_first_step_nothing_is_claimed():
+    done = labelled([attempt("a", "b", answer="8")], always(WRONG), by="bisection")
+    assert labels(done) == []
+    assert (done.summary()["undecided"], done.summary()["first_errors"]) == (1, 0)
+    assert read_attempts(done.results.path)[0].is_judged is False
+
+
+def test_a_wrong_attempt_that_reaches_the_answer_from_every_step_is_undecided():
+    wrong = attempt("a", "b").model_copy(update={"correct": False})
+    assert labels(labelled([wrong], always(RIGHT), by="bisection")) == []
+    unknown = labelled([attempt("a", "c")], always(RIGHT), by="bisection")
+    assert [label.step for label in labels(unknown)] == [0, 1]
+
+
+def test_the_last_step_of_a_wrong_answer_is_wrong_if_all_before_it_reach_the_answer():
+    done = labelled([attempt("a", "b", answer="8")], always(RIGHT), n=3, by="bisection")
+    assert counts(done) == [(3, 3), (0, 1)]
+    assert labels(done)[1].drawn == "none"
+
+
+def test_a_right_answer_costs_a_bisection_nothing():
+    engine = always(WRONG)
+    done = labelled([attempt("a", "b", answer="9")], engine, by="bisection")
+    assert engine.continued == []
+    assert [(label.hard, label.drawn) for label in labels(done)] == [(True, "derived"), (True, "none")]
+
+
+# Order and confidence
+
+
+class Solving(Answering):
+    """Solves "What is i?" `rates[i]` times, and never from a prefix."""
+
+    def __init__(self, rates):
+        super().__init__(lambda prefix, count: RIGHT if not prefix and count <= self.rate else WRONG)
+        self.rates = rates
+
+    def _next(self, messages):
+        self.rate = self.rates[int(re.search(r"\d+", messages[1]["content"])[0])]
+        return super()._next(messages)
+
+
+def test_wrong_attempts_at_problems_that_are_mostly_solved_come_first():
+    problems = [Problem(text=f"What is {i}?", answer="9") for i in range(4)]
+    rows = [attempt("a", problem=problems[0], answer="9")]
+    rows += [attempt("b", problem=problem, answer="8") for problem in problems]
+    labelling = prepared(rows, Solving([2, 0, 1, 2]))
+    list(labelling.measure_confidence())
+    assert [rows.index(one) for group in labelling.ordered() for one in group] == [1, 4, 3, 2, 0]
+
+
+def test_the_confidence_of_the_completer_is_kept_with_the_row():
+    done = labelled([attempt("a")], ScriptedEngine([RIGHT, WRONG, WRONG, WRONG]), n=2)
+    [row] = read_attempts(done.results.path)
+    assert (row.provenance.confidence, row.provenance.annotator) == (0.5, "scripted")
+
+
+def test_graded_attempts_of_the_completer_itself_are_its_confidence():
+    written = {"generator": "scripted", "format": None}
+    rows = [
+        attempt(letter, answer="9" if letter == "a" else "8").model_copy(
+            update={"correct": letter == "a", "provenance": LabelProvenance(**written)}
+        )
+        for letter in "abcd"
+    ]
+    engine = always(WRONG)
+    done = labelled(rows, engine)
+    assert len(engine.calls) == len(engine.continued) == 0  # every answer is graded
+    assert {row.provenance.confidence for row in read_attempts(done.results.path)} == {0.25}
+    engine = always(WRONG)
+    labelled(rows[:3], engine)  # too few to rely on
+    assert len(engine.calls) == 2
+
+
+def test_right_attempts_can_be_left_out():
+    rows = [attempt("a", answer="9"), attempt("b", answer="8"), attempt("c", "The answer is 9.")]
+    done = labelled(rows, always(WRONG), by="bisection", wrong_only=True)
+    assert list(done.results.rows) == [key_of(rows[1])]
+    assert (done.summary()["labelled"], done.summary()["failed"]) == (1, [])
+
+
+def test_what_people_know_of_the_error_is_not_written_beside_the_labels():
+    known = labelled_trajectory(PROBLEM, ("a", "b"), 0, "8", "It is twice as much.", "logical")
+    done = labelled([known], failing_from(2), by="bisection")
+    [row] = read_attempts(done.results.path)
+    assert (row.first_error, row.explanation, row.error_type, row.answer) == (1, "", None, "8")
 
 
 # Stopping early
@@ -183,7 +309,7 @@ def test_with_stop_early_one_success_ends_a_step_and_there_is_no_soft_label():
     assert (first.hard, second.hard) == (True, False)
     assert first.drawn == second.drawn == "until_success"
     assert first.soft is second.soft is None
-    assert len(engine.calls) == 8
+    assert len(engine.continued) == 8
 
 
 def test_stopping_early_never_changes_the_hard_label():
@@ -215,7 +341,7 @@ def test_a_finished_run_is_reused_and_a_longer_file_resumes_it():
     engine = always(WRONG)
     again = labelled([attempt("a", "b"), attempt("a", "c"), attempt("x")], engine)
     assert engine.beginnings == ["a\nc\n", "x\n"]
-    assert engine.seeds == [2, 0]
+    assert engine.seeds == [4, 2]
     assert counts(again, 0) == counts(first) == [(2, 2), (2, 2)]
     assert counts(again, 1) == [(2, 2), (0, 2)]
 
@@ -242,10 +368,10 @@ def test_an_engine_error_ends_the_run_and_keeps_its_labels():
 
 
 def test_leaving_early_cancels_and_stores_no_partial_label():
-    engine = Answering(lambda prefix, count: RIGHT if prefix.startswith("quick") else "word " * 200)
+    engine = Answering(lambda prefix, count: "word " * 200 if prefix.startswith("slow") else RIGHT)
     engine.delay = 0.02
     rows = [attempt(first, problem=Problem(text=f"{first}?", answer="9")) for first in ("quick", "slow", "slower")]
-    labelling = Labelling(rows, engine, settings.load(), 2)
+    labelling = prepared(rows, engine)
     run = labelling.run()
     assert next(run) == key_of(rows[0])
     started = time.monotonic()
@@ -258,31 +384,62 @@ def test_leaving_early_cancels_and_stores_no_partial_label():
 KILLED = """
 import sys
 sys.path[:0] = ["tests", "tests/trainer/data"]
-from test_step_labels import Answering, many, settings, Labelling, RIGHT
-engine = Answering(lambda begun, count: RIGHT)
+from answering import Answering
+from test_step_labels import RIGHT, many, prepared
+engine = Answering(lambda prefix, count: RIGHT)
 engine.delay = 0.02
-for _ in Labelling(many(), engine, settings.load(), 2).run():
+for _ in prepared(many(), engine, by=sys.argv[1]).run():
     print("one", flush=True)
 """
 
 
-def many():
-    return [attempt("a", str(i), problem=Problem(text=f"What is {i // 2}?", answer="9")) for i in range(24)]
+def many(answer=None):
+    problems = [Problem(text=f"What is {i}?", answer="9") for i in range(12)]
+    return [attempt("a", str(i), problem=problems[i // 2], answer=answer) for i in range(24)]
 
 
-def test_a_killed_run_resumes_to_the_same_labels(tmp_path):
-    process = subprocess.Popen([sys.executable, "-c", KILLED], cwd=ROOT, stdout=subprocess.PIPE, env=dict(os.environ))
+@pytest.mark.parametrize(("by", "found"), [("every-step", [(2, 2), (2, 2)]), ("bisection", [(None, None), (2, 2)])])
+def test_a_killed_run_resumes_to_the_same_labels(by, found):
+    command = [sys.executable, "-c", KILLED, by]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, env=dict(os.environ))
     for _ in range(4):
         assert process.stdout.readline()
     process.send_signal(signal.SIGKILL)
     process.wait()
     engine = always(RIGHT)
-    labelling = Labelling(many(), engine, settings.load(), 2)
-    kept = len(labelling.results.rows)
+    labelling = prepared(many(), engine, by=by)
+    kept, completed = len(labelling.results.rows), len(labelling.completer.results.rows)
     assert 4 <= kept < 24
+    assert completed > kept
     list(labelling.run())
-    assert len(engine.calls) <= 2 * 36 - 2 * kept
-    assert [counts(labelling, place) for place in range(24)] == [[(2, 2), (2, 2)]] * 24
+    assert [counts(labelling, place) for place in range(24)] == [found] * 24
+    assert len(engine.calls) == 2 * (len(labelling.completer.results.rows) - completed)  # nothing is sampled twice
+
+
+def vllm_dying_after(number):
+    """Requests to a server of vLLM's kind, which breaks every connection from the request of this number on."""
+
+    def answer(handler, count):
+        if count >= number:
+            handler.connection.close()
+        elif handler.path == "/tokenize":
+            handler.reply(200, {"tokens": [1, 2, 3]})
+        else:
+            stream(handler, "The answer", " is 9.")
+
+    return answer
+
+
+def test_two_servers_share_the_work_and_one_finishes_it_if_the_other_dies(caplog, monkeypatch):
+    monkeypatch.setattr(OpenAIEngine.__init__, "__defaults__", (None, 8, None, 60.0, 0))  # without retries
+    with ExitStack() as opened:
+        urls = [opened.enter_context(stand_in(vllm_dying_after(number), "vllm"))[0] for number in (20, 10_000)]
+        engine = opened.enter_context(closing(open_engine(settings.load(server=", ".join(urls)), parallel=2)))
+        done = labelled(many("8"), engine, by="bisection")
+    assert "1 of 2 servers are left" in caplog.text
+    assert done.summary()["first_errors"] == 24
+    with pytest.raises(EngineError, match="No server is left"):
+        labelled([attempt("another")], engine)
 
 
 # Rows that cannot be labelled
@@ -355,7 +512,7 @@ def test_the_small_model_labels_a_short_solution(small_engine, monkeypatch):
         StepLabel(by="rollouts", step=0, k=0, n=1, drawn="none"),
     )
     assert first.hard
-    assert done.summary()["calls"] == 4
+    assert done.summary()["calls"] == 8
 
 
 @pytest.mark.model
@@ -364,6 +521,7 @@ def test_the_command_labels_and_reports(tmp_path):
     row = {"question": "What is 2 + 2?", "steps": ["2 + 2 = 4", "The answer is 4."], "answer": "4"}
     path = written(tmp_path, row, {**row, "steps": []})
     command = [sys.executable, "-m", "trainer", "labels", "--trajectories", path, "--n", "2", "--stop-early", "--json"]
+    command += ["--out", tmp_path / "labels.jsonl"]
     options = {"SOLILOQUY_MAX_TOKENS": "16", "SOLILOQUY_THREADS": "1", "SOLILOQUY_MODEL": "smollm2-135m"}
     finished = subprocess.run(
         [*command, "--parallel", "2"],
@@ -378,3 +536,5 @@ def test_the_command_labels_and_reports(tmp_path):
     assert [failure["row"] for failure in summary["failed"]] == [2]
     [stored] = Path(summary["results"]).read_text("utf-8").splitlines()
     assert [label["drawn"] for label in json.loads(stored)["labels"]] == ["until_success", "none"]
+    [written_row] = read_attempts(tmp_path / "labels.jsonl")
+    assert [label.drawn for label in written_row.labels] == ["until_success", "none"]

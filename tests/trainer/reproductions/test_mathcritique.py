@@ -36,7 +36,7 @@ def attempt(answer: str, problem: Problem = PROBLEM, tokens: int = 10) -> Attemp
     steps = (Step(text="There are 3 pens."), Step(text=f"3 × 4 = {answer}"))
     trajectory = Trajectory(problem_id=problem.id, steps=steps, answer=answer)
     return Attempt(
-        problem=problem, trajectory=trajectory, right=answer == problem.answer, cost=Spent(turns=1, written=tokens)
+        problem=problem, trajectory=trajectory, correct=answer == problem.answer, cost=Spent(turns=1, written=tokens)
     )
 
 
@@ -150,9 +150,9 @@ def test_the_actor_continues_from_the_step_before_the_doubted_one():
 
 def test_the_counted_answer_depends_on_when_to_refine():
     objected, spared = turn("7", True, "12"), turn("7", False, "12")
-    assert objected.taken().right and not spared.taken().right
-    assert spared.taken("always").right and spared.taken("wrong").right
-    assert not turn("12", True, "7").taken().right and turn("12", True, "7").taken("wrong").right
+    assert objected.taken().correct and not spared.taken().correct
+    assert spared.taken("always").correct and spared.taken("wrong").correct
+    assert not turn("12", True, "7").taken().correct and turn("12", True, "7").taken("wrong").correct
     assert objected.cost.turns == 3 and spared.cost.turns == 2
     assert spared.reading.place == 1  # without an objection: the least likely step
 
@@ -296,7 +296,7 @@ def bench_ground(home, monkeypatch):
     """The bench model, which solves some of these problems."""
     # A busy machine may decide these differently in another home: batches, threads, number types.
     monkeypatch.setattr(Ground, "engine", partialmethod(Ground.engine, parallel=1))
-    monkeypatch.setattr("trainer.training.sft.fastest_dtype", lambda device: torch.float32)
+    monkeypatch.setattr("trainer.training.run.fastest_dtype", lambda device: torch.float32)
     return Ground("bench", settings.load(threads=1))
 
 
@@ -366,7 +366,7 @@ def test_a_teacher_labels_the_actors_attempts_and_inserts_errors_into_others(ben
         steps = [*lines, "So 1 + 1 = 3."][: len(lines) + (not right)]
         answer = worked[problem.id].result if right else "3"
         trajectory = Trajectory(problem_id=problem.id, steps=tuple(Step(text=one) for one in steps), answer=answer)
-        return Attempt(problem=problem, trajectory=trajectory, right=right)
+        return Attempt(problem=problem, trajectory=trajectory, correct=right)
 
     class Writer:
         def attempts(self, problems, n, seed):

@@ -1,10 +1,6 @@
 """Supervised fine-tuning of an adapter, by either loop; a killed run resumes to the same adapter."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +9,7 @@ from peft import PeftModel
 from places import ROOT
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, DynamicCache
+from tuning import PAD, gradients, killed_after, opened, recipe_of, require_equal
 
 from runtime import settings
 from runtime.engines.hf.chat import Chat
@@ -23,16 +20,15 @@ from trainer.data.examples.critic import critic_row
 from trainer.data.rows import Encoder, Row, read_rows, write_rows
 from trainer.data.sources import RowError
 from trainer.training import prefix_loop, progress
-from trainer.training.modelling import collate, learned_parameters, loss, open_for_tuning, read_prefix, save_adapter
+from trainer.training.modelling import collate, learned_parameters, open_for_tuning, read_prefix, save_adapter
 from trainer.training.prefix_loop import Tuning
-from trainer.training.recipe import Recipe, RecipeError, read_recipe
+from trainer.training.recipe import RecipeError, read_recipe
+from trainer.training.run import Run
 from trainer.training.schedule import Progress, batches, share_of_rate
-from trainer.training.sft import Run
+from trainer.training.sft import loss
 from trainer.training.trl_loop import Collator, _dataset
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(120)]
-
-PAD = 2
 
 
 @pytest.fixture(scope="module")
@@ -71,25 +67,6 @@ def data(tmp_path):
     return tmp_path / "rows.jsonl"
 
 
-def recipe_of(base, *files, **changes):
-    given = {"batch": 2, "rank": 4, "dtype": "float32", "warm_up": 0, "learning_rate": 1e-2, "save_every": 2}
-    return Recipe(base=str(base), role="critic", data=files or ("rows.jsonl",), **{**given, **changes})
-
-
-def opened(base, invocation=(), noise=0.05, **changes):
-    """A base with a non-zero adapter, so that its gradients are not zero either."""
-    model = open_for_tuning(str(base), recipe_of(base, **changes), "cpu", invocation)
-    generator = torch.Generator().manual_seed(1)
-    for name, weight in model.named_parameters():
-        if "lora_B" in name:
-            torch.nn.init.normal_(weight, std=noise, generator=generator)
-    return model
-
-
-def gradients(model):
-    return {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
-
-
 def ours(model, examples):
     batch = collate(examples, PAD, "cpu")
     value = loss(model, batch, read_prefix(model, batch))
@@ -105,12 +82,6 @@ def pefts(model, examples):
     value = (losses * batch["weights"][:, 1:]).sum() / len(examples)
     value.backward()
     return value.item(), gradients(model)
-
-
-def require_equal(found, expected, tolerance=1e-5):
-    assert found.keys() == expected.keys() and found
-    for name, value in found.items():
-        torch.testing.assert_close(value, expected[name], atol=tolerance, rtol=1e-3, msg=lambda m, n=name: f"{n}: {m}")
 
 
 # Rows
@@ -231,7 +202,7 @@ def test_a_run_learns_and_leaves_an_adapter_that_peft_opens_activated(bases, dat
     assert sum(summary["losses"][-4:]) < 0.7 * sum(summary["losses"][:4])
     first, *_, last = summary["dev_losses"].values()
     assert last < first
-    assert summary["learned_tokens"] == sum(w > 0 for e in run.training_set.examples for w in e.weights)
+    assert summary["learned"] == sum(w > 0 for e in run.training_set.examples for w in e.weights)
 
     adapter = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32), run.adapter)
     assert adapter.peft_config["default"].alora_invocation_tokens == list(invocation)
@@ -244,21 +215,6 @@ def test_a_run_learns_and_leaves_an_adapter_that_peft_opens_activated(bases, dat
     torch.testing.assert_close(whole, split, atol=1e-4, rtol=1e-3)
 
 
-KILLED_AFTER = """
-import os, signal, sys
-import torch
-from runtime import settings
-from trainer.training.recipe import Recipe
-from trainer.training.sft import Run
-
-torch.set_num_threads(1)
-def report(progress):
-    if progress.step == int(sys.argv[2]):
-        os.kill(os.getpid(), signal.SIGKILL)
-Run(Recipe.model_validate_json(sys.argv[1]), settings.load()).run(report)
-"""
-
-
 @pytest.mark.parametrize("loop", ["prefix", "trl"])
 def test_a_killed_run_resumes_and_ends_with_the_same_adapter(bases, data, tmp_path, loop):
     recipe = recipe_of(bases["llama"], data, epochs=2, loop=loop, keep_prefixes=True)
@@ -266,13 +222,7 @@ def test_a_killed_run_resumes_and_ends_with_the_same_adapter(bases, data, tmp_pa
     expected = undisturbed.run()
 
     home = tmp_path / "disturbed"
-    killed = subprocess.run(
-        [sys.executable, "-c", KILLED_AFTER, recipe.model_dump_json(), "5"],
-        env={**os.environ, "SOLILOQUY_HOME": str(home), "OMP_NUM_THREADS": "1"},
-        cwd=ROOT,
-        check=False,
-    )
-    assert killed.returncode == -signal.SIGKILL
+    killed_after(5, recipe, home)
     steps = []
     run = Run(recipe, settings.load(home=home))
     (run.folder / "trl" / "checkpoint-6").mkdir(parents=True)  # killed while this one was written
@@ -356,14 +306,14 @@ def test_a_four_bit_base_is_tuned(bases, data, examples, tmp_path):
     model = open_for_tuning(str(bases["qwen2"]), recipe, "cpu")
     kinds = {type(module).__name__ for module in model.modules()}
     assert "Linear4bit" in kinds
-    losses = [progress.loss for progress in Tuning(model, examples, recipe, tmp_path, PAD).run()]
+    losses = [progress.loss for progress in Tuning(model, examples, loss, recipe, tmp_path, PAD).run()]
     assert sum(losses[4:]) < sum(losses[:4])
 
 
 def test_evaluating_the_loss_does_not_change_the_gradients_of_a_four_bit_base(bases, examples, tmp_path):
     pytest.importorskip("bitsandbytes")
     model = open_for_tuning(str(bases["qwen2"]), recipe_of(bases["qwen2"], four_bit=True), "cpu")
-    tuning = Tuning(model, examples, recipe_of(bases["qwen2"], four_bit=True), tmp_path, PAD)
+    tuning = Tuning(model, examples, loss, recipe_of(bases["qwen2"], four_bit=True), tmp_path, PAD)
     batch = collate(examples[:4], PAD, "cpu")
 
     def gradients():

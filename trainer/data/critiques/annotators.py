@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from runtime.engines.base import Completion, Engine, Sampling
 from runtime.problems.critique_text import LABELS, Block, read_verdict, sentence, write
@@ -48,7 +49,14 @@ class Annotation:
     replies: tuple[Completion, ...] = ()
 
 
-class Annotator(Protocol):
+J = TypeVar("J")
+J_contra = TypeVar("J_contra", contravariant=True)
+
+
+class Annotator(Protocol[J_contra]):
+    """Whatever judges jobs of one kind: attempts to be criticised (`Job`), or labelled ones to be explained
+    (`trainer.data.evaluations`)."""
+
     @property
     def name(self) -> str:
         """Stored with every critique."""
@@ -65,8 +73,8 @@ class Annotator(Protocol):
     def scaffold(self) -> bool:
         """Whether the format is written for it."""
 
-    def annotate(self, jobs: Sequence[Job], seed: int) -> list[Annotation | None]:
-        """A critique per attempt, or None if this annotator cannot write one. Raises EngineError."""
+    def annotate(self, jobs: Sequence[J_contra], seed: int) -> list[Annotation | None]:
+        """A text per job, or None if this annotator cannot write one. Raises EngineError."""
 
 
 class Structural:
@@ -92,46 +100,78 @@ class Structural:
         return Annotation(write(blocks, wrong is None, words, language), ("labels",))
 
 
-class Prompted:
+class Draft(Protocol):
+    """A text written in a scaffold: `advance` adds the format up to the model's next turn, and is False at the end;
+    `take` adds the model's words."""
+
+    text: str
+    replies: list[Completion]
+
+    def advance(self) -> bool: ...
+
+    def take(self, reply: Completion) -> None: ...
+
+
+class Prompted(ABC, Generic[J]):
     """A model on any engine, sampled greedily. Without `hinted` the prompt has no hints, which measures their value.
 
-    Small models do not keep to a format. With a scaffold the format is written for them: the step's sentence and the
-    label, then the model's verdict and explanation, then the next step; cached text is not read again. Servers that
-    cannot continue a reply must work without it.
+    Small models do not keep to a format. With a scaffold the format is written for them, and they write only verdicts
+    and explanations; cached text is not read again. Servers that cannot continue a reply must work without it.
     """
 
-    prompt = "annotate"
+    prompt: str
+    stop: tuple[str, ...]
+    """Ends the model's turn in a scaffold."""
 
     def __init__(self, engine: Engine, hinted: bool = True, scaffold: bool = True, max_tokens: int = 1536) -> None:
         self.engine, self.hinted, self.scaffold, self.max_tokens = engine, hinted, scaffold, max_tokens
         self.name = engine.model
 
-    def annotate(self, jobs: Sequence[Job], seed: int) -> list[Annotation | None]:
+    @abstractmethod
+    def messages(self, job: J) -> Messages:
+        """The prompt."""
+
+    @abstractmethod
+    def hints(self, job: J) -> Mapping[Hint, str]:
+        """The hints in its prompt, each as a text."""
+
+    @abstractmethod
+    def draft(self, job: J) -> Draft:
+        """An empty scaffold."""
+
+    def annotate(self, jobs: Sequence[J], seed: int) -> list[Annotation | None]:
         written = self._in_scaffolds(jobs, seed) if self.scaffold else self._freely(jobs, seed)
         return [
-            Annotation(text, tuple(self._hints(job)), replies)
+            Annotation(text, tuple(self.hints(job)), replies)
             for job, (text, replies) in zip(jobs, written, strict=True)
         ]
 
-    def _freely(self, jobs: Sequence[Job], seed: int) -> list[tuple[str, tuple[Completion, ...]]]:
+    def _freely(self, jobs: Sequence[J], seed: int) -> list[tuple[str, tuple[Completion, ...]]]:
         sampling = Sampling(max_tokens=self.max_tokens, seed=seed)
         replies = self.engine.sample([self.messages(job) for job in jobs], sampling)
         return [(reply.text, (reply,)) for [reply] in replies]
 
-    def _in_scaffolds(self, jobs: Sequence[Job], seed: int) -> list[tuple[str, tuple[Completion, ...]]]:
-        """Write all critiques in parallel, one verdict of each at a time."""
-        drafts = [_Draft(job) for job in jobs]
+    def _in_scaffolds(self, jobs: Sequence[J], seed: int) -> list[tuple[str, tuple[Completion, ...]]]:
+        """Write all texts in parallel, one verdict of each at a time."""
+        drafts = [(job, self.draft(job)) for job in jobs]
         sampling = Sampling(max_tokens=SHORT, seed=seed)
-        while under_way := [draft for draft in drafts if draft.advance()]:
+        while under_way := [(job, draft) for job, draft in drafts if draft.advance()]:
             requests = [
-                [*self.messages(draft.job), Message(role="assistant", content=draft.text)] for draft in under_way
+                [*self.messages(job), Message(role="assistant", content=draft.text)] for job, draft in under_way
             ]
-            for draft, [reply] in zip(under_way, self.engine.sample(requests, sampling, stop=("\n\n",)), strict=True):
+            replies = self.engine.sample(requests, sampling, stop=self.stop)
+            for (_, draft), [reply] in zip(under_way, replies, strict=True):
                 draft.take(reply)
-        return [(draft.text, tuple(draft.replies)) for draft in drafts]
+        return [(draft.text, tuple(draft.replies)) for _, draft in drafts]
+
+
+class PromptedCritic(Prompted[Job]):
+    """A model that writes critiques. Its scaffold holds the step's sentence and the labels of the format."""
+
+    prompt = "annotate"
+    stop = ("\n\n",)
 
     def messages(self, job: Job) -> Messages:
-        """The prompt."""
         language = job.task.language
         lines = numbered(job.path.lines, language)
         if job.path.final is not None:
@@ -142,12 +182,11 @@ class Prompted:
             problem=job.task.problem.text,
             solution=lines,
             extent=_WORDS[language]["extent"]["first" if job.stop_at_first else "full"],
-            hints="\n".join(self._hints(job).values()) or _WORDS[language]["told"]["none"],
+            hints="\n".join(self.hints(job).values()) or _WORDS[language]["told"]["none"],
         )
         return [{"role": "user", "content": request}]
 
-    def _hints(self, job: Job) -> dict[Hint, str]:
-        """The hints in its prompt, each as a sentence."""
+    def hints(self, job: Job) -> Mapping[Hint, str]:
         sentences, path, known = _WORDS[job.task.language]["told"], job.path, job.made.known
         hints: dict[Hint, str] = {}
         if not self.hinted:
@@ -163,13 +202,21 @@ class Prompted:
             hints["type"] = sentences["type"].format(sentences[known.kind])
         return hints
 
+    def draft(self, job: Job) -> Draft:
+        return _Draft(job)
+
 
 _WHOLE = re.compile(r"(?:.*[.!?。！？](?=\s|$))?")
-"""Complete sentences of a truncated explanation."""
+
+
+def whole_sentences(words: str) -> str:
+    """The complete sentences of an explanation that was cut at the token limit."""
+    found = _WHOLE.match(words)
+    return found[0] if found else ""
 
 
 class _Draft:
-    """A critique written step by step: `advance` adds the next label, `take` the model's text."""
+    """A critique written step by step."""
 
     def __init__(self, job: Job) -> None:
         self.job, self.text = job, ""
@@ -196,8 +243,7 @@ class _Draft:
         verdict, _, rest = reply.text.strip().partition("\n")
         words, more, _ = rest.strip().removeprefix(explanation.strip()).strip().partition("\n")
         if reply.finish == "length" and not more:
-            whole = _WHOLE.match(words)
-            words = whole[0] if whole else ""
+            words = whole_sentences(words)
         space = "" if self.text.endswith("：") else " "
         self.text += f"{space}{verdict.strip()}\n{explanation}{words}"
         self.replies.append(reply)

@@ -17,7 +17,7 @@ from runtime.engines.base import Engine
 from runtime.errors import SoliloquyError
 from runtime.problems import wordproblems
 from trainer.data.critiques import report, tasks
-from trainer.data.critiques.annotators import Annotator, Prompted, Structural
+from trainer.data.critiques.annotators import Annotator, Job, PromptedCritic, Structural
 from trainer.data.critiques.generators import GENERATORS
 from trainer.data.critiques.pipeline import Critiques, Recipe
 from trainer.data.critiques.records import read_records
@@ -79,7 +79,7 @@ def make(
         actor = critic = opened(model) if needs_model else None
         if prompted and annotator_model not in (None, model):
             critic = opened(annotator_model)
-        judge: Annotator = Prompted(critic, hinted, scaffold) if prompted and critic else Structural()
+        judge: Annotator[Job] = PromptedCritic(critic, hinted, scaffold) if prompted and critic else Structural()
         run = Critiques(work, judge, recipe, Path(settings.load().home), actor, critic)
         follow("Critiques", run.run(), len(run.tasks))
     run.save(out)

@@ -42,10 +42,13 @@ class Actor:
     temperature: float = 1.0
     """RG1: sampling temperature."""
     max_tokens: int = 512
+    unfiltered: bool = False
+    """Whether it samples without top_k, top_p and min_p."""
 
     def sampling(self, temperature: float, task: Task, *purpose: str) -> Sampling:
         seed = seed_of(self.seed, task.problem.id, *purpose)
-        return Sampling(temperature=temperature, max_tokens=self.max_tokens, seed=seed)
+        sampling = Sampling(temperature=temperature, max_tokens=self.max_tokens, seed=seed)
+        return sampling.unfiltered() if self.unfiltered else sampling
 
     def dice(self, task: Task, *purpose: str) -> random.Random:
         return random.Random(seed_of(self.seed, task.problem.id, *purpose))

@@ -59,6 +59,8 @@ class Recipe:
     keep: int = 3
     """k: the number of refinements of a wrong attempt that must be right."""
     max_tokens: int = 512
+    unfiltered: bool = False
+    """Whether attempts are sampled without top_k, top_p and min_p."""
 
 
 class Critiques:
@@ -67,7 +69,7 @@ class Critiques:
     def __init__(
         self,
         tasks: Sequence[Task],
-        annotator: Annotator,
+        annotator: Annotator[Job],
         recipe: Recipe,
         home: FilePath,
         actor: Engine | None = None,
@@ -128,7 +130,8 @@ class Critiques:
         engine = Metered(self.engine) if self.engine else None
         recipe = self.recipe
         writer = engine if self.writer is self.engine else self.writer  # so that its tokens are counted too
-        actor = Actor(engine, recipe.seed, recipe.samples, recipe.temperature, recipe.max_tokens) if engine else None
+        asked = (recipe.seed, recipe.samples, recipe.temperature, recipe.max_tokens, recipe.unfiltered)
+        actor = Actor(engine, *asked) if engine else None
         try:
             generated = self._generate(task, actor, writer)
             made = [known_by_rule(each, task, recipe.seed, generated) for each in mixed(generated, recipe.wrong)]

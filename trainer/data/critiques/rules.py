@@ -80,7 +80,7 @@ class _Reader:
             self.spoilt |= made - story
             return bool(made - story) and self._judge(False, self._words("follows", (self.first_error or 0) + 1))
         if verdict == "correct" and made <= story and used <= story:
-            return self._judge(True, self._words("right", *_sides(equations[-1])))
+            return self._judge(True, self._words("right", *sides(equations[-1])))
         wrong = [equation for equation in equations if equation.verdict == "incorrect"]
         # The left side is what the solution needs, so only the calculation went wrong.
         slip = bool(wrong) and all(equation.left in story for equation in wrong)
@@ -114,7 +114,7 @@ class _Reader:
         """The right value of the left side, unless that is the answer of the problem."""
         words = arithmetic.sentence(equation, self.task.language)
         if leaks([words], self.task.problem.answer or "", self.task.problem.text, seen, None):
-            return self._words("slip_untold", *_sides(equation))
+            return self._words("slip_untold", *sides(equation))
         return self._words("slip") + words
 
     def _astray(self, equation: Equation, seen: Sequence[str]) -> str | None:
@@ -124,12 +124,13 @@ class _Reader:
         missing = next((one for one in made if self.worked.quantities[one].value not in known), None)
         if missing is None or self.task.language != "en":
             return None
-        opening = self._words("astray", *_sides(equation))
+        opening = self._words("astray", *sides(equation))
         words = f"{opening} {wanted(self.worked, missing, self.dice)}"
         leaking = leaks([words], self.task.problem.answer or "", self.task.problem.text, seen, None)
         return None if leaking else words
 
 
-def _sides(equation: Equation) -> tuple[str, str]:
+def sides(equation: Equation) -> tuple[str, str]:
+    """The texts of the left and the right side."""
     left, _, right = equation.text.rpartition(" = ")
     return left, right

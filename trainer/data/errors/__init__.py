@@ -5,7 +5,7 @@ The types are those of MATH-Minos. Here they mean:
 - calculation: the right formula with a wrong result; the only type that exact arithmetic finds
 - logical: a wrong operation, order or number, or a missing one; the equation itself is true
 - accumulation: an earlier result carried over wrongly, miscopied or replaced by an older one
-- unrelated: a true equation that does not lead to the answer
+- unrelated: a true equation of two numbers that nothing in the solution puts together
 - other: a number of the problem misread, a percentage taken as a whole number, a wrong unit, an earlier step left out
 
 Later steps are computed from the wrong one, as a person would; if that changes them they have the type "accumulation".
@@ -33,7 +33,9 @@ from trainer.data.errors.scene import Fault, Scene, scene_of
 ErrorType = Literal["calculation", "logical", "accumulation", "unrelated", "other"]
 WEIGHTS: dict[ErrorType, float] = {"logical": 0.4, "other": 0.3, "calculation": 0.2, "unrelated": 0.1}
 """Weights with which `inject_random` tries types first. Calculation is rarer, as exact arithmetic finds it anyway."""
-_FAULTS: dict[ErrorType, Callable[[Scene], Iterator[Fault]]] = {
+Faults = Callable[[Scene], Iterator[Fault]]
+"""The faults of one kind that fit a step, in the order to try them."""
+FAULTS: dict[ErrorType, Faults] = {
     "calculation": faults.calculation,
     "logical": faults.logical,
     "accumulation": faults.accumulation,
@@ -73,11 +75,16 @@ class Injected(Value):
 def inject(worked: Worked, step: int, kind: ErrorType, seed: int) -> Injected | None:
     """The solution with an error at this step; None if no plausible attempt with a wrong answer results. If an earlier
     step is left out, the wrong step moves forward by one: see `first_error`."""
+    return inject_one_of(FAULTS[kind], worked, step, kind, seed)
+
+
+def inject_one_of(faults: Faults, worked: Worked, step: int, kind: ErrorType, seed: int) -> Injected | None:
+    """The same with one source of faults of this type."""
     rng = random.Random(f"{worked.problem.id} {step} {kind} {seed}")
     scene = scene_of(worked, step, rng)
     if scene is None:
         return None
-    attempts = (_carried_out(scene, fault, kind) for fault in _FAULTS[kind](scene))
+    attempts = (_carried_out(scene, fault, kind) for fault in faults(scene))
     return next((attempt for attempt in attempts if attempt), None)
 
 

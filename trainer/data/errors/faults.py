@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from itertools import combinations
+from itertools import combinations, product
 
 from trainer.data.errors import slips
 from trainer.data.errors.formulas import Leaf, Operation, Part, Path, exchanged, leaves, operations, parse, used, write
@@ -39,19 +39,27 @@ def calculation(scene: Scene) -> Iterator[Fault]:
 
 def logical(scene: Scene) -> Iterator[Fault]:
     """True equations with a wrong idea: another operation, swapped sides, another number, or one left out."""
-    ideas = [list(other_operation(scene)), list(_other_numbers(scene)), list(_left_out(scene))]
-    for idea in ideas:
+    numbers, shorter = list(other_numbers(scene)), list(left_out(scene))
+    for idea in (numbers, shorter):
         scene.rng.shuffle(idea)
+    ideas = [list(other_signs(scene)), numbers, shorter]
     scene.rng.shuffle(ideas)
     for idea in ideas:
         yield from idea
 
 
-def other_operation(scene: Scene) -> Iterator[Fault]:
+FREQUENCY = {"×": 8, "/": 4, "-": 3, "+": 1}
+"""Weights with which wrong signs are tried first, so that the signs of wrong steps are about as frequent as those of
+right ones. A plain draw gives mostly "+", as other results are often not plausible."""
+
+
+def other_signs(scene: Scene) -> Iterator[Fault]:
+    """Another operation, in an order by `FREQUENCY`, or the two sides swapped."""
     for path, operation in operations(scene.tree):
-        for wrong, wordings in _WORDS["instead_of"][operation.sign].items():
+        instead = _WORDS["instead_of"][operation.sign]
+        for wrong in sorted(instead, key=lambda sign: scene.rng.random() ** (1 / FREQUENCY[sign]), reverse=True):
             other = exchanged(scene.tree, path, Operation(operation.left, wrong, operation.right))
-            yield from right_sum(scene, other, _worded(scene, operation, wordings))
+            yield from right_sum(scene, other, _worded(scene, operation, instead[wrong]))
         if operation.sign in "-/":
             other = exchanged(scene.tree, path, Operation(operation.right, operation.sign, operation.left))
             put = _WORDS["put_right"][operation.sign]
@@ -100,7 +108,7 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _other_numbers(scene: Scene) -> Iterator[Fault]:
+def other_numbers(scene: Scene) -> Iterator[Fault]:
     """Another number of the story, first of all one that no step needs."""
     for path, right in slots(scene.tree):
         value = scene.worked.quantities[right].value
@@ -123,7 +131,7 @@ def _not_that_number(scene: Scene, right: int, wrong: int) -> tuple[str, ...]:
     )
 
 
-def _left_out(scene: Scene) -> Iterator[Fault]:
+def left_out(scene: Scene) -> Iterator[Fault]:
     """One number fewer than needed."""
     for path, operation in operations(scene.tree):
         if not path and all(isinstance(side, Leaf) for side in (operation.left, operation.right)):
@@ -143,37 +151,28 @@ def _left_out(scene: Scene) -> Iterator[Fault]:
 
 
 def unrelated(scene: Scene) -> Iterator[Fault]:
-    """A true equation that does not lead to the answer."""
+    """A true equation of two numbers that no step uses together, in the words of the right step: sentences of its own
+    would give it away (`trainer.data.errors.bag_of_words`)."""
     formulas = [used(parse(quantity.formula)) for quantity in scene.worked.quantities if quantity.formula]
     pairs = [pair for pair in combinations(scene.known, 2) if not any(set(pair) <= numbers for numbers in formulas)]
-    for a, b in scene.rng.sample(pairs, len(pairs)):
-        first, second = (Leaf(f"{{{i}}}") for i in (a, b))
-        if first.value(scene.worked.quantities) < second.value(scene.worked.quantities):
-            a, b, first, second = b, a, second, first
-        slot = f"{{={scene.number}}}"
-        one, other = scene.names.called(a), scene.names.called(b)
-        texts = {
-            "+": (f"{one} and {other} together make {slot}.", f"Adding {one} and {other} gives {slot}."),
-            "-": (f"The difference between {one} and {other} is {slot}.", f"{one} minus {other} leaves {slot}."),
-            "×": (f"Multiplying {one} by {other} gives {slot}.", f"{one} times {other} is {slot}."),
-        }
-        sign = scene.rng.choice("++-×")
-        tree = Operation(first, sign, second)
-        opening = scene.rng.choice(("", "", "First, ", "Next, ") if scene.step == 0 else ("", "", "Next, ", "Also, "))
-        text = scene.rng.choice(texts[sign])
-        text = opening + (text[0].lower() + text[1:] if opening else text)
-        yield from right_sum(scene, tree, _leads_nowhere(scene, a, b, sign), text)
+    assert isinstance(scene.tree, Operation), "a scene is of a step that calculates"
+    own = scene.tree.sign
+    signs = [own, *scene.rng.sample([sign for sign in "+-×/" if sign != own], 3)]
+    for sign, pair in product(signs, scene.rng.sample(pairs, len(pairs))):
+        b, a = sorted(pair, key=lambda i: scene.worked.quantities[i].value)
+        tree = Operation(Leaf(f"{{{a}}}"), sign, Leaf(f"{{{b}}}"))
+        yield from right_sum(scene, tree, _leads_nowhere(scene, a, b, sign))
 
 
 def _leads_nowhere(scene: Scene, a: int, b: int, sign: str) -> tuple[str, ...]:
     one, other = scene.names.called(a), scene.names.called(b)
-    doing = {"+": "adding {} and {}", "-": "comparing {} with {}", "×": "multiplying {} by {}"}[sign].format(one, other)
+    doing = _WORDS["doing"][sign].format(a=one, b=other)
     asked = f" The question is: “{scene.names.question}”" if scene.names.question else ""
     return (
         f"This is calculated correctly, but {doing} does not help with the question. Work out {scene.equation} here.",
         f"{_capital(doing)} leads nowhere.{asked} What is needed now is {scene.equation}.",
         f"Why this sum? {_capital(doing)} does not bring you closer to the answer; {scene.equation} does.",
-        f"Nobody asks for this number.{asked} Take {scene.equation} instead.",
+        f"{_capital(one)} and {other} do not belong together.{asked} Take {scene.equation} instead.",
     )
 
 

@@ -18,7 +18,7 @@ _CONVERSIONS = read_wordings(__file__)["conversions"]
 
 def other(scene: Scene) -> Iterator[Fault]:
     """Candidate faults in an order that varies by step; rare ones mostly first."""
-    rare = [*_percent_as_whole(scene), *_wrong_unit(scene)]
+    rare = [*percent_as_whole(scene), *wrong_unit(scene)]
     common = [list(skipped_step(scene)), list(misread(scene))]
     for ideas in common:
         scene.rng.shuffle(ideas)
@@ -48,7 +48,7 @@ def misread(scene: Scene) -> Iterator[Fault]:
                 yield Fault(fault.quantity, line, fault.comments)
 
 
-def _percent_as_whole(scene: Scene) -> Iterator[Fault]:
+def percent_as_whole(scene: Scene) -> Iterator[Fault]:
     """20% taken as 20."""
     if not re.search(r"%|percent", scene.worked.problem.text):
         return
@@ -74,7 +74,7 @@ def _out_of_hundred(scene: Scene, percent: str = "") -> tuple[str, ...]:
     )
 
 
-def _wrong_unit(scene: Scene) -> Iterator[Fault]:
+def wrong_unit(scene: Scene) -> Iterator[Fault]:
     """A wrong number of minutes per hour, days per week, cents per dollar."""
     words = f"{scene.worked.problem.text} {scene.worked.steps[scene.step].text}".lower()
     for path, leaf, value in leaf_values(scene):

@@ -13,7 +13,7 @@ from typing import Any
 from runtime.prompts.actor_turn import conversation
 from trainer.data.decontaminate import drop, find, read_texts
 from trainer.data.examples.actor import actor_row
-from trainer.data.examples.critic import kept_apart
+from trainer.data.examples.attempts import kept_apart
 from trainer.data.rows import Row, write_rows
 from trainer.data.traces.trace import Trace
 

@@ -11,10 +11,11 @@ from pathlib import Path
 from runtime.checks import arithmetic
 from runtime.checks.grading import matches
 from runtime.problems import wordproblems
+from runtime.problems.labelled import LabelledTrajectory
 from runtime.problems.worked import Worked
 from runtime.search.solutions import numbers_in
 from runtime.text import LineReader, language_of
-from runtime.types import LabelledTrajectory, Problem
+from runtime.types import Problem
 from trainer.data.critiques.records import Record, read_records
 from trainer.data.errors import InjectionError, inject_random
 from trainer.data.errors.comments import explain_right

@@ -20,11 +20,11 @@ from functools import cached_property
 from itertools import islice
 from typing import Literal, NamedTuple, get_args
 
-from runtime.problems.labelled import labelled
+from runtime.problems.labelled import LabelledTrajectory, labelled
 from runtime.problems.worked import Worked
-from runtime.types import LabelledTrajectory
 from trainer.data.errors.comments import names_answer
-from trainer.data.errors.faults import calculation, other_operation
+from trainer.data.errors.faults import calculation, other_signs
+from trainer.data.errors.formulas import Operation, parse
 from trainer.data.errors.misreadings import misread, skipped_step
 from trainer.data.errors.scene import Fault, Scene, scene_of
 from trainer.reproductions.ground.problems import LEVELS, level_of
@@ -33,9 +33,25 @@ Kind = Literal["misread", "operation", "forgotten", "slip"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 Told = Literal["reason", "place", "nothing", "accepted"]
 """What a critique tells: the step and the reason, only the step, nothing at all, or that no error was found."""
+TEMPTING = {"+": "-×/", "-": "+×/", "×": "+/-", "/": "×-+"}
+"""The signs that are taken for another one, the most tempting first."""
+
+
+def _operation(scene: Scene) -> Iterator[Fault]:
+    """Wrong operations, the most tempting ones first; the two sides swapped last."""
+    right = scene.tree
+    assert isinstance(right, Operation), "a scene has a calculation"
+
+    def temptation(fault: Fault) -> int:
+        made = parse(fault.quantity.formula)
+        return TEMPTING[right.sign].find(made.sign) % 4 if isinstance(made, Operation) else 4
+
+    yield from sorted(other_signs(scene), key=temptation)
+
+
 _FAULTS: dict[Kind, Callable[[Scene], Iterator[Fault]]] = {
     "misread": misread,
-    "operation": other_operation,
+    "operation": _operation,
     "forgotten": skipped_step,
     "slip": calculation,
 }

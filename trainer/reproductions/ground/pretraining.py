@@ -56,7 +56,7 @@ class Plan:
     hidden: int
     """Width of the feed-forward layers."""
     vocabulary: int = 768
-    words_from: int = 2_000
+    words_from: int = 600
     """Number of problems the tokenizer is trained on."""
     block: int = 384
     """Tokens per block."""
@@ -73,8 +73,8 @@ class Plan:
 
 
 PLANS = {
-    "2m": Plan("2m", blocks=8_000, width=192, layers=5, heads=6, hidden=512),
-    "5m": Plan("5m", blocks=24_000, width=256, layers=6, heads=8, hidden=704, learning_rate=2e-3),
+    "2m": Plan("2m", blocks=12_000, width=192, layers=5, heads=6, hidden=512),
+    "5m": Plan("5m", blocks=16_000, width=256, layers=6, heads=8, hidden=704, learning_rate=2e-3),
 }
 
 
@@ -97,8 +97,9 @@ class Lessons(Dataset):
 
     def _sums(self, rng: random.Random) -> Iterator[Example]:
         while True:
-            tokens = tuple(self.plain(sums(rng)))
-            yield Example((), tokens, (1.0,) * len(tokens))
+            pieces = [(self.plain(text), weight) for text, weight in sums(rng)]
+            tokens = tuple(token for piece, _ in pieces for token in piece)
+            yield Example((), tokens, tuple(weight for piece, weight in pieces for _ in piece))
 
     def _lessons(self, index: int, rng: random.Random) -> Iterator[Example]:
         for number in count(index * APART):

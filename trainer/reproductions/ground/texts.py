@@ -20,7 +20,7 @@ from trainer.data.traces.material import from_attempt
 from trainer.data.traces.trace import smoothed
 from trainer.reproductions.ground.attempts import LARGEST, Attempt, Told, drawn, rewritten
 
-SUMS = 32
+SUMS = 40
 """Equations in one text of sums."""
 
 
@@ -103,20 +103,21 @@ def talked(attempt: Attempt, rng: random.Random) -> Row | None:
     return None if trace.fault else selftalk_row(trace)
 
 
-def sums(rng: random.Random) -> str:
-    """Equations of the world's sizes, one per line, which give a model more arithmetic for the same time."""
-    return "".join(f"{_sum(rng)}\n" for _ in range(SUMS))
+def sums(rng: random.Random) -> list[tuple[str, float]]:
+    """Equations of the world's sizes, one per line, in pieces with their weights: only results can be learned."""
+    sides = (_sum(rng) for _ in range(SUMS))
+    return [piece for left, result in sides for piece in ((f"{left} = ", 0.0), (f"{result}\n", 1.0))]
 
 
-def _sum(rng: random.Random) -> str:
+def _sum(rng: random.Random) -> tuple[str, int]:
     a, b, factor = rng.randint(2, 99), rng.randint(2, 60), rng.randint(2, 9)
     quotient = rng.randint(2, LARGEST // factor)
     large, small = max(a, b), min(a, b)
     return rng.choice((
-        f"{a} + {b} = {a + b}",
-        f"{large} - {small} = {large - small}",
-        f"{quotient} × {factor} = {quotient * factor}",
-        f"{quotient * factor} / {factor} = {quotient}",
+        (f"{a} + {b}", a + b),
+        (f"{large} - {small}", large - small),
+        (f"{quotient} × {factor}", quotient * factor),
+        (f"{quotient * factor} / {factor}", quotient),
     ))  # fmt: skip
 
 

@@ -73,7 +73,7 @@ def mc2(m: Measured) -> Claim:
     lines = (
         f"alone {_share(plain)}, with the critic {_share(critic)}, with an oracle {_share(oracle)}",
         _with_p(difference),
-        f"refined in any case: {_share([turn.taken('always').right for turn in m.played.greedy])}",
+        f"refined in any case: {_share([turn.taken('always').correct for turn in m.played.greedy])}",
     )
     statement = "One refinement after a critique solves more problems."
     return Claim(id="MC2", statement=statement, verdict=verdict_of(difference), evidence=lines)
@@ -171,13 +171,13 @@ def mc9() -> Claim:
 
 def mc10(m: Measured) -> Claim:
     ks, chains = range(1, m.played.K + 1), m.played.chains
-    parallel = [[turn.taken().right for turn in some] for some in m.played.parallel]
-    sequential = [[turn.taken().right for turn in chain] for chain in chains]
+    parallel = [[turn.taken().correct for turn in some] for some in m.played.parallel]
+    sequential = [[turn.taken().correct for turn in chain] for chain in chains]
     # The turns of a chain are ordered, so its first k are taken and nothing is estimated.
     passes = {
         k: (fmean(pass_at(k, some) for some in parallel), fmean(any(some[:k]) for some in sequential)) for k in ks
     }
-    final = [chain[-1].taken().right for chain in chains]
+    final = [chain[-1].taken().correct for chain in chains]
     votes = [voted([turn.taken() for turn in chain]) for chain in chains]
     side_by_side = [voted(some) for some in m.played.taken]
     lines = (
@@ -200,7 +200,7 @@ def mc11(m: Measured) -> Claim:
     """A wrong answer wins although the actor can solve the problem: at least a fifth of the attempts outside the vote
     is right."""
     K = m.played.K
-    able = [i for i, some in enumerate(m.played.plain) if 5 * sum(one.right for one in some[K:]) >= len(some[K:])]
+    able = [i for i, some in enumerate(m.played.plain) if 5 * sum(one.correct for one in some[K:]) >= len(some[K:])]
     ways = {"without": [some[:K] for some in m.played.plain], "with": m.played.taken}
     lost = {name: sum(not voted(way[i]) for i in able) for name, way in ways.items()}
     evidence = (

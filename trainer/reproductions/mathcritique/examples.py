@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from runtime.checks import arithmetic
-from runtime.problems.labelled import labelled
+from runtime.problems.labelled import LabelledTrajectory, labelled
 from runtime.problems.worked import Worked
 from runtime.prompts.actor_turn import after_critique, conversation
 from runtime.text import CHECK, join_steps, language_of
-from runtime.types import LabelledTrajectory, Step, Trajectory
+from runtime.types import Step, Trajectory
 from trainer.data.errors import Injected, InjectionError, inject_random
-from trainer.data.examples.critic import right_attempt, wrong_attempt
+from trainer.data.examples.attempts import right_attempt, wrong_attempt
 from trainer.data.examples.selftalk import selftalk_row
 from trainer.data.rows import Row
 from trainer.data.traces.material import from_attempt, from_worked

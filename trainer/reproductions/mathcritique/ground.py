@@ -22,7 +22,7 @@ from runtime.types import content_hash
 from trainer.data.rows import Row, write_rows
 from trainer.reproductions.mathcritique.play import Players
 from trainer.training.recipe import read_recipe
-from trainer.training.sft import Run
+from trainer.training.run import Run
 from trainer.weights.export import to_gguf_adapter
 
 BENCH = "bench"

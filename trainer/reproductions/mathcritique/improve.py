@@ -32,7 +32,7 @@ from trainer.reproductions.mathcritique.testtime import Turn, turns
 
 Arm = Literal["vanilla", "critic", "difficulty"]
 ARMS: tuple[Arm, ...] = get_args(Arm)
-CRITICISED = {"vanilla": lambda one: False, "critic": lambda one: True, "difficulty": lambda one: not one.right}
+CRITICISED = {"vanilla": lambda one: False, "critic": lambda one: True, "difficulty": lambda one: not one.correct}
 """Whether an arm criticises an attempt."""
 BINS = 5
 GAUGE = 8
@@ -94,11 +94,11 @@ class Round(Value):
     @property
     def solved(self) -> list[bool]:
         """Whether each test problem is solved without the critic."""
-        return [turn.attempt.right for turn in self.test]
+        return [turn.attempt.correct for turn in self.test]
 
     @property
     def solved_with_critic(self) -> list[bool]:
-        return [turn.taken().right for turn in self.test]
+        return [turn.taken().correct for turn in self.test]
 
 
 def first_actor(ground: Ground, plan: Plan) -> Path:
@@ -177,7 +177,7 @@ class Improvement:
         readings = sampled(place / "readings.jsonl", Reading, opened, lambda p: p.critiques(chosen))
         pairs, file = list(zip(chosen, readings, strict=True)), place / "refinements.jsonl"
         refinements = sampled(file, Attempt, opened, lambda p: p.refinements(pairs, plan.samples, seed=seed + 1))
-        right = self._unlike(one for one in attempts if one.right)
+        right = self._unlike(one for one in attempts if one.correct)
         refined = self._useful(pairs, refinements)
         cost = sum((one.cost for one in (*attempts, *readings, *refinements)), Spent())
         rollouts = [*right, *refined]
@@ -191,7 +191,7 @@ class Improvement:
         for i, (attempt, _) in enumerate(pairs):
             some = refinements[i * self.plan.samples : (i + 1) * self.plan.samples]
             reference = references[attempt.problem.id]
-            honest = (one for one in some if one.right and not is_shortcut(one.text, attempt.text, reference))
+            honest = (one for one in some if one.correct and not is_shortcut(one.text, attempt.text, reference))
             kept_ones += list(self._unlike(honest))[: self.plan.reserved]
         return kept_ones
 
@@ -206,7 +206,7 @@ class Improvement:
         asked, path = [one.problem for one in self._problems], self.beginning / "gauge.jsonl"
         opened = partial(self.ground.players, self.first_actor, self.judge)
         attempts = sampled(path, Attempt, opened, lambda p: p.attempts(asked, GAUGE, seed=self.plan.seed))
-        rates = [sum(one.right for one in attempts[i : i + GAUGE]) for i in range(0, len(attempts), GAUGE)]
+        rates = [sum(one.correct for one in attempts[i : i + GAUGE]) for i in range(0, len(attempts), GAUGE)]
         order = sorted(range(len(asked)), key=lambda i: -rates[i])
         return {asked[i].id: place * BINS // len(asked) for place, i in enumerate(order)}
 
@@ -224,7 +224,7 @@ class Improvement:
             with opened() as players:
                 greedy = players.attempts(self.test, 1, 0.0)
             test = turns(opened, greedy, 0.0, self.plan.seed)
-            share = sum(one.right for one in watched) / max(1, len(watched))
+            share = sum(one.correct for one in watched) / max(1, len(watched))
             made = found.model_copy(update={"watched": share, "test": tuple(test)})
             write_whole(path, made.model_dump_json())
         return Round.model_validate_json(path.read_text("utf-8"))

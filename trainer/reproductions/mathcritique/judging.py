@@ -16,10 +16,10 @@ from runtime.critic.critic import first_error
 from runtime.critic.evidence import DEPTHS
 from runtime.critic.evidence.verdict import ADAPTER as CRITIC
 from runtime.files import sha256_of
-from runtime.problems.labelled import labelled
+from runtime.problems.labelled import LabelledTrajectory, labelled
 from runtime.problems.worked import Worked
 from runtime.search.solutions import Solution
-from runtime.types import LabelledTrajectory, content_hash
+from runtime.types import content_hash
 from trainer.data.examples.critic import critic_row
 from trainer.data.first_error import with_first_error
 from trainer.evaluation.calibrate import cases, fit_panels, panels_among
@@ -67,7 +67,7 @@ class Teacher:
     def discriminate(self, adapter: Path | None, panel: str, attempts: Sequence[Attempt]) -> Discrimination:
         """How well a panel separates right attempts from wrong ones, whatever the step. For the bare base the panel
         "verdict" means its untrained verdict, with a threshold fitted as for the adapter."""
-        collected = self._collect(adapter, [_labelled(one) for one in attempts if one.trajectory.steps])
+        collected = self._collect(adapter, [_labelled(one) for one in attempts if one.steps])
         sources = panels_among(collected.sources, collected.has_adapter)[panel]
         weights = self.weights(adapter)[panel]
         judged_cases = cases(collected.attempts, collected.findings(), sources)
@@ -105,9 +105,8 @@ class Teacher:
 
 def _labelled(attempt: Attempt) -> LabelledTrajectory:
     """The first error of a wrong attempt is unknown and not needed; 0 is used."""
-    lines = tuple(step.text for step in attempt.trajectory.steps)
-    place = None if attempt.right else 0
-    return labelled(attempt.problem, lines, place, attempt.answer, correct=attempt.right)
+    place = None if attempt.correct else 0
+    return labelled(attempt.problem, attempt.steps, place, attempt.answer, correct=attempt.correct)
 
 
 @dataclass(frozen=True)

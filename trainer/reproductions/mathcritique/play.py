@@ -13,6 +13,8 @@ from pathlib import Path
 from threading import Event
 from typing import TypeVar
 
+from pydantic import AliasChoices, Field
+
 from runtime.checks.grading import grade
 from runtime.checks.stated import final_answer
 from runtime.critic.aggregation import Aggregation
@@ -20,6 +22,7 @@ from runtime.critic.critic import NO_REASON, Critic
 from runtime.critic.evidence.verdict import ADAPTER as CRITIC
 from runtime.engines.base import Completion, Engine, Metered, Sampling
 from runtime.events import value_of
+from runtime.problems.labelled import LabelledTrajectory
 from runtime.prompts.actor_turn import ADAPTER as ACTOR
 from runtime.prompts.actor_turn import after_critique, conversation
 from runtime.prompts.critic_turn import put_to_critic, verdict_parts, verdict_words
@@ -45,28 +48,22 @@ class Spent(Value):
         return Spent(turns=self.turns + other.turns, read=self.read + other.read, written=self.written + other.written)
 
 
-class Attempt(Value):
-    """A graded attempt at a problem."""
+class Attempt(LabelledTrajectory):
+    """A graded attempt, with its cost."""
 
-    problem: Problem
-    trajectory: Trajectory
-    right: bool
+    correct: bool = Field(validation_alias=AliasChoices("correct", "right"))
+    """Called `right` in files of earlier releases."""
     cost: Spent = Spent()
-
-    @property
-    def answer(self) -> str | None:
-        return self.trajectory.answer
 
     @property
     def can_be_refined(self) -> bool:
         """Whether it is complete: a truncated attempt has no solution to go back into."""
-        return bool(self.trajectory.steps) and self.trajectory.finish == "stop"
+        return bool(self.steps) and self.trajectory.finish == "stop"
 
     @property
     def text(self) -> str:
         """The attempt as an actor writes it."""
-        steps = (step.text for step in self.trajectory.steps)
-        return join_steps(steps, self.answer, language_of(self.problem.text))
+        return join_steps(self.steps, self.answer, language_of(self.problem.text))
 
 
 class Reading(Value):
@@ -183,4 +180,4 @@ def _read(problem: Problem, reply: Completion, wrong: Attempt | None = None, kep
         parent=Parent(trajectory_id=wrong.trajectory.id, kept=kept) if wrong else None,
     )
     cost = Spent(turns=1, read=reply.prompt_tokens, written=reply.completion_tokens)
-    return Attempt(problem=problem, trajectory=trajectory, right=grade(answer, problem) is True, cost=cost)
+    return Attempt(problem=problem, trajectory=trajectory, correct=grade(answer, problem) is True, cost=cost)

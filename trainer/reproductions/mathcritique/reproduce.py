@@ -110,7 +110,7 @@ class Reproduction:
                 plan = replace(self.budget.improvement, arm=arm, seed=seed)
                 improvement = Improvement(plan, self.ground, judge)
                 rounds[arm].append(self._timed(arm, lambda one=improvement: list(one.run())))
-                solved = [sum(turn.attempt.right for turn in found.test) for found in rounds[arm][-1]]
+                solved = [sum(turn.attempt.correct for turn in found.test) for found in rounds[arm][-1]]
                 yield f"{arm}, seed {seed}: solved by round {solved} of {len(improvement.test)}"
         self.measured = Measured(played, discrimination, rounds, talks)
 

@@ -34,7 +34,7 @@ class Turn(Value):
     def taken(self, when: Literal["objects", "always", "wrong"] = "objects") -> Attempt:
         """The attempt that counts: the refinement if the critic objects, always, or if the attempt is wrong (known only
         to an oracle)."""
-        refine = {"objects": self.reading.objects, "always": True, "wrong": not self.attempt.right}[when]
+        refine = {"objects": self.reading.objects, "always": True, "wrong": not self.attempt.correct}[when]
         return self.refined if refine else self.attempt
 
     @property
@@ -87,22 +87,22 @@ class Played(Value):
         """Whether each problem is solved greedily: alone, refined if the critic objects, refined if the attempt is
         wrong."""
         return (
-            [turn.attempt.right for turn in self.greedy],
-            [turn.taken().right for turn in self.greedy],
-            [turn.taken("wrong").right for turn in self.greedy],
+            [turn.attempt.correct for turn in self.greedy],
+            [turn.taken().correct for turn in self.greedy],
+            [turn.taken("wrong").correct for turn in self.greedy],
         )
 
     def bins(self, count: int = 5) -> list[list[int]]:
         """Problems by the pass rate of the plain attempts, in bins of equal size, easiest first. Attempts that parallel
         turns start from are left out: a gain over attempts selected for being wrong would be an artefact."""
-        rates = [sum(attempt.right for attempt in some[self.K :]) for some in self.plain]
+        rates = [sum(attempt.correct for attempt in some[self.K :]) for some in self.plain]
         order = sorted(range(len(rates)), key=lambda i: -rates[i])
         return [list(map(int, part)) for part in np.array_split(order, count)]
 
     def by_bin(self, count: int = 5) -> list[tuple[Bools, Bools]]:
         """Whether each parallel turn is right with the critic and alone, by bin."""
         parts = [[turn for place in places for turn in self.parallel[place]] for places in self.bins(count)]
-        return [([turn.taken().right for turn in some], [turn.attempt.right for turn in some]) for some in parts]
+        return [([turn.taken().correct for turn in some], [turn.attempt.correct for turn in some]) for some in parts]
 
     def points(self) -> list[Point]:
         """Votes for K = 1, 2, ..."""
@@ -174,7 +174,7 @@ def _in_parts(values: list[V], size: int) -> list[list[V]]:
 def voted(attempts: Sequence[Attempt]) -> bool:
     """Whether the most frequent answer is right; attempts without an answer have no vote, ties go to the first."""
     chosen = majority([attempt.trajectory for attempt in attempts]).attempt
-    return next((one.right for one in attempts if one.trajectory is chosen), False)
+    return next((one.correct for one in attempts if one.trajectory is chosen), False)
 
 
 def pass_at(k: int, right: Sequence[bool]) -> float:

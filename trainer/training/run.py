@@ -1,0 +1,250 @@
+"""One run of a recipe: from base and rows to an adapter in its own folder, in which a killed run resumes.
+
+The folder, `adapters/<hash>` in the settings' home, is named by a hash of everything that determines the adapter: the
+recipe, the contents of its files, the base. It holds `config.json`, `progress.jsonl` (one line per step), the
+checkpoint, and at the end `adapter/` in PEFT's format and `run.json`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import PeftModel
+from transformers import PreTrainedTokenizerBase
+
+from runtime.engines.hf.chat import Chat
+from runtime.engines.hf.loading import fastest_dtype, first_line, load_tokenizer
+from runtime.files import folder_of, sha256_of, write_whole
+from runtime.problems.json_rows import RowError
+from runtime.settings import Settings
+from runtime.types import content_hash
+from trainer.data.rows import Encoder, Example, Row, ScoredExample, ScoredRow, read_rows
+from trainer.evaluation.meta import meta_evaluation
+from trainer.training import sft
+from trainer.training.modelling import Loss, open_for_tuning, pad_token, save_adapter
+from trainer.training.prefix_loop import Tuning
+from trainer.training.recipe import Recipe, RecipeError
+from trainer.training.schedule import Record, Report
+from trainer.training.verifier import BalancedLoss, attempt_scores
+from trainer.weights.base import base_folder, source_of
+
+LIBRARIES = ("torch", "transformers", "peft", "trl", "accelerate", "bitsandbytes")
+DEV_ROWS = 64
+"""Most validation rows per checkpoint."""
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Rows as tokens, and the numbers of skipped ones."""
+
+    examples: list[Example] | list[ScoredExample]
+    too_long: int
+    nothing_to_learn: int
+
+    @property
+    def learned(self) -> int:
+        """Number of learned tokens, or of a verifier's labels."""
+        return sum(example.learned for example in self.examples)
+
+
+class Run:
+    """A recipe on this machine. Raises RecipeError, RowError, EngineError, BaseError, ModelError."""
+
+    def __init__(self, recipe: Recipe, settings: Settings) -> None:
+        self.base = _base(recipe, settings)
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        decides = {
+            **recipe.model_dump(mode="json", exclude=_INCIDENTAL),
+            **({"objective": recipe.objective} if recipe.objective != "sft" else {}),
+            # By the names and values of the first release, so that its runs resume.
+            **{"voice": recipe.role, "loop": "prefixed" if recipe.loop == "prefix" else recipe.loop},
+            **_contents(recipe, self.base),
+        }
+        self.folder = folder_of(settings.home, "adapters", once="voices") / content_hash(
+            json.dumps(decides, sort_keys=True)
+        )
+        self.recipe = recipe.model_copy(update={"dtype": self._dtype(recipe)})
+
+    def _dtype(self, recipe: Recipe) -> str:
+        """Number type of the computation. A resumed run keeps the one measured at its start."""
+        config = self.folder / "config.json"
+        earlier = json.loads(config.read_text("utf-8"))["dtype"] if config.exists() else None
+        measured = recipe.dtype or earlier or str(fastest_dtype(self.device)).removeprefix("torch.")
+        # float16, the fastest on GPUs without bfloat16, loses small gradients.
+        return "float32" if measured == "float16" else measured
+
+    @property
+    def adapter(self) -> Path:
+        return self.folder / "adapter"
+
+    @cached_property
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        try:
+            return load_tokenizer(self.base)
+        except (OSError, ValueError) as error:
+            raise RecipeError(
+                f"base: {self.recipe.base} has no readable tokenizer ({first_line(error)}). "
+                "Name a model of the catalogue, a transformers folder, or a model of a reachable hub."
+            ) from error
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        return Encoder(Chat(self.tokenizer, self.recipe.base), self.recipe.form)
+
+    @cached_property
+    def training_set(self) -> TrainingSet:
+        """All training rows."""
+        return self._read(self.recipe.data, self.recipe.limit)
+
+    def run(self, report: Report = lambda progress: None) -> dict[str, Any]:
+        """Train, with `report` called after every step; return the content of `run.json`. A finished run is not
+        repeated."""
+        if self.summary and self.summary["finished"]:
+            return self.summary
+        rows = self.training_set
+        if not rows.examples:
+            raise RecipeError(
+                f"No row can be used: {rows.too_long} are longer than {self.recipe.longest} tokens "
+                f"(`longest`), {rows.nothing_to_learn} have nothing to learn."
+            )
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_whole(self.folder / "config.json", self.recipe.model_dump_json(indent=2))
+        dev = self._read([self.recipe.dev], DEV_ROWS).examples if self.recipe.dev else []
+        loop = self._with_trl if self.recipe.loop == "trl" else self._with_prefixes
+        summary = self._summary(loop(rows.examples, dev, report))
+        write_whole(self.folder / "run.json", json.dumps(summary, indent=1, ensure_ascii=False))
+        return summary
+
+    @property
+    def summary(self) -> dict[str, Any] | None:
+        """The content of `run.json`, or None before there is an adapter."""
+        path = self.folder / "run.json"
+        return json.loads(path.read_text("utf-8")) if path.exists() else None
+
+    # Both loops leave the adapter in its folder and return whether all rows were read.
+
+    def _with_prefixes(self, examples: list, dev: list, report: Report) -> bool:
+        loss: Loss = sft.loss if self.recipe.objective == "sft" else BalancedLoss.of(examples)
+        model, pad = open_for_tuning(self.base.as_posix(), self.recipe, self.device), pad_token(self.tokenizer)
+        tuning = Tuning(model, examples, loss, self.recipe, self.folder, pad, dev, self._prediction(pad))
+        with closing(tuning.run()) as steps:  # if `report` raises, the progress is saved
+            for progress in steps:
+                report(progress)
+        save_adapter(model, self.adapter, self.encoder.invocation)
+        return tuning.finished
+
+    def _prediction(self, pad: int) -> Callable[[PeftModel], dict[str, Any]] | None:
+        """Measures how a verifier predicts the outcomes of the validation attempts; None without any."""
+        if self.recipe.objective == "sft" or not self.recipe.dev:
+            return None
+        rows = (self.encoder(_as_predicted(row, self.recipe)) for row in islice(read_rows(self.recipe.dev), DEV_ROWS))
+        attempts = [row for row in rows if isinstance(row, ScoredExample) and row.marks]
+        attempts = [attempt for attempt in attempts if attempt.length <= self.recipe.longest]
+        if not attempts:
+            return None
+        right = [attempt.labels[-1] > 0.5 for attempt in attempts]
+
+        def predict(model: PeftModel) -> dict[str, Any]:
+            return meta_evaluation(attempt_scores(model, attempts, self.recipe.batch, pad), right).model_dump()
+
+        return predict
+
+    def _with_trl(self, examples: list, dev: list, report: Report) -> bool:
+        from trainer.training.trl_loop import tune_with_trl
+
+        invocation = self.encoder.invocation
+        model = open_for_tuning(self.base.as_posix(), self.recipe, self.device, invocation)
+        finished = tune_with_trl(model, self.tokenizer, examples, self.recipe, self.folder, report, dev)
+        save_adapter(model, self.adapter, invocation)
+        return finished
+
+    def _read(self, files: tuple[Path, ...] | list[Path], limit: int | None) -> TrainingSet:
+        examples, too_long, empty = [], 0, 0
+        for number, row in enumerate(islice(chain.from_iterable(map(read_rows, files)), limit), 1):
+            try:
+                example = self.encoder(_as_learned(row, self.recipe))
+            except ValueError as error:
+                raise RowError(f"Row {number} of {', '.join(map(str, files))}: {error}.") from error
+            if example.length > self.recipe.longest:
+                too_long += 1
+            elif not example.learned:
+                empty += 1
+            else:
+                examples.append(example)
+        return TrainingSet(examples, too_long, empty)
+
+    def _summary(self, finished: bool) -> dict[str, Any]:
+        steps = Record(self.folder).read()
+        seconds, tokens = sum(step.seconds for step in steps), sum(step.tokens for step in steps)
+        return {
+            "recipe": self.recipe.model_dump(mode="json"),
+            "base": self.base.as_posix(),
+            "adapter": self.adapter.as_posix(),
+            "finished": finished,
+            "rows": len(self.training_set.examples),
+            "too_long": self.training_set.too_long,
+            "nothing_to_learn": self.training_set.nothing_to_learn,
+            "learned": self.training_set.learned,
+            "steps": len(steps),
+            "seconds": round(seconds, 1),
+            "tokens_per_second": round(tokens / seconds, 1),
+            "examples_per_second": round(sum(step.examples for step in steps) / seconds, 3),
+            "losses": [step.loss for step in steps],
+            "dev_losses": {step.step: step.dev for step in steps if step.dev is not None},
+            "meta_evaluation": {step.step: step.outcomes for step in steps if step.outcomes},
+            "dtype": self.recipe.dtype,
+            "device": self.device,
+            "versions": {name: version(name) for name in LIBRARIES},
+        }
+
+
+_INCIDENTAL = {"role", "objective", "base", "data", "dev", "init", "minutes", "save_every", "keep_prefixes"}
+"""Entries without influence on the adapter, or identified otherwise: files by their contents, the role by its former
+name, the objective only where it is none of the first release."""
+
+
+def _as_learned(row: Row | ScoredRow, recipe: Recipe) -> Row | ScoredRow:
+    """The row with the labels of the recipe's objective. Raises ValueError for a row of another objective."""
+    if isinstance(row, Row):
+        if recipe.objective != "sft":
+            raise ValueError(f"it is a turn to write, and objective: {recipe.objective} learns scored turns")
+        return row
+    if recipe.objective == "sft":
+        raise ValueError("it is a scored turn, which objective: prm or orm learns")
+    return row.of_outcome if recipe.objective == "orm" else row
+
+
+def _as_predicted(row: Row | ScoredRow, recipe: Recipe) -> Row | ScoredRow:
+    """The row with every mark that the objective reads, each labelled with the outcome. Raises ValueError as above."""
+    learned = _as_learned(row, recipe)
+    if isinstance(learned, Row) or recipe.objective == "orm":
+        return learned
+    return learned.model_copy(update={"labels": (learned.outcome,) * len(learned.parts)})
+
+
+def _base(recipe: Recipe, settings: Settings) -> Path:
+    is_hub_id = re.fullmatch(r"[\w.-]+/[\w.-]+", recipe.base) and not Path(recipe.base).exists()
+    return Path(recipe.base) if is_hub_id else base_folder(recipe.base, settings)
+
+
+def _contents(recipe: Recipe, base: Path) -> dict[str, Any]:
+    """Hashes of the files that determine the adapter."""
+    made_from = source_of(base)
+    files = [*recipe.data, *([recipe.init / "adapter_model.safetensors"] if recipe.init else [])]
+    try:
+        hashes = [sha256_of(file) for file in files]
+    except OSError as error:
+        raise RecipeError(
+            f"{error.filename} cannot be read ({error.strerror}). Name its folder with --data."
+        ) from error
+    return {"base": made_from.sha256 if made_from else base.as_posix(), "files": hashes}
