@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
 from typing import Literal, NamedTuple, get_args
@@ -81,7 +81,7 @@ Errs = Callable[[Scene, Made], Error | None]
 class Mixture:
     """The probabilities of errors."""
 
-    rates: tuple[float, ...] = (0.05, 0.15, 0.28, 0.42, 0.6)
+    rates: tuple[float, ...] = (0.05, 0.15, 0.28, 0.42, 0.7)
     """Probability of an error at a step, by the problem's level."""
     kinds: Mapping[Kind, float] = field(
         default_factory=lambda: {"misread": 0.4, "operation": 0.2, "forgotten": 0.3, "slip": 0.1}
@@ -207,7 +207,8 @@ def faults_of(kind: Kind, scene: Scene) -> Iterator[Fault]:
 
 
 def fitting_faults(scene: Scene, kind: Kind, made: Made) -> list[Fault]:
-    """The two most tempting faults of a kind at a step, after the faults of the steps before."""
+    """The two most tempting faults of a kind at a step, after the faults of the steps before; always the same ones."""
+    scene = replace(scene, rng=random.Random(0))
     candidates = (fault for fault in faults_of(kind, scene) if fault.skipped is None or fault.skipped not in made)
     likely = (one for one in candidates if _looks_likely(carried_out(scene.worked, {**made, scene.step: one})))
     return list(islice(likely, 2))

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -34,6 +34,7 @@ from trainer.statistics import Paired, paired, wilson
 FULL = Sampling(temperature=1.0, top_k=0, top_p=1.0, min_p=0.0, max_tokens=128)
 """The whole distribution, from which data and experiments sample."""
 NOT_TESTABLE = "not testable here"
+"""The verdict on a claim for which the ground is unfit, whatever was found."""
 BINS = 5
 """Difficulty bins: fifths of the scale of pass rates."""
 RETRIED = 2
@@ -202,13 +203,33 @@ def _is_right(worked: Worked, reply: Completion) -> bool:
 
 def table(measured: Measured) -> Iterator[str]:
     """The fitness table as lines of Markdown, and below it the rates of errors, planned and found."""
-    yield from ("| criterion | what | found | interval | n | bound | |", "|---|---|---|---|---|---|---|")
-    yield from map(_line, measured.criteria)
+    yield from criteria_table(measured.criteria)
     yield f"\nproblems by pass rate, in fifths: {', '.join(map(str, measured.bins))}"
     rates = zip(MIXTURE.rates, measured.rates, strict=True)
     found = (f"{errors / max(1, steps):.0%} of {steps} (planned {rate:.0%})" for rate, (errors, steps) in rates)
     yield f"errors at a step, by level: {', '.join(found)}"
     yield f"first errors by kind: {', '.join(f'{kind} {n}' for kind, n in measured.kinds.items())}"
+
+
+def summary(measured: Measured) -> dict[str, Any]:
+    """Everything the table shows, for JSON."""
+    rates = zip(MIXTURE.rates, measured.rates, strict=True)
+    return {
+        "criteria": [{**one.model_dump(exclude={"kind"}), "fit": one.fit} for one in measured.criteria],
+        "misses": misses(measured.criteria),
+        "bins": measured.bins,
+        "rates": [{"planned": rate, "errors": errors, "steps": steps} for rate, (errors, steps) in rates],
+        "kinds": measured.kinds,
+    }
+
+
+def criteria_table(criteria: Sequence[Criterion]) -> list[str]:
+    """Lines of Markdown. Intervals cover 90 % and are clustered by problem."""
+    return [
+        "| criterion | what | found | interval | n | bound | |",
+        "|---|---|---|---|---|---|---|",
+        *map(_line, criteria),
+    ]
 
 
 def _line(one: Criterion) -> str:

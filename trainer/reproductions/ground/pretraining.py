@@ -163,14 +163,19 @@ class Made:
     gguf: Path
 
 
+def place_of(plan: Plan, settings: Settings) -> Made:
+    """Where the actor of a plan lies once it is trained."""
+    place = settings.home / "ground" / content_hash(repr(sorted(asdict(plan).items())))
+    return Made(place / "model", place / f"ground-{plan.size}.gguf")
+
+
 def pretrain(plan: Plan, settings: Settings) -> Made:
     """Train the actor, unless that was done before. Raises OSError."""
-    place = settings.home / "ground" / content_hash(repr(sorted(asdict(plan).items())))
-    made = Made(place / "model", place / f"ground-{plan.size}.gguf")
+    made = place_of(plan, settings)
     if made.gguf.exists():
         return made
     tokenizer = learn_tokenizer(plan)
-    model = _taught(plan, tokenizer, place / "run").float()
+    model = _taught(plan, tokenizer, made.folder.with_name("run")).float()
     with saved_by_library(made.folder):
         model.save_pretrained(made.folder)
         tokenizer.save_pretrained(made.folder)
