@@ -29,7 +29,7 @@ from trainer.reproductions.ground.attempts import MIXTURE, Told
 from trainer.reproductions.ground.diagnosis import diagnose
 from trainer.reproductions.ground.problems import LEVELS, level_of
 from trainer.reproductions.ground.texts import asking
-from trainer.statistics import Paired, paired, wilson
+from trainer.statistics import Paired, paired
 
 FULL = Sampling(temperature=1.0, top_k=0, top_p=1.0, min_p=0.0, max_tokens=128)
 """The whole distribution, from which data and experiments sample."""
@@ -127,11 +127,14 @@ class Measured(Value):
 
     @property
     def criteria(self) -> tuple[Criterion, ...]:
-        tries = [one.right for one in chain.from_iterable(self.attempts)]
+        tries = list(chain.from_iterable(self.attempts))
+        solved = paired(
+            [one.right for one in tries], [False] * len(tries), [one.trajectory.problem_id for one in tries]
+        )
         return (
             Criterion(
-                name="pass rate", what="attempts that are right", value=sum(tries) / len(tries), n=len(tries),
-                interval=wilson(sum(tries), len(tries)), low=0.2, high=0.8,
+                name="pass rate", what="attempts that are right", value=solved.difference, n=len(tries),
+                interval=solved.interval, low=0.2, high=0.8,
             ),
             Criterion(
                 name="bins", what=f"problems in the smallest of {BINS} bins by pass rate", value=min(self.bins),
@@ -153,11 +156,6 @@ class Measured(Value):
 def misses(criteria: Sequence[Criterion], needs: Collection[Name] | None = None) -> list[Name]:
     """The criteria that are missed, of those that a claim needs; without `needs` of all."""
     return [one.name for one in criteria if not one.fit and (needs is None or one.name in needs)]
-
-
-def verdict(found: str, criteria: Sequence[Criterion], needs: Collection[Name] | None = None) -> str:
-    """The verdict on a claim: the one found, or that the ground is unfit to show it."""
-    return NOT_TESTABLE if misses(criteria, needs) else found
 
 
 def measure(

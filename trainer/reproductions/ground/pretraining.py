@@ -43,6 +43,10 @@ APART = 30
 """The next block begins this many problems later; no block is as long as that."""
 
 
+SAVE_EVERY = 50
+"""Steps between checkpoints."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """Everything that determines an actor, beside the frozen mixture."""
@@ -214,7 +218,7 @@ def _taught(plan: Plan, tokenizer: PreTrainedTokenizerFast, place: Path) -> Llam
         use_cpu=device == "cpu",
         train_sampling_strategy="sequential",
         remove_unused_columns=False,
-        save_steps=50,
+        save_steps=SAVE_EVERY,
         save_total_limit=1,
         logging_steps=25,
         report_to="none",

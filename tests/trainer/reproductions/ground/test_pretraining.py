@@ -15,6 +15,7 @@ from runtime.prompts import templates
 from runtime.prompts.actor_turn import conversation
 from runtime.text import split_steps
 from trainer.data.rows import Encoder
+from trainer.reproductions.ground import pretraining
 from trainer.reproductions.ground.attempts import MIXTURE
 from trainer.reproductions.ground.diagnosis import diagnose
 from trainer.reproductions.ground.pretraining import PLANS, Lessons, Plan, learn_tokenizer, pretrain, untaught
@@ -39,7 +40,7 @@ def lessons(count):
 def test_what_is_read_errs_as_often_as_planned():
     """The first line of every first attempt: wrong with the probability of its level."""
     wrong, seen = Counter(), Counter()
-    for worked, rows in lessons(250):
+    for worked, rows in lessons(160):
         for row in rows:
             if len(row.messages) == 2 and row.messages == tuple(conversation(worked.problem)):
                 found = diagnose(worked, split_steps(row.reply[0][0]))
@@ -47,7 +48,7 @@ def test_what_is_read_errs_as_often_as_planned():
                 wrong[level_of(worked)] += found is not None and found.place == 0
     shares = [wrong[level] / seen[level] for level in range(5)]
     # A forgotten second step leaves a wrong first line too.
-    assert all(rate - 0.12 < share < rate + 0.2 for rate, share in zip(MIXTURE.rates, shares, strict=True))
+    assert all(rate - 0.15 < share < rate + 0.2 for rate, share in zip(MIXTURE.rates, shares, strict=True))
 
 
 def test_half_of_the_conversations_are_attempts_with_critiques_and_rewrites():
@@ -86,13 +87,34 @@ def test_a_block_is_full_and_only_results_of_sums_are_learned(tokenizer):
     assert all(eval(line.split(" = ")[0].replace("×", "*")) == int(line.split(" = ")[1]) for line in lines)
 
 
-def test_an_actor_is_trained_resumes_and_is_served(home):
-    chosen = settings.load(threads=1)
-    made = pretrain(PLAN, chosen)
-    written = made.gguf.read_bytes()
-    assert pretrain(PLAN, chosen).gguf.stat().st_mtime_ns == made.gguf.stat().st_mtime_ns  # trained once
-    made.gguf.unlink()  # as if it had been killed while it wrote
-    assert pretrain(PLAN, chosen).gguf.read_bytes() == written
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    return pretrain(PLAN, settings.load(threads=1).with_(home=tmp_path_factory.mktemp("trained")))
+
+
+def test_a_killed_run_resumes_to_the_same_actor(made, tmp_path, monkeypatch):
+    chosen = settings.load(threads=1).with_(home=tmp_path)
+    steps = []
+
+    def killed(*given):
+        steps.append(1)
+        if len(steps) == 5:
+            raise KeyboardInterrupt
+        return loss(*given)
+
+    monkeypatch.setattr(pretraining, "SAVE_EVERY", 3)
+    monkeypatch.setattr(pretraining, "loss", killed)
+    with pytest.raises(KeyboardInterrupt):
+        pretrain(PLAN, chosen)
+    again = pretrain(PLAN, chosen)
+    assert len(steps) == 5 + PLAN.steps - 3  # from the checkpoint on
+    assert again.gguf.read_bytes() == made.gguf.read_bytes()
+    written = again.gguf.stat().st_mtime_ns
+    assert pretrain(PLAN, chosen).gguf.stat().st_mtime_ns == written  # trained once
+
+
+def test_an_actor_is_served_in_the_format_that_it_was_taught(made, tmp_path):
+    chosen = settings.load(threads=1).with_(home=tmp_path)
     engine = engines.open_engine(chosen.with_(model=str(made.gguf), context=512), 2)
     tokenizer = AutoTokenizer.from_pretrained(made.folder)
     for worked in islice(stream(5, "test"), 3):
