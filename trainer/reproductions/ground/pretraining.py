@@ -77,7 +77,7 @@ class Plan:
 
 
 PLANS = {
-    "2m": Plan("2m", blocks=12_000, width=192, layers=5, heads=6, hidden=512),
+    "2m": Plan("2m", blocks=16_000, width=192, layers=5, heads=6, hidden=512),
     "5m": Plan("5m", blocks=16_000, width=256, layers=6, heads=8, hidden=704, learning_rate=2e-3),
 }
 
