@@ -25,7 +25,7 @@ _CLOSING = re.compile(
 _NUMBER = r"[-−]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?(?:\s*/\s*\d+)?"
 _BARE = re.compile(rf"(?=.*\d)\W*{_NUMBER}\s*[^\d\s=+×*/]{{0,12}}\W*")
 _LINE_LABEL = re.compile(
-    r"^(?:[\s*_>•-]*(?:(?:step|line)\s*\d+|第\s*\d+\s*[步行]|步骤\s*\d+|\(?\d{1,2}[.)](?=\s))[\s*]*[:.)：、,，]?\s*)+",
+    r"^(?:[\s*_>•-]*(?:(?:step|line)\s*\d+|第\s*(?:\d+|[一二三四五六七八九十]+)\s*[步行]|步骤\s*\d+|\(?\d{1,2}[.)](?=\s))[\s*]*[:.)：、,，]?\s*)+",
     re.IGNORECASE,
 )
 _STATES = re.compile(
@@ -38,7 +38,8 @@ _CALCULATES = re.compile(
 )
 _HEADING = re.compile(r"^#{1,6}\s+")
 _LABEL = re.compile(
-    r"^(?:\*\*)?(?:step\s*\d+\s*(?:\*\*)?\s*[:.)：]|第\s*\d+\s*步\s*[:：、，,.]?)\s*(?:\*\*)?\s*", re.IGNORECASE
+    r"^(?:\*\*)?(?:step\s*\d+\s*(?:\*\*)?\s*[:.)：]|第\s*\d+\s*步\s*[:：、，,.]?|第[一二三四五六七八九十]+步\s*[:：])\s*(?:\*\*)?\s*",
+    re.IGNORECASE,
 )
 _BOLD = re.compile(r"(?<![\w)*])\*\*(\S(?:.*?\S)?)\*\*(?![\w(*])")
 BULLET = re.compile(r"^(?:[-*•]\s+|\(?\d{1,2}[.)]\s+)")

@@ -209,6 +209,8 @@ class Outcome(Value):
     """Number of solutions with the most frequent answer, and number of all; None without a vote."""
     answers: tuple[tuple[str, int], ...] = ()
     """The answers of the vote with their counts, most frequent first."""
+    weights: tuple[float, ...] = ()
+    """The sum of a verifier's scores of the solutions that reach each of these answers; empty without a verifier."""
     reliability: float | None = Field(default=None, ge=0, le=1)
     """The calibrated probability that the answer is right; None without a verifier that was calibrated for it."""
 

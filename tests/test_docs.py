@@ -30,8 +30,8 @@ ELSEWHERE = {"vllm", ".venv/llama-server/llama-server"}
 """Programs of others, whose options are not checked here."""
 BENCH = str(ROOT / "data" / "models" / "bench" / "bench.gguf")
 SLOW = (
-    "runtime models pull", "runtime doctor --tune", "trainer retrain", "trainer sft", "trainer verifier ", "trainer export",
-    "trainer calibrate", "trainer promote", "trainer pretrain", "trainer fitness", "trainer improve",
+    "runtime models pull", "runtime doctor --tune", "trainer retrain", "trainer sft", "trainer verifier ",
+    "trainer export", "trainer calibrate", "trainer promote", "trainer pretrain", "trainer fitness", "trainer improve",
     "trainer reproduce",
 )  # fmt: skip
 """Commands that need a network, a file of a long run, or minutes: parsed here, and run by the tests of their code."""
@@ -43,6 +43,7 @@ SMALLER = {
     "trainer evaluate-labels": "--generated 2 --n 1",
     "trainer evaluate ": "--limit 1",
     "trainer evaluate-critic": "--limit 1",
+    "trainer evaluate-verifier": "--limit 1",
     "trainer curves": "--k 1 --limit 2",
 }
 """Options that make a command short; the last of a repeated option counts."""

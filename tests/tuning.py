@@ -2,21 +2,21 @@
 
 import os
 import signal
-import subprocess
-import sys
+from multiprocessing import get_context
 
 import torch
-from places import ROOT
 
+from runtime import settings
 from trainer.training.modelling import open_for_tuning
 from trainer.training.recipe import Recipe
+from trainer.training.run import Run
 
 PAD = 2
 
 
 def recipe_of(base, *files, **changes):
-    given = {"batch": 2, "rank": 4, "dtype": "float32", "warm_up": 0, "learning_rate": 1e-2, "save_every": 2}
-    return Recipe(base=str(base), role="critic", data=files or ("rows.jsonl",), **{**given, **changes})
+    size = {"batch": 2, "rank": 4, "dtype": "float32", "warm_up": 0, "learning_rate": 1e-2, "save_every": 2}
+    return Recipe(**{"base": str(base), "role": "critic", "data": files or ("rows.jsonl",), **size, **changes})
 
 
 def opened(base, invocation=(), noise=0.05, **changes):
@@ -39,27 +39,18 @@ def require_equal(found, expected, tolerance=1e-5):
         torch.testing.assert_close(value, expected[name], atol=tolerance, rtol=1e-3, msg=lambda m, n=name: f"{n}: {m}")
 
 
-KILLED_AFTER = """
-import os, signal, sys
-import torch
-from runtime import settings
-from trainer.training.recipe import Recipe
-from trainer.training.run import Run
-
-torch.set_num_threads(1)
-def report(progress):
-    if progress.step == int(sys.argv[2]):
-        os.kill(os.getpid(), signal.SIGKILL)
-Run(Recipe.model_validate_json(sys.argv[1]), settings.load()).run(report)
-"""
-
-
 def killed_after(step, recipe, home):
-    """Run a recipe in a process of its own, which is killed at a step."""
-    killed = subprocess.run(
-        [sys.executable, "-c", KILLED_AFTER, recipe.model_dump_json(), str(step)],
-        env={**os.environ, "SOLILOQUY_HOME": str(home), "OMP_NUM_THREADS": "1"},
-        cwd=ROOT,
-        check=False,
-    )
-    assert killed.returncode == -signal.SIGKILL
+    """Run a recipe in a process of its own, which is killed at a step. A fork, as importing torch again takes longer
+    than the run."""
+
+    def report(progress):
+        if progress.step == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def run():
+        Run(recipe, settings.load(home=home)).run(report)
+
+    process = get_context("fork").Process(target=run)
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL

@@ -4,7 +4,8 @@ cover 90 %."""
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from math import comb, sqrt
 
@@ -48,6 +49,12 @@ def clustered_share(values: Sequence[float], of: Sequence[Hashable]) -> tuple[fl
     return share, wilson(share * number, number)
 
 
+def pass_at(k: int, right: Sequence[bool]) -> float:
+    """Unbiased estimate of the probability that one of k attempts is right (arXiv 2107.03374)."""
+    n, c = len(right), sum(right)
+    return 1 - comb(n - c, k) / comb(n, k)
+
+
 @dataclass(frozen=True)
 class Paired:
     """The difference of two methods on the same problems."""
@@ -70,11 +77,11 @@ class Paired:
         return self.interval[0] > 0 and self.p <= CHANCE
 
 
-def paired(a: Sequence[bool], b: Sequence[bool], of: Sequence[Hashable] | None = None) -> Paired:
-    """Compare a with b, entry by entry in the same order. `of` names the problem of each entry if there are several
-    attempts per problem; these are not independent, so each problem is one cluster (clustered errors: Miller 2024,
-    arXiv 2411.00640)."""
-    gains: dict[Hashable, int] = defaultdict(int)
+def paired(a: Sequence[float], b: Sequence[float], of: Sequence[Hashable] | None = None) -> Paired:
+    """Compare a with b, entry by entry in the same order: whether, or in which share of samples, each is right. `of`
+    names the problem of each entry if there are several attempts per problem; these are not independent, so each
+    problem is one cluster (clustered errors: Miller 2024, arXiv 2411.00640)."""
+    gains: dict[Hashable, float] = defaultdict(float)
     for problem, x, y in zip(range(len(a)) if of is None else of, a, b, strict=True):
         gains[problem] += x - y
     if not gains:
@@ -98,7 +105,7 @@ def f1(truth: Sequence[bool], found: Sequence[bool], kind: bool = True) -> float
     return 2 * hits / max(1, truth.count(kind) + found.count(kind))
 
 
-def auc(scores: Sequence[float], truth: Sequence[bool]) -> float:
+def auc(scores: Sequence[float] | np.ndarray, truth: Sequence[bool] | np.ndarray) -> float:
     """Area under the ROC curve: the share of pairs of a true and a false item in which the true one has the higher
     score; ties count half. Raises ValueError if all items are of one class."""
     right = np.asarray(truth, dtype=bool)
@@ -128,3 +135,49 @@ def ridge_logistic(x: np.ndarray, y: np.ndarray, ridge: float, most_steps: int =
 def harmonic(a: float, b: float) -> float:
     """Harmonic mean; of the accuracies on wrong and right attempts it is ProcessBench's F1 (arXiv 2412.06559)."""
     return 2 * a * b / (a + b) if a + b else 0.0
+
+
+def resampled(
+    statistic: Callable[[np.ndarray], float], of: Sequence[Hashable], resamples: int = 500, seed: int = 0
+) -> tuple[float, float]:
+    """Interval of a statistic that is no mean, by bootstrap: whole clusters of items with the same entry in `of` (such
+    as a problem) are drawn. `statistic` is given the indices of the drawn items; draws for which it raises ValueError
+    are left out. Raises ValueError if none is left."""
+    members: dict[Hashable, list[int]] = defaultdict(list)
+    for place, cluster in enumerate(of):
+        members[cluster].append(place)
+    groups, random = [np.array(places) for places in members.values()], np.random.default_rng(seed)
+    values = []
+    for _ in range(resamples):
+        drawn = random.integers(len(groups), size=len(groups))
+        with suppress(ValueError):
+            values.append(statistic(np.concatenate([groups[i] for i in drawn])))
+    if not values:
+        raise ValueError("there are too few items for an interval")
+    low, high = np.quantile(values, [0.05, 0.95])
+    return float(low), float(high)
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Predictions of similar probability, and what came of them."""
+
+    predicted: float
+    """Their mean probability."""
+    found: float
+    """The share that came true."""
+    n: int
+
+
+def reliability(
+    probabilities: Sequence[float] | np.ndarray, truth: Sequence[bool] | np.ndarray, count: int = 5
+) -> list[Bin]:
+    """Bins of equal mass, from the lowest probabilities to the highest."""
+    p, came = np.asarray(probabilities, dtype=float), np.asarray(truth, dtype=float)
+    parts = np.array_split(np.argsort(p, kind="stable"), count)
+    return [Bin(float(p[part].mean()), float(came[part].mean()), len(part)) for part in parts if len(part)]
+
+
+def calibration_error(bins: Sequence[Bin]) -> float:
+    """Expected calibration error (Guo et al. 2017, arXiv 1706.04599): the mean distance of prediction and truth."""
+    return sum(one.n * abs(one.predicted - one.found) for one in bins) / sum(one.n for one in bins)

@@ -157,7 +157,9 @@ def counted(usage: Usage) -> dict[str, int]:
 
 def ending(run: Run) -> dict[str, Any]:
     """How a run ended; `runtime.types.Status` explains each status."""
-    return {"status": run.status, "answer": run.outcome.answer, "note": run.outcome.note, "run": run.id}
+    outcome = run.outcome
+    likely = {"reliability": outcome.reliability} if outcome.reliability is not None else {}
+    return {"status": run.status, "answer": outcome.answer, "note": outcome.note, "run": run.id, **likely}
 
 
 def model(name: str, created: int) -> dict[str, Any]:

@@ -241,6 +241,8 @@ def _watch(progress: Iterator[Progress], quiet: bool) -> tuple[Run, StoreError |
 
 
 def _report(run: Run, as_json: bool, extra: dict) -> None:
+    from runtime.view.endings import reliability
+
     outcome, steps = run.outcome, _steps(run)
     if as_json:
         print_json(
@@ -249,6 +251,7 @@ def _report(run: Run, as_json: bool, extra: dict) -> None:
                 "status": outcome.status,
                 "note": outcome.note,
                 "vote": outcome.vote,
+                "reliability": outcome.reliability,
                 "steps": steps,
                 "mode": run.mode,
                 "model": run.model,
@@ -262,7 +265,8 @@ def _report(run: Run, as_json: bool, extra: dict) -> None:
         comment = f"  ({step['comment']})" if step["comment"] else ""
         print(f"{SIGNS[step['verdict']]} {i}. {step['text']}{comment}")
     if run.kind == "solve":
-        print(f"Answer: {outcome.answer or 'none'}")
+        likely = f" ({text})" if (text := reliability(run, "en")) else ""
+        print(f"Answer: {outcome.answer or 'none'}{likely}")
         if run.status in UNCHECKED:
             print(UNCHECKED[run.status])
     if outcome.note and outcome.status != "failed":  # `_end` prints a failure as an error

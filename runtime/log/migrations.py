@@ -195,3 +195,21 @@ def direct_mode(db: Database) -> None:
     db.execute("drop trigger votes_are_append_only")
     db.execute("update votes set vote = 'direct' where vote = 'plain'")
     db.execute(unchanging["sql"])
+
+
+@migrations()
+def reliability(db: Database) -> None:
+    # That the answer is right, between 0 and 1; null without a calibrated verifier.
+    db.table("runs").add_column("reliability", float)
+    db.table("answers").create(
+        {
+            "run_id": str,
+            "position": int,  # 0: the most frequent answer of the vote
+            "answer": str,
+            "votes": int,
+            "weight": float,  # the sum of a verifier's scores; null without one
+        },
+        pk=("run_id", "position"),
+        not_null={"answer", "votes"},
+        foreign_keys=[("run_id", "runs", "id")],
+    )

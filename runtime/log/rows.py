@@ -25,6 +25,7 @@ class StoredRun(BaseModel):
     status: str
     answer: str | None
     seconds: float
+    reliability: float | None
     help: Help | None
     created_at: str
 
@@ -88,6 +89,18 @@ def critique_rows(run_id: str, talk: SelfTalk) -> list[dict[str, Any]]:
         for turn, critique in enumerate(talk.turns)
         if isinstance(critique, Critique)
         for i, step in enumerate(critique.verdicts)
+    ]
+
+
+def answer_rows(run_id: str, talk: SelfTalk) -> list[dict[str, Any]]:
+    """A row for every answer of the vote on a talk."""
+    outcome = talk.outcome
+    if outcome is None:
+        return []
+    weights = outcome.weights or (None,) * len(outcome.answers)
+    return [
+        {"run_id": run_id, "position": position, "answer": answer, "votes": votes, "weight": weight}
+        for position, ((answer, votes), weight) in enumerate(zip(outcome.answers, weights, strict=True))
     ]
 
 

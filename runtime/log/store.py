@@ -24,6 +24,7 @@ from runtime.log.database import DatabaseFile, StoreError
 from runtime.log.migrations import migrations
 from runtime.log.rows import (
     StoredRun,
+    answer_rows,
     critique_rows,
     feedback_of,
     hint_of,
@@ -113,6 +114,7 @@ class SessionLog:
                 "model": run.model,
                 "status": run.status,
                 "answer": talk.outcome.answer if talk.outcome else None,
+                "reliability": talk.outcome.reliability if talk.outcome else None,
                 "seconds": round(run.seconds, 3),
                 "help": run.help,
                 "talk": json.dumps(talk.model_dump(mode="json"), ensure_ascii=False),
@@ -124,6 +126,8 @@ class SessionLog:
             upsert(db, "steps", steps)
             self._delete_old_steps(run.id, {row["id"] for row in steps})
             upsert(db, "critiques", critique_rows(run.id, talk))
+            db.table("answers").delete_where("run_id = ?", [run.id])
+            db.table("answers").insert_all(answer_rows(run.id, talk))
 
     def record_unrated(self, run: Run) -> bool:
         """Store a run as `record` does, unless its stored version was rated; returns whether it was stored."""
@@ -183,6 +187,7 @@ class SessionLog:
             steps = "select id from steps where run_id = ?"
             db.table("critiques").delete_where(f"step_id in ({steps})", [run_id])
             for table, column in (
+                ("answers", "run_id"),
                 ("labels", "run_id"),
                 ("hints", "run_id"),
                 ("costs", "run_id"),
@@ -271,7 +276,7 @@ class SessionLog:
         `compared` marks the runs of a comparison, which are a session of their own."""
         rows = self._query(
             "select runs.id, runs.created_at, runs.kind, runs.mode, runs.model, runs.status, runs.answer, runs.seconds,"
-            " runs.help, runs.talk, problems.text as problem,"
+            " runs.reliability, runs.help, runs.talk, problems.text as problem,"
             " (select count(*) from latest_labels where run_id = runs.id) as labels, runs.session_id,"
             " runs.session_id in (select session_id from costs join runs on id = run_id) as compared"
             f" from runs left join problems on problems.id = runs.problem_id where {_found(search)}"

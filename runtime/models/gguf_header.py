@@ -38,7 +38,6 @@ class Header(Value):
     chat_template: str | None = None
     parameters_bytes_needed: int
     """Bytes that the file must have for its last tensor to be complete."""
-    context_length: int | None = None
 
 
 def read_header(path: Path) -> Header:
@@ -77,7 +76,6 @@ class _Head:
             name=found.get("general.name"),
             chat_template=found.get("tokenizer.chat_template"),
             parameters_bytes_needed=-(-self.at // alignment) * alignment + last_end,
-            context_length=found.get(f"{architecture}.context_length"),
         )
 
     def tensor_end(self) -> int:

@@ -5,7 +5,7 @@ The widgets only show what this class returns. It is independent of Gradio; a vi
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property
@@ -74,6 +74,8 @@ class Desk:
         """The number of entries in that list."""
         self._kept_item, self._kept_comparison = kept_item, kept_comparison
         self._followers: dict[str, Follower] = {}
+        self._unbegun: set[str] = set()
+        """The kinds whose last run was stopped before it had begun."""
         # A run that is stored as running, but has no follower, was interrupted, such as by a crash.
         self._shown: dict[str, Run] = {kind: run.halted() for kind in KINDS if (run := self.session.latest(kind))}
         self._labels: dict[str, Feedback] = {}
@@ -116,7 +118,7 @@ class Desk:
         self._shown.pop(kind, None)
         self._unsaved.pop(kind, None)
         self._own_answer = None
-        self._followers[kind] = Follower(act)
+        self._prepare(kind, act)
 
     def again(self, step: str, depth: Depth | None = None) -> None:
         """Prepare to solve again from a step of the shown solution on; does nothing if that is not possible."""
@@ -124,16 +126,21 @@ class Desk:
         if run is None or "solve" in self._followers or step not in disclosure.can_be_tried_again(run):
             return
         position = disclosure.can_be_tried_again(run).index(step)
-        self._followers["solve"] = Follower(lambda cancel: self.session.again(run, position, depth, cancel))
+        self._prepare("solve", lambda cancel: self.session.again(run, position, depth, cancel))
 
     def vote(self, kind: str) -> None:
         """Prepare a vote of further solutions on the shown run; does nothing if that is not possible."""
         run = self._shown.get(kind)
         if run and kind not in self._followers and disclosure.can_be_voted_on(run):
-            self._followers[kind] = Follower(lambda cancel: self.session.vote(run, cancel))
+            self._prepare(kind, lambda cancel: self.session.vote(run, cancel))
+
+    def _prepare(self, kind: str, act: Callable[[Event], Generator[Progress]]) -> None:
+        self._unbegun.discard(kind)
+        self._followers[kind] = Follower(act)
 
     def follow(self, kind: str) -> Iterator[dict[str, Any] | None]:
-        """Run what was prepared: yields the view when it has changed, else None. Raises what the session raises."""
+        """Run what was prepared: yields the view while it runs when that has changed, else None. After a stop it yields
+        None until the model is free. Raises what the session raises."""
         yield None  # a run may be stopped before it is followed, and Gradio clears the outputs of an empty generator
         follower = self._followers.get(kind)
         if follower is None:
@@ -141,7 +148,9 @@ class Desk:
         try:
             shown = None
             for progress in follower:
-                if progress:
+                if self._followers.get(kind) is not follower:
+                    yield None
+                elif progress:
                     self._shown[kind] = progress.run
                     self._unsaved |= {kind: progress.unsaved} if progress.unsaved else {}
                     yield self.view(kind)
@@ -153,21 +162,22 @@ class Desk:
         finally:
             if self._followers.get(kind) is follower:
                 del self._followers[kind]
-                if kind in self._shown:
-                    self._shown[kind] = self._shown[kind].halted()
-        yield self.view(kind)
+            if kind in self._shown and kind not in self._followers:
+                self._shown[kind] = self._shown[kind].halted()
 
     def stop(self, kind: str) -> dict[str, Any]:
         """Stop a run; returns the view, with what was written so far."""
-        follower = self._followers.pop(kind, None)
-        run = follower.stop() if follower else None
-        if run:
-            self._shown[kind] = run
-        return self.view(kind, word("status.unbegun", self.language) if follower and not run else None)
+        if follower := self._followers.pop(kind, None):
+            if run := follower.stop():
+                self._shown[kind] = run
+            else:
+                self._unbegun.add(kind)
+        return self.view(kind)
 
     def leave(self) -> None:
         """Stop all runs, as the page was closed."""
-        for follower in self._followers.values():
+        while self._followers:
+            _, follower = self._followers.popitem()
             follower.cancel.set()
 
     # Comparing all modes
@@ -179,22 +189,22 @@ class Desk:
         self._refuse_while(COMPARE)
         self.try_to_keep()
         self.comparison = comparison = Comparison(self.settings, self.model, self.log)
-        self._followers[COMPARE] = Follower(lambda cancel: comparison.solve(problem, depth, cancel))
+        self._prepare(COMPARE, lambda cancel: comparison.solve(problem, depth, cancel))
         return comparison
 
     def follow_comparison(self) -> Iterator[bool]:
-        """Run it: yields True when something has changed, else False. Raises what the session raises."""
+        """Run it: yields True when something has changed, else False; as in `follow`, the end is not shown. Raises what
+        the session raises."""
         yield False  # as in `follow`
         follower = self._followers.get(COMPARE)
         if follower is None:
             return
         try:
             for progress in follower:
-                yield progress is not None
+                yield progress is not None and self._followers.get(COMPARE) is follower
         finally:
             if self._followers.get(COMPARE) is follower:
                 del self._followers[COMPARE]
-        yield True
 
     def stop_comparison(self) -> None:
         """Stop the comparison; what was written stays."""
@@ -242,6 +252,7 @@ class Desk:
         """Show a stored run again; returns its kind. Raises BusyError while another run of that kind is running."""
         self._refuse_while(run.kind)
         self._shown[run.kind] = run.halted()
+        self._unbegun.discard(run.kind)
         self._unsaved.pop(run.kind, None)
         self._own_answer = None
         # The log has its latest labels, from this page or another.
@@ -302,6 +313,7 @@ class Desk:
     def view(self, kind: str, status: str | None = None) -> dict[str, Any]:
         """The data of a tab's step list."""
         run = self._shown.get(kind)
+        status = status or (word("status.unbegun", self.language) if kind in self._unbegun else None)
         shown = guided.view(replace(run, labels=run.labels | self._labels), self.language) if run else {}
         if run and kind == "solve" and self._own_answer and run.transcript.talk.outcome:
             answer, tries = self._own_answer

@@ -94,6 +94,11 @@ class Frame:
                 self._unremembered.discard(page)
             return self.desks[page]
 
+    def open_desk_of(self, request: gr.Request) -> Desk | None:
+        """The desk that the requesting page has now, which may have been replaced during a run; None for a closed
+        page."""
+        return self.desks.get(page_of(request))
+
     @contextmanager
     def in_studio(self, request: gr.Request, kept: dict[str, Any] | None = None) -> Generator[Desk]:
         """As `errors_shown`, for what only a page started with --studio may do. Asked at every act: its handler can be

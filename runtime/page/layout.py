@@ -89,7 +89,7 @@ class Page(Frame):
         self.blocks.unload(self.leave)
         self.language.input(self.set_language, [self.kept, self.language], all_of_it, **QUIET)
         runs = [run for tab in [*self.tabs, self.compare] for run in tab.runs]
-        self.new.click(self.start_new_session, [self.kept], all_of_it, cancels=runs, **QUIET)
+        self.new.click(self.start_new_session, [self.kept], all_of_it, **QUIET)
         self.keep.input(self.set_keeping, [self.kept, self.keep], all_of_it, **AT_ONCE)
         for event in (*(run.then for run in runs), *(tab.halt.click for tab in [*self.tabs, self.compare])):
             event(self.after_run, None, [*lines, self.past.list], **QUIET)

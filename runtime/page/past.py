@@ -8,7 +8,7 @@ from runtime.log.run import Run
 from runtime.log.store import SessionLog, StoreError
 from runtime.session.comparison import MODES
 from runtime.text import Language
-from runtime.view import report
+from runtime.view import endings, report
 from runtime.view.words import explained, texts, word
 
 LISTED = 20
@@ -68,5 +68,12 @@ _MEDIA = {"md": "text/markdown", "html": "text/html"}
 def _row(entry: str, row: dict[str, Any], language: Language) -> dict[str, str]:
     kind = "compare" if row["compared"] else report.run_kind(row["kind"], row["mode"])
     title = " ".join(row["problem"].split())
+    likely = endings.likely(row["reliability"], language) if kind == "solve" else ""
     title = title if len(title) <= LONGEST else f"{title[:LONGEST]}…"
-    return {"id": entry, "title": title, "when": row["created_at"], "kind": word(f"past.{kind}", language)}
+    return {
+        "id": entry,
+        "title": title,
+        "when": row["created_at"],
+        "kind": word(f"past.{kind}", language),
+        "likely": likely,
+    }

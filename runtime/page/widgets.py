@@ -35,6 +35,7 @@ class EventOptions(TypedDict, total=False):
     """How Gradio runs the handler of an event."""
 
     queue: bool
+    trigger_mode: Literal["once", "multiple", "always_last"]
     show_progress: Literal["hidden"]
     api_visibility: Literal["private"]
     concurrency_id: str
@@ -43,11 +44,15 @@ class EventOptions(TypedDict, total=False):
 
 QUIET: EventOptions = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 ON_MODEL: EventOptions = {
+    "trigger_mode": "multiple",
     "concurrency_id": "model",
     "concurrency_limit": 1,
     "show_progress": "hidden",
     "api_visibility": "private",
 }
+"""Follows a run that was prepared. Gradio's client drops an event while the one before it is on its way, unless it may
+occur more than once; a run would then wait forever. No event cancels it, as that request may arrive after the next run
+has begun, and would end that one: a stopped run ends by itself."""
 AT_ONCE: EventOptions = {**QUIET, "queue": True, "concurrency_limit": None}
 """In Gradio's queue, as errors of other events are not shown, but not waiting for the model."""
 STOP = ["sq-plain", "sq-stop"]

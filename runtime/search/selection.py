@@ -38,7 +38,7 @@ class Choice:
 def majority(attempts: Sequence[Trajectory], scores: Sequence[float] = ()) -> Choice:
     """The first attempt with the most frequent answer; of equally frequent ones the first. Scores, if there are any,
     only add up."""
-    groups = _by_answer(attempts, scores or [1.0] * len(attempts))
+    groups = by_answer(attempts, scores or [1.0] * len(attempts))
     return _elected(groups[0], groups[0][0]) if groups else Choice()
 
 
@@ -48,7 +48,7 @@ def weighted_majority(attempts: Sequence[Trajectory], scores: Sequence[float]) -
     against it."""
     if wrong := [score for score in scores if not 0 <= score <= 1]:
         raise ValueError(f"A score of {wrong[0]} is no probability and cannot be summed. Put logits through a sigmoid.")
-    groups = _by_answer(attempts, scores)
+    groups = by_answer(attempts, scores)
     if not groups:
         return Choice()
     winners = max(groups, key=lambda group: sum(choice.weight for choice in group))
@@ -61,7 +61,7 @@ def highest(attempts: Sequence[Trajectory], scores: Sequence[float]) -> Choice:
     return max((c for c in choices if c.answer is not None), key=lambda c: c.weight, default=Choice())
 
 
-def _by_answer(attempts: Sequence[Trajectory], scores: Sequence[float]) -> list[tuple[Choice, ...]]:
+def by_answer(attempts: Sequence[Trajectory], scores: Sequence[float]) -> list[tuple[Choice, ...]]:
     """The attempts with their scores, grouped by answer, the largest group first. Those without an answer are left
     out."""
     scored = [Choice(attempt, 1, score) for attempt, score in zip(attempts, scores, strict=True)]

@@ -20,7 +20,7 @@ from runtime.prompts import templates
 from runtime.prompts.actor_turn import ADAPTER
 from runtime.search.program import sample_programs
 from runtime.search.reliability import likelihood
-from runtime.search.selection import SAMPLING, Choice, majority, sample_attempts, weighted_majority
+from runtime.search.selection import SAMPLING, Choice, by_answer, majority, sample_attempts, weighted_majority
 from runtime.search.solutions import Answered, agreeing, decided, read_solution, votes
 from runtime.search.verifier import Verifier
 from runtime.text import Language, language_of
@@ -77,6 +77,12 @@ class MajorityVote:
     def answers(self) -> tuple[tuple[str, int], ...]:
         """Every answer with how many solutions reach it, the most frequent first."""
         return tuple((vote.answer, len(vote.solutions)) for vote in votes(self.voters))
+
+    @property
+    def weights(self) -> tuple[float, ...]:
+        """The sum of the scores of the solutions that reach each of the answers; empty without a verifier."""
+        groups = by_answer(self.voters, self.scores) if self.scores else []
+        return tuple(sum(choice.weight for choice in group) for group in groups)
 
     def shares(self, attempt: Trajectory) -> bool | None:
         """Whether the most frequent answer is the attempt's, in this vote; None if that cannot be judged."""

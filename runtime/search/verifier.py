@@ -14,8 +14,8 @@ from threading import Event
 
 from runtime.engines.base import Cancelled, ContextOverflow, Engine
 from runtime.models import adapters
-from runtime.models.adapter_cards import Choosing, Role
-from runtime.odds import sigmoid
+from runtime.models.adapter_cards import Choosing
+from runtime.odds import log_sigmoid, sigmoid
 from runtime.prompts.critic_turn import verdict_words
 from runtime.prompts.verifier_turn import put_to_verifier, score_parts
 from runtime.search.reliability import likelihood
@@ -24,7 +24,7 @@ from runtime.settings import Settings
 from runtime.text import language_of
 from runtime.types import Problem, Trajectory
 
-ADAPTER: Role = "verifier"
+ADAPTER = "verifier"
 
 Aggregate = Callable[[Sequence[float]], float]
 AGGREGATES: Mapping[str, Aggregate] = {
@@ -34,6 +34,17 @@ AGGREGATES: Mapping[str, Aggregate] = {
     "mean": lambda scores: sum(scores) / len(scores),
 }
 """From the scores of the steps to that of the attempt; all keep probabilities probabilities. An ORM has only "last"."""
+
+
+def first_error_likelihoods(log_odds: Sequence[float]) -> list[float]:
+    """The log-probability that the first error is in each step, log p-(j) + sum over t < j of log p+(t), and at last
+    that there is none, from the log-odds that each step is right: shape (len(log_odds) + 1,). It needs no threshold, so
+    it serves a base that was never trained as a verifier (uPRM, arXiv 2605.10158)."""
+    likelihoods, right = [], 0.0
+    for odds in log_odds:
+        likelihoods.append(right + log_sigmoid(-odds))
+        right += log_sigmoid(odds)
+    return [*likelihoods, right]
 
 
 def step_log_odds(

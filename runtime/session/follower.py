@@ -22,7 +22,7 @@ PATIENCE = 2.0
 
 class Follower:
     """Runs `begin(cancel)` in a thread. Iterating yields the latest `Progress`, or None if there is nothing new, and
-    raises what the run raised."""
+    raises what the run raised, unless it was stopped."""
 
     def __init__(self, begin: Callable[[Event], Generator[Progress]]) -> None:
         self._begin = begin
@@ -47,7 +47,7 @@ class Follower:
                 if ended:
                     break
                 time.sleep(PACE)
-            if self._error:
+            if self._error and not self.cancel.is_set():
                 raise self._error
         finally:
             self.cancel.set()

@@ -102,6 +102,7 @@ class Vote:
             update={
                 "vote": majority.count,
                 "answers": majority.answers,
+                "weights": majority.weights,
                 "status": status,
                 "reliability": majority.reliability if is_rated else None,
             }

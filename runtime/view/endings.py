@@ -42,6 +42,20 @@ def answer(run: Run, language: Language) -> str:
     return word(key, language) if key else ""
 
 
+def reliability(run: Run, language: Language) -> str:
+    """How likely the answer of a solution is right; empty where that was not calibrated."""
+    outcome = run.transcript.talk.outcome
+    return likely(outcome.reliability, language) if outcome and outcome.answer and run.kind == "solve" else ""
+
+
+def likely(probability: float | None, language: Language) -> str:
+    """A probability in words, in tenths and never as certain; empty without one."""
+    if probability is None:
+        return ""
+    degree = "high" if probability >= 0.95 else "middle" if probability >= 0.5 else "low"
+    return word(f"reliability.{degree}", language, tenths=max(1, round(10 * probability)))
+
+
 def note(run: Run, language: Language) -> str:
     """The cautions as HTML."""
     return to_display(caution(run, language))

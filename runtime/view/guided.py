@@ -40,6 +40,7 @@ def view(run: Run, language: Language) -> dict[str, Any]:
         "steps": shown + hidden,
         "status": _status(run, seen, len(keys), whole["status"], language),
         "answer": "",
+        "reliability": "",
         "note": "",
         "help": run.help,
         "comparable": disclosure.has_answer(run),

@@ -70,7 +70,8 @@ def _figures(card: AdapterCard, language: Language) -> str:
         (word(f"train.metric.{keys[metric]}", language), (_share(before.get(metric)), _share(after[metric])))
         for metric in shown
     ]
-    columns = [word(f"models.who.{who}", language) for who in ("base", "adapter")]
+    kind = ".verifier" if card.role == "verifier" else ""
+    columns = [word(f"models.who.{who}{kind}", language) for who in ("base", "adapter")]
     return table(word("train.held_out", language, n=after[shown[0]].n), columns, rows)
 
 

@@ -15,7 +15,7 @@ from runtime.search.self_consistency import CERTAIN
 from runtime.text import Language, language_of
 from runtime.types import SelfTalk, StepVerdict
 from runtime.view.display import to_display
-from runtime.view.endings import answer, ended, ending, note
+from runtime.view.endings import answer, ended, ending, note, reliability
 from runtime.view.reading import Home, Reading, read_run
 from runtime.view.words import word
 
@@ -47,6 +47,7 @@ def view(run: Run, language: Language) -> dict[str, Any]:
         "status": status(run, language),
         "answer_label": word("answer.label", language) if run.kind == "solve" else "",
         "answer": answer(run, language),
+        "reliability": reliability(run, language),
         "note": note(run, language),
     }
 

@@ -112,6 +112,8 @@ def _ending(run: Run, language: Language) -> Iterator[tuple[str, str]]:
         yield word("report.finding", language), endings.finding(run, language)
     if outcome and outcome.answer:
         yield word("answer.label", language), outcome.answer
+    if likely := endings.reliability(run, language):
+        yield word("report.reliability", language), likely
     if run.mode != PRACTISED and (caution := endings.caution(run, language)):
         yield word("report.caution", language), caution
 

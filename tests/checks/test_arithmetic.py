@@ -189,6 +189,7 @@ They made 4+4+6 = 18 hot dogs
 2 hours + 3 minutes = 5 minutes
 3 + 4 * 2 = 14
 Around the field he made 10700 + 2675 = 13370 steps
+Then we subtract the discount from the total cost: 31.50 - 9.45 = 22.
 """.strip().splitlines()
 
 UNSURE = r"""
@@ -213,6 +214,9 @@ It is a mistake to write 3 + 4 = 8
 He worked from 9-5 = 8 hours
 3-5 apples = 4
 -3^2 = 9
+31.5 / 4 = 8
+33.333 + 33.333 + 33.333 = 100
+Guests = 105 + 33.75 (rounded to the nearest whole number) = 139
 """.strip().splitlines()
 
 NOTHING = r"""

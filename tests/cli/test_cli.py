@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from places import ROOT
+from places import BENCH, ROOT
 from program import called, refused, run
 from typer.main import get_command
 from typer.testing import CliRunner
@@ -70,16 +70,16 @@ def test_help_omits_names_of_earlier_releases(tmp_path):
     given = ["weigh", "--trajectories", str(tmp_path / "none.jsonl"), "--out", str(tmp_path / "w.json")]
     refused = CliRunner().invoke(app, [*given, "--witnesses", "model,mood"])
     assert refused.exit_code == 2
-    assert "mood: sources are arithmetic, verdict, surprisal" in " ".join(refused.output.split())
+    assert "mood: sources are arithmetic, verdict, verifier, surprisal" in " ".join(refused.output.split())
 
 
 def test_sources_of_the_first_release_are_renamed():
-    assert sources_of("model,expectation", "quick") == ("verdict", "surprisal")
-    assert sources_of(None, "quick") == ("arithmetic", "verdict", "surprisal")
+    assert sources_of("model,expectation") == ("verdict", "surprisal")
+    assert sources_of(None) == ()
 
 
 def test_a_removed_source_on_the_command_line_is_ignored(capsys):
-    assert sources_of("arithmetic,program,solutions,completions", "deep") == ("arithmetic", "solutions")
+    assert sources_of("arithmetic,program,solutions,completions") == ("arithmetic", "solutions")
     assert capsys.readouterr().err == "Left out, as no fitted rule uses them any more: program, completions.\n"
 
 
@@ -122,9 +122,9 @@ def test_a_binary_file_is_no_attempt(tmp_path):
     refused(called("check", tmp_path / "photo.txt"), "photo.txt", "UTF-8")
 
 
-def test_a_model_file_cut_in_half_is_refused_by_name(tmp_path, small_model):
+def test_a_model_file_cut_in_half_is_refused_by_name(tmp_path):
     half = tmp_path / "half.gguf"
-    half.write_bytes(small_model.read_bytes()[: small_model.stat().st_size // 2])
+    half.write_bytes(BENCH.read_bytes()[: BENCH.stat().st_size // 2])
     refused(called("solve", "1 + 1?", "--model", half), "half.gguf", "cut short")
 
 
@@ -151,9 +151,8 @@ def test_a_bad_line_of_a_problem_file_is_named(tmp_path):
     refused(called("evaluate", "--problems", tmp_path / "problems.jsonl", module="trainer"), "line 2", "answer")
 
 
-@pytest.mark.model
-def test_solving_prints_one_json_object_and_logs_the_run(small_model):
-    finished = run("solve", "What is 12 + 13?", "--json", "--model", small_model)
+def test_solving_prints_one_json_object_and_logs_the_run():
+    finished = run("solve", "What is 12 + 13?", "--json", "--model", BENCH)
     assert finished.returncode == 0, finished.stderr
     result = json.loads(finished.stdout)
     assert {"answer", "steps", "mode", "rounds", "model", "seconds"} <= result.keys()
@@ -162,11 +161,10 @@ def test_solving_prints_one_json_object_and_logs_the_run(small_model):
     assert [row["id"] for row in logged] == [result["run"]]
 
 
-@pytest.mark.model
-def test_planted_wrong_arithmetic_is_named_at_its_step(small_model):
+def test_planted_wrong_arithmetic_is_named_at_its_step():
     rows = map(json.loads, (ROOT / "data/seed/planted_errors.jsonl").open(encoding="utf-8"))
     for row, planted in zip(rows, PLANTED[:5], strict=False):
-        finished = called("check", planted, "--json", "--no-log", "--model", small_model)
+        finished = called("check", planted, "--json", "--no-log", "--model", BENCH)
         result = json.loads(finished.stdout)
         assert result["first_error_index"] == row["first_error_index"], finished.stderr
         wrong = result["steps"][row["first_error_index"]]
@@ -174,9 +172,8 @@ def test_planted_wrong_arithmetic_is_named_at_its_step(small_model):
         assert wrong["comment"]
 
 
-@pytest.mark.model
-def test_ratings_with_consent_are_exported_completely_or_not_at_all(home, small_model):
-    result = json.loads(called("solve", "What is 2 + 3?", "--json", "--mode", "direct", "--model", small_model).stdout)
+def test_ratings_with_consent_are_exported_completely_or_not_at_all(home):
+    result = json.loads(called("solve", "What is 2 + 3?", "--json", "--mode", "direct", "--model", BENCH).stdout)
     log = SessionLog(home / "soliloquy.db")
     log.add_label(result["run"], None, Feedback(rating=1, consent=True))
     log.close()

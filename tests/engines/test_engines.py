@@ -142,16 +142,16 @@ def test_a_stop_string_ends_a_reply_and_is_not_shown(any_engine):
         assert found.completion_tokens < whole.completion_tokens
 
 
-@pytest.mark.parametrize("filtered", [{"top_k": 10}, {"top_p": 0.3}, {"min_p": 0.5}])
-def test_full_sampling_turns_every_filter_off(filtered, any_engine):
+def test_full_sampling_turns_every_filter_off(any_engine):
     if any_engine.name == "scripted":
         pytest.skip("it samples nothing")
-    full = replace(HOT, max_tokens=1).full()
-    kept, whole = (
-        {one.text for one in sampled(any_engine, SUM, sampling, n=100)}
-        for sampling in (replace(full, **filtered), full)
-    )
-    assert len(whole) > 2 * len(kept)
+
+    def first_tokens(sampling):
+        return len({one.text for one in sampled(any_engine, SUM, replace(sampling, max_tokens=1), n=40)})
+
+    everything = first_tokens(HOT.full())
+    for one_filter in ({"top_k": 8}, {"top_p": 0.2}, {"min_p": 0.6}):
+        assert first_tokens(replace(HOT.full(), **one_filter)) <= everything / 2
 
 
 def test_a_character_of_several_tokens_is_shown_whole(engine):

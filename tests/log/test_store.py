@@ -482,6 +482,42 @@ def test_the_mode_plain_of_an_old_database_becomes_direct(tmp_path):
             connection.execute("update votes set vote = 'critic'")
 
 
+def test_the_reliability_and_the_votes_of_a_run_are_stored_and_follow_its_outcome(log):
+    voted = {"vote": (3, 5), "answers": (("9", 3), ("8", 2)), "weights": (2.4, 0.5), "reliability": 0.83}
+    talk = TALK.model_copy(update={"outcome": TALK.outcome.model_copy(update=voted)})
+    run = recorded(log, talk)
+    assert log.run(run.id) == run
+    assert [row["reliability"] for row in log.runs()] == [0.83]
+    assert [(row["answer"], row["votes"], row["weight"]) for row in rows(log, "answers")] == [
+        ("9", 3, 2.4),
+        ("8", 2, 0.5),
+    ]
+    log.add_label(run.id, None, Feedback(rating=1, consent=True))
+    assert next(log.export())["talk"]["outcome"]["reliability"] == 0.83
+    log.record(replace(run, transcript=Transcript(TALK)))
+    assert rows(log, "answers") == [] and log.runs()[0]["reliability"] is None
+    log.record(run)
+    log.delete_run(run.id)
+    assert rows(log, "answers") == []
+
+
+def test_runs_from_before_reliability_open(tmp_path):
+    path = tmp_path / "old.db"
+    outcome = {"status": "settled", "answer": "9", "vote": [3, 5], "answers": [["9", 3], ["8", 2]]}
+    talk = TALK.model_dump(mode="json") | {"outcome": outcome}
+    with closing(sqlite3.connect(path)) as connection:
+        db = Database(connection)
+        before("reliability").apply(db)
+        db["sessions"].insert({"id": "s"})
+        db["problems"].insert({"id": "p", "text": "1 + 1?"})
+        run = {"id": "r", "session_id": "s", "problem_id": "p", "kind": "solve", "mode": "critic", "model": "m"}
+        more = {"status": "settled", "seconds": 1.0, "talk": json.dumps(talk), "created_at": "2026-01-01"}
+        db["runs"].insert(run | more)
+    with closing(SessionLog(path)) as log:
+        assert log.run("r").outcome.reliability is None
+        assert [row["reliability"] for row in log.runs()] == [None]
+
+
 def test_in_an_older_database_too_the_last_inserted_label_counts(tmp_path, backwards):
     path = tmp_path / "old.db"
     with closing(sqlite3.connect(path)) as connection:

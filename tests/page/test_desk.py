@@ -25,8 +25,14 @@ def a_desk(log, session=None):
 
 def solved(desk, help="full"):
     desk.begin("solve", QUESTION, "direct", help=help)
-    *_, view = desk.follow("solve")
-    return view
+    return followed(desk)
+
+
+def followed(desk, kind="solve"):
+    """The view after a run that was prepared."""
+    for _ in desk.follow(kind):
+        pass
+    return desk.view(kind)
 
 
 def refuse(*_, **__):
@@ -38,12 +44,43 @@ def test_a_running_task_is_not_replaced_by_a_second_request(log):
     desk.begin("solve", QUESTION, "direct")
     with pytest.raises(BusyError, match="or press Stop"):
         desk.begin("solve", "Another one: 1 + 1?", "direct")
-    *_, view = desk.follow("solve")
+    view = followed(desk)
     assert view["answer"] and desk.texts("solve") == [QUESTION]
     desk.begin_comparison(QUESTION)
     with pytest.raises(BusyError):
         desk.begin_comparison("Another one: 1 + 1?")
     assert desk.comparing
+
+
+def test_a_run_begun_while_the_stopped_one_still_ends_is_shown(log):
+    desk = a_desk(log)
+    desk.begin("solve", QUESTION, "direct")
+    ending = desk.follow("solve")
+    shown = next(view for view in ending if view and view.get("steps"))
+    assert shown["busy"] and not desk.stop("solve")["busy"]
+    desk.begin("solve", QUESTION, "direct")
+    assert not any(ending)
+    view = followed(desk)
+    assert view["answer"] and view["run"] != shown["run"]
+
+
+def test_a_run_that_never_began_says_so_until_the_next_one(log):
+    desk = a_desk(log)
+    solved(desk)
+    for prepare in (lambda: desk.begin("solve", QUESTION, "direct"), lambda: solved(desk) and desk.vote("solve")):
+        prepare()
+        assert desk.stop("solve")["status"] == "Stopped before it started"
+        assert followed(desk)["status"] == "Stopped before it started"
+    assert solved(desk)["status"].startswith("Finished")
+
+
+def test_a_page_that_starts_anew_shows_nothing_of_the_run_it_left(log):
+    desk = a_desk(log)
+    desk.begin("solve", QUESTION, "direct")
+    ending = desk.follow("solve")
+    assert any(ending)
+    desk.leave()
+    assert not any(ending)
 
 
 def test_opening_the_log_is_retried_when_there_is_something_to_store(tmp_path, monkeypatch):
@@ -169,7 +206,7 @@ def test_a_vote_on_a_hidden_solution_updates_the_verdict_on_the_students_answer(
     solved(desk, "hints")
     desk.compare("18")
     desk.vote("solve")
-    *_, view = desk.follow("solve")
+    view = followed(desk)
     assert "of my" in view["compared"]["text"]
     assert all(step["state"] == "locked" for step in view["steps"])
 

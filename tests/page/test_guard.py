@@ -11,8 +11,7 @@ from http.client import HTTPConnection
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from program import cookie, get, program
-from program import run as command
+from program import called, cookie, get, program
 
 from runtime import settings as configuration
 from runtime.engines.scripted import ScriptedEngine
@@ -157,7 +156,7 @@ def test_an_address_visible_in_a_command_line_works_only_once(monkeypatch):
     assert not access.lets_in(late)
 
 
-def test_every_file_in_the_home_is_readable_by_its_owner_only(tmp_path):
+def test_every_file_in_the_home_is_readable_by_its_owner_only_and_kept_from_a_second_server(tmp_path):
     home = tmp_path / "home"
     (home / "exports" / "old").mkdir(parents=True, mode=0o755)
     (home / "exports" / "old" / "rows.jsonl").write_text("{}")
@@ -178,6 +177,9 @@ def test_every_file_in_the_home_is_readable_by_its_owner_only(tmp_path):
         assert any(path.name == "soliloquy.db-wal" for path in there)
         open_to_others = [path for path in there if path.stat().st_mode & 0o077 and path.name != "models"]
         assert open_to_others == []
+        (home / "tmp" / "under-way").write_text("x")
+        assert serving.empty_private_folder(home) is None  # as a second server would
+        assert (home / "tmp" / "under-way").exists()
     assert stat.S_IMODE((home / "models" / "shared.gguf").stat().st_mode) == shared
 
 
@@ -185,16 +187,8 @@ def test_a_command_restricts_the_permissions_of_an_open_home(home):
     SessionLog(home / "soliloquy.db").close()
     (home / "soliloquy.db").chmod(0o644)
     home.chmod(0o755)
-    assert command("log").returncode == 0
+    assert called("log").returncode == 0
     assert [stat.S_IMODE(path.stat().st_mode) for path in (home, home / "soliloquy.db")] == [0o700, 0o600]
-
-
-def test_a_second_server_leaves_the_files_of_the_first_alone(tmp_path):
-    home = tmp_path / "home"
-    with program(home, tmp_path / "no-models", "--no-browser"):
-        (home / "tmp" / "under-way").write_text("x")
-        with program(home, tmp_path / "no-models", "--no-browser"):
-            assert (home / "tmp" / "under-way").exists()
 
 
 # Another web page

@@ -25,8 +25,6 @@ from runtime.session.loader import Loading
 
 NOBODY = 65534
 
-pytestmark = pytest.mark.timeout(300)
-
 
 def started(tmp_path, *flags, **environment):
     """The program without any desktop programs, with a home below `tmp_path` or as the environment sets it."""
@@ -34,25 +32,36 @@ def started(tmp_path, *flags, **environment):
     return program(home, tmp_path / "no-models", *flags, environment={**BARE, **environment}, cwd=tmp_path)
 
 
-def test_the_page_is_served_despite_a_busy_port_proxies_no_display_and_no_model(tmp_path):
+def test_the_page_and_its_api_are_served_despite_a_busy_port_proxies_no_display_and_no_model(tmp_path):
     proxies = {f"{kind}_PROXY": "socks5://127.0.0.1:9" for kind in ("ALL", "HTTP", "HTTPS")}
+    odd = {"NO_PROXY": "[::1],fe80::/10", "no_proxy": "[::1]", "all_proxy": "socks5://127.0.0.1:9"}
     with socket.socket() as busy:
         busy.bind(("127.0.0.1", 0))
         busy.listen()
-        port = busy.getsockname()[1]
-        odd = {"NO_PROXY": "[::1],fe80::/10", "no_proxy": "[::1]"}
-        with started(tmp_path, "--port", str(port), **proxies, **odd, all_proxy="socks5://127.0.0.1:9") as app:
+        port = str(busy.getsockname()[1])
+        key = {"SOLILOQUY_API_KEY_SERVED": "sk-set-before"}
+        with started(tmp_path, "--port", port, "--api", **proxies, **odd, **key) as app:
             assert f"Port {port} is busy, so the next free one is used." in app.output
+            assert "The API is at" in app.output and "sk-set-before" not in app.output
             assert "Soliloquy" in get(app.address)
+            assert "soliloquy-critic" in get(urljoin(app.address, "/v1/models"), Authorization="Bearer sk-set-before")
             assert "There is no display" in app.process.stdout.readline()
             app.process.send_signal(signal.SIGINT)
             assert app.process.wait(120) == 0
 
 
-def test_without_a_browser_the_page_is_served_and_a_remedy_printed(tmp_path):
-    with started(tmp_path, DISPLAY=":99", PATH=str(tmp_path)) as app:
+def test_without_a_browser_or_a_key_the_page_is_served_and_a_remedy_and_a_new_key_are_printed(tmp_path):
+    with started(tmp_path, "--api", DISPLAY=":99", PATH=str(tmp_path)) as app:
         assert "No browser was found. Install one, or open the address" in app.process.stdout.readline()
         assert "Soliloquy" in get(app.address)
+        url, key = re.search(r"The API is at (\S+) with the key (\S+)", app.output).groups()
+        client = openai.OpenAI(base_url=url, api_key=key, max_retries=0)
+        assert "soliloquy-critic" in [model.id for model in client.models.list()]
+        with pytest.raises(
+            openai.InternalServerError, match=r"There is no model yet\. Run `python -m runtime models pull"
+        ):
+            messages = [{"role": "user", "content": "What is 1 + 1?"}]
+            client.chat.completions.create(model="soliloquy-critic", messages=messages)
 
 
 def test_an_unwritable_home_is_reported_and_the_program_ends_with_its_window(tmp_path):
@@ -71,21 +80,6 @@ def test_an_unwritable_home_is_reported_and_the_program_ends_with_its_window(tmp
     assert urljoin(shown, "/") == urljoin(app.address, "/") and not profile.exists()
     assert app.address not in given  # other users of the computer can read a command line
     assert (tmp_path / "file").read_text() == "not a folder"
-
-
-def test_a_generated_api_key_is_printed_and_a_configured_one_is_not(tmp_path):
-    with started(tmp_path, "--api", "--no-browser") as app:
-        url, key = re.search(r"The API is at (\S+) with the key (\S+)", app.output).groups()
-        client = openai.OpenAI(base_url=url, api_key=key, max_retries=0)
-        assert "soliloquy-critic" in [model.id for model in client.models.list()]
-        with pytest.raises(
-            openai.InternalServerError, match=r"There is no model yet\. Run `python -m runtime models pull"
-        ):
-            messages = [{"role": "user", "content": "What is 1 + 1?"}]
-            client.chat.completions.create(model="soliloquy-critic", messages=messages)
-    with started(tmp_path, "--api", "--no-browser", SOLILOQUY_API_KEY_SERVED="sk-set-before") as app:
-        assert "The API is at" in app.output and "sk-set-before" not in app.output
-        assert "soliloquy-critic" in get(urljoin(app.address, "/v1/models"), Authorization="Bearer sk-set-before")
 
 
 @contextmanager

@@ -11,8 +11,12 @@ from runtime.engines.base import EngineError, Sampling
 from runtime.engines.scripted import ScriptedEngine
 from runtime.events import Finished, Voting, fold_all
 from runtime.models import catalogue
+from runtime.models.adapter_cards import Choosing, Reliability
 from runtime.search import self_consistency
+from runtime.search.reliability import likelihood
+from runtime.search.selection import Choice
 from runtime.search.self_consistency import CERTAIN, VOTERS, MajorityVote, ask, on_own_work, on_solution
+from runtime.search.verifier import Verifier
 from runtime.solving.actor import Actor
 from runtime.solving.loop import check, criticised, put_to_vote
 from runtime.types import Critique, Outcome, Problem, SelfTalk, Step, Trajectory
@@ -245,6 +249,97 @@ def test_a_vote_that_fails_twice_is_reported_once():
         *_, end = put_to_vote(talk, engine, settings.load(mode="critic"), Event())
         talk = talk.model_copy(update={"outcome": end.outcome})
     assert (talk.outcome.answer, talk.outcome.note) == ("17", "gone")
+
+
+# Votes weighted by a verifier
+
+WEIGHTED = Choosing(votes="weighted", voted=Reliability(constant=0.0, scores=1.0), alone=Reliability(constant=3.0))
+
+
+def rated(*replies, scores, choosing=WEIGHTED, depth="deep", own=None):
+    """A problem solved by these replies, or own steps checked with them; the verifier scores the steps so."""
+    engine = ScriptedEngine(replies, verdicts=[0.99] * 40, adapters=["critic"])
+    verifier = Verifier(ScriptedEngine(verdicts=scores), choosing)
+    critic = Critic(engine, depth=depth, weights=HEEDED)
+    if own:
+        return fold_all(PENS, check(PENS, own, critic, Event(), verifier))
+    return fold_all(PENS, criticised(Actor(PENS, engine, Sampling(), Event()), critic, 2, verifier))
+
+
+def test_a_trusted_minority_replaces_the_first_solution_with_a_warning():
+    replies = [SEVEN, SEVENTEEN, TWELVE, SEVEN, SEVENTEEN]
+    talk = rated(*replies, scores=[0.9, 0.2, 0.9, 0.8, 0.5, 0.9, 0.3, 0.9, 0.9])
+    assert (talk.outcome.answer, talk.outcome.vote, talk.outcome.status) == ("17", (2, 5), "unsettled")
+    assert talk.outcome.note.startswith("The first solution gave 7. My 5 solutions do not agree")
+    assert talk.outcome.answers == (("7", 2), ("17", 2), ("12", 1))
+    assert talk.outcome.weights == pytest.approx((0.5, 1.7, 0.5))
+    expected = likelihood(WEIGHTED.voted, Choice(votes=2, weight=1.7), 5)
+    assert talk.outcome.reliability == pytest.approx(expected)
+
+
+def test_without_weights_the_first_solution_stays_and_its_reliability_is_unknown():
+    replies = [TWELVE, SEVENTEEN, SEVEN, SEVENTEEN, SEVEN]
+    plain = WEIGHTED.model_copy(update={"votes": "majority"})
+    talk = rated(*replies, scores=[0.5] * 9, choosing=plain)
+    assert (talk.outcome.answer, talk.outcome.vote, talk.outcome.status) == ("12", (2, 5), "unsettled")
+    assert talk.outcome.reliability is None  # the mapping rates the winner, which is another answer
+
+
+def test_agreeing_solutions_are_rated_by_their_scores():
+    reliability = [rated(*[SEVENTEEN] * 3, scores=[score] * 6).outcome.reliability for score in (0.2, 0.9)]
+    assert reliability[0] < 0.5 < reliability[1]
+
+
+def test_a_single_solution_is_rated_without_a_vote():
+    talk = rated(SEVENTEEN, scores=[0.9, 0.9], depth="quick")
+    assert talk.outcome.reliability == pytest.approx(likelihood(WEIGHTED.alone, Choice(votes=1, weight=0.9), 1))
+    assert talk.outcome.vote is None
+
+
+def test_a_verifier_that_fails_leaves_the_outcome_as_it_was():
+    class Broken(ScriptedEngine):
+        def choice_logprobs(self, *_, **__):
+            raise EngineError("gone")
+
+    engine = ScriptedEngine([SEVENTEEN], verdicts=[0.99] * 9, adapters=["critic"])
+    critic = Critic(engine, depth="quick", weights=HEEDED)
+    actor = Actor(PENS, engine, Sampling(), Event())
+    outcome = fold_all(PENS, criticised(actor, critic, 2, Verifier(Broken(), WEIGHTED))).outcome
+    assert (outcome.answer, outcome.status, outcome.reliability) == ("17", "settled", None)
+
+
+@pytest.mark.parametrize(
+    ("score", "note"),
+    [(0.8, "3 of my 4 solutions reach your answer too"), (0.1, "My 4 solutions do not agree with each other")],
+)
+def test_a_persons_own_answer_is_kept_and_gets_no_reliability(score, note):
+    own = ["3 × 4 = 12", "12 - 5 = 7"]
+    outcome = rated(SEVENTEEN, SEVEN, SEVEN, SEVEN, scores=[0.9, 0.9] + [score] * 6, own=own).outcome
+    assert (outcome.answer, outcome.status, outcome.reliability) == ("7", "settled", None)
+    assert outcome.note.startswith(note)
+
+
+def test_a_program_has_an_average_weight_and_is_not_shown_as_the_winner():
+    engine = Programming([PROGRAM, PROGRAM, SEVEN, TWELVE])
+    verifier = Verifier(ScriptedEngine(verdicts=[0.5] * 9), WEIGHTED)
+    vote = ask(engine, PENS, Event(), [attempt("60")], verifier=verifier)
+    assert (vote.winner.answer, vote.winner.steps, vote.count) == ("17", (), (2, VOTERS))
+    assert vote.scores == pytest.approx((0.5,) * VOTERS)
+    assert not vote.replaces(attempt("60"))
+
+
+def test_the_voters_seeds_follow_the_settings():
+    class Seeded(ScriptedEngine):
+        def sample(self, requests, sampling, *given, **named):
+            seeds.append(sampling.seed)
+            return super().sample(requests, sampling, *given, **named)
+
+    seeds = []
+    own = attempt("17")
+    talk = SelfTalk(problem=PENS, turns=(own,), outcome=Outcome(status="settled", answer="17", trajectory_id=own.id))
+    list(put_to_vote(talk, Seeded([SEVENTEEN] * 3), settings.load(mode="direct", seed=7), Event()))
+    ask(Seeded([SEVENTEEN] * 3), PENS, Event())
+    assert seeds == [7, 0]
 
 
 def test_every_message_exists_in_both_languages():

@@ -42,7 +42,10 @@ def test_the_direct_mode_calls_the_actor_once():
     assert len(engine.calls) == 1
 
 
-@pytest.mark.parametrize(("given", "silent"), [(["critic"], set()), ([], {"verdict"})])
+@pytest.mark.parametrize(
+    ("given", "silent"),
+    [(["critic", "verifier"], set()), (["critic"], {"verifier"}), ([], {"verdict", "verifier"})],
+)
 def test_an_attempt_that_all_sources_accept_is_settled_without_a_refinement(given, silent):
     talk = talk_of(ScriptedEngine([RIGHT, *AGREED], adapters=given))
     assert talk.outcome.status == "settled"
@@ -53,7 +56,7 @@ def test_an_attempt_that_all_sources_accept_is_settled_without_a_refinement(give
 
 
 def test_a_reading_critic_judges_each_step_as_soon_as_it_is_complete():
-    engine = ScriptedEngine([RIGHT], adapters=["critic"])
+    engine = ScriptedEngine([RIGHT], adapters=["critic", "verifier"])
     events = list(converse(PENS, engine, settings.load(mode="critic", depth="quick"), Event()))
     done = next(i for i, event in enumerate(events) if isinstance(event, AttemptDone))
     written, after = events[:done], events[done + 1 :]
@@ -62,7 +65,7 @@ def test_a_reading_critic_judges_each_step_as_soon_as_it_is_complete():
     assert [written[i].position for i in judged] == [0, 1]
     assert {e.by for i in judged for e in written[i].verdict.evidence} == set(DEPTHS["quick"])
     # Judged steps are not read again, and their verdicts do not change.
-    assert len(engine.calls) == 1 + 2 * len(judged)
+    assert len(engine.calls) == 1 + 3 * len(judged)
     assert [event for event in after if isinstance(event, StepJudged)][:2] == [written[i] for i in judged]
 
 

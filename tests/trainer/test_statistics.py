@@ -5,7 +5,21 @@ from math import sqrt
 import numpy as np
 import pytest
 
-from trainer.statistics import Z, auc, clustered, clustered_share, harmonic, mcnemar, paired, ridge_logistic, wilson
+from trainer.statistics import (
+    Bin,
+    Z,
+    auc,
+    calibration_error,
+    clustered,
+    clustered_share,
+    harmonic,
+    mcnemar,
+    paired,
+    reliability,
+    resampled,
+    ridge_logistic,
+    wilson,
+)
 
 
 @pytest.mark.parametrize(
@@ -120,3 +134,33 @@ def test_ridge_logistic_finds_the_rule_behind_the_labels():
     y = rng.random(4000) < 1 / (1 + np.exp(-(0.5 + 2 * x[:, 0] - x[:, 1])))
     assert np.allclose(ridge_logistic(x, y.astype(float), 0.1), [0.5, 2, -1], atol=0.15)
     assert abs(ridge_logistic(x, y.astype(float), 1e6)[1]) < 0.01
+
+
+def test_bins_have_equal_mass_and_the_calibration_error_is_their_mean_distance():
+    bins = reliability([0.9, 0.1, 0.2, 0.8], [True, False, True, True], count=2)
+    assert bins == [Bin(pytest.approx(0.15), 0.5, 2), Bin(pytest.approx(0.85), 1.0, 2)]
+    assert calibration_error(bins) == pytest.approx((0.35 + 0.15) / 2)
+    assert [one.n for one in reliability([0.5] * 7, [True] * 7)] == [2, 2, 1, 1, 1]
+    assert [one.n for one in reliability([0.5, 0.6], [True, False])] == [1, 1]
+
+
+def test_an_interval_by_bootstrap_draws_whole_clusters():
+    values = np.array([1.0, 0.0] * 50)
+
+    def mean(drawn):
+        return float(values[drawn].mean())
+
+    low, high = resampled(mean, range(100))
+    _, (expected_low, expected_high) = clustered(values.tolist(), range(100))
+    assert (low, high) == pytest.approx((expected_low, expected_high), abs=0.02)
+    repeated = resampled(lambda drawn: mean(drawn % 100), [*range(100)] * 5)  # five times the same
+    assert repeated == pytest.approx((low, high), abs=0.02)
+
+
+def test_draws_without_a_value_are_left_out_of_an_interval():
+    def needs_both(drawn):
+        return auc(drawn % 2, drawn % 2 == 1)
+
+    assert resampled(needs_both, range(3)) == (1.0, 1.0)
+    with pytest.raises(ValueError, match="too few items"):
+        resampled(needs_both, range(1))

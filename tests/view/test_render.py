@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from tables import table
@@ -25,7 +26,9 @@ from runtime.events import (
 from runtime.log.run import PRACTISED, Run
 from runtime.solving.outcomes import outcome_of
 from runtime.types import Critique, Evidence, Feedback, Outcome, Parent, Problem, Step, StepVerdict, Trajectory
+from runtime.view import guided
 from runtime.view.display import answer_to_display, to_display, to_mathml
+from runtime.view.endings import likely
 from runtime.view.render import answer, note, status, steps, view
 
 PROBLEM = Problem(text="Ann has 3 bags with 4 apples each and gives away 5. How many are left?")
@@ -470,6 +473,33 @@ def test_a_disagreeing_second_opinion_removes_the_green_and_lists_its_answers(ou
     run = run_of(*written(FIRST), *read(FIRST, RIGHT, RIGHT, RIGHT), Finished(found))
     assert {row["state"] for row in steps(run, "en")} == {state}
     assert text in note(run, "en")
+
+
+@table(
+    ("probability", "text"),
+    [
+        (None, ""),
+        (0.02, "often wrong: right only 1 in 10"),
+        (0.34, "often wrong: right only 3 in 10"),
+        (0.5, "likely right: 5 in 10"),
+        (0.78, "likely right: 8 in 10"),
+        (0.949, "likely right: 9 in 10"),
+        (0.95, "very likely right: more than 9 in 10"),
+        (1.0, "very likely right: more than 9 in 10"),
+    ],
+)
+def test_a_probability_is_told_in_tenths_and_never_as_certain(probability, text):
+    assert likely(probability, "en") == text
+
+
+@pytest.mark.parametrize("language", ["en", "zh-CN"])
+def test_a_solution_shows_its_reliability_and_own_work_has_none(language):
+    found = Outcome(status="settled", answer="8", trajectory_id=FIRST.id, reliability=0.81)
+    solved = run_of(*written(FIRST), Finished(found))
+    assert "8" in view(solved, language)["reliability"] and "10" in view(solved, language)["reliability"]
+    assert view(replace(solved, kind="check"), language)["reliability"] == ""
+    hidden = guided.view(replace(solved, help="hints"), language)
+    assert (hidden["answer"], hidden["reliability"]) == ("", "")
 
 
 def test_a_second_opinion_on_own_work_reveals_no_answer():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -84,6 +85,16 @@ def test_both_formats_contain_the_whole_session(stored, language):
         assert word("answer.check.wrong", language, number=2) in text
     assert "Ann pays $5 and Tom pays $7. <b>How much</b>" in printed
     assert r"Ann pays \$5 and Tom pays \$7. \<b\>How much" in plain
+
+
+def test_reports_and_the_list_of_earlier_work_show_how_likely_an_answer_is_right(log, stored):
+    run = stored[0]
+    outcome = run.outcome.model_copy(update={"reliability": 0.78})
+    talk = run.transcript.talk.model_copy(update={"outcome": outcome})
+    log.record(replace(run, transcript=Transcript(talk)))
+    for text in (markdown(log.runs_of(run.session_id), "en"), Text(html(log.runs_of(run.session_id), "en")).words):
+        assert text.count("likely right: 8 in 10") == 1 and "How sure" in text
+    assert [row["likely"] for row in listing(log, "en")["rows"]] == ["", "likely right: 8 in 10"]
 
 
 def test_the_printable_page_loads_nothing_and_executes_no_text(stored):

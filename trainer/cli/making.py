@@ -315,7 +315,6 @@ def agree(
     as_json: Json = False,
 ) -> None:
     """Keep labelled attempts on whose first error a judge agrees with the labels. Resumable."""
-    from runtime.critic.evidence import DEPTHS
     from runtime.files import write_whole
     from runtime.problems.formats import attempts as own
     from trainer.data.sources import read_attempts
@@ -327,8 +326,8 @@ def agree(
     if chosen == "arithmetic":
         opinions = agreement.by_arithmetic(attempts)
     else:
-        decided, quick = [attempt for attempt in attempts if attempt.is_judged], ",".join(DEPTHS["quick"])
-        with collected(decided, quick, adapter, model, parallel) as (evidence, settings):
+        decided = [attempt for attempt in attempts if attempt.is_judged]
+        with collected(decided, None, adapter, model, parallel, "quick") as (evidence, settings):
             opinions = agreement.by_critic(evidence, weights_in_use(evidence.engine, settings))
     kept = agreement.agreed(attempts, opinions)
     write_whole(out, (_line(own.write([attempt])) for attempt in kept))

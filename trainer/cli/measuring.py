@@ -12,6 +12,7 @@ import typer
 
 from trainer.cli.options import (
     AdapterFile,
+    AdapterFiles,
     FullDistribution,
     Json,
     Limit,
@@ -22,7 +23,9 @@ from trainer.cli.options import (
     Sources,
     adapter_files,
     adapter_hashes,
+    choices,
     collected,
+    critic_version,
     follow,
     listed,
     modes_of,
@@ -39,10 +42,7 @@ def evaluate(
     mode: Annotated[
         str, typer.Option(help="Modes to compare, comma-separated: direct, critic, selftalk, oracle.")
     ] = "direct",
-    adapters: Annotated[
-        str | None,
-        typer.Option("--adapters", help="ROLE=FILE.gguf, comma-separated, or none; default: those in use."),
-    ] = None,
+    adapters: AdapterFiles = None,
     critic: Annotated[
         str | None, typer.Option(help="Model of the critic, used with its adapter; default: the actor's model.")
     ] = None,
@@ -85,6 +85,74 @@ def evaluate(
 
 
 @app.command()
+def choose(
+    problems: Annotated[Path, typer.Option(help="JSON lines with `question` and `answer`.")],
+    out: Annotated[Path, typer.Option(help="Folder to write: tables, plots, and outcomes for `promote`.")],
+    n: Annotated[int, typer.Option(min=1, max=256, help="Solutions per problem.")] = 16,
+    methods: Annotated[
+        str | None,
+        typer.Option(
+            help="Comma-separated: greedy, majority, best-of-n, weighted.",
+            show_default="all; without a verifier the first two",
+        ),
+    ] = None,
+    aggregate: Annotated[
+        str | None,
+        typer.Option(
+            help="From the scores of the steps to that of a solution, comma-separated: min, product, last, mean.",
+            show_default="the card's, or min",
+        ),
+    ] = None,
+    adapters: AdapterFiles = None,
+    verifier: Annotated[
+        str | None, typer.Option(help="Model of the verifier, used with its adapter; default: the actor's model.")
+    ] = None,
+    card: Annotated[
+        Path | None,
+        typer.Option(help="Card of the verifier; the aggregate and the fitted reliability are written into it."),
+    ] = None,
+    limit: Limit = None,
+    model: Model = None,
+    parallel: Parallel = 16,
+    as_json: Json = False,
+) -> None:
+    """Compare ways to choose one of N solutions: greedy, self-consistency, best-of-N, votes weighted by a verifier.
+    Resumable."""
+    from runtime.search.verifier import ADAPTER, AGGREGATES, open_verifier
+    from trainer.data.sources import read_problems
+    from trainer.evaluation import choosing
+    from trainer.evaluation.samples import GREEDY, Scores, Solutions
+    from trainer.weights.promote import with_choosing
+
+    every = (GREEDY, *choosing.METHODS)
+    named = choices(methods, "methods", every) if methods else []
+    aggregates = choices(aggregate, "aggregates", tuple(AGGREGATES)) if aggregate else []
+    rows, files = read_problems(problems, limit), adapter_files(adapters)
+    other = opened(verifier, parallel) if verifier else nullcontext((None, None))
+    with opened(model, parallel, files) as (engine, settings), other as (judge, _):
+        sampled = Solutions(rows, engine, settings, n, adapter_hashes(files, engine, settings))
+        follow("Solving", sampled.run(), len(sampled.problems))
+        scorer, its_files = (judge, None) if judge else (engine, files)
+        asked = named or (every if ADAPTER in scorer.adapters else (GREEDY, "majority"))
+        in_use = open_verifier(scorer, settings) if its_files is None else None
+        if {*asked} & {*choosing.NEEDS_SCORES}:
+            sampled = Scores(sampled, scorer, settings, adapter_hashes(its_files, scorer, settings))
+            follow("Scoring", sampled.run(), len(rows))
+    comparison = choosing.Comparison(sampled.sampled(), asked, aggregates, in_use.choosing if in_use else None)
+    report = {
+        "model": engine.model,
+        "verifier": scorer.model,
+        **comparison.report(),
+        "run": str(sampled.results.folder),
+    }
+    comparison.write(out, report)
+    if card:
+        with_choosing(card, comparison.calibrated())
+    print(json.dumps(report, ensure_ascii=False) if as_json else choosing.text(report))
+    print(f"Tables, plots and outcomes are in {out}", file=sys.stderr)
+
+
+@app.command()
 def curves(
     problems: Annotated[Path, typer.Option(help="JSON lines with `question` and `answer`.")],
     out: Annotated[Path, typer.Option(help="Folder to write: samples, a table, a plot.")],
@@ -102,6 +170,7 @@ def curves(
     from runtime.prompts import templates
     from runtime.types import content_hash
     from trainer.data.sources import read_problems
+    from trainer.plots import figure
     from trainer.reproductions.mathcritique import report
     from trainer.reproductions.mathcritique.play import Players
     from trainer.reproductions.mathcritique.testtime import play
@@ -115,8 +184,8 @@ def curves(
         name = content_hash(*(problem.id for problem in rows), *map(str, decides))
         played = play(lambda: nullcontext(players), rows, k, seed, out / f"turns-{name}")
     write_whole(out / "curves.md", report.curves_table(played) + "\n")
-    with report.figure(out / "curves.png") as figure:
-        report.plot_curves(figure, played)
+    with figure(out / "curves.png") as one:
+        report.plot_curves(one, played)
     print(report.curves_table(played))
     for name, right in zip(("alone", "with the critic", "with an oracle"), played.single(), strict=True):
         print(f"greedy, {name}: {sum(right)} of {len(right)}")
@@ -160,6 +229,52 @@ def evaluate_critic(
     console.print(evaluation.table(summary))
     if by_type := evaluation.type_table(summary):
         console.print(by_type)
+
+
+@app.command()
+def evaluate_verifier(
+    trajectories: Annotated[Path, typer.Option(help="Labelled attempts in any format, such as ProcessBench's.")],
+    adapter: Annotated[
+        str | None,
+        typer.Option(help="Adapter of the verifier (a GGUF file), or none for the bare base; default: the one in use."),
+    ] = None,
+    fit: Annotated[
+        Path | None,
+        typer.Option(help="Other labelled attempts, to choose the cut on; default: other problems of the same file."),
+    ] = None,
+    plot: Annotated[Path | None, typer.Option(help="Reliability plot to write (PNG).")] = None,
+    limit: Limit = None,
+    model: Model = None,
+    parallel: Parallel = 16,
+    as_json: Json = False,
+) -> None:
+    """Measure how well a verifier's scores tell right steps and attempts from wrong ones. Resumable."""
+    from rich.console import Console
+
+    from runtime.search.verifier import ADAPTER
+    from trainer.data.examples.verifier import labelled_attempts
+    from trainer.evaluation import verifier as evaluation
+    from trainer.plots import figure
+
+    files: dict[str, Path] | None = {} if adapter == "none" else {ADAPTER: Path(adapter)} if adapter else None
+    with opened(model, parallel, files) as (engine, settings):
+        name = adapter_hashes(files, engine, settings).get(ADAPTER, "none")
+        attempts = [list(labelled_attempts(path, limit)) for path in (trajectories, fit) if path]
+        scored = [evaluation.Scoring(some, engine, settings, name) for some in attempts]
+        for scoring in scored:
+            follow("Scoring", scoring.run(), len(scoring.attempts))
+    measured, *others = [scoring.cases() for scoring in scored]
+    summary = {
+        "model": engine.model,
+        **evaluation.summary(measured, *others),
+        "failed": len(scored[0].attempts) - len(measured),
+        "seconds": round(scored[0].seconds, 3),
+        "run": str(scored[0].results.folder),
+    }
+    if plot:
+        with figure(plot) as one:
+            evaluation.plot_reliability(one, summary)
+    print(json.dumps(summary, ensure_ascii=False)) if as_json else Console(width=150).print(evaluation.table(summary))
 
 
 @app.command()
@@ -213,9 +328,7 @@ def calibrate(
     out: Annotated[Path, typer.Option(help="JSON file to write: the fitted rules.")],
     sources: Sources = None,
     adapter: AdapterFile = None,
-    card: Annotated[
-        Path | None, typer.Option(help="Card of a promoted adapter; rules of depths it lacks are added.")
-    ] = None,
+    card: Annotated[Path | None, typer.Option(help="Card of an adapter; rules of depths it lacks are added.")] = None,
     limit: Limit = None,
     model: Model = None,
     parallel: Parallel = 16,
@@ -226,14 +339,15 @@ def calibrate(
     from trainer.evaluation.calibrate import fit_panels
     from trainer.weights.promote import add_depths
 
-    with collected(read_judged(trajectories, limit), sources, adapter, model, parallel) as (evidence, _):
-        fitted = fit_panels(evidence.attempts, evidence.findings(), evidence.sources, evidence.has_adapter)
+    with collected(read_judged(trajectories, limit), sources, adapter, model, parallel) as (evidence, settings):
+        critic = critic_version(adapter, evidence.engine, settings)
+        fitted = fit_panels(evidence.attempts, evidence.findings(), evidence.sources, evidence.engine.adapters)
     write_weights(out, fitted)
     for name, weights in fitted.items():
         shown = ", ".join(f"{feature} {weight:+.2f}" for feature, weight in weights.features.items())
         print(f"{name:22} {weights.constant:+.2f} {shown}; rejects below {weights.reject:.2f}")
     if card:
-        print(f"{card} now has rules for these depths: {', '.join(add_depths(card, fitted)) or 'no new ones'}")
+        print(f"{card} now has rules for these depths: {', '.join(add_depths(card, fitted, critic)) or 'no new ones'}")
 
 
 @app.command()

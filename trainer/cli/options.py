@@ -42,8 +42,13 @@ Seed = Annotated[int, typer.Option(help="Random seed.")]
 AdapterFile = Annotated[
     str | None,
     typer.Option(
-        "--adapter", help="Adapter of the critic (a GGUF file), or none for the bare base; default: the one in use."
+        "--adapter",
+        help="Adapter of the critic (a GGUF file), ROLE=FILE.gguf comma-separated, or none; default: those in use.",
     ),
+]
+AdapterFiles = Annotated[
+    str | None,
+    typer.Option("--adapters", help="ROLE=FILE.gguf, comma-separated, or none; default: those in use."),
 ]
 Data = Annotated[Path | None, typer.Option(help="Folder of training examples; default: `examples` in the home.")]
 Generated = Annotated[int, typer.Option(min=0, help="Attempts at fresh problems.")]
@@ -56,7 +61,8 @@ Sources = Annotated[
     str | None,
     typer.Option(
         "--sources",
-        help="Evidence sources, comma-separated: arithmetic, verdict, surprisal, solutions, vote (costs most).",
+        help="Evidence sources, comma-separated: arithmetic, verdict, verifier, surprisal, solutions, "
+        "vote (costs most).",
     ),
 ]
 REMOVED_SOURCES = ("program", "programs", "completions", "rollouts")
@@ -139,14 +145,12 @@ def listed(text: str) -> list[str]:
     return list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
 
 
-def sources_of(text: str | None, depth: Depth) -> tuple[str, ...]:
-    """The named sources of evidence, also by names of earlier releases; without a text those of a depth."""
-    from runtime.critic.evidence import DEPTHS, NAMES
+def sources_of(text: str | None) -> tuple[str, ...]:
+    """The named sources of evidence, also by names of earlier releases; none without a text."""
+    from runtime.critic.evidence import NAMES
     from runtime.types import source_name
 
-    if text is None:
-        return DEPTHS[depth]
-    names = [source_name(name) for name in listed(text)]
+    names = [source_name(name) for name in listed(text or "")]
     if removed := [name for name in names if name in REMOVED_SOURCES]:
         print(f"Left out, as no fitted rule uses them any more: {', '.join(removed)}.", file=sys.stderr)
     return tuple(choices(",".join(name for name in names if name not in removed), "sources", NAMES))
@@ -154,18 +158,44 @@ def sources_of(text: str | None, depth: Depth) -> tuple[str, ...]:
 
 @contextmanager
 def collected(
-    attempts: Sequence[LabelledTrajectory], sources: str | None, adapter: str | None, model: str | None, parallel: int
+    attempts: Sequence[LabelledTrajectory],
+    sources: str | None,
+    adapter: str | None,
+    model: str | None,
+    parallel: int,
+    depth: Depth = "deep",
 ) -> Generator[tuple[JudgedEvidence, Settings]]:
-    """The evidence on labelled attempts."""
+    """The evidence on labelled attempts. Unless sources are named, they are those of this depth: always the verdict,
+    whose baseline is the bare base, and a verifier's score if there is a verifier."""
+    from runtime.critic.evidence import DEPTHS, usable
     from trainer.evaluation.evidence import JudgedEvidence
 
-    chosen = sources_of(sources, "deep")
-    files = None if adapter is None else {} if adapter == "none" else {"critic": Path(adapter)}
+    named = sources_of(sources)
+    files = _critics_files(adapter)
     with opened(model, parallel, files) as (engine, settings):
-        name = adapter_hashes(files, engine, settings).get("critic", "none")
-        evidence = JudgedEvidence(attempts, engine, settings, chosen, name)
+        chosen = named or usable(DEPTHS[depth], {"critic", *engine.adapters})
+        hashes = adapter_hashes(files, engine, settings)
+        evidence = JudgedEvidence(attempts, engine, settings, chosen, hashes)
         follow("Reading", evidence.run(), len(evidence.work))
         yield evidence, settings
+
+
+def _critics_files(text: str | None) -> dict[str, Path] | None:
+    """Like `adapter_files`; a file without a role is the critic's."""
+    return adapter_files(text if text in (None, "none") or "=" in text else f"critic={text}")
+
+
+def critic_version(text: str | None, engine: Engine, settings: Settings) -> str | None:
+    """The version of the critic that an engine has, of which an adapter that is not in use has the card beside it."""
+    from runtime.models.adapter_cards import read_card
+    from runtime.models.adapters import adapters_of
+
+    files = _critics_files(text)
+    if files is not None:
+        card = files["critic"].with_suffix(".json") if "critic" in files else None
+        return read_card(card).version if card and card.exists() else None
+    critic = adapters_of(engine.path, settings).get("critic") if engine.path else None
+    return critic.card.version if critic else None
 
 
 def adapter_hashes(files: Mapping[str, Path] | None, engine: Engine, settings: Settings) -> dict[str, str]:

@@ -275,13 +275,13 @@ def retrain(
 ) -> None:
     """Make a critic in one command: examples, training, adapter, rule, measurement, gate. Resumable."""
     from runtime import settings
-    from trainer.pipelines.retrain import Plan, Retraining
+    from trainer.pipelines.retrain import QUICK, Plan, Retraining
     from trainer.pipelines.stages import Stages
     from trainer.training.progress import ProgressBar
 
     measured = tuple(held_out or ())
     sources = made_from.sources((*measured, *(apart or ())))
-    asked = sources_of(evidence, "quick")
+    asked = sources_of(evidence) or QUICK
     changes = {"four_bit": True} if four_bit else {}
     plan = Plan(base, sources, minutes, asked, measured, test, limit, go_on, ship, use, changes)
     stages = Stages(progress)

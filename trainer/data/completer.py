@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import cache
 from itertools import groupby
 from threading import Event
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from runtime.checks.grading import grade
 from runtime.engines.base import Cancelled, Completion, Engine, Sampling
@@ -20,9 +20,11 @@ from runtime.prompts import templates
 from runtime.prompts.actor_turn import continuing
 from runtime.search.solutions import read_continuation
 from runtime.settings import Settings
+from runtime.text import Language
 from runtime.types import Problem, content_hash
 from trainer.runs import ResultFile, model_of
 
+PROMPTS = ("system", "actor")
 Prefix = tuple[str, ...]
 """The first steps of an attempt; empty for the problem alone."""
 
@@ -58,7 +60,8 @@ class Completer:
     ) -> None:
         self.engine, self.sampling, self.n, self.stop_early = engine, sampling, n, stop_early
         asked = {"n": n, "stop_early": stop_early, "context": settings.context, **asdict(sampling)}
-        self.config: dict[str, Any] = {**model_of(engine), "prompts": templates.all_versions(), **asked}
+        prompts = [templates.version(name, language) for name in PROMPTS for language in get_args(Language)]
+        self.config: dict[str, Any] = {**model_of(engine), "prompts": prompts, **asked}
         """Everything that determines the completions."""
         self.folder = settings.home / "labels"
         self.results = ResultFile(self.folder, "prefixes", self.config)

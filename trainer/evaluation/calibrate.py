@@ -9,7 +9,7 @@ all attempts. The app does not ask a source none of whose features has a weight.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -17,19 +17,13 @@ import numpy as np
 
 from runtime.critic.aggregation import Aggregation, Features
 from runtime.critic.critic import first_error
-from runtime.critic.evidence import DEPTHS, FEATURES, SOURCES, arithmetic, examine, vote
+from runtime.critic.evidence import DEPTHS, FEATURES, NEEDS, SOURCES, arithmetic, examine, usable, vote
 from runtime.critic.evidence.source import Findings, StepEvidence
 from runtime.problems.labelled import LabelledTrajectory
 from trainer.statistics import harmonic, ridge_logistic
 
-NEED_CRITIC = {source.name for source in SOURCES if source.needs_adapter == "critic"}
-"""Sources that need a trained critic."""
-PANELS: dict[str, tuple[str, ...]] = {
-    **{source.name: (source.name,) for source in SOURCES if source.name != vote.NAME},
-    **DEPTHS,
-    **{f"deep without {name}": tuple(other for other in DEPTHS["deep"] if other != name) for name in NEED_CRITIC},
-}
-"""The panels (sets of sources) that are compared: each source alone, except a vote, and the combinations in use."""
+TRAINED = tuple(NEEDS.values())
+"""The roles of adapters that give evidence."""
 RIDGE = 0.5
 """L2 penalty of the weights: there are few attempts, and nearly identical features."""
 FOLDS = 5
@@ -114,9 +108,11 @@ def f1(given: Sequence[Case], weights: Aggregation) -> float:
     return harmonic(*shares)
 
 
-def logistic(rows: Sequence[Features], labels: Sequence[bool]) -> tuple[float, Mapping]:
-    """Ridge logistic regression: the constant, and a weight for every feature that occurs."""
-    names = [name for name in FEATURES if any(name in row for row in rows)]
+def logistic(
+    rows: Sequence[Features], labels: Sequence[bool], features: Sequence[str] = FEATURES
+) -> tuple[float, Mapping[str, float]]:
+    """Ridge logistic regression: the constant, and a weight for each of the features that occurs."""
+    names = [name for name in features if any(name in row for row in rows)]
     x = np.array([[row.get(name, 0.0) for name in names] for row in rows]).reshape(len(rows), len(names))
     beta = ridge_logistic(x, np.array(labels, dtype=float), RIDGE)
     return float(beta[0]), {name: float(weight) for name, weight in zip(names, beta[1:], strict=True)}
@@ -126,22 +122,32 @@ def fit_panels(
     attempts: Sequence[LabelledTrajectory],
     findings: Sequence[Findings | None],
     sources: Sequence[str],
-    has_adapter: bool = True,
+    roles: Container[str] = TRAINED,
 ) -> dict[str, Aggregation]:
     """Weights of every panel whose sources were collected."""
-    panels = panels_among(sources, has_adapter)
+    panels = panels_among(sources, roles)
     return {name: fit(cases(attempts, findings, panel)) for name, panel in panels.items()}
 
 
-def panels_among(sources: Sequence[str], has_adapter: bool = True) -> dict[str, tuple[str, ...]]:
-    """The panels made of these sources and arithmetic. Without a trained critic the verdict is measured only alone, for
-    comparison; combined panels leave it out, as the app does."""
-    if not has_adapter:
-        alone = {name: (name,) for name in sources if name in NEED_CRITIC}
-        return alone | panels_among([name for name in sources if name not in NEED_CRITIC])
+def panels_among(sources: Sequence[str], roles: Container[str] = TRAINED) -> dict[str, tuple[str, ...]]:
+    """The panels (sets of sources) that are compared: each of these sources and arithmetic alone, except a vote; those
+    of each depth; and these without each source that needs an adapter. Without an adapter of that role a source is
+    measured only alone, for comparison, as the app does not ask it."""
     asked = {arithmetic.NAME, *sources}
-    reduced = {name: tuple(source for source in panel if source in asked) for name, panel in PANELS.items()}
-    return {name: panel for name, panel in reduced.items() if panel and {*PANELS[name]} - NEED_CRITIC <= asked}
+    alone = {source.name: (source.name,) for source in SOURCES if source.name in asked and source.name != vote.NAME}
+    able = usable(asked, roles)
+    depths = {
+        depth: tuple(name for name in panel if name in able)
+        for depth, panel in DEPTHS.items()
+        if {*panel} - {*NEEDS} <= asked
+    }
+    without = {
+        f"{depth} without {missing}": tuple(name for name in panel if name != missing)
+        for depth, panel in depths.items()
+        for missing in NEEDS
+        if missing in panel
+    }
+    return alone | depths | without
 
 
 def cautious(weights: Aggregation) -> Aggregation:

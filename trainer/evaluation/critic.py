@@ -67,7 +67,7 @@ def panels_of(collected: JudgedEvidence, weights: Mapping[str, Aggregation]) -> 
     }
     able = {name: panel for name, panel in asked.items() if {*panel} <= {arithmetic.NAME, *collected.sources}}
     voted = {f"{name}{AND_VOTE}": (*panel, vote.NAME) for name, panel in able.items() if vote.NAME in collected.sources}
-    return able | voted | panels_among(collected.sources, collected.has_adapter)
+    return able | voted | panels_among(collected.sources, collected.engine.adapters)
 
 
 def _weights_of(name: str, panel: Sequence[str], weights: Mapping[str, Aggregation]) -> Aggregation:

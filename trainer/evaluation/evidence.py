@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from threading import Event
@@ -11,7 +11,6 @@ from typing import Any
 
 from runtime.critic.evidence import from_json, named, to_json
 from runtime.critic.evidence.source import Collector, Findings
-from runtime.critic.evidence.verdict import ADAPTER
 from runtime.engines.base import Engine, EngineError
 from runtime.models.catalogue import program_voters
 from runtime.problems.labelled import LabelledTrajectory
@@ -22,8 +21,8 @@ from trainer.runs import ResultFile, model_of, run_missing
 
 
 class JudgedEvidence:
-    """Collects evidence on labelled attempts. Resumable, also with a longer file. `adapter` identifies the critic's
-    adapter, for example by the hash of its file. Failures are retried by the next run."""
+    """Collects evidence on labelled attempts. Resumable, also with a longer file. `adapters` identify those of the
+    engine by role, for example by the hashes of their files. Failures are retried by the next run."""
 
     def __init__(
         self,
@@ -31,12 +30,14 @@ class JudgedEvidence:
         engine: Engine,
         settings: Settings,
         sources: Sequence[str],
-        adapter: str = "none",
+        adapters: Mapping[str, str] | None = None,
     ) -> None:
         self.attempts, self.engine, self.settings, self.sources = attempts, engine, settings, tuple(sources)
+        known = adapters or {}
         config = {
             **model_of(engine),
-            "adapter": adapter if engine.adapters else None,
+            "adapter": known.get("critic", "none") if engine.adapters else None,
+            **({"verifier": known["verifier"]} if "verifier" in known and "verifier" in sources else {}),
             "prompts": templates.all_versions(),
             "sources": self.sources,
             "asks": {source.name: source.asks for source in named(self.sources)},
@@ -72,10 +73,6 @@ class JudgedEvidence:
         except EngineError as error:  # for example too long for the context: the attempt counts as missed
             return {"error": str(error)}
         return {"findings": to_json(findings), "seconds": seconds}
-
-    @property
-    def has_adapter(self) -> bool:
-        return ADAPTER in self.engine.adapters
 
     def findings(self) -> list[Findings | None]:
         """The findings on each attempt, or None if collecting failed."""

@@ -20,7 +20,7 @@ from typing import Any
 
 from runtime import engines
 from runtime.critic.aggregation import Aggregation
-from runtime.critic.evidence import DEPTHS
+from runtime.critic.evidence import DEPTHS, usable
 from runtime.critic.evidence.verdict import ADAPTER as ROLE
 from runtime.files import ROOT, sha256_of, write_whole
 from runtime.models import adapters, catalogue
@@ -52,6 +52,8 @@ NUMBER_TYPE = "q8_0"
 """Number type of the adapter where row lengths allow it: a third smaller than f16."""
 SHARE_OF_RATE = 0.3
 """Factor of the recipe's learning rate when training continues from the adapter in use."""
+QUICK = usable(DEPTHS["quick"], (ROLE,))
+"""The sources of the quick check of a base with a critic alone."""
 FITTED = 200
 """Most attempts that the rule is fitted on; two or three coefficients need no more."""
 TEST_SEED = 3
@@ -70,7 +72,7 @@ class Plan:
     base: str
     sources: Sources
     minutes: float | None = None
-    evidence: tuple[str, ...] = DEPTHS["quick"]
+    evidence: tuple[str, ...] = QUICK
     """Sources of the fitted rule; with those of the deep check its rule is fitted too."""
     held_out: tuple[Path, ...] = ()
     """Labelled attempts to measure on besides the generated ones. The gate uses the generated ones, whose right and
@@ -144,7 +146,7 @@ class Retraining:
             f"{alike.max_difference:.2g}, {alike.same_greedy} of {alike.texts} texts continue the same"
         )
         reports = {}
-        measured = {"adapter": {ROLE: adapter}, "base": {}}
+        measured: dict[str, dict[str, Path]] = {"adapter": {ROLE: adapter}, "base": {}}
         if self._in_use:
             measured[IN_USE] = {ROLE: self._in_use}
         for name, files in measured.items():
@@ -201,11 +203,11 @@ class Retraining:
         with closing(engines.open_engine(self.settings, PARALLEL, batches=True, files=files)) as engine:
             apart = read_judged(self.examples / "fit.jsonl", FITTED)
             fitted = self._collected(engine, apart, files, self.plan.evidence)
-            found = fit_panels(fitted.attempts, fitted.findings(), fitted.sources, fitted.has_adapter)
+            found = fit_panels(fitted.attempts, fitted.findings(), fitted.sources, fitted.engine.adapters)
             weights = {name: cautious(one) for name, one in found.items()}
             figures, outcomes = {}, place / "outcomes.jsonl"
             for name, path in self._held_out.items():
-                collected = self._collected(engine, read_judged(path), files, DEPTHS["quick"])
+                collected = self._collected(engine, read_judged(path), files, QUICK)
                 figures[name] = critic.summary(collected, weights)["panels"]["quick"]
                 if len(figures) == 1:  # the gate is asked about the first
                     critic.write_outcomes(outcomes, collected.attempts, figures[name]["outcomes"])
@@ -215,8 +217,8 @@ class Retraining:
     def _collected(
         self, engine: Any, attempts: list[LabelledTrajectory], files: Mapping[str, Path], sources: tuple[str, ...]
     ) -> JudgedEvidence:
-        name = sha256_of(files[ROLE]) if files else "none"
-        collected = JudgedEvidence(attempts, engine, self.settings, sources, name)
+        names = {role: sha256_of(file) for role, file in files.items()}
+        collected = JudgedEvidence(attempts, engine, self.settings, sources, names)
         for _ in collected.run():
             self.stages.pause()
         return collected

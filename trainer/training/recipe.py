@@ -25,8 +25,8 @@ class Recipe(Value):
     role: str
     """The adapter's role: "critic", "actor", "selftalk", "verifier"."""
     objective: Literal["sft", "prm", "orm"] = "sft"
-    """What is learned: the words of a turn (`trainer.training.sft`), or a verifier's score at every mark (prm) or at the
-    last one (orm; `trainer.training.verifier`)."""
+    """What is learned: the words of a turn (`trainer.training.sft`), or the score of a verifier at every mark (prm) or
+    at the last one (orm; `trainer.training.verifier`)."""
     data: tuple[Path, ...] = Field(min_length=1)
     """Files of rows (`trainer.data.rows`), relative to the data folder."""
     dev: Path | None = None

@@ -18,13 +18,16 @@ from transformers import AutoModelForCausalLM, GgufConfig
 from runtime.engines.hf.gguf_files import read_once
 from runtime.engines.hf.loading import first_line, load_tokenizer, source
 from runtime.errors import SoliloquyError
-from runtime.files import sha256_of
+from runtime.files import ROOT, sha256_of
 from runtime.models import catalogue
 from runtime.models.download.files import size_text
 from runtime.settings import Settings
 from runtime.types import Value
 
 RECORD = "source.json"
+BENCH = "bench"
+BENCH_FILE = ROOT / "data" / "models" / "bench" / "bench.gguf"
+"""The bench model that ships with the project (`trainer pretrain` makes another)."""
 
 
 class BaseError(SoliloquyError):
@@ -42,9 +45,10 @@ class Source(Value):
 
 
 def base_folder(model: str | Path, settings: Settings) -> Path:
-    """The folder to train on: `model` itself if it is a folder, otherwise the unpacked GGUF file, given by path or by
-    name in the catalogue. Raises ModelError if there is no such model, BaseError if it cannot be converted."""
-    path = catalogue.resolve(settings.with_(model=str(model)))
+    """The folder to train on: `model` itself if it is a folder, otherwise the unpacked GGUF file, given by path, by
+    name in the catalogue, or as "bench". Raises ModelError if there is no such model, BaseError if it cannot be
+    converted."""
+    path = BENCH_FILE if model == BENCH else catalogue.resolve(settings.with_(model=str(model)))
     if path.is_dir():
         return path
     folder = settings.home / "bases" / path.stem

@@ -1,6 +1,8 @@
 """The gate: an adapter is promoted if it is better than the untrained base and not worse than the version in use.
 
-All three are measured on the same held-out rows and compared attempt by attempt. This module reads and writes no files.
+A verifier has to be better than self-consistency with the same samples, where votes weighted by it choose the answer;
+or, on attempts whose first error is known, than the critic without it. One of the two is enough. All are measured on
+the same held-out rows and compared row by row. This module reads and writes no files.
 """
 
 from __future__ import annotations
@@ -50,8 +52,21 @@ class Candidate:
     """Name of the held-out set."""
     adapter: Outcomes
     base: Outcomes
+    """Outcomes of what it has to be better than."""
     current: Outcomes | None = None
     """Outcomes of the version in use."""
+
+    @property
+    def judges_steps(self) -> bool:
+        """Whether it was measured on attempts that hold an error or none."""
+        return any(row.wrong_attempt is not None for row in self.adapter.values())
+
+    @property
+    def reference(self) -> str:
+        """What it has to be better than."""
+        if self.card.role != "verifier":
+            return "the untrained base"
+        return "the critic without it" if self.judges_steps else "self-consistency"
 
 
 def judge(candidate: Candidate, in_use: str | None, shipped: int | None = None) -> Verdict:
@@ -78,14 +93,15 @@ def _wrong_rows(candidate: Candidate, in_use: str | None) -> list[str]:
     if len(measured) < ROWS:
         wrong.append(f"{len(measured)} rows are too few; at least {ROWS} are needed.")
     kinds = [row.wrong_attempt for row in measured.values()]
-    if candidate.card.role == "critic" and min(kinds.count(True), kinds.count(False)) < ROWS_OF_A_KIND:
+    is_critic = candidate.card.role == "critic" or candidate.judges_steps
+    if is_critic and min(kinds.count(True), kinds.count(False)) < ROWS_OF_A_KIND:
         wrong.append(
             f"A critic needs at least {ROWS_OF_A_KIND} wrong and {ROWS_OF_A_KIND} right attempts (`first_error_index`"
             f" in each row); these are {kinds.count(True)} and {kinds.count(False)}."
         )
     if in_use and candidate.current is None:
         wrong.append(f"Version {in_use} is in use. Measure it on the same rows (--current-results).")
-    others_by_name = {"the untrained base": candidate.base, f"version {in_use}": candidate.current if in_use else None}
+    others_by_name = {candidate.reference: candidate.base, f"version {in_use}": candidate.current if in_use else None}
     for name, others in others_by_name.items():
         if others is not None and _labels(others) != _labels(measured):
             same = len(_labels(others).items() & _labels(measured).items())
@@ -107,12 +123,12 @@ def _against_base(candidate: Candidate) -> tuple[bool, str]:
     better = paired(*_aligned(candidate.adapter, candidate.base))
     text = (
         f"on {len(candidate.adapter)} rows of {candidate.held_out} its accuracy is {_share(candidate.adapter):.1%},"
-        f" that of the untrained base {_share(candidate.base):.1%}: {better}, p = {better.p:.2f}"
+        f" that of {candidate.reference} {_share(candidate.base):.1%}: {better}, p = {better.p:.2f}"
     )
     ours, theirs = f1(candidate.adapter), f1(candidate.base)
     text += _f1_text(ours, theirs)
     ok = better.is_gain and (ours is None or theirs is None or ours > theirs)
-    return ok, f"{'Better' if ok else 'Not better'} than the base: {text}."
+    return ok, f"{'Better' if ok else 'Not better'} than {candidate.reference.replace('untrained ', '')}: {text}."
 
 
 def _against_current(candidate: Candidate, in_use: str) -> tuple[bool, str]:

@@ -5,7 +5,9 @@
 
 Results are JSON lines, one per attempt: `key`, `right` (whether it was judged correctly) and, for a critic,
 `first_error_index` (null for a right attempt); `correct` of `trainer evaluate` counts as `right`. All files must hold
-the same rows. Earlier versions can be restored (`python -m runtime models adapter-back`).
+the same rows. For a verifier they are `weighted-<aggregate>.jsonl` and `majority.jsonl` of `trainer choose`, or those
+of `trainer evaluate-critic` for the panels "quick" and "quick without verifier". Earlier versions can be restored
+(`python -m runtime models adapter-back`).
 """
 
 from __future__ import annotations
@@ -25,7 +27,17 @@ from runtime.critic.evidence import DEPTHS
 from runtime.errors import SoliloquyError
 from runtime.files import sha256_of
 from runtime.models import adapters
-from runtime.models.adapter_cards import BASE_KEY, AdapterCard, Figure, first_line, read_card, save, with_role
+from runtime.models.adapter_cards import (
+    BASE_KEY,
+    AdapterCard,
+    AdapterError,
+    Choosing,
+    Figure,
+    first_line,
+    read_card,
+    save,
+    with_role,
+)
 from runtime.models.adapters import BaseModel, Current
 from runtime.models.gguf_header import read_header
 from runtime.problems.json_rows import Row, RowError, read_rows
@@ -107,6 +119,7 @@ def _put(candidate: Candidate, options: Options, verdict: Verdict, folder: Path,
             "metrics": {**candidate.card.metrics, name: figures_of(candidate.adapter)},
             "base_metrics": {**candidate.card.base_metrics, name: figures_of(candidate.base)},
             "gate": verdict.reasons,
+            "choosing": _choosing(candidate),
         }
     )
     path = folder / f"{card.version}.gguf"
@@ -120,19 +133,44 @@ def _put(candidate: Candidate, options: Options, verdict: Verdict, folder: Path,
     return path
 
 
-def add_depths(path: Path, fitted: Mapping[str, Aggregation]) -> list[str]:
-    """Add to a promoted adapter's card the rules of depths it lacks; return their names. Rules that the gate measured
-    are kept. Raises AdapterError."""
-    card = read_card(path)
-    new = {
-        depth: cautious(fitted[depth]).model_dump()
-        for depth in DEPTHS
-        if depth in fitted and depth not in card.aggregation
-    }
-    card = card.model_copy(update={"aggregation": {**card.aggregation, **new}})
-    save(path, card.model_dump_json(indent=1).encode())
-    save(path.with_suffix(".md"), card_text(card).encode())
+def _choosing(candidate: Candidate) -> Choosing | None:
+    """How a verifier's scores choose: votes are weighted if the gate measured just that. A reliability that was fitted
+    on the other kind of votes is left out."""
+    card = candidate.card
+    if card.role != "verifier":
+        return None
+    drafted, votes = card.choosing or Choosing(), "majority" if candidate.judges_steps else "weighted"
+    return drafted if drafted.votes == votes else drafted.model_copy(update={"votes": votes, "voted": None})
+
+
+def add_depths(path: Path, fitted: Mapping[str, Aggregation], critic: str | None = None) -> list[str]:
+    """Add to the card of an adapter, drafted or promoted, the rules of depths it lacks; return their names. Rules that
+    the gate measured are kept. A verifier's rule names the version of the critic beside it. Raises AdapterError."""
+    facts = _facts(path)
+    known = facts.get("aggregation", {})
+    new = {d: cautious(fitted[d]).model_dump() for d in DEPTHS if d in fitted and d not in known}
+    beside = {"beside": critic} if facts.get("role") == "verifier" and new else {}
+    _save_facts(path, facts | {"aggregation": {**known, **new}} | beside)
     return list(new)
+
+
+def with_choosing(path: Path, choosing: Choosing) -> None:
+    """Write into the card of a verifier, drafted or promoted, how its scores choose. Raises AdapterError."""
+    _save_facts(path, _facts(path) | {"choosing": choosing.model_dump(mode="json")})
+
+
+def _facts(path: Path) -> dict[str, Any]:
+    """A card as JSON: a draft lacks what `promote` fills in."""
+    try:
+        return with_role(json.loads(path.read_bytes()))
+    except (OSError, ValueError, AttributeError) as error:
+        raise AdapterError(f"{path} is no adapter card: {first_line(error)}. Name another one.") from error
+
+
+def _save_facts(path: Path, facts: dict[str, Any]) -> None:
+    save(path, json.dumps(facts, indent=1, ensure_ascii=False).encode())
+    if path.with_suffix(".md").exists():
+        save(path.with_suffix(".md"), card_text(read_card(path)).encode())
 
 
 # Reading results
@@ -211,12 +249,13 @@ def card_text(card: AdapterCard) -> str:
         f" SHA-256 of the file: `{card.sha256}`.",
         "## How good it is",
         _table(card),
-        "Intervals cover 90 %. The untrained base was measured in the same role on the same rows.",
+        _compared(card),
         _bullets("Why it was promoted", card.gate),
         _bullets("What it cannot do", card.cannot),
         _bullets("What it was trained on", [f"{one.name}: {one.count:,} ({one.licence})" for one in card.data]),
         _bullets("Seconds", [f"{name}: {seconds:,.1f}" for name, seconds in card.seconds.items()]),
         _code("How its verdicts are used", card.aggregation),
+        _code("How its scores choose", card.choosing.model_dump() if card.choosing else {}),
         _code("Recipe", card.recipe),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -228,7 +267,14 @@ def _table(card: AdapterCard) -> str:
         for name, metrics in card.metrics.items()
         for metric, figure in metrics.items()
     ]
-    return "\n".join(["| set | metric | adapter | untrained base |", "|---|---|---|---|", *rows])
+    other = "without it" if card.role == "verifier" else "untrained base"
+    return "\n".join([f"| set | metric | adapter | {other} |", "|---|---|---|---|", *rows])
+
+
+def _compared(card: AdapterCard) -> str:
+    if card.role != "verifier":
+        return "Intervals cover 90 %. The untrained base was measured in the same role on the same rows."
+    return "Intervals cover 90 %. Without it: a plain vote on the same solutions, or the critic alone on the same rows."
 
 
 def _figure(figure: Figure | None) -> str:

@@ -119,11 +119,14 @@ def _closeness(pair: Pair, claims: Claims) -> Literal["correct", "unsure"] | Non
     if off < unit and (decimals or rounded or has_percent(lone)):
         return "unsure"
     whole = not decimals and off < 1
-    return "unsure" if whole and (pair.counts or off <= _unstated_rounding(exact, off)) else None
+    return "unsure" if whole and (pair.counts or off <= _unstated_rounding(left, exact, off)) else None
 
 
-def _unstated_rounding(exact: Fraction, off: Fraction) -> Fraction:
-    """How far a whole number may be off if rounding is not mentioned: rounded further than truncated."""
+def _unstated_rounding(left: Reading, exact: Fraction, off: Fraction) -> Fraction:
+    """How far a whole number may be off if rounding is not mentioned: rounded further than truncated. A sum of decimals
+    needs no rounding."""
+    if left.ops and set(left.ops) <= SUMS:
+        return Fraction(0)
     return exact * UNSTATED_ROUNDING if off <= Fraction(1, 2) else exact * UNSTATED_ROUNDING / 4
 
 

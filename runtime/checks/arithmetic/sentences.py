@@ -79,7 +79,7 @@ def around(text: str, start: int, end: int) -> Sentence:
     remainder = _REMAINDER.match(rest[:80])
     return Sentence(
         rounded=bool(_ROUNDED.match(sentence)),
-        mentions_rounding=mentions(_MENTIONS_ROUNDING, before, sentence),
+        mentions_rounding=mentions(_MENTIONS_ROUNDING, before, text[start:end], sentence),
         refuted=mentions(_REFUTED, *near, re.split(r"(?<=\w)[,;]", rest.lstrip(" .,(（$"), maxsplit=1)[0][:30]),
         asked=rest.lstrip(" $").startswith(("?", "？")),
         function=mentions(FUNCTION, before, re.split("[,，]", behind)[0][:30]),

@@ -14,7 +14,6 @@ from pydantic import TypeAdapter
 
 from runtime.critic.evidence import arithmetic, solutions, surprisal, verdict, verifier, vote
 from runtime.critic.evidence.source import Findings, Source, StepEvidence
-from runtime.models.adapter_cards import Role
 from runtime.prompts.critic_turn import judged
 from runtime.types import Depth, Problem, Trajectory
 
@@ -33,7 +32,7 @@ DEPTHS: dict[Depth, tuple[str, ...]] = {
     depth: tuple(source.name for source in SOURCES if depth in source.depths) for depth in get_args(Depth)
 }
 """The sources of each depth; measured in trainer/LOG.md."""
-NEEDS: dict[str, Role] = {source.name: source.needs_adapter for source in SOURCES if source.needs_adapter}
+NEEDS = {source.name: source.needs_adapter for source in SOURCES if source.needs_adapter}
 """The role of the adapter that a source needs."""
 FEATURES = tuple(feature for source in SOURCES for feature in source.features)
 FEATURES_OF = {source.name: source.features for source in SOURCES}

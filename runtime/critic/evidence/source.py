@@ -8,7 +8,6 @@ from threading import Event
 from typing import Any
 
 from runtime.engines.base import Cancelled, ContextOverflow, Engine
-from runtime.models.adapter_cards import Role
 from runtime.prompts.critic_turn import judged
 from runtime.types import Depth, Evidence, Problem, Trajectory, Verdict
 
@@ -57,7 +56,7 @@ class Source:
     """How many replies it asks the engine for at most."""
     reads_only: bool = False
     """Whether it needs only what comes before a step, so that a step is judged before the next one is written."""
-    needs_adapter: Role | None = None
+    needs_adapter: str | None = None
     """The role of the adapter without which its evidence is worth nothing."""
     compares_answers: bool = False
     """Whether its evidence is on the attempt's answer, which then counts as checked even if no step calculates it."""

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from threading import Event
 
 from runtime.critic.evidence.source import Collector, Source, StepEvidence
-from runtime.models.adapter_cards import Role
 from runtime.odds import sigmoid
 from runtime.prompts.critic_turn import put_to_critic, verdict_parts, verdict_words
 from runtime.text import language_of
 from runtime.types import Evidence, Problem, Trajectory
 
 NAME = "verdict"
-ADAPTER: Role = "critic"
+ADAPTER = "critic"
 
 
 def _collect(collector: Collector, problem: Problem, attempt: Trajectory, cancel: Event) -> tuple[float, ...]:

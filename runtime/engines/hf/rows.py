@@ -63,9 +63,7 @@ def choose(logits: torch.Tensor, sampling: Sampling, draws: Sequence[float]) -> 
     size = logits.shape[-1]
     values, tokens = logits.float().topk(min(sampling.top_k, size) if sampling.top_k > 0 else size)
     likely = values.softmax(-1)
-    kept = likely >= sampling.min_p * likely[:, :1]
-    if sampling.top_p < 1:  # a sum over a large vocabulary reaches 1 before its end, by rounding
-        kept &= likely.cumsum(-1) - likely < sampling.top_p
+    kept = (likely.cumsum(-1) - likely < sampling.top_p) & (likely >= sampling.min_p * likely[:, :1])
     kept[:, 0] = True
     below = (values / sampling.temperature).masked_fill(~kept, -torch.inf).softmax(-1).cumsum(-1)
     place = (below <= torch.tensor(draws, device=below.device)[:, None]).sum(-1)

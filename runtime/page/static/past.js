@@ -28,7 +28,7 @@ function when(iso) {
 
 function makeRow(row) {
   const item = make("li", "sq-past-row", { "data-id": row.id });
-  const about = make("small", "sq-past-about", {}, [row.kind, when(row.when)].filter(Boolean).join(" · "));
+  const about = make("small", "sq-past-about", {}, [row.kind, when(row.when), row.likely].filter(Boolean).join(" · "));
   const open = button("sq-past-open", "", () => openRun(row.id));
   open.append(make("span", "sq-past-title", {}, row.title), about);
   const more = button("sq-past-more", "⋯", () => unfold(unfolded === row.id ? "" : row.id), {

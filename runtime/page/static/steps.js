@@ -145,6 +145,7 @@ function show() {
   put(part("empty"), rows.length || now.status ? "" : now.empty || "");
   put(part("answer-label"), now.answer ? now.answer_label || "" : "");
   putHtml(part("answer-text"), now.answer || "");
+  put(part("likely"), now.answer ? now.reliability || "" : "");
   putHtml(part("note"), now.note || "");
   part("answer").hidden = !now.answer && !now.note;
   put(part("keys"), rows.length && now.rateable ? phrase("rate.keys") : "");

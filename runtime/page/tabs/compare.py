@@ -69,7 +69,7 @@ class CompareTab:
             **AT_ONCE,
         )
         self.runs = [asked.success(self.follow, None, self.painted, **ON_MODEL)]
-        self.halt.click(self.stop, None, self.painted, cancels=self.runs, **QUIET)
+        self.halt.click(self.stop, None, self.painted, **QUIET)
         for name, button in self.votes.items():
             button.click(self.vote, [gr.State(name)], self.painted, **AT_ONCE)
         for key, chip in self.chips.items():
@@ -114,10 +114,19 @@ class CompareTab:
         with self.page.in_studio(request) as desk:
             try:
                 for is_new in desk.follow_comparison():
-                    yield updates(self.paint(desk)) if is_new else dict.fromkeys(self.painted, gr.skip())
+                    yield updates(self.paint(desk)) if is_new else self.same()
             except Exception:
-                yield updates(self.paint(desk))
+                yield self.present(request)
                 raise
+        yield self.present(request)
+
+    def same(self) -> dict[Any, Any]:
+        return dict.fromkeys(self.painted, gr.skip())
+
+    def present(self, request: gr.Request) -> dict[Any, Any]:
+        """What the page shows once a comparison has ended."""
+        desk = self.page.open_desk_of(request)
+        return updates(self.paint(desk)) if desk else self.same()
 
     def stop(self, request: gr.Request) -> dict[Any, Any]:
         with self.page.in_studio(request) as desk:

@@ -14,6 +14,9 @@ from runtime.page.widgets import AT_ONCE, BARE, ON_MODEL, PASTED, QUIET, STOP, e
 from runtime.types import Depth, Help
 from runtime.view.words import word
 
+SAME = (gr.skip(), gr.skip(), gr.skip())
+"""Outputs of a run's events that change nothing."""
+
 
 class WorkTab:
     """One tab: its form, its step list, and the events that start, show and stop a run."""
@@ -53,7 +56,7 @@ class WorkTab:
         self.runs.append(voted.success(self.follow, None, outputs, **ON_MODEL))
         if self.kind == "solve":
             self.wire_help(outputs)
-        self.halt.click(self.stop, None, outputs, cancels=self.runs, **QUIET)
+        self.halt.click(self.stop, None, outputs, **QUIET)
         for event in (self.steps.like, self.steps.edit):
             # Several labels may arrive within one second; none may wait for the model or be dropped.
             rated = event(self.rate, [self.page.consent], None, trigger_mode="multiple", **QUIET)
@@ -106,10 +109,17 @@ class WorkTab:
         with errors_shown(desk):
             try:
                 for view in desk.follow(self.kind):
-                    yield _outputs(view) if view else (gr.skip(),) * 3
+                    yield _outputs(view) if view else SAME
             except Exception:
-                yield _outputs(desk.view(self.kind))
+                yield self._present(request)
                 raise
+        yield self._present(request)
+
+    def _present(self, request: gr.Request) -> tuple[Any, ...]:
+        """What the page shows once a run has ended. A later run is shown by its own event."""
+        desk = self.page.open_desk_of(request)
+        view = desk.view(self.kind) if desk else None
+        return _outputs(view) if view and not view["busy"] else SAME
 
     def stop(self, request: gr.Request) -> tuple[Any, ...]:
         return _outputs(self.page.desk(request).stop(self.kind))

@@ -735,5 +735,7 @@ def test_a_critique_that_copies_the_prompts_example_is_detected():
     prompt = templates.template("annotate", "en")
     copied = "Each of the 3 boxes holds 6 eggs, so multiplying them counts all eggs."
     assert parrots(["Fine.", copied], prompt)
+    assert parrots(["Each of the 3 boxes holds 6 pebbles, so multiplying them counts all pebbles."], prompt)
+    assert parrots(["Broken pens are no longer whole, so they must be taken away from the 10 pens."], prompt)
     assert not parrots(["Each of the 2 pizzas has 16 slices, so multiplying them counts all slices.", ""], prompt)
     assert not parrots(["Correct"], prompt)

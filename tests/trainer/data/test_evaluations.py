@@ -142,16 +142,17 @@ def test_chinese_attempts_are_evaluated_in_chinese():
 
 
 def test_a_model_sees_the_labels_only_if_they_are_shown():
-    engine = ScriptedEngine([" True. Yes.", " False. No.", " False"] * 2)
+    engine = ScriptedEngine(["Yes.", "No.\nStep 3: True."] * 2, verdicts=[0.9, 0.2, 0.1] * 2)
     asked = job(RIGHT, (True, False))
     shown, hidden = Model(engine), Model(engine, hinted=False)
     [aided], [unaided] = shown.annotate([asked], 0), hidden.annotate([asked], 0)
     assert aided.text == "Step 1: True. Yes.\nStep 2: False. No.\nThe final answer is False" == unaided.text
     assert (aided.hints, unaided.hints) == (("labels",), ())
-    told, blind = (call[0]["content"].rpartition("Problem:")[2] for call in (engine.calls[0], engine.calls[3]))
+    told, blind = (call[0]["content"].rpartition("Problem:")[2] for call in (engine.calls[0], engine.calls[5]))
     assert "18 eggs. (label: True)" in told and "whole. (label: False)" in told and "answer is False" in told
     assert "label:" not in blind and "False" not in blind
-    assert [call[-1]["content"].endswith(end) for call, end in zip(engine.calls, ("1:", "2:", "is"), strict=False)]
+    ends = ("Step 1:", "Step 1: True.", "Step 2:", "Step 2: False.", "The final answer is")
+    assert all(call[-1]["content"].endswith(end) for call, end in zip(engine.calls, ends, strict=False))
 
 
 def test_a_model_can_write_without_a_scaffold():

@@ -533,6 +533,7 @@ def test_the_command_labels_and_reports(tmp_path):
     )
     summary = json.loads(finished.stdout)
     assert (summary["n"], summary["labelled"], summary["steps"]) == (2, 1, 2)
+    assert "tokens/s" in finished.stderr
     assert [failure["row"] for failure in summary["failed"]] == [2]
     [stored] = Path(summary["results"]).read_text("utf-8").splitlines()
     assert [label["drawn"] for label in json.loads(stored)["labels"]] == ["until_success", "none"]

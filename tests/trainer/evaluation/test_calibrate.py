@@ -210,21 +210,31 @@ def test_a_panel_has_only_its_own_sources():
 
 def test_only_panels_whose_sources_were_collected_are_fitted():
     assert set(panels_among(("verdict",))) == {"arithmetic", "verdict"}
-    assert set(panels_among(("verdict", "surprisal"))) == {"arithmetic", "verdict", "surprisal", "quick"}
-    every = panels_among(("arithmetic", "verdict", "surprisal", "solutions"))
+    quick = {"arithmetic", "verdict", "surprisal", "quick", "quick without verdict"}
+    assert set(panels_among(("verdict", "surprisal"))) == quick
+    every = panels_among(("arithmetic", "verdict", "verifier", "surprisal", "solutions"))
     assert set(every) == {
-        *("arithmetic", "verdict", "surprisal", "solutions"),
-        *("quick", "deep", "deep without verdict"),
+        *("arithmetic", "verdict", "verifier", "surprisal", "solutions"),
+        *(f"{depth}{missing}" for depth in DEPTHS for missing in ("", " without verdict", " without verifier")),
     }
     assert all(every[name] == DEPTHS[name] for name in DEPTHS)
     assert set(panels_among(())) == {"arithmetic"}
 
 
-def test_a_panel_may_lack_the_verdict_but_no_other_source():
+def test_joined_panels_have_only_the_sources_whose_adapter_there_is():
+    sources = ("verdict", "verifier", "surprisal")
+    assert panels_among(sources, ["critic"])["quick"] == ("arithmetic", "verdict", "surprisal")
+    assert panels_among(sources, ["critic"])["verifier"] == ("verifier",)  # alone, for comparison
+    joined = panels_among(sources, ["critic", "verifier"])
+    assert joined["quick"] == ("arithmetic", "verdict", "verifier", "surprisal")
+    assert joined["quick without verifier"] == ("arithmetic", "verdict", "surprisal")
+
+
+def test_a_panel_may_lack_a_trained_model_but_no_other_source():
     untrained = panels_among(("surprisal", "solutions"))
     assert "verdict" not in untrained
     assert untrained["quick"] == ("arithmetic", "surprisal")
-    assert untrained["deep"] == untrained["deep without verdict"] == ("arithmetic", "surprisal", "solutions")
+    assert untrained["deep"] == ("arithmetic", "surprisal", "solutions")
     for missing in ("surprisal", "solutions"):
         rest = [source for source in DEPTHS["deep"] if source != missing]
         assert "deep" not in panels_among(rest)
@@ -233,7 +243,8 @@ def test_a_panel_may_lack_the_verdict_but_no_other_source():
 
 def test_every_collected_panel_is_fitted():
     fitted = fit_panels(ATTEMPTS, HEARD, ("verdict", "surprisal", "solutions"))
-    assert set(fitted) == {"arithmetic", "verdict", "surprisal", "solutions", "quick", "deep", "deep without verdict"}
+    alone, depths = {"arithmetic", "verdict", "surprisal", "solutions"}, {*DEPTHS}
+    assert set(fitted) == alone | depths | {f"{depth} without verdict" for depth in depths}
     assert fitted["arithmetic"].features == {}
     assert set(fitted["solutions"].features) <= {"agreement", "deviation", "approach"}
     assert fitted["quick"].features["verdict"] > 0

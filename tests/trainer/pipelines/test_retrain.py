@@ -1,40 +1,54 @@
-"""From training examples to the gate in one command, on a tiny model: from the base, and from the adapter in use."""
+"""From training examples to the gate in one command, on the bench model: from the base, and from the adapter in use."""
 
 import json
 
 import pytest
+from places import BENCH
 
 from runtime import settings
 from runtime.models import adapters, catalogue
 from trainer.data.examples.critic import Sources
 from trainer.pipelines import retrain
 from trainer.pipelines.retrain import SHARE_OF_RATE, Plan, Retraining
-from trainer.weights.export import to_gguf_adapter
+from trainer.weights import gate
 from trainer.weights.promote import Options, promote
 
-pytestmark = [pytest.mark.model, pytest.mark.timeout(240)]
-
-RECIPE = "base: tiny\nrole: critic\ndata: [critic.jsonl]\ndev: dev.jsonl\nrank: 2\nlearning_rate: 1e-3\nwarm_up: 1\n"
+TEST = 40
+"""Number of generated held-out attempts."""
+RECIPE = "base: bench\nrole: critic\ndata: [critic.jsonl]\ndev: dev.jsonl\nrank: 2\nlearning_rate: 1e-3\nwarm_up: 1\n"
 CARD = {
     "version": "first", "created": "2026-01-01", "recipe": {}, "data": [], "seconds": {}, "cannot": [],
     "aggregation": {}, "licence": "Apache-2.0",
 }  # fmt: skip
 
 
-@pytest.fixture
-def chosen(tiny, tmp_path, monkeypatch):
-    """Settings in which the tiny model is an added one with a recipe."""
-    monkeypatch.setenv("SOLILOQUY_MODELS", str(tmp_path / "models"))
-    monkeypatch.setattr(retrain, "RECIPES", tmp_path)
-    (tmp_path / "critic-tiny.yaml").write_text(RECIPE)
-    found = settings.load()
-    catalogue.add(str(tiny.gguf), found, lambda done, total: None)
-    return found
+@pytest.fixture(scope="module")
+def chosen(tmp_path_factory):
+    """Settings in which the bench model is an added one with a recipe; fewer attempts than usual are enough."""
+    folder = tmp_path_factory.mktemp("retrain")
+    (folder / "critic-bench.yaml").write_text(RECIPE)
+    found = settings.load(home=folder, models=folder / "models", threads=1)
+    catalogue.add(str(BENCH), found, lambda done, total: None)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("runtime.critic.critic.FITTED", folder / "weights")
+        patched.setattr(retrain, "RECIPES", folder)
+        patched.setattr(retrain, "FITTED", 24)
+        patched.setattr(gate, "ROWS", TEST)
+        patched.setattr(gate, "ROWS_OF_A_KIND", TEST // 3)
+        yield found
 
 
 def plan(collected=None, **changes):
-    given = {"base": "tiny", "sources": Sources(generated=40, collected=collected), "test": 100, "limit": 16}
+    given = {"base": "bench", "sources": Sources(generated=40, collected=collected), "test": TEST, "limit": 16}
     return Plan(**given | {"evidence": ("arithmetic", "verdict")} | changes)
+
+
+@pytest.fixture(scope="module")
+def from_base(chosen):
+    """A run from the base, what it printed, and the version in use at its end."""
+    made = Retraining(plan(), chosen)
+    printed = "\n".join(made.run(lambda progress: None))
+    return made, printed, adapters.current("bench", "critic", chosen).version
 
 
 def put_into_use(adapter, chosen, tmp_path):
@@ -45,32 +59,30 @@ def put_into_use(adapter, chosen, tmp_path):
         file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     card = tmp_path / "card.json"
     card.write_text(json.dumps(CARD))
-    options = Options(adapter, card, "tiny", "critic", "held", files[True], files[False])
+    options = Options(adapter, card, "bench", "critic", "held", files[True], files[False], files[False])
     verdict, path = promote(options, chosen)
     assert verdict.promoted
     return path
 
 
-def test_retrain_runs_all_stages_from_the_base_to_the_gate(chosen):
-    made = Retraining(plan(), chosen)
-    printed = "\n".join(made.run(lambda progress: None))
+def test_retrain_runs_all_stages_from_the_base_to_the_gate(from_base):
+    made, printed, in_use = from_base
     measured = ("adapter on wordproblems-test: F1", "base on")
     for line in ("examples in", "trained in", "adapter of", "compared with peft:", *measured):
         assert line in printed
-    assert "in use on" not in printed
+    assert "in use on" not in printed and "rows are too few" not in printed
     assert made.recipe.init is None
-    assert ("is in use now" in printed) == (adapters.current("tiny", "critic", chosen).version is not None)
+    assert ("is in use now" in printed) == (in_use is not None)
 
 
-def test_go_on_starts_training_from_the_adapter_in_use_and_compares_with_it(chosen, tiny, tiny_adapters, tmp_path):
-    adapter = tmp_path / "adapter.gguf"
-    to_gguf_adapter(tiny_adapters["critic"].peft, adapter, tiny.gguf, "f32")
-    path = put_into_use(adapter, chosen, tmp_path)
-    made = Retraining(plan(go_on=True), chosen)
+def test_go_on_starts_training_from_the_adapter_in_use_and_compares_with_it(from_base, chosen, tmp_path):
+    [trained] = chosen.home.rglob("critic.gguf")
+    path = put_into_use(trained, chosen, tmp_path)
+    made = Retraining(plan(go_on=True, changes={"rank": 8}), chosen)
     printed = "\n".join(made.run(lambda progress: None))
     assert "in use on wordproblems-test: F1" in printed
-    recipe = made.recipe
-    assert (recipe.rank, recipe.form, recipe.init.name) == (4, "activated", f"start-{path.stem}")
+    recipe, before = made.recipe, from_base[0].recipe
+    assert (recipe.rank, recipe.form, recipe.init.name) == (before.rank, before.form, f"start-{path.stem}")
     assert recipe.learning_rate == pytest.approx(1e-3 * SHARE_OF_RATE)
     assert Retraining(plan(), chosen).recipe.init is None
 

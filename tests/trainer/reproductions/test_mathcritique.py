@@ -27,8 +27,8 @@ from trainer.reproductions.mathcritique.ground import Ground, Judge
 from trainer.reproductions.mathcritique.improve import Improvement, Plan, Round
 from trainer.reproductions.mathcritique.judging import TEACHING_SEED, Discrimination, Teacher
 from trainer.reproductions.mathcritique.play import Attempt, Players, Reading, Spent, refining
-from trainer.reproductions.mathcritique.testtime import Played, Turn, pass_at, play, voted
-from trainer.statistics import paired
+from trainer.reproductions.mathcritique.testtime import Played, Turn, play, voted
+from trainer.statistics import paired, pass_at
 
 PROBLEM = Problem(text="Ana buys 3 pens for 4 dollars each. How much does she pay?", answer="12")
 WORKED = list(islice(wordproblems.stream(3), 40))
@@ -319,34 +319,39 @@ def test_without_rounds_the_report_leaves_their_claims_unmeasured(tmp_path):
 # Rounds
 
 
-@pytest.fixture
-def bench_ground(home, monkeypatch):
-    """The bench model, which solves some of these problems."""
-    # A busy machine may decide these differently in another home: batches, threads, number types.
-    monkeypatch.setattr(Ground, "engine", partialmethod(Ground.engine, parallel=1))
-    monkeypatch.setattr("trainer.training.run.fastest_dtype", lambda device: torch.float32)
-    return Ground("bench", settings.load(threads=1))
+@pytest.fixture(scope="module")
+def bench_ground(tmp_path_factory):
+    """The bench model, which solves some of these problems; what is trained here is trained once for all tests."""
+    with pytest.MonkeyPatch.context() as patched:
+        # A busy machine may decide these differently another time: batches, threads, number types.
+        patched.setattr(Ground, "engine", partialmethod(Ground.engine, parallel=1))
+        patched.setattr("trainer.training.run.fastest_dtype", lambda device: torch.float32)
+        yield Ground("bench", settings.load(threads=1, home=tmp_path_factory.mktemp("bench")))
 
 
 def by_rule(of: Ground) -> list[Row]:
     return [critic_row(attempt) for _, attempt in examples.right_and_wrong(of.problems(4, 5), 0)]
 
 
+@pytest.fixture(scope="module")
+def judge(bench_ground):
+    weights = bench_ground.settings.home / "weights.json"
+    write_weights(weights, {"quick": Aggregation(constant=-1.0)})
+    return Judge(bench_ground.tuned("critic", by_rule(bench_ground)), weights)
+
+
 PLAN = Plan(rounds=1, samples=2, problems=3, taught=4, test=2)
 
 
-@pytest.mark.timeout(300)
-def test_a_killed_improvement_resumes_to_the_same_result(bench_ground, tmp_path, monkeypatch):
+def test_a_killed_improvement_resumes_to_the_same_result(bench_ground, judge, monkeypatch):
     monkeypatch.setattr(improve, "GAUGE", 2)
-    adapter = bench_ground.tuned("critic", by_rule(bench_ground))
-    judge = Judge(adapter, tmp_path / "weights.json")
-    write_weights(judge.weights, {"quick": Aggregation(constant=-1.0)})
     whole = list(Improvement(PLAN, bench_ground, judge).run())
     before, after = whole
     assert (before.number, after.number) == (0, 1)
     assert after.rows > 0 and after.cost.written > 0  # what it drew was learned from
 
-    elsewhere = Ground("bench", bench_ground.settings.with_(home=tmp_path / "again"))
+    folder = bench_ground.settings.home / "improve"
+    folder.rename(folder.with_name("whole"))
     wrapped = Ground.tuned
     calls = []
 
@@ -358,20 +363,18 @@ def test_a_killed_improvement_resumes_to_the_same_result(bench_ground, tmp_path,
 
     monkeypatch.setattr(Ground, "tuned", killed)
     with pytest.raises(KeyboardInterrupt):
-        list(Improvement(PLAN, elsewhere, judge).run())
+        list(Improvement(PLAN, bench_ground, judge).run())
     monkeypatch.setattr(Ground, "tuned", wrapped)
-    drawn = next((tmp_path / "again" / "improve").glob("*/attempts.jsonl"))
+    drawn = next(folder.glob("*/attempts.jsonl"))
     stamp = drawn.stat().st_mtime_ns
-    assert list(Improvement(PLAN, elsewhere, judge).run()) == whole
-    vanilla = list(Improvement(replace(PLAN, arm="vanilla"), elsewhere, judge).run())
+    assert list(Improvement(PLAN, bench_ground, judge).run()) == whole
+    vanilla = list(Improvement(replace(PLAN, arm="vanilla"), bench_ground, judge).run())
     assert vanilla[0] == before  # all arms start alike; shared work is done once
     assert drawn.stat().st_mtime_ns == stamp
     assert (vanilla[1].rows, vanilla[1].refined) == (after.rows - after.refined, 0)
 
 
-def test_every_reported_turn_is_sampled(bench_ground, tmp_path):
-    judge = Judge(bench_ground.tuned("critic", by_rule(bench_ground)), tmp_path / "weights.json")
-    write_weights(judge.weights, {"quick": Aggregation(constant=-1.0)})
+def test_every_reported_turn_is_sampled(bench_ground, judge, tmp_path):
     problems = [worked.problem for worked in bench_ground.problems(2, 6)]
     played = play(lambda: bench_ground.players(None, judge), problems, 2, 1, tmp_path / "turns")
     assert played.K == 2 and [len(some) for some in played.plain] == [6, 6]
@@ -409,9 +412,7 @@ def test_a_teacher_labels_the_actors_attempts_and_inserts_errors_into_others(ben
     assert all(attempt.problem.id == one.problem.id for one, attempt in known)
 
 
-def test_an_adapter_is_tuned_once(bench_ground):
-    rows = [examples.reasoned(worked) for worked in bench_ground.problems(8, 1)]
-    made = bench_ground.tuned("actor", rows)
-    stamp = made.stat().st_mtime_ns
-    assert bench_ground.tuned("actor", rows).stat().st_mtime_ns == stamp
-    assert made.name == "actor.gguf"
+def test_an_adapter_is_tuned_once(bench_ground, judge):
+    stamp = judge.adapter.stat().st_mtime_ns
+    again = bench_ground.tuned("critic", by_rule(bench_ground))
+    assert (again, again.stat().st_mtime_ns, again.name) == (judge.adapter, stamp, "critic.gguf")

@@ -3,12 +3,15 @@
 import json
 import math
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 import torch
 from places import ROOT
+from public_rows import PRM800K, SHEPHERD
 from safetensors.torch import load_file
 from tuning import PAD, gradients, killed_after, opened, recipe_of, require_equal
+from typer.testing import CliRunner
 
 from runtime import settings
 from runtime.engines.hf import HfEngine
@@ -17,6 +20,7 @@ from runtime.engines.hf.loading import load_tokenizer
 from runtime.engines.llamacpp import LlamaCppEngine
 from runtime.problems.json_rows import RowError
 from runtime.types import Message
+from trainer.__main__ import app
 from trainer.data.rows import Encoder, Row, ScoredRow, read_rows, write_rows
 from trainer.training.modelling import collate, open_for_tuning, read_prefix
 from trainer.training.recipe import RecipeError, read_recipe
@@ -277,8 +281,9 @@ def test_objectives_are_different_runs_and_refuse_each_others_rows(tiny, data, t
 def test_every_recipe_makes_two_steps_on_a_tiny_model_of_its_architecture(bases, data, path):
     name = read_recipe(path, data.parent).base.lower()
     architecture = "qwen3" if "qwen3" in name else "qwen2" if "qwen" in name else "llama"
-    small = {"base": str(bases[architecture]), "batch": 3, "dtype": "float32", "data": (data,), "dev": data}
-    read = read_recipe(path, data.parent, **small)
+    for file in ("verifier.jsonl", "verifier-dev.jsonl"):
+        write_rows(data.parent / file, ROWS)
+    read = read_recipe(path, data.parent, base=str(bases[architecture]), batch=3, dtype="float32")
     assert (read.role, read.objective) == ("verifier", "prm") and path.read_text().startswith("# ")
     summary = Run(read, settings.load()).run()
     assert summary["steps"] == 2 and all(map(math.isfinite, summary["losses"]))
@@ -292,6 +297,25 @@ def test_a_verifier_starts_from_an_adapter_that_wrote_evaluations(tiny, data, tm
     plain, minos = (read_recipe(path, tmp_path, init=init) for init in (None, first["adapter"]))
     losses = [Run(recipe, settings.load()).run()["losses"] for recipe in (plain, minos)]
     assert losses[0] != losses[1]
+
+
+def test_public_labels_become_an_adapter_by_command(tiny, tmp_path):
+    (tmp_path / "public.jsonl").write_text("".join(json.dumps(row) + "\n" for row in (SHEPHERD, PRM800K)))
+    (tmp_path / "recipe.yaml").write_text(
+        f"base: {tiny.hf}\nrole: verifier\nobjective: prm\ndata: [verifier.jsonl]\nrank: 4\nbatch: 2\ndtype: float32\n"
+    )
+    making = ["verifier-examples", "--generated", "0", "--labelled", f"{tmp_path}/public.jsonl", "--out", str(tmp_path)]
+    training = ["verifier", f"{tmp_path}/recipe.yaml", "--data", str(tmp_path), "--objective", "orm", "--json"]
+    made, trained = (CliRunner().invoke(app, command) for command in (making, training))
+    assert (made.exit_code, trained.exit_code) == (0, 0), made.output + trained.output
+    summary = json.loads(trained.stdout)
+    assert (summary["rows"], summary["learned"], summary["steps"]) == (3, 3, 2)
+    assert summary["recipe"]["objective"] == "orm"
+    to_gguf_adapter(Path(summary["adapter"]), tmp_path / "verifier.gguf", tiny.gguf, type="q8_0")
+    with closing(
+        LlamaCppEngine(tiny.gguf, 512, threads=1, adapters={"verifier": tmp_path / "verifier.gguf"})
+    ) as engine:
+        assert len(engine.choice_logprobs(ROWS[0].messages, ROWS[0].parts, WORDS, "verifier")) == 3
 
 
 def test_a_verifier_is_not_trained_by_the_other_loop(tiny):

@@ -117,3 +117,8 @@ def test_a_file_that_is_no_model_is_refused(home):
         base_folder(damaged, settings.load())
     with pytest.raises(ModelError, match="neither a known name"):
         base_folder("nobody-7b", settings.load())
+
+
+def test_the_bench_model_is_a_base_by_its_name(tmp_path):
+    folder = base_folder("bench", settings.load(home=tmp_path))
+    assert folder == tmp_path / "bases" / "bench" and source_of(folder).file == "bench.gguf"

@@ -12,7 +12,7 @@ from runtime import settings
 from runtime.critic.aggregation import Aggregation, fitted_with
 from runtime.models import adapters
 from runtime.models import catalogue as models
-from runtime.models.adapter_cards import BASE_KEY, AdapterCard, AdapterError, read_card
+from runtime.models.adapter_cards import BASE_KEY, AdapterCard, AdapterError, Choosing, Reliability, read_card
 from runtime.models.adapters import Current
 from runtime.problems.json_rows import RowError
 from trainer.weights import gate, promote
@@ -94,6 +94,35 @@ def test_inconclusive_measurements_are_refused(adapter, base, current, in_use, r
     verdict = judge(Candidate(card(), "held", adapter, base, current), in_use)
     assert not verdict.promoted
     assert re.search(reason, "\n".join(verdict.reasons)), verdict.reasons
+
+
+@pytest.mark.parametrize(
+    ("adapter", "reference", "promoted", "reason"),
+    [
+        (
+            plainly(140),
+            plainly(120),
+            True,
+            r"Better than self-consistency: .* that of self-consistency 60.0%",
+        ),
+        (plainly(121), plainly(120), False, r"Not better than self-consistency: .* 1 won, 0 lost"),
+        (plainly(120), plainly(140), False, "Not better than self-consistency"),
+        (rows(60, 80), rows(40, 80), True, "Better than the critic without it: .* that of the critic without it 60.0%"),
+        (rows(30, 90), rows(50, 50), False, "Not better than the critic without it"),  # more right, but a lower F1
+        (rows(0, 100, 30), rows(0, 50, 30), False, "30 rows are too few"),
+        (rows(0, 100, 220), plainly(110, 220), False, "the critic without it on 220; 0 of these are the same"),
+    ],
+)
+def test_a_verifier_has_to_beat_a_plain_vote_or_help_the_critic(adapter, reference, promoted, reason):
+    verdict = judge(Candidate(card("verifier"), "held", adapter, reference), None)
+    assert verdict.promoted is promoted
+    assert re.search(reason, "\n".join(verdict.reasons)), verdict.reasons
+
+
+def test_a_verifier_is_also_compared_with_the_one_in_use():
+    measured = Candidate(card("verifier"), "held", plainly(140), plainly(120), plainly(150))
+    assert judge(measured, "1").promoted is False
+    assert judge(measured, None).promoted is True
 
 
 def test_rows_of_the_training_data_are_refused():
@@ -223,6 +252,35 @@ def test_the_card_holds_the_measurements_and_prints_as_text(chosen, tmp_path):
         assert fact in text
 
 
+MAPPED = Reliability(constant=0.1, votes=0.5, scores=0.8)
+
+
+@pytest.mark.parametrize(
+    ("drafted", "measured", "choosing"),
+    [
+        (Choosing(votes="weighted", voted=MAPPED), plainly, Choosing(votes="weighted", voted=MAPPED)),
+        (Choosing(votes="majority", voted=MAPPED, alone=MAPPED), plainly, Choosing(votes="weighted", alone=MAPPED)),
+        (Choosing(aggregate="last", votes="weighted", voted=MAPPED), rows, Choosing(aggregate="last")),
+        (Choosing(voted=MAPPED), rows, Choosing(voted=MAPPED)),
+        (None, plainly, Choosing(votes="weighted")),
+    ],
+)
+def test_votes_are_weighted_only_if_the_gate_measured_that(chosen, tmp_path, drafted, measured, choosing):
+    better, worse = (measured(60, 80), measured(30, 80)) if measured is rows else (measured(140), measured(100))
+    asked = options(tmp_path, role="verifier", measured=better, base_results=results(tmp_path / "b.jsonl", worse))
+    if measured is plainly:  # as `trainer choose` writes them
+        for path in (asked.results, asked.base_results):
+            lines = [json.loads(line) for line in path.read_text().splitlines()]
+            path.write_text("".join(json.dumps({"key": x["key"], "right": x["right"]}) + "\n" for x in lines))
+    if drafted:
+        promote.with_choosing(asked.card, drafted)
+    verdict, path = promote.promote(asked, chosen)
+    assert verdict.promoted, verdict.reasons
+    assert adapters.adapters_of("small", chosen)["verifier"].card.choosing == choosing
+    text = path.with_suffix(".md").read_text()
+    assert "| set | metric | adapter | without it |" in text and f'"votes": "{choosing.votes}"' in text
+
+
 def test_a_refused_adapter_leaves_everything_as_it_was(chosen, tmp_path):
     promote.promote(options(tmp_path), chosen)
     before = {path: path.read_bytes() for path in chosen.models_dir.rglob("*") if path.is_file()}
@@ -326,5 +384,25 @@ def test_add_depths_adds_missing_rules_and_keeps_existing_ones(tmp_path):
     joined = fitted_with(read_card(path))
     assert joined["quick"] == fitted_with(card())["quick"] and set(joined) == {"quick", "deep"}
     assert (joined["deep"].reject, joined["deep"].doubt) == (0.4, 0.8)
-    assert '"deep"' in path.with_suffix(".md").read_text()
+    assert not path.with_suffix(".md").exists()  # a draft has none
     assert promote.add_depths(path, fitted) == []
+
+
+def test_the_text_of_a_promoted_card_follows_its_facts(tmp_path):
+    path = tmp_path / "1.json"
+    path.write_text(card().model_dump_json())
+    path.with_suffix(".md").write_text(promote.card_text(read_card(path)))
+    promote.add_depths(path, {"deep": Aggregation(constant=2)})
+    assert '"deep"' in path.with_suffix(".md").read_text()
+
+
+def test_a_verifiers_rule_names_the_critic_beside_it(tmp_path):
+    draft = tmp_path / "draft.json"
+    draft.write_text(json.dumps({"version": "1", "role": "verifier"}))
+    promote.add_depths(draft, {"quick": Aggregation(constant=1, features={"verifier": 1.0})}, "7")
+    facts = json.loads(draft.read_text())
+    assert (facts["beside"], facts["aggregation"]["quick"]["features"]) == ("7", {"verifier": 1.0})
+    promote.with_choosing(draft, Choosing(aggregate="last"))
+    assert json.loads(draft.read_text())["choosing"]["aggregate"] == "last"
+    with pytest.raises(AdapterError, match="no adapter card"):
+        promote.with_choosing(tmp_path / "none.json", Choosing())

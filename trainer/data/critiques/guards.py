@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from runtime.checks.arithmetic.numerals import read_number
 from runtime.search.solutions import numbers_in
+from trainer.data.decontaminate import words as words_of
 
 SLACK = 2
 """A refinement may have this many numbers fewer than the shorter of its models before it counts as a shortcut."""
@@ -61,9 +62,26 @@ COPIED = 20
 """Least length in characters of an explanation that counts as copied if the prompt contains it."""
 
 
+NEARLY = 0.6
+"""Share of an explanation's runs of three words in the prompt from which it is copied, if with another noun."""
+
+
 def parrots(explanations: Sequence[str], prompt: str) -> bool:
     """Whether an explanation is copied from the prompt's example, as small annotators do."""
-    return any(len(words.strip()) >= COPIED and words.strip() in prompt for words in explanations)
+    known = set(_runs(prompt))
+    return any(_is_copied(words.strip(), prompt, known) for words in explanations)
+
+
+def _is_copied(words: str, prompt: str, known: set[tuple[str, ...]]) -> bool:
+    if len(words) < COPIED:
+        return False
+    runs = _runs(words)
+    return words in prompt or (len(runs) > 4 and sum(run in known for run in runs) >= NEARLY * len(runs))
+
+
+def _runs(text: str) -> list[tuple[str, ...]]:
+    found = words_of(text)
+    return list(zip(found, found[1:], found[2:], strict=False))
 
 
 def is_shortcut(refinement: str, original: str, reference: str | None) -> bool:

@@ -7,8 +7,9 @@ from their texts will not have, so they must not mention it. A model without the
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from runtime.checks import arithmetic
 from runtime.engines.base import Completion
@@ -134,8 +135,9 @@ def is_leak(explanations: Sequence[str], job: Labelled, end: int) -> bool:
 
 
 class Model(Prompted[Labelled]):
-    """A model that explains the labels; without `hinted` it gets none and has to judge for itself. Its scaffold holds
-    the numbers of the steps; the verdicts are its own in any case."""
+    """A model that explains the labels; without `hinted` it gets none and has to judge for itself. In a scaffold its
+    verdicts are the more probable ones of the two words, and it writes only the reasons: the smallest models repeat the
+    step or its label where a verdict belongs. Servers without log-probabilities must work without a scaffold."""
 
     prompt = "explain"
     stop = ("\n",)
@@ -155,27 +157,40 @@ class Model(Prompted[Labelled]):
         return {"labels": _WORDS[job.language]["told"].format(verdict)} if self.hinted else {}
 
     def draft(self, job: Labelled) -> Draft:
-        return _Draft(job)
+        return _Draft(job, partial(self._judge, job))
+
+    def _judge(self, job: Labelled, written: str) -> bool:
+        words = text.FORMATS[job.language]
+        choices = [words.gap + words.verdict(is_right) for is_right in (True, False)]
+        [[right, wrong]] = self.engine.choice_logprobs(self.messages(job), [written], choices)
+        return right >= wrong
 
 
 class _Draft:
-    """An evaluation written line by line."""
+    """An evaluation written line by line. Given the text so far, `judge` says whether the step or the answer is
+    right."""
 
-    def __init__(self, job: Labelled) -> None:
+    def __init__(self, job: Labelled, judge: Callable[[str], bool]) -> None:
         self.text = ""
         self.replies: list[Completion] = []
-        self._openings = text.openings(len(job.labels), job.language)
-        self._gap = " " if job.language == "en" else ""
+        self._judge, self._words = judge, text.FORMATS[job.language]
+        *self._steps, self._final = text.openings(len(job.labels), job.language)
+        self._ended = False
 
     def advance(self) -> bool:
-        if len(self.replies) == len(self._openings):
+        """Write the next verdict; False once the final answer has been judged."""
+        if self._ended:
             return False
-        self.text += ("\n" if self.replies else "") + self._openings[len(self.replies)]
-        return True
+        self._ended = len(self.replies) == len(self._steps)
+        opening = self._final if self._ended else self._steps[len(self.replies)]
+        self.text += ("\n" if self.replies else "") + opening
+        self.text += self._words.gap + self._words.verdict(self._judge(self.text))
+        self.text += "" if self._ended else self._words.stop.rstrip()
+        return not self._ended
 
     def take(self, reply: Completion) -> None:
         words, more, _ = reply.text.strip().partition("\n")
         if reply.finish == "length" and not more:
             words = whole_sentences(words)
-        self.text += self._gap + words.strip()
+        self.text += self._words.gap + words.strip()
         self.replies.append(reply)

@@ -18,6 +18,9 @@ class Format:
     right: str
     wrong: str
     stop: str
+    """Between the verdict and its explanation."""
+    gap: str
+    """Before the verdict."""
     final: str
     label: str
     """A step's label as annotators see it."""
@@ -31,8 +34,8 @@ class Format:
 
 
 FORMATS: dict[Language, Format] = {
-    "en": Format("True", "False", ". ", "The final answer is ", " (label: {})"),
-    "zh-CN": Format("正确", "错误", "。", "最终答案", "（标签：{}）"),
+    "en": Format("True", "False", ". ", " ", "The final answer is ", " (label: {})"),
+    "zh-CN": Format("正确", "错误", "。", "", "最终答案", "（标签：{}）"),
 }
 _STEP = re.compile(r"^[\s>#*_]*(?:step\s*(\d{1,3})|第\s*(\d{1,3})\s*步)[\s*_]*[:：.)][\s*_]*(?:is\s+)?", re.IGNORECASE)
 _FINAL = re.compile(r"^[\s>#*_]*(?:the\s+final\s+answer\s+is|最终答案(?:是)?)[\s*_:：]*", re.IGNORECASE)

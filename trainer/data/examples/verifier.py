@@ -89,9 +89,9 @@ def outcome(attempt: LabelledTrajectory) -> float | None:
     return float(attempt.first_error is None)
 
 
-def labelled_attempts(path: Path) -> Iterator[LabelledTrajectory]:
-    """The attempts of a file in any format of which anything is known. Raises RowError."""
-    for attempt in read_attempts(path):
+def labelled_attempts(path: Path, limit: int | None = None) -> Iterator[LabelledTrajectory]:
+    """The attempts of `limit` rows in any format of which anything is known. Raises RowError."""
+    for attempt in read_attempts(path, limit):
         known = (outcome(attempt), *step_labels(attempt, "soft"))
         if attempt.steps and known.count(None) < len(known):
             yield attempt

@@ -29,10 +29,10 @@ from trainer.reproductions.ground.pretraining import PLANS, place_of
 from trainer.runs import kept
 from trainer.training.recipe import read_recipe
 from trainer.training.run import Run
+from trainer.weights.base import BENCH, BENCH_FILE
 from trainer.weights.export import to_gguf_adapter
 
-BENCH = "bench"
-SHIPPED = ROOT / "data" / "models" / "bench"
+SHIPPED = BENCH_FILE.parent
 """Where bases for experiments ship with the project; those that do not are made by `trainer pretrain`."""
 ACTORS = {f"ground-{size}": plan for size, plan in PLANS.items()}
 RECIPES = ROOT / "trainer" / "recipes" / "sft"
@@ -54,15 +54,15 @@ class Setting:
     @property
     def gguf(self) -> Path:
         """Path of the base. Raises ModelError."""
-        shipped = SHIPPED / f"{self.base}.gguf"
-        if self.base == BENCH or (self.base in ACTORS and shipped.exists()):
-            return shipped
+        if self.base == BENCH:
+            return BENCH_FILE
         if self.base not in ACTORS:
             return catalogue.resolve(self.settings.with_(model=self.base))
         plan = ACTORS[self.base]
-        if not (made := place_of(plan, self.settings).gguf).exists():
+        shipped, made = SHIPPED / f"{self.base}.gguf", place_of(plan, self.settings).gguf
+        if not (shipped.exists() or made.exists()):
             raise ModelError(f"{self.base} is not trained yet. Run `trainer pretrain --size {plan.size}` first.")
-        return made
+        return shipped if shipped.exists() else made
 
     def problems(self, count: int, seed: int, split: ground_problems.Split = "train") -> list[Worked]:
         """Fresh problems; another seed gives other ones."""

@@ -17,8 +17,8 @@ from runtime.types import Value
 from trainer.reproductions.ground.fitness import NOT_TESTABLE, Criterion, Name, misses
 from trainer.reproductions.mathcritique.improve import BINS, Arm, Round
 from trainer.reproductions.mathcritique.judging import Discrimination
-from trainer.reproductions.mathcritique.testtime import Played, pass_at, voted
-from trainer.statistics import Paired, paired, wilson
+from trainer.reproductions.mathcritique.testtime import Played, voted
+from trainer.statistics import Paired, paired, pass_at, wilson
 
 Verdict = Literal["holds", "consistent", "does not hold", "not measured", "not testable here"]
 Bools = Sequence[bool]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from runtime.critic.aggregation import Aggregation, write_weights
 from runtime.critic.critic import first_error
-from runtime.critic.evidence import DEPTHS
+from runtime.critic.evidence import DEPTHS, usable
 from runtime.critic.evidence.verdict import ADAPTER as CRITIC
 from runtime.files import sha256_of
 from runtime.problems.labelled import LabelledTrajectory, labelled
@@ -62,13 +62,13 @@ class Teacher:
     def weights(self, adapter: Path | None) -> dict[str, Aggregation]:
         """Rules of the quick panel and of each of its sources alone, for an adapter or the bare base."""
         collected = self._collect(adapter, self._apart)
-        return fit_panels(collected.attempts, collected.findings(), collected.sources, collected.has_adapter)
+        return fit_panels(collected.attempts, collected.findings(), collected.sources, collected.engine.adapters)
 
     def discriminate(self, adapter: Path | None, panel: str, attempts: Sequence[Attempt]) -> Discrimination:
         """How well a panel separates right attempts from wrong ones, whatever the step. For the bare base the panel
         "verdict" means its untrained verdict, with a threshold fitted as for the adapter."""
         collected = self._collect(adapter, [_labelled(one) for one in attempts if one.steps])
-        sources = panels_among(collected.sources, collected.has_adapter)[panel]
+        sources = panels_among(collected.sources, collected.engine.adapters)[panel]
         weights = self.weights(adapter)[panel]
         judged_cases = cases(collected.attempts, collected.findings(), sources)
         accepted = [first_error(case.steps, weights) is None for case in judged_cases]
@@ -96,8 +96,9 @@ class Teacher:
     def _collect(self, adapter: Path | None, attempts: Sequence[LabelledTrajectory]) -> JudgedEvidence:
         """The evidence of a quick check, one attempt at a time, so that it is reproducible."""
         with closing(self.ground.engine({CRITIC: adapter} if adapter else {}, parallel=1)) as engine:
-            name = content_hash(str(adapter)) if adapter else "none"
-            collected = JudgedEvidence(attempts, engine, self.ground.settings, DEPTHS["quick"], name)
+            names = {CRITIC: content_hash(str(adapter))} if adapter else {}
+            sources = usable(DEPTHS["quick"], (CRITIC,))
+            collected = JudgedEvidence(attempts, engine, self.ground.settings, sources, names)
             for _ in collected.run():
                 pass
             return collected

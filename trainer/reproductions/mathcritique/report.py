@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from runtime.files import write_whole
+from trainer.plots import BLUE, BROWN, INK, VIOLET, figure, quiet
 from trainer.reproductions.ground.fitness import NOT_TESTABLE, criteria_table
 from trainer.reproductions.mathcritique.claims import Claim, Measured
 from trainer.reproductions.mathcritique.improve import BINS, Arm, Round
 from trainer.reproductions.mathcritique.testtime import Played
 
-INK, WITH, WITHOUT = "#333333", "#1f6f8b", "#b3560f"
-ARM_COLOURS = {"vanilla": WITHOUT, "difficulty": WITH, "critic": "#7a5195"}
+WITH, WITHOUT = BLUE, BROWN
+ARM_COLOURS = {"vanilla": WITHOUT, "difficulty": WITH, "critic": VIOLET}
 SIGNS = {
     "holds": "✓ holds",
     "consistent": "~ consistent",
@@ -109,29 +109,7 @@ def plot_curves(figure: Any, played: Played) -> None:
     left.set(xlabel="turns a problem", ylabel="solved, %")
     right.set(xlabel="tokens written a problem")
     left.legend(frameon=False)
-    _quiet(left, right)
-
-
-@contextmanager
-def figure(path: Path) -> Generator[Any]:
-    """A matplotlib figure, saved as a PNG at the end."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    made = pyplot.figure(figsize=(9, 3.6), layout="constrained")
-    yield made
-    made.savefig(path, dpi=130)
-    pyplot.close(made)
-
-
-def _quiet(*axes: Any) -> None:
-    """Remove the frame's top and right, and draw a light grid."""
-    for one in axes:
-        one.spines[["top", "right"]].set_visible(False)
-        one.grid(axis="y", color="#e6e6e6")
-        one.set_axisbelow(True)
+    quiet(left, right)
 
 
 # Other plots
@@ -144,7 +122,7 @@ def _difficulty(one: Any, played: Played) -> None:
     axes.bar_label(bars, fmt="%+.1f")
     axes.axhline(0, color=INK, linewidth=0.8)
     axes.set(xlabel="difficulty (1: the easiest fifth)", ylabel="gain by one refinement, % points")
-    _quiet(axes)
+    quiet(axes)
 
 
 def _rounds(one: Any, rounds_of: Mapping[Arm, Sequence[Sequence[Round]]]) -> None:
@@ -160,4 +138,4 @@ def _rounds(one: Any, rounds_of: Mapping[Arm, Sequence[Sequence[Round]]]) -> Non
     left.set(xlabel="round", ylabel="solved alone, %", xticks=range(most))
     right.set(xlabel="difficulty (1: the easiest fifth)", ylabel="share of training data, %", xticks=bins)
     left.legend(frameon=False)
-    _quiet(left, right)
+    quiet(left, right)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import comb
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -175,9 +174,3 @@ def voted(attempts: Sequence[Attempt]) -> bool:
     """Whether the most frequent answer is right; attempts without an answer have no vote, ties go to the first."""
     chosen = majority([attempt.trajectory for attempt in attempts]).attempt
     return next((one.correct for one in attempts if one.trajectory is chosen), False)
-
-
-def pass_at(k: int, right: Sequence[bool]) -> float:
-    """Unbiased estimate of the probability that one of k attempts is right (arXiv 2107.03374)."""
-    n, c = len(right), sum(right)
-    return 1 - comb(n - c, k) / comb(n, k)
