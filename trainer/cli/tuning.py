@@ -201,7 +201,9 @@ def pretrain(
 
 @app.command()
 def fitness(
-    base: Annotated[str, typer.Option(help="ground-2m or ground-5m.")] = "ground-2m",
+    base: Annotated[
+        str, typer.Option(help="ground-2m, ground-5m, or mixture: what an actor would do that had learned perfectly.")
+    ] = "ground-2m",
     model: Annotated[Path | None, typer.Option(help="Another GGUF file of an actor of the ground.")] = None,
     problems: Annotated[int, typer.Option(min=1, help="Problems of the split test.")] = 300,
     samples: Annotated[int, typer.Option(min=2, help="Attempts at each problem.")] = 8,
@@ -211,9 +213,12 @@ def fitness(
 ) -> None:
     """Check whether a ground can show what papers claim: pass rate, difficulty, what an oracle gains. Resumable."""
     from runtime import settings
-    from trainer.reproductions.ground.setting import ACTORS, Setting, fitness_of
+    from trainer.reproductions.ground.setting import ACTORS, Setting, fitness_of, ideal_fitness
 
-    [chosen] = choices(base, "bases", tuple(ACTORS))
+    [chosen] = choices(base, "bases", (*ACTORS, "mixture"))
+    if chosen == "mixture":
+        _print_fitness(ideal_fitness(problems, samples, seed), as_json)
+        return
     file = model or Setting(chosen, settings.load()).gguf
     _print_fitness(fitness_of(file, settings.load(), None, problems, samples, seed, temperature), as_json)
 

@@ -25,6 +25,7 @@ from runtime.types import content_hash
 from trainer.data.rows import Row, write_rows
 from trainer.reproductions.ground import problems as ground_problems
 from trainer.reproductions.ground.fitness import FULL, Measured, measure
+from trainer.reproductions.ground.ideal import Ideal
 from trainer.reproductions.ground.pretraining import PLANS, place_of
 from trainer.runs import kept
 from trainer.training.recipe import read_recipe
@@ -113,9 +114,19 @@ def fitness_of(
         chosen = settings.with_(model=str(gguf), context=CONTEXT)
         files = {ACTOR: actor} if actor else {}
         with closing(engines.open_engine(chosen, PARALLEL, batches=True, files=files)) as engine:
-            asked = list(islice(ground_problems.stream(seed, "test"), problems))
+            asked = _tested(problems, seed)
             sampling = replace(FULL, temperature=temperature, seed=seed)
             yield measure(engine, asked, samples, ACTOR if actor else None, sampling)
 
     [found] = kept(settings.home / "ground" / f"fitness-{name}.jsonl", Measured, made)
     return found
+
+
+def ideal_fitness(problems: int = 300, samples: int = 8, seed: int = FITNESS_SEED) -> Measured:
+    """The fitness check of an actor that is exactly the mixture, on the same problems."""
+    asked = _tested(problems, seed)
+    return measure(Ideal(asked, seed), asked, samples)
+
+
+def _tested(problems: int, seed: int) -> list[Worked]:
+    return list(islice(ground_problems.stream(seed, "test"), problems))

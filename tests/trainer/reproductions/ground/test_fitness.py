@@ -1,54 +1,22 @@
 """The fitness check: what an oracle gains on a ground decides which claims can be tested there."""
 
-import random
 from itertools import islice
 
 import pytest
 
-from runtime.engines.base import Completion
 from runtime.engines.scripted import ScriptedEngine
 from runtime.prompts import templates
-from runtime.text import join_steps, split_steps
-from trainer.reproductions.ground.attempts import MIXTURE, drawn, rewritten
+from trainer.reproductions.ground.attempts import MIXTURE
 from trainer.reproductions.ground.fitness import Measured, measure, misses, summary, table
+from trainer.reproductions.ground.ideal import Ideal
 from trainer.reproductions.ground.problems import stream
 
 PROBLEMS = list(islice(stream(11, "test"), 220))
 
 
-class MixtureActor(ScriptedEngine):
-    """An actor that is exactly the frozen mixture, and uses critiques exactly so."""
-
-    def __init__(self):
-        super().__init__()
-        self.rng, self.written = random.Random(5), {}
-        self.problems = {worked.problem.text: worked for worked in PROBLEMS}
-
-    def sample(self, requests, sampling, adapter=None, n=1, **_):
-        for messages in requests:
-            yield [Completion(self.reply(messages), "stop", 1, 1) for _ in range(n)]
-
-    def reply(self, messages):
-        worked = self.problems[messages[1]["content"].split("\n\n")[0]]
-        if len(messages) == 2:
-            made = drawn(worked, self.rng)
-        else:
-            before = self.written[worked.problem.id, tuple(split_steps(messages[2]["content"]))]
-            made = rewritten(before, *told(messages[3]["content"]), self.rng)
-        self.written[worked.problem.id, made.lines] = made
-        return join_steps(made.lines, made.carried.result)
-
-
-def told(request):
-    if request == templates.template("again"):
-        return "nothing", 0
-    line = int(request.split("Step ")[1].split(" ")[0]) - 1
-    return "place" if "I cannot say for certain" in request else "reason", line
-
-
 @pytest.fixture(scope="module")
 def fit():
-    return measure(MixtureActor(), PROBLEMS, samples=4)
+    return measure(Ideal(PROBLEMS, seed=5), PROBLEMS, samples=4)
 
 
 def test_the_frozen_mixture_is_fit(fit):
