@@ -71,8 +71,9 @@ def _explained(worked: Worked, lines: Sequence[str], place: int, rng: random.Ran
 def _known(worked: Worked, place: int) -> Iterator[tuple[Kind, Fault, str]]:
     """The faults that the mixture makes in this line, with the line; a forgotten step moves the next one here."""
     for step in (place, place + 1):
-        scene = scene_of(worked, step, random.Random(0)) if step < len(worked.steps) else None
-        for kind in KINDS if scene else ():
+        if step == len(worked.steps) or not (scene := scene_of(worked, step, random.Random(0))):
+            continue
+        for kind in KINDS:
             for fault in faults_of(kind, scene):
                 if (fault.skipped == place) == (step > place):
                     yield kind, fault, carried_out(worked, {step: fault}).lines[step]

@@ -191,8 +191,8 @@ def _tried(worked: Worked, reply: Completion, located: bool) -> Tried:
     )
     right = _is_right(worked, reply)
     found = diagnose(worked, lines) if located and not right else None
-    known = {"place": found.place, "kind": found.kind, "comment": found.comment} if found else {}
-    return Tried(level=level_of(worked), steps=len(worked.steps), trajectory=trajectory, right=right, **known)
+    tried = Tried(level=level_of(worked), steps=len(worked.steps), trajectory=trajectory, right=right)
+    return tried.model_copy(update=found._asdict()) if found else tried
 
 
 def _is_right(worked: Worked, reply: Completion) -> bool:

@@ -50,7 +50,7 @@ def refined(attempt: Attempt, rng: random.Random) -> Row | None:
     is no reason to give."""
     told, line = _told(attempt, rng), _blamed(attempt, rng)
     asked = critique(attempt, told, line, rng)
-    return asked and _row(asked, rewritten(attempt, told, line, rng))
+    return _row(asked, rewritten(attempt, told, line, rng)) if asked else None
 
 
 BLIND = 0.2

@@ -60,11 +60,11 @@ def all_claims(m: Measured) -> list[Claim]:
     return [_if_testable(claim, m.fitness) for claim in found]
 
 
-_HELP: frozenset[Name] = frozenset({"pass rate", "oracle", "retry", "retry of the wrong"})
-NEEDS: dict[str, frozenset[Name]] = {
-    "MC1": frozenset({"pass rate"}),
-    **{claim: _HELP | {"bins"} for claim in ("MC3", "MC6", "MC7")},
-}
+_HELP: tuple[Name, ...] = ("pass rate", "oracle", "retry", "retry of the wrong")
+_BY_DIFFICULTY: tuple[Name, ...] = (*_HELP, "bins")
+NEEDS: dict[str, tuple[Name, ...]] = {
+    "MC1": ("pass rate",), "MC3": _BY_DIFFICULTY, "MC6": _BY_DIFFICULTY, "MC7": _BY_DIFFICULTY,
+}  # fmt: skip
 """What a claim needs of the ground, where that is not `_HELP`."""
 
 
