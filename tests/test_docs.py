@@ -31,7 +31,7 @@ ELSEWHERE = {"vllm", ".venv/llama-server/llama-server"}
 BENCH = str(ROOT / "data" / "models" / "bench" / "bench.gguf")
 SLOW = (
     "runtime models pull", "runtime doctor --tune", "trainer retrain", "trainer sft", "trainer verifier ",
-    "trainer export", "trainer calibrate", "trainer promote", "trainer pretrain", "trainer improve",
+    "trainer export", "trainer calibrate", "trainer promote", "trainer pretrain", "trainer fitness", "trainer improve",
     "trainer reproduce", "--adapters verifier=",
 )  # fmt: skip
 """Commands that need a network, a file of a long run, or minutes: parsed here, and run by the tests of their code."""

@@ -40,6 +40,18 @@ def after_critique(problem: Problem, wrong: Trajectory, position: int, comment: 
     return [*conversation(problem, wrong), Message(role="user", content=request)]
 
 
+def after_acceptance(problem: Problem, attempt: Trajectory) -> list[Message]:
+    """The conversation in which the actor is told that the critic found no error in its attempt."""
+    request = templates.fill("accepted", language_of(problem.text))
+    return [*conversation(problem, attempt), Message(role="user", content=request)]
+
+
+def trying_again(problem: Problem, attempt: Trajectory) -> list[Message]:
+    """The conversation in which the actor is asked for another attempt, and told nothing of the first one."""
+    request = templates.fill("again", language_of(problem.text))
+    return [*conversation(problem, attempt), Message(role="user", content=request)]
+
+
 def asking_for_calculations(problem: Problem, planned: Trajectory) -> list[Message]:
     """The conversation in which the actor is asked for the calculations that its attempt leaves out."""
     request = templates.fill("calculate", language_of(problem.text))

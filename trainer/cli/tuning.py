@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,6 +21,9 @@ from trainer.cli.options import (
     spread,
 )
 from trainer.cli.options import Sources as EvidenceSources
+
+if TYPE_CHECKING:
+    from trainer.reproductions.ground.fitness import Measured
 
 app = typer.Typer()
 
@@ -166,13 +169,73 @@ def promote(
 
 @app.command()
 def pretrain(
-    blocks: Annotated[int, typer.Option(min=1, help="Training blocks of 512 tokens, each read once.")] = 32_000,
-    most_steps: Annotated[int, typer.Option(min=1, max=8, help="Most steps per solution.")] = 3,
+    size: Annotated[str, typer.Option(help="2m or 5m: an actor of the ground; bench: the older bench model.")] = "2m",
+    blocks: Annotated[
+        int | None, typer.Option(min=1, help="Blocks of text, each read once; default: the plan's.")
+    ] = None,
+    most_steps: Annotated[int, typer.Option(min=1, max=8, help="Most steps per solution (bench only).")] = 3,
     seed: Seed = 0,
-    measure: Annotated[int, typer.Option(min=0, help="Test problems of each kind; 0 skips the test.")] = 200,
+    measure: Annotated[int, typer.Option(min=0, help="Problems of the check at the end; 0 skips it.")] = 300,
     as_json: Json = False,
 ) -> None:
-    """Train the bench model, a tiny Llama from scratch for quick experiments. Resumable."""
+    """Train a tiny Llama from scratch for experiments, and check it: an actor of the ground. Resumable."""
+    from dataclasses import replace
+
+    from runtime import settings
+    from trainer.reproductions.ground.pretraining import PLANS
+    from trainer.reproductions.ground.pretraining import pretrain as make
+    from trainer.reproductions.ground.setting import fitness_of
+
+    [chosen] = choices(size, "sizes", (*PLANS, "bench"))
+    if chosen == "bench":
+        _pretrain_bench(blocks or 32_000, most_steps, seed, measure, as_json)
+        return
+    plan = replace(PLANS[chosen], seed=seed)
+    made = make(replace(plan, blocks=blocks) if blocks else plan, settings.load())
+    print(f"{made.gguf.stat().st_size / 2**20:.1f} MiB in {made.gguf}", file=sys.stderr)
+    if measure:
+        _print_fitness(fitness_of(made.gguf, settings.load(), problems=measure), as_json)
+    elif as_json:
+        print(json.dumps({"gguf": str(made.gguf)}))
+
+
+@app.command()
+def fitness(
+    base: Annotated[
+        str, typer.Option(help="ground-2m, ground-5m, or mixture: what an actor would do that had learned perfectly.")
+    ] = "ground-2m",
+    model: Annotated[Path | None, typer.Option(help="Another GGUF file of an actor of the ground.")] = None,
+    problems: Annotated[int, typer.Option(min=1, help="Problems of the split test.")] = 300,
+    samples: Annotated[int, typer.Option(min=2, help="Attempts at each problem.")] = 8,
+    temperature: Annotated[float, typer.Option(min=0, help="Sampling temperature; nothing else is cut off.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="Seed of problems and samples.")] = 9001,
+    as_json: Json = False,
+) -> None:
+    """Check whether a ground can show what papers claim: pass rate, difficulty, what an oracle gains. Resumable."""
+    from runtime import settings
+    from trainer.reproductions.ground.setting import ACTORS, Setting, fitness_of, ideal_fitness
+
+    [chosen] = choices(base, "bases", (*ACTORS, "mixture"))
+    if chosen == "mixture":
+        _print_fitness(ideal_fitness(problems, samples, seed), as_json)
+        return
+    file = model or Setting(chosen, settings.load()).gguf
+    _print_fitness(fitness_of(file, settings.load(), None, problems, samples, seed, temperature), as_json)
+
+
+def _print_fitness(measured: Measured, as_json: bool) -> None:
+    from trainer.reproductions.ground.fitness import misses, summary, table
+
+    if as_json:
+        print(json.dumps(summary(measured), ensure_ascii=False))
+        return
+    for line in table(measured):
+        print(line)
+    missed = misses(measured.criteria)
+    print(f"\nUnfit: {', '.join(missed)}. Claims that need these are not testable here." if missed else "\nFit.")
+
+
+def _pretrain_bench(blocks: int, most_steps: int, seed: int, measure: int, as_json: bool) -> None:
     from contextlib import closing
 
     from runtime import engines, settings
@@ -234,7 +297,7 @@ def retrain(
 
 @app.command()
 def improve(
-    base: Annotated[str, typer.Option(help="bench or smollm2-135m.")] = "bench",
+    base: Annotated[str, typer.Option(help="bench, ground-2m, ground-5m or smollm2-135m.")] = "bench",
     arm: Annotated[
         str, typer.Option(help="vanilla, critic (criticise every attempt) or difficulty (failures only).")
     ] = "difficulty",
@@ -267,7 +330,7 @@ def reproduce(
     budget: Annotated[
         str, typer.Option(help="small (half an hour on two cores), full (an hour) or players (no rounds).")
     ] = "small",
-    base: Annotated[str, typer.Option(help="bench or smollm2-135m.")] = "bench",
+    base: Annotated[str, typer.Option(help="bench, ground-2m, ground-5m or smollm2-135m.")] = "bench",
     out: Annotated[Path, typer.Option(help="Folder of the report.")] = Path("data/reports"),
 ) -> None:
     """Test a paper's claims and write a report with a verdict on each. Resumable."""

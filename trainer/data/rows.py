@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, overload
 
 from pydantic import Field, model_validator
 
@@ -125,6 +125,15 @@ class Encoder:
                 f"The chat template of {chat.name} writes nothing to open a reply, so an activated adapter cannot be "
                 "activated by it. Train with `form: plain`."
             )
+
+    @overload
+    def __call__(self, row: Row) -> Example: ...
+
+    @overload
+    def __call__(self, row: ScoredRow) -> ScoredExample: ...
+
+    @overload
+    def __call__(self, row: Row | ScoredRow) -> Example | ScoredExample: ...
 
     def __call__(self, row: Row | ScoredRow) -> Example | ScoredExample:
         """Raises ValueError if the conversation does not end in the activation tokens."""

@@ -1,6 +1,6 @@
 """The bench model: a tiny Llama trained from scratch, with which an experiment takes minutes instead of days.
 
-    python -m trainer pretrain --blocks 32000
+    python -m trainer pretrain --size bench
 
 First it learns generated word problems of a few steps, in the app's prompt format, and sums. Then it also reads
 critiques, refinements and self-talk, as any base has read discussions. It serves for trying methods and testing

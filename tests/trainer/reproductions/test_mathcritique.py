@@ -13,12 +13,14 @@ from runtime.checks import arithmetic
 from runtime.checks.stated import final_answer
 from runtime.critic.aggregation import Aggregation, write_weights
 from runtime.engines.scripted import ScriptedEngine
+from runtime.models.download.files import ModelError
 from runtime.problems import wordproblems
 from runtime.problems.labelled import labelled
 from runtime.types import Critique, Problem, Step, StepVerdict, Trajectory
 from trainer.data.examples.critic import critic_row
 from trainer.data.gsm8k import worked_from_gsm8k
 from trainer.data.rows import Row
+from trainer.reproductions.ground.fitness import Criterion
 from trainer.reproductions.mathcritique import claims, examples, improve, report
 from trainer.reproductions.mathcritique.claims import Measured
 from trainer.reproductions.mathcritique.ground import Ground, Judge
@@ -279,6 +281,32 @@ def test_the_report_names_every_claim_and_its_plots_are_there(tmp_path):
     assert all(f"| MC{number} |" in text for number in range(1, 13))
     for name in ("test-time", "difficulty", "rounds"):
         assert f"try-{name}.png" in text and (tmp_path / f"try-{name}.png").stat().st_size > 10_000
+
+
+def criterion(name: str, value: float, **bounds: float) -> Criterion:
+    return Criterion(name=name, what=name, value=value, n=300, **bounds)
+
+
+def test_a_claim_that_the_ground_cannot_show_is_not_testable(tmp_path):
+    """With an oracle at +2 no critic can help; that its verdict is discriminated can still be tested."""
+    fitness = [criterion("pass rate", 0.5, low=0.2, high=0.8), criterion("oracle", 0.02, low=0.15)]
+    found = {claim.id: claim for claim in claims.all_claims(replace(measured(helps=False), fitness=fitness))}
+    plain = {claim.id: claim.verdict for claim in claims.all_claims(measured(helps=False))}
+    assert found["MC1"].verdict == plain["MC1"]
+    assert plain["MC4"] == "does not hold" and found["MC4"].verdict == "not testable here"
+    assert found["MC4"].evidence[0] == "found: does not hold; the ground is unfit for this claim: oracle"
+    assert found["MC9"].verdict == "not measured"
+    text = report.write(
+        tmp_path, "try", {"base": "ground-2m"}, [*found.values()], replace(measured(helps=False), fitness=fitness)
+    ).read_text("utf-8")
+    assert "| oracle | oracle | +2.0% |" in text and "UNFIT" in text and "| not testable here |" in text
+
+
+def test_an_untrained_ground_says_how_to_train_it(home, monkeypatch):
+    monkeypatch.setattr("trainer.reproductions.ground.setting.SHIPPED", home)
+    with pytest.raises(ModelError, match="trainer pretrain --size 5m"):
+        Ground("ground-5m", settings.load()).engine()
+    assert Ground("bench", settings.load()).fitness() is None  # its problems have no exact oracle
 
 
 def test_without_rounds_the_report_leaves_their_claims_unmeasured(tmp_path):

@@ -14,12 +14,13 @@ from statistics import fmean
 from typing import Literal
 
 from runtime.types import Value
+from trainer.reproductions.ground.fitness import NOT_TESTABLE, Criterion, Name, misses
 from trainer.reproductions.mathcritique.improve import BINS, Arm, Round
 from trainer.reproductions.mathcritique.judging import Discrimination
 from trainer.reproductions.mathcritique.testtime import Played, voted
 from trainer.statistics import Paired, paired, pass_at, wilson
 
-Verdict = Literal["holds", "consistent", "does not hold", "not measured"]
+Verdict = Literal["holds", "consistent", "does not hold", "not measured", "not testable here"]
 Bools = Sequence[bool]
 
 
@@ -43,6 +44,8 @@ class Measured:
     """By arm, for each seed: the rounds, the first being the actor before any."""
     talks: Mapping[str, Bools]
     """Whether each problem is solved greedily by "self-correction" and by "self-talk"."""
+    fitness: Sequence[Criterion] = ()
+    """The fitness of the ground; empty if it was not checked."""
 
 
 def verdict_of(*differences: Paired) -> Verdict:
@@ -52,7 +55,25 @@ def verdict_of(*differences: Paired) -> Verdict:
 
 
 def all_claims(m: Measured) -> list[Claim]:
-    return [mc1(m), mc2(m), mc3(m), mc4(m), mc5(m), mc6(m), mc7(m), mc8(m), mc9(), mc10(m), mc11(m), mc12(m)]
+    """The claims with their verdicts; one that the ground is unfit to show is not testable here."""
+    found = [mc1(m), mc2(m), mc3(m), mc4(m), mc5(m), mc6(m), mc7(m), mc8(m), mc9(), mc10(m), mc11(m), mc12(m)]
+    return [_if_testable(claim, m.fitness) for claim in found]
+
+
+_HELP: tuple[Name, ...] = ("pass rate", "oracle", "retry", "retry of the wrong")
+_BY_DIFFICULTY: tuple[Name, ...] = (*_HELP, "bins")
+NEEDS: dict[str, tuple[Name, ...]] = {
+    "MC1": ("pass rate",), "MC3": _BY_DIFFICULTY, "MC6": _BY_DIFFICULTY, "MC7": _BY_DIFFICULTY,
+}  # fmt: skip
+"""What a claim needs of the ground, where that is not `_HELP`."""
+
+
+def _if_testable(claim: Claim, fitness: Sequence[Criterion]) -> Claim:
+    missed = misses(fitness, NEEDS.get(claim.id, _HELP))
+    if not missed or claim.verdict == "not measured":
+        return claim
+    why = f"found: {claim.verdict}; the ground is unfit for this claim: {', '.join(missed)}"
+    return claim.model_copy(update={"verdict": NOT_TESTABLE, "evidence": (why, *claim.evidence)})
 
 
 def mc1(m: Measured) -> Claim:

@@ -9,6 +9,7 @@ from typing import Any
 
 from runtime.files import write_whole
 from trainer.plots import BLUE, BROWN, INK, VIOLET, figure, quiet
+from trainer.reproductions.ground.fitness import NOT_TESTABLE, criteria_table
 from trainer.reproductions.mathcritique.claims import Claim, Measured
 from trainer.reproductions.mathcritique.improve import BINS, Arm, Round
 from trainer.reproductions.mathcritique.testtime import Played
@@ -20,6 +21,7 @@ SIGNS = {
     "consistent": "~ consistent",
     "does not hold": "✗ does not hold",
     "not measured": "not measured",
+    NOT_TESTABLE: NOT_TESTABLE,
 }
 
 
@@ -47,6 +49,7 @@ def _parts(name: str, facts: Mapping[str, Any], claims: Sequence[Claim], measure
         "refinement, however many calls it takes. The critic is the app's quick check: its verdict, exact arithmetic "
         "and surprisal; MC1 also tests the verdict alone. Self-talk in MC12 gets no help from the critic.",
         "\n".join(f"- {key}: {value}" for key, value in facts.items()),
+        *(["## Fitness of the ground", "\n".join(criteria_table(measured.fitness))] if measured.fitness else []),
         "\n".join(["| claim | statement | verdict |", "|---|---|---|", *verdicts]),
         *(
             "\n".join([f"## {c.id}: {c.verdict}\n", f"{c.statement}\n", *map("- {}".format, c.evidence)])

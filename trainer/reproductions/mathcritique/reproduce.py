@@ -22,6 +22,7 @@ from runtime.files import sha256_of
 from runtime.prompts.actor_turn import conversation
 from runtime.types import Problem, content_hash
 from trainer.data.rows import Row
+from trainer.reproductions.ground.fitness import table
 from trainer.reproductions.mathcritique import report
 from trainer.reproductions.mathcritique.claims import Measured, all_claims
 from trainer.reproductions.mathcritique.examples import corrected_over, talked_over
@@ -86,6 +87,9 @@ class Reproduction:
         """Yields progress messages; sets `measured` at the end."""
         actor = self._timed("actor", lambda: first_actor(self.ground, self.budget.improvement))
         yield f"trained the actor: {actor}"
+        fitness = self._timed("fitness of the ground", lambda: self.ground.fitness(actor))
+        if fitness:
+            yield from table(fitness)
         teacher = Teacher(self.ground, actor)
         judge = self._timed("critic", lambda: teacher.teach(self.budget.taught))
         yield f"trained the critic: {judge.adapter}"
@@ -112,7 +116,7 @@ class Reproduction:
                 rounds[arm].append(self._timed(arm, lambda one=improvement: list(one.run())))
                 solved = [sum(turn.attempt.correct for turn in found.test) for found in rounds[arm][-1]]
                 yield f"{arm}, seed {seed}: solved by round {solved} of {len(improvement.test)}"
-        self.measured = Measured(played, discrimination, rounds, talks)
+        self.measured = Measured(played, discrimination, rounds, talks, fitness.criteria if fitness else ())
 
     def _timed(self, name: str, do: Callable):
         started = time.monotonic()

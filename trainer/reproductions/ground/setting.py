@@ -1,0 +1,132 @@
+"""The setting of an experiment: a base, problems it can nearly solve, and adapters trained on that base.
+
+Every reproduction stands on one. The actors of the ground ("ground-2m", "ground-5m") come with problems of their own
+and a fitness check; "bench" and the models of the catalogue are asked the app's word problems.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+
+from runtime import engines
+from runtime.engines.base import Engine
+from runtime.files import ROOT, sha256_of
+from runtime.models import catalogue
+from runtime.models.download.files import ModelError
+from runtime.problems import wordproblems
+from runtime.problems.worked import Worked
+from runtime.prompts.actor_turn import ADAPTER as ACTOR
+from runtime.settings import Settings
+from runtime.types import content_hash
+from trainer.data.rows import Row, write_rows
+from trainer.reproductions.ground import problems as ground_problems
+from trainer.reproductions.ground.fitness import FULL, Measured, measure
+from trainer.reproductions.ground.ideal import Ideal
+from trainer.reproductions.ground.pretraining import PLANS, place_of
+from trainer.runs import kept
+from trainer.training.recipe import read_recipe
+from trainer.training.run import Run
+from trainer.weights.base import BENCH, BENCH_FILE
+from trainer.weights.export import to_gguf_adapter
+
+SHIPPED = BENCH_FILE.parent
+"""Where bases for experiments ship with the project; those that do not are made by `trainer pretrain`."""
+ACTORS = {f"ground-{size}": plan for size, plan in PLANS.items()}
+RECIPES = ROOT / "trainer" / "recipes" / "sft"
+CONTEXT, PARALLEL = 1024, 32
+FITNESS_SEED = 9001
+Adapters = dict[str, Path]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A base and its problems."""
+
+    base: str
+    """"ground-2m", "ground-5m", "bench", or a model of the catalogue with a recipe for its actor."""
+    settings: Settings
+    most_steps: int = 3
+    """Problems with longer solutions are left out."""
+
+    @property
+    def gguf(self) -> Path:
+        """Path of the base. Raises ModelError."""
+        if self.base == BENCH:
+            return BENCH_FILE
+        if self.base not in ACTORS:
+            return catalogue.resolve(self.settings.with_(model=self.base))
+        plan = ACTORS[self.base]
+        shipped, made = SHIPPED / f"{self.base}.gguf", place_of(plan, self.settings).gguf
+        if not (shipped.exists() or made.exists()):
+            raise ModelError(f"{self.base} is not trained yet. Run `trainer pretrain --size {plan.size}` first.")
+        return shipped if shipped.exists() else made
+
+    def problems(self, count: int, seed: int, split: ground_problems.Split = "train") -> list[Worked]:
+        """Fresh problems; another seed gives other ones."""
+        stream = ground_problems.stream if self.base in ACTORS else wordproblems.stream
+        return list(islice((one for one in stream(seed, split) if len(one.lines) <= self.most_steps), count))
+
+    def engine(self, adapters: Adapters | None = None, parallel: int = PARALLEL) -> Engine:
+        """An engine on the base; the caller closes it. Raises EngineError, ModelError."""
+        settings = self.settings.with_(model=str(self.gguf), context=CONTEXT)
+        return engines.open_engine(settings, parallel, batches=True, files=adapters or {})
+
+    def fitness(self, actor: Path | None = None) -> Measured | None:
+        """The fitness check of the base, or of its actor's adapter. None for a base that is asked other problems, on
+        which no oracle is exact. Raises EngineError, ModelError."""
+        return fitness_of(self.gguf, self.settings, actor) if self.base in ACTORS else None
+
+    def tuned(self, adapter: str, rows: Iterable[Row]) -> Path:
+        """An adapter trained on these rows, as a GGUF file. Trained once; an interrupted run resumes. Raises what
+        training raises."""
+        lines = list(rows)
+        name = content_hash(*(row.model_dump_json() for row in lines))
+        path = RECIPES / f"actor-{self.base}.yaml"
+        data = self.settings.home / "mathcritique" / "rows" / name
+        recipe = read_recipe(path, data, base=str(self.gguf), role=adapter)
+        write_rows(recipe.data[0], lines)
+        run = Run(recipe, self.settings)
+        made = run.folder / f"{adapter}.gguf"
+        run.run()
+        if not made.exists():
+            to_gguf_adapter(run.adapter, made, self.gguf)
+        return made
+
+
+def fitness_of(
+    gguf: Path,
+    settings: Settings,
+    actor: Path | None = None,
+    problems: int = 300,
+    samples: int = 8,
+    seed: int = FITNESS_SEED,
+    temperature: float = 1.0,
+) -> Measured:
+    """The fitness check of an actor of the ground, or of an adapter of it, on problems of the split "test". It is
+    stored and not repeated. Raises EngineError, ModelError."""
+    name = content_hash(sha256_of(gguf), *map(str, (actor and sha256_of(actor), problems, samples, seed, temperature)))
+
+    def made() -> Iterator[Measured]:
+        chosen = settings.with_(model=str(gguf), context=CONTEXT)
+        files = {ACTOR: actor} if actor else {}
+        with closing(engines.open_engine(chosen, PARALLEL, batches=True, files=files)) as engine:
+            asked = _tested(problems, seed)
+            sampling = replace(FULL, temperature=temperature, seed=seed)
+            yield measure(engine, asked, samples, ACTOR if actor else None, sampling)
+
+    [found] = kept(settings.home / "ground" / f"fitness-{name}.jsonl", Measured, made)
+    return found
+
+
+def ideal_fitness(problems: int = 300, samples: int = 8, seed: int = FITNESS_SEED) -> Measured:
+    """The fitness check of an actor that is exactly the mixture, on the same problems."""
+    asked = _tested(problems, seed)
+    return measure(Ideal(asked, seed), asked, samples)
+
+
+def _tested(problems: int, seed: int) -> list[Worked]:
+    return list(islice(ground_problems.stream(seed, "test"), problems))
