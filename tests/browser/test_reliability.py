@@ -1,4 +1,4 @@
-"""A verifier in the app, in a real browser: how likely an answer is right, its votes, and its word on a person's steps."""
+"""A verifier in the app, in a real browser: how likely an answer is right, votes, and its word on a person's steps."""
 
 from __future__ import annotations
 
