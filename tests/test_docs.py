@@ -32,7 +32,7 @@ BENCH = str(ROOT / "data" / "models" / "bench" / "bench.gguf")
 SLOW = (
     "runtime models pull", "runtime doctor --tune", "trainer retrain", "trainer sft", "trainer verifier ",
     "trainer export", "trainer calibrate", "trainer promote", "trainer pretrain", "trainer improve",
-    "trainer reproduce",
+    "trainer reproduce", "--adapters verifier=",
 )  # fmt: skip
 """Commands that need a network, a file of a long run, or minutes: parsed here, and run by the tests of their code."""
 SMALLER = {
@@ -45,6 +45,7 @@ SMALLER = {
     "trainer evaluate-critic": "--limit 1",
     "trainer evaluate-verifier": "--limit 1",
     "trainer curves": "--k 1 --limit 2",
+    "trainer choose": "--n 2 --limit 1",
 }
 """Options that make a command short; the last of a repeated option counts."""
 PROBLEM = "Lena buys 3 notebooks for 4 dollars each and a pen for 2 dollars. How much in all?"

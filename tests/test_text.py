@@ -65,10 +65,7 @@ def test_numbering_and_markup_are_removed_from_a_step_and_nothing_else(line, ste
     assert tidy_step(line) == step
 
 
-@pytest.mark.parametrize(
-    "line",
-    ["第3天小明吃了 5 个苹果", "第一步台阶高 15 厘米", "第 2 个数是 7", "Step 2 costs 5 dollars more than step 1"],
-)
+@pytest.mark.parametrize("line", ["第3天小明吃了 5 个苹果", "第一步台阶高 15 厘米", "第 2 个数是 7", "Step 2 costs 5 dollars more than step 1"])
 def test_words_that_only_resemble_a_step_number_are_kept(line):
     assert tidy_step(line) == line
 
@@ -411,14 +408,7 @@ def test_a_line_with_only_an_answer_is_not_a_step(line, bare):
         *("#### 25", "Step 7: #### 25", "Step 7: The answer is 25", "**Step 7:** The answer is: 25", "7. #### 25"),
         *("(3) The answer is 25.", "Step 8: 25", "- Answer: 25", "Ans: 25", "Final answer: x = 25", "#### x = 5"),
         *("\\boxed{25}", "So \\[ \\boxed{25} \\]", "Step 4: $\\boxed{\\frac{1}{2}}$", "Hence answer is 25"),
-        *(
-            "第7步：答案是 25。",
-            "步骤 7：答案：25",
-            "答：小明有 25 元。",
-            "所以答案是 25 元",
-            "第 3 步：25",
-            "第三步：25",
-        ),
+        *("第7步：答案是 25。", "步骤 7：答案：25", "答：小明有 25 元。", "所以答案是 25 元", "第 3 步：25", "第三步：25"),
     ],
 )
 def test_an_answer_line_is_recognised_with_any_label(line):

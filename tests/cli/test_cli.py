@@ -67,7 +67,13 @@ def test_old_commands_and_options_are_read_and_the_new_name_is_printed(given, re
 def test_help_omits_names_of_earlier_releases(tmp_path):
     shown = CliRunner().invoke(app, ["--help"]).stdout
     assert "calibrate" in shown and not {*former.COMMANDS} & {*get_command(app).commands}
-    given = ["weigh", "--trajectories", str(tmp_path / "none.jsonl"), "--out", str(tmp_path / "w.json")]
+    given = [
+        "weigh",
+        "--trajectories",
+        str(ROOT / "data" / "seed" / "planted_errors.jsonl"),
+        "--out",
+        str(tmp_path / "w.json"),
+    ]
     refused = CliRunner().invoke(app, [*given, "--witnesses", "model,mood"])
     assert refused.exit_code == 2
     assert "mood: sources are arithmetic, verdict, verifier, surprisal" in " ".join(refused.output.split())

@@ -327,7 +327,7 @@ def agree(
         opinions = agreement.by_arithmetic(attempts)
     else:
         decided = [attempt for attempt in attempts if attempt.is_judged]
-        with collected(decided, None, adapter, model, parallel, "quick") as (evidence, settings):
+        with collected(decided, (), adapter, model, parallel, "quick") as (evidence, settings):
             opinions = agreement.by_critic(evidence, weights_in_use(evidence.engine, settings))
     kept = agreement.agreed(attempts, opinions)
     write_whole(out, (_line(own.write([attempt])) for attempt in kept))

@@ -31,6 +31,7 @@ from trainer.cli.options import (
     modes_of,
     opened,
     sampling_of,
+    sources_of,
 )
 
 app = typer.Typer()
@@ -215,7 +216,8 @@ def evaluate_critic(
     from trainer.evaluation import critic as evaluation
 
     fitted = read_weights(weights) if weights else None
-    with collected(read_judged(trajectories, limit), sources, adapter, model, parallel) as (evidence, settings):
+    named = sources_of(sources)
+    with collected(read_judged(trajectories, limit), named, adapter, model, parallel) as (evidence, settings):
         summary = evaluation.summary(evidence, fitted or evaluation.weights_in_use(evidence.engine, settings))
     panel = source_name(panel)
     if outcomes and panel not in summary["panels"]:
@@ -339,7 +341,8 @@ def calibrate(
     from trainer.evaluation.calibrate import fit_panels
     from trainer.weights.promote import add_depths
 
-    with collected(read_judged(trajectories, limit), sources, adapter, model, parallel) as (evidence, settings):
+    named = sources_of(sources)
+    with collected(read_judged(trajectories, limit), named, adapter, model, parallel) as (evidence, settings):
         critic = critic_version(adapter, evidence.engine, settings)
         fitted = fit_panels(evidence.attempts, evidence.findings(), evidence.sources, evidence.engine.adapters)
     write_weights(out, fitted)

@@ -159,21 +159,20 @@ def sources_of(text: str | None) -> tuple[str, ...]:
 @contextmanager
 def collected(
     attempts: Sequence[LabelledTrajectory],
-    sources: str | None,
+    sources: Sequence[str],
     adapter: str | None,
     model: str | None,
     parallel: int,
     depth: Depth = "deep",
 ) -> Generator[tuple[JudgedEvidence, Settings]]:
-    """The evidence on labelled attempts. Unless sources are named, they are those of this depth: always the verdict,
-    whose baseline is the bare base, and a verifier's score if there is a verifier."""
+    """The evidence on labelled attempts. Without `sources` they are those of this depth: always the verdict, whose
+    baseline is the bare base, and a verifier's score if there is a verifier."""
     from runtime.critic.evidence import DEPTHS, usable
     from trainer.evaluation.evidence import JudgedEvidence
 
-    named = sources_of(sources)
     files = _critics_files(adapter)
     with opened(model, parallel, files) as (engine, settings):
-        chosen = named or usable(DEPTHS[depth], {"critic", *engine.adapters})
+        chosen = tuple(sources) or usable(DEPTHS[depth], {"critic", *engine.adapters})
         hashes = adapter_hashes(files, engine, settings)
         evidence = JudgedEvidence(attempts, engine, settings, chosen, hashes)
         follow("Reading", evidence.run(), len(evidence.work))

@@ -17,7 +17,7 @@ Intervals cover 90 %, with attempts at one problem as one cluster.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -214,6 +214,8 @@ def search(wrong: Sequence[LabelledTrajectory], completer: Completer, way: str, 
 
 # The report
 
+SOLVED = ("never", "less than half of the time", "at least half of the time")
+
 
 def summary(known: Sequence[KnownAttempt], completer: Completer) -> dict[str, Any]:
     """All figures. Attempts that could not be completed are left out."""
@@ -234,6 +236,7 @@ def summary(known: Sequence[KnownAttempt], completer: Completer) -> dict[str, An
         "rule": _accuracies(steps, lambda step: float(step.right_by_rule is step.right)),
         "first_errors": [one.figures(problems) for one in searches],
         "at_equal_tokens": [_beside(one, searches, problems) for one in searches if one.way == "bisection"],
+        "by_confidence": _by_confidence(wrong, searches, alone) if wrong else [],
     }
 
 
@@ -273,8 +276,20 @@ def _beside(one: Search, searches: Sequence[Search], problems: Sequence[str]) ->
     return {**sizes, "tokens": (cost, fmean(full.tokens)), **_difference(gains, problems)}
 
 
+def _by_confidence(
+    wrong: Sequence[LabelledTrajectory], searches: Sequence[Search], alone: Mapping[str, Completed]
+) -> list[dict[str, Any]]:
+    """What bisection with all completions finds, by how often the completer solves the problem."""
+    found = next(one.found for one in reversed(searches) if one.way == "bisection")
+    groups: dict[str, list[tuple[float, str]]] = {name: [] for name in SOLVED}
+    for attempt, hit in zip(wrong, found, strict=True):
+        each = alone[attempt.problem.id]
+        groups[SOLVED[0 if not each.k else 1 if 2 * each.k < each.n else 2]].append((hit, attempt.problem.id))
+    return [{"solved": name, **_share(*zip(*group, strict=True))} for name, group in groups.items() if group]
+
+
 def tables(report: dict[str, Any]) -> Iterator[Table]:
-    """One table of steps and one of first errors."""
+    """One table of steps, and two of first errors."""
     steps = Table(title=f"{report['model']}: labels of {report['rule']['all']['n']} steps up to the first error")
     for column in ("label", "accuracy", "on right steps", "on wrong steps", "SE distance", "above the rule"):
         steps.add_column(column, justify="left" if column == "label" else "right")
@@ -297,6 +312,12 @@ def tables(report: dict[str, Any]) -> Iterator[Table]:
         costs = (f"{row['decided']:.0%}", f"{row['tokens']:.0f}")
         errors.add_row(row["way"], str(row["size"]), _shown(row["found"]), *costs, *against)
     yield errors
+    confidence = Table(title="First errors that bisection finds, by how often the completer solves the problem")
+    for column in ("solved", "attempts", "found"):
+        confidence.add_column(column, justify="left" if column == "solved" else "right")
+    for row in report["by_confidence"]:
+        confidence.add_row(row["solved"], str(row["n"]), _shown(row))
+    yield confidence
 
 
 def _shown(row: dict[str, Any]) -> str:

@@ -172,11 +172,9 @@ def table(report: Mapping[str, Any]) -> str:
     """Markdown."""
     lines = []
     for name, row in report.items():
-        low, high = row["coverage_interval"]
-        precision = (
-            "{:.1%} [{:.1%}, {:.1%}]".format(row["precision"], *row["precision_interval"]) if row["precision"] else "-"
-        )
-        lines.append(f"| {name} | {row['coverage']:.1%} [{low:.1%}, {high:.1%}] | {precision} | {row['ece']:.3f} |")
+        solid = SHARE.format(row["coverage"], *row["coverage_interval"])
+        right = "-" if row["precision"] is None else SHARE.format(row["precision"], *row["precision_interval"])
+        lines.append(f"| {name} | {solid} | {right} | {row['ece']:.3f} |")
     head = f"| answers of {VOTERS} solutions | solid | of these right | calibration error |"
     return "\n".join([head, "|---|---|---|---|", *lines])
 

@@ -104,6 +104,16 @@ def test_bisection_pays_for_the_prefixes_that_it_visits():
     assert (beside["every_step"], beside["difference"]) == (2, 1.0)
 
 
+@pytest.mark.parametrize(
+    ("alone", "solved"),
+    [("0000", "never"), ("0100", "less than half of the time"), ("0011", "at least half of the time")],
+)
+def test_first_errors_are_counted_by_the_confidence_of_the_completer(alone, solved):
+    attempts = [known(number, 1) for number in range(2)]
+    report = summary(attempts, completed(attempts, [alone, "1111", "0000"]))
+    assert [(row["solved"], row["share"], row["n"]) for row in report["by_confidence"]] == [(solved, 1.0, 2)]
+
+
 def test_an_unconfirmed_first_step_is_undecided():
     attempts = [known(0, 0)]
     report = summary(attempts, completed(attempts, ["0000", "0000", "0000"]))
