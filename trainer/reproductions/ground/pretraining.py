@@ -38,7 +38,7 @@ CHAT = (
     "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
 )
 SUMS_EVERY = 8
-"""One block in so many holds sums."""
+"""One block in so many holds sums and numbers to copy."""
 APART = 30
 """The next block begins this many problems later; no block is as long as that."""
 
@@ -65,7 +65,7 @@ class Plan:
     block: int = 384
     """Tokens per block."""
     batch: int = 4
-    learning_rate: float = 3e-3
+    learning_rate: float = 2e-3
     warm_up: int = 100
     decay: float = 0.3
     """Share of the steps at the end over which the learning rate falls to zero."""
@@ -78,7 +78,7 @@ class Plan:
 
 PLANS = {
     "2m": Plan("2m", blocks=16_000, width=192, layers=5, heads=6, hidden=512),
-    "5m": Plan("5m", blocks=16_000, width=256, layers=6, heads=8, hidden=704, learning_rate=2e-3),
+    "5m": Plan("5m", blocks=16_000, width=256, layers=6, heads=8, hidden=704, learning_rate=1.5e-3),
 }
 
 

@@ -21,7 +21,9 @@ from trainer.data.traces.trace import smoothed
 from trainer.reproductions.ground.attempts import LARGEST, Attempt, Told, drawn, rewritten
 
 SUMS = 40
-"""Equations in one text of sums."""
+"""Lines in one text of sums."""
+COPIES = 0.4
+"""Share of these lines that hold numbers to copy."""
 
 
 def lesson(worked: Worked, rng: random.Random) -> list[Row]:
@@ -104,21 +106,28 @@ def talked(attempt: Attempt, rng: random.Random) -> Row | None:
 
 
 def sums(rng: random.Random) -> list[tuple[str, float]]:
-    """Equations of the world's sizes, one per line, in pieces with their weights: only results can be learned."""
-    sides = (_sum(rng) for _ in range(SUMS))
-    return [piece for left, result in sides for piece in ((f"{left} = ", 0.0), (f"{result}\n", 1.0))]
+    """Equations of the world's sizes, and numbers to copy, one per line, in pieces with their weights: only results and
+    copies can be learned. Copying comes first: every step begins with numbers from the problem."""
+    lines = (_copy(rng) if rng.random() < COPIES else _sum(rng) for _ in range(SUMS))
+    return [piece for left, right in lines for piece in ((left, 0.0), (f"{right}\n", 1.0))]
 
 
-def _sum(rng: random.Random) -> tuple[str, int]:
+def _copy(rng: random.Random) -> tuple[str, str]:
+    numbers = " ".join(str(rng.randint(2, LARGEST)) for _ in range(4))
+    return f"{numbers}: ", numbers
+
+
+def _sum(rng: random.Random) -> tuple[str, str]:
     a, b, factor = rng.randint(2, 99), rng.randint(2, 60), rng.randint(2, 9)
     quotient = rng.randint(2, LARGEST // factor)
     large, small = max(a, b), min(a, b)
-    return rng.choice((
+    left, result = rng.choice((
         (f"{a} + {b}", a + b),
         (f"{large} - {small}", large - small),
         (f"{quotient} × {factor}", quotient * factor),
         (f"{quotient * factor} / {factor}", quotient),
     ))  # fmt: skip
+    return f"{left} = ", str(result)
 
 
 def trajectory_of(attempt: Attempt) -> Trajectory:

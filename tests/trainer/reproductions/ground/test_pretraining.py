@@ -1,6 +1,7 @@
 """Pretraining an actor: trees of conversations, the rates of errors in what is read, and a run that resumes."""
 
 import random
+import re
 from collections import Counter
 from dataclasses import replace
 from itertools import islice
@@ -77,14 +78,17 @@ def test_a_tree_is_read_like_its_conversations_one_by_one(tokenizer):
     assert len(tree.tokens) < 0.7 * sum(example.length for example in examples)
 
 
-def test_a_block_is_full_and_only_results_of_sums_are_learned(tokenizer):
+def test_a_block_is_full_and_of_sums_only_results_and_copies_are_learned(tokenizer):
     blocks = Lessons(replace(PLAN, block=200), tokenizer)
     assert [len(blocks[number].tokens) for number in range(4)] == [200] * 4
     learned = [token for token, weight in zip(blocks[0].tokens, blocks[0].weights, strict=True) if weight]
-    lines = tokenizer.decode(blocks[0].tokens).split("\n")[:-1]
-    results = "\n".join(line.split(" = ")[1] for line in lines)
-    assert tokenizer.decode(learned).startswith(results)
-    assert all(eval(line.split(" = ")[0].replace("×", "*")) == int(line.split(" = ")[1]) for line in lines)
+    lines = [re.split(" = |: ", line) for line in tokenizer.decode(blocks[0].tokens).split("\n")[:-1]]
+    assert tokenizer.decode(learned).startswith("\n".join(right for _, right in lines))
+    copied = [left == right for left, right in lines]
+    summed = ["×" in left or len(left.split()) == 3 for left, _ in lines]
+    assert all(a != b for a, b in zip(copied, summed, strict=True)) and any(copied) and any(summed)
+    sums = [(left.replace("×", "*"), right) for (left, right), is_sum in zip(lines, summed, strict=True) if is_sum]
+    assert all(eval(left) == int(right) for left, right in sums)
 
 
 @pytest.fixture(scope="module")
