@@ -504,15 +504,15 @@ def test_the_small_model_labels_a_short_solution(small_engine, monkeypatch):
     monkeypatch.setenv("SOLILOQUY_MAX_TOKENS", "24")
     problem = Problem(text="What is 2 + 2?", answer="4")
     tree = [attempt("2 + 2 = 4", "The answer is 4.", problem=problem), attempt("The answer is 22.", problem=problem)]
-    done = labelled(tree, small_engine, n=4)
+    done = labelled(tree, small_engine, n=24)  # four of ten succeed
     [first, last], [wrong] = labels(done, 0), labels(done, 1)
     assert (first.n, last, wrong) == (
-        4,
+        24,
         StepLabel(by="rollouts", step=1, k=1, n=1, drawn="none"),
         StepLabel(by="rollouts", step=0, k=0, n=1, drawn="none"),
     )
     assert first.hard
-    assert done.summary()["calls"] == 8
+    assert done.summary()["calls"] == 48
 
 
 @pytest.mark.model
