@@ -89,7 +89,12 @@ def test_agreement_follows_the_groups_of_the_vote(own, others, shares):
 class Programming(ScriptedEngine):
     """An engine of the base whose programs vote: it is first asked for two programs."""
 
-    model = "qwen2.5-coder-1.5b-instruct-q4_k_m.repacked"
+    model = "programming"
+
+
+@pytest.fixture(autouse=True)
+def two_programs_vote(monkeypatch):
+    monkeypatch.setattr(self_consistency, "program_voters", lambda model: 2 * (model == Programming.model))
 
 
 PROGRAM, OTHER, BROKEN = "    return 3 * 4 + 5", "    return 12 - 5", "    return pens"
@@ -125,6 +130,12 @@ def test_programs_decide_a_vote_and_the_winner_is_a_worded_solution():
 def test_a_certain_vote_always_includes_a_worded_solution():
     assert all(base.program_voters < CERTAIN for base in catalogue.catalogue())
     assert catalogue.program_voters("scripted") == 0
+
+
+def test_the_catalogue_tells_how_many_programs_vote_with_a_base_and_its_copies(monkeypatch):
+    base = catalogue.catalogue()[0].model_copy(update={"program_voters": 2})
+    monkeypatch.setattr(catalogue, "catalogue", lambda: [base])
+    assert [catalogue.program_voters(base.file.removesuffix(".gguf") + end) for end in ("", ".repacked")] == [2, 2]
 
 
 def test_a_solution_that_others_agree_with_is_kept():
