@@ -116,7 +116,6 @@ def test_undo_takes_a_rating_back_and_back_shows_the_attempt_before(tab, served)
     first = tab.locator(".sq-problem:visible").inner_text()
     card(tab, 1).locator(".sq-card").focus()
     tab.keyboard.press("1")
-    wait_until(lambda: len(page.labels()) == 1)
     tab.keyboard.press("u")
     wait_until(lambda: len(page.labels()) == 2)
     assert page.log.labels(page.labels()[0]["run_id"]) == {}
