@@ -8,6 +8,7 @@ from threading import Event
 from typing import Any
 
 from runtime.engines.base import Cancelled, ContextOverflow, Engine
+from runtime.odds import sigmoid
 from runtime.prompts.critic_turn import judged
 from runtime.types import Depth, Evidence, Problem, Trajectory, Verdict
 
@@ -62,6 +63,14 @@ class Source:
     """Whether its evidence is on the attempt's answer, which then counts as checked even if no step calculates it."""
     every_line: bool = False
     """Whether it also examines last lines that only state the answer; an error there is mostly in a step before."""
+
+
+def examine_log_odds(name: str, steps: Sequence[StepEvidence], log_odds: Sequence[float], *_: object) -> None:
+    """For a source that reads one number a step: the log-odds that it is right. The fitted rule weighs them."""
+    for one, odds in zip(steps, log_odds, strict=False):
+        one.features[name] = odds
+        verdict = "correct" if odds > 0 else "incorrect"
+        one.evidence.append(Evidence(by=name, verdict=verdict, probability=sigmoid(odds)))
 
 
 class Collector:

@@ -7,12 +7,12 @@ and the two make different mistakes.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from threading import Event
 
-from runtime.critic.evidence.source import Collector, Source, StepEvidence
-from runtime.odds import sigmoid
+from runtime.critic.evidence.source import Collector, Source, examine_log_odds
 from runtime.search.verifier import ADAPTER, step_log_odds
-from runtime.types import Evidence, Problem, Trajectory
+from runtime.types import Problem, Trajectory
 
 NAME = "verifier"
 
@@ -26,16 +26,9 @@ def _collect(collector: Collector, problem: Problem, attempt: Trajectory, cancel
     return collector.by_step(NAME, problem, attempt, ask)
 
 
-def _examine(steps: Sequence[StepEvidence], log_odds: Sequence[float], *_: object) -> None:
-    for one, odds in zip(steps, log_odds, strict=False):
-        one.features[NAME] = odds
-        verdict = "correct" if odds > 0 else "incorrect"
-        one.evidence.append(Evidence(by=NAME, verdict=verdict, probability=sigmoid(odds)))
-
-
 SOURCE = Source(
     NAME,
-    _examine,
+    partial(examine_log_odds, NAME),
     _collect,
     kind=tuple[float, ...],
     features=(NAME,),  # the log-odds
