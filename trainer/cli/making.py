@@ -113,7 +113,10 @@ def evaluations(
         list[Path] | None, typer.Option(help="File of attempts whose steps are labelled; may be repeated.")
     ] = None,
     annotator: Annotated[
-        str, typer.Option(help="structural (by rule), llm, or teacher (people's words; their licence applies).")
+        str,
+        typer.Option(
+            help="structural (by rule), llm, teacher (people's words, under their licence) or given (the rows' texts)."
+        ),
     ] = "structural",
     labels: Annotated[str, typer.Option(help="shown or hidden: what a model is told.")] = "shown",
     scaffold: Annotated[bool, typer.Option(help="Write the numbers of the lines for a model.")] = True,

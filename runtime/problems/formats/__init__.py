@@ -6,6 +6,7 @@ from __future__ import annotations
 from runtime.problems.formats import (
     attempts,
     bigbench_mistake,
+    math_minos,
     math_shepherd,
     mathcritique,
     messages,
@@ -31,6 +32,7 @@ FORMATS: tuple[Format, ...] = (
     mathcritique.FORMAT,
     bigbench_mistake.FORMAT,
     math_shepherd.FORMAT,
+    math_minos.FORMAT,
     step_dpo.FORMAT,
     trl_stepwise.FORMAT,
     trl_preference.FORMAT,

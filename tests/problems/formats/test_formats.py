@@ -60,6 +60,14 @@ ROWS = {
         "label": f"{ASKED} Step 1: 3 * 4 = 12 +\nStep 2: 12 - 5 = 7 -\nStep 3: The answer is: 7 -",
         "task": "GSM8K",
     },
+    "MATH-Minos": {  # the first stage; the second has only the label of the answer
+        "query": f"Evaluate it.\n\nQ: {ASKED}\nA: Step 1: 3 * 4 = 12\nStep 2: 12 - 5 = 7\nStep 3: The answer is 7.",
+        "response": "Step 1: True. It is 12.\nStep 2: False. Add it.\nStep 3: False.\nThe final answer is False",
+    },
+    "MATH-Minos, stage 2": {
+        "text": f"Human: {ASKED}\n\nAssistant: Step 1: 3 * 4 = 12 Step 2: 12 - 5 = 7 Step 3: The answer is 7.",
+        "label": 0,
+    },
     "Math-Step-DPO-10K": {
         "dataset": "gsm8k", "prompt": ASKED, "answer": "17",
         "initial_reason_steps": "Let's think step by step.\nStep 1: 3 * 4 = 12\nStep 2:",
@@ -144,6 +152,8 @@ STATED = {
     "PRM800K": [("unknown", None, 3), (0, None, 1), (1, None, 2)],
     "PRM800K, phase 2": [(1, None, 3)],
     "Math-Shepherd": [(1, False, 3)],
+    "MATH-Minos": [("unknown", False, 3)],
+    "MATH-Minos, stage 2": [("unknown", False, 3)],
     "Math-Step-DPO-10K": [("unknown", True, 3), (1, False, 3)],
     "MathCritique": [("unknown", False, 3), ("unknown", True, 3)],
     "BIG-Bench-Mistake": [(1, False, 2)],
@@ -186,7 +196,8 @@ def test_what_a_teacher_says_of_an_error_arrives(name, said):
 def test_labels_say_who_gave_them():
     assert {name: {label.by for one in read(row) for label in one.labels} for name, row in ROWS.items()} == {
         "ProcessBench": set(), "MR-GSM8K": set(), "PRM800K": {"human"}, "PRM800K, phase 2": {"human"},
-        "Math-Shepherd": {"rollouts"}, "Math-Step-DPO-10K": {"annotator"}, "MathCritique": {"critic"},
+        "Math-Shepherd": {"rollouts"}, "MATH-Minos": set(), "MATH-Minos, stage 2": set(),
+        "Math-Step-DPO-10K": {"annotator"}, "MathCritique": {"critic"},
         "BIG-Bench-Mistake": set(), "PRMBench": {"injection"}, "TRL stepwise": {None}, "TRL preference": set(),
         "messages": set(), "rated steps": {"human"}, "our own rows": {"rollouts"},
         "our own rows, as the shared files have them": set(),
@@ -220,6 +231,8 @@ BAD = {
     "MR-GSM8K": ({"model_output_solution_first_error_step": 4}, "a step's number from 1; it is '4'"),
     "PRM800K": ({"label": {"steps": []}}, r"`label.steps` \(a list that is not empty\) is missing"),
     "Math-Shepherd": ({"label": f"{ASKED} Step 1: 3 * 4 = 12 +"}, "`label` is not `input`"),
+    "MATH-Minos": ({"response": "Step 1: True."}, "`response` must end in `The final answer is True` or `False`"),
+    "MATH-Minos, stage 2": ({"label": 2}, r"`label` must be 1 \(the answer is right\) or 0; it is 2"),
     "Math-Step-DPO-10K": ({"full_rejected": "Something else."}, "`full_rejected` does not go on with `rejected`"),
     "MathCritique": ({"correctness-origin": "perhaps"}, "`correctness-origin` must be correct or wrong"),
     "BIG-Bench-Mistake": ({"mistake_index": 2}, "`mistake_index` must be a step's index from 0, or null; it is 2"),
@@ -237,7 +250,8 @@ BAD = {
 def test_a_row_that_looks_like_a_format_and_is_not_is_refused_with_line_field_and_remedy(name, log, tmp_path):
     changes, said = BAD[name]
     path = written(tmp_path, ROWS[name], {**ROWS[name], **changes})
-    named = "" if name == "our own rows" else f"it looks like a row of {name}, but "
+    known = name.split(",")[0]
+    named = "" if name == "our own rows" else f"it looks like a row of {known}, but "
     for reader in (read_attempts, lambda path: import_attempts(path, log)):
         with pytest.raises(RowError, match=rf"rows\.jsonl, line 2: {named}.*{said}.*\. .*(needs|have)"):
             reader(path)

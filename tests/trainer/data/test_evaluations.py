@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 from places import ROOT
+from public_rows import MINOS, SHEPHERD
 from tables import table
 
 from runtime.engines.base import Completion, ContextOverflow
 from runtime.engines.scripted import ScriptedEngine
 from runtime.problems import wordproblems
 from runtime.problems.formats import read
+from runtime.problems.json_rows import RowError
 from runtime.problems.labelled import StepLabel, WrittenCritique, labelled
 from runtime.types import Problem
 from trainer.data.critiques.annotators import Annotation
@@ -240,7 +242,7 @@ def test_a_rows_prompt_shows_no_label(tmp_path):
     steps = ("There are 3 + 6 = 9 eggs.", "9 - 4 = 5 eggs are whole.")
     wrong = job(steps, by="injection", explanation="Multiply.")
     [good], [bad] = made([job(steps, (True, True))], tmp_path), made([wrong], tmp_path)
-    good, bad = evaluation_row(good), evaluation_row(bad)
+    good, bad = (evaluation_row(one.job.attempt, one.text) for one in (good, bad))
     assert good.messages == bad.messages and good.reply != bad.reply
     assert "label" not in good.messages[-1]["content"] and "3 + 6 = 9" in good.messages[-1]["content"]
 
@@ -250,7 +252,20 @@ def test_teachers_words_keep_their_licence(tmp_path):
     run = Evaluations([job(problem=licensed, by="human", explanation="It is 18.")], Teacher(), 0, tmp_path)
     list(run.run())
     [one] = run.evaluations()
-    assert one.fault is None and evaluation_row(one).licence == "CC-BY-SA-4.0"
+    assert one.fault is None and evaluation_row(one.job.attempt, one.text).licence == "CC-BY-SA-4.0"
+
+
+def test_published_evaluations_are_learned_as_they_are(tmp_path):
+    path = tmp_path / "minos.jsonl"
+    path.write_text(json.dumps(MINOS) + "\n" + json.dumps(SHEPHERD) + "\n")
+    summary = command.make(command.Order(trajectories=(path,), annotator="given"), tmp_path)
+    assert (summary["kept"], summary["unusable"]) == (1, {"no evaluation": 1})
+    [row] = [*read_rows(tmp_path / "evaluations.jsonl"), *read_rows(tmp_path / "evaluations-dev.jsonl")]
+    assert row.reply == ((MINOS["response"], 1.0),)
+    assert "Di has 4 hens" in row.messages[-1]["content"] and "4 + 1 = 6" in row.messages[-1]["content"]
+    path.write_text(json.dumps(SHEPHERD) + "\n")
+    with pytest.raises(RowError, match="No row of --trajectories carries an evaluation"):
+        command.make(command.Order(trajectories=(path,), annotator="given"), tmp_path)
 
 
 def test_the_command_writes_rows_and_attempts_and_leaves_held_out_problems_out(home, tmp_path, capsys):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from places import ROOT
-from public_rows import PRM800K, SHEPHERD
+from public_rows import MINOS, MINOS_OUTCOME, PRM800K, SHEPHERD
 from safetensors.torch import load_file
 from tuning import PAD, gradients, killed_after, opened, recipe_of, require_equal
 from typer.testing import CliRunner
@@ -299,8 +299,11 @@ def test_a_verifier_starts_from_an_adapter_that_wrote_evaluations(tiny, data, tm
     assert losses[0] != losses[1]
 
 
+PUBLIC = (SHEPHERD, PRM800K, MINOS, MINOS_OUTCOME)
+
+
 def test_public_labels_become_an_adapter_by_command(tiny, tmp_path):
-    (tmp_path / "public.jsonl").write_text("".join(json.dumps(row) + "\n" for row in (SHEPHERD, PRM800K)))
+    (tmp_path / "public.jsonl").write_text("".join(json.dumps(row) + "\n" for row in PUBLIC))
     (tmp_path / "recipe.yaml").write_text(
         f"base: {tiny.hf}\nrole: verifier\nobjective: prm\ndata: [verifier.jsonl]\nrank: 4\nbatch: 2\ndtype: float32\n"
     )
@@ -309,7 +312,7 @@ def test_public_labels_become_an_adapter_by_command(tiny, tmp_path):
     made, trained = (CliRunner().invoke(app, command) for command in (making, training))
     assert (made.exit_code, trained.exit_code) == (0, 0), made.output + trained.output
     summary = json.loads(trained.stdout)
-    assert (summary["rows"], summary["learned"], summary["steps"]) == (3, 3, 2)
+    assert (summary["rows"], summary["learned"], summary["steps"]) == (5, 5, 3)
     assert summary["recipe"]["objective"] == "orm"
     to_gguf_adapter(Path(summary["adapter"]), tmp_path / "verifier.gguf", tiny.gguf, type="q8_0")
     with closing(

@@ -18,9 +18,11 @@ from trainer.data.critiques.annotators import Annotator
 from trainer.data.evaluations import sources, text
 from trainer.data.evaluations.annotators import Labelled, Model, Structural, Teacher
 from trainer.data.evaluations.pipeline import Evaluation, Evaluations
-from trainer.data.examples.evaluation import write_evaluations
+from trainer.data.examples.evaluation import evaluated, write_evaluations
+from trainer.data.sources import read_attempts
 
-ANNOTATORS = ("structural", "llm", "teacher")
+ANNOTATORS = ("structural", "llm", "teacher", "given")
+"""`given` is no annotator: the texts are those that the rows of a file carry, such as MATH-Minos' own."""
 CONTEXT = 4096
 """Tokens of one conversation: an evaluation is about as long as the attempt."""
 
@@ -53,6 +55,8 @@ def make(
     follow: Callable[[str, Iterator[str], int], object] = lambda title, done, total: list(done),
 ) -> dict[str, Any]:
     """Make or resume the folder `out`, with `show` texts on stderr; return the summary. Raises SoliloquyError."""
+    if order.annotator == "given":
+        return _given(order, out)
     jobs, unusable = read(order)
     chosen = settings.load(model=order.model).with_(context=CONTEXT)
     prompted = order.annotator == "llm"
@@ -66,8 +70,21 @@ def make(
     made = list(run.evaluations())
     if show:
         print(examples(made, show, order.seed), file=sys.stderr)
-    counts = write_evaluations(out, made, judge.name, order.held_out)
+    pairs = [(evaluated(one, judge.name), one.text) for one in made if one.fault is None]
+    counts = write_evaluations(out, pairs, order.held_out)
     return {**run.summary(), **counts, "unusable": dict(unusable.most_common()), "out": str(out)}
+
+
+def _given(order: Order, out: Path) -> dict[str, Any]:
+    """As `make`, with the texts of the rows. Nobody compares them with labels, which such rows do not have."""
+    attempts = [attempt for path in order.trajectories for attempt in read_attempts(path, order.limit)]
+    pairs = [(attempt, critique.text) for attempt in attempts for critique in attempt.critiques[:1]]
+    if not pairs:
+        raise RowError("No row of --trajectories carries an evaluation, as MATH-Minos' `query` and `response` do.")
+    counts = write_evaluations(out, pairs, order.held_out)
+    left_out = {"no evaluation": len(attempts) - len(pairs)} if len(pairs) < len(attempts) else {}
+    summary = {"annotator": order.annotator, "labels": "unknown", "attempts": len(attempts), "kept": len(pairs)}
+    return {**summary, "accuracy": {}, "dropped": {}, **counts, "unusable": left_out, "out": str(out)}
 
 
 def read(order: Order) -> tuple[list[Labelled], Counter[str]]:
@@ -103,9 +120,10 @@ def show(summary: dict[str, Any], as_json: bool) -> None:
     for what in ("unusable", "dropped"):
         for reason, n in summary[what].items():
             print(f"{n} {what}: {reason}", file=sys.stderr)
-    judged = (f"{share['agree']} of {share['n']} {name}" for name, share in summary["accuracy"].items())
+    judged = [f"{share['agree']} of {share['n']} {name}" for name, share in summary["accuracy"].items()]
+    agree = f"; verdicts agree on {', '.join(judged)}" if judged else ""
     print(
-        f"{summary['annotator']}, labels {summary['labels']}: {summary['kept']} of {summary['attempts']} texts kept; "
-        f"verdicts agree on {', '.join(judged)}\n{summary['learned']} rows to learn from and {summary['kept apart']} "
+        f"{summary['annotator']}, labels {summary['labels']}: {summary['kept']} of {summary['attempts']} texts "
+        f"kept{agree}\n{summary['learned']} rows to learn from and {summary['kept apart']} "
         f"kept apart are in {summary['out']}"
     )

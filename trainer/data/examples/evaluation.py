@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import starmap
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from runtime.files import write_whole
 from runtime.problems.formats import soliloquy
 from runtime.problems.labelled import LabelledTrajectory, StepLabel, WrittenCritique
 from runtime.prompts import templates
+from runtime.text import language_of
 from runtime.types import Message
 from trainer.data.decontaminate import drop, find, read_texts
 from trainer.data.evaluations import error_types
@@ -22,33 +24,32 @@ from trainer.data.evaluations.text import solution
 from trainer.data.examples.attempts import kept_apart
 from trainer.data.rows import Row, write_rows
 
+Pair = tuple[LabelledTrajectory, str]
+"""An attempt and the text that evaluates it."""
 
-def evaluation_row(made: Evaluation) -> Row:
+
+def evaluation_row(attempt: LabelledTrajectory, text: str) -> Row:
     """The turn in which an attempt is evaluated. Neither the prompt nor the attempt in it carries a label."""
-    attempt, language = made.job.attempt, made.job.language
-    request = templates.fill("evaluate", language, problem=attempt.problem.text, solution=solution(attempt))
+    problem, language = attempt.problem, language_of(attempt.problem.text)
+    request = templates.fill("evaluate", language, problem=problem.text, solution=solution(attempt))
     messages = (
         Message(role="system", content=templates.fill("system", language)),
         Message(role="user", content=request),
     )
-    problem = attempt.problem
-    return Row(messages=messages, reply=((made.text, 1.0),), source=problem.source, licence=problem.licence)
+    return Row(messages=messages, reply=((text, 1.0),), source=problem.source, licence=problem.licence)
 
 
-def write_evaluations(
-    folder: Path, made: Sequence[Evaluation], annotator: str, held_out: Sequence[Path] = ()
-) -> dict[str, Any]:
+def write_evaluations(folder: Path, pairs: Sequence[Pair], held_out: Sequence[Path] = ()) -> dict[str, Any]:
     """Write `evaluations.jsonl` and `evaluations-dev.jsonl` (training and validation rows), and `evaluated.jsonl` (the
-    attempts behind them with labels, error types and texts); return counts. Problems that share thirteen words with a
+    attempts behind them with all that is known of them); return counts. Problems that share thirteen words with a
     held-out file are dropped."""
-    used = [one for one in made if one.fault is None]
-    report = find([one.job.attempt.problem.text for one in used], {str(path): read_texts(path) for path in held_out})
-    used = drop(used, report)
-    apart = [one for one in used if kept_apart(one.job.attempt.problem)]
-    learned = [one for one in used if not kept_apart(one.job.attempt.problem)]
-    write_rows(folder / "evaluations.jsonl", map(evaluation_row, learned))
-    write_rows(folder / "evaluations-dev.jsonl", map(evaluation_row, apart))
-    rows = (soliloquy.write([evaluated(one, annotator)]) for one in used)
+    report = find([one.problem.text for one, _ in pairs], {str(path): read_texts(path) for path in held_out})
+    used = drop(pairs, report)
+    apart = [pair for pair in used if kept_apart(pair[0].problem)]
+    learned = [pair for pair in used if not kept_apart(pair[0].problem)]
+    write_rows(folder / "evaluations.jsonl", starmap(evaluation_row, learned))
+    write_rows(folder / "evaluations-dev.jsonl", starmap(evaluation_row, apart))
+    rows = (soliloquy.write([attempt]) for attempt, _ in used)
     write_whole(folder / "evaluated.jsonl", (json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
     return {"learned": len(learned), "kept apart": len(apart), "overlaps with a held-out problem": len(report.rows)}
 
