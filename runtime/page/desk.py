@@ -5,12 +5,12 @@ The widgets only show what this class returns. It is independent of Gradio; a vi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property
 from html import escape
-from threading import Event
+from threading import Event, Lock
 from typing import Any
 
 from runtime.errors import SoliloquyError
@@ -27,7 +27,7 @@ from runtime.studio.reviewing import Reviewing
 from runtime.text import Language, UnreadableError
 from runtime.tutoring import disclosure
 from runtime.tutoring.disclosure import Wish
-from runtime.types import Depth, Feedback, Help, Rating, Trajectory
+from runtime.types import Depth, Feedback, Help, Trajectory
 from runtime.view import guided
 from runtime.view.words import explained, not_stored, texts, word
 
@@ -36,6 +36,12 @@ COMPARE = "compare"
 MAX_ANSWER = 200
 SCRIPT_TEXTS = ("rate.", "give.", "mine.", "why.button", "again.", "mend.", "vote.")
 """Prefixes of the texts that the step list's script uses."""
+
+
+Entered = Mapping[str, Any]
+"""A label as the page sends it: number, rating, and if given reason and correction."""
+Store = Callable[[str, Entered], None]
+"""Stores one label of a step id."""
 
 
 class BusyError(SoliloquyError):
@@ -79,6 +85,9 @@ class Desk:
         # A run that is stored as running, but has no follower, was interrupted, such as by a crash.
         self._shown: dict[str, Run] = {kind: run.halted() for kind in KINDS if (run := self.session.latest(kind))}
         self._labels: dict[str, Feedback] = {}
+        self._labelling = Lock()
+        self._latest: dict[tuple[str, str], float] = {}
+        """The number of the last stored label of a tab and a step."""
         self._own_answer: tuple[str, int] | None = None
         """The student's last own answer to the shown problem, and the number of answers so far."""
         self._unsaved: dict[str, StoreError] = {}
@@ -302,11 +311,25 @@ class Desk:
         """The part of a view on what could not be stored; `epoch` makes the browser take the stored state again."""
         return {"unsaved": not_stored(self._unsaved.get(kind), self.language), "epoch": self._failures}
 
-    def rate(self, kind: str, step: str, rating: Rating | None, correction: str | None, consent: bool) -> None:
-        """Store a label. Raises StoreError."""
-        with self.storing(kind):
+    def store_labels(self, kind: str, step: str, labels: Iterable[Entered], store: Store) -> None:
+        """Store labels of a step, which the page numbers in the order in which they were given, except those that an
+        earlier request brought. The requests of a page run side by side, so one may overtake another; therefore each
+        brings the step's earlier labels too. Raises StoreError."""
+        with self._labelling, self.storing(kind):
+            for label in labels:
+                if label["number"] > self._latest.get((kind, step), 0):
+                    store(step, label)
+                    self._latest[kind, step] = label["number"]
+
+    def rate(self, kind: str, step: str, labels: Iterable[Entered], consent: bool) -> None:
+        """Store labels as `store_labels` does, and show the last one. Raises StoreError."""
+
+        def store(step: str, label: Entered) -> None:
+            rating, correction = label["rating"], label.get("correction") or None
             run_id = step.split(":")[0]
-            self._labels[step] = self.session.rate(run_id, step, rating, correction=correction or None, consent=consent)
+            self._labels[step] = self.session.rate(run_id, step, rating, correction=correction, consent=consent)
+
+        self.store_labels(kind, step, labels, store)
 
     # Views
 

@@ -1,6 +1,6 @@
 """Acknowledged labels survive kill -9 of the real program, and none of a burst of a thousand is lost.
 
-make test-browser
+make test-slow
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ def acknowledged(address: str, number: int, hand: str, label: dict[str, Any]) ->
 
 
 def label(run: str, position: int, reason: str) -> dict[str, Any]:
-    return {"step_id": step_id(run, 0, position % 10), "rating": 1, "reason": reason, "correction": ""}
+    given = {"number": position + 1, "rating": 1, "reason": reason, "correction": ""}
+    return {"step_id": step_id(run, 0, position % 10), "labels": [given]}
 
 
 def stored(page: Any) -> set[str]:

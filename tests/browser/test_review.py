@@ -71,6 +71,7 @@ def test_ten_keys_in_a_second_store_ten_labels_which_a_reload_shows(tab, served)
     expect(checked).to_have_text(["✓", "?"] * 5)
 
 
+@pytest.mark.core
 def test_rating_the_first_error_leads_to_the_next_attempt(tab, served):
     page = served(studio=True)
     imported(page, THREE)
@@ -109,6 +110,7 @@ def test_an_ending_that_contradicts_the_ratings_is_refused_with_the_reason(tab, 
     assert [row["ending"] for row in reviews(page)] == ["give_up"]
 
 
+@pytest.mark.core
 def test_undo_takes_a_rating_back_and_back_shows_the_attempt_before(tab, served):
     page = served(studio=True)
     imported(page, THREE, TEN)
@@ -242,7 +244,8 @@ def test_without_permission_there_is_no_studio_and_raw_calls_are_refused(tab, se
     open_page(tab, page)
     expect(tab.get_by_role("tab", name="Review")).to_have_count(0)
     run = next(iter(page.log.ended_runs()))
-    label = {"step_id": f"{run.id}:0:0", "rating": 1, "reason": "", "correction": "", "act": "skip"}
+    given = {"number": 1, "rating": 1, "reason": "", "correction": ""}
+    label = {"step_id": f"{run.id}:0:0", "labels": [given], "act": "skip"}
     handlers = studio_handlers(page)
     assert len(handlers) >= 8
     for name, (number, inputs) in handlers.items():

@@ -1,6 +1,8 @@
 """One open page: the requests it refuses, and what it shows when something could not be stored."""
 
 import json
+import random
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -37,6 +39,11 @@ def followed(desk, kind="solve"):
 
 def refuse(*_, **__):
     raise FULL
+
+
+def entered(number, rating):
+    """A label as the page sends it."""
+    return {"number": number, "rating": rating, "reason": "", "correction": ""}
 
 
 def test_a_running_task_is_not_replaced_by_a_second_request(log):
@@ -148,7 +155,7 @@ def test_a_reopened_run_shows_its_stored_labels_and_nothing_of_the_previous_run(
     desk = a_desk(log)
     solved(desk, "hints")
     first = desk.session.latest("solve")
-    desk.rate("solve", step_id(first.id, 0, 0), 1, None, consent=False)
+    desk.rate("solve", step_id(first.id, 0, 0), [entered(1, 1)], consent=False)
     Session(settings.load(), Solver, log).rate(first.id, step_id(first.id, 0, 0), -1)
     solved(desk, "hints")
     desk.compare("17")
@@ -169,6 +176,46 @@ def test_a_rating_that_could_not_be_stored_is_reported_on_every_tab(log):
     with desk.storing("review"):
         pass
     assert desk.trouble("review")["unsaved"] == "" and desk.trouble("solve")["unsaved"]
+
+
+def test_a_request_that_is_overtaken_stores_its_label_below_the_later_one(log):
+    desk = a_desk(log)
+    step = step_id(solved(desk)["run"], 0, 0)
+    rated, undone = entered(1, 1), entered(2, None)
+    desk.rate("solve", step, [rated, undone], consent=True)
+    desk.rate("solve", step, [rated], consent=True)
+    assert [row["rating"] for row in log.db["labels"].rows] == [1, None]
+    assert desk.view("solve")["steps"][0]["rating"] is None
+
+
+def test_a_label_that_could_not_be_stored_is_stored_with_the_next_one(log, monkeypatch):
+    desk = a_desk(log)
+    step = step_id(solved(desk)["run"], 0, 0)
+    with monkeypatch.context() as broken, pytest.raises(StoreError):
+        broken.setattr(log, "add_label", refuse)
+        desk.rate("solve", step, [entered(1, -1)], consent=True)
+    desk.rate("solve", step, [entered(1, -1), entered(2, 0)], consent=True)
+    assert [row["rating"] for row in log.db["labels"].rows] == [-1, 0]
+
+
+def test_labels_that_arrive_side_by_side_in_any_order_are_stored_once_and_in_theirs(log):
+    desk = a_desk(log)
+    run = solved(desk)["run"]
+    given = [entered(number, (-1, 0, 1, None)[number % 4]) for number in range(1, 41)]
+    requests = [
+        (step_id(run, 0, step), given[max(0, last - 7) : last + 1]) for step in (0, 1) for last in range(len(given))
+    ]
+    # A browser has six requests on their way at most, so none is overtaken by more labels than a request brings.
+    mixed = random.Random(0)
+    for start in range(0, len(requests), 3):
+        near = requests[start : start + 3]
+        mixed.shuffle(near)
+        requests[start : start + 3] = near
+    with ThreadPoolExecutor(6) as side_by_side:
+        list(side_by_side.map(lambda asked: desk.rate("solve", *asked, consent=True), requests))
+    for step in (step_id(run, 0, 0), step_id(run, 0, 1)):
+        stored = [row["rating"] for row in log.db["labels"].rows_where("step_id = ?", [step], order_by="rowid")]
+        assert stored == [label["rating"] for label in given]
 
 
 def test_a_run_waiting_to_continue_counts_as_being_written(log):

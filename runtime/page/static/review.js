@@ -51,7 +51,7 @@ function suggested() {
 // Only ratings given on this page, as others may have been given on another page meanwhile.
 function feedbackHere() {
   const here = (view().steps || []).filter((row) => mine.has(row.id));
-  return Object.fromEntries(here.map((row) => [row.id, label(row.id)]));
+  return Object.fromEntries(here.map((row) => [row.id, sent.get(row.id)]));
 }
 
 function end(how) {

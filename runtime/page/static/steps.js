@@ -6,6 +6,9 @@ const list = part("steps");
 const cards = new Map(); // step id -> {item, row}
 const mine = new Map(); // step id -> {rating, reason, correction} given here that the server has not sent back yet
 const past = []; // what `u` undoes: [step id, label before]
+const sent = new Map(); // step id -> its latest labels given here, oldest first, each with a number
+const RESENT = 8; // labels of a step in one request: a later request may arrive first, and then brings the earlier ones
+let number = performance.now(); // of the latest label; where this script runs again on the page, the numbers still grow
 const RATINGS = [[1, "right", "✓"], [0, "unsure", "?"], [-1, "wrong", "✗"]];
 const PENCIL = '<svg viewBox="0 0 20 20" width="16" height="16" aria-hidden="true"><path d="M3 17l1-4L14 3l3 3L7 16z" fill="none" stroke="currentColor" stroke-width="1.6" stroke-linejoin="round"/></svg>';
 const listeners = []; // called whenever something was shown or rated
@@ -162,7 +165,8 @@ function label(id) {
 function setFeedback(id, feedback, kind) {
   mine.set(id, feedback);
   patchLabel(cards.get(id).item, cards.get(id).row);
-  trigger(kind, { step_id: id, ...feedback });
+  sent.set(id, [...(sent.get(id) || []), { number: ++number, ...feedback }].slice(-RESENT));
+  trigger(kind, { step_id: id, labels: sent.get(id) });
   for (const listener of listeners) listener();
 }
 

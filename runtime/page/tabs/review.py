@@ -11,7 +11,7 @@ from typing import Any, get_args
 import gradio as gr
 
 from runtime.log.store import StoreError
-from runtime.page.desk import Desk
+from runtime.page.desk import Desk, Entered
 from runtime.page.frame import Frame, StudioError
 from runtime.page.serving import read, script
 from runtime.page.widgets import AT_ONCE, BARE, QUIET
@@ -91,8 +91,12 @@ class ReviewTab:
     # Handlers; each checks `in_studio`.
 
     def rate(self, consent: bool, label: gr.EventData, request: gr.Request) -> None:
-        with self.page.in_studio(request) as desk, desk.storing("review"):
-            _reviewing(desk).rate(label.step_id, _feedback(label._data, consent))
+        with self.page.in_studio(request) as desk:
+
+            def store(step: str, entered: Entered) -> None:
+                _reviewing(desk).rate(step, _feedback(entered, consent))
+
+            desk.store_labels("review", label.step_id, label.labels, store)
 
     def act(self, kept: dict[str, str], consent: bool, asked: gr.EventData, request: gr.Request) -> tuple[Any, ...]:
         """Finish, skip, go back, or reveal the answer."""
@@ -101,7 +105,7 @@ class ReviewTab:
             if asked.act == "finish":
                 self.finish(desk, reviewing, consent, asked._data)
             elif asked.act == "reveal":
-                reviewing.catch_up(_ratings(asked._data, consent))
+                self.catch_up(desk, reviewing, consent, asked._data)
                 if not reviewing.can_reveal:
                     raise StudioError(word("review.need.reveal", desk.language))
                 reviewing.revealed = not reviewing.revealed
@@ -112,12 +116,21 @@ class ReviewTab:
     def finish(self, desk: Desk, reviewing: Reviewing, consent: bool, asked: Mapping[str, Any]) -> None:
         if not reviewing.waiting or asked.get("item") != reviewing.waiting[0]:
             return  # pressed twice: the attempt that was meant is over already
-        reviewing.catch_up(_ratings(asked, consent))
+        self.catch_up(desk, reviewing, consent, asked)
         ending: Ending | None = asked.get("ending")
         if ending is None or ending not in get_args(Ending):
             raise StudioError(f"There is no ending {ending!r}. Choose one of {', '.join(get_args(Ending))}.")
         with reviewing.log.transaction():  # no rating stored meanwhile can contradict the ending
             self.end(desk, reviewing, ending, asked, consent)
+
+    def catch_up(self, desk: Desk, reviewing: Reviewing, consent: bool, asked: Mapping[str, Any]) -> None:
+        """Store the labels given on this page that may not have arrived yet."""
+
+        def store(step: str, entered: Entered) -> None:
+            reviewing.catch_up({step: _feedback(entered, consent)})
+
+        for step, labels in asked.get("said", {}).items():
+            desk.store_labels("review", step, labels, store)
 
     def end(self, desk: Desk, reviewing: Reviewing, ending: Ending, asked: Mapping[str, Any], consent: bool) -> None:
         if wrong := reviewing.objection(ending):
@@ -164,11 +177,6 @@ def _reviewing(desk: Desk) -> Reviewing:
     if desk.reviewing is None:
         raise StoreError(word("review.not_kept", desk.language))
     return desk.reviewing
-
-
-def _ratings(asked: Mapping[str, Any], consent: bool) -> dict[str, Feedback]:
-    """What was said of steps here and may not have arrived yet."""
-    return {step: _feedback(entered, consent) for step, entered in asked.get("said", {}).items()}
 
 
 def _feedback(entered: Mapping[str, Any], consent: bool) -> Feedback:

@@ -136,7 +136,7 @@ class WorkTab:
         return desk.view(self.kind)
 
     def rate(self, consent: bool, label: gr.EventData, request: gr.Request) -> None:
-        self.page.desk(request).rate(self.kind, label.step_id, label.rating, label.correction, consent)
+        self.page.desk(request).rate(self.kind, label.step_id, label.labels, consent)
 
     def restore(self, request: gr.Request) -> dict[str, Any]:
         return self.page.desk(request).view(self.kind)
