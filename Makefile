@@ -1,7 +1,8 @@
 # make app    set up .venv, fetch the model, open the app          (MODEL=qwen2.5-coder-0.5b make app takes another;
 #             seconds where llama.cpp can be had prebuilt or was compiled before, else minutes; NATIVE=1 make app compiles)
-# make test   set up .venv, fetch the small test model, run lint, import contracts, types and all tests
-# make test-browser   every browser test and whatever takes minutes: labels become an adapter, kills while labels arrive
+# make test   set up .venv, fetch the small test model, run lint, import contracts, types and the tests, in five minutes
+# make test-browser   every browser test, and the other tests that `make test` leaves out to stay that short
+# make test-slow   what takes minutes each: labels become an adapter, a hundred kills while labels arrive
 # make lint   ruff, the import contracts and the types alone
 # make llama-server   build llama.cpp's own server, which benchmarks and a test compare with (some ten minutes)
 # make critic train the smallest base's critic on from the one in use, from training examples to the gate (some 15 minutes)
@@ -12,23 +13,28 @@ BIN := .venv/bin
 TEST_MODEL := smollm2-135m
 LLAMA_SERVER := .venv/llama-server
 JOBS ?= 3
+# A worker that died is not replaced, and one that hangs shows where and dies: either ends the run.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal --max-worker-restart 0 \
+	-o faulthandler_timeout=600 -o faulthandler_exit_on_timeout=true
 
-.PHONY: app test test-browser lint bench critic chromium llama-server clean
+.PHONY: app test test-browser test-slow lint bench critic chromium llama-server clean
 
 app: .venv/runtime.ready
 	@$(BIN)/python -m runtime.models.trial || true
 	@$(BIN)/python -m runtime models pull $(MODEL) || echo "Starting without a model; the page says what to do." >&2
 	@$(BIN)/python app.py $(if $(MODEL),--model $(MODEL)) $(ARGS)
 
-# A worker that died is not replaced, and one that hangs shows where and dies: either ends the run.
 test: lint
 	@$(BIN)/python -m runtime models pull $(TEST_MODEL)
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal --max-worker-restart 0 \
-		-o faulthandler_timeout=600 -o faulthandler_exit_on_timeout=true $(ARGS)
+	@$(PYTEST) $(ARGS)
 
 test-browser: .venv/tests.ready
 	@$(BIN)/python -m runtime models pull $(TEST_MODEL)
-	@$(BIN)/python -m pytest -m "slow or browser" -s $(ARGS)
+	@$(PYTEST) -m "(browser or rest) and not slow" $(ARGS)
+
+test-slow: .venv/tests.ready
+	@$(BIN)/python -m runtime models pull $(TEST_MODEL)
+	@$(BIN)/python -m pytest -m slow -s $(ARGS)
 
 lint: .venv/tests.ready
 	@$(BIN)/ruff check .

@@ -28,8 +28,8 @@ def test_after(number):
 
 def options():
     """The pytest options of `make test`."""
-    recipe = (ROOT / "Makefile").read_text("utf-8").split("\ntest:")[1].replace("\\\n", " ")
-    (given,) = re.findall(r"pytest (--numprocesses .*) \$\(ARGS\)", recipe)
+    makefile = (ROOT / "Makefile").read_text("utf-8").replace("\\\n", " ")
+    (given,) = re.findall(r"^PYTEST := .* pytest (--numprocesses .*)", makefile, re.MULTILINE)
     return given.replace("$(JOBS)", "2").replace("timeout=600", "timeout=5").split()
 
 

@@ -48,10 +48,14 @@ def unused_port() -> int:
         return probe.getsockname()[1]
 
 
+@pytest.hookimpl(tryfirst=True)  # before items are selected by their marks
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if chromium():
-        return
     mine = [item for item in items if HERE in item.path.parents]
+    if chromium():
+        for item in mine:
+            if "core" not in item.keywords and "browser" in getattr(item, "fixturenames", ()):
+                item.add_marker("rest")
+        return
     items[:] = [item for item in items if item not in mine]
     config.hook.pytest_deselected(items=mine)
 

@@ -81,6 +81,7 @@ def reload(tab: Any) -> None:
     tab.locator(".sq-step:visible").first.wait_for()
 
 
+@pytest.mark.core
 def test_steps_stream_and_show_their_evidence(tab, served):
     page = served(Tutor(delay=0.03))
     open_page(tab, page)
@@ -123,6 +124,7 @@ def test_a_rating_and_a_correction_are_stored_and_there_after_a_reload(tab, serv
     wait_until(lambda: [row["consent"] for row in page.labels()] == [0, 0, 1])
 
 
+@pytest.mark.core
 def test_ten_keys_in_a_second_store_ten_labels(tab, served):
     page = served()
     open_page(tab, page)
@@ -164,6 +166,7 @@ def test_a_label_that_cannot_be_stored_is_not_shown_as_if_it_were(tab, served):
     expect(card(tab, 1).locator('[aria-checked="true"]')).to_have_count(0)
 
 
+@pytest.mark.core
 def test_check_my_work_names_the_first_error(tab, served):
     open_page(tab, served())
     tab.get_by_role("tab", name="Check my work").click()
@@ -177,6 +180,7 @@ def test_check_my_work_names_the_first_error(tab, served):
         expect(card(tab, number)).to_contain_text("depends on line 1")
 
 
+@pytest.mark.core
 def test_stop_keeps_the_steps_and_frees_the_page(tab, served):
     page = served(Tutor(delay=0.3, first=COUNTING))
     open_page(tab, page)
@@ -293,6 +297,7 @@ def test_the_first_requests_of_a_page_find_the_session_of_its_browser(tmp_path, 
     assert opened[page.kept]["value"]["session"] == page.desk(request).session.id
 
 
+@pytest.mark.core
 def test_hostile_text_is_shown_and_never_executed(tab, served):
     hostile = "<img src=http://evil.example/x.png onerror=\"document.title='owned'\"> ${alert(1)} {{x}} $5"
     open_page(tab, served(Tutor(first=[hostile, "The answer is <b>1</b>."])))

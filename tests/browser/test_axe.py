@@ -19,12 +19,12 @@ SERIOUS = ("serious", "critical")
 
 EVERY = list(product(["en-US", "zh-CN"], ["light", "dark"], [1280, 390]))
 OFTEN = [("en-US", "light", 1280), ("zh-CN", "dark", 390)]
-"""Each language, scheme and width once; the remaining combinations take another minute."""
+"""Each language, scheme and width once."""
 
 
 @pytest.mark.parametrize(
     ("locale", "scheme", "width"),
-    [pytest.param(*each, marks=[] if each in OFTEN else [pytest.mark.slow]) for each in EVERY],
+    [pytest.param(*each, marks=[pytest.mark.core] if each in OFTEN else []) for each in EVERY],
 )
 def test_axe_finds_nothing_serious_on_any_tab(browser, served, locale, scheme, width):
     page = served(studio=True)

@@ -40,6 +40,7 @@ def heads(tab: Any) -> Any:
     return tab.locator(".sq-place")
 
 
+@pytest.mark.core
 def test_a_comparison_with_its_blind_vote_survives_a_reload(tab, served):
     page = served(Tutor(), studio=True)
     compare(tab, page)

@@ -83,6 +83,7 @@ def press(tab: Any, name: str) -> None:
     tab.get_by_role("button", name=name, exact=True).click()
 
 
+@pytest.mark.core
 def test_hints_only_sends_nothing_of_the_solution_before_it_is_asked_for(tab, served):
     wire = Wire(tab)
     open_page(tab, served(Tutor(delay=0.02, first=STEPS)))

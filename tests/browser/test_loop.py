@@ -1,7 +1,7 @@
 """The whole loop: ratings and corrections on the page retrain a critic on this machine, the gate compares it, the page
 puts it into use and takes it back. Uses the real program and the real small model; about fifteen minutes.
 
-make test-browser
+make test-slow
 """
 
 from __future__ import annotations

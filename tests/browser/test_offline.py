@@ -24,7 +24,7 @@ ALONE = ["unshare", "--map-root-user", "--net"]
 NO_NAMES = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"
 """Chromium calls its maker's services by itself (18 attempts on an empty page); this keeps its look-ups at home."""
 
-pytestmark = [pytest.mark.browser, pytest.mark.model, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.rest, pytest.mark.model, pytest.mark.timeout(300)]
 
 
 def can_be_alone() -> bool:

@@ -1,6 +1,6 @@
 """A student's waiting times on this machine: for the page, the first words, the critic, a stop.
 
-BASE=qwen2.5-coder-1.5b make test-browser
+BASE=qwen2.5-coder-1.5b make test-slow
 
 The figures are printed. Only limits that hold on any machine are asserted; the goals are for two free cores.
 """
