@@ -30,3 +30,8 @@ def table(names: str | tuple[str, ...], rows: Iterable[Any]) -> Callable:
         return each_row
 
     return whole
+
+
+def rest(*rows: Any) -> list[Any]:
+    """Rows of `pytest.mark.parametrize` that `make test` leaves to `make test-browser` and CI."""
+    return [pytest.param(*(row if isinstance(row, tuple) else (row,)), marks=pytest.mark.rest) for row in rows]

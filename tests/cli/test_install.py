@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from places import ROOT
+from tables import rest
 
 from runtime.models import processor
 
@@ -133,7 +134,7 @@ def test_a_second_clone_reuses_the_compiled_package(clone):
     assert second.install() == (0, "")  # nothing left to do
 
 
-@pytest.mark.parametrize("change", ["processor", pytest.param("flags", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("change", [*rest("processor"), pytest.param("flags", marks=pytest.mark.slow)])
 def test_a_package_compiled_for_another_processor_or_with_other_flags_is_not_reused(change, clone):
     first, second = clone("first"), clone("second")
     assert first.install()[0] == 0
@@ -154,6 +155,7 @@ def test_a_half_made_venv_is_made_again(clone):
     assert (code, broken.kind) == (0, "compiled"), output
 
 
+@pytest.mark.rest
 def test_two_installations_at_once_wait_for_each_other(clone):
     both = clone()
     processes = [both.begin() for _ in range(2)]
@@ -163,6 +165,7 @@ def test_two_installations_at_once_wait_for_each_other(clone):
     assert sum("Another `make` is setting up .venv" in text for text in output) == 1
 
 
+@pytest.mark.rest
 def test_an_installed_llama_cpp_is_kept(clone, index):
     made = clone()
     [wheel] = (Path(made.folder.parent) / "index" / "llama-cpp-python").glob("*.whl")
@@ -188,6 +191,7 @@ def test_a_failed_build_gives_an_error_message_and_a_log(clone):
     assert failing.install()[0] == 0
 
 
+@pytest.mark.rest
 def test_unavailable_packages_give_an_error_message(clone):
     lonely = clone()
     with (lonely.folder / "runtime" / "requirements.txt").open("a") as requirements:
@@ -227,6 +231,7 @@ def test_a_prebuilt_wheel_is_preferred_unless_native_is_set(clone, index):
     assert (code, second.kind, second.count) == (0, "compiled", 1), output
 
 
+@pytest.mark.rest
 def test_a_prebuilt_wheel_that_does_not_run_here_is_replaced_by_a_compiled_one(clone, index):
     made = clone()
     code, output = made.install(LLAMA_CPP_INDEX=index, PIP_NO_INDEX="", DIES="prebuilt")

@@ -14,6 +14,7 @@ import psutil
 import pytest
 from places import BENCH
 from program import called, refused
+from tables import rest
 
 from runtime import settings
 from runtime.cli import doctor
@@ -356,7 +357,7 @@ def test_a_copy_is_used_until_a_later_measurement_rejects_it(tmp_path, hasty, mo
 
 @pytest.mark.parametrize(
     ("lack", "words"),
-    [("disk", "GiB of disk, and"), ("memory", "GiB of memory, but"), ("folder", "cannot be written")],
+    [("folder", "cannot be written"), *rest(("disk", "GiB of disk, and"), ("memory", "GiB of memory, but"))],
 )
 def test_a_copy_that_does_not_fit_is_only_reported(lack, words, tmp_path, hasty, monkeypatch):
     folder = tmp_path / "models"

@@ -89,6 +89,7 @@ def test_two_processes_can_open_a_fresh_home_at_once_and_both_store_a_run(tmp_pa
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.rest
 def test_two_imports_of_the_same_rows_at_once_store_each_row_once(tmp_path):
     file = tmp_path / "in.jsonl"
     rows = ({"problem": f"{n} + 1?", "steps": [f"{n} + 1 = {n + 1}"]} for n in range(300))

@@ -14,6 +14,7 @@ from pathlib import Path
 import hostile
 import pytest
 from program import BARE, get, program
+from tables import rest
 
 from runtime import engines, settings
 from runtime.cli import doctor
@@ -90,7 +91,7 @@ def library(tmp_path, monkeypatch):
 # Libraries that crash
 
 
-@pytest.mark.parametrize("deadly", ["import", "llama_decode", "llama_model_load_from_file"])
+@pytest.mark.parametrize("deadly", ["llama_decode", *rest("import", "llama_model_load_from_file")])
 def test_a_broken_library_is_distinguished_from_a_broken_file(deadly, library, chosen, own):
     library(deadly, SIGILL)
     with pytest.raises(ModelError) as error:
@@ -117,12 +118,14 @@ def test_a_library_that_hangs_is_given_up(library, chosen, own, monkeypatch):
     assert trial.examine(own, chosen).lasting is False
 
 
+@pytest.mark.rest
 def test_a_library_that_dies_with_extra_buffers_is_used_without_them(library, chosen, own):
     library("extra", SIGILL)
     assert trial.require(own, chosen).extra_buffers is False
     assert trial.require(own, chosen, True).extra_buffers is False
 
 
+@pytest.mark.rest
 def test_a_library_that_cannot_be_imported_is_reported(tmp_path, chosen, own, monkeypatch):
     folder = tmp_path / "broken" / "llama_cpp"
     folder.mkdir(parents=True)
@@ -132,6 +135,7 @@ def test_a_library_that_cannot_be_imported_is_reported(tmp_path, chosen, own, mo
         trial.require(own, chosen)
 
 
+@pytest.mark.rest
 def test_a_probe_result_is_cached_until_file_library_processor_or_kernel_change(library, chosen, own, monkeypatch):
     assert trial.require(own, chosen).works
     library("llama_decode", SIGILL)
@@ -149,6 +153,7 @@ def test_a_probe_result_is_cached_until_file_library_processor_or_kernel_change(
             assert not trial.examine(own, chosen).works
 
 
+@pytest.mark.rest
 def test_a_finding_of_the_last_release_is_still_read(library, chosen, own):
     trial.require(own, chosen)
     findings = chosen.home / "trials.json"
@@ -157,7 +162,7 @@ def test_a_finding_of_the_last_release_is_still_read(library, chosen, own):
     assert '"said":' in findings.read_text("utf-8") and trial.require(own, chosen).works
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b'{"x": 3}', b"\xff"])
+@pytest.mark.parametrize("content", [b"{", *rest(b"", b'{"x": 3}', b"\xff")])
 def test_a_damaged_cache_is_ignored(content, chosen, own):
     (chosen.home / "trials.json").write_bytes(content)
     assert trial.require(own, chosen).works
@@ -197,6 +202,7 @@ def command(*words, **environment):
     )
 
 
+@pytest.mark.rest
 def test_commands_print_the_message_and_exit_with_1(library, own):
     library("llama_decode", SIGILL)
     attempt = own.with_name("attempt.txt")
@@ -209,6 +215,7 @@ def test_commands_print_the_message_and_exit_with_1(library, own):
     assert ended.returncode == 1 and "Error: llama.cpp died with SIGILL" in ended.stderr
 
 
+@pytest.mark.rest
 def test_the_app_opens_without_a_model_and_shows_why(library, own, tmp_path):
     library("llama_decode", SIGILL)
     environment = {**BARE, "PYTHONPATH": os.environ["PYTHONPATH"]}
@@ -221,6 +228,7 @@ def test_the_app_opens_without_a_model_and_shows_why(library, own, tmp_path):
         assert app.process.poll() is None
 
 
+@pytest.mark.rest
 def test_doctor_shows_the_build_and_the_probe(chosen, own, library):
     facts = doctor.examine(chosen.with_(model=str(own)))
     assert facts["probe"].startswith("works: ten tokens were decoded")
@@ -282,8 +290,8 @@ def is_sentence(text):
     return text.endswith(".") and "Traceback" not in text and len(text) < 700
 
 
-EVERY = pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.slow)])
-"""Each file takes a process, so usually one in four is tried, and all of them in slow tests."""
+EVERY = pytest.mark.parametrize("every", [12, *rest(4), pytest.param(1, marks=pytest.mark.slow)])
+"""Each file takes a process, so usually a few are tried, and all of them in slow tests."""
 
 
 @EVERY
@@ -321,7 +329,7 @@ def test_hostile_templates_are_refused_with_a_message(every, tmp_path, chosen):
     assert wrong == {}
 
 
-@pytest.mark.parametrize("name", hostile.ENDLESS_TEMPLATES)
+@pytest.mark.parametrize("name", ["counts for ever", *rest("loops for ever")])
 def test_an_endless_template_is_stopped(name, tmp_path, chosen, monkeypatch):
     monkeypatch.setattr(trial, "DEADLINES", {**trial.DEADLINES, "template": 3.0})
     path = hostile.with_template(tmp_path / "endless.gguf", hostile.ENDLESS_TEMPLATES[name])
@@ -332,6 +340,7 @@ def test_an_endless_template_is_stopped(name, tmp_path, chosen, monkeypatch):
     assert time.monotonic() - started < 3
 
 
+@pytest.mark.rest
 def test_ordinary_templates_work(tmp_path, chosen):
     for number, (name, template) in enumerate(hostile.WORKING_TEMPLATES.items()):
         path = hostile.with_template(tmp_path / f"{number}.gguf", template)
@@ -371,6 +380,7 @@ def test_a_file_that_changed_since_it_was_added_is_not_loaded(chosen, own):
 # Places
 
 
+@pytest.mark.rest
 def test_a_path_that_is_not_utf_8_works_or_gives_an_error_message(tmp_path, own, monkeypatch):
     strange = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
     strange.mkdir()

@@ -50,6 +50,7 @@ def test_the_page_and_its_api_are_served_despite_a_busy_port_proxies_no_display_
             assert app.process.wait(120) == 0
 
 
+@pytest.mark.rest
 def test_without_a_browser_or_a_key_the_page_is_served_and_a_remedy_and_a_new_key_are_printed(tmp_path):
     with started(tmp_path, "--api", DISPLAY=":99", PATH=str(tmp_path)) as app:
         assert "No browser was found. Install one, or open the address" in app.process.stdout.readline()
@@ -64,6 +65,7 @@ def test_without_a_browser_or_a_key_the_page_is_served_and_a_remedy_and_a_new_ke
             client.chat.completions.create(model="soliloquy-critic", messages=messages)
 
 
+@pytest.mark.rest
 def test_an_unwritable_home_is_reported_and_the_program_ends_with_its_window(tmp_path):
     (tmp_path / "file").write_text("not a folder")
     (tmp_path / "chromium").write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/given; exec sleep 6\n')
@@ -145,6 +147,7 @@ def test_flags_choose_between_tab_window_and_address():
     assert shown == {"": "tab", "--desktop": "window", "--no-browser": "address"}
 
 
+@pytest.mark.rest
 def test_a_busy_machine_that_answers_slowly_still_starts(home):
     import app
 

@@ -187,6 +187,7 @@ def test_browsers_are_found_on_each_operating_system(monkeypatch, platform, wher
 
 @pytest.mark.browser
 @pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium")
+@pytest.mark.rest
 def test_a_real_chromium_shows_the_page_with_this_very_command_line(monkeypatch, tmp_path, printed):
     asked = []
 

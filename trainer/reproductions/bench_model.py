@@ -47,7 +47,7 @@ from trainer.data.rows import Row
 from trainer.data.traces.material import generated
 from trainer.reproductions.mathcritique.examples import corrected, reasoned, refined, talked
 from trainer.statistics import wilson
-from trainer.training.trl_loop import newest_checkpoint
+from trainer.training.checkpoints import newest_checkpoint
 from trainer.weights.to_gguf import to_gguf
 
 NAME = "bench"

@@ -6,7 +6,6 @@ trainer's; only the loss, which weights every token, is ours.
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Sequence
@@ -18,10 +17,10 @@ from datasets import Dataset
 from peft import PeftModel
 from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedTokenizerBase, PrinterCallback, TrainerCallback, TrainerControl, TrainerState
-from transformers.trainer import TRAINER_STATE_NAME
 from trl import SFTConfig, SFTTrainer
 
 from trainer.data.rows import Example
+from trainer.training.checkpoints import newest_checkpoint, state_of
 from trainer.training.modelling import learned_parameters, load_adapter, pad_token
 from trainer.training.recipe import Recipe
 from trainer.training.schedule import Progress, Record, Report
@@ -41,7 +40,7 @@ def tune_with_trl(
 ) -> bool:
     """Train the model, resuming from the newest checkpoint in the folder; return whether all steps are done."""
     checkpoint = newest_checkpoint(folder / "trl")
-    state = (_state(checkpoint) if checkpoint else None) or {"global_step": 0, "max_steps": None}
+    state = (state_of(checkpoint) if checkpoint else None) or {"global_step": 0, "max_steps": None}
     before, record = 0.0, Record(folder)
     if kept := record.cut(state["global_step"]):
         before = kept[-1].elapsed
@@ -174,16 +173,3 @@ def _arguments(model: PeftModel, recipe: Recipe, folder: Path) -> SFTConfig:
         max_length=None,
         dataset_kwargs={"skip_prepare_dataset": True},
     )
-
-
-def newest_checkpoint(folder: Path) -> Path | None:
-    """The newest complete checkpoint of a Trainer; its state is written last."""
-    whole = {path: state["global_step"] for path in folder.glob("checkpoint-*") if (state := _state(path))}
-    return max(whole, key=whole.__getitem__, default=None)
-
-
-def _state(checkpoint: Path) -> dict[str, Any] | None:
-    try:
-        return json.loads((checkpoint / TRAINER_STATE_NAME).read_text("utf-8"))
-    except (OSError, ValueError):
-        return None

@@ -85,6 +85,7 @@ def test_the_plain_loop_reads_and_writes_the_same_tokens():
     assert odds[0] == pytest.approx(odds[1], abs=0.1)  # kernels for many tokens round differently
 
 
+@pytest.mark.rest
 def test_a_killed_bench_resumes_and_reports_every_row_once():
     options = Options(bases=(str(BENCH),), engines=("loop", "ours"), rounds=1, threads=1, sizes=TINY)
     killed = Bench(options, settings.load()).run()

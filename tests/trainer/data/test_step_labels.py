@@ -517,6 +517,7 @@ def test_the_small_model_labels_a_short_solution(small_engine, monkeypatch):
 
 @pytest.mark.model
 @pytest.mark.timeout(60)
+@pytest.mark.rest
 def test_the_command_labels_and_reports(tmp_path):
     row = {"question": "What is 2 + 2?", "steps": ["2 + 2 = 4", "The answer is 4."], "answer": "4"}
     path = written(tmp_path, row, {**row, "steps": []})

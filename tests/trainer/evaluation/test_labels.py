@@ -163,6 +163,7 @@ def test_rows_with_a_reference_solution_are_read(tmp_path):
 
 
 @pytest.mark.model
+@pytest.mark.rest
 def test_the_command_measures_a_model(tmp_path):
     command = [sys.executable, "-m", "trainer", "evaluate-labels", "--generated", "2", "--most-steps", "2", "--n", "2"]
     model = ["--model", "data/models/bench/bench.gguf", "--full-distribution", "--json"]

@@ -75,6 +75,7 @@ def test_retrain_runs_all_stages_from_the_base_to_the_gate(from_base):
     assert ("is in use now" in printed) == (in_use is not None)
 
 
+@pytest.mark.rest
 def test_go_on_starts_training_from_the_adapter_in_use_and_compares_with_it(from_base, chosen, tmp_path):
     [trained] = chosen.home.rglob("critic.gguf")
     path = put_into_use(trained, chosen, tmp_path)

@@ -343,6 +343,7 @@ def judge(bench_ground):
 PLAN = Plan(rounds=1, samples=2, problems=3, taught=4, test=2)
 
 
+@pytest.mark.rest
 def test_a_killed_improvement_resumes_to_the_same_result(bench_ground, judge, monkeypatch):
     monkeypatch.setattr(improve, "GAUGE", 2)
     whole = list(Improvement(PLAN, bench_ground, judge).run())

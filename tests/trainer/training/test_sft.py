@@ -8,6 +8,7 @@ import torch
 from peft import PeftModel
 from places import ROOT
 from safetensors.torch import load_file
+from tables import rest
 from transformers import AutoModelForCausalLM, DynamicCache
 from tuning import PAD, gradients, killed_after, opened, recipe_of, require_equal
 
@@ -26,7 +27,6 @@ from trainer.training.recipe import RecipeError, read_recipe
 from trainer.training.run import Run
 from trainer.training.schedule import Progress, batches, share_of_rate
 from trainer.training.sft import loss
-from trainer.training.trl_loop import Collator, _dataset
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(120)]
 
@@ -74,9 +74,16 @@ def ours(model, examples):
     return value.item(), gradients(model)
 
 
+def whole_rows(examples, packing=False):
+    """A batch as TRL's loop gets it; imported here, as each process that runs tests would import TRL for seconds."""
+    from trainer.training.trl_loop import Collator, _dataset
+
+    return Collator(PAD, packing)(list(_dataset(examples)))
+
+
 def pefts(model, examples):
     """The same loss on whole rows, with PEFT masking the adapter."""
-    batch = Collator(PAD, packing=False)(list(_dataset(examples)))
+    batch = whole_rows(examples)
     logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits[:, :-1]
     losses = -logits.log_softmax(-1).gather(2, batch["input_ids"][:, 1:, None]).squeeze(2)
     value = (losses * batch["weights"][:, 1:]).sum() / len(examples)
@@ -118,7 +125,7 @@ def test_a_bad_line_is_named(tmp_path):
 # Loss and gradients
 
 
-@pytest.mark.parametrize("architecture", ["llama", "qwen2", "qwen3"])
+@pytest.mark.parametrize("architecture", ["llama", *rest("qwen2", "qwen3")])
 def test_a_prefix_read_once_gives_the_loss_and_gradients_of_an_activated_adapter_on_whole_rows(
     bases, examples, invocation, architecture
 ):
@@ -129,7 +136,7 @@ def test_a_prefix_read_once_gives_the_loss_and_gradients_of_an_activated_adapter
     require_equal(found, expected)
 
 
-@pytest.mark.parametrize("architecture", ["llama", "qwen2", "qwen3"])
+@pytest.mark.parametrize("architecture", ["llama", *rest("qwen2", "qwen3")])
 def test_padding_does_not_matter(bases, examples, architecture):
     model = opened(bases[architecture])
     alone = [loss(model, batch, read_prefix(model, batch)) for batch in (collate([e], PAD, "cpu") for e in examples)]
@@ -156,7 +163,7 @@ def test_packed_rows_do_not_see_each_other(bases, chat):
     model = opened(bases["llama"], form="plain")
     values = []
     for packing in (False, True):
-        batch = Collator(PAD, packing)(list(_dataset(examples)))
+        batch = whole_rows(examples, packing)
         places = {key: batch[key] for key in ("attention_mask", "position_ids") if key in batch}
         logits = model(input_ids=batch["input_ids"], use_cache=False, **places).logits[:, :-1]
         losses = -logits.log_softmax(-1).gather(2, batch["input_ids"][:, 1:, None]).squeeze(2)
@@ -192,7 +199,7 @@ def test_progress_shows_recent_means_and_at_most_the_time_that_is_left():
 
 @pytest.mark.parametrize(
     ("architecture", "loop"),
-    [("llama", "prefix"), ("qwen2", "prefix"), ("qwen3", "prefix"), ("qwen3", "trl")],
+    [("llama", "prefix"), *rest(("qwen2", "prefix"), ("qwen3", "prefix"), ("qwen3", "trl"))],
 )
 def test_a_run_learns_and_leaves_an_adapter_that_peft_opens_activated(bases, data, invocation, architecture, loop):
     base, seen = bases[architecture], []
@@ -215,7 +222,7 @@ def test_a_run_learns_and_leaves_an_adapter_that_peft_opens_activated(bases, dat
     torch.testing.assert_close(whole, split, atol=1e-4, rtol=1e-3)
 
 
-@pytest.mark.parametrize("loop", ["prefix", "trl"])
+@pytest.mark.parametrize("loop", ["prefix", *rest("trl")])
 def test_a_killed_run_resumes_and_ends_with_the_same_adapter(bases, data, tmp_path, loop):
     recipe = recipe_of(bases["llama"], data, epochs=2, loop=loop, keep_prefixes=True)
     undisturbed = Run(recipe, settings.load(home=tmp_path / "undisturbed"))
@@ -235,6 +242,7 @@ def test_a_killed_run_resumes_and_ends_with_the_same_adapter(bases, data, tmp_pa
     assert all(torch.equal(found[name], wanted[name]) for name in wanted) and found.keys() == wanted.keys()
 
 
+@pytest.mark.rest
 def test_slow_runs_save_checkpoints_by_time(bases, data, monkeypatch):
     monkeypatch.setattr(prefix_loop, "AT_RISK", 0.0)
     run = Run(recipe_of(bases["llama"], data, epochs=2, save_every=100), settings.load())
@@ -243,6 +251,7 @@ def test_slow_runs_save_checkpoints_by_time(bases, data, monkeypatch):
     assert kept == [1, 2, 3, 4, 5, 6, 7, 8]
 
 
+@pytest.mark.rest
 def test_a_run_stopped_by_its_callback_is_saved_at_that_step(bases, data, tmp_path):
     recipe = recipe_of(bases["llama"], data, epochs=2, save_every=4)
     undisturbed = Run(recipe, settings.load(home=tmp_path / "undisturbed"))
@@ -310,6 +319,7 @@ def test_a_four_bit_base_is_tuned(bases, data, examples, tmp_path):
     assert sum(losses[4:]) < sum(losses[:4])
 
 
+@pytest.mark.rest
 def test_evaluating_the_loss_does_not_change_the_gradients_of_a_four_bit_base(bases, examples, tmp_path):
     pytest.importorskip("bitsandbytes")
     model = open_for_tuning(str(bases["qwen2"]), recipe_of(bases["qwen2"], four_bit=True), "cpu")
@@ -329,6 +339,7 @@ def test_evaluating_the_loss_does_not_change_the_gradients_of_a_four_bit_base(ba
     assert all(torch.equal(*pair) for pair in zip(before, gradients(), strict=True))
 
 
+@pytest.mark.rest
 def test_packing_does_not_change_the_training_of_a_plain_adapter(bases, data):
     losses = [
         Run(recipe_of(bases["llama"], data, loop="trl", form="plain", packing=packing), settings.load()).run()["losses"]
@@ -337,6 +348,7 @@ def test_packing_does_not_change_the_training_of_a_plain_adapter(bases, data):
     assert losses[0] == pytest.approx(losses[1], abs=1e-3)
 
 
+@pytest.mark.rest
 def test_both_loops_have_the_same_loss(bases, data):
     all_at_once = [recipe_of(bases["llama"], data, loop=loop, batch=len(ROWS)) for loop in ("prefix", "trl")]
     ours, theirs = (Run(recipe, settings.load()).run()["losses"] for recipe in all_at_once)

@@ -29,7 +29,7 @@ from trainer.data.rows import Encoder, Example
 from trainer.reproductions.ground.problems import generate, stream
 from trainer.reproductions.ground.texts import lesson, sums
 from trainer.reproductions.ground.trees import Tree, batch, loss
-from trainer.training.trl_loop import newest_checkpoint
+from trainer.training.checkpoints import newest_checkpoint
 from trainer.weights.to_gguf import to_gguf
 
 PAD, BEGIN, END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
