@@ -81,6 +81,7 @@ def test_a_folder_is_used_as_it_is(tiny, home):
     assert not (home / "bases").exists()
 
 
+@pytest.mark.rest
 def test_a_file_is_unpacked_again_only_when_it_changes(quantized, folders, tmp_path):
     path, chosen = tmp_path / "llama.gguf", settings.load()
     shutil.copy(quantized["llama"], path)
