@@ -1,7 +1,7 @@
 # make app    set up .venv, fetch the model, open the app          (MODEL=qwen2.5-coder-0.5b make app takes another;
 #             seconds where llama.cpp can be had prebuilt or was compiled before, else minutes; NATIVE=1 make app compiles)
-# make test   set up .venv, fetch the small test model, run lint, import contracts, types and the tests, in five minutes
-# make test-browser   every browser test, and the other tests that `make test` leaves out to stay that short
+# make test   set up .venv, fetch the small test model, run lint, import contracts, types and a core of the tests
+# make test-browser   every browser test, and the other tests that `make test` leaves out to stay short
 # make test-slow   what takes minutes each: labels become an adapter, a hundred kills while labels arrive
 # make lint   ruff, the import contracts and the types alone
 # make llama-server   build llama.cpp's own server, which benchmarks and a test compare with (some ten minutes)
