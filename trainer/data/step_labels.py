@@ -2,14 +2,16 @@
 
     python -m trainer labels --trajectories FILE.jsonl --by bisection --wrong-only --full-distribution
 
-k of n is stored with each step; hard and soft labels (HE, SE) are derived from it (`StepLabel`). Two ways to choose the
-prefixes that are completed:
+k of n is stored with each step; hard and soft labels (HE, SE) are derived from it (`StepLabel`). Three ways to choose
+the prefixes that are completed:
 
 - every-step: all of them, as in the paper.
 - bisection: only those of a binary search for the first error, log2 of the steps (OmegaPRM, arXiv 2406.06592). A prefix
   is good if any completion reaches the answer. The first error is a step after which none of n did, and the prefix
   before it did reach it. Steps before a good prefix are right without a measurement (`drawn="derived"`); of those after
   the error nothing is claimed.
+- exact: as bisection, but a step with an equation that exact arithmetic refutes is wrong without a completion; only the
+  steps before it are searched.
 
 The empty prefix is completed too, once a problem: its share is the completer's confidence, and wrong attempts at
 problems that it mostly solves are labelled first, as only there failing completions mean a wrong step (SCAN, arXiv
@@ -35,9 +37,10 @@ from runtime.problems.labelled import LabelledTrajectory, StepLabel, by_labels
 from runtime.text import is_closing
 from runtime.types import Problem, content_hash
 from trainer.data.completer import Completed, Completer, Prefix
+from trainer.data.first_error import first_false
 from trainer.runs import ResultFile
 
-By = Literal["every-step", "bisection"]
+By = Literal["every-step", "bisection", "exact"]
 ENOUGH = 4
 """Graded attempts of the completer's own in the file that make sampling its confidence superfluous."""
 
@@ -128,7 +131,11 @@ class Labelling:
             return self.completer.complete(attempt.problem, prefixes, cancel)
 
         try:
-            labels = bisection(attempt, complete, k > 0) if self.by == "bisection" else every_step(attempt, complete)
+            if self.by == "every-step":
+                labels = every_step(attempt, complete)
+            else:
+                refuted = first_false(attempt) if self.by == "exact" else None
+                labels = bisection(attempt, complete, k > 0, refuted)
         except ContextOverflow as error:
             return {"error": str(error)}
         made_by = {"annotator": self.completer.engine.model, "confidence": k / n}
@@ -187,9 +194,12 @@ def every_step(attempt: LabelledTrajectory, complete: Complete) -> list[StepLabe
     return [*labels, *graded(attempt)]
 
 
-def bisection(attempt: LabelledTrajectory, complete: Complete, solvable: bool) -> list[StepLabel]:
+def bisection(
+    attempt: LabelledTrajectory, complete: Complete, solvable: bool, refuted: int | None = None
+) -> list[StepLabel]:
     """The labels up to the first error; none if it is not located: if the completer reaches the answer from nowhere
-    before it (`solvable`: does it from the problem alone?), or from every step of a wrong attempt."""
+    before it (`solvable`: does it from the problem alone?), or from every step of a wrong attempt. `refuted` is the
+    index of a step that is known to be wrong, so that the first error is that one or lies before it."""
     visited: dict[int, StepLabel] = {}
 
     def fails(prefix: Prefix) -> bool:
@@ -197,10 +207,13 @@ def bisection(attempt: LabelledTrajectory, complete: Complete, solvable: bool) -
         visited[len(prefix) - 1] = _measured(len(prefix) - 1, completed)
         return not completed.k
 
-    ended, tried = graded(attempt), prefixes(attempt)
+    ended, tried = graded(attempt), prefixes(attempt)[:refuted]
+    if refuted is not None:
+        ended = [StepLabel(step=refuted, by="rule", value=-1)]
     # A right answer is reached from every step before it.
     first = len(tried) if ended and ended[0].hard else bisect_left(tried, True, key=fails)
-    if (first == 0 and not solvable) or (first == len(attempt.steps) and is_right(attempt) is False):
+    unreachable = first == 0 and refuted != 0 and not solvable
+    if unreachable or (first == len(attempt.steps) and is_right(attempt) is False):
         return []
     derived = (StepLabel(step=step, by="rollouts", value=1, drawn="derived") for step in range(first))
     labels = {label.step: label for label in (*derived, *visited.values(), *ended) if label.step <= first}

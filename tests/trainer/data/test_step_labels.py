@@ -237,6 +237,31 @@ def test_a_right_answer_costs_a_bisection_nothing():
     assert [(label.hard, label.drawn) for label in labels(done)] == [(True, "derived"), (True, "none")]
 
 
+# Exact arithmetic
+
+
+def test_a_false_equation_is_an_error_without_a_completion_of_it():
+    engine = always(RIGHT)
+    done = labelled([attempt("2 + 3 = 5", "5 + 4 = 8", "so it is 8", answer="8")], engine, by="exact")
+    assert engine.beginnings == ["2 + 3 = 5\n"]
+    assert labels(done) == [
+        StepLabel(by="rollouts", step=0, k=2, n=2),
+        StepLabel(by="rule", step=1, value=-1),
+    ]
+    assert by_labels(labels(done), 3) == 1
+
+
+def test_the_first_error_may_lie_before_a_false_equation():
+    done = labelled([attempt("2 × 3 = 6", "so far 6", "6 + 4 = 11", answer="11")], failing_from(1), by="exact")
+    assert [(label.step, label.by, label.hard) for label in labels(done)] == [(0, "rollouts", False)]
+
+
+@pytest.mark.parametrize("by", ["bisection", "exact"])
+def test_without_a_false_equation_exact_is_bisection(by):
+    done = labelled([attempt(*LETTERS, answer="8")], failing_from(4), n=3, by=by)
+    assert by_labels(labels(done), len(LETTERS)) == 3
+
+
 # Order and confidence
 
 
